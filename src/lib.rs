@@ -1,0 +1,46 @@
+//! Chinwag, a chat server for many people on a small machine.
+//!
+//! # The one idea: a room is a log, a member is a cursor
+//!
+//! The log gives each durable event its `(epoch, seq)`. A connection in a room is a cursor over that
+//! log: *live* (it gets each event as it is committed) or *behind* (it gets the log from its position
+//! on, at the speed at which its socket drains). Joining with a position, returning after a lost
+//! socket and a slow reader's catching up are one mechanism, in [`chat`].
+//!
+//! # The layers, and what each refuses to know
+//!
+//! | layer | modules | knows | refuses to know |
+//! |---|---|---|---|
+//! | entry | [`cli`], [`config`] | argv, files, the environment | sockets |
+//! | composition | [`server`] | who is wired to whom | how any of them works |
+//! | edge | [`session`], [`page`], [`admin`], [`store`] | one connection's stack; files; health; the log | each other |
+//! | sans-io | [`http`], [`line`], [`wire`], [`ws`] | bytes in, values out, for both roles | sockets, clocks, files |
+//! | domain | [`chat`] | rooms, members, cursors, roles | bytes, sockets, JSON |
+//! | boundary | [`net`] | [`net::ConnId`], [`net::Input`], [`net::Effect`] | everything |
+//! | reactor | [`reactor`] | readiness, bytes, deadlines | HTTP, chat |
+//! | leaves | [`collections`], [`time`], [`metrics`], [`log`](mod@log) | containers, ticks, counters, the log sink | everything above |
+//!
+//! The [`reactor`] turns readiness into an [`net::Input`]; the handler turns each input into
+//! [`net::Effect`]s, which are applied in order after it has returned. Nothing is re-entrant. Time is an
+//! argument: given the same inputs and ticks, the same effects follow, so all that lies above the
+//! reactor runs in a seeded simulation (`tests/sim`). `tests/tidy.rs` holds the table above against the
+//! imports.
+
+pub mod admin;
+pub mod chat;
+pub mod cli;
+pub mod collections;
+pub mod config;
+pub mod http;
+pub mod line;
+pub mod log;
+pub mod metrics;
+pub mod net;
+pub mod page;
+pub mod reactor;
+pub mod server;
+pub mod session;
+pub mod store;
+pub mod time;
+pub mod wire;
+pub mod ws;

@@ -1,0 +1,1 @@
+//! line: to be written.

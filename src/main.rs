@@ -1,0 +1,3 @@
+//! The `chinwag` command: everything is in the library.
+
+fn main() {}

@@ -1,0 +1,40 @@
+//! Counters and gauges, and the names of the series that they make.
+//!
+//! All cells are atomics that are read by whoever renders the metrics page. Each has one writer, so an
+//! addition is a plain load and store without a locked instruction.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only rises. One thread writes it, any may read it.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds `n`, wrapping after 2^64.
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+    }
+
+    /// The present value.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A number that rises and falls. One thread writes it, any may read it.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// Replaces the value.
+    #[inline]
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// The present value.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,85 @@
+//! What the handler asks of the reactor.
+
+use bytes::Bytes;
+
+use super::{CloseReason, ConnId, Ending};
+use crate::time::Tick;
+
+/// Bytes encoded once and sent to any number of connections: a clone is a reference.
+pub type SharedFrame = Bytes;
+
+/// The effects of one or more inputs, in the order in which they are to be applied.
+pub type Effects = Vec<Effect>;
+
+/// What should be done. An effect on a connection that is gone does nothing.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Append `frame` to the connection's outbound ring; it leaves with this turn's flush.
+    ///
+    /// A ring that would exceed its hard limit takes nothing more and its connection is closed
+    /// ([`CloseReason::Overloaded`]): a handler that keeps the books never sees this.
+    Send {
+        /// To whom.
+        conn: ConnId,
+        /// What.
+        frame: SharedFrame,
+    },
+    /// The same `frame` to each of `to`, as by [`Effect::Send`].
+    Broadcast {
+        /// To whom.
+        to: Vec<ConnId>,
+        /// What.
+        frame: SharedFrame,
+    },
+    /// Set the connection's one deadline, in place of any earlier one. [`Tick::MAX`] is never.
+    Arm {
+        /// Whose.
+        conn: ConnId,
+        /// When [`Input::Expired`](super::Input::Expired) should be said.
+        deadline: Tick,
+    },
+    /// Say [`Input::Drained`](super::Input::Drained) once: in the next turn if the ring is empty after
+    /// the flush, otherwise as soon as it is.
+    Wake {
+        /// Whose.
+        conn: ConnId,
+    },
+    /// Stop reading from the connection; the kernel's window then slows the peer down.
+    Pause {
+        /// Whose.
+        conn: ConnId,
+    },
+    /// Read again.
+    Resume {
+        /// Whose.
+        conn: ConnId,
+    },
+    /// Change the hard limit of the connection's outbound ring.
+    OutboundMax {
+        /// Whose.
+        conn: ConnId,
+        /// The new limit in bytes.
+        bytes_max: usize,
+    },
+    /// End the connection. From here on it receives nothing more and effects on it do nothing.
+    Close {
+        /// Which.
+        conn: ConnId,
+        /// Why, as it will be told in [`Input::Closed`](super::Input::Closed).
+        reason: CloseReason,
+        /// What becomes of the bytes that still wait.
+        ending: Ending,
+    },
+    /// Set the handler's own alarm, in place of any earlier one. [`Tick::MAX`] is never.
+    Alarm {
+        /// When [`Input::Alarm`](super::Input::Alarm) should be said.
+        deadline: Tick,
+    },
+    /// Close all listeners: new connections are refused by the kernel.
+    StopAccepting,
+    /// Leave the loop as soon as no connection is left, or at the deadline, whichever is first.
+    Exit {
+        /// The latest moment; connections that are left then are dropped.
+        deadline: Tick,
+    },
+}

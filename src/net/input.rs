@@ -1,0 +1,82 @@
+//! What the reactor tells the handler.
+
+use std::net::SocketAddr;
+
+use super::{CloseReason, ConnId};
+
+/// Which listener a connection came in by: its index in the reactor's configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenerId(pub u8);
+
+/// A signal that asks the process to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopSignal {
+    /// The first SIGTERM or SIGINT: stop in good order.
+    Drain,
+    /// A second one: stop at once.
+    Now,
+}
+
+/// What happened, one thing at a time.
+///
+/// For each connection: first `Opened`, last `Closed`, nothing after it.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A connection was accepted.
+    Opened {
+        /// Its name from now on.
+        conn: ConnId,
+        /// The listener that accepted it.
+        listener: ListenerId,
+        /// The other end's address.
+        peer: SocketAddr,
+    },
+    /// Bytes arrived. They are the handler's to change in place, and gone when it returns.
+    Received {
+        /// The connection that they came by.
+        conn: ConnId,
+        /// At least one byte, at most the read budget.
+        bytes: &'a mut [u8],
+    },
+    /// The peer will send nothing more (FIN); it may still be reading.
+    Finished {
+        /// The connection.
+        conn: ConnId,
+    },
+    /// A flush left bytes behind: the socket takes no more for now. Said after each such flush, so
+    /// `queued` is current; [`Input::Drained`] follows in time.
+    Blocked {
+        /// The connection.
+        conn: ConnId,
+        /// Bytes that wait in its outbound ring.
+        queued: usize,
+    },
+    /// The outbound ring is empty: said after [`Input::Blocked`], and once for each [`Effect::Wake`].
+    ///
+    /// [`Effect::Wake`]: super::Effect::Wake
+    Drained {
+        /// The connection.
+        conn: ConnId,
+    },
+    /// The deadline that [`Effect::Arm`] set has passed; it is no longer armed.
+    ///
+    /// [`Effect::Arm`]: super::Effect::Arm
+    Expired {
+        /// The connection.
+        conn: ConnId,
+    },
+    /// The connection is gone; its name means nothing from now on.
+    Closed {
+        /// The connection.
+        conn: ConnId,
+        /// Why: the first reason that was given, by the handler, the peer or the reactor.
+        reason: CloseReason,
+    },
+    /// The handler's own alarm went off; it is no longer set.
+    Alarm,
+    /// The process was asked to stop.
+    Stop(StopSignal),
+    /// All of this turn's inputs have been handed over: the moment to say what was gathered. The
+    /// flush follows.
+    TurnEnd,
+}

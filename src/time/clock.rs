@@ -1,0 +1,47 @@
+//! The one place that reads the operating system's clocks.
+
+#![expect(clippy::disallowed_methods, reason = "this is the file that reads the clock")]
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use super::Tick;
+
+/// A moment, as the loop reads it once a turn: the tick for deadlines, the wall time for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// The monotonic time, for every deadline.
+    pub tick: Tick,
+    /// Milliseconds since 1970-01-01 UTC, for display only: it may jump in either direction.
+    pub wall_ms: u64,
+}
+
+/// Counts ticks from the moment that it was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    origin: Instant,
+}
+
+impl Clock {
+    /// A clock whose [`Tick::ZERO`] is now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { origin: Instant::now() }
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        let elapsed = self.origin.elapsed().as_millis();
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        Now {
+            tick: Tick::from_millis(u64::try_from(elapsed).unwrap_or(u64::MAX)),
+            wall_ms: u64::try_from(wall).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Microseconds since the start, to measure how long a turn took.
+    #[must_use]
+    pub fn micros(&self) -> u64 {
+        u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,1 @@
+//! wheel: to be written.

@@ -1,0 +1,1 @@
+//! ws: to be written.
