@@ -1,0 +1,253 @@
+//! What a client asks for.
+
+use std::borrow::Cow;
+
+/// The client's own name for a request, echoed verbatim. The domain never looks into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(pub Box<str>);
+
+macro_rules! ops {
+    ($($(#[$doc:meta])* $variant:ident $name:literal,)+) => {
+        /// The operations.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Op {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl Op {
+            /// Every operation, in the order in which `help` lists them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word that stands in `op`.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// The operation of this name.
+            #[must_use]
+            pub fn parse(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+ops! {
+    /// Says who the client is and where it was.
+    Hello "hello",
+    /// Brings a new token.
+    Refresh "refresh",
+    /// Asks for the time, and shows that both ends live.
+    Ping "ping",
+    /// Lists the user's rooms.
+    Rooms "rooms",
+    /// Makes a room with an owner.
+    Create "create",
+    /// Becomes a member and subscribes this connection.
+    Join "join",
+    /// Ends the membership.
+    Leave "leave",
+    /// Says something.
+    Send "send",
+    /// Changes what was said.
+    Edit "edit",
+    /// Takes back what was said.
+    Delete "delete",
+    /// Adds or removes a reaction.
+    React "react",
+    /// Says how far the client has received and read.
+    Ack "ack",
+    /// Says that the user is typing.
+    Typing "typing",
+    /// Says whether the user is online or away.
+    Status "status",
+    /// Reads a page of the log.
+    History "history",
+    /// Searches the log.
+    Search "search",
+    /// Says who is there.
+    Presence "presence",
+    /// Lists who is a member.
+    Members "members",
+    /// Reads or changes the topic.
+    Topic "topic",
+    /// Invites a user into a private room.
+    Invite "invite",
+    /// Changes a member's role.
+    Role "role",
+    /// Ends another's membership.
+    Kick "kick",
+    /// Takes a member's voice for a time.
+    Mute "mute",
+    /// Keeps a user out.
+    Ban "ban",
+    /// Ends a ban.
+    Unban "unban",
+    /// Explains the operations.
+    Help "help",
+}
+
+/// Whom a message is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// A room, by name.
+    Room(Cow<'a, str>),
+    /// A user, by name: the direct conversation with that user.
+    User(Cow<'a, str>),
+}
+
+/// A message to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Send<'a> {
+    /// Whom it is for.
+    pub target: Target<'a>,
+    /// The text; at most `message_bytes` together with `data`, which whoever parsed it has checked.
+    pub text: Cow<'a, str>,
+    /// The client's own id of the message, at most 64 bytes.
+    pub cid: Option<Cow<'a, str>>,
+    /// The seq of the message that this one answers.
+    pub reply_to: Option<u64>,
+    /// The seq of the message whose thread this one belongs to.
+    pub thread: Option<u64>,
+    /// Opaque JSON, as it was sent.
+    pub data: Option<&'a str>,
+    /// Whether the sending connection wants the event before the reply.
+    pub echo: bool,
+    /// Bytes that `text`, `data` and `cid` take when rendered, at most.
+    pub weight: u32,
+}
+
+/// Which part of a log is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// The last records.
+    Latest,
+    /// The last records below this seq.
+    Before(u64),
+    /// The first records above this seq.
+    After(u64),
+    /// As many below as above this seq.
+    Around(u64),
+}
+
+/// Where a client was in a room when it lost its connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position<'a> {
+    /// The room, by name.
+    pub room: Cow<'a, str>,
+    /// The epoch of the log in which `seq` counts.
+    pub epoch: Cow<'a, str>,
+    /// The last seq that the client has.
+    pub seq: u64,
+}
+
+/// What a returning client says of its former session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resume<'a> {
+    /// The former session's secret.
+    pub session: Cow<'a, str>,
+    /// Where it was, room by room.
+    pub positions: Vec<Position<'a>>,
+}
+
+/// One command, with its fields checked for type and range but not against the state of anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command<'a> {
+    /// See [`Op::Hello`].
+    Hello {
+        /// The wanted name; the server gives one if there is none.
+        name: Option<Cow<'a, str>>,
+        /// The client's former session.
+        resume: Option<Resume<'a>>,
+    },
+    /// See [`Op::Ping`].
+    Ping,
+    /// See [`Op::Rooms`].
+    Rooms {
+        /// The `rev` of an earlier answer: only rooms that have changed since are listed.
+        since: Option<u64>,
+    },
+    /// See [`Op::Create`].
+    Create {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// Its first topic.
+        topic: Option<Cow<'a, str>>,
+        /// Whether it is hidden from strangers.
+        private: bool,
+    },
+    /// See [`Op::Join`].
+    Join {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// The last seq that the client has; the cursor starts behind it. At the head if there is none.
+        after: Option<u64>,
+        /// The epoch in which `after` counts.
+        epoch: Option<Cow<'a, str>>,
+    },
+    /// See [`Op::Leave`].
+    Leave {
+        /// The room's name.
+        room: Cow<'a, str>,
+    },
+    /// See [`Op::Send`].
+    Send(Send<'a>),
+    /// See [`Op::Ack`].
+    Ack {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// Up to which seq the client has received.
+        recv: Option<u64>,
+        /// Up to which seq the user has read; implies `recv`.
+        read: Option<u64>,
+        /// The epoch in which both count.
+        epoch: Option<Cow<'a, str>>,
+    },
+    /// See [`Op::Typing`].
+    Typing {
+        /// The room's name.
+        room: Cow<'a, str>,
+    },
+    /// See [`Op::Status`].
+    Status {
+        /// `away` rather than `online`.
+        away: bool,
+    },
+    /// See [`Op::History`].
+    History {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// Which part.
+        page: Page,
+        /// How many records at most; the server's own limit if there is none.
+        limit: Option<u32>,
+        /// The epoch in which the page's seq counts.
+        epoch: Option<Cow<'a, str>>,
+    },
+    /// See [`Op::Presence`].
+    Presence {
+        /// The room's name.
+        room: Cow<'a, str>,
+    },
+    /// See [`Op::Members`].
+    Members {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// How many names at most.
+        limit: Option<u32>,
+        /// The name behind which to begin.
+        after: Option<Cow<'a, str>>,
+    },
+    /// See [`Op::Topic`].
+    Topic {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// The new topic; without one the present one is read. At most `message_bytes`.
+        text: Option<Cow<'a, str>>,
+        /// Bytes that `text` takes when rendered, at most.
+        weight: u32,
+    },
+    /// An operation that this server does not have yet.
+    Unsupported(Op),
+}

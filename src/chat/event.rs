@@ -1,0 +1,129 @@
+//! What a client is told unasked.
+
+use super::name::{RoomName, UserName};
+use super::record::{Epoch, SharedRecord};
+use super::reply::{GapWhy, Presence};
+
+/// Why a membership ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeftReason {
+    /// The user left, on another connection or this one.
+    Left,
+    /// Somebody with the right to it ended it.
+    Kicked,
+    /// The user is banned.
+    Banned,
+}
+
+impl LeftReason {
+    /// The word that stands in the protocol.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Kicked => "kicked",
+            Self::Banned => "banned",
+        }
+    }
+}
+
+/// An event for one connection or for many. Records that are committed travel as a
+/// [`Fanout`](super::outbox::Fanout) instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A part of the log, for a cursor that is behind.
+    Replay {
+        /// The room.
+        room: RoomName,
+        /// The records, ascending, dense.
+        items: Vec<SharedRecord>,
+        /// The seq of the last.
+        to: u64,
+    },
+    /// The cursor has caught up; what follows is live.
+    Live {
+        /// The room.
+        room: RoomName,
+        /// The cursor's position.
+        seq: u64,
+    },
+    /// Records that the cursor should have brought are not there any more.
+    Gap {
+        /// The room.
+        room: RoomName,
+        /// The first seq that is missing.
+        from: u64,
+        /// The last.
+        to: u64,
+        /// Why.
+        why: GapWhy,
+    },
+    /// The connection was subscribed without asking: another session joined, or somebody wrote.
+    Joined {
+        /// The room.
+        room: RoomName,
+        /// Its log's epoch.
+        epoch: Epoch,
+        /// The cursor's position.
+        seq: u64,
+    },
+    /// The membership ended; nothing of the room follows.
+    Left {
+        /// The room.
+        room: RoomName,
+        /// Why.
+        reason: LeftReason,
+    },
+    /// Who came and went since version `v - 1`, or all of it.
+    Presence {
+        /// The room.
+        room: RoomName,
+        /// The version after this event.
+        v: u64,
+        /// How many users are online or away.
+        count: u64,
+        /// What is told besides the count.
+        change: PresenceChange,
+    },
+    /// Who is typing now; all who are not named have stopped.
+    Typing {
+        /// The room.
+        room: RoomName,
+        /// They, by name.
+        users: Vec<UserName>,
+    },
+    /// How far others have read.
+    Receipts {
+        /// The room.
+        room: RoomName,
+        /// Who has read up to which seq.
+        read: Vec<(UserName, u64)>,
+    },
+    /// The server is stopping.
+    Drain {
+        /// When this client should come back, from now.
+        reconnect_after_ms: u64,
+        /// The time over which all clients are spread.
+        window_ms: u64,
+        /// Why it stops.
+        reason: &'static str,
+    },
+}
+
+/// What a presence event tells besides the count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PresenceChange {
+    /// The users whose presence is now another than at version `v - 1`.
+    Delta {
+        /// Now online.
+        on: Vec<UserName>,
+        /// Now away.
+        away: Vec<UserName>,
+        /// Now off.
+        off: Vec<UserName>,
+    },
+    /// Everyone who is there: said once to a connection that missed deltas.
+    State(Vec<(UserName, Presence)>),
+    /// Nothing: the room is so large that only counts are told.
+    CountOnly,
+}

@@ -1,0 +1,92 @@
+//! Every bound of the domain.
+
+use std::time::Duration;
+
+/// Bounds and intervals. What happens at each is said at the operation that meets it.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of a message's text and data together.
+    pub message_bytes: usize,
+    /// Rooms of which one user may be a member.
+    pub rooms_per_user: usize,
+    /// Sessions of one user.
+    pub sessions_per_user: usize,
+    /// Members of one room.
+    pub members_per_room: usize,
+    /// Users in all, present or remembered.
+    pub users: usize,
+    /// Rooms and direct conversations in all.
+    pub rooms: usize,
+    /// Records that a history page holds at most.
+    pub history_page: u32,
+    /// Records that a join or resume may ask for at once.
+    pub replay: u64,
+    /// Records that a room's recent ring holds at most.
+    pub ring_records: usize,
+    /// Bytes that a room's recent ring holds at most.
+    pub ring_bytes: usize,
+    /// Bytes that all recent rings hold together at most.
+    pub ring_total_bytes: usize,
+    /// Bytes that may wait for one slow connection before its cursors fall behind.
+    pub outbound_soft: usize,
+    /// Commands a second, for the welcome; `None` if they are not limited.
+    pub rate_per_s: Option<u32>,
+    /// Commands at once, for the welcome.
+    pub burst: u32,
+    /// Silence after which a connection is pinged, for the welcome.
+    pub ping_after: Duration,
+    /// From a user's last session to being told as off.
+    pub leave_grace: Duration,
+    /// From a guest's last session to the end of its memberships.
+    pub guest_membership: Duration,
+    /// The least time between two presence events of a room.
+    pub presence_interval: Duration,
+    /// The time for which receipts are gathered.
+    pub receipts_interval: Duration,
+    /// Whether joining a room that does not exist makes it.
+    pub open_join_creates: bool,
+}
+
+/// Members above which presence is told as a count only.
+pub const PRESENCE_NAMES_MAX: usize = 200;
+/// Members above which receipts are not told.
+pub const RECEIPTS_MEMBERS_MAX: usize = 50;
+/// How long somebody counts as typing after saying so.
+pub const TYPING_LASTS: Duration = Duration::from_secs(6);
+/// Bytes of the longest `cid`.
+pub const CID_LEN_MAX: usize = 64;
+/// Bytes of the longest request id.
+pub const REQUEST_ID_LEN_MAX: usize = 64;
+/// Bytes of the longest topic.
+pub const TOPIC_LEN_MAX: usize = 512;
+/// The highest seq plus one: what every JSON reader can hold in a double.
+pub const SEQ_END: u64 = 1 << 53;
+/// Bytes of records that one replay or history page holds at most, if it holds more than one.
+pub const PAGE_BYTES_MAX: usize = 32 * 1024;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 16 * 1024,
+            rooms_per_user: 256,
+            sessions_per_user: 16,
+            members_per_room: 100_000,
+            users: 100_000,
+            rooms: 100_000,
+            history_page: 200,
+            replay: 10_000,
+            ring_records: 256,
+            ring_bytes: 64 * 1024,
+            ring_total_bytes: 64 * 1024 * 1024,
+            outbound_soft: 64 * 1024,
+            rate_per_s: Some(20),
+            burst: 40,
+            ping_after: Duration::from_secs(25),
+            leave_grace: Duration::from_secs(15),
+            guest_membership: Duration::from_mins(10),
+            presence_interval: Duration::from_secs(1),
+            receipts_interval: Duration::from_secs(1),
+            open_join_creates: true,
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! A log's entries.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::name::UserName;
+
+/// The name of one life of a log: it changes when the log was lost or restored.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u64);
+
+impl Epoch {
+    /// Characters of the longest rendered epoch.
+    pub const LEN_MAX: usize = 13;
+
+    /// Reads what [`fmt::Display`] wrote; `None` for anything else, which is no epoch of ours.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let lower = text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
+        let epoch = Self(u64::from_str_radix(text, 36).ok().filter(|_| lower)?);
+        (epoch.to_string() == text).then_some(epoch)
+    }
+}
+
+/// In base 36, as it stands in the protocol.
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut digits = [b'0'; Self::LEN_MAX];
+        let mut rest = self.0;
+        let mut start = Self::LEN_MAX;
+        for (index, digit) in digits.iter_mut().enumerate().rev() {
+            let value = u8::try_from(rest % 36).unwrap_or(0);
+            *digit = if value < 10 { b'0' + value } else { b'a' + value - 10 };
+            rest /= 36;
+            start = index;
+            if rest == 0 {
+                break;
+            }
+        }
+        let shown = digits.get(start..).and_then(|shown| str::from_utf8(shown).ok());
+        f.write_str(shown.unwrap_or("0"))
+    }
+}
+
+impl fmt::Debug for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// What a record says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Somebody said something.
+    Message {
+        /// The text, at most `message_bytes` together with `data`.
+        text: Box<str>,
+        /// Opaque JSON of the client's, if any, as it was sent.
+        data: Option<Box<str>>,
+        /// The client's own id of the message.
+        cid: Option<Box<str>>,
+        /// The seq of the message that this one answers.
+        reply_to: Option<u64>,
+        /// The seq of the message whose thread this one belongs to.
+        thread: Option<u64>,
+    },
+    /// Somebody changed the topic.
+    Topic {
+        /// The new topic, empty if it was taken away.
+        text: Box<str>,
+    },
+}
+
+/// One entry of a room's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its position in the log's epoch, from 1, dense.
+    pub seq: u64,
+    /// When the log took it: milliseconds since 1970, for display only.
+    pub at: u64,
+    /// Who said or did it.
+    pub from: UserName,
+    /// What.
+    pub body: Body,
+    /// Bytes that it takes when rendered, at most: what the books of rings and slow readers count.
+    pub weight: u32,
+}
+
+/// A record as it is shared by rings, replays and fan-outs.
+pub type SharedRecord = Arc<Record>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_reads_as_it_was_written() {
+        for value in [0, 1, 35, 36, 1_763_700_000_123, u64::MAX] {
+            let text = Epoch(value).to_string();
+            assert_eq!(Epoch::parse(&text), Some(Epoch(value)), "{text}");
+        }
+        assert_eq!(Epoch(u64::MAX).to_string().len(), Epoch::LEN_MAX);
+    }
+
+    #[test]
+    fn what_is_no_epoch_is_none() {
+        for text in ["", "K3", "+1", "-", "01", "3w5e11264sgsg", " 1", "é"] {
+            assert_eq!(Epoch::parse(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! What a client is answered.
+
+use std::borrow::Cow;
+
+use super::code::Code;
+use super::name::{RoomName, UserName};
+use super::record::{Epoch, SharedRecord};
+
+/// What a role allows. In rising order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Reads, does not speak.
+    Reader,
+    /// Reads and speaks.
+    Member,
+    /// Keeps order.
+    Moderator,
+    /// Made the room.
+    Owner,
+}
+
+impl Role {
+    /// The word that stands in the protocol.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Member => "member",
+            Self::Moderator => "moderator",
+            Self::Owner => "owner",
+        }
+    }
+}
+
+/// How much a room's log outlives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Durability {
+    /// The process: nothing; a new epoch at each start.
+    Memory,
+    /// SIGKILL: committed, synced soon.
+    Os,
+    /// Power loss: committed and synced.
+    Disk,
+}
+
+impl Durability {
+    /// The word that stands in the protocol.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Os => "os",
+            Self::Disk => "disk",
+        }
+    }
+}
+
+/// Whether a user is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Presence {
+    /// No session, and the leave grace is over.
+    Off,
+    /// There, but all sessions say that nobody looks.
+    Away,
+    /// There.
+    Online,
+}
+
+impl Presence {
+    /// The word that stands in the protocol.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Away => "away",
+            Self::Online => "online",
+        }
+    }
+}
+
+/// Why records are not there any more, or not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GapWhy {
+    /// The log no longer keeps them.
+    Pruned,
+    /// More than may be asked for at once: the client pages by `history`.
+    Limit,
+}
+
+impl GapWhy {
+    /// The word that stands in the protocol.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pruned => "pruned",
+            Self::Limit => "limit",
+        }
+    }
+}
+
+/// How one room of a returning client goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resumption {
+    /// The records `from..=to` follow; none if `to` is `from - 1`.
+    From {
+        /// The first seq that follows.
+        from: u64,
+        /// The last.
+        to: u64,
+    },
+    /// The records `gap.0..=gap.1` are not there any more, then `from..=to` follow.
+    Gap {
+        /// The first and the last seq that are missing.
+        gap: (u64, u64),
+        /// Why.
+        why: GapWhy,
+        /// The first seq that follows.
+        from: u64,
+        /// The last.
+        to: u64,
+    },
+    /// The log began anew: what the client has belongs to another epoch.
+    Reset {
+        /// The present epoch.
+        epoch: Epoch,
+        /// The head of the log, at which the cursor starts.
+        seq: u64,
+    },
+    /// The room cannot be returned to.
+    Refused(Refusal),
+}
+
+/// One row of the inbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboxRow {
+    /// The room.
+    pub room: RoomName,
+    /// Its log's epoch.
+    pub epoch: Epoch,
+    /// The head of its log.
+    pub seq: u64,
+    /// Up to which seq the user's clients have received.
+    pub recv: u64,
+    /// Up to which seq the user has read.
+    pub read: u64,
+    /// Messages above `read` that are not the user's own.
+    pub unread: u64,
+    /// The last message, if the log still has it.
+    pub last: Option<SharedRecord>,
+}
+
+/// The data of a reply with code 0, by operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// To `hello`.
+    Welcome {
+        /// Who the client is.
+        user: UserName,
+        /// The session's secret, with which it can return.
+        session: Box<str>,
+        /// The server's wall time in milliseconds since 1970.
+        time: u64,
+        /// Whether the former session was known.
+        resumed: bool,
+        /// How each room of the resume goes on, in the order in which they were named.
+        rooms: Vec<(Box<str>, Resumption)>,
+    },
+    /// To `ping`.
+    Pong {
+        /// The server's wall time in milliseconds since 1970.
+        time: u64,
+    },
+    /// To `rooms`.
+    Inbox {
+        /// Names this state of the inbox, for `since`.
+        rev: u64,
+        /// The rooms, by name.
+        rooms: Vec<InboxRow>,
+    },
+    /// To `join` and `create`.
+    Joined {
+        /// The room.
+        room: RoomName,
+        /// Its log's epoch.
+        epoch: Epoch,
+        /// The head of its log.
+        seq: u64,
+        /// The first seq that the log still has, `seq + 1` if it is empty.
+        oldest: u64,
+        /// How durable it is.
+        durable: Durability,
+        /// The user's role.
+        role: Role,
+        /// Up to which seq the user has read.
+        read: u64,
+        /// Up to which seq the user's clients have received.
+        recv: u64,
+        /// How many members it has.
+        members: u64,
+        /// The version of its presence.
+        v: u64,
+        /// The topic, empty if there is none.
+        topic: Box<str>,
+        /// The client's position belongs to another epoch; the cursor starts at the head.
+        reset: bool,
+    },
+    /// To `leave`.
+    Left {
+        /// The room.
+        room: RoomName,
+    },
+    /// To `send`, and to `topic` with a text.
+    Sent {
+        /// The room.
+        room: RoomName,
+        /// The record's seq.
+        seq: u64,
+        /// When the log took it.
+        at: u64,
+        /// How durable it is.
+        durable: Durability,
+        /// The message had been sent before, with this `cid`.
+        dup: bool,
+    },
+    /// To `ack`: the state after it.
+    Acked {
+        /// The room.
+        room: RoomName,
+        /// Up to which seq the user's clients have received.
+        recv: u64,
+        /// Up to which seq the user has read.
+        read: u64,
+    },
+    /// To `typing` and `status`.
+    Done,
+    /// To `history`.
+    History {
+        /// The room.
+        room: RoomName,
+        /// Its log's epoch.
+        epoch: Epoch,
+        /// The records, ascending.
+        items: Vec<SharedRecord>,
+        /// The first seq that the log still has, head + 1 if it is empty.
+        oldest: u64,
+        /// Whether there are more records in the direction of the page.
+        more: bool,
+    },
+    /// To `presence`.
+    Presence {
+        /// The version that the deltas count on from.
+        v: u64,
+        /// How many users are online or away.
+        count: u64,
+        /// They, by name; `None` in rooms so large that only counts are told.
+        users: Option<Vec<(UserName, Presence)>>,
+    },
+    /// To `members`.
+    Members {
+        /// How many members there are.
+        count: u64,
+        /// A page of them, by name.
+        users: Vec<(UserName, Role)>,
+        /// Whether there are more behind this page.
+        more: bool,
+    },
+    /// To `topic` without a text.
+    Topic {
+        /// The room.
+        room: RoomName,
+        /// The topic, empty if there is none.
+        text: Box<str>,
+    },
+}
+
+/// Why a command was refused, and what helps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The code.
+    pub code: Code,
+    /// What is wrong, as a sentence for a person, without its full stop.
+    pub message: Cow<'static, str>,
+    /// The field that is to blame.
+    pub field: Option<&'static str>,
+    /// What would be right.
+    pub expected: Option<Cow<'static, str>>,
+    /// A value that would be taken instead.
+    pub hint: Option<Box<str>>,
+    /// The limit that was exceeded.
+    pub limit: Option<u64>,
+    /// For [`Code::EpochChanged`]: the present epoch.
+    pub epoch: Option<Epoch>,
+    /// In how many milliseconds the same command can succeed by itself; `None` if it never will.
+    pub retry_after_ms: Option<u64>,
+    /// For [`Code::BadJson`]: at which byte.
+    pub offset: Option<u64>,
+}
+
+impl Refusal {
+    /// A refusal that says no more than its message.
+    #[must_use]
+    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            field: None,
+            expected: None,
+            hint: None,
+            limit: None,
+            epoch: None,
+            retry_after_ms: None,
+            offset: None,
+        }
+    }
+
+    /// Names the field that is to blame and what would be right.
+    #[must_use]
+    pub fn field(mut self, field: &'static str, expected: impl Into<Cow<'static, str>>) -> Self {
+        self.field = Some(field);
+        self.expected = Some(expected.into());
+        self
+    }
+
+    /// Adds a value that would be taken.
+    #[must_use]
+    pub fn hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint.map(String::into_boxed_str);
+        self
+    }
+
+    /// Adds the limit that was exceeded.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = u64::try_from(limit).ok();
+        self
+    }
+
+    /// Says when the same command can succeed by itself.
+    #[must_use]
+    pub fn retry_after_ms(mut self, millis: u64) -> Self {
+        self.retry_after_ms = Some(millis);
+        self
+    }
+}
