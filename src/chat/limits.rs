@@ -61,6 +61,9 @@ pub const REQUEST_ID_LEN_MAX: usize = 64;
 pub const TOPIC_LEN_MAX: usize = 512;
 /// The highest seq plus one: what every JSON reader can hold in a double.
 pub const SEQ_END: u64 = 1 << 53;
+/// Bytes that a rendered record takes besides its names, text, data and `cid`, at most, framing
+/// included.
+pub const RECORD_OVERHEAD: usize = 224;
 /// Bytes of records that one replay or history page holds at most, if it holds more than one.
 pub const PAGE_BYTES_MAX: usize = 32 * 1024;
 
