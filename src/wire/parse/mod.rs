@@ -75,6 +75,13 @@ pub fn requests(message: &str) -> impl Iterator<Item = &str> {
     message.split('\n').filter(|line| !line.trim_ascii().is_empty())
 }
 
+/// The refusal of a request that is longer than `len_max` bytes and was skipped: 4001 with the limit.
+#[must_use]
+pub fn too_long(len_max: usize) -> Refused {
+    let refusal = Refusal::new(Code::TooLarge, "the request is too long").limit(len_max);
+    Refused { id: None, op: None, refusal }
+}
+
 /// As [`parse`], for bytes that may not be UTF-8.
 ///
 /// # Errors

@@ -361,6 +361,12 @@ fn a_message_may_be_as_large_as_the_limit_and_no_larger() {
 }
 
 #[test]
+fn a_request_that_was_skipped_is_refused_with_the_limit() {
+    let Refused { id: None, op: None, refusal } = too_long(7) else { panic!() };
+    assert_eq!((refusal.code.number(), refusal.limit), (4001, Some(7)));
+}
+
+#[test]
 fn a_policy_is_not_supported() {
     check_refused(r#"{"op":"create","room":"a","policy":{}}"#, 9002, Some("policy"), "");
 }
