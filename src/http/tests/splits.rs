@@ -1,0 +1,1 @@
+//! However the bytes arrive, the outcome is the same, at the same small cost.
