@@ -102,7 +102,17 @@ pub(crate) const REFUSALS: &[Refusal] = &[
     },
     Refusal {
         modules: SANS_IO,
-        paths: &["std::fs", "std::thread", "std::sync", "std::process", "getrandom"],
+        paths: &[
+            "std::fs",
+            "std::thread",
+            "std::sync::Mutex",
+            "std::sync::RwLock",
+            "std::sync::Condvar",
+            "std::sync::mpsc",
+            "std::sync::atomic",
+            "std::process",
+            "getrandom",
+        ],
         reason: "a sans-io layer knows no files, threads or dice: it is told what it needs",
     },
     Refusal {
