@@ -20,13 +20,17 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# need COMMAND PACKAGE: installs Debian's PACKAGE if there is no COMMAND.
-need() {
-  command -v "$1" >/dev/null && return
-  command -v apt-get >/dev/null || die "$1 is missing; install it (Debian calls the package $2)"
-  say "installing $2, for $1"
+# install PACKAGE: installs one of Debian's packages.
+install() {
+  command -v apt-get >/dev/null || die "install what Debian calls $1, and try again"
+  say "installing $1"
   as_root apt-get update -qq
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null
+}
+
+# need COMMAND PACKAGE: installs PACKAGE if there is no COMMAND.
+need() {
+  command -v "$1" >/dev/null || install "$2"
 }
 
 need_cargo() {
@@ -39,7 +43,7 @@ need_venv() {
   python=$venv/bin/python
   if [ -x "$python" ] && cmp -s "$list" "$venv/requirements.txt"; then return; fi
   need python3 python3
-  python3 -c 'import ensurepip, venv' 2>/dev/null || need /nonexistent/venv python3-venv
+  python3 -c 'import ensurepip, venv' 2>/dev/null || install python3-venv
   say "installing the Python packages into scripts/.venv"
   python3 -m venv --clear "$venv"
   "$python" -m pip install --quiet --disable-pip-version-check --requirement "$list"
