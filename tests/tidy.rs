@@ -49,7 +49,8 @@ fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) {
 fn the_sources_keep_to_the_rules() {
     let sources = sources();
     assert!(sources.len() > 20, "found only {} files: is this the right place?", sources.len());
-    let findings: Vec<_> = sources.iter().flat_map(rules::check).collect();
+    let mut findings: Vec<_> = sources.iter().flat_map(rules::check).collect();
+    findings.extend(rules::check_hostile_lints(&sources));
     for finding in &findings {
         println!("{finding}");
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::rules::{Rule, check};
+use crate::rules::{Rule, check, check_hostile_lints};
 use crate::source::{Source, mark_test_files, paths};
 use crate::table::{HOSTILE_BYTES_LINTS, LINES_MAX};
 
@@ -31,6 +31,7 @@ const PLANTED: &[(&str, &str, Rule)] = &[
     ("src/ws/deflate.rs", "use mio::Token;", Rule::Purity),
     ("src/ws/deflate.rs", "use crate::time::clock::{Clock, Now};", Rule::Purity),
     ("src/chat/room.rs", "use bytes::Bytes;", Rule::Purity),
+    ("src/chat/room.rs", "use serde_json as json;", Rule::Purity),
     ("src/chat/room.rs", "#[derive(serde::Serialize)] struct Room;", Rule::Purity),
     ("src/chat/room.rs", "fn f(peer: std::net::SocketAddr) {}", Rule::Purity),
     ("src/config/listen.rs", "use std::net::{SocketAddr, TcpListener};", Rule::Purity),
@@ -43,8 +44,8 @@ const PLANTED: &[(&str, &str, Rule)] = &[
     ("src/wire/reply.rs", "fn f() { x.map(Result::unwrap); }", Rule::Panic),
     ("src/reactor/turn.rs", "fn f() { unreachable!(); }", Rule::Panic),
     ("src/chat/room.rs", "fn f() { assert!(true); }", Rule::Panic),
+    ("src/chat/room.rs", "fn f() { const { assert!(true) }; assert!(true); }", Rule::Panic),
     ("src/session/mod.rs", "fn f() { std::panic!(\"no\"); }", Rule::Panic),
-    ("src/ws/mod.rs", "pub mod header;", Rule::HostileLints),
     ("src/server.rs", "fn f() { std::process::exit(1); }", Rule::Exit),
     ("src/cli.rs", "use std::process; fn f() { process::abort(); }", Rule::Exit),
     ("src/collections/ring.rs", "fn f() { unsafe { g() } }", Rule::Unsafe),
@@ -63,7 +64,9 @@ const SOUND: &[(&str, &str)] = &[
     ("src/ws/header.rs", "use super::mask; use crate::ws::error; use self::table::X;"),
     ("src/ws/header.rs", "fn f() { x.unwrap_or_default(); debug_assert!(x); }"),
     ("src/ws/header.rs", "const _: () = assert!(A > B);\nconst _: () = {\n assert!(A > 1);\n};"),
+    ("src/ws/header.rs", "const fn f<const N: u8>() { const { assert!(N > 1) }; }"),
     ("src/ws/header.rs", "#[expect(clippy::cast_lossless, reason = \"why\")] fn f() {}"),
+    ("src/chat/room.rs", "struct Room { bytes: usize }"),
     ("src/chat/room.rs", "use crate::net::ConnId; use crate::time::{Tick, clock::Now};"),
     ("src/session/mod.rs", "use std::net::SocketAddr; use std::time::Duration;"),
     ("src/time/clock.rs", "use std::time::{Instant, SystemTime};"),
@@ -86,8 +89,6 @@ fn what_only_looks_like_a_violation_is_left_alone() {
     for (path, text) in SOUND {
         assert_eq!(plant(path, text), [], "{path}: {text}");
     }
-    let root = format!("{HOSTILE_BYTES_LINTS}\npub mod header;");
-    assert_eq!(plant("src/ws/mod.rs", &root), []);
 }
 
 #[test]
@@ -102,8 +103,20 @@ fn a_file_that_is_too_long_or_does_not_say_what_it_is_for_is_found() {
 #[test]
 fn every_rule_has_a_planted_violation() {
     let planted = PLANTED.iter().map(|(_, _, rule)| *rule);
-    let tested: BTreeSet<_> = planted.chain([Rule::Length, Rule::Docs]).collect();
+    let tested: BTreeSet<_> =
+        planted.chain([Rule::Length, Rule::Docs, Rule::HostileLints]).collect();
     assert_eq!(tested, Rule::ALL.iter().copied().collect());
+}
+
+#[test]
+fn a_test_file_of_another_name_is_test_code() {
+    let parent = "//! A module.\n#[cfg(test)]\n#[path = \"load_tests.rs\"]\nmod tests;";
+    let mut sources = [
+        Source::new("src/ws/header.rs", parent),
+        Source::new("src/ws/load_tests.rs", "//! Tests.\nfn f() { x.unwrap(); }"),
+    ];
+    mark_test_files(&mut sources);
+    assert_eq!(sources.iter().map(|source| check(source).len()).sum::<usize>(), 0);
 }
 
 #[test]
@@ -116,6 +129,23 @@ fn a_file_is_test_code_only_if_its_parent_says_so() {
         let found: usize = sources.iter().map(|source| check(source).len()).sum();
         assert_eq!(found, expected, "{declaration}");
     }
+}
+
+#[test]
+fn a_file_that_handles_bytes_must_ask_for_the_lints_or_be_below_one_that_does() {
+    let decoder = "pub fn decode(input: &[u8]) {}";
+    let strict = format!("{HOSTILE_BYTES_LINTS}\n{decoder}");
+    for (root, leaf, expected) in [
+        ("", decoder, 1),
+        ("", "pub fn name() -> &'static str { \"x\" }", 0),
+        ("", strict.as_str(), 0),
+        (HOSTILE_BYTES_LINTS, decoder, 0),
+    ] {
+        let sources = [Source::new("src/ws/mod.rs", root), Source::new("src/ws/header.rs", leaf)];
+        assert_eq!(check_hostile_lints(&sources).len(), expected, "{root} {leaf}");
+    }
+    let elsewhere = [Source::new("src/reactor/read.rs", decoder)];
+    assert_eq!(check_hostile_lints(&elsewhere).len(), 0);
 }
 
 #[test]

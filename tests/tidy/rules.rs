@@ -116,7 +116,10 @@ fn check_module(source: &Source, findings: &mut Vec<Finding>) {
             say(Rule::Layer, what);
         }
         for refusal in REFUSALS.iter().filter(|refusal| refusal.modules.contains(&top)) {
-            if refusal.paths.iter().any(|refused| touches(&names, refused)) {
+            // A lone name is a variable of that name, unless it is imported as it stands.
+            let imported = source.product[..path.at].ends_with("use ");
+            let counts = names.len() > 1 || imported;
+            if counts && refusal.paths.iter().any(|refused| touches(&names, refused)) {
                 say(Rule::Purity, format!("{}: {}", names.join("::"), refusal.reason));
             }
         }
@@ -133,11 +136,25 @@ fn check_module(source: &Source, findings: &mut Vec<Finding>) {
     if NETWORK_PATHS.contains(&top) {
         check_panics(source, findings);
     }
-    let is_root = module.len() == 1 && HOSTILE_BYTES.contains(&top);
-    if is_root && !source.text.contains(HOSTILE_BYTES_LINTS) {
-        let what = format!("does not say {HOSTILE_BYTES_LINTS}");
-        findings.push(finding(source, Rule::HostileLints, 1, what));
-    }
+}
+
+/// Finds the files of [`HOSTILE_BYTES`] that handle bytes while neither they nor a module above them ask
+/// for the stricter lints.
+pub(crate) fn check_hostile_lints(sources: &[Source]) -> Vec<Finding> {
+    let strict: Vec<_> = sources
+        .iter()
+        .filter(|source| source.text.contains(HOSTILE_BYTES_LINTS))
+        .map(Source::module)
+        .collect();
+    let is_loose = |source: &&Source| {
+        let module = source.module();
+        source.path.starts_with("src/")
+            && module.first().is_some_and(|top| HOSTILE_BYTES.contains(top))
+            && source.product.contains("[u8]")
+            && !strict.iter().any(|above| module.starts_with(above))
+    };
+    let what = || format!("handles bytes and does not say {HOSTILE_BYTES_LINTS}");
+    sources.iter().filter(is_loose).map(|s| finding(s, Rule::HostileLints, 1, what())).collect()
 }
 
 /// The path from the crate's root, where `path` climbs that far.
@@ -207,11 +224,13 @@ fn check_panics(source: &Source, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Blanks `const _: () = …;`, which runs in the compiler.
+/// Blanks `const _: () = …;` and `const { … }`, which run in the compiler.
 fn without_const_items(code: &str) -> String {
     let mut kept = String::with_capacity(code.len());
     let mut rest = code;
-    while let Some(start) = rest.find("const _: () =") {
+    let next =
+        |rest: &str| [rest.find("const _: () ="), rest.find("const {")].into_iter().flatten().min();
+    while let Some(start) = next(rest) {
         let body = &rest[start..];
         let end = item_len(body);
         kept.push_str(&rest[..start]);
