@@ -65,3 +65,20 @@ pub(super) fn is_service_link(name: &str) -> bool {
     let rest = name.strip_prefix(PREFIX).unwrap_or_default();
     rest.starts_with("SERVICE_") || rest == "PORT" || rest.starts_with("PORT_")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_text_are_refused_by_name() {
+        let latin1 = OsString::from_vec(b"\xfc".to_vec());
+        let variables = [("CHINWAG_DATA".into(), latin1.clone()), ("HOME".into(), latin1)];
+        let (entries, faults) = Environment::from_iter(variables).entries();
+        assert!(entries.is_empty());
+        let said: Vec<_> = faults.iter().map(|fault| fault.what.as_str()).collect();
+        assert_eq!(said, ["CHINWAG_DATA is not UTF-8"]);
+    }
+}

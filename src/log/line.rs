@@ -288,6 +288,9 @@ mod tests {
             assert!(line.len() < MESSAGE_BYTES_MAX + FIELD_BYTES_MAX + 120, "{}", line.len());
             assert_eq!(line.matches('…').count(), 2);
         }
+        let no_room_for_an_escape = format!("{}\u{1b}", "x".repeat(FIELD_BYTES_MAX - 1));
+        let line = render(Format::Text, "m", &[("k", Value::from(no_room_for_an_escape.as_str()))]);
+        assert!(line.ends_with("xx…\n"), "{line}");
         let exact = "x".repeat(FIELD_BYTES_MAX);
         let line = render(Format::Text, "m", &[("k", Value::from(exact.as_str()))]);
         assert!(line.ends_with(&format!("k={exact}\n")), "{line}");

@@ -16,7 +16,8 @@
 //! through the layers; `time`, `level`, `target` and `message` are taken. What a client wrote goes into
 //! values, never into the constant text, and message bodies and tokens go nowhere.
 //!
-//! - Each event is one line, whatever its values hold: see [`line`](self).
+//! - Each event is one line, whatever its values hold: what is not plainly visible is escaped, and
+//!   every field has a bound.
 //! - Nobody waits for the disk or the terminal: a line that finds the queue full is dropped and counted,
 //!   and a later line says how many were.
 //! - What a client can cause again and again passes a [`Throttle`] first.
