@@ -55,6 +55,11 @@ pub struct Chat {
 }
 
 impl Chat {
+    /// Bytes that one user takes, its name, session and membership in one room included.
+    pub const USER_BYTES: u64 = 640;
+    /// Bytes that one room takes, without its ring.
+    pub const ROOM_BYTES: u64 = 640;
+
     /// Nobody, nowhere. `now` tells this start's epochs from those of others.
     #[must_use]
     pub fn new(limits: Limits, now: Now) -> Self {

@@ -1,0 +1,427 @@
+//! The chat's commands, by WebSocket message, line, length or a person's hand.
+
+use super::Sessions;
+use super::deliver::{find, send};
+use super::human::Person;
+use super::row::Stage;
+use crate::chat::outbox::{Class, Request};
+use crate::chat::{Chat, Code, Command, Hello, Op, Refusal, RequestId};
+use crate::line::{self, Framing};
+use crate::net::{CloseReason, ConnId, Effect, Effects};
+use crate::time::clock::Now;
+use crate::wire::human::Line;
+use crate::wire::{self, Parsed, Refused, render};
+use crate::ws::{self, Item, Opcode, encode};
+
+/// Bytes that the answer to a `send` takes, at most; booked when it is asked for, since it comes later.
+const SENT_REPLY_BYTES: usize = 320;
+
+impl Sessions {
+    /// Takes one message off the front of a chat WebSocket's `input`. `false` if there is no whole one, or
+    /// the connection ends.
+    pub(super) fn ws_step(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        input: &mut &mut [u8],
+        (chat, effects): (&mut Chat, &mut Effects),
+    ) -> bool {
+        let Some(row) = find(&mut self.rows, conn) else { return false };
+        let Stage::Ws { decoder, .. } = &mut row.stage else { return false };
+        // The text is lent from the scratch space, which nothing else needs meanwhile.
+        let mut shared = std::mem::take(&mut self.edge.shared);
+        let item = decoder.decode(input, &self.edge.settings, &mut shared);
+        let goes_on = match item {
+            Ok(None) => false,
+            Ok(Some(Item::Text(text))) => {
+                let left = self.requests(now, conn, text, chat, effects);
+                self.keep_text(conn, left);
+                true
+            }
+            Ok(Some(Item::Ping(payload))) => self.pong(now, conn, payload, effects),
+            // Binary is refused by the settings.
+            Ok(Some(Item::Pong(_) | Item::Binary(_))) => self.control(now, conn),
+            Ok(Some(Item::Close { code, .. })) => {
+                self.answer_close(conn, code, effects);
+                chat.closed(now, conn);
+                false
+            }
+            Err(violation) => {
+                self.violated(conn, violation, effects);
+                chat.closed(now, conn);
+                false
+            }
+        };
+        self.edge.shared = shared;
+        self.say(now, chat, effects);
+        goes_on
+    }
+
+    /// Does the requests of one message, as long as the answers do not pile up; returns those that are
+    /// left.
+    fn requests<'t>(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        text: &'t str,
+        chat: &mut Chat,
+        effects: &mut Effects,
+    ) -> &'t str {
+        let mut rest = text;
+        while !rest.is_empty() {
+            if self.is_pressed(conn, chat) {
+                return rest;
+            }
+            let (request, behind) = rest.split_once('\n').unwrap_or((rest, ""));
+            rest = behind;
+            if !request.trim_ascii().is_empty() {
+                let parsed = wire::parse(request, &self.edge.limits);
+                self.request(now, conn, parsed, chat, effects);
+            }
+        }
+        rest
+    }
+
+    /// Keeps requests that could not be looked at yet, as the frame that they could have come in.
+    fn keep_text(&mut self, conn: ConnId, left: &str) {
+        let Some(row) = find(&mut self.rows, conn).filter(|_| !left.is_empty()) else { return };
+        let backlog = row.backlog.get_or_insert_default();
+        encode(Opcode::Text, left.as_bytes(), Some([0; 4]), &mut backlog.bytes);
+    }
+
+    /// Answers a ping. `false` if the connection ends, since there are too many.
+    fn pong(&mut self, now: Now, conn: ConnId, payload: &[u8], effects: &mut Effects) -> bool {
+        if !self.control(now, conn) {
+            return false;
+        }
+        let Some(row) = find(&mut self.rows, conn) else { return false };
+        let mut out = Vec::with_capacity(payload.len() + 2);
+        encode(Opcode::Pong, payload, None, &mut out);
+        send(row, self.edge.turn, out, effects);
+        true
+    }
+
+    /// Counts a control frame. `false` if the connection ends, since there are too many.
+    fn control(&mut self, now: Now, conn: ConnId) -> bool {
+        let rate = self.edge.controls;
+        let Some(row) = find(&mut self.rows, conn) else { return false };
+        if row.controls.take(now.tick, rate).is_ok() {
+            return true;
+        }
+        self.doomed.push((conn, CloseReason::Flooding));
+        false
+    }
+
+    /// Takes one item off the front of a plain connection's `input`. `false` if there is no whole one, or
+    /// the connection ends.
+    pub(super) fn tcp_step(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        input: &mut &[u8],
+        (chat, effects): (&mut Chat, &mut Effects),
+    ) -> bool {
+        let len_max = self.edge.request_len_max;
+        let Some(row) = find(&mut self.rows, conn) else { return false };
+        let Stage::Tcp { decoder, framing, .. } = &mut row.stage else { return false };
+        let Some(known) = (*framing).or_else(|| input.first().map(|&first| Framing::of(first)))
+        else {
+            return false;
+        };
+        *framing = Some(known);
+        // The item is lent from the decoder, which nothing else needs meanwhile.
+        let mut taken = std::mem::take(decoder);
+        let item = taken.decode(input, len_max);
+        let is_some = item.is_some();
+        if let Some(item) = item {
+            self.item(now, conn, (known, item), (chat, effects));
+        }
+        self.put_back(conn, taken);
+        self.say(now, chat, effects);
+        is_some
+    }
+
+    /// The last line of a plain connection, which ended without its line end.
+    pub(super) fn tcp_finish(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        (chat, effects): (&mut Chat, &mut Effects),
+    ) {
+        let Some(row) = find(&mut self.rows, conn) else { return };
+        let Stage::Tcp { decoder, framing: Some(framing), .. } = &mut row.stage else { return };
+        let framing = *framing;
+        let mut taken = std::mem::take(decoder);
+        if let Some(item) = taken.finish() {
+            self.item(now, conn, (framing, item), (chat, effects));
+        }
+        self.put_back(conn, taken);
+        self.say(now, chat, effects);
+    }
+
+    fn put_back(&mut self, conn: ConnId, taken: line::Decoder) {
+        let row = find(&mut self.rows, conn);
+        if let Some(Stage::Tcp { decoder, .. }) = row.map(|row| &mut row.stage) {
+            *decoder = taken;
+        }
+    }
+
+    fn item(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        (framing, item): (Framing, line::Item<'_>),
+        (chat, effects): (&mut Chat, &mut Effects),
+    ) {
+        match item {
+            line::Item::Message(bytes) if framing == Framing::Human => {
+                let text = String::from_utf8_lossy(bytes);
+                self.line(now, conn, &text, chat, effects);
+            }
+            line::Item::Message(bytes) => {
+                let parsed = wire::parse_bytes(bytes, &self.edge.limits);
+                self.request(now, conn, parsed, chat, effects);
+            }
+            line::Item::TooLong { limit } => {
+                let message = "this is longer than any request can be";
+                let refusal = Refusal::new(Code::TooLarge, message).limit(limit);
+                self.refuse(conn, &Refused { id: None, op: None, refusal }, effects);
+            }
+            line::Item::Malformed => self.doomed.push((conn, CloseReason::Violation)),
+        }
+    }
+
+    /// Does one request.
+    fn request(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        parsed: Result<(Request, Parsed<'_>), Box<Refused>>,
+        chat: &mut Chat,
+        effects: &mut Effects,
+    ) {
+        let rate = self.edge.commands;
+        let turn = self.edge.turn;
+        let Some(row) = find(&mut self.rows, conn) else { return };
+        let waits = row.commands.take(now.tick, rate);
+        let (request, parsed) = match (parsed, waits) {
+            (Ok(parsed), Ok(())) => parsed,
+            (Ok((request, _)), Err(retry_after_ms)) => {
+                let refusal = rate_limited(&self.edge.limits, retry_after_ms);
+                self.say_reply(chat, conn, &request, &Err(refusal), effects);
+                return;
+            }
+            (Err(refused), _) => return self.refuse(conn, &refused, effects),
+        };
+        log::debug!(conn:% = conn, req:% = shown(&request), op = request.op.name(); "request");
+        match parsed {
+            Parsed::Help { of } => self.help(conn, &request, of, effects),
+            Parsed::Command(Command::Hello { name, resume }) => {
+                let resume_from = Hello {
+                    name: name.as_deref(),
+                    resume,
+                    secret: 0,
+                    class: Class(0),
+                };
+                self.hello(now, conn, request, resume_from, (chat, effects));
+            }
+            Parsed::Command(command) => {
+                if matches!(command, Command::Send(_)) {
+                    row.ledger.give(turn, SENT_REPLY_BYTES);
+                }
+                chat.command(now, conn, request, command);
+            }
+        }
+        self.say(now, chat, effects);
+    }
+
+    /// Says hello to the domain for a connection.
+    fn hello(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        request: Request,
+        hello: Hello<'_>,
+        (chat, effects): (&mut Chat, &mut Effects),
+    ) {
+        let secret = self.entropy.secret();
+        let Some(row) = find(&mut self.rows, conn) else { return };
+        let Some((format, secret)) = row.format().zip(secret) else {
+            let refusal = Refusal::new(Code::Internal, "the system has no random numbers to give");
+            return self.say_reply(chat, conn, &request, &Err(refusal), effects);
+        };
+        chat.hello(now, conn, request, Hello { secret, class: format.class(), ..hello });
+        if chat.user(conn).is_none() {
+            return;
+        }
+        let deadline = match &mut row.stage {
+            Stage::Ws { greeted, .. } => {
+                *greeted = true;
+                now.tick.after(self.edge.deadlines.ping_after)
+            }
+            Stage::Tcp { greeted, person, .. } => {
+                *greeted = true;
+                let ping_at = now.tick.after(self.edge.deadlines.ping_after);
+                if person.is_some() { crate::time::Tick::MAX } else { ping_at }
+            }
+            Stage::Http { .. } | Stage::Echo { .. } | Stage::Ending => return,
+        };
+        effects.push(Effect::Arm { conn, deadline });
+    }
+
+    fn help(&mut self, conn: ConnId, request: &Request, of: Option<Op>, effects: &mut Effects) {
+        let Self { rows, edge, .. } = self;
+        let Some(row) = find(rows, conn) else { return };
+        let Some(format) = row.format() else { return };
+        row.errors = 0;
+        let mut text = Vec::new();
+        if render::help(&mut text, request, of) {
+            let mut out = Vec::new();
+            edge.put(format, &text, &mut out);
+            send(row, edge.turn, out, effects);
+        }
+    }
+
+    /// Answers what never became a command.
+    fn refuse(&mut self, conn: ConnId, refused: &Refused, effects: &mut Effects) {
+        let Self { rows, edge, doomed, .. } = self;
+        let Some(row) = find(rows, conn) else { return };
+        let Some(format) = row.format() else { return };
+        edge.metrics.chat.replies.count(refused.refusal.code.number());
+        let mut text = Vec::new();
+        match format {
+            super::format::Format::Human => wire::human::refusal(&mut text, &refused.refusal),
+            _ => render::refused(&mut text, refused),
+        }
+        let mut out = Vec::new();
+        edge.put(format, &text, &mut out);
+        send(row, edge.turn, out, effects);
+        row.errors += 1;
+        if row.errors >= edge.errors_max {
+            doomed.push((conn, CloseReason::Flooding));
+        }
+    }
+
+    /// Does what a person has typed.
+    fn line(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        text: &str,
+        chat: &mut Chat,
+        effects: &mut Effects,
+    ) {
+        let Some(row) = find(&mut self.rows, conn) else { return };
+        let Stage::Tcp { person, .. } = &mut row.stage else { return };
+        let is_new = person.is_none();
+        let room = person.get_or_insert_with(Box::<Person>::default).room.clone();
+        if is_new {
+            self.tell(conn, wire::human::welcome, effects);
+        }
+        let line = match wire::human::parse_line(text, room.as_deref(), &self.edge.limits) {
+            Ok(line) => line,
+            Err(refusal) => {
+                let refused = Refused { id: None, op: None, refusal: *refusal };
+                return self.refuse(conn, &refused, effects);
+            }
+        };
+        match line {
+            Line::Help => self.tell(conn, wire::human::help, effects),
+            Line::Quit => self.doomed.push((conn, CloseReason::Bye)),
+            Line::Nick(name) => self.nick(now, conn, &name, (chat, effects)),
+            Line::Command(op, command) => {
+                if chat.user(conn).is_none() {
+                    self.introduce(now, conn, None, (chat, effects));
+                }
+                let parsed = Ok((person_request(op), Parsed::Command(command)));
+                self.request(now, conn, parsed, chat, effects);
+            }
+        }
+    }
+
+    /// A person chooses a name, once, before speaking.
+    fn nick(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        name: &str,
+        (chat, effects): (&mut Chat, &mut Effects),
+    ) {
+        if let Some(user) = chat.user(conn) {
+            let refusal = Refusal::new(Code::NameTaken, format!("you are {user} already"));
+            let refusal = refusal.field("nick", "choose a name before you speak");
+            return self.refuse(conn, &Refused { id: None, op: None, refusal }, effects);
+        }
+        self.introduce(now, conn, Some(name), (chat, effects));
+    }
+
+    /// Says hello for a person.
+    fn introduce(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        name: Option<&str>,
+        (chat, effects): (&mut Chat, &mut Effects),
+    ) {
+        let hello = Hello { name, resume: None, secret: 0, class: Class(0) };
+        self.hello(now, conn, person_request(Op::Hello), hello, (chat, effects));
+        self.say(now, chat, effects);
+    }
+
+    /// Tells a person something that depends on nothing.
+    fn tell(&mut self, conn: ConnId, text: fn(&mut Vec<u8>), effects: &mut Effects) {
+        let turn = self.edge.turn;
+        if let Some(row) = find(&mut self.rows, conn) {
+            let mut out = Vec::new();
+            text(&mut out);
+            send(row, turn, out, effects);
+        }
+    }
+
+    /// Answers the peer's close frame, and closes.
+    pub(super) fn answer_close(
+        &mut self,
+        conn: ConnId,
+        code: Option<ws::CloseCode>,
+        effects: &mut Effects,
+    ) {
+        let Some(row) = find(&mut self.rows, conn) else { return };
+        let mut out = Vec::new();
+        ws::encode_close(code, "", None, &mut out);
+        super::end::close(row, out, (CloseReason::Bye, crate::net::Ending::Flush), effects);
+    }
+
+    /// Fails a WebSocket (RFC 6455 section 7.1.7).
+    pub(super) fn violated(
+        &mut self,
+        conn: ConnId,
+        violation: ws::Violation,
+        effects: &mut Effects,
+    ) {
+        let Some(row) = find(&mut self.rows, conn) else { return };
+        log::debug!(conn:% = conn, violation:% = violation; "violation");
+        let code = violation.close_code();
+        let mut out = Vec::new();
+        ws::encode_close(Some(code), &violation.to_string(), None, &mut out);
+        let reason = match code.as_u16() {
+            1009 => CloseReason::TooBig,
+            _ => CloseReason::Violation,
+        };
+        super::end::close(row, out, (reason, crate::net::Ending::Linger), effects);
+    }
+}
+
+fn rate_limited(limits: &crate::chat::Limits, retry_after_ms: u64) -> Refusal {
+    let refusal = Refusal::new(Code::RateLimited, "too many commands; slow down");
+    let limit = limits.rate_per_s.and_then(|rate| usize::try_from(rate).ok());
+    refusal.limit(limit.unwrap_or(0)).retry_after_ms(retry_after_ms)
+}
+
+/// A person's requests are always answered.
+fn person_request(op: Op) -> Request {
+    Request { id: Some(RequestId("0".into())), op }
+}
+
+fn shown(request: &Request) -> &str {
+    request.id.as_ref().map_or("-", |id| &id.0)
+}
