@@ -22,94 +22,104 @@ const EPOCH: (&str, &str) = ("epoch", "the epoch in which the seqs count, option
 
 /// What there is to say of `op`.
 pub(super) const fn entry(op: Op) -> Entry {
-    let (about, fields): (_, &[_]) = match op {
-        Op::Hello => (
-            "Says who you are; first of all",
-            &[
-                ("name", "the name you want, optional"),
-                ("token", "a token, where one is asked for"),
-                ("agent", "what your program calls itself, optional"),
-                ("version", "1, optional"),
-                ("resume", "{\"session\":…,\"rooms\":{room:[epoch,seq],…}} to return, optional"),
-            ],
-        ),
-        Op::Ping => ("Asks for the time, and shows that both ends live", &[]),
-        Op::Rooms => (
-            "Lists your rooms with what is unread",
-            &[("since", "the rev of the last answer: only what has changed, optional")],
-        ),
-        Op::Create => (
-            "Makes a room of which you are the owner",
-            &[
-                ROOM,
-                ("topic", "its topic, optional"),
-                ("private", "whether it is hidden from strangers, optional"),
-            ],
-        ),
-        Op::Join => (
-            "Enters a room",
-            &[ROOM, ("after", "the last seq you have, 0 for all there is, optional"), EPOCH],
-        ),
-        Op::Leave => ("Leaves a room for good", &[ROOM]),
-        Op::Send => (
-            "Says something",
-            &[
-                ("room", "the room's name, or instead"),
-                ("to", "the user's name"),
-                ("text", "what you say"),
-                ("cid", "your own id of the message: sent twice, it counts once; optional"),
-                ("reply_to", "the seq of the message you answer, optional"),
-                ("thread", "the seq of the message that began the thread, optional"),
-                ("data", "JSON that is passed on as it is, optional"),
-                ("echo", "whether you want the event besides the reply, optional"),
-            ],
-        ),
-        Op::Ack => (
-            "Says how far you have received and read",
-            &[
-                ROOM,
-                ("recv", "the last seq you have received"),
-                ("read", "the last seq you have read"),
-                EPOCH,
-            ],
-        ),
-        Op::Typing => ("Says that you are typing", &[ROOM]),
-        Op::Status => ("Says whether you are there", &[("status", "\"online\" or \"away\"")]),
-        Op::History => (
-            "Reads what was said",
-            &[
-                ROOM,
-                ("before", "only what is below this seq, or instead"),
-                ("after", "only what is above this seq, or instead"),
-                ("around", "what is around this seq; the latest if there is none of the three"),
-                ("limit", "how many at most, optional"),
-                EPOCH,
-            ],
-        ),
-        Op::Presence => ("Says who is there", &[ROOM]),
-        Op::Members => (
-            "Lists who is a member",
-            &[
-                ROOM,
-                ("after", "the name behind which to begin, optional"),
-                ("limit", "how many at most, optional"),
-            ],
-        ),
-        Op::Topic => ("Reads or changes the topic", &[ROOM, ("text", "the new topic, optional")]),
-        Op::Help => ("Explains the operations", &[("of", "the operation, optional")]),
-        Op::Refresh => ("Brings a new token", &[]),
-        Op::Edit => ("Changes what you said", &[]),
-        Op::Delete => ("Takes back what was said", &[]),
-        Op::React => ("Adds or removes a reaction", &[]),
-        Op::Search => ("Searches what was said", &[]),
-        Op::Invite => ("Invites a user into a private room", &[]),
-        Op::Role => ("Changes a member's role", &[]),
-        Op::Kick => ("Puts a member out of a room", &[]),
-        Op::Mute => ("Takes a member's voice for a time", &[]),
-        Op::Ban => ("Keeps a user out of a room", &[]),
-        Op::Unban => ("Ends a ban", &[]),
-    };
-    Entry { about, fields, is_supported: is_supported(op) }
+    Entry { about: about(op), fields: fields(op), is_supported: is_supported(op) }
+}
+
+const fn about(op: Op) -> &'static str {
+    match op {
+        Op::Hello => "Says who you are; first of all",
+        Op::Ping => "Asks for the time, and shows that both ends live",
+        Op::Rooms => "Lists your rooms with what is unread",
+        Op::Create => "Makes a room of which you are the owner",
+        Op::Join => "Enters a room",
+        Op::Leave => "Leaves a room for good",
+        Op::Send => "Says something",
+        Op::Ack => "Says how far you have received and read",
+        Op::Typing => "Says that you are typing",
+        Op::Status => "Says whether you are there",
+        Op::History => "Reads what was said",
+        Op::Presence => "Says who is there",
+        Op::Members => "Lists who is a member",
+        Op::Topic => "Reads or changes the topic",
+        Op::Help => "Explains the operations",
+        Op::Refresh => "Brings a new token",
+        Op::Edit => "Changes what you said",
+        Op::Delete => "Takes back what was said",
+        Op::React => "Adds or removes a reaction",
+        Op::Search => "Searches what was said",
+        Op::Invite => "Invites a user into a private room",
+        Op::Role => "Changes a member's role",
+        Op::Kick => "Puts a member out of a room",
+        Op::Mute => "Takes a member's voice for a time",
+        Op::Ban => "Keeps a user out of a room",
+        Op::Unban => "Ends a ban",
+    }
+}
+
+const fn fields(op: Op) -> &'static [(&'static str, &'static str)] {
+    match op {
+        Op::Hello => &[
+            ("name", "the name you want, optional"),
+            ("token", "a token, where one is asked for"),
+            ("agent", "what your program calls itself, optional"),
+            ("version", "1, optional"),
+            ("resume", "{\"session\":…,\"rooms\":{room:[epoch,seq],…}} to return, optional"),
+        ],
+        Op::Rooms => &[("since", "the rev of the last answer: only what has changed, optional")],
+        Op::Create => &[
+            ROOM,
+            ("topic", "its topic, optional"),
+            ("private", "whether it is hidden from strangers, optional"),
+        ],
+        Op::Join => {
+            &[ROOM, ("after", "the last seq you have, 0 for all there is, optional"), EPOCH]
+        }
+        Op::Leave | Op::Typing | Op::Presence => &[ROOM],
+        Op::Send => &[
+            ("room", "the room's name, or instead"),
+            ("to", "the user's name"),
+            ("text", "what you say"),
+            ("cid", "your own id of the message: sent twice, it counts once; optional"),
+            ("reply_to", "the seq of the message you answer, optional"),
+            ("thread", "the seq of the message that began the thread, optional"),
+            ("data", "JSON that is passed on as it is, optional"),
+            ("echo", "whether you want the event besides the reply, optional"),
+        ],
+        Op::Ack => &[
+            ROOM,
+            ("recv", "the last seq you have received"),
+            ("read", "the last seq you have read"),
+            EPOCH,
+        ],
+        Op::Status => &[("status", "\"online\" or \"away\"")],
+        Op::History => &[
+            ROOM,
+            ("before", "only what is below this seq, or instead"),
+            ("after", "only what is above this seq, or instead"),
+            ("around", "what is around this seq; the latest if there is none of the three"),
+            ("limit", "how many at most, optional"),
+            EPOCH,
+        ],
+        Op::Members => &[
+            ROOM,
+            ("after", "the name behind which to begin, optional"),
+            ("limit", "how many at most, optional"),
+        ],
+        Op::Topic => &[ROOM, ("text", "the new topic, optional")],
+        Op::Help => &[("of", "the operation, optional")],
+        Op::Ping
+        | Op::Refresh
+        | Op::Edit
+        | Op::Delete
+        | Op::React
+        | Op::Search
+        | Op::Invite
+        | Op::Role
+        | Op::Kick
+        | Op::Mute
+        | Op::Ban
+        | Op::Unban => &[],
+    }
 }
 
 const fn is_supported(op: Op) -> bool {

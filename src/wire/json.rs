@@ -27,7 +27,7 @@ pub(super) fn number(out: &mut Vec<u8>, value: u64) {
         }
     }
     let digits = pairs.get(unused..).unwrap_or(&[]).as_flattened();
-    let zero = usize::from(value != 0 && digits.starts_with(b"0") || value == 0);
+    let zero = usize::from(digits.starts_with(b"0"));
     out.extend_from_slice(digits.get(zero..).unwrap_or(&[]));
 }
 

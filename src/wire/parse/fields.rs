@@ -1,20 +1,13 @@
-//! A flat JSON object into its fields, in one pass.
-//!
-//! Every field takes any type here: what is wrong for it is said later, by name, when the rest of the
-//! object has been read as well and the answer can carry its `id`.
+//! The fields of a request: their names, and what may stand in them.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
 use std::borrow::Cow;
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::error::Category;
-use serde_json::value::RawValue;
 
 use super::Fault;
+use super::value::Value;
 use crate::chat::code::Code;
+use crate::chat::limits::SEQ_END;
 use crate::chat::reply::Refusal;
 
 macro_rules! fields {
@@ -27,20 +20,15 @@ macro_rules! fields {
             Unknown,
         }
 
-        impl Key {
-            fn parse(name: &str) -> Self {
+        impl From<&str> for Key {
+            fn from(name: &str) -> Self {
                 match name { $($name => Self::$key,)+ _ => Self::Unknown }
             }
+        }
 
-            /// As it stands in the object.
-            pub(super) const fn name(self) -> &'static str {
-                match self { $(Self::$key => $name,)+ Self::Unknown => "" }
-            }
-
-            /// What would be right, unless the operation says otherwise.
-            pub(super) const fn expected(self) -> &'static str {
-                match self { $(Self::$key => $expected,)+ Self::Unknown => "" }
-            }
+        /// A field's name, and what is expected in it unless the operation says otherwise.
+        const fn words(key: Key) -> (&'static str, &'static str) {
+            match key { $(Key::$key => ($name, $expected),)+ Key::Unknown => ("", "") }
         }
 
         /// The fields of one object.
@@ -48,16 +36,14 @@ macro_rules! fields {
         pub(super) struct Fields<'a> {
             $($member: Value<'a>,)+
             unknown: Value<'a>,
-            /// The first field that was there twice.
-            duplicate: Option<Key>,
-            /// The refusal of the first field whose string or number cannot be held.
-            unreadable: Option<Fault>,
+            /// What is wrong with the first field that is there twice or cannot be held.
+            fault: Option<Fault>,
         }
 
-        impl<'a> Fields<'a> {
-            /// The value of a field.
-            pub(super) const fn value(&mut self, key: Key) -> &mut Value<'a> {
-                match key { $(Key::$key => &mut self.$member,)+ Key::Unknown => &mut self.unknown }
+        const fn slot<'f, 'a>(fields: &'f mut Fields<'a>, key: Key) -> &'f mut Value<'a> {
+            match key {
+                $(Key::$key => &mut fields.$member,)+
+                Key::Unknown => &mut fields.unknown,
             }
         }
     };
@@ -95,12 +81,22 @@ fields! {
 }
 
 impl Key {
+    /// As it stands in the object.
+    pub(super) const fn name(self) -> &'static str {
+        words(self).0
+    }
+
+    /// What would be right, unless the operation says otherwise.
+    pub(super) const fn expected(self) -> &'static str {
+        words(self).1
+    }
+
     /// Whether the value is kept as it was written, whatever it is.
-    const fn is_raw(self) -> bool {
+    pub(super) const fn is_raw(self) -> bool {
         matches!(self, Self::Id | Self::Data | Self::Resume | Self::Policy)
     }
 
-    /// The refusal of a field in which something else was `found`.
+    /// The refusal of a field in which something else was `found`; nothing, if that is empty.
     #[cold]
     pub(super) fn refuse(self, found: &str, expected: impl Into<Cow<'static, str>>) -> Fault {
         let name = self.name();
@@ -112,231 +108,120 @@ impl Key {
     }
 }
 
-/// The value of one field.
-#[derive(Debug, Default)]
-pub(super) enum Value<'a> {
-    /// Not there.
-    #[default]
-    Absent,
-    /// `null`, which counts as not there.
-    Null,
-    Bool(bool),
-    Integer(u64),
-    String(Cow<'a, str>),
-    /// As it was written, of those fields that are kept so.
-    Raw(&'a str),
-    /// Anything that no field takes, in words.
-    Other(&'static str),
-}
-
-impl Value<'_> {
-    /// What is there, in words; empty if nothing is.
-    pub(super) const fn words(&self) -> &'static str {
-        match self {
-            Self::Absent | Self::Null => "",
-            Self::Bool(_) => "true or false",
-            Self::Integer(_) => "a number",
-            Self::String(_) => "a string",
-            Self::Raw(_) => "there",
-            Self::Other(words) => words,
-        }
-    }
-}
-
 impl<'a> Fields<'a> {
-    /// Reads `text`. What was read up to a fault stays readable.
-    ///
-    /// # Errors
-    ///
-    /// 1001 with the offset if `text` is not one JSON object; 1003 if a string or a number in it
-    /// cannot be held, or a field is there twice.
-    pub(super) fn read(&mut self, text: &'a str) -> Result<(), Fault> {
-        let Err(error) = self.fill(text, false) else {
-            return self.check_keys();
-        };
-        // Half a surrogate pair and 1e999 are JSON, but not values: look for them one by one.
-        let mut fields = Self::default();
-        if error.is_syntax() && fields.fill(text, true).is_ok() {
-            *self = fields;
-            self.check_keys()?;
-        }
-        Err(Box::new(bad_json(text, &error)))
+    /// The value of a field.
+    pub(super) const fn value(&mut self, key: Key) -> &mut Value<'a> {
+        slot(self, key)
     }
 
-    fn fill(&mut self, text: &'a str, careful: bool) -> Result<(), serde_json::Error> {
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        Reader { fields: self, careful }.deserialize(&mut deserializer)?;
-        deserializer.end()
-    }
-
-    fn check_keys(&mut self) -> Result<(), Fault> {
-        if let Some(fault) = self.unreadable.take() {
-            return Err(fault);
-        }
-        match self.duplicate {
-            Some(key) => Err(key.refuse("there twice", "each field once")),
-            None => Ok(()),
-        }
-    }
-
-    fn insert(&mut self, key: Key, value: Value<'a>) {
-        let slot = self.value(key);
+    /// Takes a value. The first one of a field counts; a second one is a fault.
+    pub(super) fn insert(&mut self, key: Key, value: Value<'a>) {
+        let slot = slot(self, key);
         if matches!(slot, Value::Absent) {
             *slot = value;
         } else {
-            self.duplicate = self.duplicate.or(Some(key));
+            self.fault(key, "there twice", "each field once");
         }
     }
-}
 
-/// The refusal of what is not JSON, or not an object.
-#[cold]
-fn bad_json(text: &str, error: &serde_json::Error) -> Refusal {
-    let (message, offset) = match error.classify() {
-        Category::Data => ("not a JSON object", text.len() - text.trim_start().len()),
-        Category::Eof => ("the JSON is not complete", text.len()),
-        Category::Syntax | Category::Io => ("not JSON", offset_of(text, error)),
-    };
-    let mut refusal = Refusal::new(Code::BadJson, message);
-    refusal.offset = u64::try_from(offset).ok();
-    refusal
-}
+    /// Notes a fault for [`Fields::check`], unless there is one already.
+    #[cold]
+    pub(super) fn fault(&mut self, key: Key, found: &str, expected: &'static str) {
+        self.fault.get_or_insert_with(|| key.refuse(found, expected));
+    }
 
-/// The byte of `text` at which `error` was found.
-fn offset_of(text: &str, error: &serde_json::Error) -> usize {
-    let before = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len);
-    // The column counts the byte itself, but for a control character, which is not taken.
-    let taken = usize::from(!error.to_string().starts_with("control character"));
-    (before.sum::<usize>() + error.column().saturating_sub(taken)).min(text.len())
-}
+    /// The first fault that was noted.
+    pub(super) fn check(&mut self) -> Result<(), Fault> {
+        self.fault.take().map_or(Ok(()), Err)
+    }
 
-/// Reads an object into fields.
-struct Reader<'f, 'a> {
-    fields: &'f mut Fields<'a>,
-    /// Find out which field it is that cannot be read.
-    careful: bool,
-}
-
-impl<'a> Reader<'_, 'a> {
-    fn value<A: MapAccess<'a>>(&mut self, map: &mut A, key: Key) -> Result<Value<'a>, A::Error> {
-        if !key.is_raw() && !self.careful {
-            return map.next_value();
+    /// What was written, of a field that is kept so.
+    pub(super) const fn raw(&mut self, key: Key) -> Option<&'a str> {
+        match self.value(key) {
+            Value::Raw(raw) => Some(*raw),
+            _ => None,
         }
-        let raw = map.next_value::<&'a RawValue>()?.get();
-        if key.is_raw() {
-            return Ok(if raw == "null" { Value::Null } else { Value::Raw(raw) });
+    }
+
+    /// A string that has to be there.
+    pub(super) fn required(&mut self, key: Key) -> Result<Cow<'a, str>, Fault> {
+        self.string(key)?.ok_or_else(|| key.refuse("", key.expected()))
+    }
+
+    /// A string. Names are not looked into.
+    pub(super) fn string(&mut self, key: Key) -> Result<Option<Cow<'a, str>>, Fault> {
+        self.string_as(key, key.expected())
+    }
+
+    /// A string of another meaning than usual.
+    pub(super) fn string_as(
+        &mut self,
+        key: Key,
+        expected: &'static str,
+    ) -> Result<Option<Cow<'a, str>>, Fault> {
+        let text = match self.value(key) {
+            Value::Absent | Value::Null => return Ok(None),
+            Value::String(text) => std::mem::take(text),
+            other => return Err(key.refuse(other.words(), expected)),
+        };
+        // A NUL can only come by an escape, and a text with an escape is never borrowed.
+        if let Cow::Owned(text) = &text
+            && let Some(at) = memchr::memchr(0, text.as_bytes())
+        {
+            return Err(key.refuse(&format!("not text: there is a NUL at byte {at}"), "no NUL"));
         }
-        Ok(serde_json::from_str(raw).unwrap_or_else(|error: serde_json::Error| {
-            let (what, expected) = match raw.starts_with('"') {
-                true => ("half a surrogate pair", "whole characters"),
-                false => ("too large a number", key.expected()),
-            };
-            let found = format!("not readable: {what} before byte {}", error.column());
-            self.fields.unreadable.get_or_insert_with(|| key.refuse(&found, expected));
-            Value::Null
-        }))
-    }
-}
-
-impl<'a> DeserializeSeed<'a> for Reader<'_, 'a> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'a> Visitor<'a> for Reader<'_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
+        Ok(Some(text))
     }
 
-    fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key()? {
-            if key == Key::Unknown {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            }
-            let value = self.value(&mut map, key)?;
-            self.fields.insert(key, value);
+    /// A string of 1 to `len_max` bytes.
+    pub(super) fn bounded(
+        &mut self,
+        key: Key,
+        len_max: usize,
+    ) -> Result<Option<Cow<'a, str>>, Fault> {
+        let text = self.string(key)?;
+        let found = match text.as_ref().map(|text| text.len()) {
+            Some(0) => "empty",
+            Some(len) if len > len_max => "too long",
+            Some(_) | None => return Ok(text),
+        };
+        let mut fault = key.refuse(found, key.expected());
+        fault.limit = u64::try_from(len_max).ok();
+        Err(fault)
+    }
+
+    /// An integer of 0 or more.
+    pub(super) fn integer(&mut self, key: Key) -> Result<Option<u64>, Fault> {
+        match self.value(key) {
+            Value::Absent | Value::Null => Ok(None),
+            Value::Integer(value) => Ok(Some(*value)),
+            other => Err(key.refuse(other.words(), key.expected())),
         }
-        Ok(())
     }
-}
 
-impl<'a> Deserialize<'a> for Key {
-    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-
-        impl Visitor<'_> for KeyVisitor {
-            type Value = Key;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a field")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Key, E> {
-                Ok(Key::parse(name))
-            }
+    /// An integer of 0 or more and below 2^53.
+    pub(super) fn seq(&mut self, key: Key) -> Result<Option<u64>, Fault> {
+        let seq = self.integer(key)?;
+        if seq.is_some_and(|seq| seq >= SEQ_END) {
+            return Err(key.refuse("too large", key.expected()));
         }
-
-        deserializer.deserialize_str(KeyVisitor)
-    }
-}
-
-impl<'a> Deserialize<'a> for Value<'a> {
-    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
-    }
-}
-
-/// Takes whatever is there.
-struct ValueVisitor;
-
-impl<'a> Visitor<'a> for ValueVisitor {
-    type Value = Value<'a>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
+        Ok(seq)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value<'a>, E> {
-        Ok(Value::Bool(value))
+    /// How many of something. More than an `u32` is as good as its largest.
+    pub(super) fn limit(&mut self) -> Result<Option<u32>, Fault> {
+        match self.seq(Key::Limit)? {
+            Some(0) => Err(Key::Limit.refuse("too small", Key::Limit.expected())),
+            limit => Ok(limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX))),
+        }
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value<'a>, E> {
-        Ok(Value::Integer(value))
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Value<'a>, E> {
-        Ok(Value::Other("a negative number"))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Value<'a>, E> {
-        Ok(Value::Other("a number, but not an integer that can be held"))
-    }
-
-    fn visit_borrowed_str<E>(self, value: &'a str) -> Result<Value<'a>, E> {
-        Ok(Value::String(Cow::Borrowed(value)))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value<'a>, E> {
-        Ok(Value::String(Cow::Owned(value.to_owned())))
-    }
-
-    fn visit_unit<E>(self) -> Result<Value<'a>, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<Value<'a>, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Value::Other("an array"))
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Value<'a>, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Value::Other("an object"))
+    /// A switch, off if it is not there.
+    pub(super) fn flag(&mut self, key: Key) -> Result<bool, Fault> {
+        match self.value(key) {
+            Value::Absent | Value::Null => Ok(false),
+            Value::Bool(value) => Ok(*value),
+            other => Err(key.refuse(other.words(), key.expected())),
+        }
     }
 }

@@ -5,11 +5,14 @@
 mod command;
 mod data;
 mod fields;
+mod read;
 mod resume;
+mod value;
 
 use std::borrow::Cow;
 
-use self::fields::{Fields, Key, Value};
+use self::fields::{Fields, Key};
+use self::value::Value;
 use super::help;
 use crate::chat::code::Code;
 use crate::chat::command::{Command, Op, RequestId};
@@ -32,6 +35,7 @@ const REQUEST_OVERHEAD: usize = 8 * 1024;
 type Fault = Box<Refusal>;
 
 /// What a request asks for.
+#[expect(clippy::large_enum_variant, reason = "nearly every request is a command")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parsed<'a> {
     /// A command for the domain.
@@ -71,6 +75,13 @@ pub fn requests(message: &str) -> impl Iterator<Item = &str> {
     message.split('\n').filter(|line| !line.trim_ascii().is_empty())
 }
 
+/// The refusal of a request that is longer than `len_max` bytes and was skipped: 4001 with the limit.
+#[must_use]
+pub fn too_long(len_max: usize) -> Refused {
+    let refusal = Refusal::new(Code::TooLarge, "the request is too long").limit(len_max);
+    Refused { id: None, op: None, refusal }
+}
+
 /// As [`parse`], for bytes that may not be UTF-8.
 ///
 /// # Errors
@@ -104,9 +115,9 @@ pub fn parse_bytes<'a>(
 /// - 9002: a `policy`.
 pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<(Request, Parsed<'a>), Box<Refused>> {
     let mut fields = Fields::default();
-    let read = fields.read(text);
-    let id = fields.id();
-    let op = fields.op();
+    let read = read::read(text, &mut fields);
+    let id = read_id(&mut fields);
+    let op = read_op(&mut fields);
     let known = op.as_ref().ok().copied();
     let (id, read) = match id {
         Ok(id) => (id, read),
@@ -116,49 +127,45 @@ pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<(Request, Parsed<'a>)
     match parsed {
         Ok((op, parsed)) => Ok((Request { id, op }, parsed)),
         Err(refusal) => {
-            let op = known.map_or_else(|| fields.unknown_op(), |op| Some(op.name().into()));
+            let op = known.map_or_else(|| unknown_op(&mut fields), |op| Some(op.name().into()));
             Err(Box::new(Refused { id, op, refusal: *refusal }))
         }
     }
 }
 
-impl<'a> Fields<'a> {
-    fn id(&mut self) -> Result<Option<RequestId>, Fault> {
-        let refused = |found| Err(Key::Id.refuse(found, Key::Id.expected()));
-        let raw = match self.value(Key::Id) {
-            Value::Raw(raw) => *raw,
-            _ => return Ok(None),
-        };
-        let inside = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"'));
-        let right = match inside {
-            Some(inside) if inside.contains('\\') => serde_json::from_str::<Value<'_>>(raw).is_ok(),
-            Some(_) => true,
-            None => raw.bytes().all(|byte| matches!(byte, b'-' | b'0'..=b'9')),
-        };
-        if !right {
-            return refused("neither of the two");
-        }
-        if inside.unwrap_or(raw).len() > REQUEST_ID_LEN_MAX {
-            return refused("too long");
-        }
-        Ok(Some(RequestId(raw.into())))
+fn read_id(fields: &mut Fields<'_>) -> Result<Option<RequestId>, Fault> {
+    let refused = |found| Err(Key::Id.refuse(found, Key::Id.expected()));
+    let Some(raw) = fields.raw(Key::Id) else {
+        return Ok(None);
+    };
+    let inside = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"'));
+    let right = match inside {
+        Some(inside) if inside.contains('\\') => serde_json::from_str::<Value<'_>>(raw).is_ok(),
+        Some(_) => true,
+        None => raw.bytes().all(|byte| matches!(byte, b'-' | b'0'..=b'9')),
+    };
+    if !right {
+        return refused("neither of the two");
     }
-
-    fn op(&mut self) -> Result<Op, Fault> {
-        match self.value(Key::Op) {
-            Value::String(name) => Op::parse(name).ok_or_else(|| help::unknown_op(name)),
-            other => Err(Key::Op.refuse(other.words(), Key::Op.expected())),
-        }
+    if inside.unwrap_or(raw).len() > REQUEST_ID_LEN_MAX {
+        return refused("too long");
     }
+    Ok(Some(RequestId(raw.into())))
+}
 
-    /// What stands in `op` though it is no operation, if it is short.
-    fn unknown_op(&mut self) -> Option<Cow<'static, str>> {
-        match self.value(Key::Op) {
-            Value::String(name) if name.len() <= help::OP_LEN_MAX => Some(name.to_string().into()),
-            _ => None,
-        }
+fn read_op(fields: &mut Fields<'_>) -> Result<Op, Fault> {
+    match fields.value(Key::Op) {
+        Value::String(name) => Op::parse(name).ok_or_else(|| help::unknown_op(name)),
+        other => Err(Key::Op.refuse(other.words(), Key::Op.expected())),
     }
 }
 
+/// What stands in `op` though it is no operation, if it is short.
+fn unknown_op(fields: &mut Fields<'_>) -> Option<Cow<'static, str>> {
+    match fields.value(Key::Op) {
+        Value::String(name) if name.len() <= help::OP_LEN_MAX => Some(name.to_string().into()),
+        _ => None,
+    }
+}
 #[cfg(test)]
 mod tests;

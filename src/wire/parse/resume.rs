@@ -8,7 +8,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-use super::fields::{Key, Value};
+use super::fields::Key;
+use super::value::Value;
 use super::{Fault, SECRET_LEN_MAX};
 use crate::chat::command::{Position, Resume};
 use crate::chat::limits::{Limits, SEQ_END};

@@ -361,6 +361,12 @@ fn a_message_may_be_as_large_as_the_limit_and_no_larger() {
 }
 
 #[test]
+fn a_request_that_was_skipped_is_refused_with_the_limit() {
+    let Refused { id: None, op: None, refusal } = too_long(7) else { panic!() };
+    assert_eq!((refusal.code.number(), refusal.limit), (4001, Some(7)));
+}
+
+#[test]
 fn a_policy_is_not_supported() {
     check_refused(r#"{"op":"create","room":"a","policy":{}}"#, 9002, Some("policy"), "");
 }
@@ -385,7 +391,7 @@ fn the_longest_right_requests_are_below_the_limit_for_requests() {
     let text = "\\u0001".repeat(limits.message_bytes);
     let request = format!(r#"{{"op":"send","room":"lobby","text":"{text}"}}"#);
     assert!(request.len() <= request_len_max(&limits));
-    assert!(parse(&request, &limits).is_ok());
+    parse(&request, &limits).unwrap();
     let rooms: Vec<String> = (0..limits.rooms_per_user)
         .map(|room| format!(r#""@{room:032}:{room:032}":["3w5e11264sgsf",9007199254740991]"#))
         .collect();
@@ -393,7 +399,7 @@ fn the_longest_right_requests_are_below_the_limit_for_requests() {
     let rooms = rooms.join(",");
     let request = format!(r#"{{"op":"hello","resume":{{"session":"s","rooms":{{{rooms}}}}}}}"#);
     assert!(request.len() <= request_len_max(&limits));
-    assert!(parse(&request, &limits).is_ok());
+    parse(&request, &limits).unwrap();
 }
 
 /// Pieces of which nearly right requests are made.

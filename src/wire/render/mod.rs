@@ -6,6 +6,7 @@
 mod event;
 mod record;
 mod reply;
+mod welcome;
 
 pub use event::{bye, event, ping};
 pub use record::{item, record_event, weight};

@@ -54,7 +54,7 @@ fn fields(out: &mut Vec<u8>, record: &Record) {
     put(out, r#","text":"#);
     match &record.body {
         Body::Topic { text } => string(out, text),
-        Body::Message { text, data, reply_to, thread, cid: _ } => {
+        Body::Message { text, data, reply_to, thread, .. } => {
             string(out, text);
             seq(out, r#","reply_to":"#, *reply_to);
             seq(out, r#","thread":"#, *thread);

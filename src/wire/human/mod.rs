@@ -1,0 +1,270 @@
+//! The protocol for a person at a terminal, with `nc` or telnet: lines in, readable lines out.
+//!
+//! | line | does |
+//! |---|---|
+//! | `/nick ann` | takes a name |
+//! | `/join lobby` | enters a room |
+//! | `/msg bob hi` | says something to one user |
+//! | `/who` | says who is here |
+//! | `/rooms` | lists one's rooms |
+//! | `/history 20` | shows what was said |
+//! | `/topic tea` | changes the topic, or without a text shows it |
+//! | `/leave` | leaves the room |
+//! | `/help`, `/quit` | |
+//! | any other | is said in the room joined last; with `//` in front, it begins with a `/` |
+//!
+//! What others wrote is shown without its control characters, so that nobody's terminal obeys them.
+//! Everything rendered here ends with `\n`.
+
+#![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
+
+mod lines;
+mod render;
+mod safe;
+
+use std::borrow::Cow;
+
+pub use self::lines::{answer, bye, welcome};
+pub use self::render::{event, record_event, refusal, reply};
+use super::weight;
+use crate::chat::code::Code;
+use crate::chat::command::{Command, Op, Page, Send, Target};
+use crate::chat::limits::{Limits, TOPIC_LEN_MAX};
+use crate::chat::reply::Refusal;
+
+/// Records that `/history` shows unless told otherwise.
+const HISTORY_LIMIT: u32 = 20;
+
+/// What a person's line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Human<'a> {
+    /// A blank line.
+    Nothing,
+    /// Take this name.
+    Nick(&'a str),
+    /// A command for the domain.
+    Command(Op, Command<'a>),
+    /// Something that needs a room, but none was joined.
+    NoRoom,
+    /// Explain the commands.
+    Help,
+    /// End the connection.
+    Quit,
+    /// No such command; the word behind the `/`.
+    Unknown(&'a str),
+    /// A command without what it needs; the right form.
+    Usage(&'static str),
+    /// A line that cannot be taken.
+    Refused(Box<Refusal>),
+}
+
+/// Reads a line. `current` is the room joined last, to which lines and commands without a room refer.
+#[must_use]
+pub fn parse_line<'a>(line: &'a [u8], current: Option<&'a str>, limits: &Limits) -> Human<'a> {
+    let Ok(line) = simdutf8::basic::from_utf8(line) else {
+        return refused(Code::BadField, "this is not UTF-8");
+    };
+    // Some terminals end a line with `\r\0`.
+    let line = line.trim_end_matches(['\r', '\0']);
+    if line.contains('\0') {
+        return refused(Code::BadField, "there is a NUL in this");
+    }
+    if line.trim().is_empty() {
+        return Human::Nothing;
+    }
+    match line.strip_prefix('/') {
+        Some(said) if said.starts_with('/') => say(room(current), said, limits),
+        Some(command) => parse_command(command, current, limits),
+        None => say(room(current), line, limits),
+    }
+}
+
+fn parse_command<'a>(line: &'a str, current: Option<&'a str>, limits: &Limits) -> Human<'a> {
+    let (word, rest) = split_word(line);
+    // The room that is named, or the current one. Elsewhere rooms are written with a `#` in front.
+    let named = Some(rest.strip_prefix('#').unwrap_or(rest)).filter(|room| !room.is_empty());
+    let with_room = |op, command: fn(Cow<'a, str>) -> Command<'a>| match named.or(current) {
+        Some(room) => Human::Command(op, command(room.into())),
+        None => Human::NoRoom,
+    };
+    match word.to_ascii_lowercase().as_str() {
+        "nick" if rest.is_empty() => Human::Usage("/nick ann"),
+        "nick" => Human::Nick(rest),
+        "join" if named.is_none() => Human::Usage("/join lobby"),
+        "join" => with_room(Op::Join, |room| Command::Join { room, after: None, epoch: None }),
+        "msg" => match split_word(rest) {
+            ("", _) | (_, "") => Human::Usage("/msg bob hi"),
+            (user, text) => say(Some(Target::User(user.into())), text, limits),
+        },
+        "who" => with_room(Op::Presence, |room| Command::Presence { room }),
+        "rooms" => Human::Command(Op::Rooms, Command::Rooms { since: None }),
+        "history" => history(rest, current),
+        "topic" => topic(rest, current),
+        "leave" => with_room(Op::Leave, |room| Command::Leave { room }),
+        "help" => Human::Help,
+        "quit" => Human::Quit,
+        _ => Human::Unknown(word),
+    }
+}
+
+fn say<'a>(target: Option<Target<'a>>, text: &'a str, limits: &Limits) -> Human<'a> {
+    let Some(target) = target else {
+        return Human::NoRoom;
+    };
+    if text.len() > limits.message_bytes {
+        return too_large(limits.message_bytes);
+    }
+    let send = Send {
+        target,
+        text: text.into(),
+        cid: None,
+        reply_to: None,
+        thread: None,
+        data: None,
+        echo: false,
+        weight: weight(text, None, None),
+    };
+    Human::Command(Op::Send, Command::Send(send))
+}
+
+fn history<'a>(count: &str, current: Option<&'a str>) -> Human<'a> {
+    let Some(room) = current else {
+        return Human::NoRoom;
+    };
+    let limit = if count.is_empty() { Some(HISTORY_LIMIT) } else { count.parse().ok() };
+    let Some(limit) = limit.filter(|&limit| limit > 0) else {
+        return Human::Usage("/history 20");
+    };
+    let page = Page::Latest;
+    let command = Command::History { room: room.into(), page, limit: Some(limit), epoch: None };
+    Human::Command(Op::History, command)
+}
+
+fn topic<'a>(text: &'a str, current: Option<&'a str>) -> Human<'a> {
+    let Some(room) = current else {
+        return Human::NoRoom;
+    };
+    if text.len() > TOPIC_LEN_MAX {
+        return too_large(TOPIC_LEN_MAX);
+    }
+    let weight = weight(text, None, None);
+    let text = Some(Cow::Borrowed(text)).filter(|text| !text.is_empty());
+    Human::Command(Op::Topic, Command::Topic { room: room.into(), text, weight })
+}
+
+fn room(current: Option<&str>) -> Option<Target<'_>> {
+    current.map(|room| Target::Room(room.into()))
+}
+
+/// The first word of `line`, and the rest of it without the blanks around.
+fn split_word(line: &str) -> (&str, &str) {
+    let line = line.trim();
+    let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    (word, rest.trim_start())
+}
+
+fn too_large(limit: usize) -> Human<'static> {
+    let refusal = Refusal::new(Code::TooLarge, format!("this is longer than {limit} bytes"));
+    Human::Refused(Box::new(refusal.limit(limit)))
+}
+
+fn refused(code: Code, message: &'static str) -> Human<'static> {
+    Human::Refused(Box::new(Refusal::new(code, message)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> Limits {
+        Limits { message_bytes: 10, ..Limits::default() }
+    }
+
+    #[track_caller]
+    fn check(line: &str, expect: &Human<'_>) {
+        assert_eq!(parse_line(line.as_bytes(), Some("lobby"), &limits()), *expect, "{line:?}");
+    }
+
+    fn send(target: Target<'static>, text: &'static str) -> Human<'static> {
+        say(Some(target), text, &limits())
+    }
+
+    #[test]
+    fn a_line_is_said_in_the_current_room() {
+        let lobby = || Target::Room("lobby".into());
+        check("hi there", &send(lobby(), "hi there"));
+        check("  hi\r", &send(lobby(), "  hi"));
+        check("//hi", &send(lobby(), "/hi"));
+        check(" /hi", &send(lobby(), " /hi"));
+        check("", &Human::Nothing);
+        check(" \t\r", &Human::Nothing);
+        assert_eq!(parse_line(b"hi", None, &limits()), Human::NoRoom);
+        let Human::Command(Op::Send, Command::Send(send)) = send(lobby(), "a\"b") else { panic!() };
+        assert_eq!((send.weight, send.cid, send.data), (4, None, None));
+    }
+
+    #[test]
+    fn each_command_is_read() {
+        let room = || Cow::from("tea");
+        let join = Command::Join { room: room(), after: None, epoch: None };
+        check("/join tea", &Human::Command(Op::Join, join.clone()));
+        check("/JOIN  #tea ", &Human::Command(Op::Join, join));
+        check("/nick  Ann ", &Human::Nick("Ann"));
+        check("/msg bob  hi you", &send(Target::User("bob".into()), "hi you"));
+        check("/who", &Human::Command(Op::Presence, Command::Presence { room: "lobby".into() }));
+        check("/who tea", &Human::Command(Op::Presence, Command::Presence { room: room() }));
+        check("/rooms", &Human::Command(Op::Rooms, Command::Rooms { since: None }));
+        check("/leave", &Human::Command(Op::Leave, Command::Leave { room: "lobby".into() }));
+        check("/help", &Human::Help);
+        check("/quit", &Human::Quit);
+        check("/jion x", &Human::Unknown("jion"));
+        check("/", &Human::Unknown(""));
+    }
+
+    #[test]
+    fn history_and_topic_are_those_of_the_current_room() {
+        let history = |limit| Command::History {
+            room: "lobby".into(),
+            page: Page::Latest,
+            limit: Some(limit),
+            epoch: None,
+        };
+        check("/history", &Human::Command(Op::History, history(20)));
+        check("/history 5", &Human::Command(Op::History, history(5)));
+        let topic = |text: Option<&'static str>, weight| Command::Topic {
+            room: "lobby".into(),
+            text: text.map(Cow::from),
+            weight,
+        };
+        check("/topic", &Human::Command(Op::Topic, topic(None, 0)));
+        check("/topic a b", &Human::Command(Op::Topic, topic(Some("a b"), 3)));
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        for line in ["/history", "/topic", "/who", "/leave", "hi", "//hi"] {
+            assert_eq!(parse_line(line.as_bytes(), None, &limits()), Human::NoRoom, "{line}");
+        }
+        check("/join", &Human::Usage("/join lobby"));
+        check("/join #", &Human::Usage("/join lobby"));
+        check("/nick ", &Human::Usage("/nick ann"));
+        check("/msg bob", &Human::Usage("/msg bob hi"));
+        check("/msg", &Human::Usage("/msg bob hi"));
+        check("/history 0", &Human::Usage("/history 20"));
+        check("/history all", &Human::Usage("/history 20"));
+    }
+
+    #[test]
+    fn what_cannot_be_taken_is_refused() {
+        let code = |line: &[u8]| match parse_line(line, Some("lobby"), &limits()) {
+            Human::Refused(refusal) => Some(refusal.code),
+            _ => None,
+        };
+        assert_eq!(code(b"0123456789"), None);
+        assert_eq!(code(b"01234567890"), Some(Code::TooLarge));
+        assert_eq!(code(format!("/topic {}", "x".repeat(513)).as_bytes()), Some(Code::TooLarge));
+        assert_eq!(code(b"\xff"), Some(Code::BadField));
+        assert_eq!(code(b"a\0b"), Some(Code::BadField));
+        assert_eq!(code(b"ab\r\0"), None);
+    }
+}

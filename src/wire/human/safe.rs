@@ -1,0 +1,84 @@
+//! Other people's text, made harmless for a terminal.
+
+/// Appends a text of one or more lines. Control characters and those that override the direction of
+/// writing are shown as `?`, and every line but the first begins with `| `, so that it cannot be
+/// taken for a line of the server's.
+///
+/// Never more bytes than [`weight`](crate::wire::weight) says.
+pub(super) fn text(out: &mut Vec<u8>, text: &str) {
+    push(out, text, "\n| ");
+}
+
+/// Appends a text on one line: as [`text`], but the lines are joined.
+pub(super) fn line(out: &mut Vec<u8>, text: &str) {
+    push(out, text, " ");
+}
+
+fn push(out: &mut Vec<u8>, text: &str, line_end: &str) {
+    let mut rest = text;
+    while let Some((at, c)) = rest.char_indices().find(|&(_, c)| is_harmful(c)) {
+        let (clean, tail) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.extend_from_slice(clean.as_bytes());
+        match c {
+            '\n' => out.extend_from_slice(line_end.as_bytes()),
+            '\t' => out.push(b' '),
+            // The first half of a line end, as some write it.
+            '\r' if tail.starts_with("\r\n") => {}
+            _ => out.push(b'?'),
+        }
+        rest = tail.get(c.len_utf8()..).unwrap_or("");
+    }
+    out.extend_from_slice(rest.as_bytes());
+}
+
+fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::weight;
+
+    #[track_caller]
+    fn check(input: &str, expect: &str) {
+        let mut out = Vec::new();
+        text(&mut out, input);
+        assert_eq!(String::from_utf8(out).unwrap(), expect);
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_as_a_question_mark() {
+        check("plain, é, 名前, 👩\u{200d}🔬", "plain, é, 名前, 👩\u{200d}🔬");
+        check("\u{1b}[2J\u{7}\u{8}\u{7f}", "?[2J???");
+        check("\u{9b}2J\u{90}\0", "?2J??");
+        check("a\u{202e}b\u{2066}c\u{200f}d\u{2028}", "a?b?c\u{200f}d?");
+        check("a\tb\rc", "a b?c");
+    }
+
+    #[test]
+    fn a_second_line_cannot_pass_for_another_message() {
+        check("a\n[lobby] eve: b\r\n\n", "a\n| [lobby] eve: b\n| \n| ");
+        let mut out = Vec::new();
+        line(&mut out, "a\n-- b\r\nc");
+        assert_eq!(out, b"a -- b c");
+    }
+
+    proptest! {
+        #[test]
+        fn no_control_character_is_left_and_the_weight_holds(
+            input in "([\\x00-\\x7f]|\u{9b}|\u{202e}|\\PC){0,60}",
+        ) {
+            let mut out = Vec::new();
+            text(&mut out, &input);
+            prop_assert!(out.len() <= usize::try_from(weight(&input, None, None)).unwrap());
+            let shown = String::from_utf8(out).unwrap();
+            prop_assert!(shown.chars().all(|c| c == '\n' || !is_harmful(c)));
+            prop_assert!(shown.split('\n').skip(1).all(|line| line.starts_with("| ")));
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! A flat JSON object into its fields, in one pass.
+
+#![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+
+use super::Fault;
+use super::fields::{Fields, Key};
+use super::value::Value;
+use crate::chat::code::Code;
+use crate::chat::reply::Refusal;
+
+/// Reads `text` into `fields`. What was read up to a fault stays readable.
+///
+/// # Errors
+///
+/// 1001 with the offset if `text` is not one JSON object; 1003 if a string or a number in it cannot be
+/// held, or a field is there twice.
+pub(super) fn read<'a>(text: &'a str, fields: &mut Fields<'a>) -> Result<(), Fault> {
+    let Err(error) = fill(fields, text, false) else {
+        return fields.check();
+    };
+    // Half a surrogate pair and 1e999 are JSON, but not values: look for them one by one.
+    let mut looked_at = Fields::default();
+    if error.is_syntax() && fill(&mut looked_at, text, true).is_ok() {
+        *fields = looked_at;
+        fields.check()?;
+    }
+    Err(Box::new(bad_json(text, &error)))
+}
+
+fn fill<'a>(
+    fields: &mut Fields<'a>,
+    text: &'a str,
+    careful: bool,
+) -> Result<(), serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    Reader { fields, careful }.deserialize(&mut deserializer)?;
+    deserializer.end()
+}
+
+/// The refusal of what is not JSON, or not an object.
+#[cold]
+fn bad_json(text: &str, error: &serde_json::Error) -> Refusal {
+    let (message, offset) = match error.classify() {
+        Category::Data => ("not a JSON object", text.len() - text.trim_start().len()),
+        Category::Eof => ("the JSON is not complete", text.len()),
+        Category::Syntax | Category::Io => ("not JSON", offset_of(text, error)),
+    };
+    let mut refusal = Refusal::new(Code::BadJson, message);
+    refusal.offset = u64::try_from(offset).ok();
+    refusal
+}
+
+/// The byte of `text` at which `error` was found.
+fn offset_of(text: &str, error: &serde_json::Error) -> usize {
+    let before = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len);
+    // The column counts the byte itself, but for a control character, which is not taken.
+    let taken = usize::from(!error.to_string().starts_with("control character"));
+    (before.sum::<usize>() + error.column().saturating_sub(taken)).min(text.len())
+}
+
+/// Reads an object into fields.
+struct Reader<'f, 'a> {
+    fields: &'f mut Fields<'a>,
+    /// Find out which field it is that cannot be read.
+    careful: bool,
+}
+
+impl<'a> Reader<'_, 'a> {
+    fn value<A: MapAccess<'a>>(&mut self, map: &mut A, key: Key) -> Result<Value<'a>, A::Error> {
+        if !key.is_raw() && !self.careful {
+            return map.next_value();
+        }
+        let raw = map.next_value::<&'a RawValue>()?.get();
+        if key.is_raw() {
+            return Ok(if raw == "null" { Value::Null } else { Value::Raw(raw) });
+        }
+        Ok(serde_json::from_str(raw).unwrap_or_else(|error: serde_json::Error| {
+            let (what, expected) = if raw.starts_with('"') {
+                ("half a surrogate pair", "whole characters")
+            } else {
+                ("too large a number", key.expected())
+            };
+            let found = format!("not readable: {what} before byte {}", error.column());
+            self.fields.fault(key, &found, expected);
+            Value::Null
+        }))
+    }
+}
+
+impl<'a> DeserializeSeed<'a> for Reader<'_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Reader<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key()? {
+            if key == Key::Unknown {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let value = self.value(&mut map, key)?;
+            self.fields.insert(key, value);
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Deserialize<'a> for Key {
+    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+
+        impl Visitor<'_> for KeyVisitor {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a field")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Key, E> {
+                Ok(Key::from(name))
+            }
+        }
+
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}

@@ -1,0 +1,96 @@
+//! The value of one field, whatever it is: what is wrong for a field is said later, by name, when the
+//! rest of the object has been read as well and the answer can carry its `id`.
+
+#![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// The value of one field.
+#[derive(Debug, Default)]
+pub(super) enum Value<'a> {
+    /// Not there.
+    #[default]
+    Absent,
+    /// `null`, which counts as not there.
+    Null,
+    Bool(bool),
+    Integer(u64),
+    String(Cow<'a, str>),
+    /// As it was written, of those fields that are kept so.
+    Raw(&'a str),
+    /// Anything that no field takes, in words.
+    Other(&'static str),
+}
+
+impl Value<'_> {
+    /// What is there, in words; empty if nothing is.
+    pub(super) const fn words(&self) -> &'static str {
+        match self {
+            Self::Absent | Self::Null => "",
+            Self::Bool(_) => "true or false",
+            Self::Integer(_) => "a number",
+            Self::String(_) => "a string",
+            Self::Raw(_) => "there",
+            Self::Other(words) => words,
+        }
+    }
+}
+
+impl<'a> Deserialize<'a> for Value<'a> {
+    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+/// Takes whatever is there.
+struct ValueVisitor;
+
+impl<'a> Visitor<'a> for ValueVisitor {
+    type Value = Value<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value<'a>, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value<'a>, E> {
+        Ok(Value::Integer(value))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Value<'a>, E> {
+        Ok(Value::Other("a negative number"))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Value<'a>, E> {
+        Ok(Value::Other("a number, but not an integer that can be held"))
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'a str) -> Result<Value<'a>, E> {
+        Ok(Value::String(Cow::Borrowed(value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value<'a>, E> {
+        Ok(Value::String(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value<'a>, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<Value<'a>, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Value::Other("an array"))
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Value<'a>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Value::Other("an object"))
+    }
+}

@@ -1,0 +1,95 @@
+//! The reply to `hello`: how each room goes on, and every limit.
+
+use std::time::Duration;
+
+use super::Context;
+use super::reply::{epoch_field, field, name_field, refusal_fields};
+use crate::chat::limits::{
+    CID_LEN_MAX, Limits, PRESENCE_NAMES_MAX, RECEIPTS_MEMBERS_MAX, REQUEST_ID_LEN_MAX,
+    TOPIC_LEN_MAX, TYPING_LASTS,
+};
+use crate::chat::name::NAME_LEN_MAX;
+use crate::chat::reply::{Reply, Resumption};
+use crate::wire::json::{boolean, number_or_null, put, string};
+use crate::wire::parse::{AGENT_LEN_MAX, DATA_DEPTH_MAX, request_len_max};
+
+/// Appends the data of a [`Reply::Welcome`], without the braces.
+pub(super) fn welcome(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
+    let Reply::Welcome { user, session, time, resumed, rooms } = reply else {
+        return;
+    };
+    name_field(out, r#""user":"#, user.as_str());
+    put(out, r#","session":"#);
+    string(out, session);
+    put(out, r#","server":"#);
+    string(out, context.server);
+    field(out, r#","time":"#, *time);
+    put(out, r#","resumed":"#);
+    boolean(out, *resumed);
+    if !rooms.is_empty() {
+        put(out, r#","rooms":{"#);
+        for (index, (room, resumption)) in rooms.iter().enumerate() {
+            put(out, if index == 0 { "" } else { "," });
+            string(out, room);
+            put(out, ":{");
+            resumption_fields(out, resumption);
+            put(out, "}");
+        }
+        put(out, "}");
+    }
+    put(out, r#","limits":{"#);
+    limits(out, context.limits);
+    put(out, "}");
+}
+
+fn resumption_fields(out: &mut Vec<u8>, resumption: &Resumption) {
+    match resumption {
+        Resumption::From { from, to } => {
+            field(out, r#""from":"#, *from);
+            field(out, r#","to":"#, *to);
+        }
+        Resumption::Gap { gap, why, from, to } => {
+            field(out, r#""gap":["#, gap.0);
+            field(out, ",", gap.1);
+            name_field(out, r#"],"why":"#, why.name());
+            field(out, r#","from":"#, *from);
+            field(out, r#","to":"#, *to);
+        }
+        Resumption::Reset { epoch, seq } => {
+            epoch_field(out, r#""reset":true,"epoch":"#, *epoch);
+            field(out, r#","seq":"#, *seq);
+        }
+        Resumption::Refused(refusal) => refusal_fields(out, refusal),
+    }
+}
+
+/// Every bound that a client can meet. `rate_per_s` and `burst` are `null` if there is none.
+fn limits(out: &mut Vec<u8>, limits: &Limits) {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    field(out, r#""message_bytes":"#, count(limits.message_bytes));
+    let rest = [
+        (r#","request_bytes":"#, Some(count(request_len_max(limits)))),
+        (r#","rooms":"#, Some(count(limits.rooms_per_user))),
+        (r#","sessions":"#, Some(count(limits.sessions_per_user))),
+        (r#","members":"#, Some(count(limits.members_per_room))),
+        (r#","rate_per_s":"#, limits.rate_per_s.map(u64::from)),
+        (r#","burst":"#, limits.rate_per_s.map(|_| limits.burst.into())),
+        (r#","history_page":"#, Some(limits.history_page.into())),
+        (r#","ping_ms":"#, Some(millis(limits.ping_after))),
+        (r#","replay":"#, Some(limits.replay)),
+        (r#","id_bytes":"#, Some(count(REQUEST_ID_LEN_MAX))),
+        (r#","cid_bytes":"#, Some(count(CID_LEN_MAX))),
+        (r#","name_bytes":"#, Some(count(NAME_LEN_MAX))),
+        (r#","topic_bytes":"#, Some(count(TOPIC_LEN_MAX))),
+        (r#","agent_bytes":"#, Some(count(AGENT_LEN_MAX))),
+        (r#","data_levels":"#, Some(DATA_DEPTH_MAX.into())),
+        (r#","presence_names":"#, Some(count(PRESENCE_NAMES_MAX))),
+        (r#","receipts_members":"#, Some(count(RECEIPTS_MEMBERS_MAX))),
+        (r#","typing_ms":"#, Some(millis(TYPING_LASTS))),
+    ];
+    for (key, value) in rest {
+        put(out, key);
+        number_or_null(out, value);
+    }
+}
