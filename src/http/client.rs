@@ -67,10 +67,10 @@ struct StatusLine {
 }
 
 impl StartLine for StatusLine {
-    fn check_first(byte: u8) -> Result<(), Refusal> {
+    fn check_first(byte: u8, at: Place) -> Result<(), Refusal> {
         match byte {
             b'H' | b'\r' | b'\n' => Ok(()),
-            _ => Err(Refusal::StatusLine { at: Place { line: 1, byte: 1 } }),
+            _ => Err(Refusal::StatusLine { at }),
         }
     }
 
