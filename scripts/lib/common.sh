@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the scripts share: where things are, what is installed, and one server to talk to.
 # Sourced, never run. Leaves the caller in the project's root.
 
