@@ -5,6 +5,8 @@ use super::setting::Section;
 
 /// The largest message that may be configured.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// Room for everything in an event besides the message.
+const ENVELOPE_BYTES: usize = 4096;
 /// The most of anything that is counted: far above what one machine holds.
 const COUNT_MAX: usize = 16_777_216;
 /// The most bytes that one budget may be.
@@ -98,6 +100,13 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The most bytes of one event or reply that carries a message: each of its bytes may be escaped as
+    /// six, and there are names, positions and brackets around it.
+    #[must_use]
+    pub const fn event_bytes_max(&self) -> usize {
+        self.message_bytes * 6 + ENVELOPE_BYTES
+    }
+
     pub(super) fn visit(&mut self, mut section: Section<'_, '_>) {
         self.visit_connections(&mut section);
         self.visit_rates(&mut section);

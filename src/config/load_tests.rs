@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::super::DEFAULTS;
 use super::*;
 
@@ -214,6 +216,56 @@ fn values_of_strange_types_are_named() {
 }
 
 #[test]
+fn no_number_is_too_strange_for_any_setting() {
+    let given = [
+        "0",
+        "1",
+        "-1",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "1e308",
+        "-inf",
+        "nan",
+        "0x7f",
+        "\"0\"",
+        "\"18446744073709551616\"",
+        "\"9223372036854775807GiB\"",
+        "\"9999999999999h\"",
+        "\"0ms\"",
+        "\"1.5s\"",
+        "\"off\"",
+        "\"\"",
+        "[]",
+        "[[]]",
+        "{}",
+        "true",
+    ];
+    for (key, _) in Config::default().settings() {
+        for value in given {
+            let line = format!("{key} = {value}");
+            let shown = file(&line).map_or_else(|faults| faults.to_string(), |_| String::new());
+            assert!(shown.is_empty() || shown.contains("a.toml:1:"), "{line}: {shown}");
+            let mut loader = Loader::default();
+            let text = value.trim_matches('"');
+            loader.environment(&environment(&[(&key.variable(), text)]));
+            let named =
+                loader.finish().map_or_else(|faults| faults.to_string(), |_| key.variable());
+            assert!(named.contains(&key.variable()), "{key}: {named}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_is_too_strange_for_a_file(
+        text in "([a-z_]{1,9}|[\\[\\]{}=\"'.,#\n\t 0-9]|limits|burst|\\PC){0,40}",
+    ) {
+        let shown = file(&text).map_or_else(|faults| faults.to_string(), |_| String::new());
+        prop_assert!(shown.is_empty() || shown.starts_with("error: "));
+    }
+}
+
+#[test]
 fn levels_that_need_a_store_are_refused_in_words() {
     for level in ["os", "disk"] {
         let Faults(faults) = file(&format!("durability = \"{level}\"")).unwrap_err();
@@ -245,8 +297,9 @@ fn a_conflict_is_blamed_on_the_setting_that_was_set() {
     let Faults(faults) = file("[limits]\noutbound_soft_bytes = \"200KiB\"\n").unwrap_err();
     assert_eq!(
         faults[0].what,
-        "limits.outbound_hard_bytes = 262144 must be at least 2 times limits.outbound_soft_bytes \
-         = 204800: above the soft limit there must be room for the rest of a reply"
+        "limits.outbound_hard_bytes = 262144 must be at least 307200: the 204800 of \
+         limits.outbound_soft_bytes and one event with a message of limits.message_bytes = 16384, \
+         escaped"
     );
     let Some(Origin::File(place)) = &faults[0].origin else { panic!("no place: {faults:?}") };
     assert_eq!((place.line, place.column), (2, 23));

@@ -50,20 +50,22 @@ fn collide(a: SocketAddr, b: SocketAddr) -> bool {
 fn bytes(config: &Config, list: &mut Vec<Conflict>) {
     let limits = &config.limits;
     let message = ("message_bytes", limits.message_bytes);
-    let soft = ("outbound_soft_bytes", limits.outbound_soft_bytes);
-    let hard = ("outbound_hard_bytes", limits.outbound_hard_bytes);
     let ring = ("ring_bytes", limits.ring_bytes);
     let ring_total = ("ring_total_bytes", limits.ring_total_bytes);
-    at_least(
-        list,
-        hard,
-        2,
-        soft,
-        "above the soft limit there must be room for the rest of a reply",
-    );
-    at_least(list, hard, 4, message, "a slow reader must still be sent whole messages");
     at_least(list, ring, 2, message, "a room must be able to keep its last message");
     at_least(list, ring_total, 1, ring, "one room alone must fit");
+    // A cursor falls behind at the soft limit, which one whole event may overshoot.
+    let needed = limits.outbound_soft_bytes.saturating_add(limits.event_bytes_max());
+    if limits.outbound_hard_bytes < needed {
+        let names = ["outbound_hard_bytes", "outbound_soft_bytes", "message_bytes"];
+        let what = format!(
+            "limits.outbound_hard_bytes = {} must be at least {needed}: the {} of \
+             limits.outbound_soft_bytes and one event with a message of limits.message_bytes = {}, \
+             escaped",
+            limits.outbound_hard_bytes, limits.outbound_soft_bytes, limits.message_bytes
+        );
+        list.push(Conflict { keys: names.map(|name| key("limits", name)).to_vec(), what });
+    }
 }
 
 fn counts(config: &Config, list: &mut Vec<Conflict>) {
@@ -185,10 +187,17 @@ mod tests {
 
     #[test]
     fn budgets_hold_what_they_are_for() {
-        check(|c| c.limits.outbound_soft_bytes = 128 << 10, &[]);
-        check(|c| c.limits.outbound_soft_bytes = (128 << 10) + 1, &["limits.outbound_hard_bytes"]);
-        check(|c| c.limits.message_bytes = 32 << 10, &[]);
-        check(|c| c.limits.message_bytes = (32 << 10) + 1, &["limits.ring_bytes"]);
+        check(|c| c.limits.outbound_soft_bytes = 156 << 10, &[]);
+        check(|c| c.limits.outbound_soft_bytes = (156 << 10) + 1, &["limits.outbound_hard_bytes"]);
+        let hard_of_32_kib = (64 + 6 * 32 + 4) << 10;
+        let message_of_32_kib = |c: &mut Config, hard_bytes| {
+            c.limits.message_bytes = 32 << 10;
+            c.limits.outbound_hard_bytes = hard_bytes;
+        };
+        check(|c| message_of_32_kib(c, hard_of_32_kib), &[]);
+        check(|c| message_of_32_kib(c, hard_of_32_kib - 1), &["limits.outbound_hard_bytes"]);
+        check(|c| c.limits.ring_bytes = 32 << 10, &[]);
+        check(|c| c.limits.ring_bytes = (32 << 10) - 1, &["limits.ring_bytes"]);
         check(|c| c.limits.ring_total_bytes = 64 << 10, &[]);
         check(|c| c.limits.ring_total_bytes = (64 << 10) - 1, &["limits.ring_total_bytes"]);
         check(|c| c.limits.history_page = 10_001, &["limits.replay"]);

@@ -2,24 +2,38 @@
 
 use std::io::{self, Write as _};
 use std::panic::{PanicHookInfo, set_hook};
+use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use log::kv::Value;
 use log::{Level, Record};
 
-use super::sink::Sink;
+use super::sink::{PATIENCE, Sink};
 use super::{Format, line, timestamp};
 
 /// From now on each panic of this process is one line: the thread, the place, the cause.
 pub(super) fn install(format: Format, sink: Sink) {
     set_hook(Box::new(move |info| {
         let line = describe(format, info);
-        // The hook goes by the log so that the lines before it come before it; when the log is the
-        // one that panicked, or is stuck, standard error itself is left.
+        // By way of the log, so that the lines before it come before it; when the log is the one
+        // that panicked, or is stuck, standard error itself is left.
         if !sink.write_now(line.as_bytes()) {
-            _ = io::stderr().write_all(line.as_bytes());
+            write_directly(line);
         }
     }));
+}
+
+/// Writes to standard error, for at most [`PATIENCE`]: a reader there that has stopped reading must
+/// not keep the thread from unwinding, and whoever waits for its end from noticing.
+fn write_directly(line: String) {
+    let (end, ended) = sync_channel(1);
+    let write = move || {
+        _ = io::stderr().write_all(line.as_bytes());
+        _ = end.send(());
+    };
+    if thread::Builder::new().name("panic".to_owned()).spawn(write).is_ok() {
+        _ = ended.recv_timeout(PATIENCE);
+    }
 }
 
 fn describe(format: Format, info: &PanicHookInfo<'_>) -> String {

@@ -1,0 +1,164 @@
+//! JSON texts into commands.
+
+#![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
+
+mod command;
+mod data;
+mod fields;
+mod resume;
+
+use std::borrow::Cow;
+
+use self::fields::{Fields, Key, Value};
+use super::help;
+use crate::chat::code::Code;
+use crate::chat::command::{Command, Op, RequestId};
+use crate::chat::limits::{Limits, REQUEST_ID_LEN_MAX};
+use crate::chat::name::DIRECT_LEN_MAX;
+use crate::chat::outbox::Request;
+use crate::chat::record::Epoch;
+use crate::chat::reply::Refusal;
+
+/// Bytes of the longest `agent`.
+pub const AGENT_LEN_MAX: usize = 128;
+/// Bytes of the longest epoch or session that is looked at.
+pub const SECRET_LEN_MAX: usize = 64;
+/// Levels of arrays and objects in `data`.
+pub const DATA_DEPTH_MAX: u8 = 32;
+/// Bytes of a request besides its texts: tokens, names, punctuation, fields that are ignored.
+const REQUEST_OVERHEAD: usize = 8 * 1024;
+
+/// A refusal on its way up; boxed, since it is large and rare.
+type Fault = Box<Refusal>;
+
+/// What a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parsed<'a> {
+    /// A command for the domain.
+    Command(Command<'a>),
+    /// `help`, which is answered by [`render::help`](super::render::help).
+    Help {
+        /// The operation to be explained; all of them if there is none.
+        of: Option<Op>,
+    },
+}
+
+/// A request that was refused before it could become a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Its id, if it has one that could be read.
+    pub id: Option<RequestId>,
+    /// Its `op`, if it has one that could be read and is no longer than a name.
+    pub op: Option<Cow<'static, str>>,
+    /// Why.
+    pub refusal: Refusal,
+}
+
+/// Bytes of the longest request that can be a right one, which is the limit for a message of a
+/// WebSocket or an item of a plain connection: a message of which every byte is escaped, or a
+/// `hello` with the positions of as many rooms as a user may have.
+#[must_use]
+pub fn request_len_max(limits: &Limits) -> usize {
+    // `\u0001` for one byte.
+    let message = limits.message_bytes.saturating_mul(6);
+    // `"room":["epoch",seq],`
+    let position = DIRECT_LEN_MAX + Epoch::LEN_MAX + 16 + 9;
+    message.max(limits.rooms_per_user.saturating_mul(position)).saturating_add(REQUEST_OVERHEAD)
+}
+
+/// The requests in a WebSocket message: its lines, without those that are blank.
+pub fn requests(message: &str) -> impl Iterator<Item = &str> {
+    message.split('\n').filter(|line| !line.trim_ascii().is_empty())
+}
+
+/// As [`parse`], for bytes that may not be UTF-8.
+///
+/// # Errors
+///
+/// As [`parse`]; and 1001 with the offset for what is not UTF-8.
+pub fn parse_bytes<'a>(
+    request: &'a [u8],
+    limits: &Limits,
+) -> Result<(Request, Parsed<'a>), Box<Refused>> {
+    let text = simdutf8::compat::from_utf8(request).map_err(|error| {
+        let mut refusal = Refusal::new(Code::BadJson, "not UTF-8");
+        refusal.offset = u64::try_from(error.valid_up_to()).ok();
+        Box::new(Refused { id: None, op: None, refusal })
+    })?;
+    parse(text, limits)
+}
+
+/// Reads one request. Strings without escapes are lent from `text`.
+///
+/// Fields that no operation has are ignored, `null` counts as a field that is not there, and a field
+/// that is there twice is refused. Names are not looked into: the domain does that.
+///
+/// # Errors
+///
+/// - 1001 with the offset: not one JSON object.
+/// - 1002 with the list of operations: an unknown `op`.
+/// - 1003 with the field and what is expected: a field is missing, of the wrong type or out of range;
+///   a string with a NUL or half of a surrogate pair.
+/// - 1005: a `version` other than 1.
+/// - 4001 with the limit: `text` and `data` take more than `message_bytes`, or a topic is too long.
+/// - 9002: a `policy`.
+pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<(Request, Parsed<'a>), Box<Refused>> {
+    let mut fields = Fields::default();
+    let read = fields.read(text);
+    let id = fields.id();
+    let op = fields.op();
+    let known = op.as_ref().ok().copied();
+    let (id, read) = match id {
+        Ok(id) => (id, read),
+        Err(fault) => (None, read.and(Err(fault))),
+    };
+    let parsed = read.and(op).and_then(|op| Ok((op, command::parse(op, &mut fields, limits)?)));
+    match parsed {
+        Ok((op, parsed)) => Ok((Request { id, op }, parsed)),
+        Err(refusal) => {
+            let op = known.map_or_else(|| fields.unknown_op(), |op| Some(op.name().into()));
+            Err(Box::new(Refused { id, op, refusal: *refusal }))
+        }
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn id(&mut self) -> Result<Option<RequestId>, Fault> {
+        let refused = |found| Err(Key::Id.refuse(found, Key::Id.expected()));
+        let raw = match self.value(Key::Id) {
+            Value::Raw(raw) => *raw,
+            _ => return Ok(None),
+        };
+        let inside = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"'));
+        let right = match inside {
+            Some(inside) if inside.contains('\\') => serde_json::from_str::<Value<'_>>(raw).is_ok(),
+            Some(_) => true,
+            None => raw.bytes().all(|byte| matches!(byte, b'-' | b'0'..=b'9')),
+        };
+        if !right {
+            return refused("neither of the two");
+        }
+        if inside.unwrap_or(raw).len() > REQUEST_ID_LEN_MAX {
+            return refused("too long");
+        }
+        Ok(Some(RequestId(raw.into())))
+    }
+
+    fn op(&mut self) -> Result<Op, Fault> {
+        match self.value(Key::Op) {
+            Value::String(name) => Op::parse(name).ok_or_else(|| help::unknown_op(name)),
+            other => Err(Key::Op.refuse(other.words(), Key::Op.expected())),
+        }
+    }
+
+    /// What stands in `op` though it is no operation, if it is short.
+    fn unknown_op(&mut self) -> Option<Cow<'static, str>> {
+        match self.value(Key::Op) {
+            Value::String(name) if name.len() <= help::OP_LEN_MAX => Some(name.to_string().into()),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

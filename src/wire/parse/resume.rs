@@ -1,0 +1,126 @@
+//! The `resume` of a `hello`: `{"session":"s9f…","rooms":{"lobby":["k3f9",123],…}}`.
+
+#![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+
+use super::fields::{Key, Value};
+use super::{Fault, SECRET_LEN_MAX};
+use crate::chat::command::{Position, Resume};
+use crate::chat::limits::{Limits, SEQ_END};
+
+/// Reads `raw`, with at most as many rooms as a user may have.
+///
+/// # Errors
+///
+/// 1003 with what is wrong.
+pub(super) fn parse<'a>(raw: &'a str, limits: &Limits) -> Result<Resume<'a>, Fault> {
+    let mut deserializer = serde_json::Deserializer::from_str(raw);
+    let whole = Whole { rooms_max: limits.rooms_per_user };
+    let resume = whole.deserialize(&mut deserializer).map_err(|error| {
+        let error = error.to_string();
+        // The reader quotes what it found, which may be long.
+        let shown: String = error.chars().take(120).collect();
+        Key::Resume.refuse(&format!("not understood: {shown}"), Key::Resume.expected())
+    })?;
+    let mut rooms: Vec<&str> = resume.positions.iter().map(|position| &*position.room).collect();
+    rooms.sort_unstable();
+    if rooms.windows(2).any(|pair| pair.first() == pair.last()) {
+        return Err(Key::Resume.refuse("not understood: a room is there twice", "each room once"));
+    }
+    Ok(resume)
+}
+
+struct Whole {
+    rooms_max: usize,
+}
+
+impl<'a> DeserializeSeed<'a> for Whole {
+    type Value = Resume<'a>;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Resume<'a>, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Whole {
+    type Value = Resume<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with a session and rooms")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Resume<'a>, A::Error> {
+        let (mut session, mut positions) = (None, None);
+        while let Some(Text(key)) = map.next_key()? {
+            match &*key {
+                "session" if session.is_none() => session = Some(bounded(map.next_value()?)?),
+                "rooms" if positions.is_none() => {
+                    positions = Some(map.next_value_seed(Rooms { rooms_max: self.rooms_max })?);
+                }
+                "session" | "rooms" => return Err(A::Error::custom("a field is there twice")),
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        let session = session.ok_or_else(|| A::Error::custom("session is missing"))?;
+        Ok(Resume { session, positions: positions.unwrap_or_default() })
+    }
+}
+
+struct Rooms {
+    rooms_max: usize,
+}
+
+impl<'a> DeserializeSeed<'a> for Rooms {
+    type Value = Vec<Position<'a>>;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Rooms {
+    type Value = Vec<Position<'a>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of rooms")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut positions = Vec::new();
+        while let Some((Text(room), (epoch, seq))) = map.next_entry::<_, (Text<'a>, u64)>()? {
+            if positions.len() == self.rooms_max {
+                return Err(A::Error::custom(format!("more than {} rooms", self.rooms_max)));
+            }
+            if seq >= SEQ_END {
+                return Err(A::Error::custom("a seq is too large"));
+            }
+            positions.push(Position { room, epoch: bounded(epoch)?, seq });
+        }
+        Ok(positions)
+    }
+}
+
+/// A string of 1 to [`SECRET_LEN_MAX`] bytes.
+fn bounded<E: Error>(Text(text): Text<'_>) -> Result<Cow<'_, str>, E> {
+    if (1..=SECRET_LEN_MAX).contains(&text.len()) {
+        return Ok(text);
+    }
+    Err(E::custom("a session or an epoch is empty or too long"))
+}
+
+/// A string that is borrowed where it can be.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'a> Deserialize<'a> for Text<'a> {
+    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => Ok(Self(text)),
+            _ => Err(D::Error::custom("a string was expected")),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Events other than single records.
+
+use super::record::item;
+use crate::chat::event::{Event, PresenceChange};
+use crate::chat::name::{RoomName, UserName};
+use crate::chat::reply::Presence;
+use crate::wire::json::{array, name, number, put, string};
+
+/// Appends an event, for `viewer`'s eyes.
+pub fn event(out: &mut Vec<u8>, event: &Event, viewer: Option<&UserName>) {
+    match event {
+        Event::Replay { room, items, to } => {
+            open(out, r#"{"ev":"replay","room":"#, room);
+            put(out, r#","items":"#);
+            array(out, items, |out, record| item(out, record, viewer));
+            field(out, r#","to":"#, *to);
+        }
+        Event::Live { room, seq } => {
+            open(out, r#"{"ev":"live","room":"#, room);
+            field(out, r#","seq":"#, *seq);
+        }
+        Event::Gap { room, from, to, why } => {
+            open(out, r#"{"ev":"gap","room":"#, room);
+            field(out, r#","from":"#, *from);
+            field(out, r#","to":"#, *to);
+            put(out, r#","why":"#);
+            name(out, why.name());
+        }
+        Event::Joined { room, epoch, seq } => {
+            open(out, r#"{"ev":"joined","room":"#, room);
+            put(out, r#","epoch":"#);
+            name(out, &epoch.to_string());
+            field(out, r#","seq":"#, *seq);
+        }
+        Event::Left { room, reason } => {
+            open(out, r#"{"ev":"left","room":"#, room);
+            put(out, r#","reason":"#);
+            name(out, reason.name());
+        }
+        Event::Presence { room, v, count, change } => {
+            open(out, r#"{"ev":"presence","room":"#, room);
+            field(out, r#","v":"#, *v);
+            presence(out, change);
+            field(out, r#","count":"#, *count);
+        }
+        Event::Typing { room, users: typing } => {
+            open(out, r#"{"ev":"typing","room":"#, room);
+            users(out, r#","users":"#, typing);
+        }
+        Event::Receipts { room, read } => {
+            open(out, r#"{"ev":"receipts","room":"#, room);
+            receipts(out, read);
+        }
+        Event::Drain { reconnect_after_ms, window_ms, reason } => {
+            put(out, r#"{"ev":"drain""#);
+            field(out, r#","reconnect_after_ms":"#, *reconnect_after_ms);
+            field(out, r#","window_ms":"#, *window_ms);
+            put(out, r#","reason":"#);
+            string(out, reason);
+        }
+    }
+    put(out, "}");
+}
+
+/// Appends the last line of a plain connection: the close code that a WebSocket would be closed with,
+/// and the reason in words.
+pub fn bye(out: &mut Vec<u8>, close: u16, reason: &str) {
+    put(out, r#"{"ev":"bye""#);
+    field(out, r#","close":"#, close.into());
+    put(out, r#","reason":"#);
+    string(out, reason);
+    put(out, "}");
+}
+
+/// Appends the question to a silent plain connection whether it is still there.
+pub fn ping(out: &mut Vec<u8>) {
+    put(out, r#"{"ev":"ping"}"#);
+}
+
+/// Appends who is there, as pairs of a name and a state.
+pub(super) fn states(out: &mut Vec<u8>, users: &[(UserName, Presence)]) {
+    array(out, users, |out, (user, presence)| {
+        put(out, "[");
+        name(out, user.as_str());
+        put(out, ",");
+        name(out, presence.name());
+        put(out, "]");
+    });
+}
+
+fn presence(out: &mut Vec<u8>, change: &PresenceChange) {
+    match change {
+        PresenceChange::Delta { on, away, off } => {
+            users(out, r#","on":"#, on);
+            users(out, r#","away":"#, away);
+            users(out, r#","off":"#, off);
+        }
+        PresenceChange::State(all) => {
+            put(out, r#","users":"#);
+            states(out, all);
+        }
+        PresenceChange::CountOnly => {}
+    }
+}
+
+fn receipts(out: &mut Vec<u8>, read: &[(UserName, u64)]) {
+    put(out, r#","read":{"#);
+    for (index, (user, seq)) in read.iter().enumerate() {
+        put(out, if index == 0 { "" } else { "," });
+        name(out, user.as_str());
+        field(out, ":", *seq);
+    }
+    put(out, "}");
+}
+
+fn users(out: &mut Vec<u8>, key: &str, users: &[UserName]) {
+    put(out, key);
+    array(out, users, |out, user| name(out, user.as_str()));
+}
+
+fn open(out: &mut Vec<u8>, start: &str, room: &RoomName) {
+    put(out, start);
+    name(out, room.as_str());
+}
+
+fn field(out: &mut Vec<u8>, key: &str, value: u64) {
+    put(out, key);
+    number(out, value);
+}

@@ -1,0 +1,452 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+use crate::chat::code::Code;
+use crate::chat::command::{Op, RequestId};
+use crate::chat::event::{Event, LeftReason, PresenceChange};
+use crate::chat::limits::RECORD_OVERHEAD;
+use crate::chat::name::RoomName;
+use crate::chat::outbox::Request;
+use crate::chat::record::{Body, Epoch, Record, SharedRecord};
+use crate::chat::reply::{
+    Durability, GapWhy, InboxRow, Presence, Refusal, Reply, Resumption, Role,
+};
+use crate::wire::Refused;
+
+fn user(name: &str) -> UserName {
+    UserName::parse(name).unwrap()
+}
+
+fn room() -> RoomName {
+    RoomName::parse("lobby").unwrap()
+}
+
+fn epoch() -> Epoch {
+    Epoch::parse("k3f9").unwrap()
+}
+
+fn request(id: Option<&str>, op: Op) -> Request {
+    Request { id: id.map(|id| RequestId(id.into())), op }
+}
+
+fn message(text: &str) -> Record {
+    let body = Body::Message {
+        text: text.into(),
+        data: None,
+        cid: Some("c-1".into()),
+        reply_to: None,
+        thread: None,
+    };
+    Record { seq: 123, at: 1_763_700_002_001, from: user("bob"), body, weight: 300 }
+}
+
+fn full_message() -> Record {
+    let body = Body::Message {
+        text: "a\"\n\u{1b}\u{2028}é".into(),
+        data: Some("{\"a\":\r\n[1]}".into()),
+        cid: Some("c\\1".into()),
+        reply_to: Some(7),
+        thread: Some(0),
+    };
+    Record { body, ..message("") }
+}
+
+fn topic(text: &str) -> Record {
+    Record { body: Body::Topic { text: text.into() }, ..message("") }
+}
+
+/// Compares with the literal line, which has to be JSON on one line.
+#[track_caller]
+fn check(expect: &str, render: impl FnOnce(&mut Vec<u8>)) {
+    let mut out = b"before".to_vec();
+    render(&mut out);
+    let line = str::from_utf8(&out).unwrap().strip_prefix("before").unwrap();
+    assert_eq!(line, expect);
+    let value: Value = serde_json::from_str(line).unwrap();
+    assert!(value.is_object());
+    assert!(!line.contains(['\n', '\r']));
+}
+
+#[track_caller]
+fn check_reply(id: &str, answer: &Reply, expect: &str) {
+    let (viewer, limits) = (user("bob"), Limits::default());
+    let context = Context { viewer: Some(&viewer), limits: &limits, server: "chinwag 0.1.0" };
+    check(expect, |out| assert!(reply(out, &request(Some(id), Op::Ping), answer, &context)));
+    let mut out = Vec::new();
+    assert!(!reply(&mut out, &request(None, Op::Ping), answer, &context));
+    assert!(out.is_empty(), "a reply to nothing");
+}
+
+#[track_caller]
+fn check_event(what: &Event, expect: &str) {
+    check(expect, |out| event(out, what, Some(&user("bob"))));
+}
+
+#[test]
+fn the_welcome_states_every_limit() {
+    let welcome = |rooms| Reply::Welcome {
+        user: user("ann"),
+        session: "s9f".into(),
+        time: 1_763_700_000_123,
+        resumed: false,
+        rooms,
+    };
+    check_reply(
+        "1",
+        &welcome(Vec::new()),
+        concat!(
+            r#"{"id":1,"code":0,"message":"ok","data":{"user":"ann","session":"s9f","#,
+            r#""server":"chinwag 0.1.0","time":1763700000123,"resumed":false,"limits":{"#,
+            r#""message_bytes":16384,"request_bytes":106496,"rooms":256,"sessions":16,"#,
+            r#""members":100000,"rate_per_s":20,"burst":40,"history_page":200,"ping_ms":25000,"#,
+            r#""replay":10000,"id_bytes":64,"cid_bytes":64,"name_bytes":32,"topic_bytes":512,"#,
+            r#""agent_bytes":128,"data_levels":32,"presence_names":200,"receipts_members":50,"#,
+            r#""typing_ms":6000}}}"#,
+        ),
+    );
+    let limits = Limits { rate_per_s: None, ..Limits::default() };
+    let context = Context { viewer: None, limits: &limits, server: "" };
+    let mut out = Vec::new();
+    assert!(reply(&mut out, &request(Some("1"), Op::Hello), &welcome(Vec::new()), &context));
+    assert!(String::from_utf8(out).unwrap().contains(r#""rate_per_s":null,"burst":null,"#));
+}
+
+#[test]
+fn each_room_of_a_resume_says_how_it_goes_on() {
+    let gap = Resumption::Gap { gap: (5, 9), why: GapWhy::Pruned, from: 10, to: 12 };
+    let refused = Resumption::Refused(Refusal::new(Code::NotMember, "you are not a member"));
+    let welcome = Reply::Welcome {
+        user: user("ann"),
+        session: "s9f".into(),
+        time: 1,
+        resumed: true,
+        rooms: vec![
+            ("lobby".into(), Resumption::From { from: 124, to: 140 }),
+            ("old".into(), gap),
+            ("new".into(), Resumption::Reset { epoch: epoch(), seq: 4 }),
+            ("\"\n".into(), refused),
+        ],
+    };
+    let (limits, mut out) = (Limits::default(), Vec::new());
+    let context = Context { viewer: None, limits: &limits, server: "x" };
+    assert!(reply(&mut out, &request(Some("1"), Op::Hello), &welcome, &context));
+    let rooms = concat!(
+        r#""resumed":true,"rooms":{"lobby":{"from":124,"to":140},"#,
+        r#""old":{"gap":[5,9],"why":"pruned","from":10,"to":12},"#,
+        r#""new":{"reset":true,"epoch":"k3f9","seq":4},"#,
+        r#""\"\n":{"code":3003,"message":"you are not a member","data":{"error":"not_member"}}},"#,
+    );
+    let line = String::from_utf8(out).unwrap();
+    assert!(line.contains(rooms), "{line}");
+    serde_json::from_str::<Value>(&line).unwrap();
+}
+
+#[test]
+fn a_joined_room_says_where_its_log_stands() {
+    let joined = |topic: &str, reset| Reply::Joined {
+        room: room(),
+        epoch: epoch(),
+        seq: 121,
+        oldest: 1,
+        durable: Durability::Disk,
+        role: Role::Member,
+        read: 112,
+        recv: 115,
+        members: 37,
+        v: 41,
+        topic: topic.into(),
+        reset,
+    };
+    check_reply(
+        "2",
+        &joined("", false),
+        concat!(
+            r#"{"id":2,"code":0,"message":"ok","data":{"room":"lobby","epoch":"k3f9","seq":121,"#,
+            r#""oldest":1,"durable":"disk","role":"member","read":112,"recv":115,"members":37,"v":41}}"#,
+        ),
+    );
+    check_reply(
+        "2",
+        &joined("\"tea\"", true),
+        concat!(
+            r#"{"id":2,"code":0,"message":"ok","data":{"room":"lobby","epoch":"k3f9","seq":121,"#,
+            r#""oldest":1,"durable":"disk","role":"member","read":112,"recv":115,"members":37,"v":41,"#,
+            r#""topic":"\"tea\"","reset":true}}"#,
+        ),
+    );
+}
+
+#[test]
+fn a_sent_message_is_answered_with_its_seq() {
+    let sent = |dup| Reply::Sent {
+        room: room(),
+        seq: 122,
+        at: 1_763_700_001_456,
+        durable: Durability::Memory,
+        dup,
+    };
+    check_reply(
+        "\"a\\n\"",
+        &sent(false),
+        r#"{"id":"a\n","code":0,"message":"ok","data":{"room":"lobby","seq":122,"at":1763700001456,"durable":"memory"}}"#,
+    );
+    check_reply(
+        "-4",
+        &sent(true),
+        r#"{"id":-4,"code":0,"message":"ok","data":{"room":"lobby","seq":122,"at":1763700001456,"durable":"memory","dup":true}}"#,
+    );
+}
+
+#[test]
+fn pages_and_inboxes_hold_items_and_ones_own_carry_their_cid() {
+    let other = Record { from: user("ann"), seq: 124, ..message("yo") };
+    let items: Vec<SharedRecord> = vec![Arc::new(message("hi")), Arc::new(other)];
+    let history =
+        |items| Reply::History { room: room(), epoch: epoch(), items, oldest: 1, more: true };
+    check_reply(
+        "5",
+        &history(items),
+        concat!(
+            r#"{"id":5,"code":0,"message":"ok","data":{"room":"lobby","epoch":"k3f9","items":["#,
+            r#"{"ev":"message","seq":123,"from":"bob","at":1763700002001,"text":"hi","cid":"c-1"},"#,
+            r#"{"ev":"message","seq":124,"from":"ann","at":1763700002001,"text":"yo"}],"#,
+            r#""first":123,"last":124,"oldest":1,"more":true}}"#,
+        ),
+    );
+    check_reply(
+        "5",
+        &history(Vec::new()),
+        concat!(
+            r#"{"id":5,"code":0,"message":"ok","data":{"room":"lobby","epoch":"k3f9","items":[],"#,
+            r#""first":null,"last":null,"oldest":1,"more":true}}"#,
+        ),
+    );
+    let row =
+        |last| InboxRow { room: room(), epoch: epoch(), seq: 9, recv: 8, read: 7, unread: 2, last };
+    check_reply(
+        "6",
+        &Reply::Inbox { rev: 3, rooms: vec![row(None), row(Some(Arc::new(topic("tea"))))] },
+        concat!(
+            r#"{"id":6,"code":0,"message":"ok","data":{"rev":3,"rooms":["#,
+            r#"{"room":"lobby","epoch":"k3f9","seq":9,"recv":8,"read":7,"unread":2,"last":null},"#,
+            r#"{"room":"lobby","epoch":"k3f9","seq":9,"recv":8,"read":7,"unread":2,"last":"#,
+            r#"{"ev":"topic","seq":123,"from":"bob","at":1763700002001,"text":"tea"}}]}}"#,
+        ),
+    );
+}
+
+#[test]
+fn the_other_replies_stand_as_the_protocol_has_them() {
+    let check = |reply: &Reply, data: &str| {
+        check_reply("7", reply, &format!(r#"{{"id":7,"code":0,"message":"ok","data":{data}}}"#));
+    };
+    check(&Reply::Pong { time: 5 }, r#"{"time":5}"#);
+    check(&Reply::Left { room: room() }, r#"{"room":"lobby"}"#);
+    check(
+        &Reply::Acked { room: room(), recv: 5, read: 4 },
+        r#"{"room":"lobby","recv":5,"read":4}"#,
+    );
+    check(&Reply::Done, "{}");
+    let users = vec![(user("ann"), Presence::Online), (user("bob"), Presence::Away)];
+    check(
+        &Reply::Presence { v: 41, count: 37, users: Some(users) },
+        r#"{"v":41,"count":37,"users":[["ann","online"],["bob","away"]]}"#,
+    );
+    check(&Reply::Presence { v: 41, count: 370, users: None }, r#"{"v":41,"count":370}"#);
+    check(
+        &Reply::Members { count: 1, users: vec![(user("ann"), Role::Owner)], more: false },
+        r#"{"count":1,"users":[["ann","owner"]],"more":false}"#,
+    );
+    check(&Reply::Topic { room: room(), text: "a\tb".into() }, r#"{"room":"lobby","text":"a\tb"}"#);
+}
+
+#[test]
+fn a_refusal_says_what_helps() {
+    let bare = Refusal::new(Code::Busy, "the server is busy").retry_after_ms(250);
+    check(
+        r#"{"id":7,"code":5004,"message":"the server is busy","data":{"error":"busy","retry_after_ms":250}}"#,
+        |out| refusal(out, &request(Some("7"), Op::Send), &bare),
+    );
+    let full = Refusal {
+        epoch: Some(epoch()),
+        offset: Some(3),
+        ..Refusal::new(Code::BadField, "room is \"\"")
+            .field("room", "a name")
+            .hint(Some("a\"b".to_owned()))
+            .limit(32)
+    };
+    check(
+        concat!(
+            r#"{"id":null,"op":"join","code":1003,"message":"room is \"\"","data":{"error":"bad_field","#,
+            r#""field":"room","expected":"a name","hint":"a\"b","epoch":"k3f9","limit":32,"offset":3}}"#,
+        ),
+        |out| refusal(out, &request(None, Op::Join), &full),
+    );
+    let unknown = |op: Option<&'static str>, id: Option<&str>| Refused {
+        id: id.map(|id| RequestId(id.into())),
+        op: op.map(Into::into),
+        refusal: Refusal::new(Code::BadJson, "no"),
+    };
+    let data = r#""code":1001,"message":"no","data":{"error":"bad_json"}}"#;
+    check(&format!(r#"{{"id":null,"op":null,{data}"#), |out| refused(out, &unknown(None, None)));
+    check(&format!(r#"{{"id":null,"op":"a\nb",{data}"#), |out| {
+        refused(out, &unknown(Some("a\nb"), None));
+    });
+    check(&format!(r#"{{"id":9,{data}"#), |out| refused(out, &unknown(Some("x"), Some("9"))));
+}
+
+#[test]
+fn an_unknown_operation_is_answered_with_all_of_them() {
+    let mut out = Vec::new();
+    refusal(&mut out, &request(None, Op::Ping), &Refusal::new(Code::UnknownOp, "no"));
+    let value: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(value["data"]["ops"].as_array().unwrap().len(), Op::ALL.len());
+}
+
+#[test]
+fn help_lists_the_operations_or_explains_one() {
+    check(
+        concat!(
+            r#"{"id":1,"code":0,"message":"ok","data":{"ops":[{"op":"leave","about":"Leaves a room for good","#,
+            r#""supported":true,"fields":{"room":"the room's name"}}]}}"#,
+        ),
+        |out| assert!(help(out, &request(Some("1"), Op::Help), Some(Op::Leave))),
+    );
+    let mut out = Vec::new();
+    assert!(!help(&mut out, &request(None, Op::Help), None));
+    assert!(help(&mut out, &request(Some("1"), Op::Help), None));
+    let value: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(value["data"]["ops"].as_array().unwrap().len(), Op::ALL.len());
+}
+
+#[test]
+fn a_record_is_live_with_its_room_and_an_item_without() {
+    check(
+        r#"{"ev":"message","room":"lobby","seq":123,"from":"bob","at":1763700002001,"text":"yo"}"#,
+        |out| record_event(out, &room(), &message("yo")),
+    );
+    let text = r#""text":"a\"\n\u001b"#.to_owned() + "\u{2028}é\"";
+    let rest = format!(r#"{text},"reply_to":7,"thread":0,"data":{{"a":  [1]}}"#);
+    let head = r#""seq":123,"from":"bob","at":1763700002001"#;
+    check(&format!(r#"{{"ev":"message","room":"lobby",{head},{rest}}}"#), |out| {
+        record_event(out, &room(), &full_message());
+    });
+    check(&format!(r#"{{"ev":"message",{head},{rest},"cid":"c\\1"}}"#), |out| {
+        item(out, &full_message(), Some(&user("bob")));
+    });
+    check(&format!(r#"{{"ev":"message",{head},{rest}}}"#), |out| {
+        item(out, &full_message(), Some(&user("ann")));
+    });
+    check(&format!(r#"{{"ev":"message",{head},{rest}}}"#), |out| {
+        item(out, &full_message(), None);
+    });
+    check(&format!(r#"{{"ev":"topic","room":"lobby",{head},"text":""}}"#), |out| {
+        record_event(out, &room(), &topic(""));
+    });
+}
+
+#[test]
+fn events_stand_as_the_protocol_has_them() {
+    let items = vec![Arc::new(message("hi"))];
+    check_event(
+        &Event::Replay { room: room(), items, to: 140 },
+        concat!(
+            r#"{"ev":"replay","room":"lobby","items":[{"ev":"message","seq":123,"from":"bob","#,
+            r#""at":1763700002001,"text":"hi","cid":"c-1"}],"to":140}"#,
+        ),
+    );
+    check_event(
+        &Event::Live { room: room(), seq: 140 },
+        r#"{"ev":"live","room":"lobby","seq":140}"#,
+    );
+    check_event(
+        &Event::Gap { room: room(), from: 1, to: 9, why: GapWhy::Limit },
+        r#"{"ev":"gap","room":"lobby","from":1,"to":9,"why":"limit"}"#,
+    );
+    check_event(
+        &Event::Joined { room: RoomName::parse("@ann:bob").unwrap(), epoch: epoch(), seq: 0 },
+        r#"{"ev":"joined","room":"@ann:bob","epoch":"k3f9","seq":0}"#,
+    );
+    check_event(
+        &Event::Left { room: room(), reason: LeftReason::Kicked },
+        r#"{"ev":"left","room":"lobby","reason":"kicked"}"#,
+    );
+    check_event(
+        &Event::Typing { room: room(), users: vec![user("bob"), user("eve")] },
+        r#"{"ev":"typing","room":"lobby","users":["bob","eve"]}"#,
+    );
+    check_event(
+        &Event::Receipts { room: room(), read: vec![(user("bob"), 122), (user("eve"), 123)] },
+        r#"{"ev":"receipts","room":"lobby","read":{"bob":122,"eve":123}}"#,
+    );
+    check_event(
+        &Event::Receipts { room: room(), read: Vec::new() },
+        r#"{"ev":"receipts","room":"lobby","read":{}}"#,
+    );
+    check_event(
+        &Event::Drain { reconnect_after_ms: 7350, window_ms: 20_000, reason: "restart" },
+        r#"{"ev":"drain","reconnect_after_ms":7350,"window_ms":20000,"reason":"restart"}"#,
+    );
+    check(r#"{"ev":"bye","close":4101,"reason":"stalled"}"#, |out| bye(out, 4101, "stalled"));
+    check(r#"{"ev":"ping"}"#, ping);
+}
+
+#[test]
+fn presence_is_told_as_a_change_as_a_state_or_as_a_count() {
+    let event = |change| Event::Presence { room: room(), v: 42, count: 37, change };
+    let delta =
+        PresenceChange::Delta { on: vec![user("dan")], away: Vec::new(), off: vec![user("eve")] };
+    check_event(
+        &event(delta),
+        r#"{"ev":"presence","room":"lobby","v":42,"on":["dan"],"away":[],"off":["eve"],"count":37}"#,
+    );
+    check_event(
+        &event(PresenceChange::State(vec![(user("dan"), Presence::Online)])),
+        r#"{"ev":"presence","room":"lobby","v":42,"users":[["dan","online"]],"count":37}"#,
+    );
+    check_event(
+        &event(PresenceChange::CountOnly),
+        r#"{"ev":"presence","room":"lobby","v":42,"count":37}"#,
+    );
+}
+
+proptest! {
+    #[test]
+    fn a_rendered_record_is_no_longer_than_its_weight_and_reads_as_it_was(
+        text in any::<String>(),
+        cid in prop::option::of("[\\x01-\\x7f]{1,64}"),
+        reply_to in prop::option::of(0u64..1 << 53),
+        at in any::<u64>(),
+    ) {
+        let data = Some("{\"a\":\n1}");
+        let weight = weight(&text, data, cid.as_deref());
+        let (room, from) = (RoomName::parse(&"r".repeat(32)).unwrap(), user(&"u".repeat(32)));
+        let bound = RECORD_OVERHEAD + room.as_str().len() + from.as_str().len()
+            + usize::try_from(weight).unwrap();
+        let body = Body::Message {
+            text: text.as_str().into(),
+            data: data.map(Into::into),
+            cid: cid.clone().map(Into::into),
+            reply_to,
+            thread: Some((1 << 53) - 1),
+        };
+        let record = Record { seq: (1 << 53) - 1, at, from, body, weight: 0 };
+        let (mut live, mut own) = (Vec::new(), Vec::new());
+        record_event(&mut live, &room, &record);
+        item(&mut own, &record, Some(&record.from));
+        // The longest framing is a WebSocket header of ten bytes.
+        prop_assert!(live.len() + 10 <= bound && own.len() + 1 <= bound);
+        prop_assert!(!live.contains(&b'\n') && !own.contains(&b'\n'));
+        let value: Value = serde_json::from_slice(&own).unwrap();
+        prop_assert_eq!(value["text"].as_str(), Some(text.as_str()));
+        prop_assert_eq!(value["cid"].as_str(), cid.as_deref());
+        prop_assert_eq!(value["reply_to"].as_u64(), reply_to);
+        prop_assert_eq!(value["data"]["a"].as_u64(), Some(1));
+        let live: Value = serde_json::from_slice(&live).unwrap();
+        prop_assert_eq!(live["text"].as_str(), Some(text.as_str()));
+        prop_assert!(live.get("cid").is_none());
+    }
+}
