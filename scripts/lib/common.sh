@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the scripts share: where things are, what is installed, and one server to talk to.
 # Sourced, never run. Leaves the caller in the project's root.
 
@@ -60,9 +61,9 @@ need_npm() {
   cp "$1/package-lock.json" "$1/node_modules/.installed"
 }
 
-# The folder that cargo builds into, wherever the environment has put it.
+# The folder that cargo builds into, wherever the environment has put it. Arguments are cargo's.
 target_dir() {
-  cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'
+  cargo metadata --format-version 1 --no-deps "$@" | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'
 }
 
 # Builds the server in the profile of all tests, and names it: $server_bin.

@@ -67,10 +67,10 @@ struct StatusLine {
 }
 
 impl StartLine for StatusLine {
-    fn check_first(byte: u8) -> Result<(), Refusal> {
+    fn check_first(byte: u8, at: Place) -> Result<(), Refusal> {
         match byte {
             b'H' | b'\r' | b'\n' => Ok(()),
-            _ => Err(Refusal::StatusLine { at: Place { line: 1, byte: 1 } }),
+            _ => Err(Refusal::StatusLine { at }),
         }
     }
 
@@ -220,5 +220,120 @@ impl<'a> Answer<'a> {
         }
         let chosen = self.single(Name::WebSocketProtocol).and_then(ascii);
         chosen.filter(|chosen| offered.contains(chosen)).map(Some).ok_or(Mismatch::Protocol)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::render_switching;
+
+    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+    const OFFERED: [&str; 2] = ["chinwag.v2", "chinwag.v1"];
+    const GOOD: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+
+    fn answer<'a>(
+        parser: &'a mut AnswerParser,
+        text: &'a str,
+    ) -> Result<Option<Switched<'a>>, Mismatch> {
+        let accept = AcceptKey::of(KEY.as_bytes()).unwrap();
+        parser.parse(&mut PartialAnswer::default(), text.as_bytes(), &accept, &OFFERED)
+    }
+
+    #[track_caller]
+    fn check(good: &str, replacement: &str, expect: Mismatch) {
+        let text = format!("{GOOD}\r\n").replace(good, replacement);
+        let mut parser = AnswerParser::new(Limits::DEFAULT);
+        assert_eq!(answer(&mut parser, &text), Err(expect), "{replacement:?}");
+    }
+
+    #[test]
+    fn what_a_client_asks_for_this_server_admits() {
+        let mut out = Vec::new();
+        let request = UpgradeRequest {
+            host: "localhost:8080",
+            path: "/ws?a=b",
+            key: KEY,
+            origin: Some("http://localhost:8080"),
+            protocols: &OFFERED,
+            extensions: Some("permessage-deflate"),
+        };
+        request.render(&mut out);
+        let mut parser = crate::http::HeadParser::new(Limits::DEFAULT);
+        let parsed = parser.parse(&mut crate::http::PartialHead::default(), &out).unwrap();
+        let crate::http::Parsed::Head { head, consumed } = parsed else { panic!("incomplete") };
+        assert_eq!((head.path(), head.query(), consumed), ("/ws", Some("a=b"), out.len()));
+        let upgrade = crate::http::Upgrade::negotiate(&head, &["chinwag.v1"]).unwrap();
+        assert_eq!(upgrade.protocol, Some("chinwag.v1"));
+        assert_eq!(upgrade.extensions.as_deref(), Some("permessage-deflate"));
+    }
+
+    #[test]
+    fn what_this_server_answers_a_client_takes() {
+        let accept = AcceptKey::of(KEY.as_bytes()).unwrap();
+        for protocol in [None, Some("chinwag.v1")] {
+            for extensions in [None, Some("permessage-deflate; server_no_context_takeover")] {
+                let mut out = Vec::new();
+                render_switching(&mut out, &accept, protocol, extensions);
+                let head_len = out.len();
+                out.extend_from_slice(b"frames");
+                let text = String::from_utf8(out).unwrap();
+                let mut parser = AnswerParser::new(Limits::DEFAULT);
+                let extensions = extensions.map(Cow::Borrowed);
+                let expect = Switched { consumed: head_len, protocol, extensions };
+                assert_eq!(answer(&mut parser, &text), Ok(Some(expect)));
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_in_single_bytes_is_the_same() {
+        let text = format!("{GOOD}Sec-WebSocket-Protocol: chinwag.v1\r\n\r\n");
+        let accept = AcceptKey::of(KEY.as_bytes()).unwrap();
+        let mut parser = AnswerParser::new(Limits::DEFAULT);
+        let mut partial = PartialAnswer::default();
+        for (index, byte) in text.as_bytes().chunks(1).enumerate() {
+            let switched = parser.parse(&mut partial, byte, &accept, &OFFERED).unwrap();
+            assert_eq!(switched.is_some(), index + 1 == text.len());
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_no_websocket_is_refused() {
+        for status in ["200 OK", "301 Moved", "401 No", "426 Upgrade Required", "503 Busy"] {
+            let code = status[..3].parse().unwrap();
+            check("101 Switching Protocols", status, Mismatch::Status(code));
+        }
+        check("HTTP/1.1 101", "HTTP/1.0 101", Mismatch::Version);
+        check("Upgrade: websocket\r\n", "", Mismatch::Upgrade);
+        check("Upgrade: websocket", "Upgrade: websocket, h2c", Mismatch::Upgrade);
+        check("Connection: Upgrade\r\n", "", Mismatch::Upgrade);
+        check("Connection: Upgrade", "Connection: keep-alive", Mismatch::Upgrade);
+        check("s3pP", "S3pP", Mismatch::Accept);
+        check("Sec-WebSocket-Accept", "X", Mismatch::Accept);
+        let protocol = |name: &str| format!("{GOOD}Sec-WebSocket-Protocol: {name}\r\n");
+        check(GOOD, &protocol("mqtt"), Mismatch::Protocol);
+        check(GOOD, &protocol("chinwag.v1, chinwag.v2"), Mismatch::Protocol);
+        check(GOOD, &protocol(""), Mismatch::Protocol);
+        check(GOOD, &format!("{GOOD}Sec-WebSocket-Extensions: \u{e9}\r\n"), Mismatch::Extensions);
+    }
+
+    #[test]
+    fn a_malformed_answer_is_refused() {
+        let status =
+            |byte| Mismatch::Malformed(Refusal::StatusLine { at: Place { line: 1, byte } });
+        check("HTTP/1.1 101 Switching Protocols", "SSH-2.0-x", status(1));
+        for line in [
+            "HTTP/1.1 101",
+            "HTTP/1.1  101 x",
+            "HTTP/1.1 10 x",
+            "HTTP/1.1 +10 x",
+            "HTTP/1.1 1010 x",
+        ] {
+            check("HTTP/1.1 101 Switching Protocols", line, status(1));
+        }
+        let at = Place { line: 2, byte: 19 };
+        check("websocket\r\n", "websocket\n", Mismatch::Malformed(Refusal::BareLf { at }));
     }
 }

@@ -69,6 +69,12 @@ impl HeadParser {
         head.check_host()?;
         Ok(Parsed::Head { head, consumed })
     }
+
+    /// How many bytes were looked at for the head that was completed last, each as often as it was.
+    #[cfg(test)]
+    pub(super) fn examined(&self) -> usize {
+        self.0.examined()
+    }
 }
 
 impl PartialHead {

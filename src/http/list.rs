@@ -37,6 +37,18 @@ mod tests {
     }
 
     #[test]
+    fn elements_are_pieces_of_the_list_that_do_not_overlap() {
+        for value in [format!("b{}x", " ".repeat(8_000)), ", a ,".repeat(1_000), ",".repeat(8_000)]
+        {
+            let mut rest = value.as_bytes();
+            for element in elements(value.as_bytes()) {
+                let start = element.as_ptr().addr() - rest.as_ptr().addr();
+                rest = &rest[start + element.len()..];
+            }
+        }
+    }
+
+    #[test]
     fn a_word_is_found_whole_and_in_any_case() {
         assert!(names(b"keep-alive, UPGRADE", "upgrade"));
         assert!(!names(b"upgrades, up grade, xupgrade", "upgrade"));

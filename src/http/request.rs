@@ -94,8 +94,7 @@ pub(super) struct Target {
 }
 
 impl StartLine for RequestLine {
-    fn check_first(byte: u8) -> Result<(), Refusal> {
-        let at = Place { line: 1, byte: 1 };
+    fn check_first(byte: u8, at: Place) -> Result<(), Refusal> {
         match byte {
             0x16 => Err(Refusal::NotHttp { foreign: Foreign::Tls }),
             b'{' => Err(Refusal::NotHttp { foreign: Foreign::Json }),

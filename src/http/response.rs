@@ -165,3 +165,91 @@ fn push_number(out: &mut Vec<u8>, number: u64) {
     // Writing to a vector cannot fail.
     let _infallible = write!(out, "{number}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The response's head without the fields that all have, and its body.
+    fn render(response: &Response, method: Method, keep_alive: bool) -> (String, String) {
+        let mut out = Vec::new();
+        response.render(&mut out, method, keep_alive);
+        let text = String::from_utf8(out).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let head = format!("{head}\r\n");
+        assert_eq!(head.matches(SECURITY_FIELDS).count(), 1, "{head}");
+        assert!(!head.replace("\r\n", "").contains(['\r', '\n']), "{head}");
+        (head.replace(SECURITY_FIELDS, ""), body.to_owned())
+    }
+
+    #[track_caller]
+    fn check(refusal: Refusal, status: &str, required: &str, connection: &str) {
+        let (head, body) = render(&refusal.into(), Method::Get, false);
+        let len = body.len();
+        let expect = format!(
+            "HTTP/1.1 {status}\r\nCache-Control: no-store\r\nContent-Type: {TEXT}\r\n\
+             {required}Content-Length: {len}\r\nConnection: {connection}\r\n"
+        );
+        assert_eq!(head, expect);
+        assert_eq!(body, format!("{status}: {refusal}\n"));
+    }
+
+    #[test]
+    fn a_response_has_its_length_its_fields_and_its_body() {
+        let response =
+            Response::new(Status::Ok).field("A", "b").number("C", 7).body(TEXT, b"hello");
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nA: b\r\nC: 7\r\nContent-Type: {TEXT}\r\nContent-Length: 5\r\n"
+        );
+        assert_eq!(render(&response, Method::Get, true), (head.clone(), "hello".to_owned()));
+        assert_eq!(render(&response, Method::Head, true), (head.clone(), String::new()));
+        let closing = format!("{head}Connection: close\r\n");
+        assert_eq!(render(&response, Method::Get, false), (closing, "hello".to_owned()));
+    }
+
+    #[test]
+    fn a_response_that_has_no_body_has_no_length() {
+        for status in [Status::NotModified, Status::NoContent] {
+            let response = Response::new(status).body(TEXT, b"not sent");
+            let (head, body) = render(&response, Method::Get, true);
+            assert_eq!(body, "");
+            assert!(!head.contains("Content-Length"), "{head}");
+        }
+    }
+
+    #[test]
+    fn refusals_come_with_what_their_status_requires() {
+        let offer = "Upgrade: websocket\r\n";
+        let version = format!("{offer}Sec-WebSocket-Version: 13\r\n");
+        let (files, socket) = (Methods::GetAndHead, Methods::Get);
+        for (refusal, status, required, connection) in [
+            (Refusal::NotFound, "404 Not Found", "", "close"),
+            (Refusal::OriginForeign, "403 Forbidden", "", "close"),
+            (Refusal::HostUnknown, "421 Misdirected Request", "", "close"),
+            (Refusal::HeadTimeout, "408 Request Timeout", "", "close"),
+            (
+                Refusal::MethodNotAllowed { allowed: files },
+                "405 Method Not Allowed",
+                "Allow: GET, HEAD\r\n",
+                "close",
+            ),
+            (
+                Refusal::MethodNotAllowed { allowed: socket },
+                "405 Method Not Allowed",
+                "Allow: GET\r\n",
+                "close",
+            ),
+            (Refusal::Connect, "405 Method Not Allowed", "Allow: GET, HEAD\r\n", "close"),
+            (Refusal::UpgradeRequired, "426 Upgrade Required", offer, "close, Upgrade"),
+            (Refusal::WebSocketVersion, "426 Upgrade Required", &version, "close, Upgrade"),
+            (
+                Refusal::Overloaded { retry_after_s: 5 },
+                "503 Service Unavailable",
+                "Retry-After: 5\r\n",
+                "close",
+            ),
+        ] {
+            check(refusal, status, required, connection);
+        }
+    }
+}

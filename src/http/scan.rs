@@ -19,8 +19,8 @@ use super::{Limits, Place, Refusal};
 
 /// The first line of a head: of a request or of a response.
 pub(super) trait StartLine: Copy {
-    /// Refuses what cannot begin such a line, by its first byte.
-    fn check_first(byte: u8) -> Result<(), Refusal>;
+    /// Refuses what cannot begin such a line, by its first byte, at `at`.
+    fn check_first(byte: u8, at: Place) -> Result<(), Refusal>;
 
     /// Parses the line, without its CRLF, which begins at `start` of the head and is its `line`th.
     fn parse(text: &[u8], start: usize, line: u16) -> Result<Self, Refusal>;
@@ -103,7 +103,8 @@ impl<S: StartLine> Scan<S> {
         limits: Limits,
     ) -> Result<Option<&'a [u8]>, Refusal> {
         if self.start_line.is_none() && self.searched == self.line_start {
-            bytes.get(self.line_start).map_or(Ok(()), |&byte| S::check_first(byte))?;
+            let at = Place::new(self.line, 0);
+            bytes.get(self.line_start).map_or(Ok(()), |&byte| S::check_first(byte, at))?;
         }
         let (bound, beyond) = self.bound(limits);
         let end = bytes.len().min(bound);

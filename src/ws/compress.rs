@@ -116,3 +116,97 @@ impl fmt::Debug for Compressor {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ws::Inflater;
+
+    fn chat(len: usize) -> Vec<u8> {
+        let words = br#"{"ev":"message","room":"lobby","seq":123,"from":"bob","text":"yo"}"#;
+        words.iter().copied().cycle().take(len).collect()
+    }
+
+    /// Bytes that do not compress.
+    fn noise(len: usize) -> Vec<u8> {
+        let mut state = 1_u32;
+        let next = std::iter::repeat_with(move || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_le_bytes()[3]
+        });
+        next.take(len).collect()
+    }
+
+    /// Compresses and inflates again, twice; returns the compressed length.
+    #[track_caller]
+    fn check(compressor: &mut Compressor, payload: &[u8], bits: WindowBits) -> Option<usize> {
+        let mut lens = [None; 2];
+        for len in &mut lens {
+            let compressed = compressor.compress(payload, bits).map(<[u8]>::to_vec);
+            if let Some(compressed) = &compressed {
+                let mut inflater = Inflater::default();
+                assert_eq!(inflater.inflate(compressed, payload.len()), Ok(payload));
+            }
+            *len = compressed.map(|compressed| compressed.len());
+        }
+        assert_eq!(lens[0], lens[1], "no context is taken over");
+        lens[0]
+    }
+
+    #[test]
+    fn what_is_long_and_repetitive_is_compressed_in_every_window() {
+        let mut compressor = Compressor::default();
+        for bits in WindowBits::ALL {
+            for len in [512, 4096, 200_000] {
+                assert!(check(&mut compressor, &chat(len), bits).unwrap() < len / 3);
+            }
+        }
+        assert!(compressor.streams.iter().all(Option::is_some));
+    }
+
+    #[test]
+    fn a_window_bounds_how_far_back_a_message_refers() {
+        // 8 KiB of noise, twice: only a window larger than that sees the repetition.
+        let payload = noise(8 * 1024).repeat(2);
+        let mut compressor = Compressor::default();
+        assert_eq!(check(&mut compressor, &payload, WindowBits::Nine), None);
+        assert_eq!(check(&mut compressor, &payload, WindowBits::Twelve), None);
+        let len = check(&mut compressor, &payload, WindowBits::Fifteen);
+        assert!(len.is_some_and(|len| len < payload.len() * 2 / 3), "{len:?}");
+    }
+
+    #[test]
+    fn what_is_short_or_does_not_shrink_is_left_alone() {
+        let mut compressor = Compressor::default();
+        assert_eq!(compressor.compress(&chat(511), WindowBits::Fifteen), None);
+        assert_eq!(compressor.compress(&noise(600), WindowBits::Fifteen), None);
+        assert_eq!(compressor.compress(&noise(100_000), WindowBits::Fifteen), None);
+        assert!(compressor.compress(&chat(512), WindowBits::Fifteen).is_some());
+    }
+
+    #[test]
+    fn always_is_always() {
+        let mut compressor = Compressor::new(CompressPolicy::Always);
+        for len in (0..20).chain([511, 4096, 65_536, 100_000]) {
+            for payload in [noise(len), chat(len)] {
+                for bits in [WindowBits::Nine, WindowBits::Fifteen] {
+                    assert!(check(&mut compressor, &payload, bits).is_some(), "{len}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_message_is_the_octet_of_section_7_2_3_6() {
+        let mut compressor = Compressor::new(CompressPolicy::Always);
+        assert_eq!(compressor.compress(b"", WindowBits::Fifteen), Some(&b"\x00"[..]));
+    }
+
+    #[test]
+    fn what_a_large_message_took_is_given_back() {
+        let mut compressor = Compressor::default();
+        assert!(compressor.compress(&chat(1 << 20), WindowBits::Fifteen).is_some());
+        compressor.trim();
+        assert!(compressor.output.capacity() <= OUTPUT_LEN_KEPT);
+    }
+}

@@ -246,3 +246,135 @@ impl Deref for HeaderBytes {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Decoded = Result<Option<(FrameHeader, usize)>, Violation>;
+
+    #[track_caller]
+    fn check(input: &[u8], role: Role, expect: Decoded) {
+        assert_eq!(FrameHeader::decode(input, role, true), expect, "{input:x?}");
+    }
+
+    const KEY: MaskKey = [1, 2, 3, 4];
+
+    /// What section 5.2 says about each first byte, in words of its own.
+    fn fault_of_first(first: u8, compression: bool) -> Option<Violation> {
+        let [fin, rsv1, rsv2, rsv3] = [0x80, 0x40, 0x20, 0x10].map(|bit| first & bit != 0);
+        let opcode = first & 15;
+        let control = opcode >= 8;
+        if rsv2 || rsv3 || rsv1 && !compression {
+            Some(Violation::ReservedBit)
+        } else if ![0, 1, 2, 8, 9, 10].contains(&opcode) {
+            Some(Violation::ReservedOpcode { opcode })
+        } else if control && !fin {
+            Some(Violation::FragmentedControl)
+        } else if rsv1 && (control || opcode == 0) {
+            Some(Violation::MisplacedCompression)
+        } else {
+            None
+        }
+    }
+
+    #[test]
+    fn each_first_byte_with_and_without_a_mask_is_judged_as_the_rfc_says() {
+        for (first, compression) in (0..=255).flat_map(|first| [(first, false), (first, true)]) {
+            for (role, masked) in [
+                (Role::Server, true),
+                (Role::Server, false),
+                (Role::Client, true),
+                (Role::Client, false),
+            ] {
+                let second = if masked { 0x83 } else { 0x03 };
+                let fault = fault_of_first(first, compression).or(match (role, masked) {
+                    (Role::Server, false) => Some(Violation::UnmaskedFrame),
+                    (Role::Client, true) => Some(Violation::MaskedFrame),
+                    _ => None,
+                });
+                let input = [first, second, 1, 2, 3, 4, 5, 6];
+                let found = FrameHeader::decode(&input, role, compression);
+                match (fault, found) {
+                    (Some(fault), found) => assert_eq!(found, Err(fault), "{first:x} {role:?}"),
+                    (None, Ok(Some((header, len)))) => {
+                        assert_eq!(len, 2 + 4 * usize::from(masked));
+                        assert_eq!(header.payload_len, 3);
+                        assert_eq!(header.mask, masked.then_some(KEY));
+                        assert_eq!(header.fin, first >= 0x80);
+                        assert_eq!(header.opcode.encode(), first & 15);
+                    }
+                    (None, found) => panic!("{first:x} {role:?}: {found:?}"),
+                }
+                let alone = FrameHeader::decode(&[first], role, compression);
+                assert_eq!(
+                    alone.err(),
+                    fault_of_first(first, compression),
+                    "as soon as it is there"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_comes_back_as_it_was_encoded_and_every_prefix_of_it_is_incomplete() {
+        let lens = [0, 1, 125, 126, 127, 65_535, 65_536, 1 << 32, u64::MAX >> 1];
+        for (payload_len, mask) in lens.into_iter().flat_map(|len| [(len, None), (len, Some(KEY))])
+        {
+            let role = if mask.is_some() { Role::Server } else { Role::Client };
+            for (opcode, fin, compressed) in [
+                (Opcode::Text, true, false),
+                (Opcode::Binary, false, true),
+                (Opcode::Continuation, false, false),
+            ] {
+                let header = FrameHeader { fin, compressed, opcode, mask, payload_len };
+                let encoded = header.encode();
+                let shortest = if payload_len < 126 {
+                    2
+                } else if payload_len < 65_536 {
+                    4
+                } else {
+                    10
+                };
+                assert_eq!(encoded.len(), shortest + if mask.is_some() { 4 } else { 0 });
+                for end in 0..encoded.len() {
+                    check(&encoded[..end], role, Ok(None));
+                }
+                check(&encoded, role, Ok(Some((header, encoded.len()))));
+                let followed = [&encoded, &b"trailing"[..]].concat();
+                check(&followed, role, Ok(Some((header, encoded.len()))));
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_that_could_be_shorter_is_refused() {
+        for len in 0..126_u16 {
+            let input = [&[0x82, 126][..], &len.to_be_bytes()].concat();
+            check(&input, Role::Client, Err(Violation::NonMinimalLength));
+        }
+        for len in [0, 125, 126, 65_535_u64] {
+            let input = [&[0x82, 127][..], &len.to_be_bytes()].concat();
+            check(&input, Role::Client, Err(Violation::NonMinimalLength));
+        }
+    }
+
+    #[test]
+    fn a_length_with_its_highest_bit_set_is_refused_before_the_mask_has_come() {
+        for len in [1 << 63, u64::MAX] {
+            let input = [&[0x82, 0x80 | 127][..], &len.to_be_bytes()].concat();
+            check(&input, Role::Server, Err(Violation::LengthOverflow));
+        }
+    }
+
+    #[test]
+    fn a_control_frame_has_at_most_125_bytes() {
+        for first in [0x88, 0x89, 0x8a] {
+            let header = FrameHeader::new(Opcode::decode(first).unwrap(), 125);
+            check(&[first, 125], Role::Client, Ok(Some((header, 2))));
+            for second in [126, 127] {
+                check(&[first, second], Role::Client, Err(Violation::OversizedControl));
+            }
+        }
+    }
+}

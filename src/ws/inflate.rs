@@ -193,16 +193,13 @@ mod tests {
 
     #[test]
     fn the_limit_is_exact() {
-        for len in [0, 1, 15, 16 * 1024 - 1, 16 * 1024, 16 * 1024 + 1, 100_000] {
-            let zeros = vec![0; len];
-            let noise: Vec<u8> = noise().take(len).collect();
-            for data in [&zeros, &noise] {
-                for payload in [deflate_message(data), deflate(data, FlushCompress::Finish)] {
-                    check(&payload, len, Ok(data));
-                    check(&payload, len + 1, Ok(data));
-                    if let Some(len_max) = len.checked_sub(1) {
-                        check(&payload, len_max, Err(Violation::MessageTooLong { len_max }));
-                    }
+        for len in [1, 15, 16 * 1024 - 1, 16 * 1024, 16 * 1024 + 1, 100_000] {
+            for data in [vec![0; len], noise().take(len).collect()] {
+                for payload in [deflate_message(&data), deflate(&data, FlushCompress::Finish)] {
+                    let len_max = len - 1;
+                    check(&payload, len_max, Err(Violation::MessageTooLong { len_max }));
+                    check(&payload, len, Ok(&data));
+                    check(&payload, len + 1, Ok(&data));
                 }
             }
         }
@@ -210,8 +207,8 @@ mod tests {
 
     #[test]
     fn a_bomb_is_refused_early_and_takes_no_more_than_the_limit() {
-        let bomb = deflate_message(&vec![0; 64 << 20]);
-        assert!(bomb.len() < 128 * 1024);
+        let bomb = deflate_message(&vec![0; 16 << 20]);
+        assert!(bomb.len() < 32 * 1024);
         let mut inflater = Inflater::default();
         for len_max in [0, 1, 16 * 1024, 100_000, 1 << 20] {
             let refused = inflater.inflate(&bomb, len_max);

@@ -47,19 +47,23 @@ mod inflate;
 mod item;
 mod mask;
 mod partial;
+mod settings;
+#[cfg(test)]
+mod tests;
 mod utf8;
 mod violation;
 
 pub use close_code::{CloseCode, REASON_LEN_MAX, decode_close};
 pub use closing::{CloseAnswer, Closing};
 pub use compress::{CompressPolicy, Compressor};
-pub use decoder::{Decoder, Settings};
+pub use decoder::Decoder;
 pub use encode::{encode, encode_close, encode_compressed, encode_frame, encode_text_header};
 pub use extension::{Deflate, WindowBits};
 pub use header::{CONTROL_LEN_MAX, FrameHeader, HEADER_LEN_MAX, HeaderBytes, Opcode};
 pub use inflate::Inflater;
 pub use item::{Item, Shared};
 pub use mask::{MaskKey, mask};
+pub use settings::{FRAGMENTS_MAX, Settings};
 pub use violation::Violation;
 
 /// Which side of the connection this is.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use chinwag::chat::Code;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::{Client, Frame, RawWs, Server, Setup, assert_subset};
@@ -44,18 +45,18 @@ const REPLIES: &[(u16, Proof<Value>)] = &[
     (3006, NotYet(NO_MODERATION)),
     (3007, NotYet(NO_MODERATION)),
     (3008, NotYet(NO_MODERATION)),
-    (3009, NotYet("no scenario yet")),
-    (3010, NotYet("no scenario yet")),
-    (3011, NotYet("no scenario yet")),
-    (3012, NotYet("no scenario yet")),
+    (3009, Produced(room_full)),
+    (3010, NotYet(NO_TOKENS)),
+    (3011, Produced(too_many_rooms)),
+    (3012, Produced(too_many_sessions)),
     (4001, Produced(too_large)),
-    (4002, NotYet("no scenario yet")),
-    (4003, NotYet("no scenario yet")),
+    (4002, Produced(no_such_message)),
+    (4003, Produced(seq_unavailable)),
     (4004, Produced(epoch_changed)),
     (4005, Produced(cid_conflict)),
     (4006, NotYet(NO_EDITING)),
     (5001, Produced(rate_limited)),
-    (5004, NotYet("no scenario yet")),
+    (5004, Produced(busy)),
     (5005, NotYet("nothing is stored on a disk yet")),
     (5006, NotYet("no scenario yet")),
     (9001, NotYet("a bug would have to be known")),
@@ -71,13 +72,13 @@ const CLOSES: &[(u16, Proof<u16>)] = &[
     (1009, Produced(|| closed_after(&Frame { first: 0x81, payload: vec![b' '; 1 << 20] }))),
     (4000, NotYet(NO_TOKENS)),
     (4005, NotYet(NO_MODERATION)),
-    (4008, NotYet("no scenario yet")),
-    (4010, NotYet("no scenario yet")),
-    (4101, NotYet("no scenario yet")),
-    (4102, NotYet("no scenario yet")),
-    (4103, NotYet("no scenario yet")),
-    (4104, NotYet("no scenario yet")),
-    (4201, NotYet("no scenario yet")),
+    (4008, Produced(hello_timeout)),
+    (4010, Produced(replaced)),
+    (4101, Produced(stalled)),
+    (4102, Produced(too_many_errors)),
+    (4103, Produced(no_pong)),
+    (4104, Produced(overloaded)),
+    (4201, Produced(shutdown)),
     (4202, NotYet("there is one node only")),
 ];
 
@@ -134,15 +135,126 @@ fn rate_limited() -> Value {
     ann.expect(&json!({"code": 5001}))
 }
 
+fn room_full() -> Value {
+    let server = Setup::default().config("[limits]\nroom_members = 1\n").start();
+    let _ann = Client::ws(&server).named("ann", Some("lobby"));
+    let mut bob = Client::ws(&server).named("bob", None);
+    bob.refused(&json!({"op": "join", "room": "lobby"}), 3009)
+}
+
+fn too_many_rooms() -> Value {
+    let server = Setup::default().config("[limits]\nrooms = 1\n").start();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    ann.refused(&json!({"op": "join", "room": "attic"}), 3011)
+}
+
+fn too_many_sessions() -> Value {
+    let server = Setup::default().config("[limits]\nsessions_per_user = 1\n").start();
+    let _first = Client::ws(&server).named("ann", None);
+    Client::ws(&server).refused(&json!({"op": "hello", "name": "ann"}), 3012)
+}
+
+fn no_such_message() -> Value {
+    refused(&json!({"op": "send", "room": "lobby", "text": "what?", "reply_to": 99}), 4002)
+}
+
+fn seq_unavailable() -> Value {
+    refused(&json!({"op": "join", "room": "lobby", "after": 99}), 4003)
+}
+
+fn busy() -> Value {
+    let server = Setup::default().config("[limits]\nusers = 1\n").start();
+    let _ann = Client::ws(&server).named("ann", None);
+    Client::ws(&server).refused(&json!({"op": "hello", "name": "bob"}), 5004)
+}
+
 /// The close code that follows `frame`.
 fn closed_after(frame: &Frame) -> u16 {
     let server = Setup::default().start();
     let mut client = RawWs::connect(server.http, "/ws", "");
     client.send_frame(frame);
-    let close = client.frame();
-    let code = close.close_code().expect("a close code");
-    client.send_frame(&close);
-    client.raw.assert_ended();
+    close_code(&mut client)
+}
+
+/// Receives frames up to the close frame, answers it, and returns its code.
+fn close_code(client: &mut RawWs) -> u16 {
+    loop {
+        let frame = client.frame();
+        if let Some(code) = frame.close_code() {
+            client.send_frame(&frame);
+            client.raw.assert_ended();
+            return code;
+        }
+    }
+}
+
+fn hello_timeout() -> u16 {
+    let server = Setup::default().config("[timeouts]\nhello = \"50ms\"\n").start();
+    close_code(&mut RawWs::connect(server.http, "/ws", ""))
+}
+
+fn replaced() -> u16 {
+    let server = Server::start();
+    let mut first = RawWs::connect(server.http, "/ws", "");
+    first.send_frame(&Frame::text("{\"op\":\"hello\",\"id\":1,\"name\":\"ann\"}"));
+    let reply: Value = serde_json::from_slice(&first.frame().payload).expect("JSON");
+    let resume = json!({"session": reply["data"]["session"], "rooms": {}});
+    let mut second = Client::lines(&server);
+    second.ask(&json!({"op": "hello", "name": "ann", "resume": resume}));
+    close_code(&mut first)
+}
+
+/// Who does not read cannot be told: the reason is in the metrics.
+fn stalled() -> u16 {
+    let config = "[timeouts]\nstall = \"200ms\"\n[limits]\nrate_per_s = \"off\"\n";
+    let server = Setup::default().config(config).start();
+    let mut silent = RawWs::connect(server.http, "/ws", "");
+    silent.raw.shrink(4096);
+    silent.send_frame(&Frame::text("{\"op\":\"hello\",\"name\":\"bob\"}"));
+    silent.send_frame(&Frame::text("{\"op\":\"join\",\"id\":1,\"room\":\"lobby\"}"));
+    silent.frame();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    let text = "x".repeat(16_000);
+    for _ in 0..64 {
+        ann.ask(&json!({"op": "send", "room": "lobby", "text": text}));
+    }
+    server.await_metric("chinwag_connections_closed_total{reason=\"stalled\"}", 1.0);
+    4101
+}
+
+fn too_many_errors() -> u16 {
+    let server = Server::start();
+    let mut client = RawWs::connect(server.http, "/ws", "");
+    client.send_frame(&Frame::text("{\"op\":\"hello\",\"id\":1,\"name\":\"ann\"}"));
+    for _ in 0..32 {
+        client.send_frame(&Frame::text("{\"op\":\"dance\"}"));
+    }
+    close_code(&mut client)
+}
+
+fn no_pong() -> u16 {
+    let config = "[timeouts]\nping_after = \"100ms\"\npong = \"100ms\"\n";
+    let server = Setup::default().config(config).start();
+    let mut client = RawWs::connect(server.http, "/ws", "");
+    client.send_frame(&Frame::text("{\"op\":\"hello\",\"name\":\"ann\"}"));
+    close_code(&mut client)
+}
+
+fn overloaded() -> u16 {
+    let config = "[limits]\nper_address = 1\nper_address_loopback = true\n";
+    let server = Setup::default().config(config).start();
+    let _first = Client::lines(&server).named("ann", None);
+    let mut second = Client::lines(&server);
+    let bye = second.expect(&json!({"ev": "bye"}));
+    u16::try_from(bye["close"].as_u64().expect("a close code")).expect("a small number")
+}
+
+fn shutdown() -> u16 {
+    let mut server = Server::start();
+    let mut client = RawWs::connect(server.http, "/ws", "");
+    server.signal(Signal::TERM);
+    let code = close_code(&mut client);
+    server.assert_left_in_order();
     code
 }
 

@@ -7,11 +7,14 @@
     reason = "tests may wait, start threads, fail and print"
 )]
 
+mod catch_up;
 mod codes;
 mod command_line;
 mod conversation;
 mod frames;
 mod framing;
+mod hostile;
+mod presence;
 mod stop;
 mod support;
 mod upgrade;

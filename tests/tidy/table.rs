@@ -18,7 +18,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("http", &["collections", "time"]),
     ("ws", &["collections", "time"]),
     ("line", &["collections", "time"]),
-    ("wire", &["chat", "collections", "time"]),
+    ("wire", &["chat", "net", "collections", "time"]),
     // The edge.
     ("config", &["time", "log"]),
     ("page", &["http"]),

@@ -1,6 +1,10 @@
 //! The module as a whole.
 
+mod admission;
+mod hostile;
+mod oracle;
 mod splits;
+mod upgrades;
 
 use super::*;
 
@@ -21,6 +25,67 @@ Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
 Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\
 Sec-WebSocket-Protocol: chinwag.v1\r\n\r\n";
 
+/// What came of feeding a parser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Outcome {
+    Incomplete,
+    /// What the head says, and the number of bytes, over all pieces, that were its.
+    Head {
+        summary: Summary,
+        head_len: usize,
+    },
+    Refused(Refusal),
+}
+
+/// All that a head says, detached from its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Summary {
+    method: Method,
+    version: Version,
+    path: String,
+    query: Option<String>,
+    fields: Vec<(String, Vec<u8>)>,
+    host: String,
+    keep_alive: bool,
+}
+
+impl Summary {
+    fn of(head: &Head<'_>) -> Self {
+        Self {
+            method: head.method(),
+            version: head.version(),
+            path: head.path().to_owned(),
+            query: head.query().map(str::to_owned),
+            fields: head.fields().map(|(name, value)| (name.to_owned(), value.to_vec())).collect(),
+            host: format!("{:?}", head.authority()),
+            keep_alive: head.keep_alive(),
+        }
+    }
+}
+
+/// Feeds `pieces` to a parser until it has decided.
+fn feed<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
+    let mut parser = HeadParser::new(Limits::DEFAULT);
+    let mut partial = PartialHead::default();
+    let mut before = 0;
+    for piece in pieces {
+        match parser.parse(&mut partial, piece) {
+            Ok(Parsed::Incomplete) => before += piece.len(),
+            Ok(Parsed::Head { head, consumed }) => {
+                let summary = Summary::of(&head);
+                assert!(partial.is_empty(), "a complete head is not kept");
+                return Outcome::Head { summary, head_len: before + consumed };
+            }
+            Err(refusal) => {
+                assert!(partial.is_empty(), "a refused head is not kept");
+                return Outcome::Refused(refusal);
+            }
+        }
+        assert_eq!(partial.is_empty(), before == 0, "a partial head is kept");
+    }
+    Outcome::Incomplete
+}
+
 /// What is at the paths of these tests.
 fn route(path: &str) -> Route<&'static str> {
     match path {
@@ -32,20 +97,15 @@ fn route(path: &str) -> Route<&'static str> {
     }
 }
 
-#[test]
-fn a_browsers_upgrade_is_admitted() {
+/// Parses and admits the request `text`, then hands what was admitted to `then`.
+fn admit<T>(
+    admission: &Admission,
+    text: &str,
+    then: impl FnOnce(Admitted<'_, &'static str>) -> T,
+) -> Result<T, Refusal> {
     let mut parser = HeadParser::new(Limits::DEFAULT);
-    let Ok(Parsed::Head { head, consumed }) =
-        parser.parse(&mut PartialHead::default(), BROWSER.as_bytes())
-    else {
-        panic!("not parsed");
-    };
-    assert_eq!(consumed, BROWSER.len());
-    let Ok(Admitted::WebSocket(upgrade)) = Admission::default().admit(&head, route) else {
-        panic!("not admitted");
-    };
-    assert_eq!(upgrade.accept.as_str(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-    assert_eq!(upgrade.protocol, Some(SUBPROTOCOL));
-    assert_eq!(upgrade.extensions.as_deref(), Some("permessage-deflate; client_max_window_bits"));
-    assert_eq!(upgrade.bearer, None);
+    match parser.parse(&mut PartialHead::default(), text.as_bytes())? {
+        Parsed::Incomplete => panic!("incomplete: {text:?}"),
+        Parsed::Head { head, .. } => admission.admit(&head, route).map(then),
+    }
 }

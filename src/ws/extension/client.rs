@@ -87,3 +87,69 @@ impl Offer {
             .then_some(Deflate { window_bits })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ws::extension::negotiate;
+
+    #[track_caller]
+    fn check(offer: Offer, response: &str, expect: Result<Option<u8>, BadResponse>) {
+        let found = offer.confirm([response.as_bytes()]);
+        let found = found.map(|deflate| deflate.map(|deflate| deflate.window_bits.as_u8()));
+        assert_eq!(found, expect, "{offer}: {response}");
+    }
+
+    const FREE: Offer = Offer { server_max_window_bits: None, client_max_window_bits: true };
+    const BOUND: Offer =
+        Offer { server_max_window_bits: Some(WindowBits::Ten), client_max_window_bits: false };
+    const NO_CONTEXT: &str = "permessage-deflate; server_no_context_takeover";
+
+    #[test]
+    fn our_own_server_takes_every_offer_and_its_answer_is_confirmed() {
+        for bits in WindowBits::ALL.into_iter().map(Some).chain([None]) {
+            for client_max_window_bits in [false, true] {
+                let offer = Offer { server_max_window_bits: bits, client_max_window_bits };
+                let accepted = negotiate([offer.to_string().as_bytes()]).unwrap().unwrap();
+                assert_eq!(accepted.deflate().window_bits, bits.unwrap_or_default());
+                check(offer, &accepted.to_string(), Ok(Some(15)));
+            }
+        }
+    }
+
+    #[test]
+    fn the_servers_bounds_are_heeded() {
+        check(FREE, NO_CONTEXT, Ok(Some(15)));
+        check(FREE, &format!("{NO_CONTEXT}; client_max_window_bits=9"), Ok(Some(9)));
+        check(FREE, &format!("{NO_CONTEXT}; server_max_window_bits=8"), Ok(Some(15)));
+        check(BOUND, &format!("{NO_CONTEXT}; server_max_window_bits=10"), Ok(Some(15)));
+        check(BOUND, &format!("{NO_CONTEXT}; server_max_window_bits=9"), Ok(Some(15)));
+    }
+
+    #[test]
+    fn an_answer_to_another_question_is_refused() {
+        for (offer, response) in [
+            (FREE, "permessage-deflate".to_owned()),
+            (FREE, "foo".to_owned()),
+            (FREE, String::new()),
+            (FREE, format!("{NO_CONTEXT}, {NO_CONTEXT}")),
+            (FREE, format!("{NO_CONTEXT}, foo")),
+            (FREE, format!("{NO_CONTEXT}; server_no_context_takeover")),
+            (FREE, format!("{NO_CONTEXT}; client_max_window_bits")),
+            (FREE, format!("{NO_CONTEXT}; client_max_window_bits=8")),
+            (FREE, format!("{NO_CONTEXT}; client_max_window_bits=010")),
+            (FREE, format!("{NO_CONTEXT}; unknown")),
+            (FREE, format!("{NO_CONTEXT}; server_max_window_bits=16")),
+            (BOUND, NO_CONTEXT.to_owned()),
+            (BOUND, format!("{NO_CONTEXT}; server_max_window_bits=11")),
+            (BOUND, format!("{NO_CONTEXT}; server_max_window_bits=10; client_max_window_bits=10")),
+        ] {
+            check(offer, &response, Err(BadResponse));
+        }
+    }
+
+    #[test]
+    fn no_answer_is_no_compression() {
+        assert_eq!(FREE.confirm([]), Ok(None));
+    }
+}

@@ -161,3 +161,103 @@ const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `lines` parsed and written out again in one way: `a;b=c, d`.
+    fn parsed(lines: &[&str]) -> Result<String, MalformedExtensions> {
+        let extensions = parse_extensions(lines.iter().map(|line| line.as_bytes()))?;
+        let texts = extensions.iter().map(|extension| {
+            let params = extension.params.iter().map(|(name, value)| match value {
+                None => format!(";{name}"),
+                Some(value) => format!(";{name}={value}"),
+            });
+            std::iter::once(extension.name.to_owned()).chain(params).collect::<String>()
+        });
+        Ok(texts.collect::<Vec<_>>().join(", "))
+    }
+
+    #[track_caller]
+    fn check(lines: &[&str], expect: Result<&str, MalformedExtensions>) {
+        assert_eq!(parsed(lines), expect.map(ToOwned::to_owned), "{lines:?}");
+    }
+
+    #[test]
+    fn names_parameters_and_values_are_taken_apart() {
+        check(&["foo"], Ok("foo"));
+        check(&["foo; bar; baz=2"], Ok("foo;bar;baz=2"));
+        check(&["foo, bar; baz=2", "qux"], Ok("foo, bar;baz=2, qux"));
+        check(&["\tfoo\t;  bar=1 ,\t bar"], Ok("foo;bar=1, bar"));
+        check(&["!#$%&'*+-.^_`|~0aZ"], Ok("!#$%&'*+-.^_`|~0aZ"));
+    }
+
+    #[test]
+    fn a_quoted_value_is_a_token_without_its_quotes() {
+        check(&[r#"foo; a="10""#], Ok("foo;a=10"));
+        check(&[r#"foo; a="1\0"; b"#], Ok("foo;a=10;b"));
+        for value in [
+            r#""""#,
+            r#""a b""#,
+            r#""a,b""#,
+            r#""\"""#,
+            r#""\ ""#,
+            r#""a"#,
+            r#""a\"#,
+            "\"\\\u{e9}\"",
+        ] {
+            check(&[&format!("foo; a={value}")], Err(MalformedExtensions::Grammar));
+        }
+    }
+
+    #[test]
+    fn empty_elements_are_ignored_but_an_empty_list_is_not_a_list() {
+        check(&[", ,foo, ,, bar,"], Ok("foo, bar"));
+        check(&["", "foo"], Ok("foo"));
+        for lines in [&[""][..], &[" , "], &["", ","]] {
+            check(lines, Err(MalformedExtensions::Grammar));
+        }
+    }
+
+    #[test]
+    fn what_breaks_the_grammar_is_refused() {
+        for line in [
+            ";",
+            "foo;",
+            "foo; ;a",
+            "foo bar",
+            "foo; a b",
+            "foo; a=",
+            "foo; =a",
+            "foo; a = 1",
+            "foo; a=1=2",
+            "foo/bar",
+            "f\u{e9}e",
+            "foo\0",
+            "foo; a=\"1\"2",
+            "\"foo\"",
+            "foo;a\r\n",
+        ] {
+            check(&[line], Err(MalformedExtensions::Grammar));
+        }
+    }
+
+    #[test]
+    fn length_and_count_are_bounded() {
+        let many = |n: usize| vec!["a"; n].join(",");
+        parsed(&[&many(EXTENSIONS_MAX)]).unwrap();
+        check(&[&many(EXTENSIONS_MAX + 1)], Err(MalformedExtensions::TooLong));
+        let params = |n: usize| format!("a{}", ";b".repeat(n));
+        parsed(&[&params(EXTENSIONS_MAX)]).unwrap();
+        check(&[&params(EXTENSIONS_MAX + 1)], Err(MalformedExtensions::TooLong));
+        parsed(&[&"x".repeat(EXTENSIONS_LEN_MAX)]).unwrap();
+        check(&[&"x".repeat(EXTENSIONS_LEN_MAX), "y"], Err(MalformedExtensions::TooLong));
+    }
+
+    #[test]
+    fn whitespace_that_a_backtracking_parser_would_choke_on_is_refused_at_once() {
+        check(&[&format!("b{}x", " ".repeat(4000))], Err(MalformedExtensions::Grammar));
+        check(&[&format!("b{}x", " ,".repeat(4000))], Err(MalformedExtensions::TooLong));
+    }
+}

@@ -78,3 +78,95 @@ fn accept(offer: &Extension<'_>) -> Option<Accepted> {
     }
     Some(Accepted { server_max_window_bits })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: &str =
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+
+    /// `expect` is what the answer has beyond [`PLAIN`], `None` if the extension is declined.
+    #[track_caller]
+    fn check(offer: &str, expect: Option<&str>) {
+        let found = negotiate([offer.as_bytes()]).map(|found| found.map(|found| found.to_string()));
+        assert_eq!(found, Ok(expect.map(|expect| format!("{PLAIN}{expect}"))), "{offer}");
+    }
+
+    #[test]
+    fn the_offers_of_browsers_and_of_the_rfc_are_taken() {
+        for offer in [
+            "permessage-deflate",
+            "permessage-deflate; client_max_window_bits",
+            "permessage-deflate; client_max_window_bits=8",
+            "permessage-deflate; client_max_window_bits=15; server_no_context_takeover",
+            "permessage-deflate; client_no_context_takeover; server_no_context_takeover",
+            "permessage-deflate; client_max_window_bits=\"10\"",
+            "x-webkit-deflate-frame, permessage-deflate; client_max_window_bits",
+        ] {
+            check(offer, Some(""));
+        }
+    }
+
+    #[test]
+    fn the_servers_window_is_kept_from_9_to_15_bits() {
+        for bits in 0..=20 {
+            let offer = format!("permessage-deflate; server_max_window_bits={bits}");
+            let answer = format!("; server_max_window_bits={bits}");
+            check(&offer, (9..=15).contains(&bits).then_some(&answer));
+            let deflate = negotiate([offer.as_bytes()]).unwrap().map(Accepted::deflate);
+            let expect = WindowBits::new(bits).map(|window_bits| Deflate { window_bits });
+            assert_eq!(deflate, expect);
+        }
+        let unbounded = negotiate([&b"permessage-deflate"[..]]).unwrap().unwrap().deflate();
+        assert_eq!(unbounded.window_bits, WindowBits::Fifteen);
+    }
+
+    #[test]
+    fn a_bad_offer_is_declined_and_not_an_error() {
+        for params in [
+            "server_max_window_bits",
+            "server_max_window_bits=010",
+            "server_max_window_bits=+9",
+            "server_max_window_bits=x",
+            "server_max_window_bits=9.0",
+            "server_max_window_bits=100",
+            "client_max_window_bits=7",
+            "client_max_window_bits=16",
+            "client_max_window_bits=08",
+            "client_max_window_bits=0",
+            "server_no_context_takeover=1",
+            "client_no_context_takeover=true",
+            "unknown",
+            "unknown=1",
+            "server_max_window_bits=10; server_max_window_bits=10",
+            "client_max_window_bits; client_max_window_bits=10",
+            "server_no_context_takeover; server_no_context_takeover",
+            "Server_No_Context_Takeover",
+        ] {
+            check(&format!("permessage-deflate; {params}"), None);
+        }
+        for other in ["permessage-bzip2", "Permessage-Deflate", "permessage-deflate2", "foo, bar"] {
+            check(other, None);
+        }
+    }
+
+    #[test]
+    fn the_first_offer_that_can_be_kept_is_taken() {
+        check(
+            "permessage-deflate; server_max_window_bits=8, permessage-deflate; nonsense, \
+             permessage-deflate; server_max_window_bits=12, permessage-deflate",
+            Some("; server_max_window_bits=12"),
+        );
+        let lines = ["foo", "permessage-deflate; server_max_window_bits=9"].map(str::as_bytes);
+        assert_eq!(negotiate(lines).unwrap().unwrap().deflate().window_bits, WindowBits::Nine);
+    }
+
+    #[test]
+    fn no_header_is_no_offer_and_a_malformed_one_a_bad_request() {
+        assert_eq!(negotiate([]), Ok(None));
+        for line in ["permessage-deflate; server_max_window_bits=", "permessage-deflate;", ""] {
+            assert_eq!(negotiate([line.as_bytes()]), Err(MalformedExtensions::Grammar), "{line}");
+        }
+    }
+}

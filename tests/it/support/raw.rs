@@ -126,6 +126,15 @@ impl Raw {
         assert!(rest.is_empty(), "said before the end: {:?}", String::from_utf8_lossy(&rest));
     }
 
+    /// Whether the connection ends within `pause`, which is how a slow peer spends its time.
+    pub(crate) fn ends_within(&mut self, pause: Duration) -> bool {
+        let begin = Instant::now();
+        while !self.ended && begin.elapsed() < pause {
+            self.read_for(pause.saturating_sub(begin.elapsed()).max(Duration::from_millis(1)));
+        }
+        self.ended
+    }
+
     /// Reads until `enough` finds what it looks for, or the connection ends.
     #[track_caller]
     fn fill(&mut self, enough: impl Fn(&[u8]) -> Option<usize>) -> Option<usize> {
@@ -142,7 +151,12 @@ impl Raw {
     #[track_caller]
     fn read_once(&mut self, patience: Patience) {
         assert!(patience.is_left(), "waited in vain; received so far: {self:?}");
-        self.stream.set_read_timeout(Some(patience.left())).expect("a socket option");
+        self.read_for(patience.left().max(Duration::from_millis(1)));
+    }
+
+    #[track_caller]
+    fn read_for(&mut self, pause: Duration) {
+        self.stream.set_read_timeout(Some(pause)).expect("a socket option");
         let mut buffer = [0; 16 * 1024];
         match self.stream.read(&mut buffer) {
             Ok(0) => self.ended = true,

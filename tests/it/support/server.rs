@@ -19,6 +19,7 @@ pub(crate) struct Setup {
     args: Vec<String>,
     config: Option<String>,
     environment: Vec<(String, String)>,
+    descriptors: Option<u32>,
 }
 
 impl Setup {
@@ -37,6 +38,12 @@ impl Setup {
     /// Sets an environment variable. Those of the test run are not inherited.
     pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Lets it have so many file descriptors and no more.
+    pub(crate) fn descriptors(mut self, most: u32) -> Self {
+        self.descriptors = Some(most);
         self
     }
 
@@ -71,7 +78,14 @@ impl Setup {
     }
 
     fn command(&self, folder: &TempDir, log_path: &PathBuf) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+        let binary = env!("CARGO_BIN_EXE_chinwag");
+        let mut command = if let Some(most) = self.descriptors {
+            let mut shell = Command::new("/bin/sh");
+            shell.args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\""), binary]);
+            shell
+        } else {
+            Command::new(binary)
+        };
         command.env_clear().env("RUST_BACKTRACE", "1");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         for listener in ["--listen", "--tcp", "--admin"] {
