@@ -1,1 +1,1 @@
-//! server: to be written.
+//! The composition root: wires everything, owns nothing else.

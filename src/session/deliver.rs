@@ -81,7 +81,7 @@ impl Sessions {
         let mut text = std::mem::take(&mut edge.text);
         text.clear();
         match format {
-            Format::Human => wire::human::event(&mut text, event, chat.user(to)),
+            Format::Human => wire::human::event(&mut text, event),
             _ => render::event(&mut text, event, chat.user(to)),
         }
         let mut out = Vec::new();
@@ -151,7 +151,7 @@ impl Edge {
         let mut text = std::mem::take(&mut self.text);
         text.clear();
         match format {
-            Format::Human => wire::human::event(&mut text, event, None),
+            Format::Human => wire::human::event(&mut text, event),
             _ => render::event(&mut text, event, None),
         }
         let mut out = Vec::new();
@@ -203,7 +203,7 @@ impl Edge {
         let context = Context { viewer, limits: &self.limits, server: self.server };
         let wanted = match (format, result) {
             (Format::Human, Ok(reply)) => {
-                wire::human::reply(&mut text, reply, &context);
+                wire::human::reply(&mut text, reply, self.server);
                 true
             }
             (Format::Human, Err(refusal)) => {

@@ -19,26 +19,25 @@ impl Sessions {
         let Some(row) = find(rows, conn) else { return false };
         let Stage::Echo { decoder } = &mut row.stage else { return false };
         let deflate = decoder.deflate();
-        let (opcode, payload) =
-            match decoder.decode(input, &edge.echo_settings, &mut edge.shared) {
-                Ok(None) => return false,
-                Ok(Some(Item::Text(text))) => (Opcode::Text, text.as_bytes()),
-                Ok(Some(Item::Binary(bytes))) => (Opcode::Binary, bytes),
-                Ok(Some(Item::Ping(bytes))) => (Opcode::Pong, bytes),
-                Ok(Some(Item::Pong(_))) => return true,
-                Ok(Some(Item::Close { code, .. })) => {
-                    self.answer_close(conn, code, effects);
-                    return false;
-                }
-                Err(violation) => {
-                    self.violated(conn, violation, effects);
-                    return false;
-                }
-            };
+        let (opcode, payload) = match decoder.decode(input, &edge.echo_settings, &mut edge.shared) {
+            Ok(None) => return false,
+            Ok(Some(Item::Text(text))) => (Opcode::Text, text.as_bytes()),
+            Ok(Some(Item::Binary(bytes))) => (Opcode::Binary, bytes),
+            Ok(Some(Item::Ping(bytes))) => (Opcode::Pong, bytes),
+            Ok(Some(Item::Pong(_))) => return true,
+            Ok(Some(Item::Close { code, .. })) => {
+                self.answer_close(conn, code, effects);
+                return false;
+            }
+            Err(violation) => {
+                self.violated(conn, violation, effects);
+                return false;
+            }
+        };
         let mut out = Vec::with_capacity(payload.len() + 10);
-        let compressed = deflate.filter(|_| !opcode.is_control()).and_then(|deflate| {
-            edge.echo_compressor.compress(payload, deflate.window_bits)
-        });
+        let compressed = deflate
+            .filter(|_| !opcode.is_control())
+            .and_then(|deflate| edge.echo_compressor.compress(payload, deflate.window_bits));
         match compressed {
             Some(compressed) => encode_compressed(opcode, compressed, None, &mut out),
             None => encode(opcode, payload, None, &mut out),

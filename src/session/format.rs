@@ -22,8 +22,13 @@ pub(super) enum Format {
 }
 
 /// The formats by class. What many get is rendered once for each.
-const BY_CLASS: [Format; Class::COUNT] =
-    [Format::Ws, Format::Deflate(WindowBits::Fifteen), Format::Lines, Format::Lengths, Format::Human];
+const BY_CLASS: [Format; Class::COUNT] = [
+    Format::Ws,
+    Format::Deflate(WindowBits::Fifteen),
+    Format::Lines,
+    Format::Lengths,
+    Format::Human,
+];
 
 impl Format {
     /// The class of connections of this format.

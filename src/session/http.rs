@@ -132,8 +132,7 @@ impl Edge {
         let stage = if echo {
             Stage::Echo { decoder }
         } else {
-            let format =
-                deflate.map_or(Format::Ws, |deflate| Format::Deflate(deflate.window_bits));
+            let format = deflate.map_or(Format::Ws, |deflate| Format::Deflate(deflate.window_bits));
             Stage::Ws { decoder, format, greeted: false }
         };
         Outcome::Switch { head: out, stage }
@@ -158,13 +157,7 @@ fn plain(answer: Answer) -> Response {
 }
 
 /// `true` if the connection goes on and what follows in the input is its.
-fn apply(
-    row: &mut Row,
-    edge: &Edge,
-    outcome: Outcome,
-    now: Tick,
-    effects: &mut Effects,
-) -> bool {
+fn apply(row: &mut Row, edge: &Edge, outcome: Outcome, now: Tick, effects: &mut Effects) -> bool {
     let conn = row.conn;
     row.since = now;
     match outcome {

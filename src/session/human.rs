@@ -6,8 +6,8 @@ use crate::chat::Reply;
 /// A person with `nc` or telnet.
 #[derive(Debug, Default)]
 pub(super) struct Person {
-    /// The name that was chosen before speaking.
-    pub nick: Option<String>,
+    /// Others know the name: it can no longer be changed.
+    pub spoken: bool,
     /// The room joined last, in which lines are said.
     pub room: Option<String>,
 }

@@ -193,12 +193,7 @@ impl Sessions {
     }
 
     /// The peer has sent FIN: what it has asked for is answered, then the connection ends.
-    pub fn finished(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        (chat, effects): (&mut Chat, &mut Effects),
-    ) {
+    pub fn finished(&mut self, now: Now, conn: ConnId, (chat, effects): (&mut Chat, &mut Effects)) {
         let Some(row) = find(&mut self.rows, conn) else { return };
         if let Some(backlog) = &mut row.backlog {
             backlog.finished = true;
@@ -228,12 +223,7 @@ impl Sessions {
     }
 
     /// Nothing waits for the connection any more: what was put off goes on.
-    pub fn drained(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        (chat, effects): (&mut Chat, &mut Effects),
-    ) {
+    pub fn drained(&mut self, now: Now, conn: ConnId, (chat, effects): (&mut Chat, &mut Effects)) {
         let Some(row) = find(&mut self.rows, conn) else { return };
         row.ledger.drained();
         chat.drained(now, conn);
@@ -250,12 +240,7 @@ impl Sessions {
     }
 
     /// The connection's deadline has passed.
-    pub fn expired(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        (chat, effects): (&mut Chat, &mut Effects),
-    ) {
+    pub fn expired(&mut self, now: Now, conn: ConnId, (chat, effects): (&mut Chat, &mut Effects)) {
         let Self { rows, edge, .. } = self;
         let Some(row) = find(rows, conn) else { return };
         let deadline = row.deadline(edge);

@@ -41,7 +41,12 @@ pub(super) enum Stage {
     /// The diagnostic echo over WebSocket.
     Echo { decoder: ws::Decoder },
     /// The chat over plain TCP.
-    Tcp { decoder: line::Decoder, framing: Option<Framing>, greeted: bool, person: Option<Box<Person>> },
+    Tcp {
+        decoder: line::Decoder,
+        framing: Option<Framing>,
+        greeted: bool,
+        person: Option<Box<Person>>,
+    },
     /// The last bytes are on their way; whatever comes is ignored.
     Ending,
 }

@@ -3,13 +3,13 @@
 use super::Sessions;
 use super::deliver::{find, send};
 use super::human::Person;
-use super::row::Stage;
+use super::row::{Row, Stage};
 use crate::chat::outbox::{Class, Request};
 use crate::chat::{Chat, Code, Command, Hello, Op, Refusal, RequestId};
 use crate::line::{self, Framing};
 use crate::net::{CloseReason, ConnId, Effect, Effects};
 use crate::time::clock::Now;
-use crate::wire::human::Line;
+use crate::wire::human::{self, Human};
 use crate::wire::{self, Parsed, Refused, render};
 use crate::ws::{self, Item, Opcode, encode};
 
@@ -175,8 +175,7 @@ impl Sessions {
     ) {
         match item {
             line::Item::Message(bytes) if framing == Framing::Human => {
-                let text = String::from_utf8_lossy(bytes);
-                self.line(now, conn, &text, chat, effects);
+                self.line(now, conn, bytes, (chat, effects));
             }
             line::Item::Message(bytes) => {
                 let parsed = wire::parse_bytes(bytes, &self.edge.limits);
@@ -217,12 +216,8 @@ impl Sessions {
         match parsed {
             Parsed::Help { of } => self.help(conn, &request, of, effects),
             Parsed::Command(Command::Hello { name, resume }) => {
-                let resume_from = Hello {
-                    name: name.as_deref(),
-                    resume,
-                    secret: 0,
-                    class: Class(0),
-                };
+                let resume_from =
+                    Hello { name: name.as_deref(), resume, secret: 0, class: Class(0) };
                 self.hello(now, conn, request, resume_from, (chat, effects));
             }
             Parsed::Command(command) => {
@@ -290,7 +285,7 @@ impl Sessions {
         edge.metrics.chat.replies.count(refused.refusal.code.number());
         let mut text = Vec::new();
         match format {
-            super::format::Format::Human => wire::human::refusal(&mut text, &refused.refusal),
+            super::format::Format::Human => human::refusal(&mut text, &refused.refusal),
             _ => render::refused(&mut text, refused),
         }
         let mut out = Vec::new();
@@ -307,52 +302,61 @@ impl Sessions {
         &mut self,
         now: Now,
         conn: ConnId,
-        text: &str,
-        chat: &mut Chat,
-        effects: &mut Effects,
+        line: &[u8],
+        (chat, effects): (&mut Chat, &mut Effects),
     ) {
         let Some(row) = find(&mut self.rows, conn) else { return };
         let Stage::Tcp { person, .. } = &mut row.stage else { return };
-        let is_new = person.is_none();
-        let room = person.get_or_insert_with(Box::<Person>::default).room.clone();
-        if is_new {
-            self.tell(conn, wire::human::welcome, effects);
-        }
-        let line = match wire::human::parse_line(text, room.as_deref(), &self.edge.limits) {
-            Ok(line) => line,
-            Err(refusal) => {
-                let refused = Refused { id: None, op: None, refusal: *refusal };
-                return self.refuse(conn, &refused, effects);
-            }
+        let person = person.get_or_insert_with(Box::<Person>::default);
+        let room = person.room.clone();
+        let spoken = person.spoken;
+        let human = human::parse_line(line, room.as_deref(), &self.edge.limits);
+        let nick = match &human {
+            Human::Nick(name) => Some(*name),
+            _ => None,
         };
-        match line {
-            Line::Help => self.tell(conn, wire::human::help, effects),
-            Line::Quit => self.doomed.push((conn, CloseReason::Bye)),
-            Line::Nick(name) => self.nick(now, conn, &name, (chat, effects)),
-            Line::Command(op, command) => {
-                if chat.user(conn).is_none() {
-                    self.introduce(now, conn, None, (chat, effects));
+        if chat.user(conn).is_none() {
+            self.introduce(now, conn, nick, (chat, effects));
+        } else if nick.is_some() && !spoken {
+            chat.closed(now, conn);
+            self.introduce(now, conn, nick, (chat, effects));
+        } else if nick.is_some() {
+            let refusal = Refusal::new(Code::NameTaken, "you have spoken under your name");
+            let refusal = refusal.field("nick", "a name before you join a room");
+            let refused = Refused { id: None, op: None, refusal };
+            return self.refuse(conn, &refused, effects);
+        }
+        match human {
+            Human::Nothing | Human::Nick(_) => {}
+            Human::Quit => self.doomed.push((conn, CloseReason::Bye)),
+            Human::Command(op, command) => {
+                if let Some(Row { stage: Stage::Tcp { person: Some(person), .. }, .. }) =
+                    find(&mut self.rows, conn)
+                {
+                    person.spoken |= matches!(op, Op::Join | Op::Send);
                 }
                 let parsed = Ok((person_request(op), Parsed::Command(command)));
                 self.request(now, conn, parsed, chat, effects);
             }
+            Human::NoRoom
+            | Human::Help
+            | Human::Unknown(_)
+            | Human::Usage(_)
+            | Human::Refused(_) => self.answer_person(conn, &human, effects),
         }
     }
 
-    /// A person chooses a name, once, before speaking.
-    fn nick(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        name: &str,
-        (chat, effects): (&mut Chat, &mut Effects),
-    ) {
-        if let Some(user) = chat.user(conn) {
-            let refusal = Refusal::new(Code::NameTaken, format!("you are {user} already"));
-            let refusal = refusal.field("nick", "choose a name before you speak");
-            return self.refuse(conn, &Refused { id: None, op: None, refusal }, effects);
+    /// Answers what a person has typed that is no command for the domain.
+    fn answer_person(&mut self, conn: ConnId, human: &Human<'_>, effects: &mut Effects) {
+        let Self { rows, edge, doomed, .. } = self;
+        let Some(row) = find(rows, conn) else { return };
+        let mut out = Vec::new();
+        human::answer(&mut out, human);
+        send(row, edge.turn, out, effects);
+        row.errors = if matches!(human, Human::Help) { 0 } else { row.errors + 1 };
+        if row.errors >= edge.errors_max {
+            doomed.push((conn, CloseReason::Flooding));
         }
-        self.introduce(now, conn, Some(name), (chat, effects));
     }
 
     /// Says hello for a person.
@@ -366,16 +370,6 @@ impl Sessions {
         let hello = Hello { name, resume: None, secret: 0, class: Class(0) };
         self.hello(now, conn, person_request(Op::Hello), hello, (chat, effects));
         self.say(now, chat, effects);
-    }
-
-    /// Tells a person something that depends on nothing.
-    fn tell(&mut self, conn: ConnId, text: fn(&mut Vec<u8>), effects: &mut Effects) {
-        let turn = self.edge.turn;
-        if let Some(row) = find(&mut self.rows, conn) {
-            let mut out = Vec::new();
-            text(&mut out);
-            send(row, turn, out, effects);
-        }
     }
 
     /// Answers the peer's close frame, and closes.
