@@ -3,7 +3,11 @@
 //! All cells are atomics that are read by whoever renders the metrics page. Each has one writer, so an
 //! addition is a plain load and store without a locked instruction.
 
+mod reactor;
+
 use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use reactor::{CLOSE_REASONS_MAX, ReactorMetrics, TURN_MICROS_BOUNDS};
 
 /// A number that only rises. One thread writes it, any may read it.
 #[derive(Debug, Default)]
