@@ -39,6 +39,11 @@ impl<K: Eq + Hash, V> KeyedMap<K, V> {
         self.map.insert(key, value)
     }
 
+    /// The value of `key`, set to what `value` returns if there is none.
+    pub fn get_or_insert_with(&mut self, key: K, value: impl FnOnce() -> V) -> &mut V {
+        self.map.entry(key).or_insert_with(value)
+    }
+
     /// Removes `key` and gives memory back when little of it is in use.
     pub fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
@@ -66,7 +71,7 @@ impl<K: Eq + Hash, V> KeyedMap<K, V> {
 
 impl<K, V> Default for KeyedMap<K, V> {
     fn default() -> Self {
-        Self { map: Default::default() }
+        Self { map: std::collections::HashMap::default() }
     }
 }
 

@@ -11,6 +11,7 @@ mod memory;
 mod reactor;
 mod series;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use chat::{ChatMetrics, Replies};
@@ -22,7 +23,7 @@ pub use reactor::{CLOSE_REASONS_MAX, ReactorMetrics, TURN_MICROS_BOUNDS};
 #[derive(Debug, Default)]
 pub struct Metrics {
     /// Connections, bytes and turns.
-    pub reactor: ReactorMetrics,
+    pub reactor: Arc<ReactorMetrics>,
     /// Requests and handshakes.
     pub http: HttpMetrics,
     /// Rooms, users and messages.

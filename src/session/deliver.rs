@@ -98,7 +98,7 @@ impl Sessions {
         let mut rendered: [Option<Rendered>; Class::COUNT] = Default::default();
         let mut render = |edge: &mut Edge, class: Class| -> Rendered {
             let slot = rendered.get_mut(usize::from(class.0));
-            let make = || edge.render_records(Format::of(class), &room, &records);
+            let mut make = || edge.render_records(Format::of(class), &room, &records);
             match slot {
                 Some(slot) => slot.get_or_insert_with(make).clone(),
                 None => make(),

@@ -249,15 +249,11 @@ impl<K: Copy> TimerWheel<K> {
             (entry.deadline, entry.key) = (deadline, key);
             return index;
         }
-        assert!(self.entries.len() < NIL as usize, "too many timers");
-        self.entries.push(Entry {
-            deadline,
-            key,
-            next: NIL,
-            prev: NIL,
-            generation: NonZeroU32::MIN,
-        });
-        (self.entries.len() - 1) as u32
+        let index = u32::try_from(self.entries.len()).unwrap_or(NIL);
+        assert!(index != NIL, "four billion timers are armed");
+        let generation = NonZeroU32::MIN;
+        self.entries.push(Entry { deadline, key, next: NIL, prev: NIL, generation });
+        index
     }
 
     /// Makes the place of an unlinked timer free.
@@ -295,10 +291,13 @@ fn position(present: u64, deadline: u64) -> (usize, usize) {
 }
 
 /// The digit of `ticks` that names its slot in `level`.
-fn digit(ticks: u64, level: usize) -> usize {
+#[expect(clippy::cast_possible_truncation, reason = "six bits")]
+const fn digit(ticks: u64, level: usize) -> usize {
     (ticks >> shift_of(level)) as usize % SLOTS
 }
 
+/// The bits below a level's digit.
+#[expect(clippy::cast_possible_truncation, reason = "eleven levels")]
 const fn shift_of(level: usize) -> u32 {
     level as u32 * DIGIT_BITS
 }
