@@ -70,6 +70,12 @@ impl HeadParser {
         Ok(Parsed::Head { head, consumed })
     }
 
+    /// How many bytes are kept of the head that was completed last, if it came in parts.
+    #[cfg(test)]
+    pub(super) fn joined_len(&self) -> usize {
+        self.0.joined_len()
+    }
+
     /// How many bytes were looked at for the head that was completed last, each as often as it was.
     #[cfg(test)]
     pub(super) fn examined(&self) -> usize {

@@ -156,6 +156,17 @@ fn a_partial_head_never_occupies_much_more_than_the_limit() {
 }
 
 #[test]
+fn what_follows_a_head_is_not_copied_beyond_the_limit() {
+    let input = [BROWSER.as_bytes(), &vec![0x81; 1 << 20]].concat();
+    let mut parser = HeadParser::new(Limits::DEFAULT);
+    let mut partial = PartialHead::default();
+    parser.parse(&mut partial, &input[..100]).unwrap();
+    assert_eq!(parser.joined_len(), 0);
+    assert!(matches!(parser.parse(&mut partial, &input[100..]), Ok(Parsed::Head { .. })));
+    assert!((BROWSER.len()..=8 * 1024).contains(&parser.joined_len()));
+}
+
+#[test]
 fn a_line_without_an_end_is_refused_at_the_limit_and_no_later() {
     let endless = vec![b'x'; 20_000];
     for piece_len in [1, 1000, 20_000] {
