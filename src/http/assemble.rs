@@ -106,6 +106,12 @@ impl<S: StartLine> Assembler<S> {
         Ok(Some(Complete { bytes: &joined.bytes, scan: &joined.scan, consumed }))
     }
 
+    /// How many bytes are kept of the head that was completed last, if it came in parts.
+    #[cfg(test)]
+    pub(super) fn joined_len(&self) -> usize {
+        self.joined.as_ref().map_or(0, |part| part.bytes.len())
+    }
+
     /// How many bytes were looked at for the head that was completed last.
     #[cfg(test)]
     pub(super) fn examined(&self) -> usize {
