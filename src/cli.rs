@@ -1,1 +1,250 @@
-//! cli: to be written.
+//! The command line: what was asked for, and the exit code that says how it went.
+//!
+//! | code | |
+//! |---|---|
+//! | 0 | done; for `serve`: stopped in good order |
+//! | 1 | the server could not start, or failed |
+//! | 2 | the command line or the configuration is wrong |
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Config, Environment, Flags, Loaded};
+use crate::server;
+
+/// The command line or the configuration is wrong.
+const WRONG: u8 = 2;
+
+/// A small, fast chat server: rooms, direct messages and presence over WebSocket and TCP
+#[derive(Debug, Parser)]
+#[command(name = "chinwag", bin_name = "chinwag", version, after_help = AFTER_HELP)]
+#[command(disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  chinwag                                  then open http://127.0.0.1:8080 in two tabs
+  nc 127.0.0.1 9000                        talk from a terminal: /nick ann, /join lobby, hello!
+  websocat ws://127.0.0.1:8080/ws          speak the protocol: {\"op\":\"hello\",\"id\":1,\"name\":\"ann\"}
+  chinwag check --defaults > chinwag.toml  every setting, with its default and what it means
+
+Each setting is a variable too: --log-format is CHINWAG_LOG_FORMAT, and message_bytes in the file's
+[limits] is CHINWAG_LIMITS_MESSAGE_BYTES. Flags win over variables, and variables over the file.";
+
+/// The settings that have a flag. All are text: what they mean is the configuration's to say, in the
+/// same words for each source.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Settings")]
+struct Settings {
+    /// A TOML file with settings
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// HTTP and WebSocket [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", global = true)]
+    listen: Option<String>,
+    /// Plain TCP, or "off" [default: 127.0.0.1:9000]
+    #[arg(long, value_name = "ADDR", global = true)]
+    tcp: Option<String>,
+    /// Metrics and health, or "off" [default: 127.0.0.1:9091]
+    #[arg(long, value_name = "ADDR", global = true)]
+    admin: Option<String>,
+    /// What must outlive the process [default: ./chinwag-data]
+    #[arg(long, value_name = "DIR", global = true)]
+    data: Option<String>,
+    /// What a sent message survives; this version: memory
+    #[arg(long, value_name = "memory|os|disk", global = true)]
+    durability: Option<String>,
+    /// Echo WebSocket messages at /echo, for conformance suites
+    #[arg(long, global = true)]
+    echo: bool,
+    /// Log lines on standard error [default: text]
+    #[arg(long, value_name = "text|json", global = true)]
+    log_format: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until SIGTERM or SIGINT (what chinwag does without a command)
+    Serve,
+    /// Check the configuration, show what is set and where, and serve nothing
+    Check {
+        /// Print the file of all defaults, with comments, instead
+        #[arg(long)]
+        defaults: bool,
+    },
+}
+
+impl From<Settings> for Flags {
+    fn from(settings: Settings) -> Self {
+        let given = [
+            ("listen", settings.listen),
+            ("tcp", settings.tcp),
+            ("admin", settings.admin),
+            ("data", settings.data),
+            ("durability", settings.durability),
+            ("echo", settings.echo.then(|| "true".to_owned())),
+            ("log_format", settings.log_format),
+        ];
+        let settings_given = given.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        Self { config: settings.config, settings: settings_given.collect() }
+    }
+}
+
+/// Does what the command line asks for. `args` begins with the program's name.
+pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, and go to standard output.
+            _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG));
+        }
+    };
+    if let Some(Command::Check { defaults: true }) = cli.command {
+        return print(config::DEFAULTS);
+    }
+    let loaded = match config::load(&cli.settings.into(), environment) {
+        Ok(loaded) => loaded,
+        Err(faults) => {
+            _ = writeln!(io::stderr(), "{faults}");
+            return ExitCode::from(WRONG);
+        }
+    };
+    match cli.command {
+        Some(Command::Check { .. }) => print(&summary(&loaded)),
+        Some(Command::Serve) | None => serve(&loaded.config),
+    }
+}
+
+fn serve(config: &Config) -> ExitCode {
+    // Held to the end: dropping it is what writes the last lines.
+    let _log = match crate::log::start(config.log_format, &config.log_level) {
+        Ok(guard) => guard,
+        Err(error) => {
+            _ = writeln!(io::stderr(), "error: cannot start the log: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match server::serve(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!(cause:% = error; "cannot serve");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What `check` says about a good configuration.
+fn summary(loaded: &Loaded) -> String {
+    let Loaded { config, changes } = loaded;
+    let all = config.settings().len();
+    let mut text = "configuration ok\n".to_owned();
+    _ = writeln!(text, "{} of {all} settings are set, the others are defaults", changes.len());
+    for change in changes {
+        _ = writeln!(text, "  {} = {}  ({})", change.key, change.value, change.origin);
+    }
+    text
+}
+
+/// Prints to standard output. A reader that has seen enough is no failure.
+fn print(text: &str) -> ExitCode {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            _ = writeln!(io::stderr(), "error: cannot write to standard output: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// The flags that a command line sets, as `key=value` separated by spaces.
+    fn parse(line: &str) -> Result<(Option<Command>, String), String> {
+        let cli = Cli::try_parse_from(line.split(' ')).map_err(|error| error.to_string())?;
+        let flags = Flags::from(cli.settings);
+        let mut shown: Vec<_> =
+            flags.settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        shown.extend(flags.config.map(|path| format!("config={}", path.display())));
+        Ok((cli.command, shown.join(" ")))
+    }
+
+    #[track_caller]
+    fn check(line: &str, expect: &str) {
+        assert_eq!(parse(line).map(|(_, shown)| shown), Ok(expect.to_owned()), "{line}");
+    }
+
+    #[test]
+    fn the_definition_holds() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_may_stand_before_and_after_the_command() {
+        check("chinwag", "");
+        check("chinwag serve", "");
+        check("chinwag --echo --listen [::]:80", "listen=[::]:80 echo=true");
+        check("chinwag serve --echo --listen [::]:80", "listen=[::]:80 echo=true");
+        check("chinwag --echo serve --tcp off", "tcp=off echo=true");
+        check("chinwag --config a.toml check", "config=a.toml");
+        check("chinwag check --config=a.toml", "config=a.toml");
+    }
+
+    #[test]
+    fn every_flag_reaches_its_setting() {
+        check(
+            "chinwag --config F --listen L --tcp T --admin A --data D --durability U --log-format X",
+            "listen=L tcp=T admin=A data=D durability=U log_format=X config=F",
+        );
+        let keys: Vec<_> = Config::default().settings().into_iter().map(|(key, _)| key).collect();
+        let flags =
+            parse("c --listen L --tcp T --admin A --data D --durability U --echo --log-format X");
+        for pair in flags.unwrap().1.split(' ') {
+            let (name, _) = pair.split_once('=').unwrap();
+            assert!(keys.iter().any(|key| key.to_string() == name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_knows_is_refused_with_what_was_meant() {
+        let refused = |line: &str| parse(line).unwrap_err();
+        assert!(refused("chinwag --lisen x").contains("--listen"));
+        assert!(refused("chinwag chek").contains("check"));
+        assert!(refused("chinwag --listen").contains("--listen <ADDR>"));
+        assert!(refused("chinwag --listen a --listen b").contains("multiple times"));
+    }
+
+    #[test]
+    fn the_help_fits_a_terminal_and_names_everything() {
+        let help = Cli::command().render_help().to_string();
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+        for part in ["serve", "check", "--durability <memory|os|disk>", "nc 127", "CHINWAG_"] {
+            assert!(help.contains(part), "{part} in {help}");
+        }
+    }
+
+    #[test]
+    fn the_summary_says_what_is_set_and_by_whom() {
+        let flags = Flags { config: None, settings: vec![("tcp", "off".to_owned())] };
+        let loaded = config::load(&flags, &Environment::default()).unwrap();
+        let summary = summary(&loaded);
+        assert!(summary.starts_with("configuration ok\n1 of "), "{summary}");
+        assert!(summary.ends_with("\n  tcp = \"off\"  (--tcp)\n"), "{summary}");
+    }
+}

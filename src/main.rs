@@ -1,3 +1,10 @@
 //! The `chinwag` command: everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+use chinwag::cli;
+use chinwag::config::Environment;
+
+fn main() -> ExitCode {
+    cli::run(std::env::args_os(), &Environment::read())
+}

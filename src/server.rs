@@ -1,1 +1,301 @@
-//! server: to be written.
+//! The composition root: wires the reactor, the sessions, the domain and the logs, and owns nothing else.
+
+use std::fmt;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::chat::{Chat, Limits};
+use crate::config::Config;
+use crate::http::{Method, PolicyError, Refusal, Response};
+use crate::metrics::Metrics;
+use crate::net::{Effect, Effects, Handler, Input, ListenerId, StopSignal};
+use crate::reactor::descriptors::{self, Descriptors};
+use crate::reactor::{ListenerConfig, Reactor, ReactorConfig};
+use crate::session::{Door, Entropy, Sessions, Turn};
+use crate::store::MemoryStore;
+use crate::time::Tick;
+use crate::time::clock::{Clock, Now};
+
+/// How long a client that was refused since the server is full should wait.
+const FULL_RETRY_S: u32 = 10;
+
+/// Why the server could not start or go on.
+#[derive(Debug)]
+pub enum ServeError {
+    /// A configured host or origin is none.
+    Policy(PolicyError),
+    /// The system refused something.
+    Io(io::Error),
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Policy(error) => write!(f, "{error}"),
+            Self::Io(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}
+
+impl From<io::Error> for ServeError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<PolicyError> for ServeError {
+    fn from(error: PolicyError) -> Self {
+        Self::Policy(error)
+    }
+}
+
+/// Runs the server until it is told to stop. Each listener is announced on standard output.
+///
+/// # Errors
+///
+/// [`ServeError`] if it cannot start, or the poller breaks.
+pub fn serve(config: &Config) -> Result<(), ServeError> {
+    let clock = Clock::start();
+    let descriptors = descriptors::raise()?;
+    let connections_max = connections_max(config, descriptors);
+    let (reactor_config, doors) = listeners(config, connections_max);
+    let mut reactor = Reactor::bind(&reactor_config)?;
+    let metrics = Arc::new(Metrics { reactor: reactor.metrics(), ..Metrics::default() });
+    let mut server = Server::new(config, doors, metrics, Entropy::System, clock.now())?;
+    announce(&reactor, &server.doors)?;
+    log::info!(version = env!("CARGO_PKG_VERSION"), connections = connections_max; "serving");
+    reactor.run(&clock, &mut server)?;
+    log::info!("stopped");
+    Ok(())
+}
+
+/// How many connections there may be: as many as are configured, and no more than descriptors allow.
+fn connections_max(config: &Config, descriptors: Descriptors) -> usize {
+    let fit = usize::try_from(descriptors.connections_max()).unwrap_or(usize::MAX);
+    let connections_max = config.limits.connections.unwrap_or(fit).min(fit);
+    let why = match config.limits.connections {
+        Some(wanted) if wanted > fit => "limits.connections is more than RLIMIT_NOFILE allows",
+        Some(_) => "limits.connections",
+        None => "RLIMIT_NOFILE, less those kept for other files",
+    };
+    log::info!(connections = connections_max, descriptors = descriptors.limit, why; "capacity");
+    connections_max
+}
+
+/// The reactor's configuration, and what each listener is for.
+fn listeners(config: &Config, connections_max: usize) -> (ReactorConfig, Vec<Door>) {
+    let mut full = Vec::new();
+    let refusal = Refusal::Overloaded { retry_after_s: FULL_RETRY_S };
+    Response::from(refusal).render(&mut full, Method::Get, false);
+    let mut bye = Vec::new();
+    let reason = crate::net::CloseReason::Overloaded;
+    crate::wire::render::bye(
+        &mut bye,
+        crate::wire::close_code(reason),
+        crate::wire::close_words(reason),
+    );
+    bye.push(b'\n');
+
+    let mut listeners = Vec::new();
+    let mut doors = Vec::new();
+    let mut listen = |addr: SocketAddr, door: Door, refusal: Vec<u8>| {
+        listeners.push(ListenerConfig {
+            keep_alive: door == Door::Tcp,
+            refusal: Bytes::from(refusal),
+            limited: door != Door::Admin,
+            ..ListenerConfig::new(addr)
+        });
+        doors.push(door);
+    };
+    listen(config.listen, Door::Http, full);
+    if let Some(addr) = config.tcp {
+        listen(addr, Door::Tcp, bye);
+    }
+    if let Some(addr) = config.admin {
+        listen(addr, Door::Admin, Vec::new());
+    }
+    let limits = &config.limits;
+    let per_address = limits.per_address.and_then(|max| u32::try_from(max).ok());
+    let reactor = ReactorConfig {
+        listeners,
+        connections_max,
+        connections_per_address_max: per_address.unwrap_or(u32::MAX),
+        loopback_counts: limits.per_address_loopback,
+        outbound_bytes_max: limits.outbound_hard_bytes,
+        send_buffer_len: limits.send_buffer_bytes,
+        stall_timeout: config.timeouts.stall,
+        close_timeout: config.timeouts.close,
+        ..ReactorConfig::default()
+    };
+    (reactor, doors)
+}
+
+/// Says on standard output where the server listens, a line for each listener.
+fn announce(reactor: &Reactor, doors: &[Door]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for (door, id) in doors.iter().zip(0u8..) {
+        let Some(addr) = reactor.local_addr(ListenerId(id)) else { continue };
+        match door {
+            Door::Http => writeln!(out, "listening http://{addr} (WebSocket at /ws)")?,
+            Door::Tcp => writeln!(out, "listening tcp://{addr}")?,
+            Door::Admin => writeln!(out, "listening admin http://{addr}")?,
+        }
+    }
+    out.flush()
+}
+
+/// The domain's bounds as they are configured.
+fn limits(config: &Config) -> Limits {
+    let limits = &config.limits;
+    let timeouts = &config.timeouts;
+    Limits {
+        message_bytes: limits.message_bytes,
+        rooms_per_user: limits.rooms,
+        sessions_per_user: limits.sessions_per_user,
+        members_per_room: limits.room_members,
+        users: limits.users,
+        rooms: limits.rooms_total,
+        history_page: u32::try_from(limits.history_page).unwrap_or(u32::MAX),
+        replay: u64::try_from(limits.replay).unwrap_or(u64::MAX),
+        ring_records: limits.ring_records,
+        ring_bytes: limits.ring_bytes,
+        ring_total_bytes: limits.ring_total_bytes,
+        outbound_soft: limits.outbound_soft_bytes,
+        rate_per_s: limits.rate_per_s,
+        burst: limits.burst,
+        ping_after: timeouts.ping_after,
+        leave_grace: timeouts.leave_grace,
+        guest_membership: timeouts.guest_membership,
+        presence_interval: timeouts.presence_interval,
+        receipts_interval: timeouts.receipts_interval,
+        open_join_creates: config.rooms.open_join_creates,
+    }
+}
+
+/// Everything above the reactor.
+#[derive(Debug)]
+pub struct Server {
+    chat: Chat,
+    store: MemoryStore,
+    sessions: Sessions,
+    doors: Vec<Door>,
+    /// When the alarm is set for.
+    alarm: Tick,
+    drain_window_ms: u64,
+    stop_timeout: std::time::Duration,
+}
+
+impl Server {
+    /// A server with nobody in it. `doors` says what each listener is for.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] if a configured host or origin is none.
+    pub fn new(
+        config: &Config,
+        doors: Vec<Door>,
+        metrics: Arc<Metrics>,
+        entropy: Entropy,
+        now: Now,
+    ) -> Result<Self, PolicyError> {
+        let limits = limits(config);
+        Ok(Self {
+            chat: Chat::new(limits.clone(), now),
+            store: MemoryStore::new(),
+            sessions: Sessions::new(config, limits, metrics, entropy)?,
+            doors,
+            alarm: Tick::MAX,
+            drain_window_ms: u64::try_from(config.timeouts.drain_window.as_millis())
+                .unwrap_or(u64::MAX),
+            stop_timeout: config.timeouts.stop,
+        })
+    }
+
+    /// The domain, to be looked at.
+    #[must_use]
+    pub const fn chat(&self) -> &Chat {
+        &self.chat
+    }
+
+    /// How many connections have a session.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Carries the domain's requests to the logs, and the logs' answers back.
+    fn run_logs(&mut self, now: Now) {
+        while let Some(request) = self.chat.poll_request() {
+            self.store.request(now, request);
+        }
+        while let Some(reply) = self.store.poll() {
+            self.chat.committed(now, reply);
+        }
+    }
+
+    fn turn_end(&mut self, now: Now, effects: &mut Effects) {
+        self.run_logs(now);
+        self.sessions.turn_end(&mut Turn { now, chat: &mut self.chat, effects });
+        let deadline = self.chat.next_deadline();
+        if deadline != self.alarm {
+            self.alarm = deadline;
+            effects.push(Effect::Alarm { deadline });
+        }
+    }
+
+    fn stop(&mut self, now: Now, signal: StopSignal, effects: &mut Effects) {
+        effects.push(Effect::StopAccepting);
+        let deadline = match signal {
+            StopSignal::Now => now.tick,
+            StopSignal::Drain => {
+                log::info!(connections = self.sessions.len(); "stopping");
+                self.run_logs(now);
+                self.chat.drain(now, self.drain_window_ms, "restart");
+                self.sessions.stop(&mut Turn { now, chat: &mut self.chat, effects });
+                now.tick.after(self.stop_timeout)
+            }
+        };
+        effects.push(Effect::Exit { deadline });
+    }
+}
+
+impl Handler for Server {
+    fn handle(&mut self, now: Now, input: Input<'_>, effects: &mut Effects) {
+        let Self { chat, sessions, doors, .. } = self;
+        let turn = &mut Turn { now, chat, effects };
+        match input {
+            Input::Opened { conn, listener, peer } => {
+                let door = doors.get(usize::from(listener.0)).copied().unwrap_or(Door::Http);
+                log::debug!(conn:% = conn, peer:% = peer; "opened");
+                sessions.opened(conn, door, turn);
+            }
+            Input::Received { conn, bytes } => {
+                sessions.received(conn, bytes, turn);
+                self.run_logs(now);
+            }
+            Input::Finished { conn } => {
+                sessions.finished(conn, turn);
+                self.run_logs(now);
+            }
+            Input::Blocked { conn, queued } => sessions.blocked(conn, queued, turn),
+            Input::Drained { conn } => {
+                sessions.drained(conn, turn);
+                self.run_logs(now);
+            }
+            Input::Expired { conn } => sessions.expired(conn, turn),
+            Input::Closed { conn, reason } => sessions.closed(conn, reason, turn),
+            Input::Alarm => {
+                self.alarm = Tick::MAX;
+                turn.chat.expire(now);
+                sessions.say(turn);
+            }
+            Input::Stop(signal) => self.stop(now, signal, effects),
+            Input::TurnEnd => self.turn_end(now, effects),
+        }
+    }
+}

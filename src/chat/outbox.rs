@@ -16,7 +16,7 @@ pub struct Class(pub u8);
 
 impl Class {
     /// How many classes there may be.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 5;
 }
 
 /// Recipients, kept apart by class.

@@ -49,7 +49,7 @@ impl fmt::Debug for Epoch {
 }
 
 /// What a record says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Body {
     /// Somebody said something.
     Message {

@@ -130,6 +130,17 @@ pub enum Resumption {
     Refused(Refusal),
 }
 
+impl Resumption {
+    /// The seq with which a cursor begins that is to be brought up, `None` if it is live at the head.
+    #[must_use]
+    pub const fn next(&self) -> Option<u64> {
+        match self {
+            Self::From { from, .. } | Self::Gap { from, .. } => Some(*from),
+            Self::Reset { .. } | Self::Refused(_) => None,
+        }
+    }
+}
+
 /// One row of the inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxRow {

@@ -1,1 +1,60 @@
-//! http: to be written.
+//! HTTP/1.1 without sockets: bytes in, values out.
+//!
+//! Only what a WebSocket server needs, but that strictly (RFC 9110, RFC 9112, RFC 6455 section 4): where a
+//! lenient reading and a strict one differ, a proxy and this server could disagree about where a request
+//! ends, so the strict one it is. No request has a body.
+//!
+//! ```text
+//!  bytes ─▶ HeadParser ─▶ Head ─▶ Admission ─▶ Admitted ─▶ Response::render
+//!               │                     │             └────▶ upgrade::render_switching
+//!               └──────────┬──────────┘
+//!                       Refusal ─▶ Response::from
+//! ```
+//!
+//! | file | what it is about |
+//! |---|---|
+//! | `scan`, `assemble` | finding lines and fields, whole or in parts, each byte once |
+//! | `request`, `head` | what a request line and a head mean, and what may not stand in them |
+//! | [`authority`](Authority), [`host`](HostPolicy), [`origin`](OriginPolicy) | who is asked, and by which page |
+//! | `admit` | the order of the checks |
+//! | `upgrade`, `accept`, `client` | the opening handshake, from both sides |
+//! | `response`, `status`, `etag`, `refusal` | what is said in return |
+
+mod accept;
+mod admit;
+mod assemble;
+mod authority;
+mod client;
+mod etag;
+mod head;
+mod host;
+mod limits;
+mod list;
+mod name;
+mod octets;
+mod origin;
+mod refusal;
+mod request;
+mod response;
+mod scan;
+mod status;
+mod upgrade;
+
+#[cfg(test)]
+mod tests;
+
+pub use accept::{AcceptKey, encode_key};
+pub use admit::{Admission, Admitted, Route};
+pub use authority::{Authority, Host};
+pub use client::{AnswerParser, Mismatch, PartialAnswer, Switched, UpgradeRequest};
+pub use etag::ETag;
+pub use head::{Head, HeadParser, Parsed, PartialHead};
+pub use host::{HostPolicy, PolicyError};
+pub use limits::Limits;
+pub use name::Name;
+pub use origin::OriginPolicy;
+pub use refusal::{Foreign, Methods, Place, Refusal};
+pub use request::{Method, Version};
+pub use response::{Response, TEXT};
+pub use status::Status;
+pub use upgrade::{SUBPROTOCOL, Upgrade, render_switching};

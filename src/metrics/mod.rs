@@ -1,9 +1,36 @@
 //! Counters and gauges, and the names of the series that they make.
 //!
 //! All cells are atomics that are read by whoever renders the metrics page. Each has one writer, so an
-//! addition is a plain load and store without a locked instruction.
+//! addition is a plain load and store without a locked instruction. [`Metrics`] is made once and shared;
+//! every part of the server writes its own cells and reads none.
 
+mod chat;
+mod exposition;
+mod http;
+mod memory;
+mod reactor;
+mod series;
+
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use chat::{ChatMetrics, Replies};
+pub use http::HttpMetrics;
+pub use memory::MemoryMetrics;
+pub use reactor::{CLOSE_REASONS_MAX, ReactorMetrics, TURN_MICROS_BOUNDS};
+
+/// Every cell of the process.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// Connections, bytes and turns.
+    pub reactor: Arc<ReactorMetrics>,
+    /// Requests and handshakes.
+    pub http: HttpMetrics,
+    /// Rooms, users and messages.
+    pub chat: ChatMetrics,
+    /// Bytes held, by what they are held for.
+    pub memory: MemoryMetrics,
+}
 
 /// A number that only rises. One thread writes it, any may read it.
 #[derive(Debug, Default)]

@@ -1,1 +1,144 @@
-//! page: to be written.
+//! The chat page's files, built into the binary.
+//!
+//! Each is served with an entity tag of its contents and `no-cache`: a browser keeps its copy, and asks each
+//! time whether it is still good, so that a new server never runs with an old page.
+
+use crate::http::{ETag, Head, Response, Status};
+
+/// One file.
+#[derive(Clone, Copy, Debug)]
+pub struct Asset {
+    /// The path that it is served at.
+    pub path: &'static str,
+    /// Its type.
+    pub content_type: &'static str,
+    /// Its contents.
+    pub body: &'static [u8],
+    /// The tag of its contents.
+    pub etag: ETag,
+    /// How a browser may store it.
+    pub cache_control: &'static str,
+}
+
+impl Asset {
+    /// The answer to GET or HEAD: the file, or that the client's copy is good.
+    #[must_use]
+    pub fn response(&self, head: &Head<'_>) -> Response {
+        let respond = |status| {
+            Response::new(status).field("Cache-Control", self.cache_control).etag(self.etag)
+        };
+        if self.etag.is_known_to(head) {
+            return respond(Status::NotModified);
+        }
+        respond(Status::Ok).body(self.content_type, self.body)
+    }
+}
+
+/// All files of the page.
+#[derive(Clone, Debug)]
+pub struct Pages {
+    assets: [Asset; FILES.len()],
+}
+
+impl Pages {
+    /// Computes the tags.
+    #[must_use]
+    pub fn new() -> Self {
+        let assets = FILES.map(|(path, content_type, body)| Asset {
+            path,
+            content_type,
+            body,
+            etag: ETag::of(body),
+            cache_control: "no-cache",
+        });
+        Self { assets }
+    }
+
+    /// The file at `path`.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<&Asset> {
+        self.assets.iter().find(|asset| asset.path == path)
+    }
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Two speech bubbles. Also at the path where browsers look without being told.
+const ICON: &[u8] = br##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="#2a7d6f" d="M2 1h9a1 1 0 0 1 1 1v5a1 1 0 0 1-1 1H5L2 11V8a1 1 0 0 1-1-1V2a1 1 0 0 1 1-1z"/><path fill="#e0a030" d="M13.500 5H14a1 1 0 0 1 1 1v5a1 1 0 0 1-1 1v3l-3-3H7a1 1 0 0 1-1-1V9.500h6a1.500 1.500 0 0 0 1.500-1.500z"/></svg>"##;
+
+/// Path, type and contents of each file.
+const FILES: [(&str, &str, &[u8]); 6] = [
+    ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
+    ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
+    ("/app.js", "text/javascript; charset=utf-8", include_bytes!("app.js")),
+    ("/client.js", "text/javascript; charset=utf-8", include_bytes!("client.js")),
+    ("/favicon.svg", "image/svg+xml", ICON),
+    ("/favicon.ico", "image/svg+xml", ICON),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::{HeadParser, Limits, Parsed, PartialHead};
+
+    /// Bytes that all files may have together.
+    const PAGE_LEN_MAX: usize = 60 * 1024;
+
+    #[test]
+    fn the_page_is_small() {
+        let len: usize = FILES.iter().map(|(_, _, body)| body.len()).sum();
+        assert!(len < PAGE_LEN_MAX, "{len} bytes");
+    }
+
+    #[test]
+    fn each_file_is_found_at_its_path_alone() {
+        let pages = Pages::new();
+        for (path, content_type, body) in FILES {
+            let asset = pages.find(path).unwrap();
+            assert_eq!((asset.content_type, asset.body), (content_type, body));
+        }
+        for path in ["", "/index.html", "//", "/style.css/", "/STYLE.css", "/..", "/%2e", "*"] {
+            assert!(pages.find(path).is_none(), "{path:?}");
+        }
+    }
+
+    /// The status of the answer for the first file to a client that has a copy tagged `known`.
+    fn status(known: &str) -> Status {
+        let pages = Pages::new();
+        let asset = pages.find("/").unwrap();
+        let known = known.replace("TAG", asset.etag.as_str());
+        let request = format!("GET / HTTP/1.1\r\nHost: a\r\nIf-None-Match: {known}\r\n\r\n");
+        let mut parser = HeadParser::new(Limits::DEFAULT);
+        match parser.parse(&mut PartialHead::default(), request.as_bytes()) {
+            Ok(Parsed::Head { head, .. }) => asset.response(&head).status(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_file_is_sent_unless_the_client_has_it() {
+        for (known, expect) in [
+            ("TAG", Status::NotModified),
+            ("W/TAG", Status::NotModified),
+            ("*", Status::NotModified),
+            ("\"a\", TAG\r\nIf-None-Match: \"b\"", Status::NotModified),
+            ("\"b\"\r\nIf-None-Match: TAG", Status::NotModified),
+            ("\"a\"", Status::Ok),
+            ("", Status::Ok),
+        ] {
+            assert_eq!(status(known), expect, "{known:?}");
+        }
+    }
+
+    #[test]
+    fn all_files_are_text_of_a_known_kind() {
+        for (path, content_type, body) in FILES {
+            assert!(std::str::from_utf8(body).is_ok(), "{path}");
+            assert!(!body.is_empty() && !content_type.is_empty(), "{path}");
+        }
+    }
+}

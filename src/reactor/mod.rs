@@ -1,1 +1,397 @@
-//! reactor: to be written.
+//! The loop: readiness in, bytes out, on one thread.
+//!
+//! ```text
+//! wait    poll(epoll, until the next deadline, rounded up to a millisecond)
+//! accept  until nobody waits, the turn's budget or the limit; without descriptors it backs off
+//! read    each ready connection into one shared scratch buffer, at most its turn's budget
+//! expire  the wheel's due timers
+//! report  what the last flush left behind
+//! handle  after each of these: handler.handle(now, input, effects), then the effects are applied
+//! flush   each dirty connection once: what this turn produced, in one call
+//! close   those that have ended, at this one safe point
+//! ```
+//!
+//! # The rules of edge-triggered polling
+//!
+//! An edge is told once. Whoever does not use it up must remember it:
+//! 1. a read that leaves something behind keeps [`Marks::READABLE`](connection::Marks::READABLE) and puts
+//!    the connection on the ready list; so does one that stops at a FIN that was announced with the bytes;
+//! 2. a read that fills less than the buffer has used the edge up, without asking for `WouldBlock`;
+//! 3. a connection that nobody reads (paused) remembers its edge until somebody does;
+//! 4. a write that is taken only in part has made the kernel promise a writable edge, and no other
+//!    write is tried before it;
+//! 5. an accept that stops early keeps its listener ready; one that fails for want of descriptors is
+//!    tried again by timer;
+//! 6. while any list is not empty, the next wait does not wait.
+//!
+//! # Fairness
+//!
+//! A turn reads at most 64 KiB from one connection, accepts and reads in all as much as the configuration
+//! says, offers at most 256 KiB to one socket, and flushes what was sent to single connections before
+//! the next portion of what was sent to many.
+
+mod acceptor;
+mod addresses;
+mod backoff;
+mod config;
+mod connection;
+mod connections;
+pub mod descriptors;
+mod expire;
+mod flush;
+mod listener;
+mod outbound;
+mod read;
+mod ready;
+mod source;
+mod stop;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::mem;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::{Events, Poll};
+
+use self::acceptor::{Acceptor, Arrival};
+pub use self::config::{ListenerConfig, ReactorConfig};
+use self::connections::Connections;
+use self::source::Source;
+use self::stop::StopSignals;
+use crate::metrics::{CLOSE_REASONS_MAX, ReactorMetrics};
+use crate::net::{CloseReason, ConnId, Effect, Effects, Handler, Input, ListenerId};
+use crate::time::Tick;
+use crate::time::clock::{Clock, Now};
+
+/// Bytes read from one connection in one turn.
+const READ_MAX: usize = 64 * 1024;
+
+/// Edges taken in with one wait.
+const EVENTS_MAX: usize = 1024;
+
+/// How long deadlines may be held up while edges come faster than they can be taken in.
+const EXPIRE_LATENESS_MAX: Duration = Duration::from_secs(1);
+
+const _: () = assert!(CloseReason::ALL.len() <= CLOSE_REASONS_MAX, "a reason without a counter");
+
+/// Wakes the reactor from another thread: its handler is then told
+/// [`Input::TurnEnd`] at least once. Wakes that come before it has turned are one.
+#[derive(Clone, Debug)]
+pub struct Waker(Arc<mio::Waker>);
+
+impl Waker {
+    /// Wakes.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses, which means that the reactor is gone.
+    pub fn wake(&self) -> io::Result<()> {
+        self.0.wake()
+    }
+}
+
+/// Sockets, deadlines and waiting frames, and the loop that drives them. See the [module](self).
+pub struct Reactor {
+    poll: Poll,
+    events: Events,
+    /// Whether the last wait filled `events`, so that more edges may be waiting untold.
+    is_flooded: bool,
+    scratch: Box<[u8]>,
+    acceptor: Acceptor,
+    connections: Connections,
+    signals: Option<StopSignals>,
+    waker: Waker,
+    effects: Effects,
+    expired: Vec<ConnId>,
+    /// The handler's alarm.
+    alarm: Tick,
+    /// Since when deadlines have been held up, [`Tick::MAX`] if they are not.
+    held_since: Tick,
+    /// When to leave the loop at the latest, if at all.
+    exit_at: Option<Tick>,
+    accepts_per_turn_max: usize,
+    read_per_turn_max: usize,
+    bulk_flushes_per_turn_max: usize,
+    metrics: Arc<ReactorMetrics>,
+}
+
+impl Reactor {
+    /// Opens the listeners and prepares everything; connections are accepted once it runs.
+    ///
+    /// # Errors
+    ///
+    /// If a listener cannot be opened (the text names the address, what is wrong and what would be right) or
+    /// the process is out of descriptors.
+    pub fn bind(config: &ReactorConfig) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let registry = poll.registry();
+        let metrics = Arc::new(ReactorMetrics::default());
+        let acceptor = Acceptor::bind(config, registry, Arc::clone(&metrics))?;
+        let connections = Connections::new(config, registry.try_clone()?, Arc::clone(&metrics));
+        let waker = Waker(Arc::new(mio::Waker::new(registry, Source::Waker.token())?));
+        let watch = |()| StopSignals::watch(registry, Source::Signals.token());
+        let signals = config.signals.then_some(()).map(watch).transpose()?;
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(EVENTS_MAX),
+            is_flooded: false,
+            scratch: vec![0; READ_MAX].into_boxed_slice(),
+            acceptor,
+            connections,
+            signals,
+            waker,
+            effects: Effects::new(),
+            expired: Vec::new(),
+            alarm: Tick::MAX,
+            held_since: Tick::MAX,
+            exit_at: None,
+            accepts_per_turn_max: config.accepts_per_turn_max,
+            read_per_turn_max: config.read_per_turn_max,
+            bulk_flushes_per_turn_max: config.bulk_flushes_per_turn_max,
+            metrics,
+        })
+    }
+
+    /// Where a listener listens, with the port that the kernel chose; `None` if there is none of that index.
+    #[must_use]
+    pub fn local_addr(&self, listener: ListenerId) -> Option<SocketAddr> {
+        self.acceptor.local_addr(listener)
+    }
+
+    /// What this reactor counts.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<ReactorMetrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    /// A handle that wakes this reactor.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+
+    /// Turns until [`Effect::Exit`] is fulfilled.
+    ///
+    /// # Errors
+    ///
+    /// If the poller or a listening socket is broken, which nothing here can mend.
+    pub fn run(&mut self, clock: &Clock, handler: &mut impl Handler) -> io::Result<()> {
+        let mut ended = clock.micros();
+        loop {
+            self.wait(self.time_to_wait(Tick::from_millis(ended / 1000)))?;
+            let (now, began) = (clock.now(), clock.micros());
+            let flow = self.turn(now, handler)?;
+            ended = clock.micros();
+            self.metrics.count_turn(ended.saturating_sub(began));
+            if flow.is_break() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One turn with what the last wait brought; `Break` once [`Effect::Exit`] is fulfilled.
+    fn turn(&mut self, now: Now, handler: &mut impl Handler) -> io::Result<ControlFlow<()>> {
+        self.accept(now, handler)?;
+        self.read(now, handler);
+        self.expire(now, handler);
+        self.report(now, handler);
+        self.tell(now, Input::TurnEnd, handler);
+        flush::flush(&mut self.connections, now.tick, self.bulk_flushes_per_turn_max);
+        self.close(now, handler);
+        self.count();
+        Ok(self.leave(now, handler))
+    }
+
+    /// Waits for edges and notes what they say.
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        match self.poll.poll(&mut self.events, timeout) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        let mut count = 0;
+        for event in &self.events {
+            count += 1;
+            match Source::of(event.token()) {
+                Source::Connection(conn) => read::note_edge(&mut self.connections, conn, event),
+                Source::Listener(nth) => self.acceptor.note_ready(nth),
+                Source::Signals => self.signals.iter_mut().for_each(StopSignals::note_ready),
+                Source::Waker => {}
+            }
+        }
+        self.is_flooded = count == EVENTS_MAX;
+        Ok(())
+    }
+
+    /// How long nothing will be due, `None` for ever.
+    fn time_to_wait(&self, now: Tick) -> Option<Duration> {
+        if self.connections.lists.has_work() || self.acceptor.has_work(now) {
+            return Some(Duration::ZERO);
+        }
+        let wheel = self.connections.wheel.next_deadline().unwrap_or(Tick::MAX);
+        let exit = self.exit_at.unwrap_or(Tick::MAX);
+        let next = wheel.min(self.alarm).min(self.acceptor.retry_at()).min(exit);
+        (next != Tick::MAX).then(|| next.since(now))
+    }
+
+    fn accept(&mut self, now: Now, handler: &mut impl Handler) -> io::Result<()> {
+        let mut budget = self.accepts_per_turn_max;
+        while let Some(arrival) = self.acceptor.poll(now.tick, &mut budget)? {
+            match arrival {
+                Arrival::TurnedAway { stream, refusal } => {
+                    self.connections.turn_away(now.tick, stream, refusal);
+                }
+                Arrival::Welcome { stream, peer, listener, place } => {
+                    let Ok(conn) = self.connections.insert(stream, place) else {
+                        self.metrics.accept_lost.add(1);
+                        self.acceptor.left(place);
+                        continue;
+                    };
+                    self.metrics.accepted.add(1);
+                    self.tell(now, Input::Opened { conn, listener, peer }, handler);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, now: Now, handler: &mut impl Handler) {
+        let mut scratch = mem::take(&mut self.scratch);
+        let mut budget = self.read_per_turn_max;
+        // What is queued again meanwhile waits for the next turn.
+        let mut passes = self.connections.lists.readable.len();
+        while budget > 0 && passes > 0 {
+            let Some(step) = read::read_next(&mut self.connections, &mut scratch) else { break };
+            passes -= 1;
+            match step {
+                read::Step::Received(conn, len) => {
+                    budget = budget.saturating_sub(len);
+                    if let Some(bytes) = scratch.get_mut(..len) {
+                        self.tell(now, Input::Received { conn, bytes }, handler);
+                    }
+                }
+                read::Step::Finished(conn) => self.tell(now, Input::Finished { conn }, handler),
+                read::Step::Discarded(len) => budget = budget.saturating_sub(len),
+            }
+        }
+        self.scratch = scratch;
+    }
+
+    fn expire(&mut self, now: Now, handler: &mut impl Handler) {
+        if self.is_held_up(now.tick) {
+            return;
+        }
+        let mut expired = mem::take(&mut self.expired);
+        expire::expire(&mut self.connections, now.tick, &mut expired);
+        for conn in expired.drain(..) {
+            if self.connections.is_open(conn) {
+                self.tell(now, Input::Expired { conn }, handler);
+            }
+        }
+        self.expired = expired;
+        if self.alarm <= now.tick {
+            self.alarm = Tick::MAX;
+            self.tell(now, Input::Alarm, handler);
+        }
+    }
+
+    /// Whether deadlines must wait, since edges wait untold: after the process was stopped for a while,
+    /// peers are not to be blamed for what they have long since sent.
+    fn is_held_up(&mut self, now: Tick) -> bool {
+        if !self.is_flooded {
+            self.held_since = Tick::MAX;
+            return false;
+        }
+        self.held_since = self.held_since.min(now);
+        now.since(self.held_since) < EXPIRE_LATENESS_MAX
+    }
+
+    fn report(&mut self, now: Now, handler: &mut impl Handler) {
+        let mut reports = mem::take(&mut self.connections.lists.reports);
+        for report in reports.drain(..) {
+            if let Some(input) = flush::input_of(&self.connections, report) {
+                self.tell(now, input, handler);
+            }
+        }
+        // Nothing reports but a flush, and none has been since.
+        self.connections.lists.reports = reports;
+        while let Some(signal) = self.signals.as_mut().and_then(StopSignals::poll) {
+            self.tell(now, Input::Stop(signal), handler);
+        }
+    }
+
+    fn close(&mut self, now: Now, handler: &mut impl Handler) {
+        while let Some(gone) = self.connections.poll_ended() {
+            self.acceptor.left(gone.place);
+            if gone.was_told {
+                let (conn, reason) = (gone.id, gone.reason);
+                if let Some(counter) = self.metrics.closed.get(reason as usize) {
+                    counter.add(1);
+                }
+                self.tell(now, Input::Closed { conn, reason }, handler);
+            }
+        }
+    }
+
+    fn count(&self) {
+        self.metrics.connections.set(self.connections.len() as u64);
+        self.metrics.queued_frames.set(self.connections.pool.in_use() as u64);
+        self.metrics.queued_bytes.set(self.connections.pool.queued_bytes());
+        self.metrics.timers.set(self.connections.wheel.len() as u64);
+    }
+
+    /// Whether the handler's wish to leave is fulfilled.
+    fn leave(&mut self, now: Now, handler: &mut impl Handler) -> ControlFlow<()> {
+        let Some(deadline) = self.exit_at else { return ControlFlow::Continue(()) };
+        if self.connections.len() > 0 && now.tick < deadline {
+            return ControlFlow::Continue(());
+        }
+        self.connections.end_all(CloseReason::Shutdown);
+        self.close(now, handler);
+        ControlFlow::Break(())
+    }
+
+    /// Hands one input over and applies what follows from it.
+    fn tell(&mut self, now: Now, input: Input<'_>, handler: &mut impl Handler) {
+        handler.handle(now, input, &mut self.effects);
+        if self.effects.is_empty() {
+            return;
+        }
+        let mut effects = mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            self.apply(now.tick, effect);
+        }
+        self.effects = effects;
+    }
+
+    fn apply(&mut self, now: Tick, effect: Effect) {
+        let connections = &mut self.connections;
+        match effect {
+            Effect::Send { conn, frame } => connections.send(conn, frame),
+            Effect::Broadcast { to, frame } => connections.broadcast(&to, &frame),
+            Effect::Arm { conn, deadline } => connections.arm(conn, deadline),
+            Effect::Wake { conn } => connections.wake(conn),
+            Effect::Pause { conn } => connections.pause(conn),
+            Effect::Resume { conn } => connections.resume(conn),
+            Effect::OutboundMax { conn, bytes_max } => connections.limit_outbound(conn, bytes_max),
+            Effect::Close { conn, reason, ending } => connections.close(now, conn, reason, ending),
+            Effect::Alarm { deadline } => self.alarm = deadline,
+            Effect::StopAccepting => self.acceptor.close(),
+            Effect::Exit { deadline } => self.exit_at = Some(deadline),
+        }
+    }
+}
+
+impl fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reactor")
+            .field("connections", &self.connections.len())
+            .field("wheel", &self.connections.wheel)
+            .finish_non_exhaustive()
+    }
+}

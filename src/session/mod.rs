@@ -1,1 +1,310 @@
-//! session: to be written.
+//! Sessions: each connection's protocol stack, between the reactor's bytes and the domain's commands.
+//!
+//! ```text
+//!            ┌─ http ─▶ page, health, metrics
+//!  bytes ─▶ ─┤    └──▶ ws ──▶ wire ─▶ chat          one row a connection, one [`Edge`](edge::Edge)
+//!            └─ line ───────▶ wire ─▶ chat          for what all rows share
+//!  bytes ◀─────── format ◀── render ◀─ said
+//! ```
+//!
+//! A connection whose answers pile up is not read from until they have drained: what has been received
+//! but not looked at is its backlog, and nothing of it is answered before there is room for the answer.
+
+mod bucket;
+mod deadline;
+mod deliver;
+mod echo;
+mod edge;
+mod end;
+mod entropy;
+mod format;
+mod gauges;
+mod http;
+mod human;
+mod row;
+mod talk;
+
+use std::sync::Arc;
+
+pub use self::entropy::Entropy;
+
+use self::deadline::Due;
+use self::deliver::find;
+use self::edge::Edge;
+use self::row::{Row, Stage};
+use crate::admin::Health;
+use crate::chat::{Chat, Limits};
+use crate::config::Config;
+use crate::http::{HeadParser, PartialHead, PolicyError};
+use crate::line;
+use crate::metrics::Metrics;
+use crate::net::{CloseReason, ConnId, Effect, Effects, Ending};
+use crate::time::clock::Now;
+
+/// Answers that may wait for a cursor before no more is read from their connection.
+const HELD_MAX: u32 = 64;
+
+/// What an input is handled with: the moment, the domain, and what should follow.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    /// The moment.
+    pub now: Now,
+    /// The domain.
+    pub chat: &'a mut Chat,
+    /// What should follow.
+    pub effects: &'a mut Effects,
+}
+
+/// By which door a connection came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// HTTP: the page, and WebSocket.
+    Http,
+    /// Plain TCP.
+    Tcp,
+    /// The operator's.
+    Admin,
+}
+
+/// The sessions of all connections.
+#[derive(Debug)]
+pub struct Sessions {
+    /// By connection slot.
+    rows: Vec<Option<Box<Row>>>,
+    edge: Edge,
+    heads: HeadParser,
+    entropy: Entropy,
+    /// To be ended once the domain has said what it has to say.
+    doomed: Vec<(ConnId, CloseReason)>,
+    /// To be ended when what this turn has brought is answered: their peers have sent FIN.
+    finished: Vec<ConnId>,
+}
+
+impl Sessions {
+    /// No sessions.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] if a configured host or origin is none.
+    pub fn new(
+        config: &Config,
+        limits: Limits,
+        metrics: Arc<Metrics>,
+        entropy: Entropy,
+    ) -> Result<Self, PolicyError> {
+        let head_limits = crate::http::Limits {
+            head_len_max: u16::try_from(config.http.head_bytes).unwrap_or(u16::MAX),
+            fields_max: u16::try_from(config.http.fields).unwrap_or(u16::MAX),
+            ..crate::http::Limits::DEFAULT
+        };
+        Ok(Self {
+            rows: Vec::new(),
+            edge: Edge::new(config, limits, metrics)?,
+            heads: HeadParser::new(head_limits),
+            entropy,
+            doomed: Vec::new(),
+            finished: Vec::new(),
+        })
+    }
+
+    /// A connection has come in.
+    pub fn opened(&mut self, conn: ConnId, door: Door, turn: &mut Turn<'_>) {
+        let http = |admin| Stage::Http { partial: PartialHead::default(), admin, idle: false };
+        let stage = match door {
+            Door::Http => http(false),
+            Door::Admin => http(true),
+            Door::Tcp => Stage::Tcp {
+                decoder: line::Decoder::default(),
+                framing: None,
+                greeted: false,
+                person: None,
+            },
+        };
+        let row = Row::new(conn, stage, turn.now.tick);
+        turn.effects.push(Effect::Arm { conn, deadline: row.deadline(&self.edge) });
+        if self.rows.len() <= conn.slot() {
+            self.rows.resize_with(conn.slot() + 1, || None);
+        }
+        if let Some(slot) = self.rows.get_mut(conn.slot()) {
+            *slot = Some(Box::new(row));
+        }
+        self.edge.sessions_bytes += size_of::<Row>();
+    }
+
+    /// Bytes have come.
+    pub fn received(&mut self, conn: ConnId, bytes: &mut [u8], turn: &mut Turn<'_>) {
+        let Some(row) = find(&mut self.rows, conn) else { return };
+        row.heard = turn.now.tick;
+        row.pinged_at = crate::time::Tick::MAX;
+        match &mut row.backlog {
+            Some(backlog) => backlog.bytes.extend_from_slice(bytes),
+            None => self.consume(conn, bytes, turn),
+        }
+    }
+
+    /// Takes what has come apart until it is used up, or the answers pile up: then the rest is kept, and
+    /// no more is read.
+    fn consume(&mut self, conn: ConnId, bytes: &mut [u8], turn: &mut Turn<'_>) {
+        let mut input = bytes;
+        loop {
+            let Some(row) = find(&mut self.rows, conn) else { return };
+            if row.backlog.is_some() || self.is_pressed(conn, turn.chat) {
+                return self.put_off(conn, input, turn);
+            }
+            let Some(row) = find(&mut self.rows, conn) else { return };
+            let goes_on = match &row.stage {
+                Stage::Http { .. } => !input.is_empty() && self.http_step(conn, &mut input, turn),
+                Stage::Ws { .. } => self.ws_step(conn, &mut input, turn),
+                Stage::Echo { .. } => self.echo_step(conn, &mut input, turn),
+                Stage::Tcp { .. } => {
+                    let mut rest = &*input;
+                    let goes_on = self.tcp_step(conn, &mut rest, turn);
+                    let used = input.len() - rest.len();
+                    input = input.get_mut(used..).unwrap_or_default();
+                    goes_on
+                }
+                Stage::Ending => false,
+            };
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    /// Whether the answers to a connection pile up.
+    fn is_pressed(&mut self, conn: ConnId, chat: &Chat) -> bool {
+        let Self { rows, edge, .. } = self;
+        let Some(row) = find(rows, conn) else { return false };
+        row.ledger.owed(edge.turn) > edge.soft() || chat.held(conn) > HELD_MAX
+    }
+
+    /// Keeps input until the answers have drained.
+    fn put_off(&mut self, conn: ConnId, input: &[u8], turn: &mut Turn<'_>) {
+        let Some(row) = find(&mut self.rows, conn) else { return };
+        if input.is_empty() && row.backlog.is_none() {
+            return;
+        }
+        row.backlog.get_or_insert_default().bytes.extend_from_slice(input);
+        turn.effects.push(Effect::Pause { conn });
+        turn.effects.push(Effect::Wake { conn });
+    }
+
+    /// The peer has sent FIN: what it has asked for is answered, then the connection ends.
+    pub fn finished(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
+        let Some(row) = find(&mut self.rows, conn) else { return };
+        if let Some(backlog) = &mut row.backlog {
+            backlog.finished = true;
+            return;
+        }
+        let reason = match &row.stage {
+            Stage::Tcp { .. } => {
+                self.tcp_finish(conn, turn);
+                self.finished.push(conn);
+                return;
+            }
+            Stage::Http { partial, .. } if partial.is_empty() => CloseReason::HttpDone,
+            Stage::Http { .. } | Stage::Ws { .. } | Stage::Echo { .. } => CloseReason::PeerGone,
+            Stage::Ending => return,
+        };
+        end::close(row, Vec::new(), (reason, Ending::Flush), turn);
+        turn.chat.closed(turn.now, conn);
+    }
+
+    /// A flush has left bytes behind.
+    pub fn blocked(&mut self, conn: ConnId, queued: usize, turn: &mut Turn<'_>) {
+        if let Some(row) = find(&mut self.rows, conn) {
+            row.ledger.blocked(queued);
+            row.slow_at = turn.now.tick;
+            turn.chat.blocked(conn, queued);
+        }
+    }
+
+    /// Nothing waits for the connection any more: what was put off goes on.
+    pub fn drained(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
+        let Some(row) = find(&mut self.rows, conn) else { return };
+        row.ledger.drained();
+        turn.chat.drained(turn.now, conn);
+        self.say(turn);
+        let Some(row) = find(&mut self.rows, conn) else { return };
+        let Some(mut backlog) = row.backlog.take() else { return };
+        self.consume(conn, &mut backlog.bytes, turn);
+        let Some(row) = find(&mut self.rows, conn) else { return };
+        match &mut row.backlog {
+            Some(rest) => rest.finished |= backlog.finished,
+            None if backlog.finished => self.finished(conn, turn),
+            None => turn.effects.push(Effect::Resume { conn }),
+        }
+    }
+
+    /// The connection's deadline has passed.
+    pub fn expired(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
+        let Self { rows, edge, .. } = self;
+        let Some(row) = find(rows, conn) else { return };
+        let deadline = row.deadline(edge);
+        let Some(due) = row.due() else { return };
+        if turn.now.tick < deadline {
+            turn.effects.push(Effect::Arm { conn, deadline });
+            return;
+        }
+        match due {
+            Due::Silence => self.silent(conn, turn),
+            Due::Head => self.http_timeout(conn, turn),
+            Due::KeepAlive => {
+                end::close(row, Vec::new(), (due.reason(), Ending::Flush), turn);
+            }
+            Due::Hello => self.end(conn, due.reason(), turn),
+        }
+    }
+
+    /// The connection is gone.
+    pub fn closed(&mut self, conn: ConnId, reason: CloseReason, turn: &mut Turn<'_>) {
+        if find(&mut self.rows, conn).is_none() {
+            return;
+        }
+        log::debug!(conn:% = conn, reason = reason.label(); "closed");
+        if let Some(slot) = self.rows.get_mut(conn.slot()) {
+            *slot = None;
+        }
+        self.edge.sessions_bytes -= size_of::<Row>();
+        turn.chat.closed(turn.now, conn);
+        self.say(turn);
+    }
+
+    /// All of a turn's inputs have been handed over: the domain's records go out, and who has nothing
+    /// more to ask for is let go.
+    pub fn turn_end(&mut self, turn: &mut Turn<'_>) {
+        turn.chat.turn_end(turn.now);
+        self.say(turn);
+        for conn in std::mem::take(&mut self.finished) {
+            let Some(row) = find(&mut self.rows, conn) else { continue };
+            end::close(row, Vec::new(), (CloseReason::Bye, Ending::Flush), turn);
+            turn.chat.closed(turn.now, conn);
+        }
+        self.say(turn);
+        self.edge.turn = self.edge.turn.wrapping_add(1);
+        self.edge.trim();
+    }
+
+    /// The server is stopping: every connection is told, and closed.
+    pub fn stop(&mut self, turn: &mut Turn<'_>) {
+        self.edge.health = Health::Draining;
+        self.say(turn);
+        let open: Vec<ConnId> = self.rows.iter().flatten().map(|row| row.conn).collect();
+        for conn in open {
+            self.end(conn, CloseReason::Shutdown, turn);
+        }
+        self.say(turn);
+    }
+
+    /// How many connections there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.iter().flatten().count()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

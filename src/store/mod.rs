@@ -1,1 +1,5 @@
-//! store: to be written.
+//! The logs: who assigns `seq`.
+
+pub mod memory;
+
+pub use memory::MemoryStore;

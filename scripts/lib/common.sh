@@ -1,0 +1,127 @@
+# shellcheck shell=bash
+# What the scripts share: where things are, what is installed, and one server to talk to.
+# Sourced, never run. Leaves the caller in the project's root.
+
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+root=$PWD
+
+# Says one line about what happens next.
+say() { printf '== %s\n' "$*"; }
+
+# Says why nothing more can happen, and ends the script.
+die() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# Runs a command that changes the machine: as it is for root, by sudo for others.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# install PACKAGE: installs one of Debian's packages.
+install() {
+  command -v apt-get >/dev/null || die "install what Debian calls $1, and try again"
+  say "installing $1"
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null
+}
+
+# need COMMAND PACKAGE: installs PACKAGE if there is no COMMAND.
+need() {
+  command -v "$1" >/dev/null || install "$2"
+}
+
+need_cargo() {
+  command -v cargo >/dev/null || die "cargo is missing; install Rust 1.95 or later from https://rustup.rs"
+}
+
+# Makes scripts/.venv with the pinned packages, once for each state of the list.
+need_venv() {
+  local venv=$root/scripts/.venv list=$root/scripts/lib/requirements.txt
+  python=$venv/bin/python
+  if [ -x "$python" ] && cmp -s "$list" "$venv/requirements.txt"; then return; fi
+  need python3 python3
+  python3 -c 'import ensurepip, venv' 2>/dev/null || install python3-venv
+  say "installing the Python packages into scripts/.venv"
+  python3 -m venv --clear "$venv"
+  "$python" -m pip install --quiet --disable-pip-version-check --requirement "$list"
+  cp "$list" "$venv/requirements.txt"
+}
+
+# need_npm FOLDER: installs the packages that FOLDER's lock file names, once for each state of it.
+need_npm() {
+  need node nodejs
+  need npm npm
+  if cmp -s "$1/package-lock.json" "$1/node_modules/.installed"; then return; fi
+  say "installing the Node packages of ${1#"$root"/}"
+  npm ci --prefix "$1" --no-audit --no-fund --silent
+  cp "$1/package-lock.json" "$1/node_modules/.installed"
+}
+
+# The folder that cargo builds into, wherever the environment has put it. Arguments are cargo's.
+target_dir() {
+  cargo metadata --format-version 1 --no-deps "$@" | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'
+}
+
+# Builds the server in the profile of all tests, and names it: $server_bin.
+# CHINWAG_BIN names one that is there already.
+build_server() {
+  server_bin=${CHINWAG_BIN:-}
+  if [ -n "$server_bin" ]; then return; fi
+  need_cargo
+  say "building the server (profile ci)"
+  cargo build --quiet --profile ci --bin chinwag
+  server_bin=$(target_dir)/ci/chinwag
+}
+
+# start_server ARGUMENT…: starts the server on ports that the system chooses and sets $server_pid,
+# $http_addr, $tcp_addr, $admin_addr and $server_log. It is stopped when the script ends, at the latest.
+start_server() {
+  build_server
+  scratch=$(mktemp -d)
+  server_log=$scratch/log
+  mkfifo "$scratch/stdout"
+  "$server_bin" --listen 127.0.0.1:0 --tcp 127.0.0.1:0 --admin 127.0.0.1:0 --data "$scratch/data" "$@" \
+    >"$scratch/stdout" 2>"$server_log" &
+  server_pid=$!
+  trap kill_server EXIT
+  exec 3<"$scratch/stdout"
+  http_addr='' tcp_addr='' admin_addr=''
+  local line
+  while [ -z "$http_addr" ] || [ -z "$tcp_addr" ] || [ -z "$admin_addr" ]; do
+    if ! read -r -t 10 -u 3 line; then
+      cat "$server_log" >&2
+      die "the server did not announce its addresses"
+    fi
+    case $line in
+      'listening http://'*) line=${line#listening http://} http_addr=${line%% *} ;;
+      'listening tcp://'*) tcp_addr=${line#listening tcp://} ;;
+      'listening admin http://'*) admin_addr=${line#listening admin http://} ;;
+    esac
+  done
+}
+
+# Stops the server as an operator would: it must leave with 0 within 10 seconds and no panic in its log.
+stop_server() {
+  trap - EXIT
+  local code=0
+  kill -TERM "$server_pid"
+  if ! timeout 10 tail --pid="$server_pid" -s 0.05 -f /dev/null; then kill -KILL "$server_pid"; fi
+  wait "$server_pid" || code=$?
+  exec 3<&-
+  if [ "$code" != 0 ]; then tail -20 "$server_log" >&2; fi
+  if grep -q panicked "$server_log"; then
+    grep panicked "$server_log" >&2
+    die "the server's log has a panic"
+  fi
+  rm -rf "$scratch"
+  [ "$code" = 0 ] || die "the server left with $code instead of 0"
+}
+
+kill_server() {
+  kill -KILL "$server_pid" 2>/dev/null || true
+  rm -rf "$scratch"
+}

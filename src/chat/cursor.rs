@@ -1,0 +1,410 @@
+//! Cursors: how records reach those who are live, and those who are behind.
+//!
+//! ```text
+//!            join without a position                     no credit left
+//!   (none) ──────────────────────────▶ live ──────────────────────────────▶ behind
+//!      │                                ▲ ◀──────────────────────────────     ▲
+//!      │                                │        caught up: `live` is said    │
+//!      └────────────────────────────────┴── join or resume with a position ───┘
+//! ```
+//!
+//! Records that a turn has added to a room wait in `pending` until the turn ends, or until something
+//! happens to which their order matters; [`settle`] then hands them to all live cursors at once. A cursor
+//! whose session has no credit for them falls behind: it holds a number instead of bytes, and [`pump`]
+//! brings it up again from the ring, at the pace at which its socket drains.
+
+use std::mem;
+
+use super::event::Event;
+use super::limits::PAGE_BYTES_MAX;
+use super::log::LogReply;
+use super::outbox::{Audience, Fanout, Part, Said};
+use super::record::{Body, SharedRecord};
+use super::reply::{Durability, GapWhy, Reply};
+use super::room::{Behind, Held, Pending, Place, Room, Sub};
+use super::session::{Credit, Session};
+use super::state::{AppendKey, RoomKey, Sender, State};
+use super::{Code, Refusal};
+use crate::chat::log::Appended;
+use crate::collections::Key;
+use crate::net::ConnId;
+
+/// Bytes of pending records at which a room does not wait for the turn's end: a batch must fit a
+/// session's credit.
+const PENDING_BYTES_MAX: usize = PAGE_BYTES_MAX;
+/// Bytes that a small event takes, at most.
+const SMALL_EVENT_BYTES: usize = 192;
+
+/// The log has answered an append.
+pub(super) fn committed(state: &mut State, reply: LogReply) {
+    let Some(append) = state.appends.remove(AppendKey::from_index(reply.ticket.0)) else {
+        return;
+    };
+    let Some(room) = state.rooms.get_mut(append.room) else {
+        return;
+    };
+    room.appends = room.appends.saturating_sub(1);
+    match reply.outcome {
+        Appended::Stored(record) => stored(state, append.room, append.sender, record),
+        Appended::Duplicate { seq, at } => {
+            settle(state, append.room);
+            state.stats.duplicates += 1;
+            let room = &state.rooms[append.room];
+            let reply = sent(room, seq, at, true);
+            answer_in_place(state, append.room, append.sender, seq, reply);
+        }
+        Appended::Conflict { seq } => {
+            let refusal = Refusal::new(Code::CidConflict, "this cid belongs to another message")
+                .field("cid", "an id that was not used in this room before")
+                .hint(Some(format!("seq {seq}")));
+            refuse(state, append.sender, refusal);
+        }
+        Appended::Refused => {
+            let refusal = Refusal::new(Code::Busy, "the room's log takes no more");
+            refuse(state, append.sender, refusal.retry_after_ms(5_000));
+        }
+    }
+}
+
+fn stored(state: &mut State, key: RoomKey, sender: Sender, record: SharedRecord) {
+    let rev = state.next_rev();
+    let room = &mut state.rooms[key];
+    room.head = record.seq;
+    room.rev = rev;
+    if let Body::Topic { text } = &record.body {
+        room.topic.clone_from(text);
+    }
+    if room.pending.is_empty() {
+        state.dirty.push(key);
+    }
+    let bounds = (state.limits.ring_records, state.limits.ring_bytes);
+    let named = (key, room.log);
+    state.rings.push(&mut room.ring, named, SharedRecord::clone(&record), bounds);
+    room.pending_bytes += weight(&record);
+    room.pending.push(Pending { record, sender: Some(sender) });
+    let full = room.pending_bytes >= PENDING_BYTES_MAX;
+    state.stats.records += 1;
+    if full {
+        settle(state, key);
+    }
+    trim(state);
+}
+
+/// Drops the oldest records of all until the rings are within their budget.
+fn trim(state: &mut State) {
+    while let Some((key, log, seq)) = state.rings.excess() {
+        if let Some(room) = state.rooms.get_mut(key).filter(|room| room.log == log) {
+            state.rings.pop(&mut room.ring, seq);
+        }
+    }
+    if state.rings.is_stale() {
+        let rooms = &state.rooms;
+        state.rings.retain(|key, log, seq| {
+            let room = rooms.get(key).filter(|room| room.log == log);
+            room.is_some_and(|room| room.ring.first().is_some_and(|first| first <= seq))
+        });
+    }
+}
+
+/// Hands a room's pending records to all live cursors, and their senders' replies with them.
+pub(super) fn settle(state: &mut State, key: RoomKey) {
+    let Some(room) = state.rooms.get_mut(key).filter(|room| !room.pending.is_empty()) else {
+        return;
+    };
+    let pending = mem::take(&mut room.pending);
+    let bytes = mem::take(&mut room.pending_bytes);
+    mark_senders(state, key, &pending);
+
+    let State { rooms, sessions, said, stats, limits, turn, .. } = state;
+    let room = &mut rooms[key];
+    let mut whole = Audience::default();
+    let mut partial = Vec::new();
+    let count = u64::try_from(pending.len()).unwrap_or(u64::MAX);
+    for index in 0..room.subs.len() {
+        let Some(sub) = room.subs.get(index) else { break };
+        let session = sessions.get_mut(sub.conn.slot()).and_then(Option::as_mut);
+        let Some(session) = session.filter(|session| session.conn == sub.conn) else {
+            debug_assert!(false, "a subscription has a session");
+            continue;
+        };
+        if sub.behind.is_some() {
+            if sub.sent {
+                hold(room, index, session, &pending);
+            }
+        } else if !session.credit.take(*turn, limits.outbound_soft, bytes) {
+            fall_behind(room, index, session, &pending);
+            stats.lagged += 1;
+            if !session.credit.is_blocked() {
+                said.push_back(Said::Wake { conn: session.conn });
+            }
+        } else if sub.sent {
+            partial.push((sub.conn, parts(room, &pending, sub.conn)));
+            stats.deliveries += count;
+        } else {
+            whole.push(sub.class, sub.conn);
+            stats.deliveries += count;
+        }
+    }
+    for sub in &mut room.subs {
+        sub.sent = false;
+    }
+    if !whole.is_empty() || !partial.is_empty() {
+        let records = pending.into_iter().map(|pending| pending.record).collect();
+        said.push_back(Said::Fanout(Fanout { room: room.name.clone(), records, whole, partial }));
+    }
+}
+
+/// Marks the cursors of those who sent; who has none is answered at once.
+fn mark_senders(state: &mut State, key: RoomKey, pending: &[Pending]) {
+    for Pending { record, sender } in pending {
+        let Some(sender) = sender else { continue };
+        let found = state.session(sender.conn).and_then(|session| session.index_in(key));
+        let room = &mut state.rooms[key];
+        if let Some(sub) = found.and_then(|index| room.subs.get_mut(index)) {
+            sub.sent = true;
+        } else {
+            let reply = sent(room, record.seq, record.at, false);
+            say_reply(state, sender.clone(), reply);
+        }
+    }
+}
+
+/// What the connection of a sender gets: the records, with its replies in place of its own ones.
+fn parts(room: &Room, pending: &[Pending], conn: ConnId) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for (index, Pending { record, sender }) in pending.iter().enumerate() {
+        let Some(sender) = sender.as_ref().filter(|sender| sender.conn == conn) else { continue };
+        let end = if sender.echo { index + 1 } else { index };
+        if start < end {
+            parts.push(Part::Records(start..end));
+        }
+        if sender.id().is_some() {
+            let reply = sent(room, record.seq, record.at, false);
+            parts.push(Part::Reply(sender.request.clone(), reply));
+        }
+        start = index + 1;
+    }
+    if start < pending.len() {
+        parts.push(Part::Records(start..pending.len()));
+    }
+    parts
+}
+
+/// Takes a cursor out of live: it needs the first of `pending` next.
+fn fall_behind(room: &mut Room, index: usize, session: &mut Session, pending: &[Pending]) {
+    let next = pending.first().map_or(room.head + 1, |pending| pending.record.seq);
+    if let Some(sub) = room.subs.get_mut(index) {
+        sub.behind = Some(Box::new(Behind { next, held: Vec::new() }));
+        session.behind += 1;
+    }
+    hold(room, index, session, pending);
+}
+
+/// Keeps the replies to the session's own sends among `pending` until its cursor is there.
+fn hold(room: &mut Room, index: usize, session: &mut Session, pending: &[Pending]) {
+    for Pending { record, sender } in pending {
+        let sender = sender.as_ref().filter(|sender| sender.conn == session.conn);
+        let Some(sender) = sender.filter(|sender| sender.id().is_some()) else { continue };
+        let place = if sender.echo { Place::After(record.seq) } else { Place::Of(record.seq) };
+        let reply = sent(room, record.seq, record.at, false);
+        let behind = room.subs.get_mut(index).and_then(|sub| sub.behind.as_mut());
+        if let Some(behind) = behind {
+            behind.held.push(Held { place, request: sender.request.clone(), reply });
+            session.held += 1;
+        }
+    }
+}
+
+/// Answers a `send` whose record is at `seq`, when the cursor of its connection is there.
+fn answer_in_place(state: &mut State, key: RoomKey, sender: Sender, seq: u64, reply: Reply) {
+    let State { rooms, sessions, .. } = state;
+    let session = sessions.get_mut(sender.conn.slot()).and_then(Option::as_mut);
+    let session = session.filter(|session| session.conn == sender.conn);
+    let behind = session.and_then(|session| {
+        let sub = rooms[key].subs.get_mut(session.index_in(key)?)?;
+        let behind = sub.behind.as_mut().filter(|behind| behind.next <= seq)?;
+        Some((session, behind))
+    });
+    match behind {
+        Some((session, behind)) if sender.id().is_some() => {
+            let index = behind.held.partition_point(|held| held.place.next() <= seq);
+            let held = Held { place: Place::Of(seq), request: sender.request, reply };
+            behind.held.insert(index, held);
+            session.held += 1;
+        }
+        _ => say_reply(state, sender, reply),
+    }
+}
+
+/// Brings the cursors of `conn` that are behind as far up as its credit allows.
+pub(super) fn pump(state: &mut State, conn: ConnId) {
+    let Some(session) = state.session(conn) else { return };
+    let rooms: Vec<RoomKey> = session.subs.iter().map(|sub| sub.room).collect();
+    for key in rooms {
+        if state.session(conn).is_none_or(|session| session.behind == 0) {
+            return;
+        }
+        settle(state, key);
+        if !pump_room(state, conn, key) {
+            let blocked = state.session(conn).is_some_and(|session| session.credit.is_blocked());
+            if !blocked {
+                state.said.push_back(Said::Wake { conn });
+            }
+            return;
+        }
+    }
+}
+
+/// Brings one cursor up. `false` if the credit has run out before it was live.
+fn pump_room(state: &mut State, conn: ConnId, key: RoomKey) -> bool {
+    let State { rooms, sessions, said, stats, limits, turn, .. } = state;
+    let session = sessions.get_mut(conn.slot()).and_then(Option::as_mut);
+    let Some(session) = session.filter(|session| session.conn == conn) else { return true };
+    let Some(room) = rooms.get_mut(key) else { return true };
+    let Some(index) = session.index_in(key) else { return true };
+    let credit = (*turn, limits.outbound_soft);
+    loop {
+        let (head, oldest) = (room.head, room.oldest());
+        let Some(sub) = room.subs.get_mut(index) else { return true };
+        let Some(behind) = sub.behind.as_mut() else { return true };
+        let held = behind.held.first().map_or(u64::MAX, |held| held.place.next());
+        if held <= behind.next {
+            let Held { place, request, reply } = behind.held.remove(0);
+            if let Place::Of(seq) = place {
+                behind.next = behind.next.max(seq + 1);
+            }
+            session.held = session.held.saturating_sub(1);
+            said.push_back(Said::Reply { to: conn, request, result: Ok(reply) });
+            continue;
+        }
+        let name = room.name.clone();
+        if behind.next < oldest {
+            let (from, to) = (behind.next, oldest.min(held) - 1);
+            behind.next = to + 1;
+            stats.gaps += 1;
+            session.credit.give(credit.0, SMALL_EVENT_BYTES);
+            let event = Event::Gap { room: name, from, to, why: GapWhy::Pruned };
+            said.push_back(Said::Event { to: conn, event });
+            continue;
+        }
+        if behind.next > head {
+            let seq = behind.next - 1;
+            session.behind -= 1;
+            sub.behind = None;
+            session.credit.give(credit.0, SMALL_EVENT_BYTES);
+            said.push_back(Said::Event { to: conn, event: Event::Live { room: name, seq } });
+            return true;
+        }
+        let (next, end) = (behind.next, held.min(head + 1));
+        let items = page(room, next..end, &mut session.credit, credit);
+        let Some(to) = items.last().map(|record| record.seq) else { return false };
+        if let Some(behind) = room.subs.get_mut(index).and_then(|sub| sub.behind.as_mut()) {
+            behind.next = to + 1;
+        }
+        stats.replayed += u64::try_from(items.len()).unwrap_or(u64::MAX);
+        let event = Event::Replay { room: name, items, to };
+        said.push_back(Said::Event { to: conn, event });
+    }
+}
+
+/// The records of `seqs` that fit a page and the credit, which is booked.
+fn page(
+    room: &Room,
+    seqs: std::ops::Range<u64>,
+    credit: &mut Credit,
+    (turn, soft): (u32, usize),
+) -> Vec<SharedRecord> {
+    let mut items = Vec::new();
+    let mut bytes = 0;
+    for record in room.ring.from(seqs.start).take_while(|record| record.seq < seqs.end) {
+        bytes += weight(record);
+        if bytes > PAGE_BYTES_MAX && !items.is_empty() {
+            break;
+        }
+        if !credit.take(turn, soft, weight(record)) {
+            break;
+        }
+        items.push(SharedRecord::clone(record));
+    }
+    items
+}
+
+/// The reply to a `send` whose record is at `seq`.
+fn sent(room: &Room, seq: u64, at: u64, dup: bool) -> Reply {
+    Reply::Sent { room: room.name.clone(), seq, at, durable: Durability::Memory, dup }
+}
+
+fn say_reply(state: &mut State, sender: Sender, reply: Reply) {
+    let said = Said::Reply { to: sender.conn, request: sender.request, result: Ok(reply) };
+    state.said.push_back(said);
+}
+
+fn refuse(state: &mut State, sender: Sender, refusal: Refusal) {
+    let said = Said::Reply { to: sender.conn, request: sender.request, result: Err(refusal) };
+    state.said.push_back(said);
+}
+
+fn weight(record: &SharedRecord) -> usize {
+    usize::try_from(record.weight).unwrap_or(usize::MAX)
+}
+
+/// Adds a cursor of `conn` to the room: live at the head, or behind with `next` to be brought first.
+/// The room is settled before, so that the cursor does not see what was before it.
+pub(super) fn subscribe(state: &mut State, conn: ConnId, key: RoomKey, next: Option<u64>) {
+    settle(state, key);
+    unsubscribe(state, conn, key);
+    let State { rooms, sessions, stats, .. } = state;
+    let session = sessions.get_mut(conn.slot()).and_then(Option::as_mut);
+    let Some(session) = session.filter(|session| session.conn == conn) else { return };
+    let room = &mut rooms[key];
+    let Err(place) = session.find(key) else { return };
+    let index = u32::try_from(room.subs.len()).unwrap_or(u32::MAX);
+    session.subs.insert(place, super::session::SubRef { room: key, index });
+    let behind = next.map(|next| Box::new(Behind { next, held: Vec::new() }));
+    session.behind += u32::from(behind.is_some());
+    room.subs.push(Sub {
+        conn,
+        behind,
+        user: session.user,
+        class: session.class,
+        sent: false,
+        stale: false,
+    });
+    stats.subs += 1;
+}
+
+/// Takes the cursor of `conn` away, if it has one; replies that were held for it are said.
+pub(super) fn unsubscribe(state: &mut State, conn: ConnId, key: RoomKey) {
+    if state.session(conn).is_none_or(|session| session.find(key).is_err()) {
+        return;
+    }
+    settle(state, key);
+    let State { rooms, sessions, said, stats, .. } = state;
+    let session = sessions.get_mut(conn.slot()).and_then(Option::as_mut);
+    let Some(session) = session.filter(|session| session.conn == conn) else { return };
+    let Ok(place) = session.find(key) else { return };
+    let removed = session.subs.remove(place);
+    let index = usize::try_from(removed.index).unwrap_or(usize::MAX);
+    let room = &mut rooms[key];
+    let sub = room.subs.swap_remove(index);
+    stats.subs -= 1;
+    if let Some(behind) = sub.behind {
+        session.behind -= 1;
+        for Held { request, reply, .. } in behind.held {
+            session.held = session.held.saturating_sub(1);
+            said.push_back(Said::Reply { to: conn, request, result: Ok(reply) });
+        }
+    }
+    if room.subs.len() < room.subs.capacity() / 4 {
+        room.subs.shrink_to(room.subs.len() * 2);
+    }
+    // The last one has taken its index.
+    let Some(moved) = room.subs.get(index).map(|sub| sub.conn) else { return };
+    let session = sessions.get_mut(moved.slot()).and_then(Option::as_mut);
+    let Some(session) = session.filter(|session| session.conn == moved) else { return };
+    let place = session.find(key).unwrap_or(usize::MAX);
+    if let Some(sub) = session.subs.get_mut(place) {
+        sub.index = removed.index;
+    }
+}

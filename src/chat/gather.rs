@@ -1,0 +1,369 @@
+//! What is gathered before it is told: presence, typing, receipts. None of it is in the log, and all of
+//! it may be left out for a slow reader, who is told the present state once when it is in step again.
+//!
+//! Each kind is told at most once per interval and room, so that neither ten thousand joins nor a
+//! reconnect storm goes quadratic; in rooms of more than [`PRESENCE_NAMES_MAX`] members only counts are
+//! told, and less often the more connections there are to tell.
+
+use std::mem;
+use std::time::Duration;
+
+use super::event::{Event, PresenceChange};
+use super::limits::{PRESENCE_NAMES_MAX, RECEIPTS_MEMBERS_MAX, TYPING_LASTS};
+use super::name::UserName;
+use super::outbox::{Audience, Said};
+use super::reply::Presence;
+use super::room::Room;
+use super::state::{MembershipKey, RoomKey, State, Timer, UserKey};
+use crate::net::ConnId;
+use crate::time::Tick;
+
+/// How long the first change is held back, so that those that come with it are told together.
+const LEAST_GATHERING: Duration = Duration::from_millis(50);
+/// Connections for each of which a room's presence interval is a full one longer.
+const SUBS_PER_INTERVAL: usize = 1_000;
+/// Users that a typing event names at most.
+const TYPING_NAMES_MAX: usize = 10;
+/// Bytes that one name takes in an event, at most.
+const NAME_BYTES: usize = 64;
+
+/// A member's presence may be another than was told.
+pub(super) fn presence_changed(state: &mut State, key: MembershipKey) {
+    let row = &mut state.memberships[key];
+    if mem::replace(&mut row.changed, true) {
+        return;
+    }
+    let room = row.room;
+    state.rooms[room].gathered.presence.changes.push(key);
+    arm(state, room);
+}
+
+/// A user's presence has changed: all its rooms hear of it in time.
+pub(super) fn user_changed(state: &mut State, user: UserKey) {
+    for index in 0..state.users[user].memberships.len() {
+        if let Some(&(_, key)) = state.users[user].memberships.get(index) {
+            presence_changed(state, key);
+        }
+    }
+}
+
+/// A membership is about to end: nothing that was gathered names it any more.
+pub(super) fn forget_member(state: &mut State, key: MembershipKey) {
+    let row = &state.memberships[key];
+    let (user, key_of_room, shown) = (row.user, row.room, row.shown);
+    let name = state.users[user].name.clone();
+    let room = &mut state.rooms[key_of_room];
+    let gathered = &mut room.gathered;
+    gathered.presence.changes.retain(|&other| other != key);
+    gathered.receipts.acked.retain(|&other| other != key);
+    let typists = gathered.typing.typists.len();
+    gathered.typing.typists.retain(|&(typist, _)| typist != user);
+    gathered.typing.changed |= gathered.typing.typists.len() != typists;
+    if shown != Presence::Off {
+        gathered.presence.count -= 1;
+        if gathered.presence.gone.len() < PRESENCE_NAMES_MAX {
+            gathered.presence.gone.push(name);
+        } else {
+            gathered.presence.whole = true;
+        }
+    }
+    arm(state, key_of_room);
+}
+
+/// Somebody says that they are typing. In large rooms nobody is told.
+pub(super) fn typing(state: &mut State, key: RoomKey, user: UserKey) {
+    let until = state.now.tick.after(TYPING_LASTS);
+    let room = &mut state.rooms[key];
+    if room.members.len() > PRESENCE_NAMES_MAX {
+        return;
+    }
+    let typing = &mut room.gathered.typing;
+    if let Some(known) = typing.typists.iter_mut().find(|(typist, _)| *typist == user) {
+        known.1 = until;
+    } else if typing.typists.len() < TYPING_NAMES_MAX {
+        typing.typists.push((user, until));
+        typing.changed = true;
+    }
+    arm(state, key);
+}
+
+/// Somebody has said what they were typing.
+pub(super) fn typed(state: &mut State, key: RoomKey, user: UserKey) {
+    let gathered = &mut state.rooms[key].gathered;
+    if gathered.typing.typists.iter().any(|&(typist, _)| typist == user) {
+        gathered.typing.typists.retain(|&(typist, _)| typist != user);
+        gathered.typing.changed = true;
+        arm(state, key);
+    }
+}
+
+/// A member has read on.
+pub(super) fn acked(state: &mut State, key: MembershipKey) {
+    let row = &mut state.memberships[key];
+    let room = row.room;
+    if state.rooms[room].members.len() > RECEIPTS_MEMBERS_MAX || mem::replace(&mut row.acked, true)
+    {
+        return;
+    }
+    state.rooms[room].gathered.receipts.acked.push(key);
+    arm(state, room);
+}
+
+/// Sees to it that what a room has gathered is told in time.
+fn arm(state: &mut State, key: RoomKey) {
+    let soonest = state.now.tick.after(LEAST_GATHERING);
+    let room = &mut state.rooms[key];
+    let Some(due) = due(room) else { return };
+    if room.timer.is_none() && !room.members.is_empty() {
+        room.timer = Some(state.wheel.arm(due.max(soonest), Timer::Gathered(key)));
+    }
+}
+
+/// When the room has something to tell, `None` if it has not.
+fn due(room: &Room) -> Option<Tick> {
+    let gathered = &room.gathered;
+    let presence = !gathered.presence.changes.is_empty()
+        || !gathered.presence.gone.is_empty()
+        || gathered.presence.whole;
+    let presence = presence.then_some(gathered.presence.at);
+    let typing = gathered.typing.changed.then_some(gathered.typing.at);
+    let expiry = gathered.typing.typists.iter().map(|&(_, until)| until).min();
+    let receipts = (!gathered.receipts.acked.is_empty()).then_some(gathered.receipts.at);
+    [presence, typing, expiry, receipts].into_iter().flatten().min()
+}
+
+/// The room's timer has gone off: tells what is due.
+pub(super) fn gathered(state: &mut State, key: RoomKey) {
+    let now = state.now.tick;
+    let Some(room) = state.rooms.get_mut(key) else { return };
+    room.timer = None;
+    let gathered = &mut room.gathered;
+    let typists = gathered.typing.typists.len();
+    gathered.typing.typists.retain(|&(_, until)| until > now);
+    gathered.typing.changed |= gathered.typing.typists.len() != typists;
+    if gathered.presence.at <= now {
+        tell_presence(state, key);
+    }
+    if state.rooms[key].gathered.typing.changed && state.rooms[key].gathered.typing.at <= now {
+        tell_typing(state, key);
+    }
+    if state.rooms[key].gathered.receipts.at <= now {
+        tell_receipts(state, key);
+    }
+    arm(state, key);
+}
+
+fn tell_presence(state: &mut State, key: RoomKey) {
+    let changes = mem::take(&mut state.rooms[key].gathered.presence.changes);
+    let (mut on, mut away, mut off) = (Vec::new(), Vec::new(), Vec::new());
+    let mut count = state.rooms[key].gathered.presence.count;
+    for member in changes {
+        let row = &mut state.memberships[member];
+        row.changed = false;
+        let user = &state.users[row.user];
+        let (was, is) = (mem::replace(&mut row.shown, user.presence), user.presence);
+        if was == is {
+            continue;
+        }
+        count = count + u64::from(was == Presence::Off) - u64::from(is == Presence::Off);
+        let list = match is {
+            Presence::Online => &mut on,
+            Presence::Away => &mut away,
+            Presence::Off => &mut off,
+        };
+        list.push(user.name.clone());
+    }
+    let room = &mut state.rooms[key];
+    let gathered = &mut room.gathered;
+    let counts_only = room.members.len() > PRESENCE_NAMES_MAX;
+    if !counts_only {
+        // Who has left and come back within the interval is not off.
+        gathered.presence.gone.retain(|name| !on.contains(name) && !away.contains(name));
+    }
+    off.append(&mut gathered.presence.gone);
+    let whole =
+        mem::take(&mut gathered.presence.whole) || (gathered.presence.counts_only && !counts_only);
+    gathered.presence.counts_only = counts_only;
+    gathered.presence.count = count;
+    if on.is_empty() && away.is_empty() && off.is_empty() && !whole {
+        return;
+    }
+    gathered.presence.v += 1;
+    let waits = u32::try_from(1 + room.subs.len() / SUBS_PER_INTERVAL).unwrap_or(u32::MAX);
+    let interval = state.limits.presence_interval.saturating_mul(waits);
+    gathered.presence.at = state.now.tick.after(interval);
+    let names = on.len() + away.len() + off.len();
+    let v = gathered.presence.v;
+    let room = room.name.clone();
+    let (change, names) = if counts_only {
+        (PresenceChange::CountOnly, 0)
+    } else if whole {
+        let present = present(state, key);
+        let names = present.len();
+        (PresenceChange::State(present), names)
+    } else {
+        for list in [&mut on, &mut away, &mut off] {
+            list.sort_unstable();
+        }
+        (PresenceChange::Delta { on, away, off }, names)
+    };
+    let event = Event::Presence { room, v, count, change };
+    tell(state, key, &event, names, |_| false);
+}
+
+/// Who is told to be there, by name.
+pub(super) fn present(state: &State, key: RoomKey) -> Vec<(UserName, Presence)> {
+    let members = state.rooms[key].members.iter().map(|&member| &state.memberships[member]);
+    let there = members.filter(|row| row.shown != Presence::Off);
+    let mut users: Vec<_> =
+        there.map(|row| (state.users[row.user].name.clone(), row.shown)).collect();
+    users.sort_unstable();
+    users
+}
+
+fn tell_typing(state: &mut State, key: RoomKey) {
+    let at = state.now.tick.after(state.limits.presence_interval);
+    let gathered = &mut state.rooms[key].gathered;
+    gathered.typing.changed = false;
+    gathered.typing.at = at;
+    let typists: Vec<UserKey> = gathered.typing.typists.iter().map(|&(user, _)| user).collect();
+    let told = mem::replace(&mut gathered.typing.told, typists.len());
+    let event = typing_event(state, key, None);
+    tell(state, key, &event, typists.len(), |user| typists.contains(&user));
+    // Nobody is told that they alone are typing.
+    let others = told.max(typists.len()) > 1;
+    for user in typists.into_iter().filter(|_| others) {
+        let event = typing_event(state, key, Some(user));
+        for to in subscribed(state, key, user) {
+            state.said.push_back(Said::Event { to, event: event.clone() });
+        }
+    }
+}
+
+/// Who is typing, apart from `except`.
+fn typing_event(state: &State, key: RoomKey, except: Option<UserKey>) -> Event {
+    let room = &state.rooms[key];
+    let typists = room.gathered.typing.typists.iter().filter(|&&(user, _)| Some(user) != except);
+    let mut users: Vec<_> = typists.map(|&(user, _)| state.users[user].name.clone()).collect();
+    users.sort_unstable();
+    Event::Typing { room: room.name.clone(), users }
+}
+
+fn tell_receipts(state: &mut State, key: RoomKey) {
+    let acked = mem::take(&mut state.rooms[key].gathered.receipts.acked);
+    if acked.is_empty() {
+        return;
+    }
+    let at = state.now.tick.after(state.limits.receipts_interval);
+    state.rooms[key].gathered.receipts.at = at;
+    let mut readers = Vec::new();
+    for member in acked {
+        let row = &mut state.memberships[member];
+        row.acked = false;
+        readers.push((row.user, row.read));
+    }
+    let event = receipts_event(state, key, &readers, None);
+    tell(state, key, &event, readers.len(), |user| {
+        readers.iter().any(|&(reader, _)| reader == user)
+    });
+    for &(user, _) in readers.iter().filter(|_| readers.len() > 1) {
+        let event = receipts_event(state, key, &readers, Some(user));
+        for to in subscribed(state, key, user) {
+            state.said.push_back(Said::Event { to, event: event.clone() });
+        }
+    }
+}
+
+fn receipts_event(
+    state: &State,
+    key: RoomKey,
+    readers: &[(UserKey, u64)],
+    except: Option<UserKey>,
+) -> Event {
+    let readers = readers.iter().filter(|&&(user, _)| Some(user) != except);
+    let mut read: Vec<_> =
+        readers.map(|&(user, read)| (state.users[user].name.clone(), read)).collect();
+    read.sort_unstable();
+    Event::Receipts { room: state.rooms[key].name.clone(), read }
+}
+
+/// The connections of `user` that are subscribed to the room.
+fn subscribed(state: &State, key: RoomKey, user: UserKey) -> Vec<ConnId> {
+    let sessions = state.users[user].sessions.iter().copied();
+    let there = |&conn: &ConnId| state.session(conn).is_some_and(|row| row.find(key).is_ok());
+    sessions.filter(there).collect()
+}
+
+/// Tells an event with `names` names to all who are subscribed, but for the sessions of users whom
+/// `except` picks and those who are slow.
+fn tell(
+    state: &mut State,
+    key: RoomKey,
+    event: &Event,
+    names: usize,
+    except: impl Fn(UserKey) -> bool,
+) {
+    let State { rooms, sessions, said, stats, limits, turn, .. } = state;
+    let mut to = Audience::default();
+    let bytes = 2 * NAME_BYTES + names * NAME_BYTES;
+    for sub in &mut rooms[key].subs {
+        if except(sub.user) {
+            continue;
+        }
+        let session = sessions.get_mut(sub.conn.slot()).and_then(Option::as_mut);
+        let Some(session) = session.filter(|session| session.conn == sub.conn) else { continue };
+        let slow = session.behind > 0 || session.credit.is_pressed(*turn, limits.outbound_soft);
+        if slow || sub.stale {
+            sub.stale = true;
+            stats.ephemeral_dropped += 1;
+            continue;
+        }
+        session.credit.give(*turn, bytes);
+        stats.ephemeral += 1;
+        to.push(sub.class, sub.conn);
+    }
+    if !to.is_empty() {
+        said.push_back(Said::Shared { to, event: event.clone() });
+    }
+}
+
+/// The session is in step again: what was left out is made up for by the present state, once.
+pub(super) fn refresh(state: &mut State, conn: ConnId) {
+    let Some(session) = state.session(conn).filter(|session| session.behind == 0) else { return };
+    let user = session.user;
+    for index in 0..session.subs.len() {
+        let State { rooms, sessions, limits, turn, .. } = &mut *state;
+        let session = sessions.get_mut(conn.slot()).and_then(Option::as_mut);
+        let Some(session) = session else { return };
+        let Some(place) = session.subs.get(index).copied() else { return };
+        let at = usize::try_from(place.index).unwrap_or(usize::MAX);
+        let Some(sub) = rooms[place.room].subs.get_mut(at).filter(|sub| sub.stale) else {
+            continue;
+        };
+        if session.credit.is_pressed(*turn, limits.outbound_soft) {
+            return;
+        }
+        sub.stale = false;
+        session.credit.give(*turn, PRESENCE_NAMES_MAX * NAME_BYTES);
+        tell_state(state, conn, place.room, user);
+    }
+}
+
+/// Tells one connection a room's presence, typing and receipts as they are.
+fn tell_state(state: &mut State, to: ConnId, key: RoomKey, user: UserKey) {
+    let room = &state.rooms[key];
+    let change = if room.gathered.presence.counts_only {
+        PresenceChange::CountOnly
+    } else {
+        PresenceChange::State(present(state, key))
+    };
+    let (v, count) = (room.gathered.presence.v, room.gathered.presence.count);
+    let presence = Event::Presence { room: room.name.clone(), v, count, change };
+    let mut events = vec![presence, typing_event(state, key, Some(user))];
+    if room.members.len() <= RECEIPTS_MEMBERS_MAX {
+        let members = room.members.iter().map(|&member| &state.memberships[member]);
+        let readers: Vec<_> = members.map(|row| (row.user, row.read)).collect();
+        events.push(receipts_event(state, key, &readers, Some(user)));
+    }
+    state.said.extend(events.into_iter().map(|event| Said::Event { to, event }));
+}

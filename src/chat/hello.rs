@@ -1,0 +1,356 @@
+//! How sessions begin, are resumed, and end.
+
+use super::command::{Position, Resume};
+use super::cursor::{pump, subscribe, unsubscribe};
+use super::limits::SEQ_END;
+use super::members::{
+    begin_membership, find_room, forget_user, open_room, open_user, parse_room, parse_user,
+};
+use super::name::UserName;
+use super::outbox::{Class, Request, Said};
+use super::record::Epoch;
+use super::reply::{GapWhy, Presence, Reply, Resumption, Role};
+use super::session::{Credit, Secret, Session};
+use super::state::{RoomKey, State, Timer, UserKey};
+use super::{Code, Refusal, gather};
+use crate::net::{CloseReason, ConnId};
+
+/// Who a connection says it is.
+#[derive(Debug)]
+pub struct Hello<'a> {
+    /// The wanted name; the server gives one if there is none.
+    pub name: Option<&'a str>,
+    /// The former session.
+    pub resume: Option<Resume<'a>>,
+    /// 128 bits that nobody can guess: the new session's secret.
+    pub secret: u128,
+    /// Which rendering of events the session takes.
+    pub class: Class,
+}
+
+pub(super) fn hello(state: &mut State, conn: ConnId, request: Request, hello: Hello<'_>) {
+    match begin_session(state, conn, &hello) {
+        Ok((user, resumed)) => {
+            let positions = hello.resume.map_or_else(Vec::new, |resume| resume.positions);
+            let mut rooms = Vec::with_capacity(positions.len());
+            for position in positions {
+                let resumption = resume_room(state, conn, user, &position);
+                let resumption = resumption.unwrap_or_else(Resumption::Refused);
+                rooms.push((position.room.into_owned().into_boxed_str(), resumption));
+            }
+            let welcome = Reply::Welcome {
+                user: state.users[user].name.clone(),
+                session: Secret(hello.secret).to_text(),
+                time: state.now.wall_ms,
+                resumed,
+                rooms,
+            };
+            state.said.push_back(Said::Reply { to: conn, request, result: Ok(welcome) });
+            pump(state, conn);
+        }
+        Err(refusal) => {
+            state.said.push_back(Said::Reply { to: conn, request, result: Err(refusal) });
+        }
+    }
+}
+
+fn begin_session(
+    state: &mut State,
+    conn: ConnId,
+    hello: &Hello<'_>,
+) -> Result<(UserKey, bool), Refusal> {
+    if state.session(conn).is_some() {
+        let refusal = Refusal::new(Code::BadField, "this connection has said hello already");
+        return Err(refusal.field("op", "hello once, first"));
+    }
+    let former = hello.resume.as_ref().and_then(|resume| Secret::parse(&resume.session));
+    let known = former.and_then(|secret| Some((secret, *state.secrets.get(&secret)?)));
+    let known = known
+        .filter(|&(_, user)| hello.name.is_none_or(|name| name == state.users[user].name.as_str()));
+    let user = match (known, hello.name) {
+        (Some((_, user)), _) => user,
+        (None, Some(name)) => {
+            let name = parse_user("name", name)?;
+            let user = open_user(state, &name, false)?;
+            state.users[user].passing = false;
+            user
+        }
+        (None, None) => {
+            let name = guest_name(state, hello.secret);
+            open_user(state, &name, true)?
+        }
+    };
+    if let Some((secret, _)) = known {
+        replace(state, secret, user);
+    }
+    let sessions_max = state.limits.sessions_per_user;
+    if state.users[user].sessions.len() >= sessions_max {
+        let refusal = Refusal::new(Code::TooManySessions, "you have as many sessions as you may");
+        return Err(refusal.limit(sessions_max));
+    }
+    insert_session(state, conn, user, hello);
+    Ok((user, known.is_some()))
+}
+
+/// The session of this secret comes back on another connection: the old one, if there still is one, ends.
+fn replace(state: &mut State, secret: Secret, user: UserKey) {
+    state.secrets.remove(&secret);
+    state.users[user].lapsed.retain(|&lapsed| lapsed != secret);
+    let sessions = state.users[user].sessions.iter().copied();
+    let old = sessions.filter_map(|conn| state.session(conn)).find(|row| row.secret == secret);
+    if let Some(conn) = old.map(|session| session.conn) {
+        state.said.push_back(Said::Close { conn, reason: CloseReason::Replaced });
+        end_session(state, conn);
+    }
+}
+
+fn insert_session(state: &mut State, conn: ConnId, user: UserKey, hello: &Hello<'_>) {
+    let secret = Secret(hello.secret);
+    state.secrets.insert(secret, user);
+    if state.sessions.len() <= conn.slot() {
+        state.sessions.resize_with(conn.slot() + 1, || None);
+    }
+    let session = Session {
+        conn,
+        user,
+        class: hello.class,
+        away: false,
+        behind: 0,
+        held: 0,
+        credit: Credit::default(),
+        secret,
+        subs: Vec::new(),
+    };
+    if let Some(slot) = state.sessions.get_mut(conn.slot()) {
+        *slot = Some(session);
+    }
+    state.stats.sessions += 1;
+    let row = &mut state.users[user];
+    row.sessions.push(conn);
+    if let Some(timer) = row.timer.take() {
+        state.wheel.cancel(timer);
+    }
+    update_presence(state, user);
+}
+
+/// A name that nobody has.
+fn guest_name(state: &State, secret: u128) -> UserName {
+    // The secret is mixed so that the name tells nothing of it.
+    let mut seed = u64::try_from(secret >> 64).unwrap_or(0) ^ 0x9e37_79b9_7f4a_7c15;
+    loop {
+        seed = (seed ^ (seed >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let name = format!("guest-{}", Epoch(seed % 36_u64.pow(5)));
+        if let Some(name) = UserName::parse(&name).ok().filter(|name| is_free(state, name)) {
+            return name;
+        }
+        seed = seed.wrapping_add(1);
+    }
+}
+
+fn is_free(state: &State, name: &UserName) -> bool {
+    state.users_by_name.get(name).is_none()
+}
+
+/// The cursor of one room of a resume: as a join with a position.
+fn resume_room(
+    state: &mut State,
+    conn: ConnId,
+    user: UserKey,
+    position: &Position<'_>,
+) -> Result<Resumption, Refusal> {
+    let key = enter(state, user, &position.room)?;
+    let resumption = place(state, key, Some(&position.epoch), position.seq)?;
+    subscribe(state, conn, key, resumption.next());
+    Ok(resumption)
+}
+
+/// The room `name` with `user` as a member: found, or made where the policy allows.
+///
+/// # Errors
+///
+/// [`Code::NoSuchRoom`] if there is none that the user may join, and those of [`open_room`] and
+/// [`begin_membership`].
+pub(super) fn enter(state: &mut State, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
+    let found = find_room(state, user, name);
+    let key = match found {
+        Ok(key) => key,
+        Err(refusal) if refusal.code != Code::NoSuchRoom => return Err(refusal),
+        Err(refusal) => {
+            let name = parse_room(name)?;
+            if let Some((a, b)) = name.pair() {
+                let me = state.users[user].name.as_str();
+                if me != a && me != b {
+                    return Err(refusal);
+                }
+                let other = if me == a { b } else { a };
+                let other = parse_user("room", other)?;
+                let other = open_user_to_wait_for(state, &other)?;
+                return super::members::open_direct(state, user, other);
+            }
+            let exists = state.rooms_by_name.get(&name).is_some();
+            if exists || !state.limits.open_join_creates {
+                return Err(refusal);
+            }
+            open_room(state, &name)?
+        }
+    };
+    if let Err(refusal) = begin_membership(state, user, key, Role::Member, false) {
+        super::members::retire_room(state, key);
+        return Err(refusal);
+    }
+    Ok(key)
+}
+
+/// The user `name`, who may not have come yet.
+///
+/// # Errors
+///
+/// Those of [`open_user`].
+pub(super) fn open_user_to_wait_for(
+    state: &mut State,
+    name: &UserName,
+) -> Result<UserKey, Refusal> {
+    let known = state.users_by_name.get(name).is_some();
+    let key = open_user(state, name, true)?;
+    if !known {
+        arm_absence(state, key);
+    }
+    Ok(key)
+}
+
+/// Where a cursor that has `seq` of `epoch` begins, and how that is told.
+///
+/// # Errors
+///
+/// [`Code::SeqUnavailable`] if the log is not that far.
+pub(super) fn place(
+    state: &State,
+    key: RoomKey,
+    epoch: Option<&str>,
+    seq: u64,
+) -> Result<Resumption, Refusal> {
+    let room = &state.rooms[key];
+    let (head, oldest) = (room.head, room.oldest());
+    if epoch.is_some_and(|epoch| Epoch::parse(epoch) != Some(room.epoch)) {
+        return Ok(Resumption::Reset { epoch: room.epoch, seq: head });
+    }
+    if seq > head || seq >= SEQ_END {
+        let refusal = Refusal::new(Code::SeqUnavailable, "the room's log is not that far yet");
+        return Err(refusal.field("after", format!("at most {head}")));
+    }
+    let next = seq + 1;
+    let reach = head.saturating_sub(state.limits.replay) + 1;
+    let from = next.max(oldest).max(reach);
+    if from == next {
+        return Ok(Resumption::From { from, to: head });
+    }
+    // What is no longer there is pruned; what is, but is more than may be asked for, is paged.
+    let why = if oldest >= reach { GapWhy::Pruned } else { GapWhy::Limit };
+    Ok(Resumption::Gap { gap: (next, from - 1), why, from, to: head })
+}
+
+/// The connection is gone, or is another's now.
+pub(super) fn end_session(state: &mut State, conn: ConnId) {
+    let Some(session) = state.session(conn) else { return };
+    let (user, secret) = (session.user, session.secret);
+    let rooms: Vec<RoomKey> = session.subs.iter().map(|sub| sub.room).collect();
+    for room in rooms {
+        unsubscribe(state, conn, room);
+    }
+    if let Some(slot) = state.sessions.get_mut(conn.slot()) {
+        *slot = None;
+    }
+    state.stats.sessions -= 1;
+    let sessions_max = state.limits.sessions_per_user;
+    let row = &mut state.users[user];
+    row.sessions.retain(|&other| other != conn);
+    if state.secrets.get(&secret).is_some() {
+        row.lapsed.push(secret);
+        if row.lapsed.len() > sessions_max {
+            let oldest = row.lapsed.remove(0);
+            state.secrets.remove(&oldest);
+        }
+    }
+    if row.sessions.is_empty() {
+        arm_absence(state, user);
+    } else {
+        update_presence(state, user);
+    }
+}
+
+/// The user has no session: after the leave grace it is off, and may be forgotten later.
+fn arm_absence(state: &mut State, user: UserKey) {
+    let deadline = state.now.tick.after(state.limits.leave_grace);
+    let row = &mut state.users[user];
+    row.absent_since = state.now.tick;
+    if let Some(timer) = row.timer.take() {
+        state.wheel.cancel(timer);
+    }
+    row.timer = Some(state.wheel.arm(deadline, Timer::Absent(user)));
+}
+
+/// The timer of a user without sessions has gone off.
+pub(super) fn absent(state: &mut State, user: UserKey) {
+    let Some(row) = state.users.get_mut(user) else { return };
+    row.timer = None;
+    if !row.sessions.is_empty() {
+        return;
+    }
+    if row.presence != Presence::Off {
+        row.presence = Presence::Off;
+        gather::user_changed(state, user);
+    }
+    let row = &mut state.users[user];
+    let forgotten_at = row.absent_since.after(state.limits.guest_membership);
+    if row.memberships.is_empty() || (row.passing && state.now.tick >= forgotten_at) {
+        forget_user(state, user);
+    } else if row.passing {
+        row.timer = Some(state.wheel.arm(forgotten_at, Timer::Absent(user)));
+    } else {
+        for secret in row.lapsed.drain(..) {
+            state.secrets.remove(&secret);
+        }
+        row.lapsed.shrink_to_fit();
+        if !row.listed {
+            row.listed = true;
+            let named = (user, row.name.clone());
+            list_absent(state, named);
+        }
+    }
+}
+
+fn list_absent(state: &mut State, named: (UserKey, UserName)) {
+    if state.absent.len() > 2 * state.users.len() + 1024 {
+        let users = &state.users;
+        let still = |(key, name): &(UserKey, UserName)| {
+            users.get(*key).is_some_and(|row| row.name == *name && row.listed)
+        };
+        state.absent.retain(still);
+    }
+    state.absent.push_back(named);
+}
+
+/// A user is online if one of its sessions is, and away if none is.
+pub(super) fn update_presence(state: &mut State, user: UserKey) {
+    let sessions = &state.users[user].sessions;
+    let online = sessions.iter().filter_map(|&conn| state.session(conn)).any(|row| !row.away);
+    let presence = if online { Presence::Online } else { Presence::Away };
+    if !sessions.is_empty() && state.users[user].presence != presence {
+        state.users[user].presence = presence;
+        gather::user_changed(state, user);
+    }
+}
+
+impl Secret {
+    /// Reads what [`Secret::to_text`] wrote; `None` for anything else, which is no session of ours.
+    fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix('s').filter(|digits| digits.len() == 32)?;
+        let hex = digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        u128::from_str_radix(digits, 16).ok().filter(|_| hex).map(Self)
+    }
+
+    /// As it stands in the protocol.
+    fn to_text(self) -> Box<str> {
+        format!("s{:032x}", self.0).into_boxed_str()
+    }
+}

@@ -1,0 +1,173 @@
+//! Rooms and the cursors over them.
+
+use super::log::LogId;
+use super::name::{RoomName, UserName};
+use super::outbox::{Class, Request};
+use super::record::{Epoch, SharedRecord};
+use super::reply::Reply;
+use super::ring::Ring;
+use super::state::{MembershipKey, Sender, UserKey};
+use crate::net::ConnId;
+use crate::time::Tick;
+use crate::time::wheel::TimerId;
+
+/// A room: a log's recent end, its members, and the cursors over it.
+#[derive(Debug)]
+pub(super) struct Room {
+    pub name: RoomName,
+    pub log: LogId,
+    pub epoch: Epoch,
+    /// The last seq that the log has assigned, 0 if none.
+    pub head: u64,
+    pub topic: Box<str>,
+    pub private: bool,
+    pub owned: bool,
+    pub ring: Ring,
+    pub members: Vec<MembershipKey>,
+    pub subs: Vec<Sub>,
+    /// Committed, but not fanned out yet.
+    pub pending: Vec<Pending>,
+    /// The weight of `pending`.
+    pub pending_bytes: usize,
+    /// Appends that have not been answered.
+    pub appends: u32,
+    /// The `rev` of the last record.
+    pub rev: u64,
+    pub gathered: Gathered,
+    /// When the gathered is due, or, without members, when the room is to be dropped.
+    pub timer: Option<TimerId>,
+}
+
+/// A record that the log has taken in this turn.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub record: SharedRecord,
+    pub sender: Option<Sender>,
+}
+
+/// A session's subscription: a cursor over the room's log.
+#[derive(Debug)]
+pub(super) struct Sub {
+    pub conn: ConnId,
+    /// Where the cursor is, if it is not live.
+    pub behind: Option<Box<Behind>>,
+    pub user: UserKey,
+    pub class: Class,
+    /// Some of the pending records are its own.
+    pub sent: bool,
+    /// Presence, typing or receipts were left out and are owed as a whole.
+    pub stale: bool,
+}
+
+/// A cursor that is behind.
+#[derive(Debug)]
+pub(super) struct Behind {
+    /// The next seq that it needs.
+    pub next: u64,
+    /// Answers to its own sends, by place.
+    pub held: Vec<Held>,
+}
+
+/// The answer to a `send`, kept until the cursor is at its place.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub place: Place,
+    pub request: Request,
+    pub reply: Reply,
+}
+
+/// Where among a room's records the answer to a `send` stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// In place of the record.
+    Of(u64),
+    /// Behind the record, which the sender wants to see.
+    After(u64),
+}
+
+impl Place {
+    /// The seq that the cursor needs next when the answer is due.
+    pub(super) const fn next(self) -> u64 {
+        match self {
+            Self::Of(seq) => seq,
+            Self::After(seq) => seq + 1,
+        }
+    }
+}
+
+/// What is gathered over a time before it is told.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    pub presence: GatheredPresence,
+    pub typing: GatheredTyping,
+    pub receipts: GatheredReceipts,
+}
+
+/// Who has come and gone.
+#[derive(Debug, Default)]
+pub(super) struct GatheredPresence {
+    /// The version that was told last.
+    pub v: u64,
+    /// How many members were told to be online or away.
+    pub count: u64,
+    /// Only counts were told last.
+    pub counts_only: bool,
+    /// Members whose presence may have changed.
+    pub changes: Vec<MembershipKey>,
+    /// Users who are members no more and were told to be there.
+    pub gone: Vec<UserName>,
+    /// The next event tells everything instead of what has changed.
+    pub whole: bool,
+    /// The earliest next event.
+    pub at: Tick,
+}
+
+/// Who is typing.
+#[derive(Debug, Default)]
+pub(super) struct GatheredTyping {
+    /// They, and until when.
+    pub typists: Vec<(UserKey, Tick)>,
+    /// Somebody has begun or stopped since this was last told.
+    pub changed: bool,
+    /// How many were told last.
+    pub told: usize,
+    /// The earliest next event.
+    pub at: Tick,
+}
+
+/// Who has read on.
+#[derive(Debug, Default)]
+pub(super) struct GatheredReceipts {
+    /// They.
+    pub acked: Vec<MembershipKey>,
+    /// The earliest next event.
+    pub at: Tick,
+}
+
+impl Room {
+    pub(super) fn new(name: RoomName, log: LogId, epoch: Epoch) -> Self {
+        Self {
+            name,
+            log,
+            epoch,
+            head: 0,
+            topic: "".into(),
+            private: false,
+            owned: false,
+            ring: Ring::default(),
+            members: Vec::new(),
+            subs: Vec::new(),
+            pending: Vec::new(),
+            pending_bytes: 0,
+            appends: 0,
+            rev: 0,
+            gathered: Gathered::default(),
+            timer: None,
+        }
+    }
+
+    /// The first seq that is still there, `head + 1` if none is.
+    pub(super) fn oldest(&self) -> u64 {
+        self.ring.first().unwrap_or(self.head + 1)
+    }
+}

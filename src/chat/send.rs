@@ -1,0 +1,112 @@
+//! What is said: messages and topics, on their way into the log.
+
+use super::command::{Send, Target};
+use super::hello::open_user_to_wait_for;
+use super::limits::RECORD_OVERHEAD;
+use super::log::{Draft, LogRequest};
+use super::members::{find_membership, open_direct, parse_user, subscribe_direct};
+use super::outbox::Request;
+use super::record::Body;
+use super::reply::Role;
+use super::state::{RoomKey, Sender, State, UserKey};
+use super::{Code, Refusal, gather};
+use crate::net::ConnId;
+
+/// A record that is ready for the log.
+pub(super) struct Logged {
+    room: RoomKey,
+    user: UserKey,
+    body: Body,
+    weight: u32,
+    echo: bool,
+}
+
+/// Prepares a message for the log.
+///
+/// # Errors
+///
+/// [`Code::NoSuchRoom`], [`Code::NotMember`], [`Code::ReadOnly`], those of making a direct conversation, and
+/// [`Code::NoSuchMessage`] for an answer to what was never said.
+pub(super) fn message(state: &mut State, user: UserKey, send: Send<'_>) -> Result<Logged, Refusal> {
+    let room = match &send.target {
+        Target::Room(name) => room_to_send_to(state, user, name)?,
+        Target::User(name) => direct_to(state, user, name)?,
+    };
+    let head = state.rooms[room].head;
+    for (field, seq) in [("reply_to", send.reply_to), ("thread", send.thread)] {
+        if seq.is_some_and(|seq| seq == 0 || seq > head) {
+            let refusal = Refusal::new(Code::NoSuchMessage, "there is no message of this seq");
+            return Err(refusal.field(field, format!("a seq from 1 to {head}")));
+        }
+    }
+    if state.rooms[room].name.is_direct() {
+        subscribe_direct(state, room);
+    }
+    gather::typed(state, room, user);
+    let body = Body::Message {
+        text: send.text.into(),
+        data: send.data.map(Into::into),
+        cid: send.cid.map(Into::into),
+        reply_to: send.reply_to,
+        thread: send.thread,
+    };
+    Ok(Logged { room, user, body, weight: send.weight, echo: send.echo })
+}
+
+/// The room that `user` may say something in.
+fn room_to_send_to(state: &mut State, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
+    let (room, membership) = find_membership(state, user, name)?;
+    if state.memberships[membership].role == Role::Reader {
+        return Err(Refusal::new(Code::ReadOnly, "you may only read in this room"));
+    }
+    if let Some((a, b)) = state.rooms[room].name.pair() {
+        // The other one may have left: being written to brings them back.
+        let other = if a == state.users[user].name.as_str() { b } else { a }.to_owned();
+        return direct_to(state, user, &other);
+    }
+    Ok(room)
+}
+
+fn direct_to(state: &mut State, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
+    let to = parse_user("to", name)?;
+    if to == state.users[user].name {
+        let refusal = Refusal::new(Code::BadField, "this is you");
+        return Err(refusal.field("to", "the name of another user"));
+    }
+    let to = open_user_to_wait_for(state, &to)?;
+    open_direct(state, user, to)
+}
+
+/// Asks the log to take a record; the request is answered when it has.
+pub(super) fn append(state: &mut State, logged: Logged, request: Request, conn: ConnId) {
+    let Logged { room: key, user, body, weight, echo } = logged;
+    let ticket = state.expect_append(key, Sender { conn, request, echo });
+    let room = &mut state.rooms[key];
+    room.appends += 1;
+    let from = state.users[user].name.clone();
+    let names = RECORD_OVERHEAD + room.name.as_str().len() + from.as_str().len();
+    let weight = weight.saturating_add(u32::try_from(names).unwrap_or(u32::MAX));
+    let draft = Draft { from, body, weight };
+    state.requests.push_back(LogRequest::Append { log: room.log, ticket, draft });
+}
+
+/// Prepares a new topic for the log.
+///
+/// # Errors
+///
+/// [`Code::NoSuchRoom`], [`Code::NotMember`], and [`Code::Forbidden`] for members of a room with an owner.
+pub(super) fn topic(
+    state: &State,
+    user: UserKey,
+    name: &str,
+    text: &str,
+    weight: u32,
+) -> Result<Logged, Refusal> {
+    let (room, membership) = find_membership(state, user, name)?;
+    if state.rooms[room].owned && state.memberships[membership].role < Role::Moderator {
+        let refusal = "only the owner and moderators may change the topic of this room";
+        return Err(Refusal::new(Code::Forbidden, refusal));
+    }
+    let body = Body::Topic { text: text.into() };
+    Ok(Logged { room, user, body, weight, echo: false })
+}

@@ -1,0 +1,252 @@
+//! The domain's tables, and how their rows hang together.
+//!
+//! ```text
+//!   User ──< Session          a connection that has said hello
+//!     │         │
+//!     │         └──< Sub      a session's subscription to a room: the cursor
+//!     └──< Membership >── Room ──< Sub
+//! ```
+//!
+//! A row names others by key. Whoever removes a row mends the rows that name it; `debug_check` walks all
+//! of it, and the simulation calls that after each step.
+
+use std::collections::VecDeque;
+
+use super::command::RequestId;
+use super::limits::Limits;
+use super::log::{LogId, LogRequest, Ticket};
+use super::name::{RoomName, UserName};
+use super::outbox::{Request, Said};
+use super::record::Epoch;
+use super::reply::Presence;
+use super::ring::RingBudget;
+use super::room::Room;
+use super::session::{Secret, Session};
+use super::stats::Stats;
+use super::user::{Membership, User};
+use crate::collections::{Key, KeyedMap, Table};
+use crate::net::ConnId;
+use crate::time::clock::Now;
+use crate::time::wheel::TimerWheel;
+
+macro_rules! keys {
+    ($($(#[$doc:meta])* $name:ident,)+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+            pub(super) struct $name(u32);
+
+            impl Key for $name {
+                fn from_index(index: usize) -> Self {
+                    Self(u32::try_from(index).unwrap_or(u32::MAX))
+                }
+
+                fn index(self) -> usize {
+                    usize::try_from(self.0).unwrap_or(usize::MAX)
+                }
+            }
+        )+
+    };
+}
+
+keys! {
+    /// Names a row of the users.
+    UserKey,
+    /// Names a row of the rooms.
+    RoomKey,
+    /// Names a row of the memberships.
+    MembershipKey,
+    /// Names an append that has not been answered.
+    AppendKey,
+}
+
+/// What a deadline of the domain is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// A user's leave grace, or the end of a guest's memberships.
+    Absent(UserKey),
+    /// A room has gathered presence, typing or receipts long enough.
+    Gathered(RoomKey),
+    /// A room has had no member for long enough.
+    Empty(RoomKey),
+}
+
+/// Who waits for an append.
+#[derive(Clone, Debug)]
+pub(super) struct Append {
+    /// The room, which stays while an append of it is under way.
+    pub room: RoomKey,
+    /// Who is to be answered.
+    pub sender: Sender,
+}
+
+/// The sender of a record, as long as it has not been answered.
+#[derive(Clone, Debug)]
+pub(super) struct Sender {
+    /// The connection by which it was sent.
+    pub conn: ConnId,
+    /// The request to answer.
+    pub request: Request,
+    /// Whether the sender gets the event too.
+    pub echo: bool,
+}
+
+/// Everything that the domain knows.
+#[derive(Debug)]
+pub(super) struct State {
+    pub limits: Limits,
+    pub now: Now,
+    /// Rises with each turn: what a session was given in an earlier one has been flushed.
+    pub turn: u32,
+    /// By connection slot.
+    pub sessions: Vec<Option<Session>>,
+    pub secrets: KeyedMap<Secret, UserKey>,
+    pub users: Table<UserKey, User>,
+    pub users_by_name: KeyedMap<UserName, UserKey>,
+    pub rooms: Table<RoomKey, Room>,
+    pub rooms_by_name: KeyedMap<RoomName, RoomKey>,
+    pub memberships: Table<MembershipKey, Membership>,
+    pub appends: Table<AppendKey, Append>,
+    /// Rooms with records that have not been fanned out.
+    pub dirty: Vec<RoomKey>,
+    /// Users without a session, longest absent first; may hold users that are back or gone.
+    pub absent: VecDeque<(UserKey, UserName)>,
+    /// Rooms without a member, longest empty first; may hold rooms that have members or are gone.
+    pub empty: VecDeque<(RoomKey, LogId)>,
+    pub rings: RingBudget,
+    pub wheel: TimerWheel<Timer>,
+    /// The number of the next log and the last epoch that was given out.
+    pub logs: u64,
+    pub epoch: Epoch,
+    /// Rises with each change that the inbox of somebody shows.
+    pub rev: u64,
+    pub said: VecDeque<Said>,
+    pub requests: VecDeque<LogRequest>,
+    pub stats: Stats,
+}
+
+impl State {
+    pub(super) fn new(limits: Limits, now: Now) -> Self {
+        Self {
+            rings: RingBudget::new(limits.ring_total_bytes),
+            limits,
+            now,
+            turn: 0,
+            sessions: Vec::new(),
+            secrets: KeyedMap::new(),
+            users: Table::new(),
+            users_by_name: KeyedMap::new(),
+            rooms: Table::new(),
+            rooms_by_name: KeyedMap::new(),
+            memberships: Table::new(),
+            appends: Table::new(),
+            dirty: Vec::new(),
+            absent: VecDeque::new(),
+            empty: VecDeque::new(),
+            wheel: TimerWheel::new(),
+            logs: 0,
+            // Epochs of different starts are apart by the wall time, those of one start by a counter.
+            epoch: Epoch(now.wall_ms.wrapping_shl(20)),
+            rev: 0,
+            said: VecDeque::new(),
+            requests: VecDeque::new(),
+            stats: Stats::default(),
+        }
+    }
+
+    /// The session of a connection, if it has said hello.
+    pub(super) fn session(&self, conn: ConnId) -> Option<&Session> {
+        let session = self.sessions.get(conn.slot())?.as_ref()?;
+        (session.conn == conn).then_some(session)
+    }
+
+    /// The session of a connection, to be changed.
+    pub(super) fn session_mut(&mut self, conn: ConnId) -> Option<&mut Session> {
+        let session = self.sessions.get_mut(conn.slot())?.as_mut()?;
+        (session.conn == conn).then_some(session)
+    }
+
+    /// The next number of the inbox's history.
+    pub(super) fn next_rev(&mut self) -> u64 {
+        self.rev += 1;
+        self.rev
+    }
+
+    /// A log that was never there before.
+    pub(super) fn next_log(&mut self) -> (LogId, Epoch) {
+        self.logs += 1;
+        self.epoch = Epoch(self.epoch.0.wrapping_add(1));
+        (LogId(self.logs), self.epoch)
+    }
+
+    /// Keeps the books for an append that is about to be asked for.
+    pub(super) fn expect_append(&mut self, room: RoomKey, sender: Sender) -> Ticket {
+        Ticket(self.appends.insert(Append { room, sender }).index())
+    }
+}
+
+impl Sender {
+    /// The request's id, if its answer is wanted.
+    pub(super) fn id(&self) -> Option<&RequestId> {
+        self.request.id.as_ref()
+    }
+}
+
+/// Checks that every row that names another is named back.
+pub(super) fn debug_check(state: &State) {
+    let subs: usize = state.sessions.iter().flatten().map(|row| check_session(state, row)).sum();
+    let in_rooms: usize = state.rooms.iter().map(|(_, room)| room.subs.len()).sum();
+    debug_assert_eq!(subs, in_rooms, "every subscription has a session");
+    let bytes: usize = state.rooms.iter().map(|(_, room)| room.ring.bytes()).sum();
+    debug_assert_eq!(state.rings.bytes(), bytes, "the rings are within the books");
+    let members: usize = state.rooms.iter().map(|(key, room)| check_room(state, key, room)).sum();
+    debug_assert_eq!(state.memberships.len(), members, "every membership has a room");
+    for (key, user) in state.users.iter() {
+        check_user(state, key, user);
+    }
+}
+
+/// Returns how many subscriptions the session has.
+fn check_session(state: &State, session: &Session) -> usize {
+    let user = &state.users[session.user];
+    debug_assert!(user.sessions.contains(&session.conn), "a session is its user's");
+    let mut behind = 0;
+    let mut held = 0;
+    for place in &session.subs {
+        let index = usize::try_from(place.index).unwrap_or(usize::MAX);
+        let sub = state.rooms[place.room].subs.get(index);
+        let conn = sub.map(|sub| sub.conn);
+        debug_assert_eq!(conn, Some(session.conn), "a subscription is where its session says");
+        debug_assert!(user.membership(place.room).is_some(), "who subscribes is a member");
+        let lag = sub.and_then(|sub| sub.behind.as_ref());
+        behind += u32::from(lag.is_some());
+        held += lag.map_or(0, |lag| lag.held.len());
+    }
+    debug_assert_eq!(session.behind, behind, "the session knows how many cursors are behind");
+    debug_assert_eq!(usize::try_from(session.held), Ok(held), "and how many answers wait");
+    session.subs.len()
+}
+
+/// Returns how many members the room has.
+fn check_room(state: &State, key: RoomKey, room: &Room) -> usize {
+    room.ring.debug_check();
+    debug_assert_eq!(state.rooms_by_name.get(&room.name), Some(&key), "a room is found");
+    for (index, &member) in room.members.iter().enumerate() {
+        let row = &state.memberships[member];
+        debug_assert_eq!(row.room, key, "a member is of this room");
+        debug_assert_eq!(usize::try_from(row.index), Ok(index), "and where it says");
+    }
+    let there = room.members.iter().map(|&member| &state.memberships[member]);
+    let there = there.filter(|row| row.shown != Presence::Off).count();
+    let told = usize::try_from(room.gathered.presence.count);
+    debug_assert_eq!(told, Ok(there), "presence is counted");
+    room.members.len()
+}
+
+fn check_user(state: &State, key: UserKey, user: &User) {
+    debug_assert_eq!(state.users_by_name.get(&user.name), Some(&key), "a user is found");
+    for &(room, member) in &user.memberships {
+        let row = &state.memberships[member];
+        debug_assert_eq!((row.user, row.room), (key, room), "a membership is the user's");
+    }
+}

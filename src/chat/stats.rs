@@ -1,0 +1,28 @@
+//! What the domain counts.
+
+/// Numbers for the metrics page. Those that rise are since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Records that the logs have taken.
+    pub records: u64,
+    /// Messages that had been sent before.
+    pub duplicates: u64,
+    /// Records handed to live cursors, one for each recipient.
+    pub deliveries: u64,
+    /// Records handed to cursors that were behind.
+    pub replayed: u64,
+    /// Cursors that have fallen behind because their connection was slow.
+    pub lagged: u64,
+    /// Gaps that were told.
+    pub gaps: u64,
+    /// Presence, typing and receipts events, one for each recipient.
+    pub ephemeral: u64,
+    /// Those that were dropped because their recipient was slow.
+    pub ephemeral_dropped: u64,
+    /// Cursors that are behind now.
+    pub behind: u64,
+    /// Subscriptions that there are now.
+    pub subs: u64,
+    /// Sessions that there are now.
+    pub sessions: u64,
+}

@@ -1,0 +1,230 @@
+//! What must hold between settings that are each right by themselves.
+
+use std::net::SocketAddr;
+
+use super::Config;
+use super::kind::render_span;
+use super::setting::Key;
+
+/// Two or more settings that do not fit together.
+pub(super) struct Conflict {
+    /// The settings, the first of them being the one to change.
+    pub(super) keys: Vec<Key>,
+    /// A sentence that names them, their values and what must hold.
+    pub(super) what: String,
+}
+
+/// Everything that does not fit together.
+pub(super) fn conflicts(config: &Config) -> Vec<Conflict> {
+    let mut list = Vec::new();
+    listeners(config, &mut list);
+    bytes(config, &mut list);
+    counts(config, &mut list);
+    times(config, &mut list);
+    list
+}
+
+fn listeners(config: &Config, list: &mut Vec<Conflict>) {
+    let all = [("listen", Some(config.listen)), ("tcp", config.tcp), ("admin", config.admin)];
+    for (at, (name, address)) in all.iter().enumerate() {
+        for (earlier, other) in all.iter().take(at) {
+            let (Some(address), Some(other)) = (address, other) else { continue };
+            if collide(*address, *other) {
+                let keys = vec![key("", name), key("", earlier)];
+                let what = format!(
+                    "{earlier} = \"{other}\" and {name} = \"{address}\" would listen on the same \
+                     port: give one of them another"
+                );
+                list.push(Conflict { keys, what });
+            }
+        }
+    }
+}
+
+/// Whether the system would refuse to bind both. Port 0 is a different one each time.
+fn collide(a: SocketAddr, b: SocketAddr) -> bool {
+    let same_host = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() != 0 && a.port() == b.port() && same_host
+}
+
+fn bytes(config: &Config, list: &mut Vec<Conflict>) {
+    let limits = &config.limits;
+    let message = ("message_bytes", limits.message_bytes);
+    let ring = ("ring_bytes", limits.ring_bytes);
+    let ring_total = ("ring_total_bytes", limits.ring_total_bytes);
+    at_least(list, ring, 2, message, "a room must be able to keep its last message");
+    at_least(list, ring_total, 1, ring, "one room alone must fit");
+    // A cursor falls behind at the soft limit, which one whole event may overshoot.
+    let needed = limits.outbound_soft_bytes.saturating_add(limits.event_bytes_max());
+    if limits.outbound_hard_bytes < needed {
+        let names = ["outbound_hard_bytes", "outbound_soft_bytes", "message_bytes"];
+        let what = format!(
+            "limits.outbound_hard_bytes = {} must be at least {needed}: the {} of \
+             limits.outbound_soft_bytes and one event with a message of limits.message_bytes = {}, \
+             escaped",
+            limits.outbound_hard_bytes, limits.outbound_soft_bytes, limits.message_bytes
+        );
+        list.push(Conflict { keys: names.map(|name| key("limits", name)).to_vec(), what });
+    }
+}
+
+fn counts(config: &Config, list: &mut Vec<Conflict>) {
+    let limits = &config.limits;
+    let wide = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+    at_least(
+        list,
+        ("replay", limits.replay),
+        1,
+        ("history_page", limits.history_page),
+        "a return must not be told less than one page",
+    );
+    at_least(
+        list,
+        ("rooms_total", limits.rooms_total),
+        1,
+        ("rooms", limits.rooms),
+        "one user's rooms are part of all rooms",
+    );
+    let rates = [
+        (("burst", limits.burst), ("rate_per_s", limits.rate_per_s)),
+        (("control_burst", limits.control_burst), ("control_per_s", limits.control_per_s)),
+    ];
+    for ((burst_name, burst), (rate_name, rate)) in rates {
+        let Some(rate) = rate else { continue };
+        let (burst, rate) = ((burst_name, wide(burst)), (rate_name, wide(rate)));
+        at_least(list, burst, 1, rate, "a second's allowance must be usable at once");
+    }
+}
+
+/// The first of two limits must be at least `times` the second.
+fn at_least(
+    list: &mut Vec<Conflict>,
+    (greater, value): (&'static str, usize),
+    times: usize,
+    (lesser, other): (&'static str, usize),
+    why: &str,
+) {
+    if value >= other.saturating_mul(times) {
+        return;
+    }
+    let factor = if times == 1 { String::new() } else { format!("{times} times ") };
+    let what = format!(
+        "limits.{greater} = {value} must be at least {factor}limits.{lesser} = {other}: {why}"
+    );
+    list.push(Conflict { keys: vec![key("limits", greater), key("limits", lesser)], what });
+}
+
+fn times(config: &Config, list: &mut Vec<Conflict>) {
+    let timeouts = &config.timeouts;
+    let pairs = [
+        (
+            ("stall", timeouts.stall),
+            ("pong", timeouts.pong),
+            "a slow reader must be found slow before it is found dead",
+        ),
+        (
+            ("guest_membership", timeouts.guest_membership),
+            ("leave_grace", timeouts.leave_grace),
+            "a guest must be shown as gone before the membership ends",
+        ),
+    ];
+    for ((greater, value), (lesser, other), why) in pairs {
+        if value < other {
+            let what = format!(
+                "timeouts.{greater} = \"{}\" must be at least timeouts.{lesser} = \"{}\": {why}",
+                render_span(value),
+                render_span(other)
+            );
+            list.push(Conflict {
+                keys: vec![key("timeouts", greater), key("timeouts", lesser)],
+                what,
+            });
+        }
+    }
+}
+
+const fn key(section: &'static str, name: &'static str) -> Key {
+    Key { section, name }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Config), expect: &[&str]) {
+        let mut config = Config::default();
+        change(&mut config);
+        let found: Vec<_> = conflicts(&config)
+            .iter()
+            .map(|conflict| conflict.keys.first().map(ToString::to_string).unwrap_or_default())
+            .collect();
+        assert_eq!(found, expect);
+    }
+
+    #[test]
+    fn the_defaults_fit_together() {
+        check(|_| {}, &[]);
+    }
+
+    #[test]
+    fn two_listeners_need_two_ports() {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        check(|c| c.tcp = Some(c.listen), &["tcp"]);
+        check(|c| c.admin = Some(address("0.0.0.0:8080")), &["admin"]);
+        check(|c| c.admin = Some(address("127.0.0.2:8080")), &[]);
+        check(
+            |c| {
+                c.listen = address("127.0.0.1:0");
+                c.tcp = Some(c.listen);
+            },
+            &[],
+        );
+        check(|c| c.tcp = None, &[]);
+    }
+
+    #[test]
+    fn budgets_hold_what_they_are_for() {
+        check(|c| c.limits.outbound_soft_bytes = 156 << 10, &[]);
+        check(|c| c.limits.outbound_soft_bytes = (156 << 10) + 1, &["limits.outbound_hard_bytes"]);
+        let hard_of_32_kib = (64 + 6 * 32 + 4) << 10;
+        let message_of_32_kib = |c: &mut Config, hard_bytes| {
+            c.limits.message_bytes = 32 << 10;
+            c.limits.outbound_hard_bytes = hard_bytes;
+        };
+        check(|c| message_of_32_kib(c, hard_of_32_kib), &[]);
+        check(|c| message_of_32_kib(c, hard_of_32_kib - 1), &["limits.outbound_hard_bytes"]);
+        check(|c| c.limits.ring_bytes = 32 << 10, &[]);
+        check(|c| c.limits.ring_bytes = (32 << 10) - 1, &["limits.ring_bytes"]);
+        check(|c| c.limits.ring_total_bytes = 64 << 10, &[]);
+        check(|c| c.limits.ring_total_bytes = (64 << 10) - 1, &["limits.ring_total_bytes"]);
+        check(|c| c.limits.history_page = 10_001, &["limits.replay"]);
+        check(|c| c.limits.rooms_total = 255, &["limits.rooms_total"]);
+    }
+
+    #[test]
+    fn a_burst_is_at_least_a_second_of_its_rate_unless_that_is_off() {
+        check(|c| c.limits.burst = 20, &[]);
+        check(|c| c.limits.burst = 19, &["limits.burst"]);
+        check(|c| c.limits.control_burst = 9, &["limits.control_burst"]);
+        check(
+            |c| {
+                c.limits.burst = 1;
+                c.limits.rate_per_s = None;
+            },
+            &[],
+        );
+    }
+
+    #[test]
+    fn deadlines_come_in_their_order() {
+        check(|c| c.timeouts.pong = c.timeouts.stall, &[]);
+        check(|c| c.timeouts.stall = Duration::from_secs(9), &["timeouts.stall"]);
+        check(
+            |c| c.timeouts.leave_grace = Duration::from_secs(601),
+            &["timeouts.guest_membership"],
+        );
+    }
+}

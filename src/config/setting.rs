@@ -1,0 +1,142 @@
+//! A setting: its name, a place for its value, and the value as somebody wrote it.
+
+use std::fmt;
+
+use super::kind::Kind;
+
+/// The name of a setting: the section of the file that it stands in, and its key there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// The section, empty for the settings that stand before the first one.
+    pub section: &'static str,
+    /// The key within the section.
+    pub name: &'static str,
+}
+
+impl Key {
+    /// The environment variable of this setting.
+    #[must_use]
+    pub fn variable(self) -> String {
+        let separator = if self.section.is_empty() { "" } else { "_" };
+        format!("CHINWAG_{}{separator}{}", self.section, self.name).to_ascii_uppercase()
+    }
+}
+
+/// `section.key`, or the bare key.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.section.is_empty() {
+            write!(f, "{}.", self.section)?;
+        }
+        f.write_str(self.name)
+    }
+}
+
+/// A value as it was written, before it is known what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Given {
+    /// Text whose type nobody wrote down: from the environment or a flag.
+    Word(String),
+    /// A TOML string.
+    Text(String),
+    /// A TOML integer.
+    Integer(i128),
+    /// A TOML boolean.
+    Boolean(bool),
+    /// A TOML array whose elements are all strings.
+    List(Vec<String>),
+    /// Something that no setting can be: its name with the article.
+    Other(&'static str),
+}
+
+impl Given {
+    /// The text, whether its type was written down or not.
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Word(text) | Self::Text(text) => Some(text),
+            Self::Integer(_) | Self::Boolean(_) | Self::List(_) | Self::Other(_) => None,
+        }
+    }
+
+    /// The whole number; a TOML string is none, even if it holds digits only.
+    pub(super) fn integer(&self) -> Option<i128> {
+        match self {
+            Self::Word(text) => text.parse().ok(),
+            Self::Integer(number) => Some(*number),
+            Self::Text(_) | Self::Boolean(_) | Self::List(_) | Self::Other(_) => None,
+        }
+    }
+}
+
+/// As it stands in a complaint.
+impl fmt::Display for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Word(text) | Self::Text(text) => write!(f, "{text:?}"),
+            Self::Integer(number) => write!(f, "{number}"),
+            Self::Boolean(value) => write!(f, "{value}"),
+            Self::List(items) => write!(f, "{items:?}"),
+            Self::Other(what) => f.write_str(what),
+        }
+    }
+}
+
+/// A place in a [`Config`](super::Config) that can be written and read as text.
+pub(super) trait Setting {
+    /// Takes the value, or says what would be right; the old value then stays.
+    fn set(&mut self, given: &Given) -> Result<(), String>;
+
+    /// The present value, as it is written in the file.
+    fn render(&self) -> String;
+}
+
+/// What is called with each setting.
+pub(super) type Each<'e> = dyn FnMut(Key, &mut dyn Setting) + 'e;
+
+/// The settings of one section on their way to whoever wants to see them.
+pub(super) struct Section<'s, 'e> {
+    name: &'static str,
+    each: &'s mut Each<'e>,
+}
+
+impl<'s, 'e> Section<'s, 'e> {
+    pub(super) fn new(name: &'static str, each: &'s mut Each<'e>) -> Self {
+        Self { name, each }
+    }
+
+    /// Hands on one setting: `value` may be what `kind` says.
+    pub(super) fn setting<T>(&mut self, name: &'static str, value: &mut T, kind: impl Kind<T>) {
+        (self.each)(Key { section: self.name, name }, &mut Slot { value, kind });
+    }
+}
+
+struct Slot<'v, T, K> {
+    value: &'v mut T,
+    kind: K,
+}
+
+impl<T, K: Kind<T>> Setting for Slot<'_, T, K> {
+    fn set(&mut self, given: &Given) -> Result<(), String> {
+        *self.value = self.kind.parse(given)?;
+        Ok(())
+    }
+
+    fn render(&self) -> String {
+        self.kind.render(self.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_names_its_variable() {
+        let check = |section, name, variable: &str, shown: &str| {
+            let key = Key { section, name };
+            assert_eq!((key.variable().as_str(), key.to_string().as_str()), (variable, shown));
+        };
+        check("", "log_format", "CHINWAG_LOG_FORMAT", "log_format");
+        check("limits", "rate_per_s", "CHINWAG_LIMITS_RATE_PER_S", "limits.rate_per_s");
+    }
+}

@@ -1,0 +1,91 @@
+//! The one order in which a request is checked on its way in.
+//!
+//! ```text
+//!  limits ─▶ head ─▶ Host ─▶ Origin ─▶ route ─▶ method ─▶ upgrade
+//!  413 414   400     400     403       404      405       400 426
+//!  431       505     421
+//!  └─ HeadParser ─┘  └─ admit ───────────────────────────────────┘
+//! ```
+//!
+//! Nothing about the paths can be learnt by a page or under a name that is not allowed in.
+
+#![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
+
+use super::upgrade::SUBPROTOCOL;
+use super::{Head, HostPolicy, Method, Methods, OriginPolicy, Refusal, Upgrade};
+
+/// Who is let in.
+#[derive(Clone, Debug, Default)]
+pub struct Admission {
+    /// Under which host names.
+    pub hosts: HostPolicy,
+    /// From which pages.
+    pub origins: OriginPolicy,
+}
+
+/// What is at a path; the caller knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route<P> {
+    /// A file of the page.
+    Page(P),
+    /// The chat's WebSocket.
+    WebSocket,
+    /// The diagnostic WebSocket, which speaks no subprotocol.
+    Echo,
+    /// The answer to whether the server is well.
+    Health,
+    /// Nothing.
+    NotFound,
+}
+
+/// What a request that passed every check is to be answered with.
+#[derive(Clone, Debug)]
+pub enum Admitted<'a, P> {
+    /// A file of the page, for GET or HEAD.
+    Page(P),
+    /// The answer to whether the server is well, for GET or HEAD.
+    Health,
+    /// The handshake of the chat's WebSocket.
+    WebSocket(Upgrade<'a>),
+    /// The handshake of the diagnostic WebSocket.
+    Echo(Upgrade<'a>),
+}
+
+impl Admission {
+    /// Checks `head`, in the order above. `route` says what is at a path.
+    ///
+    /// # Errors
+    ///
+    /// The first check that fails. The connection must end if [`Refusal::is_final`] or unless
+    /// [`Head::keep_alive`].
+    pub fn admit<'a, P>(
+        &self,
+        head: &Head<'a>,
+        route: impl FnOnce(&str) -> Route<P>,
+    ) -> Result<Admitted<'a, P>, Refusal> {
+        self.hosts.check(head)?;
+        self.origins.check(head)?;
+        if head.path() == "*" {
+            return Err(Refusal::MethodNotAllowed { allowed: Methods::GetAndHead });
+        }
+        match route(head.path()) {
+            Route::Page(page) => check_plain(head).map(|()| Admitted::Page(page)),
+            Route::Health => check_plain(head).map(|()| Admitted::Health),
+            Route::WebSocket => Upgrade::negotiate(head, &[SUBPROTOCOL]).map(Admitted::WebSocket),
+            Route::Echo => Upgrade::negotiate(head, &[]).map(Admitted::Echo),
+            Route::NotFound if head.asks_for_websocket() => Err(Refusal::UpgradeElsewhere),
+            Route::NotFound => Err(Refusal::NotFound),
+        }
+    }
+}
+
+/// Requires a request that a file or a status can answer.
+fn check_plain(head: &Head<'_>) -> Result<(), Refusal> {
+    match head.method() {
+        _ if head.asks_for_websocket() => Err(Refusal::UpgradeElsewhere),
+        Method::Get | Method::Head => Ok(()),
+        Method::Options | Method::Other => {
+            Err(Refusal::MethodNotAllowed { allowed: Methods::GetAndHead })
+        }
+    }
+}

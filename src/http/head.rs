@@ -1,0 +1,256 @@
+//! A complete request head, borrowed from the bytes that it came in.
+
+#![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
+
+use super::assemble::{Assembler, Complete, Part};
+use super::list;
+use super::name::Name;
+use super::octets::{Span, ascii};
+use super::request::RequestLine;
+use super::scan::{Field, Scan};
+use super::{Authority, Limits, Method, Refusal, Version};
+
+/// Parses request heads, of any number of connections: what a connection must remember between two
+/// reads is in its [`PartialHead`].
+#[derive(Debug)]
+pub struct HeadParser(Assembler<RequestLine>);
+
+/// The head that a connection has begun to send. Empty, and then one pointer wide, as long as it has
+/// not.
+#[derive(Clone, Debug, Default)]
+pub struct PartialHead(Option<Box<Part<RequestLine>>>);
+
+/// What a read has brought.
+#[derive(Debug)]
+pub enum Parsed<'a> {
+    /// All of it belongs to a head that has not ended; it was kept, and the next call goes on.
+    Incomplete,
+    /// A head has ended.
+    Head {
+        /// The head.
+        head: Head<'a>,
+        /// How many bytes of the input were its; those behind belong to the WebSocket or are the next
+        /// request.
+        consumed: usize,
+    },
+}
+
+impl HeadParser {
+    /// A parser that holds heads to `limits`.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self(Assembler::new(limits))
+    }
+
+    /// Goes on with the head of which `partial` has been received already, if anything.
+    ///
+    /// A head that is whole in `input` is borrowed from it, without an allocation. Afterwards
+    /// `partial` is empty except for [`Parsed::Incomplete`].
+    ///
+    /// # Errors
+    ///
+    /// What is wrong first: lines are parsed in order, each as soon as it is complete, then the fields
+    /// that frame the message, then `Host`. However the bytes are split over calls, the outcome is the
+    /// same. The connection must end: what follows cannot be trusted to be a request.
+    pub fn parse<'a>(
+        &'a mut self,
+        partial: &mut PartialHead,
+        input: &'a [u8],
+    ) -> Result<Parsed<'a>, Refusal> {
+        let Some(complete) = self.0.advance(&mut partial.0, input)? else {
+            return Ok(Parsed::Incomplete);
+        };
+        let Complete { bytes, scan, consumed } = complete;
+        let Some(line) = scan.start_line else {
+            return Ok(Parsed::Incomplete);
+        };
+        let mut head = Head { bytes, line, scan, authority: None };
+        head.check_framing()?;
+        head.authority = head.parse_authority()?;
+        Ok(Parsed::Head { head, consumed })
+    }
+
+    /// How many bytes are kept of the head that was completed last, if it came in parts.
+    #[cfg(test)]
+    pub(super) fn joined_len(&self) -> usize {
+        self.0.joined_len()
+    }
+
+    /// How many bytes were looked at for the head that was completed last, each as often as it was.
+    #[cfg(test)]
+    pub(super) fn examined(&self) -> usize {
+        self.0.examined()
+    }
+}
+
+impl PartialHead {
+    /// Whether nothing of a head has come: the connection is idle between two requests.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Bytes of memory it occupies besides itself.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.0.as_ref().map_or(0, |part| part.memory())
+    }
+}
+
+/// A request head that is well-formed, has no body, and names one host if it is of HTTP/1.1.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    bytes: &'a [u8],
+    line: RequestLine,
+    scan: &'a Scan<RequestLine>,
+    authority: Option<Authority<'a>>,
+}
+
+impl<'a> Head<'a> {
+    /// The method.
+    #[must_use]
+    pub const fn method(&self) -> Method {
+        self.line.method
+    }
+
+    /// The version.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        self.line.version
+    }
+
+    /// The path as it came, without the query: nothing is decoded and no dots are resolved, so a path
+    /// in another spelling than the server's own finds nothing. `*` for `OPTIONS *`.
+    #[must_use]
+    pub fn path(&self) -> &'a str {
+        let path = self.text(self.line.target.path);
+        if path.is_empty() { "/" } else { path }
+    }
+
+    /// The query, without the question mark.
+    #[must_use]
+    pub fn query(&self) -> Option<&'a str> {
+        self.line.target.query.map(|query| self.text(query))
+    }
+
+    /// The host that was asked for: of an absolute target if there is one (RFC 9112 section 3.2.2), else
+    /// of the `Host` field. `None` only in HTTP/1.0.
+    #[must_use]
+    pub const fn authority(&self) -> Option<Authority<'a>> {
+        self.authority
+    }
+
+    /// The values of all fields called `name`, in their order.
+    pub fn values(&self, name: Name) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let (bytes, scan) = (self.bytes, self.scan);
+        let fields = if scan.seen.contains(name) { scan.fields.as_slice() } else { &[] };
+        let named = fields.iter().filter(move |field| field.name == name);
+        named.map(move |field| field.value.of(bytes))
+    }
+
+    /// The value of the first field called `name`.
+    #[must_use]
+    pub fn value(&self, name: Name) -> Option<&'a [u8]> {
+        self.values(name).next()
+    }
+
+    /// Whether there is more than one field called `name`.
+    #[must_use]
+    pub const fn is_repeated(&self, name: Name) -> bool {
+        self.scan.repeated.contains(name)
+    }
+
+    /// All fields in their order: name as it came, and value.
+    pub fn fields(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
+        let bytes = self.bytes;
+        self.scan.fields.iter().map(move |&Field { name_text, value, .. }| {
+            (ascii(name_text.of(bytes)).unwrap_or_default(), value.of(bytes))
+        })
+    }
+
+    /// Whether another request may follow on this connection (RFC 9112 section 9.3): in HTTP/1.1, unless
+    /// the client says `Connection: close` or asks for any upgrade, since after an upgrade that did not
+    /// happen a proxy on the way may take what follows for something else.
+    #[must_use]
+    pub fn keep_alive(&self) -> bool {
+        self.line.version == Version::Http11
+            && !self.scan.seen.contains(Name::Upgrade)
+            && !self.values(Name::Connection).any(|value| list::names(value, "close"))
+    }
+
+    /// Whether the client asks to change to a WebSocket.
+    #[must_use]
+    pub fn asks_for_websocket(&self) -> bool {
+        self.values(Name::Upgrade).any(|value| list::names(value, "websocket"))
+    }
+
+    /// Refuses a body, in any of the ways in which one can be announced (RFC 9112 section 6).
+    fn check_framing(&self) -> Result<(), Refusal> {
+        let seen = self.scan.seen;
+        if seen.contains(Name::TransferEncoding) {
+            self.check_coding()?;
+        }
+        if self.is_repeated(Name::ContentLength) {
+            return Err(Refusal::LengthRepeated);
+        }
+        let length = self.value(Name::ContentLength).map_or(Ok(()), check_length);
+        if length == Err(Refusal::LengthForm) {
+            return length;
+        }
+        if seen.contains(Name::ContentEncoding) {
+            return Err(Refusal::ContentCoding);
+        }
+        length?;
+        if seen.contains(Name::TransferEncoding) {
+            return Err(Refusal::Body);
+        }
+        // Expectations came with HTTP/1.1 and mean nothing before (RFC 9110 section 10.1.1).
+        if seen.contains(Name::Expect) && self.line.version == Version::Http11 {
+            return Err(Refusal::Expectation);
+        }
+        Ok(())
+    }
+
+    /// Refuses every `Transfer-Encoding` but a plain `chunked`.
+    fn check_coding(&self) -> Result<(), Refusal> {
+        if self.scan.seen.contains(Name::ContentLength) {
+            return Err(Refusal::LengthAndCoding);
+        }
+        let chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
+        let codings = || self.values(Name::TransferEncoding).flat_map(list::elements);
+        let ends_well = codings().last().is_some_and(chunked);
+        let once = codings().filter(|coding| chunked(coding)).count() == 1;
+        if self.line.version == Version::Http10 || !ends_well || !once {
+            return Err(Refusal::CodingForm);
+        }
+        if codings().count() > 1 { Err(Refusal::CodingUnknown) } else { Ok(()) }
+    }
+
+    /// The host that was asked for. Requires one valid `Host` in HTTP/1.1, at most one in HTTP/1.0, even
+    /// where an absolute target overrules it (RFC 9112 section 3.2).
+    fn parse_authority(&self) -> Result<Option<Authority<'a>>, Refusal> {
+        let parse = |text: &'a [u8]| Authority::parse(text).ok_or(Refusal::HostForm);
+        if self.is_repeated(Name::Host) {
+            return Err(Refusal::HostRepeated);
+        }
+        let host = self.value(Name::Host).map(parse).transpose()?;
+        if host.is_none() && self.line.version == Version::Http11 {
+            return Err(Refusal::HostMissing);
+        }
+        let target = self.line.target.authority.map(|span| parse(span.of(self.bytes)));
+        target.transpose().map(|target| target.or(host))
+    }
+
+    fn text(&self, span: Span) -> &'a str {
+        ascii(span.of(self.bytes)).unwrap_or_default()
+    }
+}
+
+/// Accepts `0` alone: another number is a body, and what is no plain number is worse than one.
+fn check_length(value: &[u8]) -> Result<(), Refusal> {
+    match value {
+        b"0" => Ok(()),
+        [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => Err(Refusal::Body),
+        _ => Err(Refusal::LengthForm),
+    }
+}

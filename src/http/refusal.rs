@@ -1,0 +1,283 @@
+//! Everything that a request can be refused for, and the answer to each.
+
+use std::fmt;
+
+use super::Status;
+
+/// A position in a head, both counted from one, as people count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The line; the first line is 1.
+    pub line: u16,
+    /// The byte within the line.
+    pub byte: u16,
+}
+
+impl Place {
+    /// The byte at `offset` of `line`.
+    pub(super) fn new(line: u16, offset: usize) -> Self {
+        Self { line, byte: u16::try_from(offset).unwrap_or(u16::MAX).saturating_add(1) }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, byte {}", self.line, self.byte)
+    }
+}
+
+/// A protocol that is not HTTP/1, recognised by how it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    /// A TLS record.
+    Tls,
+    /// HTTP/2 with prior knowledge.
+    Http2,
+    /// An SSH banner.
+    Ssh,
+    /// The header of the PROXY protocol, version 1.
+    Proxy,
+    /// A line of JSON, which the TCP listener speaks.
+    Json,
+}
+
+/// Which methods a path has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Methods {
+    /// A WebSocket endpoint.
+    Get,
+    /// A file or a status.
+    GetAndHead,
+}
+
+impl Methods {
+    /// The value of the `Allow` field.
+    #[must_use]
+    pub const fn allow(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::GetAndHead => "GET, HEAD",
+        }
+    }
+}
+
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $variant:ident $({ $($(#[$field_doc:meta])* $field:ident: $type:ty),+ })?
+        => $status:ident, $words:literal;)+) => {
+        /// Why a request was refused: one variant for each fault, each with its status and words
+        /// that say what is wrong, where, and what would be right.
+        ///
+        /// The words never repeat what the client sent.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Refusal {
+            $($(#[$doc])* $variant $({ $($(#[$field_doc])* $field: $type),+ })?,)+
+        }
+
+        impl Refusal {
+            /// The status to answer with.
+            #[must_use]
+            pub const fn status(self) -> Status {
+                match self { $(Self::$variant { .. } => Status::$status,)+ }
+            }
+        }
+
+        impl fmt::Display for Refusal {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match *self { $(Self::$variant $({ $($field),+ })? => write!(f, $words),)+ }
+            }
+        }
+    };
+}
+
+refusals! {
+    // Limits.
+    /// The head is longer than its limit.
+    HeadTooLarge { /** The limit in bytes. */ max: u16 }
+        => HeadTooLarge, "the request head is longer than {max} bytes: send fewer or shorter fields";
+    /// The first line is longer than its limit.
+    FirstLineTooLong { /** The limit in bytes. */ max: u16 }
+        => UriTooLong, "the request line is longer than {max} bytes: ask for a shorter path or query";
+    /// There are more fields than the limit.
+    TooManyFields { /** The limit. */ max: u16 }
+        => HeadTooLarge, "the request has more than {max} header fields: send fewer";
+    /// The head was not complete within its deadline.
+    HeadTimeout => RequestTimeout, "the request head was not complete in time: send it at once";
+    /// The server cannot take another connection now.
+    Overloaded { /** Seconds after which to try again. */ retry_after_s: u32 }
+        => ServiceUnavailable, "the server is full: try again in {retry_after_s} s";
+
+    // The form of the head (RFC 9112).
+    /// The bytes are of another protocol.
+    NotHttp { /** Which. */ foreign: Foreign } => BadRequest, "{foreign}";
+    /// More than one empty line stands before the request line (section 2.2).
+    EmptyLines => BadRequest,
+        "more than one empty line before the request line: begin with the method";
+    /// A line ends with LF alone (section 2.2).
+    BareLf { /** Where. */ at: Place }
+        => BadRequest, "{at}: a line ends with LF alone: end each line with CR LF";
+    /// CR stands inside a line (section 2.2).
+    BareCr { /** Where. */ at: Place }
+        => BadRequest, "{at}: CR inside a line: CR may only stand before LF";
+    /// A NUL or another control byte stands in a line (RFC 9110 section 5.5).
+    Control { /** Where. */ at: Place }
+        => BadRequest, "{at}: a control byte, such as NUL: only visible characters, space and tab may stand here";
+    /// The request line is not `method SP target SP version` (section 3).
+    RequestLine { /** Where. */ at: Place } => BadRequest,
+        "{at}: the request line must be a method, one space, a target, one space and HTTP/1.1";
+    /// The method is no token (RFC 9110 section 9.1).
+    Method { /** Where. */ at: Place }
+        => BadRequest, "{at}: not a byte of an HTTP method: begin with GET or HEAD; this port speaks HTTP/1.1";
+    /// The target has a byte that must be percent-encoded, or an encoding without its two hexadecimal
+    /// digits (RFC 3986 section 2).
+    TargetByte { /** Where. */ at: Place } => BadRequest,
+        "{at}: not allowed in a request target as it is: percent-encode it, with two hexadecimal digits";
+    /// The target is neither a path nor an `http` URI (section 3.2).
+    TargetForm { /** Where. */ at: Place }
+        => BadRequest, "{at}: the request target must be a path that begins with a slash";
+    /// The version is not of the form `HTTP/1.1` (section 2.3).
+    VersionForm { /** Where. */ at: Place }
+        => BadRequest, "{at}: the request line must end with HTTP/1.1, in capitals";
+    /// The version is another one than 1.0 and 1.1.
+    Version => VersionNotSupported, "this HTTP version is not spoken here: use HTTP/1.1";
+    /// The method is CONNECT.
+    Connect => MethodNotAllowed, "this server is no proxy: use GET or HEAD";
+    /// A field line begins with white space (section 5.2).
+    Fold { /** Where. */ at: Place }
+        => BadRequest, "{at}: a line begins with white space: fields may not be folded over lines";
+    /// A field line has no colon (section 5).
+    NoColon { /** Where. */ at: Place }
+        => BadRequest, "{at}: a header field without a colon: write it as Name: value";
+    /// A field's name is empty.
+    NoName { /** Where. */ at: Place }
+        => BadRequest, "{at}: a header field without a name: write it as Name: value";
+    /// White space stands before the colon (section 5.1).
+    SpaceBeforeColon { /** Where. */ at: Place }
+        => BadRequest, "{at}: white space in or after a field name: the colon must follow the name";
+    /// A field name has a byte that is not allowed there (RFC 9110 section 5.1).
+    NameByte { /** Where. */ at: Place }
+        => BadRequest, "{at}: not allowed in a field name: use letters, digits and hyphens";
+    /// The line that ends a response's status is not `HTTP/1.1 SP 3DIGIT SP words` (section 4).
+    StatusLine { /** Where. */ at: Place }
+        => BadRequest, "{at}: the status line must be HTTP/1.1, a space, three digits and a space";
+
+    // The body, of which there is none.
+    /// There are several `Content-Length` (RFC 9112 section 6.3).
+    LengthRepeated => BadRequest, "Content-Length is given twice: leave it out, no body is accepted";
+    /// `Content-Length` is not a plain number.
+    LengthForm => BadRequest, "Content-Length is not a plain decimal number: leave it out, no body is accepted";
+    /// `Content-Length` stands beside `Transfer-Encoding` (RFC 9112 section 6.1).
+    LengthAndCoding => BadRequest,
+        "Content-Length and Transfer-Encoding exclude each other: leave both out, no body is accepted";
+    /// `Transfer-Encoding` in HTTP/1.0, or not ending with `chunked`, or with it twice.
+    CodingForm => BadRequest,
+        "Transfer-Encoding must be of HTTP/1.1 and end with chunked: leave it out, no body is accepted";
+    /// `Transfer-Encoding` names a coding besides `chunked`.
+    CodingUnknown => NotImplemented,
+        "only the transfer coding chunked is known: leave Transfer-Encoding out, no body is accepted";
+    /// The request has a body.
+    Body => ContentTooLarge, "no request here has a body: send Content-Length: 0 or leave it out";
+    /// The request has a content coding.
+    ContentCoding => UnsupportedMediaType,
+        "no content coding is accepted in requests: leave Content-Encoding out";
+    /// The request expects something.
+    Expectation => ExpectationFailed, "no expectation is met here: leave Expect out";
+
+    // Who is asked, and by whom.
+    /// There is no `Host` (RFC 9112 section 3.2).
+    HostMissing => BadRequest, "the Host field is missing: HTTP/1.1 needs exactly one";
+    /// There are several `Host`.
+    HostRepeated => BadRequest, "the Host field is given twice: HTTP/1.1 needs exactly one";
+    /// The host is no name or address with an optional port.
+    HostForm => BadRequest,
+        "the host must be a name or an address, with a port if need be, as in example.org:8080";
+    /// The host is none of ours: perhaps a name that was made to point here (DNS rebinding).
+    HostUnknown => MisdirectedRequest,
+        "this server does not answer to that host name: use localhost or the address, or have the name configured";
+    /// There are several `Origin`.
+    OriginRepeated => Forbidden, "the Origin field is given twice: a browser sends exactly one";
+    /// The origin is not the one of this server's page, nor a configured one.
+    OriginForeign => Forbidden,
+        "pages of that origin may not use this server: open its own page, or have the origin configured";
+    /// There is no `Origin` where the configuration requires one.
+    OriginMissing => Forbidden, "this server is for browsers only: the Origin field is missing";
+
+    // The route.
+    /// There is nothing at the path.
+    NotFound => NotFound, "there is nothing at this path: the chat page is at / and the WebSocket at /ws";
+    /// The path does not have the method.
+    MethodNotAllowed { /** Which it has. */ allowed: Methods }
+        => MethodNotAllowed, "this path does not have that method: use {allowed}";
+    /// A WebSocket was asked for where there is none.
+    UpgradeElsewhere => NotFound, "there is no WebSocket at this path: it is at /ws";
+
+    // The upgrade (RFC 6455 section 4.2).
+    /// A WebSocket endpoint was asked for something else.
+    UpgradeRequired => UpgradeRequired,
+        "this path speaks WebSocket only: send Upgrade: websocket and Connection: Upgrade";
+    /// An upgrade was asked for in HTTP/1.0.
+    UpgradeVersion => BadRequest,
+        "a WebSocket needs HTTP/1.1: a proxy in between may have to be told to use it";
+    /// `Upgrade` or `Connection` is no list of tokens.
+    UpgradeForm => BadRequest, "Upgrade and Connection must be lists of words, separated by commas";
+    /// `Connection` does not name `upgrade`.
+    ConnectionForm => BadRequest,
+        "Connection: Upgrade is missing: a proxy in between may have to be told to pass it on";
+    /// The WebSocket version is another one than 13, missing or repeated.
+    WebSocketVersion => UpgradeRequired, "send Sec-WebSocket-Version: 13, exactly once";
+    /// The key is missing or repeated.
+    KeyCount => BadRequest, "send Sec-WebSocket-Key exactly once";
+    /// The key is not the base64 form of 16 bytes.
+    KeyForm => BadRequest, "Sec-WebSocket-Key must be 16 bytes in base64: 24 characters, the last two =";
+    /// `Sec-WebSocket-Protocol` is no list of tokens.
+    ProtocolForm => BadRequest,
+        "Sec-WebSocket-Protocol must be words, separated by commas: leave it out or offer chinwag.v1";
+    /// Only unknown subprotocols were offered.
+    ProtocolUnknown => BadRequest,
+        "none of the offered subprotocols is spoken here: offer chinwag.v1 or none at all";
+    /// Several tokens came with the request.
+    TokenRepeated => BadRequest,
+        "several tokens: send one, as Authorization: Bearer or as the subprotocol bearer.<token>";
+    /// `Authorization: Bearer` is not followed by one token.
+    TokenForm => BadRequest, "Authorization must be the word Bearer, one space and the token";
+    /// `Sec-WebSocket-Extensions` is not ASCII.
+    ExtensionForm => BadRequest, "Sec-WebSocket-Extensions must be plain ASCII";
+}
+
+impl Refusal {
+    /// Whether the connection must end after the answer. It may go on only after a well-formed
+    /// request that asked for no upgrade, if [`Head::keep_alive`](super::Head::keep_alive) agrees:
+    /// an upgrade that failed may have opened a tunnel in a proxy on the way.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        !matches!(self, Self::NotFound | Self::MethodNotAllowed { .. })
+    }
+
+    /// What stands at `at` where `otherwise` is the fault, unless the byte has a worse one.
+    pub(super) const fn of_byte(byte: u8, at: Place, otherwise: Self) -> Self {
+        match byte {
+            b'\r' => Self::BareCr { at },
+            0..=0x08 | 0x0a..=0x1f | 0x7f => Self::Control { at },
+            _ => otherwise,
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tls => "this port speaks plain HTTP: use http:// or put TLS in front",
+            Self::Http2 => "this port speaks HTTP/1.1: do not begin with HTTP/2",
+            Self::Ssh => "this port speaks HTTP/1.1, not SSH",
+            Self::Proxy => "this port does not expect the PROXY protocol: turn it off in the proxy",
+            Self::Json => "this port speaks HTTP/1.1: JSON lines belong to the TCP port",
+        })
+    }
+}
+
+impl fmt::Display for Methods {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.allow())
+    }
+}

@@ -1,0 +1,323 @@
+//! The thread that writes the lines, and the bounded way to it.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use log::kv::Value;
+use log::{Level, Record};
+
+use super::{Format, line, timestamp};
+
+/// Lines that may wait for the writer; the next one is dropped and counted.
+const QUEUE_LINES_MAX: usize = 2048;
+/// Bytes after which the writer stops gathering lines and writes them.
+const BATCH_BYTES: usize = 64 * 1024;
+/// The name of the thread.
+const THREAD_NAME: &str = "log";
+/// How long the end of the process, or a panic, waits for the queue to take its job, and again for the
+/// writer to have done it.
+pub(super) const PATIENCE: Duration = Duration::from_millis(500);
+/// Looks at a full queue in that time.
+const LOOKS: u32 = 50;
+
+/// Lines dropped since the process began. The log is the process's, and so is its count.
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
+/// Lines that were dropped since the process began, because the writer could not keep up or standard
+/// error could not be written.
+pub fn dropped() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
+}
+
+/// What the thread is asked to do.
+enum Job {
+    Write(Vec<u8>),
+    /// Write all, then answer.
+    WriteNow(Vec<u8>, SyncSender<()>),
+    /// Write what was asked for until now, and end.
+    Stop,
+}
+
+/// A way to the thread: never waits.
+#[derive(Clone)]
+pub(super) struct Sink {
+    jobs: SyncSender<Job>,
+    /// Lines dropped since the log last said so.
+    lost: Arc<AtomicU64>,
+}
+
+impl Sink {
+    /// Has the line written at once, and waits for it within bounds. `false` if it was not taken: the
+    /// caller is then on its own.
+    pub(super) fn write_now(&self, line: &[u8]) -> bool {
+        // The thread itself would wait for itself.
+        if thread::current().name() == Some(THREAD_NAME) {
+            return false;
+        }
+        let (answer, answered) = sync_channel(1);
+        if !self.insist(Job::WriteNow(line.to_vec(), answer), &answered) {
+            return false;
+        }
+        // Taken but not written in time: whoever reads standard error has stopped, and nobody else
+        // could write there either.
+        answered.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Disconnected)
+    }
+
+    /// Hands over a job even if the queue is full for a while. `bell` is only waited on.
+    fn insist(&self, mut job: Job, bell: &Receiver<()>) -> bool {
+        for _ in 0..LOOKS {
+            job = match self.jobs.try_send(job) {
+                Ok(()) => return true,
+                Err(TrySendError::Full(job)) => job,
+                Err(TrySendError::Disconnected(_)) => return false,
+            };
+            _ = bell.recv_timeout(PATIENCE / LOOKS);
+        }
+        false
+    }
+}
+
+/// Takes each buffer as a line, or drops and counts it.
+impl Write for Sink {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.jobs.try_send(Job::Write(line.to_vec())).is_err() {
+            count(&self.lost, 1);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn count(lost: &AtomicU64, lines: u64) {
+    lost.fetch_add(lines, Ordering::Relaxed);
+    DROPPED.fetch_add(lines, Ordering::Relaxed);
+}
+
+/// Holds the log open. When it is dropped, what waits is written, for at most a second.
+pub struct Guard {
+    sink: Sink,
+    ended: Receiver<()>,
+}
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guard").finish_non_exhaustive()
+    }
+}
+
+impl Guard {
+    /// Starts the thread, which writes to `out`.
+    pub(super) fn start(format: Format, out: impl Write + Send + 'static) -> io::Result<Self> {
+        let (jobs, queue) = sync_channel(QUEUE_LINES_MAX);
+        let (end, ended) = sync_channel(1);
+        let lost = Arc::new(AtomicU64::new(0));
+        let mut writer =
+            Writer { format, out, lost: Arc::clone(&lost), batch: Vec::new(), lines: 0 };
+        thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
+            writer.run(&queue);
+            // Whoever waits has gone if this fails.
+            _ = end.send(());
+        })?;
+        Ok(Self { sink: Sink { jobs, lost }, ended })
+    }
+
+    pub(super) fn sink(&self) -> Sink {
+        self.sink.clone()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if self.sink.insist(Job::Stop, &self.ended) {
+            _ = self.ended.recv_timeout(PATIENCE);
+        }
+    }
+}
+
+/// What the thread works with.
+struct Writer<W> {
+    format: Format,
+    out: W,
+    lost: Arc<AtomicU64>,
+    /// Lines that go out in one write.
+    batch: Vec<u8>,
+    /// Their number.
+    lines: u64,
+}
+
+impl<W: Write> Writer<W> {
+    fn run(&mut self, queue: &Receiver<Job>) {
+        while let Ok(first) = queue.recv() {
+            let (answer, goes_on) = self.gather(first, queue);
+            self.write_batch();
+            if let Some(answer) = answer {
+                // Whoever asked may have stopped waiting.
+                _ = answer.try_send(());
+            }
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    /// Takes jobs until one wants an answer, the batch is full or none is there. Says whom to answer
+    /// when the batch is written, and whether there is more to come.
+    fn gather(&mut self, first: Job, queue: &Receiver<Job>) -> (Option<SyncSender<()>>, bool) {
+        let mut next = Some(first);
+        while let Some(job) = next {
+            match job {
+                Job::Write(line) => self.push(&line),
+                Job::WriteNow(line, answer) => {
+                    self.push(&line);
+                    return (Some(answer), true);
+                }
+                Job::Stop => return (None, false),
+            }
+            next = if self.batch.len() < BATCH_BYTES { queue.try_recv().ok() } else { None };
+        }
+        (None, true)
+    }
+
+    fn push(&mut self, line: &[u8]) {
+        self.batch.extend_from_slice(line);
+        self.lines += 1;
+    }
+
+    fn write_batch(&mut self) {
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let pairs = [("dropped", Value::from(lost))];
+            let mut builder = Record::builder();
+            builder.level(Level::Warn).target(module_path!()).key_values(&pairs);
+            let record = builder.args(format_args!("log lines were dropped")).build();
+            let line = line::record(self.format, timestamp::now(), &record);
+            self.batch.extend_from_slice(line.as_bytes());
+        }
+        let written = self.out.write_all(&self.batch).and_then(|()| self.out.flush());
+        if written.is_err() {
+            count(&self.lost, self.lines);
+            self.lost.fetch_add(lost, Ordering::Relaxed);
+        }
+        self.batch.clear();
+        self.lines = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    /// Says when a write begins, waits for leave, and hands on what was written.
+    struct Gate {
+        entered: Sender<()>,
+        leave: Receiver<()>,
+        written: Sender<String>,
+    }
+
+    impl Write for Gate {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            _ = self.entered.send(());
+            self.leave.recv().map_err(io::Error::other)?;
+            self.written.send(String::from_utf8_lossy(bytes).into_owned()).unwrap();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The test's side of a gate.
+    struct Keeper {
+        entered: Receiver<()>,
+        leave: Sender<()>,
+        written: Receiver<String>,
+    }
+
+    fn gated() -> (Guard, Keeper) {
+        let (entered, told) = channel();
+        let (leave, gate) = channel();
+        let (written, seen) = channel();
+        let guard = Guard::start(Format::Text, Gate { entered, leave: gate, written }).unwrap();
+        (guard, Keeper { entered: told, leave, written: seen })
+    }
+
+    #[test]
+    fn a_writer_that_stands_still_makes_nobody_wait_and_what_is_dropped_is_said() {
+        let (guard, keeper) = gated();
+        let mut sink = guard.sink();
+        sink.write_all(b"line\n").unwrap();
+        keeper.entered.recv().unwrap();
+        for _ in 0..QUEUE_LINES_MAX + 1_000 {
+            sink.write_all(b"line\n").unwrap();
+        }
+        assert!(dropped() >= 1_000);
+        keeper.leave.send(()).unwrap();
+        keeper.leave.send(()).unwrap();
+        drop(guard);
+        let all: String = keeper.written.try_iter().collect();
+        assert_eq!(all.matches("line\n").count(), 1 + QUEUE_LINES_MAX);
+        let said = "WARN  log::sink log lines were dropped dropped=1000\n";
+        assert!(all.ends_with(said), "{:?}", all.lines().last());
+    }
+
+    #[test]
+    fn the_guard_waits_until_everything_is_written() {
+        let (guard, keeper) = gated();
+        let mut sink = guard.sink();
+        let lines: Vec<_> = (0..100).map(|n| format!("{n}\n")).collect();
+        for line in &lines {
+            sink.write_all(line.as_bytes()).unwrap();
+            keeper.leave.send(()).unwrap();
+        }
+        drop(guard);
+        assert_eq!(keeper.written.try_iter().collect::<String>(), lines.concat());
+    }
+
+    #[test]
+    fn the_guard_does_not_wait_for_a_writer_that_never_comes_back() {
+        let (guard, keeper) = gated();
+        guard.sink().write_all(b"line\n").unwrap();
+        drop(guard);
+        assert_eq!(keeper.written.try_iter().count(), 0);
+    }
+
+    #[test]
+    fn an_urgent_line_comes_after_those_before_it_and_is_written_when_the_call_returns() {
+        let (guard, keeper) = gated();
+        let mut sink = guard.sink();
+        sink.write_all(b"first\n").unwrap();
+        keeper.leave.send(()).unwrap();
+        keeper.leave.send(()).unwrap();
+        assert!(sink.write_now(b"panicked\n"));
+        let all: String = keeper.written.try_iter().collect();
+        assert_eq!(all, "first\npanicked\n");
+    }
+
+    #[test]
+    fn an_urgent_line_is_refused_when_the_writer_has_ended() {
+        let (guard, _keeper) = gated();
+        let sink = guard.sink();
+        drop(guard);
+        assert!(!sink.write_now(b"panicked\n"));
+    }
+
+    #[test]
+    fn lines_that_cannot_be_written_are_counted() {
+        let (guard, keeper) = gated();
+        let before = dropped();
+        drop(keeper.leave);
+        guard.sink().write_all(b"line\n").unwrap();
+        drop(guard);
+        assert!(dropped() > before);
+    }
+}

@@ -1,0 +1,30 @@
+//! Where the memory is.
+
+use super::Gauge;
+
+/// Bytes held, by account. They are the books of the parts themselves, not the allocator's; what waits
+/// for sockets is in [`ReactorMetrics::queued_bytes`](super::ReactorMetrics::queued_bytes).
+#[derive(Debug, Default)]
+pub struct MemoryMetrics {
+    /// Records in the rooms' recent rings.
+    pub rings: Gauge,
+    /// Rooms without their rings.
+    pub rooms: Gauge,
+    /// Users.
+    pub users: Gauge,
+    /// Sessions, with what is partly received.
+    pub sessions: Gauge,
+}
+
+impl MemoryMetrics {
+    /// Every label with its bytes.
+    pub(super) fn labelled(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let accounts = [
+            ("rings", &self.rings),
+            ("rooms", &self.rooms),
+            ("users", &self.users),
+            ("sessions", &self.sessions),
+        ];
+        accounts.into_iter().map(|(account, cell)| (account, cell.value()))
+    }
+}

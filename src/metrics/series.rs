@@ -1,0 +1,276 @@
+//! The names of all series: what a cell is called outside.
+
+use super::exposition::Exposition;
+use super::{
+    ChatMetrics, Counter, HttpMetrics, MemoryMetrics, Metrics, ReactorMetrics, TURN_MICROS_BOUNDS,
+};
+
+impl Metrics {
+    /// The page for Prometheus. `close_reasons` are the labels of
+    /// [`ReactorMetrics::closed`](super::ReactorMetrics::closed), in its order.
+    ///
+    /// The same series in the same order each time, whatever clients do.
+    pub fn render(&self, close_reasons: impl Iterator<Item = &'static str>) -> String {
+        let mut page = Exposition::default();
+        let version = [(env!("CARGO_PKG_VERSION"), 1)];
+        page.gauges("chinwag_info", "The version that runs.", "version", version.into_iter());
+        connections(&self.reactor, close_reasons, &mut page);
+        bytes(&self.reactor, &mut page);
+        turns(&self.reactor, &mut page);
+        http(&self.http, &mut page);
+        population(&self.chat, &mut page);
+        messages(&self.chat, &mut page);
+        memory(&self.memory, self.reactor.queued_bytes.value(), &mut page);
+        let dropped = crate::log::dropped();
+        page.counter(
+            "chinwag_log_lines_dropped_total",
+            "Log lines that were not written.",
+            dropped,
+        );
+        page.finish()
+    }
+}
+
+fn connections(
+    reactor: &ReactorMetrics,
+    close_reasons: impl Iterator<Item = &'static str>,
+    page: &mut Exposition,
+) {
+    page.gauge("chinwag_connections", "Open connections.", reactor.connections.value());
+    page.counter(
+        "chinwag_connections_accepted_total",
+        "Connections accepted and kept.",
+        reactor.accepted.value(),
+    );
+    let refused =
+        [("full", reactor.refused_full.value()), ("address", reactor.refused_address.value())];
+    page.counters(
+        "chinwag_connections_refused_total",
+        "Connections refused: the server is full, or their address has its share.",
+        "why",
+        refused.into_iter(),
+    );
+    page.counters(
+        "chinwag_connections_closed_total",
+        "Connections that ended, by reason.",
+        "reason",
+        close_reasons.zip(reactor.closed.iter().map(Counter::value)),
+    );
+    page.counter(
+        "chinwag_connections_closed_late_total",
+        "Connections whose last bytes were not taken within the close deadline.",
+        reactor.closed_late.value(),
+    );
+    page.counter(
+        "chinwag_accept_exhausted_total",
+        "Times that accepting had to back off for want of descriptors or memory.",
+        reactor.accept_exhausted.value(),
+    );
+    page.counter(
+        "chinwag_accept_lost_total",
+        "Connections that were gone before they were accepted.",
+        reactor.accept_lost.value(),
+    );
+}
+
+fn bytes(reactor: &ReactorMetrics, page: &mut Exposition) {
+    page.counter("chinwag_received_bytes_total", "Bytes received.", reactor.received_bytes.value());
+    page.counter("chinwag_sent_bytes_total", "Bytes sent.", reactor.sent_bytes.value());
+    page.counter("chinwag_reads_total", "Read calls.", reactor.reads.value());
+    page.counter("chinwag_writes_total", "Write calls.", reactor.writes.value());
+    page.counter(
+        "chinwag_writes_short_total",
+        "Write calls that took less than was offered.",
+        reactor.writes_short.value(),
+    );
+    page.gauge(
+        "chinwag_queued_bytes",
+        "Bytes that wait for sockets; shared ones count for each.",
+        reactor.queued_bytes.value(),
+    );
+    page.gauge(
+        "chinwag_queued_frames",
+        "Frames that wait for sockets.",
+        reactor.queued_frames.value(),
+    );
+}
+
+fn turns(reactor: &ReactorMetrics, page: &mut Exposition) {
+    page.gauge("chinwag_timers", "Armed timers.", reactor.timers.value());
+    page.histogram(
+        "chinwag_turn_seconds",
+        "Time of a turn of the loop, without its waiting.",
+        (&TURN_MICROS_BOUNDS, &reactor.turns_by_micros.each_ref().map(Counter::value)),
+        reactor.turn_micros.value(),
+    );
+}
+
+fn http(http: &HttpMetrics, page: &mut Exposition) {
+    page.counters(
+        "chinwag_http_responses_total",
+        "HTTP responses by the hundreds of their status.",
+        "class",
+        http.labelled(),
+    );
+    let handshakes =
+        [("accepted", http.handshakes.value()), ("refused", http.handshakes_refused.value())];
+    page.counters(
+        "chinwag_websocket_handshakes_total",
+        "WebSocket handshakes.",
+        "outcome",
+        handshakes.into_iter(),
+    );
+    page.counter(
+        "chinwag_messages_deflated_total",
+        "WebSocket messages compressed before they were sent.",
+        http.messages_deflated.value(),
+    );
+}
+
+fn population(chat: &ChatMetrics, page: &mut Exposition) {
+    page.gauge("chinwag_users", "Users that are known.", chat.users.value());
+    page.gauge("chinwag_sessions", "Sessions that have said hello.", chat.sessions.value());
+    page.gauge("chinwag_rooms", "Rooms, direct conversations included.", chat.rooms.value());
+    page.gauge("chinwag_memberships", "Memberships of users in rooms.", chat.memberships.value());
+    page.gauge(
+        "chinwag_subscriptions",
+        "Subscriptions of connections to rooms.",
+        chat.subscriptions.value(),
+    );
+    page.gauge("chinwag_cursors_lagging", "Cursors that are behind.", chat.cursors_lagging.value());
+}
+
+fn messages(chat: &ChatMetrics, page: &mut Exposition) {
+    page.counter("chinwag_records_total", "Records that a log has taken.", chat.records.value());
+    page.counter(
+        "chinwag_deliveries_total",
+        "Events handed to connections, one for each recipient.",
+        chat.deliveries.value(),
+    );
+    page.counter(
+        "chinwag_replayed_total",
+        "Records handed to connections in replays.",
+        chat.replayed.value(),
+    );
+    page.counter("chinwag_gaps_total", "Gaps that clients were told of.", chat.gaps.value());
+    page.counter(
+        "chinwag_presence_events_total",
+        "Presence events, one for each room and moment.",
+        chat.presence_events.value(),
+    );
+    page.counter(
+        "chinwag_ephemeral_dropped_total",
+        "Typing, presence and receipts dropped under pressure.",
+        chat.ephemeral_dropped.value(),
+    );
+    page.counters(
+        "chinwag_replies_total",
+        "Replies by code; 0 is success.",
+        "code",
+        chat.replies.labelled(),
+    );
+}
+
+fn memory(memory: &MemoryMetrics, queued_bytes: u64, page: &mut Exposition) {
+    page.gauges(
+        "chinwag_memory_bytes",
+        "Bytes held, by what they are held for; shared ones count for each.",
+        "account",
+        memory.labelled().chain([("outbound", queued_bytes)]),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn render(metrics: &Metrics) -> String {
+        metrics.render(["bye", "reset"].into_iter())
+    }
+
+    fn is_name(text: &str) -> bool {
+        text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    }
+
+    /// The series and their values, from a page that keeps every rule of the format; what does not
+    /// is named in the panic.
+    #[track_caller]
+    fn parse(page: &str) -> BTreeMap<String, f64> {
+        let mut series = BTreeMap::new();
+        let mut lines = page.strip_suffix('\n').unwrap().split('\n').peekable();
+        let mut families = Vec::new();
+        while let Some(line) = lines.next() {
+            let (family, help) = line.strip_prefix("# HELP ").unwrap().split_once(' ').unwrap();
+            assert!(family.starts_with("chinwag_") && is_name(family), "{line}");
+            assert!(help.ends_with('.'), "{line}");
+            assert!(!families.contains(&family), "twice: {family}");
+            families.push(family);
+            let kind = lines.next().unwrap();
+            let kind = kind.strip_prefix(&format!("# TYPE {family} ")).unwrap();
+            assert_eq!(kind == "counter", family.ends_with("_total"), "{line}");
+            while let Some(line) = lines.next_if(|line| !line.starts_with('#')) {
+                let (name, value) = line.rsplit_once(' ').unwrap();
+                let (base, labels) = name.split_once('{').unwrap_or((name, "}"));
+                let suffix = base.strip_prefix(family).unwrap();
+                let suffixes: &[&str] =
+                    if kind == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
+                assert!(suffixes.contains(&suffix), "{line}");
+                let label = labels.strip_suffix('}').unwrap();
+                if let Some((label, text)) = label.split_once('=') {
+                    assert!(is_name(label) && text.len() > 2, "{line}");
+                    assert!(text.starts_with('"') && text.ends_with('"'), "{line}");
+                }
+                let value = value.parse::<f64>().unwrap();
+                assert!(series.insert(name.to_owned(), value).is_none(), "twice: {line}");
+            }
+        }
+        series
+    }
+
+    #[test]
+    fn the_page_keeps_the_rules_of_the_format() {
+        assert!(parse(&render(&Metrics::default())).len() > 90);
+    }
+
+    #[test]
+    fn the_number_of_series_does_not_depend_on_what_happened() {
+        let metrics = Metrics::default();
+        let before = parse(&render(&metrics));
+        for n in 0..u16::MAX {
+            metrics.chat.replies.count(n);
+            metrics.http.count_response(n);
+            metrics.reactor.count_turn(u64::from(n) * 100);
+        }
+        let after = parse(&render(&metrics));
+        assert!(before.keys().eq(after.keys()));
+    }
+
+    #[test]
+    fn a_cell_is_found_under_its_name() {
+        let metrics = Metrics::default();
+        metrics.reactor.closed[1].add(3);
+        metrics.reactor.queued_bytes.set(5);
+        metrics.reactor.count_turn(75);
+        metrics.reactor.count_turn(2_000_000);
+        metrics.chat.replies.count(5001);
+        metrics.memory.rings.set(9);
+        let series = parse(&render(&metrics));
+        for (name, value) in [
+            ("chinwag_connections_closed_total{reason=\"reset\"}", 3.0),
+            ("chinwag_queued_bytes", 5.0),
+            ("chinwag_memory_bytes{account=\"outbound\"}", 5.0),
+            ("chinwag_memory_bytes{account=\"rings\"}", 9.0),
+            ("chinwag_replies_total{code=\"5001\"}", 1.0),
+            ("chinwag_turn_seconds_bucket{le=\"0.00005\"}", 0.0),
+            ("chinwag_turn_seconds_bucket{le=\"0.0001\"}", 1.0),
+            ("chinwag_turn_seconds_bucket{le=\"1\"}", 1.0),
+            ("chinwag_turn_seconds_bucket{le=\"+Inf\"}", 2.0),
+            ("chinwag_turn_seconds_count", 2.0),
+            ("chinwag_turn_seconds_sum", 2.000_075),
+        ] {
+            assert_eq!(series.get(name), Some(&value), "{name}");
+        }
+    }
+}

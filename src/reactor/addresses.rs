@@ -1,0 +1,144 @@
+//! How many connections each address has.
+
+use std::net::IpAddr;
+
+use slab::Slab;
+
+use crate::collections::KeyedMap;
+
+/// An IPv4 address or an IPv6 /64, the smallest block that one subscriber is given, as the upper half of
+/// an IPv6 address. IPv4 lies in `::/32`, which no peer can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Block(u64);
+
+impl Block {
+    fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => Self(u64::from(v4.to_bits())),
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, ..] = v6.segments().map(u64::from);
+                Self(a << 48 | b << 32 | c << 16 | d)
+            }
+        }
+    }
+}
+
+/// What a connection counts for: to be given back when it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place(u32);
+
+impl Place {
+    /// For no limit at all.
+    pub(super) const FREE: Self = Self(u32::MAX);
+    /// For the limit of all, but not for that of an address.
+    const ANYWHERE: Self = Self(u32::MAX - 1);
+}
+
+/// The address has as many connections as it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooMany;
+
+/// The number of connections of each address that has any.
+#[derive(Debug)]
+pub(super) struct Addresses {
+    blocks: KeyedMap<Block, usize>,
+    counts: Slab<(Block, u32)>,
+    each_max: u32,
+    loopback_counts: bool,
+}
+
+impl Addresses {
+    /// Nobody yet, and at most `each_max` connections for each address; those of this machine are
+    /// counted only if `loopback_counts`.
+    pub(super) fn new(each_max: u32, loopback_counts: bool) -> Self {
+        Self { blocks: KeyedMap::new(), counts: Slab::new(), each_max, loopback_counts }
+    }
+
+    /// Counts a connection from `address`.
+    ///
+    /// # Errors
+    ///
+    /// [`TooMany`] if there are as many as may be; it is then not counted.
+    pub(super) fn enter(&mut self, address: IpAddr) -> Result<Place, TooMany> {
+        if !self.loopback_counts && address.to_canonical().is_loopback() {
+            return Ok(Place::ANYWHERE);
+        }
+        if self.each_max == 0 {
+            return Err(TooMany);
+        }
+        let block = Block::of(address);
+        let counts = &mut self.counts;
+        let index = *self.blocks.get_or_insert_with(block, || counts.insert((block, 0)));
+        let Some((_, count)) = counts.get_mut(index).filter(|(_, count)| *count < self.each_max)
+        else {
+            return Err(TooMany);
+        };
+        *count += 1;
+        Ok(u32::try_from(index).map_or(Place::ANYWHERE, Place))
+    }
+
+    /// Gives a share back.
+    pub(super) fn leave(&mut self, place: Place) {
+        let index = place.0 as usize;
+        let Some((block, count)) = self.counts.get_mut(index) else { return };
+        *count -= 1;
+        if *count == 0 {
+            let block = *block;
+            self.counts.remove(index);
+            self.blocks.remove(&block);
+        }
+    }
+
+    /// Addresses that have a connection that is counted.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.blocks.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(addresses: &mut Addresses, address: &str, expect_ok: bool) -> Option<Place> {
+        let entered = addresses.enter(address.parse().unwrap());
+        assert_eq!(entered.is_ok(), expect_ok, "{address}");
+        entered.ok()
+    }
+
+    #[test]
+    fn an_address_has_its_share_and_no_more_until_it_gives_one_back() {
+        let mut addresses = Addresses::new(2, false);
+        let first = check(&mut addresses, "192.0.2.1", true).unwrap();
+        check(&mut addresses, "192.0.2.1", true);
+        check(&mut addresses, "192.0.2.1", false);
+        check(&mut addresses, "::ffff:192.0.2.1", false);
+        check(&mut addresses, "192.0.2.2", true);
+        addresses.leave(first);
+        check(&mut addresses, "192.0.2.1", true);
+        check(&mut addresses, "192.0.2.1", false);
+    }
+
+    #[test]
+    fn a_subnet_of_64_bits_counts_as_one_address() {
+        let mut addresses = Addresses::new(1, false);
+        check(&mut addresses, "2001:db8:0:1::1", true);
+        check(&mut addresses, "2001:db8:0:1:ffff::2", false);
+        check(&mut addresses, "2001:db8:0:2::1", true);
+    }
+
+    #[test]
+    fn this_machine_is_counted_only_when_told() {
+        let mut addresses = Addresses::new(0, false);
+        for loopback in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(check(&mut addresses, loopback, true), Some(Place::ANYWHERE));
+        }
+        let mut addresses = Addresses::new(1, true);
+        let id = check(&mut addresses, "127.0.0.1", true).unwrap();
+        check(&mut addresses, "127.0.0.1", false);
+        addresses.leave(id);
+        addresses.leave(Place::ANYWHERE);
+        assert_eq!(addresses.len(), 0);
+    }
+}

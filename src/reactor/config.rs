@@ -1,0 +1,85 @@
+//! What the reactor is told at its start.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// The reactor's bounds and places. Each has a default; see [`ReactorConfig::default`].
+#[derive(Clone, Debug)]
+pub struct ReactorConfig {
+    /// Where to listen. A [`ListenerId`](crate::net::ListenerId) is an index into this list; at most 256.
+    pub listeners: Vec<ListenerConfig>,
+    /// Connections at a time, of the listeners that count; the next one is told
+    /// [`ListenerConfig::refusal`] and closed. At most [`ConnId::SLOTS_MAX`](crate::net::ConnId::SLOTS_MAX).
+    pub connections_max: usize,
+    /// Connections at a time from one IPv4 address or one IPv6 /64, likewise.
+    pub connections_per_address_max: u32,
+    /// Whether [`ReactorConfig::connections_per_address_max`] counts connections from this machine.
+    pub loopback_counts: bool,
+    /// New connections in one turn; the next ones wait for the next turn.
+    pub accepts_per_turn_max: usize,
+    /// Bytes read in one turn from all connections, give or take one read; the rest waits for the next.
+    pub read_per_turn_max: usize,
+    /// Connections that a turn flushes for large broadcasts; the rest waits for the next turns, behind
+    /// what was sent to single connections.
+    pub bulk_flushes_per_turn_max: usize,
+    /// The hard limit of a new connection's outbound ring, in bytes.
+    pub outbound_bytes_max: usize,
+    /// The kernel's send buffer of each connection in bytes (`SO_SNDBUF`; the kernel doubles it for its own
+    /// bookkeeping). A few readers that do not read cost that much each.
+    pub send_buffer_len: usize,
+    /// The kernel's receive buffer (`SO_RCVBUF`), `None` for the kernel's own choice.
+    pub receive_buffer_len: Option<usize>,
+    /// How long a socket may take no byte of what waits for it before it is closed
+    /// ([`CloseReason::Stalled`](crate::net::CloseReason::Stalled)).
+    pub stall_timeout: Duration,
+    /// How long a closing connection may take for its last bytes and the peer's FIN.
+    pub close_timeout: Duration,
+    /// Whether SIGTERM and SIGINT become [`Input::Stop`](crate::net::Input::Stop). Off in tests, since
+    /// signals are the process's.
+    pub signals: bool,
+}
+
+impl Default for ReactorConfig {
+    fn default() -> Self {
+        Self {
+            listeners: Vec::new(),
+            connections_max: 10_000,
+            connections_per_address_max: 1_000,
+            loopback_counts: false,
+            accepts_per_turn_max: 64,
+            read_per_turn_max: 1024 * 1024,
+            bulk_flushes_per_turn_max: 512,
+            outbound_bytes_max: 256 * 1024,
+            send_buffer_len: 64 * 1024,
+            receive_buffer_len: None,
+            stall_timeout: Duration::from_mins(2),
+            close_timeout: Duration::from_secs(5),
+            signals: true,
+        }
+    }
+}
+
+/// One listening socket.
+#[derive(Clone, Debug)]
+pub struct ListenerConfig {
+    /// The address; port 0 lets the kernel choose one.
+    pub addr: SocketAddr,
+    /// Whether the kernel asks silent peers whether they are still there: after a minute, every 15 s, three
+    /// times. For protocols without a ping of their own.
+    pub keep_alive: bool,
+    /// What a connection over a limit is told before it is closed; may be empty.
+    pub refusal: Bytes,
+    /// Whether its connections count for the limits and are refused by them. Not for an admin listener, so
+    /// that one can look into a server that is full.
+    pub limited: bool,
+}
+
+impl ListenerConfig {
+    /// A listener on `addr` without keep-alive and refusal text, whose connections are limited.
+    #[must_use]
+    pub const fn new(addr: SocketAddr) -> Self {
+        Self { addr, keep_alive: false, refusal: Bytes::new(), limited: true }
+    }
+}

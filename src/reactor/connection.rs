@@ -1,0 +1,234 @@
+//! One connection: its socket, what waits for it, and where in its life it is.
+
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+
+use mio::net::TcpStream;
+
+use super::addresses::Place;
+use super::outbound::{FramePool, IOVECS_MAX, Outbound};
+use crate::metrics::ReactorMetrics;
+use crate::net::{CloseReason, ConnId};
+use crate::time::Tick;
+use crate::time::wheel::TimerId;
+
+/// Bytes that one flush offers to one socket; what is left is the next turn's, so that a fast reader with
+/// much to fetch does not hold up the others.
+const WRITE_MAX: usize = 256 * 1024;
+
+/// Where a connection is in its life. It only goes downwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The handler talks with the peer.
+    Open,
+    /// What waits is still sent; then the socket is closed.
+    Flushing(CloseReason),
+    /// What waits is still sent, what comes is discarded; then FIN.
+    Lingering(CloseReason),
+    /// FIN is sent; what comes is discarded until the peer's FIN.
+    Discarding(CloseReason),
+    /// On the list of those to be closed at the end of the turn.
+    Ended(CloseReason),
+}
+
+/// What is noted about a connection, one bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Marks(u16);
+
+impl Marks {
+    /// The last edge said readable, and no read since has found the socket drained.
+    pub(super) const READABLE: Self = Self(1);
+    /// On the ready list.
+    pub(super) const QUEUED: Self = Self(1 << 1);
+    /// An edge came that no read has followed yet.
+    pub(super) const FRESH: Self = Self(1 << 2);
+    /// An edge said that the peer's FIN is on its way: a short read is not the end.
+    pub(super) const READ_CLOSED: Self = Self(1 << 3);
+    /// The peer's FIN was read.
+    pub(super) const FINISHED: Self = Self(1 << 4);
+    /// The handler wants no bytes for now.
+    pub(super) const PAUSED: Self = Self(1 << 5);
+    /// The socket took less than it was offered: no write before the next writable edge.
+    pub(super) const BLOCKED: Self = Self(1 << 6);
+    /// Registered for writable edges too.
+    pub(super) const WATCHES_WRITE: Self = Self(1 << 7);
+    /// On the list of those to be flushed first.
+    pub(super) const URGENT: Self = Self(1 << 8);
+    /// On the list of those to be flushed in portions.
+    pub(super) const BULK: Self = Self(1 << 9);
+    /// The handler was told that it is blocked, and must be told when it has drained.
+    pub(super) const OWES_DRAINED: Self = Self(1 << 10);
+    /// The handler asked to be told when it has drained.
+    pub(super) const WAKE: Self = Self(1 << 11);
+    /// To be reset rather than closed.
+    pub(super) const RESET: Self = Self(1 << 12);
+    /// Turned away at the door: the handler has never heard of it.
+    pub(super) const UNTOLD: Self = Self(1 << 13);
+
+    /// Both sets together.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether any of `marks` is set.
+    pub(super) const fn any(self, marks: Self) -> bool {
+        self.0 & marks.0 != 0
+    }
+
+    pub(super) const fn set(&mut self, marks: Self) {
+        self.0 |= marks.0;
+    }
+
+    pub(super) const fn clear(&mut self, marks: Self) {
+        self.0 &= !marks.0;
+    }
+}
+
+/// What a read brought.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ReadOutcome {
+    /// So many bytes, and the socket is drained: the next edge will wake us.
+    Drained(usize),
+    /// So many bytes, and there is or may be more: no edge will come, so the caller must queue another pass.
+    More(usize),
+    /// The peer sent FIN.
+    Eof,
+    /// The connection is dead.
+    Failed(CloseReason),
+}
+
+/// What a flush left.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum WriteOutcome {
+    /// Nothing: all is sent.
+    Emptied,
+    /// The socket takes no more; it took `progress` bytes.
+    Blocked { progress: usize },
+    /// The turn's share is used up, the socket may take more: no edge will come, so the caller must queue
+    /// another pass.
+    More,
+    /// The connection is dead.
+    Failed(CloseReason),
+}
+
+/// One connection, in one cache line.
+#[repr(align(64))]
+pub(super) struct Connection {
+    pub(super) id: ConnId,
+    /// The handler's deadline; the close deadline once the connection is closing.
+    pub(super) deadline: Tick,
+    /// When a socket that takes nothing has stalled; [`Tick::MAX`] while nothing waits.
+    pub(super) stall_at: Tick,
+    /// The one entry in the wheel: at the earlier of the two, or before.
+    pub(super) timer: Option<TimerId>,
+    pub(super) outbound: Outbound,
+    pub(super) stream: TcpStream,
+    pub(super) place: Place,
+    pub(super) marks: Marks,
+    pub(super) phase: Phase,
+}
+
+impl Connection {
+    pub(super) fn new(id: ConnId, stream: TcpStream, place: Place, outbound: Outbound) -> Self {
+        Self {
+            id,
+            deadline: Tick::MAX,
+            stall_at: Tick::MAX,
+            timer: None,
+            outbound,
+            stream,
+            place,
+            marks: Marks::default(),
+            phase: Phase::Open,
+        }
+    }
+
+    /// Whether what the peer sends is read: handed over or discarded.
+    pub(super) const fn takes_bytes(&self) -> bool {
+        match self.phase {
+            Phase::Open => !self.marks.any(Marks::PAUSED.and(Marks::FINISHED)),
+            Phase::Lingering(_) | Phase::Discarding(_) => !self.marks.any(Marks::FINISHED),
+            Phase::Flushing(_) | Phase::Ended(_) => false,
+        }
+    }
+
+    /// One read into `scratch`.
+    pub(super) fn read(&mut self, scratch: &mut [u8]) -> ReadOutcome {
+        match (&self.stream).read(scratch) {
+            Ok(0) => ReadOutcome::Eof,
+            // A stream socket that fills less than it was given is drained (epoll(7), question 9), but
+            // the FIN that an edge has already announced would never be announced again.
+            Ok(len) if len < scratch.len() && !self.marks.any(Marks::READ_CLOSED) => {
+                ReadOutcome::Drained(len)
+            }
+            Ok(len) => ReadOutcome::More(len),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => ReadOutcome::Drained(0),
+                ErrorKind::Interrupted => ReadOutcome::More(0),
+                _ => ReadOutcome::Failed(reason_of(&error)),
+            },
+        }
+    }
+
+    /// Writes what waits: one call for one piece, one vectored call for several.
+    pub(super) fn write(&mut self, pool: &mut FramePool, metrics: &ReactorMetrics) -> WriteOutcome {
+        let mut progress = 0;
+        while !self.outbound.is_empty() {
+            if progress >= WRITE_MAX {
+                return WriteOutcome::More;
+            }
+            let (offered, result) = self.offer(pool);
+            metrics.writes.add(1);
+            match result {
+                Ok(taken) => {
+                    self.outbound.advance(pool, taken);
+                    progress += taken;
+                    if taken < offered {
+                        return WriteOutcome::Blocked { progress };
+                    }
+                }
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return WriteOutcome::Blocked { progress },
+                    ErrorKind::Interrupted => {}
+                    _ => return WriteOutcome::Failed(reason_of(&error)),
+                },
+            }
+        }
+        WriteOutcome::Emptied
+    }
+
+    /// One write call: how much was offered, and what became of it.
+    fn offer(&self, pool: &FramePool) -> (usize, io::Result<usize>) {
+        let mut stream = &self.stream;
+        if !self.outbound.is_scattered() {
+            let piece = self.outbound.front(pool);
+            return (piece.len(), stream.write(piece));
+        }
+        let mut slices = [IoSlice::new(&[]); IOVECS_MAX];
+        let count = self.outbound.gather(pool, &mut slices);
+        let slices = slices.get(..count).unwrap_or_default();
+        let offered = slices.iter().map(|slice| slice.len()).sum();
+        (offered, stream.write_vectored(slices))
+    }
+}
+
+/// Why a connection ended whose socket reported `error`.
+pub(super) fn reason_of(error: &io::Error) -> CloseReason {
+    match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+            CloseReason::Reset
+        }
+        _ => CloseReason::SocketError,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_one_cache_line() {
+        // Debug builds of mio put a check into each socket.
+        let expect = if cfg!(debug_assertions) { 128 } else { 64 };
+        assert_eq!(size_of::<Connection>(), expect);
+    }
+}

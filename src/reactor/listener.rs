@@ -1,0 +1,82 @@
+//! Opening a listening socket.
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use socket2::{Domain, Socket, TcpKeepalive, Type};
+
+use super::config::{ListenerConfig, ReactorConfig};
+
+/// Connections that the kernel holds until they are accepted: what `net.core.somaxconn` allows by default.
+const BACKLOG: i32 = 4096;
+
+/// Opens a listening socket. What is set here is inherited by every accepted one, so that no connection
+/// costs a call for it.
+///
+/// # Errors
+///
+/// With a text that says what was tried, what is wrong and what would be right.
+pub(super) fn open(config: &ReactorConfig, listener: &ListenerConfig) -> io::Result<TcpListener> {
+    prepare(config, listener).map_err(|error| explain(listener.addr, &error))
+}
+
+fn prepare(config: &ReactorConfig, listener: &ListenerConfig) -> io::Result<TcpListener> {
+    let addr = listener.addr;
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM.nonblocking(), None)?;
+    // The address can be taken again although old connections linger in TIME-WAIT.
+    socket.set_reuse_address(true)?;
+    socket.set_send_buffer_size(config.send_buffer_len)?;
+    if let Some(len) = config.receive_buffer_len {
+        socket.set_recv_buffer_size(len)?;
+    }
+    // Each turn's bytes leave in one call already; Nagle's algorithm would only delay them.
+    socket.set_tcp_nodelay(true)?;
+    if listener.keep_alive {
+        let keep_alive = TcpKeepalive::new()
+            .with_time(Duration::from_mins(1))
+            .with_interval(Duration::from_secs(15))
+            .with_retries(3);
+        socket.set_tcp_keepalive(&keep_alive)?;
+    }
+    socket.bind(&addr.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn explain(addr: SocketAddr, error: &io::Error) -> io::Error {
+    let remedy = match error.kind() {
+        ErrorKind::AddrInUse => {
+            "another process listens there: stop it, or choose another port (0: any free one)"
+        }
+        ErrorKind::AddrNotAvailable => {
+            "no interface of this machine has that address: choose one that it has, or 0.0.0.0 or [::] for all"
+        }
+        ErrorKind::PermissionDenied => {
+            "ports below 1024 need the capability CAP_NET_BIND_SERVICE: grant it, or choose a port from 1024 up"
+        }
+        _ => "check the address and the limits of the process",
+    };
+    io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}; {remedy}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_refused(addr: SocketAddr, expect: &str) {
+        let error = open(&ReactorConfig::default(), &ListenerConfig::new(addr)).unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with(&format!("cannot listen on {addr}: ")), "{text}");
+        assert!(text.contains(expect), "{text}");
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_had_is_named_with_its_remedy() {
+        let any = ListenerConfig::new(([127, 0, 0, 1], 0).into());
+        let taken = open(&ReactorConfig::default(), &any).unwrap();
+        check_refused(taken.local_addr().unwrap(), "another process listens there");
+        check_refused(([192, 0, 2, 1], 0).into(), "no interface of this machine");
+    }
+}

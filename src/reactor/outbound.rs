@@ -1,0 +1,395 @@
+//! What waits for one peer's socket.
+
+use std::io::IoSlice;
+use std::mem;
+
+use bytes::{Buf, BytesMut};
+
+use crate::net::SharedFrame;
+
+/// The most pieces that one vectored write takes.
+pub(super) const IOVECS_MAX: usize = 64;
+
+/// The most pieces that one ring holds. One more, and they are laid end to end into one: a ring of tiny
+/// frames then costs its bytes and at most 40 KiB of nodes.
+pub(super) const FRAMES_MAX: u16 = 1024;
+
+/// No node: the tail of an empty ring.
+const NIL: u32 = u32::MAX;
+
+/// A piece in a ring, or a free place for one.
+struct Node {
+    frame: SharedFrame,
+    /// The next piece, from the last around to the first; or the next free place.
+    next: u32,
+}
+
+/// The nodes of every connection's ring, so that a delivery allocates nothing once the pool has grown to
+/// the most that ever waited together, and an empty ring owns nothing.
+pub(super) struct FramePool {
+    nodes: Vec<Node>,
+    /// The first free place.
+    free: u32,
+    in_use: usize,
+    queued_bytes: u64,
+}
+
+impl FramePool {
+    pub(super) const fn new() -> Self {
+        Self { nodes: Vec::new(), free: NIL, in_use: 0, queued_bytes: 0 }
+    }
+
+    /// Pieces that wait, of all connections.
+    pub(super) const fn in_use(&self) -> usize {
+        self.in_use
+    }
+
+    /// Bytes that wait, of all connections.
+    pub(super) const fn queued_bytes(&self) -> u64 {
+        self.queued_bytes
+    }
+
+    fn take_place(&mut self, frame: SharedFrame) -> u32 {
+        self.in_use += 1;
+        let index = self.free;
+        if let Some(node) = self.nodes.get_mut(index as usize) {
+            self.free = node.next;
+            node.frame = frame;
+            return index;
+        }
+        let index = u32::try_from(self.nodes.len()).unwrap_or(NIL);
+        assert!(index != NIL, "four billion frames wait");
+        self.nodes.push(Node { frame, next: NIL });
+        index
+    }
+
+    fn release(&mut self, index: u32) {
+        self.in_use -= 1;
+        let node = &mut self.nodes[index as usize];
+        node.frame = SharedFrame::new();
+        node.next = self.free;
+        self.free = index;
+    }
+}
+
+/// The ring would exceed its hard limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Overflow;
+
+/// Frames that wait for one peer's socket, oldest first: a circle of nodes in the [`FramePool`], known by its last.
+///
+/// Invariants:
+/// - `queued` is the sum of the unsent bytes of all frames, and was at most `bytes_max` at each push;
+/// - no frame is empty, and `sent_of_front` is less than the length of the front frame, 0 without one;
+/// - there are at most [`FRAMES_MAX`] frames.
+#[derive(Debug)]
+pub(super) struct Outbound {
+    /// The last frame's node; the first is the one after it.
+    tail: u32,
+    sent_of_front: u32,
+    queued: u32,
+    bytes_max: u32,
+    frames: u16,
+}
+
+impl Outbound {
+    /// An empty ring for at most `bytes_max` bytes (at most 4 GiB).
+    pub(super) fn new(bytes_max: usize) -> Self {
+        let bytes_max = u32::try_from(bytes_max).unwrap_or(u32::MAX);
+        Self { tail: NIL, sent_of_front: 0, queued: 0, bytes_max, frames: 0 }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.queued == 0
+    }
+
+    /// Unsent bytes.
+    pub(super) const fn queued(&self) -> usize {
+        self.queued as usize
+    }
+
+    /// Changes the limit. What waits already stays, even if it is more.
+    pub(super) fn limit(&mut self, bytes_max: usize) {
+        self.bytes_max = u32::try_from(bytes_max).unwrap_or(u32::MAX);
+    }
+
+    /// Appends `frame`. An empty one is nothing to be sent and not kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Overflow`] if it does not fit; the ring is then unchanged.
+    #[inline]
+    pub(super) fn push(
+        &mut self,
+        pool: &mut FramePool,
+        frame: SharedFrame,
+    ) -> Result<(), Overflow> {
+        let room = self.bytes_max.saturating_sub(self.queued);
+        let len = u32::try_from(frame.len()).ok().filter(|len| *len <= room).ok_or(Overflow)?;
+        if len == 0 {
+            return Ok(());
+        }
+        if self.frames == FRAMES_MAX {
+            self.lay_end_to_end(pool);
+        }
+        self.link(pool, frame);
+        self.queued += len;
+        pool.queued_bytes += u64::from(len);
+        self.debug_check(pool);
+        Ok(())
+    }
+
+    /// The unsent part of the first frame; empty if nothing waits.
+    #[inline]
+    pub(super) fn front<'a>(&self, pool: &'a FramePool) -> &'a [u8] {
+        let Some(tail) = pool.nodes.get(self.tail as usize) else { return &[] };
+        let front = &pool.nodes[tail.next as usize].frame;
+        front.get(self.sent_of_front as usize..).unwrap_or_default()
+    }
+
+    /// Whether more than one piece waits.
+    #[inline]
+    pub(super) const fn is_scattered(&self) -> bool {
+        self.frames > 1
+    }
+
+    /// Points `slices` at the first unsent pieces, as many as fit, and returns how many these are.
+    pub(super) fn gather<'a>(&self, pool: &'a FramePool, slices: &mut [IoSlice<'a>]) -> usize {
+        let Some(tail) = pool.nodes.get(self.tail as usize) else { return 0 };
+        let mut node = &pool.nodes[tail.next as usize];
+        let mut sent = self.sent_of_front as usize;
+        let count = slices.len().min(usize::from(self.frames));
+        for slice in &mut slices[..count] {
+            *slice = IoSlice::new(node.frame.get(sent..).unwrap_or_default());
+            sent = 0;
+            node = &pool.nodes[node.next as usize];
+        }
+        count
+    }
+
+    /// Removes the first `sent` bytes, which must be waiting.
+    #[inline]
+    pub(super) fn advance(&mut self, pool: &mut FramePool, sent: usize) {
+        debug_assert!(sent <= self.queued(), "more was sent than waited");
+        let mut sent = u32::try_from(sent).unwrap_or(u32::MAX).min(self.queued);
+        self.queued -= sent;
+        pool.queued_bytes -= u64::from(sent);
+        while self.frames > 0 {
+            let left = u32::try_from(self.front(pool).len()).unwrap_or(u32::MAX);
+            if sent < left {
+                self.sent_of_front += sent;
+                break;
+            }
+            sent -= left;
+            self.unlink_front(pool);
+        }
+        self.debug_check(pool);
+    }
+
+    /// Drops everything that waits.
+    pub(super) fn clear(&mut self, pool: &mut FramePool) {
+        while self.frames > 0 {
+            self.unlink_front(pool);
+        }
+        pool.queued_bytes -= u64::from(self.queued);
+        self.queued = 0;
+    }
+
+    fn link(&mut self, pool: &mut FramePool, frame: SharedFrame) {
+        let index = pool.take_place(frame);
+        let front = match pool.nodes.get_mut(self.tail as usize) {
+            Some(tail) => mem::replace(&mut tail.next, index),
+            None => index,
+        };
+        pool.nodes[index as usize].next = front;
+        self.tail = index;
+        self.frames += 1;
+    }
+
+    fn unlink_front(&mut self, pool: &mut FramePool) {
+        let tail = self.tail as usize;
+        let front = pool.nodes[tail].next;
+        if front == self.tail {
+            self.tail = NIL;
+        } else {
+            pool.nodes[tail].next = pool.nodes[front as usize].next;
+        }
+        pool.release(front);
+        self.frames -= 1;
+        self.sent_of_front = 0;
+    }
+
+    /// Replaces the frames by one with the same unsent bytes.
+    #[cold]
+    fn lay_end_to_end(&mut self, pool: &mut FramePool) {
+        let mut whole = BytesMut::with_capacity(self.queued());
+        while self.frames > 0 {
+            whole.extend_from_slice(self.front(pool));
+            self.unlink_front(pool);
+        }
+        debug_assert_eq!(whole.remaining(), self.queued(), "bytes were lost between two pieces");
+        self.link(pool, whole.freeze());
+    }
+
+    #[cfg(not(debug_assertions))]
+    #[expect(clippy::unused_self, reason = "the invariants are checked with debug assertions")]
+    #[inline]
+    fn debug_check(&self, _: &FramePool) {}
+
+    /// Checks the invariants that can be checked in constant time.
+    #[cfg(debug_assertions)]
+    fn debug_check(&self, pool: &FramePool) {
+        assert_eq!(self.frames == 0, self.queued == 0, "{self:?}");
+        assert_eq!(self.frames == 0, self.tail == NIL, "{self:?}");
+        assert!(self.frames <= FRAMES_MAX, "{self:?}");
+        assert!(self.frames > 0 || self.sent_of_front == 0, "{self:?}");
+        assert_eq!(self.frames == 0, self.front(pool).is_empty(), "{self:?}");
+        assert!(usize::from(self.frames) <= pool.in_use, "{self:?}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The obvious way: a queue of bytes.
+    struct Queue {
+        bytes: VecDeque<u8>,
+        bytes_max: usize,
+    }
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Push { ring: usize, len: usize },
+        Advance { ring: usize, part: usize },
+        Limit { ring: usize, bytes_max: usize },
+        Clear { ring: usize },
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        let ring = 0..3usize;
+        let len = prop_oneof![8 => 0..9usize, 2 => 0..700usize];
+        prop_oneof![
+            6 => (ring.clone(), len).prop_map(|(ring, len)| Op::Push { ring, len }),
+            4 => (ring.clone(), 0..=100usize).prop_map(|(ring, part)| Op::Advance { ring, part }),
+            1 => (ring.clone(), 0..4000usize)
+                .prop_map(|(ring, bytes_max)| Op::Limit { ring, bytes_max }),
+            1 => ring.prop_map(|ring| Op::Clear { ring }),
+        ]
+    }
+
+    /// What a vectored write would send.
+    fn gathered(ring: &Outbound, pool: &FramePool) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); IOVECS_MAX];
+        let count = ring.gather(pool, &mut slices);
+        assert!(slices[..count].iter().all(|slice| !slice.is_empty()));
+        slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect()
+    }
+
+    fn step(ring: &mut Outbound, pool: &mut FramePool, queue: &mut Queue, op: &Op, fill: u8) {
+        match *op {
+            Op::Push { len, .. } => {
+                let fits = len <= queue.bytes_max.saturating_sub(queue.bytes.len());
+                let frame = vec![fill; len];
+                if fits {
+                    queue.bytes.extend(&frame);
+                }
+                assert_eq!(ring.push(pool, frame.into()), fits.then_some(()).ok_or(Overflow));
+            }
+            Op::Advance { part, .. } => {
+                let sent = queue.bytes.len() * part / 100;
+                queue.bytes.drain(..sent);
+                ring.advance(pool, sent);
+            }
+            Op::Limit { bytes_max, .. } => {
+                queue.bytes_max = bytes_max;
+                ring.limit(bytes_max);
+            }
+            Op::Clear { .. } => {
+                queue.bytes.clear();
+                ring.clear(pool);
+            }
+        }
+        assert_eq!(ring.queued(), queue.bytes.len());
+        assert_eq!(ring.is_empty(), queue.bytes.is_empty());
+        let wire = gathered(ring, pool);
+        assert!(wire.iter().eq(queue.bytes.iter().take(wire.len())));
+        assert!(wire.starts_with(ring.front(pool)));
+        assert!(wire.len() == queue.bytes.len() || usize::from(ring.frames) > IOVECS_MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn rings_that_share_a_pool_are_queues_of_bytes(
+            ops in prop::collection::vec(op(), 0..600),
+        ) {
+            let mut pool = FramePool::new();
+            let mut rings = [(); 3].map(|()| Outbound::new(2000));
+            let mut queues = [(); 3].map(|()| Queue { bytes: VecDeque::new(), bytes_max: 2000 });
+            for (nth, op) in ops.iter().enumerate() {
+                let (Op::Push { ring, .. }
+                | Op::Advance { ring, .. }
+                | Op::Limit { ring, .. }
+                | Op::Clear { ring }) = *op;
+                let fill = u8::try_from(nth % 251).unwrap();
+                step(&mut rings[ring], &mut pool, &mut queues[ring], op, fill);
+            }
+            for ring in &mut rings {
+                ring.clear(&mut pool);
+            }
+            prop_assert_eq!((pool.in_use(), pool.queued_bytes()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn a_ring_of_tiny_frames_is_laid_end_to_end() {
+        let mut pool = FramePool::new();
+        let mut ring = Outbound::new(1 << 20);
+        let mut expect = Vec::new();
+        for nth in 0..10_000u32 {
+            let frame = nth.to_be_bytes();
+            expect.extend(frame);
+            ring.push(&mut pool, SharedFrame::copy_from_slice(&frame)).unwrap();
+            assert!(ring.frames <= FRAMES_MAX);
+        }
+        assert!(pool.nodes.len() <= usize::from(FRAMES_MAX) + 1);
+        let mut wire = Vec::new();
+        while !ring.is_empty() {
+            let part = gathered(&ring, &pool);
+            ring.advance(&mut pool, part.len());
+            wire.extend(part);
+        }
+        assert_eq!(wire, expect);
+    }
+
+    #[test]
+    fn the_limit_is_exact_and_refusal_changes_nothing() {
+        let mut pool = FramePool::new();
+        let mut ring = Outbound::new(10);
+        let frame = SharedFrame::from_static(b"12345");
+        assert_eq!(ring.push(&mut pool, frame.clone()), Ok(()));
+        assert_eq!(ring.push(&mut pool, frame.clone()), Ok(()));
+        assert_eq!(ring.push(&mut pool, frame.slice(..1)), Err(Overflow));
+        assert_eq!((ring.queued(), pool.in_use()), (10, 2));
+    }
+
+    #[test]
+    fn a_frame_is_let_go_as_soon_as_it_has_left() {
+        let mut pool = FramePool::new();
+        let mut ring = Outbound::new(10);
+        let frame = SharedFrame::from(vec![1, 2, 3]);
+        ring.push(&mut pool, frame.clone()).unwrap();
+        assert!(!frame.is_unique());
+        ring.advance(&mut pool, 3);
+        assert!(frame.is_unique());
+    }
+
+    #[test]
+    fn sizes_are_as_stated() {
+        assert_eq!((size_of::<Outbound>(), size_of::<Node>()), (20, 40));
+    }
+}

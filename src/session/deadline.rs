@@ -1,0 +1,74 @@
+//! When a session is to be looked at, and what is then due.
+
+use super::edge::Edge;
+use super::row::{Row, Stage};
+use crate::net::CloseReason;
+use crate::time::Tick;
+
+/// What is due when a session's deadline has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// A request head is not complete.
+    Head,
+    /// The connection has been idle between requests.
+    KeepAlive,
+    /// Nobody has said hello.
+    Hello,
+    /// Nothing has been heard for a while: ping, or give up.
+    Silence,
+}
+
+impl Row {
+    /// What its deadline is for, `None` if it has none.
+    pub(super) fn due(&self) -> Option<Due> {
+        match &self.stage {
+            Stage::Http { idle: true, .. } => Some(Due::KeepAlive),
+            Stage::Http { idle: false, .. } => Some(Due::Head),
+            Stage::Ws { greeted: false, .. } | Stage::Tcp { greeted: false, person: None, .. } => {
+                Some(Due::Hello)
+            }
+            // A person's connection is kept by TCP's own keep-alive.
+            Stage::Tcp { person: Some(_), .. } | Stage::Ending => None,
+            Stage::Ws { .. } | Stage::Echo { .. } | Stage::Tcp { .. } => Some(Due::Silence),
+        }
+    }
+
+    /// When it is to be looked at next.
+    pub(super) fn deadline(&self, edge: &Edge) -> Tick {
+        let deadlines = &edge.deadlines;
+        match self.due() {
+            None => Tick::MAX,
+            Some(Due::Head) => self.since.after(deadlines.head),
+            Some(Due::KeepAlive) => self.since.after(deadlines.keep_alive),
+            Some(Due::Hello) => self.since.after(deadlines.hello),
+            Some(Due::Silence) if self.pinged_at == Tick::MAX => {
+                self.heard.after(deadlines.ping_after)
+            }
+            Some(Due::Silence) => self.pong_by(edge),
+        }
+    }
+
+    /// When the answer to a ping is overdue, [`Tick::MAX`] if none is awaited.
+    pub(super) fn pong_by(&self, edge: &Edge) -> Tick {
+        if self.pinged_at == Tick::MAX {
+            return Tick::MAX;
+        }
+        let pong_by = self.pinged_at.after(edge.deadlines.pong);
+        if self.slow_at == Tick::ZERO {
+            return pong_by;
+        }
+        pong_by.max(self.slow_at.after(edge.deadlines.stall))
+    }
+}
+
+impl Due {
+    /// Why a connection ends whose deadline for this has passed.
+    pub(super) const fn reason(self) -> CloseReason {
+        match self {
+            Self::Head => CloseReason::HeadTimeout,
+            Self::KeepAlive => CloseReason::KeepAliveTimeout,
+            Self::Hello => CloseReason::HelloTimeout,
+            Self::Silence => CloseReason::NoPong,
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The domain's numbers, put where the metrics page finds them when it is asked for.
+
+use crate::chat::Chat;
+use crate::metrics::{Counter, Metrics};
+
+pub(super) fn update(metrics: &Metrics, chat: &Chat, sessions_bytes: usize) {
+    let stats = chat.stats();
+    let [users, rooms, memberships, rings] = chat.sizes().map(count);
+    let cells = &metrics.chat;
+    cells.users.set(users);
+    cells.rooms.set(rooms);
+    cells.memberships.set(memberships);
+    cells.sessions.set(stats.sessions);
+    cells.subscriptions.set(stats.subs);
+    cells.cursors_lagging.set(stats.behind);
+    raise(&cells.records, stats.records);
+    raise(&cells.deliveries, stats.deliveries);
+    raise(&cells.replayed, stats.replayed);
+    raise(&cells.gaps, stats.gaps);
+    raise(&cells.presence_events, stats.ephemeral);
+    raise(&cells.ephemeral_dropped, stats.ephemeral_dropped);
+    metrics.memory.rings.set(rings);
+    metrics.memory.users.set(users * Chat::USER_BYTES);
+    metrics.memory.rooms.set(rooms * Chat::ROOM_BYTES);
+    metrics.memory.sessions.set(count(sessions_bytes));
+}
+
+fn raise(counter: &Counter, to: u64) {
+    counter.add(to.saturating_sub(counter.value()));
+}
+
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}

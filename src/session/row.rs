@@ -1,0 +1,150 @@
+//! One connection's state.
+
+use super::bucket::Bucket;
+use super::format::Format;
+use super::human::Person;
+use crate::http::PartialHead;
+use crate::line::{self, Framing};
+use crate::net::ConnId;
+use crate::time::Tick;
+use crate::ws;
+
+/// One connection's protocol stack: what is the same for all connections is in
+/// [`Edge`](super::edge::Edge).
+#[derive(Debug)]
+pub(super) struct Row {
+    pub conn: ConnId,
+    pub stage: Stage,
+    /// When bytes last came.
+    pub heard: Tick,
+    /// From when the stage's own deadline counts.
+    pub since: Tick,
+    /// When the last flush left bytes behind: while the socket is slow, a pong may be, too.
+    pub slow_at: Tick,
+    /// When a ping was sent that nothing has answered, [`Tick::MAX`] if none was.
+    pub pinged_at: Tick,
+    pub commands: Bucket,
+    pub controls: Bucket,
+    pub ledger: Ledger,
+    pub errors: u32,
+    /// What has been received but not looked at, since the answers pile up.
+    pub backlog: Option<Box<Backlog>>,
+}
+
+/// What a connection speaks at the moment.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// HTTP requests, one after the other; `idle` between two of them.
+    Http { partial: PartialHead, admin: bool, idle: bool },
+    /// The chat over WebSocket.
+    Ws { decoder: ws::Decoder, format: Format, greeted: bool },
+    /// The diagnostic echo over WebSocket.
+    Echo { decoder: ws::Decoder },
+    /// The chat over plain TCP.
+    Tcp {
+        decoder: line::Decoder,
+        framing: Option<Framing>,
+        greeted: bool,
+        person: Option<Box<Person>>,
+    },
+    /// The last bytes are on their way; whatever comes is ignored.
+    Ending,
+}
+
+/// Input that waits until the answers before it have drained.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    pub bytes: Vec<u8>,
+    /// The peer has sent FIN behind it.
+    pub finished: bool,
+}
+
+/// The books of the answers that wait for one connection: what decides whether more is read from it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ledger {
+    queued: u32,
+    given: u32,
+    turn: u32,
+}
+
+impl Ledger {
+    /// Books bytes that are handed to the connection in this turn.
+    pub(super) fn give(&mut self, turn: u32, bytes: usize) {
+        if self.turn != turn {
+            self.turn = turn;
+            self.given = 0;
+        }
+        self.given = self.given.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+    }
+
+    /// Bytes that wait or are about to.
+    pub(super) fn owed(&self, turn: u32) -> usize {
+        let given = if self.turn == turn { self.given } else { 0 };
+        usize::try_from(self.queued.saturating_add(given)).unwrap_or(usize::MAX)
+    }
+
+    /// Whether a flush has left bytes behind.
+    pub(super) const fn is_blocked(&self) -> bool {
+        self.queued > 0
+    }
+
+    /// A flush has left `queued` bytes behind.
+    pub(super) fn blocked(&mut self, queued: usize) {
+        self.queued = u32::try_from(queued).unwrap_or(u32::MAX);
+    }
+
+    /// Nothing waits any more.
+    pub(super) const fn drained(&mut self) {
+        self.queued = 0;
+    }
+}
+
+impl Row {
+    pub(super) fn new(conn: ConnId, stage: Stage, now: Tick) -> Self {
+        Self {
+            conn,
+            stage,
+            heard: now,
+            since: now,
+            slow_at: Tick::ZERO,
+            pinged_at: Tick::MAX,
+            commands: Bucket::default(),
+            controls: Bucket::default(),
+            ledger: Ledger::default(),
+            errors: 0,
+            backlog: None,
+        }
+    }
+
+    /// Counts an error. `true` if there were too many in a row.
+    pub(super) const fn err(&mut self, errors_max: u32) -> bool {
+        self.errors = self.errors.saturating_add(1);
+        self.errors >= errors_max
+    }
+
+    /// How events are rendered for it, if it takes any.
+    pub(super) const fn format(&self) -> Option<Format> {
+        match &self.stage {
+            Stage::Ws { format, .. } => Some(*format),
+            Stage::Tcp { framing: Some(framing), .. } => Some(match framing {
+                Framing::Lines => Format::Lines,
+                Framing::Lengths => Format::Lengths,
+                Framing::Human => Format::Human,
+            }),
+            Stage::Tcp { framing: None, .. }
+            | Stage::Http { .. }
+            | Stage::Echo { .. }
+            | Stage::Ending => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_small() {
+        assert!(size_of::<Row>() <= 136, "{}", size_of::<Row>());
+    }
+}

@@ -1,0 +1,237 @@
+//! Logs of rooms with durability `memory`: a counter and the memory of each log's `cid`s.
+//!
+//! The records themselves live in the rooms' recent rings, which for such rooms are all there is.
+
+use std::collections::VecDeque;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::chat::limits::SEQ_END;
+use crate::chat::log::{Appended, Draft, LogId, LogReply, LogRequest, Ticket};
+use crate::chat::record::{Body, Record};
+use crate::collections::KeyedMap;
+use crate::time::Tick;
+use crate::time::clock::Now;
+
+/// Records of a log for which a `cid` is remembered.
+const CID_RECORDS: u64 = 1024;
+/// How long a `cid` is remembered.
+const CID_LASTS: Duration = Duration::from_mins(10);
+/// `cid`s remembered in all, some 20 MB; a log that would exceed this forgets its own oldest early.
+const CIDS_MAX: usize = 1 << 18;
+
+/// The logs of all memory rooms. Answers at once.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    logs: KeyedMap<LogId, Log>,
+    replies: VecDeque<LogReply>,
+    cids: usize,
+    hasher: (RandomState, RandomState),
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    head: u64,
+    last_at: u64,
+    cids: KeyedMap<CidKey, Remembered>,
+    cids_by_age: VecDeque<(Tick, u64, CidKey)>,
+}
+
+/// A keyed hash of user and `cid`, wide enough that two never meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct CidKey(u64, u64);
+
+#[derive(Clone, Copy, Debug)]
+struct Remembered {
+    seq: u64,
+    at: u64,
+    /// A keyed hash of what was said.
+    said: u64,
+}
+
+impl MemoryStore {
+    /// No logs.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes a request; its answer, if it has one, is then to be polled.
+    pub fn request(&mut self, now: Now, request: LogRequest) {
+        match request {
+            LogRequest::Open { log, .. } => {
+                self.logs.insert(log, Log::default());
+            }
+            LogRequest::Append { log, ticket, draft } => self.append(now, log, ticket, draft),
+            LogRequest::Drop { log } => {
+                let dropped = self.logs.remove(&log);
+                self.cids -= dropped.map_or(0, |log| log.cids_by_age.len());
+            }
+        }
+    }
+
+    /// The next answer, in the order of the requests.
+    pub fn poll(&mut self) -> Option<LogReply> {
+        self.replies.pop_front()
+    }
+
+    /// How many `cid`s are remembered in all.
+    #[must_use]
+    pub const fn cids(&self) -> usize {
+        self.cids
+    }
+
+    fn append(&mut self, now: Now, log: LogId, ticket: Ticket, draft: Draft) {
+        let key = self.cid_key(&draft);
+        let said = self.hasher.0.hash_one(&draft.body);
+        let outcome = match self.logs.get_mut(&log) {
+            Some(log) => {
+                let before = log.cids_by_age.len();
+                let outcome = log.append(now, key.map(|key| (key, said)), draft);
+                if self.cids >= CIDS_MAX && log.cids_by_age.len() > before {
+                    log.forget_oldest();
+                }
+                self.cids = self.cids + log.cids_by_age.len() - before;
+                outcome
+            }
+            None => Appended::Refused,
+        };
+        self.replies.push_back(LogReply { ticket, outcome });
+    }
+
+    fn cid_key(&self, draft: &Draft) -> Option<CidKey> {
+        let Body::Message { cid: Some(cid), .. } = &draft.body else {
+            return None;
+        };
+        let named = (draft.from.as_str(), cid);
+        Some(CidKey(self.hasher.0.hash_one(named), self.hasher.1.hash_one(named)))
+    }
+}
+
+impl Log {
+    fn append(&mut self, now: Now, cid: Option<(CidKey, u64)>, draft: Draft) -> Appended {
+        self.forget_old(now.tick);
+        let known = cid.and_then(|(key, said)| Some((*self.cids.get(&key)?, said)));
+        match known {
+            Some((known, said)) if known.said == said => {
+                return Appended::Duplicate { seq: known.seq, at: known.at };
+            }
+            Some((known, _)) => return Appended::Conflict { seq: known.seq },
+            None if self.head + 1 >= SEQ_END => return Appended::Refused,
+            None => {}
+        }
+        self.head += 1;
+        // The wall clock may go back; what a room shows does not.
+        self.last_at = self.last_at.max(now.wall_ms);
+        let (seq, at) = (self.head, self.last_at);
+        if let Some((key, said)) = cid {
+            self.cids.insert(key, Remembered { seq, at, said });
+            self.cids_by_age.push_back((now.tick, seq, key));
+        }
+        let Draft { from, body, weight } = draft;
+        Appended::Stored(Arc::new(Record { seq, at, from, body, weight }))
+    }
+
+    fn forget_old(&mut self, now: Tick) {
+        while let Some(&(since, seq, _)) = self.cids_by_age.front() {
+            if now < since.after(CID_LASTS) && seq + CID_RECORDS > self.head {
+                break;
+            }
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((_, _, key)) = self.cids_by_age.pop_front() {
+            self.cids.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::name::{RoomName, UserName};
+    use crate::chat::record::Epoch;
+
+    fn at(millis: u64) -> Now {
+        Now { tick: Tick::from_millis(millis), wall_ms: 1_000_000 + millis }
+    }
+
+    fn open() -> MemoryStore {
+        let mut store = MemoryStore::new();
+        let room = RoomName::parse("lobby").unwrap();
+        store.request(at(0), LogRequest::Open { log: LogId(1), room, epoch: Epoch(1) });
+        store
+    }
+
+    fn append(store: &mut MemoryStore, now: Now, from: &str, cid: &str, text: &str) -> Appended {
+        let body = Body::Message {
+            text: text.into(),
+            data: None,
+            cid: (!cid.is_empty()).then(|| cid.into()),
+            reply_to: None,
+            thread: None,
+        };
+        let draft = Draft { from: UserName::parse(from).unwrap(), body, weight: 0 };
+        store.request(now, LogRequest::Append { log: LogId(1), ticket: Ticket(7), draft });
+        let reply = store.poll().unwrap();
+        assert_eq!(reply.ticket, Ticket(7));
+        reply.outcome
+    }
+
+    #[track_caller]
+    fn check_stored(outcome: &Appended, seq: u64) {
+        assert!(matches!(outcome, Appended::Stored(record) if record.seq == seq), "{outcome:?}");
+    }
+
+    #[test]
+    fn seqs_count_from_one_without_a_hole() {
+        let mut store = open();
+        for seq in 1..=5 {
+            check_stored(&append(&mut store, at(seq), "ann", "", "hi"), seq);
+        }
+    }
+
+    #[test]
+    fn a_repeated_cid_gets_the_first_seq_and_another_body_is_a_conflict() {
+        let mut store = open();
+        check_stored(&append(&mut store, at(0), "ann", "c1", "hi"), 1);
+        let again = append(&mut store, at(5), "ann", "c1", "hi");
+        assert_eq!(again, Appended::Duplicate { seq: 1, at: 1_000_000 });
+        let other = append(&mut store, at(6), "ann", "c1", "ho");
+        assert_eq!(other, Appended::Conflict { seq: 1 });
+        check_stored(&append(&mut store, at(7), "bob", "c1", "hi"), 2);
+    }
+
+    #[test]
+    fn a_cid_is_forgotten_after_its_time_or_its_records() {
+        let mut store = open();
+        check_stored(&append(&mut store, at(0), "ann", "old", "hi"), 1);
+        check_stored(&append(&mut store, at(600_000), "ann", "old", "hi"), 2);
+        for seq in 3..=2 + CID_RECORDS {
+            check_stored(&append(&mut store, at(600_001), "bob", "", "x"), seq);
+        }
+        check_stored(&append(&mut store, at(600_002), "ann", "old", "hi"), 3 + CID_RECORDS);
+        assert_eq!(store.cids(), 1);
+    }
+
+    #[test]
+    fn the_time_of_a_room_never_goes_back() {
+        let mut store = open();
+        append(&mut store, at(5_000), "ann", "", "hi");
+        let outcome = append(&mut store, at(1_000), "ann", "", "hi");
+        assert!(matches!(outcome, Appended::Stored(record) if record.at == 1_005_000));
+    }
+
+    #[test]
+    fn a_dropped_log_takes_its_cids_along_and_refuses_appends() {
+        let mut store = open();
+        append(&mut store, at(0), "ann", "c1", "hi");
+        store.request(at(0), LogRequest::Drop { log: LogId(1) });
+        assert_eq!(store.cids(), 0);
+        assert_eq!(append(&mut store, at(0), "ann", "c1", "hi"), Appended::Refused);
+    }
+}

@@ -1,0 +1,142 @@
+//! Messages, fragments, control frames between them, text that is not UTF-8.
+
+use super::*;
+
+#[test]
+fn an_idle_decoder_is_two_words() {
+    assert!(size_of::<Decoder>() <= 16);
+}
+
+#[test]
+fn a_message_that_arrives_whole_is_lent_from_the_input() {
+    let mut input = Vec::new();
+    encode(Opcode::Text, b"Hello", Some(KEY), &mut input);
+    encode(Opcode::Binary, b"", Some(KEY), &mut input);
+    let range = input.as_ptr_range();
+    let settings = Settings::new(Role::Server, 5);
+    let (mut decoder, mut shared) = (Decoder::new(None), Shared::default());
+    let mut rest = &mut input[..];
+    let item = decoder.decode(&mut rest, &settings, &mut shared).unwrap().unwrap();
+    let Item::Text(text @ "Hello") = item else { panic!("{item:?}") };
+    assert!(range.contains(&text.as_ptr()));
+    let item = decoder.decode(&mut rest, &settings, &mut shared).unwrap();
+    assert_eq!(item, Some(Item::Binary(b"")));
+    assert_eq!(decoder.decode(&mut rest, &settings, &mut shared), Ok(None));
+    assert!(!decoder.is_partial());
+}
+
+#[test]
+fn messages_of_both_kinds_and_all_lengths_arrive() {
+    let long = "x".repeat(126);
+    let input = frames(&[(0x81, b""), (0x81, b"hi"), (0x82, b"\xff\x00"), (0x81, long.as_bytes())]);
+    check(&input, &[text(""), text("hi"), Said::Binary(vec![255, 0]), text(&long)], None);
+}
+
+#[test]
+fn fragments_become_one_message_and_control_frames_pass_between_them() {
+    let input = frames(&[
+        (0x01, b"frag"),
+        (0x89, b"are you there"),
+        (0x00, b""),
+        (0x00, b"men"),
+        (0x8a, b""),
+        (0x80, b"ts"),
+        (0x81, b"next"),
+    ]);
+    let ping = Said::Ping(b"are you there".to_vec());
+    check(&input, &[ping, Said::Pong(Vec::new()), text("fragments"), text("next")], None);
+}
+
+#[test]
+fn nothing_is_kept_once_a_message_is_complete() {
+    let mut end = End::new(&client(), None);
+    for (piece, partial) in [
+        (&b"\x01"[..], true),
+        (b"\x01a", true),
+        (b"\x80", true),
+        (b"\x00", false),
+        (b"\x89\x02p", true),
+        (b"q\x81\x01", true),
+        (b"z", false),
+    ] {
+        assert_eq!(end.feed(piece).1, None);
+        assert_eq!(end.decoder.is_partial(), partial, "after {piece:x?}");
+    }
+}
+
+#[test]
+fn a_fragment_out_of_place_is_refused() {
+    check(&frames(&[(0x80, b"x")]), &[], Some(Violation::UnexpectedContinuation));
+    check(&frames(&[(0x00, b"")]), &[], Some(Violation::UnexpectedContinuation));
+    let after = frames(&[(0x01, b"a"), (0x80, b"b"), (0x80, b"c")]);
+    check(&after, &[text("ab")], Some(Violation::UnexpectedContinuation));
+    for first in [0x01, 0x81, 0x02, 0x82] {
+        let inside = frames(&[(0x01, b"a"), (0x89, b""), (first, b"b")]);
+        check(&inside, &[Said::Ping(Vec::new())], Some(Violation::InterleavedMessage));
+    }
+}
+
+#[test]
+fn after_a_close_frame_nothing_is_said() {
+    let input = frames(&[(0x81, b"a"), (0x88, b"\x03\xe9bye"), (0x81, b"b")]);
+    let input = [&input[..], b"\x83\x00"].concat();
+    check(&input, &[text("a"), Said::Close(Some(1001), "bye".to_owned())], None);
+    check(&frames(&[(0x01, b"a"), (0x88, b"")]), &[Said::Close(None, String::new())], None);
+}
+
+#[test]
+fn a_bad_close_frame_is_refused() {
+    check(&frame(0x88, b"\x03"), &[], Some(Violation::TruncatedClose));
+    check(&frame(0x88, b"\x03\xed"), &[], Some(Violation::BadCloseCode { code: 1005 }));
+    check(&frame(0x88, b"\x03\xe8\xff"), &[], Some(Violation::BadCloseReason));
+}
+
+#[test]
+fn after_a_violation_nothing_is_said() {
+    let input = [&frame(0x81, b"a")[..], b"\x83\x00", &frame(0x81, b"b")].concat();
+    check(&input, &[text("a")], Some(Violation::ReservedOpcode { opcode: 3 }));
+}
+
+#[test]
+fn binary_is_refused_by_its_header_where_only_text_is_due() {
+    let settings = Settings { accept_binary: false, ..client() };
+    let refused = (vec![text("a")], Some(Violation::UnexpectedBinary));
+    let input = [&frame(0x81, b"a")[..], b"\x82\x05"].concat();
+    check_with(&input, &settings, None, &refused);
+    let input = [&frame(0x81, b"a")[..], b"\x02\x00"].concat();
+    check_with(&input, &settings, None, &refused);
+}
+
+#[test]
+fn text_must_be_utf8_whole_and_across_fragments() {
+    check(&frame(0x81, b"\xce\xba\xe1\xbd"), &[], Some(Violation::InvalidUtf8));
+    check(&frame(0x82, b"\xff"), &[Said::Binary(vec![255])], None);
+    let euro = frames(&[(0x01, b"\xe2"), (0x00, b"\x82"), (0x00, b""), (0x80, b"\xac")]);
+    check(&euro, &[text("\u{20ac}")], None);
+    let cut = frames(&[(0x01, b"\xe2"), (0x80, b"\x82")]);
+    check(&cut, &[], Some(Violation::InvalidUtf8));
+}
+
+/// Feeds byte by byte and returns how many bytes it took to be refused.
+fn bytes_until_refused(input: &[u8]) -> Option<usize> {
+    let mut end = End::new(&client(), None);
+    input.chunks(1).position(|byte| end.feed(byte).1.is_some()).map(|at| at + 1)
+}
+
+#[test]
+fn bad_text_is_refused_at_its_first_bad_byte() {
+    // Autobahn 6.4: valid text, then 0xf4 0x90, which no continuation can mend.
+    let payload = b"\xce\xba\xe1\xbd\xb9\xf4\x90\x80\x80edited";
+    let whole = frame(0x81, payload);
+    assert_eq!(bytes_until_refused(&whole), Some(2 + 7));
+    let fragments = frames(&[(0x01, &payload[..6]), (0x00, &payload[6..7]), (0x80, &payload[7..])]);
+    assert_eq!(bytes_until_refused(&fragments), Some(2 + 6 + 2 + 1));
+    let masked = {
+        let mut out = Vec::new();
+        encode(Opcode::Text, payload, Some(KEY), &mut out);
+        out
+    };
+    let mut server = End::new(&Settings::new(Role::Server, 1000), None);
+    assert_eq!(server.feed(&masked[..6 + 6]), (Vec::new(), None));
+    assert_eq!(server.feed(&masked[6 + 6..6 + 7]).1, Some(Violation::InvalidUtf8));
+}

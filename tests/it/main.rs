@@ -1,0 +1,20 @@
+//! Black-box tests: what a client sees on the wire of the built server, hostile bytes included.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests may wait, start threads, fail and print"
+)]
+
+mod catch_up;
+mod codes;
+mod command_line;
+mod conversation;
+mod frames;
+mod framing;
+mod hostile;
+mod presence;
+mod stop;
+mod support;
+mod upgrade;

@@ -1,0 +1,85 @@
+//! What is told of people: who is there, who types, who has read.
+
+use serde_json::{Value, json};
+
+use crate::support::{Client, Server, Setup};
+
+/// Everything that is gathered is told at once, as far as that may be set.
+const QUICK: &str = "[timeouts]\npresence_interval = \"50ms\"\nreceipts_interval = \"50ms\"\n\
+                     leave_grace = \"100ms\"\n";
+
+fn quick() -> Server {
+    Setup::default().config(QUICK).start()
+}
+
+/// Waits until a presence event names `user` under `kind`.
+#[track_caller]
+fn expect_presence(client: &mut Client, kind: &str, user: &str) -> Value {
+    loop {
+        let event = client.expect(&json!({"ev": "presence", "room": "lobby"}));
+        if event[kind].as_array().is_some_and(|users| users.iter().any(|name| name == user)) {
+            return event;
+        }
+    }
+}
+
+#[test]
+fn coming_going_away_and_leaving_are_told_with_rising_versions() {
+    let server = quick();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    let mut bob = Client::lines(&server).named("bob", Some("lobby"));
+    let mut versions = Vec::new();
+    versions.push(expect_presence(&mut ann, "on", "bob")["v"].as_u64());
+    bob.ask(&json!({"op": "status", "status": "away"}));
+    versions.push(expect_presence(&mut ann, "away", "bob")["v"].as_u64());
+    bob.ask(&json!({"op": "status", "status": "online"}));
+    versions.push(expect_presence(&mut ann, "on", "bob")["v"].as_u64());
+    drop(bob);
+    versions.push(expect_presence(&mut ann, "off", "bob")["v"].as_u64());
+    assert!(versions.is_sorted_by(|one, next| one < next), "{versions:?}");
+    let now = ann.ask(&json!({"op": "presence", "room": "lobby"}));
+    assert_eq!(now["users"], json!([["ann", "online"]]), "{now}");
+}
+
+#[test]
+fn a_user_with_two_sessions_is_away_when_both_are_and_off_when_both_are_gone() {
+    let server = quick();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    let mut phone = Client::ws(&server).named("bob", Some("lobby"));
+    let desk = Client::lines(&server).named("bob", Some("lobby"));
+    expect_presence(&mut ann, "on", "bob");
+    phone.ask(&json!({"op": "status", "status": "away"}));
+    drop(desk);
+    expect_presence(&mut ann, "away", "bob");
+    drop(phone);
+    expect_presence(&mut ann, "off", "bob");
+}
+
+#[test]
+fn typing_is_seen_by_the_others() {
+    let server = quick();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    let mut bob = Client::framed(&server).named("bob", Some("lobby"));
+    bob.say(&json!({"op": "typing", "room": "lobby"}));
+    ann.expect(&json!({"ev": "typing", "room": "lobby", "users": ["bob"]}));
+    bob.ask(&json!({"op": "send", "room": "lobby", "text": "done"}));
+    ann.expect(&json!({"ev": "message", "text": "done"}));
+}
+
+#[test]
+fn what_was_read_is_told_to_the_others_and_read_back_by_its_reader() {
+    let server = quick();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    let mut bob = Client::lines(&server).named("bob", Some("lobby"));
+    for text in ["one", "two", "three"] {
+        ann.ask(&json!({"op": "send", "room": "lobby", "text": text}));
+    }
+    bob.ask(&json!({"op": "ack", "room": "lobby", "read": 2}));
+    ann.expect(&json!({"ev": "receipts", "room": "lobby", "read": {"bob": 2}}));
+    // A lower value is ignored, and recv is implied by read.
+    bob.ask(&json!({"op": "ack", "room": "lobby", "read": 1}));
+    let rooms = bob.ask(&json!({"op": "rooms"}));
+    let text = rooms.to_string();
+    assert!(text.contains("\"read\":2") && text.contains("\"unread\":1"), "{text}");
+    bob.assert_not_told(&json!({"ev": "receipts"}));
+}

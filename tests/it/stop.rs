@@ -1,0 +1,55 @@
+//! Stopping in good order.
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::support::{Client, RawWs, Server, assert_subset};
+
+#[test]
+fn each_client_is_told_when_to_come_back_and_the_process_leaves_with_0() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut server = Server::start();
+        let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+        let mut bob = Client::lines(&server).named("bob", Some("lobby"));
+        let mut silent = RawWs::connect(server.http, "/ws", "");
+        server.signal(signal);
+        for client in [&mut ann, &mut bob] {
+            let drain = client.expect(&json!({"ev": "drain", "reason": null}));
+            let (after, window) = (&drain["reconnect_after_ms"], &drain["window_ms"]);
+            assert!(after.as_u64() <= window.as_u64() && after.is_u64(), "{drain}");
+        }
+        let bye = bob.expect(&json!({"ev": "bye"}));
+        assert_subset(&bye, &json!({"close": 4201}));
+        assert_eq!(bob.next(), None, "something was said after the farewell");
+        assert_eq!(ann.next(), None, "something was said after the farewell");
+        silent.assert_closed(4201);
+        server.assert_left_in_order();
+    }
+}
+
+#[test]
+fn a_client_that_reads_nothing_does_not_keep_the_process_alive() {
+    let mut server = Server::start();
+    let silent = RawWs::connect(server.http, "/ws", "");
+    server.signal(Signal::TERM);
+    server.assert_left_in_order();
+    drop(silent);
+}
+
+#[test]
+fn what_was_sent_before_the_signal_is_answered_before_the_farewell() {
+    let mut server = Server::start();
+    let mut ann = Client::lines(&server).named("ann", Some("lobby"));
+    for n in 0..20 {
+        ann.say(&json!({"op": "send", "id": n, "room": "lobby", "text": "last words"}));
+    }
+    // The first answer shows that the server has begun to read them; they came in one segment or two.
+    ann.expect(&json!({"id": 0, "code": 0}));
+    ann.ask(&json!({"op": "ping"}));
+    server.signal(Signal::TERM);
+    for n in 1..20 {
+        ann.expect(&json!({"id": n, "code": 0}));
+    }
+    ann.expect(&json!({"ev": "bye"}));
+    server.assert_left_in_order();
+}

@@ -1,0 +1,24 @@
+//! What black-box tests stand on: the built server as a process, and clients that can misbehave.
+//!
+//! Nothing here sleeps. Each wait is a read with a deadline ([`PATIENCE`]) that no healthy run comes near,
+//! and each failure says what was seen instead.
+
+pub(crate) mod client;
+pub(crate) mod http;
+pub(crate) mod json;
+pub(crate) mod library;
+pub(crate) mod process;
+pub(crate) mod raw;
+pub(crate) mod server;
+pub(crate) mod ws;
+
+use std::time::Duration;
+
+pub(crate) use client::{Client, Transport};
+pub(crate) use json::assert_subset;
+pub(crate) use raw::Raw;
+pub(crate) use server::{Server, Setup};
+pub(crate) use ws::{Frame, RawWs};
+
+/// How long a test waits for what must happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,0 +1,234 @@
+//! The server under test: the built binary on ports of the system's choosing.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::http;
+use super::process::Process;
+
+/// How a server should be started.
+#[derive(Debug, Default)]
+pub(crate) struct Setup {
+    args: Vec<String>,
+    config: Option<String>,
+    environment: Vec<(String, String)>,
+    descriptors: Option<u32>,
+}
+
+impl Setup {
+    /// Adds command-line arguments.
+    pub(crate) fn args(mut self, args: &[&str]) -> Self {
+        self.args.extend(args.iter().map(|arg| (*arg).to_owned()));
+        self
+    }
+
+    /// Gives it a configuration file of this text.
+    pub(crate) fn config(mut self, toml: &str) -> Self {
+        self.config = Some(toml.to_owned());
+        self
+    }
+
+    /// Sets an environment variable. Those of the test run are not inherited.
+    pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Lets it have so many file descriptors and no more.
+    pub(crate) fn descriptors(mut self, most: u32) -> Self {
+        self.descriptors = Some(most);
+        self
+    }
+
+    /// Starts it and reads where it listens.
+    #[track_caller]
+    pub(crate) fn start(self) -> Server {
+        let folder = TempDir::new().expect("a folder for temporary files");
+        let log_path = folder.path().join("log");
+        let process = Process::start(&mut self.command(&folder, &log_path));
+        let mut listening = Listening::default();
+        while !listening.is_complete() {
+            let Some(line) = process.line() else {
+                let log = fs::read_to_string(&log_path).unwrap_or_default();
+                panic!("the server ended before it listened; its log:\n{log}");
+            };
+            listening.note(&line);
+        }
+        let [http, tcp, admin] = listening.addresses();
+        Server { http, tcp, admin, process, log_path, ended: false, _folder: folder }
+    }
+
+    /// Starts it, expects it to leave with an error, and returns what it said on standard error.
+    #[track_caller]
+    pub(crate) fn refused(self) -> String {
+        let folder = TempDir::new().expect("a folder for temporary files");
+        let log_path = folder.path().join("log");
+        let process = Process::start(&mut self.command(&folder, &log_path));
+        let status = process.end();
+        let log = fs::read_to_string(&log_path).expect("what it said");
+        assert!(!status.success(), "it left with success and said:\n{log}");
+        log
+    }
+
+    fn command(&self, folder: &TempDir, log_path: &PathBuf) -> Command {
+        let binary = env!("CARGO_BIN_EXE_chinwag");
+        let mut command = if let Some(most) = self.descriptors {
+            let mut shell = Command::new("/bin/sh");
+            shell.args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\""), binary]);
+            shell
+        } else {
+            Command::new(binary)
+        };
+        command.env_clear().env("RUST_BACKTRACE", "1");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        for listener in ["--listen", "--tcp", "--admin"] {
+            if !self.args.iter().any(|arg| arg == listener) {
+                command.args([listener, "127.0.0.1:0"]);
+            }
+        }
+        command.arg("--data").arg(folder.path().join("data"));
+        if let Some(config) = &self.config {
+            let path = folder.path().join("chinwag.toml");
+            fs::write(&path, config).expect("a configuration file");
+            command.arg("--config").arg(path);
+        }
+        command.args(&self.args).current_dir(folder.path());
+        command.stderr(File::create(log_path).expect("a file for the log"));
+        command
+    }
+}
+
+/// The addresses that were announced so far.
+#[derive(Default)]
+struct Listening {
+    http: Option<SocketAddr>,
+    tcp: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
+}
+
+impl Listening {
+    fn note(&mut self, line: &str) {
+        let address = |text: &str| text.parse().ok();
+        if let Some(rest) = line.strip_prefix("listening http://") {
+            self.http = rest.strip_suffix(" (WebSocket at /ws)").and_then(address);
+        } else if let Some(rest) = line.strip_prefix("listening tcp://") {
+            self.tcp = address(rest);
+        } else if let Some(rest) = line.strip_prefix("listening admin http://") {
+            self.admin = address(rest);
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.http.is_some() && self.tcp.is_some() && self.admin.is_some()
+    }
+
+    fn addresses(&self) -> [SocketAddr; 3] {
+        [self.http, self.tcp, self.admin].map(|address| address.expect("an announced address"))
+    }
+}
+
+/// A running server.
+///
+/// When it goes out of scope after a test that passed, it must hold no connection any more, leave with 0 on
+/// SIGTERM, and have no panic in its log; so every test ends with these checks. Clients that were made
+/// after it are dropped before it.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// Where HTTP and WebSocket are served.
+    pub(crate) http: SocketAddr,
+    /// Where lines, frames and people are served.
+    pub(crate) tcp: SocketAddr,
+    /// Where metrics are served.
+    pub(crate) admin: SocketAddr,
+    process: Process,
+    log_path: PathBuf,
+    ended: bool,
+    _folder: TempDir,
+}
+
+impl Server {
+    /// A server with the default configuration.
+    #[track_caller]
+    pub(crate) fn start() -> Self {
+        Setup::default().start()
+    }
+
+    /// Everything that it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log_path).expect("a readable log")
+    }
+
+    /// The number of the process, for `/proc`.
+    pub(crate) fn pid(&self) -> i32 {
+        self.process.id()
+    }
+
+    /// Sends the process a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// The present value of a series, named with its labels as on the metrics page: `name{label="value"}`.
+    #[track_caller]
+    pub(crate) fn metric(&self, series: &str) -> f64 {
+        let page = http::get(self.admin, "/metrics").text();
+        let value = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        let value = value.unwrap_or_else(|| panic!("no series {series} in:\n{page}"));
+        value.trim().parse().expect("a number")
+    }
+
+    /// Waits until `series` has the value `expected`.
+    #[track_caller]
+    pub(crate) fn await_metric(&self, series: &str, expected: f64) {
+        // Each look is a round trip through the server's loop, which is what there is to wait for.
+        let clock = super::raw::Patience::begin();
+        loop {
+            let value = self.metric(series);
+            if (value - expected).abs() < 0.5 {
+                return;
+            }
+            assert!(clock.is_left(), "{series} is {value}, not {expected}");
+        }
+    }
+
+    /// Waits until every connection but the one that asks is gone.
+    #[track_caller]
+    pub(crate) fn assert_no_connection_left(&self) {
+        self.await_metric(CONNECTIONS, 0.0);
+    }
+
+    /// Waits for the process to leave with 0, which a signal has asked for.
+    #[track_caller]
+    pub(crate) fn assert_left_in_order(&mut self) {
+        self.ended = true;
+        let status = self.process.end();
+        let log = self.log();
+        assert!(status.success(), "left with {status}; its log:\n{log}");
+        assert!(!log.contains("panicked"), "a panic in the log:\n{log}");
+    }
+}
+
+/// The gauge of open connections of clients.
+const CONNECTIONS: &str = "chinwag_connections";
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let mut report = String::from("the server's log:\n");
+            report.extend(fs::read_to_string(&self.log_path));
+            report.write_str("(end of the log)").expect("a string takes all");
+            println!("{report}");
+        } else if !self.ended {
+            self.assert_no_connection_left();
+            self.signal(Signal::TERM);
+            self.assert_left_in_order();
+        }
+    }
+}

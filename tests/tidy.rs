@@ -1,0 +1,86 @@
+//! The architecture as a test: the layer table of the crate's page held against the sources.
+//!
+//! The sources are read as text, so that a violation fails here even where it would compile. Every
+//! rule is shown to find a planted violation, and to leave alone what only looks like one.
+
+#![expect(clippy::string_slice, reason = "the text is ASCII, and a wrong index here fails a test")]
+
+#[path = "tidy/planted.rs"]
+mod planted;
+#[path = "tidy/rules.rs"]
+mod rules;
+#[path = "tidy/source.rs"]
+mod source;
+#[path = "tidy/table.rs"]
+mod table;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use source::{Source, mark_test_files};
+use table::{LAYERS, LINES_WARN};
+
+/// Every Rust file of the project, with what is compiled for tests only marked.
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources = Vec::new();
+    for folder in ["src", "tests", "benches", "scripts"] {
+        collect(root, &root.join(folder), &mut sources);
+    }
+    mark_test_files(&mut sources);
+    sources
+}
+
+fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for path in entries.map(|entry| entry.expect("a readable folder").path()) {
+        if path.is_dir() && !path.ends_with("target") {
+            collect(root, &path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("a readable source");
+            let name = path.strip_prefix(root).expect("a path below the root");
+            sources.push(Source::new(&name.to_string_lossy(), &text));
+        }
+    }
+}
+
+#[test]
+fn the_sources_keep_to_the_rules() {
+    let sources = sources();
+    assert!(sources.len() > 20, "found only {} files: is this the right place?", sources.len());
+    let mut findings: Vec<_> = sources.iter().flat_map(rules::check).collect();
+    findings.extend(rules::check_hostile_lints(&sources));
+    for finding in &findings {
+        println!("{finding}");
+    }
+    for source in &sources {
+        let lines = source.text.lines().count();
+        if lines > LINES_WARN {
+            println!("note: {} has {lines} lines; is there a second noun in it?", source.path);
+        }
+    }
+    assert!(findings.is_empty(), "{} findings, listed above", findings.len());
+}
+
+#[test]
+fn the_table_names_exactly_the_modules_of_the_crate() {
+    let root = include_str!("../src/lib.rs");
+    let declared: BTreeSet<_> = root
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
+        .chain(["main"])
+        .collect();
+    let listed: BTreeSet<_> = LAYERS.iter().map(|(module, _)| *module).collect();
+    assert_eq!(declared, listed);
+}
+
+#[test]
+fn no_layer_names_one_above_itself() {
+    for (place, (module, allowed)) in LAYERS.iter().enumerate() {
+        for used in *allowed {
+            let lower = LAYERS[..place].iter().any(|(below, _)| below == used);
+            assert!(lower, "{module} may use {used}, which does not stand before it");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The layers, as data: what each module may use, and what it refuses to know.
+
+/// Each module of the crate and the modules that it may name, lowest first.
+///
+/// The order is the proof that nothing depends upwards: a module names only those above it here.
+pub(crate) const LAYERS: &[(&str, &[&str])] = &[
+    // Leaves.
+    ("collections", &[]),
+    ("time", &[]),
+    ("log", &["time"]),
+    ("metrics", &["log"]),
+    // The boundary.
+    ("net", &["time"]),
+    ("reactor", &["net", "time", "collections", "metrics", "log"]),
+    // The domain.
+    ("chat", &["net", "collections", "time"]),
+    // Bytes in, values out.
+    ("http", &["collections", "time"]),
+    ("ws", &["collections", "time"]),
+    ("line", &["collections", "time"]),
+    ("wire", &["chat", "net", "collections", "time"]),
+    // The edge.
+    ("config", &["time", "log"]),
+    ("page", &["http"]),
+    ("admin", &["http", "net", "metrics", "time"]),
+    ("store", &["chat", "collections", "time", "metrics"]),
+    (
+        "session",
+        &[
+            "collections",
+            "time",
+            "metrics",
+            "net",
+            "chat",
+            "http",
+            "ws",
+            "line",
+            "wire",
+            "config",
+            "page",
+            "admin",
+        ],
+    ),
+    // The composition root and the entry.
+    (
+        "server",
+        &[
+            "collections",
+            "time",
+            "metrics",
+            "log",
+            "net",
+            "reactor",
+            "chat",
+            "http",
+            "ws",
+            "line",
+            "wire",
+            "config",
+            "page",
+            "admin",
+            "store",
+            "session",
+        ],
+    ),
+    ("cli", &["config", "server", "log"]),
+    ("main", &["cli", "config"]),
+];
+
+/// What a group of modules must not name.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// The modules that refuse.
+    pub(crate) modules: &'static [&'static str],
+    /// The beginnings of paths that they refuse.
+    pub(crate) paths: &'static [&'static str],
+    /// Why.
+    pub(crate) reason: &'static str,
+}
+
+/// Bytes in, values out: no sockets, no clock, no files, no threads.
+const SANS_IO: &[&str] = &["http", "ws", "line", "wire", "chat", "net"];
+
+/// Who refuses what.
+pub(crate) const REFUSALS: &[Refusal] = &[
+    Refusal {
+        modules: SANS_IO,
+        paths: &[
+            "std::net::TcpStream",
+            "std::net::TcpListener",
+            "std::net::UdpSocket",
+            "std::net::ToSocketAddrs",
+            "std::os",
+            "std::io::stdin",
+            "std::io::stdout",
+            "std::io::stderr",
+            "mio",
+            "socket2",
+            "rustix",
+        ],
+        reason: "a sans-io layer knows no sockets",
+    },
+    Refusal {
+        modules: SANS_IO,
+        paths: &[
+            "std::fs",
+            "std::thread",
+            "std::sync::Mutex",
+            "std::sync::RwLock",
+            "std::sync::Condvar",
+            "std::sync::mpsc",
+            "std::sync::atomic",
+            "std::process",
+            "getrandom",
+        ],
+        reason: "a sans-io layer knows no files, threads or dice: it is told what it needs",
+    },
+    Refusal {
+        modules: SANS_IO,
+        paths: &["crate::time::clock::Clock"],
+        reason: "time is an argument",
+    },
+    Refusal {
+        modules: &["chat"],
+        paths: &["bytes", "serde", "serde_json", "std::net", "simdutf8", "flate2", "base64"],
+        reason: "the domain knows no bytes, no sockets, no JSON",
+    },
+    Refusal {
+        modules: &["config", "page", "admin", "session", "store"],
+        paths: &["std::net::TcpStream", "std::net::TcpListener", "std::net::UdpSocket", "mio"],
+        reason: "only the reactor owns sockets",
+    },
+    Refusal {
+        modules: &["reactor"],
+        paths: &["serde", "serde_json", "std::fs"],
+        reason: "the reactor knows bytes and deadlines",
+    },
+];
+
+/// The modules that see bytes from the network: there a panic would be a peer's to cause.
+pub(crate) const NETWORK_PATHS: &[&str] =
+    &["http", "ws", "line", "wire", "session", "chat", "reactor"];
+
+/// The modules whose files must ask for the lints of hostile bytes, where they handle bytes.
+pub(crate) const HOSTILE_BYTES: &[&str] = &["http", "ws", "line", "wire"];
+
+/// The lints that [`HOSTILE_BYTES`] ask for.
+pub(crate) const HOSTILE_BYTES_LINTS: &str =
+    "#![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]";
+
+/// The one file that reads the clock.
+pub(crate) const CLOCK_FILE: &str = "src/time/clock.rs";
+
+/// The one file that reads the environment.
+pub(crate) const ENVIRONMENT_FILE: &str = "src/config/env.rs";
+
+/// The most lines that a file may have.
+pub(crate) const LINES_MAX: usize = 500;
+
+/// From here on a file is named in the test's output, as one that may hold two nouns.
+pub(crate) const LINES_WARN: usize = 300;
