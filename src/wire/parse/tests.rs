@@ -1,3 +1,5 @@
+//! Requests, right and wrong, and what becomes of them.
+
 use proptest::prelude::*;
 
 use super::*;
