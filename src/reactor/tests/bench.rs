@@ -4,6 +4,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::ops::ControlFlow;
+use std::process::Command;
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -341,4 +342,15 @@ pub(super) fn frame(bytes: &[u8]) -> SharedFrame {
 /// The effect that sends these bytes.
 pub(super) fn send(conn: ConnId, bytes: &[u8]) -> Effect {
     Effect::Send { conn, frame: frame(bytes) }
+}
+
+/// Runs an ignored test in a process of its own.
+#[track_caller]
+pub(super) fn run_alone(test: &str) {
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", test])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && said.contains("1 passed"), "{said}");
 }

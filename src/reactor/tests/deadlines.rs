@@ -78,7 +78,7 @@ fn the_loop_sleeps_until_the_next_deadline() {
 fn bytes_that_came_in_time_are_told_before_the_deadline_however_late_the_loop_is() {
     let mut bench = Bench::new(silence, |config| config.read_per_turn_max = 1);
     let mut peers: Vec<_> = (0..4).map(|_| bench.connect()).collect();
-    bench.ask(peers.iter().map(|peer| arm(peer.1, 50)).collect::<Vec<_>>());
+    bench.ask(peers.iter().map(|peer| arm(peer.1, 50)));
     for (client, _) in &mut peers {
         client.say(b"pong");
     }
@@ -102,12 +102,16 @@ fn a_socket_that_takes_nothing_is_closed_at_the_stall_deadline() {
     let (mut client, conn) = bench.connect();
     bench.ask([send(conn, &vec![1; MUCH])]);
     bench.until_quiet();
-    bench.pass(119_999);
-    // More to say is no progress.
-    bench.ask([send(conn, b"more")]);
-    assert_eq!(bench.count(&Seen::Closed(conn, CloseReason::Stalled)), 0);
-    bench.pass(1);
-    assert_eq!(bench.count(&Seen::Closed(conn, CloseReason::Stalled)), 1);
+    let closed = Seen::Closed(conn, CloseReason::Stalled);
+    // What the peer's kernel took without an edge shows at the last try, and counts, once.
+    while bench.now < 240_000 && bench.count(&closed) == 0 {
+        bench.pass(119_999);
+        // More to say is no progress.
+        bench.ask([send(conn, b"more")]);
+        assert_eq!(bench.count(&closed), 0);
+        bench.pass(1);
+    }
+    assert_eq!(bench.count(&closed), 1);
     client.expect_reset_in_the_end();
     bench.assert_nothing_left();
 }

@@ -2,14 +2,13 @@
 
 use std::io;
 use std::os::fd::AsRawFd;
-use std::process::Command;
 use std::time::Duration;
 
 use bytes::Bytes;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
 
-use super::bench::{Bench, Client, Seen, echo, silence};
+use super::bench::{Bench, Client, Seen, echo, run_alone, silence};
 use crate::net::{CloseReason, ListenerId};
 use crate::reactor::ListenerConfig;
 use crate::time::Tick;
@@ -76,7 +75,7 @@ fn whoever_is_turned_away_in_numbers_leaves_nothing_behind() {
         bench.turn();
     }
     drop(clients);
-    while bench.reactor.connections.slab.len() > 0 {
+    while !bench.reactor.connections.slab.is_empty() {
         bench.until_edge();
     }
     bench.assert_nothing_left();
@@ -134,13 +133,7 @@ fn nobody_hears_of_connections_that_are_gone_before_they_are_accepted() {
 #[test]
 fn without_descriptors_the_loop_neither_spins_nor_goes_deaf() {
     // The limit is the process's, so the test has one of its own.
-    let name = "reactor::tests::limits::in_a_process_with_three_descriptors_to_spare";
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", name])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success() && said.contains("1 passed"), "{said}");
+    run_alone("reactor::tests::limits::in_a_process_with_three_descriptors_to_spare");
 }
 
 #[test]
