@@ -1,3 +1,5 @@
+//! Right requests, and each way of being wrong.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Literal lines of the protocol, and the weight of a record.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
