@@ -1,5 +1,7 @@
 //! What a plain connection says, and how it marks where that ends.
 
+#![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
+
 /// How a connection marks where its items end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
