@@ -83,14 +83,14 @@ impl Edge {
             origins: OriginPolicy::new(&http.origins, http.require_origin)?,
         };
         let request_len_max = wire::request_len_max(&limits);
-        let hello_len_max = wire::request_len_max(&Limits { message_bytes: 0, ..limits.clone() });
+        let hello_len_max = wire::request_len_max(&Limits { message_bytes: 0, ..limits });
         let fragments_max = u32::try_from(config.limits.fragments).unwrap_or(u32::MAX);
         let settings = ws::Settings {
             fragments_max,
             accept_binary: false,
             ..ws::Settings::new(ws::Role::Server, request_len_max)
         };
-        let hello_settings = ws::Settings { message_len_max: hello_len_max, ..settings.clone() };
+        let hello_settings = ws::Settings { message_len_max: hello_len_max, ..settings };
         let echo_settings = ws::Settings {
             fragments_max: ECHO_FRAGMENTS_MAX,
             ..ws::Settings::new(ws::Role::Server, ECHO_LEN_MAX)
