@@ -476,8 +476,8 @@ function show(room) {
 		if (room.unread) view(room).newFrom = room.read + 1;
 		chat.watch(room.name);
 	}
+	drawNow();
 	focusText();
-	draw();
 }
 
 function step(by) {
