@@ -6,7 +6,7 @@ import { chromium } from "playwright-core";
 import { PAYLOADS } from "./hostile.mjs";
 import { Member, Proxy, Server, until } from "./surroundings.mjs";
 
-const { CHINWAG_BIN, CHINWAG_SCREENSHOTS } = process.env;
+const { CHINWAG_BIN, SCREENSHOTS } = process.env;
 const FLAGS = [
   "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync",
@@ -18,7 +18,7 @@ let server;
 const troubles = [];
 
 before(async () => {
-  await mkdir(CHINWAG_SCREENSHOTS, { recursive: true });
+  await mkdir(SCREENSHOTS, { recursive: true });
   server = await Server.start(CHINWAG_BIN);
   browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
 });
@@ -78,7 +78,7 @@ const lines = (page) =>
   page.$$eval("#messages > .msg:not(.waiting)", (nodes) => nodes.map((node) => `${node.value} ${node.querySelector(".text").textContent}`));
 const notes = (page) => page.$$eval("#messages > .note > p:last-child", (nodes) => nodes.map((node) => node.textContent));
 const shows = (page, text) => page.waitForFunction((wanted) => document.querySelector("#log").textContent.includes(wanted), text);
-const picture = (page, name) => page.screenshot({ path: `${CHINWAG_SCREENSHOTS}/${name}.png` });
+const picture = (page, name) => page.screenshot({ path: `${SCREENSHOTS}/${name}.png` });
 const atRest = () => assert.deepEqual(troubles.splice(0), []);
 const close = (...pages) => Promise.all(pages.map((page) => page.context().close()));
 
@@ -470,6 +470,7 @@ test("after a crash and a restart the page says that the room began anew, and go
   await say(bob, "and on we go");
   await shows(ann, "and on we go");
   const anew = (shown) => shown.slice(shown.findIndex((line) => line.endsWith("written while it was away")));
+  await shows(bob, "and on we go");
   assert.deepEqual(anew(await lines(ann)), anew(await lines(bob)));
   await picture(ann, "began-anew");
   await close(ann, bob);

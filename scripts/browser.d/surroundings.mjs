@@ -26,7 +26,9 @@ export class Server {
     const server = new Server();
     server.directory = await mkdtemp(join(tmpdir(), "chinwag-browser-"));
     const flags = ["--listen", `127.0.0.1:${web}`, "--tcp", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
-    server.child = spawn(binary, flags, { cwd: server.directory, stdio: ["ignore", "pipe", "pipe"] });
+    // The server refuses variables of its prefix that it does not know, such as the one that names its binary.
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CHINWAG_")));
+    server.child = spawn(binary, flags, { env, cwd: server.directory, stdio: ["ignore", "pipe", "pipe"] });
     server.exited = once(server.child, "exit");
     server.log = "";
     server.child.stderr.on("data", (bytes) => (server.log = (server.log + bytes).slice(-20_000)));
