@@ -1,5 +1,7 @@
 //! What one command and one event cost in JSON: parsing a request, rendering what follows from it.
 
+#![expect(clippy::unwrap_used, reason = "a measurement of something that fails means nothing")]
+
 use std::hint::black_box;
 
 use chinwag::chat::code::Code;

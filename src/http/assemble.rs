@@ -1,5 +1,7 @@
 //! Heads out of pieces: borrowed where they come whole, kept where they come in parts.
 
+#![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
+
 use super::scan::{Scan, StartLine};
 use super::{Limits, Refusal};
 
