@@ -14,7 +14,7 @@
 //! | entry | [`cli`], [`config`] | argv, files, the environment | sockets |
 //! | composition | [`server`] | who is wired to whom | how any of them works |
 //! | edge | [`session`], [`page`], [`admin`], [`store`] | one connection's stack; files; health; the log | each other |
-//! | sans-io | [`http`], [`line`], [`wire`], [`ws`] | bytes in, values out, for both roles | sockets, clocks, files |
+//! | sans-io | [`http`], [`line`](mod@line), [`wire`], [`ws`] | bytes in, values out, for both roles | sockets, clocks, files |
 //! | domain | [`chat`] | rooms, members, cursors, roles | bytes, sockets, JSON |
 //! | boundary | [`net`] | [`net::ConnId`], [`net::Input`], [`net::Effect`] | everything |
 //! | reactor | [`reactor`] | readiness, bytes, deadlines | HTTP, chat |

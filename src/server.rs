@@ -14,7 +14,7 @@ use crate::metrics::Metrics;
 use crate::net::{Effect, Effects, Handler, Input, ListenerId, StopSignal};
 use crate::reactor::descriptors::{self, Descriptors};
 use crate::reactor::{ListenerConfig, Reactor, ReactorConfig};
-use crate::session::{Door, Entropy, Sessions};
+use crate::session::{Door, Entropy, Sessions, Turn};
 use crate::store::MemoryStore;
 use crate::time::Tick;
 use crate::time::clock::{Clock, Now};
@@ -240,7 +240,7 @@ impl Server {
 
     fn turn_end(&mut self, now: Now, effects: &mut Effects) {
         self.run_logs(now);
-        self.sessions.turn_end(now, &mut self.chat, effects);
+        self.sessions.turn_end(&mut Turn { now, chat: &mut self.chat, effects });
         let deadline = self.chat.next_deadline();
         if deadline != self.alarm {
             self.alarm = deadline;
@@ -256,7 +256,7 @@ impl Server {
                 log::info!(connections = self.sessions.len(); "stopping");
                 self.run_logs(now);
                 self.chat.drain(now, self.drain_window_ms, "restart");
-                self.sessions.stop(now, &mut self.chat, effects);
+                self.sessions.stop(&mut Turn { now, chat: &mut self.chat, effects });
                 now.tick.after(self.stop_timeout)
             }
         };
@@ -267,28 +267,32 @@ impl Server {
 impl Handler for Server {
     fn handle(&mut self, now: Now, input: Input<'_>, effects: &mut Effects) {
         let Self { chat, sessions, doors, .. } = self;
+        let turn = &mut Turn { now, chat, effects };
         match input {
             Input::Opened { conn, listener, peer } => {
                 let door = doors.get(usize::from(listener.0)).copied().unwrap_or(Door::Http);
                 log::debug!(conn:% = conn, peer:% = peer; "opened");
-                sessions.opened(now, conn, door, effects);
+                sessions.opened(conn, door, turn);
             }
             Input::Received { conn, bytes } => {
-                sessions.received(now, conn, bytes, (chat, effects));
+                sessions.received(conn, bytes, turn);
                 self.run_logs(now);
             }
             Input::Finished { conn } => {
-                sessions.finished(now, conn, (chat, effects));
+                sessions.finished(conn, turn);
                 self.run_logs(now);
             }
-            Input::Blocked { conn, queued } => sessions.blocked(now, conn, queued, chat),
-            Input::Drained { conn } => sessions.drained(now, conn, (chat, effects)),
-            Input::Expired { conn } => sessions.expired(now, conn, (chat, effects)),
-            Input::Closed { conn, reason } => sessions.closed(now, conn, reason, (chat, effects)),
+            Input::Blocked { conn, queued } => sessions.blocked(conn, queued, turn),
+            Input::Drained { conn } => {
+                sessions.drained(conn, turn);
+                self.run_logs(now);
+            }
+            Input::Expired { conn } => sessions.expired(conn, turn),
+            Input::Closed { conn, reason } => sessions.closed(conn, reason, turn),
             Input::Alarm => {
                 self.alarm = Tick::MAX;
-                self.chat.expire(now);
-                self.sessions.say(now, &mut self.chat, effects);
+                turn.chat.expire(now);
+                sessions.say(turn);
             }
             Input::Stop(signal) => self.stop(now, signal, effects),
             Input::TurnEnd => self.turn_end(now, effects),

@@ -34,7 +34,7 @@ pub(super) fn presence_changed(state: &mut State, key: MembershipKey) {
         return;
     }
     let room = row.room;
-    state.rooms[room].gathered.changes.push(key);
+    state.rooms[room].gathered.presence.changes.push(key);
     arm(state, room);
 }
 
@@ -54,17 +54,17 @@ pub(super) fn forget_member(state: &mut State, key: MembershipKey) {
     let name = state.users[user].name.clone();
     let room = &mut state.rooms[key_of_room];
     let gathered = &mut room.gathered;
-    gathered.changes.retain(|&other| other != key);
-    gathered.acked.retain(|&other| other != key);
-    let typists = gathered.typing.len();
-    gathered.typing.retain(|&(typist, _)| typist != user);
-    gathered.typing_changed |= gathered.typing.len() != typists;
+    gathered.presence.changes.retain(|&other| other != key);
+    gathered.receipts.acked.retain(|&other| other != key);
+    let typists = gathered.typing.typists.len();
+    gathered.typing.typists.retain(|&(typist, _)| typist != user);
+    gathered.typing.changed |= gathered.typing.typists.len() != typists;
     if shown != Presence::Off {
-        gathered.count -= 1;
-        if gathered.gone.len() < PRESENCE_NAMES_MAX {
-            gathered.gone.push(name);
+        gathered.presence.count -= 1;
+        if gathered.presence.gone.len() < PRESENCE_NAMES_MAX {
+            gathered.presence.gone.push(name);
         } else {
-            gathered.whole = true;
+            gathered.presence.whole = true;
         }
     }
     arm(state, key_of_room);
@@ -78,11 +78,11 @@ pub(super) fn typing(state: &mut State, key: RoomKey, user: UserKey) {
         return;
     }
     let typing = &mut room.gathered.typing;
-    if let Some(known) = typing.iter_mut().find(|(typist, _)| *typist == user) {
+    if let Some(known) = typing.typists.iter_mut().find(|(typist, _)| *typist == user) {
         known.1 = until;
-    } else if typing.len() < TYPING_NAMES_MAX {
-        typing.push((user, until));
-        room.gathered.typing_changed = true;
+    } else if typing.typists.len() < TYPING_NAMES_MAX {
+        typing.typists.push((user, until));
+        typing.changed = true;
     }
     arm(state, key);
 }
@@ -90,9 +90,9 @@ pub(super) fn typing(state: &mut State, key: RoomKey, user: UserKey) {
 /// Somebody has said what they were typing.
 pub(super) fn typed(state: &mut State, key: RoomKey, user: UserKey) {
     let gathered = &mut state.rooms[key].gathered;
-    if gathered.typing.iter().any(|&(typist, _)| typist == user) {
-        gathered.typing.retain(|&(typist, _)| typist != user);
-        gathered.typing_changed = true;
+    if gathered.typing.typists.iter().any(|&(typist, _)| typist == user) {
+        gathered.typing.typists.retain(|&(typist, _)| typist != user);
+        gathered.typing.changed = true;
         arm(state, key);
     }
 }
@@ -105,7 +105,7 @@ pub(super) fn acked(state: &mut State, key: MembershipKey) {
     {
         return;
     }
-    state.rooms[room].gathered.acked.push(key);
+    state.rooms[room].gathered.receipts.acked.push(key);
     arm(state, room);
 }
 
@@ -122,11 +122,13 @@ fn arm(state: &mut State, key: RoomKey) {
 /// When the room has something to tell, `None` if it has not.
 fn due(room: &Room) -> Option<Tick> {
     let gathered = &room.gathered;
-    let presence = !gathered.changes.is_empty() || !gathered.gone.is_empty() || gathered.whole;
-    let presence = presence.then_some(gathered.presence_at);
-    let typing = gathered.typing_changed.then_some(gathered.typing_at);
-    let expiry = gathered.typing.iter().map(|&(_, until)| until).min();
-    let receipts = (!gathered.acked.is_empty()).then_some(gathered.receipts_at);
+    let presence = !gathered.presence.changes.is_empty()
+        || !gathered.presence.gone.is_empty()
+        || gathered.presence.whole;
+    let presence = presence.then_some(gathered.presence.at);
+    let typing = gathered.typing.changed.then_some(gathered.typing.at);
+    let expiry = gathered.typing.typists.iter().map(|&(_, until)| until).min();
+    let receipts = (!gathered.receipts.acked.is_empty()).then_some(gathered.receipts.at);
     [presence, typing, expiry, receipts].into_iter().flatten().min()
 }
 
@@ -136,25 +138,25 @@ pub(super) fn gathered(state: &mut State, key: RoomKey) {
     let Some(room) = state.rooms.get_mut(key) else { return };
     room.timer = None;
     let gathered = &mut room.gathered;
-    let typists = gathered.typing.len();
-    gathered.typing.retain(|&(_, until)| until > now);
-    gathered.typing_changed |= gathered.typing.len() != typists;
-    if gathered.presence_at <= now {
+    let typists = gathered.typing.typists.len();
+    gathered.typing.typists.retain(|&(_, until)| until > now);
+    gathered.typing.changed |= gathered.typing.typists.len() != typists;
+    if gathered.presence.at <= now {
         tell_presence(state, key);
     }
-    if state.rooms[key].gathered.typing_changed && state.rooms[key].gathered.typing_at <= now {
+    if state.rooms[key].gathered.typing.changed && state.rooms[key].gathered.typing.at <= now {
         tell_typing(state, key);
     }
-    if state.rooms[key].gathered.receipts_at <= now {
+    if state.rooms[key].gathered.receipts.at <= now {
         tell_receipts(state, key);
     }
     arm(state, key);
 }
 
 fn tell_presence(state: &mut State, key: RoomKey) {
-    let changes = mem::take(&mut state.rooms[key].gathered.changes);
+    let changes = mem::take(&mut state.rooms[key].gathered.presence.changes);
     let (mut on, mut away, mut off) = (Vec::new(), Vec::new(), Vec::new());
-    let mut count = state.rooms[key].gathered.count;
+    let mut count = state.rooms[key].gathered.presence.count;
     for member in changes {
         let row = &mut state.memberships[member];
         row.changed = false;
@@ -176,21 +178,22 @@ fn tell_presence(state: &mut State, key: RoomKey) {
     let counts_only = room.members.len() > PRESENCE_NAMES_MAX;
     if !counts_only {
         // Who has left and come back within the interval is not off.
-        gathered.gone.retain(|name| !on.contains(name) && !away.contains(name));
+        gathered.presence.gone.retain(|name| !on.contains(name) && !away.contains(name));
     }
-    off.append(&mut gathered.gone);
-    let whole = mem::take(&mut gathered.whole) || (gathered.counts_only && !counts_only);
-    gathered.counts_only = counts_only;
-    gathered.count = count;
+    off.append(&mut gathered.presence.gone);
+    let whole =
+        mem::take(&mut gathered.presence.whole) || (gathered.presence.counts_only && !counts_only);
+    gathered.presence.counts_only = counts_only;
+    gathered.presence.count = count;
     if on.is_empty() && away.is_empty() && off.is_empty() && !whole {
         return;
     }
-    gathered.v += 1;
+    gathered.presence.v += 1;
     let waits = u32::try_from(1 + room.subs.len() / SUBS_PER_INTERVAL).unwrap_or(u32::MAX);
     let interval = state.limits.presence_interval.saturating_mul(waits);
-    gathered.presence_at = state.now.tick.after(interval);
+    gathered.presence.at = state.now.tick.after(interval);
     let names = on.len() + away.len() + off.len();
-    let v = gathered.v;
+    let v = gathered.presence.v;
     let room = room.name.clone();
     let (change, names) = if counts_only {
         (PresenceChange::CountOnly, 0)
@@ -221,12 +224,15 @@ pub(super) fn present(state: &State, key: RoomKey) -> Vec<(UserName, Presence)> 
 fn tell_typing(state: &mut State, key: RoomKey) {
     let at = state.now.tick.after(state.limits.presence_interval);
     let gathered = &mut state.rooms[key].gathered;
-    gathered.typing_changed = false;
-    gathered.typing_at = at;
-    let typists: Vec<UserKey> = gathered.typing.iter().map(|&(user, _)| user).collect();
+    gathered.typing.changed = false;
+    gathered.typing.at = at;
+    let typists: Vec<UserKey> = gathered.typing.typists.iter().map(|&(user, _)| user).collect();
+    let told = mem::replace(&mut gathered.typing.told, typists.len());
     let event = typing_event(state, key, None);
     tell(state, key, &event, typists.len(), |user| typists.contains(&user));
-    for user in typists {
+    // Nobody is told that they alone are typing.
+    let others = told.max(typists.len()) > 1;
+    for user in typists.into_iter().filter(|_| others) {
         let event = typing_event(state, key, Some(user));
         for to in subscribed(state, key, user) {
             state.said.push_back(Said::Event { to, event: event.clone() });
@@ -237,19 +243,19 @@ fn tell_typing(state: &mut State, key: RoomKey) {
 /// Who is typing, apart from `except`.
 fn typing_event(state: &State, key: RoomKey, except: Option<UserKey>) -> Event {
     let room = &state.rooms[key];
-    let typists = room.gathered.typing.iter().filter(|&&(user, _)| Some(user) != except);
+    let typists = room.gathered.typing.typists.iter().filter(|&&(user, _)| Some(user) != except);
     let mut users: Vec<_> = typists.map(|&(user, _)| state.users[user].name.clone()).collect();
     users.sort_unstable();
     Event::Typing { room: room.name.clone(), users }
 }
 
 fn tell_receipts(state: &mut State, key: RoomKey) {
-    let acked = mem::take(&mut state.rooms[key].gathered.acked);
+    let acked = mem::take(&mut state.rooms[key].gathered.receipts.acked);
     if acked.is_empty() {
         return;
     }
     let at = state.now.tick.after(state.limits.receipts_interval);
-    state.rooms[key].gathered.receipts_at = at;
+    state.rooms[key].gathered.receipts.at = at;
     let mut readers = Vec::new();
     for member in acked {
         let row = &mut state.memberships[member];
@@ -346,12 +352,12 @@ pub(super) fn refresh(state: &mut State, conn: ConnId) {
 /// Tells one connection a room's presence, typing and receipts as they are.
 fn tell_state(state: &mut State, to: ConnId, key: RoomKey, user: UserKey) {
     let room = &state.rooms[key];
-    let change = if room.gathered.counts_only {
+    let change = if room.gathered.presence.counts_only {
         PresenceChange::CountOnly
     } else {
         PresenceChange::State(present(state, key))
     };
-    let (v, count) = (room.gathered.v, room.gathered.count);
+    let (v, count) = (room.gathered.presence.v, room.gathered.presence.count);
     let presence = Event::Presence { room: room.name.clone(), v, count, change };
     let mut events = vec![presence, typing_event(state, key, Some(user))];
     if room.members.len() <= RECEIPTS_MEMBERS_MAX {

@@ -4,32 +4,47 @@ use super::command::Page;
 use super::limits::{PAGE_BYTES_MAX, PRESENCE_NAMES_MAX};
 use super::members::{find_membership, no_such_room};
 use super::name::UserName;
-use super::record::{Body, Epoch, SharedRecord};
+use super::record::{Body, Epoch, Record, SharedRecord};
 use super::reply::{InboxRow, Reply, Role};
 use super::room::Room;
 use super::state::{State, UserKey};
 use super::user::Membership;
 use super::{Code, Refusal, gather};
 
-/// The user's rooms that have changed since `since`, by name.
+/// Rows of one inbox: the rooms that changed last.
+const ROWS_MAX: usize = 512;
+/// Rows that show their last message.
+const LASTS_MAX: usize = 128;
+/// Bytes of a last message's text; what is longer is cut.
+const LAST_LEN_MAX: usize = 64;
+
+/// The user's rooms that have changed since `since`, by name: at most [`ROWS_MAX`], the last message with
+/// the latest of them, so that an inbox is of a bounded size.
 pub(super) fn rooms(state: &State, user: UserKey, since: Option<u64>) -> Reply {
     let since = since.unwrap_or(0);
     let row = &state.users[user];
-    let mut rooms: Vec<InboxRow> = Vec::new();
+    let mut changed = Vec::new();
     for &(room, membership) in &row.memberships {
         let (room, membership) = (&state.rooms[room], &state.memberships[membership]);
-        if since == 0 || room.rev.max(membership.rev) > since {
-            rooms.push(inbox_row(room, membership, &row.name));
+        let rev = room.rev.max(membership.rev);
+        if since == 0 || rev > since {
+            changed.push((rev, room, membership));
         }
     }
+    changed.sort_unstable_by_key(|&(rev, ..)| std::cmp::Reverse(rev));
+    changed.truncate(ROWS_MAX);
+    let rows = changed.into_iter().enumerate();
+    let rows =
+        rows.map(|(at, (_, room, row_of))| inbox_row(room, row_of, &row.name, at < LASTS_MAX));
+    let mut rooms: Vec<InboxRow> = rows.collect();
     rooms.sort_unstable_by(|a, b| a.room.cmp(&b.room));
     Reply::Inbox { rev: state.rev, rooms }
 }
 
-fn inbox_row(room: &Room, membership: &Membership, me: &UserName) -> InboxRow {
+fn inbox_row(room: &Room, membership: &Membership, me: &UserName, last: bool) -> InboxRow {
     let unread = room.ring.from(membership.read + 1);
     let unread = unread.filter(|record| is_message(record) && record.from != *me);
-    let last = room.ring.from(0).rev().find(|record| is_message(record));
+    let messages = || room.ring.from(0).rev().find(|record| is_message(record));
     InboxRow {
         room: room.name.clone(),
         epoch: room.epoch,
@@ -37,8 +52,27 @@ fn inbox_row(room: &Room, membership: &Membership, me: &UserName) -> InboxRow {
         recv: membership.recv,
         read: membership.read,
         unread: u64::try_from(unread.count()).unwrap_or(u64::MAX),
-        last: last.cloned(),
+        last: last.then(messages).flatten().map(glance),
     }
+}
+
+/// A message as a row of the inbox shows it: the beginning of its text, without what it carries besides.
+fn glance(record: &SharedRecord) -> SharedRecord {
+    let Body::Message { text, reply_to, thread, .. } = &record.body else {
+        return SharedRecord::clone(record);
+    };
+    let shown = text.char_indices().take_while(|(at, c)| at + c.len_utf8() <= LAST_LEN_MAX);
+    let shown = shown.map(|(_, c)| if c.is_control() { ' ' } else { c });
+    let cut = if text.len() > LAST_LEN_MAX { "…" } else { "" };
+    let text: String = shown.chain(cut.chars()).collect();
+    let body = Body::Message {
+        text: text.into(),
+        data: None,
+        cid: None,
+        reply_to: *reply_to,
+        thread: *thread,
+    };
+    SharedRecord::new(Record { body, from: record.from.clone(), ..**record })
 }
 
 fn is_message(record: &SharedRecord) -> bool {
@@ -130,7 +164,7 @@ pub(super) fn presence(state: &State, user: UserKey, name: &str) -> Result<Reply
     let (key, _) = find_membership(state, user, name)?;
     let room = &state.rooms[key];
     let users = (room.members.len() <= PRESENCE_NAMES_MAX).then(|| gather::present(state, key));
-    Ok(Reply::Presence { v: room.gathered.v, count: room.gathered.count, users })
+    Ok(Reply::Presence { v: room.gathered.presence.v, count: room.gathered.presence.count, users })
 }
 
 /// A page of the members, by name; in large rooms only how many there are.

@@ -299,7 +299,7 @@ pub(super) fn end_membership(state: &mut State, key: MembershipKey, reason: Opti
         state.memberships[moved].index = removed.index;
     }
     if row.members.len() == PRESENCE_NAMES_MAX {
-        row.gathered.whole = true;
+        row.gathered.presence.whole = true;
     }
     retire_room(state, room);
 }

@@ -371,7 +371,7 @@ fn joined(state: &State, user: UserKey, key: RoomKey, reset: bool) -> Result<Rep
         read: membership.read,
         recv: membership.recv,
         members: u64::try_from(room.members.len()).unwrap_or(u64::MAX),
-        v: room.gathered.v,
+        v: room.gathered.presence.v,
         topic: room.topic.clone(),
         reset,
     })

@@ -98,7 +98,15 @@ impl Place {
 /// What is gathered over a time before it is told.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
-    /// The version of the presence that was told last.
+    pub presence: GatheredPresence,
+    pub typing: GatheredTyping,
+    pub receipts: GatheredReceipts,
+}
+
+/// Who has come and gone.
+#[derive(Debug, Default)]
+pub(super) struct GatheredPresence {
+    /// The version that was told last.
     pub v: u64,
     /// How many members were told to be online or away.
     pub count: u64,
@@ -108,20 +116,32 @@ pub(super) struct Gathered {
     pub changes: Vec<MembershipKey>,
     /// Users who are members no more and were told to be there.
     pub gone: Vec<UserName>,
-    /// The next presence event tells everything instead of what has changed.
+    /// The next event tells everything instead of what has changed.
     pub whole: bool,
-    /// The earliest next presence event.
-    pub presence_at: Tick,
-    /// Who is typing, and until when.
-    pub typing: Vec<(UserKey, Tick)>,
-    /// Somebody has begun or stopped typing since this was last told.
-    pub typing_changed: bool,
-    /// The earliest next typing event.
-    pub typing_at: Tick,
-    /// Members who have read on.
+    /// The earliest next event.
+    pub at: Tick,
+}
+
+/// Who is typing.
+#[derive(Debug, Default)]
+pub(super) struct GatheredTyping {
+    /// They, and until when.
+    pub typists: Vec<(UserKey, Tick)>,
+    /// Somebody has begun or stopped since this was last told.
+    pub changed: bool,
+    /// How many were told last.
+    pub told: usize,
+    /// The earliest next event.
+    pub at: Tick,
+}
+
+/// Who has read on.
+#[derive(Debug, Default)]
+pub(super) struct GatheredReceipts {
+    /// They.
     pub acked: Vec<MembershipKey>,
-    /// The earliest next receipts event.
-    pub receipts_at: Tick,
+    /// The earliest next event.
+    pub at: Tick,
 }
 
 impl Room {

@@ -194,50 +194,59 @@ impl Sender {
 
 /// Checks that every row that names another is named back.
 pub(super) fn debug_check(state: &State) {
-    let mut subs = 0;
-    for session in state.sessions.iter().flatten() {
-        let user = &state.users[session.user];
-        debug_assert!(user.sessions.contains(&session.conn), "a session is its user's");
-        let mut behind = 0;
-        let mut held = 0;
-        for place in &session.subs {
-            let index = usize::try_from(place.index).unwrap_or(usize::MAX);
-            let sub = &state.rooms[place.room].subs[index];
-            debug_assert_eq!(sub.conn, session.conn, "a subscription is where its session says");
-            debug_assert!(user.membership(place.room).is_some(), "who subscribes is a member");
-            behind += u32::from(sub.behind.is_some());
-            held += sub.behind.as_ref().map_or(0, |behind| behind.held.len());
-        }
-        debug_assert_eq!(session.behind, behind, "the session knows how many cursors are behind");
-        debug_assert_eq!(usize::try_from(session.held), Ok(held), "and how many answers wait");
-        subs += session.subs.len();
-    }
-    let mut bytes = 0;
-    let mut members = 0;
-    let mut in_rooms = 0;
-    for (key, room) in state.rooms.iter() {
-        room.ring.debug_check();
-        bytes += room.ring.bytes();
-        in_rooms += room.subs.len();
-        members += room.members.len();
-        for (index, &member) in room.members.iter().enumerate() {
-            let row = &state.memberships[member];
-            debug_assert_eq!(row.room, key, "a member is of this room");
-            debug_assert_eq!(usize::try_from(row.index), Ok(index), "and where it says");
-        }
-        let there = room.members.iter().map(|&member| &state.memberships[member]);
-        let there = there.filter(|row| row.shown != Presence::Off).count();
-        debug_assert_eq!(usize::try_from(room.gathered.count), Ok(there), "presence is counted");
-        debug_assert_eq!(state.rooms_by_name.get(&room.name), Some(&key), "a room is found");
-    }
+    let subs: usize = state.sessions.iter().flatten().map(|row| check_session(state, row)).sum();
+    let in_rooms: usize = state.rooms.iter().map(|(_, room)| room.subs.len()).sum();
     debug_assert_eq!(subs, in_rooms, "every subscription has a session");
-    debug_assert_eq!(members, state.memberships.len(), "every membership has a room");
-    debug_assert_eq!(bytes, state.rings.bytes(), "the rings are within the books");
+    let bytes: usize = state.rooms.iter().map(|(_, room)| room.ring.bytes()).sum();
+    debug_assert_eq!(state.rings.bytes(), bytes, "the rings are within the books");
+    let members: usize = state.rooms.iter().map(|(key, room)| check_room(state, key, room)).sum();
+    debug_assert_eq!(state.memberships.len(), members, "every membership has a room");
     for (key, user) in state.users.iter() {
-        debug_assert_eq!(state.users_by_name.get(&user.name), Some(&key), "a user is found");
-        for &(room, member) in &user.memberships {
-            let row = &state.memberships[member];
-            debug_assert_eq!((row.user, row.room), (key, room), "a membership is the user's");
-        }
+        check_user(state, key, user);
+    }
+}
+
+/// Returns how many subscriptions the session has.
+fn check_session(state: &State, session: &Session) -> usize {
+    let user = &state.users[session.user];
+    debug_assert!(user.sessions.contains(&session.conn), "a session is its user's");
+    let mut behind = 0;
+    let mut held = 0;
+    for place in &session.subs {
+        let index = usize::try_from(place.index).unwrap_or(usize::MAX);
+        let sub = state.rooms[place.room].subs.get(index);
+        let conn = sub.map(|sub| sub.conn);
+        debug_assert_eq!(conn, Some(session.conn), "a subscription is where its session says");
+        debug_assert!(user.membership(place.room).is_some(), "who subscribes is a member");
+        let lag = sub.and_then(|sub| sub.behind.as_ref());
+        behind += u32::from(lag.is_some());
+        held += lag.map_or(0, |lag| lag.held.len());
+    }
+    debug_assert_eq!(session.behind, behind, "the session knows how many cursors are behind");
+    debug_assert_eq!(usize::try_from(session.held), Ok(held), "and how many answers wait");
+    session.subs.len()
+}
+
+/// Returns how many members the room has.
+fn check_room(state: &State, key: RoomKey, room: &Room) -> usize {
+    room.ring.debug_check();
+    debug_assert_eq!(state.rooms_by_name.get(&room.name), Some(&key), "a room is found");
+    for (index, &member) in room.members.iter().enumerate() {
+        let row = &state.memberships[member];
+        debug_assert_eq!(row.room, key, "a member is of this room");
+        debug_assert_eq!(usize::try_from(row.index), Ok(index), "and where it says");
+    }
+    let there = room.members.iter().map(|&member| &state.memberships[member]);
+    let there = there.filter(|row| row.shown != Presence::Off).count();
+    let told = usize::try_from(room.gathered.presence.count);
+    debug_assert_eq!(told, Ok(there), "presence is counted");
+    room.members.len()
+}
+
+fn check_user(state: &State, key: UserKey, user: &User) {
+    debug_assert_eq!(state.users_by_name.get(&user.name), Some(&key), "a user is found");
+    for &(room, member) in &user.memberships {
+        let row = &state.memberships[member];
+        debug_assert_eq!((row.user, row.room), (key, room), "a membership is the user's");
     }
 }

@@ -60,6 +60,7 @@ impl User {
 
 /// A user's place in a room.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "marks that do not depend on each other")]
 pub(super) struct Membership {
     pub user: UserKey,
     pub room: RoomKey,

@@ -4,11 +4,13 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::hash::Hash;
 
+#[expect(clippy::disallowed_types, reason = "this is the wrapper that hides the order")]
+type Map<K, V> = std::collections::HashMap<K, V>;
+
 /// A map whose hash is keyed at random, so that nobody can choose colliding keys, and which cannot be
 /// iterated, so that its order cannot be seen.
 pub struct KeyedMap<K, V> {
-    #[expect(clippy::disallowed_types, reason = "this is the wrapper that hides the order")]
-    map: std::collections::HashMap<K, V>,
+    map: Map<K, V>,
 }
 
 impl<K: Eq + Hash, V> KeyedMap<K, V> {
@@ -71,7 +73,7 @@ impl<K: Eq + Hash, V> KeyedMap<K, V> {
 
 impl<K, V> Default for KeyedMap<K, V> {
     fn default() -> Self {
-        Self { map: std::collections::HashMap::default() }
+        Self { map: Map::default() }
     }
 }
 

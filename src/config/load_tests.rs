@@ -1,3 +1,5 @@
+//! The sources of a configuration, held against each other.
+
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -1,5 +1,7 @@
 //! Heads out of pieces: borrowed where they come whole, kept where they come in parts.
 
+#![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
+
 use super::scan::{Scan, StartLine};
 use super::{Limits, Refusal};
 
@@ -104,6 +106,12 @@ impl<S: StartLine> Assembler<S> {
         let joined = self.joined.insert(begun);
         let consumed = head_len.saturating_sub(before);
         Ok(Some(Complete { bytes: &joined.bytes, scan: &joined.scan, consumed }))
+    }
+
+    /// How many bytes are kept of the head that was completed last, if it came in parts.
+    #[cfg(test)]
+    pub(super) fn joined_len(&self) -> usize {
+        self.joined.as_ref().map_or(0, |part| part.bytes.len())
     }
 
     /// How many bytes were looked at for the head that was completed last.

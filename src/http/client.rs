@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn an_answer_that_is_no_websocket_is_refused() {
         for status in ["200 OK", "301 Moved", "401 No", "426 Upgrade Required", "503 Busy"] {
-            let code = status[..3].parse().unwrap();
+            let code = status.split(' ').next().unwrap().parse().unwrap();
             check("101 Switching Protocols", status, Mismatch::Status(code));
         }
         check("HTTP/1.1 101", "HTTP/1.0 101", Mismatch::Version);

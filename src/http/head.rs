@@ -6,7 +6,7 @@ use super::assemble::{Assembler, Complete, Part};
 use super::list;
 use super::name::Name;
 use super::octets::{Span, ascii};
-use super::request::{RequestLine, Target};
+use super::request::RequestLine;
 use super::scan::{Field, Scan};
 use super::{Authority, Limits, Method, Refusal, Version};
 
@@ -64,10 +64,16 @@ impl HeadParser {
         let Some(line) = scan.start_line else {
             return Ok(Parsed::Incomplete);
         };
-        let head = Head { bytes, line, scan };
+        let mut head = Head { bytes, line, scan, authority: None };
         head.check_framing()?;
-        head.check_host()?;
+        head.authority = head.parse_authority()?;
         Ok(Parsed::Head { head, consumed })
+    }
+
+    /// How many bytes are kept of the head that was completed last, if it came in parts.
+    #[cfg(test)]
+    pub(super) fn joined_len(&self) -> usize {
+        self.0.joined_len()
     }
 
     /// How many bytes were looked at for the head that was completed last, each as often as it was.
@@ -97,6 +103,7 @@ pub struct Head<'a> {
     bytes: &'a [u8],
     line: RequestLine,
     scan: &'a Scan<RequestLine>,
+    authority: Option<Authority<'a>>,
 }
 
 impl<'a> Head<'a> {
@@ -129,12 +136,8 @@ impl<'a> Head<'a> {
     /// The host that was asked for: of an absolute target if there is one (RFC 9112 section 3.2.2), else
     /// of the `Host` field. `None` only in HTTP/1.0.
     #[must_use]
-    pub fn authority(&self) -> Option<Authority<'a>> {
-        let text = match self.line.target {
-            Target { authority: Some(span), .. } => span.of(self.bytes),
-            Target { authority: None, .. } => self.value(Name::Host)?,
-        };
-        Authority::parse(text)
+    pub const fn authority(&self) -> Option<Authority<'a>> {
+        self.authority
     }
 
     /// The values of all fields called `name`, in their order.
@@ -223,16 +226,19 @@ impl<'a> Head<'a> {
         if codings().count() > 1 { Err(Refusal::CodingUnknown) } else { Ok(()) }
     }
 
-    /// Requires one valid `Host` in HTTP/1.1, at most one in HTTP/1.0 (RFC 9112 section 3.2).
-    fn check_host(&self) -> Result<(), Refusal> {
+    /// The host that was asked for. Requires one valid `Host` in HTTP/1.1, at most one in HTTP/1.0, even
+    /// where an absolute target overrules it (RFC 9112 section 3.2).
+    fn parse_authority(&self) -> Result<Option<Authority<'a>>, Refusal> {
+        let parse = |text: &'a [u8]| Authority::parse(text).ok_or(Refusal::HostForm);
         if self.is_repeated(Name::Host) {
             return Err(Refusal::HostRepeated);
         }
-        match self.value(Name::Host) {
-            Some(host) => Authority::parse(host).map(|_| ()).ok_or(Refusal::HostForm),
-            None if self.line.version == Version::Http10 => Ok(()),
-            None => Err(Refusal::HostMissing),
+        let host = self.value(Name::Host).map(parse).transpose()?;
+        if host.is_none() && self.line.version == Version::Http11 {
+            return Err(Refusal::HostMissing);
         }
+        let target = self.line.target.authority.map(|span| parse(span.of(self.bytes)));
+        target.transpose().map(|target| target.or(host))
     }
 
     fn text(&self, span: Span) -> &'a str {

@@ -1,5 +1,7 @@
 //! The names of the fields that mean something here.
 
+#![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
+
 /// A field name that the server or the client looks for; all others are [`Name::Other`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name {

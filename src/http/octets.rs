@@ -1,5 +1,7 @@
 //! Classes of bytes (RFC 9110 section 5.6, RFC 3986 section 3) and positions within a head.
 
+#![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
+
 /// Whether `byte` may stand in a token: a method, a field name, a protocol's name.
 pub(super) fn is_token(byte: u8) -> bool {
     TOKEN.get(usize::from(byte)).copied().unwrap_or(false)

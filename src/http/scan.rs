@@ -204,8 +204,7 @@ fn parse_field(text: &[u8], start: usize, line: u16) -> Result<Field, Refusal> {
 /// Refuses control bytes in a value that begins at `offset` of its line.
 fn check_value(value: &[u8], line: u16, offset: usize) -> Result<(), Refusal> {
     // Without an early exit, so that it is done for many bytes at once.
-    let good = value.iter().fold(true, |good, &byte| good & is_field_value(byte));
-    if good {
+    if value.iter().fold(true, |good, &byte| good & is_field_value(byte)) {
         return Ok(());
     }
     let wrong = value.iter().enumerate().find(|&(_, &byte)| !is_field_value(byte));

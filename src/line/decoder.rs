@@ -418,6 +418,7 @@ mod tests {
         check(b"{1}\n{2}", &[Ok("{1}"), Err("last {2}")]);
         check(b"hi\r", &[Err("last hi")]);
         check(b"{1}\n\r", &[Ok("{1}")]);
+        check(b"{\r\r", &[Err("last {\r")]);
     }
 
     #[test]
@@ -501,7 +502,7 @@ mod tests {
     /// The one-line definition that the incremental decoder has to agree with.
     fn plain_lines(input: &[u8]) -> Vec<Out> {
         let mut lines: Vec<&[u8]> = input.split(|&byte| byte == b'\n').collect();
-        let last = trimmed(lines.pop().unwrap_or_default());
+        let last = lines.pop().unwrap_or_default();
         let item = |line: &[u8]| match trimmed(line) {
             long if long.len() > LEN_MAX => Out::TooLong,
             line => Out::Message(line.to_vec()),

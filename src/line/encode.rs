@@ -1,5 +1,7 @@
 //! Items into bytes.
 
+#![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
+
 use super::LENGTH_MAX;
 
 /// Appends `item` and its `\n`. The item must not contain a `\n` of its own: a rendered JSON text

@@ -67,7 +67,9 @@ mod tests {
     fn commands_are_left_out_of_the_text() {
         check(b"plain", "plain");
         check(&[b'a', IAC, 0xf4, b'b'], "ab");
-        check(&[b'a', IAC, 0xfd, 0x06, b'b'], "ab");
+        for option in WILL..=DONT {
+            check(&[b'a', IAC, option, 0x06, b'b'], "ab");
+        }
         check(&[b'a', IAC, IAC, b'b'], "ab");
         check(&[IAC, SB, 24, b'\n', IAC, IAC, 0, b'x', IAC, SE, b'b'], "b");
     }

@@ -1,4 +1,4 @@
-/** The chat page: draws what a {@link Client} tells. Text reaches the document as text only. */
+/** The chat page: draws what a client tells. Text reaches the document as text only. */
 import { Client, otherIn } from "/client.js";
 
 /** Entries kept of the open room and of the others; the rest is fetched again. */
@@ -13,9 +13,8 @@ const FIRST_ROOM = "lobby";
 
 const $ = (id) => document.getElementById(id);
 
-function el(tag, attributes, ...children) {
-	const node = document.createElement(tag);
-	for (const [name, value] of Object.entries(attributes ?? {})) node.setAttribute(name, value);
+function el(tag, properties, ...children) {
+	const node = Object.assign(document.createElement(tag), properties);
 	node.append(...children);
 	return node;
 }
@@ -39,7 +38,7 @@ function place(list, nodes) {
 	}
 }
 
-/** The node that belongs to `key`, made once. */
+/** What belongs to `key`, made once. */
 function kept(nodes, key, make) {
 	if (!nodes.has(key)) nodes.set(key, make());
 	return nodes.get(key);
@@ -55,24 +54,22 @@ function stored(key, value) {
 	}
 }
 
-const hour = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
-const day = new Intl.DateTimeFormat("en", { dateStyle: "full" });
-const dayOf = (at) => (day.format(at) === day.format(Date.now()) ? "Today" : day.format(at));
-const count = (n) => (n > 99 ? "99+" : String(n));
+const dayOf = (at) => new Date(at).toDateString();
+const dayName = (at) => (dayOf(at) === dayOf(Date.now()) ? "Today" : new Date(at).toLocaleDateString("en", { dateStyle: "full" }));
+const count = (n) => (n > 99 ? "99+" : String(n || ""));
 /** What a name is made into before the server sees it. */
 const fold = (name) => name.normalize("NFKC").trim().toLowerCase().replace(/\s+/g, "-");
 
 /** An error in words for a person. */
 function words(error) {
-	if (error.slug === "offline") return "Not connected just now. Try again in a moment.";
+	if (error.slug === "offline") return "Not connected just now.";
 	const hint = error.data.hint ? ` Try “${error.data.hint}”.` : "";
 	return error.message.charAt(0).toUpperCase() + error.message.slice(1).replace(/\.?$/, ".") + hint;
 }
 
 function avatar(name) {
 	const hash = [...name].reduce((sum, char) => (sum * 131 + char.codePointAt(0)) % 9973, 7);
-	return el("span", { class: `avatar h${hash % 8}`, "aria-hidden": "true" }, [...name][0].toUpperCase());
+	return el("span", { className: `avatar h${hash % 8}`, ariaHidden: "true" }, [...name][0].toUpperCase());
 }
 
 /** Text with its http and https addresses as links. */
@@ -88,7 +85,7 @@ function linked(text) {
 	return [...nodes, text.slice(from)];
 }
 
-/** What is shown of a room: a window on its log. `more`: there are older ones; `atHead`: it reaches to the newest. */
+/** What is shown of a room: a window on its log. `more`: there is older; `atHead`: it reaches to the newest. */
 class View {
 	entries = [];
 	more = true;
@@ -99,30 +96,29 @@ class View {
 }
 
 let chat;
-/** The name of the open room. */
 let open = null;
 /** Whether the newest message is to stay in sight. */
 let following = true;
-const views = new Map();
-const roomNodes = new Map();
+const views = new WeakMap();
+const roomNodes = new WeakMap();
+const waitingEntries = new WeakMap();
 const personNodes = new Map();
-const waitingNodes = new Map();
 
-const view = (name) => kept(views, name, () => new View());
-const label = (name) => (name.startsWith("@") ? otherIn(name, chat.user) : name);
+const view = (room) => kept(views, room, () => new View());
+const label = (room) => (room.direct ? otherIn(room.name, chat.user) : room.name);
 const watched = () => !document.hidden && document.hasFocus();
 
 // --- The window on the log
 
 function note(room, text, ev = "note") {
-	view(room.name).entries.push({ ev, text, at: Date.now(), epoch: room.epoch });
+	view(room).entries.push({ ev, text, at: Date.now(), epoch: room.epoch });
 	draw();
 }
 
 /** Lets go of one end of a window that has grown too large. */
 function trim(room, end) {
-	const shown = view(room.name);
-	const most = room.name === open ? SHOWN_MAX : KEPT_MAX;
+	const shown = view(room);
+	const most = room === open ? SHOWN_MAX : KEPT_MAX;
 	const over = shown.entries.length - most;
 	if (over <= 0) return;
 	if (end === "newest") {
@@ -135,10 +131,10 @@ function trim(room, end) {
 }
 
 function onRecord({ room, item }) {
-	const shown = view(room.name);
-	const away = room.name !== open || !following;
+	const shown = view(room);
+	const away = room !== open || !following;
 	// Whoever reads far above keeps what is there; the new ones are fetched on the way down.
-	if (room.name === open && away && shown.entries.length >= SHOWN_MAX) shown.atHead = false;
+	if (room === open && away && shown.entries.length >= SHOWN_MAX) shown.atHead = false;
 	if (shown.atHead) {
 		shown.entries.push({ ...item, epoch: room.epoch });
 		trim(room, "oldest");
@@ -149,21 +145,21 @@ function onRecord({ room, item }) {
 
 function onGap({ room, from, to, why }) {
 	// Too much to be told at once: the window begins anew here, and scrolling up fetches the rest.
-	if (why === "limit") Object.assign(view(room.name), { entries: [], more: true, atHead: true });
+	if (why === "limit") return Object.assign(view(room), new View());
 	const what = from === to ? `Message ${from} is` : `Messages ${from}–${to} are`;
-	if (why !== "limit") note(room, `${what} ${why === "pruned" ? "no longer kept" : "missing and could not be fetched"}.`);
+	note(room, `${what} ${why === "pruned" ? "no longer kept" : "missing"}.`);
 }
 
 function onReset({ room, seq }) {
-	Object.assign(view(room.name), { newFrom: 0, more: false, atHead: true, loading: null });
-	const cause = ["disk", "os"].includes(room.durable) ? "The log was restored" : "The server restarted";
+	Object.assign(view(room), { newFrom: 0, more: false, atHead: true, loading: null });
+	const cause = room.durable === "memory" ? "The server restarted" : "The log was restored";
 	note(room, `${cause}; this room began anew.`, "reset");
 	if (seq > 0) loadOlder(room, seq + 1);
 }
 
 /** Fetches the page before the window; after a reset, what is there of the new log. */
 function loadOlder(room, before) {
-	const shown = view(room.name);
+	const shown = view(room);
 	if (room.epoch === null || (before === undefined && !shown.more)) return;
 	const first = shown.entries.find((entry) => entry.seq && entry.epoch === room.epoch)?.seq;
 	load(room, { before: before ?? first ?? room.seq + 1 }, (items, more) => {
@@ -177,7 +173,7 @@ function loadOlder(room, before) {
 }
 
 function loadNewer(room) {
-	const shown = view(room.name);
+	const shown = view(room);
 	const last = shown.entries.findLast((entry) => entry.seq)?.seq ?? room.seq;
 	load(room, { after: last }, (items) => {
 		shown.entries.push(...items);
@@ -187,7 +183,7 @@ function loadNewer(room) {
 }
 
 async function load(room, where, apply) {
-	const shown = view(room.name);
+	const shown = view(room);
 	if (shown.loading) return;
 	const { epoch } = room;
 	const token = (shown.loading = {});
@@ -216,95 +212,84 @@ let drawing = false;
 function draw() {
 	if (drawing) return;
 	drawing = true;
-	const run = () => {
-		drawing = false;
-		if (!chat?.user) return;
-		const room = chat.rooms.get(open);
-		drawRooms();
-		drawFrame(room);
-		drawPeople(room);
-		drawLog(room);
-	};
-	if (document.hidden) setTimeout(run, 250);
-	else requestAnimationFrame(run);
+	if (document.hidden) setTimeout(drawNow, 250);
+	else requestAnimationFrame(drawNow);
+}
+
+function drawNow() {
+	drawing = false;
+	if (!chat?.user) return;
+	drawRooms();
+	drawFrame();
+	drawPeople(open?.presence);
+	drawLog();
 }
 
 function drawRooms() {
-	const rooms = [...chat.rooms.values()].sort((a, b) => label(a.name).localeCompare(label(b.name)));
-	const directs = rooms.filter((room) => room.direct);
+	const rooms = [...chat.rooms.values()].sort((a, b) => label(a).localeCompare(label(b)));
 	place($("rooms"), rooms.filter((room) => !room.direct).map(roomNode));
-	place($("directs"), directs.map(roomNode));
-	$("no-directs").hidden = directs.length > 0;
+	place($("directs"), rooms.filter((room) => room.direct).map(roomNode));
 	const unread = rooms.reduce((sum, room) => sum + room.unread, 0);
 	setText($("nav-badge"), count(unread));
-	$("nav-badge").hidden = !unread;
 	document.title = `${unread ? `(${count(unread)}) ` : ""}${open ? `${label(open)} · ` : ""}Chinwag`;
 }
 
-function roomNode({ name, direct, unread }) {
-	const node = kept(roomNodes, name, () => {
-		const mark = direct ? avatar(label(name)) : el("span", { class: "hash", "aria-hidden": "true" }, "#");
-		const link = el("a", { href: addressOf(name) }, mark, bdi(label(name)), el("span", { class: "badge" }));
-		return el("li", null, link);
+function roomNode(room) {
+	const { name, direct, unread } = room;
+	const node = kept(roomNodes, room, () => {
+		const mark = direct ? avatar(label(room)) : el("span", { className: "hash", ariaHidden: "true" }, "#");
+		return el("li", null, el("a", { href: addressOf(name) }, mark, bdi(label(room)), el("span", { className: "badge" })));
 	});
 	const link = node.firstChild;
-	const badge = link.lastChild;
-	link.toggleAttribute("aria-current", name === open);
+	link.ariaCurrent = room === open ? "page" : null;
 	link.classList.toggle("unread", unread > 0);
-	badge.hidden = !unread;
-	setText(badge, count(unread));
-	badge.setAttribute("aria-label", `${unread} unread`);
+	setText(link.lastChild, unread ? `${count(unread)} new` : "");
 	return node;
 }
 
-function drawFrame(room) {
-	const presence = room?.presence;
-	setText($("title"), room ? label(room.name) : "No room is open");
-	const about = room?.direct ? (presence?.users?.get(label(room.name)) ?? "offline") : room?.topic;
+function drawFrame() {
+	setText($("title"), open ? label(open) : "No room is open");
+	const about = open?.direct ? (open.presence?.users?.get(label(open)) ?? "offline") : open?.topic;
 	setText($("topic"), about ?? "");
-	$("app").classList.toggle("alone", !room || room.direct);
-	$("chat").classList.toggle("bare", !room);
-	$("text").placeholder = `Write to ${room ? label(room.name) : ""}`;
-	const names = room?.typing ?? [];
+	$("app").classList.toggle("alone", !open || open.direct);
+	$("chat").classList.toggle("bare", !open);
+	$("text").placeholder = `Write to ${open ? label(open) : ""}`;
+	const names = open?.typing ?? [];
 	const who = names.length > 2 ? "Several people" : names.map(isolated).join(" and ");
 	setText($("typing"), names.length ? `${who} ${names.length > 1 ? "are" : "is"} typing…` : "");
 }
 
-function drawPeople(room) {
-	const presence = room?.presence;
+function drawPeople(presence) {
 	const total = presence ? `${presence.count.toLocaleString("en")} here` : "People";
 	setText($("open-people"), total);
 	setText($("crowd"), presence && !presence.users ? `${total}, too many to name` : total);
 	const users = [...(presence?.users ?? [])].sort(
 		([a, x], [b, y]) => (b === chat.user) - (a === chat.user) || (x === "away") - (y === "away") || a.localeCompare(b),
 	);
-	for (const name of personNodes.keys()) if (!presence?.users?.has(name)) personNodes.delete(name);
+	if (personNodes.size > 2 * users.length + 50) personNodes.clear();
 	place($("persons"), users.map(personNode));
 }
 
 function personNode([name, status]) {
-	const own = name === chat.user;
 	const node = kept(personNodes, name, () => el("li", null, writeButton(name, avatar(name), bdi(name), el("small"))));
 	node.className = status;
-	setText(node.querySelector("small"), status === "away" ? "away" : own ? "you" : "");
+	setText(node.querySelector("small"), status === "away" ? "away" : name === chat.user ? "you" : "");
 	return node;
 }
 
-/** A button that opens the conversation with a person. */
 function writeButton(name, ...children) {
-	const button = el("button", { type: "button", title: "Write a direct message" }, ...children);
-	button.disabled = name === chat.user;
-	button.addEventListener("click", () => show(chat.open(name).name));
-	return button;
+	const disabled = name === chat.user;
+	const onclick = () => show(chat.open(name));
+	return el("button", { type: "button", title: "Write a direct message", disabled, onclick }, ...children);
 }
 
-function drawLog(room) {
+function drawLog() {
 	const log = $("log");
-	const shown = room ? view(room.name) : new View();
-	const waiting = room && shown.atHead ? waitingFor(room) : [];
-	const top = log.getBoundingClientRect().top;
-	const anchor = !following && [...$("messages").children].find((node) => node.getBoundingClientRect().bottom > top);
-	const offset = anchor && anchor.getBoundingClientRect().top;
+	const shown = open ? view(open) : new View();
+	const waiting = open && shown.atHead ? chat.outbox.filter((entry) => entry.room === open.name).map(waitingEntry) : [];
+	const topOf = (node) => node.getBoundingClientRect().top;
+	const anchor = following ? null : [...$("messages").children].find((node) => topOf(node) >= topOf(log));
+	const offset = anchor && topOf(anchor);
 	let previous = null;
 	const nodes = [...shown.entries, ...waiting].map((entry) => {
 		entry.node ??= build(entry);
@@ -312,59 +297,59 @@ function drawLog(room) {
 		previous = entry;
 		return entry.node;
 	});
-	log.setAttribute("aria-busy", String(Boolean(shown.loading)));
+	log.ariaBusy = String(Boolean(shown.loading));
 	place($("messages"), nodes);
-	setText($("beginning"), beginning(room, shown));
-	setText($("read"), room ? readBy(room, shown.entries.at(-1), waiting.length) : "");
+	setText($("beginning"), beginning(shown));
+	setText($("read"), waiting.length ? "" : readBy(shown.entries.at(-1)));
 	if (following) log.scrollTop = log.scrollHeight;
-	else if (anchor?.isConnected) log.scrollTop += anchor.getBoundingClientRect().top - offset;
+	else if (anchor?.isConnected) log.scrollTop += topOf(anchor) - offset;
 	$("latest").hidden = following && shown.atHead;
-	setText($("latest"), room?.unread ? `${count(room.unread)} new ↓` : "Latest ↓");
-	if (room?.state !== "live") return;
-	if (following && shown.atHead && watched()) chat.read(room.name, room.seq);
-	if (shown.more && log.scrollTop < 300) loadOlder(room);
+	setText($("latest"), open?.unread ? `${count(open.unread)} new ↓` : "Latest ↓");
+	if (open?.state !== "live") return;
+	if (following && shown.atHead && watched()) chat.read(open.name, open.seq);
+	if (shown.more && log.scrollTop < 300) loadOlder(open);
 }
 
-function beginning(room, shown) {
-	if (!room) return "Join a room, or choose a person to write to.";
-	if (room.epoch !== null && (shown.loading || shown.more)) return "Fetching messages…";
-	return room.oldest > 1 ? "Earlier messages are no longer kept." : `This is the beginning of ${label(room.name)}.`;
+function beginning(shown) {
+	if (!open) return "Join a room, or choose a person to write to.";
+	if (open.epoch !== null && (shown.loading || shown.more)) return "Fetching messages…";
+	return open.oldest > 1 ? "Earlier messages are no longer kept." : `This is the beginning of ${label(open)}.`;
 }
 
-function readBy(room, last, waiting) {
-	if (waiting || last?.from !== chat.user) return "";
-	const readers = [...room.receipts].filter(([user, seq]) => seq >= last.seq && user !== chat.user).map(([user]) => user);
-	return readers.length > 3 ? `Read by ${readers.length} people` : readers.length ? `Read by ${readers.map(isolated).join(", ")}` : "";
+function readBy(last) {
+	if (last?.from !== chat.user) return "";
+	const readers = [...open.receipts].filter(([user, seq]) => seq >= last.seq && user !== chat.user);
+	const names = readers.length > 3 ? `${readers.length} people` : readers.map(([user]) => isolated(user)).join(", ");
+	return names && `Read by ${names}`;
 }
 
-/** The room's outbox as entries. */
-function waitingFor(room) {
-	const outbox = chat.outbox.filter((entry) => entry.room === room.name);
-	for (const cid of waitingNodes.keys()) if (!outbox.some((entry) => entry.cid === cid)) waitingNodes.delete(cid);
-	return outbox.map((entry) => kept(waitingNodes, entry.cid, () => ({ ...entry, ev: "message", from: chat.user, waiting: true })));
-}
+const waitingEntry = (entry) =>
+	kept(waitingEntries, entry, () => ({ ...entry, ev: "message", from: chat.user, waiting: true }));
 
 function build(entry) {
 	const { ev, from, at, text = "", waiting } = entry;
-	if (ev === "topic") return el("li", { class: "note" }, el("p", null, bdi(from), text ? " set the topic: " : " removed the topic", bdi(text)));
-	if (ev !== "message") return el("li", { class: "note" }, el("p", null, text || `${from}: ${ev}`));
+	if (ev !== "message") {
+		const what = ev === "topic" ? [bdi(from), " set the topic: ", bdi(text)] : [text || `${from}: ${ev}`];
+		return el("li", { className: "note" }, el("p", null, ...what));
+	}
 	const date = new Date(at);
-	const time = el("time", { datetime: date.toISOString(), title: moment.format(date) }, hour.format(date));
-	const head = el("div", { class: "head" }, writeButton(from, bdi(from)), time);
-	const body = el("div", null, head, el("p", { class: "text", dir: "auto" }, ...linked(text)));
+	const hour = date.toLocaleTimeString([], { timeStyle: "short" });
+	const time = el("time", { dateTime: date.toJSON(), title: date.toLocaleString() }, hour);
+	const head = el("div", { className: "head" }, writeButton(from, bdi(from)), time);
+	const body = el("div", null, head, el("p", { className: "text", dir: "auto" }, ...linked(text)));
 	if (waiting) body.append(el("small", null, "Not sent yet"));
-	const own = from === chat.user ? "mine" : "";
-	return el("li", { class: `msg ${own} ${waiting ? "waiting" : ""}`, "data-seq": entry.seq ?? "" }, avatar(from), body);
+	const className = `msg ${from === chat.user ? "mine" : ""} ${waiting ? "waiting" : ""}`;
+	return el("li", { className, value: entry.seq ?? 0 }, avatar(from), body);
 }
 
-/** What depends on the entry before: the day, whether the name is said again, where the unread begin. */
+/** What depends on the entry before: the day, whether the name stands again, where the new begin. */
 function decorate({ node, ev, from, at, seq }, previous, newFrom) {
 	const newDay = !previous || dayOf(previous.at) !== dayOf(at);
 	node.classList.toggle("lead", newDay || previous.ev !== "message" || previous.from !== from || at - previous.at > TOGETHER_MS);
 	node.classList.toggle("new", newFrom > 0 && seq >= newFrom && !(previous?.seq >= newFrom));
 	const shown = node.querySelector(".day");
 	if (!newDay) shown?.remove();
-	else if (!shown) node.prepend(el("p", { class: "day" }, dayOf(at)));
+	else if (!shown) node.prepend(el("p", { className: "day" }, dayName(at)));
 }
 
 // --- The connection
@@ -375,15 +360,13 @@ let lineTimer;
 function drawLine() {
 	clearInterval(lineTimer);
 	const { state, retryAt, told, close, error } = chat.state;
-	const ready = state === "ready";
 	const why = told ? "The server is restarting." : error ? words(error) : "Connection lost.";
 	const stopped = STOPPED[close] ?? "The server asked this page not to come back.";
 	$("app").dataset.line = state;
-	setText($("link"), ready ? "Connected" : "Not connected");
-	$("line").hidden = ready;
+	setText($("link"), state === "ready" ? "Connected" : "Not connected");
 	$("line-button").hidden = state === "connecting";
 	setText($("line-button"), close === 4010 ? "Go on here" : "Retry now");
-	setText($("line-text"), { ready: "", connecting: "Connecting…", waiting: `${why} Reconnecting`, stopped }[state]);
+	setText($("line-text"), { connecting: "Connecting…", waiting: `${why} Reconnecting`, stopped }[state] ?? "");
 	const tick = () => {
 		const seconds = Math.ceil((retryAt - Date.now()) / 1000);
 		setText($("line-count"), retryAt ? (seconds > 0 ? `in ${seconds} s` : "now") : "");
@@ -409,18 +392,16 @@ function onOutbox({ entry, status, error }) {
 	stored("outbox", chat.outbox);
 	if (status === "failed") {
 		toast(`Not sent: ${words(error)}`);
-		if (entry.room === open && !$("text").value) $("text").value = entry.text;
-		else note({ name: entry.room }, `Not sent: ${entry.text}`);
+		const room = chat.rooms.get(entry.room);
+		if (room) note(room, `Not sent: ${entry.text}`);
 	}
 	draw();
 }
 
 function onLeft({ room, reason, error }) {
-	views.delete(room.name);
-	roomNodes.delete(room.name);
 	if (error) toast(`${room.name}: ${words(error)}`);
 	else if (reason !== "left") toast(`You were ${reason} from ${room.name}.`);
-	if (open === room.name) show(chat.rooms.keys().next().value ?? null);
+	if (open === room) show([...chat.rooms.values()][0] ?? null);
 	draw();
 }
 
@@ -448,7 +429,7 @@ function signOut(why = "") {
 	setText($("name-error"), why);
 	chat.user = null;
 	chat.stop();
-	for (const map of [views, roomNodes, personNodes, waitingNodes]) map.clear();
+	personNodes.clear();
 	clearInterval(lineTimer);
 	open = null;
 	history.replaceState(null, "", "/");
@@ -460,9 +441,8 @@ function signOut(why = "") {
 
 // --- Rooms
 
-const addressOf = (name) => (name ? `#room=${encodeURIComponent(name)}` : "/");
+const addressOf = (name) => `#room=${encodeURIComponent(name)}`;
 
-/** Shows the room that the address names. */
 function route() {
 	const name = new URLSearchParams(location.hash.slice(1)).get("room");
 	if (name && chat?.user) join(name);
@@ -474,37 +454,36 @@ async function join(name) {
 	const person = name.startsWith("@") && (name.includes(":") ? otherIn(name, chat.user) : name.slice(1));
 	// A refusal is told by the event `left`.
 	const room = person ? chat.open(person) : await chat.join(name).catch(() => null);
-	if (room) show(room.name);
+	if (room) show(room);
 }
 
-function show(name) {
+function show(room) {
 	closeDrawers();
-	if (name === open) return focusText();
-	const before = chat.rooms.get(open);
-	if (before) {
-		const shown = view(open);
-		Object.assign(shown, { draft: $("text").value, newFrom: 0 });
-		open = name;
+	if (room === open) return focusText();
+	if (open) {
+		const [before, shown] = [open, view(open)];
+		open = room;
 		if (shown.atHead) trim(before, "oldest");
-		else Object.assign(shown, new View(), { draft: shown.draft });
+		else Object.assign(shown, new View());
+		Object.assign(shown, { draft: $("text").value, newFrom: 0 });
 		for (const entry of shown.entries) entry.node = null;
 	}
-	open = name;
+	open = room;
 	following = true;
-	if (location.hash !== addressOf(name)) history.pushState(null, "", addressOf(name));
-	const room = chat.rooms.get(name);
-	if (room?.unread) view(name).newFrom = room.read + 1;
-	chat.watch(name);
-	$("text").value = name ? view(name).draft : "";
+	$("text").value = room ? view(room).draft : "";
+	if (room) {
+		if (location.hash !== addressOf(room.name)) history.pushState(null, "", addressOf(room.name));
+		if (room.unread) view(room).newFrom = room.read + 1;
+		chat.watch(room.name);
+	}
 	focusText();
 	draw();
 }
 
-/** Opens the next or previous room of the list. */
 function step(by) {
 	const links = [...document.querySelectorAll("#nav li a")];
-	const at = links.findIndex((link) => link.hasAttribute("aria-current"));
-	links[(at + by + links.length) % links.length]?.click();
+	const at = links.findIndex((link) => link.ariaCurrent);
+	links.at((at + by) % links.length)?.click();
 }
 
 // --- What the person does
@@ -512,12 +491,11 @@ function step(by) {
 const refuse = (error) => toast(words(error));
 
 function toast(text) {
-	const close = el("button", { class: "plain", "aria-label": "Close this notice" }, "×");
-	const box = el("div", { class: "toast" }, el("p", null, text), close);
-	close.addEventListener("click", () => box.remove());
-	setTimeout(() => box.remove(), TOAST_MS);
+	const remove = () => box.remove();
+	const close = el("button", { className: "plain", ariaLabel: "Close this notice", onclick: remove }, "×");
+	const box = el("div", { className: "toast" }, el("p", null, text), close);
+	setTimeout(remove, TOAST_MS);
 	$("toasts").append(box);
-	if ($("toasts").children.length > 4) $("toasts").firstChild.remove();
 }
 
 /** On a touch screen focus would raise the keyboard unasked. */
@@ -529,7 +507,7 @@ function say() {
 	const text = $("text").value.trim();
 	if (!text) return;
 	try {
-		chat.send(open, text);
+		chat.send(open.name, text);
 	} catch (error) {
 		return refuse(error);
 	}
@@ -540,7 +518,7 @@ function say() {
 
 function drawer(name, wanted) {
 	$("app").classList.toggle(`${name}-open`, wanted);
-	$(`open-${name}`).setAttribute("aria-expanded", String(wanted));
+	$(`open-${name}`).ariaExpanded = String(wanted);
 	$("chat").inert = wanted;
 	if (wanted) $(name).querySelector("a, button:enabled").focus();
 }
@@ -562,11 +540,10 @@ function submitJoin() {
 
 function onScroll() {
 	const log = $("log");
-	const room = chat?.rooms.get(open);
 	following = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-	if (following && room && !view(open).atHead) {
+	if (following && open && !view(open).atHead) {
 		following = false;
-		loadNewer(room);
+		loadNewer(open);
 	}
 	draw();
 }
@@ -589,7 +566,6 @@ function onKey(event) {
 }
 
 const on = (id, type, run) => $(id).addEventListener(type, run);
-/** In place of what the browser would do. */
 const instead = (run) => (event) => {
 	event.preventDefault();
 	run();
@@ -605,7 +581,7 @@ on("add", "click", () => {
 });
 on("join-cancel", "click", () => $("join").close());
 on("out", "click", () => signOut());
-on("leave", "click", () => chat.leave(open).catch(refuse));
+on("leave", "click", () => chat.leave(open.name).catch(refuse));
 on("latest", "click", toLatest);
 on("open-nav", "click", () => drawer("nav", true));
 on("open-people", "click", () => drawer("people", true));
@@ -615,7 +591,7 @@ on("line-button", "click", () => {
 	if (chat.state.close === 4010) chat.session = null;
 	chat.start();
 });
-on("text", "input", () => $("text").value.trim() && chat.typing(open));
+on("text", "input", () => $("text").value.trim() && chat.typing(open.name));
 on("text", "keydown", (event) => {
 	if (event.key === "Enter" && !event.shiftKey && !event.isComposing) instead(say)(event);
 });

@@ -8,7 +8,6 @@
  *     on("record", ({ room, item }) => {
  *       if (item.ev === "message") console.log(`${room.name} #${item.seq} ${item.from}: ${item.text}`);
  *     });
- *     on("gap", ({ room, from, to, why }) => console.log(`${room.name}: ${from}–${to} are gone (${why})`));
  *     on("state", ({ state, error }) => console.log(state, error?.message ?? ""));
  *     chat.start();
  *     await chat.join("lobby");
@@ -25,7 +24,7 @@
  * | `gap` | `{room, from, to, why}` | these will not come: `pruned`, `limit` (ask `history`), `lost` |
  * | `reset` | `{room, seq}` | the room has a new log with its head at `seq`; `history` has what is there |
  * | `live` | `{room}` | the room has caught up |
- * | `room` | `{room}` | its unread, presence, typing, receipts, … changed |
+ * | `room` | `{room}` | its unread, presence, typing, receipts changed |
  * | `left` | `{room, reason, error}` | the room is no longer ours |
  * | `outbox` | `{entry, status, error}` | a message is `pending`, `sent` or `failed` |
  * | `problem` | {@link ChinwagError} | a refusal that nobody waits for |
@@ -34,21 +33,18 @@
 const BACKOFF_BASE_MS = 500;
 const BACKOFF_MAX_MS = 20_000;
 const HEALTHY_MS = 30_000;
-/** From dialling to the reply to `hello`. */
 const HELLO_MS = 15_000;
 const PING_MS_DEFAULT = 25_000;
-/** What a ping may take before the line counts as dead. */
 const PONG_MS = 10_000;
 const TYPING_SHOWN_MS = 6_000;
 const TYPING_SENT_MS = 3_000;
 const ACK_GATHER_MS = 300;
-/** The longest `retry_after_ms` that is waited out; beyond it the caller is told. */
+/** The longest `retry_after_ms` that is waited out. */
 const RETRY_WAIT_MAX_MS = 30_000;
-const RETRIES_MAX = 5;
 /** Records that wait for a missing one; those beyond are fetched again. */
 const HELD_MAX = 1_000;
 
-/** A refusal by the server, or `offline` when there was no server to ask. */
+/** A refusal by the server, or `offline`. */
 export class ChinwagError extends Error {
 	constructor(reply) {
 		super(reply.message ?? "refused");
@@ -66,7 +62,7 @@ export class ChinwagError extends Error {
 
 const offline = () => new ChinwagError({ message: "not connected" });
 
-/** What is known of one room; not to be written. Every record up to `seq` has been told. */
+/** What is known of one room, which is `direct` if it is the conversation of two. All up to `seq` has been told. */
 export class Room {
 	epoch = null;
 	seq = 0;
@@ -78,7 +74,6 @@ export class Room {
 	topic = "";
 	read = 0;
 	unread = 0;
-	members = 0;
 	/** `{v, count, users}`; `users`, a map from name to status, is null in a room too large for names. */
 	presence = null;
 	typing = [];
@@ -100,27 +95,25 @@ export class Room {
 		this.name = name;
 	}
 
-	/** Whether this is the conversation of two people. */
 	get direct() {
 		return this.name.startsWith("@");
 	}
 }
 
-/** The room of the conversation between two users: their names in the order of bytes, which is that of code points. */
+/** The room of two users: their names in the order of bytes, which is that of code points. */
 export function directRoom(a, b) {
 	const key = (name) => [...name].map((char) => char.codePointAt(0).toString(16).padStart(6, "0")).join();
 	return `@${(key(a) < key(b) ? [a, b] : [b, a]).join(":")}`;
 }
 
-/** The other one in a direct conversation; oneself in the conversation with oneself. */
+/** The other one in a direct conversation, or oneself. */
 export function otherIn(room, user) {
 	const [a, b] = room.slice(1).split(":");
 	return a === user ? b : a;
 }
 
 /**
- * The connection: `state` is `stopped`, `connecting`, `ready` or `waiting`; `waiting` has `retryAt`, and `told` if the server
- * itself named that moment; `close` is the close code and `error` a {@link ChinwagError}, where there was one.
+ * `state` is `stopped`, `connecting`, `ready` or `waiting`, this until `retryAt`, with `told` if the server named that moment.
  *
  * @typedef {{state: string, retryAt?: number, told?: boolean, close?: number, error?: ChinwagError}} State
  */
@@ -168,7 +161,7 @@ export class Client extends EventTarget {
 			clearTimeout: (timer) => clearTimeout(timer),
 		};
 		this.session = options.session ?? null;
-		for (const entry of options.outbox ?? []) this.#queue(entry.room).push({ ...entry });
+		for (const entry of options.outbox ?? []) this.#queue(entry.room).push({ ...entry, flying: false });
 	}
 
 	// --- The connection
@@ -178,7 +171,7 @@ export class Client extends EventTarget {
 		if (this.state.state === "stopped" || this.state.state === "waiting") this.#connect();
 	}
 
-	/** Ends the connection; rooms, positions and the outbox are kept for another `start`. */
+	/** Ends the connection; all is kept for another `start`. */
 	stop() {
 		this.#drop(1000);
 		this.#setState({ state: "stopped" });
@@ -196,7 +189,7 @@ export class Client extends EventTarget {
 		this.#setState({ state: "connecting" });
 		const socket = new this.#options.WebSocket(this.#url, "chinwag.v1");
 		this.#socket = socket;
-		// A socket that we have given up may still speak: only the present one is listened to.
+		// A socket that was given up may still speak.
 		const present = (handle) => (event) => this.#socket === socket && handle(event);
 		socket.onopen = present(() => this.#hello());
 		socket.onmessage = present((event) => this.#receive(event.data));
@@ -238,7 +231,7 @@ export class Client extends EventTarget {
 		if (answer?.reset) return this.#reset(room, answer);
 		if (answer?.gap) this.#gap(room, { from: answer.gap[0], to: answer.gap[1], why: answer.why });
 		if (answer?.gap || answer?.to !== undefined) return this.#approach(room, answer.to ?? room.seq);
-		// The server does not know us there any more: we ask as a newcomer who remembers.
+		// The server does not know us there any more.
 		room.state = "wanted";
 	}
 
@@ -258,7 +251,7 @@ export class Client extends EventTarget {
 		this.#wait(told ? this.#drainUntil - this.#clock.now() : this.#backoff(), { close: code, told });
 	}
 
-	/** Full jitter: many clients that lost the same server do not come back together. */
+	/** Full jitter: many that lost the same server do not come back together. */
 	#backoff() {
 		const most = Math.min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2 ** this.#attempt);
 		this.#attempt += 1;
@@ -266,12 +259,11 @@ export class Client extends EventTarget {
 	}
 
 	#wait(ms, more) {
-		const wait = Math.max(0, ms);
-		this.#setState({ state: "waiting", retryAt: this.#clock.now() + wait, ...more });
-		this.#arm("retry", wait, () => this.#connect());
+		this.#setState({ state: "waiting", retryAt: this.#clock.now() + ms, ...more });
+		this.#arm("retry", ms, () => this.#connect());
 	}
 
-	/** Lets go of the socket. Whoever waits for an answer is told; messages stay in the outbox. */
+	/** Lets go of the socket; messages stay in the outbox. */
 	#drop(code) {
 		const socket = this.#socket;
 		this.#socket = null;
@@ -313,14 +305,14 @@ export class Client extends EventTarget {
 		return this.#request(op, fields);
 	}
 
-	async #request(op, fields, apply, tries = 1) {
+	async #request(op, fields, apply) {
 		if (this.state.state !== "ready") throw offline();
 		const socket = this.#socket;
 		return this.#ask(op, fields, apply).catch(async (error) => {
-			if (!(error.retryAfterMs <= RETRY_WAIT_MAX_MS) || tries === RETRIES_MAX) throw error;
+			if (!(error.retryAfterMs <= RETRY_WAIT_MAX_MS)) throw error;
 			await new Promise((resolve) => this.#clock.setTimeout(resolve, error.retryAfterMs));
 			if (this.#socket !== socket) throw offline();
-			return this.#request(op, fields, apply, tries + 1);
+			return this.#request(op, fields, apply);
 		});
 	}
 
@@ -411,12 +403,12 @@ export class Client extends EventTarget {
 		if (room && this.rooms.get(name) === room) this.#gone(room, "left");
 	}
 
-	/** The direct conversation with a user: here at once, on the server with its first message. */
+	/** The direct conversation with a user; the server has it from its first message on. */
 	open(user) {
 		return this.#room(directRoom(this.user, user));
 	}
 
-	/** Asks which rooms are ours and what is unread there; done by itself after each connection. */
+	/** Asks which rooms are ours and what is unread there, as after each connection. */
 	async sync() {
 		const data = await this.request("rooms", { since: this.#rev });
 		this.#rev = data.rev;
@@ -456,10 +448,10 @@ export class Client extends EventTarget {
 		return room.joining;
 	}
 
-	/** We are in the room from now on: by `join`, or because a direct conversation began. */
+	/** We are in the room, by `join` or by another's doing. */
 	#begin(room, data) {
 		room.joining = null;
-		for (const key of ["role", "durable", "oldest", "topic", "members"]) room[key] = data[key] ?? room[key];
+		for (const key of ["role", "durable", "oldest", "topic"]) room[key] = data[key] ?? room[key];
 		if (room.epoch !== null && (data.reset || data.epoch !== room.epoch)) return this.#reset(room, data);
 		if (room.epoch === null) room.seq = Math.max(room.seq, room.after ?? data.seq);
 		room.epoch = data.epoch;
@@ -479,7 +471,7 @@ export class Client extends EventTarget {
 
 	// --- Positions
 
-	/** The server will tell what there is up to `seq`; only then do we repeat what may be among it. */
+	/** The server tells what there is up to `seq`; the outbox waits for it, since it may be among that. */
 	#approach(room, seq) {
 		room.catchUp = seq;
 		room.state = "behind";
@@ -518,7 +510,7 @@ export class Client extends EventTarget {
 		this.#emit("record", { room, item });
 	}
 
-	/** Records are missing up to `last`: the history is asked, while what comes meanwhile is held. */
+	/** Records are missing up to `last`: they are fetched, and what comes meanwhile is held. */
 	async #fill(room, last, held) {
 		room.held = held;
 		while (room.seq < last) {
@@ -568,7 +560,7 @@ export class Client extends EventTarget {
 
 	/** What the server has not answered yet. */
 	get outbox() {
-		return [...this.#queues.values()].flat().map(({ room, text, cid, at, more }) => ({ room, text, cid, at, more }));
+		return [...this.#queues.values()].flat();
 	}
 
 	/**
@@ -660,13 +652,11 @@ export class Client extends EventTarget {
 	}
 
 	#mergeReceipts(room, read) {
-		for (const [user, seq] of Object.entries(read)) {
-			room.receipts.set(user, Math.max(seq, room.receipts.get(user) ?? 0));
-		}
+		for (const [user, seq] of Object.entries(read)) room.receipts.set(user, Math.max(seq, room.receipts.get(user) ?? 0));
 		this.#emit("room", { room });
 	}
 
-	/** Call it on each key: the others are told at most every few seconds. */
+	/** Call it on each key: the others are told every few seconds. */
 	typing(name) {
 		const room = this.rooms.get(name);
 		const now = this.#clock.now();
@@ -704,7 +694,6 @@ export class Client extends EventTarget {
 
 	#setPresence(room, { v, count, users }) {
 		room.presence = { v, count, users: users ? new Map(users) : null };
-		room.members = Math.max(room.members, count);
 		this.#emit("room", { room });
 	}
 

@@ -83,6 +83,7 @@ const FILES: [(&str, &str, &[u8]); 6] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::{HeadParser, Limits, Parsed, PartialHead};
 
     /// Bytes that all files may have together.
     const PAGE_LEN_MAX: usize = 60 * 1024;
@@ -102,6 +103,42 @@ mod tests {
         }
         for path in ["", "/index.html", "//", "/style.css/", "/STYLE.css", "/..", "/%2e", "*"] {
             assert!(pages.find(path).is_none(), "{path:?}");
+        }
+    }
+
+    /// The status of the answer for the first file to a client that has a copy tagged `known`.
+    fn status(known: &str) -> Status {
+        let pages = Pages::new();
+        let asset = pages.find("/").unwrap();
+        let known = known.replace("TAG", asset.etag.as_str());
+        let request = format!("GET / HTTP/1.1\r\nHost: a\r\nIf-None-Match: {known}\r\n\r\n");
+        let mut parser = HeadParser::new(Limits::DEFAULT);
+        match parser.parse(&mut PartialHead::default(), request.as_bytes()) {
+            Ok(Parsed::Head { head, .. }) => asset.response(&head).status(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_file_is_sent_unless_the_client_has_it() {
+        for (known, expect) in [
+            ("TAG", Status::NotModified),
+            ("W/TAG", Status::NotModified),
+            ("*", Status::NotModified),
+            ("\"a\", TAG\r\nIf-None-Match: \"b\"", Status::NotModified),
+            ("\"b\"\r\nIf-None-Match: TAG", Status::NotModified),
+            ("\"a\"", Status::Ok),
+            ("", Status::Ok),
+        ] {
+            assert_eq!(status(known), expect, "{known:?}");
+        }
+    }
+
+    #[test]
+    fn all_files_are_text_of_a_known_kind() {
+        for (path, content_type, body) in FILES {
+            assert!(std::str::from_utf8(body).is_ok(), "{path}");
+            assert!(!body.is_empty() && !content_type.is_empty(), "{path}");
         }
     }
 }

@@ -24,8 +24,9 @@ impl Row {
         match &self.stage {
             Stage::Http { idle: true, .. } => Some(Due::KeepAlive),
             Stage::Http { idle: false, .. } => Some(Due::Head),
-            Stage::Ws { greeted: false, .. } => Some(Due::Hello),
-            Stage::Tcp { greeted: false, person: None, .. } => Some(Due::Hello),
+            Stage::Ws { greeted: false, .. } | Stage::Tcp { greeted: false, person: None, .. } => {
+                Some(Due::Hello)
+            }
             // A person's connection is kept by TCP's own keep-alive.
             Stage::Tcp { person: Some(_), .. } | Stage::Ending => None,
             Stage::Ws { .. } | Stage::Echo { .. } | Stage::Tcp { .. } => Some(Due::Silence),

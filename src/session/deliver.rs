@@ -2,44 +2,43 @@
 
 use bytes::Bytes;
 
-use super::Sessions;
 use super::edge::{Edge, frame};
 use super::format::Format;
 use super::human;
 use super::row::{Row, Stage};
+use super::{Sessions, Turn};
 use crate::chat::outbox::{Class, Fanout, Part, Request, Said};
 use crate::chat::reply::{Refusal, Reply};
-use crate::chat::{Chat, Event};
-use crate::net::{CloseReason, ConnId, Effect, Effects};
-use crate::time::clock::Now;
+use crate::chat::{Event, UserName};
+use crate::net::{CloseReason, ConnId, Effect};
 use crate::wire::{self, Context, render};
 
 impl Sessions {
     /// Says everything that the domain has to say.
-    pub fn say(&mut self, now: Now, chat: &mut Chat, effects: &mut Effects) {
+    pub fn say(&mut self, turn: &mut Turn<'_>) {
         loop {
-            while let Some(said) = chat.poll_said() {
-                self.say_one(chat, said, effects);
+            while let Some(said) = turn.chat.poll_said() {
+                self.say_one(said, turn);
             }
             let Some((conn, reason)) = self.doomed.pop() else { return };
-            self.end(now, conn, reason, (chat, effects));
+            self.end(conn, reason, turn);
         }
     }
 
-    fn say_one(&mut self, chat: &Chat, said: Said, effects: &mut Effects) {
+    fn say_one(&mut self, said: Said, turn: &mut Turn<'_>) {
         match said {
             Said::Reply { to, request, result } => {
-                self.say_reply(chat, to, &request, &result, effects);
+                self.say_reply(to, &request, &result, turn);
             }
-            Said::Event { to, event } => self.say_event(chat, to, &event, effects),
+            Said::Event { to, event } => self.say_event(to, &event, turn),
             Said::Shared { to, event } => {
                 for (class, to) in to.into_classes() {
                     let frame = self.edge.render_event(Format::of(class), &event);
-                    effects.push(Effect::Broadcast { to, frame });
+                    turn.effects.push(Effect::Broadcast { to, frame });
                 }
             }
-            Said::Fanout(fanout) => self.say_fanout(chat, fanout, effects),
-            Said::Wake { conn } => effects.push(Effect::Wake { conn }),
+            Said::Fanout(fanout) => self.say_fanout(fanout, turn),
+            Said::Wake { conn } => turn.effects.push(Effect::Wake { conn }),
             Said::Close { conn, reason } => self.doomed.push((conn, reason)),
         }
     }
@@ -47,34 +46,27 @@ impl Sessions {
     /// Answers a request.
     pub(super) fn say_reply(
         &mut self,
-        chat: &Chat,
         to: ConnId,
         request: &Request,
         result: &Result<Reply, Refusal>,
-        effects: &mut Effects,
+        turn: &mut Turn<'_>,
     ) {
         let Self { rows, edge, doomed, .. } = self;
         let Some(row) = find(rows, to) else { return };
         let Some(format) = row.format() else { return };
         edge.metrics.chat.replies.count(result.as_ref().map_or_else(|no| no.code.number(), |_| 0));
-        match result {
-            Ok(reply) => {
-                row.errors = 0;
-                human::follow(row, reply);
-            }
-            Err(_) => {
-                row.errors += 1;
-                if row.errors >= edge.errors_max {
-                    doomed.push((to, CloseReason::Flooding));
-                }
-            }
+        if let Ok(reply) = result {
+            row.errors = 0;
+            human::follow(row, reply);
+        } else if row.err(edge.errors_max) {
+            doomed.push((to, CloseReason::Flooding));
         }
         let mut out = Vec::new();
-        edge.put_reply(format, chat, to, (request, result), &mut out);
-        send(row, edge.turn, out, effects);
+        edge.put_reply(format, turn.chat.user(to), (request, result), &mut out);
+        send(row, edge.turn, out, turn);
     }
 
-    fn say_event(&mut self, chat: &Chat, to: ConnId, event: &Event, effects: &mut Effects) {
+    fn say_event(&mut self, to: ConnId, event: &Event, turn: &mut Turn<'_>) {
         let Self { rows, edge, .. } = self;
         let Some(row) = find(rows, to) else { return };
         let Some(format) = row.format() else { return };
@@ -82,18 +74,18 @@ impl Sessions {
         text.clear();
         match format {
             Format::Human => wire::human::event(&mut text, event),
-            _ => render::event(&mut text, event, chat.user(to)),
+            _ => render::event(&mut text, event, turn.chat.user(to)),
         }
         let mut out = Vec::new();
         edge.put(format, &text, &mut out);
         edge.text = text;
         // A replay is on the domain's books, which do not let it pile up.
         if !out.is_empty() {
-            effects.push(Effect::Send { conn: row.conn, frame: frame(out) });
+            turn.effects.push(Effect::Send { conn: row.conn, frame: frame(out) });
         }
     }
 
-    fn say_fanout(&mut self, chat: &Chat, fanout: Fanout, effects: &mut Effects) {
+    fn say_fanout(&mut self, fanout: Fanout, turn: &mut Turn<'_>) {
         let Fanout { room, records, whole, partial } = fanout;
         let mut rendered: [Option<Rendered>; Class::COUNT] = Default::default();
         let mut render = |edge: &mut Edge, class: Class| -> Rendered {
@@ -106,7 +98,7 @@ impl Sessions {
         };
         for (class, to) in whole.into_classes() {
             let frame = render(&mut self.edge, class).frame;
-            effects.push(Effect::Broadcast { to, frame });
+            turn.effects.push(Effect::Broadcast { to, frame });
         }
         for (conn, parts) in partial {
             let Some(format) = find(&mut self.rows, conn).and_then(|row| row.format()) else {
@@ -117,10 +109,10 @@ impl Sessions {
                 match part {
                     Part::Records(range) => {
                         let frame = all.slice(range);
-                        effects.push(Effect::Send { conn, frame });
+                        turn.effects.push(Effect::Send { conn, frame });
                     }
                     Part::Reply(request, reply) => {
-                        self.say_reply(chat, conn, &request, &Ok(reply), effects);
+                        self.say_reply(conn, &request, &Ok(reply), turn);
                     }
                 }
             }
@@ -192,14 +184,12 @@ impl Edge {
     fn put_reply(
         &mut self,
         format: Format,
-        chat: &Chat,
-        to: ConnId,
+        viewer: Option<&UserName>,
         (request, result): (&Request, &Result<Reply, Refusal>),
         out: &mut Vec<u8>,
     ) {
         let mut text = std::mem::take(&mut self.text);
         text.clear();
-        let viewer = chat.user(to);
         let context = Context { viewer, limits: &self.limits, server: self.server };
         let wanted = match (format, result) {
             (Format::Human, Ok(reply)) => {
@@ -223,11 +213,11 @@ impl Edge {
     }
 }
 
-/// Sends bytes that answer the connection's own request.
-pub(super) fn send(row: &mut Row, turn: u32, out: Vec<u8>, effects: &mut Effects) {
+/// Sends bytes that answer the connection's own request, in the turn of this `number`.
+pub(super) fn send(row: &mut Row, number: u32, out: Vec<u8>, turn: &mut Turn<'_>) {
     if !out.is_empty() && !matches!(row.stage, Stage::Ending) {
-        row.ledger.give(turn, out.len());
-        effects.push(Effect::Send { conn: row.conn, frame: frame(out) });
+        row.ledger.give(number, out.len());
+        turn.effects.push(Effect::Send { conn: row.conn, frame: frame(out) });
     }
 }
 

@@ -1,9 +1,9 @@
 //! The diagnostic echo: every message comes back as it came, compressed if that was agreed upon.
 
-use super::Sessions;
 use super::deliver::{find, send};
 use super::row::Stage;
-use crate::net::{ConnId, Effects};
+use super::{Sessions, Turn};
+use crate::net::ConnId;
 use crate::ws::{Item, Opcode, encode, encode_compressed};
 
 impl Sessions {
@@ -13,7 +13,7 @@ impl Sessions {
         &mut self,
         conn: ConnId,
         input: &mut &mut [u8],
-        effects: &mut Effects,
+        turn: &mut Turn<'_>,
     ) -> bool {
         let Self { rows, edge, .. } = self;
         let Some(row) = find(rows, conn) else { return false };
@@ -26,11 +26,11 @@ impl Sessions {
             Ok(Some(Item::Ping(bytes))) => (Opcode::Pong, bytes),
             Ok(Some(Item::Pong(_))) => return true,
             Ok(Some(Item::Close { code, .. })) => {
-                self.answer_close(conn, code, effects);
+                self.answer_close(conn, code, turn);
                 return false;
             }
             Err(violation) => {
-                self.violated(conn, violation, effects);
+                self.violated(conn, violation, turn);
                 return false;
             }
         };
@@ -42,7 +42,7 @@ impl Sessions {
             Some(compressed) => encode_compressed(opcode, compressed, None, &mut out),
             None => encode(opcode, payload, None, &mut out),
         }
-        send(row, edge.turn, out, effects);
+        send(row, edge.turn, out, turn);
         true
     }
 }

@@ -46,7 +46,7 @@ pub(super) struct Edge {
     pub controls: Option<Rate>,
     pub errors_max: u32,
     pub echo: bool,
-    /// Of the chat's WebSockets, and of the echo's.
+    /// Of the chat's sockets, and of the echo's.
     pub settings: ws::Settings,
     pub echo_settings: ws::Settings,
     pub shared: ws::Shared,

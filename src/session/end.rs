@@ -1,54 +1,41 @@
 //! How connections are ended from this side, and what the peer is told.
 
-use super::Sessions;
 use super::deliver::{find, send};
 use super::edge::{Edge, frame};
 use super::format::Format;
 use super::row::{Row, Stage};
-use crate::chat::Chat;
-use crate::net::{CloseReason, ConnId, Effect, Effects, Ending};
-use crate::time::clock::Now;
+use super::{Sessions, Turn};
+use crate::net::{CloseReason, ConnId, Effect, Ending};
 use crate::wire::{close_code, close_words, human, render};
 use crate::ws::{CloseCode, encode_close};
 
 impl Sessions {
     /// Ends a connection with the goodbye of its protocol; the domain forgets it at once.
-    pub fn end(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        reason: CloseReason,
-        (chat, effects): (&mut Chat, &mut Effects),
-    ) {
+    pub fn end(&mut self, conn: ConnId, reason: CloseReason, turn: &mut Turn<'_>) {
         let Self { rows, edge, .. } = self;
         let Some(row) = find(rows, conn) else { return };
         let goodbye = edge.goodbye(row, reason);
-        close(row, goodbye, (reason, Ending::Linger), effects);
-        chat.closed(now, conn);
+        close(row, goodbye, (reason, Ending::Linger), turn);
+        turn.chat.closed(turn.now, conn);
     }
 
     /// Pings a silent connection, or ends one that has not answered. Whoever's socket was slow of late may
     /// have the ping still before it: what it is cut for is not taking a byte.
-    pub(super) fn silent(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        (chat, effects): (&mut Chat, &mut Effects),
-    ) {
+    pub(super) fn silent(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let Self { rows, edge, .. } = self;
         let Some(row) = find(rows, conn) else { return };
         let pong_by = row.pong_by(edge);
-        if now.tick >= pong_by {
-            return self.end(now, conn, CloseReason::NoPong, (chat, effects));
+        if turn.now.tick >= pong_by {
+            return self.end(conn, CloseReason::NoPong, turn);
         }
         if row.ledger.is_blocked() {
-            row.heard = now.tick;
+            row.heard = turn.now.tick;
         } else if row.pinged_at == crate::time::Tick::MAX {
-            row.pinged_at = now.tick;
+            row.pinged_at = turn.now.tick;
             let ping = edge.ping(row);
-            send(row, edge.turn, ping, effects);
+            send(row, edge.turn, ping, turn);
         }
-        effects.push(Effect::Arm { conn, deadline: row.deadline(edge) });
+        turn.effects.push(Effect::Arm { conn, deadline: row.deadline(edge) });
     }
 }
 
@@ -59,6 +46,9 @@ impl Edge {
         match (&row.stage, row.format()) {
             (Stage::Ws { .. } | Stage::Echo { .. }, _) => {
                 encode_close(CloseCode::new(code), words, None, &mut out);
+            }
+            (Stage::Tcp { .. }, Some(Format::Human)) if reason == CloseReason::Bye => {
+                human::bye(&mut out, "");
             }
             (Stage::Tcp { .. }, Some(Format::Human)) => human::bye(&mut out, words),
             (Stage::Tcp { .. }, format) => {
@@ -93,7 +83,7 @@ pub(super) fn close(
     row: &mut Row,
     goodbye: Vec<u8>,
     (reason, ending): (CloseReason, Ending),
-    effects: &mut Effects,
+    turn: &mut Turn<'_>,
 ) {
     if matches!(row.stage, Stage::Ending) {
         return;
@@ -102,7 +92,7 @@ pub(super) fn close(
     row.stage = Stage::Ending;
     row.backlog = None;
     if !goodbye.is_empty() {
-        effects.push(Effect::Send { conn, frame: frame(goodbye) });
+        turn.effects.push(Effect::Send { conn, frame: frame(goodbye) });
     }
-    effects.push(Effect::Close { conn, reason, ending });
+    turn.effects.push(Effect::Close { conn, reason, ending });
 }

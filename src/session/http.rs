@@ -1,19 +1,18 @@
 //! HTTP requests: the page, health, the admin listener's answers, and the way into WebSocket.
 
-use super::Sessions;
 use super::deliver::find;
 use super::edge::{ECHO_OUTBOUND_MAX, Edge, frame};
 use super::end::close;
 use super::format::Format;
 use super::row::{Row, Stage};
+use super::{Sessions, Turn};
 use crate::admin::{self, Answer};
 use crate::chat::Chat;
 use crate::http::{
     Admitted, Head, Method, Parsed, Refusal, Response, Route, Status, Upgrade, render_switching,
 };
-use crate::net::{CloseReason, ConnId, Effect, Effects, Ending};
+use crate::net::{CloseReason, ConnId, Effect, Ending};
 use crate::page::Asset;
-use crate::time::Tick;
 use crate::ws::{self, extension};
 
 /// The path of the chat's WebSocket.
@@ -36,11 +35,9 @@ impl Sessions {
     /// ends.
     pub(super) fn http_step(
         &mut self,
-        now: Tick,
         conn: ConnId,
         input: &mut &mut [u8],
-        chat: &Chat,
-        effects: &mut Effects,
+        turn: &mut Turn<'_>,
     ) -> bool {
         let Self { rows, edge, heads, .. } = self;
         let Some(row) = find(rows, conn) else { return false };
@@ -49,30 +46,31 @@ impl Sessions {
         let outcome = match heads.parse(partial, input) {
             Ok(Parsed::Incomplete) => {
                 if began {
-                    row.since = now;
+                    row.since = turn.now.tick;
                 }
                 *input = &mut [];
-                effects.push(Effect::Arm { conn, deadline: row.since.after(edge.deadlines.head) });
+                turn.effects
+                    .push(Effect::Arm { conn, deadline: row.since.after(edge.deadlines.head) });
                 return false;
             }
             Ok(Parsed::Head { head, consumed }) => {
-                let outcome = edge.answer(&head, *admin, chat);
+                let outcome = edge.answer(&head, *admin, turn.chat);
                 let rest = std::mem::take(input);
                 *input = rest.get_mut(consumed..).unwrap_or_default();
                 outcome
             }
             Err(refusal) => refuse(refusal, None),
         };
-        apply(row, edge, outcome, now, effects)
+        apply(row, edge, outcome, turn)
     }
 
     /// A head was not complete in time.
-    pub(super) fn http_timeout(&mut self, conn: ConnId, effects: &mut Effects) {
+    pub(super) fn http_timeout(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let Self { rows, edge, .. } = self;
         let Some(row) = find(rows, conn) else { return };
         let response = Response::from(Refusal::HeadTimeout);
-        respond(row, edge, &response, (Method::Get, false), effects);
-        close(row, Vec::new(), (CloseReason::HeadTimeout, Ending::Linger), effects);
+        respond(row, edge, &response, (Method::Get, false), turn);
+        close(row, Vec::new(), (CloseReason::HeadTimeout, Ending::Linger), turn);
     }
 }
 
@@ -157,37 +155,37 @@ fn plain(answer: Answer) -> Response {
 }
 
 /// `true` if the connection goes on and what follows in the input is its.
-fn apply(row: &mut Row, edge: &Edge, outcome: Outcome, now: Tick, effects: &mut Effects) -> bool {
+fn apply(row: &mut Row, edge: &Edge, outcome: Outcome, turn: &mut Turn<'_>) -> bool {
     let conn = row.conn;
-    row.since = now;
+    row.since = turn.now.tick;
     match outcome {
         Outcome::Respond { response, method, keep_alive } => {
             let refused = response.status().code() >= 400;
-            respond(row, edge, &response, (method, keep_alive), effects);
+            respond(row, edge, &response, (method, keep_alive), turn);
             if keep_alive {
                 if let Stage::Http { idle, .. } = &mut row.stage {
                     *idle = true;
                 }
-                let deadline = now.after(edge.deadlines.keep_alive);
-                effects.push(Effect::Arm { conn, deadline });
+                let deadline = turn.now.tick.after(edge.deadlines.keep_alive);
+                turn.effects.push(Effect::Arm { conn, deadline });
                 return true;
             }
             let reason = if refused { CloseReason::HttpRefused } else { CloseReason::HttpDone };
-            close(row, Vec::new(), (reason, Ending::Linger), effects);
+            close(row, Vec::new(), (reason, Ending::Linger), turn);
             false
         }
         Outcome::Switch { head, stage } => {
             edge.metrics.http.count_response(101);
             edge.metrics.http.handshakes.add(1);
             let deadline = if matches!(stage, Stage::Echo { .. }) {
-                effects.push(Effect::OutboundMax { conn, bytes_max: ECHO_OUTBOUND_MAX });
-                now.after(edge.deadlines.ping_after)
+                turn.effects.push(Effect::OutboundMax { conn, bytes_max: ECHO_OUTBOUND_MAX });
+                turn.now.tick.after(edge.deadlines.ping_after)
             } else {
-                now.after(edge.deadlines.hello)
+                turn.now.tick.after(edge.deadlines.hello)
             };
             row.stage = stage;
-            effects.push(Effect::Send { conn, frame: frame(head) });
-            effects.push(Effect::Arm { conn, deadline });
+            turn.effects.push(Effect::Send { conn, frame: frame(head) });
+            turn.effects.push(Effect::Arm { conn, deadline });
             true
         }
     }
@@ -198,7 +196,7 @@ fn respond(
     edge: &Edge,
     response: &Response,
     (method, keep_alive): (Method, bool),
-    effects: &mut Effects,
+    turn: &mut Turn<'_>,
 ) {
     let mut out = Vec::new();
     response.render(&mut out, method, keep_alive);
@@ -207,5 +205,5 @@ fn respond(
     if status == 426 || status == 403 {
         edge.metrics.http.handshakes_refused.add(1);
     }
-    super::deliver::send(row, edge.turn, out, effects);
+    super::deliver::send(row, edge.turn, out, turn);
 }

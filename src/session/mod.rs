@@ -44,6 +44,17 @@ use crate::time::clock::Now;
 /// Answers that may wait for a cursor before no more is read from their connection.
 const HELD_MAX: u32 = 64;
 
+/// What an input is handled with: the moment, the domain, and what should follow.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    /// The moment.
+    pub now: Now,
+    /// The domain.
+    pub chat: &'a mut Chat,
+    /// What should follow.
+    pub effects: &'a mut Effects,
+}
+
 /// By which door a connection came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
@@ -97,7 +108,7 @@ impl Sessions {
     }
 
     /// A connection has come in.
-    pub fn opened(&mut self, now: Now, conn: ConnId, door: Door, effects: &mut Effects) {
+    pub fn opened(&mut self, conn: ConnId, door: Door, turn: &mut Turn<'_>) {
         let http = |admin| Stage::Http { partial: PartialHead::default(), admin, idle: false };
         let stage = match door {
             Door::Http => http(false),
@@ -109,8 +120,8 @@ impl Sessions {
                 person: None,
             },
         };
-        let row = Row::new(conn, stage, now.tick);
-        effects.push(Effect::Arm { conn, deadline: row.deadline(&self.edge) });
+        let row = Row::new(conn, stage, turn.now.tick);
+        turn.effects.push(Effect::Arm { conn, deadline: row.deadline(&self.edge) });
         if self.rows.len() <= conn.slot() {
             self.rows.resize_with(conn.slot() + 1, || None);
         }
@@ -121,47 +132,33 @@ impl Sessions {
     }
 
     /// Bytes have come.
-    pub fn received(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        bytes: &mut [u8],
-        (chat, effects): (&mut Chat, &mut Effects),
-    ) {
+    pub fn received(&mut self, conn: ConnId, bytes: &mut [u8], turn: &mut Turn<'_>) {
         let Some(row) = find(&mut self.rows, conn) else { return };
-        row.heard = now.tick;
+        row.heard = turn.now.tick;
         row.pinged_at = crate::time::Tick::MAX;
         match &mut row.backlog {
             Some(backlog) => backlog.bytes.extend_from_slice(bytes),
-            None => self.consume(now, conn, bytes, (chat, effects)),
+            None => self.consume(conn, bytes, turn),
         }
     }
 
     /// Takes what has come apart until it is used up, or the answers pile up: then the rest is kept, and
     /// no more is read.
-    fn consume(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        bytes: &mut [u8],
-        (chat, effects): (&mut Chat, &mut Effects),
-    ) {
+    fn consume(&mut self, conn: ConnId, bytes: &mut [u8], turn: &mut Turn<'_>) {
         let mut input = bytes;
         loop {
             let Some(row) = find(&mut self.rows, conn) else { return };
-            if row.backlog.is_some() || self.is_pressed(conn, chat) {
-                return self.put_off(conn, input, effects);
+            if row.backlog.is_some() || self.is_pressed(conn, turn.chat) {
+                return self.put_off(conn, input, turn);
             }
             let Some(row) = find(&mut self.rows, conn) else { return };
             let goes_on = match &row.stage {
-                Stage::Http { .. } => {
-                    !input.is_empty() && self.http_step(now.tick, conn, &mut input, chat, effects)
-                }
-                Stage::Ws { .. } => self.ws_step(now, conn, &mut input, (chat, effects)),
-                Stage::Echo { .. } => self.echo_step(conn, &mut input, effects),
+                Stage::Http { .. } => !input.is_empty() && self.http_step(conn, &mut input, turn),
+                Stage::Ws { .. } => self.ws_step(conn, &mut input, turn),
+                Stage::Echo { .. } => self.echo_step(conn, &mut input, turn),
                 Stage::Tcp { .. } => {
                     let mut rest = &*input;
-                    let goes_on = self.tcp_step(now, conn, &mut rest, (chat, effects));
+                    let goes_on = self.tcp_step(conn, &mut rest, turn);
                     let used = input.len() - rest.len();
                     input = input.get_mut(used..).unwrap_or_default();
                     goes_on
@@ -182,18 +179,18 @@ impl Sessions {
     }
 
     /// Keeps input until the answers have drained.
-    fn put_off(&mut self, conn: ConnId, input: &[u8], effects: &mut Effects) {
+    fn put_off(&mut self, conn: ConnId, input: &[u8], turn: &mut Turn<'_>) {
         let Some(row) = find(&mut self.rows, conn) else { return };
         if input.is_empty() && row.backlog.is_none() {
             return;
         }
         row.backlog.get_or_insert_default().bytes.extend_from_slice(input);
-        effects.push(Effect::Pause { conn });
-        effects.push(Effect::Wake { conn });
+        turn.effects.push(Effect::Pause { conn });
+        turn.effects.push(Effect::Wake { conn });
     }
 
     /// The peer has sent FIN: what it has asked for is answered, then the connection ends.
-    pub fn finished(&mut self, now: Now, conn: ConnId, (chat, effects): (&mut Chat, &mut Effects)) {
+    pub fn finished(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let Some(row) = find(&mut self.rows, conn) else { return };
         if let Some(backlog) = &mut row.backlog {
             backlog.finished = true;
@@ -201,7 +198,7 @@ impl Sessions {
         }
         let reason = match &row.stage {
             Stage::Tcp { .. } => {
-                self.tcp_finish(now, conn, (chat, effects));
+                self.tcp_finish(conn, turn);
                 self.finished.push(conn);
                 return;
             }
@@ -209,64 +206,58 @@ impl Sessions {
             Stage::Http { .. } | Stage::Ws { .. } | Stage::Echo { .. } => CloseReason::PeerGone,
             Stage::Ending => return,
         };
-        end::close(row, Vec::new(), (reason, Ending::Flush), effects);
-        chat.closed(now, conn);
+        end::close(row, Vec::new(), (reason, Ending::Flush), turn);
+        turn.chat.closed(turn.now, conn);
     }
 
     /// A flush has left bytes behind.
-    pub fn blocked(&mut self, now: Now, conn: ConnId, queued: usize, chat: &mut Chat) {
+    pub fn blocked(&mut self, conn: ConnId, queued: usize, turn: &mut Turn<'_>) {
         if let Some(row) = find(&mut self.rows, conn) {
             row.ledger.blocked(queued);
-            row.slow_at = now.tick;
-            chat.blocked(conn, queued);
+            row.slow_at = turn.now.tick;
+            turn.chat.blocked(conn, queued);
         }
     }
 
     /// Nothing waits for the connection any more: what was put off goes on.
-    pub fn drained(&mut self, now: Now, conn: ConnId, (chat, effects): (&mut Chat, &mut Effects)) {
+    pub fn drained(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let Some(row) = find(&mut self.rows, conn) else { return };
         row.ledger.drained();
-        chat.drained(now, conn);
-        self.say(now, chat, effects);
+        turn.chat.drained(turn.now, conn);
+        self.say(turn);
         let Some(row) = find(&mut self.rows, conn) else { return };
         let Some(mut backlog) = row.backlog.take() else { return };
-        self.consume(now, conn, &mut backlog.bytes, (chat, effects));
+        self.consume(conn, &mut backlog.bytes, turn);
         let Some(row) = find(&mut self.rows, conn) else { return };
         match &mut row.backlog {
             Some(rest) => rest.finished |= backlog.finished,
-            None if backlog.finished => self.finished(now, conn, (chat, effects)),
-            None => effects.push(Effect::Resume { conn }),
+            None if backlog.finished => self.finished(conn, turn),
+            None => turn.effects.push(Effect::Resume { conn }),
         }
     }
 
     /// The connection's deadline has passed.
-    pub fn expired(&mut self, now: Now, conn: ConnId, (chat, effects): (&mut Chat, &mut Effects)) {
+    pub fn expired(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let Self { rows, edge, .. } = self;
         let Some(row) = find(rows, conn) else { return };
         let deadline = row.deadline(edge);
         let Some(due) = row.due() else { return };
-        if now.tick < deadline {
-            effects.push(Effect::Arm { conn, deadline });
+        if turn.now.tick < deadline {
+            turn.effects.push(Effect::Arm { conn, deadline });
             return;
         }
         match due {
-            Due::Silence => self.silent(now, conn, (chat, effects)),
-            Due::Head => self.http_timeout(conn, effects),
+            Due::Silence => self.silent(conn, turn),
+            Due::Head => self.http_timeout(conn, turn),
             Due::KeepAlive => {
-                end::close(row, Vec::new(), (due.reason(), Ending::Flush), effects);
+                end::close(row, Vec::new(), (due.reason(), Ending::Flush), turn);
             }
-            Due::Hello => self.end(now, conn, due.reason(), (chat, effects)),
+            Due::Hello => self.end(conn, due.reason(), turn),
         }
     }
 
     /// The connection is gone.
-    pub fn closed(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        reason: CloseReason,
-        (chat, effects): (&mut Chat, &mut Effects),
-    ) {
+    pub fn closed(&mut self, conn: ConnId, reason: CloseReason, turn: &mut Turn<'_>) {
         if find(&mut self.rows, conn).is_none() {
             return;
         }
@@ -275,34 +266,34 @@ impl Sessions {
             *slot = None;
         }
         self.edge.sessions_bytes -= size_of::<Row>();
-        chat.closed(now, conn);
-        self.say(now, chat, effects);
+        turn.chat.closed(turn.now, conn);
+        self.say(turn);
     }
 
     /// All of a turn's inputs have been handed over: the domain's records go out, and who has nothing
     /// more to ask for is let go.
-    pub fn turn_end(&mut self, now: Now, chat: &mut Chat, effects: &mut Effects) {
-        chat.turn_end(now);
-        self.say(now, chat, effects);
+    pub fn turn_end(&mut self, turn: &mut Turn<'_>) {
+        turn.chat.turn_end(turn.now);
+        self.say(turn);
         for conn in std::mem::take(&mut self.finished) {
             let Some(row) = find(&mut self.rows, conn) else { continue };
-            end::close(row, Vec::new(), (CloseReason::Bye, Ending::Flush), effects);
-            chat.closed(now, conn);
+            end::close(row, Vec::new(), (CloseReason::Bye, Ending::Flush), turn);
+            turn.chat.closed(turn.now, conn);
         }
-        self.say(now, chat, effects);
+        self.say(turn);
         self.edge.turn = self.edge.turn.wrapping_add(1);
         self.edge.trim();
     }
 
     /// The server is stopping: every connection is told, and closed.
-    pub fn stop(&mut self, now: Now, chat: &mut Chat, effects: &mut Effects) {
+    pub fn stop(&mut self, turn: &mut Turn<'_>) {
         self.edge.health = Health::Draining;
-        self.say(now, chat, effects);
+        self.say(turn);
         let open: Vec<ConnId> = self.rows.iter().flatten().map(|row| row.conn).collect();
         for conn in open {
-            self.end(now, conn, CloseReason::Shutdown, (chat, effects));
+            self.end(conn, CloseReason::Shutdown, turn);
         }
-        self.say(now, chat, effects);
+        self.say(turn);
     }
 
     /// How many connections there are.

@@ -116,6 +116,12 @@ impl Row {
         }
     }
 
+    /// Counts an error. `true` if there were too many in a row.
+    pub(super) const fn err(&mut self, errors_max: u32) -> bool {
+        self.errors = self.errors.saturating_add(1);
+        self.errors >= errors_max
+    }
+
     /// How events are rendered for it, if it takes any.
     pub(super) const fn format(&self) -> Option<Format> {
         match &self.stage {
@@ -125,8 +131,10 @@ impl Row {
                 Framing::Lengths => Format::Lengths,
                 Framing::Human => Format::Human,
             }),
-            Stage::Tcp { framing: None, .. } => None,
-            Stage::Http { .. } | Stage::Echo { .. } | Stage::Ending => None,
+            Stage::Tcp { framing: None, .. }
+            | Stage::Http { .. }
+            | Stage::Echo { .. }
+            | Stage::Ending => None,
         }
     }
 }

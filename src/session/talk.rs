@@ -1,14 +1,13 @@
 //! The chat's commands, by WebSocket message, line, length or a person's hand.
 
-use super::Sessions;
 use super::deliver::{find, send};
 use super::human::Person;
 use super::row::{Row, Stage};
+use super::{Sessions, Turn};
 use crate::chat::outbox::{Class, Request};
-use crate::chat::{Chat, Code, Command, Hello, Op, Refusal, RequestId};
+use crate::chat::{Code, Command, Hello, Op, Refusal, RequestId};
 use crate::line::{self, Framing};
-use crate::net::{CloseReason, ConnId, Effect, Effects};
-use crate::time::clock::Now;
+use crate::net::{CloseReason, ConnId, Effect};
 use crate::wire::human::{self, Human};
 use crate::wire::{self, Parsed, Refused, render};
 use crate::ws::{self, Item, Opcode, encode};
@@ -21,10 +20,9 @@ impl Sessions {
     /// the connection ends.
     pub(super) fn ws_step(
         &mut self,
-        now: Now,
         conn: ConnId,
         input: &mut &mut [u8],
-        (chat, effects): (&mut Chat, &mut Effects),
+        turn: &mut Turn<'_>,
     ) -> bool {
         let Some(row) = find(&mut self.rows, conn) else { return false };
         let Stage::Ws { decoder, .. } = &mut row.stage else { return false };
@@ -34,49 +32,42 @@ impl Sessions {
         let goes_on = match item {
             Ok(None) => false,
             Ok(Some(Item::Text(text))) => {
-                let left = self.requests(now, conn, text, chat, effects);
+                let left = self.requests(conn, text, turn);
                 self.keep_text(conn, left);
                 true
             }
-            Ok(Some(Item::Ping(payload))) => self.pong(now, conn, payload, effects),
+            Ok(Some(Item::Ping(payload))) => self.pong(conn, payload, turn),
             // Binary is refused by the settings.
-            Ok(Some(Item::Pong(_) | Item::Binary(_))) => self.control(now, conn),
+            Ok(Some(Item::Pong(_) | Item::Binary(_))) => self.control(conn, turn),
             Ok(Some(Item::Close { code, .. })) => {
-                self.answer_close(conn, code, effects);
-                chat.closed(now, conn);
+                self.answer_close(conn, code, turn);
+                turn.chat.closed(turn.now, conn);
                 false
             }
             Err(violation) => {
-                self.violated(conn, violation, effects);
-                chat.closed(now, conn);
+                self.violated(conn, violation, turn);
+                turn.chat.closed(turn.now, conn);
                 false
             }
         };
         self.edge.shared = shared;
-        self.say(now, chat, effects);
+        self.say(turn);
         goes_on
     }
 
     /// Does the requests of one message, as long as the answers do not pile up; returns those that are
     /// left.
-    fn requests<'t>(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        text: &'t str,
-        chat: &mut Chat,
-        effects: &mut Effects,
-    ) -> &'t str {
+    fn requests<'t>(&mut self, conn: ConnId, text: &'t str, turn: &mut Turn<'_>) -> &'t str {
         let mut rest = text;
         while !rest.is_empty() {
-            if self.is_pressed(conn, chat) {
+            if self.is_pressed(conn, turn.chat) {
                 return rest;
             }
             let (request, behind) = rest.split_once('\n').unwrap_or((rest, ""));
             rest = behind;
             if !request.trim_ascii().is_empty() {
                 let parsed = wire::parse(request, &self.edge.limits);
-                self.request(now, conn, parsed, chat, effects);
+                self.request(conn, parsed, turn);
             }
         }
         rest
@@ -90,22 +81,22 @@ impl Sessions {
     }
 
     /// Answers a ping. `false` if the connection ends, since there are too many.
-    fn pong(&mut self, now: Now, conn: ConnId, payload: &[u8], effects: &mut Effects) -> bool {
-        if !self.control(now, conn) {
+    fn pong(&mut self, conn: ConnId, payload: &[u8], turn: &mut Turn<'_>) -> bool {
+        if !self.control(conn, turn) {
             return false;
         }
         let Some(row) = find(&mut self.rows, conn) else { return false };
         let mut out = Vec::with_capacity(payload.len() + 2);
         encode(Opcode::Pong, payload, None, &mut out);
-        send(row, self.edge.turn, out, effects);
+        send(row, self.edge.turn, out, turn);
         true
     }
 
     /// Counts a control frame. `false` if the connection ends, since there are too many.
-    fn control(&mut self, now: Now, conn: ConnId) -> bool {
+    fn control(&mut self, conn: ConnId, turn: &Turn<'_>) -> bool {
         let rate = self.edge.controls;
         let Some(row) = find(&mut self.rows, conn) else { return false };
-        if row.controls.take(now.tick, rate).is_ok() {
+        if row.controls.take(turn.now.tick, rate).is_ok() {
             return true;
         }
         self.doomed.push((conn, CloseReason::Flooding));
@@ -116,10 +107,9 @@ impl Sessions {
     /// the connection ends.
     pub(super) fn tcp_step(
         &mut self,
-        now: Now,
         conn: ConnId,
         input: &mut &[u8],
-        (chat, effects): (&mut Chat, &mut Effects),
+        turn: &mut Turn<'_>,
     ) -> bool {
         let len_max = self.edge.request_len_max;
         let Some(row) = find(&mut self.rows, conn) else { return false };
@@ -134,29 +124,24 @@ impl Sessions {
         let item = taken.decode(input, len_max);
         let is_some = item.is_some();
         if let Some(item) = item {
-            self.item(now, conn, (known, item), (chat, effects));
+            self.item(conn, (known, item), turn);
         }
         self.put_back(conn, taken);
-        self.say(now, chat, effects);
+        self.say(turn);
         is_some
     }
 
     /// The last line of a plain connection, which ended without its line end.
-    pub(super) fn tcp_finish(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        (chat, effects): (&mut Chat, &mut Effects),
-    ) {
+    pub(super) fn tcp_finish(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let Some(row) = find(&mut self.rows, conn) else { return };
         let Stage::Tcp { decoder, framing: Some(framing), .. } = &mut row.stage else { return };
         let framing = *framing;
         let mut taken = std::mem::take(decoder);
         if let Some(item) = taken.finish() {
-            self.item(now, conn, (framing, item), (chat, effects));
+            self.item(conn, (framing, item), turn);
         }
         self.put_back(conn, taken);
-        self.say(now, chat, effects);
+        self.say(turn);
     }
 
     fn put_back(&mut self, conn: ConnId, taken: line::Decoder) {
@@ -168,23 +153,22 @@ impl Sessions {
 
     fn item(
         &mut self,
-        now: Now,
         conn: ConnId,
         (framing, item): (Framing, line::Item<'_>),
-        (chat, effects): (&mut Chat, &mut Effects),
+        turn: &mut Turn<'_>,
     ) {
         match item {
             line::Item::Message(bytes) if framing == Framing::Human => {
-                self.line(now, conn, bytes, (chat, effects));
+                self.line(conn, bytes, turn);
             }
             line::Item::Message(bytes) => {
                 let parsed = wire::parse_bytes(bytes, &self.edge.limits);
-                self.request(now, conn, parsed, chat, effects);
+                self.request(conn, parsed, turn);
             }
             line::Item::TooLong { limit } => {
                 let message = "this is longer than any request can be";
                 let refusal = Refusal::new(Code::TooLarge, message).limit(limit);
-                self.refuse(conn, &Refused { id: None, op: None, refusal }, effects);
+                self.refuse(conn, &Refused { id: None, op: None, refusal }, turn);
             }
             line::Item::Malformed => self.doomed.push((conn, CloseReason::Violation)),
         }
@@ -193,78 +177,69 @@ impl Sessions {
     /// Does one request.
     fn request(
         &mut self,
-        now: Now,
         conn: ConnId,
         parsed: Result<(Request, Parsed<'_>), Box<Refused>>,
-        chat: &mut Chat,
-        effects: &mut Effects,
+        turn: &mut Turn<'_>,
     ) {
         let rate = self.edge.commands;
-        let turn = self.edge.turn;
+        let number = self.edge.turn;
         let Some(row) = find(&mut self.rows, conn) else { return };
-        let waits = row.commands.take(now.tick, rate);
+        let waits = row.commands.take(turn.now.tick, rate);
         let (request, parsed) = match (parsed, waits) {
             (Ok(parsed), Ok(())) => parsed,
             (Ok((request, _)), Err(retry_after_ms)) => {
                 let refusal = rate_limited(&self.edge.limits, retry_after_ms);
-                self.say_reply(chat, conn, &request, &Err(refusal), effects);
+                self.say_reply(conn, &request, &Err(refusal), turn);
                 return;
             }
-            (Err(refused), _) => return self.refuse(conn, &refused, effects),
+            (Err(refused), _) => return self.refuse(conn, &refused, turn),
         };
         log::debug!(conn:% = conn, req:% = shown(&request), op = request.op.name(); "request");
         match parsed {
-            Parsed::Help { of } => self.help(conn, &request, of, effects),
+            Parsed::Help { of } => self.help(conn, &request, of, turn),
             Parsed::Command(Command::Hello { name, resume }) => {
                 let resume_from =
                     Hello { name: name.as_deref(), resume, secret: 0, class: Class(0) };
-                self.hello(now, conn, request, resume_from, (chat, effects));
+                self.hello(conn, request, resume_from, turn);
             }
             Parsed::Command(command) => {
                 if matches!(command, Command::Send(_)) {
-                    row.ledger.give(turn, SENT_REPLY_BYTES);
+                    row.ledger.give(number, SENT_REPLY_BYTES);
                 }
-                chat.command(now, conn, request, command);
+                turn.chat.command(turn.now, conn, request, command);
             }
         }
-        self.say(now, chat, effects);
+        self.say(turn);
     }
 
     /// Says hello to the domain for a connection.
-    fn hello(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        request: Request,
-        hello: Hello<'_>,
-        (chat, effects): (&mut Chat, &mut Effects),
-    ) {
+    fn hello(&mut self, conn: ConnId, request: Request, hello: Hello<'_>, turn: &mut Turn<'_>) {
         let secret = self.entropy.secret();
         let Some(row) = find(&mut self.rows, conn) else { return };
         let Some((format, secret)) = row.format().zip(secret) else {
             let refusal = Refusal::new(Code::Internal, "the system has no random numbers to give");
-            return self.say_reply(chat, conn, &request, &Err(refusal), effects);
+            return self.say_reply(conn, &request, &Err(refusal), turn);
         };
-        chat.hello(now, conn, request, Hello { secret, class: format.class(), ..hello });
-        if chat.user(conn).is_none() {
+        turn.chat.hello(turn.now, conn, request, Hello { secret, class: format.class(), ..hello });
+        if turn.chat.user(conn).is_none() {
             return;
         }
         let deadline = match &mut row.stage {
             Stage::Ws { greeted, .. } => {
                 *greeted = true;
-                now.tick.after(self.edge.deadlines.ping_after)
+                turn.now.tick.after(self.edge.deadlines.ping_after)
             }
             Stage::Tcp { greeted, person, .. } => {
                 *greeted = true;
-                let ping_at = now.tick.after(self.edge.deadlines.ping_after);
+                let ping_at = turn.now.tick.after(self.edge.deadlines.ping_after);
                 if person.is_some() { crate::time::Tick::MAX } else { ping_at }
             }
             Stage::Http { .. } | Stage::Echo { .. } | Stage::Ending => return,
         };
-        effects.push(Effect::Arm { conn, deadline });
+        turn.effects.push(Effect::Arm { conn, deadline });
     }
 
-    fn help(&mut self, conn: ConnId, request: &Request, of: Option<Op>, effects: &mut Effects) {
+    fn help(&mut self, conn: ConnId, request: &Request, of: Option<Op>, turn: &mut Turn<'_>) {
         let Self { rows, edge, .. } = self;
         let Some(row) = find(rows, conn) else { return };
         let Some(format) = row.format() else { return };
@@ -273,12 +248,12 @@ impl Sessions {
         if render::help(&mut text, request, of) {
             let mut out = Vec::new();
             edge.put(format, &text, &mut out);
-            send(row, edge.turn, out, effects);
+            send(row, edge.turn, out, turn);
         }
     }
 
     /// Answers what never became a command.
-    fn refuse(&mut self, conn: ConnId, refused: &Refused, effects: &mut Effects) {
+    fn refuse(&mut self, conn: ConnId, refused: &Refused, turn: &mut Turn<'_>) {
         let Self { rows, edge, doomed, .. } = self;
         let Some(row) = find(rows, conn) else { return };
         let Some(format) = row.format() else { return };
@@ -290,21 +265,14 @@ impl Sessions {
         }
         let mut out = Vec::new();
         edge.put(format, &text, &mut out);
-        send(row, edge.turn, out, effects);
-        row.errors += 1;
-        if row.errors >= edge.errors_max {
+        send(row, edge.turn, out, turn);
+        if row.err(edge.errors_max) {
             doomed.push((conn, CloseReason::Flooding));
         }
     }
 
     /// Does what a person has typed.
-    fn line(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        line: &[u8],
-        (chat, effects): (&mut Chat, &mut Effects),
-    ) {
+    fn line(&mut self, conn: ConnId, line: &[u8], turn: &mut Turn<'_>) {
         let Some(row) = find(&mut self.rows, conn) else { return };
         let Stage::Tcp { person, .. } = &mut row.stage else { return };
         let person = person.get_or_insert_with(Box::<Person>::default);
@@ -315,16 +283,16 @@ impl Sessions {
             Human::Nick(name) => Some(*name),
             _ => None,
         };
-        if chat.user(conn).is_none() {
-            self.introduce(now, conn, nick, (chat, effects));
+        if turn.chat.user(conn).is_none() {
+            self.introduce(conn, nick, turn);
         } else if nick.is_some() && !spoken {
-            chat.closed(now, conn);
-            self.introduce(now, conn, nick, (chat, effects));
+            turn.chat.closed(turn.now, conn);
+            self.introduce(conn, nick, turn);
         } else if nick.is_some() {
             let refusal = Refusal::new(Code::NameTaken, "you have spoken under your name");
             let refusal = refusal.field("nick", "a name before you join a room");
             let refused = Refused { id: None, op: None, refusal };
-            return self.refuse(conn, &refused, effects);
+            return self.refuse(conn, &refused, turn);
         }
         match human {
             Human::Nothing | Human::Nick(_) => {}
@@ -336,40 +304,35 @@ impl Sessions {
                     person.spoken |= matches!(op, Op::Join | Op::Send);
                 }
                 let parsed = Ok((person_request(op), Parsed::Command(command)));
-                self.request(now, conn, parsed, chat, effects);
+                self.request(conn, parsed, turn);
             }
             Human::NoRoom
             | Human::Help
             | Human::Unknown(_)
             | Human::Usage(_)
-            | Human::Refused(_) => self.answer_person(conn, &human, effects),
+            | Human::Refused(_) => self.answer_person(conn, &human, turn),
         }
     }
 
     /// Answers what a person has typed that is no command for the domain.
-    fn answer_person(&mut self, conn: ConnId, human: &Human<'_>, effects: &mut Effects) {
+    fn answer_person(&mut self, conn: ConnId, human: &Human<'_>, turn: &mut Turn<'_>) {
         let Self { rows, edge, doomed, .. } = self;
         let Some(row) = find(rows, conn) else { return };
         let mut out = Vec::new();
         human::answer(&mut out, human);
-        send(row, edge.turn, out, effects);
-        row.errors = if matches!(human, Human::Help) { 0 } else { row.errors + 1 };
-        if row.errors >= edge.errors_max {
+        send(row, edge.turn, out, turn);
+        if matches!(human, Human::Help) {
+            row.errors = 0;
+        } else if row.err(edge.errors_max) {
             doomed.push((conn, CloseReason::Flooding));
         }
     }
 
     /// Says hello for a person.
-    fn introduce(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        name: Option<&str>,
-        (chat, effects): (&mut Chat, &mut Effects),
-    ) {
+    fn introduce(&mut self, conn: ConnId, name: Option<&str>, turn: &mut Turn<'_>) {
         let hello = Hello { name, resume: None, secret: 0, class: Class(0) };
-        self.hello(now, conn, person_request(Op::Hello), hello, (chat, effects));
-        self.say(now, chat, effects);
+        self.hello(conn, person_request(Op::Hello), hello, turn);
+        self.say(turn);
     }
 
     /// Answers the peer's close frame, and closes.
@@ -377,23 +340,21 @@ impl Sessions {
         &mut self,
         conn: ConnId,
         code: Option<ws::CloseCode>,
-        effects: &mut Effects,
+        turn: &mut Turn<'_>,
     ) {
         let Some(row) = find(&mut self.rows, conn) else { return };
         let mut out = Vec::new();
         ws::encode_close(code, "", None, &mut out);
-        super::end::close(row, out, (CloseReason::Bye, crate::net::Ending::Flush), effects);
+        super::end::close(row, out, (CloseReason::Bye, crate::net::Ending::Flush), turn);
     }
 
     /// Fails a WebSocket (RFC 6455 section 7.1.7).
-    pub(super) fn violated(
-        &mut self,
-        conn: ConnId,
-        violation: ws::Violation,
-        effects: &mut Effects,
-    ) {
-        let Some(row) = find(&mut self.rows, conn) else { return };
-        log::debug!(conn:% = conn, violation:% = violation; "violation");
+    pub(super) fn violated(&mut self, conn: ConnId, violation: ws::Violation, turn: &mut Turn<'_>) {
+        let Self { rows, edge, .. } = self;
+        let Some(row) = find(rows, conn) else { return };
+        if let Some(suppressed) = edge.throttle.admit(turn.now.tick) {
+            log::info!(conn:% = conn, violation:% = violation, suppressed; "violation");
+        }
         let code = violation.close_code();
         let mut out = Vec::new();
         ws::encode_close(Some(code), &violation.to_string(), None, &mut out);
@@ -401,7 +362,7 @@ impl Sessions {
             1009 => CloseReason::TooBig,
             _ => CloseReason::Violation,
         };
-        super::end::close(row, out, (reason, crate::net::Ending::Linger), effects);
+        super::end::close(row, out, (reason, crate::net::Ending::Linger), turn);
     }
 }
 

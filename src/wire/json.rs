@@ -2,6 +2,8 @@
 //!
 //! What is written is always on one line.
 
+#![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
+
 /// Appends a piece of JSON that is right as it stands.
 pub(super) fn put(out: &mut Vec<u8>, piece: &str) {
     out.extend_from_slice(piece.as_bytes());

@@ -1,5 +1,78 @@
 //! The chat protocol, `chinwag.v1`: JSON texts into commands, replies and events into JSON or, for a
-//! person at a terminal, into readable lines.
+//! person at a terminal, into readable lines. Bytes in, values out; what they mean is
+//! [`chat`](crate::chat)'s business, how they travel is [`ws`](crate::ws)'s and [`line`](crate::line)'s.
+//!
+//! # Requests
+//!
+//! A request is one flat JSON object: `op` (one of [`Op`](crate::chat::Op)), an optional `id`, and the
+//! fields of the operation, which `{"op":"help","id":1}` lists. A WebSocket message may hold several,
+//! one a line ([`requests`]).
+//!
+//! ```text
+//! > {"op":"send","id":3,"room":"lobby","cid":"c-7781","text":"hi"}
+//! < {"id":3,"code":0,"message":"ok","data":{"room":"lobby","seq":122,"at":1763700001456,"durable":"memory"}}
+//! ```
+//!
+//! - `id`: a string or an integer of at most 64 bytes, echoed as it was written. Without it a success is
+//!   not answered; a refusal always is, with `"id":null,"op":…`.
+//! - Fields that no operation has are ignored. `null` is as good as nothing. The same field twice is
+//!   refused, and so is a string that holds a NUL or half of a surrogate pair.
+//! - A seq is an integer of 0 or more and below 2^53; `1.0`, `-1` and `"1"` are none.
+//! - `data` is passed on as it was written, but for line ends, so it must be JSON that everybody's parser
+//!   can read: at most [`DATA_DEPTH_MAX`](parse::DATA_DEPTH_MAX) levels, no half of a surrogate pair, no
+//!   number beyond a double.
+//! - `text` and `data` together are at most `message_bytes` (4001).
+//!
+//! # Replies
+//!
+//! `{"id":…,"code":0,"message":"ok","data":{…}}`, or with another [`Code`](crate::chat::Code) a refusal:
+//!
+//! ```text
+//! > {"op":"jion","room":"lobby","id":"a"}
+//! < {"id":"a","code":1002,"message":"there is no operation \"jion\"",
+//!    "data":{"error":"unknown_op","field":"op","expected":"one of hello, …","hint":"join","ops":["hello",…]}}
+//! ```
+//!
+//! `data.error` is the code's stable slug. The others are there where they help: `field` (which one),
+//! `expected` (what would be right), `hint` (a value that would be taken), `limit` (what was exceeded),
+//! `offset` (the byte at which JSON ended being JSON), `epoch` (the present one), and `retry_after_ms`
+//! exactly when the same request can succeed later by itself.
+//!
+//! # Events
+//!
+//! An object with `ev`. A record of a room's log has `room`, `seq`, `from` and `at`; as an item of a
+//! `replay` or of `history` it has no `room`, and one's own has its `cid`.
+//!
+//! ```text
+//! < {"ev":"message","room":"lobby","seq":123,"from":"bob","at":1763700002001,"text":"yo"}
+//! < {"ev":"topic","room":"lobby","seq":124,"from":"bob","at":1763700002002,"text":"tea"}
+//! < {"ev":"replay","room":"lobby","items":[{"ev":"message","seq":1,…},…],"to":140}
+//! < {"ev":"live","room":"lobby","seq":140}
+//! < {"ev":"gap","room":"lobby","from":1,"to":12,"why":"pruned"}
+//! < {"ev":"joined","room":"@ann:bob","epoch":"z1","seq":0}
+//! < {"ev":"left","room":"lobby","reason":"kicked"}
+//! < {"ev":"presence","room":"lobby","v":42,"on":["dan"],"away":[],"off":["eve"],"count":37}
+//! < {"ev":"presence","room":"lobby","v":43,"users":[["ann","online"],["bob","away"]],"count":2}
+//! < {"ev":"typing","room":"lobby","users":["bob"]}
+//! < {"ev":"receipts","room":"lobby","read":{"bob":122,"eve":123}}
+//! < {"ev":"drain","reconnect_after_ms":7350,"window_ms":20000,"reason":"restart"}
+//! < {"ev":"ping"}
+//! < {"ev":"bye","close":4101,"reason":"you did not read for too long"}
+//! ```
+//!
+//! # From one end to the other
+//!
+//! ```
+//! use chinwag::chat::{Limits, Reply};
+//! use chinwag::wire::{self, Context, render};
+//!
+//! let limits = Limits::default();
+//! let (request, _command) = wire::parse(r#"{"op":"ping","id":"p"}"#, &limits).unwrap();
+//! let context = Context { viewer: None, limits: &limits, server: "chinwag 0.1.0" };
+//! let mut out = Vec::new();
+//! render::reply(&mut out, &request, &Reply::Pong { time: 7 }, &context);
+//! assert_eq!(out, br#"{"id":"p","code":0,"message":"ok","data":{"time":7}}"#);
+//! ```
 
 pub mod client;
 mod close;

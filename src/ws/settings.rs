@@ -11,16 +11,16 @@ pub struct Settings {
     /// Which side this is.
     pub role: Role,
     /// The largest message that is accepted, in bytes, inflated if it was compressed. One more is
-    /// [`Violation::MessageTooLong`], as soon as a header announces it.
+    /// [`Violation::MessageTooLong`](super::Violation::MessageTooLong), as soon as a header announces it.
     ///
     /// Of a message that arrives in pieces no more than this is kept; of a compressed one, which may be
     /// larger than what it holds, an eighth and 64 bytes more.
     pub message_len_max: usize,
     /// The most frames in one message, empty ones included. One more is
-    /// [`Violation::TooManyFragments`].
+    /// [`Violation::TooManyFragments`](super::Violation::TooManyFragments).
     pub fragments_max: u32,
     /// Whether binary messages are accepted; if not, the first header of one is
-    /// [`Violation::UnexpectedBinary`].
+    /// [`Violation::UnexpectedBinary`](super::Violation::UnexpectedBinary).
     pub accept_binary: bool,
 }
 

@@ -30,6 +30,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "collections",
             "time",
             "metrics",
+            "log",
             "net",
             "chat",
             "http",

@@ -55,7 +55,7 @@ fn each_route_refuses_what_it_cannot() {
 
 #[test]
 fn the_checks_are_made_in_the_stated_order() {
-    let evil = "Origin: http://evil.example\r\n";
+    let evil = "Origin: http://page.example\r\n";
     let none = Admission::default();
     let steps = [
         ("Host: evil.example, x\r\n", evil, "POST /nowhere", Refusal::HostForm),

@@ -133,7 +133,7 @@ fn no_byte_is_looked_at_more_than_twice_however_they_arrive() {
             let mut parser = HeadParser::new(Limits::DEFAULT);
             let mut partial = PartialHead::default();
             for piece in input.chunks(piece_len) {
-                assert!(parser.parse(&mut partial, piece).is_ok());
+                parser.parse(&mut partial, piece).unwrap();
             }
             let examined = parser.examined();
             assert!(examined >= input.len(), "{examined} of {}: not counted", input.len());
@@ -148,11 +148,22 @@ fn a_partial_head_never_occupies_much_more_than_the_limit() {
     let mut partial = PartialHead::default();
     let mut memory_max = 0;
     for piece in many_fields(100).chunks(1).chain(long_head(8 * 1024).chunks(1)) {
-        assert!(parser.parse(&mut partial, piece).is_ok());
+        parser.parse(&mut partial, piece).unwrap();
         memory_max = memory_max.max(partial.memory());
     }
     assert!((8 * 1024..11 * 1024).contains(&memory_max), "{memory_max}");
     assert_eq!(partial.memory(), 0);
+}
+
+#[test]
+fn what_follows_a_head_is_not_copied_beyond_the_limit() {
+    let input = [BROWSER.as_bytes(), &vec![0x81; 1 << 20]].concat();
+    let mut parser = HeadParser::new(Limits::DEFAULT);
+    let mut partial = PartialHead::default();
+    parser.parse(&mut partial, &input[..100]).unwrap();
+    assert_eq!(parser.joined_len(), 0);
+    assert!(matches!(parser.parse(&mut partial, &input[100..]), Ok(Parsed::Head { .. })));
+    assert!((BROWSER.len()..=8 * 1024).contains(&parser.joined_len()));
 }
 
 #[test]

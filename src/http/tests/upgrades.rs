@@ -1,5 +1,7 @@
 //! The opening handshake against everything that can be wrong with it: RFC 6455 section 4.2.
 
+use std::borrow::Cow;
+
 use super::*;
 
 const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
@@ -195,7 +197,7 @@ fn a_token_comes_in_one_way_and_once() {
 fn extensions_are_handed_on_as_one_list() {
     let offered = |fields: &str| {
         admit(&Admission::default(), &request("other", fields), |admitted| match admitted {
-            Admitted::WebSocket(upgrade) => upgrade.extensions.map(|list| list.into_owned()),
+            Admitted::WebSocket(upgrade) => upgrade.extensions.map(Cow::into_owned),
             Admitted::Echo(_) | Admitted::Page(_) | Admitted::Health => panic!("no upgrade"),
         })
     };

@@ -15,6 +15,9 @@ pub(super) fn line(out: &mut Vec<u8>, text: &str) {
 }
 
 fn push(out: &mut Vec<u8>, text: &str, line_end: &str) {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return out.extend_from_slice(text.as_bytes());
+    }
     let mut rest = text;
     while let Some((at, c)) = rest.char_indices().find(|&(_, c)| is_harmful(c)) {
         let (clean, tail) = rest.split_at_checked(at).unwrap_or((rest, ""));

@@ -1,10 +1,12 @@
+//! Requests, right and wrong, and what becomes of them.
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::chat::command::{Page, Position, Resume, Send, Target};
 
 fn limits() -> Limits {
-    Limits { message_bytes: 100, rooms_per_user: 2, ..Limits::default() }
+    Limits { message_bytes: 100, rooms_per_user: 3, ..Limits::default() }
 }
 
 #[track_caller]
@@ -196,7 +198,8 @@ fn a_bad_hello_is_refused() {
         r#"{"session":"s","session":"t"}"#,
         r#"{"session":"s","rooms":[]}"#,
         r#"{"session":"s","rooms":{"a":["e",1],"a":["e",1]}}"#,
-        r#"{"session":"s","rooms":{"a":["e",1],"b":["e",1],"c":["e",1]}}"#,
+        r#"{"session":"s","rooms":{"a":["e",1],"b":["e",1],"a":["e",2]}}"#,
+        r#"{"session":"s","rooms":{"a":["e",1],"b":["e",1],"c":["e",1],"d":["e",1]}}"#,
         r#"{"session":"s","rooms":{"a":["e",-1]}}"#,
         r#"{"session":"s","rooms":{"a":["e",9007199254740992]}}"#,
         r#"{"session":"s","rooms":{"a":["e",1.0]}}"#,

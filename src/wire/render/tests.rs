@@ -1,3 +1,5 @@
+//! Renderings, held against the protocol's own lines.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

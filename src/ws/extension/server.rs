@@ -69,7 +69,9 @@ fn accept(offer: &Extension<'_>) -> Option<Accepted> {
                 | "client_max_window_bits",
                 None,
             ) => {}
-            ("client_max_window_bits", Some(value)) => drop(parse_window_bits(value)?),
+            ("client_max_window_bits", Some(value)) => {
+                parse_window_bits(value)?;
+            }
             ("server_max_window_bits", Some(value)) => {
                 server_max_window_bits = Some(WindowBits::new(parse_window_bits(value)?)?);
             }
