@@ -113,10 +113,15 @@ pub(super) fn acked(state: &mut State, key: MembershipKey) {
 fn arm(state: &mut State, key: RoomKey) {
     let soonest = state.now.tick.after(LEAST_GATHERING);
     let room = &mut state.rooms[key];
-    let Some(due) = due(room) else { return };
-    if room.timer.is_none() && !room.members.is_empty() {
-        room.timer = Some(state.wheel.arm(due.max(soonest), Timer::Gathered(key)));
+    let Some(due) = due(room).filter(|_| !room.members.is_empty()) else { return };
+    let due = due.max(soonest);
+    if let Some(timer) = room.timer {
+        if state.wheel.deadline(timer).is_some_and(|armed| armed <= due) {
+            return;
+        }
+        state.wheel.cancel(timer);
     }
+    room.timer = Some(state.wheel.arm(due, Timer::Gathered(key)));
 }
 
 /// When the room has something to tell, `None` if it has not.

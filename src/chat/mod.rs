@@ -27,6 +27,8 @@ mod send;
 mod session;
 mod state;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod user;
 
 pub use code::Code;
