@@ -130,7 +130,7 @@ fn rate_limited() -> Value {
     let server = Server::start();
     let mut ann = Client::ws(&server).named("ann", None);
     for _ in 0..100 {
-        ann.say(&json!({"op": "typing", "room": "lobby"}));
+        ann.say(&json!({"op": "ping"}));
     }
     ann.expect(&json!({"code": 5001}))
 }
@@ -206,7 +206,8 @@ fn replaced() -> u16 {
 
 /// Who does not read cannot be told: the reason is in the metrics.
 fn stalled() -> u16 {
-    let config = "[timeouts]\nstall = \"200ms\"\n[limits]\nrate_per_s = \"off\"\n";
+    let config =
+        "[timeouts]\nstall = \"200ms\"\npong = \"200ms\"\n[limits]\nrate_per_s = \"off\"\n";
     let server = Setup::default().config(config).start();
     let mut silent = RawWs::connect(server.http, "/ws", "");
     silent.raw.shrink(4096);

@@ -90,15 +90,26 @@ fn a_person_is_welcomed_in_words_and_heard_by_programs() {
 }
 
 #[test]
-fn a_line_that_never_ends_is_cut_off_at_its_limit() {
+fn a_line_that_is_too_long_is_refused_once_and_skipped_to_its_end() {
     let server = Server::start();
-    let mut canary = Client::ws(&server).named("canary", None);
+    let mut ann = Client::lines(&server).named("ann", None);
+    ann.say_text(&format!("{{\"op\":\"ping\",\"id\":1,\"x\":\"{}\"}}", "x".repeat(1 << 20)));
+    ann.expect_next(&json!({"code": 4001, "data": {"error": "too_large", "limit": null}}));
+    ann.say(&json!({"op": "ping", "id": 2}));
+    ann.expect_next(&json!({"id": 2, "code": 0}));
+}
+
+#[test]
+fn a_frame_that_is_announced_as_too_long_is_refused_before_it_comes_and_then_skipped() {
+    let server = Server::start();
     let mut raw = Raw::connect(server.tcp);
-    raw.send(b"{\"op\":\"ping\",\"x\":\"");
-    raw.send(&vec![b'x'; 1 << 20]);
-    let told = String::from_utf8(raw.take_all()).expect("UTF-8");
-    assert!(told.contains("4001") || told.contains("1009"), "{told:?}");
-    canary.ask(&json!({"op": "ping"}));
+    raw.send(&(1_u32 << 20).to_be_bytes());
+    let mut ann = Framed(raw);
+    let refused = ann.receive_text().expect("a refusal");
+    assert_subset(&serde_json::from_str(&refused).expect("JSON"), &json!({"code": 4001}));
+    ann.0.send(&vec![b'{'; 1 << 20]);
+    let mut ann = Client::over(ann);
+    ann.ask(&json!({"op": "hello", "name": "ann"}));
 }
 
 #[test]
