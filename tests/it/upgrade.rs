@@ -12,7 +12,7 @@ const REFUSED: &[(&str, &str, u16)] = &[
     ("Host: ", "Hosts: ", 400),
     ("Host: ", "Host: evil.example\r\nHost: ", 400),
     ("Host: ", "Host : ", 400),
-    ("Host: 127.0.0.1", "Host: evil.example", 403),
+    ("Host: 127.0.0.1", "Host: evil.example", 421),
     ("Host: ", "Origin: http://evil.example\r\nHost: ", 403),
     ("Host: ", "Origin: null\r\nHost: ", 403),
     ("Upgrade: websocket", "Upgrade: h2c", 426),
