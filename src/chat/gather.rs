@@ -317,7 +317,7 @@ fn tell(
         }
         let session = sessions.get_mut(sub.conn.slot()).and_then(Option::as_mut);
         let Some(session) = session.filter(|session| session.conn == sub.conn) else { continue };
-        let slow = session.behind > 0 || session.credit.is_pressed(*turn, limits.outbound_soft);
+        let slow = session.behind > 0 || session.credit.owed(*turn) > limits.outbound_soft / 2;
         if slow || sub.stale {
             sub.stale = true;
             stats.ephemeral_dropped += 1;
@@ -345,7 +345,7 @@ pub(super) fn refresh(state: &mut State, conn: ConnId) {
         let Some(sub) = rooms[place.room].subs.get_mut(at).filter(|sub| sub.stale) else {
             continue;
         };
-        if session.credit.is_pressed(*turn, limits.outbound_soft) {
+        if session.credit.owed(*turn) > limits.outbound_soft / 2 {
             return;
         }
         sub.stale = false;

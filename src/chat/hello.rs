@@ -10,9 +10,10 @@ use super::name::UserName;
 use super::outbox::{Class, Request, Said};
 use super::record::Epoch;
 use super::reply::{GapWhy, Presence, Reply, Resumption, Role};
-use super::session::{Credit, Secret, Session};
+use super::session::{Secret, Session};
 use super::state::{RoomKey, State, Timer, UserKey};
 use super::{Code, Refusal, gather};
+use crate::collections::Ledger;
 use crate::net::{CloseReason, ConnId};
 
 /// Who a connection says it is.
@@ -117,7 +118,7 @@ fn insert_session(state: &mut State, conn: ConnId, user: UserKey, hello: &Hello<
         away: false,
         behind: 0,
         held: 0,
-        credit: Credit::default(),
+        credit: Ledger::default(),
         secret,
         subs: Vec::new(),
     };

@@ -283,7 +283,10 @@ pub(super) fn end_membership(state: &mut State, key: MembershipKey, reason: Opti
     gather::forget_member(state, key);
     let Some(removed) = state.memberships.remove(key) else { return };
     let member = &mut state.users[user];
-    member.memberships.retain(|&(_, other)| other != key);
+    let place = member.memberships.binary_search_by_key(&room, |&(key, _)| key);
+    if let Ok(place) = place {
+        member.memberships.remove(place);
+    }
     let row = &mut state.rooms[room];
     if removed.counted && row.name.is_direct() {
         member.begun -= 1;
