@@ -16,14 +16,15 @@
 use std::mem;
 
 use super::event::Event;
+use super::keys::{AppendKey, RoomKey};
 use super::limits::PAGE_BYTES_MAX;
 use super::log::LogReply;
 use super::outbox::{Audience, Fanout, Part, Said};
 use super::record::{Body, SharedRecord};
 use super::reply::{Durability, GapWhy, Reply};
-use super::room::{Behind, Held, Pending, Place, Room, Sub};
+use super::room::{Behind, Held, Pending, Place, Room, Sender, Sub};
 use super::session::Session;
-use super::state::{AppendKey, RoomKey, Sender, State};
+use super::state::State;
 use super::{Code, Refusal};
 use crate::chat::log::Appended;
 use crate::collections::{Key, Ledger};

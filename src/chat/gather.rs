@@ -9,12 +9,13 @@ use std::mem;
 use std::time::Duration;
 
 use super::event::{Event, PresenceChange};
+use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::limits::{PRESENCE_NAMES_MAX, RECEIPTS_MEMBERS_MAX, TYPING_LASTS};
 use super::name::UserName;
 use super::outbox::{Audience, Said};
 use super::reply::Presence;
 use super::room::Room;
-use super::state::{MembershipKey, RoomKey, State, Timer, UserKey};
+use super::state::{State, Timer};
 use crate::net::ConnId;
 use crate::time::Tick;
 

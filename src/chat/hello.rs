@@ -2,6 +2,7 @@
 
 use super::command::{Position, Resume};
 use super::cursor::{pump, subscribe, unsubscribe};
+use super::keys::{RoomKey, UserKey};
 use super::limits::SEQ_END;
 use super::members::{
     begin_membership, find_room, forget_user, open_room, open_user, parse_room, parse_user,
@@ -11,7 +12,7 @@ use super::outbox::{Class, Request, Said};
 use super::record::Epoch;
 use super::reply::{GapWhy, Presence, Reply, Resumption, Role};
 use super::session::{Secret, Session};
-use super::state::{RoomKey, State, Timer, UserKey};
+use super::state::{State, Timer};
 use super::{Code, Refusal, gather};
 use crate::collections::Ledger;
 use crate::net::{CloseReason, ConnId};

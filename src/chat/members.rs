@@ -2,13 +2,14 @@
 
 use super::cursor::{settle, subscribe, unsubscribe};
 use super::event::{Event, LeftReason};
+use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::limits::PRESENCE_NAMES_MAX;
 use super::log::LogRequest;
 use super::name::{NameError, RoomName, UserName};
 use super::outbox::Said;
 use super::reply::{Presence, Role};
 use super::room::Room;
-use super::state::{MembershipKey, RoomKey, State, Timer, UserKey};
+use super::state::{State, Timer};
 use super::user::{Membership, User};
 use super::{Code, Refusal, gather};
 use crate::net::ConnId;

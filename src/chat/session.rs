@@ -1,7 +1,7 @@
 //! A session: a connection that has said who it is.
 
+use super::keys::{RoomKey, UserKey};
 use super::outbox::Class;
-use super::state::{RoomKey, UserKey};
 use crate::collections::Ledger;
 use crate::net::ConnId;
 
