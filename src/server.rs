@@ -241,6 +241,11 @@ impl Server {
     fn turn_end(&mut self, now: Now, effects: &mut Effects) {
         self.run_logs(now);
         self.sessions.turn_end(&mut Turn { now, chat: &mut self.chat, effects });
+        self.arm_alarm(effects);
+    }
+
+    /// Has the reactor wake the domain when it next has something to do.
+    fn arm_alarm(&mut self, effects: &mut Effects) {
         let deadline = self.chat.next_deadline();
         if deadline != self.alarm {
             self.alarm = deadline;
@@ -288,7 +293,11 @@ impl Handler for Server {
                 self.run_logs(now);
             }
             Input::Expired { conn } => sessions.expired(conn, turn),
-            Input::Closed { conn, reason } => sessions.closed(conn, reason, turn),
+            Input::Closed { conn, reason } => {
+                sessions.closed(conn, reason, turn);
+                // This comes after the turn's end, and perhaps nothing for a long time after it.
+                self.arm_alarm(effects);
+            }
             Input::Alarm => {
                 self.alarm = Tick::MAX;
                 turn.chat.expire(now);

@@ -21,7 +21,7 @@ const REFUSED: &[(&str, &str, u16)] = &[
     ("dGhlIHNhbXBsZSBub25jZQ==", "c2hvcnQ=", 400),
     ("dGhlIHNhbXBsZSBub25jZQ==", "", 400),
     ("Upgrade: websocket\r\n", "Upgrade: websocket\r\nContent-Length: 4\r\n", 413),
-    ("Upgrade: websocket\r\n", "Upgrade: websocket\r\nTransfer-Encoding: chunked\r\n", 400),
+    ("Upgrade: websocket\r\n", "Upgrade: websocket\r\nTransfer-Encoding: chunked\r\n", 413),
     ("Upgrade: websocket\r\n", "Upgrade: websocket\n", 400),
     ("Upgrade: websocket\r\n", "Upgrade: websocket\r\n folded\r\n", 400),
     ("HTTP/1.1", "HTTP/2.0", 505),
