@@ -97,7 +97,10 @@ fn an_answer_is_a_reply_or_an_event_and_never_both() {
     }
     replies.sort_unstable();
     events.sort_unstable();
-    assert_eq!((&replies[..], &events[..]), (&[1, 2, 3, 4, 5, 6][..], &["joined".to_owned(), "message".to_owned()][..]));
+    assert_eq!(
+        (&replies[..], &events[..]),
+        (&[1, 2, 3, 4, 5, 6][..], &["joined".to_owned(), "message".to_owned()][..])
+    );
 }
 
 #[test]
