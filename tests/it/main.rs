@@ -15,6 +15,8 @@ mod frames;
 mod framing;
 mod hostile;
 mod presence;
+mod requests;
+mod rooms;
 mod stop;
 mod support;
 mod upgrade;

@@ -41,6 +41,12 @@ impl Setup {
         self
     }
 
+    /// Changes one setting, named as in the configuration file with its section in front: `limits.rooms`.
+    pub(crate) fn set(self, key: &str, value: &str) -> Self {
+        let name = format!("CHINWAG_{}", key.replace('.', "_").to_uppercase());
+        self.environment(&name, value)
+    }
+
     /// Lets it have so many file descriptors and no more.
     pub(crate) fn descriptors(mut self, most: u32) -> Self {
         self.descriptors = Some(most);
@@ -201,7 +207,8 @@ impl Server {
     /// Waits until every connection but the one that asks is gone.
     #[track_caller]
     pub(crate) fn assert_no_connection_left(&self) {
-        self.await_metric(CONNECTIONS, 0.0);
+        // The one that asks is counted, too.
+        self.await_metric(CONNECTIONS, 1.0);
     }
 
     /// Waits for the process to leave with 0, which a signal has asked for.
