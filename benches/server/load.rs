@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::crowd::Crowd;
 use crate::peer::{Peer, Seen, frame};
-use crate::report::Report;
+use crate::report::{Report, ratio};
 use crate::{Bench, Outcome};
 
 /// How long it runs before anything is measured.
@@ -87,9 +87,11 @@ pub(crate) fn run(
         Ok(deliveries)
     };
     run_for(crowd, WARM_UP_US)?;
+    let writes = bench.server.writes()?;
     let began = bench.now()?;
     let deliveries = run_for(crowd, bench.seconds * 1_000_000)?;
     let spent = bench.since(began)?;
+    let writes = usize::try_from(bench.server.writes()? - writes)?;
     crowd.settle(clock)?;
     let deliveries = usize::try_from(deliveries)?;
     let key = name.to_lowercase();
@@ -97,6 +99,7 @@ pub(crate) fn run(
         report.add(&format!("{key}_{what}"), value, &format!("{name}: {words}"));
     };
     add("per_s", spent.per_second(deliveries), "deliveries a second");
+    add("coalesced", ratio(deliveries, writes), "deliveries in one write call");
     add("us", spent.us_each(deliveries), "µs of server CPU for each");
     add("busy", spent.busy(), "% of a core that the server took");
     Ok(())

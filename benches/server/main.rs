@@ -11,6 +11,7 @@
 //! | `connections` | 10000 | of `room` and `d`; both processes need as many descriptors, and some more |
 //! | `idle` | 30 | seconds of idling in `room` |
 //! | `seconds` | 4 | that each workload lasts |
+//! | `text` | 128 in `room`, otherwise 64 | bytes of a message's text |
 //! | `pin` | `yes` | server on core 0, this process on core 1, by `taskset` |
 //! | `program` | the one built with this | another build of the server, to be compared |
 //!
@@ -49,6 +50,7 @@ struct Plan {
     connections: usize,
     idle_s: u64,
     seconds: u64,
+    text_len: Option<usize>,
     pin: bool,
     program: String,
 }
@@ -61,6 +63,7 @@ impl Plan {
             connections: 10_000,
             idle_s: 30,
             seconds: 4,
+            text_len: None,
             pin: true,
             program: process::PROGRAM.to_owned(),
         };
@@ -70,6 +73,7 @@ impl Plan {
                 Some(("connections", value)) => plan.connections = value.parse()?,
                 Some(("idle", value)) => plan.idle_s = value.parse()?,
                 Some(("seconds", value)) => plan.seconds = value.parse()?,
+                Some(("text", value)) => plan.text_len = Some(value.parse()?),
                 Some(("pin", value)) => plan.pin = value == "yes",
                 Some(("program", value)) => value.clone_into(&mut plan.program),
                 _ => return Err(format!("no setting: {argument}").into()),
@@ -92,7 +96,8 @@ fn main() -> Outcome<()> {
         let server = Server::start(&plan.program, pinned)?;
         println!("{scenario}: server {}{}", server.id(), if pinned { ", pinned" } else { "" });
         let bench = Bench { clock, server, seconds: plan.seconds };
-        let small = Load { rooms: 10, members: 100, all_send: false, window: 8, text_len: 64 };
+        let text_len = plan.text_len.unwrap_or(64);
+        let small = Load { rooms: 10, members: 100, all_send: false, window: 8, text_len };
         let outcome = match scenario {
             "room" => room::measure(&bench, &plan, &mut report),
             "b" => bench.load("B", small, &mut report),
@@ -100,7 +105,7 @@ fn main() -> Outcome<()> {
             "b32" => bench.load("B32", Load { window: 32, ..small }, &mut report),
             "d" => {
                 let rooms = plan.connections / 2;
-                let pairs = Load { rooms, members: 2, all_send: true, window: 1, text_len: 64 };
+                let pairs = Load { rooms, members: 2, all_send: true, window: 1, text_len };
                 bench.load("D", pairs, &mut report)
             }
             "e" => handshake::churn(&bench, &mut report),

@@ -1,8 +1,8 @@
 //! The server's process, and what the system says of it.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::Outcome;
@@ -10,8 +10,9 @@ use crate::Outcome;
 /// The binary that was built with this benchmark.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_chinwag");
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/load.toml");
-/// How a line about the address begins and ends.
-const ANNOUNCED: (&str, &str) = ("listening http://", " (WebSocket at /ws)");
+/// How the lines about the addresses begin and end.
+const ANNOUNCED: [(&str, &str); 2] =
+    [("listening http://", " (WebSocket at /ws)"), ("listening admin http://", "")];
 /// Where each process is pinned.
 const SERVER_CORE: &str = "0";
 const CLIENT_CORE: &str = "1";
@@ -20,6 +21,7 @@ const CLIENT_CORE: &str = "1";
 pub(crate) struct Server {
     child: Child,
     addr: SocketAddr,
+    admin: SocketAddr,
     /// Held open, so that the server never meets a broken pipe.
     _stdout: BufReader<ChildStdout>,
 }
@@ -35,16 +37,18 @@ impl Server {
             Command::new(program)
         };
         command.args(["serve", "--config", CONFIG, "--listen", "127.0.0.1:0"]);
-        command.args(["--tcp", "off", "--admin", "off"]);
+        command.args(["--tcp", "off", "--admin", "127.0.0.1:0"]);
         command.env("CHINWAG_LOG_LEVEL", "warn").stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let mut stdout = BufReader::new(child.stdout.take().ok_or("no standard output")?);
-        let mut line = String::new();
-        stdout.read_line(&mut line)?;
-        let addr = line.trim().strip_prefix(ANNOUNCED.0);
-        let addr = addr.and_then(|rest| rest.strip_suffix(ANNOUNCED.1));
-        let addr = addr.ok_or_else(|| format!("no address: {line:?}"))?.parse()?;
-        Ok(Self { child, addr, _stdout: stdout })
+        let mut announced = |(begin, end): (&str, &str)| -> Outcome<SocketAddr> {
+            let mut line = String::new();
+            stdout.read_line(&mut line)?;
+            let addr = line.trim().strip_prefix(begin).and_then(|rest| rest.strip_suffix(end));
+            Ok(addr.ok_or_else(|| format!("no address: {line:?}"))?.parse()?)
+        };
+        let [addr, admin] = ANNOUNCED.map(&mut announced);
+        Ok(Self { child, addr: addr?, admin: admin?, _stdout: stdout })
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -63,6 +67,17 @@ impl Server {
             nanos += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
         }
         Ok(nanos)
+    }
+
+    /// How many write calls it has made.
+    pub(crate) fn writes(&self) -> Outcome<u64> {
+        let mut stream = TcpStream::connect(self.admin)?;
+        let host = self.admin;
+        write!(stream, "GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+        let mut page = String::new();
+        stream.read_to_string(&mut page)?;
+        let value = page.lines().find_map(|line| line.strip_prefix("chinwag_writes_total "));
+        Ok(value.ok_or("no count of writes")?.parse()?)
     }
 
     /// Bytes of its own that are resident: what it shares with the file of the program is not counted.

@@ -53,6 +53,11 @@ pub(crate) fn each(after: u64, before: u64, count: usize) -> f64 {
     float(bytes) / float(count.max(1))
 }
 
+/// How many of `count` there are for each of `per`.
+pub(crate) fn ratio(count: usize, per: usize) -> f64 {
+    float(count) / float(per.max(1))
+}
+
 /// The value in the middle.
 pub(crate) fn median(values: &mut [u64]) -> f64 {
     values.sort_unstable();

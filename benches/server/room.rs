@@ -14,7 +14,8 @@ const SINGLE: usize = 20;
 pub(crate) fn measure(bench: &Bench, plan: &Plan, report: &mut Report) -> Outcome<()> {
     let (server, clock) = (&bench.server, &bench.clock);
     let count = plan.connections;
-    let load = Load { rooms: 1, members: count, all_send: false, window: 4, text_len: 128 };
+    let text_len = plan.text_len.unwrap_or(128);
+    let load = Load { rooms: 1, members: count, all_send: false, window: 4, text_len };
 
     let (resident, kernel) = (server.resident()?, Kernel::now()?);
     let mut crowd = handshake::connect(bench, count, Some(report))?;
