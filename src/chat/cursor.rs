@@ -70,6 +70,8 @@ pub(super) fn committed(state: &mut State, reply: LogReply) {
 fn stored(state: &mut State, key: RoomKey, sender: Sender, record: SharedRecord) {
     let rev = state.next_rev();
     let room = &mut state.rooms[key];
+    let req = sender.id().map_or("-", |id| &id.0);
+    log::debug!(conn:% = sender.conn, req, room:% = room.name, seq = record.seq; "logged");
     room.head = record.seq;
     room.rev = rev;
     if let Body::Topic { text } = &record.body {
@@ -150,6 +152,8 @@ pub(super) fn settle(state: &mut State, key: RoomKey) {
         sub.sent = false;
     }
     if !whole.is_empty() || !partial.is_empty() {
+        let (seqs, live) = (pending.len(), whole.len() + partial.len());
+        log::debug!(room:% = room.name, head = room.head, seqs, live; "fanned out");
         let records = pending.into_iter().map(|pending| pending.record).collect();
         said.push_back(Said::Fanout(Fanout { room: room.name.clone(), records, whole, partial }));
     }
