@@ -16,17 +16,18 @@
 use std::mem;
 
 use super::event::Event;
+use super::keys::{AppendKey, RoomKey};
 use super::limits::PAGE_BYTES_MAX;
 use super::log::LogReply;
 use super::outbox::{Audience, Fanout, Part, Said};
 use super::record::{Body, SharedRecord};
 use super::reply::{Durability, GapWhy, Reply};
-use super::room::{Behind, Held, Pending, Place, Room, Sub};
-use super::session::{Credit, Session};
-use super::state::{AppendKey, RoomKey, Sender, State};
+use super::room::{Behind, Held, Pending, Place, Room, Sender, Sub};
+use super::session::Session;
+use super::state::State;
 use super::{Code, Refusal};
 use crate::chat::log::Appended;
-use crate::collections::Key;
+use crate::collections::{Key, Ledger};
 use crate::net::ConnId;
 
 /// Bytes of pending records at which a room does not wait for the turn's end: a batch must fit a
@@ -312,7 +313,7 @@ fn pump_room(state: &mut State, conn: ConnId, key: RoomKey) -> bool {
 fn page(
     room: &Room,
     seqs: std::ops::Range<u64>,
-    credit: &mut Credit,
+    credit: &mut Ledger,
     (turn, soft): (u32, usize),
 ) -> Vec<SharedRecord> {
     let mut items = Vec::new();
