@@ -9,6 +9,12 @@ import { createInterface } from "node:readline";
 
 const PATIENCE_MS = 10_000;
 
+/** What the present test has opened: functions that close it. */
+const litter = [];
+
+export const closeLater = (close) => litter.push(close);
+export const clear = () => Promise.all(litter.splice(0).map((close) => close()));
+
 /** Asks `probe` until it gives something true; rejects with `what` if that never comes. */
 export async function until(what, probe, patience = PATIENCE_MS) {
   const end = Date.now() + patience;
@@ -77,6 +83,7 @@ export class Member {
       for (const line of lines) member.#receive(JSON.parse(line));
     });
     member.socket.on("error", () => {});
+    closeLater(() => member.socket.destroy());
     await member.ask("hello", { name });
     return member;
   }
@@ -124,10 +131,6 @@ export class Member {
   say(room, text) {
     return this.ask("send", { room, text, cid: `${this.name}-${this.#next}` });
   }
-
-  leave() {
-    this.socket.destroy();
-  }
 }
 
 /** A TCP proxy. `cut` resets what is connected; while `closed`, nobody comes through; while `deaf`, no answer comes back. */
@@ -141,6 +144,7 @@ export class Proxy {
     proxy.server = net.createServer((near) => proxy.#connect(near, port));
     proxy.server.listen(0, "127.0.0.1");
     await once(proxy.server, "listening");
+    closeLater(() => proxy.stop());
     proxy.url = `http://127.0.0.1:${proxy.server.address().port}/`;
     return proxy;
   }

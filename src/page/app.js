@@ -246,7 +246,7 @@ function roomNode(room) {
 
 function drawFrame() {
 	setText($("title"), open ? label(open) : "No room is open");
-	const about = open?.direct ? (open.presence?.users?.get(label(open)) ?? "offline") : open?.topic;
+	const about = open?.direct ? open.presence && (open.presence.users?.get(label(open)) ?? "offline") : open?.topic;
 	setText($("topic"), about ?? "");
 	$("app").classList.toggle("alone", !open || open.direct);
 	$("chat").classList.toggle("bare", !open);
@@ -284,7 +284,7 @@ function drawLog() {
 	const shown = open ? view(open) : new View();
 	const waiting = open && shown.atHead ? chat.outbox.filter((entry) => entry.room === open.name).map(waitingEntry) : [];
 	const topOf = (node) => node.getBoundingClientRect().top;
-	const anchor = following ? null : [...$("messages").children].find((node) => topOf(node) >= topOf(log));
+	const anchor = following ? null : [...log.querySelectorAll(".text, .note")].find((node) => topOf(node) >= topOf(log));
 	const offset = anchor && topOf(anchor);
 	let previous = null;
 	const nodes = [...shown.entries, ...waiting].map((entry) => {
@@ -293,7 +293,8 @@ function drawLog() {
 		previous = entry;
 		return entry.node;
 	});
-	log.ariaBusy = String(Boolean(shown.loading));
+	// A page of history is not read aloud.
+	log.ariaLive = Math.abs(nodes.length - $("messages").childElementCount) > 5 ? "off" : "polite";
 	place($("messages"), nodes);
 	setText($("beginning"), beginning(shown));
 	setText($("read"), waiting.length ? "" : readBy(shown.entries.at(-1)));
@@ -415,7 +416,7 @@ function enter(name, session, outbox) {
 	on("outbox", onOutbox);
 	on("live", draw);
 	on("room", draw);
-	on("problem", refuse);
+	on("problem", (error) => error.code !== 5001 && refuse(error));
 	chat.start();
 }
 
