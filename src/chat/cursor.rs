@@ -23,11 +23,11 @@ use super::outbox::{Audience, Fanout, Part, Said};
 use super::record::{Body, SharedRecord};
 use super::reply::{Durability, GapWhy, Reply};
 use super::room::{Behind, Held, Pending, Place, Room, Sender, Sub};
-use super::session::Session;
+use super::session::{Session, SubRef};
 use super::state::State;
 use super::{Code, Refusal};
 use crate::chat::log::Appended;
-use crate::collections::{Key, Ledger};
+use crate::collections::{Key, Ledger, insert};
 use crate::net::ConnId;
 
 /// Bytes of pending records at which a room does not wait for the turn's end: a batch must fit a
@@ -365,7 +365,7 @@ pub(super) fn subscribe(state: &mut State, conn: ConnId, key: RoomKey, next: Opt
     let room = &mut rooms[key];
     let Err(place) = session.find(key) else { return };
     let index = u32::try_from(room.subs.len()).unwrap_or(u32::MAX);
-    session.subs.insert(place, super::session::SubRef { room: key, index });
+    insert(&mut session.subs, place, SubRef { room: key, index });
     let behind = next.map(|next| Box::new(Behind { next, held: Vec::new() }));
     session.behind += u32::from(behind.is_some());
     room.subs.push(Sub {
