@@ -27,7 +27,9 @@ fn bench(c: &mut Criterion) {
         b.iter_batched_ref(
             || {
                 let (mut wheel, ids) = filled();
-                ids.iter().for_each(|id| _ = wheel.cancel(*id));
+                for id in ids {
+                    wheel.cancel(id);
+                }
                 wheel
             },
             |wheel| (0..TIMERS).for_each(|nth| _ = black_box(wheel.arm(deadline(nth), nth))),

@@ -262,7 +262,8 @@ impl Server {
                 self.run_logs(now);
                 self.chat.drain(now, self.drain_window_ms, "restart");
                 self.sessions.stop(&mut Turn { now, chat: &mut self.chat, effects });
-                now.tick.after(self.stop_timeout)
+                // A little early, so that it is over when the time is.
+                now.tick.after(self.stop_timeout * 9 / 10)
             }
         };
         effects.push(Effect::Exit { deadline });

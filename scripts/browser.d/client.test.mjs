@@ -229,6 +229,22 @@ test("a resume names each room's position and goes on behind it", async () => {
   assert.equal(it.client.rooms.get("lobby").state, "live");
 });
 
+test("a room may have any name that the server allows", async () => {
+  const it = bench();
+  it.client.start();
+  await it.welcome();
+  for (const room of ["__proto__", "constructor"]) {
+    it.client.join(room);
+    await it.socket.reply("join", { room, epoch: "e1", seq: 1 });
+  }
+  it.socket.end(1006);
+  await it.clock.advance(500);
+  it.socket.accept();
+  await settle();
+  const { resume } = it.socket.sent.find((request) => request.op === "hello");
+  assert.deepEqual(Object.keys(resume.rooms), ["__proto__", "constructor"]);
+});
+
 test("a gap is told once, before what follows it", async () => {
   const it = await inLobby(10);
   it.socket.end(1006);

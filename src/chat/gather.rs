@@ -9,12 +9,13 @@ use std::mem;
 use std::time::Duration;
 
 use super::event::{Event, PresenceChange};
+use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::limits::{PRESENCE_NAMES_MAX, RECEIPTS_MEMBERS_MAX, TYPING_LASTS};
 use super::name::UserName;
 use super::outbox::{Audience, Said};
 use super::reply::Presence;
 use super::room::Room;
-use super::state::{MembershipKey, RoomKey, State, Timer, UserKey};
+use super::state::{State, Timer};
 use crate::net::ConnId;
 use crate::time::Tick;
 
@@ -317,7 +318,7 @@ fn tell(
         }
         let session = sessions.get_mut(sub.conn.slot()).and_then(Option::as_mut);
         let Some(session) = session.filter(|session| session.conn == sub.conn) else { continue };
-        let slow = session.behind > 0 || session.credit.is_pressed(*turn, limits.outbound_soft);
+        let slow = session.behind > 0 || session.credit.owed(*turn) > limits.outbound_soft / 2;
         if slow || sub.stale {
             sub.stale = true;
             stats.ephemeral_dropped += 1;
@@ -345,7 +346,7 @@ pub(super) fn refresh(state: &mut State, conn: ConnId) {
         let Some(sub) = rooms[place.room].subs.get_mut(at).filter(|sub| sub.stale) else {
             continue;
         };
-        if session.credit.is_pressed(*turn, limits.outbound_soft) {
+        if session.credit.owed(*turn) > limits.outbound_soft / 2 {
             return;
         }
         sub.stale = false;

@@ -17,6 +17,9 @@ struct Town {
     secrets: u128,
 }
 
+/// Where a client was: room, epoch, seq.
+type Positions<'a> = &'a [(&'a str, Epoch, u64)];
+
 /// The connection of this number.
 fn conn(number: usize) -> ConnId {
     ConnId::new(number, u64::try_from(number).unwrap()).unwrap()
@@ -71,7 +74,7 @@ impl Town {
         &mut self,
         number: usize,
         name: Option<&str>,
-        resume: Option<(&str, &[(&str, Epoch, u64)])>,
+        resume: Option<(&str, Positions<'_>)>,
     ) -> Vec<Said> {
         self.secrets += 1;
         let resume = resume.map(|(session, rooms)| Resume {
@@ -159,14 +162,12 @@ fn heard(said: &[Said], number: usize) -> Vec<String> {
                     lines.extend((0..fanout.records.len()).map(|index| format!("#{}", seq(index))));
                 }
                 for (_, parts) in fanout.partial.iter().filter(|(to, _)| *to == me) {
-                    for part in parts {
-                        match part {
-                            Part::Records(range) => {
-                                lines.extend(range.clone().map(|index| format!("#{}", seq(index))));
-                            }
-                            Part::Reply(_, reply) => lines.push(reply_line(&Ok(reply.clone()))),
+                    lines.extend(parts.iter().flat_map(|part| match part {
+                        Part::Records(range) => {
+                            range.clone().map(|index| format!("#{}", seq(index))).collect()
                         }
-                    }
+                        Part::Reply(_, reply) => vec![reply_line(&Ok(reply.clone()))],
+                    }));
                 }
             }
             Said::Wake { conn } if *conn == me => lines.push("wake".to_owned()),

@@ -42,6 +42,12 @@ impl Setup {
         self
     }
 
+    /// Changes one setting, named as in the configuration file with its section in front: `limits.rooms`.
+    pub(crate) fn set(self, key: &str, value: &str) -> Self {
+        let name = format!("CHINWAG_{}", key.replace('.', "_").to_uppercase());
+        self.environment(&name, value)
+    }
+
     /// Lets it have so many file descriptors and no more.
     pub(crate) fn descriptors(mut self, most: u32) -> Self {
         self.descriptors = Some(most);
