@@ -82,7 +82,6 @@ impl Client {
         request(&mut text, op, Some(talk.next_id), fields);
         talk.asked.insert(talk.next_id, asked);
         let text = String::from_utf8(text).expect("JSON is UTF-8");
-        if std::env::var("DBG").is_ok_and(|v| v == self.id.to_string()) { println!("{:?} ASK {} link {} {:.300}", around.now, self.id, talk.link, text); }
         self.put(talk, around, &text);
     }
 

@@ -187,6 +187,8 @@ impl Client {
                 talk.mood = GONE;
             }
             _ => {
+                // The last request may be cut in two.
+                talk.hostile = true;
                 talk.closing = true;
                 talk.out.clear();
             }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use chinwag::time::Tick;
+
 use super::World;
 use crate::client::{Manners, Target};
 use crate::codec::Kind;
@@ -18,14 +20,17 @@ impl World {
         for client in &mut self.clients {
             client.manners = Manners::Calm;
         }
+        self.keep_alive();
         // Longer than any connection without a client lives, and any stall.
-        self.rest(Duration::from_secs(200))?;
+        self.rest_long(Duration::from_secs(200))?;
         self.settle()?;
         self.each_client(|client, around| {
             let rooms: Vec<String> = client.greeted().into_iter().flat_map(|talk| talk.views.keys().cloned()).collect();
             rooms.into_iter().for_each(|room| client.say(Target::Room(room), around));
             Ok(())
         })?;
+        self.settle()?;
+        self.rest(Duration::from_secs(2))?;
         self.settle()?;
         self.each_client(|client, around| {
             client.read_all(around);
@@ -38,6 +43,16 @@ impl World {
         self.compare()
     }
 
+    /// The server does not ask a person who is silent: TCP's own keep-alive finds out that nobody is there.
+    fn keep_alive(&mut self) {
+        for link in &mut self.links {
+            let kind = self.clients[link.story.client].kind;
+            if kind == Kind::Person && link.story.dull_until == Tick::MAX {
+                link.reset();
+            }
+        }
+    }
+
     /// Lets time pass.
     pub(super) fn rest(&mut self, span: Duration) -> Check {
         let until = self.tick.after(span);
@@ -48,7 +63,17 @@ impl World {
         Ok(())
     }
 
-    fn settle(&mut self) -> Check {
+    /// Lets much time pass in which little happens.
+    pub(super) fn rest_long(&mut self, span: Duration) -> Check {
+        let until = self.tick.after(span);
+        while self.tick < until {
+            self.tick = self.tick.after(Duration::from_millis(100 + self.rng.below(6_000)));
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn settle(&mut self) -> Check {
         let is_settled = |client: &crate::client::Client| {
             client.kind == Kind::Person || client.is_settled()
         };
@@ -81,7 +106,9 @@ impl World {
                 let here = |other: &&crate::client::Client| {
                     other.greeted().is_some_and(|talk| talk.views.contains_key(room))
                 };
-                for other in self.clients.iter().filter(here) {
+                // Who was refused for its rate when it asked has never learnt who is there.
+                let is_told = view.people.users.is_some();
+                for other in self.clients.iter().filter(here).filter(|_| is_told) {
                     let (told, is) = (view.people.find(&other.name), away.get(other.name.as_str()));
                     if told != is.copied() {
                         return Err(format!("{} is told as {told:?}, not {is:?}, {who}", other.name));
