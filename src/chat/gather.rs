@@ -320,7 +320,10 @@ fn tell(
         let Some(session) = session.filter(|session| session.conn == sub.conn) else { continue };
         let slow = session.behind > 0 || session.credit.owed(*turn) > limits.outbound_soft / 2;
         if slow || sub.stale {
-            sub.stale = true;
+            // Whoever is not behind and not blocked would never be told that it has drained.
+            if !mem::replace(&mut sub.stale, true) && !session.credit.is_blocked() {
+                said.push_back(Said::Wake { conn: session.conn });
+            }
             stats.ephemeral_dropped += 1;
             continue;
         }
@@ -347,10 +350,15 @@ pub(super) fn refresh(state: &mut State, conn: ConnId) {
             continue;
         };
         if session.credit.owed(*turn) > limits.outbound_soft / 2 {
+            if !session.credit.is_blocked() {
+                state.said.push_back(Said::Wake { conn });
+            }
             return;
         }
         sub.stale = false;
-        session.credit.give(*turn, PRESENCE_NAMES_MAX * NAME_BYTES);
+        let named = rooms[place.room].members.len().min(PRESENCE_NAMES_MAX);
+        let names = named + TYPING_NAMES_MAX + RECEIPTS_MEMBERS_MAX.min(named);
+        session.credit.give(*turn, (names + 6) * NAME_BYTES);
         tell_state(state, conn, place.room, user);
     }
 }

@@ -13,6 +13,9 @@ const ASKED_MAX: usize = 6;
 
 impl Client {
     pub(super) fn act(&mut self, talk: &mut Talk, around: &mut Around<'_>) {
+        if self.kind == Kind::Person && talk.next_id == 0 {
+            return self.type_something(talk, around);
+        }
         if !talk.greeted && self.kind != Kind::Person {
             if self.manners == Manners::Wild && self.rng.once_in(4_000) {
                 self.misbehave(talk, around);

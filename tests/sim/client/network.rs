@@ -82,6 +82,9 @@ impl Client {
         if !talk.closing && !talk.hostile {
             self.act(talk, around);
         }
+        if talk.hostile && (self.manners != Manners::Wild || self.rng.once_in(50)) {
+            around.links[talk.link].reset();
+        }
         let most = self.bytes_to_move(talk);
         let link = &mut around.links[talk.link];
         link.send(&mut talk.out, most);
@@ -185,6 +188,8 @@ impl Client {
                 talk.mood = GONE;
             }
             _ => {
+                // The last request may be cut in two.
+                talk.hostile = true;
                 talk.closing = true;
                 talk.out.clear();
             }

@@ -48,6 +48,10 @@ impl Client {
         asked: Asked,
         (code, data): (u64, &Value),
     ) -> Check {
+        if talk.hostile {
+            // What it has sent may have swallowed what it asks for.
+            return Ok(());
+        }
         let is_view = asked.room().is_some_and(|room| talk.views.contains_key(room));
         match code {
             RATE_LIMITED if around.plan.rate_limited => {

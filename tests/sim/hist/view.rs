@@ -147,7 +147,7 @@ impl View {
         match seq.checked_add(1) {
             Some(after) if echo && !dup && after == self.next => Ok(()),
             _ if dup && seq < self.next => Ok(()),
-            _ if self.behind && seq > self.next || self.cut.is_some() => {
+            _ if seq > self.next || (echo && seq == self.next) || self.cut.is_some() => {
                 self.cut = Some(seq);
                 Ok(())
             }

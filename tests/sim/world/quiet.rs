@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use chinwag::time::Tick;
+
 use super::World;
 use crate::client::{Manners, Target};
 use crate::codec::Kind;
@@ -18,15 +20,17 @@ impl World {
         for client in &mut self.clients {
             client.manners = Manners::Calm;
         }
+        self.keep_alive();
         // Longer than any connection without a client lives, and any stall.
-        self.rest(Duration::from_secs(200))?;
+        self.rest_long(Duration::from_secs(200))?;
         self.settle()?;
         self.each_client(|client, around| {
-            let rooms: Vec<String> =
-                client.greeted().into_iter().flat_map(|talk| talk.views.keys().cloned()).collect();
+            let rooms: Vec<String> = client.greeted().into_iter().flat_map(|talk| talk.views.keys().cloned()).collect();
             rooms.into_iter().for_each(|room| client.say(Target::Room(room), around));
             Ok(())
         })?;
+        self.settle()?;
+        self.rest(Duration::from_secs(2))?;
         self.settle()?;
         self.each_client(|client, around| {
             client.read_all(around);
@@ -39,6 +43,16 @@ impl World {
         self.compare()
     }
 
+    /// The server does not ask a person who is silent: TCP's own keep-alive finds out that nobody is there.
+    fn keep_alive(&mut self) {
+        for link in &mut self.links {
+            let kind = self.clients[link.story.client].kind;
+            if kind == Kind::Person && link.story.dull_until == Tick::MAX {
+                link.reset();
+            }
+        }
+    }
+
     /// Lets time pass.
     pub(super) fn rest(&mut self, span: Duration) -> Check {
         let until = self.tick.after(span);
@@ -49,9 +63,20 @@ impl World {
         Ok(())
     }
 
-    fn settle(&mut self) -> Check {
-        let is_settled =
-            |client: &crate::client::Client| client.kind == Kind::Person || client.is_settled();
+    /// Lets much time pass in which little happens.
+    pub(super) fn rest_long(&mut self, span: Duration) -> Check {
+        let until = self.tick.after(span);
+        while self.tick < until {
+            self.tick = self.tick.after(Duration::from_millis(100 + self.rng.below(6_000)));
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn settle(&mut self) -> Check {
+        let is_settled = |client: &crate::client::Client| {
+            client.kind == Kind::Person || client.is_settled()
+        };
         for _ in 0..STEPS_MAX {
             self.tick = self.tick.after(Duration::from_millis(20));
             self.turn()?;
@@ -72,10 +97,7 @@ impl World {
             for (room, view) in &talk.views {
                 let head = *heads.entry((room.clone(), view.log)).or_insert(view.next);
                 if head != view.next {
-                    return Err(format!(
-                        "{room} ends at {head} and at {} for {client:?}",
-                        view.next
-                    ));
+                    return Err(format!("{room} ends at {head} and at {} for {client:?}", view.next));
                 }
                 let who = format!("for client {} ({}) in {room}", client.id, client.name);
                 if !view.people.typing.is_empty() {
@@ -84,19 +106,17 @@ impl World {
                 let here = |other: &&crate::client::Client| {
                     other.greeted().is_some_and(|talk| talk.views.contains_key(room))
                 };
-                for other in self.clients.iter().filter(here) {
+                // Who was refused for its rate when it asked has never learnt who is there.
+                let is_told = view.people.users.is_some();
+                for other in self.clients.iter().filter(here).filter(|_| is_told) {
                     let (told, is) = (view.people.find(&other.name), away.get(other.name.as_str()));
                     if told != is.copied() {
-                        return Err(format!(
-                            "{} is told as {told:?}, not {is:?}, {who}",
-                            other.name
-                        ));
+                        return Err(format!("{} is told as {told:?}, not {is:?}, {who}", other.name));
                     }
                 }
                 for (reader, read) in self.hist.readers(view.log) {
                     let told = view.people.receipts.get(reader);
-                    let is_here =
-                        self.clients.iter().filter(here).any(|other| other.name == reader);
+                    let is_here = self.clients.iter().filter(here).any(|other| other.name == reader);
                     if reader != client.name && is_here && told != Some(&read.read) {
                         return Err(format!("{reader} has read {read:?}, told {told:?}, {who}"));
                     }
