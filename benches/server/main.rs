@@ -19,6 +19,10 @@
 //! `b32`: 10 rooms of 100, one sender each with 8, 1 or 32 messages in flight. `d`: rooms of 2 where both
 //! send. `e`: connect, upgrade, close.
 //!
+//! A window counts what has come back to its sender, which may be ahead of the others: the server flushes
+//! large broadcasts in portions. So what a delivery costs is to be read beside how many of them left in one
+//! write call.
+//!
 //! The server is the release binary with `benches/load.toml`, in a process of its own; this process is its
 //! single-threaded client. Every delivery is checked: each member of a room must see each `seq` once
 //! and in order. The server's times are what the scheduler has given to its threads.

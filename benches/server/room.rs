@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::crowd::Crowd;
 use crate::handshake;
 use crate::load::{self, Load, Sender};
 use crate::process::Kernel;
@@ -34,11 +35,27 @@ pub(crate) fn measure(bench: &Bench, plan: &Plan, report: &mut Report) -> Outcom
     let buffers = each(kernel_after.buffers, kernel.buffers, count);
     report.add("buffer_bytes", buffers, "bytes of sockets' buffers, both ends (sockstat)");
 
+    if plan.idle_s > 0 {
+        idle(bench, &mut crowd, plan.idle_s, report)?;
+    }
+    single(bench, &mut crowd, &load, report)?;
+    load::run(bench, &mut crowd, ("C", load), report)?;
+    crowd.check(|_| 0)?;
+    report.add(
+        "busy_bytes",
+        each(server.resident()?, resident, count),
+        "bytes of user memory, after all",
+    );
+    Ok(())
+}
+
+/// Lets time pass in which the server has nothing to do but to ask who is still there.
+fn idle(bench: &Bench, crowd: &mut Crowd, idle_s: u64, report: &mut Report) -> Outcome<()> {
     let began = bench.now()?;
-    let end = began.us + plan.idle_s * 1_000_000;
+    let end = began.us + idle_s * 1_000_000;
     let mut pings = 0;
-    while clock.micros() < end {
-        let left = Duration::from_micros(end.saturating_sub(clock.micros()));
+    while bench.clock.micros() < end {
+        let left = Duration::from_micros(end.saturating_sub(bench.clock.micros()));
         pings += crowd.turn(left, |_, _, _| Ok(()))?.pings;
     }
     let spent = bench.since(began)?;
@@ -49,30 +66,27 @@ pub(crate) fn measure(bench: &Bench, plan: &Plan, report: &mut Report) -> Outcom
         spent.us_each(pings),
         &format!("µs of server CPU for each of {pings} pings"),
     );
+    Ok(())
+}
 
-    let sender = Sender::new(&load, 0);
+/// Sends messages one at a time, each when everybody has got the one before.
+fn single(bench: &Bench, crowd: &mut Crowd, load: &Load, report: &mut Report) -> Outcome<()> {
+    let count = load.members;
+    let sender = Sender::new(load, 0);
     let mut times = Vec::with_capacity(SINGLE);
     let began = bench.now()?;
     for _ in 0..SINGLE {
-        let (sent_at, mut told) = (clock.micros(), 0);
+        let (sent_at, mut told) = (bench.clock.micros(), 0);
         let first = crowd.peers.first_mut().ok_or("nobody there")?;
         sender.send(first, 1)?;
-        crowd.until(clock, |_, _, seen| {
+        crowd.until(&bench.clock, |_, _, seen| {
             told += seen.messages;
             Ok(usize::try_from(told)? == count)
         })?;
-        times.push(clock.micros() - sent_at);
+        times.push(bench.clock.micros() - sent_at);
     }
     let spent = bench.since(began)?;
     report.add("single_ms", median(&mut times) / 1000.0, "ms from a message to its last delivery");
     report.add("single_us", spent.us_each(SINGLE * count), "µs of server CPU for each delivery");
-
-    load::run(bench, &mut crowd, ("C", load), report)?;
-    crowd.check(|_| 0)?;
-    report.add(
-        "busy_bytes",
-        each(server.resident()?, resident, count),
-        "bytes of user memory, after all",
-    );
     Ok(())
 }
