@@ -100,9 +100,9 @@ export class Room {
 	}
 }
 
-/** The room of two users: their names in the order of bytes, which is that of code points. */
+/** The room of two users: their names in the order of bytes. */
 export function directRoom(a, b) {
-	const key = (name) => [...name].map((char) => char.codePointAt(0).toString(16).padStart(6, "0")).join();
+	const key = (name) => String.fromCharCode(...new TextEncoder().encode(name));
 	return `@${(key(a) < key(b) ? [a, b] : [b, a]).join(":")}`;
 }
 
@@ -148,8 +148,8 @@ export class Client extends EventTarget {
 
 	/**
 	 * @param {string | URL} url the server's `/ws`
-	 * @param {object} [options] `name` (without one the server gives one), `token` (a JWT), `agent` (this program), `session` and
-	 *   `outbox` (of an earlier client, to go on where it ended); for tests: `WebSocket`, `clock`, `random`
+	 * @param {object} [options] `name` (the server gives one if there is none), `token` (a JWT), `agent` (this program); `session`
+	 *   and `outbox` of an earlier client, to go on where it ended; for tests `WebSocket`, `clock`, `random`
 	 */
 	constructor(url, options = {}) {
 		super();
@@ -198,10 +198,8 @@ export class Client extends EventTarget {
 	}
 
 	#hello() {
-		const rooms = {};
-		for (const room of this.rooms.values()) {
-			if (room.state !== "wanted" && room.epoch !== null) rooms[room.name] = [room.epoch, room.seq];
-		}
+		const joined = [...this.rooms.values()].filter((room) => room.state !== "wanted");
+		const rooms = Object.fromEntries(joined.map((room) => [room.name, [room.epoch, room.seq]]));
 		const resume = this.session ? { session: this.session, rooms } : undefined;
 		const { token, agent } = this.#options;
 		const name = (!token && (this.user ?? this.#options.name)) || undefined;
@@ -352,10 +350,7 @@ export class Client extends EventTarget {
 	}
 
 	#event(event) {
-		if (event.ev === "drain") {
-			this.#drainUntil = this.#clock.now() + (event.reconnect_after_ms ?? 0);
-			return;
-		}
+		if (event.ev === "drain") this.#drainUntil = this.#clock.now() + event.reconnect_after_ms;
 		if (event.ev === "joined") return this.#begin(this.#room(event.room), event);
 		const room = this.rooms.get(event.room);
 		if (!room) return;

@@ -25,10 +25,12 @@ impl Sessions {
         turn: &mut Turn<'_>,
     ) -> bool {
         let Some(row) = find(&mut self.rows, conn) else { return false };
-        let Stage::Ws { decoder, .. } = &mut row.stage else { return false };
+        let Stage::Ws { decoder, greeted, .. } = &mut row.stage else { return false };
+        let edge = &mut self.edge;
+        let settings = if *greeted { &edge.settings } else { &edge.hello_settings };
         // The text is lent from the scratch space, which nothing else needs meanwhile.
-        let mut shared = std::mem::take(&mut self.edge.shared);
-        let item = decoder.decode(input, &self.edge.settings, &mut shared);
+        let mut shared = std::mem::take(&mut edge.shared);
+        let item = decoder.decode(input, settings, &mut shared);
         let goes_on = match item {
             Ok(None) => false,
             Ok(Some(Item::Text(text))) => {
@@ -111,9 +113,10 @@ impl Sessions {
         input: &mut &[u8],
         turn: &mut Turn<'_>,
     ) -> bool {
-        let len_max = self.edge.request_len_max;
         let Some(row) = find(&mut self.rows, conn) else { return false };
-        let Stage::Tcp { decoder, framing, .. } = &mut row.stage else { return false };
+        let Stage::Tcp { decoder, framing, greeted, .. } = &mut row.stage else { return false };
+        let edge = &self.edge;
+        let len_max = if *greeted { edge.request_len_max } else { edge.hello_len_max };
         let Some(known) = (*framing).or_else(|| input.first().map(|&first| Framing::of(first)))
         else {
             return false;
@@ -177,9 +180,7 @@ impl Sessions {
                 self.request(conn, parsed, turn);
             }
             line::Item::TooLong { limit } => {
-                let message = "this is longer than any request can be";
-                let refusal = Refusal::new(Code::TooLarge, message).limit(limit);
-                self.refuse(conn, &Refused { id: None, op: None, refusal }, turn);
+                self.refuse(conn, &wire::too_long(limit), turn);
             }
             line::Item::Malformed => self.doomed.push((conn, CloseReason::Violation)),
         }

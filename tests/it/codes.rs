@@ -267,6 +267,7 @@ fn shutdown() -> u16 {
     let mut client = RawWs::connect(server.http, "/ws", "");
     server.signal(Signal::TERM);
     let code = close_code(&mut client);
+    drop(client);
     server.assert_left_in_order();
     code
 }

@@ -21,7 +21,8 @@ fn answers(server: &Server, requests: &[String]) -> Vec<String> {
 fn an_id_is_echoed_as_it_was_written() {
     let server = Server::start();
     let long = format!("\"{}\"", "x".repeat(62));
-    let ids = ["1", "0", "-7", "\"a\"", "\"\"", "\"\\u0061\\n\"", "123456789012345678901234", &long];
+    let ids =
+        ["1", "0", "-7", "\"a\"", "\"\"", "\"\\u0061\\n\"", "123456789012345678901234", &long];
     for id in ids {
         let request = format!("{{\"op\":\"ping\",\"id\":{id}}}");
         let [answer] = &answers(&server, &[request])[..] else { panic!("one answer") };
@@ -96,7 +97,10 @@ fn an_answer_is_a_reply_or_an_event_and_never_both() {
     }
     replies.sort_unstable();
     events.sort_unstable();
-    assert_eq!((&replies[..], &events[..]), (&[1, 2, 3, 4, 5, 6][..], &["joined".to_owned(), "message".to_owned()][..]));
+    assert_eq!(
+        (&replies[..], &events[..]),
+        (&[1, 2, 3, 4, 5, 6][..], &["joined".to_owned(), "message".to_owned()][..])
+    );
 }
 
 #[test]

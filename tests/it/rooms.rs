@@ -68,7 +68,8 @@ fn a_private_room_is_not_there_for_strangers() {
         }
     }
     let resume = json!({"session": "s", "rooms": {"attic": ["x", 0]}});
-    let hello = Client::ws(&server).ask(&json!({"op": "hello", "name": "mallory", "resume": resume}));
+    let hello =
+        Client::ws(&server).ask(&json!({"op": "hello", "name": "mallory", "resume": resume}));
     assert_subset(&hello["rooms"]["attic"], &json!({"code": 3001}));
     eve.assert_not_told(&json!({"room": "attic"}));
 }
@@ -147,8 +148,7 @@ fn members_are_listed_by_name_in_pages() {
     let mut seen = Vec::new();
     let mut after = Value::Null;
     loop {
-        let page =
-            ann.ask(&json!({"op": "members", "room": "lobby", "limit": 2, "after": after}));
+        let page = ann.ask(&json!({"op": "members", "room": "lobby", "limit": 2, "after": after}));
         let users = page["users"].as_array().expect("users").clone();
         after = users.last().map_or(Value::Null, |last| last[0].clone());
         seen.extend(users);

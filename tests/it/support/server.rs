@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::http;
 use super::process::Process;
+use super::raw::Patience;
 
 /// How a server should be started.
 #[derive(Debug, Default)]
@@ -171,6 +172,19 @@ impl Server {
         fs::read_to_string(&self.log_path).expect("a readable log")
     }
 
+    /// Everything that it has logged, once that is enough: the log is written by a thread of its own.
+    #[track_caller]
+    pub(crate) fn log_when(&self, enough: impl Fn(&str) -> bool) -> String {
+        let patience = Patience::begin();
+        loop {
+            let log = self.log();
+            if enough(&log) {
+                return log;
+            }
+            assert!(patience.is_left(), "the log is:\n{log}");
+        }
+    }
+
     /// The number of the process, for `/proc`.
     pub(crate) fn pid(&self) -> i32 {
         self.process.id()
@@ -194,13 +208,13 @@ impl Server {
     #[track_caller]
     pub(crate) fn await_metric(&self, series: &str, expected: f64) {
         // Each look is a round trip through the server's loop, which is what there is to wait for.
-        let clock = super::raw::Patience::begin();
+        let patience = Patience::begin();
         loop {
             let value = self.metric(series);
             if (value - expected).abs() < 0.5 {
                 return;
             }
-            assert!(clock.is_left(), "{series} is {value}, not {expected}");
+            assert!(patience.is_left(), "{series} is {value}, not {expected}");
         }
     }
 

@@ -1,3 +1,5 @@
+//! Golden lines, as a person sees them.
+
 use std::sync::Arc;
 
 use super::*;

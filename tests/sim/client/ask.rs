@@ -1,0 +1,166 @@
+//! Requests, and what a client remembers of them until they are answered.
+
+use chinwag::chat::Op;
+use chinwag::time::Tick;
+use chinwag::wire::client::{Field, request};
+
+use super::{Around, Client, Talk};
+
+/// Where a message goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Room(String),
+    User(String),
+}
+
+/// A message that was not answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Draft {
+    pub(crate) target: Target,
+    pub(crate) text: String,
+    pub(crate) cid: Option<String>,
+    pub(crate) echo: bool,
+    /// It was sent on this connection.
+    pub(crate) sent: bool,
+    /// Not before this, as the server has asked.
+    pub(crate) not_before: Tick,
+}
+
+/// A request that was not answered.
+#[derive(Clone, Debug)]
+pub(crate) enum Asked {
+    Hello,
+    Join {
+        room: String,
+        after: Option<(String, u64)>,
+    },
+    Leave {
+        room: String,
+    },
+    Send(Draft),
+    Topic {
+        room: String,
+        text: String,
+    },
+    Ack {
+        room: String,
+        read: u64,
+        at: Tick,
+    },
+    Presence {
+        room: String,
+    },
+    Members {
+        room: String,
+    },
+    History {
+        room: String,
+        bounds: (u64, u64),
+    },
+    Rooms,
+    Status {
+        away: bool,
+    },
+    /// Anything about a room of which only the success is of interest.
+    About {
+        room: String,
+    },
+    Other,
+    /// Something that is refused.
+    Wrong,
+}
+
+impl Asked {
+    /// The room that it is about.
+    pub(crate) fn room(&self) -> Option<&str> {
+        match self {
+            Self::Join { room, .. }
+            | Self::Leave { room }
+            | Self::Topic { room, .. }
+            | Self::Ack { room, .. }
+            | Self::Presence { room }
+            | Self::Members { room }
+            | Self::History { room, .. }
+            | Self::About { room } => Some(room),
+            Self::Send(draft) => match &draft.target {
+                Target::Room(room) => Some(room),
+                Target::User(_) => None,
+            },
+            Self::Hello | Self::Rooms | Self::Status { .. } | Self::Other | Self::Wrong => None,
+        }
+    }
+}
+
+impl Client {
+    /// Asks for something.
+    pub(super) fn ask(
+        &mut self,
+        talk: &mut Talk,
+        around: &mut Around<'_>,
+        (op, fields): (Op, &[(&str, Field<'_>)]),
+        asked: Asked,
+    ) {
+        talk.next_id += 1;
+        let mut text = Vec::new();
+        request(&mut text, op, Some(talk.next_id), fields);
+        talk.asked.insert(talk.next_id, asked);
+        let text = String::from_utf8(text).expect("JSON is UTF-8");
+        if std::env::var("DBG").is_ok_and(|v| v == self.id.to_string()) {
+            println!("{:?} ASK {} link {} {:.300}", around.now, self.id, talk.link, text);
+        }
+        self.put(talk, around, &text);
+    }
+
+    /// Sends a text.
+    pub(super) fn put(&mut self, talk: &mut Talk, around: &mut Around<'_>, text: &str) {
+        talk.codec.encode(text, around.scratch, &mut self.rng, &mut talk.out);
+    }
+
+    /// Says hello, with everything that it has from before.
+    pub(super) fn hello(&mut self, talk: &mut Talk, around: &mut Around<'_>) {
+        talk.said_hello = true;
+        let positions: Vec<String> = self
+            .positions
+            .iter()
+            .map(|(room, (epoch, seq))| format!("{room:?}:[{epoch:?},{seq}]"))
+            .collect();
+        let session = self.session.clone().unwrap_or_else(|| "s0".to_owned());
+        let resume = format!("{{\"session\":{session:?},\"rooms\":{{{}}}}}", positions.join(","));
+        let name = self.name.clone();
+        let mut fields = vec![("name", Field::Text(&name))];
+        if self.session.is_some() {
+            fields.push(("resume", Field::Json(&resume)));
+        }
+        self.ask(talk, around, (Op::Hello, &fields), Asked::Hello);
+    }
+
+    /// Sends what waits in the outbox and has not been sent on this connection, in order.
+    pub(super) fn send_outbox(&mut self, talk: &mut Talk, around: &mut Around<'_>) {
+        for place in 0..self.outbox.len() {
+            let draft = &mut self.outbox[place];
+            if draft.not_before > around.now {
+                // Nothing behind it may overtake it.
+                return;
+            }
+            if !draft.sent {
+                draft.sent = true;
+                let draft = draft.clone();
+                self.send(talk, around, draft);
+            }
+        }
+    }
+
+    pub(super) fn send(&mut self, talk: &mut Talk, around: &mut Around<'_>, draft: Draft) {
+        let mut fields = vec![match &draft.target {
+            Target::Room(room) => ("room", Field::Text(room)),
+            Target::User(user) => ("to", Field::Text(user)),
+        }];
+        fields.push(("text", Field::Text(&draft.text)));
+        fields.extend(draft.cid.as_deref().map(|cid| ("cid", Field::Text(cid))));
+        if draft.echo {
+            fields.push(("echo", Field::Flag(true)));
+        }
+        let asked = Asked::Send(draft.clone());
+        self.ask(talk, around, (Op::Send, &fields), asked);
+    }
+}

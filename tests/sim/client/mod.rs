@@ -1,0 +1,156 @@
+//! A client: follows "What a client does" of the protocol, over a network and with habits that are not
+//! always good.
+
+mod act;
+mod ask;
+mod calm;
+mod hear;
+mod network;
+mod reply;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use chinwag::time::Tick;
+
+pub(crate) use self::ask::{Asked, Draft, Target};
+use crate::codec::{Codec, Kind, Scratch};
+use crate::hist::{Hist, View};
+use crate::link::Link;
+use crate::plan::Plan;
+use crate::reactor::Reactor;
+use crate::rng::Rng;
+use crate::tamper::Tamper;
+use crate::trace::Trace;
+
+/// What a client needs of the world around it.
+pub(crate) struct Around<'a> {
+    pub(crate) now: Tick,
+    pub(crate) hist: &'a mut Hist,
+    pub(crate) links: &'a mut Vec<Link>,
+    pub(crate) reactor: &'a mut Reactor,
+    pub(crate) scratch: &'a mut Scratch,
+    pub(crate) tamper: &'a mut Tamper,
+    pub(crate) trace: &'a mut Trace,
+    pub(crate) plan: &'a Plan,
+}
+
+/// How a client behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manners {
+    /// As people and networks are.
+    Wild,
+    /// It keeps its connection, answers everything, and says nothing of its own.
+    Calm,
+    /// It does not come back.
+    Leaving,
+}
+
+/// Where a client is.
+#[derive(Debug)]
+pub(crate) enum Life {
+    Away { until: Tick },
+    On(Box<Talk>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) id: usize,
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) life: Life,
+    pub(crate) manners: Manners,
+    rng: Rng,
+    /// The secret of the last session.
+    session: Option<String>,
+    /// What it has of each room it is in, from connections that are gone.
+    positions: BTreeMap<String, (String, u64)>,
+    /// Sends that were not answered, with a `cid`, to be repeated.
+    pub(crate) outbox: VecDeque<Draft>,
+    /// How many things it has said.
+    said: u64,
+    /// What its last connection was told when it ended: when to come back, and the close code.
+    pub(crate) farewell: (Option<u64>, Option<u16>),
+}
+
+/// How a connection's network is at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Lively,
+    /// Takes nothing.
+    Stalled {
+        until: Tick,
+    },
+    /// Takes and sends a few bytes at a time.
+    Crawling {
+        until: Tick,
+    },
+}
+
+/// One connection, from the client's side.
+#[derive(Debug)]
+pub(crate) struct Talk {
+    pub(crate) link: usize,
+    pub(crate) codec: Codec,
+    pub(crate) mood: Mood,
+    /// Said, not sent yet.
+    out: Vec<u8>,
+    said_hello: bool,
+    pub(crate) greeted: bool,
+    /// It has said goodbye.
+    closing: bool,
+    /// It has sent what no client may: whatever follows is right.
+    hostile: bool,
+    next_id: u64,
+    pub(crate) asked: BTreeMap<u64, Asked>,
+    /// Errors without an `id` that must still come.
+    errors_due: u64,
+    pub(crate) views: BTreeMap<String, View>,
+    /// The last `rev` of the inbox.
+    rev: u64,
+    /// The rooms of the inbox when it was last asked for.
+    pub(crate) inbox: Vec<String>,
+    /// Whether the last `status` said away.
+    pub(crate) away: bool,
+    /// When the server asked it to come back.
+    pub(crate) drain: Option<u64>,
+    /// The code with which the server has ended it.
+    pub(crate) told: Option<u16>,
+    /// How far the user has read, by room, as it was answered here.
+    pub(crate) acked: BTreeMap<String, (u64, u64)>,
+}
+
+impl Client {
+    pub(crate) fn new(id: usize, name: String, kind: Kind, seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let until = Tick::from_millis(rng.below(3_000));
+        Self {
+            id,
+            name,
+            kind,
+            life: Life::Away { until },
+            manners: Manners::Wild,
+            rng,
+            session: None,
+            positions: BTreeMap::new(),
+            outbox: VecDeque::new(),
+            said: 0,
+            farewell: (None, None),
+        }
+    }
+
+    /// The connection, if it has one and was welcomed.
+    pub(crate) fn greeted(&self) -> Option<&Talk> {
+        match &self.life {
+            Life::On(talk) if talk.greeted && !talk.closing => Some(talk),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing is under way: all is answered, and every cursor is live.
+    pub(crate) fn is_settled(&self) -> bool {
+        let settled = |talk: &Talk| {
+            talk.asked.is_empty() && talk.out.is_empty() && talk.views.values().all(|v| !v.behind)
+        };
+        self.outbox.is_empty() && self.greeted().is_some_and(settled)
+    }
+}

@@ -1,0 +1,322 @@
+//! What a client makes of answers.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Around, Asked, Client, Draft, Talk, Target};
+use crate::hist::{Answer, Check, People, View, items, number, text};
+
+/// Codes of what another session of the user may have ended meanwhile.
+const NO_SUCH_ROOM: u64 = 3001;
+const NOT_MEMBER: u64 = 3003;
+const TOO_MANY_SESSIONS: u64 = 3012;
+const RATE_LIMITED: u64 = 5001;
+
+impl Client {
+    pub(super) fn reply(
+        &mut self,
+        talk: &mut Talk,
+        around: &mut Around<'_>,
+        value: &Value,
+    ) -> Check {
+        let code = number(value, "code")?;
+        let Some(id) = value.get("id").and_then(Value::as_u64) else {
+            talk.errors_due = match talk.errors_due.checked_sub(1) {
+                Some(rest) => rest,
+                None if talk.hostile => 0,
+                None => return Err("an error that nothing has caused".to_owned()),
+            };
+            return Ok(());
+        };
+        let asked = talk.asked.remove(&id).ok_or("an answer to nothing that was asked")?;
+        let data = value.get("data").ok_or("an answer without data")?;
+        if matches!(asked, Asked::Wrong) && code == 0 {
+            return Err(format!("{asked:?} was answered with {code}"));
+        }
+        match (code, asked) {
+            (0, asked) => self.succeeded(talk, around, asked, data),
+            (_, Asked::Wrong) => Ok(()),
+            (code, asked) => self.refused(talk, around, asked, (code, data)),
+        }
+    }
+
+    fn refused(
+        &mut self,
+        talk: &mut Talk,
+        around: &mut Around<'_>,
+        asked: Asked,
+        (code, data): (u64, &Value),
+    ) -> Check {
+        let is_view = asked.room().is_some_and(|room| talk.views.contains_key(room));
+        match code {
+            RATE_LIMITED if around.plan.rate_limited => {
+                let wait = number(data, "retry_after_ms")?;
+                self.try_later(talk, around, asked, Duration::from_millis(wait));
+                Ok(())
+            }
+            TOO_MANY_SESSIONS if matches!(asked, Asked::Hello) => {
+                self.say_bye(talk, around);
+                Ok(())
+            }
+            NO_SUCH_ROOM | NOT_MEMBER if !is_view => {
+                if let Asked::Send(draft) = asked {
+                    // What cannot be said there any more is not said.
+                    self.outbox.retain(|waiting| waiting.text != draft.text);
+                }
+                Ok(())
+            }
+            _ => Err(format!("{asked:?} was refused")),
+        }
+    }
+
+    /// Does again later what was too much at once.
+    fn try_later(
+        &mut self,
+        talk: &mut Talk,
+        around: &mut Around<'_>,
+        asked: Asked,
+        wait: Duration,
+    ) {
+        match asked {
+            Asked::Hello => talk.said_hello = false,
+            Asked::Send(draft) => {
+                let not_before = around.now.after(wait);
+                for waiting in &mut self.outbox {
+                    if waiting.text == draft.text {
+                        waiting.sent = false;
+                        waiting.not_before = not_before;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn succeeded(
+        &mut self,
+        talk: &mut Talk,
+        around: &mut Around<'_>,
+        asked: Asked,
+        data: &Value,
+    ) -> Check {
+        match asked {
+            Asked::Hello => self.welcomed(talk, around, data),
+            Asked::Join { room, after } => self.joined(talk, around, (room, after), data),
+            Asked::Leave { room } => {
+                // The event follows, and ends the subscription.
+                (text(data, "room")? == room).then_some(()).ok_or("another room".to_owned())
+            }
+            Asked::Send(draft) => self.sent(talk, around, &draft, data),
+            Asked::Topic { room, text } => {
+                let answer = answer_of(data, false)?;
+                place(talk, around, (&room, answer), ("topic", &self.name, &text), data)
+            }
+            Asked::Ack { room, read, at } => {
+                let (recv, had) = (number(data, "recv")?, number(data, "read")?);
+                let known = talk.acked.insert(room.clone(), (recv, had)).unwrap_or_default();
+                if had < read || recv < known.0 || had < known.1 {
+                    return Err(format!("the marks went back from {known:?}, {read} was read"));
+                }
+                let view = talk.views.get(&room);
+                view.map_or(Ok(()), |view| around.hist.acked(view.log, &self.name, (recv, had), at))
+            }
+            Asked::Presence { room } => {
+                let view = talk.views.get_mut(&room);
+                view.map_or(Ok(()), |view| view.people.state(data))
+            }
+            Asked::Members { .. } => items(data, "users").map(|_| ()),
+            Asked::History { room, bounds } => self.paged(talk, around, (&room, bounds), data),
+            Asked::Rooms => self.inbox(talk, around, data),
+            Asked::Status { away } => {
+                talk.away = away;
+                Ok(())
+            }
+            Asked::About { .. } | Asked::Other | Asked::Wrong => Ok(()),
+        }
+    }
+
+    fn welcomed(&mut self, talk: &mut Talk, around: &mut Around<'_>, data: &Value) -> Check {
+        if text(data, "user")? != self.name {
+            return Err("welcomed as somebody else".to_owned());
+        }
+        self.session = Some(text(data, "session")?.to_owned());
+        talk.greeted = true;
+        around.links[talk.link].story.greeted = true;
+        let none = serde_json::Map::new();
+        let rooms = data.get("rooms").and_then(Value::as_object).unwrap_or(&none);
+        if rooms.len() != self.positions.len() {
+            return Err(format!("{} positions were given", self.positions.len()));
+        }
+        for (room, how) in rooms {
+            let Some((epoch, seq)) = self.positions.get(room).cloned() else {
+                return Err(format!("{room} was not asked for"));
+            };
+            let view = resumed(around, room, (&epoch, seq), how)?;
+            talk.views.insert(room.clone(), view);
+            self.look_around(talk, around, room);
+        }
+        around.trace.resumed += rooms.len();
+        Ok(())
+    }
+
+    fn joined(
+        &mut self,
+        talk: &mut Talk,
+        around: &mut Around<'_>,
+        (room, after): (String, Option<(String, u64)>),
+        data: &Value,
+    ) -> Check {
+        let log = around.hist.log(&room, text(data, "epoch")?);
+        let (head, oldest) = (number(data, "seq")?, number(data, "oldest")?);
+        if oldest > head + 1 || number(data, "read")? > number(data, "recv")? {
+            return Err("marks out of order".to_owned());
+        }
+        let is_reset = data.get("reset").is_some();
+        let same_epoch = after.as_ref().is_some_and(|(epoch, _)| *epoch == around.hist.epoch(log));
+        if after.is_some() && same_epoch == is_reset {
+            return Err("a reset exactly if the epoch is another".to_owned());
+        }
+        let mut view = match after {
+            Some((_, seq)) if !is_reset => View::new(log, seq + 1, true),
+            _ => View::new(log, head + 1, false),
+        };
+        view.people = People::at(number(data, "v")?);
+        talk.acked.insert(room.clone(), (number(data, "recv")?, number(data, "read")?));
+        talk.views.insert(room.clone(), view);
+        self.look_around(talk, around, &room);
+        Ok(())
+    }
+
+    fn sent(
+        &mut self,
+        talk: &mut Talk,
+        around: &mut Around<'_>,
+        draft: &Draft,
+        data: &Value,
+    ) -> Check {
+        self.outbox.retain(|waiting| waiting.text != draft.text);
+        let answer = answer_of(data, draft.echo)?;
+        if answer.dup && draft.cid.is_none() {
+            return Err("a message without a cid was known already".to_owned());
+        }
+        around.trace.dups += usize::from(answer.dup);
+        let room = text(data, "room")?;
+        let right = match &draft.target {
+            Target::Room(target) => target == room,
+            Target::User(user) => room.contains(user.as_str()) && room.starts_with('@'),
+        };
+        if !right {
+            return Err(format!("it went to {room}"));
+        }
+        place(talk, around, (room, answer), ("message", &self.name, &draft.text), data)
+    }
+
+    fn paged(
+        &mut self,
+        talk: &mut Talk,
+        around: &mut Around<'_>,
+        (room, (above, below)): (&str, (u64, u64)),
+        data: &Value,
+    ) -> Check {
+        let log = around.hist.log(room, text(data, "epoch")?);
+        let items = items(data, "items")?;
+        let mut last = None;
+        for item in items {
+            let seq = number(item, "seq")?;
+            if last.is_some_and(|last| last + 1 != seq) || seq <= above || seq >= below {
+                return Err(format!("{seq} is out of place on a page of {above}..{below}"));
+            }
+            last = Some(seq);
+            around.hist.record(log, item, &self.name, around.now)?;
+        }
+        let oldest = number(data, "oldest")?;
+        let first = items.first().map_or(Ok(oldest), |item| number(item, "seq"))?;
+        let _ = talk;
+        (first >= oldest).then_some(()).ok_or("older than the oldest".to_owned())
+    }
+
+    fn inbox(&mut self, talk: &mut Talk, around: &mut Around<'_>, data: &Value) -> Check {
+        let rev = number(data, "rev")?;
+        if rev < talk.rev {
+            return Err(format!("rev went back from {}", talk.rev));
+        }
+        talk.rev = rev;
+        talk.inbox.clear();
+        for row in items(data, "rooms")? {
+            let room = text(row, "room")?;
+            let (seq, recv, read) =
+                (number(row, "seq")?, number(row, "recv")?, number(row, "read")?);
+            if read > recv || recv > seq || number(row, "unread")? > seq - read {
+                return Err(format!("marks out of order: {row}"));
+            }
+            let log = around.hist.log(room, text(row, "epoch")?);
+            if talk.views.get(room).is_some_and(|view| view.log != log || view.next > seq + 1) {
+                return Err(format!("{row} is behind what was seen of it"));
+            }
+            if let Some(last) = row.get("last").filter(|last| !last.is_null()) {
+                around.hist.glimpse(log, last)?;
+            }
+            talk.inbox.push(room.to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn answer_of(data: &Value, echo: bool) -> Check<Answer> {
+    Ok(Answer { seq: number(data, "seq")?, dup: data.get("dup").is_some(), echo })
+}
+
+/// Puts the answer to a `send` in its place.
+fn place(
+    talk: &mut Talk,
+    around: &mut Around<'_>,
+    (room, answer): (&str, Answer),
+    said: (&str, &str, &str),
+    data: &Value,
+) -> Check {
+    let moves = talk.asked.values().any(|asked| {
+        matches!(asked, Asked::Join { room: moved, .. } | Asked::Leave { room: moved }
+            if moved == room)
+    });
+    let Some(view) = talk.views.get_mut(room) else { return Ok(()) };
+    if !moves {
+        view.answer(answer)?;
+    } else if view.answer(answer).is_err() {
+        return Ok(());
+    }
+    around.hist.sent(view.log, (answer.seq, number(data, "at")?), said, around.now)
+}
+
+/// How a room goes on for a client that had `seq` of `epoch`.
+fn resumed(
+    around: &mut Around<'_>,
+    room: &str,
+    (epoch, seq): (&str, u64),
+    how: &Value,
+) -> Check<View> {
+    if how.get("reset").is_some() {
+        let present = text(how, "epoch")?;
+        if present == epoch {
+            return Err("a reset to the same epoch".to_owned());
+        }
+        let log = around.hist.log(room, present);
+        return Ok(View::new(log, number(how, "seq")? + 1, false));
+    }
+    let log = around.hist.log(room, epoch);
+    let from = number(how, "from")?;
+    if let Some(gap) = how.get("gap") {
+        let first = gap.get(0).and_then(Value::as_u64);
+        let last = gap.get(1).and_then(Value::as_u64);
+        if first != Some(seq + 1) || last.map(|last| last + 1) != Some(from) {
+            return Err(format!("{room} goes on at {from} behind {seq}"));
+        }
+        around.trace.gaps += 1;
+        if how.get("why").and_then(Value::as_str) == Some("pruned") {
+            return Ok(View::behind_gap(log, from));
+        }
+    } else if from != seq + 1 || number(how, "to")? < seq {
+        return Err(format!("{room} goes on at {from} behind {seq}"));
+    }
+    Ok(View::new(log, from, true))
+}

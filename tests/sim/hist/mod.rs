@@ -1,0 +1,262 @@
+//! The checker: what all clients together have seen, held against what is promised.
+//!
+//! [`Hist`] knows every record that anybody saw, by room, epoch and seq; a [`View`] is what one connection
+//! has seen of one room. Both refuse, in words, what may not be.
+
+mod json;
+mod people;
+mod view;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chinwag::time::Tick;
+use serde_json::Value;
+
+pub(crate) use self::json::{items, names, number, text};
+pub(crate) use self::view::{Answer, People, View};
+
+/// What is wrong with what was seen, in words.
+pub(crate) type Check<T = ()> = Result<T, String>;
+
+/// For how long and for how many records a `cid` of a memory room is remembered.
+const CID_LASTS: Duration = Duration::from_mins(10);
+const CID_RECORDS: u64 = 1024;
+
+/// The bounds that decide what a room must still have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub(crate) ring_records: u64,
+    pub(crate) ring_bytes: u64,
+}
+
+/// Names one life of one room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LogKey(usize);
+
+/// Everything that was seen.
+#[derive(Debug)]
+pub(crate) struct Hist {
+    pub(crate) rules: Rules,
+    logs: Vec<Log>,
+    by_name: BTreeMap<String, BTreeMap<String, LogKey>>,
+    /// What clients have said or tried to say, by its text, which is unique.
+    said: BTreeMap<String, Saying>,
+    /// How far users have read, as they were answered.
+    reads: BTreeMap<(LogKey, String), Read>,
+}
+
+#[derive(Debug)]
+struct Log {
+    room: String,
+    epoch: String,
+    records: BTreeMap<u64, Entry>,
+    by_text: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    kind: String,
+    from: String,
+    text: String,
+    at: u64,
+}
+
+#[derive(Debug)]
+struct Saying {
+    /// `None` for a person, whose name the server has given.
+    user: Option<String>,
+    cid: Option<String>,
+    first: Tick,
+}
+
+/// How far a user has read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Read {
+    pub(crate) read: u64,
+    /// When this was asked for.
+    pub(crate) asked: Tick,
+}
+
+impl Hist {
+    pub(crate) const fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            logs: Vec::new(),
+            by_name: BTreeMap::new(),
+            said: BTreeMap::new(),
+            reads: BTreeMap::new(),
+        }
+    }
+
+    /// How many records were seen.
+    pub(crate) fn len(&self) -> usize {
+        self.logs.iter().map(|log| log.records.len()).sum()
+    }
+
+    /// The log of a room and epoch.
+    pub(crate) fn log(&mut self, room: &str, epoch: &str) -> LogKey {
+        if let Some(&key) = self.by_name.get(room).and_then(|epochs| epochs.get(epoch)) {
+            return key;
+        }
+        let key = LogKey(self.logs.len());
+        self.logs.push(Log {
+            room: room.to_owned(),
+            epoch: epoch.to_owned(),
+            records: BTreeMap::new(),
+            by_text: BTreeMap::new(),
+        });
+        self.by_name.entry(room.to_owned()).or_default().insert(epoch.to_owned(), key);
+        key
+    }
+
+    /// The epoch of a log.
+    pub(crate) fn epoch(&self, key: LogKey) -> &str {
+        &self.logs[key.0].epoch
+    }
+
+    /// A client is about to say something for the first time.
+    pub(crate) fn say(&mut self, user: Option<&str>, cid: Option<&str>, text: &str, now: Tick) {
+        let (user, cid) = (user.map(str::to_owned), cid.map(str::to_owned));
+        self.said.insert(text.to_owned(), Saying { user, cid, first: now });
+    }
+
+    /// Somebody sees a record: a live event, an item of a replay or of a page.
+    pub(crate) fn record(&mut self, key: LogKey, item: &Value, viewer: &str, now: Tick) -> Check {
+        let entry = Entry {
+            kind: text(item, "ev")?.to_owned(),
+            from: text(item, "from")?.to_owned(),
+            text: text(item, "text")?.to_owned(),
+            at: number(item, "at")?,
+        };
+        let seq = number(item, "seq")?;
+        let saying = self.said.get(&entry.text);
+        let Some(saying) = saying else {
+            return Err(format!("seq {seq} shows what nobody has said: {:.60}", entry.text));
+        };
+        if saying.user.as_ref().is_some_and(|user| *user != entry.from) {
+            return Err(format!("seq {seq} is from {}, not from {:?}", entry.from, saying.user));
+        }
+        if let Some(cid) = item.get("cid") {
+            if entry.from != viewer || cid.as_str() != saying.cid.as_deref() {
+                return Err(format!("seq {seq} shows the cid {cid} to {viewer}"));
+            }
+        }
+        self.insert(key, seq, entry, now)
+    }
+
+    /// Somebody sees how a record begins, on one line, as the inbox shows the last one of each room.
+    pub(crate) fn glimpse(&self, key: LogKey, item: &Value) -> Check {
+        let Some(known) = self.logs[key.0].records.get(&number(item, "seq")?) else {
+            return Ok(());
+        };
+        let shown = text(item, "text")?;
+        let whole: String =
+            known.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let is_right = match shown.strip_suffix('…') {
+            Some(head) => whole.starts_with(head),
+            None => whole == shown,
+        };
+        is_right.then_some(()).ok_or_else(|| format!("{item} is not how {known:?} begins"))
+    }
+
+    /// A sender was told where its message is.
+    pub(crate) fn sent(
+        &mut self,
+        key: LogKey,
+        (seq, at): (u64, u64),
+        (kind, from, said): (&str, &str, &str),
+        now: Tick,
+    ) -> Check {
+        let (kind, from, text) = (kind.to_owned(), from.to_owned(), said.to_owned());
+        self.insert(key, seq, Entry { kind, from, text, at }, now)
+    }
+
+    fn insert(&mut self, key: LogKey, seq: u64, entry: Entry, now: Tick) -> Check {
+        let log = &mut self.logs[key.0];
+        let first = self.said.get(&entry.text).map_or(now, |saying| saying.first);
+        if let Some(known) = log.records.get(&seq) {
+            if *known == entry {
+                return Ok(());
+            }
+            let room = &log.room;
+            return Err(format!("{room} has two records at seq {seq}: {known:?} and {entry:?}"));
+        }
+        if seq == 0 {
+            return Err("seqs count from 1".to_owned());
+        }
+        if let Some(&other) = log.by_text.get(&entry.text) {
+            let forgotten = now.since(first) >= CID_LASTS || other.abs_diff(seq) >= CID_RECORDS;
+            if !forgotten {
+                return Err(format!("{:.60} is there twice, at {other} and {seq}", entry.text));
+            }
+        }
+        let before = log.records.range(..seq).next_back();
+        let after = log.records.range(seq..).next();
+        if before.is_some_and(|(_, before)| before.at > entry.at)
+            || after.is_some_and(|(_, after)| after.at < entry.at)
+        {
+            return Err(format!("the time of {} goes back around seq {seq}", log.room));
+        }
+        log.by_text.insert(entry.text.clone(), seq);
+        log.records.insert(seq, entry);
+        Ok(())
+    }
+
+    /// Whether the records `from..=to` are more than a room must keep. Unknown ones count as large.
+    pub(crate) fn exceeds_ring(&self, key: LogKey, (from, to): (u64, u64)) -> bool {
+        if to.saturating_sub(from) >= self.rules.ring_records {
+            return true;
+        }
+        let log = &self.logs[key.0];
+        let mut bytes = 0;
+        for seq in from..=to {
+            let Some(entry) = log.records.get(&seq) else { return true };
+            bytes += weight(&log.room, entry);
+        }
+        bytes > self.rules.ring_bytes
+    }
+
+    /// A user was answered how far it has read.
+    pub(crate) fn acked(
+        &mut self,
+        key: LogKey,
+        user: &str,
+        (recv, read): (u64, u64),
+        asked: Tick,
+    ) -> Check {
+        if read > recv {
+            return Err(format!("{user} has read {read} and received only {recv}"));
+        }
+        let known = self.reads.entry((key, user.to_owned())).or_insert(Read { read, asked });
+        if read > known.read {
+            *known = Read { read, asked };
+        }
+        Ok(())
+    }
+
+    /// How far a user has read at least; `None` if it never said.
+    pub(crate) fn read_of(&self, key: LogKey, user: &str) -> Option<Read> {
+        self.reads.get(&(key, user.to_owned())).copied()
+    }
+
+    /// The user has left the room: its marks are gone.
+    pub(crate) fn forget_read(&mut self, key: LogKey, user: &str) {
+        self.reads.remove(&(key, user.to_owned()));
+    }
+
+    /// Who has said how far it has read in a log.
+    pub(crate) fn readers(&self, key: LogKey) -> impl Iterator<Item = (&str, Read)> {
+        let of_log =
+            self.reads.range((key, String::new())..).take_while(move |(at, _)| at.0 == key);
+        of_log.map(|((_, user), read)| (user.as_str(), *read))
+    }
+}
+
+/// What a record counts for in its room's ring, at most.
+fn weight(room: &str, entry: &Entry) -> u64 {
+    /// The domain's allowance for everything besides names and text, and the longest `cid`.
+    const OVERHEAD: usize = chinwag::chat::limits::RECORD_OVERHEAD + 64;
+    let fixed = OVERHEAD + room.len() + entry.from.len();
+    u64::from(chinwag::wire::weight(&entry.text, None, None)) + fixed as u64
+}

@@ -1,0 +1,234 @@
+//! A reactor without sockets: obeys the contract of `chinwag::net` and the order of the real one's turn,
+//! on [`Link`]s and a clock that the world moves.
+
+mod conn;
+mod turn;
+
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use chinwag::net::{CloseReason, ConnId, Effect, Effects, Ending, Handler, Input, StopSignal};
+use chinwag::time::Tick;
+use chinwag::time::clock::Now;
+
+use self::conn::{Conn, Phase};
+use crate::link::Link;
+use crate::rng::Rng;
+
+/// What the configuration of the real reactor says.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) outbound_max: usize,
+    pub(crate) stall: Duration,
+    pub(crate) close: Duration,
+    /// A broadcast to at least this many is flushed in portions.
+    pub(crate) bulk_min: usize,
+    /// The portion.
+    pub(crate) bulk_per_turn: usize,
+}
+
+/// What the next turn reports of the last flush.
+#[derive(Clone, Copy, Debug)]
+enum Report {
+    Blocked(ConnId),
+    Drained(ConnId),
+}
+
+/// A connection that has ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gone {
+    pub(crate) link: usize,
+    pub(crate) reason: CloseReason,
+}
+
+#[derive(Debug)]
+pub(crate) struct Reactor {
+    config: Config,
+    rng: Rng,
+    slots: Vec<Option<Conn>>,
+    generation: u64,
+    /// Links that ask to be accepted.
+    waiting: VecDeque<usize>,
+    reports: Vec<Report>,
+    bulk: VecDeque<usize>,
+    effects: Effects,
+    stop: Option<StopSignal>,
+    alarm: Tick,
+    exit_at: Option<Tick>,
+    accepting: bool,
+    /// Those that ended in this turn.
+    pub(crate) gone: Vec<Gone>,
+    /// The most bytes that ever waited for one connection.
+    pub(crate) queued_peak: usize,
+    /// How many times a flush left bytes behind.
+    pub(crate) blocks: u64,
+    /// It has left the loop.
+    pub(crate) exited: bool,
+}
+
+impl Reactor {
+    pub(crate) const fn new(config: Config, rng: Rng) -> Self {
+        Self {
+            config,
+            rng,
+            slots: Vec::new(),
+            generation: 0,
+            waiting: VecDeque::new(),
+            reports: Vec::new(),
+            bulk: VecDeque::new(),
+            effects: Effects::new(),
+            stop: None,
+            alarm: Tick::MAX,
+            exit_at: None,
+            accepting: true,
+            gone: Vec::new(),
+            queued_peak: 0,
+            blocks: 0,
+            exited: false,
+        }
+    }
+
+    /// A client connects. `false` if nobody listens any more.
+    pub(crate) fn connect(&mut self, link: usize) -> bool {
+        if self.accepting {
+            self.waiting.push_back(link);
+        }
+        self.accepting
+    }
+
+    /// The process is asked to stop.
+    pub(crate) const fn stop(&mut self, signal: StopSignal) {
+        self.stop = Some(signal);
+    }
+
+    /// How many connections there are.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.iter().flatten().count()
+    }
+
+    /// The next moment at which something is due.
+    pub(crate) fn next_deadline(&self) -> Tick {
+        let due = self.slots.iter().flatten().map(|conn| conn.deadline.min(conn.stall_at));
+        due.min().unwrap_or(Tick::MAX).min(self.alarm).min(self.exit_at.unwrap_or(Tick::MAX))
+    }
+
+    fn open(&mut self, id: ConnId) -> Option<&mut Conn> {
+        let conn = self.slots.get_mut(id.slot())?.as_mut()?;
+        (conn.id == id && conn.phase == Phase::Open).then_some(conn)
+    }
+
+    fn insert(&mut self, link: usize) -> ConnId {
+        let slot = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
+        self.generation += 1;
+        let id = ConnId::new(slot, self.generation).expect("a simulation has few connections");
+        if slot == self.slots.len() {
+            self.slots.push(None);
+        }
+        self.slots[slot] = Some(Conn::new(id, link, self.config.outbound_max));
+        id
+    }
+
+    fn tell(&mut self, now: Now, input: Input<'_>, handler: &mut impl Handler) {
+        let mut effects = std::mem::take(&mut self.effects);
+        handler.handle(now, input, &mut effects);
+        for effect in effects.drain(..) {
+            self.apply(now.tick, effect);
+        }
+        self.effects = effects;
+    }
+
+    fn apply(&mut self, now: Tick, effect: Effect) {
+        match effect {
+            Effect::Send { conn, frame } => self.push(conn, frame, false),
+            Effect::Broadcast { to, frame } => {
+                let bulk = to.len() >= self.config.bulk_min;
+                for conn in to {
+                    self.push(conn, frame.clone(), bulk);
+                }
+            }
+            Effect::Arm { conn, deadline } => {
+                self.open(conn).into_iter().for_each(|conn| conn.deadline = deadline);
+            }
+            Effect::Wake { conn } => {
+                for conn in self.open(conn) {
+                    conn.wake = true;
+                    conn.urgent = true;
+                }
+            }
+            Effect::Pause { conn } => {
+                self.open(conn).into_iter().for_each(|conn| conn.paused = true);
+            }
+            Effect::Resume { conn } => {
+                self.open(conn).into_iter().for_each(|conn| conn.paused = false);
+            }
+            Effect::OutboundMax { conn, bytes_max } => {
+                self.open(conn).into_iter().for_each(|conn| conn.queued_max = bytes_max);
+            }
+            Effect::Close { conn, reason, ending } => self.close(now, conn, reason, ending),
+            Effect::Alarm { deadline } => self.alarm = deadline,
+            Effect::StopAccepting => {
+                self.accepting = false;
+                // The kernel resets who waits in the backlog of a listener that is closed.
+                self.waiting.clear();
+            }
+            Effect::Exit { deadline } => self.exit_at = Some(deadline),
+        }
+    }
+
+    fn push(&mut self, id: ConnId, frame: chinwag::net::SharedFrame, bulk: bool) {
+        let Some(conn) = self.open(id) else { return };
+        if !conn.push(frame) {
+            end(conn, CloseReason::Overloaded, true);
+            return;
+        }
+        let queued = conn.queued;
+        if bulk && !conn.urgent && !conn.bulk {
+            conn.bulk = true;
+            self.bulk.push_back(id.slot());
+        } else if !bulk {
+            conn.urgent = true;
+        }
+        self.queued_peak = self.queued_peak.max(queued);
+    }
+
+    fn close(&mut self, now: Tick, id: ConnId, reason: CloseReason, ending: Ending) {
+        let close = self.config.close;
+        let Some(conn) = self.open(id) else { return };
+        conn.phase = match ending {
+            Ending::Abort => return end(conn, reason, true),
+            Ending::Flush if conn.queued == 0 => return end(conn, reason, false),
+            Ending::Flush => Phase::Flushing(reason),
+            Ending::Linger => Phase::Lingering(reason),
+        };
+        conn.deadline = now.after(close);
+        conn.stall_at = Tick::MAX;
+        conn.urgent = true;
+    }
+}
+
+/// Ends a connection at the end of the turn; one that is closing keeps its reason.
+fn end(conn: &mut Conn, reason: CloseReason, reset: bool) {
+    let reason = match conn.phase {
+        Phase::Ended(_) => return,
+        Phase::Open => reason,
+        Phase::Flushing(first) | Phase::Lingering(first) | Phase::Discarding(first) => first,
+    };
+    conn.phase = Phase::Ended(reason);
+    conn.reset |= reset;
+}
+
+/// The client's side of a connection that has ended.
+fn hang_up(link: &mut Link, conn: &Conn) {
+    if conn.reset {
+        link.down.clear();
+        link.down_reset = true;
+    }
+    link.down_fin = true;
+}
+
+/// Whoever connects comes from this machine.
+fn peer(link: usize) -> SocketAddr {
+    let port = u16::try_from(link % 60_000).unwrap_or(0);
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port + 1))
+}

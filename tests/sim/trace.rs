@@ -1,0 +1,44 @@
+//! What happened, as one number and some counts.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use chinwag::net::CloseReason;
+
+use crate::codec::Heard;
+
+/// The same seed makes the same trace.
+#[derive(Debug, Default)]
+pub(crate) struct Trace {
+    hasher: DefaultHasher,
+    pub(crate) heard: u64,
+    pub(crate) gaps: usize,
+    pub(crate) resumed: usize,
+    pub(crate) dups: usize,
+    pub(crate) closed: usize,
+}
+
+impl Trace {
+    pub(crate) fn heard(&mut self, client: usize, heard: &Heard) {
+        self.heard += 1;
+        if std::env::var("DBG").is_ok_and(|v| v == client.to_string()) {
+            println!("HEARD {client} {:.300}", format!("{heard:?}"));
+        }
+        self.hasher.write_usize(client);
+        match heard {
+            Heard::Switched => self.hasher.write_u8(0),
+            Heard::Text(text) => text.hash(&mut self.hasher),
+            Heard::Ping(payload) => payload.hash(&mut self.hasher),
+            Heard::Close(code) => code.hash(&mut self.hasher),
+        }
+    }
+
+    pub(crate) fn closed(&mut self, client: usize, reason: CloseReason) {
+        self.closed += 1;
+        self.hasher.write_usize(client);
+        reason.hash(&mut self.hasher);
+    }
+
+    pub(crate) fn hash(&self) -> u64 {
+        self.hasher.finish()
+    }
+}

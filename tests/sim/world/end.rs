@@ -1,0 +1,114 @@
+//! The end: either all leave and nothing is left, or the server stops and all are told.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chinwag::net::StopSignal;
+use chinwag::time::Tick;
+
+use super::World;
+use crate::client::Manners;
+use crate::codec::Kind;
+use crate::hist::Check;
+
+impl World {
+    pub(super) fn end(&mut self, seed: u64) -> Check {
+        self.come_to_rest()?;
+        if seed % 2 == 0 { self.depart() } else { self.drain() }
+    }
+
+    /// Everyone leaves every room and goes: the server remembers nobody.
+    fn depart(&mut self) -> Check {
+        self.each_client(|client, around| {
+            client.ask_rooms(around);
+            Ok(())
+        })?;
+        self.rest(Duration::from_secs(2))?;
+        self.each_client(|client, around| {
+            client.leave_all(around);
+            Ok(())
+        })?;
+        self.rest(Duration::from_secs(2))?;
+        self.each_client(|client, around| {
+            client.manners = Manners::Leaving;
+            client.part_in_peace(around);
+            Ok(())
+        })?;
+        // Guests, and rooms without members, are remembered for a while.
+        let remembered = self.plan.config.timeouts.guest_membership * 2;
+        self.rest(remembered + Duration::from_mins(1))?;
+        self.check_nothing_left()
+    }
+
+    fn check_nothing_left(&self) -> Check {
+        let chat = self.server.chat();
+        let stats = chat.stats();
+        let left = [
+            ("users, rooms, memberships, ring bytes", chat.sizes().iter().sum()),
+            ("sessions of the domain", usize::try_from(stats.sessions).unwrap_or(usize::MAX)),
+            ("subscriptions", usize::try_from(stats.subs).unwrap_or(usize::MAX)),
+            ("connections with a session", self.server.connections()),
+            ("connections", self.reactor.len()),
+        ];
+        for (what, count) in left {
+            if count > 0 {
+                return Err(format!("{count} {what} are left: {:?}", chat.sizes()));
+            }
+        }
+        let armed = self.reactor.next_deadline().min(chat.next_deadline());
+        if armed < Tick::MAX {
+            return Err(format!("a deadline is left at {armed:?}"));
+        }
+        Ok(())
+    }
+
+    /// The server stops: all are told when to come back, and it exits in time.
+    fn drain(&mut self) -> Check {
+        let began = self.tick;
+        self.plan.drain_at = Some(began);
+        for client in &mut self.clients {
+            client.manners = Manners::Leaving;
+        }
+        self.reactor.stop(StopSignal::Drain);
+        let greeted: Vec<usize> = self
+            .clients
+            .iter()
+            .filter(|c| c.kind != Kind::Person && c.greeted().is_some())
+            .map(|c| c.id)
+            .collect();
+        let mut told = BTreeSet::new();
+        let latest = began.after(self.plan.config.timeouts.stop);
+        while !self.reactor.exited {
+            self.tick = self.tick.after(Duration::from_millis(1 + self.rng.below(50)));
+            self.turn()?;
+            told.extend(self.told_to_go());
+            if self.tick > latest.after(Duration::from_secs(1)) {
+                return Err("the server does not stop".to_owned());
+            }
+        }
+        // What lies in the kernel still arrives.
+        for _ in 0..400 {
+            self.step += 1;
+            self.each_client(|client, around| client.step(around))?;
+            told.extend(self.told_to_go());
+        }
+        let told_clients: Vec<usize> = told.iter().map(|&(client, _)| client).collect();
+        if greeted != told_clients {
+            return Err(format!("{greeted:?} were there, {told_clients:?} were told to go"));
+        }
+        let moments: BTreeSet<u64> = told.iter().map(|&(_, after)| after).collect();
+        if moments.len() != told.len() {
+            return Err(format!("not spread: {moments:?}"));
+        }
+        Ok(())
+    }
+
+    /// Which clients have been told when to come back, and have heard 4201.
+    fn told_to_go(&self) -> Vec<(usize, u64)> {
+        let told = |client: &crate::client::Client| {
+            let (after, code) = client.farewell;
+            (code == Some(4201)).then_some((client.id, after?))
+        };
+        self.clients.iter().filter_map(told).collect()
+    }
+}

@@ -1,0 +1,62 @@
+//! Nobody's connection ends without a reason that its client's story explains.
+
+use std::time::Duration;
+
+use chinwag::net::CloseReason;
+use chinwag::time::Tick;
+
+use super::World;
+use crate::hist::Check;
+use crate::link::Story;
+
+impl World {
+    /// Explains the connections that have ended in this turn.
+    pub(super) fn explain(&mut self) -> Check {
+        for gone in &self.reactor.gone {
+            let link = &self.links[gone.link];
+            let story = &link.story;
+            self.trace.closed(story.client, gone.reason);
+            if !self.is_explained(story, gone.reason, link.up_reset) {
+                let client = &self.clients[story.client];
+                return Err(format!(
+                    "client {} ({}) was closed, {:?}: {story:?}",
+                    story.client, client.name, gone.reason
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_explained(&self, story: &Story, reason: CloseReason, was_reset: bool) -> bool {
+        let timeouts = &self.plan.config.timeouts;
+        let since = |then: Tick| self.tick.since(then);
+        let was_dull =
+            |within: Duration| since(story.dull_until) <= within || since(self.jumped) <= within;
+        match reason {
+            CloseReason::Bye | CloseReason::PeerGone => story.said_bye || story.hostile,
+            CloseReason::Reset => was_reset,
+            CloseReason::NoPong => {
+                let silence = timeouts.ping_after + timeouts.pong;
+                since(story.heard) >= silence && was_dull(silence + timeouts.stall)
+            }
+            CloseReason::Stalled => since(story.took) >= timeouts.stall,
+            CloseReason::HelloTimeout => !story.greeted && since(story.opened) >= timeouts.hello,
+            CloseReason::HeadTimeout => !story.greeted && since(story.opened) >= timeouts.head,
+            CloseReason::Violation | CloseReason::TooBig | CloseReason::HttpRefused => {
+                story.hostile
+            }
+            CloseReason::Flooding => story.hostile || self.plan.rate_limited,
+            CloseReason::Replaced => story.replaced,
+            CloseReason::CloseTimeout => was_dull(timeouts.close),
+            CloseReason::Shutdown => self.plan.drains(self.tick),
+            CloseReason::HttpDone
+            | CloseReason::SocketError
+            | CloseReason::KeepAliveTimeout
+            | CloseReason::BadToken
+            | CloseReason::Banned
+            | CloseReason::Overloaded
+            | CloseReason::Rebalance
+            | CloseReason::Internal => false,
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The world of one seed: a server, its reactor, its clients, and the clock.
+
+mod end;
+mod explain;
+mod quiet;
+
+use std::sync::Arc;
+
+use chinwag::metrics::Metrics;
+use chinwag::server::Server;
+use chinwag::session::{Door, Entropy};
+use chinwag::time::Tick;
+use chinwag::time::clock::Now;
+
+use crate::client::{Around, Client};
+use crate::codec::{Kind, Scratch};
+use crate::hist::{Check, Hist};
+use crate::link::Link;
+use crate::plan::Plan;
+use crate::reactor::Reactor;
+use crate::rng::Rng;
+use crate::tamper::{Fault, Tamper};
+use crate::trace::Trace;
+
+/// The wall time at the beginning, in milliseconds since 1970.
+const BEGINNING_MS: u64 = 1_763_700_000_000;
+
+/// How the clients speak, one after the other.
+const KINDS: &[Kind] = &[Kind::Ws, Kind::Lines, Kind::Deflate, Kind::Ws, Kind::Lengths, Kind::Ws];
+
+/// What a run came to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outcome {
+    /// What the checker found.
+    pub(crate) fault: Option<String>,
+    pub(crate) steps: u64,
+    pub(crate) trace: u64,
+    pub(crate) heard: u64,
+    pub(crate) records: usize,
+    pub(crate) gaps: usize,
+    pub(crate) resumed: usize,
+    pub(crate) dups: usize,
+    pub(crate) closed: usize,
+    pub(crate) lagged: u64,
+    pub(crate) blocks: u64,
+    pub(crate) queued_peak: usize,
+    pub(crate) tampered: u64,
+}
+
+pub(crate) struct World {
+    rng: Rng,
+    tick: Tick,
+    /// How far the wall clock is off, in milliseconds.
+    wall_off: u64,
+    /// When the clock last jumped.
+    jumped: Tick,
+    step: u64,
+    server: Server,
+    reactor: Reactor,
+    links: Vec<Link>,
+    clients: Vec<Client>,
+    hist: Hist,
+    scratch: Scratch,
+    tamper: Tamper,
+    trace: Trace,
+    plan: Plan,
+}
+
+/// Lives through `steps` steps of the world of `seed`, and its end.
+pub(crate) fn run(seed: u64, steps: u64, fault: Option<Fault>) -> Outcome {
+    let mut world = World::new(seed, fault);
+    let lived = world.live(steps).and_then(|()| world.end(seed));
+    let stats = world.server.chat().stats();
+    Outcome {
+        fault: lived.err().map(|fault| format!("step {}, {:?}: {fault}", world.step, world.tick)),
+        steps: world.step,
+        trace: world.trace.hash(),
+        heard: world.trace.heard,
+        records: world.hist.len(),
+        gaps: world.trace.gaps,
+        resumed: world.trace.resumed,
+        dups: world.trace.dups,
+        closed: world.trace.closed,
+        lagged: stats.lagged,
+        blocks: world.reactor.blocks,
+        queued_peak: world.reactor.queued_peak,
+        tampered: world.tamper.done,
+    }
+}
+
+impl World {
+    fn new(seed: u64, fault: Option<Fault>) -> Self {
+        let mut rng = Rng::new(seed);
+        let plan = Plan::new(&mut rng);
+        let now = Now { tick: Tick::ZERO, wall_ms: BEGINNING_MS };
+        let server = Server::new(
+            &plan.config,
+            vec![Door::Http, Door::Tcp],
+            Arc::new(Metrics::default()),
+            Entropy::Seeded(rng.next()),
+            now,
+        )
+        .expect("the default policies are right");
+        let count = 6 + rng.index(8);
+        let clients = (0..count).map(|id| {
+            let kind = if id == 5 { Kind::Person } else { KINDS[id % KINDS.len()] };
+            Client::new(id, plan.user(id), kind, rng.next())
+        });
+        let clients = clients.collect();
+        Self {
+            tick: now.tick,
+            wall_off: 0,
+            jumped: Tick::ZERO,
+            step: 0,
+            server,
+            reactor: Reactor::new(plan.reactor.clone(), Rng::new(rng.next())),
+            links: Vec::new(),
+            clients,
+            hist: Hist::new(plan.rules()),
+            scratch: Scratch::new(),
+            tamper: Tamper::new(fault, rng.next()),
+            trace: Trace::default(),
+            plan,
+            rng,
+        }
+    }
+
+    fn live(&mut self, steps: u64) -> Check {
+        for _ in 0..steps {
+            self.pass_time();
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    /// Time goes on, and jumps now and then.
+    fn pass_time(&mut self) {
+        let pause = self.plan.pause(&mut self.rng);
+        self.tick = self.tick.after(pause);
+        if self.rng.once_in(self.plan.jump) {
+            // The process was stopped for a while; what the wall clock says meanwhile is another matter.
+            let slept = *self.rng.pick(&[1_000, 30_000, 700_000]);
+            self.tick = self.tick.after(std::time::Duration::from_millis(slept));
+            self.jumped = self.tick;
+        }
+        if self.rng.once_in(self.plan.jump) {
+            self.wall_off = self.rng.below(7_200_000);
+        }
+    }
+
+    const fn now(&self) -> Now {
+        Now { tick: self.tick, wall_ms: BEGINNING_MS + self.tick.as_millis() + self.wall_off }
+    }
+
+    /// One step: every client, then a turn of the reactor.
+    fn turn(&mut self) -> Check {
+        self.step += 1;
+        self.each_client(|client, around| client.step(around))?;
+        let now = self.now();
+        self.reactor.turn(now, &mut self.server, &mut self.links);
+        #[cfg(debug_assertions)]
+        self.server.chat().debug_check();
+        self.explain()
+    }
+
+    /// Lets every client do something in turn.
+    fn each_client(
+        &mut self,
+        mut each: impl FnMut(&mut Client, &mut Around<'_>) -> Check,
+    ) -> Check {
+        let Self { tick, hist, links, reactor, scratch, tamper, trace, plan, .. } = self;
+        let now = *tick;
+        for client in &mut self.clients {
+            let mut around = Around { now, hist, links, reactor, scratch, tamper, trace, plan };
+            each(client, &mut around)?;
+        }
+        Ok(())
+    }
+}

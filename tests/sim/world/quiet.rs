@@ -1,0 +1,133 @@
+//! The quiet at the end: everyone comes back, everything is answered, and all are told the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::World;
+use crate::client::{Manners, Target};
+use crate::codec::Kind;
+use crate::hist::Check;
+
+/// Steps within which all must have come to rest.
+const STEPS_MAX: u64 = 4_000;
+
+impl World {
+    /// Calms everyone down, has each say and read one last thing, and holds what they know against each
+    /// other.
+    pub(super) fn come_to_rest(&mut self) -> Check {
+        for client in &mut self.clients {
+            client.manners = Manners::Calm;
+        }
+        // Longer than any connection without a client lives, and any stall.
+        self.rest(Duration::from_secs(200))?;
+        self.settle()?;
+        self.each_client(|client, around| {
+            let rooms: Vec<String> =
+                client.greeted().into_iter().flat_map(|talk| talk.views.keys().cloned()).collect();
+            rooms.into_iter().for_each(|room| client.say(Target::Room(room), around));
+            Ok(())
+        })?;
+        self.settle()?;
+        self.each_client(|client, around| {
+            client.read_all(around);
+            Ok(())
+        })?;
+        self.settle()?;
+        // Leave grace, typing and the gathering of presence and receipts run out.
+        self.rest(Duration::from_secs(30))?;
+        self.settle()?;
+        self.compare()
+    }
+
+    /// Lets time pass.
+    pub(super) fn rest(&mut self, span: Duration) -> Check {
+        let until = self.tick.after(span);
+        while self.tick < until {
+            self.tick = self.tick.after(Duration::from_millis(100 + self.rng.below(500)));
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Check {
+        let is_settled =
+            |client: &crate::client::Client| client.kind == Kind::Person || client.is_settled();
+        for _ in 0..STEPS_MAX {
+            self.tick = self.tick.after(Duration::from_millis(20));
+            self.turn()?;
+            if self.clients.iter().all(is_settled) {
+                return Ok(());
+            }
+        }
+        let restless = self.clients.iter().find(|client| !is_settled(client));
+        Err(format!("not all was answered: {restless:?}"))
+    }
+
+    /// What all connections know of a room is the same, and right.
+    fn compare(&self) -> Check {
+        let away = self.away();
+        let mut heads = BTreeMap::new();
+        for client in &self.clients {
+            let Some(talk) = client.greeted() else { continue };
+            for (room, view) in &talk.views {
+                let head = *heads.entry((room.clone(), view.log)).or_insert(view.next);
+                if head != view.next {
+                    return Err(format!(
+                        "{room} ends at {head} and at {} for {client:?}",
+                        view.next
+                    ));
+                }
+                let who = format!("for client {} ({}) in {room}", client.id, client.name);
+                if !view.people.typing.is_empty() {
+                    return Err(format!("{:?} still type {who}", view.people.typing));
+                }
+                let here = |other: &&crate::client::Client| {
+                    other.greeted().is_some_and(|talk| talk.views.contains_key(room))
+                };
+                for other in self.clients.iter().filter(here) {
+                    let (told, is) = (view.people.find(&other.name), away.get(other.name.as_str()));
+                    if told != is.copied() {
+                        return Err(format!(
+                            "{} is told as {told:?}, not {is:?}, {who}",
+                            other.name
+                        ));
+                    }
+                }
+                for (reader, read) in self.hist.readers(view.log) {
+                    let told = view.people.receipts.get(reader);
+                    let is_here =
+                        self.clients.iter().filter(here).any(|other| other.name == reader);
+                    if reader != client.name && is_here && told != Some(&read.read) {
+                        return Err(format!("{reader} has read {read:?}, told {told:?}, {who}"));
+                    }
+                }
+                self.check_absent(view.people.users.iter().flat_map(|users| users.keys()), &who)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Which users there are, and whether they are away.
+    fn away(&self) -> BTreeMap<&str, bool> {
+        let mut away = BTreeMap::new();
+        for client in &self.clients {
+            if let Some(talk) = client.greeted().filter(|_| client.kind != Kind::Person) {
+                let all = away.entry(client.name.as_str()).or_insert(true);
+                *all &= talk.away;
+            }
+        }
+        away
+    }
+
+    /// Nobody is told to be there who is not.
+    fn check_absent<'a>(&self, told: impl Iterator<Item = &'a String>, who: &str) -> Check {
+        let there: BTreeSet<&str> = self.away().into_keys().collect();
+        for name in told {
+            let is_guest = name.starts_with("guest-");
+            if !is_guest && !there.contains(name.as_str()) {
+                return Err(format!("{name} is told to be there {who}"));
+            }
+        }
+        Ok(())
+    }
+}
