@@ -14,7 +14,7 @@ use super::reply::{GapWhy, Presence, Reply, Resumption, Role};
 use super::session::{Secret, Session};
 use super::state::{State, Timer};
 use super::{Code, Refusal, gather};
-use crate::collections::Ledger;
+use crate::collections::{Ledger, insert};
 use crate::net::{CloseReason, ConnId};
 
 /// Who a connection says it is.
@@ -128,7 +128,8 @@ fn insert_session(state: &mut State, conn: ConnId, user: UserKey, hello: &Hello<
     }
     state.stats.sessions += 1;
     let row = &mut state.users[user];
-    row.sessions.push(conn);
+    let last = row.sessions.len();
+    insert(&mut row.sessions, last, conn);
     if let Some(timer) = row.timer.take() {
         state.wheel.cancel(timer);
     }

@@ -12,6 +12,7 @@ use super::room::Room;
 use super::state::{State, Timer};
 use super::user::{Membership, User};
 use super::{Code, Refusal, gather};
+use crate::collections::insert;
 use crate::net::ConnId;
 
 /// When a client should try again what the server has no memory for.
@@ -259,7 +260,7 @@ pub(super) fn begin_membership(
     if let Some(timer) = row.timer.take_if(|_| row.members.len() == 1) {
         state.wheel.cancel(timer);
     }
-    state.users[user].memberships.insert(place, (room, key));
+    insert(&mut state.users[user].memberships, place, (room, key));
     gather::presence_changed(state, key);
     Ok(key)
 }

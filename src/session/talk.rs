@@ -1,7 +1,7 @@
 //! The chat's commands, by WebSocket message, line, length or a person's hand.
 
 use super::deliver::{find, send};
-use super::human::Person;
+use super::human::{Person, is_http_request};
 use super::row::{Row, Stage};
 use super::{Sessions, Turn};
 use crate::chat::outbox::{Class, Request};
@@ -161,6 +161,17 @@ impl Sessions {
         turn: &mut Turn<'_>,
     ) {
         match item {
+            // A request line that is too long to be looked at is one all the same.
+            line::Item::TooLong { .. } if framing == Framing::Human && self.is_stranger(conn) => {
+                self.doomed.push((conn, CloseReason::Violation));
+            }
+            line::Item::Message(bytes)
+                if framing == Framing::Human
+                    && self.is_stranger(conn)
+                    && is_http_request(bytes) =>
+            {
+                self.doomed.push((conn, CloseReason::Violation));
+            }
             line::Item::Message(bytes) if framing == Framing::Human => {
                 self.line(conn, bytes, turn);
             }
@@ -173,6 +184,12 @@ impl Sessions {
             }
             line::Item::Malformed => self.doomed.push((conn, CloseReason::Violation)),
         }
+    }
+
+    /// Whether nothing has come from a plain connection yet that made a person of its peer.
+    fn is_stranger(&mut self, conn: ConnId) -> bool {
+        let row = find(&mut self.rows, conn);
+        matches!(row.map(|row| &row.stage), Some(Stage::Tcp { person: None, .. }))
     }
 
     /// Does one request.

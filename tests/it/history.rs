@@ -32,7 +32,10 @@ fn each_kind_of_page_is_ascending_and_says_what_it_holds() {
         page(json!({"around": 1, "limit": 4}), 1, 4, false),
     ] {
         let mut request = json!({"op": "history", "room": "lobby"});
-        request.as_object_mut().expect("an object").extend(fields.as_object().cloned().unwrap_or_default());
+        request
+            .as_object_mut()
+            .expect("an object")
+            .extend(fields.as_object().cloned().unwrap_or_default());
         let answer = ann.ask(&request);
         let expected = json!({"room": "lobby", "epoch": null, "first": first, "last": last,
                               "oldest": 1, "more": more});
@@ -53,7 +56,10 @@ fn an_empty_page_is_said_to_be_one() {
     let (_server, mut ann) = ten();
     for fields in [json!({"after": 10}), json!({"before": 1}), json!({"before": 0})] {
         let mut request = json!({"op": "history", "room": "lobby"});
-        request.as_object_mut().expect("an object").extend(fields.as_object().cloned().unwrap_or_default());
+        request
+            .as_object_mut()
+            .expect("an object")
+            .extend(fields.as_object().cloned().unwrap_or_default());
         let answer = ann.ask(&request);
         assert_subset(&answer, &json!({"items": [], "more": false, "oldest": 1}));
         assert_eq!((&answer["first"], &answer["last"]), (&Value::Null, &Value::Null));
@@ -62,14 +68,16 @@ fn an_empty_page_is_said_to_be_one() {
 
 #[test]
 fn paging_backwards_meets_every_record_once() {
-    let server = Setup::default().set("limits.history_page", "7").set("limits.rate_per_s", "off").start();
+    let server =
+        Setup::default().set("limits.history_page", "7").set("limits.rate_per_s", "off").start();
     let mut ann = Client::lines(&server).named("ann", Some("lobby"));
     for n in 1..=50 {
         ann.ask(&json!({"op": "send", "room": "lobby", "text": n.to_string()}));
     }
     let (mut seen, mut before) = (Vec::new(), Value::Null);
     loop {
-        let page = ann.ask(&json!({"op": "history", "room": "lobby", "before": before, "limit": 1000}));
+        let page =
+            ann.ask(&json!({"op": "history", "room": "lobby", "before": before, "limit": 1000}));
         let items = page["items"].as_array().expect("items");
         assert!(items.len() <= 7, "more than the limit: {}", items.len());
         seen.extend(items.iter().rev().map(|item| item["seq"].as_u64().expect("a seq")));
@@ -83,7 +91,8 @@ fn paging_backwards_meets_every_record_once() {
 
 #[test]
 fn what_the_ring_has_let_go_is_no_longer_there_and_oldest_says_so() {
-    let server = Setup::default().set("limits.ring_records", "4").set("limits.rate_per_s", "off").start();
+    let server =
+        Setup::default().set("limits.ring_records", "4").set("limits.rate_per_s", "off").start();
     let mut ann = Client::lines(&server).named("ann", Some("lobby"));
     for n in 1..=10 {
         ann.ask(&json!({"op": "send", "room": "lobby", "text": n.to_string()}));
@@ -147,7 +156,10 @@ fn acknowledgements_only_rise_and_read_implies_received() {
         (json!({"recv": 13, "read": 13}), 13, 13, 0),
     ] {
         let mut request = json!({"op": "ack", "room": "lobby"});
-        request.as_object_mut().expect("an object").extend(marks.as_object().cloned().unwrap_or_default());
+        request
+            .as_object_mut()
+            .expect("an object")
+            .extend(marks.as_object().cloned().unwrap_or_default());
         let acked = bob.ask(&request);
         assert_subset(&acked, &json!({"room": "lobby", "recv": recv, "read": read}));
         let inbox = bob.ask(&json!({"op": "rooms"}));
@@ -156,6 +168,7 @@ fn acknowledgements_only_rise_and_read_implies_received() {
     }
     bob.refused(&json!({"op": "ack", "room": "lobby", "read": 14}), 4003);
     // They are the user's: another session reads them back.
-    let joined = Client::ws(&server).named("bob", None).ask(&json!({"op": "join", "room": "lobby"}));
+    let joined =
+        Client::ws(&server).named("bob", None).ask(&json!({"op": "join", "room": "lobby"}));
     assert_subset(&joined, &json!({"read": 13, "recv": 13}));
 }

@@ -8,6 +8,7 @@
 )]
 
 mod catch_up;
+mod compression;
 mod codes;
 mod command_line;
 mod conversation;
@@ -16,6 +17,9 @@ mod frames;
 mod framing;
 mod history;
 mod hostile;
+mod http;
+mod limits;
+mod people;
 mod presence;
 mod requests;
 mod resume;

@@ -11,7 +11,8 @@ fn hello(client: &mut Client, name: &str) -> Value {
 }
 
 fn resume(client: &mut Client, session: &Value, rooms: &Value) -> Value {
-    client.ask(&json!({"op": "hello", "name": "bob", "resume": {"session": session, "rooms": rooms}}))
+    client
+        .ask(&json!({"op": "hello", "name": "bob", "resume": {"session": session, "rooms": rooms}}))
 }
 
 fn say(client: &mut Client, room: &str, texts: std::ops::RangeInclusive<u64>) {
@@ -59,7 +60,8 @@ fn every_room_goes_on_behind_the_position_that_was_named() {
         ann.ask(&json!({"op": "send", "to": "bob", "text": "psst"}));
         let mut bob = connect(&server);
         let [lobby, attic] = epochs.each_mut().map(Value::take);
-        let welcome = resume(&mut bob, &session, &json!({"lobby": [lobby, 4], "attic": [attic, 2]}));
+        let welcome =
+            resume(&mut bob, &session, &json!({"lobby": [lobby, 4], "attic": [attic, 2]}));
         assert_subset(&welcome, &json!({"resumed": true, "user": "bob"}));
         assert_ne!(welcome["session"], session, "a session's secret is used once");
         let rooms = json!({"lobby": {"from": 5, "to": 9}, "attic": {"from": 3, "to": 2}});
@@ -81,7 +83,10 @@ fn an_unknown_session_is_not_resumed_and_its_positions_are_honoured() {
     for session in [json!("s0123"), json!("s00000000000000000000000000000000"), json!("?")] {
         let mut bob = Client::lines(&server);
         let welcome = resume(&mut bob, &session, &json!({"lobby": [epoch, 1]}));
-        assert_subset(&welcome, &json!({"resumed": false, "rooms": {"lobby": {"from": 2, "to": 3}}}));
+        assert_subset(
+            &welcome,
+            &json!({"resumed": false, "rooms": {"lobby": {"from": 2, "to": 3}}}),
+        );
         assert_eq!(replayed(&mut bob, "lobby"), [2, 3]);
     }
 }
@@ -93,7 +98,8 @@ fn a_session_that_comes_back_replaces_itself_and_only_its_own_user_may() {
     let session = hello(&mut old, "bob");
     // Another user's secret is worth nothing.
     let mut eve = Client::lines(&server);
-    let request = json!({"op": "hello", "name": "eve", "resume": {"session": session, "rooms": {}}});
+    let request =
+        json!({"op": "hello", "name": "eve", "resume": {"session": session, "rooms": {}}});
     assert_subset(&eve.ask(&request), &json!({"resumed": false, "user": "eve"}));
     old.ask(&json!({"op": "ping"}));
 
@@ -128,8 +134,7 @@ fn what_is_no_longer_there_is_a_gap_and_said_before_what_is() {
 
 #[test]
 fn more_than_may_be_asked_for_at_once_is_left_to_history() {
-    let server =
-        Setup::default().set("limits.replay", "3").set("limits.history_page", "3").start();
+    let server = Setup::default().set("limits.replay", "3").set("limits.history_page", "3").start();
     let mut ann = Client::ws(&server).named("ann", None);
     let epoch = ann.ask(&json!({"op": "join", "room": "lobby"}))["epoch"].take();
     say(&mut ann, "lobby", 1..=10);

@@ -98,9 +98,8 @@ fn a_cid_is_one_users_and_one_rooms() {
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     let mut bob = Client::lines(&server).named("bob", Some("lobby"));
     ann.ask(&json!({"op": "join", "room": "attic"}));
-    let send = |room: &str, text: &str| {
-        json!({"op": "send", "room": room, "cid": "c", "text": text})
-    };
+    let send =
+        |room: &str, text: &str| json!({"op": "send", "room": room, "cid": "c", "text": text});
     assert_eq!(ann.ask(&send("lobby", "one"))["seq"], 1);
     assert_eq!(bob.ask(&send("lobby", "two"))["seq"], 2);
     assert_eq!(ann.ask(&send("attic", "three"))["seq"], 1);

@@ -46,13 +46,15 @@ fn every_promise_holds_under_any_schedule() {
         None => (0..setting("SIM_SEEDS").unwrap_or(200)).collect(),
     };
     let outcomes = seeds.into_iter().map(|seed| (seed, run(seed, steps, None)));
-    let failed: Vec<String> = outcomes.filter_map(|(seed, outcome)| {
-        if setting("SIM_SEED").is_some() {
-            println!("{outcome:#?}");
-        }
-        let fault = outcome.fault?;
-        Some(format!("SIM_SEED={seed} SIM_STEPS={steps} repeats this: {fault}"))
-    }).collect();
+    let failed: Vec<String> = outcomes
+        .filter_map(|(seed, outcome)| {
+            if setting("SIM_SEED").is_some() {
+                println!("{outcome:#?}");
+            }
+            let fault = outcome.fault?;
+            Some(format!("SIM_SEED={seed} SIM_STEPS={steps} repeats this: {fault}"))
+        })
+        .collect();
     let shown = &failed[..failed.len().min(5)];
     assert!(failed.is_empty(), "{} seeds failed:\n{}", failed.len(), shown.join("\n"));
 }

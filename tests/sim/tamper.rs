@@ -79,7 +79,9 @@ impl Tamper {
     pub(crate) fn pass(&mut self, client: usize, text: String, out: &mut Vec<String>) {
         let Some(fault) = self.fault else { return out.push(text) };
         let kept = self.kept.remove(&client);
-        if kept.is_none() && let Ok(value) = serde_json::from_str(&text) {
+        if kept.is_none()
+            && let Ok(value) = serde_json::from_str(&text)
+        {
             if self.break_one(fault, client, &text, value, out) {
                 self.done += 1;
                 return;
@@ -125,7 +127,10 @@ impl Tamper {
             return false;
         }
         match fault {
-            Fault::LostEvent | Fault::LostReply | Fault::LostLive | Fault::LostPresence
+            Fault::LostEvent
+            | Fault::LostReply
+            | Fault::LostLive
+            | Fault::LostPresence
             | Fault::LostLeft => {}
             Fault::DoubledEvent | Fault::DoubledReply => {
                 out.extend([text.to_owned(), text.to_owned()]);
@@ -181,7 +186,8 @@ impl Tamper {
             }
             Fault::ReceiptBack => {
                 out.push(text.to_owned());
-                for seq in value["read"].as_object_mut().into_iter().flat_map(|read| read.values_mut())
+                for seq in
+                    value["read"].as_object_mut().into_iter().flat_map(|read| read.values_mut())
                 {
                     *seq = json!(seq.as_u64().unwrap_or(0).saturating_sub(1));
                 }

@@ -74,12 +74,15 @@ impl Client {
     /// A room that it is in.
     fn some_room(&mut self, talk: &Talk) -> Option<String> {
         let count = talk.views.len();
-        (count > 0).then(|| self.rng.index(count)).and_then(|nth| talk.views.keys().nth(nth).cloned())
+        (count > 0)
+            .then(|| self.rng.index(count))
+            .and_then(|nth| talk.views.keys().nth(nth).cloned())
     }
 
     fn join(&mut self, talk: &mut Talk, around: &mut Around<'_>) {
         let room = (*self.rng.pick(around.plan.rooms)).to_owned();
-        let joining = |asked: &Asked| matches!(asked, Asked::Join { room: other, .. } if *other == room);
+        let joining =
+            |asked: &Asked| matches!(asked, Asked::Join { room: other, .. } if *other == room);
         if talk.asked.values().any(joining) {
             return;
         }

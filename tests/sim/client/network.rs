@@ -97,7 +97,8 @@ impl Client {
 
     /// Takes bytes, as many as the mood is for, and hears what they say.
     fn listen(&mut self, talk: &mut Talk, around: &mut Around<'_>) -> Check {
-        let most = if matches!(talk.mood, Mood::Stalled { .. }) { 0 } else { self.bytes_to_move(talk) };
+        let most =
+            if matches!(talk.mood, Mood::Stalled { .. }) { 0 } else { self.bytes_to_move(talk) };
         let mut bytes = around.links[talk.link].take(most, around.now);
         if bytes.is_empty() {
             return Ok(());
@@ -202,7 +203,8 @@ impl Client {
         for draft in &mut self.outbox {
             draft.sent = false;
         }
-        let wait = if self.manners == Manners::Calm { 500 } else { *self.rng.pick(&[300, 3_000, 40_000]) };
+        let wait =
+            if self.manners == Manners::Calm { 500 } else { *self.rng.pick(&[300, 3_000, 40_000]) };
         let until = around.now.after(Duration::from_millis(1 + self.rng.below(wait)));
         self.life = Life::Away { until };
     }

@@ -119,9 +119,7 @@ impl Client {
                     return Err(format!("the marks went back from {known:?}, {read} was read"));
                 }
                 let view = talk.views.get(&room);
-                view.map_or(Ok(()), |view| {
-                    around.hist.acked(view.log, &self.name, (recv, had), at)
-                })
+                view.map_or(Ok(()), |view| around.hist.acked(view.log, &self.name, (recv, had), at))
             }
             Asked::Presence { room } => {
                 let view = talk.views.get_mut(&room);

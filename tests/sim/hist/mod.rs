@@ -247,7 +247,8 @@ impl Hist {
 
     /// Who has said how far it has read in a log.
     pub(crate) fn readers(&self, key: LogKey) -> impl Iterator<Item = (&str, Read)> {
-        let of_log = self.reads.range((key, String::new())..).take_while(move |(at, _)| at.0 == key);
+        let of_log =
+            self.reads.range((key, String::new())..).take_while(move |(at, _)| at.0 == key);
         of_log.map(|((_, user), read)| (user.as_str(), *read))
     }
 }

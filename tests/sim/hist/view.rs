@@ -35,7 +35,15 @@ pub(crate) struct Answer {
 impl View {
     /// A cursor that needs `next`, behind or live.
     pub(crate) fn new(log: LogKey, next: u64, behind: bool) -> Self {
-        Self { log, next, behind, gap_to: None, answered: false, cut: None, people: People::default() }
+        Self {
+            log,
+            next,
+            behind,
+            gap_to: None,
+            answered: false,
+            cut: None,
+            people: People::default(),
+        }
     }
 
     /// A cursor that needs `next`, since what was before is no longer there.

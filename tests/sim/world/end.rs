@@ -70,7 +70,12 @@ impl World {
             client.manners = Manners::Leaving;
         }
         self.reactor.stop(StopSignal::Drain);
-        let greeted: Vec<usize> = self.clients.iter().filter(|c| c.kind != Kind::Person && c.greeted().is_some()).map(|c| c.id).collect();
+        let greeted: Vec<usize> = self
+            .clients
+            .iter()
+            .filter(|c| c.kind != Kind::Person && c.greeted().is_some())
+            .map(|c| c.id)
+            .collect();
         let mut told = BTreeSet::new();
         let latest = began.after(self.plan.config.timeouts.stop);
         while !self.reactor.exited {

@@ -30,9 +30,8 @@ impl World {
     fn is_explained(&self, story: &Story, reason: CloseReason, was_reset: bool) -> bool {
         let timeouts = &self.plan.config.timeouts;
         let since = |then: Tick| self.tick.since(then);
-        let was_dull = |within: Duration| {
-            since(story.dull_until) <= within || since(self.jumped) <= within
-        };
+        let was_dull =
+            |within: Duration| since(story.dull_until) <= within || since(self.jumped) <= within;
         match reason {
             CloseReason::Bye | CloseReason::PeerGone => story.said_bye || story.hostile,
             CloseReason::Reset => was_reset,

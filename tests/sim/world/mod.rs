@@ -171,8 +171,7 @@ impl World {
         let Self { tick, hist, links, reactor, scratch, tamper, trace, plan, .. } = self;
         let now = *tick;
         for client in &mut self.clients {
-            let mut around =
-                Around { now, hist, links, reactor, scratch, tamper, trace, plan };
+            let mut around = Around { now, hist, links, reactor, scratch, tamper, trace, plan };
             each(client, &mut around)?;
         }
         Ok(())
