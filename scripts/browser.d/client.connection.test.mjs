@@ -6,6 +6,7 @@ import { settle } from "./fakes.mjs";
 test("it offers the subprotocol and says hello with its name, and nothing to resume", async () => {
 	const it = bench();
 	it.client.start();
+	assert.equal(it.socket.url, "ws://test/ws");
 	assert.equal(it.socket.protocol, "chinwag.v1");
 	const hello = await it.welcome();
 	assert.equal(hello.name, "ann");
@@ -148,4 +149,85 @@ test("stop leaves no timer and no request behind", async () => {
 	await asked;
 	assert.equal(it.clock.pending, 0);
 	assert.equal(it.socket.closedWith, 1000);
+});
+
+test("each state is told as an event", async () => {
+	const it = bench();
+	const states = [];
+	it.client.addEventListener("state", ({ detail }) => states.push(detail.state));
+	it.client.addEventListener("welcome", ({ detail }) => states.push(`welcome ${detail.user}`));
+	it.client.start();
+	await it.welcome();
+	it.socket.end(1006);
+	it.client.stop();
+	assert.deepEqual(states, ["connecting", "ready", "welcome ann", "waiting", "stopped"]);
+	assert.equal(it.client.state.state, "stopped");
+});
+
+test("a session of before is resumed, and a token takes the place of the name", async () => {
+	const it = bench({ session: "s0", token: "jwt" });
+	it.client.start();
+	const hello = await it.welcome();
+	assert.deepEqual(hello.resume, { session: "s0", rooms: {} });
+	assert.deepEqual([hello.token, hello.name], ["jwt", undefined]);
+});
+
+test("who cuts a wait short is not connected a second time when it would have ended", async () => {
+	const it = bench();
+	it.client.start();
+	it.socket.end(1006);
+	it.client.start();
+	await it.welcome();
+	await it.clock.advance(1000);
+	assert.equal(it.sockets.length, 2);
+	assert.equal(it.client.state.state, "ready");
+});
+
+test("a drain counts for one loss only", async () => {
+	const it = await inLobby();
+	it.socket.say({ ev: "drain", reconnect_after_ms: 5000 });
+	it.socket.end(4201);
+	await it.clock.advance(5000);
+	it.socket.end(1006);
+	assert.equal(it.client.state.told, false);
+	assert.ok(it.client.state.retryAt - it.clock.now() <= 500);
+});
+
+test("the backoff grows for as long as nobody answers, however healthy the last connection was", async () => {
+	const it = bench({ random: () => 0.999999 });
+	it.client.start();
+	await it.welcome();
+	it.clock.sleep(60_000);
+	const waits = [];
+	for (let attempt = 0; attempt < 4; attempt += 1) {
+		it.socket.end(1006);
+		waits.push(Math.round(it.client.state.retryAt - it.clock.now()));
+		await it.clock.advance(waits.at(-1));
+	}
+	assert.deepEqual(waits, [500, 1000, 2000, 4000]);
+});
+
+test("a line that was called dead is closed and heard no more", async () => {
+	const it = await inLobby();
+	await it.clock.advance(35_000);
+	const { socket } = it;
+	assert.equal(socket.closedWith, 1000);
+	const { state } = it.client;
+	socket.end(4010);
+	assert.equal(it.client.state, state);
+});
+
+test("a refused connection is closed", async () => {
+	const it = bench();
+	it.client.start();
+	it.socket.accept();
+	await it.socket.reply("hello", { error: "unauthorized" }, 2001, "no token");
+	assert.equal(it.socket.closedWith, 1000);
+});
+
+test("waking asks a quiet line at once", async () => {
+	const it = await inLobby();
+	it.client.wake();
+	it.client.wake();
+	assert.equal(it.socket.sent.filter((request) => request.op === "ping").length, 1);
 });

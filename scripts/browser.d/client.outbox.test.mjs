@@ -97,6 +97,7 @@ test("an outbox of an earlier page is sent with its old cids", async () => {
 	it.client.start();
 	await it.welcome();
 	it.client.join("lobby");
+	assert.deepEqual(sends(it.socket), []);
 	await it.socket.reply("join", { room: "lobby", epoch: "e1", seq: 3 });
 	assert.equal((await it.socket.reply("send", { room: "lobby", seq: 4, at: 1 })).cid, "c1");
 });
@@ -133,4 +134,47 @@ test("a direct conversation that the server forgot says so and begins anew with 
 	it.socket.say({ ev: "joined", room: "@ann:bob", epoch: "d2", seq: 0 });
 	await it.socket.reply("send", { room: "@ann:bob", seq: 1, at: 1 });
 	assert.deepEqual(it.told(), ["again sent", "@ann:bob 1 again"]);
+});
+
+test("a direct message of an earlier page goes out without a join", async () => {
+	const it = bench({ outbox: [{ room: "@ann:bob", text: "psst", cid: "c1", flying: true }] });
+	it.client.start();
+	await it.welcome();
+	assert.equal((await it.socket.reply("send", { room: "@ann:bob", seq: 1, at: 1 })).to, "bob");
+});
+
+test("a forgotten direct conversation is not named at the next return", async () => {
+	const it = await inLobby();
+	it.socket.say({ ev: "joined", room: "@ann:bob", epoch: "d1", seq: 4 });
+	it.socket.end(1006);
+	await it.clock.advance(500);
+	await it.welcome({ rooms: { lobby: { from: 11, to: 10 } } });
+	await it.socket.reply("join", { error: "no_such_room" }, 3001, "no such room");
+	it.socket.end(1006);
+	await it.clock.advance(1000);
+	const hello = await it.welcome({ resumed: true, rooms: { lobby: { from: 11, to: 10 } } });
+	assert.deepEqual(Object.keys(hello.resume.rooms), ["lobby"]);
+});
+
+test("what was in the replay and answered besides is settled once; the outbox need not wait for live", async () => {
+	const it = await inLobby(10);
+	const { cid } = it.client.send("lobby", "a");
+	it.client.send("lobby", "b");
+	it.socket.end(1006);
+	await it.clock.advance(500);
+	await it.welcome({ resumed: true, rooms: { lobby: { from: 11, to: 11 } } });
+	it.socket.say({ ev: "replay", room: "lobby", items: [item(11, { from: "ann", cid, text: "a" })], to: 11 });
+	assert.deepEqual(sends(it.socket), ["b"]);
+	const again = it.client.outbox[0].cid;
+	it.socket.say(message(12, "b", { from: "ann", cid: again }));
+	await it.socket.reply("send", { room: "lobby", seq: 12, at: 1, dup: true });
+	assert.deepEqual(it.told(), ["a sent", "lobby 11 a", "b sent", "lobby 12 b"]);
+});
+
+test("a message is told as pending at once", async () => {
+	const it = await inLobby(10);
+	const statuses = [];
+	it.client.addEventListener("outbox", ({ detail }) => statuses.push(detail.status));
+	it.client.send("lobby", "a");
+	assert.deepEqual(statuses, ["pending"]);
 });

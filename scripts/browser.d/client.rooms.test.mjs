@@ -153,3 +153,70 @@ test("a refused join rejects and removes the room", async () => {
 	await joining;
 	assert.equal(it.client.rooms.size, 0);
 });
+
+test("joining twice asks once, and gives what the server said of the room", async () => {
+	const it = bench();
+	it.client.start();
+	await it.welcome();
+	const both = Promise.all([it.client.join("lobby"), it.client.join("lobby")]);
+	const said = { epoch: "e1", seq: 3, oldest: 2, durable: "disk", role: "reader", topic: "tea" };
+	await it.socket.reply("join", { room: "lobby", ...said });
+	const [room, same] = await both;
+	assert.equal(room, same);
+	for (const [key, value] of Object.entries(said)) assert.equal(room[key], value, key);
+	assert.equal(await it.client.join("lobby"), room);
+	assert.equal(it.socket.sent.length, 0);
+});
+
+test("leaving asks the server, tells once, and gives up what waits to be sent there", async () => {
+	const it = await inLobby(10);
+	it.client.read("lobby", 10);
+	it.client.send("lobby", "late");
+	const leaving = it.client.leave("lobby");
+	await settle();
+	it.socket.say({ ev: "left", room: "lobby", reason: "left" });
+	await it.socket.reply("leave");
+	await leaving;
+	assert.deepEqual(it.told(), ["late failed", "lobby left left"]);
+	await it.clock.advance(1000);
+	assert.deepEqual(it.socket.sent.filter((request) => request.op === "ack"), []);
+});
+
+test("a room that was never joined is left without asking", async () => {
+	const it = await inLobby(10);
+	const { name } = it.client.open("bob");
+	await it.client.leave(name);
+	assert.deepEqual(it.told(), ["@ann:bob left left"]);
+	assert.equal(it.socket.sent.length, 0);
+});
+
+test("a gap in the answer to hello needs no event", async () => {
+	const it = await inLobby(10);
+	it.socket.end(1006);
+	await it.clock.advance(500);
+	await it.welcome({ resumed: true, rooms: { lobby: { gap: [11, 40], why: "limit", from: 41, to: 41 } } });
+	it.socket.say({ ev: "replay", room: "lobby", items: [item(41)], to: 41 });
+	assert.deepEqual(it.told(), ["lobby gap 11-40 limit", "lobby 41 m41"]);
+});
+
+test("a room that is live further on than was told has its records fetched", async () => {
+	const it = await inLobby(10);
+	it.socket.say({ ev: "live", room: "lobby", seq: 11 });
+	await it.socket.reply("history", { items: [item(11)] });
+	assert.deepEqual(it.told(), ["lobby 11 m11"]);
+});
+
+test("a reset forgets the receipts, asks who is there, and lets the outbox go on", async () => {
+	const it = await inLobby(10);
+	it.client.watch("lobby");
+	await it.socket.reply("presence", { v: 1, count: 1, users: [["ann", "online"]] });
+	it.socket.say({ ev: "receipts", room: "lobby", read: { bob: 9 } });
+	it.socket.end(1006);
+	it.client.send("lobby", "again");
+	await it.clock.advance(500);
+	await it.welcome({ rooms: { lobby: { reset: true, epoch: "e2", seq: 0 } } });
+	assert.equal(it.client.rooms.get("lobby").receipts.size, 0);
+	await it.socket.reply("presence", { v: 1, count: 1, users: [["ann", "online"]] });
+	await it.socket.reply("send", { room: "lobby", seq: 1, at: 1 });
+	assert.deepEqual(it.told(), ["lobby reset 0", "again sent", "lobby 1 again"]);
+});

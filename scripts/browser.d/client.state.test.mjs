@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LIMITS, bench, inLobby, item, message } from "./bench.mjs";
+import { settle } from "./fakes.mjs";
 
 test("the inbox brings rooms and unread counts, and is not counted twice", async () => {
 	const it = bench();
@@ -113,4 +114,111 @@ test("unknown events and rooms are passed over", async () => {
 	for (const ev of [{ ev: "news" }, { ev: "news", room: "lobby" }, { ...message(5), room: "elsewhere" }]) it.socket.say(ev);
 	it.socket.say(message(11));
 	assert.deepEqual(it.told(), ["lobby 11 m11"]);
+});
+
+test("whatever changes in a room is told as an event", async () => {
+	const it = await inLobby(10);
+	let told = 0;
+	it.client.addEventListener("room", () => (told += 1));
+	it.client.addEventListener("live", () => (told += 1));
+	const tells = async (act) => {
+		told = 0;
+		await act();
+		assert.ok(told > 0, String(act));
+	};
+	it.client.watch("lobby");
+	await tells(() => it.socket.reply("presence", { v: 1, count: 1, users: [["ann", "online"]] }));
+	await tells(() => it.socket.say({ ev: "presence", room: "lobby", v: 2, on: ["bob"], away: [], off: [], count: 2 }));
+	await tells(() => it.socket.say({ ev: "typing", room: "lobby", users: ["bob"] }));
+	await tells(() => it.socket.say({ ev: "receipts", room: "lobby", read: { bob: 9 } }));
+	await tells(() => it.socket.say({ ev: "live", room: "lobby", seq: 10 }));
+	await tells(() => it.client.read("lobby", 10));
+	await tells(() => it.client.open("eve"));
+	await tells(async () => {
+		it.client.sync();
+		await it.socket.reply("rooms", { rooms: [{ room: "lobby", epoch: "e1", seq: 10, read: 10, unread: 0 }], rev: 2 });
+	});
+});
+
+test("acks are gathered, and each later one is sent too", async () => {
+	const it = await inLobby(10);
+	const acks = () => it.socket.sent.filter((request) => request.op === "ack").map((request) => request.read);
+	it.client.read("lobby", 8);
+	it.client.read("lobby", 9);
+	await it.clock.advance(300);
+	assert.deepEqual(acks(), [9]);
+	it.client.read("lobby", 10);
+	await it.clock.advance(300);
+	assert.deepEqual(acks(), [9, 10]);
+	it.socket.say({ ev: "live", room: "lobby", seq: 10 });
+	await it.clock.advance(300);
+	assert.deepEqual(acks(), [9, 10]);
+});
+
+test("an inbox that knows less than we have read is told again; one of another epoch is passed over", async () => {
+	const it = await inLobby(10);
+	const inbox = async (row) => {
+		const synced = it.client.sync();
+		await it.socket.reply("rooms", { rooms: [{ room: "lobby", epoch: "e1", seq: 10, ...row }], rev: 2 });
+		await synced;
+		await it.clock.advance(300);
+	};
+	it.client.read("lobby", 10);
+	await it.clock.advance(300);
+	it.socket.sent.length = 0;
+	await inbox({ epoch: "e0", read: 50, unread: 9 });
+	assert.equal(it.client.rooms.get("lobby").read, 10);
+	await inbox({ read: 4, unread: 6 });
+	assert.deepEqual(it.socket.sent.map(({ op, read }) => [op, read]), [["ack", 10]]);
+	assert.equal(it.client.rooms.get("lobby").unread, 0);
+});
+
+test("after a restart the inbox is asked for whole", async () => {
+	const it = await inLobby(10);
+	it.socket.end(1006);
+	await it.clock.advance(500);
+	it.socket.accept();
+	await it.socket.reply("hello", { user: "ann", session: "s2", resumed: false, limits: LIMITS });
+	assert.equal((await it.socket.reply("rooms", { rooms: [], rev: 1 })).since, undefined);
+});
+
+test("presence is asked once at a time, again after each return, and not before there is a room", async () => {
+	const it = await inLobby(10);
+	const asked = () => it.socket.sent.filter((request) => request.op === "presence").length;
+	it.client.watch("lobby");
+	it.client.watch("lobby");
+	await settle();
+	assert.equal(asked(), 1);
+	await it.socket.reply("presence", { v: 4, count: 1, users: [["ann", "online"]] });
+	it.socket.say({ ev: "presence", room: "lobby", v: 6, count: 1 });
+	it.socket.say({ ev: "presence", room: "lobby", v: 7, count: 1 });
+	await settle();
+	assert.equal(asked(), 1);
+	it.socket.end(1006);
+	await it.clock.advance(500);
+	await it.welcome({ resumed: true, rooms: { lobby: { from: 11, to: 10 } } });
+	assert.equal(asked(), 1);
+	it.client.watch(it.client.open("bob").name);
+	await settle();
+	assert.equal(asked(), 1);
+	it.socket.say({ ev: "joined", room: "@ann:bob", epoch: "d1", seq: 0 });
+	await settle();
+	assert.equal(asked(), 2);
+});
+
+test("a whole presence takes the place of a delta", async () => {
+	const it = await inLobby(10);
+	it.socket.say({ ev: "presence", room: "lobby", v: 5, count: 1 });
+	assert.equal(it.client.rooms.get("lobby").presence, null);
+	it.socket.say({ ev: "presence", room: "lobby", v: 9, count: 1, users: [["bob", "away"]] });
+	assert.deepEqual([...it.client.rooms.get("lobby").presence.users], [["bob", "away"]]);
+});
+
+test("a status is passed on, and speaking lets typing be told at once again", async () => {
+	const it = await inLobby(10);
+	it.client.status("away");
+	it.client.typing("lobby");
+	it.client.send("lobby", "done");
+	it.client.typing("lobby");
+	assert.deepEqual(it.socket.sent.map(({ op }) => op), ["status", "typing", "send", "typing"]);
 });

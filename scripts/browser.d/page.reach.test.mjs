@@ -16,6 +16,7 @@ test("everything is in reach of the keyboard", async () => {
 	await page.keyboard.type("second");
 	await page.keyboard.press("Enter");
 	await until("the message", async () => (await lines(page)).some((line) => line.endsWith("first\nsecond")));
+	for (let line = 0; line < 12; line += 1) await say(page, `line ${line}`);
 	// By Tab alone, over the end of the page to its beginning.
 	const seen = [];
 	while (seen.at(-1) !== "add" && seen.length < 40) {
@@ -29,6 +30,7 @@ test("everything is in reach of the keyboard", async () => {
 		assert.ok(focus.outline || focus.id === "body", `${focus.id} shows its focus`);
 	}
 	assert.deepEqual(seen.slice(seen.indexOf("skip")), ["skip", "a", "add"]);
+	assert.ok(seen.length < 12, `${seen}`);
 	await page.keyboard.press("Enter");
 	await page.keyboard.press("Escape");
 	assert.equal(await page.locator("#join").isVisible(), false);

@@ -276,7 +276,7 @@ function personNode([name, status]) {
 function writeButton(name, ...children) {
 	const disabled = name === chat.user;
 	const onclick = () => show(chat.open(name));
-	return el("button", { type: "button", title: "Write a direct message", disabled, onclick }, ...children);
+	return el("button", { title: "Write a direct message", disabled, onclick }, ...children);
 }
 
 function drawLog() {
@@ -332,7 +332,9 @@ function build(entry) {
 	const date = new Date(at);
 	const hour = date.toLocaleTimeString([], { timeStyle: "short" });
 	const time = el("time", { dateTime: date.toJSON(), title: date.toLocaleString() }, hour);
-	const head = el("div", { className: "head" }, writeButton(from, bdi(from)), time);
+	// Hundreds of names are no stops for the keyboard: the list of people has them, too.
+	const who = Object.assign(writeButton(from, bdi(from)), { tabIndex: -1 });
+	const head = el("div", { className: "head" }, who, time);
 	const words = el("p", { className: "text", dir: "auto" }, ...linked(text));
 	const body = el("div", null, head, words, ...(waiting ? [el("small", null, "Not sent yet")] : []));
 	const className = `msg ${from === chat.user ? "mine" : ""} ${waiting ? "waiting" : ""}`;

@@ -8,9 +8,10 @@
 )]
 
 mod catch_up;
-mod compression;
 mod codes;
 mod command_line;
+mod compression;
+mod configuration;
 mod conversation;
 mod direct;
 mod frames;
@@ -21,10 +22,12 @@ mod http;
 mod limits;
 mod people;
 mod presence;
+mod protocol;
 mod requests;
 mod resume;
 mod rooms;
 mod sends;
+mod slow;
 mod stop;
 mod support;
 mod upgrade;
