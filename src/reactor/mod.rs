@@ -189,6 +189,7 @@ impl Reactor {
         self.tell(now, Input::TurnEnd, handler);
         flush::flush(&mut self.connections, now.tick, self.bulk_flushes_per_turn_max);
         self.close(now, handler);
+        self.connections.pool.trim(now.tick);
         self.count();
         Ok(self.leave(now, handler))
     }

@@ -30,18 +30,41 @@ pub(crate) struct Draft {
 #[derive(Clone, Debug)]
 pub(crate) enum Asked {
     Hello,
-    Join { room: String, after: Option<(String, u64)> },
-    Leave { room: String },
+    Join {
+        room: String,
+        after: Option<(String, u64)>,
+    },
+    Leave {
+        room: String,
+    },
     Send(Draft),
-    Topic { room: String, text: String },
-    Ack { room: String, read: u64, at: Tick },
-    Presence { room: String },
-    Members { room: String },
-    History { room: String, bounds: (u64, u64) },
+    Topic {
+        room: String,
+        text: String,
+    },
+    Ack {
+        room: String,
+        read: u64,
+        at: Tick,
+    },
+    Presence {
+        room: String,
+    },
+    Members {
+        room: String,
+    },
+    History {
+        room: String,
+        bounds: (u64, u64),
+    },
     Rooms,
-    Status { away: bool },
+    Status {
+        away: bool,
+    },
     /// Anything about a room of which only the success is of interest.
-    About { room: String },
+    About {
+        room: String,
+    },
     Other,
     /// Something that is refused.
     Wrong,

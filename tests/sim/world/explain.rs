@@ -33,7 +33,9 @@ impl World {
         let was_dull =
             |within: Duration| since(story.dull_until) <= within || since(self.jumped) <= within;
         match reason {
-            CloseReason::Bye | CloseReason::PeerGone | CloseReason::HttpDone => story.said_bye || story.hostile,
+            CloseReason::Bye | CloseReason::PeerGone | CloseReason::HttpDone => {
+                story.said_bye || story.hostile
+            }
             CloseReason::Reset => was_reset,
             CloseReason::NoPong => {
                 let silence = timeouts.ping_after + timeouts.pong;

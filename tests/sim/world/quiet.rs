@@ -25,7 +25,8 @@ impl World {
         self.rest_long(Duration::from_secs(200))?;
         self.settle()?;
         self.each_client(|client, around| {
-            let rooms: Vec<String> = client.greeted().into_iter().flat_map(|talk| talk.views.keys().cloned()).collect();
+            let rooms: Vec<String> =
+                client.greeted().into_iter().flat_map(|talk| talk.views.keys().cloned()).collect();
             rooms.into_iter().for_each(|room| client.say(Target::Room(room), around));
             Ok(())
         })?;
@@ -74,9 +75,8 @@ impl World {
     }
 
     pub(super) fn settle(&mut self) -> Check {
-        let is_settled = |client: &crate::client::Client| {
-            client.kind == Kind::Person || client.is_settled()
-        };
+        let is_settled =
+            |client: &crate::client::Client| client.kind == Kind::Person || client.is_settled();
         for _ in 0..STEPS_MAX {
             self.tick = self.tick.after(Duration::from_millis(20));
             self.turn()?;
@@ -97,7 +97,10 @@ impl World {
             for (room, view) in &talk.views {
                 let head = *heads.entry((room.clone(), view.log)).or_insert(view.next);
                 if head != view.next {
-                    return Err(format!("{room} ends at {head} and at {} for {client:?}", view.next));
+                    return Err(format!(
+                        "{room} ends at {head} and at {} for {client:?}",
+                        view.next
+                    ));
                 }
                 let who = format!("for client {} ({}) in {room}", client.id, client.name);
                 if !view.people.typing.is_empty() {
@@ -111,12 +114,16 @@ impl World {
                 for other in self.clients.iter().filter(here).filter(|_| is_told) {
                     let (told, is) = (view.people.find(&other.name), away.get(other.name.as_str()));
                     if told != is.copied() {
-                        return Err(format!("{} is told as {told:?}, not {is:?}, {who}", other.name));
+                        return Err(format!(
+                            "{} is told as {told:?}, not {is:?}, {who}",
+                            other.name
+                        ));
                     }
                 }
                 for (reader, read) in self.hist.readers(view.log) {
                     let told = view.people.receipts.get(reader);
-                    let is_here = self.clients.iter().filter(here).any(|other| other.name == reader);
+                    let is_here =
+                        self.clients.iter().filter(here).any(|other| other.name == reader);
                     if reader != client.name && is_here && told != Some(&read.read) {
                         return Err(format!("{reader} has read {read:?}, told {told:?}, {who}"));
                     }

@@ -38,8 +38,11 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, server: &str) {
         }
         Reply::Topic { room, text } => topic_line(out, room, text),
         // The event says that one has left, to all of one's sessions.
-        Reply::Left { .. } => {}
-        Reply::Sent { .. } | Reply::Pong { .. } | Reply::Acked { .. } | Reply::Done => {}
+        Reply::Left { .. }
+        | Reply::Sent { .. }
+        | Reply::Pong { .. }
+        | Reply::Acked { .. }
+        | Reply::Done => {}
     }
 }
 
