@@ -3,8 +3,8 @@
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use serde_json::{Value, json};
 
-use crate::support::{Frame, RawWs, Server, Setup, http};
 use crate::support::ws::upgrade_head;
+use crate::support::{Frame, RawWs, Server, Setup, http};
 
 const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
@@ -36,7 +36,8 @@ fn text(plain: &str) -> Frame {
 /// The next message, inflated if it is compressed.
 fn receive(ws: &mut RawWs) -> Value {
     let frame = ws.frame();
-    let plain = if frame.first & 0x40 == 0 { frame.payload } else { inflate(&frame.payload, 1 << 20) };
+    let plain =
+        if frame.first & 0x40 == 0 { frame.payload } else { inflate(&frame.payload, 1 << 20) };
     serde_json::from_slice(&plain).expect("JSON")
 }
 
@@ -49,7 +50,8 @@ fn hello(server: &Server, name: &str) -> RawWs {
 
 #[test]
 fn each_offer_is_taken_declined_or_refused() {
-    const TAKEN: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+    const TAKEN: &str =
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
     let server = Server::start();
     for (offer, answer) in [
         ("permessage-deflate", Some("")),
@@ -64,12 +66,16 @@ fn each_offer_is_taken_declined_or_refused() {
         ("permessage-deflate; server_max_window_bits=8, permessage-deflate", Some("")),
         ("x-webkit-deflate-frame", None),
     ] {
-        let ws = RawWs::connect(server.http, "/ws", &format!("Sec-WebSocket-Extensions: {offer}\r\n"));
+        let ws =
+            RawWs::connect(server.http, "/ws", &format!("Sec-WebSocket-Extensions: {offer}\r\n"));
         let expected = answer.map(|params| format!("{TAKEN}{params}"));
         assert_eq!(ws.response.header("Sec-WebSocket-Extensions"), expected.as_deref(), "{offer}");
     }
-    for offer in ["permessage-deflate;", "permessage-deflate; server_max_window_bits==010", ";", ", ;"] {
-        let head = upgrade_head(server.http, "/ws", &format!("Sec-WebSocket-Extensions: {offer}\r\n"));
+    for offer in
+        ["permessage-deflate;", "permessage-deflate; server_max_window_bits==010", ";", ", ;"]
+    {
+        let head =
+            upgrade_head(server.http, "/ws", &format!("Sec-WebSocket-Extensions: {offer}\r\n"));
         assert_eq!(http::request(server.http, head.as_bytes()).status, 400, "{offer}");
     }
     let server = Setup::default().set("compression.enabled", "false").start();

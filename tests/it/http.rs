@@ -73,7 +73,10 @@ fn each_request_is_answered_with_its_status_and_the_connection_goes_on_or_ends()
         if *goes_on {
             assert_eq!(http::read(&mut raw, true).status, 200, "{what}");
         } else {
-            assert_eq!(response.header("Connection").map(|told| told.contains("close")), Some(true));
+            assert_eq!(
+                response.header("Connection").map(|told| told.contains("close")),
+                Some(true)
+            );
             raw.assert_ended();
         }
         canary.say(&json!({"op": "ping"}));
@@ -160,7 +163,9 @@ fn a_file_that_the_browser_has_is_not_sent_again() {
     let server = Server::start();
     let mut raw = Raw::connect(server.http);
     let mut ask = |method: &str, target: &str, fields: &str| {
-        raw.send(format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n").as_bytes());
+        raw.send(
+            format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n").as_bytes(),
+        );
         http::read(&mut raw, method != "HEAD")
     };
     for (target, content_type) in [

@@ -6,8 +6,7 @@ use crate::support::{Client, Frame, RawWs, Server, Setup, assert_subset};
 
 #[test]
 fn who_asks_too_fast_is_told_when_to_go_on_and_can() {
-    let server =
-        Setup::default().set("limits.rate_per_s", "20").set("limits.burst", "30").start();
+    let server = Setup::default().set("limits.rate_per_s", "20").set("limits.burst", "30").start();
     let mut ann = Client::ws(&server).named("ann", None);
     let mut bob = Client::ws(&server).named("bob", None);
     let mut wait = None;
@@ -123,8 +122,7 @@ fn users_are_bounded_and_given_back() {
 
 #[test]
 fn rooms_are_bounded_and_given_back() {
-    let server =
-        Setup::default().set("limits.rooms_total", "2").set("limits.rooms", "2").start();
+    let server = Setup::default().set("limits.rooms_total", "2").set("limits.rooms", "2").start();
     let mut ann = Client::ws(&server).named("ann", Some("one"));
     ann.ask(&json!({"op": "send", "room": "one", "text": "kept for a while"}));
     ann.ask(&json!({"op": "create", "room": "two"}));

@@ -74,7 +74,10 @@ fn a_conversation_reads_well() {
     bob.ask(&json!({"op": "send", "room": "lobby", "text": "hi ann"}));
     converse(&mut ann, "< [lobby] bob: hi ann");
     bob.ask(&json!({"op": "topic", "room": "lobby", "text": "tea"}));
-    converse(&mut ann, "< [lobby] * bob changed the topic: tea\n> /topic\n< -- topic of lobby: tea --");
+    converse(
+        &mut ann,
+        "< [lobby] * bob changed the topic: tea\n> /topic\n< -- topic of lobby: tea --",
+    );
     converse(&mut ann, "> /msg bob psst, bob");
     bob.expect(&json!({"ev": "message", "room": "@ann:bob", "text": "psst, bob"}));
     bob.ask(&json!({"op": "send", "to": "ann", "text": "what?"}));
@@ -138,7 +141,9 @@ fn nobodys_terminal_obeys_what_others_write() {
     let mut ann = Raw::connect(server.tcp);
     converse(&mut ann, "> /nick ann\n< …\n< …\n> /join lobby\n< …");
     let mut bob = Client::ws(&server).named("bob", Some("lobby"));
-    for text in ["\u{1b}[2J", "a\u{7}b", "x\r[lobby] bob: fake", "\u{202e}evil", "\u{9b}31m", "\u{7f}"] {
+    for text in
+        ["\u{1b}[2J", "a\u{7}b", "x\r[lobby] bob: fake", "\u{202e}evil", "\u{9b}31m", "\u{7f}"]
+    {
         bob.ask(&json!({"op": "send", "room": "lobby", "text": text}));
         let line = loop {
             let line = ann.line().expect("a line");
@@ -165,7 +170,9 @@ fn telnet_commands_nul_and_bad_bytes_are_no_words() {
     ann.send(b"bad \xc0\x80\r\nn\0ul\r\ngood\r\n");
     bob.expect(&json!({"ev": "message", "text": "good", "seq": 2}));
     let long = "x".repeat(17_000);
-    ann.send(format!("{long}\n{long}{long}{long}{long}{long}{long}{long}\nstill here\n").as_bytes());
+    ann.send(
+        format!("{long}\n{long}{long}{long}{long}{long}{long}{long}\nstill here\n").as_bytes(),
+    );
     bob.expect(&json!({"ev": "message", "text": "still here", "seq": 3}));
 }
 

@@ -33,7 +33,8 @@ fn exchange(client: &mut Client, request: &Value, reply: &Value) -> Value {
 
 fn presence_of(client: &mut Client, kind: &str, user: &str) -> Value {
     loop {
-        let event = client.expect(&json!({"ev": "presence", "room": "lobby", "v": null, "count": null}));
+        let event =
+            client.expect(&json!({"ev": "presence", "room": "lobby", "v": null, "count": null}));
         if event[kind].as_array().is_some_and(|users| users.contains(&json!(user))) {
             assert_subset(&event, &json!({"on": null, "away": null, "off": null}));
             return event;
@@ -98,7 +99,8 @@ fn before_the_loss(server: &Server, ann: &mut Client, bob: &mut Client, eve: Cli
 }
 
 fn converse(connect: Connect) {
-    let setup = QUICK.into_iter().fold(Setup::default(), |setup, (key, value)| setup.set(key, value));
+    let setup =
+        QUICK.into_iter().fold(Setup::default(), |setup, (key, value)| setup.set(key, value));
     let mut server = setup.set("limits.rate_per_s", "off").start();
     let (mut bob, eve) = stage(&server);
     let mut ann = connect(&server);
@@ -116,7 +118,8 @@ fn converse(connect: Connect) {
     );
     let mut next = 124;
     while next <= 140 {
-        let replay = ann.expect(&json!({"ev": "replay", "room": "lobby", "items": null, "to": null}));
+        let replay =
+            ann.expect(&json!({"ev": "replay", "room": "lobby", "items": null, "to": null}));
         for item in replay["items"].as_array().expect("items") {
             assert_subset(item, &json!({"ev": "message", "seq": next, "text": next.to_string()}));
             next += 1;
