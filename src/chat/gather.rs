@@ -314,7 +314,10 @@ fn tell(
         let Some(session) = session.filter(|session| session.conn == sub.conn) else { continue };
         let slow = session.behind > 0 || session.credit.is_pressed(*turn, limits.outbound_soft);
         if slow || sub.stale {
-            sub.stale = true;
+            // Whoever is not behind and not blocked would never be told that it has drained.
+            if !mem::replace(&mut sub.stale, true) && !session.credit.is_blocked() {
+                said.push_back(Said::Wake { conn: session.conn });
+            }
             stats.ephemeral_dropped += 1;
             continue;
         }
@@ -341,10 +344,15 @@ pub(super) fn refresh(state: &mut State, conn: ConnId) {
             continue;
         };
         if session.credit.is_pressed(*turn, limits.outbound_soft) {
+            if !session.credit.is_blocked() {
+                state.said.push_back(Said::Wake { conn });
+            }
             return;
         }
         sub.stale = false;
-        session.credit.give(*turn, PRESENCE_NAMES_MAX * NAME_BYTES);
+        let named = rooms[place.room].members.len().min(PRESENCE_NAMES_MAX);
+        let names = named + TYPING_NAMES_MAX + RECEIPTS_MEMBERS_MAX.min(named);
+        session.credit.give(*turn, (names + 6) * NAME_BYTES);
         tell_state(state, conn, place.room, user);
     }
 }
@@ -366,4 +374,58 @@ fn tell_state(state: &mut State, to: ConnId, key: RoomKey, user: UserKey) {
         events.push(receipts_event(state, key, &readers, Some(user)));
     }
     state.said.extend(events.into_iter().map(|event| Said::Event { to, event }));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::command::{Command, Op};
+    use super::super::hello::Hello;
+    use super::super::outbox::{Class, Request};
+    use super::super::{Chat, Limits};
+    use super::*;
+    use crate::time::clock::Now;
+
+    fn at(millis: u64) -> Now {
+        Now { tick: Tick::from_millis(millis), wall_ms: millis }
+    }
+
+    /// The rooms whose presence has been told, and whether the domain wants to be told of a drain.
+    fn poll(chat: &mut Chat, told: &mut BTreeSet<String>) -> bool {
+        let mut wakes = false;
+        while let Some(said) = chat.poll_said() {
+            match said {
+                Said::Shared { event: Event::Presence { room, .. }, .. }
+                | Said::Event { event: Event::Presence { room, .. }, .. } => {
+                    told.insert(room.as_str().to_owned());
+                }
+                Said::Wake { .. } => wakes = true,
+                _ => {}
+            }
+        }
+        wakes
+    }
+
+    #[test]
+    fn who_missed_something_without_being_blocked_is_told_when_it_is_in_step() {
+        let limits = Limits { outbound_soft: 100, ..Limits::default() };
+        let mut chat = Chat::new(limits, at(0));
+        let conn = ConnId::new(0, 1).unwrap();
+        let request = |op| Request { id: None, op };
+        let hello = Hello { name: Some("ann"), resume: None, secret: 1, class: Class(0) };
+        chat.hello(at(0), conn, request(Op::Hello), hello);
+        for room in ["a", "b", "c"] {
+            let join = Command::Join { room: room.into(), after: None, epoch: None };
+            chat.command(at(0), conn, request(Op::Join), join);
+        }
+        chat.turn_end(at(0));
+        chat.expire(at(1_000));
+        let mut told = BTreeSet::new();
+        while poll(&mut chat, &mut told) {
+            chat.turn_end(at(1_000));
+            chat.drained(at(1_000), conn);
+        }
+        assert_eq!(told.len(), 3, "{told:?}");
+    }
 }
