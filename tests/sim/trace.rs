@@ -20,7 +20,6 @@ pub(crate) struct Trace {
 impl Trace {
     pub(crate) fn heard(&mut self, client: usize, heard: &Heard) {
         self.heard += 1;
-        if std::env::var("DBG").is_ok_and(|v| v == client.to_string()) { println!("HEARD {client} {:.300}", format!("{heard:?}")); }
         self.hasher.write_usize(client);
         match heard {
             Heard::Switched => self.hasher.write_u8(0),

@@ -30,18 +30,40 @@ pub(crate) struct Draft {
 #[derive(Clone, Debug)]
 pub(crate) enum Asked {
     Hello,
-    Join { room: String, after: Option<(String, u64)> },
-    Leave { room: String },
+    Join {
+        room: String,
+        after: Option<(String, u64)>,
+    },
+    Leave {
+        room: String,
+    },
     Send(Draft),
-    Topic { room: String, text: String },
-    Ack { room: String, read: u64, at: Tick },
-    Presence { room: String },
-    Members { room: String },
-    History { room: String, bounds: (u64, u64) },
+    Topic {
+        room: String,
+        text: String,
+    },
+    Ack {
+        room: String,
+        read: u64,
+    },
+    Presence {
+        room: String,
+    },
+    Members {
+        room: String,
+    },
+    History {
+        room: String,
+        bounds: (u64, u64),
+    },
     Rooms,
-    Status { away: bool },
+    Status {
+        away: bool,
+    },
     /// Anything about a room of which only the success is of interest.
-    About { room: String },
+    About {
+        room: String,
+    },
     Other,
     /// Something that is refused.
     Wrong,
@@ -82,7 +104,6 @@ impl Client {
         request(&mut text, op, Some(talk.next_id), fields);
         talk.asked.insert(talk.next_id, asked);
         let text = String::from_utf8(text).expect("JSON is UTF-8");
-        if std::env::var("DBG").is_ok_and(|v| v == self.id.to_string()) { println!("{:?} ASK {} link {} {:.300}", around.now, self.id, talk.link, text); }
         self.put(talk, around, &text);
     }
 
@@ -120,12 +141,12 @@ impl Client {
             if !draft.sent {
                 draft.sent = true;
                 let draft = draft.clone();
-                self.send(talk, around, draft);
+                self.send(talk, around, &draft);
             }
         }
     }
 
-    pub(super) fn send(&mut self, talk: &mut Talk, around: &mut Around<'_>, draft: Draft) {
+    pub(super) fn send(&mut self, talk: &mut Talk, around: &mut Around<'_>, draft: &Draft) {
         let mut fields = vec![match &draft.target {
             Target::Room(room) => ("room", Field::Text(room)),
             Target::User(user) => ("to", Field::Text(user)),

@@ -15,13 +15,16 @@ impl Client {
             around.links[talk.link].story.greeted = true;
             return Ok(());
         }
-        let value: Value = serde_json::from_str(said).map_err(|error| format!("{error}: {said}"))?;
+        let value: Value =
+            serde_json::from_str(said).map_err(|error| format!("{error}: {said}"))?;
         let result = match (value.get("ev").and_then(Value::as_str), value.get("code")) {
             (Some(event), None) => self.event(talk, around, event, &value),
             (None, Some(_)) => self.reply(talk, around, &value),
             _ => Err("neither an event nor a reply, or both".to_owned()),
         };
-        result.map_err(|fault| format!("{fault}; client {} ({}) heard {said:.400}", self.id, self.name))
+        result.map_err(|fault| {
+            format!("{fault}; client {} ({}) heard {said:.400}", self.id, self.name)
+        })
     }
 
     fn event(

@@ -77,9 +77,13 @@ pub(crate) struct Client {
 pub(crate) enum Mood {
     Lively,
     /// Takes nothing.
-    Stalled { until: Tick },
+    Stalled {
+        until: Tick,
+    },
     /// Takes and sends a few bytes at a time.
-    Crawling { until: Tick },
+    Crawling {
+        until: Tick,
+    },
 }
 
 /// One connection, from the client's side.

@@ -82,6 +82,9 @@ impl Client {
         if !talk.closing && !talk.hostile {
             self.act(talk, around);
         }
+        if talk.hostile && (self.manners != Manners::Wild || self.rng.once_in(50)) {
+            around.links[talk.link].reset();
+        }
         let most = self.bytes_to_move(talk);
         let link = &mut around.links[talk.link];
         link.send(&mut talk.out, most);
@@ -97,7 +100,8 @@ impl Client {
 
     /// Takes bytes, as many as the mood is for, and hears what they say.
     fn listen(&mut self, talk: &mut Talk, around: &mut Around<'_>) -> Check {
-        let most = if matches!(talk.mood, Mood::Stalled { .. }) { 0 } else { self.bytes_to_move(talk) };
+        let most =
+            if matches!(talk.mood, Mood::Stalled { .. }) { 0 } else { self.bytes_to_move(talk) };
         let mut bytes = around.links[talk.link].take(most, around.now);
         if bytes.is_empty() {
             return Ok(());
@@ -184,6 +188,8 @@ impl Client {
                 talk.mood = GONE;
             }
             _ => {
+                // The last request may be cut in two.
+                talk.hostile = true;
                 talk.closing = true;
                 talk.out.clear();
             }
@@ -202,7 +208,8 @@ impl Client {
         for draft in &mut self.outbox {
             draft.sent = false;
         }
-        let wait = if self.manners == Manners::Calm { 500 } else { *self.rng.pick(&[300, 3_000, 40_000]) };
+        let wait =
+            if self.manners == Manners::Calm { 500 } else { *self.rng.pick(&[300, 3_000, 40_000]) };
         let until = around.now.after(Duration::from_millis(1 + self.rng.below(wait)));
         self.life = Life::Away { until };
     }

@@ -66,11 +66,8 @@ impl Reactor {
             }
             return;
         }
-        let count = if self.rng.once_in(8) {
-            1 + self.rng.index(link.up.len())
-        } else {
-            link.up.len()
-        };
+        let count =
+            if self.rng.once_in(8) { 1 + self.rng.index(link.up.len()) } else { link.up.len() };
         let mut bytes: Vec<u8> = link.up.drain(..count.min(READ_MAX)).collect();
         if conn.phase == Phase::Open {
             link.story.heard = now.tick;
@@ -103,9 +100,10 @@ impl Reactor {
         handler: &mut impl Handler,
         links: &mut [Link],
     ) {
-        if self.slots[slot].as_ref().is_some_and(|conn| {
-            conn.phase == Phase::Open && conn.stall_at <= now.tick
-        }) {
+        if self.slots[slot]
+            .as_ref()
+            .is_some_and(|conn| conn.phase == Phase::Open && conn.stall_at <= now.tick)
+        {
             // One more try, then the verdict.
             self.write(slot, now.tick, links);
         }

@@ -30,11 +30,12 @@ impl World {
     fn is_explained(&self, story: &Story, reason: CloseReason, was_reset: bool) -> bool {
         let timeouts = &self.plan.config.timeouts;
         let since = |then: Tick| self.tick.since(then);
-        let was_dull = |within: Duration| {
-            since(story.dull_until) <= within || since(self.jumped) <= within
-        };
+        let was_dull =
+            |within: Duration| since(story.dull_until) <= within || since(self.jumped) <= within;
         match reason {
-            CloseReason::Bye | CloseReason::PeerGone => story.said_bye || story.hostile,
+            CloseReason::Bye | CloseReason::PeerGone | CloseReason::HttpDone => {
+                story.said_bye || story.hostile
+            }
             CloseReason::Reset => was_reset,
             CloseReason::NoPong => {
                 let silence = timeouts.ping_after + timeouts.pong;
@@ -50,8 +51,7 @@ impl World {
             CloseReason::Replaced => story.replaced,
             CloseReason::CloseTimeout => was_dull(timeouts.close),
             CloseReason::Shutdown => self.plan.drains(self.tick),
-            CloseReason::HttpDone
-            | CloseReason::SocketError
+            CloseReason::SocketError
             | CloseReason::KeepAliveTimeout
             | CloseReason::BadToken
             | CloseReason::Banned
