@@ -381,3 +381,57 @@ fn tell_state(state: &mut State, to: ConnId, key: RoomKey, user: UserKey) {
     }
     state.said.extend(events.into_iter().map(|event| Said::Event { to, event }));
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::command::{Command, Op};
+    use super::super::hello::Hello;
+    use super::super::outbox::{Class, Request};
+    use super::super::{Chat, Limits};
+    use super::*;
+    use crate::time::clock::Now;
+
+    fn at(millis: u64) -> Now {
+        Now { tick: Tick::from_millis(millis), wall_ms: millis }
+    }
+
+    /// The rooms whose presence has been told, and whether the domain wants to be told of a drain.
+    fn poll(chat: &mut Chat, told: &mut BTreeSet<String>) -> bool {
+        let mut wakes = false;
+        while let Some(said) = chat.poll_said() {
+            match said {
+                Said::Shared { event: Event::Presence { room, .. }, .. }
+                | Said::Event { event: Event::Presence { room, .. }, .. } => {
+                    told.insert(room.as_str().to_owned());
+                }
+                Said::Wake { .. } => wakes = true,
+                _ => {}
+            }
+        }
+        wakes
+    }
+
+    #[test]
+    fn who_missed_something_without_being_blocked_is_told_when_it_is_in_step() {
+        let limits = Limits { outbound_soft: 100, ..Limits::default() };
+        let mut chat = Chat::new(limits, at(0));
+        let conn = ConnId::new(0, 1).unwrap();
+        let request = |op| Request { id: None, op };
+        let hello = Hello { name: Some("ann"), resume: None, secret: 1, class: Class(0) };
+        chat.hello(at(0), conn, request(Op::Hello), hello);
+        for room in ["a", "b", "c"] {
+            let join = Command::Join { room: room.into(), after: None, epoch: None };
+            chat.command(at(0), conn, request(Op::Join), join);
+        }
+        chat.turn_end(at(0));
+        chat.expire(at(1_000));
+        let mut told = BTreeSet::new();
+        while poll(&mut chat, &mut told) {
+            chat.turn_end(at(1_000));
+            chat.drained(at(1_000), conn);
+        }
+        assert_eq!(told.len(), 3, "{told:?}");
+    }
+}

@@ -82,12 +82,12 @@ impl Plan {
     }
 
     /// The name of a client.
-    pub(crate) fn user(&self, nth: usize) -> String {
+    pub(crate) fn user(nth: usize) -> String {
         USERS[nth % USERS.len()].to_owned()
     }
 
     /// Somebody to write to.
-    pub(crate) fn some_user(&self, rng: &mut Rng) -> String {
+    pub(crate) fn some_user(rng: &mut Rng) -> String {
         let all = if rng.once_in(12) { ABSENT } else { USERS };
         (*rng.pick(all)).to_owned()
     }
@@ -98,7 +98,7 @@ impl Plan {
     }
 
     /// How long a step takes.
-    pub(crate) fn pause(&self, rng: &mut Rng) -> Duration {
+    pub(crate) fn pause(rng: &mut Rng) -> Duration {
         let span = *rng.pick(&[2, 20, 200]);
         Duration::from_millis(1 + rng.below(span))
     }

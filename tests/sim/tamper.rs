@@ -81,49 +81,26 @@ impl Tamper {
         let kept = self.kept.remove(&client);
         if kept.is_none()
             && let Ok(value) = serde_json::from_str(&text)
+            && self.break_one(fault, (client, &text), value, out)
         {
-            if self.break_one(fault, client, &text, value, out) {
-                self.done += 1;
-                return;
-            }
+            self.done += 1;
+            return;
         }
         out.push(text);
         out.extend(kept);
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm a fault")]
     /// Breaks a message if it is one to which the fault applies.
     fn break_one(
         &mut self,
         fault: Fault,
-        client: usize,
-        text: &str,
+        (client, text): (usize, &str),
         mut value: Value,
         out: &mut Vec<String>,
     ) -> bool {
-        let event = value.get("ev").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let is_sent = value.pointer("/data/durable").is_some()
-            && value.pointer("/data/seq").is_some()
-            && value.pointer("/data/epoch").is_none();
-        let is_dup = value.pointer("/data/dup").is_some();
-        let applies = match fault {
-            Fault::LostEvent
-            | Fault::DoubledEvent
-            | Fault::SwappedEvents
-            | Fault::EarlyEvent
-            | Fault::OtherText
-            | Fault::FalseGap => event == "message",
-            Fault::LateReply | Fault::LostReply | Fault::DoubledReply | Fault::WrongSeq => {
-                is_sent && !is_dup
-            }
-            Fault::Respent => is_dup,
-            Fault::HoleInReplay | Fault::SilentGap => event == "replay",
-            Fault::LostLive => event == "live",
-            Fault::LostPresence | Fault::WrongPresence => event == "presence",
-            Fault::ReceiptBack => event == "receipts",
-            Fault::LostLeft => event == "left",
-        };
-        let is_frequent = matches!(event.as_str(), "message") || is_sent;
-        if !applies || (is_frequent && !self.rng.once_in(20)) {
+        let Some(is_frequent) = applies(fault, &value) else { return false };
+        if is_frequent && !self.rng.once_in(20) {
             return false;
         }
         match fault {
@@ -196,6 +173,34 @@ impl Tamper {
         }
         true
     }
+}
+
+/// Whether the fault applies to a message, and then whether there are many such messages.
+fn applies(fault: Fault, value: &Value) -> Option<bool> {
+    let event = value.get("ev").and_then(Value::as_str).unwrap_or_default();
+    let is_sent = value.pointer("/data/durable").is_some()
+        && value.pointer("/data/seq").is_some()
+        && value.pointer("/data/epoch").is_none();
+    let is_dup = value.pointer("/data/dup").is_some();
+    let applies = match fault {
+        Fault::LostEvent
+        | Fault::DoubledEvent
+        | Fault::SwappedEvents
+        | Fault::EarlyEvent
+        | Fault::OtherText
+        | Fault::FalseGap => event == "message",
+        Fault::LateReply | Fault::LostReply | Fault::DoubledReply | Fault::WrongSeq => {
+            is_sent && !is_dup
+        }
+        Fault::Respent => is_dup,
+        Fault::HoleInReplay | Fault::SilentGap => event == "replay",
+        Fault::LostLive => event == "live",
+        Fault::LostPresence | Fault::WrongPresence => event == "presence",
+        Fault::ReceiptBack => event == "receipts",
+        Fault::LostLeft => event == "left",
+    };
+    let is_frequent = event == "message" || is_sent;
+    applies.then_some(is_frequent)
 }
 
 /// Adds to a number.

@@ -36,12 +36,12 @@ impl Client {
         match self.rng.below(120) {
             0..60 => self.say(Target::Room(room), around),
             60..66 => {
-                let to = around.plan.some_user(&mut self.rng);
+                let to = crate::plan::Plan::some_user(&mut self.rng);
                 if to != self.name {
                     self.say(Target::User(to), around);
                 }
             }
-            66..78 => self.ack(talk, around, room),
+            66..78 => self.ack(talk, around, &room),
             78..84 => self.join(talk, around),
             84..86 => {
                 let fields = [("room", Field::Text(&room))];
@@ -57,7 +57,7 @@ impl Client {
                 let fields = [("status", Field::Text(if away { "away" } else { "online" }))];
                 self.ask(talk, around, (Op::Status, &fields), Asked::Status { away });
             }
-            96..102 => self.page(talk, around, room),
+            96..102 => self.page(talk, around, &room),
             102..104 => self.look_around(talk, around, &room),
             104..106 => {
                 let fields = [("room", Field::Text(&room))];
@@ -66,7 +66,7 @@ impl Client {
             }
             106..109 => self.ask(talk, around, (Op::Rooms, &[]), Asked::Rooms),
             109..111 => self.ask(talk, around, (Op::Ping, &[]), Asked::Other),
-            111..113 => self.change_topic(talk, around, room),
+            111..113 => self.change_topic(talk, around, &room),
             113..115 => self.blunder(talk, around),
             115 => self.ask_much(talk, around, &room),
             116 if self.rng.once_in(6) => self.misbehave(talk, around),
@@ -130,22 +130,22 @@ impl Client {
         text
     }
 
-    pub(super) fn ack(&mut self, talk: &mut Talk, around: &mut Around<'_>, room: String) {
-        let Some(view) = talk.views.get(&room) else { return };
+    pub(super) fn ack(&mut self, talk: &mut Talk, around: &mut Around<'_>, room: &str) {
+        let Some(view) = talk.views.get(room) else { return };
         let seen = view.next - 1;
         let back = if self.manners == Manners::Wild { self.rng.below(4) } else { 0 };
         let read = seen.saturating_sub(back);
         let fields = [
-            ("room", Field::Text(&room)),
+            ("room", Field::Text(room)),
             ("recv", Field::Number(seen)),
             ("read", Field::Number(read)),
         ];
-        let asked = Asked::Ack { room: room.clone(), read, at: around.now };
+        let asked = Asked::Ack { room: room.to_owned(), read };
         self.ask(talk, around, (Op::Ack, &fields), asked);
     }
 
-    fn page(&mut self, talk: &mut Talk, around: &mut Around<'_>, room: String) {
-        let next = talk.views.get(&room).map_or(1, |view| view.next);
+    fn page(&mut self, talk: &mut Talk, around: &mut Around<'_>, room: &str) {
+        let next = talk.views.get(room).map_or(1, |view| view.next);
         let seq = self.rng.below(next + 2);
         let (field, bounds) = match self.rng.below(4) {
             0 => (Some("before"), (0, seq)),
@@ -153,19 +153,19 @@ impl Client {
             2 => (Some("around"), (0, u64::MAX)),
             _ => (None, (0, u64::MAX)),
         };
-        let mut fields = vec![("room", Field::Text(&room))];
+        let mut fields = vec![("room", Field::Text(room))];
         fields.extend(field.map(|field| (field, Field::Number(seq))));
         fields.push(("limit", Field::Number(1 + self.rng.below(50))));
-        let asked = Asked::History { room: room.clone(), bounds };
+        let asked = Asked::History { room: room.to_owned(), bounds };
         self.ask(talk, around, (Op::History, &fields), asked);
     }
 
-    fn change_topic(&mut self, talk: &mut Talk, around: &mut Around<'_>, room: String) {
+    fn change_topic(&mut self, talk: &mut Talk, around: &mut Around<'_>, room: &str) {
         self.said += 1;
         let text = format!("topic of {}/{}/{}", self.name, self.id, self.said);
         around.hist.say(Some(&self.name), None, &text, around.now);
-        let fields = [("room", Field::Text(&room)), ("text", Field::Text(&text))];
-        let asked = Asked::Topic { room: room.clone(), text: text.clone() };
+        let fields = [("room", Field::Text(room)), ("text", Field::Text(&text))];
+        let asked = Asked::Topic { room: room.to_owned(), text: text.clone() };
         self.ask(talk, around, (Op::Topic, &fields), asked);
     }
 
@@ -178,7 +178,7 @@ impl Client {
             if self.rng.once_in(4) {
                 self.ask(talk, around, (Op::Rooms, &[]), Asked::Rooms);
             } else {
-                self.page(talk, around, room.to_owned());
+                self.page(talk, around, room);
             }
         }
     }
@@ -232,8 +232,7 @@ impl Client {
     fn type_something(&mut self, talk: &mut Talk, around: &mut Around<'_>) {
         let room = (*self.rng.pick(around.plan.rooms)).to_owned();
         let line = match (talk.next_id, self.rng.below(20)) {
-            (0, _) => format!("/join {room}"),
-            (_, 0) => format!("/join {room}"),
+            (0, _) | (_, 0) => format!("/join {room}"),
             (_, 1) => "/who".to_owned(),
             (_, 2) => "/history 10".to_owned(),
             (_, 3) => "/rooms".to_owned(),

@@ -45,7 +45,6 @@ pub(crate) enum Asked {
     Ack {
         room: String,
         read: u64,
-        at: Tick,
     },
     Presence {
         room: String,
@@ -142,12 +141,12 @@ impl Client {
             if !draft.sent {
                 draft.sent = true;
                 let draft = draft.clone();
-                self.send(talk, around, draft);
+                self.send(talk, around, &draft);
             }
         }
     }
 
-    pub(super) fn send(&mut self, talk: &mut Talk, around: &mut Around<'_>, draft: Draft) {
+    pub(super) fn send(&mut self, talk: &mut Talk, around: &mut Around<'_>, draft: &Draft) {
         let mut fields = vec![match &draft.target {
             Target::Room(room) => ("room", Field::Text(room)),
             Target::User(user) => ("to", Field::Text(user)),

@@ -29,7 +29,7 @@ impl Client {
         self.with_talk(around, |client, talk, around| {
             let rooms: Vec<String> = talk.views.keys().cloned().collect();
             for room in rooms {
-                client.ack(talk, around, room);
+                client.ack(talk, around, &room);
             }
         });
     }
@@ -57,6 +57,6 @@ impl Client {
 
     /// Says goodbye and does not come back.
     pub(crate) fn part_in_peace(&mut self, around: &mut Around<'_>) {
-        self.with_talk(around, |client, talk, around| client.say_bye(talk, around));
+        self.with_talk(around, Self::say_bye);
     }
 }

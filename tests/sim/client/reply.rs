@@ -109,29 +109,29 @@ impl Client {
             Asked::Join { room, after } => self.joined(talk, around, (room, after), data),
             Asked::Leave { room } => {
                 // The event follows, and ends the subscription.
-                (text(data, "room")? == room).then_some(()).ok_or("another room".to_owned())
+                (text(data, "room")? == room).then_some(()).ok_or_else(|| "another room".to_owned())
             }
             Asked::Send(draft) => self.sent(talk, around, &draft, data),
             Asked::Topic { room, text } => {
                 let answer = answer_of(data, false)?;
                 place(talk, around, (&room, answer), ("topic", &self.name, &text), data)
             }
-            Asked::Ack { room, read, at } => {
+            Asked::Ack { room, read } => {
                 let (recv, had) = (number(data, "recv")?, number(data, "read")?);
                 let known = talk.acked.insert(room.clone(), (recv, had)).unwrap_or_default();
                 if had < read || recv < known.0 || had < known.1 {
                     return Err(format!("the marks went back from {known:?}, {read} was read"));
                 }
                 let view = talk.views.get(&room);
-                view.map_or(Ok(()), |view| around.hist.acked(view.log, &self.name, (recv, had), at))
+                view.map_or(Ok(()), |view| around.hist.acked(view.log, &self.name, (recv, had)))
             }
             Asked::Presence { room } => {
                 let view = talk.views.get_mut(&room);
                 view.map_or(Ok(()), |view| view.people.state(data))
             }
             Asked::Members { .. } => items(data, "users").map(|_| ()),
-            Asked::History { room, bounds } => self.paged(talk, around, (&room, bounds), data),
-            Asked::Rooms => self.inbox(talk, around, data),
+            Asked::History { room, bounds } => self.paged(around, (&room, bounds), data),
+            Asked::Rooms => Self::inbox(talk, around, data),
             Asked::Status { away } => {
                 talk.away = away;
                 Ok(())
@@ -217,8 +217,7 @@ impl Client {
     }
 
     fn paged(
-        &mut self,
-        talk: &mut Talk,
+        &self,
         around: &mut Around<'_>,
         (room, (above, below)): (&str, (u64, u64)),
         data: &Value,
@@ -236,11 +235,10 @@ impl Client {
         }
         let oldest = number(data, "oldest")?;
         let first = items.first().map_or(Ok(oldest), |item| number(item, "seq"))?;
-        let _ = talk;
-        (first >= oldest).then_some(()).ok_or("older than the oldest".to_owned())
+        (first >= oldest).then_some(()).ok_or_else(|| "older than the oldest".to_owned())
     }
 
-    fn inbox(&mut self, talk: &mut Talk, around: &mut Around<'_>, data: &Value) -> Check {
+    fn inbox(talk: &mut Talk, around: &mut Around<'_>, data: &Value) -> Check {
         let rev = number(data, "rev")?;
         if rev < talk.rev {
             return Err(format!("rev went back from {}", talk.rev));

@@ -74,8 +74,6 @@ struct Saying {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Read {
     pub(crate) read: u64,
-    /// When this was asked for.
-    pub(crate) asked: Tick,
 }
 
 impl Hist {
@@ -137,10 +135,10 @@ impl Hist {
         if saying.user.as_ref().is_some_and(|user| *user != entry.from) {
             return Err(format!("seq {seq} is from {}, not from {:?}", entry.from, saying.user));
         }
-        if let Some(cid) = item.get("cid") {
-            if entry.from != viewer || cid.as_str() != saying.cid.as_deref() {
-                return Err(format!("seq {seq} shows the cid {cid} to {viewer}"));
-            }
+        if let Some(cid) = item.get("cid")
+            && (entry.from != viewer || cid.as_str() != saying.cid.as_deref())
+        {
+            return Err(format!("seq {seq} shows the cid {cid} to {viewer}"));
         }
         self.insert(key, seq, entry, now)
     }
@@ -218,26 +216,15 @@ impl Hist {
     }
 
     /// A user was answered how far it has read.
-    pub(crate) fn acked(
-        &mut self,
-        key: LogKey,
-        user: &str,
-        (recv, read): (u64, u64),
-        asked: Tick,
-    ) -> Check {
+    pub(crate) fn acked(&mut self, key: LogKey, user: &str, (recv, read): (u64, u64)) -> Check {
         if read > recv {
             return Err(format!("{user} has read {read} and received only {recv}"));
         }
-        let known = self.reads.entry((key, user.to_owned())).or_insert(Read { read, asked });
+        let known = self.reads.entry((key, user.to_owned())).or_insert(Read { read });
         if read > known.read {
-            *known = Read { read, asked };
+            *known = Read { read };
         }
         Ok(())
-    }
-
-    /// How far a user has read at least; `None` if it never said.
-    pub(crate) fn read_of(&self, key: LogKey, user: &str) -> Option<Read> {
-        self.reads.get(&(key, user.to_owned())).copied()
     }
 
     /// The user has left the room: its marks are gone.

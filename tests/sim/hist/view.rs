@@ -136,18 +136,17 @@ impl View {
     /// The answer to a `send`. When a subscription ends, answers that waited for their place in a replay
     /// are given without it.
     pub(crate) fn answer(&mut self, answer: Answer) -> Check {
-        let Answer { seq, dup, echo } = answer;
         let before = self.next;
-        let result = self.place(seq, dup, echo);
-        self.answered = self.next > before || echo;
+        let result = self.place(answer);
+        self.answered = self.next > before || answer.echo;
         result
     }
 
-    fn place(&mut self, seq: u64, dup: bool, echo: bool) -> Check {
+    fn place(&mut self, Answer { seq, dup, echo }: Answer) -> Check {
         match seq.checked_add(1) {
             Some(after) if echo && !dup && after == self.next => Ok(()),
             _ if dup && seq < self.next => Ok(()),
-            _ if seq > self.next || (echo && seq == self.next) || self.cut.is_some() => {
+            _ if seq > self.next || (echo && !dup && seq == self.next) || self.cut.is_some() => {
                 self.cut = Some(seq);
                 Ok(())
             }

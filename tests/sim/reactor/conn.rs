@@ -24,7 +24,6 @@ pub(crate) enum Written {
     Blocked { progress: usize },
 }
 
-#[expect(clippy::struct_excessive_bools, reason = "the marks of the real reactor, one by one")]
 #[derive(Debug)]
 pub(crate) struct Conn {
     pub(crate) id: ConnId,

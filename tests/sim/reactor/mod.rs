@@ -151,7 +151,7 @@ impl Reactor {
                 self.open(conn).into_iter().for_each(|conn| conn.deadline = deadline);
             }
             Effect::Wake { conn } => {
-                for conn in self.open(conn) {
+                if let Some(conn) = self.open(conn) {
                     conn.wake = true;
                     conn.urgent = true;
                 }

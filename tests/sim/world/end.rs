@@ -17,7 +17,7 @@ const LEAVE_ROUNDS: usize = 3;
 impl World {
     pub(super) fn end(&mut self, seed: u64) -> Check {
         self.come_to_rest()?;
-        if seed % 2 == 0 { self.depart() } else { self.drain() }
+        if seed.is_multiple_of(2) { self.depart() } else { self.drain() }
     }
 
     /// Everyone leaves every room and goes: the server remembers nobody.
@@ -97,7 +97,7 @@ impl World {
         // What lies in the kernel still arrives.
         for _ in 0..400 {
             self.step += 1;
-            self.each_client(|client, around| client.step(around))?;
+            self.each_client(crate::client::Client::step)?;
             told.extend(self.told_to_go());
         }
         let told_clients: Vec<usize> = told.iter().map(|&(client, _)| client).collect();

@@ -2,6 +2,7 @@
 
 mod end;
 mod explain;
+mod outcome;
 mod quiet;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use chinwag::session::{Door, Entropy};
 use chinwag::time::Tick;
 use chinwag::time::clock::Now;
 
+pub(crate) use self::outcome::Outcome;
 use crate::client::{Around, Client};
 use crate::codec::{Kind, Scratch};
 use crate::hist::{Check, Hist};
@@ -28,25 +30,7 @@ const BEGINNING_MS: u64 = 1_763_700_000_000;
 /// How the clients speak, one after the other.
 const KINDS: &[Kind] = &[Kind::Ws, Kind::Lines, Kind::Deflate, Kind::Ws, Kind::Lengths, Kind::Ws];
 
-/// What a run came to.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Outcome {
-    /// What the checker found.
-    pub(crate) fault: Option<String>,
-    pub(crate) steps: u64,
-    pub(crate) trace: u64,
-    pub(crate) heard: u64,
-    pub(crate) records: usize,
-    pub(crate) gaps: usize,
-    pub(crate) resumed: usize,
-    pub(crate) dups: usize,
-    pub(crate) closed: usize,
-    pub(crate) lagged: u64,
-    pub(crate) blocks: u64,
-    pub(crate) queued_peak: usize,
-    pub(crate) tampered: u64,
-}
-
+/// The world of one seed.
 pub(crate) struct World {
     rng: Rng,
     tick: Tick,
@@ -73,8 +57,8 @@ pub(crate) fn run(seed: u64, steps: u64, fault: Option<Fault>) -> Outcome {
     let stats = world.server.chat().stats();
     Outcome {
         fault: lived.err().map(|fault| format!("step {}, {:?}: {fault}", world.step, world.tick)),
-        steps: world.step,
         trace: world.trace.hash(),
+        steps: world.step,
         heard: world.trace.heard,
         records: world.hist.len(),
         gaps: world.trace.gaps,
@@ -104,7 +88,7 @@ impl World {
         let count = 6 + rng.index(8);
         let clients = (0..count).map(|id| {
             let kind = if id == 5 { Kind::Person } else { KINDS[id % KINDS.len()] };
-            Client::new(id, plan.user(id), kind, rng.next())
+            Client::new(id, Plan::user(id), kind, rng.next())
         });
         let clients = clients.collect();
         Self {
@@ -135,7 +119,7 @@ impl World {
 
     /// Time goes on, and jumps now and then.
     fn pass_time(&mut self) {
-        let pause = self.plan.pause(&mut self.rng);
+        let pause = Plan::pause(&mut self.rng);
         self.tick = self.tick.after(pause);
         if self.rng.once_in(self.plan.jump) {
             // The process was stopped for a while; what the wall clock says meanwhile is another matter.
@@ -155,7 +139,7 @@ impl World {
     /// One step: every client, then a turn of the reactor.
     fn turn(&mut self) -> Check {
         self.step += 1;
-        self.each_client(|client, around| client.step(around))?;
+        self.each_client(Client::step)?;
         let now = self.now();
         self.reactor.turn(now, &mut self.server, &mut self.links);
         #[cfg(debug_assertions)]

@@ -6,9 +6,9 @@ use std::time::Duration;
 use chinwag::time::Tick;
 
 use super::World;
-use crate::client::{Manners, Target};
+use crate::client::{Client, Manners, Target};
 use crate::codec::Kind;
-use crate::hist::Check;
+use crate::hist::{Check, View};
 
 /// Steps within which all must have come to rest.
 const STEPS_MAX: u64 = 4_000;
@@ -27,7 +27,9 @@ impl World {
         self.each_client(|client, around| {
             let rooms: Vec<String> =
                 client.greeted().into_iter().flat_map(|talk| talk.views.keys().cloned()).collect();
-            rooms.into_iter().for_each(|room| client.say(Target::Room(room), around));
+            for room in rooms {
+                client.say(Target::Room(room), around);
+            }
             Ok(())
         })?;
         self.settle()?;
@@ -75,8 +77,7 @@ impl World {
     }
 
     pub(super) fn settle(&mut self) -> Check {
-        let is_settled =
-            |client: &crate::client::Client| client.kind == Kind::Person || client.is_settled();
+        let is_settled = |client: &Client| client.kind == Kind::Person || client.is_settled();
         for _ in 0..STEPS_MAX {
             self.tick = self.tick.after(Duration::from_millis(20));
             self.turn()?;
@@ -90,48 +91,49 @@ impl World {
 
     /// What all connections know of a room is the same, and right.
     fn compare(&self) -> Check {
-        let away = self.away();
         let mut heads = BTreeMap::new();
         for client in &self.clients {
-            let Some(talk) = client.greeted() else { continue };
-            for (room, view) in &talk.views {
-                let head = *heads.entry((room.clone(), view.log)).or_insert(view.next);
-                if head != view.next {
-                    return Err(format!(
-                        "{room} ends at {head} and at {} for {client:?}",
-                        view.next
-                    ));
-                }
-                let who = format!("for client {} ({}) in {room}", client.id, client.name);
-                if !view.people.typing.is_empty() {
-                    return Err(format!("{:?} still type {who}", view.people.typing));
-                }
-                let here = |other: &&crate::client::Client| {
-                    other.greeted().is_some_and(|talk| talk.views.contains_key(room))
+            let views = client.greeted().into_iter().flat_map(|talk| &talk.views);
+            for (room, view) in views {
+                let head = *heads.entry((room, view.log)).or_insert(view.next);
+                let checked = if head == view.next {
+                    self.compare_people(client, room, view)
+                } else {
+                    Err(format!("it ends at {head} and at {}", view.next))
                 };
-                // Who was refused for its rate when it asked has never learnt who is there.
-                let is_told = view.people.users.is_some();
-                for other in self.clients.iter().filter(here).filter(|_| is_told) {
-                    let (told, is) = (view.people.find(&other.name), away.get(other.name.as_str()));
-                    if told != is.copied() {
-                        return Err(format!(
-                            "{} is told as {told:?}, not {is:?}, {who}",
-                            other.name
-                        ));
-                    }
-                }
-                for (reader, read) in self.hist.readers(view.log) {
-                    let told = view.people.receipts.get(reader);
-                    let is_here =
-                        self.clients.iter().filter(here).any(|other| other.name == reader);
-                    if reader != client.name && is_here && told != Some(&read.read) {
-                        return Err(format!("{reader} has read {read:?}, told {told:?}, {who}"));
-                    }
-                }
-                self.check_absent(view.people.users.iter().flat_map(|users| users.keys()), &who)?;
+                checked.map_err(|fault| {
+                    format!("{fault}, for client {} ({}) in {room}", client.id, client.name)
+                })?;
             }
         }
         Ok(())
+    }
+
+    /// What one connection knows of the people in a room.
+    fn compare_people(&self, client: &Client, room: &str, view: &View) -> Check {
+        let people = &view.people;
+        if !people.typing.is_empty() {
+            return Err(format!("{:?} still type", people.typing));
+        }
+        let here =
+            |other: &&Client| other.greeted().is_some_and(|talk| talk.views.contains_key(room));
+        let away = self.away();
+        // Who was refused for its rate when it asked has never learnt who is there.
+        let is_told = people.users.is_some();
+        for other in self.clients.iter().filter(here).filter(|_| is_told) {
+            let (told, is) = (people.find(&other.name), away.get(other.name.as_str()));
+            if told != is.copied() {
+                return Err(format!("{} is told as {told:?}, not {is:?}", other.name));
+            }
+        }
+        for (reader, read) in self.hist.readers(view.log) {
+            let told = people.receipts.get(reader);
+            let is_here = self.clients.iter().filter(here).any(|other| other.name == reader);
+            if reader != client.name && is_here && told != Some(&read.read) {
+                return Err(format!("{reader} has read {read:?}, told {told:?}"));
+            }
+        }
+        self.check_absent(people.users.iter().flat_map(|users| users.keys()))
     }
 
     /// Which users there are, and whether they are away.
@@ -147,12 +149,12 @@ impl World {
     }
 
     /// Nobody is told to be there who is not.
-    fn check_absent<'a>(&self, told: impl Iterator<Item = &'a String>, who: &str) -> Check {
+    fn check_absent<'a>(&self, told: impl Iterator<Item = &'a String>) -> Check {
         let there: BTreeSet<&str> = self.away().into_keys().collect();
         for name in told {
             let is_guest = name.starts_with("guest-");
             if !is_guest && !there.contains(name.as_str()) {
-                return Err(format!("{name} is told to be there {who}"));
+                return Err(format!("{name} is told to be there, and is not"));
             }
         }
         Ok(())

@@ -1,0 +1,51 @@
+//! What a run came to.
+
+/// What the checker found, and how much there was to be found.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outcome {
+    /// What is wrong, `None` if nothing is.
+    pub(crate) fault: Option<String>,
+    /// The trace as one number: the same for the same seed.
+    pub(crate) trace: u64,
+    pub(crate) steps: u64,
+    /// Messages that clients heard.
+    pub(crate) heard: u64,
+    pub(crate) records: usize,
+    pub(crate) gaps: usize,
+    /// Rooms that went on where a former connection had ended.
+    pub(crate) resumed: usize,
+    /// Repeated messages that were known.
+    pub(crate) dups: usize,
+    /// Connections that ended.
+    pub(crate) closed: usize,
+    /// Cursors that fell behind since their connection was slow.
+    pub(crate) lagged: u64,
+    /// Flushes that left bytes behind.
+    pub(crate) blocks: u64,
+    /// The most bytes that waited for one connection.
+    pub(crate) queued_peak: usize,
+    /// Messages that were tampered with.
+    pub(crate) tampered: u64,
+}
+
+impl Outcome {
+    /// Adds the counts of another run.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.steps += other.steps;
+        self.heard += other.heard;
+        self.records += other.records;
+        self.gaps += other.gaps;
+        self.resumed += other.resumed;
+        self.dups += other.dups;
+        self.closed += other.closed;
+        self.lagged += other.lagged;
+        self.blocks += other.blocks;
+        self.queued_peak = self.queued_peak.max(other.queued_peak);
+    }
+
+    /// Whether everything that the promises are about has happened.
+    pub(crate) fn has_everything(&self) -> bool {
+        let rare = [self.gaps, self.resumed, self.dups, self.closed];
+        rare.iter().all(|&count| count > 10) && self.lagged.min(self.blocks) > 10
+    }
+}
