@@ -52,11 +52,17 @@ pub(super) fn user_changed(state: &mut State, user: UserKey) {
 pub(super) fn forget_member(state: &mut State, key: MembershipKey) {
     let row = &state.memberships[key];
     let (user, key_of_room, shown) = (row.user, row.room, row.shown);
+    let (changed, acked) = (row.changed, row.acked);
     let name = state.users[user].name.clone();
     let room = &mut state.rooms[key_of_room];
     let gathered = &mut room.gathered;
-    gathered.presence.changes.retain(|&other| other != key);
-    gathered.receipts.acked.retain(|&other| other != key);
+    // Only who is listed is looked for: in a large room that many leave at once, the lists are long.
+    if changed {
+        gathered.presence.changes.retain(|&other| other != key);
+    }
+    if acked {
+        gathered.receipts.acked.retain(|&other| other != key);
+    }
     let typists = gathered.typing.typists.len();
     gathered.typing.typists.retain(|&(typist, _)| typist != user);
     gathered.typing.changed |= gathered.typing.typists.len() != typists;

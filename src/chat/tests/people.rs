@@ -76,6 +76,26 @@ fn receipts_rise_and_are_told_to_the_others() {
 }
 
 #[test]
+fn who_was_given_much_in_one_turn_is_told_the_state_in_the_next() {
+    let limits = Limits { outbound_soft: 6 * weight(0), ..Limits::default() };
+    let mut town = Town::with_lobby(limits, 2);
+    town.hello(2, "u2");
+    town.join(2, "lobby");
+    town.now.tick = Tick::from_millis(town.now.tick.as_millis() + 60);
+    for _ in 0..4 {
+        town.say(0, "");
+    }
+    // This hands over what was said before it.
+    town.ask(1, Command::Join { room: "lobby".into(), after: None, epoch: None });
+    town.chat.expire(town.now);
+    let expect = ["#1", "#2", "#3", "#4", "joined at 4 from 1", "wake"];
+    assert_eq!(heard(&town.settle(), 1), expect);
+    town.chat.drained(town.now, conn(1));
+    let told = heard(&town.settle(), 1);
+    assert!(told.iter().any(|line| line.starts_with("presence 2 3 State")), "{told:?}");
+}
+
+#[test]
 fn a_direct_message_subscribes_all_live_sessions_of_both() {
     let mut town = Town::new(Limits::default());
     town.hello(0, "ann");
