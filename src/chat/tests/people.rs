@@ -57,6 +57,19 @@ fn nobody_is_told_that_they_are_typing_themselves() {
 }
 
 #[test]
+fn a_slow_typist_is_not_told_who_else_is_typing_until_it_is_in_step() {
+    let mut town = Town::with_lobby(Limits::default(), 2);
+    town.run(1, Command::Typing { room: "lobby".into() });
+    town.wait(1_000);
+    town.chat.blocked(conn(1), Limits::default().outbound_soft);
+    town.run(0, Command::Typing { room: "lobby".into() });
+    assert_eq!(heard(&town.wait(1_500), 1), [""; 0]);
+    town.chat.drained(town.now, conn(1));
+    let told = heard(&town.settle(), 1);
+    assert!(told.contains(&"typing [\"u0\"]".to_owned()), "{told:?}");
+}
+
+#[test]
 fn receipts_rise_and_are_told_to_the_others() {
     let mut town = Town::with_lobby(Limits::default(), 2);
     town.say(0, "a");
