@@ -241,6 +241,11 @@ impl Server {
     fn turn_end(&mut self, now: Now, effects: &mut Effects) {
         self.run_logs(now);
         self.sessions.turn_end(&mut Turn { now, chat: &mut self.chat, effects });
+        self.arm_alarm(effects);
+    }
+
+    /// Has the reactor wake the domain when it next has something to do.
+    fn arm_alarm(&mut self, effects: &mut Effects) {
         let deadline = self.chat.next_deadline();
         if deadline != self.alarm {
             self.alarm = deadline;
@@ -257,7 +262,8 @@ impl Server {
                 self.run_logs(now);
                 self.chat.drain(now, self.drain_window_ms, "restart");
                 self.sessions.stop(&mut Turn { now, chat: &mut self.chat, effects });
-                now.tick.after(self.stop_timeout)
+                // A little early, so that it is over when the time is.
+                now.tick.after(self.stop_timeout * 9 / 10)
             }
         };
         effects.push(Effect::Exit { deadline });
@@ -288,7 +294,11 @@ impl Handler for Server {
                 self.run_logs(now);
             }
             Input::Expired { conn } => sessions.expired(conn, turn),
-            Input::Closed { conn, reason } => sessions.closed(conn, reason, turn),
+            Input::Closed { conn, reason } => {
+                sessions.closed(conn, reason, turn);
+                // This comes after the turn's end, and perhaps nothing for a long time after it.
+                self.arm_alarm(effects);
+            }
             Input::Alarm => {
                 self.alarm = Tick::MAX;
                 turn.chat.expire(now);

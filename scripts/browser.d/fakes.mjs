@@ -3,104 +3,104 @@ import { readFile } from "node:fs/promises";
 
 /** The module under test, loaded as what a browser would load. */
 export async function loadClient() {
-  const source = await readFile(new URL("../../src/page/client.js", import.meta.url));
-  return import(`data:text/javascript;base64,${source.toString("base64")}`);
+	const source = await readFile(new URL("../../src/page/client.js", import.meta.url));
+	return import(`data:text/javascript;base64,${source.toString("base64")}`);
 }
 
 export class FakeClock {
-  time = 1_000_000;
-  #timers = new Map();
-  #next = 1;
+	time = 1_000_000;
+	#timers = new Map();
+	#next = 1;
 
-  now() {
-    return this.time;
-  }
+	now() {
+		return this.time;
+	}
 
-  setTimeout(run, ms) {
-    const id = this.#next++;
-    this.#timers.set(id, { at: this.time + ms, run });
-    return id;
-  }
+	setTimeout(run, ms) {
+		const id = this.#next++;
+		this.#timers.set(id, { at: this.time + ms, run });
+		return id;
+	}
 
-  clearTimeout(id) {
-    this.#timers.delete(id);
-  }
+	clearTimeout(id) {
+		this.#timers.delete(id);
+	}
 
-  /** Moves on by `ms`, firing what is due in order of time. */
-  async advance(ms) {
-    const end = this.time + ms;
-    for (;;) {
-      await settle();
-      const due = [...this.#timers].filter(([, timer]) => timer.at <= end).sort(([, a], [, b]) => a.at - b.at)[0];
-      if (!due) break;
-      this.#timers.delete(due[0]);
-      this.time = Math.max(this.time, due[1].at);
-      due[1].run();
-    }
-    this.time = end;
-    await settle();
-  }
+	/** Moves on by `ms`, firing what is due in order of time. */
+	async advance(ms) {
+		const end = this.time + ms;
+		for (;;) {
+			await settle();
+			const due = [...this.#timers].filter(([, timer]) => timer.at <= end).sort(([, a], [, b]) => a.at - b.at)[0];
+			if (!due) break;
+			this.#timers.delete(due[0]);
+			this.time = Math.max(this.time, due[1].at);
+			due[1].run();
+		}
+		this.time = end;
+		await settle();
+	}
 
-  /** Time passes without a timer firing, as when a machine sleeps. */
-  sleep(ms) {
-    this.time += ms;
-  }
+	/** Time passes without a timer firing, as when a machine sleeps. */
+	sleep(ms) {
+		this.time += ms;
+	}
 
-  get pending() {
-    return this.#timers.size;
-  }
+	get pending() {
+		return this.#timers.size;
+	}
 }
 
 /** Lets promises that are already decided run their course. */
 export async function settle() {
-  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+	for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
 }
 
 /** Makes a WebSocket class whose instances are collected in `sockets`. */
 export function fakeSockets() {
-  const sockets = [];
-  class FakeSocket {
-    readyState = 0;
-    sent = [];
+	const sockets = [];
+	class FakeSocket {
+		readyState = 0;
+		sent = [];
 
-    constructor(url, protocol) {
-      Object.assign(this, { url, protocol });
-      sockets.push(this);
-    }
+		constructor(url, protocol) {
+			Object.assign(this, { url, protocol });
+			sockets.push(this);
+		}
 
-    send(text) {
-      this.sent.push(JSON.parse(text));
-    }
+		send(text) {
+			this.sent.push(JSON.parse(text));
+		}
 
-    close(code) {
-      this.readyState = 3;
-      this.closedWith = code;
-    }
+		close(code) {
+			this.readyState = 3;
+			this.closedWith = code;
+		}
 
-    accept() {
-      this.readyState = 1;
-      this.onopen?.({});
-    }
+		accept() {
+			this.readyState = 1;
+			this.onopen?.({});
+		}
 
-    say(message) {
-      this.onmessage?.({ data: typeof message === "string" ? message : JSON.stringify(message) });
-    }
+		say(message) {
+			this.onmessage?.({ data: typeof message === "string" ? message : JSON.stringify(message) });
+		}
 
-    /** Answers the latest unanswered request of this op. */
-    async reply(op, data = {}, code = 0, message = "ok") {
-      await settle();
-      const at = this.sent.findIndex((request) => request.op === op);
-      if (at < 0) throw new Error(`nobody asked for ${op}; asked: ${this.sent.map((request) => request.op)}`);
-      const [request] = this.sent.splice(at, 1);
-      this.say({ id: request.id, code, message, data });
-      await settle();
-      return request;
-    }
+		/** Answers the latest unanswered request of this op. */
+		async reply(op, data = {}, code = 0, message = "ok") {
+			await settle();
+			const at = this.sent.findIndex((request) => request.op === op);
+			if (at < 0) throw new Error(`nobody asked for ${op}; asked: ${this.sent.map((request) => request.op)}`);
+			const [request] = this.sent.splice(at, 1);
+			this.say({ id: request.id, code, message, data });
+			await settle();
+			return request;
+		}
 
-    end(code = 1006) {
-      this.readyState = 3;
-      this.onclose?.({ code });
-    }
-  }
-  return { sockets, FakeSocket };
+		end(code = 1006) {
+			this.readyState = 3;
+			this.onclose?.({ code });
+		}
+	}
+	return { sockets, FakeSocket };
 }

@@ -6,7 +6,8 @@ A participant is a program that is told `URL ROOM NAME COUNT PEER,PEER…` and t
 standard input, what to do next:
 
   (at once)  say hello, join the room; prints `joined`
-  type       ask who is there, say that it is typing, wait until it has seen every other one type; prints `typed`
+  type       ask who is there, say that it is typing, wait until it has seen every other one come and type (`nc`
+             does not say that it types); prints `typed`
   go         send COUNT messages `<name> says <n>`, every tenth a long one, and receive those of all the others, each
              exactly once and in order, with no gap in `seq`; prints a line of JSON about what it saw
   end        close in good order and leave with 0
@@ -107,6 +108,8 @@ class Netcat:
 
     async def end(self):
         await self.say("/quit")
+        # The server hangs up; nc itself also waits for the end of its input.
+        self.process.stdin.close()
         code = await asyncio.wait_for(self.process.wait(), PATIENCE)
         assert code == 0, f"nc left with {code}"
 

@@ -53,7 +53,7 @@ fn main() -> Outcome<()> {
     })?;
     let seconds = began.elapsed().as_secs_f64();
     server.await_idle()?;
-    let left = server.descriptors()?;
+    let left = server.await_descriptors(base)?;
 
     let tail = samples.split_off(samples.len() / 5);
     let rise = slope(&tail).ok_or("too few cycles to measure anything")?;
@@ -134,6 +134,17 @@ impl Observed {
             }
             if Instant::now() > deadline {
                 return Err(format!("still there: {left:?}").into());
+            }
+        }
+    }
+
+    /// How many descriptors it has when they are `base` again, or at the latest after a while.
+    fn await_descriptors(&self, base: usize) -> Outcome<usize> {
+        let deadline = Instant::now() + SETTLED_AFTER;
+        loop {
+            let left = self.descriptors()?;
+            if left <= base || Instant::now() > deadline {
+                return Ok(left);
             }
         }
     }

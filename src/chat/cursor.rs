@@ -16,17 +16,18 @@
 use std::mem;
 
 use super::event::Event;
+use super::keys::{AppendKey, RoomKey};
 use super::limits::PAGE_BYTES_MAX;
 use super::log::LogReply;
 use super::outbox::{Audience, Fanout, Part, Said};
 use super::record::{Body, SharedRecord};
 use super::reply::{Durability, GapWhy, Reply};
-use super::room::{Behind, Held, Pending, Place, Room, Sub};
-use super::session::{Credit, Session};
-use super::state::{AppendKey, RoomKey, Sender, State};
+use super::room::{Behind, Held, Pending, Place, Room, Sender, Sub};
+use super::session::{Session, SubRef};
+use super::state::State;
 use super::{Code, Refusal};
 use crate::chat::log::Appended;
-use crate::collections::Key;
+use crate::collections::{Key, Ledger, insert};
 use crate::net::ConnId;
 
 /// Bytes of pending records at which a room does not wait for the turn's end: a batch must fit a
@@ -69,6 +70,8 @@ pub(super) fn committed(state: &mut State, reply: LogReply) {
 fn stored(state: &mut State, key: RoomKey, sender: Sender, record: SharedRecord) {
     let rev = state.next_rev();
     let room = &mut state.rooms[key];
+    let req = sender.id().map_or("-", |id| &id.0);
+    log::debug!(conn:% = sender.conn, req, room:% = room.name, seq = record.seq; "logged");
     room.head = record.seq;
     room.rev = rev;
     if let Body::Topic { text } = &record.body {
@@ -149,6 +152,8 @@ pub(super) fn settle(state: &mut State, key: RoomKey) {
         sub.sent = false;
     }
     if !whole.is_empty() || !partial.is_empty() {
+        let (seqs, live) = (pending.len(), whole.len() + partial.len());
+        log::debug!(room:% = room.name, head = room.head, seqs, live; "fanned out");
         let records = pending.into_iter().map(|pending| pending.record).collect();
         said.push_back(Said::Fanout(Fanout { room: room.name.clone(), records, whole, partial }));
     }
@@ -312,7 +317,7 @@ fn pump_room(state: &mut State, conn: ConnId, key: RoomKey) -> bool {
 fn page(
     room: &Room,
     seqs: std::ops::Range<u64>,
-    credit: &mut Credit,
+    credit: &mut Ledger,
     (turn, soft): (u32, usize),
 ) -> Vec<SharedRecord> {
     let mut items = Vec::new();
@@ -360,7 +365,7 @@ pub(super) fn subscribe(state: &mut State, conn: ConnId, key: RoomKey, next: Opt
     let room = &mut rooms[key];
     let Err(place) = session.find(key) else { return };
     let index = u32::try_from(room.subs.len()).unwrap_or(u32::MAX);
-    session.subs.insert(place, super::session::SubRef { room: key, index });
+    insert(&mut session.subs, place, SubRef { room: key, index });
     let behind = next.map(|next| Box::new(Behind { next, held: Vec::new() }));
     session.behind += u32::from(behind.is_some());
     room.subs.push(Sub {

@@ -9,12 +9,13 @@ use std::mem;
 use std::time::Duration;
 
 use super::event::{Event, PresenceChange};
+use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::limits::{PRESENCE_NAMES_MAX, RECEIPTS_MEMBERS_MAX, TYPING_LASTS};
 use super::name::UserName;
 use super::outbox::{Audience, Said};
 use super::reply::Presence;
 use super::room::Room;
-use super::state::{MembershipKey, RoomKey, State, Timer, UserKey};
+use super::state::{State, Timer};
 use crate::net::ConnId;
 use crate::time::Tick;
 
@@ -113,10 +114,15 @@ pub(super) fn acked(state: &mut State, key: MembershipKey) {
 fn arm(state: &mut State, key: RoomKey) {
     let soonest = state.now.tick.after(LEAST_GATHERING);
     let room = &mut state.rooms[key];
-    let Some(due) = due(room) else { return };
-    if room.timer.is_none() && !room.members.is_empty() {
-        room.timer = Some(state.wheel.arm(due.max(soonest), Timer::Gathered(key)));
+    let Some(due) = due(room).filter(|_| !room.members.is_empty()) else { return };
+    let due = due.max(soonest);
+    if let Some(timer) = room.timer {
+        if state.wheel.deadline(timer).is_some_and(|armed| armed <= due) {
+            return;
+        }
+        state.wheel.cancel(timer);
     }
+    room.timer = Some(state.wheel.arm(due, Timer::Gathered(key)));
 }
 
 /// When the room has something to tell, `None` if it has not.
@@ -312,7 +318,7 @@ fn tell(
         }
         let session = sessions.get_mut(sub.conn.slot()).and_then(Option::as_mut);
         let Some(session) = session.filter(|session| session.conn == sub.conn) else { continue };
-        let slow = session.behind > 0 || session.credit.is_pressed(*turn, limits.outbound_soft);
+        let slow = session.behind > 0 || session.credit.owed(*turn) > limits.outbound_soft / 2;
         if slow || sub.stale {
             // Whoever is not behind and not blocked would never be told that it has drained.
             if !mem::replace(&mut sub.stale, true) && !session.credit.is_blocked() {
@@ -343,7 +349,7 @@ pub(super) fn refresh(state: &mut State, conn: ConnId) {
         let Some(sub) = rooms[place.room].subs.get_mut(at).filter(|sub| sub.stale) else {
             continue;
         };
-        if session.credit.is_pressed(*turn, limits.outbound_soft) {
+        if session.credit.owed(*turn) > limits.outbound_soft / 2 {
             if !session.credit.is_blocked() {
                 state.said.push_back(Said::Wake { conn });
             }

@@ -2,6 +2,7 @@
 
 use super::command::{Position, Resume};
 use super::cursor::{pump, subscribe, unsubscribe};
+use super::keys::{RoomKey, UserKey};
 use super::limits::SEQ_END;
 use super::members::{
     begin_membership, find_room, forget_user, open_room, open_user, parse_room, parse_user,
@@ -10,9 +11,10 @@ use super::name::UserName;
 use super::outbox::{Class, Request, Said};
 use super::record::Epoch;
 use super::reply::{GapWhy, Presence, Reply, Resumption, Role};
-use super::session::{Credit, Secret, Session};
-use super::state::{RoomKey, State, Timer, UserKey};
+use super::session::{Secret, Session};
+use super::state::{State, Timer};
 use super::{Code, Refusal, gather};
+use crate::collections::{Ledger, insert};
 use crate::net::{CloseReason, ConnId};
 
 /// Who a connection says it is.
@@ -117,7 +119,7 @@ fn insert_session(state: &mut State, conn: ConnId, user: UserKey, hello: &Hello<
         away: false,
         behind: 0,
         held: 0,
-        credit: Credit::default(),
+        credit: Ledger::default(),
         secret,
         subs: Vec::new(),
     };
@@ -126,7 +128,8 @@ fn insert_session(state: &mut State, conn: ConnId, user: UserKey, hello: &Hello<
     }
     state.stats.sessions += 1;
     let row = &mut state.users[user];
-    row.sessions.push(conn);
+    let last = row.sessions.len();
+    insert(&mut row.sessions, last, conn);
     if let Some(timer) = row.timer.take() {
         state.wheel.cancel(timer);
     }

@@ -1,13 +1,14 @@
 //! What is read: rooms, history, presence, members.
 
 use super::command::Page;
+use super::keys::UserKey;
 use super::limits::{PAGE_BYTES_MAX, PRESENCE_NAMES_MAX};
 use super::members::{find_membership, no_such_room};
 use super::name::UserName;
 use super::record::{Body, Epoch, Record, SharedRecord};
 use super::reply::{InboxRow, Reply, Role};
 use super::room::Room;
-use super::state::{State, UserKey};
+use super::state::State;
 use super::user::Membership;
 use super::{Code, Refusal, gather};
 

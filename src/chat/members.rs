@@ -2,15 +2,17 @@
 
 use super::cursor::{settle, subscribe, unsubscribe};
 use super::event::{Event, LeftReason};
+use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::limits::PRESENCE_NAMES_MAX;
 use super::log::LogRequest;
 use super::name::{NameError, RoomName, UserName};
 use super::outbox::Said;
 use super::reply::{Presence, Role};
 use super::room::Room;
-use super::state::{MembershipKey, RoomKey, State, Timer, UserKey};
+use super::state::{State, Timer};
 use super::user::{Membership, User};
 use super::{Code, Refusal, gather};
+use crate::collections::insert;
 use crate::net::ConnId;
 
 /// When a client should try again what the server has no memory for.
@@ -258,7 +260,7 @@ pub(super) fn begin_membership(
     if let Some(timer) = row.timer.take_if(|_| row.members.len() == 1) {
         state.wheel.cancel(timer);
     }
-    state.users[user].memberships.insert(place, (room, key));
+    insert(&mut state.users[user].memberships, place, (room, key));
     gather::presence_changed(state, key);
     Ok(key)
 }
@@ -283,7 +285,10 @@ pub(super) fn end_membership(state: &mut State, key: MembershipKey, reason: Opti
     gather::forget_member(state, key);
     let Some(removed) = state.memberships.remove(key) else { return };
     let member = &mut state.users[user];
-    member.memberships.retain(|&(_, other)| other != key);
+    let place = member.memberships.binary_search_by_key(&room, |&(key, _)| key);
+    if let Ok(place) = place {
+        member.memberships.remove(place);
+    }
     let row = &mut state.rooms[room];
     if removed.counted && row.name.is_direct() {
         member.begun -= 1;

@@ -14,6 +14,7 @@ pub mod event;
 mod gather;
 mod hello;
 mod inbox;
+mod keys;
 pub mod limits;
 pub mod log;
 mod members;
@@ -27,6 +28,8 @@ mod send;
 mod session;
 mod state;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod user;
 
 pub use code::Code;
@@ -40,10 +43,11 @@ pub use reply::{Refusal, Reply};
 pub use stats::Stats;
 
 use self::event::LeftReason;
+use self::keys::{RoomKey, UserKey};
 use self::log::{LogReply, LogRequest};
 use self::outbox::{Request, Said};
 use self::reply::{Durability, Resumption, Role};
-use self::state::{RoomKey, State, Timer, UserKey};
+use self::state::{State, Timer};
 use crate::net::ConnId;
 use crate::time::Tick;
 use crate::time::clock::Now;
@@ -226,7 +230,7 @@ enum Then {
     /// Tell what the cursor that was just made skips, and bring it up.
     Pump(Option<Event>),
     /// The membership ends.
-    Leave(state::MembershipKey),
+    Leave(keys::MembershipKey),
 }
 
 fn follow(state: &mut State, conn: ConnId, then: Then) {

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
+use super::keys::RoomKey;
 use super::log::LogId;
 use super::record::SharedRecord;
-use super::state::RoomKey;
 
 /// The recent end of a log.
 ///

@@ -1,12 +1,14 @@
 //! Rooms and the cursors over them.
 
+use super::command::RequestId;
+use super::keys::{MembershipKey, UserKey};
 use super::log::LogId;
 use super::name::{RoomName, UserName};
 use super::outbox::{Class, Request};
 use super::record::{Epoch, SharedRecord};
 use super::reply::Reply;
 use super::ring::Ring;
-use super::state::{MembershipKey, Sender, UserKey};
+
 use crate::net::ConnId;
 use crate::time::Tick;
 use crate::time::wheel::TimerId;
@@ -43,6 +45,24 @@ pub(super) struct Room {
 pub(super) struct Pending {
     pub record: SharedRecord,
     pub sender: Option<Sender>,
+}
+
+/// The sender of a record, as long as it has not been answered.
+#[derive(Clone, Debug)]
+pub(super) struct Sender {
+    /// The connection by which it was sent.
+    pub conn: ConnId,
+    /// The request to answer.
+    pub request: Request,
+    /// Whether the sender gets the event too.
+    pub echo: bool,
+}
+
+impl Sender {
+    /// The request's id, if its answer is wanted.
+    pub(super) fn id(&self) -> Option<&RequestId> {
+        self.request.id.as_ref()
+    }
 }
 
 /// A session's subscription: a cursor over the room's log.

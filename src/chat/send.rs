@@ -2,13 +2,15 @@
 
 use super::command::{Send, Target};
 use super::hello::open_user_to_wait_for;
+use super::keys::{RoomKey, UserKey};
 use super::limits::RECORD_OVERHEAD;
 use super::log::{Draft, LogRequest};
 use super::members::{find_membership, open_direct, parse_user, subscribe_direct};
 use super::outbox::Request;
 use super::record::Body;
 use super::reply::Role;
-use super::state::{RoomKey, Sender, State, UserKey};
+use super::room::Sender;
+use super::state::State;
 use super::{Code, Refusal, gather};
 use crate::net::ConnId;
 

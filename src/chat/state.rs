@@ -12,53 +12,22 @@
 
 use std::collections::VecDeque;
 
-use super::command::RequestId;
+use super::keys::{AppendKey, MembershipKey, RoomKey, UserKey};
 use super::limits::Limits;
 use super::log::{LogId, LogRequest, Ticket};
 use super::name::{RoomName, UserName};
-use super::outbox::{Request, Said};
+use super::outbox::Said;
 use super::record::Epoch;
 use super::reply::Presence;
 use super::ring::RingBudget;
-use super::room::Room;
+use super::room::{Room, Sender};
 use super::session::{Secret, Session};
 use super::stats::Stats;
 use super::user::{Membership, User};
-use crate::collections::{Key, KeyedMap, Table};
+use crate::collections::{Key as _, KeyedMap, Table};
 use crate::net::ConnId;
 use crate::time::clock::Now;
 use crate::time::wheel::TimerWheel;
-
-macro_rules! keys {
-    ($($(#[$doc:meta])* $name:ident,)+) => {
-        $(
-            $(#[$doc])*
-            #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-            pub(super) struct $name(u32);
-
-            impl Key for $name {
-                fn from_index(index: usize) -> Self {
-                    Self(u32::try_from(index).unwrap_or(u32::MAX))
-                }
-
-                fn index(self) -> usize {
-                    usize::try_from(self.0).unwrap_or(usize::MAX)
-                }
-            }
-        )+
-    };
-}
-
-keys! {
-    /// Names a row of the users.
-    UserKey,
-    /// Names a row of the rooms.
-    RoomKey,
-    /// Names a row of the memberships.
-    MembershipKey,
-    /// Names an append that has not been answered.
-    AppendKey,
-}
 
 /// What a deadline of the domain is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,17 +47,6 @@ pub(super) struct Append {
     pub room: RoomKey,
     /// Who is to be answered.
     pub sender: Sender,
-}
-
-/// The sender of a record, as long as it has not been answered.
-#[derive(Clone, Debug)]
-pub(super) struct Sender {
-    /// The connection by which it was sent.
-    pub conn: ConnId,
-    /// The request to answer.
-    pub request: Request,
-    /// Whether the sender gets the event too.
-    pub echo: bool,
 }
 
 /// Everything that the domain knows.
@@ -182,13 +140,6 @@ impl State {
     /// Keeps the books for an append that is about to be asked for.
     pub(super) fn expect_append(&mut self, room: RoomKey, sender: Sender) -> Ticket {
         Ticket(self.appends.insert(Append { room, sender }).index())
-    }
-}
-
-impl Sender {
-    /// The request's id, if its answer is wanted.
-    pub(super) fn id(&self) -> Option<&RequestId> {
-        self.request.id.as_ref()
     }
 }
 

@@ -1,9 +1,9 @@
 //! Users and their memberships.
 
+use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::name::UserName;
 use super::reply::{Presence, Role};
 use super::session::Secret;
-use super::state::{MembershipKey, RoomKey, UserKey};
 use crate::net::ConnId;
 use crate::time::Tick;
 use crate::time::wheel::TimerId;

@@ -146,8 +146,7 @@ impl From<Refusal> for Response {
             Refusal::MethodNotAllowed { allowed } => response.field("Allow", allowed.allow()),
             Refusal::Connect => response.field("Allow", Methods::GetAndHead.allow()),
             Refusal::Overloaded { retry_after_s } => response.number("Retry-After", retry_after_s),
-            Refusal::UpgradeRequired => response.offer_websocket(),
-            Refusal::WebSocketVersion => {
+            Refusal::UpgradeRequired | Refusal::WebSocketVersion => {
                 response.offer_websocket().field("Sec-WebSocket-Version", "13")
             }
             _ => response,
@@ -219,8 +218,7 @@ mod tests {
 
     #[test]
     fn refusals_come_with_what_their_status_requires() {
-        let offer = "Upgrade: websocket\r\n";
-        let version = format!("{offer}Sec-WebSocket-Version: 13\r\n");
+        let version = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
         let (files, socket) = (Methods::GetAndHead, Methods::Get);
         for (refusal, status, required, connection) in [
             (Refusal::NotFound, "404 Not Found", "", "close"),
@@ -240,8 +238,8 @@ mod tests {
                 "close",
             ),
             (Refusal::Connect, "405 Method Not Allowed", "Allow: GET, HEAD\r\n", "close"),
-            (Refusal::UpgradeRequired, "426 Upgrade Required", offer, "close, Upgrade"),
-            (Refusal::WebSocketVersion, "426 Upgrade Required", &version, "close, Upgrade"),
+            (Refusal::UpgradeRequired, "426 Upgrade Required", version, "close, Upgrade"),
+            (Refusal::WebSocketVersion, "426 Upgrade Required", version, "close, Upgrade"),
             (
                 Refusal::Overloaded { retry_after_s: 5 },
                 "503 Service Unavailable",

@@ -20,10 +20,12 @@
 
 mod decoder;
 mod encode;
+mod item;
 mod telnet;
 
-pub use decoder::{Decoder, Framing, Item};
+pub use decoder::Decoder;
 pub use encode::{TooLong, encode_length, encode_line};
+pub use item::{Framing, Item};
 
 /// Bytes of the longest item that the length framing can carry.
 pub const LENGTH_MAX: usize = (1 << 24) - 1;

@@ -1,11 +1,10 @@
 /** The chat page: draws what a client tells. Text reaches the document as text only. */
 import { Client, otherIn } from "/client.js";
 
-/** Entries kept of the open room and of the others; the rest is fetched again. */
+/** Entries kept of the open room; the rest is fetched again. */
 const SHOWN_MAX = 400;
-const KEPT_MAX = 60;
+/** Entries fetched at once, and kept of the other rooms. */
 const PAGE = 60;
-/** Messages of one person within this time stand together. */
 const TOGETHER_MS = 300_000;
 const AWAY_MS = 60_000;
 const TOAST_MS = 7_000;
@@ -20,7 +19,6 @@ function el(tag, properties, ...children) {
 }
 
 const bdi = (text) => el("bdi", null, text);
-/** What `bdi` does, as characters. */
 const isolated = (text) => `\u2068${text}\u2069`;
 
 /** Only what differs is touched: a screen reader is not told twice. */
@@ -38,7 +36,6 @@ function place(list, nodes) {
 	}
 }
 
-/** What belongs to `key`, made once. */
 function kept(nodes, key, make) {
 	if (!nodes.has(key)) nodes.set(key, make());
 	return nodes.get(key);
@@ -118,7 +115,7 @@ function note(room, text, ev = "note") {
 /** Lets go of one end of a window that has grown too large. */
 function trim(room, end) {
 	const shown = view(room);
-	const most = room === open ? SHOWN_MAX : KEPT_MAX;
+	const most = room === open ? SHOWN_MAX : PAGE;
 	const over = shown.entries.length - most;
 	if (over <= 0) return;
 	if (end === "newest") {
@@ -145,7 +142,7 @@ function onRecord({ room, item }) {
 
 function onGap({ room, from, to, why }) {
 	// Too much to be told at once: the window begins anew here, and scrolling up fetches the rest.
-	if (why === "limit") return Object.assign(view(room), new View());
+	if (why === "limit") return Object.assign(view(room), new View(), { draft: view(room).draft });
 	const what = from === to ? `Message ${from} is` : `Messages ${from}–${to} are`;
 	note(room, `${what} ${why === "pruned" ? "no longer kept" : "missing"}.`);
 }
@@ -249,7 +246,7 @@ function roomNode(room) {
 
 function drawFrame() {
 	setText($("title"), open ? label(open) : "No room is open");
-	const about = open?.direct ? (open.presence?.users?.get(label(open)) ?? "offline") : open?.topic;
+	const about = open?.direct ? open.presence && (open.presence.users?.get(label(open)) ?? "offline") : open?.topic;
 	setText($("topic"), about ?? "");
 	$("app").classList.toggle("alone", !open || open.direct);
 	$("chat").classList.toggle("bare", !open);
@@ -263,9 +260,8 @@ function drawPeople(presence) {
 	const total = presence ? `${presence.count.toLocaleString("en")} here` : "People";
 	setText($("open-people"), total);
 	setText($("crowd"), presence && !presence.users ? `${total}, too many to name` : total);
-	const users = [...(presence?.users ?? [])].sort(
-		([a, x], [b, y]) => (b === chat.user) - (a === chat.user) || (x === "away") - (y === "away") || a.localeCompare(b),
-	);
+	const rank = ([name, status]) => (name === chat.user ? 0 : status === "away" ? 2 : 1);
+	const users = [...(presence?.users ?? [])].sort((a, b) => rank(a) - rank(b) || a[0].localeCompare(b[0]));
 	if (personNodes.size > 2 * users.length + 50) personNodes.clear();
 	place($("persons"), users.map(personNode));
 }
@@ -280,7 +276,7 @@ function personNode([name, status]) {
 function writeButton(name, ...children) {
 	const disabled = name === chat.user;
 	const onclick = () => show(chat.open(name));
-	return el("button", { type: "button", title: "Write a direct message", disabled, onclick }, ...children);
+	return el("button", { title: "Write a direct message", disabled, onclick }, ...children);
 }
 
 function drawLog() {
@@ -288,7 +284,7 @@ function drawLog() {
 	const shown = open ? view(open) : new View();
 	const waiting = open && shown.atHead ? chat.outbox.filter((entry) => entry.room === open.name).map(waitingEntry) : [];
 	const topOf = (node) => node.getBoundingClientRect().top;
-	const anchor = following ? null : [...$("messages").children].find((node) => topOf(node) >= topOf(log));
+	const anchor = following ? null : [...log.querySelectorAll(".text, .note")].find((node) => topOf(node) >= topOf(log));
 	const offset = anchor && topOf(anchor);
 	let previous = null;
 	const nodes = [...shown.entries, ...waiting].map((entry) => {
@@ -297,7 +293,8 @@ function drawLog() {
 		previous = entry;
 		return entry.node;
 	});
-	log.ariaBusy = String(Boolean(shown.loading));
+	// A page of history is not read aloud.
+	log.ariaLive = Math.abs(nodes.length - $("messages").childElementCount) > 5 ? "off" : "polite";
 	place($("messages"), nodes);
 	setText($("beginning"), beginning(shown));
 	setText($("read"), waiting.length ? "" : readBy(shown.entries.at(-1)));
@@ -335,9 +332,11 @@ function build(entry) {
 	const date = new Date(at);
 	const hour = date.toLocaleTimeString([], { timeStyle: "short" });
 	const time = el("time", { dateTime: date.toJSON(), title: date.toLocaleString() }, hour);
-	const head = el("div", { className: "head" }, writeButton(from, bdi(from)), time);
-	const body = el("div", null, head, el("p", { className: "text", dir: "auto" }, ...linked(text)));
-	if (waiting) body.append(el("small", null, "Not sent yet"));
+	// Hundreds of names are no stops for the keyboard: the list of people has them, too.
+	const who = Object.assign(writeButton(from, bdi(from)), { tabIndex: -1 });
+	const head = el("div", { className: "head" }, who, time);
+	const words = el("p", { className: "text", dir: "auto" }, ...linked(text));
+	const body = el("div", null, head, words, ...(waiting ? [el("small", null, "Not sent yet")] : []));
 	const className = `msg ${from === chat.user ? "mine" : ""} ${waiting ? "waiting" : ""}`;
 	return el("li", { className, value: entry.seq ?? 0 }, avatar(from), body);
 }
@@ -361,9 +360,9 @@ function drawLine() {
 	clearInterval(lineTimer);
 	const { state, retryAt, told, close, error } = chat.state;
 	const why = told ? "The server is restarting." : error ? words(error) : "Connection lost.";
-	const stopped = STOPPED[close] ?? "The server asked this page not to come back.";
+	const stopped = STOPPED[close] ?? "The server closed this session.";
 	$("app").dataset.line = state;
-	setText($("link"), state === "ready" ? "Connected" : "Not connected");
+	setText($("link"), state === "ready" ? "Connected" : "Offline");
 	$("line-button").hidden = state === "connecting";
 	setText($("line-button"), close === 4010 ? "Go on here" : "Retry now");
 	setText($("line-text"), { connecting: "Connecting…", waiting: `${why} Reconnecting`, stopped }[state] ?? "");
@@ -419,7 +418,7 @@ function enter(name, session, outbox) {
 	on("outbox", onOutbox);
 	on("live", draw);
 	on("room", draw);
-	on("problem", refuse);
+	on("problem", (error) => error.code !== 5001 && refuse(error));
 	chat.start();
 }
 
@@ -430,7 +429,6 @@ function signOut(why = "") {
 	chat.user = null;
 	chat.stop();
 	personNodes.clear();
-	clearInterval(lineTimer);
 	open = null;
 	history.replaceState(null, "", "/");
 	document.title = "Chinwag";
@@ -476,8 +474,8 @@ function show(room) {
 		if (room.unread) view(room).newFrom = room.read + 1;
 		chat.watch(room.name);
 	}
+	drawNow();
 	focusText();
-	draw();
 }
 
 function step(by) {
@@ -524,11 +522,10 @@ function drawer(name, wanted) {
 }
 
 function closeDrawers() {
-	for (const name of ["nav", "people"]) {
-		if (!$("app").classList.contains(`${name}-open`)) continue;
-		drawer(name, false);
-		$(`open-${name}`).focus();
-	}
+	const name = ["nav", "people"].find((each) => $("app").classList.contains(`${each}-open`));
+	if (!name) return;
+	drawer(name, false);
+	$(`open-${name}`).focus();
 }
 
 function submitJoin() {

@@ -100,9 +100,9 @@ export class Room {
 	}
 }
 
-/** The room of two users: their names in the order of bytes, which is that of code points. */
+/** The room of two users: their names in the order of bytes. */
 export function directRoom(a, b) {
-	const key = (name) => [...name].map((char) => char.codePointAt(0).toString(16).padStart(6, "0")).join();
+	const key = (name) => String.fromCharCode(...new TextEncoder().encode(name));
 	return `@${(key(a) < key(b) ? [a, b] : [b, a]).join(":")}`;
 }
 
@@ -148,8 +148,8 @@ export class Client extends EventTarget {
 
 	/**
 	 * @param {string | URL} url the server's `/ws`
-	 * @param {object} [options] `name` (without one the server gives one), `token` (a JWT), `agent` (this program), `session` and
-	 *   `outbox` (of an earlier client, to go on where it ended); for tests: `WebSocket`, `clock`, `random`
+	 * @param {object} [options] `name` (the server gives one if there is none), `token` (a JWT), `agent` (this program); `session`
+	 *   and `outbox` of an earlier client, to go on where it ended; for tests `WebSocket`, `clock`, `random`
 	 */
 	constructor(url, options = {}) {
 		super();
@@ -198,10 +198,8 @@ export class Client extends EventTarget {
 	}
 
 	#hello() {
-		const rooms = {};
-		for (const room of this.rooms.values()) {
-			if (room.state !== "wanted" && room.epoch !== null) rooms[room.name] = [room.epoch, room.seq];
-		}
+		const joined = [...this.rooms.values()].filter((room) => room.state !== "wanted");
+		const rooms = Object.fromEntries(joined.map((room) => [room.name, [room.epoch, room.seq]]));
 		const resume = this.session ? { session: this.session, rooms } : undefined;
 		const { token, agent } = this.#options;
 		const name = (!token && (this.user ?? this.#options.name)) || undefined;
@@ -307,11 +305,9 @@ export class Client extends EventTarget {
 
 	async #request(op, fields, apply) {
 		if (this.state.state !== "ready") throw offline();
-		const socket = this.#socket;
 		return this.#ask(op, fields, apply).catch(async (error) => {
 			if (!(error.retryAfterMs <= RETRY_WAIT_MAX_MS)) throw error;
 			await new Promise((resolve) => this.#clock.setTimeout(resolve, error.retryAfterMs));
-			if (this.#socket !== socket) throw offline();
 			return this.#request(op, fields, apply);
 		});
 	}
@@ -352,10 +348,7 @@ export class Client extends EventTarget {
 	}
 
 	#event(event) {
-		if (event.ev === "drain") {
-			this.#drainUntil = this.#clock.now() + (event.reconnect_after_ms ?? 0);
-			return;
-		}
+		if (event.ev === "drain") this.#drainUntil = this.#clock.now() + event.reconnect_after_ms;
 		if (event.ev === "joined") return this.#begin(this.#room(event.room), event);
 		const room = this.rooms.get(event.room);
 		if (!room) return;
@@ -367,8 +360,6 @@ export class Client extends EventTarget {
 				return this.#reach(room, event.seq);
 			case "gap":
 				return this.#gap(room, event);
-			case "reset":
-				return this.#reset(room, event);
 			case "left":
 				return this.#gone(room, event.reason);
 			case "presence":
@@ -461,7 +452,6 @@ export class Client extends EventTarget {
 
 	#gone(room, reason, error) {
 		this.rooms.delete(room.name);
-		this.#disarm(`typing ${room.name}`);
 		this.#disarm(`ack ${room.name}`);
 		for (const entry of [...this.#queue(room.name)]) {
 			this.#settle(entry, "failed", error ?? new ChinwagError({ code: 3003, message: "no longer a member" }));
@@ -518,7 +508,6 @@ export class Client extends EventTarget {
 			const page = await this.history(room.name, { after: from }).catch((error) => error);
 			if (room.held !== held) return;
 			for (const item of page.items ?? []) {
-				if (item.seq > last) break;
 				if (item.seq > room.seq + 1) this.#gap(room, { from: room.seq + 1, to: item.seq - 1, why: "lost" });
 				if (item.seq > room.seq) this.#tell(room, item);
 			}
@@ -540,10 +529,10 @@ export class Client extends EventTarget {
 	#reset(room, { epoch, seq }) {
 		Object.assign(room, { epoch, seq, oldest: 1, read: 0, acked: 0, counted: 0, unread: 0, held: null, presence: null });
 		room.receipts.clear();
-		room.state = epoch === null ? "wanted" : "behind";
 		this.#emit("reset", { room, seq });
 		if (room.watching) this.#askPresence(room);
-		if (epoch !== null) this.#approach(room, seq);
+		if (epoch === null) room.state = "wanted";
+		else this.#approach(room, seq);
 	}
 
 	/** A page of a room's log: `where` is `before`, `after` or `around` a seq, with a `limit`; gives `{items, more, …}`. */
@@ -606,11 +595,8 @@ export class Client extends EventTarget {
 		this.#settle(entry, "sent");
 		const room = this.#room(data.room);
 		const { text, cid, more } = entry;
-		const newcomer = room.state === "wanted";
-		if (newcomer) room.seq = room.after = data.seq - 1;
 		// A repetition stands where it was logged first: it comes, or came, with the replay.
 		if (!data.dup) this.#record(room, { ev: "message", seq: data.seq, from: this.user, at: data.at, text, cid, ...more });
-		if (newcomer) this.#joinRoom(room).catch(() => {});
 		this.#pump(entry.room);
 	}
 

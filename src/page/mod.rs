@@ -86,7 +86,7 @@ mod tests {
     use crate::http::{HeadParser, Limits, Parsed, PartialHead};
 
     /// Bytes that all files may have together.
-    const PAGE_LEN_MAX: usize = 60 * 1024;
+    const PAGE_LEN_MAX: usize = 60_000;
 
     #[test]
     fn the_page_is_small() {

@@ -32,7 +32,8 @@ pub struct ReactorConfig {
     /// The kernel's receive buffer (`SO_RCVBUF`), `None` for the kernel's own choice.
     pub receive_buffer_len: Option<usize>,
     /// How long a socket may take no byte of what waits for it before it is closed
-    /// ([`CloseReason::Stalled`](crate::net::CloseReason::Stalled)).
+    /// ([`CloseReason::Stalled`](crate::net::CloseReason::Stalled)). A write is tried first; what the socket
+    /// takes then counts as progress, so that the verdict can fall one timeout later.
     pub stall_timeout: Duration,
     /// How long a closing connection may take for its last bytes and the peer's FIN.
     pub close_timeout: Duration,

@@ -26,6 +26,8 @@ const TURNED_AWAY_MAX: usize = 64;
 
 /// A broadcast to more than this is flushed in portions, so that it does not hold up what is sent to one.
 const BULK_RECIPIENTS_MIN: usize = 65;
+/// Bytes that may wait for a portion of the bulk list; with more a connection is flushed in this turn.
+const UNFLUSHED_MAX: usize = 16 * 1024;
 
 /// A connection that has been removed.
 pub(super) struct Gone {
@@ -140,6 +142,9 @@ impl Connections {
     #[inline]
     fn push(&mut self, id: ConnId, frame: SharedFrame, mark: Marks) {
         let Some(connection) = open(&mut self.slab, id) else { return };
+        // The handler hears of what waits only after a flush, so not much may wait for one.
+        let is_much = connection.outbound.queued() > UNFLUSHED_MAX;
+        let mark = if is_much { Marks::URGENT } else { mark };
         if connection.outbound.push(&mut self.pool, frame).is_ok() {
             self.lists.note_dirty(connection, mark);
         } else {

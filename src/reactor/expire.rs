@@ -29,6 +29,9 @@ pub(super) fn expire(connections: &mut Connections, now: Tick, expired: &mut Vec
 /// The socket has taken nothing for the stall timeout: one more try, then the verdict. The edge may be
 /// among those that the poller has not told yet.
 fn stalled(connections: &mut Connections, slot: u32, now: Tick) {
+    let Some(connection) = connections.slab.get_mut(slot as usize) else { return };
+    // Whatever the socket takes, this is as good as its edge: which may not come again.
+    connection.marks.clear(Marks::BLOCKED);
     flush::write(connections, slot, now);
     let Some(connection) = connections.slab.get_mut(slot as usize) else { return };
     if connection.stall_at <= now {

@@ -47,6 +47,7 @@ mod source;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod waker;
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -63,6 +64,7 @@ pub use self::config::{ListenerConfig, ReactorConfig};
 use self::connections::Connections;
 use self::source::Source;
 use self::stop::StopSignals;
+pub use self::waker::Waker;
 use crate::metrics::{CLOSE_REASONS_MAX, ReactorMetrics};
 use crate::net::{CloseReason, ConnId, Effect, Effects, Handler, Input, ListenerId};
 use crate::time::Tick;
@@ -78,22 +80,6 @@ const EVENTS_MAX: usize = 1024;
 const EXPIRE_LATENESS_MAX: Duration = Duration::from_secs(1);
 
 const _: () = assert!(CloseReason::ALL.len() <= CLOSE_REASONS_MAX, "a reason without a counter");
-
-/// Wakes the reactor from another thread: its handler is then told
-/// [`Input::TurnEnd`] at least once. Wakes that come before it has turned are one.
-#[derive(Clone, Debug)]
-pub struct Waker(Arc<mio::Waker>);
-
-impl Waker {
-    /// Wakes.
-    ///
-    /// # Errors
-    ///
-    /// If the system refuses, which means that the reactor is gone.
-    pub fn wake(&self) -> io::Result<()> {
-        self.0.wake()
-    }
-}
 
 /// Sockets, deadlines and waiting frames, and the loop that drives them. See the [module](self).
 pub struct Reactor {
@@ -133,7 +119,7 @@ impl Reactor {
         let metrics = Arc::new(ReactorMetrics::default());
         let acceptor = Acceptor::bind(config, registry, Arc::clone(&metrics))?;
         let connections = Connections::new(config, registry.try_clone()?, Arc::clone(&metrics));
-        let waker = Waker(Arc::new(mio::Waker::new(registry, Source::Waker.token())?));
+        let waker = Waker::new(registry)?;
         let watch = |()| StopSignals::watch(registry, Source::Signals.token());
         let signals = config.signals.then_some(()).map(watch).transpose()?;
         Ok(Self {
@@ -203,6 +189,7 @@ impl Reactor {
         self.tell(now, Input::TurnEnd, handler);
         flush::flush(&mut self.connections, now.tick, self.bulk_flushes_per_turn_max);
         self.close(now, handler);
+        self.connections.pool.trim(now.tick);
         self.count();
         Ok(self.leave(now, handler))
     }

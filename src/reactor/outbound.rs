@@ -2,10 +2,12 @@
 
 use std::io::IoSlice;
 use std::mem;
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 
 use crate::net::SharedFrame;
+use crate::time::Tick;
 
 /// The most pieces that one vectored write takes.
 pub(super) const IOVECS_MAX: usize = 64;
@@ -32,11 +34,16 @@ pub(super) struct FramePool {
     free: u32,
     in_use: usize,
     queued_bytes: u64,
+    /// Since when nothing waits, [`Tick::MAX`] while something does.
+    empty_since: Tick,
 }
+
+/// How long the pool keeps the nodes of a burst after the last of it was sent.
+const POOL_KEPT: Duration = Duration::from_secs(1);
 
 impl FramePool {
     pub(super) const fn new() -> Self {
-        Self { nodes: Vec::new(), free: NIL, in_use: 0, queued_bytes: 0 }
+        Self { nodes: Vec::new(), free: NIL, in_use: 0, queued_bytes: 0, empty_since: Tick::MAX }
     }
 
     /// Pieces that wait, of all connections.
@@ -47,6 +54,19 @@ impl FramePool {
     /// Bytes that wait, of all connections.
     pub(super) const fn queued_bytes(&self) -> u64 {
         self.queued_bytes
+    }
+
+    /// Gives the nodes back once nothing has waited for [`POOL_KEPT`]: a burst is not paid for ever.
+    pub(super) fn trim(&mut self, now: Tick) {
+        if self.in_use > 0 {
+            self.empty_since = Tick::MAX;
+            return;
+        }
+        self.empty_since = self.empty_since.min(now);
+        if now.since(self.empty_since) >= POOL_KEPT && !self.nodes.is_empty() {
+            self.nodes = Vec::new();
+            self.free = NIL;
+        }
     }
 
     fn take_place(&mut self, frame: SharedFrame) -> u32 {
@@ -391,5 +411,23 @@ mod tests {
     #[test]
     fn sizes_are_as_stated() {
         assert_eq!((size_of::<Outbound>(), size_of::<Node>()), (20, 40));
+    }
+
+    #[test]
+    fn the_nodes_of_a_burst_are_given_back_when_nothing_has_waited_for_a_while() {
+        let mut pool = FramePool::new();
+        let mut ring = Outbound::new(1_000);
+        let second = |n: u64| Tick::from_millis(n * 1_000);
+        ring.push(&mut pool, SharedFrame::from_static(b"burst")).unwrap();
+        pool.trim(second(1));
+        pool.trim(second(9));
+        assert_eq!(pool.nodes.len(), 1, "what waits is kept");
+        ring.advance(&mut pool, 5);
+        pool.trim(second(10));
+        assert_eq!(pool.nodes.len(), 1, "the next burst may be near");
+        pool.trim(second(11));
+        assert_eq!(pool.nodes.capacity(), 0);
+        ring.push(&mut pool, SharedFrame::from_static(b"again")).unwrap();
+        assert_eq!((pool.in_use(), ring.queued()), (1, 5));
     }
 }

@@ -1,5 +1,7 @@
 //! What the domain wants said, into the effects that say it.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::edge::{Edge, frame};
@@ -88,23 +90,20 @@ impl Sessions {
     fn say_fanout(&mut self, fanout: Fanout, turn: &mut Turn<'_>) {
         let Fanout { room, records, whole, partial } = fanout;
         let mut rendered: [Option<Rendered>; Class::COUNT] = Default::default();
-        let mut render = |edge: &mut Edge, class: Class| -> Rendered {
-            let slot = rendered.get_mut(usize::from(class.0));
-            let mut make = || edge.render_records(Format::of(class), &room, &records);
-            match slot {
-                Some(slot) => slot.get_or_insert_with(make).clone(),
-                None => make(),
-            }
-        };
         for (class, to) in whole.into_classes() {
-            let frame = render(&mut self.edge, class).frame;
-            turn.effects.push(Effect::Broadcast { to, frame });
+            let all = self.edge.render_records(Format::of(class), &room, &records);
+            turn.effects.push(Effect::Broadcast { to, frame: all.frame.clone() });
+            if let Some(slot) = rendered.get_mut(usize::from(class.0)) {
+                *slot = Some(all);
+            }
         }
         for (conn, parts) in partial {
-            let Some(format) = find(&mut self.rows, conn).and_then(|row| row.format()) else {
-                continue;
-            };
-            let all = render(&mut self.edge, format.class());
+            let format = find(&mut self.rows, conn).and_then(|row| row.format());
+            let Some(class) = format.map(Format::class) else { continue };
+            let Some(slot) = rendered.get_mut(usize::from(class.0)) else { continue };
+            let all = slot.get_or_insert_with(|| {
+                self.edge.render_records(Format::of(class), &room, &records)
+            });
             for part in parts {
                 match part {
                     Part::Records(range) => {
@@ -121,16 +120,16 @@ impl Sessions {
 }
 
 /// A batch of records, laid end to end.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Rendered {
     frame: Bytes,
     /// Where each record ends.
-    ends: std::rc::Rc<[usize]>,
+    ends: Vec<usize>,
 }
 
 impl Rendered {
     /// The records of `range`.
-    fn slice(&self, range: std::ops::Range<usize>) -> Bytes {
+    fn slice(&self, range: Range<usize>) -> Bytes {
         let end_of = |index: usize| self.ends.get(index).copied();
         let start = range.start.checked_sub(1).and_then(end_of).unwrap_or(0);
         let end = range.end.checked_sub(1).and_then(end_of).unwrap_or(start);
@@ -177,7 +176,7 @@ impl Edge {
             ends.push(out.len());
         }
         self.text = text;
-        Rendered { frame: frame(out), ends: ends.into() }
+        Rendered { frame: frame(out), ends }
     }
 
     /// Appends the answer to a request, or nothing if none is wanted.

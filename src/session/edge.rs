@@ -46,7 +46,8 @@ pub(super) struct Edge {
     pub controls: Option<Rate>,
     pub errors_max: u32,
     pub echo: bool,
-    /// Of the chat's sockets, and of the echo's.
+    /// Of the chat's sockets before and after hello, and of the echo's.
+    pub hello_settings: ws::Settings,
     pub settings: ws::Settings,
     pub echo_settings: ws::Settings,
     pub shared: ws::Shared,
@@ -55,6 +56,8 @@ pub(super) struct Edge {
     pub echo_compressor: Compressor,
     /// Bytes of the longest request on a plain connection.
     pub request_len_max: usize,
+    /// The same before hello: strangers are not given more memory than a hello takes.
+    pub hello_len_max: usize,
     /// Where a text is rendered before it is framed.
     pub text: Vec<u8>,
     pub metrics: Arc<Metrics>,
@@ -80,12 +83,14 @@ impl Edge {
             origins: OriginPolicy::new(&http.origins, http.require_origin)?,
         };
         let request_len_max = wire::request_len_max(&limits);
+        let hello_len_max = wire::request_len_max(&Limits { message_bytes: 0, ..limits });
         let fragments_max = u32::try_from(config.limits.fragments).unwrap_or(u32::MAX);
         let settings = ws::Settings {
             fragments_max,
             accept_binary: false,
             ..ws::Settings::new(ws::Role::Server, request_len_max)
         };
+        let hello_settings = ws::Settings { message_len_max: hello_len_max, ..settings };
         let echo_settings = ws::Settings {
             fragments_max: ECHO_FRAGMENTS_MAX,
             ..ws::Settings::new(ws::Role::Server, ECHO_LEN_MAX)
@@ -107,6 +112,7 @@ impl Edge {
             controls: Rate::new(rates.control_per_s, rates.control_burst),
             errors_max: rates.errors_in_a_row,
             echo: config.echo,
+            hello_settings,
             settings,
             echo_settings,
             shared: ws::Shared::default(),
@@ -116,6 +122,7 @@ impl Edge {
             }),
             echo_compressor: Compressor::new(CompressPolicy::Always),
             request_len_max,
+            hello_len_max,
             limits,
             text: Vec::new(),
             metrics,

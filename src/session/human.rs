@@ -12,6 +12,12 @@ pub(super) struct Person {
     pub room: Option<String>,
 }
 
+/// Whether a first line is that of an HTTP request. A page of any origin can make a browser send one here,
+/// with lines of the page's choosing behind it; nobody types that.
+pub(super) fn is_http_request(line: &[u8]) -> bool {
+    memchr::memmem::find(line, b" HTTP/").is_some()
+}
+
 /// Keeps up with what the answers say about the room that lines are said in.
 pub(super) fn follow(row: &mut Row, reply: &Reply) {
     let Stage::Tcp { person: Some(person), .. } = &mut row.stage else { return };

@@ -3,6 +3,7 @@
 use super::bucket::Bucket;
 use super::format::Format;
 use super::human::Person;
+use crate::collections::Ledger;
 use crate::http::PartialHead;
 use crate::line::{self, Framing};
 use crate::net::ConnId;
@@ -25,6 +26,7 @@ pub(super) struct Row {
     pub pinged_at: Tick,
     pub commands: Bucket,
     pub controls: Bucket,
+    /// The answers that wait for it: what decides whether more is read from it.
     pub ledger: Ledger,
     pub errors: u32,
     /// What has been received but not looked at, since the answers pile up.
@@ -57,46 +59,6 @@ pub(super) struct Backlog {
     pub bytes: Vec<u8>,
     /// The peer has sent FIN behind it.
     pub finished: bool,
-}
-
-/// The books of the answers that wait for one connection: what decides whether more is read from it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Ledger {
-    queued: u32,
-    given: u32,
-    turn: u32,
-}
-
-impl Ledger {
-    /// Books bytes that are handed to the connection in this turn.
-    pub(super) fn give(&mut self, turn: u32, bytes: usize) {
-        if self.turn != turn {
-            self.turn = turn;
-            self.given = 0;
-        }
-        self.given = self.given.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
-    }
-
-    /// Bytes that wait or are about to.
-    pub(super) fn owed(&self, turn: u32) -> usize {
-        let given = if self.turn == turn { self.given } else { 0 };
-        usize::try_from(self.queued.saturating_add(given)).unwrap_or(usize::MAX)
-    }
-
-    /// Whether a flush has left bytes behind.
-    pub(super) const fn is_blocked(&self) -> bool {
-        self.queued > 0
-    }
-
-    /// A flush has left `queued` bytes behind.
-    pub(super) fn blocked(&mut self, queued: usize) {
-        self.queued = u32::try_from(queued).unwrap_or(u32::MAX);
-    }
-
-    /// Nothing waits any more.
-    pub(super) const fn drained(&mut self) {
-        self.queued = 0;
-    }
 }
 
 impl Row {

@@ -1,7 +1,7 @@
 //! The chat's commands, by WebSocket message, line, length or a person's hand.
 
 use super::deliver::{find, send};
-use super::human::Person;
+use super::human::{Person, is_http_request};
 use super::row::{Row, Stage};
 use super::{Sessions, Turn};
 use crate::chat::outbox::{Class, Request};
@@ -25,10 +25,12 @@ impl Sessions {
         turn: &mut Turn<'_>,
     ) -> bool {
         let Some(row) = find(&mut self.rows, conn) else { return false };
-        let Stage::Ws { decoder, .. } = &mut row.stage else { return false };
+        let Stage::Ws { decoder, greeted, .. } = &mut row.stage else { return false };
+        let edge = &mut self.edge;
+        let settings = if *greeted { &edge.settings } else { &edge.hello_settings };
         // The text is lent from the scratch space, which nothing else needs meanwhile.
-        let mut shared = std::mem::take(&mut self.edge.shared);
-        let item = decoder.decode(input, &self.edge.settings, &mut shared);
+        let mut shared = std::mem::take(&mut edge.shared);
+        let item = decoder.decode(input, settings, &mut shared);
         let goes_on = match item {
             Ok(None) => false,
             Ok(Some(Item::Text(text))) => {
@@ -111,9 +113,10 @@ impl Sessions {
         input: &mut &[u8],
         turn: &mut Turn<'_>,
     ) -> bool {
-        let len_max = self.edge.request_len_max;
         let Some(row) = find(&mut self.rows, conn) else { return false };
-        let Stage::Tcp { decoder, framing, .. } = &mut row.stage else { return false };
+        let Stage::Tcp { decoder, framing, greeted, .. } = &mut row.stage else { return false };
+        let edge = &self.edge;
+        let len_max = if *greeted { edge.request_len_max } else { edge.hello_len_max };
         let Some(known) = (*framing).or_else(|| input.first().map(|&first| Framing::of(first)))
         else {
             return false;
@@ -158,6 +161,17 @@ impl Sessions {
         turn: &mut Turn<'_>,
     ) {
         match item {
+            // A request line that is too long to be looked at is one all the same.
+            line::Item::TooLong { .. } if framing == Framing::Human && self.is_stranger(conn) => {
+                self.doomed.push((conn, CloseReason::Violation));
+            }
+            line::Item::Message(bytes)
+                if framing == Framing::Human
+                    && self.is_stranger(conn)
+                    && is_http_request(bytes) =>
+            {
+                self.doomed.push((conn, CloseReason::Violation));
+            }
             line::Item::Message(bytes) if framing == Framing::Human => {
                 self.line(conn, bytes, turn);
             }
@@ -166,12 +180,16 @@ impl Sessions {
                 self.request(conn, parsed, turn);
             }
             line::Item::TooLong { limit } => {
-                let message = "this is longer than any request can be";
-                let refusal = Refusal::new(Code::TooLarge, message).limit(limit);
-                self.refuse(conn, &Refused { id: None, op: None, refusal }, turn);
+                self.refuse(conn, &wire::too_long(limit), turn);
             }
             line::Item::Malformed => self.doomed.push((conn, CloseReason::Violation)),
         }
+    }
+
+    /// Whether nothing has come from a plain connection yet that made a person of its peer.
+    fn is_stranger(&mut self, conn: ConnId) -> bool {
+        let row = find(&mut self.rows, conn);
+        matches!(row.map(|row| &row.stage), Some(Stage::Tcp { person: None, .. }))
     }
 
     /// Does one request.

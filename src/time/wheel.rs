@@ -406,7 +406,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(256))]
+        #![proptest_config(ProptestConfig::with_cases(160))]
         #[test]
         fn a_wheel_is_a_sorted_list(ops in prop::collection::vec(op(), 500..1000)) {
             let (mut wheel, mut list, mut ids) = (TimerWheel::new(), SortedList::default(), Vec::new());

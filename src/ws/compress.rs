@@ -54,19 +54,14 @@ impl Compressor {
     /// Returns `payload` compressed, for a frame with RSV1, or `None` if it is to be sent as it is.
     pub fn compress(&mut self, payload: &[u8], bits: WindowBits) -> Option<&[u8]> {
         self.trim();
-        let mut room = match self.policy {
+        let room = match self.policy {
             CompressPolicy::WherePays { len_min } if payload.len() < len_min => return None,
             // Whatever does not fit is not smaller.
             CompressPolicy::WherePays { .. } => payload.len().checked_add(FLUSH_TAIL.len())?,
+            // DEFLATE's worst case, 9 bits for each 8, and its blocks.
             CompressPolicy::Always => payload.len().checked_add(payload.len() / 8 + 64)?,
         };
-        let len = loop {
-            match (self.run(payload, bits, room), self.policy) {
-                (Some(len), _) => break len,
-                (None, CompressPolicy::WherePays { .. }) => return None,
-                (None, CompressPolicy::Always) => room = room.checked_mul(2)?,
-            }
-        };
+        let len = self.run(payload, bits, room)?;
         self.output.get(..len)
     }
 

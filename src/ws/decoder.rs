@@ -84,6 +84,11 @@ impl Decoder {
         input: &mut &'i mut [u8],
         settings: &Settings,
     ) -> Result<Option<Ready<'i>>, Violation> {
+        if self.partial.is_none()
+            && let Some((header, payload)) = self.next_whole(input, settings)?
+        {
+            return Ok(Some(Ready::InPlace(header, payload)));
+        }
         loop {
             let Some((mut frame, control)) = self.next_frame(input, settings)? else {
                 return Ok(None);
@@ -111,6 +116,31 @@ impl Decoder {
                 return Ok(None);
             }
         }
+    }
+
+    /// The common case, without a detour: nothing is under way, and the input begins with a whole
+    /// frame that is a whole message. Otherwise nothing is taken.
+    fn next_whole<'i>(
+        &mut self,
+        input: &mut &'i mut [u8],
+        settings: &Settings,
+    ) -> Result<Option<(FrameHeader, &'i mut [u8])>, Violation> {
+        let header = FrameHeader::decode(input, settings.role, self.deflate.is_some())?;
+        let Some((header, header_len)) = header else {
+            return Ok(None);
+        };
+        self.admit(&header, settings)?;
+        let end =
+            usize::try_from(header.payload_len).ok().and_then(|len| len.checked_add(header_len));
+        let Some(frame) = end.filter(|_| header.fin).and_then(|end| input.split_off_mut(..end))
+        else {
+            return Ok(None);
+        };
+        let payload = frame.get_mut(header_len..).unwrap_or_default();
+        if let Some(key) = header.mask {
+            mask(payload, key, 0);
+        }
+        Ok(Some((header, payload)))
     }
 
     /// The frame that the next bytes of payload belong to, with what a control frame has gathered;

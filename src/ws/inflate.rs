@@ -51,6 +51,12 @@ impl Inflater {
         Ok(self.output.get(..len).unwrap_or_default())
     }
 
+    /// Bytes that the output buffer holds.
+    #[cfg(test)]
+    pub(super) fn output_len(&self) -> usize {
+        self.output.len()
+    }
+
     /// Gives back what a large message took.
     pub fn trim(&mut self) {
         if self.output.len() > OUTPUT_LEN_KEPT {

@@ -41,6 +41,17 @@ impl Shared {
         self.inflater.trim();
     }
 
+    /// Bytes that the last item left behind.
+    #[cfg(test)]
+    pub(super) fn kept_len(&self) -> usize {
+        let whole = match &self.whole {
+            Some(Whole::Text(text)) => text.len(),
+            Some(Whole::Bytes { bytes, .. }) => bytes.len(),
+            None => 0,
+        };
+        whole + self.inflater.output_len()
+    }
+
     /// The item that `ready` holds.
     pub(super) fn item<'a>(
         &'a mut self,

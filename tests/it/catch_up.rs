@@ -11,7 +11,7 @@ const FAST: &str = "[limits]\nrate_per_s = \"off\"\n";
 /// A client with a small receive buffer, who has joined and then reads nothing.
 fn slow_reader(server: &Server) -> Client {
     let raw = Raw::connect(server.tcp);
-    raw.shrink(4096);
+    raw.shrink(16 * 1024);
     Client::over(Lines(raw)).named("slow", Some("lobby"))
 }
 

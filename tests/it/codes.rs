@@ -31,7 +31,7 @@ const REPLIES: &[(u16, Proof<Value>)] = &[
     (1002, Produced(|| refused(&json!({"op": "dance"}), 1002))),
     (1003, Produced(|| refused(&json!({"op": "join", "room": "No Room"}), 1003))),
     (1004, Produced(|| once("{\"op\":\"rooms\",\"id\":1}"))),
-    (1005, NotYet("there is one version of the protocol, and the upgrade refuses all others")),
+    (1005, Produced(|| once("{\"op\":\"hello\",\"id\":1,\"version\":2}"))),
     (2001, NotYet(NO_TOKENS)),
     (2002, NotYet(NO_TOKENS)),
     (2003, NotYet(NO_TOKENS)),
@@ -40,7 +40,7 @@ const REPLIES: &[(u16, Proof<Value>)] = &[
     (3001, Produced(|| refused(&json!({"op": "history", "room": "@bob:eve"}), 3001))),
     (3002, Produced(room_exists)),
     (3003, Produced(not_member)),
-    (3004, NotYet(NO_MODERATION)),
+    (3004, Produced(forbidden)),
     (3005, NotYet(NO_MODERATION)),
     (3006, NotYet(NO_MODERATION)),
     (3007, NotYet(NO_MODERATION)),
@@ -58,7 +58,7 @@ const REPLIES: &[(u16, Proof<Value>)] = &[
     (5001, Produced(rate_limited)),
     (5004, Produced(busy)),
     (5005, NotYet("nothing is stored on a disk yet")),
-    (5006, NotYet("no scenario yet")),
+    (5006, NotYet("who is told of the stop is closed at once, and asks nothing more")),
     (9001, NotYet("a bug would have to be known")),
     (9002, Produced(|| refused(&json!({"op": "search", "text": "x"}), 9002))),
 ];
@@ -102,6 +102,15 @@ fn room_exists() -> Value {
     ann.refused(&json!({"op": "create", "room": "lobby"}), 3002)
 }
 
+/// Only the owner may set the topic of a room that has one.
+fn forbidden() -> Value {
+    let server = Server::start();
+    let mut ann = Client::ws(&server).named("ann", None);
+    ann.ask(&json!({"op": "create", "room": "attic"}));
+    let mut bob = Client::ws(&server).named("bob", Some("attic"));
+    bob.refused(&json!({"op": "topic", "room": "attic", "text": "mine"}), 3004)
+}
+
 fn not_member() -> Value {
     let server = Server::start();
     let _ann = Client::ws(&server).named("ann", Some("lobby"));
@@ -128,8 +137,8 @@ fn cid_conflict() -> Value {
 
 fn rate_limited() -> Value {
     let server = Server::start();
-    let mut ann = Client::ws(&server).named("ann", None);
-    for _ in 0..100 {
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    for _ in 0..50 {
         ann.say(&json!({"op": "typing", "room": "lobby"}));
     }
     ann.expect(&json!({"code": 5001}))
@@ -206,8 +215,11 @@ fn replaced() -> u16 {
 
 /// Who does not read cannot be told: the reason is in the metrics.
 fn stalled() -> u16 {
-    let config = "[timeouts]\nstall = \"200ms\"\n[limits]\nrate_per_s = \"off\"\n";
-    let server = Setup::default().config(config).start();
+    let server = Setup::default()
+        .set("timeouts.stall", "200ms")
+        .set("timeouts.pong", "200ms")
+        .set("limits.rate_per_s", "off")
+        .start();
     let mut silent = RawWs::connect(server.http, "/ws", "");
     silent.raw.shrink(4096);
     silent.send_frame(&Frame::text("{\"op\":\"hello\",\"name\":\"bob\"}"));
@@ -241,8 +253,9 @@ fn no_pong() -> u16 {
 }
 
 fn overloaded() -> u16 {
-    let config = "[limits]\nper_address = 1\nper_address_loopback = true\n";
-    let server = Setup::default().config(config).start();
+    let limits = [("limits.per_address", "1"), ("limits.per_address_loopback", "true")];
+    let server = limits.into_iter().fold(Setup::default(), |to, (key, value)| to.set(key, value));
+    let server = server.start();
     let _first = Client::lines(&server).named("ann", None);
     let mut second = Client::lines(&server);
     let bye = second.expect(&json!({"ev": "bye"}));
@@ -254,6 +267,7 @@ fn shutdown() -> u16 {
     let mut client = RawWs::connect(server.http, "/ws", "");
     server.signal(Signal::TERM);
     let code = close_code(&mut client);
+    drop(client);
     server.assert_left_in_order();
     code
 }

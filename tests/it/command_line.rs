@@ -58,7 +58,7 @@ fn the_environment_is_read_and_a_flag_outweighs_it() {
         .environment("CHINWAG_LISTEN", "192.0.2.1:1")
         .start();
     drop(Client::ws(&server).named("ann", None));
-    let log = server.log();
+    let log = server.log_when(|log| log.contains('\n'));
     let first = log.lines().next().expect("a line of log");
     assert!(serde_json::from_str::<serde_json::Value>(first).is_ok(), "{first}");
     assert!(std::path::Path::new(&format!("/proc/{}", server.pid())).exists());

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::client::{Framed, Lines};
-use crate::support::{Client, Raw, Server, Transport, assert_subset};
+use crate::support::{Client, Raw, Server, Setup, Transport, assert_subset};
 
 /// A short conversation as it is sent by lines.
 const TALK: &str = "{\"op\":\"hello\",\"id\":1,\"name\":\"ann\"}\n\
@@ -90,15 +90,34 @@ fn a_person_is_welcomed_in_words_and_heard_by_programs() {
 }
 
 #[test]
-fn a_line_that_never_ends_is_cut_off_at_its_limit() {
+fn a_line_that_is_too_long_is_refused_once_and_the_connection_goes_on() {
     let server = Server::start();
-    let mut canary = Client::ws(&server).named("canary", None);
     let mut raw = Raw::connect(server.tcp);
     raw.send(b"{\"op\":\"ping\",\"x\":\"");
     raw.send(&vec![b'x'; 1 << 20]);
-    let told = String::from_utf8(raw.take_all()).expect("UTF-8");
-    assert!(told.contains("4001") || told.contains("1009"), "{told:?}");
-    canary.ask(&json!({"op": "ping"}));
+    raw.send(b"\"}\n");
+    let mut lines = Client::over(Lines(raw));
+    lines.expect_next(&json!({"id": null, "op": null, "code": 4001, "data": {"limit": null}}));
+    lines.ask(&json!({"op": "hello", "name": "ann"}));
+
+    let mut raw = Raw::connect(server.tcp);
+    raw.send(&(1_u32 << 20).to_be_bytes());
+    raw.send(&vec![b'x'; 1 << 20]);
+    let mut framed = Client::over(Framed(raw));
+    framed.expect_next(&json!({"id": null, "code": 4001}));
+    framed.ask(&json!({"op": "hello", "name": "bob"}));
+}
+
+#[test]
+fn a_line_that_never_ends_is_cut_at_the_hello_deadline() {
+    let server = Setup::default().set("timeouts.hello", "300ms").start();
+    let mut raw = Raw::connect(server.tcp);
+    raw.send(b"{\"op\":\"ping\",\"x\":\"");
+    raw.send(&vec![b'x'; 1 << 20]);
+    let mut client = Client::over(Lines(raw));
+    client.expect_next(&json!({"code": 4001}));
+    client.expect_next(&json!({"ev": "bye", "close": 4008, "reason": null}));
+    assert_eq!(client.next(), None);
 }
 
 #[test]

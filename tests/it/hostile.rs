@@ -118,7 +118,7 @@ fn each_line_of_the_log_is_one_line_of_json_and_none_holds_what_was_said() {
     http::request(server.http, b"GET /?token=s3cret HTTP/1.1\r\nHost: localhost\r\n\r\n");
     drop(ann);
     server.assert_no_connection_left();
-    let log = server.log();
+    let log = server.log_when(|log| log.ends_with('\n') && log.lines().count() > 20);
     for line in log.lines() {
         let parsed = serde_json::from_str::<serde_json::Value>(line);
         assert!(parsed.is_ok_and(|value| value.is_object()), "{line}");
@@ -127,5 +127,4 @@ fn each_line_of_the_log_is_one_line_of_json_and_none_holds_what_was_said() {
     for secret in ["a secret", "t0ken", "s3cret"] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
-    assert!(log.lines().count() > 5, "nothing was logged:\n{log}");
 }

@@ -1,5 +1,7 @@
 //! What is told of people: who is there, who types, who has read.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::support::{Client, Server, Setup};
@@ -48,11 +50,14 @@ fn a_user_with_two_sessions_is_away_when_both_are_and_off_when_both_are_gone() {
     let mut phone = Client::ws(&server).named("bob", Some("lobby"));
     let desk = Client::lines(&server).named("bob", Some("lobby"));
     expect_presence(&mut ann, "on", "bob");
+    let begun = Instant::now();
     phone.ask(&json!({"op": "status", "status": "away"}));
     drop(desk);
     expect_presence(&mut ann, "away", "bob");
     drop(phone);
     expect_presence(&mut ann, "off", "bob");
+    // Nothing else happens here: what is due must not wait for somebody to come by.
+    assert!(begun.elapsed() < Duration::from_secs(4), "told {:?} later", begun.elapsed());
 }
 
 #[test]

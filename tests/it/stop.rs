@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{Client, RawWs, Server, assert_subset};
+use crate::support::{Client, RawWs, Server, Setup, assert_subset};
 
 #[test]
 fn each_client_is_told_when_to_come_back_and_the_process_leaves_with_0() {
@@ -23,13 +23,15 @@ fn each_client_is_told_when_to_come_back_and_the_process_leaves_with_0() {
         assert_eq!(bob.next(), None, "something was said after the farewell");
         assert_eq!(ann.next(), None, "something was said after the farewell");
         silent.assert_closed(4201);
+        drop((ann, bob));
         server.assert_left_in_order();
     }
 }
 
 #[test]
 fn a_client_that_reads_nothing_does_not_keep_the_process_alive() {
-    let mut server = Server::start();
+    let config = "[timeouts]\nclose = \"300ms\"\nstop = \"300ms\"\n";
+    let mut server = Setup::default().config(config).start();
     let silent = RawWs::connect(server.http, "/ws", "");
     server.signal(Signal::TERM);
     server.assert_left_in_order();
@@ -51,5 +53,6 @@ fn what_was_sent_before_the_signal_is_answered_before_the_farewell() {
         ann.expect(&json!({"id": n, "code": 0}));
     }
     ann.expect(&json!({"ev": "bye"}));
+    drop(ann);
     server.assert_left_in_order();
 }

@@ -50,6 +50,11 @@ const PLANTED: &[(&str, &str, Rule)] = &[
     ("src/cli.rs", "use std::process; fn f() { process::abort(); }", Rule::Exit),
     ("src/collections/ring.rs", "fn f() { unsafe { g() } }", Rule::Unsafe),
     ("tests/it/rooms.rs", "#[test]\n#[ignore = \"later\"]\nfn f() {}", Rule::Ignored),
+    (
+        "src/ws/header.rs",
+        "#[cfg(debug_assertions)]\nfn f() {}\nfn g() { assert!(x); }",
+        Rule::Panic,
+    ),
     ("tests/it/rooms.rs", "fn f() { std::thread::sleep(d); }", Rule::Sleep),
 ];
 
@@ -64,6 +69,11 @@ const SOUND: &[(&str, &str)] = &[
     ("src/ws/header.rs", "use super::mask; use crate::ws::error; use self::table::X;"),
     ("src/ws/header.rs", "fn f() { x.unwrap_or_default(); debug_assert!(x); }"),
     ("src/ws/header.rs", "const _: () = assert!(A > B);\nconst _: () = {\n assert!(A > 1);\n};"),
+    ("src/ws/header.rs", "#[cfg(debug_assertions)]\nfn debug_check(&self) { assert!(self.ok); }"),
+    (
+        "src/reactor/tests/stop.rs",
+        "#[ignore = \"a signal: run by the test above in a process of its own\"]\nfn f() {}",
+    ),
     ("src/ws/header.rs", "const fn f<const N: u8>() { const { assert!(N > 1) }; }"),
     ("src/ws/header.rs", "#[expect(clippy::cast_lossless, reason = \"why\")] fn f() {}"),
     ("src/chat/room.rs", "struct Room { bytes: usize }"),

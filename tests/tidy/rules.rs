@@ -5,7 +5,7 @@ use std::fmt;
 use crate::source::{NamedPath, Source, item_len, paths};
 use crate::table::{
     CLOCK_FILE, ENVIRONMENT_FILE, HOSTILE_BYTES, HOSTILE_BYTES_LINTS, LAYERS, LINES_MAX,
-    NETWORK_PATHS, REFUSALS,
+    MEANT_ASSERTIONS, NETWORK_PATHS, REFUSALS, RUN_BY_ANOTHER,
 };
 
 /// What can be wrong with a file.
@@ -89,9 +89,11 @@ fn check_form(source: &Source, findings: &mut Vec<Finding>) {
     if !source.text.starts_with("//!") {
         findings.push(finding(source, Rule::Docs, 1, "does not begin with `//!`".to_owned()));
     }
-    if let Some(at) = source.code.find("#[ignore") {
-        let line = Source::line(&source.code, at);
-        findings.push(finding(source, Rule::Ignored, line, "a test that does not run".to_owned()));
+    for (number, (line, text)) in (1..).zip(source.code.lines().zip(source.text.lines())) {
+        if line.trim_start().starts_with("#[ignore") && !text.ends_with(RUN_BY_ANOTHER) {
+            let what = "a test that does not run".to_owned();
+            findings.push(finding(source, Rule::Ignored, number, what));
+        }
     }
     for path in paths(&source.code) {
         let line = Source::line(&source.code, path.at);
@@ -210,7 +212,7 @@ fn check_panics(source: &Source, findings: &mut Vec<Finding>) {
     const METHODS: [&str; 4] = ["unwrap", "expect", "unwrap_err", "expect_err"];
     const MACROS: [&str; 7] =
         ["panic", "unreachable", "todo", "unimplemented", "assert", "assert_eq", "assert_ne"];
-    let code = without_const_items(&source.product);
+    let code = without_checks(&source.product);
     for path in paths(&code) {
         let Some(last) = path.names.last().map(String::as_str) else { continue };
         let end = path.at + path.names.join("::").len();
@@ -219,17 +221,27 @@ fn check_panics(source: &Source, findings: &mut Vec<Finding>) {
         let is_method = METHODS.contains(&last) && !attribute && (follows("(") || follows(")"));
         if is_method || (MACROS.contains(&last) && follows("!")) {
             let line = Source::line(&code, path.at);
-            findings.push(finding(source, Rule::Panic, line, format!("{last} on a network path")));
+            let written = source.text.lines().nth(line - 1).unwrap_or_default();
+            let meant = |(file, part, _): &(&str, &str, &str)| {
+                source.path == *file && written.contains(part)
+            };
+            if !MEANT_ASSERTIONS.iter().any(meant) {
+                let what = format!("{last} on a network path");
+                findings.push(finding(source, Rule::Panic, line, what));
+            }
         }
     }
 }
 
-/// Blanks `const _: () = …;` and `const { … }`, which run in the compiler.
-fn without_const_items(code: &str) -> String {
+/// Blanks `const _: () = …;` and `const { … }`, which run in the compiler, and what exists with debug
+/// assertions only.
+fn without_checks(code: &str) -> String {
     let mut kept = String::with_capacity(code.len());
     let mut rest = code;
-    let next =
-        |rest: &str| [rest.find("const _: () ="), rest.find("const {")].into_iter().flatten().min();
+    let next = |rest: &str| {
+        let marks = ["const _: () =", "const {", "#[cfg(debug_assertions)]"];
+        marks.iter().filter_map(|mark| rest.find(mark)).min()
+    };
     while let Some(start) = next(rest) {
         let body = &rest[start..];
         let end = item_len(body);

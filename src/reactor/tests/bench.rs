@@ -2,7 +2,9 @@
 //! deadline, and a clock that moves when it is told to.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::ops::ControlFlow;
+use std::process::Command;
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -16,11 +18,11 @@ use crate::time::Tick;
 use crate::time::clock::Now;
 
 /// How long anything real may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// An input without its borrow.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::reactor) enum Seen {
+pub(super) enum Seen {
     Opened(ConnId, ListenerId),
     Received(ConnId, Vec<u8>),
     Finished(ConnId),
@@ -33,12 +35,12 @@ pub(in crate::reactor) enum Seen {
 }
 
 /// Records every input, and answers each by a function.
-pub(in crate::reactor) struct Scripted {
-    pub(in crate::reactor) seen: Vec<Seen>,
-    pub(in crate::reactor) turns: usize,
+pub(super) struct Scripted {
+    pub(super) seen: Vec<Seen>,
+    pub(super) turns: usize,
     answer: fn(&Seen, Now, &mut Effects),
     /// Effects to be given at the next input.
-    pub(in crate::reactor) next: Effects,
+    pub(super) next: Effects,
 }
 
 impl Handler for Scripted {
@@ -65,10 +67,10 @@ impl Handler for Scripted {
 }
 
 /// Answers nothing.
-pub(in crate::reactor) fn silence(_: &Seen, _: Now, _: &mut Effects) {}
+pub(super) fn silence(_: &Seen, _: Now, _: &mut Effects) {}
 
 /// Sends back what came, and FIN for FIN.
-pub(in crate::reactor) fn echo(seen: &Seen, _: Now, effects: &mut Effects) {
+pub(super) fn echo(seen: &Seen, _: Now, effects: &mut Effects) {
     match seen {
         Seen::Received(conn, bytes) => {
             effects.push(Effect::Send { conn: *conn, frame: bytes.clone().into() });
@@ -83,14 +85,14 @@ pub(in crate::reactor) fn echo(seen: &Seen, _: Now, effects: &mut Effects) {
 }
 
 /// The reactor, its handler and its clock.
-pub(in crate::reactor) struct Bench {
-    pub(in crate::reactor) reactor: Reactor,
-    pub(in crate::reactor) handler: Scripted,
-    pub(in crate::reactor) now: u64,
+pub(super) struct Bench {
+    pub(super) reactor: Reactor,
+    pub(super) handler: Scripted,
+    pub(super) now: u64,
 }
 
 impl Bench {
-    pub(in crate::reactor) fn new(
+    pub(super) fn new(
         answer: fn(&Seen, Now, &mut Effects),
         adjust: impl FnOnce(&mut ReactorConfig),
     ) -> Self {
@@ -102,43 +104,99 @@ impl Bench {
         Self { reactor, handler, now: 0 }
     }
 
+    fn tick(&self) -> Tick {
+        Tick::from_millis(self.now)
+    }
+
     /// One turn at the present tick, after a wait of at most `wait`.
-    pub(in crate::reactor) fn turn_after(&mut self, wait: Duration) -> bool {
-        let now = Now { tick: Tick::from_millis(self.now), wall_ms: 0 };
-        let has_work = self.reactor.time_to_wait(now.tick) == Some(Duration::ZERO);
+    pub(super) fn turn_after(&mut self, wait: Duration) -> ControlFlow<()> {
+        let has_work = self.reactor.time_to_wait(self.tick()) == Some(Duration::ZERO);
         self.reactor.wait(Some(if has_work { Duration::ZERO } else { wait })).unwrap();
-        self.reactor.turn(now, &mut self.handler).unwrap().is_break()
+        self.turn_unseeing()
+    }
+
+    /// One turn without asking the poller.
+    pub(super) fn turn_unseeing(&mut self) -> ControlFlow<()> {
+        let now = Now { tick: self.tick(), wall_ms: 0 };
+        self.reactor.turn(now, &mut self.handler).unwrap()
     }
 
     /// One turn with what is there already.
-    pub(in crate::reactor) fn turn(&mut self) {
-        self.turn_after(Duration::ZERO);
+    pub(super) fn turn_now(&mut self) -> ControlFlow<()> {
+        self.turn_after(Duration::ZERO)
+    }
+
+    /// The same, where the loop cannot end.
+    #[track_caller]
+    pub(super) fn turn(&mut self) {
+        assert_eq!(self.turn_now(), ControlFlow::Continue(()));
+    }
+
+    /// Turns once, after the next edge if there is nothing else to do.
+    #[track_caller]
+    pub(super) fn until_edge(&mut self) {
+        let has_work = self.reactor.time_to_wait(self.tick()) == Some(Duration::ZERO);
+        assert_eq!(self.turn_after(PATIENCE), ControlFlow::Continue(()));
+        let is_edge = !self.reactor.events.is_empty();
+        assert!(has_work || is_edge, "no edge came; seen: {:?}", self.handler.seen);
+    }
+
+    /// Turns until nothing is left to be done.
+    pub(super) fn until_idle(&mut self) {
+        self.until_edge();
+        while self.reactor.time_to_wait(self.tick()) == Some(Duration::ZERO) {
+            self.turn();
+        }
+    }
+
+    /// Turns until the kernel has moved all that it can move.
+    pub(super) fn until_quiet(&mut self) {
+        loop {
+            assert_eq!(self.turn_after(Duration::from_millis(20)), ControlFlow::Continue(()));
+            if self.reactor.events.is_empty() && !self.reactor.connections.lists.has_work() {
+                return;
+            }
+        }
     }
 
     /// Turns until the handler has seen what `wanted` finds, and returns what it makes of it.
     #[track_caller]
-    pub(in crate::reactor) fn until<T>(&mut self, wanted: impl Fn(&[Seen]) -> Option<T>) -> T {
-        // Each turn waits for an edge, so the patience is only used up if none comes.
+    pub(super) fn until<T>(&mut self, wanted: impl Fn(&[Seen]) -> Option<T>) -> T {
         for _ in 0..10_000 {
             if let Some(found) = wanted(&self.handler.seen) {
                 return found;
             }
-            let turns = self.handler.turns;
-            self.turn_after(PATIENCE);
-            assert!(self.handler.turns > turns);
+            self.until_edge();
         }
         panic!("it did not come; seen: {:?}", self.handler.seen);
     }
 
     /// Turns until the handler has seen exactly this.
     #[track_caller]
-    pub(in crate::reactor) fn until_seen(&mut self, expect: &Seen) {
+    pub(super) fn until_seen(&mut self, expect: &Seen) {
         self.until(|seen| seen.contains(expect).then_some(()));
+    }
+
+    /// Turns until so many bytes have come from the connection.
+    #[track_caller]
+    pub(super) fn until_received(&mut self, from: ConnId, len: usize) {
+        self.until(|seen| (bytes_of(seen, from).len() >= len).then_some(()));
+    }
+
+    /// How often the handler has seen this.
+    pub(super) fn count(&self, wanted: &Seen) -> usize {
+        self.handler.seen.iter().filter(|seen| *seen == wanted).count()
+    }
+
+    /// Turns, reads and writes so far.
+    pub(super) fn calls(&self) -> (usize, u64, u64) {
+        let metrics = &self.reactor.metrics;
+        (self.handler.turns, metrics.reads.value(), metrics.writes.value())
     }
 
     /// A new client, accepted.
     #[track_caller]
-    pub(in crate::reactor) fn connect(&mut self) -> (Client, ConnId) {
+    pub(super) fn connect(&mut self) -> (Client, ConnId) {
         let opened = |seen: &[Seen]| -> Vec<ConnId> {
             let id = |seen: &Seen| match seen {
                 Seen::Opened(conn, _) => Some(*conn),
@@ -152,37 +210,31 @@ impl Bench {
     }
 
     /// A new client, still in the kernel's queue.
-    pub(in crate::reactor) fn client(&self) -> Client {
+    pub(super) fn client(&self) -> Client {
         let addr = self.reactor.local_addr(ListenerId(0)).unwrap();
-        let stream = TcpStream::connect(addr).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Client { stream }
+        Client::connect(addr)
     }
 
     /// Applies effects in a turn of their own.
-    pub(in crate::reactor) fn ask(&mut self, effects: impl IntoIterator<Item = Effect>) {
+    pub(super) fn ask(&mut self, effects: impl IntoIterator<Item = Effect>) {
         self.handler.next.extend(effects);
         self.turn();
     }
 
     /// Lets time pass, and turns.
-    pub(in crate::reactor) fn pass(&mut self, millis: u64) {
+    pub(super) fn pass(&mut self, millis: u64) {
         self.now += millis;
         self.turn();
     }
 
     /// All bytes that came from the connection.
-    pub(in crate::reactor) fn received(&self, from: ConnId) -> Vec<u8> {
-        let bytes = |seen: &Seen| match seen {
-            Seen::Received(conn, bytes) if *conn == from => bytes.clone(),
-            _ => Vec::new(),
-        };
-        self.handler.seen.iter().flat_map(bytes).collect()
+    pub(super) fn received(&self, from: ConnId) -> Vec<u8> {
+        bytes_of(&self.handler.seen, from)
     }
 
     /// Fails unless everything has been given back.
     #[track_caller]
-    pub(in crate::reactor) fn assert_nothing_left(&self) {
+    pub(super) fn assert_nothing_left(&self) {
         let connections = &self.reactor.connections;
         assert_eq!(connections.slab.len(), 0, "connections");
         assert_eq!(connections.pool.in_use(), 0, "frames");
@@ -192,20 +244,44 @@ impl Bench {
     }
 }
 
+fn bytes_of(seen: &[Seen], from: ConnId) -> Vec<u8> {
+    let bytes = |seen: &Seen| match seen {
+        Seen::Received(conn, bytes) if *conn == from => bytes.clone(),
+        _ => Vec::new(),
+    };
+    seen.iter().flat_map(bytes).collect()
+}
+
 /// The other end.
-pub(in crate::reactor) struct Client {
-    pub(in crate::reactor) stream: TcpStream,
+pub(super) struct Client {
+    stream: TcpStream,
 }
 
 impl Client {
+    pub(super) fn connect(addr: SocketAddr) -> Self {
+        let stream = TcpStream::connect(addr).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { stream }
+    }
+
     #[track_caller]
-    pub(in crate::reactor) fn say(&mut self, bytes: &[u8]) {
+    pub(super) fn say(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).unwrap();
+    }
+
+    /// Says as much as the kernel takes, and returns the rest.
+    pub(super) fn offer<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
+        self.stream.set_nonblocking(true).unwrap();
+        while let Ok(len @ 1..) = self.stream.write(bytes) {
+            bytes = &bytes[len..];
+        }
+        self.stream.set_nonblocking(false).unwrap();
+        bytes
     }
 
     /// Reads exactly as much as is expected.
     #[track_caller]
-    pub(in crate::reactor) fn expect(&mut self, expect: &[u8]) {
+    pub(super) fn expect(&mut self, expect: &[u8]) {
         let mut bytes = vec![0; expect.len()];
         self.stream.read_exact(&mut bytes).unwrap();
         assert_eq!(bytes, expect);
@@ -213,28 +289,68 @@ impl Client {
 
     /// Reads to the FIN.
     #[track_caller]
-    pub(in crate::reactor) fn expect_end(&mut self, expect: &[u8]) {
+    pub(super) fn expect_end(&mut self, expect: &[u8]) {
         let mut bytes = Vec::new();
         self.stream.read_to_end(&mut bytes).unwrap();
         assert_eq!(bytes, expect);
     }
 
+    /// Reads to a reset, with whatever comes before it.
     #[track_caller]
-    pub(in crate::reactor) fn expect_reset(&mut self) {
-        let error = self.stream.read(&mut [0; 64 * 1024]).unwrap_err();
+    pub(super) fn expect_reset_in_the_end(&mut self) {
+        let error = self.stream.read_to_end(&mut Vec::new()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
 
-    pub(in crate::reactor) fn finish(&self) {
+    /// Reads what has arrived, and no more.
+    pub(super) fn drain_kernel(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.stream.set_nonblocking(true).unwrap();
+        let _drained = self.stream.read_to_end(&mut bytes);
+        self.stream.set_nonblocking(false).unwrap();
+        bytes
+    }
+
+    /// Reads at least `len` bytes while the reactor turns.
+    #[track_caller]
+    pub(super) fn take(&mut self, bench: &mut Bench, len: usize) -> Vec<u8> {
+        let mut bytes = self.drain_kernel();
+        for _ in 0..100_000 {
+            if bytes.len() >= len {
+                return bytes;
+            }
+            bench.turn_after(Duration::from_millis(1)).is_break().then(|| panic!("it left"));
+            bytes.extend(self.drain_kernel());
+        }
+        panic!("{} of {len} bytes came", bytes.len());
+    }
+
+    pub(super) fn finish(&self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
-    pub(in crate::reactor) fn reset(self) {
+    pub(super) fn reset(self) {
         SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
 }
 
 /// A frame of its own.
-pub(in crate::reactor) fn frame(bytes: &[u8]) -> SharedFrame {
+pub(super) fn frame(bytes: &[u8]) -> SharedFrame {
     SharedFrame::copy_from_slice(bytes)
+}
+
+/// The effect that sends these bytes.
+pub(super) fn send(conn: ConnId, bytes: &[u8]) -> Effect {
+    Effect::Send { conn, frame: frame(bytes) }
+}
+
+/// Runs an ignored test in a process of its own.
+#[track_caller]
+pub(super) fn run_alone(test: &str) {
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", test])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && said.contains("1 passed"), "{said}");
 }

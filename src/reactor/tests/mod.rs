@@ -1,6 +1,8 @@
 //! The reactor with real sockets on loopback and a virtual clock, turn by turn.
 
 mod bench;
+mod closing;
+mod deadlines;
 mod flow;
-
-pub(super) use bench::{Bench, Client, Scripted};
+mod limits;
+mod stop;

@@ -1,4 +1,4 @@
-//! Requests, right and wrong, and what becomes of them.
+//! Right requests, and each way of being wrong.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Renderings, held against the protocol's own lines.
+//! Literal lines of the protocol, and the weight of a record.
 
 use std::sync::Arc;
 

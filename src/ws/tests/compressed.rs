@@ -111,3 +111,19 @@ fn inflated_messages_follow_each_other_without_a_trace() {
         assert_eq!(said, (vec![Said::Binary(bytes)], None));
     }
 }
+
+#[test]
+fn what_a_large_message_took_is_given_back_with_the_next_decoding() {
+    let mut end = End::new(&Settings::new(Role::Client, 1 << 20), DEFLATE);
+    let large = frame(0xc2, &compress(&vec![7; 1 << 20]));
+    for input in [&large[..5], &large[5..], &frame(0xc1, HELLO)] {
+        assert_eq!(end.feed(input).1, None);
+        assert!(end.shared.kept_len() <= 16 * 1024, "{}", end.shared.kept_len());
+    }
+    let mut rest = &mut large.clone()[..];
+    let decoded = end.decoder.decode(&mut rest, &end.settings, &mut end.shared);
+    assert!(matches!(decoded, Ok(Some(Item::Binary(bytes))) if bytes.len() == 1 << 20));
+    assert!(end.shared.kept_len() > 1 << 20);
+    end.shared.trim();
+    assert!(end.shared.kept_len() <= 16 * 1024);
+}

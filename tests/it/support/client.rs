@@ -41,6 +41,9 @@ impl Transport for Framed {
     }
 
     fn receive_text(&mut self) -> Option<String> {
+        if self.0.is_at_end() {
+            return None;
+        }
         let length = self.0.take(4).iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
         Some(String::from_utf8(self.0.take(length)).expect("UTF-8"))
     }

@@ -126,6 +126,12 @@ impl Raw {
         assert!(rest.is_empty(), "said before the end: {:?}", String::from_utf8_lossy(&rest));
     }
 
+    /// Whether the connection has ended, as soon as that or another byte is there.
+    #[track_caller]
+    pub(crate) fn is_at_end(&mut self) -> bool {
+        self.fill(|received| (!received.is_empty()).then_some(0)).is_none()
+    }
+
     /// Whether the connection ends within `pause`, which is how a slow peer spends its time.
     pub(crate) fn ends_within(&mut self, pause: Duration) -> bool {
         let begin = Instant::now();
@@ -162,10 +168,14 @@ impl Raw {
             Ok(0) => self.ended = true,
             Ok(count) => self.received.extend_from_slice(&buffer[..count]),
             Err(error) if is_ended(error.kind()) => self.ended = true,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) if is_passing(error.kind()) => {}
             Err(error) => panic!("could not read: {error}"),
         }
     }
+}
+
+fn is_passing(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
 fn is_ended(kind: ErrorKind) -> bool {

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::http;
 use super::process::Process;
+use super::raw::Patience;
 
 /// How a server should be started.
 #[derive(Debug, Default)]
@@ -39,6 +40,12 @@ impl Setup {
     pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Changes one setting, named as in the configuration file with its section in front: `limits.rooms`.
+    pub(crate) fn set(self, key: &str, value: &str) -> Self {
+        let name = format!("CHINWAG_{}", key.replace('.', "_").to_uppercase());
+        self.environment(&name, value)
     }
 
     /// Lets it have so many file descriptors and no more.
@@ -165,6 +172,19 @@ impl Server {
         fs::read_to_string(&self.log_path).expect("a readable log")
     }
 
+    /// Everything that it has logged, once that is enough: the log is written by a thread of its own.
+    #[track_caller]
+    pub(crate) fn log_when(&self, enough: impl Fn(&str) -> bool) -> String {
+        let patience = Patience::begin();
+        loop {
+            let log = self.log();
+            if enough(&log) {
+                return log;
+            }
+            assert!(patience.is_left(), "the log is:\n{log}");
+        }
+    }
+
     /// The number of the process, for `/proc`.
     pub(crate) fn pid(&self) -> i32 {
         self.process.id()
@@ -188,20 +208,21 @@ impl Server {
     #[track_caller]
     pub(crate) fn await_metric(&self, series: &str, expected: f64) {
         // Each look is a round trip through the server's loop, which is what there is to wait for.
-        let clock = super::raw::Patience::begin();
+        let patience = Patience::begin();
         loop {
             let value = self.metric(series);
             if (value - expected).abs() < 0.5 {
                 return;
             }
-            assert!(clock.is_left(), "{series} is {value}, not {expected}");
+            assert!(patience.is_left(), "{series} is {value}, not {expected}");
         }
     }
 
     /// Waits until every connection but the one that asks is gone.
     #[track_caller]
     pub(crate) fn assert_no_connection_left(&self) {
-        self.await_metric(CONNECTIONS, 0.0);
+        // The one that asks is counted, too.
+        self.await_metric(CONNECTIONS, 1.0);
     }
 
     /// Waits for the process to leave with 0, which a signal has asked for.

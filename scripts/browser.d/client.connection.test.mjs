@@ -1,0 +1,233 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { bench, inLobby, message } from "./bench.mjs";
+import { settle } from "./fakes.mjs";
+
+test("it offers the subprotocol and says hello with its name, and nothing to resume", async () => {
+	const it = bench();
+	it.client.start();
+	assert.equal(it.socket.url, "ws://test/ws");
+	assert.equal(it.socket.protocol, "chinwag.v1");
+	const hello = await it.welcome();
+	assert.equal(hello.name, "ann");
+	assert.equal(hello.resume, undefined);
+	assert.equal(it.client.state.state, "ready");
+});
+
+test("the wait before attempt n is spread over min(20 s, 0.5 s * 2^n)", async () => {
+	const it = bench({ random: () => 0.999999 });
+	it.client.start();
+	const waits = [];
+	for (let attempt = 0; attempt < 8; attempt += 1) {
+		it.socket.end(1006);
+		waits.push(Math.round(it.client.state.retryAt - it.clock.now()));
+		await it.clock.advance(waits.at(-1));
+	}
+	assert.deepEqual(waits, [500, 1000, 2000, 4000, 8000, 16_000, 20_000, 20_000]);
+});
+
+test("only 30 healthy seconds begin the backoff anew", async () => {
+	const it = bench({ random: () => 0.999999 });
+	const wait = async (healthy) => {
+		await it.welcome();
+		it.clock.sleep(healthy);
+		it.socket.end(1006);
+		const ms = Math.round(it.client.state.retryAt - it.clock.now());
+		await it.clock.advance(ms + 1);
+		return ms;
+	};
+	it.client.start();
+	assert.equal(await wait(29_000), 500);
+	assert.equal(await wait(29_000), 1000);
+	assert.equal(await wait(30_000), 500);
+});
+
+for (const [code, state] of [
+	[4000, "stopped"], [4005, "stopped"], [4008, "stopped"], [4010, "stopped"], [1008, "stopped"],
+	[4101, "waiting"], [4103, "waiting"], [4201, "waiting"], [1001, "waiting"], [1006, "waiting"], [1011, "waiting"],
+]) {
+	test(`close code ${code} leaves it ${state}`, async () => {
+		const it = await inLobby();
+		it.socket.end(code);
+		assert.equal(it.client.state.state, state);
+		assert.equal(it.client.state.close, code);
+		await it.clock.advance(60_000);
+		assert.equal(it.sockets.length > 1, state === "waiting");
+	});
+}
+
+test("after a drain it comes back when told, whatever the close code", async () => {
+	const it = await inLobby();
+	it.socket.say({ ev: "drain", reconnect_after_ms: 7350, window_ms: 20_000, reason: "restart" });
+	await it.clock.advance(350);
+	it.socket.end(1006);
+	assert.equal(it.client.state.retryAt - it.clock.now(), 7000);
+	assert.ok(it.client.state.told);
+	it.client.wake();
+	await it.clock.advance(6999);
+	assert.equal(it.sockets.length, 1);
+	await it.clock.advance(1);
+	assert.equal(it.sockets.length, 2);
+});
+
+test("a refused hello stops it, unless it is told when to ask again", async () => {
+	const it = bench();
+	it.client.start();
+	it.socket.accept();
+	await it.socket.reply("hello", { error: "name_taken" }, 2005, "the name is taken");
+	assert.equal(it.client.state.state, "stopped");
+	assert.equal(it.client.state.error.slug, "name_taken");
+
+	it.client.start();
+	it.socket.accept();
+	await it.socket.reply("hello", { error: "busy", retry_after_ms: 3000 }, 5004, "busy");
+	assert.equal(it.client.state.state, "waiting");
+	assert.ok(it.client.state.retryAt - it.clock.now() >= 3000);
+});
+
+test("a quiet line is asked, and is dead after ping_ms + 10 s without a byte", async () => {
+	const it = await inLobby();
+	await it.clock.advance(25_000);
+	assert.equal(it.socket.sent.filter((request) => request.op === "ping").length, 1);
+	await it.clock.advance(9_999);
+	assert.equal(it.client.state.state, "ready");
+	await it.clock.advance(1);
+	assert.equal(it.client.state.state, "waiting");
+});
+
+test("any byte keeps the line alive", async () => {
+	const it = await inLobby(10);
+	for (let seq = 11; seq < 20; seq += 1) {
+		await it.clock.advance(20_000);
+		it.socket.say(message(seq));
+	}
+	assert.equal(it.sockets.length, 1);
+	await it.clock.advance(25_000);
+	await it.socket.reply("ping", { time: 1 });
+	await it.clock.advance(20_000);
+	assert.equal(it.client.state.state, "ready");
+});
+
+test("a machine that slept asks before it calls the line dead", async () => {
+	const it = await inLobby();
+	it.clock.sleep(3_600_000);
+	await it.clock.advance(1);
+	assert.equal(it.client.state.state, "ready");
+	await it.socket.reply("ping");
+	await it.clock.advance(10_000);
+	assert.equal(it.client.state.state, "ready");
+});
+
+test("a server that never answers hello is given up", async () => {
+	const it = bench();
+	it.client.start();
+	it.socket.accept();
+	await it.clock.advance(15_000);
+	assert.equal(it.client.state.state, "waiting");
+});
+
+test("start and wake cut a wait short; a socket given up is not listened to", async () => {
+	const it = bench({ random: () => 0.9 });
+	it.client.start();
+	const first = it.socket;
+	first.end(1006);
+	it.client.start();
+	assert.equal(it.sockets.length, 2);
+	first.end(4000);
+	assert.equal(it.client.state.state, "connecting");
+	it.socket.end(1006);
+	it.client.wake();
+	assert.equal(it.sockets.length, 3);
+});
+
+test("stop leaves no timer and no request behind", async () => {
+	const it = await inLobby();
+	const asked = assert.rejects(it.client.history("lobby"), { slug: "offline" });
+	await settle();
+	it.client.read("lobby", 10);
+	it.client.stop();
+	await asked;
+	assert.equal(it.clock.pending, 0);
+	assert.equal(it.socket.closedWith, 1000);
+});
+
+test("each state is told as an event", async () => {
+	const it = bench();
+	const states = [];
+	it.client.addEventListener("state", ({ detail }) => states.push(detail.state));
+	it.client.addEventListener("welcome", ({ detail }) => states.push(`welcome ${detail.user}`));
+	it.client.start();
+	await it.welcome();
+	it.socket.end(1006);
+	it.client.stop();
+	assert.deepEqual(states, ["connecting", "ready", "welcome ann", "waiting", "stopped"]);
+	assert.equal(it.client.state.state, "stopped");
+});
+
+test("a session of before is resumed, and a token takes the place of the name", async () => {
+	const it = bench({ session: "s0", token: "jwt" });
+	it.client.start();
+	const hello = await it.welcome();
+	assert.deepEqual(hello.resume, { session: "s0", rooms: {} });
+	assert.deepEqual([hello.token, hello.name], ["jwt", undefined]);
+});
+
+test("who cuts a wait short is not connected a second time when it would have ended", async () => {
+	const it = bench();
+	it.client.start();
+	it.socket.end(1006);
+	it.client.start();
+	await it.welcome();
+	await it.clock.advance(1000);
+	assert.equal(it.sockets.length, 2);
+	assert.equal(it.client.state.state, "ready");
+});
+
+test("a drain counts for one loss only", async () => {
+	const it = await inLobby();
+	it.socket.say({ ev: "drain", reconnect_after_ms: 5000 });
+	it.socket.end(4201);
+	await it.clock.advance(5000);
+	it.socket.end(1006);
+	assert.equal(it.client.state.told, false);
+	assert.ok(it.client.state.retryAt - it.clock.now() <= 500);
+});
+
+test("the backoff grows for as long as nobody answers, however healthy the last connection was", async () => {
+	const it = bench({ random: () => 0.999999 });
+	it.client.start();
+	await it.welcome();
+	it.clock.sleep(60_000);
+	const waits = [];
+	for (let attempt = 0; attempt < 4; attempt += 1) {
+		it.socket.end(1006);
+		waits.push(Math.round(it.client.state.retryAt - it.clock.now()));
+		await it.clock.advance(waits.at(-1));
+	}
+	assert.deepEqual(waits, [500, 1000, 2000, 4000]);
+});
+
+test("a line that was called dead is closed and heard no more", async () => {
+	const it = await inLobby();
+	await it.clock.advance(35_000);
+	const { socket } = it;
+	assert.equal(socket.closedWith, 1000);
+	const { state } = it.client;
+	socket.end(4010);
+	assert.equal(it.client.state, state);
+});
+
+test("a refused connection is closed", async () => {
+	const it = bench();
+	it.client.start();
+	it.socket.accept();
+	await it.socket.reply("hello", { error: "unauthorized" }, 2001, "no token");
+	assert.equal(it.socket.closedWith, 1000);
+});
+
+test("waking asks a quiet line at once", async () => {
+	const it = await inLobby();
+	it.client.wake();
+	it.client.wake();
+	assert.equal(it.socket.sent.filter((request) => request.op === "ping").length, 1);
+});

@@ -1,0 +1,222 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ChinwagError, LIMITS, bench, inLobby, item, message } from "./bench.mjs";
+import { settle } from "./fakes.mjs";
+
+test("records are told once and in order, whatever is repeated", async () => {
+	const it = await inLobby(10);
+	for (const seq of [11, 12, 12, 11, 13]) it.socket.say(message(seq));
+	assert.deepEqual(it.told(), ["lobby 11 m11", "lobby 12 m12", "lobby 13 m13"]);
+});
+
+test("a resume names each room's position and goes on behind it", async () => {
+	const it = await inLobby(10);
+	it.socket.say(message(11));
+	it.socket.end(1006);
+	await it.clock.advance(500);
+	it.told();
+	const hello = await it.welcome({ resumed: true, rooms: { lobby: { from: 12, to: 14 } } });
+	assert.deepEqual(hello.resume, { session: "s1", rooms: { lobby: ["e1", 11] } });
+	assert.equal(it.client.rooms.get("lobby").state, "behind");
+	it.socket.say({ ev: "replay", room: "lobby", items: [item(12), item(13)], to: 13 });
+	it.socket.say({ ev: "replay", room: "lobby", items: [item(13), item(14)], to: 14 });
+	it.socket.say({ ev: "live", room: "lobby", seq: 14 });
+	it.socket.say(message(15));
+	assert.deepEqual(it.told(), ["lobby 12 m12", "lobby 13 m13", "lobby 14 m14", "lobby 15 m15"]);
+	assert.equal(it.client.rooms.get("lobby").state, "live");
+});
+
+test("a room may have any name that the server allows", async () => {
+	const it = bench();
+	it.client.start();
+	await it.welcome();
+	for (const room of ["__proto__", "constructor"]) {
+		it.client.join(room);
+		await it.socket.reply("join", { room, epoch: "e1", seq: 1 });
+	}
+	it.socket.end(1006);
+	await it.clock.advance(500);
+	it.socket.accept();
+	await settle();
+	const { resume } = it.socket.sent.find((request) => request.op === "hello");
+	assert.deepEqual(Object.keys(resume.rooms), ["__proto__", "constructor"]);
+});
+
+test("a gap is told once, before what follows it", async () => {
+	const it = await inLobby(10);
+	it.socket.end(1006);
+	await it.clock.advance(500);
+	await it.welcome({ resumed: true, rooms: { lobby: { gap: [11, 40], why: "pruned", from: 41, to: 41 } } });
+	it.socket.say({ ev: "gap", room: "lobby", from: 11, to: 40, why: "pruned" });
+	it.socket.say({ ev: "replay", room: "lobby", items: [item(41)], to: 41 });
+	it.socket.say({ ev: "live", room: "lobby", seq: 41 });
+	assert.deepEqual(it.told(), ["lobby gap 11-40 pruned", "lobby 41 m41"]);
+});
+
+test("a reset starts again at the new head and forgets what was read", async () => {
+	const it = await inLobby(10);
+	it.client.read("lobby", 10);
+	it.socket.end(1006);
+	await it.clock.advance(500);
+	await it.welcome({ resumed: false, rooms: { lobby: { reset: true, epoch: "e2", seq: 2 } } });
+	it.socket.say(message(3));
+	assert.deepEqual(it.told(), ["lobby reset 2", "lobby 3 m3"]);
+	const room = it.client.rooms.get("lobby");
+	assert.deepEqual([room.epoch, room.read, room.unread], ["e2", 0, 1]);
+});
+
+test("a room that the server forgot is joined again with the old position", async () => {
+	const it = await inLobby(10);
+	it.socket.end(1006);
+	await it.clock.advance(500);
+	await it.welcome({ rooms: { lobby: { code: 3001, message: "no such room" } } });
+	const join = await it.socket.reply("join", { room: "lobby", epoch: "e2", seq: 0, reset: true });
+	assert.deepEqual([join.after, join.epoch], [10, "e1"]);
+	assert.deepEqual(it.told(), ["lobby reset 0"]);
+});
+
+test("a missing record is fetched from the history while later ones wait", async () => {
+	const it = await inLobby(10);
+	it.socket.say(message(13));
+	it.socket.say(message(14));
+	assert.deepEqual(it.told(), []);
+	const asked = await it.socket.reply("history", { items: [item(11), item(12), item(13)] });
+	assert.deepEqual([asked.after, asked.epoch], [10, "e1"]);
+	assert.deepEqual(it.told(), ["lobby 11 m11", "lobby 12 m12", "lobby 13 m13", "lobby 14 m14"]);
+});
+
+test("what the history no longer has is told as a gap at its place", async () => {
+	const it = await inLobby(10);
+	it.socket.say(message(15));
+	await it.socket.reply("history", { items: [item(13)] });
+	await it.socket.reply("history", { items: [] });
+	assert.deepEqual(it.told(), ["lobby gap 11-12 lost", "lobby 13 m13", "lobby gap 14-14 lost", "lobby 15 m15"]);
+});
+
+test("a connection lost while fetching leaves the position for the resume", async () => {
+	const it = await inLobby(10);
+	it.socket.say(message(13));
+	await settle();
+	it.socket.end(1006);
+	await it.clock.advance(500);
+	const hello = await it.welcome({ resumed: true, rooms: { lobby: { from: 11, to: 13 } } });
+	assert.deepEqual(hello.resume.rooms.lobby, ["e1", 10]);
+	it.socket.say({ ev: "replay", room: "lobby", items: [item(11), item(12), item(13)], to: 13 });
+	assert.deepEqual(it.told(), ["lobby 11 m11", "lobby 12 m12", "lobby 13 m13"]);
+});
+
+test("an epoch that changed under a history page ends in a reset", async () => {
+	const it = await inLobby(10);
+	const asked = assert.rejects(it.client.history("lobby", { before: 5 }), { code: 4004 });
+	await it.socket.reply("history", { error: "epoch_changed" }, 4004, "changed");
+	await asked;
+	await it.socket.reply("join", { room: "lobby", epoch: "e2", seq: 1, reset: true });
+	assert.deepEqual(it.told(), ["lobby reset 1"]);
+});
+
+test("records of other kinds count as positions, and a topic is kept", async () => {
+	const it = await inLobby(10);
+	it.socket.say({ ev: "topic", room: "lobby", seq: 11, from: "bob", at: 1, text: "tea" });
+	it.socket.say({ ev: "moderation", room: "lobby", seq: 12, from: "bob", at: 1, target: "eve" });
+	assert.deepEqual(it.told(), ["lobby 11 tea", "lobby 12 moderation"]);
+	assert.equal(it.client.rooms.get("lobby").topic, "tea");
+});
+
+test("nothing of a room is told after it was left", async () => {
+	const it = await inLobby(10);
+	it.socket.say({ ev: "left", room: "lobby", reason: "kicked" });
+	it.socket.say(message(11));
+	assert.deepEqual(it.told(), ["lobby left kicked"]);
+	it.socket.end(1006);
+	await it.clock.advance(500);
+	assert.equal((await it.welcome({ resumed: true })).resume.rooms.lobby, undefined);
+});
+
+test("a join with a position tells what is behind it; offline it waits for the connection", async () => {
+	const it = bench();
+	await it.client.join("lobby", { after: 0 });
+	it.client.start();
+	it.socket.accept();
+	await it.socket.reply("hello", { user: "ann", session: "s1", limits: LIMITS });
+	const join = await it.socket.reply("join", { room: "lobby", epoch: "e1", seq: 2 });
+	assert.equal(join.after, 0);
+	it.socket.say({ ev: "replay", room: "lobby", items: [item(1), item(2)], to: 2 });
+	assert.deepEqual(it.told(), ["lobby 1 m1", "lobby 2 m2"]);
+});
+
+test("a refused join rejects and removes the room", async () => {
+	const it = bench();
+	it.client.start();
+	await it.welcome();
+	const joining = assert.rejects(it.client.join("secret"), (error) => error instanceof ChinwagError && error.code === 3001);
+	await it.socket.reply("join", { error: "no_such_room" }, 3001, "no such room");
+	await joining;
+	assert.equal(it.client.rooms.size, 0);
+});
+
+test("joining twice asks once, and gives what the server said of the room", async () => {
+	const it = bench();
+	it.client.start();
+	await it.welcome();
+	const both = Promise.all([it.client.join("lobby"), it.client.join("lobby")]);
+	const said = { epoch: "e1", seq: 3, oldest: 2, durable: "disk", role: "reader", topic: "tea" };
+	await it.socket.reply("join", { room: "lobby", ...said });
+	const [room, same] = await both;
+	assert.equal(room, same);
+	for (const [key, value] of Object.entries(said)) assert.equal(room[key], value, key);
+	assert.equal(await it.client.join("lobby"), room);
+	assert.equal(it.socket.sent.length, 0);
+});
+
+test("leaving asks the server, tells once, and gives up what waits to be sent there", async () => {
+	const it = await inLobby(10);
+	it.client.read("lobby", 10);
+	it.client.send("lobby", "late");
+	const leaving = it.client.leave("lobby");
+	await settle();
+	it.socket.say({ ev: "left", room: "lobby", reason: "left" });
+	await it.socket.reply("leave");
+	await leaving;
+	assert.deepEqual(it.told(), ["late failed", "lobby left left"]);
+	await it.clock.advance(1000);
+	assert.deepEqual(it.socket.sent.filter((request) => request.op === "ack"), []);
+});
+
+test("a room that was never joined is left without asking", async () => {
+	const it = await inLobby(10);
+	const { name } = it.client.open("bob");
+	await it.client.leave(name);
+	assert.deepEqual(it.told(), ["@ann:bob left left"]);
+	assert.equal(it.socket.sent.length, 0);
+});
+
+test("a gap in the answer to hello needs no event", async () => {
+	const it = await inLobby(10);
+	it.socket.end(1006);
+	await it.clock.advance(500);
+	await it.welcome({ resumed: true, rooms: { lobby: { gap: [11, 40], why: "limit", from: 41, to: 41 } } });
+	it.socket.say({ ev: "replay", room: "lobby", items: [item(41)], to: 41 });
+	assert.deepEqual(it.told(), ["lobby gap 11-40 limit", "lobby 41 m41"]);
+});
+
+test("a room that is live further on than was told has its records fetched", async () => {
+	const it = await inLobby(10);
+	it.socket.say({ ev: "live", room: "lobby", seq: 11 });
+	await it.socket.reply("history", { items: [item(11)] });
+	assert.deepEqual(it.told(), ["lobby 11 m11"]);
+});
+
+test("a reset forgets the receipts, asks who is there, and lets the outbox go on", async () => {
+	const it = await inLobby(10);
+	it.client.watch("lobby");
+	await it.socket.reply("presence", { v: 1, count: 1, users: [["ann", "online"]] });
+	it.socket.say({ ev: "receipts", room: "lobby", read: { bob: 9 } });
+	it.socket.end(1006);
+	it.client.send("lobby", "again");
+	await it.clock.advance(500);
+	await it.welcome({ rooms: { lobby: { reset: true, epoch: "e2", seq: 0 } } });
+	assert.equal(it.client.rooms.get("lobby").receipts.size, 0);
+	await it.socket.reply("presence", { v: 1, count: 1, users: [["ann", "online"]] });
+	await it.socket.reply("send", { room: "lobby", seq: 1, at: 1 });
+	assert.deepEqual(it.told(), ["lobby reset 0", "again sent", "lobby 1 again"]);
+});

@@ -1,0 +1,224 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LIMITS, bench, inLobby, item, message } from "./bench.mjs";
+import { settle } from "./fakes.mjs";
+
+test("the inbox brings rooms and unread counts, and is not counted twice", async () => {
+	const it = bench();
+	it.client.start();
+	it.socket.accept();
+	await it.socket.reply("hello", { user: "ann", session: "s1", limits: LIMITS });
+	const row = { room: "tea", epoch: "t1", seq: 9, recv: 5, read: 4, unread: 5 };
+	assert.equal((await it.socket.reply("rooms", { rooms: [row], rev: 7 })).since, undefined);
+	await it.socket.reply("join", { room: "tea", epoch: "t1", seq: 9 });
+	const room = it.client.rooms.get("tea");
+	assert.equal(room.unread, 5);
+	it.socket.say({ ...message(10), room: "tea" });
+	assert.equal(room.unread, 6);
+	const synced = it.client.sync();
+	assert.equal((await it.socket.reply("rooms", { rooms: [{ ...row, seq: 12, unread: 8 }], rev: 8 })).since, 7);
+	await synced;
+	it.socket.say({ ...message(11), room: "tea" });
+	assert.equal(room.unread, 8);
+	it.client.read("tea", 11);
+	assert.equal(room.unread, 0);
+});
+
+test("reading is gathered into one ack, which survives a lost connection", async () => {
+	const it = await inLobby(10);
+	it.socket.say(message(11));
+	it.client.read("lobby", 10);
+	it.client.read("lobby", 11);
+	it.client.read("lobby", 9);
+	it.socket.end(1006);
+	await it.clock.advance(500);
+	await it.welcome({ resumed: true, rooms: { lobby: { from: 12, to: 11 } } });
+	await it.clock.advance(300);
+	const acks = it.socket.sent.filter((request) => request.op === "ack");
+	assert.deepEqual(acks.map(({ room, read }) => [room, read]), [["lobby", 11]]);
+});
+
+test("presence deltas are merged by version, and a missed one is asked for", async () => {
+	const it = await inLobby();
+	const room = it.client.rooms.get("lobby");
+	it.client.watch("lobby");
+	await it.socket.reply("presence", { v: 4, count: 2, users: [["ann", "online"], ["bob", "away"]] });
+	it.socket.say({ ev: "presence", room: "lobby", v: 5, on: ["dan"], away: ["ann"], off: ["bob"], count: 2 });
+	assert.deepEqual([...room.presence.users], [["ann", "away"], ["dan", "online"]]);
+	it.socket.say({ ev: "presence", room: "lobby", v: 5, on: ["eve"], away: [], off: [], count: 3 });
+	assert.equal(room.presence.users.has("eve"), false);
+	it.socket.say({ ev: "presence", room: "lobby", v: 7, on: ["eve"], away: [], off: [], count: 4 });
+	await it.socket.reply("presence", { v: 7, count: 4, users: [["ann", "online"], ["dan", "online"], ["eve", "online"], ["fay", "online"]] });
+	assert.equal(room.presence.users.size, 4);
+});
+
+test("in a large room presence is a count", async () => {
+	const it = await inLobby();
+	it.client.watch("lobby");
+	await it.socket.reply("presence", { v: 4, count: 900 });
+	it.socket.say({ ev: "presence", room: "lobby", v: 5, count: 901 });
+	const { presence } = it.client.rooms.get("lobby");
+	assert.deepEqual([presence.count, presence.users], [901, null]);
+});
+
+test("typing is shown for six seconds and sent at most every three", async () => {
+	const it = await inLobby();
+	const room = it.client.rooms.get("lobby");
+	it.socket.say({ ev: "typing", room: "lobby", users: ["bob", "ann"] });
+	assert.deepEqual(room.typing, ["bob"]);
+	await it.clock.advance(6_000);
+	assert.deepEqual(room.typing, []);
+	for (let key = 0; key < 40; key += 1) {
+		it.client.typing("lobby");
+		await it.clock.advance(100);
+	}
+	assert.equal(it.socket.sent.filter((request) => request.op === "typing").length, 2);
+});
+
+test("who has spoken is typing no more", async () => {
+	const it = await inLobby(10);
+	it.socket.say({ ev: "typing", room: "lobby", users: ["bob", "eve"] });
+	it.socket.say(message(11));
+	assert.deepEqual(it.client.rooms.get("lobby").typing, ["eve"]);
+});
+
+test("receipts only rise", async () => {
+	const it = await inLobby();
+	it.socket.say({ ev: "receipts", room: "lobby", read: { bob: 9, eve: 10 } });
+	it.socket.say({ ev: "receipts", room: "lobby", read: { bob: 7 } });
+	assert.deepEqual([...it.client.rooms.get("lobby").receipts], [["bob", 9], ["eve", 10]]);
+});
+
+test("a request waits out a short retry_after_ms and passes on a long one", async () => {
+	const it = await inLobby();
+	const page = it.client.history("lobby", { before: 5 });
+	await it.socket.reply("history", { error: "busy", retry_after_ms: 1000 }, 5004, "busy");
+	await it.clock.advance(1000);
+	await it.socket.reply("history", { items: [item(4)] });
+	assert.equal((await page).items.length, 1);
+	const banned = assert.rejects(it.client.request("join", { room: "x" }), { code: 3005, retryAfterMs: 3_600_000 });
+	await it.socket.reply("join", { error: "banned", retry_after_ms: 3_600_000 }, 3005, "banned");
+	await banned;
+});
+
+test("an error that nobody waits for is told, and what is no JSON ends the line", async () => {
+	const it = await inLobby();
+	it.socket.say({ id: null, op: "ack", code: 3003, message: "not a member", data: { error: "not_member" } });
+	assert.deepEqual(it.told(), ["problem 3003"]);
+	it.socket.say("{");
+	assert.equal(it.client.state.state, "waiting");
+});
+
+test("unknown events and rooms are passed over", async () => {
+	const it = await inLobby(10);
+	for (const ev of [{ ev: "news" }, { ev: "news", room: "lobby" }, { ...message(5), room: "elsewhere" }]) it.socket.say(ev);
+	it.socket.say(message(11));
+	assert.deepEqual(it.told(), ["lobby 11 m11"]);
+});
+
+test("whatever changes in a room is told as an event", async () => {
+	const it = await inLobby(10);
+	let told = 0;
+	it.client.addEventListener("room", () => (told += 1));
+	it.client.addEventListener("live", () => (told += 1));
+	const tells = async (act) => {
+		told = 0;
+		await act();
+		assert.ok(told > 0, String(act));
+	};
+	it.client.watch("lobby");
+	await tells(() => it.socket.reply("presence", { v: 1, count: 1, users: [["ann", "online"]] }));
+	await tells(() => it.socket.say({ ev: "presence", room: "lobby", v: 2, on: ["bob"], away: [], off: [], count: 2 }));
+	await tells(() => it.socket.say({ ev: "typing", room: "lobby", users: ["bob"] }));
+	await tells(() => it.socket.say({ ev: "receipts", room: "lobby", read: { bob: 9 } }));
+	await tells(() => it.socket.say({ ev: "live", room: "lobby", seq: 10 }));
+	await tells(() => it.client.read("lobby", 10));
+	await tells(() => it.client.open("eve"));
+	await tells(async () => {
+		it.client.sync();
+		await it.socket.reply("rooms", { rooms: [{ room: "lobby", epoch: "e1", seq: 10, read: 10, unread: 0 }], rev: 2 });
+	});
+});
+
+test("acks are gathered, and each later one is sent too", async () => {
+	const it = await inLobby(10);
+	const acks = () => it.socket.sent.filter((request) => request.op === "ack").map((request) => request.read);
+	it.client.read("lobby", 8);
+	it.client.read("lobby", 9);
+	await it.clock.advance(300);
+	assert.deepEqual(acks(), [9]);
+	it.client.read("lobby", 10);
+	await it.clock.advance(300);
+	assert.deepEqual(acks(), [9, 10]);
+	it.socket.say({ ev: "live", room: "lobby", seq: 10 });
+	await it.clock.advance(300);
+	assert.deepEqual(acks(), [9, 10]);
+});
+
+test("an inbox that knows less than we have read is told again; one of another epoch is passed over", async () => {
+	const it = await inLobby(10);
+	const inbox = async (row) => {
+		const synced = it.client.sync();
+		await it.socket.reply("rooms", { rooms: [{ room: "lobby", epoch: "e1", seq: 10, ...row }], rev: 2 });
+		await synced;
+		await it.clock.advance(300);
+	};
+	it.client.read("lobby", 10);
+	await it.clock.advance(300);
+	it.socket.sent.length = 0;
+	await inbox({ epoch: "e0", read: 50, unread: 9 });
+	assert.equal(it.client.rooms.get("lobby").read, 10);
+	await inbox({ read: 4, unread: 6 });
+	assert.deepEqual(it.socket.sent.map(({ op, read }) => [op, read]), [["ack", 10]]);
+	assert.equal(it.client.rooms.get("lobby").unread, 0);
+});
+
+test("after a restart the inbox is asked for whole", async () => {
+	const it = await inLobby(10);
+	it.socket.end(1006);
+	await it.clock.advance(500);
+	it.socket.accept();
+	await it.socket.reply("hello", { user: "ann", session: "s2", resumed: false, limits: LIMITS });
+	assert.equal((await it.socket.reply("rooms", { rooms: [], rev: 1 })).since, undefined);
+});
+
+test("presence is asked once at a time, again after each return, and not before there is a room", async () => {
+	const it = await inLobby(10);
+	const asked = () => it.socket.sent.filter((request) => request.op === "presence").length;
+	it.client.watch("lobby");
+	it.client.watch("lobby");
+	await settle();
+	assert.equal(asked(), 1);
+	await it.socket.reply("presence", { v: 4, count: 1, users: [["ann", "online"]] });
+	it.socket.say({ ev: "presence", room: "lobby", v: 6, count: 1 });
+	it.socket.say({ ev: "presence", room: "lobby", v: 7, count: 1 });
+	await settle();
+	assert.equal(asked(), 1);
+	it.socket.end(1006);
+	await it.clock.advance(500);
+	await it.welcome({ resumed: true, rooms: { lobby: { from: 11, to: 10 } } });
+	assert.equal(asked(), 1);
+	it.client.watch(it.client.open("bob").name);
+	await settle();
+	assert.equal(asked(), 1);
+	it.socket.say({ ev: "joined", room: "@ann:bob", epoch: "d1", seq: 0 });
+	await settle();
+	assert.equal(asked(), 2);
+});
+
+test("a whole presence takes the place of a delta", async () => {
+	const it = await inLobby(10);
+	it.socket.say({ ev: "presence", room: "lobby", v: 5, count: 1 });
+	assert.equal(it.client.rooms.get("lobby").presence, null);
+	it.socket.say({ ev: "presence", room: "lobby", v: 9, count: 1, users: [["bob", "away"]] });
+	assert.deepEqual([...it.client.rooms.get("lobby").presence.users], [["bob", "away"]]);
+});
+
+test("a status is passed on, and speaking lets typing be told at once again", async () => {
+	const it = await inLobby(10);
+	it.client.status("away");
+	it.client.typing("lobby");
+	it.client.send("lobby", "done");
+	it.client.typing("lobby");
+	assert.deepEqual(it.socket.sent.map(({ op }) => op), ["status", "typing", "send", "typing"]);
+});

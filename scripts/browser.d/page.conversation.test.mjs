@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { assertDense, enter, lines, notes, opened, picture, say, server, shows, startAgain, stopServer } from "./page.mjs";
+import { Member, Proxy, until } from "./surroundings.mjs";
+
+test("two pages and a TCP client see each line once and in the same order", async () => {
+	const [ann, bob] = await Promise.all([enter("ann", "tea"), enter("bob", "tea")]);
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.join("tea");
+	const all = [];
+	const tell = async (text, act) => {
+		all.push(text);
+		await act(text);
+	};
+	for (let round = 0; round < 8; round += 1) {
+		await Promise.all([
+			tell(`ann ${round}`, (text) => say(ann, text)),
+			tell(`bob ${round}`, (text) => say(bob, text)),
+			tell(`eve ${round}`, (text) => eve.say("tea", text)),
+		]);
+	}
+	await Promise.all([ann, bob].map((page) => until("24 lines", async () => (await lines(page)).length >= 24)));
+	await until("24 lines over TCP", () => eve.lines.get("tea").length >= 24);
+	const shown = await lines(ann);
+	assertDense(shown);
+	assert.deepEqual(await lines(bob), shown);
+	assert.deepEqual(eve.lines.get("tea"), shown);
+	assert.deepEqual(shown.map((line) => line.replace(/^\d+ /, "")).sort(), all.sort());
+	await picture(ann, "conversation-light");
+});
+
+test("a connection cut in mid-conversation resumes without losing or doubling a line", async () => {
+	const proxy = await Proxy.start(server.web);
+	const fay = await enter("fay", "cut", proxy.url);
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.join("cut");
+	await say(fay, "before");
+	await until("the first line", async () => (await lines(fay)).length === 1);
+
+	// The server takes this one, but its answer is lost: only the cid keeps it from standing there twice.
+	proxy.deaf = true;
+	await say(fay, "taken, not answered");
+	await until("the server's word", () => eve.lines.get("cut")?.length === 2);
+	proxy.closed = true;
+	proxy.cut();
+	proxy.deaf = false;
+	await fay.waitForSelector("#app:not([data-line=ready])");
+	for (let line = 0; line < 5; line += 1) await eve.say("cut", `meanwhile ${line}`);
+	await say(fay, "written offline 1");
+	await say(fay, "written offline 2");
+	const waiting = () => fay.locator("#messages > .waiting").count();
+	await until("three lines that wait", async () => (await waiting()) === 3);
+	assert.match(await fay.textContent("#line"), /Connection lost\. Reconnecting|Connecting/);
+	await picture(fay, "connection-lost");
+
+	proxy.closed = false;
+	await opened(fay, "cut");
+	await until("all lines", async () => (await lines(fay)).length >= 9);
+	await eve.say("cut", "after");
+	await until("the last line", async () => (await lines(fay)).length >= 10);
+	const shown = await lines(fay);
+	assertDense(shown);
+	await until("the same over TCP", () => eve.lines.get("cut").length >= 10);
+	assert.deepEqual(shown, eve.lines.get("cut"));
+	assert.equal(await waiting(), 0);
+});
+
+test("many cuts at random moments lose and double nothing", async () => {
+	const proxy = await Proxy.start(server.web);
+	const gus = await enter("gus", "storm", proxy.url);
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.join("storm");
+	for (let round = 0; round < 12; round += 1) {
+		await say(gus, `gus ${round}`);
+		await eve.say("storm", `eve ${round}`);
+		if (round % 3 === 2) {
+			proxy.cut();
+			// Waiting out the backoff is not the point here.
+			await gus.locator("#line-button").click({ timeout: 300 }).catch(() => {});
+		}
+	}
+	await until("all lines", async () => (await lines(gus)).length >= 24, 30_000);
+	await until("all lines over TCP", () => eve.lines.get("storm").length >= 24);
+	const shown = await lines(gus);
+	assertDense(shown);
+	assert.deepEqual(shown, eve.lines.get("storm"));
+	assert.deepEqual(
+		shown.map((line) => line.replace(/^\d+ /, "")).filter((text) => text.startsWith("gus")),
+		Array.from({ length: 12 }, (_, round) => `gus ${round}`),
+	);
+});
+
+test("what was pruned while the line was down is said at its place", async () => {
+	const proxy = await Proxy.start(server.web);
+	const hal = await enter("hal", "long", proxy.url);
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.join("long");
+	await eve.say("long", "heard");
+	await shows(hal, "heard");
+	proxy.closed = true;
+	proxy.cut();
+	// More bytes than a room's recent ring holds.
+	for (let line = 0; line < 24; line += 1) await eve.say("long", `${line} ${"x".repeat(4000)}`);
+	proxy.closed = false;
+	await until("the line that says so", async () => (await notes(hal)).some((note) => /^Messages 2–\d+ are no longer kept\.$/.test(note)), 30_000);
+	await shows(hal, "23 xxx");
+	const [gap] = await notes(hal);
+	const last = Number(gap.match(/–(\d+)/)[1]);
+	const shown = await lines(hal);
+	assert.equal(Number.parseInt(shown[1], 10), last + 1);
+	assertDense(shown.slice(1));
+	await hal.locator("#messages > .note").scrollIntoViewIfNeeded();
+	await picture(hal, "gap");
+});
+
+test("what waits to be sent survives a reload, and is sent once", async () => {
+	const proxy = await Proxy.start(server.web);
+	const max = await enter("max", "reload", proxy.url);
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.join("reload");
+	proxy.deaf = true;
+	await say(max, "only once");
+	await until("the server's word", () => eve.lines.get("reload")?.length === 1);
+	proxy.cut();
+	proxy.deaf = false;
+	await max.reload();
+	await opened(max, "reload");
+	await until("the line", async () => (await lines(max)).length === 1);
+	await say(max, "and on");
+	await shows(max, "and on");
+	assert.deepEqual(await lines(max), ["1 only once", "2 and on"]);
+});
+
+test("a session that goes on elsewhere says so, and can be taken back", async () => {
+	const first = await enter("pat", "tabs");
+	const stored = await first.evaluate(() => sessionStorage.getItem("me"));
+	const second = await first.context().newPage();
+	await second.addInitScript((me) => sessionStorage.setItem("me", me), stored);
+	await second.goto(`${server.url}#room=tabs`);
+	await opened(second, "tabs");
+	await first.waitForFunction(() => document.querySelector("#line").textContent.includes("You went on in another tab."));
+	await first.click("#line-button");
+	await opened(first, "tabs");
+	await say(second, "from the second");
+	await shows(first, "from the second");
+	await say(first, "from the first");
+	await Promise.all([shows(first, "from the first"), shows(second, "from the first")]);
+	assert.deepEqual(await lines(first), await lines(second));
+	await first.click("#leave");
+	await until("the room to go", async () => (await second.locator("#rooms a").count()) === 0);
+});
+
+test("after a crash and a restart the page says that the room began anew, and goes on", async () => {
+	const [ann, bob] = await Promise.all([enter("ann", "tea"), enter("bob", "tea")]);
+	await say(ann, "before the crash");
+	await shows(bob, "before the crash");
+	assert.equal(await stopServer("SIGKILL"), "SIGKILL");
+	await ann.waitForSelector("[data-line=waiting]");
+	await say(ann, "written while it was away");
+	await startAgain();
+	for (const page of [ann, bob]) {
+		await until("the honest line", async () => (await notes(page)).includes("The server restarted; this room began anew."), 30_000);
+	}
+	await until("the outbox", async () => (await lines(bob)).some((line) => line.endsWith("written while it was away")), 30_000);
+	await say(bob, "and on we go");
+	await Promise.all([ann, bob].map((page) => shows(page, "and on we go")));
+	const anew = (shown) => shown.slice(shown.findIndex((line) => line.endsWith("written while it was away")));
+	assert.deepEqual(anew(await lines(ann)), anew(await lines(bob)));
+	await picture(ann, "began-anew");
+});
+
+test("a server that stops says when to come back, and the page counts down to it", async () => {
+	const ann = await enter("ann", "tea");
+	const started = Date.now();
+	assert.equal(await stopServer("SIGTERM"), 0);
+	assert.ok(Date.now() - started < 5000);
+	await ann.waitForFunction(() => /^The server is restarting\. Reconnecting (in \d+ s|now)/.test(document.querySelector("#line").textContent));
+	await picture(ann, "restarting");
+	await startAgain();
+	await ann.locator("#line-button").click();
+	await opened(ann, "tea");
+	await until("the honest line", async () => (await notes(ann)).includes("The server restarted; this room began anew."));
+});

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { PAYLOADS } from "./hostile.mjs";
+import { enter, lines, picture, server, shows, visit } from "./page.mjs";
+import { Member, until } from "./surroundings.mjs";
+
+test("the page comes with a strict policy and under 60 KB in all", async () => {
+	let total = 0;
+	for (const path of ["", "style.css", "app.js", "client.js", "favicon.svg"]) {
+		const response = await fetch(server.url + path);
+		assert.equal(response.status, 200, path);
+		total += (await response.arrayBuffer()).byteLength;
+		if (path === "") {
+			const policy = response.headers.get("content-security-policy");
+			for (const rule of ["default-src 'none'", "script-src 'self'", "base-uri 'none'", "require-trusted-types-for 'script'"]) {
+				assert.ok(policy.includes(rule), rule);
+			}
+			assert.doesNotMatch(policy, /unsafe|\*/);
+		}
+	}
+	assert.ok(total < 60_000, `${total} bytes`);
+});
+
+test("what an attacker sends stays text, wherever it is shown", async () => {
+	const page = await enter("zoe", "zoo");
+	// Several, so that the rate limit does not hold them up.
+	const gang = await Promise.all(Array.from({ length: 6 }, (_, number) => Member.connect(server.tcp, `mallory${number}`)));
+	await Promise.all(gang.map((member) => member.join("zoo")));
+	const [mallory] = gang;
+	const kinds = () => page.evaluate(() => [...new Set([...document.querySelectorAll("*")].map((node) => node.localName))].sort());
+	await mallory.say("zoo", "harmless https://example.org/");
+	await mallory.ask("topic", { room: "zoo", text: "harmless" });
+	await shows(page, "set the topic");
+	const expected = await kinds();
+	for (const [index, payload] of PAYLOADS.entries()) {
+		const member = gang[index % gang.length];
+		await member.say("zoo", payload);
+		const topic = await member.reply("topic", { room: "zoo", text: payload });
+		assert.ok([0, 1003].includes(topic.code), JSON.stringify(topic));
+		// A room's name is refused or taken; a success in between keeps the server patient.
+		const joined = await member.reply("join", { room: payload });
+		assert.ok([0, 1003].includes(joined.code), JSON.stringify(joined));
+	}
+	await until("all payloads", async () => (await lines(page)).some((line) => line.endsWith(` ${PAYLOADS.at(-1)}`)), 20_000);
+	const texts = (await lines(page)).map((line) => line.replace(/^\d+ /, ""));
+	for (const payload of PAYLOADS) assert.ok(texts.includes(payload.trim()), `${payload} is shown as it is`);
+	assert.deepEqual(await kinds(), expected);
+	const links = await page.$$eval("#messages a", (nodes) => nodes.map((node) => [node.protocol, node.rel]));
+	for (const [protocol, rel] of links) {
+		assert.match(protocol, /^https?:$/);
+		assert.match(rel, /noopener/);
+	}
+	const handlers = await page.$$eval("#messages *", (nodes) => nodes.flatMap((node) => node.getAttributeNames()).filter((name) => name.startsWith("on") || name === "style"));
+	assert.deepEqual(handlers, []);
+	await page.locator("#messages > .msg").last().hover();
+	await picture(page, "hostile");
+
+	// As one's own words: a room's name in the address and in the dialog, and a name at the door.
+	for (const payload of PAYLOADS.filter((_, index) => index % 6 === 0)) {
+		await page.goto(`${server.url}#room=${encodeURIComponent(payload)}`);
+		await page.click("#add");
+		await page.fill("#join-name", payload);
+		await page.press("#join-name", "Enter");
+		const door = await visit();
+		await door.fill("#name", payload);
+		await door.press("#name", "Enter");
+		await until("an answer at the door", async () => (await door.textContent("#name-error")) || (await door.getAttribute("#app", "data-line")) === "ready");
+		await door.context().close();
+	}
+});

@@ -1,0 +1,105 @@
+// The chat page in Chromium against the real server; scripts/browser says where the binary is. Each file of tests has its own.
+import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import { after, afterEach, before } from "node:test";
+import { chromium } from "playwright-core";
+import { Server, clear, closeLater } from "./surroundings.mjs";
+
+const { CHINWAG_BIN, SCREENSHOTS } = process.env;
+const FLAGS = [
+	"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+	"--disable-component-update", "--disable-sync",
+];
+
+let browser;
+export let server;
+/** What no page may ever do: errors, dialogs, violations of the policy. */
+const troubles = [];
+
+before(async () => {
+	await mkdir(SCREENSHOTS, { recursive: true });
+	server = await Server.start(CHINWAG_BIN);
+	browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
+});
+
+after(async () => {
+	await browser?.close();
+	await server?.stop("SIGKILL");
+});
+
+afterEach(async () => {
+	await clear();
+	assert.deepEqual(troubles.splice(0), []);
+});
+
+/** A page at the welcome form, in a profile of its own. */
+export async function visit(url = server.url, options = {}) {
+	const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+	closeLater(() => context.close());
+	const page = await context.newPage();
+	page.setDefaultTimeout(10_000);
+	page.on("dialog", (dialog) => {
+		troubles.push(`dialog: ${dialog.message()}`);
+		dialog.dismiss();
+	});
+	page.on("pageerror", (error) => troubles.push(`error: ${error.stack}`));
+	page.on("console", (message) => {
+		// A connection that fails is said on the console by the browser itself.
+		if (["error", "warning"].includes(message.type()) && !/WebSocket|ERR_CONNECTION/.test(message.text())) {
+			troubles.push(`console: ${message.text()}`);
+		}
+	});
+	await page.exposeFunction("reportViolation", (text) => troubles.push(`policy: ${text}`));
+	await page.addInitScript(() => {
+		addEventListener("securitypolicyviolation", (event) => window.reportViolation(`${event.violatedDirective} ${event.sample}`));
+	});
+	await page.goto(url);
+	return page;
+}
+
+/** A page whose person has come in under `name` and opened `room`. */
+export async function enter(name, room, url, options) {
+	const page = await visit(url, options);
+	await page.goto(`${url ?? server.url}#room=${encodeURIComponent(room)}`);
+	await page.fill("#name", name);
+	await page.click("#enter .primary");
+	await opened(page, room);
+	return page;
+}
+
+export const opened = (page, room) =>
+	page.waitForFunction(
+		(name) => document.querySelector("#title").textContent === name && document.querySelector("#app").dataset.line === "ready",
+		room,
+	);
+
+export async function say(page, text) {
+	await page.fill("#text", text);
+	await page.press("#text", "Enter");
+}
+
+/** The messages shown, as `seq text`. */
+export const lines = (page) =>
+	page.$$eval("#messages > .msg:not(.waiting)", (nodes) => nodes.map((node) => `${node.value} ${node.querySelector(".text").textContent}`));
+export const notes = (page) => page.$$eval("#messages > .note > p:last-child", (nodes) => nodes.map((node) => node.textContent));
+/** Waits for a text in the log, other than in what is not sent yet. */
+export const shows = (page, text) =>
+	page.waitForFunction((wanted) => {
+		const parts = document.querySelectorAll("#log > p, #messages > :not(.waiting)");
+		return [...parts].some((part) => part.textContent.includes(wanted));
+	}, text);
+export const picture = (page, name) => page.screenshot({ path: `${SCREENSHOTS}/${name}.png` });
+
+/** The seqs of `seq text` lines have to rise by one. */
+export function assertDense(shown) {
+	const seqs = shown.map((line) => Number.parseInt(line, 10));
+	assert.deepEqual(seqs, seqs.map((_, index) => seqs[0] + index));
+}
+
+/** Ends the server by a signal; gives its exit code, or the signal if that killed it. */
+export const stopServer = (signal) => server.stop(signal);
+
+/** Starts a server in the place of the one that has ended. */
+export async function startAgain() {
+	server = await Server.start(CHINWAG_BIN, server.web);
+}

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { assertDense, enter, lines, opened, picture, say, server, shows } from "./page.mjs";
+import { Member, until } from "./surroundings.mjs";
+
+test("history comes on scrolling up, keeps its place, and the document stays bounded", async () => {
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.join("past");
+	for (let line = 1; line <= 150; line += 1) await eve.say("past", `line ${line}`);
+	const ivy = await enter("ivy", "past");
+	await shows(ivy, "line 150");
+	const few = (await lines(ivy)).length;
+	assert.ok(few < 150, `${few} lines at first`);
+	for (let page = 0; page < 6 && (await lines(ivy)).length < 150; page += 1) {
+		const before = await ivy.evaluate(() => {
+			const log = document.querySelector("#log");
+			log.scrollTop = 20;
+			const text = document.querySelector("#messages .text");
+			return { text: text.textContent, top: text.getBoundingClientRect().top, nodes: document.querySelectorAll("#messages > li").length };
+		});
+		await ivy.waitForFunction((nodes) => document.querySelectorAll("#messages > li").length > nodes, before.nodes);
+		const top = await ivy.evaluate((wanted) => [...document.querySelectorAll("#messages .text")]
+			.find((node) => node.textContent === wanted).getBoundingClientRect().top, before.text);
+		assert.ok(Math.abs(top - before.top) < 3, `moved from ${before.top} to ${top}`);
+	}
+	const shown = await lines(ivy);
+	assert.equal(shown.length, 150);
+	assertDense(shown);
+	await shows(ivy, "This is the beginning of past.");
+	await ivy.click("#latest");
+	await ivy.waitForFunction(() => {
+		const log = document.querySelector("#log");
+		return log.scrollHeight - log.scrollTop - log.clientHeight < 5;
+	});
+});
+
+test("a flood leaves the document bounded, and a reader far above in peace", async () => {
+	const lou = await enter("lou", "flood");
+	const nodes = () => lou.evaluate(() => document.querySelectorAll("#messages > li").length);
+	const crowd = await Promise.all(Array.from({ length: 20 }, (_, number) => Member.connect(server.tcp, `loud${number}`)));
+	await Promise.all(crowd.map((member) => member.join("flood")));
+	const flood = (from) => Promise.all(crowd.map(async (member, number) => {
+		for (let line = 0; line < 24; line += 1) await member.say("flood", `${from} ${number} ${line}`);
+	}));
+	const newest = () => Math.max(...crowd[0].lines.get("flood").map((line) => Number.parseInt(line, 10)));
+	const last = async () => Number.parseInt((await lines(lou)).at(-1), 10);
+	await flood("first");
+	await until("the newest line", async () => (await last()) === newest());
+	assert.ok((await nodes()) <= 400, `${await nodes()} nodes`);
+	assertDense(await lines(lou));
+
+	await lou.evaluate(() => (document.querySelector("#log").scrollTop = 3000));
+	await lou.locator("#latest").waitFor();
+	const place = () => lou.evaluate(() => {
+		const top = document.querySelector("#log").getBoundingClientRect().top;
+		const node = [...document.querySelectorAll("#messages > .msg")].find((each) => each.getBoundingClientRect().top > top);
+		return [node.value, Math.round(node.getBoundingClientRect().top)];
+	});
+	const before = await place();
+	await flood("second");
+	await until("the count of what is new", async () => /\d+\+? new/.test(await lou.textContent("#latest")));
+	assert.deepEqual(await place(), before);
+	assert.ok((await nodes()) <= 400);
+	// Going down fetches on until the newest is there.
+	await until("the newest by scrolling", async () => {
+		await lou.evaluate(() => (document.querySelector("#log").scrollTop = 1e9));
+		return (await last()) === newest();
+	});
+	assertDense((await lines(lou)).slice(-200));
+	assert.ok((await nodes()) <= 400);
+});
+
+test("direct messages, unread counts, typing and presence", async () => {
+	const [una, vic] = await Promise.all([enter("una", "park"), enter("vic", "park")]);
+	const person = una.locator("#persons button", { hasText: "vic" });
+	await person.waitFor();
+	await person.click();
+	await opened(una, "vic");
+	await say(una, "psst");
+	const badge = vic.locator("#directs a", { hasText: "una" });
+	await badge.waitFor();
+	assert.match(await badge.textContent(), /1 new/);
+	assert.match(await vic.title(), /^\(1\)/);
+	await badge.click();
+	await opened(vic, "una");
+	await shows(vic, "psst");
+	await until("the count to vanish", async () => !(await vic.title()).startsWith("("));
+	await vic.locator("#text").pressSequentially("well");
+	await una.waitForFunction(() => /vic.* is typing/.test(document.querySelector("#typing").textContent));
+	await vic.press("#text", "Enter");
+	await shows(una, "well");
+	await una.waitForFunction(() => document.querySelector("#typing").textContent === "");
+	await una.waitForFunction(() => document.querySelector("#topic").textContent === "online");
+	await until("the receipt", async () => /Read by/.test(await vic.textContent("#read")));
+	await picture(vic, "direct");
+	// A reload finds the same person, the same rooms, and what was said.
+	await vic.reload();
+	await opened(vic, "una");
+	await shows(vic, "psst");
+	await vic.locator("#rooms a", { hasText: "park" }).waitFor();
+});
+
+test("a room of many shows how many, not who", async () => {
+	const crowd = await Promise.all(Array.from({ length: 201 }, (_, number) => Member.connect(server.tcp, `fan${number}`)));
+	await Promise.all(crowd.map((member) => member.join("stadium")));
+	const joy = await enter("joy", "stadium");
+	await joy.waitForFunction(() => /^202 here, too many to name$/.test(document.querySelector("#crowd").textContent));
+	assert.equal(await joy.locator("#persons li").count(), 0);
+});

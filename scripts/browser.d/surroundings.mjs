@@ -1,0 +1,177 @@
+// What the browser tests need around the page: the server, a client over TCP, and a proxy that loses connections.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const PATIENCE_MS = 10_000;
+
+/** What the present test has opened: functions that close it. */
+const litter = [];
+
+export const closeLater = (close) => litter.push(close);
+export const clear = () => Promise.all(litter.splice(0).map((close) => close()));
+
+/** Asks `probe` until it gives something true; rejects with `what` if that never comes. */
+export async function until(what, probe, patience = PATIENCE_MS) {
+	const end = Date.now() + patience;
+	for (;;) {
+		const found = await probe();
+		if (found) return found;
+		if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
+		await new Promise((resolve) => setTimeout(resolve, 20));
+	}
+}
+
+export class Server {
+	/** Starts the server on any free ports, or on the `web` port of before. */
+	static async start(binary, web = 0) {
+		const server = new Server();
+		server.directory = await mkdtemp(join(tmpdir(), "chinwag-browser-"));
+		const flags = ["--listen", `127.0.0.1:${web}`, "--tcp", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+		// The server refuses variables of its prefix that it does not know, such as the one that names its binary.
+		const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CHINWAG_")));
+		server.child = spawn(binary, flags, { env, cwd: server.directory, stdio: ["ignore", "pipe", "pipe"] });
+		server.exited = once(server.child, "exit");
+		server.log = "";
+		server.child.stderr.on("data", (bytes) => (server.log = (server.log + bytes).slice(-20_000)));
+		const lines = createInterface(server.child.stdout);
+		lines.on("line", (line) => {
+			server.web ??= line.match(/^listening http:\/\/127\.0\.0\.1:(\d+) \(/)?.[1];
+			server.tcp ??= line.match(/^listening tcp:\/\/127\.0\.0\.1:(\d+)/)?.[1];
+		});
+		await Promise.race([
+			until("the announced addresses", () => server.web && server.tcp),
+			server.exited.then(([code]) => Promise.reject(new Error(`the server exited with ${code}: ${server.log}`))),
+		]);
+		return server;
+	}
+
+	get url() {
+		return `http://127.0.0.1:${this.web}/`;
+	}
+
+	/** Ends the server; gives its exit code, or the signal that killed it. */
+	async stop(signal = "SIGTERM") {
+		this.child.kill(signal);
+		const [code, killedBy] = await this.exited;
+		await rm(this.directory, { recursive: true, force: true });
+		return code ?? killedBy;
+	}
+}
+
+/** A member that speaks JSON lines over TCP and writes down every record that it is told. */
+export class Member {
+	#next = 1;
+	#asked = new Map();
+	/** `seq text` of each message, by room. */
+	lines = new Map();
+	events = [];
+
+	static async connect(port, name) {
+		const member = new Member();
+		member.name = name;
+		member.socket = net.connect(port, "127.0.0.1");
+		member.socket.setEncoding("utf8");
+		let partial = "";
+		member.socket.on("data", (text) => {
+			const lines = (partial + text).split("\n");
+			partial = lines.pop();
+			for (const line of lines) member.#receive(JSON.parse(line));
+		});
+		member.socket.on("error", () => {});
+		closeLater(() => member.socket.destroy());
+		await member.ask("hello", { name });
+		return member;
+	}
+
+	#receive(message) {
+		if (message.ev === "message") this.#note(message.room, message.seq, message.text);
+		else if (message.ev) this.events.push(message);
+		const asked = this.#asked.get(message.id);
+		this.#asked.delete(message.id);
+		asked?.(message);
+	}
+
+	#note(room, seq, text) {
+		if (!this.lines.has(room)) this.lines.set(room, []);
+		this.lines.get(room).push(`${seq} ${text}`);
+	}
+
+	/** The whole reply, whatever its code; a rate limit is waited out. */
+	async reply(op, fields = {}) {
+		for (;;) {
+			const id = this.#next++;
+			const reply = await new Promise((resolve) => {
+				this.#asked.set(id, (message) => {
+					if (op === "send" && message.code === 0) this.#note(message.data.room, message.data.seq, fields.text);
+					resolve(message);
+				});
+				this.socket.write(`${JSON.stringify({ op, id, ...fields })}\n`);
+			});
+			if (reply.code !== 5001) return reply;
+			await new Promise((resolve) => setTimeout(resolve, reply.data.retry_after_ms));
+		}
+	}
+
+	/** The data of a reply that has to be a success. */
+	async ask(op, fields) {
+		const reply = await this.reply(op, fields);
+		if (reply.code !== 0) throw new Error(`${op}: ${JSON.stringify(reply)}`);
+		return reply.data;
+	}
+
+	join(room) {
+		return this.ask("join", { room });
+	}
+
+	say(room, text) {
+		return this.ask("send", { room, text, cid: `${this.name}-${this.#next}` });
+	}
+}
+
+/** A TCP proxy. `cut` resets what is connected; while `closed`, nobody comes through; while `deaf`, no answer comes back. */
+export class Proxy {
+	closed = false;
+	deaf = false;
+	#pairs = new Set();
+
+	static async start(port) {
+		const proxy = new Proxy();
+		proxy.server = net.createServer((near) => proxy.#connect(near, port));
+		proxy.server.listen(0, "127.0.0.1");
+		await once(proxy.server, "listening");
+		closeLater(() => proxy.stop());
+		proxy.url = `http://127.0.0.1:${proxy.server.address().port}/`;
+		return proxy;
+	}
+
+	#connect(near, port) {
+		near.on("error", () => {});
+		if (this.closed) return near.resetAndDestroy();
+		const far = net.connect(port, "127.0.0.1");
+		far.on("error", () => near.destroy());
+		near.on("data", (bytes) => far.write(bytes));
+		far.on("data", (bytes) => this.deaf || near.write(bytes));
+		near.on("close", () => far.destroy());
+		far.on("close", () => near.destroy());
+		const pair = [near, far];
+		this.#pairs.add(pair);
+		near.on("close", () => this.#pairs.delete(pair));
+	}
+
+	cut() {
+		for (const [near, far] of this.#pairs) {
+			near.resetAndDestroy();
+			far.resetAndDestroy();
+		}
+	}
+
+	stop() {
+		this.cut();
+		this.server.close();
+	}
+}

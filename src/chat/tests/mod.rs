@@ -1,0 +1,216 @@
+//! The domain, driven by hand: commands in, what is said out.
+
+mod cursors;
+mod people;
+
+use super::command::{Position, Resume, Send, Target};
+use super::limits::RECORD_OVERHEAD;
+use super::outbox::{Class, Part, Request, Said};
+use super::*;
+use crate::store::MemoryStore;
+
+/// A domain with its logs.
+struct Town {
+    chat: Chat,
+    store: MemoryStore,
+    now: Now,
+    secrets: u128,
+}
+
+/// Where a client was: room, epoch, seq.
+type Positions<'a> = &'a [(&'a str, Epoch, u64)];
+
+/// The connection of this number.
+fn conn(number: usize) -> ConnId {
+    ConnId::new(number, u64::try_from(number).unwrap()).unwrap()
+}
+
+fn request(op: Op) -> Request {
+    Request { id: Some(RequestId("1".into())), op }
+}
+
+fn message<'a>(target: Target<'a>, text: &'a str, cid: Option<&'a str>) -> Command<'a> {
+    Command::Send(Send {
+        target,
+        text: text.into(),
+        cid: cid.map(Into::into),
+        reply_to: None,
+        thread: None,
+        data: None,
+        echo: false,
+        weight: u32::try_from(text.len()).unwrap(),
+    })
+}
+
+impl Town {
+    fn new(limits: Limits) -> Self {
+        let now = Now { tick: Tick::from_millis(1), wall_ms: 1_000 };
+        Self { chat: Chat::new(limits, now), store: MemoryStore::new(), now, secrets: 0 }
+    }
+
+    /// A town with so many users, `u0` and on, in the room `lobby`, with nothing left to be said.
+    fn with_lobby(limits: Limits, users: usize) -> Self {
+        let mut town = Self::new(limits);
+        for number in 0..users {
+            town.hello(number, &format!("u{number}"));
+            town.join(number, "lobby");
+        }
+        town.wait(10_000);
+        town
+    }
+
+    /// Says hello and returns the session's secret.
+    fn hello(&mut self, number: usize, name: &str) -> String {
+        let said = self.hello_with(number, Some(name), None);
+        match said.first() {
+            Some(Said::Reply { result: Ok(Reply::Welcome { session, .. }), .. }) => {
+                session.to_string()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn hello_with(
+        &mut self,
+        number: usize,
+        name: Option<&str>,
+        resume: Option<(&str, Positions<'_>)>,
+    ) -> Vec<Said> {
+        self.secrets += 1;
+        let resume = resume.map(|(session, rooms)| Resume {
+            session: session.into(),
+            positions: rooms
+                .iter()
+                .map(|&(room, epoch, seq)| Position {
+                    room: room.into(),
+                    epoch: epoch.to_string().into(),
+                    seq,
+                })
+                .collect(),
+        });
+        let hello = Hello { name, resume, secret: self.secrets, class: Class(0) };
+        self.chat.hello(self.now, conn(number), request(Op::Hello), hello);
+        self.settle()
+    }
+
+    fn join(&mut self, number: usize, room: &str) -> Vec<Said> {
+        self.run(number, Command::Join { room: room.into(), after: None, epoch: None })
+    }
+
+    /// One command in a turn of its own.
+    fn run(&mut self, number: usize, command: Command<'_>) -> Vec<Said> {
+        self.ask(number, command);
+        self.settle()
+    }
+
+    /// A command in a turn that goes on.
+    fn ask(&mut self, number: usize, command: Command<'_>) {
+        self.chat.command(self.now, conn(number), request(Op::Ping), command);
+        self.run_logs();
+    }
+
+    fn say(&mut self, number: usize, text: &str) {
+        self.ask(number, message(Target::Room("lobby".into()), text, None));
+    }
+
+    fn run_logs(&mut self) {
+        while let Some(request) = self.chat.poll_request() {
+            self.store.request(self.now, request);
+        }
+        while let Some(reply) = self.store.poll() {
+            self.chat.committed(self.now, reply);
+        }
+    }
+
+    /// Ends the turn and returns what was said.
+    fn settle(&mut self) -> Vec<Said> {
+        self.run_logs();
+        self.chat.turn_end(self.now);
+        self.chat.debug_check();
+        std::iter::from_fn(|| self.chat.poll_said()).collect()
+    }
+
+    /// Lets time pass, a moment at a time, and returns what was said meanwhile.
+    fn wait(&mut self, millis: u64) -> Vec<Said> {
+        let end = self.now.tick.as_millis() + millis;
+        let mut said = Vec::new();
+        while self.chat.next_deadline() <= Tick::from_millis(end) {
+            self.now.tick = self.chat.next_deadline().max(self.now.tick);
+            self.chat.expire(self.now);
+            said.extend(self.settle());
+        }
+        self.now.tick = Tick::from_millis(end);
+        said
+    }
+}
+
+/// What one connection gets, in a line for each thing.
+fn heard(said: &[Said], number: usize) -> Vec<String> {
+    let me = conn(number);
+    let mut lines = Vec::new();
+    for said in said {
+        match said {
+            Said::Reply { to, result, .. } if *to == me => lines.push(reply_line(result)),
+            Said::Event { to, event } if *to == me => lines.push(event_line(event)),
+            Said::Shared { to, event } => {
+                let to_me = to.clone().into_classes().any(|(_, list)| list.contains(&me));
+                lines.extend(to_me.then(|| event_line(event)));
+            }
+            Said::Fanout(fanout) => {
+                let seq = |index: usize| fanout.records[index].seq;
+                if fanout.whole.clone().into_classes().any(|(_, list)| list.contains(&me)) {
+                    lines.extend((0..fanout.records.len()).map(|index| format!("#{}", seq(index))));
+                }
+                for (_, parts) in fanout.partial.iter().filter(|(to, _)| *to == me) {
+                    lines.extend(parts.iter().flat_map(|part| match part {
+                        Part::Records(range) => {
+                            range.clone().map(|index| format!("#{}", seq(index))).collect()
+                        }
+                        Part::Reply(_, reply) => vec![reply_line(&Ok(reply.clone()))],
+                    }));
+                }
+            }
+            Said::Wake { conn } if *conn == me => lines.push("wake".to_owned()),
+            Said::Close { conn, reason } if *conn == me => lines.push(format!("close {reason:?}")),
+            _ => {}
+        }
+    }
+    lines
+}
+
+fn reply_line(result: &Result<Reply, Refusal>) -> String {
+    match result {
+        Ok(Reply::Sent { seq, dup: false, .. }) => format!("sent {seq}"),
+        Ok(Reply::Sent { seq, dup: true, .. }) => format!("dup {seq}"),
+        Ok(Reply::Joined { seq, oldest, reset, .. }) => {
+            format!("joined at {seq} from {oldest}{}", if *reset { " reset" } else { "" })
+        }
+        Ok(Reply::Welcome { user, resumed, rooms, .. }) => {
+            let rooms = rooms.iter().map(|(room, resumption)| format!(" {room}: {resumption:?}"));
+            format!("welcome {user} {resumed}{}", rooms.collect::<String>())
+        }
+        Ok(reply) => format!("{reply:?}"),
+        Err(refusal) => format!("no {}", refusal.code.number()),
+    }
+}
+
+fn event_line(event: &Event) -> String {
+    match event {
+        Event::Replay { items, to, .. } => {
+            format!("replay {}..={to}", items.first().map_or(0, |record| record.seq))
+        }
+        Event::Live { seq, .. } => format!("live {seq}"),
+        Event::Gap { from, to, why, .. } => format!("gap {from}..={to} {}", why.name()),
+        Event::Joined { room, seq, .. } => format!("subscribed {room} at {seq}"),
+        Event::Left { reason, .. } => format!("left {}", reason.name()),
+        Event::Presence { v, count, change, .. } => format!("presence {v} {count} {change:?}"),
+        Event::Typing { users, .. } => format!("typing {users:?}"),
+        Event::Receipts { read, .. } => format!("receipts {read:?}"),
+        Event::Drain { reconnect_after_ms, .. } => format!("drain {reconnect_after_ms}"),
+    }
+}
+
+/// The weight of a record of `u0` in `lobby` with a text of this length.
+fn weight(text_len: usize) -> usize {
+    RECORD_OVERHEAD + "lobby".len() + "u0".len() + text_len
+}

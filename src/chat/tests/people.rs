@@ -1,0 +1,199 @@
+//! Users, sessions, presence, typing, receipts, and what is forgotten.
+
+use super::*;
+
+#[test]
+fn presence_is_gathered_and_told_as_one_change() {
+    let mut town = Town::new(Limits::default());
+    town.hello(0, "ann");
+    town.join(0, "lobby");
+    town.hello(1, "bob");
+    town.join(1, "lobby");
+    let said = town.wait(60);
+    let all = "presence 1 2 Delta { on: [\"ann\", \"bob\"], away: [], off: [] }";
+    assert_eq!(heard(&said, 0), [all]);
+    town.run(1, Command::Status { away: true });
+    let said = town.wait(1_000);
+    assert_eq!(heard(&said, 0), ["presence 2 2 Delta { on: [], away: [\"bob\"], off: [] }"]);
+}
+
+#[test]
+fn who_comes_back_within_the_grace_was_never_gone() {
+    let mut town = Town::with_lobby(Limits::default(), 2);
+    town.chat.closed(town.now, conn(1));
+    assert_eq!(heard(&town.wait(14_000), 0), [""; 0]);
+    town.hello(5, "u1");
+    assert_eq!(heard(&town.wait(60_000), 0), [""; 0]);
+    town.chat.closed(town.now, conn(5));
+    let said = town.wait(16_000);
+    assert_eq!(heard(&said, 0), ["presence 2 1 Delta { on: [], away: [], off: [\"u1\"] }"]);
+}
+
+#[test]
+fn a_large_room_is_told_counts_only_and_seldom() {
+    let members = limits::PRESENCE_NAMES_MAX + 1;
+    let mut town = Town::with_lobby(Limits::default(), members);
+    town.chat.closed(town.now, conn(3));
+    let said = town.wait(20_000);
+    let heard = heard(&said, 0);
+    assert_eq!(heard.len(), 1, "{heard:?}");
+    assert!(heard[0].ends_with(&format!("{} CountOnly", members - 1)), "{heard:?}");
+}
+
+#[test]
+fn nobody_is_told_that_they_are_typing_themselves() {
+    let mut town = Town::with_lobby(Limits::default(), 3);
+    town.run(0, Command::Typing { room: "lobby".into() });
+    let said = town.wait(100);
+    assert_eq!(heard(&said, 0), [""; 0]);
+    assert_eq!(heard(&said, 1), ["typing [\"u0\"]"]);
+    town.run(1, Command::Typing { room: "lobby".into() });
+    let said = town.wait(2_000);
+    assert_eq!(heard(&said, 0), ["typing [\"u1\"]"]);
+    assert_eq!(heard(&said, 1), ["typing [\"u0\"]"]);
+    assert_eq!(heard(&said, 2), ["typing [\"u0\", \"u1\"]"]);
+    let said = town.wait(10_000);
+    assert_eq!(heard(&said, 2).last().map(String::as_str), Some("typing []"));
+}
+
+#[test]
+fn receipts_rise_and_are_told_to_the_others() {
+    let mut town = Town::with_lobby(Limits::default(), 2);
+    town.say(0, "a");
+    town.say(0, "b");
+    town.settle();
+    let ack =
+        |read| Command::Ack { room: "lobby".into(), recv: None, read: Some(read), epoch: None };
+    for read in [2, 1] {
+        let said = town.run(1, ack(read));
+        let expect = "Acked { room: \"lobby\", recv: 2, read: 2 }";
+        assert_eq!(heard(&said, 1), [expect]);
+    }
+    let said = town.wait(2_000);
+    assert_eq!(heard(&said, 0), ["receipts [(\"u1\", 2)]"]);
+    assert_eq!(heard(&said, 1), [""; 0]);
+    assert_eq!(heard(&town.run(1, ack(3)), 1), ["no 4003"]);
+}
+
+#[test]
+fn a_direct_message_subscribes_all_live_sessions_of_both() {
+    let mut town = Town::new(Limits::default());
+    town.hello(0, "ann");
+    town.hello(1, "bob");
+    town.hello(2, "bob");
+    town.hello(3, "eve");
+    let said = town.run(0, message(Target::User("bob".into()), "psst", None));
+    assert_eq!(heard(&said, 0), ["subscribed @ann:bob at 0", "sent 1"]);
+    assert_eq!(heard(&said, 1), ["subscribed @ann:bob at 0", "#1"]);
+    assert_eq!(heard(&said, 2), ["subscribed @ann:bob at 0", "#1"]);
+    for command in [
+        Command::Join { room: "@ann:bob".into(), after: None, epoch: None },
+        message(Target::Room("@ann:bob".into()), "hi", None),
+        Command::Presence { room: "@ann:bob".into() },
+        Command::Typing { room: "@ann:bob".into() },
+    ] {
+        assert_eq!(heard(&town.run(3, command), 3), ["no 3001"]);
+    }
+    let again = town.run(1, message(Target::Room("@ann:bob".into()), "yo", None));
+    assert_eq!(heard(&again, 0), ["#2"]);
+    assert_eq!(heard(&again, 2), ["#2"]);
+}
+
+#[test]
+fn a_direct_message_waits_for_who_is_not_there_yet() {
+    let mut town = Town::new(Limits::default());
+    town.hello(0, "ann");
+    town.run(0, message(Target::User("bob".into()), "psst", None));
+    town.hello(1, "bob");
+    let join = Command::Join { room: "@ann:bob".into(), after: Some(0), epoch: None };
+    let said = town.run(1, join);
+    assert_eq!(heard(&said, 1), ["joined at 1 from 1", "replay 1..=1", "live 1"]);
+}
+
+#[test]
+fn the_same_session_again_replaces_the_old_connection() {
+    let mut town = Town::new(Limits::default());
+    let secret = town.hello(0, "ann");
+    let said = town.hello_with(1, Some("ann"), Some((&secret, &[])));
+    assert_eq!(heard(&said, 0), ["close Replaced"]);
+    assert_eq!(heard(&said, 1), ["welcome ann true"]);
+    let said = town.hello_with(2, Some("bob"), Some((&secret, &[])));
+    assert_eq!(heard(&said, 2), ["welcome bob false"]);
+}
+
+#[test]
+fn guests_are_forgotten_in_time_and_so_are_rooms_without_members() {
+    let mut town = Town::new(Limits::default());
+    town.hello_with(0, None, None);
+    town.join(0, "lobby");
+    town.say(0, "hi");
+    town.settle();
+    town.chat.closed(town.now, conn(0));
+    town.wait(500_000);
+    assert_eq!(town.chat.sizes()[..3], [1, 1, 1]);
+    town.wait(800_000);
+    assert_eq!(town.chat.sizes(), [0, 0, 0, 0]);
+    assert_eq!(town.chat.next_deadline(), Tick::MAX);
+}
+
+#[test]
+fn a_named_member_keeps_its_place_until_it_is_needed() {
+    let mut town = Town::new(Limits { users: 2, ..Limits::default() });
+    for number in 0..2 {
+        town.hello(number, &format!("u{number}"));
+        town.join(number, "lobby");
+    }
+    let busy = town.hello_with(2, Some("u2"), None);
+    assert_eq!(heard(&busy, 2), ["no 5004"]);
+    town.chat.closed(town.now, conn(0));
+    town.wait(500_000);
+    assert_eq!(heard(&town.hello_with(2, Some("u2"), None), 2), ["no 5004"]);
+    town.wait(200_000);
+    assert_eq!(heard(&town.hello_with(2, Some("u2"), None), 2), ["welcome u2 false"]);
+}
+
+#[test]
+fn each_bound_refuses_in_its_own_code() {
+    let limits = Limits {
+        rooms: 3,
+        rooms_per_user: 2,
+        members_per_room: 1,
+        sessions_per_user: 1,
+        ..Limits::default()
+    };
+    let mut town = Town::new(limits);
+    town.hello(0, "ann");
+    town.join(0, "a");
+    town.join(0, "b");
+    assert_eq!(heard(&town.join(0, "c"), 0), ["no 3011"]);
+    town.hello(1, "bob");
+    assert_eq!(heard(&town.join(1, "a"), 1), ["no 3009"]);
+    town.join(1, "c");
+    assert_eq!(heard(&town.join(1, "d"), 1), ["no 5004"]);
+    assert_eq!(heard(&town.hello_with(2, Some("ann"), None), 2), ["no 3012"]);
+    assert_eq!(heard(&town.join(1, "A"), 1), ["no 1003"]);
+}
+
+#[test]
+fn a_private_room_does_not_exist_for_strangers() {
+    let mut town = Town::new(Limits::default());
+    town.hello(0, "ann");
+    town.hello(1, "bob");
+    let create =
+        || Command::Create { room: "den".into(), topic: Some("hush".into()), private: true };
+    town.run(0, create());
+    assert_eq!(heard(&town.run(1, create()), 1), ["no 3002"]);
+    assert_eq!(heard(&town.join(1, "den"), 1), ["no 3001"]);
+    assert_eq!(heard(&town.run(1, Command::Leave { room: "den".into() }), 1), ["no 3001"]);
+}
+
+#[test]
+fn a_drain_spreads_the_returns_over_the_window() {
+    let mut town = Town::with_lobby(Limits::default(), 4);
+    town.chat.drain(town.now, 20_000, "restart");
+    let said = town.settle();
+    let expect = ["drain 5000", "drain 10000", "drain 15000", "drain 20000"];
+    for (number, expect) in expect.into_iter().enumerate() {
+        assert_eq!(heard(&said, number), [expect]);
+    }
+}

@@ -1,0 +1,40 @@
+//! What a plain connection says, and how it marks where that ends.
+
+#![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
+
+/// How a connection marks where its items end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// JSON texts, one a line.
+    Lines,
+    /// JSON texts behind their lengths.
+    Lengths,
+    /// A person's lines.
+    Human,
+}
+
+impl Framing {
+    /// The framing of a connection whose first byte is `first`.
+    #[must_use]
+    pub const fn of(first: u8) -> Self {
+        match first {
+            b'{' => Self::Lines,
+            0 => Self::Lengths,
+            _ => Self::Human,
+        }
+    }
+}
+
+/// One thing that a connection said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Item<'a> {
+    /// A whole item without its framing: at least one byte, at most the limit.
+    Message(&'a [u8]),
+    /// An item that is longer than the limit: said once, and the rest of it is skipped.
+    TooLong {
+        /// The limit that it exceeds, in bytes.
+        limit: usize,
+    },
+    /// A length that cannot be one. Nothing more will be decoded; the connection has to end.
+    Malformed,
+}

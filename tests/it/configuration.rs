@@ -1,0 +1,165 @@
+//! The configuration file, the environment and the command line: what is refused, and in which words.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::support::{Client, Server, Setup, http};
+
+/// What the binary leaves with, and says on standard output and standard error.
+fn run(args: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+    command.args(args).env_clear().envs(environment.iter().copied()).stdin(Stdio::null());
+    let output = command.output().expect("a program that can be started");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// What is said of a configuration file of this text, which must be refused.
+#[track_caller]
+fn checked(toml: &str) -> String {
+    let folder = TempDir::new().expect("a folder for temporary files");
+    let path = folder.path().join("chinwag.toml");
+    fs::write(&path, toml).expect("a file");
+    let (code, out, said) = run(&["check", "--config", path.to_str().expect("UTF-8")], &[]);
+    assert_eq!((code, out.as_str()), (Some(2), ""), "{toml:?} → {said}");
+    said
+}
+
+#[test]
+fn each_mistake_is_shown_where_it_is_with_what_was_meant() {
+    for (toml, hints) in [
+        ("lissten = \"127.0.0.1:0\"", &["lissten", "listen", ":1:1", "^^^"][..]),
+        ("[limits]\nroms = 5", &["roms", "[limits]", "rooms?", ":2:1"]),
+        ("[limts]\nrooms = 5", &["limts", "limits", ":1:"]),
+        ("[limits]\nrooms = 0", &["rooms", ":2:9", "^"]),
+        ("[limits]\nrooms = \"many\"", &["rooms", ":2:9"]),
+        ("[limits]\nrooms = -1", &["rooms", ":2:9"]),
+        ("[limits]\nmessage_bytes = \"16 KB\"", &["message_bytes", "KiB"]),
+        ("[timeouts]\nhello = 10", &["hello", "10s"]),
+        ("[timeouts]\nhello = \"10 parsecs\"", &["hello"]),
+        ("[timeouts]\nhello = \"99999999999h\"", &["hello"]),
+        ("listen = \"nowhere\"", &["listen", "127.0.0.1"]),
+        ("[http]\nhosts = [\"*.example.org\"]", &["hosts", "*.example.org"]),
+        ("[http]\norigins = [\"https://a.example/\"]", &["origins", "https://a.example/"]),
+        ("log_format = \"xml\"", &["log_format", "text", "json"]),
+        ("durability = \"disk\"", &["durability", "memory"]),
+        ("rooms = 5\nrooms = 6", &["rooms", "2"]),
+        ("[limits\nrooms = 5", &[":1:"]),
+        ("a = \u{1}", &[":1:"]),
+        ("[limits]\nburst = 5\nrate_per_s = 6", &["burst", "rate_per_s"]),
+        ("listen = \"127.0.0.1:7001\"\ntcp = \"0.0.0.0:7001\"", &["listen", "tcp", "7001"]),
+    ] {
+        let said = checked(toml);
+        for hint in hints {
+            assert!(said.contains(hint), "no {hint:?} for {toml:?} in:\n{said}");
+        }
+        assert!(!said.contains("panicked"), "{said}");
+    }
+}
+
+#[test]
+fn several_mistakes_are_all_shown() {
+    let said = checked("lissten = 1\nadmn = 2\n[limits]\nrooms = 0\n");
+    for hint in ["listen", "admin", "rooms"] {
+        assert!(said.contains(hint), "no {hint} in:\n{said}");
+    }
+}
+
+#[test]
+fn hostile_files_are_refused_in_a_few_lines() {
+    let deep = format!("a = {}", "[".repeat(100_000));
+    let long = format!("{} = 1", "x".repeat(1 << 20));
+    let many = (0..10_000).map(|n| format!("key{n} = 1\n")).collect::<String>();
+    for toml in [&deep, &long, &many] {
+        let said = checked(toml);
+        assert!(said.len() < 64 << 10, "{} bytes of complaint", said.len());
+        assert!(!said.contains("panicked"), "{said}");
+    }
+    let (code, _, said) = run(&["--config", "/nowhere/at/all.toml"], &[]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("/nowhere/at/all.toml"), "{said}");
+}
+
+#[test]
+fn the_environment_is_checked_like_the_file() {
+    for (name, value, hints) in [
+        ("CHINWAG_LIMITS_ROMS", "5", &["CHINWAG_LIMITS_ROMS", "CHINWAG_LIMITS_ROOMS"][..]),
+        ("CHINWAG_LIMITS_ROOMS", "x", &["CHINWAG_LIMITS_ROOMS"]),
+        ("CHINWAG_LISTEN", "", &["CHINWAG_LISTEN"]),
+    ] {
+        let (code, out, said) = run(&["check"], &[(name, value)]);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{name}={value}: {said}");
+        for hint in hints {
+            assert!(said.contains(hint), "no {hint} in:\n{said}");
+        }
+    }
+}
+
+#[test]
+fn check_says_what_is_set_and_where() {
+    let (code, out, said) = run(&["check", "--tcp", "off"], &[("CHINWAG_LIMITS_ROOMS", "7")]);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    for hint in ["tcp = \"off\"  (--tcp)", "limits.rooms = 7", "CHINWAG_LIMITS_ROOMS"] {
+        assert!(out.contains(hint), "no {hint} in:\n{out}");
+    }
+}
+
+#[test]
+fn the_defaults_name_every_setting_and_are_what_holds_without_a_file() {
+    let (code, defaults, said) = run(&["check", "--defaults"], &[]);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    let (_, with_none, _) = run(&["check"], &[]);
+    let folder = TempDir::new().expect("a folder for temporary files");
+    let path = folder.path().join("chinwag.toml");
+    fs::write(&path, defaults).expect("a file");
+    let (code, with_file, said) = run(&["check", "--config", path.to_str().expect("UTF-8")], &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(with_none.starts_with("configuration ok") && with_file.starts_with("configuration ok"));
+}
+
+#[test]
+fn wrong_arguments_are_refused_with_what_was_meant() {
+    for (args, hint) in [
+        (&["--lisen", "x"][..], "--listen"),
+        (&["chek"], "check"),
+        (&["--listen"], "--listen"),
+        (&["--durability", "disk"], "memory"),
+        (&["--listen", "300.1.1.1:80"], "listen"),
+    ] {
+        let (code, out, said) = run(args, &[]);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{args:?}: {said}");
+        assert!(said.contains(hint), "no {hint} in:\n{said}");
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_is_an_error_in_words() {
+    let server = Server::start();
+    let taken = server.http.to_string();
+    let said = Setup::default().args(&["--listen", &taken]).refused();
+    assert!(said.contains(&taken), "which address? {said}");
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn a_listener_that_is_off_is_not_there_and_a_flag_outweighs_the_rest() {
+    let (code, out, _) = run(
+        &["check", "--listen", "127.0.0.1:1"],
+        &[("CHINWAG_LISTEN", "127.0.0.1:2"), ("CHINWAG_ADMIN", "off")],
+    );
+    assert_eq!(code, Some(0));
+    assert!(out.contains("listen = \"127.0.0.1:1\"  (--listen)"), "{out}");
+    assert!(out.contains("admin = \"off\""), "{out}");
+}
+
+#[test]
+fn logs_go_to_standard_error_and_nothing_but_the_addresses_to_standard_output() {
+    let server = Setup::default().config("log_level = \"trace\"\n").start();
+    drop(Client::ws(&server).named("ann", Some("lobby")));
+    http::get(server.http, "/");
+    server.assert_no_connection_left();
+    assert!(server.log().contains("INFO"), "{}", server.log());
+    assert!(!server.log().contains("listening http://"), "announced on standard error");
+}

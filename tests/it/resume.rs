@@ -1,0 +1,208 @@
+//! Coming back: one hello names every position, and each room says how it goes on.
+
+use serde_json::{Value, json};
+
+use crate::support::client::TRANSPORTS;
+use crate::support::{Client, Server, Setup, assert_subset};
+
+/// Says hello as `name` and returns the session's secret.
+fn hello(client: &mut Client, name: &str) -> Value {
+    client.ask(&json!({"op": "hello", "name": name}))["session"].take()
+}
+
+fn resume(client: &mut Client, session: &Value, rooms: &Value) -> Value {
+    client
+        .ask(&json!({"op": "hello", "name": "bob", "resume": {"session": session, "rooms": rooms}}))
+}
+
+fn say(client: &mut Client, room: &str, texts: std::ops::RangeInclusive<u64>) {
+    for n in texts {
+        client.ask(&json!({"op": "send", "room": room, "text": n.to_string()}));
+    }
+}
+
+/// Reads a room's replays up to `live`, and returns the seqs.
+#[track_caller]
+fn replayed(client: &mut Client, room: &str) -> Vec<u64> {
+    let mut seqs = Vec::new();
+    loop {
+        let event = client.expect(&json!({"ev": null, "room": room}));
+        match event["ev"].as_str() {
+            Some("replay") => {
+                let items = event["items"].as_array().expect("items");
+                seqs.extend(items.iter().map(|item| item["seq"].as_u64().expect("a seq")));
+                assert_eq!(event["to"].as_u64(), seqs.last().copied(), "{event}");
+            }
+            Some("live") => {
+                assert_eq!(event["seq"].as_u64(), seqs.last().copied().or(event["seq"].as_u64()));
+                return seqs;
+            }
+            Some("message") => panic!("a live message before live: {event}"),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn every_room_goes_on_behind_the_position_that_was_named() {
+    for (what, connect) in TRANSPORTS {
+        println!("{what}");
+        let server = Setup::default().set("limits.rate_per_s", "off").start();
+        let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+        ann.ask(&json!({"op": "join", "room": "attic"}));
+        let mut bob = connect(&server);
+        let session = hello(&mut bob, "bob");
+        let mut epochs = ["lobby", "attic"]
+            .map(|room| bob.ask(&json!({"op": "join", "room": room}))["epoch"].take());
+        drop(bob);
+        say(&mut ann, "lobby", 1..=9);
+        say(&mut ann, "attic", 1..=2);
+        ann.ask(&json!({"op": "send", "to": "bob", "text": "psst"}));
+        let mut bob = connect(&server);
+        let [lobby, attic] = epochs.each_mut().map(Value::take);
+        let welcome =
+            resume(&mut bob, &session, &json!({"lobby": [lobby, 4], "attic": [attic, 2]}));
+        assert_subset(&welcome, &json!({"resumed": true, "user": "bob"}));
+        assert_ne!(welcome["session"], session, "a session's secret is used once");
+        let rooms = json!({"lobby": {"from": 5, "to": 9}, "attic": {"from": 3, "to": 2}});
+        assert_eq!(welcome["rooms"], rooms);
+        assert_eq!(replayed(&mut bob, "lobby"), [5, 6, 7, 8, 9]);
+        say(&mut ann, "lobby", 10..=10);
+        say(&mut ann, "attic", 3..=3);
+        bob.expect(&json!({"ev": "message", "room": "lobby", "seq": 10}));
+        bob.expect(&json!({"ev": "message", "room": "attic", "seq": 3}));
+    }
+}
+
+#[test]
+fn an_unknown_session_is_not_resumed_and_its_positions_are_honoured() {
+    let server = Server::start();
+    let mut ann = Client::ws(&server).named("ann", None);
+    let epoch = ann.ask(&json!({"op": "join", "room": "lobby"}))["epoch"].take();
+    say(&mut ann, "lobby", 1..=3);
+    for session in [json!("s0123"), json!("s00000000000000000000000000000000"), json!("?")] {
+        let mut bob = Client::lines(&server);
+        let welcome = resume(&mut bob, &session, &json!({"lobby": [epoch, 1]}));
+        assert_subset(
+            &welcome,
+            &json!({"resumed": false, "rooms": {"lobby": {"from": 2, "to": 3}}}),
+        );
+        assert_eq!(replayed(&mut bob, "lobby"), [2, 3]);
+    }
+}
+
+#[test]
+fn a_session_that_comes_back_replaces_itself_and_only_its_own_user_may() {
+    let server = Server::start();
+    let mut old = Client::lines(&server);
+    let session = hello(&mut old, "bob");
+    // Another user's secret is worth nothing.
+    let mut eve = Client::lines(&server);
+    let request =
+        json!({"op": "hello", "name": "eve", "resume": {"session": session, "rooms": {}}});
+    assert_subset(&eve.ask(&request), &json!({"resumed": false, "user": "eve"}));
+    old.ask(&json!({"op": "ping"}));
+
+    let mut new = Client::ws(&server);
+    assert_subset(&resume(&mut new, &session, &json!({})), &json!({"resumed": true}));
+    old.expect_next(&json!({"ev": "bye", "close": 4010}));
+    assert_eq!(old.next(), None);
+    // Without a name, the session says who it is.
+    let session = hello(&mut Client::lines(&server), "dan");
+    let nameless = json!({"op": "hello", "resume": {"session": session, "rooms": {}}});
+    assert_subset(&Client::ws(&server).ask(&nameless), &json!({"resumed": true, "user": "dan"}));
+}
+
+#[test]
+fn what_is_no_longer_there_is_a_gap_and_said_before_what_is() {
+    let server = Setup::default().set("limits.ring_records", "4").start();
+    let mut ann = Client::ws(&server).named("ann", None);
+    let epoch = ann.ask(&json!({"op": "join", "room": "lobby"}))["epoch"].take();
+    say(&mut ann, "lobby", 1..=10);
+    let mut bob = Client::lines(&server);
+    let welcome = resume(&mut bob, &json!("s"), &json!({"lobby": [epoch, 2]}));
+    let gap = json!({"gap": [3, 6], "why": "pruned", "from": 7, "to": 10});
+    assert_eq!(welcome["rooms"]["lobby"], gap);
+    assert_eq!(replayed(&mut bob, "lobby"), [7, 8, 9, 10]);
+
+    let mut cat = Client::framed(&server).named("cat", None);
+    cat.say(&json!({"op": "join", "id": "j", "room": "lobby", "after": 2, "epoch": epoch}));
+    cat.expect_next(&json!({"id": "j", "code": 0, "data": {"seq": 10, "oldest": 7}}));
+    cat.expect_next(&json!({"ev": "gap", "room": "lobby", "from": 3, "to": 6, "why": "pruned"}));
+    assert_eq!(replayed(&mut cat, "lobby"), [7, 8, 9, 10]);
+}
+
+#[test]
+fn more_than_may_be_asked_for_at_once_is_left_to_history() {
+    let server = Setup::default().set("limits.replay", "3").set("limits.history_page", "3").start();
+    let mut ann = Client::ws(&server).named("ann", None);
+    let epoch = ann.ask(&json!({"op": "join", "room": "lobby"}))["epoch"].take();
+    say(&mut ann, "lobby", 1..=10);
+    let mut bob = Client::lines(&server);
+    let welcome = resume(&mut bob, &json!("s"), &json!({"lobby": [epoch, 0]}));
+    let gap = json!({"gap": [1, 7], "why": "limit", "from": 8, "to": 10});
+    assert_eq!(welcome["rooms"]["lobby"], gap);
+    assert_eq!(replayed(&mut bob, "lobby"), [8, 9, 10]);
+    let page = bob.ask(&json!({"op": "history", "room": "lobby", "before": 8, "limit": 7}));
+    assert_subset(&page, &json!({"first": 5, "last": 7, "more": true}));
+}
+
+#[test]
+fn each_room_of_a_resume_has_its_own_answer() {
+    let server = Server::start();
+    let mut ann = Client::ws(&server).named("ann", None);
+    let epoch = ann.ask(&json!({"op": "join", "room": "lobby"}))["epoch"].take();
+    ann.ask(&json!({"op": "create", "room": "attic", "private": true}));
+    say(&mut ann, "lobby", 1..=2);
+    let rooms = json!({"lobby": [epoch, 2], "attic": [epoch, 0], "@ann:eve": [epoch, 0],
+                       "other": ["x", 7], "No Room": ["x", 0]});
+    let mut bob = Client::ws(&server);
+    let welcome = resume(&mut bob, &json!("s"), &rooms);
+    let expected = json!({
+        "lobby": {"from": 3, "to": 2},
+        "attic": {"code": 3001},
+        "@ann:eve": {"code": 3001},
+        "other": {"reset": true, "epoch": null, "seq": 0},
+        "No Room": {"code": 1003},
+    });
+    assert_subset(&welcome["rooms"], &expected);
+    let mut cat = Client::ws(&server);
+    let welcome = resume(&mut cat, &json!("s"), &json!({"lobby": [epoch, 3]}));
+    assert_subset(&welcome["rooms"]["lobby"], &json!({"code": 4003}));
+}
+
+#[test]
+fn a_memory_room_has_another_epoch_after_each_start() {
+    let join = || {
+        let server = Server::start();
+        let mut ann = Client::ws(&server).named("ann", None);
+        let joined = ann.ask(&json!({"op": "join", "room": "lobby"}));
+        (server, ann, joined["epoch"].clone())
+    };
+    let (server, ann, first) = join();
+    drop((ann, server));
+    let (server, _ann, second) = join();
+    assert_ne!(first, second);
+    let mut bob = Client::ws(&server);
+    let welcome = resume(&mut bob, &json!("s"), &json!({"lobby": [first, 121]}));
+    let reset = json!({"reset": true, "epoch": second, "seq": 0});
+    assert_eq!(welcome["rooms"]["lobby"], reset);
+}
+
+#[test]
+fn a_broken_resume_is_refused_as_a_whole() {
+    let server = Server::start();
+    let mut bob = Client::ws(&server);
+    for resume in [
+        json!(1),
+        json!({"session": 1, "rooms": {}}),
+        json!({"session": "s", "rooms": []}),
+        json!({"session": "s", "rooms": {"lobby": 1}}),
+        json!({"session": "s", "rooms": {"lobby": ["x"]}}),
+        json!({"session": "s", "rooms": {"lobby": ["x", -1]}}),
+        json!({"session": "s", "rooms": {"lobby": ["x", 1, 2]}}),
+    ] {
+        bob.refused(&json!({"op": "hello", "name": "bob", "resume": resume}), 1003);
+    }
+    bob.ask(&json!({"op": "hello", "name": "bob"}));
+}
