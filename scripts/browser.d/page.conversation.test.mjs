@@ -4,7 +4,8 @@ import { assertDense, enter, lines, notes, opened, picture, say, server, shows, 
 import { Member, Proxy, until } from "./surroundings.mjs";
 
 test("two pages and a TCP client see each line once and in the same order", async () => {
-	const [ann, bob] = await Promise.all([enter("ann", "tea"), enter("bob", "tea")]);
+	const dark = { colorScheme: "dark" };
+	const [ann, bob] = await Promise.all([enter("ann", "tea"), enter("bob", "tea", server.url, dark)]);
 	const eve = await Member.connect(server.tcp, "eve");
 	await eve.join("tea");
 	const all = [];
@@ -27,6 +28,7 @@ test("two pages and a TCP client see each line once and in the same order", asyn
 	assert.deepEqual(eve.lines.get("tea"), shown);
 	assert.deepEqual(shown.map((line) => line.replace(/^\d+ /, "")).sort(), all.sort());
 	await picture(ann, "conversation-light");
+	await picture(bob, "conversation-dark");
 });
 
 test("a connection cut in mid-conversation resumes without losing or doubling a line", async () => {

@@ -66,21 +66,20 @@ target_dir() {
   cargo metadata --format-version 1 --no-deps "$@" | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'
 }
 
-# Builds the server in the profile of all tests, and names it: $server_bin.
-# CHINWAG_BIN names one that is there already.
-build_server() {
-  server_bin=${CHINWAG_BIN:-}
-  if [ -n "$server_bin" ]; then return; fi
+# Builds the server and the examples in the profile of all tests. Always both: apart, their dependencies would be
+# built twice, with other features. Names the server, $server_bin; CHINWAG_BIN names one that is there already.
+build() {
   need_cargo
-  say "building the server (profile ci)"
-  cargo build --quiet --profile ci --bin chinwag
-  server_bin=$(target_dir)/ci/chinwag
+  say "building (profile ci)"
+  cargo build --quiet --profile ci --bins --examples
+  built=$(target_dir)/ci
+  server_bin=${CHINWAG_BIN:-$built/chinwag}
 }
 
 # start_server ARGUMENT…: starts the server on ports that the system chooses and sets $server_pid,
 # $http_addr, $tcp_addr, $admin_addr and $server_log. It is stopped when the script ends, at the latest.
 start_server() {
-  build_server
+  [ -x "${server_bin:=${CHINWAG_BIN:-}}" ] || build
   scratch=$(mktemp -d)
   server_log=$scratch/log
   mkfifo "$scratch/stdout"

@@ -114,8 +114,9 @@ struct Observed {
 
 impl Observed {
     fn resident_bytes(&self) -> Outcome<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        // `status` has it, too, but as a sum that lags by up to 256 KiB.
+        let maps = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid))?;
+        let line = maps.lines().find_map(|line| line.strip_prefix("Rss:")).ok_or("no Rss")?;
         let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok(kib * 1024.0)
     }

@@ -52,11 +52,17 @@ pub(super) fn user_changed(state: &mut State, user: UserKey) {
 pub(super) fn forget_member(state: &mut State, key: MembershipKey) {
     let row = &state.memberships[key];
     let (user, key_of_room, shown) = (row.user, row.room, row.shown);
+    let (changed, acked) = (row.changed, row.acked);
     let name = state.users[user].name.clone();
     let room = &mut state.rooms[key_of_room];
     let gathered = &mut room.gathered;
-    gathered.presence.changes.retain(|&other| other != key);
-    gathered.receipts.acked.retain(|&other| other != key);
+    // Only who is listed is looked for: in a large room that many leave at once, the lists are long.
+    if changed {
+        gathered.presence.changes.retain(|&other| other != key);
+    }
+    if acked {
+        gathered.receipts.acked.retain(|&other| other != key);
+    }
     let typists = gathered.typing.typists.len();
     gathered.typing.typists.retain(|&(typist, _)| typist != user);
     gathered.typing.changed |= gathered.typing.typists.len() != typists;
@@ -238,11 +244,10 @@ fn tell_typing(state: &mut State, key: RoomKey) {
     tell(state, key, &event, typists.len(), |user| typists.contains(&user));
     // Nobody is told that they alone are typing.
     let others = told.max(typists.len()) > 1;
+    let typists_told = typists.len();
     for user in typists.into_iter().filter(|_| others) {
         let event = typing_event(state, key, Some(user));
-        for to in subscribed(state, key, user) {
-            state.said.push_back(Said::Event { to, event: event.clone() });
-        }
+        tell_user(state, key, user, &event, typists_told);
     }
 }
 
@@ -274,9 +279,7 @@ fn tell_receipts(state: &mut State, key: RoomKey) {
     });
     for &(user, _) in readers.iter().filter(|_| readers.len() > 1) {
         let event = receipts_event(state, key, &readers, Some(user));
-        for to in subscribed(state, key, user) {
-            state.said.push_back(Said::Event { to, event: event.clone() });
-        }
+        tell_user(state, key, user, &event, readers.len());
     }
 }
 
@@ -293,13 +296,6 @@ fn receipts_event(
     Event::Receipts { room: state.rooms[key].name.clone(), read }
 }
 
-/// The connections of `user` that are subscribed to the room.
-fn subscribed(state: &State, key: RoomKey, user: UserKey) -> Vec<ConnId> {
-    let sessions = state.users[user].sessions.iter().copied();
-    let there = |&conn: &ConnId| state.session(conn).is_some_and(|row| row.find(key).is_ok());
-    sessions.filter(there).collect()
-}
-
 /// Tells an event with `names` names to all who are subscribed, but for the sessions of users whom
 /// `except` picks and those who are slow.
 fn tell(
@@ -309,13 +305,31 @@ fn tell(
     names: usize,
     except: impl Fn(UserKey) -> bool,
 ) {
+    let indices = 0..state.rooms[key].subs.len();
+    tell_subs(state, key, (event, names), indices, except);
+}
+
+/// The same to those sessions of one user that are subscribed.
+fn tell_user(state: &mut State, key: RoomKey, user: UserKey, event: &Event, names: usize) {
+    let sessions = state.users[user].sessions.iter();
+    let rows = sessions.filter_map(|&conn| state.session(conn));
+    let indices: Vec<usize> = rows.filter_map(|row| row.index_in(key)).collect();
+    tell_subs(state, key, (event, names), indices, |_| false);
+}
+
+fn tell_subs(
+    state: &mut State,
+    key: RoomKey,
+    (event, names): (&Event, usize),
+    indices: impl IntoIterator<Item = usize>,
+    except: impl Fn(UserKey) -> bool,
+) {
     let State { rooms, sessions, said, stats, limits, turn, .. } = state;
     let mut to = Audience::default();
     let bytes = 2 * NAME_BYTES + names * NAME_BYTES;
-    for sub in &mut rooms[key].subs {
-        if except(sub.user) {
-            continue;
-        }
+    let subs = &mut rooms[key].subs;
+    for index in indices {
+        let Some(sub) = subs.get_mut(index).filter(|sub| !except(sub.user)) else { continue };
         let session = sessions.get_mut(sub.conn.slot()).and_then(Option::as_mut);
         let Some(session) = session.filter(|session| session.conn == sub.conn) else { continue };
         let slow = session.behind > 0 || session.credit.owed(*turn) > limits.outbound_soft / 2;

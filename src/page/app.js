@@ -257,7 +257,7 @@ function drawFrame() {
 }
 
 function drawPeople(presence) {
-	const total = presence ? `${presence.count.toLocaleString("en")} here` : "People";
+	const total = presence?.count ? `${presence.count.toLocaleString("en")} here` : "People";
 	setText($("open-people"), total);
 	setText($("crowd"), presence && !presence.users ? `${total}, too many to name` : total);
 	const rank = ([name, status]) => (name === chat.user ? 0 : status === "away" ? 2 : 1);

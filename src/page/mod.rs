@@ -67,8 +67,8 @@ impl Default for Pages {
     }
 }
 
-/// Two speech bubbles. Also at the path where browsers look without being told.
-const ICON: &[u8] = br##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="#2a7d6f" d="M2 1h9a1 1 0 0 1 1 1v5a1 1 0 0 1-1 1H5L2 11V8a1 1 0 0 1-1-1V2a1 1 0 0 1 1-1z"/><path fill="#e0a030" d="M13.500 5H14a1 1 0 0 1 1 1v5a1 1 0 0 1-1 1v3l-3-3H7a1 1 0 0 1-1-1V9.500h6a1.500 1.500 0 0 0 1.500-1.500z"/></svg>"##;
+/// Also at the path where browsers look without being told.
+const ICON: &[u8] = include_bytes!("favicon.svg");
 
 /// Path, type and contents of each file.
 const FILES: [(&str, &str, &[u8]); 6] = [

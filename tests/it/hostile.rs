@@ -1,11 +1,12 @@
 //! Peers that mean no good: they end themselves, and the next client is served.
 
-use std::time::Duration;
+use std::fs;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::support::ws::upgrade_head;
-use crate::support::{Client, Raw, RawWs, Server, Setup, http};
+use crate::support::{Client, Frame, Raw, RawWs, Server, Setup, http};
 
 /// How long a client waits that sends a byte at a time.
 const DRIP: Duration = Duration::from_millis(20);
@@ -38,20 +39,78 @@ fn a_hello_that_drips_in_is_cut_at_the_deadline_however_busy_it_looks() {
     assert!(told.contains("4008"), "{told:?}");
 }
 
+/// The processor time that the server has used, in the kernel's ticks of 10 ms.
+fn ticks(server: &Server) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", server.pid())).expect("a status");
+    // Behind the name in parentheses: the state is the first field, utime and stime the 12th and 13th.
+    let fields = stat.rsplit_once(") ").expect("fields").1.split(' ');
+    fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
+}
+
 #[test]
 fn when_the_descriptors_are_used_up_those_inside_go_on_and_others_wait() {
+    // More connections are allowed than there are descriptors, so that the kernel refuses them.
     let server = Setup::default().descriptors(64).start();
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     let crowd: Vec<_> = (0..200).map(|_| Raw::connect(server.tcp)).collect();
-    for _ in 0..20 {
-        ann.ask(&json!({"op": "ping"}));
+    let (before, clock) = (ticks(&server), Instant::now());
+    while clock.elapsed() < Duration::from_millis(700) {
+        ann.ask(&json!({"op": "status", "status": "online"}));
+        Raw::connect(server.http).ends_within(DRIP * 5);
     }
+    let used = ticks(&server) - before;
+    assert!(used < 20, "{used} ticks of processor time in 0.7 s: it spins");
     drop(crowd);
     let mut bob = Client::lines(&server).named("bob", Some("lobby"));
     ann.ask(&json!({"op": "send", "room": "lobby", "text": "room again"}));
     bob.expect(&json!({"ev": "message", "text": "room again"}));
     let complaints = server.log().lines().count();
     assert!(complaints < 50, "{complaints} lines of log");
+}
+
+#[test]
+fn a_reset_in_any_state_leaves_nothing_behind() {
+    let server = Setup::default().set("limits.rate_per_s", "off").start();
+    let mut canary = Client::ws(&server).named("canary", Some("lobby"));
+    let states: &[fn(&Server) -> Raw] = &[
+        |server| Raw::connect(server.http),
+        |server| Raw::connect(server.admin),
+        |server| RawWs::connect(server.http, "/ws", "").raw,
+        // Behind a violation, while the server waits for the last bytes.
+        |server| {
+            let mut ws = RawWs::connect(server.http, "/ws", "");
+            ws.raw.send(&[0xff]);
+            ws.frame();
+            ws.raw
+        },
+        // Behind its own close frame, unanswered.
+        |server| {
+            let mut ws = RawWs::connect(server.http, "/ws", "");
+            ws.send_frame(&Frame::close(1000, ""));
+            ws.raw
+        },
+        // A member, with a request under way.
+        |server| {
+            let mut raw = Raw::connect(server.tcp);
+            raw.send(b"{\"op\":\"hello\"}\n{\"op\":\"join\",\"id\":1,\"room\":\"lobby\"}\n");
+            raw.line().expect("an answer");
+            raw.send(b"{\"op\":\"send\",\"id\":2,\"room\":\"lobby\",\"text\":\"hi\"}\n");
+            raw
+        },
+        // Half closed.
+        |server| {
+            let mut raw = Raw::connect(server.tcp);
+            raw.send(b"/nick eve\n");
+            raw.finish();
+            raw
+        },
+    ];
+    for round in 0..20 {
+        for state in states {
+            state(&server).reset();
+        }
+        canary.ask(&json!({"op": "send", "room": "lobby", "text": round.to_string()}));
+    }
 }
 
 #[test]

@@ -88,3 +88,64 @@ fn what_was_read_is_told_to_the_others_and_read_back_by_its_reader() {
     assert!(text.contains("\"read\":2") && text.contains("\"unread\":1"), "{text}");
     bob.assert_not_told(&json!({"ev": "receipts"}));
 }
+
+#[test]
+fn a_typist_hears_only_of_others_and_typing_ends_by_saying_it_or_by_itself() {
+    let server = quick();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    let mut bob = Client::framed(&server).named("bob", Some("lobby"));
+    let mut cat = Client::lines(&server).named("cat", Some("lobby"));
+    let typing = json!({"op": "typing", "room": "lobby"});
+    ann.ask(&typing);
+    cat.expect(&json!({"ev": "typing", "users": ["ann"]}));
+    bob.ask(&typing);
+    cat.expect(&json!({"ev": "typing", "users": ["ann", "bob"]}));
+    ann.expect(&json!({"ev": "typing", "users": ["bob"]}));
+    bob.expect(&json!({"ev": "typing", "users": ["ann"]}));
+    bob.ask(&json!({"op": "send", "room": "lobby", "text": "done"}));
+    cat.expect(&json!({"ev": "typing", "users": ["ann"]}));
+    // Six seconds after ann's last sign.
+    cat.expect(&json!({"ev": "typing", "users": []}));
+    ann.assert_not_told(&json!({"ev": "typing", "users": ["ann"]}));
+}
+
+#[test]
+fn who_comes_back_within_the_grace_was_never_gone() {
+    let server = Setup::default()
+        .set("timeouts.presence_interval", "50ms")
+        .set("timeouts.leave_grace", "2s")
+        .start();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    for _ in 0..5 {
+        drop(Client::lines(&server).named("bob", Some("lobby")));
+    }
+    let bob = Client::lines(&server).named("bob", Some("lobby"));
+    expect_presence(&mut ann, "on", "bob");
+    let _cat = Client::lines(&server).named("cat", Some("lobby"));
+    expect_presence(&mut ann, "on", "cat");
+    ann.assert_not_told(&json!({"off": ["bob"]}));
+    drop(bob);
+    expect_presence(&mut ann, "off", "bob");
+}
+
+#[test]
+fn large_rooms_are_told_counts_only() {
+    let server = Setup::default().set("timeouts.presence_interval", "50ms").start();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    let crowd: Vec<_> = (0..205)
+        .map(|n| Client::lines(&server).named(&format!("user{n}"), Some("lobby")))
+        .collect();
+    loop {
+        let event = ann.expect(&json!({"ev": "presence", "count": null}));
+        if event["count"] == 206 {
+            assert!(event.get("on").is_none() && event.get("users").is_none(), "{event}");
+            break;
+        }
+    }
+    let now = ann.ask(&json!({"op": "presence", "room": "lobby"}));
+    assert!(now["count"] == 206 && now.get("users").is_none(), "{now}");
+    let members = ann.ask(&json!({"op": "members", "room": "lobby"}));
+    assert!(members["count"] == 206 && members["users"] == json!([]), "{members}");
+    ann.ask(&json!({"op": "typing", "room": "lobby"}));
+    drop(crowd);
+}

@@ -34,7 +34,10 @@ fn replayed(client: &mut Client, room: &str) -> Vec<u64> {
                 assert_eq!(event["to"].as_u64(), seqs.last().copied(), "{event}");
             }
             Some("live") => {
-                assert_eq!(event["seq"].as_u64(), seqs.last().copied().or(event["seq"].as_u64()));
+                assert_eq!(
+                    event["seq"].as_u64(),
+                    seqs.last().copied().or_else(|| event["seq"].as_u64())
+                );
                 return seqs;
             }
             Some("message") => panic!("a live message before live: {event}"),

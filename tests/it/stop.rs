@@ -56,3 +56,54 @@ fn what_was_sent_before_the_signal_is_answered_before_the_farewell() {
     drop(ann);
     server.assert_left_in_order();
 }
+
+#[test]
+fn returns_are_spread_over_the_window_and_each_client_has_its_own() {
+    let mut server = Setup::default().set("timeouts.drain_window", "10s").start();
+    let mut clients: Vec<_> =
+        (0..10).map(|n| Client::lines(&server).named(&format!("user{n}"), None)).collect();
+    server.signal(Signal::TERM);
+    let mut waits: Vec<_> = clients
+        .iter_mut()
+        .map(|client| client.expect(&json!({"ev": "drain", "window_ms": 10_000})))
+        .map(|drain| drain["reconnect_after_ms"].as_u64().expect("a number"))
+        .collect();
+    waits.sort_unstable();
+    waits.dedup();
+    assert_eq!(waits.len(), 10, "all at once: {waits:?}");
+    assert!(waits.iter().all(|wait| *wait <= 10_000), "{waits:?}");
+    assert!(waits[9] - waits[0] >= 5_000, "not spread: {waits:?}");
+    drop(clients);
+    server.assert_left_in_order();
+}
+
+#[test]
+fn who_comes_while_the_server_stops_is_not_let_in() {
+    let mut server = Server::start();
+    let silent = RawWs::connect(server.http, "/ws", "");
+    let mut told = Client::lines(&server).named("ann", None);
+    server.signal(Signal::TERM);
+    told.expect(&json!({"ev": "bye"}));
+    for address in [server.http, server.tcp, server.admin] {
+        if let Ok(stream) = std::net::TcpStream::connect(address) {
+            // The kernel may have taken it before the listener was closed: nobody speaks on it.
+            drop(stream);
+        }
+    }
+    drop((told, silent));
+    server.assert_left_in_order();
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let mut server =
+        Setup::default().set("timeouts.stop", "5m").set("timeouts.close", "5m").start();
+    // These keep it waiting: they never answer, and never close.
+    let mut silent: Vec<_> = (0..3).map(|_| RawWs::connect(server.http, "/ws", "")).collect();
+    server.signal(Signal::TERM);
+    for client in &mut silent {
+        assert_eq!(client.frame().close_code(), Some(4201));
+    }
+    server.signal(Signal::TERM);
+    server.assert_left_in_order();
+}

@@ -57,6 +57,19 @@ fn nobody_is_told_that_they_are_typing_themselves() {
 }
 
 #[test]
+fn a_slow_typist_is_not_told_who_else_is_typing_until_it_is_in_step() {
+    let mut town = Town::with_lobby(Limits::default(), 2);
+    town.run(1, Command::Typing { room: "lobby".into() });
+    town.wait(1_000);
+    town.chat.blocked(conn(1), Limits::default().outbound_soft);
+    town.run(0, Command::Typing { room: "lobby".into() });
+    assert_eq!(heard(&town.wait(1_500), 1), [""; 0]);
+    town.chat.drained(town.now, conn(1));
+    let told = heard(&town.settle(), 1);
+    assert!(told.contains(&"typing [\"u0\"]".to_owned()), "{told:?}");
+}
+
+#[test]
 fn receipts_rise_and_are_told_to_the_others() {
     let mut town = Town::with_lobby(Limits::default(), 2);
     town.say(0, "a");
@@ -73,6 +86,26 @@ fn receipts_rise_and_are_told_to_the_others() {
     assert_eq!(heard(&said, 0), ["receipts [(\"u1\", 2)]"]);
     assert_eq!(heard(&said, 1), [""; 0]);
     assert_eq!(heard(&town.run(1, ack(3)), 1), ["no 4003"]);
+}
+
+#[test]
+fn who_was_given_much_in_one_turn_is_told_the_state_in_the_next() {
+    let limits = Limits { outbound_soft: 6 * weight(0), ..Limits::default() };
+    let mut town = Town::with_lobby(limits, 2);
+    town.hello(2, "u2");
+    town.join(2, "lobby");
+    town.now.tick = Tick::from_millis(town.now.tick.as_millis() + 60);
+    for _ in 0..4 {
+        town.say(0, "");
+    }
+    // This hands over what was said before it.
+    town.ask(1, Command::Join { room: "lobby".into(), after: None, epoch: None });
+    town.chat.expire(town.now);
+    let expect = ["#1", "#2", "#3", "#4", "joined at 4 from 1", "wake"];
+    assert_eq!(heard(&town.settle(), 1), expect);
+    town.chat.drained(town.now, conn(1));
+    let told = heard(&town.settle(), 1);
+    assert!(told.iter().any(|line| line.starts_with("presence 2 3 State")), "{told:?}");
 }
 
 #[test]

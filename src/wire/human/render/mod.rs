@@ -37,7 +37,7 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, server: &str) {
             put(out, &["-- ", room.as_str(), " has no topic --\n"]);
         }
         Reply::Topic { room, text } => topic_line(out, room, text),
-        // The event says that one has left, to all of one's sessions.
+        // That one has left is said by the event, to all of one's sessions.
         Reply::Left { .. }
         | Reply::Sent { .. }
         | Reply::Pong { .. }
