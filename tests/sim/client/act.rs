@@ -69,6 +69,11 @@ impl Client {
             111..113 => self.change_topic(talk, around, &room),
             113..115 => self.blunder(talk, around),
             115 => self.ask_much(talk, around, &room),
+            117..119 => {
+                if let Some(draft) = self.answered.clone() {
+                    self.send(talk, around, &draft);
+                }
+            }
             116 if self.rng.once_in(6) => self.misbehave(talk, around),
             _ => {}
         }

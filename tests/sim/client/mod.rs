@@ -66,6 +66,8 @@ pub(crate) struct Client {
     positions: BTreeMap<String, (String, u64)>,
     /// Sends that were not answered, with a `cid`, to be repeated.
     pub(crate) outbox: VecDeque<Draft>,
+    /// The last message that was answered, to be repeated as by a client that has missed the answer.
+    answered: Option<Draft>,
     /// How many things it has said.
     said: u64,
     /// What its last connection was told when it ended: when to come back, and the close code.
@@ -133,6 +135,7 @@ impl Client {
             session: None,
             positions: BTreeMap::new(),
             outbox: VecDeque::new(),
+            answered: None,
             said: 0,
             farewell: (None, None),
         }

@@ -205,6 +205,9 @@ impl Client {
             return Err("a message without a cid was known already".to_owned());
         }
         around.trace.dups += usize::from(answer.dup);
+        if draft.cid.is_some() {
+            self.answered = Some(draft.clone());
+        }
         let room = text(data, "room")?;
         let right = match &draft.target {
             Target::Room(target) => target == room,
