@@ -309,6 +309,13 @@ impl Sessions {
             Human::Nick(name) => Some(*name),
             _ => None,
         };
+        // The other commands count when they are done as requests; a name costs the server a user.
+        if nick.is_some()
+            && let Err(retry_after_ms) = row.commands.take(turn.now.tick, self.edge.commands)
+        {
+            let refusal = rate_limited(&self.edge.limits, retry_after_ms);
+            return self.say_reply(conn, &person_request(Op::Hello), &Err(refusal), turn);
+        }
         if turn.chat.user(conn).is_none() {
             self.introduce(conn, nick, turn);
         } else if nick.is_some() && !spoken {
