@@ -165,6 +165,13 @@ pub(super) fn gathered(state: &mut State, key: RoomKey) {
     arm(state, key);
 }
 
+/// Tells who has come and gone, if that is due, before somebody who asks is told less.
+pub(super) fn tell_due_presence(state: &mut State, key: RoomKey) {
+    if state.rooms[key].gathered.presence.at <= state.now.tick {
+        tell_presence(state, key);
+    }
+}
+
 fn tell_presence(state: &mut State, key: RoomKey) {
     let changes = mem::take(&mut state.rooms[key].gathered.presence.changes);
     let (mut on, mut away, mut off) = (Vec::new(), Vec::new(), Vec::new());
