@@ -153,9 +153,7 @@ pub(super) fn gathered(state: &mut State, key: RoomKey) {
     let typists = gathered.typing.typists.len();
     gathered.typing.typists.retain(|&(_, until)| until > now);
     gathered.typing.changed |= gathered.typing.typists.len() != typists;
-    if gathered.presence.at <= now {
-        tell_presence(state, key);
-    }
+    tell_due_presence(state, key);
     if state.rooms[key].gathered.typing.changed && state.rooms[key].gathered.typing.at <= now {
         tell_typing(state, key);
     }
