@@ -280,6 +280,14 @@ impl Sessions {
         let room = person.room.clone();
         let spoken = person.spoken;
         let human = human::parse_line(line, room.as_deref(), &self.edge.limits);
+        // What becomes a command is rated there; a name or an answer is no cheaper to ask for.
+        let is_rated =
+            !matches!(human, Human::Nothing | Human::Quit | Human::Command(..) | Human::Refused(_));
+        let rate = self.edge.commands.filter(|_| is_rated);
+        if let Err(retry_after_ms) = row.commands.take(turn.now.tick, rate) {
+            let refusal = rate_limited(&self.edge.limits, retry_after_ms);
+            return self.refuse(conn, &Refused { id: None, op: None, refusal }, turn);
+        }
         let nick = match &human {
             Human::Nick(name) => Some(*name),
             _ => None,

@@ -80,6 +80,21 @@ fn a_flood_of_pings_is_ended_and_nobody_else_notices() {
 }
 
 #[test]
+fn a_person_who_floods_is_slowed_down_and_ended_whatever_is_typed() {
+    let server = Server::start();
+    for typed in ["/nick n", "/help ", "/join lobby ", "/nowhere "] {
+        let mut flood = Raw::connect(server.tcp);
+        let lines: Vec<u8> =
+            (0..1_000).flat_map(|n| format!("{typed}{n}\n").into_bytes()).collect();
+        flood.send(&lines);
+        let told = String::from_utf8(flood.take_all()).expect("UTF-8");
+        assert!(told.lines().count() < 1_000, "{typed} was answered each time");
+    }
+    let users = server.metric("chinwag_users");
+    assert!(users < 100.0, "one connection has made {users} users");
+}
+
+#[test]
 fn no_series_is_named_by_a_client() {
     let server = Server::start();
     let names = |server: &Server| -> Vec<String> {
