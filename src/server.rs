@@ -262,8 +262,8 @@ impl Server {
                 self.run_logs(now);
                 self.chat.drain(now, self.drain_window_ms, "restart");
                 self.sessions.stop(&mut Turn { now, chat: &mut self.chat, effects });
-                // A little early, so that it is over when the time is.
-                now.tick.after(self.stop_timeout * 9 / 10)
+                // Early, so that closing thousands of full sockets is over when the time is.
+                now.tick.after(self.stop_timeout * 4 / 5)
             }
         };
         effects.push(Effect::Exit { deadline });

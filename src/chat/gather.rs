@@ -153,9 +153,7 @@ pub(super) fn gathered(state: &mut State, key: RoomKey) {
     let typists = gathered.typing.typists.len();
     gathered.typing.typists.retain(|&(_, until)| until > now);
     gathered.typing.changed |= gathered.typing.typists.len() != typists;
-    if gathered.presence.at <= now {
-        tell_presence(state, key);
-    }
+    tell_due_presence(state, key);
     if state.rooms[key].gathered.typing.changed && state.rooms[key].gathered.typing.at <= now {
         tell_typing(state, key);
     }
@@ -163,6 +161,13 @@ pub(super) fn gathered(state: &mut State, key: RoomKey) {
         tell_receipts(state, key);
     }
     arm(state, key);
+}
+
+/// Tells who has come and gone, if that is due, before somebody who asks is told less.
+pub(super) fn tell_due_presence(state: &mut State, key: RoomKey) {
+    if state.rooms[key].gathered.presence.at <= state.now.tick {
+        tell_presence(state, key);
+    }
 }
 
 fn tell_presence(state: &mut State, key: RoomKey) {

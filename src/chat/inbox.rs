@@ -1,7 +1,7 @@
 //! What is read: rooms, history, presence, members.
 
 use super::command::Page;
-use super::keys::UserKey;
+use super::keys::{RoomKey, UserKey};
 use super::limits::{PAGE_BYTES_MAX, PRESENCE_NAMES_MAX};
 use super::members::{find_membership, no_such_room};
 use super::name::UserName;
@@ -156,16 +156,11 @@ fn take_page<'a>(
     items
 }
 
-/// Who is there.
-///
-/// # Errors
-///
-/// Those of [`find_membership`].
-pub(super) fn presence(state: &State, user: UserKey, name: &str) -> Result<Reply, Refusal> {
-    let (key, _) = find_membership(state, user, name)?;
+/// Who is there, as it was told last.
+pub(super) fn presence(state: &State, key: RoomKey) -> Reply {
     let room = &state.rooms[key];
     let users = (room.members.len() <= PRESENCE_NAMES_MAX).then(|| gather::present(state, key));
-    Ok(Reply::Presence { v: room.gathered.presence.v, count: room.gathered.presence.count, users })
+    Reply::Presence { v: room.gathered.presence.v, count: room.gathered.presence.count, users }
 }
 
 /// A page of the members, by name; in large rooms only how many there are.

@@ -291,7 +291,11 @@ fn execute(
         Command::History { room, page, limit, epoch } => {
             inbox::history(state, user, (&room, epoch.as_deref()), page, limit)?
         }
-        Command::Presence { room } => inbox::presence(state, user, &room)?,
+        Command::Presence { room } => {
+            let (key, _) = members::find_membership(state, user, &room)?;
+            gather::tell_due_presence(state, key);
+            inbox::presence(state, key)
+        }
         Command::Members { room, limit, after } => {
             inbox::members(state, user, &room, limit, after.as_deref())?
         }

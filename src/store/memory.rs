@@ -19,8 +19,9 @@ use crate::time::clock::Now;
 const CID_RECORDS: u64 = 1024;
 /// How long a `cid` is remembered.
 const CID_LASTS: Duration = Duration::from_mins(10);
-/// `cid`s remembered in all, some 20 MB; a log that would exceed this forgets its own oldest early.
-const CIDS_MAX: usize = 1 << 18;
+/// `cid`s remembered in all, some 20 MB; at more than that, the log that was looked at longest ago forgets
+/// its oldest early.
+const CIDS_MAX: usize = if cfg!(test) { 1 << 12 } else { 1 << 18 };
 
 /// The logs of all memory rooms. Answers at once.
 #[derive(Debug, Default)]
@@ -28,6 +29,9 @@ pub struct MemoryStore {
     logs: KeyedMap<LogId, Log>,
     replies: VecDeque<LogReply>,
     cids: usize,
+    /// Every log that remembers `cid`s, by when it was last looked at: a log in which nothing more is said
+    /// must forget them, too.
+    looked_at: VecDeque<(Tick, LogId)>,
     hasher: (RandomState, RandomState),
 }
 
@@ -37,6 +41,8 @@ struct Log {
     last_at: u64,
     cids: KeyedMap<CidKey, Remembered>,
     cids_by_age: VecDeque<(Tick, u64, CidKey)>,
+    /// It is among those to be looked at.
+    is_listed: bool,
 }
 
 /// A keyed hash of user and `cid`, wide enough that two never meet.
@@ -83,22 +89,47 @@ impl MemoryStore {
         self.cids
     }
 
-    fn append(&mut self, now: Now, log: LogId, ticket: Ticket, draft: Draft) {
-        let key = self.cid_key(&draft);
-        let said = self.hasher.0.hash_one(&draft.body);
-        let outcome = match self.logs.get_mut(&log) {
+    fn append(&mut self, now: Now, id: LogId, ticket: Ticket, draft: Draft) {
+        let cid = self.cid_key(&draft).map(|key| (key, self.hasher.0.hash_one(&draft.body)));
+        let outcome = match self.logs.get_mut(&id) {
             Some(log) => {
                 let before = log.cids_by_age.len();
-                let outcome = log.append(now, key.map(|key| (key, said)), draft);
-                if self.cids >= CIDS_MAX && log.cids_by_age.len() > before {
-                    log.forget_oldest();
+                let outcome = log.append(now, cid, draft);
+                let after = log.cids_by_age.len();
+                self.cids = self.cids + after - before;
+                if after > 0 && !std::mem::replace(&mut log.is_listed, true) {
+                    self.looked_at.push_back((now.tick, id));
                 }
-                self.cids = self.cids + log.cids_by_age.len() - before;
                 outcome
             }
             None => Appended::Refused,
         };
+        self.forget(now.tick);
         self.replies.push_back(LogReply { ticket, outcome });
+    }
+
+    /// Looks at the log that was looked at longest ago, if that was long enough, or there are too many
+    /// `cid`s. One for each append is enough: no append adds more than one to the list.
+    fn forget(&mut self, now: Tick) {
+        let is_full = self.cids > CIDS_MAX;
+        let due = |&(since, _): &(Tick, LogId)| is_full || now >= since.after(CID_LASTS);
+        let (id, log) = loop {
+            let Some((_, id)) = self.looked_at.pop_front_if(|next| due(next)) else { return };
+            // Those that are gone are passed over.
+            if let Some(log) = self.logs.get_mut(&id) {
+                break (id, log);
+            }
+        };
+        let before = log.cids_by_age.len();
+        log.forget_old(now);
+        if is_full && log.cids_by_age.len() == before {
+            log.forget_oldest();
+        }
+        self.cids = self.cids + log.cids_by_age.len() - before;
+        log.is_listed = !log.cids_by_age.is_empty();
+        if log.is_listed {
+            self.looked_at.push_back((now, id));
+        }
     }
 
     fn cid_key(&self, draft: &Draft) -> Option<CidKey> {
@@ -147,6 +178,9 @@ impl Log {
         if let Some((_, _, key)) = self.cids_by_age.pop_front() {
             self.cids.remove(&key);
         }
+        if self.cids_by_age.is_empty() {
+            self.cids_by_age = VecDeque::new();
+        }
     }
 }
 
@@ -193,6 +227,54 @@ mod tests {
         for seq in 1..=5 {
             check_stored(&append(&mut store, at(seq), "ann", "", "hi"), seq);
         }
+    }
+
+    #[test]
+    fn a_log_in_which_nothing_more_is_said_forgets_its_cids_too() {
+        let mut store = open();
+        let room = RoomName::parse("quiet").unwrap();
+        store.request(at(0), LogRequest::Open { log: LogId(2), room, epoch: Epoch(2) });
+        let body = Body::Message {
+            text: "hi".into(),
+            data: None,
+            cid: Some("c".into()),
+            reply_to: None,
+            thread: None,
+        };
+        let draft = Draft { from: UserName::parse("ann").unwrap(), body, weight: 0 };
+        store.request(at(0), LogRequest::Append { log: LogId(2), ticket: Ticket(0), draft });
+        store.poll().unwrap();
+        append(&mut store, at(1), "bob", "", "hi");
+        assert_eq!(store.cids(), 1);
+        append(&mut store, at(600_001), "bob", "", "hi");
+        assert_eq!(store.cids(), 0);
+        assert!(store.looked_at.is_empty());
+    }
+
+    #[test]
+    fn a_full_memory_makes_room_in_the_log_looked_at_longest_ago() {
+        let mut store = open();
+        let logs = u64::try_from(CIDS_MAX).unwrap() / CID_RECORDS;
+        let draft = |cid: u64| {
+            let cid = Some(cid.to_string().into());
+            let text = "hi".into();
+            let body = Body::Message { text, data: None, cid, reply_to: None, thread: None };
+            Draft { from: UserName::parse("ann").unwrap(), body, weight: 0 }
+        };
+        for log in 2..2 + logs {
+            let (log, room) = (LogId(log), RoomName::parse("full").unwrap());
+            store.request(at(0), LogRequest::Open { log, room, epoch: Epoch(2) });
+            for cid in 0..CID_RECORDS {
+                let draft = draft(cid);
+                store.request(at(0), LogRequest::Append { log, ticket: Ticket(0), draft });
+                store.poll().unwrap();
+            }
+        }
+        assert_eq!(store.cids(), CIDS_MAX);
+        check_stored(&append(&mut store, at(1), "ann", "c1", "hi"), 1);
+        let again = append(&mut store, at(2), "ann", "c1", "hi");
+        assert!(matches!(again, Appended::Duplicate { seq: 1, .. }), "{again:?}");
+        assert_eq!(store.cids(), CIDS_MAX);
     }
 
     #[test]

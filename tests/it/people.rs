@@ -214,3 +214,14 @@ fn a_browser_that_was_sent_here_by_another_page_says_nothing() {
     }
     bob.assert_not_told(&json!({"ev": "message"}));
 }
+
+#[test]
+fn names_are_not_taken_faster_than_commands_may_come() {
+    let server = Setup::default().set("limits.rate_per_s", "1").set("limits.burst", "3").start();
+    let mut ann = Raw::connect(server.tcp);
+    let names = (0..40).map(|number| format!("/nick a{number}\n")).collect::<Vec<_>>().concat();
+    ann.send(names.as_bytes());
+    let told = String::from_utf8(ann.take_all()).expect("UTF-8");
+    assert_eq!(told.matches("You are a").count(), 3, "{told}");
+    assert!(told.contains("goodbye: too many errors"), "{told}");
+}

@@ -18,6 +18,17 @@ fn presence_is_gathered_and_told_as_one_change() {
 }
 
 #[test]
+fn who_asks_at_once_is_there() {
+    let mut town = Town::new(Limits::default());
+    town.hello(0, "ann");
+    town.join(0, "lobby");
+    let said = town.run(0, Command::Presence { room: "lobby".into() });
+    let delta = "presence 1 1 Delta { on: [\"ann\"], away: [], off: [] }";
+    let state = "Presence { v: 1, count: 1, users: Some([(\"ann\", Online)]) }";
+    assert_eq!(heard(&said, 0), [delta, state]);
+}
+
+#[test]
 fn who_comes_back_within_the_grace_was_never_gone() {
     let mut town = Town::with_lobby(Limits::default(), 2);
     town.chat.closed(town.now, conn(1));
