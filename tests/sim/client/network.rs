@@ -111,6 +111,12 @@ impl Client {
         let (head, tail) = bytes.split_at_mut(cut);
         for part in [head, tail] {
             let decoded = talk.codec.decode(part, around.scratch, &mut heard);
+            let story = &around.links[talk.link].story;
+            let waited = around.now.since(story.opened) >= around.plan.config.timeouts.head;
+            if decoded.is_err() && !talk.codec.is_open() && waited {
+                // The clock has jumped while the head was under way: 408.
+                talk.hostile = true;
+            }
             if !talk.hostile {
                 decoded?;
             }
