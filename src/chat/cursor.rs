@@ -244,8 +244,11 @@ fn answer_in_place(state: &mut State, key: RoomKey, sender: Sender, seq: u64, re
 
 /// Brings the cursors of `conn` that are behind as far up as its credit allows.
 pub(super) fn pump(state: &mut State, conn: ConnId) {
-    let Some(session) = state.session(conn) else { return };
-    let rooms: Vec<RoomKey> = session.subs.iter().map(|sub| sub.room).collect();
+    let Some(session) = state.session(conn).filter(|session| session.behind > 0) else { return };
+    let mut rooms: Vec<RoomKey> = session.subs.iter().map(|sub| sub.room).collect();
+    // Another room comes first each time, so that a busy one does not take all the credit for ever.
+    let first = usize::try_from(state.turn).unwrap_or(0) % rooms.len().max(1);
+    rooms.rotate_left(first);
     for key in rooms {
         if state.session(conn).is_none_or(|session| session.behind == 0) {
             return;

@@ -36,7 +36,7 @@ pub(super) fn hello(state: &mut State, conn: ConnId, request: Request, hello: He
             let positions = hello.resume.map_or_else(Vec::new, |resume| resume.positions);
             let mut rooms = Vec::with_capacity(positions.len());
             for position in positions {
-                let resumption = resume_room(state, conn, user, &position);
+                let resumption = resume_room(state, (conn, user), &position, resumed);
                 let resumption = resumption.unwrap_or_else(Resumption::Refused);
                 rooms.push((position.room.into_owned().into_boxed_str(), resumption));
             }
@@ -157,10 +157,17 @@ fn is_free(state: &State, name: &UserName) -> bool {
 /// The cursor of one room of a resume: as a join with a position.
 fn resume_room(
     state: &mut State,
-    conn: ConnId,
-    user: UserKey,
+    (conn, user): (ConnId, UserKey),
     position: &Position<'_>,
+    resumed: bool,
 ) -> Result<Resumption, Refusal> {
+    let known = state.rooms_by_name.get(&*position.room).copied();
+    let left = known.is_some_and(|room| state.users[user].membership(room).is_none());
+    if resumed && left {
+        // The user has left meanwhile, on another session.
+        let refusal = Refusal::new(Code::NotMember, "you are not a member of this room any more");
+        return Err(refusal);
+    }
     let key = enter(state, user, &position.room)?;
     let resumption = place(state, key, Some(&position.epoch), position.seq)?;
     subscribe(state, conn, key, resumption.next());
@@ -307,18 +314,20 @@ pub(super) fn absent(state: &mut State, user: UserKey) {
     let forgotten_at = row.absent_since.after(state.limits.guest_membership);
     if row.memberships.is_empty() || (row.passing && state.now.tick >= forgotten_at) {
         forget_user(state, user);
-    } else if row.passing {
+        return;
+    }
+    if row.passing {
         row.timer = Some(state.wheel.arm(forgotten_at, Timer::Absent(user)));
     } else {
         for secret in row.lapsed.drain(..) {
             state.secrets.remove(&secret);
         }
         row.lapsed.shrink_to_fit();
-        if !row.listed {
-            row.listed = true;
-            let named = (user, row.name.clone());
-            list_absent(state, named);
-        }
+    }
+    if !row.listed {
+        row.listed = true;
+        let named = (user, row.name.clone());
+        list_absent(state, named);
     }
 }
 

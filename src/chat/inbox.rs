@@ -179,7 +179,7 @@ pub(super) fn members(
     let room = &state.rooms[key];
     let count = u64::try_from(room.members.len()).unwrap_or(u64::MAX);
     if room.members.len() > PRESENCE_NAMES_MAX {
-        return Ok(Reply::Members { count, users: Vec::new(), more: true });
+        return Ok(Reply::Members { count, users: Vec::new(), more: false });
     }
     let members = room.members.iter().map(|&member| &state.memberships[member]);
     let mut users: Vec<(UserName, Role)> =

@@ -91,7 +91,7 @@ fn busy(what: &'static str, limit: usize) -> Refusal {
 ///
 /// # Errors
 ///
-/// [`Code::Busy`] if there are as many users as there may be, and none that was absent long enough.
+/// [`Code::Busy`] if there are as many users as there may be, and none is off.
 pub(super) fn open_user(
     state: &mut State,
     name: &UserName,
@@ -108,7 +108,8 @@ pub(super) fn open_user(
     Ok(key)
 }
 
-/// Forgets the user that was absent for longest, if that was long enough.
+/// Forgets the user that was absent for longest, if anybody's leave grace is over: those who come now
+/// are worth more than the places of those who may come back.
 fn forget_absent(state: &mut State) -> bool {
     for _ in 0..state.absent.len() {
         let Some((key, name)) = state.absent.pop_front() else { return false };
@@ -118,11 +119,6 @@ fn forget_absent(state: &mut State) -> bool {
         user.listed = false;
         if !user.sessions.is_empty() || user.presence != Presence::Off {
             continue;
-        }
-        if state.now.tick < user.absent_since.after(state.limits.guest_membership) {
-            user.listed = true;
-            state.absent.push_front((key, name));
-            return false;
         }
         forget_user(state, key);
         return true;
@@ -152,7 +148,8 @@ pub(super) fn forget_user(state: &mut State, key: UserKey) {
 ///
 /// [`Code::Busy`] if there are as many rooms as there may be, all of them with members.
 pub(super) fn open_room(state: &mut State, name: &RoomName) -> Result<RoomKey, Refusal> {
-    if state.rooms.len() >= state.limits.rooms && !drop_an_empty_room(state) {
+    let full = state.rooms.len() >= state.limits.rooms;
+    if full && !drop_an_empty_room(state) && !(forget_absent(state) && drop_an_empty_room(state)) {
         return Err(busy("the server has as many rooms as it can", state.limits.rooms));
     }
     let (log, epoch) = state.next_log();
@@ -184,6 +181,17 @@ pub(super) fn drop_room(state: &mut State, key: RoomKey) {
     state.rings.forget(&room.ring);
     state.rooms_by_name.remove(&room.name);
     state.requests.push_back(LogRequest::Drop { log: room.log });
+}
+
+/// A room has had no member for long enough: drops it, unless an append of it is still under way.
+pub(super) fn expire_room(state: &mut State, key: RoomKey) {
+    let Some(room) = state.rooms.get_mut(key) else { return };
+    room.timer = None;
+    if room.appends == 0 {
+        drop_room(state, key);
+    } else {
+        retire_room(state, key);
+    }
 }
 
 /// Drops a room that has no member: at once if nothing was ever said there, otherwise after a while.

@@ -132,7 +132,7 @@ impl Chat {
             match timer {
                 Timer::Absent(user) => hello::absent(&mut self.state, user),
                 Timer::Gathered(room) => gather::gathered(&mut self.state, room),
-                Timer::Empty(room) => members::drop_room(&mut self.state, room),
+                Timer::Empty(room) => members::expire_room(&mut self.state, room),
             }
         }
     }

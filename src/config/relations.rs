@@ -54,12 +54,14 @@ fn bytes(config: &Config, list: &mut Vec<Conflict>) {
     let ring_total = ("ring_total_bytes", limits.ring_total_bytes);
     at_least(list, ring, 2, message, "a room must be able to keep its last message");
     at_least(list, ring_total, 1, ring, "one room alone must fit");
-    // A cursor falls behind at the soft limit, which one whole event may overshoot.
-    let needed = limits.outbound_soft_bytes.saturating_add(limits.event_bytes_max());
+    // Records and answers each have books of their own up to the soft limit, which one whole event may
+    // overshoot.
+    let both = limits.outbound_soft_bytes.saturating_mul(2);
+    let needed = both.saturating_add(limits.event_bytes_max());
     if limits.outbound_hard_bytes < needed {
         let names = ["outbound_hard_bytes", "outbound_soft_bytes", "message_bytes"];
         let what = format!(
-            "limits.outbound_hard_bytes = {} must be at least {needed}: the {} of \
+            "limits.outbound_hard_bytes = {} must be at least {needed}: twice the {} of \
              limits.outbound_soft_bytes and one event with a message of limits.message_bytes = {}, \
              escaped",
             limits.outbound_hard_bytes, limits.outbound_soft_bytes, limits.message_bytes
@@ -187,9 +189,9 @@ mod tests {
 
     #[test]
     fn budgets_hold_what_they_are_for() {
-        check(|c| c.limits.outbound_soft_bytes = 156 << 10, &[]);
-        check(|c| c.limits.outbound_soft_bytes = (156 << 10) + 1, &["limits.outbound_hard_bytes"]);
-        let hard_of_32_kib = (64 + 6 * 32 + 4) << 10;
+        check(|c| c.limits.outbound_soft_bytes = 78 << 10, &[]);
+        check(|c| c.limits.outbound_soft_bytes = (78 << 10) + 1, &["limits.outbound_hard_bytes"]);
+        let hard_of_32_kib = (2 * 64 + 6 * 32 + 4) << 10;
         let message_of_32_kib = |c: &mut Config, hard_bytes| {
             c.limits.message_bytes = 32 << 10;
             c.limits.outbound_hard_bytes = hard_bytes;

@@ -297,7 +297,7 @@ impl Sessions {
         let room = person.room.clone();
         let spoken = person.spoken;
         let human = human::parse_line(line, room.as_deref(), &self.edge.limits);
-        // What becomes a command is rated there; a name or an answer is no cheaper to ask for.
+        // What becomes a command is rated there. A name costs the server a user, and an answer bytes.
         let is_rated =
             !matches!(human, Human::Nothing | Human::Quit | Human::Command(..) | Human::Refused(_));
         let rate = self.edge.commands.filter(|_| is_rated);
@@ -309,13 +309,6 @@ impl Sessions {
             Human::Nick(name) => Some(*name),
             _ => None,
         };
-        // The other commands count when they are done as requests; a name costs the server a user.
-        if nick.is_some()
-            && let Err(retry_after_ms) = row.commands.take(turn.now.tick, self.edge.commands)
-        {
-            let refusal = rate_limited(&self.edge.limits, retry_after_ms);
-            return self.say_reply(conn, &person_request(Op::Hello), &Err(refusal), turn);
-        }
         if turn.chat.user(conn).is_none() {
             self.introduce(conn, nick, turn);
         } else if nick.is_some() && !spoken {

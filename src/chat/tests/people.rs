@@ -190,10 +190,25 @@ fn a_named_member_keeps_its_place_until_it_is_needed() {
     let busy = town.hello_with(2, Some("u2"), None);
     assert_eq!(heard(&busy, 2), ["no 5004"]);
     town.chat.closed(town.now, conn(0));
-    town.wait(500_000);
+    town.wait(14_000);
     assert_eq!(heard(&town.hello_with(2, Some("u2"), None), 2), ["no 5004"]);
-    town.wait(200_000);
+    assert_eq!(town.chat.sizes()[2], 2);
+    town.wait(2_000);
     assert_eq!(heard(&town.hello_with(2, Some("u2"), None), 2), ["welcome u2 false"]);
+    assert_eq!(town.chat.sizes()[2], 1);
+}
+
+#[test]
+fn a_known_session_does_not_bring_back_a_room_that_was_left() {
+    let mut town = Town::with_lobby(Limits::default(), 1);
+    let secret = town.hello(1, "ann");
+    town.hello(2, "ann");
+    town.join(1, "lobby");
+    town.chat.closed(town.now, conn(1));
+    town.run(2, Command::Leave { room: "lobby".into() });
+    let said = town.hello_with(3, Some("ann"), Some((&secret, &[("lobby", Epoch(1), 0)])));
+    let heard = heard(&said, 3);
+    assert!(heard[0].contains("welcome ann true lobby: Refused"), "{heard:?}");
 }
 
 #[test]
