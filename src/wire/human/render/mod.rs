@@ -19,7 +19,6 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, server: &str) {
                 topic_line(out, room, topic);
             }
         }
-        Reply::Left { room } => put(out, &["-- you have left ", room.as_str(), " --\n"]),
         Reply::Inbox { rooms, .. } => inbox(out, rooms),
         Reply::History { room, items, .. } => history(out, room, items),
         Reply::Presence { count: here, users, .. } => {
@@ -38,7 +37,12 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, server: &str) {
             put(out, &["-- ", room.as_str(), " has no topic --\n"]);
         }
         Reply::Topic { room, text } => topic_line(out, room, text),
-        Reply::Sent { .. } | Reply::Pong { .. } | Reply::Acked { .. } | Reply::Done => {}
+        // An event says that one has left, as it does to the user's other sessions.
+        Reply::Left { .. }
+        | Reply::Sent { .. }
+        | Reply::Pong { .. }
+        | Reply::Acked { .. }
+        | Reply::Done => {}
     }
 }
 

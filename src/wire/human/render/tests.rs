@@ -141,7 +141,7 @@ fn what_happened_to_a_room_is_said() {
     check_event(&left(LeftReason::Left), "-- you have left lobby --\n");
     check_event(&left(LeftReason::Kicked), "-- you were put out of lobby --\n");
     check_event(&left(LeftReason::Banned), "-- you are banned from lobby --\n");
-    check_reply(&Reply::Left { room: lobby() }, "-- you have left lobby --\n");
+    check_reply(&Reply::Left { room: lobby() }, "");
     let topic = |text: &str| Reply::Topic { room: lobby(), text: text.into() };
     check_reply(&topic("tea"), "-- topic of lobby: tea --\n");
     check_reply(&topic(""), "-- lobby has no topic --\n");
