@@ -212,8 +212,8 @@ fn a_browser_that_was_sent_here_by_another_page_says_nothing() {
 fn names_are_not_taken_faster_than_commands_may_come() {
     let server = Setup::default().set("limits.rate_per_s", "1").set("limits.burst", "3").start();
     let mut ann = Raw::connect(server.tcp);
-    let names: String = (0..40).map(|number| format!("/nick a{number}\n")).collect();
-    ann.send(names.as_bytes());
+    let names: Vec<String> = (0..40).map(|number| format!("/nick a{number}\n")).collect();
+    ann.send(names.concat().as_bytes());
     let told = String::from_utf8(ann.take_all()).expect("UTF-8");
     assert_eq!(told.matches("You are a").count(), 3, "{told}");
     assert!(told.contains("goodbye: too many errors"), "{told}");
