@@ -234,7 +234,8 @@ fn answer_in_place(state: &mut State, key: RoomKey, sender: Sender, seq: u64, re
     match behind {
         Some((session, behind)) if sender.id().is_some() => {
             let index = behind.held.partition_point(|held| held.place.next() <= seq);
-            let held = Held { place: Place::Of(seq), request: sender.request, reply };
+            let place = if sender.echo { Place::After(seq) } else { Place::Of(seq) };
+            let held = Held { place, request: sender.request, reply };
             behind.held.insert(index, held);
             session.held += 1;
         }

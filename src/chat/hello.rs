@@ -5,7 +5,8 @@ use super::cursor::{pump, subscribe, unsubscribe};
 use super::keys::{RoomKey, UserKey};
 use super::limits::SEQ_END;
 use super::members::{
-    begin_membership, find_room, forget_user, open_room, open_user, parse_room, parse_user,
+    begin_membership, end_membership, find_membership, find_room, forget_user, open_room,
+    open_user, parse_room, parse_user,
 };
 use super::name::UserName;
 use super::outbox::{Class, Request, Said};
@@ -82,13 +83,14 @@ fn begin_session(
             open_user(state, &name, true)?
         }
     };
-    if let Some((secret, _)) = known {
-        replace(state, secret, user);
-    }
+    let old = known.and_then(|(secret, user)| find_session(state, secret, user));
     let sessions_max = state.limits.sessions_per_user;
-    if state.users[user].sessions.len() >= sessions_max {
+    if state.users[user].sessions.len() - usize::from(old.is_some()) >= sessions_max {
         let refusal = Refusal::new(Code::TooManySessions, "you have as many sessions as you may");
         return Err(refusal.limit(sessions_max));
+    }
+    if let Some((secret, _)) = known {
+        replace(state, secret, user);
     }
     insert_session(state, conn, user, hello);
     Ok((user, known.is_some()))
@@ -98,12 +100,16 @@ fn begin_session(
 fn replace(state: &mut State, secret: Secret, user: UserKey) {
     state.secrets.remove(&secret);
     state.users[user].lapsed.retain(|&lapsed| lapsed != secret);
-    let sessions = state.users[user].sessions.iter().copied();
-    let old = sessions.filter_map(|conn| state.session(conn)).find(|row| row.secret == secret);
-    if let Some(conn) = old.map(|session| session.conn) {
+    if let Some(conn) = find_session(state, secret, user) {
         state.said.push_back(Said::Close { conn, reason: CloseReason::Replaced });
         end_session(state, conn);
     }
+}
+
+/// The connection on which the user has the session of this secret, if there still is one.
+fn find_session(state: &State, secret: Secret, user: UserKey) -> Option<ConnId> {
+    let sessions = state.users[user].sessions.iter().filter_map(|&conn| state.session(conn));
+    sessions.filter(|session| session.secret == secret).map(|session| session.conn).next()
 }
 
 fn insert_session(state: &mut State, conn: ConnId, user: UserKey, hello: &Hello<'_>) {
@@ -168,10 +174,35 @@ fn resume_room(
         let refusal = Refusal::new(Code::NotMember, "you are not a member of this room any more");
         return Err(refusal);
     }
-    let key = enter(state, user, &position.room)?;
-    let resumption = place(state, key, Some(&position.epoch), position.seq)?;
+    let at = (Some(&*position.epoch), position.seq);
+    let (key, resumption) = enter_at(state, user, &position.room, at)?;
     subscribe(state, conn, key, resumption.next());
     Ok(resumption)
+}
+
+/// As [`enter`], for a cursor that has the seq of the epoch. Who is refused has not become a member.
+///
+/// # Errors
+///
+/// Those of [`enter`], and [`Code::SeqUnavailable`] if the log is not that far.
+pub(super) fn enter_at(
+    state: &mut State,
+    user: UserKey,
+    name: &str,
+    (epoch, seq): (Option<&str>, u64),
+) -> Result<(RoomKey, Resumption), Refusal> {
+    let was_member = find_membership(state, user, name).is_ok();
+    let key = enter(state, user, name)?;
+    match place(state, key, epoch, seq) {
+        Ok(resumption) => Ok((key, resumption)),
+        Err(refusal) => {
+            let membership = state.users[user].membership(key).filter(|_| !was_member);
+            if let Some(membership) = membership {
+                end_membership(state, membership, None);
+            }
+            Err(refusal)
+        }
+    }
 }
 
 /// The room `name` with `user` as a member: found, or made where the policy allows.
@@ -193,6 +224,10 @@ pub(super) fn enter(state: &mut State, user: UserKey, name: &str) -> Result<Room
                     return Err(refusal);
                 }
                 let other = if me == a { b } else { a };
+                if me == other {
+                    let refusal = Refusal::new(Code::BadField, "this is you");
+                    return Err(refusal.field("room", "a conversation with another user"));
+                }
                 let other = parse_user("room", other)?;
                 let other = open_user_to_wait_for(state, &other)?;
                 return super::members::open_direct(state, user, other);
@@ -233,7 +268,7 @@ pub(super) fn open_user_to_wait_for(
 /// # Errors
 ///
 /// [`Code::SeqUnavailable`] if the log is not that far.
-pub(super) fn place(
+fn place(
     state: &State,
     key: RoomKey,
     epoch: Option<&str>,

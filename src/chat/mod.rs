@@ -318,12 +318,12 @@ fn join(
     after: Option<u64>,
     epoch: Option<&str>,
 ) -> Result<Done, Refusal> {
-    let key = hello::enter(state, user, name)?;
     let Some(after) = after else {
+        let key = hello::enter(state, user, name)?;
         cursor::subscribe(state, conn, key, None);
         return Ok(Done::Answered(joined(state, user, key, false)?, Then::Nothing));
     };
-    let resumption = hello::place(state, key, epoch, after)?;
+    let (key, resumption) = hello::enter_at(state, user, name, (epoch, after))?;
     cursor::subscribe(state, conn, key, resumption.next());
     let reset = matches!(resumption, Resumption::Reset { .. });
     let gap = match resumption {

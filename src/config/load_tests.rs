@@ -299,7 +299,7 @@ fn a_conflict_is_blamed_on_the_setting_that_was_set() {
     let Faults(faults) = file("[limits]\noutbound_soft_bytes = \"200KiB\"\n").unwrap_err();
     assert_eq!(
         faults[0].what,
-        "limits.outbound_hard_bytes = 262144 must be at least 307200: the 204800 of \
+        "limits.outbound_hard_bytes = 262144 must be at least 512000: twice the 204800 of \
          limits.outbound_soft_bytes and one event with a message of limits.message_bytes = 16384, \
          escaped"
     );

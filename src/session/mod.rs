@@ -275,12 +275,16 @@ impl Sessions {
     pub fn turn_end(&mut self, turn: &mut Turn<'_>) {
         turn.chat.turn_end(turn.now);
         self.say(turn);
-        for conn in std::mem::take(&mut self.finished) {
-            let Some(row) = find(&mut self.rows, conn) else { continue };
-            end::close(row, Vec::new(), (CloseReason::Bye, Ending::Flush), turn);
+        let finished = std::mem::take(&mut self.finished);
+        // Answers that wait for a cursor are said when the domain forgets the connection.
+        for &conn in &finished {
             turn.chat.closed(turn.now, conn);
         }
         self.say(turn);
+        for conn in finished {
+            let Some(row) = find(&mut self.rows, conn) else { continue };
+            end::close(row, Vec::new(), (CloseReason::Bye, Ending::Flush), turn);
+        }
         self.edge.turn = self.edge.turn.wrapping_add(1);
         self.edge.trim();
     }

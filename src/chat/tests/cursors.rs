@@ -131,6 +131,12 @@ fn a_join_with_a_position_brings_what_is_behind_it() {
     assert_eq!(heard(&town.run(1, join(4)), 1), ["joined at 5 from 3", "replay 5..=5", "live 5"]);
     assert_eq!(heard(&town.run(1, join(5)), 1), ["joined at 5 from 3", "live 5"]);
     assert_eq!(heard(&town.run(1, join(6)), 1), ["no 4003"]);
+    town.hello(2, "eager");
+    assert_eq!(heard(&town.run(2, join(6)), 2), ["no 4003"]);
+    assert_eq!(town.chat.sizes()[..3], [3, 1, 2], "who was refused is no member");
+    let fresh = Command::Join { room: "fresh".into(), after: Some(1), epoch: None };
+    assert_eq!(heard(&town.run(2, fresh), 2), ["no 4003"]);
+    assert_eq!(town.chat.sizes()[..3], [3, 1, 2], "and no room was made");
     let stale = Command::Join { room: "lobby".into(), after: Some(2), epoch: Some("k3f9".into()) };
     assert_eq!(heard(&town.run(1, stale), 1), ["joined at 5 from 3 reset"]);
 }

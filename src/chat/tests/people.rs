@@ -166,6 +166,28 @@ fn the_same_session_again_replaces_the_old_connection() {
 }
 
 #[test]
+fn who_may_not_return_yet_can_return_later() {
+    let mut town = Town::new(Limits { sessions_per_user: 2, ..Limits::default() });
+    let secret = town.hello(0, "ann");
+    town.chat.closed(town.now, conn(0));
+    town.hello(1, "ann");
+    town.hello(3, "ann");
+    assert_eq!(heard(&town.hello_with(2, None, Some((&secret, &[]))), 2), ["no 3012"]);
+    town.chat.closed(town.now, conn(1));
+    let said = town.hello_with(2, None, Some((&secret, &[])));
+    assert_eq!(heard(&said, 2), ["welcome ann true"]);
+}
+
+#[test]
+fn nobody_converses_with_themselves() {
+    let mut town = Town::new(Limits::default());
+    town.hello(0, "ann");
+    assert_eq!(heard(&town.join(0, "@ann:ann"), 0), ["no 1003"]);
+    let said = town.run(0, message(Target::User("ann".into()), "hm", None));
+    assert_eq!(heard(&said, 0), ["no 1003"]);
+}
+
+#[test]
 fn guests_are_forgotten_in_time_and_so_are_rooms_without_members() {
     let mut town = Town::new(Limits::default());
     town.hello_with(0, None, None);
