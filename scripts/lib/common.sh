@@ -83,7 +83,8 @@ start_server() {
   scratch=$(mktemp -d)
   server_log=$scratch/log
   mkfifo "$scratch/stdout"
-  "$server_bin" --listen 127.0.0.1:0 --tcp 127.0.0.1:0 --admin 127.0.0.1:0 --data "$scratch/data" "$@" \
+  # The server refuses variables of its own name that it does not know.
+  env -u CHINWAG_BIN "$server_bin" --listen 127.0.0.1:0 --tcp 127.0.0.1:0 --admin 127.0.0.1:0 --data "$scratch/data" "$@" \
     >"$scratch/stdout" 2>"$server_log" &
   server_pid=$!
   trap kill_server EXIT

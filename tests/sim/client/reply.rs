@@ -156,6 +156,17 @@ impl Client {
             let Some((epoch, seq)) = self.positions.get(room).cloned() else {
                 return Err(format!("{room} was not asked for"));
             };
+            if how.get("code").is_some() {
+                // Left meanwhile on another session, which only a session that is known can tell.
+                if how["code"] != 3003 || data["resumed"] != true {
+                    return Err(format!("{room} is refused: {how}"));
+                }
+                let log = around.hist.log(room, &epoch);
+                around.hist.forget_read(log, &self.name);
+                self.positions.remove(room);
+                talk.acked.remove(room);
+                continue;
+            }
             let view = resumed(around, room, (&epoch, seq), how)?;
             talk.views.insert(room.clone(), view);
             self.look_around(talk, around, room);
