@@ -58,7 +58,7 @@ fn a_conversation_reads_well() {
     converse(
         &mut ann,
         "> /nick ann
-         < Welcome to chinwag …. You are ann; /nick ann gives you a name.
+         < Welcome to chinwag …. You are ann.
          < Type /join lobby to enter a room, /help for the rest.
          > hello?
          < ! you are in no room; /join lobby enters one

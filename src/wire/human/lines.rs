@@ -22,7 +22,8 @@ const COMMANDS: [(&str, &str, &str); 10] = [
 /// Appends the two lines with which a person is received.
 pub fn welcome(out: &mut Vec<u8>, server: &str, user: &UserName) {
     let user = user.as_str();
-    put(out, &["Welcome to ", server, ". You are ", user, "; /nick ann gives you a name.\n"]);
+    let hint = if user.starts_with("guest-") { "; /nick ann gives you a name" } else { "" };
+    put(out, &["Welcome to ", server, ". You are ", user, hint, ".\n"]);
     put(out, &["Type /join lobby to enter a room, /help for the rest.\n"]);
 }
 
