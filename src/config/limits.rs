@@ -44,7 +44,7 @@ pub struct Limits {
     pub rooms: usize,
     /// Sessions of one user at a time (3012 above).
     pub sessions_per_user: usize,
-    /// Users that are known at a time (5004 above).
+    /// Users that are known at a time; above, the longest absent makes room (5004 if nobody is off).
     pub users: usize,
     /// Rooms at a time, direct conversations included (5004 above).
     pub rooms_total: usize,
@@ -58,12 +58,12 @@ pub struct Limits {
     pub ring_records: usize,
     /// Bytes of records that a room keeps in memory; the oldest goes first.
     pub ring_bytes: usize,
-    /// Bytes of records that all rooms together keep in memory; the rooms idle longest give first.
+    /// Bytes of records that all rooms together keep in memory; the oldest of all go first.
     pub ring_total_bytes: usize,
     /// Bytes that wait for one connection's socket before its cursors fall behind.
     pub outbound_soft_bytes: usize,
-    /// Bytes that may wait for one connection's socket at all; nothing is read from it before they
-    /// have drained.
+    /// Bytes that may wait for one connection's socket at all. The books keep it from being reached;
+    /// a connection that exceeds it is closed (4104).
     pub outbound_hard_bytes: usize,
     /// The kernel's send buffer of one connection (`SO_SNDBUF`).
     pub send_buffer_bytes: usize,

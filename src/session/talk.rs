@@ -162,7 +162,10 @@ impl Sessions {
     ) {
         match item {
             // A request line that is too long to be looked at is one all the same.
-            line::Item::TooLong { .. } if framing == Framing::Human && self.is_stranger(conn) => {
+            line::Item::TooLong { limit }
+                if framing == Framing::Human && self.is_stranger(conn) =>
+            {
+                self.refuse(conn, &wire::too_long(limit), turn);
                 self.doomed.push((conn, CloseReason::Violation));
             }
             line::Item::Message(bytes)
@@ -170,6 +173,9 @@ impl Sessions {
                     && self.is_stranger(conn)
                     && is_http_request(bytes) =>
             {
+                let message = "this port takes lines, not HTTP; the page is on the HTTP port";
+                let refusal = Refusal::new(Code::BadField, message);
+                self.refuse(conn, &Refused { id: None, op: None, refusal }, turn);
                 self.doomed.push((conn, CloseReason::Violation));
             }
             line::Item::Message(bytes) if framing == Framing::Human => {

@@ -194,12 +194,13 @@ fn a_browser_that_was_sent_here_by_another_page_says_nothing() {
     let server = server();
     let mut bob = Client::lines(&server).named("bob", Some("lobby"));
     let target = format!("/{}", "x".repeat(200_000));
-    for request in [
-        "GET / HTTP/1.1",
-        "POST / HTTP/1.1",
-        "POST /a HTTP/1.0",
-        "OPTIONS * HTTP/1.1",
-        &format!("POST {target} HTTP/1.1"),
+    let http = "this port takes lines, not HTTP; the page is on the HTTP port";
+    for (request, why) in [
+        ("GET / HTTP/1.1", http),
+        ("POST / HTTP/1.1", http),
+        ("POST /a HTTP/1.0", http),
+        ("OPTIONS * HTTP/1.1", http),
+        (&format!("POST {target} HTTP/1.1"), "the request is too long"),
     ] {
         let mut browser = Raw::connect(server.tcp);
         browser.send(
@@ -210,7 +211,7 @@ fn a_browser_that_was_sent_here_by_another_page_says_nothing() {
             .as_bytes(),
         );
         let told = String::from_utf8(browser.take_all()).expect("UTF-8");
-        assert_eq!(told, "-- goodbye: the protocol was violated --\n");
+        assert_eq!(told, format!("! {why}\n-- goodbye: the protocol was violated --\n"));
     }
     bob.assert_not_told(&json!({"ev": "message"}));
 }
