@@ -280,6 +280,8 @@ impl Handler for Server {
                 log::debug!(conn:% = conn, peer:% = peer; "opened");
                 sessions.opened(conn, door, turn);
             }
+            // A server connects to nobody.
+            Input::Connected { .. } | Input::Unreachable { .. } => {}
             Input::Received { conn, bytes } => {
                 sessions.received(conn, bytes, turn);
                 self.run_logs(now);

@@ -1,5 +1,6 @@
 //! What the reactor tells the handler.
 
+use std::io;
 use std::net::SocketAddr;
 
 use super::{CloseReason, ConnId};
@@ -19,7 +20,7 @@ pub enum StopSignal {
 
 /// What happened, one thing at a time.
 ///
-/// For each connection: first `Opened`, last `Closed`, nothing after it.
+/// For each connection: first `Opened` or `Connected`, last `Closed`, nothing after it.
 #[derive(Debug)]
 pub enum Input<'a> {
     /// A connection was accepted.
@@ -30,6 +31,24 @@ pub enum Input<'a> {
         listener: ListenerId,
         /// The other end's address.
         peer: SocketAddr,
+    },
+    /// A connection that [`Effect::Connect`] asked for is there.
+    ///
+    /// [`Effect::Connect`]: super::Effect::Connect
+    Connected {
+        /// Its name from now on.
+        conn: ConnId,
+        /// What the handler called it.
+        tag: u64,
+    },
+    /// A connection that [`Effect::Connect`] asked for cannot be made.
+    ///
+    /// [`Effect::Connect`]: super::Effect::Connect
+    Unreachable {
+        /// What the handler called it.
+        tag: u64,
+        /// Why not; [`io::ErrorKind::TimedOut`] at its deadline.
+        error: io::Error,
     },
     /// Bytes arrived. They are the handler's to change in place, and gone when it returns.
     Received {

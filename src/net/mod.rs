@@ -11,7 +11,7 @@ mod input;
 
 pub use close::{CloseReason, Ending};
 pub use conn_id::ConnId;
-pub use effect::{Effect, Effects, SharedFrame};
+pub use effect::{Connect, Effect, Effects, SharedFrame};
 pub use input::{Input, ListenerId, StopSignal};
 
 use crate::time::clock::Now;

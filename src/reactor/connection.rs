@@ -18,6 +18,8 @@ const WRITE_MAX: usize = 256 * 1024;
 /// Where a connection is in its life. It only goes downwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
+    /// This end has begun it, and it is not there yet; the handler does not know it.
+    Connecting,
     /// The handler talks with the peer.
     Open,
     /// What waits is still sent; then the socket is closed.
@@ -147,7 +149,7 @@ impl Connection {
         match self.phase {
             Phase::Open => !self.marks.any(Marks::PAUSED.and(Marks::FINISHED)),
             Phase::Lingering(_) | Phase::Discarding(_) => !self.marks.any(Marks::FINISHED),
-            Phase::Flushing(_) | Phase::Ended(_) => false,
+            Phase::Connecting | Phase::Flushing(_) | Phase::Ended(_) => false,
         }
     }
 

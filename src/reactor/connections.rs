@@ -1,5 +1,6 @@
 //! All connections, and everything that the handler can ask of them.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::Shutdown;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use socket2::SockRef;
 
 use super::addresses::Place;
 use super::config::ReactorConfig;
+use super::connect;
 use super::connection::{Connection, Marks, Phase};
 use super::outbound::{FramePool, Outbound};
 use super::ready::Lists;
@@ -51,10 +53,13 @@ pub(super) struct Connections {
     pub(super) lists: Lists,
     pub(super) registry: Registry,
     pub(super) metrics: Arc<ReactorMetrics>,
+    /// The handler's names of those that are still connecting, by slot.
+    pub(super) connecting: BTreeMap<usize, u64>,
     /// Given to the last connection.
     generation: u64,
     turned_away: usize,
     outbound_bytes_max: usize,
+    pub(super) send_buffer_len: usize,
     pub(super) stall_timeout: Duration,
     close_timeout: Duration,
 }
@@ -75,9 +80,11 @@ impl Connections {
             lists: Lists::default(),
             registry,
             metrics,
+            connecting: BTreeMap::new(),
             generation: 0,
             turned_away: 0,
             outbound_bytes_max: config.outbound_bytes_max,
+            send_buffer_len: config.send_buffer_len,
             stall_timeout: config.stall_timeout,
             close_timeout: config.close_timeout,
         }
@@ -85,7 +92,7 @@ impl Connections {
 
     /// Connections that the handler knows.
     pub(super) fn len(&self) -> usize {
-        self.slab.len() - self.turned_away
+        self.slab.len() - self.turned_away - self.connecting.len()
     }
 
     /// Whether the connection is there and not closing.
@@ -98,14 +105,24 @@ impl Connections {
     /// # Errors
     ///
     /// If the poller takes no more, or there are as many connections as can be named.
-    pub(super) fn insert(&mut self, mut stream: TcpStream, place: Place) -> io::Result<ConnId> {
+    pub(super) fn insert(&mut self, stream: TcpStream, place: Place) -> io::Result<ConnId> {
+        self.register(stream, place, Interest::READABLE)
+    }
+
+    /// The same, for what the poller should watch from the start.
+    pub(super) fn register(
+        &mut self,
+        mut stream: TcpStream,
+        place: Place,
+        interest: Interest,
+    ) -> io::Result<ConnId> {
         let entry = self.slab.vacant_entry();
         // The last generation is that of the tokens that name no connection.
         let generation = self.generation + 1;
         let id = ConnId::new(entry.key(), generation)
             .filter(|_| generation < ConnId::GENERATION_MAX)
             .ok_or_else(|| io::Error::other("as many connections as can be named"))?;
-        self.registry.register(&mut stream, Source::Connection(id).token(), Interest::READABLE)?;
+        self.registry.register(&mut stream, Source::Connection(id).token(), interest)?;
         self.generation = generation;
         let outbound = Outbound::new(self.outbound_bytes_max);
         entry.insert(Connection::new(id, stream, place, outbound));
@@ -203,6 +220,7 @@ impl Connections {
 
     /// Ends every connection that is left.
     pub(super) fn end_all(&mut self, reason: CloseReason) {
+        connect::abandon_all(self);
         for (_, connection) in &mut self.slab {
             self.lists.end(connection, reason, Marks::RESET);
         }

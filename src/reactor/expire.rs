@@ -1,5 +1,6 @@
 //! Deadlines that have passed.
 
+use super::connect;
 use super::connection::{Connection, Marks, Phase};
 use super::connections::{Connections, ensure_timer, slot_of};
 use super::flush;
@@ -12,6 +13,7 @@ pub(super) fn expire(connections: &mut Connections, now: Tick, expired: &mut Vec
         let Some(connection) = connections.slab.get_mut(slot as usize) else { continue };
         connection.timer = None;
         match connection.phase {
+            Phase::Connecting => connect::expire(connections, slot as usize),
             Phase::Open => {
                 if connection.stall_at <= now {
                     stalled(connections, slot, now);

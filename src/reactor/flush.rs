@@ -83,7 +83,7 @@ fn emptied(connections: &mut Connections, slot: u32) {
         }
         Phase::Flushing(reason) => connections.lists.end(connection, reason, Marks::default()),
         Phase::Lingering(reason) => finish_lingering(&mut connections.lists, connection, reason),
-        Phase::Discarding(_) | Phase::Ended(_) => {}
+        Phase::Connecting | Phase::Discarding(_) | Phase::Ended(_) => {}
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! wait    poll(epoll, until the next deadline, rounded up to a millisecond)
+//! begun   what became of the connections that this end began, if it is a client's
 //! accept  until nobody waits, the turn's budget or the limit; without descriptors it backs off
 //! read    each ready connection into one shared scratch buffer, at most its turn's budget
 //! expire  the wheel's due timers
@@ -34,6 +35,7 @@ mod acceptor;
 mod addresses;
 mod backoff;
 mod config;
+mod connect;
 mod connection;
 mod connections;
 pub mod descriptors;
@@ -61,6 +63,7 @@ use mio::{Events, Poll};
 
 use self::acceptor::{Acceptor, Arrival};
 pub use self::config::{ListenerConfig, ReactorConfig};
+use self::connect::Attempt;
 use self::connections::Connections;
 use self::source::Source;
 use self::stop::StopSignals;
@@ -182,6 +185,7 @@ impl Reactor {
 
     /// One turn with what the last wait brought; `Break` once [`Effect::Exit`] is fulfilled.
     fn turn(&mut self, now: Now, handler: &mut impl Handler) -> io::Result<ControlFlow<()>> {
+        self.connect(now, handler);
         self.accept(now, handler)?;
         self.read(now, handler);
         self.expire(now, handler);
@@ -224,6 +228,17 @@ impl Reactor {
         let exit = self.exit_at.unwrap_or(Tick::MAX);
         let next = wheel.min(self.alarm).min(self.acceptor.retry_at()).min(exit);
         (next != Tick::MAX).then(|| next.since(now))
+    }
+
+    /// Tells what became of the connections that this end began: before anything is read from them.
+    fn connect(&mut self, now: Now, handler: &mut impl Handler) {
+        for Attempt { tag, outcome } in mem::take(&mut self.connections.lists.attempts) {
+            let input = match outcome {
+                Ok(conn) => Input::Connected { conn, tag },
+                Err(error) => Input::Unreachable { tag, error },
+            };
+            self.tell(now, input, handler);
+        }
     }
 
     fn accept(&mut self, now: Now, handler: &mut impl Handler) -> io::Result<()> {
@@ -359,6 +374,7 @@ impl Reactor {
     fn apply(&mut self, now: Tick, effect: Effect) {
         let connections = &mut self.connections;
         match effect {
+            Effect::Connect(connect) => connect::begin(connections, connect),
             Effect::Send { conn, frame } => connections.send(conn, frame),
             Effect::Broadcast { to, frame } => connections.broadcast(&to, &frame),
             Effect::Arm { conn, deadline } => connections.arm(conn, deadline),

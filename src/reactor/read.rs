@@ -2,6 +2,7 @@
 
 use mio::event::Event;
 
+use super::connect;
 use super::connection::{Marks, Phase, ReadOutcome, reason_of};
 use super::connections::Connections;
 use crate::net::{CloseReason, ConnId};
@@ -18,6 +19,9 @@ pub(super) enum Step {
 
 /// Notes what an edge said. An edge of a connection that is gone says nothing.
 pub(super) fn note_edge(connections: &mut Connections, id: ConnId, event: &Event) {
+    if !connections.connecting.is_empty() {
+        connect::note_edge(connections, id, event);
+    }
     let Some(connection) = connections.slab.get_mut(id.slot()).filter(|found| found.id == id)
     else {
         return;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::connect::Attempt;
 use super::connection::{Connection, Marks, Phase};
 use super::connections::slot_of;
 use crate::net::{CloseReason, ConnId};
@@ -28,6 +29,8 @@ pub(super) struct Lists {
     /// To be flushed in portions, oldest first ([`Marks::BULK`]).
     pub(super) bulk: VecDeque<u32>,
     pub(super) reports: Vec<Report>,
+    /// What became of the connections that this end began.
+    pub(super) attempts: Vec<Attempt>,
     /// To be closed at the end of the turn ([`Phase::Ended`]).
     pub(super) ended: VecDeque<u32>,
 }
@@ -39,6 +42,7 @@ impl Lists {
             && self.urgent.is_empty()
             && self.bulk.is_empty()
             && self.reports.is_empty()
+            && self.attempts.is_empty()
             && self.ended.is_empty())
     }
 
@@ -72,7 +76,7 @@ impl Lists {
     pub(super) fn end(&mut self, connection: &mut Connection, reason: CloseReason, mark: Marks) {
         let reason = match connection.phase {
             Phase::Ended(_) => return,
-            Phase::Open => reason,
+            Phase::Connecting | Phase::Open => reason,
             Phase::Flushing(first) | Phase::Lingering(first) | Phase::Discarding(first) => first,
         };
         connection.phase = Phase::Ended(reason);

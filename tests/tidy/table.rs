@@ -19,6 +19,24 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("ws", &["collections", "time"]),
     ("line", &["collections", "time"]),
     ("wire", &["chat", "net", "collections", "time"]),
+    // Beside the server: the other end of the protocol, and the load generator on it.
+    ("client", &["net", "ws", "http", "wire", "chat", "collections", "time"]),
+    (
+        "bench",
+        &[
+            "client",
+            "net",
+            "reactor",
+            "ws",
+            "http",
+            "wire",
+            "chat",
+            "collections",
+            "time",
+            "metrics",
+            "log",
+        ],
+    ),
     // The edge.
     ("config", &["time", "log"]),
     ("page", &["http"]),
@@ -64,7 +82,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "session",
         ],
     ),
-    ("cli", &["config", "server", "log"]),
+    ("cli", &["config", "server", "log", "bench"]),
     ("main", &["cli", "config"]),
 ];
 

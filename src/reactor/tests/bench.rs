@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
     Opened(ConnId, ListenerId),
+    Connected(ConnId, u64),
+    Unreachable(u64, io::ErrorKind),
     Received(ConnId, Vec<u8>),
     Finished(ConnId),
     Blocked(ConnId, usize),
@@ -48,6 +50,8 @@ impl Handler for Scripted {
         effects.append(&mut self.next);
         let seen = match input {
             Input::Opened { conn, listener, .. } => Seen::Opened(conn, listener),
+            Input::Connected { conn, tag } => Seen::Connected(conn, tag),
+            Input::Unreachable { tag, error } => Seen::Unreachable(tag, error.kind()),
             Input::Received { conn, bytes } => Seen::Received(conn, bytes.to_vec()),
             Input::Finished { conn } => Seen::Finished(conn),
             Input::Blocked { conn, queued } => Seen::Blocked(conn, queued),

@@ -2,6 +2,7 @@
 
 mod bench;
 mod closing;
+mod connecting;
 mod deadlines;
 mod flow;
 mod limits;

@@ -140,6 +140,7 @@ impl Reactor {
 
     fn apply(&mut self, now: Tick, effect: Effect) {
         match effect {
+            Effect::Connect(connect) => unreachable!("a server connects to nobody: {connect:?}"),
             Effect::Send { conn, frame } => self.push(conn, frame, false),
             Effect::Broadcast { to, frame } => {
                 let bulk = to.len() >= self.config.bulk_min;

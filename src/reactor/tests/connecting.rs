@@ -1,0 +1,77 @@
+//! Connections that this end begins.
+
+use std::io::{ErrorKind, Write};
+use std::net::{SocketAddr, TcpListener};
+
+use super::bench::{Bench, Seen, echo, silence};
+use crate::net::{Connect, Effect};
+use crate::time::Tick;
+
+const DEADLINE: Tick = Tick::from_millis(5_000);
+
+fn connect(peer: SocketAddr, tag: u64) -> Effect {
+    let (source, receive_buffer_len) = (Some([127, 0, 0, 9].into()), Some(4096));
+    Effect::Connect(Connect { peer, source, receive_buffer_len, deadline: DEADLINE, tag })
+}
+
+fn connected(seen: &Seen) -> Option<u64> {
+    match seen {
+        Seen::Connected(_, tag) => Some(*tag),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_connection_is_made_from_its_source_and_talks_both_ways() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut bench = Bench::new(echo, |_| {});
+    bench.ask([connect(listener.local_addr().unwrap(), 7)]);
+    let (mut peer, addr) = listener.accept().unwrap();
+    assert_eq!(addr.ip().to_string(), "127.0.0.9");
+    // It is greeted before it knows that it is there.
+    peer.write_all(b"hello").unwrap();
+    while bench.handler.seen.len() < 2 {
+        bench.until_edge();
+    }
+    let Some(Seen::Connected(conn, 7)) = bench.handler.seen.first().cloned() else {
+        panic!("{:?}", bench.handler.seen);
+    };
+    assert_eq!(bench.handler.seen[1], Seen::Received(conn, b"hello".to_vec()));
+    let mut back = [0; 5];
+    std::io::Read::read_exact(&mut peer, &mut back).unwrap();
+    assert_eq!(&back, b"hello");
+}
+
+#[test]
+fn where_nobody_listens_it_is_unreachable_and_nothing_is_left() {
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut bench = Bench::new(silence, |_| {});
+    bench.ask([connect(gone, 1)]);
+    bench.until_seen(&Seen::Unreachable(1, ErrorKind::ConnectionRefused));
+    let elsewhere = Connect {
+        peer: gone,
+        // Not an address of this machine.
+        source: Some([192, 0, 2, 1].into()),
+        receive_buffer_len: None,
+        deadline: DEADLINE,
+        tag: 2,
+    };
+    bench.ask([Effect::Connect(elsewhere)]);
+    bench.until_seen(&Seen::Unreachable(2, ErrorKind::AddrNotAvailable));
+    assert_eq!(bench.handler.seen.iter().find_map(connected), None);
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn who_does_not_answer_is_unreachable_at_the_deadline() {
+    // The queue of this listener is full, so that the kernel drops what would come next.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(0).unwrap();
+    let peer = socket.local_addr().unwrap().as_socket().unwrap();
+    let mut bench = Bench::new(silence, |_| {});
+    bench.ask([connect(peer, 1), connect(peer, 2), connect(peer, 3)]);
+    bench.turn();
+    bench.now = DEADLINE.as_millis();
+    bench.until_seen(&Seen::Unreachable(3, ErrorKind::TimedOut));
+}
