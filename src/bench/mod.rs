@@ -17,3 +17,4 @@ pub mod report;
 pub mod results;
 pub mod spawn;
 pub mod summary;
+mod units;
