@@ -127,7 +127,8 @@ fn cpu(text: &mut String, results: &Results) {
     if generator.busy.is_none() && server.busy.is_none() {
         return;
     }
-    let shown = |value: Option<f64>, unit: fn(f64) -> String| value.map_or("–".to_owned(), unit);
+    let shown =
+        |value: Option<f64>, unit: fn(f64) -> String| value.map_or_else(|| "–".to_owned(), unit);
     _ = writeln!(text, "\n{:<LABEL$}{:>VALUE$}{:>12}", "CPU", "server", "generator");
     let mut row = |name: &str, server: String, generator: String| {
         _ = writeln!(text, "{name:<LABEL$}{server:>VALUE$}{generator:>12}");

@@ -6,7 +6,7 @@ pub(super) fn number(value: f64) -> String {
     if size < 1e5 && value.fract() == 0.0 {
         return grouped(value);
     }
-    if size >= 999.5 && size < 99_999.5 {
+    if (999.5..99_999.5).contains(&size) {
         return grouped(value.round());
     }
     scaled(value, 1e3, &[" G", " M", " k", ""])
