@@ -49,11 +49,12 @@ impl Progress {
         }
     }
 
-    /// Shows the latest interval of a run that lasts `all` and goes on for `left`.
-    pub fn running(&self, sample: &Sample, left: Duration, all: Duration) {
+    /// Shows the latest interval of a run that goes on for `left`.
+    pub fn running(&self, sample: &Sample, left: Duration) {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        self.bar.set_length(millis(all));
-        self.bar.set_position(millis(all.saturating_sub(left)));
+        let passed = Duration::try_from_secs_f64(sample.at_s).unwrap_or_default();
+        self.bar.set_length(millis(passed.saturating_add(left)));
+        self.bar.set_position(millis(passed));
         self.bar.set_message(running_words(sample, left));
     }
 

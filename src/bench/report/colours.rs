@@ -17,6 +17,8 @@ pub(super) enum Role {
     Ink,
     /// What is to be read second.
     Soft,
+    /// The same with dashes, where it is a line.
+    SoftDashed,
     /// Lines behind everything.
     Grid,
     /// A run, or a thing that is measured.
@@ -34,6 +36,7 @@ impl Role {
         match self {
             Self::Ink => RGBColor(MARK, 0, 0),
             Self::Soft => RGBColor(MARK, 0, 1),
+            Self::SoftDashed => RGBColor(MARK, 0, 3),
             Self::Grid => RGBColor(MARK, 0, 2),
             Self::Line(run) => RGBColor(MARK, 1, index(run)),
             Self::Dashed(run) => RGBColor(MARK, 2, index(run)),
@@ -77,6 +80,7 @@ fn name_of(code: &str) -> Option<String> {
         ("00", "00") => "ink".to_owned(),
         ("00", "01") => "soft".to_owned(),
         ("00", "02") => "grid".to_owned(),
+        ("00", "03") => "dash".to_owned(),
         ("01", run) => format!("c{}", run.strip_prefix('0')?),
         ("02", run) => format!("d{}", run.strip_prefix('0')?),
         _ => return None,

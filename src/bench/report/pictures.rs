@@ -69,17 +69,27 @@ const MEMORY: &[Quantity] = &[
     Quantity { name: "kernel", of: |sample| sample.kernel_bytes.map(float) },
 ];
 
-/// Says which line is whose: runs have colours, and the second quantity of a run has dashes. A single
-/// run's quantities have colours instead.
-fn named(results: &[Results], run: usize, quantity: (usize, &str)) -> (String, Role) {
-    let (number, what) = quantity;
-    let name = results.get(run).map(Results::name).unwrap_or_default();
-    match (results.len(), what, number) {
-        (1, what, _) => (what.to_owned(), Role::Line(number)),
-        (_, "", _) => (visible(name), Role::Line(run)),
-        (_, what, 0) => (format!("{}, {what}", visible(name)), Role::Line(run)),
-        (_, what, _) => (format!("{}, {what}", visible(name)), Role::Dashed(run)),
+/// The role of a run's line: runs have colours, and the second quantity of each has dashes. A single run's
+/// quantities have colours instead.
+fn role(runs: usize, run: usize, number: usize) -> Role {
+    match (runs, number) {
+        (1, number) => Role::Line(number),
+        (_, 0) => Role::Line(run),
+        (_, _) => Role::Dashed(run),
     }
+}
+
+/// Says whose each colour is, and what dashes mean.
+fn legend(results: &[Results], quantities: &[Quantity]) -> Vec<(String, Role)> {
+    let whats = || quantities.iter().map(|quantity| quantity.name.to_owned());
+    if results.len() == 1 {
+        let whats = whats().filter(|what| !what.is_empty());
+        return whats.enumerate().map(|(number, what)| (what, Role::Line(number))).collect();
+    }
+    let runs = results.iter().map(|run| visible(run.name())).enumerate();
+    let runs = runs.map(|(run, name)| (name, Role::Line(run)));
+    let dashes = whats().zip([Role::Soft, Role::SoftDashed]).filter(|_| quantities.len() > 1);
+    runs.chain(dashes).collect()
 }
 
 /// A name from a file, without what a picture cannot hold.
@@ -105,15 +115,16 @@ fn over_time(
         for (run, result) in results.iter().enumerate() {
             let place = |sample: &Sample| Some((sample.at_s, (quantity.of)(sample)?));
             let points: Vec<_> = result.series.iter().filter_map(place).filter(is_sound).collect();
-            let (name, role) = named(results, run, (number, quantity.name));
+            let role = role(results.len(), run, number);
             let filled = results.len() == 1 && quantities.len() == 1;
-            lines.push(Line { name, role, points, filled });
+            lines.push(Line { role, points, filled });
         }
     }
     lines.retain(|line| !line.points.is_empty());
     let x = Axis::elapsed(largest(&lines, |point| point.0));
     let (y, title) = (axis(&lines), title.to_owned());
-    if lines.is_empty() { None } else { Some(Plot { title, x, y, lines }) }
+    let legend = legend(results, quantities);
+    if lines.is_empty() { None } else { Some(Plot { title, x, y, lines, legend }) }
 }
 
 /// A file may say anything.
@@ -127,7 +138,7 @@ fn percentiles(results: &[Results]) -> Option<Plot> {
     for (run, result) in results.iter().enumerate() {
         let latency = &result.latency_us;
         let count = float(latency.count());
-        let (name, role) = named(results, run, (0, ""));
+        let role = role(results.len(), run, 0);
         let mut before = 0.0;
         let mut points = Vec::new();
         for (us, times) in latency.values() {
@@ -137,7 +148,7 @@ fn percentiles(results: &[Results]) -> Option<Plot> {
             before += float(times);
             points.push((nines(before / count), y));
         }
-        lines.push(Line { name, role, points, filled: false });
+        lines.push(Line { role, points, filled: false });
     }
     lines.retain(|line| !line.points.is_empty());
     let counts = results.iter().map(|result| float(result.latency_us.count()));
@@ -149,7 +160,8 @@ fn percentiles(results: &[Results]) -> Option<Plot> {
         }
     }
     let y = times("latency (logarithmic)", results, 1.0)?;
-    Some(Plot { title: "Latency by percentile".to_owned(), x, y, lines })
+    let legend = legend(results, &[]);
+    Some(Plot { title: "Latency by percentile".to_owned(), x, y, lines, legend })
 }
 
 /// How often which time occurred.
@@ -159,15 +171,17 @@ fn histogram(results: &[Results]) -> Option<Plot> {
     let mut lines = Vec::new();
     for (run, result) in results.iter().enumerate().filter(|(_, r)| r.latency_us.count() > 0) {
         let columns = columns(&result.latency_us, &x);
-        let (name, role) = named(results, run, (0, ""));
+        let role = role(results.len(), run, 0);
         let edges = (0..COLUMNS).map(f64::from).zip(columns).flat_map(|(column, share)| {
             [(x.start + column * width, share), (x.start + (column + 1.0) * width, share)]
         });
-        lines.push(Line { name, role, points: edges.collect(), filled: true });
+        let filled = results.len() == 1;
+        lines.push(Line { role, points: edges.collect(), filled });
     }
     let max = largest(&lines, |point| point.1);
     let y = Axis::linear("share of the deliveries", max, crate::bench::units::percent);
-    Some(Plot { title: "Latency, how often".to_owned(), x, y, lines })
+    let legend = legend(results, &[]);
+    Some(Plot { title: "Latency, how often".to_owned(), x, y, lines, legend })
 }
 
 /// The share of the times that falls into each column.
@@ -216,15 +230,16 @@ fn memory_over_connections(results: &[Results]) -> Option<Plot> {
             let place =
                 |sample: &&Sample| Some((float(sample.connections), (quantity.of)(sample)?));
             let points = opening(&result.series).iter().filter_map(place).collect();
-            let (name, role) = named(results, run, (number, quantity.name));
-            lines.push(Line { name, role, points, filled: false });
+            let role = role(results.len(), run, number);
+            lines.push(Line { role, points, filled: false });
         }
     }
     lines.retain(|line| line.points.len() >= POINTS_MIN);
     let x = Axis::count("open connections", largest(&lines, |point| point.0));
     let y = Axis::bytes("bytes", largest(&lines, |point| point.1));
     let title = "Memory over connections".to_owned();
-    if lines.is_empty() { None } else { Some(Plot { title, x, y, lines }) }
+    let legend = legend(results, MEMORY);
+    if lines.is_empty() { None } else { Some(Plot { title, x, y, lines, legend }) }
 }
 
 /// The samples in which there are more connections than in all before.

@@ -31,13 +31,13 @@ pub(super) struct Plot {
     /// The upright axis.
     pub(super) y: Axis,
     pub(super) lines: Vec<Line>,
+    /// What the colours and dashes mean; empty if there is nothing to tell apart.
+    pub(super) legend: Vec<(String, Role)>,
 }
 
 /// What belongs together in it.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
-    /// In the legend; a line without a name is not there.
-    pub(super) name: String,
     pub(super) role: Role,
     /// In the axes' coordinates, ascending; at least one. One alone is a dot.
     pub(super) points: Vec<(f64, f64)>,
@@ -50,9 +50,9 @@ pub(super) struct Line {
 pub(super) const WIDTH: u32 = 1280;
 const PLOT_HEIGHT: i32 = 540;
 
-const TITLE_SIZE: i32 = 40;
-const TEXT_SIZE: i32 = 34;
-const LEGEND_ROW: i32 = 48;
+const TITLE_SIZE: i32 = 42;
+const TEXT_SIZE: i32 = 36;
+const LEGEND_ROW: i32 = 50;
 const LEGEND_LINE: i32 = 48;
 const MARGIN: i32 = 36;
 /// Width of a character of text, as a share of its size: on the safe side for the fonts there are.
@@ -66,9 +66,9 @@ type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 impl Plot {
     /// Draws it, with classes in the place of colours. Returns its height in units as well.
     pub(super) fn draw(&self) -> Option<(String, u32)> {
-        let legend = self.legend();
+        let legend = self.entries();
         let rows = legend.last().map_or(0, |entry| entry.row + 1);
-        let top = MARGIN + TITLE_SIZE + 16 + TEXT_SIZE + 24 + rows * LEGEND_ROW + 12;
+        let top = MARGIN + TITLE_SIZE + 16 + TEXT_SIZE + 24 + rows * LEGEND_ROW + 28;
         let frame = Frame::new(self, top);
         let height = frame.bottom + 2 * TEXT_SIZE + 60;
         let height = u32::try_from(height).ok()?;
@@ -81,7 +81,7 @@ impl Plot {
         Some((classify(&svg), height))
     }
 
-    fn paint(&self, area: &Area<'_>, frame: &Frame<'_>, legend: &[Entry<'_>]) -> Drawn {
+    fn paint(&self, area: &Area<'_>, frame: &Frame<'_>, legend: &[Entry]) -> Drawn {
         let mut down = MARGIN;
         let title = style(TITLE_SIZE, Role::Ink, HPos::Left, VPos::Top);
         let title = TextStyle { font: title.font.style(FontStyle::Bold), ..title };
@@ -100,35 +100,35 @@ impl Plot {
         Ok(())
     }
 
-    /// Where each named line stands in the legend.
-    fn legend(&self) -> Vec<Entry<'_>> {
+    /// Where each entry of the legend stands.
+    fn entries(&self) -> Vec<Entry> {
         let mut entries = Vec::new();
         let (mut x, mut row) = (MARGIN, 0);
-        for line in self.lines.iter().filter(|line| !line.name.is_empty()) {
-            let name = shortened(&line.name);
+        for (name, role) in &self.legend {
+            let (name, role) = (shortened(name), *role);
             let width = LEGEND_LINE + 16 + text_width(&name) + 40;
             if x > MARGIN && x + width > extent(WIDTH) - MARGIN {
                 (x, row) = (MARGIN, row + 1);
             }
-            entries.push(Entry { line, name, x, row });
+            entries.push(Entry { role, name, x, row });
             x += width;
         }
         entries
     }
 }
 
-/// A line's place in the legend.
-struct Entry<'a> {
-    line: &'a Line,
+/// A place in the legend.
+struct Entry {
+    role: Role,
     name: String,
     x: i32,
     row: i32,
 }
 
-impl Entry<'_> {
+impl Entry {
     fn paint(&self, area: &Area<'_>, top: i32) -> Drawn {
         let y = top + self.row * LEGEND_ROW + LEGEND_ROW / 2;
-        let stroke = self.line.role.colour().stroke_width(6);
+        let stroke = self.role.colour().stroke_width(6);
         area.draw(&PathElement::new(vec![(self.x, y), (self.x + LEGEND_LINE, y)], stroke))?;
         let style = style(TEXT_SIZE, Role::Ink, HPos::Left, VPos::Center);
         area.draw(&Text::new(self.name.as_str(), (self.x + LEGEND_LINE + 16, y), style))

@@ -49,11 +49,18 @@ pub struct Series {
 }
 
 impl Series {
-    /// A run that begins with `first`.
+    /// A run that begins with `first`, without connections.
     #[must_use]
-    pub const fn new(first: Mark) -> Self {
+    pub fn new(first: Mark) -> Self {
+        // Where the lines of a picture begin: nobody is there yet.
+        let start = Sample {
+            server_rss: first.server.map(|server| server.rss),
+            kernel_tcp_bytes: first.kernel.map(|kernel| kernel.tcp_bytes),
+            kernel_bytes: first.kernel.map(|_| 0),
+            ..Sample::default()
+        };
         Self {
-            samples: Vec::new(),
+            samples: vec![start],
             stride: 1,
             partial: Vec::new(),
             first,
