@@ -55,8 +55,6 @@ const TEXT_SIZE: i32 = 36;
 const LEGEND_ROW: i32 = 50;
 const LEGEND_LINE: i32 = 48;
 const MARGIN: i32 = 36;
-/// Width of a character of text, as a share of its size: on the safe side for the fonts there are.
-const CHARACTER: f64 = 0.58;
 /// Letters of a name in the legend.
 const NAME_MAX: usize = 36;
 
@@ -243,9 +241,15 @@ fn style(size: i32, role: Role, h_pos: HPos, v_pos: VPos) -> TextStyle<'static> 
     TextStyle { font, color: role.colour().to_backend_color(), pos: Pos::new(h_pos, v_pos) }
 }
 
+/// About the width of a text, as wide as a usual font makes it: the fonts are the reader's.
 fn text_width(text: &str) -> i32 {
-    let letters = i32::try_from(text.chars().count()).unwrap_or(i32::MAX);
-    rounded(f64::from(letters) * f64::from(TEXT_SIZE) * CHARACTER)
+    let width = |letter| match letter {
+        'i' | 'l' | 'j' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' ' => 0.34,
+        'f' | 't' | 'r' | '(' | ')' | '[' | ']' | '/' | '-' => 0.42,
+        'm' | 'w' | 'M' | 'W' | '@' | '%' => 0.95,
+        _ => 0.64,
+    };
+    rounded(text.chars().map(width).sum::<f64>() * f64::from(TEXT_SIZE))
 }
 
 fn shortened(name: &str) -> String {
