@@ -1,6 +1,7 @@
 //! Connections that come and go.
 
-use crate::bench::engine::{Core, Scenario};
+use crate::bench::engine::{Core, Scenario, Window};
+use crate::bench::results::Results;
 use crate::net::Effects;
 
 /// Connect, upgrade, close; and again.
@@ -34,5 +35,11 @@ impl Scenario for Handshakes {
 
     fn is_drained(&self, core: &Core) -> bool {
         core.is_settled()
+    }
+
+    fn finish(&mut self, _core: &mut Core, windows: &[Window], results: &mut Results) {
+        if let Some(window) = windows.last() {
+            results.opened(window.tally.handshakes, &window.before, &window.after);
+        }
     }
 }
