@@ -182,3 +182,107 @@ impl<'de> Deserialize<'de> for Latency {
         Ok(latency)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(times: &[u64]) -> Latency {
+        let mut latency = Latency::new();
+        for us in times {
+            latency.record(*us);
+        }
+        latency
+    }
+
+    /// The definition: the smallest value that at least this share of all do not exceed.
+    fn plain_quantile(times: &[u64], quantile: f64) -> u64 {
+        let mut sorted: Vec<_> = times.iter().map(|us| (*us).min(LATENCY_MAX_US)).collect();
+        sorted.sort_unstable();
+        let len = u32::try_from(sorted.len()).unwrap();
+        let rank = (1..=len).find(|rank| f64::from(*rank) >= quantile * f64::from(len));
+        sorted[rank.unwrap_or(len) as usize - 1]
+    }
+
+    /// Three digits of both are the same.
+    #[track_caller]
+    fn check_close(got: u64, expect: u64) {
+        assert!(got.abs_diff(expect) <= expect / 1000 + 1, "{got} is not about {expect}");
+    }
+
+    #[test]
+    fn nothing_recorded_has_no_quantiles() {
+        let nothing = Latency::new();
+        assert_eq!((nothing.count(), nothing.quantile(0.5), nothing.max()), (0, None, None));
+        assert_eq!(nothing.values(), []);
+    }
+
+    #[test]
+    fn what_is_longer_than_an_hour_counts_as_an_hour() {
+        let latency = of(&[u64::MAX, LATENCY_MAX_US, LATENCY_MAX_US + 1]);
+        assert_eq!(latency.count(), 3);
+        check_close(latency.quantile(0.0).unwrap(), LATENCY_MAX_US);
+        assert_eq!(latency.max(), Some(LATENCY_MAX_US));
+    }
+
+    #[test]
+    fn what_waits_to_be_counted_is_seen() {
+        let mut latency = of(&[0, 7, 7]);
+        assert_eq!(latency.values(), [(0, 1), (7, 2)]);
+        latency.record_n(7, 2);
+        latency.record_n(0, 0);
+        assert_eq!(latency.values(), [(0, 1), (7, 4)]);
+        assert_eq!((latency.count(), latency.quantile(0.5), latency.max()), (5, Some(7), Some(7)));
+        latency.clear();
+        assert_eq!(latency, Latency::new());
+    }
+
+    #[test]
+    fn it_is_written_with_its_quantiles_and_read_from_its_values() {
+        let latency = of(&[10, 20, 20, 30]);
+        let text = serde_json::to_string(&latency).unwrap();
+        let expect = r#"{"count":4,"p50":20,"p90":30,"p99":30,"p999":30,"max":30,"values":[[10,1],[20,2],[30,1]]}"#;
+        assert_eq!(text, expect);
+        assert_eq!(serde_json::from_str::<Latency>(&text).unwrap(), latency);
+        let nothing = serde_json::to_string(&Latency::new()).unwrap();
+        assert!(nothing.contains(r#""count":0,"p50":null"#), "{nothing}");
+    }
+
+    #[test]
+    fn values_that_no_distribution_has_do_not_overflow_and_are_not_endless() {
+        let hostile =
+            format!(r#"{{"values":[[5,{max}],[5,{max}],[{max},{max}],[5,1]]}}"#, max = u64::MAX);
+        let latency: Latency = serde_json::from_str(&hostile).unwrap();
+        assert_eq!(latency.count(), u64::MAX);
+        let long = format!(r#"{{"values":[{}[1,1]]}}"#, "[1,1],".repeat(VALUES_MAX));
+        serde_json::from_str::<Latency>(&long).unwrap_err();
+        serde_json::from_str::<Latency>("{}").unwrap_err();
+    }
+
+    proptest! {
+        #[test]
+        fn quantiles_are_those_of_the_sorted_list(
+            times in vec(prop_oneof![0_u64..3000, 0_u64..10_000_000, any::<u64>()], 1..200),
+            quantile in 0.0..=1.0_f64,
+        ) {
+            let latency = of(&times);
+            check_close(latency.quantile(quantile).unwrap(), plain_quantile(&times, quantile));
+            check_close(latency.max().unwrap(), plain_quantile(&times, 1.0));
+        }
+
+        #[test]
+        fn parts_merge_to_the_whole(
+            one in vec(0_u64..100_000, 0..50),
+            other in vec(0_u64..100_000, 0..50),
+        ) {
+            let mut merged = of(&one);
+            merged.merge(&of(&other));
+            prop_assert_eq!(&merged, &of(&[one, other].concat()));
+            let read: Latency = serde_json::from_str(&serde_json::to_string(&merged).unwrap()).unwrap();
+            prop_assert_eq!(read, merged);
+        }
+    }
+}

@@ -33,5 +33,6 @@ pub mod spawn;
 mod stream;
 pub mod summary;
 mod target;
+mod units;
 
 pub(crate) use run::run;

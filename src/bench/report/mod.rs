@@ -1,5 +1,13 @@
 //! Results as a page and as pictures.
 
+mod colours;
+mod escape;
+mod page;
+mod pictures;
+mod plot;
+mod tables;
+mod ticks;
+
 use super::results::Results;
 
 /// A picture of a report.
@@ -9,6 +17,8 @@ pub enum Picture {
     Latency,
     /// How often which latency occurred.
     Histogram,
+    /// The median and the 99th percentile over time.
+    LatencyOverTime,
     /// Deliveries a second over time.
     Throughput,
     /// User and kernel memory over time.
@@ -26,6 +36,7 @@ impl Picture {
     pub const NAMES: &'static [(&'static str, Self)] = &[
         ("latency", Self::Latency),
         ("histogram", Self::Histogram),
+        ("latency-over-time", Self::LatencyOverTime),
         ("throughput", Self::Throughput),
         ("memory", Self::Memory),
         ("memory-over-connections", Self::MemoryOverConnections),
@@ -37,12 +48,12 @@ impl Picture {
 /// One HTML page that needs nothing else, about one run or comparing several.
 #[must_use]
 pub fn html(results: &[Results]) -> String {
-    results.iter().map(|results| results.scenario.as_str()).collect()
+    page::render(results)
 }
 
 /// One picture as an SVG file of its own, `None` if no run has measured what it shows.
 #[must_use]
 pub fn picture(picture: Picture, results: &[Results]) -> Option<String> {
-    _ = (picture, results);
-    None
+    let (svg, height) = pictures::plot(picture, results)?.draw()?;
+    Some(page::standalone(&svg, height))
 }

@@ -115,7 +115,8 @@ pub(super) fn round(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
 
+/// A count as the figures reckon with it.
 #[expect(clippy::cast_precision_loss, reason = "a measurement has fewer than 15 digits")]
-pub(crate) const fn float(count: u64) -> f64 {
+pub(in crate::bench) const fn float(count: u64) -> f64 {
     count as f64
 }

@@ -16,6 +16,7 @@ pub use counts::{Counts, Faults};
 pub use figures::{Figure, GeneratorFigures, KernelFigures, ServerFigures};
 pub use series::{SAMPLES_MAX, Sample, Series};
 
+pub(in crate::bench) use figures::float;
 use figures::{per, rate, share};
 
 /// One run of one scenario.

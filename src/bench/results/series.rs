@@ -27,6 +27,9 @@ pub struct Sample {
     pub server_rss: Option<u64>,
     /// Bytes in the kernel's TCP buffers at its end.
     pub kernel_tcp_bytes: Option<u64>,
+    /// Bytes in all of the kernel's tables and TCP buffers at its end, less those at the beginning of the
+    /// run: what the connections hold there, as far as nothing else runs.
+    pub kernel_bytes: Option<u64>,
     /// The median of the delivery times in it, in µs.
     pub p50: Option<u64>,
     /// Their 99th percentile.
@@ -40,20 +43,27 @@ pub struct Series {
     /// How many intervals make one sample, and those of the one that is not complete.
     stride: usize,
     partial: Vec<Sample>,
-    began_us: u64,
+    first: Mark,
     last: Mark,
     deliveries: u64,
 }
 
 impl Series {
-    /// A run that begins with `first`.
+    /// A run that begins with `first`, without connections.
     #[must_use]
-    pub const fn new(first: Mark) -> Self {
+    pub fn new(first: Mark) -> Self {
+        // Where the lines of a picture begin: nobody is there yet.
+        let start = Sample {
+            server_rss: first.server.map(|server| server.rss),
+            kernel_tcp_bytes: first.kernel.map(|kernel| kernel.tcp_bytes),
+            kernel_bytes: first.kernel.map(|_| 0),
+            ..Sample::default()
+        };
         Self {
-            samples: Vec::new(),
+            samples: vec![start],
             stride: 1,
             partial: Vec::new(),
-            began_us: first.at_us,
+            first,
             last: first,
             deliveries: 0,
         }
@@ -72,15 +82,17 @@ impl Series {
         let elapsed_us = mark.at_us.saturating_sub(self.last.at_us);
         let arrived = deliveries.saturating_sub(self.deliveries);
         let spent = |before: u64, after: u64| share(after.saturating_sub(before), elapsed_us);
+        let kernels = self.first.kernel.zip(mark.kernel);
         let servers = self.last.server.zip(mark.server);
         let sample = Sample {
-            at_s: seconds(mark.at_us.saturating_sub(self.began_us)),
+            at_s: seconds(mark.at_us.saturating_sub(self.first.at_us)),
             connections,
             deliveries_per_s: rate(arrived, &self.last, &mark).unwrap_or_default(),
             server_busy: servers.and_then(|(b, a)| spent(b.cpu_us, a.cpu_us)),
             generator_busy: spent(self.last.generator.cpu_us, mark.generator.cpu_us),
             server_rss: mark.server.map(|server| server.rss),
             kernel_tcp_bytes: mark.kernel.map(|kernel| kernel.tcp_bytes),
+            kernel_bytes: kernels.map(|(b, a)| a.bytes().saturating_sub(b.bytes())),
             p50: latency.quantile(0.5),
             p99: latency.quantile(0.99),
         };
