@@ -297,10 +297,7 @@ CPU               server   generator
 ok: every delivery came once and in order
 ";
         check(&results, expect);
-        check(
-            &Results::new("idle", "tcp://[::1]:9000"),
-            "idle          tcp://[::1]:9000\n\nok\n",
-        );
+        check(&Results::new("idle", "tcp://[::1]:9000"), "idle          tcp://[::1]:9000\n\nok\n");
     }
 
     #[test]
