@@ -74,6 +74,7 @@ mod tests {
             .map(|second: u32| Sample {
                 at_s: f64::from(second),
                 connections: u64::from(second),
+                deliveries_per_s: 1_000.0,
                 server_busy: Some(0.5),
                 server_rss: Some(1_000_000),
                 p50: Some(250),

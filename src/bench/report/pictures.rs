@@ -31,7 +31,8 @@ pub(super) fn plot(picture: Picture, results: &[Results]) -> Option<Plot> {
             results,
             |lines| Axis::count("deliveries a second", largest(lines, |point| point.1)),
             &[Quantity { name: "", of: |sample| Some(sample.deliveries_per_s) }],
-        ),
+        )
+        .filter(|plot| largest(&plot.lines, |point| point.1) > 0.0),
         Picture::Memory => over_time(
             "Memory over time",
             results,

@@ -55,6 +55,8 @@ const TEXT_SIZE: i32 = 36;
 const LEGEND_ROW: i32 = 50;
 const LEGEND_LINE: i32 = 48;
 const MARGIN: i32 = 36;
+/// Between the words of two marks.
+const GAP: i32 = 10;
 /// Letters of a name in the legend.
 const NAME_MAX: usize = 36;
 
@@ -173,10 +175,17 @@ impl<'a> Frame<'a> {
             let style = style(TEXT_SIZE, Role::Soft, HPos::Right, VPos::Center);
             area.draw(&Text::new(words.as_str(), (self.left - 18, y), style))?;
         }
+        let mut free = i32::MIN;
         for (at, words) in &self.x.marks {
             let x = self.across(*at);
             let mark = vec![(x, self.bottom), (x, self.bottom + 10)];
             area.draw(&PathElement::new(mark, axis))?;
+            // Marks of a logarithm come closer and closer: one without room has no words.
+            let half = text_width(words) / 2;
+            if x - half < free {
+                continue;
+            }
+            free = x + half + GAP;
             let style = style(TEXT_SIZE, Role::Soft, HPos::Center, VPos::Top);
             area.draw(&Text::new(words.as_str(), (x, self.bottom + 20), style))?;
         }
