@@ -3,6 +3,7 @@
 mod bars;
 mod canvas;
 mod colours;
+mod command;
 mod escape;
 mod frame;
 mod page;
@@ -12,6 +13,8 @@ mod tables;
 mod ticks;
 
 use super::results::Results;
+
+pub use command::run;
 
 /// A picture of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
