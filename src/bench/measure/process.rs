@@ -21,6 +21,8 @@ pub struct Process {
 /// keeps for each core and adds up late: an error of a megabyte is 50 bytes for each of 20,000 connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
+    /// Whose it is.
+    pub pid: u32,
     /// Time on a core of all of its threads, in µs. What the scheduler accounts to living threads is exact; of
     /// threads that have ended, whole hundredths of a second are known.
     pub cpu_us: u64,
@@ -84,7 +86,15 @@ impl Process {
     fn look(&self, memory: &Memory) -> Result<Usage, MeasureError> {
         let (cpu_us, threads) = self.cpu()?;
         let descriptors = self.descriptors()?;
-        Ok(Usage { cpu_us, rss: memory.rss, anonymous: memory.anonymous, descriptors, threads })
+        let pid = self.pid;
+        Ok(Usage {
+            pid,
+            cpu_us,
+            rss: memory.rss,
+            anonymous: memory.anonymous,
+            descriptors,
+            threads,
+        })
     }
 
     fn descriptors(&self) -> Result<u64, MeasureError> {

@@ -83,7 +83,7 @@ impl Series {
         let arrived = deliveries.saturating_sub(self.deliveries);
         let spent = |before: u64, after: u64| share(after.saturating_sub(before), elapsed_us);
         let kernels = self.first.kernel.zip(mark.kernel);
-        let servers = self.last.server.zip(mark.server);
+        let servers = self.last.servers(&mark);
         let sample = Sample {
             at_s: seconds(mark.at_us.saturating_sub(self.first.at_us)),
             connections,
@@ -194,6 +194,8 @@ mod tests {
             (None, None, None)
         );
         assert_eq!((sample.p50, sample.p99), (None, None));
+        let other = Mark { server: Some(Usage { pid: 5, ..Usage::default() }), ..mark(2, 10, 100) };
+        assert_eq!(series.push(other, 1, 0, &Latency::new()).server_busy, None);
         let back = series.push(mark(2, 20, 100), 1, 0, &Latency::new());
         assert_eq!((back.server_busy, back.server_rss), (None, Some(100)));
     }
