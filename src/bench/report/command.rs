@@ -122,8 +122,8 @@ fn read(file: &str, several: bool) -> Result<Vec<Results>, Fault> {
     let text = fs::read_to_string(path).map_err(|error| Fault::File(path.to_owned(), error))?;
     let mut results = parse(&text).map_err(|error| Fault::NotResults(path.to_owned(), error))?;
     for run in &mut results {
-        let given = name.map(str::to_owned);
-        run.label = given.or(run.label.take()).or_else(|| stem.clone());
+        let own = run.label.take();
+        run.label = name.map(str::to_owned).or(own).or_else(|| stem.clone());
     }
     Ok(results)
 }

@@ -204,18 +204,18 @@ mod tests {
     fn a_long_run_keeps_its_shape_in_few_samples() {
         let mut series = Series::new(mark(0, 0, 0));
         let hours = 4 * 3_600;
+        let mut latency = Latency::new();
         for second in 1..=hours {
-            series.push(
-                mark(second, second * 500_000, second),
-                second,
-                second * 7,
-                &Latency::new(),
-            );
+            latency.clear();
+            latency.record(if second == 7_000 { 999 } else { 5 });
+            series.push(mark(second, second * 500_000, second), second, second * 7, &latency);
         }
         let samples = series.into_samples();
         assert!((SAMPLES_MAX / 2..=SAMPLES_MAX).contains(&samples.len()), "{}", samples.len());
         assert_eq!(samples.last().map(|sample| sample.connections), Some(hours));
         assert!(samples.is_sorted_by(|one, other| one.at_s < other.at_s));
+        let outliers = samples.iter().filter(|sample| sample.p99 == Some(999)).count();
+        assert_eq!(outliers, 1, "the longest time of an interval is kept");
         let steady = samples.iter().skip(1);
         assert!(steady.clone().all(|sample| sample.server_busy == Some(0.5)));
         assert!(steady.clone().all(|sample| (sample.deliveries_per_s - 7.0).abs() < 1e-9));

@@ -1,20 +1,23 @@
 //! A server of our own, configured for load: started, pinned, stopped, killed and started again.
 
 mod announce;
+mod error;
 mod folder;
 mod pin;
 
 use std::ffi::OsString;
+use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
-use std::{fmt, fs, io};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use announce::{Announced, Lines};
 use folder::Folder;
+
+pub use error::SpawnError;
 pub use pin::{Cores, pin};
 
 /// How long a server may take to say where it listens, and to stop.
@@ -35,75 +38,6 @@ pub struct Options {
     pub tcp: bool,
     /// Leave it to the system on which cores both run.
     pub no_pin: bool,
-}
-
-/// Why there is no server.
-#[derive(Debug)]
-pub enum SpawnError {
-    /// The program cannot be started, or its files cannot be written.
-    Start {
-        /// The program or file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// It ended, or kept silent, before it said where it listens.
-    Silent {
-        /// What it did instead.
-        what: String,
-        /// The end of its log.
-        log: String,
-    },
-    /// It said something else.
-    Strange {
-        /// The line.
-        line: String,
-    },
-    /// It does not run.
-    NotRunning,
-    /// It did not stop in time and was killed.
-    Stuck {
-        /// The end of its log.
-        log: String,
-    },
-    /// The system refused something else.
-    System {
-        /// What was to be done.
-        what: &'static str,
-        /// Why.
-        error: io::Error,
-    },
-}
-
-impl fmt::Display for SpawnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let log = match self {
-            Self::Start { path, error } => return write!(f, "{}: {error}", path.display()),
-            Self::Strange { line } => return write!(f, "the server said {line:?} at its start"),
-            Self::NotRunning => return f.write_str("the server does not run"),
-            Self::System { what, error } => return write!(f, "cannot {what}: {error}"),
-            Self::Silent { what, log } => {
-                write!(f, "the server {what} before it said where it listens")?;
-                log
-            }
-            Self::Stuck { log } => {
-                write!(f, "the server did not stop within {} s", PATIENCE.as_secs())?;
-                log
-            }
-        };
-        if log.is_empty() { Ok(()) } else { write!(f, "; its log ends with\n{}", log.trim_end()) }
-    }
-}
-
-impl std::error::Error for SpawnError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Start { error, .. } | Self::System { error, .. } => Some(error),
-            Self::Silent { .. } | Self::Strange { .. } | Self::NotRunning | Self::Stuck { .. } => {
-                None
-            }
-        }
-    }
 }
 
 /// A server with a configuration and files of its own. Whoever drops it has it killed, and its files
