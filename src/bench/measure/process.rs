@@ -121,8 +121,7 @@ impl Process {
             nanos = nanos.saturating_add(parse_schedstat(&text).unwrap_or_default());
             threads += 1;
         }
-        // The process's sum has threads that have ended, in coarse ticks that are rounded down.
-        Ok(((nanos / 1_000).max(stat.cpu_us), threads))
+        Ok((total_us(nanos, stat.cpu_us), threads))
     }
 
     /// Counts the pages; where that is not allowed, asks for the estimate.
@@ -196,6 +195,12 @@ impl Stat {
     }
 }
 
+/// The time of living threads, exactly, or that of all there ever were, in coarse ticks that are rounded down: the
+/// greater is nearer to the truth.
+fn total_us(living_ns: u64, ever_us: u64) -> u64 {
+    (living_ns / 1_000).max(ever_us)
+}
+
 /// Nanoseconds on a core.
 fn parse_schedstat(text: &str) -> Option<u64> {
     text.split_ascii_whitespace().next()?.parse().ok()
@@ -225,6 +230,13 @@ mod tests {
     fn the_first_number_of_schedstat_is_the_time_on_a_core() {
         assert_eq!(parse_schedstat("29174480 9168706 111\n"), Some(29_174_480));
         assert_eq!(parse_schedstat(""), None);
+    }
+
+    #[test]
+    fn the_time_is_exact_and_has_the_threads_that_have_ended() {
+        assert_eq!(total_us(12_345_678, 10_000), 12_345);
+        assert_eq!(total_us(12_345_678, 250_000), 250_000);
+        assert_eq!(total_us(0, 30_000), 30_000, "a kernel without schedstat");
     }
 
     #[test]

@@ -214,6 +214,9 @@ mod tests {
         assert!((SAMPLES_MAX / 2..=SAMPLES_MAX).contains(&samples.len()), "{}", samples.len());
         assert_eq!(samples.last().map(|sample| sample.connections), Some(hours));
         assert!(samples.is_sorted_by(|one, other| one.at_s < other.at_s));
+        let steps = samples.windows(2).map(|pair| pair[1].at_s - pair[0].at_s);
+        let whole: Vec<_> = steps.take(samples.len() - 2).collect();
+        assert!(whole.iter().all(|step| (step - whole[0]).abs() < 1e-9), "{whole:?}");
         let outliers = samples.iter().filter(|sample| sample.p99 == Some(999)).count();
         assert_eq!(outliers, 1, "the longest time of an interval is kept");
         let steady = samples.iter().skip(1);

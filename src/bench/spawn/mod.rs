@@ -8,6 +8,7 @@ mod pin;
 use std::ffi::OsString;
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -41,12 +42,14 @@ pub struct Options {
 }
 
 /// A server with a configuration and files of its own. Whoever drops it has it killed, and its files
-/// removed.
+/// removed. If this process is killed, the server ends as well, and only the files stay.
 #[derive(Debug)]
 pub struct Server {
     /// `None` between a kill and a restart.
     running: Option<Running>,
     program: PathBuf,
+    /// Whether the program is this one, and so knows how to end with us.
+    is_own: bool,
     announced: Announced,
     cores: Option<Cores>,
     patience: Duration,
@@ -83,7 +86,9 @@ impl Server {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let announced = Announced { http: any, tcp: options.tcp.then_some(any), admin: any };
         let cores = if options.no_pin { None } else { Cores::two() };
-        let mut server = Self { running: None, program, announced, cores, patience, folder };
+        let is_own = options.program.is_none();
+        let mut server =
+            Self { running: None, program, is_own, announced, cores, patience, folder };
         server.restart()?;
         Ok(server)
     }
@@ -195,6 +200,8 @@ impl Server {
         // The surroundings are not inherited: a variable would change what is measured.
         command.args(self.arguments()).env_clear();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        // Who interrupts the generator at its terminal wants its results, and not a server that goes.
+        command.process_group(0);
         // A child begins where its parent is: so no thread of it has ever been elsewhere.
         if let Some(cores) = &self.cores {
             pin(cores.server)?;
@@ -210,7 +217,7 @@ impl Server {
         let Announced { http, tcp, admin } = &self.announced;
         let tcp = tcp.map_or_else(|| "off".to_owned(), |addr| addr.to_string());
         let path = |name: &str| self.folder.path(name).into_os_string();
-        vec![
+        let mut arguments = vec![
             "serve".into(),
             "--config".into(),
             path("chinwag.toml"),
@@ -222,7 +229,11 @@ impl Server {
             admin.to_string().into(),
             "--data".into(),
             path("data"),
-        ]
+        ];
+        if self.is_own {
+            arguments.push("--with-parent".into());
+        }
+        arguments
     }
 }
 
