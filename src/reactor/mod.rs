@@ -239,7 +239,7 @@ impl Reactor {
         for Attempt { tag, outcome } in mem::take(&mut self.connections.lists.attempts) {
             let input = match outcome {
                 Ok(conn) => Input::Connected { conn, tag },
-                Err(error) => Input::Unreachable { tag, error },
+                Err(fault) => Input::Unreachable { tag, fault },
             };
             self.tell(now, input, handler);
         }
