@@ -2,7 +2,7 @@
 
 from workloads import METRICS, WORKLOADS
 
-COLUMNS = ("chinwag", "floor0", "floor0, as long", "floor1", "tungstenite", "ws")
+COLUMNS = ("chinwag", "floor0", "floor0, as long", "floor1", "uwebsockets", "tungstenite", "ws")
 
 
 def number(value):

@@ -110,8 +110,9 @@ def run_workload(bench, workload, options, result):
     print(f"\n{workload.title}", flush=True)
     seconds = options.seconds or workload.seconds
     bytes_each = probe(bench, workload, result)
+    able = [contender for contender in workload.contenders if bench.programs.can_run(contender.program)]
     for number in range(min(options.pairs, workload.rounds or options.pairs)):
-        contenders = [one for one in workload.contenders if one.rounds is None or number < one.rounds]
+        contenders = [one for one in able if one.rounds is None or number < one.rounds]
         for contender in contenders if number % 2 == 0 else reversed(contenders):
             if contender.long and bytes_each is None:
                 continue

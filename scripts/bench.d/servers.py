@@ -15,6 +15,7 @@ from pathlib import Path
 CORE, GENERATOR_CORE = "0", "1"
 PATIENCE_S = 10
 ROOT = Path(__file__).resolve().parents[2]
+WS_INSTALLED = ROOT / "benches/peers/ws/node_modules/ws"
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 
@@ -41,8 +42,14 @@ class Programs:
             "floor0": [floor, "--mode", "0"],
             "floor1": [floor, "--mode", "1"],
             "tungstenite": [f"{peers}/tungstenite/release/peer-tungstenite"],
+            "uwebsockets": [f"{peers}/uwebsockets/uwebsockets"],
             "ws": ["node", str(ROOT / "benches/peers/ws/server.js")],
         }
+
+    def can_run(self, name):
+        """Whether all of its files are there: a peer that could not be built is left out."""
+        argv = self.argv[name]
+        return Path(argv[0]).exists() or (argv[0] == "node" and WS_INSTALLED.exists())
 
 
 class Server:

@@ -58,10 +58,11 @@ NO_ECHO = Contender("chinwag, no echo", "chinwag", extra=("--no-echo",))
 FLOOR0 = Contender("floor0", "floor0")
 FLOOR0_LONG = Contender("floor0, as long", "floor0", long=True)
 FLOOR1 = Contender("floor1", "floor1", FEW)
+UWEBSOCKETS = Contender("uwebsockets", "uwebsockets", FEW)
 TUNGSTENITE = Contender("tungstenite", "tungstenite", FEW)
 WS = Contender("ws", "ws", FEW)
 
-FANOUT = (CHINWAG, FLOOR0, FLOOR0_LONG, FLOOR1, TUNGSTENITE, WS)
+FANOUT = (CHINWAG, FLOOR0, FLOOR0_LONG, FLOOR1, UWEBSOCKETS, TUNGSTENITE, WS)
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ WORKLOADS = (
         "e",
         "E: connect, upgrade, close",
         "handshake",
-        (CHINWAG, FLOOR0, TUNGSTENITE, WS),
+        (CHINWAG, FLOOR0, UWEBSOCKETS, TUNGSTENITE, WS),
         ("cpu_us_per_handshake", "handshakes_per_s"),
         (Aim("cpu_us_per_handshake", at_most=1.35),),
     ),
@@ -139,7 +140,7 @@ WORKLOADS = (
         "idle",
         "idle: 19,000 joined, nothing said",
         "idle --connections 19000",
-        (CHINWAG, FLOOR0, TUNGSTENITE, WS),
+        (CHINWAG, FLOOR0, UWEBSOCKETS, TUNGSTENITE, WS),
         ("user_bytes", "busy", "kernel_bytes"),
         (Aim("user_bytes", at_most=520, ratio=False), Aim("busy", at_most=1, ratio=False)),
         seconds=10,
@@ -149,7 +150,7 @@ WORKLOADS = (
         "f",
         "F: 1,000 in one room, 512 bytes, 500 a second, slow readers",
         "slow --connections 1000 --rooms 1 --text-len 512 --rate 500",
-        (CHINWAG, TUNGSTENITE, WS),
+        (CHINWAG, UWEBSOCKETS, TUNGSTENITE, WS),
         ("cpu_us_per_delivery", "p50", "p99"),
         seconds=6,
         rounds=2,
@@ -158,7 +159,7 @@ WORKLOADS = (
         "steady",
         "steady: as B, 80,000 deliveries a second, open loop",
         f"{TEN_ROOMS} --rate 800",
-        (CHINWAG, FLOOR0, FLOOR1, TUNGSTENITE, WS),
+        (CHINWAG, FLOOR0, FLOOR1, UWEBSOCKETS, TUNGSTENITE, WS),
         ("p50", "p99", "p999", "cpu_us_per_delivery"),
     ),
 )
