@@ -1,0 +1,126 @@
+"""One run: a server, the generator beside it, and what the machine did meanwhile."""
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from servers import GENERATOR_CORE, die_with_parent, pinned, running
+
+# What connecting, joining, settling and closing may take beside the measured seconds.
+SETUP_S = 40
+# A probe looks at Chinwag's counters this long, once its deliveries have begun.
+PROBE_S = 0.5
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all runs share."""
+
+    programs: object
+    # Where the generator's pages go; None for no pages.
+    pages: Path | None = None
+
+    def generator(self, workload, contender, server, seconds, extra=()):
+        argv = [*self.programs.generator, *workload.command.split(), *contender.extra, *server.target()]
+        return pinned(GENERATOR_CORE, [*argv, "--seconds", f"{seconds:g}", "--json", "-", *extra])
+
+    def server_argv(self, contender, bytes_each):
+        argv = self.programs.argv[contender.program]
+        return [*argv, "--frame-len", str(bytes_each)] if contender.long else argv
+
+    def run(self, workload, contender, seconds, bytes_each, page):
+        """Runs one contender once. Returns what is kept of it; `error` says why there is no `report`."""
+        extra = ["--report", str(self.pages / page)] if self.pages and page else []
+        began, machine = time.time(), Machine.now()
+        result = {"workload": workload.key, "contender": contender.name, "at": round(began, 1)}
+        try:
+            argv = self.server_argv(contender, bytes_each)
+            with running(argv) as server:
+                command = self.generator(workload, contender, server, seconds, extra)
+                result |= {"server": argv, "generator": command}
+                report = generate(command, seconds)
+        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+            return result | {"error": str(error)}
+        cpu_s = sum((report.get(side) or {}).get("cpu_us") or 0 for side in ("server", "generator")) / 1e6
+        result |= {"report": report, "machine": machine.since(cpu_s)}
+        if not report.get("ok"):
+            result["error"] = f"the generator says that something is wrong: {report.get('faults')}"
+        return result
+
+    def probe(self, workload, contender):
+        """How many bytes Chinwag sends for a delivery, and how many deliveries in one write."""
+        with running(self.programs.argv[contender.program]) as server, tempfile.TemporaryFile() as output:
+            command = self.generator(workload, contender, server, 1.5)
+            process = subprocess.Popen(command, stdout=output, stderr=output, preexec_fn=die_with_parent)
+            try:
+                before = after = server.counters()
+                deadline = time.monotonic() + SETUP_S
+                while after["deliveries"] < before["deliveries"] + 10_000:
+                    if process.poll() is not None or time.monotonic() > deadline:
+                        raise RuntimeError("nothing was delivered")
+                    time.sleep(0.1)
+                    after = server.counters()
+                time.sleep(PROBE_S)
+                last = server.counters()
+            finally:
+                process.kill()
+                process.wait()
+        spent = {name: last[name] - after[name] for name in ("deliveries", "sent_bytes", "writes")}
+        if not spent["deliveries"]:
+            raise RuntimeError("nothing was delivered")
+        return {
+            "bytes_per_delivery": round(spent["sent_bytes"] / spent["deliveries"]),
+            "deliveries_per_write": round(spent["deliveries"] / spent["writes"], 1),
+        }
+
+
+def generate(command, seconds):
+    """Runs the generator and returns its report."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=die_with_parent,
+    )
+    try:
+        out, err = process.communicate(timeout=seconds + SETUP_S)
+    finally:
+        process.kill()
+        process.wait()
+    try:
+        report = json.loads(out)
+    except ValueError:
+        last = "; ".join(err.strip().splitlines()[-3:])
+        raise RuntimeError(f"the generator left with {process.returncode}: {last}") from None
+    # A point for each moment is the page's business.
+    report.pop("series", None)
+    return report
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What all cores have done, in seconds."""
+
+    at: float
+    busy: float
+    stolen: float
+
+    @classmethod
+    def now(cls):
+        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+        user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
+        ticks = os.sysconf("SC_CLK_TCK")
+        return cls(time.monotonic(), (user + nice + system + irq + softirq) / ticks, steal / ticks)
+
+    def since(self, explained_s=0):
+        """What has been stolen, and what others have used, as shares of one core."""
+        now = Machine.now()
+        span = now.at - self.at
+        others = max(0, now.busy - self.busy - explained_s) / span
+        return {"stolen": round((now.stolen - self.stolen) / span, 3), "unexplained": round(others, 3)}
