@@ -14,6 +14,7 @@ use super::record::Epoch;
 use super::reply::{GapWhy, Presence, Reply, Resumption, Role};
 use super::session::{Secret, Session};
 use super::state::{State, Timer};
+use super::user::User;
 use super::{Code, Refusal, gather};
 use crate::collections::{Few, Ledger};
 use crate::net::{CloseReason, ConnId};
@@ -99,7 +100,9 @@ fn begin_session(
 /// The session of this secret comes back on another connection: the old one, if there still is one, ends.
 fn replace(state: &mut State, secret: Secret, user: UserKey) {
     state.users_by_secret.remove(&secret, user);
-    state.users[user].lapsed.retain(|&lapsed| lapsed != secret);
+    if let Some(absence) = &mut state.users[user].absence {
+        absence.lapsed.retain(|&lapsed| lapsed != secret);
+    }
     if let Some(conn) = find_session(state, secret, user) {
         state.said.push_back(Said::Close { conn, reason: CloseReason::Replaced });
         end_session(state, conn);
@@ -130,7 +133,7 @@ fn insert_session(state: &mut State, conn: ConnId, user: UserKey, hello: &Hello<
     state.stats.sessions += 1;
     let row = &mut state.users[user];
     row.sessions.push(conn);
-    if let Some(timer) = row.timer.take() {
+    if let Some(timer) = row.back() {
         state.wheel.cancel(timer);
     }
     update_presence(state, user);
@@ -306,9 +309,10 @@ pub(super) fn end_session(state: &mut State, conn: ConnId) {
         row.sessions.remove(index);
     }
     if may_return {
-        row.lapsed.push(secret);
-        if row.lapsed.len() > sessions_max {
-            let oldest = row.lapsed.remove(0);
+        let lapsed = &mut row.absence().lapsed;
+        lapsed.push(secret);
+        if lapsed.len() > sessions_max {
+            let oldest = lapsed.remove(0);
             state.users_by_secret.remove(&oldest, user);
         }
     }
@@ -323,17 +327,18 @@ pub(super) fn end_session(state: &mut State, conn: ConnId) {
 fn arm_absence(state: &mut State, user: UserKey) {
     let deadline = state.now.tick.after(state.limits.leave_grace);
     let row = &mut state.users[user];
-    row.absent_since = state.now.tick;
-    if let Some(timer) = row.timer.take() {
+    let absence = row.absence();
+    absence.since = state.now.tick;
+    if let Some(timer) = absence.timer.take() {
         state.wheel.cancel(timer);
     }
-    row.timer = Some(state.wheel.arm(deadline, Timer::Absent(user)));
+    absence.timer = Some(state.wheel.arm(deadline, Timer::Absent(user)));
 }
 
 /// The timer of a user without sessions has gone off.
 pub(super) fn absent(state: &mut State, user: UserKey) {
     let Some(row) = state.users.get_mut(user) else { return };
-    row.timer = None;
+    row.absence().timer = None;
     if !row.sessions.is_empty() {
         return;
     }
@@ -342,31 +347,35 @@ pub(super) fn absent(state: &mut State, user: UserKey) {
         gather::user_changed(state, user);
     }
     let row = &mut state.users[user];
-    let forgotten_at = row.absent_since.after(state.limits.guest_membership);
+    let forgotten_at = row.absence().since.after(state.limits.guest_membership);
     if row.memberships.is_empty() || (row.passing && state.now.tick >= forgotten_at) {
         forget_user(state, user);
         return;
     }
-    if row.passing {
-        row.timer = Some(state.wheel.arm(forgotten_at, Timer::Absent(user)));
+    let passing = row.passing;
+    let absence = row.absence();
+    if passing {
+        absence.timer = Some(state.wheel.arm(forgotten_at, Timer::Absent(user)));
     } else {
-        for secret in row.lapsed.drain(..) {
+        for secret in std::mem::take(&mut absence.lapsed) {
             state.users_by_secret.remove(&secret, user);
         }
-        row.lapsed.shrink_to_fit();
     }
-    if !row.listed {
-        row.listed = true;
+    if !std::mem::replace(&mut absence.listed, true) {
         let named = (user, row.name.clone());
         list_absent(state, named);
     }
+}
+
+fn is_listed(row: &User) -> bool {
+    row.absence.as_ref().is_some_and(|absence| absence.listed)
 }
 
 fn list_absent(state: &mut State, named: (UserKey, UserName)) {
     if state.absent.len() > 2 * state.users.len() + 1024 {
         let users = &state.users;
         let still = |(key, name): &(UserKey, UserName)| {
-            users.get(*key).is_some_and(|row| row.name == *name && row.listed)
+            users.get(*key).is_some_and(|row| row.name == *name && is_listed(row))
         };
         state.absent.retain(still);
     }

@@ -114,7 +114,7 @@ fn forget_absent(state: &mut State) -> bool {
         let Some(user) = state.users.get_mut(key).filter(|user| user.name == name) else {
             continue;
         };
-        user.listed = false;
+        user.absence().listed = false;
         if !user.sessions.is_empty() || user.presence != Presence::Off {
             continue;
         }
@@ -131,10 +131,10 @@ pub(super) fn forget_user(state: &mut State, key: UserKey) {
     }
     let Some(user) = state.users.remove(key) else { return };
     debug_assert!(user.sessions.is_empty(), "who has a session is not forgotten");
-    if let Some(timer) = user.timer {
+    if let Some(timer) = user.absence.as_ref().and_then(|absence| absence.timer) {
         state.wheel.cancel(timer);
     }
-    for secret in &user.lapsed {
+    for secret in user.lapsed() {
         state.users_by_secret.remove(secret, key);
     }
     state.users_by_name.remove(user.name.as_str(), key);

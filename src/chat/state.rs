@@ -139,7 +139,7 @@ impl State {
             let user = &self.users[key];
             let sessions = user.sessions.iter().filter_map(|&conn| self.session(conn));
             sessions.map(|session| session.secret).any(|other| other == secret)
-                || user.lapsed.contains(&secret)
+                || user.lapsed().contains(&secret)
         })
     }
 
@@ -216,7 +216,7 @@ fn check_room(state: &State, key: RoomKey, room: &Room) -> usize {
 
 fn check_user(state: &State, key: UserKey, user: &User) {
     debug_assert_eq!(state.user_named(user.name.as_str()), Some(key), "a user is found");
-    for &secret in &user.lapsed {
+    for &secret in user.lapsed() {
         debug_assert_eq!(state.user_of(secret), Some(key), "a user can come back");
     }
     for &(room, member) in &user.memberships {

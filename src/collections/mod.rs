@@ -5,6 +5,7 @@ mod key_index;
 mod keyed_map;
 mod ledger;
 mod pages;
+mod short_str;
 mod slots;
 mod table;
 
@@ -13,5 +14,6 @@ pub use key_index::KeyIndex;
 pub use keyed_map::KeyedMap;
 pub use ledger::Ledger;
 pub use pages::Pages;
+pub use short_str::ShortStr;
 pub use slots::Slots;
 pub use table::{Key, Table};
