@@ -27,6 +27,8 @@
 //! imports.
 
 pub mod admin;
+#[cfg(feature = "bench")]
+pub mod bench;
 pub mod chat;
 pub mod cli;
 pub mod collections;
