@@ -27,7 +27,7 @@ use super::session::{Session, SubRef};
 use super::state::State;
 use super::{Code, Refusal};
 use crate::chat::log::Appended;
-use crate::collections::{Key, Ledger, insert};
+use crate::collections::{Key, Ledger};
 use crate::net::ConnId;
 
 /// Bytes of pending records at which a room does not wait for the turn's end: a batch must fit a
@@ -369,7 +369,7 @@ pub(super) fn subscribe(state: &mut State, conn: ConnId, key: RoomKey, next: Opt
     let room = &mut rooms[key];
     let Err(place) = session.find(key) else { return };
     let index = u32::try_from(room.subs.len()).unwrap_or(u32::MAX);
-    insert(&mut session.subs, place, SubRef { room: key, index });
+    session.subs.insert(place, SubRef { room: key, index });
     let behind = next.map(|next| Box::new(Behind { next, held: Vec::new() }));
     session.behind += u32::from(behind.is_some());
     room.subs.push(Sub {
@@ -393,7 +393,7 @@ pub(super) fn unsubscribe(state: &mut State, conn: ConnId, key: RoomKey) {
     let session = sessions.get_mut(conn.slot()).and_then(Option::as_mut);
     let Some(session) = session.filter(|session| session.conn == conn) else { return };
     let Ok(place) = session.find(key) else { return };
-    let removed = session.subs.remove(place);
+    let Some(removed) = session.subs.remove(place) else { return };
     let index = usize::try_from(removed.index).unwrap_or(usize::MAX);
     let room = &mut rooms[key];
     let sub = room.subs.swap_remove(index);

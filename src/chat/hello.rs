@@ -15,7 +15,7 @@ use super::reply::{GapWhy, Presence, Reply, Resumption, Role};
 use super::session::{Secret, Session};
 use super::state::{State, Timer};
 use super::{Code, Refusal, gather};
-use crate::collections::{Ledger, insert};
+use crate::collections::{Few, Ledger};
 use crate::net::{CloseReason, ConnId};
 
 /// Who a connection says it is.
@@ -127,15 +127,14 @@ fn insert_session(state: &mut State, conn: ConnId, user: UserKey, hello: &Hello<
         held: 0,
         credit: Ledger::default(),
         secret,
-        subs: Vec::new(),
+        subs: Few::new(),
     };
     if let Some(slot) = state.sessions.get_mut(conn.slot()) {
         *slot = Some(session);
     }
     state.stats.sessions += 1;
     let row = &mut state.users[user];
-    let last = row.sessions.len();
-    insert(&mut row.sessions, last, conn);
+    row.sessions.push(conn);
     if let Some(timer) = row.timer.take() {
         state.wheel.cancel(timer);
     }
@@ -308,7 +307,9 @@ pub(super) fn end_session(state: &mut State, conn: ConnId) {
     state.stats.sessions -= 1;
     let sessions_max = state.limits.sessions_per_user;
     let row = &mut state.users[user];
-    row.sessions.retain(|&other| other != conn);
+    if let Some(index) = row.sessions.iter().position(|&other| other == conn) {
+        row.sessions.remove(index);
+    }
     if state.secrets.get(&secret).is_some() {
         row.lapsed.push(secret);
         if row.lapsed.len() > sessions_max {

@@ -12,8 +12,6 @@ use super::room::Room;
 use super::state::{State, Timer};
 use super::user::{Membership, User};
 use super::{Code, Refusal, gather};
-use crate::collections::insert;
-use crate::net::ConnId;
 
 /// When a client should try again what the server has no memory for.
 const BUSY_RETRY_MS: u64 = 60_000;
@@ -268,7 +266,7 @@ pub(super) fn begin_membership(
     if let Some(timer) = row.timer.take_if(|_| row.members.len() == 1) {
         state.wheel.cancel(timer);
     }
-    insert(&mut state.users[user].memberships, place, (room, key));
+    state.users[user].memberships.insert(place, (room, key));
     gather::presence_changed(state, key);
     Ok(key)
 }
@@ -285,7 +283,7 @@ pub(super) fn end_membership(state: &mut State, key: MembershipKey, reason: Opti
     }
     settle(state, room);
     if let Some(reason) = reason {
-        for to in sessions {
+        for &to in &sessions {
             let event = Event::Left { room: state.rooms[room].name.clone(), reason };
             state.said.push_back(Said::Event { to, event });
         }
@@ -348,8 +346,8 @@ pub(super) fn subscribe_direct(state: &mut State, key: RoomKey) {
     let members = state.rooms[key].members.clone();
     for member in members {
         let user = state.memberships[member].user;
-        let sessions: Vec<ConnId> = state.users[user].sessions.clone();
-        for to in sessions {
+        let sessions = state.users[user].sessions.clone();
+        for &to in &sessions {
             if state.session(to).is_none_or(|session| session.find(key).is_ok()) {
                 continue;
             }

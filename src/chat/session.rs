@@ -2,7 +2,7 @@
 
 use super::keys::{RoomKey, UserKey};
 use super::outbox::Class;
-use crate::collections::Ledger;
+use crate::collections::{Few, Ledger};
 use crate::net::ConnId;
 
 /// A session's secret: who knows it may take the session over.
@@ -33,7 +33,7 @@ pub(super) struct Session {
     pub credit: Ledger,
     pub secret: Secret,
     /// By room.
-    pub subs: Vec<SubRef>,
+    pub subs: Few<SubRef>,
 }
 
 impl Session {

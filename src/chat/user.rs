@@ -4,6 +4,7 @@ use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::name::UserName;
 use super::reply::{Presence, Role};
 use super::session::Secret;
+use crate::collections::Few;
 use crate::net::ConnId;
 use crate::time::Tick;
 use crate::time::wheel::TimerId;
@@ -13,9 +14,9 @@ use crate::time::wheel::TimerId;
 pub(super) struct User {
     pub name: UserName,
     /// The connections of its sessions, oldest first.
-    pub sessions: Vec<ConnId>,
+    pub sessions: Few<ConnId>,
     /// By room.
-    pub memberships: Vec<(RoomKey, MembershipKey)>,
+    pub memberships: Few<(RoomKey, MembershipKey)>,
     /// Secrets of sessions that ended, by which it can still return.
     pub lapsed: Vec<Secret>,
     /// As it is told, that is with the leave grace.
@@ -38,8 +39,8 @@ impl User {
     pub(super) fn new(name: UserName, passing: bool) -> Self {
         Self {
             name,
-            sessions: Vec::new(),
-            memberships: Vec::new(),
+            sessions: Few::new(),
+            memberships: Few::new(),
             lapsed: Vec::new(),
             presence: Presence::Off,
             passing,
