@@ -77,8 +77,7 @@ def workload(summary, probes):
     yield f"## {summary['title']}"
     yield ""
     for name, probe in probes.get(summary["workload"], {}).items():
-        each, coalesced = probe["bytes_per_delivery"], probe["deliveries_per_write"]
-        yield f"{name}: {each} bytes a delivery, {coalesced:g} deliveries in one write."
+        yield probed(name, probe, summary["contenders"][name]["figures"].get("cpu_us_per_delivery"))
         yield ""
     header = ["", "runs", *(cell for name in metrics for cell in (name, "ratio"))]
     lines = []
@@ -97,6 +96,13 @@ def workload(summary, probes):
         yield f"- {aim['contender']}, {aim['metric']}: {value}, aim {aim['aim']}: **{verdict(aim)}**"
     if summary["aims"]:
         yield ""
+
+
+def probed(name, probe, cpu):
+    """How a server writes, which explains what a delivery costs: the kernel's price is for each write."""
+    each, coalesced = probe["bytes_per_delivery"], probe["deliveries_per_write"]
+    words = f"{name}: {each} bytes a delivery, {coalesced:g} deliveries in one write"
+    return f"{words} of {number(cpu['median'] * coalesced)} µs." if cpu else f"{words}."
 
 
 def table(result):

@@ -100,8 +100,8 @@ def refuse_if_busy():
     found = before.since()
     if found["unexplained"] > BUSY_MAX or found["stolen"] > BUSY_MAX:
         sys.exit(
-            f"error: over {WATCH_S} s others have used {found['unexplained']:.0%} of a core and {found['stolen']:.0%} was stolen: "
-            "nothing measured now would mean anything. --noisy runs all the same."
+            f"error: over {WATCH_S} s others have used {found['unexplained']:.0%} of a core, and {found['stolen']:.0%} "
+            "was stolen: nothing measured now would mean anything. --noisy runs all the same."
         )
 
 

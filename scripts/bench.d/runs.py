@@ -24,13 +24,12 @@ class Bench:
     # Where the generator's pages go; None for no pages.
     pages: Path | None = None
 
-    def generator(self, workload, contender, server, seconds, extra=()):
-        argv = [*self.programs.generator, *workload.command.split(), *contender.extra, *server.target()]
+    def generator(self, workload, contender, server, seconds, bytes_each=None, extra=()):
+        load = workload.command.split()
+        if contender.long:
+            load[load.index("--text-len") + 1] = str(payload_len(bytes_each))
+        argv = [*self.programs.generator, *load, *contender.extra, *server.target()]
         return pinned(GENERATOR_CORE, [*argv, "--seconds", f"{seconds:g}", "--json", "-", *extra])
-
-    def server_argv(self, contender, bytes_each):
-        argv = self.programs.argv[contender.program]
-        return [*argv, "--frame-len", str(bytes_each)] if contender.long else argv
 
     def run(self, workload, contender, seconds, bytes_each, page):
         """Runs one contender once. Returns what is kept of it; `error` says why there is no `report`."""
@@ -38,9 +37,9 @@ class Bench:
         began, machine = time.time(), Machine.now()
         result = {"workload": workload.key, "contender": contender.name, "at": round(began, 1)}
         try:
-            argv = self.server_argv(contender, bytes_each)
+            argv = self.programs.argv[contender.program]
             with running(argv) as server:
-                command = self.generator(workload, contender, server, seconds, extra)
+                command = self.generator(workload, contender, server, seconds, bytes_each, extra)
                 result |= {"server": argv, "generator": command}
                 report = generate(command, seconds)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
@@ -76,6 +75,11 @@ class Bench:
             "bytes_per_delivery": round(spent["sent_bytes"] / spent["deliveries"]),
             "deliveries_per_write": round(spent["deliveries"] / spent["writes"], 1),
         }
+
+
+def payload_len(frame_len):
+    """The payload of a frame from the server that has so many bytes in all."""
+    return frame_len - 2 if frame_len < 128 else max(126, frame_len - 4)
 
 
 def generate(command, seconds):

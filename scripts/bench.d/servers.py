@@ -67,7 +67,9 @@ class Server:
     def target(self):
         """What the generator is told about it."""
         if self.is_plain:
-            return ["--plain", "--path", "/room/{room}", "--target", f"ws://{self.addr}", "--pid", str(self.pid)]
+            # The floor says each message as it was said first, so there is no number in it.
+            plain = ["--plain", "--path", "/room/{room}", "--message", "{from} {fill}"]
+            return [*plain, "--target", f"ws://{self.addr}", "--pid", str(self.pid)]
         return ["--target", f"ws://{self.addr}/ws", "--pid", str(self.pid)]
 
     def counters(self):

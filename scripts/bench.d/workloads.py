@@ -49,7 +49,7 @@ class Contender:
     rounds: int | None = EVERY
     # What the generator is told besides the workload's settings.
     extra: tuple = ()
-    # Whether the floor is to send as many bytes a delivery as Chinwag does.
+    # Whether messages are so long that there are as many bytes in a delivery as Chinwag sends for one.
     long: bool = False
 
 

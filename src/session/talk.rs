@@ -65,7 +65,9 @@ impl Sessions {
             if self.is_pressed(conn, turn.chat) {
                 return rest;
             }
-            let (request, behind) = rest.split_once('\n').unwrap_or((rest, ""));
+            let line_end = memchr::memchr(b'\n', rest.as_bytes());
+            let cut = line_end.and_then(|end| rest.get(..end).zip(rest.get(end + 1..)));
+            let (request, behind) = cut.unwrap_or((rest, ""));
             rest = behind;
             if !request.trim_ascii().is_empty() {
                 let parsed = wire::parse(request, &self.edge.limits);

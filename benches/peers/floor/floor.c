@@ -1,6 +1,6 @@
 /* The floor: what the kernel alone costs a room server over loopback.
  *
- *   floor [--port N] [--mode 0|1] [--frame-len BYTES]
+ *   floor [--port N] [--mode 0|1]
  *
  * The first bytes of a connection are taken for its HTTP head and answered with one prebuilt response; the head
  * says the room, `GET /room/N`. Nothing after that is parsed. All messages of one connection have one length,
@@ -9,9 +9,6 @@
  *
  *   --mode 0   in one send() per member: a server that coalesces what one read has brought
  *   --mode 1   in one send() per message and member: a server that does not
- *
- * --frame-len pads the frame with spaces up to so many bytes, header included, so that the floor sends lines as
- * long as those of a server that has more to say in them.
  *
  * It relies on what holds for its load generator over loopback: a head, and a connection's first message, come
  * in one piece; clients send text of one length, and nothing else but a close frame. It says so and closes the
@@ -82,7 +79,6 @@ static size_t connections_max;
 static struct room rooms[ROOMS_MAX];
 static int poller, listener;
 static bool one_send_each;
-static size_t frame_len_min;
 static char input[READ_MAX];
 
 static void die(const char *what) {
@@ -195,12 +191,6 @@ static void relay(struct connection *from, uint32_t count) {
 
 /* --- receiving ---------------------------------------------------------------------------------------------- */
 
-/* The payload of a server's frame of `frame_len` bytes; 128 and 129 are no frame's length and become 130. */
-static size_t payload_of(size_t frame_len) {
-  if (frame_len < 128) return frame_len < 2 ? 0 : frame_len - 2;
-  return frame_len < 130 ? 126 : frame_len - 4;
-}
-
 /* Makes the frame that all of a connection's messages become of its first one. */
 static bool learn(struct connection *from, const unsigned char *bytes, size_t len) {
   if (len < 8 || bytes[0] != (0x80 | OPCODE_TEXT)) return false;
@@ -211,19 +201,16 @@ static bool learn(struct connection *from, const unsigned char *bytes, size_t le
   at += 4;
   if (at + payload_len > len) return false;
 
-  size_t padded_len = payload_of(frame_len_min);
-  if (padded_len < payload_len) padded_len = payload_len;
-  size_t header_len = padded_len < 126 ? 2 : 4;
-  char *frame = grown(NULL, header_len + padded_len);
-  frame[0] = (char)bytes[0];
-  frame[1] = (char)(header_len == 2 ? padded_len : 126);
-  if (header_len == 4) frame[2] = (char)(padded_len >> 8), frame[3] = (char)padded_len;
+  /* As it came, without the bit that says that there is a mask, and without the mask. */
+  size_t header_len = at - 4;
+  char *frame = grown(NULL, header_len + payload_len);
+  memcpy(frame, bytes, header_len);
+  frame[1] &= 0x7f;
   for (size_t i = 0; i < payload_len; i++) frame[header_len + i] = (char)(bytes[at + i] ^ mask[i % 4]);
-  memset(frame + header_len + payload_len, ' ', padded_len - payload_len);
 
   from->message_len = at + payload_len;
   from->frames = frame;
-  from->frame_len = header_len + padded_len;
+  from->frame_len = header_len + payload_len;
   from->frame_count = 1;
   return true;
 }
@@ -231,7 +218,8 @@ static bool learn(struct connection *from, const unsigned char *bytes, size_t le
 static void answer_head(int fd, size_t len) {
   static const char LINE[] = "GET /room/", END[] = "\r\n\r\n";
   size_t line_len = sizeof LINE - 1, end_len = sizeof END - 1;
-  bool whole = len > line_len + end_len && !memcmp(input, LINE, line_len) && !memcmp(input + len - end_len, END, end_len);
+  bool whole = len > line_len + end_len && !memcmp(input, LINE, line_len);
+  whole = whole && !memcmp(input + len - end_len, END, end_len);
   unsigned long room = whole ? strtoul(input + line_len, NULL, 10) : ROOMS_MAX;
   if (room >= ROOMS_MAX) {
     refuse(fd, "no head of a request for /room/N");
@@ -321,7 +309,6 @@ int main(int argc, char **argv) {
   static const struct option OPTIONS[] = {
       {"port", required_argument, NULL, 'p'},
       {"mode", required_argument, NULL, 'm'},
-      {"frame-len", required_argument, NULL, 'f'},
       {NULL, 0, NULL, 0},
   };
   uint16_t port = 0;
@@ -329,7 +316,6 @@ int main(int argc, char **argv) {
     switch (option) {
       case 'p': port = (uint16_t)number_up_to(optarg, UINT16_MAX); break;
       case 'm': one_send_each = number_up_to(optarg, 1) == 1; break;
-      case 'f': frame_len_min = number_up_to(optarg, UINT16_MAX); break;
       default: return 2;
     }
   }
