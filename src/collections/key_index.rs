@@ -112,7 +112,7 @@ impl<K: Key> KeyIndex<K> {
         };
         let place = first + offset;
         // Those behind it that are not at home come back by one cell.
-        let behind = self.cells.iter().zip(0..).skip(place + 1);
+        let behind = self.cells.get(place + 1..).unwrap_or_default().iter().zip(place + 1..);
         let homes = self.homes;
         let away = behind.take_while(|&(&at, n)| at != FREE && home(part_of(at), homes) < n);
         let end = place + away.count();
