@@ -16,9 +16,10 @@ def number(value):
 
 
 def figure(name, value):
-    metric = METRICS[name]
-    joint = "" if metric.unit == "/s" else " "
-    return f"{number(value)}{joint}{metric.unit}"
+    unit = METRICS[name].unit
+    if unit == "µs" and value >= 10_000:
+        return f"{number(value / 1000)} ms"
+    return f"{number(value)}{'' if unit == '/s' else ' '}{unit}"
 
 
 def spread(found, words=number):
@@ -26,7 +27,7 @@ def spread(found, words=number):
         return "–"
     if found["count"] == 1:
         return words(found["median"])
-    return f"{words(found['median'])} ({number(found['least'])}–{number(found['most'])})"
+    return f"{words(found['median'])} ({words(found['least'])}–{words(found['most'])})"
 
 
 def ratio(value):

@@ -10,8 +10,12 @@ from pathlib import Path
 
 from servers import GENERATOR_CORE, die_with_parent, pinned, running
 
+# How long the load runs before it is measured.
+WARM_UP_S = 0.5
 # What connecting, joining, settling and closing may take beside the measured seconds.
 SETUP_S = 40
+# Addresses that the generator connects from: ports that rest after one run must not fail the next one's connections.
+SOURCES = "100"
 # A probe looks at Chinwag's counters this long, once its deliveries have begun.
 PROBE_S = 0.5
 
@@ -29,7 +33,8 @@ class Bench:
         if contender.long:
             load[load.index("--text-len") + 1] = str(payload_len(bytes_each))
         argv = [*self.programs.generator, *load, *contender.extra, *server.target()]
-        return pinned(GENERATOR_CORE, [*argv, "--seconds", f"{seconds:g}", "--json", "-", *extra])
+        timing = ["--warm-up", f"{WARM_UP_S:g}", "--seconds", f"{seconds:g}"]
+        return pinned(GENERATOR_CORE, [*argv, *timing, "--sources", SOURCES, "--json", "-", *extra])
 
     def run(self, workload, contender, seconds, bytes_each, page):
         """Runs one contender once. Returns what is kept of it; `error` says why there is no `report`."""
@@ -47,7 +52,8 @@ class Bench:
         cpu_s = sum((report.get(side) or {}).get("cpu_us") or 0 for side in ("server", "generator")) / 1e6
         result |= {"report": report, "machine": machine.since(cpu_s)}
         if not report.get("ok"):
-            result["error"] = f"the generator says that something is wrong: {report.get('faults')}"
+            faults = {name: count for name, count in report.get("faults", {}).items() if count}
+            result["error"] = f"not as it should be: {'; '.join(report.get('failures', []))} {faults or ''}".rstrip()
         return result
 
     def probe(self, workload, contender):
@@ -100,10 +106,11 @@ def generate(command, seconds):
     try:
         report = json.loads(out)
     except ValueError:
-        last = "; ".join(err.strip().splitlines()[-3:])
-        raise RuntimeError(f"the generator left with {process.returncode}: {last}") from None
-    # A point for each moment is the page's business.
+        words = "; ".join(err.strip().splitlines()[:3])
+        raise RuntimeError(f"the generator left with {process.returncode}: {words}") from None
+    # A point for each moment, and for each latency, is the page's business.
     report.pop("series", None)
+    (report.get("latency_us") or {}).pop("values", None)
     return report
 
 
