@@ -47,6 +47,8 @@ class Bench:
                 command = self.generator(workload, contender, server, seconds, bytes_each, extra)
                 result |= {"server": argv, "generator": command}
                 report = generate(command, seconds)
+                if contender.is_answered:
+                    count_replies(report)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
             return result | {"error": str(error)}
         cpu_s = sum((report.get(side) or {}).get("cpu_us") or 0 for side in ("server", "generator")) / 1e6
@@ -81,6 +83,19 @@ class Bench:
             "bytes_per_delivery": round(spent["sent_bytes"] / spent["deliveries"]),
             "deliveries_per_write": round(spent["deliveries"] / spent["writes"], 1),
         }
+
+
+def count_replies(report):
+    """Counts the reply to a message as a delivery, since it stands for the sender's own message."""
+    deliveries, sends = report.get("deliveries"), report.get("sends")
+    if not deliveries:
+        return
+    more = (deliveries + sends) / deliveries
+    report["deliveries"] = deliveries + sends
+    report["deliveries_per_s"] *= more
+    for side in ("server", "generator"):
+        if report[side]["cpu_us_per_delivery"] is not None:
+            report[side]["cpu_us_per_delivery"] /= more
 
 
 def payload_len(frame_len):
