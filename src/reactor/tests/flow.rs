@@ -259,7 +259,7 @@ fn a_portion_ends_when_much_has_been_copied() {
     });
     let mut peers: Vec<_> = (0..100).map(|_| bench.connect()).collect();
     let to = peers.iter().map(|peer| peer.1).collect();
-    bench.ask([Effect::Broadcast { to, frame: frame(&[b'x'; LARGE]) }]);
+    bench.ask([Effect::Broadcast { to, frame: frame(&vec![b'x'; LARGE]) }]);
     // The last of these passes four mebibytes.
     assert_eq!(bench.calls().2, 69);
     for (client, _) in &mut peers {
