@@ -16,9 +16,12 @@ def number(value):
 
 
 def figure(name, value):
-    metric = METRICS[name]
-    joint = "" if metric.unit == "/s" else " "
-    return f"{number(value)}{joint}{metric.unit}"
+    unit = METRICS[name].unit
+    if unit == "µs" and value >= 10_000:
+        return f"{number(value / 1000)} ms"
+    if unit == "bytes":
+        return f"{value:,.0f} bytes"
+    return f"{number(value)}{'' if unit == '/s' else ' '}{unit}"
 
 
 def spread(found, words=number):
@@ -26,7 +29,7 @@ def spread(found, words=number):
         return "–"
     if found["count"] == 1:
         return words(found["median"])
-    return f"{words(found['median'])} ({number(found['least'])}–{number(found['most'])})"
+    return f"{words(found['median'])} ({words(found['least'])}–{words(found['most'])})"
 
 
 def ratio(value):
@@ -59,7 +62,8 @@ def whole(result):
     yield f"# Chinwag beside others, {result['date']}"
     yield ""
     yield from rows(("", ""), ((key, f"`{value}`") for key, value in {**result["about"], **machine}.items()))
-    yield "Medians, with the least and the greatest. A ratio is to floor0 in the same round."
+    yield "Medians, with the least and the greatest. A ratio is to floor0 in the same round. Without echo, the reply to"
+    yield "a message counts as a delivery."
     yield ""
     for summary in result["summary"]:
         yield from workload(summary, result["probes"])

@@ -55,8 +55,6 @@ const TEXT_SIZE: i32 = 36;
 const LEGEND_ROW: i32 = 50;
 const LEGEND_LINE: i32 = 48;
 const MARGIN: i32 = 36;
-/// Width of a character of text, as a share of its size: on the safe side for the fonts there are.
-const CHARACTER: f64 = 0.58;
 /// Letters of a name in the legend.
 const NAME_MAX: usize = 36;
 
@@ -243,9 +241,15 @@ fn style(size: i32, role: Role, h_pos: HPos, v_pos: VPos) -> TextStyle<'static> 
     TextStyle { font, color: role.colour().to_backend_color(), pos: Pos::new(h_pos, v_pos) }
 }
 
+/// About the width of a text, as wide as a usual font makes it: the fonts are the reader's.
 fn text_width(text: &str) -> i32 {
-    let letters = i32::try_from(text.chars().count()).unwrap_or(i32::MAX);
-    rounded(f64::from(letters) * f64::from(TEXT_SIZE) * CHARACTER)
+    let width = |letter| match letter {
+        'i' | 'l' | 'j' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' ' => 0.34,
+        'f' | 't' | 'r' | '(' | ')' | '[' | ']' | '/' | '-' => 0.42,
+        'm' | 'w' | 'M' | 'W' | '@' | '%' => 0.95,
+        _ => 0.64,
+    };
+    rounded(text.chars().map(width).sum::<f64>() * f64::from(TEXT_SIZE))
 }
 
 fn shortened(name: &str) -> String {
@@ -262,4 +266,67 @@ fn extent(units: u32) -> i32 {
 #[expect(clippy::cast_possible_truncation, reason = "a unit of a picture; the cast saturates")]
 fn rounded(value: f64) -> i32 {
     value.round() as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plot(points: Vec<(f64, f64)>) -> Plot {
+        Plot {
+            title: "Rate <b>&\"".to_owned(),
+            x: Axis::count("seconds", 10.0),
+            y: Axis::count("deliveries", 100.0),
+            lines: vec![Line { role: Role::Line(0), points, filled: true }],
+            legend: vec![("one".to_owned(), Role::Line(0)), ("x".repeat(90), Role::Line(1))],
+        }
+    }
+
+    #[test]
+    fn a_picture_has_its_axes_its_lines_and_its_legend() {
+        let (svg, height) = plot(vec![(0.0, 0.0), (5.0, 100.0), (10.0, 50.0)]).draw().unwrap();
+        assert!(svg.starts_with(&format!("<svg width=\"1280\" height=\"{height}\"")), "{svg}");
+        assert!(svg.trim_end().ends_with("</svg>"), "{svg}");
+        for part in ["s-grid", "s-c0", "f-c0", "s-c1", ">\nseconds\n<", ">\none\n<", ">\n100\n<"] {
+            assert!(svg.contains(part), "{part} in {svg}");
+        }
+        assert!(svg.contains("Rate &lt;b&gt;&amp;&quot;") && !svg.contains("#01"), "{svg}");
+        assert!(svg.contains(&format!("{}…", "x".repeat(NAME_MAX - 1))), "{svg}");
+    }
+
+    #[test]
+    fn what_lies_outside_stays_within_the_picture() {
+        let wild = vec![(-1e300, 1e300), (f64::NAN, f64::NAN), (f64::INFINITY, -5.0)];
+        let frame = plot(vec![(0.0, 0.0)]);
+        let frame = Frame::new(&frame, 100);
+        for point in wild {
+            let (x, y) = frame.place(point);
+            assert!((frame.left..=frame.right).contains(&x), "{x}");
+            assert!((frame.top..=frame.bottom).contains(&y), "{y}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_very_many_points_is_drawn_with_few() {
+        let points = |count: i32| (0..count).map(|index| (index / 1000, (index * 7) % 90));
+        let thin = thinned(points(100_000));
+        assert!(thin.len() > 100, "{}", thin.len());
+        let straight = thinned((0..100_000).map(|index| (index / 1000, 5)));
+        assert_eq!(straight.len(), 100);
+        let rising = thinned((0..100_000).map(|index| (index / 50_000, index)));
+        assert_eq!(rising, [(0, 0), (0, 49_999), (1, 50_000), (1, 99_999)]);
+        assert_eq!(thinned([(1, 1)].into_iter()), [(1, 1)]);
+    }
+
+    #[test]
+    fn a_long_legend_takes_several_rows_and_none_is_cut() {
+        let mut plot = plot(vec![(0.0, 0.0)]);
+        plot.legend = (0..9).map(|run| (format!("a server, {run}"), Role::Line(run))).collect();
+        let entries = plot.entries();
+        assert!(entries.last().unwrap().row > 0);
+        for entry in entries {
+            let end = entry.x + LEGEND_LINE + 16 + text_width(&entry.name);
+            assert!(end <= extent(WIDTH) - MARGIN, "{}", entry.name);
+        }
+    }
 }
