@@ -88,7 +88,7 @@ impl Crowd {
         let server = Server::new(&config, doors, metrics, Entropy::Seeded(1), Reactor::began())?;
         let rooms = connections.div_ceil(members.max(1));
         println!("{connections} connections, {rooms} rooms of {members}");
-        Ok(Self { reactor: Reactor::new(server), connections, rooms })
+        Ok(Self { reactor: Reactor::new(server, connections), connections, rooms })
     }
 
     fn measure(&mut self) -> Outcome<()> {
