@@ -33,6 +33,7 @@ impl Sessions {
         } else if row.pinged_at == crate::time::Tick::MAX {
             row.pinged_at = turn.now.tick;
             let ping = edge.ping(row);
+            edge.metrics.http.pings.add(1);
             send(row, edge.turn, ping, turn);
         }
         turn.effects.push(Effect::Arm { conn, deadline: row.deadline(edge) });
