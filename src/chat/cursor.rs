@@ -125,7 +125,7 @@ pub(super) fn settle(state: &mut State, key: RoomKey) {
     let count = u64::try_from(pending.len()).unwrap_or(u64::MAX);
     for index in 0..room.subs.len() {
         let Some(sub) = room.subs.get(index) else { break };
-        let session = sessions.get_mut(sub.conn.slot()).and_then(Option::as_mut);
+        let session = sessions.get_mut(sub.conn.slot());
         let Some(session) = session.filter(|session| session.conn == sub.conn) else {
             debug_assert!(false, "a subscription has a session");
             continue;
@@ -216,7 +216,7 @@ fn hold(room: &mut Room, index: usize, session: &mut Session, pending: &[Pending
         let behind = room.subs.get_mut(index).and_then(|sub| sub.behind.as_mut());
         if let Some(behind) = behind {
             behind.held.push(Held { place, request: sender.request.clone(), reply });
-            session.held += 1;
+            session.held = session.held.saturating_add(1);
         }
     }
 }
@@ -224,7 +224,7 @@ fn hold(room: &mut Room, index: usize, session: &mut Session, pending: &[Pending
 /// Answers a `send` whose record is at `seq`, when the cursor of its connection is there.
 fn answer_in_place(state: &mut State, key: RoomKey, sender: Sender, seq: u64, reply: Reply) {
     let State { rooms, sessions, .. } = state;
-    let session = sessions.get_mut(sender.conn.slot()).and_then(Option::as_mut);
+    let session = sessions.get_mut(sender.conn.slot());
     let session = session.filter(|session| session.conn == sender.conn);
     let behind = session.and_then(|session| {
         let sub = rooms[key].subs.get_mut(session.index_in(key)?)?;
@@ -237,7 +237,7 @@ fn answer_in_place(state: &mut State, key: RoomKey, sender: Sender, seq: u64, re
             let place = if sender.echo { Place::After(seq) } else { Place::Of(seq) };
             let held = Held { place, request: sender.request, reply };
             behind.held.insert(index, held);
-            session.held += 1;
+            session.held = session.held.saturating_add(1);
         }
         _ => say_reply(state, sender, reply),
     }
@@ -268,7 +268,7 @@ pub(super) fn pump(state: &mut State, conn: ConnId) {
 /// Brings one cursor up. `false` if the credit has run out before it was live.
 fn pump_room(state: &mut State, conn: ConnId, key: RoomKey) -> bool {
     let State { rooms, sessions, said, stats, limits, turn, .. } = state;
-    let session = sessions.get_mut(conn.slot()).and_then(Option::as_mut);
+    let session = sessions.get_mut(conn.slot());
     let Some(session) = session.filter(|session| session.conn == conn) else { return true };
     let Some(room) = rooms.get_mut(key) else { return true };
     let Some(index) = session.index_in(key) else { return true };
@@ -364,7 +364,7 @@ pub(super) fn subscribe(state: &mut State, conn: ConnId, key: RoomKey, next: Opt
     settle(state, key);
     unsubscribe(state, conn, key);
     let State { rooms, sessions, stats, .. } = state;
-    let session = sessions.get_mut(conn.slot()).and_then(Option::as_mut);
+    let session = sessions.get_mut(conn.slot());
     let Some(session) = session.filter(|session| session.conn == conn) else { return };
     let room = &mut rooms[key];
     let Err(place) = session.find(key) else { return };
@@ -390,7 +390,7 @@ pub(super) fn unsubscribe(state: &mut State, conn: ConnId, key: RoomKey) {
     }
     settle(state, key);
     let State { rooms, sessions, said, stats, .. } = state;
-    let session = sessions.get_mut(conn.slot()).and_then(Option::as_mut);
+    let session = sessions.get_mut(conn.slot());
     let Some(session) = session.filter(|session| session.conn == conn) else { return };
     let Ok(place) = session.find(key) else { return };
     let Some(removed) = session.subs.remove(place) else { return };
@@ -410,7 +410,7 @@ pub(super) fn unsubscribe(state: &mut State, conn: ConnId, key: RoomKey) {
     }
     // The last one has taken its index.
     let Some(moved) = room.subs.get(index).map(|sub| sub.conn) else { return };
-    let session = sessions.get_mut(moved.slot()).and_then(Option::as_mut);
+    let session = sessions.get_mut(moved.slot());
     let Some(session) = session.filter(|session| session.conn == moved) else { return };
     let place = session.find(key).unwrap_or(usize::MAX);
     if let Some(sub) = session.subs.get_mut(place) {

@@ -335,7 +335,7 @@ fn tell_subs(
     let subs = &mut rooms[key].subs;
     for index in indices {
         let Some(sub) = subs.get_mut(index).filter(|sub| !except(sub.user)) else { continue };
-        let session = sessions.get_mut(sub.conn.slot()).and_then(Option::as_mut);
+        let session = sessions.get_mut(sub.conn.slot());
         let Some(session) = session.filter(|session| session.conn == sub.conn) else { continue };
         let slow = session.behind > 0 || session.credit.owed(*turn) > limits.outbound_soft / 2;
         if slow || sub.stale {
@@ -361,7 +361,7 @@ pub(super) fn refresh(state: &mut State, conn: ConnId) {
     let user = session.user;
     for index in 0..session.subs.len() {
         let State { rooms, sessions, limits, turn, .. } = &mut *state;
-        let session = sessions.get_mut(conn.slot()).and_then(Option::as_mut);
+        let session = sessions.get_mut(conn.slot());
         let Some(session) = session else { return };
         let Some(place) = session.subs.get(index).copied() else { return };
         let at = usize::try_from(place.index).unwrap_or(usize::MAX);

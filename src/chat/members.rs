@@ -23,8 +23,8 @@ const BUSY_RETRY_MS: u64 = 60_000;
 /// [`Code::BadField`] if this is no room's name, otherwise [`Code::NoSuchRoom`], the same whether there
 /// is none or it is hidden.
 pub(super) fn find_room(state: &State, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
-    match state.rooms_by_name.get(name) {
-        Some(&key) if is_visible(state, user, key) => Ok(key),
+    match state.room_named(name) {
+        Some(key) if is_visible(state, user, key) => Ok(key),
         _ => {
             parse_room(name)?;
             Err(no_such_room())
@@ -95,14 +95,14 @@ pub(super) fn open_user(
     name: &UserName,
     passing: bool,
 ) -> Result<UserKey, Refusal> {
-    if let Some(&key) = state.users_by_name.get(name) {
+    if let Some(key) = state.user_named(name.as_str()) {
         return Ok(key);
     }
     if state.users.len() >= state.limits.users && !forget_absent(state) {
         return Err(busy("the server knows as many users as it can", state.limits.users));
     }
     let key = state.users.insert(User::new(name.clone(), passing));
-    state.users_by_name.insert(name.clone(), key);
+    state.users_by_name.insert(name.as_str(), key);
     Ok(key)
 }
 
@@ -135,9 +135,9 @@ pub(super) fn forget_user(state: &mut State, key: UserKey) {
         state.wheel.cancel(timer);
     }
     for secret in &user.lapsed {
-        state.secrets.remove(secret);
+        state.users_by_secret.remove(secret, key);
     }
-    state.users_by_name.remove(&user.name);
+    state.users_by_name.remove(user.name.as_str(), key);
 }
 
 /// Makes the room `name`, which does not exist.
@@ -152,7 +152,7 @@ pub(super) fn open_room(state: &mut State, name: &RoomName) -> Result<RoomKey, R
     }
     let (log, epoch) = state.next_log();
     let key = state.rooms.insert(Room::new(name.clone(), log, epoch));
-    state.rooms_by_name.insert(name.clone(), key);
+    state.rooms_by_name.insert(name.as_str(), key);
     state.requests.push_back(LogRequest::Open { log, room: name.clone(), epoch });
     Ok(key)
 }
@@ -177,7 +177,7 @@ pub(super) fn drop_room(state: &mut State, key: RoomKey) {
         state.wheel.cancel(timer);
     }
     state.rings.forget(&room.ring);
-    state.rooms_by_name.remove(&room.name);
+    state.rooms_by_name.remove(room.name.as_str(), key);
     state.requests.push_back(LogRequest::Drop { log: room.log });
 }
 
@@ -327,7 +327,7 @@ pub(super) fn open_direct(
     to: UserKey,
 ) -> Result<RoomKey, Refusal> {
     let name = RoomName::direct(&state.users[from].name, &state.users[to].name);
-    let known = state.rooms_by_name.get(&name).copied();
+    let known = state.room_named(name.as_str());
     let key = match known {
         Some(key) => key,
         None => open_room(state, &name)?,

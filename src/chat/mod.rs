@@ -157,8 +157,8 @@ impl Chat {
     pub fn drain(&mut self, now: Now, window_ms: u64, reason: &'static str) {
         self.turn_end(now);
         let state = &mut self.state;
-        let sessions = u64::try_from(state.sessions.iter().flatten().count()).unwrap_or(u64::MAX);
-        let slots = state.sessions.iter().flatten().zip(0u64..);
+        let sessions = u64::try_from(state.sessions.len()).unwrap_or(u64::MAX);
+        let slots = state.sessions.iter().zip(0u64..);
         for (session, place) in slots {
             let reconnect_after_ms = window_ms.saturating_mul(place + 1) / sessions.max(1);
             let event = Event::Drain { reconnect_after_ms, window_ms, reason };
@@ -186,7 +186,7 @@ impl Chat {
     /// How many answers are kept back for this connection until its cursors have come to their places.
     #[must_use]
     pub fn held(&self, conn: ConnId) -> u32 {
-        self.state.session(conn).map_or(0, |session| session.held)
+        self.state.session(conn).map_or(0, |session| u32::from(session.held))
     }
 
     /// The bounds.
@@ -198,8 +198,7 @@ impl Chat {
     /// What was counted.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let sessions = self.state.sessions.iter().flatten();
-        let behind = sessions.map(|session| u64::from(session.behind)).sum();
+        let behind = self.state.sessions.iter().map(|session| u64::from(session.behind)).sum();
         Stats { behind, ..self.state.stats }
     }
 
@@ -347,7 +346,7 @@ fn create(
         let refusal = Refusal::new(Code::BadField, "a direct conversation is made by sending");
         return Err(refusal.field("room", "a name without '@', or use send with 'to'"));
     }
-    if state.rooms_by_name.get(&name).is_some() {
+    if state.room_named(name.as_str()).is_some() {
         let refusal = Refusal::new(Code::RoomExists, "there is a room of this name already");
         return Err(refusal.field("room", "a name that is free"));
     }

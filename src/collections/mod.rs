@@ -1,11 +1,17 @@
 //! Containers that the standard library does not have in this shape.
 
 mod few;
+mod key_index;
 mod keyed_map;
 mod ledger;
+mod pages;
+mod slots;
 mod table;
 
 pub use few::Few;
+pub use key_index::KeyIndex;
 pub use keyed_map::KeyedMap;
 pub use ledger::Ledger;
+pub use pages::Pages;
+pub use slots::Slots;
 pub use table::{Key, Table};

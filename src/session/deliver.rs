@@ -12,6 +12,7 @@ use super::{Sessions, Turn};
 use crate::chat::outbox::{Class, Fanout, Part, Request, Said};
 use crate::chat::reply::{Refusal, Reply};
 use crate::chat::{Event, UserName};
+use crate::collections::Slots;
 use crate::net::{CloseReason, ConnId, Effect};
 use crate::wire::{self, Context, render};
 
@@ -221,6 +222,6 @@ pub(super) fn send(row: &mut Row, number: u32, out: Vec<u8>, turn: &mut Turn<'_>
 }
 
 /// The row of a connection.
-pub(super) fn find(rows: &mut [Option<Box<Row>>], conn: ConnId) -> Option<&mut Row> {
-    rows.get_mut(conn.slot())?.as_deref_mut().filter(|row| row.conn == conn)
+pub(super) fn find(rows: &mut Slots<Row>, conn: ConnId) -> Option<&mut Row> {
+    rows.get_mut(conn.slot()).filter(|row| row.conn == conn)
 }

@@ -34,9 +34,9 @@ use self::edge::Edge;
 use self::row::{Row, Stage};
 use crate::admin::Health;
 use crate::chat::{Chat, Limits};
+use crate::collections::Slots;
 use crate::config::Config;
 use crate::http::{HeadParser, PartialHead, PolicyError};
-use crate::line;
 use crate::metrics::Metrics;
 use crate::net::{CloseReason, ConnId, Effect, Effects, Ending};
 use crate::time::clock::Now;
@@ -70,7 +70,7 @@ pub enum Door {
 #[derive(Debug)]
 pub struct Sessions {
     /// By connection slot.
-    rows: Vec<Option<Box<Row>>>,
+    rows: Slots<Row>,
     edge: Edge,
     heads: HeadParser,
     entropy: Entropy,
@@ -98,7 +98,7 @@ impl Sessions {
             ..crate::http::Limits::DEFAULT
         };
         Ok(Self {
-            rows: Vec::new(),
+            rows: Slots::new(),
             edge: Edge::new(config, limits, metrics)?,
             heads: HeadParser::new(head_limits),
             entropy,
@@ -113,29 +113,18 @@ impl Sessions {
         let stage = match door {
             Door::Http => http(false),
             Door::Admin => http(true),
-            Door::Tcp => Stage::Tcp {
-                decoder: line::Decoder::default(),
-                framing: None,
-                greeted: false,
-                person: None,
-            },
+            Door::Tcp => Stage::Tcp(Box::default()),
         };
         let row = Row::new(conn, stage, turn.now.tick);
         turn.effects.push(Effect::Arm { conn, deadline: row.deadline(&self.edge) });
-        if self.rows.len() <= conn.slot() {
-            self.rows.resize_with(conn.slot() + 1, || None);
-        }
-        if let Some(slot) = self.rows.get_mut(conn.slot()) {
-            *slot = Some(Box::new(row));
-        }
+        self.rows.insert(conn.slot(), row);
         self.edge.sessions_bytes += size_of::<Row>();
     }
 
     /// Bytes have come.
     pub fn received(&mut self, conn: ConnId, bytes: &mut [u8], turn: &mut Turn<'_>) {
         let Some(row) = find(&mut self.rows, conn) else { return };
-        row.heard = turn.now.tick;
-        row.pinged_at = crate::time::Tick::MAX;
+        row.hear(turn.now.tick);
         match &mut row.backlog {
             Some(backlog) => backlog.bytes.extend_from_slice(bytes),
             None => self.consume(conn, bytes, turn),
@@ -156,7 +145,7 @@ impl Sessions {
                 Stage::Http { .. } => !input.is_empty() && self.http_step(conn, &mut input, turn),
                 Stage::Ws { .. } => self.ws_step(conn, &mut input, turn),
                 Stage::Echo { .. } => self.echo_step(conn, &mut input, turn),
-                Stage::Tcp { .. } => {
+                Stage::Tcp(_) => {
                     let mut rest = &*input;
                     let goes_on = self.tcp_step(conn, &mut rest, turn);
                     let used = input.len() - rest.len();
@@ -197,7 +186,7 @@ impl Sessions {
             return;
         }
         let reason = match &row.stage {
-            Stage::Tcp { .. } => {
+            Stage::Tcp(_) => {
                 self.tcp_finish(conn, turn);
                 self.finished.push(conn);
                 return;
@@ -213,8 +202,7 @@ impl Sessions {
     /// A flush has left bytes behind.
     pub fn blocked(&mut self, conn: ConnId, queued: usize, turn: &mut Turn<'_>) {
         if let Some(row) = find(&mut self.rows, conn) {
-            row.ledger.blocked(queued);
-            row.slow_at = turn.now.tick;
+            row.blocked(turn.now.tick, queued);
             turn.chat.blocked(conn, queued);
         }
     }
@@ -262,9 +250,7 @@ impl Sessions {
             return;
         }
         log::debug!(conn:% = conn, reason = reason.label(); "closed");
-        if let Some(slot) = self.rows.get_mut(conn.slot()) {
-            *slot = None;
-        }
+        self.rows.remove(conn.slot());
         self.edge.sessions_bytes -= size_of::<Row>();
         turn.chat.closed(turn.now, conn);
         self.say(turn);
@@ -293,7 +279,7 @@ impl Sessions {
     pub fn stop(&mut self, turn: &mut Turn<'_>) {
         self.edge.health = Health::Draining;
         self.say(turn);
-        let open: Vec<ConnId> = self.rows.iter().flatten().map(|row| row.conn).collect();
+        let open: Vec<ConnId> = self.rows.iter().map(|row| row.conn).collect();
         for conn in open {
             self.end(conn, CloseReason::Shutdown, turn);
         }
@@ -302,13 +288,13 @@ impl Sessions {
 
     /// How many connections there are.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.rows.iter().flatten().count()
+    pub const fn len(&self) -> usize {
+        self.rows.len()
     }
 
     /// Whether there are none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    pub const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 }
