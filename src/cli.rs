@@ -3,7 +3,7 @@
 //! | code | |
 //! |---|---|
 //! | 0 | done; for `serve`: stopped in good order |
-//! | 1 | the server could not start, or failed |
+//! | 1 | the server could not start, or failed; for `bench`: the target did |
 //! | 2 | the command line or the configuration is wrong |
 
 use std::ffi::OsString;
@@ -82,6 +82,8 @@ enum Command {
         #[arg(long)]
         defaults: bool,
     },
+    /// Load a server, verify every delivery and measure both ends: see chinwag bench --help
+    Bench,
 }
 
 impl From<Settings> for Flags {
@@ -102,6 +104,10 @@ impl From<Settings> for Flags {
 
 /// Does what the command line asks for. `args` begins with the program's name.
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
+    let mut args: Vec<_> = args.into_iter().collect();
+    if args.get(1).is_some_and(|command| command == "bench") {
+        return bench(args.split_off(2));
+    }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -123,8 +129,25 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
     match cli.command {
         Some(Command::Check { .. }) => print(&summary(&loaded)),
         Some(Command::Serve) | None => serve(&loaded.config),
+        // It has a command line of its own, which nothing may stand before.
+        Some(Command::Bench) => bench(Vec::new()),
     }
 }
+
+#[cfg(feature = "bench")]
+fn bench(args: Vec<OsString>) -> ExitCode {
+    crate::bench::run(args)
+}
+
+#[cfg(not(feature = "bench"))]
+fn bench(_args: Vec<OsString>) -> ExitCode {
+    _ = writeln!(io::stderr(), "{WITHOUT_BENCH}");
+    ExitCode::from(WRONG)
+}
+
+#[cfg(not(feature = "bench"))]
+const WITHOUT_BENCH: &str = "error: this chinwag was built without its load generator; \
+                             build it with: cargo build --release --features bench";
 
 fn serve(config: &Config) -> ExitCode {
     // Held to the end: dropping it is what writes the last lines.

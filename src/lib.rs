@@ -18,6 +18,7 @@
 //! | domain | [`chat`] | rooms, members, cursors, roles | bytes, sockets, JSON |
 //! | boundary | [`net`] | [`net::ConnId`], [`net::Input`], [`net::Effect`] | everything |
 //! | reactor | [`reactor`] | readiness, bytes, deadlines | HTTP, chat |
+//! | beside it | [`client`], `bench` | the other end of the protocol; the load generator on it | the server |
 //! | leaves | [`collections`], [`time`], [`metrics`], [`log`](mod@log) | containers, ticks, counters, the log sink | everything above |
 //!
 //! The [`reactor`] turns readiness into an [`net::Input`]; the handler turns each input into
@@ -27,8 +28,11 @@
 //! imports.
 
 pub mod admin;
+#[cfg(feature = "bench")]
+pub mod bench;
 pub mod chat;
 pub mod cli;
+pub mod client;
 pub mod collections;
 pub mod config;
 pub mod http;

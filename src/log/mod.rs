@@ -34,6 +34,7 @@ use std::io;
 pub use filter::{BadFilter, Filter};
 pub use sink::{Guard, dropped};
 pub use throttle::Throttle;
+pub use timestamp::Timestamp;
 
 /// How a line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

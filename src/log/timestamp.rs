@@ -10,7 +10,8 @@ pub(super) fn now() -> u64 {
 }
 
 /// Milliseconds since 1970-01-01 UTC, shown as `2026-11-21T07:45:00.123Z`.
-pub(super) struct Timestamp(pub(super) u64);
+#[derive(Clone, Copy, Debug)]
+pub struct Timestamp(pub u64);
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,148 @@
+//! The command line of `chinwag bench`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// Load a chat server, verify every delivery, and measure both ends
+#[derive(Clone, Debug, Parser)]
+#[command(name = "chinwag bench", bin_name = "chinwag bench", after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// What to do
+    #[arg(value_enum, default_value_t = Kind::Fanout)]
+    pub(crate) scenario: Kind,
+    /// Where to: ws://HOST:PORT/PATH or tcp://HOST:PORT [default: a server of its own]
+    #[arg(long, value_name = "URL")]
+    pub(crate) target: Option<String>,
+    /// The target's process, to be measured
+    #[arg(long, value_name = "PID")]
+    pub(crate) pid: Option<u32>,
+    /// Connections
+    #[arg(long, short = 'c', value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16_000_000))]
+    pub(crate) connections: Option<u32>,
+    /// Rooms that they are spread over
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16_000_000))]
+    pub(crate) rooms: Option<u32>,
+    /// Who sends: one member of each room, or all
+    #[arg(long, value_enum, value_name = "one|all")]
+    pub(crate) senders: Option<Senders>,
+    /// Messages that each sender keeps under way
+    #[arg(long, value_name = "N", conflicts_with = "rate", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) window: Option<u64>,
+    /// Messages a second from all senders together, on schedule whatever becomes of them
+    #[arg(long, value_name = "PER_S", value_parser = positive)]
+    pub(crate) rate: Option<f64>,
+    /// Bytes of a message's text
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub(crate) text_len: Option<u32>,
+    /// How long is measured
+    #[arg(long, value_name = "S", value_parser = positive)]
+    pub(crate) seconds: Option<f64>,
+    /// How long it runs before
+    #[arg(long, value_name = "S", value_parser = not_negative)]
+    pub(crate) warm_up: Option<f64>,
+    /// Senders get the reply to a message instead of the message
+    #[arg(long)]
+    pub(crate) no_echo: bool,
+    /// The target is another WebSocket server, which sends what it gets to all of a room
+    #[arg(long, conflicts_with_all = ["lines", "no_echo"])]
+    pub(crate) plain: bool,
+    /// The same for a target that speaks lines over TCP
+    #[arg(long, conflicts_with = "no_echo")]
+    pub(crate) lines: bool,
+    /// The path of a room, with {room} for its number
+    #[arg(long, value_name = "T")]
+    pub(crate) path: Option<String>,
+    /// A message to another server, with {from}, {n}, {room} and {fill}
+    #[arg(long, value_name = "T")]
+    pub(crate) message: Option<String>,
+    /// What a connection says first to another server, with {from} and {room}
+    #[arg(long, value_name = "T")]
+    pub(crate) greeting: Option<String>,
+    /// Slow readers
+    #[arg(long, value_name = "K")]
+    pub(crate) slow: Option<u32>,
+    /// Bytes a second that each of them reads; 0: none
+    #[arg(long, value_name = "BYTES_PER_S")]
+    pub(crate) crawl: Option<u64>,
+    /// What chance is made of
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Addresses 127.0.0.1, .2, … to connect from
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_000))]
+    pub(crate) sources: Option<u32>,
+    /// Connections that are opened at a time
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) at_a_time: Option<u32>,
+    /// Write the results as JSON; - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write a page with pictures
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+    /// Say nothing but what went wrong
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Leave it to the system on which cores both run
+    #[arg(long)]
+    pub(crate) no_pin: bool,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  chinwag bench                             10 rooms of 100, every delivery verified
+  chinwag bench fanout -c 10000 --rooms 1   one room of 10,000
+  chinwag bench fanout --rate 800           so many messages a second; how late are they?
+  chinwag bench idle -c 19000               what a connection costs that says nothing
+  chinwag bench --plain --path '/room/{room}' --target ws://127.0.0.1:9999
+                                            another server, with the same load
+
+Exit code: 0 good, 1 something was lost, came twice or out of order, or the target cannot be
+reached, 2 the command line is wrong.";
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Join, and say nothing
+    Idle,
+    /// Send to rooms
+    Fanout,
+    /// Send to /echo, or another server that sends back what it gets
+    Echo,
+    /// Connect, upgrade, close, again and again
+    Handshake,
+}
+
+impl Kind {
+    /// As it stands on the command line.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
+/// Who sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Senders {
+    /// The first member of each room
+    One,
+    /// Every member
+    All,
+}
+
+impl Args {
+    /// Reads the arguments behind `chinwag bench`.
+    pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(std::iter::once("chinwag bench".into()).chain(args))
+    }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let value = not_negative(text)?;
+    if value > 0.0 { Ok(value) } else { Err("it must be more than 0".to_owned()) }
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1e9).contains(&value) { Ok(value) } else { Err("from 0 to 1e9".to_owned()) }
+}

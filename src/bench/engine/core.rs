@@ -1,0 +1,448 @@
+//! All connections and rooms, and what has been counted: what every scenario works on.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::peer::{NOBODY, OFF, Peer, Stage};
+use super::room::{Room, Sender};
+use crate::bench::latency::Latency;
+use crate::bench::ledger::{Fault, Ledger};
+use crate::bench::pattern::NUMBER_WIDTH;
+use crate::bench::plan::Plan;
+use crate::bench::stream::Stream;
+use crate::chat::Op;
+use crate::client::{Framing, Opening, Part, Template};
+use crate::http::SUBPROTOCOL;
+use crate::net::{CloseReason, ConnId, Connect, Effect, Effects, Ending};
+use crate::time::Tick;
+use crate::time::clock::Clock;
+use crate::wire::client::{Field, request};
+
+/// How long a connection may take to be made.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes of recent messages that all rooms together keep to compare with.
+const STREAMS_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of one room's, at most.
+const STREAM_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The `id` of the request that says hello, and of the one that joins. Those of sends are strings.
+pub(crate) const HELLO: u64 = 1;
+pub(crate) const JOIN: u64 = 2;
+
+/// Something that happens seldom enough to be told one by one.
+#[derive(Debug)]
+pub(crate) enum Happening {
+    /// A connection is there and upgraded.
+    Upgraded(u32),
+    /// It is in its room.
+    Entered(u32),
+    /// It could not be made.
+    Unreachable(u32, io::Error),
+    /// It ended as we asked.
+    Left(u32),
+    /// The server ended it, and why.
+    Gone(u32, String),
+    /// A request that is neither hello, nor join, nor a send was answered: with success, or why not.
+    Replied(u32, u64, Result<String, String>),
+}
+
+/// What has been counted since the beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) handshakes: u64,
+    pub(crate) deliveries: u64,
+    pub(crate) sends: u64,
+    /// Sends that were answered.
+    pub(crate) replies: u64,
+    /// Presence, typing, receipts and the like.
+    pub(crate) others: u64,
+    /// Messages that came in replays, among the deliveries.
+    pub(crate) replayed: u64,
+    /// Messages that the server said are no longer there.
+    pub(crate) told_gone: u64,
+    pub(crate) pings: u64,
+    pub(crate) bytes: u64,
+}
+
+/// How those who returned were received.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Returns {
+    /// Sessions that were still known.
+    pub(crate) resumed: u64,
+    /// Rooms whose log has begun again.
+    pub(crate) resets: u64,
+}
+
+/// All connections and rooms.
+pub(crate) struct Core {
+    pub(crate) plan: Plan,
+    pub(crate) clock: Clock,
+    pub(crate) peers: Vec<Peer>,
+    pub(crate) rooms: Vec<Room>,
+    pub(crate) senders: Vec<Sender>,
+    by_slot: Vec<u32>,
+    pub(super) opening: Opening,
+    /// Those that wait for their turn to be opened.
+    queue: VecDeque<u32>,
+    under_way: u32,
+    /// Connections that are open and in their room.
+    pub(crate) ready: u32,
+    pub(crate) tally: Tally,
+    pub(crate) returns: Returns,
+    /// The latencies since the last sample, by class of room.
+    pub(crate) recent: [Latency; 2],
+    /// From when on, and how long, what is due counts for the latencies.
+    pub(crate) window: (u64, u64),
+    pub(crate) ledger: Ledger,
+    pub(crate) happenings: Vec<Happening>,
+    /// Own messages that have come back with the bytes at hand.
+    pub(super) own: u64,
+    /// What servers said with their close frames.
+    last_words: BTreeMap<u32, String>,
+    now: Tick,
+}
+
+impl Tally {
+    /// What was counted since an `earlier` one.
+    pub(crate) const fn since(&self, earlier: &Self) -> Self {
+        Self {
+            handshakes: self.handshakes - earlier.handshakes,
+            deliveries: self.deliveries - earlier.deliveries,
+            sends: self.sends - earlier.sends,
+            replies: self.replies - earlier.replies,
+            others: self.others - earlier.others,
+            replayed: self.replayed - earlier.replayed,
+            told_gone: self.told_gone - earlier.told_gone,
+            pings: self.pings - earlier.pings,
+            bytes: self.bytes - earlier.bytes,
+        }
+    }
+}
+
+impl Core {
+    pub(crate) fn new(plan: Plan, clock: Clock) -> Self {
+        let protocols = if plan.is_chinwag() { vec![SUBPROTOCOL] } else { Vec::new() };
+        let opening = Opening::new(plan.host.clone(), protocols);
+        let rooms = (0..plan.rooms).map(|room| new_room(&plan, room)).collect();
+        let peers = (0..plan.connections).map(|peer| Peer::new(plan.room_of(peer))).collect();
+        let mut core = Self {
+            clock,
+            peers,
+            rooms,
+            senders: Vec::new(),
+            by_slot: Vec::new(),
+            opening,
+            queue: VecDeque::new(),
+            under_way: 0,
+            ready: 0,
+            tally: Tally::default(),
+            returns: Returns::default(),
+            recent: [Latency::new(), Latency::new()],
+            window: (0, 0),
+            ledger: Ledger::default(),
+            happenings: Vec::new(),
+            own: 0,
+            last_words: BTreeMap::new(),
+            now: Tick::ZERO,
+            plan,
+        };
+        for peer in 0..core.plan.connections {
+            let room = core.plan.room_of(peer) as usize;
+            core.rooms[room].members.push(peer);
+        }
+        for room in &mut core.rooms {
+            room.is_solo = room.members.len() < 2;
+        }
+        core
+    }
+
+    /// Makes a connection one that sends; from then on it has an index among the senders.
+    pub(crate) fn add_sender(&mut self, peer: u32) {
+        let room = self.peers[peer as usize].room;
+        let name = &self.rooms[room as usize].name;
+        let begin = format!(r#""room":"{name}","text":""#);
+        let op = Part::Text(r#"{"op":"send","#);
+        // The answer tells where the sender's own message stands, so it must be asked for.
+        let id = [Part::Text(r#""id":""#), Part::Number(NUMBER_WIDTH), Part::Text(r#"","#)];
+        let begin = Part::Text(&begin);
+        let (before, behind) = match (self.plan.is_chinwag(), self.plan.echo) {
+            (false, _) => (Vec::new(), ""),
+            (true, true) => (vec![op, begin], r#"","echo":true}"#),
+            (true, false) => ([&[op], &id[..], &[begin]].concat(), r#""}"#),
+        };
+        let (framing, place) = (self.plan.framing, (peer, &**name));
+        let template = self.plan.pattern.template(framing, (&before, behind), place);
+        self.add_sender_with(peer, template);
+    }
+
+    /// The connection of that name, unless it has ended meanwhile.
+    pub(crate) fn find(&self, conn: ConnId) -> Option<u32> {
+        let index = *self.by_slot.get(conn.slot())?;
+        let peer = self.peers.get(index as usize)?;
+        (peer.conn == conn).then_some(index)
+    }
+
+    /// Has connections opened, as many at a time as the plan says.
+    pub(crate) fn open(&mut self, peers: impl IntoIterator<Item = u32>, effects: &mut Effects) {
+        self.queue.extend(peers);
+        self.pump(effects);
+    }
+
+    /// Whether all that should be open have been opened, or failed.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.queue.is_empty() && self.under_way == 0
+    }
+
+    /// Connections that are being opened.
+    pub(crate) const fn under_way(&self) -> u32 {
+        self.under_way
+    }
+
+    /// Asks for no more connections than are under way.
+    pub(crate) fn stop_opening(&mut self) {
+        self.queue.clear();
+    }
+
+    fn pump(&mut self, effects: &mut Effects) {
+        while self.under_way < self.plan.at_a_time {
+            let Some(index) = self.queue.pop_front() else { return };
+            self.under_way += 1;
+            let peer = &mut self.peers[index as usize];
+            peer.stage = Stage::Connecting;
+            let crawls = peer.is_slow();
+            effects.push(Effect::Connect(Connect {
+                peer: self.plan.addr,
+                source: self.source_of(index),
+                receive_buffer_len: crawls.then_some(4096),
+                deadline: self.now.after(CONNECT_PATIENCE),
+                tag: index.into(),
+            }));
+        }
+    }
+
+    /// The address that a connection comes from.
+    fn source_of(&self, index: u32) -> Option<IpAddr> {
+        let loopback = self.plan.addr.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST);
+        if self.plan.sources < 2 || !loopback {
+            return None;
+        }
+        let nth = index % self.plan.sources + 1;
+        let [_, high, middle, low] = nth.to_be_bytes();
+        Some(Ipv4Addr::new(127, high, middle, low).into())
+    }
+
+    pub(super) fn tick(&mut self, now: Tick) {
+        self.now = now;
+    }
+
+    /// A connection is there: asks for the upgrade, or goes on without one.
+    pub(super) fn connected(&mut self, conn: ConnId, index: u32, effects: &mut Effects) {
+        let slot = conn.slot();
+        if self.by_slot.len() <= slot {
+            self.by_slot.resize(slot + 1, NOBODY);
+        }
+        self.by_slot[slot] = index;
+        let peer = &mut self.peers[index as usize];
+        peer.conn = conn;
+        match self.plan.framing {
+            Framing::WebSocket => {
+                peer.stage = Stage::Upgrading;
+                let path = self.plan.path.replace("{room}", &peer.room.to_string());
+                self.write(index, self.opening.request(&path), effects);
+            }
+            Framing::Lines => self.upgraded(index),
+        }
+    }
+
+    /// It is open, for whatever the scenario has in mind.
+    pub(super) fn upgraded(&mut self, index: u32) {
+        self.peers[index as usize].stage = Stage::Entering;
+        self.tally.handshakes += 1;
+        self.happenings.push(Happening::Upgraded(index));
+    }
+
+    pub(super) fn unreachable(&mut self, index: u32, error: io::Error, effects: &mut Effects) {
+        self.peers[index as usize].stage = Stage::Away;
+        self.under_way -= 1;
+        self.happenings.push(Happening::Unreachable(index, error));
+        self.pump(effects);
+    }
+
+    /// Says hello and joins its room; where there is no such thing, it is in at once.
+    pub(crate) fn enter(&mut self, index: u32, effects: &mut Effects) {
+        if !self.plan.is_chinwag() {
+            if let Some(greeting) = &self.plan.greeting {
+                let room = self.peers[index as usize].room.to_string();
+                let text =
+                    greeting.replace("{room}", &room).replace("{from}", &format!("u{index}"));
+                let mut out = Vec::new();
+                self.plan.framing.put_message(text.as_bytes(), &mut out);
+                self.write(index, out, effects);
+            }
+            let room = &self.rooms[self.peers[index as usize].room as usize];
+            let (next, end) = (room.stream.next(), room.stream.end());
+            let peer = &mut self.peers[index as usize];
+            peer.next = next;
+            peer.position = if room.is_solo { OFF } else { end };
+            self.entered(index, effects);
+            return;
+        }
+        let name = name_of(index);
+        let room = &self.rooms[self.peers[index as usize].room as usize];
+        let hello = [("name", Field::Text(&name))];
+        let join = [("room", Field::Text(&room.name))];
+        let mut out = Vec::new();
+        self.put(Op::Hello, Some(HELLO), &hello, &mut out);
+        if self.plan.joins {
+            self.put(Op::Join, Some(JOIN), &join, &mut out);
+        }
+        self.write(index, out, effects);
+    }
+
+    /// It is in its room.
+    pub(super) fn entered(&mut self, index: u32, effects: &mut Effects) {
+        self.peers[index as usize].stage = Stage::Ready;
+        self.ready += 1;
+        self.under_way -= 1;
+        self.happenings.push(Happening::Entered(index));
+        self.pump(effects);
+    }
+
+    /// Appends a request.
+    pub(crate) fn put(
+        &self,
+        op: Op,
+        id: Option<u64>,
+        fields: &[(&str, Field<'_>)],
+        out: &mut Vec<u8>,
+    ) {
+        let mut text = Vec::new();
+        request(&mut text, op, id, fields);
+        self.plan.framing.put_message(&text, out);
+    }
+
+    /// Sends bytes.
+    pub(crate) fn write(&self, index: u32, bytes: Vec<u8>, effects: &mut Effects) {
+        let conn = self.peers[index as usize].conn;
+        effects.push(Effect::Send { conn, frame: Bytes::from(bytes) });
+    }
+
+    /// Has a sender send `count` messages that are due at one moment, in one write.
+    pub(crate) fn send(&mut self, sender: u32, count: u64, due_us: u64, effects: &mut Effects) {
+        let sender = &mut self.senders[sender as usize];
+        let peer = &self.peers[sender.peer as usize];
+        if peer.stage != Stage::Ready || count == 0 {
+            return;
+        }
+        let len = usize::try_from(count).unwrap_or(1).saturating_mul(sender.template.encoded_len());
+        let mut out = Vec::with_capacity(len);
+        sender.put(count, due_us, &mut out);
+        self.rooms[sender.room as usize].sent += count;
+        self.tally.sends += count;
+        effects.push(Effect::Send { conn: peer.conn, frame: Bytes::from(out) });
+    }
+
+    /// Ends a connection in good order, or without a word.
+    pub(crate) fn leave(&mut self, index: u32, in_order: bool, effects: &mut Effects) {
+        let framing = self.plan.framing;
+        let peer = &mut self.peers[index as usize];
+        let conn = peer.conn;
+        match peer.stage {
+            Stage::Away | Stage::Connecting | Stage::Leaving => return,
+            Stage::Ready => self.ready -= 1,
+            Stage::Upgrading | Stage::Entering => self.under_way -= 1,
+        }
+        peer.stage = Stage::Leaving;
+        if in_order {
+            let mut out = Vec::new();
+            framing.put_close(Some(crate::ws::CloseCode::NORMAL), &mut out);
+            if !out.is_empty() {
+                self.write(index, out, effects);
+            }
+        }
+        let (reason, ending) = (CloseReason::Bye, Ending::Flush);
+        effects.push(Effect::Close { conn, reason, ending });
+    }
+
+    /// The server has said its last word.
+    pub(super) fn dismissed(&mut self, index: u32, words: String, effects: &mut Effects) {
+        let conn = self.peers[index as usize].conn;
+        self.last_words.insert(index, words);
+        let mut out = Vec::new();
+        self.plan.framing.put_close(None, &mut out);
+        if !out.is_empty() {
+            self.write(index, out, effects);
+        }
+        let (reason, ending) = (CloseReason::Bye, Ending::Flush);
+        effects.push(Effect::Close { conn, reason, ending });
+    }
+
+    /// Ends a connection whose peer has said something that cannot be understood.
+    pub(super) fn give_up(&mut self, index: u32, what: &str, effects: &mut Effects) {
+        let words = format!("{}: {what}", self.title(index));
+        self.ledger.add(Fault::Unexpected, 1, words);
+        self.leave(index, false, effects);
+    }
+
+    /// A connection has ended.
+    pub(super) fn closed(&mut self, index: u32, reason: CloseReason, effects: &mut Effects) {
+        let words = self.last_words.remove(&index);
+        self.harvest(index);
+        let peer = &mut self.peers[index as usize];
+        peer.conn = ConnId::from_u64(u64::MAX);
+        peer.position = OFF;
+        let was = std::mem::take(&mut peer.stage);
+        match was {
+            Stage::Away | Stage::Connecting | Stage::Leaving => {}
+            Stage::Ready => self.ready -= 1,
+            Stage::Upgrading | Stage::Entering => self.under_way -= 1,
+        }
+        self.happenings.push(if was == Stage::Leaving {
+            Happening::Left(index)
+        } else {
+            Happening::Gone(index, words.unwrap_or_else(|| reason.label().to_owned()))
+        });
+        self.pump(effects);
+    }
+
+    /// What a connection is called in messages.
+    pub(crate) fn title(&self, index: u32) -> String {
+        let room = &self.rooms[self.peers[index as usize].room as usize];
+        format!("{} in {}", name_of(index), room.name)
+    }
+
+    fn add_sender_with(&mut self, peer: u32, template: Template) {
+        let room = self.peers[peer as usize].room;
+        self.peers[peer as usize].sender = u32::try_from(self.senders.len()).unwrap_or(NOBODY);
+        self.senders.push(Sender::new(peer, room, template));
+    }
+}
+
+/// The user that a connection is.
+pub(crate) fn name_of(index: u32) -> String {
+    format!("u{index}")
+}
+
+/// The connection that a user is.
+pub(crate) fn index_of(name: &str) -> Option<u32> {
+    let digits = name.strip_prefix('u')?;
+    digits.parse().ok().filter(|index: &u32| name_of(*index) == name)
+}
+
+fn new_room(plan: &Plan, room: u32) -> Room {
+    let bytes_max = STREAMS_BYTES / (plan.rooms as usize).max(1);
+    Room {
+        name: if plan.is_chinwag() { format!("r{room}") } else { room.to_string() }.into(),
+        epoch: None,
+        stream: Stream::new(0, bytes_max.min(STREAM_BYTES_MAX)),
+        members: Vec::new(),
+        sent: 0,
+        seen_to: 0,
+        class: 0,
+        is_solo: false,
+    }
+}

@@ -1,0 +1,1 @@
+//! Verification with planted faults.

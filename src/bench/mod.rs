@@ -1,0 +1,37 @@
+//! The load generator: it drives a server, verifies what comes back, measures both sides and shows it.
+//!
+//! | module | |
+//! |---|---|
+//! | `args`, `target`, `decide`, `plan` | what was asked for, and with everything decided |
+//! | `engine` | connections on the project's own reactor: opened, loaded, verified, measured |
+//! | `scenario` | what is done with them |
+//! | `stream`, `order`, `pattern`, `ledger` | what should arrive, in which order, saying what; and what did not |
+//! | `run` | one run, from the command line to the exit code |
+//! | [`latency`] | the distribution of how long things took |
+//! | [`measure`] | what the system says of a process, of the kernel's sockets and of the machine |
+//! | [`spawn`] | a server of our own, configured for load |
+//! | [`results`] | everything that was measured, as JSON |
+//! | [`summary`] | the same for a terminal |
+//! | [`progress`] | what is shown while it runs |
+//! | [`report`] | the same as an HTML page, and as pictures |
+
+mod args;
+mod decide;
+mod engine;
+pub mod latency;
+mod ledger;
+pub mod measure;
+mod order;
+mod pattern;
+mod plan;
+pub mod progress;
+pub mod report;
+pub mod results;
+mod run;
+mod scenario;
+pub mod spawn;
+mod stream;
+pub mod summary;
+mod target;
+
+pub(crate) use run::run;

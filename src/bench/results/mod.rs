@@ -1,0 +1,167 @@
+//! Everything that was measured, as one value: what is shown, compared and written as JSON.
+
+mod counts;
+mod figures;
+mod series;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::latency::Latency;
+use super::measure::{Machine, Mark};
+
+pub use counts::{Counts, Faults};
+pub use figures::{Figure, GeneratorFigures, KernelFigures, ServerFigures};
+pub use series::{SAMPLES_MAX, Sample, Series};
+
+use figures::{per, rate, share};
+
+/// One run of one scenario.
+///
+/// What was not measured is `None`, `null` in JSON: nothing is known of the process of a server that runs
+/// elsewhere. Fields that a file does not have are as in a run that measured nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Results {
+    /// The version of the generator.
+    pub chinwag: String,
+    /// When the run began: RFC 3339, UTC.
+    pub date: String,
+    /// The command line.
+    pub command: String,
+    /// The commit that the generator was built from.
+    pub commit: Option<String>,
+    /// The scenario's name.
+    pub scenario: String,
+    /// What was loaded, such as `ws://127.0.0.1:8080/ws`.
+    pub target: String,
+    /// What the run is called beside others.
+    pub label: Option<String>,
+    /// Where.
+    pub machine: Machine,
+    /// The scenario's settings.
+    pub settings: BTreeMap<String, Value>,
+    /// How long the measured part lasted.
+    pub seconds: f64,
+    /// Connections that were open in it.
+    pub connections: u64,
+    /// Connections that were opened and upgraded.
+    pub handshakes: u64,
+    /// Of these, in a second.
+    pub handshakes_per_s: Option<f64>,
+    /// Messages that arrived, each counted at each recipient.
+    pub deliveries: u64,
+    /// Of these, in a second.
+    pub deliveries_per_s: Option<f64>,
+    /// Messages that were sent.
+    pub sends: u64,
+    /// What the server took.
+    pub server: ServerFigures,
+    /// What the generator took.
+    pub generator: GeneratorFigures,
+    /// What the kernel took for both.
+    pub kernel: KernelFigures,
+    /// How long a delivery took.
+    pub latency_us: Latency,
+    /// What went wrong on the way.
+    pub faults: Faults,
+    /// What only this scenario measures.
+    pub extra: Vec<Figure>,
+    /// Why it is not `ok`, besides the faults.
+    pub failures: Vec<String>,
+    /// Whether everything was as promised.
+    pub ok: bool,
+    /// The run, about once a second.
+    pub series: Vec<Sample>,
+}
+
+impl Results {
+    /// A run of `scenario` that has not begun.
+    #[must_use]
+    pub fn new(scenario: &str, target: &str) -> Self {
+        Self {
+            chinwag: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: option_env!("CHINWAG_COMMIT").map(str::to_owned),
+            scenario: scenario.to_owned(),
+            target: target.to_owned(),
+            machine: Machine::here(),
+            ok: true,
+            ..Self::default()
+        }
+    }
+
+    /// Says that `handshakes` connections were opened between two marks: their rate and what one costs.
+    pub fn opened(&mut self, handshakes: u64, before: &Mark, after: &Mark) {
+        self.handshakes = handshakes;
+        self.handshakes_per_s = rate(handshakes, before, after);
+        let cpu_us =
+            before.server.zip(after.server).map(|(b, a)| a.cpu_us.saturating_sub(b.cpu_us));
+        self.server.cpu_us_per_handshake = cpu_us.and_then(|us| per(us, handshakes));
+    }
+
+    /// Says that `connections` were there at the second mark and not at the first: what one of them
+    /// holds.
+    pub fn held(&mut self, connections: u64, before: &Mark, after: &Mark) {
+        self.connections = connections;
+        if let Some((before, after)) = before.server.zip(after.server) {
+            self.server.rss_before = Some(before.rss);
+            self.server.rss_after = Some(after.rss);
+            self.server.descriptors = Some(after.descriptors);
+            let grown = after.rss.saturating_sub(before.rss);
+            self.server.user_bytes_per_connection = per(grown, connections);
+        }
+        if let Some((before, after)) = before.kernel.zip(after.kernel) {
+            self.kernel.tcp_mem_bytes = Some(after.tcp_bytes);
+            let grown = after.bytes().saturating_sub(before.bytes());
+            self.kernel.bytes_per_connection = per(grown, connections);
+        }
+    }
+
+    /// Says what was counted between two marks: the measured part.
+    ///
+    /// `counts` has the time of all of the generator's processes; if it has none, the marks' is taken.
+    pub fn measured(&mut self, counts: &Counts, before: &Mark, after: &Mark) {
+        let own = after.generator.cpu_us.saturating_sub(before.generator.cpu_us);
+        let generator_us = if counts.cpu_us > 0 { counts.cpu_us } else { own };
+        let server_us =
+            before.server.zip(after.server).map(|(b, a)| a.cpu_us.saturating_sub(b.cpu_us));
+        let elapsed_us = after.at_us.saturating_sub(before.at_us);
+        self.seconds = figures::seconds(elapsed_us);
+        self.deliveries = counts.deliveries;
+        self.deliveries_per_s = rate(counts.deliveries, before, after);
+        self.sends = counts.sends;
+        self.server.cpu_us = server_us;
+        self.server.cpu_us_per_delivery = server_us.and_then(|us| per(us, counts.deliveries));
+        self.server.busy = server_us.and_then(|us| share(us, elapsed_us));
+        self.generator.cpu_us = Some(generator_us);
+        self.generator.cpu_us_per_delivery = per(generator_us, counts.deliveries);
+        self.generator.busy = share(generator_us, elapsed_us);
+        self.generator.judge(self.server.busy);
+        self.latency_us.merge(&counts.latency);
+        self.faults.merge(counts.faults);
+        self.judge();
+    }
+
+    /// Says that the run did not do what it should, and why.
+    pub fn fail(&mut self, why: impl Into<String>) {
+        self.failures.push(why.into());
+        self.judge();
+    }
+
+    /// Adds a figure that only this scenario has.
+    pub fn add(&mut self, name: &str, value: f64, unit: &str) {
+        self.extra.push(Figure { name: name.to_owned(), value, unit: unit.to_owned() });
+    }
+
+    /// What it is called beside others.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.label.as_deref().unwrap_or(&self.target)
+    }
+
+    fn judge(&mut self) {
+        self.ok = self.failures.is_empty() && self.faults == Faults::default();
+    }
+}

@@ -1,0 +1,193 @@
+//! One run from the command line to the exit code.
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::args::{Args, Kind};
+use super::decide;
+use super::engine::{Core, Engine, Scenario};
+use super::measure::{Meter, Process};
+use super::plan::Plan;
+use super::progress::Progress;
+use super::results::Results;
+use super::scenario::{Handshakes, Idle, Traffic};
+use super::spawn::{Options, Server};
+use super::target::Target;
+use super::{report, summary};
+use crate::client::Framing;
+use crate::log::Timestamp;
+use crate::reactor::{Reactor, ReactorConfig, descriptors};
+use crate::time::clock::Clock;
+
+/// The command line is wrong.
+const WRONG: u8 = 2;
+/// Bytes that may wait for a server that does not read: the schedule goes on.
+const OUTBOUND_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Why there is no result.
+enum Failure {
+    /// The command line asks for what cannot be.
+    Wrong(String),
+    /// It was tried and failed.
+    Failed(String),
+}
+
+/// Does what the arguments behind `chinwag bench` say.
+pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
+    let command = command_line(&args);
+    let args = match Args::read(args) {
+        Ok(args) => args,
+        Err(error) => {
+            // Help comes this way too, and goes to standard output.
+            _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG));
+        }
+    };
+    match measure(&args, command).and_then(|results| show(&args, &results).map(|()| results.ok)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            let (code, text) = match failure {
+                Failure::Wrong(text) => (ExitCode::from(WRONG), text),
+                Failure::Failed(text) => (ExitCode::FAILURE, text),
+            };
+            _ = writeln!(io::stderr(), "error: {text}");
+            code
+        }
+    }
+}
+
+fn measure(args: &Args, command: String) -> Result<Results, Failure> {
+    let given = args.target.as_deref().map(Target::parse).transpose().map_err(Failure::Wrong)?;
+    let server = match given {
+        Some(_) => None,
+        None => Some(start_server(args)?),
+    };
+    let target = match (&given, &server) {
+        (Some(target), _) => target.clone(),
+        (None, Some(server)) => target_of(server, args),
+        (None, None) => return Err(Failure::Wrong("there is no target".to_owned())),
+    };
+    let plan = decide::plan(args, &target).map_err(Failure::Wrong)?;
+    check_descriptors(&plan)?;
+    let pid = match (&server, args.pid) {
+        (Some(server), _) => server.pid().ok(),
+        (None, pid) => pid,
+    };
+    let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
+    let process = pid.map(Process::of).transpose().map_err(|error| failed(&error))?;
+    let meter = Meter::new(process).map_err(|error| failed(&error))?;
+    let scheme = if plan.framing == Framing::WebSocket { "ws" } else { "tcp" };
+    let path = if plan.framing == Framing::WebSocket { &*plan.path } else { "" };
+    let mut results =
+        Results::new(&args.scenario.name(), &format!("{scheme}://{}{path}", plan.host));
+    let clock = Clock::start();
+    results.date = Timestamp(clock.now().wall_ms).to_string();
+    results.command = command;
+    results.settings = decide::settings(&plan);
+    let progress = Progress::new(args.quiet);
+    let begin = Begin { plan, clock, meter, progress, results };
+    match args.scenario {
+        Kind::Idle => begin.run(Idle),
+        Kind::Fanout | Kind::Echo => begin.run(Traffic::default()),
+        Kind::Handshake => begin.run(Handshakes::default()),
+    }
+}
+
+/// All that a run begins with.
+struct Begin {
+    plan: Plan,
+    clock: Clock,
+    meter: Meter,
+    progress: Progress,
+    results: Results,
+}
+
+impl Begin {
+    fn run<S: Scenario>(self, scenario: S) -> Result<Results, Failure> {
+        let Self { plan, clock, meter, progress, results } = self;
+        let config = ReactorConfig {
+            connections_max: plan.connections as usize,
+            outbound_bytes_max: OUTBOUND_BYTES_MAX,
+            read_per_turn_max: 4 * 1024 * 1024,
+            ..ReactorConfig::default()
+        };
+        let mut engine = Engine::new(Core::new(plan, clock), scenario, (meter, progress), results);
+        let failed = |error: io::Error| Failure::Failed(error.to_string());
+        let mut reactor = Reactor::bind(&config).map_err(failed)?;
+        // Nothing else would make the first turn come.
+        reactor.waker().wake().map_err(failed)?;
+        reactor.run(&clock, &mut engine).map_err(failed)?;
+        Ok(engine.into_results())
+    }
+}
+
+fn start_server(args: &Args) -> Result<Server, Failure> {
+    let echo = args.scenario == Kind::Echo;
+    let settings = if echo { vec![("echo".to_owned(), "true".to_owned())] } else { Vec::new() };
+    let options = Options { settings, no_pin: args.no_pin, ..Options::default() };
+    Server::start(&options).map_err(|error| Failure::Failed(error.to_string()))
+}
+
+fn target_of(server: &Server, _args: &Args) -> Target {
+    let addr = server.http();
+    Target { framing: Framing::WebSocket, addr, host: addr.to_string(), path: None }
+}
+
+fn check_descriptors(plan: &Plan) -> Result<(), Failure> {
+    let raised = descriptors::raise().map_err(|error| Failure::Failed(error.to_string()))?;
+    let fit = raised.connections_max();
+    if u64::from(plan.connections) > fit {
+        let wanted = plan.connections;
+        return Err(Failure::Failed(format!(
+            "{wanted} connections are more than the {fit} that this process may have: raise the hard limit of open files"
+        )));
+    }
+    Ok(())
+}
+
+fn show(args: &Args, results: &Results) -> Result<(), Failure> {
+    let failed =
+        |what: &Path, error: io::Error| Failure::Failed(format!("{}: {error}", what.display()));
+    let mut out = io::stdout().lock();
+    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
+    if !args.quiet && !to_stdout {
+        _ = out.write_all(summary::render(results).as_bytes());
+    }
+    if args.quiet && !results.ok {
+        let mut err = io::stderr().lock();
+        for failure in &results.failures {
+            _ = writeln!(err, "{failure}");
+        }
+    }
+    if let Some(path) = &args.json {
+        let text = serde_json::to_string(results).unwrap_or_default() + "\n";
+        if to_stdout {
+            out.write_all(text.as_bytes()).map_err(|error| failed(path, error))?;
+        } else {
+            std::fs::write(path, text).map_err(|error| failed(path, error))?;
+        }
+    }
+    if let Some(path) = &args.report {
+        let page = report::html(std::slice::from_ref(results));
+        std::fs::write(path, page).map_err(|error| failed(path, error))?;
+    }
+    Ok(())
+}
+
+/// The command as it could be typed again.
+fn command_line(args: &[OsString]) -> String {
+    let quoted = |arg: &OsString| {
+        let text = arg.to_string_lossy().into_owned();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+        if !text.is_empty() && text.chars().all(is_plain) {
+            text
+        } else {
+            format!("'{}'", text.replace('\'', r"'\''"))
+        }
+    };
+    let words = args.iter().map(quoted);
+    std::iter::once("chinwag bench".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
