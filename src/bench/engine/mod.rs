@@ -509,7 +509,8 @@ impl<S: Scenario> Handler for Engine<S> {
                 self.core.connected(conn, peer, effects);
                 self.tell(self.turn_at, effects);
             }
-            Input::Unreachable { tag, error } => {
+            Input::Unreachable { tag, fault } => {
+                let error = std::io::Error::other(fault.to_string());
                 let peer = u32::try_from(tag).unwrap_or(u32::MAX);
                 self.core.unreachable(peer, error, effects);
                 self.tell(self.turn_at, effects);
