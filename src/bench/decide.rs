@@ -88,6 +88,7 @@ pub(crate) fn plan(args: &Args, target: &Target) -> Result<Plan, String> {
         greeting: args.greeting.clone(),
         connections,
         rooms,
+        room_prefix: args.room_prefix.clone(),
         all_send,
         load,
         echo: !args.no_echo,

@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) greeting: Option<String>,
     pub(crate) connections: u32,
     pub(crate) rooms: u32,
+    /// What a room's name begins with; its number follows.
+    pub(crate) room_prefix: String,
     /// Everybody sends, and not only the first member of each room.
     pub(crate) all_send: bool,
     pub(crate) load: Load,
