@@ -71,6 +71,18 @@ pub(crate) struct Args {
     /// Bytes a second that each of them reads; 0: none
     #[arg(long, value_name = "BYTES_PER_S")]
     pub(crate) crawl: Option<u64>,
+    /// Connections of a room that is sent to meanwhile (direct)
+    #[arg(long, value_name = "N")]
+    pub(crate) background: Option<u32>,
+    /// Messages a second to that room
+    #[arg(long, value_name = "PER_S", value_parser = positive)]
+    pub(crate) background_rate: Option<f64>,
+    /// The server is asked to stop instead of killed (storm)
+    #[arg(long)]
+    pub(crate) stop: bool,
+    /// How a server that is not ours is restarted (storm)
+    #[arg(long, value_name = "COMMAND", requires = "target", conflicts_with = "stop")]
+    pub(crate) restart_command: Option<String>,
     /// What chance is made of
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -117,6 +129,18 @@ pub(crate) enum Kind {
     Echo,
     /// Connect, upgrade, close, again and again
     Handshake,
+    /// Pairs send to each other; with --background a room of others is busy meanwhile
+    Direct,
+    /// Whole lives: connect, hello, join, send, leave, close
+    Churn,
+    /// Send to a room in which some do not read, or crawl
+    Slow,
+    /// The server goes away; everybody returns and goes on
+    Storm,
+    /// Read pages of the log
+    History,
+    /// People at a chat: rooms of all sizes, typing, receipts, direct messages, reconnects
+    Mixed,
 }
 
 impl Kind {
