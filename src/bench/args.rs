@@ -114,6 +114,8 @@ Examples:
   chinwag bench idle -c 19000               what a connection costs that says nothing
   chinwag bench --plain --path '/room/{room}' --target ws://127.0.0.1:9999
                                             another server, with the same load
+  chinwag bench report a.json b.json --out compared.html
+                                            a page of what --json has written
 
 Exit code: 0 good, 1 something was lost, came twice or out of order, or the target cannot be
 reached, 2 the command line is wrong.";

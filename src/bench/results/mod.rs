@@ -115,8 +115,9 @@ impl Results {
         }
         if let Some((before, after)) = before.kernel.zip(after.kernel) {
             self.kernel.tcp_mem_bytes = Some(after.tcp_bytes);
-            let grown = after.bytes().saturating_sub(before.bytes());
-            self.kernel.bytes_per_connection = per(grown, connections);
+            // It has shrunk if others on the machine have let go of more: then nothing is known.
+            let grown = after.bytes().checked_sub(before.bytes());
+            self.kernel.bytes_per_connection = grown.and_then(|grown| per(grown, connections));
         }
     }
 

@@ -28,7 +28,7 @@ pub struct Sample {
     /// Bytes in the kernel's TCP buffers at its end.
     pub kernel_tcp_bytes: Option<u64>,
     /// Bytes in all of the kernel's tables and TCP buffers at its end, less those at the beginning of the
-    /// run: what the connections hold there, as far as nothing else runs.
+    /// run: what the connections hold there, as far as nothing else runs. `None` if it is less.
     pub kernel_bytes: Option<u64>,
     /// The median of the delivery times in it, in µs.
     pub p50: Option<u64>,
@@ -92,7 +92,7 @@ impl Series {
             generator_busy: spent(self.last.generator.cpu_us, mark.generator.cpu_us),
             server_rss: mark.server.map(|server| server.rss),
             kernel_tcp_bytes: mark.kernel.map(|kernel| kernel.tcp_bytes),
-            kernel_bytes: kernels.map(|(b, a)| a.bytes().saturating_sub(b.bytes())),
+            kernel_bytes: kernels.and_then(|(b, a)| a.bytes().checked_sub(b.bytes())),
             p50: latency.quantile(0.5),
             p99: latency.quantile(0.99),
         };
