@@ -435,7 +435,12 @@ pub(crate) fn index_of(name: &str) -> Option<u32> {
 fn new_room(plan: &Plan, room: u32) -> Room {
     let bytes_max = STREAMS_BYTES / (plan.rooms as usize).max(1);
     Room {
-        name: if plan.is_chinwag() { format!("{}{room}", plan.room_prefix) } else { room.to_string() }.into(),
+        name: if plan.is_chinwag() {
+            format!("{}{room}", plan.room_prefix)
+        } else {
+            room.to_string()
+        }
+        .into(),
         epoch: None,
         stream: Stream::new(0, bytes_max.min(STREAM_BYTES_MAX)),
         members: Vec::new(),
