@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SILENCE_S = 600
 # The guest's memory: the kernel's part and the server's and generator's, each with room to spare.
 MEMORY_MIB, BYTES_PER_CONNECTION = 768, 11_800
+# Whatever an emulated core can do without, and a table for so many sockets.
+PARAMETERS = "console=ttyS0 quiet panic=-1 mitigations=off init_on_alloc=0 apparmor=0 audit=0 thash_entries=2097152"
 # What the kernel says when it cannot go on.
 DEATHS = re.compile(r"Kernel panic|Out of memory|BUG:|Oops|soft lockup")
 
@@ -121,7 +123,7 @@ class Guest:
     def __init__(self, options):
         self.options, self.began = options, time.monotonic()
         self.log = open(options.log, "w") if options.log else None
-        parameters = f"console=ttyS0 quiet panic=-1 mitigations=off thash_entries=2097152 CONNECTIONS={options.connections} PING_S={options.ping_s}"
+        parameters = f"{PARAMETERS} CONNECTIONS={options.connections} PING_S={options.ping_s}"
         command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", f"{options.memory_mib}M"]
         command += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"]
         command += ["-kernel", options.kernel, "-initrd", options.initramfs, "-append", parameters]

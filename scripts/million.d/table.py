@@ -76,7 +76,6 @@ def rows(result):
     for name, keys in [
         ("seconds in which all were pinged", ["ping_window_s"]),
         ("… pings, pongs, connections after", ["pings", "pongs", "pinged_connections"]),
-        ("… seconds of the core by the server", ["ping_cpu_s"]),
         ("seconds to stop, exit code", ["stop_s", "stop_code"]),
         ("longest turn of the server's loop, at most: seconds", ["server_turn_max_s"]),
         ("packets lost by the guest's queue", ["packets_lost"]),
