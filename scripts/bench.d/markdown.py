@@ -16,9 +16,12 @@ def number(value):
 
 
 def figure(name, value):
-    metric = METRICS[name]
-    joint = "" if metric.unit == "/s" else " "
-    return f"{number(value)}{joint}{metric.unit}"
+    unit = METRICS[name].unit
+    if unit == "µs" and value >= 10_000:
+        return f"{number(value / 1000)} ms"
+    if unit == "bytes":
+        return f"{value:,.0f} bytes"
+    return f"{number(value)}{'' if unit == '/s' else ' '}{unit}"
 
 
 def spread(found, words=number):
@@ -26,7 +29,7 @@ def spread(found, words=number):
         return "–"
     if found["count"] == 1:
         return words(found["median"])
-    return f"{words(found['median'])} ({number(found['least'])}–{number(found['most'])})"
+    return f"{words(found['median'])} ({words(found['least'])}–{words(found['most'])})"
 
 
 def ratio(value):
@@ -36,7 +39,8 @@ def ratio(value):
 def ratios(found):
     if not found:
         return ""
-    return f"**{ratio(found['median'])}** ({ratio(found['least'])}–{ratio(found['most'])})"
+    value = f"**{ratio(found['median'])}**"
+    return value if found["count"] == 1 else f"{value} ({ratio(found['least'])}–{ratio(found['most'])})"
 
 
 def rows(header, lines):
@@ -59,7 +63,8 @@ def whole(result):
     yield f"# Chinwag beside others, {result['date']}"
     yield ""
     yield from rows(("", ""), ((key, f"`{value}`") for key, value in {**result["about"], **machine}.items()))
-    yield "Medians, with the least and the greatest. A ratio is to floor0 in the same round."
+    yield "Medians, with the least and the greatest. A ratio is to floor0 in the same round. Without echo, the reply to"
+    yield "a message counts as a delivery."
     yield ""
     for summary in result["summary"]:
         yield from workload(summary, result["probes"])
@@ -79,13 +84,18 @@ def workload(summary, probes):
     for name, probe in probes.get(summary["workload"], {}).items():
         yield probed(name, probe, summary["contenders"][name]["figures"].get("cpu_us_per_delivery"))
         yield ""
-    header = ["", "runs", *(cell for name in metrics for cell in (name, "ratio"))]
+    contenders = summary["contenders"].values()
+    compared = [metric for metric in metrics if any(one["ratios"].get(metric) for one in contenders)]
+    header = ["", "runs"]
+    for metric in metrics:
+        header += [metric, "ratio"] if metric in compared else [metric]
     lines = []
     for name, contender in summary["contenders"].items():
         line = [name, f"{contender['runs']}{'*' if contender['generator_at_its_limit'] else ''}"]
         for metric in metrics:
             line.append(spread(contender["figures"][metric], lambda value, metric=metric: figure(metric, value)))
-            line.append(ratios(contender["ratios"].get(metric)))
+            if metric in compared:
+                line.append(ratios(contender["ratios"].get(metric)))
         lines.append(line)
     yield from rows(header, lines)
     if any(contender["generator_at_its_limit"] for contender in summary["contenders"].values()):

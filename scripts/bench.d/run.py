@@ -108,7 +108,6 @@ def refuse_if_busy():
 def run_workload(bench, workload, options, result):
     """All rounds of a workload; every other round runs its contenders backwards, so that none is always first."""
     print(f"\n{workload.title}", flush=True)
-    seconds = options.seconds or workload.seconds
     bytes_each = probe(bench, workload, result)
     able = [contender for contender in workload.contenders if bench.programs.can_run(contender.program)]
     for number in range(min(options.pairs, workload.rounds or options.pairs)):
@@ -116,7 +115,8 @@ def run_workload(bench, workload, options, result):
         for contender in contenders if number % 2 == 0 else reversed(contenders):
             if contender.long and bytes_each is None:
                 continue
-            page = f"{workload.key}.html" if contender == CHINWAG and number == 0 else None
+            page = f"{workload.key}.html" if contender.name == CHINWAG.name and number == 0 else None
+            seconds = options.seconds or contender.seconds or workload.seconds
             run = bench.run(workload, contender, seconds, bytes_each, page) | {"round": number}
             result["runs"].append(run)
             print(f"  {number + 1} {contender.name:18} {said(run, workload)}", flush=True)

@@ -10,8 +10,14 @@ from pathlib import Path
 
 from servers import GENERATOR_CORE, die_with_parent, pinned, running
 
+# How long the load runs before it is measured.
+WARM_UP_S = 0.5
 # What connecting, joining, settling and closing may take beside the measured seconds.
 SETUP_S = 40
+# Addresses that the generator connects from: ports that rest after one run must not fail the next one's connections.
+SOURCES = "100"
+# What a probe counts.
+COUNT = "deliveries_total"
 # A probe looks at Chinwag's counters this long, once its deliveries have begun.
 PROBE_S = 0.5
 
@@ -29,7 +35,8 @@ class Bench:
         if contender.long:
             load[load.index("--text-len") + 1] = str(payload_len(bytes_each))
         argv = [*self.programs.generator, *load, *contender.extra, *server.target()]
-        return pinned(GENERATOR_CORE, [*argv, "--seconds", f"{seconds:g}", "--json", "-", *extra])
+        timing = ["--warm-up", f"{WARM_UP_S:g}", "--seconds", f"{seconds:g}"]
+        return pinned(GENERATOR_CORE, [*argv, *timing, "--sources", SOURCES, "--json", "-", *extra])
 
     def run(self, workload, contender, seconds, bytes_each, page):
         """Runs one contender once. Returns what is kept of it; `error` says why there is no `report`."""
@@ -42,12 +49,15 @@ class Bench:
                 command = self.generator(workload, contender, server, seconds, bytes_each, extra)
                 result |= {"server": argv, "generator": command}
                 report = generate(command, seconds)
+                if contender.is_answered:
+                    count_replies(report)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
             return result | {"error": str(error)}
         cpu_s = sum((report.get(side) or {}).get("cpu_us") or 0 for side in ("server", "generator")) / 1e6
         result |= {"report": report, "machine": machine.since(cpu_s)}
         if not report.get("ok"):
-            result["error"] = f"the generator says that something is wrong: {report.get('faults')}"
+            faults = {name: count for name, count in report.get("faults", {}).items() if count}
+            result["error"] = f"not as it should be: {'; '.join(report.get('failures', []))} {faults or ''}".rstrip()
         return result
 
     def probe(self, workload, contender):
@@ -58,7 +68,7 @@ class Bench:
             try:
                 before = after = server.counters()
                 deadline = time.monotonic() + SETUP_S
-                while after["deliveries"] < before["deliveries"] + 10_000:
+                while after[COUNT] < before[COUNT] + 10_000:
                     if process.poll() is not None or time.monotonic() > deadline:
                         raise RuntimeError("nothing was delivered")
                     time.sleep(0.1)
@@ -68,13 +78,28 @@ class Bench:
             finally:
                 process.kill()
                 process.wait()
-        spent = {name: last[name] - after[name] for name in ("deliveries", "sent_bytes", "writes")}
-        if not spent["deliveries"]:
+        spent = {name: last[name] - after[name] for name in (COUNT, "sent_bytes_total", "queued_bytes", "writes_total")}
+        if not spent[COUNT] or not spent["writes_total"]:
             raise RuntimeError("nothing was delivered")
+        # A delivery counts when it is queued, and may leave later.
+        bytes_total = spent["sent_bytes_total"] + spent["queued_bytes"]
         return {
-            "bytes_per_delivery": round(spent["sent_bytes"] / spent["deliveries"]),
-            "deliveries_per_write": round(spent["deliveries"] / spent["writes"], 1),
+            "bytes_per_delivery": round(bytes_total / spent[COUNT]),
+            "deliveries_per_write": round(spent[COUNT] / spent["writes_total"], 1),
         }
+
+
+def count_replies(report):
+    """Counts the reply to a message as a delivery, since it stands for the sender's own message."""
+    deliveries, sends = report.get("deliveries"), report.get("sends")
+    if not deliveries:
+        return
+    more = (deliveries + sends) / deliveries
+    report["deliveries"] = deliveries + sends
+    report["deliveries_per_s"] *= more
+    for side in ("server", "generator"):
+        if report[side]["cpu_us_per_delivery"] is not None:
+            report[side]["cpu_us_per_delivery"] /= more
 
 
 def payload_len(frame_len):
@@ -100,10 +125,11 @@ def generate(command, seconds):
     try:
         report = json.loads(out)
     except ValueError:
-        last = "; ".join(err.strip().splitlines()[-3:])
-        raise RuntimeError(f"the generator left with {process.returncode}: {last}") from None
-    # A point for each moment is the page's business.
+        words = "; ".join(err.strip().splitlines()[:3])
+        raise RuntimeError(f"the generator left with {process.returncode}: {words}") from None
+    # A point for each moment, and for each latency, is the page's business.
     report.pop("series", None)
+    (report.get("latency_us") or {}).pop("values", None)
     return report
 
 

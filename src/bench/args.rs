@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
+use crate::chat::RoomName;
+
 /// Load a chat server, verify every delivery, and measure both ends
 #[derive(Clone, Debug, Parser)]
 #[command(name = "chinwag bench", bin_name = "chinwag bench", after_help = AFTER_HELP)]
@@ -24,6 +26,9 @@ pub(crate) struct Args {
     /// Rooms that they are spread over
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16_000_000))]
     pub(crate) rooms: Option<u32>,
+    /// What their names begin with, before their number: two generators meet in none of different names
+    #[arg(long, value_name = "NAME", default_value = "r", value_parser = prefix)]
+    pub(crate) room_prefix: String,
     /// Who sends: one member of each room, or all
     #[arg(long, value_enum, value_name = "one|all")]
     pub(crate) senders: Option<Senders>,
@@ -66,6 +71,18 @@ pub(crate) struct Args {
     /// Bytes a second that each of them reads; 0: none
     #[arg(long, value_name = "BYTES_PER_S")]
     pub(crate) crawl: Option<u64>,
+    /// Connections of a room that is sent to meanwhile (direct)
+    #[arg(long, value_name = "N")]
+    pub(crate) background: Option<u32>,
+    /// Messages a second to that room
+    #[arg(long, value_name = "PER_S", value_parser = positive)]
+    pub(crate) background_rate: Option<f64>,
+    /// The server is asked to stop instead of killed (storm)
+    #[arg(long)]
+    pub(crate) stop: bool,
+    /// How a server that is not ours is restarted (storm)
+    #[arg(long, value_name = "COMMAND", requires = "target", conflicts_with = "stop")]
+    pub(crate) restart_command: Option<String>,
     /// What chance is made of
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -97,6 +114,8 @@ Examples:
   chinwag bench idle -c 19000               what a connection costs that says nothing
   chinwag bench --plain --path '/room/{room}' --target ws://127.0.0.1:9999
                                             another server, with the same load
+  chinwag bench report a.json b.json --out compared.html
+                                            a page of what --json has written
 
 Exit code: 0 good, 1 something was lost, came twice or out of order, or the target cannot be
 reached, 2 the command line is wrong.";
@@ -112,6 +131,18 @@ pub(crate) enum Kind {
     Echo,
     /// Connect, upgrade, close, again and again
     Handshake,
+    /// Pairs send to each other; with --background a room of others is busy meanwhile
+    Direct,
+    /// Whole lives: connect, hello, join, send, leave, close
+    Churn,
+    /// Send to a room in which some do not read, or crawl
+    Slow,
+    /// The server goes away; everybody returns and goes on
+    Storm,
+    /// Read pages of the log
+    History,
+    /// People at a chat: rooms of all sizes, typing, receipts, direct messages, reconnects
+    Mixed,
 }
 
 impl Kind {
@@ -135,6 +166,13 @@ impl Args {
     pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         Self::try_parse_from(std::iter::once("chinwag bench".into()).chain(args))
     }
+}
+
+/// The beginning of a room's name.
+fn prefix(text: &str) -> Result<String, String> {
+    RoomName::parse(&format!("{text}4294967295"))
+        .map(|_| text.to_owned())
+        .map_err(|_| "a room's name begins with a letter or digit and has few of them".to_owned())
 }
 
 fn positive(text: &str) -> Result<f64, String> {

@@ -138,7 +138,7 @@ pub(super) struct GatheredPresence {
     pub count: u64,
     /// Only counts were told last.
     pub counts_only: bool,
-    /// Members whose presence may have changed.
+    /// Members whose presence may have changed; may hold keys of those who have left.
     pub changes: Vec<MembershipKey>,
     /// Users who are members no more and were told to be there.
     pub gone: Vec<UserName>,

@@ -10,7 +10,7 @@
 //! A row names others by key. Whoever removes a row mends the rows that name it; `debug_check` walks all
 //! of it, and the simulation calls that after each step.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::keys::{AppendKey, MembershipKey, RoomKey, UserKey};
 use super::limits::Limits;
@@ -201,11 +201,13 @@ fn check_session(state: &State, session: &Session) -> usize {
 /// Returns how many members the room has.
 fn check_room(state: &State, key: RoomKey, room: &Room) -> usize {
     room.ring.debug_check();
+    let changes: BTreeSet<MembershipKey> = room.gathered.presence.changes.iter().copied().collect();
     debug_assert_eq!(state.room_named(room.name.as_str()), Some(key), "a room is found");
     for (index, &member) in room.members.iter().enumerate() {
         let row = &state.memberships[member];
         debug_assert_eq!(row.room, key, "a member is of this room");
         debug_assert_eq!(usize::try_from(row.index), Ok(index), "and where it says");
+        debug_assert!(!row.changed || changes.contains(&member), "and told of when it has changed");
     }
     let there = room.members.iter().map(|&member| &state.memberships[member]);
     let there = there.filter(|row| row.shown != Presence::Off).count();

@@ -34,6 +34,7 @@ impl Sessions {
             row.since = turn.now.tick;
             row.pinged = true;
             let ping = edge.ping(row);
+            edge.metrics.http.pings.add(1);
             send(row, edge.turn, ping, turn);
         }
         turn.effects.push(Effect::Arm { conn, deadline: row.deadline(edge) });

@@ -39,8 +39,12 @@ impl Sessions {
                 true
             }
             Ok(Some(Item::Ping(payload))) => self.pong(conn, payload, turn),
-            // Binary is refused by the settings.
-            Ok(Some(Item::Pong(_) | Item::Binary(_))) => self.control(conn, turn),
+            Ok(Some(Item::Pong(_))) => {
+                edge.metrics.http.pongs.add(1);
+                self.control(conn, turn)
+            }
+            // Refused by the settings.
+            Ok(Some(Item::Binary(_))) => self.control(conn, turn),
             Ok(Some(Item::Close { code, .. })) => {
                 self.answer_close(conn, code, turn);
                 turn.chat.closed(turn.now, conn);

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::core::{Core, HELLO, Happening, JOIN, index_of};
-use super::peer::Stage;
+use super::peer::OFF;
 use super::verify::Said;
 use crate::bench::ledger::Fault;
 use crate::bench::order::Verdict;
@@ -19,13 +19,10 @@ use crate::ws::{Opcode, encode};
 /// Digits of the `id` of a send.
 const NUMBER_DIGITS: u32 = NUMBER_WIDTH as u32;
 
-/// What the reply to `hello` says of who returns.
-#[derive(Debug, Deserialize)]
-struct Returned<'a> {
-    #[serde(default)]
-    resumed: bool,
-    #[serde(borrow, default)]
-    rooms: Option<&'a RawValue>,
+/// How long somebody is asked to stay away.
+#[derive(Debug, Default, Deserialize)]
+struct Drain {
+    reconnect_after_ms: u64,
 }
 
 impl Core {
@@ -46,13 +43,25 @@ impl Core {
                 return self.give_up(index, &format!("no JSON of the protocol: {error}"), effects);
             }
         };
-        match incoming.ev.as_ref().and_then(Word::as_str) {
+        let ev = incoming.ev.as_ref().and_then(Word::as_str);
+        if let Some(ev @ ("message" | "replay" | "live" | "gap")) = ev
+            && !self.is_here(index, &incoming)
+        {
+            return self.take_elsewhere(index, ev, &incoming);
+        }
+        match ev {
             Some("message") => self.take_message(index, &incoming, bytes, now_us),
             Some("replay") => self.take_replay(index, &incoming, now_us),
             Some("live") => self.take_live(index, &incoming),
             Some("gap") => self.take_gap(index, &incoming),
             Some("joined") => self.take_joined(index, &incoming),
-            Some("presence" | "typing" | "receipts" | "drain") => self.tally.others += 1,
+            Some("left") if self.plan.is_open_house => self.tally.others += 1,
+            Some("presence" | "typing" | "receipts") => self.tally.others += 1,
+            Some("drain") => {
+                self.tally.others += 1;
+                let told = serde_json::from_str::<Drain>(text).unwrap_or_default();
+                self.happenings.push(Happening::AskedBack(index, told.reconnect_after_ms));
+            }
             Some("ping") => {
                 self.tally.pings += 1;
                 let mut out = Vec::new();
@@ -63,6 +72,12 @@ impl Core {
             Some(_) => self.unexpected(index, text),
             None => self.take_reply(index, &incoming, text, effects),
         }
+    }
+
+    /// Whether an event is of the peer's own room.
+    fn is_here(&self, index: u32, event: &Incoming<'_>) -> bool {
+        let room = &self.rooms[self.peers[index as usize].room as usize];
+        event.room.as_ref().and_then(Word::as_str) == Some(&room.name)
     }
 
     /// Notes something that should not have come.
@@ -87,19 +102,20 @@ impl Core {
 
     /// Whose message this is and which, if it is one of those sent to `room`, to the letter.
     fn said(&self, room: u32, event: &Incoming<'_>) -> Option<Said> {
-        let name = event.room.as_ref().map(Word::as_str);
         let from = index_of(event.from.as_ref()?.as_str()?)?;
         let sender = self.senders.get(self.peers.get(from as usize)?.sender as usize)?;
         let text = event.text.as_ref()?.as_str()?;
         let (_, shown) = self.plan.pattern.read(text.as_bytes(), "")?;
-        let here = name.is_none_or(|name| name == Some(&self.rooms[room as usize].name));
-        (here && sender.room == room).then_some(Said { from, shown })
+        (sender.room == room).then_some(Said { from, shown })
     }
 
     /// When a message was due. What nobody has seen before is appended to the stream, and what somebody
     /// has must be the same.
     fn due_us_of(&mut self, index: u32, (seq, said): (u64, Said), bytes: &[u8]) -> Option<u64> {
         let place = self.peers[index as usize].room;
+        if self.plan.is_open_house {
+            self.catch_up(place, seq);
+        }
         let room = &mut self.rooms[place as usize];
         room.seen_to = room.seen_to.max(seq + 1);
         if room.is_solo || seq == room.stream.next() {
@@ -174,12 +190,16 @@ impl Core {
     }
 
     fn take_joined(&mut self, index: u32, event: &Incoming<'_>) {
-        let room = &self.rooms[self.peers[index as usize].room as usize];
-        let here = event.room.as_ref().and_then(Word::as_str) == Some(&room.name);
-        match (&event.epoch, event.seq) {
-            (Some(Word::Text(epoch)), Some(seq)) if here => self.set_cursor(index, epoch, seq),
-            _ => self.tally.others += 1,
+        let (Some(name), Some(Word::Text(epoch)), Some(seq)) =
+            (event.room.as_ref().and_then(Word::as_str), &event.epoch, event.seq)
+        else {
+            return self.unexpected(index, &format!("{event:?}"));
+        };
+        let peer = &mut self.peers[index as usize];
+        if *self.rooms[peer.room as usize].name == *name {
+            return self.set_cursor(index, epoch, seq);
         }
+        peer.extra().others.insert(name.into(), ((&**epoch).into(), seq + 1));
     }
 
     fn take_reply(&mut self, index: u32, reply: &Incoming<'_>, text: &str, effects: &mut Effects) {
@@ -235,88 +255,45 @@ impl Core {
         self.align(index);
     }
 
-    fn take_welcome(
-        &mut self,
-        index: u32,
-        reply: &Incoming<'_>,
-        data: &Incoming<'_>,
-        effects: &mut Effects,
-    ) {
-        let returns =
-            self.peers[index as usize].extra.as_ref().is_some_and(|it| it.session.is_some());
-        if self.plan.keeps_sessions
-            && let Some(session) = data.session.as_ref().and_then(Word::as_str)
-        {
-            self.peers[index as usize].extra().session = Some(session.into());
-        }
-        if !returns {
-            if !self.plan.joins {
-                self.entered(index, effects);
-            }
-            return;
-        }
-        let returned = reply.data.and_then(|data| serde_json::from_str(data.get()).ok());
-        let Some(Returned { resumed, rooms }) = returned else {
-            return self.give_up(index, "not the answer to a hello", effects);
-        };
-        let room = &self.rooms[self.peers[index as usize].room as usize];
-        let rooms: serde_json::Value =
-            rooms.and_then(|rooms| serde_json::from_str(rooms.get()).ok()).unwrap_or_default();
-        let answer = rooms.get(&*room.name).cloned().unwrap_or_default();
-        self.take_return(index, resumed, &answer);
-        if self.peers[index as usize].stage == Stage::Entering {
-            self.entered(index, effects);
-        }
-    }
-
-    /// How its room goes on for who has returned.
-    fn take_return(&mut self, index: u32, resumed: bool, answer: &serde_json::Value) {
-        let number = |key: &str| answer.get(key).and_then(serde_json::Value::as_u64);
-        self.returns.resumed += u64::from(resumed);
-        if answer.get("reset").is_some() {
-            self.returns.resets += 1;
-            let epoch = answer.get("epoch").and_then(serde_json::Value::as_str);
-            match epoch.zip(number("seq")) {
-                Some((epoch, seq)) => self.set_cursor(index, epoch, seq),
-                None => self.unexpected(index, &answer.to_string()),
-            }
-            return;
-        }
-        if let Some(gap) = answer.get("gap") {
-            let end = gap.get(1).and_then(serde_json::Value::as_u64);
-            let peer = &mut self.peers[index as usize];
-            let begin = gap.get(0).and_then(serde_json::Value::as_u64);
-            match begin.zip(end).filter(|range| range.0 == peer.next) {
-                Some((from, to)) => {
-                    peer.next = to + 1;
-                    self.tally.told_gone += to - from + 1;
-                }
-                None => self.unexpected(index, &answer.to_string()),
-            }
-        }
-        let next = self.peers[index as usize].next;
-        if number("from") != Some(next) {
-            self.unexpected(index, &format!("returns to {next}: {answer}"));
-        }
-        self.align(index);
-    }
-
     /// Where a peer is in its room.
-    fn set_cursor(&mut self, index: u32, epoch: &str, seq: u64) {
+    pub(super) fn set_cursor(&mut self, index: u32, epoch: &str, seq: u64) {
         let place = self.peers[index as usize].room;
         let room = &mut self.rooms[place as usize];
         if room.epoch.as_deref() != Some(epoch) {
-            // The first to come; or the log has begun again, and nothing of the old one comes any more.
-            room.epoch = Some(epoch.into());
-            room.stream = Stream::new(seq + 1, room.stream.bytes_max());
-            room.seen_to = seq + 1;
-            let members = std::mem::take(&mut room.members);
-            for &member in &members {
-                self.peers[member as usize].position = super::peer::OFF;
+            let has_begun_again = room.epoch.replace(epoch.into()).is_some();
+            self.restart_stream(place, seq + 1);
+            if has_begun_again {
+                // Nothing of the old log comes any more.
+                for sender in self.senders.iter_mut().filter(|sender| sender.room == place) {
+                    self.returns.forgotten += sender.forget();
+                }
             }
-            self.rooms[place as usize].members = members;
         }
-        self.peers[index as usize].next = seq + 1;
+        let peer = &mut self.peers[index as usize];
+        peer.next = seq + 1;
+        if self.plan.keeps_sessions {
+            peer.extra().epoch = Some(epoch.into());
+        }
         self.align(index);
+    }
+
+    /// Has the stream go on at `seq` if what lies before it was nobody's to get but the sender's.
+    fn catch_up(&mut self, place: u32, seq: u64) {
+        let room = &self.rooms[place as usize];
+        let follows = |&member: &u32| self.peers[member as usize].position != OFF;
+        if seq > room.stream.next() && !room.members.iter().any(follows) {
+            self.restart_stream(place, seq);
+        }
+    }
+
+    /// Begins a room's stream again at the number `next`; nobody follows it for now.
+    fn restart_stream(&mut self, place: u32, next: u64) {
+        let Self { rooms, peers, .. } = self;
+        let room = &mut rooms[place as usize];
+        room.stream = Stream::new(next, room.stream.bytes_max());
+        room.seen_to = next;
+        for &member in &room.members {
+            peers[member as usize].position = OFF;
+        }
     }
 }

@@ -14,6 +14,7 @@ mod core;
 mod peer;
 mod plain;
 mod receive;
+mod returns;
 mod room;
 #[cfg(test)]
 mod tests;
@@ -21,14 +22,15 @@ mod verify;
 
 use std::time::Duration;
 
-pub(crate) use self::core::{Core, Happening, Tally};
+pub(crate) use self::core::{Core, Happening, Tally, name_of};
+pub(crate) use self::peer::Stage;
 
 use super::latency::Latency;
 use super::ledger::Fault;
 use super::measure::{Mark, Meter};
 use super::progress::Progress;
 use super::results::{Counts, Results, Series};
-use crate::net::{CloseReason, Effect, Effects, Ending, Handler, Input};
+use crate::net::{CloseReason, ConnectFault, Effect, Effects, Ending, Handler, Input};
 use crate::time::Tick;
 use crate::time::clock::Now;
 
@@ -82,15 +84,31 @@ pub(crate) trait Scenario {
         false
     }
 
+    /// The server asks a connection to come back after so many milliseconds.
+    fn asked_back(&mut self, _peer: u32, _after_ms: u64) {}
+
+    /// A slow reader has received so many bytes.
+    fn heard(&mut self, _core: &mut Core, _at: (u32, u64), _len: usize, _effects: &mut Effects) {}
+
+    /// What is measured begins now.
+    fn measuring(
+        &mut self,
+        _core: &mut Core,
+        _now_us: u64,
+        _effects: &mut Effects,
+    ) -> Result<(), String> {
+        Ok(())
+    }
+
     /// A connection cannot be made. `Err` ends the run.
     fn unreachable(
         &mut self,
         _core: &mut Core,
         _peer: u32,
-        error: &std::io::Error,
+        fault: ConnectFault,
         _effects: &mut Effects,
     ) -> Result<(), String> {
-        Err(format!("cannot connect: {error}"))
+        Err(format!("cannot connect: {fault}"))
     }
 
     /// A turn ends; returns when it wants to be asked again at the latest, in µs.
@@ -229,28 +247,34 @@ impl<S: Scenario> Engine<S> {
 
     /// Passes on what has happened.
     fn tell(&mut self, now_us: u64, effects: &mut Effects) {
-        while let Some(happening) = self.core.happenings.pop() {
-            if self.phase == Phase::Over {
-                continue;
+        while !self.core.happenings.is_empty() {
+            for happening in std::mem::take(&mut self.core.happenings) {
+                if self.phase != Phase::Over {
+                    self.tell_one(happening, now_us, effects);
+                }
             }
-            let (core, scenario) = (&mut self.core, &mut self.scenario);
-            match happening {
-                Happening::Upgraded(peer) => scenario.upgraded(core, peer, effects),
-                Happening::Entered(peer) => scenario.entered(core, peer, effects),
-                Happening::Left(peer) => scenario.left(core, peer, effects),
-                Happening::Replied(peer, id, answer) => {
-                    scenario.replied(core, (peer, now_us), (id, answer), effects);
+        }
+    }
+
+    fn tell_one(&mut self, happening: Happening, now_us: u64, effects: &mut Effects) {
+        let (core, scenario) = (&mut self.core, &mut self.scenario);
+        match happening {
+            Happening::Upgraded(peer) => scenario.upgraded(core, peer, effects),
+            Happening::Entered(peer) => scenario.entered(core, peer, effects),
+            Happening::Left(peer) => scenario.left(core, peer, effects),
+            Happening::Replied(peer, id, answer) => {
+                scenario.replied(core, (peer, now_us), (id, answer), effects);
+            }
+            Happening::AskedBack(peer, after_ms) => scenario.asked_back(peer, after_ms),
+            Happening::Gone(peer, why) => {
+                if !scenario.gone(core, peer, &why, effects) {
+                    let words = format!("{}: {why}", core.title(peer));
+                    core.ledger.add(Fault::Disconnected, 1, words);
                 }
-                Happening::Gone(peer, why) => {
-                    if !scenario.gone(core, peer, &why, effects) {
-                        let words = format!("{}: {why}", core.title(peer));
-                        core.ledger.add(Fault::Disconnected, 1, words);
-                    }
-                }
-                Happening::Unreachable(peer, error) => {
-                    if let Err(failure) = scenario.unreachable(core, peer, &error, effects) {
-                        self.fail(failure, effects);
-                    }
+            }
+            Happening::Unreachable(peer, fault) => {
+                if let Err(failure) = scenario.unreachable(core, peer, fault, effects) {
+                    self.fail(failure, effects);
                 }
             }
         }
@@ -314,10 +338,14 @@ impl<S: Scenario> Engine<S> {
                 now_us
             }
             Phase::Settling { since } => self.settle(now_us, since, effects),
-            Phase::Warming { until } if now_us >= until => {
+            Phase::Warming { until } if now_us >= until || self.asked_to_stop => {
                 self.open_window(now_us);
-                self.phase = Phase::Measuring { until: now_us + self.core.plan.measured_us };
-                now_us + self.core.plan.measured_us
+                let until = now_us + self.core.plan.measured_us;
+                self.phase = Phase::Measuring { until };
+                if let Err(failure) = self.scenario.measuring(&mut self.core, now_us, effects) {
+                    self.fail(failure, effects);
+                }
+                until
             }
             Phase::Measuring { until } if now_us >= until || self.asked_to_stop => {
                 self.close_window(now_us, effects)
@@ -455,7 +483,6 @@ impl<S: Scenario> Engine<S> {
     pub(crate) fn into_results(mut self) -> Results {
         self.progress.clear();
         let mut results = self.results;
-        self.scenario.finish(&mut self.core, &self.windows, &mut results);
         if let Some(window) = self.windows.last() {
             let own = window.after.generator.cpu_us.saturating_sub(window.before.generator.cpu_us);
             let counts = Counts {
@@ -469,6 +496,7 @@ impl<S: Scenario> Engine<S> {
             };
             results.measured(&counts, &window.before, &window.after);
         }
+        self.scenario.finish(&mut self.core, &self.windows, &mut results);
         results.series = self.series.into_samples();
         for named in &self.core.ledger.named {
             results.fail(named.clone());
@@ -492,6 +520,9 @@ impl<S: Scenario> Handler for Engine<S> {
                 let Some(peer) = self.core.find(conn) else { return };
                 let now_us = self.core.clock.micros();
                 let own = self.core.receive(peer, bytes, now_us, effects);
+                if self.core.peers[peer as usize].is_slow() {
+                    self.scenario.heard(&mut self.core, (peer, now_us), bytes.len(), effects);
+                }
                 if own > 0 {
                     self.scenario.returned(&mut self.core, (peer, now_us), own, effects);
                 }
@@ -509,9 +540,9 @@ impl<S: Scenario> Handler for Engine<S> {
                 self.core.connected(conn, peer, effects);
                 self.tell(self.turn_at, effects);
             }
-            Input::Unreachable { tag, error } => {
+            Input::Unreachable { tag, fault } => {
                 let peer = u32::try_from(tag).unwrap_or(u32::MAX);
-                self.core.unreachable(peer, error, effects);
+                self.core.unreachable(peer, fault, effects);
                 self.tell(self.turn_at, effects);
             }
             Input::Finished { conn } => {

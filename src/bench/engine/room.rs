@@ -21,8 +21,6 @@ pub(crate) struct Room {
     pub(crate) sent: u64,
     /// The number behind the highest that anybody has seen.
     pub(crate) seen_to: u64,
-    /// Which of the latencies its deliveries count for.
-    pub(crate) class: u8,
     /// It has one member: there is nobody to compare with.
     pub(crate) is_solo: bool,
 }
@@ -73,6 +71,15 @@ impl Sender {
         while self.dues.front().is_some_and(|due| due.0 <= number) {
             self.dues.pop_front();
         }
+    }
+
+    /// Gives up what nobody has seen yet, and says how many messages that were.
+    pub(crate) fn forget(&mut self) -> u64 {
+        let unseen = self.sent.saturating_sub(self.seen);
+        (self.seen, self.answered) = (self.sent, self.sent);
+        self.missing = Missing::default();
+        self.dues.clear();
+        unseen
     }
 
     /// The number of a message that shows only the lowest digits of it: the one nearest to what is

@@ -320,3 +320,6 @@ fn insert(table: &mut toml::Table, key: &str, value: &str) {
         insert(inner, rest, value);
     }
 }
+
+#[cfg(test)]
+mod tests;
