@@ -1,6 +1,6 @@
 """Runs the standard set and writes what came out: scripts/bench says how.
 
-usage: run.py CHINWAG PEERS [quick] [KEY=VALUE…] [--noisy] [--out FOLDER] [--reports]
+usage: run.py CHINWAG PEERS [quick] [KEY=VALUE…] [--noisy] [--out FOLDER]
        run.py table RESULT.json
 """
 
@@ -38,9 +38,8 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     began = datetime.now().astimezone()
     name = began.strftime("%Y-%m-%dT%H-%M-%S")
-    pages = out / name if options.reports else None
-    if pages:
-        pages.mkdir()
+    pages = out / name
+    pages.mkdir()
     result = {
         "date": began.isoformat(timespec="seconds"),
         "about": about(options),
@@ -60,7 +59,7 @@ def main():
     text = "\n".join(markdown.whole(result))
     (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
     (out / f"{name}.md").write_text(text)
-    print(f"\n{text}\n{out / name}.json, {out / name}.md")
+    print(f"\n{text}\n{out / name}.json, {out / name}.md, {pages}/")
     return 1 if any("error" in run for run in result["runs"]) else 0
 
 
@@ -71,7 +70,6 @@ def parse(arguments):
     parser.add_argument("words", nargs="*", metavar="quick | only=b,d | pairs=3 | seconds=2")
     parser.add_argument("--noisy", action="store_true", help="run although the machine is busy")
     parser.add_argument("--out", default=str(ROOT / "bench-results"), help="the folder for results")
-    parser.add_argument("--reports", action="store_true", help="keep the generator's page of Chinwag's first runs")
     options = parser.parse_intermixed_args(arguments)
     options.only, options.pairs, options.seconds = WORKLOADS, PAIRS, None
     for word in options.words:
@@ -115,11 +113,13 @@ def run_workload(bench, workload, options, result):
         for contender in contenders if number % 2 == 0 else reversed(contenders):
             if contender.long and bytes_each is None:
                 continue
-            page = f"{workload.key}.html" if contender.name == CHINWAG.name and number == 0 else None
             seconds = options.seconds or contender.seconds or workload.seconds
-            run = bench.run(workload, contender, seconds, bytes_each, page) | {"round": number}
+            run = bench.run(workload, contender, seconds, bytes_each, number == 0) | {"round": number}
             result["runs"].append(run)
             print(f"  {number + 1} {contender.name:18} {said(run, workload)}", flush=True)
+    fault = bench.draw(workload)
+    if fault:
+        print(f"  no page: {fault}", flush=True)
 
 
 def probe(bench, workload, result):
