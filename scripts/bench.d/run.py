@@ -1,6 +1,7 @@
 """Runs the standard set and writes what came out: scripts/bench says how.
 
 usage: run.py CHINWAG PEERS [quick] [KEY=VALUE…] [--noisy] [--out FOLDER]
+       run.py check [quick] …            says what is wrong with the arguments, before anything is built
        run.py table RESULT.json
 """
 
@@ -26,10 +27,13 @@ PAIRS = 9
 
 
 def main():
-    # An end by signal unwinds like any other, so that no server stays behind.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # To be told to end is like being interrupted: no server stays behind, and what there is is written.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if sys.argv[1:2] == ["table"]:
         print("\n".join(markdown.table(json.loads(Path(sys.argv[2]).read_text()))))
+        return 0
+    if sys.argv[1:2] == ["check"]:
+        parse(["", "", *sys.argv[2:]])
         return 0
     options = parse(sys.argv[1:])
     if not options.noisy:
@@ -48,19 +52,27 @@ def main():
         "runs": [],
     }
     bench = Bench(Programs(options.chinwag, options.peers), pages)
+    code = 0
     try:
         for workload in options.only:
             run_workload(bench, workload, options, result)
+            text = save(result, out / name, began)
     except KeyboardInterrupt:
-        print("interrupted; what there is is written", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
+        text, code = save(result, out / name, began), 130
+    print(f"\n{text}\n{out / name}.json, {out / name}.md, {pages}/")
+    return code or int(any("error" in run for run in result["runs"]))
+
+
+def save(result, path, began):
+    """Writes what there is so far, and returns it in words."""
     result["about"]["took"] = f"{(datetime.now().astimezone() - began).seconds} s"
     result["about"]["load average after"] = Path("/proc/loadavg").read_text().strip()
     result["summary"] = summarize(result)
     text = "\n".join(markdown.whole(result))
-    (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
-    (out / f"{name}.md").write_text(text)
-    print(f"\n{text}\n{out / name}.json, {out / name}.md, {pages}/")
-    return 1 if any("error" in run for run in result["runs"]) else 0
+    Path(f"{path}.json").write_text(json.dumps(result, indent=1) + "\n")
+    Path(f"{path}.md").write_text(text)
+    return text
 
 
 def parse(arguments):
