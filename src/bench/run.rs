@@ -36,6 +36,9 @@ enum Failure {
 
 /// Does what the arguments behind `chinwag bench` say.
 pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
+    if args.first().is_some_and(|word| word == "report") {
+        return report::run(args.into_iter().skip(1));
+    }
     let command = command_line(&args);
     let args = match Args::read(args) {
         Ok(args) => args,

@@ -25,11 +25,17 @@ pub(super) fn bytes(value: f64) -> String {
     scaled(value, 1e3, &[" TB", " GB", " MB", " KB", " B"])
 }
 
-/// A share of one as per cent: `98 %`, `0.4 %`.
+/// A share of one as per cent: `98 %`, `0.4 %`, `0.02 %`.
 pub(super) fn percent(share: f64) -> String {
     let value = share * 100.0;
-    let digits = usize::from(value.abs() < 9.95 && value != 0.0);
-    format!("{value:.digits$} %")
+    let size = value.abs();
+    let behind = match size {
+        _ if size == 0.0 || size >= 1e6 => return format!("{} %", digits(value)),
+        _ if size < 0.095 => 2,
+        _ if size < 9.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.behind$} %")
 }
 
 /// Seconds: `10.0 s`, `150 s`.
@@ -72,7 +78,13 @@ fn scaled(value: f64, step: f64, units: &[&str]) -> String {
 fn digits(value: f64) -> String {
     let size = value.abs();
     let behind = if size < 9.995 { 2 } else { usize::from(size < 99.95) };
-    if value == 0.0 { "0".to_owned() } else { format!("{value:.behind$}") }
+    match size {
+        _ if !size.is_finite() => "–".to_owned(),
+        0.0 => "0".to_owned(),
+        // A file may say anything; it should not be a line long.
+        1e9.. => format!("{value:.2e}"),
+        _ => format!("{value:.behind$}"),
+    }
 }
 
 /// A whole number with commas between its thousands.
@@ -127,8 +139,24 @@ mod tests {
 
     #[test]
     fn shares_are_per_cent() {
-        check(percent, &[(0.0, "0 %"), (0.004, "0.4 %"), (0.0994, "9.9 %"), (0.0996, "10 %")]);
-        check(percent, &[(1.0, "100 %"), (1.87, "187 %")]);
+        check(
+            percent,
+            &[
+                (0.0, "0 %"),
+                (0.0002, "0.02 %"),
+                (0.004, "0.4 %"),
+                (0.0994, "9.9 %"),
+                (0.0996, "10 %"),
+            ],
+        );
+        check(percent, &[(1.0, "100 %"), (1.87, "187 %"), (1e300, "1.00e302 %")]);
+        check(percent, &[(f64::MAX, "– %")]);
+    }
+
+    #[test]
+    fn absurd_values_stay_short() {
+        check(number, &[(1e300, "1.00e291 G"), (f64::INFINITY, "– G"), (f64::NAN, "– G")]);
+        check(seconds, &[(1e308, "1.00e308 s"), (10.0, "10.0 s"), (0.25, "0.25 s")]);
     }
 
     #[test]

@@ -30,6 +30,7 @@ fn plan(dialect: Dialect, members: u32, all_send: bool, echo: bool) -> Plan {
         greeting: None,
         connections: members,
         rooms: 1,
+        room_prefix: "r".into(),
         layout: Layout::Even,
         all_send,
         load: Load::Window(1),

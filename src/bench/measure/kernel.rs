@@ -70,3 +70,36 @@ fn parse_page_len(auxiliary: &[u8]) -> Option<u64> {
     });
     u64::try_from(value?).ok().filter(|len| *len > 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_about_tcp_is_found_by_its_words() {
+        let text = "sockets: used 152\nTCP: inuse 131 orphan 0 tw 632 alloc 133 mem 415\nUDP: inuse 0 mem 7\n";
+        assert_eq!(parse_sockstat(text), Some((133, 415)));
+        assert_eq!(parse_sockstat("TCP: mem 1 alloc 2"), Some((2, 1)));
+        assert_eq!(parse_sockstat("TCP: inuse 1 alloc"), None);
+        assert_eq!(parse_sockstat("TCP6: inuse 1"), None);
+        assert_eq!(parse_sockstat(""), None);
+    }
+
+    #[test]
+    fn the_page_size_is_one_of_the_words_of_the_start() {
+        let words = |words: &[usize]| words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+        let check = |bytes: Vec<u8>, expect| assert_eq!(parse_page_len(&bytes), expect);
+        check(words(&[33, 7, 6, 16384, 17, 100, 0, 0]), Some(16384));
+        check(words(&[7, 6, 17, 100]), None);
+        check(words(&[6, 0]), None);
+        check(words(&[6]), None);
+        check(Vec::new(), None);
+    }
+
+    #[test]
+    fn this_kernel_has_tables() {
+        let kernel = Kernel::now().unwrap();
+        assert!(kernel.slab_bytes > 0 && kernel.bytes() >= kernel.slab_bytes, "{kernel:?}");
+        assert!(page_len().is_power_of_two());
+    }
+}

@@ -46,3 +46,28 @@ fn parse_cpuinfo(text: &str) -> (Option<String>, u64) {
     let name = name.map(|(_, value)| value.split_whitespace().collect::<Vec<_>>().join(" "));
     (name, u64::try_from(cores).unwrap_or(u64::MAX).max(1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processors_are_counted_and_named() {
+        let check = |text: &str, expect: (Option<&str>, u64)| {
+            let (name, cores) = parse_cpuinfo(text);
+            assert_eq!((name.as_deref(), cores), expect);
+        };
+        let two = "processor\t: 0\nmodel\t\t: 207\nmodel name\t: Intel(R)  Xeon(R)\n\nprocessor\t: 1\n\
+                   model name\t: Intel(R)  Xeon(R)\n";
+        check(two, (Some("Intel(R) Xeon(R)"), 2));
+        check("processor : 0\nBogoMIPS : 50.00\n", (None, 1));
+        check("", (None, 1));
+    }
+
+    #[test]
+    fn this_machine_has_a_name() {
+        let here = Machine::here();
+        assert!(!here.cpu.is_empty() && here.cores > 0 && here.memory > 0, "{here:?}");
+        assert!(here.kernel.starts_with("Linux "), "{here:?}");
+    }
+}

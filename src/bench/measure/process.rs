@@ -21,6 +21,8 @@ pub struct Process {
 /// keeps for each core and adds up late: an error of a megabyte is 50 bytes for each of 20,000 connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
+    /// Whose it is.
+    pub pid: u32,
     /// Time on a core of all of its threads, in µs. What the scheduler accounts to living threads is exact; of
     /// threads that have ended, whole hundredths of a second are known.
     pub cpu_us: u64,
@@ -28,8 +30,9 @@ pub struct Usage {
     pub rss: u64,
     /// Its part that no file backs: heap and stacks, in bytes.
     pub anonymous: u64,
-    /// Open descriptors.
-    pub descriptors: u64,
+    /// Open descriptors. `None` before Linux 6.2, where counting them would have the kernel make an object
+    /// for each: gigabytes for a million.
+    pub descriptors: Option<u64>,
     /// Threads.
     pub threads: u64,
 }
@@ -84,18 +87,22 @@ impl Process {
     fn look(&self, memory: &Memory) -> Result<Usage, MeasureError> {
         let (cpu_us, threads) = self.cpu()?;
         let descriptors = self.descriptors()?;
-        Ok(Usage { cpu_us, rss: memory.rss, anonymous: memory.anonymous, descriptors, threads })
+        let pid = self.pid;
+        Ok(Usage {
+            pid,
+            cpu_us,
+            rss: memory.rss,
+            anonymous: memory.anonymous,
+            descriptors,
+            threads,
+        })
     }
 
-    fn descriptors(&self) -> Result<u64, MeasureError> {
+    fn descriptors(&self) -> Result<Option<u64>, MeasureError> {
         let path = self.file("fd");
-        // Since Linux 6.2 the folder's length is their number; before that it is zero.
+        // The folder's length is their number, where it is not zero.
         let length = fs::metadata(&path).map_err(|error| self.fault(&path, error))?.len();
-        if length > 0 {
-            return Ok(length);
-        }
-        let open = fs::read_dir(&path).map_err(|error| self.fault(&path, error))?;
-        Ok(u64::try_from(open.count()).unwrap_or(u64::MAX))
+        Ok((length > 0).then_some(length))
     }
 
     /// Its time on a core in µs, and its threads.
@@ -111,8 +118,7 @@ impl Process {
             nanos = nanos.saturating_add(parse_schedstat(&text).unwrap_or_default());
             threads += 1;
         }
-        // The process's sum has threads that have ended, in coarse ticks that are rounded down.
-        Ok(((nanos / 1_000).max(stat.cpu_us), threads))
+        Ok((total_us(nanos, stat.cpu_us), threads))
     }
 
     /// Counts the pages; where that is not allowed, asks for the estimate.
@@ -186,7 +192,103 @@ impl Stat {
     }
 }
 
+/// The time of living threads, exactly, or that of all there ever were, in coarse ticks that are rounded down: the
+/// greater is nearer to the truth.
+fn total_us(living_ns: u64, ever_us: u64) -> u64 {
+    (living_ns / 1_000).max(ever_us)
+}
+
 /// Nanoseconds on a core.
 fn parse_schedstat(text: &str) -> Option<u64> {
     text.split_ascii_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stat_line_is_read_behind_whatever_the_name_is() {
+        let check =
+            |text: &str, expect: Option<Stat>| assert_eq!(Stat::parse(text), expect, "{text}");
+        let rest = "S 999 1009 1009 0 -1 4194560 4000 2254079 0 270 12 3 7087 515 20 0 1 0 1183815 5124096";
+        let expect = Stat { cpu_us: 150_000, began: 1_183_815 };
+        check(&format!("1009 (bash) {rest}"), Some(expect));
+        let expect = Stat { cpu_us: 150_000, began: 1_183_815 };
+        check(&format!("1009 (a) R 1 2) {rest}"), Some(expect));
+        check("1009 (bash) S 999 1009", None);
+        check("1009 (bash) S x", None);
+        check("", None);
+        let huge = rest.replace(" 12 3 ", &format!(" {} 3 ", u64::MAX));
+        check(&format!("1 (a) {huge}"), None);
+    }
+
+    #[test]
+    fn the_first_number_of_schedstat_is_the_time_on_a_core() {
+        assert_eq!(parse_schedstat("29174480 9168706 111\n"), Some(29_174_480));
+        assert_eq!(parse_schedstat(""), None);
+    }
+
+    #[test]
+    fn the_time_is_exact_and_has_the_threads_that_have_ended() {
+        assert_eq!(total_us(12_345_678, 10_000), 12_345);
+        assert_eq!(total_us(12_345_678, 250_000), 250_000);
+        assert_eq!(total_us(0, 30_000), 30_000, "a kernel without schedstat");
+    }
+
+    #[test]
+    fn memory_is_read_from_either_file() {
+        let rollup = "55731e6c8000-7fff2835e000 ---p 00000000 00:00 0    [rollup]\nRss:     1796 kB\n\
+                      Pss:      212 kB\nAnonymous:      112 kB\nAnonHugePages:   0 kB\n";
+        let memory = Memory::parse(rollup, "Rss", "Anonymous").unwrap();
+        assert_eq!((memory.rss, memory.anonymous), (1796 * 1024, 112 * 1024));
+        let status = "Name:\tbash\nVmRSS:\t    2140 kB\nRssAnon:\t     148 kB\nThreads:\t1\n";
+        let memory = Memory::parse(status, "VmRSS", "RssAnon").unwrap();
+        assert_eq!((memory.rss, memory.anonymous), (2140 * 1024, 148 * 1024));
+        assert!(Memory::parse("Name:\tkthreadd\n", "VmRSS", "RssAnon").is_none());
+    }
+
+    #[test]
+    fn this_process_takes_time_memory_and_descriptors() {
+        let own = Process::own().unwrap();
+        let before = own.usage().unwrap();
+        let held = fs::File::open("/proc/self/stat").unwrap();
+        let block = std::hint::black_box(vec![1_u8; 32 * 1024 * 1024]);
+        let sum: u64 = block.iter().map(|byte| u64::from(*byte)).sum();
+        let after = own.usage().unwrap();
+        assert_eq!(sum, 32 * 1024 * 1024);
+        assert!(after.cpu_us > before.cpu_us, "{before:?} {after:?}");
+        assert!(after.rss >= after.anonymous && after.anonymous >= 32 * 1024 * 1024, "{after:?}");
+        assert!(
+            after.threads >= 1 && after.descriptors.is_none_or(|count| count >= 1),
+            "{after:?}"
+        );
+        assert!(own.glance().unwrap().rss > 0);
+        drop(held);
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_is_gone() {
+        let error = Process::of(u32::MAX).unwrap_err().to_string();
+        assert_eq!(error, "there is no process 4294967295 (any more)");
+        // The number is there, but it belongs to another process by now.
+        let own = Process::own().unwrap();
+        let former = Process { began: own.began + 1, ..own };
+        assert!(matches!(former.usage(), Err(MeasureError::Gone { .. })));
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let check = |kind: io::ErrorKind, expect: &str| {
+            let own = Process::own().unwrap();
+            let fault = own.fault(Path::new("/proc/1/fd"), kind.into());
+            assert_eq!(fault.to_string().replace(&own.pid.to_string(), "PID"), expect);
+        };
+        check(io::ErrorKind::NotFound, "there is no process PID (any more)");
+        check(
+            io::ErrorKind::PermissionDenied,
+            "/proc/1/fd may not be read: does the process belong to another user?",
+        );
+        check(io::ErrorKind::TimedOut, "cannot read /proc/1/fd: timed out");
+    }
 }

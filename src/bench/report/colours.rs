@@ -86,3 +86,46 @@ fn name_of(code: &str) -> Option<String> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(svg: &str, expect: &str) {
+        assert_eq!(classify(svg), expect);
+    }
+
+    #[test]
+    fn roles_become_classes() {
+        check(
+            r##"<line opacity="1" stroke="#010002" x1="5"/>"##,
+            r#"<line opacity="1" class="s-grid" x1="5"/>"#,
+        );
+        check(r##"<text fill="#010000">a</text>"##, r#"<text class="f-ink">a</text>"#);
+        check(
+            r##"<a fill="none" stroke="#010103"/><b stroke="#010205"/>"##,
+            r#"<a fill="none" class="s-c3"/><b class="s-d5"/>"#,
+        );
+        check("nothing", "nothing");
+    }
+
+    #[test]
+    fn what_is_no_role_is_left_alone() {
+        check(r##"<a fill="#020002" b="#01"##, r##"<a fill="#020002" b="#01"##);
+        check(r##"<a fill="#010909"/>"##, r##"<a fill="#010909"/>"##);
+        check(r##"<a width="#010000"/>"##, r##"<a width="#010000"/>"##);
+        check(r##"stroke="#01é000""##, r##"stroke="#01é000""##);
+    }
+
+    #[test]
+    fn every_role_has_its_class() {
+        let all = [Role::Ink, Role::Soft, Role::SoftDashed, Role::Grid];
+        let runs = (0..=COLOURS).flat_map(|run| [Role::Line(run), Role::Dashed(run)]);
+        for role in all.into_iter().chain(runs) {
+            let RGBColor(red, green, blue) = role.colour();
+            let svg = format!("stroke=\"#{red:02X}{green:02X}{blue:02X}\"");
+            assert!(classify(&svg).starts_with("class=\"s-"), "{role:?}: {}", classify(&svg));
+        }
+    }
+}

@@ -1,11 +1,14 @@
 //! Which picture shows what of the results.
 
 use super::Picture;
+use super::bars::{Bar, Bars};
+use super::canvas::Finished;
 use super::colours::Role;
 use super::plot::{Line, Plot};
 use super::ticks::{Axis, nines};
 use crate::bench::latency::Latency;
 use crate::bench::results::{Results, Sample, float};
+use crate::bench::units::{bytes, number, percent, time};
 
 /// Columns of a histogram.
 const COLUMNS: u32 = 64;
@@ -13,8 +16,45 @@ const COLUMNS: u32 = 64;
 const HISTOGRAM_SHARE: f64 = 0.999;
 
 /// The picture of all runs that have measured what it shows, `None` if none has.
-pub(super) fn plot(picture: Picture, results: &[Results]) -> Option<Plot> {
+pub(super) fn draw(picture: Picture, results: &[Results]) -> Option<Finished> {
+    let drawn = |bars: Option<Bars>| bars?.draw();
     match picture {
+        Picture::Rates => drawn(bars("Throughput", "deliveries a second", results, |run| {
+            let rate = run.deliveries_per_s.filter(|rate| *rate > 0.0)?.round();
+            Some((rate, number(rate)))
+        })),
+        Picture::Costs => drawn(bars("CPU", "server CPU of a delivery", results, |run| {
+            run.server.cpu_us_per_delivery.map(|us| (us, time(us)))
+        })),
+        Picture::Footprints => {
+            drawn(bars("Memory", "server memory of a connection", results, |run| {
+                run.server.user_bytes_per_connection.map(|held| (held, bytes(held)))
+            }))
+        }
+        picture => plot(picture, results)?.draw(),
+    }
+}
+
+/// A figure of each run that has it, `None` if there are not two to be compared.
+fn bars(
+    title: &str,
+    what: &str,
+    results: &[Results],
+    of: fn(&Results) -> Option<(f64, String)>,
+) -> Option<Bars> {
+    let bar = |(run, result): (usize, &Results)| {
+        let (value, words) = of(result)?;
+        Some(Bar { name: visible(result.name()), role: Role::Line(run), value, words })
+    };
+    let bars: Vec<_> = results.iter().enumerate().filter_map(bar).collect();
+    let (title, what) = (title.to_owned(), what.to_owned());
+    (bars.len() > 1).then_some(Bars { title, what, bars })
+}
+
+/// The pictures that have axes.
+fn plot(picture: Picture, results: &[Results]) -> Option<Plot> {
+    match picture {
+        Picture::Rates | Picture::Costs | Picture::Footprints => None,
         Picture::Latency => percentiles(results),
         Picture::Histogram => histogram(results),
         Picture::LatencyOverTime => over_time(
@@ -31,7 +71,8 @@ pub(super) fn plot(picture: Picture, results: &[Results]) -> Option<Plot> {
             results,
             |lines| Axis::count("deliveries a second", largest(lines, |point| point.1)),
             &[Quantity { name: "", of: |sample| Some(sample.deliveries_per_s) }],
-        ),
+        )
+        .filter(|plot| largest(&plot.lines, |point| point.1) > 0.0),
         Picture::Memory => over_time(
             "Memory over time",
             results,
@@ -179,7 +220,7 @@ fn histogram(results: &[Results]) -> Option<Plot> {
         lines.push(Line { role, points: edges.collect(), filled });
     }
     let max = largest(&lines, |point| point.1);
-    let y = Axis::linear("share of the deliveries", max, crate::bench::units::percent);
+    let y = Axis::linear("share of the deliveries", max, percent);
     let legend = legend(results, &[]);
     Some(Plot { title: "Latency, how often".to_owned(), x, y, lines, legend })
 }

@@ -35,9 +35,12 @@ impl Axis {
         Self::linear(name, max, bytes)
     }
 
-    /// Shares of one, from zero to at least all of it.
+    /// Shares of one, from zero to all of it, or to a part of it if they are small.
     pub(super) fn share(name: &str, max: f64) -> Self {
-        Self::linear(name, max.max(1.0), percent)
+        const HALF: f64 = 0.5;
+        const LEAST: f64 = 0.01;
+        let max = if max > HALF { max.max(1.0) } else { max.max(LEAST) };
+        Self::linear(name, max, percent)
     }
 
     /// Seconds from the beginning of the run, ending where the run does. Long runs are told in minutes.
@@ -111,4 +114,69 @@ fn brief(words: &str) -> String {
     let value =
         if value.contains('.') { value.trim_end_matches('0').trim_end_matches('.') } else { value };
     format!("{value} {unit}").trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(axis: &Axis, end: f64, marks: &str) {
+        let words: Vec<_> = axis.marks.iter().map(|(_, words)| words.as_str()).collect();
+        assert_eq!(words.join(", "), marks);
+        assert!((axis.end - end).abs() <= end.abs() * 1e-9, "ends at {}", axis.end);
+        assert!(axis.marks.iter().all(|(at, _)| *at >= axis.start && *at <= axis.end * 1.0001));
+    }
+
+    #[test]
+    fn a_linear_axis_ends_at_a_round_number() {
+        check(&Axis::count("", 1_870_000.0), 2e6, "0, 500 k, 1 M, 1.5 M, 2 M");
+        check(&Axis::count("", 1000.0), 1000.0, "0, 200, 400, 600, 800, 1,000");
+        check(&Axis::count("", 7.0), 7.0, "0, 1, 2, 3, 4, 5, 6, 7");
+        check(&Axis::count("", 9.0), 10.0, "0, 2, 4, 6, 8, 10");
+        check(&Axis::bytes("", 10.4e6), 12e6, "0 B, 2 MB, 4 MB, 6 MB, 8 MB, 10 MB, 12 MB");
+        check(&Axis::share("", 0.6), 1.0, "0 %, 20 %, 40 %, 60 %, 80 %, 100 %");
+        check(&Axis::share("", 0.19), 0.2, "0 %, 5 %, 10 %, 15 %, 20 %");
+        check(&Axis::share("", 0.0), 0.01, "0 %, 0.2 %, 0.4 %, 0.6 %, 0.8 %, 1 %");
+        check(&Axis::count("", 0.0), 1.0, "0, 0.2, 0.4, 0.6, 0.8, 1");
+    }
+
+    #[test]
+    fn time_ends_when_the_run_does() {
+        check(&Axis::elapsed(21.2), 21.2, "0, 5, 10, 15, 20");
+        check(&Axis::elapsed(601.0), 601.0, "0, 2, 4, 6, 8, 10");
+        assert_eq!(Axis::elapsed(601.0).name, "minutes");
+    }
+
+    #[test]
+    fn a_logarithmic_axis_has_as_many_marks_as_fit() {
+        let log = |min, max| Axis::logarithmic("", min, max);
+        let close = "300 µs, 400 µs, 500 µs, 600 µs, 800 µs, 1 ms";
+        check(&log(310.0, 900.0), 3.0, close);
+        let usual = "200 µs, 500 µs, 1 ms, 2 ms, 5 ms, 10 ms, 20 ms";
+        check(&log(393.0, 13_600.0), 20_000_f64.log10(), usual);
+        check(&log(3.0, 40_000.0), 5.0, "1 µs, 10 µs, 100 µs, 1 ms, 10 ms, 100 ms");
+        check(&log(0.0, 0.0), 1.5_f64.log10(), "1 µs, 1.5 µs");
+        check(&log(250.0, 250.0), 300_f64.log10(), "200 µs, 300 µs");
+        check(&log(3.6e9, 3.6e9), 4e9_f64.log10(), "3000 s, 4000 s");
+    }
+
+    #[test]
+    fn percentiles_go_as_far_as_there_are_values() {
+        check(&Axis::nines(1.0), 1.0, "0, 50, 90");
+        check(&Axis::nines(20_000.0), 20_000_f64.log10(), "0, 50, 90, 99, 99.9, 99.99");
+        check(&Axis::nines(1e9), 6.0, "0, 50, 90, 99, 99.9, 99.99, 99.999, 99.9999");
+        assert!((nines(0.999) - 3.0).abs() < 1e-9);
+        assert!(nines(1.0).is_infinite());
+    }
+
+    #[test]
+    fn whatever_a_file_says_there_are_few_marks() {
+        for max in [f64::NAN, f64::INFINITY, f64::MAX, f64::MIN_POSITIVE, -5.0, 1e-300] {
+            let marks = Axis::count("", max).marks.len();
+            assert!((2..=9).contains(&marks), "{marks} for {max}");
+            assert!(Axis::elapsed(max).marks.len() <= 9, "{max}");
+            assert!(Axis::logarithmic("", max, max).marks.len() <= 11, "{max}");
+        }
+    }
 }

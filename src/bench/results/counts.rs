@@ -66,3 +66,38 @@ impl Faults {
         self.disconnected += other.disconnected;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_several_processes_add_up_and_can_be_sent() {
+        let faults = Faults {
+            gaps: 1,
+            duplicates: 2,
+            reordered: 3,
+            lost: 4,
+            unexpected: 5,
+            disconnected: 6,
+        };
+        let mut one = Counts {
+            connections: 1,
+            handshakes: 2,
+            deliveries: 3,
+            sends: 4,
+            cpu_us: 5,
+            latency: Latency::new(),
+            faults,
+        };
+        one.latency.record_n(100, 3);
+        let sent = serde_json::to_string(&one).unwrap();
+        one.merge(&serde_json::from_str(&sent).unwrap());
+        let Counts { connections, handshakes, deliveries, sends, cpu_us, latency, faults } = one;
+        assert_eq!([connections, handshakes, deliveries, sends, cpu_us], [2, 4, 6, 8, 10]);
+        assert_eq!(latency.values(), [(100, 6)]);
+        let Faults { gaps, duplicates, reordered, lost, unexpected, disconnected } = faults;
+        let all = [gaps, duplicates, reordered, lost, unexpected, disconnected];
+        assert_eq!(all, [2, 4, 6, 8, 10, 12]);
+    }
+}

@@ -120,3 +120,35 @@ pub(super) fn round(value: f64) -> f64 {
 pub(in crate::bench) const fn float(count: u64) -> f64 {
     count as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_generator_is_the_bottleneck_if_it_is_full_and_the_server_is_not() {
+        let check = |processes, busy, server, expect| {
+            let mut figures = GeneratorFigures { processes, busy, ..GeneratorFigures::default() };
+            figures.judge(server);
+            assert_eq!(figures.is_bottleneck, expect, "{busy:?} of {processes}, server {server:?}");
+        };
+        check(1, Some(0.5), Some(0.2), false);
+        check(1, Some(0.98), Some(0.7), true);
+        check(1, Some(0.98), Some(0.99), false);
+        check(1, Some(0.98), None, true);
+        check(1, None, Some(0.1), false);
+        check(2, Some(1.2), Some(1.0), false);
+        check(2, Some(1.95), Some(0.8), true);
+        check(0, Some(0.98), None, true);
+    }
+
+    #[test]
+    fn nothing_is_divided_by_nothing() {
+        let mark = |at_us| Mark { at_us, ..Mark::default() };
+        assert_eq!(rate(5, &mark(7), &mark(7)), None);
+        assert_eq!(rate(5, &mark(9), &mark(7)), None);
+        assert_eq!(rate(5, &mark(0), &mark(2_000_000)), Some(2.5));
+        assert_eq!(per(10, 0), None);
+        assert_eq!(per(10, 3), Some(3.3333));
+    }
+}

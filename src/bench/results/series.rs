@@ -28,7 +28,7 @@ pub struct Sample {
     /// Bytes in the kernel's TCP buffers at its end.
     pub kernel_tcp_bytes: Option<u64>,
     /// Bytes in all of the kernel's tables and TCP buffers at its end, less those at the beginning of the
-    /// run: what the connections hold there, as far as nothing else runs.
+    /// run: what the connections hold there, as far as nothing else runs. `None` if it is less.
     pub kernel_bytes: Option<u64>,
     /// The median of the delivery times in it, in µs.
     pub p50: Option<u64>,
@@ -83,7 +83,7 @@ impl Series {
         let arrived = deliveries.saturating_sub(self.deliveries);
         let spent = |before: u64, after: u64| share(after.saturating_sub(before), elapsed_us);
         let kernels = self.first.kernel.zip(mark.kernel);
-        let servers = self.last.server.zip(mark.server);
+        let servers = self.last.servers(&mark);
         let sample = Sample {
             at_s: seconds(mark.at_us.saturating_sub(self.first.at_us)),
             connections,
@@ -92,7 +92,7 @@ impl Series {
             generator_busy: spent(self.last.generator.cpu_us, mark.generator.cpu_us),
             server_rss: mark.server.map(|server| server.rss),
             kernel_tcp_bytes: mark.kernel.map(|kernel| kernel.tcp_bytes),
-            kernel_bytes: kernels.map(|(b, a)| a.bytes().saturating_sub(b.bytes())),
+            kernel_bytes: kernels.and_then(|(b, a)| a.bytes().checked_sub(b.bytes())),
             p50: latency.quantile(0.5),
             p99: latency.quantile(0.99),
         };
@@ -141,4 +141,86 @@ fn merge(samples: &[Sample]) -> Option<Sample> {
         p99: samples.iter().filter_map(|sample| sample.p99).max(),
         ..last
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::measure::{Kernel, Usage};
+
+    fn mark(at_s: u64, cpu_us: u64, rss: u64) -> Mark {
+        Mark {
+            at_us: 5_000_000 + at_s * 1_000_000,
+            server: Some(Usage { cpu_us, rss, ..Usage::default() }),
+            generator: Usage { cpu_us: cpu_us / 2, ..Usage::default() },
+            kernel: Some(Kernel { tcp_bytes: rss / 10, slab_bytes: 1000 + rss, tcp_sockets: 0 }),
+        }
+    }
+
+    #[test]
+    fn a_sample_is_what_has_changed_since_the_last() {
+        let mut series = Series::new(mark(0, 0, 100));
+        let mut latency = Latency::new();
+        latency.record_n(10, 98);
+        latency.record_n(70, 2);
+        series.push(mark(1, 400_000, 200), 5, 1_000, &Latency::new());
+        let sample = series.push(mark(3, 2_400_000, 300), 7, 4_000, &latency);
+        let expect = Sample {
+            at_s: 3.0,
+            connections: 7,
+            deliveries_per_s: 1_500.0,
+            server_busy: Some(1.0),
+            generator_busy: Some(0.5),
+            server_rss: Some(300),
+            kernel_tcp_bytes: Some(30),
+            kernel_bytes: Some(200 + 20),
+            p50: Some(10),
+            p99: Some(70),
+        };
+        assert_eq!(sample, expect);
+        let samples = series.into_samples();
+        let times: Vec<_> =
+            samples.iter().map(|sample| (sample.at_s, sample.connections)).collect();
+        assert_eq!(times, [(0.0, 0), (1.0, 5), (3.0, 7)]);
+    }
+
+    #[test]
+    fn a_server_that_is_not_measured_or_has_gone_leaves_gaps() {
+        let mut series = Series::new(mark(0, 0, 100));
+        let gone = Mark { server: None, kernel: None, ..mark(1, 10, 100) };
+        let sample = series.push(gone, 1, 0, &Latency::new());
+        assert_eq!(
+            (sample.server_busy, sample.server_rss, sample.kernel_bytes),
+            (None, None, None)
+        );
+        assert_eq!((sample.p50, sample.p99), (None, None));
+        let other = Mark { server: Some(Usage { pid: 5, ..Usage::default() }), ..mark(2, 10, 100) };
+        assert_eq!(series.push(other, 1, 0, &Latency::new()).server_busy, None);
+        let back = series.push(mark(2, 20, 100), 1, 0, &Latency::new());
+        assert_eq!((back.server_busy, back.server_rss), (None, Some(100)));
+    }
+
+    #[test]
+    fn a_long_run_keeps_its_shape_in_few_samples() {
+        let mut series = Series::new(mark(0, 0, 0));
+        let hours = 4 * 3_600;
+        let mut latency = Latency::new();
+        for second in 1..=hours {
+            latency.clear();
+            latency.record(if second == 7_000 { 999 } else { 5 });
+            series.push(mark(second, second * 500_000, second), second, second * 7, &latency);
+        }
+        let samples = series.into_samples();
+        assert!((SAMPLES_MAX / 2..=SAMPLES_MAX).contains(&samples.len()), "{}", samples.len());
+        assert_eq!(samples.last().map(|sample| sample.connections), Some(hours));
+        assert!(samples.is_sorted_by(|one, other| one.at_s < other.at_s));
+        let steps = samples.windows(2).map(|pair| pair[1].at_s - pair[0].at_s);
+        let whole: Vec<_> = steps.take(samples.len() - 2).collect();
+        assert!(whole.iter().all(|step| (step - whole[0]).abs() < 1e-9), "{whole:?}");
+        let outliers = samples.iter().filter(|sample| sample.p99 == Some(999)).count();
+        assert_eq!(outliers, 1, "the longest time of an interval is kept");
+        let steady = samples.iter().skip(1);
+        assert!(steady.clone().all(|sample| sample.server_busy == Some(0.5)));
+        assert!(steady.clone().all(|sample| (sample.deliveries_per_s - 7.0).abs() < 1e-9));
+    }
 }

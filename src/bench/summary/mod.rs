@@ -1,10 +1,14 @@
 //! What a person reads in a terminal.
 
+mod verdict;
+
 use std::fmt::Write as _;
 
 use super::latency::Latency;
-use super::results::{Faults, Results, float as to_f64};
+use super::results::{Results, float as to_f64};
 use super::units::{bytes, figure, number, percent, seconds, time};
+
+pub use verdict::{verdict, warning};
 
 /// Columns of a terminal.
 const WIDTH: usize = 80;
@@ -16,68 +20,16 @@ const VALUE: usize = 10;
 /// The results in at most 80 columns, ending with a line that says whether all is well.
 #[must_use]
 pub fn render(results: &Results) -> String {
-    let mut text = String::new();
-    heading(&mut text, results);
-    traffic(&mut text, results);
-    latency(&mut text, &results.latency_us);
-    cpu(&mut text, results);
-    memory(&mut text, results);
-    extra(&mut text, results);
-    if let Some(warning) = warning(results) {
-        wrapped(&mut text, &warning);
-    }
-    wrapped(&mut text, &verdict(results));
-    text
-}
-
-/// What limits the meaning of the figures, if something does.
-#[must_use]
-pub fn warning(results: &Results) -> Option<String> {
-    let generator = &results.generator;
-    let busy = generator.busy.filter(|_| generator.is_bottleneck)?;
-    let of = if generator.processes > 1 {
-        format!(" in {} processes", generator.processes)
-    } else {
-        String::new()
-    };
-    Some(format!(
-        "warning: the generator was the bottleneck ({} of a core{of}): rates are lower bounds and \
-         latencies include its own; compare the server's CPU instead",
-        percent(busy)
-    ))
-}
-
-/// `ok`, or `FAILED` and what went wrong, in words.
-#[must_use]
-pub fn verdict(results: &Results) -> String {
-    let mut wrong = fault_words(results.faults);
-    wrong.extend(results.failures.iter().map(|failure| plain(failure)));
-    match (results.ok && wrong.is_empty(), wrong.is_empty()) {
-        (true, _) if results.deliveries > 0 => {
-            "ok: every delivery came once and in order".to_owned()
-        }
-        (true, _) => "ok".to_owned(),
-        (false, true) => "FAILED".to_owned(),
-        (false, false) => format!("FAILED: {}", wrong.join(", ")),
-    }
-}
-
-fn fault_words(faults: Faults) -> Vec<String> {
-    let Faults { gaps, duplicates, reordered, lost, unexpected, disconnected } = faults;
-    let named = [
-        (gaps, "message was skipped", "messages were skipped"),
-        (duplicates, "message came twice", "messages came twice"),
-        (reordered, "message came out of order", "messages came out of order"),
-        (lost, "message never came", "messages never came"),
-        (unexpected, "message was not expected", "messages were not expected"),
-        (disconnected, "connection was cut by the server", "connections were cut by the server"),
-    ];
-    let counted = named.into_iter().filter(|(count, _, _)| *count > 0);
-    counted
-        .map(|(count, one, many)| {
-            format!("{} {}", whole(count), if count == 1 { one } else { many })
-        })
-        .collect()
+    let sections: [fn(&mut String, &Results); 5] = [heading, traffic, cpu, memory, extra];
+    let sections = sections.map(|write| {
+        let mut text = String::new();
+        write(&mut text, results);
+        text
+    });
+    let paragraphs = warning(results).into_iter().chain([verdict(results)]);
+    let parts = sections.into_iter().chain(paragraphs.map(|paragraph| wrapped(&paragraph)));
+    let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+    parts.join("\n")
 }
 
 fn heading(text: &mut String, results: &Results) {
@@ -88,7 +40,6 @@ fn heading(text: &mut String, results: &Results) {
     let room = WIDTH.saturating_sub(LABEL + lasted.chars().count() + 2);
     let target = shortened(&plain(&target), room);
     _ = writeln!(text, "{}", format!("{scenario:<LABEL$}{target}  {lasted}").trim_end());
-    text.push('\n');
 }
 
 fn traffic(text: &mut String, results: &Results) {
@@ -104,6 +55,7 @@ fn traffic(text: &mut String, results: &Results) {
         let words = format!("{} of {} sent", whole(results.deliveries), whole(results.sends));
         line(text, "deliveries", &rate, &words);
     }
+    latency(text, &results.latency_us);
 }
 
 fn latency(text: &mut String, latency: &Latency) {
@@ -129,7 +81,7 @@ fn cpu(text: &mut String, results: &Results) {
     }
     let shown =
         |value: Option<f64>, unit: fn(f64) -> String| value.map_or_else(|| "–".to_owned(), unit);
-    _ = writeln!(text, "\n{:<LABEL$}{:>VALUE$}{:>12}", "CPU", "server", "generator");
+    _ = writeln!(text, "{:<LABEL$}{:>VALUE$}{:>12}", "CPU", "server", "generator");
     let mut row = |name: &str, server: String, generator: String| {
         _ = writeln!(text, "{name:<LABEL$}{server:>VALUE$}{generator:>12}");
     };
@@ -145,7 +97,7 @@ fn memory(text: &mut String, results: &Results) {
     if server.user_bytes_per_connection.is_none() && kernel.bytes_per_connection.is_none() {
         return;
     }
-    _ = writeln!(text, "\nmemory of each of {} connections", whole(results.connections));
+    _ = writeln!(text, "memory of each of {} connections", whole(results.connections));
     if let Some(each) = server.user_bytes_per_connection {
         let total = server.rss_before.zip(server.rss_after);
         let words = total.map_or_else(String::new, |(before, after)| {
@@ -165,7 +117,6 @@ fn extra(text: &mut String, results: &Results) {
     if results.extra.is_empty() {
         return;
     }
-    text.push('\n');
     let names = results.extra.iter().map(|extra| plain(&extra.name).chars().count());
     let room = names.max().unwrap_or_default().clamp(LABEL, 56) + 2;
     for extra in &results.extra {
@@ -180,10 +131,10 @@ fn line(text: &mut String, name: &str, value: &str, words: &str) {
     _ = writeln!(text, "{}", full.trim_end());
 }
 
-/// A paragraph of its own, broken between words.
-fn wrapped(text: &mut String, paragraph: &str) {
+/// A paragraph, broken between words.
+fn wrapped(paragraph: &str) -> String {
+    let mut text = String::new();
     let mut column = 0;
-    text.push('\n');
     for word in paragraph.split_whitespace() {
         let len = word.chars().count();
         if column > 0 && column + 1 + len > WIDTH {
@@ -197,7 +148,7 @@ fn wrapped(text: &mut String, paragraph: &str) {
         text.push_str(word);
         column += len;
     }
-    text.push('\n');
+    text + "\n"
 }
 
 /// Without what a terminal would obey: results may come from a file.
@@ -222,4 +173,131 @@ fn whole(count: u64) -> String {
 
 fn size(count: u64) -> String {
     bytes(to_f64(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::results::Faults;
+
+    fn run() -> Results {
+        let mut results = Results::new("fanout", "ws://127.0.0.1:41234/ws");
+        results.seconds = 10.0;
+        results.connections = 1_000;
+        results.handshakes = 1_000;
+        results.handshakes_per_s = Some(33_512.4);
+        results.server.cpu_us_per_handshake = Some(27.4);
+        results.deliveries = 18_700_000;
+        results.deliveries_per_s = Some(1_870_000.0);
+        results.sends = 187_000;
+        results.latency_us.record_n(393, 990);
+        results.latency_us.record_n(1_245, 10);
+        results.server.busy = Some(0.998);
+        results.server.cpu_us_per_delivery = Some(0.54);
+        results.generator.busy = Some(0.87);
+        results.generator.cpu_us_per_delivery = Some(0.47);
+        results.server.user_bytes_per_connection = Some(512.0);
+        results.server.rss_before = Some(9_500_000);
+        results.server.rss_after = Some(10_012_000);
+        results.kernel.bytes_per_connection = Some(8_300.0);
+        results.kernel.tcp_mem_bytes = Some(1_200_000);
+        results
+    }
+
+    #[track_caller]
+    fn check(results: &Results, expect: &str) {
+        let text = render(results);
+        assert_eq!(text, expect.trim_start_matches('\n'), "\n{text}");
+    }
+
+    #[test]
+    fn everything_stands_in_columns() {
+        let expect = "
+fanout        ws://127.0.0.1:41234/ws  10.0 s
+
+handshakes      33,512/s   1,000 opened, 27.4 µs of server CPU each
+deliveries      1.87 M/s   18.7 M of 187 k sent
+latency              p50       p90       p99     p99.9       max
+                  393 µs    393 µs    393 µs   1.25 ms   1.25 ms
+
+CPU               server   generator
+  of a core        100 %        87 %
+  a delivery     0.54 µs     0.47 µs
+
+memory of each of 1,000 connections
+  user             512 B   server resident 9.50 MB before, 10.0 MB with all
+  kernel         8.30 KB   both ends on this machine; 1.20 MB in TCP buffers
+
+ok: every delivery came once and in order
+";
+        check(&run(), expect);
+    }
+
+    #[test]
+    fn what_was_not_measured_is_left_out() {
+        let mut results = Results::new("echo", "ws://chat.example/ws");
+        results.label = Some("theirs".to_owned());
+        results.deliveries = 5;
+        results.sends = 5;
+        results.generator.busy = Some(0.004);
+        let expect = "
+echo          theirs, ws://chat.example/ws
+
+deliveries             –   5 of 5 sent
+
+CPU               server   generator
+  of a core            –       0.4 %
+  a delivery           –           –
+
+ok: every delivery came once and in order
+";
+        check(&results, expect);
+        check(&Results::new("idle", "tcp://[::1]:9000"), "idle          tcp://[::1]:9000\n\nok\n");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_last_and_in_words() {
+        let mut results = Results::new("storm", "ws://127.0.0.1:1/ws");
+        results.faults = Faults {
+            gaps: 3,
+            duplicates: 1,
+            reordered: 2,
+            lost: 1,
+            unexpected: 12_345,
+            disconnected: 2,
+        };
+        results.fail("the server ended with exit status 101");
+        results.add("until everyone was back", 1_234_567.0, "us");
+        results.add("resumed", 19_000.0, "");
+        let expect = "
+storm         ws://127.0.0.1:1/ws
+
+until everyone was back      1.23 s
+resumed                      19,000
+
+FAILED: 3 messages were skipped, 1 message came twice, 2 messages came out of
+order, 1 message never came, 12,345 messages were not expected, 2 connections
+were cut by the server, the server ended with exit status 101
+";
+        check(&results, expect);
+    }
+
+    #[test]
+    fn no_line_is_wider_than_a_terminal_and_none_is_obeyed_by_it() {
+        let mut results = run();
+        results.scenario = "\u{1b}[2J".to_owned();
+        results.label = Some("x".repeat(200));
+        results.add(&"name ".repeat(30), 1e300, &"\u{7}unit".repeat(40));
+        results.fail(format!("because\n\u{1b}[31m {}", "of this ".repeat(40)));
+        results.connections = u64::MAX;
+        results.server.rss_after = Some(u64::MAX);
+        results.kernel.tcp_mem_bytes = Some(u64::MAX);
+        results.handshakes = u64::MAX;
+        results.deliveries = u64::MAX;
+        let text = render(&results);
+        for line in text.lines() {
+            assert!(line.chars().count() <= WIDTH, "{line}");
+            assert!(!line.contains(char::is_control), "{line:?}");
+        }
+    }
 }
