@@ -22,6 +22,10 @@ use crate::time::clock::{Clock, Now};
 /// How long a client that was refused since the server is full should wait.
 const FULL_RETRY_S: u32 = 10;
 
+/// Bytes read from one connection in one turn: a hundred short messages, so that whoever floods costs the others
+/// some 0.2 ms a turn.
+const READ_LEN_MAX: usize = 16 * 1024;
+
 /// Why the server could not start or go on.
 #[derive(Debug)]
 pub enum ServeError {
@@ -126,6 +130,7 @@ fn listeners(config: &Config, connections_max: usize) -> (ReactorConfig, Vec<Doo
         connections_max,
         connections_per_address_max: per_address.unwrap_or(u32::MAX),
         loopback_counts: limits.per_address_loopback,
+        read_len_max: READ_LEN_MAX,
         outbound_bytes_max: limits.outbound_hard_bytes,
         send_buffer_len: limits.send_buffer_bytes,
         stall_timeout: config.timeouts.stall,

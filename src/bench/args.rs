@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
+use crate::chat::RoomName;
+
 /// Load a chat server, verify every delivery, and measure both ends
 #[derive(Clone, Debug, Parser)]
 #[command(name = "chinwag bench", bin_name = "chinwag bench", after_help = AFTER_HELP)]
@@ -24,6 +26,9 @@ pub(crate) struct Args {
     /// Rooms that they are spread over
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16_000_000))]
     pub(crate) rooms: Option<u32>,
+    /// What their names begin with, before their number: two generators meet in none of different names
+    #[arg(long, value_name = "NAME", default_value = "r", value_parser = prefix)]
+    pub(crate) room_prefix: String,
     /// Who sends: one member of each room, or all
     #[arg(long, value_enum, value_name = "one|all")]
     pub(crate) senders: Option<Senders>,
@@ -135,7 +140,7 @@ pub(crate) enum Kind {
     Echo,
     /// Connect, upgrade, close, again and again
     Handshake,
-    /// Pairs send to each other; with --background a room of others is busy meanwhile
+    /// Pairs send to each other; --background adds a busy room
     Direct,
     /// Whole lives: connect, hello, join, send, leave, close
     Churn,
@@ -145,7 +150,7 @@ pub(crate) enum Kind {
     Storm,
     /// Read pages of the log
     History,
-    /// People at a chat: rooms of all sizes, typing, receipts, direct messages, reconnects
+    /// People at a chat: rooms of all sizes, typing, receipts, reconnects
     Mixed,
 }
 
@@ -170,6 +175,13 @@ impl Args {
     pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         Self::try_parse_from(std::iter::once("chinwag bench".into()).chain(args))
     }
+}
+
+/// The beginning of a room's name.
+fn prefix(text: &str) -> Result<String, String> {
+    RoomName::parse(&format!("{text}4294967295"))
+        .map(|_| text.to_owned())
+        .map_err(|_| "a room's name begins with a letter or digit and has few of them".to_owned())
 }
 
 fn positive(text: &str) -> Result<f64, String> {

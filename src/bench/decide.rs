@@ -140,6 +140,7 @@ pub(crate) fn plan(args: &Args, target: &Target) -> Result<Plan, String> {
         greeting: args.greeting.clone(),
         connections,
         rooms,
+        room_prefix: args.room_prefix.clone(),
         layout,
         all_send,
         load,

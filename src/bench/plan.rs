@@ -52,6 +52,8 @@ pub(crate) struct Plan {
     pub(crate) connections: u32,
     /// Rooms, pairs included.
     pub(crate) rooms: u32,
+    /// What a room's name begins with; its number follows.
+    pub(crate) room_prefix: String,
     pub(crate) layout: Layout,
     /// Everybody sends, and not only the first member of each room.
     pub(crate) all_send: bool,

@@ -14,8 +14,9 @@ use super::record::Epoch;
 use super::reply::{GapWhy, Presence, Reply, Resumption, Role};
 use super::session::{Secret, Session};
 use super::state::{State, Timer};
+use super::user::User;
 use super::{Code, Refusal, gather};
-use crate::collections::{Ledger, insert};
+use crate::collections::{Few, Ledger};
 use crate::net::{CloseReason, ConnId};
 
 /// Who a connection says it is.
@@ -43,7 +44,7 @@ pub(super) fn hello(state: &mut State, conn: ConnId, request: Request, hello: He
             }
             let welcome = Reply::Welcome {
                 user: state.users[user].name.clone(),
-                session: Secret(hello.secret).to_text(),
+                session: Secret::new(hello.secret).to_text(),
                 time: state.now.wall_ms,
                 resumed,
                 rooms,
@@ -67,7 +68,7 @@ fn begin_session(
         return Err(refusal.field("op", "hello once, first"));
     }
     let former = hello.resume.as_ref().and_then(|resume| Secret::parse(&resume.session));
-    let known = former.and_then(|secret| Some((secret, *state.secrets.get(&secret)?)));
+    let known = former.and_then(|secret| Some((secret, state.user_of(secret)?)));
     let known = known
         .filter(|&(_, user)| hello.name.is_none_or(|name| name == state.users[user].name.as_str()));
     let user = match (known, hello.name) {
@@ -98,8 +99,10 @@ fn begin_session(
 
 /// The session of this secret comes back on another connection: the old one, if there still is one, ends.
 fn replace(state: &mut State, secret: Secret, user: UserKey) {
-    state.secrets.remove(&secret);
-    state.users[user].lapsed.retain(|&lapsed| lapsed != secret);
+    state.users_by_secret.remove(&secret, user);
+    if let Some(absence) = &mut state.users[user].absence {
+        absence.lapsed.retain(|&lapsed| lapsed != secret);
+    }
     if let Some(conn) = find_session(state, secret, user) {
         state.said.push_back(Said::Close { conn, reason: CloseReason::Replaced });
         end_session(state, conn);
@@ -113,11 +116,8 @@ fn find_session(state: &State, secret: Secret, user: UserKey) -> Option<ConnId> 
 }
 
 fn insert_session(state: &mut State, conn: ConnId, user: UserKey, hello: &Hello<'_>) {
-    let secret = Secret(hello.secret);
-    state.secrets.insert(secret, user);
-    if state.sessions.len() <= conn.slot() {
-        state.sessions.resize_with(conn.slot() + 1, || None);
-    }
+    let secret = Secret::new(hello.secret);
+    state.users_by_secret.insert(&secret, user);
     let session = Session {
         conn,
         user,
@@ -127,16 +127,13 @@ fn insert_session(state: &mut State, conn: ConnId, user: UserKey, hello: &Hello<
         held: 0,
         credit: Ledger::default(),
         secret,
-        subs: Vec::new(),
+        subs: Few::new(),
     };
-    if let Some(slot) = state.sessions.get_mut(conn.slot()) {
-        *slot = Some(session);
-    }
+    state.sessions.insert(conn.slot(), session);
     state.stats.sessions += 1;
     let row = &mut state.users[user];
-    let last = row.sessions.len();
-    insert(&mut row.sessions, last, conn);
-    if let Some(timer) = row.timer.take() {
+    row.sessions.push(conn);
+    if let Some(timer) = row.back() {
         state.wheel.cancel(timer);
     }
     update_presence(state, user);
@@ -157,7 +154,7 @@ fn guest_name(state: &State, secret: u128) -> UserName {
 }
 
 fn is_free(state: &State, name: &UserName) -> bool {
-    state.users_by_name.get(name).is_none()
+    state.user_named(name.as_str()).is_none()
 }
 
 /// The cursor of one room of a resume: as a join with a position.
@@ -167,7 +164,7 @@ fn resume_room(
     position: &Position<'_>,
     resumed: bool,
 ) -> Result<Resumption, Refusal> {
-    let known = state.rooms_by_name.get(&*position.room).copied();
+    let known = state.room_named(&position.room);
     let left = known.is_some_and(|room| state.users[user].membership(room).is_none());
     if resumed && left {
         // The user has left meanwhile, on another session.
@@ -232,7 +229,7 @@ pub(super) fn enter(state: &mut State, user: UserKey, name: &str) -> Result<Room
                 let other = open_user_to_wait_for(state, &other)?;
                 return super::members::open_direct(state, user, other);
             }
-            let exists = state.rooms_by_name.get(&name).is_some();
+            let exists = state.room_named(name.as_str()).is_some();
             if exists || !state.limits.open_join_creates {
                 return Err(refusal);
             }
@@ -255,7 +252,7 @@ pub(super) fn open_user_to_wait_for(
     state: &mut State,
     name: &UserName,
 ) -> Result<UserKey, Refusal> {
-    let known = state.users_by_name.get(name).is_some();
+    let known = state.user_named(name.as_str()).is_some();
     let key = open_user(state, name, true)?;
     if !known {
         arm_absence(state, key);
@@ -302,18 +299,21 @@ pub(super) fn end_session(state: &mut State, conn: ConnId) {
     for room in rooms {
         unsubscribe(state, conn, room);
     }
-    if let Some(slot) = state.sessions.get_mut(conn.slot()) {
-        *slot = None;
-    }
+    // Not if it has come back on another connection.
+    let may_return = state.user_of(secret).is_some();
+    state.sessions.remove(conn.slot());
     state.stats.sessions -= 1;
     let sessions_max = state.limits.sessions_per_user;
     let row = &mut state.users[user];
-    row.sessions.retain(|&other| other != conn);
-    if state.secrets.get(&secret).is_some() {
-        row.lapsed.push(secret);
-        if row.lapsed.len() > sessions_max {
-            let oldest = row.lapsed.remove(0);
-            state.secrets.remove(&oldest);
+    if let Some(index) = row.sessions.iter().position(|&other| other == conn) {
+        row.sessions.remove(index);
+    }
+    if may_return {
+        let lapsed = &mut row.absence().lapsed;
+        lapsed.push(secret);
+        if lapsed.len() > sessions_max {
+            let oldest = lapsed.remove(0);
+            state.users_by_secret.remove(&oldest, user);
         }
     }
     if row.sessions.is_empty() {
@@ -327,17 +327,18 @@ pub(super) fn end_session(state: &mut State, conn: ConnId) {
 fn arm_absence(state: &mut State, user: UserKey) {
     let deadline = state.now.tick.after(state.limits.leave_grace);
     let row = &mut state.users[user];
-    row.absent_since = state.now.tick;
-    if let Some(timer) = row.timer.take() {
+    let absence = row.absence();
+    absence.since = state.now.tick;
+    if let Some(timer) = absence.timer.take() {
         state.wheel.cancel(timer);
     }
-    row.timer = Some(state.wheel.arm(deadline, Timer::Absent(user)));
+    absence.timer = Some(state.wheel.arm(deadline, Timer::Absent(user)));
 }
 
 /// The timer of a user without sessions has gone off.
 pub(super) fn absent(state: &mut State, user: UserKey) {
     let Some(row) = state.users.get_mut(user) else { return };
-    row.timer = None;
+    row.absence().timer = None;
     if !row.sessions.is_empty() {
         return;
     }
@@ -346,31 +347,35 @@ pub(super) fn absent(state: &mut State, user: UserKey) {
         gather::user_changed(state, user);
     }
     let row = &mut state.users[user];
-    let forgotten_at = row.absent_since.after(state.limits.guest_membership);
+    let forgotten_at = row.absence().since.after(state.limits.guest_membership);
     if row.memberships.is_empty() || (row.passing && state.now.tick >= forgotten_at) {
         forget_user(state, user);
         return;
     }
-    if row.passing {
-        row.timer = Some(state.wheel.arm(forgotten_at, Timer::Absent(user)));
+    let passing = row.passing;
+    let absence = row.absence();
+    if passing {
+        absence.timer = Some(state.wheel.arm(forgotten_at, Timer::Absent(user)));
     } else {
-        for secret in row.lapsed.drain(..) {
-            state.secrets.remove(&secret);
+        for secret in std::mem::take(&mut absence.lapsed) {
+            state.users_by_secret.remove(&secret, user);
         }
-        row.lapsed.shrink_to_fit();
     }
-    if !row.listed {
-        row.listed = true;
+    if !std::mem::replace(&mut absence.listed, true) {
         let named = (user, row.name.clone());
         list_absent(state, named);
     }
+}
+
+fn is_listed(row: &User) -> bool {
+    row.absence.as_ref().is_some_and(|absence| absence.listed)
 }
 
 fn list_absent(state: &mut State, named: (UserKey, UserName)) {
     if state.absent.len() > 2 * state.users.len() + 1024 {
         let users = &state.users;
         let still = |(key, name): &(UserKey, UserName)| {
-            users.get(*key).is_some_and(|row| row.name == *name && row.listed)
+            users.get(*key).is_some_and(|row| row.name == *name && is_listed(row))
         };
         state.absent.retain(still);
     }
@@ -393,11 +398,11 @@ impl Secret {
     fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('s').filter(|digits| digits.len() == 32)?;
         let hex = digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-        u128::from_str_radix(digits, 16).ok().filter(|_| hex).map(Self)
+        u128::from_str_radix(digits, 16).ok().filter(|_| hex).map(Self::new)
     }
 
     /// As it stands in the protocol.
     fn to_text(self) -> Box<str> {
-        format!("s{:032x}", self.0).into_boxed_str()
+        format!("s{:032x}", u128::from_ne_bytes(self.0)).into_boxed_str()
     }
 }

@@ -12,8 +12,6 @@ use super::room::Room;
 use super::state::{State, Timer};
 use super::user::{Membership, User};
 use super::{Code, Refusal, gather};
-use crate::collections::insert;
-use crate::net::ConnId;
 
 /// When a client should try again what the server has no memory for.
 const BUSY_RETRY_MS: u64 = 60_000;
@@ -25,8 +23,8 @@ const BUSY_RETRY_MS: u64 = 60_000;
 /// [`Code::BadField`] if this is no room's name, otherwise [`Code::NoSuchRoom`], the same whether there
 /// is none or it is hidden.
 pub(super) fn find_room(state: &State, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
-    match state.rooms_by_name.get(name) {
-        Some(&key) if is_visible(state, user, key) => Ok(key),
+    match state.room_named(name) {
+        Some(key) if is_visible(state, user, key) => Ok(key),
         _ => {
             parse_room(name)?;
             Err(no_such_room())
@@ -97,14 +95,14 @@ pub(super) fn open_user(
     name: &UserName,
     passing: bool,
 ) -> Result<UserKey, Refusal> {
-    if let Some(&key) = state.users_by_name.get(name) {
+    if let Some(key) = state.user_named(name.as_str()) {
         return Ok(key);
     }
     if state.users.len() >= state.limits.users && !forget_absent(state) {
         return Err(busy("the server knows as many users as it can", state.limits.users));
     }
     let key = state.users.insert(User::new(name.clone(), passing));
-    state.users_by_name.insert(name.clone(), key);
+    state.users_by_name.insert(name.as_str(), key);
     Ok(key)
 }
 
@@ -116,7 +114,7 @@ fn forget_absent(state: &mut State) -> bool {
         let Some(user) = state.users.get_mut(key).filter(|user| user.name == name) else {
             continue;
         };
-        user.listed = false;
+        user.absence().listed = false;
         if !user.sessions.is_empty() || user.presence != Presence::Off {
             continue;
         }
@@ -133,13 +131,13 @@ pub(super) fn forget_user(state: &mut State, key: UserKey) {
     }
     let Some(user) = state.users.remove(key) else { return };
     debug_assert!(user.sessions.is_empty(), "who has a session is not forgotten");
-    if let Some(timer) = user.timer {
+    if let Some(timer) = user.absence.as_ref().and_then(|absence| absence.timer) {
         state.wheel.cancel(timer);
     }
-    for secret in &user.lapsed {
-        state.secrets.remove(secret);
+    for secret in user.lapsed() {
+        state.users_by_secret.remove(secret, key);
     }
-    state.users_by_name.remove(&user.name);
+    state.users_by_name.remove(user.name.as_str(), key);
 }
 
 /// Makes the room `name`, which does not exist.
@@ -154,7 +152,7 @@ pub(super) fn open_room(state: &mut State, name: &RoomName) -> Result<RoomKey, R
     }
     let (log, epoch) = state.next_log();
     let key = state.rooms.insert(Room::new(name.clone(), log, epoch));
-    state.rooms_by_name.insert(name.clone(), key);
+    state.rooms_by_name.insert(name.as_str(), key);
     state.requests.push_back(LogRequest::Open { log, room: name.clone(), epoch });
     Ok(key)
 }
@@ -179,7 +177,7 @@ pub(super) fn drop_room(state: &mut State, key: RoomKey) {
         state.wheel.cancel(timer);
     }
     state.rings.forget(&room.ring);
-    state.rooms_by_name.remove(&room.name);
+    state.rooms_by_name.remove(room.name.as_str(), key);
     state.requests.push_back(LogRequest::Drop { log: room.log });
 }
 
@@ -268,7 +266,7 @@ pub(super) fn begin_membership(
     if let Some(timer) = row.timer.take_if(|_| row.members.len() == 1) {
         state.wheel.cancel(timer);
     }
-    insert(&mut state.users[user].memberships, place, (room, key));
+    state.users[user].memberships.insert(place, (room, key));
     gather::presence_changed(state, key);
     Ok(key)
 }
@@ -285,7 +283,7 @@ pub(super) fn end_membership(state: &mut State, key: MembershipKey, reason: Opti
     }
     settle(state, room);
     if let Some(reason) = reason {
-        for to in sessions {
+        for &to in &sessions {
             let event = Event::Left { room: state.rooms[room].name.clone(), reason };
             state.said.push_back(Said::Event { to, event });
         }
@@ -329,7 +327,7 @@ pub(super) fn open_direct(
     to: UserKey,
 ) -> Result<RoomKey, Refusal> {
     let name = RoomName::direct(&state.users[from].name, &state.users[to].name);
-    let known = state.rooms_by_name.get(&name).copied();
+    let known = state.room_named(name.as_str());
     let key = match known {
         Some(key) => key,
         None => open_room(state, &name)?,
@@ -348,8 +346,8 @@ pub(super) fn subscribe_direct(state: &mut State, key: RoomKey) {
     let members = state.rooms[key].members.clone();
     for member in members {
         let user = state.memberships[member].user;
-        let sessions: Vec<ConnId> = state.users[user].sessions.clone();
-        for to in sessions {
+        let sessions = state.users[user].sessions.clone();
+        for &to in &sessions {
             if state.session(to).is_none_or(|session| session.find(key).is_ok()) {
                 continue;
             }

@@ -143,12 +143,19 @@ impl Chat {
         self.state.wheel.next_deadline().unwrap_or(Tick::MAX)
     }
 
-    /// All of a turn's inputs have been handed over: what it has added to the rooms is fanned out.
-    pub fn turn_end(&mut self, now: Now) {
+    /// All of a turn's inputs have been handed over: what it has added to the next room is fanned out.
+    /// `false` if that was all; [`Chat::turn_end`] follows. What is said between two rooms is still
+    /// in the cache.
+    pub fn settle_next(&mut self, now: Now) -> bool {
         self.state.now = now;
-        while let Some(room) = self.state.dirty.pop() {
-            cursor::settle(&mut self.state, room);
-        }
+        let Some(room) = self.state.dirty.pop() else { return false };
+        cursor::settle(&mut self.state, room);
+        true
+    }
+
+    /// A turn ends: what it has added to the rooms and was not fanned out yet is.
+    pub fn turn_end(&mut self, now: Now) {
+        while self.settle_next(now) {}
         self.state.turn = self.state.turn.wrapping_add(1);
     }
 
@@ -157,8 +164,8 @@ impl Chat {
     pub fn drain(&mut self, now: Now, window_ms: u64, reason: &'static str) {
         self.turn_end(now);
         let state = &mut self.state;
-        let sessions = u64::try_from(state.sessions.iter().flatten().count()).unwrap_or(u64::MAX);
-        let slots = state.sessions.iter().flatten().zip(0u64..);
+        let sessions = u64::try_from(state.sessions.len()).unwrap_or(u64::MAX);
+        let slots = state.sessions.iter().zip(0u64..);
         for (session, place) in slots {
             let reconnect_after_ms = window_ms.saturating_mul(place + 1) / sessions.max(1);
             let event = Event::Drain { reconnect_after_ms, window_ms, reason };
@@ -186,7 +193,7 @@ impl Chat {
     /// How many answers are kept back for this connection until its cursors have come to their places.
     #[must_use]
     pub fn held(&self, conn: ConnId) -> u32 {
-        self.state.session(conn).map_or(0, |session| session.held)
+        self.state.session(conn).map_or(0, |session| u32::from(session.held))
     }
 
     /// The bounds.
@@ -198,8 +205,7 @@ impl Chat {
     /// What was counted.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let sessions = self.state.sessions.iter().flatten();
-        let behind = sessions.map(|session| u64::from(session.behind)).sum();
+        let behind = self.state.sessions.iter().map(|session| u64::from(session.behind)).sum();
         Stats { behind, ..self.state.stats }
     }
 
@@ -347,7 +353,7 @@ fn create(
         let refusal = Refusal::new(Code::BadField, "a direct conversation is made by sending");
         return Err(refusal.field("room", "a name without '@', or use send with 'to'"));
     }
-    if state.rooms_by_name.get(&name).is_some() {
+    if state.room_named(name.as_str()).is_some() {
         let refusal = Refusal::new(Code::RoomExists, "there is a room of this name already");
         return Err(refusal.field("room", "a name that is free"));
     }

@@ -1,10 +1,11 @@
 //! Names of users and rooms: what is one, and what the right spelling would be.
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
 use unicode_normalization::{UnicodeNormalization, is_nfkc};
+
+use crate::collections::ShortStr;
 
 /// Bytes of the longest name.
 pub const NAME_LEN_MAX: usize = 32;
@@ -26,8 +27,8 @@ const RULE_USER: &str = "1 to 32 bytes of lower-case letters, digits, '.', '_' o
 const RULE_ROOM: &str = "1 to 32 bytes of lower-case letters, digits, '.', '_', '-', or '/' inside";
 
 /// The name of a user: NFKC, lower case, 1 to 32 bytes of letters, digits, `.`, `_` and `-`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UserName(Arc<str>);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UserName(ShortStr);
 
 /// The name of a room: as a user's, with `/` allowed inside; or of a direct conversation, `@a:b`
 /// with the users' names sorted by bytes.
@@ -47,7 +48,7 @@ impl UserName {
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
@@ -112,21 +113,9 @@ impl RoomName {
     }
 }
 
-impl Borrow<str> for UserName {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Borrow<str> for RoomName {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
 impl fmt::Display for UserName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -138,7 +127,7 @@ impl fmt::Display for RoomName {
 
 impl fmt::Debug for UserName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", &*self.0)
+        write!(f, "{:?}", self.as_str())
     }
 }
 

@@ -10,12 +10,12 @@
 //! A row names others by key. Whoever removes a row mends the rows that name it; `debug_check` walks all
 //! of it, and the simulation calls that after each step.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::keys::{AppendKey, MembershipKey, RoomKey, UserKey};
 use super::limits::Limits;
 use super::log::{LogId, LogRequest, Ticket};
-use super::name::{RoomName, UserName};
+use super::name::UserName;
 use super::outbox::Said;
 use super::record::Epoch;
 use super::reply::Presence;
@@ -24,7 +24,7 @@ use super::room::{Room, Sender};
 use super::session::{Secret, Session};
 use super::stats::Stats;
 use super::user::{Membership, User};
-use crate::collections::{Key as _, KeyedMap, Table};
+use crate::collections::{Key as _, KeyIndex, Slots, Table};
 use crate::net::ConnId;
 use crate::time::clock::Now;
 use crate::time::wheel::TimerWheel;
@@ -57,12 +57,13 @@ pub(super) struct State {
     /// Rises with each turn: what a session was given in an earlier one has been flushed.
     pub turn: u32,
     /// By connection slot.
-    pub sessions: Vec<Option<Session>>,
-    pub secrets: KeyedMap<Secret, UserKey>,
+    pub sessions: Slots<Session>,
+    /// By the secrets of their sessions, those that have ended and may come back included.
+    pub users_by_secret: KeyIndex<UserKey>,
     pub users: Table<UserKey, User>,
-    pub users_by_name: KeyedMap<UserName, UserKey>,
+    pub users_by_name: KeyIndex<UserKey>,
     pub rooms: Table<RoomKey, Room>,
-    pub rooms_by_name: KeyedMap<RoomName, RoomKey>,
+    pub rooms_by_name: KeyIndex<RoomKey>,
     pub memberships: Table<MembershipKey, Membership>,
     pub appends: Table<AppendKey, Append>,
     /// Rooms with records that have not been fanned out.
@@ -90,12 +91,12 @@ impl State {
             limits,
             now,
             turn: 0,
-            sessions: Vec::new(),
-            secrets: KeyedMap::new(),
+            sessions: Slots::new(),
+            users_by_secret: KeyIndex::new(),
             users: Table::new(),
-            users_by_name: KeyedMap::new(),
+            users_by_name: KeyIndex::new(),
             rooms: Table::new(),
-            rooms_by_name: KeyedMap::new(),
+            rooms_by_name: KeyIndex::new(),
             memberships: Table::new(),
             appends: Table::new(),
             dirty: Vec::new(),
@@ -114,14 +115,32 @@ impl State {
 
     /// The session of a connection, if it has said hello.
     pub(super) fn session(&self, conn: ConnId) -> Option<&Session> {
-        let session = self.sessions.get(conn.slot())?.as_ref()?;
-        (session.conn == conn).then_some(session)
+        self.sessions.get(conn.slot()).filter(|session| session.conn == conn)
     }
 
     /// The session of a connection, to be changed.
     pub(super) fn session_mut(&mut self, conn: ConnId) -> Option<&mut Session> {
-        let session = self.sessions.get_mut(conn.slot())?.as_mut()?;
-        (session.conn == conn).then_some(session)
+        self.sessions.get_mut(conn.slot()).filter(|session| session.conn == conn)
+    }
+
+    /// The user of this name.
+    pub(super) fn user_named(&self, name: &str) -> Option<UserKey> {
+        self.users_by_name.find(name, |key| self.users[key].name.as_str() == name)
+    }
+
+    /// The room of this name.
+    pub(super) fn room_named(&self, name: &str) -> Option<RoomKey> {
+        self.rooms_by_name.find(name, |key| self.rooms[key].name.as_str() == name)
+    }
+
+    /// The user whose session has or had this secret, if it can still come back.
+    pub(super) fn user_of(&self, secret: Secret) -> Option<UserKey> {
+        self.users_by_secret.find(&secret, |key| {
+            let user = &self.users[key];
+            let sessions = user.sessions.iter().filter_map(|&conn| self.session(conn));
+            sessions.map(|session| session.secret).any(|other| other == secret)
+                || user.lapsed().contains(&secret)
+        })
     }
 
     /// The next number of the inbox's history.
@@ -145,7 +164,7 @@ impl State {
 
 /// Checks that every row that names another is named back.
 pub(super) fn debug_check(state: &State) {
-    let subs: usize = state.sessions.iter().flatten().map(|row| check_session(state, row)).sum();
+    let subs: usize = state.sessions.iter().map(|row| check_session(state, row)).sum();
     let in_rooms: usize = state.rooms.iter().map(|(_, room)| room.subs.len()).sum();
     debug_assert_eq!(subs, in_rooms, "every subscription has a session");
     let bytes: usize = state.rooms.iter().map(|(_, room)| room.ring.bytes()).sum();
@@ -161,6 +180,7 @@ pub(super) fn debug_check(state: &State) {
 fn check_session(state: &State, session: &Session) -> usize {
     let user = &state.users[session.user];
     debug_assert!(user.sessions.contains(&session.conn), "a session is its user's");
+    debug_assert_eq!(state.user_of(session.secret), Some(session.user), "and can come back");
     let mut behind = 0;
     let mut held = 0;
     for place in &session.subs {
@@ -174,18 +194,20 @@ fn check_session(state: &State, session: &Session) -> usize {
         held += lag.map_or(0, |lag| lag.held.len());
     }
     debug_assert_eq!(session.behind, behind, "the session knows how many cursors are behind");
-    debug_assert_eq!(usize::try_from(session.held), Ok(held), "and how many answers wait");
+    debug_assert_eq!(usize::from(session.held), held, "and how many answers wait");
     session.subs.len()
 }
 
 /// Returns how many members the room has.
 fn check_room(state: &State, key: RoomKey, room: &Room) -> usize {
     room.ring.debug_check();
-    debug_assert_eq!(state.rooms_by_name.get(&room.name), Some(&key), "a room is found");
+    let changes: BTreeSet<MembershipKey> = room.gathered.presence.changes.iter().copied().collect();
+    debug_assert_eq!(state.room_named(room.name.as_str()), Some(key), "a room is found");
     for (index, &member) in room.members.iter().enumerate() {
         let row = &state.memberships[member];
         debug_assert_eq!(row.room, key, "a member is of this room");
         debug_assert_eq!(usize::try_from(row.index), Ok(index), "and where it says");
+        debug_assert!(!row.changed || changes.contains(&member), "and told of when it has changed");
     }
     let there = room.members.iter().map(|&member| &state.memberships[member]);
     let there = there.filter(|row| row.shown != Presence::Off).count();
@@ -195,7 +217,10 @@ fn check_room(state: &State, key: RoomKey, room: &Room) -> usize {
 }
 
 fn check_user(state: &State, key: UserKey, user: &User) {
-    debug_assert_eq!(state.users_by_name.get(&user.name), Some(&key), "a user is found");
+    debug_assert_eq!(state.user_named(user.name.as_str()), Some(key), "a user is found");
+    for &secret in user.lapsed() {
+        debug_assert_eq!(state.user_of(secret), Some(key), "a user can come back");
+    }
     for &(room, member) in &user.memberships {
         let row = &state.memberships[member];
         debug_assert_eq!((row.user, row.room), (key, room), "a membership is the user's");

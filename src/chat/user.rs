@@ -4,6 +4,7 @@ use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::name::UserName;
 use super::reply::{Presence, Role};
 use super::session::Secret;
+use crate::collections::Few;
 use crate::net::ConnId;
 use crate::time::Tick;
 use crate::time::wheel::TimerId;
@@ -13,21 +14,15 @@ use crate::time::wheel::TimerId;
 pub(super) struct User {
     pub name: UserName,
     /// The connections of its sessions, oldest first.
-    pub sessions: Vec<ConnId>,
+    pub sessions: Few<ConnId>,
     /// By room.
-    pub memberships: Vec<(RoomKey, MembershipKey)>,
-    /// Secrets of sessions that ended, by which it can still return.
-    pub lapsed: Vec<Secret>,
+    pub memberships: Few<(RoomKey, MembershipKey)>,
     /// As it is told, that is with the leave grace.
     pub presence: Presence,
     /// The name was given by the server, or nobody ever came by it: forgotten after a while.
     pub passing: bool,
-    /// The leave grace, or the time until it is forgotten.
-    pub timer: Option<TimerId>,
-    /// When its last session ended.
-    pub absent_since: Tick,
-    /// Listed among the absent.
-    pub listed: bool,
+    /// There only of those who have been away.
+    pub absence: Option<Box<Absence>>,
     /// Memberships in rooms.
     pub rooms: u32,
     /// Direct conversations that it has begun.
@@ -38,17 +33,34 @@ impl User {
     pub(super) fn new(name: UserName, passing: bool) -> Self {
         Self {
             name,
-            sessions: Vec::new(),
-            memberships: Vec::new(),
-            lapsed: Vec::new(),
+            sessions: Few::new(),
+            memberships: Few::new(),
             presence: Presence::Off,
             passing,
-            timer: None,
-            absent_since: Tick::ZERO,
-            listed: false,
+            absence: None,
             rooms: 0,
             begun: 0,
         }
+    }
+
+    /// Its absence, from which something is to be noted.
+    pub(super) fn absence(&mut self) -> &mut Absence {
+        self.absence.get_or_insert_default()
+    }
+
+    /// Secrets of sessions that ended, by which it can still return.
+    pub(super) fn lapsed(&self) -> &[Secret] {
+        self.absence.as_ref().map_or(&[], |absence| &absence.lapsed)
+    }
+
+    /// Takes note of its return. The timer is to be cancelled.
+    pub(super) fn back(&mut self) -> Option<TimerId> {
+        let absence = self.absence.as_mut()?;
+        let timer = absence.timer.take();
+        if absence.lapsed.is_empty() && !absence.listed {
+            self.absence = None;
+        }
+        timer
     }
 
     /// Its membership in `room`.
@@ -56,6 +68,19 @@ impl User {
         let found = self.memberships.binary_search_by_key(&room, |&(room, _)| room).ok()?;
         self.memberships.get(found).map(|&(_, key)| key)
     }
+}
+
+/// What is known of a user who is away, or has been.
+#[derive(Debug, Default)]
+pub(super) struct Absence {
+    /// Secrets of sessions that ended, by which it can still return.
+    pub lapsed: Vec<Secret>,
+    /// The leave grace, or the time until it is forgotten.
+    pub timer: Option<TimerId>,
+    /// When its last session ended.
+    pub since: Tick,
+    /// Listed among the absent.
+    pub listed: bool,
 }
 
 /// A user's place in a room.
@@ -79,4 +104,14 @@ pub(super) struct Membership {
     pub read: u64,
     /// When the inbox's row last changed, apart from new records.
     pub rev: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_of_the_size_that_is_stated() {
+        assert_eq!((size_of::<Option<User>>(), size_of::<Option<Membership>>()), (80, 48));
+    }
 }

@@ -1,18 +1,19 @@
 //! Containers that the standard library does not have in this shape.
 
+mod few;
+mod key_index;
 mod keyed_map;
 mod ledger;
+mod pages;
+mod short_str;
+mod slots;
 mod table;
 
+pub use few::Few;
+pub use key_index::KeyIndex;
 pub use keyed_map::KeyedMap;
 pub use ledger::Ledger;
+pub use pages::Pages;
+pub use short_str::ShortStr;
+pub use slots::Slots;
 pub use table::{Key, Table};
-
-/// Inserts into a list that mostly stays at one element, of which there are very many: the first element
-/// takes room for itself alone.
-pub fn insert<T>(list: &mut Vec<T>, index: usize, value: T) {
-    if list.capacity() == 0 {
-        list.reserve_exact(1);
-    }
-    list.insert(index, value);
-}

@@ -299,9 +299,9 @@ fn a_conflict_is_blamed_on_the_setting_that_was_set() {
     let Faults(faults) = file("[limits]\noutbound_soft_bytes = \"200KiB\"\n").unwrap_err();
     assert_eq!(
         faults[0].what,
-        "limits.outbound_hard_bytes = 262144 must be at least 512000: twice the 204800 of \
-         limits.outbound_soft_bytes and one event with a message of limits.message_bytes = 16384, \
-         escaped"
+        "limits.outbound_hard_bytes = 262144 must be at least 546134: twice the 204800 of \
+         limits.outbound_soft_bytes, one event with a message of limits.message_bytes = 16384, \
+         escaped, and a sixteenth to spare"
     );
     let Some(Origin::File(place)) = &faults[0].origin else { panic!("no place: {faults:?}") };
     assert_eq!((place.line, place.column), (2, 23));

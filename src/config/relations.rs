@@ -55,15 +55,16 @@ fn bytes(config: &Config, list: &mut Vec<Conflict>) {
     at_least(list, ring, 2, message, "a room must be able to keep its last message");
     at_least(list, ring_total, 1, ring, "one room alone must fit");
     // Records and answers each have books of their own up to the soft limit, which one whole event may
-    // overshoot.
+    // overshoot; and a sixteenth of the ring may wait for its portion of a flush.
     let both = limits.outbound_soft_bytes.saturating_mul(2);
-    let needed = both.saturating_add(limits.event_bytes_max());
+    let booked = both.saturating_add(limits.event_bytes_max());
+    let needed = booked.saturating_add(booked.div_ceil(15));
     if limits.outbound_hard_bytes < needed {
         let names = ["outbound_hard_bytes", "outbound_soft_bytes", "message_bytes"];
         let what = format!(
             "limits.outbound_hard_bytes = {} must be at least {needed}: twice the {} of \
-             limits.outbound_soft_bytes and one event with a message of limits.message_bytes = {}, \
-             escaped",
+             limits.outbound_soft_bytes, one event with a message of limits.message_bytes = {}, \
+             escaped, and a sixteenth to spare",
             limits.outbound_hard_bytes, limits.outbound_soft_bytes, limits.message_bytes
         );
         list.push(Conflict { keys: names.map(|name| key("limits", name)).to_vec(), what });
@@ -189,9 +190,9 @@ mod tests {
 
     #[test]
     fn budgets_hold_what_they_are_for() {
-        check(|c| c.limits.outbound_soft_bytes = 78 << 10, &[]);
-        check(|c| c.limits.outbound_soft_bytes = (78 << 10) + 1, &["limits.outbound_hard_bytes"]);
-        let hard_of_32_kib = (2 * 64 + 6 * 32 + 4) << 10;
+        check(|c| c.limits.outbound_soft_bytes = 70 << 10, &[]);
+        check(|c| c.limits.outbound_soft_bytes = (70 << 10) + 1, &["limits.outbound_hard_bytes"]);
+        let hard_of_32_kib = 353_895;
         let message_of_32_kib = |c: &mut Config, hard_bytes| {
             c.limits.message_bytes = 32 << 10;
             c.limits.outbound_hard_bytes = hard_bytes;

@@ -9,6 +9,10 @@ pub struct HttpMetrics {
     pub handshakes: Counter,
     /// Upgrades that were refused: 400, 403, 405, 426, 503.
     pub handshakes_refused: Counter,
+    /// Pings to connections that were silent.
+    pub pings: Counter,
+    /// Pongs, asked for or not.
+    pub pongs: Counter,
     /// WebSocket messages that were compressed before they were sent.
     pub messages_deflated: Counter,
     /// Responses by the hundreds of their status, 1xx first.

@@ -120,6 +120,8 @@ fn http(http: &HttpMetrics, page: &mut Exposition) {
         "outcome",
         handshakes.into_iter(),
     );
+    page.counter("chinwag_pings_total", "Pings to silent connections.", http.pings.value());
+    page.counter("chinwag_pongs_total", "WebSocket pongs received.", http.pongs.value());
     page.counter(
         "chinwag_messages_deflated_total",
         "WebSocket messages compressed before they were sent.",

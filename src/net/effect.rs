@@ -1,10 +1,8 @@
 //! What the handler asks of the reactor.
 
-use std::net::{IpAddr, SocketAddr};
-
 use bytes::Bytes;
 
-use super::{CloseReason, ConnId, Ending};
+use super::{CloseReason, ConnId, Connect, Ending};
 use crate::time::Tick;
 
 /// Bytes encoded once and sent to any number of connections: a clone is a reference.
@@ -12,23 +10,6 @@ pub type SharedFrame = Bytes;
 
 /// The effects of one or more inputs, in the order in which they are to be applied.
 pub type Effects = Vec<Effect>;
-
-/// A connection to be made, for clients that run on the reactor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Connect {
-    /// Where to.
-    pub peer: SocketAddr,
-    /// The local address to connect from, `None` for the kernel's choice. One address has some 28,000 ports.
-    pub source: Option<IpAddr>,
-    /// The kernel's receive buffer (`SO_RCVBUF`) in bytes, `None` for its own choice: a small one makes a slow
-    /// reader felt at once.
-    pub receive_buffer_len: Option<u32>,
-    /// When to give up.
-    pub deadline: Tick,
-    /// The handler's own name for it, which comes back with [`Input::Connected`](super::Input::Connected) or
-    /// [`Input::Unreachable`](super::Input::Unreachable).
-    pub tag: u64,
-}
 
 /// What should be done. An effect on a connection that is gone does nothing.
 #[derive(Clone, Debug)]

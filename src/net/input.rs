@@ -1,9 +1,8 @@
 //! What the reactor tells the handler.
 
-use std::io;
 use std::net::SocketAddr;
 
-use super::{CloseReason, ConnId};
+use super::{CloseReason, ConnId, ConnectFault};
 
 /// Which listener a connection came in by: its index in the reactor's configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +46,8 @@ pub enum Input<'a> {
     Unreachable {
         /// What the handler called it.
         tag: u64,
-        /// Why not; [`io::ErrorKind::TimedOut`] at its deadline.
-        error: io::Error,
+        /// Why not.
+        fault: ConnectFault,
     },
     /// Bytes arrived. They are the handler's to change in place, and gone when it returns.
     Received {

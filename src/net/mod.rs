@@ -6,12 +6,14 @@
 
 mod close;
 mod conn_id;
+mod connect;
 mod effect;
 mod input;
 
 pub use close::{CloseReason, Ending};
 pub use conn_id::ConnId;
-pub use effect::{Connect, Effect, Effects, SharedFrame};
+pub use connect::{Connect, ConnectFault};
+pub use effect::{Effect, Effects, SharedFrame};
 pub use input::{Input, ListenerId, StopSignal};
 
 use crate::time::clock::Now;

@@ -19,6 +19,8 @@ pub struct ReactorConfig {
     pub loopback_counts: bool,
     /// New connections in one turn; the next ones wait for the next turn.
     pub accepts_per_turn_max: usize,
+    /// Bytes read from one connection in one turn, 256 at least: what a loud one costs the others.
+    pub read_len_max: usize,
     /// Bytes read in one turn from all connections, give or take one read; the rest waits for the next.
     pub read_per_turn_max: usize,
     /// Connections that a turn flushes for large broadcasts; the rest waits for the next turns, behind
@@ -42,6 +44,16 @@ pub struct ReactorConfig {
     pub signals: bool,
 }
 
+impl ReactorConfig {
+    /// The part of a ring of `outbound_bytes_max` that may wait for a portion of what was sent to many; with
+    /// more, a connection is flushed in the same turn. The handler hears of what waits only after a flush, so
+    /// these bytes are on nobody's books.
+    #[must_use]
+    pub const fn unflushed_max(outbound_bytes_max: usize) -> usize {
+        outbound_bytes_max / 16
+    }
+}
+
 impl Default for ReactorConfig {
     fn default() -> Self {
         Self {
@@ -50,6 +62,7 @@ impl Default for ReactorConfig {
             connections_per_address_max: 1_000,
             loopback_counts: false,
             accepts_per_turn_max: 64,
+            read_len_max: 64 * 1024,
             read_per_turn_max: 1024 * 1024,
             bulk_flushes_per_turn_max: 512,
             outbound_bytes_max: 256 * 1024,

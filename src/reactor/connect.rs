@@ -16,7 +16,7 @@ use socket2::{Domain, Socket, Type};
 use super::addresses::Place;
 use super::connection::{Marks, Phase};
 use super::connections::{Connections, ensure_timer};
-use crate::net::{ConnId, Connect};
+use crate::net::{ConnId, Connect, ConnectFault};
 use crate::time::Tick;
 
 /// What became of one [`Connect`].
@@ -24,13 +24,16 @@ use crate::time::Tick;
 pub(super) struct Attempt {
     /// The handler's name for it.
     pub(super) tag: u64,
-    pub(super) outcome: io::Result<ConnId>,
+    pub(super) outcome: Result<ConnId, ConnectFault>,
 }
 
 /// Begins to connect; what cannot even begin is reported like what fails.
 pub(super) fn begin(connections: &mut Connections, connect: Connect) {
     if let Err(error) = start(connections, connect) {
-        connections.lists.attempts.push(Attempt { tag: connect.tag, outcome: Err(error) });
+        connections
+            .lists
+            .attempts
+            .push(Attempt { tag: connect.tag, outcome: Err(fault_of(&error)) });
     }
 }
 
@@ -82,13 +85,13 @@ pub(super) fn note_edge(connections: &mut Connections, id: ConnId, event: &Event
             }
         }
         Ok(None) => {}
-        Ok(Some(error)) | Err(error) => fail(connections, id.slot(), error),
+        Ok(Some(error)) | Err(error) => fail(connections, id.slot(), fault_of(&error)),
     }
 }
 
 /// The deadline of a connection that is still connecting has passed.
 pub(super) fn expire(connections: &mut Connections, slot: usize) {
-    fail(connections, slot, ErrorKind::TimedOut.into());
+    fail(connections, slot, ConnectFault::TimedOut);
 }
 
 /// Gives up those that are still connecting, untold.
@@ -98,10 +101,10 @@ pub(super) fn abandon_all(connections: &mut Connections) {
     }
 }
 
-fn fail(connections: &mut Connections, slot: usize, error: io::Error) {
+fn fail(connections: &mut Connections, slot: usize, fault: ConnectFault) {
     remove(connections, slot);
     if let Some(tag) = connections.connecting.remove(&slot) {
-        connections.lists.attempts.push(Attempt { tag, outcome: Err(error) });
+        connections.lists.attempts.push(Attempt { tag, outcome: Err(fault) });
     }
 }
 
@@ -111,5 +114,18 @@ fn remove(connections: &mut Connections, slot: usize) {
     if let Some(mut connection) = connections.slab.try_remove(slot) {
         connection.outbound.clear(&mut connections.pool);
         connection.timer.and_then(|timer| connections.wheel.cancel(timer));
+    }
+}
+
+fn fault_of(error: &io::Error) -> ConnectFault {
+    match error.kind() {
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => ConnectFault::Refused,
+        ErrorKind::TimedOut => ConnectFault::TimedOut,
+        ErrorKind::AddrNotAvailable | ErrorKind::AddrInUse => ConnectFault::NoSource,
+        _ => match error.raw_os_error() {
+            Some(number) if number == Errno::MFILE.raw_os_error() => ConnectFault::NoDescriptor,
+            Some(number) if number == Errno::NFILE.raw_os_error() => ConnectFault::NoDescriptor,
+            number => ConnectFault::Other(number.unwrap_or(0)),
+        },
     }
 }

@@ -1,8 +1,10 @@
 //! One connection: its socket, what waits for it, and where in its life it is.
 
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, IoSlice};
 
 use mio::net::TcpStream;
+// The C library's calls are points at which a thread may be cancelled, which costs each some percent.
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 
 use super::addresses::Place;
 use super::outbound::{FramePool, IOVECS_MAX, Outbound};
@@ -14,6 +16,9 @@ use crate::time::wheel::TimerId;
 /// Bytes that one flush offers to one socket; what is left is the next turn's, so that a fast reader with
 /// much to fetch does not hold up the others.
 const WRITE_MAX: usize = 256 * 1024;
+
+/// Up to how many pieces are gathered in little space: most writes have a reply and an event.
+const FEW: usize = 8;
 
 /// Where a connection is in its life. It only goes downwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,7 +160,8 @@ impl Connection {
 
     /// One read into `scratch`.
     pub(super) fn read(&mut self, scratch: &mut [u8]) -> ReadOutcome {
-        match (&self.stream).read(scratch) {
+        let received = recv(&self.stream, &mut *scratch, RecvFlags::empty());
+        match received.map(|(len, _)| len).map_err(io::Error::from) {
             Ok(0) => ReadOutcome::Eof,
             // A stream socket that fills less than it was given is drained (epoll(7), question 9), but
             // the FIN that an edge has already announced would never be announced again.
@@ -200,16 +206,27 @@ impl Connection {
 
     /// One write call: how much was offered, and what became of it.
     fn offer(&self, pool: &FramePool) -> (usize, io::Result<usize>) {
-        let mut stream = &self.stream;
-        if !self.outbound.is_scattered() {
-            let piece = self.outbound.front(pool);
-            return (piece.len(), stream.write(piece));
+        match self.outbound.frames() {
+            0 | 1 => {
+                let piece = self.outbound.front(pool);
+                let sent = send(&self.stream, piece, SendFlags::NOSIGNAL);
+                (piece.len(), sent.map_err(io::Error::from))
+            }
+            2..=FEW => self.offer_pieces::<FEW>(pool),
+            _ => self.offer_pieces::<IOVECS_MAX>(pool),
         }
-        let mut slices = [IoSlice::new(&[]); IOVECS_MAX];
+    }
+
+    /// The same for several pieces, of which the first `N` are offered.
+    fn offer_pieces<const N: usize>(&self, pool: &FramePool) -> (usize, io::Result<usize>) {
+        let mut slices = [IoSlice::new(&[]); N];
         let count = self.outbound.gather(pool, &mut slices);
         let slices = slices.get(..count).unwrap_or_default();
         let offered = slices.iter().map(|slice| slice.len()).sum();
-        (offered, stream.write_vectored(slices))
+        // Unlike `writev` it raises no signal, whatever this library is part of.
+        let mut nothing = SendAncillaryBuffer::default();
+        let sent = sendmsg(&self.stream, slices, &mut nothing, SendFlags::NOSIGNAL);
+        (offered, sent.map_err(io::Error::from))
     }
 }
 

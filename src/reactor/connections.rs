@@ -28,8 +28,6 @@ const TURNED_AWAY_MAX: usize = 64;
 
 /// A broadcast to more than this is flushed in portions, so that it does not hold up what is sent to one.
 const BULK_RECIPIENTS_MIN: usize = 65;
-/// Bytes that may wait for a portion of the bulk list; with more a connection is flushed in this turn.
-const UNFLUSHED_MAX: usize = 16 * 1024;
 
 /// A connection that has been removed.
 pub(super) struct Gone {
@@ -58,6 +56,8 @@ pub(super) struct Connections {
     /// Given to the last connection.
     generation: u64,
     turned_away: usize,
+    /// See [`ReactorConfig::unflushed_max`].
+    unflushed_max: usize,
     outbound_bytes_max: usize,
     pub(super) send_buffer_len: usize,
     pub(super) stall_timeout: Duration,
@@ -76,13 +76,14 @@ impl Connections {
         Self {
             slab: Slab::with_capacity(slots),
             pool: FramePool::new(),
-            wheel: TimerWheel::new(),
+            wheel: TimerWheel::with_capacity(slots),
             lists: Lists::default(),
             registry,
             metrics,
             connecting: BTreeMap::new(),
             generation: 0,
             turned_away: 0,
+            unflushed_max: ReactorConfig::unflushed_max(config.outbound_bytes_max),
             outbound_bytes_max: config.outbound_bytes_max,
             send_buffer_len: config.send_buffer_len,
             stall_timeout: config.stall_timeout,
@@ -160,7 +161,7 @@ impl Connections {
     fn push(&mut self, id: ConnId, frame: SharedFrame, mark: Marks) {
         let Some(connection) = open(&mut self.slab, id) else { return };
         // The handler hears of what waits only after a flush, so not much may wait for one.
-        let is_much = connection.outbound.queued() > UNFLUSHED_MAX;
+        let is_much = connection.outbound.queued() > self.unflushed_max;
         let mark = if is_much { Marks::URGENT } else { mark };
         if connection.outbound.push(&mut self.pool, frame).is_ok() {
             self.lists.note_dirty(connection, mark);

@@ -6,8 +6,11 @@ use super::ready::Report;
 use crate::net::{CloseReason, Input};
 use crate::time::Tick;
 
+/// Bytes after which a turn flushes no more of those that large broadcasts reached: a millisecond's copying.
+const BULK_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
 /// Flushes every connection that something was sent to, then the next `bulk_max` of those that large
-/// broadcasts reached.
+/// broadcasts reached, or fewer if much waits for each.
 pub(super) fn flush(connections: &mut Connections, now: Tick, bulk_max: usize) {
     let mut urgent = std::mem::take(&mut connections.lists.urgent);
     for slot in &urgent {
@@ -16,8 +19,12 @@ pub(super) fn flush(connections: &mut Connections, now: Tick, bulk_max: usize) {
     urgent.clear();
     debug_assert!(connections.lists.urgent.is_empty(), "another pass is for the bulk list");
     connections.lists.urgent = urgent;
+    let before = connections.metrics.sent_bytes.value();
     // What asks for another pass meanwhile gets it in the next turn.
     for _ in 0..connections.lists.bulk.len().min(bulk_max) {
+        if connections.metrics.sent_bytes.value() - before >= BULK_BYTES_MAX {
+            break;
+        }
         let Some(slot) = connections.lists.bulk.pop_front() else { break };
         flush_one(connections, slot, now);
     }

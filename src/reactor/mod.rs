@@ -27,9 +27,9 @@
 //!
 //! # Fairness
 //!
-//! A turn reads at most 64 KiB from one connection, accepts and reads in all as much as the configuration
-//! says, offers at most 256 KiB to one socket, and flushes what was sent to single connections before
-//! the next portion of what was sent to many.
+//! A turn accepts, and reads from one connection and in all, as much as the configuration says, offers at most
+//! 256 KiB to one socket, and flushes what was sent to single connections before the next portion of what
+//! was sent to many. While portions wait it reads less from each connection.
 
 mod acceptor;
 mod addresses;
@@ -73,8 +73,12 @@ use crate::net::{CloseReason, ConnId, Effect, Effects, Handler, Input, ListenerI
 use crate::time::Tick;
 use crate::time::clock::{Clock, Now};
 
-/// Bytes read from one connection in one turn.
-const READ_MAX: usize = 64 * 1024;
+/// Bytes read from one connection in one turn, however far behind the bulk list is.
+const READ_LEN_MIN: usize = 256;
+
+/// Bytes that are read from one connection until everyone on the bulk list has been flushed: so much that
+/// what becomes of it, somewhat longer on its way out, seldom fills what may wait for a portion.
+const READ_PER_ROUND: usize = 10 * 1024;
 
 /// Edges taken in with one wait.
 const EVENTS_MAX: usize = 1024;
@@ -129,7 +133,7 @@ impl Reactor {
             poll,
             events: Events::with_capacity(EVENTS_MAX),
             is_flooded: false,
-            scratch: vec![0; READ_MAX].into_boxed_slice(),
+            scratch: vec![0; config.read_len_max.max(READ_LEN_MIN)].into_boxed_slice(),
             acceptor,
             connections,
             signals,
@@ -235,7 +239,7 @@ impl Reactor {
         for Attempt { tag, outcome } in mem::take(&mut self.connections.lists.attempts) {
             let input = match outcome {
                 Ok(conn) => Input::Connected { conn, tag },
-                Err(error) => Input::Unreachable { tag, error },
+                Err(fault) => Input::Unreachable { tag, fault },
             };
             self.tell(now, input, handler);
         }
@@ -263,12 +267,14 @@ impl Reactor {
     }
 
     fn read(&mut self, now: Now, handler: &mut impl Handler) {
+        let len_max = self.read_len_max();
         let mut scratch = mem::take(&mut self.scratch);
         let mut budget = self.read_per_turn_max;
         // What is queued again meanwhile waits for the next turn.
         let mut passes = self.connections.lists.readable.len();
         while budget > 0 && passes > 0 {
-            let Some(step) = read::read_next(&mut self.connections, &mut scratch) else { break };
+            let Some(room) = scratch.get_mut(..len_max) else { break };
+            let Some(step) = read::read_next(&mut self.connections, room) else { break };
             passes -= 1;
             match step {
                 read::Step::Received(conn, len) => {
@@ -282,6 +288,15 @@ impl Reactor {
             }
         }
         self.scratch = scratch;
+    }
+
+    /// Bytes that are read from one connection in this turn: less, the more turns it takes to flush what
+    /// was sent to many, so that who is loud in a large room is slowed down to the pace of its flushes, and
+    /// the turns stay short.
+    fn read_len_max(&self) -> usize {
+        let portions = self.connections.lists.bulk.len() / self.bulk_flushes_per_turn_max.max(1);
+        let share = READ_PER_ROUND.checked_div(portions).unwrap_or(usize::MAX);
+        share.max(READ_LEN_MIN).min(self.scratch.len())
     }
 
     fn expire(&mut self, now: Now, handler: &mut impl Handler) {

@@ -167,10 +167,10 @@ impl Outbound {
         front.get(self.sent_of_front as usize..).unwrap_or_default()
     }
 
-    /// Whether more than one piece waits.
+    /// How many pieces wait.
     #[inline]
-    pub(super) const fn is_scattered(&self) -> bool {
-        self.frames > 1
+    pub(super) fn frames(&self) -> usize {
+        usize::from(self.frames)
     }
 
     /// Points `slices` at the first unsent pieces, as many as fit, and returns how many these are.

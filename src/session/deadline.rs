@@ -24,12 +24,12 @@ impl Row {
         match &self.stage {
             Stage::Http { idle: true, .. } => Some(Due::KeepAlive),
             Stage::Http { idle: false, .. } => Some(Due::Head),
-            Stage::Ws { greeted: false, .. } | Stage::Tcp { greeted: false, person: None, .. } => {
-                Some(Due::Hello)
-            }
+            Stage::Ws { greeted: false, .. } => Some(Due::Hello),
             // A person's connection is kept by TCP's own keep-alive.
-            Stage::Tcp { person: Some(_), .. } | Stage::Ending => None,
-            Stage::Ws { .. } | Stage::Echo { .. } | Stage::Tcp { .. } => Some(Due::Silence),
+            Stage::Tcp(plain) if plain.person.is_some() => None,
+            Stage::Tcp(plain) if !plain.greeted => Some(Due::Hello),
+            Stage::Ws { .. } | Stage::Echo { .. } | Stage::Tcp(_) => Some(Due::Silence),
+            Stage::Ending => None,
         }
     }
 
@@ -41,23 +41,36 @@ impl Row {
             Some(Due::Head) => self.since.after(deadlines.head),
             Some(Due::KeepAlive) => self.since.after(deadlines.keep_alive),
             Some(Due::Hello) => self.since.after(deadlines.hello),
-            Some(Due::Silence) if self.pinged_at == Tick::MAX => {
-                self.heard.after(deadlines.ping_after)
-            }
-            Some(Due::Silence) => self.pong_by(edge),
+            Some(Due::Silence) if self.pinged => self.pong_by(edge),
+            Some(Due::Silence) => self.since.after(deadlines.ping_after),
         }
     }
 
     /// When the answer to a ping is overdue, [`Tick::MAX`] if none is awaited.
     pub(super) fn pong_by(&self, edge: &Edge) -> Tick {
-        if self.pinged_at == Tick::MAX {
+        if !self.pinged {
             return Tick::MAX;
         }
-        let pong_by = self.pinged_at.after(edge.deadlines.pong);
-        if self.slow_at == Tick::ZERO {
+        let pong_by = self.since.after(edge.deadlines.pong);
+        if self.slow_s == 0 {
             return pong_by;
         }
-        pong_by.max(self.slow_at.after(edge.deadlines.stall))
+        let slow_at = Tick::from_millis(u64::from(self.slow_s) * 1_000);
+        pong_by.max(slow_at.after(edge.deadlines.stall))
+    }
+
+    /// Bytes have come.
+    pub(super) fn hear(&mut self, now: Tick) {
+        if self.due() == Some(Due::Silence) {
+            self.since = now;
+            self.pinged = false;
+        }
+    }
+
+    /// A flush has left `queued` bytes behind.
+    pub(super) fn blocked(&mut self, now: Tick, queued: usize) {
+        self.ledger.blocked(queued);
+        self.slow_s = u32::try_from(now.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
     }
 }
 

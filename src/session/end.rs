@@ -29,10 +29,12 @@ impl Sessions {
             return self.end(conn, CloseReason::NoPong, turn);
         }
         if row.ledger.is_blocked() {
-            row.heard = turn.now.tick;
-        } else if row.pinged_at == crate::time::Tick::MAX {
-            row.pinged_at = turn.now.tick;
+            row.since = turn.now.tick;
+        } else if !row.pinged {
+            row.since = turn.now.tick;
+            row.pinged = true;
             let ping = edge.ping(row);
+            edge.metrics.http.pings.add(1);
             send(row, edge.turn, ping, turn);
         }
         turn.effects.push(Effect::Arm { conn, deadline: row.deadline(edge) });
@@ -47,11 +49,11 @@ impl Edge {
             (Stage::Ws { .. } | Stage::Echo { .. }, _) => {
                 encode_close(CloseCode::new(code), words, None, &mut out);
             }
-            (Stage::Tcp { .. }, Some(Format::Human)) if reason == CloseReason::Bye => {
+            (Stage::Tcp(_), Some(Format::Human)) if reason == CloseReason::Bye => {
                 human::bye(&mut out, "");
             }
-            (Stage::Tcp { .. }, Some(Format::Human)) => human::bye(&mut out, words),
-            (Stage::Tcp { .. }, format) => {
+            (Stage::Tcp(_), Some(Format::Human)) => human::bye(&mut out, words),
+            (Stage::Tcp(_), format) => {
                 let mut text = Vec::new();
                 render::bye(&mut text, code, words);
                 self.put(format.unwrap_or(Format::Lines), &text, &mut out);

@@ -20,7 +20,8 @@ pub(super) fn is_http_request(line: &[u8]) -> bool {
 
 /// Keeps up with what the answers say about the room that lines are said in.
 pub(super) fn follow(row: &mut Row, reply: &Reply) {
-    let Stage::Tcp { person: Some(person), .. } = &mut row.stage else { return };
+    let Stage::Tcp(plain) = &mut row.stage else { return };
+    let Some(person) = &mut plain.person else { return };
     match reply {
         Reply::Joined { room, .. } => person.room = Some(room.as_str().to_owned()),
         Reply::Left { room } if person.room.as_deref() == Some(room.as_str()) => {

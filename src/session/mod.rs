@@ -10,6 +10,7 @@
 //! A connection whose answers pile up is not read from until they have drained: what has been received
 //! but not looked at is its backlog, and nothing of it is answered before there is room for the answer.
 
+mod batch;
 mod bucket;
 mod deadline;
 mod deliver;
@@ -34,9 +35,9 @@ use self::edge::Edge;
 use self::row::{Row, Stage};
 use crate::admin::Health;
 use crate::chat::{Chat, Limits};
+use crate::collections::Slots;
 use crate::config::Config;
 use crate::http::{HeadParser, PartialHead, PolicyError};
-use crate::line;
 use crate::metrics::Metrics;
 use crate::net::{CloseReason, ConnId, Effect, Effects, Ending};
 use crate::time::clock::Now;
@@ -70,7 +71,7 @@ pub enum Door {
 #[derive(Debug)]
 pub struct Sessions {
     /// By connection slot.
-    rows: Vec<Option<Box<Row>>>,
+    rows: Slots<Row>,
     edge: Edge,
     heads: HeadParser,
     entropy: Entropy,
@@ -98,7 +99,7 @@ impl Sessions {
             ..crate::http::Limits::DEFAULT
         };
         Ok(Self {
-            rows: Vec::new(),
+            rows: Slots::new(),
             edge: Edge::new(config, limits, metrics)?,
             heads: HeadParser::new(head_limits),
             entropy,
@@ -113,29 +114,18 @@ impl Sessions {
         let stage = match door {
             Door::Http => http(false),
             Door::Admin => http(true),
-            Door::Tcp => Stage::Tcp {
-                decoder: line::Decoder::default(),
-                framing: None,
-                greeted: false,
-                person: None,
-            },
+            Door::Tcp => Stage::Tcp(Box::default()),
         };
         let row = Row::new(conn, stage, turn.now.tick);
         turn.effects.push(Effect::Arm { conn, deadline: row.deadline(&self.edge) });
-        if self.rows.len() <= conn.slot() {
-            self.rows.resize_with(conn.slot() + 1, || None);
-        }
-        if let Some(slot) = self.rows.get_mut(conn.slot()) {
-            *slot = Some(Box::new(row));
-        }
+        self.rows.insert(conn.slot(), row);
         self.edge.sessions_bytes += size_of::<Row>();
     }
 
     /// Bytes have come.
     pub fn received(&mut self, conn: ConnId, bytes: &mut [u8], turn: &mut Turn<'_>) {
         let Some(row) = find(&mut self.rows, conn) else { return };
-        row.heard = turn.now.tick;
-        row.pinged_at = crate::time::Tick::MAX;
+        row.hear(turn.now.tick);
         match &mut row.backlog {
             Some(backlog) => backlog.bytes.extend_from_slice(bytes),
             None => self.consume(conn, bytes, turn),
@@ -156,7 +146,7 @@ impl Sessions {
                 Stage::Http { .. } => !input.is_empty() && self.http_step(conn, &mut input, turn),
                 Stage::Ws { .. } => self.ws_step(conn, &mut input, turn),
                 Stage::Echo { .. } => self.echo_step(conn, &mut input, turn),
-                Stage::Tcp { .. } => {
+                Stage::Tcp(_) => {
                     let mut rest = &*input;
                     let goes_on = self.tcp_step(conn, &mut rest, turn);
                     let used = input.len() - rest.len();
@@ -197,7 +187,7 @@ impl Sessions {
             return;
         }
         let reason = match &row.stage {
-            Stage::Tcp { .. } => {
+            Stage::Tcp(_) => {
                 self.tcp_finish(conn, turn);
                 self.finished.push(conn);
                 return;
@@ -213,8 +203,7 @@ impl Sessions {
     /// A flush has left bytes behind.
     pub fn blocked(&mut self, conn: ConnId, queued: usize, turn: &mut Turn<'_>) {
         if let Some(row) = find(&mut self.rows, conn) {
-            row.ledger.blocked(queued);
-            row.slow_at = turn.now.tick;
+            row.blocked(turn.now.tick, queued);
             turn.chat.blocked(conn, queued);
         }
     }
@@ -262,9 +251,7 @@ impl Sessions {
             return;
         }
         log::debug!(conn:% = conn, reason = reason.label(); "closed");
-        if let Some(slot) = self.rows.get_mut(conn.slot()) {
-            *slot = None;
-        }
+        self.rows.remove(conn.slot());
         self.edge.sessions_bytes -= size_of::<Row>();
         turn.chat.closed(turn.now, conn);
         self.say(turn);
@@ -273,8 +260,20 @@ impl Sessions {
     /// All of a turn's inputs have been handed over: the domain's records go out, and who has nothing
     /// more to ask for is let go.
     pub fn turn_end(&mut self, turn: &mut Turn<'_>) {
+        while turn.chat.settle_next(turn.now) {
+            self.say(turn);
+        }
         turn.chat.turn_end(turn.now);
         self.say(turn);
+        if !self.finished.is_empty() {
+            self.finish(turn);
+        }
+        self.edge.turn = self.edge.turn.wrapping_add(1);
+        self.edge.trim();
+    }
+
+    /// Ends those whose peers have sent FIN and been answered.
+    fn finish(&mut self, turn: &mut Turn<'_>) {
         let finished = std::mem::take(&mut self.finished);
         // Answers that wait for a cursor are said when the domain forgets the connection.
         for &conn in &finished {
@@ -285,15 +284,13 @@ impl Sessions {
             let Some(row) = find(&mut self.rows, conn) else { continue };
             end::close(row, Vec::new(), (CloseReason::Bye, Ending::Flush), turn);
         }
-        self.edge.turn = self.edge.turn.wrapping_add(1);
-        self.edge.trim();
     }
 
     /// The server is stopping: every connection is told, and closed.
     pub fn stop(&mut self, turn: &mut Turn<'_>) {
         self.edge.health = Health::Draining;
         self.say(turn);
-        let open: Vec<ConnId> = self.rows.iter().flatten().map(|row| row.conn).collect();
+        let open: Vec<ConnId> = self.rows.iter().map(|row| row.conn).collect();
         for conn in open {
             self.end(conn, CloseReason::Shutdown, turn);
         }
@@ -302,13 +299,13 @@ impl Sessions {
 
     /// How many connections there are.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.rows.iter().flatten().count()
+    pub const fn len(&self) -> usize {
+        self.rows.len()
     }
 
     /// Whether there are none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    pub const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::deliver::{find, send};
 use super::human::{Person, is_http_request};
-use super::row::{Row, Stage};
+use super::row::Stage;
 use super::{Sessions, Turn};
 use crate::chat::outbox::{Class, Request};
 use crate::chat::{Code, Command, Hello, Op, Refusal, RequestId};
@@ -39,8 +39,12 @@ impl Sessions {
                 true
             }
             Ok(Some(Item::Ping(payload))) => self.pong(conn, payload, turn),
-            // Binary is refused by the settings.
-            Ok(Some(Item::Pong(_) | Item::Binary(_))) => self.control(conn, turn),
+            Ok(Some(Item::Pong(_))) => {
+                edge.metrics.http.pongs.add(1);
+                self.control(conn, turn)
+            }
+            // Refused by the settings.
+            Ok(Some(Item::Binary(_))) => self.control(conn, turn),
             Ok(Some(Item::Close { code, .. })) => {
                 self.answer_close(conn, code, turn);
                 turn.chat.closed(turn.now, conn);
@@ -65,7 +69,9 @@ impl Sessions {
             if self.is_pressed(conn, turn.chat) {
                 return rest;
             }
-            let (request, behind) = rest.split_once('\n').unwrap_or((rest, ""));
+            let line_end = memchr::memchr(b'\n', rest.as_bytes());
+            let cut = line_end.and_then(|end| rest.get(..end).zip(rest.get(end + 1..)));
+            let (request, behind) = cut.unwrap_or((rest, ""));
             rest = behind;
             if !request.trim_ascii().is_empty() {
                 let parsed = wire::parse(request, &self.edge.limits);
@@ -114,16 +120,14 @@ impl Sessions {
         turn: &mut Turn<'_>,
     ) -> bool {
         let Some(row) = find(&mut self.rows, conn) else { return false };
-        let Stage::Tcp { decoder, framing, greeted, .. } = &mut row.stage else { return false };
+        let Stage::Tcp(plain) = &mut row.stage else { return false };
         let edge = &self.edge;
-        let len_max = if *greeted { edge.request_len_max } else { edge.hello_len_max };
-        let Some(known) = (*framing).or_else(|| input.first().map(|&first| Framing::of(first)))
-        else {
-            return false;
-        };
-        *framing = Some(known);
+        let len_max = if plain.greeted { edge.request_len_max } else { edge.hello_len_max };
+        let told = || input.first().map(|&first| Framing::of(first));
+        let Some(known) = plain.framing.or_else(told) else { return false };
+        plain.framing = Some(known);
         // The item is lent from the decoder, which nothing else needs meanwhile.
-        let mut taken = std::mem::take(decoder);
+        let mut taken = std::mem::take(&mut plain.decoder);
         let item = taken.decode(input, len_max);
         let is_some = item.is_some();
         if let Some(item) = item {
@@ -137,9 +141,9 @@ impl Sessions {
     /// The last line of a plain connection, which ended without its line end.
     pub(super) fn tcp_finish(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let Some(row) = find(&mut self.rows, conn) else { return };
-        let Stage::Tcp { decoder, framing: Some(framing), .. } = &mut row.stage else { return };
-        let framing = *framing;
-        let mut taken = std::mem::take(decoder);
+        let Stage::Tcp(plain) = &mut row.stage else { return };
+        let Some(framing) = plain.framing else { return };
+        let mut taken = std::mem::take(&mut plain.decoder);
         if let Some(item) = taken.finish() {
             self.item(conn, (framing, item), turn);
         }
@@ -149,8 +153,8 @@ impl Sessions {
 
     fn put_back(&mut self, conn: ConnId, taken: line::Decoder) {
         let row = find(&mut self.rows, conn);
-        if let Some(Stage::Tcp { decoder, .. }) = row.map(|row| &mut row.stage) {
-            *decoder = taken;
+        if let Some(Stage::Tcp(plain)) = row.map(|row| &mut row.stage) {
+            plain.decoder = taken;
         }
     }
 
@@ -195,7 +199,7 @@ impl Sessions {
     /// Whether nothing has come from a plain connection yet that made a person of its peer.
     fn is_stranger(&mut self, conn: ConnId) -> bool {
         let row = find(&mut self.rows, conn);
-        matches!(row.map(|row| &row.stage), Some(Stage::Tcp { person: None, .. }))
+        matches!(row.map(|row| &row.stage), Some(Stage::Tcp(plain)) if plain.person.is_none())
     }
 
     /// Does one request.
@@ -253,13 +257,14 @@ impl Sessions {
                 *greeted = true;
                 turn.now.tick.after(self.edge.deadlines.ping_after)
             }
-            Stage::Tcp { greeted, person, .. } => {
-                *greeted = true;
+            Stage::Tcp(plain) => {
+                plain.greeted = true;
                 let ping_at = turn.now.tick.after(self.edge.deadlines.ping_after);
-                if person.is_some() { crate::time::Tick::MAX } else { ping_at }
+                if plain.person.is_some() { crate::time::Tick::MAX } else { ping_at }
             }
             Stage::Http { .. } | Stage::Echo { .. } | Stage::Ending => return,
         };
+        row.since = turn.now.tick;
         turn.effects.push(Effect::Arm { conn, deadline });
     }
 
@@ -298,8 +303,8 @@ impl Sessions {
     /// Does what a person has typed.
     fn line(&mut self, conn: ConnId, line: &[u8], turn: &mut Turn<'_>) {
         let Some(row) = find(&mut self.rows, conn) else { return };
-        let Stage::Tcp { person, .. } = &mut row.stage else { return };
-        let person = person.get_or_insert_with(Box::<Person>::default);
+        let Stage::Tcp(plain) = &mut row.stage else { return };
+        let person = plain.person.get_or_insert_with(Box::<Person>::default);
         let room = person.room.clone();
         let spoken = person.spoken;
         let human = human::parse_line(line, room.as_deref(), &self.edge.limits);
@@ -330,8 +335,9 @@ impl Sessions {
             Human::Nothing | Human::Nick(_) => {}
             Human::Quit => self.doomed.push((conn, CloseReason::Bye)),
             Human::Command(op, command) => {
-                if let Some(Row { stage: Stage::Tcp { person: Some(person), .. }, .. }) =
-                    find(&mut self.rows, conn)
+                let stage = find(&mut self.rows, conn).map(|row| &mut row.stage);
+                if let Some(Stage::Tcp(plain)) = stage
+                    && let Some(person) = &mut plain.person
                 {
                     person.spoken |= matches!(op, Op::Join | Op::Send);
                 }

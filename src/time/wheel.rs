@@ -79,8 +79,14 @@ impl<K: Copy> TimerWheel<K> {
     /// A wheel without timers whose present is [`Tick::ZERO`].
     #[must_use]
     pub fn new() -> Self {
+        Self::with_capacity(0)
+    }
+
+    /// The same, with room for as many timers: so many are armed without the others being moved for them.
+    #[must_use]
+    pub fn with_capacity(timers: usize) -> Self {
         Self {
-            entries: Vec::new(),
+            entries: Vec::with_capacity(timers),
             free: NIL,
             armed: 0,
             present: 0,

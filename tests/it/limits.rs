@@ -191,6 +191,9 @@ fn a_silent_client_is_asked_whether_it_is_there_and_stays_if_it_answers() {
     assert_eq!(lines.next(), None);
     assert_eq!(ws.frame().first, 0x89);
     ws.assert_closed(4103);
+    // Both were asked four times; only a WebSocket answers with pongs.
+    server.await_metric("chinwag_pings_total", 8.0);
+    server.await_metric("chinwag_pongs_total", 3.0);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! All connections and rooms, and what has been counted: what every scenario works on.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use crate::bench::stream::Stream;
 use crate::chat::Op;
 use crate::client::{Framing, Opening, Part};
 use crate::http::SUBPROTOCOL;
-use crate::net::{CloseReason, ConnId, Connect, Effect, Effects, Ending};
+use crate::net::{CloseReason, ConnId, Connect, ConnectFault, Effect, Effects, Ending};
 use crate::time::Tick;
 use crate::time::clock::Clock;
 use crate::wire::client::{Field, request};
@@ -41,7 +40,7 @@ pub(crate) enum Happening {
     /// It is in its room.
     Entered(u32),
     /// It could not be made.
-    Unreachable(u32, io::Error),
+    Unreachable(u32, ConnectFault),
     /// It ended as we asked.
     Left(u32),
     /// The server ended it, and why.
@@ -291,10 +290,10 @@ impl Core {
         self.happenings.push(Happening::Upgraded(index));
     }
 
-    pub(super) fn unreachable(&mut self, index: u32, error: io::Error, effects: &mut Effects) {
+    pub(super) fn unreachable(&mut self, index: u32, fault: ConnectFault, effects: &mut Effects) {
         self.peers[index as usize].stage = Stage::Away;
         self.under_way -= 1;
-        self.happenings.push(Happening::Unreachable(index, error));
+        self.happenings.push(Happening::Unreachable(index, fault));
         self.pump(effects);
     }
 
@@ -479,7 +478,7 @@ fn room_name(plan: &Plan, room: u32) -> String {
             names.sort();
             format!("@{}", names.join(":"))
         }
-        None if plan.is_chinwag() => format!("r{room}"),
+        None if plan.is_chinwag() => format!("{}{room}", plan.room_prefix),
         None => room.to_string(),
     }
 }
@@ -494,6 +493,7 @@ fn new_room(plan: &Plan, room: u32) -> Room {
         members: Vec::new(),
         sent: 0,
         seen_to: 0,
+        is_lenient: plan.is_open_house,
         is_solo: false,
     }
 }

@@ -30,7 +30,7 @@ use super::ledger::Fault;
 use super::measure::{Mark, Meter};
 use super::progress::Progress;
 use super::results::{Counts, Results, Series};
-use crate::net::{CloseReason, Effect, Effects, Ending, Handler, Input};
+use crate::net::{CloseReason, ConnectFault, Effect, Effects, Ending, Handler, Input};
 use crate::time::Tick;
 use crate::time::clock::Now;
 
@@ -105,10 +105,10 @@ pub(crate) trait Scenario {
         &mut self,
         _core: &mut Core,
         _peer: u32,
-        error: &std::io::Error,
+        fault: ConnectFault,
         _effects: &mut Effects,
     ) -> Result<(), String> {
-        Err(format!("cannot connect: {error}"))
+        Err(format!("cannot connect: {fault}"))
     }
 
     /// A turn ends; returns when it wants to be asked again at the latest, in µs.
@@ -272,8 +272,8 @@ impl<S: Scenario> Engine<S> {
                     core.ledger.add(Fault::Disconnected, 1, words);
                 }
             }
-            Happening::Unreachable(peer, error) => {
-                if let Err(failure) = scenario.unreachable(core, peer, &error, effects) {
+            Happening::Unreachable(peer, fault) => {
+                if let Err(failure) = scenario.unreachable(core, peer, fault, effects) {
                     self.fail(failure, effects);
                 }
             }
@@ -540,9 +540,9 @@ impl<S: Scenario> Handler for Engine<S> {
                 self.core.connected(conn, peer, effects);
                 self.tell(self.turn_at, effects);
             }
-            Input::Unreachable { tag, error } => {
+            Input::Unreachable { tag, fault } => {
                 let peer = u32::try_from(tag).unwrap_or(u32::MAX);
-                self.core.unreachable(peer, error, effects);
+                self.core.unreachable(peer, fault, effects);
                 self.tell(self.turn_at, effects);
             }
             Input::Finished { conn } => {

@@ -108,7 +108,7 @@ impl Results {
         if let Some((before, after)) = before.servers(after) {
             self.server.rss_before = Some(before.rss);
             self.server.rss_after = Some(after.rss);
-            self.server.descriptors = Some(after.descriptors);
+            self.server.descriptors = after.descriptors;
             let grown = after.rss.saturating_sub(before.rss);
             self.server.user_bytes_per_connection = per(grown, connections);
         }
@@ -172,7 +172,8 @@ mod tests {
     use crate::bench::measure::{Kernel, Usage};
 
     fn mark(at_us: u64, cpu_us: u64, rss: u64) -> Mark {
-        let usage = Usage { pid: 7, cpu_us, rss, anonymous: rss, descriptors: 112, threads: 2 };
+        let usage =
+            Usage { pid: 7, cpu_us, rss, anonymous: rss, descriptors: Some(112), threads: 2 };
         let kernel = Kernel { tcp_bytes: rss / 2, tcp_sockets: 200, slab_bytes: 2 * rss };
         Mark {
             at_us,

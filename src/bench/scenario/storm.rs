@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::io;
 use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -14,7 +13,7 @@ use crate::bench::latency::Latency;
 use crate::bench::measure::{Meter, Process};
 use crate::bench::results::{Results, float};
 use crate::bench::spawn::Server;
-use crate::net::Effects;
+use crate::net::{ConnectFault, Effects};
 
 /// The first pause before a client tries again, and the longest, in µs.
 const BACKOFF_US: u64 = 500_000;
@@ -165,11 +164,11 @@ impl Scenario for Storm {
         &mut self,
         core: &mut Core,
         peer: u32,
-        error: &io::Error,
+        fault: ConnectFault,
         _effects: &mut Effects,
     ) -> Result<(), String> {
         if self.state == State::Calm {
-            return Err(format!("cannot connect: {error}"));
+            return Err(format!("cannot connect: {fault}"));
         }
         self.schedule(peer, core.clock.micros());
         Ok(())

@@ -10,8 +10,8 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use crate::net::{
-    CloseReason, ConnId, Effect, Effects, Ending, Handler, Input, ListenerId, SharedFrame,
-    StopSignal,
+    CloseReason, ConnId, ConnectFault, Effect, Effects, Ending, Handler, Input, ListenerId,
+    SharedFrame, StopSignal,
 };
 use crate::reactor::{ListenerConfig, Reactor, ReactorConfig};
 use crate::time::Tick;
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) enum Seen {
     Opened(ConnId, ListenerId),
     Connected(ConnId, u64),
-    Unreachable(u64, io::ErrorKind),
+    Unreachable(u64, ConnectFault),
     Received(ConnId, Vec<u8>),
     Finished(ConnId),
     Blocked(ConnId, usize),
@@ -51,7 +51,7 @@ impl Handler for Scripted {
         let seen = match input {
             Input::Opened { conn, listener, .. } => Seen::Opened(conn, listener),
             Input::Connected { conn, tag } => Seen::Connected(conn, tag),
-            Input::Unreachable { tag, error } => Seen::Unreachable(tag, error.kind()),
+            Input::Unreachable { tag, fault } => Seen::Unreachable(tag, fault),
             Input::Received { conn, bytes } => Seen::Received(conn, bytes.to_vec()),
             Input::Finished { conn } => Seen::Finished(conn),
             Input::Blocked { conn, queued } => Seen::Blocked(conn, queued),

@@ -1,10 +1,10 @@
 //! Connections that this end begins.
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 
 use super::bench::{Bench, Seen, echo, silence};
-use crate::net::{Connect, Effect};
+use crate::net::{Connect, ConnectFault, Effect};
 use crate::time::Tick;
 
 const DEADLINE: Tick = Tick::from_millis(5_000);
@@ -47,7 +47,7 @@ fn where_nobody_listens_it_is_unreachable_and_nothing_is_left() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut bench = Bench::new(silence, |_| {});
     bench.ask([connect(gone, 1)]);
-    bench.until_seen(&Seen::Unreachable(1, ErrorKind::ConnectionRefused));
+    bench.until_seen(&Seen::Unreachable(1, ConnectFault::Refused));
     let elsewhere = Connect {
         peer: gone,
         // Not an address of this machine.
@@ -57,7 +57,7 @@ fn where_nobody_listens_it_is_unreachable_and_nothing_is_left() {
         tag: 2,
     };
     bench.ask([Effect::Connect(elsewhere)]);
-    bench.until_seen(&Seen::Unreachable(2, ErrorKind::AddrNotAvailable));
+    bench.until_seen(&Seen::Unreachable(2, ConnectFault::NoSource));
     assert_eq!(bench.handler.seen.iter().find_map(connected), None);
     bench.assert_nothing_left();
 }
@@ -73,5 +73,5 @@ fn who_does_not_answer_is_unreachable_at_the_deadline() {
     bench.ask([connect(peer, 1), connect(peer, 2), connect(peer, 3)]);
     bench.turn();
     bench.now = DEADLINE.as_millis();
-    bench.until_seen(&Seen::Unreachable(3, ErrorKind::TimedOut));
+    bench.until_seen(&Seen::Unreachable(3, ConnectFault::TimedOut));
 }

@@ -251,6 +251,45 @@ fn a_large_broadcast_does_not_hold_up_what_is_sent_to_one() {
 }
 
 #[test]
+fn a_portion_ends_when_much_has_been_copied() {
+    const LARGE: usize = 60 * 1024;
+    let mut bench = Bench::new(silence, |config| {
+        config.outbound_bytes_max = 16 * 1024 * 1024;
+        config.send_buffer_len = 256 * 1024;
+    });
+    let mut peers: Vec<_> = (0..100).map(|_| bench.connect()).collect();
+    let to = peers.iter().map(|peer| peer.1).collect();
+    bench.ask([Effect::Broadcast { to, frame: frame(&vec![b'x'; LARGE]) }]);
+    // The last of these passes four mebibytes.
+    assert_eq!(bench.calls().2, 69);
+    for (client, _) in &mut peers {
+        assert_eq!(client.take(&mut bench, LARGE).len(), LARGE);
+    }
+}
+
+#[test]
+fn the_longer_the_bulk_list_the_less_is_read_from_a_loud_one() {
+    let mut bench = Bench::new(silence, |config| config.bulk_flushes_per_turn_max = 10);
+    let peers: Vec<_> = (0..100).map(|_| bench.connect()).collect();
+    let (mut loud, id) = bench.connect();
+    let everybody =
+        Effect::Broadcast { to: peers.iter().map(|peer| peer.1).collect(), frame: frame(b"all") };
+    loud.say(&[b'x'; 10_000]);
+    bench.turn_after(std::time::Duration::from_secs(5)).is_break().then(|| panic!("it left"));
+    assert_eq!(bench.received(id).len(), 10_000);
+    bench.ask([everybody]);
+    loud.say(&[b'x'; 10_000]);
+    // Ninety wait in nine portions, then eighty in eight, and so on.
+    let mut before = 10_000;
+    for expect in [1137, 1280, 1462, 1706, 2048, 2367] {
+        bench.turn();
+        let now = bench.received(id).len();
+        assert_eq!(now - before, expect);
+        before = now;
+    }
+}
+
+#[test]
 fn a_stale_name_finds_nothing() {
     let mut bench = Bench::new(silence, |_| {});
     let (client, old) = bench.connect();

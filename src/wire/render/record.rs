@@ -2,7 +2,7 @@
 
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::record::{Body, Record};
-use crate::wire::json::{escaped_len, foreign, name, number, put, string};
+use crate::wire::json::{escaped_len, escaped_len_and_lines, foreign, name, number, put, string};
 
 /// Appends a record as the live event of its room: the same bytes for everyone, so without `cid`.
 pub fn record_event(out: &mut Vec<u8>, room: &RoomName, record: &Record) {
@@ -32,8 +32,8 @@ pub fn item(out: &mut Vec<u8>, record: &Record, viewer: Option<&UserName>) {
 #[must_use]
 pub fn weight(text: &str, data: Option<&str>, cid: Option<&str>) -> u32 {
     // A person is shown a line's end and the start of the next line in three bytes, not in JSON's two.
-    let lines = memchr::memchr_iter(b'\n', text.as_bytes()).count();
-    let bytes = escaped_len(text) + lines + data.map_or(0, str::len) + cid.map_or(0, escaped_len);
+    let (len, lines) = escaped_len_and_lines(text);
+    let bytes = len + lines + data.map_or(0, str::len) + cid.map_or(0, escaped_len);
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 

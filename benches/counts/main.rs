@@ -1,0 +1,52 @@
+//! What the hot paths take, counted instead of timed: instructions, allocations and system calls of fixed
+//! inputs, by callgrind. A count is the same on a busy machine.
+//!
+//! ```text
+//! scripts/bench counts              counts, and compares with benches/counts.toml; fails where it is worse
+//! scripts/bench counts --accept     counts, and writes that file anew
+//! scripts/bench counts 'rooms of 2' only what has this in its name
+//! ```
+//!
+//! Only user space is counted: a system call is one, whatever it costs. Two runs differ by some tenths of
+//! a percent, up to 2 % where `malloc` finds its free memory in another shape; more than 3 % is a change.
+//! Another compiler, C library or kind of processor gives other figures.
+
+mod callgrind;
+mod figures;
+mod mark;
+mod pieces;
+mod sockets;
+mod world;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use mark::Counter;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+#[expect(clippy::print_stdout, reason = "it reports on its standard output")]
+fn main() -> Outcome<ExitCode> {
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let first = arguments.next();
+    match first.as_deref() {
+        // What callgrind runs.
+        Some("run") => {
+            let counter = Counter::new(arguments.next());
+            pieces::count(&counter);
+            world::count(&counter)?;
+            sockets::count(&counter)?;
+        }
+        Some("--accept") => {
+            figures::accept(&callgrind::measure(None)?)?;
+            println!("benches/counts.toml is written anew");
+        }
+        only => {
+            if !figures::compare(&callgrind::measure(only)?)? {
+                println!("worse than the committed figures: mend it, or accept it and say why");
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,155 @@
+//! A list that mostly has one element.
+
+use std::fmt;
+use std::mem;
+use std::ops::{Deref, DerefMut};
+
+/// A list of which there are very many, most of them with one element: that one lies in the list itself,
+/// and only a second one takes memory besides. 16 bytes for elements of eight.
+#[derive(Clone, Default)]
+pub struct Few<T>(Inner<T>);
+
+#[derive(Clone, Default)]
+enum Inner<T> {
+    #[default]
+    Nothing,
+    One(T),
+    /// At least two.
+    #[expect(clippy::box_collection, reason = "the rare case must not make the usual one larger")]
+    Many(Box<Vec<T>>),
+}
+
+impl<T> Few<T> {
+    /// An empty list, which owns no memory.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Inner::Nothing)
+    }
+
+    /// Appends an element.
+    pub fn push(&mut self, value: T) {
+        self.insert(self.len(), value);
+    }
+
+    /// Inserts an element before the one at `index`; at the end if there is none.
+    pub fn insert(&mut self, index: usize, value: T) {
+        self.0 = match mem::take(&mut self.0) {
+            Inner::Nothing => Inner::One(value),
+            Inner::One(first) if index == 0 => Inner::Many(Box::new(vec![value, first])),
+            Inner::One(first) => Inner::Many(Box::new(vec![first, value])),
+            Inner::Many(mut list) => {
+                list.insert(index.min(list.len()), value);
+                Inner::Many(list)
+            }
+        };
+    }
+
+    /// Removes the element at `index`, `None` if there is none, and gives memory back when little of it is in
+    /// use.
+    pub fn remove(&mut self, index: usize) -> Option<T> {
+        if index >= self.len() {
+            return None;
+        }
+        match mem::take(&mut self.0) {
+            Inner::Nothing => None,
+            Inner::One(value) => Some(value),
+            Inner::Many(mut list) => {
+                let removed = list.remove(index);
+                self.0 = match list.pop() {
+                    Some(last) if list.is_empty() => Inner::One(last),
+                    last => {
+                        list.extend(last);
+                        if list.len() < list.capacity() / 4 {
+                            list.shrink_to(list.len() * 2);
+                        }
+                        Inner::Many(list)
+                    }
+                };
+                Some(removed)
+            }
+        }
+    }
+}
+
+impl<T> Deref for Few<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match &self.0 {
+            Inner::Nothing => &[],
+            Inner::One(value) => std::slice::from_ref(value),
+            Inner::Many(list) => list,
+        }
+    }
+}
+
+impl<T> DerefMut for Few<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        match &mut self.0 {
+            Inner::Nothing => &mut [],
+            Inner::One(value) => std::slice::from_mut(value),
+            Inner::Many(list) => list,
+        }
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Few<T> {
+    type Item = &'a T;
+    type IntoIter = std::slice::Iter<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Few<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_list_of_small_elements_takes_sixteen_bytes() {
+        assert_eq!((size_of::<Few<u64>>(), size_of::<Few<(u32, u32)>>()), (16, 16));
+    }
+
+    #[test]
+    fn what_has_become_one_again_owns_no_memory() {
+        let mut list = Few::new();
+        for value in 0..100 {
+            list.push(value);
+        }
+        for _ in 0..99 {
+            list.remove(0);
+        }
+        assert!(matches!(list.0, Inner::One(99)));
+        assert_eq!(list.remove(0), Some(99));
+        assert!(matches!(list.0, Inner::Nothing));
+    }
+
+    proptest! {
+        #[test]
+        fn a_few_are_what_a_vector_is(
+            ops in prop::collection::vec((any::<bool>(), 0..8usize), 0..200),
+        ) {
+            let (mut list, mut vector) = (Few::new(), Vec::new());
+            for (value, (inserts, index)) in ops.into_iter().enumerate() {
+                if inserts {
+                    list.insert(index, value);
+                    vector.insert(index.min(vector.len()), value);
+                } else {
+                    let expect = (index < vector.len()).then(|| vector.remove(index));
+                    prop_assert_eq!(list.remove(index), expect);
+                }
+                prop_assert_eq!(&*list, vector.as_slice());
+                prop_assert_eq!(&mut *list, vector.as_mut_slice());
+            }
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Finds rows by what clients call them.
+
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+use std::marker::PhantomData;
+
+use super::Key;
+
+/// Tables of an index: one grows at a time, so that no growth ever holds up a turn for long.
+const TABLES: usize = 64;
+/// Homes of the smallest table.
+const HOMES_MIN: usize = 8;
+/// Of every eight homes at most seven are taken.
+const LOAD: (usize, usize) = (7, 8);
+/// A table that is full becomes larger by one of so many parts.
+const GROWTH: usize = 4;
+/// What marks a free cell.
+const FREE: u64 = 0;
+
+/// Finds keys of rows by the names that the rows have, without keeping the names: the caller says whether
+/// a row is the one. About ten bytes for each key.
+///
+/// The hash is keyed at random, so that nobody can choose names that collide, and nothing is iterated, so
+/// that no order can be seen.
+pub struct KeyIndex<K> {
+    tables: Vec<Table>,
+    hasher: RandomState,
+    key: PhantomData<K>,
+}
+
+/// The entries whose hashes end alike.
+///
+/// ```text
+/// cell   part of the hash: 32 bits │ index of the key, plus one: 32 bits      0 if free
+/// home   of a cell: where it would be if it were alone, the hash's part of all homes
+/// ```
+///
+/// Invariants: the cells in use ascend by their part of the hash; none is before its home, and none between
+/// its home and itself is free. So a search ends at the first larger one, and a table grows by one
+/// pass over its cells, in order, without looking at a row.
+#[derive(Clone, Debug, Default)]
+struct Table {
+    cells: Vec<u64>,
+    /// How many of the cells are homes; behind them is where the last ones have been pushed to.
+    homes: usize,
+    len: usize,
+}
+
+impl<K: Key> KeyIndex<K> {
+    /// An empty index.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The key filed under `name` that `is_it` says is the one.
+    pub fn find(&self, name: &(impl Hash + ?Sized), is_it: impl Fn(K) -> bool) -> Option<K> {
+        let (nth, part) = self.place(name);
+        self.tables.get(nth)?.find(part, |index| is_it(K::from_index(index))).map(K::from_index)
+    }
+
+    /// Files `key` under `name`, under which it must not be yet.
+    pub fn insert(&mut self, name: &(impl Hash + ?Sized), key: K) {
+        let (nth, part) = self.place(name);
+        self.tables[nth].insert(cell(part, key.index()));
+    }
+
+    /// Takes out what [`KeyIndex::insert`] has filed, and gives memory back when little of it is in use.
+    /// `false` if there is no such entry.
+    pub fn remove(&mut self, name: &(impl Hash + ?Sized), key: K) -> bool {
+        let (nth, part) = self.place(name);
+        self.tables[nth].remove(cell(part, key.index()))
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tables.iter().map(|table| table.len).sum()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The table of a name, and its part of the hash there.
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+    fn place(&self, name: &(impl Hash + ?Sized)) -> (usize, u32) {
+        let hash = self.hasher.hash_one(name);
+        (hash as usize % TABLES, part_of(hash))
+    }
+}
+
+impl Table {
+    fn find(&self, part: u32, is_it: impl Fn(usize) -> bool) -> Option<usize> {
+        let run = self.cells.get(home(part, self.homes)..)?.iter();
+        let run = run.take_while(|&&cell| cell != FREE && part_of(cell) <= part);
+        run.filter(|&&cell| part_of(cell) == part).map(|&cell| index_of(cell)).find(|&at| is_it(at))
+    }
+
+    fn insert(&mut self, cell: u64) {
+        if (self.len + 1) * LOAD.1 > self.homes * LOAD.0 {
+            self.rebuild((self.homes + self.homes / GROWTH).max(HOMES_MIN));
+        }
+        self.len += 1;
+        let first = home(part_of(cell), self.homes);
+        let cells = self.cells.get(first..).unwrap_or_default();
+        let place = first + cells.iter().take_while(|&&at| at != FREE && at < cell).count();
+        let cells = self.cells.get(place..).unwrap_or_default();
+        let end = place + cells.iter().take_while(|&&at| at != FREE).count();
+        if end == self.cells.len() {
+            self.cells.reserve_exact(1);
+            self.cells.push(FREE);
+        }
+        // The run moves on by one cell, into the free one behind it.
+        self.cells[place..=end].rotate_right(1);
+        self.cells[place] = cell;
+        self.debug_check(place..=end);
+    }
+
+    fn remove(&mut self, cell: u64) -> bool {
+        let first = home(part_of(cell), self.homes);
+        let cells = self.cells.get(first..).unwrap_or_default();
+        let run = cells.iter().take_while(|&&at| at != FREE && at <= cell);
+        let Some(offset) = run.enumerate().find_map(|(n, &at)| (at == cell).then_some(n)) else {
+            return false;
+        };
+        let place = first + offset;
+        // Those behind it that are not at home come back by one cell.
+        let behind = self.cells.get(place + 1..).unwrap_or_default().iter().zip(place + 1..);
+        let homes = self.homes;
+        let away = behind.take_while(|&(&at, n)| at != FREE && home(part_of(at), homes) < n);
+        let end = place + away.count();
+        self.cells[place..=end].rotate_left(1);
+        self.cells[end] = FREE;
+        self.len -= 1;
+        self.debug_check(place..=end);
+        if self.homes > HOMES_MIN * 8 && self.len < self.homes / 4 {
+            self.rebuild(self.len * 2);
+        }
+        true
+    }
+
+    /// Moves all entries to a table of so many homes. They stay in their order, so this is one pass.
+    fn rebuild(&mut self, homes: usize) {
+        let mut cells = Vec::with_capacity(homes + homes / 64 + 2);
+        for &cell in self.cells.iter().filter(|&&cell| cell != FREE) {
+            let home = home(part_of(cell), homes);
+            if cells.len() < home {
+                cells.resize(home, FREE);
+            }
+            cells.push(cell);
+        }
+        let end = cells.len().max(homes);
+        cells.resize(end, FREE);
+        self.cells = cells;
+        self.homes = homes;
+    }
+
+    #[cfg(not(debug_assertions))]
+    #[expect(clippy::unused_self, reason = "the invariants are checked with debug assertions")]
+    #[inline]
+    fn debug_check(&self, _: std::ops::RangeInclusive<usize>) {}
+
+    /// Checks the invariants of some cells and of their neighbours.
+    #[cfg(debug_assertions)]
+    fn debug_check(&self, range: std::ops::RangeInclusive<usize>) {
+        for at in range {
+            let Some(&cell) = self.cells.get(at).filter(|&&cell| cell != FREE) else { continue };
+            let home = home(part_of(cell), self.homes);
+            assert!(home <= at, "a cell is not before its home");
+            let before = at.checked_sub(1).map_or(FREE, |before| self.cells[before]);
+            assert!(before != FREE || home == at, "nothing is free between a cell and its home");
+            assert!(before <= cell, "the cells ascend");
+        }
+    }
+}
+
+impl<K: Key> Default for KeyIndex<K> {
+    fn default() -> Self {
+        let tables = vec![Table::default(); TABLES];
+        Self { tables, hasher: RandomState::new(), key: PhantomData }
+    }
+}
+
+impl<K> fmt::Debug for KeyIndex<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyIndex({})", self.tables.iter().map(|table| table.len).sum::<usize>())
+    }
+}
+
+fn cell(part: u32, index: usize) -> u64 {
+    let index = u32::try_from(index + 1).unwrap_or(u32::MAX);
+    u64::from(part) << 32 | u64::from(index)
+}
+
+const fn part_of(cell: u64) -> u32 {
+    (cell >> 32) as u32
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+const fn index_of(cell: u64) -> usize {
+    (cell as u32).saturating_sub(1) as usize
+}
+
+/// The home of a part: as far into all homes as it is into all parts, so that homes ascend as parts do.
+const fn home(part: u32, homes: usize) -> usize {
+    ((part as u128 * homes as u128) >> 32) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    struct Nth(usize);
+
+    impl Key for Nth {
+        fn from_index(index: usize) -> Self {
+            Self(index)
+        }
+
+        fn index(self) -> usize {
+            self.0
+        }
+    }
+
+    /// Parts that collide, at both ends too.
+    fn part() -> impl Strategy<Value = u32> {
+        let few = prop::sample::select(vec![0, 1, 1 << 31, u32::MAX - 1, u32::MAX]);
+        prop_oneof![2 => few, 3 => any::<u32>(), 2 => (1 << 31)..(1 << 31) + 40u32]
+    }
+
+    fn check_all(table: &Table, filed: &[(u32, usize)]) {
+        table.debug_check(0..=table.cells.len());
+        assert_eq!(table.len, filed.len());
+        assert_eq!(table.cells.iter().filter(|&&cell| cell != FREE).count(), filed.len());
+        for &(part, index) in filed {
+            assert_eq!(table.find(part, |found| found == index), Some(index));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_filed_is_found_until_it_is_removed(
+            ops in prop::collection::vec((0..5usize, part()), 0..400),
+        ) {
+            let mut table = Table::default();
+            let mut filed: Vec<(u32, usize)> = Vec::new();
+            for (nth, (what, part)) in ops.into_iter().enumerate() {
+                if what < 3 || filed.is_empty() {
+                    table.insert(cell(part, nth));
+                    filed.push((part, nth));
+                } else {
+                    let (part, index) = filed.swap_remove(nth % filed.len());
+                    prop_assert!(table.remove(cell(part, index)));
+                    prop_assert!(!table.remove(cell(part, index)));
+                    prop_assert_eq!(table.find(part, |found| found == index), None);
+                }
+                check_all(&table, &filed);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_told_apart_by_the_rows_that_have_them() {
+        let names = ["ann", "bob", "cid"];
+        let mut index = KeyIndex::new();
+        for (nth, name) in names.iter().enumerate() {
+            index.insert(*name, Nth(nth));
+        }
+        let find = |name: &str| index.find(name, |Nth(nth)| names[nth] == name);
+        assert_eq!((find("bob"), find("dan")), (Some(Nth(1)), None));
+    }
+
+    #[test]
+    fn a_key_takes_less_than_thirteen_bytes_at_any_number_of_them() {
+        let mut index = KeyIndex::new();
+        let cells = |index: &KeyIndex<Nth>| -> usize {
+            index.tables.iter().map(|table| table.cells.capacity()).sum()
+        };
+        for nth in 0..200_000 {
+            index.insert(&nth, Nth(nth));
+            if nth > 4_000 && nth % 64 == 0 {
+                let bytes = cells(&index) * size_of::<u64>();
+                assert!(bytes < 13 * nth, "{bytes} for {nth}");
+            }
+        }
+        for nth in 0..200_000 {
+            assert!(index.remove(&nth, Nth(nth)));
+        }
+        assert!(index.is_empty() && cells(&index) < TABLES * 128, "{}", cells(&index));
+    }
+}

@@ -1,0 +1,53 @@
+//! Connections that this end begins, for clients that run on the reactor.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::time::Tick;
+
+/// A connection to be made, for clients that run on the reactor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connect {
+    /// Where to.
+    pub peer: SocketAddr,
+    /// The local address to connect from, `None` for the kernel's choice. One address has some 28,000 ports.
+    pub source: Option<IpAddr>,
+    /// The kernel's receive buffer (`SO_RCVBUF`) in bytes, `None` for its own choice: a small one makes a slow
+    /// reader felt at once.
+    pub receive_buffer_len: Option<u32>,
+    /// When to give up.
+    pub deadline: Tick,
+    /// The handler's own name for it, which comes back with [`Input::Connected`](super::Input::Connected) or
+    /// [`Input::Unreachable`](super::Input::Unreachable).
+    pub tag: u64,
+}
+
+/// Why a connection could not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectFault {
+    /// Nobody listens there, or the other end hung up at once.
+    Refused,
+    /// No answer came until the deadline.
+    TimedOut,
+    /// The source is not an address of this machine, or all of its ports towards there are taken.
+    NoSource,
+    /// The process or the system has no descriptor left.
+    NoDescriptor,
+    /// Another error, by its number in the operating system; 0 if it has none.
+    Other(i32),
+}
+
+/// As the end of a sentence: "cannot connect to 127.0.0.1:80: …".
+impl fmt::Display for ConnectFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused => f.write_str("nobody listens there"),
+            Self::TimedOut => f.write_str("no answer in time"),
+            Self::NoSource => f.write_str(
+                "no port is left at the source address, or it is not one of this machine",
+            ),
+            Self::NoDescriptor => f.write_str("no descriptor is left (ulimit -n)"),
+            Self::Other(number) => write!(f, "error {number} of the operating system"),
+        }
+    }
+}
