@@ -39,10 +39,17 @@ pub struct MemoryStore {
 struct Log {
     head: u64,
     last_at: u64,
-    cids: KeyedMap<CidKey, Remembered>,
-    cids_by_age: VecDeque<(Tick, u64, CidKey)>,
+    /// There only while some are remembered: most rooms are quiet.
+    cids: Option<Box<Cids>>,
     /// It is among those to be looked at.
     is_listed: bool,
+}
+
+/// The `cid`s that a log remembers.
+#[derive(Debug, Default)]
+struct Cids {
+    by_key: KeyedMap<CidKey, Remembered>,
+    by_age: VecDeque<(Tick, u64, CidKey)>,
 }
 
 /// A keyed hash of user and `cid`, wide enough that two never meet.
@@ -73,7 +80,7 @@ impl MemoryStore {
             LogRequest::Append { log, ticket, draft } => self.append(now, log, ticket, draft),
             LogRequest::Drop { log } => {
                 let dropped = self.logs.remove(&log);
-                self.cids -= dropped.map_or(0, |log| log.cids_by_age.len());
+                self.cids -= dropped.map_or(0, |log| log.cids());
             }
         }
     }
@@ -93,9 +100,9 @@ impl MemoryStore {
         let cid = self.cid_key(&draft).map(|key| (key, self.hasher.0.hash_one(&draft.body)));
         let outcome = match self.logs.get_mut(&id) {
             Some(log) => {
-                let before = log.cids_by_age.len();
+                let before = log.cids();
                 let outcome = log.append(now, cid, draft);
-                let after = log.cids_by_age.len();
+                let after = log.cids();
                 self.cids = self.cids + after - before;
                 if after > 0 && !std::mem::replace(&mut log.is_listed, true) {
                     self.looked_at.push_back((now.tick, id));
@@ -120,13 +127,13 @@ impl MemoryStore {
                 break (id, log);
             }
         };
-        let before = log.cids_by_age.len();
+        let before = log.cids();
         log.forget_old(now);
-        if is_full && log.cids_by_age.len() == before {
+        if is_full && log.cids() == before {
             log.forget_oldest();
         }
-        self.cids = self.cids + log.cids_by_age.len() - before;
-        log.is_listed = !log.cids_by_age.is_empty();
+        self.cids = self.cids + log.cids() - before;
+        log.is_listed = log.cids() > 0;
         if log.is_listed {
             self.looked_at.push_back((now, id));
         }
@@ -144,7 +151,8 @@ impl MemoryStore {
 impl Log {
     fn append(&mut self, now: Now, cid: Option<(CidKey, u64)>, draft: Draft) -> Appended {
         self.forget_old(now.tick);
-        let known = cid.and_then(|(key, said)| Some((*self.cids.get(&key)?, said)));
+        let cids = self.cids.as_ref();
+        let known = cid.and_then(|(key, said)| Some((*cids?.by_key.get(&key)?, said)));
         match known {
             Some((known, said)) if known.said == said => {
                 return Appended::Duplicate { seq: known.seq, at: known.at };
@@ -158,15 +166,21 @@ impl Log {
         self.last_at = self.last_at.max(now.wall_ms);
         let (seq, at) = (self.head, self.last_at);
         if let Some((key, said)) = cid {
-            self.cids.insert(key, Remembered { seq, at, said });
-            self.cids_by_age.push_back((now.tick, seq, key));
+            let cids = self.cids.get_or_insert_default();
+            cids.by_key.insert(key, Remembered { seq, at, said });
+            cids.by_age.push_back((now.tick, seq, key));
         }
         let Draft { from, body, weight } = draft;
         Appended::Stored(Arc::new(Record { seq, at, from, body, weight }))
     }
 
+    /// How many `cid`s it remembers.
+    fn cids(&self) -> usize {
+        self.cids.as_ref().map_or(0, |cids| cids.by_age.len())
+    }
+
     fn forget_old(&mut self, now: Tick) {
-        while let Some(&(since, seq, _)) = self.cids_by_age.front() {
+        while let Some(&(since, seq, _)) = self.cids.as_ref().and_then(|cids| cids.by_age.front()) {
             if now < since.after(CID_LASTS) && seq + CID_RECORDS > self.head {
                 break;
             }
@@ -175,11 +189,12 @@ impl Log {
     }
 
     fn forget_oldest(&mut self) {
-        if let Some((_, _, key)) = self.cids_by_age.pop_front() {
-            self.cids.remove(&key);
+        let Some(cids) = &mut self.cids else { return };
+        if let Some((_, _, key)) = cids.by_age.pop_front() {
+            cids.by_key.remove(&key);
         }
-        if self.cids_by_age.is_empty() {
-            self.cids_by_age = VecDeque::new();
+        if cids.by_age.is_empty() {
+            self.cids = None;
         }
     }
 }
