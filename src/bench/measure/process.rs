@@ -237,7 +237,10 @@ mod tests {
         assert_eq!(sum, 32 * 1024 * 1024);
         assert!(after.cpu_us > before.cpu_us, "{before:?} {after:?}");
         assert!(after.rss >= after.anonymous && after.anonymous >= 32 * 1024 * 1024, "{after:?}");
-        assert!(after.threads >= 1 && after.descriptors.is_none_or(|count| count >= 1), "{after:?}");
+        assert!(
+            after.threads >= 1 && after.descriptors.is_none_or(|count| count >= 1),
+            "{after:?}"
+        );
         assert!(own.glance().unwrap().rss > 0);
         drop(held);
     }
