@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::chat::limits::SEQ_END;
 use crate::chat::log::{Appended, Draft, LogId, LogReply, LogRequest, Ticket};
 use crate::chat::record::{Body, Record};
-use crate::collections::KeyedMap;
+use crate::collections::{KeyedMap, Slots};
 use crate::time::Tick;
 use crate::time::clock::Now;
 
@@ -26,7 +26,8 @@ const CIDS_MAX: usize = if cfg!(test) { 1 << 12 } else { 1 << 18 };
 /// The logs of all memory rooms. Answers at once.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    logs: KeyedMap<LogId, Log>,
+    /// By slot.
+    logs: Slots<Log>,
     replies: VecDeque<LogReply>,
     cids: usize,
     /// Every log that remembers `cid`s, by when it was last looked at: a log in which nothing more is said
@@ -35,11 +36,12 @@ pub struct MemoryStore {
     hasher: (RandomState, RandomState),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Log {
+    id: LogId,
     head: u64,
     last_at: u64,
-    /// There only while some are remembered: most rooms are quiet.
+    /// Boxed, so that a log without any is small.
     cids: Option<Box<Cids>>,
     /// It is among those to be looked at.
     is_listed: bool,
@@ -48,7 +50,7 @@ struct Log {
 /// The `cid`s that a log remembers.
 #[derive(Debug, Default)]
 struct Cids {
-    by_key: KeyedMap<CidKey, Remembered>,
+    known: KeyedMap<CidKey, Remembered>,
     by_age: VecDeque<(Tick, u64, CidKey)>,
 }
 
@@ -75,11 +77,13 @@ impl MemoryStore {
     pub fn request(&mut self, now: Now, request: LogRequest) {
         match request {
             LogRequest::Open { log, .. } => {
-                self.logs.insert(log, Log::default());
+                let new = Log { id: log, head: 0, last_at: 0, cids: None, is_listed: false };
+                self.logs.insert(log.slot(), new);
             }
             LogRequest::Append { log, ticket, draft } => self.append(now, log, ticket, draft),
             LogRequest::Drop { log } => {
-                let dropped = self.logs.remove(&log);
+                let is_open = find(&mut self.logs, log).is_some();
+                let dropped = if is_open { self.logs.remove(log.slot()) } else { None };
                 self.cids -= dropped.map_or(0, |log| log.cids());
             }
         }
@@ -98,7 +102,7 @@ impl MemoryStore {
 
     fn append(&mut self, now: Now, id: LogId, ticket: Ticket, draft: Draft) {
         let cid = self.cid_key(&draft).map(|key| (key, self.hasher.0.hash_one(&draft.body)));
-        let outcome = match self.logs.get_mut(&id) {
+        let outcome = match find(&mut self.logs, id) {
             Some(log) => {
                 let before = log.cids();
                 let outcome = log.append(now, cid, draft);
@@ -123,7 +127,7 @@ impl MemoryStore {
         let (id, log) = loop {
             let Some((_, id)) = self.looked_at.pop_front_if(|next| due(next)) else { return };
             // Those that are gone are passed over.
-            if let Some(log) = self.logs.get_mut(&id) {
+            if let Some(log) = find(&mut self.logs, id) {
                 break (id, log);
             }
         };
@@ -148,11 +152,15 @@ impl MemoryStore {
     }
 }
 
+/// The log of this name, if it is open.
+fn find(logs: &mut Slots<Log>, id: LogId) -> Option<&mut Log> {
+    logs.get_mut(id.slot()).filter(|log| log.id == id)
+}
+
 impl Log {
     fn append(&mut self, now: Now, cid: Option<(CidKey, u64)>, draft: Draft) -> Appended {
         self.forget_old(now.tick);
-        let cids = self.cids.as_ref();
-        let known = cid.and_then(|(key, said)| Some((*cids?.by_key.get(&key)?, said)));
+        let known = cid.and_then(|(key, said)| Some((self.remembered(key)?, said)));
         match known {
             Some((known, said)) if known.said == said => {
                 return Appended::Duplicate { seq: known.seq, at: known.at };
@@ -167,7 +175,7 @@ impl Log {
         let (seq, at) = (self.head, self.last_at);
         if let Some((key, said)) = cid {
             let cids = self.cids.get_or_insert_default();
-            cids.by_key.insert(key, Remembered { seq, at, said });
+            cids.known.insert(key, Remembered { seq, at, said });
             cids.by_age.push_back((now.tick, seq, key));
         }
         let Draft { from, body, weight } = draft;
@@ -177,6 +185,10 @@ impl Log {
     /// How many `cid`s it remembers.
     fn cids(&self) -> usize {
         self.cids.as_ref().map_or(0, |cids| cids.by_age.len())
+    }
+
+    fn remembered(&self, key: CidKey) -> Option<Remembered> {
+        self.cids.as_ref()?.known.get(&key).copied()
     }
 
     fn forget_old(&mut self, now: Tick) {
@@ -191,7 +203,7 @@ impl Log {
     fn forget_oldest(&mut self) {
         let Some(cids) = &mut self.cids else { return };
         if let Some((_, _, key)) = cids.by_age.pop_front() {
-            cids.by_key.remove(&key);
+            cids.known.remove(&key);
         }
         if cids.by_age.is_empty() {
             self.cids = None;
@@ -212,7 +224,7 @@ mod tests {
     fn open() -> MemoryStore {
         let mut store = MemoryStore::new();
         let room = RoomName::parse("lobby").unwrap();
-        store.request(at(0), LogRequest::Open { log: LogId(1), room, epoch: Epoch(1) });
+        store.request(at(0), LogRequest::Open { log: LogId::new(1, 1), room, epoch: Epoch(1) });
         store
     }
 
@@ -225,7 +237,7 @@ mod tests {
             thread: None,
         };
         let draft = Draft { from: UserName::parse(from).unwrap(), body, weight: 0 };
-        store.request(now, LogRequest::Append { log: LogId(1), ticket: Ticket(7), draft });
+        store.request(now, LogRequest::Append { log: LogId::new(1, 1), ticket: Ticket(7), draft });
         let reply = store.poll().unwrap();
         assert_eq!(reply.ticket, Ticket(7));
         reply.outcome
@@ -248,7 +260,7 @@ mod tests {
     fn a_log_in_which_nothing_more_is_said_forgets_its_cids_too() {
         let mut store = open();
         let room = RoomName::parse("quiet").unwrap();
-        store.request(at(0), LogRequest::Open { log: LogId(2), room, epoch: Epoch(2) });
+        store.request(at(0), LogRequest::Open { log: LogId::new(2, 1), room, epoch: Epoch(2) });
         let body = Body::Message {
             text: "hi".into(),
             data: None,
@@ -257,7 +269,8 @@ mod tests {
             thread: None,
         };
         let draft = Draft { from: UserName::parse("ann").unwrap(), body, weight: 0 };
-        store.request(at(0), LogRequest::Append { log: LogId(2), ticket: Ticket(0), draft });
+        store
+            .request(at(0), LogRequest::Append { log: LogId::new(2, 1), ticket: Ticket(0), draft });
         store.poll().unwrap();
         append(&mut store, at(1), "bob", "", "hi");
         assert_eq!(store.cids(), 1);
@@ -269,7 +282,7 @@ mod tests {
     #[test]
     fn a_full_memory_makes_room_in_the_log_looked_at_longest_ago() {
         let mut store = open();
-        let logs = u64::try_from(CIDS_MAX).unwrap() / CID_RECORDS;
+        let logs = CIDS_MAX / usize::try_from(CID_RECORDS).unwrap();
         let draft = |cid: u64| {
             let cid = Some(cid.to_string().into());
             let text = "hi".into();
@@ -277,7 +290,7 @@ mod tests {
             Draft { from: UserName::parse("ann").unwrap(), body, weight: 0 }
         };
         for log in 2..2 + logs {
-            let (log, room) = (LogId(log), RoomName::parse("full").unwrap());
+            let (log, room) = (LogId::new(log, 1), RoomName::parse("full").unwrap());
             store.request(at(0), LogRequest::Open { log, room, epoch: Epoch(2) });
             for cid in 0..CID_RECORDS {
                 let draft = draft(cid);
@@ -327,7 +340,7 @@ mod tests {
     fn a_dropped_log_takes_its_cids_along_and_refuses_appends() {
         let mut store = open();
         append(&mut store, at(0), "ann", "c1", "hi");
-        store.request(at(0), LogRequest::Drop { log: LogId(1) });
+        store.request(at(0), LogRequest::Drop { log: LogId::new(1, 1) });
         assert_eq!(store.cids(), 0);
         assert_eq!(append(&mut store, at(0), "ann", "c1", "hi"), Appended::Refused);
     }
