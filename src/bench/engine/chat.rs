@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use super::core::{Core, HELLO, Happening, JOIN, index_of};
 use super::peer::OFF;
+use super::room::Ahead;
 use super::verify::Said;
 use crate::bench::ledger::Fault;
 use crate::bench::order::Verdict;
@@ -15,6 +16,9 @@ use crate::client::Framing;
 use crate::net::Effects;
 use crate::wire::client::{Incoming, Word};
 use crate::ws::{Opcode, encode};
+
+/// Messages of a room that may wait for those before them; more are not compared with what others get.
+const AHEAD_MAX: usize = 4096;
 
 /// Digits of the `id` of a send.
 const NUMBER_DIGITS: u32 = NUMBER_WIDTH as u32;
@@ -109,8 +113,8 @@ impl Core {
         (sender.room == room).then_some(Said { from, shown })
     }
 
-    /// When a message was due. What nobody has seen before is appended to the stream, and what somebody
-    /// has must be the same.
+    /// When a message was due. What nobody has seen before is kept, and what somebody has must be the
+    /// same.
     fn due_us_of(&mut self, index: u32, (seq, said): (u64, Said), bytes: &[u8]) -> Option<u64> {
         let place = self.peers[index as usize].room;
         if self.plan.is_open_house {
@@ -118,24 +122,46 @@ impl Core {
         }
         let room = &mut self.rooms[place as usize];
         room.seen_to = room.seen_to.max(seq + 1);
-        if room.is_solo || seq == room.stream.next() {
-            let solo = room.is_solo;
+        if room.is_solo {
+            return self.first_seen(index, said).0;
+        }
+        if seq == room.stream.next() {
             let (due_us, _) = self.first_seen(index, said);
-            if !solo {
-                self.append(place, bytes, due_us.unwrap_or(0), said.from);
-            }
+            self.append(place, bytes, due_us.unwrap_or(0), said.from);
+            self.append_ahead(index);
             return due_us;
         }
-        let Some(&frame) = room.stream.frame(seq) else {
-            return self.due_of(said);
+        let (due_us, same) = if let Some(&frame) = room.stream.frame(seq) {
+            let known = room.stream.start_of(seq).map(|start| {
+                room.stream.slice(start, usize::try_from(frame.end - start).unwrap_or(usize::MAX))
+            });
+            let same = known.is_none_or(|known| known == bytes);
+            (Some(frame.due_us), same && frame.sender == said.from)
+        } else if let Some(ahead) = room.ahead.get(&seq) {
+            let same = *ahead.bytes == *bytes;
+            (self.due_of(said), same)
+        } else {
+            if seq > room.stream.next() && room.ahead.len() < AHEAD_MAX {
+                room.ahead.insert(seq, Ahead { said, bytes: bytes.into() });
+            }
+            (self.due_of(said), true)
         };
-        let known = room.stream.start_of(seq).map(|start| {
-            room.stream.slice(start, usize::try_from(frame.end - start).unwrap_or(usize::MAX))
-        });
-        if frame.sender != said.from || known.is_some_and(|known| known != bytes) {
+        if !same {
             self.unexpected(index, &format!("message {seq} is another one than others got"));
         }
-        Some(frame.due_us)
+        due_us
+    }
+
+    /// Appends what has waited for the message that has just come.
+    fn append_ahead(&mut self, index: u32) {
+        let place = self.peers[index as usize].room;
+        loop {
+            let room = &mut self.rooms[place as usize];
+            let next = room.stream.next();
+            let Some(Ahead { said, bytes }) = room.ahead.remove(&next) else { return };
+            let (due_us, _) = self.first_seen(index, said);
+            self.append(place, &bytes, due_us.unwrap_or(0), said.from);
+        }
     }
 
     fn take_replay(&mut self, index: u32, event: &Incoming<'_>, now_us: u64) {
@@ -292,6 +318,7 @@ impl Core {
         let room = &mut rooms[place as usize];
         room.stream = Stream::new(next, room.stream.bytes_max());
         room.seen_to = next;
+        room.ahead.clear();
         for &member in &room.members {
             peers[member as usize].position = OFF;
         }

@@ -489,6 +489,7 @@ fn new_room(plan: &Plan, room: u32) -> Room {
         name: room_name(plan, room).into(),
         epoch: None,
         stream: Stream::new(0, bytes_max.min(STREAM_BYTES_MAX)),
+        ahead: BTreeMap::new(),
         members: Vec::new(),
         sent: 0,
         seen_to: 0,

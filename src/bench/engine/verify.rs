@@ -8,11 +8,11 @@ use crate::bench::order::{Missing, Verdict};
 
 /// What a message says about itself.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Said {
+pub(crate) struct Said {
     /// The connection that sent it.
-    pub(super) from: u32,
+    pub(crate) from: u32,
     /// Its number among the sender's, as far as it is shown; `None` if messages have none.
-    pub(super) shown: Option<u64>,
+    pub(crate) shown: Option<u64>,
 }
 
 impl Core {
