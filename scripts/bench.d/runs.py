@@ -141,6 +141,8 @@ def generate(command, seconds):
     )
     try:
         out, err = process.communicate(timeout=seconds + SETUP_S)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"the generator was not done after {seconds + SETUP_S:g} s") from None
     finally:
         process.kill()
         process.wait()
