@@ -3,8 +3,9 @@
 
 use super::core::Core;
 use super::peer::Stage;
+use crate::bench::args::Senders;
 use crate::bench::pattern::Pattern;
-use crate::bench::plan::{Dialect, Layout, Load, Plan};
+use crate::bench::plan::{Comings, Dialect, Layout, Load, Plan};
 use crate::bench::results::Faults;
 use crate::client::Framing;
 use crate::net::{ConnId, Effect, Effects};
@@ -32,7 +33,7 @@ fn plan(dialect: Dialect, members: u32, all_send: bool, echo: bool) -> Plan {
         rooms: 1,
         room_prefix: "r".into(),
         layout: Layout::Even,
-        all_send,
+        senders: if all_send { Senders::All } else { Senders::One },
         load: Load::Window(1),
         echo,
         warm_up_us: 0,
@@ -43,9 +44,8 @@ fn plan(dialect: Dialect, members: u32, all_send: bool, echo: bool) -> Plan {
         crawl_per_s: 0,
         crawlers: 0,
         patience_us: 0,
-        is_open_house: false,
+        comings: Comings::None,
         background_per_s: 0.0,
-        keeps_sessions: false,
         seed: 1,
         message_len_max: 100_000,
     }
