@@ -69,12 +69,12 @@ pub(crate) trait Scenario {
     /// A connection cannot be made. `Err` ends the run.
     fn unreachable(
         &mut self,
-        _core: &mut Core,
+        core: &mut Core,
         _peer: u32,
         fault: ConnectFault,
         _effects: &mut Effects,
     ) -> Result<(), String> {
-        Err(format!("cannot connect: {fault}"))
+        Err(format!("cannot connect to {}: {fault}", core.plan.host))
     }
 
     /// A turn ends; returns when it wants to be asked again at the latest, in µs.
