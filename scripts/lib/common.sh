@@ -66,12 +66,12 @@ target_dir() {
   cargo metadata --format-version 1 --no-deps "$@" | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'
 }
 
-# Builds the server and the examples in the profile of all tests. Always both: apart, their dependencies would be
-# built twice, with other features. Names the server, $server_bin; CHINWAG_BIN names one that is there already.
+# Builds the server and the examples in the profile of all tests. Always both, with every feature: apart, their
+# dependencies would be built twice. Names the server, $server_bin; CHINWAG_BIN names one that is there already.
 build() {
   need_cargo
   say "building (profile ci)"
-  cargo build --quiet --profile ci --bins --examples
+  cargo build --quiet --profile ci --features bench --bins --examples
   built=$(target_dir)/ci
   server_bin=${CHINWAG_BIN:-$built/chinwag}
 }

@@ -9,6 +9,7 @@ use crate::chat::RoomName;
 
 /// Load a chat server, verify every delivery, and measure both ends
 #[derive(Clone, Debug, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the flags of a command line")]
 #[command(name = "chinwag bench", bin_name = "chinwag bench", after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// What to do
@@ -179,9 +180,9 @@ impl Args {
 
 /// The beginning of a room's name.
 fn prefix(text: &str) -> Result<String, String> {
-    RoomName::parse(&format!("{text}4294967295"))
-        .map(|_| text.to_owned())
-        .map_err(|_| "a room's name begins with a letter or digit and has few of them".to_owned())
+    RoomName::parse(&format!("{text}4294967295")).map(|_| text.to_owned()).map_err(|_wrong| {
+        "a room's name begins with a letter or digit and has few of them".to_owned()
+    })
 }
 
 fn positive(text: &str) -> Result<f64, String> {
@@ -190,6 +191,6 @@ fn positive(text: &str) -> Result<f64, String> {
 }
 
 fn not_negative(text: &str) -> Result<f64, String> {
-    let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    let value: f64 = text.parse().map_err(|_wrong| "not a number".to_owned())?;
     if (0.0..=1e9).contains(&value) { Ok(value) } else { Err("from 0 to 1e9".to_owned()) }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::args::{Args, Kind, Senders};
 use super::chance::{Chance, Zipf};
 use super::pattern::Pattern;
-use super::plan::{Dialect, Layout, Load, Plan};
+use super::plan::{Comings, Dialect, Layout, Load, Plan};
 use super::target::Target;
 use crate::client::Framing;
 
@@ -16,11 +16,14 @@ const PER_SOURCE: u32 = 25_000;
 /// Addresses for who connects again and again: each port rests for a minute.
 const SOURCES_OF_LIVES: u32 = 250;
 
+/// Connections that are opened at a time.
+const AT_A_TIME: u32 = 64;
+
 /// What a scenario is like if nothing else is said.
 struct Usual {
     connections: u32,
     rooms: u32,
-    all_send: bool,
+    senders: Senders,
     window: u64,
     seconds: f64,
 }
@@ -43,15 +46,15 @@ fn usual_rate(kind: Kind) -> Option<f64> {
 impl Usual {
     const fn of(kind: Kind) -> Self {
         let fanout =
-            Self { connections: 1_000, rooms: 10, all_send: false, window: 8, seconds: 5.0 };
+            Self { connections: 1_000, rooms: 10, senders: Senders::One, window: 8, seconds: 5.0 };
         match kind {
             Kind::Fanout => fanout,
             Kind::Idle => Self { connections: 10_000, rooms: 100, ..fanout },
             Kind::Echo => {
-                Self { connections: 100, rooms: 100, all_send: true, window: 1, ..fanout }
+                Self { connections: 100, rooms: 100, senders: Senders::All, window: 1, ..fanout }
             }
             Kind::Handshake | Kind::Churn => Self { connections: 64, rooms: 8, ..fanout },
-            Kind::Direct => Self { connections: 200, window: 1, all_send: true, ..fanout },
+            Kind::Direct => Self { connections: 200, window: 1, senders: Senders::All, ..fanout },
             Kind::Slow => Self { connections: 1_000, rooms: 1, ..fanout },
             Kind::Storm => Self { seconds: 10.0, ..fanout },
             Kind::History => Self { connections: 100, rooms: 10, window: 1, ..fanout },
@@ -62,109 +65,149 @@ impl Usual {
 
 /// Decides everything, for a target whose address is known.
 pub(crate) fn plan(args: &Args, target: &Target) -> Result<Plan, String> {
-    let usual = Usual::of(args.scenario);
-    let is_plain = args.plain || args.lines || args.scenario == Kind::Echo;
-    if !is_plain {
-        let only = [("--message", &args.message), ("--greeting", &args.greeting)];
-        if let Some((flag, _)) = only.into_iter().find(|(_, given)| given.is_some()) {
-            return Err(format!("{flag} is for other servers: it needs --plain or --lines"));
-        }
-    }
-    if args.lines && target.framing == Framing::WebSocket {
-        return Err("--lines needs a --target that begins with tcp://".to_owned());
-    }
-    if args.plain && target.framing == Framing::Lines {
-        return Err(
-            "--plain needs a --target that begins with ws://; for tcp:// it is --lines".to_owned()
-        );
-    }
     let kind = args.scenario;
-    let at_a_time = args.at_a_time.unwrap_or(64);
-    let lives = matches!(kind, Kind::Handshake | Kind::Churn);
-    let connections = args.connections.unwrap_or(if lives { at_a_time } else { usual.connections });
-    let background = args.background.filter(|_| kind == Kind::Direct).unwrap_or(0);
-    let (connections, layout) = match kind {
-        Kind::Direct => {
-            let pairs = (connections / 2).max(1);
-            (2 * pairs + background, Layout::Pairs(pairs))
-        }
-        Kind::Mixed => {
-            let zipf = Zipf::new(args.rooms.unwrap_or(usual.rooms));
-            let mut chance = Chance::new(args.seed);
-            let rooms = (0..connections).map(|_| zipf.pick(&mut chance)).collect();
-            (connections, Layout::Listed(rooms))
-        }
-        _ => (connections, Layout::Even),
-    };
-    let rooms = match layout {
-        Layout::Pairs(pairs) => pairs + u32::from(background > 0),
-        Layout::Listed(_) => args.rooms.unwrap_or(usual.rooms),
-        Layout::Even if kind == Kind::Echo => connections,
-        Layout::Even => args.rooms.unwrap_or(usual.rooms).min(connections),
-    };
-    let slow = args.slow.unwrap_or(if kind == Kind::Slow { connections / 100 } else { 0 });
-    if slow + rooms > connections && kind == Kind::Slow {
-        return Err(format!(
-            "--slow {slow}: there are only {connections} connections, and {rooms} of them send"
-        ));
-    }
-    let all_send = args.senders.map_or(usual.all_send, |senders| senders == Senders::All);
-    let rate = args.rate.or_else(|| usual_rate(kind).filter(|_| args.window.is_none()));
-    let load = rate.map_or(Load::Window(args.window.unwrap_or(usual.window)), Load::Rate);
-    match (kind, load) {
-        (Kind::Storm | Kind::Mixed, Load::Window(_)) => {
-            return Err(format!("{} takes a --rate and no --window", kind.name()));
-        }
-        (Kind::History, Load::Rate(_)) => {
-            return Err("history takes a --window and no --rate".to_owned());
-        }
-        _ => {}
-    }
-    let path = match (&args.path, &target.path, args.scenario) {
-        (Some(path), _, _) | (None, Some(path), _) => path.clone(),
-        (None, None, Kind::Echo) if !args.plain => "/echo".to_owned(),
-        (None, None, _) if is_plain => "/room/{room}".to_owned(),
-        (None, None, _) => "/ws".to_owned(),
-    };
-    let sources = args.sources.unwrap_or(match args.scenario {
-        Kind::Handshake | Kind::Churn => SOURCES_OF_LIVES,
-        _ => connections.div_ceil(PER_SOURCE),
-    });
+    let usual = Usual::of(kind);
+    let is_plain = args.plain || args.lines || kind == Kind::Echo;
+    check_speech(args, target, is_plain)?;
+    let crowd = Crowd::of(args, &usual)?;
+    let senders = args.senders.unwrap_or(usual.senders);
     Ok(Plan {
         addr: target.addr,
         host: target.host.clone(),
-        path,
+        path: path(args, target, is_plain),
         framing: target.framing,
         dialect: if is_plain { Dialect::Plain } else { Dialect::Chinwag },
-        pattern: pattern(args, is_plain, (connections, rooms, all_send))?,
+        pattern: pattern(args, is_plain, (&crowd, senders))?,
         greeting: args.greeting.clone(),
-        connections,
-        rooms,
         room_prefix: args.room_prefix.clone(),
-        layout,
-        all_send,
-        load,
+        senders,
+        load: load(args, &usual)?,
         // Where members come and go, the answer tells that a message has been taken.
         echo: !args.no_echo && !matches!(kind, Kind::Churn | Kind::Mixed),
         warm_up_us: micros(args.warm_up.unwrap_or(1.0)),
         measured_us: micros(args.seconds.unwrap_or(usual.seconds)),
-        at_a_time,
-        sources,
-        slow,
+        at_a_time: args.at_a_time.unwrap_or(AT_A_TIME),
+        sources: args.sources.unwrap_or_else(|| match kind {
+            Kind::Handshake | Kind::Churn => SOURCES_OF_LIVES,
+            _ => crowd.connections.div_ceil(PER_SOURCE),
+        }),
         crawl_per_s: args.crawl.unwrap_or(0),
-        crawlers: args.crawlers.unwrap_or(slow),
+        crawlers: args.crawlers.unwrap_or(crowd.slow),
+        slow: crowd.slow,
         patience_us: micros(args.patience),
-        is_open_house: matches!(kind, Kind::Churn | Kind::Mixed | Kind::Storm),
-        background_per_s: if background > 0 { args.background_rate.unwrap_or(20.0) } else { 0.0 },
-        keeps_sessions: matches!(kind, Kind::Slow | Kind::Storm | Kind::Mixed),
+        comings: match kind {
+            Kind::Churn => Comings::Strangers,
+            Kind::Slow => Comings::Returners,
+            Kind::Storm | Kind::Mixed => Comings::Both,
+            _ => Comings::None,
+        },
+        background_per_s: match crowd.background {
+            0 => 0.0,
+            _ => args.background_rate.unwrap_or(20.0),
+        },
         seed: args.seed,
         message_len_max: 16 * 1024 * 1024,
+        connections: crowd.connections,
+        rooms: crowd.rooms,
+        layout: crowd.layout,
     })
 }
 
+/// Refuses what does not go with how the target speaks.
+fn check_speech(args: &Args, target: &Target, is_plain: bool) -> Result<(), String> {
+    let only = [("--message", &args.message), ("--greeting", &args.greeting)];
+    let given = only.into_iter().find(|(_, given)| given.is_some());
+    match (given, target.framing) {
+        (Some((flag, _)), _) if !is_plain => {
+            Err(format!("{flag} is for other servers: it needs --plain or --lines"))
+        }
+        (_, Framing::WebSocket) if args.lines => {
+            Err("--lines needs a --target that begins with tcp://".to_owned())
+        }
+        (_, Framing::Lines) if args.plain => {
+            Err("--plain needs a --target that begins with ws://; for tcp:// it is --lines"
+                .to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How many there are, and where.
+struct Crowd {
+    connections: u32,
+    rooms: u32,
+    layout: Layout,
+    background: u32,
+    slow: u32,
+}
+
+impl Crowd {
+    fn of(args: &Args, usual: &Usual) -> Result<Self, String> {
+        let kind = args.scenario;
+        let is_lives = matches!(kind, Kind::Handshake | Kind::Churn);
+        let lives = args.at_a_time.filter(|_| is_lives);
+        let connections = args.connections.or(lives).unwrap_or(usual.connections);
+        let rooms = args.rooms.unwrap_or(usual.rooms);
+        let even = Self {
+            connections,
+            rooms: if kind == Kind::Echo { connections } else { rooms.min(connections) },
+            layout: Layout::Even,
+            background: 0,
+            slow: 0,
+        };
+        match kind {
+            Kind::Direct => {
+                let pairs = (connections / 2).max(1);
+                let background = args.background.unwrap_or(0);
+                let rooms = pairs + u32::from(background > 0);
+                let layout = Layout::Pairs(pairs);
+                Ok(Self { connections: 2 * pairs + background, rooms, layout, background, ..even })
+            }
+            Kind::Mixed => {
+                let (zipf, mut chance) = (Zipf::new(rooms), Chance::new(args.seed));
+                let places = (0..connections).map(|_| zipf.pick(&mut chance)).collect();
+                Ok(Self { rooms, layout: Layout::Listed(places), ..even })
+            }
+            Kind::Slow => {
+                let slow = args.slow.unwrap_or(connections / 100);
+                let senders = even.rooms;
+                if slow.saturating_add(senders) > connections {
+                    return Err(format!(
+                        "--slow {slow}: there are only {connections} connections, and {senders} of them send"
+                    ));
+                }
+                Ok(Self { slow, ..even })
+            }
+            _ => Ok(even),
+        }
+    }
+}
+
+fn load(args: &Args, usual: &Usual) -> Result<Load, String> {
+    let kind = args.scenario;
+    let rate = args.rate.or_else(|| usual_rate(kind).filter(|_| args.window.is_none()));
+    match (kind, rate) {
+        (Kind::Storm | Kind::Mixed, None) => {
+            Err(format!("{} takes a --rate and no --window", kind.name()))
+        }
+        (Kind::History, Some(_)) => Err("history takes a --window and no --rate".to_owned()),
+        (_, Some(rate)) => Ok(Load::Rate(rate)),
+        (_, None) => Ok(Load::Window(args.window.unwrap_or(usual.window))),
+    }
+}
+
+fn path(args: &Args, target: &Target, is_plain: bool) -> String {
+    let usual = match args.scenario {
+        Kind::Echo if !args.plain => "/echo",
+        _ if is_plain => "/room/{room}",
+        _ => "/ws",
+    };
+    args.path.as_ref().or(target.path.as_ref()).map_or_else(|| usual.to_owned(), Clone::clone)
+}
+
 /// What messages say.
-fn pattern(args: &Args, is_plain: bool, crowd: (u32, u32, bool)) -> Result<Pattern, String> {
-    let (connections, rooms, all_send) = crowd;
+fn pattern(args: &Args, is_plain: bool, who: (&Crowd, Senders)) -> Result<Pattern, String> {
+    let (&Crowd { connections, rooms, .. }, senders) = who;
     let text_len = args.text_len.unwrap_or(64) as usize;
     if !is_plain {
         return Ok(Pattern::numbered(text_len));
@@ -179,7 +222,7 @@ fn pattern(args: &Args, is_plain: bool, crowd: (u32, u32, bool)) -> Result<Patte
             text_len + excess
         ));
     }
-    if all_send && rooms < connections && !pattern.has_from() {
+    if senders == Senders::All && rooms < connections && !pattern.has_from() {
         return Err(format!("--message {text:?} needs {{from}}, since everybody sends"));
     }
     Ok(pattern)
@@ -194,7 +237,7 @@ pub(crate) fn settings(plan: &Plan) -> BTreeMap<String, Value> {
     let pairs = [
         ("connections", json!(plan.connections)),
         ("rooms", json!(plan.rooms)),
-        ("senders", json!(if plan.all_send { "all" } else { "one" })),
+        ("senders", json!(if plan.senders == Senders::All { "all" } else { "one" })),
         ("window", window),
         ("rate", rate),
         ("text_len", json!(plan.pattern.text_len())),

@@ -4,6 +4,8 @@ use crate::client::{Framing, Part, Template};
 
 /// Digits of a message's number.
 pub(crate) const NUMBER_WIDTH: usize = 10;
+/// How many numbers they can tell apart.
+pub(crate) const NUMBERS: u64 = 10_000_000_000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::args::Senders;
 use super::pattern::Pattern;
 use crate::client::Framing;
 
@@ -34,6 +35,19 @@ pub(crate) enum Layout {
     Listed(Box<[u32]>),
 }
 
+/// Who comes while messages are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comings {
+    /// Nobody: all have come before.
+    None,
+    /// New ones, while others leave.
+    Strangers,
+    /// Those who were cut return, to where they were.
+    Returners,
+    /// Members go, and return.
+    Both,
+}
+
 /// A run with every setting decided.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
@@ -55,8 +69,7 @@ pub(crate) struct Plan {
     /// What a room's name begins with; its number follows.
     pub(crate) room_prefix: String,
     pub(crate) layout: Layout,
-    /// Everybody sends, and not only the first member of each room.
-    pub(crate) all_send: bool,
+    pub(crate) senders: Senders,
     pub(crate) load: Load,
     /// Whether senders are sent their own messages.
     pub(crate) echo: bool,
@@ -73,12 +86,9 @@ pub(crate) struct Plan {
     pub(crate) crawlers: u32,
     /// Without anything happening for so long, nothing will any more.
     pub(crate) patience_us: u64,
-    /// Members come and go while messages are sent: not every message has somebody to get it.
-    pub(crate) is_open_house: bool,
+    pub(crate) comings: Comings,
     /// Messages a second to the room of those who are in no pair.
     pub(crate) background_per_s: f64,
-    /// Sessions' secrets are kept, so that connections can return.
-    pub(crate) keeps_sessions: bool,
     /// What chance is made of.
     pub(crate) seed: u64,
     /// Bytes of one message from the server at most.
@@ -89,6 +99,21 @@ impl Plan {
     /// Whether the target speaks the chat protocol.
     pub(crate) const fn is_chinwag(&self) -> bool {
         matches!(self.dialect, Dialect::Chinwag)
+    }
+
+    /// Whether everybody sends, and not only the first member of each room.
+    pub(crate) fn everybody_sends(&self) -> bool {
+        self.senders == Senders::All
+    }
+
+    /// Whether members come and go while messages are sent, so that not every message has somebody to get it.
+    pub(crate) const fn is_open_house(&self) -> bool {
+        matches!(self.comings, Comings::Strangers | Comings::Both)
+    }
+
+    /// Whether sessions' secrets are kept, so that connections can return.
+    pub(crate) const fn keeps_sessions(&self) -> bool {
+        matches!(self.comings, Comings::Returners | Comings::Both)
     }
 
     /// The room of a connection.
@@ -111,7 +136,7 @@ impl Plan {
     /// Whether a connection is one that sends.
     pub(crate) fn sends(&self, peer: u32) -> bool {
         match self.layout {
-            Layout::Even => self.all_send || peer < self.rooms,
+            Layout::Even => self.everybody_sends() || peer < self.rooms,
             // The first one behind the pairs is the one who speaks in the background.
             Layout::Pairs(pairs) => peer <= 2 * pairs,
             Layout::Listed(_) => true,

@@ -76,37 +76,39 @@ impl Template {
 mod tests {
     use super::*;
 
+    /// The text of a message, put together part by part.
     fn plain(parts: &[Part<'_>], number: u64) -> String {
-        let digits = |width| format!("{number:020}")[20 - width..].to_owned();
+        let digits = format!("{number:020}");
         parts.iter().fold(String::new(), |text, part| {
-            text + &match *part {
-                Part::Text(text) => text.to_owned(),
-                Part::Number(width) => digits(width),
+            text + match *part {
+                Part::Text(text) => text,
+                Part::Number(width) => digits.get(20 - width..).unwrap(),
             }
         })
     }
 
+    fn check(framing: Framing, parts: &[Part<'_>]) {
+        let template = Template::new(framing, parts);
+        let (mut found, mut expect) = (Vec::new(), Vec::new());
+        for number in [0, 7, 1_234_567, 99_999_999_999_999] {
+            template.put(number, &mut found);
+            framing.put_message(plain(parts, number).as_bytes(), &mut expect);
+        }
+        assert_eq!(found, expect, "{framing:?} {parts:?}");
+        assert_eq!(template.encoded_len() * 4, found.len());
+    }
+
     #[test]
     fn a_template_is_the_message_with_its_number_at_any_place_and_length() {
-        for before in ["", "a", "ab", "abc", "abcd", &"x".repeat(130)] {
-            for width in 0..=12 {
-                let parts = [
-                    Part::Number(width),
-                    Part::Text(before),
-                    Part::Number(width),
-                    Part::Text("end"),
-                ];
-                for framing in [Framing::WebSocket, Framing::Lines] {
-                    let template = Template::new(framing, &parts);
-                    let (mut found, mut expect) = (Vec::new(), Vec::new());
-                    for number in [0, 7, 1_234_567, 99_999_999_999_999] {
-                        template.put(number, &mut found);
-                        framing.put_message(plain(&parts, number).as_bytes(), &mut expect);
-                    }
-                    assert_eq!(found, expect, "{framing:?} {before:?} {width}");
-                    assert_eq!(template.encoded_len() * 4, found.len());
-                }
-            }
+        let long = "x".repeat(130);
+        for (before, width) in ["", "a", "ab", "abc", "abcd", &long]
+            .into_iter()
+            .flat_map(|it| (0..=12).map(move |n| (it, n)))
+        {
+            let number = Part::Number(width);
+            let parts = [number, Part::Text(before), number, Part::Text("end")];
+            check(Framing::WebSocket, &parts);
+            check(Framing::Lines, &parts);
         }
     }
 }

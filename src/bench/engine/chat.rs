@@ -3,13 +3,14 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::core::{Core, HELLO, Happening, JOIN, index_of};
+use super::core::{Core, HELLO, Happening, JOIN};
+use super::names::index_of;
 use super::peer::{OFF, Stage};
 use super::room::Ahead;
 use super::verify::Said;
 use crate::bench::ledger::Fault;
 use crate::bench::order::Verdict;
-use crate::bench::pattern::{NUMBER_WIDTH, decimal};
+use crate::bench::pattern::{NUMBERS, decimal};
 use crate::bench::stream::Stream;
 use crate::chat::Op;
 use crate::client::Framing;
@@ -19,9 +20,6 @@ use crate::ws::{Opcode, encode};
 
 /// Messages of a room that may wait for those before them; more are not compared with what others get.
 const AHEAD_MAX: usize = 4096;
-
-/// Digits of the `id` of a send.
-const NUMBER_DIGITS: u32 = NUMBER_WIDTH as u32;
 
 /// How long somebody is asked to stay away.
 #[derive(Debug, Default, Deserialize)]
@@ -33,8 +31,7 @@ impl Core {
     pub(super) fn take_chat(
         &mut self,
         index: u32,
-        text: &[u8],
-        bytes: &[u8],
+        (text, bytes): (&[u8], &[u8]),
         now_us: u64,
         effects: &mut Effects,
     ) {
@@ -59,7 +56,7 @@ impl Core {
             Some("live") => self.take_live(index, &incoming),
             Some("gap") => self.take_gap(index, &incoming),
             Some("joined") => self.take_joined(index, &incoming),
-            Some("left") if self.plan.is_open_house => self.tally.others += 1,
+            Some("left") if self.plan.is_open_house() => self.tally.others += 1,
             Some("presence" | "typing" | "receipts") => self.tally.others += 1,
             Some("drain") => {
                 self.tally.others += 1;
@@ -272,7 +269,7 @@ impl Core {
     fn is_awaited(&mut self, index: u32, id: &str) -> bool {
         let sender = self.peers[index as usize].sender as usize;
         let Some(sender) = self.senders.get_mut(sender) else { return false };
-        let awaited = sender.answered % 10_u64.pow(NUMBER_DIGITS);
+        let awaited = sender.answered % NUMBERS;
         let is_awaited = decimal(id.as_bytes()) == Some(awaited) && sender.answered < sender.sent;
         sender.answered += u64::from(is_awaited);
         is_awaited
@@ -307,7 +304,7 @@ impl Core {
         }
         let peer = &mut self.peers[index as usize];
         peer.next = seq + 1;
-        if self.plan.keeps_sessions {
+        if self.plan.keeps_sessions() {
             peer.extra().epoch = Some(epoch.into());
         }
         self.align(index);

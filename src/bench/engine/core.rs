@@ -1,28 +1,25 @@
 //! All connections and rooms, and what has been counted: what every scenario works on.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::peer::{NOBODY, OFF, Peer, Stage};
+use super::names::{name_of, room_name};
+use super::peer::{NOBODY, Peer, Stage};
 use super::room::{Room, Sender};
 use crate::bench::latency::Latency;
-use crate::bench::ledger::{Fault, Ledger};
+use crate::bench::ledger::Ledger;
 use crate::bench::pattern::NUMBER_WIDTH;
 use crate::bench::plan::Plan;
 use crate::bench::stream::Stream;
 use crate::chat::Op;
-use crate::client::{Framing, Opening, Part};
+use crate::client::{Opening, Part};
 use crate::http::SUBPROTOCOL;
-use crate::net::{CloseReason, ConnId, Connect, ConnectFault, Effect, Effects, Ending};
+use crate::net::{ConnId, ConnectFault, Effect, Effects};
 use crate::time::Tick;
 use crate::time::clock::Clock;
 use crate::wire::client::{Field, request};
 
-/// How long a connection may take to be made.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of recent messages that all rooms together keep to compare with.
 const STREAMS_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of one room's, at most.
@@ -87,11 +84,11 @@ pub(crate) struct Core {
     pub(crate) peers: Vec<Peer>,
     pub(crate) rooms: Vec<Room>,
     pub(crate) senders: Vec<Sender>,
-    by_slot: Vec<u32>,
+    pub(super) by_slot: Vec<u32>,
     pub(super) opening: Opening,
     /// Those that wait for their turn to be opened.
-    queue: VecDeque<u32>,
-    under_way: u32,
+    pub(super) queue: VecDeque<u32>,
+    pub(super) under_way: u32,
     /// Connections that are open and in their room.
     pub(crate) ready: u32,
     pub(crate) tally: Tally,
@@ -105,8 +102,8 @@ pub(crate) struct Core {
     /// Own messages that have come back with the bytes at hand.
     pub(super) own: u64,
     /// What servers said with their close frames.
-    last_words: BTreeMap<u32, String>,
-    now: Tick,
+    pub(super) last_words: BTreeMap<u32, String>,
+    pub(super) now: Tick,
 }
 
 impl Tally {
@@ -211,140 +208,6 @@ impl Core {
         (peer.conn == conn).then_some(index)
     }
 
-    /// Has connections opened, as many at a time as the plan says.
-    pub(crate) fn open(&mut self, peers: impl IntoIterator<Item = u32>, effects: &mut Effects) {
-        self.queue.extend(peers);
-        self.pump(effects);
-    }
-
-    /// Whether all that should be open have been opened, or failed.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.queue.is_empty() && self.under_way == 0
-    }
-
-    /// Connections that are being opened.
-    pub(crate) const fn under_way(&self) -> u32 {
-        self.under_way
-    }
-
-    /// Asks for no more connections than are under way.
-    pub(crate) fn stop_opening(&mut self) {
-        self.queue.clear();
-    }
-
-    fn pump(&mut self, effects: &mut Effects) {
-        while self.under_way < self.plan.at_a_time {
-            let Some(index) = self.queue.pop_front() else { return };
-            self.under_way += 1;
-            let peer = &mut self.peers[index as usize];
-            peer.stage = Stage::Connecting;
-            let crawls = peer.is_slow();
-            effects.push(Effect::Connect(Connect {
-                peer: self.plan.addr,
-                source: self.source_of(index),
-                receive_buffer_len: crawls.then_some(4096),
-                deadline: self.now.after(CONNECT_PATIENCE),
-                tag: index.into(),
-            }));
-        }
-    }
-
-    /// The address that a connection comes from.
-    fn source_of(&self, index: u32) -> Option<IpAddr> {
-        let loopback = self.plan.addr.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST);
-        if self.plan.sources < 2 || !loopback {
-            return None;
-        }
-        let nth = index % self.plan.sources + 1;
-        let [_, high, middle, low] = nth.to_be_bytes();
-        Some(Ipv4Addr::new(127, high, middle, low).into())
-    }
-
-    pub(super) fn tick(&mut self, now: Tick) {
-        self.now = now;
-    }
-
-    /// A connection is there: asks for the upgrade, or goes on without one.
-    pub(super) fn connected(&mut self, conn: ConnId, index: u32, effects: &mut Effects) {
-        let slot = conn.slot();
-        if self.by_slot.len() <= slot {
-            self.by_slot.resize(slot + 1, NOBODY);
-        }
-        self.by_slot[slot] = index;
-        let peer = &mut self.peers[index as usize];
-        peer.conn = conn;
-        match self.plan.framing {
-            Framing::WebSocket => {
-                peer.stage = Stage::Upgrading;
-                let path = self.plan.path.replace("{room}", &peer.room.to_string());
-                self.write(index, self.opening.request(&path), effects);
-            }
-            Framing::Lines => self.upgraded(index),
-        }
-    }
-
-    /// It is open, for whatever the scenario has in mind.
-    pub(super) fn upgraded(&mut self, index: u32) {
-        self.peers[index as usize].stage = Stage::Entering;
-        self.tally.handshakes += 1;
-        self.happenings.push(Happening::Upgraded(index));
-    }
-
-    pub(super) fn unreachable(&mut self, index: u32, fault: ConnectFault, effects: &mut Effects) {
-        self.peers[index as usize].stage = Stage::Away;
-        self.under_way -= 1;
-        self.happenings.push(Happening::Unreachable(index, fault));
-        self.pump(effects);
-    }
-
-    /// Says hello and joins its room; where there is no such thing, it is in at once.
-    pub(crate) fn enter(&mut self, index: u32, effects: &mut Effects) {
-        if !self.plan.is_chinwag() {
-            if let Some(greeting) = &self.plan.greeting {
-                let room = self.peers[index as usize].room.to_string();
-                let text =
-                    greeting.replace("{room}", &room).replace("{from}", &format!("u{index}"));
-                let mut out = Vec::new();
-                self.plan.framing.put_message(text.as_bytes(), &mut out);
-                self.write(index, out, effects);
-            }
-            let room = &self.rooms[self.peers[index as usize].room as usize];
-            let (next, end) = (room.stream.next(), room.stream.end());
-            let peer = &mut self.peers[index as usize];
-            peer.next = next;
-            peer.position = if room.is_solo { OFF } else { end };
-            self.entered(index, effects);
-            return;
-        }
-        let name = name_of(index);
-        let peer = &self.peers[index as usize];
-        let room_number = peer.room;
-        let room = &self.rooms[room_number as usize];
-        let mut out = Vec::new();
-        if let Some(session) = peer.extra.as_ref().and_then(|extra| extra.session.as_deref()) {
-            let resume = resume(session, room, peer);
-            let hello = [("name", Field::Text(&name)), ("resume", Field::Json(&resume))];
-            self.put(Op::Hello, Some(HELLO), &hello, &mut out);
-            return self.write(index, out, effects);
-        }
-        let hello = [("name", Field::Text(&name))];
-        let join = [("room", Field::Text(&room.name))];
-        self.put(Op::Hello, Some(HELLO), &hello, &mut out);
-        if self.plan.pair(room_number).is_none() {
-            self.put(Op::Join, Some(JOIN), &join, &mut out);
-        }
-        self.write(index, out, effects);
-    }
-
-    /// It is in its room.
-    pub(super) fn entered(&mut self, index: u32, effects: &mut Effects) {
-        self.peers[index as usize].stage = Stage::Ready;
-        self.ready += 1;
-        self.under_way -= 1;
-        self.happenings.push(Happening::Entered(index));
-        self.pump(effects);
-    }
-
     /// Appends a request.
     pub(crate) fn put(
         &self,
@@ -379,107 +242,10 @@ impl Core {
         effects.push(Effect::Send { conn: peer.conn, frame: Bytes::from(out) });
     }
 
-    /// Ends a connection in good order, or without a word.
-    pub(crate) fn leave(&mut self, index: u32, in_order: bool, effects: &mut Effects) {
-        let framing = self.plan.framing;
-        let peer = &mut self.peers[index as usize];
-        let conn = peer.conn;
-        match peer.stage {
-            Stage::Away | Stage::Connecting | Stage::Leaving => return,
-            Stage::Ready => self.ready -= 1,
-            Stage::Upgrading | Stage::Entering => self.under_way -= 1,
-        }
-        peer.stage = Stage::Leaving;
-        if in_order {
-            let mut out = Vec::new();
-            framing.put_close(Some(crate::ws::CloseCode::NORMAL), &mut out);
-            if !out.is_empty() {
-                self.write(index, out, effects);
-            }
-        }
-        let (reason, ending) = (CloseReason::Bye, Ending::Flush);
-        effects.push(Effect::Close { conn, reason, ending });
-    }
-
-    /// The server has said its last word.
-    pub(super) fn dismissed(&mut self, index: u32, words: String, effects: &mut Effects) {
-        let conn = self.peers[index as usize].conn;
-        self.last_words.insert(index, words);
-        let mut out = Vec::new();
-        self.plan.framing.put_close(None, &mut out);
-        if !out.is_empty() {
-            self.write(index, out, effects);
-        }
-        let (reason, ending) = (CloseReason::Bye, Ending::Flush);
-        effects.push(Effect::Close { conn, reason, ending });
-    }
-
-    /// Ends a connection whose peer has said something that cannot be understood.
-    pub(super) fn give_up(&mut self, index: u32, what: &str, effects: &mut Effects) {
-        let words = format!("{}: {what}", self.title(index));
-        self.ledger.add(Fault::Unexpected, 1, words);
-        self.leave(index, false, effects);
-    }
-
-    /// A connection has ended.
-    pub(super) fn closed(&mut self, index: u32, reason: CloseReason, effects: &mut Effects) {
-        let words = self.last_words.remove(&index);
-        self.harvest(index);
-        let peer = &mut self.peers[index as usize];
-        peer.conn = ConnId::from_u64(u64::MAX);
-        peer.position = OFF;
-        let was = std::mem::take(&mut peer.stage);
-        match was {
-            Stage::Away | Stage::Connecting | Stage::Leaving => {}
-            Stage::Ready => self.ready -= 1,
-            Stage::Upgrading | Stage::Entering => self.under_way -= 1,
-        }
-        self.happenings.push(if was == Stage::Leaving {
-            Happening::Left(index)
-        } else {
-            Happening::Gone(index, words.unwrap_or_else(|| reason.label().to_owned()))
-        });
-        self.pump(effects);
-    }
-
     /// What a connection is called in messages.
     pub(crate) fn title(&self, index: u32) -> String {
         let room = &self.rooms[self.peers[index as usize].room as usize];
         format!("{} in {}", name_of(index), room.name)
-    }
-}
-
-/// Where somebody was who returns.
-fn resume(session: &str, room: &Room, peer: &Peer) -> String {
-    let epoch = peer.extra.as_ref().and_then(|extra| extra.epoch.as_deref()).unwrap_or_default();
-    let had = peer.next.saturating_sub(1);
-    let mut rooms = format!(r#""{}":["{epoch}",{had}]"#, room.name);
-    for (name, (epoch, next)) in peer.extra.iter().flat_map(|extra| &extra.others) {
-        rooms += &format!(r#","{name}":["{epoch}",{}]"#, next.saturating_sub(1));
-    }
-    format!(r#"{{"session":"{session}","rooms":{{{rooms}}}}}"#)
-}
-
-/// The user that a connection is.
-pub(crate) fn name_of(index: u32) -> String {
-    format!("u{index}")
-}
-
-/// The connection that a user is.
-pub(crate) fn index_of(name: &str) -> Option<u32> {
-    let digits = name.strip_prefix('u')?;
-    digits.parse().ok().filter(|index: &u32| name_of(*index) == name)
-}
-
-fn room_name(plan: &Plan, room: u32) -> String {
-    match plan.pair(room) {
-        Some((one, other)) => {
-            let mut names = [name_of(one), name_of(other)];
-            names.sort();
-            format!("@{}", names.join(":"))
-        }
-        None if plan.is_chinwag() => format!("{}{room}", plan.room_prefix),
-        None => room.to_string(),
     }
 }
 
@@ -493,7 +259,7 @@ fn new_room(plan: &Plan, room: u32) -> Room {
         members: Vec::new(),
         sent: 0,
         seen_to: 0,
-        is_lenient: plan.is_open_house,
+        is_lenient: plan.is_open_house(),
         is_solo: false,
     }
 }

@@ -19,34 +19,33 @@ impl Core {
             return self.unexpected(index, &String::from_utf8_lossy(text));
         };
         // Who does not say it is the only one of the room who sends.
-        let only = if self.plan.all_send { index } else { place };
+        let only = if self.plan.everybody_sends() { index } else { place };
         let said = Said { from: from.unwrap_or(only), shown };
         let known = self.peers.get(said.from as usize).map(|peer| (peer.room, peer.sender));
         if known.is_none_or(|(room, sender)| room != place || sender == NOBODY) {
             return self.unexpected(index, &String::from_utf8_lossy(text));
         }
         if self.rooms[place as usize].is_solo {
-            let (due_us, verdict) = self.first_seen(index, said);
-            return self.count_plain(index, said, verdict, due_us, now_us);
+            let seen = self.first_seen(index, said);
+            return self.count_plain(index, said, seen, now_us);
         }
         if self.is_first(index) && self.is_next(said) {
             let (due_us, _) = self.first_seen(index, said);
             self.append(place, bytes, due_us.unwrap_or(0), said.from);
-            self.count_plain(index, said, Verdict::InOrder, due_us, now_us);
+            self.count_plain(index, said, (due_us, Verdict::InOrder), now_us);
             self.align(index);
             return;
         }
         self.depart(index);
-        let (verdict, due_us) = self.advance_alone(index, said);
-        self.count_plain(index, said, verdict, due_us, now_us);
+        let seen = self.advance_alone(index, said);
+        self.count_plain(index, said, seen, now_us);
     }
 
     fn count_plain(
         &mut self,
         index: u32,
         said: Said,
-        verdict: Verdict,
-        due_us: Option<u64>,
+        (due_us, verdict): (Option<u64>, Verdict),
         now_us: u64,
     ) {
         if verdict != Verdict::Again {
@@ -75,7 +74,7 @@ impl Core {
         }
         let next = peer.next;
         let room = &self.rooms[peer.room as usize];
-        let speakers = if self.plan.all_send { room.members.len() } else { 1 };
+        let speakers = if self.plan.everybody_sends() { room.members.len() } else { 1 };
         let seen = |nth: usize| {
             let sender = &self.senders[self.peers[room.members[nth] as usize].sender as usize];
             let later = room.stream.frames_from(next).filter(|frame| frame.sender == sender.peer);
@@ -90,14 +89,15 @@ impl Core {
     }
 
     /// Holds a message against what its sender said before, for a peer that goes on alone.
-    fn advance_alone(&mut self, index: u32, said: Said) -> (Verdict, Option<u64>) {
-        let Some(shown) = said.shown else { return (Verdict::InOrder, None) };
-        let nth = if self.plan.all_send { (said.from / self.plan.rooms) as usize } else { 0 };
+    fn advance_alone(&mut self, index: u32, said: Said) -> (Option<u64>, Verdict) {
+        let Some(shown) = said.shown else { return (None, Verdict::InOrder) };
+        let nth =
+            if self.plan.everybody_sends() { (said.from / self.plan.rooms) as usize } else { 0 };
         let modulus = self.plan.pattern.modulus();
         let sender = &self.senders[self.peers[said.from as usize].sender as usize];
         let peer = &mut self.peers[index as usize];
         let Some((next, missing)) = peer.extra().by_sender.get_mut(nth) else {
-            return (Verdict::InOrder, None);
+            return (None, Verdict::InOrder);
         };
         if *next == UNKNOWN {
             *next = sender.number_of(shown, modulus, sender.seen);
@@ -109,6 +109,6 @@ impl Core {
         self.tell(index, verdict, || {
             format!("message {number} of u{} came where {expected} was due", said.from)
         });
-        (verdict, due_us)
+        (due_us, verdict)
     }
 }

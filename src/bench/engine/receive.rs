@@ -8,7 +8,8 @@
 //! ```
 
 use super::core::Core;
-use super::peer::{OFF, Stage};
+use super::peer::{OFF, Peer, Stage};
+use crate::bench::stream::Stream;
 use crate::client::Unit;
 use crate::net::Effects;
 
@@ -58,7 +59,7 @@ impl Core {
 
     /// Takes all of `input`; what is incomplete at its end is kept.
     fn take(&mut self, index: u32, input: &[u8], now_us: u64, effects: &mut Effects) {
-        self.take_from(index, input, true, now_us, effects);
+        self.take_from(index, (input, true), now_us, effects);
         if let Some(extra) = &self.peers[index as usize].extra
             && extra.partial.is_empty()
         {
@@ -70,8 +71,7 @@ impl Core {
     fn take_from(
         &mut self,
         index: u32,
-        input: &[u8],
-        mut may_follow: bool,
+        (input, mut may_follow): (&[u8], bool),
         now_us: u64,
         effects: &mut Effects,
     ) {
@@ -90,7 +90,7 @@ impl Core {
                     let peer = &self.peers[index as usize];
                     let stream = &self.rooms[peer.room as usize].stream;
                     let whole = [stream.slice(peer.position, begun), &input[at..]].concat();
-                    return self.take_from(index, &whole, false, now_us, effects);
+                    return self.take_from(index, (&whole, false), now_us, effects);
                 }
                 at -= begun;
             }
@@ -163,7 +163,7 @@ impl Core {
     ) {
         match unit {
             Unit::Message(text) if self.plan.is_chinwag() => {
-                self.take_chat(index, text, bytes, now_us, effects);
+                self.take_chat(index, (text, bytes), now_us, effects);
             }
             Unit::Message(text) => self.take_plain(index, text, bytes, now_us),
             Unit::Ping(payload) => {
@@ -199,18 +199,21 @@ impl Core {
             for &member in &room.members {
                 let peer = &mut peers[member as usize];
                 if peer.position < from {
-                    // It goes on alone, with the part of a frame that it has.
-                    let start = room.stream.start_of(peer.next).unwrap_or(peer.position);
-                    let begun = peer.position.saturating_sub(start);
-                    let begun = usize::try_from(begun).unwrap_or(usize::MAX);
-                    if begun > 0 {
-                        peer.extra().partial = room.stream.slice(start, begun).to_vec();
-                    }
-                    peer.position = OFF;
+                    go_alone(peer, &room.stream);
                 }
             }
             room.stream.trim(from, room.members.len());
         }
         room.stream.append(bytes, due_us, sender);
+    }
+}
+
+/// Takes a peer off the stream, with the part of a frame that it has.
+fn go_alone(peer: &mut Peer, stream: &Stream) {
+    let start = stream.start_of(peer.next).unwrap_or(peer.position);
+    let begun = usize::try_from(peer.position.saturating_sub(start)).unwrap_or(usize::MAX);
+    peer.position = OFF;
+    if begun > 0 {
+        peer.extra().partial = stream.slice(start, begun).to_vec();
     }
 }

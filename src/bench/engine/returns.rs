@@ -28,7 +28,7 @@ impl Core {
     ) {
         let returns =
             self.peers[index as usize].extra.as_ref().is_some_and(|it| it.session.is_some());
-        if self.plan.keeps_sessions
+        if self.plan.keeps_sessions()
             && let Some(session) = data.session.as_ref().and_then(Word::as_str)
         {
             self.peers[index as usize].extra().session = Some(session.into());

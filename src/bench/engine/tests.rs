@@ -3,8 +3,9 @@
 
 use super::core::Core;
 use super::peer::Stage;
+use crate::bench::args::Senders;
 use crate::bench::pattern::Pattern;
-use crate::bench::plan::{Dialect, Layout, Load, Plan};
+use crate::bench::plan::{Comings, Dialect, Layout, Load, Plan};
 use crate::bench::results::Faults;
 use crate::client::Framing;
 use crate::net::{ConnId, Effect, Effects};
@@ -15,7 +16,7 @@ const TEXT_LEN: usize = 20;
 const NONE: Faults =
     Faults { gaps: 0, duplicates: 0, reordered: 0, lost: 0, unexpected: 0, disconnected: 0 };
 
-fn plan(dialect: Dialect, members: u32, all_send: bool, echo: bool) -> Plan {
+fn plan(dialect: Dialect, members: u32, (senders, echo): (Senders, bool)) -> Plan {
     let pattern = match dialect {
         Dialect::Chinwag => Pattern::numbered(TEXT_LEN),
         Dialect::Plain => Pattern::parse("{from} {n} {fill}", TEXT_LEN, members),
@@ -32,7 +33,7 @@ fn plan(dialect: Dialect, members: u32, all_send: bool, echo: bool) -> Plan {
         rooms: 1,
         room_prefix: "r".into(),
         layout: Layout::Even,
-        all_send,
+        senders,
         load: Load::Window(1),
         echo,
         warm_up_us: 0,
@@ -43,9 +44,8 @@ fn plan(dialect: Dialect, members: u32, all_send: bool, echo: bool) -> Plan {
         crawl_per_s: 0,
         crawlers: 0,
         patience_us: 0,
-        is_open_house: false,
+        comings: Comings::None,
         background_per_s: 0.0,
-        keeps_sessions: false,
         seed: 1,
         message_len_max: 100_000,
     }
@@ -60,8 +60,8 @@ struct Bench {
 
 impl Bench {
     /// Members who are in and have heard nothing; the first one sends, or all do.
-    fn new(dialect: Dialect, members: u32, all_send: bool, echo: bool) -> Self {
-        let core = Core::new(plan(dialect, members, all_send, echo), Clock::start());
+    fn new(dialect: Dialect, members: u32, (senders, echo): (Senders, bool)) -> Self {
+        let core = Core::new(plan(dialect, members, (senders, echo)), Clock::start());
         let mut bench = Self { core, effects: Effects::new(), now_us: 1_000 };
         bench.core.open(0..members, &mut bench.effects);
         for member in 0..members {
@@ -73,7 +73,7 @@ impl Bench {
                 bench.hear(member, &join(0));
             }
             assert_eq!(bench.core.peers[member as usize].stage, Stage::Ready);
-            if all_send || member == 0 {
+            if senders == Senders::All || member == 0 {
                 bench.core.add_sender(member);
             }
         }
@@ -140,7 +140,7 @@ const PIECES: [usize; 6] = [1, 2, 3, 7, 64, usize::MAX];
 #[track_caller]
 fn check(dialect: &Dialect, frames: &[Vec<u8>], wrong: &[Vec<u8>], expect: Faults) {
     for (piece_len, is_first) in PIECES.into_iter().flat_map(|len| [(len, false), (len, true)]) {
-        let mut bench = Bench::new(dialect.clone(), 3, false, true);
+        let mut bench = Bench::new(dialect.clone(), 3, (Senders::One, true));
         bench.send(0, frames.len() as u64);
         let (right, wrong) = (frames.concat(), wrong.concat());
         if is_first {
@@ -222,7 +222,7 @@ fn each_fault_of_a_plain_server_is_found_wherever_the_reads_are_cut() {
 fn a_byte_that_differs_is_found_wherever_it_is() {
     let frames = events();
     for nth in 0..frames[2].len() - 2 {
-        let mut bench = Bench::new(Dialect::Chinwag, 2, false, true);
+        let mut bench = Bench::new(Dialect::Chinwag, 2, (Senders::One, true));
         bench.send(0, 6);
         bench.hear(0, &frames.concat());
         let mut wrong = frames.clone();
@@ -235,7 +235,7 @@ fn a_byte_that_differs_is_found_wherever_it_is() {
 
 #[test]
 fn a_message_that_nobody_gets_is_lost_for_everybody() {
-    let mut bench = Bench::new(Dialect::Chinwag, 3, false, true);
+    let mut bench = Bench::new(Dialect::Chinwag, 3, (Senders::One, true));
     bench.send(0, 3);
     for member in 0..3 {
         bench.hear(member, &[event(1, 0, 0), event(2, 0, 2)].concat());
@@ -243,7 +243,7 @@ fn a_message_that_nobody_gets_is_lost_for_everybody() {
     let found = bench.faults();
     assert_eq!(found, Faults { gaps: 1, lost: 3, ..NONE }, "{:?}", bench.core.ledger.named);
 
-    let mut bench = Bench::new(Dialect::Chinwag, 3, false, true);
+    let mut bench = Bench::new(Dialect::Chinwag, 3, (Senders::One, true));
     bench.send(0, 3);
     for member in 0..3 {
         bench.hear(member, &[event(1, 0, 0), event(2, 0, 1)].concat());
@@ -254,7 +254,7 @@ fn a_message_that_nobody_gets_is_lost_for_everybody() {
 
 #[test]
 fn what_all_were_told_is_gone_is_missed_by_nobody() {
-    let mut bench = Bench::new(Dialect::Chinwag, 3, false, true);
+    let mut bench = Bench::new(Dialect::Chinwag, 3, (Senders::One, true));
     bench.send(0, 6);
     let gap = text_frame(r#"{"ev":"gap","room":"r0","from":2,"to":4,"why":"pruned"}"#);
     let all = [event(1, 0, 0), gap, event(5, 0, 4), event(6, 0, 5)].concat();
@@ -274,7 +274,7 @@ fn a_message_of_nobody_is_unexpected() {
     let strange = event(2, 0, 1);
     let text = String::from_utf8_lossy(&strange[2..]).into_owned();
     for (what, instead) in [("u0", "u1"), ("u0", "u9"), ("u0", "ann"), ("xx\"", "yx\"")] {
-        let mut bench = Bench::new(Dialect::Chinwag, 2, false, true);
+        let mut bench = Bench::new(Dialect::Chinwag, 2, (Senders::One, true));
         bench.send(0, 1);
         bench.hear(0, &event(1, 0, 0));
         let changed = text_frame(&text.replace("\"seq\":2", "\"seq\":1").replace(what, instead));
@@ -295,7 +295,7 @@ fn without_echo(member: u32, order: &[(u32, u64)]) -> Vec<u8> {
 fn a_reply_stands_in_the_place_of_the_message() {
     let order = [(0, 0), (1, 0), (2, 0), (1, 1), (0, 1), (0, 2), (2, 1), (1, 2), (2, 2)];
     for piece_len in PIECES {
-        let mut bench = Bench::new(Dialect::Chinwag, 3, true, false);
+        let mut bench = Bench::new(Dialect::Chinwag, 3, (Senders::All, false));
         for member in 0..3 {
             bench.send(member, 3);
         }
@@ -311,7 +311,7 @@ fn a_reply_stands_in_the_place_of_the_message() {
 
 #[test]
 fn a_reply_out_of_its_place_is_a_fault() {
-    let mut bench = Bench::new(Dialect::Chinwag, 2, true, false);
+    let mut bench = Bench::new(Dialect::Chinwag, 2, (Senders::All, false));
     bench.send(0, 1);
     bench.send(1, 1);
     bench.hear(0, &[receipt(0, 1), event(2, 1, 0)].concat());
@@ -322,7 +322,7 @@ fn a_reply_out_of_its_place_is_a_fault() {
 #[test]
 fn members_of_a_plain_room_may_hear_different_senders_in_different_orders() {
     for piece_len in PIECES {
-        let mut bench = Bench::new(Dialect::Plain, 3, true, true);
+        let mut bench = Bench::new(Dialect::Plain, 3, (Senders::All, true));
         for member in 0..3 {
             bench.send(member, 2);
         }
@@ -344,7 +344,7 @@ fn members_of_a_plain_room_may_hear_different_senders_in_different_orders() {
 
 #[test]
 fn a_latency_counts_from_when_the_message_was_due() {
-    let mut bench = Bench::new(Dialect::Chinwag, 2, false, true);
+    let mut bench = Bench::new(Dialect::Chinwag, 2, (Senders::One, true));
     bench.send(0, 2);
     bench.now_us = 5_000;
     bench.send(0, 1);
@@ -362,7 +362,7 @@ fn a_latency_counts_from_when_the_message_was_due() {
 fn who_is_far_behind_the_others_is_verified_all_the_same() {
     let count = 3_000;
     let frames: Vec<_> = (0..count).map(|number| event(number + 1, 0, number)).collect();
-    let mut bench = Bench::new(Dialect::Chinwag, 3, false, true);
+    let mut bench = Bench::new(Dialect::Chinwag, 3, (Senders::One, true));
     // A small stream, so that its beginning is long gone when the slow ones get there.
     bench.core.rooms[0].stream = crate::bench::stream::Stream::new(1, 0);
     bench.send(0, count);
@@ -371,7 +371,7 @@ fn who_is_far_behind_the_others_is_verified_all_the_same() {
     bench.hear(1, &all[..50]);
     bench.hear(0, &all);
     bench.hear_in_pieces(1, &all[50..], 1_000);
-    let mut wrong = frames.clone();
+    let mut wrong = frames;
     wrong.remove(10);
     bench.hear(2, &wrong.concat());
     assert_eq!(bench.core.tally.deliveries, 3 * count - 1);
@@ -381,7 +381,7 @@ fn who_is_far_behind_the_others_is_verified_all_the_same() {
 
 #[test]
 fn a_ping_is_answered_and_a_violation_ends_the_connection() {
-    let mut bench = Bench::new(Dialect::Chinwag, 2, false, true);
+    let mut bench = Bench::new(Dialect::Chinwag, 2, (Senders::One, true));
     bench.hear(0, b"\x89\x02hi");
     assert!(
         matches!(&bench.effects[..], [Effect::Send { frame, .. }] if frame[..2] == [0x8a, 0x82])

@@ -172,10 +172,7 @@ impl Core {
     /// The number that a member of a room is due next once it has everything.
     pub(crate) fn last_of(&self, room: u32) -> u64 {
         let room = &self.rooms[room as usize];
-        match self.plan.is_chinwag() {
-            true => room.stream.next().max(room.seen_to),
-            false => room.sent,
-        }
+        if self.plan.is_chinwag() { room.stream.next().max(room.seen_to) } else { room.sent }
     }
 
     /// Whether everything that was sent has arrived wherever it should.

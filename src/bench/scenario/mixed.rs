@@ -113,31 +113,31 @@ impl Mixed {
         let room = ("room", Field::Text(&room));
         match act {
             Act::Speak => {
-                self.request(core, peer, (Op::Typing, None), &[room], effects);
+                self.request(core, peer, (Op::Typing, None, &[room]), effects);
                 let at = now_us + self.chance.below(TYPING_US);
                 self.later.push(Reverse((at, Later::Send(peer))));
             }
             Act::Read => {
                 let read = ("read", Field::Number(next.saturating_sub(1)));
-                self.request(core, peer, (Op::Ack, Some(ANY)), &[room, read], effects);
+                self.request(core, peer, (Op::Ack, Some(ANY), &[room, read]), effects);
             }
             Act::Whisper => {
                 let other = u32::try_from(self.chance.below(all)).unwrap_or(0);
                 if other != peer {
                     let to = name_of(other);
                     let fields = [("to", Field::Text(&to)), ("text", Field::Text("psst"))];
-                    self.request(core, peer, (Op::Send, Some(ANY)), &fields, effects);
+                    self.request(core, peer, (Op::Send, Some(ANY), &fields), effects);
                 }
             }
             Act::Status => {
                 let status = if self.chance.below(2) == 0 { "away" } else { "online" };
                 let fields = [("status", Field::Text(status))];
-                self.request(core, peer, (Op::Status, Some(ANY)), &fields, effects);
+                self.request(core, peer, (Op::Status, Some(ANY), &fields), effects);
             }
-            Act::Look => self.request(core, peer, (Op::Presence, Some(ANY)), &[room], effects),
+            Act::Look => self.request(core, peer, (Op::Presence, Some(ANY), &[room]), effects),
             Act::Reread => {
                 let fields = [room, ("before", Field::Number(next)), ("limit", Field::Number(50))];
-                self.request(core, peer, (Op::History, Some(ANY)), &fields, effects);
+                self.request(core, peer, (Op::History, Some(ANY), &fields), effects);
             }
             Act::Away => {
                 // Whoever still waits for an answer would not know what became of its request.
@@ -153,8 +153,7 @@ impl Mixed {
         &mut self,
         core: &Core,
         peer: u32,
-        (op, id): (Op, Option<u64>),
-        fields: &[(&str, Field<'_>)],
+        (op, id, fields): (Op, Option<u64>, &[(&str, Field<'_>)]),
         effects: &mut Effects,
     ) {
         let mut out = Vec::new();
