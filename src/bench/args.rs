@@ -65,12 +65,21 @@ pub(crate) struct Args {
     /// What a connection says first to another server, with {from} and {room}
     #[arg(long, value_name = "T")]
     pub(crate) greeting: Option<String>,
-    /// Slow readers
+    /// Slow readers [default: one in a hundred]
     #[arg(long, value_name = "K")]
     pub(crate) slow: Option<u32>,
-    /// Bytes a second that each of them reads; 0: none
+    /// Bytes a second that they read; 0: they do not read [default: 0]
     #[arg(long, value_name = "BYTES_PER_S")]
     pub(crate) crawl: Option<u64>,
+    /// How many of them read that much, while the others do not read [default: all]
+    #[arg(long, value_name = "K", requires = "crawl")]
+    pub(crate) crawlers: Option<u32>,
+    /// The stall deadline of a server of its own [default: a third of what is measured]
+    #[arg(long, value_name = "S", value_parser = positive)]
+    pub(crate) stall: Option<f64>,
+    /// How long nothing may come of what is under way
+    #[arg(long, value_name = "S", default_value_t = 10.0, value_parser = positive)]
+    pub(crate) patience: f64,
     /// Connections of a room that is sent to meanwhile (direct)
     #[arg(long, value_name = "N")]
     pub(crate) background: Option<u32>,
@@ -131,7 +140,7 @@ pub(crate) enum Kind {
     Echo,
     /// Connect, upgrade, close, again and again
     Handshake,
-    /// Pairs send to each other; with --background a room of others is busy meanwhile
+    /// Pairs send to each other; --background adds a busy room
     Direct,
     /// Whole lives: connect, hello, join, send, leave, close
     Churn,
@@ -141,7 +150,7 @@ pub(crate) enum Kind {
     Storm,
     /// Read pages of the log
     History,
-    /// People at a chat: rooms of all sizes, typing, receipts, direct messages, reconnects
+    /// People at a chat: rooms of all sizes, typing, receipts, reconnects
     Mixed,
 }
 

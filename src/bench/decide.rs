@@ -152,6 +152,8 @@ pub(crate) fn plan(args: &Args, target: &Target) -> Result<Plan, String> {
         sources,
         slow,
         crawl_per_s: args.crawl.unwrap_or(0),
+        crawlers: args.crawlers.unwrap_or(slow),
+        patience_us: micros(args.patience),
         is_open_house: matches!(kind, Kind::Churn | Kind::Mixed | Kind::Storm),
         background_per_s: if background > 0 { args.background_rate.unwrap_or(20.0) } else { 0.0 },
         keeps_sessions: matches!(kind, Kind::Slow | Kind::Storm | Kind::Mixed),
@@ -202,6 +204,7 @@ pub(crate) fn settings(plan: &Plan) -> BTreeMap<String, Value> {
         ("sources", json!(plan.sources)),
         ("slow", json!(plan.slow)),
         ("crawl", json!(plan.crawl_per_s)),
+        ("crawlers", json!(plan.crawlers)),
         ("seed", json!(plan.seed)),
     ];
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

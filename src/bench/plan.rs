@@ -69,6 +69,10 @@ pub(crate) struct Plan {
     /// Readers that are slow, and the bytes that each of them reads in a second: 0 for none at all.
     pub(crate) slow: u32,
     pub(crate) crawl_per_s: u64,
+    /// How many of the slow readers read that much.
+    pub(crate) crawlers: u32,
+    /// Without anything happening for so long, nothing will any more.
+    pub(crate) patience_us: u64,
     /// Members come and go while messages are sent: not every message has somebody to get it.
     pub(crate) is_open_house: bool,
     /// Messages a second to the room of those who are in no pair.

@@ -164,8 +164,9 @@ fn start_server(args: &Args) -> Result<Server, Failure> {
 /// A stall deadline that passes in the window in which slow readers are slow: the verdict falls within twice
 /// that time.
 fn slow_stall_ms(args: &Args) -> u64 {
-    let measured = std::time::Duration::from_secs_f64(args.seconds.unwrap_or(5.0));
-    u64::try_from(measured.as_millis()).unwrap_or(u64::MAX).div_ceil(3).max(1_000)
+    let stall_s = args.stall.unwrap_or_else(|| (args.seconds.unwrap_or(5.0) / 3.0).max(1.0));
+    let stall = std::time::Duration::from_secs_f64(stall_s);
+    u64::try_from(stall.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
 fn target_of(server: &Server, _args: &Args) -> Target {

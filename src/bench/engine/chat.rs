@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::core::{Core, HELLO, Happening, JOIN, index_of};
-use super::peer::OFF;
+use super::peer::{OFF, Stage};
+use super::room::Ahead;
 use super::verify::Said;
 use crate::bench::ledger::Fault;
 use crate::bench::order::Verdict;
@@ -15,6 +16,9 @@ use crate::client::Framing;
 use crate::net::Effects;
 use crate::wire::client::{Incoming, Word};
 use crate::ws::{Opcode, encode};
+
+/// Messages of a room that may wait for those before them; more are not compared with what others get.
+const AHEAD_MAX: usize = 4096;
 
 /// Digits of the `id` of a send.
 const NUMBER_DIGITS: u32 = NUMBER_WIDTH as u32;
@@ -109,33 +113,57 @@ impl Core {
         (sender.room == room).then_some(Said { from, shown })
     }
 
-    /// When a message was due. What nobody has seen before is appended to the stream, and what somebody
-    /// has must be the same.
+    /// When a message was due. What nobody has seen before is kept, and what somebody has must be the
+    /// same.
     fn due_us_of(&mut self, index: u32, (seq, said): (u64, Said), bytes: &[u8]) -> Option<u64> {
         let place = self.peers[index as usize].room;
-        if self.plan.is_open_house {
-            self.catch_up(place, seq);
-        }
         let room = &mut self.rooms[place as usize];
         room.seen_to = room.seen_to.max(seq + 1);
-        if room.is_solo || seq == room.stream.next() {
-            let solo = room.is_solo;
+        if room.is_solo {
+            return self.first_seen(index, said).0;
+        }
+        if seq == room.stream.next() {
             let (due_us, _) = self.first_seen(index, said);
-            if !solo {
-                self.append(place, bytes, due_us.unwrap_or(0), said.from);
-            }
+            self.append(place, bytes, due_us.unwrap_or(0), said.from);
+            self.append_ahead(index);
             return due_us;
         }
-        let Some(&frame) = room.stream.frame(seq) else {
-            return self.due_of(said);
+        let (due_us, same) = if let Some(&frame) = room.stream.frame(seq) {
+            let known = room.stream.start_of(seq).map(|start| {
+                room.stream.slice(start, usize::try_from(frame.end - start).unwrap_or(usize::MAX))
+            });
+            let same = known.is_none_or(|known| known == bytes);
+            (Some(frame.due_us), same && frame.sender == said.from)
+        } else if let Some(ahead) = room.ahead.get(&seq) {
+            let same = *ahead.bytes == *bytes;
+            (self.due_of(said), same)
+        } else {
+            let due_us = self.due_of(said);
+            let room = &mut self.rooms[place as usize];
+            if seq > room.stream.next() && room.ahead.len() < AHEAD_MAX {
+                room.ahead.insert(seq, Ahead { said, bytes: bytes.into() });
+                if room.is_lenient {
+                    self.catch_up(index);
+                }
+            }
+            (due_us, true)
         };
-        let known = room.stream.start_of(seq).map(|start| {
-            room.stream.slice(start, usize::try_from(frame.end - start).unwrap_or(usize::MAX))
-        });
-        if frame.sender != said.from || known.is_some_and(|known| known != bytes) {
+        if !same {
             self.unexpected(index, &format!("message {seq} is another one than others got"));
         }
-        Some(frame.due_us)
+        due_us
+    }
+
+    /// Appends what has waited for the message that has just come.
+    fn append_ahead(&mut self, index: u32) {
+        let place = self.peers[index as usize].room;
+        loop {
+            let room = &mut self.rooms[place as usize];
+            let next = room.stream.next();
+            let Some(Ahead { said, bytes }) = room.ahead.remove(&next) else { return };
+            let (due_us, _) = self.first_seen(index, said);
+            self.append(place, &bytes, due_us.unwrap_or(0), said.from);
+        }
     }
 
     fn take_replay(&mut self, index: u32, event: &Incoming<'_>, now_us: u64) {
@@ -182,7 +210,10 @@ impl Core {
         match range.filter(|range| range.0 == peer.next && range.1 >= range.0) {
             Some((from, to)) => {
                 peer.next = to + 1;
+                let room = peer.room;
+                self.rooms[room as usize].is_lenient = true;
                 self.tally.told_gone += to - from + 1;
+                self.catch_up(index);
                 self.align(index);
             }
             None => self.unexpected(index, &format!("a gap where none is: {event:?}")),
@@ -220,6 +251,10 @@ impl Core {
                 _ => self.give_up(index, &format!("not the answer to a join: {text}"), effects),
             },
             (Word::Number(id), 0) => {
+                if let (Some(Word::Text(room)), Some(seq)) = (&data.room, data.seq) {
+                    // A message of its own to another room: at once, since more of that room may follow.
+                    self.take_own_elsewhere(index, room, Some(seq));
+                }
                 let data = reply.data.map_or("", RawValue::get).to_owned();
                 self.happenings.push(Happening::Replied(index, *id, Ok(data)));
             }
@@ -261,6 +296,7 @@ impl Core {
         let room = &mut self.rooms[place as usize];
         if room.epoch.as_deref() != Some(epoch) {
             let has_begun_again = room.epoch.replace(epoch.into()).is_some();
+            room.seen_to = 0;
             self.restart_stream(place, seq + 1);
             if has_begun_again {
                 // Nothing of the old log comes any more.
@@ -277,12 +313,20 @@ impl Core {
         self.align(index);
     }
 
-    /// Has the stream go on at `seq` if what lies before it was nobody's to get but the sender's.
-    fn catch_up(&mut self, place: u32, seq: u64) {
+    /// Has the stream go on behind what will come to nobody any more: what all have been told is gone, or what
+    /// only its sender was there to hear of.
+    fn catch_up(&mut self, index: u32) {
+        let place = self.peers[index as usize].room;
         let room = &self.rooms[place as usize];
-        let follows = |&member: &u32| self.peers[member as usize].position != OFF;
-        if seq > room.stream.next() && !room.members.iter().any(follows) {
-            self.restart_stream(place, seq);
+        let members = room.members.iter().map(|&member| &self.peers[member as usize]);
+        let here = members.filter(|peer| peer.stage == Stage::Ready).map(|peer| peer.next);
+        // Whoever is ahead has just said so with the message that waits.
+        let lowest = here.chain(room.ahead.keys().next().copied()).min();
+        if let Some(lowest) = lowest.filter(|lowest| *lowest > room.stream.next()) {
+            let waiting = self.rooms[place as usize].ahead.split_off(&lowest);
+            self.restart_stream(place, lowest);
+            self.rooms[place as usize].ahead = waiting;
+            self.append_ahead(index);
         }
     }
 
@@ -291,7 +335,8 @@ impl Core {
         let Self { rooms, peers, .. } = self;
         let room = &mut rooms[place as usize];
         room.stream = Stream::new(next, room.stream.bytes_max());
-        room.seen_to = next;
+        room.seen_to = room.seen_to.max(next);
+        room.ahead.clear();
         for &member in &room.members {
             peers[member as usize].position = OFF;
         }

@@ -489,9 +489,11 @@ fn new_room(plan: &Plan, room: u32) -> Room {
         name: room_name(plan, room).into(),
         epoch: None,
         stream: Stream::new(0, bytes_max.min(STREAM_BYTES_MAX)),
+        ahead: BTreeMap::new(),
         members: Vec::new(),
         sent: 0,
         seen_to: 0,
+        is_lenient: plan.is_open_house,
         is_solo: false,
     }
 }

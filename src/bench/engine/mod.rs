@@ -34,10 +34,10 @@ use crate::net::{CloseReason, ConnectFault, Effect, Effects, Ending, Handler, In
 use crate::time::Tick;
 use crate::time::clock::Now;
 
-/// Without anything happening for so long, nothing will any more.
-const PATIENCE_US: u64 = 10_000_000;
 /// Of silence, until it counts as quiet: presence is told once a second.
 const QUIET_US: u64 = 1_500_000;
+/// However restless the server is, it goes on after this.
+const SETTLE_US_MAX: u64 = 30_000_000;
 /// Never.
 pub(crate) const NEVER: u64 = u64::MAX;
 
@@ -362,7 +362,7 @@ impl<S: Scenario> Engine<S> {
             self.core.tally.handshakes + u64::from(self.core.ready) + self.core.tally.others;
         if count != self.progress_seen.1 {
             self.progress_seen = (now_us, count);
-        } else if now_us - self.progress_seen.0 > PATIENCE_US {
+        } else if now_us - self.progress_seen.0 > self.core.plan.patience_us {
             let (ready, all) = (self.core.ready, self.core.plan.connections);
             let under_way = self.core.under_way();
             self.fail(
@@ -370,12 +370,12 @@ impl<S: Scenario> Engine<S> {
                 effects,
             );
         }
-        self.progress_seen.0 + PATIENCE_US + 1_000_000
+        self.progress_seen.0 + self.core.plan.patience_us + 1_000
     }
 
     fn settle(&mut self, now_us: u64, since: u64, effects: &mut Effects) -> u64 {
         let until = if self.scenario.waits_for_quiet() {
-            (self.heard_at.max(since) + QUIET_US).min(since + 3 * PATIENCE_US)
+            (self.heard_at.max(since) + QUIET_US).min(since + SETTLE_US_MAX)
         } else {
             since + QUIET_US / 5
         };
@@ -428,7 +428,7 @@ impl<S: Scenario> Engine<S> {
         if count != self.progress_seen.1 {
             self.progress_seen = (now_us, count);
         }
-        let given_up = now_us - self.progress_seen.0 > PATIENCE_US;
+        let given_up = now_us - self.progress_seen.0 > self.core.plan.patience_us;
         if now_us < check_at && !given_up {
             return check_at;
         }

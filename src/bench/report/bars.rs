@@ -47,7 +47,7 @@ impl Bars {
         let room = extent(WIDTH) - 2 * MARGIN - 20 - widths.max().unwrap_or_default();
         let largest = self.bars.iter().map(|bar| bar.value).fold(f64::MIN_POSITIVE, f64::max);
         let rows = i32::try_from(self.bars.len()).ok()?;
-        canvas::draw(HEAD + rows.checked_mul(ROW)? + MARGIN / 2, |area| {
+        canvas::draw(&self.title, HEAD + rows.checked_mul(ROW)? + MARGIN / 2, |area| {
             canvas::head(area, &self.title, &self.what)?;
             let mut top = HEAD + 12;
             for bar in &self.bars {

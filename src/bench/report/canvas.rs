@@ -28,12 +28,17 @@ pub(super) type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 /// A picture that is done: SVG with classes in the place of colours, and its height in units.
 #[derive(Clone, Debug)]
 pub(super) struct Finished {
+    pub(super) title: String,
     pub(super) svg: String,
     pub(super) height: u32,
 }
 
 /// Draws a picture. `None` if it does not fit into one, which is more runs than there are colours for.
-pub(super) fn draw(height: i32, paint: impl FnOnce(&Area<'_>) -> Drawn) -> Option<Finished> {
+pub(super) fn draw(
+    title: &str,
+    height: i32,
+    paint: impl FnOnce(&Area<'_>) -> Drawn,
+) -> Option<Finished> {
     let height = u32::try_from(height).ok()?;
     let mut svg = String::new();
     {
@@ -41,7 +46,7 @@ pub(super) fn draw(height: i32, paint: impl FnOnce(&Area<'_>) -> Drawn) -> Optio
         paint(&area).ok()?;
         area.present().ok()?;
     }
-    Some(Finished { svg: classify(&svg), height })
+    Some(Finished { title: title.to_owned(), svg: classify(&svg), height })
 }
 
 /// Writes the title, and below it what is measured.

@@ -98,7 +98,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn write(arguments: &Arguments) -> Result<(), Fault> {
     let mut results = Vec::new();
     for file in &arguments.files {
-        results.extend(read(file)?);
+        results.extend(read(file, arguments.files.len() > 1)?);
     }
     for pair in arguments.svg.chunks_exact(2) {
         if let [name, path] = pair {
@@ -112,17 +112,18 @@ fn write(arguments: &Arguments) -> Result<(), Fault> {
     arguments.out.as_ref().map_or(Ok(()), |path| save(path, &html(&results)))
 }
 
-/// Reads the results of a file, which may have a name before it.
-fn read(file: &str) -> Result<Vec<Results>, Fault> {
+/// Reads the results of a file, which may have a name before it. Among several, a run that has no name
+/// is called like its file.
+fn read(file: &str, several: bool) -> Result<Vec<Results>, Fault> {
     let named = file.split_once('=').filter(|_| !Path::new(file).exists());
     let (name, path) = named.map_or((None, file), |(name, path)| (Some(name), path));
     let path = Path::new(path);
+    let stem = path.file_stem().filter(|_| several).map(|stem| stem.to_string_lossy().into_owned());
     let text = fs::read_to_string(path).map_err(|error| Fault::File(path.to_owned(), error))?;
     let mut results = parse(&text).map_err(|error| Fault::NotResults(path.to_owned(), error))?;
-    if let Some(name) = name {
-        for run in &mut results {
-            run.label = Some(name.to_owned());
-        }
+    for run in &mut results {
+        let own = run.label.take();
+        run.label = name.map(str::to_owned).or(own).or_else(|| stem.clone());
     }
     Ok(results)
 }
@@ -182,6 +183,7 @@ mod tests {
         let text = |name| fs::read_to_string(folder.path().join(name)).unwrap();
         let page = text("p.html");
         assert!(page.contains("fanout: 4 runs") && page.contains(">one</th>"), "{page}");
+        assert!(page.contains(">b</th>") && page.contains(">x=y</th>"), "{page}");
         assert!(text("l.svg").starts_with("<svg"));
     }
 

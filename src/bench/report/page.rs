@@ -81,11 +81,11 @@ pub(super) fn standalone(picture: &Finished) -> String {
 
 /// Puts the drawing into an element that is as wide as there is room, or as `size` says.
 fn wrapped(picture: &Finished, size: &str, before: &str) -> String {
-    let height = picture.height;
+    let (height, title) = (picture.height, Escaped(&picture.title));
     let (_, drawing) = picture.svg.split_once('>').unwrap_or_default();
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" {size}viewBox=\"0 0 {WIDTH} {height}\" \
-         role=\"img\">\n{before}{}\n",
+         role=\"img\" aria-label=\"{title}\">\n{before}{}\n",
         drawing.trim()
     )
 }

@@ -55,7 +55,7 @@ impl Plot {
         let legend = self.entries();
         let rows = legend.last().map_or(0, |entry| entry.row + 1);
         let frame = Frame::new(&self.x, &self.y, HEAD + rows * LEGEND_ROW + GAP);
-        canvas::draw(frame.bottom + FOOT, |area| {
+        canvas::draw(&self.title, frame.bottom + FOOT, |area| {
             canvas::head(area, &self.title, &self.y.name)?;
             for entry in legend {
                 entry.paint(area, HEAD)?;
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_picture_has_its_axes_its_lines_and_its_legend() {
         let drawn = plot(vec![(0.0, 0.0), (5.0, 100.0), (10.0, 50.0)]).draw();
-        let Finished { svg, height } = drawn.unwrap();
+        let Finished { svg, height, .. } = drawn.unwrap();
         assert!(svg.starts_with(&format!("<svg width=\"1280\" height=\"{height}\"")), "{svg}");
         assert!(svg.trim_end().ends_with("</svg>"), "{svg}");
         for part in ["s-grid", "s-c0", "f-c0", "s-c1", ">\nseconds\n<", ">\none\n<", ">\n100\n<"] {

@@ -83,7 +83,7 @@ impl Series {
         let arrived = deliveries.saturating_sub(self.deliveries);
         let spent = |before: u64, after: u64| share(after.saturating_sub(before), elapsed_us);
         let kernels = self.first.kernel.zip(mark.kernel);
-        let servers = self.last.server.zip(mark.server);
+        let servers = self.last.servers(&mark);
         let sample = Sample {
             at_s: seconds(mark.at_us.saturating_sub(self.first.at_us)),
             connections,
@@ -194,6 +194,8 @@ mod tests {
             (None, None, None)
         );
         assert_eq!((sample.p50, sample.p99), (None, None));
+        let other = Mark { server: Some(Usage { pid: 5, ..Usage::default() }), ..mark(2, 10, 100) };
+        assert_eq!(series.push(other, 1, 0, &Latency::new()).server_busy, None);
         let back = series.push(mark(2, 20, 100), 1, 0, &Latency::new());
         assert_eq!((back.server_busy, back.server_rss), (None, Some(100)));
     }
@@ -202,18 +204,21 @@ mod tests {
     fn a_long_run_keeps_its_shape_in_few_samples() {
         let mut series = Series::new(mark(0, 0, 0));
         let hours = 4 * 3_600;
+        let mut latency = Latency::new();
         for second in 1..=hours {
-            series.push(
-                mark(second, second * 500_000, second),
-                second,
-                second * 7,
-                &Latency::new(),
-            );
+            latency.clear();
+            latency.record(if second == 7_000 { 999 } else { 5 });
+            series.push(mark(second, second * 500_000, second), second, second * 7, &latency);
         }
         let samples = series.into_samples();
         assert!((SAMPLES_MAX / 2..=SAMPLES_MAX).contains(&samples.len()), "{}", samples.len());
         assert_eq!(samples.last().map(|sample| sample.connections), Some(hours));
         assert!(samples.is_sorted_by(|one, other| one.at_s < other.at_s));
+        let steps = samples.windows(2).map(|pair| pair[1].at_s - pair[0].at_s);
+        let whole: Vec<_> = steps.take(samples.len() - 2).collect();
+        assert!(whole.iter().all(|step| (step - whole[0]).abs() < 1e-9), "{whole:?}");
+        let outliers = samples.iter().filter(|sample| sample.p99 == Some(999)).count();
+        assert_eq!(outliers, 1, "the longest time of an interval is kept");
         let steady = samples.iter().skip(1);
         assert!(steady.clone().all(|sample| sample.server_busy == Some(0.5)));
         assert!(steady.clone().all(|sample| (sample.deliveries_per_s - 7.0).abs() < 1e-9));

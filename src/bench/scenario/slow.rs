@@ -33,7 +33,9 @@ impl Slow {
 
     fn pause(&mut self, core: &Core, (peer, now_us): (u32, u64), len: u64, effects: &mut Effects) {
         effects.push(Effect::Pause { conn: core.peers[peer as usize].conn });
-        if let Some(wait_us) = (len * 1_000_000).checked_div(core.plan.crawl_per_s) {
+        let crawls = core.plan.connections - peer <= core.plan.crawlers;
+        let wait_us = (len * 1_000_000).checked_div(core.plan.crawl_per_s);
+        if let Some(wait_us) = wait_us.filter(|_| crawls) {
             self.resumes.push(Reverse((now_us + wait_us, peer)));
         }
     }
