@@ -5,6 +5,7 @@
 mod command;
 mod data;
 mod fields;
+mod quick;
 mod read;
 mod resume;
 mod value;

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::Fault;
 use super::fields::{Fields, Key};
+use super::quick;
 use super::value::Value;
 use crate::chat::code::Code;
 use crate::chat::reply::Refusal;
@@ -22,6 +23,10 @@ use crate::chat::reply::Refusal;
 /// 1001 with the offset if `text` is not one JSON object; 1003 if a string or a number in it cannot be
 /// held, or a field is there twice.
 pub(super) fn read<'a>(text: &'a str, fields: &mut Fields<'a>) -> Result<(), Fault> {
+    if quick::read(text, fields).is_some() {
+        return fields.check();
+    }
+    *fields = Fields::default();
     let Err(error) = fill(fields, text, false) else {
         return fields.check();
     };
@@ -34,7 +39,7 @@ pub(super) fn read<'a>(text: &'a str, fields: &mut Fields<'a>) -> Result<(), Fau
     Err(Box::new(bad_json(text, &error)))
 }
 
-fn fill<'a>(
+pub(super) fn fill<'a>(
     fields: &mut Fields<'a>,
     text: &'a str,
     careful: bool,
