@@ -44,7 +44,7 @@ class Bench:
         result = {"workload": workload.key, "contender": contender.name, "at": round(began, 1)}
         try:
             argv = self.programs.argv[contender.program]
-            with running(argv) as server:
+            with running(argv, contender.settings) as server:
                 command = self.generator(workload, contender, server, seconds, bytes_each)
                 result |= {"server": argv, "generator": command}
                 report = generate(command, seconds)
