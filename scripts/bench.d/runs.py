@@ -13,7 +13,7 @@ from servers import GENERATOR_CORE, die_with_parent, pinned, running
 # How long the load runs before it is measured.
 WARM_UP_S = 0.5
 # What connecting, joining, settling and closing may take beside the measured seconds.
-SETUP_S = 40
+SETUP_S = 60
 # Addresses that the generator connects from: ports that rest after one run must not fail the next one's connections.
 SOURCES = "100"
 # What a probe counts.
