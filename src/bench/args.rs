@@ -140,7 +140,7 @@ pub(crate) enum Kind {
     Echo,
     /// Connect, upgrade, close, again and again
     Handshake,
-    /// Pairs send to each other; with --background a room of others is busy meanwhile
+    /// Pairs send to each other; --background adds a busy room
     Direct,
     /// Whole lives: connect, hello, join, send, leave, close
     Churn,
@@ -150,7 +150,7 @@ pub(crate) enum Kind {
     Storm,
     /// Read pages of the log
     History,
-    /// People at a chat: rooms of all sizes, typing, receipts, direct messages, reconnects
+    /// People at a chat: rooms of all sizes, typing, receipts, reconnects
     Mixed,
 }
 

@@ -391,6 +391,10 @@ pub(super) fn subscribe(state: &mut State, conn: ConnId, key: RoomKey, next: Opt
     session.subs.insert(place, SubRef { room: key, index });
     let behind = next.map(|next| Box::new(Behind { next, held: Vec::new() }));
     session.behind += u32::from(behind.is_some());
+    if room.subs.len() < 4 {
+        // There are very many rooms of two.
+        room.subs.reserve_exact(1);
+    }
     room.subs.push(Sub {
         conn,
         behind,

@@ -60,7 +60,7 @@ pub struct Chat {
 
 impl Chat {
     /// Bytes that one user takes, its name, session and membership in one room included.
-    pub const USER_BYTES: u64 = 640;
+    pub const USER_BYTES: u64 = 256;
     /// Bytes that one room takes, without its ring.
     pub const ROOM_BYTES: u64 = 640;
 

@@ -198,3 +198,13 @@ impl Room {
         self.ring.first().unwrap_or(self.head + 1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_of_the_size_that_is_stated() {
+        assert_eq!((size_of::<Sub>(), size_of::<Option<Room>>()), (24, 360));
+    }
+}

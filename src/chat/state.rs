@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, VecDeque};
 use super::keys::{AppendKey, MembershipKey, RoomKey, UserKey};
 use super::limits::Limits;
 use super::log::{LogId, LogRequest, Ticket};
-use super::name::UserName;
+use super::name::{RoomName, UserName};
 use super::outbox::Said;
 use super::record::Epoch;
 use super::reply::Presence;
@@ -79,6 +79,8 @@ pub(super) struct State {
     pub epoch: Epoch,
     /// Rises with each change that the inbox of somebody shows.
     pub rev: u64,
+    /// Where the name of a room is spelled to be looked for.
+    pub spelling: String,
     pub said: VecDeque<Said>,
     pub requests: VecDeque<LogRequest>,
     pub stats: Stats,
@@ -107,6 +109,7 @@ impl State {
             // Epochs of different starts are apart by the wall time, those of one start by a counter.
             epoch: Epoch(now.wall_ms.wrapping_shl(20)),
             rev: 0,
+            spelling: String::new(),
             said: VecDeque::new(),
             requests: VecDeque::new(),
             stats: Stats::default(),
@@ -149,11 +152,14 @@ impl State {
         self.rev
     }
 
-    /// A log that was never there before.
-    pub(super) fn next_log(&mut self) -> (LogId, Epoch) {
+    /// A room with a log that was never there before.
+    pub(super) fn add_room(&mut self, name: RoomName) -> RoomKey {
         self.logs += 1;
         self.epoch = Epoch(self.epoch.0.wrapping_add(1));
-        (LogId(self.logs), self.epoch)
+        // The log takes the room's place for its slot.
+        let key = self.rooms.insert(Room::new(name, LogId::new(0, self.logs), self.epoch));
+        self.rooms[key].log = LogId::new(key.index(), self.logs);
+        key
     }
 
     /// Keeps the books for an append that is about to be asked for.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::core::{Core, HELLO, Happening, JOIN, index_of};
-use super::peer::OFF;
+use super::peer::{OFF, Stage};
 use super::room::Ahead;
 use super::verify::Said;
 use crate::bench::ledger::Fault;
@@ -117,9 +117,6 @@ impl Core {
     /// same.
     fn due_us_of(&mut self, index: u32, (seq, said): (u64, Said), bytes: &[u8]) -> Option<u64> {
         let place = self.peers[index as usize].room;
-        if self.plan.is_open_house {
-            self.catch_up(place, seq);
-        }
         let room = &mut self.rooms[place as usize];
         room.seen_to = room.seen_to.max(seq + 1);
         if room.is_solo {
@@ -141,10 +138,15 @@ impl Core {
             let same = *ahead.bytes == *bytes;
             (self.due_of(said), same)
         } else {
+            let due_us = self.due_of(said);
+            let room = &mut self.rooms[place as usize];
             if seq > room.stream.next() && room.ahead.len() < AHEAD_MAX {
                 room.ahead.insert(seq, Ahead { said, bytes: bytes.into() });
+                if room.is_lenient {
+                    self.catch_up(index);
+                }
             }
-            (self.due_of(said), true)
+            (due_us, true)
         };
         if !same {
             self.unexpected(index, &format!("message {seq} is another one than others got"));
@@ -208,7 +210,10 @@ impl Core {
         match range.filter(|range| range.0 == peer.next && range.1 >= range.0) {
             Some((from, to)) => {
                 peer.next = to + 1;
+                let room = peer.room;
+                self.rooms[room as usize].is_lenient = true;
                 self.tally.told_gone += to - from + 1;
+                self.catch_up(index);
                 self.align(index);
             }
             None => self.unexpected(index, &format!("a gap where none is: {event:?}")),
@@ -246,6 +251,10 @@ impl Core {
                 _ => self.give_up(index, &format!("not the answer to a join: {text}"), effects),
             },
             (Word::Number(id), 0) => {
+                if let (Some(Word::Text(room)), Some(seq)) = (&data.room, data.seq) {
+                    // A message of its own to another room: at once, since more of that room may follow.
+                    self.take_own_elsewhere(index, room, Some(seq));
+                }
                 let data = reply.data.map_or("", RawValue::get).to_owned();
                 self.happenings.push(Happening::Replied(index, *id, Ok(data)));
             }
@@ -287,6 +296,7 @@ impl Core {
         let room = &mut self.rooms[place as usize];
         if room.epoch.as_deref() != Some(epoch) {
             let has_begun_again = room.epoch.replace(epoch.into()).is_some();
+            room.seen_to = 0;
             self.restart_stream(place, seq + 1);
             if has_begun_again {
                 // Nothing of the old log comes any more.
@@ -303,12 +313,20 @@ impl Core {
         self.align(index);
     }
 
-    /// Has the stream go on at `seq` if what lies before it was nobody's to get but the sender's.
-    fn catch_up(&mut self, place: u32, seq: u64) {
+    /// Has the stream go on behind what will come to nobody any more: what all have been told is gone, or what
+    /// only its sender was there to hear of.
+    fn catch_up(&mut self, index: u32) {
+        let place = self.peers[index as usize].room;
         let room = &self.rooms[place as usize];
-        let follows = |&member: &u32| self.peers[member as usize].position != OFF;
-        if seq > room.stream.next() && !room.members.iter().any(follows) {
-            self.restart_stream(place, seq);
+        let members = room.members.iter().map(|&member| &self.peers[member as usize]);
+        let here = members.filter(|peer| peer.stage == Stage::Ready).map(|peer| peer.next);
+        // Whoever is ahead has just said so with the message that waits.
+        let lowest = here.chain(room.ahead.keys().next().copied()).min();
+        if let Some(lowest) = lowest.filter(|lowest| *lowest > room.stream.next()) {
+            let waiting = self.rooms[place as usize].ahead.split_off(&lowest);
+            self.restart_stream(place, lowest);
+            self.rooms[place as usize].ahead = waiting;
+            self.append_ahead(index);
         }
     }
 
@@ -317,7 +335,7 @@ impl Core {
         let Self { rooms, peers, .. } = self;
         let room = &mut rooms[place as usize];
         room.stream = Stream::new(next, room.stream.bytes_max());
-        room.seen_to = next;
+        room.seen_to = room.seen_to.max(next);
         room.ahead.clear();
         for &member in &room.members {
             peers[member as usize].position = OFF;

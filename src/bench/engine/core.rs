@@ -493,6 +493,7 @@ fn new_room(plan: &Plan, room: u32) -> Room {
         members: Vec::new(),
         sent: 0,
         seen_to: 0,
+        is_lenient: plan.is_open_house,
         is_solo: false,
     }
 }

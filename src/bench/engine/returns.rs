@@ -74,6 +74,8 @@ impl Core {
             match begin.zip(end).filter(|range| range.0 == peer.next) {
                 Some((from, to)) => {
                     peer.next = to + 1;
+                    let room = peer.room;
+                    self.rooms[room as usize].is_lenient = true;
                     self.tally.told_gone += to - from + 1;
                 }
                 None => self.unexpected(index, &answer.to_string()),

@@ -25,6 +25,8 @@ pub(crate) struct Room {
     pub(crate) sent: u64,
     /// The number behind the highest that anybody has seen.
     pub(crate) seen_to: u64,
+    /// Not every message needs to have come to somebody: members come and go, or were told what is gone.
+    pub(crate) is_lenient: bool,
     /// It has one member: there is nobody to compare with.
     pub(crate) is_solo: bool,
 }

@@ -253,6 +253,22 @@ fn a_message_that_nobody_gets_is_lost_for_everybody() {
 }
 
 #[test]
+fn what_all_were_told_is_gone_is_missed_by_nobody() {
+    let mut bench = Bench::new(Dialect::Chinwag, 3, false, true);
+    bench.send(0, 6);
+    let gap = text_frame(r#"{"ev":"gap","room":"r0","from":2,"to":4,"why":"pruned"}"#);
+    let all = [event(1, 0, 0), gap, event(5, 0, 4), event(6, 0, 5)].concat();
+    for member in 0..3 {
+        bench.hear_in_pieces(member, &all, 30);
+    }
+    assert!(bench.core.has_all());
+    assert_eq!((bench.core.tally.deliveries, bench.core.tally.told_gone), (9, 9));
+    // The stream goes on behind the gap.
+    assert_eq!(bench.core.rooms[0].stream.next(), 7);
+    assert_eq!(bench.faults(), NONE, "{:?}", bench.core.ledger.named);
+}
+
+#[test]
 fn a_message_of_nobody_is_unexpected() {
     let unexpected = Faults { unexpected: 1, lost: 1, ..NONE };
     let strange = event(2, 0, 1);

@@ -60,8 +60,8 @@ impl Core {
         let number =
             said.shown.map_or(expected, |shown| sender.number_of(shown, modulus, expected));
         let due_us = sender.due_us(number);
-        let verdict = if self.plan.is_open_house {
-            // Those before may have found nobody at home.
+        let verdict = if self.rooms[sender.room as usize].is_lenient {
+            // Those before may have come to nobody.
             sender.seen = number + 1;
             Verdict::InOrder
         } else {
@@ -136,7 +136,7 @@ impl Core {
                 self.ledger.add(Fault::Duplicate, had - due, words);
             }
         }
-        if self.plan.is_chinwag() && !self.plan.is_open_house {
+        if self.plan.is_chinwag() {
             for nth in 0..self.senders.len() {
                 self.settle_sender(nth);
             }
@@ -149,6 +149,9 @@ impl Core {
         let sender = &self.senders[nth];
         let unseen = sender.sent.saturating_sub(sender.seen);
         let room = &self.rooms[sender.room as usize];
+        if room.is_lenient {
+            return;
+        }
         let listeners = self.listeners(sender);
         let words =
             format!("{}: {unseen} of its messages, which nobody has got", self.title(sender.peer));
@@ -180,8 +183,11 @@ impl Core {
         let has_all = |peer: &Peer| {
             peer.stage != Stage::Ready || peer.is_slow() || peer.next >= self.last_of(peer.room)
         };
-        let was_seen = |sender: &Sender| sender.seen >= sender.sent || self.listeners(sender) == 0;
-        (!self.plan.is_chinwag() || self.plan.is_open_house || self.senders.iter().all(was_seen))
+        let was_seen = |sender: &Sender| {
+            let is_lenient = self.rooms[sender.room as usize].is_lenient;
+            sender.seen >= sender.sent || is_lenient || self.listeners(sender) == 0
+        };
+        (!self.plan.is_chinwag() || self.senders.iter().all(was_seen))
             && self.peers.iter().all(has_all)
     }
 

@@ -4,6 +4,7 @@ mod bars;
 mod canvas;
 mod colours;
 mod command;
+mod distribution;
 mod escape;
 mod frame;
 mod page;

@@ -10,11 +10,10 @@ use crate::bench::plan::Load;
 use crate::bench::results::{Results, float};
 use crate::chat::Op;
 use crate::net::Effects;
-use crate::wire::client::{Field, Incoming, Word};
+use crate::wire::client::Field;
 
-/// The `id` of requests whose answer is only looked at for success, and of direct messages.
+/// The `id` of requests whose answer is only looked at for success.
 const ANY: u64 = 10;
-const DIRECT: u64 = 11;
 /// How long somebody who goes away stays away at most, in µs.
 const AWAY_US: u64 = 2_000_000;
 /// How long typing takes, in µs.
@@ -127,7 +126,7 @@ impl Mixed {
                 if other != peer {
                     let to = name_of(other);
                     let fields = [("to", Field::Text(&to)), ("text", Field::Text("psst"))];
-                    self.request(core, peer, (Op::Send, Some(DIRECT)), &fields, effects);
+                    self.request(core, peer, (Op::Send, Some(ANY)), &fields, effects);
                 }
             }
             Act::Status => {
@@ -206,17 +205,12 @@ impl Scenario for Mixed {
         &mut self,
         core: &mut Core,
         (peer, _): (u32, u64),
-        (id, answer): (u64, Result<String, String>),
+        (_, answer): (u64, Result<String, String>),
         _effects: &mut Effects,
     ) {
         self.under_way -= 1;
         self.open_requests[peer as usize] -= 1;
         match answer {
-            Ok(data) if id == DIRECT => {
-                let data = Incoming::parse(&data).unwrap_or_default();
-                let room = data.room.as_ref().and_then(Word::as_str).unwrap_or_default();
-                core.take_own_elsewhere(peer, room, data.seq);
-            }
             Ok(_) => {}
             Err(text) => core.note_unexpected(peer, &text),
         }

@@ -64,6 +64,10 @@ impl Scenario for Traffic {
     }
 
     fn finish(&mut self, core: &mut Core, windows: &[Window], results: &mut Results) {
+        if core.tally.told_gone > 0 {
+            // Nothing was lost in silence, but somebody could not follow.
+            results.add("messages told to be gone", float(core.tally.told_gone), "");
+        }
         let Some(window) = windows.last().filter(|_| core.plan.background_per_s > 0.0) else {
             return;
         };
