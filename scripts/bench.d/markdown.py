@@ -17,11 +17,13 @@ def number(value):
 
 def figure(name, value):
     unit = METRICS[name].unit
+    if unit == "µs" and value >= 10_000_000:
+        return f"{number(value / 1e6)} s"
     if unit == "µs" and value >= 10_000:
         return f"{number(value / 1000)} ms"
     if unit == "bytes":
         return f"{value:,.0f} bytes"
-    return f"{number(value)}{'' if unit == '/s' else ' '}{unit}"
+    return f"{number(value)}{'' if unit == '/s' else ' '}{unit}".strip()
 
 
 def spread(found, words=number):
@@ -102,7 +104,8 @@ def workload(summary, probes):
         yield "\\* The generator was at its limit: the rate is a lower bound, the server's CPU is what to compare."
         yield ""
     for aim in summary["aims"]:
-        value = "–" if aim["value"] is None else number(aim["value"])
+        words = ratio if aim["aim"].endswith("×") else lambda value, aim=aim: figure(aim["metric"], value)
+        value = "–" if aim["value"] is None else words(aim["value"])
         yield f"- {aim['contender']}, {aim['metric']}: {value}, aim {aim['aim']}: **{verdict(aim)}**"
     if summary["aims"]:
         yield ""

@@ -13,7 +13,7 @@ from servers import GENERATOR_CORE, die_with_parent, pinned, running
 # How long the load runs before it is measured.
 WARM_UP_S = 0.5
 # What connecting, joining, settling and closing may take beside the measured seconds.
-SETUP_S = 40
+SETUP_S = 60
 # Addresses that the generator connects from: ports that rest after one run must not fail the next one's connections.
 SOURCES = "100"
 # What a probe counts.
@@ -44,7 +44,7 @@ class Bench:
         result = {"workload": workload.key, "contender": contender.name, "at": round(began, 1)}
         try:
             argv = self.programs.argv[contender.program]
-            with running(argv) as server:
+            with running(argv, contender.settings) as server:
                 command = self.generator(workload, contender, server, seconds, bytes_each)
                 result |= {"server": argv, "generator": command}
                 report = generate(command, seconds)

@@ -80,15 +80,15 @@ class Server:
 
 
 @contextmanager
-def running(argv):
-    """Runs a server until the block ends. Raises what it said last if it ends by itself."""
+def running(argv, settings=()):
+    """Runs a server, with these variables set, until the block ends. Raises what it said last if it ends by itself."""
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             pinned(CORE, argv),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
-            env={**os.environ, "CHINWAG_LOG_LEVEL": "warn"},
+            env={**os.environ, "CHINWAG_LOG_LEVEL": "warn", **dict(settings)},
             preexec_fn=die_with_parent,
         )
         try:

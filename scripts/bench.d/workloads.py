@@ -40,6 +40,8 @@ METRICS = {
     "p99": Metric(("latency_us", "p99"), "µs"),
     "p999": Metric(("latency_us", "p999"), "µs"),
     "p99 before": Metric(("extra", "p99 without slow readers"), "µs"),
+    "cut": Metric(("extra", "slow readers cut"), ""),
+    "resumed": Metric(("extra", "sessions resumed"), ""),
     "user memory": Metric(("extra", "user memory of slow readers"), "bytes"),
     "kernel memory": Metric(("extra", "kernel memory of slow readers"), "bytes"),
 }
@@ -59,6 +61,8 @@ class Contender:
     long: bool = False
     # How long it is measured, where that is not the workload's time.
     seconds: float | None = None
+    # Variables of the server's environment.
+    settings: tuple = ()
 
     @property
     def is_answered(self):
@@ -75,7 +79,8 @@ UWEBSOCKETS = Contender("uwebsockets", "uwebsockets", SOME)
 TUNGSTENITE = Contender("tungstenite", "tungstenite", FEW)
 WS = Contender("ws", "ws", FEW)
 
-FANOUT = (CHINWAG, FLOOR0, FLOOR0_LONG, FLOOR1, UWEBSOCKETS, TUNGSTENITE, WS)
+OTHERS = (UWEBSOCKETS, TUNGSTENITE, WS)
+FANOUT = (CHINWAG, FLOOR0, FLOOR0_LONG, FLOOR1, *OTHERS)
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ class Aim:
 
     def words(self):
         bound = f"≤ {self.at_most:g}" if self.at_least is None else f"≥ {self.at_least:g}"
-        return f"{bound} ×" if self.ratio else f"{bound} {METRICS[self.metric].unit}"
+        return f"{bound} ×" if self.ratio else f"{bound} {METRICS[self.metric].unit}".strip()
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,7 @@ WORKLOADS = (
         "e",
         "E: connect, upgrade, close",
         "handshake",
-        (CHINWAG, FLOOR0, UWEBSOCKETS, TUNGSTENITE, WS),
+        (CHINWAG, FLOOR0, *OTHERS),
         ("cpu_us_per_handshake", "handshakes_per_s"),
         (Aim("cpu_us_per_handshake", at_most=1.35),),
     ),
@@ -156,7 +161,7 @@ WORKLOADS = (
         "idle: 19,000 joined, nothing said",
         "idle --connections 19000",
         # Chinwag long enough for each connection to be pinged once; nobody else pings.
-        (replace(CHINWAG, seconds=26, rounds=2), FLOOR0, UWEBSOCKETS, TUNGSTENITE, WS),
+        (replace(CHINWAG, seconds=26), *(replace(other, rounds=1) for other in (FLOOR0, *OTHERS))),
         ("user_bytes", "busy", "kernel_bytes"),
         (Aim("user_bytes", at_most=520, ratio=False), Aim("busy", at_most=1, ratio=False)),
         seconds=3,
@@ -167,10 +172,20 @@ WORKLOADS = (
         "f",
         "F: 1,000 in one room, 512 bytes, 500 a second; 10 never read, 10 read 1 KB a second",
         "slow --connections 1000 --rooms 1 --text-len 512 --rate 500 --slow 20 --crawlers 10 --crawl 1024",
-        (CHINWAG, *(replace(other, rounds=1) for other in (UWEBSOCKETS, TUNGSTENITE, WS))),
+        (CHINWAG, *(replace(other, rounds=1) for other in OTHERS)),
         ("p99", "p99 before", "user memory", "kernel memory"),
         seconds=5,
         rounds=2,
+    ),
+    Workload(
+        "cut",
+        "F with a stall deadline of a second: the 10 that never read are cut, and resume",
+        "slow --connections 1000 --rooms 1 --text-len 512 --rate 500 --slow 10",
+        (replace(CHINWAG, settings=(("CHINWAG_TIMEOUTS_STALL", "1s"), ("CHINWAG_TIMEOUTS_PONG", "1s"))),),
+        ("cut", "resumed", "p99", "p99 before"),
+        (Aim("cut", at_least=10, ratio=False), Aim("resumed", at_least=10, ratio=False)),
+        seconds=5,
+        rounds=1,
     ),
     Workload(
         "fair",
@@ -185,7 +200,7 @@ WORKLOADS = (
         "steady",
         "steady: as B, 80,000 deliveries a second, open loop",
         f"{TEN_ROOMS} --rate 800",
-        (CHINWAG, FLOOR0, FLOOR1, UWEBSOCKETS, TUNGSTENITE, WS),
+        (CHINWAG, FLOOR0, FLOOR1, *OTHERS),
         ("p50", "p99", "p999", "cpu_us_per_delivery"),
         pictures=("latency",),
     ),
