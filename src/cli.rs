@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 use crate::config::{self, Config, Environment, Flags, Loaded};
 use crate::server;
@@ -75,7 +76,11 @@ struct Settings {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve until SIGTERM or SIGINT (what chinwag does without a command)
-    Serve,
+    Serve {
+        /// Be killed when the process that started this one ends, however it does
+        #[arg(long, hide = true)]
+        with_parent: bool,
+    },
     /// Check the configuration, show what is set and where, and serve nothing
     Check {
         /// Print the file of all defaults, with comments, instead
@@ -128,7 +133,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
     };
     match cli.command {
         Some(Command::Check { .. }) => print(&summary(&loaded)),
-        Some(Command::Serve) | None => serve(&loaded.config),
+        Some(Command::Serve { with_parent: true }) => match follow_parent() {
+            Ok(()) => serve(&loaded.config),
+            Err(error) => {
+                _ = writeln!(io::stderr(), "error: cannot follow the parent process: {error}");
+                ExitCode::FAILURE
+            }
+        },
+        Some(Command::Serve { with_parent: false }) | None => serve(&loaded.config),
         // It has a command line of its own, which nothing may stand before.
         Some(Command::Bench) => bench(Vec::new()),
     }
@@ -148,6 +160,15 @@ fn bench(_args: Vec<OsString>) -> ExitCode {
 #[cfg(not(feature = "bench"))]
 const WITHOUT_BENCH: &str = "error: this chinwag was built without its load generator; \
                              build it with: cargo build --release --features bench";
+
+/// A server that was started to be measured must not outlive who measures it, not even if that one is
+/// killed and can tell nobody.
+fn follow_parent() -> io::Result<()> {
+    let parent = getppid();
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    // It may have ended before that.
+    if getppid() == parent { Ok(()) } else { Err(io::Error::other("it has ended")) }
+}
 
 fn serve(config: &Config) -> ExitCode {
     // Held to the end: dropping it is what writes the last lines.
@@ -225,6 +246,7 @@ mod tests {
         check("chinwag --echo --listen [::]:80", "listen=[::]:80 echo=true");
         check("chinwag serve --echo --listen [::]:80", "listen=[::]:80 echo=true");
         check("chinwag --echo serve --tcp off", "tcp=off echo=true");
+        check("chinwag serve --with-parent --tcp off", "tcp=off");
         check("chinwag --config a.toml check", "config=a.toml");
         check("chinwag check --config=a.toml", "config=a.toml");
     }

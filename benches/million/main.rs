@@ -40,6 +40,8 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 const MASK: MaskKey = [0x37, 0xfa, 0x21, 0x3d];
 /// Milliseconds in which all come.
 const OPENING_MS: usize = 20_000;
+/// Milliseconds in which all leave, and in which all return.
+const RETURNING_MS: usize = 10_000;
 /// Rooms in which something is said in one turn.
 const ROOMS_PER_TURN: usize = 256;
 
@@ -86,7 +88,7 @@ impl Crowd {
         let server = Server::new(&config, doors, metrics, Entropy::Seeded(1), Reactor::began())?;
         let rooms = connections.div_ceil(members.max(1));
         println!("{connections} connections, {rooms} rooms of {members}");
-        Ok(Self { reactor: Reactor::new(server), connections, rooms })
+        Ok(Self { reactor: Reactor::new(server, connections), connections, rooms })
     }
 
     fn measure(&mut self) -> Outcome<()> {
@@ -98,6 +100,8 @@ impl Crowd {
         self.report("fan out", "one message in each room");
         self.ping();
         self.report("ping", "ping and pong");
+        self.leave_and_return();
+        self.report("return", "everybody leaves and joins again");
         self.fall_silent();
         self.report("expire", "ping, close");
         self.pass(20_000, 10);
@@ -165,6 +169,25 @@ impl Crowd {
                     reactor.receive(slot as usize, &pong);
                 }
             });
+        }
+    }
+
+    /// Everybody leaves within ten seconds, and comes back within ten more.
+    fn leave_and_return(&mut self) {
+        let batch = self.connections.div_ceil(RETURNING_MS);
+        let rooms = self.rooms;
+        for op in ["leave", "join"] {
+            for first in (0..self.connections).step_by(batch) {
+                let slots = first..self.connections.min(first + batch);
+                self.reactor.turn(|reactor| {
+                    for slot in slots {
+                        let room = slot % rooms;
+                        let request = format!(r#"{{"op":"{op}","id":3,"room":"r{room}"}}"#);
+                        reactor.receive(slot, &frame(&request));
+                    }
+                });
+                self.reactor.advance(1);
+            }
         }
     }
 

@@ -59,11 +59,11 @@ pub(crate) struct Reactor {
 }
 
 impl Reactor {
-    pub(crate) fn new(server: Server) -> Self {
+    pub(crate) fn new(server: Server, connections: usize) -> Self {
         Self {
             server,
-            conns: Vec::new(),
-            wheel: TimerWheel::new(),
+            conns: Vec::with_capacity(connections),
+            wheel: TimerWheel::with_capacity(connections),
             alarm: Tick::MAX,
             effects: Effects::new(),
             outbound: Vec::new(),

@@ -39,7 +39,8 @@ def ratio(value):
 def ratios(found):
     if not found:
         return ""
-    return f"**{ratio(found['median'])}** ({ratio(found['least'])}–{ratio(found['most'])})"
+    value = f"**{ratio(found['median'])}**"
+    return value if found["count"] == 1 else f"{value} ({ratio(found['least'])}–{ratio(found['most'])})"
 
 
 def rows(header, lines):
@@ -83,13 +84,18 @@ def workload(summary, probes):
     for name, probe in probes.get(summary["workload"], {}).items():
         yield probed(name, probe, summary["contenders"][name]["figures"].get("cpu_us_per_delivery"))
         yield ""
-    header = ["", "runs", *(cell for name in metrics for cell in (name, "ratio"))]
+    contenders = summary["contenders"].values()
+    compared = [metric for metric in metrics if any(one["ratios"].get(metric) for one in contenders)]
+    header = ["", "runs"]
+    for metric in metrics:
+        header += [metric, "ratio"] if metric in compared else [metric]
     lines = []
     for name, contender in summary["contenders"].items():
         line = [name, f"{contender['runs']}{'*' if contender['generator_at_its_limit'] else ''}"]
         for metric in metrics:
             line.append(spread(contender["figures"][metric], lambda value, metric=metric: figure(metric, value)))
-            line.append(ratios(contender["ratios"].get(metric)))
+            if metric in compared:
+                line.append(ratios(contender["ratios"].get(metric)))
         lines.append(line)
     yield from rows(header, lines)
     if any(contender["generator_at_its_limit"] for contender in summary["contenders"].values()):

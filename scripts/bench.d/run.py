@@ -1,6 +1,7 @@
 """Runs the standard set and writes what came out: scripts/bench says how.
 
-usage: run.py CHINWAG PEERS [quick] [KEY=VALUE…] [--noisy] [--out FOLDER] [--reports]
+usage: run.py CHINWAG PEERS [quick] [KEY=VALUE…] [--noisy] [--out FOLDER]
+       run.py check [quick] …            says what is wrong with the arguments, before anything is built
        run.py table RESULT.json
 """
 
@@ -26,10 +27,13 @@ PAIRS = 9
 
 
 def main():
-    # An end by signal unwinds like any other, so that no server stays behind.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # To be told to end is like being interrupted: no server stays behind, and what there is is written.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if sys.argv[1:2] == ["table"]:
         print("\n".join(markdown.table(json.loads(Path(sys.argv[2]).read_text()))))
+        return 0
+    if sys.argv[1:2] == ["check"]:
+        parse(["", "", *sys.argv[2:]])
         return 0
     options = parse(sys.argv[1:])
     if not options.noisy:
@@ -38,9 +42,8 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     began = datetime.now().astimezone()
     name = began.strftime("%Y-%m-%dT%H-%M-%S")
-    pages = out / name if options.reports else None
-    if pages:
-        pages.mkdir()
+    pages = out / name
+    pages.mkdir()
     result = {
         "date": began.isoformat(timespec="seconds"),
         "about": about(options),
@@ -49,19 +52,27 @@ def main():
         "runs": [],
     }
     bench = Bench(Programs(options.chinwag, options.peers), pages)
+    code = 0
     try:
         for workload in options.only:
             run_workload(bench, workload, options, result)
+            text = save(result, out / name, began)
     except KeyboardInterrupt:
-        print("interrupted; what there is is written", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
+        text, code = save(result, out / name, began), 130
+    print(f"\n{text}\n{out / name}.json, {out / name}.md, {pages}/")
+    return code or int(any("error" in run for run in result["runs"]))
+
+
+def save(result, path, began):
+    """Writes what there is so far, and returns it in words."""
     result["about"]["took"] = f"{(datetime.now().astimezone() - began).seconds} s"
     result["about"]["load average after"] = Path("/proc/loadavg").read_text().strip()
     result["summary"] = summarize(result)
     text = "\n".join(markdown.whole(result))
-    (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
-    (out / f"{name}.md").write_text(text)
-    print(f"\n{text}\n{out / name}.json, {out / name}.md")
-    return 1 if any("error" in run for run in result["runs"]) else 0
+    Path(f"{path}.json").write_text(json.dumps(result, indent=1) + "\n")
+    Path(f"{path}.md").write_text(text)
+    return text
 
 
 def parse(arguments):
@@ -71,7 +82,6 @@ def parse(arguments):
     parser.add_argument("words", nargs="*", metavar="quick | only=b,d | pairs=3 | seconds=2")
     parser.add_argument("--noisy", action="store_true", help="run although the machine is busy")
     parser.add_argument("--out", default=str(ROOT / "bench-results"), help="the folder for results")
-    parser.add_argument("--reports", action="store_true", help="keep the generator's page of Chinwag's first runs")
     options = parser.parse_intermixed_args(arguments)
     options.only, options.pairs, options.seconds = WORKLOADS, PAIRS, None
     for word in options.words:
@@ -115,11 +125,13 @@ def run_workload(bench, workload, options, result):
         for contender in contenders if number % 2 == 0 else reversed(contenders):
             if contender.long and bytes_each is None:
                 continue
-            page = f"{workload.key}.html" if contender.name == CHINWAG.name and number == 0 else None
             seconds = options.seconds or contender.seconds or workload.seconds
-            run = bench.run(workload, contender, seconds, bytes_each, page) | {"round": number}
+            run = bench.run(workload, contender, seconds, bytes_each, number == 0) | {"round": number}
             result["runs"].append(run)
             print(f"  {number + 1} {contender.name:18} {said(run, workload)}", flush=True)
+    fault = bench.draw(workload)
+    if fault:
+        print(f"  no page: {fault}", flush=True)
 
 
 def probe(bench, workload, result):

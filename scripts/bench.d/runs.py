@@ -16,6 +16,8 @@ WARM_UP_S = 0.5
 SETUP_S = 40
 # Addresses that the generator connects from: ports that rest after one run must not fail the next one's connections.
 SOURCES = "100"
+# What a probe counts.
+COUNT = "deliveries_total"
 # A probe looks at Chinwag's counters this long, once its deliveries have begun.
 PROBE_S = 0.5
 
@@ -25,28 +27,32 @@ class Bench:
     """What all runs share."""
 
     programs: object
-    # Where the generator's pages go; None for no pages.
-    pages: Path | None = None
+    # Where the first run of each contender is kept whole, and what is drawn from these.
+    pages: Path
 
-    def generator(self, workload, contender, server, seconds, bytes_each=None, extra=()):
+    def generator(self, workload, contender, server, seconds, bytes_each=None):
         load = workload.command.split()
         if contender.long:
             load[load.index("--text-len") + 1] = str(payload_len(bytes_each))
         argv = [*self.programs.generator, *load, *contender.extra, *server.target()]
         timing = ["--warm-up", f"{WARM_UP_S:g}", "--seconds", f"{seconds:g}"]
-        return pinned(GENERATOR_CORE, [*argv, *timing, "--sources", SOURCES, "--json", "-", *extra])
+        return pinned(GENERATOR_CORE, [*argv, *timing, "--sources", SOURCES, "--json", "-"])
 
-    def run(self, workload, contender, seconds, bytes_each, page):
+    def run(self, workload, contender, seconds, bytes_each, is_kept):
         """Runs one contender once. Returns what is kept of it; `error` says why there is no `report`."""
-        extra = ["--report", str(self.pages / page)] if self.pages and page else []
         began, machine = time.time(), Machine.now()
         result = {"workload": workload.key, "contender": contender.name, "at": round(began, 1)}
         try:
             argv = self.programs.argv[contender.program]
             with running(argv) as server:
-                command = self.generator(workload, contender, server, seconds, bytes_each, extra)
+                command = self.generator(workload, contender, server, seconds, bytes_each)
                 result |= {"server": argv, "generator": command}
                 report = generate(command, seconds)
+                if is_kept:
+                    self.page_of(workload, contender).write_text(json.dumps(report))
+                # A point for each moment, and for each latency, is the pages' business.
+                report.pop("series", None)
+                (report.get("latency_us") or {}).pop("values", None)
                 if contender.is_answered:
                     count_replies(report)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
@@ -58,6 +64,24 @@ class Bench:
             result["error"] = f"not as it should be: {'; '.join(report.get('failures', []))} {faults or ''}".rstrip()
         return result
 
+    def page_of(self, workload, contender):
+        return self.pages / f"{workload.key}.{contender.name.replace(', ', '-').replace(' ', '-')}.json"
+
+    def draw(self, workload):
+        """Draws what was kept of a workload's contenders, side by side. Says why if it cannot."""
+        pages = ((contender.name, self.page_of(workload, contender)) for contender in workload.contenders)
+        files = [f"{name}={page}" for name, page in pages if page.exists()]
+        if not files:
+            return "nothing was measured"
+        page = self.pages / f"{workload.key}.html"
+        pictures = [("--svg", name, str(page.with_suffix(f".{name}.svg"))) for name in workload.pictures]
+        command = [*self.programs.generator, "report", *files, "--out", str(page), *sum(pictures, ())]
+        try:
+            drawn = subprocess.run(command, capture_output=True, text=True, timeout=SETUP_S)
+        except subprocess.TimeoutExpired as error:
+            return str(error)
+        return drawn.stderr.strip() if drawn.returncode else None
+
     def probe(self, workload, contender):
         """How many bytes Chinwag sends for a delivery, and how many deliveries in one write."""
         with running(self.programs.argv[contender.program]) as server, tempfile.TemporaryFile() as output:
@@ -66,7 +90,7 @@ class Bench:
             try:
                 before = after = server.counters()
                 deadline = time.monotonic() + SETUP_S
-                while after["deliveries"] < before["deliveries"] + 10_000:
+                while after[COUNT] < before[COUNT] + 10_000:
                     if process.poll() is not None or time.monotonic() > deadline:
                         raise RuntimeError("nothing was delivered")
                     time.sleep(0.1)
@@ -76,12 +100,14 @@ class Bench:
             finally:
                 process.kill()
                 process.wait()
-        spent = {name: last[name] - after[name] for name in ("deliveries", "sent_bytes", "writes")}
-        if not spent["deliveries"]:
+        spent = {name: last[name] - after[name] for name in (COUNT, "sent_bytes_total", "queued_bytes", "writes_total")}
+        if not spent[COUNT] or not spent["writes_total"]:
             raise RuntimeError("nothing was delivered")
+        # A delivery counts when it is queued, and may leave later.
+        bytes_total = spent["sent_bytes_total"] + spent["queued_bytes"]
         return {
-            "bytes_per_delivery": round(spent["sent_bytes"] / spent["deliveries"]),
-            "deliveries_per_write": round(spent["deliveries"] / spent["writes"], 1),
+            "bytes_per_delivery": round(bytes_total / spent[COUNT]),
+            "deliveries_per_write": round(spent[COUNT] / spent["writes_total"], 1),
         }
 
 
@@ -115,6 +141,8 @@ def generate(command, seconds):
     )
     try:
         out, err = process.communicate(timeout=seconds + SETUP_S)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"the generator was not done after {seconds + SETUP_S:g} s") from None
     finally:
         process.kill()
         process.wait()
@@ -123,9 +151,6 @@ def generate(command, seconds):
     except ValueError:
         words = "; ".join(err.strip().splitlines()[:3])
         raise RuntimeError(f"the generator left with {process.returncode}: {words}") from None
-    # A point for each moment, and for each latency, is the page's business.
-    report.pop("series", None)
-    (report.get("latency_us") or {}).pop("values", None)
     return report
 
 

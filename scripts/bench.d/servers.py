@@ -73,9 +73,9 @@ class Server:
         return ["--target", f"ws://{self.addr}/ws", "--pid", str(self.pid)]
 
     def counters(self):
-        """Chinwag's own counters; others have none."""
+        """Chinwag's own counters and gauges; others have none."""
         with urllib.request.urlopen(f"{self.admin}/metrics", timeout=PATIENCE_S) as page:
-            found = re.findall(r"^chinwag_(\w+)_total (\d+)$", page.read().decode(), re.MULTILINE)
+            found = re.findall(r"^chinwag_(\w+) (\d+)$", page.read().decode(), re.MULTILINE)
         return {name: int(value) for name, value in found}
 
 

@@ -5,6 +5,8 @@ from statistics import median
 from workloads import METRICS, WORKLOADS
 
 REFERENCE = "floor0"
+# The units in which a server is held against the floor, which keeps no state worth the name.
+COMPARED = ("µs", "/s")
 
 
 def spread(values):
@@ -48,6 +50,7 @@ def summarize_workload(runs, workload):
         to = {
             name: spread(ratios(runs, workload, contender.name, REFERENCE, METRICS[name]))
             for name in workload.metrics
+            if METRICS[name].unit in COMPARED
         }
         bottleneck = sum(bool((report.get("generator") or {}).get("is_bottleneck")) for report in reports)
         contenders[contender.name] = {

@@ -14,14 +14,17 @@ EVERY, SOME, FEW = None, 3, 2
 class Metric:
     """A figure of a run."""
 
-    # Where it stands in the generator's report.
+    # Where it stands in the generator's report. A scenario's own figures are a list, told apart by name.
     path: tuple
     unit: str
     factor: float = 1
 
     def of(self, report):
         for key in self.path:
-            report = (report or {}).get(key)
+            if isinstance(report, list):
+                report = next((figure["value"] for figure in report if figure["name"] == key), None)
+            else:
+                report = (report or {}).get(key)
         return None if report is None else report * self.factor
 
 
@@ -36,6 +39,9 @@ METRICS = {
     "p50": Metric(("latency_us", "p50"), "µs"),
     "p99": Metric(("latency_us", "p99"), "µs"),
     "p999": Metric(("latency_us", "p999"), "µs"),
+    "p99 before": Metric(("extra", "p99 without slow readers"), "µs"),
+    "user memory": Metric(("extra", "user memory of slow readers"), "bytes"),
+    "kernel memory": Metric(("extra", "kernel memory of slow readers"), "bytes"),
 }
 
 
@@ -102,9 +108,11 @@ class Workload:
     seconds: float = 2
     # At most so many rounds.
     rounds: int | None = EVERY
+    # The generator's pictures that are drawn beside its page.
+    pictures: tuple = ()
 
 
-DELIVERY = ("cpu_us_per_delivery", "deliveries_per_s")
+DELIVERY = ("cpu_us_per_delivery", "deliveries_per_s", "p99")
 WITHIN = (Aim("cpu_us_per_delivery", at_most=1.08),)
 TEN_ROOMS = "fanout --connections 1000 --rooms 10 --senders one --text-len 64"
 
@@ -132,7 +140,7 @@ WORKLOADS = (
         "D: 5,000 rooms of 2, all send, 64 bytes, window 1",
         "fanout --connections 10000 --rooms 5000 --senders all --text-len 64 --window 1",
         (*FANOUT, NO_ECHO),
-        ("deliveries_per_s", "cpu_us_per_delivery"),
+        ("deliveries_per_s", "cpu_us_per_delivery", "p99"),
         (Aim("deliveries_per_s", at_least=1.5),),
     ),
     Workload(
@@ -153,15 +161,25 @@ WORKLOADS = (
         (Aim("user_bytes", at_most=520, ratio=False), Aim("busy", at_most=1, ratio=False)),
         seconds=3,
         rounds=2,
+        pictures=("memory-over-connections", "footprints"),
     ),
     Workload(
         "f",
-        "F: 1,000 in one room, 512 bytes, 500 a second, slow readers",
-        "slow --connections 1000 --rooms 1 --text-len 512 --rate 500",
-        (CHINWAG, UWEBSOCKETS, TUNGSTENITE, WS),
-        ("cpu_us_per_delivery", "p50", "p99"),
-        seconds=6,
+        "F: 1,000 in one room, 512 bytes, 500 a second; 10 never read, 10 read 1 KB a second",
+        "slow --connections 1000 --rooms 1 --text-len 512 --rate 500 --slow 20 --crawlers 10 --crawl 1024",
+        (CHINWAG, *(replace(other, rounds=1) for other in (UWEBSOCKETS, TUNGSTENITE, WS))),
+        ("p99", "p99 before", "user memory", "kernel memory"),
+        seconds=5,
         rounds=2,
+    ),
+    Workload(
+        "fair",
+        "fair: direct messages while 14 a second go to a room of 10,000, half of a core's work",
+        "direct --connections 200 --rate 500 --text-len 64 --background 10000 --background-rate 14",
+        (CHINWAG,),
+        ("p50", "p99", "p999", "busy"),
+        (Aim("p99", at_most=5000, ratio=False),),
+        rounds=3,
     ),
     Workload(
         "steady",
@@ -169,5 +187,6 @@ WORKLOADS = (
         f"{TEN_ROOMS} --rate 800",
         (CHINWAG, FLOOR0, FLOOR1, UWEBSOCKETS, TUNGSTENITE, WS),
         ("p50", "p99", "p999", "cpu_us_per_delivery"),
+        pictures=("latency",),
     ),
 )

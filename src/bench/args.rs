@@ -65,12 +65,33 @@ pub(crate) struct Args {
     /// What a connection says first to another server, with {from} and {room}
     #[arg(long, value_name = "T")]
     pub(crate) greeting: Option<String>,
-    /// Slow readers
+    /// Slow readers [default: one in a hundred]
     #[arg(long, value_name = "K")]
     pub(crate) slow: Option<u32>,
-    /// Bytes a second that each of them reads; 0: none
+    /// Bytes a second that they read; 0: they do not read [default: 0]
     #[arg(long, value_name = "BYTES_PER_S")]
     pub(crate) crawl: Option<u64>,
+    /// How many of them read that much, while the others do not read [default: all]
+    #[arg(long, value_name = "K", requires = "crawl")]
+    pub(crate) crawlers: Option<u32>,
+    /// The stall deadline of a server of its own [default: a third of what is measured]
+    #[arg(long, value_name = "S", value_parser = positive)]
+    pub(crate) stall: Option<f64>,
+    /// How long nothing may come of what is under way
+    #[arg(long, value_name = "S", default_value_t = 10.0, value_parser = positive)]
+    pub(crate) patience: f64,
+    /// Connections of a room that is sent to meanwhile (direct)
+    #[arg(long, value_name = "N")]
+    pub(crate) background: Option<u32>,
+    /// Messages a second to that room
+    #[arg(long, value_name = "PER_S", value_parser = positive)]
+    pub(crate) background_rate: Option<f64>,
+    /// The server is asked to stop instead of killed (storm)
+    #[arg(long)]
+    pub(crate) stop: bool,
+    /// How a server that is not ours is restarted (storm)
+    #[arg(long, value_name = "COMMAND", requires = "target", conflicts_with = "stop")]
+    pub(crate) restart_command: Option<String>,
     /// What chance is made of
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -102,6 +123,8 @@ Examples:
   chinwag bench idle -c 19000               what a connection costs that says nothing
   chinwag bench --plain --path '/room/{room}' --target ws://127.0.0.1:9999
                                             another server, with the same load
+  chinwag bench report a.json b.json --out compared.html
+                                            a page of what --json has written
 
 Exit code: 0 good, 1 something was lost, came twice or out of order, or the target cannot be
 reached, 2 the command line is wrong.";
@@ -117,6 +140,18 @@ pub(crate) enum Kind {
     Echo,
     /// Connect, upgrade, close, again and again
     Handshake,
+    /// Pairs send to each other; --background adds a busy room
+    Direct,
+    /// Whole lives: connect, hello, join, send, leave, close
+    Churn,
+    /// Send to a room in which some do not read, or crawl
+    Slow,
+    /// The server goes away; everybody returns and goes on
+    Storm,
+    /// Read pages of the log
+    History,
+    /// People at a chat: rooms of all sizes, typing, receipts, reconnects
+    Mixed,
 }
 
 impl Kind {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::args::{Args, Kind, Senders};
+use super::chance::{Chance, Zipf};
 use super::pattern::Pattern;
-use super::plan::{Dialect, Load, Plan};
+use super::plan::{Dialect, Layout, Load, Plan};
 use super::target::Target;
 use crate::client::Framing;
 
@@ -24,6 +25,21 @@ struct Usual {
     seconds: f64,
 }
 
+/// What is sent a second where a window would make no sense.
+fn usual_rate(kind: Kind) -> Option<f64> {
+    match kind {
+        Kind::Slow | Kind::Mixed => Some(500.0),
+        Kind::Storm => Some(100.0),
+        Kind::Idle
+        | Kind::Fanout
+        | Kind::Echo
+        | Kind::Handshake
+        | Kind::Direct
+        | Kind::Churn
+        | Kind::History => None,
+    }
+}
+
 impl Usual {
     const fn of(kind: Kind) -> Self {
         let fanout =
@@ -34,7 +50,12 @@ impl Usual {
             Kind::Echo => {
                 Self { connections: 100, rooms: 100, all_send: true, window: 1, ..fanout }
             }
-            Kind::Handshake => Self { connections: 64, rooms: 1, ..fanout },
+            Kind::Handshake | Kind::Churn => Self { connections: 64, rooms: 8, ..fanout },
+            Kind::Direct => Self { connections: 200, window: 1, all_send: true, ..fanout },
+            Kind::Slow => Self { connections: 1_000, rooms: 1, ..fanout },
+            Kind::Storm => Self { seconds: 10.0, ..fanout },
+            Kind::History => Self { connections: 100, rooms: 10, window: 1, ..fanout },
+            Kind::Mixed => Self { connections: 1_000, rooms: 200, ..fanout },
         }
     }
 }
@@ -57,17 +78,48 @@ pub(crate) fn plan(args: &Args, target: &Target) -> Result<Plan, String> {
             "--plain needs a --target that begins with ws://; for tcp:// it is --lines".to_owned()
         );
     }
+    let kind = args.scenario;
     let at_a_time = args.at_a_time.unwrap_or(64);
-    let connections = match args.scenario {
-        Kind::Handshake => args.connections.unwrap_or(at_a_time),
-        _ => args.connections.unwrap_or(usual.connections),
+    let lives = matches!(kind, Kind::Handshake | Kind::Churn);
+    let connections = args.connections.unwrap_or(if lives { at_a_time } else { usual.connections });
+    let background = args.background.filter(|_| kind == Kind::Direct).unwrap_or(0);
+    let (connections, layout) = match kind {
+        Kind::Direct => {
+            let pairs = (connections / 2).max(1);
+            (2 * pairs + background, Layout::Pairs(pairs))
+        }
+        Kind::Mixed => {
+            let zipf = Zipf::new(args.rooms.unwrap_or(usual.rooms));
+            let mut chance = Chance::new(args.seed);
+            let rooms = (0..connections).map(|_| zipf.pick(&mut chance)).collect();
+            (connections, Layout::Listed(rooms))
+        }
+        _ => (connections, Layout::Even),
     };
-    let rooms = match args.scenario {
-        Kind::Echo => connections,
-        _ => args.rooms.unwrap_or(usual.rooms).min(connections),
+    let rooms = match layout {
+        Layout::Pairs(pairs) => pairs + u32::from(background > 0),
+        Layout::Listed(_) => args.rooms.unwrap_or(usual.rooms),
+        Layout::Even if kind == Kind::Echo => connections,
+        Layout::Even => args.rooms.unwrap_or(usual.rooms).min(connections),
     };
+    let slow = args.slow.unwrap_or(if kind == Kind::Slow { connections / 100 } else { 0 });
+    if slow + rooms > connections && kind == Kind::Slow {
+        return Err(format!(
+            "--slow {slow}: there are only {connections} connections, and {rooms} of them send"
+        ));
+    }
     let all_send = args.senders.map_or(usual.all_send, |senders| senders == Senders::All);
-    let load = args.rate.map_or(Load::Window(args.window.unwrap_or(usual.window)), Load::Rate);
+    let rate = args.rate.or_else(|| usual_rate(kind).filter(|_| args.window.is_none()));
+    let load = rate.map_or(Load::Window(args.window.unwrap_or(usual.window)), Load::Rate);
+    match (kind, load) {
+        (Kind::Storm | Kind::Mixed, Load::Window(_)) => {
+            return Err(format!("{} takes a --rate and no --window", kind.name()));
+        }
+        (Kind::History, Load::Rate(_)) => {
+            return Err("history takes a --window and no --rate".to_owned());
+        }
+        _ => {}
+    }
     let path = match (&args.path, &target.path, args.scenario) {
         (Some(path), _, _) | (None, Some(path), _) => path.clone(),
         (None, None, Kind::Echo) if !args.plain => "/echo".to_owned(),
@@ -75,7 +127,7 @@ pub(crate) fn plan(args: &Args, target: &Target) -> Result<Plan, String> {
         (None, None, _) => "/ws".to_owned(),
     };
     let sources = args.sources.unwrap_or(match args.scenario {
-        Kind::Handshake => SOURCES_OF_LIVES,
+        Kind::Handshake | Kind::Churn => SOURCES_OF_LIVES,
         _ => connections.div_ceil(PER_SOURCE),
     });
     Ok(Plan {
@@ -89,17 +141,22 @@ pub(crate) fn plan(args: &Args, target: &Target) -> Result<Plan, String> {
         connections,
         rooms,
         room_prefix: args.room_prefix.clone(),
+        layout,
         all_send,
         load,
-        echo: !args.no_echo,
+        // Where members come and go, the answer tells that a message has been taken.
+        echo: !args.no_echo && !matches!(kind, Kind::Churn | Kind::Mixed),
         warm_up_us: micros(args.warm_up.unwrap_or(1.0)),
         measured_us: micros(args.seconds.unwrap_or(usual.seconds)),
         at_a_time,
         sources,
-        slow: args.slow.unwrap_or(0),
+        slow,
         crawl_per_s: args.crawl.unwrap_or(0),
-        joins: true,
-        keeps_sessions: false,
+        crawlers: args.crawlers.unwrap_or(slow),
+        patience_us: micros(args.patience),
+        is_open_house: matches!(kind, Kind::Churn | Kind::Mixed | Kind::Storm),
+        background_per_s: if background > 0 { args.background_rate.unwrap_or(20.0) } else { 0.0 },
+        keeps_sessions: matches!(kind, Kind::Slow | Kind::Storm | Kind::Mixed),
         seed: args.seed,
         message_len_max: 16 * 1024 * 1024,
     })
@@ -147,6 +204,7 @@ pub(crate) fn settings(plan: &Plan) -> BTreeMap<String, Value> {
         ("sources", json!(plan.sources)),
         ("slow", json!(plan.slow)),
         ("crawl", json!(plan.crawl_per_s)),
+        ("crawlers", json!(plan.crawlers)),
         ("seed", json!(plan.seed)),
     ];
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

@@ -16,6 +16,7 @@
 //! | [`report`] | the same as an HTML page, and as pictures |
 
 mod args;
+mod chance;
 mod decide;
 mod engine;
 pub mod latency;

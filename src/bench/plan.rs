@@ -23,6 +23,17 @@ pub(crate) enum Dialect {
     Plain,
 }
 
+/// Who is in which room.
+#[derive(Clone, Debug)]
+pub(crate) enum Layout {
+    /// Each connection in the next room, around and around.
+    Even,
+    /// The first so many pairs of connections talk to each other; who is left shares one room.
+    Pairs(u32),
+    /// As listed for each connection.
+    Listed(Box<[u32]>),
+}
+
 /// A run with every setting decided.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
@@ -39,9 +50,11 @@ pub(crate) struct Plan {
     /// What a connection says first to a target that is not Chinwag, with `{room}` and `{from}`.
     pub(crate) greeting: Option<String>,
     pub(crate) connections: u32,
+    /// Rooms, pairs included.
     pub(crate) rooms: u32,
     /// What a room's name begins with; its number follows.
     pub(crate) room_prefix: String,
+    pub(crate) layout: Layout,
     /// Everybody sends, and not only the first member of each room.
     pub(crate) all_send: bool,
     pub(crate) load: Load,
@@ -56,8 +69,14 @@ pub(crate) struct Plan {
     /// Readers that are slow, and the bytes that each of them reads in a second: 0 for none at all.
     pub(crate) slow: u32,
     pub(crate) crawl_per_s: u64,
-    /// Connections join their rooms; otherwise they only say hello.
-    pub(crate) joins: bool,
+    /// How many of the slow readers read that much.
+    pub(crate) crawlers: u32,
+    /// Without anything happening for so long, nothing will any more.
+    pub(crate) patience_us: u64,
+    /// Members come and go while messages are sent: not every message has somebody to get it.
+    pub(crate) is_open_house: bool,
+    /// Messages a second to the room of those who are in no pair.
+    pub(crate) background_per_s: f64,
     /// Sessions' secrets are kept, so that connections can return.
     pub(crate) keeps_sessions: bool,
     /// What chance is made of.
@@ -73,12 +92,29 @@ impl Plan {
     }
 
     /// The room of a connection.
-    pub(crate) const fn room_of(&self, peer: u32) -> u32 {
-        peer % self.rooms
+    pub(crate) fn room_of(&self, peer: u32) -> u32 {
+        match &self.layout {
+            Layout::Even => peer % self.rooms,
+            Layout::Pairs(pairs) => (peer / 2).min(*pairs),
+            Layout::Listed(rooms) => rooms.get(peer as usize).copied().unwrap_or(0),
+        }
+    }
+
+    /// The two who talk in a room, if it is a pair's.
+    pub(crate) fn pair(&self, room: u32) -> Option<(u32, u32)> {
+        match self.layout {
+            Layout::Pairs(pairs) if room < pairs => Some((2 * room, 2 * room + 1)),
+            _ => None,
+        }
     }
 
     /// Whether a connection is one that sends.
-    pub(crate) const fn sends(&self, peer: u32) -> bool {
-        self.all_send || peer < self.rooms
+    pub(crate) fn sends(&self, peer: u32) -> bool {
+        match self.layout {
+            Layout::Even => self.all_send || peer < self.rooms,
+            // The first one behind the pairs is the one who speaks in the background.
+            Layout::Pairs(pairs) => peer <= 2 * pairs,
+            Layout::Listed(_) => true,
+        }
     }
 }

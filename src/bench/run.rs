@@ -12,7 +12,7 @@ use super::measure::{Meter, Process};
 use super::plan::Plan;
 use super::progress::Progress;
 use super::results::Results;
-use super::scenario::{Handshakes, Idle, Traffic};
+use super::scenario::{Churn, Handshakes, History, Idle, Mixed, Outage, Slow, Storm, Traffic};
 use super::spawn::{Options, Server};
 use super::target::Target;
 use super::{report, summary};
@@ -36,6 +36,9 @@ enum Failure {
 
 /// Does what the arguments behind `chinwag bench` say.
 pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
+    if args.first().is_some_and(|word| word == "report") {
+        return report::run(args.into_iter().skip(1));
+    }
     let command = command_line(&args);
     let args = match Args::read(args) {
         Ok(args) => args,
@@ -91,8 +94,25 @@ fn measure(args: &Args, command: String) -> Result<Results, Failure> {
     let begin = Begin { plan, clock, meter, progress, results };
     match args.scenario {
         Kind::Idle => begin.run(Idle),
-        Kind::Fanout | Kind::Echo => begin.run(Traffic::default()),
+        Kind::Fanout | Kind::Echo | Kind::Direct => begin.run(Traffic::default()),
         Kind::Handshake => begin.run(Handshakes::default()),
+        Kind::Churn => begin.run(Churn::default()),
+        Kind::Slow => begin.run(Slow::default()),
+        Kind::Storm => begin.run(Storm::new(outage(args, server)?, args.seed)),
+        Kind::History => begin.run(History::new(args.seed)),
+        Kind::Mixed => begin.run(Mixed::new(args.seed)),
+    }
+}
+
+/// How the server is to go away.
+fn outage(args: &Args, server: Option<Server>) -> Result<Outage, Failure> {
+    match (server, &args.restart_command) {
+        (Some(server), _) if args.stop => Ok(Outage::Stop(server)),
+        (Some(server), _) => Ok(Outage::Kill(server)),
+        (None, Some(command)) => Ok(Outage::Command(command.clone())),
+        (None, None) => Err(Failure::Wrong(
+            "storm restarts the server: with --target it needs --restart-command".to_owned(),
+        )),
     }
 }
 
@@ -125,10 +145,28 @@ impl Begin {
 }
 
 fn start_server(args: &Args) -> Result<Server, Failure> {
-    let echo = args.scenario == Kind::Echo;
-    let settings = if echo { vec![("echo".to_owned(), "true".to_owned())] } else { Vec::new() };
+    let mut settings = Vec::new();
+    let mut set = |key: &str, value: String| settings.push((key.to_owned(), value));
+    match args.scenario {
+        Kind::Echo => set("echo", "true".to_owned()),
+        // Who does not read is to be cut while that is looked at.
+        Kind::Slow => {
+            let stall = format!("{}ms", slow_stall_ms(args));
+            set("timeouts.pong", stall.clone());
+            set("timeouts.stall", stall);
+        }
+        _ => {}
+    }
     let options = Options { settings, no_pin: args.no_pin, ..Options::default() };
     Server::start(&options).map_err(|error| Failure::Failed(error.to_string()))
+}
+
+/// A stall deadline that passes in the window in which slow readers are slow: the verdict falls within twice
+/// that time.
+fn slow_stall_ms(args: &Args) -> u64 {
+    let stall_s = args.stall.unwrap_or_else(|| (args.seconds.unwrap_or(5.0) / 3.0).max(1.0));
+    let stall = std::time::Duration::from_secs_f64(stall_s);
+    u64::try_from(stall.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
 fn target_of(server: &Server, _args: &Args) -> Target {

@@ -25,13 +25,17 @@ pub(super) fn bytes(value: f64) -> String {
     scaled(value, 1e3, &[" TB", " GB", " MB", " KB", " B"])
 }
 
-/// A share of one as per cent: `98 %`, `0.4 %`.
+/// A share of one as per cent: `98 %`, `0.4 %`, `0.02 %`.
 pub(super) fn percent(share: f64) -> String {
     let value = share * 100.0;
-    if value.abs() < 9.95 || value.abs() >= 1e6 {
-        return format!("{} %", tenths(value));
-    }
-    format!("{value:.0} %")
+    let size = value.abs();
+    let behind = match size {
+        _ if size == 0.0 || size >= 1e6 => return format!("{} %", digits(value)),
+        _ if size < 0.095 => 2,
+        _ if size < 9.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.behind$} %")
 }
 
 /// Seconds: `10.0 s`, `150 s`.
@@ -81,10 +85,6 @@ fn digits(value: f64) -> String {
         1e9.. => format!("{value:.2e}"),
         _ => format!("{value:.behind$}"),
     }
-}
-
-fn tenths(value: f64) -> String {
-    if value != 0.0 && value.abs() < 9.95 { format!("{value:.1}") } else { digits(value) }
 }
 
 /// A whole number with commas between its thousands.
@@ -139,7 +139,16 @@ mod tests {
 
     #[test]
     fn shares_are_per_cent() {
-        check(percent, &[(0.0, "0 %"), (0.004, "0.4 %"), (0.0994, "9.9 %"), (0.0996, "10 %")]);
+        check(
+            percent,
+            &[
+                (0.0, "0 %"),
+                (0.0002, "0.02 %"),
+                (0.004, "0.4 %"),
+                (0.0994, "9.9 %"),
+                (0.0996, "10 %"),
+            ],
+        );
         check(percent, &[(1.0, "100 %"), (1.87, "187 %"), (1e300, "1.00e302 %")]);
         check(percent, &[(f64::MAX, "– %")]);
     }

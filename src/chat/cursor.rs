@@ -19,10 +19,11 @@ use super::event::Event;
 use super::keys::{AppendKey, RoomKey};
 use super::limits::PAGE_BYTES_MAX;
 use super::log::LogReply;
-use super::outbox::{Audience, Fanout, Part, Said};
+use super::name::RoomName;
+use super::outbox::{Audience, Class, Fanout, Part, Said};
 use super::record::{Body, SharedRecord};
 use super::reply::{Durability, GapWhy, Reply};
-use super::room::{Behind, Held, Pending, Place, Room, Sender, Sub};
+use super::room::{Behind, Held, Place, Room, Sender, Sub};
 use super::session::{Session, SubRef};
 use super::state::State;
 use super::{Code, Refusal};
@@ -50,8 +51,7 @@ pub(super) fn committed(state: &mut State, reply: LogReply) {
         Appended::Duplicate { seq, at } => {
             settle(state, append.room);
             state.stats.duplicates += 1;
-            let room = &state.rooms[append.room];
-            let reply = sent(room, seq, at, true);
+            let reply = sent(&state.rooms[append.room].name, seq, at, true);
             answer_in_place(state, append.room, append.sender, seq, reply);
         }
         Appended::Conflict { seq } => {
@@ -84,7 +84,10 @@ fn stored(state: &mut State, key: RoomKey, sender: Sender, record: SharedRecord)
     let named = (key, room.log);
     state.rings.push(&mut room.ring, named, SharedRecord::clone(&record), bounds);
     room.pending_bytes += weight(&record);
-    room.pending.push(Pending { record, sender: Some(sender) });
+    if !sender.is_as_others() {
+        room.senders.push((room.pending.len(), sender));
+    }
+    room.pending.push(record);
     let full = room.pending_bytes >= PENDING_BYTES_MAX;
     state.stats.records += 1;
     if full {
@@ -114,111 +117,127 @@ pub(super) fn settle(state: &mut State, key: RoomKey) {
     let Some(room) = state.rooms.get_mut(key).filter(|room| !room.pending.is_empty()) else {
         return;
     };
-    let pending = mem::take(&mut room.pending);
+    let records = mem::take(&mut room.pending);
+    let senders = mem::take(&mut room.senders);
     let bytes = mem::take(&mut room.pending_bytes);
-    mark_senders(state, key, &pending);
+    let mut senders = mark_senders(state, key, &records, senders);
 
     let State { rooms, sessions, said, stats, limits, turn, .. } = state;
     let room = &mut rooms[key];
-    let mut whole = Audience::default();
+    let others = room.subs.len().saturating_sub(senders.len());
+    // Nearly always all are of one class.
+    let class = room.subs.first().map_or(Class(0), |sub| sub.class);
+    let mut whole = Audience::expecting(others, class);
     let mut partial = Vec::new();
-    let count = u64::try_from(pending.len()).unwrap_or(u64::MAX);
-    for index in 0..room.subs.len() {
-        let Some(sub) = room.subs.get(index) else { break };
+    let mut live = 0;
+    let first = records.first().map_or(room.head + 1, |record| record.seq);
+    for sub in &mut room.subs {
         let session = sessions.get_mut(sub.conn.slot());
         let Some(session) = session.filter(|session| session.conn == sub.conn) else {
             debug_assert!(false, "a subscription has a session");
             continue;
         };
-        if sub.behind.is_some() {
-            if sub.sent {
-                hold(room, index, session, &pending);
-            }
-        } else if !session.credit.take(*turn, limits.outbound_soft, bytes) {
-            fall_behind(room, index, session, &pending);
+        if sub.behind.is_none() && !session.credit.take(*turn, limits.outbound_soft, bytes) {
+            // Out of live: it needs the first of these next.
+            sub.behind = Some(Box::new(Behind { next: first, held: Vec::new() }));
+            session.behind += 1;
             stats.lagged += 1;
             if !session.credit.is_blocked() {
                 said.push_back(Said::Wake { conn: session.conn });
             }
-        } else if sub.sent {
-            partial.push((sub.conn, parts(room, &pending, sub.conn)));
-            stats.deliveries += count;
-        } else {
-            whole.push(sub.class, sub.conn);
-            stats.deliveries += count;
+        }
+        match &mut sub.behind {
+            Some(behind) if sub.sent => {
+                sub.sent = false;
+                let held = hold(&room.name, session, &records, &mut senders);
+                behind.held.extend(held);
+            }
+            Some(_) => {}
+            None if sub.sent => {
+                sub.sent = false;
+                live += 1;
+                add_parts(&mut partial, sub.conn, records.len(), &mut senders);
+            }
+            None => {
+                live += 1;
+                whole.push(sub.class, sub.conn);
+            }
         }
     }
-    for sub in &mut room.subs {
-        sub.sent = false;
-    }
-    if !whole.is_empty() || !partial.is_empty() {
-        let (seqs, live) = (pending.len(), whole.len() + partial.len());
-        log::debug!(room:% = room.name, head = room.head, seqs, live; "fanned out");
-        let records = pending.into_iter().map(|pending| pending.record).collect();
+    if live > 0 {
+        stats.deliveries += u64::try_from(records.len() * live).unwrap_or(u64::MAX);
+        log::debug!(room:% = room.name, head = room.head, seqs = records.len(), live; "fanned out");
         said.push_back(Said::Fanout(Fanout { room: room.name.clone(), records, whole, partial }));
     }
 }
 
-/// Marks the cursors of those who sent; who has none is answered at once.
-fn mark_senders(state: &mut State, key: RoomKey, pending: &[Pending]) {
-    for Pending { record, sender } in pending {
-        let Some(sender) = sender else { continue };
-        let found = state.session(sender.conn).and_then(|session| session.index_in(key));
-        let room = &mut state.rooms[key];
+/// Marks the cursors of those who sent, and returns these; who has none is answered at once.
+fn mark_senders(
+    state: &mut State,
+    key: RoomKey,
+    records: &[SharedRecord],
+    mut senders: Vec<(usize, Sender)>,
+) -> Vec<(usize, Sender)> {
+    let State { rooms, sessions, said, .. } = state;
+    let room = &mut rooms[key];
+    senders.retain_mut(|(index, sender)| {
+        let session = sessions.get(sender.conn.slot());
+        let session = session.filter(|session| session.conn == sender.conn);
+        let found = session.and_then(|session| session.index_in(key));
         if let Some(sub) = found.and_then(|index| room.subs.get_mut(index)) {
             sub.sent = true;
-        } else {
-            let reply = sent(room, record.seq, record.at, false);
-            say_reply(state, sender.clone(), reply);
+            return true;
         }
-    }
+        if let Some(record) = records.get(*index) {
+            let (to, request) = (sender.conn, sender.take_request());
+            let result = Ok(sent(&room.name, record.seq, record.at, false));
+            said.push_back(Said::Reply { to, request, result });
+        }
+        false
+    });
+    senders
 }
 
-/// What the connection of a sender gets: the records, with its replies in place of its own ones.
-fn parts(room: &Room, pending: &[Pending], conn: ConnId) -> Vec<Part> {
-    let mut parts = Vec::new();
+/// Adds what the connection of a sender gets: the records, with its replies in place of its own ones.
+fn add_parts(
+    partial: &mut Vec<(ConnId, Part)>,
+    conn: ConnId,
+    count: usize,
+    senders: &mut [(usize, Sender)],
+) {
     let mut start = 0;
-    for (index, Pending { record, sender }) in pending.iter().enumerate() {
-        let Some(sender) = sender.as_ref().filter(|sender| sender.conn == conn) else { continue };
-        let end = if sender.echo { index + 1 } else { index };
+    for (index, sender) in senders.iter_mut().filter(|(_, sender)| sender.conn == conn) {
+        let end = if sender.echo { *index + 1 } else { *index };
         if start < end {
-            parts.push(Part::Records(start..end));
+            partial.push((conn, Part::Records(start..end)));
         }
         if sender.id().is_some() {
-            let reply = sent(room, record.seq, record.at, false);
-            parts.push(Part::Reply(sender.request.clone(), reply));
+            partial.push((conn, Part::Sent(sender.take_request(), *index)));
         }
-        start = index + 1;
+        start = *index + 1;
     }
-    if start < pending.len() {
-        parts.push(Part::Records(start..pending.len()));
+    if start < count {
+        partial.push((conn, Part::Records(start..count)));
     }
-    parts
 }
 
-/// Takes a cursor out of live: it needs the first of `pending` next.
-fn fall_behind(room: &mut Room, index: usize, session: &mut Session, pending: &[Pending]) {
-    let next = pending.first().map_or(room.head + 1, |pending| pending.record.seq);
-    if let Some(sub) = room.subs.get_mut(index) {
-        sub.behind = Some(Box::new(Behind { next, held: Vec::new() }));
-        session.behind += 1;
-    }
-    hold(room, index, session, pending);
-}
-
-/// Keeps the replies to the session's own sends among `pending` until its cursor is there.
-fn hold(room: &mut Room, index: usize, session: &mut Session, pending: &[Pending]) {
-    for Pending { record, sender } in pending {
-        let sender = sender.as_ref().filter(|sender| sender.conn == session.conn);
-        let Some(sender) = sender.filter(|sender| sender.id().is_some()) else { continue };
+/// The replies to the session's own sends among `records`, to be kept until its cursor is there.
+fn hold(
+    room: &RoomName,
+    session: &mut Session,
+    records: &[SharedRecord],
+    senders: &mut [(usize, Sender)],
+) -> Vec<Held> {
+    let own = senders.iter_mut().filter(|(_, sender)| sender.conn == session.conn);
+    let mut held = Vec::new();
+    for (index, sender) in own.filter(|(_, sender)| sender.id().is_some()) {
+        let Some(record) = records.get(*index) else { continue };
         let place = if sender.echo { Place::After(record.seq) } else { Place::Of(record.seq) };
         let reply = sent(room, record.seq, record.at, false);
-        let behind = room.subs.get_mut(index).and_then(|sub| sub.behind.as_mut());
-        if let Some(behind) = behind {
-            behind.held.push(Held { place, request: sender.request.clone(), reply });
-            session.held = session.held.saturating_add(1);
-        }
+        held.push(Held { place, request: sender.take_request(), reply });
+        session.held = session.held.saturating_add(1);
     }
+    held
 }
 
 /// Answers a `send` whose record is at `seq`, when the cursor of its connection is there.
@@ -340,8 +359,8 @@ fn page(
 }
 
 /// The reply to a `send` whose record is at `seq`.
-fn sent(room: &Room, seq: u64, at: u64, dup: bool) -> Reply {
-    Reply::Sent { room: room.name.clone(), seq, at, durable: Durability::Memory, dup }
+fn sent(room: &RoomName, seq: u64, at: u64, dup: bool) -> Reply {
+    Reply::Sent { room: room.clone(), seq, at, durable: Durability::Memory, dup }
 }
 
 fn say_reply(state: &mut State, sender: Sender, reply: Reply) {
@@ -372,6 +391,10 @@ pub(super) fn subscribe(state: &mut State, conn: ConnId, key: RoomKey, next: Opt
     session.subs.insert(place, SubRef { room: key, index });
     let behind = next.map(|next| Box::new(Behind { next, held: Vec::new() }));
     session.behind += u32::from(behind.is_some());
+    if room.subs.len() < 4 {
+        // There are very many rooms of two.
+        room.subs.reserve_exact(1);
+    }
     room.subs.push(Sub {
         conn,
         behind,

@@ -16,6 +16,8 @@ use super::outbox::{Audience, Said};
 use super::reply::Presence;
 use super::room::Room;
 use super::state::{State, Timer};
+use super::user::Membership;
+use crate::collections::Table;
 use crate::net::ConnId;
 use crate::time::Tick;
 
@@ -25,6 +27,8 @@ const LEAST_GATHERING: Duration = Duration::from_millis(50);
 const SUBS_PER_INTERVAL: usize = 1_000;
 /// Users that a typing event names at most.
 const TYPING_NAMES_MAX: usize = 10;
+/// Keys that a room's changes may hold in vain, beside as many as it has members.
+const CHANGES_STALE_MAX: usize = 64;
 /// Bytes that one name takes in an event, at most.
 const NAME_BYTES: usize = 64;
 
@@ -35,8 +39,22 @@ pub(super) fn presence_changed(state: &mut State, key: MembershipKey) {
         return;
     }
     let room = row.room;
-    state.rooms[room].gathered.presence.changes.push(key);
+    let members = state.rooms[room].members.len();
+    let changes = &mut state.rooms[room].gathered.presence.changes;
+    changes.push(key);
+    if changes.len() > 2 * members + CHANGES_STALE_MAX {
+        // Each at most once is no more than the members: this is paid for by as many that came.
+        changes.retain(|&key| is_change(&state.memberships, room, key));
+        changes.sort_unstable();
+        changes.dedup();
+    }
     arm(state, room);
+}
+
+/// Whether this is a member of the room whose presence may be another than was told: the key of one who has
+/// left may be another's by now.
+fn is_change(rows: &Table<MembershipKey, Membership>, room: RoomKey, key: MembershipKey) -> bool {
+    rows.get(key).is_some_and(|row| row.room == room && row.changed)
 }
 
 /// A user's presence has changed: all its rooms hear of it in time.
@@ -52,14 +70,11 @@ pub(super) fn user_changed(state: &mut State, user: UserKey) {
 pub(super) fn forget_member(state: &mut State, key: MembershipKey) {
     let row = &state.memberships[key];
     let (user, key_of_room, shown) = (row.user, row.room, row.shown);
-    let (changed, acked) = (row.changed, row.acked);
+    let acked = row.acked;
     let name = state.users[user].name.clone();
     let room = &mut state.rooms[key_of_room];
     let gathered = &mut room.gathered;
-    // Only who is listed is looked for: in a large room that many leave at once, the lists are long.
-    if changed {
-        gathered.presence.changes.retain(|&other| other != key);
-    }
+    // Of the changes nothing is taken out: in a large room that many leave at once, they are many.
     if acked {
         gathered.receipts.acked.retain(|&other| other != key);
     }
@@ -174,7 +189,12 @@ fn tell_presence(state: &mut State, key: RoomKey) {
     let changes = mem::take(&mut state.rooms[key].gathered.presence.changes);
     let (mut on, mut away, mut off) = (Vec::new(), Vec::new(), Vec::new());
     let mut count = state.rooms[key].gathered.presence.count;
+    let counts_only = state.rooms[key].members.len() > PRESENCE_NAMES_MAX;
+    let mut has_changed = false;
     for member in changes {
+        if !is_change(&state.memberships, key, member) {
+            continue;
+        }
         let row = &mut state.memberships[member];
         row.changed = false;
         let user = &state.users[row.user];
@@ -182,7 +202,11 @@ fn tell_presence(state: &mut State, key: RoomKey) {
         if was == is {
             continue;
         }
+        has_changed = true;
         count = count + u64::from(was == Presence::Off) - u64::from(is == Presence::Off);
+        if counts_only {
+            continue;
+        }
         let list = match is {
             Presence::Online => &mut on,
             Presence::Away => &mut away,
@@ -192,17 +216,17 @@ fn tell_presence(state: &mut State, key: RoomKey) {
     }
     let room = &mut state.rooms[key];
     let gathered = &mut room.gathered;
-    let counts_only = room.members.len() > PRESENCE_NAMES_MAX;
     if !counts_only {
         // Who has left and come back within the interval is not off.
         gathered.presence.gone.retain(|name| !on.contains(name) && !away.contains(name));
     }
+    has_changed |= !gathered.presence.gone.is_empty();
     off.append(&mut gathered.presence.gone);
     let whole =
         mem::take(&mut gathered.presence.whole) || (gathered.presence.counts_only && !counts_only);
     gathered.presence.counts_only = counts_only;
     gathered.presence.count = count;
-    if on.is_empty() && away.is_empty() && off.is_empty() && !whole {
+    if !has_changed && !whole {
         return;
     }
     gathered.presence.v += 1;

@@ -150,9 +150,9 @@ pub(super) fn open_room(state: &mut State, name: &RoomName) -> Result<RoomKey, R
     if full && !drop_an_empty_room(state) && !(forget_absent(state) && drop_an_empty_room(state)) {
         return Err(busy("the server has as many rooms as it can", state.limits.rooms));
     }
-    let (log, epoch) = state.next_log();
-    let key = state.rooms.insert(Room::new(name.clone(), log, epoch));
+    let key = state.add_room(name.clone());
     state.rooms_by_name.insert(name.as_str(), key);
+    let Room { log, epoch, .. } = state.rooms[key];
     state.requests.push_back(LogRequest::Open { log, room: name.clone(), epoch });
     Ok(key)
 }
@@ -343,6 +343,13 @@ pub(super) fn open_direct(
 
 /// Subscribes all live sessions of both users of a direct conversation that are not yet, and tells them.
 pub(super) fn subscribe_direct(state: &mut State, key: RoomKey) {
+    let members = state.rooms[key].members.iter().map(|&member| state.memberships[member].user);
+    let mut sessions = members.flat_map(|user| &state.users[user].sessions);
+    let is_subscribed = |&conn| state.session(conn).is_none_or(|session| session.find(key).is_ok());
+    // Nearly always, so nothing is copied for it.
+    if sessions.all(is_subscribed) {
+        return;
+    }
     let members = state.rooms[key].members.clone();
     for member in members {
         let user = state.memberships[member].user;

@@ -60,7 +60,7 @@ pub struct Chat {
 
 impl Chat {
     /// Bytes that one user takes, its name, session and membership in one room included.
-    pub const USER_BYTES: u64 = 640;
+    pub const USER_BYTES: u64 = 256;
     /// Bytes that one room takes, without its ring.
     pub const ROOM_BYTES: u64 = 640;
 
@@ -143,12 +143,19 @@ impl Chat {
         self.state.wheel.next_deadline().unwrap_or(Tick::MAX)
     }
 
-    /// All of a turn's inputs have been handed over: what it has added to the rooms is fanned out.
-    pub fn turn_end(&mut self, now: Now) {
+    /// All of a turn's inputs have been handed over: what it has added to the next room is fanned out.
+    /// `false` if that was all; [`Chat::turn_end`] follows. What is said between two rooms is still
+    /// in the cache.
+    pub fn settle_next(&mut self, now: Now) -> bool {
         self.state.now = now;
-        while let Some(room) = self.state.dirty.pop() {
-            cursor::settle(&mut self.state, room);
-        }
+        let Some(room) = self.state.dirty.pop() else { return false };
+        cursor::settle(&mut self.state, room);
+        true
+    }
+
+    /// A turn ends: what it has added to the rooms and was not fanned out yet is.
+    pub fn turn_end(&mut self, now: Now) {
+        while self.settle_next(now) {}
         self.state.turn = self.state.turn.wrapping_add(1);
     }
 

@@ -90,8 +90,16 @@ impl RoomName {
     /// The direct conversation of two users, the same whichever is named first.
     #[must_use]
     pub fn direct(one: &UserName, other: &UserName) -> Self {
+        let mut text = String::new();
+        Self::spell_direct(&mut text, one.as_str(), other.as_str());
+        Self(text.into())
+    }
+
+    /// Writes the name of the direct conversation of two users into `out`, instead of what is there.
+    pub(super) fn spell_direct(out: &mut String, one: &str, other: &str) {
         let (a, b) = if one <= other { (one, other) } else { (other, one) };
-        Self(format!("@{a}:{b}").into())
+        out.clear();
+        out.extend(["@", a, ":", b]);
     }
 
     /// Whether this is a direct conversation.

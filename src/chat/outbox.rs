@@ -6,7 +6,7 @@ use super::command::{Op, RequestId};
 use super::event::Event;
 use super::name::RoomName;
 use super::record::SharedRecord;
-use super::reply::{Refusal, Reply};
+use super::reply::{Durability, Refusal, Reply};
 use crate::net::{CloseReason, ConnId};
 
 /// Which rendering of events a session takes; opaque to the domain, which only keeps those of one
@@ -26,6 +26,16 @@ pub struct Audience {
 }
 
 impl Audience {
+    /// Nobody, with room for so many of this class.
+    #[must_use]
+    pub fn expecting(count: usize, class: Class) -> Self {
+        let mut audience = Self::default();
+        if let Some(list) = audience.by_class.get_mut(usize::from(class.0)) {
+            list.reserve_exact(count);
+        }
+        audience
+    }
+
     /// Adds a recipient. A class out of range is the last one.
     pub fn push(&mut self, class: Class, conn: ConnId) {
         let index = usize::from(class.0).min(Class::COUNT - 1);
@@ -67,8 +77,8 @@ pub struct Request {
 pub enum Part {
     /// These of the fan-out's records, as events.
     Records(Range<usize>),
-    /// The answer to a `send`, at its place among the records.
-    Reply(Request, Reply),
+    /// The answer to the `send` of the record of this index: [`Fanout::sent`].
+    Sent(Request, usize),
 }
 
 /// The records that one turn has added to one room, and who gets what of them.
@@ -80,8 +90,18 @@ pub struct Fanout {
     pub records: Vec<SharedRecord>,
     /// Those who get all of them.
     pub whole: Audience,
-    /// Those who get parts.
-    pub partial: Vec<(ConnId, Vec<Part>)>,
+    /// Those who get parts, each one's together and in order.
+    pub partial: Vec<(ConnId, Part)>,
+}
+
+impl Fanout {
+    /// The answer to the `send` of the record of this index.
+    #[must_use]
+    pub fn sent(&self, index: usize) -> Option<Reply> {
+        let record = self.records.get(index)?;
+        let (seq, at, durable) = (record.seq, record.at, Durability::Memory);
+        Some(Reply::Sent { room: self.room.clone(), seq, at, durable, dup: false })
+    }
 }
 
 /// One thing that the domain wants said or done.

@@ -27,8 +27,11 @@ pub(super) struct Room {
     pub ring: Ring,
     pub members: Vec<MembershipKey>,
     pub subs: Vec<Sub>,
-    /// Committed, but not fanned out yet.
-    pub pending: Vec<Pending>,
+    /// Committed in this turn, but not fanned out yet.
+    pub pending: Vec<SharedRecord>,
+    /// Those who are to be answered in the place of one of `pending`, or do not get it: with its index,
+    /// ascending.
+    pub senders: Vec<(usize, Sender)>,
     /// The weight of `pending`.
     pub pending_bytes: usize,
     /// Appends that have not been answered.
@@ -38,13 +41,6 @@ pub(super) struct Room {
     pub gathered: Gathered,
     /// When the gathered is due, or, without members, when the room is to be dropped.
     pub timer: Option<TimerId>,
-}
-
-/// A record that the log has taken in this turn.
-#[derive(Debug)]
-pub(super) struct Pending {
-    pub record: SharedRecord,
-    pub sender: Option<Sender>,
 }
 
 /// The sender of a record, as long as it has not been answered.
@@ -63,6 +59,16 @@ impl Sender {
     pub(super) fn id(&self) -> Option<&RequestId> {
         self.request.id.as_ref()
     }
+
+    /// The request, to be answered now.
+    pub(super) fn take_request(&mut self) -> Request {
+        Request { id: self.request.id.take(), op: self.request.op }
+    }
+
+    /// Whether it gets what everybody gets: its own event, and no answer.
+    pub(super) const fn is_as_others(&self) -> bool {
+        self.echo && self.request.id.is_none()
+    }
 }
 
 /// A session's subscription: a cursor over the room's log.
@@ -73,7 +79,7 @@ pub(super) struct Sub {
     pub behind: Option<Box<Behind>>,
     pub user: UserKey,
     pub class: Class,
-    /// Some of the pending records are its own.
+    /// It is among the room's `senders`.
     pub sent: bool,
     /// Presence, typing or receipts were left out and are owed as a whole.
     pub stale: bool,
@@ -132,7 +138,7 @@ pub(super) struct GatheredPresence {
     pub count: u64,
     /// Only counts were told last.
     pub counts_only: bool,
-    /// Members whose presence may have changed.
+    /// Members whose presence may have changed; may hold keys of those who have left.
     pub changes: Vec<MembershipKey>,
     /// Users who are members no more and were told to be there.
     pub gone: Vec<UserName>,
@@ -178,6 +184,7 @@ impl Room {
             members: Vec::new(),
             subs: Vec::new(),
             pending: Vec::new(),
+            senders: Vec::new(),
             pending_bytes: 0,
             appends: 0,
             rev: 0,
@@ -189,5 +196,15 @@ impl Room {
     /// The first seq that is still there, `head + 1` if none is.
     pub(super) fn oldest(&self) -> u64 {
         self.ring.first().unwrap_or(self.head + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_of_the_size_that_is_stated() {
+        assert_eq!((size_of::<Sub>(), size_of::<Option<Room>>()), (24, 360));
     }
 }

@@ -1,11 +1,14 @@
 //! What is said: messages and topics, on their way into the log.
 
+use std::mem;
+
 use super::command::{Send, Target};
 use super::hello::open_user_to_wait_for;
 use super::keys::{RoomKey, UserKey};
 use super::limits::RECORD_OVERHEAD;
 use super::log::{Draft, LogRequest};
 use super::members::{find_membership, open_direct, parse_user, subscribe_direct};
+use super::name::{NAME_LEN_MAX, RoomName};
 use super::outbox::Request;
 use super::record::Body;
 use super::reply::Role;
@@ -61,6 +64,9 @@ fn room_to_send_to(state: &mut State, user: UserKey, name: &str) -> Result<RoomK
     if state.memberships[membership].role == Role::Reader {
         return Err(Refusal::new(Code::ReadOnly, "you may only read in this room"));
     }
+    if state.rooms[room].members.len() == 2 {
+        return Ok(room);
+    }
     if let Some((a, b)) = state.rooms[room].name.pair() {
         // The other one may have left: being written to brings them back.
         let other = if a == state.users[user].name.as_str() { b } else { a }.to_owned();
@@ -70,6 +76,9 @@ fn room_to_send_to(state: &mut State, user: UserKey, name: &str) -> Result<RoomK
 }
 
 fn direct_to(state: &mut State, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
+    if let Some(room) = direct_with(state, user, name) {
+        return Ok(room);
+    }
     let to = parse_user("to", name)?;
     if to == state.users[user].name {
         let refusal = Refusal::new(Code::BadField, "this is you");
@@ -77,6 +86,18 @@ fn direct_to(state: &mut State, user: UserKey, name: &str) -> Result<RoomKey, Re
     }
     let to = open_user_to_wait_for(state, &to)?;
     open_direct(state, user, to)
+}
+
+/// The conversation with `name`, if there is one that nobody has left: then there is nothing to be made.
+fn direct_with(state: &mut State, user: UserKey, name: &str) -> Option<RoomKey> {
+    if name.len() > NAME_LEN_MAX {
+        return None;
+    }
+    let mut spelling = mem::take(&mut state.spelling);
+    RoomName::spell_direct(&mut spelling, state.users[user].name.as_str(), name);
+    let found = state.room_named(&spelling);
+    state.spelling = spelling;
+    found.filter(|&room| state.rooms[room].members.len() == 2)
 }
 
 /// Asks the log to take a record; the request is answered when it has.

@@ -10,12 +10,12 @@
 //! A row names others by key. Whoever removes a row mends the rows that name it; `debug_check` walks all
 //! of it, and the simulation calls that after each step.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::keys::{AppendKey, MembershipKey, RoomKey, UserKey};
 use super::limits::Limits;
 use super::log::{LogId, LogRequest, Ticket};
-use super::name::UserName;
+use super::name::{RoomName, UserName};
 use super::outbox::Said;
 use super::record::Epoch;
 use super::reply::Presence;
@@ -79,6 +79,8 @@ pub(super) struct State {
     pub epoch: Epoch,
     /// Rises with each change that the inbox of somebody shows.
     pub rev: u64,
+    /// Where the name of a room is spelled to be looked for.
+    pub spelling: String,
     pub said: VecDeque<Said>,
     pub requests: VecDeque<LogRequest>,
     pub stats: Stats,
@@ -107,6 +109,7 @@ impl State {
             // Epochs of different starts are apart by the wall time, those of one start by a counter.
             epoch: Epoch(now.wall_ms.wrapping_shl(20)),
             rev: 0,
+            spelling: String::new(),
             said: VecDeque::new(),
             requests: VecDeque::new(),
             stats: Stats::default(),
@@ -149,11 +152,14 @@ impl State {
         self.rev
     }
 
-    /// A log that was never there before.
-    pub(super) fn next_log(&mut self) -> (LogId, Epoch) {
+    /// A room with a log that was never there before.
+    pub(super) fn add_room(&mut self, name: RoomName) -> RoomKey {
         self.logs += 1;
         self.epoch = Epoch(self.epoch.0.wrapping_add(1));
-        (LogId(self.logs), self.epoch)
+        // The log takes the room's place for its slot.
+        let key = self.rooms.insert(Room::new(name, LogId::new(0, self.logs), self.epoch));
+        self.rooms[key].log = LogId::new(key.index(), self.logs);
+        key
     }
 
     /// Keeps the books for an append that is about to be asked for.
@@ -201,11 +207,13 @@ fn check_session(state: &State, session: &Session) -> usize {
 /// Returns how many members the room has.
 fn check_room(state: &State, key: RoomKey, room: &Room) -> usize {
     room.ring.debug_check();
+    let changes: BTreeSet<MembershipKey> = room.gathered.presence.changes.iter().copied().collect();
     debug_assert_eq!(state.room_named(room.name.as_str()), Some(key), "a room is found");
     for (index, &member) in room.members.iter().enumerate() {
         let row = &state.memberships[member];
         debug_assert_eq!(row.room, key, "a member is of this room");
         debug_assert_eq!(usize::try_from(row.index), Ok(index), "and where it says");
+        debug_assert!(!row.changed || changes.contains(&member), "and told of when it has changed");
     }
     let there = room.members.iter().map(|&member| &state.memberships[member]);
     let there = there.filter(|row| row.shown != Presence::Off).count();

@@ -76,7 +76,7 @@ impl Connections {
         Self {
             slab: Slab::with_capacity(slots),
             pool: FramePool::new(),
-            wheel: TimerWheel::new(),
+            wheel: TimerWheel::with_capacity(slots),
             lists: Lists::default(),
             registry,
             metrics,

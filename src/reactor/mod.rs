@@ -230,7 +230,8 @@ impl Reactor {
         }
         let wheel = self.connections.wheel.next_deadline().unwrap_or(Tick::MAX);
         let exit = self.exit_at.unwrap_or(Tick::MAX);
-        let next = wheel.min(self.alarm).min(self.acceptor.retry_at()).min(exit);
+        let trim = self.connections.pool.trim_at();
+        let next = wheel.min(self.alarm).min(self.acceptor.retry_at()).min(exit).min(trim);
         (next != Tick::MAX).then(|| next.since(now))
     }
 

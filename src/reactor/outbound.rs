@@ -69,8 +69,17 @@ impl FramePool {
         }
     }
 
+    /// When [`FramePool::trim`] has something to give back if nothing is sent until then, otherwise
+    /// [`Tick::MAX`].
+    pub(super) fn trim_at(&self) -> Tick {
+        let waits = self.nodes.is_empty() || self.empty_since == Tick::MAX;
+        if waits { Tick::MAX } else { self.empty_since.after(POOL_KEPT) }
+    }
+
     fn take_place(&mut self, frame: SharedFrame) -> u32 {
         self.in_use += 1;
+        // What is sent within its turn is a burst as well.
+        self.empty_since = Tick::MAX;
         let index = self.free;
         if let Some(node) = self.nodes.get_mut(index as usize) {
             self.free = node.next;
@@ -423,10 +432,16 @@ mod tests {
         pool.trim(second(9));
         assert_eq!(pool.nodes.len(), 1, "what waits is kept");
         ring.advance(&mut pool, 5);
+        assert_eq!(pool.trim_at(), Tick::MAX);
         pool.trim(second(10));
         assert_eq!(pool.nodes.len(), 1, "the next burst may be near");
+        assert_eq!(pool.trim_at(), second(11));
+        ring.push(&mut pool, SharedFrame::from_static(b"burst")).unwrap();
+        ring.advance(&mut pool, 5);
         pool.trim(second(11));
-        assert_eq!(pool.nodes.capacity(), 0);
+        assert_eq!((pool.nodes.len(), pool.trim_at()), (1, second(12)), "there was another");
+        pool.trim(second(12));
+        assert_eq!((pool.nodes.capacity(), pool.trim_at()), (0, Tick::MAX));
         ring.push(&mut pool, SharedFrame::from_static(b"again")).unwrap();
         assert_eq!((pool.in_use(), ring.queued()), (1, 5));
     }

@@ -1,15 +1,14 @@
 //! What the domain wants said, into the effects that say it.
 
-use std::ops::Range;
-
 use bytes::Bytes;
 
+use super::batch::{Batch, Batches, SCRATCH_KEPT};
 use super::edge::{Edge, frame};
 use super::format::Format;
 use super::human;
 use super::row::{Row, Stage};
 use super::{Sessions, Turn};
-use crate::chat::outbox::{Class, Fanout, Part, Request, Said};
+use crate::chat::outbox::{Fanout, Part, Request, Said};
 use crate::chat::reply::{Refusal, Reply};
 use crate::chat::{Event, UserName};
 use crate::collections::Slots;
@@ -56,17 +55,14 @@ impl Sessions {
     ) {
         let Self { rows, edge, doomed, .. } = self;
         let Some(row) = find(rows, to) else { return };
-        let Some(format) = row.format() else { return };
-        edge.metrics.chat.replies.count(result.as_ref().map_or_else(|no| no.code.number(), |_| 0));
-        if let Ok(reply) = result {
-            row.errors = 0;
-            human::follow(row, reply);
-        } else if row.err(edge.errors_max) {
+        let mut out = std::mem::take(&mut edge.own);
+        if !edge.put_answer(row, turn.chat.user(to), (request, result), &mut out) {
             doomed.push((to, CloseReason::Flooding));
         }
-        let mut out = Vec::new();
-        edge.put_reply(format, turn.chat.user(to), (request, result), &mut out);
-        send(row, edge.turn, out, turn);
+        if !out.is_empty() {
+            turn.effects.push(Effect::Send { conn: to, frame: Bytes::copy_from_slice(&out) });
+        }
+        edge.keep_own(out);
     }
 
     fn say_event(&mut self, to: ConnId, event: &Event, turn: &mut Turn<'_>) {
@@ -89,56 +85,80 @@ impl Sessions {
     }
 
     fn say_fanout(&mut self, fanout: Fanout, turn: &mut Turn<'_>) {
-        let Fanout { room, records, whole, partial } = fanout;
-        let mut rendered: [Option<Rendered>; Class::COUNT] = Default::default();
+        let mut batches = std::mem::take(&mut self.edge.batches);
+        self.say_parts(&fanout, &mut batches, turn);
+        let Fanout { room, records, whole, .. } = fanout;
         for (class, to) in whole.into_classes() {
-            let all = self.edge.render_records(Format::of(class), &room, &records);
-            turn.effects.push(Effect::Broadcast { to, frame: all.frame.clone() });
-            if let Some(slot) = rendered.get_mut(usize::from(class.0)) {
-                *slot = Some(all);
-            }
+            let Some(batch) = batches.get_mut(usize::from(class.0)) else { continue };
+            self.edge.render_records(batch, Format::of(class), (&room, &records));
+            let frame = batch.take_shared(to.len());
+            turn.effects.push(Effect::Broadcast { to, frame });
         }
-        for (conn, parts) in partial {
-            let format = find(&mut self.rows, conn).and_then(|row| row.format());
-            let Some(class) = format.map(Format::class) else { continue };
-            let Some(slot) = rendered.get_mut(usize::from(class.0)) else { continue };
-            let all = slot.get_or_insert_with(|| {
-                self.edge.render_records(Format::of(class), &room, &records)
-            });
-            for part in parts {
-                match part {
-                    Part::Records(range) => {
-                        let frame = all.slice(range);
-                        turn.effects.push(Effect::Send { conn, frame });
+        batches.iter_mut().for_each(Batch::clear);
+        self.edge.batches = batches;
+    }
+
+    /// Says to those who have sent what they get: records and answers, laid end to end as far as it is
+    /// little, otherwise shared.
+    fn say_parts(&mut self, fanout: &Fanout, batches: &mut Batches, turn: &mut Turn<'_>) {
+        let Self { rows, edge, .. } = self;
+        let mut own = std::mem::take(&mut edge.own);
+        let mut parts = fanout.partial.iter().peekable();
+        while let Some((conn, part)) = parts.next() {
+            let row = find(rows, *conn);
+            let Some((row, format)) = row.and_then(|row| row.format().map(|of| (row, of))) else {
+                continue;
+            };
+            let class = format.class();
+            let Some(batch) = batches.get_mut(usize::from(class.0)) else { continue };
+            edge.render_records(batch, Format::of(class), (&fanout.room, &fanout.records));
+            match part {
+                Part::Records(range) => {
+                    let range = batch.bytes_of(range);
+                    if range.len() > COPIED_MAX {
+                        send_own(*conn, &mut own, turn);
+                        let frame = batch.shared().slice(range);
+                        turn.effects.push(Effect::Send { conn: *conn, frame });
+                    } else {
+                        own.extend_from_slice(batch.bytes.get(range).unwrap_or_default());
                     }
-                    Part::Reply(request, reply) => {
-                        self.say_reply(conn, &request, &Ok(reply), turn);
+                }
+                Part::Sent(request, index) => {
+                    if let Some(reply) = fanout.sent(*index) {
+                        // What is answered to a `send` does not depend on who sees it.
+                        edge.put_answer(row, None, (request, &Ok(reply)), &mut own);
                     }
                 }
             }
+            if parts.peek().is_none_or(|(next, _)| next != conn) {
+                send_own(*conn, &mut own, turn);
+            }
         }
+        edge.keep_own(own);
     }
 }
 
-/// A batch of records, laid end to end.
-#[derive(Debug)]
-struct Rendered {
-    frame: Bytes,
-    /// Where each record ends.
-    ends: Vec<usize>,
-}
-
-impl Rendered {
-    /// The records of `range`.
-    fn slice(&self, range: Range<usize>) -> Bytes {
-        let end_of = |index: usize| self.ends.get(index).copied();
-        let start = range.start.checked_sub(1).and_then(end_of).unwrap_or(0);
-        let end = range.end.checked_sub(1).and_then(end_of).unwrap_or(start);
-        self.frame.slice(start.min(end)..end)
+/// Sends what was gathered for a connection, if anything was.
+fn send_own(conn: ConnId, own: &mut Vec<u8>, turn: &mut Turn<'_>) {
+    if !own.is_empty() {
+        turn.effects.push(Effect::Send { conn, frame: Bytes::copy_from_slice(own) });
+        own.clear();
     }
 }
+
+/// Bytes of records up to which they are copied for one connection, so that they leave in one piece with
+/// what is around them; more are shared with the others.
+const COPIED_MAX: usize = 512;
 
 impl Edge {
+    /// Keeps the scratch space for the next one.
+    fn keep_own(&mut self, mut own: Vec<u8>) {
+        own.clear();
+        if own.capacity() <= SCRATCH_KEPT {
+            self.own = own;
+        }
+    }
+
     fn render_event(&mut self, format: Format, event: &Event) -> Bytes {
         let mut text = std::mem::take(&mut self.text);
         text.clear();
@@ -152,32 +172,29 @@ impl Edge {
         frame(out)
     }
 
-    fn render_records(
+    /// Appends the answer to a request, if one is wanted, and books it. `false` if there were too many
+    /// errors in a row.
+    fn put_answer(
         &mut self,
-        format: Format,
-        room: &crate::chat::RoomName,
-        records: &[crate::chat::SharedRecord],
-    ) -> Rendered {
-        let weight = records.iter().map(|record| usize::try_from(record.weight).unwrap_or(0));
-        let mut out = Vec::with_capacity(weight.sum());
-        let mut ends = Vec::with_capacity(records.len());
-        let mut text = std::mem::take(&mut self.text);
-        for record in records {
-            text.clear();
-            match format {
-                Format::Human => wire::human::record_event(&mut text, room, record),
-                _ => render::record_event(&mut text, room, record),
+        row: &mut Row,
+        viewer: Option<&UserName>,
+        (request, result): (&Request, &Result<Reply, Refusal>),
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let Some(format) = row.format() else { return true };
+        self.metrics.chat.replies.count(result.as_ref().map_or_else(|no| no.code.number(), |_| 0));
+        let mut goes_on = true;
+        match result {
+            Ok(reply) => {
+                row.errors = 0;
+                human::follow(row, reply);
             }
-            self.put(format, &text, &mut out);
-            debug_assert!(
-                out.len() - ends.last().copied().unwrap_or(0)
-                    <= usize::try_from(record.weight).unwrap_or(0),
-                "a record takes no more than its weight"
-            );
-            ends.push(out.len());
+            Err(_) => goes_on = !row.err(self.errors_max),
         }
-        self.text = text;
-        Rendered { frame: frame(out), ends }
+        let before = out.len();
+        self.put_reply(format, viewer, (request, result), out);
+        row.ledger.give(self.turn, out.len() - before);
+        goes_on
     }
 
     /// Appends the answer to a request, or nothing if none is wanted.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::batch::Batches;
 use super::bucket::Rate;
 use crate::admin::Health;
 use crate::chat::Limits;
@@ -60,6 +61,10 @@ pub(super) struct Edge {
     pub hello_len_max: usize,
     /// Where a text is rendered before it is framed.
     pub text: Vec<u8>,
+    /// Where what one connection gets is laid end to end.
+    pub own: Vec<u8>,
+    /// Where the records of one fan-out are.
+    pub batches: Batches,
     pub metrics: Arc<Metrics>,
     pub health: Health,
     pub server: &'static str,
@@ -125,6 +130,8 @@ impl Edge {
             hello_len_max,
             limits,
             text: Vec::new(),
+            own: Vec::new(),
+            batches: Batches::default(),
             metrics,
             health: Health::Serving,
             server: SERVER,

@@ -10,6 +10,7 @@
 //! A connection whose answers pile up is not read from until they have drained: what has been received
 //! but not looked at is its backlog, and nothing of it is answered before there is room for the answer.
 
+mod batch;
 mod bucket;
 mod deadline;
 mod deliver;
@@ -259,8 +260,20 @@ impl Sessions {
     /// All of a turn's inputs have been handed over: the domain's records go out, and who has nothing
     /// more to ask for is let go.
     pub fn turn_end(&mut self, turn: &mut Turn<'_>) {
+        while turn.chat.settle_next(turn.now) {
+            self.say(turn);
+        }
         turn.chat.turn_end(turn.now);
         self.say(turn);
+        if !self.finished.is_empty() {
+            self.finish(turn);
+        }
+        self.edge.turn = self.edge.turn.wrapping_add(1);
+        self.edge.trim();
+    }
+
+    /// Ends those whose peers have sent FIN and been answered.
+    fn finish(&mut self, turn: &mut Turn<'_>) {
         let finished = std::mem::take(&mut self.finished);
         // Answers that wait for a cursor are said when the domain forgets the connection.
         for &conn in &finished {
@@ -271,8 +284,6 @@ impl Sessions {
             let Some(row) = find(&mut self.rows, conn) else { continue };
             end::close(row, Vec::new(), (CloseReason::Bye, Ending::Flush), turn);
         }
-        self.edge.turn = self.edge.turn.wrapping_add(1);
-        self.edge.trim();
     }
 
     /// The server is stopping: every connection is told, and closed.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::chat::limits::SEQ_END;
 use crate::chat::log::{Appended, Draft, LogId, LogReply, LogRequest, Ticket};
 use crate::chat::record::{Body, Record};
-use crate::collections::KeyedMap;
+use crate::collections::{KeyedMap, Slots};
 use crate::time::Tick;
 use crate::time::clock::Now;
 
@@ -26,7 +26,8 @@ const CIDS_MAX: usize = if cfg!(test) { 1 << 12 } else { 1 << 18 };
 /// The logs of all memory rooms. Answers at once.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    logs: KeyedMap<LogId, Log>,
+    /// By slot.
+    logs: Slots<Log>,
     replies: VecDeque<LogReply>,
     cids: usize,
     /// Every log that remembers `cid`s, by when it was last looked at: a log in which nothing more is said
@@ -35,14 +36,22 @@ pub struct MemoryStore {
     hasher: (RandomState, RandomState),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Log {
+    id: LogId,
     head: u64,
     last_at: u64,
-    cids: KeyedMap<CidKey, Remembered>,
-    cids_by_age: VecDeque<(Tick, u64, CidKey)>,
+    /// Boxed, so that a log without any is small.
+    cids: Option<Box<Cids>>,
     /// It is among those to be looked at.
     is_listed: bool,
+}
+
+/// The `cid`s that a log remembers.
+#[derive(Debug, Default)]
+struct Cids {
+    known: KeyedMap<CidKey, Remembered>,
+    by_age: VecDeque<(Tick, u64, CidKey)>,
 }
 
 /// A keyed hash of user and `cid`, wide enough that two never meet.
@@ -68,12 +77,14 @@ impl MemoryStore {
     pub fn request(&mut self, now: Now, request: LogRequest) {
         match request {
             LogRequest::Open { log, .. } => {
-                self.logs.insert(log, Log::default());
+                let new = Log { id: log, head: 0, last_at: 0, cids: None, is_listed: false };
+                self.logs.insert(log.slot(), new);
             }
             LogRequest::Append { log, ticket, draft } => self.append(now, log, ticket, draft),
             LogRequest::Drop { log } => {
-                let dropped = self.logs.remove(&log);
-                self.cids -= dropped.map_or(0, |log| log.cids_by_age.len());
+                let is_open = find(&mut self.logs, log).is_some();
+                let dropped = if is_open { self.logs.remove(log.slot()) } else { None };
+                self.cids -= dropped.map_or(0, |log| log.cids());
             }
         }
     }
@@ -91,11 +102,11 @@ impl MemoryStore {
 
     fn append(&mut self, now: Now, id: LogId, ticket: Ticket, draft: Draft) {
         let cid = self.cid_key(&draft).map(|key| (key, self.hasher.0.hash_one(&draft.body)));
-        let outcome = match self.logs.get_mut(&id) {
+        let outcome = match find(&mut self.logs, id) {
             Some(log) => {
-                let before = log.cids_by_age.len();
+                let before = log.cids();
                 let outcome = log.append(now, cid, draft);
-                let after = log.cids_by_age.len();
+                let after = log.cids();
                 self.cids = self.cids + after - before;
                 if after > 0 && !std::mem::replace(&mut log.is_listed, true) {
                     self.looked_at.push_back((now.tick, id));
@@ -116,17 +127,17 @@ impl MemoryStore {
         let (id, log) = loop {
             let Some((_, id)) = self.looked_at.pop_front_if(|next| due(next)) else { return };
             // Those that are gone are passed over.
-            if let Some(log) = self.logs.get_mut(&id) {
+            if let Some(log) = find(&mut self.logs, id) {
                 break (id, log);
             }
         };
-        let before = log.cids_by_age.len();
+        let before = log.cids();
         log.forget_old(now);
-        if is_full && log.cids_by_age.len() == before {
+        if is_full && log.cids() == before {
             log.forget_oldest();
         }
-        self.cids = self.cids + log.cids_by_age.len() - before;
-        log.is_listed = !log.cids_by_age.is_empty();
+        self.cids = self.cids + log.cids() - before;
+        log.is_listed = log.cids() > 0;
         if log.is_listed {
             self.looked_at.push_back((now, id));
         }
@@ -141,10 +152,15 @@ impl MemoryStore {
     }
 }
 
+/// The log of this name, if it is open.
+fn find(logs: &mut Slots<Log>, id: LogId) -> Option<&mut Log> {
+    logs.get_mut(id.slot()).filter(|log| log.id == id)
+}
+
 impl Log {
     fn append(&mut self, now: Now, cid: Option<(CidKey, u64)>, draft: Draft) -> Appended {
         self.forget_old(now.tick);
-        let known = cid.and_then(|(key, said)| Some((*self.cids.get(&key)?, said)));
+        let known = cid.and_then(|(key, said)| Some((self.remembered(key)?, said)));
         match known {
             Some((known, said)) if known.said == said => {
                 return Appended::Duplicate { seq: known.seq, at: known.at };
@@ -158,15 +174,25 @@ impl Log {
         self.last_at = self.last_at.max(now.wall_ms);
         let (seq, at) = (self.head, self.last_at);
         if let Some((key, said)) = cid {
-            self.cids.insert(key, Remembered { seq, at, said });
-            self.cids_by_age.push_back((now.tick, seq, key));
+            let cids = self.cids.get_or_insert_default();
+            cids.known.insert(key, Remembered { seq, at, said });
+            cids.by_age.push_back((now.tick, seq, key));
         }
         let Draft { from, body, weight } = draft;
         Appended::Stored(Arc::new(Record { seq, at, from, body, weight }))
     }
 
+    /// How many `cid`s it remembers.
+    fn cids(&self) -> usize {
+        self.cids.as_ref().map_or(0, |cids| cids.by_age.len())
+    }
+
+    fn remembered(&self, key: CidKey) -> Option<Remembered> {
+        self.cids.as_ref()?.known.get(&key).copied()
+    }
+
     fn forget_old(&mut self, now: Tick) {
-        while let Some(&(since, seq, _)) = self.cids_by_age.front() {
+        while let Some(&(since, seq, _)) = self.cids.as_ref().and_then(|cids| cids.by_age.front()) {
             if now < since.after(CID_LASTS) && seq + CID_RECORDS > self.head {
                 break;
             }
@@ -175,11 +201,12 @@ impl Log {
     }
 
     fn forget_oldest(&mut self) {
-        if let Some((_, _, key)) = self.cids_by_age.pop_front() {
-            self.cids.remove(&key);
+        let Some(cids) = &mut self.cids else { return };
+        if let Some((_, _, key)) = cids.by_age.pop_front() {
+            cids.known.remove(&key);
         }
-        if self.cids_by_age.is_empty() {
-            self.cids_by_age = VecDeque::new();
+        if cids.by_age.is_empty() {
+            self.cids = None;
         }
     }
 }
@@ -197,7 +224,7 @@ mod tests {
     fn open() -> MemoryStore {
         let mut store = MemoryStore::new();
         let room = RoomName::parse("lobby").unwrap();
-        store.request(at(0), LogRequest::Open { log: LogId(1), room, epoch: Epoch(1) });
+        store.request(at(0), LogRequest::Open { log: LogId::new(1, 1), room, epoch: Epoch(1) });
         store
     }
 
@@ -210,7 +237,7 @@ mod tests {
             thread: None,
         };
         let draft = Draft { from: UserName::parse(from).unwrap(), body, weight: 0 };
-        store.request(now, LogRequest::Append { log: LogId(1), ticket: Ticket(7), draft });
+        store.request(now, LogRequest::Append { log: LogId::new(1, 1), ticket: Ticket(7), draft });
         let reply = store.poll().unwrap();
         assert_eq!(reply.ticket, Ticket(7));
         reply.outcome
@@ -233,7 +260,7 @@ mod tests {
     fn a_log_in_which_nothing_more_is_said_forgets_its_cids_too() {
         let mut store = open();
         let room = RoomName::parse("quiet").unwrap();
-        store.request(at(0), LogRequest::Open { log: LogId(2), room, epoch: Epoch(2) });
+        store.request(at(0), LogRequest::Open { log: LogId::new(2, 1), room, epoch: Epoch(2) });
         let body = Body::Message {
             text: "hi".into(),
             data: None,
@@ -242,7 +269,8 @@ mod tests {
             thread: None,
         };
         let draft = Draft { from: UserName::parse("ann").unwrap(), body, weight: 0 };
-        store.request(at(0), LogRequest::Append { log: LogId(2), ticket: Ticket(0), draft });
+        store
+            .request(at(0), LogRequest::Append { log: LogId::new(2, 1), ticket: Ticket(0), draft });
         store.poll().unwrap();
         append(&mut store, at(1), "bob", "", "hi");
         assert_eq!(store.cids(), 1);
@@ -254,7 +282,7 @@ mod tests {
     #[test]
     fn a_full_memory_makes_room_in_the_log_looked_at_longest_ago() {
         let mut store = open();
-        let logs = u64::try_from(CIDS_MAX).unwrap() / CID_RECORDS;
+        let logs = CIDS_MAX / usize::try_from(CID_RECORDS).unwrap();
         let draft = |cid: u64| {
             let cid = Some(cid.to_string().into());
             let text = "hi".into();
@@ -262,7 +290,7 @@ mod tests {
             Draft { from: UserName::parse("ann").unwrap(), body, weight: 0 }
         };
         for log in 2..2 + logs {
-            let (log, room) = (LogId(log), RoomName::parse("full").unwrap());
+            let (log, room) = (LogId::new(log, 1), RoomName::parse("full").unwrap());
             store.request(at(0), LogRequest::Open { log, room, epoch: Epoch(2) });
             for cid in 0..CID_RECORDS {
                 let draft = draft(cid);
@@ -312,7 +340,7 @@ mod tests {
     fn a_dropped_log_takes_its_cids_along_and_refuses_appends() {
         let mut store = open();
         append(&mut store, at(0), "ann", "c1", "hi");
-        store.request(at(0), LogRequest::Drop { log: LogId(1) });
+        store.request(at(0), LogRequest::Drop { log: LogId::new(1, 1) });
         assert_eq!(store.cids(), 0);
         assert_eq!(append(&mut store, at(0), "ann", "c1", "hi"), Appended::Refused);
     }

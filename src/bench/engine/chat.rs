@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::core::{Core, HELLO, Happening, JOIN, index_of};
-use super::peer::Stage;
+use super::peer::{OFF, Stage};
+use super::room::Ahead;
 use super::verify::Said;
 use crate::bench::ledger::Fault;
 use crate::bench::order::Verdict;
@@ -16,16 +17,16 @@ use crate::net::Effects;
 use crate::wire::client::{Incoming, Word};
 use crate::ws::{Opcode, encode};
 
+/// Messages of a room that may wait for those before them; more are not compared with what others get.
+const AHEAD_MAX: usize = 4096;
+
 /// Digits of the `id` of a send.
 const NUMBER_DIGITS: u32 = NUMBER_WIDTH as u32;
 
-/// What the reply to `hello` says of who returns.
-#[derive(Debug, Deserialize)]
-struct Returned<'a> {
-    #[serde(default)]
-    resumed: bool,
-    #[serde(borrow, default)]
-    rooms: Option<&'a RawValue>,
+/// How long somebody is asked to stay away.
+#[derive(Debug, Default, Deserialize)]
+struct Drain {
+    reconnect_after_ms: u64,
 }
 
 impl Core {
@@ -46,13 +47,25 @@ impl Core {
                 return self.give_up(index, &format!("no JSON of the protocol: {error}"), effects);
             }
         };
-        match incoming.ev.as_ref().and_then(Word::as_str) {
+        let ev = incoming.ev.as_ref().and_then(Word::as_str);
+        if let Some(ev @ ("message" | "replay" | "live" | "gap")) = ev
+            && !self.is_here(index, &incoming)
+        {
+            return self.take_elsewhere(index, ev, &incoming);
+        }
+        match ev {
             Some("message") => self.take_message(index, &incoming, bytes, now_us),
             Some("replay") => self.take_replay(index, &incoming, now_us),
             Some("live") => self.take_live(index, &incoming),
             Some("gap") => self.take_gap(index, &incoming),
             Some("joined") => self.take_joined(index, &incoming),
-            Some("presence" | "typing" | "receipts" | "drain") => self.tally.others += 1,
+            Some("left") if self.plan.is_open_house => self.tally.others += 1,
+            Some("presence" | "typing" | "receipts") => self.tally.others += 1,
+            Some("drain") => {
+                self.tally.others += 1;
+                let told = serde_json::from_str::<Drain>(text).unwrap_or_default();
+                self.happenings.push(Happening::AskedBack(index, told.reconnect_after_ms));
+            }
             Some("ping") => {
                 self.tally.pings += 1;
                 let mut out = Vec::new();
@@ -63,6 +76,12 @@ impl Core {
             Some(_) => self.unexpected(index, text),
             None => self.take_reply(index, &incoming, text, effects),
         }
+    }
+
+    /// Whether an event is of the peer's own room.
+    fn is_here(&self, index: u32, event: &Incoming<'_>) -> bool {
+        let room = &self.rooms[self.peers[index as usize].room as usize];
+        event.room.as_ref().and_then(Word::as_str) == Some(&room.name)
     }
 
     /// Notes something that should not have come.
@@ -87,39 +106,64 @@ impl Core {
 
     /// Whose message this is and which, if it is one of those sent to `room`, to the letter.
     fn said(&self, room: u32, event: &Incoming<'_>) -> Option<Said> {
-        let name = event.room.as_ref().map(Word::as_str);
         let from = index_of(event.from.as_ref()?.as_str()?)?;
         let sender = self.senders.get(self.peers.get(from as usize)?.sender as usize)?;
         let text = event.text.as_ref()?.as_str()?;
         let (_, shown) = self.plan.pattern.read(text.as_bytes(), "")?;
-        let here = name.is_none_or(|name| name == Some(&self.rooms[room as usize].name));
-        (here && sender.room == room).then_some(Said { from, shown })
+        (sender.room == room).then_some(Said { from, shown })
     }
 
-    /// When a message was due. What nobody has seen before is appended to the stream, and what somebody
-    /// has must be the same.
+    /// When a message was due. What nobody has seen before is kept, and what somebody has must be the
+    /// same.
     fn due_us_of(&mut self, index: u32, (seq, said): (u64, Said), bytes: &[u8]) -> Option<u64> {
         let place = self.peers[index as usize].room;
         let room = &mut self.rooms[place as usize];
         room.seen_to = room.seen_to.max(seq + 1);
-        if room.is_solo || seq == room.stream.next() {
-            let solo = room.is_solo;
+        if room.is_solo {
+            return self.first_seen(index, said).0;
+        }
+        if seq == room.stream.next() {
             let (due_us, _) = self.first_seen(index, said);
-            if !solo {
-                self.append(place, bytes, due_us.unwrap_or(0), said.from);
-            }
+            self.append(place, bytes, due_us.unwrap_or(0), said.from);
+            self.append_ahead(index);
             return due_us;
         }
-        let Some(&frame) = room.stream.frame(seq) else {
-            return self.due_of(said);
+        let (due_us, same) = if let Some(&frame) = room.stream.frame(seq) {
+            let known = room.stream.start_of(seq).map(|start| {
+                room.stream.slice(start, usize::try_from(frame.end - start).unwrap_or(usize::MAX))
+            });
+            let same = known.is_none_or(|known| known == bytes);
+            (Some(frame.due_us), same && frame.sender == said.from)
+        } else if let Some(ahead) = room.ahead.get(&seq) {
+            let same = *ahead.bytes == *bytes;
+            (self.due_of(said), same)
+        } else {
+            let due_us = self.due_of(said);
+            let room = &mut self.rooms[place as usize];
+            if seq > room.stream.next() && room.ahead.len() < AHEAD_MAX {
+                room.ahead.insert(seq, Ahead { said, bytes: bytes.into() });
+                if room.is_lenient {
+                    self.catch_up(index);
+                }
+            }
+            (due_us, true)
         };
-        let known = room.stream.start_of(seq).map(|start| {
-            room.stream.slice(start, usize::try_from(frame.end - start).unwrap_or(usize::MAX))
-        });
-        if frame.sender != said.from || known.is_some_and(|known| known != bytes) {
+        if !same {
             self.unexpected(index, &format!("message {seq} is another one than others got"));
         }
-        Some(frame.due_us)
+        due_us
+    }
+
+    /// Appends what has waited for the message that has just come.
+    fn append_ahead(&mut self, index: u32) {
+        let place = self.peers[index as usize].room;
+        loop {
+            let room = &mut self.rooms[place as usize];
+            let next = room.stream.next();
+            let Some(Ahead { said, bytes }) = room.ahead.remove(&next) else { return };
+            let (due_us, _) = self.first_seen(index, said);
+            self.append(place, &bytes, due_us.unwrap_or(0), said.from);
+        }
     }
 
     fn take_replay(&mut self, index: u32, event: &Incoming<'_>, now_us: u64) {
@@ -166,7 +210,10 @@ impl Core {
         match range.filter(|range| range.0 == peer.next && range.1 >= range.0) {
             Some((from, to)) => {
                 peer.next = to + 1;
+                let room = peer.room;
+                self.rooms[room as usize].is_lenient = true;
                 self.tally.told_gone += to - from + 1;
+                self.catch_up(index);
                 self.align(index);
             }
             None => self.unexpected(index, &format!("a gap where none is: {event:?}")),
@@ -174,12 +221,16 @@ impl Core {
     }
 
     fn take_joined(&mut self, index: u32, event: &Incoming<'_>) {
-        let room = &self.rooms[self.peers[index as usize].room as usize];
-        let here = event.room.as_ref().and_then(Word::as_str) == Some(&room.name);
-        match (&event.epoch, event.seq) {
-            (Some(Word::Text(epoch)), Some(seq)) if here => self.set_cursor(index, epoch, seq),
-            _ => self.tally.others += 1,
+        let (Some(name), Some(Word::Text(epoch)), Some(seq)) =
+            (event.room.as_ref().and_then(Word::as_str), &event.epoch, event.seq)
+        else {
+            return self.unexpected(index, &format!("{event:?}"));
+        };
+        let peer = &mut self.peers[index as usize];
+        if *self.rooms[peer.room as usize].name == *name {
+            return self.set_cursor(index, epoch, seq);
         }
+        peer.extra().others.insert(name.into(), ((&**epoch).into(), seq + 1));
     }
 
     fn take_reply(&mut self, index: u32, reply: &Incoming<'_>, text: &str, effects: &mut Effects) {
@@ -200,6 +251,10 @@ impl Core {
                 _ => self.give_up(index, &format!("not the answer to a join: {text}"), effects),
             },
             (Word::Number(id), 0) => {
+                if let (Some(Word::Text(room)), Some(seq)) = (&data.room, data.seq) {
+                    // A message of its own to another room: at once, since more of that room may follow.
+                    self.take_own_elsewhere(index, room, Some(seq));
+                }
                 let data = reply.data.map_or("", RawValue::get).to_owned();
                 self.happenings.push(Happening::Replied(index, *id, Ok(data)));
             }
@@ -235,88 +290,55 @@ impl Core {
         self.align(index);
     }
 
-    fn take_welcome(
-        &mut self,
-        index: u32,
-        reply: &Incoming<'_>,
-        data: &Incoming<'_>,
-        effects: &mut Effects,
-    ) {
-        let returns =
-            self.peers[index as usize].extra.as_ref().is_some_and(|it| it.session.is_some());
-        if self.plan.keeps_sessions
-            && let Some(session) = data.session.as_ref().and_then(Word::as_str)
-        {
-            self.peers[index as usize].extra().session = Some(session.into());
-        }
-        if !returns {
-            if !self.plan.joins {
-                self.entered(index, effects);
-            }
-            return;
-        }
-        let returned = reply.data.and_then(|data| serde_json::from_str(data.get()).ok());
-        let Some(Returned { resumed, rooms }) = returned else {
-            return self.give_up(index, "not the answer to a hello", effects);
-        };
-        let room = &self.rooms[self.peers[index as usize].room as usize];
-        let rooms: serde_json::Value =
-            rooms.and_then(|rooms| serde_json::from_str(rooms.get()).ok()).unwrap_or_default();
-        let answer = rooms.get(&*room.name).cloned().unwrap_or_default();
-        self.take_return(index, resumed, &answer);
-        if self.peers[index as usize].stage == Stage::Entering {
-            self.entered(index, effects);
-        }
-    }
-
-    /// How its room goes on for who has returned.
-    fn take_return(&mut self, index: u32, resumed: bool, answer: &serde_json::Value) {
-        let number = |key: &str| answer.get(key).and_then(serde_json::Value::as_u64);
-        self.returns.resumed += u64::from(resumed);
-        if answer.get("reset").is_some() {
-            self.returns.resets += 1;
-            let epoch = answer.get("epoch").and_then(serde_json::Value::as_str);
-            match epoch.zip(number("seq")) {
-                Some((epoch, seq)) => self.set_cursor(index, epoch, seq),
-                None => self.unexpected(index, &answer.to_string()),
-            }
-            return;
-        }
-        if let Some(gap) = answer.get("gap") {
-            let end = gap.get(1).and_then(serde_json::Value::as_u64);
-            let peer = &mut self.peers[index as usize];
-            let begin = gap.get(0).and_then(serde_json::Value::as_u64);
-            match begin.zip(end).filter(|range| range.0 == peer.next) {
-                Some((from, to)) => {
-                    peer.next = to + 1;
-                    self.tally.told_gone += to - from + 1;
-                }
-                None => self.unexpected(index, &answer.to_string()),
-            }
-        }
-        let next = self.peers[index as usize].next;
-        if number("from") != Some(next) {
-            self.unexpected(index, &format!("returns to {next}: {answer}"));
-        }
-        self.align(index);
-    }
-
     /// Where a peer is in its room.
-    fn set_cursor(&mut self, index: u32, epoch: &str, seq: u64) {
+    pub(super) fn set_cursor(&mut self, index: u32, epoch: &str, seq: u64) {
         let place = self.peers[index as usize].room;
         let room = &mut self.rooms[place as usize];
         if room.epoch.as_deref() != Some(epoch) {
-            // The first to come; or the log has begun again, and nothing of the old one comes any more.
-            room.epoch = Some(epoch.into());
-            room.stream = Stream::new(seq + 1, room.stream.bytes_max());
-            room.seen_to = seq + 1;
-            let members = std::mem::take(&mut room.members);
-            for &member in &members {
-                self.peers[member as usize].position = super::peer::OFF;
+            let has_begun_again = room.epoch.replace(epoch.into()).is_some();
+            room.seen_to = 0;
+            self.restart_stream(place, seq + 1);
+            if has_begun_again {
+                // Nothing of the old log comes any more.
+                for sender in self.senders.iter_mut().filter(|sender| sender.room == place) {
+                    self.returns.forgotten += sender.forget();
+                }
             }
-            self.rooms[place as usize].members = members;
         }
-        self.peers[index as usize].next = seq + 1;
+        let peer = &mut self.peers[index as usize];
+        peer.next = seq + 1;
+        if self.plan.keeps_sessions {
+            peer.extra().epoch = Some(epoch.into());
+        }
         self.align(index);
+    }
+
+    /// Has the stream go on behind what will come to nobody any more: what all have been told is gone, or what
+    /// only its sender was there to hear of.
+    fn catch_up(&mut self, index: u32) {
+        let place = self.peers[index as usize].room;
+        let room = &self.rooms[place as usize];
+        let members = room.members.iter().map(|&member| &self.peers[member as usize]);
+        let here = members.filter(|peer| peer.stage == Stage::Ready).map(|peer| peer.next);
+        // Whoever is ahead has just said so with the message that waits.
+        let lowest = here.chain(room.ahead.keys().next().copied()).min();
+        if let Some(lowest) = lowest.filter(|lowest| *lowest > room.stream.next()) {
+            let waiting = self.rooms[place as usize].ahead.split_off(&lowest);
+            self.restart_stream(place, lowest);
+            self.rooms[place as usize].ahead = waiting;
+            self.append_ahead(index);
+        }
+    }
+
+    /// Begins a room's stream again at the number `next`; nobody follows it for now.
+    fn restart_stream(&mut self, place: u32, next: u64) {
+        let Self { rooms, peers, .. } = self;
+        let room = &mut rooms[place as usize];
+        room.stream = Stream::new(next, room.stream.bytes_max());
+        room.seen_to = room.seen_to.max(next);
+        room.ahead.clear();
+        for &member in &room.members {
+            peers[member as usize].position = OFF;
+        }
     }
 }

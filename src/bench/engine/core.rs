@@ -14,7 +14,7 @@ use crate::bench::pattern::NUMBER_WIDTH;
 use crate::bench::plan::Plan;
 use crate::bench::stream::Stream;
 use crate::chat::Op;
-use crate::client::{Framing, Opening, Part, Template};
+use crate::client::{Framing, Opening, Part};
 use crate::http::SUBPROTOCOL;
 use crate::net::{CloseReason, ConnId, Connect, ConnectFault, Effect, Effects, Ending};
 use crate::time::Tick;
@@ -47,6 +47,8 @@ pub(crate) enum Happening {
     Gone(u32, String),
     /// A request that is neither hello, nor join, nor a send was answered: with success, or why not.
     Replied(u32, u64, Result<String, String>),
+    /// The server asks it to come back after so many milliseconds.
+    AskedBack(u32, u64),
 }
 
 /// What has been counted since the beginning.
@@ -74,6 +76,8 @@ pub(crate) struct Returns {
     pub(crate) resumed: u64,
     /// Rooms whose log has begun again.
     pub(crate) resets: u64,
+    /// Messages under way when their log was lost.
+    pub(crate) forgotten: u64,
 }
 
 /// All connections and rooms.
@@ -159,11 +163,17 @@ impl Core {
         core
     }
 
-    /// Makes a connection one that sends; from then on it has an index among the senders.
-    pub(crate) fn add_sender(&mut self, peer: u32) {
+    /// Makes a connection one that sends, and returns its index among the senders.
+    pub(crate) fn add_sender(&mut self, peer: u32) -> u32 {
         let room = self.peers[peer as usize].room;
         let name = &self.rooms[room as usize].name;
-        let begin = format!(r#""room":"{name}","text":""#);
+        let begin = match self.plan.pair(room) {
+            Some((one, other)) => {
+                let partner = name_of(if one == peer { other } else { one });
+                format!(r#""to":"{partner}","text":""#)
+            }
+            None => format!(r#""room":"{name}","text":""#),
+        };
         let op = Part::Text(r#"{"op":"send","#);
         // The answer tells where the sender's own message stands, so it must be asked for.
         let id = [Part::Text(r#""id":""#), Part::Number(NUMBER_WIDTH), Part::Text(r#"","#)];
@@ -175,7 +185,23 @@ impl Core {
         };
         let (framing, place) = (self.plan.framing, (peer, &**name));
         let template = self.plan.pattern.template(framing, (&before, behind), place);
-        self.add_sender_with(peer, template);
+        let index = u32::try_from(self.senders.len()).unwrap_or(NOBODY);
+        self.peers[peer as usize].sender = index;
+        self.senders.push(Sender::new(peer, room, template));
+        index
+    }
+
+    /// Whether all that a connection has sent was answered.
+    pub(crate) fn is_answered(&self, peer: u32) -> bool {
+        let sender = self.senders.get(self.peers[peer as usize].sender as usize);
+        sender.is_none_or(|sender| sender.answered == sender.sent)
+    }
+
+    /// Counts something that was begun, and has come to its end now.
+    pub(crate) fn record(&mut self, began_us: u64, now_us: u64) {
+        if began_us.wrapping_sub(self.window.0) < self.window.1 {
+            self.recent[0].record(now_us.saturating_sub(began_us));
+        }
     }
 
     /// The connection of that name, unless it has ended meanwhile.
@@ -291,12 +317,20 @@ impl Core {
             return;
         }
         let name = name_of(index);
-        let room = &self.rooms[self.peers[index as usize].room as usize];
+        let peer = &self.peers[index as usize];
+        let room_number = peer.room;
+        let room = &self.rooms[room_number as usize];
+        let mut out = Vec::new();
+        if let Some(session) = peer.extra.as_ref().and_then(|extra| extra.session.as_deref()) {
+            let resume = resume(session, room, peer);
+            let hello = [("name", Field::Text(&name)), ("resume", Field::Json(&resume))];
+            self.put(Op::Hello, Some(HELLO), &hello, &mut out);
+            return self.write(index, out, effects);
+        }
         let hello = [("name", Field::Text(&name))];
         let join = [("room", Field::Text(&room.name))];
-        let mut out = Vec::new();
         self.put(Op::Hello, Some(HELLO), &hello, &mut out);
-        if self.plan.joins {
+        if self.plan.pair(room_number).is_none() {
             self.put(Op::Join, Some(JOIN), &join, &mut out);
         }
         self.write(index, out, effects);
@@ -413,12 +447,17 @@ impl Core {
         let room = &self.rooms[self.peers[index as usize].room as usize];
         format!("{} in {}", name_of(index), room.name)
     }
+}
 
-    fn add_sender_with(&mut self, peer: u32, template: Template) {
-        let room = self.peers[peer as usize].room;
-        self.peers[peer as usize].sender = u32::try_from(self.senders.len()).unwrap_or(NOBODY);
-        self.senders.push(Sender::new(peer, room, template));
+/// Where somebody was who returns.
+fn resume(session: &str, room: &Room, peer: &Peer) -> String {
+    let epoch = peer.extra.as_ref().and_then(|extra| extra.epoch.as_deref()).unwrap_or_default();
+    let had = peer.next.saturating_sub(1);
+    let mut rooms = format!(r#""{}":["{epoch}",{had}]"#, room.name);
+    for (name, (epoch, next)) in peer.extra.iter().flat_map(|extra| &extra.others) {
+        rooms += &format!(r#","{name}":["{epoch}",{}]"#, next.saturating_sub(1));
     }
+    format!(r#"{{"session":"{session}","rooms":{{{rooms}}}}}"#)
 }
 
 /// The user that a connection is.
@@ -432,21 +471,29 @@ pub(crate) fn index_of(name: &str) -> Option<u32> {
     digits.parse().ok().filter(|index: &u32| name_of(*index) == name)
 }
 
+fn room_name(plan: &Plan, room: u32) -> String {
+    match plan.pair(room) {
+        Some((one, other)) => {
+            let mut names = [name_of(one), name_of(other)];
+            names.sort();
+            format!("@{}", names.join(":"))
+        }
+        None if plan.is_chinwag() => format!("{}{room}", plan.room_prefix),
+        None => room.to_string(),
+    }
+}
+
 fn new_room(plan: &Plan, room: u32) -> Room {
     let bytes_max = STREAMS_BYTES / (plan.rooms as usize).max(1);
     Room {
-        name: if plan.is_chinwag() {
-            format!("{}{room}", plan.room_prefix)
-        } else {
-            room.to_string()
-        }
-        .into(),
+        name: room_name(plan, room).into(),
         epoch: None,
         stream: Stream::new(0, bytes_max.min(STREAM_BYTES_MAX)),
+        ahead: BTreeMap::new(),
         members: Vec::new(),
         sent: 0,
         seen_to: 0,
-        class: 0,
+        is_lenient: plan.is_open_house,
         is_solo: false,
     }
 }

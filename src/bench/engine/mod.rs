@@ -14,6 +14,7 @@ mod core;
 mod peer;
 mod plain;
 mod receive;
+mod returns;
 mod room;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,8 @@ mod verify;
 
 use std::time::Duration;
 
-pub(crate) use self::core::{Core, Happening, Tally};
+pub(crate) use self::core::{Core, Happening, Tally, name_of};
+pub(crate) use self::peer::Stage;
 
 use super::latency::Latency;
 use super::ledger::Fault;
@@ -32,10 +34,10 @@ use crate::net::{CloseReason, ConnectFault, Effect, Effects, Ending, Handler, In
 use crate::time::Tick;
 use crate::time::clock::Now;
 
-/// Without anything happening for so long, nothing will any more.
-const PATIENCE_US: u64 = 10_000_000;
 /// Of silence, until it counts as quiet: presence is told once a second.
 const QUIET_US: u64 = 1_500_000;
+/// However restless the server is, it goes on after this.
+const SETTLE_US_MAX: u64 = 30_000_000;
 /// Never.
 pub(crate) const NEVER: u64 = u64::MAX;
 
@@ -80,6 +82,22 @@ pub(crate) trait Scenario {
     /// The server has ended a connection. Whether that was to be expected.
     fn gone(&mut self, _core: &mut Core, _peer: u32, _why: &str, _effects: &mut Effects) -> bool {
         false
+    }
+
+    /// The server asks a connection to come back after so many milliseconds.
+    fn asked_back(&mut self, _peer: u32, _after_ms: u64) {}
+
+    /// A slow reader has received so many bytes.
+    fn heard(&mut self, _core: &mut Core, _at: (u32, u64), _len: usize, _effects: &mut Effects) {}
+
+    /// What is measured begins now.
+    fn measuring(
+        &mut self,
+        _core: &mut Core,
+        _now_us: u64,
+        _effects: &mut Effects,
+    ) -> Result<(), String> {
+        Ok(())
     }
 
     /// A connection cannot be made. `Err` ends the run.
@@ -229,28 +247,34 @@ impl<S: Scenario> Engine<S> {
 
     /// Passes on what has happened.
     fn tell(&mut self, now_us: u64, effects: &mut Effects) {
-        while let Some(happening) = self.core.happenings.pop() {
-            if self.phase == Phase::Over {
-                continue;
+        while !self.core.happenings.is_empty() {
+            for happening in std::mem::take(&mut self.core.happenings) {
+                if self.phase != Phase::Over {
+                    self.tell_one(happening, now_us, effects);
+                }
             }
-            let (core, scenario) = (&mut self.core, &mut self.scenario);
-            match happening {
-                Happening::Upgraded(peer) => scenario.upgraded(core, peer, effects),
-                Happening::Entered(peer) => scenario.entered(core, peer, effects),
-                Happening::Left(peer) => scenario.left(core, peer, effects),
-                Happening::Replied(peer, id, answer) => {
-                    scenario.replied(core, (peer, now_us), (id, answer), effects);
+        }
+    }
+
+    fn tell_one(&mut self, happening: Happening, now_us: u64, effects: &mut Effects) {
+        let (core, scenario) = (&mut self.core, &mut self.scenario);
+        match happening {
+            Happening::Upgraded(peer) => scenario.upgraded(core, peer, effects),
+            Happening::Entered(peer) => scenario.entered(core, peer, effects),
+            Happening::Left(peer) => scenario.left(core, peer, effects),
+            Happening::Replied(peer, id, answer) => {
+                scenario.replied(core, (peer, now_us), (id, answer), effects);
+            }
+            Happening::AskedBack(peer, after_ms) => scenario.asked_back(peer, after_ms),
+            Happening::Gone(peer, why) => {
+                if !scenario.gone(core, peer, &why, effects) {
+                    let words = format!("{}: {why}", core.title(peer));
+                    core.ledger.add(Fault::Disconnected, 1, words);
                 }
-                Happening::Gone(peer, why) => {
-                    if !scenario.gone(core, peer, &why, effects) {
-                        let words = format!("{}: {why}", core.title(peer));
-                        core.ledger.add(Fault::Disconnected, 1, words);
-                    }
-                }
-                Happening::Unreachable(peer, fault) => {
-                    if let Err(failure) = scenario.unreachable(core, peer, fault, effects) {
-                        self.fail(failure, effects);
-                    }
+            }
+            Happening::Unreachable(peer, fault) => {
+                if let Err(failure) = scenario.unreachable(core, peer, fault, effects) {
+                    self.fail(failure, effects);
                 }
             }
         }
@@ -314,10 +338,14 @@ impl<S: Scenario> Engine<S> {
                 now_us
             }
             Phase::Settling { since } => self.settle(now_us, since, effects),
-            Phase::Warming { until } if now_us >= until => {
+            Phase::Warming { until } if now_us >= until || self.asked_to_stop => {
                 self.open_window(now_us);
-                self.phase = Phase::Measuring { until: now_us + self.core.plan.measured_us };
-                now_us + self.core.plan.measured_us
+                let until = now_us + self.core.plan.measured_us;
+                self.phase = Phase::Measuring { until };
+                if let Err(failure) = self.scenario.measuring(&mut self.core, now_us, effects) {
+                    self.fail(failure, effects);
+                }
+                until
             }
             Phase::Measuring { until } if now_us >= until || self.asked_to_stop => {
                 self.close_window(now_us, effects)
@@ -334,7 +362,7 @@ impl<S: Scenario> Engine<S> {
             self.core.tally.handshakes + u64::from(self.core.ready) + self.core.tally.others;
         if count != self.progress_seen.1 {
             self.progress_seen = (now_us, count);
-        } else if now_us - self.progress_seen.0 > PATIENCE_US {
+        } else if now_us - self.progress_seen.0 > self.core.plan.patience_us {
             let (ready, all) = (self.core.ready, self.core.plan.connections);
             let under_way = self.core.under_way();
             self.fail(
@@ -342,12 +370,12 @@ impl<S: Scenario> Engine<S> {
                 effects,
             );
         }
-        self.progress_seen.0 + PATIENCE_US + 1_000_000
+        self.progress_seen.0 + self.core.plan.patience_us + 1_000
     }
 
     fn settle(&mut self, now_us: u64, since: u64, effects: &mut Effects) -> u64 {
         let until = if self.scenario.waits_for_quiet() {
-            (self.heard_at.max(since) + QUIET_US).min(since + 3 * PATIENCE_US)
+            (self.heard_at.max(since) + QUIET_US).min(since + SETTLE_US_MAX)
         } else {
             since + QUIET_US / 5
         };
@@ -400,7 +428,7 @@ impl<S: Scenario> Engine<S> {
         if count != self.progress_seen.1 {
             self.progress_seen = (now_us, count);
         }
-        let given_up = now_us - self.progress_seen.0 > PATIENCE_US;
+        let given_up = now_us - self.progress_seen.0 > self.core.plan.patience_us;
         if now_us < check_at && !given_up {
             return check_at;
         }
@@ -455,7 +483,6 @@ impl<S: Scenario> Engine<S> {
     pub(crate) fn into_results(mut self) -> Results {
         self.progress.clear();
         let mut results = self.results;
-        self.scenario.finish(&mut self.core, &self.windows, &mut results);
         if let Some(window) = self.windows.last() {
             let own = window.after.generator.cpu_us.saturating_sub(window.before.generator.cpu_us);
             let counts = Counts {
@@ -469,6 +496,7 @@ impl<S: Scenario> Engine<S> {
             };
             results.measured(&counts, &window.before, &window.after);
         }
+        self.scenario.finish(&mut self.core, &self.windows, &mut results);
         results.series = self.series.into_samples();
         for named in &self.core.ledger.named {
             results.fail(named.clone());
@@ -492,6 +520,9 @@ impl<S: Scenario> Handler for Engine<S> {
                 let Some(peer) = self.core.find(conn) else { return };
                 let now_us = self.core.clock.micros();
                 let own = self.core.receive(peer, bytes, now_us, effects);
+                if self.core.peers[peer as usize].is_slow() {
+                    self.scenario.heard(&mut self.core, (peer, now_us), bytes.len(), effects);
+                }
                 if own > 0 {
                     self.scenario.returned(&mut self.core, (peer, now_us), own, effects);
                 }

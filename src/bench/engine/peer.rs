@@ -1,5 +1,7 @@
 //! One of the generator's connections.
 
+use std::collections::BTreeMap;
+
 use crate::bench::order::Missing;
 use crate::http::PartialAnswer;
 use crate::net::ConnId;
@@ -39,6 +41,8 @@ pub(crate) struct Peer {
     /// Its index among the senders, or [`NOBODY`].
     pub(crate) sender: u32,
     pub(crate) stage: Stage,
+    /// Which of the latencies its deliveries count for.
+    pub(crate) class: u8,
     /// What few connections need at a time.
     pub(crate) extra: Option<Box<Extra>>,
 }
@@ -54,8 +58,12 @@ pub(crate) struct Extra {
     pub(crate) missing: Missing,
     /// Without `seq`: the next number of each of its room's senders, and what was skipped.
     pub(crate) by_sender: Vec<(u64, Missing)>,
+    /// Rooms besides its own, by name: the epoch, and the number that is due next.
+    pub(crate) others: BTreeMap<Box<str>, (Box<str>, u64)>,
     /// The session's secret, for who returns.
     pub(crate) session: Option<Box<str>>,
+    /// The log that its numbers belong to, for who returns: the room's may have begun again meanwhile.
+    pub(crate) epoch: Option<Box<str>>,
     /// It is not expected to have everything at the end: it reads too slowly.
     pub(crate) is_slow: bool,
 }
@@ -69,6 +77,7 @@ impl Peer {
             room,
             sender: NOBODY,
             stage: Stage::Away,
+            class: 0,
             extra: None,
         }
     }
@@ -89,6 +98,7 @@ impl Peer {
                 || extra.answer.is_some()
                 || !extra.missing.is_empty()
                 || !extra.by_sender.is_empty()
+                || !extra.others.is_empty()
                 || extra.session.is_some()
                 || extra.is_slow
         });

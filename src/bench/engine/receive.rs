@@ -125,7 +125,7 @@ impl Core {
         }
         peer.position += len as u64;
         let (start, window) = self.window;
-        let recent = &mut self.recent[usize::from(room.class)];
+        let recent = &mut self.recent[usize::from(peer.class)];
         let (mut passed, mut own) = (0, 0);
         for frame in room.stream.frames_from(peer.next) {
             if frame.end > peer.position {

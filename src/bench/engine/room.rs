@@ -1,7 +1,8 @@
 //! A room, and who speaks in it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
+use super::verify::Said;
 use crate::bench::order::Missing;
 use crate::bench::stream::Stream;
 use crate::client::Template;
@@ -15,16 +16,26 @@ pub(crate) struct Room {
     pub(crate) epoch: Option<Box<str>>,
     /// What its members are sent.
     pub(crate) stream: Stream,
+    /// Messages that came to somebody before those that lie before them had come to anybody: without `echo`
+    /// nobody is sent what it said itself, and so may be ahead of all others.
+    pub(crate) ahead: BTreeMap<u64, Ahead>,
     /// The connections that follow the stream, or may again.
     pub(crate) members: Vec<u32>,
     /// Messages sent to it.
     pub(crate) sent: u64,
     /// The number behind the highest that anybody has seen.
     pub(crate) seen_to: u64,
-    /// Which of the latencies its deliveries count for.
-    pub(crate) class: u8,
+    /// Not every message needs to have come to somebody: members come and go, or were told what is gone.
+    pub(crate) is_lenient: bool,
     /// It has one member: there is nobody to compare with.
     pub(crate) is_solo: bool,
+}
+
+/// A message that waits for those before it.
+#[derive(Clone, Debug)]
+pub(crate) struct Ahead {
+    pub(crate) said: Said,
+    pub(crate) bytes: Box<[u8]>,
 }
 
 /// Who speaks.
@@ -73,6 +84,15 @@ impl Sender {
         while self.dues.front().is_some_and(|due| due.0 <= number) {
             self.dues.pop_front();
         }
+    }
+
+    /// Gives up what nobody has seen yet, and says how many messages that were.
+    pub(crate) fn forget(&mut self) -> u64 {
+        let unseen = self.sent.saturating_sub(self.seen);
+        (self.seen, self.answered) = (self.sent, self.sent);
+        self.missing = Missing::default();
+        self.dues.clear();
+        unseen
     }
 
     /// The number of a message that shows only the lowest digits of it: the one nearest to what is

@@ -22,6 +22,15 @@ pub struct Mark {
     pub kernel: Option<Kernel>,
 }
 
+impl Mark {
+    /// What the server had used at this moment and at a `later` one. `None` if one of them is not known,
+    /// or if it is another process by then: it was restarted.
+    #[must_use]
+    pub fn servers(&self, later: &Self) -> Option<(Usage, Usage)> {
+        self.server.zip(later.server).filter(|(before, after)| before.pid == after.pid)
+    }
+}
+
 impl Meter {
     /// Measures this process, and `server` if it is known.
     ///

@@ -21,6 +21,8 @@ pub struct Process {
 /// keeps for each core and adds up late: an error of a megabyte is 50 bytes for each of 20,000 connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
+    /// Whose it is.
+    pub pid: u32,
     /// Time on a core of all of its threads, in µs. What the scheduler accounts to living threads is exact; of
     /// threads that have ended, whole hundredths of a second are known.
     pub cpu_us: u64,
@@ -85,7 +87,15 @@ impl Process {
     fn look(&self, memory: &Memory) -> Result<Usage, MeasureError> {
         let (cpu_us, threads) = self.cpu()?;
         let descriptors = self.descriptors()?;
-        Ok(Usage { cpu_us, rss: memory.rss, anonymous: memory.anonymous, descriptors, threads })
+        let pid = self.pid;
+        Ok(Usage {
+            pid,
+            cpu_us,
+            rss: memory.rss,
+            anonymous: memory.anonymous,
+            descriptors,
+            threads,
+        })
     }
 
     fn descriptors(&self) -> Result<Option<u64>, MeasureError> {
@@ -108,8 +118,7 @@ impl Process {
             nanos = nanos.saturating_add(parse_schedstat(&text).unwrap_or_default());
             threads += 1;
         }
-        // The process's sum has threads that have ended, in coarse ticks that are rounded down.
-        Ok(((nanos / 1_000).max(stat.cpu_us), threads))
+        Ok((total_us(nanos, stat.cpu_us), threads))
     }
 
     /// Counts the pages; where that is not allowed, asks for the estimate.
@@ -183,6 +192,12 @@ impl Stat {
     }
 }
 
+/// The time of living threads, exactly, or that of all there ever were, in coarse ticks that are rounded down: the
+/// greater is nearer to the truth.
+fn total_us(living_ns: u64, ever_us: u64) -> u64 {
+    (living_ns / 1_000).max(ever_us)
+}
+
 /// Nanoseconds on a core.
 fn parse_schedstat(text: &str) -> Option<u64> {
     text.split_ascii_whitespace().next()?.parse().ok()
@@ -215,6 +230,13 @@ mod tests {
     }
 
     #[test]
+    fn the_time_is_exact_and_has_the_threads_that_have_ended() {
+        assert_eq!(total_us(12_345_678, 10_000), 12_345);
+        assert_eq!(total_us(12_345_678, 250_000), 250_000);
+        assert_eq!(total_us(0, 30_000), 30_000, "a kernel without schedstat");
+    }
+
+    #[test]
     fn memory_is_read_from_either_file() {
         let rollup = "55731e6c8000-7fff2835e000 ---p 00000000 00:00 0    [rollup]\nRss:     1796 kB\n\
                       Pss:      212 kB\nAnonymous:      112 kB\nAnonHugePages:   0 kB\n";
@@ -237,7 +259,10 @@ mod tests {
         assert_eq!(sum, 32 * 1024 * 1024);
         assert!(after.cpu_us > before.cpu_us, "{before:?} {after:?}");
         assert!(after.rss >= after.anonymous && after.anonymous >= 32 * 1024 * 1024, "{after:?}");
-        assert!(after.threads >= 1 && after.descriptors.is_none_or(|count| count >= 1), "{after:?}");
+        assert!(
+            after.threads >= 1 && after.descriptors.is_none_or(|count| count >= 1),
+            "{after:?}"
+        );
         assert!(own.glance().unwrap().rss > 0);
         drop(held);
     }

@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn every_role_has_its_class() {
         let all = [Role::Ink, Role::Soft, Role::SoftDashed, Role::Grid];
-        let runs = (0..COLOURS + 1).flat_map(|run| [Role::Line(run), Role::Dashed(run)]);
+        let runs = (0..=COLOURS).flat_map(|run| [Role::Line(run), Role::Dashed(run)]);
         for role in all.into_iter().chain(runs) {
             let RGBColor(red, green, blue) = role.colour();
             let svg = format!("stroke=\"#{red:02X}{green:02X}{blue:02X}\"");

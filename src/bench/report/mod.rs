@@ -1,7 +1,12 @@
 //! Results as a page and as pictures.
 
+mod bars;
+mod canvas;
 mod colours;
+mod command;
+mod distribution;
 mod escape;
+mod frame;
 mod page;
 mod pictures;
 mod plot;
@@ -9,6 +14,8 @@ mod tables;
 mod ticks;
 
 use super::results::Results;
+
+pub use command::run;
 
 /// A picture of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +36,12 @@ pub enum Picture {
     Connections,
     /// The CPU of both ends over time.
     Cpu,
+    /// Deliveries a second of several runs.
+    Rates,
+    /// The server's CPU for a delivery, of several runs.
+    Costs,
+    /// The server's memory for a connection, of several runs.
+    Footprints,
 }
 
 impl Picture {
@@ -42,6 +55,9 @@ impl Picture {
         ("memory-over-connections", Self::MemoryOverConnections),
         ("connections", Self::Connections),
         ("cpu", Self::Cpu),
+        ("rates", Self::Rates),
+        ("costs", Self::Costs),
+        ("footprints", Self::Footprints),
     ];
 }
 
@@ -54,8 +70,7 @@ pub fn html(results: &[Results]) -> String {
 /// One picture as an SVG file of its own, `None` if no run has measured what it shows.
 #[must_use]
 pub fn picture(picture: Picture, results: &[Results]) -> Option<String> {
-    let (svg, height) = pictures::plot(picture, results)?.draw()?;
-    Some(page::standalone(&svg, height))
+    pictures::draw(picture, results).as_ref().map(page::standalone)
 }
 
 #[cfg(test)]
@@ -74,12 +89,15 @@ mod tests {
             .map(|second: u32| Sample {
                 at_s: f64::from(second),
                 connections: u64::from(second),
+                deliveries_per_s: 1_000.0,
                 server_busy: Some(0.5),
                 server_rss: Some(1_000_000),
                 p50: Some(250),
                 ..Sample::default()
             })
             .collect();
+        results.server.cpu_us_per_delivery = Some(0.5);
+        results.server.user_bytes_per_connection = Some(512.0);
         results
     }
 
@@ -96,7 +114,7 @@ mod tests {
             assert!(!outside.contains(part), "{part} in {page}");
         }
         let opened = page.matches("<svg").count();
-        assert_eq!((opened, page.matches("</svg>").count()), (Picture::NAMES.len(), opened));
+        assert_eq!((opened, page.matches("</svg>").count()), (Picture::NAMES.len() - 3, opened));
     }
 
     #[test]
@@ -105,6 +123,7 @@ mod tests {
         assert!(page.contains("<h1>fanout: 2 runs</h1>"), "{page}");
         assert!(page.contains("s-c0") && page.contains("s-c1"), "{page}");
         assert!(page.matches(">theirs<").count() >= 1, "{page}");
+        assert_eq!(page.matches("<svg").count(), Picture::NAMES.len());
     }
 
     #[test]
@@ -113,7 +132,8 @@ mod tests {
             "</style></svg></pre><script>alert(1)</script><img src=x onerror='a' \" &amp;";
         let text = serde_json::to_string(hostile).unwrap();
         let fields = "chinwag date command commit scenario target label";
-        let fields: String = fields.split(' ').map(|name| format!("\"{name}\":{text},")).collect();
+        let fields: Vec<_> = fields.split(' ').map(|name| format!("\"{name}\":{text},")).collect();
+        let fields = fields.concat();
         let json = format!(
             "{{{fields}\"machine\":{{\"cpu\":{text},\"cores\":2,\"kernel\":{text}}},\
              \"settings\":{{{text}:{text},\"b\":[{text}]}},\"failures\":[{text}],\

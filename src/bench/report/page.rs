@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::canvas::{Finished, WIDTH};
 use super::escape::Escaped;
-use super::plot::WIDTH;
 use super::{Picture, pictures, tables};
 use crate::bench::results::{Results, float};
 use crate::bench::summary;
@@ -16,6 +16,15 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// The pictures in the order of the page, each with what a reader must know to read it.
 const SHOWN: &[(Picture, &str)] = &[
+    (
+        Picture::Rates,
+        "Messages that arrived in a second, counted at each recipient; more is better.",
+    ),
+    (Picture::Costs, "What the server takes for each of them; less is better."),
+    (
+        Picture::Footprints,
+        "What the server's memory grows by with each connection; less is better.",
+    ),
     (
         Picture::Latency,
         "How long the given share of all deliveries took at most. Each step to the right leaves out nine \
@@ -63,19 +72,20 @@ pub(super) fn render(results: &[Results]) -> String {
 }
 
 /// A picture as a file, on a background of its own.
-pub(super) fn standalone(svg: &str, height: u32) -> String {
-    let (width, shown) = (WIDTH / 2, height.div_ceil(2));
+pub(super) fn standalone(picture: &Finished) -> String {
+    let (width, shown) = (WIDTH / 2, picture.height.div_ceil(2));
     let size = format!("width=\"{width}\" height=\"{shown}\" ");
     let ground = "<rect class=\"f-paper\" width=\"100%\" height=\"100%\" rx=\"20\"/>\n";
-    wrapped(svg, height, &size, &format!("<style>\n{PICTURE_STYLE}</style>\n{ground}"))
+    wrapped(picture, &size, &format!("<style>\n{PICTURE_STYLE}</style>\n{ground}"))
 }
 
 /// Puts the drawing into an element that is as wide as there is room, or as `size` says.
-fn wrapped(svg: &str, height: u32, size: &str, before: &str) -> String {
-    let (_, drawing) = svg.split_once('>').unwrap_or_default();
+fn wrapped(picture: &Finished, size: &str, before: &str) -> String {
+    let (height, title) = (picture.height, Escaped(&picture.title));
+    let (_, drawing) = picture.svg.split_once('>').unwrap_or_default();
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" {size}viewBox=\"0 0 {WIDTH} {height}\" \
-         role=\"img\">\n{before}{}\n",
+         role=\"img\" aria-label=\"{title}\">\n{before}{}\n",
         drawing.trim()
     )
 }
@@ -121,7 +131,7 @@ fn verdicts(html: &mut String, results: &[Results]) {
         let text = format!("{}{}", name(run), summary::verdict(run));
         _ = writeln!(html, "<p class=\"bad\">{}</p>", Escaped(&text));
     }
-    if !results.is_empty() && results.iter().all(|run| run.ok) {
+    if !results.is_empty() && results.iter().all(|run| run.ok && run.deliveries > 0) {
         html.push_str(
             "<p>Every delivery was verified: none was lost, doubled or out of order.</p>\n",
         );
@@ -158,10 +168,9 @@ fn tiles(html: &mut String, run: &Results) {
 }
 
 fn figure(html: &mut String, picture: Picture, caption: &str, results: &[Results]) {
-    let plot = pictures::plot(picture, results);
-    if let Some((svg, height)) = plot.and_then(|plot| plot.draw()) {
+    if let Some(picture) = pictures::draw(picture, results) {
         html.push_str("<figure>\n");
-        html.push_str(&wrapped(&svg, height, "", ""));
+        html.push_str(&wrapped(&picture, "", ""));
         _ = writeln!(html, "<figcaption>{caption}</figcaption>\n</figure>");
     }
 }

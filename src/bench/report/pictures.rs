@@ -1,20 +1,55 @@
 //! Which picture shows what of the results.
 
 use super::Picture;
+use super::bars::{Bar, Bars};
+use super::canvas::Finished;
 use super::colours::Role;
+use super::distribution::{histogram, logarithm, percentiles};
 use super::plot::{Line, Plot};
-use super::ticks::{Axis, nines};
-use crate::bench::latency::Latency;
+use super::ticks::Axis;
 use crate::bench::results::{Results, Sample, float};
-
-/// Columns of a histogram.
-const COLUMNS: u32 = 64;
-/// Beyond this share of all times, a histogram would show mostly nothing.
-const HISTOGRAM_SHARE: f64 = 0.999;
+use crate::bench::units::{bytes, number, time};
 
 /// The picture of all runs that have measured what it shows, `None` if none has.
-pub(super) fn plot(picture: Picture, results: &[Results]) -> Option<Plot> {
+pub(super) fn draw(picture: Picture, results: &[Results]) -> Option<Finished> {
+    let drawn = |bars: Option<Bars>| bars?.draw();
     match picture {
+        Picture::Rates => drawn(bars("Throughput", "deliveries a second", results, |run| {
+            let rate = run.deliveries_per_s.filter(|rate| *rate > 0.0)?.round();
+            Some((rate, number(rate)))
+        })),
+        Picture::Costs => drawn(bars("CPU", "server CPU of a delivery", results, |run| {
+            run.server.cpu_us_per_delivery.map(|us| (us, time(us)))
+        })),
+        Picture::Footprints => {
+            drawn(bars("Memory", "server memory of a connection", results, |run| {
+                run.server.user_bytes_per_connection.map(|held| (held, bytes(held)))
+            }))
+        }
+        picture => plot(picture, results)?.draw(),
+    }
+}
+
+/// A figure of each run that has it, `None` if there are not two to be compared.
+fn bars(
+    title: &str,
+    what: &str,
+    results: &[Results],
+    of: fn(&Results) -> Option<(f64, String)>,
+) -> Option<Bars> {
+    let bar = |(run, result): (usize, &Results)| {
+        let (value, words) = of(result)?;
+        Some(Bar { name: visible(result.name()), role: Role::Line(run), value, words })
+    };
+    let bars: Vec<_> = results.iter().enumerate().filter_map(bar).collect();
+    let (title, what) = (title.to_owned(), what.to_owned());
+    (bars.len() > 1).then_some(Bars { title, what, bars })
+}
+
+/// The pictures that have axes.
+fn plot(picture: Picture, results: &[Results]) -> Option<Plot> {
+    match picture {
+        Picture::Rates | Picture::Costs | Picture::Footprints => None,
         Picture::Latency => percentiles(results),
         Picture::Histogram => histogram(results),
         Picture::LatencyOverTime => over_time(
@@ -31,7 +66,8 @@ pub(super) fn plot(picture: Picture, results: &[Results]) -> Option<Plot> {
             results,
             |lines| Axis::count("deliveries a second", largest(lines, |point| point.1)),
             &[Quantity { name: "", of: |sample| Some(sample.deliveries_per_s) }],
-        ),
+        )
+        .filter(|plot| largest(&plot.lines, |point| point.1) > 0.0),
         Picture::Memory => over_time(
             "Memory over time",
             results,
@@ -58,7 +94,7 @@ pub(super) fn plot(picture: Picture, results: &[Results]) -> Option<Plot> {
 }
 
 /// Something that each sample has, or has not.
-struct Quantity {
+pub(super) struct Quantity {
     name: &'static str,
     of: fn(&Sample) -> Option<f64>,
 }
@@ -71,7 +107,7 @@ const MEMORY: &[Quantity] = &[
 
 /// The role of a run's line: runs have colours, and the second quantity of each has dashes. A single run's
 /// quantities have colours instead.
-fn role(runs: usize, run: usize, number: usize) -> Role {
+pub(super) fn role(runs: usize, run: usize, number: usize) -> Role {
     match (runs, number) {
         (1, number) => Role::Line(number),
         (_, 0) => Role::Line(run),
@@ -80,7 +116,7 @@ fn role(runs: usize, run: usize, number: usize) -> Role {
 }
 
 /// Says whose each colour is, and what dashes mean.
-fn legend(results: &[Results], quantities: &[Quantity]) -> Vec<(String, Role)> {
+pub(super) fn legend(results: &[Results], quantities: &[Quantity]) -> Vec<(String, Role)> {
     let whats = || quantities.iter().map(|quantity| quantity.name.to_owned());
     if results.len() == 1 {
         let whats = whats().filter(|what| !what.is_empty());
@@ -99,7 +135,8 @@ fn visible(name: &str) -> String {
     name.chars().map(|letter| if is_hidden(&letter) { '\u{fffd}' } else { letter }).collect()
 }
 
-fn largest(lines: &[Line], of: fn(&(f64, f64)) -> f64) -> f64 {
+/// The greatest of a coordinate of all points, at least zero.
+pub(super) fn largest(lines: &[Line], of: fn(&(f64, f64)) -> f64) -> f64 {
     lines.iter().flat_map(|line| &line.points).map(of).fold(0.0, f64::max)
 }
 
@@ -132,92 +169,11 @@ fn is_sound((x, y): &(f64, f64)) -> bool {
     x.is_finite() && y.is_finite() && *x >= 0.0 && *y >= 0.0
 }
 
-/// How long what share of the deliveries took at most.
-fn percentiles(results: &[Results]) -> Option<Plot> {
-    let mut lines = Vec::new();
-    for (run, result) in results.iter().enumerate() {
-        let latency = &result.latency_us;
-        let count = float(latency.count());
-        let role = role(results.len(), run, 0);
-        let mut before = 0.0;
-        let mut points = Vec::new();
-        for (us, times) in latency.values() {
-            // A value is that of all percentiles from the one below it to its own.
-            let y = logarithm(us);
-            points.push((nines(before / count), y));
-            before += float(times);
-            points.push((nines(before / count), y));
-        }
-        lines.push(Line { role, points, filled: false });
-    }
-    lines.retain(|line| !line.points.is_empty());
-    let counts = results.iter().map(|result| float(result.latency_us.count()));
-    let x = Axis::nines(counts.fold(0.0, f64::max));
-    for line in &mut lines {
-        // The last value is at a hundred per cent, which is beyond the end.
-        for point in &mut line.points {
-            point.0 = point.0.min(x.end);
-        }
-    }
-    let y = times("latency (logarithmic)", results, 1.0)?;
-    let legend = legend(results, &[]);
-    Some(Plot { title: "Latency by percentile".to_owned(), x, y, lines, legend })
-}
-
-/// How often which time occurred.
-fn histogram(results: &[Results]) -> Option<Plot> {
-    let x = times("latency (logarithmic)", results, HISTOGRAM_SHARE)?;
-    let width = (x.end - x.start) / f64::from(COLUMNS);
-    let mut lines = Vec::new();
-    for (run, result) in results.iter().enumerate().filter(|(_, r)| r.latency_us.count() > 0) {
-        let columns = columns(&result.latency_us, &x);
-        let role = role(results.len(), run, 0);
-        let edges = (0..COLUMNS).map(f64::from).zip(columns).flat_map(|(column, share)| {
-            [(x.start + column * width, share), (x.start + (column + 1.0) * width, share)]
-        });
-        let filled = results.len() == 1;
-        lines.push(Line { role, points: edges.collect(), filled });
-    }
-    let max = largest(&lines, |point| point.1);
-    let y = Axis::linear("share of the deliveries", max, crate::bench::units::percent);
-    let legend = legend(results, &[]);
-    Some(Plot { title: "Latency, how often".to_owned(), x, y, lines, legend })
-}
-
-/// The share of the times that falls into each column.
-fn columns(latency: &Latency, axis: &Axis) -> Vec<f64> {
-    let mut columns = vec![0.0; usize::try_from(COLUMNS).unwrap_or_default()];
-    let count = float(latency.count());
-    for (us, times) in latency.values() {
-        let share = (logarithm(us) - axis.start) / (axis.end - axis.start);
-        let edges = (1..=COLUMNS).map(|column| f64::from(column) / f64::from(COLUMNS));
-        let below = edges.take_while(|edge| *edge <= share).count();
-        // What is beyond the end is not shown.
-        if let Some(column) = columns.get_mut(below) {
-            *column += float(times) / count;
-        }
-    }
-    columns
-}
-
-/// Where a time lies on a logarithmic axis.
-fn logarithm(us: u64) -> f64 {
-    float(us.max(1)).log10()
-}
-
 /// The logarithmic axis of what is logarithmic already.
 fn latencies(lines: &[Line]) -> Axis {
     let least = lines.iter().flat_map(|line| &line.points).map(|point| point.1);
     let (min, max) = (least.fold(f64::INFINITY, f64::min), largest(lines, |point| point.1));
     Axis::logarithmic("latency (logarithmic)", 10_f64.powf(min), 10_f64.powf(max))
-}
-
-/// The logarithmic axis of the times of all runs, up to the share `upto` of each.
-fn times(name: &str, results: &[Results], upto: f64) -> Option<Axis> {
-    let latencies = || results.iter().map(|result| &result.latency_us);
-    let min = latencies().filter_map(|latency| latency.quantile(0.0)).min()?;
-    let max = latencies().filter_map(|latency| latency.quantile(upto)).max()?;
-    Some(Axis::logarithmic(name, float(min), float(max)))
 }
 
 /// What the server and the kernel hold while connections are opened.
@@ -251,4 +207,69 @@ fn opening(series: &[Sample]) -> Vec<&Sample> {
         more
     };
     series.iter().filter(is_more).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runs(count: usize) -> Vec<Results> {
+        let named = |run| Results { label: Some(format!("run {run}")), ..Results::default() };
+        (0..count).map(named).collect()
+    }
+
+    #[test]
+    fn a_single_run_has_colours_for_its_quantities_and_several_have_dashes() {
+        let check =
+            |runs_count, run, number, expect| assert_eq!(role(runs_count, run, number), expect);
+        check(1, 0, 0, Role::Line(0));
+        check(1, 0, 1, Role::Line(1));
+        check(3, 2, 0, Role::Line(2));
+        check(3, 2, 1, Role::Dashed(2));
+    }
+
+    #[test]
+    fn the_legend_names_what_must_be_told_apart() {
+        let check = |results: &[Results], quantities: &[Quantity], expect: &[(&str, Role)]| {
+            let legend = legend(results, quantities);
+            let legend: Vec<_> = legend.iter().map(|(name, role)| (name.as_str(), *role)).collect();
+            assert_eq!(legend, expect);
+        };
+        let plain = &[Quantity { name: "", of: |_| None }];
+        check(&runs(1), plain, &[]);
+        check(&runs(1), MEMORY, &[("server", Role::Line(0)), ("kernel", Role::Line(1))]);
+        check(&runs(2), plain, &[("run 0", Role::Line(0)), ("run 1", Role::Line(1))]);
+        let both = [
+            ("run 0", Role::Line(0)),
+            ("run 1", Role::Line(1)),
+            ("server", Role::Soft),
+            ("kernel", Role::SoftDashed),
+        ];
+        check(&runs(2), MEMORY, &both);
+    }
+
+    #[test]
+    fn memory_is_drawn_while_connections_are_opened() {
+        let sample =
+            |connections, server_rss| Sample { connections, server_rss, ..Sample::default() };
+        let series = [(0, 5), (10, 6), (10, 7), (20, 8), (3, 9), (20, 10), (21, 11)];
+        let mut results = runs(1);
+        results[0].series = series.map(|(count, rss)| sample(count, Some(rss))).to_vec();
+        let plot = memory_over_connections(&results).unwrap();
+        let expect = [(0.0, 5.0), (10.0, 6.0), (20.0, 8.0), (21.0, 11.0)];
+        assert_eq!(plot.lines.len(), 1, "nothing is known of the kernel");
+        assert_eq!(plot.lines[0].points, expect);
+        results[0].series.truncate(3);
+        assert!(memory_over_connections(&results).is_none(), "two points are no slope");
+    }
+
+    #[test]
+    fn bars_compare_at_least_two() {
+        let mut results = runs(3);
+        results[0].server.cpu_us_per_delivery = Some(0.54);
+        assert!(draw(Picture::Costs, &results).is_none());
+        results[2].server.cpu_us_per_delivery = Some(0.88);
+        let svg = draw(Picture::Costs, &results).unwrap().svg;
+        assert!(svg.contains("0.54 µs") && svg.contains("f-c2") && !svg.contains("f-c1"), "{svg}");
+    }
 }

@@ -97,8 +97,7 @@ impl Results {
     pub fn opened(&mut self, handshakes: u64, before: &Mark, after: &Mark) {
         self.handshakes = handshakes;
         self.handshakes_per_s = rate(handshakes, before, after);
-        let cpu_us =
-            before.server.zip(after.server).map(|(b, a)| a.cpu_us.saturating_sub(b.cpu_us));
+        let cpu_us = before.servers(after).map(|(b, a)| a.cpu_us.saturating_sub(b.cpu_us));
         self.server.cpu_us_per_handshake = cpu_us.and_then(|us| per(us, handshakes));
     }
 
@@ -106,7 +105,7 @@ impl Results {
     /// holds.
     pub fn held(&mut self, connections: u64, before: &Mark, after: &Mark) {
         self.connections = connections;
-        if let Some((before, after)) = before.server.zip(after.server) {
+        if let Some((before, after)) = before.servers(after) {
             self.server.rss_before = Some(before.rss);
             self.server.rss_after = Some(after.rss);
             self.server.descriptors = after.descriptors;
@@ -115,8 +114,9 @@ impl Results {
         }
         if let Some((before, after)) = before.kernel.zip(after.kernel) {
             self.kernel.tcp_mem_bytes = Some(after.tcp_bytes);
-            let grown = after.bytes().saturating_sub(before.bytes());
-            self.kernel.bytes_per_connection = per(grown, connections);
+            // It has shrunk if others on the machine have let go of more: then nothing is known.
+            let grown = after.bytes().checked_sub(before.bytes());
+            self.kernel.bytes_per_connection = grown.and_then(|grown| per(grown, connections));
         }
     }
 
@@ -126,8 +126,7 @@ impl Results {
     pub fn measured(&mut self, counts: &Counts, before: &Mark, after: &Mark) {
         let own = after.generator.cpu_us.saturating_sub(before.generator.cpu_us);
         let generator_us = if counts.cpu_us > 0 { counts.cpu_us } else { own };
-        let server_us =
-            before.server.zip(after.server).map(|(b, a)| a.cpu_us.saturating_sub(b.cpu_us));
+        let server_us = before.servers(after).map(|(b, a)| a.cpu_us.saturating_sub(b.cpu_us));
         let elapsed_us = after.at_us.saturating_sub(before.at_us);
         self.seconds = figures::seconds(elapsed_us);
         self.deliveries = counts.deliveries;
@@ -173,7 +172,8 @@ mod tests {
     use crate::bench::measure::{Kernel, Usage};
 
     fn mark(at_us: u64, cpu_us: u64, rss: u64) -> Mark {
-        let usage = Usage { cpu_us, rss, anonymous: rss, descriptors: Some(112), threads: 2 };
+        let usage =
+            Usage { pid: 7, cpu_us, rss, anonymous: rss, descriptors: Some(112), threads: 2 };
         let kernel = Kernel { tcp_bytes: rss / 2, tcp_sockets: 200, slab_bytes: 2 * rss };
         Mark {
             at_us,
@@ -257,6 +257,17 @@ mod tests {
             json["server"]["cpu_us"].is_null() && json["latency_us"]["p99"].is_null(),
             "{json}"
         );
+    }
+
+    #[test]
+    fn a_restarted_server_is_another_process() {
+        let mut results = run();
+        let (before, mut after) = (mark(0, 500, 1_000), mark(1_000_000, 700, 2_000));
+        after.server = after.server.map(|usage| Usage { pid: 8, ..usage });
+        results.opened(1, &before, &after);
+        results.measured(&Counts::default(), &before, &after);
+        let server = &results.server;
+        assert_eq!((server.cpu_us, server.busy, server.cpu_us_per_handshake), (None, None, None));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct Sample {
     /// Bytes in the kernel's TCP buffers at its end.
     pub kernel_tcp_bytes: Option<u64>,
     /// Bytes in all of the kernel's tables and TCP buffers at its end, less those at the beginning of the
-    /// run: what the connections hold there, as far as nothing else runs.
+    /// run: what the connections hold there, as far as nothing else runs. `None` if it is less.
     pub kernel_bytes: Option<u64>,
     /// The median of the delivery times in it, in µs.
     pub p50: Option<u64>,
@@ -83,7 +83,7 @@ impl Series {
         let arrived = deliveries.saturating_sub(self.deliveries);
         let spent = |before: u64, after: u64| share(after.saturating_sub(before), elapsed_us);
         let kernels = self.first.kernel.zip(mark.kernel);
-        let servers = self.last.server.zip(mark.server);
+        let servers = self.last.servers(&mark);
         let sample = Sample {
             at_s: seconds(mark.at_us.saturating_sub(self.first.at_us)),
             connections,
@@ -92,7 +92,7 @@ impl Series {
             generator_busy: spent(self.last.generator.cpu_us, mark.generator.cpu_us),
             server_rss: mark.server.map(|server| server.rss),
             kernel_tcp_bytes: mark.kernel.map(|kernel| kernel.tcp_bytes),
-            kernel_bytes: kernels.map(|(b, a)| a.bytes().saturating_sub(b.bytes())),
+            kernel_bytes: kernels.and_then(|(b, a)| a.bytes().checked_sub(b.bytes())),
             p50: latency.quantile(0.5),
             p99: latency.quantile(0.99),
         };
@@ -194,6 +194,8 @@ mod tests {
             (None, None, None)
         );
         assert_eq!((sample.p50, sample.p99), (None, None));
+        let other = Mark { server: Some(Usage { pid: 5, ..Usage::default() }), ..mark(2, 10, 100) };
+        assert_eq!(series.push(other, 1, 0, &Latency::new()).server_busy, None);
         let back = series.push(mark(2, 20, 100), 1, 0, &Latency::new());
         assert_eq!((back.server_busy, back.server_rss), (None, Some(100)));
     }
@@ -202,18 +204,21 @@ mod tests {
     fn a_long_run_keeps_its_shape_in_few_samples() {
         let mut series = Series::new(mark(0, 0, 0));
         let hours = 4 * 3_600;
+        let mut latency = Latency::new();
         for second in 1..=hours {
-            series.push(
-                mark(second, second * 500_000, second),
-                second,
-                second * 7,
-                &Latency::new(),
-            );
+            latency.clear();
+            latency.record(if second == 7_000 { 999 } else { 5 });
+            series.push(mark(second, second * 500_000, second), second, second * 7, &latency);
         }
         let samples = series.into_samples();
         assert!((SAMPLES_MAX / 2..=SAMPLES_MAX).contains(&samples.len()), "{}", samples.len());
         assert_eq!(samples.last().map(|sample| sample.connections), Some(hours));
         assert!(samples.is_sorted_by(|one, other| one.at_s < other.at_s));
+        let steps = samples.windows(2).map(|pair| pair[1].at_s - pair[0].at_s);
+        let whole: Vec<_> = steps.take(samples.len() - 2).collect();
+        assert!(whole.iter().all(|step| (step - whole[0]).abs() < 1e-9), "{whole:?}");
+        let outliers = samples.iter().filter(|sample| sample.p99 == Some(999)).count();
+        assert_eq!(outliers, 1, "the longest time of an interval is kept");
         let steady = samples.iter().skip(1);
         assert!(steady.clone().all(|sample| sample.server_busy == Some(0.5)));
         assert!(steady.clone().all(|sample| (sample.deliveries_per_s - 7.0).abs() < 1e-9));

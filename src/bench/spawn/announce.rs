@@ -119,6 +119,11 @@ impl Lines {
         let clock = Clock::start();
         let mut chunk = [0; LINE_MAX];
         loop {
+            let left = patience.saturating_sub(Duration::from_micros(clock.micros()));
+            if left.is_zero() {
+                // Even if there is more: it may never end.
+                return Heard::Nothing;
+            }
             match receiver.read(&mut chunk) {
                 Ok(0) => return Heard::End,
                 Ok(len) => {
@@ -128,10 +133,6 @@ impl Lines {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => return Heard::End,
-            }
-            let left = patience.saturating_sub(Duration::from_micros(clock.micros()));
-            if left.is_zero() {
-                return Heard::Nothing;
             }
             // Interrupted or not, the next read tells.
             _ = poll.poll(events, Some(left));

@@ -1,20 +1,24 @@
 //! A server of our own, configured for load: started, pinned, stopped, killed and started again.
 
 mod announce;
+mod error;
 mod folder;
 mod pin;
 
 use std::ffi::OsString;
+use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
-use std::{fmt, fs, io};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use announce::{Announced, Lines};
 use folder::Folder;
+
+pub use error::SpawnError;
 pub use pin::{Cores, pin};
 
 /// How long a server may take to say where it listens, and to stop.
@@ -37,82 +41,15 @@ pub struct Options {
     pub no_pin: bool,
 }
 
-/// Why there is no server.
-#[derive(Debug)]
-pub enum SpawnError {
-    /// The program cannot be started, or its files cannot be written.
-    Start {
-        /// The program or file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// It ended, or kept silent, before it said where it listens.
-    Silent {
-        /// What it did instead.
-        what: String,
-        /// The end of its log.
-        log: String,
-    },
-    /// It said something else.
-    Strange {
-        /// The line.
-        line: String,
-    },
-    /// It does not run.
-    NotRunning,
-    /// It did not stop in time and was killed.
-    Stuck {
-        /// The end of its log.
-        log: String,
-    },
-    /// The system refused something else.
-    System {
-        /// What was to be done.
-        what: &'static str,
-        /// Why.
-        error: io::Error,
-    },
-}
-
-impl fmt::Display for SpawnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let log = match self {
-            Self::Start { path, error } => return write!(f, "{}: {error}", path.display()),
-            Self::Strange { line } => return write!(f, "the server said {line:?} at its start"),
-            Self::NotRunning => return f.write_str("the server does not run"),
-            Self::System { what, error } => return write!(f, "cannot {what}: {error}"),
-            Self::Silent { what, log } => {
-                write!(f, "the server {what} before it said where it listens")?;
-                log
-            }
-            Self::Stuck { log } => {
-                write!(f, "the server did not stop within {} s", PATIENCE.as_secs())?;
-                log
-            }
-        };
-        if log.is_empty() { Ok(()) } else { write!(f, "; its log ends with\n{}", log.trim_end()) }
-    }
-}
-
-impl std::error::Error for SpawnError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Start { error, .. } | Self::System { error, .. } => Some(error),
-            Self::Silent { .. } | Self::Strange { .. } | Self::NotRunning | Self::Stuck { .. } => {
-                None
-            }
-        }
-    }
-}
-
 /// A server with a configuration and files of its own. Whoever drops it has it killed, and its files
-/// removed.
+/// removed. If this process is killed, the server ends as well, and only the files stay.
 #[derive(Debug)]
 pub struct Server {
     /// `None` between a kill and a restart.
     running: Option<Running>,
     program: PathBuf,
+    /// Whether the program is this one, and so knows how to end with us.
+    is_own: bool,
     announced: Announced,
     cores: Option<Cores>,
     patience: Duration,
@@ -149,7 +86,9 @@ impl Server {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let announced = Announced { http: any, tcp: options.tcp.then_some(any), admin: any };
         let cores = if options.no_pin { None } else { Cores::two() };
-        let mut server = Self { running: None, program, announced, cores, patience, folder };
+        let is_own = options.program.is_none();
+        let mut server =
+            Self { running: None, program, is_own, announced, cores, patience, folder };
         server.restart()?;
         Ok(server)
     }
@@ -261,6 +200,8 @@ impl Server {
         // The surroundings are not inherited: a variable would change what is measured.
         command.args(self.arguments()).env_clear();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        // Who interrupts the generator at its terminal wants its results, and not a server that goes.
+        command.process_group(0);
         // A child begins where its parent is: so no thread of it has ever been elsewhere.
         if let Some(cores) = &self.cores {
             pin(cores.server)?;
@@ -276,7 +217,7 @@ impl Server {
         let Announced { http, tcp, admin } = &self.announced;
         let tcp = tcp.map_or_else(|| "off".to_owned(), |addr| addr.to_string());
         let path = |name: &str| self.folder.path(name).into_os_string();
-        vec![
+        let mut arguments = vec![
             "serve".into(),
             "--config".into(),
             path("chinwag.toml"),
@@ -288,7 +229,11 @@ impl Server {
             admin.to_string().into(),
             "--data".into(),
             path("data"),
-        ]
+        ];
+        if self.is_own {
+            arguments.push("--with-parent".into());
+        }
+        arguments
     }
 }
 

@@ -129,9 +129,17 @@ fn a_server_that_says_nothing_or_nonsense_is_not_awaited_for_ever() {
 
 #[test]
 fn a_server_that_does_not_stop_is_killed() {
-    let body = format!("trap '' TERM\n{LISTENS}echo 'busy' >&2\nwhile :; do sleep 0.05; done");
-    let script = Script::new(&body);
-    let mut server = script.start(400).unwrap();
+    check_stuck("sleep 0.05");
+    check_stuck("echo 'and another thing'");
+}
+
+/// Does something again and again when it should stop.
+#[track_caller]
+fn check_stuck(does: &str) {
+    let script =
+        Script::new(&format!("trap '' TERM\n{LISTENS}echo 'busy' >&2\nwhile :; do {does}; done"));
+    let mut server = script.start(20_000).unwrap();
+    server.patience = Duration::from_millis(100);
     let pid = server.pid().unwrap();
     let error = server.stop().unwrap_err().to_string();
     assert!(

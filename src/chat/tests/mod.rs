@@ -161,13 +161,15 @@ fn heard(said: &[Said], number: usize) -> Vec<String> {
                 if fanout.whole.clone().into_classes().any(|(_, list)| list.contains(&me)) {
                     lines.extend((0..fanout.records.len()).map(|index| format!("#{}", seq(index))));
                 }
-                for (_, parts) in fanout.partial.iter().filter(|(to, _)| *to == me) {
-                    lines.extend(parts.iter().flat_map(|part| match part {
+                for (_, part) in fanout.partial.iter().filter(|(to, _)| *to == me) {
+                    match part {
                         Part::Records(range) => {
-                            range.clone().map(|index| format!("#{}", seq(index))).collect()
+                            lines.extend(range.clone().map(|index| format!("#{}", seq(index))));
                         }
-                        Part::Reply(_, reply) => vec![reply_line(&Ok(reply.clone()))],
-                    }));
+                        Part::Sent(_, index) => {
+                            lines.push(reply_line(&Ok(fanout.sent(*index).unwrap())));
+                        }
+                    }
                 }
             }
             Said::Wake { conn } if *conn == me => lines.push("wake".to_owned()),

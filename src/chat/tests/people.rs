@@ -41,6 +41,29 @@ fn who_comes_back_within_the_grace_was_never_gone() {
 }
 
 #[test]
+fn who_comes_and_goes_all_the_time_is_told_once_and_noted_a_bounded_number_of_times() {
+    let mut town = Town::with_lobby(Limits::default(), 3);
+    let leave = || Command::Leave { room: "lobby".into() };
+    for _ in 0..1_000 {
+        // Keys of memberships change hands, within the room and with another.
+        town.run(1, leave());
+        town.run(2, leave());
+        town.join(2, "lobby");
+        town.join(1, "lobby");
+        town.join(1, "other");
+        town.run(1, Command::Leave { room: "other".into() });
+        town.chat.debug_check();
+    }
+    town.run(2, leave());
+    for (_, room) in town.chat.state.rooms.iter() {
+        let noted = room.gathered.presence.changes.len();
+        assert!(noted <= 2 * 3 + 65, "{noted}");
+    }
+    let said = town.wait(1_100);
+    assert_eq!(heard(&said, 0), ["presence 2 2 Delta { on: [\"u1\"], away: [], off: [\"u2\"] }"]);
+}
+
+#[test]
 fn a_large_room_is_told_counts_only_and_seldom() {
     let members = limits::PRESENCE_NAMES_MAX + 1;
     let mut town = Town::with_lobby(Limits::default(), members);

@@ -1,10 +1,14 @@
 //! What a person reads in a terminal.
 
+mod verdict;
+
 use std::fmt::Write as _;
 
 use super::latency::Latency;
-use super::results::{Faults, Results, float as to_f64};
+use super::results::{Results, float as to_f64};
 use super::units::{bytes, figure, number, percent, seconds, time};
+
+pub use verdict::{verdict, warning};
 
 /// Columns of a terminal.
 const WIDTH: usize = 80;
@@ -26,56 +30,6 @@ pub fn render(results: &Results) -> String {
     let parts = sections.into_iter().chain(paragraphs.map(|paragraph| wrapped(&paragraph)));
     let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
     parts.join("\n")
-}
-
-/// What limits the meaning of the figures, if something does.
-#[must_use]
-pub fn warning(results: &Results) -> Option<String> {
-    let generator = &results.generator;
-    let busy = generator.busy.filter(|_| generator.is_bottleneck)?;
-    let of = if generator.processes > 1 {
-        format!(" in {} processes", generator.processes)
-    } else {
-        String::new()
-    };
-    Some(format!(
-        "warning: the generator was the bottleneck ({} of a core{of}): rates are lower bounds and \
-         latencies include its own; compare the server's CPU instead",
-        percent(busy)
-    ))
-}
-
-/// `ok`, or `FAILED` and what went wrong, in words.
-#[must_use]
-pub fn verdict(results: &Results) -> String {
-    let mut wrong = fault_words(results.faults);
-    wrong.extend(results.failures.iter().map(|failure| plain(failure)));
-    match (results.ok && wrong.is_empty(), wrong.is_empty()) {
-        (true, _) if results.deliveries > 0 => {
-            "ok: every delivery came once and in order".to_owned()
-        }
-        (true, _) => "ok".to_owned(),
-        (false, true) => "FAILED".to_owned(),
-        (false, false) => format!("FAILED: {}", wrong.join(", ")),
-    }
-}
-
-fn fault_words(faults: Faults) -> Vec<String> {
-    let Faults { gaps, duplicates, reordered, lost, unexpected, disconnected } = faults;
-    let named = [
-        (gaps, "message was skipped", "messages were skipped"),
-        (duplicates, "message came twice", "messages came twice"),
-        (reordered, "message came out of order", "messages came out of order"),
-        (lost, "message never came", "messages never came"),
-        (unexpected, "message was not expected", "messages were not expected"),
-        (disconnected, "connection was cut by the server", "connections were cut by the server"),
-    ];
-    let counted = named.into_iter().filter(|(count, _, _)| *count > 0);
-    counted
-        .map(|(count, one, many)| {
-            format!("{} {}", whole(count), if count == 1 { one } else { many })
-        })
-        .collect()
 }
 
 fn heading(text: &mut String, results: &Results) {
@@ -224,6 +178,7 @@ fn size(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::results::Faults;
 
     fn run() -> Results {
         let mut results = Results::new("fanout", "ws://127.0.0.1:41234/ws");
@@ -325,18 +280,6 @@ order, 1 message never came, 12,345 messages were not expected, 2 connections
 were cut by the server, the server ended with exit status 101
 ";
         check(&results, expect);
-    }
-
-    #[test]
-    fn a_bottleneck_is_warned_of() {
-        let mut results = run();
-        results.generator.busy = Some(1.93);
-        results.generator.processes = 2;
-        results.generator.is_bottleneck = true;
-        let warning = warning(&results).unwrap();
-        let expect = "warning: the generator was the bottleneck (193 % of a core in 2 processes)";
-        assert!(warning.starts_with(expect), "{warning}");
-        assert_eq!(super::warning(&run()), None);
     }
 
     #[test]
