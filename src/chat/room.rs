@@ -205,6 +205,6 @@ mod tests {
 
     #[test]
     fn rows_are_of_the_size_that_is_stated() {
-        assert_eq!((size_of::<Sub>(), size_of::<Option<Room>>()), (24, 360));
+        assert_eq!((size_of::<Sub>(), size_of::<Option<Room>>()), (24, 384));
     }
 }
