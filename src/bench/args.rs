@@ -27,7 +27,7 @@ pub(crate) struct Args {
     /// Rooms that they are spread over
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16_000_000))]
     pub(crate) rooms: Option<u32>,
-    /// What their names begin with, before their number: two generators meet in none of different names
+    /// What their names begin with: two generators with different ones never meet
     #[arg(long, value_name = "NAME", default_value = "r", value_parser = prefix)]
     pub(crate) room_prefix: String,
     /// Who sends: one member of each room, or all
