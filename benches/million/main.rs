@@ -174,20 +174,24 @@ impl Crowd {
 
     /// Everybody leaves within ten seconds, and comes back within ten more.
     fn leave_and_return(&mut self) {
+        self.everybody("leave");
+        self.everybody("join");
+    }
+
+    /// Everybody asks the same of their room, within ten seconds.
+    fn everybody(&mut self, op: &str) {
         let batch = self.connections.div_ceil(RETURNING_MS);
         let rooms = self.rooms;
-        for op in ["leave", "join"] {
-            for first in (0..self.connections).step_by(batch) {
-                let slots = first..self.connections.min(first + batch);
-                self.reactor.turn(|reactor| {
-                    for slot in slots {
-                        let room = slot % rooms;
-                        let request = format!(r#"{{"op":"{op}","id":3,"room":"r{room}"}}"#);
-                        reactor.receive(slot, &frame(&request));
-                    }
-                });
-                self.reactor.advance(1);
-            }
+        for first in (0..self.connections).step_by(batch) {
+            let slots = first..self.connections.min(first + batch);
+            self.reactor.turn(|reactor| {
+                for slot in slots {
+                    let room = slot % rooms;
+                    let request = format!(r#"{{"op":"{op}","id":3,"room":"r{room}"}}"#);
+                    reactor.receive(slot, &frame(&request));
+                }
+            });
+            self.reactor.advance(1);
         }
     }
 
