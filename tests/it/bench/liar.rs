@@ -58,20 +58,30 @@ pub(super) fn start(speech: Speech, lie: Lie) -> SocketAddr {
     thread::spawn(move || {
         for (number, stream) in listener.incoming().enumerate() {
             let (sender, stream) = (sender.clone(), stream.expect("a connection"));
+            if speech == Speech::Lines {
+                came(number, "only", &stream, &sender);
+            }
             thread::spawn(move || serve(number, stream, speech, &sender));
         }
     });
     addr
 }
 
-fn serve(number: usize, mut stream: TcpStream, speech: Speech, sender: &Sender<Said>) {
-    let came = match speech {
-        Speech::WebSocket => upgrade(&mut stream),
-        Speech::Lines => Some("only".to_owned()),
-    };
-    let Some(room) = came else { return };
+/// Makes a connection a member, before its client can know that it is one: so members have the order in
+/// which they were opened.
+fn came(number: usize, room: &str, stream: &TcpStream, sender: &Sender<Said>) {
     let writer = stream.try_clone().expect("another handle");
-    let _ = sender.send(Said::Came(number, room, writer));
+    let _ = sender.send(Said::Came(number, room.to_owned(), writer));
+}
+
+fn serve(number: usize, mut stream: TcpStream, speech: Speech, sender: &Sender<Said>) {
+    if speech == Speech::WebSocket {
+        let Some(room) = requested(&mut stream) else { return };
+        came(number, &room, &stream, sender);
+        if stream.write_all(ANSWER).is_err() {
+            return;
+        }
+    }
     let next = match speech {
         Speech::WebSocket => frame,
         Speech::Lines => line,
@@ -82,17 +92,19 @@ fn serve(number: usize, mut stream: TcpStream, speech: Speech, sender: &Sender<S
     let _ = sender.send(Said::Left(number));
 }
 
-/// Reads the request, answers the sample key, and returns the path.
-fn upgrade(stream: &mut TcpStream) -> Option<String> {
+/// The answer to the sample key of RFC 6455.
+const ANSWER: &[u8] =
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+/// Reads a request, and returns its path.
+fn requested(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
         stream.read_exact(&mut byte).ok()?;
         head.push(byte[0]);
     }
-    let answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                  Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-    stream.write_all(answer.as_bytes()).ok()?;
     String::from_utf8(head).ok()?.split(' ').nth(1).map(str::to_owned)
 }
 

@@ -1,5 +1,7 @@
 //! Every scenario in small, against a server of its own or one that runs: all is counted, and all is well.
 
+#![expect(clippy::float_cmp, reason = "counts are exact in a float")]
+
 use serde_json::{Value, json};
 
 use super::{Ran, bench, bench_with};
