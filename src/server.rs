@@ -17,9 +17,9 @@
 //! | 28 | the cursor, and the member's place: arrays of the room, which double | [`chat`](crate::chat) |
 //! | 21 | the entries under its name and its session's secret | [`collections`](crate::collections) |
 //!
-//! That is 417 bytes. Measured are 435 to 450 with 10,000 to 19,000 over sockets (`cargo bench --bench server
-//! -- only=room`) and 425 with a million without (`cargo bench --bench million`). The allocator keeps
-//! some of what a burst has taken, so that on a machine too busy to read in time there may be 80 more.
+//! That is 417 bytes. Measured are 435 to 450 with 10,000 to 19,000 over sockets, 437 with a million
+//! (`scripts/million`), and 425 with a million without sockets (`cargo bench --bench million`). The allocator
+//! keeps some of what a burst has taken, so that on a machine too busy to read in time there may be 80 more.
 //!
 //! | bytes | for each |
 //! |---:|---|
