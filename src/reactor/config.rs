@@ -64,7 +64,7 @@ impl Default for ReactorConfig {
             accepts_per_turn_max: 64,
             read_len_max: 64 * 1024,
             read_per_turn_max: 1024 * 1024,
-            bulk_flushes_per_turn_max: 512,
+            bulk_flushes_per_turn_max: 128,
             outbound_bytes_max: 256 * 1024,
             send_buffer_len: 64 * 1024,
             receive_buffer_len: None,
