@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
+use super::processes::{PROCESSES_MAX, Share};
 use crate::chat::RoomName;
 
 /// Load a chat server, verify every delivery, and measure both ends
@@ -102,6 +103,12 @@ pub(crate) struct Args {
     /// Connections that are opened at a time
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) at_a_time: Option<u32>,
+    /// Processes that share the connections [default: as few as have descriptors for them]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(PROCESSES_MAX)))]
+    pub(crate) processes: Option<u32>,
+    /// This is one of several processes: do this part, and wait for the word to begin
+    #[arg(long, value_name = "INDEX/COUNT", hide = true, requires = "target", value_parser = Share::parse)]
+    pub(crate) share: Option<Share>,
     /// Write the results as JSON; - is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

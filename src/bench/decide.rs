@@ -108,6 +108,8 @@ pub(crate) fn plan(args: &Args, target: &Target) -> Result<Plan, String> {
         seed: args.seed,
         message_len_max: 16 * 1024 * 1024,
         connections: crowd.connections,
+        first_peer: 0,
+        first_room: 0,
         rooms: crowd.rooms,
         layout: crowd.layout,
     })

@@ -6,7 +6,8 @@
 //! | `engine` | connections on the project's own reactor: opened, loaded, verified, measured |
 //! | `scenario` | what is done with them |
 //! | `stream`, `order`, `pattern`, `ledger` | what should arrive, in which order, saying what; and what did not |
-//! | `run` | one run, from the command line to the exit code |
+//! | `run`, `failure` | one run, from the command line to the exit code |
+//! | `processes` | the same by several processes |
 //! | [`latency`] | the distribution of how long things took |
 //! | [`measure`] | what the system says of a process, of the kernel's sockets and of the machine |
 //! | [`spawn`] | a server of our own, configured for load |
@@ -19,12 +20,14 @@ mod args;
 mod chance;
 mod decide;
 mod engine;
+mod failure;
 pub mod latency;
 mod ledger;
 pub mod measure;
 mod order;
 mod pattern;
 mod plan;
+mod processes;
 pub mod progress;
 pub mod report;
 pub mod results;

@@ -64,6 +64,9 @@ pub(crate) struct Plan {
     /// What a connection says first to a target that is not Chinwag, with `{room}` and `{from}`.
     pub(crate) greeting: Option<String>,
     pub(crate) connections: u32,
+    /// The numbers of the first connection and of the first room: those before belong to other processes.
+    pub(crate) first_peer: u32,
+    pub(crate) first_room: u32,
     /// Rooms, pairs included.
     pub(crate) rooms: u32,
     /// What a room's name begins with; its number follows.

@@ -8,8 +8,10 @@ use std::process::ExitCode;
 use super::args::{Args, Kind};
 use super::decide;
 use super::engine::{Core, Engine, Scenario};
+use super::failure::Failure;
 use super::measure::{Meter, Process};
 use super::plan::Plan;
+use super::processes::{self, Cue, Job};
 use super::progress::Progress;
 use super::results::Results;
 use super::scenario::{Churn, Handshakes, History, Idle, Mixed, Outage, Slow, Storm, Traffic};
@@ -26,20 +28,12 @@ const WRONG: u8 = 2;
 /// Bytes that may wait for a server that does not read: the schedule goes on.
 const OUTBOUND_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Why there is no result.
-enum Failure {
-    /// The command line asks for what cannot be.
-    Wrong(String),
-    /// It was tried and failed.
-    Failed(String),
-}
-
 /// Does what the arguments behind `chinwag bench` say.
 pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     if args.first().is_some_and(|word| word == "report") {
         return report::run(args.into_iter().skip(1));
     }
-    let command = command_line(&args);
+    let words = args.clone();
     let args = match Args::read(args) {
         Ok(args) => args,
         Err(error) => {
@@ -48,7 +42,7 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG));
         }
     };
-    match measure(&args, command).and_then(|results| show(&args, &results).map(|()| results.ok)) {
+    match measure(&args, words).and_then(|results| show(&args, &results).map(|()| results.ok)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
@@ -62,7 +56,8 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     }
 }
 
-fn measure(args: &Args, command: String) -> Result<Results, Failure> {
+fn measure(args: &Args, words: Vec<OsString>) -> Result<Results, Failure> {
+    processes::check(args)?;
     let given = args.target.as_deref().map(Target::parse).transpose().map_err(Failure::Wrong)?;
     let server = match given {
         Some(_) => None,
@@ -74,24 +69,29 @@ fn measure(args: &Args, command: String) -> Result<Results, Failure> {
         (None, None) => return Err(Failure::Wrong("there is no target".to_owned())),
     };
     let plan = decide::plan(args, &target).map_err(Failure::Wrong)?;
-    check_descriptors(&plan)?;
-    let pid = match (&server, args.pid) {
-        (Some(server), _) => server.pid().ok(),
-        (None, pid) => pid,
+    let fit = descriptors::raise().map_err(failed)?.connections_max();
+    let (plan, count, cue) = if let Some(share) = args.share {
+        (processes::take(args.scenario, plan, share), 1, Some(Cue::new()))
+    } else {
+        let count = processes::processes(args, &plan, fit)?;
+        (plan, count, None)
     };
-    let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
-    let process = pid.map(Process::of).transpose().map_err(|error| failed(&error))?;
-    let meter = Meter::new(process).map_err(|error| failed(&error))?;
+    let cue = cue.transpose().map_err(failed)?;
+    let meter = meter(args, server.as_ref())?;
     let scheme = if plan.framing == Framing::WebSocket { "ws" } else { "tcp" };
     let path = if plan.framing == Framing::WebSocket { &*plan.path } else { "" };
     let mut results =
         Results::new(&args.scenario.name(), &format!("{scheme}://{}{path}", plan.host));
     let clock = Clock::start();
     results.date = Timestamp(clock.now().wall_ms).to_string();
-    results.command = command;
+    results.command = command_line(&words);
     results.settings = decide::settings(&plan);
-    let progress = Progress::new(args.quiet);
-    let begin = Begin { plan, clock, meter, progress, results };
+    let progress = Progress::new(args.quiet || cue.is_some());
+    if count > 1 {
+        let job = job(args, words, (&plan, count), server.as_ref())?;
+        return processes::run(&job, clock, (meter, progress), results);
+    }
+    let begin = Begin { plan, clock, meter, progress, results, cue };
     match args.scenario {
         Kind::Idle => begin.run(Idle),
         Kind::Fanout | Kind::Echo | Kind::Direct => begin.run(Traffic::default()),
@@ -102,6 +102,35 @@ fn measure(args: &Args, command: String) -> Result<Results, Failure> {
         Kind::History => begin.run(History::new(args.seed)),
         Kind::Mixed => begin.run(Mixed::new(args.seed)),
     }
+}
+
+/// What is measured: both ends, if both run here. One of several processes leaves the server to who has started it.
+fn meter(args: &Args, server: Option<&Server>) -> Result<Meter, Failure> {
+    let pid = match server {
+        Some(server) => server.pid().ok(),
+        None => args.pid.filter(|_| args.share.is_none()),
+    };
+    let process = pid.map(Process::of).transpose().map_err(failed)?;
+    Meter::new(process).map_err(failed)
+}
+
+/// What several processes are told, and where they may run.
+fn job(
+    args: &Args,
+    mut words: Vec<OsString>,
+    (plan, count): (&Plan, u32),
+    server: Option<&Server>,
+) -> Result<Job, Failure> {
+    if let Some(server) = server {
+        server.spread().map_err(failed)?;
+        words.insert(0, format!("--target=ws://{}", server.http()).into());
+    }
+    let Plan { warm_up_us, measured_us, .. } = *plan;
+    Ok(Job { words, count, kind: args.scenario, warm_up_us, measured_us })
+}
+
+fn failed(error: impl std::fmt::Display) -> Failure {
+    Failure::Failed(error.to_string())
 }
 
 /// How the server is to go away.
@@ -123,11 +152,12 @@ struct Begin {
     meter: Meter,
     progress: Progress,
     results: Results,
+    cue: Option<Cue>,
 }
 
 impl Begin {
     fn run<S: Scenario>(self, scenario: S) -> Result<Results, Failure> {
-        let Self { plan, clock, meter, progress, results } = self;
+        let Self { plan, clock, meter, progress, results, cue } = self;
         let config = ReactorConfig {
             connections_max: plan.connections as usize,
             outbound_bytes_max: OUTBOUND_BYTES_MAX,
@@ -135,7 +165,7 @@ impl Begin {
             ..ReactorConfig::default()
         };
         let mut engine = Engine::new(Core::new(plan, clock), scenario, (meter, progress), results);
-        let failed = |error: io::Error| Failure::Failed(error.to_string());
+        engine.waits_for(cue);
         let mut reactor = Reactor::bind(&config).map_err(failed)?;
         // Nothing else would make the first turn come.
         reactor.waker().wake().map_err(failed)?;
@@ -158,7 +188,7 @@ fn start_server(args: &Args) -> Result<Server, Failure> {
         _ => {}
     }
     let options = Options { settings, no_pin: args.no_pin, ..Options::default() };
-    Server::start(&options).map_err(|error| Failure::Failed(error.to_string()))
+    Server::start(&options).map_err(failed)
 }
 
 /// A stall deadline that passes in the window in which slow readers are slow: the verdict falls within twice
@@ -174,22 +204,15 @@ fn target_of(server: &Server, _args: &Args) -> Target {
     Target { framing: Framing::WebSocket, addr, host: addr.to_string(), path: None }
 }
 
-fn check_descriptors(plan: &Plan) -> Result<(), Failure> {
-    let raised = descriptors::raise().map_err(|error| Failure::Failed(error.to_string()))?;
-    let fit = raised.connections_max();
-    if u64::from(plan.connections) > fit {
-        let wanted = plan.connections;
-        return Err(Failure::Failed(format!(
-            "{wanted} connections are more than the {fit} that this process may have: raise the hard limit of open files"
-        )));
-    }
-    Ok(())
-}
-
 fn show(args: &Args, results: &Results) -> Result<(), Failure> {
     let failed =
         |what: &Path, error: io::Error| Failure::Failed(format!("{}: {error}", what.display()));
     let mut out = io::stdout().lock();
+    if args.share.is_some() {
+        // Who has started this process makes one result of all, and shows that.
+        let text = serde_json::to_string(results).unwrap_or_default();
+        return writeln!(out, "{text}").map_err(self::failed);
+    }
     let to_stdout = args.json.as_deref() == Some(Path::new("-"));
     if !args.quiet && !to_stdout {
         _ = out.write_all(summary::render(results).as_bytes());

@@ -103,7 +103,7 @@ impl Core {
 
     /// Whose message this is and which, if it is one of those sent to `room`, to the letter.
     fn said(&self, room: u32, event: &Incoming<'_>) -> Option<Said> {
-        let from = index_of(event.from.as_ref()?.as_str()?)?;
+        let from = index_of(&self.plan, event.from.as_ref()?.as_str()?)?;
         let sender = self.senders.get(self.peers.get(from as usize)?.sender as usize)?;
         let text = event.text.as_ref()?.as_str()?;
         let (_, shown) = self.plan.pattern.read(text.as_bytes(), "")?;

@@ -166,7 +166,7 @@ impl Core {
         let name = &self.rooms[room as usize].name;
         let begin = match self.plan.pair(room) {
             Some((one, other)) => {
-                let partner = name_of(if one == peer { other } else { one });
+                let partner = name_of(&self.plan, if one == peer { other } else { one });
                 format!(r#""to":"{partner}","text":""#)
             }
             None => format!(r#""room":"{name}","text":""#),
@@ -180,7 +180,7 @@ impl Core {
             (true, true) => (vec![op, begin], r#"","echo":true}"#),
             (true, false) => ([&[op], &id[..], &[begin]].concat(), r#""}"#),
         };
-        let (framing, place) = (self.plan.framing, (peer, &**name));
+        let (framing, place) = (self.plan.framing, (self.plan.first_peer + peer, &**name));
         let template = self.plan.pattern.template(framing, (&before, behind), place);
         let index = u32::try_from(self.senders.len()).unwrap_or(NOBODY);
         self.peers[peer as usize].sender = index;
@@ -245,7 +245,7 @@ impl Core {
     /// What a connection is called in messages.
     pub(crate) fn title(&self, index: u32) -> String {
         let room = &self.rooms[self.peers[index as usize].room as usize];
-        format!("{} in {}", name_of(index), room.name)
+        format!("{} in {}", name_of(&self.plan, index), room.name)
     }
 }
 

@@ -2,12 +2,12 @@
 //! arrives and measures.
 //!
 //! ```text
-//!  opening ──▶ settling ──▶ warming up ──▶ measuring ──▶ draining ──▶ over
-//!                              ▲               │ (once for each window)
-//!                              └───────────────┘
+//!  opening ──▶ settling ──▶ (waiting) ──▶ warming up ──▶ measuring ──▶ draining ──▶ over
+//!                                            ▲               │ (once for each window)
+//!                                            └───────────────┘
 //! ```
 //!
-//! What is done meanwhile is a [`Scenario`]'s business.
+//! It waits only as one of several processes. What is done meanwhile is a [`Scenario`]'s business.
 
 mod chat;
 mod core;
@@ -34,6 +34,7 @@ pub(crate) use self::scenario::{Scenario, Window};
 use super::latency::Latency;
 use super::ledger::Fault;
 use super::measure::{Mark, Meter};
+use super::processes::{Cue, Heard};
 use super::progress::Progress;
 use super::results::{Counts, Results, Series};
 use crate::net::{CloseReason, Effect, Effects, Ending, Handler, Input};
@@ -42,6 +43,8 @@ use crate::time::clock::Now;
 
 /// Never.
 pub(crate) const NEVER: u64 = u64::MAX;
+/// Nobody waits for the results.
+const DESERTED: &str = "who started this process has ended";
 
 /// A run under way.
 pub(crate) struct Engine<S> {
@@ -70,6 +73,8 @@ pub(crate) struct Engine<S> {
     sample_every: u64,
     alarm: Tick,
     asked_to_stop: bool,
+    /// Who says when to begin, if this is one of several processes.
+    cue: Option<Cue>,
 }
 
 impl<S: Scenario> Engine<S> {
@@ -104,8 +109,14 @@ impl<S: Scenario> Engine<S> {
             sample_every: if whole_us > 30_000_000 { 1_000_000 } else { 250_000 },
             alarm: Tick::MAX,
             asked_to_stop: false,
+            cue: None,
             core,
         }
+    }
+
+    /// Has it wait for a word before it sends anything.
+    pub(crate) fn waits_for(&mut self, cue: Option<Cue>) {
+        self.cue = cue;
     }
 
     fn begin(&mut self, effects: &mut Effects) {
@@ -175,6 +186,9 @@ impl<S: Scenario> Engine<S> {
         let step = self.step(now_us, effects);
         if now_us >= self.sample_at {
             self.sample(now_us);
+            if self.cue.as_mut().is_some_and(|cue| cue.heard() == Heard::Gone) {
+                return self.fail(DESERTED.to_owned(), effects);
+            }
         }
         self.set_alarm(now_us, due, step.min(self.sample_at), effects);
     }

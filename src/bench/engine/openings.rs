@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::core::{Core, HELLO, Happening, JOIN};
-use super::names::name_of;
+use super::names::{name_of, room_number};
 use super::peer::{NOBODY, OFF, Peer, Stage};
 use super::room::Room;
 use crate::bench::ledger::Fault;
@@ -63,7 +63,7 @@ impl Core {
         if self.plan.sources < 2 || !loopback {
             return None;
         }
-        let nth = index % self.plan.sources + 1;
+        let nth = (self.plan.first_peer + index) % self.plan.sources + 1;
         let [_, high, middle, low] = nth.to_be_bytes();
         Some(Ipv4Addr::new(127, high, middle, low).into())
     }
@@ -84,7 +84,8 @@ impl Core {
         match self.plan.framing {
             Framing::WebSocket => {
                 peer.stage = Stage::Upgrading;
-                let path = self.plan.path.replace("{room}", &peer.room.to_string());
+                let room = room_number(&self.plan, peer.room).to_string();
+                let path = self.plan.path.replace("{room}", &room);
                 self.write(index, self.opening.request(&path), effects);
             }
             Framing::Lines => self.upgraded(index),
@@ -109,9 +110,9 @@ impl Core {
     pub(crate) fn enter(&mut self, index: u32, effects: &mut Effects) {
         if !self.plan.is_chinwag() {
             if let Some(greeting) = &self.plan.greeting {
-                let room = self.peers[index as usize].room.to_string();
-                let text =
-                    greeting.replace("{room}", &room).replace("{from}", &format!("u{index}"));
+                let room = room_number(&self.plan, self.peers[index as usize].room).to_string();
+                let name = name_of(&self.plan, index);
+                let text = greeting.replace("{room}", &room).replace("{from}", &name);
                 let mut out = Vec::new();
                 self.plan.framing.put_message(text.as_bytes(), &mut out);
                 self.write(index, out, effects);
@@ -124,7 +125,7 @@ impl Core {
             self.entered(index, effects);
             return;
         }
-        let name = name_of(index);
+        let name = name_of(&self.plan, index);
         let peer = &self.peers[index as usize];
         let room_number = peer.room;
         let room = &self.rooms[room_number as usize];

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::scenario::{Scenario, Window};
-use super::{Engine, NEVER};
+use super::{DESERTED, Engine, NEVER};
+use crate::bench::processes::{Cue, Heard};
 use crate::net::{Effect, Effects};
 use crate::time::Tick;
 
@@ -16,10 +17,20 @@ const SETTLE_US_MAX: u64 = 30_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     Opening,
-    Settling { since: u64 },
-    Warming { until: u64 },
-    Measuring { until: u64 },
-    Draining { check_at: u64 },
+    Settling {
+        since: u64,
+    },
+    /// Until all processes are to begin.
+    Waiting,
+    Warming {
+        until: u64,
+    },
+    Measuring {
+        until: u64,
+    },
+    Draining {
+        check_at: u64,
+    },
     Over,
 }
 
@@ -34,11 +45,22 @@ impl<S: Scenario> Engine<S> {
                 }
                 let mark = self.meter.mark(now_us);
                 self.results.opened(self.core.tally.handshakes, &self.first, &mark);
+                if let Some(cue) = &self.cue {
+                    cue.opened();
+                }
                 self.progress.say("settling");
                 self.phase = Phase::Settling { since: now_us };
                 now_us
             }
             Phase::Settling { since } => self.settle(now_us, since, effects),
+            Phase::Waiting => match self.cue.as_mut().map(Cue::heard) {
+                Some(Heard::Nothing) => now_us + 1_000,
+                Some(Heard::Gone) => {
+                    self.fail(DESERTED.to_owned(), effects);
+                    NEVER
+                }
+                Some(Heard::Go) | None => self.warm_up(now_us, effects),
+            },
             Phase::Warming { until } if now_us >= until || self.asked_to_stop => {
                 self.open_window(now_us);
                 let until = now_us + self.core.plan.measured_us;
@@ -85,6 +107,15 @@ impl<S: Scenario> Engine<S> {
         }
         let mark = self.meter.mark(now_us);
         self.results.held(self.core.ready.into(), &self.first, &mark);
+        if let Some(cue) = &self.cue {
+            cue.ready();
+            self.phase = Phase::Waiting;
+            return now_us;
+        }
+        self.warm_up(now_us, effects)
+    }
+
+    fn warm_up(&mut self, now_us: u64, effects: &mut Effects) -> u64 {
         self.scenario.begin(&mut self.core, now_us, effects);
         let until = now_us + self.core.plan.warm_up_us;
         self.phase = Phase::Warming { until };

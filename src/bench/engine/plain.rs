@@ -15,6 +15,9 @@ impl Core {
     pub(super) fn take_plain(&mut self, index: u32, text: &[u8], bytes: &[u8], now_us: u64) {
         let place = self.peers[index as usize].room;
         let read = self.plan.pattern.read(text, &self.rooms[place as usize].name);
+        // The numbers below the first, which become the highest, are of other processes.
+        let index_of = |number: u32| number.wrapping_sub(self.plan.first_peer);
+        let read = read.map(|(from, shown)| (from.map(index_of), shown));
         let Some((from, shown)) = read else {
             return self.unexpected(index, &String::from_utf8_lossy(text));
         };
@@ -106,8 +109,9 @@ impl Core {
         let number = sender.number_of(shown, modulus, expected);
         let due_us = sender.due_us(number);
         let verdict = missing.advance(next, number);
+        let from = self.plan.first_peer + said.from;
         self.tell(index, verdict, || {
-            format!("message {number} of u{} came where {expected} was due", said.from)
+            format!("message {number} of u{from} came where {expected} was due")
         });
         (due_us, verdict)
     }

@@ -30,6 +30,8 @@ fn plan(dialect: Dialect, members: u32, (senders, echo): (Senders, bool)) -> Pla
         pattern,
         greeting: None,
         connections: members,
+        first_peer: 0,
+        first_room: 0,
         rooms: 1,
         room_prefix: "r".into(),
         layout: Layout::Even,

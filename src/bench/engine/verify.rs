@@ -68,8 +68,9 @@ impl Core {
             sender.missing.advance(&mut sender.seen, number)
         };
         sender.forget_before(expected);
+        let from = self.plan.first_peer + said.from;
         self.tell(index, verdict, || {
-            format!("message {number} of u{} came where {expected} was due", said.from)
+            format!("message {number} of u{from} came where {expected} was due")
         });
         (due_us, verdict)
     }

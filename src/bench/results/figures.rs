@@ -82,8 +82,10 @@ const FULL: f64 = 0.9;
 
 impl GeneratorFigures {
     /// Decides whether the generator limited the run, given the server's share of a core.
-    pub fn judge(&mut self, server: Option<f64>) {
-        let cores = float(self.processes.max(1));
+    ///
+    /// Several processes share `cores`; each uses one at most.
+    pub fn judge(&mut self, cores: u64, server: Option<f64>) {
+        let cores = float(self.processes.min(cores).max(1));
         self.is_bottleneck = self.busy.is_some_and(|busy| {
             busy >= FULL * cores && server.is_none_or(|server| server < busy / cores)
         });
@@ -111,7 +113,7 @@ pub(super) fn seconds(us: u64) -> f64 {
 }
 
 /// Four digits behind the point are more than any of these is exact to.
-pub(super) fn round(value: f64) -> f64 {
+pub(in crate::bench) fn round(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
 
@@ -129,7 +131,7 @@ mod tests {
     fn the_generator_is_the_bottleneck_if_it_is_full_and_the_server_is_not() {
         let check = |processes, busy, server, expect| {
             let mut figures = GeneratorFigures { processes, busy, ..GeneratorFigures::default() };
-            figures.judge(server);
+            figures.judge(2, server);
             assert_eq!(figures.is_bottleneck, expect, "{busy:?} of {processes}, server {server:?}");
         };
         check(1, Some(0.5), Some(0.2), false);
@@ -140,6 +142,8 @@ mod tests {
         check(2, Some(1.2), Some(1.0), false);
         check(2, Some(1.95), Some(0.8), true);
         check(0, Some(0.98), None, true);
+        // Three of them take turns on two cores.
+        check(3, Some(1.95), Some(0.8), true);
     }
 
     #[test]

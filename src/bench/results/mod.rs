@@ -16,7 +16,7 @@ pub use counts::{Counts, Faults};
 pub use figures::{Figure, GeneratorFigures, KernelFigures, ServerFigures};
 pub use series::{SAMPLES_MAX, Sample, Series};
 
-pub(in crate::bench) use figures::float;
+pub(in crate::bench) use figures::{float, round};
 use figures::{per, rate, share};
 
 /// One run of one scenario.
@@ -138,7 +138,9 @@ impl Results {
         self.generator.cpu_us = Some(generator_us);
         self.generator.cpu_us_per_delivery = per(generator_us, counts.deliveries);
         self.generator.busy = share(generator_us, elapsed_us);
-        self.generator.judge(self.server.busy);
+        // A server that runs here has one of the cores.
+        let cores = self.machine.cores.saturating_sub(self.server.busy.is_some().into());
+        self.generator.judge(cores, self.server.busy);
         self.latency_us.merge(&counts.latency);
         self.faults.merge(counts.faults);
         self.judge();

@@ -124,7 +124,7 @@ impl Mixed {
             Act::Whisper => {
                 let other = u32::try_from(self.chance.below(all)).unwrap_or(0);
                 if other != peer {
-                    let to = name_of(other);
+                    let to = name_of(&core.plan, other);
                     let fields = [("to", Field::Text(&to)), ("text", Field::Text("psst"))];
                     self.request(core, peer, (Op::Send, Some(ANY), &fields), effects);
                 }

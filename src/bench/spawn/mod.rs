@@ -14,9 +14,11 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::{CpuSet, sched_getaffinity};
 
 use announce::{Announced, Lines};
 use folder::Folder;
+use pin::spread;
 
 pub use error::SpawnError;
 pub use pin::{Cores, pin};
@@ -52,6 +54,8 @@ pub struct Server {
     is_own: bool,
     announced: Announced,
     cores: Option<Cores>,
+    /// Where this thread could run before it was pinned.
+    allowed: Option<CpuSet>,
     patience: Duration,
     folder: Folder,
 }
@@ -86,9 +90,10 @@ impl Server {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let announced = Announced { http: any, tcp: options.tcp.then_some(any), admin: any };
         let cores = if options.no_pin { None } else { Cores::two() };
+        let allowed = sched_getaffinity(None).ok();
         let is_own = options.program.is_none();
         let mut server =
-            Self { running: None, program, is_own, announced, cores, patience, folder };
+            Self { running: None, program, is_own, announced, cores, allowed, patience, folder };
         server.restart()?;
         Ok(server)
     }
@@ -124,6 +129,16 @@ impl Server {
     #[must_use]
     pub const fn is_pinned(&self) -> bool {
         self.cores.is_some()
+    }
+
+    /// Leaves this thread, and what it starts from now on, all cores but the server's, as far as they were free
+    /// before. Nothing happens if they share their cores.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn spread(&self) -> Result<(), SpawnError> {
+        self.cores.zip(self.allowed).map_or(Ok(()), |(cores, allowed)| spread(cores, &allowed))
     }
 
     /// Kills it at once (`SIGKILL`). Nothing happens if it does not run.

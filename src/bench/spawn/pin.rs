@@ -34,3 +34,11 @@ pub fn pin(core: usize) -> Result<(), SpawnError> {
     let done = sched_setaffinity(None, &cores);
     done.map_err(|error| SpawnError::System { what: "choose a core", error: error.into() })
 }
+
+/// Leaves this thread, and what it starts from now on, all cores that were `allowed` but the server's.
+pub(super) fn spread(cores: Cores, allowed: &CpuSet) -> Result<(), SpawnError> {
+    let mut others = *allowed;
+    others.unset(cores.server);
+    let done = sched_setaffinity(None, &others);
+    done.map_err(|error| SpawnError::System { what: "choose cores", error: error.into() })
+}

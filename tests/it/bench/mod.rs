@@ -6,6 +6,8 @@ mod liar;
 #[cfg(feature = "bench")]
 mod lies;
 #[cfg(feature = "bench")]
+mod processes;
+#[cfg(feature = "bench")]
 mod scenarios;
 
 use std::process::{Command, Stdio};
@@ -27,12 +29,17 @@ fn bench(line: &str) -> Ran {
 }
 
 fn bench_with(args: &[&str]) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+    command.arg("bench").args(args);
+    outcome_of(command)
+}
+
+/// Runs a command to its end.
+fn outcome_of(mut command: Command) -> Ran {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("stderr");
     let stderr = std::fs::File::create(&path).expect("a file");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
-    command.arg("bench").args(args).stderr(Stdio::from(stderr));
-    let process = Process::start(&mut command);
+    let process = Process::start(command.stderr(Stdio::from(stderr)));
     let mut printed = String::new();
     while let Some(line) = process.line() {
         printed += &line;

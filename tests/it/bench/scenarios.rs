@@ -9,7 +9,7 @@ use crate::support::{Server, Setup, assert_subset};
 
 /// The results of a run that went well.
 #[track_caller]
-fn results(ran: &Ran) -> Value {
+pub(super) fn results(ran: &Ran) -> Value {
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     let results: Value = serde_json::from_str(&ran.printed).expect("JSON on standard output");
     let faults = json!({
@@ -21,12 +21,12 @@ fn results(ran: &Ran) -> Value {
 
 /// Runs a scenario briefly.
 #[track_caller]
-fn run(line: &str) -> Value {
+pub(super) fn run(line: &str) -> Value {
     results(&bench(&format!("{line} --warm-up 0.1 --seconds 0.4 --json - --no-pin")))
 }
 
 #[track_caller]
-fn number(results: &Value, path: &str) -> f64 {
+pub(super) fn number(results: &Value, path: &str) -> f64 {
     let value = results.pointer(path).and_then(Value::as_f64);
     value.unwrap_or_else(|| panic!("no number at {path} in {results}"))
 }
@@ -223,6 +223,9 @@ fn what_cannot_be_done_is_said_and_told_by_the_exit_code() {
         ("storm --window 3", "--rate"),
         ("storm --target ws://127.0.0.1:1", "--restart-command"),
         ("slow --connections 4 --slow 4", "--slow 4"),
+        ("storm --processes 2", "--processes"),
+        ("fanout --rooms 1 --processes 2 --target ws://127.0.0.1:1", "rooms (1)"),
+        ("direct --background 5 --processes 2", "--background"),
     ] {
         let ran = bench(line);
         assert_eq!(ran.code, Some(2), "{line}: {ran:#?}");
