@@ -44,8 +44,15 @@ impl World {
         let config: Config = config::load(&flags, &Environment::default()).unwrap().config;
         let metrics = Arc::new(Metrics::default());
         let now = Now { tick: Tick::ZERO, wall_ms: 1_763_700_000_000 };
-        let server =
-            Server::new(&config, vec![Door::Http], metrics, Entropy::Seeded(1), now).unwrap();
+        let server = Server::new(
+            &config,
+            vec![Door::Http],
+            metrics,
+            Entropy::Seeded(1),
+            now,
+            chinwag::store::in_memory(),
+        )
+        .unwrap();
         Self { server, conns: Vec::new(), effects: Vec::new(), scratch: Vec::new(), millis: 0 }
     }
 

@@ -26,6 +26,7 @@ fn message(text: &str) -> Record {
         cid: Some("c-7781".into()),
         reply_to: None,
         thread: None,
+        edited: None,
     };
     let from = UserName::parse("bob").unwrap();
     Record { seq: 123_456, at: 1_763_700_002_001, from, body, weight: 300 }

@@ -42,6 +42,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::chat::log::{Kept, Logs};
 use crate::chat::{Chat, Limits};
 use crate::config::Config;
 use crate::http::{Method, PolicyError, Refusal, Response};
@@ -50,7 +51,7 @@ use crate::net::{Effect, Effects, Handler, Input, ListenerId, StopSignal};
 use crate::reactor::descriptors::{self, Descriptors};
 use crate::reactor::{ListenerConfig, Reactor, ReactorConfig};
 use crate::session::{Door, Entropy, Sessions, Turn};
-use crate::store::MemoryStore;
+use crate::store;
 use crate::time::Tick;
 use crate::time::clock::{Clock, Now};
 
@@ -105,7 +106,8 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let (reactor_config, doors) = listeners(config, connections_max);
     let mut reactor = Reactor::bind(&reactor_config)?;
     let metrics = Arc::new(Metrics { reactor: reactor.metrics(), ..Metrics::default() });
-    let mut server = Server::new(config, doors, metrics, Entropy::System, clock.now())?;
+    let kept = store::in_memory();
+    let mut server = Server::new(config, doors, metrics, Entropy::System, clock.now(), kept)?;
     announce(&reactor, &server.doors)?;
     log::info!(version = env!("CARGO_PKG_VERSION"), connections = connections_max; "serving");
     reactor.run(&clock, &mut server)?;
@@ -214,6 +216,7 @@ fn limits(config: &Config) -> Limits {
         presence_interval: timeouts.presence_interval,
         receipts_interval: timeouts.receipts_interval,
         open_join_creates: config.rooms.open_join_creates,
+        ..Limits::default()
     }
 }
 
@@ -221,7 +224,7 @@ fn limits(config: &Config) -> Limits {
 #[derive(Debug)]
 pub struct Server {
     chat: Chat,
-    store: MemoryStore,
+    logs: Box<dyn Logs>,
     sessions: Sessions,
     doors: Vec<Door>,
     /// When the alarm is set for.
@@ -231,7 +234,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server with nobody in it. `doors` says what each listener is for.
+    /// A server with nobody in it. `doors` says what each listener is for, `logs` keeps the rooms, and `kept`
+    /// is what was kept of them.
     ///
     /// # Errors
     ///
@@ -242,11 +246,14 @@ impl Server {
         metrics: Arc<Metrics>,
         entropy: Entropy,
         now: Now,
+        (logs, kept): (Box<dyn Logs>, Kept),
     ) -> Result<Self, PolicyError> {
         let limits = limits(config);
+        let mut chat = Chat::new(limits.clone(), now);
+        chat.restore(now, kept);
         Ok(Self {
-            chat: Chat::new(limits.clone(), now),
-            store: MemoryStore::new(),
+            chat,
+            logs,
             sessions: Sessions::new(config, limits, metrics, entropy)?,
             doors,
             alarm: Tick::MAX,
@@ -271,9 +278,10 @@ impl Server {
     /// Carries the domain's requests to the logs, and the logs' answers back.
     fn run_logs(&mut self, now: Now) {
         while let Some(request) = self.chat.poll_request() {
-            self.store.request(now, request);
+            self.logs.request(now, request);
         }
-        while let Some(reply) = self.store.poll() {
+        self.logs.flush();
+        while let Some(reply) = self.logs.poll() {
             self.chat.committed(now, reply);
         }
     }

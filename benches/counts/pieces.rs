@@ -100,6 +100,7 @@ fn record() -> Option<Record> {
         cid: Some("c-7781".into()),
         reply_to: None,
         thread: None,
+        edited: None,
     };
     let (_, from) = names()?;
     Some(Record { seq: 123_456, at: 1_763_700_002_001, from, body, weight: 300 })

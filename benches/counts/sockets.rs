@@ -208,8 +208,15 @@ fn run(rounds: Vec<Round>) -> Outcome<()> {
     let mut config = config()?;
     // Nothing is to come by the clock, which runs as it likes.
     config.timeouts.presence_interval = std::time::Duration::from_hours(1);
-    let server = Server::new(&config, vec![Door::Http], metrics, Entropy::Seeded(1), clock.now())
-        .map_err(|error| error.to_string())?;
+    let server = Server::new(
+        &config,
+        vec![Door::Http],
+        metrics,
+        Entropy::Seeded(1),
+        clock.now(),
+        chinwag::store::in_memory(),
+    )
+    .map_err(|error| error.to_string())?;
     let addr = reactor.local_addr(ListenerId(0)).ok_or("no address")?;
     let mut script = Script { addr, clients: Vec::new(), rounds: rounds.into_iter() };
     script.step()?;

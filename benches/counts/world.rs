@@ -83,8 +83,15 @@ impl World {
         let config = config()?;
         let metrics = Arc::new(Metrics::default());
         let now = Now { tick: Tick::ZERO, wall_ms: 1_763_700_000_000 };
-        let server = Server::new(&config, vec![Door::Http], metrics, Entropy::Seeded(1), now)
-            .map_err(|error| error.to_string())?;
+        let server = Server::new(
+            &config,
+            vec![Door::Http],
+            metrics,
+            Entropy::Seeded(1),
+            now,
+            chinwag::store::in_memory(),
+        )
+        .map_err(|error| error.to_string())?;
         let (conns, effects, scratch) = (Vec::new(), Vec::new(), Vec::new());
         Ok(Self { server, conns, effects, scratch, millis: 0 })
     }

@@ -85,7 +85,14 @@ impl Crowd {
         config.limits.users = config.limits.users.max(connections);
         config.limits.room_members = config.limits.room_members.max(connections);
         let (doors, metrics) = (vec![Door::Http], Arc::new(Metrics::default()));
-        let server = Server::new(&config, doors, metrics, Entropy::Seeded(1), Reactor::began())?;
+        let server = Server::new(
+            &config,
+            doors,
+            metrics,
+            Entropy::Seeded(1),
+            Reactor::began(),
+            chinwag::store::in_memory(),
+        )?;
         let rooms = connections.div_ceil(members.max(1));
         println!("{connections} connections, {rooms} rooms of {members}");
         Ok(Self { reactor: Reactor::new(server, connections), connections, rooms })

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::reply::Role;
+
 /// The client's own name for a request, echoed verbatim. The domain never looks into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(pub Box<str>);
@@ -131,6 +133,21 @@ pub enum Page {
     Around(u64),
 }
 
+/// An act of moderation that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Give a member this role.
+    Role(Role),
+    /// End the membership.
+    Kick,
+    /// Take the voice for so many milliseconds, for good without a number; 0 gives it back.
+    Mute(Option<u64>),
+    /// Keep out for so many milliseconds, for good without a number.
+    Ban(Option<u64>),
+    /// End a ban.
+    Unban,
+}
+
 /// Where a client was in a room when it lost its connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position<'a> {
@@ -176,6 +193,8 @@ pub enum Command<'a> {
         topic: Option<Cow<'a, str>>,
         /// Whether it is hidden from strangers.
         private: bool,
+        /// The name of the policy that it is to have, instead of the one that its name matches.
+        policy: Option<Cow<'a, str>>,
     },
     /// See [`Op::Join`].
     Join {
@@ -246,6 +265,68 @@ pub enum Command<'a> {
         /// The new topic; without one the present one is read. At most `message_bytes`.
         text: Option<Cow<'a, str>>,
         /// Bytes that `text` takes when rendered, at most.
+        weight: u32,
+    },
+    /// See [`Op::Edit`].
+    Edit {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// The message's seq.
+        target: u64,
+        /// The new text, of at least one byte and at most `message_bytes`.
+        text: Cow<'a, str>,
+        /// Bytes that `text` takes when rendered, at most.
+        weight: u32,
+    },
+    /// See [`Op::Delete`].
+    Delete {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// The message's seq.
+        target: u64,
+    },
+    /// See [`Op::React`].
+    React {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// The message's seq.
+        target: u64,
+        /// With what: 1 to [`EMOJI_LEN_MAX`](super::limits::EMOJI_LEN_MAX) bytes, no control characters.
+        emoji: Cow<'a, str>,
+        /// Take the reaction back.
+        remove: bool,
+        /// Bytes that `emoji` takes when rendered, at most.
+        weight: u32,
+    },
+    /// See [`Op::Search`].
+    Search {
+        /// Only in this room; otherwise in all of the user's.
+        room: Option<Cow<'a, str>>,
+        /// The words to look for.
+        text: Cow<'a, str>,
+        /// The place behind which to go on, from an earlier answer.
+        before: Option<u64>,
+        /// How many messages at most; the server's own limit if there is none.
+        limit: Option<u32>,
+    },
+    /// See [`Op::Invite`].
+    Invite {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// Whom.
+        user: Cow<'a, str>,
+    },
+    /// [`Op::Role`], [`Op::Kick`], [`Op::Mute`], [`Op::Ban`] and [`Op::Unban`].
+    Moderate {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// To whom.
+        user: Cow<'a, str>,
+        /// What.
+        measure: Measure,
+        /// Why, empty if no reason is given; at most [`REASON_LEN_MAX`](super::limits::REASON_LEN_MAX) bytes.
+        reason: Cow<'a, str>,
+        /// Bytes that `reason` takes when rendered, at most.
         weight: u32,
     },
     /// An operation that this server does not have yet.

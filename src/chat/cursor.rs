@@ -18,7 +18,7 @@ use std::mem;
 use super::event::Event;
 use super::keys::{AppendKey, RoomKey};
 use super::limits::PAGE_BYTES_MAX;
-use super::log::LogReply;
+use super::log::{LogFault, Ticket};
 use super::name::RoomName;
 use super::outbox::{Audience, Class, Fanout, Part, Said};
 use super::record::{Body, SharedRecord};
@@ -38,15 +38,15 @@ const PENDING_BYTES_MAX: usize = PAGE_BYTES_MAX;
 const SMALL_EVENT_BYTES: usize = 192;
 
 /// The log has answered an append.
-pub(super) fn committed(state: &mut State, reply: LogReply) {
-    let Some(append) = state.appends.remove(AppendKey::from_index(reply.ticket.0)) else {
+pub(super) fn appended(state: &mut State, ticket: Ticket, outcome: Appended) {
+    let Some(append) = state.appends.remove(AppendKey::from_index(ticket.0)) else {
         return;
     };
     let Some(room) = state.rooms.get_mut(append.room) else {
         return;
     };
     room.appends = room.appends.saturating_sub(1);
-    match reply.outcome {
+    match outcome {
         Appended::Stored(record) => stored(state, append.room, append.sender, record),
         Appended::Duplicate { seq, at } => {
             settle(state, append.room);
@@ -60,11 +60,33 @@ pub(super) fn committed(state: &mut State, reply: LogReply) {
                 .hint(Some(format!("seq {seq}")));
             refuse(state, append.sender, refusal);
         }
-        Appended::Refused => {
-            let refusal = Refusal::new(Code::Busy, "the room's log takes no more");
-            refuse(state, append.sender, refusal.retry_after_ms(5_000));
+        Appended::NoSuchMessage => {
+            let refusal = Refusal::new(Code::NoSuchMessage, "there is no message of this seq");
+            refuse(state, append.sender, refusal.field("target", "the seq of a message"));
         }
+        Appended::NotYours => {
+            let refusal = "the message is another user's";
+            refuse(state, append.sender, Refusal::new(Code::Forbidden, refusal));
+        }
+        Appended::TooOld => {
+            let refusal = "the message is too old to be edited";
+            refuse(state, append.sender, Refusal::new(Code::EditWindowOver, refusal));
+        }
+        Appended::Refused(fault) => refuse(state, append.sender, refusal_of(fault)),
     }
+}
+
+/// What a client is told of a fault of the logs.
+pub(super) fn refusal_of(fault: LogFault) -> Refusal {
+    let (code, message, retry_after_ms) = match fault {
+        LogFault::Busy => (Code::Busy, "the store has more to do than can wait", 500),
+        LogFault::Full => (Code::StorageFull, "there is no room left to store this", 5_000),
+        LogFault::Broken => (Code::Busy, "the store cannot write now", 5_000),
+        LogFault::Corrupt => (Code::Internal, "what is stored cannot be read", 0),
+        LogFault::TooDear => (Code::Busy, "this would take the store too long", 0),
+    };
+    let refusal = Refusal::new(code, message);
+    if code.is_transient() { refusal.retry_after_ms(retry_after_ms.max(1_000)) } else { refusal }
 }
 
 fn stored(state: &mut State, key: RoomKey, sender: Sender, record: SharedRecord) {

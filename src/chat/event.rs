@@ -67,6 +67,13 @@ pub enum Event {
         /// The cursor's position.
         seq: u64,
     },
+    /// The user may enter a room that others may not.
+    Invited {
+        /// The room.
+        room: RoomName,
+        /// Who invites.
+        from: UserName,
+    },
     /// The membership ended; nothing of the room follows.
     Left {
         /// The room.

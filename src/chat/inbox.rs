@@ -59,7 +59,7 @@ fn inbox_row(room: &Room, membership: &Membership, me: &UserName, last: bool) ->
 
 /// A message as a row of the inbox shows it: the beginning of its text, without what it carries besides.
 fn glance(record: &SharedRecord) -> SharedRecord {
-    let Body::Message { text, reply_to, thread, .. } = &record.body else {
+    let Body::Message { text, reply_to, thread, edited, .. } = &record.body else {
         return SharedRecord::clone(record);
     };
     let shown = text.char_indices().take_while(|(at, c)| at + c.len_utf8() <= LAST_LEN_MAX);
@@ -72,6 +72,7 @@ fn glance(record: &SharedRecord) -> SharedRecord {
         cid: None,
         reply_to: *reply_to,
         thread: *thread,
+        edited: *edited,
     };
     SharedRecord::new(Record { body, from: record.from.clone(), ..**record })
 }

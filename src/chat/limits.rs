@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::policy::{Policies, Policy};
+
 /// Bounds and intervals. What happens at each is said at the operation that meets it.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -45,6 +47,10 @@ pub struct Limits {
     pub receipts_interval: Duration,
     /// Whether joining a room that does not exist makes it.
     pub open_join_creates: bool,
+    /// How long after it was said a message may be edited by its author; `None`: for ever.
+    pub edit_window: Option<Duration>,
+    /// What holds for rooms by their names.
+    pub policies: Policies,
 }
 
 /// Members above which presence is told as a count only.
@@ -59,6 +65,14 @@ pub const CID_LEN_MAX: usize = 64;
 pub const REQUEST_ID_LEN_MAX: usize = 64;
 /// Bytes of the longest topic.
 pub const TOPIC_LEN_MAX: usize = 512;
+/// Bytes of the longest reaction.
+pub const EMOJI_LEN_MAX: usize = 64;
+/// Bytes of the longest reason of an act of moderation.
+pub const REASON_LEN_MAX: usize = 256;
+/// Bytes of the longest text to search for.
+pub const SEARCH_LEN_MAX: usize = 256;
+/// Unread messages of a room above which they are not counted.
+pub const UNREAD_MAX: u64 = 9_999;
 /// The highest seq plus one: what every JSON reader can hold in a double.
 pub const SEQ_END: u64 = 1 << 53;
 /// Bytes that a rendered record takes besides its names, text, data and `cid`, at most, framing
@@ -90,6 +104,8 @@ impl Default for Limits {
             presence_interval: Duration::from_secs(1),
             receipts_interval: Duration::from_secs(1),
             open_join_creates: true,
+            edit_window: None,
+            policies: Policies::uniform(Policy::default()),
         }
     }
 }

@@ -2,9 +2,22 @@
 //!
 //! The log assigns `seq` and `at`, and the domain learns of a record when the log has it, at the
 //! level of durability that the room promises. Only then is the record shown to anyone.
+//!
+//! ```text
+//!  Open ─ Append ─ Keep ─ Sync ─ Drop ─▶ the writer, in this order ─▶ Appended, Synced, Pruned
+//!  Read ──────────────────────────────▶ the reader ────────────────▶ Answer
+//! ```
+//!
+//! What is asked of one log is done in order. A [`Fact`] that is kept is safe before any record that was
+//! appended after it: whoever is told of the record can rely on the fact. Facts that could not be written
+//! stay with whoever keeps the logs until they are; records that could not be are refused.
+
+use std::sync::Arc;
 
 use super::name::{RoomName, UserName};
+use super::policy::Retention;
 use super::record::{Body, Epoch, SharedRecord};
+use super::reply::{Durability, Role};
 
 /// Names an open log: one life of one room. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,8 +44,8 @@ impl LogId {
     }
 }
 
-/// Names an append that has not been answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Names a request that has not been answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub usize);
 
 /// A record that is not in the log yet.
@@ -44,22 +57,92 @@ pub struct Draft {
     pub body: Body,
     /// See [`Record::weight`](super::Record::weight).
     pub weight: u32,
+    /// For an edit, a deletion or a reaction: what must hold of its target.
+    pub touch: Option<Touch>,
+    /// What changes with the record: both are written, or none is.
+    pub facts: Vec<Fact>,
 }
 
-/// What the domain asks of the logs. Requests of one log are answered in order.
+/// What must hold of the message that an edit, a deletion or a reaction is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touch {
+    /// Its seq: there must be a message, not deleted.
+    pub target: u64,
+    /// It may be another user's.
+    pub others: bool,
+    /// It must not be older: milliseconds since 1970.
+    pub not_before: u64,
+}
+
+/// Something that is true of a room until the next fact of the same kind (and about the same user).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// Who may find and enter the room.
+    Access {
+        /// Strangers do not learn that it exists.
+        private: bool,
+        /// It was made by `create`: roles count.
+        owned: bool,
+        /// The policy that was chosen by name when it was made, instead of the one that its name matches.
+        policy: Option<Box<str>>,
+    },
+    /// The topic, empty if there is none.
+    Topic(Box<str>),
+    /// A user's membership, `None` if there is none any more.
+    Member(UserName, Option<MemberFact>),
+    /// Something that holds of a user in the room, member or not; `None` if it does no longer.
+    Standing(UserName, Standing, Option<Term>),
+}
+
+/// What is kept of a membership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberFact {
+    /// The role.
+    pub role: Role,
+    /// Up to which seq the user's clients have received.
+    pub recv: u64,
+    /// Up to which seq the user has read.
+    pub read: u64,
+}
+
+/// Something that holds of a user in a room, member or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Standing {
+    /// May not enter.
+    Banned,
+    /// May not speak.
+    Muted,
+    /// May enter where others may not.
+    Invited,
+}
+
+/// For how long a [`Standing`] holds, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// Until when: milliseconds since 1970; `None`: until it is taken back.
+    pub until: Option<u64>,
+    /// The reason that was given, empty if none was.
+    pub reason: Box<str>,
+}
+
+/// What the domain asks of the logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogRequest {
-    /// A room was made: its log begins, empty.
+    /// A room is there: its log begins, empty, or goes on, if a log of this name is kept.
     Open {
         /// The log's name.
         log: LogId,
         /// The room's name.
         room: RoomName,
-        /// The log's epoch.
+        /// The log's epoch, if it begins.
         epoch: Epoch,
+        /// What its records survive.
+        durability: Durability,
+        /// For how long they are kept.
+        retention: Retention,
     },
     /// Put a record at the log's end. A message with the `cid` of an earlier one by the same user is not
-    /// put there again.
+    /// put there again. Answered by [`LogReply::Appended`].
     Append {
         /// Which log.
         log: LogId,
@@ -68,11 +151,125 @@ pub enum LogRequest {
         /// The record.
         draft: Draft,
     },
+    /// Remember a fact, at leisure: later facts of the same kind replace those that were not written yet.
+    Keep {
+        /// Which log.
+        log: LogId,
+        /// What.
+        fact: Fact,
+    },
+    /// Say when everything that was asked of this log before is written, at the level of its room: answered
+    /// by [`LogReply::Synced`].
+    Sync {
+        /// Which log.
+        log: LogId,
+        /// To be named in the answer.
+        ticket: Ticket,
+    },
+    /// Read from logs that are stored: answered by [`LogReply::Answer`], in any order.
+    Read {
+        /// To be named in the answer.
+        ticket: Ticket,
+        /// What.
+        query: Query,
+    },
     /// The room is gone, and its log with it.
     Drop {
         /// Which log.
         log: LogId,
     },
+}
+
+/// What is read from logs that are stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// The records of these seqs, ascending, from the first that there is: as many as
+    /// [`PAGE_BYTES_MAX`](super::limits::PAGE_BYTES_MAX) holds, and at least one.
+    Page {
+        /// Which log.
+        log: LogId,
+        /// The first seq.
+        from: u64,
+        /// The last seq.
+        to: u64,
+    },
+    /// The last `limit` records below a seq: as many as a page holds, ascending.
+    Below {
+        /// Which log.
+        log: LogId,
+        /// The seq.
+        seq: u64,
+        /// How many.
+        limit: u32,
+    },
+    /// What the inbox of a user shows of these rooms.
+    Inbox {
+        /// Who looks: own messages are not unread.
+        user: UserName,
+        /// The rooms.
+        rows: Vec<InboxQuery>,
+    },
+    /// The latest messages that contain all these words, in any of these logs.
+    Search {
+        /// Where: logs in which the user is a member.
+        logs: Vec<LogId>,
+        /// Words, as they were typed; the last one may be the beginning of a word.
+        text: Box<str>,
+        /// Only what was found behind this place of an earlier answer.
+        before: Option<u64>,
+        /// How many.
+        limit: u32,
+    },
+}
+
+/// One room of [`Query::Inbox`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InboxQuery {
+    /// Which log.
+    pub log: LogId,
+    /// Up to which seq the user has read.
+    pub read: u64,
+    /// The last seq that counts.
+    pub head: u64,
+    /// Whether the last message is wanted.
+    pub last: bool,
+}
+
+/// What was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// To [`Query::Page`] and [`Query::Below`].
+    Records {
+        /// The records, ascending, dense.
+        records: Vec<SharedRecord>,
+        /// The log's head when they were read: changes of a higher seq are not in them.
+        as_of: u64,
+    },
+    /// To [`Query::Inbox`], row by row: how many messages are unread (counted up to
+    /// [`UNREAD_MAX`](super::limits::UNREAD_MAX)), and the last message.
+    Inbox(Vec<(u64, Option<SharedRecord>)>),
+    /// To [`Query::Search`].
+    Found {
+        /// The messages, latest first.
+        items: Vec<(LogId, SharedRecord)>,
+        /// The place behind which to look for more, `None` if that was all.
+        next: Option<u64>,
+    },
+}
+
+/// Why what was asked was not done, though it was right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LogFault {
+    /// More was asked than can wait.
+    Busy,
+    /// There is no room left to store it.
+    Full,
+    /// The store fails: its disk, or its file.
+    Broken,
+    /// What is stored is not what was written.
+    Corrupt,
+    /// The question was too dear.
+    TooDear,
 }
 
 /// What became of an append.
@@ -92,15 +289,96 @@ pub enum Appended {
         /// That message's seq.
         seq: u64,
     },
-    /// No such log, or it has reached the highest seq.
-    Refused,
+    /// The target is no message, or one that was deleted.
+    NoSuchMessage,
+    /// The target is another user's.
+    NotYours,
+    /// The target is too old.
+    TooOld,
+    /// Not now, for this reason. It is not in the log and will not be.
+    Refused(LogFault),
 }
 
-/// The answer to an append.
+/// What whoever keeps the logs has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogReply {
-    /// Which append.
-    pub ticket: Ticket,
-    /// What became of it.
-    pub outcome: Appended,
+pub enum LogReply {
+    /// To [`LogRequest::Append`].
+    Appended {
+        /// Which append.
+        ticket: Ticket,
+        /// What became of it.
+        outcome: Appended,
+    },
+    /// To [`LogRequest::Sync`].
+    Synced {
+        /// Which.
+        ticket: Ticket,
+        /// Whether all that was asked before is written.
+        outcome: Result<(), LogFault>,
+    },
+    /// To [`LogRequest::Read`].
+    Answer {
+        /// Which.
+        ticket: Ticket,
+        /// What was read.
+        outcome: Result<Answer, LogFault>,
+    },
+    /// The oldest records of a log are gone.
+    Pruned {
+        /// Which log.
+        log: LogId,
+        /// The first seq that is still there, head + 1 if none is.
+        oldest: u64,
+    },
+    /// Whether records can be written has changed.
+    Health(Result<(), LogFault>),
+    /// Who may not use the server at all, from now on: all of them.
+    Suspended(Arc<Suspensions>),
+}
+
+/// Who may not use the server at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Suspensions {
+    /// Users, with until when (milliseconds since 1970) and why.
+    pub users: Vec<(UserName, Term)>,
+    /// IP addresses, likewise.
+    pub addresses: Vec<(std::net::IpAddr, Term)>,
+}
+
+/// What was kept of the rooms when the server started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The rooms.
+    pub rooms: Vec<KeptRoom>,
+    /// Who may not use the server.
+    pub suspended: Arc<Suspensions>,
+}
+
+/// What was kept of one room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptRoom {
+    /// The room.
+    pub name: RoomName,
+    /// Its log's epoch.
+    pub epoch: Epoch,
+    /// Its level when it was written last.
+    pub durability: Durability,
+    /// The last seq, 0 if none.
+    pub head: u64,
+    /// The first seq that is still there, head + 1 if none is.
+    pub oldest: u64,
+    /// The facts, one of each kind (and user).
+    pub facts: Vec<Fact>,
+}
+
+/// Whoever keeps the logs, as the server sees them: requests in, replies out, and nothing waits.
+pub trait Logs: std::fmt::Debug {
+    /// Takes a request; its answer is then to be polled, now or in a later turn.
+    fn request(&mut self, now: crate::time::clock::Now, request: LogRequest);
+
+    /// All requests of a step have been handed over: what was gathered may be passed on.
+    fn flush(&mut self);
+
+    /// The next reply.
+    fn poll(&mut self) -> Option<LogReply>;
 }

@@ -153,7 +153,10 @@ pub(super) fn open_room(state: &mut State, name: &RoomName) -> Result<RoomKey, R
     let key = state.add_room(name.clone());
     state.rooms_by_name.insert(name.as_str(), key);
     let Room { log, epoch, .. } = state.rooms[key];
-    state.requests.push_back(LogRequest::Open { log, room: name.clone(), epoch });
+    let policy = state.limits.policies.of(name, None);
+    let (durability, retention) = (policy.durability, policy.retention);
+    let room = name.clone();
+    state.requests.push_back(LogRequest::Open { log, room, epoch, durability, retention });
     Ok(key)
 }
 

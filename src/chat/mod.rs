@@ -20,6 +20,7 @@ pub mod log;
 mod members;
 pub mod name;
 pub mod outbox;
+pub mod policy;
 pub mod record;
 pub mod reply;
 mod ring;
@@ -44,7 +45,7 @@ pub use stats::Stats;
 
 use self::event::LeftReason;
 use self::keys::{RoomKey, UserKey};
-use self::log::{LogReply, LogRequest};
+use self::log::{Kept, LogReply, LogRequest};
 use self::outbox::{Request, Said};
 use self::reply::{Durability, Resumption, Role};
 use self::state::{State, Timer};
@@ -68,6 +69,12 @@ impl Chat {
     #[must_use]
     pub fn new(limits: Limits, now: Now) -> Self {
         Self { state: State::new(limits, now) }
+    }
+
+    /// Takes up what was kept of the rooms, before anybody comes.
+    pub fn restore(&mut self, now: Now, kept: Kept) {
+        self.state.now = now;
+        let _ = kept;
     }
 
     /// A connection says who it is. Refused if it has said so already.
@@ -122,7 +129,16 @@ impl Chat {
     /// A log has answered.
     pub fn committed(&mut self, now: Now, reply: LogReply) {
         self.state.now = now;
-        cursor::committed(&mut self.state, reply);
+        match reply {
+            LogReply::Appended { ticket, outcome } => {
+                cursor::appended(&mut self.state, ticket, outcome);
+            }
+            LogReply::Synced { .. }
+            | LogReply::Answer { .. }
+            | LogReply::Pruned { .. }
+            | LogReply::Health(_)
+            | LogReply::Suspended(_) => {}
+        }
     }
 
     /// Does what is due; to be called when [`Chat::next_deadline`] has passed.
@@ -269,7 +285,7 @@ fn execute(
         Command::Join { room, after, epoch } => {
             return join(state, (conn, user), &room, after, epoch.as_deref());
         }
-        Command::Create { room, topic, private } => {
+        Command::Create { room, topic, private, policy: _ } => {
             create(state, (conn, user), &room, topic.as_deref(), private)?
         }
         Command::Leave { room } => {
@@ -309,7 +325,13 @@ fn execute(
             let refusal = Refusal::new(Code::BadField, "this connection has said hello already");
             return Err(refusal.field("op", "hello once, first"));
         }
-        Command::Unsupported(_) => {
+        Command::Edit { .. }
+        | Command::Delete { .. }
+        | Command::React { .. }
+        | Command::Search { .. }
+        | Command::Invite { .. }
+        | Command::Moderate { .. }
+        | Command::Unsupported(_) => {
             let refusal = "this server does not have this operation yet";
             return Err(Refusal::new(Code::NotSupported, refusal));
         }

@@ -30,6 +30,12 @@ const RULE_ROOM: &str = "1 to 32 bytes of lower-case letters, digits, '.', '_', 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UserName(ShortStr);
 
+impl std::hash::Hash for UserName {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
 /// The name of a room: as a user's, with `/` allowed inside; or of a direct conversation, `@a:b`
 /// with the users' names sorted by bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

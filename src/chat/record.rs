@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::name::UserName;
+use super::reply::Role;
 
 /// The name of one life of a log: it changes when the log was lost or restored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,12 +64,84 @@ pub enum Body {
         reply_to: Option<u64>,
         /// The seq of the message whose thread this one belongs to.
         thread: Option<u64>,
+        /// When it was changed last, if it was: then `text` is the present one. Milliseconds since 1970.
+        edited: Option<u64>,
+    },
+    /// A message that was deleted: nothing but its seq, author and time is left.
+    Deleted,
+    /// Somebody changed the text of a message.
+    Edit {
+        /// The message's seq.
+        target: u64,
+        /// Its new text; `None` if the message was deleted since.
+        text: Option<Box<str>>,
+    },
+    /// Somebody deleted a message.
+    Deletion {
+        /// The message's seq.
+        target: u64,
+    },
+    /// Somebody reacted to a message.
+    Reaction {
+        /// The message's seq.
+        target: u64,
+        /// With what.
+        emoji: Box<str>,
+        /// The reaction is taken back.
+        remove: bool,
     },
     /// Somebody changed the topic.
     Topic {
         /// The new topic, empty if it was taken away.
         text: Box<str>,
     },
+    /// Somebody keeps order.
+    Moderation {
+        /// What was done.
+        act: Act,
+        /// To whom.
+        target: UserName,
+        /// Why, empty if no reason was given.
+        reason: Box<str>,
+    },
+}
+
+/// An act of moderation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Act {
+    /// The membership is ended.
+    Kick,
+    /// The user may not enter.
+    Ban {
+        /// Until when (milliseconds since 1970); `None`: until it is taken back.
+        until: Option<u64>,
+    },
+    /// The user may enter again.
+    Unban,
+    /// The user may not speak.
+    Mute {
+        /// Until when (milliseconds since 1970); `None`: until it is taken back.
+        until: Option<u64>,
+    },
+    /// The user may speak again.
+    Unmute,
+    /// The member has another role.
+    Role(Role),
+}
+
+impl Act {
+    /// The word that stands in the protocol.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kick => "kick",
+            Self::Ban { .. } => "ban",
+            Self::Unban => "unban",
+            Self::Mute { .. } => "mute",
+            Self::Unmute => "unmute",
+            Self::Role(_) => "role",
+        }
+    }
 }
 
 /// One entry of a room's log.

@@ -7,7 +7,7 @@ use super::name::{RoomName, UserName};
 use super::record::{Epoch, SharedRecord};
 
 /// What a role allows. In rising order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Reads, does not speak.
     Reader,
@@ -220,7 +220,8 @@ pub enum Reply {
         /// The room.
         room: RoomName,
     },
-    /// To `send`, and to `topic` with a text.
+    /// To everything that makes a record: `send`, `edit`, `delete`, `react`, `topic` with a text, `role`, `kick`,
+    /// `mute`, `ban` and `unban`.
     Sent {
         /// The room.
         room: RoomName,
@@ -242,7 +243,7 @@ pub enum Reply {
         /// Up to which seq the user has read.
         read: u64,
     },
-    /// To `typing` and `status`.
+    /// To `typing`, `status` and `invite`.
     Done,
     /// To `history`.
     History {
@@ -256,6 +257,13 @@ pub enum Reply {
         oldest: u64,
         /// Whether there are more records in the direction of the page.
         more: bool,
+    },
+    /// To `search`.
+    Found {
+        /// The messages and their rooms, latest first.
+        items: Vec<(RoomName, SharedRecord)>,
+        /// The place to give as `before` for more, `None` if that was all.
+        next: Option<u64>,
     },
     /// To `presence`.
     Presence {

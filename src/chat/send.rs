@@ -54,6 +54,7 @@ pub(super) fn message(state: &mut State, user: UserKey, send: Send<'_>) -> Resul
         cid: send.cid.map(Into::into),
         reply_to: send.reply_to,
         thread: send.thread,
+        edited: None,
     };
     Ok(Logged { room, user, body, weight: send.weight, echo: send.echo })
 }
@@ -109,7 +110,7 @@ pub(super) fn append(state: &mut State, logged: Logged, request: Request, conn: 
     let from = state.users[user].name.clone();
     let names = RECORD_OVERHEAD + room.name.as_str().len() + from.as_str().len();
     let weight = weight.saturating_add(u32::try_from(names).unwrap_or(u32::MAX));
-    let draft = Draft { from, body, weight };
+    let draft = Draft { from, body, weight, touch: None, facts: Vec::new() };
     state.requests.push_back(LogRequest::Append { log: room.log, ticket, draft });
 }
 

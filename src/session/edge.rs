@@ -88,7 +88,7 @@ impl Edge {
             origins: OriginPolicy::new(&http.origins, http.require_origin)?,
         };
         let request_len_max = wire::request_len_max(&limits);
-        let hello_len_max = wire::request_len_max(&Limits { message_bytes: 0, ..limits });
+        let hello_len_max = wire::request_len_max(&Limits { message_bytes: 0, ..limits.clone() });
         let fragments_max = u32::try_from(config.limits.fragments).unwrap_or(u32::MAX);
         let settings = ws::Settings {
             fragments_max,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::chat::limits::SEQ_END;
-use crate::chat::log::{Appended, Draft, LogId, LogReply, LogRequest, Ticket};
+use crate::chat::log::{Appended, Draft, LogFault, LogId, LogReply, LogRequest, Logs, Ticket};
 use crate::chat::record::{Body, Record};
 use crate::collections::{KeyedMap, Slots};
 use crate::time::Tick;
@@ -73,27 +73,6 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// Takes a request; its answer, if it has one, is then to be polled.
-    pub fn request(&mut self, now: Now, request: LogRequest) {
-        match request {
-            LogRequest::Open { log, .. } => {
-                let new = Log { id: log, head: 0, last_at: 0, cids: None, is_listed: false };
-                self.logs.insert(log.slot(), new);
-            }
-            LogRequest::Append { log, ticket, draft } => self.append(now, log, ticket, draft),
-            LogRequest::Drop { log } => {
-                let is_open = find(&mut self.logs, log).is_some();
-                let dropped = if is_open { self.logs.remove(log.slot()) } else { None };
-                self.cids -= dropped.map_or(0, |log| log.cids());
-            }
-        }
-    }
-
-    /// The next answer, in the order of the requests.
-    pub fn poll(&mut self) -> Option<LogReply> {
-        self.replies.pop_front()
-    }
-
     /// How many `cid`s are remembered in all.
     #[must_use]
     pub const fn cids(&self) -> usize {
@@ -113,10 +92,10 @@ impl MemoryStore {
                 }
                 outcome
             }
-            None => Appended::Refused,
+            None => Appended::Refused(LogFault::Broken),
         };
         self.forget(now.tick);
-        self.replies.push_back(LogReply { ticket, outcome });
+        self.replies.push_back(LogReply::Appended { ticket, outcome });
     }
 
     /// Looks at the log that was looked at longest ago, if that was long enough, or there are too many
@@ -152,6 +131,38 @@ impl MemoryStore {
     }
 }
 
+impl Logs for MemoryStore {
+    fn request(&mut self, now: Now, request: LogRequest) {
+        match request {
+            LogRequest::Open { log, .. } => {
+                let new = Log { id: log, head: 0, last_at: 0, cids: None, is_listed: false };
+                self.logs.insert(log.slot(), new);
+            }
+            LogRequest::Append { log, ticket, draft } => self.append(now, log, ticket, draft),
+            LogRequest::Drop { log } => {
+                let is_open = find(&mut self.logs, log).is_some();
+                let dropped = if is_open { self.logs.remove(log.slot()) } else { None };
+                self.cids -= dropped.map_or(0, |log| log.cids());
+            }
+            // What is in memory only is as safe as it will be.
+            LogRequest::Keep { .. } => {}
+            LogRequest::Sync { ticket, .. } => {
+                self.replies.push_back(LogReply::Synced { ticket, outcome: Ok(()) });
+            }
+            // There is nothing to be read but what the domain has in its rings.
+            LogRequest::Read { ticket, .. } => {
+                self.replies.push_back(LogReply::Answer { ticket, outcome: Err(LogFault::Broken) });
+            }
+        }
+    }
+
+    fn flush(&mut self) {}
+
+    fn poll(&mut self) -> Option<LogReply> {
+        self.replies.pop_front()
+    }
+}
+
 /// The log of this name, if it is open.
 fn find(logs: &mut Slots<Log>, id: LogId) -> Option<&mut Log> {
     logs.get_mut(id.slot()).filter(|log| log.id == id)
@@ -166,7 +177,7 @@ impl Log {
                 return Appended::Duplicate { seq: known.seq, at: known.at };
             }
             Some((known, _)) => return Appended::Conflict { seq: known.seq },
-            None if self.head + 1 >= SEQ_END => return Appended::Refused,
+            None if self.head + 1 >= SEQ_END => return Appended::Refused(LogFault::Full),
             None => {}
         }
         self.head += 1;
@@ -178,7 +189,7 @@ impl Log {
             cids.known.insert(key, Remembered { seq, at, said });
             cids.by_age.push_back((now.tick, seq, key));
         }
-        let Draft { from, body, weight } = draft;
+        let Draft { from, body, weight, .. } = draft;
         Appended::Stored(Arc::new(Record { seq, at, from, body, weight }))
     }
 
@@ -215,16 +226,23 @@ impl Log {
 mod tests {
     use super::*;
     use crate::chat::name::{RoomName, UserName};
+    use crate::chat::policy::Retention;
     use crate::chat::record::Epoch;
+    use crate::chat::reply::Durability;
 
     fn at(millis: u64) -> Now {
         Now { tick: Tick::from_millis(millis), wall_ms: 1_000_000 + millis }
     }
 
+    fn open_request(log: LogId, room: RoomName) -> LogRequest {
+        let (durability, retention) = (Durability::Memory, Retention::default());
+        LogRequest::Open { log, room, epoch: Epoch(1), durability, retention }
+    }
+
     fn open() -> MemoryStore {
         let mut store = MemoryStore::new();
         let room = RoomName::parse("lobby").unwrap();
-        store.request(at(0), LogRequest::Open { log: LogId::new(1, 1), room, epoch: Epoch(1) });
+        store.request(at(0), open_request(LogId::new(1, 1), room));
         store
     }
 
@@ -235,12 +253,21 @@ mod tests {
             cid: (!cid.is_empty()).then(|| cid.into()),
             reply_to: None,
             thread: None,
+            edited: None,
         };
-        let draft = Draft { from: UserName::parse(from).unwrap(), body, weight: 0 };
+        let draft = Draft {
+            from: UserName::parse(from).unwrap(),
+            body,
+            weight: 0,
+            touch: None,
+            facts: Vec::new(),
+        };
         store.request(now, LogRequest::Append { log: LogId::new(1, 1), ticket: Ticket(7), draft });
         let reply = store.poll().unwrap();
-        assert_eq!(reply.ticket, Ticket(7));
-        reply.outcome
+        let LogReply::Appended { ticket: Ticket(7), outcome } = reply else {
+            panic!("{reply:?}");
+        };
+        outcome
     }
 
     #[track_caller]
@@ -260,15 +287,22 @@ mod tests {
     fn a_log_in_which_nothing_more_is_said_forgets_its_cids_too() {
         let mut store = open();
         let room = RoomName::parse("quiet").unwrap();
-        store.request(at(0), LogRequest::Open { log: LogId::new(2, 1), room, epoch: Epoch(2) });
+        store.request(at(0), open_request(LogId::new(2, 1), room));
         let body = Body::Message {
             text: "hi".into(),
             data: None,
             cid: Some("c".into()),
             reply_to: None,
             thread: None,
+            edited: None,
         };
-        let draft = Draft { from: UserName::parse("ann").unwrap(), body, weight: 0 };
+        let draft = Draft {
+            from: UserName::parse("ann").unwrap(),
+            body,
+            weight: 0,
+            touch: None,
+            facts: Vec::new(),
+        };
         store
             .request(at(0), LogRequest::Append { log: LogId::new(2, 1), ticket: Ticket(0), draft });
         store.poll().unwrap();
@@ -286,12 +320,19 @@ mod tests {
         let draft = |cid: u64| {
             let cid = Some(cid.to_string().into());
             let text = "hi".into();
-            let body = Body::Message { text, data: None, cid, reply_to: None, thread: None };
-            Draft { from: UserName::parse("ann").unwrap(), body, weight: 0 }
+            let body =
+                Body::Message { text, data: None, cid, reply_to: None, thread: None, edited: None };
+            Draft {
+                from: UserName::parse("ann").unwrap(),
+                body,
+                weight: 0,
+                touch: None,
+                facts: Vec::new(),
+            }
         };
         for log in 2..2 + logs {
             let (log, room) = (LogId::new(log, 1), RoomName::parse("full").unwrap());
-            store.request(at(0), LogRequest::Open { log, room, epoch: Epoch(2) });
+            store.request(at(0), open_request(log, room));
             for cid in 0..CID_RECORDS {
                 let draft = draft(cid);
                 store.request(at(0), LogRequest::Append { log, ticket: Ticket(0), draft });
@@ -342,6 +383,9 @@ mod tests {
         append(&mut store, at(0), "ann", "c1", "hi");
         store.request(at(0), LogRequest::Drop { log: LogId::new(1, 1) });
         assert_eq!(store.cids(), 0);
-        assert_eq!(append(&mut store, at(0), "ann", "c1", "hi"), Appended::Refused);
+        assert_eq!(
+            append(&mut store, at(0), "ann", "c1", "hi"),
+            Appended::Refused(LogFault::Broken)
+        );
     }
 }

@@ -5,6 +5,7 @@ mod people;
 
 use super::command::{Position, Resume, Send, Target};
 use super::limits::RECORD_OVERHEAD;
+use super::log::Logs as _;
 use super::outbox::{Class, Part, Request, Said};
 use super::*;
 use crate::store::MemoryStore;
@@ -204,6 +205,7 @@ fn event_line(event: &Event) -> String {
         Event::Live { seq, .. } => format!("live {seq}"),
         Event::Gap { from, to, why, .. } => format!("gap {from}..={to} {}", why.name()),
         Event::Joined { room, seq, .. } => format!("subscribed {room} at {seq}"),
+        Event::Invited { room, from } => format!("invited to {room} by {from}"),
         Event::Left { reason, .. } => format!("left {}", reason.name()),
         Event::Presence { v, count, change, .. } => format!("presence {v} {count} {change:?}"),
         Event::Typing { users, .. } => format!("typing {users:?}"),

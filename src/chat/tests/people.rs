@@ -283,8 +283,12 @@ fn a_private_room_does_not_exist_for_strangers() {
     let mut town = Town::new(Limits::default());
     town.hello(0, "ann");
     town.hello(1, "bob");
-    let create =
-        || Command::Create { room: "den".into(), topic: Some("hush".into()), private: true };
+    let create = || Command::Create {
+        room: "den".into(),
+        topic: Some("hush".into()),
+        private: true,
+        policy: None,
+    };
     town.run(0, create());
     assert_eq!(heard(&town.run(1, create()), 1), ["no 3002"]);
     assert_eq!(heard(&town.join(1, "den"), 1), ["no 3001"]);

@@ -84,6 +84,7 @@ fn create<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
         room: fields.required(Key::Room)?,
         topic: topic_text(fields, Key::Topic)?,
         private: fields.flag(Key::Private)?,
+        policy: None,
     })
 }
 

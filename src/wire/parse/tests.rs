@@ -56,7 +56,7 @@ fn each_operation_is_read() {
     check(
         r#"{"op":"create","room":"lobby","topic":"tea","private":true}"#,
         None,
-        &Command::Create { room: room(), topic: Some("tea".into()), private: true },
+        &Command::Create { room: room(), topic: Some("tea".into()), private: true, policy: None },
     );
     check(
         r#"{"op":"join","id":2,"room":"lobby","after":0,"epoch":"k3f9"}"#,

@@ -32,6 +32,11 @@ pub fn event(out: &mut Vec<u8>, event: &Event, viewer: Option<&UserName>) {
             name(out, &epoch.to_string());
             field(out, r#","seq":"#, *seq);
         }
+        Event::Invited { room, from } => {
+            open(out, r#"{"ev":"invited","room":"#, room);
+            put(out, r#","from":"#);
+            name(out, from.as_str());
+        }
         Event::Left { room, reason } => {
             open(out, r#"{"ev":"left","room":"#, room);
             put(out, r#","reason":"#);

@@ -1,7 +1,7 @@
 //! Records: as live events, and as items of a replay or a page.
 
 use crate::chat::name::{RoomName, UserName};
-use crate::chat::record::{Body, Record};
+use crate::chat::record::{Act, Body, Record};
 use crate::wire::json::{escaped_len, escaped_len_and_lines, foreign, name, number, put, string};
 
 /// Appends a record as the live event of its room: the same bytes for everyone, so without `cid`.
@@ -39,8 +39,12 @@ pub fn weight(text: &str, data: Option<&str>, cid: Option<&str>) -> u32 {
 
 const fn kind(record: &Record) -> &'static str {
     match record.body {
-        Body::Message { .. } => r#"{"ev":"message""#,
+        Body::Message { .. } | Body::Deleted => r#"{"ev":"message""#,
+        Body::Edit { .. } => r#"{"ev":"edit""#,
+        Body::Deletion { .. } => r#"{"ev":"deletion""#,
+        Body::Reaction { .. } => r#"{"ev":"reaction""#,
         Body::Topic { .. } => r#"{"ev":"topic""#,
+        Body::Moderation { .. } => r#"{"ev":"moderation""#,
     }
 }
 
@@ -51,11 +55,36 @@ fn fields(out: &mut Vec<u8>, record: &Record) {
     name(out, record.from.as_str());
     put(out, r#","at":"#);
     number(out, record.at);
-    put(out, r#","text":"#);
     match &record.body {
-        Body::Topic { text } => string(out, text),
-        Body::Message { text, data, reply_to, thread, .. } => {
+        Body::Topic { text } => {
+            put(out, r#","text":"#);
             string(out, text);
+        }
+        Body::Deleted => put(out, r#","deleted":true"#),
+        Body::Edit { target, text } => {
+            seq(out, r#","target":"#, Some(*target));
+            match text {
+                Some(text) => {
+                    put(out, r#","text":"#);
+                    string(out, text);
+                }
+                None => put(out, r#","deleted":true"#),
+            }
+        }
+        Body::Deletion { target } => seq(out, r#","target":"#, Some(*target)),
+        Body::Reaction { target, emoji, remove } => {
+            seq(out, r#","target":"#, Some(*target));
+            put(out, r#","emoji":"#);
+            string(out, emoji);
+            if *remove {
+                put(out, r#","remove":true"#);
+            }
+        }
+        Body::Moderation { act, target, reason } => moderation(out, *act, target, reason),
+        Body::Message { text, data, reply_to, thread, edited, .. } => {
+            put(out, r#","text":"#);
+            string(out, text);
+            seq(out, r#","edited":"#, *edited);
             seq(out, r#","reply_to":"#, *reply_to);
             seq(out, r#","thread":"#, *thread);
             if let Some(data) = data {
@@ -63,6 +92,25 @@ fn fields(out: &mut Vec<u8>, record: &Record) {
                 foreign(out, data);
             }
         }
+    }
+}
+
+fn moderation(out: &mut Vec<u8>, act: Act, target: &UserName, reason: &str) {
+    put(out, r#","act":"#);
+    name(out, act.name());
+    put(out, r#","target":"#);
+    name(out, target.as_str());
+    match act {
+        Act::Ban { until } | Act::Mute { until } => seq(out, r#","until":"#, until),
+        Act::Role(role) => {
+            put(out, r#","role":"#);
+            name(out, role.name());
+        }
+        Act::Kick | Act::Unban | Act::Unmute => {}
+    }
+    if !reason.is_empty() {
+        put(out, r#","reason":"#);
+        string(out, reason);
     }
 }
 

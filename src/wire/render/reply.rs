@@ -159,6 +159,15 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
                 states(out, users);
             }
         }
+        Reply::Found { items, next } => {
+            put(out, r#""items":"#);
+            array(out, items, |out, (room, record)| super::record::record_event(out, room, record));
+            if let Some(next) = next {
+                field(out, r#","before":"#, *next);
+            }
+            put(out, r#","more":"#);
+            boolean(out, next.is_some());
+        }
         Reply::Members { count, users, more } => {
             field(out, r#""count":"#, *count);
             put(out, r#","users":"#);

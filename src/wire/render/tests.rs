@@ -41,6 +41,7 @@ fn message(text: &str) -> Record {
         cid: Some("c-1".into()),
         reply_to: None,
         thread: None,
+        edited: None,
     };
     Record { seq: 123, at: 1_763_700_002_001, from: user("bob"), body, weight: 300 }
 }
@@ -52,6 +53,7 @@ fn full_message() -> Record {
         cid: Some("c\\1".into()),
         reply_to: Some(7),
         thread: Some(0),
+        edited: None,
     };
     Record { body, ..message("") }
 }
@@ -434,6 +436,7 @@ proptest! {
             cid: cid.clone().map(Into::into),
             reply_to,
             thread: Some((1 << 53) - 1),
+            edited: Some((1 << 53) - 1),
         };
         let record = Record { seq: (1 << 53) - 1, at, from, body, weight: 0 };
         let (mut live, mut own) = (Vec::new(), Vec::new());

@@ -56,6 +56,7 @@ fn check_weight(command: &Command<'_>) {
         cid: send.cid.as_deref().map(Into::into),
         reply_to: send.reply_to,
         thread: send.thread,
+        edited: None,
     };
     let record = Record { seq: 1, at: 0, from, body, weight: send.weight };
     let bound = chinwag::chat::limits::RECORD_OVERHEAD + 8 + send.weight as usize;

@@ -83,6 +83,7 @@ impl World {
             Arc::new(Metrics::default()),
             Entropy::Seeded(rng.next()),
             now,
+            chinwag::store::in_memory(),
         )
         .expect("the default policies are right");
         let count = 6 + rng.index(8);

@@ -21,6 +21,14 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, server: &str) {
         }
         Reply::Inbox { rooms, .. } => inbox(out, rooms),
         Reply::History { room, items, .. } => history(out, room, items),
+        Reply::Found { items, .. } => {
+            if items.is_empty() {
+                return put(out, &["-- nothing was found --\n"]);
+            }
+            for (room, record) in items {
+                past(out, room, record);
+            }
+        }
         Reply::Presence { count: here, users, .. } => {
             put(out, &["-- ", &here.to_string(), " here"]);
             states(out, ": ", users.as_deref().unwrap_or_default());
@@ -81,6 +89,10 @@ pub fn event(out: &mut Vec<u8>, event: &Event) {
         Event::Gap { room, from, to, why } => gap(out, room, to.saturating_sub(*from) + 1, *why),
         Event::Joined { room, .. } if room.is_direct() => {}
         Event::Joined { room, .. } => put(out, &["-- you are in ", room.as_str(), " --\n"]),
+        Event::Invited { room, from } => {
+            let room = room.as_str();
+            put(out, &["-- ", from.as_str(), " invites you: /join ", room, " --\n"]);
+        }
         Event::Left { room, reason } => {
             let what = match reason {
                 LeftReason::Left => "you have left ",
@@ -126,6 +138,31 @@ fn said(out: &mut Vec<u8>, record: &Record) {
         Body::Message { text, .. } => {
             put(out, &[from, ": "]);
             safe::text(out, text);
+        }
+        Body::Deleted => put(out, &[from, " deleted this"]),
+        Body::Edit { target, text: Some(text) } => {
+            put(out, &["* ", from, " edited ", &target.to_string(), ": "]);
+            safe::text(out, text);
+        }
+        Body::Edit { target, text: None } => {
+            put(out, &["* ", from, " edited ", &target.to_string(), ", deleted since"]);
+        }
+        Body::Deletion { target } => {
+            put(out, &["* ", from, " deleted ", &target.to_string()]);
+        }
+        Body::Reaction { target, emoji, remove } => {
+            let verb = if *remove { " takes back " } else { " reacts with " };
+            put(out, &["* ", from, verb]);
+            safe::line(out, emoji);
+            put(out, &[" to ", &target.to_string()]);
+        }
+        Body::Moderation { act, target, reason } => {
+            put(out, &["* ", from, ": ", act.name(), " ", target.as_str()]);
+            if !reason.is_empty() {
+                put(out, &[" ("]);
+                safe::line(out, reason);
+                put(out, &[")"]);
+            }
         }
         Body::Topic { text } if text.is_empty() => put(out, &["* ", from, " took the topic away"]),
         Body::Topic { text } => {

@@ -26,6 +26,7 @@ fn message(text: &str) -> Record {
         cid: None,
         reply_to: None,
         thread: None,
+        edited: None,
     };
     // 14:05:59 UTC.
     Record { seq: 1, at: 1_763_647_559_999, from: user("bob"), body, weight: 0 }
