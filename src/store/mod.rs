@@ -1,6 +1,6 @@
 //! The logs: who assigns `seq`.
 
-mod disk;
+pub mod disk;
 pub mod memory;
 
 pub use memory::MemoryStore;
