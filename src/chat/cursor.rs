@@ -25,8 +25,9 @@ use super::record::{Body, SharedRecord};
 use super::reply::{Durability, GapWhy, Reply};
 use super::room::{Behind, Held, Place, Room, Sender, Sub};
 use super::session::{Session, SubRef};
+use super::standing::Pending;
 use super::state::State;
-use super::{Code, Refusal};
+use super::{Code, Refusal, moderate, touch};
 use crate::chat::log::Appended;
 use crate::collections::{Key, Ledger};
 use crate::net::ConnId;
@@ -46,12 +47,13 @@ pub(super) fn appended(state: &mut State, ticket: Ticket, outcome: Appended) {
         return;
     };
     room.appends = room.appends.saturating_sub(1);
+    let pending = room.order.answered(ticket);
     match outcome {
         Appended::Stored(record) => stored(state, append.room, append.sender, record),
         Appended::Duplicate { seq, at } => {
             settle(state, append.room);
             state.stats.duplicates += 1;
-            let reply = sent(&state.rooms[append.room].name, seq, at, true);
+            let reply = sent(state.rooms[append.room].named(), seq, at, true);
             answer_in_place(state, append.room, append.sender, seq, reply);
         }
         Appended::Conflict { seq } => {
@@ -60,19 +62,13 @@ pub(super) fn appended(state: &mut State, ticket: Ticket, outcome: Appended) {
                 .hint(Some(format!("seq {seq}")));
             refuse(state, append.sender, refusal);
         }
-        Appended::NoSuchMessage => {
-            let refusal = Refusal::new(Code::NoSuchMessage, "there is no message of this seq");
-            refuse(state, append.sender, refusal.field("target", "the seq of a message"));
-        }
-        Appended::NotYours => {
-            let refusal = "the message is another user's";
-            refuse(state, append.sender, Refusal::new(Code::Forbidden, refusal));
-        }
-        Appended::TooOld => {
-            let refusal = "the message is too old to be edited";
-            refuse(state, append.sender, Refusal::new(Code::EditWindowOver, refusal));
-        }
+        Appended::NoSuchMessage => refuse(state, append.sender, touch::no_such_message()),
+        Appended::NotYours => refuse(state, append.sender, touch::not_yours()),
+        Appended::TooOld => refuse(state, append.sender, touch::too_old()),
         Appended::Refused(fault) => refuse(state, append.sender, refusal_of(fault)),
+    }
+    if let Some(Pending::Judged(user, act)) = pending {
+        moderate::answered(state, append.room, &user, act);
     }
 }
 
@@ -99,6 +95,7 @@ fn stored(state: &mut State, key: RoomKey, sender: Sender, record: SharedRecord)
     if let Body::Topic { text } = &record.body {
         room.topic.clone_from(text);
     }
+    touch::stored(&mut state.rings, room, &record);
     if room.pending.is_empty() {
         state.dirty.push(key);
     }
@@ -109,11 +106,15 @@ fn stored(state: &mut State, key: RoomKey, sender: Sender, record: SharedRecord)
     if !sender.is_as_others() {
         room.senders.push((room.pending.len(), sender));
     }
+    let act = matches!(record.body, Body::Moderation { .. }).then(|| SharedRecord::clone(&record));
     room.pending.push(record);
     let full = room.pending_bytes >= PENDING_BYTES_MAX;
     state.stats.records += 1;
     if full {
         settle(state, key);
+    }
+    if let Some(act) = act {
+        moderate::stored(state, key, &act);
     }
     trim(state);
 }
@@ -171,7 +172,7 @@ pub(super) fn settle(state: &mut State, key: RoomKey) {
         match &mut sub.behind {
             Some(behind) if sub.sent => {
                 sub.sent = false;
-                let held = hold(&room.name, session, &records, &mut senders);
+                let held = hold((&room.name, room.durability), session, &records, &mut senders);
                 behind.held.extend(held);
             }
             Some(_) => {}
@@ -189,7 +190,8 @@ pub(super) fn settle(state: &mut State, key: RoomKey) {
     if live > 0 {
         stats.deliveries += u64::try_from(records.len() * live).unwrap_or(u64::MAX);
         log::debug!(room:% = room.name, head = room.head, seqs = records.len(), live; "fanned out");
-        said.push_back(Said::Fanout(Fanout { room: room.name.clone(), records, whole, partial }));
+        let (room, durable) = (room.name.clone(), room.durability);
+        said.push_back(Said::Fanout(Fanout { room, durable, records, whole, partial }));
     }
 }
 
@@ -212,7 +214,7 @@ fn mark_senders(
         }
         if let Some(record) = records.get(*index) {
             let (to, request) = (sender.conn, sender.take_request());
-            let result = Ok(sent(&room.name, record.seq, record.at, false));
+            let result = Ok(sent(room.named(), record.seq, record.at, false));
             said.push_back(Said::Reply { to, request, result });
         }
         false
@@ -245,7 +247,7 @@ fn add_parts(
 
 /// The replies to the session's own sends among `records`, to be kept until its cursor is there.
 fn hold(
-    room: &RoomName,
+    room: (&RoomName, Durability),
     session: &mut Session,
     records: &[SharedRecord],
     senders: &mut [(usize, Sender)],
@@ -381,8 +383,8 @@ fn page(
 }
 
 /// The reply to a `send` whose record is at `seq`.
-fn sent(room: &RoomName, seq: u64, at: u64, dup: bool) -> Reply {
-    Reply::Sent { room: room.clone(), seq, at, durable: Durability::Memory, dup }
+fn sent((room, durable): (&RoomName, Durability), seq: u64, at: u64, dup: bool) -> Reply {
+    Reply::Sent { room: room.clone(), seq, at, durable, dup }
 }
 
 fn say_reply(state: &mut State, sender: Sender, reply: Reply) {

@@ -9,6 +9,7 @@
 
 pub mod code;
 pub mod command;
+mod create;
 mod cursor;
 pub mod event;
 mod gather;
@@ -18,6 +19,7 @@ mod keys;
 pub mod limits;
 pub mod log;
 mod members;
+mod moderate;
 pub mod name;
 pub mod outbox;
 pub mod policy;
@@ -27,10 +29,13 @@ mod ring;
 mod room;
 mod send;
 mod session;
+mod standing;
 mod state;
 mod stats;
+mod suspend;
 #[cfg(test)]
 mod tests;
+mod touch;
 mod user;
 
 pub use code::Code;
@@ -47,7 +52,7 @@ use self::event::LeftReason;
 use self::keys::{RoomKey, UserKey};
 use self::log::{Kept, LogReply, LogRequest};
 use self::outbox::{Request, Said};
-use self::reply::{Durability, Resumption, Role};
+use self::reply::Resumption;
 use self::state::{State, Timer};
 use crate::net::ConnId;
 use crate::time::Tick;
@@ -63,7 +68,7 @@ impl Chat {
     /// Bytes that one user takes, its name, session and membership in one room included.
     pub const USER_BYTES: u64 = 256;
     /// Bytes that one room takes, without its ring.
-    pub const ROOM_BYTES: u64 = 640;
+    pub const ROOM_BYTES: u64 = 648;
 
     /// Nobody, nowhere. `now` tells this start's epochs from those of others.
     #[must_use]
@@ -74,7 +79,7 @@ impl Chat {
     /// Takes up what was kept of the rooms, before anybody comes.
     pub fn restore(&mut self, now: Now, kept: Kept) {
         self.state.now = now;
-        let _ = kept;
+        suspend::set(&mut self.state, &kept.suspended);
     }
 
     /// A connection says who it is. Refused if it has said so already.
@@ -136,8 +141,8 @@ impl Chat {
             LogReply::Synced { .. }
             | LogReply::Answer { .. }
             | LogReply::Pruned { .. }
-            | LogReply::Health(_)
-            | LogReply::Suspended(_) => {}
+            | LogReply::Health(_) => {}
+            LogReply::Suspended(suspended) => suspend::set(&mut self.state, &suspended),
         }
     }
 
@@ -285,9 +290,27 @@ fn execute(
         Command::Join { room, after, epoch } => {
             return join(state, (conn, user), &room, after, epoch.as_deref());
         }
-        Command::Create { room, topic, private, policy: _ } => {
-            create(state, (conn, user), &room, topic.as_deref(), private)?
+        Command::Create { room, topic, private, policy } => {
+            let (topic, policy) = (topic.as_deref(), policy.as_deref());
+            let plan = create::Plan { name: &room, topic, private, policy };
+            create::create(state, (conn, user), &plan)?
         }
+        Command::Edit { room, target, text, weight } => {
+            return touch::edit(state, user, (&room, target), &text, weight).map(Done::Logged);
+        }
+        Command::Delete { room, target } => {
+            return touch::delete(state, user, (&room, target)).map(Done::Logged);
+        }
+        Command::React { room, target, emoji, remove, weight } => {
+            let logged = touch::react(state, user, (&room, target), (&emoji, remove), weight);
+            return logged.map(Done::Logged);
+        }
+        Command::Moderate { room, user: target, measure, reason, weight } => {
+            let (room, target, reason) = (&*room, &*target, &*reason);
+            let wish = moderate::Wish { room, user: target, measure, reason, weight };
+            return moderate::moderate(state, user, &wish).map(Done::Logged);
+        }
+        Command::Invite { room, user: invited } => moderate::invite(state, user, &room, &invited)?,
         Command::Leave { room } => {
             let (key, membership) = members::find_membership(state, user, &room)?;
             let reply = Reply::Left { room: state.rooms[key].name.clone() };
@@ -299,7 +322,8 @@ fn execute(
             inbox::ack(state, user, (&room, epoch.as_deref()), recv, read)?
         }
         Command::Typing { room } => {
-            let (key, _) = members::find_membership(state, user, &room)?;
+            let (key, membership) = members::find_membership(state, user, &room)?;
+            standing::check_voice(state, membership)?;
             gather::typing(state, key, user);
             Reply::Done
         }
@@ -325,13 +349,7 @@ fn execute(
             let refusal = Refusal::new(Code::BadField, "this connection has said hello already");
             return Err(refusal.field("op", "hello once, first"));
         }
-        Command::Edit { .. }
-        | Command::Delete { .. }
-        | Command::React { .. }
-        | Command::Search { .. }
-        | Command::Invite { .. }
-        | Command::Moderate { .. }
-        | Command::Unsupported(_) => {
+        Command::Search { .. } | Command::Unsupported(_) => {
             let refusal = "this server does not have this operation yet";
             return Err(Refusal::new(Code::NotSupported, refusal));
         }
@@ -348,10 +366,12 @@ fn join(
 ) -> Result<Done, Refusal> {
     let Some(after) = after else {
         let key = hello::enter(state, user, name)?;
+        standing::use_invitation(state, key, user);
         cursor::subscribe(state, conn, key, None);
         return Ok(Done::Answered(joined(state, user, key, false)?, Then::Nothing));
     };
     let (key, resumption) = hello::enter_at(state, user, name, (epoch, after))?;
+    standing::use_invitation(state, key, user);
     cursor::subscribe(state, conn, key, resumption.next());
     let reset = matches!(resumption, Resumption::Reset { .. });
     let gap = match resumption {
@@ -361,35 +381,6 @@ fn join(
         Resumption::From { .. } | Resumption::Reset { .. } | Resumption::Refused(_) => None,
     };
     Ok(Done::Answered(joined(state, user, key, reset)?, Then::Pump(gap)))
-}
-
-fn create(
-    state: &mut State,
-    (conn, user): (ConnId, UserKey),
-    name: &str,
-    topic: Option<&str>,
-    private: bool,
-) -> Result<Reply, Refusal> {
-    let name = members::parse_room(name)?;
-    if name.is_direct() {
-        let refusal = Refusal::new(Code::BadField, "a direct conversation is made by sending");
-        return Err(refusal.field("room", "a name without '@', or use send with 'to'"));
-    }
-    if state.room_named(name.as_str()).is_some() {
-        let refusal = Refusal::new(Code::RoomExists, "there is a room of this name already");
-        return Err(refusal.field("room", "a name that is free"));
-    }
-    let key = members::open_room(state, &name)?;
-    if let Err(refusal) = members::begin_membership(state, user, key, Role::Owner, false) {
-        members::retire_room(state, key);
-        return Err(refusal);
-    }
-    let room = &mut state.rooms[key];
-    room.topic = topic.unwrap_or_default().into();
-    room.private = private;
-    room.owned = true;
-    cursor::subscribe(state, conn, key, None);
-    joined(state, user, key, false)
 }
 
 /// The answer to `join` and `create`.
@@ -402,7 +393,7 @@ fn joined(state: &State, user: UserKey, key: RoomKey, reset: bool) -> Result<Rep
         epoch: room.epoch,
         seq: room.head,
         oldest: room.oldest(),
-        durable: Durability::Memory,
+        durable: room.durability,
         role: membership.role,
         read: membership.read,
         recv: membership.recv,

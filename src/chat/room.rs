@@ -5,9 +5,11 @@ use super::keys::{MembershipKey, UserKey};
 use super::log::LogId;
 use super::name::{RoomName, UserName};
 use super::outbox::{Class, Request};
+use super::policy::{Policy, PresenceMode};
 use super::record::{Epoch, SharedRecord};
-use super::reply::Reply;
+use super::reply::{Durability, Reply};
 use super::ring::Ring;
+use super::standing::Order;
 
 use crate::net::ConnId;
 use crate::time::Tick;
@@ -24,6 +26,9 @@ pub(super) struct Room {
     pub topic: Box<str>,
     pub private: bool,
     pub owned: bool,
+    pub durability: Durability,
+    pub presence: PresenceMode,
+    pub order: Order,
     pub ring: Ring,
     pub members: Vec<MembershipKey>,
     pub subs: Vec<Sub>,
@@ -171,7 +176,7 @@ pub(super) struct GatheredReceipts {
 }
 
 impl Room {
-    pub(super) fn new(name: RoomName, log: LogId, epoch: Epoch) -> Self {
+    pub(super) fn new(name: RoomName, log: LogId, epoch: Epoch, policy: &Policy) -> Self {
         Self {
             name,
             log,
@@ -180,6 +185,9 @@ impl Room {
             topic: "".into(),
             private: false,
             owned: false,
+            durability: policy.durability,
+            presence: policy.presence,
+            order: Order::default(),
             ring: Ring::default(),
             members: Vec::new(),
             subs: Vec::new(),
@@ -191,6 +199,11 @@ impl Room {
             gathered: Gathered::default(),
             timer: None,
         }
+    }
+
+    /// What the answer to a `send` says of the room.
+    pub(super) const fn named(&self) -> (&RoomName, Durability) {
+        (&self.name, self.durability)
     }
 
     /// The first seq that is still there, `head + 1` if none is.
@@ -205,6 +218,6 @@ mod tests {
 
     #[test]
     fn rows_are_of_the_size_that_is_stated() {
-        assert_eq!((size_of::<Sub>(), size_of::<Option<Room>>()), (24, 384));
+        assert_eq!((size_of::<Sub>(), size_of::<Option<Room>>()), (24, 392));
     }
 }
