@@ -11,7 +11,7 @@ use super::record::SharedRecord;
 use super::reply::{InboxRow, Refusal, Reply};
 use super::room::Sender;
 use super::state::State;
-use super::{Then, fetch, hello, inbox};
+use super::{Then, fetch, hello, inbox, suspend};
 use crate::collections::Key as _;
 use crate::net::ConnId;
 
@@ -174,7 +174,7 @@ pub(super) fn heard(state: &mut State, reply: LogReply) {
     match reply {
         LogReply::Appended { ticket, outcome } => {
             if let Some(Asked::Append { room, sender }) = state.answered(ticket) {
-                cursor::appended(state, room, sender, outcome);
+                cursor::appended(state, (ticket, room), sender, outcome);
             }
         }
         LogReply::Synced { ticket, outcome } => {
@@ -184,7 +184,8 @@ pub(super) fn heard(state: &mut State, reply: LogReply) {
         }
         LogReply::Answer { ticket, outcome } => read(state, ticket, outcome),
         LogReply::Pruned { log, oldest } => fetch::pruned(state, log, oldest),
-        LogReply::Health(_) | LogReply::Suspended(_) => {}
+        LogReply::Suspended(suspended) => suspend::set(state, &suspended),
+        LogReply::Health(_) => {}
     }
     fetch::read_pages(state);
 }

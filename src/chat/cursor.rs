@@ -18,15 +18,16 @@ use std::mem;
 use super::event::Event;
 use super::keys::RoomKey;
 use super::limits::PAGE_BYTES_MAX;
-use super::log::LogFault;
+use super::log::{LogFault, Ticket};
 use super::name::RoomName;
 use super::outbox::{Audience, Class, Fanout, Part, Said};
 use super::record::{Body, SharedRecord};
 use super::reply::{Durability, GapWhy, Reply};
-use super::room::{Behind, Held, Place, Room, Sender, Sub};
+use super::room::{Behind, Held, Place, Sender, Sub};
 use super::session::{Session, SubRef};
+use super::standing::Pending;
 use super::state::State;
-use super::{Code, Refusal};
+use super::{Code, Refusal, moderate, touch};
 use crate::chat::log::Appended;
 use crate::collections::Ledger;
 use crate::net::ConnId;
@@ -38,16 +39,22 @@ const PENDING_BYTES_MAX: usize = PAGE_BYTES_MAX;
 const SMALL_EVENT_BYTES: usize = 192;
 
 /// The log has answered an append.
-pub(super) fn appended(state: &mut State, room: RoomKey, sender: Sender, outcome: Appended) {
+pub(super) fn appended(
+    state: &mut State,
+    (ticket, room): (Ticket, RoomKey),
+    sender: Sender,
+    outcome: Appended,
+) {
     if state.rooms.get(room).is_none() {
         return;
     }
+    let pending = state.rooms[room].order.answered(ticket);
     match outcome {
         Appended::Stored(record) => stored(state, room, sender, record),
         Appended::Duplicate { seq, at } => {
             settle(state, room);
             state.stats.duplicates += 1;
-            let reply = sent(&state.rooms[room], seq, at, true);
+            let reply = sent(state.rooms[room].named(), seq, at, true);
             answer_in_place(state, room, sender, seq, reply);
         }
         Appended::Conflict { seq } => {
@@ -56,19 +63,13 @@ pub(super) fn appended(state: &mut State, room: RoomKey, sender: Sender, outcome
                 .hint(Some(format!("seq {seq}")));
             refuse(state, sender, refusal);
         }
-        Appended::NoSuchMessage => {
-            let refusal = Refusal::new(Code::NoSuchMessage, "there is no message of this seq");
-            refuse(state, sender, refusal.field("target", "the seq of a message"));
-        }
-        Appended::NotYours => {
-            let refusal = "the message is another user's";
-            refuse(state, sender, Refusal::new(Code::Forbidden, refusal));
-        }
-        Appended::TooOld => {
-            let refusal = "the message is too old to be edited";
-            refuse(state, sender, Refusal::new(Code::EditWindowOver, refusal));
-        }
+        Appended::NoSuchMessage => refuse(state, sender, touch::no_such_message()),
+        Appended::NotYours => refuse(state, sender, touch::not_yours()),
+        Appended::TooOld => refuse(state, sender, touch::too_old()),
         Appended::Refused(fault) => refuse(state, sender, refusal_of(fault)),
+    }
+    if let Some(Pending::Judged(user, act)) = pending {
+        moderate::answered(state, room, &user, act);
     }
 }
 
@@ -95,6 +96,7 @@ fn stored(state: &mut State, key: RoomKey, sender: Sender, record: SharedRecord)
     if let Body::Topic { text } = &record.body {
         room.topic.clone_from(text);
     }
+    touch::stored((&mut state.rings, &mut state.pages), room, &record);
     if room.pending.is_empty() {
         state.dirty.push(key);
     }
@@ -105,11 +107,15 @@ fn stored(state: &mut State, key: RoomKey, sender: Sender, record: SharedRecord)
     if !sender.is_as_others() {
         room.senders.push((room.pending.len(), sender));
     }
+    let act = matches!(record.body, Body::Moderation { .. }).then(|| SharedRecord::clone(&record));
     room.pending.push(record);
     let full = room.pending_bytes >= PENDING_BYTES_MAX;
     state.stats.records += 1;
     if full {
         settle(state, key);
+    }
+    if let Some(act) = act {
+        moderate::stored(state, key, &act);
     }
     trim(state);
 }
@@ -148,7 +154,6 @@ pub(super) fn settle(state: &mut State, key: RoomKey) {
     let mut whole = Audience::expecting(others, class);
     let mut partial = Vec::new();
     let mut live = 0;
-    let named = (&room.name, room.durability);
     let first = records.first().map_or(room.head + 1, |record| record.seq);
     for sub in &mut room.subs {
         let session = sessions.get_mut(sub.conn.slot());
@@ -168,7 +173,7 @@ pub(super) fn settle(state: &mut State, key: RoomKey) {
         match &mut sub.behind {
             Some(behind) if sub.sent => {
                 sub.sent = false;
-                let held = hold(named, session, &records, &mut senders);
+                let held = hold((&room.name, room.durability), session, &records, &mut senders);
                 behind.held.extend(held);
             }
             Some(_) => {}
@@ -210,7 +215,7 @@ fn mark_senders(
         }
         if let Some(record) = records.get(*index) {
             let (to, request) = (sender.conn, sender.take_request());
-            let result = Ok(sent(room, record.seq, record.at, false));
+            let result = Ok(sent(room.named(), record.seq, record.at, false));
             said.push_back(Said::Reply { to, request, result });
         }
         false
@@ -243,7 +248,7 @@ fn add_parts(
 
 /// The replies to the session's own sends among `records`, to be kept until its cursor is there.
 fn hold(
-    (room, durable): (&RoomName, Durability),
+    room: (&RoomName, Durability),
     session: &mut Session,
     records: &[SharedRecord],
     senders: &mut [(usize, Sender)],
@@ -253,8 +258,7 @@ fn hold(
     for (index, sender) in own.filter(|(_, sender)| sender.id().is_some()) {
         let Some(record) = records.get(*index) else { continue };
         let place = if sender.echo { Place::After(record.seq) } else { Place::Of(record.seq) };
-        let (room, seq, at) = (room.clone(), record.seq, record.at);
-        let reply = Reply::Sent { room, seq, at, durable, dup: false };
+        let reply = sent(room, record.seq, record.at, false);
         held.push(Held { place, request: sender.take_request(), reply });
         session.held = session.held.saturating_add(1);
     }
@@ -399,8 +403,8 @@ fn page<'a>(
 }
 
 /// The reply to a `send` whose record is at `seq`.
-fn sent(room: &Room, seq: u64, at: u64, dup: bool) -> Reply {
-    Reply::Sent { room: room.name.clone(), seq, at, durable: room.durability, dup }
+fn sent((room, durable): (&RoomName, Durability), seq: u64, at: u64, dup: bool) -> Reply {
+    Reply::Sent { room: room.clone(), seq, at, durable, dup }
 }
 
 fn say_reply(state: &mut State, sender: Sender, reply: Reply) {

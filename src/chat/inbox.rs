@@ -324,10 +324,10 @@ fn take_page<'a>(
     items
 }
 
-/// Who is there, as it was told last.
+/// Who is there, as it was told last; a count only where that is what is told, 0 where nothing is.
 pub(super) fn presence(state: &State, key: RoomKey) -> Reply {
     let room = &state.rooms[key];
-    let users = (room.members.len() <= PRESENCE_NAMES_MAX).then(|| gather::present(state, key));
+    let users = (!gather::is_counted(room)).then(|| gather::present(state, key));
     Reply::Presence { v: room.gathered.presence.v, count: room.gathered.presence.count, users }
 }
 

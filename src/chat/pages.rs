@@ -166,6 +166,14 @@ impl Pages {
         }
     }
 
+    /// Any record of the log may be another now.
+    pub(super) fn changed_all(&mut self, log: LogId) {
+        self.forget(log, u64::MAX);
+        for (_, asked) in self.asked.range_mut((log, 0)..=(log, u64::MAX)) {
+            asked.is_stale |= asked.is_read;
+        }
+    }
+
     /// The log is gone, or begins later: what is before `seq` is dropped.
     pub(super) fn forget(&mut self, log: LogId, seq: u64) {
         let range = (log, 0)..(log, seq);
