@@ -1,15 +1,16 @@
 //! How rooms are made: by `create` with an owner, or by `join` where that is allowed.
 
-use super::cursor::subscribe;
+use super::asked::{Asking, Change};
+use super::hello::entered;
 use super::keys::UserKey;
 use super::log::Fact;
 use super::members::{begin_membership, open_room, parse_room, retire_room};
 use super::name::{RoomName, UserName};
 use super::policy::{Access, Creators, Policy};
-use super::reply::{Reply, Role};
+use super::reply::Role;
 use super::standing;
 use super::state::State;
-use super::{Code, Refusal, joined};
+use super::{Code, Done, Refusal};
 use crate::net::ConnId;
 
 /// A room as it is to be made.
@@ -46,7 +47,7 @@ pub(super) fn create(
     state: &mut State,
     (conn, user): (ConnId, UserKey),
     plan: &Plan<'_>,
-) -> Result<Reply, Refusal> {
+) -> Result<Done, Refusal> {
     let name = parse_room(plan.name)?;
     if name.is_direct() {
         let refusal = Refusal::new(Code::BadField, "a direct conversation is made by sending");
@@ -76,8 +77,12 @@ pub(super) fn create(
     if !topic.is_empty() {
         standing::keep(state, key, Fact::Topic(topic.into()));
     }
-    subscribe(state, conn, key, None);
-    joined(state, user, key, false)
+    if state.rooms[key].is_stored() {
+        // A room that is answered is one that a crash does not take back.
+        return Ok(Done::Asked(user, Asking::Change(key, Change::Enter(None))));
+    }
+    let (reply, then) = entered(state, (conn, user), key, None)?;
+    Ok(Done::Answered(reply, then))
 }
 
 /// The policy of the room to be made.

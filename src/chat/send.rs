@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use super::asked::Asked;
 use super::command::{Send, Target};
 use super::hello::open_user_to_wait_for;
 use super::keys::{RoomKey, UserKey};
@@ -11,7 +12,7 @@ use super::members::{find_membership, open_direct, parse_user, subscribe_direct}
 use super::name::{NAME_LEN_MAX, RoomName};
 use super::outbox::Request;
 use super::record::Body;
-use super::reply::{Durability, Role};
+use super::reply::Role;
 use super::room::Sender;
 use super::standing::{self, Pending};
 use super::state::State;
@@ -142,9 +143,12 @@ fn direct_with(state: &mut State, user: UserKey, name: &str) -> Option<RoomKey> 
 /// Asks the log to take a record; the request is answered when it has.
 pub(super) fn append(state: &mut State, logged: Logged, request: Request, conn: ConnId) {
     let Logged { room: key, user, body, weight, echo, touch, facts, pending } = logged;
-    let ticket = state.expect_append(key, Sender { conn, request, echo });
+    let sender = Sender { conn, request, echo };
+    if state.stopping {
+        return super::cursor::refuse(state, sender, super::shutting_down());
+    }
+    let ticket = state.expect(Asked::Append { room: key, sender });
     let room = &mut state.rooms[key];
-    room.appends += 1;
     let from = state.users[user].name.clone();
     let names = RECORD_OVERHEAD + room.name.as_str().len() + from.as_str().len();
     let weight = weight.saturating_add(u32::try_from(names).unwrap_or(u32::MAX));
@@ -175,7 +179,7 @@ pub(super) fn topic(
     }
     standing::check_voice(state, membership)?;
     let body = Body::Topic { text: text.into() };
-    let is_kept = state.rooms[room].durability != Durability::Memory;
-    let facts = if is_kept { vec![Fact::Topic(text.into())] } else { Vec::new() };
+    let facts =
+        if state.rooms[room].is_stored() { vec![Fact::Topic(text.into())] } else { Vec::new() };
     Ok(Logged { facts, ..Logged::new(room, user, body, weight) })
 }
