@@ -280,12 +280,16 @@ impl Server {
 
     /// Carries the domain's requests to the logs, and the logs' answers back.
     fn run_logs(&mut self, now: Now) {
-        while let Some(request) = self.chat.poll_request() {
-            self.logs.request(now, request);
-        }
-        self.logs.flush();
-        while let Some(reply) = self.logs.poll() {
+        loop {
+            while let Some(request) = self.chat.poll_request() {
+                self.logs.request(now, request);
+            }
+            self.logs.flush();
+            let Some(reply) = self.logs.poll() else { return };
             self.chat.committed(now, reply);
+            while let Some(reply) = self.logs.poll() {
+                self.chat.committed(now, reply);
+            }
         }
     }
 
