@@ -29,7 +29,7 @@
 //! | 340 | further session of a user |
 //! | 16, and its length | name of more than 22 bytes |
 //! | 240 | user who is remembered without a connection |
-//! | 648 | room, without its recent records |
+//! | 656 | room, without its recent records |
 //!
 //! What moves is bounded: for a connection that does not read, `limits.outbound_hard_bytes`, 40 for each of at
 //! most 1,024 frames, and what one read has brought; for what is incomplete, one message; for the rooms

@@ -73,7 +73,7 @@ impl Chat {
     /// Bytes that one user takes, its name, session and membership in one room included.
     pub const USER_BYTES: u64 = 256;
     /// Bytes that one room takes, without its ring.
-    pub const ROOM_BYTES: u64 = 648;
+    pub const ROOM_BYTES: u64 = 656;
 
     /// Nobody, nowhere. `now` tells this start's epochs from those of others.
     #[must_use]
@@ -391,7 +391,6 @@ fn join(
         Some(after) => hello::enter_at(state, user, name, (epoch, after))?.0,
         None => hello::enter(state, user, name)?,
     };
-    standing::use_invitation(state, key, user);
     let position = after.map(|after| (epoch.map(Into::into), after));
     if !was_member && state.rooms[key].is_stored() {
         // A membership that is answered is one that a crash does not take back.
