@@ -1,5 +1,6 @@
 //! The logs: who assigns `seq`.
 
+pub mod disk;
 pub mod memory;
 
 pub use memory::MemoryStore;
