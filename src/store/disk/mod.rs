@@ -4,8 +4,8 @@
 //!            the loop's thread          │  the writer's                     │  the reader's
 //!  ─────────────────────────────────────┼───────────────────────────────────┼────────────────
 //!   request ─ gather ─ flush ─▶ Intake ─┼▶ batch ─▶ Engine ─ commit, sync ─┐│
-//!      └──────────────── Read ──────────┼───────────────────────────────────┼▶ Reader ─┐
-//!   poll ◀──────────────────── Replies ◀┼───────────────────────────────────┘──────────┘
+//!      └──────────────── Read ──────────┼──────────────────────────────────┼┼▶ Reader ─┐
+//!   poll ◀──────────────────── Replies ◀┼──────────────────────────────────┘┼──────────┘
 //! ```
 
 mod append;
@@ -25,9 +25,9 @@ pub(in crate::store) mod row;
 mod schema;
 pub(in crate::store) mod search;
 mod store;
-mod suspend;
+pub(in crate::store) mod suspend;
 #[cfg(test)]
-mod testing;
+pub(in crate::store) mod testing;
 #[cfg(test)]
 mod tests;
 mod touch;
