@@ -277,7 +277,8 @@ impl Erase<'_> {
     }
 
     fn write(&self, room: i64, record: &Record) -> Result<(), Failed> {
-        row::write(&mut self.db.prepare_cached(row::UPDATE)?, room, record)?;
+        let mut statement = self.db.prepare_cached(row::UPDATE)?;
+        row::write(&mut statement, room, record)?;
         Ok(())
     }
 

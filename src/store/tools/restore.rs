@@ -10,6 +10,7 @@ use super::backup::{self, Copied, beside};
 use super::verify;
 use super::{ToolError, open};
 use crate::log::Timestamp;
+use crate::store::disk::open::make_directory;
 
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +30,7 @@ pub struct Restored {
 pub fn run(data: &Path, file: &Path, wall_ms: u64) -> Result<Restored, ToolError> {
     let source = open::read(file)?;
     sound(&source, file)?;
-    if !data.exists() {
-        fs::create_dir_all(data).map_err(ToolError::file(data))?;
-    }
+    make_directory(data).map_err(ToolError::file(data))?;
     let _lock = open::lock(data)?;
     let place = open::path(data);
     let part = beside(&place, ".part");

@@ -49,9 +49,7 @@ pub fn ban(data: &Path, who: &Target, term: &Term, wall_ms: u64) -> Result<(), T
 ///
 /// [`ToolError`]; nothing has changed then.
 pub fn unban(data: &Path, who: &Target) -> Result<bool, ToolError> {
-    change(data, |db| {
-        Ok(db.execute("DELETE FROM suspension WHERE who = ?1", [who.key()])? > 0)
-    })
+    change(data, |db| Ok(db.execute("DELETE FROM suspension WHERE who = ?1", [who.key()])? > 0))
 }
 
 /// All bans that are not over by `wall_ms`.
@@ -75,9 +73,8 @@ fn change<T>(
 ) -> Result<T, ToolError> {
     let path = open::path(data);
     let mut db = open::write(&path)?;
-    let mut in_transaction = || {
-        let transaction =
-            db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let in_transaction = || {
+        let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let outcome = change(&transaction)?;
         transaction.commit()?;
         Ok(outcome)

@@ -6,6 +6,8 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::{ToolError, open};
+use crate::chat::name::RoomName;
+use crate::chat::record::Record;
 use crate::store::disk::row::{self, COLUMNS, RowFault};
 
 /// Something that is not as it should be.
@@ -29,8 +31,12 @@ impl fmt::Display for Fault {
             Self::File(what) => write!(f, "file: {what}"),
             Self::Room(room, what) => write!(f, "room {room}: {what}"),
             Self::Record(room, seq, why) => write!(f, "room {room}, record {seq}: {why}"),
-            Self::Gap(room, from, to) if from == to => write!(f, "room {room}: record {from} is missing"),
-            Self::Gap(room, from, to) => write!(f, "room {room}: records {from} to {to} are missing"),
+            Self::Gap(room, from, to) if from == to => {
+                write!(f, "room {room}: record {from} is missing")
+            }
+            Self::Gap(room, from, to) => {
+                write!(f, "room {room}: records {from} to {to} are missing")
+            }
             Self::Orphans(table, count) => write!(f, "{count} row(s) of {table} are of no room"),
         }
     }
@@ -59,10 +65,7 @@ pub fn run(data: &Path, tell: &mut dyn FnMut(&Fault)) -> Result<Verified, ToolEr
 }
 
 /// Looks at a database that is open.
-pub(super) fn look(
-    db: &Connection,
-    tell: &mut dyn FnMut(&Fault),
-) -> rusqlite::Result<Verified> {
+pub(super) fn look(db: &Connection, tell: &mut dyn FnMut(&Fault)) -> rusqlite::Result<Verified> {
     let transaction = db.unchecked_transaction()?;
     let mut look = Look { db: &transaction, tell, found: Verified::default() };
     look.file()?;
@@ -129,7 +132,7 @@ impl Look<'_> {
     }
 
     fn room(&mut self, room: &Room) -> rusqlite::Result<()> {
-        if crate::chat::name::RoomName::parse(&room.name).is_err() {
+        if RoomName::parse(&room.name).is_err() {
             self.wrong(room, "its name is none".to_owned());
         }
         if room.oldest < 1 || room.oldest > room.head + 1 {
@@ -181,7 +184,7 @@ impl Look<'_> {
         Ok(tally)
     }
 
-    fn count(&mut self, room: &Room, record: &crate::chat::record::Record, tally: &mut Tally) {
+    fn count(&mut self, room: &Room, record: &Record, tally: &mut Tally) {
         let bytes = row::Columns::of(room.id, record).bytes();
         tally.bytes = tally.bytes.saturating_add(row::signed(bytes));
         let at = row::signed(record.at);
