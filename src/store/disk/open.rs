@@ -14,7 +14,7 @@ use super::database::Database;
 use super::load::{LoadFault, Loaded, load};
 use super::schema::{self, Unfit};
 
-/// The file's name in the directory.
+/// The name of the file in its directory.
 pub(in crate::store) const FILE: &str = "chinwag.db";
 /// The name of the file whose lock is held by whoever serves the directory.
 const LOCK: &str = "chinwag.lock";
