@@ -26,6 +26,7 @@ mod people;
 mod presence;
 mod protocol;
 mod requests;
+mod restart;
 mod resume;
 mod rooms;
 mod sends;
