@@ -12,6 +12,7 @@
 
 mod client;
 mod codec;
+mod disk;
 mod hist;
 mod link;
 mod plan;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chinwag::config::Config;
 use chinwag::time::Tick;
 
+use crate::disk::Habits;
 use crate::hist::Rules;
 use crate::reactor;
 use crate::rng::Rng;
@@ -15,6 +16,9 @@ const ROOMS: &[&str] = &["lobby", "tea", "dev/rust", "ops"];
 const USERS: &[&str] = &["ann", "bob", "cat", "dan", "eve", "fay", "gus"];
 /// Users that are written to, and never come.
 const ABSENT: &[&str] = &["nobody-1", "nobody-2"];
+
+/// The store keeps rooms that are to live in memory, too, so that they are slow and fail as others do.
+const KEEPS_ALL: bool = true;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
@@ -31,6 +35,12 @@ pub(crate) struct Plan {
     pub(crate) rate_limited: bool,
     /// The clock jumps once in so many steps.
     pub(crate) jump: u64,
+    /// How the store behaves, `None` if there is none but the memory.
+    pub(crate) store: Option<Habits>,
+    /// The process dies once in so many steps, and is started again.
+    pub(crate) crash: Option<u64>,
+    /// It is stopped in good order once in so many steps, and started again.
+    pub(crate) restart: Option<u64>,
     /// When the server is told to stop.
     pub(crate) drain_at: Option<Tick>,
 }
@@ -60,6 +70,9 @@ impl Plan {
             bulk_min: *rng.pick(&[3, 65]),
             bulk_per_turn: 2 + rng.index(6),
         };
+        let store = (!rng.once_in(4)).then(|| Self::some_store(rng));
+        let crash = *rng.pick(&[None, Some(150), Some(400), Some(400)]);
+        let restart = *rng.pick(&[None, None, Some(700)]);
         Self {
             reactor,
             rooms: ROOMS,
@@ -69,8 +82,26 @@ impl Plan {
             message_bytes: config.limits.message_bytes,
             rate_limited,
             jump: 600,
+            store,
+            crash,
+            restart,
             drain_at: None,
             config,
+        }
+    }
+
+    /// A store that is fast or slow, and sometimes in trouble.
+    fn some_store(rng: &mut Rng) -> Habits {
+        let delays = *rng.pick(&[[0, 0, 0], [0, 2, 1], [3, 6, 3], [1, 20, 10]]);
+        Habits {
+            delays,
+            read_delay: *rng.pick(&[0, 2, 12]),
+            trouble: *rng.pick(&[u64::MAX, 300, 1_000]),
+            trouble_lasts: *rng.pick(&[5, 60]),
+            prune: *rng.pick(&[10, 100]),
+            at_once: *rng.pick(&[1, 2, 20, u64::MAX]),
+            coalesces: rng.once_in(2),
+            keeps_all: KEEPS_ALL,
         }
     }
 
@@ -95,6 +126,15 @@ impl Plan {
     /// Whether the server was told to stop.
     pub(crate) fn drains(&self, now: Tick) -> bool {
         self.drain_at.is_some_and(|at| at <= now)
+    }
+
+    /// Whether a request may be refused with this code, and is right later.
+    pub(crate) const fn may_refuse(&self, code: u64) -> bool {
+        match code {
+            5001 => self.rate_limited,
+            5004 | 5005 => self.store.is_some(),
+            _ => false,
+        }
     }
 
     /// How long a step takes.

@@ -12,6 +12,8 @@ const NO_SUCH_ROOM: u64 = 3001;
 const NOT_MEMBER: u64 = 3003;
 const TOO_MANY_SESSIONS: u64 = 3012;
 const RATE_LIMITED: u64 = 5001;
+const BUSY: u64 = 5004;
+const STORAGE_FULL: u64 = 5005;
 
 impl Client {
     pub(super) fn reply(
@@ -54,7 +56,7 @@ impl Client {
         }
         let is_view = asked.room().is_some_and(|room| talk.views.contains_key(room));
         match code {
-            RATE_LIMITED if around.plan.rate_limited => {
+            BUSY | STORAGE_FULL | RATE_LIMITED if around.plan.may_refuse(code) => {
                 let wait = number(data, "retry_after_ms")?;
                 self.try_later(talk, around, asked, Duration::from_millis(wait));
                 Ok(())

@@ -44,6 +44,8 @@ pub(crate) struct Hist {
     said: BTreeMap<String, Saying>,
     /// How far users have read, as they were answered.
     reads: BTreeMap<(LogKey, String), Read>,
+    /// How many processes there have been before this one.
+    pub(crate) lives: u64,
 }
 
 #[derive(Debug)]
@@ -84,7 +86,13 @@ impl Hist {
             by_name: BTreeMap::new(),
             said: BTreeMap::new(),
             reads: BTreeMap::new(),
+            lives: 0,
         }
+    }
+
+    /// A new process has begun.
+    pub(crate) const fn began_again(&mut self) {
+        self.lives += 1;
     }
 
     /// How many records were seen.

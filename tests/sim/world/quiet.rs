@@ -20,6 +20,7 @@ impl World {
         for client in &mut self.clients {
             client.manners = Manners::Calm;
         }
+        self.calm_process();
         self.keep_alive();
         // Longer than any connection without a client lives, and any stall.
         self.rest_long(Duration::from_secs(200))?;
