@@ -229,6 +229,8 @@ pub struct Server {
     doors: Vec<Door>,
     /// When the alarm is set for.
     alarm: Tick,
+    /// Until when answers of the logs are waited for before the clients are sent away, if the server is stopping.
+    stopping: Option<Tick>,
     drain_window_ms: u64,
     stop_timeout: std::time::Duration,
 }
@@ -257,6 +259,7 @@ impl Server {
             sessions: Sessions::new(config, limits, metrics, entropy)?,
             doors,
             alarm: Tick::MAX,
+            stopping: None,
             drain_window_ms: u64::try_from(config.timeouts.drain_window.as_millis())
                 .unwrap_or(u64::MAX),
             stop_timeout: config.timeouts.stop,
@@ -288,8 +291,17 @@ impl Server {
 
     fn turn_end(&mut self, now: Now, effects: &mut Effects) {
         self.run_logs(now);
-        self.sessions.turn_end(&mut Turn { now, chat: &mut self.chat, effects });
-        self.arm_alarm(effects);
+        let turn = &mut Turn { now, chat: &mut self.chat, effects };
+        self.sessions.turn_end(turn);
+        let Some(deadline) = self.stopping else { return self.arm_alarm(effects) };
+        // What was accepted is answered first, if the logs do in time.
+        if self.chat.asked() > 0 && now.tick < deadline {
+            return effects.push(Effect::Alarm { deadline });
+        }
+        let turn = &mut Turn { now, chat: &mut self.chat, effects };
+        if self.sessions.send_away(self.drain_window_ms, turn) {
+            effects.push(Effect::Alarm { deadline: now.tick });
+        }
     }
 
     /// Has the reactor wake the domain when it next has something to do.
@@ -307,9 +319,10 @@ impl Server {
             StopSignal::Now => now.tick,
             StopSignal::Drain => {
                 log::info!(connections = self.sessions.len(); "stopping");
+                self.chat.stop(now);
                 self.run_logs(now);
-                self.chat.drain(now, self.drain_window_ms, "restart");
                 self.sessions.stop(&mut Turn { now, chat: &mut self.chat, effects });
+                self.stopping = Some(now.tick.after(self.stop_timeout / 4));
                 // Early, so that closing thousands of full sockets is over when the time is.
                 now.tick.after(self.stop_timeout * 4 / 5)
             }

@@ -65,6 +65,8 @@ pub const CID_LEN_MAX: usize = 64;
 pub const REQUEST_ID_LEN_MAX: usize = 64;
 /// Bytes of the longest topic.
 pub const TOPIC_LEN_MAX: usize = 512;
+/// How names begin that the server gives.
+pub const GUEST_PREFIX: &str = "guest-";
 /// Bytes of the longest reaction.
 pub const EMOJI_LEN_MAX: usize = 64;
 /// Bytes of the longest reason of an act of moderation.

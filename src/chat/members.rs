@@ -4,7 +4,7 @@ use super::cursor::{settle, subscribe, unsubscribe};
 use super::event::{Event, LeftReason};
 use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::limits::PRESENCE_NAMES_MAX;
-use super::log::LogRequest;
+use super::log::{Fact, LogRequest, MemberFact};
 use super::name::{NameError, RoomName, UserName};
 use super::outbox::Said;
 use super::reply::{Presence, Role};
@@ -44,8 +44,12 @@ pub(super) fn find_membership(
 ) -> Result<(RoomKey, MembershipKey), Refusal> {
     let room = find_room(state, user, name)?;
     let membership = state.users[user].membership(room);
-    let refusal = || Refusal::new(Code::NotMember, "you are not a member of this room; join first");
-    Ok((room, membership.ok_or_else(refusal)?))
+    Ok((room, membership.ok_or_else(not_member)?))
+}
+
+/// The refusal for those who are not members.
+pub(super) fn not_member() -> Refusal {
+    Refusal::new(Code::NotMember, "you are not a member of this room; join first")
 }
 
 fn is_visible(state: &State, user: UserKey, key: RoomKey) -> bool {
@@ -118,10 +122,21 @@ fn forget_absent(state: &mut State) -> bool {
         if !user.sessions.is_empty() || user.presence != Presence::Off {
             continue;
         }
+        if !may_be_forgotten(state, key) {
+            continue;
+        }
         forget_user(state, key);
         return true;
     }
     false
+}
+
+/// Whether a user's memberships may end though nobody ended them: those in rooms that are stored are kept,
+/// unless the user has no name to come back by.
+pub(super) fn may_be_forgotten(state: &State, key: UserKey) -> bool {
+    let user = &state.users[key];
+    let mut rooms = user.memberships.iter().map(|&(room, _)| &state.rooms[room]);
+    user.passing || !rooms.any(Room::is_stored)
 }
 
 /// Ends all memberships of a user without sessions, and forgets it.
@@ -152,18 +167,29 @@ pub(super) fn open_room(state: &mut State, name: &RoomName) -> Result<RoomKey, R
     }
     let key = state.add_room(name.clone());
     state.rooms_by_name.insert(name.as_str(), key);
-    let Room { log, epoch, .. } = state.rooms[key];
-    let policy = state.limits.policies.of(name, None);
-    let (durability, retention) = (policy.durability, policy.retention);
-    let room = name.clone();
-    state.requests.push_back(LogRequest::Open { log, room, epoch, durability, retention });
+    open_log(state, key, None);
     Ok(key)
+}
+
+/// Has the log of a room begin, or go on, under the policy that its name matches or that was chosen.
+pub(super) fn open_log(state: &mut State, key: RoomKey, chosen: Option<&str>) {
+    let Room { log, epoch, durability, .. } = state.rooms[key];
+    let room = state.rooms[key].name.clone();
+    let retention = state.limits.policies.of(&room, chosen).retention;
+    state.requests.push_back(LogRequest::Open { log, room, epoch, durability, retention });
+}
+
+/// What is to be kept of a membership.
+pub(super) fn member_fact(state: &State, key: MembershipKey) -> Fact {
+    let row = &state.memberships[key];
+    let member = MemberFact { role: row.role, recv: row.recv, read: row.read };
+    Fact::Member(state.users[row.user].name.clone(), Some(member))
 }
 
 fn drop_an_empty_room(state: &mut State) -> bool {
     while let Some((key, log)) = state.empty.pop_front() {
         let room = state.rooms.get(key).filter(|room| room.log == log);
-        if room.is_some_and(|room| room.members.is_empty() && room.appends == 0) {
+        if room.is_some_and(|room| room.members.is_empty() && room.asked == 0) {
             drop_room(state, key);
             return true;
         }
@@ -180,6 +206,7 @@ pub(super) fn drop_room(state: &mut State, key: RoomKey) {
         state.wheel.cancel(timer);
     }
     state.rings.forget(&room.ring);
+    state.pages.forget(room.log, u64::MAX);
     state.rooms_by_name.remove(room.name.as_str(), key);
     state.requests.push_back(LogRequest::Drop { log: room.log });
 }
@@ -188,28 +215,32 @@ pub(super) fn drop_room(state: &mut State, key: RoomKey) {
 pub(super) fn expire_room(state: &mut State, key: RoomKey) {
     let Some(room) = state.rooms.get_mut(key) else { return };
     room.timer = None;
-    if room.appends == 0 {
+    if room.asked == 0 {
         drop_room(state, key);
     } else {
         retire_room(state, key);
     }
 }
 
-/// Drops a room that has no member: at once if nothing was ever said there, otherwise after a while.
+/// Drops a room that has no member: at once if nothing was ever said there, otherwise after a while, or, if it
+/// is stored, when there are as many rooms as there may be.
 pub(super) fn retire_room(state: &mut State, key: RoomKey) {
     let room = &mut state.rooms[key];
     if !room.members.is_empty() {
         return;
     }
-    if room.head == 0 && room.appends == 0 {
+    if room.head == 0 && room.asked == 0 {
         drop_room(state, key);
         return;
     }
+    let is_stored = room.is_stored() && room.head > 0;
     if let Some(timer) = room.timer.take() {
         state.wheel.cancel(timer);
     }
-    let deadline = state.now.tick.after(state.limits.guest_membership);
-    room.timer = Some(state.wheel.arm(deadline, Timer::Empty(key)));
+    if !is_stored {
+        let deadline = state.now.tick.after(state.limits.guest_membership);
+        room.timer = Some(state.wheel.arm(deadline, Timer::Empty(key)));
+    }
     let log = room.log;
     if state.empty.len() > 2 * state.rooms.len() + 1024 {
         let rooms = &state.rooms;
@@ -261,6 +292,7 @@ pub(super) fn begin_membership(
         shown: Presence::Off,
         changed: false,
         acked: false,
+        unsaved: false,
         recv: head,
         read: head,
         rev,

@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use super::asked::Asked;
 use super::command::{Send, Target};
 use super::hello::open_user_to_wait_for;
 use super::keys::{RoomKey, UserKey};
@@ -104,9 +105,12 @@ fn direct_with(state: &mut State, user: UserKey, name: &str) -> Option<RoomKey> 
 /// Asks the log to take a record; the request is answered when it has.
 pub(super) fn append(state: &mut State, logged: Logged, request: Request, conn: ConnId) {
     let Logged { room: key, user, body, weight, echo } = logged;
-    let ticket = state.expect_append(key, Sender { conn, request, echo });
+    let sender = Sender { conn, request, echo };
+    if state.stopping {
+        return super::cursor::refuse(state, sender, super::shutting_down());
+    }
+    let ticket = state.expect(Asked::Append { room: key, sender });
     let room = &mut state.rooms[key];
-    room.appends += 1;
     let from = state.users[user].name.clone();
     let names = RECORD_OVERHEAD + room.name.as_str().len() + from.as_str().len();
     let weight = weight.saturating_add(u32::try_from(names).unwrap_or(u32::MAX));
