@@ -35,6 +35,8 @@
 //! most 1,024 frames, and what one read has brought; for what is incomplete, one message; for the rooms
 //! together, `limits.ring_total_bytes`; for all `cid`s that are remembered, 20 MB.
 
+mod policies;
+
 use std::fmt;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -216,7 +218,8 @@ fn limits(config: &Config) -> Limits {
         presence_interval: timeouts.presence_interval,
         receipts_interval: timeouts.receipts_interval,
         open_join_creates: config.rooms.open_join_creates,
-        ..Limits::default()
+        edit_window: config.rooms.edit_window,
+        policies: policies::policies(config),
     }
 }
 
