@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chinwag::config::Config;
+use chinwag::config::{Config, Durability, Retention, RoomPolicy};
 use chinwag::time::Tick;
 
 use crate::disk::Habits;
@@ -14,11 +14,13 @@ use crate::rng::Rng;
 const ROOMS: &[&str] = &["lobby", "tea", "dev/rust", "ops"];
 /// Users that clients are; some have several clients.
 const USERS: &[&str] = &["ann", "bob", "cat", "dan", "eve", "fay", "gus"];
+/// The room that lives in memory, also where others are stored.
+const EPHEMERAL: &str = "ops";
+/// The room that keeps only so many records, in some worlds.
+const FORGETFUL: &str = "dev/rust";
+const KEPT_RECORDS: u64 = 40;
 /// Users that are written to, and never come.
 const ABSENT: &[&str] = &["nobody-1", "nobody-2"];
-
-/// The store keeps rooms that are to live in memory, too, so that they are slow and fail as others do.
-const KEEPS_ALL: bool = true;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
@@ -73,6 +75,7 @@ impl Plan {
         let store = (!rng.once_in(4)).then(|| Self::some_store(rng));
         let crash = *rng.pick(&[None, Some(150), Some(400), Some(400)]);
         let restart = *rng.pick(&[None, None, Some(700)]);
+        set_policies(&mut config, store.is_some(), rng);
         Self {
             reactor,
             rooms: ROOMS,
@@ -101,7 +104,6 @@ impl Plan {
             prune: *rng.pick(&[10, 100]),
             at_once: *rng.pick(&[1, 2, 20, u64::MAX]),
             coalesces: rng.once_in(2),
-            keeps_all: KEEPS_ALL,
         }
     }
 
@@ -141,5 +143,30 @@ impl Plan {
     pub(crate) fn pause(rng: &mut Rng) -> Duration {
         let span = *rng.pick(&[2, 20, 200]);
         Duration::from_millis(1 + rng.below(span))
+    }
+}
+
+/// What the rooms outlive: nothing, if there is no store; otherwise some do not, and one forgets early.
+fn set_policies(config: &mut Config, is_stored: bool, rng: &mut Rng) {
+    if !is_stored {
+        config.durability = Durability::Memory;
+        return;
+    }
+    config.durability = *rng.pick(&[Durability::Disk, Durability::Disk, Durability::Os]);
+    let mut policy = |room: &str, durability, records| {
+        config.room_policies.push(RoomPolicy {
+            pattern: Some(room.to_owned()),
+            name: None,
+            durability,
+            retention: Retention { records, ..Retention::default() },
+            create: config.rooms.create.clone(),
+            access: chinwag::config::Access::Open,
+            message_bytes: config.limits.message_bytes,
+            presence: chinwag::config::PresenceMode::Names,
+        });
+    };
+    policy(EPHEMERAL, Durability::Memory, None);
+    if rng.once_in(2) {
+        policy(FORGETFUL, Durability::Os, Some(KEPT_RECORDS));
     }
 }

@@ -53,8 +53,6 @@ pub(crate) struct Habits {
     pub(crate) at_once: u64,
     /// Facts replace those of their kind that wait.
     pub(crate) coalesces: bool,
-    /// Whether `memory` rooms are kept, too.
-    pub(crate) keeps_all: bool,
 }
 
 /// A store that survives the server that uses it.
@@ -219,11 +217,6 @@ impl Disk {
         store.reads.clear();
         store.replies.clear();
         store.trouble = None;
-        if store.habits.keeps_all {
-            // The domain takes them for rooms that live in memory.
-            store.durable.rooms.clear();
-            store.durable.order.clear();
-        }
         if !ended {
             store.slip_in_crash();
         }
@@ -262,11 +255,8 @@ impl Store {
             return self.ask(ticket, query);
         }
         if let LogRequest::Open { log, room, durability, .. } = &request {
-            let durability = match durability {
-                Durability::Memory if self.habits.keeps_all => Durability::Disk,
-                level => *level,
-            };
-            let kept = (durability != Durability::Memory).then(|| (room.clone(), durability));
+            let is_kept = *durability != Durability::Memory;
+            let kept = is_kept.then(|| (room.clone(), *durability));
             self.asked.insert(*log, kept);
         }
         let log = log_of(&request);
