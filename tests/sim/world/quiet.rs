@@ -87,7 +87,7 @@ impl World {
             }
         }
         let restless = self.clients.iter().find(|client| !is_settled(client));
-        Err(format!("not all was answered: {restless:?}"))
+        Err(format!("not all was answered: {:?}", restless.map(Client::restless)))
     }
 
     /// What all connections know of a room is the same, and right.
