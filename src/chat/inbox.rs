@@ -228,8 +228,10 @@ pub(super) fn history_read(
     asked::answer(state, conn, asker.request, Ok((reply, Then::Nothing)));
 }
 
-fn history_page(room: &Room, page: Page, items: Vec<SharedRecord>) -> Reply {
+fn history_page(room: &Room, page: Page, mut items: Vec<SharedRecord>) -> Reply {
     let (oldest, epoch) = (room.oldest(), room.epoch);
+    // What was pruned since it was read would stand before the oldest, or before a hole.
+    items.retain(|record| record.seq >= oldest);
     let more = match page {
         Page::Latest | Page::Before(_) | Page::Around(_) => {
             items.first().is_some_and(|first| first.seq > oldest)
