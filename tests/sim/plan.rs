@@ -111,7 +111,16 @@ impl Plan {
     pub(crate) fn rules(&self) -> Rules {
         let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let limits = &self.config.limits;
-        Rules { ring_records: wide(limits.ring_records), ring_bytes: wide(limits.ring_bytes) }
+        let forgetful = self.config.room_policies.iter().find_map(|policy| {
+            let kept = policy.retention.records?;
+            (policy.pattern.as_deref() == Some(FORGETFUL)).then_some((FORGETFUL, kept))
+        });
+        Rules {
+            ring_records: wide(limits.ring_records),
+            ring_bytes: wide(limits.ring_bytes),
+            ephemeral: self.store.map(|_| EPHEMERAL),
+            forgetful,
+        }
     }
 
     /// The name of a client.
