@@ -26,7 +26,7 @@ use super::reply::{Durability, GapWhy, Reply};
 use super::room::{Behind, Held, Place, Room, Sender, Sub};
 use super::session::{Session, SubRef};
 use super::state::State;
-use super::{Code, Refusal};
+use super::{Code, Refusal, moderate, touch};
 use crate::chat::log::Appended;
 use crate::collections::Ledger;
 use crate::net::ConnId;
@@ -56,18 +56,9 @@ pub(super) fn appended(state: &mut State, room: RoomKey, sender: Sender, outcome
                 .hint(Some(format!("seq {seq}")));
             refuse(state, sender, refusal);
         }
-        Appended::NoSuchMessage => {
-            let refusal = Refusal::new(Code::NoSuchMessage, "there is no message of this seq");
-            refuse(state, sender, refusal.field("target", "the seq of a message"));
-        }
-        Appended::NotYours => {
-            let refusal = "the message is another user's";
-            refuse(state, sender, Refusal::new(Code::Forbidden, refusal));
-        }
-        Appended::TooOld => {
-            let refusal = "the message is too old to be edited";
-            refuse(state, sender, Refusal::new(Code::EditWindowOver, refusal));
-        }
+        Appended::NoSuchMessage => refuse(state, sender, touch::no_such_message()),
+        Appended::NotYours => refuse(state, sender, touch::not_yours()),
+        Appended::TooOld => refuse(state, sender, touch::too_old()),
         Appended::Refused(fault) => refuse(state, sender, refusal_of(fault)),
     }
 }
@@ -95,6 +86,7 @@ fn stored(state: &mut State, key: RoomKey, sender: Sender, record: SharedRecord)
     if let Body::Topic { text } = &record.body {
         room.topic.clone_from(text);
     }
+    touch::stored((&mut state.rings, &mut state.pages), room, &record);
     if room.pending.is_empty() {
         state.dirty.push(key);
     }
@@ -105,11 +97,15 @@ fn stored(state: &mut State, key: RoomKey, sender: Sender, record: SharedRecord)
     if !sender.is_as_others() {
         room.senders.push((room.pending.len(), sender));
     }
+    let act = matches!(record.body, Body::Moderation { .. }).then(|| SharedRecord::clone(&record));
     room.pending.push(record);
     let full = room.pending_bytes >= PENDING_BYTES_MAX;
     state.stats.records += 1;
     if full {
         settle(state, key);
+    }
+    if let Some(act) = act {
+        moderate::stored(state, key, &act);
     }
     trim(state);
 }

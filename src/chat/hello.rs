@@ -16,7 +16,7 @@ use super::reply::{GapWhy, Presence, Reply, Resumption, Role};
 use super::session::{Secret, Session};
 use super::state::{State, Timer};
 use super::user::User;
-use super::{Code, Refusal, Then, gather, joined};
+use super::{Code, Refusal, Then, create, gather, joined, standing, suspend};
 use crate::collections::{Few, Ledger};
 use crate::net::{CloseReason, ConnId};
 
@@ -73,9 +73,13 @@ fn begin_session(
     let known = known
         .filter(|&(_, user)| hello.name.is_none_or(|name| name == state.users[user].name.as_str()));
     let user = match (known, hello.name) {
-        (Some((_, user)), _) => user,
+        (Some((_, user)), _) => {
+            suspend::check(state, &state.users[user].name)?;
+            user
+        }
         (None, Some(name)) => {
             let name = parse_user("name", name)?;
+            suspend::check(state, &name)?;
             let user = open_user(state, &name, false)?;
             state.users[user].passing = false;
             user
@@ -166,15 +170,13 @@ fn resume_room(
     position: &Position<'_>,
     resumed: bool,
 ) -> Result<Resumption, Refusal> {
-    let known = state.room_named(&position.room);
-    let left = known.is_some_and(|room| state.users[user].membership(room).is_none());
-    if resumed && left {
-        // The user has left meanwhile, on another session.
-        let refusal = Refusal::new(Code::NotMember, "you are not a member of this room any more");
-        return Err(refusal);
+    if resumed && state.room_named(&position.room).is_some() {
+        // The user may have left meanwhile, on another session, or have been put out.
+        find_membership(state, user, &position.room)?;
     }
     let at = (Some(&*position.epoch), position.seq);
     let (key, resumption) = enter_at(state, user, &position.room, at)?;
+    standing::use_invitation(state, key, user);
     subscribe(state, conn, key, resumption.next());
     Ok(resumption)
 }
@@ -208,12 +210,15 @@ pub(super) fn enter_at(
 ///
 /// # Errors
 ///
-/// [`Code::NoSuchRoom`] if there is none that the user may join, and those of [`open_room`] and
-/// [`begin_membership`].
+/// Those of [`find_room`] if there is none that the user may join, [`Code::InviteOnly`], [`Code::Busy`] for a
+/// member who is being put out, and those of [`open_room`] and [`begin_membership`].
 pub(super) fn enter(state: &mut State, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
     let found = find_room(state, user, name);
     let key = match found {
-        Ok(key) => key,
+        Ok(key) => {
+            check_door(state, key, user)?;
+            key
+        }
         Err(refusal) if refusal.code != Code::NoSuchRoom => return Err(refusal),
         Err(refusal) => {
             let name = parse_room(name)?;
@@ -231,11 +236,10 @@ pub(super) fn enter(state: &mut State, user: UserKey, name: &str) -> Result<Room
                 let other = open_user_to_wait_for(state, &other)?;
                 return super::members::open_direct(state, user, other);
             }
-            let exists = state.room_named(name.as_str()).is_some();
-            if exists || !state.limits.open_join_creates {
+            if state.room_named(name.as_str()).is_some() || !create::by_join(state, user, &name) {
                 return Err(refusal);
             }
-            open_room(state, &name)?
+            open_room(state, &name, None)?
         }
     };
     if let Err(refusal) = begin_membership(state, user, key, Role::Member, false) {
@@ -243,6 +247,19 @@ pub(super) fn enter(state: &mut State, user: UserKey, name: &str) -> Result<Room
         return Err(refusal);
     }
     Ok(key)
+}
+
+/// # Errors
+///
+/// [`Code::InviteOnly`] for somebody who is not invited, and [`Code::Busy`] for who is about to be put out.
+fn check_door(state: &State, key: RoomKey, user: UserKey) -> Result<(), Refusal> {
+    standing::check_leaving(state, key, user)?;
+    let is_welcome =
+        state.users[user].membership(key).is_some() || standing::is_invited(state, key, user);
+    if !is_welcome && standing::is_closed(state, &state.rooms[key]) {
+        return Err(Refusal::new(Code::InviteOnly, "this room is joined by invitation"));
+    }
+    Ok(())
 }
 
 /// A member gets a cursor: behind a position, or at the head. Answers the join.
@@ -257,10 +274,12 @@ pub(super) fn entered(
     position: Option<&(Option<Box<str>>, u64)>,
 ) -> Result<(Reply, Then), Refusal> {
     let Some((epoch, after)) = position else {
+        standing::use_invitation(state, key, user);
         subscribe(state, conn, key, None);
         return Ok((joined(state, user, key, false)?, Then::Nothing));
     };
     let resumption = place(state, key, epoch.as_deref(), *after)?;
+    standing::use_invitation(state, key, user);
     subscribe(state, conn, key, resumption.next());
     let reset = matches!(resumption, Resumption::Reset { .. });
     let gap = match resumption {

@@ -7,8 +7,10 @@ use super::limits::PRESENCE_NAMES_MAX;
 use super::log::{Fact, LogRequest, MemberFact};
 use super::name::{NameError, RoomName, UserName};
 use super::outbox::Said;
+use super::record::Act;
 use super::reply::{Presence, Role};
 use super::room::Room;
+use super::standing;
 use super::state::{State, Timer};
 use super::user::{Membership, User};
 use super::{Code, Refusal, gather};
@@ -16,15 +18,18 @@ use super::{Code, Refusal, gather};
 /// When a client should try again what the server has no memory for.
 const BUSY_RETRY_MS: u64 = 60_000;
 
-/// The room `name`, if it exists and `user` may know of it.
+/// The room `name`, if it exists, `user` may know of it and is not banned from it.
 ///
 /// # Errors
 ///
 /// [`Code::BadField`] if this is no room's name, otherwise [`Code::NoSuchRoom`], the same whether there
-/// is none or it is hidden.
+/// is none or it is hidden, and [`Code::Banned`].
 pub(super) fn find_room(state: &State, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
     match state.room_named(name) {
-        Some(key) if is_visible(state, user, key) => Ok(key),
+        Some(key) if is_visible(state, user, key) => {
+            standing::check_banned(state, key, user)?;
+            Ok(key)
+        }
         _ => {
             parse_room(name)?;
             Err(no_such_room())
@@ -43,8 +48,11 @@ pub(super) fn find_membership(
     name: &str,
 ) -> Result<(RoomKey, MembershipKey), Refusal> {
     let room = find_room(state, user, name)?;
-    let membership = state.users[user].membership(room);
-    Ok((room, membership.ok_or_else(not_member)?))
+    match state.users[user].membership(room) {
+        Some(membership) if !standing::is_leaving(state, room, user) => Ok((room, membership)),
+        Some(_) if state.rooms[room].private => Err(no_such_room()),
+        Some(_) | None => Err(not_member()),
+    }
 }
 
 /// The refusal for those who are not members.
@@ -54,7 +62,9 @@ pub(super) fn not_member() -> Refusal {
 
 fn is_visible(state: &State, user: UserKey, key: RoomKey) -> bool {
     let room = &state.rooms[key];
-    !(room.private || room.name.is_direct()) || state.users[user].membership(key).is_some()
+    !(room.private || room.name.is_direct())
+        || state.users[user].membership(key).is_some()
+        || standing::is_invited(state, key, user)
 }
 
 /// The refusal for rooms that there are not, or that the user may not know of.
@@ -155,19 +165,24 @@ pub(super) fn forget_user(state: &mut State, key: UserKey) {
     state.users_by_name.remove(user.name.as_str(), key);
 }
 
-/// Makes the room `name`, which does not exist.
+/// Makes the room `name`, which does not exist, under the policy that was `chosen` by name, or else the one for
+/// its name.
 ///
 /// # Errors
 ///
 /// [`Code::Busy`] if there are as many rooms as there may be, all of them with members.
-pub(super) fn open_room(state: &mut State, name: &RoomName) -> Result<RoomKey, Refusal> {
+pub(super) fn open_room(
+    state: &mut State,
+    name: &RoomName,
+    chosen: Option<&str>,
+) -> Result<RoomKey, Refusal> {
     let full = state.rooms.len() >= state.limits.rooms;
     if full && !drop_an_empty_room(state) && !(forget_absent(state) && drop_an_empty_room(state)) {
         return Err(busy("the server has as many rooms as it can", state.limits.rooms));
     }
-    let key = state.add_room(name.clone());
+    let key = state.add_room(name.clone(), chosen);
     state.rooms_by_name.insert(name.as_str(), key);
-    open_log(state, key, None);
+    open_log(state, key, chosen);
     Ok(key)
 }
 
@@ -180,7 +195,7 @@ pub(super) fn open_log(state: &mut State, key: RoomKey, chosen: Option<&str>) {
 }
 
 /// What is to be kept of a membership.
-pub(super) fn member_fact(state: &State, key: MembershipKey) -> Fact {
+fn member_fact(state: &State, key: MembershipKey) -> Fact {
     let row = &state.memberships[key];
     let member = MemberFact { role: row.role, recv: row.recv, read: row.read };
     Fact::Member(state.users[row.user].name.clone(), Some(member))
@@ -303,7 +318,20 @@ pub(super) fn begin_membership(
     }
     state.users[user].memberships.insert(place, (room, key));
     gather::presence_changed(state, key);
+    keep_member(state, key);
     Ok(key)
+}
+
+/// Tells the store of a membership as it is; not while an act of moderation about it is under way, which
+/// the store must not see undone.
+pub(super) fn keep_member(state: &mut State, key: MembershipKey) {
+    let Membership { user, room, .. } = state.memberships[key];
+    let (name, row) = (&state.users[user].name, &state.rooms[room]);
+    let is_judged = |act| matches!(act, Act::Kick | Act::Ban { .. } | Act::Role(_));
+    if row.is_stored() && !row.order.judged(name).any(is_judged) {
+        let fact = member_fact(state, key);
+        standing::keep(state, room, fact);
+    }
 }
 
 /// Ends a membership and all subscriptions that came with it; with a `reason`, all of the user's
@@ -322,6 +350,11 @@ pub(super) fn end_membership(state: &mut State, key: MembershipKey, reason: Opti
             let event = Event::Left { room: state.rooms[room].name.clone(), reason };
             state.said.push_back(Said::Event { to, event });
         }
+    }
+    if !matches!(reason, Some(LeftReason::Kicked | LeftReason::Banned)) {
+        // Those are kept together with the record.
+        let name = state.users[user].name.clone();
+        standing::keep(state, room, Fact::Member(name, None));
     }
     gather::forget_member(state, key);
     let Some(removed) = state.memberships.remove(key) else { return };
@@ -365,7 +398,7 @@ pub(super) fn open_direct(
     let known = state.room_named(name.as_str());
     let key = match known {
         Some(key) => key,
-        None => open_room(state, &name)?,
+        None => open_room(state, &name, None)?,
     };
     let begun = begin_membership(state, from, key, Role::Member, known.is_some());
     let joined = begun.and_then(|_| begin_membership(state, to, key, Role::Member, true));

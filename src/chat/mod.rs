@@ -10,6 +10,7 @@
 mod asked;
 pub mod code;
 pub mod command;
+mod create;
 mod cursor;
 pub mod event;
 mod fetch;
@@ -20,6 +21,7 @@ mod keys;
 pub mod limits;
 pub mod log;
 mod members;
+mod moderate;
 pub mod name;
 pub mod outbox;
 mod pages;
@@ -31,10 +33,13 @@ mod ring;
 mod room;
 mod send;
 mod session;
+mod standing;
 mod state;
 mod stats;
+mod suspend;
 #[cfg(test)]
 mod tests;
+mod touch;
 mod user;
 
 pub use code::Code;
@@ -52,7 +57,6 @@ use self::event::LeftReason;
 use self::keys::{RoomKey, UserKey};
 use self::log::{Kept, LogReply, LogRequest};
 use self::outbox::{Request, Said};
-use self::reply::Role;
 use self::session::Session;
 use self::state::{State, Timer};
 use crate::net::ConnId;
@@ -69,7 +73,7 @@ impl Chat {
     /// Bytes that one user takes, its name, session and membership in one room included.
     pub const USER_BYTES: u64 = 256;
     /// Bytes that one room takes, without its ring.
-    pub const ROOM_BYTES: u64 = 640;
+    pub const ROOM_BYTES: u64 = 656;
 
     /// Nobody, nowhere. `now` tells this start's epochs from those of others.
     #[must_use]
@@ -227,6 +231,12 @@ impl Chat {
         self.state.asked.len()
     }
 
+    /// Who may not use the server at all.
+    #[must_use]
+    pub fn suspended(&self) -> &log::Suspensions {
+        &self.state.suspended
+    }
+
     /// The bounds.
     #[must_use]
     pub const fn limits(&self) -> &Limits {
@@ -302,9 +312,27 @@ fn execute(
         Command::Join { room, after, epoch } => {
             return join(state, (conn, user), &room, after, epoch.as_deref());
         }
-        Command::Create { room, topic, private, policy: _ } => {
-            return create(state, (conn, user), &room, topic.as_deref(), private);
+        Command::Create { room, topic, private, policy } => {
+            let (topic, policy) = (topic.as_deref(), policy.as_deref());
+            let plan = create::Plan { name: &room, topic, private, policy };
+            return create::create(state, (conn, user), &plan);
         }
+        Command::Edit { room, target, text, weight } => {
+            return touch::edit(state, user, (&room, target), &text, weight).map(Done::Logged);
+        }
+        Command::Delete { room, target } => {
+            return touch::delete(state, user, (&room, target)).map(Done::Logged);
+        }
+        Command::React { room, target, emoji, remove, weight } => {
+            let logged = touch::react(state, user, (&room, target), (&emoji, remove), weight);
+            return logged.map(Done::Logged);
+        }
+        Command::Moderate { room, user: target, measure, reason, weight } => {
+            let (room, target, reason) = (&*room, &*target, &*reason);
+            let wish = moderate::Wish { room, user: target, measure, reason, weight };
+            return moderate::moderate(state, user, &wish).map(Done::Logged);
+        }
+        Command::Invite { room, user: invited } => moderate::invite(state, user, &room, &invited)?,
         Command::Leave { room } => {
             let (key, membership) = members::find_membership(state, user, &room)?;
             if state.rooms[key].is_stored() {
@@ -319,7 +347,8 @@ fn execute(
             inbox::ack(state, user, (&room, epoch.as_deref()), recv, read)?
         }
         Command::Typing { room } => {
-            let (key, _) = members::find_membership(state, user, &room)?;
+            let (key, membership) = members::find_membership(state, user, &room)?;
+            standing::check_voice(state, membership)?;
             gather::typing(state, key, user);
             Reply::Done
         }
@@ -348,12 +377,7 @@ fn execute(
             let refusal = Refusal::new(Code::BadField, "this connection has said hello already");
             return Err(refusal.field("op", "hello once, first"));
         }
-        Command::Edit { .. }
-        | Command::Delete { .. }
-        | Command::React { .. }
-        | Command::Invite { .. }
-        | Command::Moderate { .. }
-        | Command::Unsupported(_) => {
+        Command::Unsupported(_) => {
             let refusal = "this server does not have this operation yet";
             return Err(Refusal::new(Code::NotSupported, refusal));
         }
@@ -379,38 +403,6 @@ fn join(
         return Ok(Done::Asked(user, Asking::Change(key, Change::Enter(position))));
     }
     let (reply, then) = hello::entered(state, (conn, user), key, position.as_ref())?;
-    Ok(Done::Answered(reply, then))
-}
-
-fn create(
-    state: &mut State,
-    (conn, user): (ConnId, UserKey),
-    name: &str,
-    topic: Option<&str>,
-    private: bool,
-) -> Result<Done, Refusal> {
-    let name = members::parse_room(name)?;
-    if name.is_direct() {
-        let refusal = Refusal::new(Code::BadField, "a direct conversation is made by sending");
-        return Err(refusal.field("room", "a name without '@', or use send with 'to'"));
-    }
-    if state.room_named(name.as_str()).is_some() {
-        let refusal = Refusal::new(Code::RoomExists, "there is a room of this name already");
-        return Err(refusal.field("room", "a name that is free"));
-    }
-    let key = members::open_room(state, &name)?;
-    if let Err(refusal) = members::begin_membership(state, user, key, Role::Owner, false) {
-        members::retire_room(state, key);
-        return Err(refusal);
-    }
-    let room = &mut state.rooms[key];
-    room.topic = topic.unwrap_or_default().into();
-    room.private = private;
-    room.owned = true;
-    if room.is_stored() {
-        return Ok(Done::Asked(user, Asking::Change(key, Change::Enter(None))));
-    }
-    let (reply, then) = hello::entered(state, (conn, user), key, None)?;
     Ok(Done::Answered(reply, then))
 }
 

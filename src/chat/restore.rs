@@ -8,13 +8,14 @@ use super::name::UserName;
 use super::record::Epoch;
 use super::reply::Durability;
 use super::state::State;
+use super::suspend;
 use super::user::{Membership, User};
 
 /// Takes up what was kept, before anybody comes. What was kept is taken whole, even if there is more of it than
 /// the limits would let in: nothing is forgotten because a limit was lowered.
 pub(super) fn restore(state: &mut State, kept: Kept) {
     let Kept { rooms, suspended } = kept;
-    _ = suspended;
+    suspend::set(state, &suspended);
     // Epochs of this start are above all others, also if the wall clock has gone back.
     let newest = rooms.iter().map(|room| room.epoch.0).max().unwrap_or(0);
     state.epoch = Epoch(state.epoch.0.max(newest));
@@ -34,7 +35,7 @@ fn restore_room(state: &mut State, kept: KeptRoom) {
     let durability =
         if policy.durability == Durability::Memory { durability } else { policy.durability };
     let last = state.epoch;
-    let key = state.add_room(name.clone());
+    let key = state.add_room(name.clone(), chosen.as_deref());
     state.epoch = last;
     state.rooms_by_name.insert(name.as_str(), key);
     let rev = state.rev;
@@ -56,7 +57,11 @@ fn restore_fact(state: &mut State, key: RoomKey, fact: Fact) {
         }
         Fact::Topic(text) => state.rooms[key].topic = text,
         Fact::Member(user, Some(member)) => restore_member(state, key, user, member),
-        Fact::Member(_, None) | Fact::Standing(..) => {}
+        Fact::Standing(user, what, term) => {
+            let wall_ms = state.now.wall_ms;
+            state.rooms[key].order.set(&user, what, term, wall_ms);
+        }
+        Fact::Member(_, None) => {}
     }
 }
 

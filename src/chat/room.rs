@@ -5,9 +5,11 @@ use super::keys::{MembershipKey, UserKey};
 use super::log::LogId;
 use super::name::{RoomName, UserName};
 use super::outbox::{Class, Request};
+use super::policy::{Policy, PresenceMode};
 use super::record::{Epoch, SharedRecord};
 use super::reply::{Durability, Reply};
 use super::ring::Ring;
+use super::standing::Order;
 
 use crate::net::ConnId;
 use crate::time::Tick;
@@ -26,6 +28,8 @@ pub(super) struct Room {
     pub topic: Box<str>,
     pub private: bool,
     pub owned: bool,
+    pub presence: PresenceMode,
+    pub order: Order,
     pub ring: Ring,
     pub members: Vec<MembershipKey>,
     pub subs: Vec<Sub>,
@@ -175,16 +179,18 @@ pub(super) struct GatheredReceipts {
 }
 
 impl Room {
-    pub(super) fn new(name: RoomName, log: LogId, epoch: Epoch, durability: Durability) -> Self {
+    pub(super) fn new(name: RoomName, log: LogId, epoch: Epoch, policy: &Policy) -> Self {
         Self {
             name,
             log,
             epoch,
-            durability,
             head: 0,
             topic: "".into(),
             private: false,
             owned: false,
+            durability: policy.durability,
+            presence: policy.presence,
+            order: Order::default(),
             ring: Ring::default(),
             members: Vec::new(),
             subs: Vec::new(),
@@ -216,6 +222,6 @@ mod tests {
 
     #[test]
     fn rows_are_of_the_size_that_is_stated() {
-        assert_eq!((size_of::<Sub>(), size_of::<Option<Room>>()), (24, 392));
+        assert_eq!((size_of::<Sub>(), size_of::<Option<Room>>()), (24, 400));
     }
 }

@@ -11,11 +11,12 @@
 //! of it, and the simulation calls that after each step.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use super::asked::Asked;
 use super::keys::{AskedKey, MembershipKey, RoomKey, UserKey};
 use super::limits::Limits;
-use super::log::{LogId, LogRequest};
+use super::log::{LogId, LogRequest, Suspensions};
 use super::name::{RoomName, UserName};
 use super::outbox::Said;
 use super::pages::Pages;
@@ -92,6 +93,8 @@ pub(super) struct State {
     pub spelling: String,
     pub said: VecDeque<Said>,
     pub requests: VecDeque<LogRequest>,
+    /// Who may not use the server, by name.
+    pub suspended: Arc<Suspensions>,
     pub stats: Stats,
 }
 
@@ -126,6 +129,7 @@ impl State {
             spelling: String::new(),
             said: VecDeque::new(),
             requests: VecDeque::new(),
+            suspended: Arc::default(),
             stats: Stats::default(),
         }
     }
@@ -166,15 +170,17 @@ impl State {
         self.rev
     }
 
-    /// A room with a log that was never there before.
-    pub(super) fn add_room(&mut self, name: RoomName) -> RoomKey {
+    /// A room with a log that was never there before, under the policy that was `chosen` by name, or else
+    /// the one for its name.
+    pub(super) fn add_room(&mut self, name: RoomName, chosen: Option<&str>) -> RoomKey {
         self.logs += 1;
         self.epoch = Epoch(self.epoch.0.wrapping_add(1));
         // The log takes the room's place for its slot.
-        let durability = self.limits.policies.of(&name, None).durability;
-        let log = LogId::new(0, self.logs);
-        let key = self.rooms.insert(Room::new(name, log, self.epoch, durability));
+        let policy = self.limits.policies.of(&name, chosen);
+        let room = Room::new(name, LogId::new(0, self.logs), self.epoch, policy);
+        let key = self.rooms.insert(room);
         self.rooms[key].log = LogId::new(key.index(), self.logs);
+        self.rooms[key].order.choose(chosen);
         key
     }
 
