@@ -44,11 +44,7 @@ const TABLE: &[Row] = &[
     ("ban", KEEP_ORDER, HIDDEN),
     ("unban", KEEP_ORDER, HIDDEN),
     ("role", [0, 3004, 3004, 3004, 3004, 3005, 3003, 3003, 3003], HIDDEN),
-    (
-        "invite",
-        READ,
-        &[("mem", 3004), ("rea", 3004), ("mut", 3004), ("exm", 3001), ("str", 3001)],
-    ),
+    ("invite", READ, &[("mem", 3004), ("rea", 3004), ("mut", 3004), ("exm", 3001), ("str", 3001)]),
     ("leave", READ, HIDDEN),
     ("join", [0, 0, 0, 0, 0, 3005, 0, 0, 0], HIDDEN),
     ("join after", [0, 0, 0, 0, 0, 3005, 0, 0, 0], HIDDEN),
@@ -184,10 +180,8 @@ fn check(server: &Server) {
                 if code != expect {
                     let how = if is_resumed { "resumed" } else { "live" };
                     let kind = if is_private { "private" } else { "open" };
-                    wrong.push(format!(
-                        "{name} ({how}), {} in {kind}: {code}, not {expect}",
-                        row.0
-                    ));
+                    wrong
+                        .push(format!("{name} ({how}), {} in {kind}: {code}, not {expect}", row.0));
                 }
                 cast.forget();
             }
