@@ -4,14 +4,14 @@ use super::command::Page;
 use super::cursor::{self, refusal_of};
 use super::keys::{AskedKey, RoomKey, UserKey};
 use super::log::{Answer, Fact, LogFault, LogReply, LogRequest, Query, Ticket};
-use super::members::{end_membership, member_fact};
+use super::members::{end_membership, keep_member};
 use super::outbox::{Request, Said};
 use super::pages::PageId;
 use super::record::SharedRecord;
 use super::reply::{InboxRow, Refusal, Reply};
 use super::room::Sender;
 use super::state::State;
-use super::{Then, fetch, hello, inbox, suspend};
+use super::{Then, fetch, hello, inbox, moderate, suspend};
 use crate::collections::Key as _;
 use crate::net::ConnId;
 
@@ -174,7 +174,10 @@ pub(super) fn heard(state: &mut State, reply: LogReply) {
     match reply {
         LogReply::Appended { ticket, outcome } => {
             if let Some(Asked::Append { room, sender }) = state.answered(ticket) {
-                cursor::appended(state, (ticket, room), sender, outcome);
+                let row = state.rooms.get_mut(room);
+                let pending = row.and_then(|row| row.order.answered(ticket));
+                cursor::appended(state, room, sender, outcome);
+                moderate::answered(state, room, pending);
             }
         }
         LogReply::Synced { ticket, outcome } => {
@@ -184,8 +187,8 @@ pub(super) fn heard(state: &mut State, reply: LogReply) {
         }
         LogReply::Answer { ticket, outcome } => read(state, ticket, outcome),
         LogReply::Pruned { log, oldest } => fetch::pruned(state, log, oldest),
-        LogReply::Suspended(suspended) => suspend::set(state, &suspended),
         LogReply::Health(_) => {}
+        LogReply::Suspended(suspended) => suspend::set(state, &suspended),
     }
     fetch::read_pages(state);
 }
@@ -223,9 +226,7 @@ fn written(
         }
         (Change::Leave, Err(fault)) => {
             // Still a member, as was written before.
-            let log = state.rooms[room].log;
-            let fact = member_fact(state, membership);
-            state.requests.push_back(LogRequest::Keep { log, fact });
+            keep_member(state, membership);
             Err(refusal_of(fault))
         }
     };

@@ -78,6 +78,7 @@ pub(super) fn create(
         standing::keep(state, key, Fact::Topic(topic.into()));
     }
     if state.rooms[key].is_stored() {
+        // A room that is answered is one that a crash does not take back.
         return Ok(Done::Asked(user, Asking::Change(key, Change::Enter(None))));
     }
     let (reply, then) = entered(state, (conn, user), key, None)?;

@@ -18,14 +18,13 @@ use std::mem;
 use super::event::Event;
 use super::keys::RoomKey;
 use super::limits::PAGE_BYTES_MAX;
-use super::log::{LogFault, Ticket};
+use super::log::LogFault;
 use super::name::RoomName;
 use super::outbox::{Audience, Class, Fanout, Part, Said};
 use super::record::{Body, SharedRecord};
 use super::reply::{Durability, GapWhy, Reply};
-use super::room::{Behind, Held, Place, Sender, Sub};
+use super::room::{Behind, Held, Place, Room, Sender, Sub};
 use super::session::{Session, SubRef};
-use super::standing::Pending;
 use super::state::State;
 use super::{Code, Refusal, moderate, touch};
 use crate::chat::log::Appended;
@@ -39,22 +38,16 @@ const PENDING_BYTES_MAX: usize = PAGE_BYTES_MAX;
 const SMALL_EVENT_BYTES: usize = 192;
 
 /// The log has answered an append.
-pub(super) fn appended(
-    state: &mut State,
-    (ticket, room): (Ticket, RoomKey),
-    sender: Sender,
-    outcome: Appended,
-) {
+pub(super) fn appended(state: &mut State, room: RoomKey, sender: Sender, outcome: Appended) {
     if state.rooms.get(room).is_none() {
         return;
     }
-    let pending = state.rooms[room].order.answered(ticket);
     match outcome {
         Appended::Stored(record) => stored(state, room, sender, record),
         Appended::Duplicate { seq, at } => {
             settle(state, room);
             state.stats.duplicates += 1;
-            let reply = sent(state.rooms[room].named(), seq, at, true);
+            let reply = sent(&state.rooms[room], seq, at, true);
             answer_in_place(state, room, sender, seq, reply);
         }
         Appended::Conflict { seq } => {
@@ -67,9 +60,6 @@ pub(super) fn appended(
         Appended::NotYours => refuse(state, sender, touch::not_yours()),
         Appended::TooOld => refuse(state, sender, touch::too_old()),
         Appended::Refused(fault) => refuse(state, sender, refusal_of(fault)),
-    }
-    if let Some(Pending::Judged(user, act)) = pending {
-        moderate::answered(state, room, &user, act);
     }
 }
 
@@ -154,6 +144,7 @@ pub(super) fn settle(state: &mut State, key: RoomKey) {
     let mut whole = Audience::expecting(others, class);
     let mut partial = Vec::new();
     let mut live = 0;
+    let named = (&room.name, room.durability);
     let first = records.first().map_or(room.head + 1, |record| record.seq);
     for sub in &mut room.subs {
         let session = sessions.get_mut(sub.conn.slot());
@@ -173,7 +164,7 @@ pub(super) fn settle(state: &mut State, key: RoomKey) {
         match &mut sub.behind {
             Some(behind) if sub.sent => {
                 sub.sent = false;
-                let held = hold((&room.name, room.durability), session, &records, &mut senders);
+                let held = hold(named, session, &records, &mut senders);
                 behind.held.extend(held);
             }
             Some(_) => {}
@@ -215,7 +206,7 @@ fn mark_senders(
         }
         if let Some(record) = records.get(*index) {
             let (to, request) = (sender.conn, sender.take_request());
-            let result = Ok(sent(room.named(), record.seq, record.at, false));
+            let result = Ok(sent(room, record.seq, record.at, false));
             said.push_back(Said::Reply { to, request, result });
         }
         false
@@ -248,7 +239,7 @@ fn add_parts(
 
 /// The replies to the session's own sends among `records`, to be kept until its cursor is there.
 fn hold(
-    room: (&RoomName, Durability),
+    (room, durable): (&RoomName, Durability),
     session: &mut Session,
     records: &[SharedRecord],
     senders: &mut [(usize, Sender)],
@@ -258,7 +249,8 @@ fn hold(
     for (index, sender) in own.filter(|(_, sender)| sender.id().is_some()) {
         let Some(record) = records.get(*index) else { continue };
         let place = if sender.echo { Place::After(record.seq) } else { Place::Of(record.seq) };
-        let reply = sent(room, record.seq, record.at, false);
+        let (room, seq, at) = (room.clone(), record.seq, record.at);
+        let reply = Reply::Sent { room, seq, at, durable, dup: false };
         held.push(Held { place, request: sender.take_request(), reply });
         session.held = session.held.saturating_add(1);
     }
@@ -403,8 +395,8 @@ fn page<'a>(
 }
 
 /// The reply to a `send` whose record is at `seq`.
-fn sent((room, durable): (&RoomName, Durability), seq: u64, at: u64, dup: bool) -> Reply {
-    Reply::Sent { room: room.clone(), seq, at, durable, dup }
+fn sent(room: &Room, seq: u64, at: u64, dup: bool) -> Reply {
+    Reply::Sent { room: room.name.clone(), seq, at, durable: room.durability, dup }
 }
 
 fn say_reply(state: &mut State, sender: Sender, reply: Reply) {

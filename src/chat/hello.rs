@@ -249,6 +249,19 @@ pub(super) fn enter(state: &mut State, user: UserKey, name: &str) -> Result<Room
     Ok(key)
 }
 
+/// # Errors
+///
+/// [`Code::InviteOnly`] for somebody who is not invited, and [`Code::Busy`] for who is about to be put out.
+fn check_door(state: &State, key: RoomKey, user: UserKey) -> Result<(), Refusal> {
+    standing::check_leaving(state, key, user)?;
+    let is_welcome =
+        state.users[user].membership(key).is_some() || standing::is_invited(state, key, user);
+    if !is_welcome && standing::is_closed(state, &state.rooms[key]) {
+        return Err(Refusal::new(Code::InviteOnly, "this room is joined by invitation"));
+    }
+    Ok(())
+}
+
 /// A member gets a cursor: behind a position, or at the head. Answers the join.
 ///
 /// # Errors
@@ -261,10 +274,12 @@ pub(super) fn entered(
     position: Option<&(Option<Box<str>>, u64)>,
 ) -> Result<(Reply, Then), Refusal> {
     let Some((epoch, after)) = position else {
+        standing::use_invitation(state, key, user);
         subscribe(state, conn, key, None);
         return Ok((joined(state, user, key, false)?, Then::Nothing));
     };
     let resumption = place(state, key, epoch.as_deref(), *after)?;
+    standing::use_invitation(state, key, user);
     subscribe(state, conn, key, resumption.next());
     let reset = matches!(resumption, Resumption::Reset { .. });
     let gap = match resumption {
@@ -274,19 +289,6 @@ pub(super) fn entered(
         Resumption::From { .. } | Resumption::Reset { .. } | Resumption::Refused(_) => None,
     };
     Ok((joined(state, user, key, reset)?, Then::Pump(gap)))
-}
-
-/// # Errors
-///
-/// [`Code::InviteOnly`] for somebody who is not invited, and [`Code::Busy`] for who is about to be put out.
-fn check_door(state: &State, key: RoomKey, user: UserKey) -> Result<(), Refusal> {
-    standing::check_leaving(state, key, user)?;
-    let is_welcome =
-        state.users[user].membership(key).is_some() || standing::is_invited(state, key, user);
-    if !is_welcome && standing::is_closed(state, &state.rooms[key]) {
-        return Err(Refusal::new(Code::InviteOnly, "this room is joined by invitation"));
-    }
-    Ok(())
 }
 
 /// The user `name`, who may not have come yet.

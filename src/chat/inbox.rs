@@ -6,8 +6,8 @@ use super::asked::{self, Asker, Asking, Part};
 use super::command::Page;
 use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::limits::{PAGE_BYTES_MAX, PRESENCE_NAMES_MAX, UNREAD_MAX};
-use super::log::{InboxQuery, LogId, LogRequest, Query};
-use super::members::{find_membership, member_fact, no_such_room};
+use super::log::{InboxQuery, LogId, Query};
+use super::members::{find_membership, keep_member, no_such_room};
 use super::name::UserName;
 use super::record::{Body, Epoch, Record, SharedRecord};
 use super::reply::{InboxRow, Reply, Role};
@@ -421,8 +421,6 @@ pub(super) fn save(state: &mut State) {
         // The key of one who has left may be another's by now, who has nothing to be written.
         let Some(row) = state.memberships.get_mut(key).filter(|row| row.unsaved) else { continue };
         row.unsaved = false;
-        let log = state.rooms[row.room].log;
-        let fact = member_fact(state, key);
-        state.requests.push_back(LogRequest::Keep { log, fact });
+        keep_member(state, key);
     }
 }

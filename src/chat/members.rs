@@ -8,7 +8,7 @@ use super::log::{Fact, LogRequest, MemberFact};
 use super::name::{NameError, RoomName, UserName};
 use super::outbox::Said;
 use super::record::Act;
-use super::reply::{Durability, Presence, Role};
+use super::reply::{Presence, Role};
 use super::room::Room;
 use super::standing;
 use super::state::{State, Timer};
@@ -195,7 +195,7 @@ pub(super) fn open_log(state: &mut State, key: RoomKey, chosen: Option<&str>) {
 }
 
 /// What is to be kept of a membership.
-pub(super) fn member_fact(state: &State, key: MembershipKey) -> Fact {
+fn member_fact(state: &State, key: MembershipKey) -> Fact {
     let row = &state.memberships[key];
     let member = MemberFact { role: row.role, recv: row.recv, read: row.read };
     Fact::Member(state.users[row.user].name.clone(), Some(member))
@@ -325,16 +325,11 @@ pub(super) fn begin_membership(
 /// Tells the store of a membership as it is; not while an act of moderation about it is under way, which
 /// the store must not see undone.
 pub(super) fn keep_member(state: &mut State, key: MembershipKey) {
-    let Membership { user, room, role, recv, read, .. } = state.memberships[key];
-    let row = &state.rooms[room];
-    if row.durability == Durability::Memory {
-        return;
-    }
-    let name = &state.users[user].name;
-    let is_judged =
-        row.order.judged(name).any(|act| matches!(act, Act::Kick | Act::Ban { .. } | Act::Role(_)));
-    if !is_judged {
-        let fact = Fact::Member(name.clone(), Some(MemberFact { role, recv, read }));
+    let Membership { user, room, .. } = state.memberships[key];
+    let (name, row) = (&state.users[user].name, &state.rooms[room]);
+    let is_judged = |act| matches!(act, Act::Kick | Act::Ban { .. } | Act::Role(_));
+    if row.is_stored() && !row.order.judged(name).any(is_judged) {
+        let fact = member_fact(state, key);
         standing::keep(state, room, fact);
     }
 }

@@ -73,7 +73,7 @@ impl Chat {
     /// Bytes that one user takes, its name, session and membership in one room included.
     pub const USER_BYTES: u64 = 256;
     /// Bytes that one room takes, without its ring.
-    pub const ROOM_BYTES: u64 = 648;
+    pub const ROOM_BYTES: u64 = 656;
 
     /// Nobody, nowhere. `now` tells this start's epochs from those of others.
     #[must_use]
@@ -229,6 +229,12 @@ impl Chat {
     #[must_use]
     pub fn asked(&self) -> usize {
         self.state.asked.len()
+    }
+
+    /// Who may not use the server at all.
+    #[must_use]
+    pub fn suspended(&self) -> &log::Suspensions {
+        &self.state.suspended
     }
 
     /// The bounds.
@@ -391,7 +397,6 @@ fn join(
         Some(after) => hello::enter_at(state, user, name, (epoch, after))?.0,
         None => hello::enter(state, user, name)?,
     };
-    standing::use_invitation(state, key, user);
     let position = after.map(|after| (epoch.map(Into::into), after));
     if !was_member && state.rooms[key].is_stored() {
         // A membership that is answered is one that a crash does not take back.

@@ -29,7 +29,7 @@ use super::members::{end_membership, find_membership, keep_member, parse_user};
 use super::name::UserName;
 use super::outbox::Said;
 use super::record::{Act, Body, Record};
-use super::reply::{Durability, Reply, Role};
+use super::reply::{Reply, Role};
 use super::send::Logged;
 use super::standing::{self, Pending};
 use super::state::State;
@@ -71,10 +71,10 @@ pub(super) fn moderate(state: &State, user: UserKey, wish: &Wish<'_>) -> Result<
     if order.is_full() && matches!(act, Act::Mute { .. } | Act::Ban { .. }) {
         return Err(full());
     }
-    let facts = if state.rooms[room].durability == Durability::Memory {
-        Vec::new()
-    } else {
+    let facts = if state.rooms[room].is_stored() {
         facts(state, (room, &target), there, (act, wish.reason))
+    } else {
+        Vec::new()
     };
     let names = u32::try_from(target.as_str().len()).unwrap_or(u32::MAX);
     let pending = Some(Pending::Judged(target.clone(), act));
@@ -264,7 +264,8 @@ fn end(state: &mut State, membership: Option<MembershipKey>, reason: LeftReason)
 }
 
 /// The log has answered an act, this way or that: while it was under way nothing was kept of the membership.
-pub(super) fn answered(state: &mut State, key: RoomKey, user: &UserName, act: Act) {
+pub(super) fn answered(state: &mut State, key: RoomKey, pending: Option<Pending>) {
+    let Some(Pending::Judged(user, act)) = pending else { return };
     if matches!(act, Act::Mute { .. } | Act::Unmute | Act::Unban) || state.rooms.get(key).is_none()
     {
         return;

@@ -166,10 +166,13 @@ impl Pages {
         }
     }
 
-    /// Any record of the log may be another now.
-    pub(super) fn changed_all(&mut self, log: LogId) {
-        self.forget(log, u64::MAX);
-        for (_, asked) in self.asked.range_mut((log, 0)..=(log, u64::MAX)) {
+    /// Any record from this seq on may be another now.
+    pub(super) fn changed_from(&mut self, log: LogId, seq: u64) {
+        self.changed(log, seq);
+        while let Some((&id, _)) = self.kept.range((log, seq)..=(log, u64::MAX)).next() {
+            self.drop_page(id);
+        }
+        for (_, asked) in self.asked.range_mut((log, seq)..=(log, u64::MAX)) {
             asked.is_stale |= asked.is_read;
         }
     }
@@ -280,6 +283,23 @@ mod tests {
         assert_eq!(pages.arrived((log(), 1), records(1..=64)), [conn(1)]);
         pages.changed(log(), 7);
         assert!(pages.from(log(), 5).is_none(), "and one that is kept is dropped");
+        pages.debug_check();
+    }
+
+    #[test]
+    fn what_may_have_changed_from_a_seq_on_is_read_again() {
+        let mut pages = Pages::new(1 << 20);
+        for block in 0..3 {
+            pages.want((room(), log()), block * 64 + 1, conn(1));
+            let wanted = pages.next_to_read().unwrap();
+            pages.arrived((log(), wanted.from), records(wanted.from..=wanted.to));
+        }
+        pages.want((room(), log()), 193, conn(1));
+        pages.next_to_read().unwrap();
+        pages.changed_from(log(), 70);
+        assert!(pages.arrived((log(), 193), records(193..=256)).is_empty());
+        let kept = [1, 65, 129].map(|seq| pages.from(log(), seq).is_some());
+        assert_eq!(kept, [true, false, false]);
         pages.debug_check();
     }
 

@@ -8,13 +8,14 @@ use super::name::UserName;
 use super::record::Epoch;
 use super::reply::Durability;
 use super::state::State;
+use super::suspend;
 use super::user::{Membership, User};
 
 /// Takes up what was kept, before anybody comes. What was kept is taken whole, even if there is more of it than
 /// the limits would let in: nothing is forgotten because a limit was lowered.
 pub(super) fn restore(state: &mut State, kept: Kept) {
     let Kept { rooms, suspended } = kept;
-    super::suspend::set(state, &suspended);
+    suspend::set(state, &suspended);
     // Epochs of this start are above all others, also if the wall clock has gone back.
     let newest = rooms.iter().map(|room| room.epoch.0).max().unwrap_or(0);
     state.epoch = Epoch(state.epoch.0.max(newest));

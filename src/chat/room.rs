@@ -205,11 +205,6 @@ impl Room {
         }
     }
 
-    /// What the answer to a `send` says of the room.
-    pub(super) const fn named(&self) -> (&RoomName, Durability) {
-        (&self.name, self.durability)
-    }
-
     /// The first seq that is still there, `head + 1` if none is.
     pub(super) fn oldest(&self) -> u64 {
         if self.is_stored() { self.oldest } else { self.ring.first().unwrap_or(self.head + 1) }
@@ -227,6 +222,6 @@ mod tests {
 
     #[test]
     fn rows_are_of_the_size_that_is_stated() {
-        assert_eq!((size_of::<Sub>(), size_of::<Option<Room>>()), (24, 392));
+        assert_eq!((size_of::<Sub>(), size_of::<Option<Room>>()), (24, 400));
     }
 }

@@ -12,7 +12,7 @@ use super::members::{find_membership, open_direct, parse_user, subscribe_direct}
 use super::name::{NAME_LEN_MAX, RoomName};
 use super::outbox::Request;
 use super::record::Body;
-use super::reply::{Durability, Role};
+use super::reply::Role;
 use super::room::Sender;
 use super::standing::{self, Pending};
 use super::state::State;
@@ -179,7 +179,7 @@ pub(super) fn topic(
     }
     standing::check_voice(state, membership)?;
     let body = Body::Topic { text: text.into() };
-    let is_kept = state.rooms[room].durability != Durability::Memory;
-    let facts = if is_kept { vec![Fact::Topic(text.into())] } else { Vec::new() };
+    let facts =
+        if state.rooms[room].is_stored() { vec![Fact::Topic(text.into())] } else { Vec::new() };
     Ok(Logged { facts, ..Logged::new(room, user, body, weight) })
 }

@@ -9,7 +9,7 @@ use super::log::{Fact, LogRequest, Standing, Term, Ticket};
 use super::name::UserName;
 use super::policy::Access;
 use super::record::Act;
-use super::reply::{Durability, Role};
+use super::reply::Role;
 use super::room::Room;
 use super::state::State;
 use super::{Code, Refusal};
@@ -144,7 +144,7 @@ pub(super) fn is_over(term: &Term, wall_ms: u64) -> bool {
 /// Tells the store a fact of a room; what is in memory only is told to nobody.
 pub(super) fn keep(state: &mut State, key: RoomKey, fact: Fact) {
     let room = &state.rooms[key];
-    if room.durability != Durability::Memory {
+    if room.is_stored() {
         state.requests.push_back(LogRequest::Keep { log: room.log, fact });
     }
 }

@@ -10,7 +10,7 @@ use super::log::Touch;
 use super::members::find_membership;
 use super::pages::Pages;
 use super::record::{Body, Record, SharedRecord};
-use super::reply::{Durability, Role};
+use super::reply::Role;
 use super::ring::RingBudget;
 use super::room::Room;
 use super::send::{Logged, check_size};
@@ -60,8 +60,7 @@ pub(super) fn delete(
     let touch = Touch { target, others, not_before: 0 };
     check_target(state, (room, user), &touch)?;
     // A store does these in order; where there is none, what this turn has asked for counts.
-    let in_memory = state.rooms[room].durability == Durability::Memory;
-    let pending = in_memory.then_some(Pending::Deleting(target));
+    let pending = (!state.rooms[room].is_stored()).then_some(Pending::Deleting(target));
     let body = Body::Deletion { target };
     Ok(Logged { touch: Some(touch), pending, ..Logged::new(room, user, body, 0) })
 }
@@ -103,9 +102,8 @@ fn check_target(
 ) -> Result<(), Refusal> {
     let room = &state.rooms[key];
     let Some(record) = room.ring.get(touch.target) else {
-        let is_kept = (1..=room.head).contains(&touch.target);
-        let may_be = is_kept && room.durability != Durability::Memory;
-        return if may_be { Ok(()) } else { Err(no_such_message()) };
+        let is_kept = (room.oldest()..=room.head).contains(&touch.target);
+        return if is_kept && room.is_stored() { Ok(()) } else { Err(no_such_message()) };
     };
     if !matches!(record.body, Body::Message { .. }) || room.order.is_deleting(touch.target) {
         Err(no_such_message())
@@ -148,8 +146,7 @@ pub(super) fn stored(
             }
         }
         Body::Deletion { target } => {
-            // Any page may have edits of it.
-            pages.changed_all(room.log);
+            pages.changed_from(room.log, *target);
             erase(rings, room, *target);
         }
         Body::Message { .. }

@@ -11,7 +11,7 @@ use super::super::log::{
 };
 use super::super::policy::{Policies, Policy};
 use super::super::record::Record;
-use super::super::reply::Durability;
+use super::super::reply::{Durability, Role};
 use super::*;
 
 /// A store that answers when it is told to, and what it has.
