@@ -156,7 +156,7 @@ impl Found {
     }
 }
 
-fn make_directory(data: &Path) -> io::Result<()> {
+pub(in crate::store) fn make_directory(data: &Path) -> io::Result<()> {
     if data.is_dir() {
         return Ok(());
     }
@@ -172,7 +172,7 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-fn lock(data: &Path) -> Result<File, OpenError> {
+pub(in crate::store) fn lock(data: &Path) -> Result<File, OpenError> {
     let path = data.join(LOCK);
     let broken = |error| OpenError::Directory(data.to_owned(), error);
     let open = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
@@ -226,7 +226,7 @@ fn file_len(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |file| file.len())
 }
 
-fn unfit_file(path: &Path, unfit: Unfit) -> OpenError {
+pub(in crate::store) fn unfit_file(path: &Path, unfit: Unfit) -> OpenError {
     let path = path.to_owned();
     match unfit {
         Unfit::Foreign => OpenError::Foreign(path),
