@@ -113,7 +113,7 @@ mod tests {
             presence: policy::PresenceMode::Off,
             ..direct
         };
-        let secret = Policy { access: policy::Access::Private, ..direct };
+        let secret = Policy { access: policy::Access::Private, ..direct.clone() };
         assert_eq!(*policies.of(&room("lobby"), None), lobby);
         assert_eq!(*policies.of(&room("tmp/a"), None), tmp);
         assert_eq!(*policies.of(&room("tmp/a"), Some("secret")), secret);
