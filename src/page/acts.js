@@ -26,7 +26,7 @@ export function serve(log, { rights, react, edit, remove, leave }) {
 	}
 
 	function attach(node) {
-		if (node === at && bar.parentNode === at) return;
+		if (node && node === at && node.contains(bar)) return;
 		at?.querySelectorAll(".reaction").forEach((button) => (button.tabIndex = -1));
 		at = node;
 		arm(false);
@@ -36,7 +36,7 @@ export function serve(log, { rights, react, edit, remove, leave }) {
 		change.hidden = !mayEdit;
 		erase.hidden = !mayRemove;
 		node.querySelectorAll(".reaction").forEach((button) => (button.tabIndex = 0));
-		node.append(bar);
+		node.lastElementChild.append(bar);
 	}
 
 	function step(node, by) {
