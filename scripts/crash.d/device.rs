@@ -78,8 +78,8 @@ pub(crate) struct Device {
     pub(crate) acked: u64,
     /// Answers that said that it was there already.
     pub(crate) duplicates: u64,
-    /// Refusals that said to try again.
-    pub(crate) refusals: u64,
+    /// Refusals that said when to try again, by their codes.
+    pub(crate) refusals: BTreeMap<u16, u64>,
 }
 
 /// A room, as the client is in it.
@@ -119,7 +119,7 @@ impl Device {
             clubs: BTreeMap::new(),
             acked: 0,
             duplicates: 0,
-            refusals: 0,
+            refusals: BTreeMap::new(),
         }
     }
 

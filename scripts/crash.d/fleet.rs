@@ -16,6 +16,7 @@ use crate::pool::{Next, Pool};
 pub(crate) struct Fleet {
     pub(crate) devices: Vec<Device>,
     pub(crate) stage: Stage,
+    pub(crate) size: Size,
     /// Which device a connection is of.
     owners: Vec<usize>,
     at: [SocketAddr; 2],
@@ -57,6 +58,7 @@ impl Fleet {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         Ok(Self {
             devices,
+            size,
             stage: Stage { pool: Pool::new()?, observed, chance, now, record: None, stamp: 0 },
             owners: Vec::new(),
             at: [nowhere; 2],

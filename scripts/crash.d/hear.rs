@@ -168,7 +168,7 @@ impl Device {
         let later = data.retry_after_ms.filter(|_| LATER.contains(&code));
         match (asked, later) {
             (Asked::Send(number), Some(wait)) => {
-                self.refusals += 1;
+                *self.refusals.entry(code).or_default() += 1;
                 stage.observed.refused.push(Mark { device: self.number, number });
                 let pending = self.outbox.iter_mut().find(|pending| pending.number == number);
                 if let Some(pending) = pending {

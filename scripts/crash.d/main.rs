@@ -8,14 +8,22 @@
 
 mod asker;
 mod chance;
+mod crowd;
 mod device;
 mod disk;
+mod durable;
+mod finish;
 mod fleet;
+mod full;
 mod kills;
+mod latency;
 mod observed;
+mod plain;
 mod pool;
 mod power;
+mod returns;
 mod server;
+mod slow;
 mod verdict;
 
 use std::error::Error;
@@ -43,6 +51,21 @@ fn main() -> Outcome<()> {
             seed: seed.parse()?,
             must_fail: !may_lose.is_empty(),
         }),
-        _ => Err("usage: crash kills SERVER FOLDER KILLS SEED [PLANT]".into()),
+        ("fulldisk", [disk, times, seed]) => {
+            full::run(binary, folder, Path::new(disk), times.parse()?, seed.parse()?)
+        }
+        ("slow", [seconds, members, rate]) => {
+            slow::run(binary, folder, seconds.parse()?, members.parse()?, rate.parse()?)
+        }
+        ("durable", [rounds, seconds, clients, messages, page]) => durable::run(&durable::Plan {
+            binary,
+            folder,
+            rounds: rounds.parse()?,
+            seconds: seconds.parse()?,
+            clients: clients.parse()?,
+            messages: messages.parse()?,
+            page: Path::new(page),
+        }),
+        _ => Err(format!("what is {part} with {rest:?}?").into()),
     }
 }

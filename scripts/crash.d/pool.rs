@@ -35,6 +35,8 @@ pub(crate) struct Pool {
     links: Vec<Option<Link>>,
     free: Vec<LinkId>,
     ready: Vec<LinkId>,
+    /// Those with something to write that nobody has tried to.
+    dirty: Vec<LinkId>,
     opening: Opening,
     scratch: Vec<u8>,
 }
@@ -48,8 +50,6 @@ struct Link {
     taken: usize,
     outbound: Vec<u8>,
     ended: Option<String>,
-    sent_bytes: u64,
-    received_bytes: u64,
 }
 
 impl Pool {
@@ -60,6 +60,7 @@ impl Pool {
             links: Vec::new(),
             free: Vec::new(),
             ready: Vec::new(),
+            dirty: Vec::new(),
             opening: Opening::new("localhost".to_owned(), vec!["chinwag.v1"]),
             scratch: vec![0; 256 * 1024],
         })
@@ -83,8 +84,6 @@ impl Pool {
             taken: 0,
             outbound: Vec::new(),
             ended: None,
-            sent_bytes: 0,
-            received_bytes: 0,
         };
         if framing == Framing::WebSocket {
             link.outbound = self.opening.request("/ws");
@@ -96,10 +95,11 @@ impl Pool {
         Ok(id)
     }
 
-    /// Says one message; it leaves with the next [`flush`](Self::flush).
+    /// Says one message; it leaves with the next [`wait`](Self::wait).
     pub(crate) fn say(&mut self, id: LinkId, text: &str) {
         if let Some(Some(link)) = self.links.get_mut(id) {
             link.framing.put_message(text.as_bytes(), &mut link.outbound);
+            self.dirty.push(id);
         }
     }
 
@@ -110,15 +110,9 @@ impl Pool {
         }
     }
 
-    /// Bytes written to and read from a connection so far.
-    pub(crate) fn bytes(&self, id: LinkId) -> (u64, u64) {
-        let link = self.links.get(id).and_then(Option::as_ref);
-        link.map_or((0, 0), |link| (link.sent_bytes, link.received_bytes))
-    }
-
     /// Waits for sockets until the deadline, reads all that there is, and tells which connections to look at.
     pub(crate) fn wait(&mut self, deadline: Instant) -> Outcome<Vec<LinkId>> {
-        self.flush_all();
+        self.flush();
         let timeout = deadline.saturating_duration_since(Instant::now());
         // Rounded up, or the last fraction of a millisecond would be spun through.
         match self.poll.poll(&mut self.events, Some(timeout + Duration::from_micros(999))) {
@@ -169,17 +163,22 @@ impl Pool {
                     link.taken += count;
                     return Ok(Next::Message);
                 }
-                Unit::Ping(payload) => link.framing.put_pong(payload, &mut link.outbound),
+                Unit::Ping(payload) => {
+                    link.framing.put_pong(payload, &mut link.outbound);
+                    self.dirty.push(id);
+                }
                 Unit::Pong | Unit::Close { .. } => {}
             }
             link.taken += count;
         }
     }
 
-    /// Writes what waits, as far as the sockets take it.
-    pub(crate) fn flush_all(&mut self) {
-        for link in self.links.iter_mut().flatten() {
-            link.flush();
+    /// Writes what was said, as far as the sockets take it; the rest follows when they take more.
+    fn flush(&mut self) {
+        for id in self.dirty.drain(..) {
+            if let Some(Some(link)) = self.links.get_mut(id) {
+                link.flush();
+            }
         }
     }
 
@@ -199,7 +198,6 @@ impl Link {
             match self.stream.write(&self.outbound) {
                 Ok(count) => {
                     self.outbound.drain(..count);
-                    self.sent_bytes += u64::try_from(count).unwrap_or(0);
                 }
                 Err(error) if is_later(&error) => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -214,7 +212,6 @@ impl Link {
             match self.stream.read(scratch) {
                 Ok(0) => self.ended = Some("the server closed the connection".to_owned()),
                 Ok(count) => {
-                    self.received_bytes += u64::try_from(count).unwrap_or(0);
                     self.inbound.extend_from_slice(scratch.get(..count).unwrap_or_default());
                 }
                 Err(error) if is_later(&error) => return,

@@ -13,6 +13,7 @@ use crate::asker::Asker;
 use crate::chance::Chance;
 use crate::device::{Manner, room_name};
 use crate::disk::{Disk, Entry, Survival, parse};
+use crate::finish::BACK_WITHIN;
 use crate::fleet::{Fleet, Size};
 use crate::observed::{Ack, Mark, user_name};
 use crate::server::Setup;
@@ -21,7 +22,6 @@ const SIZE: Size = Size { devices: 12, users: 12, rooms: 3, rooms_each: 1 };
 const MANNER: Manner = Manner { window: 4, text_bytes: 400, change_once_in: 0 };
 /// How long the clients talk before the server is killed, and again before it is stopped.
 const LOAD: Duration = Duration::from_millis(1200);
-const BACK_WITHIN: Duration = Duration::from_secs(20);
 /// One in so many images is also given to `chinwag verify`, and to the server.
 const VERIFIED_ONCE_IN: usize = 20;
 const SERVED_ONCE_IN: usize = 60;
