@@ -73,42 +73,32 @@ impl Crowd {
         Ok(())
     }
 
-    /// Has `count` more clients connect and ask: each what `requests` says, with the ids 1, 2, 3, …. Every reply is
-    /// handed to `hear` with the client's number and its own.
+    /// Has more clients connect and ask. Every reply must be good; all that comes is handed to `hear` with the
+    /// client's number.
     pub(crate) fn enter(
         &mut self,
-        count: usize,
-        (framing, at): (Framing, SocketAddr),
-        deadline: Instant,
+        entry: Entry,
         requests: impl Fn(usize) -> Vec<String>,
         mut hear: impl FnMut(usize, &str) -> Outcome<()>,
     ) -> Outcome<()> {
+        let Entry { count, framing, at, deadline } = entry;
         let first = self.links.len();
-        let (mut done, mut missing) = (0, vec![0; count]);
-        while done < count {
-            while self.links.len() < first + count && self.links.len() < first + done + self.at_once
-            {
+        let mut missing = Missing { first, counts: vec![0; count], done: 0 };
+        while missing.done < count {
+            while self.links.len() < first + count.min(missing.done + self.at_once) {
                 let client = self.connect(framing, at)?;
                 let requests = requests(client);
-                missing[client - first] = requests.len();
+                missing.counts[client - first] = requests.len();
                 for request in requests {
                     self.say(client, &request);
                 }
             }
             if Instant::now() > deadline {
+                let done = missing.done;
                 return Err(format!("only {done} of {count} clients have all their answers").into());
             }
             self.turn(deadline, |client, text, _| {
-                if text.starts_with("{\"id\":") {
-                    if !text.contains("\"code\":0,") {
-                        return Err(format!("client {client} was refused: {text}").into());
-                    }
-                    if let Some(left) = client.checked_sub(first).and_then(|at| missing.get_mut(at))
-                    {
-                        *left -= 1;
-                        done += usize::from(*left == 0);
-                    }
-                }
+                missing.hear(client, text)?;
                 hear(client, text)
             })?;
         }
@@ -120,5 +110,40 @@ impl Crowd {
         for link in self.links.drain(..) {
             self.pool.cut(link);
         }
+    }
+}
+
+/// Who enters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    /// How many.
+    pub(crate) count: usize,
+    pub(crate) framing: Framing,
+    pub(crate) at: SocketAddr,
+    /// When all must have their answers.
+    pub(crate) deadline: Instant,
+}
+
+/// Replies that have not come, of each client from the first on.
+struct Missing {
+    first: usize,
+    counts: Vec<usize>,
+    done: usize,
+}
+
+impl Missing {
+    fn hear(&mut self, client: usize, text: &str) -> Outcome<()> {
+        if !text.starts_with("{\"id\":") {
+            return Ok(());
+        }
+        if !text.contains("\"code\":0,") {
+            return Err(format!("client {client} was refused: {text}").into());
+        }
+        let left = client.checked_sub(self.first).and_then(|at| self.counts.get_mut(at));
+        if let Some(left) = left {
+            *left -= 1;
+            self.done += usize::from(*left == 0);
+        }
+        Ok(())
     }
 }

@@ -163,7 +163,7 @@ impl Disk {
         survival: Survival,
         chance: &mut Chance,
     ) -> BTreeMap<String, Vec<u8>> {
-        let times = self.files.iter().flat_map(|file| file.changes.first());
+        let times = self.files.iter().filter_map(|file| file.changes.first());
         let first = times.map(|(time, _)| *time).chain(self.naming.first().map(|(time, _)| *time));
         let first = first.min().unwrap_or(self.count);
         let cut = first + chance.place(self.count + 1 - first);
@@ -183,18 +183,12 @@ impl Disk {
         for (name, file) in names {
             let Some(file) = self.files.get(file) else { continue };
             let mut bytes = file.safe.clone();
-            for (time, change) in &file.changes {
-                match change {
-                    Change::Write { offset, data } if survival == Survival::Sectors => {
-                        for (start, sector) in sectors(*offset, data) {
-                            if stays(*time) {
-                                write(&mut bytes, start, sector);
-                            }
-                        }
-                    }
-                    change if stays(*time) => apply(&mut bytes, change),
-                    _ => {}
-                }
+            let changes = file.changes.iter();
+            let pieces = changes.flat_map(|(time, change)| {
+                pieces(change, survival).into_iter().map(|piece| (*time, piece))
+            });
+            for (_, piece) in pieces.filter(|(time, _)| stays(*time)) {
+                apply(&mut bytes, &piece);
             }
             image.insert(name, bytes);
         }
@@ -254,14 +248,18 @@ fn write(bytes: &mut Vec<u8>, offset: u64, data: &[u8]) {
     }
 }
 
-/// The pieces of a write that lie in one sector each.
-fn sectors(offset: u64, data: &[u8]) -> Vec<(u64, &[u8])> {
-    let (mut pieces, mut rest, mut start) = (Vec::new(), data, offset);
+/// What of a change is kept or lost by itself: each sector of a write, or all of it.
+fn pieces(change: &Change, survival: Survival) -> Vec<Change> {
+    let Change::Write { offset, data } = change else { return vec![change.clone()] };
+    if survival != Survival::Sectors {
+        return vec![change.clone()];
+    }
+    let (mut pieces, mut rest, mut offset) = (Vec::new(), data.as_slice(), *offset);
     while !rest.is_empty() {
-        let room = usize::try_from(SECTOR - start % SECTOR).unwrap_or(1);
+        let room = usize::try_from(SECTOR - offset % SECTOR).unwrap_or(1);
         let (piece, behind) = rest.split_at(room.min(rest.len()));
-        pieces.push((start, piece));
-        start += u64::try_from(piece.len()).unwrap_or(0);
+        pieces.push(Change::Write { offset, data: piece.to_vec() });
+        offset += u64::try_from(piece.len()).unwrap_or(0);
         rest = behind;
     }
     pieces

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::Outcome;
 use crate::asker::Asker;
 use crate::chance::Chance;
-use crate::crowd::Crowd;
+use crate::crowd::{Crowd, Entry};
 use crate::latency::{Latencies, median};
 use crate::plain;
 use crate::returns;
@@ -26,7 +26,7 @@ const ON_THE_WAY: usize = 16;
 /// Words that the messages are made of.
 const WORDS: u64 = 5000;
 /// How long a part may take at most.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// How much is measured.
 pub(crate) struct Plan<'a> {
@@ -78,6 +78,11 @@ fn opening(client: usize) -> Vec<String> {
     ]
 }
 
+/// So many who speak in lines.
+fn lines(server: &Server, count: usize) -> Entry {
+    Entry { count, framing: Framing::Lines, at: server.tcp, deadline: Instant::now() + PATIENCE }
+}
+
 /// One round of one number of senders.
 struct Round {
     per_s: f64,
@@ -114,8 +119,7 @@ fn sends(plan: &Plan<'_>, page: &mut String) -> Outcome<()> {
 fn round(plan: &Plan<'_>, name: &str, senders: usize) -> Outcome<Round> {
     let (_setup, mut server) = server(plan, name)?;
     let mut crowd = Crowd::new()?;
-    let way = (Framing::Lines, server.tcp);
-    crowd.enter(senders, way, Instant::now() + PATIENCE, opening, |_, _| Ok(()))?;
+    crowd.enter(lines(&server, senders), opening, |_, _| Ok(()))?;
     let text = "x".repeat(TEXT_BYTES);
     let request = |client: usize, id: u64| {
         format!(
@@ -219,19 +223,17 @@ fn words(chance: &mut Chance) -> String {
 
 fn fill(plan: &Plan<'_>, server: &Server) -> Outcome<()> {
     let mut crowd = Crowd::new()?;
-    let way = (Framing::Lines, server.tcp);
-    crowd.enter(WRITERS, way, Instant::now() + PATIENCE, opening, |_, _| Ok(()))?;
+    crowd.enter(lines(server, WRITERS), opening, |_, _| Ok(()))?;
     let mut chance = Chance::new(1);
     let mut request = |client: usize, id: usize| {
-        let last = if id == 0 { "" } else { " lastword" };
         let (text, id) = (words(&mut chance), id + 3);
         format!(
-            "{{\"op\":\"send\",\"id\":{id},\"room\":\"d{client}\",\"cid\":\"{id}\",\"text\":\"{text}{last}\"}}"
+            "{{\"op\":\"send\",\"id\":{id},\"room\":\"d{client}\",\"cid\":\"{id}\",\"text\":\"{text}\"}}"
         )
     };
     let (mut left, mut done) = (plan.messages, 0);
     for number in 0..(WRITERS * ON_THE_WAY).min(left) {
-        crowd.say(number % WRITERS, &request(number % WRITERS, left).replace(" lastword", ""));
+        crowd.say(number % WRITERS, &request(number % WRITERS, left));
         left -= 1;
     }
     let deadline = Instant::now() + PATIENCE;

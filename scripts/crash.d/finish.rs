@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::Outcome;
 use crate::asker::Asker;
-use crate::device::{club_name, room_name};
+use crate::device::{Device, club_name, room_name};
 use crate::fleet::Fleet;
 use crate::observed::{Heard, Sighting, user_name};
 use crate::server::Server;
@@ -19,7 +19,7 @@ pub(crate) const BACK_WITHIN: Duration = Duration::from_secs(20);
 pub(crate) fn settle(fleet: &mut Fleet, server: &Server) -> Outcome<()> {
     let deadline = Instant::now() + BACK_WITHIN;
     fleet.go_to(server.http, server.tcp);
-    fleet.until(deadline, "back", |device| device.is_here())?;
+    fleet.until(deadline, "back", Device::is_here)?;
     fleet.run_until(Instant::now() + Duration::from_millis(300))?;
     fleet.may_begin = false;
     fleet.until(deadline, "answered", |device| device.unanswered() == 0)?;

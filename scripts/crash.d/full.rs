@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::Outcome;
 use crate::asker::Asker;
-use crate::device::{Manner, room_name};
+use crate::device::{Device, Manner, room_name};
 use crate::finish::{BACK_WITHIN, check_memberships, judge, read_back, settle};
 use crate::fleet::{Fleet, Size};
 use crate::observed::user_name;
@@ -75,7 +75,7 @@ impl Run {
 
     fn everybody_is_here(&mut self) -> Outcome<()> {
         self.fleet.go_to(self.server.http, self.server.tcp);
-        self.fleet.until(Instant::now() + BACK_WITHIN, "here", |device| device.is_here())?;
+        self.fleet.until(Instant::now() + BACK_WITHIN, "here", Device::is_here)?;
         self.service(Instant::now() + BACK_WITHIN)
     }
 
@@ -225,7 +225,7 @@ impl Run {
         let before = self.refusals(&[]);
         self.fleet.go_to(self.server.http, self.server.tcp);
         let deadline = Instant::now() + BACK_WITHIN;
-        self.fleet.until(deadline, "here", |device| device.is_here())?;
+        self.fleet.until(deadline, "here", Device::is_here)?;
         // Long enough for all of these syncs: a send is taken with one.
         let enough = self.fleet.acked().0 + 8 * (from + count);
         while self.fleet.acked().0 < enough && self.refusals(&[]) == before {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::Outcome;
 use crate::chance::Chance;
-use crate::device::Manner;
+use crate::device::{Device, Manner};
 use crate::finish::{BACK_WITHIN, check_memberships, judge, read_back, settle};
 use crate::fleet::{Fleet, Size};
 use crate::server::Setup;
@@ -97,7 +97,7 @@ fn round(
     }
     fleet.go_to(server.http, server.tcp);
     if point.is_none() {
-        fleet.until(Instant::now() + BACK_WITHIN, "back", |device| device.is_here())?;
+        fleet.until(Instant::now() + BACK_WITHIN, "back", Device::is_here)?;
         let place = chance.place(fleet.devices.len());
         if let Some(device) = fleet.devices.get_mut(place) {
             device.join_club(kill, &mut fleet.stage);

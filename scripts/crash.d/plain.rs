@@ -1,4 +1,4 @@
-//! The same rows in the same batches by plain `rusqlite`: what the disk and SQLite take of the time.
+//! The same rows in the same batches by plain `rusqlite`: what the disk and `SQLite` take of the time.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

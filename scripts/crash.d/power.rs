@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::Outcome;
 use crate::asker::Asker;
 use crate::chance::Chance;
-use crate::device::{Manner, room_name};
+use crate::device::{Device, Manner, room_name};
 use crate::disk::{Disk, Entry, Survival, parse};
 use crate::finish::BACK_WITHIN;
 use crate::fleet::{Fleet, Size};
@@ -90,7 +90,7 @@ fn load(plan: &Plan<'_>, record: &Path) -> Outcome<Vec<Ack>> {
     for is_last in [false, true] {
         let mut server = setup.start_well()?;
         fleet.go_to(server.http, server.tcp);
-        fleet.until(Instant::now() + BACK_WITHIN, "back", |device| device.is_here())?;
+        fleet.until(Instant::now() + BACK_WITHIN, "back", Device::is_here)?;
         fleet.run_until(Instant::now() + LOAD)?;
         if is_last {
             fleet.may_begin = false;
@@ -143,7 +143,7 @@ fn points(entries: &[(u64, Entry)], count: usize, chance: &mut Chance) -> Vec<us
         })
         .collect();
     let mut any = |number: usize| {
-        if number % 2 == 0 && !around_syncs.is_empty() {
+        if number.is_multiple_of(2) && !around_syncs.is_empty() {
             around_syncs[chance.place(around_syncs.len())]
         } else {
             chance.place(entries.len())
@@ -205,7 +205,7 @@ fn check_by_server(plan: &Plan<'_>, number: usize, folder: &Path, told: &[&Ack])
     }
     let mut setup = Setup::new(plan.folder, plan.binary, plan.config)?;
     folder.clone_into(&mut setup.data);
-    if number % VERIFIED_ONCE_IN == 0 {
+    if number.is_multiple_of(VERIFIED_ONCE_IN) {
         setup.verify()?;
     }
     if number % SERVED_ONCE_IN == 1 {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use chinwag::client::Framing;
 
 use crate::Outcome;
-use crate::crowd::Crowd;
+use crate::crowd::{Crowd, Entry};
 use crate::durable::{Plan, server};
 use crate::observed::Heard;
 use crate::server::Server;
@@ -18,7 +18,7 @@ const MEMBERS: usize = 200;
 const MISSED: usize = 10;
 /// All must be back within this time.
 const BACK_WITHIN: Duration = Duration::from_secs(30);
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Measures it and describes it.
 pub(crate) fn run(plan: &Plan<'_>, page: &mut String) -> Outcome<()> {
@@ -46,6 +46,11 @@ pub(crate) fn run(plan: &Plan<'_>, page: &mut String) -> Outcome<()> {
     Ok(())
 }
 
+fn entry(count: usize, framing: Framing, server: &Server) -> Entry {
+    let at = if framing == Framing::WebSocket { server.http } else { server.tcp };
+    Entry { count, framing, at, deadline: Instant::now() + PATIENCE }
+}
+
 /// The rooms of a client.
 fn rooms_of(client: usize, rooms: usize) -> impl Iterator<Item = usize> {
     (0..ROOMS_EACH).map(move |next| (client * 7 + next * (rooms / ROOMS_EACH).max(1)) % rooms)
@@ -62,8 +67,7 @@ fn join(plan: &Plan<'_>, server: &Server, rooms: usize) -> Outcome<Vec<String>> 
             .map(|(id, room)| format!("{{\"op\":\"join\",\"id\":{id},\"room\":\"hall{room}\"}}"));
         [hello].into_iter().chain(joins).collect()
     };
-    let way = (Framing::WebSocket, server.http);
-    crowd.enter(plan.clients, way, Instant::now() + PATIENCE, requests, |_, text| {
+    crowd.enter(entry(plan.clients, Framing::WebSocket, server), requests, |_, text| {
         if text.starts_with("{\"id\":") {
             let heard = Heard::parse(text)?;
             let data =
@@ -104,9 +108,7 @@ fn speak(server: &Server, rooms: usize) -> Outcome<()> {
     };
     // A user has at most so many sessions at a time; these are less.
     crowd.at_once = 100;
-    crowd.enter(rooms, (Framing::Lines, server.tcp), Instant::now() + PATIENCE, requests, |_, _| {
-        Ok(())
-    })
+    crowd.enter(entry(rooms, Framing::Lines, server), requests, |_, _| Ok(()))
 }
 
 /// Everybody returns; how long it took, and how many messages came.
@@ -131,8 +133,9 @@ fn back(
     };
     let mut told = Told::default();
     let deadline = begin + PATIENCE;
-    let way = (Framing::WebSocket, server.http);
-    crowd.enter(plan.clients, way, deadline, hello, |client, text| told.hear(client, text))?;
+    crowd.enter(entry(plan.clients, Framing::WebSocket, server), hello, |client, text| {
+        told.hear(client, text)
+    })?;
     while told.live < plan.clients * ROOMS_EACH {
         if Instant::now() > deadline {
             return Err("not everybody is back".into());

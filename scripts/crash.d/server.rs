@@ -1,6 +1,6 @@
 //! The server as a process: started, killed, asked how it is.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -211,8 +211,8 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> Outcome<String> {
 /// The last lines of a log.
 fn tail(log: &Path) -> Outcome<String> {
     let text = fs::read_to_string(log)?;
-    let lines: Vec<_> = text.lines().rev().take(20).collect();
-    Ok(lines.into_iter().rev().collect::<Vec<_>>().join("\n"))
+    let before = text.lines().count().saturating_sub(20);
+    Ok(text.lines().skip(before).collect::<Vec<_>>().join("\n"))
 }
 
 fn lines_of(stdout: impl Read + Send + 'static) -> Receiver<String> {
@@ -246,9 +246,4 @@ fn addresses(lines: &Receiver<String>) -> Outcome<Option<[SocketAddr; 3]>> {
             }
         }
     }
-}
-
-/// A file that is made anew.
-pub(crate) fn create(path: &Path) -> Outcome<File> {
-    Ok(File::create(path)?)
 }

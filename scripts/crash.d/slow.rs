@@ -10,7 +10,7 @@ use chinwag::client::Framing;
 use socket2::{Domain, Socket, Type};
 
 use crate::Outcome;
-use crate::crowd::Crowd;
+use crate::crowd::{Crowd, Entry};
 use crate::latency::Latencies;
 use crate::observed::Heard;
 use crate::server::{Server, Setup};
@@ -30,7 +30,7 @@ const KERNEL_MAX: u64 = 2 * 64 * 1024 + 64 * 1024;
 /// allocators do in that time.
 const RESIDENT_MAX: u64 = 8 << 20;
 /// How long it may take to catch up when it reads on.
-const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(60);
+const CAUGHT_UP_WITHIN: Duration = Duration::from_mins(1);
 
 /// What is measured while the slow one lags.
 #[derive(Default)]
@@ -45,10 +45,14 @@ struct Peaks {
 struct Room {
     crowd: Crowd,
     sender: usize,
+    /// What the times in the messages count from.
+    epoch: Instant,
+    /// When this part of the conversation began.
     began: Instant,
     every: Duration,
-    /// Messages sent so far.
+    /// Messages sent so far, and before `began`.
     sent: u32,
+    sent_before: u32,
     /// The last seq of each member.
     seqs: Vec<u64>,
 }
@@ -136,22 +140,19 @@ impl Room {
                 "{\"op\":\"join\",\"id\":2,\"room\":\"hall\"}".to_owned(),
             ]
         };
-        crowd.enter(
-            members / 2,
-            (Framing::WebSocket, server.http),
-            deadline,
-            requests,
-            |_, _| Ok(()),
-        )?;
-        let others = members - members / 2;
-        crowd.enter(others, (Framing::Lines, server.tcp), deadline, requests, |_, _| Ok(()))?;
-        crowd.enter(1, (Framing::Lines, server.tcp), deadline, requests, |_, _| Ok(()))?;
+        let (websocket, lines) = (Framing::WebSocket, Framing::Lines);
+        let ways = [(members / 2, websocket), (members - members / 2, lines), (1, lines)];
+        for (count, framing) in ways {
+            let at = if framing == websocket { server.http } else { server.tcp };
+            crowd.enter(Entry { count, framing, at, deadline }, requests, |_, _| Ok(()))?;
+        }
         let every = Duration::from_secs(1) / rate;
         let (began, seqs) = (Instant::now(), vec![0; members]);
-        Ok(Self { crowd, sender: members, began, every, sent: 0, seqs })
+        let (epoch, sent, sent_before) = (began, 0, 0);
+        Ok(Self { crowd, sender: members, epoch, began, every, sent, sent_before, seqs })
     }
 
-    /// Talks for so long. `meanwhile` is called several times a SIP. Returns from when a message should have been sent
+    /// Talks for so long. `meanwhile` is called several times a sip. Returns from when a message should have been sent
     /// to when each member had it.
     fn talk(
         &mut self,
@@ -161,23 +162,28 @@ impl Room {
         let mut latencies = Latencies::default();
         let until = Instant::now() + time;
         // What the last part did not send is not made up for.
-        self.began = Instant::now() - self.every * self.sent;
+        (self.began, self.sent_before) = (Instant::now(), self.sent);
         loop {
             let now = Instant::now();
             meanwhile(now)?;
             if now >= until {
                 return Ok(latencies);
             }
-            while self.began + self.every * self.sent <= now {
+            while self.next_at() <= now {
                 self.send();
             }
-            let due = (self.began + self.every * self.sent).min(now + SIP_EVERY / 4).min(until);
+            let due = self.next_at().min(now + SIP_EVERY / 4).min(until);
             self.hear(due, &mut latencies)?;
         }
     }
 
+    /// When the next message is to be sent.
+    fn next_at(&self) -> Instant {
+        self.began + self.every * (self.sent - self.sent_before)
+    }
+
     fn send(&mut self) {
-        let micros = (self.every * self.sent).as_micros();
+        let micros = self.next_at().duration_since(self.epoch).as_micros();
         let text = format!("{micros} {}", "x".repeat(TEXT_BYTES));
         let request = format!("{{\"op\":\"send\",\"room\":\"hall\",\"text\":\"{text}\"}}");
         self.crowd.say(self.sender, &request);
@@ -185,7 +191,7 @@ impl Room {
     }
 
     fn hear(&mut self, due: Instant, latencies: &mut Latencies) -> Outcome<()> {
-        let (seqs, sender, began) = (&mut self.seqs, self.sender, self.began);
+        let (seqs, sender, epoch) = (&mut self.seqs, self.sender, self.epoch);
         self.crowd.turn(due, |client, text, _| {
             if client == sender || !text.starts_with("{\"ev\":\"message\"") {
                 return if text.contains("\"error\"") || text.starts_with("{\"ev\":\"gap\"") {
@@ -201,7 +207,7 @@ impl Room {
                 return Err(format!("member {client}: {seq} after {last}").into());
             }
             *last = seq;
-            let planned = began + Duration::from_micros(micros);
+            let planned = epoch + Duration::from_micros(micros);
             latencies.add(Instant::now().saturating_duration_since(planned));
             Ok(())
         })
@@ -299,7 +305,7 @@ impl Slow {
             match (heard.kind(), heard.code) {
                 (Some("message"), _) => seqs.extend(heard.seq),
                 (Some("replay"), _) => {
-                    seqs.extend(heard.items()?.iter().filter_map(|item| item.seq))
+                    seqs.extend(heard.items()?.iter().filter_map(|item| item.seq));
                 }
                 (Some("gap" | "left" | "bye"), _) => return Err(line.into()),
                 (None, Some(0)) if heard.id == Some(2) => {

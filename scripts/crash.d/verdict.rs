@@ -111,19 +111,17 @@ impl Verdict {
                 let what = format!("{cid} was acknowledged as {first} and as {}", ack.seq);
                 self.say(Wrong::Renumbered, what);
             }
-            match at(observed, ack.room, ack.seq) {
-                Some(Sighting { what: What::Message(mark), .. }) if *mark == ack.mark => {}
-                Some(Sighting { what: What::Deleted, from, .. }) if *from == ack.from => {}
-                _ => match places.get(&(ack.room, ack.mark)) {
-                    Some(seq) => {
-                        let what = format!("{cid} was acknowledged as {} and is {seq}", ack.seq);
-                        self.say(Wrong::Renumbered, what);
-                    }
-                    None => {
-                        let what = format!("{cid} was acknowledged as {} and is gone", ack.seq);
-                        self.say(Wrong::Lost, what);
-                    }
-                },
+            let is_there = match at(observed, ack.room, ack.seq) {
+                Some(Sighting { what: What::Message(mark), .. }) => *mark == ack.mark,
+                Some(Sighting { what: What::Deleted, from, .. }) => *from == ack.from,
+                _ => false,
+            };
+            let place = places.get(&(ack.room, ack.mark));
+            if let (false, Some(seq)) = (is_there, place) {
+                let what = format!("{cid} was acknowledged as {} and is {seq}", ack.seq);
+                self.say(Wrong::Renumbered, what);
+            } else if !is_there {
+                self.say(Wrong::Lost, format!("{cid} was acknowledged as {} and is gone", ack.seq));
             }
         }
     }
