@@ -40,7 +40,8 @@ struct World {
 impl World {
     fn new() -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/load.toml");
-        let flags = Flags { config: Some(path), ..Flags::default() };
+        let settings = vec![("durability", "memory".to_owned())];
+        let flags = Flags { config: Some(path), settings };
         let config: Config = config::load(&flags, &Environment::default()).unwrap().config;
         let metrics = Arc::new(Metrics::default());
         let now = Now { tick: Tick::ZERO, wall_ms: 1_763_700_000_000 };

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
-use crate::config::{self, Config, Environment, Flags, Loaded};
+use crate::config::{self, Change, Config, Environment, Flags, Loaded};
 use crate::server;
 
 /// The command line or the configuration is wrong.
@@ -40,7 +40,8 @@ Examples:
   chinwag check --defaults > chinwag.toml  every setting, with its default and what it means
 
 Each setting is a variable too: --log-format is CHINWAG_LOG_FORMAT, and message_bytes in the file's
-[limits] is CHINWAG_LIMITS_MESSAGE_BYTES. Flags win over variables, and variables over the file.";
+[limits] is CHINWAG_LIMITS_MESSAGE_BYTES. Flags win over variables, and variables over the file.
+What holds for some rooms only ([[room_policy]]) is said in the file alone.";
 
 /// The settings that have a flag. All are text: what they mean is the configuration's to say, in the
 /// same words for each source.
@@ -62,8 +63,8 @@ struct Settings {
     /// What must outlive the process [default: ./chinwag-data]
     #[arg(long, value_name = "DIR", global = true)]
     data: Option<String>,
-    /// What a sent message survives; this version: memory
-    #[arg(long, value_name = "memory|os|disk", global = true)]
+    /// What a sent message survives [default: disk]
+    #[arg(long, value_name = "disk|os|memory", global = true)]
     durability: Option<String>,
     /// Echo WebSocket messages at /echo, for conformance suites
     #[arg(long, global = true)]
@@ -193,10 +194,18 @@ fn summary(loaded: &Loaded) -> String {
     let Loaded { config, changes } = loaded;
     let all = config.settings().len();
     let mut text = "configuration ok\n".to_owned();
-    _ = writeln!(text, "{} of {all} settings are set, the others are defaults", changes.len());
-    for change in changes {
-        _ = writeln!(text, "  {} = {}  ({})", change.key, change.value, change.origin);
+    let line =
+        |change: &Change| format!("  {} = {}  ({})\n", change.key, change.value, change.origin);
+    // Those in tables come last.
+    let tabled = changes.iter().position(|change| change.key.table.is_some());
+    let (single, tabled) = changes.split_at(tabled.unwrap_or(changes.len()));
+    _ = writeln!(text, "{} of {all} settings are set, the others are defaults", single.len());
+    text.extend(single.iter().map(line));
+    if !config.room_policies.is_empty() {
+        let count = config.room_policies.len();
+        _ = writeln!(text, "{count} room policies; what they do not say is as for all other rooms");
     }
+    text.extend(tabled.iter().map(line));
     text
 }
 
@@ -279,7 +288,7 @@ mod tests {
     fn the_help_fits_a_terminal_and_names_everything() {
         let help = Cli::command().render_help().to_string();
         assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
-        for part in ["serve", "check", "--durability <memory|os|disk>", "nc 127", "CHINWAG_"] {
+        for part in ["serve", "check", "--durability <disk|os|memory>", "nc 127", "CHINWAG_"] {
             assert!(help.contains(part), "{part} in {help}");
         }
     }

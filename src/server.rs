@@ -29,11 +29,13 @@
 //! | 340 | further session of a user |
 //! | 16, and its length | name of more than 22 bytes |
 //! | 240 | user who is remembered without a connection |
-//! | 640 | room, without its recent records |
+//! | 656 | room, without its recent records |
 //!
 //! What moves is bounded: for a connection that does not read, `limits.outbound_hard_bytes`, 40 for each of at
 //! most 1,024 frames, and what one read has brought; for what is incomplete, one message; for the rooms
 //! together, `limits.ring_total_bytes`; for all `cid`s that are remembered, 20 MB.
+
+mod policies;
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -216,7 +218,8 @@ fn limits(config: &Config) -> Limits {
         presence_interval: timeouts.presence_interval,
         receipts_interval: timeouts.receipts_interval,
         open_join_creates: config.rooms.open_join_creates,
-        ..Limits::default()
+        edit_window: config.rooms.edit_window,
+        policies: policies::policies(config),
     }
 }
 
@@ -229,6 +232,8 @@ pub struct Server {
     doors: Vec<Door>,
     /// When the alarm is set for.
     alarm: Tick,
+    /// Until when answers of the logs are waited for before the clients are sent away, if the server is stopping.
+    stopping: Option<Tick>,
     drain_window_ms: u64,
     stop_timeout: std::time::Duration,
 }
@@ -257,6 +262,7 @@ impl Server {
             sessions: Sessions::new(config, limits, metrics, entropy)?,
             doors,
             alarm: Tick::MAX,
+            stopping: None,
             drain_window_ms: u64::try_from(config.timeouts.drain_window.as_millis())
                 .unwrap_or(u64::MAX),
             stop_timeout: config.timeouts.stop,
@@ -277,19 +283,32 @@ impl Server {
 
     /// Carries the domain's requests to the logs, and the logs' answers back.
     fn run_logs(&mut self, now: Now) {
-        while let Some(request) = self.chat.poll_request() {
-            self.logs.request(now, request);
-        }
-        self.logs.flush();
-        while let Some(reply) = self.logs.poll() {
+        loop {
+            while let Some(request) = self.chat.poll_request() {
+                self.logs.request(now, request);
+            }
+            self.logs.flush();
+            let Some(reply) = self.logs.poll() else { return };
             self.chat.committed(now, reply);
+            while let Some(reply) = self.logs.poll() {
+                self.chat.committed(now, reply);
+            }
         }
     }
 
     fn turn_end(&mut self, now: Now, effects: &mut Effects) {
         self.run_logs(now);
-        self.sessions.turn_end(&mut Turn { now, chat: &mut self.chat, effects });
-        self.arm_alarm(effects);
+        let turn = &mut Turn { now, chat: &mut self.chat, effects };
+        self.sessions.turn_end(turn);
+        let Some(deadline) = self.stopping else { return self.arm_alarm(effects) };
+        // What was accepted is answered first, if the logs do in time.
+        if self.chat.asked() > 0 && now.tick < deadline {
+            return effects.push(Effect::Alarm { deadline });
+        }
+        let turn = &mut Turn { now, chat: &mut self.chat, effects };
+        if self.sessions.send_away(self.drain_window_ms, turn) {
+            effects.push(Effect::Alarm { deadline: now.tick });
+        }
     }
 
     /// Has the reactor wake the domain when it next has something to do.
@@ -307,9 +326,10 @@ impl Server {
             StopSignal::Now => now.tick,
             StopSignal::Drain => {
                 log::info!(connections = self.sessions.len(); "stopping");
+                self.chat.stop(now);
                 self.run_logs(now);
-                self.chat.drain(now, self.drain_window_ms, "restart");
                 self.sessions.stop(&mut Turn { now, chat: &mut self.chat, effects });
+                self.stopping = Some(now.tick.after(self.stop_timeout / 4));
                 // Early, so that closing thousands of full sockets is over when the time is.
                 now.tick.after(self.stop_timeout * 4 / 5)
             }

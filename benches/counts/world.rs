@@ -43,7 +43,8 @@ const SILENCE_MS: u64 = 60_000;
 /// The configuration for load tests, without events that come by the clock.
 pub(crate) fn config() -> Outcome<Config> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/load.toml");
-    let flags = Flags { config: Some(path), ..Flags::default() };
+    let settings = vec![("durability", "memory".to_owned())];
+    let flags = Flags { config: Some(path), settings };
     let loaded = config::load(&flags, &Environment::default());
     Ok(loaded.map_err(|faults| faults.to_string())?.config)
 }

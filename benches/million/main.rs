@@ -78,7 +78,8 @@ struct Crowd {
 impl Crowd {
     fn new(connections: usize, members: usize) -> Outcome<Self> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/load.toml");
-        let flags = Flags { config: Some(path), ..Flags::default() };
+        let settings = vec![("durability", "memory".to_owned())];
+        let flags = Flags { config: Some(path), settings };
         let mut config = config::load(&flags, &Environment::default())
             .map_err(|faults| format!("{faults:?}"))?
             .config;

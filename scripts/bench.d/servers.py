@@ -35,6 +35,8 @@ class Programs:
     def __init__(self, chinwag, peers):
         config = str(ROOT / "benches/load.toml")
         listen = ["--listen", "127.0.0.1:0", "--tcp", "off", "--admin", "127.0.0.1:0"]
+        # The others keep nothing.
+        listen += ["--durability", "memory"]
         floor = f"{peers}/floor"
         self.generator = [chinwag, "bench"]
         self.argv = {
@@ -82,9 +84,11 @@ class Server:
 @contextmanager
 def running(argv, settings=()):
     """Runs a server, with these variables set, until the block ends. Raises what it said last if it ends by itself."""
-    with tempfile.TemporaryFile("w+") as log:
+    with tempfile.TemporaryFile("w+") as log, tempfile.TemporaryDirectory(prefix="chinwag-bench-") as data:
+        # Chinwag's data, which others do not have, is deleted with this.
+        own = ["--data", data] if "--durability" in argv else []
         process = subprocess.Popen(
-            pinned(CORE, argv),
+            pinned(CORE, [*argv, *own]),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,

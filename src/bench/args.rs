@@ -76,6 +76,9 @@ pub(crate) struct Args {
     /// How many of them read that much, while the others do not read [default: all]
     #[arg(long, value_name = "K", requires = "crawl")]
     pub(crate) crawlers: Option<u32>,
+    /// What messages survive on a server of its own [default: memory, as elsewhere]
+    #[arg(long, value_enum, value_name = "disk|os|memory")]
+    pub(crate) durability: Option<Durability>,
     /// The stall deadline of a server of its own [default: a third of what is measured]
     #[arg(long, value_name = "S", value_parser = positive)]
     pub(crate) stall: Option<f64>,
@@ -163,6 +166,25 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// As it stands on the command line.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
+/// What a sent message survives, in the words of the configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Durability {
+    /// The loss of power
+    Disk,
+    /// The end of the process
+    Os,
+    /// Nothing
+    #[default]
+    Memory,
+}
+
+impl Durability {
     /// As it stands on the command line.
     pub(crate) fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()

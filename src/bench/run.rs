@@ -60,6 +60,12 @@ fn measure(args: &Args, words: Vec<OsString>) -> Result<Results, Failure> {
     processes::check(args)?;
     let given = args.target.as_deref().map(Target::parse).transpose().map_err(Failure::Wrong)?;
     let server = match given {
+        // One of several processes has the flags of who has started the server.
+        Some(_) if args.durability.is_some() && args.share.is_none() => {
+            return Err(Failure::Wrong(
+                "--durability is for a server of its own, which --target is not".to_owned(),
+            ));
+        }
         Some(_) => None,
         None => Some(start_server(args)?),
     };
@@ -86,6 +92,10 @@ fn measure(args: &Args, words: Vec<OsString>) -> Result<Results, Failure> {
     results.date = Timestamp(clock.now().wall_ms).to_string();
     results.command = command_line(&words);
     results.settings = decide::settings(&plan);
+    if server.is_some() {
+        let durability = args.durability.unwrap_or_default().name();
+        results.settings.insert("durability".to_owned(), durability.into());
+    }
     let progress = Progress::new(args.quiet || cue.is_some());
     if count > 1 {
         let job = job(args, words, (&plan, count), server.as_ref())?;
@@ -177,11 +187,13 @@ impl Begin {
 fn start_server(args: &Args) -> Result<Server, Failure> {
     let mut settings = Vec::new();
     let mut set = |key: &str, value: String| settings.push((key.to_owned(), value));
+    set("durability", args.durability.unwrap_or_default().name());
     match args.scenario {
         Kind::Echo => set("echo", "true".to_owned()),
         // Who does not read is to be cut while that is looked at.
         Kind::Slow => {
             let stall = format!("{}ms", slow_stall_ms(args));
+            set("timeouts.ping_after", stall.clone());
             set("timeouts.pong", stall.clone());
             set("timeouts.stall", stall);
         }

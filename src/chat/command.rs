@@ -332,3 +332,19 @@ pub enum Command<'a> {
     /// An operation that this server does not have yet.
     Unsupported(Op),
 }
+
+impl Command<'_> {
+    /// Whether it makes a record, so that its answer comes when the log has answered.
+    #[must_use]
+    pub const fn is_logged(&self) -> bool {
+        matches!(
+            self,
+            Self::Send(_)
+                | Self::Edit { .. }
+                | Self::Delete { .. }
+                | Self::React { .. }
+                | Self::Topic { text: Some(_), .. }
+                | Self::Moderate { .. }
+        )
+    }
+}

@@ -16,9 +16,9 @@
 use std::mem;
 
 use super::event::Event;
-use super::keys::{AppendKey, RoomKey};
+use super::keys::RoomKey;
 use super::limits::PAGE_BYTES_MAX;
-use super::log::{LogFault, Ticket};
+use super::log::LogFault;
 use super::name::RoomName;
 use super::outbox::{Audience, Class, Fanout, Part, Said};
 use super::record::{Body, SharedRecord};
@@ -26,9 +26,9 @@ use super::reply::{Durability, GapWhy, Reply};
 use super::room::{Behind, Held, Place, Room, Sender, Sub};
 use super::session::{Session, SubRef};
 use super::state::State;
-use super::{Code, Refusal};
+use super::{Code, Refusal, moderate, touch};
 use crate::chat::log::Appended;
-use crate::collections::{Key, Ledger};
+use crate::collections::Ledger;
 use crate::net::ConnId;
 
 /// Bytes of pending records at which a room does not wait for the turn's end: a batch must fit a
@@ -38,41 +38,28 @@ const PENDING_BYTES_MAX: usize = PAGE_BYTES_MAX;
 const SMALL_EVENT_BYTES: usize = 192;
 
 /// The log has answered an append.
-pub(super) fn appended(state: &mut State, ticket: Ticket, outcome: Appended) {
-    let Some(append) = state.appends.remove(AppendKey::from_index(ticket.0)) else {
+pub(super) fn appended(state: &mut State, room: RoomKey, sender: Sender, outcome: Appended) {
+    if state.rooms.get(room).is_none() {
         return;
-    };
-    let Some(room) = state.rooms.get_mut(append.room) else {
-        return;
-    };
-    room.appends = room.appends.saturating_sub(1);
+    }
     match outcome {
-        Appended::Stored(record) => stored(state, append.room, append.sender, record),
+        Appended::Stored(record) => stored(state, room, sender, record),
         Appended::Duplicate { seq, at } => {
-            settle(state, append.room);
+            settle(state, room);
             state.stats.duplicates += 1;
-            let reply = sent(&state.rooms[append.room].name, seq, at, true);
-            answer_in_place(state, append.room, append.sender, seq, reply);
+            let reply = sent(&state.rooms[room], seq, at, true);
+            answer_in_place(state, room, sender, seq, reply);
         }
         Appended::Conflict { seq } => {
             let refusal = Refusal::new(Code::CidConflict, "this cid belongs to another message")
                 .field("cid", "an id that was not used in this room before")
                 .hint(Some(format!("seq {seq}")));
-            refuse(state, append.sender, refusal);
+            refuse(state, sender, refusal);
         }
-        Appended::NoSuchMessage => {
-            let refusal = Refusal::new(Code::NoSuchMessage, "there is no message of this seq");
-            refuse(state, append.sender, refusal.field("target", "the seq of a message"));
-        }
-        Appended::NotYours => {
-            let refusal = "the message is another user's";
-            refuse(state, append.sender, Refusal::new(Code::Forbidden, refusal));
-        }
-        Appended::TooOld => {
-            let refusal = "the message is too old to be edited";
-            refuse(state, append.sender, Refusal::new(Code::EditWindowOver, refusal));
-        }
-        Appended::Refused(fault) => refuse(state, append.sender, refusal_of(fault)),
+        Appended::NoSuchMessage => refuse(state, sender, touch::no_such_message()),
+        Appended::NotYours => refuse(state, sender, touch::not_yours()),
+        Appended::TooOld => refuse(state, sender, touch::too_old()),
+        Appended::Refused(fault) => refuse(state, sender, refusal_of(fault)),
     }
 }
 
@@ -99,6 +86,7 @@ fn stored(state: &mut State, key: RoomKey, sender: Sender, record: SharedRecord)
     if let Body::Topic { text } = &record.body {
         room.topic.clone_from(text);
     }
+    touch::stored((&mut state.rings, &mut state.pages), room, &record);
     if room.pending.is_empty() {
         state.dirty.push(key);
     }
@@ -109,11 +97,15 @@ fn stored(state: &mut State, key: RoomKey, sender: Sender, record: SharedRecord)
     if !sender.is_as_others() {
         room.senders.push((room.pending.len(), sender));
     }
+    let act = matches!(record.body, Body::Moderation { .. }).then(|| SharedRecord::clone(&record));
     room.pending.push(record);
     let full = room.pending_bytes >= PENDING_BYTES_MAX;
     state.stats.records += 1;
     if full {
         settle(state, key);
+    }
+    if let Some(act) = act {
+        moderate::stored(state, key, &act);
     }
     trim(state);
 }
@@ -152,6 +144,7 @@ pub(super) fn settle(state: &mut State, key: RoomKey) {
     let mut whole = Audience::expecting(others, class);
     let mut partial = Vec::new();
     let mut live = 0;
+    let named = (&room.name, room.durability);
     let first = records.first().map_or(room.head + 1, |record| record.seq);
     for sub in &mut room.subs {
         let session = sessions.get_mut(sub.conn.slot());
@@ -171,7 +164,7 @@ pub(super) fn settle(state: &mut State, key: RoomKey) {
         match &mut sub.behind {
             Some(behind) if sub.sent => {
                 sub.sent = false;
-                let held = hold(&room.name, session, &records, &mut senders);
+                let held = hold(named, session, &records, &mut senders);
                 behind.held.extend(held);
             }
             Some(_) => {}
@@ -189,7 +182,8 @@ pub(super) fn settle(state: &mut State, key: RoomKey) {
     if live > 0 {
         stats.deliveries += u64::try_from(records.len() * live).unwrap_or(u64::MAX);
         log::debug!(room:% = room.name, head = room.head, seqs = records.len(), live; "fanned out");
-        said.push_back(Said::Fanout(Fanout { room: room.name.clone(), records, whole, partial }));
+        let (room, durable) = (room.name.clone(), room.durability);
+        said.push_back(Said::Fanout(Fanout { room, durable, records, whole, partial }));
     }
 }
 
@@ -212,7 +206,7 @@ fn mark_senders(
         }
         if let Some(record) = records.get(*index) {
             let (to, request) = (sender.conn, sender.take_request());
-            let result = Ok(sent(&room.name, record.seq, record.at, false));
+            let result = Ok(sent(room, record.seq, record.at, false));
             said.push_back(Said::Reply { to, request, result });
         }
         false
@@ -245,7 +239,7 @@ fn add_parts(
 
 /// The replies to the session's own sends among `records`, to be kept until its cursor is there.
 fn hold(
-    room: &RoomName,
+    (room, durable): (&RoomName, Durability),
     session: &mut Session,
     records: &[SharedRecord],
     senders: &mut [(usize, Sender)],
@@ -255,7 +249,8 @@ fn hold(
     for (index, sender) in own.filter(|(_, sender)| sender.id().is_some()) {
         let Some(record) = records.get(*index) else { continue };
         let place = if sender.echo { Place::After(record.seq) } else { Place::Of(record.seq) };
-        let reply = sent(room, record.seq, record.at, false);
+        let (room, seq, at) = (room.clone(), record.seq, record.at);
+        let reply = Reply::Sent { room, seq, at, durable, dup: false };
         held.push(Held { place, request: sender.take_request(), reply });
         session.held = session.held.saturating_add(1);
     }
@@ -287,37 +282,49 @@ fn answer_in_place(state: &mut State, key: RoomKey, sender: Sender, seq: u64, re
 /// Brings the cursors of `conn` that are behind as far up as its credit allows.
 pub(super) fn pump(state: &mut State, conn: ConnId) {
     let Some(session) = state.session(conn).filter(|session| session.behind > 0) else { return };
+    let owed = session.owed();
     let mut rooms: Vec<RoomKey> = session.subs.iter().map(|sub| sub.room).collect();
     // Another room comes first each time, so that a busy one does not take all the credit for ever.
     let first = usize::try_from(state.turn).unwrap_or(0) % rooms.len().max(1);
     rooms.rotate_left(first);
     for key in rooms {
         if state.session(conn).is_none_or(|session| session.behind == 0) {
-            return;
+            break;
         }
         settle(state, key);
-        if !pump_room(state, conn, key) {
+        if pump_room(state, conn, key) == Pumped::Out {
             let blocked = state.session(conn).is_some_and(|session| session.credit.is_blocked());
             if !blocked {
                 state.said.push_back(Said::Wake { conn });
             }
-            return;
+            break;
         }
     }
+    state.note_relief(conn, owed);
+    super::fetch::read_pages(state);
 }
 
-/// Brings one cursor up. `false` if the credit has run out before it was live.
-fn pump_room(state: &mut State, conn: ConnId, key: RoomKey) -> bool {
-    let State { rooms, sessions, said, stats, limits, turn, .. } = state;
+/// How far a cursor was brought up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pumped {
+    /// As far as it goes: it is live, or waits for a page of the store.
+    Far,
+    /// The credit has run out before.
+    Out,
+}
+
+/// Brings one cursor up.
+fn pump_room(state: &mut State, conn: ConnId, key: RoomKey) -> Pumped {
+    let State { rooms, sessions, said, stats, limits, turn, pages, .. } = state;
     let session = sessions.get_mut(conn.slot());
-    let Some(session) = session.filter(|session| session.conn == conn) else { return true };
-    let Some(room) = rooms.get_mut(key) else { return true };
-    let Some(index) = session.index_in(key) else { return true };
+    let Some(session) = session.filter(|session| session.conn == conn) else { return Pumped::Far };
+    let Some(room) = rooms.get_mut(key) else { return Pumped::Far };
+    let Some(index) = session.index_in(key) else { return Pumped::Far };
     let credit = (*turn, limits.outbound_soft);
     loop {
         let (head, oldest) = (room.head, room.oldest());
-        let Some(sub) = room.subs.get_mut(index) else { return true };
-        let Some(behind) = sub.behind.as_mut() else { return true };
+        let Some(sub) = room.subs.get_mut(index) else { return Pumped::Far };
+        let Some(behind) = sub.behind.as_mut() else { return Pumped::Far };
         let held = behind.held.first().map_or(u64::MAX, |held| held.place.next());
         if held <= behind.next {
             let Held { place, request, reply } = behind.held.remove(0);
@@ -344,11 +351,18 @@ fn pump_room(state: &mut State, conn: ConnId, key: RoomKey) -> bool {
             sub.behind = None;
             session.credit.give(credit.0, SMALL_EVENT_BYTES);
             said.push_back(Said::Event { to: conn, event: Event::Live { room: name, seq } });
-            return true;
+            return Pumped::Far;
         }
         let (next, end) = (behind.next, held.min(head + 1));
-        let items = page(room, next..end, &mut session.credit, credit);
-        let Some(to) = items.last().map(|record| record.seq) else { return false };
+        let items = if room.ring.first().is_some_and(|first| first <= next) {
+            page(room.ring.from(next), end, &mut session.credit, credit)
+        } else if let Some(records) = pages.from(room.log, next) {
+            page(records.iter(), end, &mut session.credit, credit)
+        } else {
+            pages.want((key, room.log), next, conn);
+            return Pumped::Far;
+        };
+        let Some(to) = items.last().map(|record| record.seq) else { return Pumped::Out };
         if let Some(behind) = room.subs.get_mut(index).and_then(|sub| sub.behind.as_mut()) {
             behind.next = to + 1;
         }
@@ -358,16 +372,16 @@ fn pump_room(state: &mut State, conn: ConnId, key: RoomKey) -> bool {
     }
 }
 
-/// The records of `seqs` that fit a page and the credit, which is booked.
-fn page(
-    room: &Room,
-    seqs: std::ops::Range<u64>,
+/// The `records` below `end` that fit a page and the credit, which is booked.
+fn page<'a>(
+    records: impl Iterator<Item = &'a SharedRecord>,
+    end: u64,
     credit: &mut Ledger,
     (turn, soft): (u32, usize),
 ) -> Vec<SharedRecord> {
     let mut items = Vec::new();
     let mut bytes = 0;
-    for record in room.ring.from(seqs.start).take_while(|record| record.seq < seqs.end) {
+    for record in records.take_while(|record| record.seq < end) {
         bytes += weight(record);
         if bytes > PAGE_BYTES_MAX && !items.is_empty() {
             break;
@@ -381,8 +395,8 @@ fn page(
 }
 
 /// The reply to a `send` whose record is at `seq`.
-fn sent(room: &RoomName, seq: u64, at: u64, dup: bool) -> Reply {
-    Reply::Sent { room: room.clone(), seq, at, durable: Durability::Memory, dup }
+fn sent(room: &Room, seq: u64, at: u64, dup: bool) -> Reply {
+    Reply::Sent { room: room.name.clone(), seq, at, durable: room.durability, dup }
 }
 
 fn say_reply(state: &mut State, sender: Sender, reply: Reply) {
@@ -390,7 +404,8 @@ fn say_reply(state: &mut State, sender: Sender, reply: Reply) {
     state.said.push_back(said);
 }
 
-fn refuse(state: &mut State, sender: Sender, refusal: Refusal) {
+/// Answers that a record is not taken.
+pub(super) fn refuse(state: &mut State, sender: Sender, refusal: Refusal) {
     let said = Said::Reply { to: sender.conn, request: sender.request, result: Err(refusal) };
     state.said.push_back(said);
 }

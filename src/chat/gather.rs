@@ -3,7 +3,8 @@
 //!
 //! Each kind is told at most once per interval and room, so that neither ten thousand joins nor a
 //! reconnect storm goes quadratic; in rooms of more than [`PRESENCE_NAMES_MAX`] members only counts are
-//! told, and less often the more connections there are to tell.
+//! told, and less often the more connections there are to tell. A room's policy may have counts told only, or
+//! no presence at all: then there is no version and nobody counts as there.
 
 use std::mem;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::limits::{PRESENCE_NAMES_MAX, RECEIPTS_MEMBERS_MAX, TYPING_LASTS};
 use super::name::UserName;
 use super::outbox::{Audience, Said};
+use super::policy::PresenceMode;
 use super::reply::Presence;
 use super::room::Room;
 use super::state::{State, Timer};
@@ -35,10 +37,10 @@ const NAME_BYTES: usize = 64;
 /// A member's presence may be another than was told.
 pub(super) fn presence_changed(state: &mut State, key: MembershipKey) {
     let row = &mut state.memberships[key];
-    if mem::replace(&mut row.changed, true) {
+    let room = row.room;
+    if state.rooms[room].presence == PresenceMode::Off || mem::replace(&mut row.changed, true) {
         return;
     }
-    let room = row.room;
     let members = state.rooms[room].members.len();
     let changes = &mut state.rooms[room].gathered.presence.changes;
     changes.push(key);
@@ -189,7 +191,7 @@ fn tell_presence(state: &mut State, key: RoomKey) {
     let changes = mem::take(&mut state.rooms[key].gathered.presence.changes);
     let (mut on, mut away, mut off) = (Vec::new(), Vec::new(), Vec::new());
     let mut count = state.rooms[key].gathered.presence.count;
-    let counts_only = state.rooms[key].members.len() > PRESENCE_NAMES_MAX;
+    let counts_only = is_counted(&state.rooms[key]);
     let mut has_changed = false;
     for member in changes {
         if !is_change(&state.memberships, key, member) {
@@ -226,7 +228,7 @@ fn tell_presence(state: &mut State, key: RoomKey) {
         mem::take(&mut gathered.presence.whole) || (gathered.presence.counts_only && !counts_only);
     gathered.presence.counts_only = counts_only;
     gathered.presence.count = count;
-    if !has_changed && !whole {
+    if !(has_changed || whole) || room.presence == PresenceMode::Off {
         return;
     }
     gathered.presence.v += 1;
@@ -250,6 +252,11 @@ fn tell_presence(state: &mut State, key: RoomKey) {
     };
     let event = Event::Presence { room, v, count, change };
     tell(state, key, &event, names, |_| false);
+}
+
+/// Whether presence is told in this room without names.
+pub(super) fn is_counted(room: &Room) -> bool {
+    room.presence != PresenceMode::Names || room.members.len() > PRESENCE_NAMES_MAX
 }
 
 /// Who is told to be there, by name.
@@ -409,7 +416,8 @@ pub(super) fn refresh(state: &mut State, conn: ConnId) {
 /// Tells one connection a room's presence, typing and receipts as they are.
 fn tell_state(state: &mut State, to: ConnId, key: RoomKey, user: UserKey) {
     let room = &state.rooms[key];
-    let change = if room.gathered.presence.counts_only {
+    let counts_only = room.gathered.presence.counts_only || room.presence != PresenceMode::Names;
+    let change = if counts_only {
         PresenceChange::CountOnly
     } else {
         PresenceChange::State(present(state, key))
@@ -417,6 +425,9 @@ fn tell_state(state: &mut State, to: ConnId, key: RoomKey, user: UserKey) {
     let (v, count) = (room.gathered.presence.v, room.gathered.presence.count);
     let presence = Event::Presence { room: room.name.clone(), v, count, change };
     let mut events = vec![presence, typing_event(state, key, Some(user))];
+    if room.presence == PresenceMode::Off {
+        events.remove(0);
+    }
     if room.members.len() <= RECEIPTS_MEMBERS_MAX {
         let members = room.members.iter().map(|&member| &state.memberships[member]);
         let readers: Vec<_> = members.map(|row| (row.user, row.read)).collect();

@@ -2,8 +2,9 @@
 
 use super::command::{Position, Resume};
 use super::cursor::{pump, subscribe, unsubscribe};
+use super::event::Event;
 use super::keys::{RoomKey, UserKey};
-use super::limits::SEQ_END;
+use super::limits::{GUEST_PREFIX, SEQ_END};
 use super::members::{
     begin_membership, end_membership, find_membership, find_room, forget_user, open_room,
     open_user, parse_room, parse_user,
@@ -15,7 +16,7 @@ use super::reply::{GapWhy, Presence, Reply, Resumption, Role};
 use super::session::{Secret, Session};
 use super::state::{State, Timer};
 use super::user::User;
-use super::{Code, Refusal, gather};
+use super::{Code, Refusal, Then, create, gather, joined, standing, suspend};
 use crate::collections::{Few, Ledger};
 use crate::net::{CloseReason, ConnId};
 
@@ -72,9 +73,13 @@ fn begin_session(
     let known = known
         .filter(|&(_, user)| hello.name.is_none_or(|name| name == state.users[user].name.as_str()));
     let user = match (known, hello.name) {
-        (Some((_, user)), _) => user,
+        (Some((_, user)), _) => {
+            suspend::check(state, &state.users[user].name)?;
+            user
+        }
         (None, Some(name)) => {
             let name = parse_user("name", name)?;
+            suspend::check(state, &name)?;
             let user = open_user(state, &name, false)?;
             state.users[user].passing = false;
             user
@@ -125,6 +130,7 @@ fn insert_session(state: &mut State, conn: ConnId, user: UserKey, hello: &Hello<
         away: false,
         behind: 0,
         held: 0,
+        waiting: 0,
         credit: Ledger::default(),
         secret,
         subs: Few::new(),
@@ -145,7 +151,7 @@ fn guest_name(state: &State, secret: u128) -> UserName {
     let mut seed = u64::try_from(secret >> 64).unwrap_or(0) ^ 0x9e37_79b9_7f4a_7c15;
     loop {
         seed = (seed ^ (seed >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let name = format!("guest-{}", Epoch(seed % 36_u64.pow(5)));
+        let name = format!("{GUEST_PREFIX}{}", Epoch(seed % 36_u64.pow(5)));
         if let Some(name) = UserName::parse(&name).ok().filter(|name| is_free(state, name)) {
             return name;
         }
@@ -164,15 +170,13 @@ fn resume_room(
     position: &Position<'_>,
     resumed: bool,
 ) -> Result<Resumption, Refusal> {
-    let known = state.room_named(&position.room);
-    let left = known.is_some_and(|room| state.users[user].membership(room).is_none());
-    if resumed && left {
-        // The user has left meanwhile, on another session.
-        let refusal = Refusal::new(Code::NotMember, "you are not a member of this room any more");
-        return Err(refusal);
+    if resumed && state.room_named(&position.room).is_some() {
+        // The user may have left meanwhile, on another session, or have been put out.
+        find_membership(state, user, &position.room)?;
     }
     let at = (Some(&*position.epoch), position.seq);
     let (key, resumption) = enter_at(state, user, &position.room, at)?;
+    standing::use_invitation(state, key, user);
     subscribe(state, conn, key, resumption.next());
     Ok(resumption)
 }
@@ -206,12 +210,15 @@ pub(super) fn enter_at(
 ///
 /// # Errors
 ///
-/// [`Code::NoSuchRoom`] if there is none that the user may join, and those of [`open_room`] and
-/// [`begin_membership`].
+/// Those of [`find_room`] if there is none that the user may join, [`Code::InviteOnly`], [`Code::Busy`] for a
+/// member who is being put out, and those of [`open_room`] and [`begin_membership`].
 pub(super) fn enter(state: &mut State, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
     let found = find_room(state, user, name);
     let key = match found {
-        Ok(key) => key,
+        Ok(key) => {
+            check_door(state, key, user)?;
+            key
+        }
         Err(refusal) if refusal.code != Code::NoSuchRoom => return Err(refusal),
         Err(refusal) => {
             let name = parse_room(name)?;
@@ -229,11 +236,10 @@ pub(super) fn enter(state: &mut State, user: UserKey, name: &str) -> Result<Room
                 let other = open_user_to_wait_for(state, &other)?;
                 return super::members::open_direct(state, user, other);
             }
-            let exists = state.room_named(name.as_str()).is_some();
-            if exists || !state.limits.open_join_creates {
+            if state.room_named(name.as_str()).is_some() || !create::by_join(state, user, &name) {
                 return Err(refusal);
             }
-            open_room(state, &name)?
+            open_room(state, &name, None)?
         }
     };
     if let Err(refusal) = begin_membership(state, user, key, Role::Member, false) {
@@ -241,6 +247,48 @@ pub(super) fn enter(state: &mut State, user: UserKey, name: &str) -> Result<Room
         return Err(refusal);
     }
     Ok(key)
+}
+
+/// # Errors
+///
+/// [`Code::InviteOnly`] for somebody who is not invited, and [`Code::Busy`] for who is about to be put out.
+fn check_door(state: &State, key: RoomKey, user: UserKey) -> Result<(), Refusal> {
+    standing::check_leaving(state, key, user)?;
+    let is_welcome =
+        state.users[user].membership(key).is_some() || standing::is_invited(state, key, user);
+    if !is_welcome && standing::is_closed(state, &state.rooms[key]) {
+        return Err(Refusal::new(Code::InviteOnly, "this room is joined by invitation"));
+    }
+    Ok(())
+}
+
+/// A member gets a cursor: behind a position, or at the head. Answers the join.
+///
+/// # Errors
+///
+/// [`Code::SeqUnavailable`] if the log is not that far, and [`Code::NoSuchRoom`] if the user is no member.
+pub(super) fn entered(
+    state: &mut State,
+    (conn, user): (ConnId, UserKey),
+    key: RoomKey,
+    position: Option<&(Option<Box<str>>, u64)>,
+) -> Result<(Reply, Then), Refusal> {
+    let Some((epoch, after)) = position else {
+        standing::use_invitation(state, key, user);
+        subscribe(state, conn, key, None);
+        return Ok((joined(state, user, key, false)?, Then::Nothing));
+    };
+    let resumption = place(state, key, epoch.as_deref(), *after)?;
+    standing::use_invitation(state, key, user);
+    subscribe(state, conn, key, resumption.next());
+    let reset = matches!(resumption, Resumption::Reset { .. });
+    let gap = match resumption {
+        Resumption::Gap { gap: (from, to), why, .. } => {
+            Some(Event::Gap { room: state.rooms[key].name.clone(), from, to, why })
+        }
+        Resumption::From { .. } | Resumption::Reset { .. } | Resumption::Refused(_) => None,
+    };
+    Ok((joined(state, user, key, reset)?, Then::Pump(gap)))
 }
 
 /// The user `name`, who may not have come yet.
@@ -324,7 +372,7 @@ pub(super) fn end_session(state: &mut State, conn: ConnId) {
 }
 
 /// The user has no session: after the leave grace it is off, and may be forgotten later.
-fn arm_absence(state: &mut State, user: UserKey) {
+pub(super) fn arm_absence(state: &mut State, user: UserKey) {
     let deadline = state.now.tick.after(state.limits.leave_grace);
     let row = &mut state.users[user];
     let absence = row.absence();
@@ -348,11 +396,16 @@ pub(super) fn absent(state: &mut State, user: UserKey) {
     }
     let row = &mut state.users[user];
     let forgotten_at = row.absence().since.after(state.limits.guest_membership);
-    if row.memberships.is_empty() || (row.passing && state.now.tick >= forgotten_at) {
+    let is_over = row.passing && state.now.tick >= forgotten_at;
+    if is_over {
+        end_passing(state, user);
+    }
+    let row = &mut state.users[user];
+    if row.memberships.is_empty() {
         forget_user(state, user);
         return;
     }
-    let passing = row.passing;
+    let passing = row.passing && !is_over;
     let absence = row.absence();
     if passing {
         absence.timer = Some(state.wheel.arm(forgotten_at, Timer::Absent(user)));
@@ -364,6 +417,16 @@ pub(super) fn absent(state: &mut State, user: UserKey) {
     if !std::mem::replace(&mut absence.listed, true) {
         let named = (user, row.name.clone());
         list_absent(state, named);
+    }
+}
+
+/// A nameless user does not come back: its memberships in rooms that are not stored end.
+fn end_passing(state: &mut State, user: UserKey) {
+    let memberships = state.users[user].memberships.iter().copied();
+    let ending = memberships.filter(|&(room, _)| !state.rooms[room].is_stored());
+    let ending: Vec<_> = ending.map(|(_, membership)| membership).collect();
+    for membership in ending {
+        end_membership(state, membership, None);
     }
 }
 

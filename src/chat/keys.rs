@@ -29,6 +29,6 @@ keys! {
     RoomKey,
     /// Names a row of the memberships.
     MembershipKey,
-    /// Names an append that has not been answered.
-    AppendKey,
+    /// Names a request to the logs that has not been answered.
+    AskedKey,
 }

@@ -65,12 +65,16 @@ pub const CID_LEN_MAX: usize = 64;
 pub const REQUEST_ID_LEN_MAX: usize = 64;
 /// Bytes of the longest topic.
 pub const TOPIC_LEN_MAX: usize = 512;
+/// How names begin that the server gives.
+pub const GUEST_PREFIX: &str = "guest-";
 /// Bytes of the longest reaction.
 pub const EMOJI_LEN_MAX: usize = 64;
 /// Bytes of the longest reason of an act of moderation.
 pub const REASON_LEN_MAX: usize = 256;
 /// Bytes of the longest text to search for.
 pub const SEARCH_LEN_MAX: usize = 256;
+/// Bans, mutes and invitations of one room; those that are over do not count.
+pub const STANDINGS_MAX: usize = 4_096;
 /// Unread messages of a room above which they are not counted.
 pub const UNREAD_MAX: u64 = 9_999;
 /// The highest seq plus one: what every JSON reader can hold in a double.

@@ -4,11 +4,13 @@ use super::cursor::{settle, subscribe, unsubscribe};
 use super::event::{Event, LeftReason};
 use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::limits::PRESENCE_NAMES_MAX;
-use super::log::LogRequest;
+use super::log::{Fact, LogRequest, MemberFact};
 use super::name::{NameError, RoomName, UserName};
 use super::outbox::Said;
+use super::record::Act;
 use super::reply::{Presence, Role};
 use super::room::Room;
+use super::standing;
 use super::state::{State, Timer};
 use super::user::{Membership, User};
 use super::{Code, Refusal, gather};
@@ -16,15 +18,18 @@ use super::{Code, Refusal, gather};
 /// When a client should try again what the server has no memory for.
 const BUSY_RETRY_MS: u64 = 60_000;
 
-/// The room `name`, if it exists and `user` may know of it.
+/// The room `name`, if it exists, `user` may know of it and is not banned from it.
 ///
 /// # Errors
 ///
 /// [`Code::BadField`] if this is no room's name, otherwise [`Code::NoSuchRoom`], the same whether there
-/// is none or it is hidden.
+/// is none or it is hidden, and [`Code::Banned`].
 pub(super) fn find_room(state: &State, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
     match state.room_named(name) {
-        Some(key) if is_visible(state, user, key) => Ok(key),
+        Some(key) if is_visible(state, user, key) => {
+            standing::check_banned(state, key, user)?;
+            Ok(key)
+        }
         _ => {
             parse_room(name)?;
             Err(no_such_room())
@@ -43,14 +48,23 @@ pub(super) fn find_membership(
     name: &str,
 ) -> Result<(RoomKey, MembershipKey), Refusal> {
     let room = find_room(state, user, name)?;
-    let membership = state.users[user].membership(room);
-    let refusal = || Refusal::new(Code::NotMember, "you are not a member of this room; join first");
-    Ok((room, membership.ok_or_else(refusal)?))
+    match state.users[user].membership(room) {
+        Some(membership) if !standing::is_leaving(state, room, user) => Ok((room, membership)),
+        Some(_) if state.rooms[room].private => Err(no_such_room()),
+        Some(_) | None => Err(not_member()),
+    }
+}
+
+/// The refusal for those who are not members.
+pub(super) fn not_member() -> Refusal {
+    Refusal::new(Code::NotMember, "you are not a member of this room; join first")
 }
 
 fn is_visible(state: &State, user: UserKey, key: RoomKey) -> bool {
     let room = &state.rooms[key];
-    !(room.private || room.name.is_direct()) || state.users[user].membership(key).is_some()
+    !(room.private || room.name.is_direct())
+        || state.users[user].membership(key).is_some()
+        || standing::is_invited(state, key, user)
 }
 
 /// The refusal for rooms that there are not, or that the user may not know of.
@@ -118,10 +132,21 @@ fn forget_absent(state: &mut State) -> bool {
         if !user.sessions.is_empty() || user.presence != Presence::Off {
             continue;
         }
+        if !may_be_forgotten(state, key) {
+            continue;
+        }
         forget_user(state, key);
         return true;
     }
     false
+}
+
+/// Whether a user's memberships may end though nobody ended them: those in rooms that are stored are kept,
+/// unless the user has no name to come back by.
+pub(super) fn may_be_forgotten(state: &State, key: UserKey) -> bool {
+    let user = &state.users[key];
+    let mut rooms = user.memberships.iter().map(|&(room, _)| &state.rooms[room]);
+    user.passing || !rooms.any(Room::is_stored)
 }
 
 /// Ends all memberships of a user without sessions, and forgets it.
@@ -140,30 +165,46 @@ pub(super) fn forget_user(state: &mut State, key: UserKey) {
     state.users_by_name.remove(user.name.as_str(), key);
 }
 
-/// Makes the room `name`, which does not exist.
+/// Makes the room `name`, which does not exist, under the policy that was `chosen` by name, or else the one for
+/// its name.
 ///
 /// # Errors
 ///
 /// [`Code::Busy`] if there are as many rooms as there may be, all of them with members.
-pub(super) fn open_room(state: &mut State, name: &RoomName) -> Result<RoomKey, Refusal> {
+pub(super) fn open_room(
+    state: &mut State,
+    name: &RoomName,
+    chosen: Option<&str>,
+) -> Result<RoomKey, Refusal> {
     let full = state.rooms.len() >= state.limits.rooms;
     if full && !drop_an_empty_room(state) && !(forget_absent(state) && drop_an_empty_room(state)) {
         return Err(busy("the server has as many rooms as it can", state.limits.rooms));
     }
-    let key = state.add_room(name.clone());
+    let key = state.add_room(name.clone(), chosen);
     state.rooms_by_name.insert(name.as_str(), key);
-    let Room { log, epoch, .. } = state.rooms[key];
-    let policy = state.limits.policies.of(name, None);
-    let (durability, retention) = (policy.durability, policy.retention);
-    let room = name.clone();
-    state.requests.push_back(LogRequest::Open { log, room, epoch, durability, retention });
+    open_log(state, key, chosen);
     Ok(key)
+}
+
+/// Has the log of a room begin, or go on, under the policy that its name matches or that was chosen.
+pub(super) fn open_log(state: &mut State, key: RoomKey, chosen: Option<&str>) {
+    let Room { log, epoch, durability, .. } = state.rooms[key];
+    let room = state.rooms[key].name.clone();
+    let retention = state.limits.policies.of(&room, chosen).retention;
+    state.requests.push_back(LogRequest::Open { log, room, epoch, durability, retention });
+}
+
+/// What is to be kept of a membership.
+fn member_fact(state: &State, key: MembershipKey) -> Fact {
+    let row = &state.memberships[key];
+    let member = MemberFact { role: row.role, recv: row.recv, read: row.read };
+    Fact::Member(state.users[row.user].name.clone(), Some(member))
 }
 
 fn drop_an_empty_room(state: &mut State) -> bool {
     while let Some((key, log)) = state.empty.pop_front() {
         let room = state.rooms.get(key).filter(|room| room.log == log);
-        if room.is_some_and(|room| room.members.is_empty() && room.appends == 0) {
+        if room.is_some_and(|room| room.members.is_empty() && room.asked == 0) {
             drop_room(state, key);
             return true;
         }
@@ -180,6 +221,7 @@ pub(super) fn drop_room(state: &mut State, key: RoomKey) {
         state.wheel.cancel(timer);
     }
     state.rings.forget(&room.ring);
+    state.pages.forget(room.log, u64::MAX);
     state.rooms_by_name.remove(room.name.as_str(), key);
     state.requests.push_back(LogRequest::Drop { log: room.log });
 }
@@ -188,28 +230,32 @@ pub(super) fn drop_room(state: &mut State, key: RoomKey) {
 pub(super) fn expire_room(state: &mut State, key: RoomKey) {
     let Some(room) = state.rooms.get_mut(key) else { return };
     room.timer = None;
-    if room.appends == 0 {
+    if room.asked == 0 {
         drop_room(state, key);
     } else {
         retire_room(state, key);
     }
 }
 
-/// Drops a room that has no member: at once if nothing was ever said there, otherwise after a while.
+/// Drops a room that has no member: at once if nothing was ever said there, otherwise after a while, or, if it
+/// is stored, when there are as many rooms as there may be.
 pub(super) fn retire_room(state: &mut State, key: RoomKey) {
     let room = &mut state.rooms[key];
     if !room.members.is_empty() {
         return;
     }
-    if room.head == 0 && room.appends == 0 {
+    if room.head == 0 && room.asked == 0 {
         drop_room(state, key);
         return;
     }
+    let is_stored = room.is_stored() && room.head > 0;
     if let Some(timer) = room.timer.take() {
         state.wheel.cancel(timer);
     }
-    let deadline = state.now.tick.after(state.limits.guest_membership);
-    room.timer = Some(state.wheel.arm(deadline, Timer::Empty(key)));
+    if !is_stored {
+        let deadline = state.now.tick.after(state.limits.guest_membership);
+        room.timer = Some(state.wheel.arm(deadline, Timer::Empty(key)));
+    }
     let log = room.log;
     if state.empty.len() > 2 * state.rooms.len() + 1024 {
         let rooms = &state.rooms;
@@ -261,6 +307,7 @@ pub(super) fn begin_membership(
         shown: Presence::Off,
         changed: false,
         acked: false,
+        unsaved: false,
         recv: head,
         read: head,
         rev,
@@ -271,7 +318,20 @@ pub(super) fn begin_membership(
     }
     state.users[user].memberships.insert(place, (room, key));
     gather::presence_changed(state, key);
+    keep_member(state, key);
     Ok(key)
+}
+
+/// Tells the store of a membership as it is; not while an act of moderation about it is under way, which
+/// the store must not see undone.
+pub(super) fn keep_member(state: &mut State, key: MembershipKey) {
+    let Membership { user, room, .. } = state.memberships[key];
+    let (name, row) = (&state.users[user].name, &state.rooms[room]);
+    let is_judged = |act| matches!(act, Act::Kick | Act::Ban { .. } | Act::Role(_));
+    if row.is_stored() && !row.order.judged(name).any(is_judged) {
+        let fact = member_fact(state, key);
+        standing::keep(state, room, fact);
+    }
 }
 
 /// Ends a membership and all subscriptions that came with it; with a `reason`, all of the user's
@@ -290,6 +350,11 @@ pub(super) fn end_membership(state: &mut State, key: MembershipKey, reason: Opti
             let event = Event::Left { room: state.rooms[room].name.clone(), reason };
             state.said.push_back(Said::Event { to, event });
         }
+    }
+    if !matches!(reason, Some(LeftReason::Kicked | LeftReason::Banned)) {
+        // Those are kept together with the record.
+        let name = state.users[user].name.clone();
+        standing::keep(state, room, Fact::Member(name, None));
     }
     gather::forget_member(state, key);
     let Some(removed) = state.memberships.remove(key) else { return };
@@ -333,7 +398,7 @@ pub(super) fn open_direct(
     let known = state.room_named(name.as_str());
     let key = match known {
         Some(key) => key,
-        None => open_room(state, &name)?,
+        None => open_room(state, &name, None)?,
     };
     let begun = begin_membership(state, from, key, Role::Member, known.is_some());
     let joined = begun.and_then(|_| begin_membership(state, to, key, Role::Member, true));

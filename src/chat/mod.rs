@@ -7,10 +7,13 @@
 //!
 //! How records reach their readers is in `cursor`, how presence, typing and receipts do is in `gather`.
 
+mod asked;
 pub mod code;
 pub mod command;
+mod create;
 mod cursor;
 pub mod event;
+mod fetch;
 mod gather;
 mod hello;
 mod inbox;
@@ -18,19 +21,25 @@ mod keys;
 pub mod limits;
 pub mod log;
 mod members;
+mod moderate;
 pub mod name;
 pub mod outbox;
+mod pages;
 pub mod policy;
 pub mod record;
 pub mod reply;
+mod restore;
 mod ring;
 mod room;
 mod send;
 mod session;
+mod standing;
 mod state;
 mod stats;
+mod suspend;
 #[cfg(test)]
 mod tests;
+mod touch;
 mod user;
 
 pub use code::Code;
@@ -43,11 +52,12 @@ pub use record::{Body, Epoch, Record, SharedRecord};
 pub use reply::{Refusal, Reply};
 pub use stats::Stats;
 
+use self::asked::{Asker, Asking, Change};
 use self::event::LeftReason;
 use self::keys::{RoomKey, UserKey};
 use self::log::{Kept, LogReply, LogRequest};
 use self::outbox::{Request, Said};
-use self::reply::{Durability, Resumption, Role};
+use self::session::Session;
 use self::state::{State, Timer};
 use crate::net::ConnId;
 use crate::time::Tick;
@@ -63,7 +73,7 @@ impl Chat {
     /// Bytes that one user takes, its name, session and membership in one room included.
     pub const USER_BYTES: u64 = 256;
     /// Bytes that one room takes, without its ring.
-    pub const ROOM_BYTES: u64 = 640;
+    pub const ROOM_BYTES: u64 = 656;
 
     /// Nobody, nowhere. `now` tells this start's epochs from those of others.
     #[must_use]
@@ -74,7 +84,7 @@ impl Chat {
     /// Takes up what was kept of the rooms, before anybody comes.
     pub fn restore(&mut self, now: Now, kept: Kept) {
         self.state.now = now;
-        let _ = kept;
+        restore::restore(&mut self.state, kept);
     }
 
     /// A connection says who it is. Refused if it has said so already.
@@ -97,6 +107,7 @@ impl Chat {
                 follow(state, conn, then);
             }
             Ok(Done::Logged(draft)) => send::append(state, draft, request, conn),
+            Ok(Done::Asked(user, asking)) => asking.ask(state, Asker { conn, user, request }),
             Err(refusal) => {
                 state.said.push_back(Said::Reply { to: conn, request, result: Err(refusal) });
             }
@@ -129,16 +140,7 @@ impl Chat {
     /// A log has answered.
     pub fn committed(&mut self, now: Now, reply: LogReply) {
         self.state.now = now;
-        match reply {
-            LogReply::Appended { ticket, outcome } => {
-                cursor::appended(&mut self.state, ticket, outcome);
-            }
-            LogReply::Synced { .. }
-            | LogReply::Answer { .. }
-            | LogReply::Pruned { .. }
-            | LogReply::Health(_)
-            | LogReply::Suspended(_) => {}
-        }
+        asked::heard(&mut self.state, reply);
     }
 
     /// Does what is due; to be called when [`Chat::next_deadline`] has passed.
@@ -149,6 +151,8 @@ impl Chat {
                 Timer::Absent(user) => hello::absent(&mut self.state, user),
                 Timer::Gathered(room) => gather::gathered(&mut self.state, room),
                 Timer::Empty(room) => members::expire_room(&mut self.state, room),
+                Timer::Save => inbox::save(&mut self.state),
+                Timer::Retry => fetch::retry(&mut self.state),
             }
         }
     }
@@ -175,17 +179,19 @@ impl Chat {
         self.state.turn = self.state.turn.wrapping_add(1);
     }
 
-    /// Tells every session that the server is stopping, and when to come back: evenly spread over
-    /// `window_ms`.
-    pub fn drain(&mut self, now: Now, window_ms: u64, reason: &'static str) {
+    /// The server is stopping: no record is taken any more ([`Code::ShuttingDown`]), and what was gathered of
+    /// receipts is handed to the logs. What the logs have been asked for is still answered.
+    pub fn stop(&mut self, now: Now) {
         self.turn_end(now);
-        let state = &mut self.state;
-        let sessions = u64::try_from(state.sessions.len()).unwrap_or(u64::MAX);
-        let slots = state.sessions.iter().zip(0u64..);
-        for (session, place) in slots {
-            let reconnect_after_ms = window_ms.saturating_mul(place + 1) / sessions.max(1);
-            let event = Event::Drain { reconnect_after_ms, window_ms, reason };
-            state.said.push_back(Said::Event { to: session.conn, event });
+        inbox::save(&mut self.state);
+        self.state.stopping = true;
+    }
+
+    /// Tells a session that the server is stopping, and when to come back: within `window_ms`.
+    pub fn drain(&mut self, to: ConnId, (reconnect_after_ms, window_ms): (u64, u64)) {
+        if self.state.session(to).is_some() {
+            let event = Event::Drain { reconnect_after_ms, window_ms, reason: "restart" };
+            self.state.said.push_back(Said::Event { to, event });
         }
     }
 
@@ -206,10 +212,23 @@ impl Chat {
         self.state.users.get(session.user).map(|user| &user.name)
     }
 
-    /// How many answers are kept back for this connection until its cursors have come to their places.
+    /// How many answers this connection waits for, because a cursor is not yet at their place or a log has not
+    /// answered. Once they have become few, [`Said::Wake`] says so.
     #[must_use]
-    pub fn held(&self, conn: ConnId) -> u32 {
-        self.state.session(conn).map_or(0, |session| u32::from(session.held))
+    pub fn owed(&self, conn: ConnId) -> u32 {
+        self.state.session(conn).map_or(0, Session::owed)
+    }
+
+    /// How many answers of the logs this connection waits for.
+    #[must_use]
+    pub fn waiting(&self, conn: ConnId) -> u32 {
+        self.state.session(conn).map_or(0, |session| u32::from(session.waiting))
+    }
+
+    /// How many answers of the logs are waited for in all.
+    #[must_use]
+    pub fn asked(&self) -> usize {
+        self.state.asked.len()
     }
 
     /// The bounds.
@@ -225,11 +244,11 @@ impl Chat {
         Stats { behind, ..self.state.stats }
     }
 
-    /// How many users, rooms and memberships there are, and the bytes of all recent rings.
+    /// How many users, rooms and memberships there are, and the bytes of all recent rings and pages of stored logs.
     #[must_use]
     pub fn sizes(&self) -> [usize; 4] {
         let state = &self.state;
-        let rings = state.rings.bytes();
+        let rings = state.rings.bytes() + state.pages.bytes();
         [state.users.len(), state.rooms.len(), state.memberships.len(), rings]
     }
 
@@ -245,6 +264,8 @@ enum Done {
     Answered(Reply, Then),
     /// A record for the log: the answer follows when it has been taken.
     Logged(send::Logged),
+    /// Something that the log must answer first.
+    Asked(UserKey, Asking),
 }
 
 enum Then {
@@ -285,21 +306,43 @@ fn execute(
         Command::Join { room, after, epoch } => {
             return join(state, (conn, user), &room, after, epoch.as_deref());
         }
-        Command::Create { room, topic, private, policy: _ } => {
-            create(state, (conn, user), &room, topic.as_deref(), private)?
+        Command::Create { room, topic, private, policy } => {
+            let (topic, policy) = (topic.as_deref(), policy.as_deref());
+            let plan = create::Plan { name: &room, topic, private, policy };
+            return create::create(state, (conn, user), &plan);
         }
+        Command::Edit { room, target, text, weight } => {
+            return touch::edit(state, user, (&room, target), &text, weight).map(Done::Logged);
+        }
+        Command::Delete { room, target } => {
+            return touch::delete(state, user, (&room, target)).map(Done::Logged);
+        }
+        Command::React { room, target, emoji, remove, weight } => {
+            let logged = touch::react(state, user, (&room, target), (&emoji, remove), weight);
+            return logged.map(Done::Logged);
+        }
+        Command::Moderate { room, user: target, measure, reason, weight } => {
+            let (room, target, reason) = (&*room, &*target, &*reason);
+            let wish = moderate::Wish { room, user: target, measure, reason, weight };
+            return moderate::moderate(state, user, &wish).map(Done::Logged);
+        }
+        Command::Invite { room, user: invited } => moderate::invite(state, user, &room, &invited)?,
         Command::Leave { room } => {
             let (key, membership) = members::find_membership(state, user, &room)?;
+            if state.rooms[key].is_stored() {
+                return Ok(Done::Asked(user, Asking::Change(key, Change::Leave)));
+            }
             let reply = Reply::Left { room: state.rooms[key].name.clone() };
             return Ok(Done::Answered(reply, Then::Leave(membership)));
         }
         Command::Ping => Reply::Pong { time: state.now.wall_ms },
-        Command::Rooms { since } => inbox::rooms(state, user, since),
+        Command::Rooms { since } => return Ok(inbox::rooms(state, user, since)),
         Command::Ack { room, recv, read, epoch } => {
             inbox::ack(state, user, (&room, epoch.as_deref()), recv, read)?
         }
         Command::Typing { room } => {
-            let (key, _) = members::find_membership(state, user, &room)?;
+            let (key, membership) = members::find_membership(state, user, &room)?;
+            standing::check_voice(state, membership)?;
             gather::typing(state, key, user);
             Reply::Done
         }
@@ -311,7 +354,10 @@ fn execute(
             Reply::Done
         }
         Command::History { room, page, limit, epoch } => {
-            inbox::history(state, user, (&room, epoch.as_deref()), page, limit)?
+            return inbox::history(state, user, (&room, epoch.as_deref()), page, limit);
+        }
+        Command::Search { room, text, before, limit } => {
+            return inbox::search(state, user, (room.as_deref(), &text), before, limit);
         }
         Command::Presence { room } => {
             let (key, _) = members::find_membership(state, user, &room)?;
@@ -325,13 +371,7 @@ fn execute(
             let refusal = Refusal::new(Code::BadField, "this connection has said hello already");
             return Err(refusal.field("op", "hello once, first"));
         }
-        Command::Edit { .. }
-        | Command::Delete { .. }
-        | Command::React { .. }
-        | Command::Search { .. }
-        | Command::Invite { .. }
-        | Command::Moderate { .. }
-        | Command::Unsupported(_) => {
+        Command::Unsupported(_) => {
             let refusal = "this server does not have this operation yet";
             return Err(Refusal::new(Code::NotSupported, refusal));
         }
@@ -346,50 +386,25 @@ fn join(
     after: Option<u64>,
     epoch: Option<&str>,
 ) -> Result<Done, Refusal> {
-    let Some(after) = after else {
-        let key = hello::enter(state, user, name)?;
-        cursor::subscribe(state, conn, key, None);
-        return Ok(Done::Answered(joined(state, user, key, false)?, Then::Nothing));
+    let was_member = members::find_membership(state, user, name).is_ok();
+    let key = match after {
+        Some(after) => hello::enter_at(state, user, name, (epoch, after))?.0,
+        None => hello::enter(state, user, name)?,
     };
-    let (key, resumption) = hello::enter_at(state, user, name, (epoch, after))?;
-    cursor::subscribe(state, conn, key, resumption.next());
-    let reset = matches!(resumption, Resumption::Reset { .. });
-    let gap = match resumption {
-        Resumption::Gap { gap: (from, to), why, .. } => {
-            Some(Event::Gap { room: state.rooms[key].name.clone(), from, to, why })
-        }
-        Resumption::From { .. } | Resumption::Reset { .. } | Resumption::Refused(_) => None,
-    };
-    Ok(Done::Answered(joined(state, user, key, reset)?, Then::Pump(gap)))
+    let position = after.map(|after| (epoch.map(Into::into), after));
+    if !was_member && state.rooms[key].is_stored() {
+        // A membership that is answered is one that a crash does not take back.
+        return Ok(Done::Asked(user, Asking::Change(key, Change::Enter(position))));
+    }
+    let (reply, then) = hello::entered(state, (conn, user), key, position.as_ref())?;
+    Ok(Done::Answered(reply, then))
 }
 
-fn create(
-    state: &mut State,
-    (conn, user): (ConnId, UserKey),
-    name: &str,
-    topic: Option<&str>,
-    private: bool,
-) -> Result<Reply, Refusal> {
-    let name = members::parse_room(name)?;
-    if name.is_direct() {
-        let refusal = Refusal::new(Code::BadField, "a direct conversation is made by sending");
-        return Err(refusal.field("room", "a name without '@', or use send with 'to'"));
-    }
-    if state.room_named(name.as_str()).is_some() {
-        let refusal = Refusal::new(Code::RoomExists, "there is a room of this name already");
-        return Err(refusal.field("room", "a name that is free"));
-    }
-    let key = members::open_room(state, &name)?;
-    if let Err(refusal) = members::begin_membership(state, user, key, Role::Owner, false) {
-        members::retire_room(state, key);
-        return Err(refusal);
-    }
-    let room = &mut state.rooms[key];
-    room.topic = topic.unwrap_or_default().into();
-    room.private = private;
-    room.owned = true;
-    cursor::subscribe(state, conn, key, None);
-    joined(state, user, key, false)
+/// The refusal of what is not taken since the server is stopping.
+fn shutting_down() -> Refusal {
+    let refusal =
+        Refusal::new(Code::ShuttingDown, "the server is stopping; send again after coming back");
+    refusal.retry_after_ms(1_000)
 }
 
 /// The answer to `join` and `create`.
@@ -402,7 +417,7 @@ fn joined(state: &State, user: UserKey, key: RoomKey, reset: bool) -> Result<Rep
         epoch: room.epoch,
         seq: room.head,
         oldest: room.oldest(),
-        durable: Durability::Memory,
+        durable: room.durability,
         role: membership.role,
         read: membership.read,
         recv: membership.recv,

@@ -86,6 +86,8 @@ pub enum Part {
 pub struct Fanout {
     /// The room.
     pub room: RoomName,
+    /// What its records survive.
+    pub durable: Durability,
     /// The records, ascending, dense.
     pub records: Vec<SharedRecord>,
     /// Those who get all of them.
@@ -99,7 +101,7 @@ impl Fanout {
     #[must_use]
     pub fn sent(&self, index: usize) -> Option<Reply> {
         let record = self.records.get(index)?;
-        let (seq, at, durable) = (record.seq, record.at, Durability::Memory);
+        let (seq, at, durable) = (record.seq, record.at, self.durable);
         Some(Reply::Sent { room: self.room.clone(), seq, at, durable, dup: false })
     }
 }

@@ -54,6 +54,11 @@ impl Ring {
         freed
     }
 
+    /// The record of this seq, if it is here.
+    pub(super) fn get(&self, seq: u64) -> Option<&SharedRecord> {
+        self.from(seq).next().filter(|record| record.seq == seq)
+    }
+
     /// Drops the oldest record and returns the bytes that this has freed.
     fn pop(&mut self) -> usize {
         let freed = self.records.pop_front().map_or(0, |record| weight(&record));
@@ -112,6 +117,17 @@ impl RingBudget {
         self.by_age.push_back((room, log, record.seq));
         self.bytes -= ring.push(record, records_max, bytes_max);
         self.records = self.records + ring.len() - before;
+    }
+
+    /// Puts another record in the place of the one of its seq, if that is in `ring`.
+    pub(super) fn replace(&mut self, ring: &mut Ring, record: SharedRecord) {
+        let first = ring.first().unwrap_or(u64::MAX);
+        let index = record.seq.checked_sub(first).and_then(|index| usize::try_from(index).ok());
+        let Some(place) = index.and_then(|index| ring.records.get_mut(index)) else { return };
+        let (before, after) = (weight(place), weight(&record));
+        *place = record;
+        ring.bytes = ring.bytes - before + after;
+        self.bytes = self.bytes - before + after;
     }
 
     /// The oldest record of all, if the budget is exceeded: drop it by [`RingBudget::pop`].

@@ -5,9 +5,11 @@ use super::keys::{MembershipKey, UserKey};
 use super::log::LogId;
 use super::name::{RoomName, UserName};
 use super::outbox::{Class, Request};
+use super::policy::{Policy, PresenceMode};
 use super::record::{Epoch, SharedRecord};
-use super::reply::Reply;
+use super::reply::{Durability, Reply};
 use super::ring::Ring;
+use super::standing::Order;
 
 use crate::net::ConnId;
 use crate::time::Tick;
@@ -19,11 +21,15 @@ pub(super) struct Room {
     pub name: RoomName,
     pub log: LogId,
     pub epoch: Epoch,
+    /// What its records survive.
+    pub durability: Durability,
     /// The last seq that the log has assigned, 0 if none.
     pub head: u64,
     pub topic: Box<str>,
     pub private: bool,
     pub owned: bool,
+    pub presence: PresenceMode,
+    pub order: Order,
     pub ring: Ring,
     pub members: Vec<MembershipKey>,
     pub subs: Vec<Sub>,
@@ -34,8 +40,10 @@ pub(super) struct Room {
     pub senders: Vec<(usize, Sender)>,
     /// The weight of `pending`.
     pub pending_bytes: usize,
-    /// Appends that have not been answered.
-    pub appends: u32,
+    /// The first seq that the store still has, if the room is stored.
+    pub oldest: u64,
+    /// Requests to the logs, for which the room stays, that have not been answered.
+    pub asked: u32,
     /// The `rev` of the last record.
     pub rev: u64,
     pub gathered: Gathered,
@@ -171,7 +179,7 @@ pub(super) struct GatheredReceipts {
 }
 
 impl Room {
-    pub(super) fn new(name: RoomName, log: LogId, epoch: Epoch) -> Self {
+    pub(super) fn new(name: RoomName, log: LogId, epoch: Epoch, policy: &Policy) -> Self {
         Self {
             name,
             log,
@@ -180,13 +188,17 @@ impl Room {
             topic: "".into(),
             private: false,
             owned: false,
+            durability: policy.durability,
+            presence: policy.presence,
+            order: Order::default(),
             ring: Ring::default(),
             members: Vec::new(),
             subs: Vec::new(),
             pending: Vec::new(),
             senders: Vec::new(),
             pending_bytes: 0,
-            appends: 0,
+            oldest: 1,
+            asked: 0,
             rev: 0,
             gathered: Gathered::default(),
             timer: None,
@@ -195,7 +207,12 @@ impl Room {
 
     /// The first seq that is still there, `head + 1` if none is.
     pub(super) fn oldest(&self) -> u64 {
-        self.ring.first().unwrap_or(self.head + 1)
+        if self.is_stored() { self.oldest } else { self.ring.first().unwrap_or(self.head + 1) }
+    }
+
+    /// Whether its records outlive the ring.
+    pub(super) fn is_stored(&self) -> bool {
+        self.durability != Durability::Memory
     }
 }
 
@@ -205,6 +222,6 @@ mod tests {
 
     #[test]
     fn rows_are_of_the_size_that_is_stated() {
-        assert_eq!((size_of::<Sub>(), size_of::<Option<Room>>()), (24, 384));
+        assert_eq!((size_of::<Sub>(), size_of::<Option<Room>>()), (24, 400));
     }
 }

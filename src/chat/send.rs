@@ -1,42 +1,69 @@
-//! What is said: messages and topics, on their way into the log.
+//! What is said: messages and topics, and how any record goes on its way into the log.
 
 use std::mem;
 
+use super::asked::Asked;
 use super::command::{Send, Target};
 use super::hello::open_user_to_wait_for;
 use super::keys::{RoomKey, UserKey};
 use super::limits::RECORD_OVERHEAD;
-use super::log::{Draft, LogRequest};
+use super::log::{Draft, Fact, LogRequest, Touch};
 use super::members::{find_membership, open_direct, parse_user, subscribe_direct};
 use super::name::{NAME_LEN_MAX, RoomName};
 use super::outbox::Request;
 use super::record::Body;
 use super::reply::Role;
 use super::room::Sender;
+use super::standing::{self, Pending};
 use super::state::State;
 use super::{Code, Refusal, gather};
 use crate::net::ConnId;
 
 /// A record that is ready for the log.
 pub(super) struct Logged {
-    room: RoomKey,
-    user: UserKey,
-    body: Body,
-    weight: u32,
-    echo: bool,
+    pub room: RoomKey,
+    pub user: UserKey,
+    pub body: Body,
+    /// Bytes that the text takes when rendered, at most.
+    pub weight: u32,
+    pub echo: bool,
+    /// What must hold of its target.
+    pub touch: Option<Touch>,
+    /// What changes with it.
+    pub facts: Vec<Fact>,
+    /// What counts as done until the log answers.
+    pub pending: Option<Pending>,
+}
+
+impl Logged {
+    /// A record that changes nothing else.
+    pub(super) const fn new(room: RoomKey, user: UserKey, body: Body, weight: u32) -> Self {
+        Self {
+            room,
+            user,
+            body,
+            weight,
+            echo: false,
+            touch: None,
+            facts: Vec::new(),
+            pending: None,
+        }
+    }
 }
 
 /// Prepares a message for the log.
 ///
 /// # Errors
 ///
-/// [`Code::NoSuchRoom`], [`Code::NotMember`], [`Code::ReadOnly`], those of making a direct conversation, and
-/// [`Code::NoSuchMessage`] for an answer to what was never said.
+/// Those of [`find_membership`] and [`standing::check_voice`], those of making a direct conversation,
+/// [`Code::TooLarge`] for what is more than this room takes, and [`Code::NoSuchMessage`] for an answer to what
+/// was never said.
 pub(super) fn message(state: &mut State, user: UserKey, send: Send<'_>) -> Result<Logged, Refusal> {
     let room = match &send.target {
         Target::Room(name) => room_to_send_to(state, user, name)?,
         Target::User(name) => direct_to(state, user, name)?,
     };
+    check_size(state, room, send.text.len() + send.data.map_or(0, str::len))?;
     let head = state.rooms[room].head;
     for (field, seq) in [("reply_to", send.reply_to), ("thread", send.thread)] {
         if seq.is_some_and(|seq| seq == 0 || seq > head) {
@@ -56,15 +83,27 @@ pub(super) fn message(state: &mut State, user: UserKey, send: Send<'_>) -> Resul
         thread: send.thread,
         edited: None,
     };
-    Ok(Logged { room, user, body, weight: send.weight, echo: send.echo })
+    Ok(Logged { echo: send.echo, ..Logged::new(room, user, body, send.weight) })
+}
+
+/// # Errors
+///
+/// [`Code::TooLarge`] for more bytes of text and data than the room's policy allows.
+pub(super) fn check_size(state: &State, key: RoomKey, bytes: usize) -> Result<(), Refusal> {
+    let room = &state.rooms[key];
+    match state.limits.policies.of(&room.name, room.order.policy()).message_bytes {
+        Some(limit) if bytes > limit => {
+            let refusal = Refusal::new(Code::TooLarge, format!("text and data take {bytes} bytes"));
+            Err(refusal.field("text", format!("at most {limit} bytes in this room")).limit(limit))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The room that `user` may say something in.
 fn room_to_send_to(state: &mut State, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
     let (room, membership) = find_membership(state, user, name)?;
-    if state.memberships[membership].role == Role::Reader {
-        return Err(Refusal::new(Code::ReadOnly, "you may only read in this room"));
-    }
+    standing::check_voice(state, membership)?;
     if state.rooms[room].members.len() == 2 {
         return Ok(room);
     }
@@ -103,14 +142,20 @@ fn direct_with(state: &mut State, user: UserKey, name: &str) -> Option<RoomKey> 
 
 /// Asks the log to take a record; the request is answered when it has.
 pub(super) fn append(state: &mut State, logged: Logged, request: Request, conn: ConnId) {
-    let Logged { room: key, user, body, weight, echo } = logged;
-    let ticket = state.expect_append(key, Sender { conn, request, echo });
+    let Logged { room: key, user, body, weight, echo, touch, facts, pending } = logged;
+    let sender = Sender { conn, request, echo };
+    if state.stopping {
+        return super::cursor::refuse(state, sender, super::shutting_down());
+    }
+    let ticket = state.expect(Asked::Append { room: key, sender });
     let room = &mut state.rooms[key];
-    room.appends += 1;
     let from = state.users[user].name.clone();
     let names = RECORD_OVERHEAD + room.name.as_str().len() + from.as_str().len();
     let weight = weight.saturating_add(u32::try_from(names).unwrap_or(u32::MAX));
-    let draft = Draft { from, body, weight, touch: None, facts: Vec::new() };
+    if let Some(pending) = pending {
+        room.order.expect(ticket, pending);
+    }
+    let draft = Draft { from, body, weight, touch, facts };
     state.requests.push_back(LogRequest::Append { log: room.log, ticket, draft });
 }
 
@@ -118,7 +163,8 @@ pub(super) fn append(state: &mut State, logged: Logged, request: Request, conn: 
 ///
 /// # Errors
 ///
-/// [`Code::NoSuchRoom`], [`Code::NotMember`], and [`Code::Forbidden`] for members of a room with an owner.
+/// Those of [`find_membership`] and [`standing::check_voice`], and [`Code::Forbidden`] for members of a room with
+/// an owner.
 pub(super) fn topic(
     state: &State,
     user: UserKey,
@@ -127,10 +173,13 @@ pub(super) fn topic(
     weight: u32,
 ) -> Result<Logged, Refusal> {
     let (room, membership) = find_membership(state, user, name)?;
-    if state.rooms[room].owned && state.memberships[membership].role < Role::Moderator {
+    if state.rooms[room].owned && standing::role(state, membership) < Role::Moderator {
         let refusal = "only the owner and moderators may change the topic of this room";
         return Err(Refusal::new(Code::Forbidden, refusal));
     }
+    standing::check_voice(state, membership)?;
     let body = Body::Topic { text: text.into() };
-    Ok(Logged { room, user, body, weight, echo: false })
+    let facts =
+        if state.rooms[room].is_stored() { vec![Fact::Topic(text.into())] } else { Vec::new() };
+    Ok(Logged { facts, ..Logged::new(room, user, body, weight) })
 }

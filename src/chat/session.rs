@@ -29,7 +29,9 @@ pub(super) struct Session {
     /// How many of the subs are behind.
     pub behind: u32,
     /// Replies that wait for a cursor which is behind.
-    pub held: u16,
+    pub held: u8,
+    /// Requests that wait for the logs.
+    pub waiting: u8,
     /// What decides whether its cursors are live.
     pub credit: Ledger,
     pub secret: Secret,
@@ -45,6 +47,11 @@ impl Secret {
 }
 
 impl Session {
+    /// How many answers it waits for.
+    pub(super) fn owed(&self) -> u32 {
+        u32::from(self.held) + u32::from(self.waiting)
+    }
+
     /// Where the subscription to `room` stands: its index in `subs`, or where it would be.
     pub(super) fn find(&self, room: RoomKey) -> Result<usize, usize> {
         self.subs.binary_search_by_key(&room, |sub| sub.room)

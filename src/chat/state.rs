@@ -10,17 +10,20 @@
 //! A row names others by key. Whoever removes a row mends the rows that name it; `debug_check` walks all
 //! of it, and the simulation calls that after each step.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
-use super::keys::{AppendKey, MembershipKey, RoomKey, UserKey};
+use super::asked::Asked;
+use super::keys::{AskedKey, MembershipKey, RoomKey, UserKey};
 use super::limits::Limits;
-use super::log::{LogId, LogRequest, Ticket};
+use super::log::{LogId, LogRequest, Suspensions};
 use super::name::{RoomName, UserName};
 use super::outbox::Said;
+use super::pages::Pages;
 use super::record::Epoch;
 use super::reply::Presence;
 use super::ring::RingBudget;
-use super::room::{Room, Sender};
+use super::room::Room;
 use super::session::{Secret, Session};
 use super::stats::Stats;
 use super::user::{Membership, User};
@@ -28,6 +31,11 @@ use crate::collections::{Key as _, KeyIndex, Slots, Table};
 use crate::net::ConnId;
 use crate::time::clock::Now;
 use crate::time::wheel::TimerWheel;
+
+/// Which part of the bytes of all rings the pages of stored logs may take, beside them.
+const PAGES_PART: usize = 8;
+/// Answers that a connection waits for at which more is read from it again.
+const OWED_ENOUGH: u32 = 32;
 
 /// What a deadline of the domain is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,15 +46,10 @@ pub(super) enum Timer {
     Gathered(RoomKey),
     /// A room has had no member for long enough.
     Empty(RoomKey),
-}
-
-/// Who waits for an append.
-#[derive(Clone, Debug)]
-pub(super) struct Append {
-    /// The room, which stays while an append of it is under way.
-    pub room: RoomKey,
-    /// Who is to be answered.
-    pub sender: Sender,
+    /// Receipts have been gathered long enough to be written.
+    Save,
+    /// Pages that could not be read are to be tried again.
+    Retry,
 }
 
 /// Everything that the domain knows.
@@ -65,7 +68,7 @@ pub(super) struct State {
     pub rooms: Table<RoomKey, Room>,
     pub rooms_by_name: KeyIndex<RoomKey>,
     pub memberships: Table<MembershipKey, Membership>,
-    pub appends: Table<AppendKey, Append>,
+    pub asked: Table<AskedKey, Asked>,
     /// Rooms with records that have not been fanned out.
     pub dirty: Vec<RoomKey>,
     /// Users without a session, longest absent first; may hold users that are back or gone.
@@ -73,6 +76,13 @@ pub(super) struct State {
     /// Rooms without a member, longest empty first; may hold rooms that have members or are gone.
     pub empty: VecDeque<(RoomKey, LogId)>,
     pub rings: RingBudget,
+    pub pages: Pages,
+    /// Connections whose cursors wait to have a page read that could not be.
+    pub stuck: Vec<ConnId>,
+    /// Memberships whose receipts are not written yet.
+    pub unsaved: Vec<MembershipKey>,
+    /// The server is stopping: nothing more is taken.
+    pub stopping: bool,
     pub wheel: TimerWheel<Timer>,
     /// The number of the next log and the last epoch that was given out.
     pub logs: u64,
@@ -83,6 +93,8 @@ pub(super) struct State {
     pub spelling: String,
     pub said: VecDeque<Said>,
     pub requests: VecDeque<LogRequest>,
+    /// Who may not use the server, by name.
+    pub suspended: Arc<Suspensions>,
     pub stats: Stats,
 }
 
@@ -90,6 +102,10 @@ impl State {
     pub(super) fn new(limits: Limits, now: Now) -> Self {
         Self {
             rings: RingBudget::new(limits.ring_total_bytes),
+            pages: Pages::new(limits.ring_total_bytes / PAGES_PART),
+            stuck: Vec::new(),
+            unsaved: Vec::new(),
+            stopping: false,
             limits,
             now,
             turn: 0,
@@ -100,7 +116,7 @@ impl State {
             rooms: Table::new(),
             rooms_by_name: KeyIndex::new(),
             memberships: Table::new(),
-            appends: Table::new(),
+            asked: Table::new(),
             dirty: Vec::new(),
             absent: VecDeque::new(),
             empty: VecDeque::new(),
@@ -108,10 +124,12 @@ impl State {
             logs: 0,
             // Epochs of different starts are apart by the wall time, those of one start by a counter.
             epoch: Epoch(now.wall_ms.wrapping_shl(20)),
-            rev: 0,
+            // Above those of earlier starts, which clients may still have.
+            rev: now.wall_ms.saturating_mul(1_000),
             spelling: String::new(),
             said: VecDeque::new(),
             requests: VecDeque::new(),
+            suspended: Arc::default(),
             stats: Stats::default(),
         }
     }
@@ -152,19 +170,35 @@ impl State {
         self.rev
     }
 
-    /// A room with a log that was never there before.
-    pub(super) fn add_room(&mut self, name: RoomName) -> RoomKey {
+    /// A room with a log that was never there before, under the policy that was `chosen` by name, or else
+    /// the one for its name.
+    pub(super) fn add_room(&mut self, name: RoomName, chosen: Option<&str>) -> RoomKey {
         self.logs += 1;
         self.epoch = Epoch(self.epoch.0.wrapping_add(1));
         // The log takes the room's place for its slot.
-        let key = self.rooms.insert(Room::new(name, LogId::new(0, self.logs), self.epoch));
+        let policy = self.limits.policies.of(&name, chosen);
+        let room = Room::new(name, LogId::new(0, self.logs), self.epoch, policy);
+        let key = self.rooms.insert(room);
         self.rooms[key].log = LogId::new(key.index(), self.logs);
+        self.rooms[key].order.choose(chosen);
         key
     }
 
-    /// Keeps the books for an append that is about to be asked for.
-    pub(super) fn expect_append(&mut self, room: RoomKey, sender: Sender) -> Ticket {
-        Ticket(self.appends.insert(Append { room, sender }).index())
+    /// Changes how much a session waits for. Once half of what it may wait for is gone, whoever has stopped
+    /// reading from it is told.
+    pub(super) fn relieve(&mut self, conn: ConnId, change: impl FnOnce(&mut Session)) {
+        let Some(session) = self.session_mut(conn) else { return };
+        let before = session.owed();
+        change(session);
+        self.note_relief(conn, before);
+    }
+
+    /// See [`State::relieve`], for a session that waited for so many answers before.
+    pub(super) fn note_relief(&mut self, conn: ConnId, before: u32) {
+        let owed = self.session(conn).map_or(0, Session::owed);
+        if before > OWED_ENOUGH && owed <= OWED_ENOUGH {
+            self.said.push_back(Said::Wake { conn });
+        }
     }
 }
 
@@ -179,6 +213,24 @@ pub(super) fn debug_check(state: &State) {
     debug_assert_eq!(state.memberships.len(), members, "every membership has a room");
     for (key, user) in state.users.iter() {
         check_user(state, key, user);
+    }
+    state.pages.debug_check();
+    check_asked(state);
+}
+
+/// Checks that whoever waits for the logs knows it.
+fn check_asked(state: &State) {
+    let mut waiting = BTreeMap::new();
+    for conn in state.asked.iter().filter_map(|(_, asked)| asked.conn()) {
+        *waiting.entry(conn).or_insert(0_u32) += 1;
+    }
+    for session in state.sessions.iter() {
+        let waits = waiting.remove(&session.conn).unwrap_or(0);
+        debug_assert_eq!(
+            u32::from(session.waiting),
+            waits.min(255),
+            "a session knows what it asked"
+        );
     }
 }
 

@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, Origin, Place};
 use super::load::Entry;
+use super::policies::{SECTION, Table};
 use super::setting::Given;
 
 /// A file that is larger than this is not a configuration.
@@ -32,21 +33,30 @@ pub(super) fn read(path: &Path) -> Result<String, Fault> {
     })
 }
 
-/// The settings in `text`, which came from `path`, in the order in which they stand there.
+/// What stands in a file.
+pub(super) struct Contents {
+    /// The settings, in the order in which they stand there.
+    pub(super) entries: Vec<Entry>,
+    /// The tables of which there may be many, in their order.
+    pub(super) tables: Vec<Table>,
+}
+
+/// What stands in `text`, which came from `path`.
 ///
 /// A table in the table is a section if `is_section` says so, otherwise an entry of its own, which
 /// nobody will know.
-pub(super) fn entries(
+pub(super) fn contents(
     path: &str,
     text: &str,
     is_section: impl Fn(&str) -> bool,
-) -> Result<Vec<Entry>, Fault> {
+) -> Result<Contents, Fault> {
     let place = |span: Range<usize>| Origin::File(Place::new(path, text, span));
     let root = DeTable::parse(text).map_err(|error| Fault {
         what: format!("not TOML: {}", error.message().trim().replace('\n', ", ")),
         origin: error.span().map(place),
     })?;
     let mut list = Vec::new();
+    let mut tables = Vec::new();
     for (key, value) in root.get_ref() {
         match value.get_ref() {
             DeValue::Table(table) if is_section(key.get_ref()) => {
@@ -55,11 +65,37 @@ pub(super) fn entries(
                     list.push(entry(name, inner.span(), value, &place));
                 }
             }
+            DeValue::Array(items) if key.get_ref() == SECTION && all_tables(items) => {
+                let tabled = |(number, item)| table(number, item, &place);
+                tables = (1..).zip(items).filter_map(tabled).collect();
+            }
             _ => list.push(entry(key.get_ref().to_string(), key.span(), value, &place)),
         }
     }
+    Ok(Contents { entries: in_order(list), tables })
+}
+
+/// The entries in the order in which they stand in the text.
+fn in_order(mut list: Vec<(usize, Entry)>) -> Vec<Entry> {
     list.sort_by_key(|(at, _)| *at);
-    Ok(list.into_iter().map(|(_, entry)| entry).collect())
+    list.into_iter().map(|(_, entry)| entry).collect()
+}
+
+/// One of the tables of which there may be many.
+fn table(
+    number: usize,
+    item: &Spanned<DeValue<'_>>,
+    place: &impl Fn(Range<usize>) -> Origin,
+) -> Option<Table> {
+    let mut entries = Vec::new();
+    for (key, value) in item.get_ref().as_table()? {
+        entries.push(entry(key.get_ref().to_string(), key.span(), value, place));
+    }
+    Some(Table { number, origin: place(item.span()), entries: in_order(entries) })
+}
+
+fn all_tables(items: &[Spanned<DeValue<'_>>]) -> bool {
+    items.iter().all(|item| item.get_ref().is_table())
 }
 
 /// The entry, and where in the text it begins.
@@ -82,6 +118,9 @@ fn given(value: &DeValue<'_>) -> Given {
         DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix())
             .map_or(Given::Other("a number of many digits"), Given::Integer),
         DeValue::Boolean(value) => Given::Boolean(*value),
+        DeValue::Array(items) if !items.is_empty() && all_tables(items) => {
+            Given::Other("a list of tables")
+        }
         DeValue::Array(items) => items
             .iter()
             .map(|item| item.get_ref().as_str().map(str::to_owned))

@@ -74,7 +74,7 @@ impl Kind<Duration> for Span {
         let span = given
             .text()
             .and_then(parse_span)
-            .ok_or_else(|| r#"must be a time such as "250ms", "10s", "2m" or "1h""#.to_owned())?;
+            .ok_or_else(|| format!("must be a time such as {}", self.examples()))?;
         if !self.0.contains(&span) {
             let (min, max) = (render_span(*self.0.start()), render_span(*self.0.end()));
             return Err(format!("must be between {min} and {max}"));
@@ -87,8 +87,25 @@ impl Kind<Duration> for Span {
     }
 }
 
+impl Span {
+    fn examples(&self) -> &'static str {
+        if *self.0.end() > Duration::from_hours(24) {
+            r#""10m", "12h", "90d" or "1y" (365 days)"#
+        } else {
+            r#""250ms", "10s", "2m" or "1h""#
+        }
+    }
+}
+
 /// From the largest down, as for the sizes.
-const SPAN_UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const SPAN_UNITS: [(&str, u64); 6] = [
+    ("y", 365 * 86_400_000),
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
 
 fn parse_span(text: &str) -> Option<Duration> {
     let (digits, unit) = split_unit(text)?;
@@ -246,6 +263,7 @@ impl<T: Kind<String>> Kind<Vec<String>> for ListOf<T> {
 pub(super) trait Number: Copy + Display + PartialOrd + TryFrom<i128> {}
 
 impl Number for u32 {}
+impl Number for u64 {}
 impl Number for usize {}
 
 fn within<T: Number>(number: i128, bounds: &RangeInclusive<T>) -> Result<T, String> {

@@ -5,6 +5,8 @@ use super::setting::Section;
 
 /// The largest message that may be configured.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// What a bound on a message's bytes may be.
+pub(super) const MESSAGE_BYTES: Size = Size(1..=MESSAGE_BYTES_MAX);
 /// Room for everything in an event besides the message.
 const ENVELOPE_BYTES: usize = 4096;
 /// The most of anything that is counted: far above what one machine holds.
@@ -119,7 +121,7 @@ impl Limits {
         section.setting("connections", &mut self.connections, Or("auto", count()));
         section.setting("per_address", &mut self.per_address, Or("off", count()));
         section.setting("per_address_loopback", &mut self.per_address_loopback, Switch);
-        section.setting("message_bytes", &mut self.message_bytes, Size(1..=MESSAGE_BYTES_MAX));
+        section.setting("message_bytes", &mut self.message_bytes, MESSAGE_BYTES);
         section.setting("fragments", &mut self.fragments, count());
     }
 

@@ -7,6 +7,7 @@ use super::Config;
 use super::env::{CONFIG_VARIABLE, Environment, is_service_link};
 use super::fault::{Fault, Faults, Origin};
 use super::file;
+use super::policies::{self, SECTION, Table};
 use super::relations::conflicts;
 use super::setting::{Given, Key};
 use super::suggest::suggest;
@@ -25,7 +26,8 @@ pub struct Flags {
 pub struct Loaded {
     /// What is to run.
     pub config: Config,
-    /// The settings that something else than the defaults decided, in the order of the default file.
+    /// The settings that something else than the defaults decided, in the order of the default file, then
+    /// those of the room policies.
     pub changes: Vec<Change>,
 }
 
@@ -69,6 +71,8 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, Faults> 
 #[derive(Default)]
 struct Loader {
     config: Config,
+    /// What becomes the room policies once it is known what holds for all other rooms.
+    tables: Vec<Table>,
     origins: BTreeMap<Key, Origin>,
     faults: Vec<Fault>,
 }
@@ -76,8 +80,19 @@ struct Loader {
 impl Loader {
     fn file(&mut self, path: &str, text: &str) -> Result<(), Faults> {
         let sections = self.sections();
-        let entries = file::entries(path, text, |name| sections.contains(&name))?;
-        self.apply(entries, |key| key.to_string(), Self::unknown_key);
+        let contents = file::contents(path, text, |name| sections.contains(&name))?;
+        self.apply(contents.entries, |key| key.to_string(), Self::unknown_key);
+        let Self { config, tables, origins, faults } = self;
+        for table in &contents.tables {
+            faults.extend(table.whole());
+            table.read(config, origins, faults);
+        }
+        *tables = contents.tables;
+        // The file is the first source: all complaints so far are about it.
+        faults.sort_by_key(|fault| match &fault.origin {
+            Some(Origin::File(place)) => (place.line, place.column),
+            Some(Origin::Variable(_) | Origin::Flag(_)) | None => (0, 0),
+        });
         Ok(())
     }
 
@@ -122,7 +137,7 @@ impl Loader {
     }
 
     fn set(&mut self, wanted: Key, entry: Entry) {
-        let Self { config, origins, faults } = self;
+        let Self { config, origins, faults, .. } = self;
         let Entry { given, value_origin: origin, .. } = entry;
         config.visit(&mut |key, setting| {
             if key != wanted {
@@ -139,8 +154,10 @@ impl Loader {
     }
 
     fn finish(self) -> Result<Loaded, Faults> {
-        let Self { config, mut origins, mut faults } = self;
+        let Self { mut config, tables, mut origins, mut faults } = self;
         if faults.is_empty() {
+            let read = |table: &Table| table.read(&config, &mut origins, &mut faults);
+            config.room_policies = tables.iter().map(read).collect();
             faults.extend(conflicts(&config).into_iter().map(|conflict| {
                 let origin = conflict.keys.iter().find_map(|key| origins.get(key).cloned());
                 Fault { what: conflict.what, origin }
@@ -150,7 +167,10 @@ impl Loader {
             return Err(Faults(faults));
         }
         let change = |(key, value)| Some(Change { key, value, origin: origins.remove(&key)? });
-        let changes = config.settings().into_iter().filter_map(change).collect();
+        let mut settings = config.settings();
+        let mut policies = config.room_policies.clone();
+        policies::visit(&mut policies, &mut |key, setting| settings.push((key, setting.render())));
+        let changes = settings.into_iter().filter_map(change).collect();
         Ok(Loaded { config, changes })
     }
 
@@ -166,7 +186,12 @@ impl Loader {
     }
 
     fn unknown_key(&self, entry: &Entry) -> String {
-        let (keys, sections) = (self.keys(), self.sections());
+        let (keys, mut sections) = (policies::keys(&self.config), self.sections());
+        if entry.name == SECTION {
+            return format!(
+                "{SECTION} is a list of tables: write [[{SECTION}]] above each of them"
+            );
+        }
         if sections.contains(&entry.name.as_str()) {
             return format!(
                 "{name} is a section: write [{name}] above its keys",
@@ -174,9 +199,10 @@ impl Loader {
             );
         }
         let Some((section, name)) = entry.name.split_once('.') else {
-            if entry.given == Given::Other("a table") {
+            if matches!(entry.given, Given::Other("a table" | "a list of tables")) {
+                sections.push(SECTION);
                 let near = suggest(&entry.name, sections.into_iter());
-                let hint = near.map(|near| format!("; did you mean [{near}]?"));
+                let hint = near.map(|near| format!("; did you mean {}?", header(near)));
                 return format!("unknown section [{}]{}", entry.name, hint.unwrap_or_default());
             }
             return unknown(&entry.name, "", &keys);
@@ -191,6 +217,9 @@ impl Loader {
                  chinwag: set enableServiceLinks: false in the pod"
             );
         }
+        if name.starts_with("CHINWAG_ROOM_POLICY") {
+            return format!("unknown variable {name}; room policies can be set in the file only");
+        }
         let mut known: Vec<_> = self.keys().into_iter().map(Key::variable).collect();
         known.push(CONFIG_VARIABLE.to_owned());
         let near = suggest(name, known.iter().map(String::as_str));
@@ -199,11 +228,16 @@ impl Loader {
     }
 }
 
+/// The line above the keys of a section.
+fn header(section: &str) -> String {
+    if section == SECTION { format!("[[{section}]]") } else { format!("[{section}]") }
+}
+
 /// The complaint about a key that its section does not have.
-fn unknown(name: &str, section: &str, keys: &[Key]) -> String {
+pub(super) fn unknown(name: &str, section: &str, keys: &[Key]) -> String {
     let place = |section: &str| match section {
         "" => "before the first section".to_owned(),
-        section => format!("in [{section}]"),
+        section => format!("in {}", header(section)),
     };
     let here = keys.iter().filter(|key| key.section == section).map(|key| key.name);
     let hint = match keys.iter().find(|key| key.name == name) {
@@ -222,3 +256,7 @@ fn unknown(name: &str, section: &str, keys: &[Key]) -> String {
 #[cfg(test)]
 #[path = "load_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "policies_tests.rs"]
+mod policies_tests;

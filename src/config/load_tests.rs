@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::super::DEFAULTS;
+use super::super::{Creators, DEFAULTS};
 use super::*;
 
 const LOAD: &str = include_str!("../../benches/load.toml");
 
-fn file(text: &str) -> Result<Loaded, Faults> {
+pub(super) fn file(text: &str) -> Result<Loaded, Faults> {
     let mut loader = Loader::default();
     loader.file("a.toml", text)?;
     loader.finish()
@@ -21,7 +21,7 @@ fn environment(variables: &[(&str, &str)]) -> Environment {
 
 /// What the sources complain about, one fault a line without its place.
 #[track_caller]
-fn check(loaded: Result<Loaded, Faults>, expect: &[&str]) {
+pub(super) fn check(loaded: Result<Loaded, Faults>, expect: &[&str]) {
     let faults = loaded.map_or_else(|faults| faults.0, |_| Vec::new());
     let found: Vec<_> = faults.iter().map(|fault| fault.what.as_str()).collect();
     assert_eq!(found, expect);
@@ -65,6 +65,10 @@ fn what_is_rendered_is_parsed_back() {
     config.timeouts.head = Duration::from_millis(1500);
     config.http.hosts = vec!["chat.example.org".to_owned(), "b".to_owned()];
     config.data = PathBuf::from("a \"quoted\" \\ place\u{7f}");
+    config.rooms.edit_window = Some(Duration::from_hours(36));
+    config.rooms.retention.age = Some(Duration::from_hours(24 * 365));
+    config.rooms.retention.records = Some(1);
+    config.rooms.create = Creators::Only(vec!["ann".to_owned()]);
     for (key, value) in config.settings() {
         let mut loader = Loader::default();
         let section =
@@ -125,6 +129,10 @@ fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
         ),
         ("[limit]\nx = 1\ny = 1", "unknown section [limit]; did you mean [limits]?"),
         ("[colours]", "unknown section [colours]"),
+        ("[[colours]]", "unknown section [colours]"),
+        ("[[room_polcy]]", "unknown section [room_polcy]; did you mean [[room_policy]]?"),
+        ("[room_polcy]", "unknown section [room_polcy]; did you mean [[room_policy]]?"),
+        ("[rooms]\naccess = 1", "unknown key access in [rooms]; it belongs in [[room_policy]]"),
         ("limits = 1", "limits is a section: write [limits] above its keys"),
         ("[[limits]]", "limits is a section: write [limits] above its keys"),
         ("colour = 1", "unknown key colour before the first section"),
@@ -160,6 +168,14 @@ fn a_value_is_refused_with_what_would_be_right() {
     const SIZE: &str =
         "must be a number of bytes such as 65536 or \"64KiB\" (units: B, KiB, MiB, GiB)";
     const TIME: &str = "must be a time such as \"250ms\", \"10s\", \"2m\" or \"1h\"";
+    const AGE: &str =
+        "must be a time such as \"10m\", \"12h\", \"90d\" or \"1y\" (365 days), or \"off\"";
+    const NO_WINDOW: &str = "must be a time such as \"10m\", \"12h\", \"90d\" or \"1y\" (365 days); zero \
+                             never means \"no limit\", write \"off\"";
+    const CREATE: &str =
+        "must be \"anyone\", \"nobody\" or a list of users' names such as [\"ann\", \"bob\"]";
+    const NO_USER: &str = "\"Bob\" is not a user's name: 1 to 32 bytes of lower-case letters, digits, \
+                           '.', '_' or '-'";
     const ADDRESS: &str =
         "must be an IP address and a port such as \"127.0.0.1:8080\" or \"[::]:8080\"";
     for (section, setting, expect) in [
@@ -187,8 +203,16 @@ fn a_value_is_refused_with_what_would_be_right() {
         ("timeouts", "head = \"-10s\"", TIME),
         ("timeouts", "head = \"1 day\"", TIME),
         ("timeouts", "head = \"18446744073709551615h\"", TIME),
-        ("timeouts", "head = \"25h\"", "must be between 10ms and 24h"),
-        ("timeouts", "head = \"0s\"", "must be between 10ms and 24h"),
+        ("timeouts", "head = \"25h\"", "must be between 10ms and 1d"),
+        ("timeouts", "head = \"0s\"", "must be between 10ms and 1d"),
+        ("rooms", "keep_for = \"0s\"", "must be between 1s and 100y, or \"off\""),
+        ("rooms", "keep_for = \"1 month\"", AGE),
+        ("rooms", "edit_window = 0", NO_WINDOW),
+        ("rooms", "keep_records = -1", "must be between 1 and 9007199254740992, or \"off\""),
+        ("rooms", "create = \"ann\"", CREATE),
+        ("rooms", "create = []", CREATE),
+        ("rooms", "create = [\"ann\", \"Bob\"]", NO_USER),
+        ("", "durability = \"tape\"", "must be \"disk\" or \"os\" or \"memory\""),
         ("", "listen = \"localhost:8080\"", ADDRESS),
         ("", "listen = \"off\"", ADDRESS),
         ("", "log_format = \"xml\"", "must be \"text\" or \"json\""),
@@ -265,15 +289,6 @@ proptest! {
         let shown = file(&text).map_or_else(|faults| faults.to_string(), |_| String::new());
         prop_assert!(shown.is_empty() || shown.starts_with("error: "));
     }
-}
-
-#[test]
-fn levels_that_need_a_store_are_refused_in_words() {
-    for level in ["os", "disk"] {
-        let Faults(faults) = file(&format!("durability = \"{level}\"")).unwrap_err();
-        assert!(faults[0].what.contains("this version does not have yet"), "{faults:?}");
-    }
-    check(file("durability = \"tape\""), &["durability = \"tape\": must be \"memory\""]);
 }
 
 #[test]

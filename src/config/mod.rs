@@ -9,10 +9,12 @@
 //! ```
 //!
 //! A setting `key` of the file's `[section]` is `CHINWAG_SECTION_KEY` in the environment; those before
-//! the first section are `CHINWAG_KEY`. What nobody knows (a key, a section, a `CHINWAG_` variable) is
+//! the first section are `CHINWAG_KEY`. The tables `[[room_policy]]`, of which there may be many, are the
+//! file's alone: they have neither variables nor flags, but what they do not say follows the others. What nobody knows (a key, a section, a `CHINWAG_` variable) is
 //! refused rather than ignored, with the name that was probably meant. A [`Config`] that exists has
 //! passed every check: nothing that uses it needs to look again.
 
+mod compression;
 mod env;
 mod fault;
 mod file;
@@ -20,6 +22,8 @@ mod http;
 mod kind;
 mod limits;
 mod load;
+mod names;
+mod policies;
 mod relations;
 mod rooms;
 mod setting;
@@ -29,12 +33,13 @@ mod timeouts;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+pub use compression::Compression;
 pub use env::Environment;
 pub use fault::{Fault, Faults, Origin, Place};
 pub use http::Http;
 pub use limits::Limits;
 pub use load::{Change, Flags, Loaded, load};
-pub use rooms::{Compression, Durability, Rooms};
+pub use rooms::{Access, Creators, Durability, PresenceMode, Retention, RoomPolicy, Rooms};
 pub use setting::Key;
 pub use timeouts::Timeouts;
 
@@ -54,8 +59,7 @@ pub struct Config {
     pub tcp: Option<SocketAddr>,
     /// Where metrics and health are served, `None` if nowhere.
     pub admin: Option<SocketAddr>,
-    /// The directory for what must outlive the process; nothing is written there by a server whose
-    /// rooms are all in memory.
+    /// The directory for what must outlive the process.
     pub data: PathBuf,
     /// What a record must survive before its sender is answered, in rooms that do not say otherwise.
     pub durability: Durability,
@@ -71,8 +75,10 @@ pub struct Config {
     pub limits: Limits,
     /// Every deadline and interval.
     pub timeouts: Timeouts,
-    /// The policy of rooms that do not say otherwise.
+    /// What holds for all rooms whose policy does not say otherwise.
     pub rooms: Rooms,
+    /// What holds for some rooms, in the order in which they are tried.
+    pub room_policies: Vec<RoomPolicy>,
     /// WebSocket compression.
     pub compression: Compression,
 }
@@ -85,7 +91,7 @@ impl Default for Config {
             tcp: Some(loopback(9000)),
             admin: Some(loopback(9091)),
             data: PathBuf::from("./chinwag-data"),
-            durability: Durability::Memory,
+            durability: Durability::Disk,
             echo: false,
             log_format: Format::Text,
             log_level: Filter::default(),
@@ -93,20 +99,21 @@ impl Default for Config {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             rooms: Rooms::default(),
+            room_policies: Vec::new(),
             compression: Compression::default(),
         }
     }
 }
 
 impl Config {
-    /// Hands every setting to `each`, in the order of the default file.
+    /// Hands every setting to `each`, in the order of the default file, but those of the room policies.
     fn visit(&mut self, each: &mut Each<'_>) {
         let mut top = Section::new("", each);
         top.setting("listen", &mut self.listen, Address);
         top.setting("tcp", &mut self.tcp, Or("off", Address));
         top.setting("admin", &mut self.admin, Or("off", Address));
         top.setting("data", &mut self.data, Directory);
-        top.setting("durability", &mut self.durability, rooms::DurabilityWord);
+        top.setting("durability", &mut self.durability, Word(Durability::WORDS));
         top.setting("echo", &mut self.echo, Switch);
         top.setting("log_format", &mut self.log_format, Word(Format::WORDS));
         top.setting("log_level", &mut self.log_level, FilterText);
@@ -117,7 +124,8 @@ impl Config {
         self.compression.visit(Section::new("compression", each));
     }
 
-    /// Every setting with its present value in TOML, in the order of the default file.
+    /// Every setting with its present value in TOML, in the order of the default file, but those of the room
+    /// policies.
     #[must_use]
     pub fn settings(&self) -> Vec<(Key, String)> {
         let mut list = Vec::new();

@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 
 use super::Config;
 use super::kind::render_span;
+use super::names::covers;
+use super::policies::{SECTION, label};
+use super::rooms::RoomPolicy;
 use super::setting::Key;
 
 /// Two or more settings that do not fit together.
@@ -21,6 +24,11 @@ pub(super) fn conflicts(config: &Config) -> Vec<Conflict> {
     bytes(config, &mut list);
     counts(config, &mut list);
     times(config, &mut list);
+    kept(config, &mut list);
+    for (at, policy) in config.room_policies.iter().enumerate() {
+        let earlier = config.room_policies.get(..at).unwrap_or_default();
+        room_policy(config, earlier, policy, &mut list);
+    }
     list
 }
 
@@ -126,6 +134,11 @@ fn times(config: &Config, list: &mut Vec<Conflict>) {
             "a slow reader must be found slow before it is found dead",
         ),
         (
+            ("ping_after", timeouts.ping_after),
+            ("pong", timeouts.pong),
+            "a ping must be answered, or the peer held dead, before the next ping is due",
+        ),
+        (
             ("guest_membership", timeouts.guest_membership),
             ("leave_grace", timeouts.leave_grace),
             "a guest must be shown as gone before the membership ends",
@@ -146,8 +159,64 @@ fn times(config: &Config, list: &mut Vec<Conflict>) {
     }
 }
 
+fn kept(config: &Config, list: &mut Vec<Conflict>) {
+    let message_bytes = config.limits.message_bytes;
+    let Some(bytes) = config.rooms.retention.bytes.filter(|bytes| *bytes < message_bytes) else {
+        return;
+    };
+    let what = format!(
+        "rooms.keep_bytes = {bytes} must be at least limits.message_bytes = {message_bytes}: \
+         {LAST_MESSAGE}"
+    );
+    list.push(Conflict {
+        keys: vec![key("rooms", "keep_bytes"), key("limits", "message_bytes")],
+        what,
+    });
+}
+
+/// What `keep_bytes` is bounded for.
+const LAST_MESSAGE: &str = "a room must be able to keep its last message";
+
+/// What must hold for a policy beside the `earlier` ones.
+fn room_policy(
+    config: &Config,
+    earlier: &[RoomPolicy],
+    policy: &RoomPolicy,
+    list: &mut Vec<Conflict>,
+) {
+    let number = earlier.len() + 1;
+    let own = |name| Key { section: SECTION, name, table: Some(number) };
+    let mut conflict = |keys, what: String| {
+        let label = label(number, policy.pattern.as_deref(), policy.name.as_deref());
+        list.push(Conflict { keys, what: format!("{label}: {what}") });
+    };
+    let (bytes, most) = (policy.message_bytes, config.limits.message_bytes);
+    if bytes > most {
+        let what = format!("message_bytes = {bytes} must be at most limits.message_bytes = {most}");
+        conflict(vec![own("message_bytes")], what);
+    }
+    if let Some(kept) = policy.retention.bytes.filter(|kept| *kept < bytes.min(most)) {
+        let what =
+            format!("keep_bytes = {kept} must be at least message_bytes = {bytes}: {LAST_MESSAGE}");
+        conflict(vec![own("keep_bytes"), key("rooms", "keep_bytes")], what);
+    }
+    for (number, other) in (1..).zip(earlier) {
+        let before = label(number, other.pattern.as_deref(), other.name.as_deref());
+        if policy.name.is_some() && policy.name == other.name {
+            conflict(vec![own("name")], format!("{before} has the same name"));
+        }
+        let both = other.pattern.as_ref().zip(policy.pattern.as_ref());
+        if both.is_some_and(|(earlier, later)| covers(earlier, later)) {
+            let what = format!(
+                "{before} stands before it and matches all of its rooms: put this one first"
+            );
+            conflict(vec![own("match")], what);
+        }
+    }
+}
+
 const fn key(section: &'static str, name: &'static str) -> Key {
-    Key { section, name }
+    Key { section, name, table: None }
 }
 
 #[cfg(test)]
@@ -223,8 +292,10 @@ mod tests {
 
     #[test]
     fn deadlines_come_in_their_order() {
-        check(|c| c.timeouts.pong = c.timeouts.stall, &[]);
+        check(|c| c.timeouts.stall = c.timeouts.pong, &[]);
         check(|c| c.timeouts.stall = Duration::from_secs(9), &["timeouts.stall"]);
+        check(|c| c.timeouts.ping_after = c.timeouts.pong, &[]);
+        check(|c| c.timeouts.ping_after = Duration::from_millis(9_999), &["timeouts.ping_after"]);
         check(
             |c| c.timeouts.leave_grace = Duration::from_secs(601),
             &["timeouts.guest_membership"],

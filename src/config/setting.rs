@@ -11,10 +11,12 @@ pub struct Key {
     pub section: &'static str,
     /// The key within the section.
     pub name: &'static str,
+    /// In which of the tables of this name it stands, from 1; `None` if there is one only.
+    pub table: Option<usize>,
 }
 
 impl Key {
-    /// The environment variable of this setting.
+    /// The environment variable of this setting, which those in one of several tables do not have.
     #[must_use]
     pub fn variable(self) -> String {
         let separator = if self.section.is_empty() { "" } else { "_" };
@@ -22,13 +24,14 @@ impl Key {
     }
 }
 
-/// `section.key`, or the bare key.
+/// `section.key`, or the bare key; `section 1: key` in the first of several tables.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.section.is_empty() {
-            write!(f, "{}.", self.section)?;
+        match (self.section, self.table) {
+            ("", _) => f.write_str(self.name),
+            (section, None) => write!(f, "{section}.{}", self.name),
+            (section, Some(number)) => write!(f, "{section} {number}: {}", self.name),
         }
-        f.write_str(self.name)
     }
 }
 
@@ -96,17 +99,24 @@ pub(super) type Each<'e> = dyn FnMut(Key, &mut dyn Setting) + 'e;
 /// The settings of one section on their way to whoever wants to see them.
 pub(super) struct Section<'s, 'e> {
     name: &'static str,
+    table: Option<usize>,
     each: &'s mut Each<'e>,
 }
 
 impl<'s, 'e> Section<'s, 'e> {
     pub(super) fn new(name: &'static str, each: &'s mut Each<'e>) -> Self {
-        Self { name, each }
+        Self { name, table: None, each }
+    }
+
+    /// One of several tables of this name: the `number`th, from 1.
+    pub(super) fn of_table(name: &'static str, number: usize, each: &'s mut Each<'e>) -> Self {
+        Self { name, table: Some(number), each }
     }
 
     /// Hands on one setting: `value` may be what `kind` says.
     pub(super) fn setting<T>(&mut self, name: &'static str, value: &mut T, kind: impl Kind<T>) {
-        (self.each)(Key { section: self.name, name }, &mut Slot { value, kind });
+        let key = Key { section: self.name, name, table: self.table };
+        (self.each)(key, &mut Slot { value, kind });
     }
 }
 
@@ -133,10 +143,12 @@ mod tests {
     #[test]
     fn a_key_names_its_variable() {
         let check = |section, name, variable: &str, shown: &str| {
-            let key = Key { section, name };
+            let key = Key { section, name, table: None };
             assert_eq!((key.variable().as_str(), key.to_string().as_str()), (variable, shown));
         };
         check("", "log_format", "CHINWAG_LOG_FORMAT", "log_format");
         check("limits", "rate_per_s", "CHINWAG_LIMITS_RATE_PER_S", "limits.rate_per_s");
+        let key = Key { section: "room_policy", name: "match", table: Some(2) };
+        assert_eq!(key.to_string(), "room_policy 2: match");
     }
 }

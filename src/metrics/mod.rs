@@ -10,6 +10,7 @@ mod http;
 mod memory;
 mod reactor;
 mod series;
+mod store;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +19,7 @@ pub use chat::{ChatMetrics, Replies};
 pub use http::HttpMetrics;
 pub use memory::MemoryMetrics;
 pub use reactor::{CLOSE_REASONS_MAX, ReactorMetrics, TURN_MICROS_BOUNDS};
+pub use store::StoreMetrics;
 
 /// Every cell of the process.
 #[derive(Debug, Default)]
@@ -30,6 +32,8 @@ pub struct Metrics {
     pub chat: ChatMetrics,
     /// Bytes held, by what they are held for.
     pub memory: MemoryMetrics,
+    /// Batches, and whether they can be written.
+    pub store: Arc<StoreMetrics>,
 }
 
 /// A number that only rises. One thread writes it, any may read it.

@@ -2,7 +2,8 @@
 
 use super::exposition::Exposition;
 use super::{
-    ChatMetrics, Counter, HttpMetrics, MemoryMetrics, Metrics, ReactorMetrics, TURN_MICROS_BOUNDS,
+    ChatMetrics, Counter, HttpMetrics, MemoryMetrics, Metrics, ReactorMetrics, StoreMetrics,
+    TURN_MICROS_BOUNDS,
 };
 
 impl Metrics {
@@ -21,6 +22,7 @@ impl Metrics {
         population(&self.chat, &mut page);
         messages(&self.chat, &mut page);
         memory(&self.memory, self.reactor.queued_bytes.value(), &mut page);
+        store(&self.store, &mut page);
         let dropped = crate::log::dropped();
         page.counter(
             "chinwag_log_lines_dropped_total",
@@ -180,6 +182,41 @@ fn memory(memory: &MemoryMetrics, queued_bytes: u64, page: &mut Exposition) {
         "account",
         memory.labelled().chain([("outbound", queued_bytes)]),
     );
+}
+
+fn store(store: &StoreMetrics, page: &mut Exposition) {
+    page.counter(
+        "chinwag_store_records_total",
+        "Records that were committed to the file.",
+        store.records.value(),
+    );
+    page.histogram(
+        "chinwag_store_commit_seconds",
+        "Time of a commit, syncing included.",
+        (&TURN_MICROS_BOUNDS, &store.commits_by_micros.each_ref().map(Counter::value)),
+        store.commit_micros.value(),
+    );
+    page.counter(
+        "chinwag_store_pruned_total",
+        "Records removed since they were kept long enough.",
+        store.pruned.value(),
+    );
+    let refused = [("busy", store.busy.value()), ("trouble", store.refused.value())];
+    page.counters(
+        "chinwag_store_refused_total",
+        "Records refused: too many wait, or the disk fails.",
+        "why",
+        refused.into_iter(),
+    );
+    page.counter("chinwag_store_reads_total", "Questions to the reader.", store.reads.value());
+    page.gauge(
+        "chinwag_store_intake",
+        "Records that wait for the disk or are under way.",
+        store.intake.value(),
+    );
+    page.gauge("chinwag_store_trouble", "1 if records cannot be written.", store.trouble.value());
+    let bytes = [("file", store.file_bytes.value()), ("log", store.log_bytes.value())];
+    page.gauges("chinwag_store_bytes", "Bytes on the disk.", "part", bytes.into_iter());
 }
 
 #[cfg(test)]

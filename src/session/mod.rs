@@ -42,8 +42,10 @@ use crate::metrics::Metrics;
 use crate::net::{CloseReason, ConnId, Effect, Effects, Ending};
 use crate::time::clock::Now;
 
-/// Answers that may wait for a cursor before no more is read from their connection.
-const HELD_MAX: u32 = 64;
+/// Answers that may wait for a cursor or a log before no more is read from their connection.
+const OWED_MAX: u32 = 64;
+/// Connections that are closed in one turn when the server stops: closing costs each of them a buffer.
+const STOP_PORTION: usize = 4_096;
 
 /// What an input is handled with: the moment, the domain, and what should follow.
 #[derive(Debug)]
@@ -79,6 +81,8 @@ pub struct Sessions {
     doomed: Vec<(ConnId, CloseReason)>,
     /// To be ended when what this turn has brought is answered: their peers have sent FIN.
     finished: Vec<ConnId>,
+    /// How many have been told that the server stops, and how many there were when it began to.
+    sent_away: (u64, u64),
 }
 
 impl Sessions {
@@ -105,6 +109,7 @@ impl Sessions {
             entropy,
             doomed: Vec::new(),
             finished: Vec::new(),
+            sent_away: (0, 0),
         })
     }
 
@@ -165,7 +170,7 @@ impl Sessions {
     fn is_pressed(&mut self, conn: ConnId, chat: &Chat) -> bool {
         let Self { rows, edge, .. } = self;
         let Some(row) = find(rows, conn) else { return false };
-        row.ledger.owed(edge.turn) > edge.soft() || chat.held(conn) > HELD_MAX
+        row.ledger.owed(edge.turn) > edge.soft() || chat.owed(conn) > OWED_MAX
     }
 
     /// Keeps input until the answers have drained.
@@ -176,7 +181,10 @@ impl Sessions {
         }
         row.backlog.get_or_insert_default().bytes.extend_from_slice(input);
         turn.effects.push(Effect::Pause { conn });
-        turn.effects.push(Effect::Wake { conn });
+        // The domain wakes those who wait for its answers.
+        if turn.chat.owed(conn) <= OWED_MAX {
+            turn.effects.push(Effect::Wake { conn });
+        }
     }
 
     /// The peer has sent FIN: what it has asked for is answered, then the connection ends.
@@ -274,7 +282,8 @@ impl Sessions {
 
     /// Ends those whose peers have sent FIN and been answered.
     fn finish(&mut self, turn: &mut Turn<'_>) {
-        let finished = std::mem::take(&mut self.finished);
+        let mut finished = std::mem::take(&mut self.finished);
+        self.finished.extend(finished.extract_if(.., |conn| turn.chat.waiting(*conn) > 0));
         // Answers that wait for a cursor are said when the domain forgets the connection.
         for &conn in &finished {
             turn.chat.closed(turn.now, conn);
@@ -286,15 +295,28 @@ impl Sessions {
         }
     }
 
-    /// The server is stopping: every connection is told, and closed.
+    /// The server is stopping: health says so.
     pub fn stop(&mut self, turn: &mut Turn<'_>) {
         self.edge.health = Health::Draining;
+        self.sent_away.1 = u64::try_from(self.rows.len()).unwrap_or(u64::MAX);
         self.say(turn);
-        let open: Vec<ConnId> = self.rows.iter().map(|row| row.conn).collect();
-        for conn in open {
+    }
+
+    /// Tells a portion of the connections when to come back, evenly spread over `window_ms`, and closes them.
+    /// `false` if there are none left.
+    pub fn send_away(&mut self, window_ms: u64, turn: &mut Turn<'_>) -> bool {
+        let left = self.rows.iter().filter(|row| !matches!(row.stage, Stage::Ending));
+        let leaving: Vec<ConnId> = left.map(|row| row.conn).take(STOP_PORTION).collect();
+        for &conn in &leaving {
+            let (told, all) = &mut self.sent_away;
+            *told += 1;
+            let after = window_ms.saturating_mul(*told) / (*all).max(*told);
+            turn.chat.drain(conn, (after, window_ms));
+            self.say(turn);
             self.end(conn, CloseReason::Shutdown, turn);
         }
         self.say(turn);
+        !leaving.is_empty()
     }
 
     /// How many connections there are.

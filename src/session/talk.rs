@@ -12,7 +12,7 @@ use crate::wire::human::{self, Human};
 use crate::wire::{self, Parsed, Refused, render};
 use crate::ws::{self, Item, Opcode, encode};
 
-/// Bytes that the answer to a `send` takes, at most; booked when it is asked for, since it comes later.
+/// Bytes that the answer to a `send` or the like takes, at most; booked when it is asked for, since it comes later.
 const SENT_REPLY_BYTES: usize = 320;
 
 impl Sessions {
@@ -231,7 +231,7 @@ impl Sessions {
                 self.hello(conn, request, resume_from, turn);
             }
             Parsed::Command(command) => {
-                if matches!(command, Command::Send(_)) {
+                if command.is_logged() {
                     row.ledger.give(number, SENT_REPLY_BYTES);
                 }
                 turn.chat.command(turn.now, conn, request, command);

@@ -18,6 +18,9 @@ pub(super) struct Entry {
 }
 
 const ROOM: (&str, &str) = ("room", "the room's name");
+const TARGET: (&str, &str) = ("target", "the seq of the message");
+const USER: (&str, &str) = ("user", "the user's name");
+const REASON: (&str, &str) = ("reason", "why, optional");
 const EPOCH: (&str, &str) = ("epoch", "the epoch in which the seqs count, optional");
 
 /// What there is to say of `op`.
@@ -44,13 +47,13 @@ const fn about(op: Op) -> &'static str {
         Op::Help => "Explains the operations",
         Op::Refresh => "Brings a new token",
         Op::Edit => "Changes what you said",
-        Op::Delete => "Takes back what was said",
+        Op::Delete => "Takes back what you said or, as a moderator, what others said",
         Op::React => "Adds or removes a reaction",
         Op::Search => "Searches what was said",
-        Op::Invite => "Invites a user into a private room",
+        Op::Invite => "Lets a user into a room that is private or joined by invitation",
         Op::Role => "Changes a member's role",
         Op::Kick => "Puts a member out of a room",
-        Op::Mute => "Takes a member's voice for a time",
+        Op::Mute => "Takes a member's voice, or gives it back",
         Op::Ban => "Keeps a user out of a room",
         Op::Unban => "Ends a ban",
     }
@@ -70,6 +73,7 @@ const fn fields(op: Op) -> &'static [(&'static str, &'static str)] {
             ROOM,
             ("topic", "its topic, optional"),
             ("private", "whether it is hidden from strangers, optional"),
+            ("policy", "the policy it is to have instead of its name's, optional"),
         ],
         Op::Join => {
             &[ROOM, ("after", "the last seq you have, 0 for all there is, optional"), EPOCH]
@@ -107,36 +111,41 @@ const fn fields(op: Op) -> &'static [(&'static str, &'static str)] {
         ],
         Op::Topic => &[ROOM, ("text", "the new topic, optional")],
         Op::Help => &[("of", "the operation, optional")],
-        Op::Ping
-        | Op::Refresh
-        | Op::Edit
-        | Op::Delete
-        | Op::React
-        | Op::Search
-        | Op::Invite
-        | Op::Role
-        | Op::Kick
-        | Op::Mute
-        | Op::Ban
-        | Op::Unban => &[],
+        Op::Edit => &[ROOM, TARGET, ("text", "the new text")],
+        Op::Delete => &[ROOM, TARGET],
+        Op::React => &[
+            ROOM,
+            TARGET,
+            ("emoji", "with what: up to 64 bytes"),
+            ("remove", "whether you take it back, optional"),
+        ],
+        Op::Search => &[
+            ("text", "the words to look for; of the last one its beginning will do"),
+            ("room", "only in this room, optional"),
+            ("before", "the before of the last answer, for more, optional"),
+            ("limit", "how many at most, optional"),
+        ],
+        Op::Invite => &[ROOM, USER],
+        Op::Role => {
+            &[ROOM, USER, ("role", "\"owner\", \"moderator\", \"member\" or \"reader\""), REASON]
+        }
+        Op::Kick | Op::Unban => &[ROOM, USER, REASON],
+        Op::Mute => &[
+            ROOM,
+            USER,
+            ("for_ms", "for how many milliseconds, for good if not given; 0 gives the voice back"),
+            REASON,
+        ],
+        Op::Ban => {
+            &[ROOM, USER, ("for_ms", "for how many milliseconds, for good if not given"), REASON]
+        }
+        Op::Ping => &[],
+        Op::Refresh => &[("token", "the new token")],
     }
 }
 
 const fn is_supported(op: Op) -> bool {
-    !matches!(
-        op,
-        Op::Refresh
-            | Op::Edit
-            | Op::Delete
-            | Op::React
-            | Op::Search
-            | Op::Invite
-            | Op::Role
-            | Op::Kick
-            | Op::Mute
-            | Op::Ban
-            | Op::Unban
-    )
+    !matches!(op, Op::Refresh)
 }
 
 /// The names of all operations, as they are told to whoever names another.

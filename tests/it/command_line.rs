@@ -44,14 +44,6 @@ fn a_key_that_does_not_exist_is_refused_with_its_place() {
 }
 
 #[test]
-fn what_cannot_be_done_yet_is_refused_in_words() {
-    for level in ["disk", "os"] {
-        let said = Setup::default().args(&["--durability", level]).refused();
-        assert!(said.contains("memory"), "{said}");
-    }
-}
-
-#[test]
 fn the_environment_is_read_and_a_flag_outweighs_it() {
     let server = Setup::default()
         .environment("CHINWAG_LOG_FORMAT", "json")

@@ -44,7 +44,14 @@ fn each_mistake_is_shown_where_it_is_with_what_was_meant() {
         ("[http]\nhosts = [\"*.example.org\"]", &["hosts", "*.example.org"]),
         ("[http]\norigins = [\"https://a.example/\"]", &["origins", "https://a.example/"]),
         ("log_format = \"xml\"", &["log_format", "text", "json"]),
-        ("durability = \"disk\"", &["durability", "memory"]),
+        ("durability = \"tape\"", &["durability", "disk", "memory", ":1:14"]),
+        (
+            "[[room_policy]]\nmatch = \"a\"\nacess = \"open\"",
+            &["1 (match = \"a\")", "access?", ":3:1"],
+        ),
+        ("[[room_policy]]\nkeep_for = \"1d\"", &["room_policy 1", "match", ":1:1"]),
+        ("[room_policy]\nmatch = \"a\"", &["[[room_policy]]", ":1:2"]),
+        ("[timeouts]\nping_after = \"9s\"", &["ping_after = \"9s\"", "pong = \"10s\"", ":2:14"]),
         ("rooms = 5\nrooms = 6", &["rooms", "2"]),
         ("[limits\nrooms = 5", &[":1:"]),
         ("a = \u{1}", &[":1:"]),
@@ -108,6 +115,31 @@ fn check_says_what_is_set_and_where() {
 }
 
 #[test]
+fn check_shows_what_holds_for_some_rooms() {
+    let folder = TempDir::new().expect("a folder for temporary files");
+    let path = folder.path().join("chinwag.toml");
+    let path = path.to_str().expect("UTF-8");
+    let toml = "[[room_policy]]\nmatch = \"tmp/*\"\ndurability = \"memory\"\n\
+                [[room_policy]]\nname = \"ours\"\ncreate = [\"ann\"]\nkeep_for = \"48h\"\n";
+    fs::write(path, toml).expect("a file");
+    let (code, out, said) = run(&["check", "--config", path, "--tcp", "off"], &[]);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    let (_, shown) = out.split_once('\n').expect("lines");
+    let (first, shown) = shown.split_once('\n').expect("lines");
+    assert!(first.starts_with("1 of "), "{out}");
+    let expected = format!(
+        "  tcp = \"off\"  (--tcp)\n\
+         2 room policies; what they do not say is as for all other rooms\n  \
+         room_policy 1: match = \"tmp/*\"  ({path}:2:9)\n  \
+         room_policy 1: durability = \"memory\"  ({path}:3:14)\n  \
+         room_policy 2: name = \"ours\"  ({path}:5:8)\n  \
+         room_policy 2: keep_for = \"2d\"  ({path}:7:12)\n  \
+         room_policy 2: create = [\"ann\"]  ({path}:6:10)\n"
+    );
+    assert_eq!(shown, expected);
+}
+
+#[test]
 fn the_defaults_name_every_setting_and_are_what_holds_without_a_file() {
     let (code, defaults, said) = run(&["check", "--defaults"], &[]);
     assert_eq!((code, said.as_str()), (Some(0), ""));
@@ -126,7 +158,7 @@ fn wrong_arguments_are_refused_with_what_was_meant() {
         (&["--lisen", "x"][..], "--listen"),
         (&["chek"], "check"),
         (&["--listen"], "--listen"),
-        (&["--durability", "disk"], "memory"),
+        (&["--durability", "tape"], "memory"),
         (&["--listen", "300.1.1.1:80"], "listen"),
     ] {
         let (code, out, said) = run(args, &[]);

@@ -169,7 +169,7 @@ fn many_come_and_go_and_nothing_is_left() {
 #[test]
 fn a_silent_client_is_asked_whether_it_is_there_and_stays_if_it_answers() {
     let server = Setup::default()
-        .set("timeouts.ping_after", "100ms")
+        .set("timeouts.ping_after", "200ms")
         .set("timeouts.pong", "200ms")
         .set("timeouts.stall", "1s")
         .start();

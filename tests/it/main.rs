@@ -25,6 +25,7 @@ mod people;
 mod presence;
 mod protocol;
 mod requests;
+mod restart;
 mod resume;
 mod rooms;
 mod sends;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chinwag::config::Config;
+use chinwag::config::{Config, Durability};
 use chinwag::time::Tick;
 
 use crate::hist::Rules;
@@ -37,7 +37,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new(rng: &mut Rng) -> Self {
-        let mut config = Config::default();
+        let mut config = Config { durability: Durability::Memory, ..Config::default() };
         let limits = &mut config.limits;
         let rate_limited = rng.once_in(4);
         if !rate_limited {

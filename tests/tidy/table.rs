@@ -41,7 +41,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("config", &["time", "log"]),
     ("page", &["http"]),
     ("admin", &["http", "net", "metrics", "time"]),
-    ("store", &["chat", "collections", "time", "metrics"]),
+    ("store", &["chat", "collections", "time", "metrics", "log"]),
     (
         "session",
         &[

@@ -87,11 +87,11 @@ fn the_answers_of_a_sender_that_is_behind_wait_for_their_places() {
     town.say(0, "");
     let said = town.settle();
     assert_eq!(heard(&said, 1), [""; 0]);
-    assert_eq!(town.chat.held(conn(1)), 1);
+    assert_eq!(town.chat.owed(conn(1)), 1);
     town.chat.drained(town.now, conn(1));
     let said = town.settle();
     assert_eq!(heard(&said, 1), ["replay 1..=1", "sent 2", "replay 3..=3", "live 3"]);
-    assert_eq!(town.chat.held(conn(1)), 0);
+    assert_eq!(town.chat.owed(conn(1)), 0);
 }
 
 #[test]

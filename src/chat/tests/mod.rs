@@ -2,10 +2,11 @@
 
 mod cursors;
 mod people;
+mod stored;
 
 use super::command::{Position, Resume, Send, Target};
 use super::limits::RECORD_OVERHEAD;
-use super::log::Logs as _;
+use super::log::Logs;
 use super::outbox::{Class, Part, Request, Said};
 use super::*;
 use crate::store::MemoryStore;
@@ -13,7 +14,7 @@ use crate::store::MemoryStore;
 /// A domain with its logs.
 struct Town {
     chat: Chat,
-    store: MemoryStore,
+    store: Box<dyn Logs>,
     now: Now,
     secrets: u128,
 }
@@ -46,7 +47,8 @@ fn message<'a>(target: Target<'a>, text: &'a str, cid: Option<&'a str>) -> Comma
 impl Town {
     fn new(limits: Limits) -> Self {
         let now = Now { tick: Tick::from_millis(1), wall_ms: 1_000 };
-        Self { chat: Chat::new(limits, now), store: MemoryStore::new(), now, secrets: 0 }
+        let store = Box::new(MemoryStore::new());
+        Self { chat: Chat::new(limits, now), store, now, secrets: 0 }
     }
 
     /// A town with so many users, `u0` and on, in the room `lobby`, with nothing left to be said.
@@ -115,10 +117,11 @@ impl Town {
     }
 
     fn run_logs(&mut self) {
-        while let Some(request) = self.chat.poll_request() {
-            self.store.request(self.now, request);
-        }
-        while let Some(reply) = self.store.poll() {
+        loop {
+            while let Some(request) = self.chat.poll_request() {
+                self.store.request(self.now, request);
+            }
+            let Some(reply) = self.store.poll() else { return };
             self.chat.committed(self.now, reply);
         }
     }

@@ -296,12 +296,11 @@ fn a_private_room_does_not_exist_for_strangers() {
 }
 
 #[test]
-fn a_drain_spreads_the_returns_over_the_window() {
-    let mut town = Town::with_lobby(Limits::default(), 4);
-    town.chat.drain(town.now, 20_000, "restart");
-    let said = town.settle();
-    let expect = ["drain 5000", "drain 10000", "drain 15000", "drain 20000"];
-    for (number, expect) in expect.into_iter().enumerate() {
-        assert_eq!(heard(&said, number), [expect]);
-    }
+fn who_stops_takes_no_record_and_says_when_to_come_back() {
+    let mut town = Town::with_lobby(Limits::default(), 2);
+    town.chat.stop(town.now);
+    town.say(0, "late");
+    assert_eq!(heard(&town.settle(), 0), ["no 5006"]);
+    town.chat.drain(conn(1), (5_000, 20_000));
+    assert_eq!(heard(&town.settle(), 1), ["drain 5000"]);
 }

@@ -1,7 +1,8 @@
 -- The store's schema, version 1. Times are milliseconds since 1970; names are as in the protocol.
 
 -- What concerns the file as a whole: 'boot' (in which boot of the machine it was written last), 'clean'
--- (1 if it was closed in good order), 'searched' (the last record's id that is in `word`).
+-- (1 if it was closed in good order), 'searched' (the last record's id that is in `word`), 'probe' (a number
+-- that is changed when nothing else is, so that a commit reaches the disk).
 CREATE TABLE meta (
   key TEXT PRIMARY KEY,
   value ANY NOT NULL
@@ -45,6 +46,9 @@ CREATE TABLE record (
   sum INTEGER NOT NULL,         -- CRC-32 over all of the above but `id`
   UNIQUE (room, seq)
 ) STRICT;
+
+-- Finds the edits of a message that is deleted.
+CREATE INDEX edit ON record (room, target) WHERE kind = 2;
 
 -- The `cid`s, apart from the records, which may be pruned or erased earlier. The rowid rises: it is their age.
 CREATE TABLE sent (

@@ -5,10 +5,10 @@
 use std::borrow::Cow;
 
 use super::fields::{Fields, Key};
-use super::{AGENT_LEN_MAX, Fault, Parsed, SECRET_LEN_MAX, data, help, resume};
+use super::{AGENT_LEN_MAX, Fault, Parsed, SECRET_LEN_MAX, acts, data, help, resume};
 use crate::chat::code::Code;
 use crate::chat::command::{Command, Op, Page, Send, Target};
-use crate::chat::limits::{CID_LEN_MAX, Limits, TOPIC_LEN_MAX};
+use crate::chat::limits::{CID_LEN_MAX, Limits, SEARCH_LEN_MAX, TOPIC_LEN_MAX};
 use crate::chat::reply::Refusal;
 use crate::wire::weight;
 
@@ -44,18 +44,18 @@ pub(super) fn parse<'a>(
             after: fields.string_as(Key::After, "the name of a user")?,
         },
         Op::Topic => topic(fields)?,
+        Op::Search => search(fields)?,
         Op::Help => return help(fields),
-        Op::Refresh
-        | Op::Edit
-        | Op::Delete
-        | Op::React
-        | Op::Search
-        | Op::Invite
-        | Op::Role
-        | Op::Kick
-        | Op::Mute
-        | Op::Ban
-        | Op::Unban => Command::Unsupported(op),
+        Op::Edit => acts::edit(fields, limits)?,
+        Op::Delete => acts::delete(fields)?,
+        Op::React => acts::react(fields)?,
+        Op::Invite => acts::invite(fields)?,
+        Op::Role => acts::role(fields)?,
+        Op::Kick => acts::kick(fields)?,
+        Op::Mute => acts::mute(fields)?,
+        Op::Ban => acts::ban(fields)?,
+        Op::Unban => acts::unban(fields)?,
+        Op::Refresh => Command::Unsupported(op),
     };
     Ok(Parsed::Command(command))
 }
@@ -76,15 +76,11 @@ fn hello<'a>(fields: &mut Fields<'a>, limits: &Limits) -> Result<Command<'a>, Fa
 }
 
 fn create<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
-    if fields.raw(Key::Policy).is_some() {
-        let refusal = Refusal::new(Code::NotSupported, "policies are not supported");
-        return Err(Box::new(refusal.field("policy", "no policy")));
-    }
     Ok(Command::Create {
         room: fields.required(Key::Room)?,
         topic: topic_text(fields, Key::Topic)?,
         private: fields.flag(Key::Private)?,
-        policy: None,
+        policy: fields.string(Key::Policy)?,
     })
 }
 
@@ -169,6 +165,23 @@ fn topic<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
     Ok(Command::Topic { room, text, weight })
 }
 
+fn search<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
+    let text = fields.required(Key::Text)?;
+    if text.trim().is_empty() {
+        return Err(Key::Text.refuse("empty", "words to look for"));
+    }
+    if text.len() > SEARCH_LEN_MAX {
+        let message = format!("text takes {} bytes", text.len());
+        return Err(too_large(Key::Text, message, SEARCH_LEN_MAX));
+    }
+    Ok(Command::Search {
+        room: fields.string(Key::Room)?,
+        text,
+        before: fields.seq(Key::Before)?,
+        limit: fields.limit()?,
+    })
+}
+
 fn help<'a>(fields: &mut Fields<'a>) -> Result<Parsed<'a>, Fault> {
     let Some(name) = fields.string(Key::Of)? else {
         return Ok(Parsed::Help { of: None });
@@ -191,7 +204,7 @@ fn topic_text<'a>(fields: &mut Fields<'a>, key: Key) -> Result<Option<Cow<'a, st
 }
 
 #[cold]
-fn too_large(key: Key, message: String, limit: usize) -> Fault {
+pub(super) fn too_large(key: Key, message: String, limit: usize) -> Fault {
     let expected = format!("at most {limit} bytes");
     Box::new(Refusal::new(Code::TooLarge, message).field(key.name(), expected).limit(limit))
 }

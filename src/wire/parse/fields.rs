@@ -76,8 +76,15 @@ fields! {
     Since since "since" "the rev of an earlier answer, an integer of 0 or more and below 2^53",
     Topic topic "topic" "a string",
     Private private "private" "true or false",
-    Policy policy "policy" "nothing: policies are not supported",
+    Policy policy "policy" "the name of a policy",
     Of of "of" "the name of an operation",
+    Target target "target" "the seq of a message, an integer of 0 or more and below 2^53",
+    Emoji emoji "emoji" "a string of 1 to 64 bytes without control characters",
+    Remove remove "remove" "true or false",
+    User user "user" "the name of a user",
+    Role role "role" "\"owner\", \"moderator\", \"member\" or \"reader\"",
+    ForMs for_ms "for_ms" "milliseconds, an integer of 0 or more and below 2^53",
+    Reason reason "reason" "a string",
 }
 
 impl Key {
@@ -93,7 +100,7 @@ impl Key {
 
     /// Whether the value is kept as it was written, whatever it is.
     pub(super) const fn is_raw(self) -> bool {
-        matches!(self, Self::Id | Self::Data | Self::Resume | Self::Policy)
+        matches!(self, Self::Id | Self::Data | Self::Resume)
     }
 
     /// The refusal of a field in which something else was `found`; nothing, if that is empty.

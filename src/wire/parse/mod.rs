@@ -2,6 +2,7 @@
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
+mod acts;
 mod command;
 mod data;
 mod fields;
@@ -112,8 +113,8 @@ pub fn parse_bytes<'a>(
 /// - 1003 with the field and what is expected: a field is missing, of the wrong type or out of range;
 ///   a string with a NUL or half of a surrogate pair.
 /// - 1005: a `version` other than 1.
-/// - 4001 with the limit: `text` and `data` take more than `message_bytes`, or a topic is too long.
-/// - 9002: a `policy`.
+/// - 4001 with the limit: `text` and `data` take more than `message_bytes`, or a topic, a reason or what to search
+///   for is too long.
 pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<(Request, Parsed<'a>), Box<Refused>> {
     let mut fields = Fields::default();
     let read = read::read(text, &mut fields);

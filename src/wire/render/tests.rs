@@ -12,7 +12,7 @@ use crate::chat::event::{Event, LeftReason, PresenceChange};
 use crate::chat::limits::RECORD_OVERHEAD;
 use crate::chat::name::RoomName;
 use crate::chat::outbox::Request;
-use crate::chat::record::{Body, Epoch, Record, SharedRecord};
+use crate::chat::record::{Act, Body, Epoch, Record, SharedRecord};
 use crate::chat::reply::{
     Durability, GapWhy, InboxRow, Presence, Refusal, Reply, Resumption, Role,
 };
@@ -107,8 +107,9 @@ fn the_welcome_states_every_limit() {
             r#""message_bytes":16384,"request_bytes":106496,"rooms":256,"sessions":16,"#,
             r#""members":100000,"rate_per_s":20,"burst":40,"history_page":200,"ping_ms":25000,"#,
             r#""replay":10000,"id_bytes":64,"cid_bytes":64,"name_bytes":32,"topic_bytes":512,"#,
+            r#""emoji_bytes":64,"reason_bytes":256,"search_bytes":256,"#,
             r#""agent_bytes":128,"data_levels":32,"presence_names":200,"receipts_members":50,"#,
-            r#""typing_ms":6000}}}"#,
+            r#""typing_ms":6000,"standings":4096,"edit_ms":null}}}"#,
         ),
     );
     let limits = Limits { rate_per_s: None, ..Limits::default() };
@@ -454,4 +455,101 @@ proptest! {
         prop_assert_eq!(live["text"].as_str(), Some(text.as_str()));
         prop_assert!(live.get("cid").is_none());
     }
+
+    #[test]
+    fn no_other_record_is_longer_than_its_weight(text in any::<String>(), number in 0u64..1 << 53) {
+        let (room, from) = (RoomName::parse(&"r".repeat(32)).unwrap(), user(&"u".repeat(32)));
+        let names = room.as_str().len() + from.as_str().len();
+        let own = usize::try_from(weight(&text, None, None)).unwrap();
+        let until = Some((1 << 53) - 1);
+        let moderation = |act| {
+            let body = Body::Moderation { act, target: from.clone(), reason: text.as_str().into() };
+            (body, own + from.as_str().len())
+        };
+        for (body, own) in [
+            (Body::Topic { text: text.as_str().into() }, own),
+            (Body::Edit { target: number, text: Some(text.as_str().into()) }, own),
+            (Body::Edit { target: number, text: None }, 0),
+            (Body::Deleted, 0),
+            (Body::Deletion { target: number }, 0),
+            (Body::Reaction { target: number, emoji: text.as_str().into(), remove: true }, own),
+            moderation(Act::Ban { until }),
+            moderation(Act::Mute { until }),
+            moderation(Act::Unmute),
+            moderation(Act::Role(Role::Moderator)),
+        ] {
+            let seq = (1 << 53) - 1;
+            let record = Record { seq, at: u64::MAX, from: from.clone(), body, weight: 0 };
+            let (mut live, mut human) = (Vec::new(), Vec::new());
+            record_event(&mut live, &room, &record);
+            crate::wire::human::record_event(&mut human, &room, &record);
+            let bound = RECORD_OVERHEAD + names + own;
+            prop_assert!(live.len() + 10 <= bound && human.len() <= bound, "{record:?}");
+            let value: Value = serde_json::from_slice(&live).unwrap();
+            prop_assert_eq!(value["seq"].as_u64(), Some(seq));
+        }
+    }
+}
+
+#[test]
+fn what_is_done_to_messages_and_members_stands_as_the_protocol_has_it() {
+    let head = r#""room":"lobby","seq":123,"from":"bob","at":1763700002001"#;
+    let moderation =
+        |act, reason: &str| Body::Moderation { act, target: user("eve"), reason: reason.into() };
+    for (body, kind, rest) in [
+        (Body::Deleted, "message", r#""deleted":true"#),
+        (Body::Edit { target: 7, text: Some("a\"".into()) }, "edit", r#""target":7,"text":"a\"""#),
+        (Body::Edit { target: 7, text: None }, "edit", r#""target":7,"deleted":true"#),
+        (Body::Deletion { target: 7 }, "deletion", r#""target":7"#),
+        (
+            Body::Reaction { target: 7, emoji: "\u{1f44d}".into(), remove: false },
+            "reaction",
+            "\"target\":7,\"emoji\":\"\u{1f44d}\"",
+        ),
+        (
+            Body::Reaction { target: 7, emoji: "+1".into(), remove: true },
+            "reaction",
+            r#""target":7,"emoji":"+1","remove":true"#,
+        ),
+        (moderation(Act::Kick, ""), "moderation", r#""act":"kick","target":"eve""#),
+        (
+            moderation(Act::Ban { until: Some(9) }, "spam"),
+            "moderation",
+            r#""act":"ban","target":"eve","until":9,"reason":"spam""#,
+        ),
+        (moderation(Act::Ban { until: None }, ""), "moderation", r#""act":"ban","target":"eve""#),
+        (moderation(Act::Unban, ""), "moderation", r#""act":"unban","target":"eve""#),
+        (
+            moderation(Act::Mute { until: Some(9) }, ""),
+            "moderation",
+            r#""act":"mute","target":"eve","until":9"#,
+        ),
+        (moderation(Act::Unmute, ""), "moderation", r#""act":"unmute","target":"eve""#),
+        (
+            moderation(Act::Role(Role::Reader), ""),
+            "moderation",
+            r#""act":"role","target":"eve","role":"reader""#,
+        ),
+    ] {
+        let record = Record { body, ..message("") };
+        check(&format!(r#"{{"ev":"{kind}",{head},{rest}}}"#), |out| {
+            record_event(out, &room(), &record);
+        });
+    }
+    let invited = Event::Invited { room: room(), from: user("ann") };
+    check_event(&invited, r#"{"ev":"invited","room":"lobby","from":"ann"}"#);
+    let hit = |text| (room(), SharedRecord::new(message(text)));
+    check_reply(
+        "8",
+        &Reply::Found { items: vec![hit("tea")], next: Some(5) },
+        concat!(
+            r#"{"id":8,"code":0,"message":"ok","data":{"items":[{"ev":"message","room":"lobby","seq":123,"#,
+            r#""from":"bob","at":1763700002001,"text":"tea"}],"before":5,"more":true}}"#,
+        ),
+    );
+    check_reply(
+        "8",
+        &Reply::Found { items: Vec::new(), next: None },
+        r#"{"id":8,"code":0,"message":"ok","data":{"items":[],"more":false}}"#,
+    );
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Context;
 use super::reply::{epoch_field, field, name_field, refusal_fields};
 use crate::chat::limits::{
-    CID_LEN_MAX, Limits, PRESENCE_NAMES_MAX, RECEIPTS_MEMBERS_MAX, REQUEST_ID_LEN_MAX,
-    TOPIC_LEN_MAX, TYPING_LASTS,
+    CID_LEN_MAX, EMOJI_LEN_MAX, Limits, PRESENCE_NAMES_MAX, REASON_LEN_MAX, RECEIPTS_MEMBERS_MAX,
+    REQUEST_ID_LEN_MAX, SEARCH_LEN_MAX, STANDINGS_MAX, TOPIC_LEN_MAX, TYPING_LASTS,
 };
 use crate::chat::name::NAME_LEN_MAX;
 use crate::chat::reply::{Reply, Resumption};
@@ -63,7 +63,7 @@ fn resumption_fields(out: &mut Vec<u8>, resumption: &Resumption) {
     }
 }
 
-/// Every bound that a client can meet. `rate_per_s` and `burst` are `null` if there is none.
+/// Every bound that a client can meet. `rate_per_s`, `burst` and `edit_ms` are `null` if there is none.
 fn limits(out: &mut Vec<u8>, limits: &Limits) {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
@@ -82,11 +82,16 @@ fn limits(out: &mut Vec<u8>, limits: &Limits) {
         (r#","cid_bytes":"#, Some(count(CID_LEN_MAX))),
         (r#","name_bytes":"#, Some(count(NAME_LEN_MAX))),
         (r#","topic_bytes":"#, Some(count(TOPIC_LEN_MAX))),
+        (r#","emoji_bytes":"#, Some(count(EMOJI_LEN_MAX))),
+        (r#","reason_bytes":"#, Some(count(REASON_LEN_MAX))),
+        (r#","search_bytes":"#, Some(count(SEARCH_LEN_MAX))),
         (r#","agent_bytes":"#, Some(count(AGENT_LEN_MAX))),
         (r#","data_levels":"#, Some(DATA_DEPTH_MAX.into())),
         (r#","presence_names":"#, Some(count(PRESENCE_NAMES_MAX))),
         (r#","receipts_members":"#, Some(count(RECEIPTS_MEMBERS_MAX))),
         (r#","typing_ms":"#, Some(millis(TYPING_LASTS))),
+        (r#","standings":"#, Some(count(STANDINGS_MAX))),
+        (r#","edit_ms":"#, limits.edit_window.map(millis)),
     ];
     for (key, value) in rest {
         put(out, key);

@@ -1,9 +1,9 @@
 //! The server under test: the built binary on ports of the system's choosing.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
@@ -14,7 +14,8 @@ use super::http;
 use super::process::Process;
 use super::raw::Patience;
 
-/// How a server should be started.
+/// How a server should be started. Its files, data included, are in a folder of its own, which is deleted with
+/// it. Its rooms are of durability [`DURABILITY`] unless the test says something about that.
 #[derive(Debug, Default)]
 pub(crate) struct Setup {
     args: Vec<String>,
@@ -22,6 +23,9 @@ pub(crate) struct Setup {
     environment: Vec<(String, String)>,
     descriptors: Option<u32>,
 }
+
+/// What the rooms of tests survive that do not care.
+const DURABILITY: &str = "memory";
 
 impl Setup {
     /// Adds command-line arguments.
@@ -48,6 +52,11 @@ impl Setup {
         self.environment(&name, value)
     }
 
+    /// Keeps its rooms in memory, for tests about what that means.
+    pub(crate) fn in_memory(self) -> Self {
+        self.set("durability", "memory")
+    }
+
     /// Lets it have so many file descriptors and no more.
     pub(crate) fn descriptors(mut self, most: u32) -> Self {
         self.descriptors = Some(most);
@@ -58,33 +67,37 @@ impl Setup {
     #[track_caller]
     pub(crate) fn start(self) -> Server {
         let folder = TempDir::new().expect("a folder for temporary files");
-        let log_path = folder.path().join("log");
-        let process = Process::start(&mut self.command(&folder, &log_path));
+        let (process, [http, tcp, admin]) = self.run(folder.path());
+        Server { http, tcp, admin, process, ended: false, folder, setup: self }
+    }
+
+    /// Starts it in `folder` and reads where it listens: HTTP, TCP, admin.
+    #[track_caller]
+    fn run(&self, folder: &Path) -> (Process, [SocketAddr; 3]) {
+        let process = Process::start(&mut self.command(folder));
         let mut listening = Listening::default();
         while !listening.is_complete() {
             let Some(line) = process.line() else {
-                let log = fs::read_to_string(&log_path).unwrap_or_default();
+                let log = fs::read_to_string(log_path(folder)).unwrap_or_default();
                 panic!("the server ended before it listened; its log:\n{log}");
             };
             listening.note(&line);
         }
-        let [http, tcp, admin] = listening.addresses();
-        Server { http, tcp, admin, process, log_path, ended: false, _folder: folder }
+        (process, listening.addresses())
     }
 
     /// Starts it, expects it to leave with an error, and returns what it said on standard error.
     #[track_caller]
     pub(crate) fn refused(self) -> String {
         let folder = TempDir::new().expect("a folder for temporary files");
-        let log_path = folder.path().join("log");
-        let process = Process::start(&mut self.command(&folder, &log_path));
+        let process = Process::start(&mut self.command(folder.path()));
         let status = process.end();
-        let log = fs::read_to_string(&log_path).expect("what it said");
+        let log = fs::read_to_string(log_path(folder.path())).expect("what it said");
         assert!(!status.success(), "it left with success and said:\n{log}");
         log
     }
 
-    fn command(&self, folder: &TempDir, log_path: &PathBuf) -> Command {
+    fn command(&self, folder: &Path) -> Command {
         let binary = env!("CARGO_BIN_EXE_chinwag");
         let mut command = if let Some(most) = self.descriptors {
             let mut shell = Command::new("/bin/sh");
@@ -94,22 +107,36 @@ impl Setup {
             Command::new(binary)
         };
         command.env_clear().env("RUST_BACKTRACE", "1");
+        if !self.says_durability() {
+            command.env("CHINWAG_DURABILITY", DURABILITY);
+        }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         for listener in ["--listen", "--tcp", "--admin"] {
             if !self.args.iter().any(|arg| arg == listener) {
                 command.args([listener, "127.0.0.1:0"]);
             }
         }
-        command.arg("--data").arg(folder.path().join("data"));
+        command.arg("--data").arg(folder.join("data"));
         if let Some(config) = &self.config {
-            let path = folder.path().join("chinwag.toml");
+            let path = folder.join("chinwag.toml");
             fs::write(&path, config).expect("a configuration file");
             command.arg("--config").arg(path);
         }
-        command.args(&self.args).current_dir(folder.path());
-        command.stderr(File::create(log_path).expect("a file for the log"));
+        command.args(&self.args).current_dir(folder);
+        // What it said in an earlier life stays.
+        let log = OpenOptions::new().create(true).append(true).open(log_path(folder));
+        command.stderr(log.expect("a file for the log"));
         command
     }
+
+    fn says_durability(&self) -> bool {
+        self.args.iter().any(|arg| arg == "--durability")
+            || self.config.as_ref().is_some_and(|config| config.contains("durability"))
+    }
+}
+
+fn log_path(folder: &Path) -> PathBuf {
+    folder.join("log")
 }
 
 /// The addresses that were announced so far.
@@ -155,9 +182,9 @@ pub(crate) struct Server {
     /// Where metrics are served.
     pub(crate) admin: SocketAddr,
     process: Process,
-    log_path: PathBuf,
     ended: bool,
-    _folder: TempDir,
+    folder: TempDir,
+    setup: Setup,
 }
 
 impl Server {
@@ -169,7 +196,22 @@ impl Server {
 
     /// Everything that it has logged so far.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(&self.log_path).expect("a readable log")
+        fs::read_to_string(log_path(self.folder.path())).expect("a readable log")
+    }
+
+    /// Ends the process by `KILL`, or in good order by `TERM`, and starts it again on what it has kept. It
+    /// listens elsewhere then.
+    #[track_caller]
+    pub(crate) fn restart(&mut self, signal: Signal) {
+        self.signal(signal);
+        if signal == Signal::KILL {
+            self.process.end();
+        } else {
+            self.assert_left_in_order();
+        }
+        let (process, [http, tcp, admin]) = self.setup.run(self.folder.path());
+        (self.process, self.ended) = (process, false);
+        (self.http, self.tcp, self.admin) = (http, tcp, admin);
     }
 
     /// Everything that it has logged, once that is enough: the log is written by a thread of its own.
@@ -243,7 +285,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         if thread::panicking() {
             let mut report = String::from("the server's log:\n");
-            report.extend(fs::read_to_string(&self.log_path));
+            report.extend(fs::read_to_string(log_path(self.folder.path())));
             report.write_str("(end of the log)").expect("a string takes all");
             println!("{report}");
         } else if !self.ended {

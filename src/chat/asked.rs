@@ -1,0 +1,298 @@
+//! What the domain has asked of the logs, and what it does when they answer.
+
+use super::command::Page;
+use super::cursor::{self, refusal_of};
+use super::keys::{AskedKey, RoomKey, UserKey};
+use super::log::{Answer, Fact, LogFault, LogReply, LogRequest, Query, Ticket};
+use super::members::{end_membership, keep_member};
+use super::outbox::{Request, Said};
+use super::pages::PageId;
+use super::record::SharedRecord;
+use super::reply::{InboxRow, Refusal, Reply};
+use super::room::Sender;
+use super::state::State;
+use super::{Then, fetch, hello, inbox, moderate, suspend};
+use crate::collections::Key as _;
+use crate::net::ConnId;
+
+/// Who waits for an answer of the logs, and for what.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// A record to be stored. The room stays while one of it is under way.
+    Append {
+        /// The room.
+        room: RoomKey,
+        /// Who is to be answered.
+        sender: Sender,
+    },
+    /// A change to be written before it is answered.
+    Change {
+        /// Who asks.
+        asker: Asker,
+        /// The room, which stays meanwhile.
+        room: RoomKey,
+        /// What.
+        change: Change,
+    },
+    /// A page for cursors that are behind.
+    Page(PageId),
+    /// A part of the log for one who asks.
+    History {
+        /// Who asks.
+        asker: Asker,
+        /// The room.
+        room: RoomKey,
+        /// Which part is being read.
+        part: Part,
+    },
+    /// What of an inbox is not in memory.
+    Inbox {
+        /// Who asks.
+        asker: Asker,
+        /// The rows, by name.
+        rows: Vec<InboxRow>,
+        /// Those of them that are asked for, in the order in which they are.
+        open: Vec<usize>,
+        /// What names the answer.
+        rev: u64,
+    },
+    /// A search.
+    Search {
+        /// Who asks.
+        asker: Asker,
+    },
+}
+
+/// Who has asked for something by which request.
+#[derive(Debug)]
+pub(super) struct Asker {
+    pub conn: ConnId,
+    pub user: UserKey,
+    pub request: Request,
+}
+
+/// A change of who is a member.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// The user has become one, and wants a cursor behind this position, or at the head.
+    Enter(Option<(Option<Box<str>>, u64)>),
+    /// The user wants to be one no more.
+    Leave,
+}
+
+/// A part of a log that is being read.
+#[derive(Debug)]
+pub(super) enum Part {
+    /// One page in one direction.
+    Whole(Page),
+    /// The lower half of a page around a seq; so many records are wanted in all.
+    Lower(u64, u32),
+    /// The upper half of a page around a seq, and the lower one.
+    Upper(u64, Vec<SharedRecord>),
+}
+
+/// What is to be asked of the logs for somebody.
+#[derive(Debug)]
+pub(super) enum Asking {
+    /// That a change is written.
+    Change(RoomKey, Change),
+    /// A part of a log.
+    History(RoomKey, Part, Query),
+    /// What of an inbox is not in memory: its rows, and which of them are asked for.
+    Inbox(Vec<InboxRow>, Vec<usize>, Query),
+    /// A search.
+    Search(Query),
+}
+
+impl Asking {
+    /// Asks.
+    pub(super) fn ask(self, state: &mut State, asker: Asker) {
+        match self {
+            Self::Change(room, change) => ask_change(state, asker, room, change),
+            Self::History(room, part, query) => {
+                ask(state, Asked::History { asker, room, part }, query);
+            }
+            Self::Inbox(rows, open, query) => {
+                let rev = state.rev;
+                ask(state, Asked::Inbox { asker, rows, open, rev }, query);
+            }
+            Self::Search(query) => ask(state, Asked::Search { asker }, query),
+        }
+    }
+}
+
+impl State {
+    /// Keeps the books for a request that is about to be made.
+    pub(super) fn expect(&mut self, asked: Asked) -> Ticket {
+        if let Some(room) = asked.room().and_then(|room| self.rooms.get_mut(room)) {
+            room.asked += 1;
+        }
+        if let Some(session) = asked.conn().and_then(|conn| self.session_mut(conn)) {
+            session.waiting = session.waiting.saturating_add(1);
+        }
+        Ticket(self.asked.insert(asked).index())
+    }
+
+    fn answered(&mut self, ticket: Ticket) -> Option<Asked> {
+        let asked = self.asked.remove(AskedKey::from_index(ticket.0))?;
+        if let Some(room) = asked.room().and_then(|room| self.rooms.get_mut(room)) {
+            room.asked = room.asked.saturating_sub(1);
+        }
+        if let Some(conn) = asked.conn() {
+            self.relieve(conn, |session| session.waiting = session.waiting.saturating_sub(1));
+        }
+        Some(asked)
+    }
+}
+
+impl Asked {
+    /// The room that must stay.
+    const fn room(&self) -> Option<RoomKey> {
+        match self {
+            Self::Append { room, .. } | Self::Change { room, .. } | Self::History { room, .. } => {
+                Some(*room)
+            }
+            Self::Page(_) | Self::Inbox { .. } | Self::Search { .. } => None,
+        }
+    }
+
+    /// Whose answer it is.
+    pub(super) const fn conn(&self) -> Option<ConnId> {
+        match self {
+            Self::Append { sender, .. } => Some(sender.conn),
+            Self::Change { asker, .. }
+            | Self::History { asker, .. }
+            | Self::Inbox { asker, .. }
+            | Self::Search { asker } => Some(asker.conn),
+            Self::Page(_) => None,
+        }
+    }
+}
+
+/// The logs have answered, or have something to say.
+pub(super) fn heard(state: &mut State, reply: LogReply) {
+    match reply {
+        LogReply::Appended { ticket, outcome } => {
+            if let Some(Asked::Append { room, sender }) = state.answered(ticket) {
+                let row = state.rooms.get_mut(room);
+                let pending = row.and_then(|row| row.order.answered(ticket));
+                cursor::appended(state, room, sender, outcome);
+                moderate::answered(state, room, pending);
+            }
+        }
+        LogReply::Synced { ticket, outcome } => {
+            if let Some(Asked::Change { asker, room, change }) = state.answered(ticket) {
+                written(state, asker, room, change, outcome);
+            }
+        }
+        LogReply::Answer { ticket, outcome } => read(state, ticket, outcome),
+        LogReply::Pruned { log, oldest } => fetch::pruned(state, log, oldest),
+        LogReply::Health(_) => {}
+        LogReply::Suspended(suspended) => suspend::set(state, &suspended),
+    }
+    fetch::read_pages(state);
+}
+
+/// A change has been written, or could not be.
+fn written(
+    state: &mut State,
+    asker: Asker,
+    room: RoomKey,
+    change: Change,
+    outcome: Result<(), LogFault>,
+) {
+    let Asker { conn, user, request } = asker;
+    let membership = state.users.get(user).and_then(|row| row.membership(room));
+    let Some(membership) = membership else {
+        // Ended meanwhile by another.
+        let result = match change {
+            Change::Leave => Ok(Reply::Left { room: state.rooms[room].name.clone() }),
+            Change::Enter(_) => Err(super::members::no_such_room()),
+        };
+        super::members::retire_room(state, room);
+        return state.said.push_back(Said::Reply { to: conn, request, result });
+    };
+    let done = match (change, outcome) {
+        (Change::Enter(position), Ok(())) => {
+            hello::entered(state, (conn, user), room, position.as_ref())
+        }
+        (Change::Enter(_), Err(fault)) => {
+            end_membership(state, membership, None);
+            Err(refusal_of(fault))
+        }
+        (Change::Leave, Ok(())) => {
+            let name = state.rooms[room].name.clone();
+            Ok((Reply::Left { room: name }, Then::Leave(membership)))
+        }
+        (Change::Leave, Err(fault)) => {
+            // Still a member, as was written before.
+            keep_member(state, membership);
+            Err(refusal_of(fault))
+        }
+    };
+    answer(state, conn, request, done);
+}
+
+/// Answers a request, and does what follows.
+pub(super) fn answer(
+    state: &mut State,
+    to: ConnId,
+    request: Request,
+    done: Result<(Reply, Then), Refusal>,
+) {
+    let (result, then) = match done {
+        Ok((reply, then)) => (Ok(reply), then),
+        Err(refusal) => (Err(refusal), Then::Nothing),
+    };
+    state.said.push_back(Said::Reply { to, request, result });
+    super::follow(state, to, then);
+}
+
+/// Something was read, or could not be.
+fn read(state: &mut State, ticket: Ticket, outcome: Result<Answer, LogFault>) {
+    let Some(asked) = state.answered(ticket) else { return };
+    match (asked, outcome) {
+        (Asked::Page(id), Ok(Answer::Records { records, .. })) => {
+            fetch::page_read(state, id, records);
+        }
+        (Asked::Page(id), _) => fetch::page_failed(state, id),
+        (Asked::History { asker, room, part }, Ok(Answer::Records { records, .. })) => {
+            inbox::history_read(state, asker, room, part, records);
+        }
+        (Asked::Inbox { asker, rows, open, rev }, Ok(Answer::Inbox(found))) => {
+            let reply = inbox::inbox_read(rows, &open, found, rev);
+            answer(state, asker.conn, asker.request, Ok((reply, Then::Nothing)));
+        }
+        (Asked::Search { asker }, Ok(Answer::Found { items, next })) => {
+            let reply = inbox::found(state, asker.user, items, next);
+            answer(state, asker.conn, asker.request, Ok((reply, Then::Nothing)));
+        }
+        (
+            Asked::History { asker, .. } | Asked::Inbox { asker, .. } | Asked::Search { asker },
+            outcome,
+        ) => {
+            let fault = outcome.err().unwrap_or(LogFault::Broken);
+            answer(state, asker.conn, asker.request, Err(refusal_of(fault)));
+        }
+        (Asked::Append { .. } | Asked::Change { .. }, _) => {
+            debug_assert!(false, "an append is not read");
+        }
+    }
+}
+
+/// Asks the reader.
+pub(super) fn ask(state: &mut State, asked: Asked, query: Query) {
+    let ticket = state.expect(asked);
+    state.requests.push_back(LogRequest::Read { ticket, query });
+}
+
+/// Has the membership that was just made, or is about to end, written before it is answered.
+fn ask_change(state: &mut State, asker: Asker, room: RoomKey, change: Change) {
+    let log = state.rooms[room].log;
+    if matches!(change, Change::Leave) {
+        let fact = Fact::Member(state.users[asker.user].name.clone(), None);
+        state.requests.push_back(LogRequest::Keep { log, fact });
+    }
+    let ticket = state.expect(Asked::Change { asker, room, change });
+    state.requests.push_back(LogRequest::Sync { log, ticket });
+}

@@ -1,0 +1,361 @@
+//! Rooms whose records are in a store: what is written before it is answered, and what is read back.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use super::super::command::Page;
+use super::super::log::{
+    Answer, Appended, Draft, Fact, KeptRoom, LogFault, LogId, LogReply, LogRequest, MemberFact,
+    Query,
+};
+use super::super::policy::{Policies, Policy};
+use super::super::record::Record;
+use super::super::reply::{Durability, Role};
+use super::*;
+
+/// A store that answers when it is told to, and what it has.
+#[derive(Clone, Debug, Default)]
+struct Shelf(Rc<RefCell<Contents>>);
+
+#[derive(Debug, Default)]
+struct Contents {
+    logs: BTreeMap<LogId, Vec<SharedRecord>>,
+    facts: Vec<Fact>,
+    replies: VecDeque<LogReply>,
+    reads: usize,
+    /// Answers wait.
+    slow: bool,
+    fault: Option<LogFault>,
+}
+
+impl Logs for Shelf {
+    fn request(&mut self, now: Now, request: LogRequest) {
+        self.0.borrow_mut().request(now, request);
+    }
+
+    fn flush(&mut self) {}
+
+    fn poll(&mut self) -> Option<LogReply> {
+        let mut contents = self.0.borrow_mut();
+        if contents.slow { None } else { contents.replies.pop_front() }
+    }
+}
+
+impl Contents {
+    fn request(&mut self, now: Now, request: LogRequest) {
+        let reply = match request {
+            LogRequest::Open { log, .. } => {
+                self.logs.entry(log).or_default();
+                return;
+            }
+            LogRequest::Keep { fact, .. } => return self.facts.push(fact),
+            LogRequest::Drop { .. } => return,
+            LogRequest::Append { log, ticket, draft } => {
+                let outcome = self.append(now, log, draft);
+                LogReply::Appended { ticket, outcome }
+            }
+            LogRequest::Sync { ticket, .. } => {
+                let outcome = self.fault.map_or(Ok(()), Err);
+                LogReply::Synced { ticket, outcome }
+            }
+            LogRequest::Read { ticket, query } => {
+                self.reads += 1;
+                let outcome = self.fault.map_or_else(|| Ok(self.read(query)), Err);
+                LogReply::Answer { ticket, outcome }
+            }
+        };
+        self.replies.push_back(reply);
+    }
+
+    fn append(&mut self, now: Now, log: LogId, draft: Draft) -> Appended {
+        if let Some(fault) = self.fault {
+            return Appended::Refused(fault);
+        }
+        let records = self.logs.entry(log).or_default();
+        let seq = u64::try_from(records.len()).unwrap() + 1;
+        let record = Record {
+            seq,
+            at: now.wall_ms,
+            from: draft.from,
+            body: draft.body,
+            weight: draft.weight,
+        };
+        let record = SharedRecord::new(record);
+        records.push(SharedRecord::clone(&record));
+        Appended::Stored(record)
+    }
+
+    fn read(&self, query: Query) -> Answer {
+        match query {
+            Query::Page { log, from, to } => {
+                let records = self.logs[&log].iter();
+                let records = records.filter(|record| (from..=to).contains(&record.seq));
+                Answer::Records { records: records.cloned().collect(), as_of: 0 }
+            }
+            Query::Below { log, seq, limit } => {
+                let below = self.logs[&log].iter().rev().filter(|record| record.seq < seq);
+                let mut records: Vec<_> =
+                    below.take(usize::try_from(limit).unwrap()).cloned().collect();
+                records.reverse();
+                Answer::Records { records, as_of: 0 }
+            }
+            Query::Inbox { user, rows } => Answer::Inbox(
+                rows.iter()
+                    .map(|row| {
+                        let records = &self.logs[&row.log];
+                        let unread = records.iter().filter(|record| {
+                            record.seq > row.read && record.seq <= row.head && record.from != user
+                        });
+                        let last = records.last().filter(|_| row.last).cloned();
+                        (u64::try_from(unread.count()).unwrap(), last)
+                    })
+                    .collect(),
+            ),
+            Query::Search { .. } => Answer::Found { items: Vec::new(), next: None },
+        }
+    }
+}
+
+/// A town whose rooms are on a shelf, with rings of so many records.
+fn town(ring_records: usize) -> (Town, Shelf) {
+    let policy = Policy { durability: Durability::Disk, ..Policy::default() };
+    let policies = Policies::uniform(policy);
+    let limits = Limits { policies, ring_records, ..Limits::default() };
+    let mut town = Town::new(limits);
+    let shelf = Shelf::default();
+    town.store = Box::new(shelf.clone());
+    (town, shelf)
+}
+
+fn say_many(town: &mut Town, number: usize, count: usize) {
+    for _ in 0..count {
+        town.say(number, "x");
+        town.settle();
+    }
+}
+
+#[test]
+fn a_membership_is_written_before_the_join_is_answered() {
+    let (mut town, shelf) = town(8);
+    town.hello(0, "ann");
+    shelf.0.borrow_mut().slow = true;
+    assert_eq!(heard(&town.join(0, "lobby"), 0), [""; 0]);
+    shelf.0.borrow_mut().slow = false;
+    assert_eq!(heard(&town.settle(), 0), ["joined at 0 from 1"]);
+    shelf.0.borrow_mut().slow = true;
+    assert_eq!(heard(&town.join(0, "lobby"), 0), ["joined at 0 from 1"], "who is one is answered");
+}
+
+#[test]
+fn a_membership_that_cannot_be_written_does_not_begin_and_one_that_cannot_be_ended_stays() {
+    let (mut town, shelf) = town(8);
+    town.hello(0, "ann");
+    shelf.0.borrow_mut().fault = Some(LogFault::Full);
+    assert_eq!(heard(&town.join(0, "lobby"), 0), ["no 5005"]);
+    shelf.0.borrow_mut().fault = None;
+    assert_eq!(heard(&town.join(0, "lobby"), 0), ["joined at 0 from 1"]);
+    shelf.0.borrow_mut().fault = Some(LogFault::Broken);
+    let leave = || Command::Leave { room: "lobby".into() };
+    assert_eq!(heard(&town.run(0, leave()), 0), ["no 5004"]);
+    shelf.0.borrow_mut().fault = None;
+    town.say(0, "still here");
+    assert_eq!(heard(&town.settle(), 0), ["sent 1"]);
+    let left = ["Left { room: \"lobby\" }", "left left"];
+    assert_eq!(heard(&town.run(0, leave()), 0), left);
+}
+
+#[test]
+fn nobody_hears_of_a_record_before_the_log_has_it() {
+    let (mut town, shelf) = town(8);
+    for (number, name) in [(0, "ann"), (1, "bob")] {
+        town.hello(number, name);
+        town.join(number, "lobby");
+    }
+    shelf.0.borrow_mut().slow = true;
+    town.say(0, "hi");
+    assert_eq!(heard(&town.settle(), 1), [""; 0]);
+    assert_eq!(town.chat.waiting(conn(0)), 1);
+    shelf.0.borrow_mut().slow = false;
+    let said = town.settle();
+    assert_eq!((heard(&said, 0), heard(&said, 1)), (vec!["sent 1".into()], vec!["#1".into()]));
+}
+
+#[test]
+fn a_cursor_that_is_behind_the_ring_reads_pages_that_others_share() {
+    let (mut town, shelf) = town(4);
+    town.hello(0, "ann");
+    town.join(0, "lobby");
+    say_many(&mut town, 0, 150);
+    for number in 1..=5 {
+        town.hello(number, &format!("u{number}"));
+        let join = Command::Join { room: "lobby".into(), after: Some(0), epoch: None };
+        let said = heard(&town.run(number, join), number);
+        let expect = [
+            "joined at 150 from 1",
+            "replay 1..=64",
+            "replay 65..=128",
+            "replay 129..=150",
+            "live 150",
+        ];
+        assert_eq!(said, expect);
+    }
+    assert_eq!(shelf.0.borrow().reads, 3, "each page once");
+}
+
+#[test]
+fn a_cursor_waits_for_a_page_that_cannot_be_read_and_others_go_on() {
+    let (mut town, shelf) = town(4);
+    town.hello(0, "ann");
+    town.join(0, "lobby");
+    say_many(&mut town, 0, 20);
+    town.hello(1, "bob");
+    town.join(1, "lobby");
+    shelf.0.borrow_mut().fault = Some(LogFault::Broken);
+    let join = Command::Join { room: "lobby".into(), after: Some(0), epoch: None };
+    assert_eq!(heard(&town.run(1, join), 1), ["joined at 20 from 1"]);
+    assert!(!heard(&town.wait(5_000), 1).iter().any(|line| line.starts_with("replay")));
+    shelf.0.borrow_mut().fault = None;
+    let said = heard(&town.wait(2_000), 1);
+    assert_eq!(said[..2], ["replay 1..=20", "live 20"]);
+}
+
+#[test]
+fn what_was_pruned_is_told_as_a_gap() {
+    let (mut town, _) = town(4);
+    town.hello(0, "ann");
+    town.join(0, "lobby");
+    say_many(&mut town, 0, 20);
+    let log = town.chat.state.rooms[town.chat.state.room_named("lobby").unwrap()].log;
+    town.chat.committed(town.now, LogReply::Pruned { log, oldest: 11 });
+    town.hello(1, "bob");
+    let join = Command::Join { room: "lobby".into(), after: Some(5), epoch: None };
+    let said = heard(&town.run(1, join), 1);
+    let expect = ["joined at 20 from 11", "gap 6..=10 pruned", "replay 11..=20"];
+    assert_eq!(said[..3], expect);
+}
+
+#[test]
+fn history_is_read_from_the_store_where_the_ring_ends() {
+    let (mut town, _) = town(4);
+    town.hello(0, "ann");
+    town.join(0, "lobby");
+    say_many(&mut town, 0, 100);
+    for (page, limit, first, last, more) in [
+        (Page::Latest, 4, 97, 100, true),
+        (Page::Latest, 5, 96, 100, true),
+        (Page::Before(50), 10, 40, 49, true),
+        (Page::Before(5), 10, 1, 4, false),
+        (Page::After(0), 10, 1, 10, true),
+        (Page::After(95), 10, 96, 100, false),
+        (Page::Around(50), 10, 45, 54, true),
+        (Page::Around(1), 10, 1, 10, false),
+        (Page::Around(100), 10, 95, 100, true),
+    ] {
+        let room = "lobby".into();
+        let command = Command::History { room, page, limit: Some(limit), epoch: None };
+        let said = town.run(0, command);
+        let Some(Said::Reply { result: Ok(Reply::History { items, more: tail, .. }), .. }) =
+            said.first()
+        else {
+            panic!("{page:?}: {said:?}");
+        };
+        let ends = (items.first().unwrap().seq, items.last().unwrap().seq);
+        assert_eq!((ends, *tail), ((first, last), more), "{page:?}");
+    }
+}
+
+#[test]
+fn the_inbox_counts_in_the_store_what_the_ring_does_not_have() {
+    let (mut town, _) = town(4);
+    for (number, name) in [(0, "ann"), (1, "bob")] {
+        town.hello(number, name);
+        town.join(number, "lobby");
+    }
+    say_many(&mut town, 0, 30);
+    let said = town.run(1, Command::Rooms { since: None });
+    let Some(Said::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) = said.first() else {
+        panic!("{said:?}");
+    };
+    assert_eq!((rooms[0].unread, rooms[0].last.as_ref().unwrap().seq), (30, 30));
+}
+
+#[test]
+fn receipts_are_written_in_a_while_and_once() {
+    let (mut town, shelf) = town(4);
+    for (number, name) in [(0, "ann"), (1, "bob")] {
+        town.hello(number, name);
+        town.join(number, "lobby");
+    }
+    say_many(&mut town, 0, 3);
+    shelf.0.borrow_mut().facts.clear();
+    for read in 1..=3 {
+        let (room, read) = ("lobby".into(), Some(read));
+        town.run(1, Command::Ack { room, recv: None, read, epoch: None });
+    }
+    town.wait(1_000);
+    let bob = UserName::parse("bob").unwrap();
+    let member = MemberFact { role: Role::Member, recv: 3, read: 3 };
+    assert_eq!(shelf.0.borrow().facts, [Fact::Member(bob, Some(member))]);
+}
+
+#[test]
+fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
+    let (mut first, shelf) = town(4);
+    first.hello(0, "ann");
+    first.join(0, "lobby");
+    say_many(&mut first, 0, 10);
+    let room = first.chat.state.room_named("lobby").unwrap();
+    let (epoch, log) = (first.chat.state.rooms[room].epoch, first.chat.state.rooms[room].log);
+    let records = shelf.0.borrow_mut().logs.remove(&log).unwrap();
+
+    let (mut second, shelf) = town(4);
+    let member = MemberFact { role: Role::Member, recv: 7, read: 6 };
+    let user = |name: &str| UserName::parse(name).unwrap();
+    let kept = KeptRoom {
+        name: RoomName::parse("lobby").unwrap(),
+        epoch,
+        durability: Durability::Disk,
+        head: 10,
+        oldest: 1,
+        facts: vec![
+            Fact::Topic("tea".into()),
+            Fact::Member(user("ann"), Some(member)),
+            Fact::Member(user("guest-1"), Some(member)),
+        ],
+    };
+    second.chat.restore(second.now, Kept { rooms: vec![kept], ..Kept::default() });
+    second.settle();
+    let room = second.chat.state.room_named("lobby").unwrap();
+    let log = second.chat.state.rooms[room].log;
+    shelf.0.borrow_mut().logs.insert(log, records);
+
+    let said = second.hello_with(0, Some("ann"), Some(("gone", &[("lobby", epoch, 4)])));
+    let expect = ["welcome ann false lobby: From { from: 5, to: 10 }", "replay 5..=10", "live 10"];
+    assert_eq!(heard(&said, 0), expect);
+    let said = second.run(0, Command::Rooms { since: Some(0) });
+    let Some(Said::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) = said.first() else {
+        panic!("{said:?}");
+    };
+    let row = &rooms[0];
+    assert_eq!((row.recv, row.read, row.seq, row.epoch), (7, 6, 10, epoch));
+    second.say(0, "on");
+    assert!(heard(&second.settle(), 0)[0].starts_with("sent"));
+}
+
+#[test]
+fn who_asks_faster_than_the_log_answers_is_told_when_to_go_on() {
+    let (mut town, shelf) = town(256);
+    town.hello(0, "ann");
+    town.join(0, "lobby");
+    shelf.0.borrow_mut().slow = true;
+    for _ in 0..65 {
+        town.say(0, "x");
+    }
+    assert_eq!(heard(&town.settle(), 0), [""; 0]);
+    assert_eq!(town.chat.owed(conn(0)), 65);
+    shelf.0.borrow_mut().slow = false;
+    let said = heard(&town.settle(), 0);
+    assert_eq!(said.iter().filter(|line| *line == "wake").count(), 1);
+    assert_eq!(town.chat.owed(conn(0)), 0);
+}

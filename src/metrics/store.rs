@@ -1,0 +1,61 @@
+//! What the store counts.
+
+use super::{Counter, Gauge, TURN_MICROS_BOUNDS};
+
+/// The store's cells: `busy`, `reads` and `intake` are written by the loop, all others by the writer.
+#[derive(Debug, Default)]
+pub struct StoreMetrics {
+    /// Batches that were committed.
+    pub batches: Counter,
+    /// Records in them.
+    pub records: Counter,
+    /// Microseconds that commits took, syncing included.
+    pub commit_micros: Counter,
+    /// Commits by duration: bucket `n` counts those of at most [`TURN_MICROS_BOUNDS`]`[n]` microseconds and
+    /// more than the bound before; the last one all longer ones.
+    pub commits_by_micros: [Counter; TURN_MICROS_BOUNDS.len() + 1],
+    /// Records that were removed since they were kept long enough.
+    pub pruned: Counter,
+    /// Appends that were refused since too many waited.
+    pub busy: Counter,
+    /// Appends that were refused since they could not be written.
+    pub refused: Counter,
+    /// Questions that were put to the reader.
+    pub reads: Counter,
+    /// Appends that wait or are under way.
+    pub intake: Gauge,
+    /// 1 if records cannot be written, otherwise 0.
+    pub trouble: Gauge,
+    /// Bytes of the file.
+    pub file_bytes: Gauge,
+    /// Bytes of its write-ahead log.
+    pub log_bytes: Gauge,
+}
+
+impl StoreMetrics {
+    /// Counts one batch of `records` whose commit took `micros`.
+    pub fn count_batch(&self, records: u64, micros: u64) {
+        self.batches.add(1);
+        self.records.add(records);
+        self.commit_micros.add(micros);
+        let bucket = TURN_MICROS_BOUNDS.partition_point(|bound| *bound < micros);
+        if let Some(bucket) = self.commits_by_micros.get(bucket) {
+            bucket.add(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_counted_once_and_in_one_bucket() {
+        let metrics = StoreMetrics::default();
+        metrics.count_batch(3, 51);
+        metrics.count_batch(0, u64::MAX);
+        assert_eq!((metrics.batches.value(), metrics.records.value()), (2, 3));
+        let counts = metrics.commits_by_micros.each_ref().map(Counter::value);
+        assert_eq!((counts[1], counts[14], counts.iter().sum()), (1, 1, 2));
+    }
+}

@@ -1,0 +1,136 @@
+//! Putting one record at a log's end, within the transaction of its batch.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::chat::limits::SEQ_END;
+use crate::chat::log::{Appended, Draft, LogFault};
+use crate::chat::record::{Body, Record, SharedRecord};
+
+use super::facts;
+use super::op::{Tail, unsigned};
+use super::row::{self, Columns, signed};
+use super::touch;
+
+/// Puts a record there and moves the tail, or says why not; then nothing has changed.
+pub(super) fn append(
+    db: &Connection,
+    room: i64,
+    tail: &mut Tail,
+    wall_ms: u64,
+    draft: Draft,
+) -> rusqlite::Result<Appended> {
+    let Draft { from, body, weight, touch, facts } = draft;
+    // The wall clock may go back; what a room shows does not.
+    let (seq, at) = (tail.head + 1, tail.at.max(wall_ms));
+    if seq >= SEQ_END {
+        return Ok(Appended::Refused(LogFault::Full));
+    }
+    let record = Record { seq, at, from, body, weight };
+    let hash = said_hash(&record.body);
+    if let Some(known) = known(db, room, &record, hash)? {
+        return Ok(known);
+    }
+    if let Some(touch) = touch {
+        match touch::find(db, room, &record, touch)? {
+            Ok(target) => touch::apply(db, room, (target, &record), tail)?,
+            Err(refused) => return Ok(refused),
+        }
+    }
+    insert(db, room, &record, hash)?;
+    for fact in &facts {
+        facts::write(db, room, fact)?;
+    }
+    let bytes = tail.bytes.saturating_add(Columns::of(room, &record).bytes());
+    *tail = Tail { head: seq, at, bytes, ..*tail };
+    Ok(Appended::Stored(SharedRecord::new(record)))
+}
+
+/// The `cid` of a message, if it has one.
+fn cid(body: &Body) -> Option<&str> {
+    match body {
+        Body::Message { cid, .. } => cid.as_deref(),
+        _ => None,
+    }
+}
+
+/// The answer to a message whose `cid` is known.
+fn known(
+    db: &Connection,
+    room: i64,
+    record: &Record,
+    hash: i64,
+) -> rusqlite::Result<Option<Appended>> {
+    let Some(cid) = cid(&record.body) else { return Ok(None) };
+    let sql = "SELECT seq, at, hash FROM sent WHERE room = ?1 AND sender = ?2 AND cid = ?3";
+    let found = db
+        .prepare_cached(sql)?
+        .query_row(params![room, record.from.as_str(), cid], |row| {
+            Ok((unsigned(row.get(0)?), unsigned(row.get(1)?), row.get::<_, i64>(2)?))
+        })
+        .optional()?;
+    Ok(found.map(|(seq, at, said)| match said == hash {
+        true => Appended::Duplicate { seq, at },
+        false => Appended::Conflict { seq },
+    }))
+}
+
+fn insert(db: &Connection, room: i64, record: &Record, hash: i64) -> rusqlite::Result<()> {
+    let mut statement = db.prepare_cached(row::INSERT)?;
+    row::write(&mut statement, room, record)?;
+    let Some(cid) = cid(&record.body) else { return Ok(()) };
+    let sql = "INSERT INTO sent (room, sender, cid, seq, at, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let (seq, at) = (signed(record.seq), signed(record.at));
+    db.prepare_cached(sql)?.execute(params![room, record.from.as_str(), cid, seq, at, hash])?;
+    Ok(())
+}
+
+/// A hash of what was said with a `cid`, the same at all times and everywhere.
+fn said_hash(body: &Body) -> i64 {
+    let Body::Message { text, data, cid: Some(_), reply_to, thread, .. } = body else { return 0 };
+    let mut hash = sha1_smol::Sha1::new();
+    // Each part with its length in front, so that no two look alike.
+    for part in [Some(&**text), data.as_deref()] {
+        let len = part.map_or(u64::MAX, |part| u64::try_from(part.len()).unwrap_or(u64::MAX));
+        hash.update(&len.to_le_bytes());
+        hash.update(part.unwrap_or_default().as_bytes());
+    }
+    for seq in [reply_to, thread] {
+        hash.update(&seq.unwrap_or(u64::MAX).to_le_bytes());
+    }
+    let digest = hash.digest().bytes();
+    let first = digest.first_chunk::<8>().copied().unwrap_or_default();
+    i64::from_le_bytes(first) & i64::MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str, data: Option<&str>, reply_to: Option<u64>, thread: Option<u64>) -> Body {
+        let data = data.map(Into::into);
+        Body::Message {
+            text: text.into(),
+            data,
+            cid: Some("c".into()),
+            reply_to,
+            thread,
+            edited: None,
+        }
+    }
+
+    #[test]
+    fn the_hash_tells_every_part_apart_and_stays_as_it_is() {
+        let bodies = [
+            message("a", None, None, None),
+            message("a", Some(""), None, None),
+            message("", Some("a"), None, None),
+            message("a", None, Some(1), None),
+            message("a", None, None, Some(1)),
+            message("b", None, None, None),
+        ];
+        let hashes: std::collections::BTreeSet<_> = bodies.iter().map(said_hash).collect();
+        assert_eq!(hashes.len(), bodies.len());
+        // It is stored: a change of the function would take every retry for another message.
+        assert_eq!(said_hash(&bodies[0]), 5_546_327_993_877_899_962);
+    }
+}

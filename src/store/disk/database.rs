@@ -1,0 +1,114 @@
+//! A connection to the file that may write it, and how it is set up.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::chat::reply::Durability;
+
+/// How long a statement waits for a lock. Only whoever copies or verifies the file holds one, and the reader
+/// while the log is being truncated.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
+/// Kibibytes of pages that the writer keeps.
+const CACHE_KIB: i64 = 16 * 1024;
+/// Pages in the log at which SQLite itself puts them into the file, 64 MiB: the writer does so much earlier,
+/// between batches, and this bounds the log if it should not come to it.
+const AUTOCHECKPOINT_PAGES: i64 = 16 * 1024;
+/// Bytes of the log that are kept when it begins anew.
+const JOURNAL_BYTES: i64 = 64 * 1024 * 1024;
+/// Statements that stay prepared: more than there are.
+const STATEMENTS: usize = 64;
+
+/// What a commit waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    /// The kernel has it: it survives the process.
+    Os,
+    /// The disk has it: it survives the machine.
+    Disk,
+}
+
+impl Level {
+    /// The level of rooms of this durability; those in memory are not stored at all.
+    pub(super) const fn of(durability: Durability) -> Self {
+        match durability {
+            Durability::Memory | Durability::Os => Self::Os,
+            Durability::Disk => Self::Disk,
+        }
+    }
+}
+
+/// The connection that writes, with the level of its commits.
+#[derive(Debug)]
+pub(super) struct Database {
+    connection: Connection,
+    path: PathBuf,
+    level: Level,
+}
+
+impl Database {
+    /// Opens the file, or makes it; what is in it is not looked at.
+    pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.pragma_update(None, "trusted_schema", false)?;
+        connection.pragma_update(None, "cell_size_check", true)?;
+        connection.pragma_update(None, "temp_store", "memory")?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        Ok(Self { connection, path: path.to_owned(), level: Level::Disk })
+    }
+
+    /// Turns to the write-ahead log, with synced commits.
+    pub(super) fn begin_logging(&self) -> rusqlite::Result<()> {
+        let connection = &self.connection;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "wal_autocheckpoint", AUTOCHECKPOINT_PAGES)?;
+        connection.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
+        connection.pragma_update(None, "synchronous", "full")
+    }
+
+    /// A new connection to the same file, for this one, which is not trusted any more.
+    pub(super) fn reopen(&mut self) -> rusqlite::Result<()> {
+        let new = Self::open(&self.path)?;
+        new.begin_logging()?;
+        *self = new;
+        Ok(())
+    }
+
+    /// Sets what the next commits wait for.
+    pub(super) fn set_level(&mut self, level: Level) -> rusqlite::Result<()> {
+        if self.level != level {
+            let value = match level {
+                Level::Os => "normal",
+                Level::Disk => "full",
+            };
+            self.connection.pragma_update(None, "synchronous", value)?;
+            self.level = level;
+        }
+        Ok(())
+    }
+
+    /// Where the file is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl std::ops::Deref for Database {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl std::ops::DerefMut for Database {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+}

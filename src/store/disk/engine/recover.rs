@@ -1,0 +1,171 @@
+//! Trouble, and the way out of it.
+//!
+//! After a failed commit the handle is not trusted: nobody knows which of its bytes the disk has. What the
+//! transaction has left behind the end of the log is invisible, and must stay so: a commit that was refused
+//! must not come up later. So the file is opened anew while the old handle still holds the index of the log,
+//! all that was committed is moved out of the log and synced, and the log is emptied. Only when that has
+//! worked, the heads are those that were told, and a commit has reached the disk, records are taken again.
+
+use std::time::Duration;
+
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{OptionalExtension as _, params};
+
+use crate::chat::log::{LogFault, LogReply};
+use crate::time::Tick;
+use crate::time::clock::Now;
+
+use super::super::database::Level;
+use super::super::fault::{classify, words};
+use super::super::op::{Tail, unsigned};
+use super::super::row::signed;
+use super::{Engine, Room};
+
+/// From one attempt to write to the next.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+
+/// Records cannot be written.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    fault: LogFault,
+    since: Tick,
+    /// When to try again; never if the file is damaged: that does not heal.
+    probe_at: Tick,
+}
+
+impl Engine {
+    /// Why records cannot be written, if they cannot.
+    pub(in crate::store::disk) fn fault(&self) -> Option<LogFault> {
+        self.trouble.as_ref().map(|trouble| trouble.fault)
+    }
+
+    /// When [`Engine::probe`] has something to do.
+    pub(in crate::store::disk) fn probe_at(&self) -> Option<Tick> {
+        self.trouble.as_ref().map(|trouble| trouble.probe_at)
+    }
+
+    /// A write has failed: from now on appends are refused.
+    pub(super) fn begin_trouble(&mut self, now: Now, error: &rusqlite::Error) -> LogFault {
+        let fault = classify(error);
+        let file = self.db.path().display().to_string();
+        let what = words(fault);
+        if fault == LogFault::Corrupt {
+            log::error!(
+                file, error:% = error;
+                "the store's file is damaged: nothing is written to it any more; stop the server, keep the \
+                 file, see `chinwag verify`, and take up a backup with `chinwag restore`"
+            );
+        } else {
+            log::error!(file, what, error:% = error; "the store fails: what cannot be stored is refused");
+        }
+        let since = self.trouble.take().map_or(now.tick, |trouble| trouble.since);
+        let probe_at = match fault {
+            LogFault::Corrupt => Tick::MAX,
+            _ => now.tick.after(PROBE_EVERY),
+        };
+        self.trouble = Some(Trouble { fault, since, probe_at });
+        // What the transaction holds goes; the handle itself is not trusted to have done so.
+        _ = self.db.execute_batch("ROLLBACK");
+        fault
+    }
+
+    /// Tries to write, if it is time to: what has changed.
+    pub(in crate::store::disk) fn probe(&mut self, now: Now) -> Vec<LogReply> {
+        let Some(Trouble { fault, since, .. }) =
+            self.trouble.take_if(|trouble| now.tick >= trouble.probe_at)
+        else {
+            return Vec::new();
+        };
+        match self.recover() {
+            Ok(replies) => {
+                let seconds = now.tick.since(since).as_secs();
+                log::info!(seconds; "the store works again");
+                replies.into_iter().chain([LogReply::Health(Ok(()))]).collect()
+            }
+            Err(error) => {
+                let fault_now = classify(&error);
+                let probe_at = now.tick.after(PROBE_EVERY);
+                if fault_now != fault {
+                    log::error!(what = words(fault_now), error:% = error; "the store still fails");
+                }
+                self.trouble = Some(Trouble { fault: fault_now, since, probe_at });
+                _ = self.db.execute_batch("ROLLBACK");
+                let changed = (fault_now != fault).then_some(LogReply::Health(Err(fault_now)));
+                changed.into_iter().collect()
+            }
+        }
+    }
+
+    /// Opens the file anew, looks whether it is as it should be, and writes to it.
+    fn recover(&mut self) -> rusqlite::Result<Vec<LogReply>> {
+        if !self.db.is_autocommit() {
+            self.db.execute_batch("ROLLBACK")?;
+        }
+        self.db.reopen()?;
+        self.empty_log()?;
+        let replies = self.check_tails()?;
+        self.write_all()?;
+        Ok(replies)
+    }
+
+    /// Moves everything that is committed out of the log, and empties it.
+    pub(in crate::store::disk) fn empty_log(&self) -> rusqlite::Result<()> {
+        self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::TRUNCATE).map(|_| ())
+    }
+
+    /// Writes all that is pending, and a number that changes each time, so that the disk has been asked.
+    pub(in crate::store::disk) fn write_all(&mut self) -> rusqlite::Result<()> {
+        self.db.set_level(Level::Disk)?;
+        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        self.pending.write(&self.db)?;
+        self.db.execute(
+            "INSERT INTO meta VALUES ('probe', 1) ON CONFLICT DO UPDATE SET value = value + 1",
+            [],
+        )?;
+        self.db.execute_batch("COMMIT")?;
+        self.pending = super::Pending::default();
+        self.unsynced = false;
+        Ok(())
+    }
+
+    /// Compares the heads in the file with those that were told. What is above goes: nobody has seen it. What
+    /// is missing, which only rooms of level `os` can miss, is told as gone, and its seqs are not used again.
+    fn check_tails(&mut self) -> rusqlite::Result<Vec<LogReply>> {
+        let logs: Vec<_> = self.rooms.iter().map(|room| room.log).collect();
+        let mut replies = Vec::new();
+        for log in logs {
+            let Some(room) = super::find(&mut self.rooms, log) else { continue };
+            let sql = "SELECT head FROM room WHERE id = ?1";
+            let head = self.db.prepare_cached(sql)?.query_one([room.id], |row| row.get(0));
+            let Some(head) = head.optional()?.map(unsigned) else { continue };
+            if head != room.tail.head {
+                replies.extend(mend(&self.db, room, head)?);
+            }
+        }
+        Ok(replies)
+    }
+}
+
+/// Makes the file's room what was told of it.
+fn mend(
+    db: &rusqlite::Connection,
+    room: &mut Room,
+    found: u64,
+) -> rusqlite::Result<Option<LogReply>> {
+    let told = room.tail.head;
+    log::error!(room = room.id, told, found; "the head of a stored room is not the one that was told");
+    let lost = found < told;
+    if lost {
+        room.tail = Tail { oldest: told + 1, bytes: 0, ..room.tail };
+    }
+    let Tail { head, oldest, at, bytes } = room.tail;
+    db.execute_batch("SAVEPOINT mend")?;
+    db.execute("DELETE FROM record WHERE room = ?1 AND seq > ?2", [room.id, signed(head)])?;
+    db.execute("DELETE FROM sent WHERE room = ?1 AND seq > ?2", [room.id, signed(head)])?;
+    db.execute(
+        "UPDATE room SET head = ?2, oldest = ?3, at = ?4, bytes = ?5 WHERE id = ?1",
+        params![room.id, signed(head), signed(oldest), signed(at), signed(bytes)],
+    )?;
+    db.execute_batch("RELEASE mend")?;
+    Ok(lost.then_some(LogReply::Pruned { log: room.log, oldest }))
+}

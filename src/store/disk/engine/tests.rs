@@ -1,0 +1,1 @@
+//! The engine on files of its own.

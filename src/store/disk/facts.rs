@@ -1,0 +1,93 @@
+//! Facts, as rows.
+
+use rusqlite::{Connection, params};
+
+use crate::chat::log::{Fact, MemberFact, Standing, Term};
+use crate::chat::name::UserName;
+
+use super::row::{role_number, signed};
+
+/// Writes what is true of a room instead of what was.
+pub(super) fn write(db: &Connection, room: i64, fact: &Fact) -> rusqlite::Result<()> {
+    match fact {
+        Fact::Access { private, owned, policy } => {
+            let sql = "UPDATE room SET private = ?2, owned = ?3, policy = ?4 WHERE id = ?1";
+            db.prepare_cached(sql)?.execute(params![room, private, owned, policy.as_deref()])
+        }
+        Fact::Topic(topic) => {
+            let sql = "UPDATE room SET topic = ?2 WHERE id = ?1";
+            db.prepare_cached(sql)?.execute(params![room, &**topic])
+        }
+        Fact::Member(user, Some(member)) => write_member(db, room, user, *member),
+        Fact::Member(user, None) => {
+            let sql = "DELETE FROM member WHERE room = ?1 AND user = ?2";
+            db.prepare_cached(sql)?.execute(params![room, user.as_str()])
+        }
+        Fact::Standing(user, standing, Some(term)) => {
+            write_standing(db, room, (user, *standing), term)
+        }
+        Fact::Standing(user, standing, None) => {
+            let sql = "DELETE FROM standing WHERE room = ?1 AND user = ?2 AND kind = ?3";
+            let row = params![room, user.as_str(), standing_number(*standing)];
+            db.prepare_cached(sql)?.execute(row)
+        }
+    }
+    .map(|_| ())
+}
+
+fn write_member(
+    db: &Connection,
+    room: i64,
+    user: &UserName,
+    member: MemberFact,
+) -> rusqlite::Result<usize> {
+    let MemberFact { role, recv, read } = member;
+    let sql = "INSERT OR REPLACE INTO member (room, user, role, recv, read) \
+               VALUES (?1, ?2, ?3, ?4, ?5)";
+    let row = params![room, user.as_str(), role_number(role), signed(recv), signed(read)];
+    db.prepare_cached(sql)?.execute(row)
+}
+
+fn write_standing(
+    db: &Connection,
+    room: i64,
+    (user, standing): (&UserName, Standing),
+    term: &Term,
+) -> rusqlite::Result<usize> {
+    let sql = "INSERT OR REPLACE INTO standing (room, user, kind, until, reason) \
+               VALUES (?1, ?2, ?3, ?4, ?5)";
+    let until = term.until.map(signed);
+    let row = params![room, user.as_str(), standing_number(standing), until, &*term.reason];
+    db.prepare_cached(sql)?.execute(row)
+}
+
+/// Takes away all that is known of a room but its records and the `cid`s of them.
+pub(super) fn erase(db: &Connection, room: i64) -> rusqlite::Result<()> {
+    for sql in [
+        "DELETE FROM room WHERE id = ?1",
+        "DELETE FROM member WHERE room = ?1",
+        "DELETE FROM standing WHERE room = ?1",
+    ] {
+        db.prepare_cached(sql)?.execute([room])?;
+    }
+    Ok(())
+}
+
+/// What stands for a standing in the column `standing.kind`.
+pub(super) const fn standing_number(standing: Standing) -> i64 {
+    match standing {
+        Standing::Banned => 0,
+        Standing::Muted => 1,
+        Standing::Invited => 2,
+    }
+}
+
+/// The inverse of [`standing_number`].
+pub(super) const fn standing_of(number: i64) -> Option<Standing> {
+    Some(match number {
+        0 => Standing::Banned,
+        1 => Standing::Muted,
+        2 => Standing::Invited,
+        _ => return None,
+    })
+}

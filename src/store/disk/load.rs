@@ -1,0 +1,125 @@
+//! What was kept of the rooms, as it is read when the server starts.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, Row};
+
+use crate::chat::log::{Fact, KeptRoom, MemberFact, Term};
+use crate::chat::name::{RoomName, UserName};
+use crate::chat::record::Epoch;
+use crate::collections::KeyedMap;
+
+use super::facts::standing_of;
+use super::op::{RoomRow, Tail, unsigned};
+use super::pending::durability_of;
+use super::row::role_of;
+
+/// What was kept.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    /// The rooms, as the domain sees them.
+    pub(super) rooms: Vec<KeptRoom>,
+    /// Their rows, by name.
+    pub(super) rows: KeyedMap<RoomName, RoomRow>,
+    /// A row id above all that there ever were.
+    pub(super) next_id: i64,
+    /// How many records there are.
+    pub(super) records: u64,
+}
+
+/// Why the rooms could not be read.
+#[derive(Debug)]
+pub(super) enum LoadFault {
+    /// The file cannot be read.
+    Failed(rusqlite::Error),
+    /// A row is not what was written: of which table.
+    Damaged(&'static str),
+}
+
+impl From<rusqlite::Error> for LoadFault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Reads all rooms with their facts.
+pub(super) fn load(db: &Connection) -> Result<Loaded, LoadFault> {
+    let mut rooms = Vec::new();
+    let mut rows = KeyedMap::new();
+    let mut places = BTreeMap::new();
+    let mut records = 0;
+    let sql = "SELECT id, name, epoch, durability, head, oldest, at, bytes, private, owned, policy, \
+               topic FROM room ORDER BY id";
+    let mut statement = db.prepare(sql)?;
+    let mut found = statement.query([])?;
+    while let Some(row) = found.next()? {
+        let (room, row) = read_room(row)?.ok_or(LoadFault::Damaged("room"))?;
+        records += (room.head + 1).saturating_sub(room.oldest);
+        places.insert(row.id, rooms.len());
+        rows.insert(room.name.clone(), row);
+        rooms.push(room);
+    }
+    let mut put = |room: i64, fact: Option<Fact>, table: &'static str| {
+        let room = places.get(&room).and_then(|place| rooms.get_mut(*place));
+        // The facts of a room that is gone go when its records do.
+        let Some(room): Option<&mut KeptRoom> = room else { return Ok(()) };
+        room.facts.push(fact.ok_or(LoadFault::Damaged(table))?);
+        Ok::<_, LoadFault>(())
+    };
+    let mut statement = db.prepare("SELECT room, user, role, recv, read FROM member")?;
+    let mut found = statement.query([])?;
+    while let Some(row) = found.next()? {
+        put(row.get(0)?, read_member(row)?, "member")?;
+    }
+    let mut statement = db.prepare("SELECT room, user, kind, until, reason FROM standing")?;
+    let mut found = statement.query([])?;
+    while let Some(row) = found.next()? {
+        put(row.get(0)?, read_standing(row)?, "standing")?;
+    }
+    let sql = "SELECT max((SELECT ifnull(max(id), 0) FROM room), (SELECT ifnull(max(room), 0) FROM \
+               record), (SELECT ifnull(max(room), 0) FROM sent))";
+    let last: i64 = db.query_one(sql, [], |row| row.get(0))?;
+    Ok(Loaded { rooms, rows, next_id: last + 1, records })
+}
+
+fn read_room(row: &Row<'_>) -> rusqlite::Result<Option<(KeptRoom, RoomRow)>> {
+    let name: String = row.get(1)?;
+    let epoch: i64 = row.get(2)?;
+    let Ok(name) = RoomName::parse(&name) else { return Ok(None) };
+    let Some(durability) = durability_of(row.get(3)?) else { return Ok(None) };
+    let tail = Tail {
+        head: unsigned(row.get(4)?),
+        oldest: unsigned(row.get(5)?),
+        at: unsigned(row.get(6)?),
+        bytes: unsigned(row.get(7)?),
+    };
+    let epoch = Epoch(u64::from_ne_bytes(epoch.to_ne_bytes()));
+    let policy = row.get::<_, Option<Box<str>>>(10)?;
+    let mut facts = vec![Fact::Access { private: row.get(8)?, owned: row.get(9)?, policy }];
+    let topic: Box<str> = row.get(11)?;
+    if !topic.is_empty() {
+        facts.push(Fact::Topic(topic));
+    }
+    let (head, oldest) = (tail.head, tail.oldest);
+    let room = KeptRoom { name, epoch, durability, head, oldest, facts };
+    Ok(Some((room, RoomRow { id: row.get(0)?, epoch, durability, tail })))
+}
+
+fn read_member(row: &Row<'_>) -> rusqlite::Result<Option<Fact>> {
+    let user: String = row.get(1)?;
+    let (Ok(user), Some(role)) = (UserName::parse(&user), role_of(row.get(2)?)) else {
+        return Ok(None);
+    };
+    let (recv, read) = (unsigned(row.get(3)?), unsigned(row.get(4)?));
+    Ok(Some(Fact::Member(user, Some(MemberFact { role, recv, read }))))
+}
+
+fn read_standing(row: &Row<'_>) -> rusqlite::Result<Option<Fact>> {
+    let user: String = row.get(1)?;
+    let (Ok(user), Some(standing)) = (UserName::parse(&user), standing_of(row.get(2)?)) else {
+        return Ok(None);
+    };
+    let until = row.get::<_, Option<i64>>(3)?.map(unsigned);
+    let term = Term { until, reason: row.get(4)? };
+    Ok(Some(Fact::Standing(user, standing, Some(term))))
+}

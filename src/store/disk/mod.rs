@@ -1,0 +1,38 @@
+//! Logs that survive: an SQLite file, a thread that writes it and one that reads it.
+//!
+//! ```text
+//!            the loop's thread          │  the writer's                     │  the reader's
+//!  ─────────────────────────────────────┼───────────────────────────────────┼────────────────
+//!   request ─ gather ─ flush ─▶ Intake ─┼▶ batch ─▶ Engine ─ commit, sync ─┐│
+//!      └──────────────── Read ──────────┼──────────────────────────────────┼┼▶ Reader ─┐
+//!   poll ◀──────────────────── Replies ◀┼──────────────────────────────────┘┼──────────┘
+//! ```
+
+mod append;
+mod database;
+mod engine;
+mod facts;
+mod fault;
+mod intake;
+mod load;
+mod op;
+mod open;
+mod pending;
+mod read;
+mod reader;
+mod replies;
+pub(in crate::store) mod row;
+mod schema;
+pub(in crate::store) mod search;
+mod store;
+pub(in crate::store) mod suspend;
+#[cfg(test)]
+pub(in crate::store) mod testing;
+#[cfg(test)]
+mod tests;
+mod touch;
+mod writer;
+
+pub use open::OpenError;
+pub use replies::Wake;
+pub use store::{Options, Store};

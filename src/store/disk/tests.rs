@@ -1,0 +1,213 @@
+//! The store as the server sees it: threads, files, restarts.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use super::*;
+use crate::chat::log::{
+    Answer, Appended, Draft, Fact, Kept, LogFault, LogId, LogReply, LogRequest, Logs as _,
+    MemberFact, Query, Standing, Term, Ticket,
+};
+use crate::chat::name::{RoomName, UserName};
+use crate::chat::policy::Retention;
+use crate::chat::record::{Body, Epoch};
+use crate::chat::reply::{Durability, Role};
+use crate::time::clock::Clock;
+
+/// Longer than anything takes on a machine that works.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A store with what wakes its loop.
+struct Bench {
+    store: Store,
+    kept: Kept,
+    woken: Receiver<()>,
+    clock: Clock,
+    tickets: usize,
+}
+
+pub(super) fn user(name: &str) -> UserName {
+    UserName::parse(name).unwrap()
+}
+
+pub(super) fn message(text: &str, cid: Option<&str>) -> Draft {
+    let body = Body::Message {
+        text: text.into(),
+        data: None,
+        cid: cid.map(Into::into),
+        reply_to: None,
+        thread: None,
+        edited: None,
+    };
+    Draft { from: user("ann"), body, weight: 300, touch: None, facts: Vec::new() }
+}
+
+impl Bench {
+    fn open(data: &Path) -> Self {
+        Self::try_open(data).unwrap()
+    }
+
+    fn try_open(data: &Path) -> Result<Self, OpenError> {
+        let (wake, woken) = channel();
+        let options = Options { data: data.to_owned(), metrics: Arc::default() };
+        let clock = Clock::start();
+        let wake: Wake = Arc::new(move || _ = wake.send(()));
+        let (store, kept) = Store::open(&options, clock, wake)?;
+        Ok(Self { store, kept, woken, clock, tickets: 0 })
+    }
+
+    fn request(&mut self, request: LogRequest) {
+        self.store.request(self.clock.now(), request);
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+
+    fn open_room(&mut self, life: u64, name: &str, durability: Durability) -> LogId {
+        let log = LogId::new(usize::try_from(life).unwrap(), life);
+        let room = RoomName::parse(name).unwrap();
+        let (epoch, retention) = (Epoch(77), Retention::default());
+        self.request(LogRequest::Open { log, room, epoch, durability, retention });
+        log
+    }
+
+    /// The next reply, which must come.
+    fn reply(&mut self) -> LogReply {
+        self.store.flush();
+        loop {
+            if let Some(reply) = self.store.poll() {
+                return reply;
+            }
+            self.woken.recv_timeout(PATIENCE).expect("a reply");
+        }
+    }
+
+    fn append(&mut self, log: LogId, draft: Draft) -> Appended {
+        let ticket = self.ticket();
+        self.request(LogRequest::Append { log, ticket, draft });
+        let reply = self.reply();
+        let LogReply::Appended { ticket: told, outcome } = reply else { panic!("{reply:?}") };
+        assert_eq!(told, ticket);
+        outcome
+    }
+
+    fn sync(&mut self, log: LogId) -> Result<(), LogFault> {
+        let ticket = self.ticket();
+        self.request(LogRequest::Sync { log, ticket });
+        let reply = self.reply();
+        let LogReply::Synced { ticket: told, outcome } = reply else { panic!("{reply:?}") };
+        assert_eq!(told, ticket);
+        outcome
+    }
+
+    fn texts(&mut self, log: LogId) -> Vec<(u64, String)> {
+        let ticket = self.ticket();
+        self.request(LogRequest::Read { ticket, query: Query::Page { log, from: 1, to: 1000 } });
+        let reply = self.reply();
+        let LogReply::Answer { outcome: Ok(Answer::Records { records, .. }), .. } = reply else {
+            panic!("{reply:?}");
+        };
+        let text = |body: &Body| match body {
+            Body::Message { text, .. } => text.to_string(),
+            other => format!("{other:?}"),
+        };
+        records.iter().map(|record| (record.seq, text(&record.body))).collect()
+    }
+}
+
+#[track_caller]
+fn check_stored(outcome: &Appended, seq: u64) {
+    assert!(matches!(outcome, Appended::Stored(record) if record.seq == seq), "{outcome:?}");
+}
+
+#[test]
+fn what_was_stored_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("new").join("data");
+    let member = MemberFact { role: Role::Owner, recv: 2, read: 1 };
+    let term = Term { until: Some(5), reason: "rude".into() };
+    let facts = [
+        Fact::Access { private: true, owned: true, policy: Some("quiet".into()) },
+        Fact::Topic("tea".into()),
+        Fact::Member(user("ann"), Some(member)),
+        Fact::Standing(user("bob"), Standing::Banned, Some(term)),
+    ];
+    {
+        let mut bench = Bench::open(&data);
+        assert_eq!(bench.kept, Kept::default());
+        let log = bench.open_room(1, "lobby", Durability::Disk);
+        check_stored(&bench.append(log, message("one", None)), 1);
+        for fact in facts.clone() {
+            bench.request(LogRequest::Keep { log, fact });
+        }
+        bench.request(LogRequest::Keep { log, fact: Fact::Member(user("eve"), Some(member)) });
+        bench.request(LogRequest::Keep { log, fact: Fact::Member(user("eve"), None) });
+        check_stored(&bench.append(log, message("two", None)), 2);
+        assert_eq!(bench.sync(log), Ok(()));
+        assert_eq!(bench.texts(log), [(1, "one".to_owned()), (2, "two".to_owned())]);
+    }
+    let mut bench = Bench::open(&data);
+    let [room] = &*bench.kept.rooms else { panic!("{:?}", bench.kept) };
+    assert_eq!(
+        (room.name.as_str(), room.epoch, room.durability),
+        ("lobby", Epoch(77), Durability::Disk)
+    );
+    assert_eq!((room.head, room.oldest, &*room.facts), (2, 1, &facts[..]));
+    let log = bench.open_room(9, "lobby", Durability::Disk);
+    check_stored(&bench.append(log, message("three", None)), 3);
+    assert_eq!(bench.texts(log).len(), 3);
+}
+
+#[test]
+fn a_second_server_on_the_same_directory_is_refused_until_the_first_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Bench::open(folder.path());
+    let second = Bench::try_open(folder.path()).err().unwrap();
+    assert!(matches!(second, OpenError::Taken(_)), "{second}");
+    assert!(second.to_string().contains(folder.path().to_str().unwrap()), "{second}");
+    drop(first);
+    Bench::open(folder.path());
+}
+
+#[test]
+fn a_memory_room_is_beside_the_stored_ones_and_gone_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let mut bench = Bench::open(folder.path());
+        let stored = bench.open_room(1, "kept", Durability::Os);
+        let light = bench.open_room(2, "light", Durability::Memory);
+        check_stored(&bench.append(light, message("x", None)), 1);
+        check_stored(&bench.append(stored, message("y", None)), 1);
+        assert_eq!(bench.texts(light), []);
+    }
+    let bench = Bench::open(folder.path());
+    let names: Vec<_> = bench.kept.rooms.iter().map(|room| room.name.as_str()).collect();
+    assert_eq!(names, ["kept"]);
+}
+
+#[test]
+fn a_dropped_room_is_gone_and_its_name_begins_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let mut bench = Bench::open(folder.path());
+        let log = bench.open_room(1, "lobby", Durability::Disk);
+        check_stored(&bench.append(log, message("old", Some("c"))), 1);
+        bench.request(LogRequest::Drop { log });
+        let log = bench.open_room(2, "lobby", Durability::Disk);
+        check_stored(&bench.append(log, message("new", Some("c"))), 1);
+        bench.request(LogRequest::Drop { log });
+        let log = bench.open_room(3, "other", Durability::Disk);
+        assert_eq!(bench.sync(log), Ok(()));
+    }
+    let mut bench = Bench::open(folder.path());
+    let names: Vec<_> = bench.kept.rooms.iter().map(|room| room.name.as_str()).collect();
+    assert_eq!(names, ["other"]);
+    let log = bench.open_room(1, "lobby", Durability::Disk);
+    assert_eq!(bench.texts(log), []);
+    check_stored(&bench.append(log, message("newer", Some("c"))), 1);
+    assert_eq!(bench.texts(log), [(1, "newer".to_owned())]);
+}

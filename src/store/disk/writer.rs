@@ -1,0 +1,192 @@
+//! The writer: the thread that owns the file, its lock, and the engine.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::chat::log::{Appended, LogFault, LogReply};
+use crate::metrics::StoreMetrics;
+use crate::time::Tick;
+use crate::time::clock::Clock;
+
+use super::engine::Engine;
+use super::intake::{Intake, Taken};
+use super::op::Op;
+use super::replies::Replies;
+
+/// How long facts that nobody waits for are gathered.
+const FACTS_GATHER: Duration = Duration::from_millis(100);
+/// How long the disk may not have what rooms of level `os` hold.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// From one look at the sizes of the files to the next.
+const MEASURE_EVERY: Duration = Duration::from_secs(5);
+
+/// The thread, as whoever started it sees it. It ends when the intake is closed.
+#[derive(Debug)]
+pub(super) struct Writer {
+    ended: Receiver<()>,
+}
+
+impl Writer {
+    /// Starts the thread, which holds `lock` to its end.
+    pub(super) fn start(
+        engine: Engine,
+        lock: File,
+        (intake, replies): (Arc<Intake>, Replies),
+        (clock, metrics): (Clock, Arc<StoreMetrics>),
+    ) -> io::Result<Self> {
+        let (end, ended) = sync_channel(0);
+        let alive =
+            Alive { intake: Arc::clone(&intake), replies: replies.clone(), finished: false };
+        let work = Work {
+            engine,
+            intake,
+            replies,
+            clock,
+            metrics,
+            facts_due: Tick::MAX,
+            sync_due: Tick::MAX,
+            measure_due: Tick::ZERO,
+            _lock: lock,
+            _end: end,
+        };
+        thread::Builder::new().name("store".to_owned()).spawn(move || {
+            let mut alive = alive;
+            work.run();
+            alive.finished = true;
+        })?;
+        Ok(Self { ended })
+    }
+
+    /// Waits for the thread's end, for no longer than `patience`: whether it came.
+    pub(super) fn wait(&self, patience: Duration) -> bool {
+        // Nothing is ever sent: the other end goes with the thread.
+        use std::sync::mpsc::RecvTimeoutError::Disconnected;
+        self.ended.recv_timeout(patience) == Err(Disconnected)
+    }
+}
+
+/// Answers all that was asked when the thread dies of a panic.
+struct Alive {
+    intake: Arc<Intake>,
+    replies: Replies,
+    finished: bool,
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        let refused = self.intake.die();
+        if self.finished {
+            return;
+        }
+        log::error!(
+            "the thread that writes the store has died: nothing is stored until the server is restarted"
+        );
+        self.replies.send_all(refused.into_iter().chain([LogReply::Health(Err(LogFault::Broken))]));
+    }
+}
+
+struct Work {
+    engine: Engine,
+    intake: Arc<Intake>,
+    replies: Replies,
+    clock: Clock,
+    metrics: Arc<StoreMetrics>,
+    /// When what is pending is written though nobody waits for it.
+    facts_due: Tick,
+    /// When what the disk may not have is synced.
+    sync_due: Tick,
+    measure_due: Tick,
+    /// Nobody else may serve the directory.
+    _lock: File,
+    /// Tells of the thread's end by its own.
+    _end: SyncSender<()>,
+}
+
+impl Work {
+    fn run(mut self) {
+        loop {
+            let Taken { ops, is_last } = self.intake.take(self.patience());
+            if !ops.is_empty() {
+                self.batch(ops);
+            }
+            self.tend();
+            if is_last {
+                break;
+            }
+        }
+        self.engine.close(self.clock.now());
+    }
+
+    /// How long nothing is to be done unless something is asked.
+    fn patience(&self) -> Option<Duration> {
+        let due = self.facts_due.min(self.sync_due).min(self.measure_due);
+        let due = self.engine.probe_at().map_or(due, |probe_at| due.min(probe_at));
+        (due != Tick::MAX).then(|| due.since(self.clock.now().tick))
+    }
+
+    fn batch(&mut self, ops: Vec<Op>) {
+        let is_awaited = ops.iter().any(|op| matches!(op, Op::Append(_) | Op::Sync(..)));
+        if !is_awaited {
+            self.engine.take_up_all(ops);
+            return;
+        }
+        self.commit(ops);
+    }
+
+    fn commit(&mut self, ops: Vec<Op>) {
+        let began = self.clock.micros();
+        let replies = self.engine.commit(self.clock.now(), ops);
+        let micros = self.clock.micros().saturating_sub(began);
+        let count = |wanted: fn(&Appended) -> bool| {
+            let is_wanted = |reply: &&LogReply| matches!(reply, LogReply::Appended { outcome, .. } if wanted(outcome));
+            u64::try_from(replies.iter().filter(is_wanted).count()).unwrap_or(u64::MAX)
+        };
+        let records = count(|outcome| matches!(outcome, Appended::Stored(_)));
+        self.metrics.refused.add(count(|outcome| matches!(outcome, Appended::Refused(_))));
+        self.metrics.count_batch(records, micros);
+        self.intake.done();
+        self.replies.send_all(replies);
+    }
+
+    /// What is due though nobody has asked.
+    fn tend(&mut self) {
+        let now = self.clock.now();
+        if self.engine.probe_at().is_some() {
+            self.replies.send_all(self.engine.probe(now));
+            self.facts_due = Tick::MAX;
+            self.sync_due = Tick::MAX;
+        } else {
+            if self.facts_due <= now.tick && self.engine.has_pending() {
+                self.commit(Vec::new());
+            }
+            if self.sync_due <= now.tick && self.engine.has_unsynced() {
+                self.replies.send_all(self.engine.sync(now));
+            }
+            let due = |is_due, at: Tick, within| match is_due {
+                true => at.min(now.tick.after(within)),
+                false => Tick::MAX,
+            };
+            self.facts_due = due(self.engine.has_pending(), self.facts_due, FACTS_GATHER);
+            self.sync_due = due(self.engine.has_unsynced(), self.sync_due, SYNC_EVERY);
+        }
+        self.metrics.trouble.set(u64::from(self.engine.fault().is_some()));
+        if self.measure_due <= now.tick {
+            self.measure_due = now.tick.after(MEASURE_EVERY);
+            self.measure();
+        }
+    }
+
+    fn measure(&self) {
+        let file = self.engine.path();
+        let mut log = file.as_os_str().to_owned();
+        log.push("-wal");
+        let len = |path: PathBuf| fs::metadata(path).map_or(0, |found| found.len());
+        self.metrics.file_bytes.set(len(file.to_owned()));
+        self.metrics.log_bytes.set(len(log.into()));
+    }
+}
