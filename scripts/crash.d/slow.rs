@@ -329,7 +329,7 @@ impl Slow {
     fn read_on(&mut self, head: u64) -> Outcome<Duration> {
         let begin = Instant::now();
         self.stream.set_nonblocking(false)?;
-        self.stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        self.stream.set_read_timeout(Some(Duration::from_secs(1)))?;
         let mut buffer = vec![0; 64 * 1024];
         loop {
             let live = format!("\"ev\":\"live\",\"room\":\"hall\",\"seq\":{head}}}");
@@ -341,9 +341,13 @@ impl Slow {
             if begin.elapsed() > CAUGHT_UP_WITHIN {
                 return Err(format!("it does not catch up: {} of {head}", self.seq(head)?).into());
             }
-            match self.stream.read(&mut buffer)? {
-                0 => return Err("the slow one was cut off".into()),
-                count => self.received.extend_from_slice(buffer.get(..count).unwrap_or_default()),
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Err("the slow one was cut off".into()),
+                Ok(count) => {
+                    self.received.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.into()),
             }
         }
         match self.seq(head)? {

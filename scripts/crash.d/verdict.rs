@@ -310,9 +310,9 @@ mod tests {
 
     #[test]
     fn every_way_to_be_wrong_is_found() {
-        check(|o| drop(o.logs[0].pop()), Wrong::Lost);
-        check(|o| drop(o.streams[0].seen.remove(4)), Wrong::Lost);
-        check(|o| drop(o.logs[0].remove(4)), Wrong::Renumbered);
+        check(|o| o.logs[0].truncate(9), Wrong::Lost);
+        check(|o| o.streams[0].seen.retain(|seen| seen.seq != 5), Wrong::Lost);
+        check(|o| o.logs[0].retain(|record| record.seq != 5), Wrong::Renumbered);
         check(|o| o.streams[1].seen[2].seq = 5, Wrong::Doubled);
         check(|o| o.acks.push(Ack { seq: 7, ..o.acks[4] }), Wrong::Renumbered);
         check(|o| o.streams[0].seen[3].at = 0, Wrong::Renumbered);
