@@ -49,11 +49,11 @@ use crate::chat::{Chat, Limits};
 use crate::config::Config;
 use crate::http::{Method, PolicyError, Refusal, Response};
 use crate::metrics::Metrics;
-use crate::net::{Effect, Effects, Handler, Input, ListenerId, StopSignal};
+use crate::net::{CloseReason, Effect, Effects, Handler, Input, ListenerId, StopSignal};
 use crate::reactor::descriptors::{self, Descriptors};
-use crate::reactor::{ListenerConfig, Reactor, ReactorConfig};
+use crate::reactor::{ListenerConfig, Reactor, ReactorConfig, Waker};
 use crate::session::{Door, Entropy, Sessions, Turn};
-use crate::store;
+use crate::store::{self, OpenError};
 use crate::time::Tick;
 use crate::time::clock::{Clock, Now};
 
@@ -69,6 +69,8 @@ const READ_LEN_MAX: usize = 16 * 1024;
 pub enum ServeError {
     /// A configured host or origin is none.
     Policy(PolicyError),
+    /// What is stored could not be opened.
+    Store(OpenError),
     /// The system refused something.
     Io(io::Error),
 }
@@ -77,6 +79,7 @@ impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Policy(error) => write!(f, "{error}"),
+            Self::Store(error) => write!(f, "{error}"),
             Self::Io(error) => write!(f, "{error}"),
         }
     }
@@ -87,6 +90,12 @@ impl std::error::Error for ServeError {}
 impl From<io::Error> for ServeError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
+    }
+}
+
+impl From<OpenError> for ServeError {
+    fn from(error: OpenError) -> Self {
+        Self::Store(error)
     }
 }
 
@@ -108,13 +117,31 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let (reactor_config, doors) = listeners(config, connections_max);
     let mut reactor = Reactor::bind(&reactor_config)?;
     let metrics = Arc::new(Metrics { reactor: reactor.metrics(), ..Metrics::default() });
-    let kept = store::in_memory();
+    let kept = open_store(config, &clock, &metrics, reactor.waker())?;
     let mut server = Server::new(config, doors, metrics, Entropy::System, clock.now(), kept)?;
     announce(&reactor, &server.doors)?;
     log::info!(version = env!("CARGO_PKG_VERSION"), connections = connections_max; "serving");
     reactor.run(&clock, &mut server)?;
     log::info!("stopped");
     Ok(())
+}
+
+/// The logs, and what was kept of them. Where all rooms are in memory and nothing was stored before, no file is
+/// made.
+fn open_store(
+    config: &Config,
+    clock: &Clock,
+    metrics: &Metrics,
+    waker: Waker,
+) -> Result<(Box<dyn Logs>, Kept), OpenError> {
+    let stored = policies::stores(config) || store::is_there(&config.data);
+    if !stored {
+        return Ok(store::in_memory());
+    }
+    let options = store::Options { data: config.data.clone(), metrics: Arc::clone(&metrics.store) };
+    // It fails only if the poller is gone, and the loop with it.
+    let wake = move || _ = waker.wake();
+    store::open(&options, *clock, Arc::new(wake))
 }
 
 /// How many connections there may be: as many as are configured, and no more than descriptors allow.
@@ -136,7 +163,7 @@ fn listeners(config: &Config, connections_max: usize) -> (ReactorConfig, Vec<Doo
     let refusal = Refusal::Overloaded { retry_after_s: FULL_RETRY_S };
     Response::from(refusal).render(&mut full, Method::Get, false);
     let mut bye = Vec::new();
-    let reason = crate::net::CloseReason::Overloaded;
+    let reason = CloseReason::Overloaded;
     crate::wire::render::bye(
         &mut bye,
         crate::wire::close_code(reason),
@@ -347,6 +374,10 @@ impl Handler for Server {
                 let door = doors.get(usize::from(listener.0)).copied().unwrap_or(Door::Http);
                 log::debug!(conn:% = conn, peer:% = peer; "opened");
                 sessions.opened(conn, door, turn);
+                if turn.chat.suspended().has_address(peer.ip(), now.wall_ms) && door != Door::Admin
+                {
+                    sessions.end(conn, CloseReason::Banned, turn);
+                }
             }
             // A server connects to nobody.
             Input::Connected { .. } | Input::Unreachable { .. } => {}

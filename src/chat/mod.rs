@@ -231,6 +231,12 @@ impl Chat {
         self.state.asked.len()
     }
 
+    /// Who may not use the server at all.
+    #[must_use]
+    pub fn suspended(&self) -> &log::Suspensions {
+        &self.state.suspended
+    }
+
     /// The bounds.
     #[must_use]
     pub const fn limits(&self) -> &Limits {

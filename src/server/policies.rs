@@ -17,6 +17,12 @@ pub(super) fn policies(config: &Config) -> Policies {
     Policies { rules, otherwise, direct }
 }
 
+/// Whether there are rooms whose records outlive the process.
+pub(super) fn stores(config: &Config) -> bool {
+    let mut levels = config.room_policies.iter().map(|given| given.durability);
+    config.durability != Durability::Memory || levels.any(|level| level != Durability::Memory)
+}
+
 fn rule(config: &Config, given: &RoomPolicy) -> Rule {
     let fewer = given.message_bytes < config.limits.message_bytes;
     Rule {

@@ -15,6 +15,12 @@ pub fn in_memory() -> (Box<dyn Logs>, Kept) {
     (Box::new(MemoryStore::new()), Kept::default())
 }
 
+/// Whether a file of an earlier start is in this directory.
+#[must_use]
+pub fn is_there(data: &std::path::Path) -> bool {
+    data.join(disk::FILE).exists()
+}
+
 /// Logs of which those that are to survive do, and what was kept of them. `wake` is called, in any thread,
 /// when there is something to poll.
 ///

@@ -33,6 +33,7 @@ mod tests;
 mod touch;
 mod writer;
 
+pub(in crate::store) use open::FILE;
 pub use open::OpenError;
 pub use replies::Wake;
 pub use store::{Options, Store};

@@ -14,8 +14,8 @@ use super::database::Database;
 use super::load::{LoadFault, Loaded, load};
 use super::schema::{self, Unfit};
 
-/// The file's name in the directory.
-const FILE: &str = "chinwag.db";
+/// The name of the file in its directory.
+pub(in crate::store) const FILE: &str = "chinwag.db";
 /// The name of the file whose lock is held by whoever serves the directory.
 const LOCK: &str = "chinwag.lock";
 /// The oldest SQLite that is good enough: earlier ones may damage a log that is being emptied.
