@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::{Client, Server, Setup};
@@ -199,6 +200,33 @@ fn setup() -> Setup {
 }
 
 #[test]
-fn every_verb_is_for_those_whom_the_table_names() {
-    check(&setup().set("durability", "memory").start());
+fn every_verb_is_for_those_whom_the_table_names_in_memory() {
+    check(&setup().in_memory().start());
+}
+
+#[test]
+fn every_verb_is_for_those_whom_the_table_names_where_it_is_stored() {
+    // In files of the system's cache: who may do what does not depend on the disk.
+    check(&setup().set("durability", "os").start());
+}
+
+#[test]
+fn a_restart_changes_nothing_of_who_may_do_what() {
+    let mut server = setup().set("durability", "os").start();
+    let mut cast = Cast::new(&server);
+    let scenes = [false, true].map(|is_private| cast.set(format!("room-{is_private}"), is_private));
+    drop(cast);
+    server.restart(Signal::KILL);
+    let mut cast = Cast::new(&server);
+    for (scene, is_private) in scenes.iter().zip([false, true]) {
+        for row in
+            TABLE.iter().filter(|row| ["send", "history", "set topic", "join"].contains(&row.0))
+        {
+            for (place, name) in PEOPLE.into_iter().enumerate() {
+                let expect = u64::from(expected(row, place, is_private));
+                let code = cast.code(name, row.0, scene);
+                assert_eq!(code, expect, "{name}, {} in {}", row.0, scene.room);
+            }
+        }
+    }
 }

@@ -42,7 +42,7 @@ const REPLIES: &[(u16, Proof<Value>)] = &[
     (3005, Produced(|| judged(&json!({"op": "ban"}), 3005))),
     (3006, Produced(|| judged(&json!({"op": "mute"}), 3006))),
     (3007, Produced(|| judged(&json!({"op": "role", "role": "reader"}), 3007))),
-    (3008, NotYet("no policy can be configured yet: tested in the domain")),
+    (3008, Produced(invite_only)),
     (3009, Produced(room_full)),
     (3010, Produced(no_such_user)),
     (3011, Produced(too_many_rooms)),
@@ -52,7 +52,7 @@ const REPLIES: &[(u16, Proof<Value>)] = &[
     (4003, Produced(seq_unavailable)),
     (4004, Produced(epoch_changed)),
     (4005, Produced(cid_conflict)),
-    (4006, NotYet("no edit window can be configured yet: tested in the domain")),
+    (4006, Produced(edit_window_over)),
     (5001, Produced(rate_limited)),
     (5004, Produced(busy)),
     (5005, NotYet("nothing is stored on a disk yet")),
@@ -127,6 +127,25 @@ fn no_such_user() -> Value {
     let mut ann = Client::ws(&server).named("ann", None);
     ann.ask(&json!({"op": "create", "room": "attic"}));
     ann.refused(&json!({"op": "kick", "room": "attic", "user": "bob"}), 3010)
+}
+
+fn invite_only() -> Value {
+    let policy = "[[room_policy]]\nmatch = \"club\"\naccess = \"invite\"\n";
+    let server = Setup::default().config(policy).start();
+    let mut ann = Client::ws(&server).named("ann", None);
+    ann.ask(&json!({"op": "create", "room": "club"}));
+    let mut bob = Client::ws(&server).named("bob", None);
+    bob.refused(&json!({"op": "join", "room": "club"}), 3008)
+}
+
+fn edit_window_over() -> Value {
+    let window = Setup::default().set("rooms.edit_window", "1s");
+    let server = window.set("limits.rate_per_s", "off").start();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    let said = ann.ask(&json!({"op": "send", "room": "lobby", "text": "hi"}));
+    let over = said["at"].as_u64().expect("a time") + 1_000;
+    while ann.ask(&json!({"op": "ping"}))["time"].as_u64().expect("a time") <= over {}
+    ann.refused(&json!({"op": "edit", "room": "lobby", "target": 1, "text": "ho"}), 4006)
 }
 
 fn not_member() -> Value {
