@@ -64,7 +64,7 @@ pub(super) fn unfit(path: &Path, unfit: Unfit) -> ToolError {
 /// Has the disk know the names in the directory of `path`.
 pub(super) fn sync_directory_of(path: &Path) -> Result<(), ToolError> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
+    let parent = parent.unwrap_or_else(|| Path::new("."));
     let sync = || File::open(parent)?.sync_all();
     sync().map_err(ToolError::file(parent))
 }

@@ -178,7 +178,7 @@ impl Look<'_> {
             tally.due = tally.due.max(seq + 1);
             match row::decode(row) {
                 Ok(record) => self.count(room, &record, &mut tally),
-                Err(fault) => self.bad(room, seq, fault, row, &mut tally),
+                Err(fault) => self.bad(room, (seq, fault), row, &mut tally),
             }
         }
         Ok(tally)
@@ -198,8 +198,7 @@ impl Look<'_> {
     fn bad(
         &mut self,
         room: &Room,
-        seq: i64,
-        fault: RowFault,
+        (seq, fault): (i64, RowFault),
         row: &rusqlite::Row<'_>,
         tally: &mut Tally,
     ) {
