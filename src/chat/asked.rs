@@ -128,7 +128,7 @@ impl State {
             room.asked += 1;
         }
         if let Some(session) = asked.conn().and_then(|conn| self.session_mut(conn)) {
-            session.waiting = session.waiting.saturating_add(1);
+            session.waiting = session.waiting.saturating_add(asked.weight());
         }
         Ticket(self.asked.insert(asked).index())
     }
@@ -139,13 +139,23 @@ impl State {
             room.asked = room.asked.saturating_sub(1);
         }
         if let Some(conn) = asked.conn() {
-            self.relieve(conn, |session| session.waiting = session.waiting.saturating_sub(1));
+            let weight = asked.weight();
+            self.relieve(conn, |session| session.waiting = session.waiting.saturating_sub(weight));
         }
         Some(asked)
     }
 }
 
 impl Asked {
+    /// For how many answers it counts. What is read is long: a connection waits for one of it at a time, so that
+    /// all that it waits for fits its hard limit.
+    pub(super) const fn weight(&self) -> u8 {
+        match self {
+            Self::Append { .. } | Self::Change { .. } | Self::Page(_) => 1,
+            Self::History { .. } | Self::Inbox { .. } | Self::Search { .. } => 65,
+        }
+    }
+
     /// The room that must stay.
     const fn room(&self) -> Option<RoomKey> {
         match self {
