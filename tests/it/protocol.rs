@@ -10,7 +10,8 @@ use crate::support::{Client, Server, Setup, assert_subset};
 const QUICK: [(&str, &str); 3] = [
     ("timeouts.presence_interval", "50ms"),
     ("timeouts.receipts_interval", "50ms"),
-    ("timeouts.leave_grace", "50ms"),
+    // Long enough for what is said while ann is away: her session is known for so long.
+    ("timeouts.leave_grace", "1s"),
 ];
 
 /// The room as the page finds it: 121 records of bob's, who stays, and eve, who will go.
@@ -107,8 +108,9 @@ fn converse(connect: Connect) {
     let [session, lobby, direct] = before_the_loss(&server, &mut ann, &mut bob, eve);
     drop(ann);
     for n in 124..=140 {
-        bob.ask(&json!({"op": "send", "room": "lobby", "text": n.to_string()}));
+        bob.say(&json!({"op": "send", "id": n, "room": "lobby", "text": n.to_string()}));
     }
+    bob.expect(&json!({"id": 140, "code": 0}));
     let mut ann = connect(&server);
     let rooms = json!({"lobby": [lobby, 123], "@ann:bob": [direct, 1]});
     exchange(
