@@ -5,6 +5,8 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use rusqlite::OptionalExtension as _;
 
@@ -114,6 +116,7 @@ pub(super) fn open(data: &Path, clock: &Clock) -> Result<Opened, OpenError> {
         return Err(OpenError::Library(rusqlite::version()));
     }
     let began = clock.now();
+    outlive_file_limit().map_err(|error| OpenError::Directory(data.to_owned(), error))?;
     make_directory(data).map_err(|error| OpenError::Directory(data.to_owned(), error))?;
     let lock = lock(data)?;
     let path = data.join(FILE);
@@ -154,6 +157,12 @@ impl Found {
             Self::PowerLost => "not closed: the machine went down",
         }
     }
+}
+
+/// Has a file that reaches `RLIMIT_FSIZE` be an error of the write, instead of the end of the process.
+fn outlive_file_limit() -> io::Result<()> {
+    let flag = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, flag).map(|_| ())
 }
 
 pub(in crate::store) fn make_directory(data: &Path) -> io::Result<()> {

@@ -134,3 +134,81 @@ fn put_in_place(part: &Path, file: &Path) -> Result<(), ToolError> {
     }
     open::sync_directory_of(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::disk::testing::{database, message, room, say};
+    use crate::store::tools::verify;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_backup_is_one_whole_file_while_the_database_is_written() {
+        let (folder, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let db = database(&folder);
+        room(&db, 1, "lobby");
+        for _ in 0..500 {
+            say(&db, 1, "ann", message(&"hello ".repeat(100)));
+        }
+        db.execute_batch("BEGIN IMMEDIATE").unwrap();
+        say(&db, 1, "ann", message("not committed"));
+        let file = target.path().join("chinwag.db");
+        let copied = run(folder.path(), &file).unwrap();
+        assert_eq!((copied.rooms, copied.records), (1, 500));
+        assert_eq!(copied.bytes, fs::metadata(&file).unwrap().len());
+        assert_eq!(names(target.path()), ["chinwag.db"]);
+        let found = verify::run(target.path(), &mut |fault| panic!("{fault}")).unwrap();
+        assert_eq!((found.records, found.faults), (500, 0));
+    }
+
+    #[test]
+    fn what_is_written_between_two_steps_is_not_in_the_copy() {
+        let (folder, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let db = database(&folder);
+        room(&db, 1, "lobby");
+        say(&db, 1, "ann", message("hello"));
+        let from = open::path(folder.path());
+        let source = open::read(&from).unwrap();
+        let at_once = source.unchecked_transaction().unwrap();
+        schema::check(&at_once).unwrap();
+        let mut copy = Connection::open(target.path().join("copy")).unwrap();
+        let backup = Backup::new(&at_once, &mut copy).unwrap();
+        let mut steps = 0;
+        while backup.step(1).unwrap() != StepResult::Done {
+            say(&db, 1, "ann", message("later"));
+            steps += 1;
+        }
+        drop(backup);
+        assert!(steps > 5, "{steps} pages");
+        let sql = "SELECT count(*) FROM record";
+        let records: i64 = copy.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(records, 1);
+    }
+
+    #[test]
+    fn nothing_is_overwritten_and_nothing_is_left_of_a_failure() {
+        let (folder, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let file = target.path().join("copy");
+        let missing = run(folder.path(), &file).unwrap_err();
+        assert!(matches!(missing, ToolError::Missing(_)), "{missing}");
+        drop(database(&folder));
+        fs::write(&file, "mine").unwrap();
+        let refused = run(folder.path(), &file).unwrap_err();
+        assert!(matches!(refused, ToolError::Exists(_)), "{refused}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+        fs::remove_file(&file).unwrap();
+        fs::write(beside(&file, ".part"), "").unwrap();
+        let refused = run(folder.path(), &file).unwrap_err();
+        assert!(matches!(refused, ToolError::Unfinished(_)), "{refused}");
+        fs::remove_file(beside(&file, ".part")).unwrap();
+        let nowhere = target.path().join("no/where");
+        assert!(matches!(run(folder.path(), &nowhere), Err(ToolError::File(..))));
+        assert_eq!(names(target.path()), [""; 0]);
+    }
+}

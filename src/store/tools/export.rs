@@ -88,3 +88,51 @@ impl Export {
         rows.collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::disk::testing::{database, message, room, say};
+
+    fn name(text: &str) -> RoomName {
+        RoomName::parse(text).unwrap()
+    }
+
+    #[test]
+    fn all_records_are_handed_out_in_order_and_what_cannot_be_read_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        room(&db, 1, "other");
+        room(&db, 2, "lobby");
+        let count = 2 * u64::from(PAGE) + 3;
+        for _ in 0..count {
+            say(&db, 1, "bob", message("no"));
+            say(&db, 2, "ann", message("hello"));
+        }
+        db.execute("UPDATE record SET text = 'forged' WHERE seq = 7", []).unwrap();
+        let export = Export::open(folder.path(), &name("lobby")).unwrap();
+        assert_eq!(export.epoch(), Epoch(1_002));
+        let (mut seqs, mut bad) = (Vec::new(), Vec::new());
+        export
+            .run(|step| {
+                match step {
+                    Exported::Record(record) => seqs.push(record.seq),
+                    Exported::Bad(seq, _) => bad.push(seq),
+                }
+                Ok::<_, rusqlite::Error>(())
+            })
+            .unwrap();
+        assert_eq!(bad, [7]);
+        assert_eq!(seqs, (1..=count).filter(|seq| *seq != 7).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_room_or_a_database_that_is_not_there_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = Export::open(folder.path(), &name("lobby")).unwrap_err();
+        assert!(matches!(missing, ToolError::Missing(_)), "{missing}");
+        drop(database(&folder));
+        let missing = Export::open(folder.path(), &name("lobby")).unwrap_err();
+        assert!(matches!(missing, ToolError::NoRoom(_)), "{missing}");
+    }
+}

@@ -81,3 +81,42 @@ fn change<T>(
     };
     in_transaction().map_err(ToolError::database(&path))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::disk::testing::{database, user};
+
+    #[test]
+    fn a_ban_holds_until_it_is_over_or_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(database(&folder));
+        let data = folder.path();
+        let term = |until, reason: &str| Term { until, reason: reason.into() };
+        let (ann, bob) = (Target::User(user("ann")), Target::User(user("bob")));
+        let address = Target::Address("::ffff:10.0.0.1".parse().unwrap());
+        ban(data, &ann, &term(None, "spam"), 1_000).unwrap();
+        ban(data, &bob, &term(Some(3_000), ""), 1_000).unwrap();
+        ban(data, &address, &term(Some(9_000), ""), 1_000).unwrap();
+        ban(data, &ann, &term(None, "more spam"), 1_000).unwrap();
+        let all = bans(data, 2_999).unwrap();
+        assert_eq!(
+            all.users,
+            [(user("ann"), term(None, "more spam")), (user("bob"), term(Some(3_000), ""))]
+        );
+        assert_eq!(all.addresses, [("10.0.0.1".parse().unwrap(), term(Some(9_000), ""))]);
+        assert_eq!(bans(data, 3_000).unwrap().users.len(), 1);
+        assert!(unban(data, &ann).unwrap() && !unban(data, &ann).unwrap());
+        assert!(unban(data, &address).unwrap());
+        assert_eq!(bans(data, 3_000).unwrap(), Suspensions::default());
+    }
+
+    #[test]
+    fn without_a_database_nobody_is_banned() {
+        let folder = tempfile::tempdir().unwrap();
+        let term = Term { until: None, reason: "".into() };
+        let refused = ban(folder.path(), &Target::User(user("ann")), &term, 0).unwrap_err();
+        assert!(matches!(refused, ToolError::Missing(_)), "{refused}");
+        assert!(!open::path(folder.path()).exists());
+    }
+}

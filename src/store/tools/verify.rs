@@ -218,3 +218,99 @@ impl Look<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::disk::testing::{database, message, room, say};
+
+    /// The faults of a database that was changed by this statement.
+    #[track_caller]
+    fn check(change: &str, expect: &[&str]) {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        room(&db, 1, "lobby");
+        room(&db, 2, "empty");
+        for _ in 0..5 {
+            say(&db, 1, "ann", message("hello"));
+        }
+        db.execute("INSERT INTO member VALUES (1, 'ann', 1, 0, 0)", []).unwrap();
+        db.execute_batch(change).unwrap();
+        let mut told = Vec::new();
+        let found = run(folder.path(), &mut |fault| told.push(fault.to_string())).unwrap();
+        assert_eq!(told, expect, "{change}");
+        assert_eq!((found.rooms, found.faults), (2, u64::try_from(expect.len()).unwrap()));
+    }
+
+    #[test]
+    fn a_whole_database_has_no_faults() {
+        check("", &[]);
+        let pruned = "DELETE FROM record WHERE seq < 3; \
+                      UPDATE room SET oldest = 3, bytes = 15 WHERE id = 1";
+        check(pruned, &[]);
+        check("DELETE FROM record; UPDATE room SET oldest = 6, bytes = 0 WHERE id = 1", &[]);
+    }
+
+    #[test]
+    fn each_fault_is_named() {
+        for (change, expect) in [
+            (
+                "UPDATE record SET text = 'forge' WHERE seq = 2",
+                &["room lobby, record 2: its checksum does not match"][..],
+            ),
+            (
+                "DELETE FROM record WHERE seq = 2; UPDATE room SET bytes = 20 WHERE id = 1",
+                &["room lobby: record 2 is missing"],
+            ),
+            (
+                "DELETE FROM record WHERE seq > 3; UPDATE room SET bytes = 15 WHERE id = 1",
+                &["room lobby: records 4 to 5 are missing"],
+            ),
+            (
+                "UPDATE room SET head = 4 WHERE id = 1",
+                &["room lobby: its head is 4, and its last record 5"],
+            ),
+            (
+                "UPDATE room SET oldest = 2 WHERE id = 1",
+                &["room lobby: record 1 is older than its oldest, 2"],
+            ),
+            (
+                "UPDATE room SET oldest = 7 WHERE id = 2",
+                &["room empty: its records begin at 7 and end at 0"],
+            ),
+            (
+                "UPDATE room SET bytes = 3 WHERE id = 1",
+                &["room lobby: its records have 25 bytes, not 3"],
+            ),
+            (
+                "UPDATE room SET at = 3 WHERE id = 1",
+                &["room lobby: its last record is younger than the room says"],
+            ),
+            ("UPDATE room SET name = 'Empty' WHERE id = 2", &["room Empty: its name is none"]),
+            ("UPDATE member SET room = 9", &["1 row(s) of member are of no room"]),
+        ] {
+            check(change, expect);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_damaged_inside_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        room(&db, 1, "lobby");
+        for _ in 0..50 {
+            say(&db, 1, "ann", message(&"hello ".repeat(100)));
+        }
+        let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_record_1'";
+        let page: i64 = db.query_row(sql, [], |row| row.get(0)).unwrap();
+        db.close().unwrap();
+        let path = open::path(folder.path());
+        let mut bytes = std::fs::read(&path).unwrap();
+        let start = usize::try_from((page - 1) * 4096).unwrap();
+        bytes[start..start + 4096].fill(0);
+        std::fs::write(&path, bytes).unwrap();
+        let mut told = Vec::new();
+        let outcome = run(folder.path(), &mut |fault| told.push(fault.to_string()));
+        assert!(told.iter().any(|fault| fault.starts_with("file: ")), "{told:?} {outcome:?}");
+    }
+}
