@@ -5,6 +5,7 @@ use super::cursor::{self, refusal_of};
 use super::keys::{AskedKey, RoomKey, UserKey};
 use super::log::{Answer, Fact, LogFault, LogReply, LogRequest, Query, Ticket};
 use super::members::{end_membership, keep_member};
+use super::name::UserName;
 use super::outbox::{Request, Said};
 use super::pages::PageId;
 use super::record::SharedRecord;
@@ -68,6 +69,8 @@ pub(super) enum Asked {
 pub(super) struct Asker {
     pub conn: ConnId,
     pub user: UserKey,
+    /// The user's name: once the user is forgotten, the key may be another's.
+    pub name: UserName,
     pub request: Request,
 }
 
@@ -128,7 +131,7 @@ impl State {
             room.asked += 1;
         }
         if let Some(session) = asked.conn().and_then(|conn| self.session_mut(conn)) {
-            session.waiting = session.waiting.saturating_add(1);
+            session.waiting = session.waiting.saturating_add(asked.weight());
         }
         Ticket(self.asked.insert(asked).index())
     }
@@ -139,13 +142,23 @@ impl State {
             room.asked = room.asked.saturating_sub(1);
         }
         if let Some(conn) = asked.conn() {
-            self.relieve(conn, |session| session.waiting = session.waiting.saturating_sub(1));
+            let weight = asked.weight();
+            self.relieve(conn, |session| session.waiting = session.waiting.saturating_sub(weight));
         }
         Some(asked)
     }
 }
 
 impl Asked {
+    /// For how many answers it counts. What is read is long: a connection waits for one of it at a time, so that
+    /// all that it waits for fits its hard limit.
+    pub(super) const fn weight(&self) -> u8 {
+        match self {
+            Self::Append { .. } | Self::Change { .. } | Self::Page(_) => 1,
+            Self::History { .. } | Self::Inbox { .. } | Self::Search { .. } => 65,
+        }
+    }
+
     /// The room that must stay.
     const fn room(&self) -> Option<RoomKey> {
         match self {
@@ -201,8 +214,9 @@ fn written(
     change: Change,
     outcome: Result<(), LogFault>,
 ) {
-    let Asker { conn, user, request } = asker;
-    let membership = state.users.get(user).and_then(|row| row.membership(room));
+    let Asker { conn, user, name, request } = asker;
+    let row = state.users.get(user).filter(|row| row.name == name);
+    let membership = row.and_then(|row| row.membership(room));
     let Some(membership) = membership else {
         // Ended meanwhile by another.
         let result = match change {

@@ -210,7 +210,9 @@ pub(super) fn history_read(
         Part::Whole(page) => (page, records),
         Part::Lower(seq, count) => {
             let had = u64::try_from(records.len()).unwrap_or(u64::MAX);
-            let (log, from) = (room.log, seq.max(room.oldest()));
+            // Behind the lower half, also if the log has reached `seq` only since that was read.
+            let from = records.last().map_or(seq, |last| last.seq + 1);
+            let (log, from) = (room.log, from.max(room.oldest()));
             let to = from.saturating_add(u64::from(count) - had - 1).min(room.head);
             if from <= to {
                 let asking =
@@ -228,8 +230,10 @@ pub(super) fn history_read(
     asked::answer(state, conn, asker.request, Ok((reply, Then::Nothing)));
 }
 
-fn history_page(room: &Room, page: Page, items: Vec<SharedRecord>) -> Reply {
+fn history_page(room: &Room, page: Page, mut items: Vec<SharedRecord>) -> Reply {
     let (oldest, epoch) = (room.oldest(), room.epoch);
+    // What was pruned since it was read would stand before the oldest, or before a hole.
+    items.retain(|record| record.seq >= oldest);
     let more = match page {
         Page::Latest | Page::Before(_) | Page::Around(_) => {
             items.first().is_some_and(|first| first.seq > oldest)

@@ -141,8 +141,9 @@ impl Pages {
             self.queue.push_back(id);
             return Vec::new();
         }
-        if records.first().is_some_and(|record| record.seq == id.1) {
-            self.keep(id, records);
+        // What was before its first record is gone: it begins there.
+        if let Some(first) = records.first().map(|record| record.seq) {
+            self.keep((id.0, first), records);
         }
         asked.waiting
     }
@@ -270,6 +271,17 @@ mod tests {
         pages.want((room(), log()), 11, conn(1));
         let wanted = pages.next_to_read().unwrap();
         assert_eq!((wanted.from, wanted.to), (11, 64));
+    }
+
+    #[test]
+    fn a_page_whose_beginning_is_gone_serves_the_rest() {
+        let mut pages = Pages::new(1 << 20);
+        pages.want((room(), log()), 30, conn(1));
+        pages.next_to_read().unwrap();
+        assert_eq!(pages.arrived((log(), 1), records(25..=64)), [conn(1)]);
+        assert_eq!(pages.from(log(), 30).map(<[_]>::len), Some(35));
+        assert!(pages.from(log(), 24).is_none());
+        pages.debug_check();
     }
 
     #[test]

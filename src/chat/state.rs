@@ -221,8 +221,10 @@ pub(super) fn debug_check(state: &State) {
 /// Checks that whoever waits for the logs knows it.
 fn check_asked(state: &State) {
     let mut waiting = BTreeMap::new();
-    for conn in state.asked.iter().filter_map(|(_, asked)| asked.conn()) {
-        *waiting.entry(conn).or_insert(0_u32) += 1;
+    for (_, asked) in state.asked.iter() {
+        if let Some(conn) = asked.conn() {
+            *waiting.entry(conn).or_insert(0_u32) += u32::from(asked.weight());
+        }
     }
     for session in state.sessions.iter() {
         let waits = waiting.remove(&session.conn).unwrap_or(0);

@@ -10,7 +10,7 @@ use super::row::{Row, Stage};
 use super::{Sessions, Turn};
 use crate::chat::outbox::{Fanout, Part, Request, Said};
 use crate::chat::reply::{Refusal, Reply};
-use crate::chat::{Event, UserName};
+use crate::chat::{Code, Event, UserName};
 use crate::collections::Slots;
 use crate::net::{CloseReason, ConnId, Effect};
 use crate::wire::{self, Context, render};
@@ -189,6 +189,8 @@ impl Edge {
                 row.errors = 0;
                 human::follow(row, reply);
             }
+            // What the server cannot do now is no fault of the client's.
+            Err(no) if matches!(no.code, Code::Busy | Code::StorageFull | Code::ShuttingDown) => {}
             Err(_) => goes_on = !row.err(self.errors_max),
         }
         let before = out.len();

@@ -7,6 +7,7 @@
     reason = "tests may wait, start threads, fail and print"
 )]
 
+mod authority;
 mod bench;
 mod catch_up;
 mod codes;

@@ -2,7 +2,7 @@
 //! vanish and return, and a checker over everything that all of them see.
 //!
 //! A run is determined by its seed. `SIM_SEED` runs one seed, `SIM_SEEDS` that many, `SIM_STEPS` sets
-//! the steps of each; a failure prints the seed that repeats it.
+//! the steps of each, `SIM_SHOWN` how many failures are shown; a failure prints the seed that repeats it.
 
 #![expect(
     clippy::disallowed_methods,
@@ -12,6 +12,7 @@
 
 mod client;
 mod codec;
+mod disk;
 mod hist;
 mod link;
 mod plan;
@@ -68,7 +69,8 @@ fn every_promise_holds_under_any_schedule() {
         Some(format!("SIM_SEED={seed} SIM_STEPS={steps} repeats this: {fault}"))
     };
     let failed: Vec<String> = outcomes.iter().filter_map(faulty).collect();
-    let shown = failed.get(..5).unwrap_or(&failed);
+    let most = usize::try_from(setting("SIM_SHOWN").unwrap_or(5)).unwrap_or(usize::MAX);
+    let shown = failed.get(..most).unwrap_or(&failed);
     assert!(failed.is_empty(), "{} seeds failed:\n{}", failed.len(), shown.join("\n"));
 
     let mut sum = Outcome::default();

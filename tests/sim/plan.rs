@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use chinwag::config::{Config, Durability};
+use chinwag::config::{Config, Durability, Retention, RoomPolicy};
 use chinwag::time::Tick;
 
+use crate::disk::Habits;
 use crate::hist::Rules;
 use crate::reactor;
 use crate::rng::Rng;
@@ -13,6 +14,11 @@ use crate::rng::Rng;
 const ROOMS: &[&str] = &["lobby", "tea", "dev/rust", "ops"];
 /// Users that clients are; some have several clients.
 const USERS: &[&str] = &["ann", "bob", "cat", "dan", "eve", "fay", "gus"];
+/// The room that lives in memory, also where others are stored.
+const EPHEMERAL: &str = "ops";
+/// The room that keeps only so many records, in some worlds.
+const FORGETFUL: &str = "dev/rust";
+const KEPT_RECORDS: u64 = 40;
 /// Users that are written to, and never come.
 const ABSENT: &[&str] = &["nobody-1", "nobody-2"];
 
@@ -31,13 +37,19 @@ pub(crate) struct Plan {
     pub(crate) rate_limited: bool,
     /// The clock jumps once in so many steps.
     pub(crate) jump: u64,
+    /// How the store behaves, `None` if there is none but the memory.
+    pub(crate) store: Option<Habits>,
+    /// The process dies once in so many steps, and is started again.
+    pub(crate) crash: Option<u64>,
+    /// It is stopped in good order once in so many steps, and started again.
+    pub(crate) restart: Option<u64>,
     /// When the server is told to stop.
     pub(crate) drain_at: Option<Tick>,
 }
 
 impl Plan {
     pub(crate) fn new(rng: &mut Rng) -> Self {
-        let mut config = Config { durability: Durability::Memory, ..Config::default() };
+        let mut config = Config::default();
         let limits = &mut config.limits;
         let rate_limited = rng.once_in(4);
         if !rate_limited {
@@ -60,6 +72,10 @@ impl Plan {
             bulk_min: *rng.pick(&[3, 65]),
             bulk_per_turn: 2 + rng.index(6),
         };
+        let store = (!rng.once_in(4)).then(|| Self::some_store(rng));
+        let crash = *rng.pick(&[None, Some(150), Some(400), Some(400)]);
+        let restart = *rng.pick(&[None, None, Some(700)]);
+        set_policies(&mut config, store.is_some(), rng);
         Self {
             reactor,
             rooms: ROOMS,
@@ -69,8 +85,25 @@ impl Plan {
             message_bytes: config.limits.message_bytes,
             rate_limited,
             jump: 600,
+            store,
+            crash,
+            restart,
             drain_at: None,
             config,
+        }
+    }
+
+    /// A store that is fast or slow, and sometimes in trouble.
+    fn some_store(rng: &mut Rng) -> Habits {
+        let delays = *rng.pick(&[[0, 0, 0], [0, 2, 1], [3, 6, 3], [1, 20, 10]]);
+        Habits {
+            delays,
+            read_delay: *rng.pick(&[0, 2, 12]),
+            trouble: *rng.pick(&[u64::MAX, 300, 1_000]),
+            trouble_lasts: *rng.pick(&[5, 60]),
+            prune: *rng.pick(&[10, 100]),
+            at_once: *rng.pick(&[1, 2, 20, u64::MAX]),
+            coalesces: rng.once_in(2),
         }
     }
 
@@ -78,7 +111,16 @@ impl Plan {
     pub(crate) fn rules(&self) -> Rules {
         let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let limits = &self.config.limits;
-        Rules { ring_records: wide(limits.ring_records), ring_bytes: wide(limits.ring_bytes) }
+        let forgetful = self.config.room_policies.iter().find_map(|policy| {
+            let kept = policy.retention.records?;
+            (policy.pattern.as_deref() == Some(FORGETFUL)).then_some((FORGETFUL, kept))
+        });
+        Rules {
+            ring_records: wide(limits.ring_records),
+            ring_bytes: wide(limits.ring_bytes),
+            ephemeral: self.store.map(|_| EPHEMERAL),
+            forgetful,
+        }
     }
 
     /// The name of a client.
@@ -97,9 +139,44 @@ impl Plan {
         self.drain_at.is_some_and(|at| at <= now)
     }
 
+    /// Whether a request may be refused with this code, and is right later.
+    pub(crate) fn may_refuse(&self, code: u64, now: Tick) -> bool {
+        match code {
+            5001 => self.rate_limited,
+            5004 | 5005 => self.store.is_some(),
+            5006 => self.drains(now),
+            _ => false,
+        }
+    }
+
     /// How long a step takes.
     pub(crate) fn pause(rng: &mut Rng) -> Duration {
         let span = *rng.pick(&[2, 20, 200]);
         Duration::from_millis(1 + rng.below(span))
+    }
+}
+
+/// What the rooms outlive: nothing, if there is no store; otherwise some do not, and one forgets early.
+fn set_policies(config: &mut Config, is_stored: bool, rng: &mut Rng) {
+    if !is_stored {
+        config.durability = Durability::Memory;
+        return;
+    }
+    config.durability = *rng.pick(&[Durability::Disk, Durability::Disk, Durability::Os]);
+    let mut policy = |room: &str, durability, records| {
+        config.room_policies.push(RoomPolicy {
+            pattern: Some(room.to_owned()),
+            name: None,
+            durability,
+            retention: Retention { records, ..Retention::default() },
+            create: config.rooms.create.clone(),
+            access: chinwag::config::Access::Open,
+            message_bytes: config.limits.message_bytes,
+            presence: chinwag::config::PresenceMode::Names,
+        });
+    };
+    policy(EPHEMERAL, Durability::Memory, None);
+    if rng.once_in(2) {
+        policy(FORGETFUL, Durability::Os, Some(KEPT_RECORDS));
     }
 }

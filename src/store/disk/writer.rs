@@ -22,8 +22,13 @@ use super::replies::Replies;
 const FACTS_GATHER: Duration = Duration::from_millis(100);
 /// How long the disk may not have what rooms of level `os` hold.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
-/// From one look at the sizes of the files to the next.
+/// From a batch to the next look at the sizes of the files.
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
+
+/// When nobody has sent anything for so long, what can wait is done without rest.
+const CALM: Duration = Duration::from_millis(20);
+/// Otherwise after each of its steps comes a rest of so many times its length.
+const STEP_REST: u64 = 9;
 
 /// The thread, as whoever started it sees it. It ends when the intake is closed.
 #[derive(Debug)]
@@ -51,6 +56,8 @@ impl Writer {
             facts_due: Tick::MAX,
             sync_due: Tick::MAX,
             measure_due: Tick::ZERO,
+            step_due: Some(0),
+            batch_at: Tick::ZERO,
             _lock: lock,
             _end: end,
         };
@@ -101,6 +108,10 @@ struct Work {
     /// When what the disk may not have is synced.
     sync_due: Tick,
     measure_due: Tick,
+    /// When the next step of what can wait may be done, in microseconds; `None` if nothing of it is left.
+    step_due: Option<u64>,
+    /// When the last batch came.
+    batch_at: Tick,
     /// Nobody else may serve the directory.
     _lock: File,
     /// Tells of the thread's end by its own.
@@ -115,6 +126,7 @@ impl Work {
                 self.batch(ops);
             }
             self.tend();
+            self.step();
             if is_last {
                 break;
             }
@@ -123,10 +135,37 @@ impl Work {
     }
 
     /// How long nothing is to be done unless something is asked.
-    fn patience(&self) -> Option<Duration> {
+    fn patience(&self) -> Duration {
         let due = self.facts_due.min(self.sync_due).min(self.measure_due);
-        let due = self.engine.probe_at().map_or(due, |probe_at| due.min(probe_at));
-        (due != Tick::MAX).then(|| due.since(self.clock.now().tick))
+        if let Some(probe_at) = self.engine.probe_at() {
+            return due.min(probe_at).since(self.clock.now().tick);
+        }
+        let due = match self.step_due {
+            Some(_) => due,
+            None => due.min(self.engine.round_at()),
+        };
+        let patience = due.since(self.clock.now().tick);
+        let step = self.step_due.map(|at| at.saturating_sub(self.clock.micros()));
+        step.map_or(patience, |micros| patience.min(Duration::from_micros(micros)))
+    }
+
+    /// Does a step of what can wait, if it is time to.
+    fn step(&mut self) {
+        let (now, began) = (self.clock.now(), self.clock.micros());
+        let is_due = match self.step_due {
+            Some(at) => at <= began,
+            None => self.engine.round_at() <= now.tick,
+        };
+        if !is_due || self.engine.fault().is_some() {
+            return;
+        }
+        let step = self.engine.step(now);
+        self.metrics.pruned.add(step.pruned);
+        self.replies.send_all(step.replies);
+        let ended = self.clock.micros();
+        let is_calm = now.tick.since(self.batch_at) >= CALM;
+        let rest = if is_calm { 0 } else { STEP_REST * ended.saturating_sub(began) };
+        self.step_due = step.more.then_some(ended.saturating_add(rest));
     }
 
     fn batch(&mut self, ops: Vec<Op>) {
@@ -149,6 +188,9 @@ impl Work {
         let records = count(|outcome| matches!(outcome, Appended::Stored(_)));
         self.metrics.refused.add(count(|outcome| matches!(outcome, Appended::Refused(_))));
         self.metrics.count_batch(records, micros);
+        self.batch_at = self.clock.now().tick;
+        self.measure_due = self.measure_due.min(self.batch_at.after(MEASURE_EVERY));
+        self.step_due.get_or_insert(0);
         self.intake.done();
         self.replies.send_all(replies);
     }
@@ -176,7 +218,7 @@ impl Work {
         }
         self.metrics.trouble.set(u64::from(self.engine.fault().is_some()));
         if self.measure_due <= now.tick {
-            self.measure_due = now.tick.after(MEASURE_EVERY);
+            self.measure_due = Tick::MAX;
             self.measure();
         }
     }

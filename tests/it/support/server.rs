@@ -25,7 +25,7 @@ pub(crate) struct Setup {
 }
 
 /// What the rooms of tests survive that do not care.
-const DURABILITY: &str = "memory";
+const DURABILITY: &str = "disk";
 
 impl Setup {
     /// Adds command-line arguments.

@@ -64,7 +64,7 @@ impl Client {
                 let asked = Asked::Members { room: room.clone() };
                 self.ask(talk, around, (Op::Members, &fields), asked);
             }
-            106..109 => self.ask(talk, around, (Op::Rooms, &[]), Asked::Rooms),
+            106..109 => self.ask_inbox(talk, around),
             109..111 => self.ask(talk, around, (Op::Ping, &[]), Asked::Other),
             111..113 => self.change_topic(talk, around, &room),
             113..115 => self.blunder(talk, around),
@@ -181,7 +181,7 @@ impl Client {
         }
         for _ in 0..20 + self.rng.index(60) {
             if self.rng.once_in(4) {
-                self.ask(talk, around, (Op::Rooms, &[]), Asked::Rooms);
+                self.ask_inbox(talk, around);
             } else {
                 self.page(talk, around, room);
             }

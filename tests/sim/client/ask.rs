@@ -1,10 +1,13 @@
 //! Requests, and what a client remembers of them until they are answered.
 
+use std::collections::BTreeMap;
+
 use chinwag::chat::Op;
 use chinwag::time::Tick;
 use chinwag::wire::client::{Field, request};
 
 use super::{Around, Client, Talk};
+use crate::hist::LogKey;
 
 /// Where a message goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +15,9 @@ pub(crate) enum Target {
     Room(String),
     User(String),
 }
+
+/// What of each room a connection had seen: the log, and the next seq.
+pub(crate) type Seen = BTreeMap<String, (LogKey, u64)>;
 
 /// A message that was not answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +62,10 @@ pub(crate) enum Asked {
         room: String,
         bounds: (u64, u64),
     },
-    Rooms,
+    Rooms {
+        seen: Seen,
+        rev: u64,
+    },
     Status {
         away: bool,
     },
@@ -85,7 +94,9 @@ impl Asked {
                 Target::Room(room) => Some(room),
                 Target::User(_) => None,
             },
-            Self::Hello | Self::Rooms | Self::Status { .. } | Self::Other | Self::Wrong => None,
+            Self::Hello | Self::Rooms { .. } | Self::Status { .. } | Self::Other | Self::Wrong => {
+                None
+            }
         }
     }
 }
@@ -105,6 +116,13 @@ impl Client {
         talk.asked.insert(talk.next_id, asked);
         let text = String::from_utf8(text).expect("JSON is UTF-8");
         self.put(talk, around, &text);
+    }
+
+    /// Asks for the inbox.
+    pub(super) fn ask_inbox(&mut self, talk: &mut Talk, around: &mut Around<'_>) {
+        let seen = talk.views.iter().map(|(room, view)| (room.clone(), (view.log, view.next)));
+        let asked = Asked::Rooms { seen: seen.collect(), rev: talk.rev };
+        self.ask(talk, around, (Op::Rooms, &[]), asked);
     }
 
     /// Sends a text.

@@ -39,9 +39,7 @@ impl Client {
         if self.kind == crate::codec::Kind::Person {
             return;
         }
-        self.with_talk(around, |client, talk, around| {
-            client.ask(talk, around, (Op::Rooms, &[]), Asked::Rooms);
-        });
+        self.with_talk(around, Self::ask_inbox);
     }
 
     /// Leaves every room that the user is in.

@@ -149,6 +149,14 @@ impl Client {
         }
     }
 
+    /// What is under way, in words.
+    pub(crate) fn restless(&self) -> String {
+        let Some(talk) = self.greeted() else { return format!("{self:?}") };
+        let behind: Vec<_> = talk.views.iter().filter(|(_, view)| view.behind).collect();
+        let (name, outbox, asked) = (&self.name, &self.outbox, &talk.asked);
+        format!("{name}: outbox {outbox:?}, asked {asked:?}, behind {behind:?}")
+    }
+
     /// Whether nothing is under way: all is answered, and every cursor is live.
     pub(crate) fn is_settled(&self) -> bool {
         let settled = |talk: &Talk| {

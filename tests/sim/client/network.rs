@@ -31,6 +31,14 @@ impl Client {
         }
     }
 
+    /// Whoever found nobody listening tries again.
+    pub(crate) fn may_come_back(&mut self, at: Tick) {
+        self.farewell = (None, None);
+        if let Life::Away { until } = &mut self.life {
+            *until = at.min(*until);
+        }
+    }
+
     fn connect(&mut self, around: &mut Around<'_>) -> Life {
         let listener = match self.kind {
             Kind::Ws | Kind::Deflate => ListenerId(0),

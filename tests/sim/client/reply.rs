@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::ask::Seen;
 use super::{Around, Asked, Client, Draft, Talk, Target};
 use crate::hist::{Answer, Check, People, View, items, number, text};
 
@@ -12,6 +13,9 @@ const NO_SUCH_ROOM: u64 = 3001;
 const NOT_MEMBER: u64 = 3003;
 const TOO_MANY_SESSIONS: u64 = 3012;
 const RATE_LIMITED: u64 = 5001;
+const BUSY: u64 = 5004;
+const STORAGE_FULL: u64 = 5005;
+const SHUTTING_DOWN: u64 = 5006;
 
 impl Client {
     pub(super) fn reply(
@@ -54,7 +58,9 @@ impl Client {
         }
         let is_view = asked.room().is_some_and(|room| talk.views.contains_key(room));
         match code {
-            RATE_LIMITED if around.plan.rate_limited => {
+            BUSY | STORAGE_FULL | SHUTTING_DOWN | RATE_LIMITED
+                if around.plan.may_refuse(code, around.now) =>
+            {
                 let wait = number(data, "retry_after_ms")?;
                 self.try_later(talk, around, asked, Duration::from_millis(wait));
                 Ok(())
@@ -131,7 +137,7 @@ impl Client {
             }
             Asked::Members { .. } => items(data, "users").map(|_| ()),
             Asked::History { room, bounds } => self.paged(around, (&room, bounds), data),
-            Asked::Rooms => Self::inbox(talk, around, data),
+            Asked::Rooms { seen, rev } => Self::inbox(talk, around, (&seen, rev), data),
             Asked::Status { away } => {
                 talk.away = away;
                 Ok(())
@@ -252,12 +258,17 @@ impl Client {
         (first >= oldest).then_some(()).ok_or_else(|| "older than the oldest".to_owned())
     }
 
-    fn inbox(talk: &mut Talk, around: &mut Around<'_>, data: &Value) -> Check {
+    fn inbox(
+        talk: &mut Talk,
+        around: &mut Around<'_>,
+        (seen, known): (&Seen, u64),
+        data: &Value,
+    ) -> Check {
         let rev = number(data, "rev")?;
-        if rev < talk.rev {
-            return Err(format!("rev went back from {}", talk.rev));
+        if rev < known {
+            return Err(format!("rev went back from {known}"));
         }
-        talk.rev = rev;
+        talk.rev = talk.rev.max(rev);
         talk.inbox.clear();
         for row in items(data, "rooms")? {
             let room = text(row, "room")?;
@@ -267,7 +278,8 @@ impl Client {
                 return Err(format!("marks out of order: {row}"));
             }
             let log = around.hist.log(room, text(row, "epoch")?);
-            if talk.views.get(room).is_some_and(|view| view.log != log || view.next > seq + 1) {
+            // It shows what was so when it was asked for, or later.
+            if seen.get(room).is_some_and(|&(of, next)| of == log && next > seq + 1) {
                 return Err(format!("{row} is behind what was seen of it"));
             }
             if let Some(last) = row.get("last").filter(|last| !last.is_null()) {

@@ -24,10 +24,21 @@ const CID_LASTS: Duration = Duration::from_mins(10);
 const CID_RECORDS: u64 = 1024;
 
 /// The bounds that decide what a room must still have.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) ring_records: u64,
     pub(crate) ring_bytes: u64,
+    /// The one room that is not stored, `None` if none is.
+    pub(crate) ephemeral: Option<&'static str>,
+    /// The one stored room that does not keep everything, and how many records it keeps.
+    pub(crate) forgetful: Option<(&'static str, u64)>,
+}
+
+impl Rules {
+    /// Whether the log of a room outlives the process.
+    fn is_stored(&self, room: &str) -> bool {
+        self.ephemeral.is_some_and(|ephemeral| room != ephemeral)
+    }
 }
 
 /// Names one life of one room.
@@ -44,12 +55,16 @@ pub(crate) struct Hist {
     said: BTreeMap<String, Saying>,
     /// How far users have read, as they were answered.
     reads: BTreeMap<(LogKey, String), Read>,
+    /// How many processes there have been before this one.
+    pub(crate) lives: u64,
 }
 
 #[derive(Debug)]
 struct Log {
     room: String,
     epoch: String,
+    /// It outlives the process.
+    is_stored: bool,
     records: BTreeMap<u64, Entry>,
     by_text: BTreeMap<String, u64>,
 }
@@ -84,7 +99,13 @@ impl Hist {
             by_name: BTreeMap::new(),
             said: BTreeMap::new(),
             reads: BTreeMap::new(),
+            lives: 0,
         }
+    }
+
+    /// A new process has begun.
+    pub(crate) const fn began_again(&mut self) {
+        self.lives += 1;
     }
 
     /// How many records were seen.
@@ -101,6 +122,7 @@ impl Hist {
         self.logs.push(Log {
             room: room.to_owned(),
             epoch: epoch.to_owned(),
+            is_stored: self.rules.is_stored(room),
             records: BTreeMap::new(),
             by_text: BTreeMap::new(),
         });
@@ -185,7 +207,7 @@ impl Hist {
         }
         if let Some(&other) = log.by_text.get(&entry.text) {
             let forgotten = now.since(first) >= CID_LASTS || other.abs_diff(seq) >= CID_RECORDS;
-            if !forgotten {
+            if log.is_stored || !forgotten {
                 return Err(format!("{:.60} is there twice, at {other} and {seq}", entry.text));
             }
         }
@@ -201,12 +223,17 @@ impl Hist {
         Ok(())
     }
 
-    /// Whether the records `from..=to` are more than a room must keep. Unknown ones count as large.
-    pub(crate) fn exceeds_ring(&self, key: LogKey, (from, to): (u64, u64)) -> bool {
+    /// Whether the records `from..=to` are more than a room must keep, so that `from` may be gone. Unknown ones
+    /// count as large.
+    pub(crate) fn may_lack(&self, key: LogKey, (from, to): (u64, u64)) -> bool {
+        let log = &self.logs[key.0];
+        if log.is_stored {
+            let forgetful = self.rules.forgetful.filter(|(room, _)| *room == log.room);
+            return forgetful.is_some_and(|(_, kept)| from + kept <= to);
+        }
         if to.saturating_sub(from) >= self.rules.ring_records {
             return true;
         }
-        let log = &self.logs[key.0];
         let mut bytes = 0;
         for seq in from..=to {
             let Some(entry) = log.records.get(&seq) else { return true };

@@ -126,9 +126,9 @@ impl View {
         self.behind = false;
         // At least what was dropped last and everything behind it did not fit the ring together.
         if let Some(to) = self.gap_to.take()
-            && !hist.exceeds_ring(self.log, (to, seq))
+            && !hist.may_lack(self.log, (to, seq))
         {
-            return Err(format!("a gap up to {to} that the ring still had room for at {seq}"));
+            return Err(format!("a gap up to {to} that there was still room for at {seq}"));
         }
         Ok(())
     }

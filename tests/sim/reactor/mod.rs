@@ -13,6 +13,7 @@ use chinwag::time::Tick;
 use chinwag::time::clock::Now;
 
 use self::conn::{Conn, Phase};
+use crate::disk::Doom;
 use crate::link::Link;
 use crate::rng::Rng;
 
@@ -46,6 +47,7 @@ pub(crate) struct Gone {
 pub(crate) struct Reactor {
     config: Config,
     rng: Rng,
+    doom: Doom,
     slots: Vec<Option<Conn>>,
     generation: u64,
     /// Links that ask to be accepted.
@@ -68,10 +70,11 @@ pub(crate) struct Reactor {
 }
 
 impl Reactor {
-    pub(crate) const fn new(config: Config, rng: Rng) -> Self {
+    pub(crate) const fn new(config: Config, rng: Rng, doom: Doom) -> Self {
         Self {
             config,
             rng,
+            doom,
             slots: Vec::new(),
             generation: 0,
             waiting: VecDeque::new(),
@@ -130,10 +133,16 @@ impl Reactor {
     }
 
     fn tell(&mut self, now: Now, input: Input<'_>, handler: &mut impl Handler) {
+        if !self.doom.cross() {
+            return;
+        }
         let mut effects = std::mem::take(&mut self.effects);
         handler.handle(now, input, &mut effects);
         for effect in effects.drain(..) {
-            self.apply(now.tick, effect);
+            // What a process wanted to do that died meanwhile was not done.
+            if !self.doom.is_dead() {
+                self.apply(now.tick, effect);
+            }
         }
         self.effects = effects;
     }
@@ -168,6 +177,7 @@ impl Reactor {
             }
             Effect::Close { conn, reason, ending } => self.close(now, conn, reason, ending),
             Effect::Alarm { deadline } => self.alarm = deadline,
+            Effect::Seek { .. } => {}
             Effect::StopAccepting => {
                 self.accepting = false;
                 // The kernel resets who waits in the backlog of a listener that is closed.

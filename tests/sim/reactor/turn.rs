@@ -22,6 +22,9 @@ impl Reactor {
             self.tell(now, Input::Stop(signal), handler);
         }
         self.tell(now, Input::TurnEnd, handler);
+        if self.doom.is_dead() {
+            return;
+        }
         self.flush(now.tick, links);
         self.close_ended(now, handler, links);
         self.leave(now, handler, links);

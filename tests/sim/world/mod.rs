@@ -1,21 +1,19 @@
 //! The world of one seed: a server, its reactor, its clients, and the clock.
 
+mod crash;
 mod end;
 mod explain;
 mod outcome;
 mod quiet;
 
-use std::sync::Arc;
-
-use chinwag::metrics::Metrics;
 use chinwag::server::Server;
-use chinwag::session::{Door, Entropy};
 use chinwag::time::Tick;
 use chinwag::time::clock::Now;
 
 pub(crate) use self::outcome::Outcome;
 use crate::client::{Around, Client};
 use crate::codec::{Kind, Scratch};
+use crate::disk::{Disk, Doom};
 use crate::hist::{Check, Hist};
 use crate::link::Link;
 use crate::plan::Plan;
@@ -39,7 +37,11 @@ pub(crate) struct World {
     /// When the clock last jumped.
     jumped: Tick,
     step: u64,
+    /// The latest that the wall clock has ever been, in milliseconds since 1970.
+    wall_latest: u64,
     server: Server,
+    disk: Option<Disk>,
+    doom: Doom,
     reactor: Reactor,
     links: Vec<Link>,
     clients: Vec<Client>,
@@ -48,6 +50,11 @@ pub(crate) struct World {
     tamper: Tamper,
     trace: Trace,
     plan: Plan,
+    /// How many times the process has died, and was stopped.
+    crashes: u64,
+    restarts: u64,
+    /// Cursors that fell behind in processes that are gone.
+    lagged: u64,
 }
 
 /// Lives through `steps` steps of the world of `seed`, and its end.
@@ -65,7 +72,10 @@ pub(crate) fn run(seed: u64, steps: u64, fault: Option<Fault>) -> Outcome {
         resumed: world.trace.resumed,
         dups: world.trace.dups,
         closed: world.trace.closed,
-        lagged: stats.lagged,
+        lagged: world.lagged + stats.lagged,
+        crashes: world.crashes,
+        restarts: world.restarts,
+        store: world.disk.as_ref().map(Disk::counts).unwrap_or_default(),
         blocks: world.reactor.blocks,
         queued_peak: world.reactor.queued_peak,
         tampered: world.tamper.done,
@@ -77,15 +87,10 @@ impl World {
         let mut rng = Rng::new(seed);
         let plan = Plan::new(&mut rng);
         let now = Now { tick: Tick::ZERO, wall_ms: BEGINNING_MS };
-        let server = Server::new(
-            &plan.config,
-            vec![Door::Http, Door::Tcp],
-            Arc::new(Metrics::default()),
-            Entropy::Seeded(rng.next()),
-            now,
-            chinwag::store::in_memory(),
-        )
-        .expect("the default policies are right");
+        let doom = Doom::default();
+        let seed = rng.next();
+        let disk = plan.store.map(|habits| Disk::new(habits, None, seed, now, doom.clone()));
+        let server = crash::start(&plan, disk.as_ref(), rng.next(), now);
         let count = 6 + rng.index(8);
         let clients = (0..count).map(|id| {
             let kind = if id == 5 { Kind::Person } else { KINDS[id % KINDS.len()] };
@@ -96,9 +101,12 @@ impl World {
             tick: now.tick,
             wall_off: 0,
             jumped: Tick::ZERO,
+            wall_latest: now.wall_ms,
             step: 0,
             server,
-            reactor: Reactor::new(plan.reactor.clone(), Rng::new(rng.next())),
+            disk,
+            reactor: Reactor::new(plan.reactor.clone(), Rng::new(rng.next()), doom.clone()),
+            doom,
             links: Vec::new(),
             clients,
             hist: Hist::new(plan.rules()),
@@ -107,12 +115,16 @@ impl World {
             trace: Trace::default(),
             plan,
             rng,
+            crashes: 0,
+            restarts: 0,
+            lagged: 0,
         }
     }
 
     fn live(&mut self, steps: u64) -> Check {
         for _ in 0..steps {
             self.pass_time();
+            self.tempt_fate()?;
             self.turn()?;
         }
         Ok(())
@@ -142,7 +154,14 @@ impl World {
         self.step += 1;
         self.each_client(Client::step)?;
         let now = self.now();
+        self.wall_latest = self.wall_latest.max(now.wall_ms);
+        if let Some(disk) = &self.disk {
+            disk.step(now);
+        }
         self.reactor.turn(now, &mut self.server, &mut self.links);
+        if self.doom.is_dead() {
+            return self.crash();
+        }
         #[cfg(debug_assertions)]
         self.server.chat().debug_check();
         self.explain()

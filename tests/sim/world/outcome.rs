@@ -1,5 +1,7 @@
 //! What a run came to.
 
+use crate::disk::Counts;
+
 /// What the checker found, and how much there was to be found.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
@@ -24,6 +26,10 @@ pub(crate) struct Outcome {
     pub(crate) blocks: u64,
     /// The most bytes that waited for one connection.
     pub(crate) queued_peak: usize,
+    /// Times that the process died, and was stopped in good order.
+    pub(crate) crashes: u64,
+    pub(crate) restarts: u64,
+    pub(crate) store: Counts,
     /// Messages that were tampered with.
     pub(crate) tampered: u64,
 }
@@ -40,6 +46,9 @@ impl Outcome {
         self.closed += other.closed;
         self.lagged += other.lagged;
         self.blocks += other.blocks;
+        self.crashes += other.crashes;
+        self.restarts += other.restarts;
+        self.store.add(other.store);
         self.queued_peak = self.queued_peak.max(other.queued_peak);
     }
 

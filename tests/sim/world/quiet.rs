@@ -20,6 +20,7 @@ impl World {
         for client in &mut self.clients {
             client.manners = Manners::Calm;
         }
+        self.calm_process();
         self.keep_alive();
         // Longer than any connection without a client lives, and any stall.
         self.rest_long(Duration::from_secs(200))?;
@@ -86,7 +87,7 @@ impl World {
             }
         }
         let restless = self.clients.iter().find(|client| !is_settled(client));
-        Err(format!("not all was answered: {restless:?}"))
+        Err(format!("not all was answered: {:?}", restless.map(Client::restless)))
     }
 
     /// What all connections know of a room is the same, and right.

@@ -1,0 +1,272 @@
+//! What survives: rooms with their logs, `cid`s and facts, and what a transaction does to them.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use chinwag::chat::log::{Appended, Draft, Fact, Kept, KeptRoom, LogFault, Standing, Touch};
+use chinwag::chat::name::RoomName;
+use chinwag::chat::policy::Retention;
+use chinwag::chat::record::{Body, Epoch, Record, SharedRecord};
+use chinwag::chat::reply::Durability;
+
+use super::slip::Slip;
+
+/// All that survives a crash.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Durable {
+    pub(crate) rooms: BTreeMap<RoomName, Room>,
+    /// Which records there are, in the order in which they were written: the order of search.
+    pub(super) order: BTreeMap<u64, (RoomName, u64)>,
+    pub(super) written: u64,
+    /// A promise that is broken on purpose.
+    pub(super) slip: Option<Slip>,
+    /// How many times it was.
+    pub(super) slipped: u64,
+}
+
+/// One room and its log.
+#[derive(Clone, Debug)]
+pub(crate) struct Room {
+    pub(crate) epoch: Epoch,
+    pub(crate) durability: Durability,
+    pub(crate) retention: Retention,
+    pub(crate) head: u64,
+    pub(crate) oldest: u64,
+    at: u64,
+    pub(crate) records: BTreeMap<u64, SharedRecord>,
+    pub(super) cids: BTreeMap<(String, String), Sent>,
+    pub(crate) facts: BTreeMap<FactKey, Fact>,
+}
+
+/// What is remembered of a message with a `cid`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    seq: u64,
+    at: u64,
+    said: u64,
+}
+
+/// Facts of the same key replace one another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum FactKey {
+    Access,
+    Topic,
+    Member(String),
+    Standing(String, Standing),
+}
+
+impl FactKey {
+    pub(super) fn of(fact: &Fact) -> Self {
+        match fact {
+            Fact::Access { .. } => Self::Access,
+            Fact::Topic(_) => Self::Topic,
+            Fact::Member(user, _) => Self::Member(user.as_str().to_owned()),
+            Fact::Standing(user, standing, _) => {
+                Self::Standing(user.as_str().to_owned(), *standing)
+            }
+        }
+    }
+}
+
+impl Durable {
+    /// What a server that starts is told of.
+    pub(crate) fn kept(&self) -> Kept {
+        let room = |(name, room): (&RoomName, &Room)| KeptRoom {
+            name: name.clone(),
+            epoch: room.epoch,
+            durability: room.durability,
+            head: room.head,
+            oldest: room.oldest,
+            facts: room.facts.values().cloned().collect(),
+        };
+        Kept { rooms: self.rooms.iter().map(room).collect(), ..Kept::default() }
+    }
+
+    /// A log begins, or goes on.
+    pub(super) fn open(
+        &mut self,
+        name: &RoomName,
+        epoch: Epoch,
+        (durability, retention): (Durability, Retention),
+    ) {
+        let room = self.rooms.entry(name.clone()).or_insert_with(|| Room {
+            epoch,
+            durability,
+            retention,
+            head: 0,
+            oldest: 1,
+            at: 0,
+            records: BTreeMap::new(),
+            cids: BTreeMap::new(),
+            facts: BTreeMap::new(),
+        });
+        (room.durability, room.retention) = (durability, retention);
+    }
+
+    /// The room is gone.
+    pub(super) fn remove(&mut self, name: &RoomName) {
+        self.rooms.remove(name);
+        self.order.retain(|_, (room, _)| room != name);
+    }
+
+    /// Writes a fact.
+    pub(super) fn keep(&mut self, name: &RoomName, fact: Fact) {
+        if let Some(room) = self.rooms.get_mut(name) {
+            room.keep(fact);
+        }
+    }
+
+    /// Puts a record at a log's end, with what changes with it, or neither.
+    pub(super) fn append(&mut self, name: &RoomName, draft: Draft, wall_ms: u64) -> Appended {
+        let Some(room) = self.rooms.get_mut(name) else {
+            return Appended::Refused(LogFault::Broken);
+        };
+        let cid = cid_of(&draft);
+        if let Some(sent) = cid.as_ref().and_then(|(key, _)| room.cids.get(key)) {
+            let same = cid.as_ref().is_some_and(|(_, said)| *said == sent.said);
+            let (seq, at) = (sent.seq, sent.at);
+            return if same { Appended::Duplicate { seq, at } } else { Appended::Conflict { seq } };
+        }
+        if let Some(refusal) = draft.touch.and_then(|touch| room.refuse(touch, &draft)) {
+            return refusal;
+        }
+        room.head += 1;
+        room.at = room.at.max(wall_ms);
+        let (seq, at) = (room.head, room.at);
+        if let Some((key, said)) = cid {
+            room.cids.insert(key, Sent { seq, at, said });
+        }
+        let Draft { from, body, weight, facts, .. } = draft;
+        let record = SharedRecord::new(Record { seq, at, from, body, weight });
+        if room.change(&record, self.slip) {
+            self.slipped += 1;
+        }
+        room.records.insert(seq, SharedRecord::clone(&record));
+        facts.into_iter().for_each(|fact| room.keep(fact));
+        self.written += 1;
+        self.order.insert(self.written, (name.clone(), seq));
+        Appended::Stored(record)
+    }
+
+    /// Drops the records that a room's retention does not keep; the new oldest, if there is one.
+    pub(super) fn prune(&mut self, name: &RoomName, wall_ms: u64) -> Option<u64> {
+        let room = self.rooms.get_mut(name)?;
+        let oldest = room.oldest_kept(wall_ms);
+        if oldest <= room.oldest {
+            return None;
+        }
+        room.oldest = oldest;
+        room.records = room.records.split_off(&oldest);
+        self.order.retain(|_, (of, seq)| of != name || *seq >= oldest);
+        Some(oldest)
+    }
+}
+
+impl Room {
+    fn keep(&mut self, fact: Fact) {
+        let key = FactKey::of(&fact);
+        match fact {
+            Fact::Member(_, None) | Fact::Standing(_, _, None) => {
+                self.facts.remove(&key);
+            }
+            fact => {
+                self.facts.insert(key, fact);
+            }
+        }
+    }
+
+    /// Why a record that is about another one cannot be taken.
+    fn refuse(&self, touch: Touch, draft: &Draft) -> Option<Appended> {
+        let target = self.records.get(&touch.target);
+        let Some(target) = target.filter(|target| matches!(target.body, Body::Message { .. }))
+        else {
+            return Some(Appended::NoSuchMessage);
+        };
+        if !touch.others && target.from != draft.from {
+            return Some(Appended::NotYours);
+        }
+        (target.at < touch.not_before).then_some(Appended::TooOld)
+    }
+
+    /// Changes what `record` is about; whether that was left out on purpose.
+    fn change(&mut self, record: &Record, slip: Option<Slip>) -> bool {
+        match &record.body {
+            Body::Edit { target, text: Some(text) } => {
+                if slip == Some(Slip::EditNotApplied) {
+                    return true;
+                }
+                self.edit(*target, text, record);
+            }
+            Body::Deletion { target } => {
+                if slip == Some(Slip::DeletionNotErased) {
+                    return true;
+                }
+                self.erase(*target);
+            }
+            _ => {}
+        }
+        false
+    }
+
+    fn edit(&mut self, target: u64, new: &str, edit: &Record) {
+        let Some(target) = self.records.get_mut(&target) else { return };
+        let mut changed = Record::clone(target);
+        if let Body::Message { text, edited, .. } = &mut changed.body {
+            *text = new.into();
+            *edited = Some(edit.at);
+            changed.weight = changed.weight.max(edit.weight);
+        }
+        *target = SharedRecord::new(changed);
+    }
+
+    fn erase(&mut self, erased: u64) {
+        for (seq, record) in &mut self.records {
+            let body = match &record.body {
+                Body::Message { .. } if *seq == erased => Body::Deleted,
+                Body::Edit { target, .. } if *target == erased => {
+                    Body::Edit { target: *target, text: None }
+                }
+                _ => continue,
+            };
+            *record = SharedRecord::new(Record { body, from: record.from.clone(), ..**record });
+        }
+    }
+
+    fn oldest_kept(&self, wall_ms: u64) -> u64 {
+        let Retention { age, records, bytes } = self.retention;
+        let by_count = records.map_or(0, |most| (self.head + 1).saturating_sub(most));
+        let born = age.map_or(0, |age| {
+            wall_ms.saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
+        });
+        let by_age = self.records.iter().find(|(_, record)| record.at >= born);
+        let by_age = by_age.map_or(self.head + 1, |(seq, _)| *seq);
+        let mut held = 0;
+        let mut by_bytes = self.oldest;
+        for (seq, record) in self.records.iter().rev() {
+            held += size(&record.body);
+            if bytes.is_some_and(|most| held > most) {
+                by_bytes = seq + 1;
+                break;
+            }
+        }
+        self.oldest.max(by_count).max(by_age).max(by_bytes)
+    }
+}
+
+/// Bytes of text and data.
+fn size(body: &Body) -> u64 {
+    let len = match body {
+        Body::Message { text, data, .. } => text.len() + data.as_ref().map_or(0, |data| data.len()),
+        Body::Edit { text: Some(text), .. } | Body::Topic { text } => text.len(),
+        _ => 0,
+    };
+    len as u64
+}
+
+/// A message's `cid` with its user, and a hash of what is said with it.
+fn cid_of(draft: &Draft) -> Option<((String, String), u64)> {
+    let Body::Message { cid: Some(cid), .. } = &draft.body else { return None };
+    let mut hasher = DefaultHasher::new();
+    draft.body.hash(&mut hasher);
+    Some(((draft.from.as_str().to_owned(), cid.to_string()), hasher.finish()))
+}

@@ -1,0 +1,388 @@
+//! A store without a disk: what is durable, the batch that is being written, and what waits for it.
+//!
+//! ```text
+//!  request ─▶ intake ─ take ─▶ batch ─ commit ─▶ durable ─▶ answers ─▶ poll
+//!  Read ────▶ reads ─────────────── look ──────────▲           └── late, and reads in any order
+//! ```
+//!
+//! A crash keeps what is durable and nothing else; a batch that is under way is then written or not. When
+//! each step happens, and which batches fail, the seed decides.
+
+mod batch;
+mod doom;
+mod durable;
+mod read;
+mod slip;
+#[cfg(test)]
+mod tests;
+
+use std::cell::{Ref, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use chinwag::chat::log::{
+    Answer, Kept, LogFault, LogId, LogReply, LogRequest, Logs, Query, Ticket,
+};
+use chinwag::chat::name::RoomName;
+use chinwag::chat::reply::Durability;
+use chinwag::store::MemoryStore;
+use chinwag::time::clock::Now;
+
+use self::batch::{Batch, Job};
+pub(crate) use self::doom::Doom;
+pub(crate) use self::durable::{Durable, FactKey, Room};
+use self::read::OpenLogs;
+pub(crate) use self::slip::Slip;
+use crate::rng::Rng;
+
+/// Appends that wait at most; those beyond are refused.
+const INTAKE_MAX: usize = 64;
+
+/// How a store behaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Habits {
+    /// Turns at most until a batch is taken, until it is committed, and until it is answered.
+    pub(crate) delays: [u64; 3],
+    /// Turns at most until a read is answered.
+    pub(crate) read_delay: u64,
+    /// Trouble begins once in so many turns.
+    pub(crate) trouble: u64,
+    /// Turns that it lasts at most.
+    pub(crate) trouble_lasts: u64,
+    /// Rooms are pruned once in so many turns.
+    pub(crate) prune: u64,
+    /// A batch is done with as soon as it is asked for, once in so many times.
+    pub(crate) at_once: u64,
+    /// Facts replace those of their kind that wait.
+    pub(crate) coalesces: bool,
+}
+
+/// A store that survives the server that uses it.
+#[derive(Clone, Debug)]
+pub(crate) struct Disk(Rc<RefCell<Store>>);
+
+/// What waits to be read.
+#[derive(Debug)]
+struct Reading {
+    ticket: Ticket,
+    query: Query,
+    /// When the reader looks, and when it says what it has found.
+    looks_at: u64,
+    says_at: u64,
+    found: Option<Result<Answer, LogFault>>,
+}
+
+#[derive(Debug)]
+struct Store {
+    habits: Habits,
+    rng: Rng,
+    doom: Doom,
+    now: Now,
+    turn: u64,
+    durable: Durable,
+    /// What was durable some time ago, for faults.
+    before: Durable,
+    // What follows is lost in a crash.
+    memory: MemoryStore,
+    /// The rooms of the logs that were asked for, `None` for those in memory.
+    asked: BTreeMap<LogId, Option<(RoomName, Durability)>>,
+    /// The logs that are open in what is durable.
+    open: OpenLogs,
+    intake: VecDeque<Job>,
+    take_at: u64,
+    batch: Option<Batch>,
+    reads: Vec<Reading>,
+    replies: VecDeque<LogReply>,
+    /// Why nothing can be written, and until which turn.
+    trouble: Option<(LogFault, u64)>,
+    counts: Counts,
+}
+
+/// How often what happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) commits: u64,
+    pub(crate) failures: u64,
+    pub(crate) refused: u64,
+    pub(crate) pages: u64,
+    pub(crate) pruned: u64,
+    /// Crashes while a batch was under way.
+    pub(crate) torn: u64,
+    /// Crashes behind a commit that was not answered.
+    pub(crate) unanswered: u64,
+}
+
+impl Counts {
+    /// Adds those of another run.
+    pub(crate) const fn add(&mut self, other: Self) {
+        self.commits += other.commits;
+        self.failures += other.failures;
+        self.refused += other.refused;
+        self.pages += other.pages;
+        self.pruned += other.pruned;
+        self.torn += other.torn;
+        self.unanswered += other.unanswered;
+    }
+}
+
+impl Disk {
+    pub(crate) fn new(habits: Habits, slip: Option<Slip>, seed: u64, now: Now, doom: Doom) -> Self {
+        let durable = Durable { slip, ..Durable::default() };
+        Self(Rc::new(RefCell::new(Store {
+            habits,
+            rng: Rng::new(seed),
+            doom,
+            now,
+            turn: 0,
+            before: durable.clone(),
+            durable,
+            memory: MemoryStore::new(),
+            asked: BTreeMap::new(),
+            open: OpenLogs::new(),
+            intake: VecDeque::new(),
+            take_at: 0,
+            batch: None,
+            reads: Vec::new(),
+            replies: VecDeque::new(),
+            trouble: None,
+            counts: Counts::default(),
+        })))
+    }
+
+    /// For a server that starts: the store, and what was kept.
+    pub(crate) fn start(&self) -> (Box<dyn Logs>, Kept) {
+        let kept = self.0.borrow().durable.kept();
+        (Box::new(self.clone()), kept)
+    }
+
+    /// What is durable.
+    pub(crate) fn durable(&self) -> Ref<'_, Durable> {
+        Ref::map(self.0.borrow(), |store| &store.durable)
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.0.borrow().counts
+    }
+
+    /// How many times a promise was broken.
+    pub(crate) fn slipped(&self) -> u64 {
+        self.0.borrow().durable.slipped
+    }
+
+    /// Whether nothing can be written at the moment.
+    pub(crate) fn is_in_trouble(&self) -> bool {
+        self.0.borrow().trouble.is_some()
+    }
+
+    /// A turn has passed: the writer and the reader go on.
+    pub(crate) fn step(&self, now: Now) {
+        let store = &mut *self.0.borrow_mut();
+        store.now = now;
+        store.turn += 1;
+        if store.turn.is_multiple_of(100) {
+            store.before = store.durable.clone();
+        }
+        store.pass_trouble();
+        store.write();
+        store.prune();
+        store.read();
+    }
+
+    /// No trouble begins any more, and none goes on.
+    pub(crate) fn calm(&self) {
+        let store = &mut *self.0.borrow_mut();
+        store.habits.trouble = u64::MAX;
+        store.habits.trouble_lasts = 0;
+        store.recover();
+    }
+
+    /// The process is gone. All that it was told to write is written before, if it `ended` in good order.
+    pub(crate) fn stop(&self, ended: bool) {
+        let store = &mut *self.0.borrow_mut();
+        if ended {
+            store.recover();
+            store.finish();
+        } else {
+            store.tear();
+        }
+        store.memory = MemoryStore::new();
+        store.asked.clear();
+        store.open.clear();
+        store.intake.clear();
+        store.batch = None;
+        store.reads.clear();
+        store.replies.clear();
+        store.trouble = None;
+        if !ended {
+            store.slip_in_crash();
+        }
+    }
+}
+
+impl Logs for Disk {
+    fn request(&mut self, now: Now, request: LogRequest) {
+        let store = &mut *self.0.borrow_mut();
+        if store.doom.cross() {
+            store.now = now;
+            store.request(request);
+        }
+    }
+
+    fn flush(&mut self) {
+        let store = &mut *self.0.borrow_mut();
+        let at_once = store.habits.at_once;
+        if store.doom.cross() && store.trouble.is_none() && store.rng.once_in(at_once) {
+            store.finish();
+        }
+    }
+
+    fn poll(&mut self) -> Option<LogReply> {
+        let store = &mut *self.0.borrow_mut();
+        if !store.doom.cross() {
+            return None;
+        }
+        store.memory.poll().or_else(|| store.replies.pop_front())
+    }
+}
+
+impl Store {
+    fn request(&mut self, request: LogRequest) {
+        if let LogRequest::Read { ticket, query } = request {
+            return self.ask(ticket, query);
+        }
+        if let LogRequest::Open { log, room, durability, .. } = &request {
+            let is_kept = *durability != Durability::Memory;
+            let kept = is_kept.then(|| (room.clone(), *durability));
+            self.asked.insert(*log, kept);
+        }
+        let log = log_of(&request);
+        let Some(Some((room, durability))) = self.asked.get(&log).cloned() else {
+            if matches!(request, LogRequest::Drop { .. }) {
+                self.asked.remove(&log);
+            }
+            return self.memory.request(self.now, request);
+        };
+        if let LogRequest::Append { ticket, .. } = request
+            && self.is_full()
+        {
+            self.counts.refused += 1;
+            self.replies.push_back(batch::refused(ticket, LogFault::Busy));
+            return;
+        }
+        self.admit(Job { log, room, durability, request });
+    }
+
+    fn is_full(&self) -> bool {
+        let is_append = |job: &&Job| matches!(job.request, LogRequest::Append { .. });
+        self.intake.iter().filter(is_append).count() >= INTAKE_MAX
+    }
+
+    /// Has a job wait, in the place of what it replaces if there is something.
+    fn admit(&mut self, job: Job) {
+        if let LogRequest::Keep { log, fact } = &job.request
+            && self.habits.coalesces
+        {
+            let key = FactKey::of(fact);
+            let replaces = |waiting: &&mut Job| {
+                matches!(&waiting.request, LogRequest::Keep { log: of, fact }
+                    if of == log && FactKey::of(fact) == key)
+            };
+            if let Some(waiting) = self.intake.iter_mut().rev().find(replaces) {
+                waiting.request = job.request;
+                return;
+            }
+        }
+        if self.intake.is_empty() && self.batch.is_none() {
+            self.take_at = self.turn + self.delay(0);
+        }
+        self.intake.push_back(job);
+    }
+
+    fn delay(&mut self, stage: usize) -> u64 {
+        let most = self.habits.delays[stage];
+        self.rng.below(most + 1)
+    }
+
+    fn ask(&mut self, ticket: Ticket, query: Query) {
+        let looks_at = self.turn + self.rng.below(self.habits.read_delay + 1);
+        let says_at = looks_at + self.rng.below(self.habits.read_delay + 1);
+        self.reads.push(Reading { ticket, query, looks_at, says_at, found: None });
+    }
+
+    /// The reader looks and answers, in any order.
+    fn read(&mut self) {
+        for place in 0..self.reads.len() {
+            if self.reads[place].found.is_none() && self.reads[place].looks_at <= self.turn {
+                let found = self.look(place);
+                self.reads[place].found = Some(found);
+            }
+        }
+        let count = self.reads.len();
+        if count > 0 {
+            self.reads.rotate_left(self.rng.index(count));
+        }
+        let mut waiting = Vec::new();
+        for reading in std::mem::take(&mut self.reads) {
+            match reading.found {
+                Some(outcome) if reading.says_at <= self.turn => {
+                    let ticket = reading.ticket;
+                    self.replies.push_back(LogReply::Answer { ticket, outcome });
+                }
+                found => waiting.push(Reading { found, ..reading }),
+            }
+        }
+        self.reads = waiting;
+    }
+
+    fn look(&mut self, place: usize) -> Result<Answer, LogFault> {
+        self.counts.pages += 1;
+        let query = &self.reads[place].query;
+        let answer = read::answer(&self.durable, &self.open, query);
+        let old = read::answer(&self.before, &self.open, query);
+        Ok(self.slip_in_read(answer, old))
+    }
+
+    fn pass_trouble(&mut self) {
+        match self.trouble {
+            Some((_, until)) if until <= self.turn => self.recover(),
+            None if self.rng.once_in(self.habits.trouble) => {
+                let fault = *self.rng.pick(&[LogFault::Full, LogFault::Broken]);
+                let lasts = 1 + self.rng.below(self.habits.trouble_lasts.max(1));
+                self.trouble = Some((fault, self.turn + lasts));
+                self.replies.push_back(LogReply::Health(Err(fault)));
+            }
+            _ => {}
+        }
+    }
+
+    fn recover(&mut self) {
+        if self.trouble.take().is_some() {
+            self.replies.push_back(LogReply::Health(Ok(())));
+        }
+    }
+
+    /// Prunes the rooms, now and then.
+    fn prune(&mut self) {
+        if self.trouble.is_some() || !self.rng.once_in(self.habits.prune) {
+            return;
+        }
+        for (&log, name) in &self.open {
+            if let Some(oldest) = self.durable.prune(name, self.now.wall_ms) {
+                self.counts.pruned += 1;
+                self.replies.push_back(LogReply::Pruned { log, oldest });
+            }
+        }
+    }
+}
+
+/// The log that a request is about; reads are about several, and do not come here.
+const fn log_of(request: &LogRequest) -> LogId {
+    match request {
+        LogRequest::Open { log, .. }
+        | LogRequest::Append { log, .. }
+        | LogRequest::Keep { log, .. }
+        | LogRequest::Sync { log, .. }
+        | LogRequest::Drop { log } => *log,
+        LogRequest::Read { .. } => unreachable!(),
+    }
+}
