@@ -164,7 +164,9 @@ impl Client {
             };
             if how.get("code").is_some() {
                 // Left meanwhile on another session, which only a session that is known can tell.
-                if how["code"] != 3003 || data["resumed"] != true {
+                // That there is a direct conversation is not told to who is not in it.
+                let code = if room.starts_with('@') { NO_SUCH_ROOM } else { NOT_MEMBER };
+                if how["code"] != code || data["resumed"] != true {
                     return Err(format!("{room} is refused: {how}"));
                 }
                 let log = around.hist.log(room, &epoch);
