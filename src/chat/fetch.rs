@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use super::asked::{self, Asked};
 use super::cursor::pump;
+use super::gather;
 use super::keys::RoomKey;
 use super::log::{LogId, Query};
 use super::pages::{PageId, Wanted};
 use super::record::SharedRecord;
 use super::state::{State, Timer};
 use crate::collections::Key as _;
+use crate::net::ConnId;
 
 /// After how long a page that could not be read is tried again.
 const PAGE_RETRY: Duration = Duration::from_secs(1);
@@ -28,7 +30,7 @@ pub(super) fn read_pages(state: &mut State) {
 pub(super) fn page_read(state: &mut State, id: PageId, records: Vec<SharedRecord>) {
     let waiting = state.pages.arrived(id, records);
     for conn in waiting {
-        pump(state, conn);
+        bring_up(state, conn);
     }
 }
 
@@ -53,6 +55,13 @@ pub(super) fn pruned(state: &mut State, log: LogId, oldest: u64) {
 /// Pages that could not be read are tried again.
 pub(super) fn retry(state: &mut State) {
     for conn in std::mem::take(&mut state.stuck) {
-        pump(state, conn);
+        bring_up(state, conn);
     }
+}
+
+/// Brings up the cursors of a connection; once all are, it is told what was left out meanwhile, since its socket
+/// may have drained long ago.
+fn bring_up(state: &mut State, conn: ConnId) {
+    pump(state, conn);
+    gather::refresh(state, conn);
 }
