@@ -94,7 +94,9 @@ impl Asked {
                 Target::Room(room) => Some(room),
                 Target::User(_) => None,
             },
-            Self::Hello | Self::Rooms { .. } | Self::Status { .. } | Self::Other | Self::Wrong => None,
+            Self::Hello | Self::Rooms { .. } | Self::Status { .. } | Self::Other | Self::Wrong => {
+                None
+            }
         }
     }
 }

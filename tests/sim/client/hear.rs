@@ -15,7 +15,9 @@ impl Client {
             around.links[talk.link].story.greeted = true;
             return Ok(());
         }
-        if let Some(who) = std::env::var("SIM_TRACE").ok() && who == self.id.to_string() {
+        if let Some(who) = std::env::var("SIM_TRACE").ok()
+            && who == self.id.to_string()
+        {
             eprintln!("{:?} {} {said:.300}", around.now, self.name);
         }
         let value: Value =

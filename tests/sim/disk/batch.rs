@@ -113,9 +113,7 @@ impl Store {
                 self.durable.keep(&room, fact);
                 None
             }
-            LogRequest::Sync { ticket, .. } => {
-                Some(LogReply::Synced { ticket, outcome: Ok(()) })
-            }
+            LogRequest::Sync { ticket, .. } => Some(LogReply::Synced { ticket, outcome: Ok(()) }),
             LogRequest::Drop { .. } => {
                 self.durable.remove(&room);
                 self.open.remove(&log);
@@ -185,7 +183,8 @@ impl Store {
         self.durable.slipped = slipped;
         // Long enough for a crash to come before it.
         let next_at = self.turn + 20;
-        let silent = batch.jobs.into_iter().filter(|job| !matches!(job.request, LogRequest::Sync { .. }));
+        let silent =
+            batch.jobs.into_iter().filter(|job| !matches!(job.request, LogRequest::Sync { .. }));
         self.batch = Some(Batch { jobs: silent.collect(), answers: None, next_at });
     }
 
@@ -200,9 +199,10 @@ impl Store {
                 }
             }
             Some(Slip::AnswersSwapped) => {
-                let pair = answers.iter().position(is_append).filter(|first| {
-                    answers.get(first + 1).is_some_and(is_append)
-                });
+                let pair = answers
+                    .iter()
+                    .position(is_append)
+                    .filter(|first| answers.get(first + 1).is_some_and(is_append));
                 if let Some(first) = pair {
                     answers.swap(first, first + 1);
                     self.durable.slipped += 1;

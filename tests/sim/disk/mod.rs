@@ -20,7 +20,9 @@ use std::cell::{Ref, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use chinwag::chat::log::{Answer, Kept, LogFault, LogId, LogReply, LogRequest, Logs, Query, Ticket};
+use chinwag::chat::log::{
+    Answer, Kept, LogFault, LogId, LogReply, LogRequest, Logs, Query, Ticket,
+};
 use chinwag::chat::name::RoomName;
 use chinwag::chat::reply::Durability;
 use chinwag::store::MemoryStore;
@@ -124,13 +126,7 @@ impl Counts {
 }
 
 impl Disk {
-    pub(crate) fn new(
-        habits: Habits,
-        slip: Option<Slip>,
-        seed: u64,
-        now: Now,
-        doom: Doom,
-    ) -> Self {
+    pub(crate) fn new(habits: Habits, slip: Option<Slip>, seed: u64, now: Now, doom: Doom) -> Self {
         let durable = Durable { slip, ..Durable::default() };
         Self(Rc::new(RefCell::new(Store {
             habits,

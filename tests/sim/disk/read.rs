@@ -16,9 +16,7 @@ pub(super) type OpenLogs = BTreeMap<LogId, RoomName>;
 pub(super) fn answer(durable: &Durable, open: &OpenLogs, query: &Query) -> Answer {
     let room = |log: &LogId| durable.rooms.get(open.get(log)?);
     match query {
-        Query::Page { log, from, to } => {
-            records(room(log), |room| ascending(room, (*from, *to)))
-        }
+        Query::Page { log, from, to } => records(room(log), |room| ascending(room, (*from, *to))),
         Query::Below { log, seq, limit } => records(room(log), |room| below(room, *seq, *limit)),
         Query::Inbox { user, rows } => {
             Answer::Inbox(rows.iter().map(|row| inbox_row(room(&row.log), user, row)).collect())
