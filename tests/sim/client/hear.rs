@@ -15,11 +15,6 @@ impl Client {
             around.links[talk.link].story.greeted = true;
             return Ok(());
         }
-        if let Some(who) = std::env::var("SIM_TRACE").ok()
-            && who == self.id.to_string()
-        {
-            eprintln!("{:?} {} {said:.300}", around.now, self.name);
-        }
         let value: Value =
             serde_json::from_str(said).map_err(|error| format!("{error}: {said}"))?;
         let result = match (value.get("ev").and_then(Value::as_str), value.get("code")) {
@@ -66,6 +61,7 @@ impl Client {
             }
             "left" => {
                 let room = People::room(value)?;
+                around.hist.ended(room, &self.name);
                 let view = talk.views.remove(room);
                 self.positions.remove(room);
                 talk.acked.remove(room);
