@@ -26,8 +26,10 @@ const LEFT_BYTES: u64 = 300 * 1024;
 const FULL_WITHIN: Duration = Duration::from_secs(20);
 /// How long the trouble lasts.
 const TROUBLE: Duration = Duration::from_millis(400);
-/// How long after the end of the trouble everybody's sends must be taken again.
+/// How long after the end of the trouble sends must be taken again.
 const SERVICE_WITHIN: Duration = Duration::from_secs(5);
+/// How long those who were told to wait may then still wait.
+const RETRIED_WITHIN: Duration = Duration::from_secs(10);
 /// Which syncs fail: from which one on, counted from the start, and how many.
 const FAILED_SYNCS: [(u64, u64); 6] = [(2, 1), (5, 1), (17, 1), (60, 1), (150, 1), (40, 6)];
 
@@ -97,8 +99,19 @@ impl Run {
     /// The trouble is over: service must be back soon.
     fn recovered(&mut self) -> Outcome<()> {
         let begin = Instant::now();
-        self.service(begin + SERVICE_WITHIN)?;
+        let mut asker = Asker::connect(self.server.tcp, "prober")?;
+        while !is_taken(&mut asker)? {
+            if begin.elapsed() > SERVICE_WITHIN {
+                return Err("sends are not taken".into());
+            }
+            self.fleet.turn(Instant::now() + Duration::from_millis(20))?;
+        }
         self.slowest = self.slowest.max(begin.elapsed());
+        self.service(Instant::now() + RETRIED_WITHIN)?;
+        self.is_alive()
+    }
+
+    fn is_alive(&mut self) -> Outcome<()> {
         if self.server.has_ended()? { Err("the server has ended".into()) } else { Ok(()) }
     }
 
@@ -114,6 +127,7 @@ impl Run {
         let (before, of_others) = (self.refusals(codes), self.refusals(&[]) - self.refusals(codes));
         let deadline = Instant::now() + FULL_WITHIN;
         while self.refusals(codes) == before {
+            self.is_alive()?;
             if Instant::now() > deadline {
                 return Err(format!("nobody was refused with {codes:?}").into());
             }
@@ -247,6 +261,13 @@ impl Run {
         judge(&self.fleet, None)?;
         self.setup.verify()
     }
+}
+
+/// Whether a send is taken, in a room of its own.
+fn is_taken(asker: &mut Asker) -> Outcome<bool> {
+    let joined = asker.request(&json!({"op": "join", "room": "probe"}))?;
+    let sent = asker.request(&json!({"op": "send", "room": "probe", "text": "there?"}))?;
+    Ok(joined["code"] == 0 && sent["code"] == 0 && sent["data"]["durable"] == "disk")
 }
 
 /// Takes all the room that there is, but for a little.

@@ -5,6 +5,7 @@ use super::cursor::{self, refusal_of};
 use super::keys::{AskedKey, RoomKey, UserKey};
 use super::log::{Answer, Fact, LogFault, LogReply, LogRequest, Query, Ticket};
 use super::members::{end_membership, keep_member};
+use super::name::UserName;
 use super::outbox::{Request, Said};
 use super::pages::PageId;
 use super::record::SharedRecord;
@@ -68,6 +69,8 @@ pub(super) enum Asked {
 pub(super) struct Asker {
     pub conn: ConnId,
     pub user: UserKey,
+    /// The user's name: once the user is forgotten, the key may be another's.
+    pub name: UserName,
     pub request: Request,
 }
 
@@ -215,8 +218,9 @@ fn written(
     change: Change,
     outcome: Result<(), LogFault>,
 ) {
-    let Asker { conn, user, request } = asker;
-    let membership = state.users.get(user).and_then(|row| row.membership(room));
+    let Asker { conn, user, name, request } = asker;
+    let row = state.users.get(user).filter(|row| row.name == name);
+    let membership = row.and_then(|row| row.membership(room));
     let Some(membership) = membership else {
         // Ended meanwhile by another.
         let result = match change {
