@@ -218,34 +218,26 @@ impl Run {
         self.server.stop()?;
         self.fleet.lose_all()?;
         let inject = format!("inject=fdatasync,fsync:error=EIO:when={from}..{}", from + count - 1);
-        let words = [
-            "strace",
-            "-D",
-            "-f",
-            "-qq",
-            "-o",
-            "/dev/null",
-            "-e",
-            "trace=fdatasync,fsync",
-            "-e",
-            &inject,
-        ];
+        let trace = self.setup.log.with_file_name("strace");
+        let to = trace.to_string_lossy();
+        let calls = "trace=fdatasync,fsync";
+        let words = ["strace", "-D", "-f", "-qq", "-o", &to, "-e", calls, "-e", &inject];
         let wrapped = self.setup.under(&words.map(str::to_owned));
+        let started = wrapped.start()?;
         // It may refuse to start if it cannot write; then it is started again, as whoever runs it would.
-        self.server = match wrapped.start()? {
+        let is_wrapped = started.is_some();
+        self.server = match started {
             Some(server) => server,
             None => self.setup.start_well()?,
         };
-        let before = self.refusals(&[]);
         self.fleet.go_to(self.server.http, self.server.tcp);
         let deadline = Instant::now() + BACK_WITHIN;
         self.fleet.until(deadline, "here", Device::is_here)?;
-        // Long enough for all of these syncs: a send is taken with one.
-        let enough = self.fleet.acked().0 + 8 * (from + count);
-        while self.fleet.acked().0 < enough && self.refusals(&[]) == before {
+        while is_wrapped && injected(&trace)? < count {
             if Instant::now() > deadline {
-                return Err("it does not go on".into());
+                return Err(format!("only {} syncs have failed", injected(&trace)?).into());
             }
+            self.is_alive()?;
             self.fleet.turn((Instant::now() + Duration::from_millis(50)).min(deadline))?;
         }
         self.recovered()
@@ -295,6 +287,12 @@ fn take_inodes(folder: &Path) -> Outcome<()> {
         }
     }
     Ok(())
+}
+
+/// How many calls `strace` has made fail so far.
+fn injected(trace: &Path) -> Outcome<u64> {
+    let lines = fs::read_to_string(trace)?;
+    Ok(u64::try_from(lines.lines().filter(|line| line.contains("(INJECTED)")).count())?)
 }
 
 /// Starts `strace` on a process that runs, and waits until it has all of its threads.
