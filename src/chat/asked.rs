@@ -151,11 +151,15 @@ impl State {
 
 impl Asked {
     /// For how many answers it counts. What is read is long: a connection waits for one of it at a time, so that
-    /// all that it waits for fits its hard limit.
+    /// all that it waits for fits its hard limit. What a connection asks for behind a `join` or `leave` is meant
+    /// for the time after it, so that this is waited for, too.
     pub(super) const fn weight(&self) -> u8 {
         match self {
-            Self::Append { .. } | Self::Change { .. } | Self::Page(_) => 1,
-            Self::History { .. } | Self::Inbox { .. } | Self::Search { .. } => 65,
+            Self::Append { .. } | Self::Page(_) => 1,
+            Self::Change { .. }
+            | Self::History { .. }
+            | Self::Inbox { .. }
+            | Self::Search { .. } => 65,
         }
     }
 

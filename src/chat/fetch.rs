@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::asked::{self, Asked};
 use super::cursor::pump;
+use super::gather;
 use super::keys::RoomKey;
 use super::log::{LogId, Query};
 use super::pages::{PageId, Wanted};
@@ -35,7 +36,7 @@ pub(super) fn page_read(state: &mut State, id: PageId, records: Vec<SharedRecord
         return retry_later(state, waiting);
     }
     for conn in waiting {
-        pump(state, conn);
+        bring_up(state, conn);
     }
 }
 
@@ -64,6 +65,13 @@ pub(super) fn pruned(state: &mut State, log: LogId, oldest: u64) {
 /// Pages that could not be read are tried again.
 pub(super) fn retry(state: &mut State) {
     for conn in std::mem::take(&mut state.stuck) {
-        pump(state, conn);
+        bring_up(state, conn);
     }
+}
+
+/// Brings up the cursors of a connection; once all are, it is told what was left out meanwhile, since its socket
+/// may have drained long ago.
+fn bring_up(state: &mut State, conn: ConnId) {
+    pump(state, conn);
+    gather::refresh(state, conn);
 }

@@ -34,4 +34,5 @@ mod sends;
 mod slow;
 mod stop;
 mod support;
+mod tools;
 mod upgrade;

@@ -55,13 +55,13 @@ fn before_the_loss(server: &Server, ann: &mut Client, bob: &mut Client, eve: Cli
     let joined = exchange(
         ann,
         &json!({"op": "join", "id": 2, "room": "lobby"}),
-        &json!({"room": "lobby", "epoch": null, "seq": 121, "oldest": 1, "durable": "memory",
+        &json!({"room": "lobby", "epoch": null, "seq": 121, "oldest": 1, "durable": "disk",
                 "role": "member", "read": 121, "recv": 121, "members": 3, "v": null}),
     );
     let send = json!({"op": "send", "id": 3, "room": "lobby", "cid": "c-7781", "text": "hi"});
-    let sent = json!({"room": "lobby", "seq": 122, "at": null, "durable": "memory"});
+    let sent = json!({"room": "lobby", "seq": 122, "at": null, "durable": "disk"});
     let at = exchange(ann, &send, &sent)["at"].take();
-    let again = json!({"room": "lobby", "seq": 122, "at": at, "durable": "memory", "dup": true});
+    let again = json!({"room": "lobby", "seq": 122, "at": at, "durable": "disk", "dup": true});
     let mut retry = send;
     retry["id"] = json!(4);
     exchange(ann, &retry, &again);
@@ -79,7 +79,7 @@ fn before_the_loss(server: &Server, ann: &mut Client, bob: &mut Client, eve: Cli
     exchange(
         ann,
         &json!({"op": "send", "id": 6, "to": "bob", "cid": "c-7782", "text": "psst"}),
-        &json!({"room": "@ann:bob", "seq": 1, "at": null, "durable": "memory"}),
+        &json!({"room": "@ann:bob", "seq": 1, "at": null, "durable": "disk"}),
     );
     let direct = ann.expect(&json!({"ev": "joined", "room": "@ann:bob", "epoch": null, "seq": 0}));
     bob.ask(&json!({"op": "status", "status": "away"}));

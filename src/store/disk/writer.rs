@@ -209,9 +209,8 @@ impl Work {
             if self.sync_due <= now.tick && self.engine.has_unsynced() {
                 self.replies.send_all(self.engine.sync(now));
             }
-            let due = |is_due, at: Tick, within| match is_due {
-                true => at.min(now.tick.after(within)),
-                false => Tick::MAX,
+            let due = |is_due, at: Tick, within| {
+                if is_due { at.min(now.tick.after(within)) } else { Tick::MAX }
             };
             self.facts_due = due(self.engine.has_pending(), self.facts_due, FACTS_GATHER);
             self.sync_due = due(self.engine.has_unsynced(), self.sync_due, SYNC_EVERY);
@@ -230,5 +229,36 @@ impl Work {
         let len = |path: PathBuf| fs::metadata(path).map_or(0, |found| found.len());
         self.metrics.file_bytes.set(len(file.to_owned()));
         self.metrics.log_bytes.set(len(log.into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::chat::log::Ticket;
+    use crate::store::disk::database::Level;
+
+    #[test]
+    fn when_the_thread_panics_whoever_waits_is_told_and_so_is_whoever_asks_later() {
+        let (replies, told) = Replies::new(Arc::new(|| {}));
+        let intake = Arc::new(Intake::default());
+        let sync = |ticket| [Op::Sync(Ticket(ticket), Level::Disk)].into_iter();
+        let refused = |ticket| {
+            let outcome = Err(LogFault::Broken);
+            LogReply::Synced { ticket: Ticket(ticket), outcome }
+        };
+        intake.push(sync(1).chain(sync(2)));
+        let way = Arc::clone(&intake);
+        catch_unwind(AssertUnwindSafe(move || {
+            let alive = Alive { intake: way, replies, finished: false };
+            assert_eq!(alive.intake.take(Duration::ZERO).ops.len(), 2);
+            panic!("planted");
+        }))
+        .unwrap_err();
+        let told: Vec<_> = told.try_iter().collect();
+        assert_eq!(told, [refused(1), refused(2), LogReply::Health(Err(LogFault::Broken))]);
+        assert_eq!(intake.push(sync(3)), [refused(3)]);
     }
 }

@@ -79,27 +79,25 @@ fn begin_epochs(part: &Path, wall_ms: u64) -> Result<(), ToolError> {
     begin().map_err(ToolError::database(part))
 }
 
-/// Gives the present database another name beside its own, and takes its log away from it.
+/// Gives the present database another name beside its own, and its log with it. It is not opened: what is
+/// damaged stays as it is.
 fn keep(place: &Path, wall_ms: u64) -> Result<Option<PathBuf>, ToolError> {
     if !place.exists() {
         return Ok(None);
     }
-    // What its log holds belongs into it; a damaged one is kept in two pieces.
-    if let Ok(db) = open::write(place) {
-        _ = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    }
     let date: String =
-        Timestamp(wall_ms).to_string().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+        Timestamp(wall_ms).to_string().chars().filter(char::is_ascii_alphanumeric).collect();
     let kept = beside(place, &format!(".{date}"));
     if kept.exists() {
         return Err(ToolError::Exists(kept));
     }
-    // Linked first, so that there is a database in this place at every moment.
-    if fs::hard_link(place, &kept).is_err() {
+    let log = beside(place, "-wal");
+    let has_log = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+    // Without a log it is linked, so that there is a database in this place at every moment. With one, its
+    // server was killed, and the two belong together: no server may find the one without the other.
+    if has_log || fs::hard_link(place, &kept).is_err() {
         fs::rename(place, &kept).map_err(ToolError::file(place))?;
     }
-    // Beside another file, it would be read as its own.
-    let log = beside(place, "-wal");
     absent(fs::rename(&log, beside(&kept, "-wal"))).map_err(ToolError::file(&log))?;
     let index = beside(place, "-shm");
     absent(fs::remove_file(&index)).map_err(ToolError::file(&index))?;
@@ -146,8 +144,7 @@ mod tests {
         let file = folder.path().join("copy");
         backup::run(folder.path(), &file).unwrap();
         say(&db, 1, "ann", message("later"));
-        // Not closed in good order: the last message is in the log beside the file.
-        std::mem::drop(open::read(&open::path(folder.path())).unwrap());
+        // `db` is not closed: the last message is in the log beside the file.
         let restored = run(folder.path(), &file, WALL_MS).unwrap();
         assert_eq!((restored.copied.rooms, restored.copied.records), (1, 3));
         let kept = restored.kept.unwrap();

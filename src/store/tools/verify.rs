@@ -143,7 +143,7 @@ impl Look<'_> {
         if tally.due <= room.head {
             self.tell(&Fault::Gap(room.name.clone(), tally.due, room.head));
         }
-        if tally.due > room.head + 1 {
+        if tally.due > room.oldest.max(room.head + 1) {
             let last = tally.due - 1;
             self.wrong(room, format!("its head is {}, and its last record {last}", room.head));
         }

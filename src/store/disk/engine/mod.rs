@@ -154,7 +154,9 @@ impl Engine {
     /// Writes what is pending, empties the log, and marks the file as closed in good order; if that cannot be
     /// done, the next start says so.
     pub(super) fn close(mut self, now: Now) {
-        if self.fault().is_some() {
+        if let Some(fault) = self.fault()
+            && (fault == LogFault::Corrupt || self.recover().is_err())
+        {
             return;
         }
         let closed = self.write_all().and_then(|()| {
@@ -284,7 +286,10 @@ impl Engine {
     fn open(&mut self, log: LogId, opening: Opening) {
         let Opening { name, durability, retention, row, stored } = opening;
         let RoomRow { id, tail, .. } = row;
-        self.rooms.insert(log.slot(), Room { log, id, durability, retention, tail });
+        let room = Room { log, id, durability, retention, tail };
+        // It may be allowed less than it was.
+        self.chores.note_records(&room);
+        self.rooms.insert(log.slot(), room);
         if !stored || row.durability != durability {
             let name = (!stored).then_some(name);
             self.pending.put_room(log, NewRow { name, row: RoomRow { durability, ..row } });

@@ -104,7 +104,7 @@ impl Engine {
     }
 
     /// Opens the file anew, looks whether it is as it should be, and writes to it.
-    fn recover(&mut self) -> rusqlite::Result<Vec<LogReply>> {
+    pub(super) fn recover(&mut self) -> rusqlite::Result<Vec<LogReply>> {
         if !self.db.is_autocommit() {
             self.db.execute_batch("ROLLBACK")?;
         }
