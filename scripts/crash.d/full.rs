@@ -200,8 +200,8 @@ impl Run {
         fs::create_dir_all(&folder)?;
         take_inodes(&folder)?;
         self.service(Instant::now() + SERVICE_WITHIN)?;
-        self.server.stop()?;
         self.fleet.lose_all()?;
+        self.server.stop()?;
         if let Some(mut server) = self.setup.start()? {
             server.stop()?;
         }
@@ -215,8 +215,8 @@ impl Run {
 
     /// Starts it anew so that some of its syncs fail.
     fn fail_syncs(&mut self, from: u64, count: u64) -> Outcome<()> {
-        self.server.stop()?;
         self.fleet.lose_all()?;
+        self.server.stop()?;
         let inject = format!("inject=fdatasync,fsync:error=EIO:when={from}..{}", from + count - 1);
         let trace = self.setup.log.with_file_name("strace");
         let to = trace.to_string_lossy();
@@ -247,6 +247,7 @@ impl Run {
         settle(&mut self.fleet, &self.server)?;
         read_back(&mut self.fleet, &self.server)?;
         check_memberships(&mut self.fleet, &self.server)?;
+        self.fleet.lose_all()?;
         self.server.stop()?;
         self.setup.assert_no_panic()?;
         println!("  {} sends acknowledged, {} refused", self.fleet.acked().0, self.refusals(&[]));

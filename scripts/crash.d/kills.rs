@@ -67,6 +67,7 @@ pub(crate) fn run(
     settle(&mut fleet, &server)?;
     read_back(&mut fleet, &server)?;
     check_memberships(&mut fleet, &server)?;
+    fleet.lose_all()?;
     server.stop()?;
     setup.assert_no_panic()?;
     report(&fleet, &tally)?;

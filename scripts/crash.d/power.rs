@@ -96,6 +96,7 @@ fn load(plan: &Plan<'_>, record: &Path) -> Outcome<Vec<Ack>> {
             fleet.may_begin = false;
             let deadline = Instant::now() + BACK_WITHIN;
             fleet.until(deadline, "answered", |device| device.unanswered() == 0)?;
+            fleet.lose_all()?;
             server.stop()?;
         } else {
             server.kill()?;
