@@ -74,6 +74,8 @@ pub(crate) struct Device {
     own: VecDeque<(usize, u64, Mark)>,
     /// Rooms that it has joined for the sake of the membership, with whether that was answered.
     pub(crate) clubs: BTreeMap<u64, bool>,
+    /// What it was told last, for whoever has to find out why something is wrong.
+    told: VecDeque<String>,
     /// Answers to sends so far.
     pub(crate) acked: u64,
     /// Answers that said that it was there already.
@@ -117,6 +119,7 @@ impl Device {
             asked: BTreeMap::new(),
             own: VecDeque::new(),
             clubs: BTreeMap::new(),
+            told: VecDeque::new(),
             acked: 0,
             duplicates: 0,
             refusals: BTreeMap::new(),

@@ -271,7 +271,6 @@ fn await_index(asker: &mut Asker, begin: Instant) -> Outcome<f64> {
         if Instant::now() > deadline {
             return Err("the last message is not found".into());
         }
-        std::thread::park_timeout(Duration::from_millis(50));
     }
 }
 

@@ -26,8 +26,10 @@ const LEFT_BYTES: u64 = 300 * 1024;
 const FULL_WITHIN: Duration = Duration::from_secs(20);
 /// How long the trouble lasts.
 const TROUBLE: Duration = Duration::from_millis(400);
-/// How long after the end of the trouble everybody's sends must be taken again.
+/// How long after the end of the trouble sends must be taken again.
 const SERVICE_WITHIN: Duration = Duration::from_secs(5);
+/// How long those who were told to wait may then still wait.
+const RETRIED_WITHIN: Duration = Duration::from_secs(10);
 /// Which syncs fail: from which one on, counted from the start, and how many.
 const FAILED_SYNCS: [(u64, u64); 6] = [(2, 1), (5, 1), (17, 1), (60, 1), (150, 1), (40, 6)];
 
@@ -97,8 +99,19 @@ impl Run {
     /// The trouble is over: service must be back soon.
     fn recovered(&mut self) -> Outcome<()> {
         let begin = Instant::now();
-        self.service(begin + SERVICE_WITHIN)?;
+        let mut asker = Asker::connect(self.server.tcp, "prober")?;
+        while !is_taken(&mut asker)? {
+            if begin.elapsed() > SERVICE_WITHIN {
+                return Err("sends are not taken".into());
+            }
+            self.fleet.turn(Instant::now() + Duration::from_millis(20))?;
+        }
         self.slowest = self.slowest.max(begin.elapsed());
+        self.service(Instant::now() + RETRIED_WITHIN)?;
+        self.is_alive()
+    }
+
+    fn is_alive(&mut self) -> Outcome<()> {
         if self.server.has_ended()? { Err("the server has ended".into()) } else { Ok(()) }
     }
 
@@ -114,6 +127,7 @@ impl Run {
         let (before, of_others) = (self.refusals(codes), self.refusals(&[]) - self.refusals(codes));
         let deadline = Instant::now() + FULL_WITHIN;
         while self.refusals(codes) == before {
+            self.is_alive()?;
             if Instant::now() > deadline {
                 return Err(format!("nobody was refused with {codes:?}").into());
             }
@@ -186,8 +200,8 @@ impl Run {
         fs::create_dir_all(&folder)?;
         take_inodes(&folder)?;
         self.service(Instant::now() + SERVICE_WITHIN)?;
-        self.server.stop()?;
         self.fleet.lose_all()?;
+        self.server.stop()?;
         if let Some(mut server) = self.setup.start()? {
             server.stop()?;
         }
@@ -201,37 +215,29 @@ impl Run {
 
     /// Starts it anew so that some of its syncs fail.
     fn fail_syncs(&mut self, from: u64, count: u64) -> Outcome<()> {
-        self.server.stop()?;
         self.fleet.lose_all()?;
+        self.server.stop()?;
         let inject = format!("inject=fdatasync,fsync:error=EIO:when={from}..{}", from + count - 1);
-        let words = [
-            "strace",
-            "-D",
-            "-f",
-            "-qq",
-            "-o",
-            "/dev/null",
-            "-e",
-            "trace=fdatasync,fsync",
-            "-e",
-            &inject,
-        ];
+        let trace = self.setup.log.with_file_name("strace");
+        let to = trace.to_string_lossy();
+        let calls = "trace=fdatasync,fsync";
+        let words = ["strace", "-D", "-f", "-qq", "-o", &to, "-e", calls, "-e", &inject];
         let wrapped = self.setup.under(&words.map(str::to_owned));
+        let started = wrapped.start()?;
         // It may refuse to start if it cannot write; then it is started again, as whoever runs it would.
-        self.server = match wrapped.start()? {
+        let is_wrapped = started.is_some();
+        self.server = match started {
             Some(server) => server,
             None => self.setup.start_well()?,
         };
-        let before = self.refusals(&[]);
         self.fleet.go_to(self.server.http, self.server.tcp);
         let deadline = Instant::now() + BACK_WITHIN;
         self.fleet.until(deadline, "here", Device::is_here)?;
-        // Long enough for all of these syncs: a send is taken with one.
-        let enough = self.fleet.acked().0 + 8 * (from + count);
-        while self.fleet.acked().0 < enough && self.refusals(&[]) == before {
+        while is_wrapped && injected(&trace)? < count {
             if Instant::now() > deadline {
-                return Err("it does not go on".into());
+                return Err(format!("only {} syncs have failed", injected(&trace)?).into());
             }
+            self.is_alive()?;
             self.fleet.turn((Instant::now() + Duration::from_millis(50)).min(deadline))?;
         }
         self.recovered()
@@ -241,12 +247,20 @@ impl Run {
         settle(&mut self.fleet, &self.server)?;
         read_back(&mut self.fleet, &self.server)?;
         check_memberships(&mut self.fleet, &self.server)?;
+        self.fleet.lose_all()?;
         self.server.stop()?;
         self.setup.assert_no_panic()?;
         println!("  {} sends acknowledged, {} refused", self.fleet.acked().0, self.refusals(&[]));
         judge(&self.fleet, None)?;
         self.setup.verify()
     }
+}
+
+/// Whether a send is taken, in a room of its own.
+fn is_taken(asker: &mut Asker) -> Outcome<bool> {
+    let joined = asker.request(&json!({"op": "join", "room": "probe"}))?;
+    let sent = asker.request(&json!({"op": "send", "room": "probe", "text": "there?"}))?;
+    Ok(joined["code"] == 0 && sent["code"] == 0 && sent["data"]["durable"] == "disk")
 }
 
 /// Takes all the room that there is, but for a little.
@@ -274,6 +288,12 @@ fn take_inodes(folder: &Path) -> Outcome<()> {
         }
     }
     Ok(())
+}
+
+/// How many calls `strace` has made fail so far.
+fn injected(trace: &Path) -> Outcome<u64> {
+    let lines = fs::read_to_string(trace)?;
+    Ok(u64::try_from(lines.lines().filter(|line| line.contains("(INJECTED)")).count())?)
 }
 
 /// Starts `strace` on a process that runs, and waits until it has all of its threads.

@@ -11,12 +11,19 @@ use crate::observed::{Ack, Heard, Mark, Sighting, What};
 
 /// Own messages that are remembered, to be changed.
 const OWN_MAX: usize = 32;
+/// Messages that are remembered, and characters of each.
+const TOLD_MAX: usize = 12;
+const TOLD_CHARS: usize = 160;
 /// Codes that say by `retry_after_ms` to come again.
 const LATER: [u16; 4] = [5001, 5004, 5005, 5006];
 
 impl Device {
     /// Takes one message of the server's.
     pub(crate) fn hear(&mut self, text: &str, stage: &mut Stage) -> Outcome<()> {
+        if self.told.len() == TOLD_MAX {
+            self.told.pop_front();
+        }
+        self.told.push_back(text.chars().take(TOLD_CHARS).collect());
         let heard = Heard::parse(text)?;
         if let (Some(code), Some(id)) = (heard.code, heard.id) {
             let asked = self.asked.remove(&id).ok_or_else(|| format!("unasked: {text}"))?;
@@ -47,7 +54,8 @@ impl Device {
             (Some("live"), Some(place)) => {
                 let seq = self.places.get(place).map(|place| place.seq);
                 if heard.seq != seq {
-                    stage.fault(format!("d{}: live, not at {seq:?}: {text}", self.number));
+                    let told = &self.told;
+                    stage.fault(format!("d{}: not at {seq:?} but live: {told:#?}", self.number));
                 }
             }
             (Some("message" | "edit" | "deletion"), Some(place)) => {
@@ -150,11 +158,12 @@ impl Device {
         let (room, from, stamp) = (pending.room, self.user, stage.stamp);
         stage.observed.acks.push(Ack { room, mark, seq, from, stamp });
         self.acked += 1;
-        if data.dup {
-            self.duplicates += 1;
-        } else if let Some(place) = self.place(pending.room) {
-            // The reply stands for the event.
-            let what = What::Message(mark);
+        self.duplicates += u64::from(data.dup);
+        // The reply stands for the event; that to a repetition, too, if the event has not come yet.
+        let what = What::Message(mark);
+        if let Some(place) = self.place(pending.room)
+            && (!data.dup || self.places.get(place).is_some_and(|place| seq == place.seq + 1))
+        {
             self.see(place, Sighting { seq, at, from: self.user, what }, stage);
         }
         self.own.push_back((pending.room, seq, mark));

@@ -20,8 +20,6 @@ use crate::server::Setup;
 
 const SIZE: Size = Size { devices: 12, users: 12, rooms: 3, rooms_each: 1 };
 const MANNER: Manner = Manner { window: 4, text_bytes: 400, change_once_in: 0 };
-/// How long the clients talk before the server is killed, and again before it is stopped.
-const LOAD: Duration = Duration::from_millis(1200);
 /// One in so many images is also given to `chinwag verify`, and to the server.
 const VERIFIED_ONCE_IN: usize = 20;
 const SERVED_ONCE_IN: usize = 60;
@@ -87,15 +85,18 @@ fn load(plan: &Plan<'_>, record: &Path) -> Outcome<Vec<Ack>> {
     ];
     let mut fleet = Fleet::new(SIZE, MANNER, plan.seed)?;
     fleet.stage.record = Some(record.to_owned());
+    // The more images, the longer the record that they are taken from, up to a bound.
+    let load = Duration::from_millis(300 + u64::try_from(plan.images)?.min(2700));
     for is_last in [false, true] {
         let mut server = setup.start_well()?;
         fleet.go_to(server.http, server.tcp);
         fleet.until(Instant::now() + BACK_WITHIN, "back", Device::is_here)?;
-        fleet.run_until(Instant::now() + LOAD)?;
+        fleet.run_until(Instant::now() + load)?;
         if is_last {
             fleet.may_begin = false;
             let deadline = Instant::now() + BACK_WITHIN;
             fleet.until(deadline, "answered", |device| device.unanswered() == 0)?;
+            fleet.lose_all()?;
             server.stop()?;
         } else {
             server.kill()?;

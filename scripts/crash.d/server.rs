@@ -9,6 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Outcome;
@@ -118,8 +119,18 @@ impl Setup {
         Ok((output.status, said))
     }
 
-    /// `chinwag verify` must find nothing.
+    /// Neither `SQLite` nor `chinwag verify` must find anything.
     pub(crate) fn verify(&self) -> Outcome<()> {
+        let database = Connection::open(self.data.join("chinwag.db"))?;
+        let state: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+        if state != "ok" {
+            return Err(format!("integrity_check: {state}").into());
+        }
+        drop(database);
+        if !self.command("--help")?.1.contains("\n  verify") {
+            println!("  (this server has no verify: SQLite's integrity_check only)");
+            return Ok(());
+        }
         let (status, said) = self.command("verify")?;
         if status.success() { Ok(()) } else { Err(format!("chinwag verify: {said}").into()) }
     }

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use super::asked::{self, Asked};
 use super::cursor::pump;
+use super::gather;
 use super::keys::RoomKey;
 use super::log::{LogId, Query};
 use super::pages::{PageId, Wanted};
 use super::record::SharedRecord;
 use super::state::{State, Timer};
 use crate::collections::Key as _;
+use crate::net::ConnId;
 
 /// After how long a page that could not be read is tried again.
 const PAGE_RETRY: Duration = Duration::from_secs(1);
@@ -26,15 +28,25 @@ pub(super) fn read_pages(state: &mut State) {
 
 /// A page was read.
 pub(super) fn page_read(state: &mut State, id: PageId, records: Vec<SharedRecord>) {
+    let room = state.rooms.get(RoomKey::from_index(id.0.slot())).filter(|room| room.log == id.0);
+    let wanted = room.map_or(id.1, |room| room.oldest().max(id.1));
+    let is_there = records.first().is_some_and(|first| first.seq <= wanted);
     let waiting = state.pages.arrived(id, records);
+    if !is_there {
+        return retry_later(state, waiting);
+    }
     for conn in waiting {
-        pump(state, conn);
+        bring_up(state, conn);
     }
 }
 
 /// A page could not be read: whoever waits for it tries again in a while.
 pub(super) fn page_failed(state: &mut State, id: PageId) {
     let waiting = state.pages.failed(id);
+    retry_later(state, waiting);
+}
+
+fn retry_later(state: &mut State, waiting: Vec<ConnId>) {
     if state.stuck.is_empty() && !waiting.is_empty() {
         state.wheel.arm(state.now.tick.after(PAGE_RETRY), Timer::Retry);
     }
@@ -53,6 +65,13 @@ pub(super) fn pruned(state: &mut State, log: LogId, oldest: u64) {
 /// Pages that could not be read are tried again.
 pub(super) fn retry(state: &mut State) {
     for conn in std::mem::take(&mut state.stuck) {
-        pump(state, conn);
+        bring_up(state, conn);
     }
+}
+
+/// Brings up the cursors of a connection; once all are, it is told what was left out meanwhile, since its socket
+/// may have drained long ago.
+fn bring_up(state: &mut State, conn: ConnId) {
+    pump(state, conn);
+    gather::refresh(state, conn);
 }

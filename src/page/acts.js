@@ -48,8 +48,12 @@ export function serve(log, { rights, react, edit, remove, leave }) {
 	log.addEventListener("pointerover", (event) => {
 		if (event.pointerType === "mouse" && !bar.contains(document.activeElement)) attach(event.target.closest(MESSAGE));
 	});
-	log.addEventListener("pointerleave", () => bar.contains(document.activeElement) || attach(null));
+	log.addEventListener("pointerleave", (event) => {
+		// A finger leaves with each tap.
+		if (event.pointerType === "mouse" && !bar.contains(document.activeElement)) attach(null);
+	});
 	log.addEventListener("focusin", (event) => attach(event.target.closest(MESSAGE)));
+	document.addEventListener("pointerdown", (event) => event.pointerType !== "mouse" && !log.contains(event.target) && attach(null));
 	log.addEventListener("keydown", (event) => {
 		const node = event.target.closest(MESSAGE);
 		if (event.altKey || event.ctrlKey || event.metaKey || (event.target !== log && event.target !== node)) {

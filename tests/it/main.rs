@@ -22,6 +22,7 @@ mod history;
 mod hostile;
 mod http;
 mod limits;
+mod offline;
 mod people;
 mod presence;
 mod protocol;

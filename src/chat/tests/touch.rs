@@ -148,6 +148,7 @@ fn others_messages_are_deleted_by_those_who_keep_order_and_edited_by_nobody() {
 fn nobody_keeps_order_in_a_room_without_an_owner() {
     let mut town = Town::with_lobby(Limits::default(), 2);
     town.say(0, "hi");
+    town.settle();
     assert_eq!(heard(&town.run(1, delete(1)), 1), ["no 3004"]);
     assert_eq!(heard(&town.run(1, role("u0", Role::Reader)), 1), ["no 3004"]);
 }
@@ -159,7 +160,7 @@ fn a_message_may_be_edited_for_a_time_and_deleted_for_ever() {
     town.say(0, "hi");
     let said_at = town.now.wall_ms;
     town.now.wall_ms = said_at + 10_000;
-    assert_eq!(heard(&town.run(0, edit(1, "ho")), 0), ["#1", "sent 2"]);
+    assert_eq!(heard(&town.run(0, edit(1, "ho")), 0), ["sent 1", "sent 2"]);
     town.now.wall_ms = said_at + 10_001;
     assert_eq!(heard(&town.run(0, edit(1, "hm")), 0), ["no 4006"]);
     assert_eq!(heard(&town.run(0, delete(1)), 0), ["sent 3"]);

@@ -248,7 +248,8 @@ fn what_cannot_be_opened_is_left_as_it_is_and_the_message_says_what_to_do() {
         db.execute_batch("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)").unwrap();
     };
     let garbage = |path: &Path| std::fs::write(path, "x".repeat(9000)).unwrap();
-    let cases: [(fn(&Path), &str); 3] = [
+    type Spoil = fn(&Path);
+    let cases: [(Spoil, &str); 3] = [
         (newer, "version 99 of the schema"),
         (foreign, "is not a chinwag database; move it away"),
         (garbage, "is damaged: file is not a database; it was left as it is"),

@@ -45,6 +45,7 @@ impl Client {
             78..84 => self.join(talk, around),
             84..86 => {
                 let fields = [("room", Field::Text(&room))];
+                around.hist.leaving(&room, &self.name);
                 self.ask(talk, around, (Op::Leave, &fields), Asked::Leave { room: room.clone() });
             }
             86..92 => {
@@ -145,7 +146,8 @@ impl Client {
             ("recv", Field::Number(seen)),
             ("read", Field::Number(read)),
         ];
-        let asked = Asked::Ack { room: room.to_owned(), read };
+        let known = around.hist.known(&self.name);
+        let asked = Asked::Ack { room: room.to_owned(), read, known };
         self.ask(talk, around, (Op::Ack, &fields), asked);
     }
 

@@ -7,7 +7,7 @@ use chinwag::time::Tick;
 use chinwag::wire::client::{Field, request};
 
 use super::{Around, Client, Talk};
-use crate::hist::LogKey;
+use crate::hist::{Known, LogKey};
 
 /// Where a message goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +51,7 @@ pub(crate) enum Asked {
     Ack {
         room: String,
         read: u64,
+        known: Known,
     },
     Presence {
         room: String,
@@ -65,6 +66,7 @@ pub(crate) enum Asked {
     Rooms {
         seen: Seen,
         rev: u64,
+        known: Known,
     },
     Status {
         away: bool,
@@ -121,7 +123,11 @@ impl Client {
     /// Asks for the inbox.
     pub(super) fn ask_inbox(&mut self, talk: &mut Talk, around: &mut Around<'_>) {
         let seen = talk.views.iter().map(|(room, view)| (room.clone(), (view.log, view.next)));
-        let asked = Asked::Rooms { seen: seen.collect(), rev: talk.rev };
+        let asked = Asked::Rooms {
+            seen: seen.collect(),
+            rev: talk.rev,
+            known: around.hist.known(&self.name),
+        };
         self.ask(talk, around, (Op::Rooms, &[]), asked);
     }
 

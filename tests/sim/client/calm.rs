@@ -47,6 +47,7 @@ impl Client {
         self.with_talk(around, |client, talk, around| {
             for room in std::mem::take(&mut talk.inbox) {
                 let fields = [("room", Field::Text(&room))];
+                around.hist.leaving(&room, &client.name);
                 let asked = Asked::Leave { room: room.clone() };
                 client.ask(talk, around, (Op::Leave, &fields), asked);
             }

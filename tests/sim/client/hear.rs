@@ -61,6 +61,7 @@ impl Client {
             }
             "left" => {
                 let room = People::room(value)?;
+                around.hist.ended(room, &self.name);
                 let view = talk.views.remove(room);
                 self.positions.remove(room);
                 talk.acked.remove(room);

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::ask::Seen;
 use super::{Around, Asked, Client, Draft, Talk, Target};
-use crate::hist::{Answer, Check, People, View, items, number, text};
+use crate::hist::{Answer, Check, Known, People, View, items, number, text};
 
 /// Codes of what another session of the user may have ended meanwhile.
 const NO_SUCH_ROOM: u64 = 3001;
@@ -114,6 +114,7 @@ impl Client {
             Asked::Hello => self.welcomed(talk, around, data),
             Asked::Join { room, after } => self.joined(talk, around, (room, after), data),
             Asked::Leave { room } => {
+                around.hist.left(&room, &self.name);
                 // The event follows, and ends the subscription.
                 (text(data, "room")? == room).then_some(()).ok_or_else(|| "another room".to_owned())
             }
@@ -122,14 +123,15 @@ impl Client {
                 let answer = answer_of(data, false)?;
                 place(talk, around, (&room, answer), ("topic", &self.name, &text), data)
             }
-            Asked::Ack { room, read } => {
+            Asked::Ack { room, read, known: before } => {
                 let (recv, had) = (number(data, "recv")?, number(data, "read")?);
                 let known = talk.acked.insert(room.clone(), (recv, had)).unwrap_or_default();
                 if had < read || recv < known.0 || had < known.1 {
                     return Err(format!("the marks went back from {known:?}, {read} was read"));
                 }
-                let view = talk.views.get(&room);
-                view.map_or(Ok(()), |view| around.hist.acked(view.log, &self.name, (recv, had)))
+                let Some(view) = talk.views.get(&room) else { return Ok(()) };
+                around.hist.check_read((view.log, &self.name), &before, had)?;
+                around.hist.acked(view.log, &self.name, (recv, had))
             }
             Asked::Presence { room } => {
                 let view = talk.views.get_mut(&room);
@@ -137,7 +139,9 @@ impl Client {
             }
             Asked::Members { .. } => items(data, "users").map(|_| ()),
             Asked::History { room, bounds } => self.paged(around, (&room, bounds), data),
-            Asked::Rooms { seen, rev } => Self::inbox(talk, around, (&seen, rev), data),
+            Asked::Rooms { seen, rev, known } => {
+                self.inbox(talk, around, (&seen, rev, &known), data)
+            }
             Asked::Status { away } => {
                 talk.away = away;
                 Ok(())
@@ -164,7 +168,9 @@ impl Client {
             };
             if how.get("code").is_some() {
                 // Left meanwhile on another session, which only a session that is known can tell.
-                if how["code"] != 3003 || data["resumed"] != true {
+                // That there is a direct conversation is not told to who is not in it.
+                let code = if room.starts_with('@') { NO_SUCH_ROOM } else { NOT_MEMBER };
+                if how["code"] != code || data["resumed"] != true {
                     return Err(format!("{room} is refused: {how}"));
                 }
                 let log = around.hist.log(room, &epoch);
@@ -203,6 +209,7 @@ impl Client {
             _ => View::new(log, head + 1, false),
         };
         view.people = People::at(number(data, "v")?);
+        around.hist.entered(&room, &self.name);
         talk.acked.insert(room.clone(), (number(data, "recv")?, number(data, "read")?));
         talk.views.insert(room.clone(), view);
         self.look_around(talk, around, &room);
@@ -259,14 +266,15 @@ impl Client {
     }
 
     fn inbox(
+        &self,
         talk: &mut Talk,
         around: &mut Around<'_>,
-        (seen, known): (&Seen, u64),
+        (seen, since, known): (&Seen, u64, &Known),
         data: &Value,
     ) -> Check {
         let rev = number(data, "rev")?;
-        if rev < known {
-            return Err(format!("rev went back from {known}"));
+        if rev < since {
+            return Err(format!("rev went back from {since}"));
         }
         talk.rev = talk.rev.max(rev);
         talk.inbox.clear();
@@ -285,9 +293,12 @@ impl Client {
             if let Some(last) = row.get("last").filter(|last| !last.is_null()) {
                 around.hist.glimpse(log, last)?;
             }
+            let unread = number(row, "unread")?;
+            around.hist.check_unread((log, &self.name), (read, seq), unread)?;
+            around.hist.check_read((log, &self.name), known, read)?;
             talk.inbox.push(room.to_owned());
         }
-        Ok(())
+        around.hist.check_rooms(&self.name, known, &talk.inbox)
     }
 }
 

@@ -4,6 +4,7 @@
 //! has seen of one room. Both refuse, in words, what may not be.
 
 mod json;
+mod kept;
 mod people;
 mod view;
 
@@ -14,6 +15,7 @@ use chinwag::time::Tick;
 use serde_json::Value;
 
 pub(crate) use self::json::{items, names, number, text};
+pub(crate) use self::kept::{Known, Read};
 pub(crate) use self::view::{Answer, People, View};
 
 /// What is wrong with what was seen, in words.
@@ -55,8 +57,12 @@ pub(crate) struct Hist {
     said: BTreeMap<String, Saying>,
     /// How far users have read, as they were answered.
     reads: BTreeMap<(LogKey, String), Read>,
-    /// How many processes there have been before this one.
-    pub(crate) lives: u64,
+    /// Who is surely in which room.
+    members: BTreeMap<(String, String), ()>,
+    /// Requests to leave a room that were not answered.
+    leaving: BTreeMap<(String, String), u64>,
+    /// Turns in which the store could write.
+    turns: u64,
 }
 
 #[derive(Debug)]
@@ -85,12 +91,6 @@ struct Saying {
     first: Tick,
 }
 
-/// How far a user has read.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Read {
-    pub(crate) read: u64,
-}
-
 impl Hist {
     pub(crate) const fn new(rules: Rules) -> Self {
         Self {
@@ -99,13 +99,10 @@ impl Hist {
             by_name: BTreeMap::new(),
             said: BTreeMap::new(),
             reads: BTreeMap::new(),
-            lives: 0,
+            members: BTreeMap::new(),
+            leaving: BTreeMap::new(),
+            turns: 0,
         }
-    }
-
-    /// A new process has begun.
-    pub(crate) const fn began_again(&mut self) {
-        self.lives += 1;
     }
 
     /// How many records were seen.
@@ -247,10 +244,8 @@ impl Hist {
         if read > recv {
             return Err(format!("{user} has read {read} and received only {recv}"));
         }
-        let known = self.reads.entry((key, user.to_owned())).or_insert(Read { read });
-        if read > known.read {
-            *known = Read { read };
-        }
+        let turn = self.turns;
+        self.reads.entry((key, user.to_owned())).or_default().rise(read, turn);
         Ok(())
     }
 
@@ -260,10 +255,10 @@ impl Hist {
     }
 
     /// Who has said how far it has read in a log.
-    pub(crate) fn readers(&self, key: LogKey) -> impl Iterator<Item = (&str, Read)> {
+    pub(crate) fn readers(&self, key: LogKey) -> impl Iterator<Item = (&str, &Read)> {
         let of_log =
             self.reads.range((key, String::new())..).take_while(move |(at, _)| at.0 == key);
-        of_log.map(|((_, user), read)| (user.as_str(), *read))
+        of_log.map(|((_, user), read)| (user.as_str(), read))
     }
 }
 

@@ -41,6 +41,8 @@ enum Report {
 pub(crate) struct Gone {
     pub(crate) link: usize,
     pub(crate) reason: CloseReason,
+    /// It was not read from.
+    pub(crate) paused: bool,
 }
 
 #[derive(Debug)]

@@ -233,7 +233,7 @@ impl Reactor {
             let Some(conn) = ended else { continue };
             let Phase::Ended(reason) = conn.phase else { continue };
             hang_up(&mut links[conn.link], &conn);
-            self.gone.push(Gone { link: conn.link, reason });
+            self.gone.push(Gone { link: conn.link, reason, paused: conn.paused });
             self.tell(now, Input::Closed { conn: conn.id, reason }, handler);
         }
     }

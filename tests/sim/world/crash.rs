@@ -59,12 +59,7 @@ impl World {
     /// The process is dead, and another one begins.
     pub(super) fn crash(&mut self) -> Check {
         self.crashes += 1;
-        if let Some(disk) = &self.disk {
-            disk.stop(false);
-        }
-        self.cut_links();
-        self.begin_again();
-        Ok(())
+        self.store_stops(false)
     }
 
     /// The process is stopped in good order, and another one begins.
@@ -80,12 +75,7 @@ impl World {
                 return Err("the server does not stop".to_owned());
             }
         }
-        if let Some(disk) = &self.disk {
-            disk.stop(true);
-        }
-        self.cut_links();
-        self.begin_again();
-        Ok(())
+        self.store_stops(true)
     }
 
     /// What was under way to clients arrives or not; what they have sent is lost.
@@ -98,6 +88,17 @@ impl World {
                 link.down_reset = true;
             }
         }
+    }
+
+    /// The store is left with what it has written.
+    fn store_stops(&mut self, in_order: bool) -> Check {
+        if let Some(disk) = &self.disk {
+            disk.stop(in_order);
+        }
+        self.cut_links();
+        self.begin_again();
+        self.hist.began_again(in_order);
+        Ok(())
     }
 
     fn begin_again(&mut self) {
@@ -115,7 +116,6 @@ impl World {
         self.reactor = Reactor::new(self.plan.reactor.clone(), rng, self.doom.clone());
         self.reactor.queued_peak = peak;
         self.reactor.blocks = blocks;
-        self.hist.began_again();
         let until = self.tick.after(Duration::from_millis(self.rng.below(DOWN_MS_MAX)));
         for client in &mut self.clients {
             client.may_come_back(until);

@@ -157,6 +157,9 @@ impl World {
         self.wall_latest = self.wall_latest.max(now.wall_ms);
         if let Some(disk) = &self.disk {
             disk.step(now);
+            if !disk.is_in_trouble() {
+                self.hist.pass_turn();
+            }
         }
         self.reactor.turn(now, &mut self.server, &mut self.links);
         if self.doom.is_dead() {

@@ -44,6 +44,14 @@ impl World {
         // Leave grace, typing and the gathering of presence and receipts run out.
         self.rest(Duration::from_secs(30))?;
         self.settle()?;
+        self.each_client(|client, around| {
+            client.ask_rooms(around);
+            Ok(())
+        })?;
+        self.settle()?;
+        if let Some(disk) = &self.disk {
+            self.hist.check_kept(&disk.durable())?;
+        }
         self.compare()
     }
 

@@ -1,0 +1,199 @@
+//! What must outlive a process: records, memberships, and how far users have read.
+//!
+//! Marks are written lazily: within one process they never go back. A crash may take back what was answered
+//! less than [`LAZY_TURNS`] turns before it in which the store could write; a stop in good order takes back
+//! nothing.
+
+use std::collections::BTreeMap;
+
+use chinwag::chat::name::RoomName;
+use chinwag::chat::record::{Body, Record};
+
+use super::{Check, Entry, Hist, LogKey};
+use crate::disk::Durable;
+
+/// Turns in which a mark that was answered has surely been written: its timer, and the store's delays.
+const LAZY_TURNS: u64 = 250;
+
+/// How far a user has read in a log, as it was answered.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Read {
+    pub(crate) read: u64,
+    /// When it was answered first in this process, in turns in which the store could write.
+    answered: Vec<(u64, u64)>,
+    /// What earlier processes have surely written.
+    floor: u64,
+}
+
+/// What was so when a request was made, and must still be so in its answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    rooms: Vec<String>,
+    reads: BTreeMap<LogKey, u64>,
+}
+
+impl Read {
+    pub(super) fn rise(&mut self, read: u64, turn: u64) {
+        if read > self.read {
+            self.read = read;
+            self.answered.push((turn, read));
+        }
+    }
+
+    /// A new process begins.
+    fn survive(&mut self, turn: u64, in_order: bool) {
+        let is_safe = |&&(at, _): &&(u64, u64)| in_order || at + LAZY_TURNS <= turn;
+        let safe = self.answered.iter().filter(is_safe).map(|&(_, read)| read).max();
+        self.floor = self.floor.max(safe.unwrap_or(0));
+        self.read = self.floor;
+        self.answered.clear();
+    }
+}
+
+impl Hist {
+    /// A turn has passed in which the store could write.
+    pub(crate) const fn pass_turn(&mut self) {
+        self.turns += 1;
+    }
+
+    /// A new process has begun, after one that was stopped `in_order` or not.
+    pub(crate) fn began_again(&mut self, in_order: bool) {
+        let turn = self.turns;
+        let stored: Vec<bool> = self.logs.iter().map(|log| log.is_stored).collect();
+        self.reads.retain(|(key, _), read| {
+            read.survive(turn, in_order);
+            stored[key.0]
+        });
+        let rules = self.rules.clone();
+        self.members.retain(|(room, _), _| rules.is_stored(room));
+    }
+
+    /// A user asks to leave a room: whether it is in it is open until that is answered.
+    pub(crate) fn leaving(&mut self, room: &str, user: &str) {
+        *self.leaving.entry((room.to_owned(), user.to_owned())).or_default() += 1;
+        self.members.remove(&(room.to_owned(), user.to_owned()));
+    }
+
+    /// That was answered.
+    pub(crate) fn left(&mut self, room: &str, user: &str) {
+        if let Some(asked) = self.leaving.get_mut(&(room.to_owned(), user.to_owned())) {
+            *asked = asked.saturating_sub(1);
+        }
+        self.members.remove(&(room.to_owned(), user.to_owned()));
+    }
+
+    /// The user hears that it is in the room no more.
+    pub(crate) fn ended(&mut self, room: &str, user: &str) {
+        self.members.remove(&(room.to_owned(), user.to_owned()));
+    }
+
+    fn is_leaving(&self, room: &str, user: &str) -> bool {
+        self.leaving.get(&(room.to_owned(), user.to_owned())).is_some_and(|&asked| asked > 0)
+    }
+
+    /// The user was answered that it is in the room.
+    pub(crate) fn entered(&mut self, room: &str, user: &str) {
+        if !self.is_leaving(room, user) && !room.starts_with('@') {
+            self.members.insert((room.to_owned(), user.to_owned()), ());
+        }
+    }
+
+    /// What must be so in the answer to what `user` asks for.
+    pub(crate) fn known(&self, user: &str) -> Known {
+        let rooms = self.members.keys().filter(|(_, member)| member == user);
+        let reads = self.reads.iter().filter(|((_, reader), _)| reader == user);
+        Known {
+            rooms: rooms.map(|(room, _)| room.clone()).collect(),
+            reads: reads.map(|((key, _), read)| (*key, read.read)).collect(),
+        }
+    }
+
+    /// Whether an inbox has all rooms that it must have.
+    pub(crate) fn check_rooms(&self, user: &str, known: &Known, listed: &[String]) -> Check {
+        for room in &known.rooms {
+            let is_member = self.members.contains_key(&(room.clone(), user.to_owned()));
+            if is_member && !listed.contains(room) {
+                return Err(format!("{user} is in {room}, which is not listed"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a mark is not behind what was answered before it was asked for.
+    pub(crate) fn check_read(
+        &self,
+        (key, user): (LogKey, &str),
+        known: &Known,
+        read: u64,
+    ) -> Check {
+        if self.is_leaving(&self.logs[key.0].room, user) {
+            return Ok(());
+        }
+        let present = self.reads.get(&(key, user.to_owned())).map_or(0, |read| read.read);
+        let least = known.reads.get(&key).copied().unwrap_or(0).min(present);
+        if read < least {
+            let room = &self.logs[key.0].room;
+            return Err(format!("{user} had read {least} of {room}, and has read {read}"));
+        }
+        Ok(())
+    }
+
+    /// Whether so much is unread for `user` between what it has read and `head`. What nobody has seen and
+    /// what may have been pruned is not counted here.
+    pub(crate) fn check_unread(
+        &self,
+        (key, user): (LogKey, &str),
+        (read, head): (u64, u64),
+        unread: u64,
+    ) -> Check {
+        let log = &self.logs[key.0];
+        let forgets = self.rules.forgetful.is_some_and(|(room, _)| room == log.room);
+        if !log.is_stored || forgets || read >= head {
+            return Ok(());
+        }
+        let seen = log.records.range(read + 1..=head);
+        if seen.clone().count() as u64 != head - read {
+            return Ok(());
+        }
+        let is_unread = |entry: &&Entry| entry.kind == "message" && entry.from != user;
+        let count = seen.map(|(_, entry)| entry).filter(is_unread).count() as u64;
+        if count == unread {
+            return Ok(());
+        }
+        Err(format!("{user} has {count} unread in {}, told {unread}", log.room))
+    }
+
+    /// Whether everything that was seen is in the store.
+    pub(crate) fn check_kept(&self, durable: &Durable) -> Check {
+        for log in self.logs.iter().filter(|log| log.is_stored) {
+            let name =
+                RoomName::parse(&log.room).map_err(|_| format!("{} is no name", log.room))?;
+            let Some(room) = durable.rooms.get(&name) else {
+                // Dropped when its last member had left.
+                continue;
+            };
+            if room.epoch.to_string() != log.epoch {
+                continue;
+            }
+            for (&seq, entry) in log.records.range(room.oldest..) {
+                let Some(kept) = room.records.get(&seq) else {
+                    return Err(format!("{} has lost seq {seq}: {entry:?}", log.room));
+                };
+                if !is_same(entry, kept) {
+                    return Err(format!("{} has {kept:?} at {seq}, not {entry:?}", log.room));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a record is what was seen, but for its text if that was changed since.
+fn is_same(seen: &Entry, kept: &Record) -> bool {
+    let text = match &kept.body {
+        Body::Message { text, edited: None, .. } | Body::Topic { text } => Some(text),
+        _ => None,
+    };
+    let is_text = text.is_none_or(|text| **text == *seen.text);
+    is_text && kept.at == seen.at && kept.from.as_str() == seen.from
+}
