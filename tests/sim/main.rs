@@ -22,11 +22,14 @@ mod tamper;
 mod trace;
 mod world;
 
+use disk::Slip;
 use tamper::Fault;
-use world::{Outcome, run};
+use world::{Outcome, Planted, run};
 
 /// Worlds in which each planted fault has to be found.
 const FOUND_MIN: u32 = 4;
+/// Worlds in which a broken store is looked for at most.
+const SLIP_WORLDS: u64 = 80;
 /// Times that a planted fault may happen in one world without harm.
 const HARMLESS_MAX: u64 = 20;
 
@@ -36,7 +39,7 @@ fn setting(name: &str) -> Option<u64> {
 }
 
 fn check(seed: u64, steps: u64) -> Outcome {
-    let outcome = run(seed, steps, None);
+    let outcome = run(seed, steps, Planted::default());
     let fault = outcome.fault.as_deref();
     assert_eq!(fault, None, "SIM_SEED={seed} SIM_STEPS={steps} repeats this");
     outcome
@@ -46,7 +49,7 @@ fn check(seed: u64, steps: u64) -> Outcome {
 fn run_all(seeds: &[u64], steps: u64) -> Vec<(u64, Outcome)> {
     let (some, others) = seeds.split_at(seeds.len() / 2);
     let run_some = |seeds: &[u64]| -> Vec<_> {
-        seeds.iter().map(|&seed| (seed, run(seed, steps, None))).collect()
+        seeds.iter().map(|&seed| (seed, run(seed, steps, Planted::default()))).collect()
     };
     std::thread::scope(|scope| {
         let running = scope.spawn(|| run_some(others));
@@ -98,7 +101,7 @@ fn planted_faults_are_found() {
         // just before the connection is, does no harm: once may pass, often may not.
         let mut found = 0;
         for seed in 0..80 {
-            let outcome = run(seed, 1_000, Some(fault));
+            let outcome = run(seed, 1_000, Planted { fault: Some(fault), ..Planted::default() });
             found += u32::from(outcome.tampered > 0 && outcome.fault.is_some());
             let harmless = outcome.tampered < HARMLESS_MAX;
             assert!(harmless || outcome.fault.is_some(), "{fault:?} is not found, seed {seed}");
@@ -107,5 +110,35 @@ fn planted_faults_are_found() {
             }
         }
         assert_eq!(found, FOUND_MIN, "{fault:?} is hardly ever found");
+    }
+}
+
+#[test]
+fn broken_stores_are_found() {
+    let found = |slip: Slip| {
+        let mut found = Vec::new();
+        let mut slipped = 0;
+        for seed in 0..SLIP_WORLDS {
+            let outcome = run(seed, 1_000, Planted { slip: Some(slip), ..Planted::default() });
+            slipped += u32::from(outcome.tampered > 0);
+            if outcome.tampered > 0
+                && let Some(fault) = outcome.fault
+            {
+                found.push(format!("{slip:?}, seed {seed}: {fault:.200}"));
+            }
+            if found.len() == FOUND_MIN as usize {
+                break;
+            }
+        }
+        (slipped, found)
+    };
+    for &slip in Slip::ALL {
+        let (slipped, found) = found(slip);
+        println!(
+            "{slip:?}: {} of {slipped} worlds; {}",
+            found.len(),
+            found.first().map_or("", |f| f)
+        );
+        assert_eq!(found.len(), FOUND_MIN as usize, "{slip:?} is hardly ever found, in {slipped}");
     }
 }
