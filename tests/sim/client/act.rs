@@ -104,7 +104,8 @@ impl Client {
         if let Some((epoch, seq)) = &after {
             fields.extend([("after", Field::Number(*seq)), ("epoch", Field::Text(epoch))]);
         }
-        let asked = Asked::Join { room: room.clone(), after: after.clone() };
+        let known = around.hist.known(&self.name);
+        let asked = Asked::Join { room: room.clone(), after: after.clone(), known };
         self.ask(talk, around, (Op::Join, &fields), asked);
     }
 

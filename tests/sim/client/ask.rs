@@ -39,6 +39,7 @@ pub(crate) enum Asked {
     Join {
         room: String,
         after: Option<(String, u64)>,
+        known: Known,
     },
     Leave {
         room: String,

@@ -112,7 +112,10 @@ impl Client {
     ) -> Check {
         match asked {
             Asked::Hello => self.welcomed(talk, around, data),
-            Asked::Join { room, after } => self.joined(talk, around, (room, after), data),
+            Asked::Join { room, after, known } => {
+                around.hist.entered(&room, &self.name, &known);
+                self.joined(talk, around, (room, after), data)
+            }
             Asked::Leave { room } => {
                 around.hist.left(&room, &self.name);
                 // The event follows, and ends the subscription.
@@ -131,6 +134,9 @@ impl Client {
                 }
                 let Some(view) = talk.views.get(&room) else { return Ok(()) };
                 around.hist.check_read((view.log, &self.name), &before, had)?;
+                if !around.hist.is_settled(&room, &self.name, &before) {
+                    return Ok(());
+                }
                 around.hist.acked(view.log, &self.name, (recv, had))
             }
             Asked::Presence { room } => {
@@ -209,7 +215,6 @@ impl Client {
             _ => View::new(log, head + 1, false),
         };
         view.people = People::at(number(data, "v")?);
-        around.hist.entered(&room, &self.name);
         talk.acked.insert(room.clone(), (number(data, "recv")?, number(data, "read")?));
         talk.views.insert(room.clone(), view);
         self.look_around(talk, around, &room);

@@ -21,7 +21,7 @@ pub(super) struct Job {
 /// What is written together.
 #[derive(Debug)]
 pub(super) struct Batch {
-    jobs: Vec<Job>,
+    pub(super) jobs: Vec<Job>,
     /// The answers, once it is committed.
     answers: Option<Vec<LogReply>>,
     /// In which turn the next step is taken.

@@ -253,6 +253,9 @@ impl Store {
         if let LogRequest::Open { log, room, durability, .. } = &request {
             let is_kept = *durability != Durability::Memory;
             let kept = is_kept.then(|| (room.clone(), *durability));
+            if is_kept && self.is_readable(room) {
+                self.open.insert(*log, room.clone());
+            }
             self.asked.insert(*log, kept);
         }
         let log = log_of(&request);
@@ -270,6 +273,14 @@ impl Store {
             return;
         }
         self.admit(Job { log, room, durability, request });
+    }
+
+    /// Whether a room's log is there, and not about to be dropped.
+    fn is_readable(&self, name: &RoomName) -> bool {
+        let batch = self.batch.iter().flat_map(|batch| &batch.jobs);
+        let mut jobs = self.intake.iter().chain(batch).filter(|job| job.room == *name);
+        let is_dropped = jobs.any(|job| matches!(job.request, LogRequest::Drop { .. }));
+        self.durable.rooms.contains_key(name) && !is_dropped
     }
 
     fn is_full(&self) -> bool {

@@ -29,6 +29,8 @@ pub(crate) struct Read {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     rooms: Vec<String>,
+    /// How often the user had begun or ended to leave a room.
+    leaves: u64,
     reads: BTreeMap<LogKey, u64>,
 }
 
@@ -71,7 +73,7 @@ impl Hist {
     /// A user asks to leave a room: whether it is in it is open until that is answered.
     pub(crate) fn leaving(&mut self, room: &str, user: &str) {
         *self.leaving.entry((room.to_owned(), user.to_owned())).or_default() += 1;
-        self.members.remove(&(room.to_owned(), user.to_owned()));
+        self.ended(room, user);
     }
 
     /// That was answered.
@@ -79,11 +81,12 @@ impl Hist {
         if let Some(asked) = self.leaving.get_mut(&(room.to_owned(), user.to_owned())) {
             *asked = asked.saturating_sub(1);
         }
-        self.members.remove(&(room.to_owned(), user.to_owned()));
+        self.ended(room, user);
     }
 
     /// The user hears that it is in the room no more.
     pub(crate) fn ended(&mut self, room: &str, user: &str) {
+        *self.leaves.entry(user.to_owned()).or_default() += 1;
         self.members.remove(&(room.to_owned(), user.to_owned()));
     }
 
@@ -92,10 +95,16 @@ impl Hist {
     }
 
     /// The user was answered that it is in the room.
-    pub(crate) fn entered(&mut self, room: &str, user: &str) {
-        if !self.is_leaving(room, user) && !room.starts_with('@') {
+    pub(crate) fn entered(&mut self, room: &str, user: &str, known: &Known) {
+        if self.is_settled(room, user, known) && !room.starts_with('@') {
             self.members.insert((room.to_owned(), user.to_owned()), ());
         }
+    }
+
+    /// Whether the user has not left meanwhile, by another connection, nor is about to.
+    pub(crate) fn is_settled(&self, room: &str, user: &str, known: &Known) -> bool {
+        let leaves = self.leaves.get(user).copied().unwrap_or(0);
+        leaves == known.leaves && !self.is_leaving(room, user)
     }
 
     /// What must be so in the answer to what `user` asks for.
@@ -104,6 +113,7 @@ impl Hist {
         let reads = self.reads.iter().filter(|((_, reader), _)| reader == user);
         Known {
             rooms: rooms.map(|(room, _)| room.clone()).collect(),
+            leaves: self.leaves.get(user).copied().unwrap_or(0),
             reads: reads.map(|((key, _), read)| (*key, read.read)).collect(),
         }
     }
@@ -112,6 +122,7 @@ impl Hist {
     pub(crate) fn check_rooms(&self, user: &str, known: &Known, listed: &[String]) -> Check {
         for room in &known.rooms {
             let is_member = self.members.contains_key(&(room.clone(), user.to_owned()));
+            let is_member = is_member && self.is_settled(room, user, known);
             if is_member && !listed.contains(room) {
                 return Err(format!("{user} is in {room}, which is not listed"));
             }
@@ -126,7 +137,7 @@ impl Hist {
         known: &Known,
         read: u64,
     ) -> Check {
-        if self.is_leaving(&self.logs[key.0].room, user) {
+        if !self.is_settled(&self.logs[key.0].room, user, known) {
             return Ok(());
         }
         let present = self.reads.get(&(key, user.to_owned())).map_or(0, |read| read.read);

@@ -61,6 +61,8 @@ pub(crate) struct Hist {
     members: BTreeMap<(String, String), ()>,
     /// Requests to leave a room that were not answered.
     leaving: BTreeMap<(String, String), u64>,
+    /// How often users have begun or ended to leave a room.
+    leaves: BTreeMap<String, u64>,
     /// Turns in which the store could write.
     turns: u64,
 }
@@ -101,6 +103,7 @@ impl Hist {
             reads: BTreeMap::new(),
             members: BTreeMap::new(),
             leaving: BTreeMap::new(),
+            leaves: BTreeMap::new(),
             turns: 0,
         }
     }

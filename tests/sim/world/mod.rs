@@ -13,7 +13,7 @@ use chinwag::time::clock::Now;
 pub(crate) use self::outcome::Outcome;
 use crate::client::{Around, Client};
 use crate::codec::{Kind, Scratch};
-use crate::disk::{Disk, Doom};
+use crate::disk::{Disk, Doom, Slip};
 use crate::hist::{Check, Hist};
 use crate::link::Link;
 use crate::plan::Plan;
@@ -57,9 +57,18 @@ pub(crate) struct World {
     lagged: u64,
 }
 
+/// What is broken on purpose.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Planted {
+    /// Between server and clients.
+    pub(crate) fault: Option<Fault>,
+    /// In the store.
+    pub(crate) slip: Option<Slip>,
+}
+
 /// Lives through `steps` steps of the world of `seed`, and its end.
-pub(crate) fn run(seed: u64, steps: u64, fault: Option<Fault>) -> Outcome {
-    let mut world = World::new(seed, fault);
+pub(crate) fn run(seed: u64, steps: u64, planted: Planted) -> Outcome {
+    let mut world = World::new(seed, planted);
     let lived = world.live(steps).and_then(|()| world.end(seed));
     let stats = world.server.chat().stats();
     Outcome {
@@ -78,18 +87,18 @@ pub(crate) fn run(seed: u64, steps: u64, fault: Option<Fault>) -> Outcome {
         store: world.disk.as_ref().map(Disk::counts).unwrap_or_default(),
         blocks: world.reactor.blocks,
         queued_peak: world.reactor.queued_peak,
-        tampered: world.tamper.done,
+        tampered: world.tamper.done + world.disk.as_ref().map_or(0, Disk::slipped),
     }
 }
 
 impl World {
-    fn new(seed: u64, fault: Option<Fault>) -> Self {
+    fn new(seed: u64, Planted { fault, slip }: Planted) -> Self {
         let mut rng = Rng::new(seed);
         let plan = Plan::new(&mut rng);
         let now = Now { tick: Tick::ZERO, wall_ms: BEGINNING_MS };
         let doom = Doom::default();
         let seed = rng.next();
-        let disk = plan.store.map(|habits| Disk::new(habits, None, seed, now, doom.clone()));
+        let disk = plan.store.map(|habits| Disk::new(habits, slip, seed, now, doom.clone()));
         let server = crash::start(&plan, disk.as_ref(), rng.next(), now);
         let count = 6 + rng.index(8);
         let clients = (0..count).map(|id| {
