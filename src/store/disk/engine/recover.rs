@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use rusqlite::wal::CheckpointMode;
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{ErrorCode, OptionalExtension as _, params};
 
 use crate::chat::log::{LogFault, LogReply};
 use crate::time::Tick;
@@ -23,6 +23,10 @@ use super::{Engine, Room};
 
 /// From one attempt to write to the next.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
+
+/// Changes a number, so that there is something to be committed.
+const PROBE: &str =
+    "INSERT INTO meta VALUES ('probe', 1) ON CONFLICT DO UPDATE SET value = value + 1";
 
 /// Records cannot be written.
 #[derive(Debug)]
@@ -53,7 +57,20 @@ impl Engine {
         self.trouble = Some(Trouble { fault, since, probe_at });
         // What the transaction holds goes; the handle itself is not trusted to have done so.
         _ = self.db.execute_batch("ROLLBACK");
+        if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
+            self.bury();
+        }
         fault
+    }
+
+    /// Writes something else over what a transaction that was not synced has left behind the end of the log,
+    /// where whoever opens the file after a kill would find it complete. This is not synced: only the kernel
+    /// has to know.
+    fn bury(&mut self) {
+        let buried = self.db.set_level(Level::Os).and_then(|()| self.db.execute_batch(PROBE));
+        if buried.is_err() {
+            _ = self.db.execute_batch("ROLLBACK");
+        }
     }
 
     fn say_trouble(&mut self, now: Now, fault: LogFault, error: &rusqlite::Error) {
@@ -125,10 +142,7 @@ impl Engine {
         self.db.set_level(Level::Disk)?;
         self.db.execute_batch("BEGIN IMMEDIATE")?;
         self.pending.write(&self.db)?;
-        self.db.execute(
-            "INSERT INTO meta VALUES ('probe', 1) ON CONFLICT DO UPDATE SET value = value + 1",
-            [],
-        )?;
+        self.db.execute_batch(PROBE)?;
         self.db.execute_batch("COMMIT")?;
         self.pending = super::Pending::default();
         self.unsynced = false;
