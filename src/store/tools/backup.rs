@@ -4,18 +4,15 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, ffi};
 
 use super::{ToolError, open};
 use crate::store::disk::schema;
 
 /// Pages that are copied at once.
 const PAGES_AT_ONCE: i32 = 1_024;
-/// Between two attempts at a page that somebody has locked.
-const LOCKED_PAUSE: Duration = Duration::from_millis(50);
 
 /// What was copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,15 +108,13 @@ fn copy_pages(source: &Connection, target: &mut Connection) -> rusqlite::Result<
     loop {
         match backup.step(PAGES_AT_ONCE)? {
             StepResult::Done => return Ok(()),
-            StepResult::Busy | StepResult::Locked => pause(),
-            _ => {}
+            StepResult::More => {}
+            // The source is in a transaction, and the target is nobody else's.
+            _ => {
+                return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None));
+            }
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a command of its own, not the server's loop")]
-fn pause() {
-    std::thread::sleep(LOCKED_PAUSE);
 }
 
 /// Gives the copy its name, unless something else has it by now.
