@@ -80,7 +80,7 @@ pub(super) fn moderate(state: &State, user: UserKey, wish: &Wish<'_>) -> Result<
     let pending = Some(Pending::Judged(target.clone(), act));
     let body = Body::Moderation { act, target, reason: wish.reason.into() };
     let weight = wish.weight.saturating_add(names);
-    Ok(Logged { pending, facts, ..Logged::new(room, user, body, weight) })
+    Ok(Logged { facts, pending, ..Logged::new(room, user, body, weight) })
 }
 
 /// # Errors

@@ -153,7 +153,7 @@ pub(super) fn append(state: &mut State, logged: Logged, request: Request, conn: 
     let names = RECORD_OVERHEAD + room.name.as_str().len() + from.as_str().len();
     let weight = weight.saturating_add(u32::try_from(names).unwrap_or(u32::MAX));
     if let Some(pending) = pending {
-        room.order.expect(ticket, pending);
+        room.order.note(ticket, pending);
     }
     let draft = Draft { from, body, weight, touch, facts };
     state.requests.push_back(LogRequest::Append { log: room.log, ticket, draft });

@@ -92,7 +92,7 @@ impl Order {
     }
 
     /// From now on this counts as done.
-    pub(super) fn expect(&mut self, ticket: Ticket, pending: Pending) {
+    pub(super) fn note(&mut self, ticket: Ticket, pending: Pending) {
         self.0.get_or_insert_default().pending.push((ticket, pending));
     }
 
@@ -265,8 +265,8 @@ mod tests {
         UserName::parse(name).unwrap()
     }
 
-    fn until(until: u64) -> Option<Term> {
-        Some(Term { until: Some(until), reason: "".into() })
+    fn until(until: u64) -> Term {
+        Term { until: Some(until), reason: "".into() }
     }
 
     #[test]
@@ -275,8 +275,8 @@ mod tests {
         assert_eq!(size_of::<Order>(), 8);
         order.set(&name("bob"), Standing::Muted, None, 0);
         assert!(order.0.is_none());
-        order.set(&name("bob"), Standing::Muted, until(10), 0);
-        order.expect(Ticket(1), Pending::Deleting(3));
+        order.set(&name("bob"), Standing::Muted, Some(until(10)), 0);
+        order.note(Ticket(1), Pending::Deleting(3));
         assert!(order.0.is_some());
         assert_eq!(order.answered(Ticket(1)), Some(Pending::Deleting(3)));
         order.set(&name("bob"), Standing::Muted, None, 0);
@@ -286,8 +286,8 @@ mod tests {
     #[test]
     fn a_standing_is_of_one_kind_and_ends_with_its_term() {
         let mut order = Order::default();
-        order.set(&name("bob"), Standing::Muted, until(10), 0);
-        order.set(&name("ann"), Standing::Banned, until(20), 0);
+        order.set(&name("bob"), Standing::Muted, Some(until(10)), 0);
+        order.set(&name("ann"), Standing::Banned, Some(until(20)), 0);
         for (user, what, wall_ms, expect) in [
             ("bob", Standing::Muted, 9, true),
             ("bob", Standing::Muted, 10, false),
@@ -311,9 +311,9 @@ mod tests {
     #[test]
     fn what_is_under_way_is_found_by_its_user_until_it_is_answered() {
         let mut order = Order::default();
-        order.expect(Ticket(1), Pending::Judged(name("bob"), Act::Kick));
-        order.expect(Ticket(2), Pending::Judged(name("bob"), Act::Role(Role::Reader)));
-        order.expect(Ticket(3), Pending::Deleting(7));
+        order.note(Ticket(1), Pending::Judged(name("bob"), Act::Kick));
+        order.note(Ticket(2), Pending::Judged(name("bob"), Act::Role(Role::Reader)));
+        order.note(Ticket(3), Pending::Deleting(7));
         let acts: Vec<_> = order.judged(&name("bob")).collect();
         assert_eq!(acts, [Act::Kick, Act::Role(Role::Reader)]);
         assert!(order.is_deleting(7) && !order.is_deleting(8));

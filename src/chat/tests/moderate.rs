@@ -1,5 +1,7 @@
 //! Who keeps order, what it does, and what is kept of it.
 
+#![expect(clippy::disallowed_types, reason = "a test looks into the store that its town owns")]
+
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Right requests, and each way of being wrong.
 
+mod acts;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -112,98 +114,6 @@ fn each_operation_is_read() {
             text: "tea le".into(),
             before: Some(9),
             limit: Some(3),
-        },
-    );
-}
-
-#[test]
-fn what_is_done_to_messages_and_members_is_read() {
-    let (room, user) = (|| Cow::from("lobby"), || Cow::from("bob"));
-    check(
-        r#"{"op":"edit","room":"lobby","target":7,"text":"a\nb"}"#,
-        None,
-        &Command::Edit { room: room(), target: 7, text: "a\nb".into(), weight: 5 },
-    );
-    check(
-        r#"{"op":"delete","room":"lobby","target":7}"#,
-        None,
-        &Command::Delete { room: room(), target: 7 },
-    );
-    let react =
-        |remove| Command::React { room: room(), target: 7, emoji: "+1".into(), remove, weight: 2 };
-    check(r#"{"op":"react","room":"lobby","target":7,"emoji":"+1"}"#, None, &react(false));
-    check(
-        r#"{"op":"react","room":"lobby","target":7,"emoji":"+1","remove":true}"#,
-        None,
-        &react(true),
-    );
-    check(
-        r#"{"op":"invite","room":"lobby","user":"bob"}"#,
-        None,
-        &Command::Invite { room: room(), user: user() },
-    );
-    let roles = [Role::Owner, Role::Moderator, Role::Member, Role::Reader];
-    let roles = roles.map(|role| {
-        let fields = format!(r#""op":"role","role":"{}""#, role.name());
-        (fields, Measure::Role(role))
-    });
-    let others = [
-        (r#""op":"kick""#, Measure::Kick),
-        (r#""op":"mute""#, Measure::Mute(None)),
-        (r#""op":"mute","for_ms":0"#, Measure::Mute(Some(0))),
-        (r#""op":"ban""#, Measure::Ban(None)),
-        (r#""op":"ban","for_ms":9007199254740991"#, Measure::Ban(Some((1 << 53) - 1))),
-        (r#""op":"unban""#, Measure::Unban),
-    ];
-    let others = others.map(|(fields, measure)| (fields.to_owned(), measure));
-    for (fields, measure) in roles.into_iter().chain(others) {
-        for (given, reason, weight) in [("", "", 0), (r#","reason":"sp\"m""#, "sp\"m", 5)] {
-            let text = format!(r#"{{{fields},"room":"lobby","user":"bob"{given}}}"#);
-            let reason = reason.into();
-            let expect = Command::Moderate { room: room(), user: user(), measure, reason, weight };
-            check(&text, None, &expect);
-        }
-    }
-}
-
-#[test]
-fn an_act_is_refused_with_the_field_that_is_to_blame() {
-    let long = |len| "x".repeat(len);
-    for (fields, code, field) in [
-        (r#""op":"edit","room":"a","text":"b""#.to_owned(), 1003, "target"),
-        (r#""op":"edit","room":"a","target":-1,"text":"b""#.to_owned(), 1003, "target"),
-        (r#""op":"edit","room":"a","target":1"#.to_owned(), 1003, "text"),
-        (r#""op":"edit","room":"a","target":1,"text":"""#.to_owned(), 1003, "text"),
-        (format!(r#""op":"edit","room":"a","target":1,"text":"{}""#, long(101)), 4001, "text"),
-        (r#""op":"delete","target":1"#.to_owned(), 1003, "room"),
-        (r#""op":"delete","room":"a","target":9007199254740992"#.to_owned(), 1003, "target"),
-        (r#""op":"react","room":"a","target":1"#.to_owned(), 1003, "emoji"),
-        (r#""op":"react","room":"a","target":1,"emoji":"""#.to_owned(), 1003, "emoji"),
-        (r#""op":"react","room":"a","target":1,"emoji":"\u0007""#.to_owned(), 1003, "emoji"),
-        (format!(r#""op":"react","room":"a","target":1,"emoji":"{}""#, long(65)), 1003, "emoji"),
-        (r#""op":"react","room":"a","target":1,"emoji":"b","remove":1"#.to_owned(), 1003, "remove"),
-        (r#""op":"search""#.to_owned(), 1003, "text"),
-        (r#""op":"search","text":" ""#.to_owned(), 1003, "text"),
-        (format!(r#""op":"search","text":"{}""#, long(257)), 4001, "text"),
-        (r#""op":"invite","room":"a""#.to_owned(), 1003, "user"),
-        (r#""op":"role","room":"a","user":"b""#.to_owned(), 1003, "role"),
-        (r#""op":"role","room":"a","user":"b","role":"king""#.to_owned(), 1003, "role"),
-        (r#""op":"kick","room":"a","user":1"#.to_owned(), 1003, "user"),
-        (r#""op":"mute","room":"a","user":"b","for_ms":1.5"#.to_owned(), 1003, "for_ms"),
-        (r#""op":"ban","room":"a","user":"b","for_ms":0"#.to_owned(), 1003, "for_ms"),
-        (format!(r#""op":"ban","room":"a","user":"b","reason":"{}""#, long(257)), 4001, "reason"),
-        (r#""op":"create","room":"a","policy":1"#.to_owned(), 1003, "policy"),
-    ] {
-        check_refused(&format!("{{{fields}}}"), code, Some(field), "");
-    }
-    check(
-        r#"{"op":"create","room":"lobby","policy":"archive"}"#,
-        None,
-        &Command::Create {
-            room: "lobby".into(),
-            topic: None,
-            private: false,
-            policy: Some("archive".into()),
         },
     );
 }
