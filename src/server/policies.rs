@@ -117,7 +117,7 @@ mod tests {
             create: policy::Creators::Only(vec![ann]),
             message_bytes: Some(100),
             presence: policy::PresenceMode::Off,
-            ..direct.clone()
+            ..direct
         };
         let secret = Policy { access: policy::Access::Private, ..direct.clone() };
         assert_eq!(*policies.of(&room("lobby"), None), lobby);
