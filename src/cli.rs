@@ -3,8 +3,10 @@
 //! | code | |
 //! |---|---|
 //! | 0 | done; for `serve`: stopped in good order |
-//! | 1 | the server could not start, or failed; for `bench`: the target did |
+//! | 1 | the server could not start, or failed; for `bench`: the target did; for the commands about the database: it could not be done, or, for `verify` and `export`, there are faults |
 //! | 2 | the command line or the configuration is wrong |
+
+mod tools;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -88,6 +90,8 @@ enum Command {
         #[arg(long)]
         defaults: bool,
     },
+    #[command(flatten)]
+    Tool(tools::Tool),
     /// Load a server, verify every delivery and measure both ends: see chinwag bench --help
     Bench,
 }
@@ -142,6 +146,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
             }
         },
         Some(Command::Serve { with_parent: false }) | None => serve(&loaded.config),
+        Some(Command::Tool(tool)) => tools::run(&tool, &loaded.config.data),
         // It has a command line of its own, which nothing may stand before.
         Some(Command::Bench) => bench(Vec::new()),
     }

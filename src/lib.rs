@@ -26,6 +26,18 @@
 //! argument: given the same inputs and ticks, the same effects follow, so all that lies above the
 //! reactor runs in a seeded simulation (`tests/sim`). `tests/tidy.rs` holds the table above against the
 //! imports.
+//!
+//! # What becomes of a message
+//!
+//! ```text
+//!  bytes ─▶ wire::parse ─▶ chat: authorise, quota ─▶ LogRequest::Append ─▶ store: batch, commit, sync
+//!                                                                                      │
+//!  bytes ◀─ wire::render ◀─ one Fanout a room and turn ◀─ ring, cursors ◀─ LogReply::Appended
+//! ```
+//!
+//! [`chat`] keeps who is where: rooms, memberships, roles, bans, receipts. [`store`] keeps what was said, and all of
+//! that over restarts. The boundary between them is [`chat::log`]: requests and replies, plain data, so
+//! that the simulation puts a disk of its own in the store's place and crashes it at will.
 
 pub mod admin;
 #[cfg(feature = "bench")]

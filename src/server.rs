@@ -39,12 +39,12 @@ mod policies;
 
 use std::fmt;
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::chat::log::{Kept, Logs};
+use crate::chat::log::{Kept, LogReply, Logs};
 use crate::chat::{Chat, Limits};
 use crate::config::Config;
 use crate::http::{Method, PolicyError, Refusal, Response};
@@ -259,6 +259,8 @@ pub struct Server {
     doors: Vec<Door>,
     /// When the alarm is set for.
     alarm: Tick,
+    /// Addresses from which nobody may use the server any more, to be looked for.
+    banished: Vec<IpAddr>,
     /// Until when answers of the logs are waited for before the clients are sent away, if the server is stopping.
     stopping: Option<Tick>,
     drain_window_ms: u64,
@@ -289,6 +291,7 @@ impl Server {
             sessions: Sessions::new(config, limits, metrics, entropy)?,
             doors,
             alarm: Tick::MAX,
+            banished: Vec::new(),
             stopping: None,
             drain_window_ms: u64::try_from(config.timeouts.drain_window.as_millis())
                 .unwrap_or(u64::MAX),
@@ -315,16 +318,23 @@ impl Server {
                 self.logs.request(now, request);
             }
             self.logs.flush();
-            let Some(reply) = self.logs.poll() else { return };
-            self.chat.committed(now, reply);
-            while let Some(reply) = self.logs.poll() {
+            let Some(mut reply) = self.logs.poll() else { return };
+            loop {
+                if let LogReply::Suspended(suspensions) = &reply {
+                    self.banished = suspensions.addresses_at(now.wall_ms);
+                }
                 self.chat.committed(now, reply);
+                let Some(next) = self.logs.poll() else { break };
+                reply = next;
             }
         }
     }
 
     fn turn_end(&mut self, now: Now, effects: &mut Effects) {
         self.run_logs(now);
+        if !self.banished.is_empty() {
+            effects.push(Effect::Seek { addresses: std::mem::take(&mut self.banished) });
+        }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
         self.sessions.turn_end(turn);
         let Some(deadline) = self.stopping else { return self.arm_alarm(effects) };
@@ -395,6 +405,7 @@ impl Handler for Server {
                 self.run_logs(now);
             }
             Input::Expired { conn } => sessions.expired(conn, turn),
+            Input::Sought { conn } => sessions.end(conn, CloseReason::Banned, turn),
             Input::Closed { conn, reason } => {
                 sessions.closed(conn, reason, turn);
                 // This comes after the turn's end, and perhaps nothing for a long time after it.

@@ -92,17 +92,21 @@ test("many cuts at random moments lose and double nothing", async () => {
 	);
 });
 
-test("what was pruned while the line was down is said at its place", async () => {
+test("what was pruned while the line was down is said at its place, and of a room on disk nothing is", async () => {
 	const proxy = await Proxy.start(server.web);
-	const hal = await enter("hal", "long", proxy.url);
+	const [hal, ida] = await Promise.all([enter("hal", "tmp/long", proxy.url), enter("ida", "long", proxy.url)]);
 	const eve = await Member.connect(server.tcp, "eve");
-	await eve.join("long");
-	await eve.say("long", "heard");
-	await shows(hal, "heard");
+	const zed = await Member.connect(server.tcp, "zed");
+	await Promise.all([eve.join("tmp/long"), zed.join("long")]);
+	await Promise.all([eve.say("tmp/long", "heard"), zed.say("long", "heard")]);
+	await Promise.all([shows(hal, "heard"), shows(ida, "heard")]);
 	proxy.closed = true;
 	proxy.cut();
 	// More bytes than a room's recent ring holds.
-	for (let line = 0; line < 24; line += 1) await eve.say("long", `${line} ${"x".repeat(4000)}`);
+	for (let line = 0; line < 24; line += 1) {
+		const text = `${line} ${"x".repeat(4000)}`;
+		await Promise.all([eve.say("tmp/long", text), zed.say("long", text)]);
+	}
 	proxy.closed = false;
 	await until("the line that says so", async () => (await notes(hal)).some((note) => /^Messages 2–\d+ are no longer kept\.$/.test(note)), 30_000);
 	await shows(hal, "23 xxx");
@@ -113,6 +117,9 @@ test("what was pruned while the line was down is said at its place", async () =>
 	assertDense(shown.slice(1));
 	await hal.locator("#messages > .note").scrollIntoViewIfNeeded();
 	await picture(hal, "gap");
+	await until("all that is on disk", async () => (await lines(ida)).length === 25, 30_000);
+	assert.deepEqual(await lines(ida), zed.lines.get("long"));
+	assert.deepEqual(await notes(ida), []);
 });
 
 test("what waits to be sent survives a reload, and is sent once", async () => {
@@ -152,8 +159,41 @@ test("a session that goes on elsewhere says so, and can be taken back", async ()
 	await until("the room to go", async () => (await second.locator("#rooms a").count()) === 0);
 });
 
-test("after a crash and a restart the page says that the room began anew, and goes on", async () => {
-	const [ann, bob] = await Promise.all([enter("ann", "tea"), enter("bob", "tea")]);
+for (const [how, signal, ended] of [["a crash", "SIGKILL", "SIGKILL"], ["a restart in good order", "SIGTERM", 0]]) {
+	test(`after ${how} nothing is lost: the same lines, and what was not sent is sent once`, async () => {
+		const room = `kept-${signal.toLowerCase()}`;
+		const [ann, bob] = await Promise.all([enter("ann", room), enter("bob", room)]);
+		for (let line = 0; line < 6; line += 1) await say(line % 2 ? bob : ann, `before ${line}`);
+		await Promise.all([ann, bob].map((page) => until("six lines", async () => (await lines(page)).length === 6)));
+		const before = await lines(ann);
+		// Under way while the server ends: it may have been taken or not.
+		await say(ann, "into the end");
+		assert.equal(await stopServer(signal), ended);
+		await ann.waitForSelector("[data-line=waiting]");
+		await say(ann, "written while it was away");
+		await say(bob, "so was this");
+		await startAgain();
+		for (const page of [ann, bob]) await page.locator("#line-button").click({ timeout: 1000 }).catch(() => {});
+		await Promise.all([ann, bob].map((page) => until("nine lines", async () => (await lines(page)).length >= 9, 30_000)));
+		await say(bob, "and on we go");
+		await Promise.all([ann, bob].map((page) => shows(page, "and on we go")));
+		const shown = await lines(ann);
+		assertDense(shown);
+		assert.deepEqual(await lines(bob), shown);
+		assert.deepEqual(shown.slice(0, 6), before);
+		const texts = shown.slice(6).map((line) => line.replace(/^\d+ /, ""));
+		assert.deepEqual(texts.sort(), ["and on we go", "into the end", "so was this", "written while it was away"]);
+		assert.deepEqual(await notes(ann), []);
+		// Who comes only now finds the same.
+		const late = await enter("late", room);
+		await until("the lines of before", async () => (await lines(late)).length === shown.length);
+		assert.deepEqual(await lines(late), shown);
+		await picture(ann, `kept-${signal.toLowerCase()}`);
+	});
+}
+
+test("after a crash a room in memory says that it began anew, and goes on", async () => {
+	const [ann, bob] = await Promise.all([enter("ann", "tmp/tea"), enter("bob", "tmp/tea")]);
 	await say(ann, "before the crash");
 	await shows(bob, "before the crash");
 	assert.equal(await stopServer("SIGKILL"), "SIGKILL");
@@ -173,6 +213,7 @@ test("after a crash and a restart the page says that the room began anew, and go
 
 test("a server that stops says when to come back, and the page counts down to it", async () => {
 	const ann = await enter("ann", "tea");
+	const shown = await lines(ann);
 	const started = Date.now();
 	assert.equal(await stopServer("SIGTERM"), 0);
 	assert.ok(Date.now() - started < 5000);
@@ -181,5 +222,6 @@ test("a server that stops says when to come back, and the page counts down to it
 	await startAgain();
 	await ann.locator("#line-button").click();
 	await opened(ann, "tea");
-	await until("the honest line", async () => (await notes(ann)).includes("The server restarted; this room began anew."));
+	assert.deepEqual(await lines(ann), shown);
+	assert.deepEqual(await notes(ann), []);
 });

@@ -25,6 +25,7 @@ before(async () => {
 after(async () => {
 	await browser?.close();
 	await server?.stop("SIGKILL");
+	await server?.remove();
 });
 
 afterEach(async () => {
@@ -99,7 +100,7 @@ export function assertDense(shown) {
 /** Ends the server by a signal; gives its exit code, or the signal if that killed it. */
 export const stopServer = (signal) => server.stop(signal);
 
-/** Starts a server in the place of the one that has ended. */
+/** Starts a server in the place of the one that has ended, on what that has kept. */
 export async function startAgain() {
-	server = await Server.start(CHINWAG_BIN, server.web);
+	server = await Server.start(CHINWAG_BIN, server);
 }

@@ -79,6 +79,16 @@ for (const [name, width, height, colorScheme] of [["phone-dark", 390, 800, "dark
 		const wide = () => page.evaluate(() => [document.documentElement.scrollWidth, document.querySelector("#log").scrollWidth]);
 		assert.deepEqual(await wide(), [width, width]);
 		await picture(page, name);
+		// A finger brings what can be done to a message, and takes it away again.
+		const message = page.locator("#messages > .msg").last();
+		await message.locator(".text").tap({ position: { x: 20, y: 10 } });
+		await message.locator(".acts").waitFor();
+		assert.deepEqual(await wide(), [width, width]);
+		await picture(page, `${name}-acts`);
+		await message.locator(".acts button").first().tap();
+		await message.locator(".reaction").waitFor();
+		await page.tap("#title");
+		assert.equal(await page.locator(".acts").count(), 0);
 		const small = await page.$$eval("button, a", (nodes) => nodes
 			.filter((node) => node.checkVisibility() && !node.closest("#messages") && node.id !== "skip")
 			.map((node) => [node.id, node.getBoundingClientRect().height]).filter(([, height]) => height < 36));

@@ -1,13 +1,15 @@
 // What the browser tests need around the page: the server, a client over TCP, and a proxy that loses connections.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 const PATIENCE_MS = 10_000;
+/** Rooms below `tmp/` are in memory, all others on disk. */
+const CONFIG = '[[room_policy]]\nmatch = "tmp/*"\ndurability = "memory"\n';
 
 /** What the present test has opened: functions that close it. */
 const litter = [];
@@ -27,11 +29,13 @@ export async function until(what, probe, patience = PATIENCE_MS) {
 }
 
 export class Server {
-	/** Starts the server on any free ports, or on the `web` port of before. */
-	static async start(binary, web = 0) {
+	/** Starts the server on any free ports, or in the place of an `earlier` one: on its port and on what it has kept. */
+	static async start(binary, earlier) {
 		const server = new Server();
-		server.directory = await mkdtemp(join(tmpdir(), "chinwag-browser-"));
-		const flags = ["--listen", `127.0.0.1:${web}`, "--tcp", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+		server.directory = earlier?.directory ?? (await mkdtemp(join(tmpdir(), "chinwag-browser-")));
+		const config = join(server.directory, "chinwag.toml");
+		await writeFile(config, CONFIG);
+		const flags = ["--config", config, "--listen", `127.0.0.1:${earlier?.web ?? 0}`, "--tcp", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
 		// The server refuses variables of its prefix that it does not know, such as the one that names its binary.
 		const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CHINWAG_")));
 		server.child = spawn(binary, flags, { env, cwd: server.directory, stdio: ["ignore", "pipe", "pipe"] });
@@ -54,12 +58,15 @@ export class Server {
 		return `http://127.0.0.1:${this.web}/`;
 	}
 
-	/** Ends the server; gives its exit code, or the signal that killed it. */
+	/** Ends the server; gives its exit code, or the signal that killed it. What it has kept stays until `remove`. */
 	async stop(signal = "SIGTERM") {
 		this.child.kill(signal);
 		const [code, killedBy] = await this.exited;
-		await rm(this.directory, { recursive: true, force: true });
 		return code ?? killedBy;
+	}
+
+	remove() {
+		return rm(this.directory, { recursive: true, force: true });
 	}
 }
 

@@ -5,6 +5,7 @@ use super::cursor::{self, refusal_of};
 use super::keys::{AskedKey, RoomKey, UserKey};
 use super::log::{Answer, Fact, LogFault, LogReply, LogRequest, Query, Ticket};
 use super::members::{end_membership, keep_member};
+use super::name::UserName;
 use super::outbox::{Request, Said};
 use super::pages::PageId;
 use super::record::SharedRecord;
@@ -68,6 +69,8 @@ pub(super) enum Asked {
 pub(super) struct Asker {
     pub conn: ConnId,
     pub user: UserKey,
+    /// The user's name: once the user is forgotten, the key may be another's.
+    pub name: UserName,
     pub request: Request,
 }
 
@@ -148,11 +151,15 @@ impl State {
 
 impl Asked {
     /// For how many answers it counts. What is read is long: a connection waits for one of it at a time, so that
-    /// all that it waits for fits its hard limit.
+    /// all that it waits for fits its hard limit. What a connection asks for behind a `join` or `leave` is meant
+    /// for the time after it, so that this is waited for, too.
     pub(super) const fn weight(&self) -> u8 {
         match self {
-            Self::Append { .. } | Self::Change { .. } | Self::Page(_) => 1,
-            Self::History { .. } | Self::Inbox { .. } | Self::Search { .. } => 65,
+            Self::Append { .. } | Self::Page(_) => 1,
+            Self::Change { .. }
+            | Self::History { .. }
+            | Self::Inbox { .. }
+            | Self::Search { .. } => 65,
         }
     }
 
@@ -211,8 +218,9 @@ fn written(
     change: Change,
     outcome: Result<(), LogFault>,
 ) {
-    let Asker { conn, user, request } = asker;
-    let membership = state.users.get(user).and_then(|row| row.membership(room));
+    let Asker { conn, user, name, request } = asker;
+    let row = state.users.get(user).filter(|row| row.name == name);
+    let membership = row.and_then(|row| row.membership(room));
     let Some(membership) = membership else {
         // Ended meanwhile by another.
         let result = match change {

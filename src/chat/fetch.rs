@@ -28,7 +28,13 @@ pub(super) fn read_pages(state: &mut State) {
 
 /// A page was read.
 pub(super) fn page_read(state: &mut State, id: PageId, records: Vec<SharedRecord>) {
+    let room = state.rooms.get(RoomKey::from_index(id.0.slot())).filter(|room| room.log == id.0);
+    let wanted = room.map_or(id.1, |room| room.oldest().max(id.1));
+    let is_there = records.first().is_some_and(|first| first.seq <= wanted);
     let waiting = state.pages.arrived(id, records);
+    if !is_there {
+        return retry_later(state, waiting);
+    }
     for conn in waiting {
         bring_up(state, conn);
     }
@@ -37,6 +43,10 @@ pub(super) fn page_read(state: &mut State, id: PageId, records: Vec<SharedRecord
 /// A page could not be read: whoever waits for it tries again in a while.
 pub(super) fn page_failed(state: &mut State, id: PageId) {
     let waiting = state.pages.failed(id);
+    retry_later(state, waiting);
+}
+
+fn retry_later(state: &mut State, waiting: Vec<ConnId>) {
     if state.stuck.is_empty() && !waiting.is_empty() {
         state.wheel.arm(state.now.tick.after(PAGE_RETRY), Timer::Retry);
     }

@@ -107,7 +107,10 @@ impl Chat {
                 follow(state, conn, then);
             }
             Ok(Done::Logged(draft)) => send::append(state, draft, request, conn),
-            Ok(Done::Asked(user, asking)) => asking.ask(state, Asker { conn, user, request }),
+            Ok(Done::Asked(user, asking)) => {
+                let name = state.users[user].name.clone();
+                asking.ask(state, Asker { conn, user, name, request });
+            }
             Err(refusal) => {
                 state.said.push_back(Said::Reply { to: conn, request, result: Err(refusal) });
             }

@@ -22,6 +22,13 @@ impl Suspensions {
         terms.any(|(_, term)| !standing::is_over(term, wall_ms))
     }
 
+    /// The addresses from which nobody may use the server at this time, as [`IpAddr::to_canonical`] has them.
+    #[must_use]
+    pub fn addresses_at(&self, wall_ms: u64) -> Vec<IpAddr> {
+        let terms = self.addresses.iter().filter(|(_, term)| !standing::is_over(term, wall_ms));
+        terms.map(|(address, _)| address.to_canonical()).collect()
+    }
+
     /// For how long this user may not use the server, `None` if it may.
     fn user(&self, name: &UserName, wall_ms: u64) -> Option<&Term> {
         let place = self.users.binary_search_by(|(known, _)| known.cmp(name)).ok()?;

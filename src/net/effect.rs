@@ -1,5 +1,7 @@
 //! What the handler asks of the reactor.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 
 use super::{CloseReason, ConnId, Connect, Ending};
@@ -77,6 +79,12 @@ pub enum Effect {
     Alarm {
         /// When [`Input::Alarm`](super::Input::Alarm) should be said.
         deadline: Tick,
+    },
+    /// Say [`Input::Sought`](super::Input::Sought) of every connection from one of these addresses, in the next
+    /// turn. Costs a system call for each connection that there is.
+    Seek {
+        /// The addresses, as [`IpAddr::to_canonical`] has them.
+        addresses: Vec<IpAddr>,
     },
     /// Close all listeners: new connections are refused by the kernel.
     StopAccepting,

@@ -90,6 +90,13 @@ pub enum Input<'a> {
         /// Why: the first reason that was given, by the handler, the peer or the reactor.
         reason: CloseReason,
     },
+    /// A connection is from an address that [`Effect::Seek`] asked for.
+    ///
+    /// [`Effect::Seek`]: super::Effect::Seek
+    Sought {
+        /// The connection.
+        conn: ConnId,
+    },
     /// The handler's own alarm went off; it is no longer set.
     Alarm,
     /// The process was asked to stop.

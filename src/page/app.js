@@ -1,45 +1,19 @@
 /** The chat page: draws what a client tells. Text reaches the document as text only. */
-import { Client, otherIn } from "/client.js";
+import { serve as serveActs } from "/acts.js";
+import { Client, otherIn, present } from "/client.js";
+import { $, avatar, bdi, el, isolated, kept, place, setText } from "/dom.js";
+import { decorate, entryNode, forget, readBy, stateOf } from "/entry.js";
+import { serve as serveFinder } from "/finder.js";
 
 /** Entries kept of the open room; the rest is fetched again. */
 const SHOWN_MAX = 400;
 /** Entries fetched at once, and kept of the other rooms. */
 const PAGE = 60;
-const TOGETHER_MS = 300_000;
 const AWAY_MS = 60_000;
 const TOAST_MS = 7_000;
 const FIRST_ROOM = "lobby";
-
-const $ = (id) => document.getElementById(id);
-
-function el(tag, properties, ...children) {
-	const node = Object.assign(document.createElement(tag), properties);
-	node.append(...children);
-	return node;
-}
-
-const bdi = (text) => el("bdi", null, text);
-const isolated = (text) => `\u2068${text}\u2069`;
-
-/** Only what differs is touched: a screen reader is not told twice. */
-function setText(node, text) {
-	if (node.textContent !== text) node.textContent = text;
-}
-
-function place(list, nodes) {
-	const wanted = new Set(nodes);
-	for (const child of [...list.children]) if (!wanted.has(child)) child.remove();
-	let at = list.firstElementChild;
-	for (const node of nodes) {
-		if (node === at) at = at.nextElementSibling;
-		else list.insertBefore(node, at);
-	}
-}
-
-function kept(nodes, key, make) {
-	if (!nodes.has(key)) nodes.set(key, make());
-	return nodes.get(key);
-}
+/** Invitations that are kept: whoever sends many is not the only one. */
+const INVITES_MAX = 20;
 
 /** What survives a reload of this tab, where the browser allows it. */
 function stored(key, value) {
@@ -51,8 +25,6 @@ function stored(key, value) {
 	}
 }
 
-const dayOf = (at) => new Date(at).toDateString();
-const dayName = (at) => (dayOf(at) === dayOf(Date.now()) ? "Today" : new Date(at).toLocaleDateString("en", { dateStyle: "full" }));
 const count = (n) => (n > 99 ? "99+" : String(n || ""));
 /** What a name is made into before the server sees it. */
 const fold = (name) => name.normalize("NFKC").trim().toLowerCase().replace(/\s+/g, "-");
@@ -64,27 +36,11 @@ function words(error) {
 	return error.message.charAt(0).toUpperCase() + error.message.slice(1).replace(/\.?$/, ".") + hint;
 }
 
-function avatar(name) {
-	const hash = [...name].reduce((sum, char) => (sum * 131 + char.codePointAt(0)) % 9973, 7);
-	return el("span", { className: `avatar h${hash % 8}`, ariaHidden: "true" }, [...name][0].toUpperCase());
-}
-
-/** Text with its http and https addresses as links. */
-function linked(text) {
-	const nodes = [];
-	let from = 0;
-	for (const { 0: found, index } of text.matchAll(/\bhttps?:\/\/[^\s<>"'`]+/gi)) {
-		const href = found.replace(/[.,;:!?)\]}*_]+$/, "");
-		if (!URL.canParse(href)) continue;
-		nodes.push(text.slice(from, index), el("a", { href, target: "_blank", rel: "noopener noreferrer" }, href));
-		from = index + href.length;
-	}
-	return [...nodes, text.slice(from)];
-}
-
 /** What is shown of a room: a window on its log. `more`: there is older; `atHead`: it reaches to the newest. */
 class View {
 	entries = [];
+	/** What changes messages in the window, said behind its end. */
+	later = [];
 	more = true;
 	atHead = true;
 	loading = null;
@@ -94,11 +50,16 @@ class View {
 
 let chat;
 let open = null;
+/** The message whose text is being changed: `{room, seq, draft}`. */
+let editing = null;
+/** Who has invited us, by the room's name. */
+const invites = new Map();
 /** Whether the newest message is to stay in sight. */
 let following = true;
 const views = new WeakMap();
 const roomNodes = new WeakMap();
-const waitingEntries = new WeakMap();
+const waitingStates = new WeakMap();
+const inviteNodes = new Map();
 const personNodes = new Map();
 
 const view = (room) => kept(views, room, () => new View());
@@ -135,8 +96,11 @@ function onRecord({ room, item }) {
 	if (shown.atHead) {
 		shown.entries.push({ ...item, epoch: room.epoch });
 		trim(room, "oldest");
+	} else if (item.ev !== "message" && item.target) {
+		shown.later.push(item);
+		if (shown.later.length > SHOWN_MAX) shown.later.shift();
 	}
-	if (!shown.newFrom && item.from !== chat.user && (away || !watched())) shown.newFrom = item.seq;
+	if (!shown.newFrom && item.ev === "message" && item.from !== chat.user && (away || !watched())) shown.newFrom = item.seq;
 	draw();
 }
 
@@ -175,6 +139,7 @@ function loadNewer(room) {
 	load(room, { after: last }, (items) => {
 		shown.entries.push(...items);
 		shown.atHead = (items.at(-1)?.seq ?? last) >= room.seq;
+		if (shown.atHead) shown.later = [];
 		trim(room, "oldest");
 	});
 }
@@ -185,13 +150,34 @@ async function load(room, where, apply) {
 	const { epoch } = room;
 	const token = (shown.loading = {});
 	try {
-		const { items, more } = await chat.history(room.name, { ...where, limit: PAGE });
-		if (shown.loading === token && room.epoch === epoch) apply(items.map((item) => ({ ...item, epoch })), more);
+		const { items, more, oldest } = await chat.history(room.name, { ...where, limit: PAGE });
+		if (shown.loading === token && room.epoch === epoch) apply(items.map((item) => ({ ...item, epoch })), more, oldest);
 	} catch (error) {
 		if (error.code && error.code !== 4004) refuse(error);
 	}
 	if (shown.loading === token) shown.loading = null;
 	draw();
+}
+
+/** Shows a message at its place in the log, wherever that is. */
+async function goTo({ room: name, seq }) {
+	await join(name);
+	const room = open;
+	if (room?.name !== name) return;
+	const shown = view(room);
+	following = false;
+	if (!shown.entries.some((entry) => entry.seq === seq && entry.epoch === room.epoch)) {
+		shown.loading = null;
+		await load(room, { around: seq }, (items, _more, oldest) => {
+			const atHead = (items.at(-1)?.seq ?? 0) >= room.seq;
+			Object.assign(shown, { entries: items, later: [], more: items[0]?.seq > oldest, atHead });
+		});
+	}
+	if (open !== room) return;
+	drawNow();
+	const node = [...$("messages").children].find((each) => each.value === seq);
+	node?.scrollIntoView({ block: "center" });
+	node?.focus({ preventScroll: true });
 }
 
 function toLatest() {
@@ -226,8 +212,10 @@ function drawRooms() {
 	const rooms = [...chat.rooms.values()].sort((a, b) => label(a).localeCompare(label(b)));
 	place($("rooms"), rooms.filter((room) => !room.direct).map(roomNode));
 	place($("directs"), rooms.filter((room) => room.direct).map(roomNode));
+	for (const name of invites.keys()) if (chat.rooms.has(name)) invites.delete(name);
+	place($("invites"), [...invites].map(inviteNode));
 	const unread = rooms.reduce((sum, room) => sum + room.unread, 0);
-	setText($("nav-badge"), count(unread));
+	setText($("nav-badge"), count(unread + invites.size));
 	document.title = `${unread ? `(${count(unread)}) ` : ""}${open ? `${label(open)} · ` : ""}Chinwag`;
 }
 
@@ -242,6 +230,13 @@ function roomNode(room) {
 	link.classList.toggle("unread", unread > 0);
 	setText(link.lastChild, unread ? `${count(unread)} new` : "");
 	return node;
+}
+
+function inviteNode([name, from]) {
+	return kept(inviteNodes, `${name} ${from}`, () => {
+		const by = el("small", null, "from ", bdi(from));
+		return el("li", null, el("a", { href: addressOf(name) }, el("span", { className: "hash", ariaHidden: "true" }, "+"), bdi(name), by));
+	});
 }
 
 function drawFrame() {
@@ -282,22 +277,24 @@ function writeButton(name, ...children) {
 function drawLog() {
 	const log = $("log");
 	const shown = open ? view(open) : new View();
-	const waiting = open && shown.atHead ? chat.outbox.filter((entry) => entry.room === open.name).map(waitingEntry) : [];
+	const waiting = open && shown.atHead ? chat.outbox.filter((entry) => entry.room === open.name).map(waitingState) : [];
 	const topOf = (node) => node.getBoundingClientRect().top;
 	const anchor = following ? null : [...log.querySelectorAll(".text, .note")].find((node) => topOf(node) >= topOf(log));
 	const offset = anchor && topOf(anchor);
 	let previous = null;
-	const nodes = [...shown.entries, ...waiting].map((entry) => {
-		entry.node ??= build(entry);
-		decorate(entry, previous, shown.newFrom);
-		previous = entry;
-		return entry.node;
+	const states = present([...shown.entries, ...shown.later]);
+	const nodes = [...states, ...waiting].map((state) => {
+		const node = entryNode(state, { me: chat.user, writeTo: writeButton, react });
+		decorate(node, state.item, previous, shown.newFrom);
+		previous = state.item;
+		return node;
 	});
 	// A page of history is not read aloud.
 	log.ariaLive = Math.abs(nodes.length - $("messages").childElementCount) > 5 ? "off" : "polite";
 	place($("messages"), nodes);
 	setText($("beginning"), beginning(shown));
-	setText($("read"), waiting.length ? "" : readBy(shown.entries.at(-1)));
+	drawActs();
+	setText($("read"), waiting.length || !open ? "" : readBy(states.at(-1)?.item, open.receipts, chat.user));
 	if (following) log.scrollTop = log.scrollHeight;
 	else if (anchor?.isConnected) log.scrollTop += topOf(anchor) - offset;
 	$("latest").hidden = following && shown.atHead;
@@ -313,43 +310,12 @@ function beginning(shown) {
 	return open.oldest > 1 ? "Earlier messages are no longer kept." : `This is the beginning of ${label(open)}.`;
 }
 
-function readBy(last) {
-	if (last?.from !== chat.user) return "";
-	const readers = [...open.receipts].filter(([user, seq]) => seq >= last.seq && user !== chat.user);
-	const names = readers.length > 3 ? `${readers.length} people` : readers.map(([user]) => isolated(user)).join(", ");
-	return names && `Read by ${names}`;
-}
-
-const waitingEntry = (entry) =>
-	kept(waitingEntries, entry, () => ({ ...entry, ev: "message", from: chat.user, waiting: true }));
-
-function build(entry) {
-	const { ev, from, at, text = "", waiting } = entry;
-	if (ev !== "message") {
-		const what = ev === "topic" ? [bdi(from), " set the topic: ", bdi(text)] : [text || `${from}: ${ev}`];
-		return el("li", { className: "note" }, el("p", null, ...what));
-	}
-	const date = new Date(at);
-	const hour = date.toLocaleTimeString([], { timeStyle: "short" });
-	const time = el("time", { dateTime: date.toJSON(), title: date.toLocaleString() }, hour);
-	// Hundreds of names are no stops for the keyboard: the list of people has them, too.
-	const who = Object.assign(writeButton(from, bdi(from)), { tabIndex: -1 });
-	const head = el("div", { className: "head" }, who, time);
-	const words = el("p", { className: "text", dir: "auto" }, ...linked(text));
-	const body = el("div", null, head, words, ...(waiting ? [el("small", null, "Not sent yet")] : []));
-	const className = `msg ${from === chat.user ? "mine" : ""} ${waiting ? "waiting" : ""}`;
-	return el("li", { className, value: entry.seq ?? 0 }, avatar(from), body);
-}
-
-/** What depends on the entry before: the day, whether the name stands again, where the new begin. */
-function decorate({ node, ev, from, at, seq }, previous, newFrom) {
-	const newDay = !previous || dayOf(previous.at) !== dayOf(at);
-	node.classList.toggle("lead", newDay || previous.ev !== "message" || previous.from !== from || at - previous.at > TOGETHER_MS);
-	node.classList.toggle("new", newFrom > 0 && seq >= newFrom && !(previous?.seq >= newFrom));
-	const shown = node.querySelector(".day");
-	if (!newDay) shown?.remove();
-	else if (!shown) node.prepend(el("p", { className: "day" }, dayName(at)));
-}
+/** A message of the outbox, as if it were in the log. */
+const waitingState = (entry) =>
+	kept(waitingStates, entry, () => {
+		const item = { ...entry, ev: "message", from: chat.user, waiting: true };
+		return { item, text: entry.text, deleted: false, reactions: new Map() };
+	});
 
 // --- The connection
 
@@ -404,6 +370,14 @@ function onLeft({ room, reason, error }) {
 	draw();
 }
 
+function onInvited({ room, from }) {
+	invites.delete(room);
+	invites.set(room, from);
+	if (invites.size > INVITES_MAX) invites.delete(invites.keys().next().value);
+	toast(`${from} invites you to ${room}.`);
+	draw();
+}
+
 function enter(name, session, outbox) {
 	$("welcome").hidden = true;
 	$("app").hidden = false;
@@ -416,6 +390,7 @@ function enter(name, session, outbox) {
 	on("reset", onReset);
 	on("left", onLeft);
 	on("outbox", onOutbox);
+	on("invited", onInvited);
 	on("live", draw);
 	on("room", draw);
 	on("problem", (error) => error.code !== 5001 && refuse(error));
@@ -429,7 +404,10 @@ function signOut(why = "") {
 	chat.user = null;
 	chat.stop();
 	personNodes.clear();
-	open = null;
+	invites.clear();
+	inviteNodes.clear();
+	open = editing = null;
+	drawEditing();
 	history.replaceState(null, "", "/");
 	document.title = "Chinwag";
 	$("app").hidden = true;
@@ -458,13 +436,14 @@ async function join(name) {
 function show(room) {
 	closeDrawers();
 	if (room === open) return focusText();
+	endEdit();
 	if (open) {
 		const [before, shown] = [open, view(open)];
 		open = room;
 		if (shown.atHead) trim(before, "oldest");
 		else Object.assign(shown, new View());
 		Object.assign(shown, { draft: $("text").value, newFrom: 0 });
-		for (const entry of shown.entries) entry.node = null;
+		shown.entries.forEach(forget);
 	}
 	open = room;
 	following = true;
@@ -504,6 +483,7 @@ function focusText() {
 function say() {
 	const text = $("text").value.trim();
 	if (!text) return;
+	if (editing) return saveEdit(text);
 	try {
 		chat.send(open.name, text);
 	} catch (error) {
@@ -512,6 +492,48 @@ function say() {
 	$("text").value = "";
 	view(open).newFrom = 0;
 	toLatest();
+}
+
+/** Puts a message's text where one writes; what was there comes back afterwards. */
+function beginEdit({ item, text }) {
+	endEdit();
+	editing = { room: open.name, seq: item.seq, draft: $("text").value };
+	$("text").value = text;
+	drawEditing();
+	$("text").focus();
+}
+
+async function saveEdit(text) {
+	const edit = editing;
+	try {
+		await chat.edit(edit.room, edit.seq, text);
+		if (editing === edit) endEdit();
+	} catch (error) {
+		refuse(error);
+	}
+}
+
+function endEdit() {
+	if (!editing) return;
+	$("text").value = editing.draft;
+	editing = null;
+	drawEditing();
+}
+
+function drawEditing() {
+	$("editing").hidden = !editing;
+}
+
+/** The last of one's own messages that is in sight. */
+function lastOwn() {
+	const node = [...document.querySelectorAll("#messages > .mine:not(.waiting)")].findLast((each) => !stateOf(each).deleted);
+	return node && stateOf(node);
+}
+
+const rights = ({ item }) => ({ edit: item.from === chat.user, remove: item.from === chat.user || ["owner", "moderator"].includes(open.role) });
+
+function react({ item, reactions }, emoji) {
+	chat.react(open.name, item.seq, emoji, Boolean(reactions.get(emoji)?.has(chat.user))).catch(refuse);
 }
 
 function drawer(name, wanted) {
@@ -569,6 +591,11 @@ const instead = (run) => (event) => {
 };
 on("enter", "submit", instead(() => enter(fold($("name").value))));
 on("composer", "submit", instead(say));
+on("edit-cancel", "click", () => {
+	endEdit();
+	focusText();
+});
+on("find", "click", () => openFinder(open?.name));
 on("join-form", "submit", instead(submitJoin));
 on("skip", "click", instead(() => $("text").focus()));
 on("add", "click", () => {
@@ -588,9 +615,25 @@ on("line-button", "click", () => {
 	if (chat.state.close === 4010) chat.session = null;
 	chat.start();
 });
-on("text", "input", () => $("text").value.trim() && chat.typing(open.name));
+on("text", "input", () => !editing && $("text").value.trim() && chat.typing(open.name));
 on("text", "keydown", (event) => {
-	if (event.key === "Enter" && !event.shiftKey && !event.isComposing) instead(say)(event);
+	if (event.isComposing) return;
+	if (event.key === "Enter" && !event.shiftKey) instead(say)(event);
+	else if (event.key === "Escape") endEdit();
+	else if (event.key === "ArrowUp" && !$("text").value && lastOwn()) instead(() => beginEdit(lastOwn()))(event);
+});
+const drawActs = serveActs($("log"), {
+	rights,
+	react,
+	edit: beginEdit,
+	remove: ({ item }) => chat.delete(open.name, item.seq).catch(refuse),
+	leave: () => $("text").focus(),
+});
+const openFinder = serveFinder({
+	search: (text, where) => chat.search(text, where),
+	label: (name) => (name.startsWith("@") ? otherIn(name, chat.user) : name),
+	go: goTo,
+	fail: refuse,
 });
 on("log", "scroll", onScroll);
 new ResizeObserver(draw).observe($("log"));

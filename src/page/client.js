@@ -14,7 +14,8 @@
  *     chat.send("lobby", "hi");          // kept, and repeated until the server has answered it
  *
  * Each record of a joined room is told once and in the order of `seq`, over lost connections too; where that cannot be, a
- * `gap` or `reset` says so at its place. Each `send` exists once, however often the line breaks.
+ * `gap` or `reset` says so at its place. Each `send` exists once, however often the line breaks. Edits, deletions and reactions are
+ * records, too: {@link present} makes of those that a program keeps what there is to be shown.
  *
  * | event | detail | when |
  * |---|---|---|
@@ -26,6 +27,7 @@
  * | `live` | `{room}` | the room has caught up |
  * | `room` | `{room}` | its unread, presence, typing, receipts changed |
  * | `left` | `{room, reason, error}` | the room is no longer ours |
+ * | `invited` | `{room, from}` | somebody lets us into the room of this name: `join` it, or do not |
  * | `outbox` | `{entry, status, error}` | a message is `pending`, `sent` or `failed` |
  * | `problem` | {@link ChinwagError} | a refusal that nobody waits for |
  */
@@ -110,6 +112,42 @@ export function directRoom(a, b) {
 export function otherIn(room, user) {
 	const [a, b] = room.slice(1).split(":");
 	return a === user ? b : a;
+}
+
+/**
+ * What the records of one log, in their order, amount to: a list of what there is to be shown. Each is `{item}`, the record itself;
+ * of a message also its present `text`, when it was `edited` if it was, whether it is `deleted`, and `reactions`, a map from
+ * emoji to the names of users. What edits, deletes or reacts is left out, whether or not its target is among the records. A
+ * record whose `ev` is `reset` stands between two logs.
+ */
+export function present(items) {
+	const shown = [];
+	const messages = new Map();
+	for (const item of items) {
+		const target = messages.get(item.target);
+		if (item.ev === "edit") {
+			// A page of history has the present text already, which an earlier edit must not undo.
+			if (target && !target.deleted && !(item.at < target.edited) && item.text !== undefined) Object.assign(target, { text: item.text, edited: item.at });
+		} else if (item.ev === "deletion") {
+			if (target) Object.assign(target, { text: "", deleted: true, edited: undefined, reactions: new Map() });
+		} else if (item.ev === "reaction") {
+			if (target && !target.deleted) react(target.reactions, item);
+		} else {
+			const { ev, text = "", edited, deleted = false } = item;
+			shown.push(ev === "message" ? { item, text, edited, deleted, reactions: new Map() } : { item });
+			if (ev === "message" && item.seq) messages.set(item.seq, shown.at(-1));
+			if (ev === "reset") messages.clear();
+		}
+	}
+	return shown;
+}
+
+function react(reactions, { emoji, from, remove }) {
+	const users = reactions.get(emoji) ?? new Set();
+	if (remove) users.delete(from);
+	else users.add(from);
+	if (users.size) reactions.set(emoji, users);
+	else reactions.delete(emoji);
 }
 
 /**
@@ -350,6 +388,7 @@ export class Client extends EventTarget {
 	#event(event) {
 		if (event.ev === "drain") this.#drainUntil = this.#clock.now() + event.reconnect_after_ms;
 		if (event.ev === "joined") return this.#begin(this.#room(event.room), event);
+		if (event.ev === "invited") return this.#emit("invited", { room: event.room, from: event.from });
 		const room = this.rooms.get(event.room);
 		if (!room) return;
 		switch (event.ev) {
@@ -493,9 +532,10 @@ export class Client extends EventTarget {
 			if (entry) this.#settle(entry, "sent");
 		}
 		if (item.ev === "topic") room.topic = item.text ?? item.topic ?? "";
+		if (item.act === "role" && item.target === this.user) room.role = item.role;
 		if (item.ev === "message") {
 			room.typing = room.typing.filter((user) => user !== item.from);
-			if (!ours && item.seq > Math.max(room.read, room.counted)) room.unread += 1;
+			if (!ours && !item.deleted && item.seq > Math.max(room.read, room.counted)) room.unread += 1;
 		}
 		this.#emit("record", { room, item });
 	}
@@ -545,6 +585,14 @@ export class Client extends EventTarget {
 		});
 	}
 
+	/**
+	 * Searches what was said in our rooms, or in one `room`: words, of the last of which the beginning will do. Gives `{items, more}`,
+	 * the latest first, each with its `room`; `before` of the answer asks for more.
+	 */
+	search(text, where = {}) {
+		return this.request("search", { text, ...where });
+	}
+
 	// --- Messages
 
 	/** What the server has not answered yet. */
@@ -558,9 +606,7 @@ export class Client extends EventTarget {
 	 * `more`: further fields, such as `reply_to`, or the `cid` of a failed message. Gives the outbox's entry; throws 4001.
 	 */
 	send(name, text, { cid, ...more } = {}) {
-		const size = new TextEncoder().encode(text + (JSON.stringify(more.data) ?? "")).length;
-		const over = size - this.limits.message_bytes;
-		if (over > 0) throw new ChinwagError({ code: 4001, message: `too long by ${over} bytes`, data: { error: "too_large" } });
+		this.#fit(text + (JSON.stringify(more.data) ?? ""));
 		const at = this.#clock.now();
 		const unique = `${at.toString(36)}-${this.#nextId++}-${this.#options.random().toString(36).slice(2, 12)}`;
 		const entry = { room: name, text, cid: cid ?? unique, at, more };
@@ -569,6 +615,33 @@ export class Client extends EventTarget {
 		this.#emit("outbox", { entry, status: "pending" });
 		this.#pump(name);
 		return entry;
+	}
+
+	#fit(text) {
+		const over = new TextEncoder().encode(text).length - this.limits.message_bytes;
+		if (over > 0) throw new ChinwagError({ code: 4001, message: `too long by ${over} bytes`, data: { error: "too_large" } });
+	}
+
+	/** Gives our own message at `target` another text. Unlike `send` this is not repeated: it rejects if the line is or goes down. */
+	async edit(name, target, text) {
+		this.#fit(text);
+		return this.#touch("edit", name, "edit", { target, text });
+	}
+
+	/** Takes a message back, ours or, as a moderator, another's: its text is erased. */
+	delete(name, target) {
+		return this.#touch("delete", name, "deletion", { target });
+	}
+
+	/** Reacts to a message, or takes the reaction back. */
+	react(name, target, emoji, remove = false) {
+		return this.#touch("react", name, "reaction", { target, emoji, remove: remove || undefined });
+	}
+
+	#touch(op, name, ev, fields) {
+		// Who asks for a record gets the answer instead of it.
+		const note = ({ seq, at }) => this.rooms.has(name) && this.#record(this.rooms.get(name), { ev, seq, from: this.user, at, ...fields });
+		return this.#request(op, { room: name, ...fields }, note);
 	}
 
 	#queue(name) {

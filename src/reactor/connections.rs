@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::Shutdown;
+use std::net::{IpAddr, Shutdown};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -217,6 +217,16 @@ impl Connections {
         ensure_timer(&mut self.wheel, connection);
         self.lists.note_dirty(connection, Marks::URGENT);
         self.lists.note_readable(connection);
+    }
+
+    /// Notes which connections are from one of these addresses.
+    pub(super) fn seek(&mut self, addresses: &[IpAddr]) {
+        for (_, connection) in &self.slab {
+            let peer = connection.stream.peer_addr().map(|peer| peer.ip().to_canonical());
+            if peer.is_ok_and(|peer| addresses.contains(&peer)) {
+                self.lists.sought.push(connection.id);
+            }
+        }
     }
 
     /// Ends every connection that is left.

@@ -250,8 +250,14 @@ impl Reactor {
         (next != Tick::MAX).then(|| next.since(now))
     }
 
-    /// Tells what became of the connections that this end began: before anything is read from them.
+    /// Tells what became of the connections that this end began: before anything is read from them. And which
+    /// ones were sought.
     fn connect(&mut self, now: Now, handler: &mut impl Handler) {
+        for conn in mem::take(&mut self.connections.lists.sought) {
+            if self.connections.is_open(conn) {
+                self.tell(now, Input::Sought { conn }, handler);
+            }
+        }
         for Attempt { tag, outcome } in mem::take(&mut self.connections.lists.attempts) {
             let input = match outcome {
                 Ok(conn) => Input::Connected { conn, tag },
@@ -415,6 +421,7 @@ impl Reactor {
             Effect::OutboundMax { conn, bytes_max } => connections.limit_outbound(conn, bytes_max),
             Effect::Close { conn, reason, ending } => connections.close(now, conn, reason, ending),
             Effect::Alarm { deadline } => self.alarm = deadline,
+            Effect::Seek { addresses } => connections.seek(&addresses),
             Effect::StopAccepting => self.acceptor.close(),
             Effect::Exit { deadline } => self.exit_at = Some(deadline),
         }

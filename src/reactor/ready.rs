@@ -31,6 +31,8 @@ pub(super) struct Lists {
     pub(super) reports: Vec<Report>,
     /// What became of the connections that this end began.
     pub(super) attempts: Vec<Attempt>,
+    /// Connections that were sought.
+    pub(super) sought: Vec<ConnId>,
     /// To be closed at the end of the turn ([`Phase::Ended`]).
     pub(super) ended: VecDeque<u32>,
 }
@@ -43,6 +45,7 @@ impl Lists {
             && self.bulk.is_empty()
             && self.reports.is_empty()
             && self.attempts.is_empty()
+            && self.sought.is_empty()
             && self.ended.is_empty())
     }
 

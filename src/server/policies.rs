@@ -117,9 +117,9 @@ mod tests {
             create: policy::Creators::Only(vec![ann]),
             message_bytes: Some(100),
             presence: policy::PresenceMode::Off,
-            ..direct
+            ..direct.clone()
         };
-        let secret = Policy { access: policy::Access::Private, ..direct };
+        let secret = Policy { access: policy::Access::Private, ..direct.clone() };
         assert_eq!(*policies.of(&room("lobby"), None), lobby);
         assert_eq!(*policies.of(&room("tmp/a"), None), tmp);
         assert_eq!(*policies.of(&room("tmp/a"), Some("secret")), secret);

@@ -2,6 +2,7 @@
 
 pub mod disk;
 pub mod memory;
+pub mod tools;
 
 pub use disk::{OpenError, Options, Wake};
 pub use memory::MemoryStore;

@@ -41,11 +41,20 @@
 //! # Events
 //!
 //! An object with `ev`. A record of a room's log has `room`, `seq`, `from` and `at`; as an item of a
-//! `replay` or of `history` it has no `room`, and one's own has its `cid`.
+//! `replay` or of `history` it has no `room`, and one's own has its `cid`. A message that was edited shows its
+//! present text and `"edited":at`; of one that was deleted, and of its edits, `"deleted":true` is left. A reaction
+//! that is taken back has `"remove":true`. The `act` of moderation is `kick`, `ban`, `unban`, `mute`, `unmute` or
+//! `role` (with the `role`); bans and mutes without `until` last until they are taken back.
 //!
 //! ```text
 //! < {"ev":"message","room":"lobby","seq":123,"from":"bob","at":1763700002001,"text":"yo"}
 //! < {"ev":"topic","room":"lobby","seq":124,"from":"bob","at":1763700002002,"text":"tea"}
+//! < {"ev":"edit","room":"lobby","seq":125,"from":"bob","at":1763700002003,"target":123,"text":"yo!"}
+//! < {"ev":"reaction","room":"lobby","seq":126,"from":"ann","at":1763700002004,"target":123,"emoji":"+1"}
+//! < {"ev":"deletion","room":"lobby","seq":127,"from":"bob","at":1763700002005,"target":123}
+//! < {"ev":"moderation","room":"lobby","seq":128,"from":"ann","at":1763700002006,"act":"mute","target":"bob",
+//!    "until":1763700062006,"reason":"spam"}
+//! < {"ev":"invited","room":"attic","from":"ann"}
 //! < {"ev":"replay","room":"lobby","items":[{"ev":"message","seq":1,…},…],"to":140}
 //! < {"ev":"live","room":"lobby","seq":140}
 //! < {"ev":"gap","room":"lobby","from":1,"to":12,"why":"pruned"}

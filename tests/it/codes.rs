@@ -22,8 +22,6 @@ enum Proof<T> {
 use Proof::{NotYet, Produced};
 
 const NO_TOKENS: &str = "there are no tokens yet (auth = jwt)";
-const NO_MODERATION: &str = "the operations of moderation do not exist yet";
-const NO_EDITING: &str = "messages cannot be edited yet";
 
 /// Each code and the reply that has it.
 const REPLIES: &[(u16, Proof<Value>)] = &[
@@ -35,18 +33,18 @@ const REPLIES: &[(u16, Proof<Value>)] = &[
     (2001, NotYet(NO_TOKENS)),
     (2002, NotYet(NO_TOKENS)),
     (2003, NotYet(NO_TOKENS)),
-    (2004, NotYet(NO_TOKENS)),
+    (2004, NotYet("it takes the command line and a store: tested in the domain")),
     (2005, NotYet("there are no guest names yet (auth = guest)")),
     (3001, Produced(|| refused(&json!({"op": "history", "room": "@bob:eve"}), 3001))),
     (3002, Produced(room_exists)),
     (3003, Produced(not_member)),
     (3004, Produced(forbidden)),
-    (3005, NotYet(NO_MODERATION)),
-    (3006, NotYet(NO_MODERATION)),
-    (3007, NotYet(NO_MODERATION)),
-    (3008, NotYet(NO_MODERATION)),
+    (3005, Produced(|| judged(&json!({"op": "ban"}), 3005))),
+    (3006, Produced(|| judged(&json!({"op": "mute"}), 3006))),
+    (3007, Produced(|| judged(&json!({"op": "role", "role": "reader"}), 3007))),
+    (3008, Produced(invite_only)),
     (3009, Produced(room_full)),
-    (3010, NotYet(NO_TOKENS)),
+    (3010, Produced(no_such_user)),
     (3011, Produced(too_many_rooms)),
     (3012, Produced(too_many_sessions)),
     (4001, Produced(too_large)),
@@ -54,13 +52,13 @@ const REPLIES: &[(u16, Proof<Value>)] = &[
     (4003, Produced(seq_unavailable)),
     (4004, Produced(epoch_changed)),
     (4005, Produced(cid_conflict)),
-    (4006, NotYet(NO_EDITING)),
+    (4006, Produced(edit_window_over)),
     (5001, Produced(rate_limited)),
     (5004, Produced(busy)),
     (5005, NotYet("nothing is stored on a disk yet")),
     (5006, NotYet("who is told of the stop is closed at once, and asks nothing more")),
     (9001, NotYet("a bug would have to be known")),
-    (9002, Produced(|| refused(&json!({"op": "search", "text": "x"}), 9002))),
+    (9002, Produced(|| refused(&json!({"op": "refresh", "token": "x"}), 9002))),
 ];
 
 /// Each close code, with the close frame's code that was received.
@@ -71,7 +69,7 @@ const CLOSES: &[(u16, Proof<u16>)] = &[
     (1008, NotYet(NO_TOKENS)),
     (1009, Produced(|| closed_after(&Frame { first: 0x81, payload: vec![b' '; 1 << 20] }))),
     (4000, NotYet(NO_TOKENS)),
-    (4005, NotYet(NO_MODERATION)),
+    (4005, NotYet("it takes the command line and a store: tested in the domain")),
     (4008, Produced(hello_timeout)),
     (4010, Produced(replaced)),
     (4101, Produced(stalled)),
@@ -109,6 +107,45 @@ fn forbidden() -> Value {
     ann.ask(&json!({"op": "create", "room": "attic"}));
     let mut bob = Client::ws(&server).named("bob", Some("attic"));
     bob.refused(&json!({"op": "topic", "room": "attic", "text": "mine"}), 3004)
+}
+
+/// What a member is told that says something after this was done to it.
+fn judged(act: &Value, code: u16) -> Value {
+    let server = Server::start();
+    let mut ann = Client::ws(&server).named("ann", None);
+    ann.ask(&json!({"op": "create", "room": "attic"}));
+    let mut bob = Client::ws(&server).named("bob", Some("attic"));
+    let mut act = act.clone();
+    (act["room"], act["user"]) = (json!("attic"), json!("bob"));
+    ann.ask(&act);
+    bob.refused(&json!({"op": "send", "room": "attic", "text": "hi"}), code)
+}
+
+/// There is nobody who could be put out.
+fn no_such_user() -> Value {
+    let server = Server::start();
+    let mut ann = Client::ws(&server).named("ann", None);
+    ann.ask(&json!({"op": "create", "room": "attic"}));
+    ann.refused(&json!({"op": "kick", "room": "attic", "user": "bob"}), 3010)
+}
+
+fn invite_only() -> Value {
+    let policy = "[[room_policy]]\nmatch = \"club\"\naccess = \"invite\"\n";
+    let server = Setup::default().config(policy).start();
+    let mut ann = Client::ws(&server).named("ann", None);
+    ann.ask(&json!({"op": "create", "room": "club"}));
+    let mut bob = Client::ws(&server).named("bob", None);
+    bob.refused(&json!({"op": "join", "room": "club"}), 3008)
+}
+
+fn edit_window_over() -> Value {
+    let window = Setup::default().set("rooms.edit_window", "1s");
+    let server = window.set("limits.rate_per_s", "off").start();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    let said = ann.ask(&json!({"op": "send", "room": "lobby", "text": "hi"}));
+    let over = said["at"].as_u64().expect("a time") + 1_000;
+    while ann.ask(&json!({"op": "ping"}))["time"].as_u64().expect("a time") <= over {}
+    ann.refused(&json!({"op": "edit", "room": "lobby", "target": 1, "text": "ho"}), 4006)
 }
 
 fn not_member() -> Value {

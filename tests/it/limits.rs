@@ -96,6 +96,7 @@ fn control_frames_have_a_bound_of_their_own() {
 #[test]
 fn users_are_bounded_and_given_back() {
     let server = Setup::default()
+        .in_memory()
         .set("limits.users", "2")
         .set("timeouts.leave_grace", "50ms")
         .set("timeouts.guest_membership", "50ms")
@@ -150,6 +151,7 @@ fn rooms_are_bounded_and_given_back() {
 #[test]
 fn many_come_and_go_and_nothing_is_left() {
     let server = Setup::default()
+        .in_memory()
         .set("timeouts.leave_grace", "50ms")
         .set("timeouts.guest_membership", "50ms")
         .start();

@@ -7,6 +7,7 @@
     reason = "tests may wait, start threads, fail and print"
 )]
 
+mod authority;
 mod bench;
 mod catch_up;
 mod codes;
@@ -21,6 +22,7 @@ mod history;
 mod hostile;
 mod http;
 mod limits;
+mod offline;
 mod people;
 mod presence;
 mod protocol;
@@ -32,4 +34,5 @@ mod sends;
 mod slow;
 mod stop;
 mod support;
+mod tools;
 mod upgrade;

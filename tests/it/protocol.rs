@@ -10,7 +10,8 @@ use crate::support::{Client, Server, Setup, assert_subset};
 const QUICK: [(&str, &str); 3] = [
     ("timeouts.presence_interval", "50ms"),
     ("timeouts.receipts_interval", "50ms"),
-    ("timeouts.leave_grace", "50ms"),
+    // Long enough for what is said while ann is away: her session is known for so long.
+    ("timeouts.leave_grace", "1s"),
 ];
 
 /// The room as the page finds it: 121 records of bob's, who stays, and eve, who will go.
@@ -55,13 +56,13 @@ fn before_the_loss(server: &Server, ann: &mut Client, bob: &mut Client, eve: Cli
     let joined = exchange(
         ann,
         &json!({"op": "join", "id": 2, "room": "lobby"}),
-        &json!({"room": "lobby", "epoch": null, "seq": 121, "oldest": 1, "durable": "memory",
+        &json!({"room": "lobby", "epoch": null, "seq": 121, "oldest": 1, "durable": "disk",
                 "role": "member", "read": 121, "recv": 121, "members": 3, "v": null}),
     );
     let send = json!({"op": "send", "id": 3, "room": "lobby", "cid": "c-7781", "text": "hi"});
-    let sent = json!({"room": "lobby", "seq": 122, "at": null, "durable": "memory"});
+    let sent = json!({"room": "lobby", "seq": 122, "at": null, "durable": "disk"});
     let at = exchange(ann, &send, &sent)["at"].take();
-    let again = json!({"room": "lobby", "seq": 122, "at": at, "durable": "memory", "dup": true});
+    let again = json!({"room": "lobby", "seq": 122, "at": at, "durable": "disk", "dup": true});
     let mut retry = send;
     retry["id"] = json!(4);
     exchange(ann, &retry, &again);
@@ -79,7 +80,7 @@ fn before_the_loss(server: &Server, ann: &mut Client, bob: &mut Client, eve: Cli
     exchange(
         ann,
         &json!({"op": "send", "id": 6, "to": "bob", "cid": "c-7782", "text": "psst"}),
-        &json!({"room": "@ann:bob", "seq": 1, "at": null, "durable": "memory"}),
+        &json!({"room": "@ann:bob", "seq": 1, "at": null, "durable": "disk"}),
     );
     let direct = ann.expect(&json!({"ev": "joined", "room": "@ann:bob", "epoch": null, "seq": 0}));
     bob.ask(&json!({"op": "status", "status": "away"}));
@@ -107,8 +108,9 @@ fn converse(connect: Connect) {
     let [session, lobby, direct] = before_the_loss(&server, &mut ann, &mut bob, eve);
     drop(ann);
     for n in 124..=140 {
-        bob.ask(&json!({"op": "send", "room": "lobby", "text": n.to_string()}));
+        bob.say(&json!({"op": "send", "id": n, "room": "lobby", "text": n.to_string()}));
     }
+    bob.expect(&json!({"id": 140, "code": 0}));
     let mut ann = connect(&server);
     let rooms = json!({"lobby": [lobby, 123], "@ann:bob": [direct, 1]});
     exchange(

@@ -118,7 +118,7 @@ fn a_session_that_comes_back_replaces_itself_and_only_its_own_user_may() {
 
 #[test]
 fn what_is_no_longer_there_is_a_gap_and_said_before_what_is() {
-    let server = Setup::default().set("limits.ring_records", "4").start();
+    let server = Setup::default().in_memory().set("limits.ring_records", "4").start();
     let mut ann = Client::ws(&server).named("ann", None);
     let epoch = ann.ask(&json!({"op": "join", "room": "lobby"}))["epoch"].take();
     say(&mut ann, "lobby", 1..=10);

@@ -11,7 +11,7 @@ fn a_room_is_made_by_joining_it_and_belongs_to_nobody() {
     let mut ann = Client::ws(&server).named("ann", None);
     let joined = ann.ask(&json!({"op": "join", "room": "lobby"}));
     let expected = json!({"room": "lobby", "epoch": null, "seq": 0, "oldest": 1, "role": "member",
-                          "durable": "memory", "read": 0, "recv": 0, "members": 1, "v": null});
+                          "durable": "disk", "read": 0, "recv": 0, "members": 1, "v": null});
     assert_subset(&joined, &expected);
     let again = ann.ask(&json!({"op": "join", "room": "lobby"}));
     assert_subset(&again, &json!({"members": 1, "epoch": joined["epoch"]}));

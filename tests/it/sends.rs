@@ -15,7 +15,7 @@ fn a_message_carries_what_it_was_sent_with() {
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     let mut bob = Client::lines(&server).named("bob", Some("lobby"));
     let first = ann.ask(&say("first"));
-    let expected = json!({"room": "lobby", "seq": 1, "at": null, "durable": "memory"});
+    let expected = json!({"room": "lobby", "seq": 1, "at": null, "durable": "disk"});
     assert_subset(&first, &expected);
     assert!(first.get("dup").is_none(), "{first}");
     let data = json!({"deep": [1, {"x": null}], "text": "\u{1f600}"});

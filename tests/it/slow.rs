@@ -52,7 +52,8 @@ fn at_full_rate_the_others_miss_nothing_and_memory_stays_bounded() {
     // As much again as twenty readers could be owed: 160 MB, if anybody kept it.
     round(101, 1_100);
     let grown = resident(&server).saturating_sub(before);
-    assert!(grown < 8 << 20, "{grown} bytes more for readers that do not read");
+    // Of which the pages that the store keeps are 18 MiB, whoever reads.
+    assert!(grown < 26 << 20, "{grown} bytes more for readers that do not read");
     assert!(server.metric("chinwag_queued_bytes") < 20.0 * 96.0 * 1024.0);
     for raw in slow {
         raw.reset();

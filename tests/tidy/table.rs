@@ -82,7 +82,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "session",
         ],
     ),
-    ("cli", &["config", "server", "log", "bench"]),
+    ("cli", &["config", "server", "log", "bench", "store", "chat", "wire", "time"]),
     ("main", &["cli", "config"]),
 ];
 

@@ -1,8 +1,10 @@
 //! The domain, driven by hand: commands in, what is said out.
 
 mod cursors;
+mod moderate;
 mod people;
 mod stored;
+mod touch;
 
 use super::command::{Position, Resume, Send, Target};
 use super::limits::RECORD_OVERHEAD;

@@ -32,6 +32,7 @@ pub(super) enum Seen {
     Drained(ConnId),
     Expired(ConnId),
     Closed(ConnId, CloseReason),
+    Sought(ConnId),
     Alarm,
     Stop(StopSignal),
 }
@@ -58,6 +59,7 @@ impl Handler for Scripted {
             Input::Drained { conn } => Seen::Drained(conn),
             Input::Expired { conn } => Seen::Expired(conn),
             Input::Closed { conn, reason } => Seen::Closed(conn, reason),
+            Input::Sought { conn } => Seen::Sought(conn),
             Input::Alarm => Seen::Alarm,
             Input::Stop(signal) => Seen::Stop(signal),
             Input::TurnEnd => {

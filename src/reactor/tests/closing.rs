@@ -173,3 +173,17 @@ fn once_accepting_has_stopped_the_kernel_refuses() {
     let error = std::net::TcpStream::connect(addr).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
 }
+
+#[test]
+fn who_is_from_an_address_that_is_sought_is_named_and_nobody_else() {
+    let (mut bench, _client, conn) = one();
+    let addresses = |addresses: &[&str]| -> Vec<std::net::IpAddr> {
+        addresses.iter().map(|address| address.parse().unwrap()).collect()
+    };
+    bench.ask([Effect::Seek { addresses: addresses(&["127.0.0.9", "::1"]) }]);
+    bench.turn();
+    assert!(!bench.handler.seen.contains(&Seen::Sought(conn)));
+    bench.ask([Effect::Seek { addresses: addresses(&["127.0.0.9", "127.0.0.1"]) }]);
+    bench.turn();
+    assert!(bench.handler.seen.contains(&Seen::Sought(conn)));
+}

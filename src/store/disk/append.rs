@@ -68,9 +68,8 @@ fn known(
             Ok((unsigned(row.get(0)?), unsigned(row.get(1)?), row.get::<_, i64>(2)?))
         })
         .optional()?;
-    Ok(found.map(|(seq, at, said)| match said == hash {
-        true => Appended::Duplicate { seq, at },
-        false => Appended::Conflict { seq },
+    Ok(found.map(|(seq, at, said)| {
+        if said == hash { Appended::Duplicate { seq, at } } else { Appended::Conflict { seq } }
     }))
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, Error, OpenFlags, Row, ffi};
 
 use crate::chat::reply::Durability;
 
@@ -66,7 +66,13 @@ impl Database {
     /// Turns to the write-ahead log, with synced commits.
     pub(super) fn begin_logging(&self) -> rusqlite::Result<()> {
         let connection = &self.connection;
-        connection.pragma_update(None, "journal_mode", "wal")?;
+        let mode = |row: &Row<'_>| row.get::<_, String>(0);
+        let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", mode)?;
+        if mode != "wal" {
+            let why = "the file system cannot share memory, which the write-ahead log needs";
+            let error = ffi::Error::new(ffi::SQLITE_CANTOPEN);
+            return Err(Error::SqliteFailure(error, Some(why.to_owned())));
+        }
         connection.pragma_update(None, "wal_autocheckpoint", AUTOCHECKPOINT_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
         connection.pragma_update(None, "synchronous", "full")

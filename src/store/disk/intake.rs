@@ -81,16 +81,10 @@ impl Intake {
     }
 
     /// Takes the next batch; waits for one no longer than `patience`.
-    pub(super) fn take(&self, patience: Option<Duration>) -> Taken {
-        let mut state = self.lock();
+    pub(super) fn take(&self, patience: Duration) -> Taken {
         let idle = |state: &mut State| state.waiting.is_empty() && state.end.is_none();
-        state = match patience {
-            None => self.bell.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner),
-            Some(patience) => {
-                let waited = self.bell.wait_timeout_while(state, patience, idle);
-                waited.unwrap_or_else(PoisonError::into_inner).0
-            }
-        };
+        let waited = self.bell.wait_timeout_while(self.lock(), patience, idle);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
         let ops = state.take();
         Taken { ops, is_last: state.waiting.is_empty() && state.end.is_some() }
     }
@@ -199,5 +193,116 @@ impl State {
         self.first += 1;
         self.taken.extend(Waiting::of(&op));
         Some(op)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::log::{Appended, Draft, Fact, Ticket};
+    use crate::store::disk::database::Level;
+    use crate::store::disk::op::Append;
+    use crate::store::disk::testing::{message, user};
+
+    const LOG: u64 = 1;
+
+    fn append(ticket: usize, level: Level, weight: u32, facts: Vec<Fact>) -> Op {
+        let draft = Draft { from: user("ann"), body: message("x"), weight, touch: None, facts };
+        let log = LogId::new(1, LOG);
+        Op::Append(Append { log, ticket: Ticket(ticket), level, wall_ms: 0, draft })
+    }
+
+    fn topic(text: &str) -> Fact {
+        Fact::Topic(text.into())
+    }
+
+    fn keep(text: &str) -> Op {
+        Op::Keep(LogId::new(1, LOG), topic(text))
+    }
+
+    /// What is taken next, in short.
+    fn take(intake: &Intake) -> String {
+        let Taken { ops, .. } = intake.take(Duration::ZERO);
+        let short = |op: &Op| match op {
+            Op::Append(append) => append.ticket.0.to_string(),
+            Op::Keep(_, Fact::Topic(text)) => text.to_string(),
+            other => format!("{other:?}"),
+        };
+        ops.iter().map(short).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_batch_is_of_one_level() {
+        let intake = Intake::default();
+        let levels = [Level::Disk, Level::Disk, Level::Os, Level::Disk];
+        let ops =
+            levels.into_iter().zip(1..).map(|(level, ticket)| append(ticket, level, 1, vec![]));
+        assert_eq!(intake.push(ops.chain([keep("a")])), []);
+        assert_eq!([(); 4].map(|()| take(&intake)), ["1 2", "3", "4 a", ""]);
+    }
+
+    #[test]
+    fn a_batch_is_closed_by_its_records_or_its_weight() {
+        let intake = Intake::default();
+        intake.push((0..600).map(|ticket| append(ticket, Level::Disk, 1, vec![])));
+        assert_eq!(intake.take(Duration::ZERO).ops.len(), BATCH_RECORDS_MAX);
+        assert_eq!(intake.take(Duration::ZERO).ops.len(), 600 - BATCH_RECORDS_MAX);
+        intake.push((0..5).map(|ticket| append(ticket, Level::Disk, 400_000, vec![])));
+        assert_eq!(take(&intake), "0 1 2");
+    }
+
+    #[test]
+    fn a_fact_takes_the_place_of_an_earlier_one_unless_a_record_lies_between_that_changes_the_same()
+    {
+        let intake = Intake::default();
+        let plain = || append(1, Level::Disk, 1, vec![]);
+        let changing = || append(2, Level::Disk, 1, vec![topic("x")]);
+        for (ops, expect) in [
+            (vec![keep("a"), keep("b")], "b"),
+            (vec![keep("a"), plain(), keep("b")], "b 1"),
+            (vec![keep("a"), changing(), keep("b"), keep("c")], "a 2 c"),
+            (vec![changing(), keep("b")], "2 b"),
+        ] {
+            intake.push(ops.into_iter());
+            assert_eq!(take(&intake), expect);
+            // What was taken is not replaced.
+            intake.push([keep("z")].into_iter());
+            assert_eq!(take(&intake), "z");
+            intake.done();
+        }
+    }
+
+    #[test]
+    fn what_is_too_much_is_refused_and_facts_never_are() {
+        for (appends, weight) in [(APPENDS_MAX, 1), (16, 1 << 20)] {
+            let intake = Intake::default();
+            let append = |ticket| append(ticket, Level::Disk, weight, vec![]);
+            assert_eq!(intake.push((0..appends).map(append)), []);
+            let outcome = Appended::Refused(LogFault::Busy);
+            let busy = LogReply::Appended { ticket: Ticket(7), outcome };
+            assert_eq!(
+                intake.push([append(7), keep("a")].into_iter()),
+                std::slice::from_ref(&busy)
+            );
+            // What was taken counts until it is answered.
+            while !intake.take(Duration::ZERO).ops.is_empty() {}
+            assert_eq!(intake.push([append(7)].into_iter()), [busy]);
+            intake.done();
+            assert_eq!(intake.push([append(7)].into_iter()), []);
+        }
+    }
+
+    #[test]
+    fn when_the_writer_dies_everything_is_answered_then_and_later() {
+        let intake = Intake::default();
+        let ops = [append(1, Level::Disk, 1, vec![]), append(2, Level::Os, 1, vec![])];
+        intake.push(ops.into_iter().chain([Op::Sync(Ticket(3), Level::Os)]));
+        assert_eq!(take(&intake), "1");
+        let outcome = Appended::Refused(LogFault::Broken);
+        let dead = |ticket| LogReply::Appended { ticket: Ticket(ticket), outcome: outcome.clone() };
+        let sync = LogReply::Synced { ticket: Ticket(3), outcome: Err(LogFault::Broken) };
+        assert_eq!(intake.die(), [dead(1), dead(2), sync]);
+        assert_eq!(intake.push([append(4, Level::Disk, 1, vec![])].into_iter()), [dead(4)]);
+        assert!(intake.take(Duration::from_mins(1)).is_last);
     }
 }

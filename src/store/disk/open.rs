@@ -5,6 +5,8 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use rusqlite::OptionalExtension as _;
 
@@ -114,6 +116,7 @@ pub(super) fn open(data: &Path, clock: &Clock) -> Result<Opened, OpenError> {
         return Err(OpenError::Library(rusqlite::version()));
     }
     let began = clock.now();
+    outlive_file_limit().map_err(|error| OpenError::Directory(data.to_owned(), error))?;
     make_directory(data).map_err(|error| OpenError::Directory(data.to_owned(), error))?;
     let lock = lock(data)?;
     let path = data.join(FILE);
@@ -156,7 +159,13 @@ impl Found {
     }
 }
 
-fn make_directory(data: &Path) -> io::Result<()> {
+/// Has a file that reaches `RLIMIT_FSIZE` be an error of the write, instead of the end of the process.
+fn outlive_file_limit() -> io::Result<()> {
+    let flag = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, flag).map(|_| ())
+}
+
+pub(in crate::store) fn make_directory(data: &Path) -> io::Result<()> {
     if data.is_dir() {
         return Ok(());
     }
@@ -172,7 +181,7 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-fn lock(data: &Path) -> Result<File, OpenError> {
+pub(in crate::store) fn lock(data: &Path) -> Result<File, OpenError> {
     let path = data.join(LOCK);
     let broken = |error| OpenError::Directory(data.to_owned(), error);
     let open = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
@@ -226,7 +235,7 @@ fn file_len(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |file| file.len())
 }
 
-fn unfit_file(path: &Path, unfit: Unfit) -> OpenError {
+pub(in crate::store) fn unfit_file(path: &Path, unfit: Unfit) -> OpenError {
     let path = path.to_owned();
     match unfit {
         Unfit::Foreign => OpenError::Foreign(path),

@@ -11,7 +11,7 @@ const APPLICATION_ID: i32 = 0x6368_7767;
 
 /// Why a file is not for this program.
 #[derive(Debug)]
-pub(super) enum Unfit {
+pub(in crate::store) enum Unfit {
     /// It is of somebody else.
     Foreign,
     /// It is of a later version of the schema: the one that it has, and the last one that is known.
@@ -32,12 +32,12 @@ impl From<rusqlite::Error> for Unfit {
 }
 
 /// Looks whether a file is ours and of a version that is known, and changes nothing.
-pub(super) fn check(db: &Connection) -> Result<(), Unfit> {
+pub(in crate::store) fn check(db: &Connection) -> Result<(), Unfit> {
     version(db, MIGRATIONS.len()).map(|_| ())
 }
 
 /// Brings a file to the last version, in one transaction: the version it had.
-pub(super) fn migrate(db: &mut Connection) -> Result<i32, Unfit> {
+pub(in crate::store) fn migrate(db: &mut Connection) -> Result<i32, Unfit> {
     migrate_by(db, MIGRATIONS)
 }
 

@@ -211,3 +211,92 @@ fn a_dropped_room_is_gone_and_its_name_begins_anew() {
     check_stored(&bench.append(log, message("newer", Some("c"))), 1);
     assert_eq!(bench.texts(log), [(1, "newer".to_owned())]);
 }
+
+#[test]
+fn service_returns_by_itself_when_the_cause_of_trouble_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::open(folder.path());
+    let log = bench.open_room(1, "lobby", Durability::Disk);
+    check_stored(&bench.append(log, message("before", None)), 1);
+    let other = rusqlite::Connection::open(folder.path().join("chinwag.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let began = bench.clock.now().tick;
+    let refused = Appended::Refused(LogFault::Broken);
+    assert_eq!(bench.append(log, message("now", Some("c"))), refused);
+    assert_eq!(bench.reply(), LogReply::Health(Err(LogFault::Broken)));
+    // What was stored can be read, and what is said elsewhere is said.
+    assert_eq!(bench.texts(log), [(1, "before".to_owned())]);
+    let light = bench.open_room(2, "light", Durability::Memory);
+    check_stored(&bench.append(light, message("x", None)), 1);
+    assert_eq!(bench.sync(log), Err(LogFault::Broken));
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(bench.reply(), LogReply::Health(Ok(())));
+    let lasted = bench.clock.now().tick.since(began);
+    assert!(lasted < Duration::from_secs(5), "{lasted:?}");
+    check_stored(&bench.append(log, message("now", Some("c"))), 2);
+}
+
+#[test]
+fn what_cannot_be_opened_is_left_as_it_is_and_the_message_says_what_to_do() {
+    let newer = |path: &Path| {
+        let db = rusqlite::Connection::open(path).unwrap();
+        db.pragma_update(None, "user_version", 99).unwrap();
+    };
+    let foreign = |path: &Path| {
+        std::fs::remove_file(path).unwrap();
+        let db = rusqlite::Connection::open(path).unwrap();
+        db.execute_batch("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)").unwrap();
+    };
+    let garbage = |path: &Path| std::fs::write(path, "x".repeat(9000)).unwrap();
+    type Spoil = fn(&Path);
+    let cases: [(Spoil, &str); 3] = [
+        (newer, "version 99 of the schema"),
+        (foreign, "is not a chinwag database; move it away"),
+        (garbage, "is damaged: file is not a database; it was left as it is"),
+    ];
+    for (spoil, words) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Bench::open(folder.path()));
+        let path = folder.path().join("chinwag.db");
+        spoil(&path);
+        let before = std::fs::read(&path).unwrap();
+        let said = Bench::try_open(folder.path()).err().unwrap().to_string();
+        assert!(said.contains(words) && said.contains("chinwag.db"), "{said}");
+        assert_eq!(std::fs::read(&path).unwrap(), before, "{words}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let said = Bench::try_open(&file.join("data")).err().unwrap().to_string();
+    assert!(said.contains("cannot be used") && said.contains("`data`"), "{said}");
+}
+
+#[test]
+fn thousands_of_records_are_answered_in_order_and_none_is_lost_over_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let count: usize = 5000;
+    {
+        let mut bench = Bench::open(folder.path());
+        let logs = [("a", Durability::Disk), ("b", Durability::Os)];
+        let logs = [1, 2].map(|life: u64| {
+            let (name, durability) = logs[usize::try_from(life).unwrap() - 1];
+            bench.open_room(life, name, durability)
+        });
+        for number in 0..count {
+            let (log, ticket) = (logs[number / 500 % 2], bench.ticket());
+            let draft = message(&number.to_string(), None);
+            bench.request(LogRequest::Append { log, ticket, draft });
+        }
+        let mut heads = [0, 0];
+        for number in 0..count {
+            let reply = bench.reply();
+            let LogReply::Appended { ticket, outcome } = reply else { panic!("{reply:?}") };
+            assert_eq!(ticket, Ticket(number + 1));
+            heads[number / 500 % 2] += 1;
+            check_stored(&outcome, heads[number / 500 % 2]);
+        }
+    }
+    let bench = Bench::open(folder.path());
+    let heads: Vec<_> = bench.kept.rooms.iter().map(|room| room.head).collect();
+    assert_eq!(heads, [2500, 2500]);
+}

@@ -22,8 +22,13 @@ use super::replies::Replies;
 const FACTS_GATHER: Duration = Duration::from_millis(100);
 /// How long the disk may not have what rooms of level `os` hold.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
-/// From one look at the sizes of the files to the next.
+/// From a batch to the next look at the sizes of the files.
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
+
+/// When nobody has sent anything for so long, what can wait is done without rest.
+const CALM: Duration = Duration::from_millis(20);
+/// Otherwise after each of its steps comes a rest of so many times its length.
+const STEP_REST: u64 = 9;
 
 /// The thread, as whoever started it sees it. It ends when the intake is closed.
 #[derive(Debug)]
@@ -51,6 +56,8 @@ impl Writer {
             facts_due: Tick::MAX,
             sync_due: Tick::MAX,
             measure_due: Tick::ZERO,
+            step_due: Some(0),
+            batch_at: Tick::ZERO,
             _lock: lock,
             _end: end,
         };
@@ -101,6 +108,10 @@ struct Work {
     /// When what the disk may not have is synced.
     sync_due: Tick,
     measure_due: Tick,
+    /// When the next step of what can wait may be done, in microseconds; `None` if nothing of it is left.
+    step_due: Option<u64>,
+    /// When the last batch came.
+    batch_at: Tick,
     /// Nobody else may serve the directory.
     _lock: File,
     /// Tells of the thread's end by its own.
@@ -115,6 +126,7 @@ impl Work {
                 self.batch(ops);
             }
             self.tend();
+            self.step();
             if is_last {
                 break;
             }
@@ -123,10 +135,37 @@ impl Work {
     }
 
     /// How long nothing is to be done unless something is asked.
-    fn patience(&self) -> Option<Duration> {
+    fn patience(&self) -> Duration {
         let due = self.facts_due.min(self.sync_due).min(self.measure_due);
-        let due = self.engine.probe_at().map_or(due, |probe_at| due.min(probe_at));
-        (due != Tick::MAX).then(|| due.since(self.clock.now().tick))
+        if let Some(probe_at) = self.engine.probe_at() {
+            return due.min(probe_at).since(self.clock.now().tick);
+        }
+        let due = match self.step_due {
+            Some(_) => due,
+            None => due.min(self.engine.round_at()),
+        };
+        let patience = due.since(self.clock.now().tick);
+        let step = self.step_due.map(|at| at.saturating_sub(self.clock.micros()));
+        step.map_or(patience, |micros| patience.min(Duration::from_micros(micros)))
+    }
+
+    /// Does a step of what can wait, if it is time to.
+    fn step(&mut self) {
+        let (now, began) = (self.clock.now(), self.clock.micros());
+        let is_due = match self.step_due {
+            Some(at) => at <= began,
+            None => self.engine.round_at() <= now.tick,
+        };
+        if !is_due || self.engine.fault().is_some() {
+            return;
+        }
+        let step = self.engine.step(now);
+        self.metrics.pruned.add(step.pruned);
+        self.replies.send_all(step.replies);
+        let ended = self.clock.micros();
+        let is_calm = now.tick.since(self.batch_at) >= CALM;
+        let rest = if is_calm { 0 } else { STEP_REST * ended.saturating_sub(began) };
+        self.step_due = step.more.then_some(ended.saturating_add(rest));
     }
 
     fn batch(&mut self, ops: Vec<Op>) {
@@ -149,6 +188,9 @@ impl Work {
         let records = count(|outcome| matches!(outcome, Appended::Stored(_)));
         self.metrics.refused.add(count(|outcome| matches!(outcome, Appended::Refused(_))));
         self.metrics.count_batch(records, micros);
+        self.batch_at = self.clock.now().tick;
+        self.measure_due = self.measure_due.min(self.batch_at.after(MEASURE_EVERY));
+        self.step_due.get_or_insert(0);
         self.intake.done();
         self.replies.send_all(replies);
     }
@@ -167,16 +209,15 @@ impl Work {
             if self.sync_due <= now.tick && self.engine.has_unsynced() {
                 self.replies.send_all(self.engine.sync(now));
             }
-            let due = |is_due, at: Tick, within| match is_due {
-                true => at.min(now.tick.after(within)),
-                false => Tick::MAX,
+            let due = |is_due, at: Tick, within| {
+                if is_due { at.min(now.tick.after(within)) } else { Tick::MAX }
             };
             self.facts_due = due(self.engine.has_pending(), self.facts_due, FACTS_GATHER);
             self.sync_due = due(self.engine.has_unsynced(), self.sync_due, SYNC_EVERY);
         }
         self.metrics.trouble.set(u64::from(self.engine.fault().is_some()));
         if self.measure_due <= now.tick {
-            self.measure_due = now.tick.after(MEASURE_EVERY);
+            self.measure_due = Tick::MAX;
             self.measure();
         }
     }
@@ -188,5 +229,36 @@ impl Work {
         let len = |path: PathBuf| fs::metadata(path).map_or(0, |found| found.len());
         self.metrics.file_bytes.set(len(file.to_owned()));
         self.metrics.log_bytes.set(len(log.into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::chat::log::Ticket;
+    use crate::store::disk::database::Level;
+
+    #[test]
+    fn when_the_thread_panics_whoever_waits_is_told_and_so_is_whoever_asks_later() {
+        let (replies, told) = Replies::new(Arc::new(|| {}));
+        let intake = Arc::new(Intake::default());
+        let sync = |ticket| [Op::Sync(Ticket(ticket), Level::Disk)].into_iter();
+        let refused = |ticket| {
+            let outcome = Err(LogFault::Broken);
+            LogReply::Synced { ticket: Ticket(ticket), outcome }
+        };
+        intake.push(sync(1).chain(sync(2)));
+        let way = Arc::clone(&intake);
+        catch_unwind(AssertUnwindSafe(move || {
+            let alive = Alive { intake: way, replies, finished: false };
+            assert_eq!(alive.intake.take(Duration::ZERO).ops.len(), 2);
+            panic!("planted");
+        }))
+        .unwrap_err();
+        let told: Vec<_> = told.try_iter().collect();
+        assert_eq!(told, [refused(1), refused(2), LogReply::Health(Err(LogFault::Broken))]);
+        assert_eq!(intake.push(sync(3)), [refused(3)]);
     }
 }

@@ -220,6 +220,8 @@ fn what_cannot_be_done_is_said_and_told_by_the_exit_code() {
         ("fanout --plain --no-echo", "--no-echo"),
         ("fanout --plain --text-len 3 --target ws://127.0.0.1:1", "too short"),
         ("fanout --lines --target ws://127.0.0.1:1", "tcp://"),
+        ("fanout --durability tape", "disk, os, memory"),
+        ("fanout --durability disk --target ws://127.0.0.1:1", "--durability"),
         ("storm --window 3", "--rate"),
         ("storm --target ws://127.0.0.1:1", "--restart-command"),
         ("slow --connections 4 --slow 4", "--slow 4"),

@@ -194,6 +194,11 @@ impl Client {
         assert!(told.is_none(), "was told {told:?}");
     }
 
+    /// Whatever waits has not been asked for, and will not be.
+    pub(crate) fn forget(&mut self) {
+        self.waiting.clear();
+    }
+
     #[track_caller]
     fn receive(&mut self) -> Option<Value> {
         let text = self.transport.receive_text()?;

@@ -25,7 +25,7 @@ pub(crate) struct Setup {
 }
 
 /// What the rooms of tests survive that do not care.
-const DURABILITY: &str = "memory";
+const DURABILITY: &str = "disk";
 
 impl Setup {
     /// Adds command-line arguments.
@@ -203,15 +203,27 @@ impl Server {
     /// listens elsewhere then.
     #[track_caller]
     pub(crate) fn restart(&mut self, signal: Signal) {
+        self.restart_after(signal, |_| {});
+    }
+
+    /// The same, with something done to its data directory in between.
+    #[track_caller]
+    pub(crate) fn restart_after(&mut self, signal: Signal, between: impl FnOnce(&Path)) {
         self.signal(signal);
         if signal == Signal::KILL {
             self.process.end();
         } else {
             self.assert_left_in_order();
         }
+        between(&self.data());
         let (process, [http, tcp, admin]) = self.setup.run(self.folder.path());
         (self.process, self.ended) = (process, false);
         (self.http, self.tcp, self.admin) = (http, tcp, admin);
+    }
+
+    /// Its data directory.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// Everything that it has logged, once that is enough: the log is written by a thread of its own.

@@ -8,25 +8,33 @@
 //!           └── file reopened, log emptied, written ────┘  a probe each second
 //! ```
 
+mod chores;
 mod recover;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::chat::log::{Appended, LogFault, LogId, LogReply};
 use crate::chat::policy::Retention;
 use crate::chat::reply::Durability;
 use crate::collections::Slots;
+use crate::log::Throttle;
 use crate::time::clock::Now;
 
+use self::chores::Chores;
 use self::recover::Trouble;
 use super::append::append;
 use super::database::{Database, Level};
 use super::op::{Append, Op, Opening, RoomRow, Tail, Waiting};
 use super::pending::{NewRow, Pending};
 use super::row::signed;
+
+/// Lines about trouble that may be written at once, and from one to the next after that.
+const LINES_AT_ONCE: u32 = 6;
+const LINE_EVERY: Duration = Duration::from_mins(1);
 
 /// Writes batches.
 ///
@@ -42,6 +50,9 @@ pub(super) struct Engine {
     trouble: Option<Trouble>,
     /// There are commits that the disk may not have.
     unsynced: bool,
+    chores: Chores,
+    /// Lines about trouble.
+    lines: Throttle,
 }
 
 /// An open log.
@@ -68,7 +79,15 @@ impl Engine {
     /// An engine on a file that is open and has the present schema.
     pub(super) fn new(db: Database) -> Self {
         let (rooms, pending) = (Slots::new(), Pending::default());
-        Self { db, rooms, pending, trouble: None, unsynced: false }
+        Self {
+            db,
+            rooms,
+            pending,
+            trouble: None,
+            unsynced: false,
+            chores: Chores::default(),
+            lines: Throttle::new(LINES_AT_ONCE, LINE_EVERY),
+        }
     }
 
     /// Whether there is something to be written that was not asked to be at once.
@@ -106,6 +125,11 @@ impl Engine {
         match self.transact(level, &mut batch, &mut ops) {
             Ok(()) => {
                 self.unsynced = level == Level::Os;
+                for log in batch.before.keys() {
+                    if let Some(room) = find(&mut self.rooms, *log) {
+                        self.chores.note_records(room);
+                    }
+                }
                 batch.replies.extend(waiting.into_iter().filter_map(Waiting::done));
                 batch.replies
             }
@@ -130,7 +154,9 @@ impl Engine {
     /// Writes what is pending, empties the log, and marks the file as closed in good order; if that cannot be
     /// done, the next start says so.
     pub(super) fn close(mut self, now: Now) {
-        if self.fault().is_some() {
+        if let Some(fault) = self.fault()
+            && (fault == LogFault::Corrupt || self.recover().is_err())
+        {
             return;
         }
         let closed = self.write_all().and_then(|()| {
@@ -242,6 +268,7 @@ impl Engine {
             Op::Drop(log) => {
                 if let Some(room) = find(&mut self.rooms, log) {
                     self.pending.put_gone(log, room.id);
+                    self.chores.note_orphan(room.id);
                     self.rooms.remove(log.slot());
                 }
             }
@@ -259,7 +286,10 @@ impl Engine {
     fn open(&mut self, log: LogId, opening: Opening) {
         let Opening { name, durability, retention, row, stored } = opening;
         let RoomRow { id, tail, .. } = row;
-        self.rooms.insert(log.slot(), Room { log, id, durability, retention, tail });
+        let room = Room { log, id, durability, retention, tail };
+        // It may be allowed less than it was.
+        self.chores.note_records(&room);
+        self.rooms.insert(log.slot(), room);
         if !stored || row.durability != durability {
             let name = (!stored).then_some(name);
             self.pending.put_room(log, NewRow { name, row: RoomRow { durability, ..row } });

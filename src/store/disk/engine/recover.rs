@@ -29,7 +29,7 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Trouble {
     fault: LogFault,
     since: Tick,
-    /// When to try again; never if the file is damaged: that does not heal.
+    /// When to try again.
     probe_at: Tick,
 }
 
@@ -47,26 +47,31 @@ impl Engine {
     /// A write has failed: from now on appends are refused.
     pub(super) fn begin_trouble(&mut self, now: Now, error: &rusqlite::Error) -> LogFault {
         let fault = classify(error);
-        let file = self.db.path().display().to_string();
-        let what = words(fault);
-        if fault == LogFault::Corrupt {
-            log::error!(
-                file, error:% = error;
-                "the store's file is damaged: nothing is written to it any more; stop the server, keep the \
-                 file, see `chinwag verify`, and take up a backup with `chinwag restore`"
-            );
-        } else {
-            log::error!(file, what, error:% = error; "the store fails: what cannot be stored is refused");
-        }
+        self.say_trouble(now, fault, error);
         let since = self.trouble.take().map_or(now.tick, |trouble| trouble.since);
-        let probe_at = match fault {
-            LogFault::Corrupt => Tick::MAX,
-            _ => now.tick.after(PROBE_EVERY),
-        };
+        let probe_at = probe_at(now, fault);
         self.trouble = Some(Trouble { fault, since, probe_at });
         // What the transaction holds goes; the handle itself is not trusted to have done so.
         _ = self.db.execute_batch("ROLLBACK");
         fault
+    }
+
+    fn say_trouble(&mut self, now: Now, fault: LogFault, error: &rusqlite::Error) {
+        let Some(suppressed) = self.lines.admit(now.tick) else { return };
+        let file = self.db.path().display().to_string();
+        if fault == LogFault::Corrupt {
+            log::error!(
+                file, suppressed, error:% = error;
+                "the store's file is damaged: nothing is written to it any more; stop the server, keep the \
+                 file, see `chinwag verify`, and take up a backup with `chinwag restore`"
+            );
+        } else {
+            let what = words(fault);
+            log::error!(
+                file, what, suppressed, error:% = error;
+                "the store fails: what cannot be stored is refused"
+            );
+        }
     }
 
     /// Tries to write, if it is time to: what has changed.
@@ -79,14 +84,16 @@ impl Engine {
         match self.recover() {
             Ok(replies) => {
                 let seconds = now.tick.since(since).as_secs();
-                log::info!(seconds; "the store works again");
+                if let Some(suppressed) = self.lines.admit(now.tick) {
+                    log::info!(seconds, suppressed; "the store works again");
+                }
                 replies.into_iter().chain([LogReply::Health(Ok(()))]).collect()
             }
             Err(error) => {
                 let fault_now = classify(&error);
-                let probe_at = now.tick.after(PROBE_EVERY);
+                let probe_at = probe_at(now, fault_now);
                 if fault_now != fault {
-                    log::error!(what = words(fault_now), error:% = error; "the store still fails");
+                    self.say_trouble(now, fault_now, &error);
                 }
                 self.trouble = Some(Trouble { fault: fault_now, since, probe_at });
                 _ = self.db.execute_batch("ROLLBACK");
@@ -97,7 +104,7 @@ impl Engine {
     }
 
     /// Opens the file anew, looks whether it is as it should be, and writes to it.
-    fn recover(&mut self) -> rusqlite::Result<Vec<LogReply>> {
+    pub(super) fn recover(&mut self) -> rusqlite::Result<Vec<LogReply>> {
         if !self.db.is_autocommit() {
             self.db.execute_batch("ROLLBACK")?;
         }
@@ -140,9 +147,20 @@ impl Engine {
             let Some(head) = head.optional()?.map(unsigned) else { continue };
             if head != room.tail.head {
                 replies.extend(mend(&self.db, room, head)?);
+                self.chores.note_swollen(log);
             }
         }
         Ok(replies)
+    }
+}
+
+/// When to try again; never if the file is damaged: that does not heal.
+fn probe_at(now: Now, fault: LogFault) -> Tick {
+    match fault {
+        LogFault::Corrupt => Tick::MAX,
+        LogFault::Busy | LogFault::Full | LogFault::Broken | LogFault::TooDear => {
+            now.tick.after(PROBE_EVERY)
+        }
     }
 }
 

@@ -1,0 +1,482 @@
+//! Who keeps order, what it does, and what is kept of it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::super::command::{Measure, Page};
+use super::super::log::{
+    Appended, Fact, LogFault, LogReply, LogRequest, MemberFact, Standing, Suspensions, Term,
+};
+use super::super::policy::{Access, Creators, Policies, Policy, PresenceMode, Rule};
+use super::super::reply::{Durability, Role};
+use super::*;
+
+fn act<'a>(user: &'a str, measure: Measure, reason: &'a str) -> Command<'a> {
+    let (room, reason) = ("den".into(), reason.into());
+    Command::Moderate { room, user: user.into(), measure, reason, weight: 0 }
+}
+
+fn invite(user: &str) -> Command<'_> {
+    Command::Invite { room: "den".into(), user: user.into() }
+}
+
+fn say(text: &str) -> Command<'_> {
+    message(Target::Room("den".into()), text, None)
+}
+
+/// The room `den` of `own`, with one of each role: connections 0 to 3; `out` is number 4 and no member.
+fn den(limits: Limits, private: bool) -> Town {
+    let mut town = Town::new(limits);
+    let names = ["own", "mod", "mem", "rea", "out"];
+    for (number, name) in names.into_iter().enumerate() {
+        town.hello(number, name);
+    }
+    let create = Command::Create { room: "den".into(), topic: None, private, policy: None };
+    town.run(0, create);
+    for (number, name) in [(1, "mod"), (2, "mem"), (3, "rea")] {
+        town.run(0, invite(name));
+        assert!(heard(&town.join(number, "den"), number)[0].starts_with("joined"));
+    }
+    town.run(0, act("mod", Measure::Role(Role::Moderator), ""));
+    town.run(0, act("rea", Measure::Role(Role::Reader), ""));
+    town.wait(1_000);
+    town
+}
+
+/// The first thing that one connection gets for its command.
+fn told(town: &mut Town, number: usize, command: Command<'_>) -> String {
+    let lines = heard(&town.run(number, command), number);
+    lines.into_iter().find(|line| !line.starts_with('#')).unwrap_or_default()
+}
+
+fn refusal(town: &mut Town, number: usize, command: Command<'_>) -> Refusal {
+    let said = town.run(number, command);
+    let found = said.iter().find_map(|said| match said {
+        Said::Reply { result: Err(refusal), .. } => Some(refusal.clone()),
+        _ => None,
+    });
+    found.unwrap_or_else(|| panic!("{said:?}"))
+}
+
+#[test]
+fn what_each_role_may_do_to_each_other() {
+    let measures = [
+        Measure::Role(Role::Member),
+        Measure::Kick,
+        Measure::Mute(None),
+        Measure::Ban(None),
+        Measure::Unban,
+    ];
+    let names = ["own", "mod", "mem", "rea", "out"];
+    // By actor and target, in the order of the measures: `.` is done, `x` is 3004, `n` is 3010.
+    let table = [
+        ["xxxxx", "....n", "....n", "....n", "nn..n"],
+        ["xxxxn", "xxxxx", "x...n", "x...n", "xn..n"],
+        ["xxxxx", "xxxxx", "xxxxx", "xxxxx", "xxxxx"],
+        ["xxxxx", "xxxxx", "xxxxx", "xxxxx", "xxxxx"],
+    ];
+    for (actor, row) in table.into_iter().enumerate() {
+        for (target, expect) in names.into_iter().zip(row) {
+            for (measure, expect) in measures.into_iter().zip(expect.chars()) {
+                let mut town = den(Limits::default(), false);
+                let told = told(&mut town, actor, act(target, measure, ""));
+                let what = format!("{} {measure:?} {target}: {told}", names[actor]);
+                match expect {
+                    '.' => assert!(told.starts_with("sent"), "{what}"),
+                    'x' => assert_eq!(told, "no 3004", "{what}"),
+                    _ => assert_eq!(told, "no 3010", "{what}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_only_owner_stays_and_one_of_two_may_step_down() {
+    let mut town = den(Limits::default(), false);
+    let step_down = || act("own", Measure::Role(Role::Member), "");
+    assert_eq!(told(&mut town, 0, step_down()), "no 3004");
+    assert!(told(&mut town, 0, act("mod", Measure::Role(Role::Owner), "")).starts_with("sent"));
+    // Both at once: the second one finds nobody who would be left.
+    town.chat.command(town.now, conn(0), request(Op::Ping), step_down());
+    let other = act("mod", Measure::Role(Role::Reader), "");
+    town.chat.command(town.now, conn(1), request(Op::Ping), other);
+    let said = town.settle();
+    assert!(heard(&said, 0).iter().any(|line| line.starts_with("sent")), "{said:?}");
+    assert_eq!(heard(&said, 1)[0], "no 3004");
+}
+
+#[test]
+fn who_is_put_out_is_told_and_hears_nothing_more() {
+    for (measure, reason, again) in
+        [(Measure::Kick, "left kicked", "joined"), (Measure::Ban(None), "left banned", "no 3005")]
+    {
+        let mut town = den(Limits::default(), false);
+        town.hello(9, "mem");
+        let said = town.run(1, act("mem", measure, ""));
+        let lines = heard(&said, 2);
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].starts_with('#'), "the record comes first: {lines:?}");
+        assert_eq!(lines[1], reason);
+        assert_eq!(heard(&said, 9), [reason], "all sessions are told");
+        let said = town.run(0, say("gone?"));
+        assert_eq!(heard(&said, 2), [""; 0]);
+        let after = if again == "joined" { "no 3003" } else { "no 3005" };
+        assert_eq!(told(&mut town, 2, say("no")), after);
+        assert!(heard(&town.join(2, "den"), 2)[0].starts_with(again));
+    }
+}
+
+#[test]
+fn a_ban_holds_for_everything_until_its_time_and_gives_its_reason() {
+    let mut town = den(Limits::default(), false);
+    town.run(1, act("mem", Measure::Ban(Some(5_000)), "spam"));
+    let page = Page::Latest;
+    let epoch = None;
+    for command in [
+        say("x"),
+        Command::Join { room: "den".into(), after: None, epoch: None },
+        Command::Join { room: "den".into(), after: Some(0), epoch: None },
+        Command::Leave { room: "den".into() },
+        Command::History { room: "den".into(), page, limit: None, epoch },
+        Command::Typing { room: "den".into() },
+        Command::Presence { room: "den".into() },
+        Command::Members { room: "den".into(), limit: None, after: None },
+        Command::Search { room: Some("den".into()), text: "x".into(), before: None, limit: None },
+        Command::Topic { room: "den".into(), text: None, weight: 0 },
+        Command::Delete { room: "den".into(), target: 1 },
+        invite("out"),
+        act("rea", Measure::Kick, ""),
+    ] {
+        let shown = format!("{command:?}");
+        let refusal = refusal(&mut town, 2, command);
+        assert_eq!(refusal.code, Code::Banned, "{shown}");
+        assert_eq!(refusal.retry_after_ms, Some(5_000), "{shown}");
+        assert!(refusal.message.contains("spam"), "{refusal:?}");
+    }
+    town.now.wall_ms += 5_000;
+    assert!(heard(&town.join(2, "den"), 2)[0].starts_with("joined"));
+}
+
+#[test]
+fn a_resume_from_before_a_ban_is_cut() {
+    for (private, before, after) in [(false, "From", "Banned"), (true, "From", "Banned")] {
+        let mut town = den(Limits::default(), private);
+        let epoch = town.chat.state.rooms.iter().next().unwrap().1.epoch;
+        let back = |town: &mut Town| {
+            let said = town.hello_with(7, Some("mem"), Some(("gone", &[("den", epoch, 1)])));
+            let line = heard(&said, 7)[0].clone();
+            town.chat.closed(town.now, conn(7));
+            line
+        };
+        assert!(back(&mut town).contains(before));
+        town.run(0, act("mem", Measure::Ban(None), ""));
+        assert!(back(&mut town).contains(after));
+        assert!(told(&mut town, 0, act("mem", Measure::Unban, "")).starts_with("sent"));
+        assert!(back(&mut town).contains(before), "who was in comes back when the ban is over");
+    }
+}
+
+#[test]
+fn a_private_room_stays_hidden_from_those_who_never_knew_it() {
+    let mut town = den(Limits::default(), true);
+    town.run(0, act("out", Measure::Ban(Some(1_000)), ""));
+    assert_eq!(heard(&town.join(4, "den"), 4), ["no 3001"]);
+    town.now.wall_ms += 1_000;
+    assert_eq!(heard(&town.join(4, "den"), 4), ["no 3001"]);
+    town.run(0, act("mem", Measure::Kick, ""));
+    assert_eq!(heard(&town.join(2, "den"), 2), ["no 3001"]);
+}
+
+#[test]
+fn who_is_muted_has_no_voice_until_its_time() {
+    let mut town = den(Limits::default(), false);
+    let speak = || {
+        [
+            say("x"),
+            Command::Edit { room: "den".into(), target: 1, text: "x".into(), weight: 1 },
+            Command::Typing { room: "den".into() },
+        ]
+    };
+    town.run(1, act("mem", Measure::Mute(Some(700)), "calm down"));
+    for command in speak() {
+        let refusal = refusal(&mut town, 2, command);
+        assert_eq!((refusal.code, refusal.retry_after_ms), (Code::Muted, Some(700)));
+        assert!(refusal.message.contains("calm down"), "{refusal:?}");
+    }
+    // It is about the user, member or not.
+    town.run(2, Command::Leave { room: "den".into() });
+    town.join(2, "den");
+    assert_eq!(told(&mut town, 2, say("x")), "no 3006");
+    town.now.wall_ms += 700;
+    assert!(told(&mut town, 2, say("x")).starts_with("sent"));
+    town.run(1, act("mem", Measure::Mute(None), ""));
+    assert_eq!(refusal(&mut town, 2, say("x")).retry_after_ms, None);
+    assert!(told(&mut town, 1, act("mem", Measure::Mute(Some(0)), "")).starts_with("sent"));
+    assert!(told(&mut town, 2, say("x")).starts_with("sent"));
+    assert_eq!(told(&mut town, 1, act("mem", Measure::Mute(Some(0)), "")), "no 3010");
+}
+
+#[test]
+fn an_invitation_is_told_lets_in_once_and_is_not_used_up_by_a_refusal() {
+    let mut town = den(Limits::default(), true);
+    assert_eq!(told(&mut town, 2, invite("out")), "no 3004");
+    let said = town.run(1, invite("out"));
+    assert_eq!(heard(&said, 1), ["Done"]);
+    assert_eq!(heard(&said, 4), ["invited to den by mod"]);
+    assert_eq!(told(&mut town, 4, say("hi")), "no 3003");
+    let join = Command::Join { room: "den".into(), after: Some(99), epoch: None };
+    assert_eq!(heard(&town.run(4, join), 4), ["no 4003"]);
+    assert!(heard(&town.join(4, "den"), 4)[0].starts_with("joined"));
+    assert_eq!(heard(&town.run(1, invite("out")), 4), [""; 0], "who is in needs none");
+    town.run(4, Command::Leave { room: "den".into() });
+    assert_eq!(heard(&town.join(4, "den"), 4), ["no 3001"]);
+    assert_eq!(told(&mut town, 1, invite("mod")), "no 3004");
+    town.run(1, act("mem", Measure::Ban(None), ""));
+    assert_eq!(told(&mut town, 0, invite("mem")), "no 3004");
+}
+
+#[test]
+fn anybody_may_be_told_of_an_open_room() {
+    let mut town = den(Limits::default(), false);
+    assert_eq!(heard(&town.run(3, invite("out")), 4), ["invited to den by rea"]);
+    assert_eq!(told(&mut town, 3, invite("Out")), "no 1003");
+}
+
+/// A store that keeps a note of what it is asked, answers when it may, and refuses when it must.
+#[derive(Clone, Debug, Default)]
+struct Watched(Rc<RefCell<Notes>>);
+
+#[derive(Debug, Default)]
+struct Notes {
+    store: MemoryStore,
+    facts: Vec<Fact>,
+    slow: bool,
+    fault: Option<LogFault>,
+}
+
+impl Logs for Watched {
+    fn request(&mut self, now: Now, request: LogRequest) {
+        let mut notes = self.0.borrow_mut();
+        match &request {
+            LogRequest::Append { draft, .. } => notes.facts.extend(draft.facts.iter().cloned()),
+            LogRequest::Keep { fact, .. } => notes.facts.push(fact.clone()),
+            _ => {}
+        }
+        notes.store.request(now, request);
+    }
+
+    fn flush(&mut self) {}
+
+    fn poll(&mut self) -> Option<LogReply> {
+        let mut notes = self.0.borrow_mut();
+        if notes.slow {
+            return None;
+        }
+        let fault = notes.fault;
+        notes.store.poll().map(|reply| match (reply, fault) {
+            (LogReply::Appended { ticket, .. }, Some(fault)) => {
+                LogReply::Appended { ticket, outcome: Appended::Refused(fault) }
+            }
+            (reply, _) => reply,
+        })
+    }
+}
+
+/// The den in a store that is watched.
+fn stored_den(private: bool) -> (Town, Watched) {
+    let policy = Policy { durability: Durability::Disk, ..Policy::default() };
+    let limits = Limits { policies: Policies::uniform(policy), ..Limits::default() };
+    let watched = Watched::default();
+    let mut town = Town::new(limits);
+    town.store = Box::new(watched.clone());
+    for (number, name) in [(0, "own"), (2, "mem")] {
+        town.hello(number, name);
+    }
+    let topic = Some("tea".into());
+    town.run(0, Command::Create { room: "den".into(), topic, private, policy: None });
+    town.run(0, invite("mem"));
+    town.join(2, "den");
+    town.wait(1_000);
+    (town, watched)
+}
+
+fn name(name: &str) -> UserName {
+    UserName::parse(name).unwrap()
+}
+
+#[test]
+fn each_act_is_kept_with_its_facts() {
+    let term = |until, reason: &str| Some(Term { until, reason: reason.into() });
+    let member = |role| MemberFact { role, recv: 0, read: 0 };
+    let standing = |what, term| Fact::Standing(name("mem"), what, term);
+    let (mut town, watched) = stored_den(true);
+    let forever = || term(None, "");
+    let owner = Fact::Member(name("own"), Some(member(Role::Owner)));
+    let joined = Fact::Member(name("mem"), Some(member(Role::Member)));
+    let access = Fact::Access { private: true, owned: true, policy: None };
+    let invited = standing(Standing::Invited, forever());
+    let used = standing(Standing::Invited, None);
+    let begun = [owner, access, Fact::Topic("tea".into()), invited.clone(), joined, used];
+    assert_eq!(std::mem::take(&mut watched.0.borrow_mut().facts), begun);
+    let until = Some(town.now.wall_ms + 50);
+    let gone = Fact::Member(name("mem"), None);
+    let reader = Fact::Member(name("mem"), Some(member(Role::Reader)));
+    let topic = Command::Topic { room: "den".into(), text: Some("rum".into()), weight: 3 };
+    for (command, expect) in [
+        (topic, vec![Fact::Topic("rum".into())]),
+        (act("mem", Measure::Role(Role::Reader), ""), vec![reader.clone(), reader]),
+        (
+            act("mem", Measure::Mute(Some(50)), "why"),
+            vec![standing(Standing::Muted, term(until, "why"))],
+        ),
+        (act("mem", Measure::Mute(Some(0)), ""), vec![standing(Standing::Muted, None)]),
+        (
+            act("mem", Measure::Ban(None), ""),
+            vec![gone, invited, standing(Standing::Banned, forever())],
+        ),
+        (act("mem", Measure::Unban, ""), vec![standing(Standing::Banned, None)]),
+    ] {
+        let shown = format!("{command:?}");
+        assert!(told(&mut town, 0, command).starts_with("sent"), "{shown}");
+        assert_eq!(std::mem::take(&mut watched.0.borrow_mut().facts), expect, "{shown}");
+    }
+}
+
+#[test]
+fn an_act_counts_from_when_it_is_asked_for_and_is_taken_back_if_it_is_refused() {
+    for (measure, command, during) in [
+        (Measure::Ban(None), say("x"), "no 3005"),
+        (Measure::Kick, say("x"), "no 3003"),
+        (Measure::Kick, Command::Join { room: "den".into(), after: None, epoch: None }, "no 5004"),
+        (Measure::Mute(None), say("x"), "no 3006"),
+        (Measure::Role(Role::Reader), say("x"), "no 3007"),
+    ] {
+        let shown = format!("{measure:?}");
+        let (mut town, watched) = stored_den(false);
+        watched.0.borrow_mut().slow = true;
+        assert_eq!(heard(&town.run(0, act("mem", measure, "")), 0), [""; 0]);
+        assert_eq!(heard(&town.run(2, command), 2), [during], "{shown}");
+        let ack = Command::Ack { room: "den".into(), recv: None, read: Some(0), epoch: None };
+        town.run(2, ack);
+        {
+            let mut notes = watched.0.borrow_mut();
+            (notes.slow, notes.fault) = (false, Some(LogFault::Full));
+        }
+        assert_eq!(heard(&town.settle(), 0), ["no 5005"]);
+        watched.0.borrow_mut().fault = None;
+        assert!(told(&mut town, 2, say("x")).starts_with("sent"), "{shown} is taken back");
+        let last = watched
+            .0
+            .borrow()
+            .facts
+            .iter()
+            .rev()
+            .find(|fact| matches!(fact, Fact::Member(user, _) if *user == name("mem")))
+            .cloned();
+        let member = MemberFact { role: Role::Member, recv: 0, read: 0 };
+        assert_eq!(last, Some(Fact::Member(name("mem"), Some(member))), "{shown}");
+    }
+}
+
+#[test]
+fn who_is_suspended_is_sent_away_and_not_let_in_until_the_time_is_over() {
+    let mut town = Town::with_lobby(Limits::default(), 2);
+    let term = Term { until: Some(town.now.wall_ms + 900), reason: "spam".into() };
+    let forever = Term { until: None, reason: "".into() };
+    let users = vec![(name("zoe"), forever.clone()), (name("u1"), term), (name("eve"), forever)];
+    let suspended = Arc::new(Suspensions { users, addresses: Vec::new() });
+    town.chat.committed(town.now, LogReply::Suspended(suspended));
+    let said = town.settle();
+    assert_eq!(heard(&said, 1), ["close Banned"]);
+    assert_eq!(heard(&said, 0), [""; 0]);
+    for user in ["u1", "eve", "zoe"] {
+        assert_eq!(heard(&town.hello_with(5, Some(user), None), 5), ["no 2004"], "{user}");
+    }
+    town.now.wall_ms += 900;
+    assert_eq!(heard(&town.hello_with(5, Some("u1"), None), 5), ["welcome u1 false"]);
+    town.chat.committed(town.now, LogReply::Suspended(Arc::default()));
+    assert_eq!(heard(&town.hello_with(6, Some("eve"), None), 6), ["welcome eve false"]);
+}
+
+/// A town under these policies, by pattern; those without a star are only to be chosen.
+fn under(rules: &[(&str, Policy)]) -> Town {
+    let rules = rules.iter().map(|(key, policy)| Rule {
+        name: (!key.contains('*')).then(|| (*key).into()),
+        pattern: key.contains('*').then(|| (*key).into()),
+        policy: policy.clone(),
+    });
+    let policies = Policies { rules: rules.collect(), ..Policies::uniform(Policy::default()) };
+    let mut town = Town::new(Limits { policies, ..Limits::default() });
+    for (number, user) in ["ann", "bob"].into_iter().enumerate() {
+        town.hello(number, user);
+    }
+    town
+}
+
+fn create<'a>(room: &'a str, policy: Option<&'a str>) -> Command<'a> {
+    let policy = policy.map(Into::into);
+    Command::Create { room: room.into(), topic: None, private: false, policy }
+}
+
+#[test]
+fn a_policy_says_who_may_make_a_room_and_who_may_enter() {
+    let invited = Policy { access: Access::Invite, ..Policy::default() };
+    let mut town = under(&[
+        ("staff/*", Policy { create: Creators::Only(vec![name("ann")]), ..Policy::default() }),
+        ("club/*", invited.clone()),
+        ("secret/*", Policy { access: Access::Private, ..Policy::default() }),
+        ("members", invited),
+    ]);
+    assert_eq!(heard(&town.run(1, create("staff/a", None)), 1), ["no 3004"]);
+    assert_eq!(heard(&town.join(1, "staff/a"), 1), ["no 3001"]);
+    assert!(heard(&town.join(0, "staff/a"), 0)[0].starts_with("joined"));
+    assert!(heard(&town.join(1, "staff/a"), 1)[0].starts_with("joined"));
+    assert_eq!(heard(&town.join(0, "club/a"), 0), ["no 3001"], "nobody could invite");
+    for (room, policy, refused) in [
+        ("club/a", None, "no 3008"),
+        ("secret/a", None, "no 3001"),
+        ("mine", Some("members"), "no 3008"),
+    ] {
+        assert!(heard(&town.run(0, create(room, policy)), 0)[0].starts_with("joined"));
+        assert_eq!(heard(&town.join(1, room), 1), [refused], "{room}");
+        let invite = Command::Invite { room: room.into(), user: "bob".into() };
+        assert_eq!(heard(&town.run(0, invite), 1), [format!("invited to {room} by ann")]);
+        assert!(heard(&town.join(1, room), 1)[0].starts_with("joined"), "{room}");
+    }
+    let refusal = refusal(&mut town, 0, create("b", Some("memberz")));
+    assert_eq!((refusal.code, refusal.field), (Code::BadField, Some("policy")));
+    assert_eq!(refusal.expected.as_deref(), Some("one of members"));
+}
+
+#[test]
+fn a_policy_may_take_less_at_once() {
+    let mut town = under(&[("*", Policy { message_bytes: Some(4), ..Policy::default() })]);
+    town.join(0, "lobby");
+    assert_eq!(told(&mut town, 0, message(Target::Room("lobby".into()), "four", None)), "sent 1");
+    let five = message(Target::Room("lobby".into()), "five!", None);
+    let five = refusal(&mut town, 0, five);
+    assert_eq!((five.code, five.limit), (Code::TooLarge, Some(4)));
+    let edit = Command::Edit { room: "lobby".into(), target: 1, text: "five!".into(), weight: 5 };
+    assert_eq!(refusal(&mut town, 0, edit).code, Code::TooLarge);
+}
+
+#[test]
+fn a_policy_says_how_presence_is_told() {
+    let told = |presence| {
+        let mut town = under(&[("*", Policy { presence, ..Policy::default() })]);
+        town.join(0, "lobby");
+        town.join(1, "lobby");
+        let mut lines = heard(&town.wait(100), 0);
+        town.run(1, Command::Leave { room: "lobby".into() });
+        lines.extend(heard(&town.wait(2_000), 0));
+        lines.extend(heard(&town.run(0, Command::Presence { room: "lobby".into() }), 0));
+        lines
+    };
+    let count = ["presence 1 2 CountOnly", "presence 2 1 CountOnly"];
+    let count = [count[0], count[1], "Presence { v: 2, count: 1, users: None }"];
+    assert_eq!(told(PresenceMode::Count), count);
+    assert_eq!(told(PresenceMode::Off), ["Presence { v: 0, count: 0, users: None }"]);
+    assert_eq!(told(PresenceMode::Names).len(), 3);
+}

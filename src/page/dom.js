@@ -1,0 +1,54 @@
+/** The page's few words for the document. Text reaches it as text only. */
+
+export const $ = (id) => document.getElementById(id);
+
+export function el(tag, properties, ...children) {
+	const node = Object.assign(document.createElement(tag), properties);
+	node.append(...children);
+	return node;
+}
+
+export const bdi = (text) => el("bdi", null, text);
+export const isolated = (text) => `\u2068${text}\u2069`;
+
+/** Only what differs is touched: a screen reader is not told twice. */
+export function setText(node, text) {
+	if (node.textContent !== text) node.textContent = text;
+}
+
+export function place(list, nodes) {
+	const wanted = new Set(nodes);
+	for (const child of [...list.children]) if (!wanted.has(child)) child.remove();
+	let at = list.firstElementChild;
+	for (const node of nodes) {
+		if (node === at) at = at.nextElementSibling;
+		else list.insertBefore(node, at);
+	}
+}
+
+export function kept(nodes, key, make) {
+	if (!nodes.has(key)) nodes.set(key, make());
+	return nodes.get(key);
+}
+
+export function avatar(name) {
+	const hash = [...name].reduce((sum, char) => (sum * 131 + char.codePointAt(0)) % 9973, 7);
+	return el("span", { className: `avatar h${hash % 8}`, ariaHidden: "true" }, [...name][0].toUpperCase());
+}
+
+/** Text with its http and https addresses as links. */
+export function linked(text) {
+	const nodes = [];
+	let from = 0;
+	for (const { 0: found, index } of text.matchAll(/\bhttps?:\/\/[^\s<>"'`]+/gi)) {
+		const href = found.replace(/[.,;:!?)\]}*_]+$/, "");
+		if (!URL.canParse(href)) continue;
+		nodes.push(text.slice(from, index), el("a", { href, target: "_blank", rel: "noopener noreferrer" }, href));
+		from = index + href.length;
+	}
+	return [...nodes, text.slice(from)];
+}
+
+export const dayOf = (at) => new Date(at).toDateString();
+export const dayName = (at) => (dayOf(at) === dayOf(Date.now()) ? "Today" : new Date(at).toLocaleDateString("en", { dateStyle: "full" }));
+export const hourOf = (at) => new Date(at).toLocaleTimeString([], { timeStyle: "short" });

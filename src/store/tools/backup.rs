@@ -1,0 +1,214 @@
+//! A copy of the database as it is at one moment, while the server goes on.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite::backup::{Backup, StepResult};
+
+use super::{ToolError, open};
+use crate::store::disk::schema;
+
+/// Pages that are copied at once.
+const PAGES_AT_ONCE: i32 = 1_024;
+/// Between two attempts at a page that somebody has locked.
+const LOCKED_PAUSE: Duration = Duration::from_millis(50);
+
+/// What was copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// Rooms.
+    pub rooms: u64,
+    /// Records.
+    pub records: u64,
+    /// Bytes of the copy.
+    pub bytes: u64,
+}
+
+/// Copies the database in `data` to `file`, which must not exist. It is written as `FILE.part` and gets its
+/// name when it is whole and on the disk.
+///
+/// # Errors
+///
+/// [`ToolError`]; nothing of the copy is left then.
+pub fn run(data: &Path, file: &Path) -> Result<Copied, ToolError> {
+    let source = open::read(&open::path(data))?;
+    if fs::symlink_metadata(file).is_ok() {
+        return Err(ToolError::Exists(file.to_owned()));
+    }
+    let part = beside(file, ".part");
+    create(&part)?;
+    let copied = copy(&source, &open::path(data), &part).and_then(|copied| {
+        put_in_place(&part, file)?;
+        Ok(copied)
+    });
+    if copied.is_err() {
+        remove(&part);
+    }
+    copied
+}
+
+/// The name of `file` with something behind it.
+pub(super) fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(file);
+    name.push(suffix);
+    name.into()
+}
+
+fn create(part: &Path) -> Result<(), ToolError> {
+    match OpenOptions::new().create_new(true).write(true).open(part) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(ToolError::Unfinished(part.to_owned()))
+        }
+        Err(error) => Err(ToolError::File(part.to_owned(), error)),
+    }
+}
+
+/// Removes an unfinished copy and what SQLite keeps beside it.
+pub(super) fn remove(part: &Path) {
+    for suffix in ["", "-journal", "-wal", "-shm"] {
+        _ = fs::remove_file(beside(part, suffix));
+    }
+}
+
+/// Copies everything that `source` sees in one transaction into the empty file `part`, which is one file then,
+/// and synced.
+pub(super) fn copy(source: &Connection, from: &Path, part: &Path) -> Result<Copied, ToolError> {
+    // What is read here stays what it is until the transaction ends, whatever is written meanwhile.
+    let at_once = source.unchecked_transaction().map_err(ToolError::database(from))?;
+    schema::check(&at_once).map_err(|unfit| open::unfit(from, unfit))?;
+    let mut target = Connection::open(part).map_err(ToolError::database(part))?;
+    copy_pages(&at_once, &mut target).map_err(ToolError::database(from))?;
+    // No log beside it: the copy is to be moved about as one file.
+    let alone = |target: &Connection| {
+        target.pragma_update(None, "journal_mode", "DELETE")?;
+        let count = |table| {
+            let sql = format!("SELECT count(*) FROM {table}");
+            let count = target.query_row(&sql, [], |row| row.get::<_, i64>(0))?;
+            Ok::<_, rusqlite::Error>(u64::try_from(count).unwrap_or(0))
+        };
+        Ok((count("room")?, count("record")?))
+    };
+    let (rooms, records) = alone(&target).map_err(ToolError::database(part))?;
+    target.close().map_err(|(_, error)| ToolError::Database(part.to_owned(), error))?;
+    let synced = || {
+        let file = File::open(part)?;
+        file.sync_all()?;
+        Ok(file.metadata()?.len())
+    };
+    let bytes = synced().map_err(ToolError::file(part))?;
+    Ok(Copied { rooms, records, bytes })
+}
+
+fn copy_pages(source: &Connection, target: &mut Connection) -> rusqlite::Result<()> {
+    // The whole file is synced at the end.
+    target.pragma_update(None, "synchronous", "OFF")?;
+    let backup = Backup::new(source, target)?;
+    loop {
+        match backup.step(PAGES_AT_ONCE)? {
+            StepResult::Done => return Ok(()),
+            StepResult::Busy | StepResult::Locked => pause(),
+            _ => {}
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a command of its own, not the server's loop")]
+fn pause() {
+    std::thread::sleep(LOCKED_PAUSE);
+}
+
+/// Gives the copy its name, unless something else has it by now.
+fn put_in_place(part: &Path, file: &Path) -> Result<(), ToolError> {
+    // A link, unlike a renaming, does not replace what is there; not every file system has links.
+    match fs::hard_link(part, file) {
+        Ok(()) => fs::remove_file(part).map_err(ToolError::file(part))?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(ToolError::Exists(file.to_owned()));
+        }
+        Err(_) => fs::rename(part, file).map_err(ToolError::file(file))?,
+    }
+    open::sync_directory_of(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::disk::testing::{database, message, room, say};
+    use crate::store::tools::verify;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_backup_is_one_whole_file_while_the_database_is_written() {
+        let (folder, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let db = database(&folder);
+        room(&db, 1, "lobby");
+        for _ in 0..500 {
+            say(&db, 1, "ann", message(&"hello ".repeat(100)));
+        }
+        db.execute_batch("BEGIN IMMEDIATE").unwrap();
+        say(&db, 1, "ann", message("not committed"));
+        let file = target.path().join("chinwag.db");
+        let copied = run(folder.path(), &file).unwrap();
+        assert_eq!((copied.rooms, copied.records), (1, 500));
+        assert_eq!(copied.bytes, fs::metadata(&file).unwrap().len());
+        assert_eq!(names(target.path()), ["chinwag.db"]);
+        let found = verify::run(target.path(), &mut |fault| panic!("{fault}")).unwrap();
+        assert_eq!((found.records, found.faults), (500, 0));
+    }
+
+    #[test]
+    fn what_is_written_between_two_steps_is_not_in_the_copy() {
+        let (folder, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let db = database(&folder);
+        room(&db, 1, "lobby");
+        say(&db, 1, "ann", message("hello"));
+        let from = open::path(folder.path());
+        let source = open::read(&from).unwrap();
+        let at_once = source.unchecked_transaction().unwrap();
+        schema::check(&at_once).unwrap();
+        let mut copy = Connection::open(target.path().join("copy")).unwrap();
+        let backup = Backup::new(&at_once, &mut copy).unwrap();
+        let mut steps = 0;
+        while backup.step(1).unwrap() != StepResult::Done {
+            say(&db, 1, "ann", message("later"));
+            steps += 1;
+        }
+        drop(backup);
+        assert!(steps > 5, "{steps} pages");
+        let sql = "SELECT count(*) FROM record";
+        let records: i64 = copy.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(records, 1);
+    }
+
+    #[test]
+    fn nothing_is_overwritten_and_nothing_is_left_of_a_failure() {
+        let (folder, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let file = target.path().join("copy");
+        let missing = run(folder.path(), &file).unwrap_err();
+        assert!(matches!(missing, ToolError::Missing(_)), "{missing}");
+        drop(database(&folder));
+        fs::write(&file, "mine").unwrap();
+        let refused = run(folder.path(), &file).unwrap_err();
+        assert!(matches!(refused, ToolError::Exists(_)), "{refused}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+        fs::remove_file(&file).unwrap();
+        fs::write(beside(&file, ".part"), "").unwrap();
+        let refused = run(folder.path(), &file).unwrap_err();
+        assert!(matches!(refused, ToolError::Unfinished(_)), "{refused}");
+        fs::remove_file(beside(&file, ".part")).unwrap();
+        let nowhere = target.path().join("no/where");
+        assert!(matches!(run(folder.path(), &nowhere), Err(ToolError::File(..))));
+        assert_eq!(names(target.path()), [""; 0]);
+    }
+}

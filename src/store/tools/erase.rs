@@ -1,0 +1,437 @@
+//! Taking away what a user has said, and the user's name with it.
+//!
+//! - The texts of the user's messages go as by a deletion: seq and time stay, so that no position moves; the
+//!   texts of all edits of them go, and their words.
+//! - Memberships and what held of the user in rooms go, and so do the `cid`s.
+//! - In the records that stay (reactions, topics, acts of moderation, the empty messages) the name becomes
+//!   a fresh `erased-…`. It becomes another one in each direct conversation, whose name has it: who knows the
+//!   one of the public rooms cannot take it as a name and so come to be the other party of a conversation.
+//! - A ban from the server stays, since it works by the name.
+//!
+//! What other people have written about the user is theirs and stays.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, Transaction};
+
+use super::{ToolError, open};
+use crate::chat::limits::RECORD_OVERHEAD;
+use crate::chat::name::{DIRECT_LEN_MAX, RoomName, UserName};
+use crate::chat::record::{Body, Epoch, Record};
+use crate::store::disk::row::{self, COLUMNS, kind, signed};
+use crate::store::disk::search;
+
+/// Rows that are looked up at once.
+const PAGE: u32 = 1_000;
+
+/// How much there is of a user, or was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traces {
+    /// Messages that are not deleted.
+    pub messages: u64,
+    /// Records in which the name stands, these messages among them.
+    pub records: u64,
+    /// Memberships.
+    pub memberships: u64,
+    /// Bans, mutes and invitations in rooms.
+    pub standings: u64,
+    /// Direct conversations.
+    pub conversations: u64,
+}
+
+/// What was done.
+#[derive(Debug)]
+pub struct Erased {
+    /// What stands for the user in records outside direct conversations.
+    pub placeholder: UserName,
+    /// Why the file could not be written anew, so that it may still hold bytes of what was erased.
+    pub unswept: Option<rusqlite::Error>,
+}
+
+/// A user of whom nothing is to be left, in a database that no server uses meanwhile.
+#[derive(Debug)]
+pub struct Erasure {
+    db: Connection,
+    path: PathBuf,
+    user: UserName,
+    _lock: File,
+}
+
+impl Erasure {
+    /// Takes the place of the server.
+    ///
+    /// # Errors
+    ///
+    /// [`ToolError`], if it runs or there is nothing to erase from.
+    pub fn open(data: &Path, user: &UserName) -> Result<Self, ToolError> {
+        let lock = open::lock(data)?;
+        let path = open::path(data);
+        let db = open::write(&path)?;
+        Ok(Self { db, path, user: user.clone(), _lock: lock })
+    }
+
+    /// How much there is of the user.
+    ///
+    /// # Errors
+    ///
+    /// [`ToolError`].
+    pub fn traces(&self) -> Result<Traces, ToolError> {
+        let count = |sql: &str| -> rusqlite::Result<u64> {
+            let count: i64 = self.db.query_row(sql, [self.user.as_str()], |row| row.get(0))?;
+            Ok(u64::try_from(count).unwrap_or(0))
+        };
+        let traces = || {
+            Ok(Traces {
+                messages: count("SELECT count(*) FROM record WHERE sender = ?1 AND kind = 0")?,
+                records: count("SELECT count(*) FROM record WHERE sender = ?1 OR who = ?1")?,
+                memberships: count("SELECT count(*) FROM member WHERE user = ?1")?,
+                standings: count("SELECT count(*) FROM standing WHERE user = ?1")?,
+                conversations: u64::try_from(conversations(&self.db, &self.user)?.len())
+                    .unwrap_or(u64::MAX),
+            })
+        };
+        traces().map_err(ToolError::database(&self.path))
+    }
+
+    /// Erases it all in one transaction, and then writes the file anew, so that nothing of it is left in
+    /// unused parts of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ToolError`]; nothing has changed then. A record of the user's that cannot be read is one.
+    pub fn run(mut self) -> Result<Erased, ToolError> {
+        let path = self.path.clone();
+        let failed = ToolError::database(&path);
+        let placeholder = placeholder()?;
+        self.db.pragma_update(None, "secure_delete", true).map_err(&failed)?;
+        let transaction = self.db.transaction().map_err(&failed)?;
+        let mut erase = Erase {
+            db: &transaction,
+            user: &self.user,
+            placeholder: &placeholder,
+            direct: Vec::new(),
+        };
+        erase.rename_conversations().map_err(Failed::into_tool(&path))?;
+        erase.records().map_err(Failed::into_tool(&path))?;
+        erase.state().map_err(&failed)?;
+        transaction.commit().map_err(&failed)?;
+        let unswept = sweep(&self.db).err();
+        Ok(Erased { placeholder, unswept })
+    }
+}
+
+/// A name that nobody has or guesses.
+fn placeholder() -> Result<UserName, ToolError> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).or(Err(ToolError::Entropy))?;
+    let name = format!("erased-{}", Epoch(u64::from_ne_bytes(bytes)));
+    UserName::parse(&name).or(Err(ToolError::Entropy))
+}
+
+/// Overwrites what the file does not use any more.
+fn sweep(db: &Connection) -> rusqlite::Result<()> {
+    db.execute("INSERT INTO word (word) VALUES ('optimize')", [])?;
+    db.execute("VACUUM", [])?;
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
+/// The row ids and names of a user's direct conversations.
+fn conversations(db: &Connection, user: &UserName) -> rusqlite::Result<Vec<(i64, RoomName)>> {
+    let mut statement = db.prepare("SELECT id, name FROM room WHERE name LIKE '@%'")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+    let mut found = Vec::new();
+    for row in rows {
+        let (id, name) = row?;
+        let name = RoomName::parse(&name).ok();
+        let of_user = |name: &RoomName| {
+            name.pair().is_some_and(|(a, b)| a == user.as_str() || b == user.as_str())
+        };
+        found.extend(name.filter(of_user).map(|name| (id, name)));
+    }
+    Ok(found)
+}
+
+/// Why the transaction is taken back.
+enum Failed {
+    Database(rusqlite::Error),
+    Entropy,
+    /// A record cannot be read.
+    Bad(String),
+}
+
+impl From<rusqlite::Error> for Failed {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl Failed {
+    fn into_tool(path: &Path) -> impl Fn(Self) -> ToolError {
+        |failed| match failed {
+            Self::Database(error) => ToolError::Database(path.to_owned(), error),
+            Self::Entropy => ToolError::Entropy,
+            Self::Bad(what) => ToolError::Faulty(path.to_owned(), what, 1),
+        }
+    }
+}
+
+struct Erase<'a> {
+    db: &'a Transaction<'a>,
+    user: &'a UserName,
+    placeholder: &'a UserName,
+    /// The user's direct conversations, with what stands for the user in each.
+    direct: Vec<(i64, UserName)>,
+}
+
+impl Erase<'_> {
+    fn rename_conversations(&mut self) -> Result<(), Failed> {
+        for (id, name) in conversations(self.db, self.user)? {
+            let stand_in = placeholder().or(Err(Failed::Entropy))?;
+            let (a, b) = name.pair().unwrap_or_default();
+            let other = if a == self.user.as_str() { b } else { a };
+            let other = UserName::parse(other).ok().filter(|other| other != self.user);
+            let renamed = RoomName::direct(&stand_in, other.as_ref().unwrap_or(&stand_in));
+            let sql = "UPDATE room SET name = ?2 WHERE id = ?1";
+            self.db.execute(sql, (id, renamed.as_str()))?;
+            self.direct.push((id, stand_in));
+        }
+        Ok(())
+    }
+
+    fn records(&self) -> Result<(), Failed> {
+        let sql = format!(
+            "SELECT id, room FROM record WHERE id > ?1 AND (sender = ?2 OR who = ?2) \
+             ORDER BY id LIMIT {PAGE}"
+        );
+        let mut page = self.db.prepare(&sql)?;
+        let mut last = i64::MIN;
+        loop {
+            let ids = page.query_map((last, self.user.as_str()), |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+            })?;
+            let ids: Vec<_> = ids.collect::<rusqlite::Result<_>>()?;
+            let Some((highest, _)) = ids.last() else { break };
+            last = *highest;
+            for (id, room) in ids {
+                self.record(id, room)?;
+            }
+        }
+        let sql = "UPDATE room SET bytes = (SELECT coalesce(sum(coalesce(octet_length(text), 0) + \
+                   coalesce(octet_length(data), 0)), 0) FROM record WHERE record.room = room.id)";
+        self.db.execute(sql, [])?;
+        Ok(())
+    }
+
+    fn record(&self, id: i64, room: i64) -> Result<(), Failed> {
+        let mut record = self.read(id)?;
+        let direct = self.direct.iter().find(|(of, _)| *of == room);
+        let stand_in = direct.map_or(self.placeholder, |(_, stand_in)| stand_in);
+        if record.from == *self.user {
+            if matches!(record.body, Body::Message { .. }) {
+                record.body = Body::Deleted;
+                record.weight = record.weight.min(BARE_WEIGHT);
+                search::changed(self.db, id, room, None)?;
+                self.edits_of(room, record.seq)?;
+            }
+            record.from = stand_in.clone();
+        }
+        if let Body::Moderation { target, .. } = &mut record.body
+            && target == self.user
+        {
+            *target = stand_in.clone();
+        }
+        let longer = stand_in.as_str().len().saturating_sub(self.user.as_str().len());
+        let longer = u32::try_from(2 * longer).unwrap_or(u32::MAX);
+        record.weight = record.weight.saturating_add(longer);
+        self.write(room, &record)
+    }
+
+    /// Takes the texts out of all edits of a message.
+    fn edits_of(&self, room: i64, target: u64) -> Result<(), Failed> {
+        let sql = "SELECT id FROM record WHERE room = ?1 AND target = ?2 AND kind = 2";
+        debug_assert_eq!(kind::EDIT, 2, "as it stands in the statement, for its index");
+        let mut statement = self.db.prepare_cached(sql)?;
+        let ids = statement.query_map((room, signed(target)), |row| row.get(0))?;
+        for id in ids.collect::<rusqlite::Result<Vec<i64>>>()? {
+            let mut record = self.read(id)?;
+            record.body = Body::Edit { target, text: None };
+            self.write(room, &record)?;
+        }
+        Ok(())
+    }
+
+    fn read(&self, id: i64) -> Result<Record, Failed> {
+        let sql = format!("SELECT {COLUMNS} FROM record WHERE id = ?1");
+        let mut statement = self.db.prepare_cached(&sql)?;
+        statement.query_row([id], |row| {
+            let place = || -> rusqlite::Result<_> { Ok((row.get("room")?, row.get("seq")?)) };
+            Ok(row::decode(row).map_err(|fault| match place() {
+                Ok((room, seq)) => {
+                    let (room, seq): (i64, i64) = (room, seq);
+                    Failed::Bad(format!("record {seq} of room {room}: {fault}"))
+                }
+                Err(error) => Failed::Database(error),
+            }))
+        })?
+    }
+
+    fn write(&self, room: i64, record: &Record) -> Result<(), Failed> {
+        let mut statement = self.db.prepare_cached(row::UPDATE)?;
+        row::write(&mut statement, room, record)?;
+        Ok(())
+    }
+
+    fn state(&self) -> rusqlite::Result<()> {
+        for sql in [
+            "DELETE FROM sent WHERE sender = ?1",
+            "DELETE FROM member WHERE user = ?1",
+            "DELETE FROM standing WHERE user = ?1",
+        ] {
+            self.db.execute(sql, [self.user.as_str()])?;
+        }
+        Ok(())
+    }
+}
+
+/// What a record without any text takes, at most, with the longest names.
+const BARE_WEIGHT: u32 = 512;
+
+const _: () = assert!(RECORD_OVERHEAD + 2 * DIRECT_LEN_MAX <= 512);
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::chat::record::Act;
+    use crate::store::disk::testing::{database, message, room, say, user};
+    use crate::store::tools::verify;
+
+    /// `bob` has said, changed, done and been done to.
+    fn stored() -> (TempDir, Connection) {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        room(&db, 1, "lobby");
+        room(&db, 2, "@ann:bob");
+        room(&db, 3, "@ann:bobby");
+        say(&db, 1, "bob", message("secret one"));
+        say(&db, 1, "ann", message("hello bob"));
+        let edit = Body::Edit { target: 1, text: Some("secret two".into()) };
+        say(&db, 1, "bob", edit);
+        let reaction = Body::Reaction { target: 2, emoji: "+1".into(), remove: false };
+        say(&db, 1, "bob", reaction);
+        let kick = Body::Moderation { act: Act::Kick, target: user("bob"), reason: "spam".into() };
+        say(&db, 1, "ann", kick);
+        say(&db, 2, "bob", message("secret three"));
+        say(&db, 2, "ann", message("mine"));
+        say(&db, 3, "bobby", message("not his"));
+        while search::fill(&db, 100).unwrap() {}
+        db.execute_batch(
+            "INSERT INTO member VALUES (1, 'bob', 1, 0, 0), (1, 'ann', 1, 0, 0);
+             INSERT INTO standing VALUES (1, 'bob', 1, NULL, '');
+             INSERT INTO sent VALUES (1, 1, 'bob', 'c1', 1, 0, 0);
+             INSERT INTO suspension VALUES ('user bob', NULL, '');",
+        )
+        .unwrap();
+        (folder, db)
+    }
+
+    fn records(db: &Connection, room: i64) -> Vec<Record> {
+        let sql = format!("SELECT {COLUMNS} FROM record WHERE room = ?1 ORDER BY seq");
+        let mut statement = db.prepare(&sql).unwrap();
+        let rows = statement.query_map([room], |row| Ok(row::decode(row).unwrap())).unwrap();
+        rows.collect::<rusqlite::Result<_>>().unwrap()
+    }
+
+    fn erase(folder: &TempDir) -> (Traces, Erased) {
+        let erasure = Erasure::open(folder.path(), &user("bob")).unwrap();
+        (erasure.traces().unwrap(), erasure.run().unwrap())
+    }
+
+    #[test]
+    fn what_was_said_goes_and_its_places_stay() {
+        let (folder, db) = stored();
+        let (traces, erased) = erase(&folder);
+        let expected =
+            Traces { messages: 2, records: 5, memberships: 1, standings: 1, conversations: 1 };
+        assert_eq!(traces, expected);
+        assert!(erased.unswept.is_none(), "{erased:?}");
+        let lobby = records(&db, 1);
+        let names: Vec<_> = lobby.iter().map(|record| &record.from).collect();
+        let (gone, ann) = (&erased.placeholder, &user("ann"));
+        assert_eq!(names, [gone, ann, gone, gone, ann]);
+        assert_eq!(lobby[0].body, Body::Deleted);
+        assert_eq!(lobby[2].body, Body::Edit { target: 1, text: None });
+        assert!(matches!(&lobby[4].body, Body::Moderation { target, .. } if target == gone));
+        verify::run(folder.path(), &mut |fault| panic!("{fault}")).unwrap();
+    }
+
+    #[test]
+    fn nothing_of_it_is_left_in_any_file() {
+        let (folder, db) = stored();
+        drop(db);
+        erase(&folder);
+        let mut looked_at = 0;
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            let bytes = std::fs::read(&path).unwrap();
+            looked_at += bytes.len();
+            for word in [&b"secret"[..], b"three"] {
+                let found = bytes.windows(word.len()).any(|part| part == word);
+                assert!(!found, "{}", path.display());
+            }
+        }
+        assert!(looked_at > 10_000);
+    }
+
+    #[test]
+    fn memberships_and_cids_go_and_the_ban_from_the_server_stays() {
+        let (folder, db) = stored();
+        erase(&folder);
+        let count = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(count("SELECT count(*) FROM member"), 1);
+        assert_eq!(count("SELECT count(*) FROM standing"), 0);
+        assert_eq!(count("SELECT count(*) FROM sent"), 0);
+        assert_eq!(count("SELECT count(*) FROM suspension"), 1);
+        let words = "SELECT count(*) FROM word WHERE word MATCH ";
+        assert_eq!(count(&format!("{words} 'secret'")), 0);
+        assert_eq!(count(&format!("{words} 'mine'")), 1);
+    }
+
+    #[test]
+    fn a_conversation_gets_a_name_that_no_public_record_tells() {
+        let (folder, db) = stored();
+        let (_, erased) = erase(&folder);
+        let name = |id: i64| -> String {
+            db.query_row("SELECT name FROM room WHERE id = ?1", [id], |row| row.get(0)).unwrap()
+        };
+        let stand_in = records(&db, 2).swap_remove(0).from;
+        assert_ne!(stand_in, erased.placeholder);
+        assert_eq!(name(2), RoomName::direct(&user("ann"), &stand_in).as_str());
+        assert_eq!(name(3), "@ann:bobby");
+        assert_eq!(records(&db, 3)[0].body, message("not his"));
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_or_a_running_server_changes_nothing() {
+        let (folder, db) = stored();
+        let lock = open::lock(folder.path()).unwrap();
+        assert!(matches!(Erasure::open(folder.path(), &user("bob")), Err(ToolError::Unfit(_))));
+        drop(lock);
+        db.execute("UPDATE record SET at = 7 WHERE room = 2 AND seq = 1", []).unwrap();
+        let erasure = Erasure::open(folder.path(), &user("bob")).unwrap();
+        let refused = erasure.run().unwrap_err();
+        assert!(matches!(refused, ToolError::Faulty(..)), "{refused}");
+        assert_eq!(records(&db, 1)[0].body, message("secret one"));
+    }
+
+    #[test]
+    fn nobody_leaves_no_trace() {
+        let (folder, db) = stored();
+        let erasure = Erasure::open(folder.path(), &user("carl")).unwrap();
+        assert_eq!(erasure.traces().unwrap(), Traces::default());
+        erasure.run().unwrap();
+        assert_eq!(records(&db, 1)[0].body, message("secret one"));
+    }
+}

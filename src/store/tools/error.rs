@@ -1,0 +1,108 @@
+//! Why a tool cannot do what it was asked, and the way out.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+use crate::store::disk::OpenError;
+
+/// Why a tool cannot do what it was asked. Each says what helps.
+#[derive(Debug)]
+pub enum ToolError {
+    /// The directory has no database.
+    Missing(PathBuf),
+    /// The directory or the file is not for this program, or another server has it.
+    Unfit(OpenError),
+    /// There is something of this name already.
+    Exists(PathBuf),
+    /// Another backup to this file is on its way, or was interrupted: the file it writes to.
+    Unfinished(PathBuf),
+    /// The file cannot be read or written.
+    File(PathBuf, io::Error),
+    /// The database cannot be read or written.
+    Database(PathBuf, rusqlite::Error),
+    /// There is no room of this name.
+    NoRoom(String),
+    /// The database has faults: the first of them, and how many there are.
+    Faulty(PathBuf, String, u64),
+    /// The system has no random numbers to give.
+    Entropy,
+}
+
+impl ToolError {
+    /// For `map_err`, where something at `path` was to be done.
+    pub(super) fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        |error| Self::File(path.to_owned(), error)
+    }
+
+    /// For `map_err`, where something in the database at `path` was to be done.
+    pub(super) fn database(path: &Path) -> impl Fn(rusqlite::Error) -> Self {
+        |error| Self::Database(path.to_owned(), error)
+    }
+}
+
+impl fmt::Display for ToolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(path) => write!(
+                f,
+                "there is no database {}; name the server's directory with --data",
+                path.display()
+            ),
+            Self::Unfit(error) => error.fmt(f),
+            Self::Exists(path) => write!(
+                f,
+                "{} exists and is not overwritten; name another file, or move it away",
+                path.display()
+            ),
+            Self::Unfinished(path) => write!(
+                f,
+                "{} exists: another backup is being written, or was interrupted; remove it if none is",
+                path.display()
+            ),
+            Self::File(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Database(path, error) => {
+                write!(f, "{}: {error}{}", path.display(), way_out(error))
+            }
+            Self::NoRoom(room) => write!(
+                f,
+                "there is no room {room}; names are in lower case, and a direct conversation is '@ann:bob'"
+            ),
+            Self::Faulty(path, first, count) => write!(
+                f,
+                "{} has {count} fault(s), and nothing was changed; the first one: {first}",
+                path.display()
+            ),
+            Self::Entropy => f.write_str("the system has no random numbers to give"),
+        }
+    }
+}
+
+fn way_out(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            "; see what is damaged by chinwag verify, and take up a backup by chinwag restore"
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "; another process holds it: try again when that is done"
+        }
+        Some(ErrorCode::DiskFull) => "; make room on the disk and try again",
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            "; run this as the user of the server, who may write to its directory"
+        }
+        _ => "",
+    }
+}
+
+impl std::error::Error for ToolError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::File(_, error) => Some(error),
+            Self::Database(_, error) => Some(error),
+            Self::Unfit(error) => Some(error),
+            _ => None,
+        }
+    }
+}

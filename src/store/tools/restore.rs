@@ -1,0 +1,233 @@
+//! Taking up a backup. The seqs that came after it may have been seen: every room begins a new epoch.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::backup::{self, Copied, beside};
+use super::verify;
+use super::{ToolError, open};
+use crate::log::Timestamp;
+use crate::store::disk::open::make_directory;
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// What is there now.
+    pub copied: Copied,
+    /// The name under which the database of before is kept, if there was one.
+    pub kept: Option<PathBuf>,
+}
+
+/// Puts the backup `file` in the place of the database in `data`, which no server may be using. `wall_ms` is
+/// the present time, which makes the epochs and the name of what was there.
+///
+/// # Errors
+///
+/// [`ToolError`]; the database is as it was then.
+pub fn run(data: &Path, file: &Path, wall_ms: u64) -> Result<Restored, ToolError> {
+    let source = open::read(file)?;
+    sound(&source, file)?;
+    make_directory(data).map_err(ToolError::file(data))?;
+    let _lock = open::lock(data)?;
+    let place = open::path(data);
+    let part = beside(&place, ".part");
+    // Whatever is there, nobody is writing it: the lock is ours.
+    backup::remove(&part);
+    let restored = backup::copy(&source, file, &part).and_then(|copied| {
+        begin_epochs(&part, wall_ms)?;
+        let kept = keep(&place, wall_ms)?;
+        fs::rename(&part, &place).map_err(ToolError::file(&place))?;
+        open::sync_directory_of(&place)?;
+        Ok(Restored { copied, kept })
+    });
+    if restored.is_err() {
+        backup::remove(&part);
+    }
+    restored
+}
+
+/// Refuses a backup that has faults.
+fn sound(source: &Connection, file: &Path) -> Result<(), ToolError> {
+    let mut first = None;
+    let found = verify::look(source, &mut |fault| {
+        first.get_or_insert_with(|| fault.to_string());
+    });
+    let found = found.map_err(ToolError::database(file))?;
+    match first {
+        Some(first) => Err(ToolError::Faulty(file.to_owned(), first, found.faults)),
+        None => Ok(()),
+    }
+}
+
+/// Gives each room an epoch that it never had, in a file that is nobody's yet.
+fn begin_epochs(part: &Path, wall_ms: u64) -> Result<(), ToolError> {
+    let epoch = i64::from_ne_bytes(wall_ms.wrapping_shl(20).to_ne_bytes());
+    let begin = || {
+        let mut db = Connection::open(part)?;
+        db.pragma_update(None, "synchronous", "FULL")?;
+        let transaction = db.transaction()?;
+        // A clock that was set back must not give the epoch that the backup has.
+        let sql = "UPDATE room SET epoch = CASE epoch WHEN ?1 THEN ?1 + 1 ELSE ?1 END";
+        transaction.execute(sql, [epoch])?;
+        transaction.execute("INSERT OR REPLACE INTO meta VALUES ('clean', 1)", [])?;
+        transaction.commit()?;
+        db.close().map_err(|(_, error)| error)
+    };
+    begin().map_err(ToolError::database(part))
+}
+
+/// Gives the present database another name beside its own, and its log with it. It is not opened: what is
+/// damaged stays as it is.
+fn keep(place: &Path, wall_ms: u64) -> Result<Option<PathBuf>, ToolError> {
+    if !place.exists() {
+        return Ok(None);
+    }
+    let date: String =
+        Timestamp(wall_ms).to_string().chars().filter(char::is_ascii_alphanumeric).collect();
+    let kept = beside(place, &format!(".{date}"));
+    if kept.exists() {
+        return Err(ToolError::Exists(kept));
+    }
+    let log = beside(place, "-wal");
+    let has_log = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+    // Without a log it is linked, so that there is a database in this place at every moment. With one, its
+    // server was killed, and the two belong together: no server may find the one without the other.
+    if has_log || fs::hard_link(place, &kept).is_err() {
+        fs::rename(place, &kept).map_err(ToolError::file(place))?;
+    }
+    absent(fs::rename(&log, beside(&kept, "-wal"))).map_err(ToolError::file(&log))?;
+    let index = beside(place, "-shm");
+    absent(fs::remove_file(&index)).map_err(ToolError::file(&index))?;
+    Ok(Some(kept))
+}
+
+fn absent(outcome: io::Result<()>) -> io::Result<()> {
+    match outcome {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        outcome => outcome,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::disk::testing::{database, message, room, say};
+    use crate::store::tools::backup;
+    use tempfile::TempDir;
+
+    const WALL_MS: u64 = 1_763_700_001_456;
+
+    /// A database with so many messages in one room.
+    fn stored(messages: usize) -> (TempDir, Connection) {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        room(&db, 1, "lobby");
+        for _ in 0..messages {
+            say(&db, 1, "ann", message("hello"));
+        }
+        (folder, db)
+    }
+
+    /// The epoch and the number of records of the room in a database.
+    fn content(path: &Path) -> (i64, i64) {
+        let sql = "SELECT epoch, (SELECT count(*) FROM record) FROM room";
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        open::read(path).unwrap().query_row(sql, [], row).unwrap()
+    }
+
+    #[test]
+    fn a_backup_takes_the_place_of_a_database_that_is_kept() {
+        let (folder, db) = stored(3);
+        let file = folder.path().join("copy");
+        backup::run(folder.path(), &file).unwrap();
+        say(&db, 1, "ann", message("later"));
+        // `db` is not closed: the last message is in the log beside the file.
+        let restored = run(folder.path(), &file, WALL_MS).unwrap();
+        assert_eq!((restored.copied.rooms, restored.copied.records), (1, 3));
+        let kept = restored.kept.unwrap();
+        assert!(kept.ends_with("chinwag.db.20251121T044001456Z"), "{}", kept.display());
+        assert_eq!(content(&kept), (1_001, 4));
+        let (epoch, records) = content(&open::path(folder.path()));
+        assert_eq!((epoch, records), (i64::try_from(WALL_MS << 20).unwrap(), 3));
+        drop(db);
+        assert_eq!(content(&open::path(folder.path())).1, 3);
+    }
+
+    #[test]
+    fn each_restoring_gives_another_epoch() {
+        let (folder, db) = stored(1);
+        drop(db);
+        let file = folder.path().join("copy");
+        let mut epochs = vec![content(&open::path(folder.path())).0];
+        for round in 0..3 {
+            backup::run(folder.path(), &file).unwrap();
+            // A clock that stands still, and then one that has gone on.
+            run(folder.path(), &file, WALL_MS + round / 2)
+                .unwrap_or_else(|error| panic!("{error}"));
+            fs::remove_file(&file).unwrap();
+            for entry in fs::read_dir(folder.path()).unwrap() {
+                let path = entry.unwrap().path();
+                if path.to_string_lossy().contains(".db.2") {
+                    fs::remove_file(path).unwrap();
+                }
+            }
+            epochs.push(content(&open::path(folder.path())).0);
+        }
+        epochs.sort_unstable();
+        epochs.dedup();
+        assert_eq!(epochs.len(), 4);
+    }
+
+    #[test]
+    fn into_an_empty_directory_nothing_is_kept() {
+        let (folder, _db) = stored(2);
+        let file = folder.path().join("copy");
+        backup::run(folder.path(), &file).unwrap();
+        let data = folder.path().join("new/data");
+        let restored = run(&data, &file, WALL_MS).unwrap();
+        assert_eq!(restored.kept, None);
+        assert_eq!(content(&open::path(&data)).1, 2);
+    }
+
+    #[test]
+    fn a_backup_with_faults_or_a_running_server_changes_nothing() {
+        let (folder, db) = stored(2);
+        let file = folder.path().join("copy");
+        backup::run(folder.path(), &file).unwrap();
+        let lock = open::lock(folder.path()).unwrap();
+        let taken = run(folder.path(), &file, WALL_MS).unwrap_err();
+        assert!(
+            matches!(taken, ToolError::Unfit(_)) && taken.to_string().contains("stop it"),
+            "{taken}"
+        );
+        drop(lock);
+        Connection::open(&file).unwrap().execute("UPDATE record SET text = 'x'", []).unwrap();
+        let faulty = run(folder.path(), &file, WALL_MS).unwrap_err();
+        assert!(matches!(faulty, ToolError::Faulty(_, _, 3)), "{faulty}");
+        fs::write(&file, vec![b'x'; 8192]).unwrap();
+        let foreign = run(folder.path(), &file, WALL_MS).unwrap_err();
+        assert!(matches!(foreign, ToolError::Unfit(_)), "{foreign}");
+        drop(db);
+        assert_eq!(content(&open::path(folder.path())), (1_001, 2));
+        let names = fs::read_dir(folder.path()).unwrap();
+        assert!(names.flatten().all(|entry| !entry.path().to_string_lossy().contains(".part")));
+    }
+
+    #[test]
+    fn a_damaged_database_is_kept_as_it_is() {
+        let (folder, db) = stored(2);
+        let file = folder.path().join("copy");
+        backup::run(folder.path(), &file).unwrap();
+        db.close().unwrap();
+        let place = open::path(folder.path());
+        fs::write(&place, vec![b'x'; 8192]).unwrap();
+        fs::write(beside(&place, "-wal"), "log").unwrap();
+        let kept = run(folder.path(), &file, WALL_MS).unwrap().kept.unwrap();
+        assert_eq!(fs::read(&kept).unwrap(), vec![b'x'; 8192]);
+        assert_eq!(fs::read(beside(&kept, "-wal")).unwrap(), b"log");
+        assert_eq!(content(&place).1, 2);
+    }
+}

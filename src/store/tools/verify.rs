@@ -1,0 +1,315 @@
+//! Looks at everything that is stored, and names each fault.
+
+use std::fmt;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::{ToolError, open};
+use crate::chat::name::RoomName;
+use crate::chat::record::Record;
+use crate::store::disk::row::{self, COLUMNS, RowFault};
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// SQLite says so of the file.
+    File(String),
+    /// A room's name, and what is wrong with the room.
+    Room(String, String),
+    /// A record that is not what was written: its room, its seq, and why.
+    Record(String, i64, String),
+    /// Records that are not there: their room, and the first and the last seq.
+    Gap(String, i64, i64),
+    /// So many rows of a table are of rooms that do not exist.
+    Orphans(&'static str, i64),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(what) => write!(f, "file: {what}"),
+            Self::Room(room, what) => write!(f, "room {room}: {what}"),
+            Self::Record(room, seq, why) => write!(f, "room {room}, record {seq}: {why}"),
+            Self::Gap(room, from, to) if from == to => {
+                write!(f, "room {room}: record {from} is missing")
+            }
+            Self::Gap(room, from, to) => {
+                write!(f, "room {room}: records {from} to {to} are missing")
+            }
+            Self::Orphans(table, count) => write!(f, "{count} row(s) of {table} are of no room"),
+        }
+    }
+}
+
+/// How much was looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Rooms.
+    pub rooms: u64,
+    /// Records.
+    pub records: u64,
+    /// Faults.
+    pub faults: u64,
+}
+
+/// Looks at the database in `data`, as it is at one moment, and tells each fault.
+///
+/// # Errors
+///
+/// [`ToolError`], if it cannot be looked at.
+pub fn run(data: &Path, tell: &mut dyn FnMut(&Fault)) -> Result<Verified, ToolError> {
+    let path = open::path(data);
+    let db = open::read(&path)?;
+    look(&db, tell).map_err(ToolError::database(&path))
+}
+
+/// Looks at a database that is open.
+pub(super) fn look(db: &Connection, tell: &mut dyn FnMut(&Fault)) -> rusqlite::Result<Verified> {
+    let transaction = db.unchecked_transaction()?;
+    let mut look = Look { db: &transaction, tell, found: Verified::default() };
+    look.file()?;
+    look.rooms()?;
+    for table in ["record", "member", "standing", "sent"] {
+        look.orphans(table)?;
+    }
+    Ok(look.found)
+}
+
+struct Look<'a> {
+    db: &'a Connection,
+    tell: &'a mut dyn FnMut(&Fault),
+    found: Verified,
+}
+
+/// A room's row.
+struct Room {
+    id: i64,
+    name: String,
+    head: i64,
+    oldest: i64,
+    at: i64,
+    bytes: i64,
+}
+
+/// What the records of a room come to.
+struct Tally {
+    /// The seq that is due.
+    due: i64,
+    at: i64,
+    bytes: i64,
+}
+
+impl Look<'_> {
+    fn tell(&mut self, fault: &Fault) {
+        self.found.faults += 1;
+        (self.tell)(fault);
+    }
+
+    fn file(&mut self) -> rusqlite::Result<()> {
+        let mut statement = self.db.prepare("PRAGMA integrity_check")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let said: String = row.get(0)?;
+            if said != "ok" {
+                self.tell(&Fault::File(said));
+            }
+        }
+        Ok(())
+    }
+
+    fn rooms(&mut self) -> rusqlite::Result<()> {
+        let sql = "SELECT id, name, head, oldest, at, bytes FROM room ORDER BY name";
+        let mut statement = self.db.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            self.found.rooms += 1;
+            let [id, head, oldest, at, bytes] = [0, 2, 3, 4, 5].map(|index| row.get(index));
+            let (id, head, oldest, at, bytes) = (id?, head?, oldest?, at?, bytes?);
+            self.room(&Room { id, name: row.get(1)?, head, oldest, at, bytes })?;
+        }
+        Ok(())
+    }
+
+    fn room(&mut self, room: &Room) -> rusqlite::Result<()> {
+        if RoomName::parse(&room.name).is_err() {
+            self.wrong(room, "its name is none".to_owned());
+        }
+        if room.oldest < 1 || room.oldest > room.head + 1 {
+            let Room { head, oldest, .. } = room;
+            self.wrong(room, format!("its records begin at {oldest} and end at {head}"));
+        }
+        let tally = self.records(room)?;
+        if tally.due <= room.head {
+            self.tell(&Fault::Gap(room.name.clone(), tally.due, room.head));
+        }
+        if tally.due > room.oldest.max(room.head + 1) {
+            let last = tally.due - 1;
+            self.wrong(room, format!("its head is {}, and its last record {last}", room.head));
+        }
+        if tally.at > room.at {
+            self.wrong(room, "its last record is younger than the room says".to_owned());
+        }
+        if tally.bytes != room.bytes {
+            let Tally { bytes, .. } = tally;
+            self.wrong(room, format!("its records have {bytes} bytes, not {}", room.bytes));
+        }
+        Ok(())
+    }
+
+    fn wrong(&mut self, room: &Room, what: String) {
+        self.tell(&Fault::Room(room.name.clone(), what));
+    }
+
+    /// Reads all records of a room.
+    fn records(&mut self, room: &Room) -> rusqlite::Result<Tally> {
+        let sql = format!("SELECT {COLUMNS} FROM record WHERE room = ?1 ORDER BY seq");
+        let mut statement = self.db.prepare_cached(&sql)?;
+        let mut rows = statement.query([room.id])?;
+        let mut tally = Tally { due: room.oldest, at: 0, bytes: 0 };
+        while let Some(row) = rows.next()? {
+            self.found.records += 1;
+            let seq: i64 = row.get("seq")?;
+            if seq > tally.due {
+                self.tell(&Fault::Gap(room.name.clone(), tally.due, seq - 1));
+            } else if seq < tally.due {
+                self.wrong(room, format!("record {seq} is older than its oldest, {}", room.oldest));
+            }
+            tally.due = tally.due.max(seq + 1);
+            match row::decode(row) {
+                Ok(record) => self.count(room, &record, &mut tally),
+                Err(fault) => self.bad(room, (seq, fault), row, &mut tally),
+            }
+        }
+        Ok(tally)
+    }
+
+    fn count(&mut self, room: &Room, record: &Record, tally: &mut Tally) {
+        let bytes = row::Columns::of(room.id, record).bytes();
+        tally.bytes = tally.bytes.saturating_add(row::signed(bytes));
+        let at = row::signed(record.at);
+        if at < tally.at {
+            let why = "it is older than the one before".to_owned();
+            self.tell(&Fault::Record(room.name.clone(), row::signed(record.seq), why));
+        }
+        tally.at = tally.at.max(at);
+    }
+
+    fn bad(
+        &mut self,
+        room: &Room,
+        (seq, fault): (i64, RowFault),
+        row: &rusqlite::Row<'_>,
+        tally: &mut Tally,
+    ) {
+        let len = |name| row.get_ref(name).ok()?.as_bytes_or_null().ok()?.map(<[u8]>::len);
+        let bytes = len("text").unwrap_or(0) + len("data").unwrap_or(0);
+        tally.bytes = tally.bytes.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.tell(&Fault::Record(room.name.clone(), seq, fault.to_string()));
+    }
+
+    fn orphans(&mut self, table: &'static str) -> rusqlite::Result<()> {
+        let sql = format!("SELECT count(*) FROM {table} WHERE room NOT IN (SELECT id FROM room)");
+        let count: i64 = self.db.query_row(&sql, [], |row| row.get(0))?;
+        if count > 0 {
+            self.tell(&Fault::Orphans(table, count));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::disk::testing::{database, message, room, say};
+
+    /// The faults of a database that was changed by this statement.
+    #[track_caller]
+    fn check(change: &str, expect: &[&str]) {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        room(&db, 1, "lobby");
+        room(&db, 2, "empty");
+        for _ in 0..5 {
+            say(&db, 1, "ann", message("hello"));
+        }
+        db.execute("INSERT INTO member VALUES (1, 'ann', 1, 0, 0)", []).unwrap();
+        db.execute_batch(change).unwrap();
+        let mut told = Vec::new();
+        let found = run(folder.path(), &mut |fault| told.push(fault.to_string())).unwrap();
+        assert_eq!(told, expect, "{change}");
+        assert_eq!((found.rooms, found.faults), (2, u64::try_from(expect.len()).unwrap()));
+    }
+
+    #[test]
+    fn a_whole_database_has_no_faults() {
+        check("", &[]);
+        let pruned = "DELETE FROM record WHERE seq < 3; \
+                      UPDATE room SET oldest = 3, bytes = 15 WHERE id = 1";
+        check(pruned, &[]);
+        check("DELETE FROM record; UPDATE room SET oldest = 6, bytes = 0 WHERE id = 1", &[]);
+    }
+
+    #[test]
+    fn each_fault_is_named() {
+        for (change, expect) in [
+            (
+                "UPDATE record SET text = 'forge' WHERE seq = 2",
+                &["room lobby, record 2: its checksum does not match"][..],
+            ),
+            (
+                "DELETE FROM record WHERE seq = 2; UPDATE room SET bytes = 20 WHERE id = 1",
+                &["room lobby: record 2 is missing"],
+            ),
+            (
+                "DELETE FROM record WHERE seq > 3; UPDATE room SET bytes = 15 WHERE id = 1",
+                &["room lobby: records 4 to 5 are missing"],
+            ),
+            (
+                "UPDATE room SET head = 4 WHERE id = 1",
+                &["room lobby: its head is 4, and its last record 5"],
+            ),
+            (
+                "UPDATE room SET oldest = 2 WHERE id = 1",
+                &["room lobby: record 1 is older than its oldest, 2"],
+            ),
+            (
+                "UPDATE room SET oldest = 7 WHERE id = 2",
+                &["room empty: its records begin at 7 and end at 0"],
+            ),
+            (
+                "UPDATE room SET bytes = 3 WHERE id = 1",
+                &["room lobby: its records have 25 bytes, not 3"],
+            ),
+            (
+                "UPDATE room SET at = 3 WHERE id = 1",
+                &["room lobby: its last record is younger than the room says"],
+            ),
+            ("UPDATE room SET name = 'Empty' WHERE id = 2", &["room Empty: its name is none"]),
+            ("UPDATE member SET room = 9", &["1 row(s) of member are of no room"]),
+        ] {
+            check(change, expect);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_damaged_inside_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        room(&db, 1, "lobby");
+        for _ in 0..50 {
+            say(&db, 1, "ann", message(&"hello ".repeat(100)));
+        }
+        let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_record_1'";
+        let page: i64 = db.query_row(sql, [], |row| row.get(0)).unwrap();
+        db.close().unwrap();
+        let path = open::path(folder.path());
+        let mut bytes = std::fs::read(&path).unwrap();
+        let start = usize::try_from((page - 1) * 4096).unwrap();
+        bytes[start..start + 4096].fill(0);
+        std::fs::write(&path, bytes).unwrap();
+        let mut told = Vec::new();
+        let outcome = run(folder.path(), &mut |fault| told.push(fault.to_string()));
+        assert!(told.iter().any(|fault| fault.starts_with("file: ")), "{told:?} {outcome:?}");
+    }
+}
