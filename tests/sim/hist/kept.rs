@@ -72,7 +72,7 @@ impl Hist {
             stored[key.0]
         });
         let rules = self.rules.clone();
-        self.members.retain(|(room, _), _| rules.is_stored(room));
+        self.members.retain(|(room, _)| rules.is_stored(room));
     }
 
     /// A user asks to leave a room: whether it is in it is open until that is answered.
@@ -102,7 +102,7 @@ impl Hist {
     /// The user was answered that it is in the room.
     pub(crate) fn entered(&mut self, room: &str, user: &str, known: &Known) {
         if self.is_settled(room, user, known) && !room.starts_with('@') {
-            self.members.insert((room.to_owned(), user.to_owned()), ());
+            self.members.insert((room.to_owned(), user.to_owned()));
         }
     }
 
@@ -114,7 +114,7 @@ impl Hist {
 
     /// What must be so in the answer to what `user` asks for.
     pub(crate) fn known(&self, user: &str) -> Known {
-        let rooms = self.members.keys().filter(|(_, member)| member == user);
+        let rooms = self.members.iter().filter(|(_, member)| member == user);
         let reads = self.reads.iter().filter(|((_, reader), _)| reader == user);
         Known {
             rooms: rooms.map(|(room, _)| room.clone()).collect(),
@@ -128,7 +128,7 @@ impl Hist {
     /// Whether an inbox has all rooms that it must have.
     pub(crate) fn check_rooms(&self, user: &str, known: &Known, listed: &[String]) -> Check {
         for room in &known.rooms {
-            let is_member = self.members.contains_key(&(room.clone(), user.to_owned()));
+            let is_member = self.members.contains(&(room.clone(), user.to_owned()));
             let is_member = is_member && self.is_settled(room, user, known);
             if is_member && !listed.contains(room) {
                 return Err(format!("{user} is in {room}, which is not listed"));
@@ -190,7 +190,7 @@ impl Hist {
     pub(crate) fn check_kept(&self, durable: &Durable) -> Check {
         for log in self.logs.iter().filter(|log| log.is_stored) {
             let name =
-                RoomName::parse(&log.room).map_err(|_| format!("{} is no name", log.room))?;
+                RoomName::parse(&log.room).map_err(|error| format!("{}: {error:?}", log.room))?;
             let Some(room) = durable.rooms.get(&name) else {
                 // Dropped when its last member had left.
                 continue;

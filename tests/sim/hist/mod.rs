@@ -9,7 +9,7 @@ mod kept;
 mod people;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chinwag::time::Tick;
@@ -60,7 +60,7 @@ pub(crate) struct Hist {
     /// How far users have read, as they were answered.
     reads: BTreeMap<(LogKey, String), Read>,
     /// Who is surely in which room.
-    members: BTreeMap<(String, String), ()>,
+    members: BTreeSet<(String, String)>,
     /// Requests to leave a room that were not answered.
     leaving: BTreeMap<(String, String), u64>,
     /// What clients have asked to be changed.
@@ -108,7 +108,7 @@ impl Hist {
             by_name: BTreeMap::new(),
             said: BTreeMap::new(),
             reads: BTreeMap::new(),
-            members: BTreeMap::new(),
+            members: BTreeSet::new(),
             leaving: BTreeMap::new(),
             leaves: BTreeMap::new(),
             lives: 0,
