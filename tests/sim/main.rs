@@ -139,6 +139,6 @@ fn broken_stores_are_found() {
             }
         }
         println!("{slip:?}: {} of {broken} worlds, {:?}", found.len(), found.first());
-        //ASSERT assert!(found.len() >= SLIPS_FOUND_MIN, "{slip:?} is found {found:?}, of {broken}");
+        assert!(found.len() >= SLIPS_FOUND_MIN, "{slip:?} is found {found:?}, of {broken}");
     }
 }

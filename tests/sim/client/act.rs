@@ -70,7 +70,8 @@ impl Client {
             111..113 => self.change_topic(talk, around, &room),
             113..115 => self.blunder(talk, around),
             115 => self.ask_much(talk, around, &room),
-            117..119 => {
+            118 => self.change_one(talk, around),
+            117 => {
                 if let Some(draft) = self.answered.clone() {
                     self.send(talk, around, &draft);
                 }
@@ -164,7 +165,8 @@ impl Client {
         let mut fields = vec![("room", Field::Text(room))];
         fields.extend(field.map(|field| (field, Field::Number(seq))));
         fields.push(("limit", Field::Number(1 + self.rng.below(50))));
-        let asked = Asked::History { room: room.to_owned(), bounds };
+        let known = around.hist.known(&self.name);
+        let asked = Asked::History { room: room.to_owned(), bounds, known };
         self.ask(talk, around, (Op::History, &fields), asked);
     }
 
@@ -175,6 +177,34 @@ impl Client {
         let fields = [("room", Field::Text(room)), ("text", Field::Text(&text))];
         let asked = Asked::Topic { room: room.to_owned(), text: text.clone() };
         self.ask(talk, around, (Op::Topic, &fields), asked);
+    }
+
+    /// Changes a message of its own, or deletes it.
+    fn change_one(&mut self, talk: &mut Talk, around: &mut Around<'_>) {
+        if self.mine.is_empty() {
+            return;
+        }
+        let (room, epoch, target) = self.rng.pick(&self.mine).clone();
+        let is_there = talk.views.get(&room).is_some_and(|v| around.hist.epoch(v.log) == epoch);
+        if !is_there {
+            return;
+        }
+        if self.rng.once_in(2) {
+            let text = crate::hist::deletion(&room, target);
+            around.hist.say(Some(&self.name), None, &text, around.now);
+            around.hist.ask_change(&room, target, None);
+            let fields = [("room", Field::Text(&room)), ("target", Field::Number(target))];
+            let asked = Asked::Change { room: room.clone(), target, new: None };
+            return self.ask(talk, around, (Op::Delete, &fields), asked);
+        }
+        self.said += 1;
+        let text = format!("edit by {}/{}/{}", self.name, self.id, self.said);
+        around.hist.say(Some(&self.name), None, &text, around.now);
+        around.hist.ask_change(&room, target, Some(&text));
+        let (to, new) = (("target", Field::Number(target)), ("text", Field::Text(&text)));
+        let fields = [("room", Field::Text(&room)), to, new];
+        let asked = Asked::Change { room: room.clone(), target, new: Some(text.clone()) };
+        self.ask(talk, around, (Op::Edit, &fields), asked);
     }
 
     /// Asks for more at once than its connection can hold.

@@ -35,7 +35,15 @@ pub(crate) struct Draft {
 /// A request that was not answered.
 #[derive(Clone, Debug)]
 pub(crate) enum Asked {
-    Hello,
+    Hello {
+        known: Known,
+    },
+    /// A change of a message, or its deletion.
+    Change {
+        room: String,
+        target: u64,
+        new: Option<String>,
+    },
     Join {
         room: String,
         after: Option<(String, u64)>,
@@ -63,6 +71,7 @@ pub(crate) enum Asked {
     History {
         room: String,
         bounds: (u64, u64),
+        known: Known,
     },
     Rooms {
         seen: Seen,
@@ -86,6 +95,7 @@ impl Asked {
     pub(crate) fn room(&self) -> Option<&str> {
         match self {
             Self::Join { room, .. }
+            | Self::Change { room, .. }
             | Self::Leave { room }
             | Self::Topic { room, .. }
             | Self::Ack { room, .. }
@@ -97,9 +107,11 @@ impl Asked {
                 Target::Room(room) => Some(room),
                 Target::User(_) => None,
             },
-            Self::Hello | Self::Rooms { .. } | Self::Status { .. } | Self::Other | Self::Wrong => {
-                None
-            }
+            Self::Hello { .. }
+            | Self::Rooms { .. }
+            | Self::Status { .. }
+            | Self::Other
+            | Self::Wrong => None,
         }
     }
 }
@@ -152,7 +164,8 @@ impl Client {
         if self.session.is_some() {
             fields.push(("resume", Field::Json(&resume)));
         }
-        self.ask(talk, around, (Op::Hello, &fields), Asked::Hello);
+        let known = around.hist.known(&self.name);
+        self.ask(talk, around, (Op::Hello, &fields), Asked::Hello { known });
     }
 
     /// Sends what waits in the outbox and has not been sent on this connection, in order.

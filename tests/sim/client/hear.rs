@@ -35,7 +35,7 @@ impl Client {
         value: &Value,
     ) -> Check {
         match event {
-            "message" | "topic" => {
+            "message" | "topic" | "edit" | "deletion" => {
                 let view = find(talk, value)?;
                 view.live_record(around.hist, value, &self.name, around.now)
             }

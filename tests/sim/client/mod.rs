@@ -68,6 +68,8 @@ pub(crate) struct Client {
     pub(crate) outbox: VecDeque<Draft>,
     /// The last message that was answered, to be repeated as by a client that has missed the answer.
     answered: Option<Draft>,
+    /// Messages that it has sent, to be changed: room, epoch and seq.
+    mine: Vec<(String, String, u64)>,
     /// How many things it has said.
     said: u64,
     /// What its last connection was told when it ended: when to come back, and the close code.
@@ -136,6 +138,7 @@ impl Client {
             positions: BTreeMap::new(),
             outbox: VecDeque::new(),
             answered: None,
+            mine: Vec::new(),
             said: 0,
             farewell: (None, None),
         }

@@ -11,6 +11,7 @@ use crate::hist::{Answer, Check, Known, People, View, items, number, text};
 /// Codes of what another session of the user may have ended meanwhile.
 const NO_SUCH_ROOM: u64 = 3001;
 const NOT_MEMBER: u64 = 3003;
+const NO_SUCH_MESSAGE: u64 = 4002;
 const TOO_MANY_SESSIONS: u64 = 3012;
 const RATE_LIMITED: u64 = 5001;
 const BUSY: u64 = 5004;
@@ -65,10 +66,11 @@ impl Client {
                 self.try_later(talk, around, asked, Duration::from_millis(wait));
                 Ok(())
             }
-            TOO_MANY_SESSIONS if matches!(asked, Asked::Hello) => {
+            TOO_MANY_SESSIONS if matches!(asked, Asked::Hello { .. }) => {
                 self.say_bye(talk, around);
                 Ok(())
             }
+            NO_SUCH_MESSAGE if matches!(asked, Asked::Change { .. }) => Ok(()),
             NO_SUCH_ROOM | NOT_MEMBER if !is_view => {
                 if let Asked::Send(draft) = asked {
                     // What cannot be said there any more is not said.
@@ -89,7 +91,7 @@ impl Client {
         wait: Duration,
     ) {
         match asked {
-            Asked::Hello => talk.said_hello = false,
+            Asked::Hello { .. } => talk.said_hello = false,
             Asked::Send(draft) => {
                 let not_before = around.now.after(wait);
                 for waiting in &mut self.outbox {
@@ -111,10 +113,18 @@ impl Client {
         data: &Value,
     ) -> Check {
         match asked {
-            Asked::Hello => self.welcomed(talk, around, data),
+            Asked::Hello { known } => self.welcomed(talk, around, &known, data),
+            Asked::Change { room, target, new } => {
+                changed(self, talk, around, (&room, target, new.as_deref()), data)
+            }
             Asked::Join { room, after, known } => {
                 around.hist.entered(&room, &self.name, &known);
-                self.joined(talk, around, (room, after), data)
+                let upto = known.heads;
+                let joined = self.joined(talk, around, (room.clone(), after), data);
+                if let Some(view) = talk.views.get_mut(&room) {
+                    view.upto = upto.get(&view.log).copied().unwrap_or(0);
+                }
+                joined
             }
             Asked::Leave { room } => {
                 around.hist.left(&room, &self.name);
@@ -144,7 +154,9 @@ impl Client {
                 view.map_or(Ok(()), |view| view.people.state(data))
             }
             Asked::Members { .. } => items(data, "users").map(|_| ()),
-            Asked::History { room, bounds } => self.paged(around, (&room, bounds), data),
+            Asked::History { room, bounds, known } => {
+                self.paged(around, (&room, bounds), &known, data)
+            }
             Asked::Rooms { seen, rev, known } => {
                 self.inbox(talk, around, (&seen, rev, &known), data)
             }
@@ -156,7 +168,13 @@ impl Client {
         }
     }
 
-    fn welcomed(&mut self, talk: &mut Talk, around: &mut Around<'_>, data: &Value) -> Check {
+    fn welcomed(
+        &mut self,
+        talk: &mut Talk,
+        around: &mut Around<'_>,
+        known: &Known,
+        data: &Value,
+    ) -> Check {
         if text(data, "user")? != self.name {
             return Err("welcomed as somebody else".to_owned());
         }
@@ -185,7 +203,8 @@ impl Client {
                 talk.acked.remove(room);
                 continue;
             }
-            let view = resumed(around, room, (&epoch, seq), how)?;
+            let mut view = resumed(around, room, (&epoch, seq), how)?;
+            view.upto = known.heads.get(&view.log).copied().unwrap_or(0);
             talk.views.insert(room.clone(), view);
             self.look_around(talk, around, room);
         }
@@ -234,6 +253,11 @@ impl Client {
             return Err("a message without a cid was known already".to_owned());
         }
         around.trace.dups += usize::from(answer.dup);
+        let seq = answer.seq;
+        if let Some(view) = talk.views.get(text(data, "room")?) {
+            let epoch = around.hist.epoch(view.log).to_owned();
+            self.mine.push((text(data, "room")?.to_owned(), epoch, seq));
+        }
         if draft.cid.is_some() {
             self.answered = Some(draft.clone());
         }
@@ -252,10 +276,12 @@ impl Client {
         &self,
         around: &mut Around<'_>,
         (room, (above, below)): (&str, (u64, u64)),
+        known: &Known,
         data: &Value,
     ) -> Check {
         let log = around.hist.log(room, text(data, "epoch")?);
         let items = items(data, "items")?;
+        let upto = known.heads.get(&log).copied().unwrap_or(0);
         let mut last = None;
         for item in items {
             let seq = number(item, "seq")?;
@@ -263,7 +289,7 @@ impl Client {
                 return Err(format!("{seq} is out of place on a page of {above}..{below}"));
             }
             last = Some(seq);
-            around.hist.record(log, item, &self.name, around.now)?;
+            around.hist.record(log, item, (&self.name, upto), around.now)?;
         }
         let oldest = number(data, "oldest")?;
         let first = items.first().map_or(Ok(oldest), |item| number(item, "seq"))?;
@@ -330,6 +356,28 @@ fn place(
         return Ok(());
     }
     around.hist.sent(view.log, (answer.seq, number(data, "at")?), said, around.now)
+}
+
+/// A message was changed, or deleted.
+fn changed(
+    client: &Client,
+    talk: &mut Talk,
+    around: &mut Around<'_>,
+    (room, target, new): (&str, u64, Option<&str>),
+    data: &Value,
+) -> Check {
+    let answer = answer_of(data, false)?;
+    let Some(log) = talk.views.get(room).map(|view| view.log) else { return Ok(()) };
+    let (kind, text) = match new {
+        Some(new) => ("edit", new.to_owned()),
+        None => ("deletion", crate::hist::deletion(room, target)),
+    };
+    let is_known = answer.seq > target;
+    place(talk, around, (room, answer), (kind, &client.name, &text), data)?;
+    if is_known {
+        around.hist.note_change(log, answer.seq, target, new);
+    }
+    Ok(())
 }
 
 /// How a room goes on for a client that had `seq` of `epoch`.

@@ -2,7 +2,7 @@
 
 use chinwag::chat::log::{Answer, Appended, Fact, LogFault, LogId, LogReply, LogRequest, Ticket};
 use chinwag::chat::name::RoomName;
-use chinwag::chat::record::{Epoch, SharedRecord};
+use chinwag::chat::record::SharedRecord;
 use chinwag::chat::reply::Durability;
 
 use super::Store;
@@ -194,9 +194,7 @@ impl Store {
         match self.durable.slip {
             Some(Slip::AnsweredBeforeCommit) => answers.clear(),
             Some(Slip::AnswerLost) if self.rng.once_in(20) => {
-                if answers.pop().is_some() {
-                    self.durable.slipped += 1;
-                }
+                self.durable.slipped += u64::from(answers.pop().is_some());
             }
             Some(Slip::AnswersSwapped) => {
                 let pair = answers
@@ -257,7 +255,7 @@ impl Store {
     pub(super) fn slip_in_read(&mut self, mut answer: Answer, old: Answer) -> Answer {
         let Some(slip) = self.durable.slip else { return answer };
         match (&mut answer, old) {
-            (Answer::Records { records, as_of }, Answer::Records { records: old, .. }) => {
+            (Answer::Records { records, .. }, Answer::Records { records: old, .. }) => {
                 let middle = records.len() / 2;
                 match slip {
                     Slip::HoleInPage if records.len() > 2 => {
@@ -269,14 +267,15 @@ impl Store {
                     }
                     Slip::StalePage if old.len() == records.len() && old != *records => {
                         *records = old;
-                        let _ = as_of;
                     }
                     _ => return answer,
                 }
                 self.durable.slipped += 1;
             }
             (Answer::Inbox(rows), _) if slip == Slip::OwnCounted => {
-                rows.iter_mut().for_each(|(unread, _)| *unread += 1);
+                for (unread, _) in rows.iter_mut() {
+                    *unread += 1;
+                }
                 self.durable.slipped += 1;
             }
             _ => {}
@@ -301,9 +300,4 @@ fn marks_back<'a>(facts: impl Iterator<Item = &'a mut Fact>) -> u64 {
         }
     }
     slipped
-}
-
-/// A log's name in its next life.
-pub(super) const fn next_epoch(epoch: Epoch) -> Epoch {
-    Epoch(epoch.0.wrapping_add(1_000_003))
 }

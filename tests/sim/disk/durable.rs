@@ -142,7 +142,9 @@ impl Durable {
             self.slipped += 1;
         }
         room.records.insert(seq, SharedRecord::clone(&record));
-        facts.into_iter().for_each(|fact| room.keep(fact));
+        for fact in facts {
+            room.keep(fact);
+        }
         self.written += 1;
         self.order.insert(self.written, (name.clone(), seq));
         Appended::Stored(record)

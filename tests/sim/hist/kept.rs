@@ -31,7 +31,11 @@ pub(crate) struct Known {
     rooms: Vec<String>,
     /// How often the user had begun or ended to leave a room.
     leaves: u64,
+    /// In which process it asked: what an earlier one has said may come late.
+    life: u64,
     reads: BTreeMap<LogKey, u64>,
+    /// The highest seq of each log that anybody had seen.
+    pub(crate) heads: BTreeMap<LogKey, u64>,
 }
 
 impl Read {
@@ -60,6 +64,7 @@ impl Hist {
 
     /// A new process has begun, after one that was stopped `in_order` or not.
     pub(crate) fn began_again(&mut self, in_order: bool) {
+        self.lives += 1;
         let turn = self.turns;
         let stored: Vec<bool> = self.logs.iter().map(|log| log.is_stored).collect();
         self.reads.retain(|(key, _), read| {
@@ -67,7 +72,7 @@ impl Hist {
             stored[key.0]
         });
         let rules = self.rules.clone();
-        self.members.retain(|(room, _), _| rules.is_stored(room));
+        self.members.retain(|(room, _)| rules.is_stored(room));
     }
 
     /// A user asks to leave a room: whether it is in it is open until that is answered.
@@ -97,22 +102,24 @@ impl Hist {
     /// The user was answered that it is in the room.
     pub(crate) fn entered(&mut self, room: &str, user: &str, known: &Known) {
         if self.is_settled(room, user, known) && !room.starts_with('@') {
-            self.members.insert((room.to_owned(), user.to_owned()), ());
+            self.members.insert((room.to_owned(), user.to_owned()));
         }
     }
 
     /// Whether the user has not left meanwhile, by another connection, nor is about to.
     pub(crate) fn is_settled(&self, room: &str, user: &str, known: &Known) -> bool {
         let leaves = self.leaves.get(user).copied().unwrap_or(0);
-        leaves == known.leaves && !self.is_leaving(room, user)
+        leaves == known.leaves && known.life == self.lives && !self.is_leaving(room, user)
     }
 
     /// What must be so in the answer to what `user` asks for.
     pub(crate) fn known(&self, user: &str) -> Known {
-        let rooms = self.members.keys().filter(|(_, member)| member == user);
+        let rooms = self.members.iter().filter(|(_, member)| member == user);
         let reads = self.reads.iter().filter(|((_, reader), _)| reader == user);
         Known {
             rooms: rooms.map(|(room, _)| room.clone()).collect(),
+            heads: self.heads(),
+            life: self.lives,
             leaves: self.leaves.get(user).copied().unwrap_or(0),
             reads: reads.map(|((key, _), read)| (*key, read.read)).collect(),
         }
@@ -121,7 +128,7 @@ impl Hist {
     /// Whether an inbox has all rooms that it must have.
     pub(crate) fn check_rooms(&self, user: &str, known: &Known, listed: &[String]) -> Check {
         for room in &known.rooms {
-            let is_member = self.members.contains_key(&(room.clone(), user.to_owned()));
+            let is_member = self.members.contains(&(room.clone(), user.to_owned()));
             let is_member = is_member && self.is_settled(room, user, known);
             if is_member && !listed.contains(room) {
                 return Err(format!("{user} is in {room}, which is not listed"));
@@ -166,9 +173,14 @@ impl Hist {
         if seen.clone().count() as u64 != head - read {
             return Ok(());
         }
-        let is_unread = |entry: &&Entry| entry.kind == "message" && entry.from != user;
-        let count = seen.map(|(_, entry)| entry).filter(is_unread).count() as u64;
-        if count == unread {
+        let is_unread = |(_, entry): &(&u64, &Entry)| entry.kind == "message" && entry.from != user;
+        let most = seen.clone().filter(is_unread).count() as u64;
+        // Some may have been deleted meanwhile.
+        let room = &log.room;
+        let stays = |(seq, _): &(&u64, &Entry)| !self.is_to_be_deleted(room, **seq);
+        let least = seen.filter(is_unread).filter(stays).count() as u64;
+        let count = if least == most { most.to_string() } else { format!("{least}..={most}") };
+        if (least..=most).contains(&unread) {
             return Ok(());
         }
         Err(format!("{user} has {count} unread in {}, told {unread}", log.room))
@@ -178,7 +190,7 @@ impl Hist {
     pub(crate) fn check_kept(&self, durable: &Durable) -> Check {
         for log in self.logs.iter().filter(|log| log.is_stored) {
             let name =
-                RoomName::parse(&log.room).map_err(|_| format!("{} is no name", log.room))?;
+                RoomName::parse(&log.room).map_err(|error| format!("{}: {error:?}", log.room))?;
             let Some(room) = durable.rooms.get(&name) else {
                 // Dropped when its last member had left.
                 continue;
@@ -190,6 +202,9 @@ impl Hist {
                 let Some(kept) = room.records.get(&seq) else {
                     return Err(format!("{} has lost seq {seq}: {entry:?}", log.room));
                 };
+                log.changes
+                    .check_kept(seq, kept)
+                    .map_err(|fault| format!("{}: {fault}", log.room))?;
                 if !is_same(entry, kept) {
                     return Err(format!("{} has {kept:?} at {seq}, not {entry:?}", log.room));
                 }

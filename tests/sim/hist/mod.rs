@@ -3,17 +3,19 @@
 //! [`Hist`] knows every record that anybody saw, by room, epoch and seq; a [`View`] is what one connection
 //! has seen of one room. Both refuse, in words, what may not be.
 
+mod changes;
 mod json;
 mod kept;
 mod people;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chinwag::time::Tick;
 use serde_json::Value;
 
+pub(crate) use self::changes::deletion;
 pub(crate) use self::json::{items, names, number, text};
 pub(crate) use self::kept::{Known, Read};
 pub(crate) use self::view::{Answer, People, View};
@@ -58,11 +60,15 @@ pub(crate) struct Hist {
     /// How far users have read, as they were answered.
     reads: BTreeMap<(LogKey, String), Read>,
     /// Who is surely in which room.
-    members: BTreeMap<(String, String), ()>,
+    members: BTreeSet<(String, String)>,
     /// Requests to leave a room that were not answered.
     leaving: BTreeMap<(String, String), u64>,
+    /// What clients have asked to be changed.
+    asked: changes::Asked,
     /// How often users have begun or ended to leave a room.
     leaves: BTreeMap<String, u64>,
+    /// How many processes there were before this one.
+    lives: u64,
     /// Turns in which the store could write.
     turns: u64,
 }
@@ -74,6 +80,7 @@ struct Log {
     /// It outlives the process.
     is_stored: bool,
     records: BTreeMap<u64, Entry>,
+    changes: changes::Changes,
     by_text: BTreeMap<String, u64>,
 }
 
@@ -94,16 +101,18 @@ struct Saying {
 }
 
 impl Hist {
-    pub(crate) const fn new(rules: Rules) -> Self {
+    pub(crate) fn new(rules: Rules) -> Self {
         Self {
             rules,
             logs: Vec::new(),
             by_name: BTreeMap::new(),
             said: BTreeMap::new(),
             reads: BTreeMap::new(),
-            members: BTreeMap::new(),
+            members: BTreeSet::new(),
             leaving: BTreeMap::new(),
             leaves: BTreeMap::new(),
+            lives: 0,
+            asked: changes::Asked::default(),
             turns: 0,
         }
     }
@@ -124,6 +133,7 @@ impl Hist {
             epoch: epoch.to_owned(),
             is_stored: self.rules.is_stored(room),
             records: BTreeMap::new(),
+            changes: changes::Changes::default(),
             by_text: BTreeMap::new(),
         });
         self.by_name.entry(room.to_owned()).or_default().insert(epoch.to_owned(), key);
@@ -141,12 +151,28 @@ impl Hist {
         self.said.insert(text.to_owned(), Saying { user, cid, first: now });
     }
 
-    /// Somebody sees a record: a live event, an item of a replay or of a page.
-    pub(crate) fn record(&mut self, key: LogKey, item: &Value, viewer: &str, now: Tick) -> Check {
+    /// Somebody sees a record: a live event, an item of a replay or of a page, and could know all changes up
+    /// to `upto`.
+    pub(crate) fn record(
+        &mut self,
+        key: LogKey,
+        item: &Value,
+        (viewer, upto): (&str, u64),
+        now: Tick,
+    ) -> Check {
+        if self.check_form(key, item, upto)? {
+            return self.check_origin(key, item);
+        }
+        let kind = text(item, "ev")?;
+        let target = item.get("target").and_then(Value::as_u64);
+        let shown = match (kind, target) {
+            ("deletion", Some(target)) => deletion(&self.logs[key.0].room, target),
+            _ => text(item, "text")?.to_owned(),
+        };
         let entry = Entry {
-            kind: text(item, "ev")?.to_owned(),
+            kind: kind.to_owned(),
             from: text(item, "from")?.to_owned(),
-            text: text(item, "text")?.to_owned(),
+            text: shown,
             at: number(item, "at")?,
         };
         let seq = number(item, "seq")?;
@@ -162,7 +188,22 @@ impl Hist {
         {
             return Err(format!("seq {seq} shows the cid {cid} to {viewer}"));
         }
+        if let Some(target) = target {
+            let new = (kind == "edit").then(|| entry.text.clone());
+            self.note_change(key, seq, target, new.as_deref());
+        }
         self.insert(key, seq, entry, now)
+    }
+
+    /// Whether a changed form is of the record that was seen there.
+    fn check_origin(&self, key: LogKey, item: &Value) -> Check {
+        let Some(known) = self.logs[key.0].records.get(&number(item, "seq")?) else {
+            return Ok(());
+        };
+        let is_right = known.kind == text(item, "ev")?
+            && known.from == text(item, "from")?
+            && known.at == number(item, "at")?;
+        is_right.then_some(()).ok_or_else(|| format!("{item} is no form of {known:?}"))
     }
 
     /// Somebody sees how a record begins, on one line, as the inbox shows the last one of each room.
@@ -171,6 +212,9 @@ impl Hist {
             return Ok(());
         };
         let shown = text(item, "text")?;
+        if item.get("edited").is_some() {
+            return Ok(());
+        }
         let whole: String =
             known.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let is_right = match shown.strip_suffix('…') {

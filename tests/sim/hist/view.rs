@@ -18,6 +18,8 @@ pub(crate) struct View {
     gap_to: Option<u64>,
     /// The last step was an answer: its cursor may have been behind without a record to be replayed.
     answered: bool,
+    /// Up to which seq it must show what was changed.
+    pub(crate) upto: u64,
     /// An answer came out of its place, which is right only if nothing of the room follows.
     cut: Option<u64>,
     pub(crate) people: People,
@@ -41,6 +43,7 @@ impl View {
             behind,
             gap_to: None,
             answered: false,
+            upto: 0,
             cut: None,
             people: People::default(),
         }
@@ -72,7 +75,7 @@ impl View {
             return Err("a live record with a cid".to_owned());
         }
         self.advance(number(event, "seq")?)?;
-        hist.record(self.log, event, viewer, now)
+        hist.record(self.log, event, (viewer, 0), now)
     }
 
     /// A part of the log.
@@ -87,7 +90,7 @@ impl View {
         let items = items(event, "items")?;
         for item in items {
             self.advance(number(item, "seq")?)?;
-            hist.record(self.log, item, viewer, now)?;
+            hist.record(self.log, item, (viewer, self.upto), now)?;
         }
         if items.is_empty() || number(event, "to")? != self.next - 1 {
             return Err(format!("a replay that does not end where it says: {event}"));

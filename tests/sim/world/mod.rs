@@ -172,7 +172,8 @@ impl World {
         }
         self.reactor.turn(now, &mut self.server, &mut self.links);
         if self.doom.is_dead() {
-            return self.crash();
+            self.crash();
+            return Ok(());
         }
         #[cfg(debug_assertions)]
         self.server.chat().debug_check();

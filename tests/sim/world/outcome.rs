@@ -55,6 +55,9 @@ impl Outcome {
     /// Whether everything that the promises are about has happened.
     pub(crate) fn has_everything(&self) -> bool {
         let rare = [self.gaps, self.resumed, self.dups, self.closed];
-        rare.iter().all(|&count| count > 10) && self.lagged.min(self.blocks) > 10
+        let store = &self.store;
+        let ends = [self.crashes, self.restarts, store.failures, store.torn, store.unanswered];
+        let has_ended = ends.iter().all(|&count| count > 10) && store.pages.min(store.pruned) > 10;
+        has_ended && rare.iter().all(|&count| count > 10) && self.lagged.min(self.blocks) > 10
     }
 }
