@@ -126,7 +126,7 @@ impl Asking {
 
 impl State {
     /// Keeps the books for a request that is about to be made.
-    pub(super) fn expect(&mut self, asked: Asked) -> Ticket {
+    pub(super) fn note_asked(&mut self, asked: Asked) -> Ticket {
         if let Some(room) = asked.room().and_then(|room| self.rooms.get_mut(room)) {
             room.asked += 1;
         }
@@ -300,7 +300,7 @@ fn read(state: &mut State, ticket: Ticket, outcome: Result<Answer, LogFault>) {
 
 /// Asks the reader.
 pub(super) fn ask(state: &mut State, asked: Asked, query: Query) {
-    let ticket = state.expect(asked);
+    let ticket = state.note_asked(asked);
     state.requests.push_back(LogRequest::Read { ticket, query });
 }
 
@@ -311,6 +311,6 @@ fn ask_change(state: &mut State, asker: Asker, room: RoomKey, change: Change) {
         let fact = Fact::Member(state.users[asker.user].name.clone(), None);
         state.requests.push_back(LogRequest::Keep { log, fact });
     }
-    let ticket = state.expect(Asked::Change { asker, room, change });
+    let ticket = state.note_asked(Asked::Change { asker, room, change });
     state.requests.push_back(LogRequest::Sync { log, ticket });
 }

@@ -342,7 +342,7 @@ pub struct Suspensions {
     /// Users, with until when (milliseconds since 1970) and why.
     pub users: Vec<(UserName, Term)>,
     /// IP addresses, likewise.
-    pub addresses: Vec<(std::net::IpAddr, Term)>,
+    pub addresses: Vec<(crate::net::IpAddr, Term)>,
 }
 
 /// What was kept of the rooms when the server started.

@@ -147,7 +147,7 @@ pub(super) fn append(state: &mut State, logged: Logged, request: Request, conn: 
     if state.stopping {
         return super::cursor::refuse(state, sender, super::shutting_down());
     }
-    let ticket = state.expect(Asked::Append { room: key, sender });
+    let ticket = state.note_asked(Asked::Append { room: key, sender });
     let room = &mut state.rooms[key];
     let from = state.users[user].name.clone();
     let names = RECORD_OVERHEAD + room.name.as_str().len() + from.as_str().len();

@@ -1,6 +1,6 @@
 //! Who may not use the server at all.
 
-use std::net::IpAddr;
+use crate::net::IpAddr;
 use std::sync::Arc;
 
 use super::hello::end_session;

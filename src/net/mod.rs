@@ -15,6 +15,8 @@ pub use conn_id::ConnId;
 pub use connect::{Connect, ConnectFault};
 pub use effect::{Effect, Effects, SharedFrame};
 pub use input::{Input, ListenerId, StopSignal};
+/// An address without a port, as plain data.
+pub use std::net::IpAddr;
 
 use crate::time::clock::Now;
 

@@ -111,7 +111,10 @@ fn copy_pages(source: &Connection, target: &mut Connection) -> rusqlite::Result<
             StepResult::More => {}
             // The source is in a transaction, and the target is nobody else's.
             _ => {
-                return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None));
+                return Err(rusqlite::Error::SqliteFailure(
+                    ffi::Error::new(ffi::SQLITE_BUSY),
+                    None,
+                ));
             }
         }
     }
