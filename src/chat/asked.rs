@@ -238,7 +238,12 @@ fn written(
             hello::entered(state, (conn, user), room, position.as_ref())
         }
         (Change::Enter(_), Err(fault)) => {
-            end_membership(state, membership, None);
+            // Another session of the user's may have entered meanwhile.
+            let mut sessions = state.users[user].sessions.iter();
+            let is_in = |&conn| state.session(conn).is_some_and(|row| row.find(room).is_ok());
+            if !sessions.any(is_in) {
+                end_membership(state, membership, None);
+            }
             Err(refusal_of(fault))
         }
         (Change::Invite(invited), outcome) => {
