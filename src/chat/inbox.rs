@@ -417,6 +417,10 @@ fn save_later(state: &mut State, membership: MembershipKey, room: RoomKey) {
     if !std::mem::replace(&mut row.unsaved, true) {
         state.unsaved.push(membership);
     }
+    if state.stopping {
+        // There may be no later any more.
+        save(state);
+    }
 }
 
 /// Hands the receipts that have risen to the logs.

@@ -172,9 +172,10 @@ impl Disk {
         self.0.borrow().durable.slipped
     }
 
-    /// Whether nothing can be written at the moment.
-    pub(crate) fn is_in_trouble(&self) -> bool {
-        self.0.borrow().trouble.is_some()
+    /// Whether all that was asked for is written.
+    pub(crate) fn is_idle(&self) -> bool {
+        let store = self.0.borrow();
+        store.intake.is_empty() && store.batch.is_none()
     }
 
     /// A turn has passed: the writer and the reader go on.

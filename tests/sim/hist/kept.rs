@@ -1,7 +1,7 @@
 //! What must outlive a process: records, memberships, and how far users have read.
 //!
 //! Marks are written lazily: within one process they never go back. A crash may take back what was answered
-//! less than [`LAZY_TURNS`] turns before it in which the store could write; a stop in good order takes back
+//! less than [`LAZY_TURNS`] turns before it in which the store had nothing to do; a stop in good order takes back
 //! nothing.
 
 use std::collections::BTreeMap;
@@ -12,14 +12,15 @@ use chinwag::chat::record::{Body, Record};
 use super::{Check, Entry, Hist, LogKey};
 use crate::disk::Durable;
 
-/// Turns in which a mark that was answered has surely been written: its timer, and the store's delays.
-const LAZY_TURNS: u64 = 250;
+/// Turns in which the store had nothing to do, after which a mark that was answered has surely been written:
+/// longer than its timer.
+const LAZY_TURNS: u64 = 60;
 
 /// How far a user has read in a log, as it was answered.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Read {
     pub(crate) read: u64,
-    /// When it was answered first in this process, in turns in which the store could write.
+    /// When it was answered first in this process, in turns in which the store had nothing to do.
     answered: Vec<(u64, u64)>,
     /// What earlier processes have surely written.
     floor: u64,
@@ -57,7 +58,7 @@ impl Read {
 }
 
 impl Hist {
-    /// A turn has passed in which the store could write.
+    /// A turn has passed in which the store had nothing to do.
     pub(crate) const fn pass_turn(&mut self) {
         self.turns += 1;
     }

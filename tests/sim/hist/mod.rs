@@ -69,7 +69,7 @@ pub(crate) struct Hist {
     leaves: BTreeMap<String, u64>,
     /// How many processes there were before this one.
     lives: u64,
-    /// Turns in which the store could write.
+    /// Turns in which the store had nothing to do.
     turns: u64,
 }
 

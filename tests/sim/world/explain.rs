@@ -18,7 +18,11 @@ impl World {
             self.trace.closed(story.client, gone.reason);
             // A client that asks for more than the store reads in time is not heard meanwhile.
             let unheard = gone.paused && gone.reason == CloseReason::NoPong && self.disk.is_some();
-            if !unheard && !self.is_explained(story, gone.reason, link.up_reset) {
+            // Nor does a person who could not join understand why nothing can be said.
+            let lost = self.clients[story.client].kind == crate::codec::Kind::Person
+                && gone.reason == CloseReason::Flooding
+                && self.disk.is_some();
+            if !unheard && !lost && !self.is_explained(story, gone.reason, link.up_reset) {
                 let client = &self.clients[story.client];
                 return Err(format!(
                     "client {} ({}) was closed, {:?}: {story:?}",

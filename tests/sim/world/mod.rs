@@ -166,7 +166,7 @@ impl World {
         self.wall_latest = self.wall_latest.max(now.wall_ms);
         if let Some(disk) = &self.disk {
             disk.step(now);
-            if !disk.is_in_trouble() {
+            if disk.is_idle() {
                 self.hist.pass_turn();
             }
         }
