@@ -118,7 +118,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let mut reactor = Reactor::bind(&reactor_config)?;
     let metrics = Arc::new(Metrics { reactor: reactor.metrics(), ..Metrics::default() });
     let kept = open_store(config, &clock, &metrics, reactor.waker())?;
-    let mut server = Server::new(config, doors, metrics, Entropy::System, clock.now(), kept)?;
+    let mut server = Server::new(config, doors, (metrics, Entropy::System), clock.now(), kept)?;
     announce(&reactor, &server.doors)?;
     log::info!(version = env!("CARGO_PKG_VERSION"), connections = connections_max; "serving");
     reactor.run(&clock, &mut server)?;
@@ -277,8 +277,7 @@ impl Server {
     pub fn new(
         config: &Config,
         doors: Vec<Door>,
-        metrics: Arc<Metrics>,
-        entropy: Entropy,
+        (metrics, entropy): (Arc<Metrics>, Entropy),
         now: Now,
         (logs, kept): (Box<dyn Logs>, Kept),
     ) -> Result<Self, PolicyError> {

@@ -211,8 +211,7 @@ fn run(rounds: Vec<Round>) -> Outcome<()> {
     let server = Server::new(
         &config,
         vec![Door::Http],
-        metrics,
-        Entropy::Seeded(1),
+        (metrics, Entropy::Seeded(1)),
         clock.now(),
         chinwag::store::in_memory(),
     )

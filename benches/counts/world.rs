@@ -87,8 +87,7 @@ impl World {
         let server = Server::new(
             &config,
             vec![Door::Http],
-            metrics,
-            Entropy::Seeded(1),
+            (metrics, Entropy::Seeded(1)),
             now,
             chinwag::store::in_memory(),
         )

@@ -89,8 +89,7 @@ impl Crowd {
         let server = Server::new(
             &config,
             doors,
-            metrics,
-            Entropy::Seeded(1),
+            (metrics, Entropy::Seeded(1)),
             Reactor::began(),
             chinwag::store::in_memory(),
         )?;

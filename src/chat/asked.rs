@@ -81,6 +81,8 @@ pub(super) enum Change {
     Enter(Option<(Option<Box<str>>, u64)>),
     /// The user wants to be one no more.
     Leave,
+    /// The user has invited another.
+    Invite(UserName),
 }
 
 /// A part of a log that is being read.
@@ -226,6 +228,7 @@ fn written(
         let result = match change {
             Change::Leave => Ok(Reply::Left { room: state.rooms[room].name.clone() }),
             Change::Enter(_) => Err(super::members::no_such_room()),
+            Change::Invite(_) => Err(super::members::not_member()),
         };
         super::members::retire_room(state, room);
         return state.said.push_back(Said::Reply { to: conn, request, result });
@@ -235,8 +238,17 @@ fn written(
             hello::entered(state, (conn, user), room, position.as_ref())
         }
         (Change::Enter(_), Err(fault)) => {
-            end_membership(state, membership, None);
+            // Another session of the user's may have entered meanwhile.
+            let mut sessions = state.users[user].sessions.iter();
+            let is_in = |&conn| state.session(conn).is_some_and(|row| row.find(room).is_ok());
+            if !sessions.any(is_in) {
+                end_membership(state, membership, None);
+            }
             Err(refusal_of(fault))
+        }
+        (Change::Invite(invited), outcome) => {
+            let outcome = outcome.map_err(refusal_of);
+            moderate::invitation_written(state, (room, user), &invited, outcome)
         }
         (Change::Leave, Ok(())) => {
             let name = state.rooms[room].name.clone();

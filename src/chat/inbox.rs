@@ -67,7 +67,7 @@ pub(super) fn rooms(state: &State, user: UserKey, since: Option<u64>) -> Done {
 fn is_in_ring(room: &Room, read: u64, last: bool) -> bool {
     let first = room.ring.first().unwrap_or(room.head + 1);
     let is_whole = !room.is_stored() || first <= room.oldest;
-    is_whole || (first <= read + 1 && (!last || room.ring.from(0).any(|record| is_message(record))))
+    is_whole || (first <= read + 1 && (!last || room.ring.from(0).any(is_message)))
 }
 
 /// The inbox with what was asked for.

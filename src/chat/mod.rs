@@ -52,6 +52,8 @@ pub use record::{Body, Epoch, Record, SharedRecord};
 pub use reply::{Refusal, Reply};
 pub use stats::Stats;
 
+use std::ops::ControlFlow;
+
 use self::asked::{Asker, Asking, Change};
 use self::event::LeftReason;
 use self::keys::{RoomKey, UserKey};
@@ -302,11 +304,11 @@ fn execute(
     (conn, user): (ConnId, UserKey),
     command: Command<'_>,
 ) -> Result<Done, Refusal> {
+    let command = match draft(state, user, command) {
+        ControlFlow::Break(logged) => return logged.map(Done::Logged),
+        ControlFlow::Continue(command) => command,
+    };
     let reply = match command {
-        Command::Send(message) => return send::message(state, user, message).map(Done::Logged),
-        Command::Topic { room, text: Some(text), weight } => {
-            return send::topic(state, user, &room, &text, weight).map(Done::Logged);
-        }
         Command::Topic { room, text: None, .. } => {
             let (key, _) = members::find_membership(state, user, &room)?;
             let room = &state.rooms[key];
@@ -320,30 +322,10 @@ fn execute(
             let plan = create::Plan { name: &room, topic, private, policy };
             return create::create(state, (conn, user), &plan);
         }
-        Command::Edit { room, target, text, weight } => {
-            return touch::edit(state, user, (&room, target), &text, weight).map(Done::Logged);
+        Command::Invite { room, user: invited } => {
+            return moderate::invite(state, user, &room, &invited);
         }
-        Command::Delete { room, target } => {
-            return touch::delete(state, user, (&room, target)).map(Done::Logged);
-        }
-        Command::React { room, target, emoji, remove, weight } => {
-            let logged = touch::react(state, user, (&room, target), (&emoji, remove), weight);
-            return logged.map(Done::Logged);
-        }
-        Command::Moderate { room, user: target, measure, reason, weight } => {
-            let (room, target, reason) = (&*room, &*target, &*reason);
-            let wish = moderate::Wish { room, user: target, measure, reason, weight };
-            return moderate::moderate(state, user, &wish).map(Done::Logged);
-        }
-        Command::Invite { room, user: invited } => moderate::invite(state, user, &room, &invited)?,
-        Command::Leave { room } => {
-            let (key, membership) = members::find_membership(state, user, &room)?;
-            if state.rooms[key].is_stored() {
-                return Ok(Done::Asked(user, Asking::Change(key, Change::Leave)));
-            }
-            let reply = Reply::Left { room: state.rooms[key].name.clone() };
-            return Ok(Done::Answered(reply, Then::Leave(membership)));
-        }
+        Command::Leave { room } => return leave(state, user, &room),
         Command::Ping => Reply::Pong { time: state.now.wall_ms },
         Command::Rooms { since } => return Ok(inbox::rooms(state, user, since)),
         Command::Ack { room, recv, read, epoch } => {
@@ -380,12 +362,39 @@ fn execute(
             let refusal = Refusal::new(Code::BadField, "this connection has said hello already");
             return Err(refusal.field("op", "hello once, first"));
         }
-        Command::Unsupported(_) => {
+        _ => {
             let refusal = "this server does not have this operation yet";
             return Err(Refusal::new(Code::NotSupported, refusal));
         }
     };
     Ok(Done::Answered(reply, Then::Nothing))
+}
+
+/// What makes a record, ready for the log; every other command as it was.
+fn draft<'a>(
+    state: &mut State,
+    user: UserKey,
+    command: Command<'a>,
+) -> ControlFlow<Result<send::Logged, Refusal>, Command<'a>> {
+    ControlFlow::Break(match command {
+        Command::Send(message) => send::message(state, user, message),
+        Command::Topic { room, text: Some(text), weight } => {
+            send::topic(state, user, &room, &text, weight)
+        }
+        Command::Edit { room, target, text, weight } => {
+            touch::edit(state, user, (&room, target), &text, weight)
+        }
+        Command::Delete { room, target } => touch::delete(state, user, (&room, target)),
+        Command::React { room, target, emoji, remove, weight } => {
+            touch::react(state, user, (&room, target), (&emoji, remove), weight)
+        }
+        Command::Moderate { room, user: target, measure, reason, weight } => {
+            let (room, target, reason) = (&*room, &*target, &*reason);
+            let wish = moderate::Wish { room, user: target, measure, reason, weight };
+            moderate::moderate(state, user, &wish)
+        }
+        other => return ControlFlow::Continue(other),
+    })
 }
 
 fn join(
@@ -407,6 +416,15 @@ fn join(
     }
     let (reply, then) = hello::entered(state, (conn, user), key, position.as_ref())?;
     Ok(Done::Answered(reply, then))
+}
+
+fn leave(state: &mut State, user: UserKey, name: &str) -> Result<Done, Refusal> {
+    let (key, membership) = members::find_membership(state, user, name)?;
+    if state.rooms[key].is_stored() {
+        return Ok(Done::Asked(user, Asking::Change(key, Change::Leave)));
+    }
+    let reply = Reply::Left { room: state.rooms[key].name.clone() };
+    Ok(Done::Answered(reply, Then::Leave(membership)))
 }
 
 /// The refusal of what is not taken since the server is stopping.

@@ -20,6 +20,7 @@
 //! A ban from a closed room leaves its mark in an invitation: whoever was in, or invited, knows of the room, is told of
 //! the ban, and may come back when it is over. Of others the room stays hidden.
 
+use super::asked::{Asking, Change};
 use super::command::Measure;
 use super::event::{Event, LeftReason};
 use super::keys::{MembershipKey, RoomKey, UserKey};
@@ -33,7 +34,7 @@ use super::reply::{Reply, Role};
 use super::send::Logged;
 use super::standing::{self, Pending};
 use super::state::State;
-use super::{Code, Refusal};
+use super::{Code, Done, Refusal, Then};
 
 /// Bytes that an invitation takes as an event, at most.
 const INVITED_BYTES: usize = 128;
@@ -287,7 +288,7 @@ pub(super) fn invite(
     user: UserKey,
     name: &str,
     invited: &str,
-) -> Result<Reply, Refusal> {
+) -> Result<Done, Refusal> {
     let (key, membership) = find_membership(state, user, name)?;
     let forbidden = |words: &'static str| Err(Refusal::new(Code::Forbidden, words));
     let room = &state.rooms[key];
@@ -306,7 +307,7 @@ pub(super) fn invite(
         return forbidden("this user is banned; unban ends that");
     }
     if member(state, key, &invited).is_some() {
-        return Ok(Reply::Done);
+        return Ok(Done::Answered(Reply::Done, Then::Nothing));
     }
     if is_closed {
         if room.order.is_full() {
@@ -316,9 +317,37 @@ pub(super) fn invite(
         let wall_ms = state.now.wall_ms;
         state.rooms[key].order.set(&invited, Standing::Invited, term.clone(), wall_ms);
         standing::keep(state, key, Fact::Standing(invited.clone(), Standing::Invited, term));
+        if state.rooms[key].is_stored() {
+            return Ok(Done::Asked(user, Asking::Change(key, Change::Invite(invited))));
+        }
     }
     tell_invited(state, key, user, &invited);
-    Ok(Reply::Done)
+    Ok(Done::Answered(Reply::Done, Then::Nothing))
+}
+
+/// An invitation has been written, or could not be: then there is none.
+///
+/// # Errors
+///
+/// That of the log.
+pub(super) fn invitation_written(
+    state: &mut State,
+    (key, user): (RoomKey, UserKey),
+    invited: &UserName,
+    outcome: Result<(), Refusal>,
+) -> Result<(Reply, Then), Refusal> {
+    match outcome {
+        Ok(()) => {
+            tell_invited(state, key, user, invited);
+            Ok((Reply::Done, Then::Nothing))
+        }
+        Err(refusal) => {
+            let wall_ms = state.now.wall_ms;
+            state.rooms[key].order.set(invited, Standing::Invited, None, wall_ms);
+            standing::keep(state, key, Fact::Standing(invited.clone(), Standing::Invited, None));
+            Err(refusal)
+        }
+    }
 }
 
 fn full() -> Refusal {

@@ -1,6 +1,6 @@
 //! What was kept of the rooms, taken up at the start.
 
-use super::keys::RoomKey;
+use super::keys::{RoomKey, UserKey};
 use super::limits::GUEST_PREFIX;
 use super::log::{Fact, Kept, KeptRoom, MemberFact};
 use super::members::open_log;
@@ -51,12 +51,12 @@ fn restore_room(state: &mut State, kept: KeptRoom) {
 
 fn restore_fact(state: &mut State, key: RoomKey, fact: Fact) {
     match fact {
-        Fact::Access { private, owned, policy: _ } => {
+        Fact::Access { private, owned, .. } => {
             let room = &mut state.rooms[key];
             (room.private, room.owned) = (private, owned);
         }
         Fact::Topic(text) => state.rooms[key].topic = text,
-        Fact::Member(user, Some(member)) => restore_member(state, key, user, member),
+        Fact::Member(user, Some(member)) => restore_member(state, key, &user, member),
         Fact::Standing(user, what, term) => {
             let wall_ms = state.now.wall_ms;
             state.rooms[key].order.set(&user, what, term, wall_ms);
@@ -65,17 +65,16 @@ fn restore_fact(state: &mut State, key: RoomKey, fact: Fact) {
     }
 }
 
-fn restore_member(state: &mut State, room: RoomKey, name: UserName, member: MemberFact) {
-    let user = match state.user_named(name.as_str()) {
-        Some(user) => user,
-        None => {
-            let passing = name.as_str().starts_with(GUEST_PREFIX);
-            let user = state.users.insert(User::new(name.clone(), passing));
-            state.users_by_name.insert(name.as_str(), user);
-            super::hello::arm_absence(state, user);
-            user
-        }
-    };
+fn restore_user(state: &mut State, name: &UserName) -> UserKey {
+    let passing = name.as_str().starts_with(GUEST_PREFIX);
+    let user = state.users.insert(User::new(name.clone(), passing));
+    state.users_by_name.insert(name.as_str(), user);
+    super::hello::arm_absence(state, user);
+    user
+}
+
+fn restore_member(state: &mut State, room: RoomKey, name: &UserName, member: MemberFact) {
+    let user = state.user_named(name.as_str()).unwrap_or_else(|| restore_user(state, name));
     let place = state.users[user].memberships.binary_search_by_key(&room, |&(key, _)| key);
     let Err(place) = place else { return };
     let row = &mut state.rooms[room];

@@ -111,6 +111,29 @@ const fn fields(op: Op) -> &'static [(&'static str, &'static str)] {
         ],
         Op::Topic => &[ROOM, ("text", "the new topic, optional")],
         Op::Help => &[("of", "the operation, optional")],
+        Op::Search => &[
+            ("text", "the words to look for; of the last one its beginning will do"),
+            ("room", "only in this room, optional"),
+            ("before", "the before of the last answer, for more, optional"),
+            ("limit", "how many at most, optional"),
+        ],
+        Op::Ping => &[],
+        Op::Refresh => &[("token", "the new token")],
+        Op::Edit
+        | Op::Delete
+        | Op::React
+        | Op::Invite
+        | Op::Role
+        | Op::Kick
+        | Op::Mute
+        | Op::Ban
+        | Op::Unban => fields_of_acts(op),
+    }
+}
+
+/// Those of what is done to a message or a user.
+const fn fields_of_acts(op: Op) -> &'static [(&'static str, &'static str)] {
+    match op {
         Op::Edit => &[ROOM, TARGET, ("text", "the new text")],
         Op::Delete => &[ROOM, TARGET],
         Op::React => &[
@@ -118,12 +141,6 @@ const fn fields(op: Op) -> &'static [(&'static str, &'static str)] {
             TARGET,
             ("emoji", "with what: up to 64 bytes"),
             ("remove", "whether you take it back, optional"),
-        ],
-        Op::Search => &[
-            ("text", "the words to look for; of the last one its beginning will do"),
-            ("room", "only in this room, optional"),
-            ("before", "the before of the last answer, for more, optional"),
-            ("limit", "how many at most, optional"),
         ],
         Op::Invite => &[ROOM, USER],
         Op::Role => {
@@ -139,8 +156,7 @@ const fn fields(op: Op) -> &'static [(&'static str, &'static str)] {
         Op::Ban => {
             &[ROOM, USER, ("for_ms", "for how many milliseconds, for good if not given"), REASON]
         }
-        Op::Ping => &[],
-        Op::Refresh => &[("token", "the new token")],
+        _ => &[],
     }
 }
 

@@ -126,7 +126,7 @@ impl<'a> Cast<'a> {
         if verb == "resume" {
             return self.resume(name, scene);
         }
-        let own = scene.messages.get(name).unwrap_or(&scene.messages["own"]);
+        let own = scene.messages.get(name).unwrap_or_else(|| &scene.messages["own"]);
         let theirs = &scene.messages["vic"];
         let mut request = match verb {
             "send" => json!({"op": "send", "text": "hi"}),
@@ -168,24 +168,24 @@ fn check(server: &Server) {
     let mut cast = Cast::new(server);
     let mut wrong = Vec::new();
     let mut cells = 0;
-    for (is_private, is_resumed) in [(false, false), (false, true), (true, false), (true, true)] {
-        for row in TABLE {
-            for (place, name) in PEOPLE.into_iter().enumerate() {
-                cells += 1;
-                let scene = cast.set(format!("room-{cells}"), is_private);
-                if is_resumed {
-                    cast.resume(name, &scene);
-                }
-                let code = cast.code(name, row.0, &scene);
-                let expect = u64::from(expected(row, place, is_private));
-                if code != expect {
-                    let how = if is_resumed { "resumed" } else { "live" };
-                    let kind = if is_private { "private" } else { "open" };
-                    wrong
-                        .push(format!("{name} ({how}), {} in {kind}: {code}, not {expect}", row.0));
-                }
-                cast.forget();
+    for kind @ (private, how) in
+        [("open", "live"), ("open", "resumed"), ("private", "live"), ("private", "resumed")]
+    {
+        let (is_private, is_resumed) = (private == "private", how == "resumed");
+        let rows =
+            TABLE.iter().flat_map(|row| PEOPLE.into_iter().enumerate().map(move |of| (row, of)));
+        for (row, (place, name)) in rows {
+            cells += 1;
+            let scene = cast.set(format!("room-{cells}"), is_private);
+            if is_resumed {
+                cast.resume(name, &scene);
             }
+            let code = cast.code(name, row.0, &scene);
+            let expect = u64::from(expected(row, place, is_private));
+            if code != expect {
+                wrong.push(format!("{name}, {} in {kind:?}: {code}, not {expect}", row.0));
+            }
+            cast.forget();
         }
     }
     assert_eq!(cells, 4 * 9 * TABLE.len());

@@ -1,5 +1,10 @@
 //! Rooms whose records are in a store: what is written before it is answered, and what is read back.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "a store that a test looks into while the town owns it"
+)]
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -121,7 +126,7 @@ impl Contents {
 fn town(ring_records: usize) -> (Town, Shelf) {
     let policy = Policy { durability: Durability::Disk, ..Policy::default() };
     let policies = Policies::uniform(policy);
-    let limits = Limits { policies, ring_records, ..Limits::default() };
+    let limits = Limits { ring_records, policies, ..Limits::default() };
     let mut town = Town::new(limits);
     let shelf = Shelf::default();
     town.store = Box::new(shelf.clone());

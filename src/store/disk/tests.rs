@@ -236,6 +236,9 @@ fn service_returns_by_itself_when_the_cause_of_trouble_is_gone() {
     check_stored(&bench.append(log, message("now", Some("c"))), 2);
 }
 
+/// Makes a file one that cannot be opened.
+type Spoil = fn(&Path);
+
 #[test]
 fn what_cannot_be_opened_is_left_as_it_is_and_the_message_says_what_to_do() {
     let newer = |path: &Path| {
@@ -248,7 +251,6 @@ fn what_cannot_be_opened_is_left_as_it_is_and_the_message_says_what_to_do() {
         db.execute_batch("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)").unwrap();
     };
     let garbage = |path: &Path| std::fs::write(path, "x".repeat(9000)).unwrap();
-    type Spoil = fn(&Path);
     let cases: [(Spoil, &str); 3] = [
         (newer, "version 99 of the schema"),
         (foreign, "is not a chinwag database; move it away"),

@@ -28,8 +28,7 @@ pub(super) fn start(plan: &Plan, disk: Option<&Disk>, seed: u64, now: Now) -> Se
     Server::new(
         &plan.config,
         vec![Door::Http, Door::Tcp],
-        Arc::new(Metrics::default()),
-        Entropy::Seeded(seed),
+        (Arc::new(Metrics::default()), Entropy::Seeded(seed)),
         now,
         disk.map_or_else(chinwag::store::in_memory, Disk::start),
     )
