@@ -91,7 +91,7 @@ struct Round {
 }
 
 fn sends(plan: &Plan<'_>, page: &mut String) -> Outcome<()> {
-    page.push_str("## Sends acknowledged at `disk`\n\nEach sender has a room of its own and one message in flight; 120 bytes of text. Beside it plain `rusqlite` inserting the same rows in batches of the server's mean size, `synchronous=FULL`, in turns on the same disk; medians.\n\n| senders | a second | p50 | p99 | rows a commit | plain `rusqlite` | ratio |\n|--:|--:|--:|--:|--:|--:|--:|\n");
+    page.push_str("## Sends acknowledged at `disk`\n\nEach sender has a room of its own and one message in flight; 120 bytes of text. Beside it plain `rusqlite` inserting the same rows in batches of the server's mean size, `synchronous=FULL` and the store's other settings, in turns on the same disk; medians.\n\n| senders | a second | p50 | p99 | rows a commit | plain `rusqlite` | ratio |\n|--:|--:|--:|--:|--:|--:|--:|\n");
     for senders in [1, 64, 1000] {
         let (mut rounds, mut plains) = (Vec::new(), Vec::new());
         for number in 0..plan.rounds {
