@@ -34,6 +34,8 @@ use crate::net::ConnId;
 /// Bytes of pending records at which a room does not wait for the turn's end: a batch must fit a
 /// session's credit.
 const PENDING_BYTES_MAX: usize = PAGE_BYTES_MAX;
+/// When to try again what the logs could not do: about as often as they try themselves.
+const FAULT_RETRY_MS: u64 = 1_500;
 /// Bytes that a small event takes, at most.
 const SMALL_EVENT_BYTES: usize = 192;
 
@@ -65,15 +67,15 @@ pub(super) fn appended(state: &mut State, room: RoomKey, sender: Sender, outcome
 
 /// What a client is told of a fault of the logs.
 pub(super) fn refusal_of(fault: LogFault) -> Refusal {
-    let (code, message, retry_after_ms) = match fault {
-        LogFault::Busy => (Code::Busy, "the store has more to do than can wait", 500),
-        LogFault::Full => (Code::StorageFull, "there is no room left to store this", 5_000),
-        LogFault::Broken => (Code::Busy, "the store cannot write now", 5_000),
-        LogFault::Corrupt => (Code::Internal, "what is stored cannot be read", 0),
-        LogFault::TooDear => (Code::Busy, "this would take the store too long", 0),
+    let (code, message) = match fault {
+        LogFault::Busy => (Code::Busy, "the store has more to do than can wait"),
+        LogFault::Full => (Code::StorageFull, "there is no room left to store this"),
+        LogFault::Broken => (Code::Busy, "the store cannot write now"),
+        LogFault::Corrupt => (Code::Internal, "what is stored cannot be read"),
+        LogFault::TooDear => (Code::Busy, "this would take the store too long"),
     };
     let refusal = Refusal::new(code, message);
-    if code.is_transient() { refusal.retry_after_ms(retry_after_ms.max(1_000)) } else { refusal }
+    if code.is_transient() { refusal.retry_after_ms(FAULT_RETRY_MS) } else { refusal }
 }
 
 fn stored(state: &mut State, key: RoomKey, sender: Sender, record: SharedRecord) {

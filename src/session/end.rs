@@ -24,6 +24,12 @@ impl Sessions {
     pub(super) fn silent(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let Self { rows, edge, .. } = self;
         let Some(row) = find(rows, conn) else { return };
+        if row.backlog.is_some() {
+            // What it says is not read at the moment: it is not to be blamed for silence.
+            row.since = turn.now.tick;
+            let deadline = row.deadline(edge);
+            return turn.effects.push(Effect::Arm { conn, deadline });
+        }
         let pong_by = row.pong_by(edge);
         if turn.now.tick >= pong_by {
             return self.end(conn, CloseReason::NoPong, turn);
