@@ -1,4 +1,31 @@
-//! The logs: who assigns `seq`.
+//! The logs: who assigns `seq`, and what outlives the process.
+//!
+//! Rooms of level `memory` have a counter and the memory of their `cid`s ([`MemoryStore`]); all others are in an
+//! SQLite file ([`disk`]), written by one thread and read by another. The server's loop hands requests over and
+//! polls answers ([`chat::log`](crate::chat::log)); it never waits for a disk.
+//!
+//! # What is written when
+//!
+//! | | written | answered |
+//! |---|---|---|
+//! | a record, with the facts that come with it | in a batch of one level: what waits when the last one is done, at most 512 records or 1 MiB | when the batch is committed and, at `disk`, synced |
+//! | a membership that begins or ends, an invitation | with the next batch | when it is written |
+//! | receipts, and other facts that nobody waits for | a quarter of a second later, the last of each only; before any record that was asked for after them | at once |
+//! | what is pruned, the index of words, checkpoints | between batches, in steps of a few milliseconds | |
+//!
+//! # When the disk fails
+//!
+//! The records of a batch that fails are refused (5005 if there is no room, otherwise 5004), and so is every
+//! further one; facts stay queued. Reading goes on, and so do memory rooms. The file is reopened, what a failed
+//! sync may have left in the log is overwritten or taken back (nobody was told of it), and a write is tried each second:
+//! when one succeeds, service goes on. A damaged file is never deleted: `chinwag verify` says what is wrong,
+//! `chinwag restore` puts a backup in its place and keeps it.
+//!
+//! # After a start
+//!
+//! What was found is logged: closed in good order, killed, or the machine went down; then rooms of level `os` begin a
+//! new epoch, since their last second may be lost. A file of a newer version is refused, an older one is brought up in one
+//! transaction.
 
 pub mod disk;
 pub mod memory;
