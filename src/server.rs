@@ -37,8 +37,8 @@
 //! `cid`s of memory rooms that are remembered, 20 MB; for what waits for the disk, 16 MiB of records.
 //!
 //! Rooms and memberships that are stored are in memory, too, whether anybody is there or not: by the table above,
-//! 656 bytes a room, 240 a user and 64 for each further membership. SQLite's caches take some 2 MB each for the
-//! writer and the reader.
+//! 656 bytes a room, 240 a user and 64 for each further membership. SQLite's caches take up to 16 MiB
+//! for the writer and 2 MiB for the reader.
 
 mod policies;
 
