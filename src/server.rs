@@ -127,6 +127,8 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     announce(&reactor, &server.doors)?;
     log::info!(version = env!("CARGO_PKG_VERSION"), connections = connections_max; "serving");
     reactor.run(&clock, &mut server)?;
+    // Closes the store: what waits is written.
+    drop(server);
     log::info!("stopped");
     Ok(())
 }

@@ -376,9 +376,9 @@ impl Store {
         }
     }
 
-    /// Prunes the rooms, now and then.
+    /// Prunes the rooms, now and then: between two batches, when the first is answered.
     fn prune(&mut self) {
-        if self.trouble.is_some() || !self.rng.once_in(self.habits.prune) {
+        if self.batch.is_some() || self.trouble.is_some() || !self.rng.once_in(self.habits.prune) {
             return;
         }
         for (&log, name) in &self.open {
