@@ -227,7 +227,10 @@ fn written(
         // Ended meanwhile by another.
         let result = match change {
             Change::Leave => Ok(Reply::Left { room: state.rooms[room].name.clone() }),
-            Change::Enter(_) => Err(super::members::no_such_room()),
+            Change::Enter(_) => match outcome {
+                Ok(()) => Err(super::members::no_such_room()),
+                Err(fault) => Err(refusal_of(fault)),
+            },
             Change::Invite(_) => Err(super::members::not_member()),
         };
         super::members::retire_room(state, room);
@@ -235,13 +238,12 @@ fn written(
     };
     let done = match (change, outcome) {
         (Change::Enter(position), Ok(())) => {
+            state.memberships[membership].told = true;
             hello::entered(state, (conn, user), room, position.as_ref())
         }
         (Change::Enter(_), Err(fault)) => {
-            // Another session of the user's may have entered meanwhile.
-            let mut sessions = state.users[user].sessions.iter();
-            let is_in = |&conn| state.session(conn).is_some_and(|row| row.find(room).is_ok());
-            if !sessions.any(is_in) {
+            // Another session of the user's may have been told meanwhile.
+            if !state.memberships[membership].told {
                 end_membership(state, membership, None);
             }
             Err(refusal_of(fault))

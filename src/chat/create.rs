@@ -1,7 +1,7 @@
 //! How rooms are made: by `create` with an owner, or by `join` where that is allowed.
 
 use super::asked::{Asking, Change};
-use super::hello::entered;
+use super::hello::{entered, is_told};
 use super::keys::UserKey;
 use super::log::Fact;
 use super::members::{begin_membership, open_room, parse_room, retire_room};
@@ -77,7 +77,7 @@ pub(super) fn create(
     if !topic.is_empty() {
         standing::keep(state, key, Fact::Topic(topic.into()));
     }
-    if state.rooms[key].is_stored() {
+    if !is_told(state, user, key, false) && state.rooms[key].is_stored() {
         // A room that is answered is one that a crash does not take back.
         return Ok(Done::Asked(user, Asking::Change(key, Change::Enter(None))));
     }

@@ -177,6 +177,9 @@ fn resume_room(
     let at = (Some(&*position.epoch), position.seq);
     let (key, resumption) = enter_at(state, user, &position.room, at)?;
     standing::use_invitation(state, key, user);
+    if let Some(membership) = state.users[user].membership(key) {
+        state.memberships[membership].told = true;
+    }
     subscribe(state, conn, key, resumption.next());
     Ok(resumption)
 }
@@ -260,6 +263,14 @@ fn check_door(state: &State, key: RoomKey, user: UserKey) -> Result<(), Refusal>
         return Err(Refusal::new(Code::InviteOnly, "this room is joined by invitation"));
     }
     Ok(())
+}
+
+/// Whether the user was told of its membership. One that has just begun it is not: it is written first.
+pub(super) fn is_told(state: &mut State, user: UserKey, room: RoomKey, was_member: bool) -> bool {
+    let Some(key) = state.users[user].membership(room) else { return true };
+    let row = &mut state.memberships[key];
+    row.told &= was_member;
+    row.told
 }
 
 /// A member gets a cursor: behind a position, or at the head. Answers the join.

@@ -307,6 +307,7 @@ pub(super) fn begin_membership(
         shown: Presence::Off,
         changed: false,
         acked: false,
+        told: true,
         unsaved: false,
         recv: head,
         read: head,

@@ -410,7 +410,7 @@ fn join(
         None => hello::enter(state, user, name)?,
     };
     let position = after.map(|after| (epoch.map(Into::into), after));
-    if !was_member && state.rooms[key].is_stored() {
+    if state.rooms[key].is_stored() && !hello::is_told(state, user, key, was_member) {
         // A membership that is answered is one that a crash does not take back.
         return Ok(Done::Asked(user, Asking::Change(key, Change::Enter(position))));
     }

@@ -11,6 +11,9 @@ use super::state::State;
 use super::suspend;
 use super::user::{Membership, User};
 
+/// Epochs that one start gives out, at most: those of rooms that were in memory are not known any more.
+const EPOCHS_OF_A_START: u64 = 1 << 32;
+
 /// Takes up what was kept, before anybody comes. What was kept is taken whole, even if there is more of it than
 /// the limits would let in: nothing is forgotten because a limit was lowered.
 pub(super) fn restore(state: &mut State, kept: Kept) {
@@ -18,7 +21,9 @@ pub(super) fn restore(state: &mut State, kept: Kept) {
     suspend::set(state, &suspended);
     // Epochs of this start are above all others, also if the wall clock has gone back.
     let newest = rooms.iter().map(|room| room.epoch.0).max().unwrap_or(0);
-    state.epoch = Epoch(state.epoch.0.max(newest));
+    if newest >= state.epoch.0 {
+        state.epoch = Epoch(newest.saturating_add(EPOCHS_OF_A_START));
+    }
     for room in rooms {
         restore_room(state, room);
     }
@@ -89,6 +94,7 @@ fn restore_member(state: &mut State, room: RoomKey, name: &UserName, member: Mem
         shown: super::reply::Presence::Off,
         changed: false,
         acked: false,
+        told: true,
         unsaved: false,
         recv,
         read,

@@ -100,6 +100,8 @@ pub(super) struct Membership {
     pub changed: bool,
     /// The user has read on: listed in the room's receipts.
     pub acked: bool,
+    /// The user was told of it: a log that cannot write it does not end it any more.
+    pub told: bool,
     /// The user's receipts are not written yet: listed among those to be.
     pub unsaved: bool,
     pub recv: u64,

@@ -138,6 +138,7 @@ impl fmt::Debug for Ask {
 
 /// Answers until nobody is left to ask.
 fn run(queue: &Receiver<Ask>, mut shelf: Shelf) {
+    shelf.look();
     loop {
         match queue.recv_timeout(LOOK_EVERY) {
             Ok(ask) => {

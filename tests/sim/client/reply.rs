@@ -195,7 +195,7 @@ impl Client {
                 // That there is a direct conversation is not told to who is not in it.
                 let code = if room.starts_with('@') { NO_SUCH_ROOM } else { NOT_MEMBER };
                 if how["code"] != code || data["resumed"] != true {
-                    return Err(format!("{room} is refused: {how}"));
+                    return Err(format!("{room} at {seq} of {epoch} is refused: {how}"));
                 }
                 let log = around.hist.log(room, &epoch);
                 around.hist.forget_read(log, &self.name);

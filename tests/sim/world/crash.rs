@@ -108,6 +108,7 @@ impl World {
         self.wall_off += behind;
         self.doom.lift();
         let now = self.now();
+        self.wall_latest = self.wall_latest.max(now.wall_ms);
         self.server = start(&self.plan, self.disk.as_ref(), self.rng.next(), now);
         let rng = Rng::new(self.rng.next());
         let peak = self.reactor.queued_peak;
