@@ -89,6 +89,11 @@ impl Fleet {
         }
         let ready = self.stage.pool.wait(due)?;
         self.stage.now = Instant::now();
+        self.hear(ready)
+    }
+
+    /// Has each device hear what has come by its link.
+    fn hear(&mut self, ready: Vec<usize>) -> Outcome<()> {
         if let Some(record) = &self.stage.record {
             self.stage.stamp = fs::metadata(record)?.len();
         }
@@ -133,17 +138,7 @@ impl Fleet {
         self.stage.now = Instant::now();
         for _ in 0..3 {
             let ready = self.stage.pool.wait(self.stage.now)?;
-            if let Some(record) = &self.stage.record {
-                self.stage.stamp = fs::metadata(record)?.len();
-            }
-            for &link in &ready {
-                let Some(&owner) = self.owners.get(link) else { continue };
-                let Some(device) = self.devices.get_mut(owner) else { continue };
-                if device.link() == Some(link) {
-                    listen(device, link, &mut self.stage, &mut self.message)?;
-                }
-            }
-            self.stage.pool.done(ready);
+            self.hear(ready)?;
         }
         for device in &mut self.devices {
             if let Some(link) = device.link() {

@@ -11,7 +11,8 @@
 //! Records that a turn has added to a room wait in `pending` until the turn ends, or until something
 //! happens to which their order matters; [`settle`] then hands them to all live cursors at once. A cursor
 //! whose session has no credit for them falls behind: it holds a number instead of bytes, and [`pump`]
-//! brings it up again from the ring, at the pace at which its socket drains.
+//! brings it up again from the ring or, where that does not reach, from pages of the store (`fetch`), at the pace at
+//! which its socket drains.
 
 use std::mem;
 
