@@ -160,7 +160,7 @@ test("what changes far above is seen by who reads there", async () => {
 	await eve.ask("edit", { room: "far", target, text: "changed" });
 	await eve.ask("react", { room: "far", target, emoji: "🌻" });
 	await until("the new text", async () => (await lines(page)).includes(`${target} changed`));
-	assert.deepEqual(await reactions(page), ["🌻1 eve"]);
+	await until("the reaction", async () => (await reactions(page)).join() === "🌻1 eve");
 });
 
 test("who keeps order is told in quiet lines, and an invitation is one click", async () => {
