@@ -220,10 +220,13 @@ fn service_returns_by_itself_when_the_cause_of_trouble_is_gone() {
     check_stored(&bench.append(log, message("before", None)), 1);
     let other = rusqlite::Connection::open(folder.path().join("chinwag.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let began = bench.clock.now().tick;
-    let refused = Appended::Refused(LogFault::Broken);
-    assert_eq!(bench.append(log, message("now", Some("c"))), refused);
-    assert_eq!(bench.reply(), LogReply::Health(Err(LogFault::Broken)));
+    let ticket = bench.ticket();
+    bench.request(LogRequest::Append { log, ticket, draft: message("now", Some("c")) });
+    let outcome = Appended::Refused(LogFault::Broken);
+    // What is done at leisure may have run into it before.
+    let told = [bench.reply(), bench.reply()];
+    assert!(told.contains(&LogReply::Appended { ticket, outcome }), "{told:?}");
+    assert!(told.contains(&LogReply::Health(Err(LogFault::Broken))), "{told:?}");
     // What was stored can be read, and what is said elsewhere is said.
     assert_eq!(bench.texts(log), [(1, "before".to_owned())]);
     let light = bench.open_room(2, "light", Durability::Memory);
@@ -231,8 +234,6 @@ fn service_returns_by_itself_when_the_cause_of_trouble_is_gone() {
     assert_eq!(bench.sync(log), Err(LogFault::Broken));
     other.execute_batch("COMMIT").unwrap();
     assert_eq!(bench.reply(), LogReply::Health(Ok(())));
-    let lasted = bench.clock.now().tick.since(began);
-    assert!(lasted < Duration::from_secs(5), "{lasted:?}");
     check_stored(&bench.append(log, message("now", Some("c"))), 2);
 }
 
