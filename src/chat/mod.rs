@@ -437,7 +437,10 @@ fn shutting_down() -> Refusal {
 /// The answer to `join` and `create`.
 fn joined(state: &State, user: UserKey, key: RoomKey, reset: bool) -> Result<Reply, Refusal> {
     let room = &state.rooms[key];
-    let membership = state.users[user].membership(key).ok_or_else(members::no_such_room)?;
+    let Some(membership) = state.users[user].membership(key) else {
+        // It has ended while it was being written: the user has left on another session.
+        return Err(if room.private { members::no_such_room() } else { members::not_member() });
+    };
     let membership = &state.memberships[membership];
     Ok(Reply::Joined {
         room: room.name.clone(),

@@ -75,6 +75,8 @@ pub(super) struct State {
     pub absent: VecDeque<(UserKey, UserName)>,
     /// Rooms without a member, longest empty first; may hold rooms that have members or are gone.
     pub empty: VecDeque<(RoomKey, LogId)>,
+    /// The index of the room that is looked at next for whether it can go.
+    pub silent_from: usize,
     pub rings: RingBudget,
     pub pages: Pages,
     /// Connections whose cursors wait to have a page read that could not be.
@@ -120,6 +122,7 @@ impl State {
             dirty: Vec::new(),
             absent: VecDeque::new(),
             empty: VecDeque::new(),
+            silent_from: 0,
             wheel: TimerWheel::new(),
             logs: 0,
             // Epochs of different starts are apart by the wall time, those of one start by a counter.

@@ -353,6 +353,63 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
     assert_eq!((row.recv, row.read, row.seq, row.epoch), (7, 6, 10, epoch));
     second.say(0, "on");
     assert!(told(&second.settle(), 0)[0].starts_with("sent"));
+    // Who is not kept as a member is none, though nobody knows the session; guests are told apart by nothing.
+    let positions: &[(&str, Epoch, u64)] = &[("lobby", epoch, 4)];
+    let said = second.hello_with(1, Some("bob"), Some(("gone", positions)));
+    let refused = "welcome bob false lobby: Refused(Refusal { code: NotMember";
+    assert!(told(&said, 1)[0].starts_with(refused), "{said:?}");
+    let said = second.hello_with(2, None, Some(("gone", positions)));
+    assert!(told(&said, 2)[0].ends_with("false lobby: From { from: 5, to: 11 }"), "{said:?}");
+    // A clock that was ahead in an earlier life of the server.
+    let since = Some(second.chat.state.rev + 1);
+    let said = second.run(0, Command::Rooms { since });
+    let Some(Said::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) = answer(&said) else {
+        panic!("{said:?}");
+    };
+    assert_eq!(rooms.len(), 1);
+}
+
+#[test]
+fn users_and_rooms_that_lose_nothing_make_room_and_others_do_not() {
+    let policy = Policy { durability: Durability::Disk, ..Policy::default() };
+    let policies = Policies::uniform(policy);
+    let limits = Limits { users: 3, rooms: 3, policies, ..Limits::default() };
+    let mut town = Town::new(limits);
+    town.store = Box::new(Shelf::default());
+    // One who has made a room in which something was said, one who has only read it, and one who has a silent one.
+    for (number, name) in ["ann", "bob", "cyd"].into_iter().enumerate() {
+        town.hello(number, name);
+    }
+    town.run(0, Command::Create { room: "hers".into(), private: false, policy: None, topic: None });
+    town.run(0, message(Target::Room("hers".into()), "x", None));
+    town.join(1, "hers");
+    town.join(2, "silent");
+    town.join(2, "second");
+    assert_eq!(told(&town.join(1, "third"), 1), ["no 5004"], "cyd is there");
+    for number in 0..3 {
+        town.chat.closed(town.now, conn(number));
+    }
+    town.wait(20_000);
+    let come =
+        |town: &mut Town, number, name| told(&town.hello_with(number, Some(name), None), number);
+    assert_eq!(come(&mut town, 3, "dan"), ["welcome dan false"]);
+    let names = |town: &Town| -> Vec<_> {
+        let rooms = town.chat.state.rooms.iter().map(|(_, room)| room.name.to_string());
+        let mut rooms: Vec<_> = rooms.collect();
+        rooms.sort();
+        rooms
+    };
+    assert_eq!(names(&town), ["hers", "second", "silent"]);
+    assert!(
+        town.chat.state.user_named("bob").is_none(),
+        "bob was absent for longest of those that may go"
+    );
+    assert_eq!(told(&town.join(3, "fourth"), 3), ["joined at 0 from 1"]);
+    assert_eq!(names(&town), ["fourth", "hers", "second"]);
+    town.chat.debug_check();
+    assert_eq!(come(&mut town, 4, "eve"), ["welcome eve false"]);
+    assert_eq!(come(&mut town, 5, "fay"), ["no 5004"], "ann keeps order where something was said");
+    assert!(town.chat.state.user_named("ann").is_some());
 }
 
 #[test]
