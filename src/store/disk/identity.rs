@@ -1,6 +1,7 @@
 //! Which file this is: SQLite takes any log of the right name for the file's own, and a log of another file would
 //! replace what is in it.
 
+use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -47,7 +48,7 @@ fn without_log(path: &Path) -> String {
         match byte {
             b'/' | b'.' | b'-' | b'_' => uri.push(char::from(byte)),
             _ if byte.is_ascii_alphanumeric() => uri.push(char::from(byte)),
-            _ => uri.push_str(&format!("%{byte:02x}")),
+            _ => _ = write!(uri, "%{byte:02x}"),
         }
     }
     uri + "?immutable=1"

@@ -57,75 +57,56 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Directory(path, error) => {
-                let path = path.display();
-                write!(
-                    f,
-                    "the data directory {path} cannot be used: {error}; make it writable, make room on its disk, or name another with `data`"
-                )
-            }
-            Self::Taken(path) => {
-                let path = path.display();
-                write!(
-                    f,
-                    "another chinwag serves {path}; stop it, or name another directory with `data`"
-                )
-            }
-            Self::Library(version) => {
-                write!(
-                    f,
-                    "this program was built with SQLite {version}, which may damage its files; build it with 3.51.3 or later"
-                )
-            }
-            Self::Newer(path, found, known) => {
-                let path = path.display();
-                write!(
-                    f,
-                    "{path} has version {found} of the schema, and this chinwag knows versions up to {known}; use the chinwag that wrote it or a later one, or restore a backup of before into another directory"
-                )
-            }
-            Self::Foreign(path) => {
-                let path = path.display();
-                write!(
-                    f,
-                    "{path} is not a chinwag database; move it away, or name another directory with `data`"
-                )
-            }
-            Self::Empty(path) => {
-                let path = path.display();
-                write!(
-                    f,
-                    "{path} is empty, which no chinwag leaves it: take up a backup with `chinwag restore`, or move it away to begin anew"
-                )
-            }
-            Self::Strange(path, log) => {
-                let (path, log) = (path.display(), log.display());
-                write!(
-                    f,
-                    "{log} is the log of another database than {path}: put the right one in its place, or move it away; both were left as they are"
-                )
-            }
-            Self::Damaged(path, what) => {
-                let path = path.display();
-                write!(
-                    f,
-                    "{path} is damaged: {what}; it was left as it is: see `chinwag verify`, and take up a backup with `chinwag restore`, or move the file away to begin anew"
-                )
-            }
-            Self::NoRoom(path, error) => {
-                let path = path.display();
-                write!(
-                    f,
-                    "{path} cannot be opened: {error}; there is no room on its disk, no inode, or no quota left: make room and start again"
-                )
-            }
-            Self::Failed(path, error) => {
-                let path = path.display();
-                write!(
-                    f,
-                    "{path} cannot be opened: {error}; look at its permissions, its disk, and who else has it open"
-                )
-            }
+            Self::Directory(path, error) => write!(
+                f,
+                "the data directory {} cannot be used: {error}; make it writable, make room on its disk, or name another with `data`",
+                path.display()
+            ),
+            Self::Taken(path) => write!(
+                f,
+                "another chinwag serves {}; stop it, or name another directory with `data`",
+                path.display()
+            ),
+            Self::Library(version) => write!(
+                f,
+                "this program was built with SQLite {version}, which may damage its files; build it with 3.51.3 or later"
+            ),
+            Self::Newer(path, found, known) => write!(
+                f,
+                "{} has version {found} of the schema, and this chinwag knows versions up to {known}; use the chinwag that wrote it or a later one, or restore a backup of before into another directory",
+                path.display()
+            ),
+            Self::Foreign(path) => write!(
+                f,
+                "{} is not a chinwag database; move it away, or name another directory with `data`",
+                path.display()
+            ),
+            Self::Empty(path) => write!(
+                f,
+                "{} is empty, which no chinwag leaves it: take up a backup with `chinwag restore`, or move it away to begin anew",
+                path.display()
+            ),
+            Self::Strange(path, log) => write!(
+                f,
+                "{} is the log of another database than {}: put the right one in its place, or move it away; both were left as they are",
+                log.display(),
+                path.display()
+            ),
+            Self::Damaged(path, what) => write!(
+                f,
+                "{} is damaged: {what}; it was left as it is: see `chinwag verify`, and take up a backup with `chinwag restore`, or move the file away to begin anew",
+                path.display()
+            ),
+            Self::NoRoom(path, error) => write!(
+                f,
+                "{} cannot be opened: {error}; there is no room on its disk, no inode, or no quota left: make room and start again",
+                path.display()
+            ),
+            Self::Failed(path, error) => write!(
+                f,
+                "{} cannot be opened: {error}; look at its permissions, its disk, and who else has it open",
+                path.display()
+            ),
         }
     }
 }

@@ -82,7 +82,8 @@ impl Reserve {
     fn try_take(&self) -> io::Result<()> {
         let disk = statvfs(&self.data)?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if free < self.bytes.saturating_add(LEFT_BYTES) {
+        // There are file systems that do not say how large they are.
+        if disk.f_blocks > 0 && free < self.bytes.saturating_add(LEFT_BYTES) {
             return Err(ErrorKind::StorageFull.into());
         }
         let file = File::create(self.data.join(FILE))?;
@@ -113,7 +114,7 @@ pub(super) fn is_no_room(error: &io::Error) -> bool {
 }
 
 fn write_zeros(mut file: File, bytes: u64) -> io::Result<()> {
-    let block = [0; 64 * 1024];
+    let block = [0; 8 * 1024];
     let mut left = bytes;
     while left > 0 {
         let len = usize::try_from(left).map_or(block.len(), |left| left.min(block.len()));

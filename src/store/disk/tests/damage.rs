@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::chat::record::SharedRecord;
+use crate::store::disk::reserve::RESERVE_BYTES;
 
 /// Bits that are flipped, one at a time, unless this variable says how many.
 const FLIPS: usize = 1000;
@@ -83,9 +84,10 @@ impl Bench {
                     from = last.seq + 1;
                     all.extend(records);
                 }
-                LogReply::Answer { outcome: Err(fault), .. } => return Err(format!("{fault:?}")),
-                // Damage that is found at leisure.
-                LogReply::Health(Err(fault)) => return Err(format!("{fault:?}")),
+                // Damage may be found at leisure, too.
+                LogReply::Answer { outcome: Err(fault), .. } | LogReply::Health(Err(fault)) => {
+                    return Err(format!("{fault:?}"));
+                }
                 other => panic!("{other:?}"),
             }
         }
@@ -152,6 +154,9 @@ fn shown(rooms: &BTreeMap<String, Vec<SharedRecord>>) -> String {
 fn written(bytes: &[u8]) -> Told {
     let folder = folder();
     fs::write(folder.path().join("chinwag.db"), bytes).unwrap();
+    // One that takes no room, which would cost more than all the rest.
+    let reserve = fs::File::create(folder.path().join("chinwag.reserve")).unwrap();
+    reserve.set_len(RESERVE_BYTES).unwrap();
     told(folder.path())
 }
 
@@ -184,7 +189,7 @@ fn a_file_that_cannot_be_one_of_ours_is_refused_with_a_way_out() {
     check(&odd, None, &damaged);
     odd[16..18].copy_from_slice(&8192_u16.to_be_bytes());
     check(&odd, None, &damaged);
-    let mut zeroed = whole.clone();
+    let mut zeroed = whole;
     zeroed[..4096].fill(0);
     check(&zeroed, None, &damaged);
     check(b"", None, &["is empty", "chinwag restore", "move it away"]);
