@@ -40,6 +40,8 @@ struct Run {
     server: Server,
     ballast: PathBuf,
     slowest: Duration,
+    /// A message that may be deleted.
+    spare: Option<u64>,
 }
 
 /// Fills and frees the disk so often, then makes the other kinds of trouble. `disk` is a small file system of its own.
@@ -49,12 +51,14 @@ pub(crate) fn run(binary: &str, folder: &Path, disk: &Path, times: u32, seed: u6
     let server = setup.start_well()?;
     let fleet = Fleet::new(SIZE, MANNER, seed)?;
     let ballast = disk.join("ballast");
-    let mut run = Run { setup, fleet, server, ballast, slowest: Duration::ZERO };
+    let mut run = Run { setup, fleet, server, ballast, slowest: Duration::ZERO, spare: None };
     run.everybody_is_here()?;
     for time in 1..=times {
         run.fill_and_free().map_err(|error| format!("the {time}. time: {error}"))?;
     }
     run.tell(&format!("the disk was full {times} times"));
+    run.start_full()?;
+    run.tell("the disk was full at the start");
     run.limit_file_size()?;
     run.tell("no file might grow (RLIMIT_FSIZE)");
     run.refuse_writes()?;
@@ -100,7 +104,11 @@ impl Run {
     fn recovered(&mut self) -> Outcome<()> {
         let begin = Instant::now();
         let mut asker = Asker::connect(self.server.tcp, "prober")?;
-        while !is_taken(&mut asker)? {
+        loop {
+            self.spare = taken(&mut asker)?;
+            if self.spare.is_some() {
+                break;
+            }
             if begin.elapsed() > SERVICE_WITHIN {
                 return Err("sends are not taken".into());
             }
@@ -163,6 +171,45 @@ impl Run {
     fn fill_and_free(&mut self) -> Outcome<()> {
         fill(&self.ballast)?;
         self.in_trouble(&[5005])?;
+        self.make_room_by_deletion()?;
+        File::create(&self.ballast)?;
+        self.recovered()
+    }
+
+    /// What makes room can be done without any.
+    fn make_room_by_deletion(&mut self) -> Outcome<()> {
+        let Some(seq) = self.spare.take() else { return Ok(()) };
+        let mut asker = Asker::connect(self.server.tcp, "prober")?;
+        let deadline = Instant::now() + SERVICE_WITHIN;
+        let deletion = json!({"op": "delete", "room": "probe", "target": seq});
+        loop {
+            let reply = asker.request(&deletion)?;
+            match reply["code"].as_u64() {
+                Some(0) => break,
+                Some(5005) if Instant::now() < deadline => {}
+                _ => return Err(format!("a deletion was answered with {reply}").into()),
+            }
+            self.fleet.turn(Instant::now() + Duration::from_millis(20))?;
+        }
+        let sent = asker.request(&json!({"op": "send", "room": "probe", "text": "no"}))?;
+        if sent["code"] == 5005 { Ok(()) } else { Err(format!("there is no room: {sent}").into()) }
+    }
+
+    /// A server that is started without room serves what needs none, and so does `erase-user`.
+    fn start_full(&mut self) -> Outcome<()> {
+        fill(&self.ballast)?;
+        self.in_trouble(&[5005])?;
+        self.fleet.lose_all()?;
+        self.server.stop()?;
+        let (status, said) = self.setup.command(&["erase-user", "prober", "--yes"])?;
+        if !said.contains("erased") {
+            return Err(format!("erase-user: {status}: {said}").into());
+        }
+        fill(&self.ballast)?;
+        self.server = self.setup.start_well()?;
+        self.fleet.go_to(self.server.http, self.server.tcp);
+        self.fleet.until(Instant::now() + BACK_WITHIN, "here", Device::is_here)?;
+        self.in_trouble(&[5005])?;
         File::create(&self.ballast)?;
         self.recovered()
     }
@@ -194,7 +241,7 @@ impl Run {
         self.recovered()
     }
 
-    /// Files that are there go on; a server that has to make some says why it cannot, and starts when it can.
+    /// No file has to be made, neither while it serves nor when it starts.
     fn without_inodes(&mut self) -> Outcome<()> {
         let folder = self.ballast.with_file_name("empty");
         fs::create_dir_all(&folder)?;
@@ -202,14 +249,11 @@ impl Run {
         self.service(Instant::now() + SERVICE_WITHIN)?;
         self.fleet.lose_all()?;
         self.server.stop()?;
-        if let Some(mut server) = self.setup.start()? {
-            server.stop()?;
-        }
-        fs::remove_dir_all(&folder)?;
         self.server = self.setup.start_well()?;
         let begin = Instant::now();
         self.everybody_is_here()?;
         self.slowest = self.slowest.max(begin.elapsed());
+        fs::remove_dir_all(&folder)?;
         Ok(())
     }
 
@@ -256,11 +300,12 @@ impl Run {
     }
 }
 
-/// Whether a send is taken, in a room of its own.
-fn is_taken(asker: &mut Asker) -> Outcome<bool> {
+/// Whether a send is taken, in a room of its own: its seq.
+fn taken(asker: &mut Asker) -> Outcome<Option<u64>> {
     let joined = asker.request(&json!({"op": "join", "room": "probe"}))?;
     let sent = asker.request(&json!({"op": "send", "room": "probe", "text": "there?"}))?;
-    Ok(joined["code"] == 0 && sent["code"] == 0 && sent["data"]["durable"] == "disk")
+    let is_taken = joined["code"] == 0 && sent["code"] == 0 && sent["data"]["durable"] == "disk";
+    Ok(sent["data"]["seq"].as_u64().filter(|_| is_taken))
 }
 
 /// Takes all the room that there is, but for a little.

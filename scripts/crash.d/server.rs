@@ -110,9 +110,9 @@ impl Setup {
     }
 
     /// Runs another command of the server's program on the same directory, and returns what it said.
-    pub(crate) fn command(&self, command: &str) -> Outcome<(ExitStatus, String)> {
+    pub(crate) fn command(&self, words: &[&str]) -> Outcome<(ExitStatus, String)> {
         let mut child = Command::new(&self.binary);
-        child.arg(command).arg("--config").arg(&self.config).arg("--data").arg(&self.data);
+        child.args(words).arg("--config").arg(&self.config).arg("--data").arg(&self.data);
         let output = child.env_remove("CHINWAG_BIN").stdin(Stdio::null()).output()?;
         let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
         said.push_str(&String::from_utf8_lossy(&output.stderr));
@@ -127,11 +127,11 @@ impl Setup {
             return Err(format!("integrity_check: {state}").into());
         }
         drop(database);
-        if !self.command("--help")?.1.contains("\n  verify") {
+        if !self.command(&["--help"])?.1.contains("\n  verify") {
             println!("  (this server has no verify: SQLite's integrity_check only)");
             return Ok(());
         }
-        let (status, said) = self.command("verify")?;
+        let (status, said) = self.command(&["verify"])?;
         if status.success() { Ok(()) } else { Err(format!("chinwag verify: {said}").into()) }
     }
 

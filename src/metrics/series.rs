@@ -215,6 +215,17 @@ fn store(store: &StoreMetrics, page: &mut Exposition) {
         store.intake.value(),
     );
     page.gauge("chinwag_store_trouble", "1 if records cannot be written.", store.trouble.value());
+    let checks = [
+        ("sound", store.checks_sound.value()),
+        ("damaged", store.checks_damaged.value()),
+        ("broken_off", store.checks_broken_off.value()),
+    ];
+    page.counters(
+        "chinwag_store_checks_total",
+        "Looks at the whole file.",
+        "outcome",
+        checks.into_iter(),
+    );
     let bytes = [("file", store.file_bytes.value()), ("log", store.log_bytes.value())];
     page.gauges("chinwag_store_bytes", "Bytes on the disk.", "part", bytes.into_iter());
 }

@@ -26,6 +26,12 @@ pub struct StoreMetrics {
     pub intake: Gauge,
     /// 1 if records cannot be written, otherwise 0.
     pub trouble: Gauge,
+    /// Looks at the whole file that found nothing.
+    pub checks_sound: Counter,
+    /// Looks at the whole file that found damage.
+    pub checks_damaged: Counter,
+    /// Looks at the whole file that did not come to its end.
+    pub checks_broken_off: Counter,
     /// Bytes of the file.
     pub file_bytes: Gauge,
     /// Bytes of its write-ahead log.

@@ -17,8 +17,19 @@
 //!
 //! The records of a batch that fails are refused (5005 if there is no room, otherwise 5004), and so is every
 //! further one; facts stay queued. Reading goes on, and so do memory rooms. The file is reopened, what a failed
-//! sync may have left in the log is overwritten or taken back (nobody was told of it), and a write is tried each second:
-//! when one succeeds, service goes on. A damaged file is never deleted: `chinwag verify` says what is wrong,
+//! sync may have left in the log is overwritten or taken back (nobody was told of it), what was written last is compared
+//! with its checksums, and a write is tried each second: when one succeeds, service goes on. The whole file is then looked
+//! at by `quick_check`, on a thread that is there for as long as that lasts.
+//!
+//! On a full disk the 8 MiB of `chinwag.reserve` are given up, and what makes room is done with them: deletions, what was
+//! kept long enough, facts, `erase-user`. The rest is taken again when the reserve could be.
+//!
+//! # When the file is damaged
+//!
+//! Nothing is written to it any more until a restart, and nothing is removed: appends are refused (5004), what can be
+//! read is. Damage is found by each reading (a sum over each record), by each start (the records of each room must be
+//! those that its row counts; a log must be that of its file), and by the look at the whole file after a start that does not
+//! follow a stop, and after each failure. A damaged file is never deleted: `chinwag verify` says what is wrong,
 //! `chinwag restore` puts a backup in its place and keeps it.
 //!
 //! # After a start

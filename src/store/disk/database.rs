@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Error, OpenFlags, Row, ffi};
 
 use crate::chat::reply::Durability;
@@ -60,6 +61,8 @@ impl Database {
         connection.pragma_update(None, "cell_size_check", true)?;
         connection.pragma_update(None, "temp_store", "memory")?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        // The log and its index stay when it is closed: a start needs no inode then, of which there may be none.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         Ok(Self { connection, path: path.to_owned(), level: Level::Disk })
     }
 

@@ -1,6 +1,6 @@
 //! Facts, as rows.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::chat::log::{Fact, MemberFact, Standing, Term};
 use crate::chat::name::UserName;
@@ -61,16 +61,30 @@ fn write_standing(
     db.prepare_cached(sql)?.execute(row)
 }
 
-/// Takes away all that is known of a room but its records and the `cid`s of them.
+/// Takes away all that is known of a room but its records and the `cid`s of them, and notes that these are to go:
+/// records of which neither is known are never removed.
 pub(super) fn erase(db: &Connection, room: i64) -> rusqlite::Result<()> {
     for sql in [
         "DELETE FROM room WHERE id = ?1",
         "DELETE FROM member WHERE room = ?1",
         "DELETE FROM standing WHERE room = ?1",
+        "INSERT OR REPLACE INTO meta VALUES ('gone ' || ?1, 1)",
     ] {
         db.prepare_cached(sql)?.execute([room])?;
     }
     Ok(())
+}
+
+/// The row id of a room that is gone and of which there may be records.
+pub(super) fn first_gone(db: &Connection) -> rusqlite::Result<Option<i64>> {
+    let sql = "SELECT CAST(substr(key, 6) AS INTEGER) AS gone FROM meta \
+               WHERE key GLOB 'gone *' AND gone NOT IN (SELECT id FROM room) LIMIT 1";
+    db.prepare_cached(sql)?.query_one([], |row| row.get(0)).optional()
+}
+
+/// There are no records of a room that is gone any more.
+pub(super) fn forget_gone(db: &Connection, room: i64) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM meta WHERE key = 'gone ' || ?1")?.execute([room]).map(|_| ())
 }
 
 /// What stands for a standing in the column `standing.kind`.

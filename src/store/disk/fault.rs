@@ -7,7 +7,7 @@ use crate::chat::log::LogFault;
 /// The fault that stands for this error.
 ///
 /// A write that fails is taken for want of room: no more space, no more quota, or the limit of a file's length,
-/// which SQLite does not tell apart. What a sync, a lock or a read-only disk refuses is [`LogFault::Broken`].
+/// which SQLite does not tell apart from others; whoever can asks the file system too. What a sync, a lock or a read-only disk refuses is [`LogFault::Broken`].
 pub(super) fn classify(error: &Error) -> LogFault {
     let Some(error) = error.sqlite_error() else {
         // A value that is not of the type that was written.
@@ -22,6 +22,11 @@ pub(super) fn classify(error: &Error) -> LogFault {
         | (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _) => LogFault::Corrupt,
         _ => LogFault::Broken,
     }
+}
+
+/// The error for a file that is not as it should be.
+pub(super) fn damaged(what: String) -> Error {
+    Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(what))
 }
 
 /// What the operator is told that has happened.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::chat::log::{Fact, KeptRoom, MemberFact, Term};
 use crate::chat::name::{RoomName, UserName};
@@ -77,9 +77,51 @@ pub(super) fn load(db: &Connection) -> Result<Loaded, LoadFault> {
         put(row.get(0)?, read_standing(row)?, "standing")?;
     }
     let sql = "SELECT max((SELECT ifnull(max(id), 0) FROM room), (SELECT ifnull(max(room), 0) FROM \
-               record), (SELECT ifnull(max(room), 0) FROM sent))";
+               record), (SELECT ifnull(max(room), 0) FROM sent), (SELECT \
+               ifnull(max(CAST(substr(key, 6) AS INTEGER)), 0) FROM meta WHERE key GLOB 'gone *'))";
     let last: i64 = db.query_one(sql, [], |row| row.get(0))?;
     Ok(Loaded { rooms, rows, next_id: last + 1, records })
+}
+
+/// Looks whether the rooms and their records belong together: what does not, if there is something. What follows
+/// from these rows at once, such as which records are not to be kept, must not follow from a damaged one.
+pub(super) fn inspect(db: &Connection) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT name, head, oldest, room.at, \
+               (SELECT min(seq) FROM record WHERE room = room.id), \
+               (SELECT max(seq) FROM record WHERE room = room.id), \
+               (SELECT at FROM record WHERE room = room.id AND seq = head), \
+               EXISTS (SELECT 1 FROM meta WHERE key = 'mended') FROM room";
+    let mut statement = db.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let [head, oldest, at] = [1, 2, 3].map(|column| row.get::<_, i64>(column));
+        let (head, oldest, at) = (head?, oldest?, at?);
+        let [first, last, last_at] = [4, 5, 6].map(|column| row.get::<_, Option<i64>>(column));
+        let (first, last, last_at) = (first?, last?, last_at?);
+        let is_empty = oldest == head.saturating_add(1);
+        let fits = match (first, last) {
+            (Some(first), Some(last)) => first == oldest && last == head && last_at == Some(at),
+            _ => is_empty,
+        };
+        // What was lost to a failure is counted as gone before it is removed.
+        let is_left = is_empty && last.is_some_and(|last| last <= head) && row.get(7)?;
+        if head < 0 || oldest < 1 || !(fits || is_left) {
+            let name: String = row.get(0)?;
+            return Ok(Some(format!("the records of room {name} are not those that it counts")));
+        }
+    }
+    strangers(db)
+}
+
+/// Records of a room that does not exist and was not removed.
+fn strangers(db: &Connection) -> rusqlite::Result<Option<String>> {
+    let sql = "WITH RECURSIVE found (room) AS (SELECT min(room) FROM record UNION ALL \
+               SELECT (SELECT min(room) FROM record WHERE room > found.room) FROM found \
+               WHERE found.room IS NOT NULL) \
+               SELECT room FROM found WHERE room IS NOT NULL AND room NOT IN (SELECT id FROM room) \
+               AND 'gone ' || room NOT IN (SELECT key FROM meta) LIMIT 1";
+    let stranger = db.query_row(sql, [], |row| row.get::<_, i64>(0)).optional()?;
+    Ok(stranger.map(|room| format!("there are records of a room {room}, which does not exist")))
 }
 
 fn read_room(row: &Row<'_>) -> rusqlite::Result<Option<(KeptRoom, RoomRow)>> {

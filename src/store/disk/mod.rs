@@ -1,4 +1,5 @@
-//! Logs that survive: an SQLite file, a thread that writes it and one that reads it.
+//! Logs that survive: an SQLite file, a thread that writes it and one that reads it; while the whole file is looked at, a third
+//! ([`check`]).
 //!
 //! ```text
 //!            the loop's thread          │  the writer's                     │  the reader's
@@ -9,10 +10,12 @@
 //! ```
 
 mod append;
+mod check;
 mod database;
 mod engine;
 mod facts;
 mod fault;
+pub(in crate::store) mod identity;
 mod intake;
 mod load;
 mod op;
@@ -21,6 +24,7 @@ mod pending;
 mod read;
 mod reader;
 mod replies;
+pub(in crate::store) mod reserve;
 pub(in crate::store) mod row;
 pub(in crate::store) mod schema;
 pub(in crate::store) mod search;

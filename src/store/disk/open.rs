@@ -8,12 +8,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use rusqlite::OptionalExtension as _;
+use rusqlite::{OptionalExtension as _, ffi};
 
+use crate::chat::log::LogFault;
 use crate::time::clock::{Clock, Now};
 
 use super::database::Database;
-use super::load::{LoadFault, Loaded, load};
+use super::fault::{classify, damaged};
+use super::identity;
+use super::load::{LoadFault, Loaded, inspect, load};
+use super::reserve::{Reserve, is_no_room};
 use super::schema::{self, Unfit};
 
 /// The name of the file in its directory.
@@ -38,8 +42,14 @@ pub enum OpenError {
     Newer(PathBuf, i32, i32),
     /// The file is of another program.
     Foreign(PathBuf),
+    /// The file has nothing in it.
+    Empty(PathBuf),
+    /// The log beside the file is of another file: the file, and the log.
+    Strange(PathBuf, PathBuf),
     /// The file is damaged.
     Damaged(PathBuf, String),
+    /// There is no room on the disk: bytes, inodes, or a quota.
+    NoRoom(PathBuf, rusqlite::Error),
     /// The file cannot be read or written.
     Failed(PathBuf, rusqlite::Error),
 }
@@ -47,54 +57,56 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Directory(path, error) => {
-                let path = path.display();
-                write!(
-                    f,
-                    "the data directory {path} cannot be used: {error}; make it writable, or name another with `data`"
-                )
-            }
-            Self::Taken(path) => {
-                let path = path.display();
-                write!(
-                    f,
-                    "another chinwag serves {path}; stop it, or name another directory with `data`"
-                )
-            }
-            Self::Library(version) => {
-                write!(
-                    f,
-                    "this program was built with SQLite {version}, which may damage its files; build it with 3.51.3 or later"
-                )
-            }
-            Self::Newer(path, found, known) => {
-                let path = path.display();
-                write!(
-                    f,
-                    "{path} has version {found} of the schema, and this chinwag knows versions up to {known}; use the chinwag that wrote it or a later one, or restore a backup of before into another directory"
-                )
-            }
-            Self::Foreign(path) => {
-                let path = path.display();
-                write!(
-                    f,
-                    "{path} is not a chinwag database; move it away, or name another directory with `data`"
-                )
-            }
-            Self::Damaged(path, what) => {
-                let path = path.display();
-                write!(
-                    f,
-                    "{path} is damaged: {what}; it was left as it is: see `chinwag verify`, and take up a backup with `chinwag restore`"
-                )
-            }
-            Self::Failed(path, error) => {
-                let path = path.display();
-                write!(
-                    f,
-                    "{path} cannot be opened: {error}; look at its permissions, its disk, and who else has it open"
-                )
-            }
+            Self::Directory(path, error) => write!(
+                f,
+                "the data directory {} cannot be used: {error}; make it writable, make room on its disk, or name another with `data`",
+                path.display()
+            ),
+            Self::Taken(path) => write!(
+                f,
+                "another chinwag serves {}; stop it, or name another directory with `data`",
+                path.display()
+            ),
+            Self::Library(version) => write!(
+                f,
+                "this program was built with SQLite {version}, which may damage its files; build it with 3.51.3 or later"
+            ),
+            Self::Newer(path, found, known) => write!(
+                f,
+                "{} has version {found} of the schema, and this chinwag knows versions up to {known}; use the chinwag that wrote it or a later one, or restore a backup of before into another directory",
+                path.display()
+            ),
+            Self::Foreign(path) => write!(
+                f,
+                "{} is not a chinwag database; move it away, or name another directory with `data`",
+                path.display()
+            ),
+            Self::Empty(path) => write!(
+                f,
+                "{} is empty, which no chinwag leaves it: take up a backup with `chinwag restore`, or move it away to begin anew",
+                path.display()
+            ),
+            Self::Strange(path, log) => write!(
+                f,
+                "{} is the log of another database than {}: put the right one in its place, or move it away; both were left as they are",
+                log.display(),
+                path.display()
+            ),
+            Self::Damaged(path, what) => write!(
+                f,
+                "{} is damaged: {what}; it was left as it is: see `chinwag verify`, and take up a backup with `chinwag restore`, or move the file away to begin anew",
+                path.display()
+            ),
+            Self::NoRoom(path, error) => write!(
+                f,
+                "{} cannot be opened: {error}; there is no room on its disk, no inode, or no quota left: make room and start again",
+                path.display()
+            ),
+            Self::Failed(path, error) => write!(
+                f,
+                "{} cannot be opened: {error}; look at its permissions, its disk, and who else has it open",
+                path.display()
+            ),
         }
     }
 }
@@ -108,6 +120,12 @@ pub(super) struct Opened {
     /// Held for as long as the file is written.
     pub(super) lock: File,
     pub(super) loaded: Loaded,
+    /// It was closed in good order, or is new.
+    pub(super) is_clean: bool,
+    /// What is kept back on the disk.
+    pub(super) reserve: Reserve,
+    /// Why nothing can be written for the time being, or ever.
+    pub(super) trouble: Option<rusqlite::Error>,
 }
 
 /// Opens the file in `data`, makes both if they are not there, and reads what was kept.
@@ -120,21 +138,64 @@ pub(super) fn open(data: &Path, clock: &Clock) -> Result<Opened, OpenError> {
     make_directory(data).map_err(|error| OpenError::Directory(data.to_owned(), error))?;
     let lock = lock(data)?;
     let path = data.join(FILE);
-    let log_bytes = file_len(&data.join(format!("{FILE}-wal")));
-    let mut db = prepare(&path).map_err(|unfit| unfit_file(&path, unfit))?;
-    let found = take_over(&mut db, began).map_err(|error| failed(&path, error))?;
-    let loaded = load(&db).map_err(|fault| match fault {
-        LoadFault::Failed(error) => failed(&path, error),
-        LoadFault::Damaged(table) => {
-            OpenError::Damaged(path.clone(), format!("a row of table {table} makes no sense"))
-        }
-    })?;
+    let log_bytes = file_len(&beside(&path, "-wal"));
+    let mut reserve = Reserve::of(data);
+    let mut fetched = fetch(&path, began).map_err(|error| why(error, &reserve));
+    if matches!(fetched, Err(OpenError::NoRoom(..))) && reserve.is_held() {
+        reserve.give();
+        fetched = fetch(&path, began).map_err(|error| why(error, &reserve));
+    }
+    let Fetched { db, found, loaded, damage } = fetched?;
     sync_directory(data).map_err(|error| OpenError::Directory(data.to_owned(), error))?;
     let millis = u64::try_from(clock.now().tick.since(began.tick).as_millis()).unwrap_or(u64::MAX);
     let (rooms, records) = (loaded.rooms.len(), loaded.records);
     let file = path.display().to_string();
     log::info!(file, found = found.words(), log_bytes, rooms, records, millis; "the store is open");
-    Ok(Opened { db, lock, loaded })
+    let is_clean = matches!(found, Found::New | Found::Clean);
+    let full = || {
+        let refusal = reserve.take().err()?;
+        let error = ffi::Error::new(ffi::SQLITE_FULL);
+        Some(rusqlite::Error::SqliteFailure(error, Some(refusal.to_string())))
+    };
+    let trouble = damage.map(damaged).or_else(full);
+    Ok(Opened { db, lock, loaded, is_clean, reserve, trouble })
+}
+
+/// A file that was read.
+struct Fetched {
+    db: Database,
+    found: Found,
+    loaded: Loaded,
+    /// What is not as it should be: then nothing was written.
+    damage: Option<String>,
+}
+
+/// Opens the file, takes it over if it is whole, and reads what was kept.
+fn fetch(path: &Path, now: Now) -> Result<Fetched, OpenError> {
+    if !path.exists() {
+        create(path)?;
+    }
+    let mut db = prepare(path).map_err(|unfit| unfit_file(path, unfit))?;
+    let damage = inspect(&db).map_err(|error| failed(path, error))?;
+    let found = match damage {
+        None => take_over(&mut db, now).map_err(|error| failed(path, error))?,
+        Some(_) => Found::Damaged,
+    };
+    let loaded = load(&db).map_err(|fault| match fault {
+        LoadFault::Failed(error) => failed(path, error),
+        LoadFault::Damaged(table) => {
+            OpenError::Damaged(path.to_owned(), format!("a row of table {table} makes no sense"))
+        }
+    })?;
+    Ok(Fetched { db, found, loaded, damage })
+}
+
+/// The same error, or that there is no room, if that is what the file system says.
+fn why(error: OpenError, reserve: &Reserve) -> OpenError {
+    let OpenError::Failed(path, error) = error else { return error };
+    let is_full = classify(&error) == LogFault::Full
+        || reserve.refusal().is_some_and(|refusal| is_no_room(&refusal));
+    if is_full { OpenError::NoRoom(path, error) } else { OpenError::Failed(path, error) }
 }
 
 /// How the file was left.
@@ -146,6 +207,8 @@ enum Found {
     Killed,
     /// The machine did: what it had not synced may be lost.
     PowerLost,
+    /// It is not what was written.
+    Damaged,
 }
 
 impl Found {
@@ -155,12 +218,13 @@ impl Found {
             Self::Clean => "closed in good order",
             Self::Killed => "not closed: the server was killed",
             Self::PowerLost => "not closed: the machine went down",
+            Self::Damaged => "damage: nothing is written",
         }
     }
 }
 
 /// Has a file that reaches `RLIMIT_FSIZE` be an error of the write, instead of the end of the process.
-fn outlive_file_limit() -> io::Result<()> {
+pub(in crate::store) fn outlive_file_limit() -> io::Result<()> {
     let flag = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGXFSZ, flag).map(|_| ())
 }
@@ -168,6 +232,9 @@ fn outlive_file_limit() -> io::Result<()> {
 pub(in crate::store) fn make_directory(data: &Path) -> io::Result<()> {
     if data.is_dir() {
         return Ok(());
+    }
+    if data.exists() {
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no directory"));
     }
     DirBuilder::new().recursive(true).mode(0o700).create(data)?;
     match data.parent() {
@@ -193,11 +260,28 @@ pub(in crate::store) fn lock(data: &Path) -> Result<File, OpenError> {
     }
 }
 
+/// Makes the file under another name, so that it is whole from the moment it has its own.
+fn create(path: &Path) -> Result<(), OpenError> {
+    let part = beside(path, ".new");
+    // What is there a start has left that did not come to its end.
+    for suffix in [".new", ".new-journal"] {
+        _ = std::fs::remove_file(beside(path, suffix));
+    }
+    let mut db = Database::open(&part).map_err(|error| failed(path, error))?;
+    schema::migrate(&mut db).map_err(|unfit| unfit_file(path, unfit))?;
+    identity::give(&db).map_err(|error| failed(path, error))?;
+    drop(db);
+    let named = std::fs::rename(&part, path);
+    named.map_err(|error| OpenError::Directory(path.to_owned(), error))
+}
+
 /// Opens the file, if it is one of ours, and brings it to the present schema.
 fn prepare(path: &Path) -> Result<Database, Unfit> {
+    let alone = identity::alone(path);
     let mut db = Database::open(path)?;
     // Nothing is written to a file before it is known to be ours.
     schema::check(&db)?;
+    identity::check(&db, alone)?;
     db.begin_logging()?;
     schema::migrate(&mut db)?;
     Ok(db)
@@ -231,6 +315,12 @@ fn take_over(db: &mut Database, now: Now) -> rusqlite::Result<Found> {
     Ok(found)
 }
 
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
 fn file_len(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |file| file.len())
 }
@@ -239,6 +329,11 @@ pub(in crate::store) fn unfit_file(path: &Path, unfit: Unfit) -> OpenError {
     let path = path.to_owned();
     match unfit {
         Unfit::Foreign => OpenError::Foreign(path),
+        Unfit::Empty => OpenError::Empty(path),
+        Unfit::Strange => {
+            let log = beside(&path, "-wal");
+            OpenError::Strange(path, log)
+        }
         Unfit::Newer(found, known) => OpenError::Newer(path, found, known),
         Unfit::Damaged(error) => OpenError::Damaged(path, error.to_string()),
         Unfit::Failed(error) => OpenError::Failed(path, error),

@@ -45,6 +45,11 @@ impl Pending {
         self.gone.is_empty() && self.rooms.is_empty() && self.facts.is_empty()
     }
 
+    /// Whether the row of this room is to be written.
+    pub(super) fn has_room(&self, log: LogId) -> bool {
+        self.rooms.contains_key(&log)
+    }
+
     /// The level at which it must be written: the highest of the rooms'.
     pub(super) fn level(&self) -> Level {
         let rooms = self.rooms.values().map(|new| Level::of(new.row.durability));

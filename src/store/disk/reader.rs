@@ -246,7 +246,8 @@ fn room_name(db: &Connection, room: i64) -> Option<String> {
     db.query_row("SELECT name FROM room WHERE id = ?1", [room], |row| row.get(0)).ok()
 }
 
-fn open(path: &Path) -> rusqlite::Result<Connection> {
+/// A connection that cannot write.
+pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(LOCK_PATIENCE)?;

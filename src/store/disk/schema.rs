@@ -16,6 +16,10 @@ pub(in crate::store) enum Unfit {
     Foreign,
     /// It is of a later version of the schema: the one that it has, and the last one that is known.
     Newer(i32, i32),
+    /// There is nothing in it.
+    Empty,
+    /// The log beside it is of another file.
+    Strange,
     /// It is no database, or a damaged one.
     Damaged(rusqlite::Error),
     /// It cannot be read or written.
@@ -33,7 +37,10 @@ impl From<rusqlite::Error> for Unfit {
 
 /// Looks whether a file is ours and of a version that is known, and changes nothing.
 pub(in crate::store) fn check(db: &Connection) -> Result<(), Unfit> {
-    version(db, MIGRATIONS.len()).map(|_| ())
+    match version(db, MIGRATIONS.len())? {
+        0 => Err(Unfit::Empty),
+        _ => Ok(()),
+    }
 }
 
 /// Brings a file to the last version, in one transaction: the version it had.
@@ -83,6 +90,7 @@ mod tests {
     #[test]
     fn a_new_file_gets_the_last_version_and_keeps_it() {
         let mut db = Connection::open_in_memory().unwrap();
+        assert!(matches!(check(&db), Err(Unfit::Empty)));
         assert_eq!(migrate(&mut db).unwrap(), 0);
         assert_eq!(migrate(&mut db).unwrap(), last(MIGRATIONS.len()));
         check(&db).unwrap();

@@ -1,8 +1,9 @@
 -- The store's schema, version 1. Times are milliseconds since 1970; names are as in the protocol.
 
--- What concerns the file as a whole: 'boot' (in which boot of the machine it was written last), 'clean'
+-- What concerns the file as a whole: 'file' (a number that no other file has), 'boot' (in which boot of the machine it was written last), 'clean'
 -- (1 if it was closed in good order), 'searched' (the last record's id that is in `word`), 'probe' (a number
--- that is changed when nothing else is, so that a commit reaches the disk).
+-- that is changed when nothing else is, so that a commit reaches the disk), 'gone N' (room N was removed, and its
+-- records are being), 'mended' (records that a failure has cut off may be below the oldest).
 CREATE TABLE meta (
   key TEXT PRIMARY KEY,
   value ANY NOT NULL

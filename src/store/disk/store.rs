@@ -83,7 +83,7 @@ impl Store {
     ///
     /// [`OpenError`], which says what to do.
     pub fn open(options: &Options, clock: Clock, wake: Wake) -> Result<(Self, Kept), OpenError> {
-        let Opened { db, lock, loaded } = open(&options.data, &clock)?;
+        let Opened { db, lock, loaded, is_clean, reserve, trouble } = open(&options.data, &clock)?;
         let path = db.path().to_owned();
         let suspended =
             suspend::load(&db).map_err(|error| OpenError::Failed(path.clone(), error))?;
@@ -93,7 +93,14 @@ impl Store {
         let intake = Arc::new(Intake::default());
         let metrics = Arc::clone(&options.metrics);
         let way = (Arc::clone(&intake), replies.clone());
-        let writer = Writer::start(Engine::new(db), lock, way, (clock, Arc::clone(&metrics)))
+        let mut engine = Engine::new(db, reserve);
+        if !is_clean {
+            engine.doubt(clock.now().tick);
+        }
+        if let Some(error) = trouble {
+            engine.begin_trouble(clock.now(), &error);
+        }
+        let writer = Writer::start(engine, lock, way, (clock, Arc::clone(&metrics)))
             .map_err(|error| OpenError::Directory(options.data.clone(), error))?;
         let store = Self {
             memory: MemoryStore::new(),

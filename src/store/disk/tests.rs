@@ -1,5 +1,7 @@
 //! The store as the server sees it: threads, files, restarts.
 
+mod damage;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -14,6 +16,7 @@ use crate::chat::name::{RoomName, UserName};
 use crate::chat::policy::Retention;
 use crate::chat::record::{Body, Epoch};
 use crate::chat::reply::{Durability, Role};
+use crate::metrics::StoreMetrics;
 use crate::time::clock::Clock;
 
 /// Longer than anything takes on a machine that works.
@@ -25,6 +28,7 @@ struct Bench {
     kept: Kept,
     woken: Receiver<()>,
     clock: Clock,
+    metrics: Arc<StoreMetrics>,
     tickets: usize,
 }
 
@@ -51,11 +55,12 @@ impl Bench {
 
     fn try_open(data: &Path) -> Result<Self, OpenError> {
         let (wake, woken) = channel();
-        let options = Options { data: data.to_owned(), metrics: Arc::default() };
+        let metrics = Arc::new(StoreMetrics::default());
+        let options = Options { data: data.to_owned(), metrics: Arc::clone(&metrics) };
         let clock = Clock::start();
         let wake: Wake = Arc::new(move || _ = wake.send(()));
         let (store, kept) = Store::open(&options, clock, wake)?;
-        Ok(Self { store, kept, woken, clock, tickets: 0 })
+        Ok(Self { store, kept, woken, clock, metrics, tickets: 0 })
     }
 
     fn request(&mut self, request: LogRequest) {
@@ -220,13 +225,15 @@ fn service_returns_by_itself_when_the_cause_of_trouble_is_gone() {
     check_stored(&bench.append(log, message("before", None)), 1);
     let other = rusqlite::Connection::open(folder.path().join("chinwag.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let refused = Appended::Refused(LogFault::Broken);
     let ticket = bench.ticket();
-    bench.request(LogRequest::Append { log, ticket, draft: message("now", Some("c")) });
-    let outcome = Appended::Refused(LogFault::Broken);
-    // What is done at leisure may have run into it before.
-    let told = [bench.reply(), bench.reply()];
-    assert!(told.contains(&LogReply::Appended { ticket, outcome }), "{told:?}");
-    assert!(told.contains(&LogReply::Health(Err(LogFault::Broken))), "{told:?}");
+    let draft = message("now", Some("c"));
+    bench.request(LogRequest::Append { log, ticket, draft });
+    // What is done at leisure may have failed first.
+    let mut told = [bench.reply(), bench.reply()];
+    told.sort_by_key(|reply| matches!(reply, LogReply::Health(_)));
+    let health = LogReply::Health(Err(LogFault::Broken));
+    assert_eq!(told, [LogReply::Appended { ticket, outcome: refused }, health]);
     // What was stored can be read, and what is said elsewhere is said.
     assert_eq!(bench.texts(log), [(1, "before".to_owned())]);
     let light = bench.open_room(2, "light", Durability::Memory);
@@ -235,6 +242,41 @@ fn service_returns_by_itself_when_the_cause_of_trouble_is_gone() {
     other.execute_batch("COMMIT").unwrap();
     assert_eq!(bench.reply(), LogReply::Health(Ok(())));
     check_stored(&bench.append(log, message("now", Some("c"))), 2);
+}
+
+/// Fills the root of this index with zeros, in a file that nobody uses.
+fn spoil_index(data: &Path, index: &str) {
+    let path = data.join("chinwag.db");
+    let db = rusqlite::Connection::open(&path).unwrap();
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+    let page: i64 = db.query_one(sql, [index], |row| row.get(0)).unwrap();
+    let page = usize::try_from(page).unwrap();
+    db.execute("UPDATE meta SET value = 0 WHERE key = 'clean'", []).unwrap();
+    db.close().unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[(page - 1) * 4096..page * 4096].fill(0);
+    std::fs::write(&path, bytes).unwrap();
+}
+
+#[test]
+fn damage_is_found_behind_a_start_after_a_kill_and_what_does_not_need_the_file_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let mut bench = Bench::open(folder.path());
+        let log = bench.open_room(1, "lobby", Durability::Disk);
+        check_stored(&bench.append(log, message("hello", Some("c"))), 1);
+    }
+    // Of this one nobody asks at a start.
+    spoil_index(folder.path(), "edit");
+    let mut bench = Bench::open(folder.path());
+    let log = bench.open_room(1, "lobby", Durability::Disk);
+    assert_eq!(bench.reply(), LogReply::Health(Err(LogFault::Corrupt)));
+    let refused = Appended::Refused(LogFault::Corrupt);
+    assert_eq!(bench.append(log, message("no", None)), refused);
+    assert_eq!(bench.texts(log), [(1, "hello".to_owned())]);
+    let light = bench.open_room(2, "light", Durability::Memory);
+    check_stored(&bench.append(light, message("x", None)), 1);
+    assert_eq!(bench.metrics.checks_damaged.value(), 1);
 }
 
 /// Makes a file one that cannot be opened.

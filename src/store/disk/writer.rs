@@ -11,8 +11,9 @@ use std::time::Duration;
 use crate::chat::log::{Appended, LogFault, LogReply};
 use crate::metrics::StoreMetrics;
 use crate::time::Tick;
-use crate::time::clock::Clock;
+use crate::time::clock::{Clock, Now};
 
+use super::check::{Check, Found};
 use super::engine::Engine;
 use super::intake::{Intake, Taken};
 use super::op::Op;
@@ -24,6 +25,9 @@ const FACTS_GATHER: Duration = Duration::from_millis(100);
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// From a batch to the next look at the sizes of the files.
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
+
+/// From one question whether the look at the whole file has ended to the next.
+const CHECK_POLL: Duration = Duration::from_millis(250);
 
 /// When nobody has sent anything for so long, what can wait is done without rest.
 const CALM: Duration = Duration::from_millis(20);
@@ -60,6 +64,7 @@ impl Writer {
             measure_due: Tick::ZERO,
             step_due: Some(0),
             batch_at: Tick::ZERO,
+            check: None,
             _lock: lock,
             _end: end,
         };
@@ -114,6 +119,8 @@ struct Work {
     step_due: Option<u64>,
     /// When the last batch came.
     batch_at: Tick,
+    /// The look at the whole file, while it lasts.
+    check: Option<Check>,
     /// Nobody else may serve the directory.
     _lock: File,
     /// Tells of the thread's end by its own.
@@ -133,14 +140,16 @@ impl Work {
                 break;
             }
         }
+        self.stop_check();
         self.engine.close(self.clock.now());
     }
 
     /// How long nothing is to be done unless something is asked.
     fn patience(&self) -> Duration {
-        let due = self.facts_due.min(self.sync_due).min(self.measure_due);
-        if let Some(probe_at) = self.engine.probe_at() {
-            return due.min(probe_at).since(self.clock.now().tick);
+        let due = self.facts_due.min(self.sync_due).min(self.measure_due).min(self.check_due());
+        let due = due.min(self.engine.probe_at().unwrap_or(Tick::MAX));
+        if self.engine.rests() {
+            return due.since(self.clock.now().tick);
         }
         let due = match self.step_due {
             Some(_) => due,
@@ -158,7 +167,7 @@ impl Work {
             Some(at) => at <= began,
             None => self.engine.round_at() <= now.tick,
         };
-        if !is_due || self.engine.fault().is_some() {
+        if !is_due || self.engine.rests() {
             return;
         }
         let is_calm = now.tick.since(self.batch_at) >= CALM;
@@ -201,7 +210,11 @@ impl Work {
     /// What is due though nobody has asked.
     fn tend(&mut self) {
         let now = self.clock.now();
-        if self.engine.probe_at().is_some() {
+        if let Some(probe_at) = self.engine.probe_at() {
+            if probe_at <= now.tick {
+                // It would hold the log, which is to be emptied.
+                self.stop_check();
+            }
             self.replies.send_all(self.engine.probe(now));
             self.facts_due = Tick::MAX;
             self.sync_due = Tick::MAX;
@@ -218,10 +231,50 @@ impl Work {
             self.facts_due = due(self.engine.has_pending(), self.facts_due, FACTS_GATHER);
             self.sync_due = due(self.engine.has_unsynced(), self.sync_due, SYNC_EVERY);
         }
+        self.check(now);
         self.metrics.trouble.set(u64::from(self.engine.fault().is_some()));
         if self.measure_due <= now.tick {
             self.measure_due = Tick::MAX;
             self.measure();
+        }
+    }
+
+    /// When there is something to do about the look at the whole file.
+    fn check_due(&self) -> Tick {
+        match &self.check {
+            Some(_) => self.clock.now().tick.after(CHECK_POLL),
+            None if self.engine.fault().is_some() => Tick::MAX,
+            None => self.engine.look_at(),
+        }
+    }
+
+    /// Begins to look at the whole file, if it is time to, or takes up what that has come to.
+    fn check(&mut self, now: Now) {
+        if let Some(found) = self.check.as_ref().and_then(Check::found) {
+            self.check = None;
+            match &found {
+                Found::Sound => self.metrics.checks_sound.add(1),
+                Found::Damaged(_) => self.metrics.checks_damaged.add(1),
+                Found::BrokenOff(_) => self.metrics.checks_broken_off.add(1),
+            }
+            self.replies.send_all(self.engine.looked(now, &found));
+        }
+        let is_due = self.engine.look_at() <= now.tick && self.engine.fault().is_none();
+        if is_due && self.check.is_none() {
+            self.engine.doubt(Tick::MAX);
+            match Check::start(self.engine.path()) {
+                Ok(check) => self.check = Some(check),
+                Err(error) => {
+                    let found = Found::BrokenOff(error.to_string());
+                    self.replies.send_all(self.engine.looked(now, &found));
+                }
+            }
+        }
+    }
+
+    fn stop_check(&mut self) {
+        if let Some(check) = self.check.take() {
+            check.stop();
         }
     }
 

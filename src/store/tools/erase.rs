@@ -19,6 +19,7 @@ use super::{ToolError, open};
 use crate::chat::limits::RECORD_OVERHEAD;
 use crate::chat::name::{DIRECT_LEN_MAX, RoomName, UserName};
 use crate::chat::record::{Body, Epoch, Record};
+use crate::store::disk::reserve::Reserve;
 use crate::store::disk::row::{self, COLUMNS, kind, signed};
 use crate::store::disk::search;
 
@@ -66,6 +67,8 @@ impl Erasure {
     /// [`ToolError`], if it runs or there is nothing to erase from.
     pub fn open(data: &Path, user: &UserName) -> Result<Self, ToolError> {
         let lock = open::lock(data)?;
+        // On a full disk it takes its place; the server takes it again.
+        Reserve::of(data).give();
         let path = open::path(data);
         let db = open::write(&path)?;
         Ok(Self { db, path, user: user.clone(), _lock: lock })

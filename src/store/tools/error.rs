@@ -13,6 +13,10 @@ use crate::store::disk::OpenError;
 pub enum ToolError {
     /// The directory has no database.
     Missing(PathBuf),
+    /// What should be the server's directory is a file.
+    NoDirectory(PathBuf),
+    /// The file is no backup, and why.
+    NoBackup(PathBuf, String),
     /// The directory or the file is not for this program, or another server has it.
     Unfit(OpenError),
     /// There is something of this name already.
@@ -49,6 +53,16 @@ impl fmt::Display for ToolError {
             Self::Missing(path) => write!(
                 f,
                 "there is no database {}; name the server's directory with --data",
+                path.display()
+            ),
+            Self::NoDirectory(path) => write!(
+                f,
+                "{} is no directory; name the server's directory with --data",
+                path.display()
+            ),
+            Self::NoBackup(path, why) => write!(
+                f,
+                "{} is no backup: {why}; name a file that chinwag backup has made",
                 path.display()
             ),
             Self::Unfit(error) => error.fmt(f),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::ToolError;
+use crate::store::disk::OpenError;
 use crate::store::disk::open::{self, FILE};
 use crate::store::disk::schema::{self, Unfit};
 
@@ -20,6 +21,9 @@ pub(super) fn path(data: &Path) -> PathBuf {
 
 /// Takes the place of the server, for as long as the file is held.
 pub(super) fn lock(data: &Path) -> Result<File, ToolError> {
+    if data.is_file() {
+        return Err(ToolError::NoDirectory(data.to_owned()));
+    }
     if !data.is_dir() {
         return Err(ToolError::Missing(path(data)));
     }
@@ -41,9 +45,13 @@ pub(super) fn write(path: &Path) -> Result<Connection, ToolError> {
 }
 
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection, ToolError> {
-    if !path.exists() {
-        return Err(ToolError::Missing(path.to_owned()));
+    match path.parent() {
+        Some(data) if data.is_file() => return Err(ToolError::NoDirectory(data.to_owned())),
+        _ if !path.exists() => return Err(ToolError::Missing(path.to_owned())),
+        _ if path.is_dir() => return Err(unfit(path, Unfit::Foreign)),
+        _ => {}
     }
+    open::outlive_file_limit().map_err(ToolError::file(path))?;
     let opened = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX);
     let db = opened.map_err(ToolError::database(path))?;
     let set_up = || {
@@ -54,6 +62,21 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, ToolError> {
     set_up().map_err(ToolError::database(path))?;
     schema::check(&db).map_err(|fault| unfit(path, fault))?;
     Ok(db)
+}
+
+/// A connection to a backup, which cannot write.
+pub(super) fn backup(path: &Path) -> Result<Connection, ToolError> {
+    let no_backup = |why: &str| ToolError::NoBackup(path.to_owned(), why.to_owned());
+    if path.is_dir() {
+        return Err(no_backup("it is a directory"));
+    }
+    read(path).map_err(|error| match error {
+        ToolError::Missing(_) | ToolError::NoDirectory(_) => no_backup("there is no such file"),
+        ToolError::Unfit(OpenError::Empty(_)) => no_backup("it is empty"),
+        ToolError::Unfit(OpenError::Foreign(_)) => no_backup("another program has made it"),
+        ToolError::Unfit(OpenError::Damaged(_, what)) => no_backup(&what),
+        error => error,
+    })
 }
 
 /// The file at `path` is not for this program.

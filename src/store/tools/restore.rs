@@ -10,6 +10,7 @@ use super::backup::{self, Copied, beside};
 use super::verify;
 use super::{ToolError, open};
 use crate::log::Timestamp;
+use crate::store::disk::identity;
 use crate::store::disk::open::make_directory;
 
 /// What was done.
@@ -28,7 +29,7 @@ pub struct Restored {
 ///
 /// [`ToolError`]; the database is as it was then.
 pub fn run(data: &Path, file: &Path, wall_ms: u64) -> Result<Restored, ToolError> {
-    let source = open::read(file)?;
+    let source = open::backup(file)?;
     sound(&source, file)?;
     make_directory(data).map_err(ToolError::file(data))?;
     let _lock = open::lock(data)?;
@@ -73,6 +74,7 @@ fn begin_epochs(part: &Path, wall_ms: u64) -> Result<(), ToolError> {
         let sql = "UPDATE room SET epoch = CASE epoch WHEN ?1 THEN ?1 + 1 ELSE ?1 END";
         transaction.execute(sql, [epoch])?;
         transaction.execute("INSERT OR REPLACE INTO meta VALUES ('clean', 1)", [])?;
+        identity::give(&transaction)?;
         transaction.commit()?;
         db.close().map_err(|(_, error)| error)
     };
@@ -209,11 +211,37 @@ mod tests {
         assert!(matches!(faulty, ToolError::Faulty(_, _, 3)), "{faulty}");
         fs::write(&file, vec![b'x'; 8192]).unwrap();
         let foreign = run(folder.path(), &file, WALL_MS).unwrap_err();
-        assert!(matches!(foreign, ToolError::Unfit(_)), "{foreign}");
+        assert!(matches!(foreign, ToolError::NoBackup(..)), "{foreign}");
         drop(db);
         assert_eq!(content(&open::path(folder.path())), (1_001, 2));
         let names = fs::read_dir(folder.path()).unwrap();
         assert!(names.flatten().all(|entry| !entry.path().to_string_lossy().contains(".part")));
+    }
+
+    #[test]
+    fn what_is_no_backup_is_called_so_with_the_reason() {
+        let (folder, _db) = stored(1);
+        let place = |name: &str| folder.path().join(name);
+        fs::write(place("text"), "hello").unwrap();
+        fs::write(place("empty"), "").unwrap();
+        fs::create_dir(place("directory")).unwrap();
+        let theirs = Connection::open(place("theirs")).unwrap();
+        theirs.execute_batch("CREATE TABLE x (y)").unwrap();
+        for (name, why) in [
+            ("nowhere", "there is no such file"),
+            ("text/nowhere", "there is no such file"),
+            ("directory", "it is a directory"),
+            ("empty", "it is empty"),
+            ("text", "file is not a database"),
+            ("theirs", "another program has made it"),
+        ] {
+            let said = run(folder.path(), &place(name), WALL_MS).unwrap_err().to_string();
+            let expect = format!("{name} is no backup: {why}; name a file that");
+            assert!(said.contains(&expect), "{said}");
+        }
+        let said = run(&place("text"), &place("nowhere"), WALL_MS).unwrap_err();
+        assert!(matches!(said, ToolError::NoBackup(..)), "{said}");
+        assert_eq!(content(&open::path(folder.path())), (1_001, 1));
     }
 
     #[test]

@@ -70,7 +70,8 @@ pub(super) fn look(db: &Connection, tell: &mut dyn FnMut(&Fault)) -> rusqlite::R
     let mut look = Look { db: &transaction, tell, found: Verified::default() };
     look.file()?;
     look.rooms()?;
-    for table in ["record", "member", "standing", "sent"] {
+    // The `cid`s of a room that is gone stay until they are old.
+    for table in ["record", "member", "standing"] {
         look.orphans(table)?;
     }
     Ok(look.found)
@@ -209,7 +210,11 @@ impl Look<'_> {
     }
 
     fn orphans(&mut self, table: &'static str) -> rusqlite::Result<()> {
-        let sql = format!("SELECT count(*) FROM {table} WHERE room NOT IN (SELECT id FROM room)");
+        // The records of a room that was removed go by and by.
+        let sql = format!(
+            "SELECT count(*) FROM {table} WHERE room NOT IN (SELECT id FROM room) \
+             AND 'gone ' || room NOT IN (SELECT key FROM meta)"
+        );
         let count: i64 = self.db.query_row(&sql, [], |row| row.get(0))?;
         if count > 0 {
             self.tell(&Fault::Orphans(table, count));
@@ -247,6 +252,11 @@ mod tests {
         let pruned = "DELETE FROM record WHERE seq < 3; \
                       UPDATE room SET oldest = 3, bytes = 15 WHERE id = 1";
         check(pruned, &[]);
+        let dropped = "INSERT INTO record SELECT 9, 9, seq, at, sender, kind, target, who, number, \
+                       text, data, cid, reply_to, thread, edited, weight, sum FROM record LIMIT 1; \
+                       INSERT INTO meta VALUES ('gone 9', 1); \
+                       INSERT INTO sent VALUES (1, 9, 'ann', 'c', 1, 1, 1)";
+        check(dropped, &[]);
         check("DELETE FROM record; UPDATE room SET oldest = 6, bytes = 0 WHERE id = 1", &[]);
     }
 

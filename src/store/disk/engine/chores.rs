@@ -15,6 +15,7 @@ use crate::time::Tick;
 use crate::time::clock::Now;
 
 use super::super::database::Level;
+use super::super::facts;
 use super::super::op::{Tail, unsigned};
 use super::super::row::signed;
 use super::super::search;
@@ -42,10 +43,6 @@ pub(super) struct Chores {
     swollen: BTreeSet<LogId>,
     /// Rooms that are to be asked how old their oldest record is.
     aging: Vec<LogId>,
-    /// Row ids of rooms that are gone, of which there may be records.
-    orphans: Vec<i64>,
-    /// The next row id that is to be looked at for such a room, until all were.
-    orphans_after: Option<i64>,
     /// There may be old `cid`s.
     old_cids: bool,
     /// There may be records that are not in the search index.
@@ -60,8 +57,6 @@ impl Default for Chores {
         Self {
             swollen: BTreeSet::new(),
             aging: Vec::new(),
-            orphans: Vec::new(),
-            orphans_after: Some(0),
             old_cids: true,
             unsearched: true,
             round_at: Tick::ZERO,
@@ -84,11 +79,10 @@ pub(in crate::store::disk) struct Step {
 type Chore = fn(&mut Engine, Now, &mut Step) -> rusqlite::Result<bool>;
 
 /// Each says whether there was something to do.
-const CHORES: [Chore; 6] = [
+const CHORES: [Chore; 5] = [
     Engine::prune,
     Engine::fill_index,
     Engine::remove_orphans,
-    Engine::look_for_orphans,
     Engine::look_for_age,
     Engine::forget_cids,
 ];
@@ -108,11 +102,6 @@ impl Chores {
     pub(super) fn note_swollen(&mut self, log: LogId) {
         self.swollen.insert(log);
     }
-
-    /// A room is gone.
-    pub(super) fn note_orphan(&mut self, room: i64) {
-        self.orphans.push(room);
-    }
 }
 
 impl Engine {
@@ -124,7 +113,7 @@ impl Engine {
     /// Does one small step of what can wait. Less is thought worth it while batches come: `is_calm` is whether none do.
     pub(in crate::store::disk) fn step(&mut self, now: Now, is_calm: bool) -> Step {
         let mut step = Step::default();
-        if self.trouble.is_some() {
+        if self.rests() {
             return step;
         }
         if now.tick >= self.chores.round_at {
@@ -206,7 +195,8 @@ impl Engine {
     }
 
     fn fill_index(&mut self, _: Now, _: &mut Step) -> rusqlite::Result<bool> {
-        if !std::mem::take(&mut self.chores.unsearched) {
+        // It takes room that those need who make some.
+        if self.trouble.is_some() || !std::mem::take(&mut self.chores.unsearched) {
             return Ok(false);
         }
         self.chores.unsearched = self.lightly(|db| search::fill(db, STEP_RECORDS))?;
@@ -215,38 +205,15 @@ impl Engine {
 
     /// Takes away records of a room that is gone.
     fn remove_orphans(&mut self, _: Now, step: &mut Step) -> rusqlite::Result<bool> {
-        // While it is pending that a room is gone, its row is there, and must not lack its records.
-        let Some(&room) = self.chores.orphans.last().filter(|_| self.pending.is_empty()) else {
-            return Ok(false);
-        };
-        let removed = self.lightly(|db| remove_first(db, room, |_| true))?;
-        if removed.len() < STEP_RECORDS {
-            self.chores.orphans.pop();
-        }
-        step.pruned = u64::try_from(removed.len()).unwrap_or(u64::MAX);
-        Ok(true)
-    }
-
-    /// Finds rooms that were gone before the start, and whose records are not.
-    fn look_for_orphans(&mut self, _: Now, _: &mut Step) -> rusqlite::Result<bool> {
-        let Some(mut after) = self.chores.orphans_after else { return Ok(false) };
-        for _ in 0..STEP_ROOMS {
-            let sql = "SELECT min(room), EXISTS (SELECT 1 FROM room WHERE id = \
-                       (SELECT min(room) FROM record WHERE room > ?1)) FROM record WHERE room > ?1";
-            let found: (Option<i64>, bool) = self
-                .db
-                .prepare_cached(sql)?
-                .query_one([after], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let (Some(room), is_there) = found else {
-                self.chores.orphans_after = None;
-                return Ok(true);
-            };
-            if !is_there {
-                self.chores.orphans.push(room);
+        let Some(room) = facts::first_gone(&self.db)? else { return Ok(false) };
+        let removed = self.lightly(|db| {
+            let removed = remove_first(db, room, |_| true)?;
+            if removed.len() < STEP_RECORDS {
+                facts::forget_gone(db, room)?;
             }
-            after = room;
-        }
-        self.chores.orphans_after = Some(after);
+            Ok(removed)
+        })?;
+        step.pruned = u64::try_from(removed.len()).unwrap_or(u64::MAX);
         Ok(true)
     }
 

@@ -5,13 +5,14 @@
 //!           │                                           ▼
 //!        healthy ── batch: facts, records, commit    trouble: appends are refused, facts wait
 //!           ▲                                           │
-//!           └── file reopened, log emptied, written ────┘  a probe each second
+//!           └──── file reopened, looked at, written ┘  a probe each second
 //! ```
 
 mod chores;
 mod recover;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -22,6 +23,7 @@ use crate::chat::policy::Retention;
 use crate::chat::reply::Durability;
 use crate::collections::Slots;
 use crate::log::Throttle;
+use crate::time::Tick;
 use crate::time::clock::Now;
 
 use self::chores::Chores;
@@ -30,6 +32,7 @@ use super::append::append;
 use super::database::{Database, Level};
 use super::op::{Append, Op, Opening, RoomRow, Tail, Waiting};
 use super::pending::{NewRow, Pending};
+use super::reserve::Reserve;
 use super::row::signed;
 
 /// Lines about trouble that may be written at once, and from one to the next after that.
@@ -47,10 +50,13 @@ pub(super) struct Engine {
     /// By the slots of their logs.
     rooms: Slots<Room>,
     pending: Pending,
+    reserve: Reserve,
     trouble: Option<Trouble>,
     /// There are commits that the disk may not have.
     unsynced: bool,
     chores: Chores,
+    /// When the whole file is to be looked at; never if it need not be.
+    look_at: Tick,
     /// Lines about trouble.
     lines: Throttle,
 }
@@ -76,16 +82,18 @@ struct Batch {
 }
 
 impl Engine {
-    /// An engine on a file that is open and has the present schema.
-    pub(super) fn new(db: Database) -> Self {
+    /// An engine on a file that is open and has the present schema, with the room that is kept back for it.
+    pub(super) fn new(db: Database, reserve: Reserve) -> Self {
         let (rooms, pending) = (Slots::new(), Pending::default());
         Self {
             db,
             rooms,
             pending,
+            reserve,
             trouble: None,
             unsynced: false,
             chores: Chores::default(),
+            look_at: Tick::MAX,
             lines: Throttle::new(LINES_AT_ONCE, LINE_EVERY),
         }
     }
@@ -106,12 +114,15 @@ impl Engine {
     /// The replies are true when this returns, whatever happens to the machine, as far as the level goes. If
     /// the transaction fails, no append of it has happened, and what it held of rooms and facts is pending.
     pub(super) fn commit(&mut self, now: Now, ops: Vec<Op>) -> Vec<LogReply> {
+        match self.fault() {
+            Some(fault) => self.commit_in_trouble(now, ops, fault),
+            None => self.commit_all(now, ops),
+        }
+    }
+
+    fn commit_all(&mut self, now: Now, ops: Vec<Op>) -> Vec<LogReply> {
         let waiting: Vec<_> = ops.iter().filter_map(Waiting::of).collect();
         let mut ops = VecDeque::from(ops);
-        if let Some(fault) = self.fault() {
-            self.take_up_all(ops);
-            return waiting.into_iter().map(|who| who.refused(fault)).collect();
-        }
         let has_records = ops.iter().any(|op| matches!(op, Op::Append(_)));
         let mut level = ops.iter().filter_map(Op::level).max().unwrap_or(Level::Os);
         if !has_records {
@@ -268,7 +279,6 @@ impl Engine {
             Op::Drop(log) => {
                 if let Some(room) = find(&mut self.rooms, log) {
                     self.pending.put_gone(log, room.id);
-                    self.chores.note_orphan(room.id);
                     self.rooms.remove(log.slot());
                 }
             }

@@ -59,10 +59,11 @@ impl Bench {
     }
 
     fn at(folder: TempDir) -> Self {
-        let Opened { db, lock, loaded } = open(folder.path(), &Clock::start()).unwrap();
+        let Opened { db, lock, loaded, reserve, .. } =
+            open(folder.path(), &Clock::start()).unwrap();
         let now = Now { tick: Tick::from_millis(1_000_000), wall_ms: 1_763_700_000_000 };
         let kept = loaded.rooms;
-        Self { engine: Engine::new(db), folder, kept, now, tickets: 0, _lock: lock }
+        Self { engine: Engine::new(db, reserve), folder, kept, now, tickets: 0, _lock: lock }
     }
 
     /// The server is killed and started again.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::store::disk::check::Found;
 
 /// Whatever makes writes fail until the file is opened anew.
 #[track_caller]
@@ -54,6 +55,66 @@ fn a_full_disk_refuses_what_it_cannot_hold_and_loses_nothing_else() {
 }
 
 #[test]
+fn on_a_full_disk_what_makes_room_is_done_until_the_reserve_is_taken_again() {
+    let mut bench = Bench::new();
+    let retention = Retention { age: Some(Duration::from_hours(1)), ..Retention::default() };
+    let log = bench.room_kept(1, "lobby", Durability::Disk, retention);
+    bench.batch(log, [said("one", None), said("two", None)]);
+    bench.tidy();
+    let data = bench.folder.path().to_owned();
+    let reserve = data.join("chinwag.reserve");
+    assert!(reserve.exists());
+    let full =
+        rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None);
+    assert_eq!(bench.engine.begin_trouble(bench.now, &full), LogFault::Full);
+    assert!(!reserve.exists(), "it was given");
+    let refused = Appended::Refused(LogFault::Full);
+    assert_eq!(bench.append(log, deletion(1)), refused);
+    // The file works again, and there is no room for the reserve.
+    bench.engine.reserve = Reserve::sized(&data, u64::MAX / 2);
+    assert_eq!(bench.pass(Duration::from_secs(1)), []);
+    assert_eq!(bench.append(log, said("more", None)), refused);
+    check_stored(&bench.append(log, deletion(1)), 3);
+    assert_eq!(bench.text(1), None);
+    let ops = vec![Op::Keep(log, member(1)), Op::Sync(Ticket(77), Level::Disk)];
+    let synced = LogReply::Synced { ticket: Ticket(77), outcome: Ok(()) };
+    assert_eq!(bench.engine.commit(bench.now, ops), [synced]);
+    assert_eq!(bench.pass(Duration::from_hours(2)), []);
+    assert_eq!(bench.tidy(), [LogReply::Pruned { log, oldest: 4 }]);
+    // There is room.
+    bench.engine.reserve = Reserve::of(&data);
+    assert_eq!(bench.pass(Duration::from_secs(1)), [LogReply::Health(Ok(()))]);
+    assert!(reserve.exists());
+    check_stored(&bench.append(log, said("more", None)), 4);
+}
+
+#[test]
+fn room_in_the_file_itself_does_for_the_reserve() {
+    let mut bench = Bench::new();
+    let log = bench.room(1, "lobby", Durability::Disk);
+    check_stored(&bench.append(log, said("one", None)), 1);
+    let full =
+        rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None);
+    bench.engine.begin_trouble(bench.now, &full);
+    bench.engine.reserve = Reserve::sized(bench.folder.path(), u64::MAX / 2);
+    assert_eq!(bench.pass(Duration::from_secs(1)), []);
+    let sql = "CREATE TABLE big AS SELECT zeroblob(9000000) AS x; DROP TABLE big";
+    bench.look().execute_batch(sql).unwrap();
+    assert_eq!(bench.pass(Duration::from_secs(1)), [LogReply::Health(Ok(()))]);
+    check_stored(&bench.append(log, said("two", None)), 2);
+}
+
+#[test]
+fn records_of_a_room_that_was_not_removed_are_never_taken_away() {
+    let mut bench = Bench::new();
+    let log = bench.room(1, "lobby", Durability::Disk);
+    check_stored(&bench.append(log, said("one", None)), 1);
+    bench.look().execute_batch("DELETE FROM room").unwrap();
+    bench.tidy();
+    assert_eq!(bench.number("SELECT count(*) FROM record"), 1);
+}
+
+#[test]
 fn a_disk_that_cannot_be_written_is_tried_again_until_it_can() {
     let spoil = |engine: &Engine| engine.db.pragma_update(None, "query_only", true).unwrap();
     check_recovery(spoil, |_| {}, LogFault::Broken);
@@ -89,6 +150,48 @@ fn records_that_come_up_above_the_head_that_was_told_are_removed() {
     assert_eq!(bench.pass(Duration::from_secs(1)), [LogReply::Health(Ok(()))]);
     assert_eq!(bench.number("SELECT count(*) + (SELECT head FROM room) FROM record"), 2);
     check_stored(&bench.append(log, said("new", None)), 2);
+}
+
+#[test]
+fn what_was_written_last_is_looked_at_before_the_file_is_trusted_again() {
+    for damage in [
+        "UPDATE record SET text = 'forged' WHERE seq = 2",
+        "UPDATE record SET room = 5 WHERE seq = 2",
+        "DELETE FROM room",
+    ] {
+        let mut bench = Bench::new();
+        let log = bench.room(1, "lobby", Durability::Disk);
+        bench.batch(log, [said("one", None), said("two", Some("c"))]);
+        bench.engine.db.pragma_update(None, "query_only", true).unwrap();
+        let refused = Appended::Refused(LogFault::Broken);
+        assert_eq!(bench.append(log, said("no", None)), refused, "{damage}");
+        bench.look().execute_batch(damage).unwrap();
+        let told = bench.pass(Duration::from_secs(1));
+        assert_eq!(told, [LogReply::Health(Err(LogFault::Corrupt))], "{damage}");
+        assert_eq!(bench.pass(Duration::from_hours(1)), [], "{damage}");
+        let refused = Appended::Refused(LogFault::Corrupt);
+        assert_eq!(bench.append(log, said("no", None)), refused, "{damage}");
+    }
+}
+
+#[test]
+fn after_a_recovery_the_whole_file_is_to_be_looked_at_and_its_damage_is_final() {
+    let mut bench = Bench::new();
+    let log = bench.room(1, "lobby", Durability::Disk);
+    check_stored(&bench.append(log, said("before", None)), 1);
+    assert_eq!(bench.engine.look_at(), Tick::MAX);
+    bench.engine.db.pragma_update(None, "query_only", true).unwrap();
+    assert_eq!(bench.append(log, said("no", None)), Appended::Refused(LogFault::Broken));
+    assert_eq!(bench.pass(Duration::from_secs(1)), [LogReply::Health(Ok(()))]);
+    assert_eq!(bench.engine.look_at(), bench.now.tick);
+    assert_eq!(bench.engine.looked(bench.now, &Found::Sound), None);
+    let broken_off = Found::BrokenOff("too much".to_owned());
+    assert_eq!(bench.engine.looked(bench.now, &broken_off), None);
+    assert!(bench.engine.look_at() > bench.now.tick);
+    check_stored(&bench.append(log, said("on", None)), 2);
+    let told = bench.engine.looked(bench.now, &Found::Damaged("a page".to_owned()));
+    assert_eq!(told, Some(LogReply::Health(Err(LogFault::Corrupt))));
+    assert_eq!(bench.append(log, said("no", None)), Appended::Refused(LogFault::Corrupt));
 }
 
 #[test]
