@@ -1,7 +1,9 @@
 //! What the domain has asked of the logs, and what it does when they answer.
 
+use super::changes::Mark;
 use super::command::Page;
 use super::cursor::{self, refusal_of};
+use super::history::Excerpt;
 use super::keys::{AskedKey, RoomKey, UserKey};
 use super::log::{Answer, Fact, LogFault, LogReply, LogRequest, Query, Ticket};
 use super::members::{end_membership, keep_member};
@@ -12,7 +14,7 @@ use super::record::SharedRecord;
 use super::reply::{InboxRow, Refusal, Reply};
 use super::room::Sender;
 use super::state::State;
-use super::{Then, fetch, hello, inbox, moderate, suspend};
+use super::{Then, fetch, hello, history, inbox, moderate, search, suspend};
 use crate::collections::Key as _;
 use crate::net::ConnId;
 
@@ -45,6 +47,8 @@ pub(super) enum Asked {
         room: RoomKey,
         /// Which part is being read.
         part: Part,
+        /// When the reading began.
+        since: Mark,
     },
     /// What of an inbox is not in memory.
     Inbox {
@@ -56,11 +60,15 @@ pub(super) enum Asked {
         open: Vec<usize>,
         /// What names the answer.
         rev: u64,
+        /// When the reading began.
+        since: Mark,
     },
     /// A search.
     Search {
         /// Who asks.
         asker: Asker,
+        /// When the reading began.
+        since: Mark,
     },
 }
 
@@ -115,13 +123,17 @@ impl Asking {
         match self {
             Self::Change(room, change) => ask_change(state, asker, room, change),
             Self::History(room, part, query) => {
-                ask(state, Asked::History { asker, room, part }, query);
+                let since = state.changes.begin();
+                ask(state, Asked::History { asker, room, part, since }, query);
             }
             Self::Inbox(rows, open, query) => {
-                let rev = state.rev;
-                ask(state, Asked::Inbox { asker, rows, open, rev }, query);
+                let (rev, since) = (state.rev, state.changes.begin());
+                ask(state, Asked::Inbox { asker, rows, open, rev, since }, query);
             }
-            Self::Search(query) => ask(state, Asked::Search { asker }, query),
+            Self::Search(query) => {
+                let since = state.changes.begin();
+                ask(state, Asked::Search { asker, since }, query);
+            }
         }
     }
 }
@@ -175,6 +187,18 @@ impl Asked {
         }
     }
 
+    /// When it began to be read, if changes that are told meanwhile are to be made to it.
+    pub(super) const fn since(&self) -> Option<Mark> {
+        match self {
+            Self::History { since, .. }
+            | Self::Inbox { since, .. }
+            | Self::Search { since, .. } => Some(*since),
+            // Those keep their own books.
+            Self::Page(_) => None,
+            Self::Append { .. } | Self::Change { .. } => None,
+        }
+    }
+
     /// Whose answer it is.
     pub(super) const fn conn(&self) -> Option<ConnId> {
         match self {
@@ -182,7 +206,7 @@ impl Asked {
             Self::Change { asker, .. }
             | Self::History { asker, .. }
             | Self::Inbox { asker, .. }
-            | Self::Search { asker } => Some(asker.conn),
+            | Self::Search { asker, .. } => Some(asker.conn),
             Self::Page(_) => None,
         }
     }
@@ -283,24 +307,31 @@ pub(super) fn answer(
 /// Something was read, or could not be.
 fn read(state: &mut State, ticket: Ticket, outcome: Result<Answer, LogFault>) {
     let Some(asked) = state.answered(ticket) else { return };
+    let changes = asked.since().map_or(Some(Vec::new()), |since| state.changes.end(since));
+    // Too much was changed meanwhile to know what of it is in the answer.
+    let outcome = outcome.and_then(|answer| Ok((answer, changes.ok_or(LogFault::Busy)?)));
     match (asked, outcome) {
-        (Asked::Page(id), Ok(Answer::Records { records, .. })) => {
+        (Asked::Page(id), Ok((Answer::Records { records, .. }, _))) => {
             fetch::page_read(state, id, records);
         }
         (Asked::Page(id), _) => fetch::page_failed(state, id),
-        (Asked::History { asker, room, part }, Ok(Answer::Records { records, .. })) => {
-            inbox::history_read(state, asker, room, part, records);
+        (
+            Asked::History { asker, room, part, .. },
+            Ok((Answer::Records { records, as_of }, changes)),
+        ) => {
+            let excerpt = Excerpt { records, as_of, changes };
+            history::history_read(state, asker, room, part, excerpt);
         }
-        (Asked::Inbox { asker, rows, open, rev }, Ok(Answer::Inbox(found))) => {
-            let reply = inbox::inbox_read(rows, &open, found, rev);
+        (Asked::Inbox { asker, rows, open, rev, .. }, Ok((Answer::Inbox(found), changes))) => {
+            let reply = inbox::inbox_read(state, (rows, &open), (found, rev), &changes);
             answer(state, asker.conn, asker.request, Ok((reply, Then::Nothing)));
         }
-        (Asked::Search { asker }, Ok(Answer::Found { items, next })) => {
-            let reply = inbox::found(state, asker.user, items, next);
+        (Asked::Search { asker, .. }, Ok((Answer::Found { items, next }, changes))) => {
+            let reply = search::found(state, asker.user, (items, next), &changes);
             answer(state, asker.conn, asker.request, Ok((reply, Then::Nothing)));
         }
         (
-            Asked::History { asker, .. } | Asked::Inbox { asker, .. } | Asked::Search { asker },
+            Asked::History { asker, .. } | Asked::Inbox { asker, .. } | Asked::Search { asker, .. },
             outcome,
         ) => {
             let fault = outcome.err().unwrap_or(LogFault::Broken);

@@ -8,6 +8,7 @@
 //! How records reach their readers is in `cursor`, how presence, typing and receipts do is in `gather`.
 
 mod asked;
+mod changes;
 pub mod code;
 pub mod command;
 mod create;
@@ -16,6 +17,7 @@ pub mod event;
 mod fetch;
 mod gather;
 mod hello;
+mod history;
 mod inbox;
 mod keys;
 pub mod limits;
@@ -31,6 +33,7 @@ pub mod reply;
 mod restore;
 mod ring;
 mod room;
+mod search;
 mod send;
 mod session;
 mod standing;
@@ -345,10 +348,10 @@ fn execute(
             Reply::Done
         }
         Command::History { room, page, limit, epoch } => {
-            return inbox::history(state, user, (&room, epoch.as_deref()), page, limit);
+            return history::history(state, user, (&room, epoch.as_deref()), page, limit);
         }
         Command::Search { room, text, before, limit } => {
-            return inbox::search(state, user, (room.as_deref(), &text), before, limit);
+            return search::search(state, user, (room.as_deref(), &text), before, limit);
         }
         Command::Presence { room } => {
             let (key, _) = members::find_membership(state, user, &room)?;

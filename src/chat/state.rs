@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::asked::Asked;
+use super::changes::Changes;
 use super::keys::{AskedKey, MembershipKey, RoomKey, UserKey};
 use super::limits::Limits;
 use super::log::{LogId, LogRequest, Suspensions};
@@ -77,6 +78,7 @@ pub(super) struct State {
     pub empty: VecDeque<(RoomKey, LogId)>,
     pub rings: RingBudget,
     pub pages: Pages,
+    pub changes: Changes,
     /// Connections whose cursors wait to have a page read that could not be.
     pub stuck: Vec<ConnId>,
     /// Memberships whose receipts are not written yet.
@@ -103,6 +105,7 @@ impl State {
         Self {
             rings: RingBudget::new(limits.ring_total_bytes),
             pages: Pages::new(limits.ring_total_bytes / PAGES_PART),
+            changes: Changes::default(),
             stuck: Vec::new(),
             unsaved: Vec::new(),
             stopping: false,
@@ -220,6 +223,8 @@ pub(super) fn debug_check(state: &State) {
 
 /// Checks that whoever waits for the logs knows it.
 fn check_asked(state: &State) {
+    let readings = state.asked.iter().filter(|(_, asked)| asked.since().is_some());
+    state.changes.debug_check(readings.count());
     let mut waiting = BTreeMap::new();
     for (_, asked) in state.asked.iter() {
         if let Some(conn) = asked.conn() {

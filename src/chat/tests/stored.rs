@@ -31,6 +31,9 @@ struct Contents {
     reads: usize,
     /// Answers wait.
     slow: bool,
+    /// What is read waits, as it was when it was read.
+    reads_wait: bool,
+    read: VecDeque<LogReply>,
     fault: Option<LogFault>,
 }
 
@@ -43,7 +46,11 @@ impl Logs for Shelf {
 
     fn poll(&mut self) -> Option<LogReply> {
         let mut contents = self.0.borrow_mut();
-        if contents.slow { None } else { contents.replies.pop_front() }
+        if contents.slow {
+            return None;
+        }
+        let read = if contents.reads_wait { None } else { contents.read.pop_front() };
+        read.or_else(|| contents.replies.pop_front())
     }
 }
 
@@ -67,7 +74,7 @@ impl Contents {
             LogRequest::Read { ticket, query } => {
                 self.reads += 1;
                 let outcome = self.fault.map_or_else(|| Ok(self.read(query)), Err);
-                LogReply::Answer { ticket, outcome }
+                return self.read.push_back(LogReply::Answer { ticket, outcome });
             }
         };
         self.replies.push_back(reply);
@@ -112,12 +119,24 @@ impl Contents {
                         let unread = records.iter().filter(|record| {
                             record.seq > row.read && record.seq <= row.head && record.from != user
                         });
-                        let last = records.last().filter(|_| row.last).cloned();
+                        let mut messages = records.iter().rev();
+                        let last = messages
+                            .find(|record| matches!(record.body, Body::Message { .. }))
+                            .filter(|_| row.last)
+                            .cloned();
                         (u64::try_from(unread.count()).unwrap(), last)
                     })
                     .collect(),
             ),
-            Query::Search { .. } => Answer::Found { items: Vec::new(), next: None },
+            Query::Search { logs, text, .. } => {
+                let records = logs.iter().flat_map(|log| self.logs[log].iter().map(|r| (*log, r)));
+                let found = records.filter(|(_, record)| match &record.body {
+                    Body::Message { text: said, .. } => said.contains(&*text),
+                    _ => false,
+                });
+                let items = found.map(|(log, record)| (log, SharedRecord::clone(record)));
+                Answer::Found { items: items.collect(), next: None }
+            }
         }
     }
 }
@@ -370,6 +389,94 @@ fn who_asks_faster_than_the_log_answers_is_told_when_to_go_on() {
     let said = heard(&town.settle(), 0);
     assert_eq!(said.iter().filter(|line| *line == "wake").count(), 1);
     assert_eq!(town.chat.owed(conn(0)), 0);
+}
+
+/// What is read, and changed before the answer comes: the texts of seq 1 that are shown.
+#[track_caller]
+fn shown_after(change: Command<'_>, read: Command<'_>) -> Vec<String> {
+    let (mut town, shelf) = town(2);
+    for (number, name) in [(0, "ann"), (1, "bob")] {
+        town.hello(number, name);
+        town.join(number, "lobby");
+    }
+    town.say(0, "secret");
+    town.settle();
+    for number in 2..=9 {
+        town.run(
+            1,
+            Command::React {
+                room: "lobby".into(),
+                target: 1,
+                emoji: number.to_string().into(),
+                remove: false,
+                weight: 0,
+            },
+        );
+    }
+    shelf.0.borrow_mut().reads_wait = true;
+    town.run(1, read);
+    // What is read in parts is read on while the changes come.
+    town.run(0, Command::Edit { room: "lobby".into(), target: 1, text: "first".into(), weight: 5 });
+    let said = told(&town.run(0, change), 1);
+    assert_eq!(said, ["#11"], "the change is told");
+    shelf.0.borrow_mut().reads_wait = false;
+    let said = town.settle();
+    let items: Vec<SharedRecord> = match answer(&said) {
+        Some(Said::Reply { result: Ok(Reply::History { items, .. }), .. }) => items.clone(),
+        Some(Said::Reply { result: Ok(Reply::Found { items, .. }), .. }) => {
+            items.iter().map(|(_, record)| SharedRecord::clone(record)).collect()
+        }
+        Some(Said::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) => {
+            rooms.iter().filter_map(|row| row.last.clone()).collect()
+        }
+        other => panic!("{other:?}"),
+    };
+    let bodies = items.iter().filter(|record| record.seq == 1).map(|record| &record.body);
+    let texts = bodies.map(|body| match body {
+        Body::Message { text, edited, .. } => format!("{text} {}", edited.is_some()),
+        other => format!("{other:?}"),
+    });
+    texts.collect()
+}
+
+#[test]
+fn what_was_changed_while_it_was_read_is_shown_as_it_is() {
+    let history = |page| Command::History { room: "lobby".into(), page, limit: None, epoch: None };
+    let search = Command::Search { room: None, text: "secret".into(), before: None, limit: None };
+    let inbox = Command::Rooms { since: None };
+    let delete = Command::Delete { room: "lobby".into(), target: 1 };
+    let edit = Command::Edit { room: "lobby".into(), target: 1, text: "second".into(), weight: 6 };
+    let pages = [Page::Latest, Page::Before(5), Page::After(0), Page::Around(5)].map(history);
+    for read in pages {
+        assert_eq!(shown_after(delete.clone(), read.clone()), ["Deleted"], "{read:?}");
+        assert_eq!(shown_after(edit.clone(), read.clone()), ["second true"], "{read:?}");
+    }
+    for read in [search, inbox] {
+        assert_eq!(shown_after(delete.clone(), read.clone()), [""; 0], "{read:?}");
+        assert_eq!(shown_after(edit.clone(), read.clone()), ["second true"], "{read:?}");
+    }
+}
+
+#[test]
+fn an_edit_that_was_read_loses_its_text_with_its_message() {
+    let (mut town, shelf) = town(2);
+    town.hello(0, "ann");
+    town.join(0, "lobby");
+    town.say(0, "secret");
+    town.settle();
+    town.run(0, Command::Edit { room: "lobby".into(), target: 1, text: "still".into(), weight: 5 });
+    say_many(&mut town, 0, 5);
+    shelf.0.borrow_mut().reads_wait = true;
+    let page = Page::After(0);
+    town.run(0, Command::History { room: "lobby".into(), page, limit: Some(3), epoch: None });
+    town.run(0, Command::Delete { room: "lobby".into(), target: 1 });
+    shelf.0.borrow_mut().reads_wait = false;
+    let said = town.settle();
+    let Some(Said::Reply { result: Ok(Reply::History { items, .. }), .. }) = answer(&said) else {
+        panic!("{said:?}");
+    };
+    let bodies: Vec<&Body> = items.iter().take(2).map(|record| &record.body).collect();
+    assert_eq!(bodies, [&Body::Deleted, &Body::Edit { target: 1, text: None }]);
 }
 
 /// What a request was answered with, whatever was said besides.
