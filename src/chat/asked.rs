@@ -1,7 +1,7 @@
 //! What the domain has asked of the logs, and what it does when they answer.
 
 use super::changes::Mark;
-use super::command::Page;
+use super::command::{Command, Page};
 use super::cursor::{self, refusal_of};
 use super::history::Excerpt;
 use super::keys::{AskedKey, RoomKey, UserKey};
@@ -13,10 +13,16 @@ use super::pages::PageId;
 use super::record::SharedRecord;
 use super::reply::{InboxRow, Refusal, Reply};
 use super::room::Sender;
+use super::session::Session;
+use super::standing::Pending;
 use super::state::State;
 use super::{Then, fetch, hello, history, inbox, moderate, search, suspend};
 use crate::collections::Key as _;
 use crate::net::ConnId;
+
+/// The [weight](Asked::weight) of what a connection waits for one at a time: more than of all that it may wait for
+/// together.
+pub(super) const LONG: u8 = 65;
 
 /// Who waits for an answer of the logs, and for what.
 #[derive(Debug)]
@@ -27,6 +33,15 @@ pub(super) enum Asked {
         room: RoomKey,
         /// Who is to be answered.
         sender: Sender,
+    },
+    /// A reading, to be done when what its connection has sent before is answered.
+    PutOff {
+        /// The connection.
+        conn: ConnId,
+        /// The request.
+        request: Request,
+        /// What is to be read.
+        command: Command<'static>,
     },
     /// A change to be written before it is answered.
     Change {
@@ -170,10 +185,11 @@ impl Asked {
     pub(super) const fn weight(&self) -> u8 {
         match self {
             Self::Append { .. } | Self::Page(_) => 1,
-            Self::Change { .. }
+            Self::PutOff { .. }
+            | Self::Change { .. }
             | Self::History { .. }
             | Self::Inbox { .. }
-            | Self::Search { .. } => 65,
+            | Self::Search { .. } => LONG,
         }
     }
 
@@ -183,7 +199,7 @@ impl Asked {
             Self::Append { room, .. } | Self::Change { room, .. } | Self::History { room, .. } => {
                 Some(*room)
             }
-            Self::Page(_) | Self::Inbox { .. } | Self::Search { .. } => None,
+            Self::PutOff { .. } | Self::Page(_) | Self::Inbox { .. } | Self::Search { .. } => None,
         }
     }
 
@@ -195,7 +211,7 @@ impl Asked {
             | Self::Search { since, .. } => Some(*since),
             // Those keep their own books.
             Self::Page(_) => None,
-            Self::Append { .. } | Self::Change { .. } => None,
+            Self::Append { .. } | Self::PutOff { .. } | Self::Change { .. } => None,
         }
     }
 
@@ -203,6 +219,7 @@ impl Asked {
     pub(super) const fn conn(&self) -> Option<ConnId> {
         match self {
             Self::Append { sender, .. } => Some(sender.conn),
+            Self::PutOff { conn, .. } => Some(*conn),
             Self::Change { asker, .. }
             | Self::History { asker, .. }
             | Self::Inbox { asker, .. }
@@ -212,8 +229,47 @@ impl Asked {
     }
 }
 
+/// Puts a reading off until what its connection has sent before is answered; anything else is returned.
+pub(super) fn put_off<'a>(
+    state: &mut State,
+    conn: ConnId,
+    request: Request,
+    command: Command<'a>,
+) -> Option<(Request, Command<'a>)> {
+    // What it waits for, if that is less than one long thing, are records.
+    let is_sending = |session: &Session| (1..LONG).contains(&session.waiting);
+    if !state.session(conn).is_some_and(is_sending) || state.put_off.contains_key(&conn) {
+        return Some((request, command));
+    }
+    match command.into_reading() {
+        Ok(command) => {
+            let Ticket(index) = state.note_asked(Asked::PutOff { conn, request, command });
+            state.put_off.insert(conn, AskedKey::from_index(index));
+            None
+        }
+        Err(command) => Some((request, command)),
+    }
+}
+
+/// Does what was put off for a connection, if all that it has sent is answered.
+fn take_up(state: &mut State, conn: ConnId) {
+    if state.session(conn).is_some_and(|session| session.waiting > LONG) {
+        return;
+    }
+    if let Some(Asked::PutOff { request, command, .. }) = forget_put_off(state, conn) {
+        super::run(state, conn, request, command);
+    }
+}
+
+/// Takes back what was put off for a connection.
+pub(super) fn forget_put_off(state: &mut State, conn: ConnId) -> Option<Asked> {
+    let key = state.put_off.remove(&conn)?;
+    state.answered(Ticket(key.index()))
+}
+
 /// The logs have answered, or have something to say.
 pub(super) fn heard(state: &mut State, reply: LogReply) {
+    let conn = if state.put_off.is_empty() { None } else { asker_of(state, &reply) };
     match reply {
         LogReply::Appended { ticket, outcome } => {
             if let Some(Asked::Append { room, sender }) = state.answered(ticket) {
@@ -225,6 +281,9 @@ pub(super) fn heard(state: &mut State, reply: LogReply) {
         }
         LogReply::Synced { ticket, outcome } => {
             if let Some(Asked::Change { asker, room, change }) = state.answered(ticket) {
+                if let Some(row) = state.rooms.get_mut(room) {
+                    row.order.answered(ticket);
+                }
                 written(state, asker, room, change, outcome);
             }
         }
@@ -233,7 +292,22 @@ pub(super) fn heard(state: &mut State, reply: LogReply) {
         LogReply::Health(_) => {}
         LogReply::Suspended(suspended) => suspend::set(state, &suspended),
     }
+    if let Some(conn) = conn {
+        take_up(state, conn);
+    }
     fetch::read_pages(state);
+}
+
+/// Whose request the logs have answered.
+fn asker_of(state: &State, reply: &LogReply) -> Option<ConnId> {
+    match reply {
+        LogReply::Appended { ticket, .. }
+        | LogReply::Synced { ticket, .. }
+        | LogReply::Answer { ticket, .. } => {
+            state.asked.get(AskedKey::from_index(ticket.0)).and_then(Asked::conn)
+        }
+        LogReply::Pruned { .. } | LogReply::Health(_) | LogReply::Suspended(_) => None,
+    }
 }
 
 /// A change has been written, or could not be.
@@ -276,14 +350,20 @@ fn written(
             let outcome = outcome.map_err(refusal_of);
             moderate::invitation_written(state, (room, user), &invited, outcome)
         }
-        (Change::Leave, Ok(())) => {
-            let name = state.rooms[room].name.clone();
-            Ok((Reply::Left { room: name }, Then::Leave(membership)))
-        }
-        (Change::Leave, Err(fault)) => {
-            // Still a member, as was written before.
-            keep_member(state, membership);
-            Err(refusal_of(fault))
+        (Change::Leave, outcome) => {
+            // Somebody may have come in meanwhile, whom an only owner does not leave alone.
+            let outcome = outcome.map_err(refusal_of);
+            match outcome.and_then(|()| moderate::check_departure(state, membership)) {
+                Ok(()) => {
+                    let name = state.rooms[room].name.clone();
+                    Ok((Reply::Left { room: name }, Then::Leave(membership)))
+                }
+                Err(refusal) => {
+                    // Still a member, as was written before.
+                    keep_member(state, membership);
+                    Err(refusal)
+                }
+            }
         }
     };
     answer(state, conn, request, done);
@@ -337,7 +417,7 @@ fn read(state: &mut State, ticket: Ticket, outcome: Result<Answer, LogFault>) {
             let fault = outcome.err().unwrap_or(LogFault::Broken);
             answer(state, asker.conn, asker.request, Err(refusal_of(fault)));
         }
-        (Asked::Append { .. } | Asked::Change { .. }, _) => {
+        (Asked::Append { .. } | Asked::PutOff { .. } | Asked::Change { .. }, _) => {
             debug_assert!(false, "an append is not read");
         }
     }
@@ -352,10 +432,14 @@ pub(super) fn ask(state: &mut State, asked: Asked, query: Query) {
 /// Has the membership that was just made, or is about to end, written before it is answered.
 fn ask_change(state: &mut State, asker: Asker, room: RoomKey, change: Change) {
     let log = state.rooms[room].log;
-    if matches!(change, Change::Leave) {
-        let fact = Fact::Member(state.users[asker.user].name.clone(), None);
-        state.requests.push_back(LogRequest::Keep { log, fact });
-    }
+    let is_departure = matches!(change, Change::Leave);
+    let name = state.users[asker.user].name.clone();
     let ticket = state.note_asked(Asked::Change { asker, room, change });
+    if is_departure {
+        if state.rooms[room].owned {
+            state.rooms[room].order.note(ticket, Pending::Departing(name.clone()));
+        }
+        state.requests.push_back(LogRequest::Keep { log, fact: Fact::Member(name, None) });
+    }
     state.requests.push_back(LogRequest::Sync { log, ticket });
 }

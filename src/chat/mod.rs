@@ -100,25 +100,9 @@ impl Chat {
 
     /// A connection asks for something; [`Code::HelloFirst`] if it has not said who it is.
     pub fn command(&mut self, now: Now, conn: ConnId, request: Request, command: Command<'_>) {
-        let state = &mut self.state;
-        state.now = now;
-        let result = match state.session(conn).map(|session| session.user) {
-            None => Err(Refusal::new(Code::HelloFirst, "say hello first").field("op", "hello")),
-            Some(user) => execute(state, (conn, user), command),
-        };
-        match result {
-            Ok(Done::Answered(reply, then)) => {
-                state.said.push_back(Said::Reply { to: conn, request, result: Ok(reply) });
-                follow(state, conn, then);
-            }
-            Ok(Done::Logged(draft)) => send::append(state, draft, request, conn),
-            Ok(Done::Asked(user, asking)) => {
-                let name = state.users[user].name.clone();
-                asking.ask(state, Asker { conn, user, name, request });
-            }
-            Err(refusal) => {
-                state.said.push_back(Said::Reply { to: conn, request, result: Err(refusal) });
-            }
+        self.state.now = now;
+        if let Some((request, command)) = asked::put_off(&mut self.state, conn, request, command) {
+            run(&mut self.state, conn, request, command);
         }
     }
 
@@ -301,6 +285,28 @@ fn follow(state: &mut State, conn: ConnId, then: Then) {
     }
 }
 
+/// Does what a connection asks for, and answers unless the logs must be asked first.
+fn run(state: &mut State, conn: ConnId, request: Request, command: Command<'_>) {
+    let result = match state.session(conn).map(|session| session.user) {
+        None => Err(Refusal::new(Code::HelloFirst, "say hello first").field("op", "hello")),
+        Some(user) => execute(state, (conn, user), command),
+    };
+    match result {
+        Ok(Done::Answered(reply, then)) => {
+            state.said.push_back(Said::Reply { to: conn, request, result: Ok(reply) });
+            follow(state, conn, then);
+        }
+        Ok(Done::Logged(draft)) => send::append(state, draft, request, conn),
+        Ok(Done::Asked(user, asking)) => {
+            let name = state.users[user].name.clone();
+            asking.ask(state, Asker { conn, user, name, request });
+        }
+        Err(refusal) => {
+            state.said.push_back(Said::Reply { to: conn, request, result: Err(refusal) });
+        }
+    }
+}
+
 /// Does what a user asks for.
 fn execute(
     state: &mut State,
@@ -423,6 +429,7 @@ fn join(
 
 fn leave(state: &mut State, user: UserKey, name: &str) -> Result<Done, Refusal> {
     let (key, membership) = members::find_membership(state, user, name)?;
+    moderate::check_departure(state, membership)?;
     if state.rooms[key].is_stored() {
         return Ok(Done::Asked(user, Asking::Change(key, Change::Leave)));
     }

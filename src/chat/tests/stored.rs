@@ -21,18 +21,18 @@ use super::*;
 
 /// A store that answers when it is told to, and what it has.
 #[derive(Clone, Debug, Default)]
-struct Shelf(Rc<RefCell<Contents>>);
+pub(super) struct Shelf(pub(super) Rc<RefCell<Contents>>);
 
 #[derive(Debug, Default)]
-struct Contents {
+pub(super) struct Contents {
     logs: BTreeMap<LogId, Vec<SharedRecord>>,
     facts: Vec<Fact>,
     replies: VecDeque<LogReply>,
     reads: usize,
     /// Answers wait.
-    slow: bool,
+    pub(super) slow: bool,
     /// What is read waits, as it was when it was read.
-    reads_wait: bool,
+    pub(super) reads_wait: bool,
     read: VecDeque<LogReply>,
     fault: Option<LogFault>,
 }
@@ -142,7 +142,7 @@ impl Contents {
 }
 
 /// A town whose rooms are on a shelf, with rings of so many records.
-fn town(ring_records: usize) -> (Town, Shelf) {
+pub(super) fn town(ring_records: usize) -> (Town, Shelf) {
     let policy = Policy { durability: Durability::Disk, ..Policy::default() };
     let policies = Policies::uniform(policy);
     let limits = Limits { ring_records, policies, ..Limits::default() };
@@ -152,7 +152,7 @@ fn town(ring_records: usize) -> (Town, Shelf) {
     (town, shelf)
 }
 
-fn say_many(town: &mut Town, number: usize, count: usize) {
+pub(super) fn say_many(town: &mut Town, number: usize, count: usize) {
     for _ in 0..count {
         town.say(number, "x");
         town.settle();
@@ -160,7 +160,7 @@ fn say_many(town: &mut Town, number: usize, count: usize) {
 }
 
 /// What one connection gets, but for being told that it may go on.
-fn told(said: &[Said], number: usize) -> Vec<String> {
+pub(super) fn told(said: &[Said], number: usize) -> Vec<String> {
     let mut lines = heard(said, number);
     lines.retain(|line| line != "wake");
     lines
@@ -391,95 +391,7 @@ fn who_asks_faster_than_the_log_answers_is_told_when_to_go_on() {
     assert_eq!(town.chat.owed(conn(0)), 0);
 }
 
-/// What is read, and changed before the answer comes: the texts of seq 1 that are shown.
-#[track_caller]
-fn shown_after(change: Command<'_>, read: Command<'_>) -> Vec<String> {
-    let (mut town, shelf) = town(2);
-    for (number, name) in [(0, "ann"), (1, "bob")] {
-        town.hello(number, name);
-        town.join(number, "lobby");
-    }
-    town.say(0, "secret");
-    town.settle();
-    for number in 2..=9 {
-        town.run(
-            1,
-            Command::React {
-                room: "lobby".into(),
-                target: 1,
-                emoji: number.to_string().into(),
-                remove: false,
-                weight: 0,
-            },
-        );
-    }
-    shelf.0.borrow_mut().reads_wait = true;
-    town.run(1, read);
-    // What is read in parts is read on while the changes come.
-    town.run(0, Command::Edit { room: "lobby".into(), target: 1, text: "first".into(), weight: 5 });
-    let said = told(&town.run(0, change), 1);
-    assert_eq!(said, ["#11"], "the change is told");
-    shelf.0.borrow_mut().reads_wait = false;
-    let said = town.settle();
-    let items: Vec<SharedRecord> = match answer(&said) {
-        Some(Said::Reply { result: Ok(Reply::History { items, .. }), .. }) => items.clone(),
-        Some(Said::Reply { result: Ok(Reply::Found { items, .. }), .. }) => {
-            items.iter().map(|(_, record)| SharedRecord::clone(record)).collect()
-        }
-        Some(Said::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) => {
-            rooms.iter().filter_map(|row| row.last.clone()).collect()
-        }
-        other => panic!("{other:?}"),
-    };
-    let bodies = items.iter().filter(|record| record.seq == 1).map(|record| &record.body);
-    let texts = bodies.map(|body| match body {
-        Body::Message { text, edited, .. } => format!("{text} {}", edited.is_some()),
-        other => format!("{other:?}"),
-    });
-    texts.collect()
-}
-
-#[test]
-fn what_was_changed_while_it_was_read_is_shown_as_it_is() {
-    let history = |page| Command::History { room: "lobby".into(), page, limit: None, epoch: None };
-    let search = Command::Search { room: None, text: "secret".into(), before: None, limit: None };
-    let inbox = Command::Rooms { since: None };
-    let delete = Command::Delete { room: "lobby".into(), target: 1 };
-    let edit = Command::Edit { room: "lobby".into(), target: 1, text: "second".into(), weight: 6 };
-    let pages = [Page::Latest, Page::Before(5), Page::After(0), Page::Around(5)].map(history);
-    for read in pages {
-        assert_eq!(shown_after(delete.clone(), read.clone()), ["Deleted"], "{read:?}");
-        assert_eq!(shown_after(edit.clone(), read.clone()), ["second true"], "{read:?}");
-    }
-    for read in [search, inbox] {
-        assert_eq!(shown_after(delete.clone(), read.clone()), [""; 0], "{read:?}");
-        assert_eq!(shown_after(edit.clone(), read.clone()), ["second true"], "{read:?}");
-    }
-}
-
-#[test]
-fn an_edit_that_was_read_loses_its_text_with_its_message() {
-    let (mut town, shelf) = town(2);
-    town.hello(0, "ann");
-    town.join(0, "lobby");
-    town.say(0, "secret");
-    town.settle();
-    town.run(0, Command::Edit { room: "lobby".into(), target: 1, text: "still".into(), weight: 5 });
-    say_many(&mut town, 0, 5);
-    shelf.0.borrow_mut().reads_wait = true;
-    let page = Page::After(0);
-    town.run(0, Command::History { room: "lobby".into(), page, limit: Some(3), epoch: None });
-    town.run(0, Command::Delete { room: "lobby".into(), target: 1 });
-    shelf.0.borrow_mut().reads_wait = false;
-    let said = town.settle();
-    let Some(Said::Reply { result: Ok(Reply::History { items, .. }), .. }) = answer(&said) else {
-        panic!("{said:?}");
-    };
-    let bodies: Vec<&Body> = items.iter().take(2).map(|record| &record.body).collect();
-    assert_eq!(bodies, [&Body::Deleted, &Body::Edit { target: 1, text: None }]);
-}
-
 /// What a request was answered with, whatever was said besides.
-fn answer(said: &[Said]) -> Option<&Said> {
+pub(super) fn answer(said: &[Said]) -> Option<&Said> {
     said.iter().find(|said| matches!(said, Said::Reply { .. }))
 }
