@@ -13,6 +13,7 @@ use super::pages::PageId;
 use super::record::SharedRecord;
 use super::reply::{InboxRow, Refusal, Reply};
 use super::room::Sender;
+use super::search::Found;
 use super::session::Session;
 use super::standing::Pending;
 use super::state::State;
@@ -82,6 +83,8 @@ pub(super) enum Asked {
     Search {
         /// Who asks.
         asker: Asker,
+        /// What was found in memory.
+        here: Vec<Found>,
         /// When the reading began.
         since: Mark,
     },
@@ -128,8 +131,8 @@ pub(super) enum Asking {
     History(RoomKey, Part, Query),
     /// What of an inbox is not in memory: its rows, and which of them are asked for.
     Inbox(Vec<InboxRow>, Vec<usize>, Query),
-    /// A search.
-    Search(Query),
+    /// A search, and what was found in memory.
+    Search(Vec<Found>, Query),
 }
 
 impl Asking {
@@ -145,9 +148,9 @@ impl Asking {
                 let (rev, since) = (state.rev, state.changes.begin());
                 ask(state, Asked::Inbox { asker, rows, open, rev, since }, query);
             }
-            Self::Search(query) => {
+            Self::Search(here, query) => {
                 let since = state.changes.begin();
-                ask(state, Asked::Search { asker, since }, query);
+                ask(state, Asked::Search { asker, here, since }, query);
             }
         }
     }
@@ -406,8 +409,8 @@ fn read(state: &mut State, ticket: Ticket, outcome: Result<Answer, LogFault>) {
             let reply = inbox::inbox_read(state, (rows, &open), (found, rev), &changes);
             answer(state, asker.conn, asker.request, Ok((reply, Then::Nothing)));
         }
-        (Asked::Search { asker, .. }, Ok((Answer::Found { items, next }, changes))) => {
-            let reply = search::found(state, asker.user, (items, next), &changes);
+        (Asked::Search { asker, here, .. }, Ok((Answer::Found { items, next }, changes))) => {
+            let reply = search::found(state, asker.user, (here, items, next), &changes);
             answer(state, asker.conn, asker.request, Ok((reply, Then::Nothing)));
         }
         (

@@ -44,6 +44,7 @@ mod suspend;
 mod tests;
 mod touch;
 mod user;
+pub mod words;
 
 pub use code::Code;
 pub use command::{Command, Op, RequestId};

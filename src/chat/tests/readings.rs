@@ -1,7 +1,9 @@
 //! Readings of stored rooms: what is changed meanwhile, and what their own connection has said before.
 
 use super::super::command::Page;
-use super::stored::{answer, say_many, told, town};
+use super::super::policy::{Policies, Policy, Rule};
+use super::super::reply::Durability;
+use super::stored::{answer, say_many, told, town, town_of};
 use super::*;
 
 /// What is read, and changed before the answer comes: the texts of seq 1 that are shown.
@@ -136,4 +138,57 @@ fn who_says_something_and_reads_at_once_finds_it_there() {
     shelf.0.borrow_mut().slow = false;
     town.settle();
     assert_eq!(town.chat.asked(), 0);
+}
+
+#[test]
+fn rooms_in_memory_are_searched_as_far_as_they_are_there() {
+    let rule = Rule {
+        pattern: Some("kept/*".into()),
+        name: None,
+        policy: Policy { durability: Durability::Disk, ..Policy::default() },
+    };
+    let policies = Policies { rules: vec![rule], ..Policies::uniform(Policy::default()) };
+    let (mut town, _shelf) = town_of(Limits { ring_records: 4, policies, ..Limits::default() });
+    for (number, name) in [(0, "ann"), (1, "bob")] {
+        town.hello(number, name);
+        town.join(number, "tmp");
+    }
+    town.join(0, "kept/tea");
+    let said = [
+        ("tmp", "tea one"),
+        ("tmp", "Tea two"),
+        ("kept/tea", "tea three"),
+        ("tmp", "tea four"),
+        ("tmp", "rum"),
+        ("tmp", "tea five"),
+    ];
+    for (room, text) in said {
+        town.now.wall_ms += 10;
+        town.run(0, message(Target::Room(room.into()), text, None));
+    }
+    let search = |room: Option<&'static str>, before, limit| Command::Search {
+        room: room.map(Into::into),
+        text: "tea".into(),
+        before,
+        limit,
+    };
+    for (number, command, expect) in [
+        (0, search(None, None, None), (vec!["tea five", "tea four", "tea three", "Tea two"], None)),
+        (0, search(Some("tmp"), None, Some(2)), (vec!["tea five", "tea four"], None)),
+        (0, search(None, None, Some(2)), (vec!["tea five", "tea four"], Some((1 << 53) - 1))),
+        (0, search(None, Some((1 << 53) - 1), None), (vec!["tea three"], None)),
+        (1, search(None, None, None), (vec!["tea five", "tea four", "Tea two"], None)),
+    ] {
+        let shown = format!("{command:?}");
+        let said = town.run(number, command);
+        let Some(Said::Reply { result: Ok(Reply::Found { items, next }), .. }) = answer(&said)
+        else {
+            panic!("{shown}: {said:?}");
+        };
+        let texts = items.iter().map(|(_, record)| match &record.body {
+            Body::Message { text, .. } => &**text,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!((texts.collect::<Vec<_>>(), *next), expect, "{shown}");
+    }
 }

@@ -145,7 +145,11 @@ impl Contents {
 pub(super) fn town(ring_records: usize) -> (Town, Shelf) {
     let policy = Policy { durability: Durability::Disk, ..Policy::default() };
     let policies = Policies::uniform(policy);
-    let limits = Limits { ring_records, policies, ..Limits::default() };
+    town_of(Limits { ring_records, policies, ..Limits::default() })
+}
+
+/// A town with its stored rooms on a shelf.
+pub(super) fn town_of(limits: Limits) -> (Town, Shelf) {
     let mut town = Town::new(limits);
     let shelf = Shelf::default();
     town.store = Box::new(shelf.clone());

@@ -18,11 +18,11 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use rusqlite::{Connection, OptionalExtension as _};
-use unicode_normalization::char::is_combining_mark;
 
 use super::read::{Fault, Reading};
 use super::row::{COLUMNS, kind, signed};
 use crate::chat::log::{Answer, LogId};
+use crate::chat::words::{is_unspaced, words};
 
 /// How texts are put into `word`: a file in which it was done otherwise is searched anew. Kept in `meta`.
 const WAY: i64 = 2;
@@ -89,13 +89,6 @@ fn expression(job: &Job) -> Option<String> {
     (!words.is_empty() && !job.rooms.is_empty()).then_some(expression)
 }
 
-/// The words of a text: letters and digits with their marks.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    let of_word = |c: char| c.is_alphanumeric() || is_combining_mark(c);
-    let words = text.split(move |c| !of_word(c));
-    words.filter(|word| word.chars().any(char::is_alphanumeric))
-}
-
 /// The text with a space before and behind each character that is a word of its own.
 fn spaced(text: &str) -> Cow<'_, str> {
     if text.is_ascii() || !text.chars().any(is_unspaced) {
@@ -110,21 +103,6 @@ fn spaced(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(spaced)
-}
-
-/// Whether a character is of a script that has no space between words.
-fn is_unspaced(c: char) -> bool {
-    matches!(
-        c,
-        // Thai and Lao, Myanmar, Khmer.
-        '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
-            // Hiragana, katakana, and what repeats a character.
-            | '\u{3005}'..='\u{3007}' | '\u{3040}'..='\u{30ff}' | '\u{31f0}'..='\u{31ff}'
-            | '\u{ff66}'..='\u{ff9f}'
-            // Han.
-            | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'
-            | '\u{20000}'..='\u{3ffff}'
-    )
 }
 
 /// The text of a message has changed, or it is gone (`None`): so do its words, if they were put into `word`
