@@ -16,7 +16,7 @@ use super::reply::{GapWhy, Presence, Reply, Resumption, Role};
 use super::session::{Secret, Session};
 use super::state::{State, Timer};
 use super::user::User;
-use super::{Code, Refusal, Then, create, gather, joined, standing, suspend};
+use super::{Code, Refusal, Then, asked, create, gather, joined, standing, suspend};
 use crate::collections::{Few, Ledger};
 use crate::net::{CloseReason, ConnId};
 
@@ -360,6 +360,7 @@ pub(super) fn end_session(state: &mut State, conn: ConnId) {
     let Some(session) = state.session(conn) else { return };
     let (user, secret) = (session.user, session.secret);
     let rooms: Vec<RoomKey> = session.subs.iter().map(|sub| sub.room).collect();
+    asked::forget_put_off(state, conn);
     for room in rooms {
         unsubscribe(state, conn, room);
     }

@@ -21,16 +21,19 @@ use super::*;
 
 /// A store that answers when it is told to, and what it has.
 #[derive(Clone, Debug, Default)]
-struct Shelf(Rc<RefCell<Contents>>);
+pub(super) struct Shelf(pub(super) Rc<RefCell<Contents>>);
 
 #[derive(Debug, Default)]
-struct Contents {
+pub(super) struct Contents {
     logs: BTreeMap<LogId, Vec<SharedRecord>>,
     facts: Vec<Fact>,
     replies: VecDeque<LogReply>,
     reads: usize,
     /// Answers wait.
-    slow: bool,
+    pub(super) slow: bool,
+    /// What is read waits, as it was when it was read.
+    pub(super) reads_wait: bool,
+    read: VecDeque<LogReply>,
     fault: Option<LogFault>,
 }
 
@@ -43,7 +46,11 @@ impl Logs for Shelf {
 
     fn poll(&mut self) -> Option<LogReply> {
         let mut contents = self.0.borrow_mut();
-        if contents.slow { None } else { contents.replies.pop_front() }
+        if contents.slow {
+            return None;
+        }
+        let read = if contents.reads_wait { None } else { contents.read.pop_front() };
+        read.or_else(|| contents.replies.pop_front())
     }
 }
 
@@ -67,7 +74,7 @@ impl Contents {
             LogRequest::Read { ticket, query } => {
                 self.reads += 1;
                 let outcome = self.fault.map_or_else(|| Ok(self.read(query)), Err);
-                LogReply::Answer { ticket, outcome }
+                return self.read.push_back(LogReply::Answer { ticket, outcome });
             }
         };
         self.replies.push_back(reply);
@@ -112,28 +119,44 @@ impl Contents {
                         let unread = records.iter().filter(|record| {
                             record.seq > row.read && record.seq <= row.head && record.from != user
                         });
-                        let last = records.last().filter(|_| row.last).cloned();
+                        let mut messages = records.iter().rev();
+                        let last = messages
+                            .find(|record| matches!(record.body, Body::Message { .. }))
+                            .filter(|_| row.last)
+                            .cloned();
                         (u64::try_from(unread.count()).unwrap(), last)
                     })
                     .collect(),
             ),
-            Query::Search { .. } => Answer::Found { items: Vec::new(), next: None },
+            Query::Search { logs, text, .. } => {
+                let records = logs.iter().flat_map(|log| self.logs[log].iter().map(|r| (*log, r)));
+                let found = records.filter(|(_, record)| match &record.body {
+                    Body::Message { text: said, .. } => said.contains(&*text),
+                    _ => false,
+                });
+                let items = found.map(|(log, record)| (log, SharedRecord::clone(record)));
+                Answer::Found { items: items.collect(), next: None }
+            }
         }
     }
 }
 
 /// A town whose rooms are on a shelf, with rings of so many records.
-fn town(ring_records: usize) -> (Town, Shelf) {
+pub(super) fn town(ring_records: usize) -> (Town, Shelf) {
     let policy = Policy { durability: Durability::Disk, ..Policy::default() };
     let policies = Policies::uniform(policy);
-    let limits = Limits { ring_records, policies, ..Limits::default() };
+    town_of(Limits { ring_records, policies, ..Limits::default() })
+}
+
+/// A town with its stored rooms on a shelf.
+pub(super) fn town_of(limits: Limits) -> (Town, Shelf) {
     let mut town = Town::new(limits);
     let shelf = Shelf::default();
     town.store = Box::new(shelf.clone());
     (town, shelf)
 }
 
-fn say_many(town: &mut Town, number: usize, count: usize) {
+pub(super) fn say_many(town: &mut Town, number: usize, count: usize) {
     for _ in 0..count {
         town.say(number, "x");
         town.settle();
@@ -141,7 +164,7 @@ fn say_many(town: &mut Town, number: usize, count: usize) {
 }
 
 /// What one connection gets, but for being told that it may go on.
-fn told(said: &[Said], number: usize) -> Vec<String> {
+pub(super) fn told(said: &[Said], number: usize) -> Vec<String> {
     let mut lines = heard(said, number);
     lines.retain(|line| line != "wake");
     lines
@@ -430,6 +453,6 @@ fn who_asks_faster_than_the_log_answers_is_told_when_to_go_on() {
 }
 
 /// What a request was answered with, whatever was said besides.
-fn answer(said: &[Said]) -> Option<&Said> {
+pub(super) fn answer(said: &[Said]) -> Option<&Said> {
     said.iter().find(|said| matches!(said, Said::Reply { .. }))
 }
