@@ -4,9 +4,9 @@ import { PAYLOADS } from "./hostile.mjs";
 import { enter, lines, picture, server, shows, visit, visitAgain } from "./page.mjs";
 import { Member, until } from "./surroundings.mjs";
 
-test("the page comes with a strict policy and under 80 KB in all", async () => {
+test("the page comes with a strict policy and under 90 KB in all", async () => {
 	let total = 0;
-	for (const path of ["", "style.css", "acts.js", "app.js", "client.js", "dom.js", "entry.js", "finder.js", "favicon.svg"]) {
+	for (const path of ["", "style.css", "acts.js", "app.js", "client.js", "dom.js", "entry.js", "finder.js", "order.js", "favicon.svg"]) {
 		const response = await fetch(server.url + path);
 		assert.equal(response.status, 200, path);
 		total += (await response.arrayBuffer()).byteLength;
@@ -18,7 +18,7 @@ test("the page comes with a strict policy and under 80 KB in all", async () => {
 			assert.doesNotMatch(policy, /unsafe|\*/);
 		}
 	}
-	assert.ok(total < 80_000, `${total} bytes`);
+	assert.ok(total < 90_000, `${total} bytes`);
 });
 
 test("what an attacker sends stays text, wherever it is shown", async () => {
