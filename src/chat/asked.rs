@@ -74,8 +74,8 @@ pub(super) enum Asked {
         rows: Vec<InboxRow>,
         /// Those of them that are asked for, in the order in which they are.
         open: Vec<usize>,
-        /// What names the answer.
-        rev: u64,
+        /// What names the answer, and whether there is more behind it.
+        end: (u64, bool),
         /// When the reading began.
         since: Mark,
     },
@@ -130,7 +130,7 @@ pub(super) enum Asking {
     /// A part of a log.
     History(RoomKey, Part, Query),
     /// What of an inbox is not in memory: its rows, and which of them are asked for.
-    Inbox(Vec<InboxRow>, Vec<usize>, Query),
+    Inbox { rows: Vec<InboxRow>, open: Vec<usize>, end: (u64, bool), query: Query },
     /// A search, and what was found in memory.
     Search(Vec<Found>, Query),
 }
@@ -144,9 +144,9 @@ impl Asking {
                 let since = state.changes.begin();
                 ask(state, Asked::History { asker, room, part, since }, query);
             }
-            Self::Inbox(rows, open, query) => {
-                let (rev, since) = (state.rev, state.changes.begin());
-                ask(state, Asked::Inbox { asker, rows, open, rev, since }, query);
+            Self::Inbox { rows, open, end, query } => {
+                let since = state.changes.begin();
+                ask(state, Asked::Inbox { asker, rows, open, end, since }, query);
             }
             Self::Search(here, query) => {
                 let since = state.changes.begin();
@@ -405,8 +405,8 @@ fn read(state: &mut State, ticket: Ticket, outcome: Result<Answer, LogFault>) {
             let excerpt = Excerpt { records, as_of, changes };
             history::history_read(state, asker, room, part, excerpt);
         }
-        (Asked::Inbox { asker, rows, open, rev, .. }, Ok((Answer::Inbox(found), changes))) => {
-            let reply = inbox::inbox_read(state, (rows, &open), (found, rev), &changes);
+        (Asked::Inbox { asker, rows, open, end, .. }, Ok((Answer::Inbox(found), changes))) => {
+            let reply = inbox::inbox_read(state, (rows, &open), (found, end), &changes);
             answer(state, asker.conn, asker.request, Ok((reply, Then::Nothing)));
         }
         (Asked::Search { asker, here, .. }, Ok((Answer::Found { items, next }, changes))) => {

@@ -42,9 +42,9 @@ pub(super) fn history(
         Page::Before(seq) => newest_below(room, seq, limit),
         Page::After(seq) => oldest_above(room, seq, limit),
         Page::Around(seq) => {
-            let mut items = newest_below(room, seq, limit / 2);
-            items.extend(oldest_above(room, seq.saturating_sub(1), limit - items.len()));
-            items
+            let items = newest_below(room, seq, limit / 2);
+            let upper = oldest_above(room, seq.saturating_sub(1), limit - items.len());
+            joined(items, upper)
         }
     };
     Ok(Done::Answered(history_page(room, page, items), Then::Nothing))
@@ -123,15 +123,37 @@ pub(super) fn history_read(
             }
             (Page::Around(seq), records)
         }
-        Part::Upper(seq, mut items) => {
+        Part::Upper(seq, mut lower) => {
             // They were up to date when this part was asked for.
-            touch::make(&mut items, &room.name, &told);
-            items.extend(records);
-            (Page::Around(seq), items)
+            touch::make(&mut lower, &room.name, &told);
+            (Page::Around(seq), joined(lower, records))
         }
     };
     let reply = history_page(room, page, items);
     asked::answer(state, conn, asker.request, Ok((reply, Then::Nothing)));
+}
+
+/// The two halves of a page around a seq, which is the first of the upper one: what is farthest from it goes, so that
+/// both together hold what one page holds.
+fn joined(mut lower: Vec<SharedRecord>, mut upper: Vec<SharedRecord>) -> Vec<SharedRecord> {
+    let weight = |record: &SharedRecord| usize::try_from(record.weight).unwrap_or(usize::MAX);
+    let fitting = |records: &mut dyn Iterator<Item = &SharedRecord>, bytes_max: usize| {
+        let mut bytes = 0_usize;
+        let fits = |record: &&SharedRecord| {
+            bytes = bytes.saturating_add(weight(record));
+            bytes <= bytes_max
+        };
+        records.take_while(fits).count()
+    };
+    let least = upper.first().map_or(0, weight);
+    let lower_max = PAGE_BYTES_MAX.saturating_sub(least).min(PAGE_BYTES_MAX / 2);
+    let kept = fitting(&mut lower.iter().rev(), lower_max);
+    lower.drain(..lower.len() - kept);
+    let bytes: usize = lower.iter().map(weight).sum();
+    let kept = fitting(&mut upper.iter(), PAGE_BYTES_MAX - bytes);
+    upper.truncate(kept.max(1));
+    lower.extend(upper);
+    lower
 }
 
 fn history_page(room: &Room, page: Page, mut items: Vec<SharedRecord>) -> Reply {

@@ -39,9 +39,12 @@ pub(super) fn rooms(state: &State, user: UserKey, since: Option<u64>) -> Done {
             changed.push((rev, room, membership));
         }
     }
-    changed.sort_unstable_by_key(|&(rev, ..)| std::cmp::Reverse(rev));
+    // Whoever asks again with the `rev` of the answer gets the next ones.
+    changed.sort_unstable_by_key(|&(rev, ..)| rev);
+    let more = changed.len() > ROWS_MAX;
     changed.truncate(ROWS_MAX);
-    let mut rows: Vec<_> = changed.into_iter().zip(0..).collect();
+    let rev = changed.last().filter(|_| more).map_or(state.rev, |&(rev, ..)| rev);
+    let mut rows: Vec<_> = changed.into_iter().rev().zip(0..).collect();
     rows.sort_unstable_by(|((_, a, _), _), ((_, b, _), _)| a.name.cmp(&b.name));
     let mut rooms = Vec::with_capacity(rows.len());
     let (mut open, mut queries) = (Vec::new(), Vec::new());
@@ -55,10 +58,10 @@ pub(super) fn rooms(state: &State, user: UserKey, since: Option<u64>) -> Done {
         rooms.push(inbox_row(room, membership, &row.name, last));
     }
     if open.is_empty() {
-        return Done::Answered(Reply::Inbox { rev: state.rev, rooms }, Then::Nothing);
+        return Done::Answered(Reply::Inbox { rev, rooms, more }, Then::Nothing);
     }
     let query = Query::Inbox { user: row.name.clone(), rows: queries };
-    Done::Asked(user, Asking::Inbox(rooms, open, query))
+    Done::Asked(user, Asking::Inbox { rows: rooms, open, end: (rev, more), query })
 }
 
 /// Whether the ring shows what is unread, and, if it is wanted, the last message.
@@ -73,7 +76,7 @@ fn is_in_ring(room: &Room, read: u64, last: bool) -> bool {
 pub(super) fn inbox_read(
     state: &State,
     (mut rooms, open): (Vec<InboxRow>, &[usize]),
-    (found, rev): (Vec<(u64, Option<SharedRecord>)>, u64),
+    (found, (rev, more)): (Vec<(u64, Option<SharedRecord>)>, (u64, bool)),
     changes: &[Change],
 ) -> Reply {
     for (&index, (unread, last)) in open.iter().zip(found) {
@@ -88,7 +91,7 @@ pub(super) fn inbox_read(
         touch::make(&mut row.last, &room.name, &[&change.record]);
         row.last = row.last.take().filter(is_message).as_ref().map(glance);
     }
-    Reply::Inbox { rev, rooms }
+    Reply::Inbox { rev, rooms, more }
 }
 
 fn inbox_row(room: &Room, membership: &Membership, me: &UserName, last: bool) -> InboxRow {

@@ -209,7 +209,8 @@ pub enum Query {
         /// The rooms.
         rows: Vec<InboxQuery>,
     },
-    /// The latest messages that contain all these words, in any of these logs.
+    /// The latest messages that contain all these words, in any of these logs: none behind the one with which they
+    /// are more than [`PAGE_BYTES_MAX`](super::limits::PAGE_BYTES_MAX).
     Search {
         /// Where: logs in which the user is a member.
         logs: Vec<LogId>,

@@ -185,8 +185,10 @@ pub enum Reply {
     Inbox {
         /// Names this state of the inbox, for `since`.
         rev: u64,
-        /// The rooms, by name.
+        /// The rooms, by name: those that have changed least lately, if they are too many for one answer.
         rooms: Vec<InboxRow>,
+        /// There are more, which are told to who asks with this `rev`.
+        more: bool,
     },
     /// To `join` and `create`.
     Joined {

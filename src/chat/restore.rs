@@ -43,7 +43,8 @@ fn restore_room(state: &mut State, kept: KeptRoom) {
     let key = state.add_room(name.clone(), chosen.as_deref());
     state.epoch = last;
     state.rooms_by_name.insert(name.as_str(), key);
-    let rev = state.rev;
+    // Each its own, so that an inbox can be told in parts.
+    let rev = state.next_rev();
     let room = &mut state.rooms[key];
     (room.epoch, room.durability, room.head, room.oldest) = (epoch, durability, head, oldest);
     room.rev = rev;

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::asked::Asking;
 use super::changes::Change;
 use super::keys::{RoomKey, UserKey};
-use super::limits::SEQ_END;
+use super::limits::{PAGE_BYTES_MAX, SEQ_END};
 use super::log::{LogId, Query};
 use super::members::find_membership;
 use super::record::{Body, Record, SharedRecord};
@@ -49,7 +49,12 @@ pub(super) fn search(
     let limit = limit.unwrap_or(SEARCH_LIMIT).clamp(1, state.limits.history_page);
     let here = if before.is_none() { look(in_memory, text, limit) } else { Vec::new() };
     let logs: Vec<LogId> = stored.into_iter().map(|room| room.log).collect();
-    let limit = limit.saturating_sub(u32::try_from(here.len()).unwrap_or(u32::MAX));
+    let bytes: u64 = here.iter().map(|(_, record)| u64::from(record.weight)).sum();
+    let limit = if usize::try_from(bytes).is_ok_and(|bytes| bytes <= PAGE_BYTES_MAX) {
+        limit.saturating_sub(u32::try_from(here.len()).unwrap_or(u32::MAX))
+    } else {
+        0
+    };
     if logs.is_empty() || limit == 0 {
         let next = (!logs.is_empty()).then_some(STORE_END);
         let reply = found(state, user, (here, Vec::new(), next), &[]);
@@ -78,8 +83,14 @@ fn look(mut rooms: Vec<&Room>, text: &str, limit: u32) -> Vec<Found> {
         }
     }
     found.sort_by_key(|(_, record)| Reverse(record.at));
-    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    found
+    let mut bytes = 0_usize;
+    let fits = |(_, record): &Found| {
+        let was = bytes;
+        bytes = bytes.saturating_add(usize::try_from(record.weight).unwrap_or(usize::MAX));
+        was <= PAGE_BYTES_MAX
+    };
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    found.into_iter().take_while(fits).take(limit).collect()
 }
 
 /// What a search has found in memory and in the store, in rooms of which the user still is a member, with the changes

@@ -446,6 +446,11 @@ export class Client extends EventTarget {
 
 	/** Asks which rooms are ours and what is unread there, as after each connection. */
 	async sync() {
+		// Very many are told in parts.
+		for (let more = true; more; ) more = await this.#syncSome();
+	}
+
+	async #syncSome() {
 		const data = await this.request("rooms", { since: this.#rev });
 		this.#rev = data.rev;
 		for (const entry of data.rooms ?? []) {
@@ -459,6 +464,7 @@ export class Client extends EventTarget {
 			if (room.state === "wanted") this.#joinRoom(room).catch(() => {});
 			this.#emit("room", { room });
 		}
+		return data.more === true;
 	}
 
 	#room(name) {

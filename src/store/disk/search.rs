@@ -21,6 +21,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::read::{Fault, Reading};
 use super::row::{COLUMNS, kind, signed};
+use crate::chat::limits::PAGE_BYTES_MAX;
 use crate::chat::log::{Answer, LogId};
 use crate::chat::words::{is_unspaced, words};
 
@@ -40,7 +41,8 @@ pub(super) struct Job {
     pub(super) limit: u32,
 }
 
-/// The latest messages that contain all the words.
+/// The latest messages that contain all the words: none behind the one with which they are more than
+/// [`PAGE_BYTES_MAX`].
 pub(super) fn find(reading: &mut Reading<'_>, job: &Job) -> Result<Answer, Fault> {
     let (mut items, mut next) = (Vec::new(), None);
     let Some(expression) = expression(job) else { return Ok(Answer::Found { items, next }) };
@@ -52,9 +54,9 @@ pub(super) fn find(reading: &mut Reading<'_>, job: &Job) -> Result<Answer, Fault
     let sql = format!("SELECT {COLUMNS} FROM record WHERE id = ?1 AND kind = ?2");
     let mut record = db.prepare_cached(&sql)?;
     let mut rows = statement.query((expression, signed(job.before.unwrap_or(u64::MAX))))?;
-    let mut place = 0;
+    let (mut place, mut bytes) = (0, 0_usize);
     while let Some(row) = rows.next()? {
-        if items.len() >= limit {
+        if items.len() >= limit || bytes > PAGE_BYTES_MAX {
             next = Some(place);
             break;
         }
@@ -64,7 +66,10 @@ pub(super) fn find(reading: &mut Reading<'_>, job: &Job) -> Result<Answer, Fault
         let Some(row) = found.next()? else { continue };
         let room: i64 = row.get("room")?;
         let log = job.rooms.iter().find(|(id, _)| *id == room);
-        items.extend(log.and_then(|(_, log)| Some((*log, reading.decode(row, room)?))));
+        let item = log.and_then(|(_, log)| Some((*log, reading.decode(row, room)?)));
+        let weight = item.as_ref().map_or(0, |(_, record)| record.weight);
+        bytes = bytes.saturating_add(usize::try_from(weight).unwrap_or(usize::MAX));
+        items.extend(item);
     }
     Ok(Answer::Found { items, next })
 }
@@ -210,7 +215,7 @@ mod tests {
 
     use super::*;
     use crate::chat::record::Body;
-    use crate::store::disk::testing::{database, message, room, say};
+    use crate::store::disk::testing::{database, message, room, say, say_heavy};
 
     /// Two rooms, `r1` with these messages and `r2` with one of the same words.
     fn stored(texts: &[&str]) -> (TempDir, Connection) {
@@ -306,6 +311,26 @@ mod tests {
         for (word, expect) in [("one", 2), ("three", 2), ("天气很好", 0)] {
             assert_eq!(count(&db, word), expect, "{word}");
         }
+    }
+
+    #[test]
+    fn a_page_of_heavy_messages_is_short_and_the_next_goes_on() {
+        let (_folder, db) = stored(&[]);
+        let weight = u32::try_from(PAGE_BYTES_MAX / 3).unwrap();
+        for text in ["a word", "a word", "a word", "a word", "a word", "a word"] {
+            say_heavy(&db, 1, "ann", message(text), weight);
+        }
+        while fill(&db, 2).unwrap() {}
+        let ten = |before| {
+            let job = Job { rooms: logs(&[1]), text: "word".into(), before, limit: 10 };
+            match find(&mut Reading::new(&db), &job) {
+                Ok(Answer::Found { items, next }) => (items.len(), next),
+                other => panic!("{other:?}"),
+            }
+        };
+        let (count, next) = ten(None);
+        assert_eq!((count, next.is_some()), (4, true));
+        assert_eq!(ten(next), (2, None));
     }
 
     #[test]

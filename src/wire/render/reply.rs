@@ -138,8 +138,11 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         Reply::Welcome { .. } => welcome(out, reply, context),
         Reply::Joined { .. } => joined(out, reply),
         Reply::Pong { time } => field(out, r#""time":"#, *time),
-        Reply::Inbox { rev, rooms } => {
+        Reply::Inbox { rev, rooms, more } => {
             field(out, r#""rev":"#, *rev);
+            if *more {
+                put(out, r#","more":true"#);
+            }
             put(out, r#","rooms":"#);
             array(out, rooms, |out, row| inbox_row(out, row, context));
         }

@@ -235,7 +235,11 @@ fn pages_and_inboxes_hold_items_and_ones_own_carry_their_cid() {
         |last| InboxRow { room: room(), epoch: epoch(), seq: 9, recv: 8, read: 7, unread: 2, last };
     check_reply(
         "6",
-        &Reply::Inbox { rev: 3, rooms: vec![row(None), row(Some(Arc::new(topic("tea"))))] },
+        &Reply::Inbox {
+            rev: 3,
+            rooms: vec![row(None), row(Some(Arc::new(topic("tea"))))],
+            more: false,
+        },
         concat!(
             r#"{"id":6,"code":0,"message":"ok","data":{"rev":3,"rooms":["#,
             r#"{"room":"lobby","epoch":"k3f9","seq":9,"recv":8,"read":7,"unread":2,"last":null},"#,

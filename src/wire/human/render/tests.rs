@@ -164,9 +164,12 @@ fn the_inbox_counts_what_is_unread() {
         last: None,
     };
     let rooms = vec![row(lobby(), 3), row(direct(), 0)];
-    check_reply(&Reply::Inbox { rev: 1, rooms }, "-- your rooms: lobby (3 unread), @ann:bob --\n");
     check_reply(
-        &Reply::Inbox { rev: 1, rooms: Vec::new() },
+        &Reply::Inbox { rev: 1, rooms, more: false },
+        "-- your rooms: lobby (3 unread), @ann:bob --\n",
+    );
+    check_reply(
+        &Reply::Inbox { rev: 1, rooms: Vec::new(), more: false },
         "-- you are in no room; /join lobby enters one --\n",
     );
 }

@@ -1,0 +1,85 @@
+//! Answers are of a bounded size, and what they leave out can be asked for.
+
+use super::super::command::Page;
+use super::super::limits::PAGE_BYTES_MAX;
+use super::stored::{answer, town_of};
+use super::*;
+
+/// The seqs in the answer, and what they weigh together.
+#[track_caller]
+fn seqs(said: &[Said]) -> (Vec<u64>, usize) {
+    let items: Vec<SharedRecord> = match answer(said) {
+        Some(Said::Reply { result: Ok(Reply::History { items, .. }), .. }) => items.clone(),
+        Some(Said::Reply { result: Ok(Reply::Found { items, .. }), .. }) => {
+            items.iter().map(|(_, record)| SharedRecord::clone(record)).collect()
+        }
+        other => panic!("{other:?}"),
+    };
+    let bytes = items.iter().map(|record| usize::try_from(record.weight).unwrap()).sum();
+    (items.iter().map(|record| record.seq).collect(), bytes)
+}
+
+#[test]
+fn a_page_around_a_seq_holds_what_a_page_holds_in_memory_and_from_the_store() {
+    for ring_records in [256, 2] {
+        let (mut town, _shelf) =
+            town_of(Limits { ring_records, ring_bytes: 1 << 20, ..Limits::default() });
+        town.hello(0, "ann");
+        town.join(0, "lobby");
+        for (len, expect) in
+            [(10, (1..=20).collect()), (5_000, vec![27, 28, 29, 30, 31, 32]), (40_000, vec![50])]
+        {
+            for _ in 0..20 {
+                town.say(0, &"x".repeat(len));
+                town.settle();
+            }
+            let head = town.chat.state.rooms[town.chat.state.room_named("lobby").unwrap()].head;
+            let page = Page::Around(head - 10);
+            let said = town.run(
+                0,
+                Command::History { room: "lobby".into(), page, limit: Some(20), epoch: None },
+            );
+            let (seqs, bytes) = seqs(&said);
+            assert!(bytes <= PAGE_BYTES_MAX || seqs.len() == 1, "{bytes}");
+            assert_eq!(seqs, expect, "{ring_records} {len}");
+        }
+    }
+}
+
+#[test]
+fn what_is_found_in_memory_weighs_no_more_than_a_page_and_one_message() {
+    let mut town = Town::new(Limits { ring_bytes: 1 << 20, ..Limits::default() });
+    town.hello(0, "ann");
+    town.join(0, "lobby");
+    for _ in 0..12 {
+        town.say(0, &"word ".repeat(1_000));
+        town.settle();
+    }
+    let search = Command::Search { room: None, text: "word".into(), before: None, limit: Some(20) };
+    let (seqs, bytes) = seqs(&town.run(0, search));
+    assert_eq!(seqs, [12, 11, 10, 9, 8, 7, 6]);
+    assert!(bytes > PAGE_BYTES_MAX);
+}
+
+#[test]
+fn an_inbox_of_very_many_rooms_is_told_in_parts() {
+    let mut town = Town::new(Limits { rooms_per_user: 2_000, ..Limits::default() });
+    town.hello(0, "ann");
+    for number in 0..1_100 {
+        town.join(0, &format!("r{number}"));
+    }
+    let (mut since, mut told) = (None, Vec::new());
+    for expect in [(512, true), (512, true), (76, false), (0, false)] {
+        let said = town.run(0, Command::Rooms { since });
+        let Some(Said::Reply { result: Ok(Reply::Inbox { rev, rooms, more }), .. }) = answer(&said)
+        else {
+            panic!("{said:?}");
+        };
+        assert_eq!((rooms.len(), *more), expect);
+        told.extend(rooms.iter().map(|row| row.room.to_string()));
+        since = Some(*rev);
+    }
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(told.len(), 1_100);
+}
