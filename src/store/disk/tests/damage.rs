@@ -252,6 +252,10 @@ fn rooms_that_do_not_fit_their_records_are_read_and_nothing_is_written_or_remove
         fs::write(&path, image()).unwrap();
         let db = rusqlite::Connection::open(&path).unwrap();
         db.execute(damage, []).unwrap();
+        if damage.contains("room") {
+            // As after a kill: what is wrong shows without the sum.
+            db.execute("DELETE FROM meta WHERE key = 'sum'", []).unwrap();
+        }
         db.close().unwrap();
         let before = fs::read(&path).unwrap();
         {
