@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertDense, enter, lines, notes, opened, picture, say, server, shows, startAgain, stopServer } from "./page.mjs";
-import { Member, Proxy, until } from "./surroundings.mjs";
+import { assertDense, comeBack, enter, holds, lines, lost, notes, opened, picture, say, server, shows, startAgain, stopServer } from "./page.mjs";
+import { Member, Proxy, closeLater, until } from "./surroundings.mjs";
 
 test("two pages and a TCP client see each line once and in the same order", async () => {
 	const dark = { colorScheme: "dark" };
@@ -46,17 +46,17 @@ test("a connection cut in mid-conversation resumes without losing or doubling a 
 	proxy.closed = true;
 	proxy.cut();
 	proxy.deaf = false;
-	await fay.waitForSelector("#app:not([data-line=ready])");
+	await lost(fay);
 	for (let line = 0; line < 5; line += 1) await eve.say("cut", `meanwhile ${line}`);
 	await say(fay, "written offline 1");
 	await say(fay, "written offline 2");
 	const waiting = () => fay.locator("#messages > .waiting").count();
 	await until("three lines that wait", async () => (await waiting()) === 3);
-	assert.match(await fay.textContent("#line"), /Connection lost\. Reconnecting|Connecting/);
+	await holds(fay, () => document.querySelector("#line").textContent.startsWith("Connection lost. Reconnecting"));
 	await picture(fay, "connection-lost");
 
 	proxy.closed = false;
-	await opened(fay, "cut");
+	await comeBack(fay);
 	await until("all lines", async () => (await lines(fay)).length >= 9);
 	await eve.say("cut", "after");
 	await until("the last line", async () => (await lines(fay)).length >= 10);
@@ -64,7 +64,7 @@ test("a connection cut in mid-conversation resumes without losing or doubling a 
 	assertDense(shown);
 	await until("the same over TCP", () => eve.lines.get("cut").length >= 10);
 	assert.deepEqual(shown, eve.lines.get("cut"));
-	assert.equal(await waiting(), 0);
+	await until("nothing that waits", async () => (await waiting()) === 0);
 });
 
 test("many cuts at random moments lose and double nothing", async () => {
@@ -78,10 +78,13 @@ test("many cuts at random moments lose and double nothing", async () => {
 		if (round % 3 === 2) {
 			proxy.cut();
 			// Waiting out the backoff is not the point here.
-			await gus.locator("#line-button").click({ timeout: 300 }).catch(() => {});
+			await comeBack(gus);
 		}
 	}
-	await until("all lines", async () => (await lines(gus)).length >= 24, 30_000);
+	await until("all lines", async () => {
+		await comeBack(gus);
+		return (await lines(gus)).length >= 24;
+	});
 	await until("all lines over TCP", () => eve.lines.get("storm").length >= 24);
 	const shown = await lines(gus);
 	assertDense(shown);
@@ -102,13 +105,15 @@ test("what was pruned while the line was down is said at its place, and of a roo
 	await Promise.all([shows(hal, "heard"), shows(ida, "heard")]);
 	proxy.closed = true;
 	proxy.cut();
+	await Promise.all([lost(hal), lost(ida)]);
 	// More bytes than a room's recent ring holds.
 	for (let line = 0; line < 24; line += 1) {
 		const text = `${line} ${"x".repeat(4000)}`;
 		await Promise.all([eve.say("tmp/long", text), zed.say("long", text)]);
 	}
 	proxy.closed = false;
-	await until("the line that says so", async () => (await notes(hal)).some((note) => /^Messages 2–\d+ are no longer kept\.$/.test(note)), 30_000);
+	await Promise.all([comeBack(hal), comeBack(ida)]);
+	await until("the line that says so", async () => (await notes(hal)).some((note) => /^Messages 2–\d+ are no longer kept\.$/.test(note)));
 	await shows(hal, "23 xxx");
 	const [gap] = await notes(hal);
 	const last = Number(gap.match(/–(\d+)/)[1]);
@@ -117,7 +122,7 @@ test("what was pruned while the line was down is said at its place, and of a roo
 	assertDense(shown.slice(1));
 	await hal.locator("#messages > .note").scrollIntoViewIfNeeded();
 	await picture(hal, "gap");
-	await until("all that is on disk", async () => (await lines(ida)).length === 25, 30_000);
+	await until("all that is on disk", async () => (await lines(ida)).length === 25);
 	assert.deepEqual(await lines(ida), zed.lines.get("long"));
 	assert.deepEqual(await notes(ida), []);
 });
@@ -144,14 +149,15 @@ test("a session that goes on elsewhere says so, and can be taken back", async ()
 	const first = await enter("pat", "tabs");
 	const stored = await first.evaluate(() => sessionStorage.getItem("me"));
 	const second = await first.context().newPage();
+	closeLater(() => second.close());
 	await second.addInitScript((me) => sessionStorage.setItem("me", me), stored);
 	await second.goto(`${server.url}#room=tabs`);
 	await opened(second, "tabs");
-	await first.waitForFunction(() => document.querySelector("#line").textContent.includes("You went on in another tab."));
+	await holds(first, () => document.querySelector("#line").textContent.includes("You went on in another tab."));
 	await first.click("#line-button");
 	await opened(first, "tabs");
 	await say(second, "from the second");
-	await shows(first, "from the second");
+	await Promise.all([shows(first, "from the second"), shows(second, "from the second")]);
 	await say(first, "from the first");
 	await Promise.all([shows(first, "from the first"), shows(second, "from the first")]);
 	assert.deepEqual(await lines(first), await lines(second));
@@ -169,12 +175,12 @@ for (const [how, signal, ended] of [["a crash", "SIGKILL", "SIGKILL"], ["a resta
 		// Under way while the server ends: it may have been taken or not.
 		await say(ann, "into the end");
 		assert.equal(await stopServer(signal), ended);
-		await ann.waitForSelector("[data-line=waiting]");
+		await Promise.all([lost(ann), lost(bob)]);
 		await say(ann, "written while it was away");
 		await say(bob, "so was this");
 		await startAgain();
-		for (const page of [ann, bob]) await page.locator("#line-button").click({ timeout: 1000 }).catch(() => {});
-		await Promise.all([ann, bob].map((page) => until("nine lines", async () => (await lines(page)).length >= 9, 30_000)));
+		await Promise.all([comeBack(ann), comeBack(bob)]);
+		await Promise.all([ann, bob].map((page) => until("nine lines", async () => (await lines(page)).length >= 9)));
 		await say(bob, "and on we go");
 		await Promise.all([ann, bob].map((page) => shows(page, "and on we go")));
 		const shown = await lines(ann);
@@ -197,13 +203,14 @@ test("after a crash a room in memory says that it began anew, and goes on", asyn
 	await say(ann, "before the crash");
 	await shows(bob, "before the crash");
 	assert.equal(await stopServer("SIGKILL"), "SIGKILL");
-	await ann.waitForSelector("[data-line=waiting]");
+	await Promise.all([lost(ann), lost(bob)]);
 	await say(ann, "written while it was away");
 	await startAgain();
 	for (const page of [ann, bob]) {
-		await until("the honest line", async () => (await notes(page)).includes("The server restarted; this room began anew."), 30_000);
+		await comeBack(page);
+		await until("the honest line", async () => (await notes(page)).includes("The server restarted; this room began anew."));
 	}
-	await until("the outbox", async () => (await lines(bob)).some((line) => line.endsWith("written while it was away")), 30_000);
+	await until("the outbox", async () => (await lines(bob)).some((line) => line.endsWith("written while it was away")));
 	await say(bob, "and on we go");
 	await Promise.all([ann, bob].map((page) => shows(page, "and on we go")));
 	const anew = (shown) => shown.slice(shown.findIndex((line) => line.endsWith("written while it was away")));
@@ -212,16 +219,18 @@ test("after a crash a room in memory says that it began anew, and goes on", asyn
 });
 
 test("a server that stops says when to come back, and the page counts down to it", async () => {
-	const ann = await enter("ann", "tea");
-	const shown = await lines(ann);
-	const started = Date.now();
+	const ann = await enter("ann", "stopping");
+	await say(ann, "before");
+	await shows(ann, "before");
+	// Looked for from before the end, since it does not stand there for long if the page is told to come back soon.
+	const told = holds(ann, () => /^The server is restarting\. Reconnecting (in \d+ s|now)/.test(document.querySelector("#line").textContent));
 	assert.equal(await stopServer("SIGTERM"), 0);
-	assert.ok(Date.now() - started < 5000);
-	await ann.waitForFunction(() => /^The server is restarting\. Reconnecting (in \d+ s|now)/.test(document.querySelector("#line").textContent));
+	await told;
 	await picture(ann, "restarting");
 	await startAgain();
-	await ann.locator("#line-button").click();
-	await opened(ann, "tea");
-	assert.deepEqual(await lines(ann), shown);
+	await comeBack(ann);
+	await say(ann, "after");
+	await shows(ann, "after");
+	assert.deepEqual(await lines(ann), ["1 before", "2 after"]);
 	assert.deepEqual(await notes(ann), []);
 });

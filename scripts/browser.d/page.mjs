@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { after, afterEach, before } from "node:test";
 import { chromium } from "playwright-core";
-import { Server, clear, closeLater } from "./surroundings.mjs";
+import { LOOK_MS, PATIENCE_MS, Server, clear, closeLater, until } from "./surroundings.mjs";
 
 const { CHINWAG_BIN, SCREENSHOTS } = process.env;
 const FLAGS = [
@@ -19,7 +19,7 @@ const troubles = [];
 before(async () => {
 	await mkdir(SCREENSHOTS, { recursive: true });
 	server = await Server.start(CHINWAG_BIN);
-	browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
+	browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS, timeout: PATIENCE_MS });
 });
 
 after(async () => {
@@ -33,12 +33,35 @@ afterEach(async () => {
 	assert.deepEqual(troubles.splice(0), []);
 });
 
+/** Pages that no test uses any more, by their options: to make one takes three times as long as to go on with one. */
+const spare = new Map();
+
 /** A page at the welcome form, in a profile of its own. */
 export async function visit(url = server.url, options = {}) {
+	const key = JSON.stringify(options);
+	if (!spare.has(key)) spare.set(key, []);
+	const page = spare.get(key).pop() ?? (await makePage(options));
+	closeLater(async () => {
+		await page.goto("about:blank");
+		spare.get(key).push(page);
+	});
+	await visitAgain(page, url);
+	return page;
+}
+
+/** Comes to the welcome form as one who was never there. */
+export async function visitAgain(page, url = server.url) {
+	// A place of the same origin where no script runs.
+	await page.goto(`${url}favicon.svg`);
+	await page.evaluate(() => [sessionStorage, localStorage].forEach((storage) => storage.clear()));
+	await page.mouse.move(0, 0);
+	await page.goto(url);
+}
+
+async function makePage(options) {
 	const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-	closeLater(() => context.close());
 	const page = await context.newPage();
-	page.setDefaultTimeout(10_000);
+	page.setDefaultTimeout(PATIENCE_MS);
 	page.on("dialog", (dialog) => {
 		troubles.push(`dialog: ${dialog.message()}`);
 		dialog.dismiss();
@@ -54,7 +77,6 @@ export async function visit(url = server.url, options = {}) {
 	await page.addInitScript(() => {
 		addEventListener("securitypolicyviolation", (event) => window.reportViolation(`${event.violatedDirective} ${event.sample}`));
 	});
-	await page.goto(url);
 	return page;
 }
 
@@ -68,11 +90,22 @@ export async function enter(name, room, url, options) {
 	return page;
 }
 
+/** Waits until `probe` gives something true in the page itself, so that nothing that is shown for a while only is overlooked. */
+export const holds = (page, probe, argument) => page.waitForFunction(probe, argument, { polling: LOOK_MS });
+
 export const opened = (page, room) =>
-	page.waitForFunction(
-		(name) => document.querySelector("#title").textContent === name && document.querySelector("#app").dataset.line === "ready",
-		room,
-	);
+	holds(page, (name) => document.querySelector("#title").textContent === name && document.querySelector("#app").dataset.line === "ready", room);
+
+/** Waits until the page knows that its connection is lost, which nobody gives it back meanwhile. */
+export const lost = (page) => holds(page, () => document.querySelector("#app").dataset.line !== "ready");
+
+/** Waits for the connection like somebody who does not wait out the backoff. */
+export const comeBack = (page) =>
+	until("the connection", () => page.evaluate(() => {
+		const { line } = document.querySelector("#app").dataset;
+		if (line === "waiting") document.querySelector("#line-button").click();
+		return line === "ready";
+	}));
 
 export async function say(page, text) {
 	await page.fill("#text", text);
@@ -85,7 +118,7 @@ export const lines = (page) =>
 export const notes = (page) => page.$$eval("#messages > .note > p:last-child", (nodes) => nodes.map((node) => node.textContent));
 /** Waits for a text in the log, other than in what is not sent yet. */
 export const shows = (page, text) =>
-	page.waitForFunction((wanted) => {
+	holds(page, (wanted) => {
 		const parts = document.querySelectorAll("#log > p, #messages > :not(.waiting)");
 		return [...parts].some((part) => part.textContent.includes(wanted));
 	}, text);

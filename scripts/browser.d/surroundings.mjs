@@ -7,9 +7,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-const PATIENCE_MS = 10_000;
-/** Rooms below `tmp/` are in memory, all others on disk. */
-const CONFIG = '[[room_policy]]\nmatch = "tmp/*"\ndurability = "memory"\n';
+/** After this nothing is to be hoped for, on the slowest machine. What a test waits for is there as soon as it happens. */
+export const PATIENCE_MS = 40_000;
+/** Between two looks: they cost the machine that is waited for. */
+export const LOOK_MS = 50;
+/** Rooms below `tmp/` are in memory, all others on disk. No test is about the rate limit: waiting it out would take most of the time. */
+const CONFIG = '[limits]\nrate_per_s = "off"\n[[room_policy]]\nmatch = "tmp/*"\ndurability = "memory"\n';
 
 /** What the present test has opened: functions that close it. */
 const litter = [];
@@ -18,13 +21,13 @@ export const closeLater = (close) => litter.push(close);
 export const clear = () => Promise.all(litter.splice(0).map((close) => close()));
 
 /** Asks `probe` until it gives something true; rejects with `what` if that never comes. */
-export async function until(what, probe, patience = PATIENCE_MS) {
-	const end = Date.now() + patience;
+export async function until(what, probe) {
+	const end = Date.now() + PATIENCE_MS;
 	for (;;) {
 		const found = await probe();
 		if (found) return found;
 		if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
-		await new Promise((resolve) => setTimeout(resolve, 20));
+		await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
 	}
 }
 
@@ -61,8 +64,8 @@ export class Server {
 	/** Ends the server; gives its exit code, or the signal that killed it. What it has kept stays until `remove`. */
 	async stop(signal = "SIGTERM") {
 		this.child.kill(signal);
-		const [code, killedBy] = await this.exited;
-		return code ?? killedBy;
+		await until("the end of the server", () => this.child.exitCode !== null || this.child.signalCode !== null);
+		return this.child.exitCode ?? this.child.signalCode;
 	}
 
 	remove() {
@@ -90,6 +93,7 @@ export class Member {
 			for (const line of lines) member.#receive(JSON.parse(line));
 		});
 		member.socket.on("error", () => {});
+		member.socket.on("close", () => member.#asked.forEach(({ ended }) => ended()));
 		closeLater(() => member.socket.destroy());
 		await member.ask("hello", { name });
 		return member;
@@ -100,7 +104,7 @@ export class Member {
 		else if (message.ev) this.events.push(message);
 		const asked = this.#asked.get(message.id);
 		this.#asked.delete(message.id);
-		asked?.(message);
+		asked?.answered(message);
 	}
 
 	#note(room, seq, text) {
@@ -108,20 +112,17 @@ export class Member {
 		this.lines.get(room).push(`${seq} ${text}`);
 	}
 
-	/** The whole reply, whatever its code; a rate limit is waited out. */
-	async reply(op, fields = {}) {
-		for (;;) {
-			const id = this.#next++;
-			const reply = await new Promise((resolve) => {
-				this.#asked.set(id, (message) => {
-					if (op === "send" && message.code === 0) this.#note(message.data.room, message.data.seq, fields.text);
-					resolve(message);
-				});
-				this.socket.write(`${JSON.stringify({ op, id, ...fields })}\n`);
-			});
-			if (reply.code !== 5001) return reply;
-			await new Promise((resolve) => setTimeout(resolve, reply.data.retry_after_ms));
-		}
+	/** The whole reply, whatever its code. */
+	reply(op, fields = {}) {
+		const id = this.#next++;
+		return new Promise((resolve, reject) => {
+			const answered = (message) => {
+				if (op === "send" && message.code === 0) this.#note(message.data.room, message.data.seq, fields.text);
+				resolve(message);
+			};
+			this.#asked.set(id, { answered, ended: () => reject(new Error(`the connection of ${this.name} ended before the answer to ${op}`)) });
+			this.socket.write(`${JSON.stringify({ op, id, ...fields })}\n`);
+		});
 	}
 
 	/** The data of a reply that has to be a success. */

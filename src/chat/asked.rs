@@ -1,7 +1,9 @@
 //! What the domain has asked of the logs, and what it does when they answer.
 
-use super::command::Page;
+use super::changes::Mark;
+use super::command::{Command, Page};
 use super::cursor::{self, refusal_of};
+use super::history::Excerpt;
 use super::keys::{AskedKey, RoomKey, UserKey};
 use super::log::{Answer, Fact, LogFault, LogReply, LogRequest, Query, Ticket};
 use super::members::{end_membership, keep_member};
@@ -11,10 +13,17 @@ use super::pages::PageId;
 use super::record::SharedRecord;
 use super::reply::{InboxRow, Refusal, Reply};
 use super::room::Sender;
+use super::search::Found;
+use super::session::Session;
+use super::standing::Pending;
 use super::state::State;
-use super::{Then, fetch, hello, inbox, moderate, suspend};
+use super::{Then, fetch, hello, history, inbox, moderate, search, suspend};
 use crate::collections::Key as _;
 use crate::net::ConnId;
+
+/// The [weight](Asked::weight) of what a connection waits for one at a time: more than of all that it may wait for
+/// together.
+pub(super) const LONG: u8 = 65;
 
 /// Who waits for an answer of the logs, and for what.
 #[derive(Debug)]
@@ -25,6 +34,15 @@ pub(super) enum Asked {
         room: RoomKey,
         /// Who is to be answered.
         sender: Sender,
+    },
+    /// A reading, to be done when what its connection has sent before is answered.
+    PutOff {
+        /// The connection.
+        conn: ConnId,
+        /// The request.
+        request: Request,
+        /// What is to be read.
+        command: Command<'static>,
     },
     /// A change to be written before it is answered.
     Change {
@@ -45,6 +63,8 @@ pub(super) enum Asked {
         room: RoomKey,
         /// Which part is being read.
         part: Part,
+        /// When the reading began.
+        since: Mark,
     },
     /// What of an inbox is not in memory.
     Inbox {
@@ -56,11 +76,17 @@ pub(super) enum Asked {
         open: Vec<usize>,
         /// What names the answer.
         rev: u64,
+        /// When the reading began.
+        since: Mark,
     },
     /// A search.
     Search {
         /// Who asks.
         asker: Asker,
+        /// What was found in memory.
+        here: Vec<Found>,
+        /// When the reading began.
+        since: Mark,
     },
 }
 
@@ -105,8 +131,8 @@ pub(super) enum Asking {
     History(RoomKey, Part, Query),
     /// What of an inbox is not in memory: its rows, and which of them are asked for.
     Inbox(Vec<InboxRow>, Vec<usize>, Query),
-    /// A search.
-    Search(Query),
+    /// A search, and what was found in memory.
+    Search(Vec<Found>, Query),
 }
 
 impl Asking {
@@ -115,13 +141,17 @@ impl Asking {
         match self {
             Self::Change(room, change) => ask_change(state, asker, room, change),
             Self::History(room, part, query) => {
-                ask(state, Asked::History { asker, room, part }, query);
+                let since = state.changes.begin();
+                ask(state, Asked::History { asker, room, part, since }, query);
             }
             Self::Inbox(rows, open, query) => {
-                let rev = state.rev;
-                ask(state, Asked::Inbox { asker, rows, open, rev }, query);
+                let (rev, since) = (state.rev, state.changes.begin());
+                ask(state, Asked::Inbox { asker, rows, open, rev, since }, query);
             }
-            Self::Search(query) => ask(state, Asked::Search { asker }, query),
+            Self::Search(here, query) => {
+                let since = state.changes.begin();
+                ask(state, Asked::Search { asker, here, since }, query);
+            }
         }
     }
 }
@@ -158,10 +188,11 @@ impl Asked {
     pub(super) const fn weight(&self) -> u8 {
         match self {
             Self::Append { .. } | Self::Page(_) => 1,
-            Self::Change { .. }
+            Self::PutOff { .. }
+            | Self::Change { .. }
             | Self::History { .. }
             | Self::Inbox { .. }
-            | Self::Search { .. } => 65,
+            | Self::Search { .. } => LONG,
         }
     }
 
@@ -171,7 +202,19 @@ impl Asked {
             Self::Append { room, .. } | Self::Change { room, .. } | Self::History { room, .. } => {
                 Some(*room)
             }
-            Self::Page(_) | Self::Inbox { .. } | Self::Search { .. } => None,
+            Self::PutOff { .. } | Self::Page(_) | Self::Inbox { .. } | Self::Search { .. } => None,
+        }
+    }
+
+    /// When it began to be read, if changes that are told meanwhile are to be made to it.
+    pub(super) const fn since(&self) -> Option<Mark> {
+        match self {
+            Self::History { since, .. }
+            | Self::Inbox { since, .. }
+            | Self::Search { since, .. } => Some(*since),
+            // Those keep their own books.
+            Self::Page(_) => None,
+            Self::Append { .. } | Self::PutOff { .. } | Self::Change { .. } => None,
         }
     }
 
@@ -179,17 +222,57 @@ impl Asked {
     pub(super) const fn conn(&self) -> Option<ConnId> {
         match self {
             Self::Append { sender, .. } => Some(sender.conn),
+            Self::PutOff { conn, .. } => Some(*conn),
             Self::Change { asker, .. }
             | Self::History { asker, .. }
             | Self::Inbox { asker, .. }
-            | Self::Search { asker } => Some(asker.conn),
+            | Self::Search { asker, .. } => Some(asker.conn),
             Self::Page(_) => None,
         }
     }
 }
 
+/// Puts a reading off until what its connection has sent before is answered; anything else is returned.
+pub(super) fn put_off<'a>(
+    state: &mut State,
+    conn: ConnId,
+    request: Request,
+    command: Command<'a>,
+) -> Option<(Request, Command<'a>)> {
+    // What it waits for, if that is less than one long thing, are records.
+    let is_sending = |session: &Session| (1..LONG).contains(&session.waiting);
+    if !state.session(conn).is_some_and(is_sending) || state.put_off.contains_key(&conn) {
+        return Some((request, command));
+    }
+    match command.into_reading() {
+        Ok(command) => {
+            let Ticket(index) = state.note_asked(Asked::PutOff { conn, request, command });
+            state.put_off.insert(conn, AskedKey::from_index(index));
+            None
+        }
+        Err(command) => Some((request, command)),
+    }
+}
+
+/// Does what was put off for a connection, if all that it has sent is answered.
+fn take_up(state: &mut State, conn: ConnId) {
+    if state.session(conn).is_some_and(|session| session.waiting > LONG) {
+        return;
+    }
+    if let Some(Asked::PutOff { request, command, .. }) = forget_put_off(state, conn) {
+        super::run(state, conn, request, command);
+    }
+}
+
+/// Takes back what was put off for a connection.
+pub(super) fn forget_put_off(state: &mut State, conn: ConnId) -> Option<Asked> {
+    let key = state.put_off.remove(&conn)?;
+    state.answered(Ticket(key.index()))
+}
+
 /// The logs have answered, or have something to say.
 pub(super) fn heard(state: &mut State, reply: LogReply) {
+    let conn = if state.put_off.is_empty() { None } else { asker_of(state, &reply) };
     match reply {
         LogReply::Appended { ticket, outcome } => {
             if let Some(Asked::Append { room, sender }) = state.answered(ticket) {
@@ -201,6 +284,9 @@ pub(super) fn heard(state: &mut State, reply: LogReply) {
         }
         LogReply::Synced { ticket, outcome } => {
             if let Some(Asked::Change { asker, room, change }) = state.answered(ticket) {
+                if let Some(row) = state.rooms.get_mut(room) {
+                    row.order.answered(ticket);
+                }
                 written(state, asker, room, change, outcome);
             }
         }
@@ -209,7 +295,22 @@ pub(super) fn heard(state: &mut State, reply: LogReply) {
         LogReply::Health(_) => {}
         LogReply::Suspended(suspended) => suspend::set(state, &suspended),
     }
+    if let Some(conn) = conn {
+        take_up(state, conn);
+    }
     fetch::read_pages(state);
+}
+
+/// Whose request the logs have answered.
+fn asker_of(state: &State, reply: &LogReply) -> Option<ConnId> {
+    match reply {
+        LogReply::Appended { ticket, .. }
+        | LogReply::Synced { ticket, .. }
+        | LogReply::Answer { ticket, .. } => {
+            state.asked.get(AskedKey::from_index(ticket.0)).and_then(Asked::conn)
+        }
+        LogReply::Pruned { .. } | LogReply::Health(_) | LogReply::Suspended(_) => None,
+    }
 }
 
 /// A change has been written, or could not be.
@@ -252,14 +353,20 @@ fn written(
             let outcome = outcome.map_err(refusal_of);
             moderate::invitation_written(state, (room, user), &invited, outcome)
         }
-        (Change::Leave, Ok(())) => {
-            let name = state.rooms[room].name.clone();
-            Ok((Reply::Left { room: name }, Then::Leave(membership)))
-        }
-        (Change::Leave, Err(fault)) => {
-            // Still a member, as was written before.
-            keep_member(state, membership);
-            Err(refusal_of(fault))
+        (Change::Leave, outcome) => {
+            // Somebody may have come in meanwhile, whom an only owner does not leave alone.
+            let outcome = outcome.map_err(refusal_of);
+            match outcome.and_then(|()| moderate::check_departure(state, membership)) {
+                Ok(()) => {
+                    let name = state.rooms[room].name.clone();
+                    Ok((Reply::Left { room: name }, Then::Leave(membership)))
+                }
+                Err(refusal) => {
+                    // Still a member, as was written before.
+                    keep_member(state, membership);
+                    Err(refusal)
+                }
+            }
         }
     };
     answer(state, conn, request, done);
@@ -283,30 +390,37 @@ pub(super) fn answer(
 /// Something was read, or could not be.
 fn read(state: &mut State, ticket: Ticket, outcome: Result<Answer, LogFault>) {
     let Some(asked) = state.answered(ticket) else { return };
+    let changes = asked.since().map_or(Some(Vec::new()), |since| state.changes.end(since));
+    // Too much was changed meanwhile to know what of it is in the answer.
+    let outcome = outcome.and_then(|answer| Ok((answer, changes.ok_or(LogFault::Busy)?)));
     match (asked, outcome) {
-        (Asked::Page(id), Ok(Answer::Records { records, .. })) => {
+        (Asked::Page(id), Ok((Answer::Records { records, .. }, _))) => {
             fetch::page_read(state, id, records);
         }
         (Asked::Page(id), _) => fetch::page_failed(state, id),
-        (Asked::History { asker, room, part }, Ok(Answer::Records { records, .. })) => {
-            inbox::history_read(state, asker, room, part, records);
+        (
+            Asked::History { asker, room, part, .. },
+            Ok((Answer::Records { records, as_of }, changes)),
+        ) => {
+            let excerpt = Excerpt { records, as_of, changes };
+            history::history_read(state, asker, room, part, excerpt);
         }
-        (Asked::Inbox { asker, rows, open, rev }, Ok(Answer::Inbox(found))) => {
-            let reply = inbox::inbox_read(rows, &open, found, rev);
+        (Asked::Inbox { asker, rows, open, rev, .. }, Ok((Answer::Inbox(found), changes))) => {
+            let reply = inbox::inbox_read(state, (rows, &open), (found, rev), &changes);
             answer(state, asker.conn, asker.request, Ok((reply, Then::Nothing)));
         }
-        (Asked::Search { asker }, Ok(Answer::Found { items, next })) => {
-            let reply = inbox::found(state, asker.user, items, next);
+        (Asked::Search { asker, here, .. }, Ok((Answer::Found { items, next }, changes))) => {
+            let reply = search::found(state, asker.user, (here, items, next), &changes);
             answer(state, asker.conn, asker.request, Ok((reply, Then::Nothing)));
         }
         (
-            Asked::History { asker, .. } | Asked::Inbox { asker, .. } | Asked::Search { asker },
+            Asked::History { asker, .. } | Asked::Inbox { asker, .. } | Asked::Search { asker, .. },
             outcome,
         ) => {
             let fault = outcome.err().unwrap_or(LogFault::Broken);
             answer(state, asker.conn, asker.request, Err(refusal_of(fault)));
         }
-        (Asked::Append { .. } | Asked::Change { .. }, _) => {
+        (Asked::Append { .. } | Asked::PutOff { .. } | Asked::Change { .. }, _) => {
             debug_assert!(false, "an append is not read");
         }
     }
@@ -321,10 +435,14 @@ pub(super) fn ask(state: &mut State, asked: Asked, query: Query) {
 /// Has the membership that was just made, or is about to end, written before it is answered.
 fn ask_change(state: &mut State, asker: Asker, room: RoomKey, change: Change) {
     let log = state.rooms[room].log;
-    if matches!(change, Change::Leave) {
-        let fact = Fact::Member(state.users[asker.user].name.clone(), None);
-        state.requests.push_back(LogRequest::Keep { log, fact });
-    }
+    let is_departure = matches!(change, Change::Leave);
+    let name = state.users[asker.user].name.clone();
     let ticket = state.note_asked(Asked::Change { asker, room, change });
+    if is_departure {
+        if state.rooms[room].owned {
+            state.rooms[room].order.note(ticket, Pending::Departing(name.clone()));
+        }
+        state.requests.push_back(LogRequest::Keep { log, fact: Fact::Member(name, None) });
+    }
     state.requests.push_back(LogRequest::Sync { log, ticket });
 }

@@ -347,4 +347,28 @@ impl Command<'_> {
                 | Self::Moderate { .. }
         )
     }
+
+    /// If it asks for what records have made of rooms: the same, for longer than the input that it was read from. It
+    /// is done behind the records that its connection has asked for before, so that whoever says something and then
+    /// reads finds it there.
+    ///
+    /// # Errors
+    ///
+    /// Any other command, as it was.
+    pub fn into_reading(self) -> Result<Command<'static>, Self> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Ok(match self {
+            Self::History { room, page, limit, epoch } => {
+                Command::History { room: own(room), page, limit, epoch: epoch.map(own) }
+            }
+            Self::Search { room, text, before, limit } => {
+                Command::Search { room: room.map(own), text: own(text), before, limit }
+            }
+            Self::Rooms { since } => Command::Rooms { since },
+            Self::Topic { room, text: None, weight } => {
+                Command::Topic { room: own(room), text: None, weight }
+            }
+            other => return Err(other),
+        })
+    }
 }

@@ -89,7 +89,7 @@ fn stored(state: &mut State, key: RoomKey, sender: Sender, record: SharedRecord)
     if let Body::Topic { text } = &record.body {
         room.topic.clone_from(text);
     }
-    touch::stored((&mut state.rings, &mut state.pages), room, &record);
+    touch::stored((&mut state.rings, &mut state.pages), &mut state.changes, room, &record);
     if room.pending.is_empty() {
         state.dirty.push(key);
     }

@@ -16,7 +16,7 @@ use super::reply::{GapWhy, Presence, Reply, Resumption, Role};
 use super::session::{Secret, Session};
 use super::state::{State, Timer};
 use super::user::User;
-use super::{Code, Refusal, Then, create, gather, joined, standing, suspend};
+use super::{Code, Refusal, Then, asked, create, gather, joined, standing, suspend};
 use crate::collections::{Few, Ledger};
 use crate::net::{CloseReason, ConnId};
 
@@ -39,7 +39,9 @@ pub(super) fn hello(state: &mut State, conn: ConnId, request: Request, hello: He
             let positions = hello.resume.map_or_else(Vec::new, |resume| resume.positions);
             let mut rooms = Vec::with_capacity(positions.len());
             for position in positions {
-                let resumption = resume_room(state, (conn, user), &position, resumed);
+                // Guests have another name each time: what they come with tells nothing of their memberships.
+                let is_known = resumed || hello.name.is_some();
+                let resumption = resume_room(state, (conn, user), &position, (resumed, is_known));
                 let resumption = resumption.unwrap_or_else(Resumption::Refused);
                 rooms.push((position.room.into_owned().into_boxed_str(), resumption));
             }
@@ -163,15 +165,18 @@ fn is_free(state: &State, name: &UserName) -> bool {
     state.user_named(name.as_str()).is_none()
 }
 
-/// The cursor of one room of a resume: as a join with a position.
+/// The cursor of one room of a resume: as a join with a position, unless it is known that the user has left
+/// meanwhile, on another session, or has been put out. Of rooms that are stored that is known of everybody who
+/// has a name, of the others only as long as the session is.
 fn resume_room(
     state: &mut State,
     (conn, user): (ConnId, UserKey),
     position: &Position<'_>,
-    resumed: bool,
+    (resumed, is_known): (bool, bool),
 ) -> Result<Resumption, Refusal> {
-    if resumed && state.room_named(&position.room).is_some() {
-        // The user may have left meanwhile, on another session, or have been put out.
+    if let Some(room) = state.room_named(&position.room)
+        && (resumed || is_known && state.rooms[room].is_stored())
+    {
         find_membership(state, user, &position.room)?;
     }
     let at = (Some(&*position.epoch), position.seq);
@@ -355,6 +360,7 @@ pub(super) fn end_session(state: &mut State, conn: ConnId) {
     let Some(session) = state.session(conn) else { return };
     let (user, secret) = (session.user, session.secret);
     let rooms: Vec<RoomKey> = session.subs.iter().map(|sub| sub.room).collect();
+    asked::forget_put_off(state, conn);
     for room in rooms {
         unsubscribe(state, conn, room);
     }

@@ -1,12 +1,12 @@
-//! What is read: rooms, history, presence, members.
+//! What is read besides the log: rooms, presence, members.
 
 use std::time::Duration;
 
-use super::asked::{self, Asker, Asking, Part};
-use super::command::Page;
+use super::asked::Asking;
+use super::changes::Change;
 use super::keys::{MembershipKey, RoomKey, UserKey};
-use super::limits::{PAGE_BYTES_MAX, PRESENCE_NAMES_MAX, UNREAD_MAX};
-use super::log::{InboxQuery, LogId, Query};
+use super::limits::{PRESENCE_NAMES_MAX, UNREAD_MAX};
+use super::log::{InboxQuery, Query};
 use super::members::{find_membership, keep_member, no_such_room};
 use super::name::UserName;
 use super::record::{Body, Epoch, Record, SharedRecord};
@@ -14,8 +14,7 @@ use super::reply::{InboxRow, Reply, Role};
 use super::room::Room;
 use super::state::{State, Timer};
 use super::user::Membership;
-use super::{Code, Done, Refusal, Then, gather};
-use crate::collections::Key as _;
+use super::{Code, Done, Refusal, Then, gather, search, touch};
 
 /// Rows of one inbox: the rooms that changed last.
 const ROWS_MAX: usize = 512;
@@ -23,15 +22,14 @@ const ROWS_MAX: usize = 512;
 const LASTS_MAX: usize = 128;
 /// After how long receipts are written.
 const SAVE_AFTER: Duration = Duration::from_millis(250);
-/// Messages that a search returns if the client does not say how many.
-const SEARCH_LIMIT: u32 = 20;
 /// Bytes of a last message's text; what is longer is cut.
 const LAST_LEN_MAX: usize = 64;
 
 /// The user's rooms that have changed since `since`, by name: at most [`ROWS_MAX`], the last message with
 /// the latest of them, so that an inbox is of a bounded size. What the rings do not have is asked for.
 pub(super) fn rooms(state: &State, user: UserKey, since: Option<u64>) -> Done {
-    let since = since.unwrap_or(0);
+    // One that there was not yet is of a life of the server whose clock was ahead.
+    let since = since.filter(|since| *since <= state.rev).unwrap_or(0);
     let row = &state.users[user];
     let mut changed = Vec::new();
     for &(room, membership) in &row.memberships {
@@ -70,18 +68,25 @@ fn is_in_ring(room: &Room, read: u64, last: bool) -> bool {
     is_whole || (first <= read + 1 && (!last || room.ring.from(0).any(is_message)))
 }
 
-/// The inbox with what was asked for.
+/// The inbox with what was asked for, and with the changes that were told since. A last message that was deleted is
+/// not shown: its room has changed, and is listed the next time with the one before it.
 pub(super) fn inbox_read(
-    mut rooms: Vec<InboxRow>,
-    open: &[usize],
-    found: Vec<(u64, Option<SharedRecord>)>,
-    rev: u64,
+    state: &State,
+    (mut rooms, open): (Vec<InboxRow>, &[usize]),
+    (found, rev): (Vec<(u64, Option<SharedRecord>)>, u64),
+    changes: &[Change],
 ) -> Reply {
     for (&index, (unread, last)) in open.iter().zip(found) {
         if let Some(row) = rooms.get_mut(index) {
             row.unread = unread;
             row.last = last.as_ref().map(glance);
         }
+    }
+    for change in changes {
+        let Some(room) = search::room_of(state, change.log) else { continue };
+        let Some(row) = rooms.iter_mut().find(|row| row.room == room.name) else { continue };
+        touch::make(&mut row.last, &room.name, &[&change.record]);
+        row.last = row.last.take().filter(is_message).as_ref().map(glance);
     }
     Reply::Inbox { rev, rooms }
 }
@@ -126,166 +131,6 @@ fn is_message(record: &SharedRecord) -> bool {
     matches!(record.body, Body::Message { .. })
 }
 
-/// A page of a room's log, from the ring if that has all of it.
-///
-/// # Errors
-///
-/// Those of [`find_membership`], and [`Code::EpochChanged`].
-pub(super) fn history(
-    state: &State,
-    user: UserKey,
-    (name, epoch): (&str, Option<&str>),
-    page: Page,
-    limit: Option<u32>,
-) -> Result<Done, Refusal> {
-    let (key, _) = find_membership(state, user, name)?;
-    let room = &state.rooms[key];
-    check_epoch(room, epoch)?;
-    let count = limit.unwrap_or(u32::MAX).clamp(1, state.limits.history_page);
-    let limit = usize::try_from(count).unwrap_or(usize::MAX);
-    let (lower, upper) = range(page, room, u64::from(count));
-    if room.is_stored() && lower < room.ring.first().unwrap_or(room.head + 1) && lower <= upper {
-        let (part, query) = parts(room, page, count);
-        return Ok(Done::Asked(user, Asking::History(key, part, query)));
-    }
-    let items = match page {
-        Page::Latest => newest_below(room, room.head + 1, limit),
-        Page::Before(seq) => newest_below(room, seq, limit),
-        Page::After(seq) => oldest_above(room, seq, limit),
-        Page::Around(seq) => {
-            let mut items = newest_below(room, seq, limit / 2);
-            items.extend(oldest_above(room, seq.saturating_sub(1), limit - items.len()));
-            items
-        }
-    };
-    Ok(Done::Answered(history_page(room, page, items), Then::Nothing))
-}
-
-/// The first and the last seq that a page may hold, of those that are there.
-fn range(page: Page, room: &Room, count: u64) -> (u64, u64) {
-    let (lower, upper) = match page {
-        Page::Latest => ((room.head + 1).saturating_sub(count), room.head),
-        Page::Before(seq) => {
-            let seq = seq.min(room.head + 1);
-            (seq.saturating_sub(count), seq.saturating_sub(1))
-        }
-        Page::After(seq) => (seq.saturating_add(1), seq.saturating_add(count)),
-        Page::Around(seq) => {
-            let lower = seq.min(room.head + 1).saturating_sub(count / 2);
-            (lower, lower.saturating_add(count))
-        }
-    };
-    (lower.max(room.oldest()), upper.min(room.head))
-}
-
-/// What is to be read of a stored log for a page, to begin with.
-fn parts(room: &Room, page: Page, count: u32) -> (Part, Query) {
-    let log = room.log;
-    let below = |seq: u64, limit| Query::Below { log, seq: seq.min(room.head + 1), limit };
-    let (_, to) = range(page, room, u64::from(count));
-    match page {
-        Page::Latest => (Part::Whole(page), below(u64::MAX, count)),
-        Page::Before(seq) => (Part::Whole(page), below(seq, count)),
-        Page::After(seq) => (Part::Whole(page), Query::Page { log, from: seq + 1, to }),
-        Page::Around(seq) => (Part::Lower(seq, count), below(seq, count / 2)),
-    }
-}
-
-/// A part of a page was read.
-pub(super) fn history_read(
-    state: &mut State,
-    asker: Asker,
-    key: RoomKey,
-    part: Part,
-    records: Vec<SharedRecord>,
-) {
-    let Asker { conn, user, .. } = asker;
-    let room = &state.rooms[key];
-    let is_member = state.users.get(user).is_some_and(|row| row.membership(key).is_some());
-    if !is_member || state.session(conn).is_none() {
-        // Left or put out meanwhile: nothing of the room follows.
-        return asked::answer(state, conn, asker.request, Err(super::members::not_member()));
-    }
-    let (page, items) = match part {
-        Part::Whole(page) => (page, records),
-        Part::Lower(seq, count) => {
-            let had = u64::try_from(records.len()).unwrap_or(u64::MAX);
-            // Behind the lower half, also if the log has reached `seq` only since that was read.
-            let from = records.last().map_or(seq, |last| last.seq + 1);
-            let (log, from) = (room.log, from.max(room.oldest()));
-            let to = from.saturating_add(u64::from(count) - had - 1).min(room.head);
-            if from <= to {
-                let asking =
-                    Asking::History(key, Part::Upper(seq, records), Query::Page { log, from, to });
-                return asking.ask(state, asker);
-            }
-            (Page::Around(seq), records)
-        }
-        Part::Upper(seq, mut items) => {
-            items.extend(records);
-            (Page::Around(seq), items)
-        }
-    };
-    let reply = history_page(room, page, items);
-    asked::answer(state, conn, asker.request, Ok((reply, Then::Nothing)));
-}
-
-fn history_page(room: &Room, page: Page, mut items: Vec<SharedRecord>) -> Reply {
-    let (oldest, epoch) = (room.oldest(), room.epoch);
-    // What was pruned since it was read would stand before the oldest, or before a hole.
-    items.retain(|record| record.seq >= oldest);
-    let more = match page {
-        Page::Latest | Page::Before(_) | Page::Around(_) => {
-            items.first().is_some_and(|first| first.seq > oldest)
-        }
-        Page::After(_) => items.last().is_some_and(|last| last.seq < room.head),
-    };
-    Reply::History { room: room.name.clone(), epoch, items, oldest, more }
-}
-
-/// Searches the user's stored rooms, or one of them.
-///
-/// # Errors
-///
-/// Those of [`find_membership`].
-pub(super) fn search(
-    state: &State,
-    user: UserKey,
-    (name, text): (Option<&str>, &str),
-    before: Option<u64>,
-    limit: Option<u32>,
-) -> Result<Done, Refusal> {
-    let rooms = match name {
-        Some(name) => vec![find_membership(state, user, name)?.0],
-        None => state.users[user].memberships.iter().map(|&(room, _)| room).collect(),
-    };
-    let rooms = rooms.into_iter().map(|key| &state.rooms[key]).filter(|room| room.is_stored());
-    let logs: Vec<LogId> = rooms.map(|room| room.log).collect();
-    if logs.is_empty() {
-        return Ok(Done::Answered(Reply::Found { items: Vec::new(), next: None }, Then::Nothing));
-    }
-    let limit = limit.unwrap_or(SEARCH_LIMIT).clamp(1, state.limits.history_page);
-    let query = Query::Search { logs, text: text.into(), before, limit };
-    Ok(Done::Asked(user, Asking::Search(query)))
-}
-
-/// What a search has found, in rooms of which the user still is a member.
-pub(super) fn found(
-    state: &State,
-    user: UserKey,
-    items: Vec<(LogId, SharedRecord)>,
-    next: Option<u64>,
-) -> Reply {
-    let room_of = |log: LogId| {
-        let key = RoomKey::from_index(log.slot());
-        let room = state.rooms.get(key).filter(|room| room.log == log)?;
-        state.users.get(user)?.membership(key)?;
-        Some(room.name.clone())
-    };
-    let items = items.into_iter().filter_map(|(log, record)| Some((room_of(log)?, record)));
-    Reply::Found { items: items.collect(), next }
-}
-
 /// # Errors
 ///
 /// [`Code::EpochChanged`] with the present epoch, if `epoch` is given and is another.
@@ -296,36 +141,6 @@ pub(super) fn check_epoch(room: &Room, epoch: Option<&str>) -> Result<(), Refusa
     let message = "the room's log began anew; its seqs count from 1 again";
     let refusal = Refusal::new(Code::EpochChanged, message);
     Err(Refusal { epoch: Some(room.epoch), ..refusal.field("epoch", room.epoch.to_string()) })
-}
-
-/// The last records of the ring below `seq`, ascending.
-fn newest_below(room: &Room, seq: u64, limit: usize) -> Vec<SharedRecord> {
-    let below = room.ring.from(0).rev().skip_while(|record| record.seq >= seq);
-    let mut items = take_page(&mut below.peekable(), limit);
-    items.reverse();
-    items
-}
-
-/// The first records of the ring above `seq`, ascending.
-fn oldest_above(room: &Room, seq: u64, limit: usize) -> Vec<SharedRecord> {
-    take_page(&mut room.ring.from(seq.saturating_add(1)).peekable(), limit)
-}
-
-fn take_page<'a>(
-    records: &mut std::iter::Peekable<impl Iterator<Item = &'a SharedRecord>>,
-    limit: usize,
-) -> Vec<SharedRecord> {
-    let mut bytes = 0;
-    let mut items = Vec::new();
-    while items.len() < limit {
-        let fits = |record: &&SharedRecord| {
-            bytes += usize::try_from(record.weight).unwrap_or(usize::MAX);
-            bytes <= PAGE_BYTES_MAX || items.is_empty()
-        };
-        let Some(record) = records.next_if(fits) else { break };
-        items.push(SharedRecord::clone(record));
-    }
-    items
 }
 
 /// Who is there, as it was told last; a count only where that is what is told, 0 where nothing is.

@@ -14,7 +14,11 @@ use super::standing;
 use super::state::{State, Timer};
 use super::user::{Membership, User};
 use super::{Code, Refusal, gather};
+use crate::collections::Key as _;
 
+/// Rooms that are looked at for one that can go, and members that one may have.
+const SILENT_LOOKS: usize = 256;
+const SILENT_MEMBERS_MAX: usize = 64;
 /// When a client should try again what the server has no memory for.
 const BUSY_RETRY_MS: u64 = 60_000;
 
@@ -141,12 +145,17 @@ fn forget_absent(state: &mut State) -> bool {
     false
 }
 
-/// Whether a user's memberships may end though nobody ended them: those in rooms that are stored are kept,
-/// unless the user has no name to come back by.
-pub(super) fn may_be_forgotten(state: &State, key: UserKey) -> bool {
+/// Whether a user's memberships may end though nobody ended them: if the user has no name to come back by, or
+/// loses nothing but places that it can take again. Kept are those in stored rooms in which something was said and
+/// that are direct conversations, or not open to everybody, or in which the user keeps order.
+fn may_be_forgotten(state: &State, key: UserKey) -> bool {
     let user = &state.users[key];
-    let mut rooms = user.memberships.iter().map(|&(room, _)| &state.rooms[room]);
-    user.passing || !rooms.any(Room::is_stored)
+    let is_kept = |&(room, membership): &(RoomKey, MembershipKey)| {
+        let (room, role) = (&state.rooms[room], state.memberships[membership].role);
+        let is_plain = role <= Role::Member && !room.name.is_direct();
+        room.is_stored() && room.head > 0 && !(is_plain && !standing::is_closed(state, room))
+    };
+    user.passing || !user.memberships.iter().any(is_kept)
 }
 
 /// Ends all memberships of a user without sessions, and forgets it.
@@ -170,14 +179,19 @@ pub(super) fn forget_user(state: &mut State, key: UserKey) {
 ///
 /// # Errors
 ///
-/// [`Code::Busy`] if there are as many rooms as there may be, all of them with members.
+/// [`Code::Busy`] if there are as many rooms as there may be, and none of those that were looked at can go.
 pub(super) fn open_room(
     state: &mut State,
     name: &RoomName,
     chosen: Option<&str>,
 ) -> Result<RoomKey, Refusal> {
     let full = state.rooms.len() >= state.limits.rooms;
-    if full && !drop_an_empty_room(state) && !(forget_absent(state) && drop_an_empty_room(state)) {
+    let makes_room = |state: &mut State| {
+        drop_an_empty_room(state)
+            || drop_a_silent_room(state)
+            || (forget_absent(state) && drop_an_empty_room(state))
+    };
+    if full && !makes_room(state) {
         return Err(busy("the server has as many rooms as it can", state.limits.rooms));
     }
     let key = state.add_room(name.clone(), chosen);
@@ -208,6 +222,30 @@ fn drop_an_empty_room(state: &mut State) -> bool {
             drop_room(state, key);
             return true;
         }
+    }
+    false
+}
+
+/// Drops a room in which nothing was ever said and whose members are all off: nobody loses anything. Such rooms are
+/// made by the thousand by who only joins. Looks at some, from where it looked last.
+fn drop_a_silent_room(state: &mut State) -> bool {
+    for _ in 0..SILENT_LOOKS {
+        let key = RoomKey::from_index(state.silent_from);
+        state.silent_from = (state.silent_from + 1) % state.rooms.places().max(1);
+        let Some(room) = state.rooms.get(key) else { continue };
+        let is_off = |&member: &MembershipKey| {
+            let user = &state.users[state.memberships[member].user];
+            user.sessions.is_empty() && user.presence == Presence::Off
+        };
+        let is_small = room.members.len() <= SILENT_MEMBERS_MAX;
+        if room.head > 0 || room.asked > 0 || !is_small || !room.members.iter().all(is_off) {
+            continue;
+        }
+        for member in room.members.clone() {
+            end_membership(state, member, None);
+        }
+        // The room goes with its last member.
+        return state.rooms.len() < state.limits.rooms;
     }
     false
 }

@@ -8,6 +8,7 @@
 //! How records reach their readers is in `cursor`, how presence, typing and receipts do is in `gather`.
 
 mod asked;
+mod changes;
 pub mod code;
 pub mod command;
 mod create;
@@ -16,6 +17,7 @@ pub mod event;
 mod fetch;
 mod gather;
 mod hello;
+mod history;
 mod inbox;
 mod keys;
 pub mod limits;
@@ -31,6 +33,7 @@ pub mod reply;
 mod restore;
 mod ring;
 mod room;
+mod search;
 mod send;
 mod session;
 mod standing;
@@ -41,6 +44,7 @@ mod suspend;
 mod tests;
 mod touch;
 mod user;
+pub mod words;
 
 pub use code::Code;
 pub use command::{Command, Op, RequestId};
@@ -97,25 +101,9 @@ impl Chat {
 
     /// A connection asks for something; [`Code::HelloFirst`] if it has not said who it is.
     pub fn command(&mut self, now: Now, conn: ConnId, request: Request, command: Command<'_>) {
-        let state = &mut self.state;
-        state.now = now;
-        let result = match state.session(conn).map(|session| session.user) {
-            None => Err(Refusal::new(Code::HelloFirst, "say hello first").field("op", "hello")),
-            Some(user) => execute(state, (conn, user), command),
-        };
-        match result {
-            Ok(Done::Answered(reply, then)) => {
-                state.said.push_back(Said::Reply { to: conn, request, result: Ok(reply) });
-                follow(state, conn, then);
-            }
-            Ok(Done::Logged(draft)) => send::append(state, draft, request, conn),
-            Ok(Done::Asked(user, asking)) => {
-                let name = state.users[user].name.clone();
-                asking.ask(state, Asker { conn, user, name, request });
-            }
-            Err(refusal) => {
-                state.said.push_back(Said::Reply { to: conn, request, result: Err(refusal) });
-            }
+        self.state.now = now;
+        if let Some((request, command)) = asked::put_off(&mut self.state, conn, request, command) {
+            run(&mut self.state, conn, request, command);
         }
     }
 
@@ -298,6 +286,28 @@ fn follow(state: &mut State, conn: ConnId, then: Then) {
     }
 }
 
+/// Does what a connection asks for, and answers unless the logs must be asked first.
+fn run(state: &mut State, conn: ConnId, request: Request, command: Command<'_>) {
+    let result = match state.session(conn).map(|session| session.user) {
+        None => Err(Refusal::new(Code::HelloFirst, "say hello first").field("op", "hello")),
+        Some(user) => execute(state, (conn, user), command),
+    };
+    match result {
+        Ok(Done::Answered(reply, then)) => {
+            state.said.push_back(Said::Reply { to: conn, request, result: Ok(reply) });
+            follow(state, conn, then);
+        }
+        Ok(Done::Logged(draft)) => send::append(state, draft, request, conn),
+        Ok(Done::Asked(user, asking)) => {
+            let name = state.users[user].name.clone();
+            asking.ask(state, Asker { conn, user, name, request });
+        }
+        Err(refusal) => {
+            state.said.push_back(Said::Reply { to: conn, request, result: Err(refusal) });
+        }
+    }
+}
+
 /// Does what a user asks for.
 fn execute(
     state: &mut State,
@@ -345,10 +355,10 @@ fn execute(
             Reply::Done
         }
         Command::History { room, page, limit, epoch } => {
-            return inbox::history(state, user, (&room, epoch.as_deref()), page, limit);
+            return history::history(state, user, (&room, epoch.as_deref()), page, limit);
         }
         Command::Search { room, text, before, limit } => {
-            return inbox::search(state, user, (room.as_deref(), &text), before, limit);
+            return search::search(state, user, (room.as_deref(), &text), before, limit);
         }
         Command::Presence { room } => {
             let (key, _) = members::find_membership(state, user, &room)?;
@@ -420,6 +430,7 @@ fn join(
 
 fn leave(state: &mut State, user: UserKey, name: &str) -> Result<Done, Refusal> {
     let (key, membership) = members::find_membership(state, user, name)?;
+    moderate::check_departure(state, membership)?;
     if state.rooms[key].is_stored() {
         return Ok(Done::Asked(user, Asking::Change(key, Change::Leave)));
     }
@@ -437,7 +448,10 @@ fn shutting_down() -> Refusal {
 /// The answer to `join` and `create`.
 fn joined(state: &State, user: UserKey, key: RoomKey, reset: bool) -> Result<Reply, Refusal> {
     let room = &state.rooms[key];
-    let membership = state.users[user].membership(key).ok_or_else(members::no_such_room)?;
+    let Some(membership) = state.users[user].membership(key) else {
+        // It has ended while it was being written: the user has left on another session.
+        return Err(if room.private { members::no_such_room() } else { members::not_member() });
+    };
     let membership = &state.memberships[membership];
     Ok(Reply::Joined {
         room: room.name.clone(),

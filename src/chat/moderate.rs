@@ -9,7 +9,9 @@
 //! | invite into a private or invite-only room | | | yes | yes |
 //! | give roles | | | | yes |
 //!
-//! Nobody does any of it to themselves, but that an owner may take a lower role while there is another owner.
+//! Nobody does any of it to themselves, but that an owner may take a lower role while there is another owner. In the
+//! same way an owner leaves while there is another, or nobody else at all: a room does not lose its only owner to those
+//! who stay.
 //! A room that was made by `join` has no owner: nobody keeps order there, everybody may change the topic, and
 //! anybody may be invited, which changes nothing but that they hear of it. Nor does anybody in a direct
 //! conversation.
@@ -117,9 +119,7 @@ fn check_step_down(
 ) -> Result<(), Refusal> {
     let words = match measure {
         Measure::Role(_) => {
-            let members = &state.rooms[state.memberships[membership].room].members;
-            let mut others = members.iter().filter(|&&other| other != membership);
-            if others.any(|&other| standing::role(state, other) == Role::Owner) {
+            if is_owned_by_another(state, membership) {
                 return Ok(());
             }
             "a room's only owner stays its owner; make somebody else an owner first"
@@ -128,6 +128,28 @@ fn check_step_down(
             "you cannot do this to yourself"
         }
     };
+    Err(Refusal::new(Code::Forbidden, words))
+}
+
+/// Whether a room has another owner than this member.
+fn is_owned_by_another(state: &State, membership: MembershipKey) -> bool {
+    let members = &state.rooms[state.memberships[membership].room].members;
+    let mut others = members.iter().filter(|&&other| other != membership);
+    others.any(|&other| standing::role(state, other) == Role::Owner)
+}
+
+/// # Errors
+///
+/// [`Code::Forbidden`] for the only owner of a room that others are members of.
+pub(super) fn check_departure(state: &State, membership: MembershipKey) -> Result<(), Refusal> {
+    let row = &state.memberships[membership];
+    let room = &state.rooms[row.room];
+    let is_alone = room.members.len() == 1;
+    if !room.owned || row.role < Role::Owner || is_alone || is_owned_by_another(state, membership) {
+        return Ok(());
+    }
+    let words =
+        "you are the only owner of this room; make another member an owner before you leave";
     Err(Refusal::new(Code::Forbidden, words))
 }
 

@@ -30,7 +30,7 @@ pub(super) struct Session {
     pub behind: u32,
     /// Replies that wait for a cursor which is behind.
     pub held: u8,
-    /// Requests that wait for the logs.
+    /// Requests that wait for the logs, by [weight](super::asked::Asked::weight).
     pub waiting: u8,
     /// What decides whether its cursors are live.
     pub credit: Ledger,

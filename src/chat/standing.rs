@@ -38,6 +38,8 @@ pub(super) enum Pending {
     Judged(UserName, Act),
     /// The deletion of this seq.
     Deleting(u64),
+    /// This user leaves the room.
+    Departing(UserName),
 }
 
 impl Order {
@@ -110,11 +112,16 @@ impl Order {
         self.pending().any(|pending| *pending == Pending::Deleting(seq))
     }
 
+    /// Whether this user is about to leave.
+    fn is_departing(&self, user: &UserName) -> bool {
+        self.pending().any(|pending| matches!(pending, Pending::Departing(of) if of == user))
+    }
+
     /// The acts about this user that are under way.
     pub(super) fn judged(&self, user: &UserName) -> impl Iterator<Item = Act> {
         self.pending().filter_map(move |pending| match pending {
             Pending::Judged(of, act) if of == user => Some(*act),
-            Pending::Judged(..) | Pending::Deleting(_) => None,
+            Pending::Judged(..) | Pending::Deleting(_) | Pending::Departing(_) => None,
         })
     }
 
@@ -212,11 +219,14 @@ pub(super) fn is_leaving(state: &State, key: RoomKey, user: UserKey) -> bool {
     state.rooms[key].order.judged(name).any(|act| matches!(act, Act::Kick | Act::Ban { .. }))
 }
 
-/// The role that a member has; one that is about to be lower is so already.
+/// The role that a member has; one that is about to be lower is so already, and who is about to leave keeps no order.
 pub(super) fn role(state: &State, membership: MembershipKey) -> Role {
     let row = &state.memberships[membership];
-    let order = &state.rooms[row.room].order;
-    let pending = order.judged(&state.users[row.user].name).filter_map(|act| match act {
+    let (order, name) = (&state.rooms[row.room].order, &state.users[row.user].name);
+    if row.role > Role::Member && order.is_departing(name) {
+        return Role::Member;
+    }
+    let pending = order.judged(name).filter_map(|act| match act {
         Act::Role(role) => Some(role),
         Act::Kick | Act::Ban { .. } | Act::Unban | Act::Mute { .. } | Act::Unmute => None,
     });

@@ -13,7 +13,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::asked::Asked;
+use super::asked::{Asked, LONG};
+use super::changes::Changes;
 use super::keys::{AskedKey, MembershipKey, RoomKey, UserKey};
 use super::limits::Limits;
 use super::log::{LogId, LogRequest, Suspensions};
@@ -69,14 +70,19 @@ pub(super) struct State {
     pub rooms_by_name: KeyIndex<RoomKey>,
     pub memberships: Table<MembershipKey, Membership>,
     pub asked: Table<AskedKey, Asked>,
+    /// The readings that wait for what their connections have sent before.
+    pub put_off: BTreeMap<ConnId, AskedKey>,
     /// Rooms with records that have not been fanned out.
     pub dirty: Vec<RoomKey>,
     /// Users without a session, longest absent first; may hold users that are back or gone.
     pub absent: VecDeque<(UserKey, UserName)>,
     /// Rooms without a member, longest empty first; may hold rooms that have members or are gone.
     pub empty: VecDeque<(RoomKey, LogId)>,
+    /// The index of the room that is looked at next for whether it can go.
+    pub silent_from: usize,
     pub rings: RingBudget,
     pub pages: Pages,
+    pub changes: Changes,
     /// Connections whose cursors wait to have a page read that could not be.
     pub stuck: Vec<ConnId>,
     /// Memberships whose receipts are not written yet.
@@ -103,6 +109,7 @@ impl State {
         Self {
             rings: RingBudget::new(limits.ring_total_bytes),
             pages: Pages::new(limits.ring_total_bytes / PAGES_PART),
+            changes: Changes::default(),
             stuck: Vec::new(),
             unsaved: Vec::new(),
             stopping: false,
@@ -117,9 +124,11 @@ impl State {
             rooms_by_name: KeyIndex::new(),
             memberships: Table::new(),
             asked: Table::new(),
+            put_off: BTreeMap::new(),
             dirty: Vec::new(),
             absent: VecDeque::new(),
             empty: VecDeque::new(),
+            silent_from: 0,
             wheel: TimerWheel::new(),
             logs: 0,
             // Epochs of different starts are apart by the wall time, those of one start by a counter.
@@ -220,11 +229,19 @@ pub(super) fn debug_check(state: &State) {
 
 /// Checks that whoever waits for the logs knows it.
 fn check_asked(state: &State) {
+    let readings = state.asked.iter().filter(|(_, asked)| asked.since().is_some());
+    state.changes.debug_check(readings.count());
     let mut waiting = BTreeMap::new();
     for (_, asked) in state.asked.iter() {
         if let Some(conn) = asked.conn() {
             *waiting.entry(conn).or_insert(0_u32) += u32::from(asked.weight());
         }
+    }
+    for (&conn, &key) in &state.put_off {
+        let asked = state.asked.get(key).and_then(Asked::conn);
+        debug_assert_eq!(asked, Some(conn), "what was put off is asked for");
+        let waiting = state.session(conn).map_or(0, |session| session.waiting);
+        debug_assert!(waiting > LONG, "and waits for something");
     }
     for session in state.sessions.iter() {
         let waits = waiting.remove(&session.conn).unwrap_or(0);

@@ -4,10 +4,12 @@
 //! touched; what the recent ring shows is refused before the log is asked, and where the ring is all there
 //! is, it decides. When the log has the record, the ring shows the target as it is from then on.
 
+use super::changes::Changes;
 use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::limits::RECORD_OVERHEAD;
 use super::log::Touch;
 use super::members::find_membership;
+use super::name::RoomName;
 use super::pages::Pages;
 use super::record::{Body, Record, SharedRecord};
 use super::reply::Role;
@@ -135,18 +137,21 @@ pub(super) fn too_old() -> Refusal {
 /// The log has a record: what it touches is shown as it is from now on.
 pub(super) fn stored(
     (rings, pages): (&mut RingBudget, &mut Pages),
+    changes: &mut Changes,
     room: &mut Room,
-    record: &Record,
+    record: &SharedRecord,
 ) {
     match &record.body {
         Body::Edit { target, text: Some(text) } => {
             pages.changed(room.log, *target);
+            changes.note(room.log, record);
             if let Some(edited) = room.ring.get(*target).and_then(|old| edited(old, text, record)) {
                 rings.replace(&mut room.ring, edited);
             }
         }
         Body::Deletion { target } => {
             pages.changed_from(room.log, *target);
+            changes.note(room.log, record);
             erase(rings, room, *target);
         }
         Body::Message { .. }
@@ -155,6 +160,31 @@ pub(super) fn stored(
         | Body::Reaction { .. }
         | Body::Topic { .. }
         | Body::Moderation { .. } => {}
+    }
+}
+
+/// Makes changes of their log to records of `room` that were read before them.
+pub(super) fn make<'a>(
+    records: impl IntoIterator<Item = &'a mut SharedRecord>,
+    room: &RoomName,
+    changes: &[&Record],
+) {
+    if changes.is_empty() {
+        return;
+    }
+    for record in records {
+        for change in changes {
+            let made = match &change.body {
+                Body::Edit { target, text: Some(text) } if *target == record.seq => {
+                    edited(record, text, change)
+                }
+                Body::Deletion { target } => erased(record, *target, room),
+                _ => None,
+            };
+            if let Some(made) = made {
+                *record = made;
+            }
+        }
     }
 }
 
@@ -178,23 +208,23 @@ fn edited(old: &Record, text: &str, edit: &Record) -> Option<SharedRecord> {
 
 /// Takes the text out of a message and of all its edits.
 fn erase(rings: &mut RingBudget, room: &mut Room, target: u64) {
-    let is_edit =
-        |record: &Record| matches!(&record.body, Body::Edit { target: of, .. } if *of == target);
-    let found = room.ring.from(target).filter(|record| record.seq == target || is_edit(record));
-    let found: Vec<SharedRecord> = found.cloned().collect();
-    for old in found {
-        let body = match &old.body {
-            Body::Message { .. } => Body::Deleted,
-            Body::Edit { .. } => Body::Edit { target, text: None },
-            Body::Deleted
-            | Body::Deletion { .. }
-            | Body::Reaction { .. }
-            | Body::Topic { .. }
-            | Body::Moderation { .. } => continue,
-        };
-        let names = RECORD_OVERHEAD + room.name.as_str().len() + old.from.as_str().len();
-        let weight = u32::try_from(names).unwrap_or(u32::MAX);
-        let erased = Record { body, weight, from: old.from.clone(), ..*old };
-        rings.replace(&mut room.ring, SharedRecord::new(erased));
+    let found = room.ring.from(target).filter_map(|record| erased(record, target, &room.name));
+    let found: Vec<SharedRecord> = found.collect();
+    for erased in found {
+        rings.replace(&mut room.ring, erased);
     }
+}
+
+/// The message `target`, or an edit of it, without its text; `None` for any other record.
+fn erased(old: &Record, target: u64, room: &RoomName) -> Option<SharedRecord> {
+    let body = match &old.body {
+        Body::Message { .. } if old.seq == target => Body::Deleted,
+        Body::Edit { target: of, text: Some(_) } if *of == target => {
+            Body::Edit { target, text: None }
+        }
+        _ => return None,
+    };
+    let names = RECORD_OVERHEAD + room.as_str().len() + old.from.as_str().len();
+    let weight = u32::try_from(names).unwrap_or(u32::MAX);
+    Some(SharedRecord::new(Record { body, weight, from: old.from.clone(), ..*old }))
 }

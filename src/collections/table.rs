@@ -103,6 +103,12 @@ impl<K: Key, V> Table<K, V> {
         self.len
     }
 
+    /// How many places there are, free ones included: above the index of each value.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        self.places.len()
+    }
+
     /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

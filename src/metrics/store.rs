@@ -2,7 +2,8 @@
 
 use super::{Counter, Gauge, TURN_MICROS_BOUNDS};
 
-/// The store's cells: `busy`, `reads` and `intake` are written by the loop, all others by the writer.
+/// The store's cells: `busy` and `reads` are written by the loop, `intake` by whoever holds the intake's lock, all
+/// others by the writer.
 #[derive(Debug, Default)]
 pub struct StoreMetrics {
     /// Batches that were committed.

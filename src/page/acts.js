@@ -6,17 +6,18 @@ const EMOJI = [["👍", "Like"], ["❤️", "Love"], ["😂", "Laugh"], ["🎉",
 const MESSAGE = ".msg:not(.waiting)";
 
 /**
- * Serves the messages in `log`. `rights(state)` gives `{edit, remove}`; `react(state, emoji)`, `edit(state)` and `remove(state)`
- * do it; `leave()` is where the focus goes from here.
+ * Serves the messages in `log`. `rights(state)` gives `{edit, remove, order}`; `react(state, emoji)`, `edit(state)`, `remove(state)`
+ * and `order(state)`, about its author, do it; `leave()` is where the focus goes from here.
  */
-export function serve(log, { rights, react, edit, remove, leave }) {
+export function serve(log, { rights, react, edit, remove, order, leave }) {
 	const run = (act, ...more) => () => at && act(stateOf(at), ...more);
 	const emoji = EMOJI.map(([text, label]) => el("button", { ariaLabel: label, title: label, onclick: run(react, text) }, text));
 	const change = el("button", { onclick: run(edit) }, "Edit");
 	// The second press does it.
 	const sure = () => (erase.dataset.sure ? at && remove(stateOf(at)) : arm(true));
 	const erase = el("button", { onclick: sure });
-	const bar = el("div", { className: "acts", role: "toolbar", ariaLabel: "Message actions", ariaLive: "off" }, ...emoji, change, erase);
+	const more = el("button", { ariaLabel: "Keep order", title: "Keep order", onclick: run(order) }, "⋯");
+	const bar = el("div", { className: "acts", role: "toolbar", ariaLabel: "Message actions", ariaLive: "off" }, ...emoji, change, erase, more);
 	let at = null;
 
 	function arm(wanted) {
@@ -32,9 +33,10 @@ export function serve(log, { rights, react, edit, remove, leave }) {
 		arm(false);
 		const state = node && stateOf(node);
 		if (!state || state.deleted) return bar.remove();
-		const { edit: mayEdit, remove: mayRemove } = rights(state);
-		change.hidden = !mayEdit;
-		erase.hidden = !mayRemove;
+		const may = rights(state);
+		change.hidden = !may.edit;
+		erase.hidden = !may.remove;
+		more.hidden = !may.order;
 		node.querySelectorAll(".reaction").forEach((button) => (button.tabIndex = 0));
 		node.lastElementChild.append(bar);
 	}

@@ -4,6 +4,7 @@ import { Client, otherIn, present } from "/client.js";
 import { $, avatar, bdi, el, isolated, kept, place, setText } from "/dom.js";
 import { decorate, entryNode, forget, readBy, stateOf } from "/entry.js";
 import { serve as serveFinder } from "/finder.js";
+import { keepsOrder, serve as serveOrder } from "/order.js";
 
 /** Entries kept of the open room; the rest is fetched again. */
 const SHOWN_MAX = 400;
@@ -212,7 +213,7 @@ function drawRooms() {
 	const rooms = [...chat.rooms.values()].sort((a, b) => label(a).localeCompare(label(b)));
 	place($("rooms"), rooms.filter((room) => !room.direct).map(roomNode));
 	place($("directs"), rooms.filter((room) => room.direct).map(roomNode));
-	for (const name of invites.keys()) if (chat.rooms.has(name)) invites.delete(name);
+	for (const name of invites.keys()) if (chat.rooms.has(name)) forgetInvite(name);
 	place($("invites"), [...invites].map(inviteNode));
 	const unread = rooms.reduce((sum, room) => sum + room.unread, 0);
 	setText($("nav-badge"), count(unread + invites.size));
@@ -235,7 +236,12 @@ function roomNode(room) {
 function inviteNode([name, from]) {
 	return kept(inviteNodes, `${name} ${from}`, () => {
 		const by = el("small", null, "from ", bdi(from));
-		return el("li", null, el("a", { href: addressOf(name) }, el("span", { className: "hash", ariaHidden: "true" }, "+"), bdi(name), by));
+		const onclick = () => {
+			forgetInvite(name);
+			draw();
+		};
+		const decline = el("button", { className: "plain", ariaLabel: `Decline ${name}`, title: "Decline", onclick }, "×");
+		return el("li", null, el("a", { href: addressOf(name) }, el("span", { className: "hash", ariaHidden: "true" }, "+"), bdi(name), by), decline);
 	});
 }
 
@@ -262,8 +268,13 @@ function drawPeople(presence) {
 }
 
 function personNode([name, status]) {
-	const node = kept(personNodes, name, () => el("li", null, writeButton(name, avatar(name), bdi(name), el("small"))));
+	const node = kept(personNodes, name, () => {
+		const onclick = () => orderPerson(name);
+		const order = el("button", { className: "plain", ariaLabel: `Keep order: ${name}`, title: "Keep order", onclick }, "⋯");
+		return el("li", null, writeButton(name, avatar(name), bdi(name), el("small")), order);
+	});
 	node.className = status;
+	node.lastChild.hidden = !mayOrder(name);
 	setText(node.querySelector("small"), status === "away" ? "away" : name === chat.user ? "you" : "");
 	return node;
 }
@@ -364,6 +375,7 @@ function onOutbox({ entry, status, error }) {
 }
 
 function onLeft({ room, reason, error }) {
+	forgetInvite(room.name);
 	if (error) toast(`${room.name}: ${words(error)}`);
 	else if (reason !== "left") toast(`You were ${reason} from ${room.name}.`);
 	if (open === room) show([...chat.rooms.values()][0] ?? null);
@@ -374,8 +386,14 @@ function onInvited({ room, from }) {
 	invites.delete(room);
 	invites.set(room, from);
 	if (invites.size > INVITES_MAX) invites.delete(invites.keys().next().value);
+	stored("invites", [...invites]);
 	toast(`${from} invites you to ${room}.`);
 	draw();
+}
+
+/** It was taken, refused or declined. */
+function forgetInvite(name) {
+	if (invites.delete(name)) stored("invites", [...invites]);
 }
 
 function enter(name, session, outbox) {
@@ -400,6 +418,7 @@ function enter(name, session, outbox) {
 function signOut(why = "") {
 	stored("me", null);
 	stored("outbox", null);
+	stored("invites", null);
 	setText($("name-error"), why);
 	chat.user = null;
 	chat.stop();
@@ -431,6 +450,7 @@ async function join(name) {
 	// A refusal is told by the event `left`.
 	const room = person ? chat.open(person) : await chat.join(name).catch(() => null);
 	if (room) show(room);
+	else if (open) history.replaceState(null, "", addressOf(open.name));
 }
 
 function show(room) {
@@ -530,7 +550,20 @@ function lastOwn() {
 	return node && stateOf(node);
 }
 
-const rights = ({ item }) => ({ edit: item.from === chat.user, remove: item.from === chat.user || ["owner", "moderator"].includes(open.role) });
+/** Whether we may keep order, other than with ourselves. */
+const mayOrder = (name) => name !== chat.user && Boolean(open) && !open.direct && keepsOrder(open.role);
+const rights = ({ item }) => ({ edit: item.from === chat.user, remove: item.from === chat.user || mayOrder(item.from), order: mayOrder(item.from) });
+
+/** The dialogs stand over all else: a drawer closes first. */
+function orderPerson(name) {
+	closeDrawers();
+	order.person(open, name);
+}
+
+const invite = (room, name) => {
+	const user = fold(name).replace(/^@/, "");
+	chat.request("invite", { room, user }).then(() => toast(`${user} is invited to ${room}.`), refuse);
+};
 
 function react({ item, reactions }, emoji) {
 	chat.react(open.name, item.seq, emoji, Boolean(reactions.get(emoji)?.has(chat.user))).catch(refuse);
@@ -552,9 +585,11 @@ function closeDrawers() {
 
 function submitJoin() {
 	const name = fold($("join-name").value).replace(/^#/, "");
+	const kind = $("join-kind").value;
 	if (!name) return;
 	$("join").close();
-	join(name);
+	if (!kind || name.startsWith("@")) return join(name);
+	chat.create(name, { private: kind === "private" }).then(show).catch(refuse);
 }
 
 function onScroll() {
@@ -605,6 +640,10 @@ on("add", "click", () => {
 });
 on("join-cancel", "click", () => $("join").close());
 on("out", "click", () => signOut());
+on("about-open", "click", () => {
+	closeDrawers();
+	order.aboutRoom(open);
+});
 on("leave", "click", () => chat.leave(open.name).catch(refuse));
 on("latest", "click", toLatest);
 on("open-nav", "click", () => drawer("nav", true));
@@ -627,7 +666,15 @@ const drawActs = serveActs($("log"), {
 	react,
 	edit: beginEdit,
 	remove: ({ item }) => chat.delete(open.name, item.seq).catch(refuse),
+	order: ({ item }) => orderPerson(item.from),
 	leave: () => $("text").focus(),
+});
+const order = serveOrder({
+	ask: (op, fields) => chat.request(op, fields),
+	act: (...wish) => chat.moderate(...wish),
+	setTopic: (room, text) => chat.topic(room, text),
+	invite,
+	fail: refuse,
 });
 const openFinder = serveFinder({
 	search: (text, where) => chat.search(text, where),
@@ -645,5 +692,6 @@ addEventListener("focus", draw);
 addEventListener("online", () => chat?.wake());
 
 const me = stored("me");
+for (const [room, from] of (me && stored("invites")) ?? []) invites.set(room, from);
 if (me) enter(me.name, me.session, stored("outbox") ?? []);
 else $("name").focus();

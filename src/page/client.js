@@ -433,6 +433,12 @@ export class Client extends EventTarget {
 		if (room && this.rooms.get(name) === room) this.#gone(room, "left");
 	}
 
+	/** Makes a room with ourselves as its owner: `more` may have a `topic`, and `private`, which hides it from who is not invited. */
+	async create(name, more = {}) {
+		await this.#request("create", { room: name, ...more }, (data) => this.#begin(this.#room(name), data));
+		return this.#room(name);
+	}
+
 	/** The direct conversation with a user; the server has it from its first message on. */
 	open(user) {
 		return this.#room(directRoom(this.user, user));
@@ -638,9 +644,24 @@ export class Client extends EventTarget {
 		return this.#touch("react", name, "reaction", { target, emoji, remove: remove || undefined });
 	}
 
-	#touch(op, name, ev, fields) {
+	/** Says what a room is about. */
+	topic(name, text) {
+		return this.#touch("topic", name, "topic", { text });
+	}
+
+	/**
+	 * Keeps order: `act` is `kick`, `mute`, `ban`, `unban` or `role`. `more` may have a `reason`, `for_ms` (without it a mute or
+	 * ban has no end; 0 ends a mute), and the `role`.
+	 */
+	moderate(act, name, user, { for_ms: ms, ...more } = {}) {
+		const done = act === "mute" && ms === 0 ? "unmute" : act;
+		const told = (at) => ({ act: done, target: user, until: ms ? at + ms : undefined, ...more });
+		return this.#touch(act, name, "moderation", { user, for_ms: ms, ...more }, told);
+	}
+
+	#touch(op, name, ev, fields, told = () => fields) {
 		// Who asks for a record gets the answer instead of it.
-		const note = ({ seq, at }) => this.rooms.has(name) && this.#record(this.rooms.get(name), { ev, seq, from: this.user, at, ...fields });
+		const note = ({ seq, at }) => this.rooms.has(name) && this.#record(this.rooms.get(name), { ev, seq, from: this.user, at, ...told(at) });
 		return this.#request(op, { room: name, ...fields }, note);
 	}
 

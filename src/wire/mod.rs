@@ -17,7 +17,8 @@
 //!   not answered; a refusal always is, with `"id":null,"op":…`.
 //! - Fields that no operation has are ignored. `null` is as good as nothing. The same field twice is
 //!   refused, and so is a string that holds a NUL or half of a surrogate pair.
-//! - A seq is an integer of 0 or more and below 2^53; `1.0`, `-1` and `"1"` are none.
+//! - A seq is an integer of 0 or more and below 2^53; `1.0`, `-1` and `"1"` are none. That of a message is 1
+//!   or more.
 //! - `data` is passed on as it was written, but for line ends, so it must be JSON that everybody's parser
 //!   can read: at most [`DATA_DEPTH_MAX`](parse::DATA_DEPTH_MAX) levels, no half of a surrogate pair, no
 //!   number beyond a double.

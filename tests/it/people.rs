@@ -226,3 +226,22 @@ fn names_are_not_taken_faster_than_commands_may_come() {
     assert_eq!(told.matches("You are a").count(), 3, "{told}");
     assert!(told.contains("goodbye: too many errors"), "{told}");
 }
+
+#[test]
+fn what_is_pasted_at_once_is_done_in_its_order() {
+    let server = server();
+    let mut ann = Raw::connect(server.tcp);
+    converse(
+        &mut ann,
+        "> /nick ann
+         < Welcome …
+         < Type …
+         > /join lobby
+         < -- you are in lobby, 1 member --",
+    );
+    for turn in 0..8 {
+        ann.send(format!("hello {turn}\r\n/history 1\r\n").as_bytes());
+        let shown = format!("< -- lobby, times in UTC --\n< [lobby] …:… ann: hello {turn}");
+        converse(&mut ann, &shown);
+    }
+}

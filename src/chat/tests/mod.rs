@@ -2,7 +2,9 @@
 
 mod cursors;
 mod moderate;
+mod owners;
 mod people;
+mod readings;
 mod stored;
 mod touch;
 

@@ -14,7 +14,7 @@ use super::super::policy::{Access, Creators, Policies, Policy, PresenceMode, Rul
 use super::super::reply::{Durability, Role};
 use super::*;
 
-fn act<'a>(user: &'a str, measure: Measure, reason: &'a str) -> Command<'a> {
+pub(super) fn act<'a>(user: &'a str, measure: Measure, reason: &'a str) -> Command<'a> {
     let (room, reason) = ("den".into(), reason.into());
     Command::Moderate { room, user: user.into(), measure, reason, weight: 0 }
 }
@@ -28,7 +28,7 @@ fn say(text: &str) -> Command<'_> {
 }
 
 /// The room `den` of `own`, with one of each role: connections 0 to 3; `out` is number 4 and no member.
-fn den(limits: Limits, private: bool) -> Town {
+pub(super) fn den(limits: Limits, private: bool) -> Town {
     let mut town = Town::new(limits);
     let names = ["own", "mod", "mem", "rea", "out"];
     for (number, name) in names.into_iter().enumerate() {
@@ -47,12 +47,12 @@ fn den(limits: Limits, private: bool) -> Town {
 }
 
 /// The first thing that one connection gets for its command.
-fn told(town: &mut Town, number: usize, command: Command<'_>) -> String {
+pub(super) fn told(town: &mut Town, number: usize, command: Command<'_>) -> String {
     let lines = heard(&town.run(number, command), number);
     lines.into_iter().find(|line| !line.starts_with('#')).unwrap_or_default()
 }
 
-fn refusal(town: &mut Town, number: usize, command: Command<'_>) -> Refusal {
+pub(super) fn refusal(town: &mut Town, number: usize, command: Command<'_>) -> Refusal {
     let said = town.run(number, command);
     let found = said.iter().find_map(|said| match said {
         Said::Reply { result: Err(refusal), .. } => Some(refusal.clone()),
@@ -248,13 +248,13 @@ fn anybody_may_be_told_of_an_open_room() {
 
 /// A store that keeps a note of what it is asked, answers when it may, and refuses when it must.
 #[derive(Clone, Debug, Default)]
-struct Watched(Rc<RefCell<Notes>>);
+pub(super) struct Watched(pub(super) Rc<RefCell<Notes>>);
 
 #[derive(Debug, Default)]
-struct Notes {
+pub(super) struct Notes {
     store: MemoryStore,
     facts: Vec<Fact>,
-    slow: bool,
+    pub(super) slow: bool,
     fault: Option<LogFault>,
 }
 
@@ -287,7 +287,7 @@ impl Logs for Watched {
 }
 
 /// The den in a store that is watched.
-fn stored_den(private: bool) -> (Town, Watched) {
+pub(super) fn stored_den(private: bool) -> (Town, Watched) {
     let policy = Policy { durability: Durability::Disk, ..Policy::default() };
     let limits = Limits { policies: Policies::uniform(policy), ..Limits::default() };
     let watched = Watched::default();

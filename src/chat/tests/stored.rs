@@ -21,16 +21,19 @@ use super::*;
 
 /// A store that answers when it is told to, and what it has.
 #[derive(Clone, Debug, Default)]
-struct Shelf(Rc<RefCell<Contents>>);
+pub(super) struct Shelf(pub(super) Rc<RefCell<Contents>>);
 
 #[derive(Debug, Default)]
-struct Contents {
+pub(super) struct Contents {
     logs: BTreeMap<LogId, Vec<SharedRecord>>,
     facts: Vec<Fact>,
     replies: VecDeque<LogReply>,
     reads: usize,
     /// Answers wait.
-    slow: bool,
+    pub(super) slow: bool,
+    /// What is read waits, as it was when it was read.
+    pub(super) reads_wait: bool,
+    read: VecDeque<LogReply>,
     fault: Option<LogFault>,
 }
 
@@ -43,7 +46,11 @@ impl Logs for Shelf {
 
     fn poll(&mut self) -> Option<LogReply> {
         let mut contents = self.0.borrow_mut();
-        if contents.slow { None } else { contents.replies.pop_front() }
+        if contents.slow {
+            return None;
+        }
+        let read = if contents.reads_wait { None } else { contents.read.pop_front() };
+        read.or_else(|| contents.replies.pop_front())
     }
 }
 
@@ -67,7 +74,7 @@ impl Contents {
             LogRequest::Read { ticket, query } => {
                 self.reads += 1;
                 let outcome = self.fault.map_or_else(|| Ok(self.read(query)), Err);
-                LogReply::Answer { ticket, outcome }
+                return self.read.push_back(LogReply::Answer { ticket, outcome });
             }
         };
         self.replies.push_back(reply);
@@ -112,28 +119,44 @@ impl Contents {
                         let unread = records.iter().filter(|record| {
                             record.seq > row.read && record.seq <= row.head && record.from != user
                         });
-                        let last = records.last().filter(|_| row.last).cloned();
+                        let mut messages = records.iter().rev();
+                        let last = messages
+                            .find(|record| matches!(record.body, Body::Message { .. }))
+                            .filter(|_| row.last)
+                            .cloned();
                         (u64::try_from(unread.count()).unwrap(), last)
                     })
                     .collect(),
             ),
-            Query::Search { .. } => Answer::Found { items: Vec::new(), next: None },
+            Query::Search { logs, text, .. } => {
+                let records = logs.iter().flat_map(|log| self.logs[log].iter().map(|r| (*log, r)));
+                let found = records.filter(|(_, record)| match &record.body {
+                    Body::Message { text: said, .. } => said.contains(&*text),
+                    _ => false,
+                });
+                let items = found.map(|(log, record)| (log, SharedRecord::clone(record)));
+                Answer::Found { items: items.collect(), next: None }
+            }
         }
     }
 }
 
 /// A town whose rooms are on a shelf, with rings of so many records.
-fn town(ring_records: usize) -> (Town, Shelf) {
+pub(super) fn town(ring_records: usize) -> (Town, Shelf) {
     let policy = Policy { durability: Durability::Disk, ..Policy::default() };
     let policies = Policies::uniform(policy);
-    let limits = Limits { ring_records, policies, ..Limits::default() };
+    town_of(Limits { ring_records, policies, ..Limits::default() })
+}
+
+/// A town with its stored rooms on a shelf.
+pub(super) fn town_of(limits: Limits) -> (Town, Shelf) {
     let mut town = Town::new(limits);
     let shelf = Shelf::default();
     town.store = Box::new(shelf.clone());
     (town, shelf)
 }
 
-fn say_many(town: &mut Town, number: usize, count: usize) {
+pub(super) fn say_many(town: &mut Town, number: usize, count: usize) {
     for _ in 0..count {
         town.say(number, "x");
         town.settle();
@@ -141,7 +164,7 @@ fn say_many(town: &mut Town, number: usize, count: usize) {
 }
 
 /// What one connection gets, but for being told that it may go on.
-fn told(said: &[Said], number: usize) -> Vec<String> {
+pub(super) fn told(said: &[Said], number: usize) -> Vec<String> {
     let mut lines = heard(said, number);
     lines.retain(|line| line != "wake");
     lines
@@ -353,6 +376,63 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
     assert_eq!((row.recv, row.read, row.seq, row.epoch), (7, 6, 10, epoch));
     second.say(0, "on");
     assert!(told(&second.settle(), 0)[0].starts_with("sent"));
+    // Who is not kept as a member is none, though nobody knows the session; guests are told apart by nothing.
+    let positions: &[(&str, Epoch, u64)] = &[("lobby", epoch, 4)];
+    let said = second.hello_with(1, Some("bob"), Some(("gone", positions)));
+    let refused = "welcome bob false lobby: Refused(Refusal { code: NotMember";
+    assert!(told(&said, 1)[0].starts_with(refused), "{said:?}");
+    let said = second.hello_with(2, None, Some(("gone", positions)));
+    assert!(told(&said, 2)[0].ends_with("false lobby: From { from: 5, to: 11 }"), "{said:?}");
+    // A clock that was ahead in an earlier life of the server.
+    let since = Some(second.chat.state.rev + 1);
+    let said = second.run(0, Command::Rooms { since });
+    let Some(Said::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) = answer(&said) else {
+        panic!("{said:?}");
+    };
+    assert_eq!(rooms.len(), 1);
+}
+
+#[test]
+fn users_and_rooms_that_lose_nothing_make_room_and_others_do_not() {
+    let policy = Policy { durability: Durability::Disk, ..Policy::default() };
+    let policies = Policies::uniform(policy);
+    let limits = Limits { users: 3, rooms: 3, policies, ..Limits::default() };
+    let mut town = Town::new(limits);
+    town.store = Box::new(Shelf::default());
+    // One who has made a room in which something was said, one who has only read it, and one who has a silent one.
+    for (number, name) in ["ann", "bob", "cyd"].into_iter().enumerate() {
+        town.hello(number, name);
+    }
+    town.run(0, Command::Create { room: "hers".into(), private: false, policy: None, topic: None });
+    town.run(0, message(Target::Room("hers".into()), "x", None));
+    town.join(1, "hers");
+    town.join(2, "silent");
+    town.join(2, "second");
+    assert_eq!(told(&town.join(1, "third"), 1), ["no 5004"], "cyd is there");
+    for number in 0..3 {
+        town.chat.closed(town.now, conn(number));
+    }
+    town.wait(20_000);
+    let come =
+        |town: &mut Town, number, name| told(&town.hello_with(number, Some(name), None), number);
+    assert_eq!(come(&mut town, 3, "dan"), ["welcome dan false"]);
+    let names = |town: &Town| -> Vec<_> {
+        let rooms = town.chat.state.rooms.iter().map(|(_, room)| room.name.to_string());
+        let mut rooms: Vec<_> = rooms.collect();
+        rooms.sort();
+        rooms
+    };
+    assert_eq!(names(&town), ["hers", "second", "silent"]);
+    assert!(
+        town.chat.state.user_named("bob").is_none(),
+        "bob was absent for longest of those that may go"
+    );
+    assert_eq!(told(&town.join(3, "fourth"), 3), ["joined at 0 from 1"]);
+    assert_eq!(names(&town), ["fourth", "hers", "second"]);
+    town.chat.debug_check();
+    assert_eq!(come(&mut town, 4, "eve"), ["welcome eve false"]);
+    assert_eq!(come(&mut town, 5, "fay"), ["no 5004"], "ann keeps order where something was said");
+    assert!(town.chat.state.user_named("ann").is_some());
 }
 
 #[test]
@@ -373,6 +453,6 @@ fn who_asks_faster_than_the_log_answers_is_told_when_to_go_on() {
 }
 
 /// What a request was answered with, whatever was said besides.
-fn answer(said: &[Said]) -> Option<&Said> {
+pub(super) fn answer(said: &[Said]) -> Option<&Said> {
     said.iter().find(|said| matches!(said, Said::Reply { .. }))
 }

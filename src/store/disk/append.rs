@@ -1,6 +1,6 @@
 //! Putting one record at a log's end, within the transaction of its batch.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
 use crate::chat::limits::SEQ_END;
 use crate::chat::log::{Appended, Draft, LogFault};
@@ -27,7 +27,7 @@ pub(super) fn append(
     }
     let record = Record { seq, at, from, body, weight };
     let hash = said_hash(&record.body);
-    if let Some(known) = known(db, room, &record, hash)? {
+    if let Some(known) = note_cid(db, room, &record, hash)? {
         return Ok(known);
     }
     if let Some(touch) = touch {
@@ -36,7 +36,7 @@ pub(super) fn append(
             Err(refused) => return Ok(refused),
         }
     }
-    insert(db, room, &record, hash)?;
+    row::write(&mut *db.prepare_cached(row::INSERT)?, room, &record)?;
     for fact in &facts {
         facts::write(db, room, fact)?;
     }
@@ -53,34 +53,32 @@ fn cid(body: &Body) -> Option<&str> {
     }
 }
 
-/// The answer to a message whose `cid` is known.
-fn known(
+/// Remembers the `cid` of a message that has one, or has the answer to it if it is known. Nearly all are new, and
+/// putting one there finds out: it is not asked for first.
+fn note_cid(
     db: &Connection,
     room: i64,
     record: &Record,
     hash: i64,
 ) -> rusqlite::Result<Option<Appended>> {
     let Some(cid) = cid(&record.body) else { return Ok(None) };
-    let sql = "SELECT seq, at, hash FROM sent WHERE room = ?1 AND sender = ?2 AND cid = ?3";
-    let found = db
-        .prepare_cached(sql)?
-        .query_row(params![room, record.from.as_str(), cid], |row| {
-            Ok((unsigned(row.get(0)?), unsigned(row.get(1)?), row.get::<_, i64>(2)?))
-        })
-        .optional()?;
-    Ok(found.map(|(seq, at, said)| {
-        if said == hash { Appended::Duplicate { seq, at } } else { Appended::Conflict { seq } }
-    }))
-}
-
-fn insert(db: &Connection, room: i64, record: &Record, hash: i64) -> rusqlite::Result<()> {
-    let mut statement = db.prepare_cached(row::INSERT)?;
-    row::write(&mut statement, room, record)?;
-    let Some(cid) = cid(&record.body) else { return Ok(()) };
-    let sql = "INSERT INTO sent (room, sender, cid, seq, at, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let sql = "INSERT INTO sent (room, sender, cid, seq, at, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+               ON CONFLICT (room, sender, cid) DO NOTHING";
     let (seq, at) = (signed(record.seq), signed(record.at));
-    db.prepare_cached(sql)?.execute(params![room, record.from.as_str(), cid, seq, at, hash])?;
-    Ok(())
+    let row = params![room, record.from.as_str(), cid, seq, at, hash];
+    if db.prepare_cached(sql)?.execute(row)? == 1 {
+        return Ok(None);
+    }
+    let sql = "SELECT seq, at, hash FROM sent WHERE room = ?1 AND sender = ?2 AND cid = ?3";
+    let known = params![room, record.from.as_str(), cid];
+    let (seq, at, said) = db.prepare_cached(sql)?.query_one(known, |row| {
+        Ok((unsigned(row.get(0)?), unsigned(row.get(1)?), row.get::<_, i64>(2)?))
+    })?;
+    Ok(Some(if said == hash {
+        Appended::Duplicate { seq, at }
+    } else {
+        Appended::Conflict { seq }
+    }))
 }
 
 /// A hash of what was said with a `cid`, the same at all times and everywhere.

@@ -1,12 +1,13 @@
 //! What waits for the writer: bounded, in order, and answered whatever becomes of the writer.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Condvar, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::chat::log::{LogFault, LogId, LogReply};
 
 use super::op::{Matter, Op, Waiting};
+use crate::metrics::StoreMetrics;
 
 #[expect(
     clippy::disallowed_types,
@@ -36,6 +37,7 @@ const _: () = assert!(APPENDS_MAX >= 4 * BATCH_RECORDS_MAX && WEIGHT_MAX >= 4 * 
 pub(super) struct Intake {
     state: Mutex<State>,
     bell: Condvar,
+    metrics: Arc<StoreMetrics>,
 }
 
 #[derive(Debug, Default)]
@@ -71,10 +73,16 @@ pub(super) struct Taken {
 }
 
 impl Intake {
+    /// Nothing waits. How many appends do is told to `metrics`.
+    pub(super) fn new(metrics: Arc<StoreMetrics>) -> Self {
+        Self { metrics, ..Self::default() }
+    }
+
     /// Hands over requests. What there is no room for is refused, and so is everything if the writer is dead.
     pub(super) fn push(&self, ops: impl Iterator<Item = Op>) -> Vec<LogReply> {
         let mut state = self.lock();
         let refused = ops.filter_map(|op| state.push(op)).collect();
+        self.count(&state);
         drop(state);
         self.bell.notify_one();
         refused
@@ -98,6 +106,7 @@ impl Intake {
                 state.weight -= weight;
             }
         }
+        self.count(&state);
     }
 
     /// Nothing more comes.
@@ -111,15 +120,17 @@ impl Intake {
         let mut state = self.lock();
         state.end = Some(End::Dead);
         state.facts.clear();
+        (state.appends, state.weight) = (0, 0);
+        self.count(&state);
         let waiting = std::mem::take(&mut state.waiting);
         let waiting: Vec<_> = waiting.iter().filter_map(Waiting::of).collect();
         let taken = std::mem::take(&mut state.taken).into_iter();
         taken.chain(waiting).map(|who| who.refused(LogFault::Broken)).collect()
     }
 
-    /// How many appends wait or are under way.
-    pub(super) fn appends(&self) -> usize {
-        self.lock().appends
+    /// Tells how many appends wait or are under way.
+    fn count(&self, state: &State) {
+        self.metrics.intake.set(u64::try_from(state.appends).unwrap_or(u64::MAX));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -290,6 +301,29 @@ mod tests {
             intake.done();
             assert_eq!(intake.push([append(7)].into_iter()), []);
         }
+    }
+
+    #[test]
+    fn how_many_appends_wait_or_are_under_way_is_told_also_when_none_are() {
+        let metrics = Arc::new(StoreMetrics::default());
+        let intake = Intake::new(Arc::clone(&metrics));
+        let push = |tickets: std::ops::Range<usize>| {
+            let appends = tickets.map(|ticket| append(ticket, Level::Disk, 1, vec![]));
+            assert_eq!(intake.push(appends.chain([keep("a")])), []);
+        };
+        push(0..3);
+        assert_eq!(metrics.intake.value(), 3);
+        assert_eq!(take(&intake), "0 1 2 a");
+        push(3..5);
+        assert_eq!(metrics.intake.value(), 5, "what was taken is under way");
+        intake.done();
+        assert_eq!(metrics.intake.value(), 2);
+        take(&intake);
+        intake.done();
+        assert_eq!(metrics.intake.value(), 0);
+        push(5..6);
+        intake.die();
+        assert_eq!(metrics.intake.value(), 0, "nobody waits for the dead");
     }
 
     #[test]

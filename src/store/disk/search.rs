@@ -5,15 +5,27 @@
 //! ```text
 //! he said "NEAR(me*"  ─▶  {text} : ("he" AND "said" AND "NEAR" AND "me" *) AND {place} : ("r1" OR "r7")
 //! ```
+//!
+//! Chinese, Japanese, Thai and their like are written without a space between words. Of these each character is put
+//! into `word` as a word of its own, and what is typed without a space is looked for as a phrase: any two characters
+//! that stand beside each other are found.
+//!
+//! ```text
+//! 你好 ok  ─▶  {text} : ("你 好" AND "ok" *)
+//! ```
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use rusqlite::{Connection, OptionalExtension as _};
-use unicode_normalization::char::is_combining_mark;
 
 use super::read::{Fault, Reading};
 use super::row::{COLUMNS, kind, signed};
 use crate::chat::log::{Answer, LogId};
+use crate::chat::words::{is_unspaced, words};
+
+/// How texts are put into `word`: a file in which it was done otherwise is searched anew. Kept in `meta`.
+const WAY: i64 = 2;
 
 /// Where and what to look for.
 #[derive(Debug)]
@@ -64,7 +76,7 @@ fn expression(job: &Job) -> Option<String> {
     let mut expression = String::new();
     for word in &words {
         let before = if expression.is_empty() { "{text} : (" } else { " AND " };
-        _ = write!(expression, "{before}\"{word}\"");
+        _ = write!(expression, "{before}\"{}\"", spaced(word));
     }
     let beginning = words.last().is_some_and(|word| word.len() > 1);
     expression.push_str(if beginning { " *) AND {place} : (" } else { ") AND {place} : (" });
@@ -77,11 +89,20 @@ fn expression(job: &Job) -> Option<String> {
     (!words.is_empty() && !job.rooms.is_empty()).then_some(expression)
 }
 
-/// The words of a text: letters and digits with their marks.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    let of_word = |c: char| c.is_alphanumeric() || is_combining_mark(c);
-    let words = text.split(move |c| !of_word(c));
-    words.filter(|word| word.chars().any(char::is_alphanumeric))
+/// The text with a space before and behind each character that is a word of its own.
+fn spaced(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || !text.chars().any(is_unspaced) {
+        return Cow::Borrowed(text);
+    }
+    let mut spaced = String::with_capacity(text.len() * 2);
+    for c in text.chars() {
+        if is_unspaced(c) {
+            spaced.extend([' ', c, ' ']);
+        } else {
+            spaced.push(c);
+        }
+    }
+    Cow::Owned(spaced)
 }
 
 /// The text of a message has changed, or it is gone (`None`): so do its words, if they were put into `word`
@@ -132,6 +153,11 @@ pub(in crate::store) fn fill(db: &Connection, budget: usize) -> rusqlite::Result
 }
 
 fn fill_inside(db: &Connection, budget: usize) -> rusqlite::Result<bool> {
+    if number(db, "words")? != Some(WAY) {
+        db.execute("INSERT INTO word (word) VALUES ('delete-all')", [])?;
+        set_searched(db, 0)?;
+        set_number(db, "words", WAY)?;
+    }
     let before = searched(db)?;
     let sql = "SELECT id, room, kind, text FROM record WHERE id > ?1 ORDER BY id LIMIT ?2";
     let mut statement = db.prepare_cached(sql)?;
@@ -155,19 +181,27 @@ fn fill_inside(db: &Connection, budget: usize) -> rusqlite::Result<bool> {
 
 fn put(db: &Connection, id: i64, room: i64, text: &str) -> rusqlite::Result<()> {
     let sql = "INSERT OR REPLACE INTO word (rowid, place, text) VALUES (?1, 'r' || ?2, ?3)";
-    db.prepare_cached(sql)?.execute((id, room, text)).map(drop)
+    db.prepare_cached(sql)?.execute((id, room, spaced(text))).map(drop)
 }
 
 /// The id of the last record whose words are in `word`.
 fn searched(db: &Connection) -> rusqlite::Result<i64> {
-    let mut statement = db.prepare_cached("SELECT value FROM meta WHERE key = 'searched'")?;
-    Ok(statement.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
+    Ok(number(db, "searched")?.unwrap_or(0))
 }
 
 fn set_searched(db: &Connection, id: i64) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO meta (key, value) VALUES ('searched', ?1) \
+    set_number(db, "searched", id)
+}
+
+fn number(db: &Connection, key: &str) -> rusqlite::Result<Option<i64>> {
+    let mut statement = db.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+    statement.query_row([key], |row| row.get(0)).optional()
+}
+
+fn set_number(db: &Connection, key: &str, value: i64) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO meta (key, value) VALUES (?1, ?2) \
                ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-    db.prepare_cached(sql)?.execute([id]).map(drop)
+    db.prepare_cached(sql)?.execute((key, value)).map(drop)
 }
 
 #[cfg(test)]
@@ -232,6 +266,46 @@ mod tests {
         check(&db, "ray 7", &[3]);
         check(&db, "r", &[]);
         check(&db, "r1", &[]);
+    }
+
+    #[test]
+    fn what_is_written_without_spaces_is_found_by_any_part_of_it() {
+        let (_folder, db) = stored(&[
+            "今天天气很好。",
+            "東京タワーへ行きます",
+            "สวัสดีครับ",
+            "我用 Rust写服务器",
+            "天 今 好",
+        ]);
+        check(&db, "天气", &[1]);
+        check(&db, "天气很好", &[1]);
+        check(&db, "气天", &[]);
+        check(&db, "天", &[5, 1]);
+        check(&db, "天 今", &[5, 1]);
+        check(&db, "タワー", &[2]);
+        check(&db, "行き", &[2]);
+        check(&db, "東京 行き", &[2]);
+        check(&db, "วัส", &[3]);
+        check(&db, "ครับ", &[3]);
+        check(&db, "rust写服务", &[4]);
+        check(&db, "rus 服务", &[]);
+        check(&db, "服务 rust", &[4]);
+        check(&db, "rust 服务器", &[4]);
+    }
+
+    #[test]
+    fn what_was_put_there_in_another_way_is_put_there_anew() {
+        let (_folder, db) = stored(&["one", "天气很好", "three"]);
+        db.execute("DELETE FROM meta WHERE key = 'words'", []).unwrap();
+        db.execute("UPDATE word SET place = 'r1', text = '天气很好' WHERE rowid = 2", []).unwrap();
+        check(&db, "天气", &[]);
+        assert_eq!(fill(&db, 2), Ok(true));
+        check(&db, "天气", &[2]);
+        check(&db, "three", &[]);
+        while fill(&db, 2).unwrap() {}
+        for (word, expect) in [("one", 2), ("three", 2), ("天气很好", 0)] {
+            assert_eq!(count(&db, word), expect, "{word}");
+        }
     }
 
     #[test]

@@ -90,8 +90,8 @@ impl Store {
         let suspended = Arc::new(suspended);
         let Loaded { rooms, rows, next_id: next_row, .. } = loaded;
         let (replies, end) = Replies::new(wake);
-        let intake = Arc::new(Intake::default());
         let metrics = Arc::clone(&options.metrics);
+        let intake = Arc::new(Intake::new(Arc::clone(&metrics)));
         let way = (Arc::clone(&intake), replies.clone());
         let mut engine = Engine::new(db, reserve);
         if !is_clean {
@@ -197,7 +197,6 @@ impl Logs for Store {
             return;
         }
         let refused = self.intake.push(self.gathered.drain(..));
-        self.metrics.intake.set(u64::try_from(self.intake.appends()).unwrap_or(u64::MAX));
         self.metrics.busy.add(u64::try_from(refused.len()).unwrap_or(u64::MAX));
         self.answered.extend(refused);
     }

@@ -225,7 +225,6 @@ fn service_returns_by_itself_when_the_cause_of_trouble_is_gone() {
     check_stored(&bench.append(log, message("before", None)), 1);
     let other = rusqlite::Connection::open(folder.path().join("chinwag.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let began = bench.clock.now().tick;
     let refused = Appended::Refused(LogFault::Broken);
     let ticket = bench.ticket();
     let draft = message("now", Some("c"));
@@ -242,8 +241,6 @@ fn service_returns_by_itself_when_the_cause_of_trouble_is_gone() {
     assert_eq!(bench.sync(log), Err(LogFault::Broken));
     other.execute_batch("COMMIT").unwrap();
     assert_eq!(bench.reply(), LogReply::Health(Ok(())));
-    let lasted = bench.clock.now().tick.since(began);
-    assert!(lasted < Duration::from_secs(5), "{lasted:?}");
     check_stored(&bench.append(log, message("now", Some("c"))), 2);
 }
 

@@ -31,8 +31,10 @@ const CHECK_POLL: Duration = Duration::from_millis(250);
 
 /// When nobody has sent anything for so long, what can wait is done without rest.
 const CALM: Duration = Duration::from_millis(20);
-/// Otherwise after each of its steps comes a rest of so many times its length.
-const STEP_REST: u64 = 9;
+/// Otherwise after each of its steps comes a rest of so many times its length, and of no less than so many
+/// microseconds, in which something comes together for the next.
+const STEP_REST: u64 = 19;
+const STEP_REST_MIN: u64 = 10_000;
 
 /// The thread, as whoever started it sees it. It ends when the intake is closed.
 #[derive(Debug)]
@@ -168,12 +170,13 @@ impl Work {
         if !is_due || self.engine.rests() {
             return;
         }
-        let step = self.engine.step(now);
+        let is_calm = now.tick.since(self.batch_at) >= CALM;
+        let step = self.engine.step(now, is_calm);
         self.metrics.pruned.add(step.pruned);
         self.replies.send_all(step.replies);
         let ended = self.clock.micros();
-        let is_calm = now.tick.since(self.batch_at) >= CALM;
-        let rest = if is_calm { 0 } else { STEP_REST * ended.saturating_sub(began) };
+        let rest = (STEP_REST * ended.saturating_sub(began)).max(STEP_REST_MIN);
+        let rest = if is_calm { 0 } else { rest };
         self.step_due = step.more.then_some(ended.saturating_add(rest));
     }
 

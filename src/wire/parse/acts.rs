@@ -82,7 +82,7 @@ pub(super) fn unban<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
 fn message<'a>(fields: &mut Fields<'a>) -> Result<(Cow<'a, str>, u64), Fault> {
     let room = fields.required(Key::Room)?;
     let missing = || Key::Target.refuse("", Key::Target.expected());
-    Ok((room, fields.seq(Key::Target)?.ok_or_else(missing)?))
+    Ok((room, fields.message(Key::Target)?.ok_or_else(missing)?))
 }
 
 fn moderate<'a>(fields: &mut Fields<'a>, measure: Measure) -> Result<Command<'a>, Fault> {

@@ -56,12 +56,12 @@ fields! {
     To to "to" "the name of a user",
     Text text "text" "a string",
     Cid cid "cid" "a string of 1 to 64 bytes",
-    ReplyTo reply_to "reply_to" "the seq of a message, an integer of 0 or more and below 2^53",
-    Thread thread "thread" "the seq of a message, an integer of 0 or more and below 2^53",
+    ReplyTo reply_to "reply_to" "the seq of a message, an integer of 1 or more and below 2^53",
+    Thread thread "thread" "the seq of a message, an integer of 1 or more and below 2^53",
     Data data "data" "any JSON",
     Echo echo "echo" "true or false",
     After after "after" "a seq, an integer of 0 or more and below 2^53",
-    Before before "before" "a seq, an integer of 0 or more and below 2^53",
+    Before before "before" "a seq (for search, the before of an answer), an integer of 0 or more and below 2^53",
     Around around "around" "a seq, an integer of 0 or more and below 2^53",
     Limit limit "limit" "an integer of 1 or more and below 2^53",
     Epoch epoch "epoch" "a string of 1 to 64 bytes",
@@ -78,7 +78,7 @@ fields! {
     Private private "private" "true or false",
     Policy policy "policy" "the name of a policy",
     Of of "of" "the name of an operation",
-    Target target "target" "the seq of a message, an integer of 0 or more and below 2^53",
+    Target target "target" "the seq of a message, an integer of 1 or more and below 2^53",
     Emoji emoji "emoji" "a string of 1 to 64 bytes without control characters",
     Remove remove "remove" "true or false",
     User user "user" "the name of a user",
@@ -213,6 +213,14 @@ impl<'a> Fields<'a> {
             return Err(key.refuse("too large", key.expected()));
         }
         Ok(seq)
+    }
+
+    /// The seq of a message: seqs count from 1.
+    pub(super) fn message(&mut self, key: Key) -> Result<Option<u64>, Fault> {
+        match self.seq(key)? {
+            Some(0) => Err(key.refuse("too small", key.expected())),
+            seq => Ok(seq),
+        }
     }
 
     /// How many of something. More than an `u32` is as good as its largest.

@@ -31,8 +31,10 @@ const STEP_ROOMS: usize = 64;
 const STEP_CIDS: usize = 256;
 /// From one round over what may have become too old to the next.
 const ROUND_EVERY: Duration = Duration::from_mins(1);
-/// Pages in the log, 4 MiB, from which they are moved into the file.
+/// Pages in the log, 4 MiB, from which they are moved into the file when nobody sends.
 const LOG_PAGES: i32 = 1024;
+/// The same, 16 MiB, while batches come: the pages that all of them change are moved less often then.
+const LOG_PAGES_BUSY: i32 = 4 * LOG_PAGES;
 
 /// What is to be done at leisure.
 #[derive(Debug)]
@@ -108,8 +110,8 @@ impl Engine {
         self.chores.round_at
     }
 
-    /// Does one small step of what can wait.
-    pub(in crate::store::disk) fn step(&mut self, now: Now) -> Step {
+    /// Does one small step of what can wait. Less is thought worth it while batches come: `is_calm` is whether none do.
+    pub(in crate::store::disk) fn step(&mut self, now: Now, is_calm: bool) -> Step {
         let mut step = Step::default();
         if self.rests() {
             return step;
@@ -117,7 +119,8 @@ impl Engine {
         if now.tick >= self.chores.round_at {
             self.begin_round(now);
         }
-        if let Err(error) = self.try_step(now, &mut step) {
+        let log_pages = if is_calm { LOG_PAGES } else { LOG_PAGES_BUSY };
+        if let Err(error) = self.try_step(now, log_pages, &mut step) {
             step.more = false;
             step.replies = vec![LogReply::Health(Err(self.begin_trouble(now, &error)))];
         }
@@ -133,8 +136,8 @@ impl Engine {
         chores.aging = self.rooms.iter().filter(may_age).map(|room| room.log).collect();
     }
 
-    fn try_step(&mut self, now: Now, step: &mut Step) -> rusqlite::Result<()> {
-        step.more = self.move_log()?;
+    fn try_step(&mut self, now: Now, log_pages: i32, step: &mut Step) -> rusqlite::Result<()> {
+        step.more = self.move_log(log_pages)?;
         for _ in CHORES {
             let turn = self.chores.turn;
             self.chores.turn = (turn + 1) % CHORES.len();
@@ -147,10 +150,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Moves the pages of the log into the file, if there are many.
-    fn move_log(&self) -> rusqlite::Result<bool> {
+    /// Moves the pages of the log into the file, if there are so many.
+    fn move_log(&self, log_pages: i32) -> rusqlite::Result<bool> {
         let (pages, moved) = self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::NOOP)?;
-        let is_due = pages.saturating_sub(moved) >= LOG_PAGES;
+        let is_due = pages.saturating_sub(moved) >= log_pages;
         if is_due {
             self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE)?;
         }

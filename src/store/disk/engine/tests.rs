@@ -143,7 +143,7 @@ impl Bench {
     fn tidy(&mut self) -> Vec<LogReply> {
         let mut told = Vec::new();
         for _ in 0..1000 {
-            let step = self.engine.step(self.now);
+            let step = self.engine.step(self.now, true);
             told.extend(step.replies);
             if !step.more {
                 return told;

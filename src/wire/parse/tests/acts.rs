@@ -93,3 +93,19 @@ fn an_act_is_refused_with_the_field_that_is_to_blame() {
         },
     );
 }
+
+#[test]
+fn the_seq_of_a_message_is_one_or_more() {
+    for (fields, field) in [
+        (r#""op":"edit","text":"b","target""#, "target"),
+        (r#""op":"delete","target""#, "target"),
+        (r#""op":"react","emoji":"+1","target""#, "target"),
+        (r#""op":"send","text":"b","reply_to""#, "reply_to"),
+        (r#""op":"send","text":"b","thread""#, "thread"),
+    ] {
+        for seq in ["0", "-1", "1.5", "\"1\"", "9007199254740992"] {
+            let text = format!(r#"{{"room":"a",{fields}:{seq}}}"#);
+            check_refused(&text, 1003, Some(field), "an integer of 1 or more and below 2^53");
+        }
+    }
+}

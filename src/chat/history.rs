@@ -1,0 +1,178 @@
+//! History: pages of a room's log, from the ring or, where that does not reach, from the store.
+
+use super::asked::{self, Asker, Asking, Part};
+use super::changes::Change;
+use super::command::Page;
+use super::inbox::check_epoch;
+use super::keys::{RoomKey, UserKey};
+use super::limits::PAGE_BYTES_MAX;
+use super::log::Query;
+use super::members::find_membership;
+use super::record::{Record, SharedRecord};
+use super::reply::Reply;
+use super::room::Room;
+use super::state::State;
+use super::touch;
+use super::{Done, Refusal, Then};
+
+/// A page of a room's log, from the ring if that has all of it.
+///
+/// # Errors
+///
+/// Those of [`find_membership`] and [`check_epoch`].
+pub(super) fn history(
+    state: &State,
+    user: UserKey,
+    (name, epoch): (&str, Option<&str>),
+    page: Page,
+    limit: Option<u32>,
+) -> Result<Done, Refusal> {
+    let (key, _) = find_membership(state, user, name)?;
+    let room = &state.rooms[key];
+    check_epoch(room, epoch)?;
+    let count = limit.unwrap_or(u32::MAX).clamp(1, state.limits.history_page);
+    let limit = usize::try_from(count).unwrap_or(usize::MAX);
+    let (lower, upper) = range(page, room, u64::from(count));
+    if room.is_stored() && lower < room.ring.first().unwrap_or(room.head + 1) && lower <= upper {
+        let (part, query) = parts(room, page, count);
+        return Ok(Done::Asked(user, Asking::History(key, part, query)));
+    }
+    let items = match page {
+        Page::Latest => newest_below(room, room.head + 1, limit),
+        Page::Before(seq) => newest_below(room, seq, limit),
+        Page::After(seq) => oldest_above(room, seq, limit),
+        Page::Around(seq) => {
+            let mut items = newest_below(room, seq, limit / 2);
+            items.extend(oldest_above(room, seq.saturating_sub(1), limit - items.len()));
+            items
+        }
+    };
+    Ok(Done::Answered(history_page(room, page, items), Then::Nothing))
+}
+
+/// The first and the last seq that a page may hold, of those that are there.
+fn range(page: Page, room: &Room, count: u64) -> (u64, u64) {
+    let (lower, upper) = match page {
+        Page::Latest => ((room.head + 1).saturating_sub(count), room.head),
+        Page::Before(seq) => {
+            let seq = seq.min(room.head + 1);
+            (seq.saturating_sub(count), seq.saturating_sub(1))
+        }
+        Page::After(seq) => (seq.saturating_add(1), seq.saturating_add(count)),
+        Page::Around(seq) => {
+            let lower = seq.min(room.head + 1).saturating_sub(count / 2);
+            (lower, lower.saturating_add(count))
+        }
+    };
+    (lower.max(room.oldest()), upper.min(room.head))
+}
+
+/// What is to be read of a stored log for a page, to begin with.
+fn parts(room: &Room, page: Page, count: u32) -> (Part, Query) {
+    let log = room.log;
+    let below = |seq: u64, limit| Query::Below { log, seq: seq.min(room.head + 1), limit };
+    let (_, to) = range(page, room, u64::from(count));
+    match page {
+        Page::Latest => (Part::Whole(page), below(u64::MAX, count)),
+        Page::Before(seq) => (Part::Whole(page), below(seq, count)),
+        Page::After(seq) => (Part::Whole(page), Query::Page { log, from: seq + 1, to }),
+        Page::Around(seq) => (Part::Lower(seq, count), below(seq, count / 2)),
+    }
+}
+
+/// What was read of a log, and the changes that were told since it was asked for.
+pub(super) struct Excerpt {
+    pub records: Vec<SharedRecord>,
+    /// The log's head by then: what was changed up to there is in the records.
+    pub as_of: u64,
+    pub changes: Vec<Change>,
+}
+
+/// A part of a page was read.
+pub(super) fn history_read(
+    state: &mut State,
+    asker: Asker,
+    key: RoomKey,
+    part: Part,
+    excerpt: Excerpt,
+) {
+    let Asker { conn, user, .. } = asker;
+    let room = &state.rooms[key];
+    let is_member = state.users.get(user).is_some_and(|row| row.membership(key).is_some());
+    if !is_member || state.session(conn).is_none() {
+        // Left or put out meanwhile: nothing of the room follows.
+        return asked::answer(state, conn, asker.request, Err(super::members::not_member()));
+    }
+    let Excerpt { mut records, as_of, changes } = excerpt;
+    let told = changes.iter().filter(|change| change.log == room.log);
+    let told: Vec<&Record> = told.map(|change| &*change.record).collect();
+    let newer = told.partition_point(|change| change.seq <= as_of);
+    touch::make(&mut records, &room.name, told.get(newer..).unwrap_or_default());
+    let (page, items) = match part {
+        Part::Whole(page) => (page, records),
+        Part::Lower(seq, count) => {
+            let had = u64::try_from(records.len()).unwrap_or(u64::MAX);
+            // Behind the lower half, also if the log has reached `seq` only since that was read.
+            let from = records.last().map_or(seq, |last| last.seq + 1);
+            let (log, from) = (room.log, from.max(room.oldest()));
+            let to = from.saturating_add(u64::from(count) - had - 1).min(room.head);
+            if from <= to {
+                let asking =
+                    Asking::History(key, Part::Upper(seq, records), Query::Page { log, from, to });
+                return asking.ask(state, asker);
+            }
+            (Page::Around(seq), records)
+        }
+        Part::Upper(seq, mut items) => {
+            // They were up to date when this part was asked for.
+            touch::make(&mut items, &room.name, &told);
+            items.extend(records);
+            (Page::Around(seq), items)
+        }
+    };
+    let reply = history_page(room, page, items);
+    asked::answer(state, conn, asker.request, Ok((reply, Then::Nothing)));
+}
+
+fn history_page(room: &Room, page: Page, mut items: Vec<SharedRecord>) -> Reply {
+    let (oldest, epoch) = (room.oldest(), room.epoch);
+    // What was pruned since it was read would stand before the oldest, or before a hole.
+    items.retain(|record| record.seq >= oldest);
+    let more = match page {
+        Page::Latest | Page::Before(_) | Page::Around(_) => {
+            items.first().is_some_and(|first| first.seq > oldest)
+        }
+        Page::After(_) => items.last().is_some_and(|last| last.seq < room.head),
+    };
+    Reply::History { room: room.name.clone(), epoch, items, oldest, more }
+}
+
+/// The last records of the ring below `seq`, ascending.
+fn newest_below(room: &Room, seq: u64, limit: usize) -> Vec<SharedRecord> {
+    let below = room.ring.from(0).rev().skip_while(|record| record.seq >= seq);
+    let mut items = take_page(&mut below.peekable(), limit);
+    items.reverse();
+    items
+}
+
+/// The first records of the ring above `seq`, ascending.
+fn oldest_above(room: &Room, seq: u64, limit: usize) -> Vec<SharedRecord> {
+    take_page(&mut room.ring.from(seq.saturating_add(1)).peekable(), limit)
+}
+
+fn take_page<'a>(
+    records: &mut std::iter::Peekable<impl Iterator<Item = &'a SharedRecord>>,
+    limit: usize,
+) -> Vec<SharedRecord> {
+    let mut bytes = 0;
+    let mut items = Vec::new();
+    while items.len() < limit {
+        let fits = |record: &&SharedRecord| {
+            bytes += usize::try_from(record.weight).unwrap_or(usize::MAX);
+            bytes <= PAGE_BYTES_MAX || items.is_empty()
+        };
+        let Some(record) = records.next_if(fits) else { break };
+        items.push(SharedRecord::clone(record));
+    }
+    items
+}

@@ -1,0 +1,116 @@
+//! Search: messages by their words, in the rooms of which the user is a member.
+
+use std::cmp::Reverse;
+
+use super::asked::Asking;
+use super::changes::Change;
+use super::keys::{RoomKey, UserKey};
+use super::limits::SEQ_END;
+use super::log::{LogId, Query};
+use super::members::find_membership;
+use super::record::{Body, Record, SharedRecord};
+use super::reply::Reply;
+use super::room::Room;
+use super::state::State;
+use super::touch;
+use super::words::Wanted;
+use super::{Done, Refusal, Then};
+use crate::collections::Key as _;
+
+/// Messages that a search returns if the client does not say how many.
+const SEARCH_LIMIT: u32 = 20;
+/// Bytes of messages in memory that one search looks at: a millisecond or two.
+const LOOK_BYTES_MAX: usize = 128 * 1024;
+/// The place behind which all that is stored is.
+const STORE_END: u64 = SEQ_END - 1;
+
+/// A message that was found, and its log.
+pub(super) type Found = (LogId, SharedRecord);
+
+/// Searches the user's rooms, or one of them. Of rooms that are in memory only, the latest records are looked at, and
+/// the latest that are found are in the first answer; those behind it go on with what is stored.
+///
+/// # Errors
+///
+/// Those of [`find_membership`].
+pub(super) fn search(
+    state: &State,
+    user: UserKey,
+    (name, text): (Option<&str>, &str),
+    before: Option<u64>,
+    limit: Option<u32>,
+) -> Result<Done, Refusal> {
+    let rooms = match name {
+        Some(name) => vec![find_membership(state, user, name)?.0],
+        None => state.users[user].memberships.iter().map(|&(room, _)| room).collect(),
+    };
+    let rooms = rooms.into_iter().map(|key| &state.rooms[key]);
+    let (stored, in_memory): (Vec<_>, Vec<_>) = rooms.partition(|room| room.is_stored());
+    let limit = limit.unwrap_or(SEARCH_LIMIT).clamp(1, state.limits.history_page);
+    let here = if before.is_none() { look(in_memory, text, limit) } else { Vec::new() };
+    let logs: Vec<LogId> = stored.into_iter().map(|room| room.log).collect();
+    let limit = limit.saturating_sub(u32::try_from(here.len()).unwrap_or(u32::MAX));
+    if logs.is_empty() || limit == 0 {
+        let next = (!logs.is_empty()).then_some(STORE_END);
+        let reply = found(state, user, (here, Vec::new(), next), &[]);
+        return Ok(Done::Answered(reply, Then::Nothing));
+    }
+    let query = Query::Search { logs, text: text.into(), before, limit };
+    Ok(Done::Asked(user, Asking::Search(here, query)))
+}
+
+/// The latest messages in the rings of these rooms that have the words, those first that changed last: at most
+/// `limit`, latest first.
+fn look(mut rooms: Vec<&Room>, text: &str, limit: u32) -> Vec<Found> {
+    rooms.sort_unstable_by_key(|room| Reverse(room.rev));
+    let wanted = Wanted::of(text);
+    let (mut found, mut bytes) = (Vec::new(), 0_usize);
+    let records =
+        rooms.iter().flat_map(|room| room.ring.from(0).rev().map(move |record| (room, record)));
+    for (room, record) in records {
+        let Body::Message { text, .. } = &record.body else { continue };
+        bytes = bytes.saturating_add(text.len());
+        if bytes > LOOK_BYTES_MAX {
+            break;
+        }
+        if wanted.are_in(text) {
+            found.push((room.log, SharedRecord::clone(record)));
+        }
+    }
+    found.sort_by_key(|(_, record)| Reverse(record.at));
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    found
+}
+
+/// What a search has found in memory and in the store, in rooms of which the user still is a member, with the changes
+/// that were told since it was asked for.
+pub(super) fn found(
+    state: &State,
+    user: UserKey,
+    (here, stored, next): (Vec<Found>, Vec<Found>, Option<u64>),
+    changes: &[Change],
+) -> Reply {
+    let shown = |(log, mut record): Found| {
+        let room = room_of(state, log)?;
+        state.users.get(user)?.membership(RoomKey::from_index(log.slot()))?;
+        let told = changes.iter().filter(|change| change.log == log);
+        let told: Vec<&Record> = told.map(|change| &*change.record).collect();
+        touch::make([&mut record], &room.name, &told);
+        matches!(record.body, Body::Message { .. }).then(|| (room.name.clone(), record))
+    };
+    let mut here = here.into_iter().filter_map(shown).peekable();
+    let mut items = Vec::new();
+    for (room, record) in stored.into_iter().filter_map(shown) {
+        while let Some(later) = here.next_if(|(_, other)| other.at > record.at) {
+            items.push(later);
+        }
+        items.push((room, record));
+    }
+    items.extend(here);
+    Reply::Found { items, next }
+}
+
+/// The room of this log, if it is there still.
+pub(super) fn room_of(state: &State, log: LogId) -> Option<&Room> {
+    state.rooms.get(RoomKey::from_index(log.slot())).filter(|room| room.log == log)
+}

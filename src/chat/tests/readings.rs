@@ -1,0 +1,194 @@
+//! Readings of stored rooms: what is changed meanwhile, and what their own connection has said before.
+
+use super::super::command::Page;
+use super::super::policy::{Policies, Policy, Rule};
+use super::super::reply::Durability;
+use super::stored::{answer, say_many, told, town, town_of};
+use super::*;
+
+/// What is read, and changed before the answer comes: the texts of seq 1 that are shown.
+#[track_caller]
+fn shown_after(change: Command<'_>, read: Command<'_>) -> Vec<String> {
+    let (mut town, shelf) = town(2);
+    for (number, name) in [(0, "ann"), (1, "bob")] {
+        town.hello(number, name);
+        town.join(number, "lobby");
+    }
+    town.say(0, "secret");
+    town.settle();
+    for number in 2..=9 {
+        town.run(
+            1,
+            Command::React {
+                room: "lobby".into(),
+                target: 1,
+                emoji: number.to_string().into(),
+                remove: false,
+                weight: 0,
+            },
+        );
+    }
+    shelf.0.borrow_mut().reads_wait = true;
+    town.run(1, read);
+    // What is read in parts is read on while the changes come.
+    town.run(0, Command::Edit { room: "lobby".into(), target: 1, text: "first".into(), weight: 5 });
+    let said = told(&town.run(0, change), 1);
+    assert_eq!(said, ["#11"], "the change is told");
+    shelf.0.borrow_mut().reads_wait = false;
+    let said = town.settle();
+    let items: Vec<SharedRecord> = match answer(&said) {
+        Some(Said::Reply { result: Ok(Reply::History { items, .. }), .. }) => items.clone(),
+        Some(Said::Reply { result: Ok(Reply::Found { items, .. }), .. }) => {
+            items.iter().map(|(_, record)| SharedRecord::clone(record)).collect()
+        }
+        Some(Said::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) => {
+            rooms.iter().filter_map(|row| row.last.clone()).collect()
+        }
+        other => panic!("{other:?}"),
+    };
+    let bodies = items.iter().filter(|record| record.seq == 1).map(|record| &record.body);
+    let texts = bodies.map(|body| match body {
+        Body::Message { text, edited, .. } => format!("{text} {}", edited.is_some()),
+        other => format!("{other:?}"),
+    });
+    texts.collect()
+}
+
+#[test]
+fn what_was_changed_while_it_was_read_is_shown_as_it_is() {
+    let history = |page| Command::History { room: "lobby".into(), page, limit: None, epoch: None };
+    let search = Command::Search { room: None, text: "secret".into(), before: None, limit: None };
+    let inbox = Command::Rooms { since: None };
+    let delete = Command::Delete { room: "lobby".into(), target: 1 };
+    let edit = Command::Edit { room: "lobby".into(), target: 1, text: "second".into(), weight: 6 };
+    let pages = [Page::Latest, Page::Before(5), Page::After(0), Page::Around(5)].map(history);
+    for read in pages {
+        assert_eq!(shown_after(delete.clone(), read.clone()), ["Deleted"], "{read:?}");
+        assert_eq!(shown_after(edit.clone(), read.clone()), ["second true"], "{read:?}");
+    }
+    for read in [search, inbox] {
+        assert_eq!(shown_after(delete.clone(), read.clone()), [""; 0], "{read:?}");
+        assert_eq!(shown_after(edit.clone(), read.clone()), ["second true"], "{read:?}");
+    }
+}
+
+#[test]
+fn an_edit_that_was_read_loses_its_text_with_its_message() {
+    let (mut town, shelf) = town(2);
+    town.hello(0, "ann");
+    town.join(0, "lobby");
+    town.say(0, "secret");
+    town.settle();
+    town.run(0, Command::Edit { room: "lobby".into(), target: 1, text: "still".into(), weight: 5 });
+    say_many(&mut town, 0, 5);
+    shelf.0.borrow_mut().reads_wait = true;
+    let page = Page::After(0);
+    town.run(0, Command::History { room: "lobby".into(), page, limit: Some(3), epoch: None });
+    town.run(0, Command::Delete { room: "lobby".into(), target: 1 });
+    shelf.0.borrow_mut().reads_wait = false;
+    let said = town.settle();
+    let Some(Said::Reply { result: Ok(Reply::History { items, .. }), .. }) = answer(&said) else {
+        panic!("{said:?}");
+    };
+    let bodies: Vec<&Body> = items.iter().take(2).map(|record| &record.body).collect();
+    assert_eq!(bodies, [&Body::Deleted, &Body::Edit { target: 1, text: None }]);
+}
+
+/// The seqs that an answer to `history` shows.
+#[track_caller]
+fn history_seqs(said: &[Said]) -> Vec<u64> {
+    match answer(said) {
+        Some(Said::Reply { result: Ok(Reply::History { items, .. }), .. }) => {
+            items.iter().map(|record| record.seq).collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn who_says_something_and_reads_at_once_finds_it_there() {
+    let (mut town, shelf) = town(8);
+    for (number, name) in [(0, "ann"), (1, "bob")] {
+        town.hello(number, name);
+        town.join(number, "lobby");
+    }
+    shelf.0.borrow_mut().slow = true;
+    let history =
+        || Command::History { room: "lobby".into(), page: Page::Latest, limit: None, epoch: None };
+    let inbox = Command::Rooms { since: None };
+    for text in ["one", "two"] {
+        town.say(0, text);
+    }
+    assert_eq!(heard(&town.run(0, history()), 0), [""; 0], "not before it is stored");
+    assert!(town.chat.owed(conn(0)) > 64, "and nothing more is read meanwhile");
+    assert_eq!(history_seqs(&town.run(1, history())), [0; 0], "others do not wait");
+    shelf.0.borrow_mut().slow = false;
+    let said = town.settle();
+    let own: Vec<Said> = said
+        .into_iter()
+        .filter(|said| matches!(said, Said::Reply { to, .. } if *to == conn(0)))
+        .collect();
+    assert_eq!(history_seqs(&own), [1, 2]);
+    assert_eq!(town.chat.owed(conn(0)), 0);
+    // Nothing waits for what was never answered.
+    shelf.0.borrow_mut().slow = true;
+    town.say(0, "three");
+    town.run(0, inbox);
+    town.chat.closed(town.now, conn(0));
+    shelf.0.borrow_mut().slow = false;
+    town.settle();
+    assert_eq!(town.chat.asked(), 0);
+}
+
+#[test]
+fn rooms_in_memory_are_searched_as_far_as_they_are_there() {
+    let rule = Rule {
+        pattern: Some("kept/*".into()),
+        name: None,
+        policy: Policy { durability: Durability::Disk, ..Policy::default() },
+    };
+    let policies = Policies { rules: vec![rule], ..Policies::uniform(Policy::default()) };
+    let (mut town, _shelf) = town_of(Limits { ring_records: 4, policies, ..Limits::default() });
+    for (number, name) in [(0, "ann"), (1, "bob")] {
+        town.hello(number, name);
+        town.join(number, "tmp");
+    }
+    town.join(0, "kept/tea");
+    let said = [
+        ("tmp", "tea one"),
+        ("tmp", "Tea two"),
+        ("kept/tea", "tea three"),
+        ("tmp", "tea four"),
+        ("tmp", "rum"),
+        ("tmp", "tea five"),
+    ];
+    for (room, text) in said {
+        town.now.wall_ms += 10;
+        town.run(0, message(Target::Room(room.into()), text, None));
+    }
+    let search = |room: Option<&'static str>, before, limit| Command::Search {
+        room: room.map(Into::into),
+        text: "tea".into(),
+        before,
+        limit,
+    };
+    for (number, command, expect) in [
+        (0, search(None, None, None), (vec!["tea five", "tea four", "tea three", "Tea two"], None)),
+        (0, search(Some("tmp"), None, Some(2)), (vec!["tea five", "tea four"], None)),
+        (0, search(None, None, Some(2)), (vec!["tea five", "tea four"], Some((1 << 53) - 1))),
+        (0, search(None, Some((1 << 53) - 1), None), (vec!["tea three"], None)),
+        (1, search(None, None, None), (vec!["tea five", "tea four", "Tea two"], None)),
+    ] {
+        let shown = format!("{command:?}");
+        let said = town.run(number, command);
+        let Some(Said::Reply { result: Ok(Reply::Found { items, next }), .. }) = answer(&said)
+        else {
+            panic!("{shown}: {said:?}");
+        };
+        let texts = items.iter().map(|(_, record)| match &record.body {
+            Body::Message { text, .. } => &**text,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!((texts.collect::<Vec<_>>(), *next), expect, "{shown}");
+    }
+}
