@@ -13,7 +13,8 @@ use crate::chat::log::KeptRoom;
 use crate::chat::record::SharedRecord;
 use crate::store::disk::reserve::RESERVE_BYTES;
 
-/// Bits that are flipped, one at a time, unless this variable says how many.
+/// Bits that are flipped, one at a time, unless the variable says how many:
+/// `STORE_FLIPS=10000 cargo test --lib flipped_bit -- --nocapture` tells what became of them.
 const FLIPS: usize = 1000;
 const FLIPS_VARIABLE: &str = "STORE_FLIPS";
 
