@@ -12,7 +12,7 @@ use crate::collections::KeyedMap;
 use super::facts::standing_of;
 use super::op::{RoomRow, Tail, unsigned};
 use super::pending::durability_of;
-use super::row::role_of;
+use super::row::{Sum, role_of};
 
 /// What was kept.
 #[derive(Debug)]
@@ -110,7 +110,50 @@ pub(super) fn inspect(db: &Connection) -> rusqlite::Result<Option<String>> {
             return Ok(Some(format!("the records of room {name} are not those that it counts")));
         }
     }
-    strangers(db)
+    match broken_seal(db)? {
+        None => strangers(db),
+        broken => Ok(broken),
+    }
+}
+
+/// Says so if there is a sum over the rooms and what holds of users in them, and it is not theirs.
+pub(in crate::store) fn broken_seal(db: &Connection) -> rusqlite::Result<Option<String>> {
+    let sum = "SELECT value FROM meta WHERE key = 'sum'";
+    let sum = db.query_one(sum, [], |row| row.get::<_, i64>(0)).optional()?;
+    let is_broken = sum.is_some_and(|sum| digest(db) != Ok(sum));
+    let what = || "rooms, members or bans in rooms are not those that were written".to_owned();
+    Ok(is_broken.then(what))
+}
+
+/// Notes a sum over the rooms and what holds of users in them, for as long as nothing is written: the next start looks
+/// whether it is theirs.
+pub(super) fn seal(db: &Connection) -> rusqlite::Result<()> {
+    let sum = digest(db)?;
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('sum', ?1)", [sum]).map(|_| ())
+}
+
+/// From now on something is written.
+pub(in crate::store) fn unseal(db: &Connection) -> rusqlite::Result<()> {
+    db.execute("DELETE FROM meta WHERE key = 'sum'", []).map(|_| ())
+}
+
+fn digest(db: &Connection) -> rusqlite::Result<i64> {
+    let mut sum = Sum::default();
+    for sql in [
+        "SELECT * FROM room ORDER BY id",
+        "SELECT * FROM member ORDER BY room, user",
+        "SELECT * FROM standing ORDER BY room, user, kind",
+    ] {
+        let mut statement = db.prepare(sql)?;
+        let columns = statement.column_count();
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            for column in 0..columns {
+                sum.push(row.get_ref(column)?);
+            }
+        }
+    }
+    Ok(sum.finish())
 }
 
 /// Records of a room that does not exist and was not removed.

@@ -17,7 +17,7 @@ mod facts;
 mod fault;
 pub(in crate::store) mod identity;
 mod intake;
-mod load;
+pub(in crate::store) mod load;
 mod op;
 pub(in crate::store) mod open;
 mod pending;

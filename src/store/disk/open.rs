@@ -16,7 +16,7 @@ use crate::time::clock::{Clock, Now};
 use super::database::Database;
 use super::fault::{classify, damaged};
 use super::identity;
-use super::load::{LoadFault, Loaded, inspect, load};
+use super::load::{LoadFault, Loaded, inspect, load, unseal};
 use super::reserve::{Reserve, is_no_room};
 use super::schema::{self, Unfit};
 
@@ -309,6 +309,7 @@ fn take_over(db: &mut Database, now: Now) -> rusqlite::Result<Found> {
         let epoch = i64::from_ne_bytes(epoch.to_ne_bytes());
         transaction.execute("UPDATE room SET epoch = ?1 WHERE durability = 1", [epoch])?;
     }
+    unseal(&transaction)?;
     transaction.execute("INSERT OR REPLACE INTO meta VALUES ('clean', 0)", [])?;
     transaction.execute("INSERT OR REPLACE INTO meta VALUES ('boot', ?1)", [boot.trim()])?;
     transaction.commit()?;

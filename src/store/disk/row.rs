@@ -303,10 +303,11 @@ fn integer(number: Option<i64>) -> ValueRef<'static> {
 
 /// CRC-32 over values, each with its kind and length in front, so that no two rows look alike to it.
 #[derive(Default)]
-struct Sum(Crc);
+pub(super) struct Sum(Crc);
 
 impl Sum {
-    fn push(&mut self, value: ValueRef<'_>) {
+    /// Takes one more value.
+    pub(super) fn push(&mut self, value: ValueRef<'_>) {
         match value {
             ValueRef::Null => self.0.update(&[0]),
             ValueRef::Integer(number) => {
@@ -328,7 +329,8 @@ impl Sum {
         self.0.update(bytes);
     }
 
-    fn finish(&self) -> i64 {
+    /// The sum over all values.
+    pub(super) fn finish(&self) -> i64 {
         i64::from(self.0.sum())
     }
 }

@@ -3,7 +3,7 @@
 -- What concerns the file as a whole: 'file' (a number that no other file has), 'boot' (in which boot of the machine it was written last), 'clean'
 -- (1 if it was closed in good order), 'searched' (the last record's id that is in `word`), 'probe' (a number
 -- that is changed when nothing else is, so that a commit reaches the disk), 'gone N' (room N was removed, and its
--- records are being), 'mended' (records that a failure has cut off may be below the oldest).
+-- records are being), 'sum' (over rooms, members and standings, while the file is closed in good order), 'mended' (records that a failure has cut off may be below the oldest).
 CREATE TABLE meta (
   key TEXT PRIMARY KEY,
   value ANY NOT NULL

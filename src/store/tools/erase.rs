@@ -19,6 +19,7 @@ use super::{ToolError, open};
 use crate::chat::limits::RECORD_OVERHEAD;
 use crate::chat::name::{DIRECT_LEN_MAX, RoomName, UserName};
 use crate::chat::record::{Body, Epoch, Record};
+use crate::store::disk::load::unseal;
 use crate::store::disk::reserve::Reserve;
 use crate::store::disk::row::{self, COLUMNS, kind, signed};
 use crate::store::disk::search;
@@ -109,6 +110,7 @@ impl Erasure {
         let placeholder = placeholder()?;
         self.db.pragma_update(None, "secure_delete", true).map_err(&failed)?;
         let transaction = self.db.transaction().map_err(&failed)?;
+        unseal(&transaction).map_err(&failed)?;
         let mut erase = Erase {
             db: &transaction,
             user: &self.user,

@@ -11,6 +11,7 @@ use super::verify;
 use super::{ToolError, open};
 use crate::log::Timestamp;
 use crate::store::disk::identity;
+use crate::store::disk::load::unseal;
 use crate::store::disk::open::make_directory;
 
 /// What was done.
@@ -75,6 +76,7 @@ fn begin_epochs(part: &Path, wall_ms: u64) -> Result<(), ToolError> {
         transaction.execute(sql, [epoch])?;
         transaction.execute("INSERT OR REPLACE INTO meta VALUES ('clean', 1)", [])?;
         identity::give(&transaction)?;
+        unseal(&transaction)?;
         transaction.commit()?;
         db.close().map_err(|(_, error)| error)
     };

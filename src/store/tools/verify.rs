@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use super::{ToolError, open};
 use crate::chat::name::RoomName;
 use crate::chat::record::Record;
+use crate::store::disk::load;
 use crate::store::disk::row::{self, COLUMNS, RowFault};
 
 /// Something that is not as it should be.
@@ -99,6 +100,8 @@ struct Tally {
     due: i64,
     at: i64,
     bytes: i64,
+    /// There is a last record, and it can be read.
+    is_last_read: bool,
 }
 
 impl Look<'_> {
@@ -115,6 +118,9 @@ impl Look<'_> {
             if said != "ok" {
                 self.tell(&Fault::File(said));
             }
+        }
+        if let Some(broken) = load::broken_seal(self.db)? {
+            self.tell(&Fault::File(broken));
         }
         Ok(())
     }
@@ -151,6 +157,9 @@ impl Look<'_> {
         if tally.at > room.at {
             self.wrong(room, "its last record is younger than the room says".to_owned());
         }
+        if tally.at < room.at && tally.due == room.head + 1 && tally.is_last_read {
+            self.wrong(room, "its last record is older than the room says".to_owned());
+        }
         if tally.bytes != room.bytes {
             let Tally { bytes, .. } = tally;
             self.wrong(room, format!("its records have {bytes} bytes, not {}", room.bytes));
@@ -167,7 +176,7 @@ impl Look<'_> {
         let sql = format!("SELECT {COLUMNS} FROM record WHERE room = ?1 ORDER BY seq");
         let mut statement = self.db.prepare_cached(&sql)?;
         let mut rows = statement.query([room.id])?;
-        let mut tally = Tally { due: room.oldest, at: 0, bytes: 0 };
+        let mut tally = Tally { due: room.oldest, at: 0, bytes: 0, is_last_read: false };
         while let Some(row) = rows.next()? {
             self.found.records += 1;
             let seq: i64 = row.get("seq")?;
@@ -194,6 +203,7 @@ impl Look<'_> {
             self.tell(&Fault::Record(room.name.clone(), row::signed(record.seq), why));
         }
         tally.at = tally.at.max(at);
+        tally.is_last_read = true;
     }
 
     fn bad(
@@ -206,6 +216,7 @@ impl Look<'_> {
         let len = |name| row.get_ref(name).ok()?.as_bytes_or_null().ok()?.map(<[u8]>::len);
         let bytes = len("text").unwrap_or(0) + len("data").unwrap_or(0);
         tally.bytes = tally.bytes.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
+        tally.is_last_read = false;
         self.tell(&Fault::Record(room.name.clone(), seq, fault.to_string()));
     }
 
@@ -294,6 +305,14 @@ mod tests {
             (
                 "UPDATE room SET at = 3 WHERE id = 1",
                 &["room lobby: its last record is younger than the room says"],
+            ),
+            (
+                "UPDATE room SET at = 2 * at WHERE id = 1",
+                &["room lobby: its last record is older than the room says"],
+            ),
+            (
+                "INSERT INTO meta VALUES ('sum', 5)",
+                &["file: rooms, members or bans in rooms are not those that were written"],
             ),
             ("UPDATE room SET name = 'Empty' WHERE id = 2", &["room Empty: its name is none"]),
             ("UPDATE member SET room = 9", &["1 row(s) of member are of no room"]),

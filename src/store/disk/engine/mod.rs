@@ -30,6 +30,7 @@ use self::chores::Chores;
 use self::recover::Trouble;
 use super::append::append;
 use super::database::{Database, Level};
+use super::load::seal;
 use super::op::{Append, Op, Opening, RoomRow, Tail, Waiting};
 use super::pending::{NewRow, Pending};
 use super::reserve::Reserve;
@@ -171,6 +172,7 @@ impl Engine {
             return;
         }
         let closed = self.write_all().and_then(|()| {
+            seal(&self.db)?;
             self.db.execute("UPDATE meta SET value = 1 WHERE key = 'clean'", [])?;
             self.empty_log()
         });
