@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use chinwag::chat::Op;
 use serde_json::Value;
 
 use super::ask::Seen;
 use super::{Around, Asked, Client, Draft, Talk, Target};
 use crate::hist::{Answer, Check, Known, People, View, items, number, text};
+use crate::plan::DEN;
 
 /// Codes of what another session of the user may have ended meanwhile.
 const NO_SUCH_ROOM: u64 = 3001;
@@ -70,6 +72,14 @@ impl Client {
                 self.say_bye(talk, around);
                 Ok(())
             }
+            _ if asked.room() == Some(DEN)
+                && self.may_order_refuse(around.hist, code, (&asked, is_view)) =>
+            {
+                if let Asked::Send(draft) = asked {
+                    self.outbox.retain(|waiting| waiting.text != draft.text);
+                }
+                Ok(())
+            }
             NO_SUCH_MESSAGE if matches!(asked, Asked::Change { .. }) => Ok(()),
             NO_SUCH_ROOM | NOT_MEMBER if !is_view => {
                 if let Asked::Send(draft) = asked {
@@ -117,7 +127,19 @@ impl Client {
             Asked::Change { room, target, new } => {
                 changed(self, talk, around, (&room, target, new.as_deref()), data)
             }
+            Asked::Create { known } => {
+                around.hist.entered(DEN, &self.name, &known);
+                self.joined(talk, around, (DEN.to_owned(), None), data)
+            }
+            Asked::Order { op: Op::Invite, .. } => Ok(()),
+            Asked::Order { reason, .. } => {
+                let answer = answer_of(data, false)?;
+                place(talk, around, (DEN, answer), ("moderation", &self.name, &reason), data)
+            }
             Asked::Join { room, after, known } => {
+                if room == DEN {
+                    around.hist.check_invited(&self.name)?;
+                }
                 around.hist.entered(&room, &self.name, &known);
                 let upto = known.heads;
                 let joined = self.joined(talk, around, (room.clone(), after), data);
@@ -155,6 +177,16 @@ impl Client {
             }
             Asked::Members { .. } => items(data, "users").map(|_| ()),
             Asked::History { room, bounds, known } => {
+                if room == DEN {
+                    around.hist.check_invited(&self.name)?;
+                }
+                // What this connection was told before the answer must be in it.
+                let told = talk.views.get(&room).map(|view| (view.log, view.next - 1));
+                let mut known = known;
+                if let Some((log, told)) = told {
+                    let upto = known.heads.entry(log).or_default();
+                    *upto = (*upto).max(told);
+                }
                 self.paged(around, (&room, bounds), &known, data)
             }
             Asked::Rooms { seen, rev, known } => {
@@ -194,7 +226,9 @@ impl Client {
                 // Left meanwhile on another session, which only a session that is known can tell.
                 // That there is a direct conversation is not told to who is not in it.
                 let code = if room.starts_with('@') { NO_SUCH_ROOM } else { NOT_MEMBER };
-                if how["code"] != code || data["resumed"] != true {
+                let is_kept_out =
+                    room == DEN && how["code"].as_u64().is_some_and(Self::may_keep_out);
+                if !is_kept_out && (how["code"] != code || data["resumed"] != true) {
                     return Err(format!("{room} at {seq} of {epoch} is refused: {how}"));
                 }
                 let log = around.hist.log(room, &epoch);
