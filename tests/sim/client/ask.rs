@@ -69,9 +69,9 @@ pub(crate) enum Asked {
     },
     /// To keep order there.
     Order {
-        op: Op,
         reason: String,
     },
+    Invite,
     Presence {
         room: String,
     },
@@ -117,7 +117,7 @@ impl Asked {
                 Target::Room(room) => Some(room),
                 Target::User(_) => None,
             },
-            Self::Create { .. } | Self::Order { .. } => Some(DEN),
+            Self::Create { .. } | Self::Order { .. } | Self::Invite => Some(DEN),
             Self::Hello { .. }
             | Self::Rooms { .. }
             | Self::Status { .. }

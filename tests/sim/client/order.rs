@@ -29,6 +29,7 @@ impl Client {
         let reason = format!("act of {}/{}/{}", self.name, self.id, self.said);
         let for_ms = 1 + self.rng.below(60_000);
         let roles = ["owner", "moderator", "moderator", "member", "member", "reader"];
+        let role = *self.rng.pick(&roles);
         let (op, extra) = match self.rng.below(16) {
             0..5 => (Op::Invite, None),
             5..7 => (Op::Kick, None),
@@ -38,16 +39,18 @@ impl Client {
             11 => (Op::Mute, Some(("for_ms", Field::Number(for_ms)))),
             12 => (Op::Mute, None),
             13 => (Op::Mute, Some(("for_ms", Field::Number(0)))),
-            _ => (Op::Role, Some(("role", Field::Text(*self.rng.pick(&roles))))),
+            _ => (Op::Role, Some(("role", Field::Text(role)))),
         };
-        if op != Op::Invite {
-            around.hist.say(Some(&self.name), None, &reason, around.now);
-        }
         around.hist.ask_act(op.name(), &user);
         let mut fields = vec![("room", Field::Text(DEN)), ("user", Field::Text(&user))];
         fields.extend(extra);
         fields.push(("reason", Field::Text(&reason)));
-        let asked = Asked::Order { op, reason: reason.clone() };
+        let asked = if op == Op::Invite {
+            Asked::Invite
+        } else {
+            around.hist.say(Some(&self.name), None, &reason, around.now);
+            Asked::Order { reason: reason.clone() }
+        };
         self.ask(talk, around, (op, &fields), asked);
     }
 
@@ -97,10 +100,11 @@ impl Client {
             INVITE_ONLY => !is_view,
             BUSY => is_judged(Op::Kick) || is_judged(Op::Ban),
             ROOM_EXISTS => matches!(asked, Asked::Create { .. }),
-            NO_SUCH_USER => matches!(asked, Asked::Order { .. }),
-            FORBIDDEN => {
-                matches!(asked, Asked::Order { .. } | Asked::Leave { .. } | Asked::Topic { .. })
-            }
+            NO_SUCH_USER => matches!(asked, Asked::Order { .. } | Asked::Invite),
+            FORBIDDEN => matches!(
+                asked,
+                Asked::Order { .. } | Asked::Invite | Asked::Leave { .. } | Asked::Topic { .. }
+            ),
             _ => false,
         }
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use chinwag::chat::Op;
 use serde_json::Value;
 
 use super::ask::Seen;
@@ -131,7 +130,6 @@ impl Client {
                 around.hist.entered(DEN, &self.name, &known);
                 self.joined(talk, around, (DEN.to_owned(), None), data)
             }
-            Asked::Order { op: Op::Invite, .. } => Ok(()),
             Asked::Order { reason, .. } => {
                 let answer = answer_of(data, false)?;
                 place(talk, around, (DEN, answer), ("moderation", &self.name, &reason), data)
@@ -177,17 +175,7 @@ impl Client {
             }
             Asked::Members { .. } => items(data, "users").map(|_| ()),
             Asked::History { room, bounds, known } => {
-                if room == DEN {
-                    around.hist.check_invited(&self.name)?;
-                }
-                // What this connection was told before the answer must be in it.
-                let told = talk.views.get(&room).map(|view| (view.log, view.next - 1));
-                let mut known = known;
-                if let Some((log, told)) = told {
-                    let upto = known.heads.entry(log).or_default();
-                    *upto = (*upto).max(told);
-                }
-                self.paged(around, (&room, bounds), &known, data)
+                self.paged((talk, around), (&room, bounds), &known, data)
             }
             Asked::Rooms { seen, rev, known } => {
                 self.inbox(talk, around, (&seen, rev, &known), data)
@@ -196,7 +184,7 @@ impl Client {
                 talk.away = away;
                 Ok(())
             }
-            Asked::About { .. } | Asked::Other | Asked::Wrong => Ok(()),
+            Asked::About { .. } | Asked::Invite | Asked::Other | Asked::Wrong => Ok(()),
         }
     }
 
@@ -308,14 +296,19 @@ impl Client {
 
     fn paged(
         &self,
-        around: &mut Around<'_>,
+        (talk, around): (&Talk, &mut Around<'_>),
         (room, (above, below)): (&str, (u64, u64)),
         known: &Known,
         data: &Value,
     ) -> Check {
+        if room == DEN {
+            around.hist.check_invited(&self.name)?;
+        }
         let log = around.hist.log(room, text(data, "epoch")?);
         let items = items(data, "items")?;
-        let upto = known.heads.get(&log).copied().unwrap_or(0);
+        // What this connection was told before the answer must be in it, too.
+        let told = talk.views.get(room).filter(|view| view.log == log).map(|view| view.next - 1);
+        let upto = known.heads.get(&log).copied().max(told).unwrap_or(0);
         let mut last = None;
         for item in items {
             let seq = number(item, "seq")?;
