@@ -212,9 +212,8 @@ impl Asked {
             Self::History { since, .. }
             | Self::Inbox { since, .. }
             | Self::Search { since, .. } => Some(*since),
-            // Those keep their own books.
-            Self::Page(_) => None,
-            Self::Append { .. } | Self::PutOff { .. } | Self::Change { .. } => None,
+            // Pages keep their own books.
+            Self::Page(_) | Self::Append { .. } | Self::PutOff { .. } | Self::Change { .. } => None,
         }
     }
 

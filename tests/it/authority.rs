@@ -46,7 +46,8 @@ const TABLE: &[Row] = &[
     ("unban", KEEP_ORDER, HIDDEN),
     ("role", [0, 3004, 3004, 3004, 3004, 3005, 3003, 3003, 3003], HIDDEN),
     ("invite", READ, &[("mem", 3004), ("rea", 3004), ("mut", 3004), ("exm", 3001), ("str", 3001)]),
-    ("leave", READ, HIDDEN),
+    // The room's only owner does not leave others behind.
+    ("leave", [3004, 0, 0, 0, 0, 3005, 3003, 3003, 3003], HIDDEN),
     ("join", [0, 0, 0, 0, 0, 3005, 0, 0, 0], HIDDEN),
     ("join after", [0, 0, 0, 0, 0, 3005, 0, 0, 0], HIDDEN),
     ("resume", READ, HIDDEN),

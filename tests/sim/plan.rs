@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chinwag::config::{Config, Durability, Retention, RoomPolicy};
+use chinwag::config::{Access, Config, Durability, Retention, RoomPolicy};
 use chinwag::time::Tick;
 
 use crate::disk::Habits;
@@ -19,6 +19,8 @@ const EPHEMERAL: &str = "ops";
 /// The room that keeps only so many records, in some worlds.
 const FORGETFUL: &str = "dev/rust";
 const KEPT_RECORDS: u64 = 40;
+/// The room that is made with an owner, and entered by invitation.
+pub(crate) const DEN: &str = "den";
 /// Users that are written to, and never come.
 const ABSENT: &[&str] = &["nobody-1", "nobody-2"];
 
@@ -156,27 +158,31 @@ impl Plan {
     }
 }
 
-/// What the rooms outlive: nothing, if there is no store; otherwise some do not, and one forgets early.
+/// What the rooms outlive: nothing, if there is no store; otherwise some do not, and one forgets early. One has an
+/// owner, and is entered by invitation.
 fn set_policies(config: &mut Config, is_stored: bool, rng: &mut Rng) {
-    if !is_stored {
-        config.durability = Durability::Memory;
-        return;
-    }
-    config.durability = *rng.pick(&[Durability::Disk, Durability::Disk, Durability::Os]);
-    let mut policy = |room: &str, durability, records| {
+    config.durability = if is_stored {
+        *rng.pick(&[Durability::Disk, Durability::Disk, Durability::Os])
+    } else {
+        Durability::Memory
+    };
+    let mut policy = |room: &str, durability, records, access| {
         config.room_policies.push(RoomPolicy {
             pattern: Some(room.to_owned()),
             name: None,
             durability,
             retention: Retention { records, ..Retention::default() },
             create: config.rooms.create.clone(),
-            access: chinwag::config::Access::Open,
+            access,
             message_bytes: config.limits.message_bytes,
             presence: chinwag::config::PresenceMode::Names,
         });
     };
-    policy(EPHEMERAL, Durability::Memory, None);
-    if rng.once_in(2) {
-        policy(FORGETFUL, Durability::Os, Some(KEPT_RECORDS));
+    policy(DEN, config.durability, None, Access::Private);
+    if is_stored {
+        policy(EPHEMERAL, Durability::Memory, None, Access::Open);
+        if rng.once_in(2) {
+            policy(FORGETFUL, Durability::Os, Some(KEPT_RECORDS), Access::Open);
+        }
     }
 }

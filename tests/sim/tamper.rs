@@ -57,6 +57,8 @@ faults! {
     ReceiptBack,
     /// A room that was left goes on.
     LostLeft,
+    /// Who was put out of a room still hears what is said there.
+    PutOutStillHears,
 }
 
 /// The layer. Without a fault it lets everything pass.
@@ -66,18 +68,29 @@ pub(crate) struct Tamper {
     rng: Rng,
     /// A message that is kept back, by client.
     kept: BTreeMap<usize, String>,
+    /// The room that a client was put out of, and what it is to hear of it.
+    put_out: BTreeMap<usize, (String, Vec<String>)>,
     /// How many messages were tampered with.
     pub(crate) done: u64,
 }
 
 impl Tamper {
     pub(crate) const fn new(fault: Option<Fault>, seed: u64) -> Self {
-        Self { fault, rng: Rng::new(seed), kept: BTreeMap::new(), done: 0 }
+        Self {
+            fault,
+            rng: Rng::new(seed),
+            kept: BTreeMap::new(),
+            put_out: BTreeMap::new(),
+            done: 0,
+        }
     }
 
     /// Hands on what the server has said to a client.
     pub(crate) fn pass(&mut self, client: usize, text: String, out: &mut Vec<String>) {
         let Some(fault) = self.fault else { return out.push(text) };
+        if fault == Fault::PutOutStillHears {
+            return self.overhear(client, text, out);
+        }
         let kept = self.kept.remove(&client);
         if kept.is_none()
             && let Ok(value) = serde_json::from_str(&text)
@@ -88,6 +101,31 @@ impl Tamper {
         }
         out.push(text);
         out.extend(kept);
+    }
+
+    /// Lets those who were put out hear on.
+    fn overhear(&mut self, client: usize, text: String, out: &mut Vec<String>) {
+        let value: Value = serde_json::from_str(&text).unwrap_or_default();
+        let word = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
+        let room = word("room").to_owned();
+        match (word("ev"), word("reason")) {
+            ("left", "kicked" | "banned") => {
+                self.put_out.insert(client, (room, Vec::new()));
+                return;
+            }
+            ("message" | "topic" | "moderation", _) => {
+                let others = self.put_out.iter_mut().filter(|(other, _)| **other != client);
+                for (_, (_, heard)) in others.filter(|(_, (of, _))| *of == room) {
+                    heard.push(text.clone());
+                }
+            }
+            _ => {}
+        }
+        out.push(text);
+        if let Some((_, heard)) = self.put_out.get_mut(&client) {
+            self.done += heard.len() as u64;
+            out.append(heard);
+        }
     }
 
     #[expect(clippy::too_many_lines, reason = "one arm a fault")]
@@ -108,6 +146,7 @@ impl Tamper {
             | Fault::LostReply
             | Fault::LostLive
             | Fault::LostPresence
+            | Fault::PutOutStillHears
             | Fault::LostLeft => {}
             Fault::DoubledEvent | Fault::DoubledReply => {
                 out.extend([text.to_owned(), text.to_owned()]);
@@ -198,6 +237,7 @@ fn applies(fault: Fault, value: &Value) -> Option<bool> {
         Fault::LostPresence | Fault::WrongPresence => event == "presence",
         Fault::ReceiptBack => event == "receipts",
         Fault::LostLeft => event == "left",
+        Fault::PutOutStillHears => false,
     };
     let is_frequent = event == "message" || is_sent;
     applies.then_some(is_frequent)

@@ -14,6 +14,8 @@ pub(crate) struct Trace {
     pub(crate) gaps: usize,
     pub(crate) resumed: usize,
     pub(crate) dups: usize,
+    /// Connections that were told that their user was put out of a room.
+    pub(crate) put_out: usize,
     pub(crate) closed: usize,
 }
 

@@ -34,7 +34,8 @@ impl Client {
         }
         let Some(room) = self.some_room(talk) else { return self.join(talk, around) };
         match self.rng.below(120) {
-            0..60 => self.say(Target::Room(room), around),
+            0..50 => self.say(Target::Room(room), around),
+            50..60 => self.keep_order(talk, around),
             60..66 => {
                 let to = crate::plan::Plan::some_user(&mut self.rng);
                 if to != self.name {

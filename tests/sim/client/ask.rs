@@ -8,6 +8,7 @@ use chinwag::wire::client::{Field, request};
 
 use super::{Around, Client, Talk};
 use crate::hist::{Known, LogKey};
+use crate::plan::DEN;
 
 /// Where a message goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +63,15 @@ pub(crate) enum Asked {
         read: u64,
         known: Known,
     },
+    /// The room with an owner.
+    Create {
+        known: Known,
+    },
+    /// To keep order there.
+    Order {
+        reason: String,
+    },
+    Invite,
     Presence {
         room: String,
     },
@@ -107,6 +117,7 @@ impl Asked {
                 Target::Room(room) => Some(room),
                 Target::User(_) => None,
             },
+            Self::Create { .. } | Self::Order { .. } | Self::Invite => Some(DEN),
             Self::Hello { .. }
             | Self::Rooms { .. }
             | Self::Status { .. }

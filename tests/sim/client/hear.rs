@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{Around, Client, Talk};
 use crate::codec::Kind;
 use crate::hist::{Check, People, View, number, text};
+use crate::plan::DEN;
 
 impl Client {
     /// Hears one text of the server's.
@@ -35,7 +36,7 @@ impl Client {
         value: &Value,
     ) -> Check {
         match event {
-            "message" | "topic" | "edit" | "deletion" => {
+            "message" | "topic" | "edit" | "deletion" | "moderation" => {
                 let view = find(talk, value)?;
                 view.live_record(around.hist, value, &self.name, around.now)
             }
@@ -61,12 +62,23 @@ impl Client {
             }
             "left" => {
                 let room = People::room(value)?;
+                let is_put_out = matches!(text(value, "reason")?, "kicked" | "banned");
+                around.trace.put_out += usize::from(is_put_out);
                 around.hist.ended(room, &self.name);
                 let view = talk.views.remove(room);
                 self.positions.remove(room);
                 talk.acked.remove(room);
                 if let Some(view) = view {
                     around.hist.forget_read(view.log, &self.name);
+                }
+                Ok(())
+            }
+            "invited" => {
+                let is_den = People::room(value)? == DEN;
+                is_den.then_some(()).ok_or_else(|| "invited to another room".to_owned())?;
+                around.hist.check_invited(&self.name)?;
+                if !talk.views.contains_key(DEN) && !talk.closing {
+                    self.enter_den(talk, around);
                 }
                 Ok(())
             }

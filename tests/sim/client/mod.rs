@@ -6,6 +6,7 @@ mod ask;
 mod calm;
 mod hear;
 mod network;
+mod order;
 mod reply;
 
 use std::collections::{BTreeMap, VecDeque};

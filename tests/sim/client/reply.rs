@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::ask::Seen;
 use super::{Around, Asked, Client, Draft, Talk, Target};
 use crate::hist::{Answer, Check, Known, People, View, items, number, text};
+use crate::plan::DEN;
 
 /// Codes of what another session of the user may have ended meanwhile.
 const NO_SUCH_ROOM: u64 = 3001;
@@ -70,6 +71,14 @@ impl Client {
                 self.say_bye(talk, around);
                 Ok(())
             }
+            _ if asked.room() == Some(DEN)
+                && self.may_order_refuse(around.hist, code, (&asked, is_view)) =>
+            {
+                if let Asked::Send(draft) = asked {
+                    self.outbox.retain(|waiting| waiting.text != draft.text);
+                }
+                Ok(())
+            }
             NO_SUCH_MESSAGE if matches!(asked, Asked::Change { .. }) => Ok(()),
             NO_SUCH_ROOM | NOT_MEMBER if !is_view => {
                 if let Asked::Send(draft) = asked {
@@ -117,7 +126,18 @@ impl Client {
             Asked::Change { room, target, new } => {
                 changed(self, talk, around, (&room, target, new.as_deref()), data)
             }
+            Asked::Create { known } => {
+                around.hist.entered(DEN, &self.name, &known);
+                self.joined(talk, around, (DEN.to_owned(), None), data)
+            }
+            Asked::Order { reason, .. } => {
+                let answer = answer_of(data, false)?;
+                place(talk, around, (DEN, answer), ("moderation", &self.name, &reason), data)
+            }
             Asked::Join { room, after, known } => {
+                if room == DEN {
+                    around.hist.check_invited(&self.name)?;
+                }
                 around.hist.entered(&room, &self.name, &known);
                 let upto = known.heads;
                 let joined = self.joined(talk, around, (room.clone(), after), data);
@@ -155,7 +175,7 @@ impl Client {
             }
             Asked::Members { .. } => items(data, "users").map(|_| ()),
             Asked::History { room, bounds, known } => {
-                self.paged(around, (&room, bounds), &known, data)
+                self.paged((talk, around), (&room, bounds), &known, data)
             }
             Asked::Rooms { seen, rev, known } => {
                 self.inbox(talk, around, (&seen, rev, &known), data)
@@ -164,7 +184,7 @@ impl Client {
                 talk.away = away;
                 Ok(())
             }
-            Asked::About { .. } | Asked::Other | Asked::Wrong => Ok(()),
+            Asked::About { .. } | Asked::Invite | Asked::Other | Asked::Wrong => Ok(()),
         }
     }
 
@@ -194,7 +214,9 @@ impl Client {
                 // Left meanwhile on another session, which only a session that is known can tell.
                 // That there is a direct conversation is not told to who is not in it.
                 let code = if room.starts_with('@') { NO_SUCH_ROOM } else { NOT_MEMBER };
-                if how["code"] != code || data["resumed"] != true {
+                let is_kept_out =
+                    room == DEN && how["code"].as_u64().is_some_and(Self::may_keep_out);
+                if !is_kept_out && (how["code"] != code || data["resumed"] != true) {
                     return Err(format!("{room} at {seq} of {epoch} is refused: {how}"));
                 }
                 let log = around.hist.log(room, &epoch);
@@ -274,14 +296,19 @@ impl Client {
 
     fn paged(
         &self,
-        around: &mut Around<'_>,
+        (talk, around): (&Talk, &mut Around<'_>),
         (room, (above, below)): (&str, (u64, u64)),
         known: &Known,
         data: &Value,
     ) -> Check {
+        if room == DEN {
+            around.hist.check_invited(&self.name)?;
+        }
         let log = around.hist.log(room, text(data, "epoch")?);
         let items = items(data, "items")?;
-        let upto = known.heads.get(&log).copied().unwrap_or(0);
+        // What this connection was told before the answer must be in it, too.
+        let told = talk.views.get(room).filter(|view| view.log == log).map(|view| view.next - 1);
+        let upto = known.heads.get(&log).copied().max(told).unwrap_or(0);
         let mut last = None;
         for item in items {
             let seq = number(item, "seq")?;

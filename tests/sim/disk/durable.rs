@@ -10,6 +10,10 @@ use chinwag::chat::record::{Body, Epoch, Record, SharedRecord};
 use chinwag::chat::reply::Durability;
 
 use super::slip::Slip;
+use crate::rng::Rng;
+
+/// Records at most that a log of level `os` loses with the machine.
+const LOST_MAX: u64 = 8;
 
 /// All that survives a crash.
 #[derive(Clone, Debug, Default)]
@@ -148,6 +152,33 @@ impl Durable {
         self.written += 1;
         self.order.insert(self.written, (name.clone(), seq));
         Appended::Stored(record)
+    }
+
+    /// The machine is lost, with what it had not synced: the logs of level `os` lose their ends and begin new
+    /// epochs. The rooms that are not what they were.
+    pub(super) fn lose_machine(&mut self, rng: &mut Rng) -> Vec<RoomName> {
+        let newest = self.rooms.values().map(|room| room.epoch.0).max().unwrap_or(0);
+        let epoch = Epoch(newest + 1);
+        let mut lost = Vec::new();
+        for (name, room) in &mut self.rooms {
+            if room.durability != Durability::Os {
+                continue;
+            }
+            let there = room.head + 1 - room.oldest;
+            let head = room.head - rng.below(there.min(LOST_MAX) + 1);
+            let is_cut = head < room.head;
+            room.records.split_off(&(head + 1));
+            room.cids.retain(|_, sent| sent.seq <= head);
+            room.head = head;
+            self.order.retain(|_, (of, seq)| of != name || *seq <= head);
+            if self.slip == Some(Slip::MachineEpochKept) {
+                self.slipped += u64::from(is_cut);
+                continue;
+            }
+            room.epoch = epoch;
+            lost.push(name.clone());
+        }
+        lost
     }
 
     /// Drops the records that a room's retention does not keep; the new oldest, if there is one.

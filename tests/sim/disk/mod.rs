@@ -113,6 +113,9 @@ pub(crate) struct Counts {
     pub(crate) torn: u64,
     /// Crashes behind a commit that was not answered.
     pub(crate) unanswered: u64,
+    /// Machines that were lost, and logs of level `os` that began new epochs then.
+    pub(crate) machines: u64,
+    pub(crate) cut: u64,
 }
 
 impl Counts {
@@ -125,6 +128,8 @@ impl Counts {
         self.pruned += other.pruned;
         self.torn += other.torn;
         self.unanswered += other.unanswered;
+        self.machines += other.machines;
+        self.cut += other.cut;
     }
 }
 
@@ -220,6 +225,15 @@ impl Disk {
         if !ended {
             store.slip_in_crash();
         }
+    }
+
+    /// The machine is gone with the process: the rooms whose logs have lost something.
+    pub(crate) fn lose_machine(&self) -> Vec<RoomName> {
+        let store = &mut *self.0.borrow_mut();
+        let lost = store.durable.lose_machine(&mut store.rng);
+        store.counts.machines += 1;
+        store.counts.cut += lost.len() as u64;
+        lost
     }
 }
 

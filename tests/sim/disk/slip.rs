@@ -33,6 +33,8 @@ slips! {
     ForgottenCids,
     /// A log is lost in a crash, and its epoch stays.
     EpochKept,
+    /// The machine is lost, a log of level `os` is cut, and its epoch stays.
+    MachineEpochKept,
     /// A fact that was safe is lost in a crash.
     FactLost,
     /// Marks go back in a crash.

@@ -11,6 +11,7 @@ use chinwag::chat::record::{Body, Record};
 
 use super::{Check, Entry, Hist, LogKey};
 use crate::disk::Durable;
+use crate::plan::DEN;
 
 /// Turns in which the store had nothing to do, after which a mark that was answered has surely been written:
 /// longer than its timer.
@@ -76,6 +77,13 @@ impl Hist {
         self.members.retain(|(room, _)| rules.is_stored(room));
     }
 
+    /// A machine was lost that had not synced the end of a room's log: what was read there is to be read again.
+    pub(crate) fn cut_off(&mut self, room: &str) {
+        self.cut.insert(room.to_owned());
+        let logs = &self.logs;
+        self.reads.retain(|(key, _), _| logs[key.0].room != room);
+    }
+
     /// A user asks to leave a room: whether it is in it is open until that is answered.
     pub(crate) fn leaving(&mut self, room: &str, user: &str) {
         *self.leaving.entry((room.to_owned(), user.to_owned())).or_default() += 1;
@@ -102,7 +110,8 @@ impl Hist {
 
     /// The user was answered that it is in the room.
     pub(crate) fn entered(&mut self, room: &str, user: &str, known: &Known) {
-        if self.is_settled(room, user, known) && !room.starts_with('@') {
+        // Out of the room with an owner one can be put at any time.
+        if self.is_settled(room, user, known) && !room.starts_with('@') && room != DEN {
             self.members.insert((room.to_owned(), user.to_owned()));
         }
     }

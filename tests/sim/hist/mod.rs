@@ -6,6 +6,7 @@
 mod changes;
 mod json;
 mod kept;
+mod order;
 mod people;
 mod view;
 
@@ -65,6 +66,10 @@ pub(crate) struct Hist {
     leaving: BTreeMap<(String, String), u64>,
     /// What clients have asked to be changed.
     asked: changes::Asked,
+    /// What was asked to be done to whom.
+    acts_asked: BTreeSet<(&'static str, String)>,
+    /// Rooms of which a machine has taken the end along.
+    cut: BTreeSet<String>,
     /// How often users have begun or ended to leave a room.
     leaves: BTreeMap<String, u64>,
     /// How many processes there were before this one.
@@ -81,6 +86,7 @@ struct Log {
     is_stored: bool,
     records: BTreeMap<u64, Entry>,
     changes: changes::Changes,
+    acts: BTreeMap<u64, order::Act>,
     by_text: BTreeMap<String, u64>,
 }
 
@@ -112,6 +118,8 @@ impl Hist {
             leaving: BTreeMap::new(),
             leaves: BTreeMap::new(),
             lives: 0,
+            acts_asked: BTreeSet::new(),
+            cut: BTreeSet::new(),
             asked: changes::Asked::default(),
             turns: 0,
         }
@@ -134,6 +142,7 @@ impl Hist {
             is_stored: self.rules.is_stored(room),
             records: BTreeMap::new(),
             changes: changes::Changes::default(),
+            acts: BTreeMap::new(),
             by_text: BTreeMap::new(),
         });
         self.by_name.entry(room.to_owned()).or_default().insert(epoch.to_owned(), key);
@@ -167,6 +176,7 @@ impl Hist {
         let target = item.get("target").and_then(Value::as_u64);
         let shown = match (kind, target) {
             ("deletion", Some(target)) => deletion(&self.logs[key.0].room, target),
+            ("moderation", _) => text(item, "reason")?.to_owned(),
             _ => text(item, "text")?.to_owned(),
         };
         let entry = Entry {
@@ -191,6 +201,9 @@ impl Hist {
         if let Some(target) = target {
             let new = (kind == "edit").then(|| entry.text.clone());
             self.note_change(key, seq, target, new.as_deref());
+        }
+        if kind == "moderation" {
+            self.note_act(key, item)?;
         }
         self.insert(key, seq, entry, now)
     }

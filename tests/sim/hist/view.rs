@@ -20,6 +20,8 @@ pub(crate) struct View {
     answered: bool,
     /// Up to which seq it must show what was changed.
     pub(crate) upto: u64,
+    /// The user was put out at this seq: nothing follows but that the room was left.
+    put_out: Option<u64>,
     /// An answer came out of its place, which is right only if nothing of the room follows.
     cut: Option<u64>,
     pub(crate) people: People,
@@ -44,6 +46,7 @@ impl View {
             gap_to: None,
             answered: false,
             upto: 0,
+            put_out: None,
             cut: None,
             people: People::default(),
         }
@@ -56,6 +59,9 @@ impl View {
 
     /// Anything but the end of the subscription.
     fn goes_on(&self) -> Check {
+        if let Some(seq) = self.put_out {
+            return Err(format!("it goes on behind {seq}, which has put the user out"));
+        }
         self.cut.map_or(Ok(()), |seq| Err(format!("the answer {seq} was not in its place")))
     }
 
@@ -74,8 +80,15 @@ impl View {
         if event.get("cid").is_some() {
             return Err("a live record with a cid".to_owned());
         }
-        self.advance(number(event, "seq")?)?;
-        hist.record(self.log, event, (viewer, 0), now)
+        let seq = number(event, "seq")?;
+        self.advance(seq)?;
+        hist.record(self.log, event, (viewer, 0), now)?;
+        if event.get("target").and_then(Value::as_str) == Some(viewer)
+            && matches!(text(event, "act")?, "kick" | "ban")
+        {
+            self.put_out = Some(seq);
+        }
+        Ok(())
     }
 
     /// A part of the log.

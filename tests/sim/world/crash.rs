@@ -18,6 +18,8 @@ use crate::rng::Rng;
 
 /// Boundaries that a process crosses at most between being struck and its death: some turns.
 const BOUNDARIES_MAX: u64 = 80;
+/// Of so many processes that die one takes its machine along.
+const MACHINES: u64 = 4;
 /// How long it takes at most until it runs again.
 const DOWN_MS_MAX: u64 = 5_000;
 /// Within this time a server that was told to stop has stopped, behind its deadline.
@@ -59,6 +61,18 @@ impl World {
     pub(super) fn crash(&mut self) {
         self.crashes += 1;
         self.store_stops(false);
+        if self.rng.once_in(MACHINES) {
+            self.lose_machine();
+        }
+        self.begin_again();
+        self.hist.began_again(false);
+    }
+
+    /// The machine goes with the process: what was not synced is gone.
+    fn lose_machine(&mut self) {
+        for room in self.disk.iter().flat_map(Disk::lose_machine) {
+            self.hist.cut_off(room.as_str());
+        }
     }
 
     /// The process is stopped in good order, and another one begins.
@@ -75,6 +89,8 @@ impl World {
             }
         }
         self.store_stops(true);
+        self.begin_again();
+        self.hist.began_again(true);
         Ok(())
     }
 
@@ -96,8 +112,6 @@ impl World {
             disk.stop(in_order);
         }
         self.cut_links();
-        self.begin_again();
-        self.hist.began_again(in_order);
     }
 
     fn begin_again(&mut self) {

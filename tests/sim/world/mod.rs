@@ -80,6 +80,7 @@ pub(crate) fn run(seed: u64, steps: u64, planted: Planted) -> Outcome {
         gaps: world.trace.gaps,
         resumed: world.trace.resumed,
         dups: world.trace.dups,
+        put_out: world.trace.put_out,
         closed: world.trace.closed,
         lagged: world.lagged + stats.lagged,
         crashes: world.crashes,

@@ -18,6 +18,8 @@ pub(crate) struct Outcome {
     pub(crate) resumed: usize,
     /// Repeated messages that were known.
     pub(crate) dups: usize,
+    /// Connections that were told that their user was put out of a room.
+    pub(crate) put_out: usize,
     /// Connections that ended.
     pub(crate) closed: usize,
     /// Cursors that fell behind since their connection was slow.
@@ -43,6 +45,7 @@ impl Outcome {
         self.gaps += other.gaps;
         self.resumed += other.resumed;
         self.dups += other.dups;
+        self.put_out += other.put_out;
         self.closed += other.closed;
         self.lagged += other.lagged;
         self.blocks += other.blocks;
@@ -54,10 +57,12 @@ impl Outcome {
 
     /// Whether everything that the promises are about has happened.
     pub(crate) fn has_everything(&self) -> bool {
-        let rare = [self.gaps, self.resumed, self.dups, self.closed];
+        let rare = [self.gaps, self.resumed, self.dups, self.closed, self.put_out];
         let store = &self.store;
         let ends = [self.crashes, self.restarts, store.failures, store.torn, store.unanswered];
-        let has_ended = ends.iter().all(|&count| count > 10) && store.pages.min(store.pruned) > 10;
+        let ends = ends.iter().chain([&store.machines, &store.cut]);
+        let has_ended = ends.min().is_some_and(|&least| least > 10);
+        let has_ended = has_ended && store.pages.min(store.pruned) > 10;
         has_ended && rare.iter().all(|&count| count > 10) && self.lagged.min(self.blocks) > 10
     }
 }

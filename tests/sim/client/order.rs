@@ -1,0 +1,116 @@
+//! How clients keep order in the one room that has an owner, and what they may be refused there.
+
+use chinwag::chat::Op;
+use chinwag::wire::client::Field;
+
+use super::{Around, Asked, Client, Talk};
+use crate::hist::Hist;
+use crate::plan::{DEN, Plan};
+
+const NO_SUCH_ROOM: u64 = 3001;
+const ROOM_EXISTS: u64 = 3002;
+const NOT_MEMBER: u64 = 3003;
+const FORBIDDEN: u64 = 3004;
+const BANNED: u64 = 3005;
+const MUTED: u64 = 3006;
+const READ_ONLY: u64 = 3007;
+const INVITE_ONLY: u64 = 3008;
+const NO_SUCH_USER: u64 = 3010;
+const BUSY: u64 = 5004;
+
+impl Client {
+    /// Makes the room, goes in, or keeps order there.
+    pub(super) fn keep_order(&mut self, talk: &mut Talk, around: &mut Around<'_>) {
+        if !talk.views.contains_key(DEN) {
+            return self.try_door(talk, around);
+        }
+        let user = Plan::some_user(&mut self.rng);
+        self.said += 1;
+        let reason = format!("act of {}/{}/{}", self.name, self.id, self.said);
+        let for_ms = 1 + self.rng.below(60_000);
+        let roles = ["owner", "moderator", "moderator", "member", "member", "reader"];
+        let role = *self.rng.pick(&roles);
+        let (op, extra) = match self.rng.below(16) {
+            0..5 => (Op::Invite, None),
+            5..7 => (Op::Kick, None),
+            7 => (Op::Ban, Some(("for_ms", Field::Number(for_ms)))),
+            8 => (Op::Ban, None),
+            9..11 => (Op::Unban, None),
+            11 => (Op::Mute, Some(("for_ms", Field::Number(for_ms)))),
+            12 => (Op::Mute, None),
+            13 => (Op::Mute, Some(("for_ms", Field::Number(0)))),
+            _ => (Op::Role, Some(("role", Field::Text(role)))),
+        };
+        around.hist.ask_act(op.name(), &user);
+        let mut fields = vec![("room", Field::Text(DEN)), ("user", Field::Text(&user))];
+        fields.extend(extra);
+        fields.push(("reason", Field::Text(&reason)));
+        let asked = if op == Op::Invite {
+            Asked::Invite
+        } else {
+            around.hist.say(Some(&self.name), None, &reason, around.now);
+            Asked::Order { reason: reason.clone() }
+        };
+        self.ask(talk, around, (op, &fields), asked);
+    }
+
+    /// Tries to make the room, to get in, or to look in from outside.
+    fn try_door(&mut self, talk: &mut Talk, around: &mut Around<'_>) {
+        if talk.asked.values().any(|asked| asked.room() == Some(DEN)) {
+            return;
+        }
+        let room = ("room", Field::Text(DEN));
+        let known = around.hist.known(&self.name);
+        match self.rng.below(3) {
+            0 => {
+                let fields = [room, ("private", Field::Flag(true))];
+                around.hist.ask_act(Op::Create.name(), &self.name);
+                self.ask(talk, around, (Op::Create, &fields), Asked::Create { known });
+            }
+            1 => self.enter_den(talk, around),
+            _ => {
+                let bounds = (0, u64::MAX);
+                let asked = Asked::History { room: DEN.to_owned(), bounds, known };
+                self.ask(talk, around, (Op::History, &[room]), asked);
+            }
+        }
+    }
+
+    /// Goes in, if it is let in.
+    pub(super) fn enter_den(&mut self, talk: &mut Talk, around: &mut Around<'_>) {
+        let known = around.hist.known(&self.name);
+        let asked = Asked::Join { room: DEN.to_owned(), after: None, known };
+        self.ask(talk, around, (Op::Join, &[("room", Field::Text(DEN))]), asked);
+    }
+
+    /// Whether something in the room may be refused with this code; the client has a view of it, or not.
+    pub(super) fn may_order_refuse(
+        &self,
+        hist: &Hist,
+        code: u64,
+        (asked, is_view): (&Asked, bool),
+    ) -> bool {
+        let is_judged = |op: Op| hist.is_act_asked(op.name(), &self.name);
+        match code {
+            // Who is about to be put out is told so, and hears of it when it is done.
+            NO_SUCH_ROOM | NOT_MEMBER => !is_view || is_judged(Op::Kick) || is_judged(Op::Ban),
+            BANNED => is_judged(Op::Ban),
+            MUTED => is_judged(Op::Mute),
+            READ_ONLY => is_judged(Op::Role),
+            INVITE_ONLY => !is_view,
+            BUSY => is_judged(Op::Kick) || is_judged(Op::Ban),
+            ROOM_EXISTS => matches!(asked, Asked::Create { .. }),
+            NO_SUCH_USER => matches!(asked, Asked::Order { .. } | Asked::Invite),
+            FORBIDDEN => matches!(
+                asked,
+                Asked::Order { .. } | Asked::Invite | Asked::Leave { .. } | Asked::Topic { .. }
+            ),
+            _ => false,
+        }
+    }
+
+    /// Whether a position in the room may be refused with this code when the client comes back.
+    pub(super) const fn may_keep_out(code: u64) -> bool {
+        matches!(code, NO_SUCH_ROOM | NOT_MEMBER | BANNED | INVITE_ONLY)
+    }
+}
