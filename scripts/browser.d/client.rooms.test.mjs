@@ -220,3 +220,49 @@ test("a reset forgets the receipts, asks who is there, and lets the outbox go on
 	await it.socket.reply("send", { room: "lobby", seq: 1, at: 1 });
 	assert.deepEqual(it.told(), ["lobby reset 0", "again sent", "lobby 1 again"]);
 });
+
+test("who sets a topic or keeps order is told the record by the answer", async () => {
+	const it = await inLobby(10);
+	const records = [];
+	it.client.addEventListener("record", ({ detail }) => records.push(detail.item));
+	const keep = (...wish) => it.client.moderate(wish[0], "lobby", "eve", wish[1]);
+	const rows = [
+		[() => it.client.topic("lobby", "tea"), "topic", { text: "tea" }, { ev: "topic", text: "tea" }],
+		[() => keep("kick", { reason: "rude" }), "kick", { user: "eve", reason: "rude" }, { act: "kick", reason: "rude" }],
+		[() => keep("mute", { for_ms: 500 }), "mute", { user: "eve", for_ms: 500 }, { act: "mute", until: 507 }],
+		[() => keep("mute"), "mute", { user: "eve" }, { act: "mute" }],
+		[() => keep("mute", { for_ms: 0 }), "mute", { user: "eve", for_ms: 0 }, { act: "unmute" }],
+		[() => keep("ban", { for_ms: 500, reason: "spam" }), "ban", { user: "eve", for_ms: 500, reason: "spam" }, { act: "ban", until: 507, reason: "spam" }],
+		[() => keep("unban"), "unban", { user: "eve" }, { act: "unban" }],
+		[() => keep("role", { role: "owner" }), "role", { user: "eve", role: "owner" }, { act: "role", role: "owner" }],
+	];
+	for (const [index, [ask, op, fields, expected]] of rows.entries()) {
+		const asking = ask();
+		const request = await it.socket.reply(op, { room: "lobby", seq: 11 + index, at: 7 });
+		await asking;
+		assert.deepEqual(request, { op, id: request.id, room: "lobby", ...fields });
+		const told = JSON.parse(JSON.stringify(records.at(-1)));
+		const about = op === "topic" ? {} : { ev: "moderation", target: "eve" };
+		assert.deepEqual(told, { seq: 11 + index, from: "ann", at: 7, ...about, ...expected });
+	}
+	assert.equal(records.length, rows.length);
+	assert.equal(it.client.rooms.get("lobby").topic, "tea");
+	const refused = assert.rejects(keep("ban"), { code: 3004 });
+	await it.socket.reply("ban", { error: "forbidden" }, 3004, "not allowed");
+	await refused;
+	assert.equal(records.length, rows.length);
+});
+
+test("a room that is made is ours at once; one that is refused is not there", async () => {
+	const it = await inLobby(10);
+	const making = it.client.create("den", { private: true });
+	const request = await it.socket.reply("create", { room: "den", epoch: "d1", seq: 0, oldest: 1, durable: "disk", role: "owner" });
+	const room = await making;
+	assert.equal(request.private, true);
+	assert.deepEqual([room.name, room.role, room.state], ["den", "owner", "live"]);
+	assert.equal(it.client.rooms.get("den"), room);
+	const refused = assert.rejects(it.client.create("hall"), { code: 3002 });
+	await it.socket.reply("create", { error: "room_exists" }, 3002, "there is a room of this name already");
+	await refused;
+	assert.equal(it.client.rooms.has("hall"), false);
+});

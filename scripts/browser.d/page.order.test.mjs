@@ -30,6 +30,16 @@ const fromMessage = async (page) => {
 	await message.getByRole("button", { name: "Keep order", exact: true }).click();
 	await page.locator("#order").waitFor();
 };
+/** The longest name that there is, and the widest. */
+const LONG = "w".repeat(32);
+/** Whatever is in there, it is no wider than its place. */
+const fits = async (page, part) => {
+	const over = await page.$eval(part, (node) => {
+		const edges = [...node.querySelectorAll("button, a, small")].map((each) => each.getBoundingClientRect().right);
+		return Math.max(node.scrollWidth - node.clientWidth, Math.max(...edges) - node.getBoundingClientRect().right);
+	});
+	assert.ok(over < 1, `${part} is too narrow by ${over}`);
+};
 const toast = (page, text) => holds(page, (wanted) => document.querySelector("#toasts").textContent.includes(wanted), text);
 const there = (page, name) => page.locator("#persons li", { hasText: name }).waitFor();
 
@@ -125,18 +135,22 @@ test("a moderator is offered less than an owner, and what is refused is told", a
 	await eve.ask("create", { room: "court" });
 	const kit = await Member.connect(server.tcp, "kit");
 	await kit.join("court");
+	const long = await Member.connect(server.tcp, LONG);
+	await long.join("court");
 	const mia = await enter("mia", "court", server.url, PHONE);
 	await eve.ask("role", { room: "court", user: "mia", role: "moderator" });
 	await shows(mia, "made mia a moderator");
 	const openPeople = () => mia.tap("#open-people");
 	await openPeople();
+	await there(mia, LONG);
+	await fits(mia, "#persons");
 	await picture(mia, "phone-dark-people");
 	await fromPeople(mia, "kit");
 	assert.deepEqual(await offered(mia), ["Mute", "Unmute", "Remove", "Ban"]);
 	await press(mia, "Ban");
 	await picture(mia, "order-phone-dark");
-	const wide = await mia.evaluate(() => [document.documentElement.scrollWidth, document.querySelector("#order").scrollWidth <= document.querySelector("#order").clientWidth]);
-	assert.deepEqual(wide, [390, true]);
+	await fits(mia, "#order");
+	assert.equal(await mia.evaluate(() => document.documentElement.scrollWidth), 390);
 	await mia.tap("#order-close");
 	await openPeople();
 	await fromPeople(mia, "eve");
@@ -209,7 +223,15 @@ test("an invitation stays over a reload until it is taken, declined or refused",
 	};
 	await until("all of them", async () => (await names()).join() === rooms.join());
 	await reload("porch", rooms);
+	// One that takes all the width that there is goes as soon as it is declined.
+	const long = await Member.connect(server.tcp, LONG);
+	await long.ask("create", { room: `${LONG.slice(1)}z`, private: true });
+	await long.ask("invite", { room: `${LONG.slice(1)}z`, user: "ray" });
+	await ray.locator("#invites a", { hasText: LONG }).waitFor();
+	await fits(ray, "#invites");
 	await picture(ray, "invitations");
+	await ray.getByRole("button", { name: `Decline ${LONG.slice(1)}z`, exact: true }).click();
+	await until("it to go", async () => (await names()).join() === rooms.join());
 	await ray.locator("#invites a", { hasText: "inn-a" }).click();
 	await opened(ray, "inn-a");
 	await reload("inn-a", ["inn-b", "inn-c"]);
