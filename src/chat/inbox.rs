@@ -71,12 +71,15 @@ fn is_in_ring(room: &Room, read: u64, last: bool) -> bool {
     is_whole || (first <= read + 1 && (!last || room.ring.from(0).any(is_message)))
 }
 
+/// What the store says of some rows: the messages that are unread, and the last one.
+type Counted = Vec<(u64, Option<SharedRecord>)>;
+
 /// The inbox with what was asked for, and with the changes that were told since. A last message that was deleted is
 /// not shown: its room has changed, and is listed the next time with the one before it.
 pub(super) fn inbox_read(
     state: &State,
     (mut rooms, open): (Vec<InboxRow>, &[usize]),
-    (found, (rev, more)): (Vec<(u64, Option<SharedRecord>)>, (u64, bool)),
+    (found, (rev, more)): (Counted, (u64, bool)),
     changes: &[Change],
 ) -> Reply {
     for (&index, (unread, last)) in open.iter().zip(found) {

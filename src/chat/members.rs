@@ -152,8 +152,9 @@ fn may_be_forgotten(state: &State, key: UserKey) -> bool {
     let user = &state.users[key];
     let is_kept = |&(room, membership): &(RoomKey, MembershipKey)| {
         let (room, role) = (&state.rooms[room], state.memberships[membership].role);
-        let is_plain = role <= Role::Member && !room.name.is_direct();
-        room.is_stored() && room.head > 0 && !(is_plain && !standing::is_closed(state, room))
+        let is_special =
+            role > Role::Member || room.name.is_direct() || standing::is_closed(state, room);
+        room.is_stored() && room.head > 0 && is_special
     };
     user.passing || !user.memberships.iter().any(is_kept)
 }

@@ -2,6 +2,8 @@
 
 use super::super::command::Page;
 use super::super::limits::PAGE_BYTES_MAX;
+use super::super::policy::{Policies, Policy};
+use super::super::reply::Durability;
 use super::stored::{answer, town_of};
 use super::*;
 
@@ -21,9 +23,10 @@ fn seqs(said: &[Said]) -> (Vec<u64>, usize) {
 
 #[test]
 fn a_page_around_a_seq_holds_what_a_page_holds_in_memory_and_from_the_store() {
-    for ring_records in [256, 2] {
-        let (mut town, _shelf) =
-            town_of(Limits { ring_records, ring_bytes: 1 << 20, ..Limits::default() });
+    for (ring_records, durability) in [(256, Durability::Memory), (2, Durability::Disk)] {
+        let policies = Policies::uniform(Policy { durability, ..Policy::default() });
+        let limits = Limits { ring_records, ring_bytes: 1 << 20, policies, ..Limits::default() };
+        let (mut town, _shelf) = town_of(limits);
         town.hello(0, "ann");
         town.join(0, "lobby");
         for (len, expect) in

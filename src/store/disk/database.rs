@@ -1,5 +1,7 @@
 //! A connection to the file that may write it, and how it is set up.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,11 +42,18 @@ impl Level {
     }
 }
 
+/// A file, by its device and its number there, or that there is none.
+type Identity = Option<(u64, u64)>;
+
 /// The connection that writes, with the level of its commits.
 #[derive(Debug)]
 pub(super) struct Database {
     connection: Connection,
     path: PathBuf,
+    log_path: PathBuf,
+    /// The file that is open, and its log, once there is one.
+    file: Identity,
+    log: Identity,
     level: Level,
 }
 
@@ -63,7 +72,11 @@ impl Database {
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         // The log and its index stay when it is closed: a start needs no inode then, of which there may be none.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        Ok(Self { connection, path: path.to_owned(), level: Level::Disk })
+        let mut log_path = path.as_os_str().to_owned();
+        log_path.push("-wal");
+        let (path, log_path) = (path.to_owned(), PathBuf::from(log_path));
+        let file = identify(&path);
+        Ok(Self { connection, path, log_path, file, log: None, level: Level::Disk })
     }
 
     /// Turns to the write-ahead log, with synced commits.
@@ -85,8 +98,26 @@ impl Database {
     pub(super) fn reopen(&mut self) -> rusqlite::Result<()> {
         let new = Self::open(&self.path)?;
         new.begin_logging()?;
-        *self = new;
+        *self = Self { file: self.file, log: self.log, ..new };
         Ok(())
+    }
+
+    /// Looks whether the file and its log are still where they were. What is written to files that have no name any
+    /// more is gone with the process, and SQLite does not notice.
+    ///
+    /// # Errors
+    ///
+    /// They are not, or others stand in their place.
+    pub(super) fn check_place(&mut self) -> rusqlite::Result<()> {
+        let log = identify(&self.log_path);
+        self.log = self.log.or(log);
+        if identify(&self.path) == self.file && log == self.log {
+            return Ok(());
+        }
+        let why = "the file or its -wal was moved or removed while it is in use; put it back, or \
+                   else restart the server";
+        let error = ffi::Error::new(ffi::SQLITE_READONLY_DBMOVED);
+        Err(Error::SqliteFailure(error, Some(why.to_owned())))
     }
 
     /// Sets what the next commits wait for.
@@ -106,6 +137,10 @@ impl Database {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+fn identify(path: &Path) -> Identity {
+    fs::metadata(path).map(|file| (file.dev(), file.ino())).ok()
 }
 
 impl std::ops::Deref for Database {

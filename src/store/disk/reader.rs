@@ -419,7 +419,7 @@ mod tests {
         let (outcome, _) = answer(&mut db, &job, Duration::ZERO).unwrap();
         assert!(matches!(outcome, Err(Fault::TooDear)), "{outcome:?}");
         let (outcome, _) = answer(&mut db, &job, PATIENCE).unwrap();
-        assert!(matches!(&outcome, Ok(Answer::Found { items, .. }) if items.len() == 3_000));
+        assert!(matches!(&outcome, Ok(Answer::Found { items, .. }) if items.len() > 100));
     }
 
     #[test]

@@ -206,6 +206,7 @@ impl Engine {
         batch: &mut Batch,
         ops: &mut VecDeque<Op>,
     ) -> rusqlite::Result<()> {
+        self.db.check_place()?;
         self.db.set_level(level)?;
         self.db.execute_batch("BEGIN IMMEDIATE")?;
         while let Some(op) = ops.pop_front() {

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use rusqlite::wal::CheckpointMode;
-use rusqlite::{ErrorCode, OptionalExtension as _, params};
+use rusqlite::{ErrorCode, OptionalExtension as _, ffi, params};
 
 use crate::chat::log::{LogFault, LogReply};
 use crate::chat::record::Body;
@@ -98,6 +98,10 @@ impl Engine {
         _ = self.db.execute_batch("ROLLBACK");
         if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
             self.bury();
+        }
+        if is_moved(error) {
+            // What a log holds that has no name any more is put into the file, which may have one.
+            _ = self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE);
         }
         fault
     }
@@ -204,6 +208,7 @@ impl Engine {
         if !self.db.is_autocommit() {
             self.db.execute_batch("ROLLBACK")?;
         }
+        self.db.check_place()?;
         self.db.reopen()?;
         self.empty_log()?;
         let replies = self.check_tails()?;
@@ -251,6 +256,11 @@ impl Engine {
         }
         Ok(replies)
     }
+}
+
+/// Whether the file was taken away while it is in use.
+fn is_moved(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_READONLY_DBMOVED)
 }
 
 /// When to try again; never if the file is damaged: that does not heal.

@@ -271,3 +271,49 @@ fn rooms_that_do_not_fit_their_records_are_read_and_nothing_is_written_or_remove
         assert!(fs::read(&path).unwrap() == before, "{damage}");
     }
 }
+
+#[test]
+fn a_file_that_is_taken_away_takes_nothing_and_is_used_again_when_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::open(folder.path());
+    let log = bench.open_room(1, "lobby", Durability::Disk);
+    check_stored(&bench.append(log, message("before", None)), 1);
+    let (file, away) = (folder.path().join("chinwag.db"), folder.path().join("away"));
+    fs::rename(&file, &away).unwrap();
+    assert_refused(&mut bench, log);
+    // Another in its place is not taken for it.
+    fs::write(&file, "").unwrap();
+    let refused = Appended::Refused(LogFault::Broken);
+    assert_eq!(bench.append(log, message("other", None)), refused);
+    fs::rename(&away, &file).unwrap();
+    assert_eq!(bench.reply(), LogReply::Health(Ok(())));
+    check_stored(&bench.append(log, message("after", None)), 2);
+}
+
+#[test]
+fn what_a_removed_log_holds_is_there_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::open(folder.path());
+    let log = bench.open_room(1, "lobby", Durability::Disk);
+    check_stored(&bench.append(log, message("before", None)), 1);
+    fs::remove_file(folder.path().join("chinwag.db-wal")).unwrap();
+    assert_refused(&mut bench, log);
+    // As a kill would leave it: what is in the file, and no log.
+    let copy = tempfile::tempdir().unwrap();
+    fs::copy(folder.path().join("chinwag.db"), copy.path().join("chinwag.db")).unwrap();
+    let bench = Bench::open(copy.path());
+    let heads: Vec<_> = bench.kept.rooms.iter().map(|room| room.head).collect();
+    assert_eq!(heads, [1]);
+}
+
+/// What is said is refused, and it is told that the store fails.
+#[track_caller]
+fn assert_refused(bench: &mut Bench, log: LogId) {
+    let ticket = bench.ticket();
+    bench.request(LogRequest::Append { log, ticket, draft: message("lost", None) });
+    let outcome = Appended::Refused(LogFault::Broken);
+    let mut told = [bench.reply(), bench.reply()];
+    told.sort_by_key(|reply| matches!(reply, LogReply::Health(_)));
+    let health = LogReply::Health(Err(LogFault::Broken));
+    assert_eq!(told, [LogReply::Appended { ticket, outcome }, health]);
+}
