@@ -124,7 +124,10 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let metrics = Arc::new(Metrics { reactor: reactor.metrics(), ..Metrics::default() });
     let kept = open_store(config, &clock, &metrics, reactor.waker())?;
     let mut server = Server::new(config, doors, (metrics, Entropy::System), clock.now(), kept)?;
-    announce(&reactor, &server.doors)?;
+    if let Err(error) = announce(&reactor, &server.doors) {
+        // Who listens there is gone, or its disk is full; the chat need not be.
+        log::warn!(error:%; "standard output cannot be written: where the server listens is not said there");
+    }
     log::info!(version = env!("CARGO_PKG_VERSION"), connections = connections_max; "serving");
     reactor.run(&clock, &mut server)?;
     // Closes the store: what waits is written.

@@ -39,9 +39,7 @@ pub(super) fn hello(state: &mut State, conn: ConnId, request: Request, hello: He
             let positions = hello.resume.map_or_else(Vec::new, |resume| resume.positions);
             let mut rooms = Vec::with_capacity(positions.len());
             for position in positions {
-                // Guests have another name each time: what they come with tells nothing of their memberships.
-                let is_known = resumed || hello.name.is_some();
-                let resumption = resume_room(state, (conn, user), &position, (resumed, is_known));
+                let resumption = resume_room(state, (conn, user), &position, resumed);
                 let resumption = resumption.unwrap_or_else(Resumption::Refused);
                 rooms.push((position.room.into_owned().into_boxed_str(), resumption));
             }
@@ -165,18 +163,15 @@ fn is_free(state: &State, name: &UserName) -> bool {
     state.user_named(name.as_str()).is_none()
 }
 
-/// The cursor of one room of a resume: as a join with a position, unless it is known that the user has left
-/// meanwhile, on another session, or has been put out. Of rooms that are stored that is known of everybody who
-/// has a name, of the others only as long as the session is.
+/// The cursor of one room of a resume: as a join with a position, unless the session is known and so is that its user
+/// has left meanwhile, on another session, or has been put out.
 fn resume_room(
     state: &mut State,
     (conn, user): (ConnId, UserKey),
     position: &Position<'_>,
-    (resumed, is_known): (bool, bool),
+    resumed: bool,
 ) -> Result<Resumption, Refusal> {
-    if let Some(room) = state.room_named(&position.room)
-        && (resumed || is_known && state.rooms[room].is_stored())
-    {
+    if resumed && state.room_named(&position.room).is_some() {
         find_membership(state, user, &position.room)?;
     }
     let at = (Some(&*position.epoch), position.seq);

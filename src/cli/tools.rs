@@ -13,7 +13,7 @@ use crate::chat::limits::REASON_LEN_MAX;
 use crate::chat::log::Term;
 use crate::chat::name::{NameError, RoomName, UserName};
 use crate::log::Timestamp;
-use crate::store::tools::erase::Erasure;
+use crate::store::tools::erase::{Erasure, Traces};
 use crate::store::tools::export::{Export, Exported};
 use crate::store::tools::suspend::Target;
 use crate::store::tools::{ToolError, backup, restore, suspend, verify};
@@ -224,6 +224,9 @@ fn erase(
 ) -> Result<ExitCode, Failed> {
     let erasure = Erasure::open(data, name)?;
     let traces = erasure.traces()?;
+    if traces == Traces::default() {
+        return Err(Failed::Said(format!("there is nothing of {name} here; nothing was changed")));
+    }
     writeln!(out, "{name}: {} messages, {} records", traces.messages, traces.records)?;
     writeln!(
         out,

@@ -15,7 +15,8 @@ use rustix::io::Errno;
 const FILE: &str = "chinwag.reserve";
 /// The name of a file that is there for a moment, to learn what the file system says.
 const ASKED: &str = "chinwag.asked";
-/// Bytes that are kept back: several times what the log may have before it is moved into the file.
+/// Bytes that are kept back: about what the log has before it is moved into the file, of which only a part makes the
+/// file longer.
 pub(super) const RESERVE_BYTES: u64 = 8 * 1024 * 1024;
 /// Bytes that must be left when they are taken, or they would have to be given at once.
 const LEFT_BYTES: u64 = 4 * 1024 * 1024;

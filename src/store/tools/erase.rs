@@ -1,7 +1,7 @@
 //! Taking away what a user has said, and the user's name with it.
 //!
 //! - The texts of the user's messages go as by a deletion: seq and time stay, so that no position moves; the
-//!   texts of all edits of them go, and their words.
+//!   texts of all edits of them go, and their words. So do the topics and the reasons that the user has written.
 //! - Memberships and what held of the user in rooms go, and so do the `cid`s.
 //! - In the records that stay (reactions, topics, acts of moderation, the empty messages) the name becomes
 //!   a fresh `erased-…`. It becomes another one in each direct conversation, whose name has it: who knows the
@@ -118,6 +118,8 @@ impl Erasure {
             direct: Vec::new(),
         };
         erase.rename_conversations().map_err(Failed::into_tool(&path))?;
+        // As long as the records tell whose they are.
+        erase.topics().map_err(Failed::into_tool(&path))?;
         erase.records().map_err(Failed::into_tool(&path))?;
         erase.state().map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
@@ -204,6 +206,14 @@ impl Erase<'_> {
         Ok(())
     }
 
+    /// Takes away the topics that rooms have from the user.
+    fn topics(&self) -> Result<(), Failed> {
+        let sql = "UPDATE room SET topic = '' WHERE ?1 = (SELECT sender FROM record \
+                   WHERE record.room = room.id AND kind = ?2 ORDER BY seq DESC LIMIT 1)";
+        self.db.execute(sql, (self.user.as_str(), kind::TOPIC))?;
+        Ok(())
+    }
+
     fn records(&self) -> Result<(), Failed> {
         let sql = format!(
             "SELECT id, room FROM record WHERE id > ?1 AND (sender = ?2 OR who = ?2) \
@@ -233,11 +243,19 @@ impl Erase<'_> {
         let direct = self.direct.iter().find(|(of, _)| *of == room);
         let stand_in = direct.map_or(self.placeholder, |(_, stand_in)| stand_in);
         if record.from == *self.user {
-            if matches!(record.body, Body::Message { .. }) {
-                record.body = Body::Deleted;
-                record.weight = record.weight.min(BARE_WEIGHT);
-                search::changed(self.db, id, room, None)?;
-                self.edits_of(room, record.seq)?;
+            match &mut record.body {
+                Body::Message { .. } => {
+                    record.body = Body::Deleted;
+                    record.weight = record.weight.min(BARE_WEIGHT);
+                    search::changed(self.db, id, room, None)?;
+                    self.edits_of(room, record.seq)?;
+                }
+                Body::Topic { text } => *text = "".into(),
+                Body::Moderation { reason, .. } => *reason = "".into(),
+                Body::Deleted
+                | Body::Edit { .. }
+                | Body::Deletion { .. }
+                | Body::Reaction { .. } => {}
             }
             record.from = stand_in.clone();
         }
@@ -331,6 +349,13 @@ mod tests {
         say(&db, 2, "bob", message("secret three"));
         say(&db, 2, "ann", message("mine"));
         say(&db, 3, "bobby", message("not his"));
+        say(&db, 2, "bob", Body::Topic { text: "secret topic".into() });
+        say(&db, 3, "bobby", Body::Topic { text: "tea".into() });
+        let kick =
+            Body::Moderation { act: Act::Kick, target: user("ann"), reason: "secret".into() };
+        say(&db, 2, "bob", kick);
+        db.execute_batch("UPDATE room SET topic = 'secret topic' WHERE id = 2").unwrap();
+        db.execute_batch("UPDATE room SET topic = 'tea' WHERE id = 3").unwrap();
         while search::fill(&db, 100).unwrap() {}
         db.execute_batch(
             "INSERT INTO member VALUES (1, 'bob', 1, 0, 0), (1, 'ann', 1, 0, 0);
@@ -359,7 +384,7 @@ mod tests {
         let (folder, db) = stored();
         let (traces, erased) = erase(&folder);
         let expected =
-            Traces { messages: 2, records: 5, memberships: 1, standings: 1, conversations: 1 };
+            Traces { messages: 2, records: 7, memberships: 1, standings: 1, conversations: 1 };
         assert_eq!(traces, expected);
         assert!(erased.unswept.is_none(), "{erased:?}");
         let lobby = records(&db, 1);
@@ -415,6 +440,11 @@ mod tests {
         assert_ne!(stand_in, erased.placeholder);
         assert_eq!(name(2), RoomName::direct(&user("ann"), &stand_in).as_str());
         assert_eq!(name(3), "@ann:bobby");
+        let topic = |id: i64| -> String {
+            db.query_row("SELECT topic FROM room WHERE id = ?1", [id], |row| row.get(0)).unwrap()
+        };
+        assert_eq!((topic(2).as_str(), topic(3).as_str()), ("", "tea"));
+        assert_eq!(records(&db, 2)[2].body, Body::Topic { text: "".into() });
         assert_eq!(records(&db, 3)[0].body, message("not his"));
     }
 

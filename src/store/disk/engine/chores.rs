@@ -33,8 +33,8 @@ const STEP_CIDS: usize = 256;
 const ROUND_EVERY: Duration = Duration::from_mins(1);
 /// Pages in the log, 4 MiB, from which they are moved into the file when nobody sends.
 const LOG_PAGES: i32 = 1024;
-/// The same, 16 MiB, while batches come: the pages that all of them change are moved less often then.
-const LOG_PAGES_BUSY: i32 = 4 * LOG_PAGES;
+/// The same, 8 MiB, while batches come: the pages that all of them change are moved less often then.
+const LOG_PAGES_BUSY: i32 = 2 * LOG_PAGES;
 
 /// What is to be done at leisure.
 #[derive(Debug)]
