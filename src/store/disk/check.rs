@@ -28,7 +28,7 @@ use crate::chat::log::LogFault;
 /// Steps of SQLite's machine, or parts of a page, between two looks at whether to go on.
 const STEPS_AT_ONCE: i32 = 1000;
 /// Bytes of the log at which the look is broken off: what is in the log stays there for as long as it lasts.
-const LOG_BYTES_MAX: u64 = 256 * 1024 * 1024;
+const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How long whoever stops it waits for its end.
 const STOP_PATIENCE: Duration = Duration::from_secs(1);
 /// What is added to the thread's niceness.
