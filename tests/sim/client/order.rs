@@ -109,8 +109,9 @@ impl Client {
         }
     }
 
-    /// Whether a position in the room may be refused with this code when the client comes back.
+    /// Whether a position in the room may be refused with this code when the client comes back: busy is for who is
+    /// just being put out.
     pub(super) const fn may_keep_out(code: u64) -> bool {
-        matches!(code, NO_SUCH_ROOM | NOT_MEMBER | BANNED | INVITE_ONLY)
+        matches!(code, NO_SUCH_ROOM | NOT_MEMBER | BANNED | INVITE_ONLY | BUSY)
     }
 }

@@ -79,6 +79,8 @@ impl World {
         self.plan.drain_at = Some(began);
         for client in &mut self.clients {
             client.manners = Manners::Leaving;
+            // What it was told by an earlier stop does not count.
+            client.farewell = (None, None);
         }
         self.reactor.stop(StopSignal::Drain);
         let greeted: Vec<usize> = self
