@@ -25,8 +25,8 @@ const SAVE_AFTER: Duration = Duration::from_millis(250);
 /// Bytes of a last message's text; what is longer is cut.
 const LAST_LEN_MAX: usize = 64;
 
-/// The user's rooms that have changed since `since`, by name: at most [`ROWS_MAX`], the last message with
-/// the latest of them, so that an inbox is of a bounded size. What the rings do not have is asked for.
+/// The user's rooms that have changed since `since`, by name: at most [`ROWS_MAX`], those that changed first, with the
+/// last message of the latest of them, so that an inbox is of a bounded size. What the rings do not have is asked for.
 pub(super) fn rooms(state: &State, user: UserKey, since: Option<u64>) -> Done {
     // One that there was not yet is of a life of the server whose clock was ahead.
     let since = since.filter(|since| *since <= state.rev).unwrap_or(0);

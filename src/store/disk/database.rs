@@ -43,7 +43,7 @@ impl Level {
 }
 
 /// A file, by its device and its number there, or that there is none.
-type Identity = Option<(u64, u64)>;
+type Inode = Option<(u64, u64)>;
 
 /// The connection that writes, with the level of its commits.
 #[derive(Debug)]
@@ -52,8 +52,8 @@ pub(super) struct Database {
     path: PathBuf,
     log_path: PathBuf,
     /// The file that is open, and its log, once there is one.
-    file: Identity,
-    log: Identity,
+    file: Inode,
+    log: Inode,
     level: Level,
 }
 
@@ -75,7 +75,7 @@ impl Database {
         let mut log_path = path.as_os_str().to_owned();
         log_path.push("-wal");
         let (path, log_path) = (path.to_owned(), PathBuf::from(log_path));
-        let file = identify(&path);
+        let file = inode_of(&path);
         Ok(Self { connection, path, log_path, file, log: None, level: Level::Disk })
     }
 
@@ -109,9 +109,9 @@ impl Database {
     ///
     /// They are not, or others stand in their place.
     pub(super) fn check_place(&mut self) -> rusqlite::Result<()> {
-        let log = identify(&self.log_path);
+        let log = inode_of(&self.log_path);
         self.log = self.log.or(log);
-        if identify(&self.path) == self.file && log == self.log {
+        if inode_of(&self.path) == self.file && log == self.log {
             return Ok(());
         }
         let why = "the file or its -wal was moved or removed while it is in use; put it back, or \
@@ -139,7 +139,7 @@ impl Database {
     }
 }
 
-fn identify(path: &Path) -> Identity {
+fn inode_of(path: &Path) -> Inode {
     fs::metadata(path).map(|file| (file.dev(), file.ino())).ok()
 }
 
