@@ -4,10 +4,10 @@
 
 use std::hint::black_box;
 
-use chinwag::chat::code::Code;
-use chinwag::chat::command::RequestId;
-use chinwag::chat::outbox::Request;
-use chinwag::chat::reply::Durability;
+use chinwag::chat::model::code::Code;
+use chinwag::chat::model::command::RequestId;
+use chinwag::chat::model::output::Request;
+use chinwag::chat::model::reply::Durability;
 use chinwag::chat::{Body, Limits, Op, Record, Refusal, Reply, RoomName, UserName};
 use chinwag::line::Decoder;
 use chinwag::wire::{self, Context, human, render};

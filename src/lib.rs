@@ -36,7 +36,7 @@
 //! ```
 //!
 //! [`chat`] keeps who is where: rooms, memberships, roles, bans, receipts. [`store`] keeps what was said, and all of
-//! that over restarts. The boundary between them is [`chat::log`]: requests and replies, plain data, so
+//! that over restarts. The boundary between them is [`chat::model::log`]: requests and replies, plain data, so
 //! that the simulation puts a disk of its own in the store's place and crashes it at will.
 
 pub mod admin;

@@ -49,7 +49,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::chat::log::{Kept, LogReply, Logs};
+use crate::chat::model::log::{LogReply, Logs, Snapshot};
 use crate::chat::{Chat, Limits};
 use crate::config::Config;
 use crate::http::{Method, PolicyError, Refusal, Response};
@@ -143,7 +143,7 @@ fn open_store(
     clock: &Clock,
     metrics: &Metrics,
     waker: Waker,
-) -> Result<(Box<dyn Logs>, Kept), OpenError> {
+) -> Result<(Box<dyn Logs>, Snapshot), OpenError> {
     let stored = policies::stores(config) || store::is_there(&config.data);
     if !stored {
         return Ok(store::in_memory());
@@ -289,7 +289,7 @@ impl Server {
         doors: Vec<Door>,
         (metrics, entropy): (Arc<Metrics>, Entropy),
         now: Now,
-        (logs, kept): (Box<dyn Logs>, Kept),
+        (logs, kept): (Box<dyn Logs>, Snapshot),
     ) -> Result<Self, PolicyError> {
         let limits = limits(config);
         let mut chat = Chat::new(limits.clone(), now);

@@ -2,9 +2,9 @@
 
 use std::hint::black_box;
 
-use chinwag::chat::command::RequestId;
-use chinwag::chat::outbox::Request;
-use chinwag::chat::reply::Durability;
+use chinwag::chat::model::command::RequestId;
+use chinwag::chat::model::output::Request;
+use chinwag::chat::model::reply::Durability;
 use chinwag::chat::{Body, Limits, Op, Record, Reply, RoomName, UserName};
 use chinwag::http::{self, Admission, Admitted, HeadParser, PartialHead, Route, render_switching};
 use chinwag::time::Tick;

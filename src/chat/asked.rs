@@ -1,17 +1,17 @@
 //! What the domain has asked of the logs, and what it does when they answer.
 
 use super::changes::Mark;
-use super::command::{Command, Page};
 use super::cursor::{self, refusal_of};
 use super::history::Excerpt;
 use super::keys::{AskedKey, RoomKey, UserKey};
-use super::log::{Answer, Fact, LogFault, LogReply, LogRequest, Query, Ticket};
 use super::members::{end_membership, keep_member};
-use super::name::UserName;
-use super::outbox::{Request, Said};
+use super::model::command::{Command, Page};
+use super::model::log::{Answer, LogFault, LogReply, LogRequest, Query, RoomMeta, Ticket};
+use super::model::name::UserName;
+use super::model::output::{Output, Request};
+use super::model::record::SharedRecord;
+use super::model::reply::{InboxRow, Refusal, Reply};
 use super::pages::PageId;
-use super::record::SharedRecord;
-use super::reply::{InboxRow, Refusal, Reply};
 use super::room::Sender;
 use super::search::Found;
 use super::session::Session;
@@ -334,7 +334,7 @@ fn written(
             Change::Invite(_) => Err(super::members::not_member()),
         };
         super::members::retire_room(state, room);
-        return state.said.push_back(Said::Reply { to: conn, request, result });
+        return state.said.push_back(Output::Reply { to: conn, request, result });
     };
     let done = match (change, outcome) {
         (Change::Enter(position), Ok(())) => {
@@ -382,7 +382,7 @@ pub(super) fn answer(
         Ok((reply, then)) => (Ok(reply), then),
         Err(refusal) => (Err(refusal), Then::Nothing),
     };
-    state.said.push_back(Said::Reply { to, request, result });
+    state.said.push_back(Output::Reply { to, request, result });
     super::follow(state, to, then);
 }
 
@@ -441,7 +441,7 @@ fn ask_change(state: &mut State, asker: Asker, room: RoomKey, change: Change) {
         if state.rooms[room].owned {
             state.rooms[room].order.note(ticket, Pending::Departing(name.clone()));
         }
-        state.requests.push_back(LogRequest::Keep { log, fact: Fact::Member(name, None) });
+        state.requests.push_back(LogRequest::PutMeta { log, meta: RoomMeta::Member(name, None) });
     }
     state.requests.push_back(LogRequest::Sync { log, ticket });
 }

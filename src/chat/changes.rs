@@ -10,8 +10,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::log::LogId;
-use super::record::SharedRecord;
+use super::model::log::LogId;
+use super::model::record::SharedRecord;
 
 /// Bytes of changes that are kept at most. A reading that outlasts more than these is to be asked for again.
 const CHANGES_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -108,8 +108,8 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::name::UserName;
-    use crate::chat::record::{Body, Record};
+    use crate::chat::model::name::UserName;
+    use crate::chat::model::record::{Body, Record};
 
     fn deletion(seq: u64, weight: u32) -> SharedRecord {
         let from = UserName::parse("ann").unwrap();

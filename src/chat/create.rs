@@ -3,11 +3,11 @@
 use super::asked::{Asking, Change};
 use super::hello::{entered, is_told};
 use super::keys::UserKey;
-use super::log::Fact;
 use super::members::{begin_membership, open_room, parse_room, retire_room};
-use super::name::{RoomName, UserName};
-use super::policy::{Access, Creators, Policy};
-use super::reply::Role;
+use super::model::log::RoomMeta;
+use super::model::name::{RoomName, UserName};
+use super::model::policy::{Access, Creators, Policy};
+use super::model::reply::Role;
 use super::standing;
 use super::state::State;
 use super::{Code, Done, Refusal};
@@ -73,9 +73,9 @@ pub(super) fn create(
     room.private = private;
     room.owned = true;
     let policy = plan.policy.map(Into::into);
-    standing::keep(state, key, Fact::Access { private, owned: true, policy });
+    standing::keep(state, key, RoomMeta::Access { private, owned: true, policy });
     if !topic.is_empty() {
-        standing::keep(state, key, Fact::Topic(topic.into()));
+        standing::keep(state, key, RoomMeta::Topic(topic.into()));
     }
     if !is_told(state, user, key, false) && state.rooms[key].is_stored() {
         // A room that is answered is one that a crash does not take back.

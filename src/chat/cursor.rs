@@ -16,19 +16,19 @@
 
 use std::mem;
 
-use super::event::Event;
 use super::keys::RoomKey;
-use super::limits::PAGE_BYTES_MAX;
-use super::log::LogFault;
-use super::name::RoomName;
-use super::outbox::{Audience, Class, Fanout, Part, Said};
-use super::record::{Body, SharedRecord};
-use super::reply::{Durability, GapWhy, Reply};
+use super::model::event::Event;
+use super::model::limits::PAGE_BYTES_MAX;
+use super::model::log::LogFault;
+use super::model::name::RoomName;
+use super::model::output::{Audience, Class, Fanout, Output, Part};
+use super::model::record::{Body, SharedRecord};
+use super::model::reply::{Durability, GapWhy, Reply};
 use super::room::{Behind, Held, Place, Room, Sender, Sub};
 use super::session::{Session, SubRef};
 use super::state::State;
 use super::{Code, Refusal, moderate, touch};
-use crate::chat::log::Appended;
+use crate::chat::model::log::Appended;
 use crate::collections::Ledger;
 use crate::net::ConnId;
 
@@ -161,7 +161,7 @@ pub(super) fn settle(state: &mut State, key: RoomKey) {
             session.behind += 1;
             stats.lagged += 1;
             if !session.credit.is_blocked() {
-                said.push_back(Said::Wake { conn: session.conn });
+                said.push_back(Output::Wake { conn: session.conn });
             }
         }
         match &mut sub.behind {
@@ -186,7 +186,7 @@ pub(super) fn settle(state: &mut State, key: RoomKey) {
         stats.deliveries += u64::try_from(records.len() * live).unwrap_or(u64::MAX);
         log::debug!(room:% = room.name, head = room.head, seqs = records.len(), live; "fanned out");
         let (room, durable) = (room.name.clone(), room.durability);
-        said.push_back(Said::Fanout(Fanout { room, durable, records, whole, partial }));
+        said.push_back(Output::Fanout(Fanout { room, durable, records, whole, partial }));
     }
 }
 
@@ -210,7 +210,7 @@ fn mark_senders(
         if let Some(record) = records.get(*index) {
             let (to, request) = (sender.conn, sender.take_request());
             let result = Ok(sent(room, record.seq, record.at, false));
-            said.push_back(Said::Reply { to, request, result });
+            said.push_back(Output::Reply { to, request, result });
         }
         false
     });
@@ -298,7 +298,7 @@ pub(super) fn pump(state: &mut State, conn: ConnId) {
         if pump_room(state, conn, key) == Pumped::Out {
             let blocked = state.session(conn).is_some_and(|session| session.credit.is_blocked());
             if !blocked {
-                state.said.push_back(Said::Wake { conn });
+                state.said.push_back(Output::Wake { conn });
             }
             break;
         }
@@ -335,7 +335,7 @@ fn pump_room(state: &mut State, conn: ConnId, key: RoomKey) -> Pumped {
                 behind.next = behind.next.max(seq + 1);
             }
             session.held = session.held.saturating_sub(1);
-            said.push_back(Said::Reply { to: conn, request, result: Ok(reply) });
+            said.push_back(Output::Reply { to: conn, request, result: Ok(reply) });
             continue;
         }
         let name = room.name.clone();
@@ -345,7 +345,7 @@ fn pump_room(state: &mut State, conn: ConnId, key: RoomKey) -> Pumped {
             stats.gaps += 1;
             session.credit.give(credit.0, SMALL_EVENT_BYTES);
             let event = Event::Gap { room: name, from, to, why: GapWhy::Pruned };
-            said.push_back(Said::Event { to: conn, event });
+            said.push_back(Output::Event { to: conn, event });
             continue;
         }
         if behind.next > head {
@@ -353,7 +353,7 @@ fn pump_room(state: &mut State, conn: ConnId, key: RoomKey) -> Pumped {
             session.behind -= 1;
             sub.behind = None;
             session.credit.give(credit.0, SMALL_EVENT_BYTES);
-            said.push_back(Said::Event { to: conn, event: Event::Live { room: name, seq } });
+            said.push_back(Output::Event { to: conn, event: Event::Live { room: name, seq } });
             return Pumped::Far;
         }
         let (next, end) = (behind.next, held.min(head + 1));
@@ -371,7 +371,7 @@ fn pump_room(state: &mut State, conn: ConnId, key: RoomKey) -> Pumped {
         }
         stats.replayed += u64::try_from(items.len()).unwrap_or(u64::MAX);
         let event = Event::Replay { room: name, items, to };
-        said.push_back(Said::Event { to: conn, event });
+        said.push_back(Output::Event { to: conn, event });
     }
 }
 
@@ -403,13 +403,13 @@ fn sent(room: &Room, seq: u64, at: u64, dup: bool) -> Reply {
 }
 
 fn say_reply(state: &mut State, sender: Sender, reply: Reply) {
-    let said = Said::Reply { to: sender.conn, request: sender.request, result: Ok(reply) };
+    let said = Output::Reply { to: sender.conn, request: sender.request, result: Ok(reply) };
     state.said.push_back(said);
 }
 
 /// Answers that a record is not taken.
 pub(super) fn refuse(state: &mut State, sender: Sender, refusal: Refusal) {
-    let said = Said::Reply { to: sender.conn, request: sender.request, result: Err(refusal) };
+    let said = Output::Reply { to: sender.conn, request: sender.request, result: Err(refusal) };
     state.said.push_back(said);
 }
 
@@ -465,7 +465,7 @@ pub(super) fn unsubscribe(state: &mut State, conn: ConnId, key: RoomKey) {
         session.behind -= 1;
         for Held { request, reply, .. } in behind.held {
             session.held = session.held.saturating_sub(1);
-            said.push_back(Said::Reply { to: conn, request, result: Ok(reply) });
+            said.push_back(Output::Reply { to: conn, request, result: Ok(reply) });
         }
     }
     if room.subs.len() < room.subs.capacity() / 4 {

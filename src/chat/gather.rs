@@ -9,13 +9,13 @@
 use std::mem;
 use std::time::Duration;
 
-use super::event::{Event, PresenceChange};
 use super::keys::{MembershipKey, RoomKey, UserKey};
-use super::limits::{PRESENCE_NAMES_MAX, RECEIPTS_MEMBERS_MAX, TYPING_LASTS};
-use super::name::UserName;
-use super::outbox::{Audience, Said};
-use super::policy::PresenceMode;
-use super::reply::Presence;
+use super::model::event::{Event, PresenceChange};
+use super::model::limits::{PRESENCE_NAMES_MAX, RECEIPTS_MEMBERS_MAX, TYPING_LASTS};
+use super::model::name::UserName;
+use super::model::output::{Audience, Output};
+use super::model::policy::PresenceMode;
+use super::model::reply::Presence;
 use super::room::Room;
 use super::state::{State, Timer};
 use super::user::Membership;
@@ -372,7 +372,7 @@ fn tell_subs(
         if slow || sub.stale {
             // Whoever is not behind and not blocked would never be told that it has drained.
             if !mem::replace(&mut sub.stale, true) && !session.credit.is_blocked() {
-                said.push_back(Said::Wake { conn: session.conn });
+                said.push_back(Output::Wake { conn: session.conn });
             }
             stats.ephemeral_dropped += 1;
             continue;
@@ -382,7 +382,7 @@ fn tell_subs(
         to.push(sub.class, sub.conn);
     }
     if !to.is_empty() {
-        said.push_back(Said::Shared { to, event: event.clone() });
+        said.push_back(Output::Shared { to, event: event.clone() });
     }
 }
 
@@ -401,7 +401,7 @@ pub(super) fn refresh(state: &mut State, conn: ConnId) {
         };
         if session.credit.owed(*turn) > limits.outbound_soft / 2 {
             if !session.credit.is_blocked() {
-                state.said.push_back(Said::Wake { conn });
+                state.said.push_back(Output::Wake { conn });
             }
             return;
         }
@@ -433,16 +433,16 @@ fn tell_state(state: &mut State, to: ConnId, key: RoomKey, user: UserKey) {
         let readers: Vec<_> = members.map(|row| (row.user, row.read)).collect();
         events.push(receipts_event(state, key, &readers, Some(user)));
     }
-    state.said.extend(events.into_iter().map(|event| Said::Event { to, event }));
+    state.said.extend(events.into_iter().map(|event| Output::Event { to, event }));
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::command::{Command, Op};
     use super::super::hello::Hello;
-    use super::super::outbox::{Class, Request};
+    use super::super::model::command::{Command, Op};
+    use super::super::model::output::{Class, Request};
     use super::super::{Chat, Limits};
     use super::*;
     use crate::time::clock::Now;
@@ -454,13 +454,13 @@ mod tests {
     /// The rooms whose presence has been told, and whether the domain wants to be told of a drain.
     fn poll(chat: &mut Chat, told: &mut BTreeSet<String>) -> bool {
         let mut wakes = false;
-        while let Some(said) = chat.poll_said() {
+        while let Some(said) = chat.poll_output() {
             match said {
-                Said::Shared { event: Event::Presence { room, .. }, .. }
-                | Said::Event { event: Event::Presence { room, .. }, .. } => {
+                Output::Shared { event: Event::Presence { room, .. }, .. }
+                | Output::Event { event: Event::Presence { room, .. }, .. } => {
                     told.insert(room.as_str().to_owned());
                 }
-                Said::Wake { .. } => wakes = true,
+                Output::Wake { .. } => wakes = true,
                 _ => {}
             }
         }

@@ -1,18 +1,18 @@
 //! How sessions begin, are resumed, and end.
 
-use super::command::{Position, Resume};
 use super::cursor::{pump, subscribe, unsubscribe};
-use super::event::Event;
 use super::keys::{RoomKey, UserKey};
-use super::limits::{GUEST_PREFIX, SEQ_END};
 use super::members::{
     begin_membership, end_membership, find_membership, find_room, forget_user, open_room,
     open_user, parse_room, parse_user,
 };
-use super::name::UserName;
-use super::outbox::{Class, Request, Said};
-use super::record::Epoch;
-use super::reply::{GapWhy, Presence, Reply, Resumption, Role};
+use super::model::command::{Position, Resume};
+use super::model::event::Event;
+use super::model::limits::{GUEST_PREFIX, SEQ_END};
+use super::model::name::UserName;
+use super::model::output::{Class, Output, Request};
+use super::model::record::Epoch;
+use super::model::reply::{GapWhy, Presence, Reply, Resumption, Role};
 use super::session::{Secret, Session};
 use super::state::{State, Timer};
 use super::user::User;
@@ -50,11 +50,11 @@ pub(super) fn hello(state: &mut State, conn: ConnId, request: Request, hello: He
                 resumed,
                 rooms,
             };
-            state.said.push_back(Said::Reply { to: conn, request, result: Ok(welcome) });
+            state.said.push_back(Output::Reply { to: conn, request, result: Ok(welcome) });
             pump(state, conn);
         }
         Err(refusal) => {
-            state.said.push_back(Said::Reply { to: conn, request, result: Err(refusal) });
+            state.said.push_back(Output::Reply { to: conn, request, result: Err(refusal) });
         }
     }
 }
@@ -109,7 +109,7 @@ fn replace(state: &mut State, secret: Secret, user: UserKey) {
         absence.lapsed.retain(|&lapsed| lapsed != secret);
     }
     if let Some(conn) = find_session(state, secret, user) {
-        state.said.push_back(Said::Close { conn, reason: CloseReason::Replaced });
+        state.said.push_back(Output::Close { conn, reason: CloseReason::Replaced });
         end_session(state, conn);
     }
 }

@@ -2,14 +2,14 @@
 
 use super::asked::{self, Asker, Asking, Part};
 use super::changes::Change;
-use super::command::Page;
 use super::inbox::check_epoch;
 use super::keys::{RoomKey, UserKey};
-use super::limits::PAGE_BYTES_MAX;
-use super::log::Query;
 use super::members::find_membership;
-use super::record::{Record, SharedRecord};
-use super::reply::Reply;
+use super::model::command::Page;
+use super::model::limits::PAGE_BYTES_MAX;
+use super::model::log::Query;
+use super::model::record::{Record, SharedRecord};
+use super::model::reply::Reply;
 use super::room::Room;
 use super::state::State;
 use super::touch;

@@ -1,14 +1,14 @@
 //! Rooms and memberships: how they begin and how they end.
 
 use super::cursor::{settle, subscribe, unsubscribe};
-use super::event::{Event, LeftReason};
 use super::keys::{MembershipKey, RoomKey, UserKey};
-use super::limits::PRESENCE_NAMES_MAX;
-use super::log::{Fact, LogRequest, MemberFact};
-use super::name::{NameError, RoomName, UserName};
-use super::outbox::Said;
-use super::record::Act;
-use super::reply::{Presence, Role};
+use super::model::event::{Event, LeftReason};
+use super::model::limits::PRESENCE_NAMES_MAX;
+use super::model::log::{LogRequest, MemberMeta, RoomMeta};
+use super::model::name::{NameError, RoomName, UserName};
+use super::model::output::Output;
+use super::model::record::Act;
+use super::model::reply::{Presence, Role};
 use super::room::Room;
 use super::standing;
 use super::state::{State, Timer};
@@ -146,7 +146,7 @@ fn forget_absent(state: &mut State) -> bool {
 }
 
 /// Whether a user's memberships may end though nobody ended them: if the user has no name to come back by, or
-/// loses nothing but places that it can take again. Kept are those in stored rooms in which something was said and
+/// loses nothing but places that it can take again. Snapshot are those in stored rooms in which something was said and
 /// that are direct conversations, or not open to everybody, or in which the user keeps order.
 fn may_be_forgotten(state: &State, key: UserKey) -> bool {
     let user = &state.users[key];
@@ -210,10 +210,10 @@ pub(super) fn open_log(state: &mut State, key: RoomKey, chosen: Option<&str>) {
 }
 
 /// What is to be kept of a membership.
-fn member_fact(state: &State, key: MembershipKey) -> Fact {
+fn member_fact(state: &State, key: MembershipKey) -> RoomMeta {
     let row = &state.memberships[key];
-    let member = MemberFact { role: row.role, recv: row.recv, read: row.read };
-    Fact::Member(state.users[row.user].name.clone(), Some(member))
+    let member = MemberMeta { role: row.role, recv: row.recv, read: row.read };
+    RoomMeta::Member(state.users[row.user].name.clone(), Some(member))
 }
 
 fn drop_an_empty_room(state: &mut State) -> bool {
@@ -369,8 +369,8 @@ pub(super) fn keep_member(state: &mut State, key: MembershipKey) {
     let (name, row) = (&state.users[user].name, &state.rooms[room]);
     let is_judged = |act| matches!(act, Act::Kick | Act::Ban { .. } | Act::Role(_));
     if row.is_stored() && !row.order.judged(name).any(is_judged) {
-        let fact = member_fact(state, key);
-        standing::keep(state, room, fact);
+        let meta = member_fact(state, key);
+        standing::keep(state, room, meta);
     }
 }
 
@@ -388,13 +388,13 @@ pub(super) fn end_membership(state: &mut State, key: MembershipKey, reason: Opti
     if let Some(reason) = reason {
         for &to in &sessions {
             let event = Event::Left { room: state.rooms[room].name.clone(), reason };
-            state.said.push_back(Said::Event { to, event });
+            state.said.push_back(Output::Event { to, event });
         }
     }
     if !matches!(reason, Some(LeftReason::Kicked | LeftReason::Banned)) {
         // Those are kept together with the record.
         let name = state.users[user].name.clone();
-        standing::keep(state, room, Fact::Member(name, None));
+        standing::keep(state, room, RoomMeta::Member(name, None));
     }
     gather::forget_member(state, key);
     let Some(removed) = state.memberships.remove(key) else { return };
@@ -470,7 +470,7 @@ pub(super) fn subscribe_direct(state: &mut State, key: RoomKey) {
             let room = &state.rooms[key];
             let event =
                 Event::Joined { room: room.name.clone(), epoch: room.epoch, seq: room.head };
-            state.said.push_back(Said::Event { to, event });
+            state.said.push_back(Output::Event { to, event });
         }
     }
 }

@@ -3,33 +3,24 @@
 //! [`Chat`] is fed with what connections say ([`Chat::hello`], [`Chat::command`]), with what becomes of
 //! them ([`Chat::blocked`], [`Chat::drained`], [`Chat::closed`]), with what the logs answer
 //! ([`Chat::committed`]) and with the time ([`Chat::expire`], [`Chat::turn_end`]); what it wants said and
-//! logged is then polled ([`Chat::poll_said`], [`Chat::poll_request`]). It never calls out.
+//! logged is then polled ([`Chat::poll_output`], [`Chat::poll_request`]). It never calls out.
 //!
 //! How records reach their readers is in `cursor`, how presence, typing and receipts do is in `gather`.
 
 mod asked;
 mod changes;
-pub mod code;
-pub mod command;
 mod create;
 mod cursor;
-pub mod event;
 mod fetch;
 mod gather;
 mod hello;
 mod history;
 mod inbox;
 mod keys;
-pub mod limits;
-pub mod log;
 mod members;
+pub mod model;
 mod moderate;
-pub mod name;
-pub mod outbox;
 mod pages;
-pub mod policy;
-pub mod record;
-pub mod reply;
 mod restore;
 mod ring;
 mod room;
@@ -38,31 +29,29 @@ mod send;
 mod session;
 mod standing;
 mod state;
-mod stats;
 mod suspend;
 #[cfg(test)]
 mod tests;
 mod touch;
 mod user;
-pub mod words;
 
-pub use code::Code;
-pub use command::{Command, Op, RequestId};
-pub use event::Event;
 pub use hello::Hello;
-pub use limits::Limits;
-pub use name::{RoomName, UserName};
-pub use record::{Body, Epoch, Record, SharedRecord};
-pub use reply::{Refusal, Reply};
-pub use stats::Stats;
+pub use model::code::Code;
+pub use model::command::{Command, Op, RequestId};
+pub use model::event::Event;
+pub use model::limits::Limits;
+pub use model::name::{RoomName, UserName};
+pub use model::record::{Body, Epoch, Record, SharedRecord};
+pub use model::reply::{Refusal, Reply};
+pub use model::stats::Stats;
 
 use std::ops::ControlFlow;
 
 use self::asked::{Asker, Asking, Change};
-use self::event::LeftReason;
 use self::keys::{RoomKey, UserKey};
-use self::log::{Kept, LogReply, LogRequest};
-use self::outbox::{Request, Said};
+use self::model::event::LeftReason;
+use self::model::log::{LogReply, LogRequest, Snapshot};
+use self::model::output::{Output, Request};
 use self::session::Session;
 use self::state::{State, Timer};
 use crate::net::ConnId;
@@ -88,7 +77,7 @@ impl Chat {
     }
 
     /// Takes up what was kept of the rooms, before anybody comes.
-    pub fn restore(&mut self, now: Now, kept: Kept) {
+    pub fn restore(&mut self, now: Now, kept: Snapshot) {
         self.state.now = now;
         restore::restore(&mut self.state, kept);
     }
@@ -184,12 +173,12 @@ impl Chat {
     pub fn drain(&mut self, to: ConnId, (reconnect_after_ms, window_ms): (u64, u64)) {
         if self.state.session(to).is_some() {
             let event = Event::Drain { reconnect_after_ms, window_ms, reason: "restart" };
-            self.state.said.push_back(Said::Event { to, event });
+            self.state.said.push_back(Output::Event { to, event });
         }
     }
 
     /// The next thing to be said, in order.
-    pub fn poll_said(&mut self) -> Option<Said> {
+    pub fn poll_output(&mut self) -> Option<Output> {
         self.state.said.pop_front()
     }
 
@@ -206,7 +195,7 @@ impl Chat {
     }
 
     /// How many answers this connection waits for, because a cursor is not yet at their place or a log has not
-    /// answered. Once they have become few, [`Said::Wake`] says so.
+    /// answered. Once they have become few, [`Output::Wake`] says so.
     #[must_use]
     pub fn owed(&self, conn: ConnId) -> u32 {
         self.state.session(conn).map_or(0, Session::owed)
@@ -226,7 +215,7 @@ impl Chat {
 
     /// Who may not use the server at all.
     #[must_use]
-    pub fn suspended(&self) -> &log::Suspensions {
+    pub fn suspended(&self) -> &model::log::Suspensions {
         &self.state.suspended
     }
 
@@ -279,7 +268,7 @@ fn follow(state: &mut State, conn: ConnId, then: Then) {
     match then {
         Then::Nothing => {}
         Then::Pump(gap) => {
-            state.said.extend(gap.map(|event| Said::Event { to: conn, event }));
+            state.said.extend(gap.map(|event| Output::Event { to: conn, event }));
             cursor::pump(state, conn);
         }
         Then::Leave(key) => members::end_membership(state, key, Some(LeftReason::Left)),
@@ -294,7 +283,7 @@ fn run(state: &mut State, conn: ConnId, request: Request, command: Command<'_>) 
     };
     match result {
         Ok(Done::Answered(reply, then)) => {
-            state.said.push_back(Said::Reply { to: conn, request, result: Ok(reply) });
+            state.said.push_back(Output::Reply { to: conn, request, result: Ok(reply) });
             follow(state, conn, then);
         }
         Ok(Done::Logged(draft)) => send::append(state, draft, request, conn),
@@ -303,7 +292,7 @@ fn run(state: &mut State, conn: ConnId, request: Request, command: Command<'_>) 
             asking.ask(state, Asker { conn, user, name, request });
         }
         Err(refusal) => {
-            state.said.push_back(Said::Reply { to: conn, request, result: Err(refusal) });
+            state.said.push_back(Output::Reply { to: conn, request, result: Err(refusal) });
         }
     }
 }
@@ -398,9 +387,9 @@ fn draft<'a>(
         Command::React { room, target, emoji, remove, weight } => {
             touch::react(state, user, (&room, target), (&emoji, remove), weight)
         }
-        Command::Moderate { room, user: target, measure, reason, weight } => {
+        Command::Moderate { room, user: target, command, reason, weight } => {
             let (room, target, reason) = (&*room, &*target, &*reason);
-            let wish = moderate::Wish { room, user: target, measure, reason, weight };
+            let wish = moderate::Wish { room, user: target, command, reason, weight };
             moderate::moderate(state, user, &wish)
         }
         other => return ControlFlow::Continue(other),

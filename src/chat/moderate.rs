@@ -23,16 +23,16 @@
 //! the ban, and may come back when it is over. Of others the room stays hidden.
 
 use super::asked::{Asking, Change};
-use super::command::Measure;
-use super::event::{Event, LeftReason};
 use super::keys::{MembershipKey, RoomKey, UserKey};
-use super::limits::{SEQ_END, STANDINGS_MAX};
-use super::log::{Fact, MemberFact, Standing, Term};
 use super::members::{end_membership, find_membership, keep_member, parse_user};
-use super::name::UserName;
-use super::outbox::Said;
-use super::record::{Act, Body, Record};
-use super::reply::{Reply, Role};
+use super::model::command::ModerationCommand;
+use super::model::event::{Event, LeftReason};
+use super::model::limits::{SEQ_END, STANDINGS_MAX};
+use super::model::log::{Expiry, MemberMeta, Restriction, RoomMeta};
+use super::model::name::UserName;
+use super::model::output::Output;
+use super::model::record::{Act, Body, Record};
+use super::model::reply::{Reply, Role};
 use super::send::Logged;
 use super::standing::{self, Pending};
 use super::state::State;
@@ -45,7 +45,7 @@ const INVITED_BYTES: usize = 128;
 pub(super) struct Wish<'a> {
     pub room: &'a str,
     pub user: &'a str,
-    pub measure: Measure,
+    pub command: ModerationCommand,
     pub reason: &'a str,
     pub weight: u32,
 }
@@ -62,20 +62,20 @@ pub(super) fn moderate(state: &State, user: UserKey, wish: &Wish<'_>) -> Result<
     check_owned(state, room)?;
     let target = parse_user("user", wish.user)?;
     let role = standing::role(state, membership);
-    check_role(role, &wish.measure)?;
+    check_role(role, &wish.command)?;
     let there = member(state, room, &target);
     if target == state.users[user].name {
-        check_step_down(state, membership, &wish.measure)?;
+        check_step_down(state, membership, &wish.command)?;
     } else {
-        check_rank(state, role, there, &wish.measure)?;
+        check_rank(state, role, there, &wish.command)?;
     }
-    let act = act(state, (room, &target), there, &wish.measure)?;
+    let act = act(state, (room, &target), there, &wish.command)?;
     let order = &state.rooms[room].order;
     if order.is_full() && matches!(act, Act::Mute { .. } | Act::Ban { .. }) {
         return Err(full());
     }
-    let facts = if state.rooms[room].is_stored() {
-        facts(state, (room, &target), there, (act, wish.reason))
+    let meta = if state.rooms[room].is_stored() {
+        meta(state, (room, &target), there, (act, wish.reason))
     } else {
         Vec::new()
     };
@@ -83,7 +83,7 @@ pub(super) fn moderate(state: &State, user: UserKey, wish: &Wish<'_>) -> Result<
     let pending = Some(Pending::Judged(target.clone(), act));
     let body = Body::Moderation { act, target, reason: wish.reason.into() };
     let weight = wish.weight.saturating_add(names);
-    Ok(Logged { facts, pending, ..Logged::new(room, user, body, weight) })
+    Ok(Logged { meta, pending, ..Logged::new(room, user, body, weight) })
 }
 
 /// # Errors
@@ -101,10 +101,13 @@ fn check_owned(state: &State, key: RoomKey) -> Result<(), Refusal> {
     Err(Refusal::new(Code::Forbidden, words))
 }
 
-fn check_role(role: Role, measure: &Measure) -> Result<(), Refusal> {
-    let (least, words) = match measure {
-        Measure::Role(_) => (Role::Owner, "only an owner may give roles"),
-        Measure::Kick | Measure::Mute(_) | Measure::Ban(_) | Measure::Unban => {
+fn check_role(role: Role, command: &ModerationCommand) -> Result<(), Refusal> {
+    let (least, words) = match command {
+        ModerationCommand::Role(_) => (Role::Owner, "only an owner may give roles"),
+        ModerationCommand::Kick
+        | ModerationCommand::Mute(_)
+        | ModerationCommand::Ban(_)
+        | ModerationCommand::Unban => {
             (Role::Moderator, "only the owner and moderators may do this")
         }
     };
@@ -115,18 +118,19 @@ fn check_role(role: Role, measure: &Measure) -> Result<(), Refusal> {
 fn check_step_down(
     state: &State,
     membership: MembershipKey,
-    measure: &Measure,
+    command: &ModerationCommand,
 ) -> Result<(), Refusal> {
-    let words = match measure {
-        Measure::Role(_) => {
+    let words = match command {
+        ModerationCommand::Role(_) => {
             if is_owned_by_another(state, membership) {
                 return Ok(());
             }
             "a room's only owner stays its owner; make somebody else an owner first"
         }
-        Measure::Kick | Measure::Mute(_) | Measure::Ban(_) | Measure::Unban => {
-            "you cannot do this to yourself"
-        }
+        ModerationCommand::Kick
+        | ModerationCommand::Mute(_)
+        | ModerationCommand::Ban(_)
+        | ModerationCommand::Unban => "you cannot do this to yourself",
     };
     Err(Refusal::new(Code::Forbidden, words))
 }
@@ -158,11 +162,11 @@ fn check_rank(
     state: &State,
     role: Role,
     there: Option<MembershipKey>,
-    measure: &Measure,
+    command: &ModerationCommand,
 ) -> Result<(), Refusal> {
     let theirs = there.map(|membership| standing::role(state, membership));
     let is_lower = theirs.is_none_or(|theirs| theirs < role);
-    if is_lower || matches!(measure, Measure::Role(_) | Measure::Unban) {
+    if is_lower || matches!(command, ModerationCommand::Role(_) | ModerationCommand::Unban) {
         return Ok(());
     }
     let words = "this can be done only to somebody of a lower role than yours";
@@ -174,23 +178,23 @@ fn act(
     state: &State,
     (key, target): (RoomKey, &UserName),
     there: Option<MembershipKey>,
-    measure: &Measure,
+    command: &ModerationCommand,
 ) -> Result<Act, Refusal> {
     let wall_ms = state.now.wall_ms;
     let until =
         |for_ms: Option<u64>| for_ms.map(|for_ms| wall_ms.saturating_add(for_ms).min(SEQ_END - 1));
     let order = &state.rooms[key].order;
-    let (is_possible, act, words) = match measure {
-        Measure::Role(role) => (there.is_some(), Act::Role(*role), NO_MEMBER),
-        Measure::Kick => (there.is_some(), Act::Kick, NO_MEMBER),
-        Measure::Mute(Some(0)) => {
-            let is_muted = order.term(target, Standing::Muted, wall_ms).is_some()
+    let (is_possible, act, words) = match command {
+        ModerationCommand::Role(role) => (there.is_some(), Act::Role(*role), NO_MEMBER),
+        ModerationCommand::Kick => (there.is_some(), Act::Kick, NO_MEMBER),
+        ModerationCommand::Mute(Some(0)) => {
+            let is_muted = order.term(target, Restriction::Muted, wall_ms).is_some()
                 || order.judged(target).any(|act| matches!(act, Act::Mute { .. }));
             (is_muted, Act::Unmute, "nobody of this name is muted here")
         }
-        Measure::Mute(for_ms) => (true, Act::Mute { until: until(*for_ms) }, ""),
-        Measure::Ban(for_ms) => (true, Act::Ban { until: until(*for_ms) }, ""),
-        Measure::Unban => {
+        ModerationCommand::Mute(for_ms) => (true, Act::Mute { until: until(*for_ms) }, ""),
+        ModerationCommand::Ban(for_ms) => (true, Act::Ban { until: until(*for_ms) }, ""),
+        ModerationCommand::Unban => {
             let is_banned = standing::is_banned(state, key, target);
             (is_banned, Act::Unban, "nobody of this name is banned here")
         }
@@ -204,32 +208,32 @@ fn act(
 const NO_MEMBER: &str = "nobody of this name is a member of this room";
 
 /// What is kept of the act.
-fn facts(
+fn meta(
     state: &State,
     (key, target): (RoomKey, &UserName),
     there: Option<MembershipKey>,
     (act, reason): (Act, &str),
-) -> Vec<Fact> {
+) -> Vec<RoomMeta> {
     let user = || target.clone();
-    let end = || there.map(|_| Fact::Member(user(), None));
-    let term = |until| Some(Term { until, reason: reason.into() });
+    let end = || there.map(|_| RoomMeta::Member(user(), None));
+    let term = |until| Some(Expiry { until, reason: reason.into() });
     match act {
         Act::Kick => end().into_iter().collect(),
         Act::Ban { until } => {
             let mark = knows_of(state, key, target).then(|| {
-                let forever = Term { until: None, reason: "".into() };
-                Fact::Standing(user(), Standing::Invited, Some(forever))
+                let forever = Expiry { until: None, reason: "".into() };
+                RoomMeta::Restriction(user(), Restriction::Invited, Some(forever))
             });
-            let ban = Fact::Standing(user(), Standing::Banned, term(until));
+            let ban = RoomMeta::Restriction(user(), Restriction::Banned, term(until));
             end().into_iter().chain(mark).chain([ban]).collect()
         }
-        Act::Unban => vec![Fact::Standing(user(), Standing::Banned, None)],
-        Act::Mute { until } => vec![Fact::Standing(user(), Standing::Muted, term(until))],
-        Act::Unmute => vec![Fact::Standing(user(), Standing::Muted, None)],
+        Act::Unban => vec![RoomMeta::Restriction(user(), Restriction::Banned, None)],
+        Act::Mute { until } => vec![RoomMeta::Restriction(user(), Restriction::Muted, term(until))],
+        Act::Unmute => vec![RoomMeta::Restriction(user(), Restriction::Muted, None)],
         Act::Role(role) => {
             let row = there.map(|membership| &state.memberships[membership]);
-            let fact = row.map(|row| MemberFact { role, recv: row.recv, read: row.read });
-            fact.map(|fact| Fact::Member(user(), Some(fact))).into_iter().collect()
+            let meta = row.map(|row| MemberMeta { role, recv: row.recv, read: row.read });
+            meta.map(|meta| RoomMeta::Member(user(), Some(meta))).into_iter().collect()
         }
     }
 }
@@ -237,7 +241,7 @@ fn facts(
 /// Whether a closed room is no secret to the user: a member, invited, or banned as one of these.
 fn knows_of(state: &State, key: RoomKey, user: &UserName) -> bool {
     let room = &state.rooms[key];
-    let is_invited = || room.order.term(user, Standing::Invited, state.now.wall_ms).is_some();
+    let is_invited = || room.order.term(user, Restriction::Invited, state.now.wall_ms).is_some();
     standing::is_closed(state, room) && (member(state, key, user).is_some() || is_invited())
 }
 
@@ -252,7 +256,7 @@ fn member(state: &State, key: RoomKey, name: &UserName) -> Option<MembershipKey>
 pub(super) fn stored(state: &mut State, key: RoomKey, record: &Record) {
     let Body::Moderation { act, target, reason } = &record.body else { return };
     let wall_ms = state.now.wall_ms;
-    let term = |until| Some(Term { until, reason: reason.clone() });
+    let term = |until| Some(Expiry { until, reason: reason.clone() });
     let membership = state.user_named(target.as_str());
     let membership = membership.and_then(|user| state.users[user].membership(key));
     let order = |state: &mut State, what, term| {
@@ -262,15 +266,15 @@ pub(super) fn stored(state: &mut State, key: RoomKey, record: &Record) {
         Act::Kick => end(state, membership, LeftReason::Kicked),
         Act::Ban { until } => {
             if knows_of(state, key, target) {
-                let forever = Term { until: None, reason: "".into() };
-                order(state, Standing::Invited, Some(forever));
+                let forever = Expiry { until: None, reason: "".into() };
+                order(state, Restriction::Invited, Some(forever));
             }
-            order(state, Standing::Banned, term(until));
+            order(state, Restriction::Banned, term(until));
             end(state, membership, LeftReason::Banned);
         }
-        Act::Unban => order(state, Standing::Banned, None),
-        Act::Mute { until } => order(state, Standing::Muted, term(until)),
-        Act::Unmute => order(state, Standing::Muted, None),
+        Act::Unban => order(state, Restriction::Banned, None),
+        Act::Mute { until } => order(state, Restriction::Muted, term(until)),
+        Act::Unmute => order(state, Restriction::Muted, None),
         Act::Role(role) => {
             if let Some(row) = membership.and_then(|key| state.memberships.get_mut(key)) {
                 row.role = role;
@@ -335,10 +339,14 @@ pub(super) fn invite(
         if room.order.is_full() {
             return Err(full());
         }
-        let term = Some(Term { until: None, reason: "".into() });
+        let term = Some(Expiry { until: None, reason: "".into() });
         let wall_ms = state.now.wall_ms;
-        state.rooms[key].order.set(&invited, Standing::Invited, term.clone(), wall_ms);
-        standing::keep(state, key, Fact::Standing(invited.clone(), Standing::Invited, term));
+        state.rooms[key].order.set(&invited, Restriction::Invited, term.clone(), wall_ms);
+        standing::keep(
+            state,
+            key,
+            RoomMeta::Restriction(invited.clone(), Restriction::Invited, term),
+        );
         if state.rooms[key].is_stored() {
             return Ok(Done::Asked(user, Asking::Change(key, Change::Invite(invited))));
         }
@@ -365,8 +373,12 @@ pub(super) fn invitation_written(
         }
         Err(refusal) => {
             let wall_ms = state.now.wall_ms;
-            state.rooms[key].order.set(invited, Standing::Invited, None, wall_ms);
-            standing::keep(state, key, Fact::Standing(invited.clone(), Standing::Invited, None));
+            state.rooms[key].order.set(invited, Restriction::Invited, None, wall_ms);
+            standing::keep(
+                state,
+                key,
+                RoomMeta::Restriction(invited.clone(), Restriction::Invited, None),
+            );
             Err(refusal)
         }
     }
@@ -388,7 +400,7 @@ fn tell_invited(state: &mut State, key: RoomKey, from: UserKey, invited: &UserNa
         if session.credit.owed(*turn) <= limits.outbound_soft / 2 {
             session.credit.give(*turn, INVITED_BYTES);
             let event = Event::Invited { room: room.clone(), from: from.clone() };
-            said.push_back(Said::Event { to, event });
+            said.push_back(Output::Event { to, event });
         }
     }
 }

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::keys::RoomKey;
-use super::log::LogId;
-use super::record::SharedRecord;
+use super::model::log::LogId;
+use super::model::record::SharedRecord;
 use crate::net::ConnId;
 
 /// Records of a page, at most. A page of long ones has fewer, and the next one begins behind it.
@@ -224,8 +224,8 @@ impl Pages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::name::UserName;
-    use crate::chat::record::{Body, Record};
+    use crate::chat::model::name::UserName;
+    use crate::chat::model::record::{Body, Record};
     use crate::collections::Key as _;
 
     fn log() -> LogId {

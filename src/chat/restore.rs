@@ -1,12 +1,12 @@
 //! What was kept of the rooms, taken up at the start.
 
 use super::keys::{RoomKey, UserKey};
-use super::limits::GUEST_PREFIX;
-use super::log::{Fact, Kept, KeptRoom, MemberFact};
 use super::members::open_log;
-use super::name::UserName;
-use super::record::Epoch;
-use super::reply::Durability;
+use super::model::limits::GUEST_PREFIX;
+use super::model::log::{MemberMeta, RoomMeta, RoomSnapshot, Snapshot};
+use super::model::name::UserName;
+use super::model::record::Epoch;
+use super::model::reply::Durability;
 use super::state::State;
 use super::suspend;
 use super::user::{Membership, User};
@@ -16,8 +16,8 @@ const EPOCHS_OF_A_START: u64 = 1 << 32;
 
 /// Takes up what was kept, before anybody comes. What was kept is taken whole, even if there is more of it than
 /// the limits would let in: nothing is forgotten because a limit was lowered.
-pub(super) fn restore(state: &mut State, kept: Kept) {
-    let Kept { rooms, suspended } = kept;
+pub(super) fn restore(state: &mut State, kept: Snapshot) {
+    let Snapshot { rooms, suspended } = kept;
     suspend::set(state, &suspended);
     // Epochs of this start are above all others, also if the wall clock has gone back.
     let newest = rooms.iter().map(|room| room.epoch.0).max().unwrap_or(0);
@@ -29,10 +29,10 @@ pub(super) fn restore(state: &mut State, kept: Kept) {
     }
 }
 
-fn restore_room(state: &mut State, kept: KeptRoom) {
-    let KeptRoom { name, epoch, durability, head, oldest, facts } = kept;
-    let chosen = facts.iter().find_map(|fact| match fact {
-        Fact::Access { policy, .. } => policy.clone(),
+fn restore_room(state: &mut State, kept: RoomSnapshot) {
+    let RoomSnapshot { name, epoch, durability, head, oldest, meta } = kept;
+    let chosen = meta.iter().find_map(|meta| match meta {
+        RoomMeta::Access { policy, .. } => policy.clone(),
         _ => None,
     });
     let policy = state.limits.policies.of(&name, chosen.as_deref());
@@ -49,25 +49,25 @@ fn restore_room(state: &mut State, kept: KeptRoom) {
     (room.epoch, room.durability, room.head, room.oldest) = (epoch, durability, head, oldest);
     room.rev = rev;
     open_log(state, key, chosen.as_deref());
-    for fact in facts {
-        restore_fact(state, key, fact);
+    for meta in meta {
+        restore_fact(state, key, meta);
     }
     super::members::retire_room(state, key);
 }
 
-fn restore_fact(state: &mut State, key: RoomKey, fact: Fact) {
-    match fact {
-        Fact::Access { private, owned, .. } => {
+fn restore_fact(state: &mut State, key: RoomKey, meta: RoomMeta) {
+    match meta {
+        RoomMeta::Access { private, owned, .. } => {
             let room = &mut state.rooms[key];
             (room.private, room.owned) = (private, owned);
         }
-        Fact::Topic(text) => state.rooms[key].topic = text,
-        Fact::Member(user, Some(member)) => restore_member(state, key, &user, member),
-        Fact::Standing(user, what, term) => {
+        RoomMeta::Topic(text) => state.rooms[key].topic = text,
+        RoomMeta::Member(user, Some(member)) => restore_member(state, key, &user, member),
+        RoomMeta::Restriction(user, what, term) => {
             let wall_ms = state.now.wall_ms;
             state.rooms[key].order.set(&user, what, term, wall_ms);
         }
-        Fact::Member(_, None) => {}
+        RoomMeta::Member(_, None) => {}
     }
 }
 
@@ -79,7 +79,7 @@ fn restore_user(state: &mut State, name: &UserName) -> UserKey {
     user
 }
 
-fn restore_member(state: &mut State, room: RoomKey, name: &UserName, member: MemberFact) {
+fn restore_member(state: &mut State, room: RoomKey, name: &UserName, member: MemberMeta) {
     let user = state.user_named(name.as_str()).unwrap_or_else(|| restore_user(state, name));
     let place = state.users[user].memberships.binary_search_by_key(&room, |&(key, _)| key);
     let Err(place) = place else { return };
@@ -92,7 +92,7 @@ fn restore_member(state: &mut State, room: RoomKey, name: &UserName, member: Mem
         index: u32::try_from(row.members.len()).unwrap_or(u32::MAX),
         role: member.role,
         counted,
-        shown: super::reply::Presence::Off,
+        shown: super::model::reply::Presence::Off,
         changed: false,
         acked: false,
         told: true,

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use super::keys::RoomKey;
-use super::log::LogId;
-use super::record::SharedRecord;
+use super::model::log::LogId;
+use super::model::record::SharedRecord;
 
 /// The recent end of a log.
 ///

@@ -1,13 +1,13 @@
 //! Rooms and the cursors over them.
 
-use super::command::RequestId;
 use super::keys::{MembershipKey, UserKey};
-use super::log::LogId;
-use super::name::{RoomName, UserName};
-use super::outbox::{Class, Request};
-use super::policy::{Policy, PresenceMode};
-use super::record::{Epoch, SharedRecord};
-use super::reply::{Durability, Reply};
+use super::model::command::RequestId;
+use super::model::log::LogId;
+use super::model::name::{RoomName, UserName};
+use super::model::output::{Class, Request};
+use super::model::policy::{Policy, PresenceMode};
+use super::model::record::{Epoch, SharedRecord};
+use super::model::reply::{Durability, Reply};
 use super::ring::Ring;
 use super::standing::Order;
 

@@ -3,16 +3,16 @@
 use std::mem;
 
 use super::asked::Asked;
-use super::command::{Send, Target};
 use super::hello::open_user_to_wait_for;
 use super::keys::{RoomKey, UserKey};
-use super::limits::RECORD_OVERHEAD;
-use super::log::{Draft, Fact, LogRequest, Touch};
 use super::members::{find_membership, open_direct, parse_user, subscribe_direct};
-use super::name::{NAME_LEN_MAX, RoomName};
-use super::outbox::Request;
-use super::record::Body;
-use super::reply::Role;
+use super::model::command::{Send, Target};
+use super::model::limits::RECORD_OVERHEAD;
+use super::model::log::{Draft, LogRequest, RoomMeta, TargetCheck};
+use super::model::name::{NAME_LEN_MAX, RoomName};
+use super::model::output::Request;
+use super::model::record::Body;
+use super::model::reply::Role;
 use super::room::Sender;
 use super::standing::{self, Pending};
 use super::state::State;
@@ -28,9 +28,9 @@ pub(super) struct Logged {
     pub weight: u32,
     pub echo: bool,
     /// What must hold of its target.
-    pub touch: Option<Touch>,
+    pub touch: Option<TargetCheck>,
     /// What changes with it.
-    pub facts: Vec<Fact>,
+    pub meta: Vec<RoomMeta>,
     /// What counts as done until the log answers.
     pub pending: Option<Pending>,
 }
@@ -38,16 +38,7 @@ pub(super) struct Logged {
 impl Logged {
     /// A record that changes nothing else.
     pub(super) const fn new(room: RoomKey, user: UserKey, body: Body, weight: u32) -> Self {
-        Self {
-            room,
-            user,
-            body,
-            weight,
-            echo: false,
-            touch: None,
-            facts: Vec::new(),
-            pending: None,
-        }
+        Self { room, user, body, weight, echo: false, touch: None, meta: Vec::new(), pending: None }
     }
 }
 
@@ -142,7 +133,7 @@ fn direct_with(state: &mut State, user: UserKey, name: &str) -> Option<RoomKey> 
 
 /// Asks the log to take a record; the request is answered when it has.
 pub(super) fn append(state: &mut State, logged: Logged, request: Request, conn: ConnId) {
-    let Logged { room: key, user, body, weight, echo, touch, facts, pending } = logged;
+    let Logged { room: key, user, body, weight, echo, touch, meta, pending } = logged;
     let sender = Sender { conn, request, echo };
     if state.stopping {
         return super::cursor::refuse(state, sender, super::shutting_down());
@@ -155,7 +146,7 @@ pub(super) fn append(state: &mut State, logged: Logged, request: Request, conn: 
     if let Some(pending) = pending {
         room.order.note(ticket, pending);
     }
-    let draft = Draft { from, body, weight, touch, facts };
+    let draft = Draft { from, body, weight, touch, meta };
     state.requests.push_back(LogRequest::Append { log: room.log, ticket, draft });
 }
 
@@ -179,7 +170,7 @@ pub(super) fn topic(
     }
     standing::check_voice(state, membership)?;
     let body = Body::Topic { text: text.into() };
-    let facts =
-        if state.rooms[room].is_stored() { vec![Fact::Topic(text.into())] } else { Vec::new() };
-    Ok(Logged { facts, ..Logged::new(room, user, body, weight) })
+    let meta =
+        if state.rooms[room].is_stored() { vec![RoomMeta::Topic(text.into())] } else { Vec::new() };
+    Ok(Logged { meta, ..Logged::new(room, user, body, weight) })
 }

@@ -1,7 +1,7 @@
 //! A session: a connection that has said who it is.
 
 use super::keys::{RoomKey, UserKey};
-use super::outbox::Class;
+use super::model::output::Class;
 use crate::collections::{Few, Ledger};
 use crate::net::ConnId;
 

@@ -4,12 +4,12 @@
 //! user: whoever is banned may be forgotten and come back. It ends by the wall clock, as it was told.
 
 use super::keys::{MembershipKey, RoomKey, UserKey};
-use super::limits::STANDINGS_MAX;
-use super::log::{Fact, LogRequest, Standing, Term, Ticket};
-use super::name::UserName;
-use super::policy::Access;
-use super::record::Act;
-use super::reply::Role;
+use super::model::limits::STANDINGS_MAX;
+use super::model::log::{Expiry, LogRequest, Restriction, RoomMeta, Ticket};
+use super::model::name::UserName;
+use super::model::policy::Access;
+use super::model::record::Act;
+use super::model::reply::Role;
 use super::room::Room;
 use super::state::State;
 use super::{Code, Refusal};
@@ -26,7 +26,7 @@ struct Inner {
     /// The policy that was chosen by name when the room was made.
     policy: Option<Box<str>>,
     /// By user and kind.
-    standings: Vec<(UserName, Standing, Term)>,
+    standings: Vec<(UserName, Restriction, Expiry)>,
     /// What has been asked of the log and not been answered, in that order.
     pending: Vec<(Ticket, Pending)>,
 }
@@ -56,7 +56,7 @@ impl Order {
     }
 
     /// For how long this holds of the user, `None` if it does not.
-    pub(super) fn term(&self, user: &UserName, what: Standing, wall_ms: u64) -> Option<&Term> {
+    pub(super) fn term(&self, user: &UserName, what: Restriction, wall_ms: u64) -> Option<&Expiry> {
         let inner = self.0.as_ref()?;
         let place = inner.find(user, what).ok()?;
         inner.standings.get(place).map(|(.., term)| term).filter(|term| !is_over(term, wall_ms))
@@ -66,8 +66,8 @@ impl Order {
     pub(super) fn set(
         &mut self,
         user: &UserName,
-        what: Standing,
-        term: Option<Term>,
+        what: Restriction,
+        term: Option<Expiry>,
         wall_ms: u64,
     ) {
         if self.0.is_none() && term.is_none() {
@@ -138,21 +138,21 @@ impl Order {
 }
 
 impl Inner {
-    fn find(&self, user: &UserName, what: Standing) -> Result<usize, usize> {
+    fn find(&self, user: &UserName, what: Restriction) -> Result<usize, usize> {
         self.standings.binary_search_by(|(name, kind, _)| (name, kind).cmp(&(user, &what)))
     }
 }
 
 /// Whether a term has run out.
-pub(super) fn is_over(term: &Term, wall_ms: u64) -> bool {
+pub(super) fn is_over(term: &Expiry, wall_ms: u64) -> bool {
     term.until.is_some_and(|until| until <= wall_ms)
 }
 
 /// Tells the store a fact of a room; what is in memory only is told to nobody.
-pub(super) fn keep(state: &mut State, key: RoomKey, fact: Fact) {
+pub(super) fn keep(state: &mut State, key: RoomKey, meta: RoomMeta) {
     let room = &state.rooms[key];
     if room.is_stored() {
-        state.requests.push_back(LogRequest::Keep { log: room.log, fact });
+        state.requests.push_back(LogRequest::PutMeta { log: room.log, meta });
     }
 }
 
@@ -165,22 +165,22 @@ pub(super) fn is_closed(state: &State, room: &Room) -> bool {
 /// Whether the user may enter a room that others may not.
 pub(super) fn is_invited(state: &State, key: RoomKey, user: UserKey) -> bool {
     let name = &state.users[user].name;
-    state.rooms[key].order.term(name, Standing::Invited, state.now.wall_ms).is_some()
+    state.rooms[key].order.term(name, Restriction::Invited, state.now.wall_ms).is_some()
 }
 
 /// The user has entered: the invitation has served.
 pub(super) fn use_invitation(state: &mut State, key: RoomKey, user: UserKey) {
     if is_invited(state, key, user) {
         let name = state.users[user].name.clone();
-        state.rooms[key].order.set(&name, Standing::Invited, None, state.now.wall_ms);
-        keep(state, key, Fact::Standing(name, Standing::Invited, None));
+        state.rooms[key].order.set(&name, Restriction::Invited, None, state.now.wall_ms);
+        keep(state, key, RoomMeta::Restriction(name, Restriction::Invited, None));
     }
 }
 
 /// Whether the user is banned, or about to be.
 pub(super) fn is_banned(state: &State, key: RoomKey, user: &UserName) -> bool {
     let order = &state.rooms[key].order;
-    order.term(user, Standing::Banned, state.now.wall_ms).is_some()
+    order.term(user, Restriction::Banned, state.now.wall_ms).is_some()
         || order.judged(user).any(|act| matches!(act, Act::Ban { .. }))
 }
 
@@ -195,10 +195,10 @@ pub(super) fn check_banned(state: &State, key: RoomKey, user: UserKey) -> Result
     let wall_ms = state.now.wall_ms;
     let words = "you are banned from this room";
     let pending = order.judged(name).find_map(|act| match act {
-        Act::Ban { until } => Some(Term { until, reason: "".into() }),
+        Act::Ban { until } => Some(Expiry { until, reason: "".into() }),
         Act::Kick | Act::Unban | Act::Mute { .. } | Act::Unmute | Act::Role(_) => None,
     });
-    let term = pending.as_ref().or_else(|| order.term(name, Standing::Banned, wall_ms));
+    let term = pending.as_ref().or_else(|| order.term(name, Restriction::Banned, wall_ms));
     term.map_or(Ok(()), |term| Err(refusal(Code::Banned, words, term, wall_ms)))
 }
 
@@ -247,16 +247,16 @@ pub(super) fn check_voice(state: &State, membership: MembershipKey) -> Result<()
     }
     let wall_ms = state.now.wall_ms;
     let pending = order.judged(name).find_map(|act| match act {
-        Act::Mute { until } => Some(Term { until, reason: "".into() }),
+        Act::Mute { until } => Some(Expiry { until, reason: "".into() }),
         Act::Kick | Act::Ban { .. } | Act::Unban | Act::Unmute | Act::Role(_) => None,
     });
-    let term = pending.as_ref().or_else(|| order.term(name, Standing::Muted, wall_ms));
+    let term = pending.as_ref().or_else(|| order.term(name, Restriction::Muted, wall_ms));
     let words = "you are muted in this room";
     term.map_or(Ok(()), |term| Err(refusal(Code::Muted, words, term, wall_ms)))
 }
 
 /// The refusal of somebody for whom something holds until the end of `term`.
-pub(super) fn refusal(code: Code, words: &'static str, term: &Term, wall_ms: u64) -> Refusal {
+pub(super) fn refusal(code: Code, words: &'static str, term: &Expiry, wall_ms: u64) -> Refusal {
     let refusal = match &*term.reason {
         "" => Refusal::new(code, words),
         reason => Refusal::new(code, format!("{words}: {reason}")),
@@ -275,43 +275,43 @@ mod tests {
         UserName::parse(name).unwrap()
     }
 
-    fn until(until: u64) -> Term {
-        Term { until: Some(until), reason: "".into() }
+    fn until(until: u64) -> Expiry {
+        Expiry { until: Some(until), reason: "".into() }
     }
 
     #[test]
     fn a_room_without_any_owns_nothing() {
         let mut order = Order::default();
         assert_eq!(size_of::<Order>(), 8);
-        order.set(&name("bob"), Standing::Muted, None, 0);
+        order.set(&name("bob"), Restriction::Muted, None, 0);
         assert!(order.0.is_none());
-        order.set(&name("bob"), Standing::Muted, Some(until(10)), 0);
+        order.set(&name("bob"), Restriction::Muted, Some(until(10)), 0);
         order.note(Ticket(1), Pending::Deleting(3));
         assert!(order.0.is_some());
         assert_eq!(order.answered(Ticket(1)), Some(Pending::Deleting(3)));
-        order.set(&name("bob"), Standing::Muted, None, 0);
+        order.set(&name("bob"), Restriction::Muted, None, 0);
         assert!(order.0.is_none());
     }
 
     #[test]
     fn a_standing_is_of_one_kind_and_ends_with_its_term() {
         let mut order = Order::default();
-        order.set(&name("bob"), Standing::Muted, Some(until(10)), 0);
-        order.set(&name("ann"), Standing::Banned, Some(until(20)), 0);
+        order.set(&name("bob"), Restriction::Muted, Some(until(10)), 0);
+        order.set(&name("ann"), Restriction::Banned, Some(until(20)), 0);
         for (user, what, wall_ms, expect) in [
-            ("bob", Standing::Muted, 9, true),
-            ("bob", Standing::Muted, 10, false),
-            ("bob", Standing::Banned, 9, false),
-            ("ann", Standing::Banned, 10, true),
-            ("eve", Standing::Banned, 10, false),
+            ("bob", Restriction::Muted, 9, true),
+            ("bob", Restriction::Muted, 10, false),
+            ("bob", Restriction::Banned, 9, false),
+            ("ann", Restriction::Banned, 10, true),
+            ("eve", Restriction::Banned, 10, false),
         ] {
             let found = order.term(&name(user), what, wall_ms).is_some();
             assert_eq!(found, expect, "{user} {what:?} at {wall_ms}");
         }
         order.set(
             &name("eve"),
-            Standing::Invited,
-            Some(Term { until: None, reason: "".into() }),
+            Restriction::Invited,
+            Some(Expiry { until: None, reason: "".into() }),
             10,
         );
         let left = order.0.map_or(0, |inner| inner.standings.len());

@@ -16,17 +16,17 @@ use std::sync::Arc;
 use super::asked::{Asked, LONG};
 use super::changes::Changes;
 use super::keys::{AskedKey, MembershipKey, RoomKey, UserKey};
-use super::limits::Limits;
-use super::log::{LogId, LogRequest, Suspensions};
-use super::name::{RoomName, UserName};
-use super::outbox::Said;
+use super::model::limits::Limits;
+use super::model::log::{LogId, LogRequest, Suspensions};
+use super::model::name::{RoomName, UserName};
+use super::model::output::Output;
+use super::model::record::Epoch;
+use super::model::reply::Presence;
+use super::model::stats::Stats;
 use super::pages::Pages;
-use super::record::Epoch;
-use super::reply::Presence;
 use super::ring::RingBudget;
 use super::room::Room;
 use super::session::{Secret, Session};
-use super::stats::Stats;
 use super::user::{Membership, User};
 use crate::collections::{Key as _, KeyIndex, Slots, Table};
 use crate::net::ConnId;
@@ -97,7 +97,7 @@ pub(super) struct State {
     pub rev: u64,
     /// Where the name of a room is spelled to be looked for.
     pub spelling: String,
-    pub said: VecDeque<Said>,
+    pub said: VecDeque<Output>,
     pub requests: VecDeque<LogRequest>,
     /// Who may not use the server, by name.
     pub suspended: Arc<Suspensions>,
@@ -206,7 +206,7 @@ impl State {
     pub(super) fn note_relief(&mut self, conn: ConnId, before: u32) {
         let owed = self.session(conn).map_or(0, Session::owed);
         if before > OWED_ENOUGH && owed <= OWED_ENOUGH {
-            self.said.push_back(Said::Wake { conn });
+            self.said.push_back(Output::Wake { conn });
         }
     }
 }

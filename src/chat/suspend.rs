@@ -4,9 +4,9 @@ use crate::net::IpAddr;
 use std::sync::Arc;
 
 use super::hello::end_session;
-use super::log::{Suspensions, Term};
-use super::name::UserName;
-use super::outbox::Said;
+use super::model::log::{Expiry, Suspensions};
+use super::model::name::UserName;
+use super::model::output::Output;
 use super::standing;
 use super::state::State;
 use super::{Code, Refusal};
@@ -30,7 +30,7 @@ impl Suspensions {
     }
 
     /// For how long this user may not use the server, `None` if it may.
-    fn user(&self, name: &UserName, wall_ms: u64) -> Option<&Term> {
+    fn user(&self, name: &UserName, wall_ms: u64) -> Option<&Expiry> {
         let place = self.users.binary_search_by(|(known, _)| known.cmp(name)).ok()?;
         let term = self.users.get(place).map(|(_, term)| term);
         term.filter(|term| !standing::is_over(term, wall_ms))
@@ -61,7 +61,7 @@ pub(super) fn set(state: &mut State, suspended: &Arc<Suspensions>) {
         }
         let sessions = state.users[user].sessions.clone();
         for &conn in &sessions {
-            state.said.push_back(Said::Close { conn, reason: CloseReason::Banned });
+            state.said.push_back(Output::Close { conn, reason: CloseReason::Banned });
             end_session(state, conn);
         }
     }
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn an_address_is_the_same_in_both_notations_and_until_its_term() {
-        let term = Term { until: Some(100), reason: "".into() };
+        let term = Expiry { until: Some(100), reason: "".into() };
         let addresses = vec![("::ffff:10.0.0.1".parse().unwrap(), term)];
         let suspensions = Suspensions { users: Vec::new(), addresses };
         for (address, wall_ms, expect) in [

@@ -6,13 +6,13 @@
 
 use super::changes::Changes;
 use super::keys::{MembershipKey, RoomKey, UserKey};
-use super::limits::RECORD_OVERHEAD;
-use super::log::Touch;
 use super::members::find_membership;
-use super::name::RoomName;
+use super::model::limits::RECORD_OVERHEAD;
+use super::model::log::TargetCheck;
+use super::model::name::RoomName;
+use super::model::record::{Body, Record, SharedRecord};
+use super::model::reply::Role;
 use super::pages::Pages;
-use super::record::{Body, Record, SharedRecord};
-use super::reply::Role;
 use super::ring::RingBudget;
 use super::room::Room;
 use super::send::{Logged, check_size};
@@ -41,7 +41,7 @@ pub(super) fn edit(
     let window = state.limits.edit_window;
     let window = window.map(|window| u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
     let not_before = window.map_or(0, |window| state.now.wall_ms.saturating_sub(window));
-    let touch = Touch { target, others: false, not_before };
+    let touch = TargetCheck { target, others: false, not_before };
     check_target(state, (room, user), &touch)?;
     let body = Body::Edit { target, text: Some(text.into()) };
     Ok(Logged { touch: Some(touch), ..Logged::new(room, user, body, weight) })
@@ -59,7 +59,7 @@ pub(super) fn delete(
 ) -> Result<Logged, Refusal> {
     let (room, membership) = find_speaker(state, user, name)?;
     let others = state.rooms[room].owned && standing::role(state, membership) >= Role::Moderator;
-    let touch = Touch { target, others, not_before: 0 };
+    let touch = TargetCheck { target, others, not_before: 0 };
     check_target(state, (room, user), &touch)?;
     // A store does these in order; where there is none, what this turn has asked for counts.
     let pending = (!state.rooms[room].is_stored()).then_some(Pending::Deleting(target));
@@ -80,7 +80,7 @@ pub(super) fn react(
     weight: u32,
 ) -> Result<Logged, Refusal> {
     let (room, _) = find_speaker(state, user, name)?;
-    let touch = Touch { target, others: true, not_before: 0 };
+    let touch = TargetCheck { target, others: true, not_before: 0 };
     check_target(state, (room, user), &touch)?;
     let body = Body::Reaction { target, emoji: emoji.into(), remove };
     Ok(Logged { touch: Some(touch), ..Logged::new(room, user, body, weight) })
@@ -100,7 +100,7 @@ fn find_speaker(
 fn check_target(
     state: &State,
     (key, user): (RoomKey, UserKey),
-    touch: &Touch,
+    touch: &TargetCheck,
 ) -> Result<(), Refusal> {
     let room = &state.rooms[key];
     let Some(record) = room.ring.get(touch.target) else {

@@ -1,8 +1,8 @@
 //! Users and their memberships.
 
 use super::keys::{MembershipKey, RoomKey, UserKey};
-use super::name::UserName;
-use super::reply::{Presence, Role};
+use super::model::name::UserName;
+use super::model::reply::{Presence, Role};
 use super::session::Secret;
 use crate::collections::Few;
 use crate::net::ConnId;

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 
-use crate::chat::limits::REASON_LEN_MAX;
-use crate::chat::log::Term;
-use crate::chat::name::{NameError, RoomName, UserName};
+use crate::chat::model::limits::REASON_LEN_MAX;
+use crate::chat::model::log::Expiry;
+use crate::chat::model::name::{NameError, RoomName, UserName};
 use crate::log::Timestamp;
 use crate::store::tools::erase::{Erasure, Traces};
 use crate::store::tools::export::{Export, Exported};
@@ -165,7 +165,7 @@ fn perform(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCode
         Tool::Ban { kind, who, lasts, reason } => {
             let who = target(*kind, who)?;
             let until = lasts.map(|lasts| wall_ms.saturating_add(millis(lasts)));
-            let term = Term { until, reason: reason.as_str().into() };
+            let term = Expiry { until, reason: reason.as_str().into() };
             suspend::ban(data, &who, &term, wall_ms)?;
             writeln!(out, "banned {}", Ban(&who, &term))?;
         }
@@ -289,11 +289,11 @@ fn bans(out: &mut dyn io::Write, data: &Path, wall_ms: u64) -> Result<(), Failed
 }
 
 /// A ban as a line: `user ann until 2026-11-21T07:45:00.123Z: spam`.
-struct Ban<'a>(&'a Target, &'a Term);
+struct Ban<'a>(&'a Target, &'a Expiry);
 
 impl fmt::Display for Ban<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(who, Term { until, reason }) = self;
+        let Self(who, Expiry { until, reason }) = self;
         match who {
             Target::User(name) => write!(f, "user {name}")?,
             Target::Address(address) => write!(f, "address {address}")?,
@@ -379,7 +379,7 @@ mod tests {
 
     #[test]
     fn a_ban_is_one_line() {
-        let term = |until, reason: &str| Term { until, reason: reason.into() };
+        let term = |until, reason: &str| Expiry { until, reason: reason.into() };
         let ann = Target::User(UserName::parse("ann").unwrap());
         for (term, expect) in [
             (term(None, ""), "user ann until unban"),

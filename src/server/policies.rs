@@ -1,8 +1,8 @@
 //! What is configured for rooms, in the domain's words.
 
-use crate::chat::name::UserName;
-use crate::chat::policy::{self, Policies, Policy, Rule};
-use crate::chat::reply;
+use crate::chat::model::name::UserName;
+use crate::chat::model::policy::{self, Policies, Policy, Rule};
+use crate::chat::model::reply;
 use crate::config::{Access, Config, Creators, Durability, PresenceMode, Retention, RoomPolicy};
 
 /// The policies of all rooms.
@@ -78,7 +78,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::chat::name::RoomName;
+    use crate::chat::model::name::RoomName;
     use crate::config::{self, Environment, Flags};
 
     fn load(toml: &str) -> Result<Config, String> {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::edge::Edge;
 use super::format::Format;
-use crate::chat::outbox::Class;
+use crate::chat::model::output::Class;
 use crate::chat::{RoomName, SharedRecord};
 use crate::wire::{self, render};
 

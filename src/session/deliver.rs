@@ -8,8 +8,8 @@ use super::format::Format;
 use super::human;
 use super::row::{Row, Stage};
 use super::{Sessions, Turn};
-use crate::chat::outbox::{Fanout, Part, Request, Said};
-use crate::chat::reply::{Refusal, Reply};
+use crate::chat::model::output::{Fanout, Output, Part, Request};
+use crate::chat::model::reply::{Refusal, Reply};
 use crate::chat::{Code, Event, UserName};
 use crate::collections::Slots;
 use crate::net::{CloseReason, ConnId, Effect};
@@ -19,7 +19,7 @@ impl Sessions {
     /// Says everything that the domain has to say.
     pub fn say(&mut self, turn: &mut Turn<'_>) {
         loop {
-            while let Some(said) = turn.chat.poll_said() {
+            while let Some(said) = turn.chat.poll_output() {
                 self.say_one(said, turn);
             }
             let Some((conn, reason)) = self.doomed.pop() else { return };
@@ -27,21 +27,21 @@ impl Sessions {
         }
     }
 
-    fn say_one(&mut self, said: Said, turn: &mut Turn<'_>) {
+    fn say_one(&mut self, said: Output, turn: &mut Turn<'_>) {
         match said {
-            Said::Reply { to, request, result } => {
+            Output::Reply { to, request, result } => {
                 self.say_reply(to, &request, &result, turn);
             }
-            Said::Event { to, event } => self.say_event(to, &event, turn),
-            Said::Shared { to, event } => {
+            Output::Event { to, event } => self.say_event(to, &event, turn),
+            Output::Shared { to, event } => {
                 for (class, to) in to.into_classes() {
                     let frame = self.edge.render_event(Format::of(class), &event);
                     turn.effects.push(Effect::Broadcast { to, frame });
                 }
             }
-            Said::Fanout(fanout) => self.say_fanout(fanout, turn),
-            Said::Wake { conn } => turn.effects.push(Effect::Wake { conn }),
-            Said::Close { conn, reason } => self.doomed.push((conn, reason)),
+            Output::Fanout(fanout) => self.say_fanout(fanout, turn),
+            Output::Wake { conn } => turn.effects.push(Effect::Wake { conn }),
+            Output::Close { conn, reason } => self.doomed.push((conn, reason)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! How the same JSON text is put on the wire for different connections.
 
 use super::edge::Edge;
-use crate::chat::outbox::Class;
+use crate::chat::model::output::Class;
 use crate::line;
 use crate::ws::{Opcode, WindowBits, encode_compressed, encode_text_header};
 

@@ -4,7 +4,7 @@ use super::deliver::{find, send};
 use super::human::{Person, is_http_request};
 use super::row::Stage;
 use super::{Sessions, Turn};
-use crate::chat::outbox::{Class, Request};
+use crate::chat::model::output::{Class, Request};
 use crate::chat::{Code, Command, Hello, Op, Refusal, RequestId};
 use crate::line::{self, Framing};
 use crate::net::{CloseReason, ConnId, Effect};

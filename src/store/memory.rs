@@ -8,9 +8,11 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chat::limits::SEQ_END;
-use crate::chat::log::{Appended, Draft, LogFault, LogId, LogReply, LogRequest, Logs, Ticket};
-use crate::chat::record::{Body, Record};
+use crate::chat::model::limits::SEQ_END;
+use crate::chat::model::log::{
+    Appended, Draft, LogFault, LogId, LogReply, LogRequest, Logs, Ticket,
+};
+use crate::chat::model::record::{Body, Record};
 use crate::collections::{KeyedMap, Slots};
 use crate::time::Tick;
 use crate::time::clock::Now;
@@ -145,7 +147,7 @@ impl Logs for MemoryStore {
                 self.cids -= dropped.map_or(0, |log| log.cids());
             }
             // What is in memory only is as safe as it will be.
-            LogRequest::Keep { .. } => {}
+            LogRequest::PutMeta { .. } => {}
             LogRequest::Sync { ticket, .. } => {
                 self.replies.push_back(LogReply::Synced { ticket, outcome: Ok(()) });
             }
@@ -225,10 +227,10 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::name::{RoomName, UserName};
-    use crate::chat::policy::Retention;
-    use crate::chat::record::Epoch;
-    use crate::chat::reply::Durability;
+    use crate::chat::model::name::{RoomName, UserName};
+    use crate::chat::model::policy::Retention;
+    use crate::chat::model::record::Epoch;
+    use crate::chat::model::reply::Durability;
 
     fn at(millis: u64) -> Now {
         Now { tick: Tick::from_millis(millis), wall_ms: 1_000_000 + millis }
@@ -260,7 +262,7 @@ mod tests {
             body,
             weight: 0,
             touch: None,
-            facts: Vec::new(),
+            meta: Vec::new(),
         };
         store.request(now, LogRequest::Append { log: LogId::new(1, 1), ticket: Ticket(7), draft });
         let reply = store.poll().unwrap();
@@ -301,7 +303,7 @@ mod tests {
             body,
             weight: 0,
             touch: None,
-            facts: Vec::new(),
+            meta: Vec::new(),
         };
         store
             .request(at(0), LogRequest::Append { log: LogId::new(2, 1), ticket: Ticket(0), draft });
@@ -327,7 +329,7 @@ mod tests {
                 body,
                 weight: 0,
                 touch: None,
-                facts: Vec::new(),
+                meta: Vec::new(),
             }
         };
         for log in 2..2 + logs {

@@ -2,7 +2,7 @@
 //!
 //! Rooms of level `memory` have a counter and the memory of their `cid`s ([`MemoryStore`]); all others are in an
 //! SQLite file ([`disk`]), written by one thread and read by another. The server's loop hands requests over and
-//! polls answers ([`chat::log`](crate::chat::log)); it never waits for a disk.
+//! polls answers ([`chat::model::log`](crate::chat::model::log)); it never waits for a disk.
 //!
 //! # What is written when
 //!
@@ -45,13 +45,13 @@ pub mod tools;
 pub use disk::{OpenError, Options, Wake};
 pub use memory::MemoryStore;
 
-use crate::chat::log::{Kept, Logs};
+use crate::chat::model::log::{Logs, Snapshot};
 use crate::time::clock::Clock;
 
 /// Logs that are all in memory, and begin empty.
 #[must_use]
-pub fn in_memory() -> (Box<dyn Logs>, Kept) {
-    (Box::new(MemoryStore::new()), Kept::default())
+pub fn in_memory() -> (Box<dyn Logs>, Snapshot) {
+    (Box::new(MemoryStore::new()), Snapshot::default())
 }
 
 /// Whether a file of an earlier start is in this directory.
@@ -72,7 +72,7 @@ pub fn open(
     options: &Options,
     clock: Clock,
     wake: Wake,
-) -> Result<(Box<dyn Logs>, Kept), OpenError> {
+) -> Result<(Box<dyn Logs>, Snapshot), OpenError> {
     let (store, kept) = disk::Store::open(options, clock, wake)?;
     Ok((Box::new(store), kept))
 }

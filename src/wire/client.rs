@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Visitor};
 use serde_json::value::RawValue;
 
 use super::json::{boolean, foreign, name, number, put, string};
-use crate::chat::command::Op;
+use crate::chat::model::command::Op;
 
 /// The value of a request's field.
 #[derive(Clone, Copy, Debug)]
@@ -189,8 +189,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Word<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::command::{Command, Send, Target};
-    use crate::chat::limits::Limits;
+    use crate::chat::model::command::{Command, Send, Target};
+    use crate::chat::model::limits::Limits;
     use crate::wire::{Parsed, parse};
 
     #[test]

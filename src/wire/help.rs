@@ -1,8 +1,8 @@
 //! What `help` says of the operations, and what is near to a word that is none.
 
-use crate::chat::code::Code;
-use crate::chat::command::Op;
-use crate::chat::reply::Refusal;
+use crate::chat::model::code::Code;
+use crate::chat::model::command::Op;
+use crate::chat::model::reply::Refusal;
 
 /// Bytes of the longest name of an operation that is looked at or shown.
 pub(super) const OP_LEN_MAX: usize = 32;

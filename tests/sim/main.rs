@@ -7,7 +7,7 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::struct_excessive_bools,
-    reason = "tests may read the environment; a client's story is a list of facts"
+    reason = "tests may read the environment; a client's story is a list of meta"
 )]
 
 mod client;

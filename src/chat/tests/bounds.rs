@@ -1,18 +1,18 @@
 //! Answers are of a bounded size, and what they leave out can be asked for.
 
-use super::super::command::Page;
-use super::super::limits::PAGE_BYTES_MAX;
-use super::super::policy::{Policies, Policy};
-use super::super::reply::Durability;
+use super::super::model::command::Page;
+use super::super::model::limits::PAGE_BYTES_MAX;
+use super::super::model::policy::{Policies, Policy};
+use super::super::model::reply::Durability;
 use super::stored::{answer, town_of};
 use super::*;
 
 /// The seqs in the answer, and what they weigh together.
 #[track_caller]
-fn seqs(said: &[Said]) -> (Vec<u64>, usize) {
+fn seqs(said: &[Output]) -> (Vec<u64>, usize) {
     let items: Vec<SharedRecord> = match answer(said) {
-        Some(Said::Reply { result: Ok(Reply::History { items, .. }), .. }) => items.clone(),
-        Some(Said::Reply { result: Ok(Reply::Found { items, .. }), .. }) => {
+        Some(Output::Reply { result: Ok(Reply::History { items, .. }), .. }) => items.clone(),
+        Some(Output::Reply { result: Ok(Reply::Found { items, .. }), .. }) => {
             items.iter().map(|(_, record)| SharedRecord::clone(record)).collect()
         }
         other => panic!("{other:?}"),
@@ -74,7 +74,8 @@ fn an_inbox_of_very_many_rooms_is_told_in_parts() {
     let (mut since, mut told) = (None, Vec::new());
     for expect in [(512, true), (512, true), (76, false), (0, false)] {
         let said = town.run(0, Command::Rooms { since });
-        let Some(Said::Reply { result: Ok(Reply::Inbox { rev, rooms, more }), .. }) = answer(&said)
+        let Some(Output::Reply { result: Ok(Reply::Inbox { rev, rooms, more }), .. }) =
+            answer(&said)
         else {
             panic!("{said:?}");
         };

@@ -180,14 +180,14 @@ fn a_returning_client_gets_what_it_missed_once() {
             1,
             Command::History {
                 room: "lobby".into(),
-                page: command::Page::Latest,
+                page: model::command::Page::Latest,
                 limit: None,
                 epoch: None,
             },
         )
         .as_slice()
     {
-        [Said::Reply { result: Ok(Reply::History { epoch, .. }), .. }] => *epoch,
+        [Output::Reply { result: Ok(Reply::History { epoch, .. }), .. }] => *epoch,
         other => panic!("{other:?}"),
     };
     town.chat.closed(town.now, conn(1));

@@ -9,10 +9,10 @@ mod readings;
 mod stored;
 mod touch;
 
-use super::command::{Position, Resume, Send, Target};
-use super::limits::RECORD_OVERHEAD;
-use super::log::Logs;
-use super::outbox::{Class, Part, Request, Said};
+use super::model::command::{Position, Resume, Send, Target};
+use super::model::limits::RECORD_OVERHEAD;
+use super::model::log::Logs;
+use super::model::output::{Class, Output, Part, Request};
 use super::*;
 use crate::store::MemoryStore;
 
@@ -71,7 +71,7 @@ impl Town {
     fn hello(&mut self, number: usize, name: &str) -> String {
         let said = self.hello_with(number, Some(name), None);
         match said.first() {
-            Some(Said::Reply { result: Ok(Reply::Welcome { session, .. }), .. }) => {
+            Some(Output::Reply { result: Ok(Reply::Welcome { session, .. }), .. }) => {
                 session.to_string()
             }
             other => panic!("{other:?}"),
@@ -83,7 +83,7 @@ impl Town {
         number: usize,
         name: Option<&str>,
         resume: Option<(&str, Positions<'_>)>,
-    ) -> Vec<Said> {
+    ) -> Vec<Output> {
         self.secrets += 1;
         let resume = resume.map(|(session, rooms)| Resume {
             session: session.into(),
@@ -101,12 +101,12 @@ impl Town {
         self.settle()
     }
 
-    fn join(&mut self, number: usize, room: &str) -> Vec<Said> {
+    fn join(&mut self, number: usize, room: &str) -> Vec<Output> {
         self.run(number, Command::Join { room: room.into(), after: None, epoch: None })
     }
 
     /// One command in a turn of its own.
-    fn run(&mut self, number: usize, command: Command<'_>) -> Vec<Said> {
+    fn run(&mut self, number: usize, command: Command<'_>) -> Vec<Output> {
         self.ask(number, command);
         self.settle()
     }
@@ -132,15 +132,15 @@ impl Town {
     }
 
     /// Ends the turn and returns what was said.
-    fn settle(&mut self) -> Vec<Said> {
+    fn settle(&mut self) -> Vec<Output> {
         self.run_logs();
         self.chat.turn_end(self.now);
         self.chat.debug_check();
-        std::iter::from_fn(|| self.chat.poll_said()).collect()
+        std::iter::from_fn(|| self.chat.poll_output()).collect()
     }
 
     /// Lets time pass, a moment at a time, and returns what was said meanwhile.
-    fn wait(&mut self, millis: u64) -> Vec<Said> {
+    fn wait(&mut self, millis: u64) -> Vec<Output> {
         let end = self.now.tick.as_millis() + millis;
         let mut said = Vec::new();
         while self.chat.next_deadline() <= Tick::from_millis(end) {
@@ -154,18 +154,18 @@ impl Town {
 }
 
 /// What one connection gets, in a line for each thing.
-fn heard(said: &[Said], number: usize) -> Vec<String> {
+fn heard(said: &[Output], number: usize) -> Vec<String> {
     let me = conn(number);
     let mut lines = Vec::new();
     for said in said {
         match said {
-            Said::Reply { to, result, .. } if *to == me => lines.push(reply_line(result)),
-            Said::Event { to, event } if *to == me => lines.push(event_line(event)),
-            Said::Shared { to, event } => {
+            Output::Reply { to, result, .. } if *to == me => lines.push(reply_line(result)),
+            Output::Event { to, event } if *to == me => lines.push(event_line(event)),
+            Output::Shared { to, event } => {
                 let to_me = to.clone().into_classes().any(|(_, list)| list.contains(&me));
                 lines.extend(to_me.then(|| event_line(event)));
             }
-            Said::Fanout(fanout) => {
+            Output::Fanout(fanout) => {
                 let seq = |index: usize| fanout.records[index].seq;
                 if fanout.whole.clone().into_classes().any(|(_, list)| list.contains(&me)) {
                     lines.extend((0..fanout.records.len()).map(|index| format!("#{}", seq(index))));
@@ -181,8 +181,10 @@ fn heard(said: &[Said], number: usize) -> Vec<String> {
                     }
                 }
             }
-            Said::Wake { conn } if *conn == me => lines.push("wake".to_owned()),
-            Said::Close { conn, reason } if *conn == me => lines.push(format!("close {reason:?}")),
+            Output::Wake { conn } if *conn == me => lines.push("wake".to_owned()),
+            Output::Close { conn, reason } if *conn == me => {
+                lines.push(format!("close {reason:?}"));
+            }
             _ => {}
         }
     }

@@ -6,17 +6,18 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::super::command::{Measure, Page};
-use super::super::log::{
-    Appended, Fact, LogFault, LogReply, LogRequest, MemberFact, Standing, Suspensions, Term,
+use super::super::model::command::{ModerationCommand, Page};
+use super::super::model::log::{
+    Appended, Expiry, LogFault, LogReply, LogRequest, MemberMeta, Restriction, RoomMeta,
+    Suspensions,
 };
-use super::super::policy::{Access, Creators, Policies, Policy, PresenceMode, Rule};
-use super::super::reply::{Durability, Role};
+use super::super::model::policy::{Access, Creators, Policies, Policy, PresenceMode, Rule};
+use super::super::model::reply::{Durability, Role};
 use super::*;
 
-pub(super) fn act<'a>(user: &'a str, measure: Measure, reason: &'a str) -> Command<'a> {
+pub(super) fn act<'a>(user: &'a str, command: ModerationCommand, reason: &'a str) -> Command<'a> {
     let (room, reason) = ("den".into(), reason.into());
-    Command::Moderate { room, user: user.into(), measure, reason, weight: 0 }
+    Command::Moderate { room, user: user.into(), command, reason, weight: 0 }
 }
 
 fn invite(user: &str) -> Command<'_> {
@@ -40,8 +41,8 @@ pub(super) fn den(limits: Limits, private: bool) -> Town {
         town.run(0, invite(name));
         assert!(heard(&town.join(number, "den"), number)[0].starts_with("joined"));
     }
-    town.run(0, act("mod", Measure::Role(Role::Moderator), ""));
-    town.run(0, act("rea", Measure::Role(Role::Reader), ""));
+    town.run(0, act("mod", ModerationCommand::Role(Role::Moderator), ""));
+    town.run(0, act("rea", ModerationCommand::Role(Role::Reader), ""));
     town.wait(1_000);
     town
 }
@@ -55,7 +56,7 @@ pub(super) fn told(town: &mut Town, number: usize, command: Command<'_>) -> Stri
 pub(super) fn refusal(town: &mut Town, number: usize, command: Command<'_>) -> Refusal {
     let said = town.run(number, command);
     let found = said.iter().find_map(|said| match said {
-        Said::Reply { result: Err(refusal), .. } => Some(refusal.clone()),
+        Output::Reply { result: Err(refusal), .. } => Some(refusal.clone()),
         _ => None,
     });
     found.unwrap_or_else(|| panic!("{said:?}"))
@@ -64,11 +65,11 @@ pub(super) fn refusal(town: &mut Town, number: usize, command: Command<'_>) -> R
 #[test]
 fn what_each_role_may_do_to_each_other() {
     let measures = [
-        Measure::Role(Role::Member),
-        Measure::Kick,
-        Measure::Mute(None),
-        Measure::Ban(None),
-        Measure::Unban,
+        ModerationCommand::Role(Role::Member),
+        ModerationCommand::Kick,
+        ModerationCommand::Mute(None),
+        ModerationCommand::Ban(None),
+        ModerationCommand::Unban,
     ];
     let names = ["own", "mod", "mem", "rea", "out"];
     // By actor and target, in the order of the measures: `.` is done, `x` is 3004, `n` is 3010.
@@ -80,10 +81,10 @@ fn what_each_role_may_do_to_each_other() {
     ];
     for (actor, row) in table.into_iter().enumerate() {
         for (target, expect) in names.into_iter().zip(row) {
-            for (measure, expect) in measures.into_iter().zip(expect.chars()) {
+            for (command, expect) in measures.into_iter().zip(expect.chars()) {
                 let mut town = den(Limits::default(), false);
-                let told = told(&mut town, actor, act(target, measure, ""));
-                let what = format!("{} {measure:?} {target}: {told}", names[actor]);
+                let told = told(&mut town, actor, act(target, command, ""));
+                let what = format!("{} {command:?} {target}: {told}", names[actor]);
                 match expect {
                     '.' => assert!(told.starts_with("sent"), "{what}"),
                     'x' => assert_eq!(told, "no 3004", "{what}"),
@@ -97,12 +98,15 @@ fn what_each_role_may_do_to_each_other() {
 #[test]
 fn the_only_owner_stays_and_one_of_two_may_step_down() {
     let mut town = den(Limits::default(), false);
-    let step_down = || act("own", Measure::Role(Role::Member), "");
+    let step_down = || act("own", ModerationCommand::Role(Role::Member), "");
     assert_eq!(told(&mut town, 0, step_down()), "no 3004");
-    assert!(told(&mut town, 0, act("mod", Measure::Role(Role::Owner), "")).starts_with("sent"));
+    assert!(
+        told(&mut town, 0, act("mod", ModerationCommand::Role(Role::Owner), ""))
+            .starts_with("sent")
+    );
     // Both at once: the second one finds nobody who would be left.
     town.chat.command(town.now, conn(0), request(Op::Ping), step_down());
-    let other = act("mod", Measure::Role(Role::Reader), "");
+    let other = act("mod", ModerationCommand::Role(Role::Reader), "");
     town.chat.command(town.now, conn(1), request(Op::Ping), other);
     let said = town.settle();
     assert!(heard(&said, 0).iter().any(|line| line.starts_with("sent")), "{said:?}");
@@ -111,12 +115,13 @@ fn the_only_owner_stays_and_one_of_two_may_step_down() {
 
 #[test]
 fn who_is_put_out_is_told_and_hears_nothing_more() {
-    for (measure, reason, again) in
-        [(Measure::Kick, "left kicked", "joined"), (Measure::Ban(None), "left banned", "no 3005")]
-    {
+    for (command, reason, again) in [
+        (ModerationCommand::Kick, "left kicked", "joined"),
+        (ModerationCommand::Ban(None), "left banned", "no 3005"),
+    ] {
         let mut town = den(Limits::default(), false);
         town.hello(9, "mem");
-        let said = town.run(1, act("mem", measure, ""));
+        let said = town.run(1, act("mem", command, ""));
         let lines = heard(&said, 2);
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[0].starts_with('#'), "the record comes first: {lines:?}");
@@ -133,7 +138,7 @@ fn who_is_put_out_is_told_and_hears_nothing_more() {
 #[test]
 fn a_ban_holds_for_everything_until_its_time_and_gives_its_reason() {
     let mut town = den(Limits::default(), false);
-    town.run(1, act("mem", Measure::Ban(Some(5_000)), "spam"));
+    town.run(1, act("mem", ModerationCommand::Ban(Some(5_000)), "spam"));
     let page = Page::Latest;
     let epoch = None;
     for command in [
@@ -149,7 +154,7 @@ fn a_ban_holds_for_everything_until_its_time_and_gives_its_reason() {
         Command::Topic { room: "den".into(), text: None, weight: 0 },
         Command::Delete { room: "den".into(), target: 1 },
         invite("out"),
-        act("rea", Measure::Kick, ""),
+        act("rea", ModerationCommand::Kick, ""),
     ] {
         let shown = format!("{command:?}");
         let refusal = refusal(&mut town, 2, command);
@@ -173,9 +178,9 @@ fn a_resume_from_before_a_ban_is_cut() {
             line
         };
         assert!(back(&mut town).contains(before));
-        town.run(0, act("mem", Measure::Ban(None), ""));
+        town.run(0, act("mem", ModerationCommand::Ban(None), ""));
         assert!(back(&mut town).contains(after));
-        assert!(told(&mut town, 0, act("mem", Measure::Unban, "")).starts_with("sent"));
+        assert!(told(&mut town, 0, act("mem", ModerationCommand::Unban, "")).starts_with("sent"));
         assert!(back(&mut town).contains(before), "who was in comes back when the ban is over");
     }
 }
@@ -183,11 +188,11 @@ fn a_resume_from_before_a_ban_is_cut() {
 #[test]
 fn a_private_room_stays_hidden_from_those_who_never_knew_it() {
     let mut town = den(Limits::default(), true);
-    town.run(0, act("out", Measure::Ban(Some(1_000)), ""));
+    town.run(0, act("out", ModerationCommand::Ban(Some(1_000)), ""));
     assert_eq!(heard(&town.join(4, "den"), 4), ["no 3001"]);
     town.now.wall_ms += 1_000;
     assert_eq!(heard(&town.join(4, "den"), 4), ["no 3001"]);
-    town.run(0, act("mem", Measure::Kick, ""));
+    town.run(0, act("mem", ModerationCommand::Kick, ""));
     assert_eq!(heard(&town.join(2, "den"), 2), ["no 3001"]);
 }
 
@@ -201,7 +206,7 @@ fn who_is_muted_has_no_voice_until_its_time() {
             Command::Typing { room: "den".into() },
         ]
     };
-    town.run(1, act("mem", Measure::Mute(Some(700)), "calm down"));
+    town.run(1, act("mem", ModerationCommand::Mute(Some(700)), "calm down"));
     for command in speak() {
         let refusal = refusal(&mut town, 2, command);
         assert_eq!((refusal.code, refusal.retry_after_ms), (Code::Muted, Some(700)));
@@ -213,11 +218,13 @@ fn who_is_muted_has_no_voice_until_its_time() {
     assert_eq!(told(&mut town, 2, say("x")), "no 3006");
     town.now.wall_ms += 700;
     assert!(told(&mut town, 2, say("x")).starts_with("sent"));
-    town.run(1, act("mem", Measure::Mute(None), ""));
+    town.run(1, act("mem", ModerationCommand::Mute(None), ""));
     assert_eq!(refusal(&mut town, 2, say("x")).retry_after_ms, None);
-    assert!(told(&mut town, 1, act("mem", Measure::Mute(Some(0)), "")).starts_with("sent"));
+    assert!(
+        told(&mut town, 1, act("mem", ModerationCommand::Mute(Some(0)), "")).starts_with("sent")
+    );
     assert!(told(&mut town, 2, say("x")).starts_with("sent"));
-    assert_eq!(told(&mut town, 1, act("mem", Measure::Mute(Some(0)), "")), "no 3010");
+    assert_eq!(told(&mut town, 1, act("mem", ModerationCommand::Mute(Some(0)), "")), "no 3010");
 }
 
 #[test]
@@ -235,7 +242,7 @@ fn an_invitation_is_told_lets_in_once_and_is_not_used_up_by_a_refusal() {
     town.run(4, Command::Leave { room: "den".into() });
     assert_eq!(heard(&town.join(4, "den"), 4), ["no 3001"]);
     assert_eq!(told(&mut town, 1, invite("mod")), "no 3004");
-    town.run(1, act("mem", Measure::Ban(None), ""));
+    town.run(1, act("mem", ModerationCommand::Ban(None), ""));
     assert_eq!(told(&mut town, 0, invite("mem")), "no 3004");
 }
 
@@ -253,7 +260,7 @@ pub(super) struct Watched(pub(super) Rc<RefCell<Notes>>);
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     store: MemoryStore,
-    facts: Vec<Fact>,
+    meta: Vec<RoomMeta>,
     pub(super) slow: bool,
     fault: Option<LogFault>,
 }
@@ -262,8 +269,8 @@ impl Logs for Watched {
     fn request(&mut self, now: Now, request: LogRequest) {
         let mut notes = self.0.borrow_mut();
         match &request {
-            LogRequest::Append { draft, .. } => notes.facts.extend(draft.facts.iter().cloned()),
-            LogRequest::Keep { fact, .. } => notes.facts.push(fact.clone()),
+            LogRequest::Append { draft, .. } => notes.meta.extend(draft.meta.iter().cloned()),
+            LogRequest::PutMeta { meta, .. } => notes.meta.push(meta.clone()),
             _ => {}
         }
         notes.store.request(now, request);
@@ -310,55 +317,62 @@ fn name(name: &str) -> UserName {
 
 #[test]
 fn each_act_is_kept_with_its_facts() {
-    let term = |until, reason: &str| Some(Term { until, reason: reason.into() });
-    let member = |role| MemberFact { role, recv: 0, read: 0 };
-    let standing = |what, term| Fact::Standing(name("mem"), what, term);
+    let term = |until, reason: &str| Some(Expiry { until, reason: reason.into() });
+    let member = |role| MemberMeta { role, recv: 0, read: 0 };
+    let standing = |what, term| RoomMeta::Restriction(name("mem"), what, term);
     let (mut town, watched) = stored_den(true);
     let forever = || term(None, "");
-    let owner = Fact::Member(name("own"), Some(member(Role::Owner)));
-    let joined = Fact::Member(name("mem"), Some(member(Role::Member)));
-    let access = Fact::Access { private: true, owned: true, policy: None };
-    let invited = standing(Standing::Invited, forever());
-    let used = standing(Standing::Invited, None);
-    let begun = [owner, access, Fact::Topic("tea".into()), invited.clone(), joined, used];
-    assert_eq!(std::mem::take(&mut watched.0.borrow_mut().facts), begun);
+    let owner = RoomMeta::Member(name("own"), Some(member(Role::Owner)));
+    let joined = RoomMeta::Member(name("mem"), Some(member(Role::Member)));
+    let access = RoomMeta::Access { private: true, owned: true, policy: None };
+    let invited = standing(Restriction::Invited, forever());
+    let used = standing(Restriction::Invited, None);
+    let begun = [owner, access, RoomMeta::Topic("tea".into()), invited.clone(), joined, used];
+    assert_eq!(std::mem::take(&mut watched.0.borrow_mut().meta), begun);
     let until = Some(town.now.wall_ms + 50);
-    let gone = Fact::Member(name("mem"), None);
-    let reader = Fact::Member(name("mem"), Some(member(Role::Reader)));
+    let gone = RoomMeta::Member(name("mem"), None);
+    let reader = RoomMeta::Member(name("mem"), Some(member(Role::Reader)));
     let topic = Command::Topic { room: "den".into(), text: Some("rum".into()), weight: 3 };
     for (command, expect) in [
-        (topic, vec![Fact::Topic("rum".into())]),
-        (act("mem", Measure::Role(Role::Reader), ""), vec![reader.clone(), reader]),
+        (topic, vec![RoomMeta::Topic("rum".into())]),
+        (act("mem", ModerationCommand::Role(Role::Reader), ""), vec![reader.clone(), reader]),
         (
-            act("mem", Measure::Mute(Some(50)), "why"),
-            vec![standing(Standing::Muted, term(until, "why"))],
+            act("mem", ModerationCommand::Mute(Some(50)), "why"),
+            vec![standing(Restriction::Muted, term(until, "why"))],
         ),
-        (act("mem", Measure::Mute(Some(0)), ""), vec![standing(Standing::Muted, None)]),
         (
-            act("mem", Measure::Ban(None), ""),
-            vec![gone, invited, standing(Standing::Banned, forever())],
+            act("mem", ModerationCommand::Mute(Some(0)), ""),
+            vec![standing(Restriction::Muted, None)],
         ),
-        (act("mem", Measure::Unban, ""), vec![standing(Standing::Banned, None)]),
+        (
+            act("mem", ModerationCommand::Ban(None), ""),
+            vec![gone, invited, standing(Restriction::Banned, forever())],
+        ),
+        (act("mem", ModerationCommand::Unban, ""), vec![standing(Restriction::Banned, None)]),
     ] {
         let shown = format!("{command:?}");
         assert!(told(&mut town, 0, command).starts_with("sent"), "{shown}");
-        assert_eq!(std::mem::take(&mut watched.0.borrow_mut().facts), expect, "{shown}");
+        assert_eq!(std::mem::take(&mut watched.0.borrow_mut().meta), expect, "{shown}");
     }
 }
 
 #[test]
 fn an_act_counts_from_when_it_is_asked_for_and_is_taken_back_if_it_is_refused() {
-    for (measure, command, during) in [
-        (Measure::Ban(None), say("x"), "no 3005"),
-        (Measure::Kick, say("x"), "no 3003"),
-        (Measure::Kick, Command::Join { room: "den".into(), after: None, epoch: None }, "no 5004"),
-        (Measure::Mute(None), say("x"), "no 3006"),
-        (Measure::Role(Role::Reader), say("x"), "no 3007"),
+    for (act_command, command, during) in [
+        (ModerationCommand::Ban(None), say("x"), "no 3005"),
+        (ModerationCommand::Kick, say("x"), "no 3003"),
+        (
+            ModerationCommand::Kick,
+            Command::Join { room: "den".into(), after: None, epoch: None },
+            "no 5004",
+        ),
+        (ModerationCommand::Mute(None), say("x"), "no 3006"),
+        (ModerationCommand::Role(Role::Reader), say("x"), "no 3007"),
     ] {
-        let shown = format!("{measure:?}");
+        let shown = format!("{command:?}");
         let (mut town, watched) = stored_den(false);
         watched.0.borrow_mut().slow = true;
-        assert_eq!(heard(&town.run(0, act("mem", measure, "")), 0), [""; 0]);
+        assert_eq!(heard(&town.run(0, act("mem", act_command, "")), 0), [""; 0]);
         assert_eq!(heard(&town.run(2, command), 2), [during], "{shown}");
         let ack = Command::Ack { room: "den".into(), recv: None, read: Some(0), epoch: None };
         town.run(2, ack);
@@ -372,21 +386,21 @@ fn an_act_counts_from_when_it_is_asked_for_and_is_taken_back_if_it_is_refused() 
         let last = watched
             .0
             .borrow()
-            .facts
+            .meta
             .iter()
             .rev()
-            .find(|fact| matches!(fact, Fact::Member(user, _) if *user == name("mem")))
+            .find(|meta| matches!(meta, RoomMeta::Member(user, _) if *user == name("mem")))
             .cloned();
-        let member = MemberFact { role: Role::Member, recv: 0, read: 0 };
-        assert_eq!(last, Some(Fact::Member(name("mem"), Some(member))), "{shown}");
+        let member = MemberMeta { role: Role::Member, recv: 0, read: 0 };
+        assert_eq!(last, Some(RoomMeta::Member(name("mem"), Some(member))), "{shown}");
     }
 }
 
 #[test]
 fn who_is_suspended_is_sent_away_and_not_let_in_until_the_time_is_over() {
     let mut town = Town::with_lobby(Limits::default(), 2);
-    let term = Term { until: Some(town.now.wall_ms + 900), reason: "spam".into() };
-    let forever = Term { until: None, reason: "".into() };
+    let term = Expiry { until: Some(town.now.wall_ms + 900), reason: "spam".into() };
+    let forever = Expiry { until: None, reason: "".into() };
     let users = vec![(name("zoe"), forever.clone()), (name("u1"), term), (name("eve"), forever)];
     let suspended = Arc::new(Suspensions { users, addresses: Vec::new() });
     town.chat.committed(town.now, LogReply::Suspended(suspended));

@@ -65,7 +65,7 @@ fn who_comes_and_goes_all_the_time_is_told_once_and_noted_a_bounded_number_of_ti
 
 #[test]
 fn a_large_room_is_told_counts_only_and_seldom() {
-    let members = limits::PRESENCE_NAMES_MAX + 1;
+    let members = model::limits::PRESENCE_NAMES_MAX + 1;
     let mut town = Town::with_lobby(Limits::default(), members);
     town.chat.closed(town.now, conn(3));
     let said = town.wait(20_000);

@@ -1,8 +1,8 @@
 //! Readings of stored rooms: what is changed meanwhile, and what their own connection has said before.
 
-use super::super::command::Page;
-use super::super::policy::{Policies, Policy, Rule};
-use super::super::reply::Durability;
+use super::super::model::command::Page;
+use super::super::model::policy::{Policies, Policy, Rule};
+use super::super::model::reply::Durability;
 use super::stored::{answer, say_many, told, town, town_of};
 use super::*;
 
@@ -37,11 +37,11 @@ fn shown_after(change: Command<'_>, read: Command<'_>) -> Vec<String> {
     shelf.0.borrow_mut().reads_wait = false;
     let said = town.settle();
     let items: Vec<SharedRecord> = match answer(&said) {
-        Some(Said::Reply { result: Ok(Reply::History { items, .. }), .. }) => items.clone(),
-        Some(Said::Reply { result: Ok(Reply::Found { items, .. }), .. }) => {
+        Some(Output::Reply { result: Ok(Reply::History { items, .. }), .. }) => items.clone(),
+        Some(Output::Reply { result: Ok(Reply::Found { items, .. }), .. }) => {
             items.iter().map(|(_, record)| SharedRecord::clone(record)).collect()
         }
-        Some(Said::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) => {
+        Some(Output::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) => {
             rooms.iter().filter_map(|row| row.last.clone()).collect()
         }
         other => panic!("{other:?}"),
@@ -87,7 +87,7 @@ fn an_edit_that_was_read_loses_its_text_with_its_message() {
     town.run(0, Command::Delete { room: "lobby".into(), target: 1 });
     shelf.0.borrow_mut().reads_wait = false;
     let said = town.settle();
-    let Some(Said::Reply { result: Ok(Reply::History { items, .. }), .. }) = answer(&said) else {
+    let Some(Output::Reply { result: Ok(Reply::History { items, .. }), .. }) = answer(&said) else {
         panic!("{said:?}");
     };
     let bodies: Vec<&Body> = items.iter().take(2).map(|record| &record.body).collect();
@@ -96,9 +96,9 @@ fn an_edit_that_was_read_loses_its_text_with_its_message() {
 
 /// The seqs that an answer to `history` shows.
 #[track_caller]
-fn history_seqs(said: &[Said]) -> Vec<u64> {
+fn history_seqs(said: &[Output]) -> Vec<u64> {
     match answer(said) {
-        Some(Said::Reply { result: Ok(Reply::History { items, .. }), .. }) => {
+        Some(Output::Reply { result: Ok(Reply::History { items, .. }), .. }) => {
             items.iter().map(|record| record.seq).collect()
         }
         other => panic!("{other:?}"),
@@ -124,9 +124,9 @@ fn who_says_something_and_reads_at_once_finds_it_there() {
     assert_eq!(history_seqs(&town.run(1, history())), [0; 0], "others do not wait");
     shelf.0.borrow_mut().slow = false;
     let said = town.settle();
-    let own: Vec<Said> = said
+    let own: Vec<Output> = said
         .into_iter()
-        .filter(|said| matches!(said, Said::Reply { to, .. } if *to == conn(0)))
+        .filter(|said| matches!(said, Output::Reply { to, .. } if *to == conn(0)))
         .collect();
     assert_eq!(history_seqs(&own), [1, 2]);
     assert_eq!(town.chat.owed(conn(0)), 0);
@@ -181,7 +181,7 @@ fn rooms_in_memory_are_searched_as_far_as_they_are_there() {
     ] {
         let shown = format!("{command:?}");
         let said = town.run(number, command);
-        let Some(Said::Reply { result: Ok(Reply::Found { items, next }), .. }) = answer(&said)
+        let Some(Output::Reply { result: Ok(Reply::Found { items, next }), .. }) = answer(&said)
         else {
             panic!("{shown}: {said:?}");
         };

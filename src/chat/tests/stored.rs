@@ -9,14 +9,14 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use super::super::command::Page;
-use super::super::log::{
-    Answer, Appended, Draft, Fact, KeptRoom, LogFault, LogId, LogReply, LogRequest, MemberFact,
-    Query,
+use super::super::model::command::Page;
+use super::super::model::log::{
+    Answer, Appended, Draft, LogFault, LogId, LogReply, LogRequest, MemberMeta, Query, RoomMeta,
+    RoomSnapshot,
 };
-use super::super::policy::{Policies, Policy};
-use super::super::record::Record;
-use super::super::reply::{Durability, Role};
+use super::super::model::policy::{Policies, Policy};
+use super::super::model::record::Record;
+use super::super::model::reply::{Durability, Role};
 use super::*;
 
 /// A store that answers when it is told to, and what it has.
@@ -26,7 +26,7 @@ pub(super) struct Shelf(pub(super) Rc<RefCell<Contents>>);
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     logs: BTreeMap<LogId, Vec<SharedRecord>>,
-    facts: Vec<Fact>,
+    meta: Vec<RoomMeta>,
     replies: VecDeque<LogReply>,
     reads: usize,
     /// Answers wait.
@@ -61,7 +61,7 @@ impl Contents {
                 self.logs.entry(log).or_default();
                 return;
             }
-            LogRequest::Keep { fact, .. } => return self.facts.push(fact),
+            LogRequest::PutMeta { meta, .. } => return self.meta.push(meta),
             LogRequest::Drop { .. } => return,
             LogRequest::Append { log, ticket, draft } => {
                 let outcome = self.append(now, log, draft);
@@ -164,7 +164,7 @@ pub(super) fn say_many(town: &mut Town, number: usize, count: usize) {
 }
 
 /// What one connection gets, but for being told that it may go on.
-pub(super) fn told(said: &[Said], number: usize) -> Vec<String> {
+pub(super) fn told(said: &[Output], number: usize) -> Vec<String> {
     let mut lines = heard(said, number);
     lines.retain(|line| line != "wake");
     lines
@@ -290,7 +290,7 @@ fn history_is_read_from_the_store_where_the_ring_ends() {
         let room = "lobby".into();
         let command = Command::History { room, page, limit: Some(limit), epoch: None };
         let said = town.run(0, command);
-        let Some(Said::Reply { result: Ok(Reply::History { items, more: tail, .. }), .. }) =
+        let Some(Output::Reply { result: Ok(Reply::History { items, more: tail, .. }), .. }) =
             answer(&said)
         else {
             panic!("{page:?}: {said:?}");
@@ -309,7 +309,7 @@ fn the_inbox_counts_in_the_store_what_the_ring_does_not_have() {
     }
     say_many(&mut town, 0, 30);
     let said = town.run(1, Command::Rooms { since: None });
-    let Some(Said::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) = answer(&said) else {
+    let Some(Output::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) = answer(&said) else {
         panic!("{said:?}");
     };
     assert_eq!((rooms[0].unread, rooms[0].last.as_ref().unwrap().seq), (30, 30));
@@ -323,15 +323,15 @@ fn receipts_are_written_in_a_while_and_once() {
         town.join(number, "lobby");
     }
     say_many(&mut town, 0, 3);
-    shelf.0.borrow_mut().facts.clear();
+    shelf.0.borrow_mut().meta.clear();
     for read in 1..=3 {
         let (room, read) = ("lobby".into(), Some(read));
         town.run(1, Command::Ack { room, recv: None, read, epoch: None });
     }
     town.wait(1_000);
     let bob = UserName::parse("bob").unwrap();
-    let member = MemberFact { role: Role::Member, recv: 3, read: 3 };
-    assert_eq!(shelf.0.borrow().facts, [Fact::Member(bob, Some(member))]);
+    let member = MemberMeta { role: Role::Member, recv: 3, read: 3 };
+    assert_eq!(shelf.0.borrow().meta, [RoomMeta::Member(bob, Some(member))]);
 }
 
 #[test]
@@ -345,21 +345,21 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
     let records = shelf.0.borrow_mut().logs.remove(&log).unwrap();
 
     let (mut second, shelf) = town(4);
-    let member = MemberFact { role: Role::Member, recv: 7, read: 6 };
+    let member = MemberMeta { role: Role::Member, recv: 7, read: 6 };
     let user = |name: &str| UserName::parse(name).unwrap();
-    let kept = KeptRoom {
+    let kept = RoomSnapshot {
         name: RoomName::parse("lobby").unwrap(),
         epoch,
         durability: Durability::Disk,
         head: 10,
         oldest: 1,
-        facts: vec![
-            Fact::Topic("tea".into()),
-            Fact::Member(user("ann"), Some(member)),
-            Fact::Member(user("guest-1"), Some(member)),
+        meta: vec![
+            RoomMeta::Topic("tea".into()),
+            RoomMeta::Member(user("ann"), Some(member)),
+            RoomMeta::Member(user("guest-1"), Some(member)),
         ],
     };
-    second.chat.restore(second.now, Kept { rooms: vec![kept], ..Kept::default() });
+    second.chat.restore(second.now, Snapshot { rooms: vec![kept], ..Snapshot::default() });
     second.settle();
     let room = second.chat.state.room_named("lobby").unwrap();
     let log = second.chat.state.rooms[room].log;
@@ -369,7 +369,7 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
     let expect = ["welcome ann false lobby: From { from: 5, to: 10 }", "replay 5..=10", "live 10"];
     assert_eq!(told(&said, 0), expect);
     let said = second.run(0, Command::Rooms { since: Some(0) });
-    let Some(Said::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) = answer(&said) else {
+    let Some(Output::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) = answer(&said) else {
         panic!("{said:?}");
     };
     let row = &rooms[0];
@@ -379,7 +379,7 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
     // A clock that was ahead in an earlier life of the server.
     let since = Some(second.chat.state.rev + 1);
     let said = second.run(0, Command::Rooms { since });
-    let Some(Said::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) = answer(&said) else {
+    let Some(Output::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) = answer(&said) else {
         panic!("{said:?}");
     };
     assert_eq!(rooms.len(), 1);
@@ -446,6 +446,6 @@ fn who_asks_faster_than_the_log_answers_is_told_when_to_go_on() {
 }
 
 /// What a request was answered with, whatever was said besides.
-pub(super) fn answer(said: &[Said]) -> Option<&Said> {
-    said.iter().find(|said| matches!(said, Said::Reply { .. }))
+pub(super) fn answer(said: &[Output]) -> Option<&Output> {
+    said.iter().find(|said| matches!(said, Output::Reply { .. }))
 }

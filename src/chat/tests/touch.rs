@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::command::{Measure, Page};
-use super::super::reply::Role;
+use super::super::model::command::{ModerationCommand, Page};
+use super::super::model::reply::Role;
 use super::*;
 
 fn edit(target: u64, text: &str) -> Command<'_> {
@@ -24,7 +24,7 @@ fn role(user: &'static str, role: Role) -> Command<'static> {
     Command::Moderate {
         room: "lobby".into(),
         user: user.into(),
-        measure: Measure::Role(role),
+        command: ModerationCommand::Role(role),
         reason: "".into(),
         weight: 0,
     }
@@ -49,7 +49,7 @@ fn shown(town: &mut Town) -> Vec<String> {
     let page =
         Command::History { room: "lobby".into(), page: Page::Latest, limit: None, epoch: None };
     let said = town.run(0, page);
-    let Some(Said::Reply { result: Ok(Reply::History { items, .. }), .. }) = said.first() else {
+    let Some(Output::Reply { result: Ok(Reply::History { items, .. }), .. }) = said.first() else {
         panic!("{said:?}");
     };
     let line = |record: &SharedRecord| match &record.body {

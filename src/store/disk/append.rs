@@ -2,11 +2,11 @@
 
 use rusqlite::{Connection, params};
 
-use crate::chat::limits::SEQ_END;
-use crate::chat::log::{Appended, Draft, LogFault};
-use crate::chat::record::{Body, Record, SharedRecord};
+use crate::chat::model::limits::SEQ_END;
+use crate::chat::model::log::{Appended, Draft, LogFault};
+use crate::chat::model::record::{Body, Record, SharedRecord};
 
-use super::facts;
+use super::meta;
 use super::op::{Tail, unsigned};
 use super::row::{self, Columns, signed};
 use super::touch;
@@ -19,7 +19,7 @@ pub(super) fn append(
     wall_ms: u64,
     draft: Draft,
 ) -> rusqlite::Result<Appended> {
-    let Draft { from, body, weight, touch, facts } = draft;
+    let Draft { from, body, weight, touch, meta } = draft;
     // The wall clock may go back; what a room shows does not.
     let (seq, at) = (tail.head + 1, tail.at.max(wall_ms));
     if seq >= SEQ_END {
@@ -37,8 +37,8 @@ pub(super) fn append(
         }
     }
     row::write(&mut *db.prepare_cached(row::INSERT)?, room, &record)?;
-    for fact in &facts {
-        facts::write(db, room, fact)?;
+    for meta in &meta {
+        meta::write(db, room, meta)?;
     }
     let bytes = tail.bytes.saturating_add(Columns::of(room, &record).bytes());
     *tail = Tail { head: seq, at, bytes, ..*tail };

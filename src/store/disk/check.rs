@@ -23,7 +23,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::fault::classify;
 use super::reader;
-use crate::chat::log::LogFault;
+use crate::chat::model::log::LogFault;
 
 /// Steps of SQLite's machine, or parts of a page, between two looks at whether to go on.
 const STEPS_AT_ONCE: i32 = 1000;

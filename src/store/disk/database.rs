@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Error, OpenFlags, Row, ffi};
 
-use crate::chat::reply::Durability;
+use crate::chat::model::reply::Durability;
 
 /// How long a statement waits for a lock. Only whoever copies or verifies the file holds one, and the reader
 /// while the log is being truncated.

@@ -2,7 +2,7 @@
 
 use rusqlite::{Error, ErrorCode, ffi};
 
-use crate::chat::log::LogFault;
+use crate::chat::model::log::LogFault;
 
 /// The fault that stands for this error.
 ///

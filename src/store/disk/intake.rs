@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::chat::log::{LogFault, LogId, LogReply};
+use crate::chat::model::log::{LogFault, LogId, LogReply};
 
 use super::op::{Matter, Op, Waiting};
 use crate::metrics::StoreMetrics;
 
 #[expect(
     clippy::disallowed_types,
-    reason = "a queue between two threads, of which later facts replace earlier"
+    reason = "a queue between two threads, of which later meta replace earlier"
 )]
 type Mutex<T> = std::sync::Mutex<T>;
 
@@ -46,7 +46,7 @@ struct State {
     /// The number of the first that waits; they are numbered as they come.
     first: u64,
     /// The fact that waits about each matter, if none of the appends behind it has one about the same.
-    facts: BTreeMap<(LogId, Matter), u64>,
+    meta: BTreeMap<(LogId, Matter), u64>,
     /// Who waits for an answer to what the writer has taken.
     taken: Vec<Waiting>,
     /// Appends that wait or were taken, and their weight.
@@ -119,7 +119,7 @@ impl Intake {
     pub(super) fn die(&self) -> Vec<LogReply> {
         let mut state = self.lock();
         state.end = Some(End::Dead);
-        state.facts.clear();
+        state.meta.clear();
         (state.appends, state.weight) = (0, 0);
         self.count(&state);
         let waiting = std::mem::take(&mut state.waiting);
@@ -153,13 +153,13 @@ impl State {
                 }
                 self.appends += 1;
                 self.weight += weight;
-                for fact in &append.draft.facts {
-                    self.facts.remove(&(append.log, Matter::of(fact)));
+                for meta in &append.draft.meta {
+                    self.meta.remove(&(append.log, Matter::of(meta)));
                 }
             }
-            Op::Keep(log, fact) => {
+            Op::PutMeta(log, meta) => {
                 let number = self.first + u64::try_from(self.waiting.len()).unwrap_or(u64::MAX);
-                let number = *self.facts.entry((*log, Matter::of(fact))).or_insert(number);
+                let number = *self.meta.entry((*log, Matter::of(meta))).or_insert(number);
                 let place = usize::try_from(number - self.first).unwrap_or(usize::MAX);
                 if let Some(earlier) = self.waiting.get_mut(place) {
                     *earlier = op;
@@ -195,10 +195,10 @@ impl State {
 
     fn pop(&mut self) -> Option<Op> {
         let op = self.waiting.pop_front()?;
-        if let Op::Keep(log, fact) = &op {
-            let matter = (*log, Matter::of(fact));
-            if self.facts.get(&matter) == Some(&self.first) {
-                self.facts.remove(&matter);
+        if let Op::PutMeta(log, meta) = &op {
+            let matter = (*log, Matter::of(meta));
+            if self.meta.get(&matter) == Some(&self.first) {
+                self.meta.remove(&matter);
             }
         }
         self.first += 1;
@@ -210,25 +210,25 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::log::{Appended, Draft, Fact, Ticket};
+    use crate::chat::model::log::{Appended, Draft, RoomMeta, Ticket};
     use crate::store::disk::database::Level;
     use crate::store::disk::op::Append;
     use crate::store::disk::testing::{message, user};
 
     const LOG: u64 = 1;
 
-    fn append(ticket: usize, level: Level, weight: u32, facts: Vec<Fact>) -> Op {
-        let draft = Draft { from: user("ann"), body: message("x"), weight, touch: None, facts };
+    fn append(ticket: usize, level: Level, weight: u32, meta: Vec<RoomMeta>) -> Op {
+        let draft = Draft { from: user("ann"), body: message("x"), weight, touch: None, meta };
         let log = LogId::new(1, LOG);
         Op::Append(Append { log, ticket: Ticket(ticket), level, wall_ms: 0, draft })
     }
 
-    fn topic(text: &str) -> Fact {
-        Fact::Topic(text.into())
+    fn topic(text: &str) -> RoomMeta {
+        RoomMeta::Topic(text.into())
     }
 
     fn keep(text: &str) -> Op {
-        Op::Keep(LogId::new(1, LOG), topic(text))
+        Op::PutMeta(LogId::new(1, LOG), topic(text))
     }
 
     /// What is taken next, in short.
@@ -236,7 +236,7 @@ mod tests {
         let Taken { ops, .. } = intake.take(Duration::ZERO);
         let short = |op: &Op| match op {
             Op::Append(append) => append.ticket.0.to_string(),
-            Op::Keep(_, Fact::Topic(text)) => text.to_string(),
+            Op::PutMeta(_, RoomMeta::Topic(text)) => text.to_string(),
             other => format!("{other:?}"),
         };
         ops.iter().map(short).collect::<Vec<_>>().join(" ")

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use crate::chat::log::{Fact, KeptRoom, MemberFact, Term};
-use crate::chat::name::{RoomName, UserName};
-use crate::chat::record::Epoch;
+use crate::chat::model::log::{Expiry, MemberMeta, RoomMeta, RoomSnapshot};
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::record::Epoch;
 use crate::collections::KeyedMap;
 
-use super::facts::standing_of;
+use super::meta::standing_of;
 use super::op::{RoomRow, Tail, unsigned};
 use super::pending::durability_of;
 use super::row::{Sum, role_of};
@@ -18,7 +18,7 @@ use super::row::{Sum, role_of};
 #[derive(Debug)]
 pub(super) struct Loaded {
     /// The rooms, as the domain sees them.
-    pub(super) rooms: Vec<KeptRoom>,
+    pub(super) rooms: Vec<RoomSnapshot>,
     /// Their rows, by name.
     pub(super) rows: KeyedMap<RoomName, RoomRow>,
     /// A row id above all that there ever were.
@@ -59,11 +59,11 @@ pub(super) fn load(db: &Connection) -> Result<Loaded, LoadFault> {
         rows.insert(room.name.clone(), row);
         rooms.push(room);
     }
-    let mut put = |room: i64, fact: Option<Fact>, table: &'static str| {
+    let mut put = |room: i64, meta: Option<RoomMeta>, table: &'static str| {
         let room = places.get(&room).and_then(|place| rooms.get_mut(*place));
         // The facts of a room that is gone go when its records do.
-        let Some(room): Option<&mut KeptRoom> = room else { return Ok(()) };
-        room.facts.push(fact.ok_or(LoadFault::Damaged(table))?);
+        let Some(room): Option<&mut RoomSnapshot> = room else { return Ok(()) };
+        room.meta.push(meta.ok_or(LoadFault::Damaged(table))?);
         Ok::<_, LoadFault>(())
     };
     let mut statement = db.prepare("SELECT room, user, role, recv, read FROM member")?;
@@ -167,7 +167,7 @@ fn strangers(db: &Connection) -> rusqlite::Result<Option<String>> {
     Ok(stranger.map(|room| format!("there are records of a room {room}, which does not exist")))
 }
 
-fn read_room(row: &Row<'_>) -> rusqlite::Result<Option<(KeptRoom, RoomRow)>> {
+fn read_room(row: &Row<'_>) -> rusqlite::Result<Option<(RoomSnapshot, RoomRow)>> {
     let name: String = row.get(1)?;
     let epoch: i64 = row.get(2)?;
     let Ok(name) = RoomName::parse(&name) else { return Ok(None) };
@@ -180,31 +180,31 @@ fn read_room(row: &Row<'_>) -> rusqlite::Result<Option<(KeptRoom, RoomRow)>> {
     };
     let epoch = Epoch(u64::from_ne_bytes(epoch.to_ne_bytes()));
     let policy = row.get::<_, Option<Box<str>>>(10)?;
-    let mut facts = vec![Fact::Access { private: row.get(8)?, owned: row.get(9)?, policy }];
+    let mut meta = vec![RoomMeta::Access { private: row.get(8)?, owned: row.get(9)?, policy }];
     let topic: Box<str> = row.get(11)?;
     if !topic.is_empty() {
-        facts.push(Fact::Topic(topic));
+        meta.push(RoomMeta::Topic(topic));
     }
     let (head, oldest) = (tail.head, tail.oldest);
-    let room = KeptRoom { name, epoch, durability, head, oldest, facts };
+    let room = RoomSnapshot { name, epoch, durability, head, oldest, meta };
     Ok(Some((room, RoomRow { id: row.get(0)?, epoch, durability, tail })))
 }
 
-fn read_member(row: &Row<'_>) -> rusqlite::Result<Option<Fact>> {
+fn read_member(row: &Row<'_>) -> rusqlite::Result<Option<RoomMeta>> {
     let user: String = row.get(1)?;
     let (Ok(user), Some(role)) = (UserName::parse(&user), role_of(row.get(2)?)) else {
         return Ok(None);
     };
     let (recv, read) = (unsigned(row.get(3)?), unsigned(row.get(4)?));
-    Ok(Some(Fact::Member(user, Some(MemberFact { role, recv, read }))))
+    Ok(Some(RoomMeta::Member(user, Some(MemberMeta { role, recv, read }))))
 }
 
-fn read_standing(row: &Row<'_>) -> rusqlite::Result<Option<Fact>> {
+fn read_standing(row: &Row<'_>) -> rusqlite::Result<Option<RoomMeta>> {
     let user: String = row.get(1)?;
     let (Ok(user), Some(standing)) = (UserName::parse(&user), standing_of(row.get(2)?)) else {
         return Ok(None);
     };
     let until = row.get::<_, Option<i64>>(3)?.map(unsigned);
-    let term = Term { until, reason: row.get(4)? };
-    Ok(Some(Fact::Standing(user, standing, Some(term))))
+    let term = Expiry { until, reason: row.get(4)? };
+    Ok(Some(RoomMeta::Restriction(user, standing, Some(term))))
 }

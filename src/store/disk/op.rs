@@ -1,10 +1,12 @@
 //! What the writer is asked to do.
 
-use crate::chat::log::{Appended, Draft, Fact, LogFault, LogId, LogReply, Standing, Ticket};
-use crate::chat::name::{RoomName, UserName};
-use crate::chat::policy::Retention;
-use crate::chat::record::Epoch;
-use crate::chat::reply::Durability;
+use crate::chat::model::log::{
+    Appended, Draft, LogFault, LogId, LogReply, Restriction, RoomMeta, Ticket,
+};
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::policy::Retention;
+use crate::chat::model::record::Epoch;
+use crate::chat::model::reply::Durability;
 
 use super::database::Level;
 
@@ -17,7 +19,7 @@ pub(super) enum Op {
     /// Put a record there.
     Append(Append),
     /// Remember a fact.
-    Keep(LogId, Fact),
+    PutMeta(LogId, RoomMeta),
     /// Say when everything before is written.
     Sync(Ticket, Level),
     /// Forget the log.
@@ -75,17 +77,17 @@ pub(super) enum Matter {
     Access,
     Topic,
     Member(UserName),
-    Standing(UserName, Standing),
+    Restriction(UserName, Restriction),
 }
 
 impl Matter {
     /// What this fact is about.
-    pub(super) fn of(fact: &Fact) -> Self {
-        match fact {
-            Fact::Access { .. } => Self::Access,
-            Fact::Topic(_) => Self::Topic,
-            Fact::Member(user, _) => Self::Member(user.clone()),
-            Fact::Standing(user, standing, _) => Self::Standing(user.clone(), *standing),
+    pub(super) fn of(meta: &RoomMeta) -> Self {
+        match meta {
+            RoomMeta::Access { .. } => Self::Access,
+            RoomMeta::Topic(_) => Self::Topic,
+            RoomMeta::Member(user, _) => Self::Member(user.clone()),
+            RoomMeta::Restriction(user, standing, _) => Self::Restriction(user.clone(), *standing),
         }
     }
 }
@@ -96,7 +98,7 @@ impl Op {
         match self {
             Self::Append(append) => Some(append.level),
             Self::Sync(_, level) => Some(*level),
-            Self::Open(..) | Self::Keep(..) | Self::Drop(_) => None,
+            Self::Open(..) | Self::PutMeta(..) | Self::Drop(_) => None,
         }
     }
 }
@@ -115,7 +117,7 @@ impl Waiting {
         match op {
             Op::Append(append) => Some(Self::Append(append.ticket, append.weight())),
             Op::Sync(ticket, _) => Some(Self::Sync(*ticket)),
-            Op::Open(..) | Op::Keep(..) | Op::Drop(_) => None,
+            Op::Open(..) | Op::PutMeta(..) | Op::Drop(_) => None,
         }
     }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use rusqlite::{OptionalExtension as _, ffi};
 
-use crate::chat::log::LogFault;
+use crate::chat::model::log::LogFault;
 use crate::time::clock::{Clock, Now};
 
 use super::database::Database;

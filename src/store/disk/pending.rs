@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
 
-use crate::chat::log::{Fact, LogId};
-use crate::chat::name::RoomName;
-use crate::chat::reply::Durability;
+use crate::chat::model::log::{LogId, RoomMeta};
+use crate::chat::model::name::RoomName;
+use crate::chat::model::reply::Durability;
 
 use super::database::Level;
-use super::facts;
+use super::meta;
 use super::op::{Matter, RoomRow};
 use super::row::signed;
 
@@ -27,7 +27,7 @@ pub(super) struct Pending {
     /// The row ids of rooms that are gone: they go first, since their names may be in use again.
     gone: Vec<i64>,
     rooms: BTreeMap<LogId, NewRow>,
-    facts: BTreeMap<LogId, Facts>,
+    meta: BTreeMap<LogId, Facts>,
 }
 
 /// The facts of one room.
@@ -36,13 +36,13 @@ struct Facts {
     /// The room's row id.
     room: i64,
     level: Level,
-    facts: BTreeMap<Matter, Fact>,
+    meta: BTreeMap<Matter, RoomMeta>,
 }
 
 impl Pending {
     /// Whether there is nothing to be written.
     pub(super) fn is_empty(&self) -> bool {
-        self.gone.is_empty() && self.rooms.is_empty() && self.facts.is_empty()
+        self.gone.is_empty() && self.rooms.is_empty() && self.meta.is_empty()
     }
 
     /// Whether the row of this room is to be written.
@@ -53,10 +53,10 @@ impl Pending {
     /// The level at which it must be written: the highest of the rooms'.
     pub(super) fn level(&self) -> Level {
         let rooms = self.rooms.values().map(|new| Level::of(new.row.durability));
-        let facts = self.facts.values().map(|facts| facts.level);
+        let meta = self.meta.values().map(|meta| meta.level);
         // A room that was dropped and is there again after a power loss would be a surprise.
         let gone = self.gone.first().map(|_| Level::Disk);
-        rooms.chain(facts).chain(gone).max().unwrap_or(Level::Os)
+        rooms.chain(meta).chain(gone).max().unwrap_or(Level::Os)
     }
 
     /// The room's row is to be as `new` says.
@@ -65,15 +65,15 @@ impl Pending {
     }
 
     /// The fact is to be written instead of an earlier one.
-    pub(super) fn put_fact(&mut self, log: LogId, room: (i64, Durability), fact: Fact) {
+    pub(super) fn put_fact(&mut self, log: LogId, room: (i64, Durability), meta: RoomMeta) {
         let (room, level) = (room.0, Level::of(room.1));
-        let new = || Facts { room, level, facts: BTreeMap::new() };
-        self.facts.entry(log).or_insert_with(new).facts.insert(Matter::of(&fact), fact);
+        let new = || Facts { room, level, meta: BTreeMap::new() };
+        self.meta.entry(log).or_insert_with(new).meta.insert(Matter::of(&meta), meta);
     }
 
     /// The room is gone.
     pub(super) fn put_gone(&mut self, log: LogId, room: i64) {
-        self.facts.remove(&log);
+        self.meta.remove(&log);
         let is_stored = self.rooms.remove(&log).is_none_or(|new| new.name.is_none());
         if is_stored {
             self.gone.push(room);
@@ -83,14 +83,14 @@ impl Pending {
     /// Writes everything.
     pub(super) fn write(&self, db: &Connection) -> rusqlite::Result<()> {
         for &room in &self.gone {
-            facts::erase(db, room)?;
+            meta::erase(db, room)?;
         }
         for new in self.rooms.values() {
             new.write(db)?;
         }
-        for facts in self.facts.values() {
-            for fact in facts.facts.values() {
-                facts::write(db, facts.room, fact)?;
+        for room in self.meta.values() {
+            for meta in room.meta.values() {
+                meta::write(db, room.room, meta)?;
             }
         }
         Ok(())
@@ -99,18 +99,18 @@ impl Pending {
     /// Takes up what was to be written earlier and was not, where nothing later takes its place and the log
     /// is still open.
     pub(super) fn restore(&mut self, earlier: Self, is_open: impl Fn(LogId) -> bool) {
-        let Self { gone, rooms, facts } = earlier;
+        let Self { gone, rooms, meta } = earlier;
         self.gone.splice(0..0, gone);
         for (log, new) in rooms.into_iter().filter(|(log, _)| is_open(*log)) {
             let kept = self.rooms.entry(log).or_insert_with(|| NewRow { name: None, ..new });
             kept.name = kept.name.take().or(new.name);
         }
-        for (log, earlier) in facts.into_iter().filter(|(log, _)| is_open(*log)) {
-            let Facts { room, level, facts } = earlier;
-            let new = || Facts { room, level, facts: BTreeMap::new() };
-            let kept = self.facts.entry(log).or_insert_with(new);
-            for (matter, fact) in facts {
-                kept.facts.entry(matter).or_insert(fact);
+        for (log, earlier) in meta.into_iter().filter(|(log, _)| is_open(*log)) {
+            let Facts { room, level, meta } = earlier;
+            let new = || Facts { room, level, meta: BTreeMap::new() };
+            let kept = self.meta.entry(log).or_insert_with(new);
+            for (matter, meta) in meta {
+                kept.meta.entry(matter).or_insert(meta);
             }
         }
     }

@@ -7,10 +7,10 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _};
 
 use super::row::{self, COLUMNS, RowFault, kind, signed};
 use super::search;
-use crate::chat::limits::{PAGE_BYTES_MAX, UNREAD_MAX};
-use crate::chat::log::{Answer, InboxQuery, LogId, Query};
-use crate::chat::name::UserName;
-use crate::chat::record::SharedRecord;
+use crate::chat::model::limits::{PAGE_BYTES_MAX, UNREAD_MAX};
+use crate::chat::model::log::{Answer, InboxQuery, LogId, Query};
+use crate::chat::model::name::UserName;
+use crate::chat::model::record::SharedRecord;
 
 /// Records that one inbox looks at to count what is unread, in all its rooms; those it does not come to
 /// count as unread.
@@ -267,7 +267,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::chat::record::Body;
+    use crate::chat::model::record::Body;
     use crate::store::disk::testing::{database, message, room, say, say_heavy, user};
 
     /// Room 1 with so many messages of this weight, those below `oldest` pruned.

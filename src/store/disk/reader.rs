@@ -19,7 +19,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::read::{Bad, Fault, Job, Reading};
 use super::replies::Replies;
 use super::suspend::Watch;
-use crate::chat::log::{Answer, LogFault, LogId, LogReply, Query, Suspensions, Ticket};
+use crate::chat::model::log::{Answer, LogFault, LogId, LogReply, Query, Suspensions, Ticket};
 use crate::log::Throttle;
 use crate::time::Tick;
 use crate::time::clock::Clock;
@@ -283,7 +283,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::chat::record::Record;
+    use crate::chat::model::record::Record;
     use crate::store::disk::search;
     use crate::store::disk::testing::{database, message, path, room, say, user};
 

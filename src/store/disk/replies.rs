@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::chat::log::LogReply;
+use crate::chat::model::log::LogReply;
 
 /// Calls the loop that polls the replies. It may be called from any thread, and as often as one likes.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;

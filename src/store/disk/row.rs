@@ -6,9 +6,9 @@ use flate2::Crc;
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 
-use crate::chat::name::UserName;
-use crate::chat::record::{Act, Body, Record};
-use crate::chat::reply::Role;
+use crate::chat::model::name::UserName;
+use crate::chat::model::record::{Act, Body, Record};
+use crate::chat::model::reply::Role;
 
 /// The columns of `record` but `id`, in the order of [`Columns::values`] and for [`decode`].
 pub(in crate::store) const COLUMNS: &str = "room, seq, at, sender, kind, target, who, number, text, \

@@ -21,11 +21,11 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::read::{Fault, Reading};
 use super::row::{COLUMNS, kind, signed};
-use crate::chat::limits::PAGE_BYTES_MAX;
-use crate::chat::log::{Answer, LogId};
-use crate::chat::words::{is_unspaced, words};
+use crate::chat::model::limits::PAGE_BYTES_MAX;
+use crate::chat::model::log::{Answer, LogId};
+use crate::chat::model::words::{is_unspaced, words};
 
-/// How texts are put into `word`: a file in which it was done otherwise is searched anew. Kept in `meta`.
+/// How texts are put into `word`: a file in which it was done otherwise is searched anew. Snapshot in `meta`.
 const WAY: i64 = 2;
 
 /// Where and what to look for.
@@ -214,7 +214,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::chat::record::Body;
+    use crate::chat::model::record::Body;
     use crate::store::disk::testing::{database, message, room, say, say_heavy};
 
     /// Two rooms, `r1` with these messages and `r2` with one of the same words.

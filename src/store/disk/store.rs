@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use crate::chat::log::{Kept, LogId, LogReply, LogRequest, Logs, Query, Ticket};
-use crate::chat::name::RoomName;
-use crate::chat::reply::Durability;
+use crate::chat::model::log::{LogId, LogReply, LogRequest, Logs, Query, Snapshot, Ticket};
+use crate::chat::model::name::RoomName;
+use crate::chat::model::reply::Durability;
 use crate::collections::{KeyedMap, Slots};
 use crate::metrics::StoreMetrics;
 use crate::store::MemoryStore;
@@ -82,7 +82,11 @@ impl Store {
     /// # Errors
     ///
     /// [`OpenError`], which says what to do.
-    pub fn open(options: &Options, clock: Clock, wake: Wake) -> Result<(Self, Kept), OpenError> {
+    pub fn open(
+        options: &Options,
+        clock: Clock,
+        wake: Wake,
+    ) -> Result<(Self, Snapshot), OpenError> {
         let Opened { db, lock, loaded, is_clean, reserve, trouble } = open(&options.data, &clock)?;
         let path = db.path().to_owned();
         let suspended =
@@ -115,7 +119,7 @@ impl Store {
             writer,
             metrics,
         };
-        Ok((store, Kept { rooms, suspended }))
+        Ok((store, Snapshot { rooms, suspended }))
     }
 
     fn place(&self, id: LogId) -> Option<Place> {
@@ -166,7 +170,7 @@ impl Store {
             LogRequest::Append { log, ticket, draft } => {
                 Op::Append(Append { log, ticket, level, wall_ms: now.wall_ms, draft })
             }
-            LogRequest::Keep { log, fact } => Op::Keep(log, fact),
+            LogRequest::PutMeta { log, meta } => Op::PutMeta(log, meta),
             LogRequest::Sync { ticket, .. } => Op::Sync(ticket, level),
             LogRequest::Drop { log } => Op::Drop(log),
             LogRequest::Open { .. } | LogRequest::Read { .. } => return,
@@ -181,7 +185,7 @@ impl Logs for Store {
             LogRequest::Open { .. } => self.open_log(now, request),
             LogRequest::Read { ticket, query } => self.ask(ticket, query),
             LogRequest::Append { log, .. }
-            | LogRequest::Keep { log, .. }
+            | LogRequest::PutMeta { log, .. }
             | LogRequest::Sync { log, .. } => self.route(now, log, request),
             LogRequest::Drop { log } => {
                 self.route(now, log, request);

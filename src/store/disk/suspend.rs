@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use crate::chat::log::{Suspensions, Term};
-use crate::chat::name::UserName;
+use crate::chat::model::log::{Expiry, Suspensions};
+use crate::chat::model::name::UserName;
 
 /// Who a suspension is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub(in crate::store) fn load(db: &Connection) -> rusqlite::Result<Suspensions> {
         let until: Option<i64> = row.get(1)?;
         let until = until.map(|until| u64::try_from(until).unwrap_or(0));
         let reason: String = row.get(2)?;
-        let term = Term { until, reason: reason.into() };
+        let term = Expiry { until, reason: reason.into() };
         match Who::of(row.get_ref(0)?.as_str()?) {
             Some(Who::User(name)) => all.users.push((name, term)),
             Some(Who::Address(address)) => all.addresses.push((address, term)),
@@ -112,7 +112,7 @@ mod tests {
     fn users_and_addresses_are_told_apart_and_nonsense_is_left_out() {
         let folder = tempfile::tempdir().unwrap();
         let db = database(&folder);
-        let term = |until| Term { until, reason: "spam".into() };
+        let term = |until| Expiry { until, reason: "spam".into() };
         for who in ["user ann", "user Ann", "ann", "address ::1", "address home", "group x", ""] {
             suspend(&db, who, None);
         }

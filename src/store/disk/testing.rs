@@ -6,8 +6,8 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{row, schema};
-use crate::chat::name::UserName;
-use crate::chat::record::{Body, Record};
+use crate::chat::model::name::UserName;
+use crate::chat::model::record::{Body, Record};
 
 /// Where [`database`] is.
 pub(in crate::store) fn path(folder: &TempDir) -> PathBuf {

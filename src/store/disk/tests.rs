@@ -8,14 +8,14 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use super::*;
-use crate::chat::log::{
-    Answer, Appended, Draft, Fact, Kept, LogFault, LogId, LogReply, LogRequest, Logs as _,
-    MemberFact, Query, Standing, Term, Ticket,
+use crate::chat::model::log::{
+    Answer, Appended, Draft, Expiry, LogFault, LogId, LogReply, LogRequest, Logs as _, MemberMeta,
+    Query, Restriction, RoomMeta, Snapshot, Ticket,
 };
-use crate::chat::name::{RoomName, UserName};
-use crate::chat::policy::Retention;
-use crate::chat::record::{Body, Epoch};
-use crate::chat::reply::{Durability, Role};
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::policy::Retention;
+use crate::chat::model::record::{Body, Epoch};
+use crate::chat::model::reply::{Durability, Role};
 use crate::metrics::StoreMetrics;
 use crate::time::clock::Clock;
 
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A store with what wakes its loop.
 struct Bench {
     store: Store,
-    kept: Kept,
+    kept: Snapshot,
     woken: Receiver<()>,
     clock: Clock,
     metrics: Arc<StoreMetrics>,
@@ -45,7 +45,7 @@ pub(super) fn message(text: &str, cid: Option<&str>) -> Draft {
         thread: None,
         edited: None,
     };
-    Draft { from: user("ann"), body, weight: 300, touch: None, facts: Vec::new() }
+    Draft { from: user("ann"), body, weight: 300, touch: None, meta: Vec::new() }
 }
 
 impl Bench {
@@ -133,24 +133,27 @@ fn check_stored(outcome: &Appended, seq: u64) {
 fn what_was_stored_is_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("new").join("data");
-    let member = MemberFact { role: Role::Owner, recv: 2, read: 1 };
-    let term = Term { until: Some(5), reason: "rude".into() };
-    let facts = [
-        Fact::Access { private: true, owned: true, policy: Some("quiet".into()) },
-        Fact::Topic("tea".into()),
-        Fact::Member(user("ann"), Some(member)),
-        Fact::Standing(user("bob"), Standing::Banned, Some(term)),
+    let member = MemberMeta { role: Role::Owner, recv: 2, read: 1 };
+    let term = Expiry { until: Some(5), reason: "rude".into() };
+    let meta = [
+        RoomMeta::Access { private: true, owned: true, policy: Some("quiet".into()) },
+        RoomMeta::Topic("tea".into()),
+        RoomMeta::Member(user("ann"), Some(member)),
+        RoomMeta::Restriction(user("bob"), Restriction::Banned, Some(term)),
     ];
     {
         let mut bench = Bench::open(&data);
-        assert_eq!(bench.kept, Kept::default());
+        assert_eq!(bench.kept, Snapshot::default());
         let log = bench.open_room(1, "lobby", Durability::Disk);
         check_stored(&bench.append(log, message("one", None)), 1);
-        for fact in facts.clone() {
-            bench.request(LogRequest::Keep { log, fact });
+        for meta in meta.clone() {
+            bench.request(LogRequest::PutMeta { log, meta });
         }
-        bench.request(LogRequest::Keep { log, fact: Fact::Member(user("eve"), Some(member)) });
-        bench.request(LogRequest::Keep { log, fact: Fact::Member(user("eve"), None) });
+        bench.request(LogRequest::PutMeta {
+            log,
+            meta: RoomMeta::Member(user("eve"), Some(member)),
+        });
+        bench.request(LogRequest::PutMeta { log, meta: RoomMeta::Member(user("eve"), None) });
         check_stored(&bench.append(log, message("two", None)), 2);
         assert_eq!(bench.sync(log), Ok(()));
         assert_eq!(bench.texts(log), [(1, "one".to_owned()), (2, "two".to_owned())]);
@@ -161,7 +164,7 @@ fn what_was_stored_is_there_after_a_restart() {
         (room.name.as_str(), room.epoch, room.durability),
         ("lobby", Epoch(77), Durability::Disk)
     );
-    assert_eq!((room.head, room.oldest, &*room.facts), (2, 1, &facts[..]));
+    assert_eq!((room.head, room.oldest, &*room.meta), (2, 1, &meta[..]));
     let log = bench.open_room(9, "lobby", Durability::Disk);
     check_stored(&bench.append(log, message("three", None)), 3);
     assert_eq!(bench.texts(log).len(), 3);

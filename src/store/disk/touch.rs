@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use crate::chat::limits::RECORD_OVERHEAD;
-use crate::chat::log::{Appended, LogFault, Touch};
-use crate::chat::record::{Body, Record};
+use crate::chat::model::limits::RECORD_OVERHEAD;
+use crate::chat::model::log::{Appended, LogFault, TargetCheck};
+use crate::chat::model::record::{Body, Record};
 
 use super::op::Tail;
 use super::row::{self, COLUMNS, Columns, RowFault, signed};
@@ -21,7 +21,7 @@ pub(super) fn find(
     db: &Connection,
     room: i64,
     record: &Record,
-    touch: Touch,
+    touch: TargetCheck,
 ) -> rusqlite::Result<Result<Stored, Appended>> {
     let sql = format!("SELECT {COLUMNS}, id FROM record WHERE room = ?1 AND seq = ?2");
     let found =
@@ -39,7 +39,7 @@ pub(super) fn find(
     })
 }
 
-fn refusal(target: &Record, record: &Record, touch: Touch) -> Option<Appended> {
+fn refusal(target: &Record, record: &Record, touch: TargetCheck) -> Option<Appended> {
     if !matches!(target.body, Body::Message { .. }) {
         return Some(Appended::NoSuchMessage);
     }
@@ -107,7 +107,7 @@ fn delete(db: &Connection, room: i64, target: Stored, tail: &mut Tail) -> rusqli
 
 /// What a record without any text takes, with the longest name of a room.
 fn bare_weight(record: &Record) -> u32 {
-    let names = record.from.as_str().len() + crate::chat::name::DIRECT_LEN_MAX;
+    let names = record.from.as_str().len() + crate::chat::model::name::DIRECT_LEN_MAX;
     u32::try_from(RECORD_OVERHEAD + names).unwrap_or(u32::MAX)
 }
 

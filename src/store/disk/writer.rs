@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::chat::log::{Appended, LogFault, LogReply};
+use crate::chat::model::log::{Appended, LogFault, LogReply};
 use crate::metrics::StoreMetrics;
 use crate::time::Tick;
 use crate::time::clock::{Clock, Now};
@@ -293,7 +293,7 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::*;
-    use crate::chat::log::Ticket;
+    use crate::chat::model::log::Ticket;
     use crate::store::disk::database::Level;
 
     #[test]

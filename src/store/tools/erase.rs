@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, Transaction};
 
 use super::{ToolError, open};
-use crate::chat::limits::RECORD_OVERHEAD;
-use crate::chat::name::{DIRECT_LEN_MAX, RoomName, UserName};
-use crate::chat::record::{Body, Epoch, Record};
+use crate::chat::model::limits::RECORD_OVERHEAD;
+use crate::chat::model::name::{DIRECT_LEN_MAX, RoomName, UserName};
+use crate::chat::model::record::{Body, Epoch, Record};
 use crate::store::disk::load::unseal;
 use crate::store::disk::reserve::Reserve;
 use crate::store::disk::row::{self, COLUMNS, kind, signed};
@@ -327,7 +327,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::chat::record::Act;
+    use crate::chat::model::record::Act;
     use crate::store::disk::testing::{database, message, room, say, user};
     use crate::store::tools::verify;
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{ToolError, open};
-use crate::chat::name::RoomName;
-use crate::chat::record::{Epoch, Record};
+use crate::chat::model::name::RoomName;
+use crate::chat::model::record::{Epoch, Record};
 use crate::store::disk::row::{self, COLUMNS, RowFault, signed};
 
 /// Records that are read at once. No transaction is open between two pages: whoever takes the records may

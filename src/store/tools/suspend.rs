@@ -6,8 +6,8 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::{ToolError, open};
-use crate::chat::log::{Suspensions, Term};
-use crate::chat::name::UserName;
+use crate::chat::model::log::{Expiry, Suspensions};
+use crate::chat::model::name::UserName;
 use crate::store::disk::row::signed;
 use crate::store::disk::suspend::{self, Who};
 
@@ -35,7 +35,7 @@ impl Target {
 /// # Errors
 ///
 /// [`ToolError`]; nothing has changed then.
-pub fn ban(data: &Path, who: &Target, term: &Term, wall_ms: u64) -> Result<(), ToolError> {
+pub fn ban(data: &Path, who: &Target, term: &Expiry, wall_ms: u64) -> Result<(), ToolError> {
     change(data, |db| {
         db.execute("DELETE FROM suspension WHERE until <= ?1", [signed(wall_ms)])?;
         let sql = "INSERT OR REPLACE INTO suspension (who, until, reason) VALUES (?1, ?2, ?3)";
@@ -61,7 +61,7 @@ pub fn bans(data: &Path, wall_ms: u64) -> Result<Suspensions, ToolError> {
     let path = open::path(data);
     let db = open::read(&path)?;
     let mut all = suspend::load(&db).map_err(ToolError::database(&path))?;
-    let holds = |term: &Term| term.until.is_none_or(|until| until > wall_ms);
+    let holds = |term: &Expiry| term.until.is_none_or(|until| until > wall_ms);
     all.users.retain(|(_, term)| holds(term));
     all.addresses.retain(|(_, term)| holds(term));
     Ok(all)
@@ -92,7 +92,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         drop(database(&folder));
         let data = folder.path();
-        let term = |until, reason: &str| Term { until, reason: reason.into() };
+        let term = |until, reason: &str| Expiry { until, reason: reason.into() };
         let (ann, bob) = (Target::User(user("ann")), Target::User(user("bob")));
         let address = Target::Address("::ffff:10.0.0.1".parse().unwrap());
         ban(data, &ann, &term(None, "spam"), 1_000).unwrap();
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn without_a_database_nobody_is_banned() {
         let folder = tempfile::tempdir().unwrap();
-        let term = Term { until: None, reason: "".into() };
+        let term = Expiry { until: None, reason: "".into() };
         let refused = ban(folder.path(), &Target::User(user("ann")), &term, 0).unwrap_err();
         assert!(matches!(refused, ToolError::Missing(_)), "{refused}");
         assert!(!open::path(folder.path()).exists());

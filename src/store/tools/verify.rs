@@ -6,8 +6,8 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::{ToolError, open};
-use crate::chat::name::RoomName;
-use crate::chat::record::Record;
+use crate::chat::model::name::RoomName;
+use crate::chat::model::record::Record;
 use crate::store::disk::load;
 use crate::store::disk::row::{self, COLUMNS, RowFault};
 

@@ -3,7 +3,7 @@
 use super::Human;
 use super::render::refusal;
 use super::safe;
-use crate::chat::name::UserName;
+use crate::chat::model::name::UserName;
 
 /// The commands, as `/help` shows them and as unknown words are compared with.
 const COMMANDS: [(&str, &str, &str); 10] = [
@@ -78,8 +78,8 @@ pub(super) fn put(out: &mut Vec<u8>, pieces: &[&str]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::code::Code;
-    use crate::chat::reply::Refusal;
+    use crate::chat::model::code::Code;
+    use crate::chat::model::reply::Refusal;
 
     #[track_caller]
     fn check(human: &Human<'_>, expect: &str) {

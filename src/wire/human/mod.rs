@@ -27,10 +27,10 @@ use std::borrow::Cow;
 pub use self::lines::{answer, bye, welcome};
 pub use self::render::{event, record_event, refusal, reply};
 use super::weight;
-use crate::chat::code::Code;
-use crate::chat::command::{Command, Op, Page, Send, Target};
-use crate::chat::limits::{Limits, TOPIC_LEN_MAX};
-use crate::chat::reply::Refusal;
+use crate::chat::model::code::Code;
+use crate::chat::model::command::{Command, Op, Page, Send, Target};
+use crate::chat::model::limits::{Limits, TOPIC_LEN_MAX};
+use crate::chat::model::reply::Refusal;
 
 /// Records that `/history` shows unless told otherwise.
 const HISTORY_LIMIT: u32 = 20;

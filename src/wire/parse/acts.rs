@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use super::Fault;
 use super::command::too_large;
 use super::fields::{Fields, Key};
-use crate::chat::command::{Command, Measure};
-use crate::chat::limits::{EMOJI_LEN_MAX, Limits, REASON_LEN_MAX};
-use crate::chat::reply::Role;
+use crate::chat::model::command::{Command, ModerationCommand};
+use crate::chat::model::limits::{EMOJI_LEN_MAX, Limits, REASON_LEN_MAX};
+use crate::chat::model::reply::Role;
 use crate::wire::weight;
 
 pub(super) fn edit<'a>(fields: &mut Fields<'a>, limits: &Limits) -> Result<Command<'a>, Fault> {
@@ -54,16 +54,16 @@ pub(super) fn role<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
         "reader" => Role::Reader,
         _ => return Err(Key::Role.refuse("another word", Key::Role.expected())),
     };
-    moderate(fields, Measure::Role(role))
+    moderate(fields, ModerationCommand::Role(role))
 }
 
 pub(super) fn kick<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
-    moderate(fields, Measure::Kick)
+    moderate(fields, ModerationCommand::Kick)
 }
 
 pub(super) fn mute<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
     let for_ms = fields.seq(Key::ForMs)?;
-    moderate(fields, Measure::Mute(for_ms))
+    moderate(fields, ModerationCommand::Mute(for_ms))
 }
 
 pub(super) fn ban<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
@@ -71,11 +71,11 @@ pub(super) fn ban<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
     if for_ms == Some(0) {
         return Err(Key::ForMs.refuse("0", "1 or more; unban ends a ban"));
     }
-    moderate(fields, Measure::Ban(for_ms))
+    moderate(fields, ModerationCommand::Ban(for_ms))
 }
 
 pub(super) fn unban<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
-    moderate(fields, Measure::Unban)
+    moderate(fields, ModerationCommand::Unban)
 }
 
 /// The room and the seq of a message.
@@ -85,7 +85,7 @@ fn message<'a>(fields: &mut Fields<'a>) -> Result<(Cow<'a, str>, u64), Fault> {
     Ok((room, fields.message(Key::Target)?.ok_or_else(missing)?))
 }
 
-fn moderate<'a>(fields: &mut Fields<'a>, measure: Measure) -> Result<Command<'a>, Fault> {
+fn moderate<'a>(fields: &mut Fields<'a>, command: ModerationCommand) -> Result<Command<'a>, Fault> {
     let (room, user) = (fields.required(Key::Room)?, fields.required(Key::User)?);
     let reason = fields.string(Key::Reason)?.unwrap_or_default();
     if reason.len() > REASON_LEN_MAX {
@@ -93,5 +93,5 @@ fn moderate<'a>(fields: &mut Fields<'a>, measure: Measure) -> Result<Command<'a>
         return Err(too_large(Key::Reason, message, REASON_LEN_MAX));
     }
     let weight = weight(&reason, None, None);
-    Ok(Command::Moderate { room, user, measure, reason, weight })
+    Ok(Command::Moderate { room, user, command, reason, weight })
 }

@@ -6,10 +6,10 @@ use std::borrow::Cow;
 
 use super::fields::{Fields, Key};
 use super::{AGENT_LEN_MAX, Fault, Parsed, SECRET_LEN_MAX, acts, data, help, resume};
-use crate::chat::code::Code;
-use crate::chat::command::{Command, Op, Page, Send, Target};
-use crate::chat::limits::{CID_LEN_MAX, Limits, SEARCH_LEN_MAX, TOPIC_LEN_MAX};
-use crate::chat::reply::Refusal;
+use crate::chat::model::code::Code;
+use crate::chat::model::command::{Command, Op, Page, Send, Target};
+use crate::chat::model::limits::{CID_LEN_MAX, Limits, SEARCH_LEN_MAX, TOPIC_LEN_MAX};
+use crate::chat::model::reply::Refusal;
 use crate::wire::weight;
 
 /// The version of the protocol that is spoken here.

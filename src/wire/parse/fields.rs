@@ -6,9 +6,9 @@ use std::borrow::Cow;
 
 use super::Fault;
 use super::value::Value;
-use crate::chat::code::Code;
-use crate::chat::limits::SEQ_END;
-use crate::chat::reply::Refusal;
+use crate::chat::model::code::Code;
+use crate::chat::model::limits::SEQ_END;
+use crate::chat::model::reply::Refusal;
 
 macro_rules! fields {
     ($($key:ident $member:ident $name:literal $expected:literal,)+) => {

@@ -16,13 +16,13 @@ use std::borrow::Cow;
 use self::fields::{Fields, Key};
 use self::value::Value;
 use super::help;
-use crate::chat::code::Code;
-use crate::chat::command::{Command, Op, RequestId};
-use crate::chat::limits::{Limits, REQUEST_ID_LEN_MAX};
-use crate::chat::name::DIRECT_LEN_MAX;
-use crate::chat::outbox::Request;
-use crate::chat::record::Epoch;
-use crate::chat::reply::Refusal;
+use crate::chat::model::code::Code;
+use crate::chat::model::command::{Command, Op, RequestId};
+use crate::chat::model::limits::{Limits, REQUEST_ID_LEN_MAX};
+use crate::chat::model::name::DIRECT_LEN_MAX;
+use crate::chat::model::output::Request;
+use crate::chat::model::record::Epoch;
+use crate::chat::model::reply::Refusal;
 
 /// Bytes of the longest `agent`.
 pub const AGENT_LEN_MAX: usize = 128;

@@ -13,8 +13,8 @@ use super::Fault;
 use super::fields::{Fields, Key};
 use super::quick;
 use super::value::Value;
-use crate::chat::code::Code;
-use crate::chat::reply::Refusal;
+use crate::chat::model::code::Code;
+use crate::chat::model::reply::Refusal;
 
 /// Reads `text` into `fields`. What was read up to a fault stays readable.
 ///

@@ -11,8 +11,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Vis
 use super::fields::Key;
 use super::value::Value;
 use super::{Fault, SECRET_LEN_MAX};
-use crate::chat::command::{Position, Resume};
-use crate::chat::limits::{Limits, SEQ_END};
+use crate::chat::model::command::{Position, Resume};
+use crate::chat::model::limits::{Limits, SEQ_END};
 
 /// Reads `raw`, with at most as many rooms as a user may have.
 ///

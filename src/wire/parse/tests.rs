@@ -5,8 +5,8 @@ mod acts;
 use proptest::prelude::*;
 
 use super::*;
-use crate::chat::command::{Measure, Page, Position, Resume, Send, Target};
-use crate::chat::reply::Role;
+use crate::chat::model::command::{ModerationCommand, Page, Position, Resume, Send, Target};
+use crate::chat::model::reply::Role;
 
 fn limits() -> Limits {
     Limits { message_bytes: 100, rooms_per_user: 3, ..Limits::default() }

@@ -1,9 +1,9 @@
 //! Events other than single records.
 
 use super::record::item;
-use crate::chat::event::{Event, PresenceChange};
-use crate::chat::name::{RoomName, UserName};
-use crate::chat::reply::Presence;
+use crate::chat::model::event::{Event, PresenceChange};
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::reply::Presence;
 use crate::wire::json::{array, name, number, put, string};
 
 /// Appends an event, for `viewer`'s eyes.

@@ -12,8 +12,8 @@ pub use event::{bye, event, ping};
 pub use record::{item, record_event, weight};
 pub use reply::{help, refusal, refused, reply};
 
-use crate::chat::limits::Limits;
-use crate::chat::name::UserName;
+use crate::chat::model::limits::Limits;
+use crate::chat::model::name::UserName;
 
 /// What a rendering depends on besides the thing that is rendered.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! Records: as live events, and as items of a replay or a page.
 
-use crate::chat::name::{RoomName, UserName};
-use crate::chat::record::{Act, Body, Record};
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::record::{Act, Body, Record};
 use crate::wire::json::{escaped_len, escaped_len_and_lines, foreign, name, number, put, string};
 
 /// Appends a record as the live event of its room: the same bytes for everyone, so without `cid`.
@@ -27,8 +27,8 @@ pub fn item(out: &mut Vec<u8>, record: &Record, viewer: Option<&UserName>) {
 }
 
 /// Bytes that the text, the data and the `cid` of a message take when rendered, at most: what
-/// [`Send::weight`](crate::chat::command::Send::weight) says. Quotes and the rest of a record are
-/// [`RECORD_OVERHEAD`](crate::chat::limits::RECORD_OVERHEAD).
+/// [`Send::weight`](crate::chat::model::command::Send::weight) says. Quotes and the rest of a record are
+/// [`RECORD_OVERHEAD`](crate::chat::model::limits::RECORD_OVERHEAD).
 #[must_use]
 pub fn weight(text: &str, data: Option<&str>, cid: Option<&str>) -> u32 {
     // A person is shown a line's end and the start of the next line in three bytes, not in JSON's two.

@@ -8,14 +8,14 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::chat::code::Code;
-use crate::chat::command::{Op, RequestId};
-use crate::chat::event::{Event, LeftReason, PresenceChange};
-use crate::chat::limits::RECORD_OVERHEAD;
-use crate::chat::name::RoomName;
-use crate::chat::outbox::Request;
-use crate::chat::record::{Act, Body, Epoch, Record, SharedRecord};
-use crate::chat::reply::{
+use crate::chat::model::code::Code;
+use crate::chat::model::command::{Op, RequestId};
+use crate::chat::model::event::{Event, LeftReason, PresenceChange};
+use crate::chat::model::limits::RECORD_OVERHEAD;
+use crate::chat::model::name::RoomName;
+use crate::chat::model::output::Request;
+use crate::chat::model::record::{Act, Body, Epoch, Record, SharedRecord};
+use crate::chat::model::reply::{
     Durability, GapWhy, InboxRow, Presence, Refusal, Reply, Resumption, Role,
 };
 use crate::wire::Refused;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::Context;
 use super::reply::{epoch_field, field, name_field, refusal_fields};
-use crate::chat::limits::{
+use crate::chat::model::limits::{
     CID_LEN_MAX, EMOJI_LEN_MAX, Limits, PRESENCE_NAMES_MAX, REASON_LEN_MAX, RECEIPTS_MEMBERS_MAX,
     REQUEST_ID_LEN_MAX, SEARCH_LEN_MAX, STANDINGS_MAX, TOPIC_LEN_MAX, TYPING_LASTS,
 };
-use crate::chat::name::NAME_LEN_MAX;
-use crate::chat::reply::{Reply, Resumption};
+use crate::chat::model::name::NAME_LEN_MAX;
+use crate::chat::model::reply::{Reply, Resumption};
 use crate::wire::json::{boolean, number_or_null, put, string};
 use crate::wire::parse::{AGENT_LEN_MAX, DATA_DEPTH_MAX, request_len_max};
 

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use chinwag::chat::outbox::Request;
+use chinwag::chat::model::output::Request;
 use chinwag::chat::{Body, Command, Limits, Record, Reply, RoomName, UserName};
 use chinwag::wire::human::{self, Human};
 use chinwag::wire::{self, Context, Parsed, render};
@@ -59,7 +59,7 @@ fn check_weight(command: &Command<'_>) {
         edited: None,
     };
     let record = Record { seq: 1, at: 0, from, body, weight: send.weight };
-    let bound = chinwag::chat::limits::RECORD_OVERHEAD + 8 + send.weight as usize;
+    let bound = chinwag::chat::model::limits::RECORD_OVERHEAD + 8 + send.weight as usize;
     let (mut live, mut own, mut shown) = (Vec::new(), Vec::new(), Vec::new());
     render::record_event(&mut live, &room, &record);
     render::item(&mut own, &record, Some(&record.from));

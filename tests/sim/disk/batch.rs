@@ -1,9 +1,11 @@
 //! The writer: batches are taken, committed or failed, and answered.
 
-use chinwag::chat::log::{Answer, Appended, Fact, LogFault, LogId, LogReply, LogRequest, Ticket};
-use chinwag::chat::name::RoomName;
-use chinwag::chat::record::SharedRecord;
-use chinwag::chat::reply::Durability;
+use chinwag::chat::model::log::{
+    Answer, Appended, LogFault, LogId, LogReply, LogRequest, RoomMeta, Ticket,
+};
+use chinwag::chat::model::name::RoomName;
+use chinwag::chat::model::record::SharedRecord;
+use chinwag::chat::model::reply::Durability;
 
 use super::Store;
 use super::durable::FactKey;
@@ -109,8 +111,8 @@ impl Store {
                 let outcome = self.durable.append(&room, draft, self.now.wall_ms);
                 Some(LogReply::Appended { ticket, outcome })
             }
-            LogRequest::Keep { fact, .. } => {
-                self.durable.keep(&room, fact);
+            LogRequest::PutMeta { meta, .. } => {
+                self.durable.keep(&room, meta);
                 None
             }
             LogRequest::Sync { ticket, .. } => Some(LogReply::Synced { ticket, outcome: Ok(()) }),
@@ -129,7 +131,7 @@ impl Store {
         self.counts.failures += 1;
         let slips = self.durable.slip == Some(Slip::AnsweredThoughFailed);
         let mut answers = Vec::new();
-        let mut facts = Vec::new();
+        let mut meta = Vec::new();
         for job in batch.jobs {
             match job.request {
                 LogRequest::Append { ticket, draft, .. } if slips => {
@@ -145,10 +147,10 @@ impl Store {
                 LogRequest::Sync { ticket, .. } => {
                     answers.push(LogReply::Synced { ticket, outcome: Err(fault) });
                 }
-                _ => facts.push(job),
+                _ => meta.push(job),
             }
         }
-        for job in facts.into_iter().rev() {
+        for job in meta.into_iter().rev() {
             if !self.is_replaced(&job) {
                 self.intake.push_front(job);
             }
@@ -159,12 +161,12 @@ impl Store {
 
     /// Whether a fact that was not written waits to be replaced anyway.
     fn is_replaced(&self, job: &Job) -> bool {
-        let LogRequest::Keep { log, fact } = &job.request else { return false };
-        let key = FactKey::of(fact);
+        let LogRequest::PutMeta { log, meta } = &job.request else { return false };
+        let key = FactKey::of(meta);
         self.habits.coalesces
             && self.intake.front().is_some_and(|later| {
-                matches!(&later.request, LogRequest::Keep { log: of, fact }
-                    if of == log && FactKey::of(fact) == key)
+                matches!(&later.request, LogRequest::PutMeta { log: of, meta }
+                    if of == log && FactKey::of(meta) == key)
             })
     }
 
@@ -241,10 +243,10 @@ impl Store {
                 }
                 Slip::FactLost => {
                     let members = |key: &&FactKey| matches!(key, FactKey::Member(_));
-                    let lost = room.facts.keys().find(members).cloned();
-                    lost.map_or(0, |key| u64::from(room.facts.remove(&key).is_some()))
+                    let lost = room.meta.keys().find(members).cloned();
+                    lost.map_or(0, |key| u64::from(room.meta.remove(&key).is_some()))
                 }
-                Slip::MarksBack => marks_back(room.facts.values_mut()),
+                Slip::MarksBack => marks_back(room.meta.values_mut()),
                 _ => 0,
             };
         }
@@ -289,10 +291,10 @@ pub(super) const fn refused(ticket: Ticket, fault: LogFault) -> LogReply {
     LogReply::Appended { ticket, outcome: Appended::Refused(fault) }
 }
 
-fn marks_back<'a>(facts: impl Iterator<Item = &'a mut Fact>) -> u64 {
+fn marks_back<'a>(meta: impl Iterator<Item = &'a mut RoomMeta>) -> u64 {
     let mut slipped = 0;
-    for fact in facts {
-        if let Fact::Member(_, Some(member)) = fact
+    for meta in meta {
+        if let RoomMeta::Member(_, Some(member)) = meta
             && member.read > 0
         {
             member.read /= 2;

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use chinwag::chat::log::{Appended, Draft, Fact, Kept, KeptRoom, LogFault, Standing, Touch};
-use chinwag::chat::name::RoomName;
-use chinwag::chat::policy::Retention;
-use chinwag::chat::record::{Body, Epoch, Record, SharedRecord};
-use chinwag::chat::reply::Durability;
+use chinwag::chat::model::log::{
+    Appended, Draft, LogFault, Restriction, RoomMeta, RoomSnapshot, Snapshot, TargetCheck,
+};
+use chinwag::chat::model::name::RoomName;
+use chinwag::chat::model::policy::Retention;
+use chinwag::chat::model::record::{Body, Epoch, Record, SharedRecord};
+use chinwag::chat::model::reply::Durability;
 
 use super::slip::Slip;
 use crate::rng::Rng;
@@ -39,7 +41,7 @@ pub(crate) struct Room {
     at: u64,
     pub(crate) records: BTreeMap<u64, SharedRecord>,
     pub(super) cids: BTreeMap<(String, String), Sent>,
-    pub(crate) facts: BTreeMap<FactKey, Fact>,
+    pub(crate) meta: BTreeMap<FactKey, RoomMeta>,
 }
 
 /// What is remembered of a message with a `cid`.
@@ -56,17 +58,17 @@ pub(crate) enum FactKey {
     Access,
     Topic,
     Member(String),
-    Standing(String, Standing),
+    Restriction(String, Restriction),
 }
 
 impl FactKey {
-    pub(super) fn of(fact: &Fact) -> Self {
-        match fact {
-            Fact::Access { .. } => Self::Access,
-            Fact::Topic(_) => Self::Topic,
-            Fact::Member(user, _) => Self::Member(user.as_str().to_owned()),
-            Fact::Standing(user, standing, _) => {
-                Self::Standing(user.as_str().to_owned(), *standing)
+    pub(super) fn of(meta: &RoomMeta) -> Self {
+        match meta {
+            RoomMeta::Access { .. } => Self::Access,
+            RoomMeta::Topic(_) => Self::Topic,
+            RoomMeta::Member(user, _) => Self::Member(user.as_str().to_owned()),
+            RoomMeta::Restriction(user, standing, _) => {
+                Self::Restriction(user.as_str().to_owned(), *standing)
             }
         }
     }
@@ -74,16 +76,16 @@ impl FactKey {
 
 impl Durable {
     /// What a server that starts is told of.
-    pub(crate) fn kept(&self) -> Kept {
-        let room = |(name, room): (&RoomName, &Room)| KeptRoom {
+    pub(crate) fn kept(&self) -> Snapshot {
+        let room = |(name, room): (&RoomName, &Room)| RoomSnapshot {
             name: name.clone(),
             epoch: room.epoch,
             durability: room.durability,
             head: room.head,
             oldest: room.oldest,
-            facts: room.facts.values().cloned().collect(),
+            meta: room.meta.values().cloned().collect(),
         };
-        Kept { rooms: self.rooms.iter().map(room).collect(), ..Kept::default() }
+        Snapshot { rooms: self.rooms.iter().map(room).collect(), ..Snapshot::default() }
     }
 
     /// A log begins, or goes on.
@@ -102,7 +104,7 @@ impl Durable {
             at: 0,
             records: BTreeMap::new(),
             cids: BTreeMap::new(),
-            facts: BTreeMap::new(),
+            meta: BTreeMap::new(),
         });
         (room.durability, room.retention) = (durability, retention);
     }
@@ -114,9 +116,9 @@ impl Durable {
     }
 
     /// Writes a fact.
-    pub(super) fn keep(&mut self, name: &RoomName, fact: Fact) {
+    pub(super) fn keep(&mut self, name: &RoomName, meta: RoomMeta) {
         if let Some(room) = self.rooms.get_mut(name) {
-            room.keep(fact);
+            room.keep(meta);
         }
     }
 
@@ -140,14 +142,14 @@ impl Durable {
         if let Some((key, said)) = cid {
             room.cids.insert(key, Sent { seq, at, said });
         }
-        let Draft { from, body, weight, facts, .. } = draft;
+        let Draft { from, body, weight, meta, .. } = draft;
         let record = SharedRecord::new(Record { seq, at, from, body, weight });
         if room.change(&record, self.slip) {
             self.slipped += 1;
         }
         room.records.insert(seq, SharedRecord::clone(&record));
-        for fact in facts {
-            room.keep(fact);
+        for meta in meta {
+            room.keep(meta);
         }
         self.written += 1;
         self.order.insert(self.written, (name.clone(), seq));
@@ -196,20 +198,20 @@ impl Durable {
 }
 
 impl Room {
-    fn keep(&mut self, fact: Fact) {
-        let key = FactKey::of(&fact);
-        match fact {
-            Fact::Member(_, None) | Fact::Standing(_, _, None) => {
-                self.facts.remove(&key);
+    fn keep(&mut self, meta: RoomMeta) {
+        let key = FactKey::of(&meta);
+        match meta {
+            RoomMeta::Member(_, None) | RoomMeta::Restriction(_, _, None) => {
+                self.meta.remove(&key);
             }
-            fact => {
-                self.facts.insert(key, fact);
+            meta => {
+                self.meta.insert(key, meta);
             }
         }
     }
 
     /// Why a record that is about another one cannot be taken.
-    fn refuse(&self, touch: Touch, draft: &Draft) -> Option<Appended> {
+    fn refuse(&self, touch: TargetCheck, draft: &Draft) -> Option<Appended> {
         let target = self.records.get(&touch.target);
         let Some(target) = target.filter(|target| matches!(target.body, Body::Message { .. }))
         else {

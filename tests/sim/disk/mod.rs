@@ -23,11 +23,11 @@ use std::cell::{Ref, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use chinwag::chat::log::{
-    Answer, Kept, LogFault, LogId, LogReply, LogRequest, Logs, Query, Ticket,
+use chinwag::chat::model::log::{
+    Answer, LogFault, LogId, LogReply, LogRequest, Logs, Query, Snapshot, Ticket,
 };
-use chinwag::chat::name::RoomName;
-use chinwag::chat::reply::Durability;
+use chinwag::chat::model::name::RoomName;
+use chinwag::chat::model::reply::Durability;
 use chinwag::store::MemoryStore;
 use chinwag::time::clock::Now;
 
@@ -158,7 +158,7 @@ impl Disk {
     }
 
     /// For a server that starts: the store, and what was kept.
-    pub(crate) fn start(&self) -> (Box<dyn Logs>, Kept) {
+    pub(crate) fn start(&self) -> (Box<dyn Logs>, Snapshot) {
         let kept = self.0.borrow().durable.kept();
         (Box::new(self.clone()), kept)
     }
@@ -308,13 +308,13 @@ impl Store {
 
     /// Has a job wait, in the place of what it replaces if there is something.
     fn admit(&mut self, job: Job) {
-        if let LogRequest::Keep { log, fact } = &job.request
+        if let LogRequest::PutMeta { log, meta } = &job.request
             && self.habits.coalesces
         {
-            let key = FactKey::of(fact);
+            let key = FactKey::of(meta);
             let replaces = |waiting: &&mut Job| {
-                matches!(&waiting.request, LogRequest::Keep { log: of, fact }
-                    if of == log && FactKey::of(fact) == key)
+                matches!(&waiting.request, LogRequest::PutMeta { log: of, meta }
+                    if of == log && FactKey::of(meta) == key)
             };
             if let Some(waiting) = self.intake.iter_mut().rev().find(replaces) {
                 waiting.request = job.request;
@@ -409,7 +409,7 @@ const fn log_of(request: &LogRequest) -> LogId {
     match request {
         LogRequest::Open { log, .. }
         | LogRequest::Append { log, .. }
-        | LogRequest::Keep { log, .. }
+        | LogRequest::PutMeta { log, .. }
         | LogRequest::Sync { log, .. }
         | LogRequest::Drop { log } => *log,
         LogRequest::Read { .. } => unreachable!(),

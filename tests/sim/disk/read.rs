@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use chinwag::chat::limits::{PAGE_BYTES_MAX, UNREAD_MAX};
-use chinwag::chat::log::{Answer, InboxQuery, LogId, Query};
-use chinwag::chat::name::{RoomName, UserName};
-use chinwag::chat::record::{Body, SharedRecord};
+use chinwag::chat::model::limits::{PAGE_BYTES_MAX, UNREAD_MAX};
+use chinwag::chat::model::log::{Answer, InboxQuery, LogId, Query};
+use chinwag::chat::model::name::{RoomName, UserName};
+use chinwag::chat::model::record::{Body, SharedRecord};
 
 use super::durable::{Durable, Room};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chinwag::chat::record::{Body, Record};
+use chinwag::chat::model::record::{Body, Record};
 use serde_json::Value;
 
 use super::{Check, Hist, LogKey, number, text};

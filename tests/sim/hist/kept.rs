@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use chinwag::chat::name::RoomName;
-use chinwag::chat::record::{Body, Record};
+use chinwag::chat::model::name::RoomName;
+use chinwag::chat::model::record::{Body, Record};
 
 use super::{Check, Entry, Hist, LogKey};
 use crate::disk::Durable;

@@ -325,7 +325,7 @@ impl Hist {
 /// What a record counts for in its room's ring, at most.
 fn weight(room: &str, entry: &Entry) -> u64 {
     /// The domain's allowance for everything besides names and text, and the longest `cid`.
-    const OVERHEAD: usize = chinwag::chat::limits::RECORD_OVERHEAD + 64;
+    const OVERHEAD: usize = chinwag::chat::model::limits::RECORD_OVERHEAD + 64;
     let fixed = OVERHEAD + room.len() + entry.from.len();
     u64::from(chinwag::wire::weight(&entry.text, None, None)) + fixed as u64
 }

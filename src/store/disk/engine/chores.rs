@@ -9,13 +9,13 @@ use std::time::Duration;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, OptionalExtension as _};
 
-use crate::chat::log::{LogId, LogReply};
-use crate::chat::policy::Retention;
+use crate::chat::model::log::{LogId, LogReply};
+use crate::chat::model::policy::Retention;
 use crate::time::Tick;
 use crate::time::clock::Now;
 
 use super::super::database::Level;
-use super::super::facts;
+use super::super::meta;
 use super::super::op::{Tail, unsigned};
 use super::super::row::signed;
 use super::super::search;
@@ -205,11 +205,11 @@ impl Engine {
 
     /// Takes away records of a room that is gone.
     fn remove_orphans(&mut self, _: Now, step: &mut Step) -> rusqlite::Result<bool> {
-        let Some(room) = facts::first_gone(&self.db)? else { return Ok(false) };
+        let Some(room) = meta::first_gone(&self.db)? else { return Ok(false) };
         let removed = self.lightly(|db| {
             let removed = remove_first(db, room, |_| true)?;
             if removed.len() < STEP_RECORDS {
-                facts::forget_gone(db, room)?;
+                meta::forget_gone(db, room)?;
             }
             Ok(removed)
         })?;

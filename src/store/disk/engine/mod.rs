@@ -18,9 +18,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::chat::log::{Appended, LogFault, LogId, LogReply};
-use crate::chat::policy::Retention;
-use crate::chat::reply::Durability;
+use crate::chat::model::log::{Appended, LogFault, LogId, LogReply};
+use crate::chat::model::policy::Retention;
+use crate::chat::model::reply::Durability;
 use crate::collections::Slots;
 use crate::log::Throttle;
 use crate::time::Tick;
@@ -190,7 +190,7 @@ impl Engine {
     fn level_of_state(&self, ops: &VecDeque<Op>) -> Level {
         let asked = ops.iter().map(|op| match op {
             Op::Open(_, opening) => Level::of(opening.durability),
-            Op::Keep(log, _) => {
+            Op::PutMeta(log, _) => {
                 // One that is opened in the same batch is not known yet.
                 self.room(*log).map_or(Level::Disk, |room| Level::of(room.durability))
             }
@@ -274,9 +274,9 @@ impl Engine {
     fn take_up(&mut self, op: Op) {
         match op {
             Op::Open(log, opening) => self.open(log, *opening),
-            Op::Keep(log, fact) => {
+            Op::PutMeta(log, meta) => {
                 if let Some(room) = find(&mut self.rooms, log) {
-                    self.pending.put_fact(log, (room.id, room.durability), fact);
+                    self.pending.put_fact(log, (room.id, room.durability), meta);
                 }
             }
             Op::Drop(log) => {

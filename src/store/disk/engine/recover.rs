@@ -12,8 +12,8 @@ use std::time::Duration;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{ErrorCode, OptionalExtension as _, ffi, params};
 
-use crate::chat::log::{LogFault, LogReply};
-use crate::chat::record::Body;
+use crate::chat::model::log::{LogFault, LogReply};
+use crate::chat::model::record::Body;
 use crate::time::Tick;
 use crate::time::clock::Now;
 
@@ -65,7 +65,7 @@ impl Engine {
         let is_refused = |op: &Op| match op {
             Op::Append(append) => rests || !matches!(append.draft.body, Body::Deletion { .. }),
             Op::Sync(..) => rests,
-            Op::Open(..) | Op::Keep(..) | Op::Drop(_) => false,
+            Op::Open(..) | Op::PutMeta(..) | Op::Drop(_) => false,
         };
         let (refused, ops): (Vec<_>, Vec<_>) = ops.into_iter().partition(is_refused);
         let refused = refused.iter().filter_map(Waiting::of).map(|who| who.refused(fault));

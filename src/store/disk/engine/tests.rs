@@ -9,10 +9,10 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::chat::log::{Draft, Fact, KeptRoom, MemberFact, Ticket, Touch};
-use crate::chat::name::RoomName;
-use crate::chat::record::{Body, Epoch};
-use crate::chat::reply::Role;
+use crate::chat::model::log::{Draft, MemberMeta, RoomMeta, RoomSnapshot, TargetCheck, Ticket};
+use crate::chat::model::name::RoomName;
+use crate::chat::model::record::{Body, Epoch};
+use crate::chat::model::reply::Role;
 use crate::store::disk::open::{Opened, open};
 use crate::store::disk::testing::{message, user};
 use crate::time::Tick;
@@ -22,14 +22,14 @@ use crate::time::clock::Clock;
 struct Bench {
     engine: Engine,
     folder: TempDir,
-    kept: Vec<KeptRoom>,
+    kept: Vec<RoomSnapshot>,
     now: Now,
     tickets: usize,
     _lock: fs::File,
 }
 
-fn member(read: u64) -> Fact {
-    Fact::Member(user("ann"), Some(MemberFact { role: Role::Member, recv: read, read }))
+fn member(read: u64) -> RoomMeta {
+    RoomMeta::Member(user("ann"), Some(MemberMeta { role: Role::Member, recv: read, read }))
 }
 
 fn said(text: &str, cid: Option<&str>) -> Draft {
@@ -37,12 +37,12 @@ fn said(text: &str, cid: Option<&str>) -> Draft {
     if let Body::Message { cid: of_body, .. } = &mut body {
         *of_body = cid.map(Into::into);
     }
-    Draft { from: user("ann"), body, weight: 400, touch: None, facts: Vec::new() }
+    Draft { from: user("ann"), body, weight: 400, touch: None, meta: Vec::new() }
 }
 
 fn touching(target: u64, body: Body) -> Draft {
-    let touch = Some(Touch { target, others: false, not_before: 0 });
-    Draft { from: user("ann"), body, weight: 400, touch, facts: Vec::new() }
+    let touch = Some(TargetCheck { target, others: false, not_before: 0 });
+    Draft { from: user("ann"), body, weight: 400, touch, meta: Vec::new() }
 }
 
 fn edit(target: u64, text: &str) -> Draft {
@@ -249,7 +249,7 @@ fn an_edit_and_a_deletion_change_their_target_and_nothing_else_does() {
         (Draft { from: user("bob"), ..edit(2, "not mine") }, Appended::NotYours),
         (
             Draft {
-                touch: Some(Touch { target: 2, others: true, not_before: u64::MAX }),
+                touch: Some(TargetCheck { target: 2, others: true, not_before: u64::MAX }),
                 ..edit(2, "late")
             },
             Appended::TooOld,
@@ -265,23 +265,23 @@ fn an_edit_and_a_deletion_change_their_target_and_nothing_else_does() {
 fn a_fact_is_written_with_the_first_record_after_it_and_its_own_with_a_record() {
     let mut bench = Bench::new();
     let log = bench.room(1, "lobby", Durability::Disk);
-    bench.engine.take_up_all([Op::Keep(log, member(3)), Op::Keep(log, member(4))]);
-    let draft = Draft { facts: vec![Fact::Topic("tea".into())], ..said("hi", None) };
+    bench.engine.take_up_all([Op::PutMeta(log, member(3)), Op::PutMeta(log, member(4))]);
+    let draft = Draft { meta: vec![RoomMeta::Topic("tea".into())], ..said("hi", None) };
     check_stored(&bench.append(log, draft), 1);
     let bench = bench.restart();
-    assert_eq!(bench.kept[0].facts[1..], [Fact::Topic("tea".into()), member(4)]);
+    assert_eq!(bench.kept[0].meta[1..], [RoomMeta::Topic("tea".into()), member(4)]);
 }
 
 #[test]
 fn the_later_of_a_fact_and_one_that_comes_with_a_record_stays() {
     let mut bench = Bench::new();
     let log = bench.room(1, "lobby", Durability::Disk);
-    let leaving = Draft { facts: vec![Fact::Member(user("ann"), None)], ..said("bye", None) };
+    let leaving = Draft { meta: vec![RoomMeta::Member(user("ann"), None)], ..said("bye", None) };
     let (first, second) = (bench.op(log, leaving), bench.op(log, said("hi", None)));
-    let ops = vec![Op::Keep(log, member(1)), first, Op::Keep(log, member(2)), second];
+    let ops = vec![Op::PutMeta(log, member(1)), first, Op::PutMeta(log, member(2)), second];
     assert_eq!(bench.engine.commit(bench.now, ops).len(), 2);
     let bench = bench.restart();
-    assert_eq!(bench.kept[0].facts[1..], [member(2)]);
+    assert_eq!(bench.kept[0].meta[1..], [member(2)]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use crate::chat::log::LogReply;
+use crate::chat::model::log::LogReply;
 use crate::time::Tick;
 use crate::time::clock::Now;
 

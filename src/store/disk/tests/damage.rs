@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
 use super::*;
-use crate::chat::log::KeptRoom;
-use crate::chat::record::SharedRecord;
+use crate::chat::model::log::RoomSnapshot;
+use crate::chat::model::record::SharedRecord;
 use crate::store::disk::reserve::RESERVE_BYTES;
 
 /// Bits that are flipped, one at a time, unless the variable says how many:
@@ -19,7 +19,7 @@ const FLIPS: usize = 1000;
 const FLIPS_VARIABLE: &str = "STORE_FLIPS";
 
 /// What a store tells: what is kept of its rooms, and their records, by name. `Err` is what it has reported.
-type Told = Result<BTreeMap<String, (KeptRoom, Vec<SharedRecord>)>, String>;
+type Told = Result<BTreeMap<String, (RoomSnapshot, Vec<SharedRecord>)>, String>;
 
 /// A folder where files are made by the thousand.
 fn folder() -> TempDir {
@@ -33,15 +33,17 @@ fn image() -> Vec<u8> {
         let mut bench = Bench::open(folder.path());
         for (life, name) in [(1, "lobby"), (2, "@ann:bob"), (3, "empty")] {
             let log = bench.open_room(life, name, Durability::Disk);
-            let member = MemberFact { role: Role::Owner, recv: 2, read: 1 };
+            let member = MemberMeta { role: Role::Owner, recv: 2, read: 1 };
             for who in ["ann", "bob", "eve"] {
-                bench
-                    .request(LogRequest::Keep { log, fact: Fact::Member(user(who), Some(member)) });
+                bench.request(LogRequest::PutMeta {
+                    log,
+                    meta: RoomMeta::Member(user(who), Some(member)),
+                });
             }
-            let term = Term { until: Some(5), reason: "rude".into() };
-            let fact = Fact::Standing(user("mal"), Standing::Banned, Some(term));
-            bench.request(LogRequest::Keep { log, fact });
-            bench.request(LogRequest::Keep { log, fact: Fact::Topic("tea".into()) });
+            let term = Expiry { until: Some(5), reason: "rude".into() };
+            let meta = RoomMeta::Restriction(user("mal"), Restriction::Banned, Some(term));
+            bench.request(LogRequest::PutMeta { log, meta });
+            bench.request(LogRequest::PutMeta { log, meta: RoomMeta::Topic("tea".into()) });
             assert_eq!(bench.sync(log), Ok(()));
             for number in 0..if life == 3 { 0 } else { 40 } {
                 let text = format!("{name} says {}", "word ".repeat(number));
@@ -148,7 +150,7 @@ fn a_flipped_bit_is_harmless_or_reported() {
 }
 
 /// What there is of each room, for whoever looks for the difference.
-fn shown(rooms: &BTreeMap<String, (KeptRoom, Vec<SharedRecord>)>) -> String {
+fn shown(rooms: &BTreeMap<String, (RoomSnapshot, Vec<SharedRecord>)>) -> String {
     let rooms: Vec<_> = rooms.values().map(|(room, records)| (room, records.len())).collect();
     format!("{rooms:?}")
 }

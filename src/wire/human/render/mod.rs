@@ -2,10 +2,10 @@
 
 use super::lines::{put, welcome};
 use super::safe;
-use crate::chat::event::{Event, LeftReason, PresenceChange};
-use crate::chat::name::{RoomName, UserName};
-use crate::chat::record::{Body, Record, SharedRecord};
-use crate::chat::reply::{GapWhy, InboxRow, Presence, Refusal, Reply, Role};
+use crate::chat::model::event::{Event, LeftReason, PresenceChange};
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::record::{Body, Record, SharedRecord};
+use crate::chat::model::reply::{GapWhy, InboxRow, Presence, Refusal, Reply, Role};
 
 /// Appends what there is to say of a success. Nothing, if the person sees it anyway: the terminal
 /// has shown the line that was sent.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::chat::code::Code;
-use crate::chat::record::Epoch;
-use crate::chat::reply::Durability;
+use crate::chat::model::code::Code;
+use crate::chat::model::record::Epoch;
+use crate::chat::model::reply::Durability;
 
 fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()

@@ -31,22 +31,22 @@ fn what_is_done_to_messages_and_members_is_read() {
     let roles = [Role::Owner, Role::Moderator, Role::Member, Role::Reader];
     let roles = roles.map(|role| {
         let fields = format!(r#""op":"role","role":"{}""#, role.name());
-        (fields, Measure::Role(role))
+        (fields, ModerationCommand::Role(role))
     });
     let others = [
-        (r#""op":"kick""#, Measure::Kick),
-        (r#""op":"mute""#, Measure::Mute(None)),
-        (r#""op":"mute","for_ms":0"#, Measure::Mute(Some(0))),
-        (r#""op":"ban""#, Measure::Ban(None)),
-        (r#""op":"ban","for_ms":9007199254740991"#, Measure::Ban(Some((1 << 53) - 1))),
-        (r#""op":"unban""#, Measure::Unban),
+        (r#""op":"kick""#, ModerationCommand::Kick),
+        (r#""op":"mute""#, ModerationCommand::Mute(None)),
+        (r#""op":"mute","for_ms":0"#, ModerationCommand::Mute(Some(0))),
+        (r#""op":"ban""#, ModerationCommand::Ban(None)),
+        (r#""op":"ban","for_ms":9007199254740991"#, ModerationCommand::Ban(Some((1 << 53) - 1))),
+        (r#""op":"unban""#, ModerationCommand::Unban),
     ];
-    let others = others.map(|(fields, measure)| (fields.to_owned(), measure));
-    for (fields, measure) in roles.into_iter().chain(others) {
+    let others = others.map(|(fields, command)| (fields.to_owned(), command));
+    for (fields, command) in roles.into_iter().chain(others) {
         for (given, reason, weight) in [("", "", 0), (r#","reason":"sp\"m""#, "sp\"m", 5)] {
             let text = format!(r#"{{{fields},"room":"lobby","user":"bob"{given}}}"#);
             let reason = reason.into();
-            let expect = Command::Moderate { room: room(), user: user(), measure, reason, weight };
+            let expect = Command::Moderate { room: room(), user: user(), command, reason, weight };
             check(&text, None, &expect);
         }
     }

@@ -15,10 +15,10 @@ fn check_recovery(fail: impl Fn(&Engine), heal: impl Fn(&Path), expect: LogFault
     fail(&bench.engine);
     let big = "x".repeat(60_000);
     let ops = vec![
-        Op::Keep(log, member(1)),
+        Op::PutMeta(log, member(1)),
         bench.op(log, said("small", Some("c"))),
         bench.op(log, said(&big, None)),
-        Op::Keep(log, Fact::Topic("late".into())),
+        Op::PutMeta(log, RoomMeta::Topic("late".into())),
         Op::Sync(Ticket(99), Level::Disk),
     ];
     let replies = bench.engine.commit(bench.now, ops);
@@ -34,14 +34,14 @@ fn check_recovery(fail: impl Fn(&Engine), heal: impl Fn(&Path), expect: LogFault
     );
     // In trouble: refused at once, and facts wait.
     assert_eq!(bench.append(log, said("small", Some("c"))), refused);
-    bench.engine.take_up_all([Op::Keep(log, member(2))]);
+    bench.engine.take_up_all([Op::PutMeta(log, member(2))]);
     assert_eq!(bench.pass(Duration::from_millis(999)), []);
     heal(bench.folder.path());
     assert_eq!(bench.pass(Duration::from_millis(1)), [LogReply::Health(Ok(()))]);
     check_stored(&bench.append(log, said("small", Some("c"))), 2);
     let bench = bench.restart();
     assert_eq!((bench.kept[0].head, bench.number("SELECT count(*) FROM record")), (2, 2));
-    assert_eq!(bench.kept[0].facts[1..], [Fact::Topic("late".into()), member(2)]);
+    assert_eq!(bench.kept[0].meta[1..], [RoomMeta::Topic("late".into()), member(2)]);
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn on_a_full_disk_what_makes_room_is_done_until_the_reserve_is_taken_again() {
     assert_eq!(bench.append(log, said("more", None)), refused);
     check_stored(&bench.append(log, deletion(1)), 3);
     assert_eq!(bench.text(1), None);
-    let ops = vec![Op::Keep(log, member(1)), Op::Sync(Ticket(77), Level::Disk)];
+    let ops = vec![Op::PutMeta(log, member(1)), Op::Sync(Ticket(77), Level::Disk)];
     let synced = LogReply::Synced { ticket: Ticket(77), outcome: Ok(()) };
     assert_eq!(bench.engine.commit(bench.now, ops), [synced]);
     assert_eq!(bench.pass(Duration::from_hours(2)), []);
@@ -247,7 +247,7 @@ fn a_kill_in_the_midst_of_a_commit_leaves_all_of_the_batch_or_nothing() {
     bench.engine.db.execute_batch("BEGIN IMMEDIATE").unwrap();
     let mut tail = bench.engine.room(log).unwrap().tail;
     for _ in 0..200 {
-        let draft = Draft { facts: vec![member(9)], ..said(&"x".repeat(500), None) };
+        let draft = Draft { meta: vec![member(9)], ..said(&"x".repeat(500), None) };
         let appended = append(&bench.engine.db, 1, &mut tail, 0, draft);
         assert!(matches!(appended, Ok(Appended::Stored(_))), "{appended:?}");
     }
@@ -258,7 +258,7 @@ fn a_kill_in_the_midst_of_a_commit_leaves_all_of_the_batch_or_nothing() {
     let log_len = fs::metadata(image.path().join("chinwag.db-wal")).unwrap().len();
     assert!(log_len > 100_000, "{log_len}");
     let bench = Bench::at(image);
-    assert_eq!((bench.kept[0].head, bench.kept[0].facts.len()), (1, 1));
+    assert_eq!((bench.kept[0].head, bench.kept[0].meta.len()), (1, 1));
     assert_eq!(bench.number("SELECT count(*) FROM record"), 1);
 }
 
@@ -269,11 +269,11 @@ fn what_is_pending_is_written_when_the_store_is_closed_in_trouble_that_is_over()
     check_stored(&bench.append(log, said("before", None)), 1);
     bench.engine.db.pragma_update(None, "query_only", true).unwrap();
     assert_eq!(bench.append(log, said("no", None)), Appended::Refused(LogFault::Broken));
-    bench.engine.take_up_all([Op::Keep(log, member(1))]);
+    bench.engine.take_up_all([Op::PutMeta(log, member(1))]);
     let Bench { engine, folder, now, _lock: lock, .. } = bench;
     engine.close(now);
     drop(lock);
     let bench = Bench::at(folder);
-    assert_eq!(bench.kept[0].facts[1..], [member(1)]);
+    assert_eq!(bench.kept[0].meta[1..], [member(1)]);
     assert_eq!(bench.kept[0].head, 1);
 }

@@ -28,7 +28,7 @@ impl LeftReason {
 }
 
 /// An event for one connection or for many. Records that are committed travel as a
-/// [`Fanout`](super::outbox::Fanout) instead.
+/// [`Fanout`](super::output::Fanout) instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A part of the log, for a cursor that is behind.

@@ -135,7 +135,7 @@ pub enum Page {
 
 /// An act of moderation that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Measure {
+pub enum ModerationCommand {
     /// Give a member this role.
     Role(Role),
     /// End the membership.
@@ -323,7 +323,7 @@ pub enum Command<'a> {
         /// To whom.
         user: Cow<'a, str>,
         /// What.
-        measure: Measure,
+        command: ModerationCommand,
         /// Why, empty if no reason is given; at most [`REASON_LEN_MAX`](super::limits::REASON_LEN_MAX) bytes.
         reason: Cow<'a, str>,
         /// Bytes that `reason` takes when rendered, at most.

@@ -4,11 +4,11 @@
 //! level of durability that the room promises. Only then is the record shown to anyone.
 //!
 //! ```text
-//!  Open ─ Append ─ Keep ─ Sync ─ Drop ─▶ the writer, in this order ─▶ Appended, Synced, Pruned
+//!  Open ─ Append ─ PutMeta ─ Sync ─ Drop ─▶ the writer, in this order ─▶ Appended, Synced, Pruned
 //!  Read ──────────────────────────────▶ the reader ────────────────▶ Answer
 //! ```
 //!
-//! What is asked of one log is done in order. A [`Fact`] that is kept is safe before any record that was
+//! What is asked of one log is done in order. A [`RoomMeta`] that is kept is safe before any record that was
 //! appended after it: whoever is told of the record can rely on the fact. Facts that could not be written
 //! stay with whoever keeps the logs until they are; records that could not be are refused.
 
@@ -58,14 +58,14 @@ pub struct Draft {
     /// See [`Record::weight`](super::Record::weight).
     pub weight: u32,
     /// For an edit, a deletion or a reaction: what must hold of its target.
-    pub touch: Option<Touch>,
+    pub touch: Option<TargetCheck>,
     /// What changes with the record: both are written, or none is.
-    pub facts: Vec<Fact>,
+    pub meta: Vec<RoomMeta>,
 }
 
 /// What must hold of the message that an edit, a deletion or a reaction is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Touch {
+pub struct TargetCheck {
     /// Its seq: there must be a message, not deleted.
     pub target: u64,
     /// It may be another user's.
@@ -76,7 +76,7 @@ pub struct Touch {
 
 /// Something that is true of a room until the next fact of the same kind (and about the same user).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fact {
+pub enum RoomMeta {
     /// Who may find and enter the room.
     Access {
         /// Strangers do not learn that it exists.
@@ -89,14 +89,14 @@ pub enum Fact {
     /// The topic, empty if there is none.
     Topic(Box<str>),
     /// A user's membership, `None` if there is none any more.
-    Member(UserName, Option<MemberFact>),
+    Member(UserName, Option<MemberMeta>),
     /// Something that holds of a user in the room, member or not; `None` if it does no longer.
-    Standing(UserName, Standing, Option<Term>),
+    Restriction(UserName, Restriction, Option<Expiry>),
 }
 
 /// What is kept of a membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MemberFact {
+pub struct MemberMeta {
     /// The role.
     pub role: Role,
     /// Up to which seq the user's clients have received.
@@ -107,7 +107,7 @@ pub struct MemberFact {
 
 /// Something that holds of a user in a room, member or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Standing {
+pub enum Restriction {
     /// May not enter.
     Banned,
     /// May not speak.
@@ -116,9 +116,9 @@ pub enum Standing {
     Invited,
 }
 
-/// For how long a [`Standing`] holds, and why.
+/// For how long a [`Restriction`] holds, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Term {
+pub struct Expiry {
     /// Until when: milliseconds since 1970; `None`: until it is taken back.
     pub until: Option<u64>,
     /// The reason that was given, empty if none was.
@@ -152,11 +152,11 @@ pub enum LogRequest {
         draft: Draft,
     },
     /// Remember a fact, at leisure: later facts of the same kind replace those that were not written yet.
-    Keep {
+    PutMeta {
         /// Which log.
         log: LogId,
         /// What.
-        fact: Fact,
+        meta: RoomMeta,
     },
     /// Say when everything that was asked of this log before is written, at the level of its room: answered
     /// by [`LogReply::Synced`].
@@ -341,23 +341,23 @@ pub enum LogReply {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Suspensions {
     /// Users, with until when (milliseconds since 1970) and why.
-    pub users: Vec<(UserName, Term)>,
+    pub users: Vec<(UserName, Expiry)>,
     /// IP addresses, likewise.
-    pub addresses: Vec<(crate::net::IpAddr, Term)>,
+    pub addresses: Vec<(crate::net::IpAddr, Expiry)>,
 }
 
 /// What was kept of the rooms when the server started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct Snapshot {
     /// The rooms.
-    pub rooms: Vec<KeptRoom>,
+    pub rooms: Vec<RoomSnapshot>,
     /// Who may not use the server.
     pub suspended: Arc<Suspensions>,
 }
 
 /// What was kept of one room.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptRoom {
+pub struct RoomSnapshot {
     /// The room.
     pub name: RoomName,
     /// Its log's epoch.
@@ -369,7 +369,7 @@ pub struct KeptRoom {
     /// The first seq that is still there, head + 1 if none is.
     pub oldest: u64,
     /// The facts, one of each kind (and user).
-    pub facts: Vec<Fact>,
+    pub meta: Vec<RoomMeta>,
 }
 
 /// Whoever keeps the logs, as the server sees them: requests in, replies out, and nothing waits.

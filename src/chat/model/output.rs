@@ -108,7 +108,7 @@ impl Fanout {
 
 /// One thing that the domain wants said or done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum Output {
     /// The answer to a request.
     Reply {
         /// To whom.

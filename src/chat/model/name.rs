@@ -102,7 +102,7 @@ impl RoomName {
     }
 
     /// Writes the name of the direct conversation of two users into `out`, instead of what is there.
-    pub(super) fn spell_direct(out: &mut String, one: &str, other: &str) {
+    pub(in crate::chat) fn spell_direct(out: &mut String, one: &str, other: &str) {
         let (a, b) = if one <= other { (one, other) } else { (other, one) };
         out.clear();
         out.extend(["@", a, ":", b]);

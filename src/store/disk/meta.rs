@@ -2,31 +2,31 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::chat::log::{Fact, MemberFact, Standing, Term};
-use crate::chat::name::UserName;
+use crate::chat::model::log::{Expiry, MemberMeta, Restriction, RoomMeta};
+use crate::chat::model::name::UserName;
 
 use super::row::{role_number, signed};
 
 /// Writes what is true of a room instead of what was.
-pub(super) fn write(db: &Connection, room: i64, fact: &Fact) -> rusqlite::Result<()> {
-    match fact {
-        Fact::Access { private, owned, policy } => {
+pub(super) fn write(db: &Connection, room: i64, meta: &RoomMeta) -> rusqlite::Result<()> {
+    match meta {
+        RoomMeta::Access { private, owned, policy } => {
             let sql = "UPDATE room SET private = ?2, owned = ?3, policy = ?4 WHERE id = ?1";
             db.prepare_cached(sql)?.execute(params![room, private, owned, policy.as_deref()])
         }
-        Fact::Topic(topic) => {
+        RoomMeta::Topic(topic) => {
             let sql = "UPDATE room SET topic = ?2 WHERE id = ?1";
             db.prepare_cached(sql)?.execute(params![room, &**topic])
         }
-        Fact::Member(user, Some(member)) => write_member(db, room, user, *member),
-        Fact::Member(user, None) => {
+        RoomMeta::Member(user, Some(member)) => write_member(db, room, user, *member),
+        RoomMeta::Member(user, None) => {
             let sql = "DELETE FROM member WHERE room = ?1 AND user = ?2";
             db.prepare_cached(sql)?.execute(params![room, user.as_str()])
         }
-        Fact::Standing(user, standing, Some(term)) => {
+        RoomMeta::Restriction(user, standing, Some(term)) => {
             write_standing(db, room, (user, *standing), term)
         }
-        Fact::Standing(user, standing, None) => {
+        RoomMeta::Restriction(user, standing, None) => {
             let sql = "DELETE FROM standing WHERE room = ?1 AND user = ?2 AND kind = ?3";
             let row = params![room, user.as_str(), standing_number(*standing)];
             db.prepare_cached(sql)?.execute(row)
@@ -39,9 +39,9 @@ fn write_member(
     db: &Connection,
     room: i64,
     user: &UserName,
-    member: MemberFact,
+    member: MemberMeta,
 ) -> rusqlite::Result<usize> {
-    let MemberFact { role, recv, read } = member;
+    let MemberMeta { role, recv, read } = member;
     let sql = "INSERT OR REPLACE INTO member (room, user, role, recv, read) \
                VALUES (?1, ?2, ?3, ?4, ?5)";
     let row = params![room, user.as_str(), role_number(role), signed(recv), signed(read)];
@@ -51,8 +51,8 @@ fn write_member(
 fn write_standing(
     db: &Connection,
     room: i64,
-    (user, standing): (&UserName, Standing),
-    term: &Term,
+    (user, standing): (&UserName, Restriction),
+    term: &Expiry,
 ) -> rusqlite::Result<usize> {
     let sql = "INSERT OR REPLACE INTO standing (room, user, kind, until, reason) \
                VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -88,20 +88,20 @@ pub(super) fn forget_gone(db: &Connection, room: i64) -> rusqlite::Result<()> {
 }
 
 /// What stands for a standing in the column `standing.kind`.
-pub(super) const fn standing_number(standing: Standing) -> i64 {
+pub(super) const fn standing_number(standing: Restriction) -> i64 {
     match standing {
-        Standing::Banned => 0,
-        Standing::Muted => 1,
-        Standing::Invited => 2,
+        Restriction::Banned => 0,
+        Restriction::Muted => 1,
+        Restriction::Invited => 2,
     }
 }
 
 /// The inverse of [`standing_number`].
-pub(super) const fn standing_of(number: i64) -> Option<Standing> {
+pub(super) const fn standing_of(number: i64) -> Option<Restriction> {
     Some(match number {
-        0 => Standing::Banned,
-        1 => Standing::Muted,
-        2 => Standing::Invited,
+        0 => Restriction::Banned,
+        1 => Restriction::Muted,
+        2 => Restriction::Invited,
         _ => return None,
     })
 }

@@ -31,16 +31,16 @@ pub const fn is_unspaced(c: char) -> bool {
 /// Words that are looked for, whatever their case and marks; the last one may be the beginning of a word, if it is
 /// more than a letter.
 #[derive(Debug)]
-pub(super) struct Wanted(Vec<String>);
+pub(in crate::chat) struct Wanted(Vec<String>);
 
 impl Wanted {
     /// The words of a text as it was typed.
-    pub(super) fn of(text: &str) -> Self {
+    pub(in crate::chat) fn of(text: &str) -> Self {
         Self(words(text).map(|word| folded(word).into_owned()).collect())
     }
 
     /// Whether a text has all of them; none, if there are none.
-    pub(super) fn are_in(&self, text: &str) -> bool {
+    pub(in crate::chat) fn are_in(&self, text: &str) -> bool {
         let text = folded(text);
         let is_there = |(index, word): (usize, &String)| {
             if word.chars().any(is_unspaced) {

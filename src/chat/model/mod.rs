@@ -1,0 +1,15 @@
+//! The plain data that every layer above speaks: names, records, events, commands, replies, codes, limits and
+//! policies, and the boundary to the log. It has no state and calls nobody.
+
+pub mod code;
+pub mod command;
+pub mod event;
+pub mod limits;
+pub mod log;
+pub mod name;
+pub mod output;
+pub mod policy;
+pub mod record;
+pub mod reply;
+pub mod stats;
+pub mod words;
