@@ -16,7 +16,7 @@ pub struct Limits {
     /// Members of one room.
     pub members_per_room: usize,
     /// Users in all, present or remembered. At the bound the one makes room that was absent for longest and has
-    /// nothing to lose but places in open rooms; if there is none, newcomers are refused ([`Code::Busy`](super::Code::Busy)).
+    /// nothing to lose but places in open rooms; if there is none, newcomers are refused ([`Code::Busy`](super::code::Code::Busy)).
     pub users: usize,
     /// Rooms and direct conversations in all.
     pub rooms: usize,

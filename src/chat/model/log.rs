@@ -55,7 +55,7 @@ pub struct Draft {
     pub from: UserName,
     /// What.
     pub body: Body,
-    /// See [`Record::weight`](super::Record::weight).
+    /// See [`Record::weight`](super::record::Record::weight).
     pub weight: u32,
     /// For an edit, a deletion or a reaction: what must hold of its target.
     pub touch: Option<TargetCheck>,
