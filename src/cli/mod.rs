@@ -1,9 +1,9 @@
-//! The command line: what was asked for, and the exit code that says how it went.
+//! The command line: what is to be done, and the exit code that says how it went.
 //!
 //! | code | |
 //! |---|---|
 //! | 0 | done; for `serve`: stopped in good order |
-//! | 1 | the server could not start, or failed; for `bench`: the target did; for the commands about the database: it could not be done, or, for `verify` and `export`, there are faults |
+//! | 1 | failed: the server could not start or go on; a command about the database could not be done, or, with `verify` and `export`, found damage; with `bench`, the target failed |
 //! | 2 | the command line or the configuration is wrong |
 
 mod tools;
@@ -41,58 +41,58 @@ Examples:
   websocat ws://127.0.0.1:8080/ws          speak the protocol: {\"op\":\"hello\",\"id\":1,\"name\":\"ann\"}
   chinwag check --defaults > chinwag.toml  every setting, with its default and what it means
 
-Each setting is a variable too: --log-format is CHINWAG_LOG_FORMAT, and message_bytes in the file's
-[limits] is CHINWAG_LIMITS_MESSAGE_BYTES. Flags win over variables, and variables over the file.
-What holds for some rooms only ([[room_policy]]) is said in the file alone.";
+Each setting is an environment variable too: --log-format is CHINWAG_LOG_FORMAT, and message_bytes
+in the file's [limits] is CHINWAG_LIMITS_MESSAGE_BYTES. Flags win over variables, and variables over
+the file. Only the file can have settings for some of the rooms ([[room_policy]]).";
 
-/// The settings that have a flag. All are text: what they mean is the configuration's to say, in the
-/// same words for each source.
+/// The settings that have a flag. All are text: the configuration checks them, in the same words for
+/// each source.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Settings")]
 struct Settings {
-    /// A TOML file with settings
+    /// TOML file to read settings from
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
-    /// HTTP and WebSocket [default: 127.0.0.1:8080]
+    /// HTTP and WebSocket address [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", global = true)]
     listen: Option<String>,
-    /// Plain TCP, or "off" [default: 127.0.0.1:9000]
+    /// Plain TCP address, or "off" [default: 127.0.0.1:9000]
     #[arg(long, value_name = "ADDR", global = true)]
     tcp: Option<String>,
-    /// Metrics and health, or "off" [default: 127.0.0.1:9091]
+    /// Metrics and health address, or "off" [default: 127.0.0.1:9091]
     #[arg(long, value_name = "ADDR", global = true)]
     admin: Option<String>,
-    /// What must outlive the process [default: ./chinwag-data]
+    /// Database directory [default: ./chinwag-data]
     #[arg(long, value_name = "DIR", global = true)]
     data: Option<String>,
-    /// What a sent message survives [default: disk]
+    /// What an answered message survives [default: disk]
     #[arg(long, value_name = "disk|os|memory", global = true)]
     durability: Option<String>,
     /// Echo WebSocket messages at /echo, for conformance suites
     #[arg(long, global = true)]
     echo: bool,
-    /// Log lines on standard error [default: text]
+    /// Log format on standard error [default: text]
     #[arg(long, value_name = "text|json", global = true)]
     log_format: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve until SIGTERM or SIGINT (what chinwag does without a command)
+    /// Serve until SIGTERM or SIGINT (the default)
     Serve {
-        /// Be killed when the process that started this one ends, however it does
+        /// Be killed when the process that started this one ends
         #[arg(long, hide = true)]
         with_parent: bool,
     },
-    /// Check the configuration, show what is set and where, and serve nothing
+    /// Check the configuration, and show what is set and where
     Check {
-        /// Print the file of all defaults, with comments, instead
+        /// Print a file with all settings, their defaults and their meaning instead
         #[arg(long)]
         defaults: bool,
     },
     #[command(flatten)]
     Tool(tools::Tool),
-    /// Load a server, verify every delivery and measure both ends: see chinwag bench --help
+    /// Put load on a server and measure it: see chinwag bench --help
     Bench,
 }
 
@@ -121,7 +121,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version come this way too, and go to standard output.
+            // The texts of --help and --version come this way too, and go to standard output.
             _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG));
         }
@@ -147,7 +147,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
         },
         Some(Command::Serve { with_parent: false }) | None => serve(&loaded.config),
         Some(Command::Tool(tool)) => tools::run(&tool, &loaded.config.data),
-        // It has a command line of its own, which nothing may stand before.
+        // Flags stand before it, but it takes its own, which follow it.
         Some(Command::Bench) => bench(Vec::new()),
     }
 }
@@ -167,17 +167,17 @@ fn bench(_args: Vec<OsString>) -> ExitCode {
 const WITHOUT_BENCH: &str = "error: this chinwag was built without its load generator; \
                              build it with: cargo build --release --features bench";
 
-/// A server that was started to be measured must not outlive who measures it, not even if that one is
-/// killed and can tell nobody.
+/// Has the kernel kill this process when its parent ends: a server that is started for a measurement must
+/// not outlive it, even if what measures is killed.
 fn follow_parent() -> io::Result<()> {
     let parent = getppid();
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    // It may have ended before that.
+    // The parent may have ended before the kernel was asked.
     if getppid() == parent { Ok(()) } else { Err(io::Error::other("it has ended")) }
 }
 
 fn serve(config: &Config) -> ExitCode {
-    // Held to the end: dropping it is what writes the last lines.
+    // Kept to the end, since dropping it writes the last lines.
     let _log = match crate::log::start(config.log_format, &config.log_level) {
         Ok(guard) => guard,
         Err(error) => {
@@ -194,27 +194,24 @@ fn serve(config: &Config) -> ExitCode {
     }
 }
 
-/// What `check` says about a good configuration.
+/// What `check` prints about a configuration without faults.
 fn summary(loaded: &Loaded) -> String {
-    let Loaded { config, changes } = loaded;
-    let all = config.settings().len();
-    let mut text = "configuration ok\n".to_owned();
+    let Loaded { config, changes, policy_changes, settings_count } = loaded;
     let line =
-        |change: &Change| format!("  {} = {}  ({})\n", change.key, change.value, change.origin);
-    // Those in tables come last.
-    let tabled = changes.iter().position(|change| change.key.table.is_some());
-    let (single, tabled) = changes.split_at(tabled.unwrap_or(changes.len()));
-    _ = writeln!(text, "{} of {all} settings are set, the others are defaults", single.len());
-    text.extend(single.iter().map(line));
-    if !config.room_policies.is_empty() {
-        let count = config.room_policies.len();
-        _ = writeln!(text, "{count} room policies; what they do not say is as for all other rooms");
+        |Change { name, value, origin }: &Change| format!("  {name} = {value}  ({origin})\n");
+    let (set, all) = (changes.len(), settings_count);
+    let mut text =
+        format!("configuration ok\n{set} of {all} settings are set, the others are defaults\n");
+    text.extend(changes.iter().map(line));
+    let count = config.policies.rules.len();
+    if count > 0 {
+        _ = writeln!(text, "{count} room policies; what they do not set is as for all other rooms");
     }
-    text.extend(tabled.iter().map(line));
+    text.extend(policy_changes.iter().map(line));
     text
 }
 
-/// Prints to standard output. A reader that has seen enough is no failure.
+/// Prints to standard output. It is no failure if the reader, such as `head`, has closed it.
 fn print(text: &str) -> ExitCode {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -271,17 +268,17 @@ mod tests {
             "chinwag --config F --listen L --tcp T --admin A --data D --durability U --log-format X",
             "listen=L tcp=T admin=A data=D durability=U log_format=X config=F",
         );
-        let keys: Vec<_> = Config::default().settings().into_iter().map(|(key, _)| key).collect();
-        let flags =
-            parse("c --listen L --tcp T --admin A --data D --durability U --echo --log-format X");
-        for pair in flags.unwrap().1.split(' ') {
-            let (name, _) = pair.split_once('=').unwrap();
-            assert!(keys.iter().any(|key| key.to_string() == name), "{name}");
-        }
+        let line = "c --listen [::]:1 --tcp off --admin off --data D --durability os --echo \
+                    --log-format json";
+        let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+        let loaded = config::load(&cli.settings.into(), &Environment::default()).unwrap();
+        let names: Vec<_> = loaded.changes.iter().map(|change| change.name.as_str()).collect();
+        let expect = ["listen", "tcp", "admin", "data", "durability", "echo", "log_format"];
+        assert_eq!(names, expect);
     }
 
     #[test]
-    fn what_nobody_knows_is_refused_with_what_was_meant() {
+    fn an_unknown_argument_is_refused_with_the_one_that_was_meant() {
         let refused = |line: &str| parse(line).unwrap_err();
         assert!(refused("chinwag --lisen x").contains("--listen"));
         assert!(refused("chinwag chek").contains("check"));
@@ -299,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_says_what_is_set_and_by_whom() {
+    fn the_summary_names_each_setting_with_its_source() {
         let flags = Flags { config: None, settings: vec![("tcp", "off".to_owned())] };
         let loaded = config::load(&flags, &Environment::default()).unwrap();
         let summary = summary(&loaded);

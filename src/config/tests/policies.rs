@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::{
-    Access, Creators, DEFAULTS, Durability, PresenceMode, Retention, RoomPolicy, Rooms,
-};
-use super::tests::{check, file};
+use super::super::settings::POLICY_SETTINGS;
 use super::*;
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::policy::{Access, Creators, PresenceMode, Retention, Rule};
+use crate::chat::model::reply::Durability;
 
 /// The example of the default file.
 fn example() -> String {
@@ -16,67 +16,68 @@ fn example() -> String {
 
 #[test]
 fn the_example_of_the_default_file_says_all_that_can_be_said() {
-    let Loaded { config, changes } = file(&example()).unwrap();
-    let expect = RoomPolicy {
-        pattern: Some("tmp/*".to_owned()),
-        name: Some("fleeting".to_owned()),
+    let Loaded { config, policy_changes, .. } = file(&example()).unwrap();
+    let policy = Policy {
         durability: Durability::Memory,
         retention: Retention {
             age: Some(Duration::from_hours(24)),
             records: Some(10_000),
             bytes: Some(16 << 20),
         },
-        create: Creators::Only(vec!["ann".to_owned(), "bob".to_owned()]),
+        create: Creators::Only(["ann", "bob"].map(|name| UserName::parse(name).unwrap()).to_vec()),
         access: Access::Invite,
-        message_bytes: 4 << 10,
+        message_bytes: Some(4 << 10),
         presence: PresenceMode::Count,
     };
-    assert_eq!(config.room_policies, [expect]);
-    let rendered = |change: &Change| format!("{} = {}\n", change.key.name, change.value);
-    let rendered: String = changes.iter().map(rendered).collect();
+    let (name, pattern) = (Some("fleeting".into()), Some("tmp/*".into()));
+    assert_eq!(config.policies.rules, [Rule { name, pattern, policy }]);
+    let set = |change: &Change| {
+        let key = change.name.strip_prefix("room_policy 1: ").unwrap();
+        format!("{key} = {}", change.value)
+    };
+    let set: Vec<_> = policy_changes.iter().map(set).collect();
     let example = example();
     let written: Vec<_> = example.lines().skip(1).filter(|line| !line.starts_with(' ')).collect();
-    assert_eq!(rendered.trim_end(), written.join("\n"), "in order, in its natural unit");
-    let mut keys = policies::keys(&Config::default());
-    keys.retain(|key| key.section == SECTION);
-    let said: Vec<_> = changes.iter().map(|change| change.key.name).collect();
-    assert_eq!(keys.iter().map(|key| key.name).collect::<Vec<_>>(), said, "every key");
+    assert_eq!(set, written, "in order, in its natural unit");
+    assert_eq!(set.len(), POLICY_SETTINGS.len(), "every key");
 }
 
 #[test]
 fn what_a_table_does_not_say_is_as_for_all_other_rooms() {
-    let text = "[[room_policy]]\nmatch = \"a*\"\nkeep_records = \"off\"\n\
-                [[room_policy]]\nname = \"b\"\ndurability = \"disk\"\n\
-                [rooms]\nkeep_for = \"30d\"\nkeep_records = 7\ncreate = \"nobody\"\n";
-    let mut loader = Loader::default();
-    loader.file("a.toml", text).unwrap();
+    let mut loader = Loader::defaults();
+    loader.file(
+        "a.toml",
+        "[[room_policy]]\nmatch = \"tmp/*\"\nkeep_records = \"off\"\n\
+         create = [\"ann\"]\npresence = \"off\"\nmessage_bytes = 100\n\
+         [[room_policy]]\nname = \"secret\"\ndurability = \"disk\"\naccess = \"private\"\n\
+         create = \"anyone\"\nmessage_bytes = 1000\n\
+         [rooms]\nkeep_for = \"30d\"\nkeep_records = 7\ncreate = \"nobody\"\n",
+    );
     // What wins over the file holds for its tables, too.
     let variables = [("CHINWAG_DURABILITY", "os"), ("CHINWAG_LIMITS_MESSAGE_BYTES", "1000")];
-    loader
-        .environment(&variables.iter().map(|(name, value)| (name.into(), value.into())).collect());
-    let config = loader.finish().unwrap().config;
-    let [a, b] = config.room_policies.as_slice() else { panic!("{:?}", config.room_policies) };
-    let Rooms { create, retention, .. } = config.rooms;
-    assert_eq!(
-        (create, retention.age),
-        (Creators::Only(Vec::new()), Some(Duration::from_hours(720)))
-    );
-    let expect = RoomPolicy {
-        pattern: Some("a*".to_owned()),
-        name: None,
+    loader.environment(&environment(&variables));
+    let policies = loader.finish().unwrap().config.policies;
+    let room = |name: &str| RoomName::parse(name).unwrap();
+    let month = Some(Duration::from_hours(720));
+    let direct = Policy {
         durability: Durability::Os,
-        retention: Retention { records: None, ..retention },
-        create: Creators::Only(Vec::new()),
-        access: Access::Open,
-        message_bytes: 1_000,
-        presence: PresenceMode::Names,
+        retention: Retention { age: month, records: Some(7), bytes: None },
+        ..Policy::default()
     };
-    assert_eq!(*a, expect);
-    let name = Some("b".to_owned());
-    assert_eq!(
-        *b,
-        RoomPolicy { pattern: None, name, durability: Durability::Disk, retention, ..expect }
-    );
+    let lobby = Policy { create: Creators::Only(Vec::new()), ..direct };
+    let tmp = Policy {
+        retention: Retention { records: None, ..direct.retention },
+        create: Creators::Only(vec![UserName::parse("ann").unwrap()]),
+        message_bytes: Some(100),
+        presence: PresenceMode::Off,
+        ..direct
+    };
+    let (durability, access) = (Durability::Disk, Access::Private);
+    let secret = Policy { durability, access, ..direct.clone() };
+    assert_eq!(*policies.of(&room("lobby"), None), lobby);
+    assert_eq!(*policies.of(&room("tmp/a"), None), tmp);
+    assert_eq!(*policies.of(&room("tmp/a"), Some("secret")), secret);
+    assert_eq!(*policies.of(&room("@ann:bob"), None), direct);
 }
 
 #[test]
@@ -127,7 +128,7 @@ fn a_table_is_refused_by_its_number_and_what_it_matches() {
             "match = \"a\"",
             "message_bytes = 16385",
             "message_bytes = 16385 ",
-            "must be at most limits.message_bytes = 16384",
+            "must be at most limits.message_bytes = \"16KiB\"",
         ),
         (
             "match = \"a\"",
@@ -175,6 +176,27 @@ fn tables_that_get_in_each_other_s_way_are_refused() {
 }
 
 #[test]
+fn a_pattern_that_takes_all_rooms_of_a_later_one_hides_it() {
+    for (earlier, later, expect) in [
+        ("*", "a", true),
+        ("*", "a*b", true),
+        ("a*", "a", true),
+        ("a*", "ab*", true),
+        ("a*b", "a*b*b", true),
+        ("a*", "*", false),
+        ("ab*", "a*", false),
+        ("a", "a*", false),
+        ("a", "a", true),
+        ("a*b*c", "a*c", false),
+        ("ab*ba", "aba", false),
+    ] {
+        let text =
+            format!("[[room_policy]]\nmatch = \"{earlier}\"\n[[room_policy]]\nmatch = \"{later}\"");
+        assert_eq!(file(&text).is_err(), expect, "{earlier} {later}");
+    }
+}
+
+#[test]
 fn what_is_no_list_of_tables_is_refused_in_words() {
     const EXPECTED: &str =
         "room_policy is a list of tables: write [[room_policy]] above each of them";
@@ -188,7 +210,7 @@ fn what_is_no_list_of_tables_is_refused_in_words() {
     }
     check(file("room_policy = []"), &[]);
     let config = file("room_policy = [{ match = \"a\" }, { name = \"b\" }]").unwrap().config;
-    assert_eq!(config.room_policies.len(), 2);
+    assert_eq!(config.policies.rules.len(), 2);
 }
 
 #[test]
@@ -212,12 +234,9 @@ fn faults_of_tables_stand_among_the_others_with_their_places() {
 fn a_conflict_is_blamed_on_the_key_of_its_table_and_variables_say_that_there_are_none() {
     let text =
         "[[room_policy]]\nmatch = \"a\"\n[[room_policy]]\nmatch = \"b\"\nmessage_bytes = 20000\n";
-    let Faults(faults) = file(text).unwrap_err();
-    let Some(Origin::File(place)) = &faults[0].origin else { panic!("no place: {faults:?}") };
-    assert_eq!((place.line, place.column), (5, 17));
-    let mut loader = Loader::default();
-    let name = "CHINWAG_ROOM_POLICY_1_MATCH";
-    loader.environment(&[(name.into(), "a".into())].into_iter().collect());
+    assert_eq!(position(file(text)), (5, 17));
+    let mut loader = Loader::defaults();
+    loader.environment(&environment(&[("CHINWAG_ROOM_POLICY_1_MATCH", "a")]));
     check(
         loader.finish(),
         &[
@@ -228,14 +247,9 @@ fn a_conflict_is_blamed_on_the_key_of_its_table_and_variables_say_that_there_are
 
 #[test]
 fn what_was_set_is_told_with_its_table() {
-    let changes =
-        file("[[room_policy]]\nmatch = \"a\"\n[[room_policy]]\nname = \"b\"\n").unwrap().changes;
-    let shown: Vec<_> = changes
-        .iter()
-        .map(|change| format!("{} = {} ({})", change.key, change.value, change.origin))
-        .collect();
+    let text = "[[room_policy]]\nmatch = \"a\"\n[[room_policy]]\nname = \"b\"\n";
     assert_eq!(
-        shown,
-        ["room_policy 1: match = \"a\" (a.toml:2:9)", "room_policy 2: name = \"b\" (a.toml:4:8)",]
+        shown(&file(text).unwrap().policy_changes),
+        ["room_policy 1: match = \"a\" (a.toml:2:9)", "room_policy 2: name = \"b\" (a.toml:4:8)"]
     );
 }
