@@ -338,7 +338,7 @@ impl Server {
                 if let LogReply::Suspended(suspensions) = &reply {
                     self.banished = suspensions.addresses_at(now.wall_ms);
                 }
-                self.chat.committed(now, reply);
+                self.chat.on_log_reply(now, reply);
                 let Some(next) = self.logs.poll() else { break };
                 reply = next;
             }
@@ -354,7 +354,7 @@ impl Server {
         self.sessions.turn_end(turn);
         let Some(deadline) = self.stopping else { return self.arm_alarm(effects) };
         // What was accepted is answered first, if the logs do in time.
-        if self.chat.asked() > 0 && now.tick < deadline {
+        if self.chat.pending() > 0 && now.tick < deadline {
             return effects.push(Effect::Alarm { deadline });
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
@@ -428,7 +428,7 @@ impl Handler for Server {
             }
             Input::Alarm => {
                 self.alarm = Tick::MAX;
-                turn.chat.expire(now);
+                turn.chat.handle_timers(now);
                 sessions.say(turn);
             }
             Input::Stop(signal) => self.stop(now, signal, effects),
