@@ -3,7 +3,7 @@
 //! | code | |
 //! |---|---|
 //! | 0 | done; for `serve`: stopped in good order |
-//! | 1 | the server could not start, or failed; for `bench`: the target did; for the commands about the database: it could not be done, or, for `verify` and `export`, there are faults |
+//! | 1 | the server could not start, or failed; for the commands about the database: it could not be done, or, for `verify` and `export`, there are faults |
 //! | 2 | the command line or the configuration is wrong |
 
 mod tools;
@@ -92,8 +92,6 @@ enum Command {
     },
     #[command(flatten)]
     Tool(tools::Tool),
-    /// Load a server, verify every delivery and measure both ends: see chinwag bench --help
-    Bench,
 }
 
 impl From<Settings> for Flags {
@@ -114,10 +112,6 @@ impl From<Settings> for Flags {
 
 /// Does what the command line asks for. `args` begins with the program's name.
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
-    let mut args: Vec<_> = args.into_iter().collect();
-    if args.get(1).is_some_and(|command| command == "bench") {
-        return bench(args.split_off(2));
-    }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -147,25 +141,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
         },
         Some(Command::Serve { with_parent: false }) | None => serve(&loaded.config),
         Some(Command::Tool(tool)) => tools::run(&tool, &loaded.config.data),
-        // It has a command line of its own, which nothing may stand before.
-        Some(Command::Bench) => bench(Vec::new()),
     }
 }
-
-#[cfg(feature = "bench")]
-fn bench(args: Vec<OsString>) -> ExitCode {
-    crate::bench::run(args)
-}
-
-#[cfg(not(feature = "bench"))]
-fn bench(_args: Vec<OsString>) -> ExitCode {
-    _ = writeln!(io::stderr(), "{WITHOUT_BENCH}");
-    ExitCode::from(WRONG)
-}
-
-#[cfg(not(feature = "bench"))]
-const WITHOUT_BENCH: &str = "error: this chinwag was built without its load generator; \
-                             build it with: cargo build --release --features bench";
 
 /// A server that was started to be measured must not outlive who measures it, not even if that one is
 /// killed and can tell nobody.

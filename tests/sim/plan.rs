@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use chinwag::config::{Access, Config, Durability, Retention, RoomPolicy};
+use chinwag::rng::Rng;
 use chinwag::time::Tick;
 
 use crate::disk::Habits;
 use crate::hist::Rules;
 use crate::reactor;
-use crate::rng::Rng;
 
 /// Rooms that anybody may join.
 const ROOMS: &[&str] = &["lobby", "tea", "dev/rust", "ops"];
