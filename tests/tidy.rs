@@ -25,7 +25,7 @@ use table::{LAYERS, LINES_WARN};
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut sources = Vec::new();
-    for folder in ["src", "tests", "benches", "scripts"] {
+    for folder in ["src", "tests", "benches"] {
         collect(root, &root.join(folder), &mut sources);
     }
     mark_test_files(&mut sources);

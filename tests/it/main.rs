@@ -8,7 +8,6 @@
 )]
 
 mod authority;
-mod bench;
 mod catch_up;
 mod codes;
 mod command_line;

@@ -22,6 +22,10 @@ const PLANTED: &[(&str, &str, Rule)] = &[
     ("src/main.rs", "fn main() { chinwag::server::run(); }", Rule::Layer),
     ("src/admin.rs", "use crate::*;", Rule::Layer),
     ("src/config/mod.rs", "use crate::chat::{Chat, model::name::UserName};", Rule::Layer),
+    ("benches/load/src/run.rs", "use chinwag::chat::{Chat, model::name::RoomName};", Rule::Layer),
+    ("benches/load/src/run.rs", "fn f() { chinwag::store::in_memory(); }", Rule::Layer),
+    ("tests/torture/src/load.rs", "use chinwag::reactor::Reactor;", Rule::Layer),
+    ("tests/torture/src/load.rs", "use chinwag::*;", Rule::Layer),
     ("src/novelty/part.rs", "use crate::time::Tick;", Rule::Layer),
     ("src/reactor/mod.rs", "use crate::\n    http::Head;", Rule::Layer),
     ("src/line/framing.rs", "use std::net::TcpStream;", Rule::Purity),
@@ -84,6 +88,8 @@ const SOUND: &[(&str, &str)] = &[
     ("src/config/env.rs", "fn f() { std::env::var(\"CHINWAG_LISTEN\"); }"),
     ("src/cli/mod.rs", "fn f() { std::env::args_os(); std::process::ExitCode::SUCCESS; }"),
     ("src/main.rs", "fn main() { chinwag::cli::run(); }"),
+    ("benches/load/src/run.rs", "use chinwag::{chat::model::name::RoomName, client::Framing, ws};"),
+    ("tests/torture/src/load.rs", "use chinwag::client::Framing; fn f() { chinwag_bench::run(); }"),
 ];
 
 #[test]

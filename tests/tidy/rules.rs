@@ -5,7 +5,7 @@ use std::fmt;
 use crate::source::{NamedPath, Source, item_len, paths};
 use crate::table::{
     CLOCK_FILE, ENVIRONMENT_FILE, HOSTILE_BYTES, HOSTILE_BYTES_LINTS, LAYERS, LINES_MAX,
-    MEANT_ASSERTIONS, NETWORK_PATHS, PARTS, REFUSALS, RUN_BY_ANOTHER,
+    MEANT_ASSERTIONS, MEMBERS, NETWORK_PATHS, PARTS, REFUSALS, RUN_BY_ANOTHER,
 };
 
 /// What can be wrong with a file.
@@ -77,6 +77,9 @@ pub(crate) fn check(source: &Source) -> Vec<Finding> {
     if source.path.starts_with("src/") {
         check_module(source, &mut findings);
     }
+    if let Some((_, allowed)) = MEMBERS.iter().find(|(folder, _)| source.path.starts_with(folder)) {
+        check_member(source, allowed, &mut findings);
+    }
     findings
 }
 
@@ -138,6 +141,28 @@ fn check_module(source: &Source, findings: &mut Vec<Finding>) {
     if NETWORK_PATHS.contains(&top) {
         check_panics(source, findings);
     }
+}
+
+/// The rule for the other members of the workspace: they use what the server's library offers to the outside.
+fn check_member(source: &Source, allowed: &[&str], findings: &mut Vec<Finding>) {
+    for path in paths(&source.code) {
+        let Some(("chinwag", used @ [_, ..])) = split_root(&path.names) else { continue };
+        let used = used.join("::");
+        let is_below = |start: &&str| {
+            used.strip_prefix(*start).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+        };
+        if !allowed.iter().any(is_below) {
+            let line = Source::line(&source.code, path.at);
+            let what = format!("`{used}` of the server is not for this member");
+            findings.push(finding(source, Rule::Layer, line, what));
+        }
+    }
+}
+
+/// The crate that a path begins with, and the rest.
+fn split_root(names: &[String]) -> Option<(&str, &[String])> {
+    let (root, rest) = names.split_first()?;
+    Some((root.as_str(), rest))
 }
 
 /// Finds the files of [`HOSTILE_BYTES`] that handle bytes while neither they nor a module above them ask

@@ -7,6 +7,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     // Leaves.
     ("collections", &[]),
     ("time", &[]),
+    ("rng", &[]),
     ("log", &["time"]),
     ("metrics", &["log"]),
     // The boundary.
@@ -19,24 +20,8 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("ws", &["collections", "time"]),
     ("line", &["collections", "time"]),
     ("wire", &["chat", "net", "collections", "time"]),
-    // Beside the server: the other end of the protocol, and the load generator on it.
+    // Beside the server: the other end of the protocol.
     ("client", &["net", "ws", "http", "wire", "chat", "collections", "time"]),
-    (
-        "bench",
-        &[
-            "client",
-            "net",
-            "reactor",
-            "ws",
-            "http",
-            "wire",
-            "chat",
-            "collections",
-            "time",
-            "metrics",
-            "log",
-        ],
-    ),
     // The edge.
     ("config", &["time", "log", "chat", "http"]),
     ("page", &["http"]),
@@ -47,6 +32,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
         &[
             "collections",
             "time",
+            "rng",
             "metrics",
             "log",
             "net",
@@ -82,12 +68,34 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "session",
         ],
     ),
-    ("cli", &["config", "server", "log", "bench", "store", "chat", "wire", "time"]),
+    ("cli", &["config", "server", "log", "store", "chat", "wire", "time"]),
     ("main", &["cli", "config"]),
 ];
 
 /// Where a module may name a part of another only: the module, the other one, and the part.
 pub(crate) const PARTS: &[(&str, &str, &str)] = &[("config", "chat", "model")];
+/// What the other members of the workspace may name of the server's library: the folder of each, and the beginnings of
+/// paths below `chinwag`. They see the server from outside, so that it can be rebuilt without them.
+pub(crate) const MEMBERS: &[(&str, &[&str])] = &[
+    (
+        "benches/load/",
+        &[
+            "chat::model",
+            "cli::run",
+            "client",
+            "config::Environment",
+            "http",
+            "log",
+            "net",
+            "reactor",
+            "rng",
+            "time",
+            "wire",
+            "ws",
+        ],
+    ),
+    ("tests/torture/", &["client", "http", "rng", "wire", "ws"]),
+];
 
 /// What a group of modules must not name.
 #[derive(Debug)]
