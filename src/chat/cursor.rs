@@ -21,7 +21,7 @@ use super::model::event::Event;
 use super::model::limits::PAGE_BYTES_MAX;
 use super::model::log::LogFault;
 use super::model::name::RoomName;
-use super::model::output::{Audience, Class, Fanout, Output, Part};
+use super::model::output::{Audience, Encoding, Fanout, Output, Part};
 use super::model::record::{Body, SharedRecord};
 use super::model::reply::{Durability, GapWhy, Reply};
 use super::room::{Behind, Held, Place, Room, Sender, Sub};
@@ -142,9 +142,9 @@ pub(super) fn settle(state: &mut State, key: RoomKey) {
     let State { rooms, sessions, said, stats, limits, turn, .. } = state;
     let room = &mut rooms[key];
     let others = room.subs.len().saturating_sub(senders.len());
-    // Nearly always all are of one class.
-    let class = room.subs.first().map_or(Class(0), |sub| sub.class);
-    let mut whole = Audience::expecting(others, class);
+    // Nearly always all are of one encoding.
+    let encoding = room.subs.first().map_or_else(Encoding::default, |sub| sub.encoding);
+    let mut whole = Audience::expecting(others, encoding);
     let mut partial = Vec::new();
     let mut live = 0;
     let named = (&room.name, room.durability);
@@ -178,7 +178,7 @@ pub(super) fn settle(state: &mut State, key: RoomKey) {
             }
             None => {
                 live += 1;
-                whole.push(sub.class, sub.conn);
+                whole.push(sub.encoding, sub.conn);
             }
         }
     }
@@ -439,7 +439,7 @@ pub(super) fn subscribe(state: &mut State, conn: ConnId, key: RoomKey, next: Opt
         conn,
         behind,
         user: session.user,
-        class: session.class,
+        encoding: session.encoding,
         sent: false,
         stale: false,
     });

@@ -379,7 +379,7 @@ fn tell_subs(
         }
         session.credit.give(*turn, bytes);
         stats.ephemeral += 1;
-        to.push(sub.class, sub.conn);
+        to.push(sub.encoding, sub.conn);
     }
     if !to.is_empty() {
         said.push_back(Output::Shared { to, event: event.clone() });
@@ -442,7 +442,7 @@ mod tests {
 
     use super::super::hello::Hello;
     use super::super::model::command::{Command, Op};
-    use super::super::model::output::{Class, Request};
+    use super::super::model::output::{Encoding, Request};
     use super::super::{Chat, Limits};
     use super::*;
     use crate::time::clock::Now;
@@ -473,7 +473,8 @@ mod tests {
         let mut chat = Chat::new(limits, at(0));
         let conn = ConnId::new(0, 1).unwrap();
         let request = |op| Request { id: None, op };
-        let hello = Hello { name: Some("ann"), resume: None, secret: 1, class: Class(0) };
+        let hello =
+            Hello { name: Some("ann"), resume: None, secret: 1, encoding: Encoding::default() };
         chat.hello(at(0), conn, request(Op::Hello), hello);
         for room in ["a", "b", "c"] {
             let join = Command::Join { room: room.into(), after: None, epoch: None };

@@ -10,7 +10,7 @@ use super::model::command::{Position, Resume};
 use super::model::event::Event;
 use super::model::limits::{GUEST_PREFIX, SEQ_END};
 use super::model::name::UserName;
-use super::model::output::{Class, Output, Request};
+use super::model::output::{Encoding, Output, Request};
 use super::model::record::Epoch;
 use super::model::reply::{GapWhy, Presence, Reply, Resumption, Role};
 use super::session::{Secret, Session};
@@ -30,7 +30,7 @@ pub struct Hello<'a> {
     /// 128 bits that nobody can guess: the new session's secret.
     pub secret: u128,
     /// Which rendering of events the session takes.
-    pub class: Class,
+    pub encoding: Encoding,
 }
 
 pub(super) fn hello(state: &mut State, conn: ConnId, request: Request, hello: Hello<'_>) {
@@ -126,7 +126,7 @@ fn insert_session(state: &mut State, conn: ConnId, user: UserKey, hello: &Hello<
     let session = Session {
         conn,
         user,
-        class: hello.class,
+        encoding: hello.encoding,
         away: false,
         behind: 0,
         held: 0,

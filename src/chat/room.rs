@@ -4,7 +4,7 @@ use super::keys::{MembershipKey, UserKey};
 use super::model::command::RequestId;
 use super::model::log::LogId;
 use super::model::name::{RoomName, UserName};
-use super::model::output::{Class, Request};
+use super::model::output::{Encoding, Request};
 use super::model::policy::{Policy, PresenceMode};
 use super::model::record::{Epoch, SharedRecord};
 use super::model::reply::{Durability, Reply};
@@ -86,7 +86,7 @@ pub(super) struct Sub {
     /// Where the cursor is, if it is not live.
     pub behind: Option<Box<Behind>>,
     pub user: UserKey,
-    pub class: Class,
+    pub encoding: Encoding,
     /// It is among the room's `senders`.
     pub sent: bool,
     /// Presence, typing or receipts were left out and are owed as a whole.

@@ -1,7 +1,7 @@
 //! A session: a connection that has said who it is.
 
 use super::keys::{RoomKey, UserKey};
-use super::model::output::Class;
+use super::model::output::Encoding;
 use crate::collections::{Few, Ledger};
 use crate::net::ConnId;
 
@@ -23,7 +23,7 @@ pub(super) struct SubRef {
 pub(super) struct Session {
     pub conn: ConnId,
     pub user: UserKey,
-    pub class: Class,
+    pub encoding: Encoding,
     /// Nobody looks at it.
     pub away: bool,
     /// How many of the subs are behind.

@@ -97,6 +97,9 @@ pub enum Input<'a> {
         /// The connection.
         conn: ConnId,
     },
+    /// Another thread woke the reactor: the store has answers. Said once for any number of wakes, and
+    /// possibly when the answers have been taken already.
+    StoreReady,
     /// The handler's own alarm went off; it is no longer set.
     Alarm,
     /// The process was asked to stop.

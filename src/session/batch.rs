@@ -6,15 +6,15 @@ use bytes::Bytes;
 
 use super::edge::Edge;
 use super::format::Format;
-use crate::chat::model::output::Class;
+use crate::chat::model::output::Encoding;
 use crate::chat::{RoomName, SharedRecord};
 use crate::wire::{self, render};
 
 /// Bytes of scratch space that are kept for the next use; what is larger is rare.
 pub(super) const SCRATCH_KEPT: usize = 256 * 1024;
 
-/// A batch of records for each class.
-pub(super) type Batches = [Batch; Class::COUNT];
+/// A batch of records for each encoding.
+pub(super) type Batches = [Batch; Encoding::ALL.len()];
 
 /// A batch of records, laid end to end; empty until somebody needs it.
 #[derive(Debug, Default)]

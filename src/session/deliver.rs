@@ -34,8 +34,8 @@ impl Sessions {
             }
             Output::Event { to, event } => self.say_event(to, &event, turn),
             Output::Shared { to, event } => {
-                for (class, to) in to.into_classes() {
-                    let frame = self.edge.render_event(Format::of(class), &event);
+                for (encoding, to) in to.into_lists() {
+                    let frame = self.edge.render_event(Format::of(encoding), &event);
                     turn.effects.push(Effect::Broadcast { to, frame });
                 }
             }
@@ -88,9 +88,9 @@ impl Sessions {
         let mut batches = std::mem::take(&mut self.edge.batches);
         self.say_parts(&fanout, &mut batches, turn);
         let Fanout { room, records, whole, .. } = fanout;
-        for (class, to) in whole.into_classes() {
-            let Some(batch) = batches.get_mut(usize::from(class.0)) else { continue };
-            self.edge.render_records(batch, Format::of(class), (&room, &records));
+        for (encoding, to) in whole.into_lists() {
+            let batch = &mut batches[encoding.index()];
+            self.edge.render_records(batch, Format::of(encoding), (&room, &records));
             let frame = batch.take_shared(to.len());
             turn.effects.push(Effect::Broadcast { to, frame });
         }
@@ -109,9 +109,9 @@ impl Sessions {
             let Some((row, format)) = row.and_then(|row| row.format().map(|of| (row, of))) else {
                 continue;
             };
-            let class = format.class();
-            let Some(batch) = batches.get_mut(usize::from(class.0)) else { continue };
-            edge.render_records(batch, Format::of(class), (&fanout.room, &fanout.records));
+            let encoding = format.encoding();
+            let batch = &mut batches[encoding.index()];
+            edge.render_records(batch, Format::of(encoding), (&fanout.room, &fanout.records));
             match part {
                 Part::Records(range) => {
                     let range = batch.bytes_of(range);

@@ -1,11 +1,11 @@
 //! How the same JSON text is put on the wire for different connections.
 
 use super::edge::Edge;
-use crate::chat::model::output::Class;
+use crate::chat::model::output::Encoding;
 use crate::line;
 use crate::ws::{Opcode, WindowBits, encode_compressed, encode_text_header};
 
-/// The renderings, each of which is one of the domain's classes.
+/// How texts are put on the wire for one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     /// A WebSocket text frame.
@@ -21,28 +21,27 @@ pub(super) enum Format {
     Human,
 }
 
-/// The formats by class. What many get is rendered once for each.
-const BY_CLASS: [Format; Class::COUNT] = [
-    Format::Ws,
-    Format::Deflate(WindowBits::Fifteen),
-    Format::Lines,
-    Format::Lengths,
-    Format::Human,
-];
-
 impl Format {
-    /// The class of connections of this format.
-    pub(super) fn class(self) -> Class {
-        let index = match self {
-            Self::Deflate(bits) if bits != WindowBits::Fifteen => 0,
-            _ => BY_CLASS.iter().position(|&format| format == self).unwrap_or(0),
-        };
-        Class(u8::try_from(index).unwrap_or(0))
+    /// The encoding of what many connections get, this one among them.
+    pub(super) const fn encoding(self) -> Encoding {
+        match self {
+            Self::Deflate(WindowBits::Fifteen) => Encoding::Deflate,
+            Self::Ws | Self::Deflate(_) => Encoding::WebSocket,
+            Self::Lines => Encoding::Lines,
+            Self::Lengths => Encoding::Lengths,
+            Self::Human => Encoding::Text,
+        }
     }
 
-    /// The format of a class.
-    pub(super) fn of(class: Class) -> Self {
-        BY_CLASS.get(usize::from(class.0)).copied().unwrap_or(Self::Human)
+    /// The format of an encoding.
+    pub(super) const fn of(encoding: Encoding) -> Self {
+        match encoding {
+            Encoding::WebSocket => Self::Ws,
+            Encoding::Deflate => Self::Deflate(WindowBits::Fifteen),
+            Encoding::Lines => Self::Lines,
+            Encoding::Lengths => Self::Lengths,
+            Encoding::Text => Self::Human,
+        }
     }
 }
 
@@ -77,9 +76,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_format_is_that_of_its_class() {
-        for format in BY_CLASS {
-            assert_eq!(Format::of(format.class()), format);
+    fn each_encoding_is_that_of_its_format() {
+        for encoding in Encoding::ALL {
+            assert_eq!(Format::of(encoding).encoding(), encoding);
         }
     }
 }

@@ -4,7 +4,7 @@ use super::deliver::{find, send};
 use super::human::{Person, is_http_request};
 use super::row::Stage;
 use super::{Sessions, Turn};
-use crate::chat::model::output::{Class, Request};
+use crate::chat::model::output::{Encoding, Request};
 use crate::chat::{Code, Command, Hello, Op, Refusal, RequestId};
 use crate::line::{self, Framing};
 use crate::net::{CloseReason, ConnId, Effect};
@@ -226,8 +226,12 @@ impl Sessions {
         match parsed {
             Parsed::Help { of } => self.help(conn, &request, of, turn),
             Parsed::Command(Command::Hello { name, resume }) => {
-                let resume_from =
-                    Hello { name: name.as_deref(), resume, secret: 0, class: Class(0) };
+                let resume_from = Hello {
+                    name: name.as_deref(),
+                    resume,
+                    secret: 0,
+                    encoding: Encoding::default(),
+                };
                 self.hello(conn, request, resume_from, turn);
             }
             Parsed::Command(command) => {
@@ -248,7 +252,12 @@ impl Sessions {
             let refusal = Refusal::new(Code::Internal, "the system has no random numbers to give");
             return self.say_reply(conn, &request, &Err(refusal), turn);
         };
-        turn.chat.hello(turn.now, conn, request, Hello { secret, class: format.class(), ..hello });
+        turn.chat.hello(
+            turn.now,
+            conn,
+            request,
+            Hello { secret, encoding: format.encoding(), ..hello },
+        );
         if turn.chat.user(conn).is_none() {
             return;
         }
@@ -368,7 +377,7 @@ impl Sessions {
 
     /// Says hello for a person.
     fn introduce(&mut self, conn: ConnId, name: Option<&str>, turn: &mut Turn<'_>) {
-        let hello = Hello { name, resume: None, secret: 0, class: Class(0) };
+        let hello = Hello { name, resume: None, secret: 0, encoding: Encoding::default() };
         self.hello(conn, person_request(Op::Hello), hello, turn);
         self.say(turn);
     }

@@ -288,6 +288,7 @@ impl<S: Scenario> Handler for Engine<S> {
             | Input::Blocked { .. }
             | Input::Drained { .. }
             | Input::Expired { .. }
+            | Input::StoreReady
             | Input::Alarm => {}
         }
     }

@@ -127,7 +127,8 @@ impl World {
         let rng = Rng::new(self.rng.next());
         let peak = self.reactor.queued_peak;
         let blocks = self.reactor.blocks;
-        self.reactor = Reactor::new(self.plan.reactor.clone(), rng, self.doom.clone());
+        self.reactor =
+            Reactor::new(self.plan.reactor.clone(), rng, self.doom.clone(), self.disk.clone());
         self.reactor.queued_peak = peak;
         self.reactor.blocks = blocks;
         let until = self.tick.after(Duration::from_millis(self.rng.below(DOWN_MS_MAX)));

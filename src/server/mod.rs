@@ -320,27 +320,32 @@ impl Server {
         self.sessions.len()
     }
 
-    /// Carries the domain's requests to the logs, and the logs' answers back.
-    fn run_logs(&mut self, now: Now) {
-        loop {
-            while let Some(request) = self.chat.poll_request() {
-                self.logs.request(now, request);
+    /// Hands the domain's requests to the logs. Rooms in memory answer at once; when the store has answers, it
+    /// says so by [`Input::StoreReady`].
+    fn pass_requests(&mut self, now: Now) {
+        while let Some(first) = self.chat.poll_request() {
+            self.logs.request(now, first);
+            // Those of one input are written together.
+            while let Some(next) = self.chat.poll_request() {
+                self.logs.request(now, next);
             }
             self.logs.flush();
-            let Some(mut reply) = self.logs.poll() else { return };
-            loop {
-                if let LogReply::Suspended(suspensions) = &reply {
-                    self.banished = suspensions.addresses_at(now.wall_ms);
-                }
-                self.chat.committed(now, reply);
-                let Some(next) = self.logs.poll() else { break };
-                reply = next;
+            self.take_replies(now);
+        }
+    }
+
+    /// Hands the logs' answers to the domain.
+    fn take_replies(&mut self, now: Now) {
+        while let Some(reply) = self.logs.poll() {
+            if let LogReply::Suspended(suspensions) = &reply {
+                self.banished = suspensions.addresses_at(now.wall_ms);
             }
+            self.chat.committed(now, reply);
         }
     }
 
     fn turn_end(&mut self, now: Now, effects: &mut Effects) {
-        self.run_logs(now);
+        self.pass_requests(now);
         if !self.banished.is_empty() {
             effects.push(Effect::Seek { addresses: std::mem::take(&mut self.banished) });
         }
@@ -373,7 +378,7 @@ impl Server {
             StopSignal::Drain => {
                 log::info!(connections = self.sessions.len(); "stopping");
                 self.chat.stop(now);
-                self.run_logs(now);
+                self.pass_requests(now);
                 self.sessions.stop(&mut Turn { now, chat: &mut self.chat, effects });
                 self.stopping = Some(now.tick.after(self.stop_timeout / 4));
                 // Early, so that closing thousands of full sockets is over when the time is.
@@ -402,16 +407,16 @@ impl Handler for Server {
             Input::Connected { .. } | Input::Unreachable { .. } => {}
             Input::Received { conn, bytes } => {
                 sessions.received(conn, bytes, turn);
-                self.run_logs(now);
+                self.pass_requests(now);
             }
             Input::Finished { conn } => {
                 sessions.finished(conn, turn);
-                self.run_logs(now);
+                self.pass_requests(now);
             }
             Input::Blocked { conn, queued } => sessions.blocked(conn, queued, turn),
             Input::Drained { conn } => {
                 sessions.drained(conn, turn);
-                self.run_logs(now);
+                self.pass_requests(now);
             }
             Input::Expired { conn } => sessions.expired(conn, turn),
             Input::Sought { conn } => sessions.end(conn, CloseReason::Banned, turn),
@@ -419,6 +424,10 @@ impl Handler for Server {
                 sessions.closed(conn, reason, turn);
                 // This comes after the turn's end, and perhaps nothing for a long time after it.
                 self.arm_alarm(effects);
+            }
+            Input::StoreReady => {
+                self.take_replies(now);
+                self.pass_requests(now);
             }
             Input::Alarm => {
                 self.alarm = Tick::MAX;
