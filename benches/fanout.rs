@@ -17,7 +17,7 @@ use chinwag::http::UpgradeRequest;
 use chinwag::metrics::Metrics;
 use chinwag::net::{ConnId, Effect, Effects, Handler as _, Input, ListenerId};
 use chinwag::server::Server;
-use chinwag::session::{Door, Entropy};
+use chinwag::session::{Entropy, ListenerKind};
 use chinwag::time::Tick;
 use chinwag::time::clock::Now;
 use chinwag::ws::{MaskKey, Opcode, encode};
@@ -47,7 +47,7 @@ impl World {
         let now = Now { tick: Tick::ZERO, wall_ms: 1_763_700_000_000 };
         let server = Server::new(
             &config,
-            vec![Door::Http],
+            vec![ListenerKind::Http],
             (metrics, Entropy::Seeded(1)),
             now,
             chinwag::store::in_memory(),

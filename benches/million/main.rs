@@ -30,7 +30,7 @@ use chinwag::config::{self, Environment, Flags};
 use chinwag::http::UpgradeRequest;
 use chinwag::metrics::Metrics;
 use chinwag::server::Server;
-use chinwag::session::{Door, Entropy};
+use chinwag::session::{Entropy, ListenerKind};
 use chinwag::ws::{MaskKey, Opcode, encode};
 
 use reactor::{Done, Reactor};
@@ -85,7 +85,7 @@ impl Crowd {
             .config;
         config.limits.users = config.limits.users.max(connections);
         config.limits.room_members = config.limits.room_members.max(connections);
-        let (doors, metrics) = (vec![Door::Http], Arc::new(Metrics::default()));
+        let (doors, metrics) = (vec![ListenerKind::Http], Arc::new(Metrics::default()));
         let server = Server::new(
             &config,
             doors,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chinwag::metrics::Metrics;
 use chinwag::net::StopSignal;
 use chinwag::server::Server;
-use chinwag::session::{Door, Entropy};
+use chinwag::session::{Entropy, ListenerKind};
 use chinwag::time::clock::Now;
 
 use super::World;
@@ -29,7 +29,7 @@ const STOP_GRACE: Duration = Duration::from_secs(1);
 pub(super) fn start(plan: &Plan, disk: Option<&Disk>, seed: u64, now: Now) -> Server {
     Server::new(
         &plan.config,
-        vec![Door::Http, Door::Tcp],
+        vec![ListenerKind::Http, ListenerKind::Tcp],
         (Arc::new(Metrics::default()), Entropy::Seeded(seed)),
         now,
         disk.map_or_else(chinwag::store::in_memory, Disk::start),
