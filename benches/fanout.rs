@@ -19,7 +19,7 @@ use chinwag::metrics::Metrics;
 use chinwag::net::{ConnId, Effect, Effects, Handler as _, Input, ListenerId};
 use chinwag::rng::Rng;
 use chinwag::server::Server;
-use chinwag::session::{Door, Entropy};
+use chinwag::session::{Entropy, ListenerKind};
 use chinwag::time::Tick;
 use chinwag::time::clock::Now;
 use criterion::{BenchmarkId, Criterion, Throughput};
@@ -47,7 +47,7 @@ impl World {
         let now = Now { tick: Tick::ZERO, wall_ms: 1_763_700_000_000 };
         let server = Server::new(
             &config,
-            vec![Door::Http],
+            vec![ListenerKind::Http],
             (metrics, Entropy::Seeded(Rng::new(1))),
             now,
             chinwag::store::in_memory(),

@@ -10,7 +10,7 @@ use chinwag::net::{Effect, Effects, Handler, Input, ListenerId};
 use chinwag::reactor::{ListenerConfig, Reactor, ReactorConfig, Waker};
 use chinwag::rng::Rng;
 use chinwag::server::Server;
-use chinwag::session::{Door, Entropy};
+use chinwag::session::{Entropy, ListenerKind};
 use chinwag::time::Tick;
 use chinwag::time::clock::{Clock, Now};
 use chinwag::ws::{FrameHeader, Opcode, Role, encode};
@@ -212,7 +212,7 @@ fn run(rounds: Vec<Round>) -> Outcome<()> {
     config.timeouts.presence_interval = std::time::Duration::from_hours(1);
     let server = Server::new(
         &config,
-        vec![Door::Http],
+        vec![ListenerKind::Http],
         (metrics, Entropy::Seeded(Rng::new(1))),
         clock.now(),
         chinwag::store::in_memory(),

@@ -33,7 +33,7 @@ use chinwag::http::SUBPROTOCOL;
 use chinwag::metrics::Metrics;
 use chinwag::rng::Rng;
 use chinwag::server::Server;
-use chinwag::session::{Door, Entropy};
+use chinwag::session::{Entropy, ListenerKind};
 
 use reactor::{Done, Reactor};
 
@@ -86,7 +86,7 @@ impl Crowd {
             .config;
         config.limits.users = config.limits.users.max(connections);
         config.limits.room_members = config.limits.room_members.max(connections);
-        let (doors, metrics) = (vec![Door::Http], Arc::new(Metrics::default()));
+        let (doors, metrics) = (vec![ListenerKind::Http], Arc::new(Metrics::default()));
         let server = Server::new(
             &config,
             doors,

@@ -183,6 +183,11 @@ impl Disk {
         store.intake.is_empty() && store.batch.is_none()
     }
 
+    /// Whether there are answers that the server has not taken.
+    pub(crate) fn has_replies(&self) -> bool {
+        !self.0.borrow().replies.is_empty()
+    }
+
     /// A turn has passed: the writer and the reader go on.
     pub(crate) fn step(&self, now: Now) {
         let store = &mut *self.0.borrow_mut();

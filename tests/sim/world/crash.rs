@@ -7,7 +7,7 @@ use chinwag::metrics::Metrics;
 use chinwag::net::StopSignal;
 use chinwag::rng::Rng;
 use chinwag::server::Server;
-use chinwag::session::{Door, Entropy};
+use chinwag::session::{Entropy, ListenerKind};
 use chinwag::time::clock::Now;
 
 use super::World;
@@ -29,7 +29,7 @@ const STOP_GRACE: Duration = Duration::from_secs(1);
 pub(super) fn start(plan: &Plan, disk: Option<&Disk>, seed: u64, now: Now) -> Server {
     Server::new(
         &plan.config,
-        vec![Door::Http, Door::Tcp],
+        vec![ListenerKind::Http, ListenerKind::Tcp],
         (Arc::new(Metrics::default()), Entropy::Seeded(Rng::new(seed))),
         now,
         disk.map_or_else(chinwag::store::in_memory, Disk::start),
@@ -127,7 +127,8 @@ impl World {
         let rng = Rng::new(self.rng.bits());
         let peak = self.reactor.queued_peak;
         let blocks = self.reactor.blocks;
-        self.reactor = Reactor::new(self.plan.reactor.clone(), rng, self.doom.clone());
+        self.reactor =
+            Reactor::new(self.plan.reactor.clone(), rng, self.doom.clone(), self.disk.clone());
         self.reactor.queued_peak = peak;
         self.reactor.blocks = blocks;
         let until = self.tick.after(Duration::from_millis(self.rng.below(DOWN_MS_MAX)));

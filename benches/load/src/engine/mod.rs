@@ -292,6 +292,7 @@ impl<S: Scenario> Handler for Engine<S> {
             | Input::Blocked { .. }
             | Input::Drained { .. }
             | Input::Expired { .. }
+            | Input::StoreReady
             | Input::Alarm => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::time::Tick;
 
-/// How many may come at once, and how fast more may follow.
+/// How many requests may come at once, and how fast more may follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rate {
     /// From one token to the next.
