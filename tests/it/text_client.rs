@@ -9,8 +9,8 @@ fn server() -> Server {
     Setup::default().start()
 }
 
-/// Sends each line that begins with `> ` and expects each that begins with `< `, in order. In an expected
-/// line, `…` stands for anything. Lines about presence may come anywhere.
+/// Sends each line that begins with `> ` and expects each that begins with `< `, in order. In an
+/// expected line, `…` stands for anything. Lines about presence may come anywhere.
 #[track_caller]
 fn converse(raw: &mut Raw, script: &str) {
     for line in script.lines().map(str::trim_start) {

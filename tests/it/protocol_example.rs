@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::client::Connect;
-use crate::support::client::TRANSPORTS;
+use crate::support::json::{ARRAY, NUMBER, STRING};
 use crate::support::{Client, Server, Setup, assert_subset};
 
 const QUICK: [(&str, &str); 3] = [
@@ -34,10 +34,10 @@ fn exchange(client: &mut Client, request: &Value, reply: &Value) -> Value {
 
 fn presence_of(client: &mut Client, kind: &str, user: &str) -> Value {
     loop {
-        let event =
-            client.expect(&json!({"ev": "presence", "room": "lobby", "v": null, "count": null}));
+        let event = client
+            .expect(&json!({"ev": "presence", "room": "lobby", "v": NUMBER, "count": NUMBER}));
         if event[kind].as_array().is_some_and(|users| users.contains(&json!(user))) {
-            assert_subset(&event, &json!({"on": null, "away": null, "off": null}));
+            assert_subset(&event, &json!({"on": ARRAY, "away": ARRAY, "off": ARRAY}));
             return event;
         }
     }
@@ -50,45 +50,46 @@ fn before_the_loss(server: &Server, ann: &mut Client, bob: &mut Client, eve: Cli
     let welcome = exchange(
         ann,
         &json!({"op": "hello", "id": 1, "name": "ann", "agent": "websocat"}),
-        &json!({"user": "ann", "session": null, "server": null, "time": null, "resumed": false,
+        &json!({"user": "ann", "session": STRING, "server": STRING, "time": NUMBER, "resumed": false,
                 "limits": limits}),
     );
     let joined = exchange(
         ann,
         &json!({"op": "join", "id": 2, "room": "lobby"}),
-        &json!({"room": "lobby", "epoch": null, "seq": 121, "oldest": 1, "durable": "disk",
-                "role": "member", "read": 121, "recv": 121, "members": 3, "v": null}),
+        &json!({"room": "lobby", "epoch": STRING, "seq": 121, "oldest": 1, "durable": "disk",
+                "role": "member", "read": 121, "recv": 121, "members": 3, "v": NUMBER}),
     );
     let send = json!({"op": "send", "id": 3, "room": "lobby", "cid": "c-7781", "text": "hi"});
-    let sent = json!({"room": "lobby", "seq": 122, "at": null, "durable": "disk"});
+    let sent = json!({"room": "lobby", "seq": 122, "at": NUMBER, "durable": "disk"});
     let at = exchange(ann, &send, &sent)["at"].take();
     let again = json!({"room": "lobby", "seq": 122, "at": at, "durable": "disk", "dup": true});
     let mut retry = send;
     retry["id"] = json!(4);
     exchange(ann, &retry, &again);
     bob.ask(&json!({"op": "send", "room": "lobby", "text": "yo"}));
-    ann.expect(&json!({"ev": "message", "room": "lobby", "seq": 123, "from": "bob", "at": null, "text": "yo"}));
+    ann.expect(&json!({"ev": "message", "room": "lobby", "seq": 123, "from": "bob", "at": NUMBER, "text": "yo"}));
     ann.say(&json!({"op": "ack", "room": "lobby", "read": 123}));
     bob.expect(&json!({"ev": "receipts", "room": "lobby", "read": {"ann": 123}}));
     let page = exchange(
         ann,
         &json!({"op": "history", "id": 5, "room": "lobby", "before": 100, "limit": 50}),
-        &json!({"room": "lobby", "epoch": joined["epoch"], "items": null, "first": 50, "last": 99,
+        &json!({"room": "lobby", "epoch": joined["epoch"], "items": ARRAY, "first": 50, "last": 99,
                 "oldest": 1, "more": true}),
     );
     assert_eq!(page["items"].as_array().map(Vec::len), Some(50));
     exchange(
         ann,
         &json!({"op": "send", "id": 6, "to": "bob", "cid": "c-7782", "text": "psst"}),
-        &json!({"room": "@ann:bob", "seq": 1, "at": null, "durable": "disk"}),
+        &json!({"room": "@ann:bob", "seq": 1, "at": NUMBER, "durable": "disk"}),
     );
-    let direct = ann.expect(&json!({"ev": "joined", "room": "@ann:bob", "epoch": null, "seq": 0}));
+    let direct =
+        ann.expect(&json!({"ev": "joined", "room": "@ann:bob", "epoch": STRING, "seq": 0}));
     bob.ask(&json!({"op": "status", "status": "away"}));
     presence_of(ann, "away", "bob");
     exchange(
         ann,
         &json!({"op": "presence", "id": 7, "room": "lobby"}),
-        &json!({"v": null, "count": 3, "users": [["ann", "online"], ["bob", "away"], ["eve", "online"]]}),
+        &json!({"v": NUMBER, "count": 3, "users": [["ann", "online"], ["bob", "away"], ["eve", "online"]]}),
     );
     drop(eve);
     presence_of(ann, "off", "eve");
@@ -121,7 +122,7 @@ fn converse(connect: Connect) {
     let mut next = 124;
     while next <= 140 {
         let replay =
-            ann.expect(&json!({"ev": "replay", "room": "lobby", "items": null, "to": null}));
+            ann.expect(&json!({"ev": "replay", "room": "lobby", "items": ARRAY, "to": NUMBER}));
         for item in replay["items"].as_array().expect("items") {
             assert_subset(item, &json!({"ev": "message", "seq": next, "text": next.to_string()}));
             next += 1;
@@ -129,19 +130,33 @@ fn converse(connect: Connect) {
     }
     ann.expect(&json!({"ev": "live", "room": "lobby", "seq": 140}));
     server.signal(Signal::TERM);
-    ann.expect(&json!({"ev": "drain", "reconnect_after_ms": null, "window_ms": 20000, "reason": "restart"}));
+    ann.expect(&json!({"ev": "drain", "reconnect_after_ms": NUMBER, "window_ms": 20000, "reason": "restart"}));
     while let Some(last) = ann.next() {
         assert!(last.get("ev").is_some(), "{last}");
     }
-    // Whoever stays would be waited for.
+    // The server would wait for clients that stay.
     drop((ann, bob));
     server.assert_left_in_order();
 }
 
+// A test for each transport, so that they wait for the pauses of the conversation side by side.
+
 #[test]
-fn it_goes_as_the_page_says_over_every_transport() {
-    for (what, connect) in TRANSPORTS {
-        println!("{what}");
-        converse(connect);
-    }
+fn it_goes_as_the_page_says_over_a_websocket() {
+    converse(Client::ws);
+}
+
+#[test]
+fn it_goes_as_the_page_says_over_a_websocket_of_a_library() {
+    converse(Client::library);
+}
+
+#[test]
+fn it_goes_as_the_page_says_by_lines() {
+    converse(Client::lines);
+}
+
+#[test]
+fn it_goes_as_the_page_says_by_lengths() {
+    converse(Client::framed);
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::support::client::{Framed, Lines};
+use crate::support::json::{NUMBER, STRING};
 use crate::support::{Client, Raw, Server, Setup, Transport, assert_subset};
 
 /// A short conversation as it is sent by lines.
@@ -97,7 +98,7 @@ fn a_line_that_is_too_long_is_refused_once_and_the_connection_goes_on() {
     raw.send(&vec![b'x'; 1 << 20]);
     raw.send(b"\"}\n");
     let mut lines = Client::over(Lines(raw));
-    lines.expect_next(&json!({"id": null, "op": null, "code": 4001, "data": {"limit": null}}));
+    lines.expect_next(&json!({"id": null, "op": null, "code": 4001, "data": {"limit": NUMBER}}));
     lines.ask(&json!({"op": "hello", "name": "ann"}));
 
     let mut raw = Raw::connect(server.tcp);
@@ -116,7 +117,7 @@ fn a_line_that_never_ends_is_cut_at_the_hello_deadline() {
     raw.send(&vec![b'x'; 1 << 20]);
     let mut client = Client::over(Lines(raw));
     client.expect_next(&json!({"code": 4001}));
-    client.expect_next(&json!({"ev": "bye", "close": 4008, "reason": null}));
+    client.expect_next(&json!({"ev": "bye", "close": 4008, "reason": STRING}));
     assert_eq!(client.next(), None);
 }
 
@@ -132,4 +133,5 @@ fn a_reset_or_a_fin_at_any_moment_leaves_nothing_behind() {
         raw.finish();
         raw.take_all();
     }
+    server.assert_no_connection_left();
 }

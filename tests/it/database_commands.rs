@@ -12,7 +12,7 @@ use crate::support::process::Process;
 use crate::support::raw::Patience;
 use crate::support::{Client, Server, Setup};
 
-/// What a command of the binary has come to: its exit code, and what it printed.
+/// How a command of the binary ended: its exit code, and what it printed.
 struct Outcome {
     code: Option<i32>,
     out: String,
@@ -37,7 +37,7 @@ fn chinwag(data: &Path, args: &[&str]) -> Outcome {
     Outcome { code, out, error: fs::read_to_string(&errors).expect("what it said") }
 }
 
-/// Runs it, and it must succeed: what it printed.
+/// Runs a command that must succeed, and returns what it printed.
 #[track_caller]
 fn done(data: &Path, args: &[&str]) -> String {
     let Outcome { code, out, error } = chinwag(data, args);
@@ -45,7 +45,7 @@ fn done(data: &Path, args: &[&str]) -> String {
     out
 }
 
-/// Runs it, and it must fail with 1: what it said on standard error.
+/// Runs a command that must fail with 1, and returns its standard error.
 #[track_caller]
 fn refused(data: &Path, args: &[&str]) -> String {
     let Outcome { code, out, error } = chinwag(data, args);
@@ -54,7 +54,7 @@ fn refused(data: &Path, args: &[&str]) -> String {
     error
 }
 
-/// The code of who is banned from the server.
+/// The reply's code for a user who is banned from the whole server.
 const SUSPENDED: u16 = 2004;
 
 fn durable() -> Server {
@@ -159,8 +159,8 @@ fn an_erased_user_has_said_nothing() {
     assert_eq!(items[1]["text"], "hello");
 }
 
-/// Asks for `hello` as `name` on new connections until it is answered with `code`: each is a round trip
-/// through the loop that learns of the ban.
+/// Asks for `hello` as `name` on new connections until it is answered with `code`: each is a round
+/// trip through the loop that learns of the ban.
 #[track_caller]
 fn await_hello(server: &Server, name: &str, code: u16) -> Value {
     let patience = Patience::begin();
@@ -178,10 +178,14 @@ fn await_hello(server: &Server, name: &str, code: u16) -> Value {
 fn a_running_server_learns_of_a_ban_and_of_its_end() {
     let server = durable();
     drop(Client::ws(&server).named("ann", Some("lobby")));
+    let mut bob = Client::lines(&server).named("bob", Some("lobby"));
     let data = server.data();
     let said = done(&data, &["ban", "user", "bob", "--for", "1d", "--reason", "spam"]);
     assert!(said.starts_with("banned user bob until 2"), "{said}");
     done(&data, &["ban", "address", "192.0.2.7"]);
+    bob.expect(&json!({"ev": "bye", "close": 4005}));
+    bob.forget();
+    assert_eq!(bob.next(), None, "something was said after the farewell");
     let told = await_hello(&server, "bob", SUSPENDED);
     assert!(told.to_string().contains("spam"), "{told}");
     let bans = done(&data, &["bans"]);

@@ -103,4 +103,5 @@ fn a_connection_may_vanish_at_any_byte() {
         ws.raw.send(&request[..cut]);
         ws.raw.reset();
     }
+    server.assert_no_connection_left();
 }

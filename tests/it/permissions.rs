@@ -1,5 +1,5 @@
-//! Who may do what: every verb, by every kind of person, in an open and in a private room, on a connection that
-//! was there all the time and on one that was resumed.
+//! Who may do what: every verb, by every kind of person, in an open and in a private room, on a
+//! connection that was there all the time and on one that was resumed.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,20 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, Server, Setup};
 
-/// The kinds of person, in the order of the tables' columns: the owner, a moderator, a member, a reader, somebody
-/// who is muted, somebody who is banned, somebody who has left, a stranger, somebody who is invited.
+/// The kinds of person, in the order of the tables' columns: the owner, a moderator, a member, a
+/// reader, somebody who is muted, somebody who is banned, somebody who has left, a stranger,
+/// somebody who is invited.
 const PEOPLE: [&str; 9] = ["own", "mod", "mem", "rea", "mut", "ban", "exm", "str", "inv"];
 
-/// Those who have been in the room, besides the owner. Acts are done to `vic`, invitations sent to `gus`.
+/// Those who have been in the room, besides the owner. Acts are done to `vic`, invitations sent to
+/// `gus`.
 const JOINERS: [&str; 7] = ["mod", "mem", "rea", "mut", "ban", "exm", "vic"];
 
 /// A verb, the codes by kind of person in an open room, and those in a private one that differ.
 type Row = (&'static str, [u16; 9], &'static [(&'static str, u16)]);
 
-/// Of a private room those who are out of it know nothing; who is invited knows it, and is no member.
+/// To those who are not in it, a private room looks as if it did not exist. Somebody who is invited
+/// may know of it and is still no member.
 const HIDDEN: &[(&str, u16)] = &[("exm", 3001), ("str", 3001)];
 
 const READ: [u16; 9] = [0, 0, 0, 0, 0, 3005, 3003, 3003, 3003];
@@ -109,7 +112,8 @@ impl<'a> Cast<'a> {
         Scene { room, epoch: made["epoch"].clone(), messages }
     }
 
-    /// Comes back on a new connection, naming the room from its beginning, and returns the room's code.
+    /// Comes back on a new connection, naming the room from its beginning, and returns the room's
+    /// code.
     fn resume(&mut self, name: &'static str, scene: &Scene) -> u64 {
         let (_, session) = self.clients.remove(name).expect("one of the cast");
         let mut client = Client::lines(self.server);
@@ -207,7 +211,7 @@ fn every_verb_is_for_those_whom_the_table_names_in_memory() {
 
 #[test]
 fn every_verb_is_for_those_whom_the_table_names_where_it_is_stored() {
-    // In files of the system's cache: who may do what does not depend on the disk.
+    // Without waiting for the disk, which does not matter for permissions and takes long.
     check(&setup().set("durability", "os").start());
 }
 
@@ -216,7 +220,8 @@ fn a_restart_changes_nothing_of_who_may_do_what() {
     let mut server = setup().set("durability", "os").start();
     let mut cast = Cast::new(&server);
     let scenes = [false, true].map(|is_private| cast.set(format!("room-{is_private}"), is_private));
-    // An invitation is written at leisure, but before any record that comes after it.
+    // Invitations are written lazily, but before any record that comes after them. So once this
+    // record is stored, they are.
     for scene in &scenes {
         cast.ask("own", &json!({"op": "send", "room": scene.room, "text": "all here?"}));
     }
