@@ -40,8 +40,6 @@
 //! 656 bytes a room, 240 a user and 64 for each further membership. SQLite's caches take up to 16 MiB
 //! for the writer and 2 MiB for the reader.
 
-mod policies;
-
 use std::fmt;
 use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
@@ -50,6 +48,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::chat::model::log::{LogReply, Logs, Snapshot};
+use crate::chat::model::policy::Policies;
+use crate::chat::model::reply::Durability;
 use crate::chat::{Chat, Limits};
 use crate::config::Config;
 use crate::http::{Method, PolicyError, Refusal, Response};
@@ -144,14 +144,20 @@ fn open_store(
     metrics: &Metrics,
     waker: Waker,
 ) -> Result<(Box<dyn Logs>, Snapshot), OpenError> {
-    let stored = policies::stores(config) || store::is_there(&config.data);
-    if !stored {
+    if !has_stored_rooms(config) && !store::is_there(&config.data) {
         return Ok(store::in_memory());
     }
     let options = store::Options { data: config.data.clone(), metrics: Arc::clone(&metrics.store) };
     // It fails only if the poller is gone, and the loop with it.
     let wake = move || _ = waker.wake();
     store::open(&options, *clock, Arc::new(wake))
+}
+
+/// Whether there may be rooms whose records outlive the process.
+fn has_stored_rooms(config: &Config) -> bool {
+    let Policies { rules, otherwise, direct } = &config.policies;
+    let rules = rules.iter().map(|rule| &rule.policy);
+    rules.chain([otherwise, direct]).any(|policy| policy.durability != Durability::Memory)
 }
 
 /// How many connections there may be: as many as are configured, and no more than descriptors allow.
@@ -256,7 +262,7 @@ fn limits(config: &Config) -> Limits {
         receipts_interval: timeouts.receipts_interval,
         open_join_creates: config.rooms.open_join_creates,
         edit_window: config.rooms.edit_window,
-        policies: policies::policies(config),
+        policies: config.policies.clone(),
     }
 }
 
@@ -332,7 +338,7 @@ impl Server {
                 if let LogReply::Suspended(suspensions) = &reply {
                     self.banished = suspensions.addresses_at(now.wall_ms);
                 }
-                self.chat.committed(now, reply);
+                self.chat.on_log_reply(now, reply);
                 let Some(next) = self.logs.poll() else { break };
                 reply = next;
             }
@@ -348,7 +354,7 @@ impl Server {
         self.sessions.turn_end(turn);
         let Some(deadline) = self.stopping else { return self.arm_alarm(effects) };
         // What was accepted is answered first, if the logs do in time.
-        if self.chat.asked() > 0 && now.tick < deadline {
+        if self.chat.pending() > 0 && now.tick < deadline {
             return effects.push(Effect::Alarm { deadline });
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
@@ -422,7 +428,7 @@ impl Handler for Server {
             }
             Input::Alarm => {
                 self.alarm = Tick::MAX;
-                turn.chat.expire(now);
+                turn.chat.handle_timers(now);
                 sessions.say(turn);
             }
             Input::Stop(signal) => self.stop(now, signal, effects),

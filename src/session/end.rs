@@ -16,7 +16,7 @@ impl Sessions {
         let Some(row) = find(rows, conn) else { return };
         let goodbye = edge.goodbye(row, reason);
         close(row, goodbye, (reason, Ending::Linger), turn);
-        turn.chat.closed(turn.now, conn);
+        turn.chat.handle_closed(turn.now, conn);
     }
 
     /// Pings a silent connection, or ends one that has not answered. Whoever's socket was slow of late may

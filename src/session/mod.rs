@@ -205,14 +205,14 @@ impl Sessions {
             Stage::Ending => return,
         };
         end::close(row, Vec::new(), (reason, Ending::Flush), turn);
-        turn.chat.closed(turn.now, conn);
+        turn.chat.handle_closed(turn.now, conn);
     }
 
     /// A flush has left bytes behind.
     pub fn blocked(&mut self, conn: ConnId, queued: usize, turn: &mut Turn<'_>) {
         if let Some(row) = find(&mut self.rows, conn) {
             row.blocked(turn.now.tick, queued);
-            turn.chat.blocked(conn, queued);
+            turn.chat.handle_blocked(conn, queued);
         }
     }
 
@@ -220,7 +220,7 @@ impl Sessions {
     pub fn drained(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let Some(row) = find(&mut self.rows, conn) else { return };
         row.ledger.drained();
-        turn.chat.drained(turn.now, conn);
+        turn.chat.handle_drained(turn.now, conn);
         self.say(turn);
         let Some(row) = find(&mut self.rows, conn) else { return };
         let Some(mut backlog) = row.backlog.take() else { return };
@@ -261,17 +261,17 @@ impl Sessions {
         log::debug!(conn:% = conn, reason = reason.label(); "closed");
         self.rows.remove(conn.slot());
         self.edge.sessions_bytes -= size_of::<Row>();
-        turn.chat.closed(turn.now, conn);
+        turn.chat.handle_closed(turn.now, conn);
         self.say(turn);
     }
 
     /// All of a turn's inputs have been handed over: the domain's records go out, and who has nothing
     /// more to ask for is let go.
     pub fn turn_end(&mut self, turn: &mut Turn<'_>) {
-        while turn.chat.settle_next(turn.now) {
+        while turn.chat.fan_out_next(turn.now) {
             self.say(turn);
         }
-        turn.chat.turn_end(turn.now);
+        turn.chat.end_turn(turn.now);
         self.say(turn);
         if !self.finished.is_empty() {
             self.finish(turn);
@@ -283,10 +283,10 @@ impl Sessions {
     /// Ends those whose peers have sent FIN and been answered.
     fn finish(&mut self, turn: &mut Turn<'_>) {
         let mut finished = std::mem::take(&mut self.finished);
-        self.finished.extend(finished.extract_if(.., |conn| turn.chat.waiting(*conn) > 0));
+        self.finished.extend(finished.extract_if(.., |conn| turn.chat.pending_of(*conn) > 0));
         // Answers that wait for a cursor are said when the domain forgets the connection.
         for &conn in &finished {
-            turn.chat.closed(turn.now, conn);
+            turn.chat.handle_closed(turn.now, conn);
         }
         self.say(turn);
         for conn in finished {

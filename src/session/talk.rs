@@ -47,12 +47,12 @@ impl Sessions {
             Ok(Some(Item::Binary(_))) => self.control(conn, turn),
             Ok(Some(Item::Close { code, .. })) => {
                 self.answer_close(conn, code, turn);
-                turn.chat.closed(turn.now, conn);
+                turn.chat.handle_closed(turn.now, conn);
                 false
             }
             Err(violation) => {
                 self.violated(conn, violation, turn);
-                turn.chat.closed(turn.now, conn);
+                turn.chat.handle_closed(turn.now, conn);
                 false
             }
         };
@@ -234,7 +234,7 @@ impl Sessions {
                 if command.is_logged() {
                     row.ledger.give(number, SENT_REPLY_BYTES);
                 }
-                turn.chat.command(turn.now, conn, request, command);
+                turn.chat.handle_command(turn.now, conn, request, command);
             }
         }
         self.say(turn);
@@ -248,7 +248,12 @@ impl Sessions {
             let refusal = Refusal::new(Code::Internal, "the system has no random numbers to give");
             return self.say_reply(conn, &request, &Err(refusal), turn);
         };
-        turn.chat.hello(turn.now, conn, request, Hello { secret, class: format.class(), ..hello });
+        turn.chat.handle_hello(
+            turn.now,
+            conn,
+            request,
+            Hello { secret, class: format.class(), ..hello },
+        );
         if turn.chat.user(conn).is_none() {
             return;
         }
@@ -323,7 +328,7 @@ impl Sessions {
         if turn.chat.user(conn).is_none() {
             self.introduce(conn, nick, turn);
         } else if nick.is_some() && !spoken {
-            turn.chat.closed(turn.now, conn);
+            turn.chat.handle_closed(turn.now, conn);
             self.introduce(conn, nick, turn);
         } else if nick.is_some() {
             let refusal = Refusal::new(Code::NameTaken, "you have spoken under your name");

@@ -75,7 +75,7 @@ pub const REASON_LEN_MAX: usize = 256;
 /// Bytes of the longest text to search for.
 pub const SEARCH_LEN_MAX: usize = 256;
 /// Bans, mutes and invitations of one room; those that are over do not count.
-pub const STANDINGS_MAX: usize = 4_096;
+pub const RESTRICTIONS_MAX: usize = 4_096;
 /// Unread messages of a room above which they are not counted.
 pub const UNREAD_MAX: u64 = 9_999;
 /// The highest seq plus one: what every JSON reader can hold in a double.
