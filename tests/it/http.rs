@@ -171,11 +171,12 @@ fn a_file_that_the_browser_has_is_not_sent_again() {
         ("/", "text/html; charset=utf-8"),
         ("/style.css", "text/css; charset=utf-8"),
         ("/app.js", "text/javascript; charset=utf-8"),
-        ("/acts.js", "text/javascript; charset=utf-8"),
+        ("/actions.js", "text/javascript; charset=utf-8"),
         ("/client.js", "text/javascript; charset=utf-8"),
         ("/dom.js", "text/javascript; charset=utf-8"),
-        ("/entry.js", "text/javascript; charset=utf-8"),
-        ("/finder.js", "text/javascript; charset=utf-8"),
+        ("/log-entry.js", "text/javascript; charset=utf-8"),
+        ("/moderation.js", "text/javascript; charset=utf-8"),
+        ("/search.js", "text/javascript; charset=utf-8"),
         ("/favicon.svg", "image/svg+xml"),
     ] {
         let whole = ask("GET", target, "");

@@ -5,6 +5,7 @@
 //! part of this: it names all of its children, and they may use what it declares.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use crate::rules::{Finding, Rule, finding_at};
 use crate::source::{NamedPath, Source, paths};
@@ -92,7 +93,8 @@ fn cycle_finding(parent: &str, members: &BTreeSet<&str>, arrows: &[Arrow]) -> Fi
         .collect();
     let mut what = format!("a cycle between {} children of `{parent}`:", members.len());
     for arrow in &inside {
-        what += &format!("\n    {} names {} ({}:{})", arrow.from, arrow.to, arrow.path, arrow.line);
+        let Arrow { from, to, path, line } = arrow;
+        _ = write!(what, "\n    {from} names {to} ({path}:{line})");
     }
     let (path, line) = inside.first().map_or(("src", 1), |arrow| (&*arrow.path, arrow.line));
     finding_at(Rule::Cycle, path, line, what)

@@ -47,13 +47,11 @@ fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) {
     }
 }
 
-/// Prints what was found, and fails if it is anything.
+/// Fails with a list if anything was found.
 #[track_caller]
 fn assert_none(findings: &[Finding]) {
-    for finding in findings {
-        println!("{finding}");
-    }
-    assert!(findings.is_empty(), "{} findings, listed above", findings.len());
+    let list: Vec<_> = findings.iter().map(ToString::to_string).collect();
+    assert!(list.is_empty(), "{} findings:\n{}", list.len(), list.join("\n"));
 }
 
 #[test]

@@ -4,6 +4,8 @@
 ///
 /// The order is the proof that nothing depends upwards: a module names only those above it here.
 pub(crate) const LAYERS: &[(&str, &[&str])] = &[
+    // The book: texts without code.
+    ("docs", &[]),
     // Leaves.
     ("collections", &[]),
     ("time", &[]),

@@ -2,7 +2,7 @@
 
 use super::{Harness, frame, ping, text};
 use crate::config::Config;
-use crate::net::{CloseReason, Ending};
+use crate::net::{CloseReason, ConnId, Ending};
 use crate::session::ListenerKind;
 use crate::ws::Opcode;
 
@@ -59,6 +59,15 @@ fn an_idle_http_connection_is_closed_without_a_word() {
     assert_eq!(harness.closed(conn), Some((CloseReason::KeepAliveTimeout, Ending::Flush)));
 }
 
+/// Expects a ping, answers it, and lets the deadline for the pong pass.
+#[track_caller]
+fn answer_ping(harness: &mut Harness, conn: ConnId) {
+    assert_eq!(harness.frames(conn), ["Ping "]);
+    harness.receive(conn, &frame(Opcode::Pong, b""));
+    let ping_after = millis(Config::default().timeouts.ping_after);
+    assert!(harness.wait(conn, ping_after), "the deadline for the pong");
+}
+
 #[test]
 fn who_is_silent_is_pinged_and_ended_when_no_pong_comes() {
     let timeouts = Config::default().timeouts;
@@ -72,14 +81,10 @@ fn who_is_silent_is_pinged_and_ended_when_no_pong_comes() {
         assert!(harness.wait(conn, ping_after));
         assert_eq!(harness.frames(conn), [""; 0], "it was not silent for long enough");
         assert!(harness.wait(conn, ping_after));
-        assert_eq!(harness.frames(conn), ["Ping "]);
-        harness.receive(conn, &frame(Opcode::Pong, b""));
-        assert!(harness.wait(conn, ping_after), "the deadline for the pong");
+        answer_ping(&mut harness, conn);
         assert_eq!(harness.closed(conn), None);
         assert!(harness.wait(conn, ping_after));
-        assert_eq!(harness.frames(conn), ["Ping "]);
-        harness.receive(conn, &frame(Opcode::Pong, b""));
-        assert!(harness.wait(conn, ping_after), "the deadline for the pong");
+        answer_ping(&mut harness, conn);
     }
     assert!(harness.wait(conn, ping_after));
     harness.frames(conn);

@@ -16,19 +16,19 @@ const make = async (page, name, kind) => {
 	await opened(page, name);
 };
 /** What may be done to somebody, by the dialog that is open. */
-const offered = (page) => page.locator("#order [data-label]").allTextContents();
-const press = (page, name) => page.locator("#order").getByRole("button", { name, exact: true }).click();
+const offered = (page) => page.locator("#moderation [data-label]").allTextContents();
+const press = (page, name) => page.locator("#moderation").getByRole("button", { name, exact: true }).click();
 /** Opens the dialog about somebody in the list of people. */
 const fromPeople = async (page, name) => {
-	await page.getByRole("button", { name: `Keep order: ${name}`, exact: true }).click();
-	await page.locator("#order").waitFor();
+	await page.getByRole("button", { name: `Moderate ${name}`, exact: true }).click();
+	await page.locator("#moderation").waitFor();
 };
 /** Opens it from the last message. */
 const fromMessage = async (page) => {
 	const message = page.locator("#messages > .msg").last();
 	await message.hover();
-	await message.getByRole("button", { name: "Keep order", exact: true }).click();
-	await page.locator("#order").waitFor();
+	await message.getByRole("button", { name: "Moderate", exact: true }).click();
+	await page.locator("#moderation").waitFor();
 };
 /** The longest name that there is, and the widest. */
 const LONG = "w".repeat(32);
@@ -43,7 +43,7 @@ const fits = async (page, part) => {
 const toast = (page, text) => holds(page, (wanted) => document.querySelector("#toasts").textContent.includes(wanted), text);
 const there = (page, name) => page.locator("#persons li", { hasText: name }).waitFor();
 
-test("who keeps order does so from the list of people and from a message; others are not offered it", async () => {
+test("a moderator acts from the list of people or a message; nobody else is offered it", async () => {
 	const room = "guild";
 	const ann = await enter("ann", "hall");
 	await make(ann, room, "owned");
@@ -56,27 +56,27 @@ test("who keeps order does so from the list of people and from a message; others
 		await there(page, "kit");
 		await there(page, "bob");
 	}
-	const own = ["Make a reader", "Make a moderator", "Make an owner"];
+	const own = ["Make read-only", "Make moderator", "Make owner"];
 	const judge = ["Mute", "Unmute", "Remove", "Ban"];
 	const strange = ["Ban", "Unban"];
 	const acts = [
 		{ from: fromPeople, offers: [...judge, ...own], press: ["Mute", "Mute for 10 minutes?"], reason: PAYLOADS[3], note: /^ann muted kit until .*\d.*: / },
 		{ from: fromMessage, offers: [...judge, ...own], press: ["Unmute"], note: /^ann unmuted kit$/ },
-		{ from: fromPeople, offers: [...judge, ...own], press: ["Mute", "Mute for ever?"], time: "ever", note: /^ann muted kit$/ },
-		{ from: fromPeople, offers: [...judge, ...own], press: ["Make a moderator", "Make a moderator?"], note: /^ann made kit a moderator$/ },
-		{ from: fromMessage, offers: [...judge, "Make a reader", "Make a member", "Make an owner"], press: ["Make a reader", "Make a reader?"], note: /^ann made kit a reader$/ },
-		{ from: fromPeople, offers: [...judge, "Make a member", "Make a moderator", "Make an owner"], press: ["Ban", "Ban for 1 day?"], time: "1 day", reason: "enough", note: /^ann banned kit until .*\d.*: enough$/ },
-		{ from: fromMessage, offers: strange, press: ["Ban", "Ban for ever?"], time: "ever", note: /^ann banned kit$/ },
-		{ from: fromMessage, offers: strange, press: ["Unban"], note: /^ann lifted the ban of kit$/, then: () => kit.join(room) },
+		{ from: fromPeople, offers: [...judge, ...own], press: ["Mute", "Mute with no time limit?"], time: "No time limit", note: /^ann muted kit$/ },
+		{ from: fromPeople, offers: [...judge, ...own], press: ["Make moderator", "Make moderator?"], note: /^ann made kit a moderator$/ },
+		{ from: fromMessage, offers: [...judge, "Make read-only", "Make member", "Make owner"], press: ["Make read-only", "Make read-only?"], note: /^ann made kit read-only$/ },
+		{ from: fromPeople, offers: [...judge, "Make member", "Make moderator", "Make owner"], press: ["Ban", "Ban for 1 day?"], time: "1 day", reason: "enough", note: /^ann banned kit until .*\d.*: enough$/ },
+		{ from: fromMessage, offers: strange, press: ["Ban", "Ban with no time limit?"], time: "No time limit", note: /^ann banned kit$/ },
+		{ from: fromMessage, offers: strange, press: ["Unban"], note: /^ann unbanned kit$/, then: () => kit.join(room) },
 		{ from: fromMessage, offers: [...judge, ...own], press: ["Remove", "Remove from the room?"], reason: "bye", note: /^ann removed kit: bye$/ },
 	];
 	for (const [index, act] of acts.entries()) {
 		await act.from(ann, "kit");
 		assert.deepEqual(await offered(ann), act.offers, act.note);
-		if (act.time) await ann.selectOption("#order-time", { label: act.time });
-		if (act.reason) await ann.fill("#order-reason", act.reason);
+		if (act.time) await ann.selectOption("#mod-time", { label: act.time });
+		if (act.reason) await ann.fill("#mod-reason", act.reason);
 		for (const name of act.press) await press(ann, name);
-		await ann.locator("#order").waitFor({ state: "hidden" });
+		await ann.locator("#moderation").waitFor({ state: "hidden" });
 		for (const page of [ann, bob]) await until(`${act.note} at both`, async () => (await notes(page)).length === index + 1);
 		assert.match((await notes(ann)).at(-1), act.note);
 		await act.then?.();
@@ -87,11 +87,11 @@ test("who keeps order does so from the list of people and from a message; others
 	assert.deepEqual(kit.events.filter(({ ev }) => ev === "left").map(({ reason }) => reason), ["banned", "kicked"]);
 
 	await there(bob, "ann");
-	assert.equal(await bob.getByRole("button", { name: /^Keep order/ }).count(), 0);
+	assert.equal(await bob.getByRole("button", { name: /^Moderate/ }).count(), 0);
 	const message = bob.locator("#messages > .msg").last();
 	await message.hover();
-	await message.locator(".acts").waitFor();
-	assert.equal(await bob.getByRole("button", { name: /^Keep order/ }).count(), 0);
+	await message.locator(".actions").waitFor();
+	assert.equal(await bob.getByRole("button", { name: /^Moderate/ }).count(), 0);
 });
 
 test("a question is asked anew when its terms change, and Escape answers it with no", async () => {
@@ -106,22 +106,22 @@ test("a question is asked anew when its terms change, and Escape answers it with
 	await ann.focus("#log");
 	for (const key of ["ArrowUp", "Enter"]) await ann.keyboard.press(key);
 	for (let stop = 0; stop < 5; stop += 1) await ann.keyboard.press("Tab");
-	assert.equal(await focus(), "Keep order");
+	assert.equal(await focus(), "Moderate");
 	await ann.keyboard.press("Enter");
-	await ann.locator("#order").waitFor();
+	await ann.locator("#moderation").waitFor();
 	await press(ann, "Ban");
-	await picture(ann, "order-light");
-	await ann.selectOption("#order-time", { label: "1 hour" });
+	await picture(ann, "moderation-light");
+	await ann.selectOption("#mod-time", { label: "1 hour" });
 	await press(ann, "Ban");
 	assert.ok((await offered(ann)).includes("Ban for 1 hour?"));
 	await press(ann, "Remove");
 	assert.deepEqual((await offered(ann)).filter((name) => name.endsWith("?")), ["Remove from the room?"]);
 	await ann.keyboard.press("Escape");
-	await ann.locator("#order").waitFor({ state: "hidden" });
-	assert.equal(await focus(), "Keep order");
+	await ann.locator("#moderation").waitFor({ state: "hidden" });
+	assert.equal(await focus(), "Moderate");
 	// What was asked before is forgotten.
 	await ann.keyboard.press("Enter");
-	await ann.locator("#order").waitFor();
+	await ann.locator("#moderation").waitFor();
 	assert.deepEqual((await offered(ann)).filter((name) => name.endsWith("?")), []);
 	for (let stop = 0; stop < 4; stop += 1) await ann.keyboard.press("Tab");
 	assert.equal(await focus(), "Remove");
@@ -148,15 +148,15 @@ test("a moderator is offered less than an owner, and what is refused is told", a
 	await fromPeople(mia, "kit");
 	assert.deepEqual(await offered(mia), ["Mute", "Unmute", "Remove", "Ban"]);
 	await press(mia, "Ban");
-	await picture(mia, "order-phone-dark");
-	await fits(mia, "#order");
+	await picture(mia, "moderation-phone-dark");
+	await fits(mia, "#moderation");
 	assert.equal(await mia.evaluate(() => document.documentElement.scrollWidth), 390);
-	await mia.tap("#order-close");
+	await mia.tap("#mod-close");
 	await openPeople();
 	await fromPeople(mia, "eve");
 	assert.deepEqual(await offered(mia), []);
-	assert.equal(await mia.textContent("#order-help"), "Here as an owner: nothing that you may change.");
-	await mia.tap("#order-close");
+	assert.equal(await mia.textContent("#mod-help"), "Role: owner. Your role does not let you moderate this person.");
+	await mia.tap("#mod-close");
 	await openPeople();
 	await fromPeople(mia, "kit");
 	// Meanwhile the role is gone.
@@ -165,7 +165,7 @@ test("a moderator is offered less than an owner, and what is refused is told", a
 	await press(mia, "Remove");
 	await Promise.all([toast(mia, "Only the owner and moderators may do this."), press(mia, "Remove from the room?")]);
 	await openPeople();
-	await until("nothing that is offered", async () => (await mia.getByRole("button", { name: /^Keep order/ }).count()) === 0);
+	await until("nothing that is offered", async () => (await mia.getByRole("button", { name: /^Moderate/ }).count()) === 0);
 });
 
 test("a newcomer makes a private room, says what it is about, invites, and leaves", async () => {
@@ -180,7 +180,7 @@ test("a newcomer makes a private room, says what it is about, invites, and leave
 	const ray = await enter("ray", "hall", server.url, { colorScheme: "dark" });
 	await ann.click("#about-open");
 	await ann.fill("#about-user", "@Ray");
-	await Promise.all([toast(ann, "ray is invited to den."), ann.press("#about-user", "Enter")]);
+	await Promise.all([toast(ann, "You invited ray to den."), ann.press("#about-user", "Enter")]);
 	await ray.locator("#invites a").click();
 	await opened(ray, "den");
 	await until("the topic at the guest's", async () => (await ray.textContent("#topic")) === "tea <b>only</b>");
@@ -245,9 +245,9 @@ test("an invitation stays over a reload until it is taken, declined or refused",
 	await eve.ask("unban", { room: "inn-c", user: "ray" });
 	await eve.ask("invite", { room: "inn-c", user: "ray" });
 	await until("another", async () => (await names()).join() === "inn-c");
-	await ray.click("#out");
+	await ray.click("#sign-out");
 	await ray.fill("#name", "other");
-	await ray.click("#enter .primary");
+	await ray.click("#sign-in .primary");
 	await opened(ray, "lobby");
 	assert.deepEqual(await names(), []);
 });

@@ -1,29 +1,30 @@
-/** What can be done to a message: one toolbar, which goes to the message under the pointer or the focus. */
+/** The actions on a message: one toolbar, shown at the message under the pointer or with the focus. */
 import { el } from "/dom.js";
-import { stateOf } from "/entry.js";
+import { stateOf } from "/log-entry.js";
 
 const EMOJI = [["👍", "Like"], ["❤️", "Love"], ["😂", "Laugh"], ["🎉", "Celebrate"]];
 const MESSAGE = ".msg:not(.waiting)";
 
 /**
- * Serves the messages in `log`. `rights(state)` gives `{edit, remove, order}`; `react(state, emoji)`, `edit(state)`, `remove(state)`
- * and `order(state)`, about its author, do it; `leave()` is where the focus goes from here.
+ * Adds the toolbar to the messages in `log`. `rights(state)` gives the allowed actions, `{edit, remove, moderate}`;
+ * `react(state, emoji)`, `edit(state)`, `remove(state)` and `moderate(state)`, about the author, carry one out; `leave()` moves
+ * the focus out of the log. Returns the function to call when messages have changed.
  */
-export function serve(log, { rights, react, edit, remove, order, leave }) {
+export function messageToolbar(log, { rights, react, edit, remove, moderate, leave }) {
 	const run = (act, ...more) => () => at && act(stateOf(at), ...more);
 	const emoji = EMOJI.map(([text, label]) => el("button", { ariaLabel: label, title: label, onclick: run(react, text) }, text));
 	const change = el("button", { onclick: run(edit) }, "Edit");
-	// The second press does it.
-	const sure = () => (erase.dataset.sure ? at && remove(stateOf(at)) : arm(true));
-	const erase = el("button", { onclick: sure });
-	const more = el("button", { ariaLabel: "Keep order", title: "Keep order", onclick: run(order) }, "⋯");
-	const bar = el("div", { className: "acts", role: "toolbar", ariaLabel: "Message actions", ariaLive: "off" }, ...emoji, change, erase, more);
+	// The first press asks, so that a slip deletes nothing; the second deletes.
+	const confirm = () => (erase.dataset.armed ? at && remove(stateOf(at)) : arm(true));
+	const erase = el("button", { onclick: confirm });
+	const more = el("button", { ariaLabel: "Moderate", title: "Moderate", onclick: run(moderate) }, "⋯");
+	const bar = el("div", { className: "actions", role: "toolbar", ariaLabel: "Message actions", ariaLive: "off" }, ...emoji, change, erase, more);
 	let at = null;
 
 	function arm(wanted) {
-		if (wanted) erase.dataset.sure = "1";
-		else delete erase.dataset.sure;
-		erase.textContent = wanted ? "Delete for all?" : "Delete";
+		if (wanted) erase.dataset.armed = "1";
+		else delete erase.dataset.armed;
+		erase.textContent = wanted ? "Delete for everyone?" : "Delete";
 	}
 
 	function attach(node) {
@@ -36,7 +37,7 @@ export function serve(log, { rights, react, edit, remove, order, leave }) {
 		const may = rights(state);
 		change.hidden = !may.edit;
 		erase.hidden = !may.remove;
-		more.hidden = !may.order;
+		more.hidden = !may.moderate;
 		node.querySelectorAll(".reaction").forEach((button) => (button.tabIndex = 0));
 		node.lastElementChild.append(bar);
 	}
@@ -51,7 +52,7 @@ export function serve(log, { rights, react, edit, remove, order, leave }) {
 		if (event.pointerType === "mouse" && !bar.contains(document.activeElement)) attach(event.target.closest(MESSAGE));
 	});
 	log.addEventListener("pointerleave", (event) => {
-		// A finger leaves with each tap.
+		// A finger leaves at the end of each tap, when the toolbar has just appeared.
 		if (event.pointerType === "mouse" && !bar.contains(document.activeElement)) attach(null);
 	});
 	log.addEventListener("focusin", (event) => attach(event.target.closest(MESSAGE)));
@@ -70,6 +71,5 @@ export function serve(log, { rights, react, edit, remove, order, leave }) {
 		event.preventDefault();
 		event.stopPropagation();
 	});
-	/** The message has changed, or is gone. */
 	return () => at && (!at.isConnected || stateOf(at)?.deleted) && attach(null);
 }

@@ -1,10 +1,11 @@
-/** One entry of the log as a node: a message as it is at present, or a quiet line. */
+/** One entry of the log as a node: a message with its edits and reactions applied, or a notice. */
 import { avatar, bdi, dayName, dayOf, el, hourOf, isolated, linked, place, setText } from "/dom.js";
 
+/** Messages of one author within this time stand under one name. */
 const TOGETHER_MS = 300_000;
-/** Kinds of reactions that one message shows. */
+/** Different emoji shown on one message. */
 const KINDS_MAX = 24;
-/** Names that a reaction tells. */
+/** Names listed for one reaction. */
 const NAMES_MAX = 12;
 
 const nodes = new WeakMap();
@@ -13,12 +14,12 @@ const states = new WeakMap();
 /** What a message's node shows: the entry that {@link entryNode} was given last. */
 export const stateOf = (node) => states.get(node);
 
-/** Lets go of the node of a record. */
+/** Drops the node of a record. */
 export const forget = (item) => nodes.delete(item);
 
 /**
- * The node of an entry of the client's `present`, made or brought up to date. `me` is who looks; `writeTo(name, ...children)`
- * makes a person's button, `react(state, emoji)` adds or removes a reaction.
+ * The node of an entry of the client's `present`, created or updated. `me` is the user of this page; `writeTo(name, ...children)`
+ * makes the button of an author, `react(state, emoji)` adds or removes a reaction.
  */
 export function entryNode(state, { me, writeTo, react }) {
 	const { item } = state;
@@ -44,7 +45,7 @@ function keep(item, node) {
 function message(item, me, writeTo) {
 	const { from, at, waiting } = item;
 	const time = el("time", { dateTime: new Date(at).toJSON(), title: new Date(at).toLocaleString() }, hourOf(at));
-	// Hundreds of names are no stops for the keyboard: the list of people has them, too.
+	// Not a tab stop: the list of people has the same buttons.
 	const who = Object.assign(writeTo(from, bdi(from)), { tabIndex: -1 });
 	const head = el("div", { className: "head" }, who, time);
 	const words = el("p", { className: "text", dir: "auto" });
@@ -70,21 +71,21 @@ function note(item) {
 	return el("li", { className: "note" }, el("p", null, ...what));
 }
 
-/** An act of moderation as a sentence. */
+/** A moderation record as a sentence. */
 function moderated({ act, from, target, until, role, reason }) {
 	const end = until ? ` until ${new Date(until).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}` : "";
-	const [doing, after] = {
+	const [verb, after] = {
 		kick: [" removed ", ""],
 		ban: [" banned ", end],
-		unban: [" lifted the ban of ", ""],
+		unban: [" unbanned ", ""],
 		mute: [" muted ", end],
 		unmute: [" unmuted ", ""],
-		role: [" made ", role === "owner" ? " an owner" : ` a ${role}`],
+		role: [" made ", { owner: " an owner", reader: " read-only" }[role] ?? ` a ${role}`],
 	}[act] ?? [` (${act}) `, ""];
-	return [bdi(from), doing, bdi(target), after, ...(reason ? [": ", bdi(reason)] : [])];
+	return [bdi(from), verb, bdi(target), after, ...(reason ? [": ", bdi(reason)] : [])];
 }
 
-/** What depends on the entry before: the day, whether the name stands again, where the new begin. */
+/** Marks that depend on the previous entry: a new day, a new author, the first unread message. */
 export function decorate(node, { ev, from, at, seq }, previous, newFrom) {
 	const newDay = !previous || dayOf(previous.at) !== dayOf(at);
 	node.classList.toggle("lead", newDay || previous.ev !== "message" || previous.from !== from || at - previous.at > TOGETHER_MS);
@@ -94,7 +95,7 @@ export function decorate(node, { ev, from, at, seq }, previous, newFrom) {
 	else if (!shown) node.prepend(el("p", { className: "day" }, dayName(at)));
 }
 
-/** Who has read a message of `me`, in words. */
+/** A sentence about who has read a message of `me`. */
 export function readBy(item, receipts, me) {
 	if (item?.from !== me) return "";
 	const readers = [...receipts].filter(([user, seq]) => seq >= item.seq && user !== me);

@@ -60,7 +60,7 @@ test("a screen reader finds landmarks, a log, and a name for every control", asy
 		shown = nodes.filter((node) => !node.ignored).map((node) => ({ role: node.role?.value, name: node.name?.value?.trim() ?? "" }));
 		return ["navigation", "main", "complementary", "log"].every((role) => count(role) === 1);
 	});
-	const controls = shown.filter((node) => ["button", "link", "textbox", "checkbox", "dialog", "list", "log", "navigation"].includes(node.role) && node.role !== "list");
+	const controls = shown.filter((node) => ["button", "me-status", "textbox", "checkbox", "dialog", "list", "log", "navigation"].includes(node.role) && node.role !== "list");
 	assert.ok(controls.length >= 8);
 	assert.deepEqual(controls.filter((node) => !node.name), []);
 	assert.equal(shown.filter((node) => node.role === "heading" && node.name === "lobby").length, 1);
@@ -75,7 +75,7 @@ for (const [name, width, height, colorScheme] of [["phone-dark", 390, 800, "dark
 		const page = await visit(server.url, options);
 		await picture(page, `${name}-welcome`);
 		await page.fill("#name", `ned-${width}`);
-		await page.tap("#enter .primary");
+		await page.tap("#sign-in .primary");
 		await opened(page, "lobby");
 		await shows(page, "A long word");
 		const wide = () => page.evaluate(() => [document.documentElement.scrollWidth, document.querySelector("#log").scrollWidth]);
@@ -84,13 +84,13 @@ for (const [name, width, height, colorScheme] of [["phone-dark", 390, 800, "dark
 		// A finger brings what can be done to a message, and takes it away again.
 		const message = page.locator("#messages > .msg").last();
 		await message.locator(".text").tap({ position: { x: 20, y: 10 } });
-		await message.locator(".acts").waitFor();
+		await message.locator(".actions").waitFor();
 		assert.deepEqual(await wide(), [width, width]);
 		await picture(page, `${name}-acts`);
-		await message.locator(".acts button").first().tap();
+		await message.locator(".actions button").first().tap();
 		await message.locator(".reaction").waitFor();
 		await page.tap("#title");
-		await message.locator(".acts").waitFor({ state: "detached" });
+		await message.locator(".actions").waitFor({ state: "detached" });
 		const small = await page.$$eval("button, a", (nodes) => nodes
 			.filter((node) => node.checkVisibility() && !node.closest("#messages") && node.id !== "skip")
 			.map((node) => [node.id, node.getBoundingClientRect().height]).filter(([, height]) => height < 36));
