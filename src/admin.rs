@@ -1,18 +1,18 @@
-//! What operators and load balancers ask: metrics and health, as plain answers to paths.
+//! Metrics and health for operators and load balancers: the answer to each path.
 
 use crate::metrics::Metrics;
 use crate::net::CloseReason;
 
-/// Whether new clients are wanted.
+/// Whether new clients should connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// The server serves.
+    /// Yes.
     Serving,
-    /// It is stopping: whoever balances load should send clients elsewhere.
+    /// No: the server is stopping, and a load balancer should send clients elsewhere.
     Draining,
 }
 
-/// An answer, for whoever speaks HTTP to send.
+/// An answer, to be sent over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status.
@@ -25,22 +25,25 @@ pub struct Answer {
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// What the admin listener answers to a GET of `path`, without its query.
+/// The admin listener's answer to a GET of `path`, from which the query was removed.
 #[must_use]
 pub fn respond(path: &str, metrics: &Metrics, health: Health) -> Answer {
     match path {
-        "/" => plain(200, "/healthz  whether the server takes clients\n/metrics  for Prometheus\n"),
+        "/" => plain(
+            200,
+            "/healthz  whether new clients should connect\n/metrics  metrics in the format of Prometheus\n",
+        ),
         "/healthz" => healthz(health),
         "/metrics" => Answer {
             status: 200,
             content_type: "text/plain; version=0.0.4; charset=utf-8",
             body: metrics.render(CloseReason::ALL.iter().map(|reason| reason.label())),
         },
-        _ => plain(404, "not found: there is /healthz and /metrics\n"),
+        _ => plain(404, "not found: the paths are /healthz and /metrics\n"),
     }
 }
 
-/// What both the main and the admin listener answer to `/healthz`: 200, or 503 while draining.
+/// The answer of the main and the admin listener to `/healthz`: 200, or 503 while draining.
 #[must_use]
 pub fn healthz(health: Health) -> Answer {
     let (status, word) = match health {

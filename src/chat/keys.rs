@@ -1,21 +1,31 @@
-//! The names of the domain's rows.
+//! The names of the domain's rows. One whose row was removed names nothing any more.
 
-use crate::collections::Key;
+use crate::collections::{CompactKey, Key, WideKey};
 
 macro_rules! keys {
-    ($($(#[$doc:meta])* $name:ident,)+) => {
+    ($($(#[$doc:meta])* $name:ident($inner:ident),)+) => {
         $(
             $(#[$doc])*
             #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-            pub(super) struct $name(u32);
+            pub(super) struct $name($inner);
 
             impl Key for $name {
-                fn from_index(index: usize) -> Self {
-                    Self(u32::try_from(index).unwrap_or(u32::MAX))
+                const INDEX_MAX: usize = $inner::INDEX_MAX;
+                const GENERATION_MAX: u32 = $inner::GENERATION_MAX;
+
+                #[inline]
+                fn new(index: usize, generation: u32) -> Self {
+                    Self($inner::new(index, generation))
                 }
 
+                #[inline]
                 fn index(self) -> usize {
-                    usize::try_from(self.0).unwrap_or(usize::MAX)
+                    self.0.index()
+                }
+
+                #[inline]
+                fn generation(self) -> u32 {
+                    self.0.generation()
                 }
             }
         )+
@@ -24,11 +34,23 @@ macro_rules! keys {
 
 keys! {
     /// Names a row of the users.
-    UserKey,
+    UserKey(CompactKey),
     /// Names a row of the rooms.
-    RoomKey,
+    RoomKey(CompactKey),
     /// Names a row of the memberships.
-    MembershipKey,
+    MembershipKey(CompactKey),
     /// Names a request to the logs that has not been answered.
-    AskedKey,
+    PendingKey(WideKey),
+}
+
+impl PendingKey {
+    /// The key as a number, which the logs give back with the answer.
+    pub(super) const fn to_bits(self) -> u64 {
+        self.0.to_bits()
+    }
+
+    /// The key that is this number.
+    pub(super) const fn from_bits(bits: u64) -> Self {
+        Self(WideKey::from_bits(bits))
+    }
 }

@@ -1,41 +1,48 @@
 //! The domain: a room is a log, a member is a cursor. It knows no bytes, no sockets and no JSON.
 //!
-//! [`Chat`] is fed with what connections say ([`Chat::hello`], [`Chat::command`]), with what becomes of
-//! them ([`Chat::blocked`], [`Chat::drained`], [`Chat::closed`]), with what the logs answer
-//! ([`Chat::committed`]) and with the time ([`Chat::expire`], [`Chat::turn_end`]); what it wants said and
-//! logged is then polled ([`Chat::poll_output`], [`Chat::poll_request`]). It never calls out.
+//! # The order of calls
 //!
-//! How records reach their readers is in `cursor`, how presence, typing and receipts do is in `gather`.
+//! [`Chat`] is the door. In one turn of the loop:
+//!
+//! 1. `handle_*` takes what has happened: [`handle_hello`](Chat::handle_hello) and
+//!    [`handle_command`](Chat::handle_command) what connections say, [`handle_blocked`](Chat::handle_blocked),
+//!    [`handle_drained`](Chat::handle_drained) and [`handle_closed`](Chat::handle_closed) what becomes of them,
+//!    [`on_log_reply`](Chat::on_log_reply) the answers of the logs, [`handle_timers`](Chat::handle_timers) the time.
+//! 2. [`fan_out_next`](Chat::fan_out_next) hands what the turn has added to the rooms to their readers, room by room;
+//!    [`end_turn`](Chat::end_turn) does the rest.
+//! 3. `poll_*` hands out: [`poll_output`](Chat::poll_output) what is to be sent, [`poll_request`](Chat::poll_request)
+//!    what the logs are asked. Both may be polled at any time, and must be after each step.
+//!
+//! It never calls out, and the same inputs at the same times give the same outputs.
+//!
+//! # The rooms inside
+//!
+//! ```text
+//!  Chat, operations   the door: each command, answer and timer, over all of the rooms below
+//!   ├─ pending        operations that wait for the log: one PendingOp each, resumed by its answer
+//!   ├─ ephemeral      presence, typing, receipts told to others
+//!   ├─ delivery       cursors (live, lagging), pages, fan-out, catch-up, one SendCredit a connection
+//!   ├─ rooms          a room's head and ring, membership, roles, restrictions, edits
+//!   ├─ directory      users, sessions, names
+//!   ├─ context        time, bounds, timers, outputs and requests
+//!   └─ model          the plain data that every layer above speaks
+//! ```
+//!
+//! Each room has its own state and looks down only; `tests/tidy` holds that. Keys are generational: a stale one finds
+//! nothing.
 
-mod asked;
-mod changes;
-mod create;
-mod cursor;
-mod fetch;
-mod gather;
-mod hello;
-mod history;
-mod inbox;
+mod context;
+mod delivery;
+mod directory;
+mod ephemeral;
 mod keys;
-mod members;
 pub mod model;
-mod moderate;
-mod pages;
-mod restore;
-mod ring;
-mod room;
-mod search;
-mod send;
-mod session;
-mod standing;
-mod state;
-mod suspend;
+mod operations;
+mod pending;
+mod rooms;
 #[cfg(test)]
 mod tests;
-mod touch;
-mod user;
 
-pub use hello::Hello;
 pub use model::code::Code;
 pub use model::command::{Command, Op, RequestId};
 pub use model::event::Event;
@@ -44,16 +51,19 @@ pub use model::name::{RoomName, UserName};
 pub use model::record::{Body, Epoch, Record, SharedRecord};
 pub use model::reply::{Refusal, Reply};
 pub use model::stats::Stats;
+pub use operations::session_lifecycle::Hello;
 
-use std::ops::ControlFlow;
-
-use self::asked::{Asker, Asking, Change};
-use self::keys::{RoomKey, UserKey};
-use self::model::event::LeftReason;
-use self::model::log::{LogReply, LogRequest, Snapshot};
+use self::context::{Context, Timer};
+use self::delivery::{Delivery, DeliveryMut, Reader};
+use self::directory::Directory;
+use self::ephemeral::{Ephemeral, EphemeralMut};
+use self::model::log::{LogReply, LogRequest, Query, Snapshot, Suspensions, Ticket};
 use self::model::output::{Output, Request};
-use self::session::Session;
-use self::state::{State, Timer};
+use self::operations::{
+    Answer, absence, log_replies, members, restore, room_end, session_lifecycle,
+};
+use self::pending::{Pending, PendingOp, Requester};
+use self::rooms::{Lookup, Rooms};
 use crate::net::ConnId;
 use crate::time::Tick;
 use crate::time::clock::Now;
@@ -61,7 +71,12 @@ use crate::time::clock::Now;
 /// All users, rooms and cursors.
 #[derive(Debug)]
 pub struct Chat {
-    state: State,
+    context: Context,
+    directory: Directory,
+    rooms: Rooms,
+    delivery: Delivery,
+    ephemeral: Ephemeral,
+    pending: Pending,
 }
 
 impl Chat {
@@ -73,387 +88,271 @@ impl Chat {
     /// Nobody, nowhere. `now` tells this start's epochs from those of others.
     #[must_use]
     pub fn new(limits: Limits, now: Now) -> Self {
-        Self { state: State::new(limits, now) }
+        let ring_bytes_max = limits.ring_total_bytes;
+        Self {
+            context: Context::new(limits, now),
+            directory: Directory::default(),
+            rooms: Rooms::new(ring_bytes_max, now.wall_ms),
+            delivery: Delivery::new(ring_bytes_max),
+            ephemeral: Ephemeral::default(),
+            pending: Pending::default(),
+        }
     }
 
-    /// Takes up what was kept of the rooms, before anybody comes.
-    pub fn restore(&mut self, now: Now, kept: Snapshot) {
-        self.state.now = now;
-        restore::restore(&mut self.state, kept);
+    /// Takes up the store's snapshot of the rooms, before anybody comes.
+    pub fn restore(&mut self, now: Now, snapshot: Snapshot) {
+        self.context.now = now;
+        restore::restore(self, snapshot);
     }
 
     /// A connection says who it is. Refused if it has said so already.
-    pub fn hello(&mut self, now: Now, conn: ConnId, request: Request, hello: Hello<'_>) {
-        self.state.now = now;
-        hello::hello(&mut self.state, conn, request, hello);
+    pub fn handle_hello(&mut self, now: Now, conn: ConnId, request: Request, hello: Hello<'_>) {
+        self.context.now = now;
+        session_lifecycle::hello(self, conn, request, hello);
     }
 
     /// A connection asks for something; [`Code::HelloFirst`] if it has not said who it is.
-    pub fn command(&mut self, now: Now, conn: ConnId, request: Request, command: Command<'_>) {
-        self.state.now = now;
-        if let Some((request, command)) = asked::put_off(&mut self.state, conn, request, command) {
-            run(&mut self.state, conn, request, command);
+    pub fn handle_command(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        request: Request,
+        command: Command<'_>,
+    ) {
+        self.context.now = now;
+        operations::handle_command(self, conn, request, command);
+    }
+
+    /// A flush has left `queued` bytes of this connection waiting.
+    pub fn handle_blocked(&mut self, conn: ConnId, queued: usize) {
+        if let Some(reader) = self.delivery.reader_mut(conn) {
+            reader.credit.set_queued(queued);
         }
     }
 
-    /// A flush has left `queued` bytes of this connection behind.
-    pub fn blocked(&mut self, conn: ConnId, queued: usize) {
-        if let Some(session) = self.state.session_mut(conn) {
-            session.credit.blocked(queued);
-        }
-    }
-
-    /// Nothing waits for this connection any more: its cursors that are behind go on.
-    pub fn drained(&mut self, now: Now, conn: ConnId) {
-        self.state.now = now;
-        if let Some(session) = self.state.session_mut(conn) {
-            session.credit.drained();
-            cursor::pump(&mut self.state, conn);
-            gather::refresh(&mut self.state, conn);
+    /// Nothing waits for this connection any more: its lagging cursors go on.
+    pub fn handle_drained(&mut self, now: Now, conn: ConnId) {
+        self.context.now = now;
+        if let Some(reader) = self.delivery.reader_mut(conn) {
+            reader.credit.set_queued(0);
+            self.bring_up(conn);
         }
     }
 
     /// The connection is gone. Nothing happens if it never said hello.
-    pub fn closed(&mut self, now: Now, conn: ConnId) {
-        self.state.now = now;
-        hello::end_session(&mut self.state, conn);
+    pub fn handle_closed(&mut self, now: Now, conn: ConnId) {
+        self.context.now = now;
+        session_lifecycle::end_session(self, conn);
     }
 
     /// A log has answered.
-    pub fn committed(&mut self, now: Now, reply: LogReply) {
-        self.state.now = now;
-        asked::heard(&mut self.state, reply);
+    pub fn on_log_reply(&mut self, now: Now, reply: LogReply) {
+        self.context.now = now;
+        log_replies::on_log_reply(self, reply);
     }
 
     /// Does what is due; to be called when [`Chat::next_deadline`] has passed.
-    pub fn expire(&mut self, now: Now) {
-        self.state.now = now;
-        while let Some(timer) = self.state.wheel.poll(now.tick) {
+    pub fn handle_timers(&mut self, now: Now) {
+        self.context.now = now;
+        while let Some(timer) = self.context.wheel.poll(now.tick) {
             match timer {
-                Timer::Absent(user) => hello::absent(&mut self.state, user),
-                Timer::Gathered(room) => gather::gathered(&mut self.state, room),
-                Timer::Empty(room) => members::expire_room(&mut self.state, room),
-                Timer::Save => inbox::save(&mut self.state),
-                Timer::Retry => fetch::retry(&mut self.state),
+                Timer::UserAbsent(user) => absence::on_user_absent(self, user),
+                Timer::EphemeralDue(room) => self.ephemeral_mut().on_timer(room),
+                Timer::RoomEmpty(room) => room_end::on_room_empty(self, room),
+                Timer::SaveReceipts => members::save_receipts(self),
+                Timer::RetryPages => {
+                    for conn in std::mem::take(&mut self.delivery.stuck) {
+                        self.bring_up(conn);
+                    }
+                }
             }
         }
     }
 
-    /// The earliest moment at which [`Chat::expire`] has something to do.
+    /// The earliest moment at which [`Chat::handle_timers`] has something to do.
     #[must_use]
     pub fn next_deadline(&self) -> Tick {
-        self.state.wheel.next_deadline().unwrap_or(Tick::MAX)
+        self.context.wheel.next_deadline().unwrap_or(Tick::MAX)
     }
 
     /// All of a turn's inputs have been handed over: what it has added to the next room is fanned out.
-    /// `false` if that was all; [`Chat::turn_end`] follows. What is said between two rooms is still
-    /// in the cache.
-    pub fn settle_next(&mut self, now: Now) -> bool {
-        self.state.now = now;
-        let Some(room) = self.state.dirty.pop() else { return false };
-        cursor::settle(&mut self.state, room);
+    /// `false` if that was all; [`Chat::end_turn`] follows. Room by room, so that what is said is still
+    /// in the cache when it is sent.
+    pub fn fan_out_next(&mut self, now: Now) -> bool {
+        self.context.now = now;
+        let Some(room) = self.delivery.dirty.pop() else { return false };
+        if self.rooms.table.get(room).is_some() {
+            self.delivery_mut().fan_out(room);
+        }
         true
     }
 
     /// A turn ends: what it has added to the rooms and was not fanned out yet is.
-    pub fn turn_end(&mut self, now: Now) {
-        while self.settle_next(now) {}
-        self.state.turn = self.state.turn.wrapping_add(1);
+    pub fn end_turn(&mut self, now: Now) {
+        while self.fan_out_next(now) {}
+        self.context.turn = self.context.turn.wrapping_add(1);
     }
 
-    /// The server is stopping: no record is taken any more ([`Code::ShuttingDown`]), and what was gathered of
-    /// receipts is handed to the logs. What the logs have been asked for is still answered.
+    /// The server is stopping: no record is taken any more ([`Code::ShuttingDown`]), and the gathered
+    /// receipts are handed to the logs. What the logs have been asked for is still answered.
     pub fn stop(&mut self, now: Now) {
-        self.turn_end(now);
-        inbox::save(&mut self.state);
-        self.state.stopping = true;
+        self.end_turn(now);
+        members::save_receipts(self);
+        self.context.stopping = true;
     }
 
     /// Tells a session that the server is stopping, and when to come back: within `window_ms`.
     pub fn drain(&mut self, to: ConnId, (reconnect_after_ms, window_ms): (u64, u64)) {
-        if self.state.session(to).is_some() {
-            let event = Event::Drain { reconnect_after_ms, window_ms, reason: "restart" };
-            self.state.said.push_back(Output::Event { to, event });
+        if self.delivery.reader(to).is_some() {
+            let reason = "restart";
+            self.context.tell(to, Event::Drain { reconnect_after_ms, window_ms, reason });
         }
     }
 
-    /// The next thing to be said, in order.
+    /// The next thing to be sent or done, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.state.said.pop_front()
+        self.context.outputs.pop_front()
     }
 
     /// The next request to the logs, in order.
     pub fn poll_request(&mut self) -> Option<LogRequest> {
-        self.state.requests.pop_front()
+        self.context.requests.pop_front()
     }
 
     /// The name of the user on this connection, `None` before hello.
     #[must_use]
     pub fn user(&self, conn: ConnId) -> Option<&UserName> {
-        let session = self.state.session(conn)?;
-        self.state.users.get(session.user).map(|user| &user.name)
+        let reader = self.delivery.reader(conn)?;
+        self.directory.user(reader.user).map(|user| &user.name)
     }
 
     /// How many answers this connection waits for, because a cursor is not yet at their place or a log has not
     /// answered. Once they have become few, [`Output::Wake`] says so.
     #[must_use]
     pub fn owed(&self, conn: ConnId) -> u32 {
-        self.state.session(conn).map_or(0, Session::owed)
+        self.delivery.reader(conn).map_or(0, Reader::owed)
     }
 
     /// How many answers of the logs this connection waits for.
     #[must_use]
-    pub fn waiting(&self, conn: ConnId) -> u32 {
-        self.state.session(conn).map_or(0, |session| u32::from(session.waiting))
+    pub fn pending_of(&self, conn: ConnId) -> u32 {
+        self.delivery.reader(conn).map_or(0, |reader| u32::from(reader.pending_weight))
     }
 
     /// How many answers of the logs are waited for in all.
     #[must_use]
-    pub fn asked(&self) -> usize {
-        self.state.asked.len()
+    pub fn pending(&self) -> usize {
+        self.pending.len()
     }
 
-    /// Who may not use the server at all.
+    /// The users and addresses that may not use the server at all.
     #[must_use]
-    pub fn suspended(&self) -> &model::log::Suspensions {
-        &self.state.suspended
+    pub fn suspended(&self) -> &Suspensions {
+        &self.directory.suspended
     }
 
     /// The bounds.
     #[must_use]
     pub const fn limits(&self) -> &Limits {
-        &self.state.limits
+        &self.context.limits
     }
 
     /// What was counted.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let behind = self.state.sessions.iter().map(|session| u64::from(session.behind)).sum();
-        Stats { behind, ..self.state.stats }
+        let lagging = self.delivery.readers().map(|reader| u64::from(reader.lagging)).sum();
+        Stats { behind: lagging, ..self.context.stats }
     }
 
     /// How many users, rooms and memberships there are, and the bytes of all recent rings and pages of stored logs.
     #[must_use]
     pub fn sizes(&self) -> [usize; 4] {
-        let state = &self.state;
-        let rings = state.rings.bytes() + state.pages.bytes();
-        [state.users.len(), state.rooms.len(), state.memberships.len(), rings]
+        let rooms = &self.rooms;
+        let rings = rooms.rings.bytes() + self.delivery.pages.bytes();
+        [self.directory.len(), rooms.table.len(), rooms.memberships.len(), rings]
     }
 
-    /// Checks every invariant of the tables; for tests, in builds with debug assertions.
+    /// Checks every invariant of the rooms; for tests, in builds with debug assertions.
     pub fn debug_check(&self) {
-        state::debug_check(&self.state);
+        self.directory.debug_check();
+        self.rooms.debug_check(&self.directory);
+        self.delivery.debug_check(&self.rooms);
+        self.ephemeral.debug_check(&self.rooms);
+        self.pending.debug_check(&self.delivery);
     }
 }
 
-/// What a command has come to.
-enum Done {
-    /// An answer, and what follows it.
-    Answered(Reply, Then),
-    /// A record for the log: the answer follows when it has been taken.
-    Logged(send::Logged),
-    /// Something that the log must answer first.
-    Asked(UserKey, Asking),
-}
-
-enum Then {
-    Nothing,
-    /// Tell what the cursor that was just made skips, and bring it up.
-    Pump(Option<Event>),
-    /// The membership ends.
-    Leave(keys::MembershipKey),
-}
-
-fn follow(state: &mut State, conn: ConnId, then: Then) {
-    match then {
-        Then::Nothing => {}
-        Then::Pump(gap) => {
-            state.said.extend(gap.map(|event| Output::Event { to: conn, event }));
-            cursor::pump(state, conn);
-        }
-        Then::Leave(key) => members::end_membership(state, key, Some(LeftReason::Left)),
+/// What the operations use: each room with what it may see below it.
+impl Chat {
+    /// Questions about rooms and users.
+    const fn lookup(&self) -> Lookup<'_> {
+        Lookup { context: &self.context, directory: &self.directory, rooms: &self.rooms }
     }
-}
 
-/// Does what a connection asks for, and answers unless the logs must be asked first.
-fn run(state: &mut State, conn: ConnId, request: Request, command: Command<'_>) {
-    let result = match state.session(conn).map(|session| session.user) {
-        None => Err(Refusal::new(Code::HelloFirst, "say hello first").field("op", "hello")),
-        Some(user) => execute(state, (conn, user), command),
-    };
-    match result {
-        Ok(Done::Answered(reply, then)) => {
-            state.said.push_back(Output::Reply { to: conn, request, result: Ok(reply) });
-            follow(state, conn, then);
-        }
-        Ok(Done::Logged(draft)) => send::append(state, draft, request, conn),
-        Ok(Done::Asked(user, asking)) => {
-            let name = state.users[user].name.clone();
-            asking.ask(state, Asker { conn, user, name, request });
-        }
-        Err(refusal) => {
-            state.said.push_back(Output::Reply { to: conn, request, result: Err(refusal) });
+    const fn delivery_mut(&mut self) -> DeliveryMut<'_> {
+        let Self { context, rooms, delivery, .. } = self;
+        DeliveryMut { context, rooms, delivery }
+    }
+
+    const fn ephemeral_mut(&mut self) -> EphemeralMut<'_> {
+        let Self { context, directory, rooms, delivery, ephemeral, .. } = self;
+        EphemeralMut { context, directory, rooms, delivery, ephemeral }
+    }
+
+    /// Begins an operation that waits for the log.
+    fn begin(&mut self, op: PendingOp) -> Ticket {
+        self.pending.begin(&mut self.rooms, &mut self.delivery, op)
+    }
+
+    /// Begins an operation that waits for something to be read.
+    fn begin_read(&mut self, op: PendingOp, query: Query) {
+        let ticket = self.begin(op);
+        self.context.requests.push_back(LogRequest::Read { ticket, query });
+    }
+
+    /// The log has answered a ticket: the operation that waited for it.
+    fn finish(&mut self, ticket: Ticket) -> Option<PendingOp> {
+        self.pending.finish(&mut self.rooms, (&mut self.context, &mut self.delivery), ticket)
+    }
+
+    /// Defers a reading until everything that its connection has sent before is answered.
+    fn defer(&mut self, conn: ConnId, request: Request, command: Command<'static>) {
+        self.pending.defer(&mut self.rooms, &mut self.delivery, (conn, request, command));
+    }
+
+    /// Takes back the deferred reading of a connection, if there is one.
+    fn take_deferred(&mut self, conn: ConnId) -> Option<PendingOp> {
+        self.pending.take_deferred(&mut self.rooms, (&mut self.context, &mut self.delivery), conn)
+    }
+
+    /// Answers a request, unless its operation does so itself.
+    fn answer(&mut self, by: Requester, result: Result<Answer, Refusal>) {
+        match result {
+            Ok(Answer::Now(reply)) => self.context.reply(by.conn, by.request, Ok(reply)),
+            Ok(Answer::Later) => {}
+            Err(refusal) => self.context.reply(by.conn, by.request, Err(refusal)),
         }
     }
-}
 
-/// Does what a user asks for.
-fn execute(
-    state: &mut State,
-    (conn, user): (ConnId, UserKey),
-    command: Command<'_>,
-) -> Result<Done, Refusal> {
-    let command = match draft(state, user, command) {
-        ControlFlow::Break(logged) => return logged.map(Done::Logged),
-        ControlFlow::Continue(command) => command,
-    };
-    let reply = match command {
-        Command::Topic { room, text: None, .. } => {
-            let (key, _) = members::find_membership(state, user, &room)?;
-            let room = &state.rooms[key];
-            Reply::Topic { room: room.name.clone(), text: room.topic.clone() }
-        }
-        Command::Join { room, after, epoch } => {
-            return join(state, (conn, user), &room, after, epoch.as_deref());
-        }
-        Command::Create { room, topic, private, policy } => {
-            let (topic, policy) = (topic.as_deref(), policy.as_deref());
-            let plan = create::Plan { name: &room, topic, private, policy };
-            return create::create(state, (conn, user), &plan);
-        }
-        Command::Invite { room, user: invited } => {
-            return moderate::invite(state, user, &room, &invited);
-        }
-        Command::Leave { room } => return leave(state, user, &room),
-        Command::Ping => Reply::Pong { time: state.now.wall_ms },
-        Command::Rooms { since } => return Ok(inbox::rooms(state, user, since)),
-        Command::Ack { room, recv, read, epoch } => {
-            inbox::ack(state, user, (&room, epoch.as_deref()), recv, read)?
-        }
-        Command::Typing { room } => {
-            let (key, membership) = members::find_membership(state, user, &room)?;
-            standing::check_voice(state, membership)?;
-            gather::typing(state, key, user);
-            Reply::Done
-        }
-        Command::Status { away } => {
-            if let Some(session) = state.session_mut(conn) {
-                session.away = away;
-            }
-            hello::update_presence(state, user);
-            Reply::Done
-        }
-        Command::History { room, page, limit, epoch } => {
-            return history::history(state, user, (&room, epoch.as_deref()), page, limit);
-        }
-        Command::Search { room, text, before, limit } => {
-            return search::search(state, user, (room.as_deref(), &text), before, limit);
-        }
-        Command::Presence { room } => {
-            let (key, _) = members::find_membership(state, user, &room)?;
-            gather::tell_due_presence(state, key);
-            inbox::presence(state, key)
-        }
-        Command::Members { room, limit, after } => {
-            inbox::members(state, user, &room, limit, after.as_deref())?
-        }
-        Command::Hello { .. } => {
-            let refusal = Refusal::new(Code::BadField, "this connection has said hello already");
-            return Err(refusal.field("op", "hello once, first"));
-        }
-        _ => {
-            let refusal = "this server does not have this operation yet";
-            return Err(Refusal::new(Code::NotSupported, refusal));
-        }
-    };
-    Ok(Done::Answered(reply, Then::Nothing))
-}
-
-/// What makes a record, ready for the log; every other command as it was.
-fn draft<'a>(
-    state: &mut State,
-    user: UserKey,
-    command: Command<'a>,
-) -> ControlFlow<Result<send::Logged, Refusal>, Command<'a>> {
-    ControlFlow::Break(match command {
-        Command::Send(message) => send::message(state, user, message),
-        Command::Topic { room, text: Some(text), weight } => {
-            send::topic(state, user, &room, &text, weight)
-        }
-        Command::Edit { room, target, text, weight } => {
-            touch::edit(state, user, (&room, target), &text, weight)
-        }
-        Command::Delete { room, target } => touch::delete(state, user, (&room, target)),
-        Command::React { room, target, emoji, remove, weight } => {
-            touch::react(state, user, (&room, target), (&emoji, remove), weight)
-        }
-        Command::Moderate { room, user: target, command, reason, weight } => {
-            let (room, target, reason) = (&*room, &*target, &*reason);
-            let wish = moderate::Wish { room, user: target, command, reason, weight };
-            moderate::moderate(state, user, &wish)
-        }
-        other => return ControlFlow::Continue(other),
-    })
-}
-
-fn join(
-    state: &mut State,
-    (conn, user): (ConnId, UserKey),
-    name: &str,
-    after: Option<u64>,
-    epoch: Option<&str>,
-) -> Result<Done, Refusal> {
-    let was_member = members::find_membership(state, user, name).is_ok();
-    let key = match after {
-        Some(after) => hello::enter_at(state, user, name, (epoch, after))?.0,
-        None => hello::enter(state, user, name)?,
-    };
-    let position = after.map(|after| (epoch.map(Into::into), after));
-    if state.rooms[key].is_stored() && !hello::is_told(state, user, key, was_member) {
-        // A membership that is answered is one that a crash does not take back.
-        return Ok(Done::Asked(user, Asking::Change(key, Change::Enter(position))));
+    /// Brings the lagging cursors of a connection as far up as they go.
+    fn catch_up(&mut self, conn: ConnId) {
+        self.delivery_mut().catch_up(conn);
+        self.request_pages();
     }
-    let (reply, then) = hello::entered(state, (conn, user), key, position.as_ref())?;
-    Ok(Done::Answered(reply, then))
-}
 
-fn leave(state: &mut State, user: UserKey, name: &str) -> Result<Done, Refusal> {
-    let (key, membership) = members::find_membership(state, user, name)?;
-    moderate::check_departure(state, membership)?;
-    if state.rooms[key].is_stored() {
-        return Ok(Done::Asked(user, Asking::Change(key, Change::Leave)));
+    /// As [`Self::catch_up`]; once all cursors are live, the connection is told what was left out meanwhile, since its
+    /// socket may have drained long ago.
+    fn bring_up(&mut self, conn: ConnId) {
+        self.catch_up(conn);
+        self.ephemeral_mut().refresh(conn);
     }
-    let reply = Reply::Left { room: state.rooms[key].name.clone() };
-    Ok(Done::Answered(reply, Then::Leave(membership)))
-}
 
-/// The refusal of what is not taken since the server is stopping.
-fn shutting_down() -> Refusal {
-    let refusal =
-        Refusal::new(Code::ShuttingDown, "the server is stopping; send again after coming back");
-    refusal.retry_after_ms(1_000)
-}
-
-/// The answer to `join` and `create`.
-fn joined(state: &State, user: UserKey, key: RoomKey, reset: bool) -> Result<Reply, Refusal> {
-    let room = &state.rooms[key];
-    let Some(membership) = state.users[user].membership(key) else {
-        // It has ended while it was being written: the user has left on another session.
-        return Err(if room.private { members::no_such_room() } else { members::not_member() });
-    };
-    let membership = &state.memberships[membership];
-    Ok(Reply::Joined {
-        room: room.name.clone(),
-        epoch: room.epoch,
-        seq: room.head,
-        oldest: room.oldest(),
-        durable: room.durability,
-        role: membership.role,
-        read: membership.read,
-        recv: membership.recv,
-        members: u64::try_from(room.members.len()).unwrap_or(u64::MAX),
-        v: room.gathered.presence.v,
-        topic: room.topic.clone(),
-        reset,
-    })
+    /// Has the pages read that lagging cursors wait for.
+    fn request_pages(&mut self) {
+        while let Some(wanted) = self.delivery.pages.next_to_read() {
+            let head = self.rooms.of_log(wanted.log).map_or(0, |key| self.rooms[key].head);
+            let (log, from, to) = (wanted.log, wanted.from, wanted.to.min(head));
+            self.begin_read(PendingOp::Page((log, from)), Query::Page { log, from, to });
+        }
+    }
 }

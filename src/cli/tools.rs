@@ -1,4 +1,5 @@
-//! The commands about the database: what they say, and how they went. The work is in [`crate::store::tools`].
+//! The commands about the database: what they print, and how they went. The work is done in
+//! [`crate::store::tools`].
 
 use std::fmt;
 use std::io::{self, BufRead as _, BufWriter, Write as _};
@@ -20,128 +21,132 @@ use crate::store::tools::{ToolError, backup, restore, suspend, verify};
 use crate::time::clock::Clock;
 use crate::wire::render;
 
-/// The commands about what is stored.
+/// The commands about the database.
 #[derive(Debug, Subcommand)]
 pub(super) enum Tool {
-    /// Copy all that is stored to FILE, also while the server runs
+    /// Copy the database to FILE, also while the server runs
     ///
-    /// The copy is the database as it is at one moment. It is written as FILE.part and gets its name when it is
-    /// whole. Nothing is overwritten.
+    /// The copy shows the database at one moment. It is written to FILE.part and renamed when it is
+    /// complete. An existing file is not overwritten.
     Backup {
-        /// The new file
+        /// File to create
         file: PathBuf,
     },
-    /// Put a backup in the place of the database; the server must be stopped
+    /// Replace the database with a backup; stop the server first
     ///
-    /// The backup is verified first. The database of before is kept beside it, under a name with the date.
-    /// Every room begins a new epoch, so that clients learn that what they have seen since the backup is gone.
+    /// The backup is verified first. The previous database is kept in the same directory, under a name
+    /// with the date. Every room gets a new epoch, so that clients learn that messages they received
+    /// since the backup are gone.
     Restore {
-        /// The backup
+        /// Backup to restore
         file: PathBuf,
     },
-    /// Print all records of a room, one JSON object a line, also while the server runs
+    /// Print a room's records, one JSON object a line, also while the server runs
     Export {
-        /// The room, or the direct conversation as @ann:bob
-        #[arg(long, value_parser = room)]
+        /// Name of the room; a direct conversation is @ann:bob
+        #[arg(long, value_parser = parse_room)]
         room: RoomName,
     },
-    /// Take away all that a user has said, and the name with it; the server must be stopped
+    /// Erase a user's messages and name; stop the server first
     ///
-    /// The texts go for good; the places of the messages stay, as those of deleted ones. The user's
-    /// memberships end. Other records, such as reactions, get a made-up name: erased-…
+    /// The texts are erased for good, and the messages are shown as deleted. The user's memberships end.
+    /// Other records of the user, such as reactions, get an invented name: erased-…
     EraseUser {
-        /// The user
-        #[arg(value_parser = user)]
+        /// Name of the user
+        #[arg(value_parser = parse_user)]
         name: UserName,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
-    /// Look whether all that is stored is whole, also while the server runs
+    /// Check the database for damage, also while the server runs
     ///
-    /// Each fault is a line on standard output; with any, the exit code is 1. Nothing is changed.
+    /// Prints a line for each fault; the exit code is 1 if there are any. Nothing is changed.
     Verify,
-    /// Keep a user or an address off the server; a running one notices within two seconds
+    /// Ban a user or an IP address; a running server applies it within two seconds
     Ban {
-        /// What WHO is
-        kind: Kind,
-        /// The user's name, or the IP address
+        /// Whether WHO is a user or an address
+        kind: BanKind,
+        /// Name of the user, or the IP address
         who: String,
-        /// For how long, such as 30m, 12h, 1d or 2w; without it until unban
-        #[arg(long = "for", value_name = "TIME", value_parser = span)]
+        /// How long, such as 30m, 12h, 1d or 2w [default: until unban]
+        #[arg(long = "for", value_name = "TIME", value_parser = parse_time)]
         lasts: Option<Duration>,
-        /// What they are told
-        #[arg(long, value_name = "TEXT", default_value = "", value_parser = reason)]
+        /// Reason that the banned user is shown
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        #[arg(value_parser = parse_reason)]
         reason: String,
     },
-    /// Let a banned user or address in again
+    /// Lift the ban of a user or an IP address
     Unban {
-        /// What WHO is
-        kind: Kind,
-        /// The user's name, or the IP address
+        /// Whether WHO is a user or an address
+        kind: BanKind,
+        /// Name of the user, or the IP address
         who: String,
     },
-    /// List who is banned, until when and why
+    /// List the bans that hold, with their ends and reasons
     Bans,
 }
 
 /// What is banned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Kind {
-    /// A name
+pub(super) enum BanKind {
+    /// The name of a user
     User,
     /// An IP address
     Address,
 }
 
 /// Why a command was not done.
-enum Failed {
+enum CommandError {
     Tool(ToolError),
-    /// Standard output, or the question.
+    /// Standard output cannot be written, or standard input not be read.
     Io(io::Error),
-    /// The words for it.
-    Said(String),
+    /// In words.
+    Other(String),
 }
 
-impl From<ToolError> for Failed {
+impl From<ToolError> for CommandError {
     fn from(error: ToolError) -> Self {
         Self::Tool(error)
     }
 }
 
-impl From<io::Error> for Failed {
+impl From<io::Error> for CommandError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
 }
 
-impl From<rusqlite::Error> for Failed {
+impl From<rusqlite::Error> for CommandError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Said(format!("the database cannot be read on: {error}"))
+        Self::Other(format!("reading the database failed: {error}"))
     }
 }
 
-impl fmt::Display for Failed {
+impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tool(error) => error.fmt(f),
             Self::Io(error) => error.fmt(f),
-            Self::Said(words) => f.write_str(words),
+            Self::Other(words) => f.write_str(words),
         }
     }
 }
 
-/// Does it, with the database in `data`.
+/// Runs a command with the database in the directory `data`.
 pub(super) fn run(tool: &Tool, data: &Path) -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
-    let outcome = perform(tool, data, &mut out).and_then(|code| {
+    let outcome = run_tool(tool, data, &mut out).and_then(|code| {
         out.flush()?;
         Ok(code)
     });
     match outcome {
         Ok(code) => code,
-        // A reader that has seen enough is no failure.
-        Err(Failed::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        // It is no failure if the reader, such as head, has closed standard output.
+        Err(CommandError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             _ = out.flush();
             _ = writeln!(io::stderr(), "error: {error}");
@@ -150,7 +155,7 @@ pub(super) fn run(tool: &Tool, data: &Path) -> ExitCode {
     }
 }
 
-fn perform(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCode, Failed> {
+fn run_tool(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCode, CommandError> {
     let wall_ms = Clock::start().now().wall_ms;
     match tool {
         Tool::Backup { file } => {
@@ -158,41 +163,46 @@ fn perform(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCode
             let file = file.display();
             writeln!(out, "{file}: {rooms} rooms, {records} records, {bytes} bytes")?;
         }
-        Tool::Restore { file } => restored(out, file, &restore::run(data, file, wall_ms)?)?,
+        Tool::Restore { file } => print_restored(out, file, &restore::run(data, file, wall_ms)?)?,
         Tool::Export { room } => return export(out, data, room),
         Tool::EraseUser { name, yes } => return erase(out, data, name, *yes),
-        Tool::Verify => return verified(out, data),
+        Tool::Verify => return verify(out, data),
         Tool::Ban { kind, who, lasts, reason } => {
-            let who = target(*kind, who)?;
+            let who = parse_target(*kind, who)?;
             let until = lasts.map(|lasts| wall_ms.saturating_add(millis(lasts)));
             let term = Expiry { until, reason: reason.as_str().into() };
             suspend::ban(data, &who, &term, wall_ms)?;
-            writeln!(out, "banned {}", Ban(&who, &term))?;
+            writeln!(out, "banned {}", BanLine(&who, &term))?;
         }
         Tool::Unban { kind, who } => {
-            let target = target(*kind, who)?;
+            let target = parse_target(*kind, who)?;
             if !suspend::unban(data, &target)? {
-                return Err(Failed::Said(format!("{who} was not banned; see chinwag bans")));
+                let what = format!("{who} was not banned; chinwag bans lists all bans");
+                return Err(CommandError::Other(what));
             }
-            writeln!(out, "{who} may use the server again")?;
+            writeln!(out, "{who} is no longer banned")?;
         }
-        Tool::Bans => bans(out, data, wall_ms)?,
+        Tool::Bans => print_bans(out, data, wall_ms)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn restored(out: &mut dyn io::Write, file: &Path, restored: &restore::Restored) -> io::Result<()> {
+fn print_restored(
+    out: &mut dyn io::Write,
+    file: &Path,
+    restored: &restore::Restored,
+) -> io::Result<()> {
     let restore::Restored { copied, kept } = restored;
     let backup::Copied { rooms, records, .. } = copied;
     writeln!(out, "restored {}: {rooms} rooms, {records} records", file.display())?;
-    writeln!(out, "each room has a new epoch: clients are told that what came after is gone")?;
+    writeln!(out, "each room has a new epoch: clients are told that later messages are gone")?;
     match kept {
-        Some(kept) => writeln!(out, "the database of before is {}", kept.display()),
-        None => writeln!(out, "there was no database before"),
+        Some(kept) => writeln!(out, "the previous database is kept as {}", kept.display()),
+        None => writeln!(out, "there was no previous database"),
     }
 }
 
-fn export(out: &mut dyn io::Write, data: &Path, room: &RoomName) -> Result<ExitCode, Failed> {
+fn export(out: &mut dyn io::Write, data: &Path, room: &RoomName) -> Result<ExitCode, CommandError> {
     let export = Export::open(data, room)?;
     // Neither a room's name nor an epoch has anything to escape.
     let head = format!(r#"{{"room":"{room}","epoch":"{}","#, export.epoch());
@@ -211,7 +221,7 @@ fn export(out: &mut dyn io::Write, data: &Path, room: &RoomName) -> Result<ExitC
                 writeln!(io::stderr(), "error: record {seq} cannot be read: {why}")?;
             }
         }
-        Ok::<_, Failed>(())
+        Ok::<_, CommandError>(())
     })?;
     Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -221,11 +231,13 @@ fn erase(
     data: &Path,
     name: &UserName,
     yes: bool,
-) -> Result<ExitCode, Failed> {
+) -> Result<ExitCode, CommandError> {
     let erasure = Erasure::open(data, name)?;
     let traces = erasure.traces()?;
     if traces == Traces::default() {
-        return Err(Failed::Said(format!("there is nothing of {name} here; nothing was changed")));
+        return Err(CommandError::Other(format!(
+            "the database has nothing of {name}; nothing was changed"
+        )));
     }
     writeln!(out, "{name}: {} messages, {} records", traces.messages, traces.records)?;
     writeln!(
@@ -233,23 +245,23 @@ fn erase(
         "{} memberships, {} bans, mutes and invitations in rooms, {} direct conversations",
         traces.memberships, traces.standings, traces.conversations
     )?;
-    if !yes && !agreed(out, name)? {
+    if !yes && !is_confirmed(out, name)? {
         writeln!(out, "nothing was changed")?;
         return Ok(ExitCode::FAILURE);
     }
     let erased = erasure.run()?;
-    writeln!(out, "erased; in what is left of the records {name} is {}", erased.placeholder)?;
+    writeln!(out, "erased; in the records that remain {name} is {}", erased.placeholder)?;
     if let Some(error) = erased.unswept {
-        let why = "erased, but unused parts of the file may still hold it";
-        return Err(Failed::Said(format!(
-            "{why}: {error}; make room on the disk and run this again"
+        return Err(CommandError::Other(format!(
+            "erased, but unused parts of the file may still contain the texts: {error}; free some \
+             space on the disk and run this again"
         )));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether whoever runs this types the name again.
-fn agreed(out: &mut dyn io::Write, name: &UserName) -> io::Result<bool> {
+/// Asks for the name to be typed again, and tells whether it was.
+fn is_confirmed(out: &mut dyn io::Write, name: &UserName) -> io::Result<bool> {
     write!(out, "This cannot be undone. Type the name to erase it: ")?;
     out.flush()?;
     let mut line = String::new();
@@ -257,7 +269,7 @@ fn agreed(out: &mut dyn io::Write, name: &UserName) -> io::Result<bool> {
     Ok(line.trim() == name.as_str())
 }
 
-fn verified(out: &mut dyn io::Write, data: &Path) -> Result<ExitCode, Failed> {
+fn verify(out: &mut dyn io::Write, data: &Path) -> Result<ExitCode, CommandError> {
     let mut printed = Ok(());
     let found = verify::run(data, &mut |fault| {
         if printed.is_ok() {
@@ -272,26 +284,26 @@ fn verified(out: &mut dyn io::Write, data: &Path) -> Result<ExitCode, Failed> {
     }
     writeln!(
         out,
-        "the server does not hand out what is damaged; chinwag restore takes up a backup"
+        "the server leaves out what is damaged; chinwag restore replaces the database with a backup"
     )?;
     Ok(ExitCode::FAILURE)
 }
 
-fn bans(out: &mut dyn io::Write, data: &Path, wall_ms: u64) -> Result<(), Failed> {
+fn print_bans(out: &mut dyn io::Write, data: &Path, wall_ms: u64) -> Result<(), CommandError> {
     let all = suspend::bans(data, wall_ms)?;
     let users = all.users.into_iter().map(|(name, term)| (Target::User(name), term));
     let addresses =
         all.addresses.into_iter().map(|(address, term)| (Target::Address(address), term));
     for (who, term) in users.chain(addresses) {
-        writeln!(out, "{}", Ban(&who, &term))?;
+        writeln!(out, "{}", BanLine(&who, &term))?;
     }
     Ok(())
 }
 
-/// A ban as a line: `user ann until 2026-11-21T07:45:00.123Z: spam`.
-struct Ban<'a>(&'a Target, &'a Expiry);
+/// A ban, shown as a line: `user ann until 2026-11-21T07:45:00.123Z: spam`.
+struct BanLine<'a>(&'a Target, &'a Expiry);
 
-impl fmt::Display for Ban<'_> {
+impl fmt::Display for BanLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(who, Expiry { until, reason }) = self;
         match who {
@@ -302,47 +314,50 @@ impl fmt::Display for Ban<'_> {
             Some(until) => write!(f, " until {}", Timestamp(*until))?,
             None => write!(f, " until unban")?,
         }
-        // A terminal believes what it reads.
+        // A control character could rewrite what the terminal shows.
         let shown = reason.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c });
         if reason.is_empty() { Ok(()) } else { write!(f, ": {}", shown.collect::<String>()) }
     }
 }
 
-fn target(kind: Kind, who: &str) -> Result<Target, Failed> {
+fn parse_target(kind: BanKind, who: &str) -> Result<Target, CommandError> {
     match kind {
-        Kind::User => user(who).map(Target::User).map_err(Failed::Said),
-        Kind::Address => match who.parse::<IpAddr>() {
+        BanKind::User => parse_user(who).map(Target::User).map_err(CommandError::Other),
+        BanKind::Address => match who.parse::<IpAddr>() {
             Ok(address) => Ok(Target::Address(address.to_canonical())),
-            Err(_) => Err(Failed::Said(format!("{who} is no IP address, such as 203.0.113.7"))),
+            Err(_) => {
+                Err(CommandError::Other(format!("{who} is not an IP address such as 203.0.113.7")))
+            }
         },
     }
 }
 
-fn user(text: &str) -> Result<UserName, String> {
-    UserName::parse(text).map_err(|error| wrong_name(&error))
+fn parse_user(text: &str) -> Result<UserName, String> {
+    UserName::parse(text).map_err(|error| describe_name_error(&error))
 }
 
-fn room(text: &str) -> Result<RoomName, String> {
-    RoomName::parse(text).map_err(|error| wrong_name(&error))
+fn parse_room(text: &str) -> Result<RoomName, String> {
+    RoomName::parse(text).map_err(|error| describe_name_error(&error))
 }
 
-fn wrong_name(error: &NameError) -> String {
+fn describe_name_error(error: &NameError) -> String {
     match &error.hint {
         Some(hint) => format!("a name is {}; did you mean {hint}?", error.expected),
         None => format!("a name is {}", error.expected),
     }
 }
 
-fn reason(text: &str) -> Result<String, String> {
+fn parse_reason(text: &str) -> Result<String, String> {
     if text.len() > REASON_LEN_MAX {
-        return Err(format!("at most {REASON_LEN_MAX} bytes"));
+        return Err(format!("a reason has at most {REASON_LEN_MAX} bytes"));
     }
     Ok(text.to_owned())
 }
 
 /// A time such as `30m`.
-fn span(text: &str) -> Result<Duration, String> {
-    let wrong = || "a whole number with a unit (s, m, h, d, w), such as 30m or 1d".to_owned();
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let wrong =
+        || "must be a whole number with a unit (s, m, h, d, w), such as 30m or 1d".to_owned();
     let unit = text.chars().last().ok_or_else(wrong)?;
     let seconds = match unit {
         's' => 1,
@@ -370,10 +385,10 @@ mod tests {
         for (text, seconds) in
             [("1s", 1), ("30m", 1_800), ("12h", 43_200), ("1d", 86_400), ("2w", 1_209_600)]
         {
-            assert_eq!(span(text), Ok(Duration::from_secs(seconds)), "{text}");
+            assert_eq!(parse_time(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
         for text in ["", "d", "1", "1.5d", "-1d", "1 d", "0d", "1y", "9999999999d", "1é"] {
-            span(text).unwrap_err();
+            parse_time(text).unwrap_err();
         }
     }
 
@@ -386,17 +401,17 @@ mod tests {
             (term(Some(0), "spam"), "user ann until 1970-01-01T00:00:00.000Z: spam"),
             (term(None, "a\n\u{1b}[2J"), "user ann until unban: a\u{fffd}\u{fffd}[2J"),
         ] {
-            assert_eq!(Ban(&ann, &term).to_string(), expect);
+            assert_eq!(BanLine(&ann, &term).to_string(), expect);
         }
     }
 
     #[test]
-    fn a_name_that_is_none_is_refused_with_the_right_one() {
-        assert!(user("Ann").unwrap_err().ends_with("did you mean ann?"));
-        assert!(room("a//b").unwrap_err().ends_with("did you mean a/b?"));
-        assert!(reason(&"x".repeat(257)).is_err() && reason("x").is_ok());
-        assert!(matches!(target(Kind::Address, "home"), Err(Failed::Said(_))));
-        let mapped = target(Kind::Address, "::ffff:10.0.0.1");
+    fn a_wrong_name_is_refused_with_the_right_spelling() {
+        assert!(parse_user("Ann").unwrap_err().ends_with("did you mean ann?"));
+        assert!(parse_room("a//b").unwrap_err().ends_with("did you mean a/b?"));
+        assert!(parse_reason(&"x".repeat(257)).is_err() && parse_reason("x").is_ok());
+        assert!(matches!(parse_target(BanKind::Address, "home"), Err(CommandError::Other(_))));
+        let mapped = parse_target(BanKind::Address, "::ffff:10.0.0.1");
         assert!(matches!(mapped, Ok(Target::Address(IpAddr::V4(_)))));
     }
 }

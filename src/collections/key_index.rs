@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 
-use super::Key;
+use super::{Key, Table as Rows};
 
 /// Tables of an index: one grows at a time, so that no growth ever holds up a turn for long.
 const TABLES: usize = 64;
@@ -54,10 +54,16 @@ impl<K: Key> KeyIndex<K> {
         Self::default()
     }
 
-    /// The key filed under `name` that `is_it` says is the one.
-    pub fn find(&self, name: &(impl Hash + ?Sized), is_it: impl Fn(K) -> bool) -> Option<K> {
+    /// The key filed under `name` whose row `is_it` says is the one.
+    pub fn find<R>(
+        &self,
+        name: &(impl Hash + ?Sized),
+        rows: &Rows<K, R>,
+        is_it: impl Fn(&R) -> bool,
+    ) -> Option<K> {
         let (nth, part) = self.place(name);
-        self.tables.get(nth)?.find(part, |index| is_it(K::from_index(index))).map(K::from_index)
+        let is_it = |index| rows.at(index).is_some_and(|(_, row)| is_it(row));
+        self.tables.get(nth)?.find(part, is_it).and_then(|index| rows.key_at(index))
     }
 
     /// Files `key` under `name`, under which it must not be yet.
@@ -214,20 +220,8 @@ const fn home(part: u32, homes: usize) -> usize {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::WideKey;
     use super::*;
-
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    struct Nth(usize);
-
-    impl Key for Nth {
-        fn from_index(index: usize) -> Self {
-            Self(index)
-        }
-
-        fn index(self) -> usize {
-            self.0
-        }
-    }
 
     /// Parts that collide, at both ends too.
     fn part() -> impl Strategy<Value = u32> {
@@ -269,29 +263,30 @@ mod tests {
     #[test]
     fn names_are_told_apart_by_the_rows_that_have_them() {
         let names = ["ann", "bob", "cid"];
-        let mut index = KeyIndex::new();
-        for (nth, name) in names.iter().enumerate() {
-            index.insert(*name, Nth(nth));
+        let (mut index, mut rows) = (KeyIndex::<WideKey>::new(), Rows::new());
+        let keys = names.map(|name| rows.insert(name));
+        for (name, key) in names.iter().zip(keys) {
+            index.insert(*name, key);
         }
-        let find = |name: &str| index.find(name, |Nth(nth)| names[nth] == name);
-        assert_eq!((find("bob"), find("dan")), (Some(Nth(1)), None));
+        let find = |name: &str| index.find(name, &rows, |row| *row == name);
+        assert_eq!((find("bob"), find("dan")), (Some(keys[1]), None));
     }
 
     #[test]
     fn a_key_takes_less_than_thirteen_bytes_at_any_number_of_them() {
         let mut index = KeyIndex::new();
-        let cells = |index: &KeyIndex<Nth>| -> usize {
+        let cells = |index: &KeyIndex<WideKey>| -> usize {
             index.tables.iter().map(|table| table.cells.capacity()).sum()
         };
         for nth in 0..200_000 {
-            index.insert(&nth, Nth(nth));
+            index.insert(&nth, WideKey::new(nth, 0));
             if nth > 4_000 && nth % 64 == 0 {
                 let bytes = cells(&index) * size_of::<u64>();
                 assert!(bytes < 13 * nth, "{bytes} for {nth}");
             }
         }
         for nth in 0..200_000 {
-            assert!(index.remove(&nth, Nth(nth)));
+            assert!(index.remove(&nth, WideKey::new(nth, 0)));
         }
         assert!(index.is_empty() && cells(&index) < TABLES * 128, "{}", cells(&index));
     }

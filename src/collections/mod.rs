@@ -1,6 +1,7 @@
 //! Containers that the standard library does not have in this shape.
 
 mod few;
+mod key;
 mod key_index;
 mod keyed_map;
 mod ledger;
@@ -10,10 +11,11 @@ mod slots;
 mod table;
 
 pub use few::Few;
+pub use key::{CompactKey, Key, WideKey};
 pub use key_index::KeyIndex;
 pub use keyed_map::KeyedMap;
 pub use ledger::Ledger;
 pub use pages::Pages;
 pub use short_str::ShortStr;
 pub use slots::Slots;
-pub use table::{Key, Table};
+pub use table::Table;

@@ -20,12 +20,25 @@ impl<T> Slots<T> {
 
     /// Puts a value into a slot and returns the former one.
     pub fn insert(&mut self, slot: usize, value: T) -> Option<T> {
+        let former = self.place(slot).replace(value);
+        self.len += usize::from(former.is_none());
+        former
+    }
+
+    /// The value in a slot, to be changed; the default one if there is none.
+    pub fn get_or_default(&mut self, slot: usize) -> &mut T
+    where
+        T: Default,
+    {
+        self.len += usize::from(self.place(slot).is_none());
+        self.place(slot).get_or_insert_default()
+    }
+
+    fn place(&mut self, slot: usize) -> &mut Option<T> {
         while self.pages.len() <= slot {
             self.pages.push(None);
         }
-        let former = self.pages.get_mut(slot)?.replace(value);
-        self.len += usize::from(former.is_none());
-        former
+        &mut self.pages[slot]
     }
 
     /// Takes the value out of a slot. With the last one all memory is given back.

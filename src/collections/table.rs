@@ -1,98 +1,132 @@
-//! Values whose keys are of a type of their own.
+//! Values by generational keys.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Index, IndexMut};
 
 use super::Pages;
-
-/// A key of a [`Table`]: a newtype over a dense, small number, so that keys of two tables cannot be
-/// swapped.
-pub trait Key: Copy {
-    /// The key of this index.
-    fn from_index(index: usize) -> Self;
-    /// The index.
-    fn index(self) -> usize;
-}
+use super::key::Key;
 
 /// No free place: the end of the list of those.
 const NIL: u32 = u32::MAX;
 
-/// Values by dense keys that are used again after their value was removed, the last one first.
+/// Values by keys that the table gives out. A place is used again after its value was removed, the last
+/// one first, but under a key of another generation: a key is never given out twice, and one whose value
+/// was removed finds nothing.
+///
+/// Invariants:
+/// - A place has a generation that no value there had before, and none above [`Key::GENERATION_MAX`]: a
+///   place that has used them all up is not used again.
+/// - `generation_max` is at least the generation of every place.
 pub struct Table<K, V> {
     places: Pages<Place<V>>,
     /// The first free place.
     free: u32,
     len: usize,
+    /// The generation of a place that is used for the first time.
+    generation_min: u32,
+    generation_max: u32,
     key: PhantomData<K>,
 }
 
 enum Place<V> {
-    /// It names the next one.
     Free {
+        /// The generation of the next value.
+        generation: u32,
+        /// The next free place.
         next: u32,
     },
-    Taken(V),
+    Taken {
+        generation: u32,
+        value: V,
+    },
 }
 
 impl<K: Key, V> Table<K, V> {
     /// An empty table, which owns no memory yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { places: Pages::new(), free: NIL, len: 0, key: PhantomData }
+        Self {
+            places: Pages::new(),
+            free: NIL,
+            len: 0,
+            generation_min: 0,
+            generation_max: 0,
+            key: PhantomData,
+        }
     }
 
-    /// Adds a value under a free key.
+    /// Adds a value under a new key.
     ///
     /// # Panics
     ///
-    /// With 2^32 − 1 values.
+    /// With more than [`Key::INDEX_MAX`] values.
     pub fn insert(&mut self, value: V) -> K {
         self.len += 1;
         let index = self.free as usize;
-        if let Some(place) = self.places.get_mut(index) {
-            if let Place::Free { next } = *place {
-                self.free = next;
-            }
-            *place = Place::Taken(value);
-            return K::from_index(index);
+        if let Some(place) = self.places.get_mut(index)
+            && let Place::Free { generation, next } = *place
+        {
+            self.free = next;
+            *place = Place::Taken { generation, value };
+            return K::new(index, generation);
         }
         let index = self.places.len();
-        assert!(index < NIL as usize, "four billion values are in one table");
-        self.places.push(Place::Taken(value));
-        K::from_index(index)
+        assert!(index <= K::INDEX_MAX, "a table has no index left for another value");
+        let generation = self.generation_min;
+        self.places.push(Place::Taken { generation, value });
+        K::new(index, generation)
     }
 
-    /// Removes the value of `key`, `None` if there is none. With the last one all memory is given back.
+    /// Removes the value of `key`, `None` if it has none any more. With the last value all memory is given
+    /// back, unless a place has used up its generations.
     pub fn remove(&mut self, key: K) -> Option<V> {
-        let index = u32::try_from(key.index()).ok()?;
+        let generation = key.generation();
         let place = self.places.get_mut(key.index())?;
-        if matches!(place, Place::Free { .. }) {
-            return None;
-        }
-        let Place::Taken(removed) = std::mem::replace(place, Place::Free { next: self.free })
-        else {
-            return None;
-        };
-        self.free = index;
+        place.value(generation)?;
+        let next = Place::Free { generation: generation.saturating_add(1), next: self.free };
+        let Place::Taken { value, .. } = std::mem::replace(place, next) else { return None };
         self.len -= 1;
-        if self.len == 0 && self.places.len() > Pages::<Place<V>>::PAGE {
-            *self = Self::new();
+        if generation < K::GENERATION_MAX {
+            self.free = u32::try_from(key.index()).unwrap_or(NIL);
+            self.generation_max = self.generation_max.max(generation + 1);
+        } else {
+            self.generation_max = u32::MAX;
         }
-        Some(removed)
+        // The places are forgotten with their generations, so the new ones begin above those.
+        let can_forget = self.generation_max <= K::GENERATION_MAX;
+        if self.len == 0 && can_forget && self.places.len() > Pages::<Place<V>>::PAGE {
+            let generation_min = self.generation_max;
+            *self = Self { generation_min, generation_max: generation_min, ..Self::new() };
+        }
+        Some(value)
     }
 
-    /// The value of `key`.
+    /// The value of `key`, `None` if it was removed.
     #[inline]
     pub fn get(&self, key: K) -> Option<&V> {
-        self.places.get(key.index())?.value()
+        self.places.get(key.index())?.value(key.generation())
     }
 
     /// The value of `key`, to be changed.
     #[inline]
     pub fn get_mut(&mut self, key: K) -> Option<&mut V> {
         match self.places.get_mut(key.index())? {
-            Place::Taken(value) => Some(value),
+            Place::Taken { generation, value } if *generation == key.generation() => Some(value),
+            Place::Taken { .. } | Place::Free { .. } => None,
+        }
+    }
+
+    /// The key of the value that is at `index` now.
+    pub fn key_at(&self, index: usize) -> Option<K> {
+        self.at(index).map(|(key, _)| key)
+    }
+
+    /// The value that is at `index` now, and its key.
+    #[inline]
+    pub fn at(&self, index: usize) -> Option<(K, &V)> {
+        match self.places.get(index)? {
+            Place::Taken { generation, value } => Some((K::new(index, *generation), value)),
             Place::Free { .. } => None,
         }
     }
@@ -115,18 +149,22 @@ impl<K: Key, V> Table<K, V> {
         self.len == 0
     }
 
-    /// All keys and values, by key.
+    /// All keys and values, by index.
     pub fn iter(&self) -> impl Iterator<Item = (K, &V)> {
         let places = self.places.iter().enumerate();
-        places.filter_map(|(index, place)| Some((K::from_index(index), place.value()?)))
+        places.filter_map(|(index, place)| match place {
+            Place::Taken { generation, value } => Some((K::new(index, *generation), value)),
+            Place::Free { .. } => None,
+        })
     }
 }
 
 impl<V> Place<V> {
-    const fn value(&self) -> Option<&V> {
+    #[inline]
+    const fn value(&self, wanted: u32) -> Option<&V> {
         match self {
-            Self::Taken(value) => Some(value),
-            Self::Free { .. } => None,
+            Self::Taken { generation, value } if *generation == wanted => Some(value),
+            Self::Taken { .. } | Self::Free { .. } => None,
         }
     }
 }
@@ -137,19 +175,19 @@ impl<K: Key, V> Default for Table<K, V> {
     }
 }
 
-/// For keys that are known to be in use; any other is a bug.
+/// For keys whose value is known to be there; any other is a bug.
 impl<K: Key, V> Index<K> for Table<K, V> {
     type Output = V;
 
     fn index(&self, key: K) -> &V {
-        self.get(key).expect("a key in use")
+        self.get(key).expect("a key whose value was not removed")
     }
 }
 
-/// For keys that are known to be in use; any other is a bug.
+/// For keys whose value is known to be there; any other is a bug.
 impl<K: Key, V> IndexMut<K> for Table<K, V> {
     fn index_mut(&mut self, key: K) -> &mut V {
-        self.get_mut(key).expect("a key in use")
+        self.get_mut(key).expect("a key whose value was not removed")
     }
 }
 
@@ -161,54 +199,99 @@ impl<K, V> fmt::Debug for Table<K, V> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use slab::Slab;
+    use std::collections::BTreeMap;
 
+    use proptest::prelude::*;
+
+    use super::super::{CompactKey, WideKey};
     use super::*;
 
-    impl Key for usize {
-        fn from_index(index: usize) -> Self {
-            index
+    /// Has so few generations that places use them up.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    struct ShortLived(usize, u32);
+
+    impl Key for ShortLived {
+        const INDEX_MAX: usize = 1 << 20;
+        const GENERATION_MAX: u32 = 5;
+
+        fn new(index: usize, generation: u32) -> Self {
+            Self(index, generation)
         }
 
         fn index(self) -> usize {
-            self
+            self.0
         }
+
+        fn generation(self) -> u32 {
+            self.1
+        }
+    }
+
+    /// Inserts and removes, and asks for every key that was ever given out.
+    fn check<K: Key + Ord + fmt::Debug>(ops: Vec<(bool, usize)>) {
+        let mut table = Table::<K, [usize; 500]>::new();
+        let (mut there, mut given) = (BTreeMap::new(), Vec::new());
+        for (value, (inserts, nth)) in ops.into_iter().enumerate() {
+            if inserts || given.is_empty() {
+                let key = table.insert([value; 500]);
+                assert!(!given.contains(&key), "no key is given out twice");
+                given.push(key);
+                there.insert(key, value);
+            } else {
+                let key = given[nth % given.len()];
+                assert_eq!(table.remove(key).map(|value| value[0]), there.remove(&key));
+            }
+            for &key in &given {
+                assert_eq!(table.get(key).map(|value| &value[0]), there.get(&key));
+                assert_eq!(table.get_mut(key).is_some(), there.contains_key(&key));
+                let is_there = table.key_at(key.index()) == Some(key);
+                assert_eq!(is_there, there.contains_key(&key));
+            }
+            assert_eq!((table.len(), table.is_empty()), (there.len(), there.is_empty()));
+            assert!(table.iter().map(|(key, value)| (key, value[0])).eq(there.clone()));
+        }
+    }
+
+    fn ops() -> impl Strategy<Value = Vec<(bool, usize)>> {
+        prop::collection::vec((any::<bool>(), any::<usize>()), 0..150)
     }
 
     proptest! {
         #[test]
-        fn a_table_is_what_a_slab_is(
-            ops in prop::collection::vec((any::<bool>(), 0..40usize), 0..300),
-        ) {
-            let (mut table, mut slab) = (Table::<usize, String>::new(), Slab::new());
-            for (nth, (inserts, key)) in ops.into_iter().enumerate() {
-                if inserts {
-                    let value = nth.to_string();
-                    prop_assert_eq!(table.insert(value.clone()), slab.insert(value));
-                } else {
-                    prop_assert_eq!(table.remove(key), slab.try_remove(key));
-                }
-                prop_assert_eq!(table.get(key), slab.get(key));
-                prop_assert_eq!((table.len(), table.is_empty()), (slab.len(), slab.is_empty()));
-            }
-            prop_assert!(table.iter().eq(slab.iter()));
+        fn a_key_finds_its_value_until_that_is_removed(ops in ops()) {
+            check::<CompactKey>(ops.clone());
+            check::<WideKey>(ops.clone());
+            check::<ShortLived>(ops);
         }
+    }
+
+    #[test]
+    fn a_place_without_generations_left_is_not_used_again() {
+        let mut table = Table::<ShortLived, ()>::new();
+        for generation in 0..=ShortLived::GENERATION_MAX {
+            let key = table.insert(());
+            assert_eq!(key, ShortLived(0, generation));
+            table.remove(key);
+        }
+        assert_eq!(table.insert(()), ShortLived(1, 0));
     }
 
     #[test]
     fn memory_is_given_back_when_the_last_value_goes() {
-        let mut table = Table::<usize, usize>::new();
-        let keys: Vec<usize> = (0..100_000).map(|value| table.insert(value)).collect();
-        for key in keys {
-            assert_eq!(table.remove(key), Some(key));
+        let mut table = Table::<CompactKey, usize>::new();
+        let keys: Vec<_> = (0..100_000).map(|value| table.insert(value)).collect();
+        for (value, &key) in keys.iter().enumerate() {
+            assert_eq!(table.remove(key), Some(value));
         }
         assert!(table.places.is_empty());
-        assert_eq!(table.insert(7), 0);
+        let key = table.insert(7);
+        assert_eq!((key.index(), key.generation()), (0, 1));
+        assert_eq!(table.get(keys[0]), None);
     }
 
     #[test]
-    fn a_free_place_costs_nothing_beside_a_value_with_a_niche() {
-        assert_eq!(size_of::<Place<(u64, bool)>>(), 16);
+    fn a_place_costs_the_generation_beside_a_value_with_a_niche() {
+        assert_eq!(size_of::<Place<(u32, bool)>>(), 12);
+        assert_eq!(size_of::<Place<(u64, bool)>>(), 24);
     }
 }

@@ -10,18 +10,24 @@ const EXCERPT_CHARS: usize = 100;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct ConfigFault {
     /// What, as one sentence.
     pub what: String,
     /// Where, `None` if no single place is to blame.
     pub origin: Option<Origin>,
 }
 
+impl ConfigFault {
+    pub(super) fn new(what: impl Into<String>, origin: Option<&Origin>) -> Self {
+        Self { what: what.into(), origin: origin.cloned() }
+    }
+}
+
 /// Where a value was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// In the file.
-    File(Place),
+    File(FilePosition),
     /// In the environment, under this name.
     Variable(String),
     /// On the command line, with this flag.
@@ -30,7 +36,7 @@ pub enum Origin {
 
 /// A place in a file, with what stands there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct FilePosition {
     /// The path as it was given.
     pub path: String,
     /// The line, counted from 1.
@@ -45,7 +51,7 @@ pub struct Place {
     width: usize,
 }
 
-impl Place {
+impl FilePosition {
     /// The place of the bytes `span` in `text`.
     pub(super) fn new(path: &str, text: &str, span: Range<usize>) -> Self {
         let start = span.start.min(text.len());
@@ -56,7 +62,7 @@ impl Place {
         let indent = before.get(line_start..).unwrap_or_default().chars().count();
         let width = text.get(start..span.end).unwrap_or_default();
         let width = width.chars().take_while(|c| *c != '\n').count().max(1);
-        // A window that keeps the place in sight, even in a line that goes on for miles.
+        // A window that keeps the place in sight, however long the line is.
         let skipped = if indent + width > EXCERPT_CHARS { indent.saturating_sub(10) } else { 0 };
         let shown = line_text.trim_end().chars().skip(skipped).take(EXCERPT_CHARS);
         Self {
@@ -79,23 +85,18 @@ impl fmt::Display for Origin {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ConfigFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A name in the file may hold what a terminal would obey.
         let what = self.what.replace(char::is_control, "\u{fffd}");
         write!(f, "error: {what}")?;
         match &self.origin {
             None => Ok(()),
-            Some(origin @ Origin::Variable(_)) => {
-                write!(f, "\n  --> environment variable {origin}")
-            }
-            Some(origin @ Origin::Flag(_)) => write!(f, "\n  --> flag {origin}"),
-            Some(origin @ Origin::File(place)) => {
-                let number = place.line.to_string();
-                let margin = number.len();
-                let (indent, width) = (place.indent, place.width);
-                write!(f, "\n{:margin$}--> {origin}\n{:margin$} |\n", "", "")?;
-                writeln!(f, "{number} | {}", place.excerpt)?;
+            Some(Origin::Variable(name)) => write!(f, "\n  --> environment variable {name}"),
+            Some(Origin::Flag(name)) => write!(f, "\n  --> flag {name}"),
+            Some(origin @ Origin::File(FilePosition { line, excerpt, indent, width, .. })) => {
+                let margin = line.to_string().len();
+                write!(f, "\n{:margin$}--> {origin}\n{:margin$} |\n{line} | {excerpt}\n", "", "")?;
                 write!(f, "{:margin$} | {:indent$}{:^<width$}", "", "", "")
             }
         }
@@ -104,15 +105,9 @@ impl fmt::Display for Fault {
 
 /// Everything that is wrong: at least one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Faults(pub Vec<Fault>);
+pub struct ConfigError(pub Vec<ConfigFault>);
 
-impl From<Fault> for Faults {
-    fn from(fault: Fault) -> Self {
-        Self(vec![fault])
-    }
-}
-
-impl fmt::Display for Faults {
+impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, fault) in self.0.iter().take(SHOWN_MAX).enumerate() {
             let separator = if at == 0 { "" } else { "\n\n" };
@@ -125,7 +120,7 @@ impl fmt::Display for Faults {
     }
 }
 
-impl std::error::Error for Faults {}
+impl std::error::Error for ConfigError {}
 
 #[cfg(test)]
 mod tests {
@@ -133,8 +128,8 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, span: Range<usize>, expect: &str) {
-        let origin = Some(Origin::File(Place::new("a.toml", text, span)));
-        let shown = Fault { what: "no".to_owned(), origin }.to_string();
+        let origin = Some(Origin::File(FilePosition::new("a.toml", text, span)));
+        let shown = ConfigFault { what: "no".to_owned(), origin }.to_string();
         assert_eq!(shown, expect);
     }
 
@@ -152,7 +147,7 @@ mod tests {
     #[test]
     fn a_place_at_or_beyond_the_end_still_has_a_caret() {
         for span in [5..5, 5..9, 99..100] {
-            let place = Place::new("a.toml", "a = 1", span);
+            let place = FilePosition::new("a.toml", "a = 1", span);
             assert_eq!((place.line, place.column, place.width), (1, 6, 1));
         }
         check("", 0..0, "error: no\n --> a.toml:1:1\n  |\n1 | \n  | ^");
@@ -166,11 +161,11 @@ mod tests {
     #[test]
     fn a_long_line_is_cut_around_the_place_and_shows_no_control_characters() {
         let text = format!("{}\u{1b}[2Jx", "a".repeat(500));
-        let place = Place::new("a.toml", &text, 504..505);
+        let place = FilePosition::new("a.toml", &text, 504..505);
         assert_eq!(place.column, 505);
         assert_eq!(place.excerpt, "aaaaaa [2Jx");
         assert_eq!(place.excerpt.chars().nth(place.indent), Some('x'));
-        let wide = Place::new("a.toml", &text, 0..500);
+        let wide = FilePosition::new("a.toml", &text, 0..500);
         assert_eq!(
             (wide.indent, wide.width, wide.excerpt.len()),
             (0, EXCERPT_CHARS, EXCERPT_CHARS)
@@ -179,13 +174,15 @@ mod tests {
 
     #[test]
     fn no_control_character_reaches_the_terminal() {
-        let shown = Fault { what: "unknown key \u{1b}[2J\n".to_owned(), origin: None }.to_string();
+        let shown =
+            ConfigFault { what: "unknown key \u{1b}[2J\n".to_owned(), origin: None }.to_string();
         assert_eq!(shown, "error: unknown key \u{fffd}[2J\u{fffd}");
     }
 
     #[test]
     fn a_flood_of_faults_is_counted_instead_of_shown() {
-        let faults = Faults(vec![Fault { what: "no".to_owned(), origin: None }; SHOWN_MAX + 3]);
+        let faults =
+            ConfigError(vec![ConfigFault { what: "no".to_owned(), origin: None }; SHOWN_MAX + 3]);
         let shown = faults.to_string();
         assert_eq!(shown.matches("error: no").count(), SHOWN_MAX);
         assert!(shown.ends_with("and 3 more"), "{shown}");

@@ -1,16 +1,15 @@
 //! From the sources to a [`Config`], or to everything that is wrong with them.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::Config;
-use super::env::{CONFIG_VARIABLE, Environment, is_service_link};
-use super::fault::{Fault, Faults, Origin};
-use super::file;
-use super::policies::{self, SECTION, Table};
-use super::relations::conflicts;
-use super::setting::{Given, Key};
-use super::suggest::suggest;
+use super::env::Environment;
+use super::fault::{ConfigError, ConfigFault, Origin};
+use super::file::{self, Contents, Entry};
+use super::policies::{PolicyTable, policies};
+use super::settings::{POLICY_SECTION, POLICY_SETTINGS, settings, variable};
+use super::value_type::Setting;
+use super::values::{Assigned, Values, assign, read};
+use super::{Config, DEFAULTS, conflicts, unknown};
 
 /// What the command line said about the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,237 +25,141 @@ pub struct Flags {
 pub struct Loaded {
     /// What is to run.
     pub config: Config,
-    /// The settings that something else than the defaults decided, in the order of the default file, then
-    /// those of the room policies.
+    /// The settings that something else than the defaults decided, in the order of the default file.
     pub changes: Vec<Change>,
+    /// What the room policies set, in their order.
+    pub policy_changes: Vec<Change>,
+    /// How many settings there are besides those of the room policies.
+    pub settings_count: usize,
 }
 
 /// A setting that was set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Which.
-    pub key: Key,
+    /// Which: `section.key`, the bare key, or `room_policy 1: key`.
+    pub name: String,
     /// Its value, in TOML.
     pub value: String,
     /// Who had the last word.
     pub origin: Origin,
 }
 
-/// One value of one source, on its way to its setting.
-#[derive(Clone, Debug)]
-pub(super) struct Entry {
-    /// The setting as the source calls it: `section.key`, or the variable.
-    pub(super) name: String,
-    pub(super) given: Given,
-    pub(super) name_origin: Origin,
-    pub(super) value_origin: Origin,
-}
-
 /// The configuration that the sources make together.
 ///
 /// # Errors
 ///
-/// Everything that is wrong, in the order of the sources. How the settings fit together is looked at
+/// Everything that is wrong, in the order of the sources. Whether the settings fit together is checked
 /// only when each is right by itself.
-pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, Faults> {
-    let mut loader = Loader::default();
+pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigError> {
+    let mut loader = Loader::defaults();
     if let Some(path) = flags.config.clone().or_else(|| environment.config_file()) {
-        loader.file(&path.display().to_string(), &file::read(&path)?)?;
+        match file::read(&path) {
+            Ok(text) => loader.file(&path.display().to_string(), &text),
+            Err(error) => {
+                let what =
+                    format!("cannot read the configuration file {}: {error}", path.display());
+                loader.faults.push(ConfigFault { what, origin: None });
+            }
+        }
     }
     loader.environment(environment);
     loader.flags(flags);
     loader.finish()
 }
 
-#[derive(Default)]
-struct Loader {
-    config: Config,
+#[derive(Debug, Default)]
+pub(super) struct Loader {
+    pub(super) values: Values,
     /// What becomes the room policies once it is known what holds for all other rooms.
-    tables: Vec<Table>,
-    origins: BTreeMap<Key, Origin>,
-    faults: Vec<Fault>,
+    policies: Vec<PolicyTable>,
+    pub(super) faults: Vec<ConfigFault>,
 }
 
 impl Loader {
-    fn file(&mut self, path: &str, text: &str) -> Result<(), Faults> {
-        let sections = self.sections();
-        let contents = file::contents(path, text, |name| sections.contains(&name))?;
-        self.apply(contents.entries, |key| key.to_string(), Self::unknown_key);
-        let Self { config, tables, origins, faults } = self;
-        for table in &contents.tables {
-            faults.extend(table.whole());
-            table.read(config, origins, faults);
+    /// What holds before any source is read: what the default file says, set by nobody.
+    pub(super) fn defaults() -> Self {
+        let mut loader = Self::default();
+        loader.file("defaults.toml", DEFAULTS);
+        for assigned in loader.values.values_mut() {
+            assigned.origin = None;
         }
-        *tables = contents.tables;
+        loader
+    }
+
+    pub(super) fn file(&mut self, path: &str, text: &str) {
+        let root = match file::parse(path, text) {
+            Ok(root) => root,
+            Err(fault) => return self.faults.push(fault),
+        };
+        let Contents { entries, policies } = Contents::new(path, text, &root);
+        for entry in &entries {
+            self.set(entry, |entry| unknown::entry(&entry.name, entry.raw));
+        }
+        for (number, table) in (1..).zip(&policies) {
+            self.policies.push(PolicyTable::read(number, table, &mut self.faults));
+        }
         // The file is the first source: all complaints so far are about it.
-        faults.sort_by_key(|fault| match &fault.origin {
-            Some(Origin::File(place)) => (place.line, place.column),
+        self.faults.sort_by_key(|fault| match &fault.origin {
+            Some(Origin::File(position)) => (position.line, position.column),
             Some(Origin::Variable(_) | Origin::Flag(_)) | None => (0, 0),
         });
-        Ok(())
     }
 
-    fn environment(&mut self, environment: &Environment) {
-        let (entries, faults) = environment.entries();
-        self.faults.extend(faults);
-        self.apply(entries, Key::variable, |loader, entry| loader.unknown_variable(&entry.name));
-    }
-
-    fn flags(&mut self, flags: &Flags) {
-        let entry = |(name, value): &(&'static str, String)| {
-            let origin = Origin::Flag(format!("--{}", name.replace('_', "-")));
-            Entry {
-                name: (*name).to_owned(),
-                given: Given::Word(value.clone()),
-                name_origin: origin.clone(),
-                value_origin: origin,
-            }
-        };
-        let entries = flags.settings.iter().map(entry).collect();
-        self.apply(entries, |key| key.to_string(), Self::unknown_key);
-    }
-
-    /// Gives each entry to the setting that goes by its name; `unknown` words the complaint about one
-    /// that no setting goes by.
-    fn apply(
-        &mut self,
-        entries: Vec<Entry>,
-        name_of: impl Fn(Key) -> String,
-        unknown: impl Fn(&Self, &Entry) -> String,
-    ) {
-        let mut keys = BTreeMap::new();
-        self.config.visit(&mut |key, _| _ = keys.insert(name_of(key), key));
-        for entry in entries {
-            if let Some(key) = keys.get(&entry.name) {
-                self.set(*key, entry);
-            } else {
-                let what = unknown(self, &entry);
-                self.faults.push(Fault { what, origin: Some(entry.name_origin) });
-            }
+    pub(super) fn environment(&mut self, environment: &Environment) {
+        for (name, value) in environment.settings() {
+            let origin = Origin::Variable(name.clone());
+            let Some(text) = value.to_str() else {
+                self.faults.push(ConfigFault::new(format!("{name} is not UTF-8"), Some(&origin)));
+                continue;
+            };
+            let setting = settings().find(|(setting, _)| variable(setting) == *name);
+            let name = setting.map_or(name.as_str(), |(setting, _)| setting);
+            self.set(&Entry::word(name, text, origin), |entry| unknown::environment(&entry.name));
         }
     }
 
-    fn set(&mut self, wanted: Key, entry: Entry) {
-        let Self { config, origins, faults, .. } = self;
-        let Entry { given, value_origin: origin, .. } = entry;
-        config.visit(&mut |key, setting| {
-            if key != wanted {
-                return;
-            }
-            match setting.set(&given) {
-                Ok(()) => _ = origins.insert(key, origin.clone()),
-                Err(expected) => faults.push(Fault {
-                    what: format!("{key} = {given}: {expected}"),
-                    origin: Some(origin.clone()),
-                }),
-            }
-        });
+    pub(super) fn flags(&mut self, flags: &Flags) {
+        for (key, text) in &flags.settings {
+            let origin = Origin::Flag(format!("--{}", key.replace('_', "-")));
+            self.set(&Entry::word(key, text, origin), |entry| unknown::key(&entry.name, ""));
+        }
     }
 
-    fn finish(self) -> Result<Loaded, Faults> {
-        let Self { mut config, tables, mut origins, mut faults } = self;
+    fn set(&mut self, entry: &Entry<'_>, unknown: impl FnOnce(&Entry<'_>) -> String) {
+        self.faults.extend(assign(&mut self.values, settings(), entry, unknown).err());
+    }
+
+    pub(super) fn finish(self) -> Result<Loaded, ConfigError> {
+        let Self { values, policies: tables, mut faults } = self;
         if faults.is_empty() {
-            let read = |table: &Table| table.read(&config, &mut origins, &mut faults);
-            config.room_policies = tables.iter().map(read).collect();
-            faults.extend(conflicts(&config).into_iter().map(|conflict| {
-                let origin = conflict.keys.iter().find_map(|key| origins.get(key).cloned());
-                Fault { what: conflict.what, origin }
-            }));
+            faults = conflicts::find(&values, &tables);
         }
         if !faults.is_empty() {
-            return Err(Faults(faults));
+            return Err(ConfigError(faults));
         }
-        let change = |(key, value)| Some(Change { key, value, origin: origins.remove(&key)? });
-        let mut settings = config.settings();
-        let mut policies = config.room_policies.clone();
-        policies::visit(&mut policies, &mut |key, setting| settings.push((key, setting.render())));
-        let changes = settings.into_iter().filter_map(change).collect();
-        Ok(Loaded { config, changes })
-    }
-
-    fn keys(&self) -> Vec<Key> {
-        self.config.settings().into_iter().map(|(key, _)| key).collect()
-    }
-
-    fn sections(&self) -> Vec<&'static str> {
-        let mut sections: Vec<_> = self.keys().into_iter().map(|key| key.section).collect();
-        sections.retain(|section| !section.is_empty());
-        sections.dedup();
-        sections
-    }
-
-    fn unknown_key(&self, entry: &Entry) -> String {
-        let (keys, mut sections) = (policies::keys(&self.config), self.sections());
-        if entry.name == SECTION {
-            return format!(
-                "{SECTION} is a list of tables: write [[{SECTION}]] above each of them"
-            );
-        }
-        if sections.contains(&entry.name.as_str()) {
-            return format!(
-                "{name} is a section: write [{name}] above its keys",
-                name = entry.name
-            );
-        }
-        let Some((section, name)) = entry.name.split_once('.') else {
-            if matches!(entry.given, Given::Other("a table" | "a list of tables")) {
-                sections.push(SECTION);
-                let near = suggest(&entry.name, sections.into_iter());
-                let hint = near.map(|near| format!("; did you mean {}?", header(near)));
-                return format!("unknown section [{}]{}", entry.name, hint.unwrap_or_default());
-            }
-            return unknown(&entry.name, "", &keys);
-        };
-        unknown(name, section, &keys)
-    }
-
-    fn unknown_variable(&self, name: &str) -> String {
-        if is_service_link(name) {
-            return format!(
-                "unknown variable {name}; Kubernetes makes such variables for a service called \
-                 chinwag: set enableServiceLinks: false in the pod"
-            );
-        }
-        if name.starts_with("CHINWAG_ROOM_POLICY") {
-            return format!("unknown variable {name}; room policies can be set in the file only");
-        }
-        let mut known: Vec<_> = self.keys().into_iter().map(Key::variable).collect();
-        known.push(CONFIG_VARIABLE.to_owned());
-        let near = suggest(name, known.iter().map(String::as_str));
-        let hint = near.map(|near| format!("; did you mean {near}?"));
-        format!("unknown variable {name}{}", hint.unwrap_or_default())
+        let failed = |what| ConfigError(vec![ConfigFault { what, origin: None }]);
+        let mut config: Config = read(&values).map_err(failed)?;
+        config.policies = policies(&values, &tables);
+        let policy_changes = (1..).zip(&tables).flat_map(|(number, table)| {
+            changes(POLICY_SETTINGS.iter(), &table.values, format!("{POLICY_SECTION} {number}: "))
+        });
+        Ok(Loaded {
+            config,
+            changes: changes(settings(), &values, String::new()).collect(),
+            policy_changes: policy_changes.collect(),
+            settings_count: settings().count(),
+        })
     }
 }
 
-/// The line above the keys of a section.
-fn header(section: &str) -> String {
-    if section == SECTION { format!("[[{section}]]") } else { format!("[{section}]") }
+fn changes<'v>(
+    settings: impl Iterator<Item = &'static Setting> + 'v,
+    values: &'v Values,
+    prefix: String,
+) -> impl Iterator<Item = Change> + 'v {
+    settings.filter_map(move |(key, _)| {
+        let Assigned { value, origin } = values.get(key)?;
+        let (name, value) = (format!("{prefix}{key}"), value.to_string());
+        Some(Change { name, value, origin: origin.clone()? })
+    })
 }
-
-/// The complaint about a key that its section does not have.
-pub(super) fn unknown(name: &str, section: &str, keys: &[Key]) -> String {
-    let place = |section: &str| match section {
-        "" => "before the first section".to_owned(),
-        section => format!("in {}", header(section)),
-    };
-    let here = keys.iter().filter(|key| key.section == section).map(|key| key.name);
-    let hint = match keys.iter().find(|key| key.name == name) {
-        Some(elsewhere) => format!("; it belongs {}", place(elsewhere.section)),
-        None => match suggest(name, here) {
-            Some(near) => format!("; did you mean {near}?"),
-            None => suggest(name, keys.iter().map(|key| key.name))
-                .and_then(|near| keys.iter().find(|key| key.name == near))
-                .map(|key| format!("; did you mean {}, {}?", key.name, place(key.section)))
-                .unwrap_or_default(),
-        },
-    };
-    format!("unknown key {name} {}{hint}", place(section))
-}
-
-#[cfg(test)]
-#[path = "load_tests.rs"]
-mod tests;
-
-#[cfg(test)]
-#[path = "policies_tests.rs"]
-mod policies_tests;

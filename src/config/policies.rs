@@ -1,119 +1,149 @@
 //! The tables of the file that say what holds for some rooms.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::Config;
-use super::fault::{Fault, Origin};
-use super::load::{Entry, unknown};
-use super::rooms::{Access, PresenceMode, RoomPolicy};
-use super::setting::{Each, Key, Section};
+use super::fault::{ConfigFault, Origin};
+use super::file::Entry;
+use super::settings::{POLICY_SECTION, POLICY_SETTINGS};
+use super::unknown;
+use super::value::Value;
+use super::values::{Assigned, Values, assign};
+use crate::chat::model::name::UserName;
+use crate::chat::model::policy::{
+    Access, Creators, Policies, Policy, PresenceMode, Retention, Rule,
+};
+use crate::chat::model::reply::Durability;
 
-/// What the tables are called.
-pub(super) const SECTION: &str = "room_policy";
 /// The most tables: a room's policy is looked for in their order.
 const TABLES_MAX: usize = 1_000;
 /// Characters of a pattern or a name that a complaint shows.
 const SHOWN_CHARS: usize = 40;
 
+/// The keys that a policy has from elsewhere if it does not set them.
+const INHERITED: [(&str, &str); 6] = [
+    ("durability", "durability"),
+    ("keep_for", "rooms.keep_for"),
+    ("keep_records", "rooms.keep_records"),
+    ("keep_bytes", "rooms.keep_bytes"),
+    ("create", "rooms.create"),
+    ("message_bytes", "limits.message_bytes"),
+];
+
 /// One `[[room_policy]]` of the file.
 #[derive(Debug)]
-pub(super) struct Table {
-    /// Its place among them, from 1.
-    pub(super) number: usize,
-    /// Its first line.
-    pub(super) origin: Origin,
-    /// What stands in it.
-    pub(super) entries: Vec<Entry>,
+pub(super) struct PolicyTable {
+    /// What it is called in complaints.
+    pub(super) label: String,
+    /// What is set in it.
+    pub(super) values: Values,
 }
 
-impl Table {
-    /// The policy, where `config` says what holds for all other rooms. Notes who set what, and what is wrong.
+impl PolicyTable {
+    /// Reads the `number`th table, from 1. Adds to `faults` what is wrong with it.
     pub(super) fn read(
-        &self,
-        config: &Config,
-        origins: &mut BTreeMap<Key, Origin>,
-        faults: &mut Vec<Fault>,
-    ) -> RoomPolicy {
-        let mut policy = as_everywhere(config);
-        for entry in &self.entries {
-            let mut fault = Some(unknown(&entry.name, SECTION, &keys(config)));
-            let mut origin = &entry.name_origin;
-            policy.visit(Section::of_table(SECTION, self.number, &mut |key, setting| {
-                if key.name != entry.name {
-                    return;
-                }
-                origin = &entry.value_origin;
-                fault = setting.set(&entry.given).err();
-                match &mut fault {
-                    Some(what) => *what = format!("{} = {}: {what}", key.name, entry.given),
-                    None => _ = origins.insert(key, origin.clone()),
-                }
-            }));
-            faults.extend(fault.map(|what| self.fault(&what, origin)));
-        }
-        policy
-    }
-
-    /// What is wrong with the table as a whole.
-    pub(super) fn whole(&self) -> Option<Fault> {
-        if self.number > TABLES_MAX {
+        number: usize,
+        (origin, entries): &(Origin, Vec<Entry<'_>>),
+        faults: &mut Vec<ConfigFault>,
+    ) -> Self {
+        let mut table = Self { label: label(number, entries), values: Values::new() };
+        let has = |name: &str| entries.iter().any(|entry| entry.name == name);
+        // One complaint is enough for all that are too many.
+        if number == TABLES_MAX + 1 {
             let what = format!("there may be {TABLES_MAX} of them");
-            // One complaint is enough for all that are too many.
-            return (self.number == TABLES_MAX + 1).then(|| self.fault(&what, &self.origin));
+            faults.push(table.fault(&what, Some(origin)));
+        } else if number <= TABLES_MAX && !has("match") && !has("name") {
+            let what = "has neither match nor name, so that no room could have it";
+            faults.push(table.fault(what, Some(origin)));
         }
-        let has = |name: &str| self.entries.iter().any(|entry| entry.name == name);
-        let what = "has neither match nor name, so that no room could have it";
-        (!has("match") && !has("name")).then(|| self.fault(what, &self.origin))
+        for entry in entries {
+            let unknown = |entry: &Entry<'_>| unknown::key(&entry.name, POLICY_SECTION);
+            if let Err(fault) = assign(&mut table.values, POLICY_SETTINGS.iter(), entry, unknown) {
+                faults.push(table.fault(&fault.what, fault.origin.as_ref()));
+            }
+        }
+        table
     }
 
-    fn fault(&self, what: &str, origin: &Origin) -> Fault {
-        let text = |name: &str| {
-            let entry = self.entries.iter().find(|entry| entry.name == name)?;
-            entry.given.text()
-        };
-        let label = label(self.number, text("match"), text("name"));
-        Fault { what: format!("{label}: {what}"), origin: Some(origin.clone()) }
+    /// What holds for its rooms, where `everywhere` says what holds for all others.
+    pub(super) fn effective(&self, everywhere: &Values) -> Values {
+        let mut values = inherited(everywhere);
+        values.extend(self.values.clone());
+        values
+    }
+
+    pub(super) fn fault(&self, what: &str, origin: Option<&Origin>) -> ConfigFault {
+        ConfigFault::new(format!("{}: {what}", self.label), origin)
     }
 }
 
-/// How a policy is called in complaints.
-pub(super) fn label(number: usize, pattern: Option<&str>, name: Option<&str>) -> String {
-    let shown = |key: &str, text: &str| {
+fn inherited(everywhere: &Values) -> Values {
+    let assigned = |(key, from): (&'static str, &str)| Some((key, everywhere.get(from)?.clone()));
+    INHERITED.into_iter().filter_map(assigned).collect()
+}
+
+/// How the `number`th table is called in complaints.
+fn label(number: usize, entries: &[Entry<'_>]) -> String {
+    let shown = |key: &str| {
+        let text = entries.iter().find(|entry| entry.name == key)?.raw.text()?;
         let text: String = text.chars().take(SHOWN_CHARS).collect();
-        format!("{SECTION} {number} ({key} = {text:?})")
+        Some(format!(" ({key} = {text:?})"))
     };
-    match (pattern, name) {
-        (Some(pattern), _) => shown("match", pattern),
-        (None, Some(name)) => shown("name", name),
-        (None, None) => format!("{SECTION} {number}"),
-    }
+    let what = shown("match").or_else(|| shown("name")).unwrap_or_default();
+    format!("{POLICY_SECTION} {number}{what}")
 }
 
-/// What holds for rooms that no policy matches, as a policy.
-fn as_everywhere(config: &Config) -> RoomPolicy {
-    RoomPolicy {
-        pattern: None,
-        name: None,
-        durability: config.durability,
-        retention: config.rooms.retention,
-        create: config.rooms.create.clone(),
-        access: Access::Open,
-        message_bytes: config.limits.message_bytes,
-        presence: PresenceMode::Names,
-    }
+/// The policies of all rooms.
+pub(super) fn policies(everywhere: &Values, tables: &[PolicyTable]) -> Policies {
+    let Policy { message_bytes: limit, .. } = policy(&inherited(everywhere));
+    // The domain wants a bound only where it is lower than that of all rooms.
+    let lower = |values: &Values| {
+        let policy = policy(values);
+        let message_bytes = policy.message_bytes.filter(|_| policy.message_bytes < limit);
+        Policy { message_bytes, ..policy }
+    };
+    let rule = |table: &PolicyTable| {
+        let name = |key| table.values.get(key)?.value.text().map(Into::into);
+        let policy = lower(&table.effective(everywhere));
+        Rule { name: name("name"), pattern: name("match"), policy }
+    };
+    let otherwise = lower(&inherited(everywhere));
+    let direct = Policy { create: Creators::Anyone, ..otherwise };
+    Policies { rules: tables.iter().map(rule).collect(), otherwise, direct }
 }
 
-/// Every key of every source: those of the tables last.
-pub(super) fn keys(config: &Config) -> Vec<Key> {
-    let mut list: Vec<_> = config.settings().into_iter().map(|(key, _)| key).collect();
-    as_everywhere(config)
-        .visit(Section::of_table(SECTION, 1, &mut |key, _| list.push(Key { table: None, ..key })));
-    list
-}
-
-/// Hands every setting of the policies to `each`, whether it was set or not.
-pub(super) fn visit(policies: &mut [RoomPolicy], each: &mut Each<'_>) {
-    for (number, policy) in (1..).zip(policies) {
-        policy.visit(Section::of_table(SECTION, number, each));
+/// The policy that these values, which were checked, stand for.
+fn policy(values: &Values) -> Policy {
+    let value = |key: &str| values.get(key).map(|Assigned { value, .. }| value);
+    let word = |key| value(key).and_then(Value::text);
+    let number = |key| value(key).and_then(Value::number);
+    Policy {
+        durability: match word("durability") {
+            Some("disk") => Durability::Disk,
+            Some("os") => Durability::Os,
+            _ => Durability::Memory,
+        },
+        retention: Retention {
+            age: number("keep_for").map(Duration::from_millis),
+            records: number("keep_records"),
+            bytes: number("keep_bytes"),
+        },
+        create: match value("create") {
+            Some(Value::List(names)) => {
+                Creators::Only(names.iter().filter_map(|name| UserName::parse(name).ok()).collect())
+            }
+            Some(Value::Text(word)) if word == "nobody" => Creators::Only(Vec::new()),
+            _ => Creators::Anyone,
+        },
+        access: match word("access") {
+            Some("invite") => Access::Invite,
+            Some("private") => Access::Private,
+            _ => Access::Open,
+        },
+        message_bytes: number("message_bytes").and_then(|bytes| usize::try_from(bytes).ok()),
+        presence: match word("presence") {
+            Some("count") => PresenceMode::Count,
+            Some("off") => PresenceMode::Off,
+            _ => PresenceMode::Names,
+        },
     }
 }

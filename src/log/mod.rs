@@ -37,18 +37,13 @@ pub use throttle::Throttle;
 pub use timestamp::Timestamp;
 
 /// How a line is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
     /// For people: time, level, module, message, `key=value`.
     Text,
     /// For programs: one object a line.
     Json,
-}
-
-impl Format {
-    /// Both, with the words that stand for them in the configuration.
-    pub const WORDS: &'static [(&'static str, Self)] =
-        &[("text", Self::Text), ("json", Self::Json)];
 }
 
 /// Starts the log of this process: from now on what passes `filter` goes to standard error, and a panic

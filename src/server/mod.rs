@@ -43,7 +43,6 @@
 //! the table above, 656 bytes a room, 240 a user and 64 for each further membership. SQLite's
 //! caches take up to 16 MiB for the writer and 2 MiB for the reader.
 
-mod policies;
 mod startup;
 
 use std::net::IpAddr;
@@ -143,7 +142,7 @@ impl Server {
             if let LogReply::Suspended(suspensions) = &reply {
                 self.banned = suspensions.addresses_at(now.wall_ms);
             }
-            self.chat.committed(now, reply);
+            self.chat.on_log_reply(now, reply);
         }
     }
 
@@ -156,7 +155,7 @@ impl Server {
         self.sessions.handle_turn_end(turn);
         let Some(deadline) = self.stopping else { return self.arm_alarm(effects) };
         // What was accepted is answered first, if the logs do in time.
-        if self.chat.asked() > 0 && now.tick < deadline {
+        if self.chat.pending() > 0 && now.tick < deadline {
             return effects.push(Effect::Alarm { deadline });
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
@@ -236,7 +235,7 @@ impl Handler for Server {
             }
             Input::Alarm => {
                 self.alarm = Tick::MAX;
-                turn.chat.expire(now);
+                turn.chat.handle_timers(now);
                 sessions.flush_outputs(turn);
             }
             Input::Stop(signal) => self.stop(now, signal, effects),
@@ -271,6 +270,6 @@ fn limits(config: &Config) -> Limits {
         receipts_interval: timeouts.receipts_interval,
         open_join_creates: config.rooms.open_join_creates,
         edit_window: config.rooms.edit_window,
-        policies: policies::policies(config),
+        policies: config.policies.clone(),
     }
 }

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Server, policies};
+use super::Server;
 use crate::chat::model::log::{Logs, Snapshot};
+use crate::chat::model::policy::Policies;
+use crate::chat::model::reply::Durability;
 use crate::config::Config;
 use crate::http::{Method, PolicyError, Refusal, Response};
 use crate::metrics::Metrics;
@@ -101,14 +103,20 @@ fn open_store(
     metrics: &Metrics,
     waker: Waker,
 ) -> Result<(Box<dyn Logs>, Snapshot), OpenError> {
-    let stored = policies::stores(config) || store::is_there(&config.data);
-    if !stored {
+    if !has_stored_rooms(config) && !store::is_there(&config.data) {
         return Ok(store::in_memory());
     }
     let options = store::Options { data: config.data.clone(), metrics: Arc::clone(&metrics.store) };
     // It fails only if the poller is gone, and the loop with it.
     let wake = move || _ = waker.wake();
     store::open(&options, *clock, Arc::new(wake))
+}
+
+/// Whether there may be rooms whose records outlive the process.
+fn has_stored_rooms(config: &Config) -> bool {
+    let Policies { rules, otherwise, direct } = &config.policies;
+    let rules = rules.iter().map(|rule| &rule.policy);
+    rules.chain([otherwise, direct]).any(|policy| policy.durability != Durability::Memory)
 }
 
 /// How many connections there may be: as many as are configured, and no more than descriptors

@@ -35,7 +35,7 @@ impl Session<'_, '_> {
                 if command.is_logged() {
                     self.state.answers.give(self.context.turn, SENT_REPLY_BYTES);
                 }
-                self.turn.chat.command(now, conn, request, command);
+                self.turn.chat.handle_command(now, conn, request, command);
             }
         }
     }
@@ -49,7 +49,7 @@ impl Session<'_, '_> {
             return self.answer(&request, &Err(refusal));
         };
         let hello = Hello { secret, encoding: format.encoding(), ..hello };
-        self.turn.chat.hello(now, conn, request, hello);
+        self.turn.chat.handle_hello(now, conn, request, hello);
         if self.turn.chat.user(conn).is_none() {
             return;
         }

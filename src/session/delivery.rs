@@ -51,7 +51,7 @@ impl Delivery<'_, '_> {
         let Self { active, states, context, turn } = self;
         let Some(state) = state_of(active, states, conn) else { return };
         closing::end(state, context, reason, turn);
-        turn.chat.closed(turn.now, conn);
+        turn.chat.handle_closed(turn.now, conn);
     }
 
     fn deliver(&mut self, output: Output) {

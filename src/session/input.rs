@@ -132,7 +132,7 @@ impl<'t> Session<'_, 't> {
     pub(super) fn close(&mut self, goodbye: Vec<u8>, how: (CloseReason, Ending)) {
         self.flush_outputs();
         closing::close(&mut self.state, goodbye, how, self.turn);
-        self.turn.chat.closed(self.turn.now, self.state.conn);
+        self.turn.chat.handle_closed(self.turn.now, self.state.conn);
     }
 
     /// Sends bytes that answer the connection's own input, after all that the domain has said

@@ -159,7 +159,7 @@ impl Sessions {
     pub fn handle_blocked(&mut self, conn: ConnId, queued: usize, turn: &mut Turn<'_>) {
         if let Some(state) = find(&mut self.states, conn) {
             state.on_blocked(turn.now.tick, queued);
-            turn.chat.blocked(conn, queued);
+            turn.chat.handle_blocked(conn, queued);
         }
     }
 
@@ -167,7 +167,7 @@ impl Sessions {
     pub fn handle_drained(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         self.with(conn, turn, |session| {
             session.state.answers.drained();
-            session.turn.chat.drained(session.turn.now, conn);
+            session.turn.chat.handle_drained(session.turn.now, conn);
             session.resume();
         });
     }
@@ -187,7 +187,7 @@ impl Sessions {
         log::debug!(conn:% = conn, reason = reason.label(); "closed");
         self.states.remove(conn.slot());
         self.context.sessions_bytes -= size_of::<SessionState>();
-        turn.chat.closed(turn.now, conn);
+        turn.chat.handle_closed(turn.now, conn);
         self.flush_outputs(turn);
     }
 
@@ -195,10 +195,10 @@ impl Sessions {
     /// and been answered is let go.
     pub fn handle_turn_end(&mut self, turn: &mut Turn<'_>) {
         // Room by room, so that what is said about one is still in the cache.
-        while turn.chat.settle_next(turn.now) {
+        while turn.chat.fan_out_next(turn.now) {
             self.flush_outputs(turn);
         }
-        turn.chat.turn_end(turn.now);
+        turn.chat.end_turn(turn.now);
         self.flush_outputs(turn);
         if !self.context.finished.is_empty() {
             self.let_go(turn);
@@ -209,11 +209,11 @@ impl Sessions {
     /// Ends those whose peers have sent FIN and been answered.
     fn let_go(&mut self, turn: &mut Turn<'_>) {
         let finished = &mut self.context.finished;
-        let answered = finished.extract_if(.., |conn| turn.chat.waiting(*conn) == 0);
+        let answered = finished.extract_if(.., |conn| turn.chat.pending_of(*conn) == 0);
         let answered: Vec<ConnId> = answered.collect();
         // Answers that wait for a cursor are said when the domain forgets the connection.
         for &conn in &answered {
-            turn.chat.closed(turn.now, conn);
+            turn.chat.handle_closed(turn.now, conn);
         }
         self.flush_outputs(turn);
         for conn in answered {

@@ -34,7 +34,7 @@ impl Session<'_, '_> {
         if self.turn.chat.user(conn).is_none() {
             self.introduce(nick);
         } else if nick.is_some() && !has_spoken {
-            self.turn.chat.closed(self.turn.now, conn);
+            self.turn.chat.handle_closed(self.turn.now, conn);
             self.introduce(nick);
         } else if nick.is_some() {
             let refusal = Refusal::new(Code::NameTaken, "you have spoken under your name");

@@ -129,7 +129,7 @@ fn check_shows_what_holds_for_some_rooms() {
     assert!(first.starts_with("1 of "), "{out}");
     let expected = format!(
         "  tcp = \"off\"  (--tcp)\n\
-         2 room policies; what they do not say is as for all other rooms\n  \
+         2 room policies; what they do not set is as for all other rooms\n  \
          room_policy 1: match = \"tmp/*\"  ({path}:2:9)\n  \
          room_policy 1: durability = \"memory\"  ({path}:3:14)\n  \
          room_policy 2: name = \"ours\"  ({path}:5:8)\n  \

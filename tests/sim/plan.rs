@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use chinwag::config::{Access, Config, Durability, Retention, RoomPolicy};
+use chinwag::chat::model::policy::{Access, Policies, Policy, Retention, Rule};
+use chinwag::chat::model::reply::Durability;
+use chinwag::config::Config;
 use chinwag::time::Tick;
 
 use crate::disk::Habits;
@@ -113,9 +115,9 @@ impl Plan {
     pub(crate) fn rules(&self) -> Rules {
         let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let limits = &self.config.limits;
-        let forgetful = self.config.room_policies.iter().find_map(|policy| {
-            let kept = policy.retention.records?;
-            (policy.pattern.as_deref() == Some(FORGETFUL)).then_some((FORGETFUL, kept))
+        let forgetful = self.config.policies.rules.iter().find_map(|rule| {
+            let kept = rule.policy.retention.records?;
+            (rule.pattern.as_deref() == Some(FORGETFUL)).then_some((FORGETFUL, kept))
         });
         Rules {
             ring_records: wide(limits.ring_records),
@@ -161,24 +163,18 @@ impl Plan {
 /// What the rooms outlive: nothing, if there is no store; otherwise some do not, and one forgets early. One has an
 /// owner, and is entered by invitation.
 fn set_policies(config: &mut Config, is_stored: bool, rng: &mut Rng) {
-    config.durability = if is_stored {
+    let durability = if is_stored {
         *rng.pick(&[Durability::Disk, Durability::Disk, Durability::Os])
     } else {
         Durability::Memory
     };
+    config.policies = Policies::uniform(Policy { durability, ..Policy::default() });
     let mut policy = |room: &str, durability, records, access| {
-        config.room_policies.push(RoomPolicy {
-            pattern: Some(room.to_owned()),
-            name: None,
-            durability,
-            retention: Retention { records, ..Retention::default() },
-            create: config.rooms.create.clone(),
-            access,
-            message_bytes: config.limits.message_bytes,
-            presence: chinwag::config::PresenceMode::Names,
-        });
+        let retention = Retention { records, ..Retention::default() };
+        let policy = Policy { durability, retention, access, ..Policy::default() };
+        config.policies.rules.push(Rule { pattern: Some(room.into()), name: None, policy });
     };
-    policy(DEN, config.durability, None, Access::Private);
+    policy(DEN, durability, None, Access::Private);
     if is_stored {
         policy(EPHEMERAL, Durability::Memory, None, Access::Open);
         if rng.once_in(2) {

@@ -21,6 +21,7 @@ const PLANTED: &[(&str, &str, Rule)] = &[
     ("src/time/wheel.rs", "fn f() { crate::reactor::run(); }", Rule::Layer),
     ("src/main.rs", "fn main() { chinwag::server::run(); }", Rule::Layer),
     ("src/admin.rs", "use crate::*;", Rule::Layer),
+    ("src/config/mod.rs", "use crate::chat::{Chat, model::name::UserName};", Rule::Layer),
     ("src/novelty/part.rs", "use crate::time::Tick;", Rule::Layer),
     ("src/reactor/mod.rs", "use crate::\n    http::Head;", Rule::Layer),
     ("src/line/framing.rs", "use std::net::TcpStream;", Rule::Purity),
@@ -37,7 +38,7 @@ const PLANTED: &[(&str, &str, Rule)] = &[
     ("src/config/listen.rs", "use std::net::{SocketAddr, TcpListener};", Rule::Purity),
     ("src/session/mod.rs", "use std::time::{Duration, Instant};", Rule::Clock),
     ("src/log/sink.rs", "fn f() { let now = std::time::SystemTime::now(); }", Rule::Clock),
-    ("src/cli.rs", "fn f() { std::env::var(\"HOME\"); }", Rule::Environment),
+    ("src/cli/mod.rs", "fn f() { std::env::var(\"HOME\"); }", Rule::Environment),
     ("src/log/mod.rs", "use std::env; fn f() { env::var_os(\"HOME\"); }", Rule::Environment),
     ("src/wire/reply.rs", "fn f() { x.unwrap(); }", Rule::Panic),
     ("src/wire/reply.rs", "fn f() { x\n    .expect(\"why\"); }", Rule::Panic),
@@ -47,7 +48,7 @@ const PLANTED: &[(&str, &str, Rule)] = &[
     ("src/chat/room.rs", "fn f() { const { assert!(true) }; assert!(true); }", Rule::Panic),
     ("src/session/mod.rs", "fn f() { std::panic!(\"no\"); }", Rule::Panic),
     ("src/server.rs", "fn f() { std::process::exit(1); }", Rule::Exit),
-    ("src/cli.rs", "use std::process; fn f() { process::abort(); }", Rule::Exit),
+    ("src/cli/mod.rs", "use std::process; fn f() { process::abort(); }", Rule::Exit),
     ("src/collections/ring.rs", "fn f() { unsafe { g() } }", Rule::Unsafe),
     ("tests/it/rooms.rs", "#[test]\n#[ignore = \"later\"]\nfn f() {}", Rule::Ignored),
     (
@@ -81,7 +82,7 @@ const SOUND: &[(&str, &str)] = &[
     ("src/session/mod.rs", "use std::net::SocketAddr; use std::time::Duration;"),
     ("src/time/clock.rs", "use std::time::{Instant, SystemTime};"),
     ("src/config/env.rs", "fn f() { std::env::var(\"CHINWAG_LISTEN\"); }"),
-    ("src/cli.rs", "fn f() { std::env::args_os(); std::process::ExitCode::SUCCESS; }"),
+    ("src/cli/mod.rs", "fn f() { std::env::args_os(); std::process::ExitCode::SUCCESS; }"),
     ("src/main.rs", "fn main() { chinwag::cli::run(); }"),
 ];
 

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::source::{NamedPath, Source, item_len, paths};
 use crate::table::{
     CLOCK_FILE, ENVIRONMENT_FILE, HOSTILE_BYTES, HOSTILE_BYTES_LINTS, LAYERS, LINES_MAX,
-    MEANT_ASSERTIONS, NETWORK_PATHS, REFUSALS, RUN_BY_ANOTHER,
+    MEANT_ASSERTIONS, NETWORK_PATHS, PARTS, REFUSALS, RUN_BY_ANOTHER,
 };
 
 /// What can be wrong with a file.
@@ -178,6 +178,12 @@ fn layer_violation(top: &str, names: &[String]) -> Option<String> {
     let Some((_, allowed)) = LAYERS.iter().find(|(module, _)| *module == top) else {
         return Some(format!("the module `{top}` is in no layer"));
     };
+    let is_of_part = |(module, of, _): &&(&str, &str, &str)| *module == top && of == used;
+    if let Some((_, _, part)) = PARTS.iter().find(is_of_part)
+        && names.get(2).is_none_or(|name| name != part)
+    {
+        return Some(format!("`{top}` may know `{used}::{part}` only"));
+    }
     // A lower-case name that is no module is a macro or a function of the root: there are none.
     (!allowed.contains(&used.as_str())).then(|| format!("`{top}` must not know `{used}`"))
 }

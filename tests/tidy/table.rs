@@ -38,7 +38,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     // The edge.
-    ("config", &["time", "log"]),
+    ("config", &["time", "log", "chat", "http"]),
     ("page", &["http"]),
     ("admin", &["http", "net", "metrics", "time"]),
     ("store", &["chat", "collections", "time", "metrics", "log"]),
@@ -85,6 +85,9 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("cli", &["config", "server", "log", "bench", "store", "chat", "wire", "time"]),
     ("main", &["cli", "config"]),
 ];
+
+/// Where a module may name a part of another only: the module, the other one, and the part.
+pub(crate) const PARTS: &[(&str, &str, &str)] = &[("config", "chat", "model")];
 
 /// What a group of modules must not name.
 #[derive(Debug)]

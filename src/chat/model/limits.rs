@@ -16,7 +16,7 @@ pub struct Limits {
     /// Members of one room.
     pub members_per_room: usize,
     /// Users in all, present or remembered. At the bound the one makes room that was absent for longest and has
-    /// nothing to lose but places in open rooms; if there is none, newcomers are refused ([`Code::Busy`](super::Code::Busy)).
+    /// nothing to lose but places in open rooms; if there is none, newcomers are refused ([`Code::Busy`](super::code::Code::Busy)).
     pub users: usize,
     /// Rooms and direct conversations in all.
     pub rooms: usize,
@@ -75,7 +75,7 @@ pub const REASON_LEN_MAX: usize = 256;
 /// Bytes of the longest text to search for.
 pub const SEARCH_LEN_MAX: usize = 256;
 /// Bans, mutes and invitations of one room; those that are over do not count.
-pub const STANDINGS_MAX: usize = 4_096;
+pub const RESTRICTIONS_MAX: usize = 4_096;
 /// Unread messages of a room above which they are not counted.
 pub const UNREAD_MAX: u64 = 9_999;
 /// The highest seq plus one: what every JSON reader can hold in a double.

@@ -46,7 +46,7 @@ impl LogId {
 
 /// Names a request that has not been answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub usize);
+pub struct Ticket(pub u64);
 
 /// A record that is not in the log yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct Draft {
     pub from: UserName,
     /// What.
     pub body: Body,
-    /// See [`Record::weight`](super::Record::weight).
+    /// See [`Record::weight`](super::record::Record::weight).
     pub weight: u32,
     /// For an edit, a deletion or a reaction: what must hold of its target.
     pub touch: Option<TargetCheck>,
@@ -382,4 +382,60 @@ pub trait Logs: std::fmt::Debug {
 
     /// The next reply.
     fn poll(&mut self) -> Option<LogReply>;
+}
+
+impl Expiry {
+    /// Whether it has passed at this time, in milliseconds since 1970.
+    #[must_use]
+    pub fn is_over(&self, wall_ms: u64) -> bool {
+        self.until.is_some_and(|until| until <= wall_ms)
+    }
+}
+
+impl Suspensions {
+    /// Whether nobody may use the server from this address at this time, in milliseconds since 1970. An IPv4
+    /// address is the same written as IPv6.
+    #[must_use]
+    pub fn has_address(&self, address: crate::net::IpAddr, wall_ms: u64) -> bool {
+        let address = address.to_canonical();
+        let mut known = self.addresses.iter().filter(|(known, _)| known.to_canonical() == address);
+        known.any(|(_, expiry)| !expiry.is_over(wall_ms))
+    }
+
+    /// The addresses from which nobody may use the server at this time, in the form of
+    /// [`IpAddr::to_canonical`](std::net::IpAddr::to_canonical).
+    #[must_use]
+    pub fn addresses_at(&self, wall_ms: u64) -> Vec<crate::net::IpAddr> {
+        let known = self.addresses.iter().filter(|(_, expiry)| !expiry.is_over(wall_ms));
+        known.map(|(address, _)| address.to_canonical()).collect()
+    }
+
+    /// For how long this user may not use the server, `None` if it may.
+    pub(in crate::chat) fn user(&self, name: &UserName, wall_ms: u64) -> Option<&Expiry> {
+        let place = self.users.binary_search_by(|(known, _)| known.cmp(name)).ok()?;
+        let expiry = self.users.get(place).map(|(_, expiry)| expiry);
+        expiry.filter(|expiry| !expiry.is_over(wall_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_the_same_in_both_notations_and_until_its_expiry() {
+        let expiry = Expiry { until: Some(100), reason: "".into() };
+        let addresses = vec![("::ffff:10.0.0.1".parse().unwrap(), expiry)];
+        let suspensions = Suspensions { users: Vec::new(), addresses };
+        for (address, wall_ms, expect) in [
+            ("10.0.0.1", 99, true),
+            ("::ffff:10.0.0.1", 99, true),
+            ("10.0.0.1", 100, false),
+            ("10.0.0.2", 99, false),
+            ("::1", 99, false),
+        ] {
+            let has = suspensions.has_address(address.parse().unwrap(), wall_ms);
+            assert_eq!(has, expect, "{address} at {wall_ms}");
+        }
+    }
 }

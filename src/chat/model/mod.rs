@@ -3,6 +3,7 @@
 
 pub mod code;
 pub mod command;
+pub mod edits;
 pub mod event;
 pub mod limits;
 pub mod log;

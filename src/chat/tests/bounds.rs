@@ -36,7 +36,7 @@ fn a_page_around_a_seq_holds_what_a_page_holds_in_memory_and_from_the_store() {
                 town.say(0, &"x".repeat(len));
                 town.settle();
             }
-            let head = town.chat.state.rooms[town.chat.state.room_named("lobby").unwrap()].head;
+            let head = town.chat.rooms[town.chat.rooms.named("lobby").unwrap()].head;
             let page = Page::Around(head - 10);
             let said = town.run(
                 0,

@@ -58,19 +58,19 @@ fn who_leaves_in_the_middle_of_a_turn_is_still_answered() {
 #[test]
 fn a_slow_reader_falls_behind_and_catches_up_in_order() {
     let mut town = Town::with_lobby(credit_for(2), 2);
-    town.chat.blocked(conn(1), weight(0));
+    town.chat.handle_blocked(conn(1), weight(0));
     town.say(0, "");
     assert_eq!(heard(&town.settle(), 1), ["#1"]);
-    town.chat.blocked(conn(1), 2 * weight(0));
+    town.chat.handle_blocked(conn(1), 2 * weight(0));
     for _ in 0..3 {
         town.say(0, "");
         assert_eq!(heard(&town.settle(), 1), [""; 0]);
     }
     assert_eq!(town.chat.stats().behind, 1);
-    town.chat.drained(town.now, conn(1));
+    town.chat.handle_drained(town.now, conn(1));
     let said = town.settle();
     assert_eq!(heard(&said, 1), ["replay 2..=3", "wake"]);
-    town.chat.drained(town.now, conn(1));
+    town.chat.handle_drained(town.now, conn(1));
     let said = town.settle();
     assert_eq!(heard(&said, 1), ["replay 4..=4", "live 4"]);
     town.say(0, "");
@@ -81,14 +81,14 @@ fn a_slow_reader_falls_behind_and_catches_up_in_order() {
 #[test]
 fn the_answers_of_a_sender_that_is_behind_wait_for_their_places() {
     let mut town = Town::with_lobby(credit_for(2), 2);
-    town.chat.blocked(conn(1), 2 * weight(0));
+    town.chat.handle_blocked(conn(1), 2 * weight(0));
     town.say(0, "");
     town.say(1, "");
     town.say(0, "");
     let said = town.settle();
     assert_eq!(heard(&said, 1), [""; 0]);
     assert_eq!(town.chat.owed(conn(1)), 1);
-    town.chat.drained(town.now, conn(1));
+    town.chat.handle_drained(town.now, conn(1));
     let said = town.settle();
     assert_eq!(heard(&said, 1), ["replay 1..=1", "sent 2", "replay 3..=3", "live 3"]);
     assert_eq!(town.chat.owed(conn(1)), 0);
@@ -98,12 +98,12 @@ fn the_answers_of_a_sender_that_is_behind_wait_for_their_places() {
 fn a_cursor_that_falls_out_of_the_ring_is_told_the_gap() {
     let limits = Limits { ring_records: 2, ..credit_for(3) };
     let mut town = Town::with_lobby(limits, 2);
-    town.chat.blocked(conn(1), 3 * weight(0));
+    town.chat.handle_blocked(conn(1), 3 * weight(0));
     for _ in 0..5 {
         town.say(0, "");
         town.settle();
     }
-    town.chat.drained(town.now, conn(1));
+    town.chat.handle_drained(town.now, conn(1));
     let said = town.settle();
     assert_eq!(heard(&said, 1), ["gap 1..=3 pruned", "replay 4..=5", "live 5"]);
 }
@@ -190,7 +190,7 @@ fn a_returning_client_gets_what_it_missed_once() {
         [Output::Reply { result: Ok(Reply::History { epoch, .. }), .. }] => *epoch,
         other => panic!("{other:?}"),
     };
-    town.chat.closed(town.now, conn(1));
+    town.chat.handle_closed(town.now, conn(1));
     town.say(0, "");
     town.say(0, "");
     town.settle();

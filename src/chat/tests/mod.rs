@@ -97,7 +97,7 @@ impl Town {
                 .collect(),
         });
         let hello = Hello { name, resume, secret: self.secrets, encoding: Encoding::default() };
-        self.chat.hello(self.now, conn(number), request(Op::Hello), hello);
+        self.chat.handle_hello(self.now, conn(number), request(Op::Hello), hello);
         self.settle()
     }
 
@@ -113,7 +113,7 @@ impl Town {
 
     /// A command in a turn that goes on.
     fn ask(&mut self, number: usize, command: Command<'_>) {
-        self.chat.command(self.now, conn(number), request(Op::Ping), command);
+        self.chat.handle_command(self.now, conn(number), request(Op::Ping), command);
         self.run_logs();
     }
 
@@ -127,14 +127,14 @@ impl Town {
                 self.store.request(self.now, request);
             }
             let Some(reply) = self.store.poll() else { return };
-            self.chat.committed(self.now, reply);
+            self.chat.on_log_reply(self.now, reply);
         }
     }
 
     /// Ends the turn and returns what was said.
     fn settle(&mut self) -> Vec<Output> {
         self.run_logs();
-        self.chat.turn_end(self.now);
+        self.chat.end_turn(self.now);
         self.chat.debug_check();
         std::iter::from_fn(|| self.chat.poll_output()).collect()
     }
@@ -145,7 +145,7 @@ impl Town {
         let mut said = Vec::new();
         while self.chat.next_deadline() <= Tick::from_millis(end) {
             self.now.tick = self.chat.next_deadline().max(self.now.tick);
-            self.chat.expire(self.now);
+            self.chat.handle_timers(self.now);
             said.extend(self.settle());
         }
         self.now.tick = Tick::from_millis(end);

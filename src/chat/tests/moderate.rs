@@ -105,9 +105,9 @@ fn the_only_owner_stays_and_one_of_two_may_step_down() {
             .starts_with("sent")
     );
     // Both at once: the second one finds nobody who would be left.
-    town.chat.command(town.now, conn(0), request(Op::Ping), step_down());
+    town.chat.handle_command(town.now, conn(0), request(Op::Ping), step_down());
     let other = act("mod", ModerationCommand::Role(Role::Reader), "");
-    town.chat.command(town.now, conn(1), request(Op::Ping), other);
+    town.chat.handle_command(town.now, conn(1), request(Op::Ping), other);
     let said = town.settle();
     assert!(heard(&said, 0).iter().any(|line| line.starts_with("sent")), "{said:?}");
     assert_eq!(heard(&said, 1)[0], "no 3004");
@@ -170,11 +170,11 @@ fn a_ban_holds_for_everything_until_its_time_and_gives_its_reason() {
 fn a_resume_from_before_a_ban_is_cut() {
     for (private, before, after) in [(false, "From", "Banned"), (true, "From", "Banned")] {
         let mut town = den(Limits::default(), private);
-        let epoch = town.chat.state.rooms.iter().next().unwrap().1.epoch;
+        let epoch = town.chat.rooms.table.iter().next().unwrap().1.epoch;
         let back = |town: &mut Town| {
             let said = town.hello_with(7, Some("mem"), Some(("gone", &[("den", epoch, 1)])));
             let line = heard(&said, 7)[0].clone();
-            town.chat.closed(town.now, conn(7));
+            town.chat.handle_closed(town.now, conn(7));
             line
         };
         assert!(back(&mut town).contains(before));
@@ -403,7 +403,7 @@ fn who_is_suspended_is_sent_away_and_not_let_in_until_the_time_is_over() {
     let forever = Expiry { until: None, reason: "".into() };
     let users = vec![(name("zoe"), forever.clone()), (name("u1"), term), (name("eve"), forever)];
     let suspended = Arc::new(Suspensions { users, addresses: Vec::new() });
-    town.chat.committed(town.now, LogReply::Suspended(suspended));
+    town.chat.on_log_reply(town.now, LogReply::Suspended(suspended));
     let said = town.settle();
     assert_eq!(heard(&said, 1), ["close Banned"]);
     assert_eq!(heard(&said, 0), [""; 0]);
@@ -412,7 +412,7 @@ fn who_is_suspended_is_sent_away_and_not_let_in_until_the_time_is_over() {
     }
     town.now.wall_ms += 900;
     assert_eq!(heard(&town.hello_with(5, Some("u1"), None), 5), ["welcome u1 false"]);
-    town.chat.committed(town.now, LogReply::Suspended(Arc::default()));
+    town.chat.on_log_reply(town.now, LogReply::Suspended(Arc::default()));
     assert_eq!(heard(&town.hello_with(6, Some("eve"), None), 6), ["welcome eve false"]);
 }
 

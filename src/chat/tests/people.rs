@@ -31,11 +31,11 @@ fn who_asks_at_once_is_there() {
 #[test]
 fn who_comes_back_within_the_grace_was_never_gone() {
     let mut town = Town::with_lobby(Limits::default(), 2);
-    town.chat.closed(town.now, conn(1));
+    town.chat.handle_closed(town.now, conn(1));
     assert_eq!(heard(&town.wait(14_000), 0), [""; 0]);
     town.hello(5, "u1");
     assert_eq!(heard(&town.wait(60_000), 0), [""; 0]);
-    town.chat.closed(town.now, conn(5));
+    town.chat.handle_closed(town.now, conn(5));
     let said = town.wait(16_000);
     assert_eq!(heard(&said, 0), ["presence 2 1 Delta { on: [], away: [], off: [\"u1\"] }"]);
 }
@@ -55,8 +55,8 @@ fn who_comes_and_goes_all_the_time_is_told_once_and_noted_a_bounded_number_of_ti
         town.chat.debug_check();
     }
     town.run(2, leave());
-    for (_, room) in town.chat.state.rooms.iter() {
-        let noted = room.gathered.presence.changes.len();
+    for (key, _) in town.chat.rooms.table.iter() {
+        let noted = town.chat.ephemeral.changes(key);
         assert!(noted <= 2 * 3 + 65, "{noted}");
     }
     let said = town.wait(1_100);
@@ -67,7 +67,7 @@ fn who_comes_and_goes_all_the_time_is_told_once_and_noted_a_bounded_number_of_ti
 fn a_large_room_is_told_counts_only_and_seldom() {
     let members = model::limits::PRESENCE_NAMES_MAX + 1;
     let mut town = Town::with_lobby(Limits::default(), members);
-    town.chat.closed(town.now, conn(3));
+    town.chat.handle_closed(town.now, conn(3));
     let said = town.wait(20_000);
     let heard = heard(&said, 0);
     assert_eq!(heard.len(), 1, "{heard:?}");
@@ -95,10 +95,10 @@ fn a_slow_typist_is_not_told_who_else_is_typing_until_it_is_in_step() {
     let mut town = Town::with_lobby(Limits::default(), 2);
     town.run(1, Command::Typing { room: "lobby".into() });
     town.wait(1_000);
-    town.chat.blocked(conn(1), Limits::default().outbound_soft);
+    town.chat.handle_blocked(conn(1), Limits::default().outbound_soft);
     town.run(0, Command::Typing { room: "lobby".into() });
     assert_eq!(heard(&town.wait(1_500), 1), [""; 0]);
-    town.chat.drained(town.now, conn(1));
+    town.chat.handle_drained(town.now, conn(1));
     let told = heard(&town.settle(), 1);
     assert!(told.contains(&"typing [\"u0\"]".to_owned()), "{told:?}");
 }
@@ -134,10 +134,10 @@ fn who_was_given_much_in_one_turn_is_told_the_state_in_the_next() {
     }
     // This hands over what was said before it.
     town.ask(1, Command::Join { room: "lobby".into(), after: None, epoch: None });
-    town.chat.expire(town.now);
+    town.chat.handle_timers(town.now);
     let expect = ["#1", "#2", "#3", "#4", "joined at 4 from 1", "wake"];
     assert_eq!(heard(&town.settle(), 1), expect);
-    town.chat.drained(town.now, conn(1));
+    town.chat.handle_drained(town.now, conn(1));
     let told = heard(&town.settle(), 1);
     assert!(told.iter().any(|line| line.starts_with("presence 2 3 State")), "{told:?}");
 }
@@ -192,11 +192,11 @@ fn the_same_session_again_replaces_the_old_connection() {
 fn who_may_not_return_yet_can_return_later() {
     let mut town = Town::new(Limits { sessions_per_user: 2, ..Limits::default() });
     let secret = town.hello(0, "ann");
-    town.chat.closed(town.now, conn(0));
+    town.chat.handle_closed(town.now, conn(0));
     town.hello(1, "ann");
     town.hello(3, "ann");
     assert_eq!(heard(&town.hello_with(2, None, Some((&secret, &[]))), 2), ["no 3012"]);
-    town.chat.closed(town.now, conn(1));
+    town.chat.handle_closed(town.now, conn(1));
     let said = town.hello_with(2, None, Some((&secret, &[])));
     assert_eq!(heard(&said, 2), ["welcome ann true"]);
 }
@@ -217,7 +217,7 @@ fn guests_are_forgotten_in_time_and_so_are_rooms_without_members() {
     town.join(0, "lobby");
     town.say(0, "hi");
     town.settle();
-    town.chat.closed(town.now, conn(0));
+    town.chat.handle_closed(town.now, conn(0));
     town.wait(500_000);
     assert_eq!(town.chat.sizes()[..3], [1, 1, 1]);
     town.wait(800_000);
@@ -234,7 +234,7 @@ fn a_named_member_keeps_its_place_until_it_is_needed() {
     }
     let busy = town.hello_with(2, Some("u2"), None);
     assert_eq!(heard(&busy, 2), ["no 5004"]);
-    town.chat.closed(town.now, conn(0));
+    town.chat.handle_closed(town.now, conn(0));
     town.wait(14_000);
     assert_eq!(heard(&town.hello_with(2, Some("u2"), None), 2), ["no 5004"]);
     assert_eq!(town.chat.sizes()[2], 2);
@@ -249,7 +249,7 @@ fn a_known_session_does_not_bring_back_a_room_that_was_left() {
     let secret = town.hello(1, "ann");
     town.hello(2, "ann");
     town.join(1, "lobby");
-    town.chat.closed(town.now, conn(1));
+    town.chat.handle_closed(town.now, conn(1));
     town.run(2, Command::Leave { room: "lobby".into() });
     let said = town.hello_with(3, Some("ann"), Some((&secret, &[("lobby", Epoch(1), 0)])));
     let heard = heard(&said, 3);

@@ -134,10 +134,10 @@ fn who_says_something_and_reads_at_once_finds_it_there() {
     shelf.0.borrow_mut().slow = true;
     town.say(0, "three");
     town.run(0, inbox);
-    town.chat.closed(town.now, conn(0));
+    town.chat.handle_closed(town.now, conn(0));
     shelf.0.borrow_mut().slow = false;
     town.settle();
-    assert_eq!(town.chat.asked(), 0);
+    assert_eq!(town.chat.pending(), 0);
 }
 
 #[test]

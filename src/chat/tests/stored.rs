@@ -210,7 +210,7 @@ fn nobody_hears_of_a_record_before_the_log_has_it() {
     shelf.0.borrow_mut().slow = true;
     town.say(0, "hi");
     assert_eq!(told(&town.settle(), 1), [""; 0]);
-    assert_eq!(town.chat.waiting(conn(0)), 1);
+    assert_eq!(town.chat.pending_of(conn(0)), 1);
     shelf.0.borrow_mut().slow = false;
     let said = town.settle();
     assert_eq!((told(&said, 0), told(&said, 1)), (vec!["sent 1".into()], vec!["#1".into()]));
@@ -261,8 +261,8 @@ fn what_was_pruned_is_told_as_a_gap() {
     town.hello(0, "ann");
     town.join(0, "lobby");
     say_many(&mut town, 0, 20);
-    let log = town.chat.state.rooms[town.chat.state.room_named("lobby").unwrap()].log;
-    town.chat.committed(town.now, LogReply::Pruned { log, oldest: 11 });
+    let log = town.chat.rooms[town.chat.rooms.named("lobby").unwrap()].log;
+    town.chat.on_log_reply(town.now, LogReply::Pruned { log, oldest: 11 });
     town.hello(1, "bob");
     let join = Command::Join { room: "lobby".into(), after: Some(5), epoch: None };
     let said = told(&town.run(1, join), 1);
@@ -340,8 +340,8 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
     first.hello(0, "ann");
     first.join(0, "lobby");
     say_many(&mut first, 0, 10);
-    let room = first.chat.state.room_named("lobby").unwrap();
-    let (epoch, log) = (first.chat.state.rooms[room].epoch, first.chat.state.rooms[room].log);
+    let room = first.chat.rooms.named("lobby").unwrap();
+    let (epoch, log) = (first.chat.rooms[room].epoch, first.chat.rooms[room].log);
     let records = shelf.0.borrow_mut().logs.remove(&log).unwrap();
 
     let (mut second, shelf) = town(4);
@@ -361,8 +361,8 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
     };
     second.chat.restore(second.now, Snapshot { rooms: vec![kept], ..Snapshot::default() });
     second.settle();
-    let room = second.chat.state.room_named("lobby").unwrap();
-    let log = second.chat.state.rooms[room].log;
+    let room = second.chat.rooms.named("lobby").unwrap();
+    let log = second.chat.rooms[room].log;
     shelf.0.borrow_mut().logs.insert(log, records);
 
     let said = second.hello_with(0, Some("ann"), Some(("gone", &[("lobby", epoch, 4)])));
@@ -377,7 +377,7 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
     second.say(0, "on");
     assert!(told(&second.settle(), 0)[0].starts_with("sent"));
     // A clock that was ahead in an earlier life of the server.
-    let since = Some(second.chat.state.rev + 1);
+    let since = Some(second.chat.context.rev + 1);
     let said = second.run(0, Command::Rooms { since });
     let Some(Output::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) = answer(&said) else {
         panic!("{said:?}");
@@ -403,21 +403,21 @@ fn users_and_rooms_that_lose_nothing_make_room_and_others_do_not() {
     town.join(2, "second");
     assert_eq!(told(&town.join(1, "third"), 1), ["no 5004"], "cyd is there");
     for number in 0..3 {
-        town.chat.closed(town.now, conn(number));
+        town.chat.handle_closed(town.now, conn(number));
     }
     town.wait(20_000);
     let come =
         |town: &mut Town, number, name| told(&town.hello_with(number, Some(name), None), number);
     assert_eq!(come(&mut town, 3, "dan"), ["welcome dan false"]);
     let names = |town: &Town| -> Vec<_> {
-        let rooms = town.chat.state.rooms.iter().map(|(_, room)| room.name.to_string());
+        let rooms = town.chat.rooms.table.iter().map(|(_, room)| room.name.to_string());
         let mut rooms: Vec<_> = rooms.collect();
         rooms.sort();
         rooms
     };
     assert_eq!(names(&town), ["hers", "second", "silent"]);
     assert!(
-        town.chat.state.user_named("bob").is_none(),
+        town.chat.directory.user_named("bob").is_none(),
         "bob was absent for longest of those that may go"
     );
     assert_eq!(told(&town.join(3, "fourth"), 3), ["joined at 0 from 1"]);
@@ -425,7 +425,7 @@ fn users_and_rooms_that_lose_nothing_make_room_and_others_do_not() {
     town.chat.debug_check();
     assert_eq!(come(&mut town, 4, "eve"), ["welcome eve false"]);
     assert_eq!(come(&mut town, 5, "fay"), ["no 5004"], "ann keeps order where something was said");
-    assert!(town.chat.state.user_named("ann").is_some());
+    assert!(town.chat.directory.user_named("ann").is_some());
 }
 
 #[test]

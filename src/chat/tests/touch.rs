@@ -115,7 +115,7 @@ fn what_one_turn_asks_for_counts_in_its_order() {
     town.say(0, "a");
     town.settle();
     for command in [delete(1), delete(1), edit(1, "back"), react(1)] {
-        town.chat.command(town.now, conn(0), request(Op::Ping), command);
+        town.chat.handle_command(town.now, conn(0), request(Op::Ping), command);
     }
     let mut heard = heard(&town.settle(), 0);
     heard.sort();

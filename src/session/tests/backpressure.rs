@@ -107,8 +107,9 @@ fn sends_are_booked_before_they_are_answered() {
 fn fin_after_a_backlog_ends_the_connection_when_all_is_answered() {
     let mut harness = harness();
     let conn = harness.open(ListenerKind::Tcp);
-    let lines: String = (0..100).map(|id| format!("{}\n", ping(id))).collect();
-    harness.receive(conn, format!("{{\"op\":\"hello\",\"id\":1000}}\n{lines}").as_bytes());
+    let lines: Vec<String> = (0..100).map(ping).collect();
+    let lines = lines.join("\n");
+    harness.receive(conn, format!("{{\"op\":\"hello\",\"id\":1000}}\n{lines}\n").as_bytes());
     harness.finish(conn);
     let mut sent = Vec::new();
     for _ in 0..100 {

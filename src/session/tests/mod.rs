@@ -83,7 +83,7 @@ impl Harness {
         while let Some(request) = self.chat.poll_request() {
             self.logs.request(now, request);
             while let Some(reply) = self.logs.poll() {
-                self.chat.committed(now, reply);
+                self.chat.on_log_reply(now, reply);
             }
         }
         for effect in std::mem::take(&mut self.effects) {

@@ -219,8 +219,8 @@ mod tests {
 
     fn append(ticket: usize, level: Level, weight: u32, meta: Vec<RoomMeta>) -> Op {
         let draft = Draft { from: user("ann"), body: message("x"), weight, touch: None, meta };
-        let log = LogId::new(1, LOG);
-        Op::Append(Append { log, ticket: Ticket(ticket), level, wall_ms: 0, draft })
+        let (log, ticket) = (LogId::new(1, LOG), Ticket(u64::try_from(ticket).unwrap()));
+        Op::Append(Append { log, ticket, level, wall_ms: 0, draft })
     }
 
     fn topic(text: &str) -> RoomMeta {

@@ -374,7 +374,7 @@ mod tests {
         let (replies, end) = Replies::new(Arc::new(|| {}));
         let path = PathBuf::new();
         let mut reader = Reader { path, known: Arc::default(), replies, queue: Some(sender) };
-        for ticket in 0..QUERIES_MAX {
+        for ticket in 0..u64::try_from(QUERIES_MAX).unwrap() {
             reader.ask(Ticket(ticket), page(1, 9), |_| None).unwrap();
         }
         assert_eq!(reader.ask(Ticket(999), page(1, 9), |_| None), Err(LogFault::Busy));

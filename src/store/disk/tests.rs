@@ -29,7 +29,7 @@ struct Bench {
     woken: Receiver<()>,
     clock: Clock,
     metrics: Arc<StoreMetrics>,
-    tickets: usize,
+    tickets: u64,
 }
 
 pub(super) fn user(name: &str) -> UserName {
@@ -339,7 +339,7 @@ fn thousands_of_records_are_answered_in_order_and_none_is_lost_over_a_restart() 
         for number in 0..count {
             let reply = bench.reply();
             let LogReply::Appended { ticket, outcome } = reply else { panic!("{reply:?}") };
-            assert_eq!(ticket, Ticket(number + 1));
+            assert_eq!(ticket, Ticket(u64::try_from(number).unwrap() + 1));
             heads[number / 500 % 2] += 1;
             check_stored(&outcome, heads[number / 500 % 2]);
         }

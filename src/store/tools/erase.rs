@@ -16,12 +16,12 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, Transaction};
 
 use super::{ToolError, open};
-use crate::chat::model::limits::RECORD_OVERHEAD;
-use crate::chat::model::name::{DIRECT_LEN_MAX, RoomName, UserName};
+use crate::chat::model::edits;
+use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Body, Epoch, Record};
 use crate::store::disk::load::unseal;
 use crate::store::disk::reserve::Reserve;
-use crate::store::disk::row::{self, COLUMNS, kind, signed};
+use crate::store::disk::row::{self, COLUMNS, kind};
 use crate::store::disk::search;
 
 /// Rows that are looked up at once.
@@ -239,48 +239,14 @@ impl Erase<'_> {
     }
 
     fn record(&self, id: i64, room: i64) -> Result<(), Failed> {
-        let mut record = self.read(id)?;
+        let record = self.read(id)?;
         let direct = self.direct.iter().find(|(of, _)| *of == room);
-        let stand_in = direct.map_or(self.placeholder, |(_, stand_in)| stand_in);
-        if record.from == *self.user {
-            match &mut record.body {
-                Body::Message { .. } => {
-                    record.body = Body::Deleted;
-                    record.weight = record.weight.min(BARE_WEIGHT);
-                    search::changed(self.db, id, room, None)?;
-                    self.edits_of(room, record.seq)?;
-                }
-                Body::Topic { text } => *text = "".into(),
-                Body::Moderation { reason, .. } => *reason = "".into(),
-                Body::Deleted
-                | Body::Edit { .. }
-                | Body::Deletion { .. }
-                | Body::Reaction { .. } => {}
-            }
-            record.from = stand_in.clone();
+        let placeholder = direct.map_or(self.placeholder, |(_, placeholder)| placeholder);
+        let Some(erased) = edits::erase(&record, self.user, placeholder) else { return Ok(()) };
+        if matches!(record.body, Body::Message { .. }) && erased.body == Body::Deleted {
+            search::changed(self.db, id, room, None)?;
         }
-        if let Body::Moderation { target, .. } = &mut record.body
-            && target == self.user
-        {
-            *target = stand_in.clone();
-        }
-        let longer = stand_in.as_str().len().saturating_sub(self.user.as_str().len());
-        let longer = u32::try_from(2 * longer).unwrap_or(u32::MAX);
-        record.weight = record.weight.saturating_add(longer);
-        self.write(room, &record)
-    }
-
-    /// Takes the texts out of all edits of a message.
-    fn edits_of(&self, room: i64, target: u64) -> Result<(), Failed> {
-        let sql = "SELECT id FROM record WHERE room = ?1 AND target = ?2 AND kind = 2";
-        debug_assert_eq!(kind::EDIT, 2, "as it stands in the statement, for its index");
-        let mut statement = self.db.prepare_cached(sql)?;
-        let ids = statement.query_map((room, signed(target)), |row| row.get(0))?;
-        for id in ids.collect::<rusqlite::Result<Vec<i64>>>()? {
-            let mut record = self.read(id)?;
-            record.body = Body::Edit { target, text: None };
-            self.write(room, &record)?;
-        }
+        row::write(&mut *self.db.prepare_cached(row::UPDATE)?, room, &erased)?;
         Ok(())
     }
 
@@ -299,12 +265,6 @@ impl Erase<'_> {
         })?
     }
 
-    fn write(&self, room: i64, record: &Record) -> Result<(), Failed> {
-        let mut statement = self.db.prepare_cached(row::UPDATE)?;
-        row::write(&mut statement, room, record)?;
-        Ok(())
-    }
-
     fn state(&self) -> rusqlite::Result<()> {
         for sql in [
             "DELETE FROM sent WHERE sender = ?1",
@@ -316,11 +276,6 @@ impl Erase<'_> {
         Ok(())
     }
 }
-
-/// What a record without any text takes, at most, with the longest names.
-const BARE_WEIGHT: u32 = 512;
-
-const _: () = assert!(RECORD_OVERHEAD + 2 * DIRECT_LEN_MAX <= 512);
 
 #[cfg(test)]
 mod tests {

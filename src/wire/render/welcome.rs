@@ -6,7 +6,7 @@ use super::Context;
 use super::reply::{epoch_field, field, name_field, refusal_fields};
 use crate::chat::model::limits::{
     CID_LEN_MAX, EMOJI_LEN_MAX, Limits, PRESENCE_NAMES_MAX, REASON_LEN_MAX, RECEIPTS_MEMBERS_MAX,
-    REQUEST_ID_LEN_MAX, SEARCH_LEN_MAX, STANDINGS_MAX, TOPIC_LEN_MAX, TYPING_LASTS,
+    REQUEST_ID_LEN_MAX, RESTRICTIONS_MAX, SEARCH_LEN_MAX, TOPIC_LEN_MAX, TYPING_LASTS,
 };
 use crate::chat::model::name::NAME_LEN_MAX;
 use crate::chat::model::reply::{Reply, Resumption};
@@ -90,7 +90,7 @@ fn limits(out: &mut Vec<u8>, limits: &Limits) {
         (r#","presence_names":"#, Some(count(PRESENCE_NAMES_MAX))),
         (r#","receipts_members":"#, Some(count(RECEIPTS_MEMBERS_MAX))),
         (r#","typing_ms":"#, Some(millis(TYPING_LASTS))),
-        (r#","standings":"#, Some(count(STANDINGS_MAX))),
+        (r#","standings":"#, Some(count(RESTRICTIONS_MAX))),
         (r#","edit_ms":"#, limits.edit_window.map(millis)),
     ];
     for (key, value) in rest {

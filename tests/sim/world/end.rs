@@ -58,7 +58,7 @@ impl World {
         let remembered = if self.disk.is_some() { 0 } else { chat.sizes().iter().sum() };
         let left = [
             ("users, rooms, memberships, ring bytes", remembered),
-            ("requests to the logs", chat.asked()),
+            ("requests to the logs", chat.pending()),
             ("sessions of the domain", usize::try_from(stats.sessions).unwrap_or(usize::MAX)),
             ("subscriptions", usize::try_from(stats.subs).unwrap_or(usize::MAX)),
             ("connections with a session", self.server.connections()),

@@ -24,7 +24,7 @@ struct Bench {
     folder: TempDir,
     kept: Vec<RoomSnapshot>,
     now: Now,
-    tickets: usize,
+    tickets: u64,
     _lock: fs::File,
 }
 

@@ -1,0 +1,86 @@
+//! What every room of the domain is given: the bounds, the time, the timers, and where outputs and requests go.
+
+use std::collections::VecDeque;
+
+use super::keys::{RoomKey, UserKey};
+use super::model::event::Event;
+use super::model::limits::Limits;
+use super::model::log::LogRequest;
+use super::model::output::{Output, Request};
+use super::model::reply::{Refusal, Reply};
+use super::model::stats::Stats;
+use crate::net::ConnId;
+use crate::time::clock::Now;
+use crate::time::wheel::TimerWheel;
+
+/// The purpose of one of the domain's deadlines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// A user's leave grace ends, or the time after which a guest's memberships end.
+    UserAbsent(UserKey),
+    /// A room's presence, typing or receipts have been gathered long enough to be told.
+    EphemeralDue(RoomKey),
+    /// A room has had no member for long enough to be dropped.
+    RoomEmpty(RoomKey),
+    /// Receipts have been gathered long enough to be written.
+    SaveReceipts,
+    /// Pages that could not be read are tried again.
+    RetryPages,
+}
+
+/// The domain's surroundings, the same for all of its rooms.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub limits: Limits,
+    pub now: Now,
+    /// Rises with each turn: bytes that a session was given in an earlier one have been flushed.
+    pub turn: u32,
+    /// The server is stopping: no record is taken any more.
+    pub stopping: bool,
+    pub wheel: TimerWheel<Timer>,
+    /// Outputs in the order in which they are to be sent.
+    pub outputs: VecDeque<Output>,
+    /// Requests to the logs, in order.
+    pub requests: VecDeque<LogRequest>,
+    pub stats: Stats,
+    /// Rises with each change that somebody's inbox shows.
+    pub rev: u64,
+}
+
+impl Context {
+    pub(super) fn new(limits: Limits, now: Now) -> Self {
+        Self {
+            limits,
+            now,
+            turn: 0,
+            stopping: false,
+            wheel: TimerWheel::new(),
+            outputs: VecDeque::new(),
+            requests: VecDeque::new(),
+            stats: Stats::default(),
+            // Above those of earlier starts, which clients may still have.
+            rev: now.wall_ms.saturating_mul(1_000),
+        }
+    }
+
+    /// Answers a request.
+    pub(super) fn reply(&mut self, to: ConnId, request: Request, result: Result<Reply, Refusal>) {
+        self.outputs.push_back(Output::Reply { to, request, result });
+    }
+
+    /// Tells one connection an event.
+    pub(super) fn tell(&mut self, to: ConnId, event: Event) {
+        self.outputs.push_back(Output::Event { to, event });
+    }
+
+    /// Has the domain told by `handle_drained` when the connection can take more.
+    pub(super) fn wake(&mut self, conn: ConnId) {
+        self.outputs.push_back(Output::Wake { conn });
+    }
+
+    /// The next number of the inboxes' history.
+    pub(super) fn next_rev(&mut self) -> u64 {
+        self.rev += 1;
+        self.rev
+    }
+}

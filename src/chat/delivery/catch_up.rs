@@ -1,0 +1,182 @@
+//! Catch-up: lagging cursors are brought up to their rooms' heads, as far as the send credit goes.
+
+use super::credit::SendCredit;
+use super::cursor::{DeferredReply, ReplyPosition, Subscription};
+use super::fan_out::encoded_len;
+use super::reader::Reader;
+use super::{DeliveryMut, Pages, find_reader};
+use crate::chat::context::Context;
+use crate::chat::keys::RoomKey;
+use crate::chat::model::event::Event;
+use crate::chat::model::limits::PAGE_BYTES_MAX;
+use crate::chat::model::record::SharedRecord;
+use crate::chat::model::reply::GapWhy;
+use crate::chat::rooms::Room;
+use crate::collections::Key as _;
+use crate::net::ConnId;
+
+/// Bytes that a small event takes, at most.
+const SMALL_EVENT_BYTES: usize = 192;
+
+/// How far a cursor was brought up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CatchUp {
+    /// It is live.
+    Live,
+    /// It waits for a page of the store.
+    NeedsPage,
+    /// The send credit has run out before.
+    NoCredit,
+}
+
+impl DeliveryMut<'_> {
+    /// Brings the lagging cursors of a connection as far up as its send credit allows. Pages that they need are then
+    /// wanted: see [`Pages::next_to_read`].
+    pub(in crate::chat) fn catch_up(&mut self, conn: ConnId) {
+        let Some(reader) = self.delivery.reader(conn).filter(|reader| reader.lagging > 0) else {
+            return;
+        };
+        let owed = reader.owed();
+        let mut rooms: Vec<RoomKey> = reader.subscriptions.iter().map(|row| row.room).collect();
+        // Another room comes first each time, so that a busy one does not take all the credit for ever.
+        let first = usize::try_from(self.context.turn).unwrap_or(0) % rooms.len().max(1);
+        rooms.rotate_left(first);
+        for key in rooms {
+            if self.delivery.reader(conn).is_none_or(|reader| reader.lagging == 0) {
+                break;
+            }
+            self.fan_out(key);
+            if self.catch_up_in(conn, key) == CatchUp::NoCredit {
+                let reader = self.delivery.reader(conn);
+                if reader.is_some_and(|reader| !reader.credit.is_blocked()) {
+                    self.context.wake(conn);
+                }
+                break;
+            }
+        }
+        self.note_relief(conn, owed);
+    }
+
+    /// Brings the connection's cursor of one room up.
+    fn catch_up_in(&mut self, conn: ConnId, key: RoomKey) -> CatchUp {
+        let Self { context, rooms, delivery } = self;
+        let Some(feed) = delivery.feeds.get_mut(key.index()) else { return CatchUp::Live };
+        let Some(reader) = find_reader(&mut delivery.readers, conn) else { return CatchUp::Live };
+        let row = reader.index_in(key).and_then(|index| feed.subscriptions.get_mut(index));
+        let Some(row) = row else { return CatchUp::Live };
+        let mut step = Step { context, room: &rooms[key], reader, row, pages: &mut delivery.pages };
+        loop {
+            if let Some(done) = step.next(key) {
+                return done;
+            }
+        }
+    }
+}
+
+/// One cursor that is being brought up.
+struct Step<'a> {
+    context: &'a mut Context,
+    room: &'a Room,
+    reader: &'a mut Reader,
+    row: &'a mut Subscription,
+    pages: &'a mut Pages,
+}
+
+impl Step<'_> {
+    /// Sends the next thing that the cursor needs; `Some` when nothing more can be sent now.
+    fn next(&mut self, key: RoomKey) -> Option<CatchUp> {
+        let Some(lagging) = self.row.lagging.as_mut() else { return Some(CatchUp::Live) };
+        let (next, head, oldest) = (lagging.next, self.room.head, self.room.oldest());
+        let reply_at = lagging.replies.first().map_or(u64::MAX, |row| row.position.next());
+        if reply_at <= next {
+            self.send_reply();
+        } else if next < oldest {
+            self.tell_gap(oldest.min(reply_at) - 1);
+        } else if next > head {
+            self.go_live(next - 1);
+            return Some(CatchUp::Live);
+        } else {
+            return self.replay(key, next, reply_at.min(head + 1));
+        }
+        None
+    }
+
+    /// The answer to one of its own sends is due.
+    fn send_reply(&mut self) {
+        let Some(lagging) = self.row.lagging.as_mut() else { return };
+        let DeferredReply { position, request, reply } = lagging.replies.remove(0);
+        if let ReplyPosition::InsteadOf(seq) = position {
+            lagging.next = lagging.next.max(seq + 1);
+        }
+        self.reader.deferred_replies = self.reader.deferred_replies.saturating_sub(1);
+        self.context.reply(self.row.conn, request, Ok(reply));
+    }
+
+    /// What it needs next, up to `to`, is no longer there.
+    fn tell_gap(&mut self, to: u64) {
+        let Some(lagging) = self.row.lagging.as_mut() else { return };
+        let from = std::mem::replace(&mut lagging.next, to + 1);
+        self.context.stats.gaps += 1;
+        let room = self.room.name.clone();
+        self.tell_small(Event::Gap { room, from, to, why: GapWhy::Pruned });
+    }
+
+    /// It has the whole log, up to `seq`.
+    fn go_live(&mut self, seq: u64) {
+        self.reader.lagging -= 1;
+        self.row.lagging = None;
+        self.tell_small(Event::Live { room: self.room.name.clone(), seq });
+    }
+
+    fn tell_small(&mut self, event: Event) {
+        self.reader.credit.force(self.context.turn, SMALL_EVENT_BYTES);
+        self.context.tell(self.row.conn, event);
+    }
+
+    /// Sends a page of records, from `next` on and below `end`.
+    fn replay(&mut self, key: RoomKey, next: u64, end: u64) -> Option<CatchUp> {
+        let credit = (self.context.turn, self.context.limits.outbound_soft);
+        let books = &mut self.reader.credit;
+        let log = self.room.log;
+        let items = if self.room.ring.first().is_some_and(|first| first <= next) {
+            take_page(self.room.ring.from(next), end, books, credit)
+        } else if let Some(records) = self.pages.from(log, next) {
+            take_page(records.iter(), end, books, credit)
+        } else {
+            self.pages.want((key, log), next, self.row.conn);
+            return Some(CatchUp::NeedsPage);
+        };
+        let Some(to) = items.last().map(|record| record.seq) else {
+            return Some(CatchUp::NoCredit);
+        };
+        if let Some(lagging) = self.row.lagging.as_mut() {
+            lagging.next = to + 1;
+        }
+        self.context.stats.replayed += u64::try_from(items.len()).unwrap_or(u64::MAX);
+        let room = self.room.name.clone();
+        self.context.tell(self.row.conn, Event::Replay { room, items, to });
+        None
+    }
+}
+
+/// The `records` below `end` that fit a page and the send credit, which is booked.
+fn take_page<'a>(
+    records: impl Iterator<Item = &'a SharedRecord>,
+    end: u64,
+    credit: &mut SendCredit,
+    (turn, limit): (u32, usize),
+) -> Vec<SharedRecord> {
+    let mut items = Vec::new();
+    let mut bytes = 0;
+    for record in records.take_while(|record| record.seq < end) {
+        bytes += encoded_len(record);
+        if bytes > PAGE_BYTES_MAX && !items.is_empty() {
+            break;
+        }
+        if !credit.take(turn, limit, encoded_len(record)) {
+            break;
+        }
+        items.push(SharedRecord::clone(record));
+    }
+    items
+}

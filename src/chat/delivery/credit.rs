@@ -1,0 +1,86 @@
+//! How much a connection may still be sent before its cursors fall behind.
+
+/// The send credit of one connection: the bytes that wait for its socket, and those that it was given in this
+/// turn and that have not been flushed yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::chat) struct SendCredit {
+    queued: u32,
+    given: u32,
+    turn: u32,
+}
+
+impl SendCredit {
+    /// Nothing waits.
+    pub(in crate::chat) const fn new() -> Self {
+        Self { queued: 0, given: 0, turn: 0 }
+    }
+
+    /// Books `bytes` if they fit the limit, or if nothing waits: then they are let through whatever their size, since
+    /// a record that is larger than the limit must reach its readers too.
+    pub(in crate::chat) fn take(&mut self, turn: u32, limit: usize, bytes: usize) -> bool {
+        let owed = self.owed(turn);
+        if owed > 0 && owed.saturating_add(bytes) > limit {
+            return false;
+        }
+        self.force(turn, bytes);
+        true
+    }
+
+    /// Books `bytes` that are sent whatever the limit says.
+    pub(in crate::chat) fn force(&mut self, turn: u32, bytes: usize) {
+        if self.turn != turn {
+            self.turn = turn;
+            self.given = 0;
+        }
+        self.given = self.given.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+    }
+
+    /// Bytes that the connection has not taken yet.
+    pub(in crate::chat) fn owed(&self, turn: u32) -> usize {
+        let given = if self.turn == turn { self.given } else { 0 };
+        usize::try_from(self.queued.saturating_add(given)).unwrap_or(usize::MAX)
+    }
+
+    /// Whether bytes wait for the socket, so that it will report when it has drained.
+    pub(in crate::chat) const fn is_blocked(&self) -> bool {
+        self.queued > 0
+    }
+
+    /// A flush has left so many bytes waiting.
+    pub(in crate::chat) fn set_queued(&mut self, queued: usize) {
+        self.queued = u32::try_from(queued).unwrap_or(u32::MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credit_ends_at_the_limit_and_comes_back_with_the_next_turn() {
+        let mut credit = SendCredit::default();
+        assert!(credit.take(1, 100, 60));
+        assert!(credit.take(1, 100, 40));
+        assert!(!credit.take(1, 100, 1));
+        assert!(credit.take(2, 100, 100));
+    }
+
+    #[test]
+    fn queued_bytes_count_until_they_have_drained() {
+        let mut credit = SendCredit::default();
+        credit.set_queued(90);
+        assert!(credit.is_blocked());
+        assert!(!credit.take(1, 100, 20));
+        assert!(credit.take(1, 100, 10));
+        credit.set_queued(0);
+        assert!(!credit.is_blocked());
+        assert!(credit.take(2, 100, 100));
+    }
+
+    #[test]
+    fn a_record_beyond_the_limit_passes_when_nothing_waits() {
+        let mut credit = SendCredit::default();
+        assert!(credit.take(1, 100, 1_000));
+        assert!(!credit.take(1, 100, 1));
+    }
+}

@@ -1,0 +1,216 @@
+//! Fan-out: the records that a turn has added to a room go to all live cursors at once.
+
+use std::mem;
+
+use super::cursor::{DeferredReply, Feed, Lagging, ReplyPosition, Sender};
+use super::reader::Reader;
+use super::{DeliveryMut, find_reader};
+use crate::chat::keys::RoomKey;
+use crate::chat::model::limits::PAGE_BYTES_MAX;
+use crate::chat::model::output::{Audience, Encoding, Fanout, Output, Part};
+use crate::chat::model::record::SharedRecord;
+use crate::chat::rooms::Room;
+use crate::collections::Key as _;
+use crate::net::ConnId;
+
+/// Bytes of records at which a room does not wait for the turn's end: a batch must fit the send credit.
+const BATCH_BYTES_MAX: usize = PAGE_BYTES_MAX;
+/// Senders up to which comparing with each is faster than sorting.
+const FEW_SENDERS: usize = 8;
+
+impl DeliveryMut<'_> {
+    /// Has a record that was just committed fanned out when the turn ends, and its sender answered then. Returns
+    /// whether so much waits that it should be fanned out at once.
+    pub(in crate::chat) fn enqueue(
+        &mut self,
+        key: RoomKey,
+        record: SharedRecord,
+        sender: Sender,
+    ) -> bool {
+        let Some(feed) = self.delivery.feeds.get_mut(key.index()) else {
+            // Nobody reads this room: the sender is answered, and that is all.
+            let reply = self.rooms[key].sent(record.seq, record.at, false);
+            self.context.reply(sender.conn, sender.request, Ok(reply));
+            return false;
+        };
+        if feed.records.is_empty() {
+            self.delivery.dirty.push(key);
+        }
+        feed.bytes += encoded_len(&record);
+        if !sender.is_like_others() {
+            feed.senders.push((feed.records.len(), sender));
+        }
+        feed.records.push(record);
+        feed.bytes >= BATCH_BYTES_MAX
+    }
+
+    /// Hands a room's waiting records to all live cursors, and their senders' replies with them.
+    pub(in crate::chat) fn fan_out(&mut self, key: RoomKey) {
+        let Self { context, rooms, delivery } = self;
+        let Some((readers, feed)) =
+            delivery.parts(key).filter(|(_, feed)| !feed.records.is_empty())
+        else {
+            return;
+        };
+        let room = &rooms[key];
+        let mut batch = Batch::take(feed);
+        // Nearly always all are of one encoding, so that one list is made for them.
+        let encoding =
+            feed.subscriptions.first().map_or_else(Encoding::default, |row| row.encoding);
+        let others = feed.subscriptions.len().saturating_sub(batch.senders.len());
+        let mut whole = Audience::expecting(others, encoding);
+        let mut partial = Vec::new();
+        let mut live = 0;
+        let (turn, limit) = (context.turn, context.limits.outbound_soft);
+        for row in &mut feed.subscriptions {
+            let Some(reader) = find_reader(readers, row.conn) else {
+                debug_assert!(false, "a subscription has a reader");
+                continue;
+            };
+            if row.lagging.is_none() && !reader.credit.take(turn, limit, batch.bytes) {
+                // The cursor falls behind: it needs the first of these next.
+                row.lagging = Some(Box::new(Lagging::at(batch.first)));
+                reader.lagging += 1;
+                context.stats.lagged += 1;
+                if !reader.credit.is_blocked() {
+                    context.outputs.push_back(Output::Wake { conn: row.conn });
+                }
+            }
+            match &mut row.lagging {
+                Some(lagging) => batch.defer_replies(room, reader, &mut lagging.replies),
+                None if batch.is_from(row.conn) => {
+                    live += 1;
+                    batch.add_parts(row.conn, &mut partial);
+                }
+                None => {
+                    live += 1;
+                    whole.push(row.encoding, row.conn);
+                }
+            }
+        }
+        let Batch { records, senders, .. } = batch;
+        for (index, mut sender) in senders {
+            // The sender has no cursor: it has left meanwhile, or is gone.
+            if sender.id().is_some()
+                && let Some(record) = records.get(index)
+            {
+                let reply = room.sent(record.seq, record.at, false);
+                context.reply(sender.conn, sender.take_request(), Ok(reply));
+            }
+        }
+        if live > 0 {
+            context.stats.deliveries += u64::try_from(records.len() * live).unwrap_or(u64::MAX);
+            let (room, durable) = (room.name.clone(), room.durability);
+            log::debug!(room:% = room, seqs = records.len(), live; "fanned out");
+            let fanout = Fanout { room, durable, records, whole, partial };
+            context.outputs.push_back(Output::Fanout(fanout));
+        }
+    }
+
+    /// Answers a `send` whose record is at `seq`, when the cursor of its connection is there.
+    pub(in crate::chat) fn answer_at(&mut self, key: RoomKey, sender: Sender, seq: u64, at: u64) {
+        self.fan_out(key);
+        let reply = self.rooms[key].sent(seq, at, true);
+        let found = self.delivery.parts(key).and_then(|(readers, feed)| {
+            let reader = find_reader(readers, sender.conn)?;
+            let row = feed.subscriptions.get_mut(reader.index_in(key)?)?;
+            let lagging = row.lagging.as_mut().filter(|lagging| lagging.next <= seq)?;
+            Some((reader, lagging))
+        });
+        match found {
+            Some((reader, lagging)) if sender.id().is_some() => {
+                let index = lagging.replies.partition_point(|row| row.position.next() <= seq);
+                let position = ReplyPosition::new(seq, sender.echo);
+                let row = DeferredReply { position, request: sender.request, reply };
+                lagging.replies.insert(index, row);
+                reader.deferred_replies = reader.deferred_replies.saturating_add(1);
+            }
+            _ => self.context.reply(sender.conn, sender.request, Ok(reply)),
+        }
+    }
+}
+
+/// The records of one fan-out, and the senders among whose records they are.
+struct Batch {
+    records: Vec<SharedRecord>,
+    senders: Vec<(usize, Sender)>,
+    bytes: usize,
+    /// The seq of the first record.
+    first: u64,
+    /// The connections of many senders, sorted, so that each reader is not compared with all of them.
+    sorted: Vec<ConnId>,
+}
+
+impl Batch {
+    fn take(feed: &mut Feed) -> Self {
+        let records = mem::take(&mut feed.records);
+        let first = records.first().map_or(0, |record| record.seq);
+        let senders = mem::take(&mut feed.senders);
+        let mut sorted = Vec::new();
+        if senders.len() > FEW_SENDERS {
+            sorted.extend(senders.iter().map(|(_, sender)| sender.conn));
+            sorted.sort_unstable();
+        }
+        Self { records, senders, bytes: mem::take(&mut feed.bytes), first, sorted }
+    }
+
+    /// Whether the connection has sent one of the records and is to be answered.
+    fn is_from(&self, conn: ConnId) -> bool {
+        if !self.sorted.is_empty() {
+            return self.sorted.binary_search(&conn).is_ok();
+        }
+        self.senders.iter().any(|(_, sender)| sender.conn == conn)
+    }
+
+    /// Adds what the connection of a sender gets: the records, with its replies in place of its own ones.
+    fn add_parts(&mut self, conn: ConnId, partial: &mut Vec<(ConnId, Part)>) {
+        let mut start = 0;
+        self.senders.retain_mut(|(index, sender)| {
+            if sender.conn != conn {
+                return true;
+            }
+            let end = if sender.echo { *index + 1 } else { *index };
+            if start < end {
+                partial.push((conn, Part::Records(start..end)));
+            }
+            if sender.id().is_some() {
+                partial.push((conn, Part::Sent(sender.take_request(), *index)));
+            }
+            start = *index + 1;
+            false
+        });
+        if start < self.records.len() {
+            partial.push((conn, Part::Records(start..self.records.len())));
+        }
+    }
+
+    /// Keeps the replies to the reader's own sends until its cursor is there.
+    fn defer_replies(
+        &mut self,
+        room: &Room,
+        reader: &mut Reader,
+        replies: &mut Vec<DeferredReply>,
+    ) {
+        if !self.is_from(reader.conn) {
+            return;
+        }
+        let Self { records, senders, .. } = self;
+        senders.retain_mut(|(index, sender)| {
+            if sender.conn != reader.conn {
+                return true;
+            }
+            if let Some(record) = records.get(*index).filter(|_| sender.id().is_some()) {
+                let position = ReplyPosition::new(record.seq, sender.echo);
+                let reply = room.sent(record.seq, record.at, false);
+                replies.push(DeferredReply { position, request: sender.take_request(), reply });
+                reader.deferred_replies = reader.deferred_replies.saturating_add(1);
+            }
+            false
+        });
+    }
+}
+
+/// The rendered length of a record, at most.
+pub(super) fn encoded_len(record: &SharedRecord) -> usize {
+    usize::try_from(record.weight).unwrap_or(usize::MAX)
+}

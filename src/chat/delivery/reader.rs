@@ -1,0 +1,80 @@
+//! The receiving side of a connection: what it may still be sent, and what it waits for.
+
+use super::credit::SendCredit;
+use crate::chat::keys::{RoomKey, UserKey};
+use crate::chat::model::output::Encoding;
+use crate::collections::Few;
+use crate::net::ConnId;
+
+/// Where a connection's subscription stands in its room.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::chat) struct SubscriptionRef {
+    pub room: RoomKey,
+    /// The index in the room's subscriptions.
+    pub index: u32,
+}
+
+/// A connection that has said hello, as those who deliver see it: small, since a fan-out visits many.
+#[derive(Debug)]
+pub(in crate::chat) struct Reader {
+    pub conn: ConnId,
+    pub user: UserKey,
+    /// Decides whether its cursors are live.
+    pub credit: SendCredit,
+    /// By room.
+    pub subscriptions: Few<SubscriptionRef>,
+    /// How many of the subscriptions lag.
+    pub lagging: u32,
+    pub encoding: Encoding,
+    /// Replies that wait for a lagging cursor.
+    pub deferred_replies: u8,
+    /// Requests that wait for the logs, by weight; see `pending`.
+    pub pending_weight: u8,
+}
+
+impl Reader {
+    /// A reader without cursors, which waits for nothing.
+    pub(in crate::chat) const fn new(conn: ConnId, user: UserKey, encoding: Encoding) -> Self {
+        Self {
+            conn,
+            user,
+            credit: SendCredit::new(),
+            subscriptions: Few::new(),
+            lagging: 0,
+            encoding,
+            deferred_replies: 0,
+            pending_weight: 0,
+        }
+    }
+
+    /// How many answers it waits for.
+    pub(in crate::chat) fn owed(&self) -> u32 {
+        u32::from(self.deferred_replies) + u32::from(self.pending_weight)
+    }
+
+    /// The place of the subscription to `room`: its index in `subscriptions`, or where it would be.
+    pub(in crate::chat) fn find(&self, room: RoomKey) -> Result<usize, usize> {
+        self.subscriptions.binary_search_by_key(&room, |subscription| subscription.room)
+    }
+
+    /// Whether it is subscribed to `room`.
+    pub(in crate::chat) fn is_subscribed(&self, room: RoomKey) -> bool {
+        self.find(room).is_ok()
+    }
+
+    /// The index in the subscriptions of `room`.
+    pub(in crate::chat) fn index_in(&self, room: RoomKey) -> Option<usize> {
+        let found = self.subscriptions.get(self.find(room).ok()?)?;
+        usize::try_from(found.index).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_fits_a_cache_line() {
+        assert!(size_of::<Option<Reader>>() <= 64);
+    }
+}

@@ -1,0 +1,68 @@
+//! How cursors begin and end.
+
+use super::cursor::{DeferredReply, Lagging, Subscription};
+use super::reader::SubscriptionRef;
+use super::{DeliveryMut, find_reader};
+use crate::chat::keys::RoomKey;
+use crate::collections::Key as _;
+use crate::net::ConnId;
+
+/// Subscriptions up to which a room's list grows by one at a time: there are very many rooms of two.
+const FEW_SUBSCRIPTIONS: usize = 4;
+
+impl DeliveryMut<'_> {
+    /// Adds a cursor of `conn` to the room: live at the head, or lagging, with `next` to be sent first. Waiting
+    /// records are fanned out before, so that the cursor does not see what was before it.
+    pub(in crate::chat) fn subscribe(&mut self, conn: ConnId, key: RoomKey, next: Option<u64>) {
+        self.fan_out(key);
+        self.unsubscribe(conn, key);
+        let delivery = &mut *self.delivery;
+        let feed = delivery.feeds.get_or_default(key.index());
+        let Some(reader) = find_reader(&mut delivery.readers, conn) else { return };
+        let Err(place) = reader.find(key) else { return };
+        let rows = &mut feed.subscriptions;
+        let index = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        reader.subscriptions.insert(place, SubscriptionRef { room: key, index });
+        let lagging = next.map(|next| Box::new(Lagging::at(next)));
+        reader.lagging += u32::from(lagging.is_some());
+        if rows.len() < FEW_SUBSCRIPTIONS {
+            rows.reserve_exact(1);
+        }
+        rows.push(Subscription { conn, lagging, encoding: reader.encoding, stale: false });
+        self.context.stats.subs += 1;
+    }
+
+    /// Takes the cursor of `conn` away, if it has one; replies that waited for it are sent.
+    pub(in crate::chat) fn unsubscribe(&mut self, conn: ConnId, key: RoomKey) {
+        if self.delivery.reader(conn).is_none_or(|reader| !reader.is_subscribed(key)) {
+            return;
+        }
+        self.fan_out(key);
+        let Self { context, delivery, .. } = self;
+        let Some((readers, feed)) = delivery.parts(key) else { return };
+        let Some(reader) = find_reader(readers, conn) else { return };
+        let Ok(place) = reader.find(key) else { return };
+        let Some(removed) = reader.subscriptions.remove(place) else { return };
+        let index = usize::try_from(removed.index).unwrap_or(usize::MAX);
+        let rows = &mut feed.subscriptions;
+        let row = rows.swap_remove(index);
+        context.stats.subs -= 1;
+        if let Some(lagging) = row.lagging {
+            reader.lagging -= 1;
+            for DeferredReply { request, reply, .. } in lagging.replies {
+                reader.deferred_replies = reader.deferred_replies.saturating_sub(1);
+                context.reply(conn, request, Ok(reply));
+            }
+        }
+        if rows.len() < rows.capacity() / 4 {
+            rows.shrink_to(rows.len() * 2);
+        }
+        // The last one has taken its index.
+        let Some(moved) = rows.get(index).map(|row| row.conn) else { return };
+        let Some(reader) = find_reader(readers, moved) else { return };
+        let place = reader.find(key).unwrap_or(usize::MAX);
+        if let Some(found) = reader.subscriptions.get_mut(place) {
+            found.index = removed.index;
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Users, their sessions and their names: who is here, and who may come back.
+//!
+//! ```text
+//!   name ──▶ User ──< Session     one for each connection that has said hello
+//!              ▲
+//!   secret ────┘                  of a live session, or of one that has ended and may be resumed
+//! ```
+//!
+//! Sessions are in their users' rows: nearly every user has one. It knows no rooms. A user's row has a place for the keys of its memberships, which `rooms` fills.
+
+mod session;
+mod user;
+
+use std::collections::VecDeque;
+use std::ops::{Index, IndexMut};
+use std::sync::Arc;
+
+pub(super) use session::{Secret, Session};
+pub(super) use user::User;
+
+use super::keys::UserKey;
+use super::model::log::Suspensions;
+use super::model::name::UserName;
+use super::model::reply::Presence;
+use crate::collections::{KeyIndex, Table};
+use crate::net::ConnId;
+
+/// Stale entries that the list of absent users may have beside one for each user.
+const ABSENT_STALE_MAX: usize = 1024;
+
+/// All users and sessions.
+///
+/// Invariants:
+/// - every user is found by its name;
+/// - a user is found by the secrets of its sessions and by those of ended ones that may come back.
+#[derive(Debug, Default)]
+pub(super) struct Directory {
+    users: Table<UserKey, User>,
+    by_name: KeyIndex<UserKey>,
+    by_secret: KeyIndex<UserKey>,
+    /// Users without a session, longest absent first; may hold users that are back or gone.
+    absent: VecDeque<UserKey>,
+    /// Users and addresses that may not use the server.
+    pub suspended: Arc<Suspensions>,
+}
+
+impl Index<UserKey> for Directory {
+    type Output = User;
+
+    fn index(&self, key: UserKey) -> &User {
+        &self.users[key]
+    }
+}
+
+impl IndexMut<UserKey> for Directory {
+    fn index_mut(&mut self, key: UserKey) -> &mut User {
+        &mut self.users[key]
+    }
+}
+
+impl Directory {
+    /// The user's row, if it is still there.
+    pub(super) fn user(&self, key: UserKey) -> Option<&User> {
+        self.users.get(key)
+    }
+
+    /// The user of this name.
+    pub(super) fn user_named(&self, name: &str) -> Option<UserKey> {
+        self.by_name.find(name, &self.users, |user| user.name.as_str() == name)
+    }
+
+    /// The user whose session has or had this secret, if it can still come back.
+    pub(super) fn user_of_secret(&self, secret: Secret) -> Option<UserKey> {
+        self.by_secret.find(&secret, &self.users, |user| {
+            let mut live = user.sessions.iter().map(|session| session.secret);
+            live.any(|other| other == secret) || user.resumable().contains(&secret)
+        })
+    }
+
+    /// The connection on which the user has the live session of this secret.
+    pub(super) fn session_with_secret(&self, user: UserKey, secret: Secret) -> Option<ConnId> {
+        let mut sessions = self.users[user].sessions.iter();
+        sessions.find(|session| session.secret == secret).map(|session| session.conn)
+    }
+
+    /// How many users there are.
+    pub(super) fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Adds a user whose name nobody has.
+    pub(super) fn add_user(&mut self, name: &UserName, is_guest: bool) -> UserKey {
+        let key = self.users.insert(User::new(name.clone(), is_guest));
+        self.by_name.insert(name.as_str(), key);
+        key
+    }
+
+    /// Removes a user without sessions and memberships.
+    pub(super) fn remove_user(&mut self, key: UserKey) -> Option<User> {
+        let user = self.users.remove(key)?;
+        debug_assert!(user.sessions.is_empty(), "a user with a session is not forgotten");
+        debug_assert!(user.memberships.is_empty(), "a member is not forgotten");
+        for secret in user.resumable() {
+            self.by_secret.remove(secret, key);
+        }
+        self.by_name.remove(user.name.as_str(), key);
+        Some(user)
+    }
+
+    /// Adds the session of a connection that has none.
+    pub(super) fn add_session(&mut self, user: UserKey, conn: ConnId, secret: Secret) {
+        self.by_secret.insert(&secret, user);
+        self.users[user].sessions.push(Session { conn, secret, away: false });
+    }
+
+    /// Ends a session. Its secret stays good for a resume, unless it has been taken over; each user has at most
+    /// `secrets_max` such secrets, of which the oldest goes.
+    pub(super) fn end_session(&mut self, user: UserKey, conn: ConnId, secrets_max: usize) {
+        let sessions = &mut self.users[user].sessions;
+        let place = sessions.iter().position(|session| session.conn == conn);
+        let Some(secret) = place.and_then(|place| sessions.get(place)).map(|row| row.secret) else {
+            return;
+        };
+        let may_return = self.user_of_secret(secret).is_some();
+        let row = &mut self.users[user];
+        place.map(|place| row.sessions.remove(place));
+        if may_return {
+            let resumable = &mut row.absence_mut().resumable;
+            resumable.push(secret);
+            if resumable.len() > secrets_max {
+                let oldest = resumable.remove(0);
+                self.by_secret.remove(&oldest, user);
+            }
+        }
+    }
+
+    /// Forgets the secret of a session that is taken over by another connection.
+    pub(super) fn take_over(&mut self, user: UserKey, secret: Secret) {
+        self.by_secret.remove(&secret, user);
+        if let Some(absence) = &mut self.users[user].absence {
+            absence.resumable.retain(|&other| other != secret);
+        }
+    }
+
+    /// Lets no ended session of the user be resumed any more.
+    pub(super) fn forget_secrets(&mut self, user: UserKey) {
+        let Some(absence) = &mut self.users[user].absence else { return };
+        for secret in std::mem::take(&mut absence.resumable) {
+            self.by_secret.remove(&secret, user);
+        }
+    }
+
+    /// Lists a user among the absent, unless it is listed.
+    pub(super) fn list_absent(&mut self, user: UserKey) {
+        if std::mem::replace(&mut self.users[user].absence_mut().listed, true) {
+            return;
+        }
+        if self.absent.len() > 2 * self.users.len() + ABSENT_STALE_MAX {
+            let users = &self.users;
+            let is_listed = |row: &User| row.absence.as_ref().is_some_and(|absence| absence.listed);
+            self.absent.retain(|&key| users.get(key).is_some_and(is_listed));
+        }
+        self.absent.push_back(user);
+    }
+
+    /// Takes the user off the list that was absent for longest and still is.
+    pub(super) fn pop_absent(&mut self) -> Option<UserKey> {
+        while let Some(key) = self.absent.pop_front() {
+            let Some(user) = self.users.get_mut(key) else { continue };
+            user.absence_mut().listed = false;
+            if user.is_off() {
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    /// How many entries the list of absent users has, stale ones included.
+    pub(super) fn absent_len(&self) -> usize {
+        self.absent.len()
+    }
+
+    /// The presence that the user's sessions amount to: online if one of them is, away if none is, and `None`
+    /// without a session.
+    pub(super) fn presence_of_sessions(&self, user: UserKey) -> Option<Presence> {
+        let sessions = &self.users[user].sessions;
+        let is_online = sessions.iter().any(|session| !session.away);
+        let presence = if is_online { Presence::Online } else { Presence::Away };
+        (!sessions.is_empty()).then_some(presence)
+    }
+
+    /// Every user.
+    pub(super) fn users(&self) -> impl Iterator<Item = (UserKey, &User)> {
+        self.users.iter()
+    }
+
+    /// Checks the invariants.
+    pub(super) fn debug_check(&self) {
+        for (key, user) in self.users.iter() {
+            debug_assert_eq!(self.user_named(user.name.as_str()), Some(key), "a user is found");
+            let live = user.sessions.iter().map(|session| &session.secret);
+            for &secret in user.resumable().iter().chain(live) {
+                debug_assert_eq!(self.user_of_secret(secret), Some(key), "a user can come back");
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! A user: somebody who is here, or is remembered.
+
+use super::session::{Secret, Session};
+use crate::chat::keys::{MembershipKey, RoomKey};
+use crate::chat::model::name::UserName;
+use crate::chat::model::reply::Presence;
+use crate::collections::Few;
+use crate::net::ConnId;
+use crate::time::Tick;
+use crate::time::wheel::TimerId;
+
+/// Somebody, present or remembered.
+#[derive(Debug)]
+pub(in crate::chat) struct User {
+    pub name: UserName,
+    /// Its sessions, oldest first.
+    pub sessions: Few<Session>,
+    /// By room; kept by `rooms`.
+    pub memberships: Few<(RoomKey, MembershipKey)>,
+    /// As others are told, that is with the leave grace.
+    pub presence: Presence,
+    /// The server gave the name, or nobody ever came by it: the user is forgotten after a while.
+    pub is_guest: bool,
+    /// There only for users that have been away.
+    pub absence: Option<Box<Absence>>,
+    /// Memberships in rooms.
+    pub rooms: u32,
+    /// Direct conversations that it has begun.
+    pub conversations_begun: u32,
+}
+
+/// What is known of a user that is away, or has been.
+#[derive(Debug, Default)]
+pub(in crate::chat) struct Absence {
+    /// Secrets of sessions that ended, by which the user can still return.
+    pub resumable: Vec<Secret>,
+    /// The leave grace, or the time until the user is forgotten.
+    pub timer: Option<TimerId>,
+    /// When its last session ended.
+    pub since: Tick,
+    /// It is in the directory's list of absent users.
+    pub listed: bool,
+}
+
+impl User {
+    pub(super) const fn new(name: UserName, is_guest: bool) -> Self {
+        Self {
+            name,
+            sessions: Few::new(),
+            memberships: Few::new(),
+            presence: Presence::Off,
+            is_guest,
+            absence: None,
+            rooms: 0,
+            conversations_begun: 0,
+        }
+    }
+
+    /// The record of its absence, begun if there is none.
+    pub(in crate::chat) fn absence_mut(&mut self) -> &mut Absence {
+        self.absence.get_or_insert_default()
+    }
+
+    /// Secrets of sessions that ended, by which it can still return.
+    pub(in crate::chat) fn resumable(&self) -> &[Secret] {
+        self.absence.as_ref().map_or(&[], |absence| &absence.resumable)
+    }
+
+    /// The connections of its sessions, oldest first; a copy, so that they can be walked while rows change.
+    pub(in crate::chat) fn connections(&self) -> Few<ConnId> {
+        let mut connections = Few::new();
+        self.sessions.iter().for_each(|session| connections.push(session.conn));
+        connections
+    }
+
+    /// Ends its absence. The timer that is returned is to be cancelled.
+    pub(in crate::chat) fn end_absence(&mut self) -> Option<TimerId> {
+        let absence = self.absence.as_mut()?;
+        let timer = absence.timer.take();
+        if absence.resumable.is_empty() && !absence.listed {
+            self.absence = None;
+        }
+        timer
+    }
+
+    /// What counts against its bound on rooms, or on direct conversations that it has begun.
+    pub(in crate::chat) const fn count_mut(&mut self, direct: bool) -> &mut u32 {
+        if direct { &mut self.conversations_begun } else { &mut self.rooms }
+    }
+
+    /// Whether it has no session and its leave grace is over.
+    pub(in crate::chat) fn is_off(&self) -> bool {
+        self.sessions.is_empty() && self.presence == Presence::Off
+    }
+
+    /// Its membership in `room`.
+    pub(in crate::chat) fn membership(&self, room: RoomKey) -> Option<MembershipKey> {
+        let found = self.find_membership(room).ok()?;
+        self.memberships.get(found).map(|&(_, key)| key)
+    }
+
+    /// The place of the membership in `room`: its index in `memberships`, or where it would be.
+    pub(in crate::chat) fn find_membership(&self, room: RoomKey) -> Result<usize, usize> {
+        self.memberships.binary_search_by_key(&room, |&(room, _)| room)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_of_the_size_that_is_stated() {
+        assert_eq!(size_of::<Option<User>>(), 96);
+    }
+}

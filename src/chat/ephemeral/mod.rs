@@ -1,0 +1,309 @@
+//! Presence, typing and receipts told to others: gathered, versioned, and droppable.
+//!
+//! None of it is in the log, and all of it may be left out for a slow reader, who is told the present state once
+//! when it is in step again. Each kind is told at most once per interval and room, so that neither ten
+//! thousand joins nor a reconnect storm goes quadratic; in rooms of more than
+//! [`PRESENCE_NAMES_MAX`] members only counts are told, and less often the more connections there are to tell.
+//! A room's policy may have counts told only, or no presence at all: then there is no version and nobody counts
+//! as present.
+
+mod presence;
+mod receipts;
+mod typing;
+
+use std::mem;
+use std::time::Duration;
+
+use self::presence::RoomPresence;
+use self::receipts::RoomReceipts;
+use self::typing::{RoomTyping, TYPING_NAMES_MAX};
+use super::context::{Context, Timer};
+use super::delivery::Delivery;
+use super::directory::Directory;
+use super::keys::{MembershipKey, RoomKey, UserKey};
+use super::model::event::Event;
+use super::model::limits::{PRESENCE_NAMES_MAX, RECEIPTS_MEMBERS_MAX};
+use super::model::output::{Audience, Output};
+use super::model::reply::Presence;
+use super::rooms::Rooms;
+use crate::collections::{Key as _, Slots};
+use crate::net::ConnId;
+use crate::time::Tick;
+
+/// How long the first change is held back, so that those that come with it are told together.
+const GATHER_MIN: Duration = Duration::from_millis(50);
+/// Bytes that one name takes in an event, at most.
+const NAME_BYTES: usize = 64;
+/// Names that an event's other fields take the place of.
+const EVENT_OVERHEAD_NAMES: usize = 2;
+
+/// What all rooms have gathered.
+#[derive(Debug, Default)]
+pub(super) struct Ephemeral {
+    /// By the room's place; none for rooms in which nothing of it has happened.
+    gathered: Slots<Gathered>,
+}
+
+/// What one room has gathered and not told yet.
+#[derive(Debug, Default)]
+struct Gathered {
+    presence: RoomPresence,
+    typing: RoomTyping,
+    receipts: RoomReceipts,
+}
+
+impl Gathered {
+    /// When the room has something to tell, `None` if it has not.
+    fn due(&self) -> Option<Tick> {
+        let dues = [self.presence.due(), self.typing.due(), self.receipts.due()];
+        dues.into_iter().flatten().min()
+    }
+}
+
+impl Ephemeral {
+    /// The version of a room's presence that was told last, and how many members were told to be present.
+    pub(super) fn presence_version(&self, key: RoomKey) -> (u64, u64) {
+        let presence = self.gathered.get(key.index()).map(|gathered| &gathered.presence);
+        presence.map_or((0, 0), |presence| (presence.v, presence.count))
+    }
+
+    /// How many changes a room's presence has listed.
+    #[cfg(test)]
+    pub(super) fn changes(&self, key: RoomKey) -> usize {
+        self.gathered.get(key.index()).map_or(0, |gathered| gathered.presence.changes.len())
+    }
+
+    /// Drops what a room has gathered that is gone.
+    pub(super) fn remove_room(&mut self, key: RoomKey) {
+        self.gathered.remove(key.index());
+    }
+
+    fn room(&mut self, key: RoomKey) -> &mut Gathered {
+        self.gathered.get_or_default(key.index())
+    }
+
+    /// Checks that presence is counted, and that changed members are listed.
+    pub(super) fn debug_check(&self, rooms: &Rooms) {
+        for (key, _) in rooms.table.iter() {
+            let published = u64::try_from(rooms.published(key)).unwrap_or(u64::MAX);
+            debug_assert_eq!(self.presence_version(key).1, published, "presence is counted");
+            let mut changed =
+                rooms.table[key].members.iter().filter(|&&member| rooms[member].presence_changed);
+            let listed = self.gathered.get(key.index()).map(|gathered| &gathered.presence.changes);
+            let is_listed = |key: &MembershipKey| listed.is_some_and(|listed| listed.contains(key));
+            debug_assert!(changed.all(is_listed), "a changed presence is told of");
+        }
+    }
+}
+
+/// Presence, typing and receipts with what they need from outside: all of their operations are here.
+#[derive(Debug)]
+pub(super) struct EphemeralMut<'a> {
+    pub context: &'a mut Context,
+    pub directory: &'a Directory,
+    pub rooms: &'a mut Rooms,
+    pub delivery: &'a mut Delivery,
+    pub ephemeral: &'a mut Ephemeral,
+}
+
+impl EphemeralMut<'_> {
+    /// A membership is about to end: nothing that was gathered names it any more.
+    pub(in crate::chat) fn forget_member(&mut self, key: MembershipKey) {
+        let row = &self.rooms[key];
+        let (user, room, published) = (row.user, row.room, row.published);
+        let has_receipt = row.has_receipt;
+        let gathered = self.ephemeral.room(room);
+        if has_receipt {
+            gathered.receipts.readers.retain(|&other| other != key);
+        }
+        gathered.typing.remove(user);
+        if published != Presence::Off {
+            gathered.presence.forget(&self.directory[user].name);
+        }
+        if self.rooms[room].members.len() == PRESENCE_NAMES_MAX + 1 {
+            // Names are told again from here on.
+            gathered.presence.whole = true;
+        }
+        self.arm(room);
+    }
+
+    /// Sees to it that what a room has gathered is told in time.
+    fn arm(&mut self, key: RoomKey) {
+        let soonest = self.context.now.tick.after(GATHER_MIN);
+        let room = &mut self.rooms[key];
+        let due = self.ephemeral.gathered.get(key.index()).and_then(Gathered::due);
+        let Some(due) = due.filter(|_| !room.members.is_empty()) else { return };
+        let due = due.max(soonest);
+        if let Some(timer) = room.timer {
+            if self.context.wheel.deadline(timer).is_some_and(|armed| armed <= due) {
+                return;
+            }
+            self.context.wheel.cancel(timer);
+        }
+        room.timer = Some(self.context.wheel.arm(due, Timer::EphemeralDue(key)));
+    }
+
+    /// The room's timer has gone off: tells what is due.
+    pub(in crate::chat) fn on_timer(&mut self, key: RoomKey) {
+        let now = self.context.now.tick;
+        let Some(room) = self.rooms.table.get_mut(key) else { return };
+        room.timer = None;
+        self.ephemeral.room(key).typing.expire(now);
+        self.tell_due_presence(key);
+        let gathered = self.ephemeral.room(key);
+        let typing_is_due = gathered.typing.changed && gathered.typing.at <= now;
+        let receipts_are_due = gathered.receipts.at <= now;
+        if typing_is_due {
+            self.tell_typing(key);
+        }
+        if receipts_are_due {
+            self.tell_receipts(key);
+        }
+        self.arm(key);
+    }
+
+    /// Tells an event with `names` names to all who are subscribed, but for the sessions of users that `except`
+    /// picks and those that are slow.
+    fn tell_room(
+        &mut self,
+        key: RoomKey,
+        (event, names): (Event, usize),
+        except: impl Fn(UserKey) -> bool,
+    ) {
+        let indices = 0..self.delivery.subscribers(key);
+        self.tell_subscribers(key, (event, names), indices, except);
+    }
+
+    /// The same to those sessions of one user that are subscribed.
+    fn tell_user(&mut self, key: RoomKey, user: UserKey, event: (Event, usize)) {
+        let connections = self.directory[user].connections();
+        let readers = connections.iter().filter_map(|&conn| self.delivery.reader(conn));
+        let indices: Vec<usize> = readers.filter_map(|reader| reader.index_in(key)).collect();
+        self.tell_subscribers(key, event, indices, |_| false);
+    }
+
+    fn tell_subscribers(
+        &mut self,
+        key: RoomKey,
+        (event, names): (Event, usize),
+        indices: impl IntoIterator<Item = usize>,
+        except: impl Fn(UserKey) -> bool,
+    ) {
+        let Self { context, delivery, .. } = self;
+        let Some((readers, feed)) = delivery.parts(key) else { return };
+        let mut to = Audience::default();
+        let bytes = (EVENT_OVERHEAD_NAMES + names) * NAME_BYTES;
+        let limit = context.limits.outbound_soft / 2;
+        for index in indices {
+            let Some(row) = feed.subscriptions.get_mut(index) else { continue };
+            let reader = readers.get_mut(row.conn.slot()).filter(|reader| reader.conn == row.conn);
+            let Some(reader) = reader.filter(|reader| !except(reader.user)) else { continue };
+            let is_slow = reader.lagging > 0 || reader.credit.owed(context.turn) > limit;
+            if is_slow || row.stale {
+                // A reader that neither lags nor is blocked would never be told that it has drained.
+                if !mem::replace(&mut row.stale, true) && !reader.credit.is_blocked() {
+                    context.outputs.push_back(Output::Wake { conn: row.conn });
+                }
+                context.stats.ephemeral_dropped += 1;
+                continue;
+            }
+            reader.credit.force(context.turn, bytes);
+            context.stats.ephemeral += 1;
+            to.push(row.encoding, row.conn);
+        }
+        if !to.is_empty() {
+            context.outputs.push_back(Output::Shared { to, event });
+        }
+    }
+
+    /// The connection is in step again: what was left out is made up for by the present state, once.
+    pub(in crate::chat) fn refresh(&mut self, conn: ConnId) {
+        let reader = self.delivery.reader(conn).filter(|reader| reader.lagging == 0);
+        let Some(reader) = reader else { return };
+        let user = reader.user;
+        for place in 0..reader.subscriptions.len() {
+            let reader = self.delivery.reader(conn);
+            let found = reader.and_then(|reader| reader.subscriptions.get(place).copied());
+            let Some(found) = found else { return };
+            let index = usize::try_from(found.index).unwrap_or(usize::MAX);
+            let Some((readers, feed)) = self.delivery.parts(found.room) else { continue };
+            let row = feed.subscriptions.get_mut(index).filter(|row| row.stale);
+            let Some((row, reader)) = row.zip(readers.get_mut(conn.slot())) else { continue };
+            let turn = self.context.turn;
+            if reader.credit.owed(turn) > self.context.limits.outbound_soft / 2 {
+                if !reader.credit.is_blocked() {
+                    self.context.wake(conn);
+                }
+                return;
+            }
+            row.stale = false;
+            let named = self.rooms[found.room].members.len().min(PRESENCE_NAMES_MAX);
+            let names = named + TYPING_NAMES_MAX + RECEIPTS_MEMBERS_MAX.min(named);
+            reader.credit.force(turn, (names + 3 * EVENT_OVERHEAD_NAMES) * NAME_BYTES);
+            self.tell_state(conn, found.room, user);
+        }
+    }
+
+    /// Tells one connection a room's presence, typing and receipts as they are.
+    fn tell_state(&mut self, to: ConnId, key: RoomKey, user: UserKey) {
+        let presence = self.presence_state(key);
+        let typing = self.typing_event(key, Some(user));
+        let receipts = self.receipts_state(key, user);
+        let events = presence.into_iter().chain([typing]).chain(receipts);
+        self.context.outputs.extend(events.map(|event| Output::Event { to, event }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::chat::model::command::{Command, Op};
+    use crate::chat::model::output::{Encoding, Request};
+    use crate::chat::{Chat, Hello, Limits};
+    use crate::time::clock::Now;
+
+    fn at(millis: u64) -> Now {
+        Now { tick: Tick::from_millis(millis), wall_ms: millis }
+    }
+
+    /// Adds the rooms whose presence was told, and returns whether the domain wants to be told of a drain.
+    fn poll(chat: &mut Chat, told: &mut BTreeSet<String>) -> bool {
+        let mut wakes = false;
+        while let Some(output) = chat.poll_output() {
+            match output {
+                Output::Shared { event: Event::Presence { room, .. }, .. }
+                | Output::Event { event: Event::Presence { room, .. }, .. } => {
+                    told.insert(room.as_str().to_owned());
+                }
+                Output::Wake { .. } => wakes = true,
+                _ => {}
+            }
+        }
+        wakes
+    }
+
+    #[test]
+    fn a_reader_that_missed_presence_without_being_blocked_is_told_when_it_is_in_step() {
+        let limits = Limits { outbound_soft: 100, ..Limits::default() };
+        let mut chat = Chat::new(limits, at(0));
+        let conn = ConnId::new(0, 1).unwrap();
+        let request = |op| Request { id: None, op };
+        let hello =
+            Hello { name: Some("ann"), resume: None, secret: 1, encoding: Encoding::default() };
+        chat.handle_hello(at(0), conn, request(Op::Hello), hello);
+        for room in ["a", "b", "c"] {
+            let join = Command::Join { room: room.into(), after: None, epoch: None };
+            chat.handle_command(at(0), conn, request(Op::Join), join);
+        }
+        chat.end_turn(at(0));
+        chat.handle_timers(at(1_000));
+        let mut told = BTreeSet::new();
+        while poll(&mut chat, &mut told) {
+            chat.end_turn(at(1_000));
+            chat.handle_drained(at(1_000), conn);
+        }
+        assert_eq!(told.len(), 3, "{told:?}");
+    }
+}

@@ -1,0 +1,106 @@
+//! Who is typing.
+
+use super::EphemeralMut;
+use crate::chat::keys::{RoomKey, UserKey};
+use crate::chat::model::event::Event;
+use crate::chat::model::limits::{PRESENCE_NAMES_MAX, TYPING_LASTS};
+use crate::collections::Key as _;
+use crate::time::Tick;
+
+/// Users that a typing event names, at most.
+pub(super) const TYPING_NAMES_MAX: usize = 10;
+
+/// Who is typing in one room.
+#[derive(Debug, Default)]
+pub(super) struct RoomTyping {
+    /// The users that are typing, and until when they count as typing.
+    typists: Vec<(UserKey, Tick)>,
+    /// Somebody has begun or stopped since this was last told.
+    pub(super) changed: bool,
+    /// How many were told last.
+    told: usize,
+    /// The earliest next event.
+    pub(super) at: Tick,
+}
+
+impl RoomTyping {
+    /// When there is something to tell, or somebody no longer counts as typing.
+    pub(super) fn due(&self) -> Option<Tick> {
+        let expiry = self.typists.iter().map(|&(_, until)| until).min();
+        let change = self.changed.then_some(self.at);
+        expiry.into_iter().chain(change).min()
+    }
+
+    /// A user does not type any more. Returns whether it did.
+    pub(super) fn remove(&mut self, user: UserKey) -> bool {
+        let before = self.typists.len();
+        self.typists.retain(|&(typist, _)| typist != user);
+        let removed = self.typists.len() != before;
+        self.changed |= removed;
+        removed
+    }
+
+    /// Removes those whose time is over.
+    pub(super) fn expire(&mut self, now: Tick) {
+        let before = self.typists.len();
+        self.typists.retain(|&(_, until)| until > now);
+        self.changed |= self.typists.len() != before;
+    }
+}
+
+impl EphemeralMut<'_> {
+    /// A user says that it is typing. In large rooms nobody is told.
+    pub(in crate::chat) fn typing(&mut self, key: RoomKey, user: UserKey) {
+        if self.rooms[key].members.len() > PRESENCE_NAMES_MAX {
+            return;
+        }
+        let until = self.context.now.tick.after(TYPING_LASTS);
+        let typing = &mut self.ephemeral.room(key).typing;
+        if let Some(known) = typing.typists.iter_mut().find(|(typist, _)| *typist == user) {
+            known.1 = until;
+        } else if typing.typists.len() < TYPING_NAMES_MAX {
+            typing.typists.push((user, until));
+            typing.changed = true;
+        }
+        self.arm(key);
+    }
+
+    /// A user has said what it was typing.
+    pub(in crate::chat) fn stop_typing(&mut self, key: RoomKey, user: UserKey) {
+        let gathered = self.ephemeral.gathered.get_mut(key.index());
+        if gathered.is_some_and(|gathered| gathered.typing.remove(user)) {
+            self.arm(key);
+        }
+    }
+
+    /// Tells who is typing; each typist is told who else is.
+    pub(super) fn tell_typing(&mut self, key: RoomKey) {
+        let at = self.context.now.tick.after(self.context.limits.presence_interval);
+        let typing = &mut self.ephemeral.room(key).typing;
+        typing.changed = false;
+        typing.at = at;
+        let typists: Vec<UserKey> = typing.typists.iter().map(|&(user, _)| user).collect();
+        let names = typists.len();
+        let told = std::mem::replace(&mut typing.told, names);
+        let event = self.typing_event(key, None);
+        self.tell_room(key, (event, names), |user| typists.contains(&user));
+        // Nobody is told that they alone are typing.
+        if told.max(names) > 1 {
+            for user in typists {
+                let event = self.typing_event(key, Some(user));
+                self.tell_user(key, user, (event, names));
+            }
+        }
+    }
+
+    /// The users that are typing, apart from `except`.
+    pub(super) fn typing_event(&self, key: RoomKey, except: Option<UserKey>) -> Event {
+        let gathered = self.ephemeral.gathered.get(key.index());
+        let typists = gathered.into_iter().flat_map(|gathered| &gathered.typing.typists);
+        let others = typists.filter(|&&(user, _)| Some(user) != except);
+        let mut users: Vec<_> =
+            others.map(|&(user, _)| self.directory[user].name.clone()).collect();
+        users.sort_unstable();
+        Event::Typing { room: self.rooms[key].name.clone(), users }
+    }
+}

@@ -1,0 +1,156 @@
+//! Users that come, go, and are forgotten: the leave grace, guests, and who makes room for newcomers.
+
+use super::Chat;
+use super::membership::end_membership;
+use crate::chat::context::Timer;
+use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
+use crate::chat::model::code::Code;
+use crate::chat::model::name::UserName;
+use crate::chat::model::reply::{Presence, Refusal, Role};
+
+/// When a client should try again what the server has no memory for: as long as memberships of guests need to end.
+const BUSY_RETRY_MS: u64 = 60_000;
+
+/// The refusal when there are as many users or rooms as there may be.
+pub(super) fn busy(message: &'static str, limit: usize) -> Refusal {
+    Refusal::new(Code::Busy, message).limit(limit).retry_after_ms(BUSY_RETRY_MS)
+}
+
+/// The user `name`, made if there is none.
+///
+/// # Errors
+///
+/// [`Code::Busy`] if there are as many users as there may be, and none of them makes room.
+pub(super) fn open_user(
+    chat: &mut Chat,
+    name: &UserName,
+    is_guest: bool,
+) -> Result<UserKey, Refusal> {
+    if let Some(key) = chat.directory.user_named(name.as_str()) {
+        return Ok(key);
+    }
+    let users_max = chat.context.limits.users;
+    if chat.directory.len() >= users_max && !forget_absent(chat) {
+        return Err(busy("the server knows as many users as it can", users_max));
+    }
+    Ok(chat.directory.add_user(name, is_guest))
+}
+
+/// The user `name`, who may not have come yet.
+///
+/// # Errors
+///
+/// Those of [`open_user`].
+pub(super) fn open_user_to_wait_for(chat: &mut Chat, name: &UserName) -> Result<UserKey, Refusal> {
+    let is_known = chat.directory.user_named(name.as_str()).is_some();
+    let key = open_user(chat, name, true)?;
+    if !is_known {
+        arm_absence(chat, key);
+    }
+    Ok(key)
+}
+
+/// Forgets the user that was absent for longest, if the leave grace of anybody is over: users that come now
+/// are worth more than the places of those that may come back.
+pub(super) fn forget_absent(chat: &mut Chat) -> bool {
+    for _ in 0..chat.directory.absent_len() {
+        let Some(key) = chat.directory.pop_absent() else { return false };
+        if may_be_forgotten(chat, key) {
+            forget_user(chat, key);
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether a user's memberships may end though nobody ended them: if the user has no name to come back by, or loses
+/// nothing but places that it can take again. Kept are those in stored rooms in which something was said and that are
+/// direct conversations, or not open to everybody, or in which the user moderates.
+fn may_be_forgotten(chat: &Chat, key: UserKey) -> bool {
+    let user = &chat.directory[key];
+    let is_kept = |&(room, membership): &(RoomKey, MembershipKey)| {
+        let (room, role) = (&chat.rooms[room], chat.rooms[membership].role);
+        let is_special =
+            role > Role::Member || room.name.is_direct() || chat.lookup().is_closed(room);
+        room.is_stored() && room.head > 0 && is_special
+    };
+    user.is_guest || !user.memberships.iter().any(is_kept)
+}
+
+/// Ends all memberships of a user without sessions, and forgets it.
+fn forget_user(chat: &mut Chat, key: UserKey) {
+    while let Some(&(_, membership)) = chat.directory[key].memberships.last() {
+        end_membership(chat, membership, None);
+    }
+    let user = chat.directory.remove_user(key);
+    let timer = user.and_then(|user| user.absence).and_then(|absence| absence.timer);
+    if let Some(timer) = timer {
+        chat.context.wheel.cancel(timer);
+    }
+}
+
+/// The user has no session: after the leave grace it is off, and may be forgotten later.
+pub(super) fn arm_absence(chat: &mut Chat, user: UserKey) {
+    let now = chat.context.now.tick;
+    let deadline = now.after(chat.context.limits.leave_grace);
+    let absence = chat.directory[user].absence_mut();
+    absence.since = now;
+    if let Some(timer) = absence.timer.take() {
+        chat.context.wheel.cancel(timer);
+    }
+    absence.timer = Some(chat.context.wheel.arm(deadline, Timer::UserAbsent(user)));
+}
+
+/// The timer of a user without sessions has gone off.
+pub(in crate::chat) fn on_user_absent(chat: &mut Chat, user: UserKey) {
+    if chat.directory.user(user).is_none() {
+        return;
+    }
+    let row = &mut chat.directory[user];
+    row.absence_mut().timer = None;
+    if !row.sessions.is_empty() {
+        return;
+    }
+    if row.presence != Presence::Off {
+        row.presence = Presence::Off;
+        chat.ephemeral_mut().user_changed(user);
+    }
+    let row = &mut chat.directory[user];
+    let forgotten_at = row.absence_mut().since.after(chat.context.limits.guest_membership);
+    let is_over = row.is_guest && chat.context.now.tick >= forgotten_at;
+    if is_over {
+        end_guest(chat, user);
+    }
+    let row = &mut chat.directory[user];
+    if row.memberships.is_empty() {
+        forget_user(chat, user);
+        return;
+    }
+    if row.is_guest && !is_over {
+        let timer = chat.context.wheel.arm(forgotten_at, Timer::UserAbsent(user));
+        row.absence_mut().timer = Some(timer);
+    } else {
+        chat.directory.forget_secrets(user);
+    }
+    chat.directory.list_absent(user);
+}
+
+/// A guest does not come back: its memberships in rooms that are not stored end.
+fn end_guest(chat: &mut Chat, user: UserKey) {
+    let memberships = chat.directory[user].memberships.iter().copied();
+    let ending = memberships.filter(|&(room, _)| !chat.rooms[room].is_stored());
+    let ending: Vec<_> = ending.map(|(_, membership)| membership).collect();
+    for membership in ending {
+        end_membership(chat, membership, None);
+    }
+}
+
+/// Brings the user's presence in line with its sessions; without any, the leave grace decides.
+pub(super) fn update_presence(chat: &mut Chat, user: UserKey) {
+    let presence = chat.directory.presence_of_sessions(user);
+    let row = &mut chat.directory[user];
+    if let Some(presence) = presence.filter(|&presence| presence != row.presence) {
+        row.presence = presence;
+        chat.ephemeral_mut().user_changed(user);
+    }
+}

@@ -1,0 +1,70 @@
+//! Direct conversations: rooms of two, made by the first `send`.
+
+use super::Chat;
+use super::absence::open_user_to_wait_for;
+use super::membership::begin_membership;
+use super::room_begin::open_room;
+use super::room_end::retire_room;
+use crate::chat::keys::{RoomKey, UserKey};
+use crate::chat::model::code::Code;
+use crate::chat::model::event::Event;
+use crate::chat::model::name::RoomName;
+use crate::chat::model::reply::{Refusal, Role};
+use crate::chat::rooms::parse_user;
+
+/// The conversation of a user with the one named in `field`, made if there is none, with both as members.
+///
+/// # Errors
+///
+/// [`Code::BadField`] for what is no name, or the user's own, and those of making users, rooms and memberships.
+pub(super) fn open_direct(
+    chat: &mut Chat,
+    from: UserKey,
+    field: &'static str,
+    name: &str,
+) -> Result<RoomKey, Refusal> {
+    let to = parse_user(field, name)?;
+    if to == chat.directory[from].name {
+        let refusal = Refusal::new(Code::BadField, "this is your own name");
+        return Err(refusal.field(field, "the name of another user"));
+    }
+    let to = open_user_to_wait_for(chat, &to)?;
+    let name = RoomName::direct(&chat.directory[from].name, &chat.directory[to].name);
+    let known = chat.rooms.named(name.as_str());
+    let key = match known {
+        Some(key) => key,
+        None => open_room(chat, &name, None)?,
+    };
+    let begun = begin_membership(chat, from, key, Role::Member, known.is_some());
+    let joined = begun.and_then(|_| begin_membership(chat, to, key, Role::Member, true));
+    if let Err(refusal) = joined {
+        retire_room(chat, key);
+        return Err(refusal);
+    }
+    Ok(key)
+}
+
+/// Subscribes all live sessions of both users that are not yet, and tells them.
+pub(super) fn subscribe_both(chat: &mut Chat, key: RoomKey) {
+    let is_missing = |chat: &Chat, conn| {
+        chat.delivery.reader(conn).is_some_and(|reader| !reader.is_subscribed(key))
+    };
+    let mut sessions = chat.rooms.users(key).flat_map(|user| &chat.directory[user].sessions);
+    let is_anybody_missing = sessions.any(|session| is_missing(chat, session.conn));
+    drop(sessions);
+    if !is_anybody_missing {
+        // Nearly always, so nothing is copied for it.
+        return;
+    }
+    for member in chat.rooms[key].members.clone() {
+        let user = chat.rooms[member].user;
+        for &to in &chat.directory[user].connections() {
+            if is_missing(chat, to) {
+                chat.delivery_mut().subscribe(to, key, None);
+                let room = &chat.rooms[key];
+                let (room, epoch, seq) = (room.name.clone(), room.epoch, room.head);
+                chat.context.tell(to, Event::Joined { room, epoch, seq });
+            }
+        }
+    }
+}

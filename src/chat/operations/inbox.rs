@@ -1,0 +1,135 @@
+//! `rooms`: the inbox of a user.
+
+use super::{Answer, Chat};
+use crate::chat::model::limits::UNREAD_MAX;
+use crate::chat::model::log::{InboxQuery, Query};
+use crate::chat::model::name::UserName;
+use crate::chat::model::record::{Body, Record, SharedRecord};
+use crate::chat::model::reply::{InboxRow, Reply};
+use crate::chat::pending::{Change, PartialInbox, PendingOp, Requester};
+use crate::chat::rooms::{Membership, Room, apply_changes};
+
+/// Rows of one inbox: the rooms that changed last.
+const ROWS_MAX: usize = 512;
+/// Rows that show their last message.
+const LASTS_MAX: usize = 128;
+/// Bytes of a last message's text; longer ones are cut.
+const LAST_LEN_MAX: usize = 64;
+
+/// The user's rooms that have changed since `since`, by name: at most [`ROWS_MAX`], those that changed first, with the
+/// last message of the latest of them, so that an inbox is of a bounded size. Rows that the rings do not have are read.
+pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> Answer {
+    // A `rev` that was not reached yet is of a life of the server whose clock was ahead.
+    let since = since.filter(|since| *since <= chat.context.rev).unwrap_or(0);
+    let user = &chat.directory[by.user];
+    let mut changed = Vec::new();
+    for &(room, membership) in &user.memberships {
+        let (room, membership) = (&chat.rooms[room], &chat.rooms[membership]);
+        let rev = room.rev.max(membership.rev);
+        if since == 0 || rev > since {
+            changed.push((rev, room, membership));
+        }
+    }
+    // A client that asks again with the `rev` of the answer gets the next ones.
+    changed.sort_unstable_by_key(|&(rev, ..)| rev);
+    let more = changed.len() > ROWS_MAX;
+    changed.truncate(ROWS_MAX);
+    let rev = changed.last().filter(|_| more).map_or(chat.context.rev, |&(rev, ..)| rev);
+    let mut ranked: Vec<_> = changed.into_iter().rev().zip(0..).collect();
+    ranked.sort_unstable_by(|((_, a, _), _), ((_, b, _), _)| a.name.cmp(&b.name));
+    let mut rows = Vec::with_capacity(ranked.len());
+    let (mut open, mut queries) = (Vec::new(), Vec::new());
+    for ((_, room, membership), rank) in ranked {
+        let last = rank < LASTS_MAX;
+        if !is_in_ring(room, membership.read, last) {
+            open.push(rows.len());
+            let (log, read, head) = (room.log, membership.read, room.head);
+            queries.push(InboxQuery { log, read, head, last });
+        }
+        rows.push(inbox_row(room, membership, &user.name, last));
+    }
+    if open.is_empty() {
+        return Answer::Now(Reply::Inbox { rev, rooms: rows, more });
+    }
+    let query = Query::Inbox { user: user.name.clone(), rows: queries };
+    let since = chat.pending.changes.begin();
+    let inbox = PartialInbox { rows, open, rev, more };
+    chat.begin_read(PendingOp::Inbox { by: by.take(), inbox, since }, query);
+    Answer::Later
+}
+
+/// Whether the ring shows what is unread, and, if it is wanted, the last message.
+fn is_in_ring(room: &Room, read: u64, last: bool) -> bool {
+    let first = room.ring.first().unwrap_or(room.head + 1);
+    let is_whole = !room.is_stored() || first <= room.oldest;
+    is_whole || (first <= read + 1 && (!last || room.ring.from(0).any(is_message)))
+}
+
+/// The store's answer for some rows: the unread messages, and the last one.
+pub(super) type Counted = Vec<(u64, Option<SharedRecord>)>;
+
+/// The inbox with the rows that were read, and with the changes that were told since. A last message that was deleted
+/// is not shown: its room has changed, and is listed the next time with the one before it.
+pub(super) fn on_read(
+    chat: &Chat,
+    inbox: PartialInbox,
+    found: Counted,
+    changes: &[Change],
+) -> Reply {
+    let PartialInbox { mut rows, open, rev, more } = inbox;
+    for (&index, (unread, last)) in open.iter().zip(found) {
+        if let Some(row) = rows.get_mut(index) {
+            row.unread = unread;
+            row.last = last.as_ref().map(glance);
+        }
+    }
+    for change in changes {
+        let Some(room) = chat.rooms.of_log(change.log).map(|key| &chat.rooms[key]) else {
+            continue;
+        };
+        let Some(row) = rows.iter_mut().find(|row| row.room == room.name) else { continue };
+        apply_changes(&mut row.last, &[&change.record]);
+        row.last = row.last.take().filter(is_message).as_ref().map(glance);
+    }
+    Reply::Inbox { rev, rooms: rows, more }
+}
+
+fn inbox_row(room: &Room, membership: &Membership, me: &UserName, last: bool) -> InboxRow {
+    let unread = room.ring.from(membership.read + 1);
+    let unread = unread.filter(|record| is_message(record) && record.from != *me);
+    let unread = u64::try_from(unread.count()).unwrap_or(u64::MAX);
+    let messages = || room.ring.from(0).rev().find(|record| is_message(record));
+    InboxRow {
+        room: room.name.clone(),
+        epoch: room.epoch,
+        seq: room.head,
+        recv: membership.recv,
+        read: membership.read,
+        unread: unread.min(UNREAD_MAX),
+        last: last.then(messages).flatten().map(glance),
+    }
+}
+
+/// A message as a row of the inbox shows it: the beginning of its text, without what it carries besides.
+fn glance(record: &SharedRecord) -> SharedRecord {
+    let Body::Message { text, reply_to, thread, edited, .. } = &record.body else {
+        return SharedRecord::clone(record);
+    };
+    let shown = text.char_indices().take_while(|(at, c)| at + c.len_utf8() <= LAST_LEN_MAX);
+    let shown = shown.map(|(_, c)| if c.is_control() { ' ' } else { c });
+    let cut = if text.len() > LAST_LEN_MAX { "…" } else { "" };
+    let text: String = shown.chain(cut.chars()).collect();
+    let body = Body::Message {
+        text: text.into(),
+        data: None,
+        cid: None,
+        reply_to: *reply_to,
+        thread: *thread,
+        edited: *edited,
+    };
+    SharedRecord::new(Record { body, from: record.from.clone(), ..**record })
+}
+
+fn is_message(record: &SharedRecord) -> bool {
+    matches!(record.body, Body::Message { .. })
+}

@@ -1,0 +1,325 @@
+//! `join` and `leave`, and where a cursor begins.
+
+use super::direct::open_direct;
+use super::membership::{begin_membership, end_membership, put_member};
+use super::moderation::check_departure;
+use super::room_begin::open_room;
+use super::room_end::retire_room;
+use super::{Answer, Chat, create, invitations};
+use crate::chat::keys::{RoomKey, UserKey};
+use crate::chat::model::code::Code;
+use crate::chat::model::event::{Event, LeftReason};
+use crate::chat::model::limits::SEQ_END;
+use crate::chat::model::log::{LogRequest, RoomMeta};
+use crate::chat::model::record::Epoch;
+use crate::chat::model::reply::{GapWhy, Refusal, Reply, Resumption, Role};
+use crate::chat::pending::{JoinPosition, PendingOp, Requester};
+use crate::chat::rooms::{PendingAct, no_such_room, not_member, parse_room};
+use crate::net::ConnId;
+
+/// A user becomes a member, and its connection gets a cursor.
+///
+/// # Errors
+///
+/// Those of [`enter_at`].
+pub(super) fn join(
+    chat: &mut Chat,
+    by: &mut Requester,
+    name: &str,
+    position: Option<JoinPosition>,
+) -> Result<Answer, Refusal> {
+    let was_member = chat.lookup().find_membership(by.user, name).is_ok();
+    let key = match &position {
+        Some(position) => {
+            enter_at(chat, by.user, name, (position.epoch.as_deref(), position.after))?.0
+        }
+        None => enter(chat, by.user, name)?,
+    };
+    finish_join(chat, by, key, (was_member, position))
+}
+
+/// Answers a `join` or `create`, when the membership is written: one that is answered is not taken back by a crash.
+///
+/// # Errors
+///
+/// Those of [`answer_join`].
+pub(super) fn finish_join(
+    chat: &mut Chat,
+    by: &mut Requester,
+    room: RoomKey,
+    (was_member, position): (bool, Option<JoinPosition>),
+) -> Result<Answer, Refusal> {
+    if chat.rooms[room].is_stored() && !is_confirmed(chat, by.user, room, was_member) {
+        let log = chat.rooms[room].log;
+        let ticket = chat.begin(PendingOp::Join { by: by.take(), room, position });
+        chat.context.requests.push_back(LogRequest::Sync { log, ticket });
+        return Ok(Answer::Later);
+    }
+    answer_join(chat, by, room, position.as_ref())
+}
+
+/// Whether the user was told of its membership. One that has just begun was not: it is written first.
+fn is_confirmed(chat: &mut Chat, user: UserKey, room: RoomKey, was_member: bool) -> bool {
+    let Some(key) = chat.directory[user].membership(room) else { return true };
+    let row = &mut chat.rooms[key];
+    row.is_confirmed &= was_member;
+    row.is_confirmed
+}
+
+/// A member gets a cursor: behind a position, or at the head. Answers the join.
+///
+/// # Errors
+///
+/// [`Code::SeqUnavailable`] if the log is not that far, and [`Code::NoSuchRoom`] or [`Code::NotMember`] if the user
+/// is no member any more.
+pub(in crate::chat) fn answer_join(
+    chat: &mut Chat,
+    by: &mut Requester,
+    key: RoomKey,
+    position: Option<&JoinPosition>,
+) -> Result<Answer, Refusal> {
+    let resumption = match position {
+        Some(position) => Some(place(chat, key, position.epoch.as_deref(), position.after)?),
+        None => None,
+    };
+    invitations::use_invitation(chat, key, by.user);
+    let next = resumption.as_ref().and_then(Resumption::next);
+    chat.delivery_mut().subscribe(by.conn, key, next);
+    let is_reset = matches!(resumption, Some(Resumption::Reset { .. }));
+    let reply = joined_reply(chat, by.user, key, is_reset)?;
+    let by = by.take();
+    chat.context.reply(by.conn, by.request, Ok(reply));
+    if let Some(Resumption::Gap { gap: (from, to), why, .. }) = resumption {
+        let room = chat.rooms[key].name.clone();
+        chat.context.tell(by.conn, Event::Gap { room, from, to, why });
+    }
+    if position.is_some() {
+        chat.catch_up(by.conn);
+    }
+    Ok(Answer::Later)
+}
+
+fn joined_reply(
+    chat: &Chat,
+    user: UserKey,
+    key: RoomKey,
+    is_reset: bool,
+) -> Result<Reply, Refusal> {
+    let room = &chat.rooms[key];
+    let Some(membership) = chat.directory[user].membership(key) else {
+        // It has ended while it was being written: the user has left on another session.
+        return Err(if room.private { no_such_room() } else { not_member() });
+    };
+    let membership = &chat.rooms[membership];
+    Ok(Reply::Joined {
+        room: room.name.clone(),
+        epoch: room.epoch,
+        seq: room.head,
+        oldest: room.oldest(),
+        durable: room.durability,
+        role: membership.role,
+        read: membership.read,
+        recv: membership.recv,
+        members: u64::try_from(room.members.len()).unwrap_or(u64::MAX),
+        v: chat.ephemeral.presence_version(key).0,
+        topic: room.topic.clone(),
+        reset: is_reset,
+    })
+}
+
+/// As [`enter`], for a cursor that has the seq of the epoch. A user that is refused has not become a member.
+///
+/// # Errors
+///
+/// Those of [`enter`], and [`Code::SeqUnavailable`] if the log is not that far.
+pub(super) fn enter_at(
+    chat: &mut Chat,
+    user: UserKey,
+    name: &str,
+    (epoch, seq): (Option<&str>, u64),
+) -> Result<(RoomKey, Resumption), Refusal> {
+    let was_member = chat.lookup().find_membership(user, name).is_ok();
+    let key = enter(chat, user, name)?;
+    match place(chat, key, epoch, seq) {
+        Ok(resumption) => Ok((key, resumption)),
+        Err(refusal) => {
+            let membership = chat.directory[user].membership(key).filter(|_| !was_member);
+            if let Some(membership) = membership {
+                end_membership(chat, membership, None);
+            }
+            Err(refusal)
+        }
+    }
+}
+
+/// The room `name` with `user` as a member: found, or made where the policy allows.
+///
+/// # Errors
+///
+/// Those of finding the room if there is none that the user may join, [`Code::InviteOnly`], [`Code::Busy`] for a
+/// member that is being removed, and those of [`open_room`] and [`begin_membership`].
+fn enter(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
+    let key = match chat.lookup().find_room(user, name) {
+        Ok(key) => {
+            check_may_enter(chat, key, user)?;
+            key
+        }
+        Err(refusal) if refusal.code != Code::NoSuchRoom => return Err(refusal),
+        Err(refusal) => {
+            let name = parse_room(name)?;
+            if let Some((a, b)) = name.pair() {
+                let me = chat.directory[user].name.as_str();
+                if me != a && me != b {
+                    return Err(refusal);
+                }
+                let other = if me == a { b } else { a };
+                return open_direct(chat, user, "room", other);
+            }
+            if chat.rooms.named(name.as_str()).is_some() || !create::by_join(chat, user, &name) {
+                return Err(refusal);
+            }
+            open_room(chat, &name, None)?
+        }
+    };
+    if let Err(refusal) = begin_membership(chat, user, key, Role::Member, false) {
+        retire_room(chat, key);
+        return Err(refusal);
+    }
+    Ok(key)
+}
+
+/// # Errors
+///
+/// [`Code::InviteOnly`] for a user that is not invited, and [`Code::Busy`] for one that is about to be removed.
+fn check_may_enter(chat: &Chat, key: RoomKey, user: UserKey) -> Result<(), Refusal> {
+    let lookup = chat.lookup();
+    lookup.check_not_being_removed(key, user)?;
+    let is_welcome = chat.directory[user].membership(key).is_some() || lookup.is_invited(key, user);
+    if !is_welcome && lookup.is_closed(&chat.rooms[key]) {
+        return Err(Refusal::new(Code::InviteOnly, "this room is joined by invitation"));
+    }
+    Ok(())
+}
+
+/// Where a cursor that has `seq` of `epoch` begins, and how that is told.
+///
+/// # Errors
+///
+/// [`Code::SeqUnavailable`] if the log is not that far.
+fn place(chat: &Chat, key: RoomKey, epoch: Option<&str>, seq: u64) -> Result<Resumption, Refusal> {
+    let room = &chat.rooms[key];
+    let (head, oldest) = (room.head, room.oldest());
+    if epoch.is_some_and(|epoch| Epoch::parse(epoch) != Some(room.epoch)) {
+        return Ok(Resumption::Reset { epoch: room.epoch, seq: head });
+    }
+    room.check_reached("after", seq)?;
+    let next = seq.min(SEQ_END - 1) + 1;
+    let reach = head.saturating_sub(chat.context.limits.replay) + 1;
+    let from = next.max(oldest).max(reach);
+    if from == next {
+        return Ok(Resumption::From { from, to: head });
+    }
+    // Records before `oldest` are pruned; records after it, but more than may be asked for, are paged by `history`.
+    let why = if oldest >= reach { GapWhy::Pruned } else { GapWhy::Limit };
+    Ok(Resumption::Gap { gap: (next, from - 1), why, from, to: head })
+}
+
+/// A user's membership ends.
+///
+/// # Errors
+///
+/// Those of finding the membership, and [`Code::Forbidden`] for a room's only owner.
+pub(super) fn leave(chat: &mut Chat, by: &mut Requester, name: &str) -> Result<Answer, Refusal> {
+    let (key, membership) = chat.lookup().find_membership(by.user, name)?;
+    check_departure(chat, membership)?;
+    let room = &chat.rooms[key];
+    let (log, name) = (room.log, room.name.clone());
+    if !room.is_stored() {
+        let by = by.take();
+        chat.context.reply(by.conn, by.request, Ok(Reply::Left { room: name }));
+        end_membership(chat, membership, Some(LeftReason::Left));
+        return Ok(Answer::Later);
+    }
+    let user = chat.directory[by.user].name.clone();
+    let is_owned = room.owned;
+    let ticket = chat.begin(PendingOp::Leave { by: by.take(), room: key });
+    if is_owned {
+        let departure = PendingAct::Departure(user.clone());
+        chat.rooms[key].moderation.begin(ticket, departure);
+    }
+    let meta = RoomMeta::Member(user, None);
+    chat.context.requests.push_back(LogRequest::PutMeta { log, meta });
+    chat.context.requests.push_back(LogRequest::Sync { log, ticket });
+    Ok(Answer::Later)
+}
+
+/// The membership of a `join` or `create` is written, or could not be.
+///
+/// # Errors
+///
+/// That of the log, and those of [`answer_join`].
+pub(in crate::chat) fn on_join_synced(
+    chat: &mut Chat,
+    by: &mut Requester,
+    (room, position): (RoomKey, Option<JoinPosition>),
+    outcome: Result<(), Refusal>,
+) -> Result<Answer, Refusal> {
+    let membership = chat.directory.user(by.user).and_then(|user| user.membership(room));
+    let Some(membership) = membership else {
+        // Another session of the user's has ended it meanwhile.
+        retire_room(chat, room);
+        return Err(outcome.err().unwrap_or_else(no_such_room));
+    };
+    if let Err(refusal) = outcome {
+        // Another session of the user's may have been told meanwhile.
+        if !chat.rooms[membership].is_confirmed {
+            end_membership(chat, membership, None);
+        }
+        return Err(refusal);
+    }
+    chat.rooms[membership].is_confirmed = true;
+    answer_join(chat, by, room, position.as_ref())
+}
+
+/// The end of a membership is written, or could not be.
+///
+/// # Errors
+///
+/// That of the log, and [`Code::Forbidden`] if others have joined meanwhile, whom an only owner does not leave
+/// without one.
+pub(in crate::chat) fn on_leave_synced(
+    chat: &mut Chat,
+    by: &mut Requester,
+    room: RoomKey,
+    outcome: Result<(), Refusal>,
+) -> Result<Answer, Refusal> {
+    let reply = Reply::Left { room: chat.rooms[room].name.clone() };
+    let membership = chat.directory.user(by.user).and_then(|user| user.membership(room));
+    let Some(membership) = membership else {
+        retire_room(chat, room);
+        return Ok(Answer::Now(reply));
+    };
+    if let Err(refusal) = outcome.and_then(|()| check_departure(chat, membership)) {
+        // Still a member, as was written before.
+        put_member(chat, membership);
+        return Err(refusal);
+    }
+    let by = by.take();
+    chat.context.reply(by.conn, by.request, Ok(reply));
+    end_membership(chat, membership, Some(LeftReason::Left));
+    Ok(Answer::Later)
+}
+
+/// The connection gets the cursor of one room of a resume.
+pub(super) fn subscribe_resumed(
+    chat: &mut Chat,
+    (conn, user): (ConnId, UserKey),
+    key: RoomKey,
+    resumption: &Resumption,
+) {
+    invitations::use_invitation(chat, key, user);
+    if let Some(membership) = chat.directory[user].membership(key) {
+        chat.rooms[membership].is_confirmed = true;
+    }
+    chat.delivery_mut().subscribe(conn, key, resumption.next());
+}

@@ -1,0 +1,256 @@
+//! Answers of the logs: each resumes the operation that has waited for it.
+
+use std::time::Duration;
+
+use super::history::{self, Excerpt};
+use super::{Answer, Chat, edits, inbox, invitations, join, moderation, run, search, suspensions};
+use crate::chat::context::Timer;
+use crate::chat::delivery::{PageId, Sender};
+use crate::chat::keys::RoomKey;
+use crate::chat::model::code::Code;
+use crate::chat::model::log::{self, Appended, LogFault, LogId, LogReply, Ticket};
+use crate::chat::model::record::{Body, SharedRecord};
+use crate::chat::model::reply::Refusal;
+use crate::chat::pending::{Change, EXCLUSIVE_WEIGHT, PendingOp};
+use crate::net::ConnId;
+
+/// After how long a page that could not be read is tried again.
+const PAGE_RETRY: Duration = Duration::from_secs(1);
+/// When a client should try again what the logs could not do: about as often as they try themselves.
+const FAULT_RETRY_MS: u64 = 1_500;
+
+/// The logs have answered, or have something to say.
+pub(in crate::chat) fn on_log_reply(chat: &mut Chat, reply: LogReply) {
+    let conn = deferring_connection(chat, &reply);
+    match reply {
+        LogReply::Appended { ticket, outcome } => on_appended(chat, ticket, outcome),
+        LogReply::Synced { ticket, outcome } => on_synced(chat, ticket, outcome),
+        LogReply::Answer { ticket, outcome } => on_read(chat, ticket, outcome),
+        LogReply::Pruned { log, oldest } => on_pruned(chat, log, oldest),
+        LogReply::Health(_) => {}
+        LogReply::Suspended(suspended) => suspensions::set(chat, &suspended),
+    }
+    if let Some(conn) = conn {
+        resume_deferred(chat, conn);
+    }
+    chat.request_pages();
+}
+
+/// The connection whose request is answered, if it may have deferred another.
+fn deferring_connection(chat: &Chat, reply: &LogReply) -> Option<ConnId> {
+    match reply {
+        LogReply::Appended { ticket, .. }
+        | LogReply::Synced { ticket, .. }
+        | LogReply::Answer { ticket, .. } => chat.pending.conn_of(*ticket),
+        LogReply::Pruned { .. } | LogReply::Health(_) | LogReply::Suspended(_) => None,
+    }
+}
+
+/// Runs the deferred reading of a connection, if everything that it has sent before is answered.
+fn resume_deferred(chat: &mut Chat, conn: ConnId) {
+    let reader = chat.delivery.reader(conn);
+    if reader.is_some_and(|reader| reader.pending_weight > EXCLUSIVE_WEIGHT) {
+        return;
+    }
+    if let Some(PendingOp::Deferred { request, command, .. }) = chat.take_deferred(conn) {
+        run(chat, conn, request, command);
+    }
+}
+
+/// The log has answered an append.
+fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
+    let Some(PendingOp::Append { room: key, sender }) = chat.finish(ticket) else { return };
+    let Some(room) = chat.rooms.table.get_mut(key) else { return };
+    let act = room.moderation.finish(ticket);
+    let refusal = match outcome {
+        Appended::Stored(record) => {
+            on_stored(chat, key, sender, record);
+            return moderation::on_answered(chat, key, act);
+        }
+        Appended::Duplicate { seq, at } => {
+            chat.context.stats.duplicates += 1;
+            chat.delivery_mut().answer_at(key, sender, seq, at);
+            return moderation::on_answered(chat, key, act);
+        }
+        Appended::Conflict { seq } => {
+            Refusal::new(Code::CidConflict, "this cid belongs to another message")
+                .field("cid", "an id that was not used in this room before")
+                .hint(Some(format!("seq {seq}")))
+        }
+        Appended::NoSuchMessage | Appended::NotYours | Appended::TooOld => {
+            edits::refusal_of(&outcome)
+        }
+        Appended::Refused(fault) => refusal_of(fault),
+    };
+    chat.context.reply(sender.conn, sender.request, Err(refusal));
+    moderation::on_answered(chat, key, act);
+}
+
+/// The log has a record: it takes effect, and goes to the room's readers.
+fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord) {
+    let room = &chat.rooms[key];
+    let req = sender.id().map_or("-", |id| &id.0);
+    ::log::debug!(conn:% = sender.conn, req, room:% = room.name, seq = record.seq; "logged");
+    let log = room.log;
+    match &record.body {
+        Body::Edit { target, text: Some(_) } => {
+            chat.delivery.pages.changed(log, *target);
+            chat.pending.changes.note(log, &record);
+        }
+        Body::Deletion { target } => {
+            chat.delivery.pages.changed_from(log, *target);
+            chat.pending.changes.note(log, &record);
+        }
+        Body::Message { .. }
+        | Body::Deleted
+        | Body::Edit { text: None, .. }
+        | Body::Reaction { .. }
+        | Body::Topic { .. }
+        | Body::Moderation { .. } => {}
+    }
+    let bounds = (chat.context.limits.ring_records, chat.context.limits.ring_bytes);
+    let rev = chat.context.next_rev();
+    chat.rooms.commit(key, &record, rev, bounds);
+    chat.context.stats.records += 1;
+    let act = matches!(record.body, Body::Moderation { .. }).then(|| SharedRecord::clone(&record));
+    let mut delivery = chat.delivery_mut();
+    if delivery.enqueue(key, record, sender) {
+        delivery.fan_out(key);
+    }
+    if let Some(act) = act {
+        moderation::on_stored(chat, key, &act);
+    }
+}
+
+/// A change of the members is written, or could not be.
+fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
+    let Some(op) = chat.finish(ticket) else { return };
+    let outcome = outcome.map_err(refusal_of);
+    let (by, result) = match op {
+        PendingOp::Join { mut by, room, position } => {
+            let result = join::on_join_synced(chat, &mut by, (room, position), outcome);
+            (by, result)
+        }
+        PendingOp::Leave { mut by, room } => {
+            chat.rooms[room].moderation.finish(ticket);
+            let result = join::on_leave_synced(chat, &mut by, room, outcome);
+            (by, result)
+        }
+        PendingOp::Invite { by, room, invited } => {
+            let result = invitations::on_invite_synced(chat, &by, (room, &invited), outcome);
+            (by, result)
+        }
+        PendingOp::Append { .. }
+        | PendingOp::Deferred { .. }
+        | PendingOp::Page(_)
+        | PendingOp::History { .. }
+        | PendingOp::Inbox { .. }
+        | PendingOp::Search { .. } => return debug_assert!(false, "only changes are synced"),
+    };
+    chat.answer(by, result);
+}
+
+/// Something was read, or could not be.
+fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFault>) {
+    let Some(op) = chat.finish(ticket) else { return };
+    let changes = op.since().map_or(Some(Vec::new()), |since| chat.pending.changes.end(since));
+    // Too much was changed meanwhile to know what of it is in the answer.
+    let outcome = outcome.and_then(|answer| Ok((answer, changes.ok_or(LogFault::Busy)?)));
+    let (by, result) = match op {
+        PendingOp::Page(id) => return on_page(chat, id, outcome),
+        PendingOp::History { mut by, room, part, .. } => {
+            let result = excerpt(outcome)
+                .and_then(|excerpt| history::on_read(chat, &mut by, (room, part), excerpt));
+            (by, result)
+        }
+        PendingOp::Inbox { by, inbox, .. } => {
+            let result = match outcome {
+                Ok((log::Answer::Inbox(found), changes)) => {
+                    Ok(inbox::on_read(chat, inbox, found, &changes))
+                }
+                outcome => Err(refusal_of(fault_of(outcome))),
+            };
+            (by, result.map(Answer::Now))
+        }
+        PendingOp::Search { by, here, .. } => {
+            let result = match outcome {
+                Ok((log::Answer::Found { items, next }, changes)) => {
+                    Ok(search::found(chat, by.user, (here, items, next), &changes))
+                }
+                outcome => Err(refusal_of(fault_of(outcome))),
+            };
+            (by, result.map(Answer::Now))
+        }
+        PendingOp::Append { .. }
+        | PendingOp::Deferred { .. }
+        | PendingOp::Join { .. }
+        | PendingOp::Leave { .. }
+        | PendingOp::Invite { .. } => return debug_assert!(false, "a change is not read"),
+    };
+    chat.answer(by, result);
+}
+
+/// What was read, with the changes that were told since it was asked for.
+type ReadOutcome = Result<(log::Answer, Vec<Change>), LogFault>;
+
+fn excerpt(outcome: ReadOutcome) -> Result<Excerpt, Refusal> {
+    match outcome {
+        Ok((log::Answer::Records { records, as_of }, changes)) => {
+            Ok(Excerpt { records, as_of, changes })
+        }
+        outcome => Err(refusal_of(fault_of(outcome))),
+    }
+}
+
+/// The fault of a reading that has failed, or whose answer is of another kind than its question.
+fn fault_of(outcome: ReadOutcome) -> LogFault {
+    outcome.err().unwrap_or(LogFault::Broken)
+}
+
+/// A page for lagging cursors was read, or could not be: then they try again in a while.
+fn on_page(chat: &mut Chat, id: PageId, outcome: ReadOutcome) {
+    let Ok((log::Answer::Records { records, .. }, _)) = outcome else {
+        let waiting = chat.delivery.pages.failed(id);
+        return retry_later(chat, waiting);
+    };
+    let room = chat.rooms.of_log(id.0).map(|key| &chat.rooms[key]);
+    let wanted = room.map_or(id.1, |room| room.oldest().max(id.1));
+    let is_there = records.first().is_some_and(|first| first.seq <= wanted);
+    let waiting = chat.delivery.pages.arrived(id, records);
+    if !is_there {
+        return retry_later(chat, waiting);
+    }
+    for conn in waiting {
+        chat.bring_up(conn);
+    }
+}
+
+fn retry_later(chat: &mut Chat, waiting: Vec<ConnId>) {
+    if chat.delivery.stuck.is_empty() && !waiting.is_empty() {
+        let deadline = chat.context.now.tick.after(PAGE_RETRY);
+        chat.context.wheel.arm(deadline, Timer::RetryPages);
+    }
+    chat.delivery.stuck.extend(waiting);
+}
+
+/// The oldest records of a log are gone from the store.
+fn on_pruned(chat: &mut Chat, log: LogId, oldest: u64) {
+    if let Some(key) = chat.rooms.of_log(log) {
+        let room = &mut chat.rooms[key];
+        room.oldest = room.oldest.max(oldest);
+        chat.delivery.pages.forget(log, room.oldest);
+    }
+}
+
+/// The refusal that tells a client of a fault of the logs.
+fn refusal_of(fault: LogFault) -> Refusal {
+    let (code, message) = match fault {
+        LogFault::Busy => (Code::Busy, "too many writes are waiting for the store"),
+        LogFault::Full => (Code::StorageFull, "there is no room left to store this"),
+        LogFault::Broken => (Code::Busy, "the store cannot write now"),
+        LogFault::Corrupt => (Code::Internal, "the store cannot read this: it is damaged"),
+        LogFault::TooDear => (Code::Busy, "this would take the store too long; ask for less"),
+    };
+    let refusal = Refusal::new(code, message);
+    if code.is_transient() { refusal.retry_after_ms(FAULT_RETRY_MS) } else { refusal }
+}

@@ -1,0 +1,90 @@
+//! How memberships begin and end, and how the store is told.
+
+use super::Chat;
+use super::room_end::retire_room;
+use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
+use crate::chat::model::code::Code;
+use crate::chat::model::event::{Event, LeftReason};
+use crate::chat::model::log::{MemberMeta, RoomMeta};
+use crate::chat::model::record::Act;
+use crate::chat::model::reply::{Refusal, Role};
+use crate::chat::rooms::{Membership, no_such_room};
+
+/// Makes `user` a member of the room, if it is not one yet.
+///
+/// # Errors
+///
+/// [`Code::RoomFull`], and [`Code::TooManyRooms`] unless `force` is set, as for the other end of a direct
+/// conversation, whom others could otherwise shut out.
+pub(super) fn begin_membership(
+    chat: &mut Chat,
+    user: UserKey,
+    room: RoomKey,
+    role: Role,
+    force: bool,
+) -> Result<MembershipKey, Refusal> {
+    let (row, member) = (&chat.rooms[room], &mut chat.directory[user]);
+    if let Some(membership) = member.membership(room) {
+        return Ok(membership);
+    }
+    let limits = &chat.context.limits;
+    let (rooms_max, members_max) = (limits.rooms_per_user, limits.members_per_room);
+    let count = *member.count_mut(row.name.is_direct());
+    if !force && usize::try_from(count).unwrap_or(usize::MAX) >= rooms_max {
+        let refusal = Refusal::new(Code::TooManyRooms, "you are in as many rooms as you may be");
+        return Err(refusal.limit(rooms_max));
+    }
+    if row.members.len() >= members_max {
+        return Err(Refusal::new(Code::RoomFull, "the room is full").limit(members_max));
+    }
+    let rev = chat.context.next_rev();
+    let member = Membership { counted: !force, rev, ..Membership::new(user, room, role, row.head) };
+    let key = chat.rooms.add_member(&mut chat.directory, member).ok_or_else(no_such_room)?;
+    let row = &mut chat.rooms[room];
+    if let Some(timer) = row.timer.take_if(|_| row.members.len() == 1) {
+        // The room was to be dropped.
+        chat.context.wheel.cancel(timer);
+    }
+    chat.ephemeral_mut().presence_changed(key);
+    put_member(chat, key);
+    Ok(key)
+}
+
+/// Has the store keep a membership as it is; not while an act of moderation about it is under way, which
+/// the store must not see undone.
+pub(super) fn put_member(chat: &mut Chat, key: MembershipKey) {
+    let row = &chat.rooms[key];
+    let (name, room) = (&chat.directory[row.user].name, &chat.rooms[row.room]);
+    let concerns = |act| matches!(act, Act::Kick | Act::Ban { .. } | Act::Role(_));
+    if room.is_stored() && !room.moderation.pending_acts(name).any(concerns) {
+        let member = MemberMeta { role: row.role, recv: row.recv, read: row.read };
+        room.put_meta(&mut chat.context, RoomMeta::Member(name.clone(), Some(member)));
+    }
+}
+
+/// Ends a membership and all subscriptions that came with it; with a `reason`, all of the user's
+/// sessions are told.
+pub(super) fn end_membership(chat: &mut Chat, key: MembershipKey, reason: Option<LeftReason>) {
+    let Some((user, room)) = chat.rooms.memberships.get(key).map(|row| (row.user, row.room)) else {
+        return;
+    };
+    let connections = chat.directory[user].connections();
+    for &conn in &connections {
+        chat.delivery_mut().unsubscribe(conn, room);
+    }
+    chat.delivery_mut().fan_out(room);
+    let row = &chat.rooms[room];
+    if let Some(reason) = reason {
+        for &to in &connections {
+            chat.context.tell(to, Event::Left { room: row.name.clone(), reason });
+        }
+    }
+    if !matches!(reason, Some(LeftReason::Kicked | LeftReason::Banned)) {
+        // Those are kept together with the record.
+        let name = chat.directory[user].name.clone();
+        row.put_meta(&mut chat.context, RoomMeta::Member(name, None));
+    }
+    chat.ephemeral_mut().forget_member(key);
+    chat.rooms.remove_member(&mut chat.directory, key);
+    retire_room(chat, room);
+}

@@ -1,0 +1,159 @@
+//! The operations of the door: each command, each answer of the logs and each timer, over all rooms of the domain.
+//!
+//! ```text
+//!   command ──▶ run ──▶ execute ──▶ Answer::Now      the reply is sent at once
+//!                           └─────▶ Answer::Later    a PendingOp waits for the log; `log_replies` resumes it
+//! ```
+
+pub(super) mod absence;
+mod create;
+mod direct;
+mod edits;
+mod history;
+mod inbox;
+mod invitations;
+mod join;
+pub(super) mod log_replies;
+pub(super) mod members;
+mod membership;
+mod moderation;
+pub(super) mod restore;
+mod room_begin;
+pub(super) mod room_end;
+mod search;
+mod send;
+pub(super) mod session_lifecycle;
+mod suspensions;
+
+use super::Chat;
+use super::keys::UserKey;
+use super::model::code::Code;
+use super::model::command::Command;
+use super::model::output::Request;
+use super::model::reply::{Refusal, Reply};
+use super::pending::{EXCLUSIVE_WEIGHT, JoinPosition, Requester};
+use crate::net::ConnId;
+
+/// The outcome of an operation that was not refused.
+pub(super) enum Answer {
+    /// The reply, to be sent now.
+    Now(Reply),
+    /// The reply has been sent, or will be when the log has answered.
+    Later,
+}
+
+/// A connection asks for something. A reading waits until what the connection has sent before is answered.
+pub(super) fn handle_command(
+    chat: &mut Chat,
+    conn: ConnId,
+    request: Request,
+    command: Command<'_>,
+) {
+    // What the connection waits for, if that is less than one exclusive operation, are records.
+    let is_sending = |weight| (1..EXCLUSIVE_WEIGHT).contains(&weight);
+    let reader = chat.delivery.reader(conn);
+    let is_sending = reader.is_some_and(|reader| is_sending(reader.pending_weight));
+    if !is_sending || chat.pending.is_deferred(conn) {
+        return run(chat, conn, request, command);
+    }
+    match command.into_reading() {
+        Ok(command) => chat.defer(conn, request, command),
+        Err(command) => run(chat, conn, request, command),
+    }
+}
+
+/// Does what a connection asks for, and answers unless the logs must be asked first.
+pub(super) fn run(chat: &mut Chat, conn: ConnId, request: Request, command: Command<'_>) {
+    let Some(user) = chat.delivery.reader(conn).map(|reader| reader.user) else {
+        let refusal = Refusal::new(Code::HelloFirst, "say hello first").field("op", "hello");
+        return chat.context.reply(conn, request, Err(refusal));
+    };
+    let mut by = Requester { conn, user, request };
+    let result = execute(chat, &mut by, command);
+    chat.answer(by, result);
+}
+
+/// Does what a user asks for.
+fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<Answer, Refusal> {
+    let user = by.user;
+    match command {
+        Command::Send(message) => send::send(chat, by, message),
+        Command::Edit { room, target, text, weight } => {
+            edits::edit(chat, by, (&room, target), (&text, weight))
+        }
+        Command::Delete { room, target } => edits::delete(chat, by, (&room, target)),
+        Command::React { room, target, emoji, remove, weight } => {
+            edits::react(chat, by, (&room, target), (&emoji, remove, weight))
+        }
+        Command::Topic { room, text: Some(text), weight } => {
+            send::set_topic(chat, by, &room, (&text, weight))
+        }
+        Command::Topic { room, text: None, .. } => send::topic(chat, user, &room),
+        Command::Moderate { room, user: target, command, reason, weight } => {
+            let (room, target, reason) = (&*room, &*target, &*reason);
+            let wish = moderation::Wish { room, user: target, command, reason, weight };
+            moderation::moderate(chat, by, &wish)
+        }
+        Command::Invite { room, user: invited } => invitations::invite(chat, by, &room, &invited),
+        Command::Join { room, after, epoch } => {
+            let epoch = epoch.map(|epoch| epoch.into_owned().into_boxed_str());
+            let position = after.map(|after| JoinPosition { epoch, after });
+            join::join(chat, by, &room, position)
+        }
+        Command::Create { room, topic, private, policy } => {
+            let (topic, policy) = (topic.as_deref(), policy.as_deref());
+            create::create(chat, by, &create::Plan { name: &room, topic, private, policy })
+        }
+        Command::Leave { room } => join::leave(chat, by, &room),
+        other => execute_reading(chat, by, other),
+    }
+}
+
+/// Does what changes no log and no membership.
+fn execute_reading(
+    chat: &mut Chat,
+    by: &mut Requester,
+    command: Command<'_>,
+) -> Result<Answer, Refusal> {
+    let user = by.user;
+    match command {
+        Command::Ping => Ok(Answer::Now(Reply::Pong { time: chat.context.now.wall_ms })),
+        Command::Rooms { since } => Ok(inbox::rooms(chat, by, since)),
+        Command::Ack { room, recv, read, epoch } => {
+            members::ack(chat, user, (&room, epoch.as_deref()), (recv, read))
+        }
+        Command::Typing { room } => {
+            let (key, _) = chat.lookup().find_speaker(user, &room)?;
+            chat.ephemeral_mut().typing(key, user);
+            Ok(Answer::Now(Reply::Done))
+        }
+        Command::Status { away } => Ok(set_away(chat, (by.conn, user), away)),
+        Command::History { room, page, limit, epoch } => {
+            history::history(chat, by, (&room, epoch.as_deref()), (page, limit))
+        }
+        Command::Search { room, text, before, limit } => {
+            search::search(chat, by, (room.as_deref(), &text), (before, limit))
+        }
+        Command::Presence { room } => {
+            let (key, _) = chat.lookup().find_membership(user, &room)?;
+            Ok(Answer::Now(chat.ephemeral_mut().presence_reply(key)))
+        }
+        Command::Members { room, limit, after } => {
+            members::members(chat, user, &room, (limit, after.as_deref()))
+        }
+        Command::Hello { .. } => Err(session_lifecycle::second_hello()),
+        _ => {
+            let message = "this server does not have this operation yet";
+            Err(Refusal::new(Code::NotSupported, message))
+        }
+    }
+}
+
+fn set_away(chat: &mut Chat, (conn, user): (ConnId, UserKey), away: bool) -> Answer {
+    let mut sessions = chat.directory[user].sessions.iter_mut();
+    if let Some(session) = sessions.find(|session| session.conn == conn) {
+        session.away = away;
+    }
+    absence::update_presence(chat, user);
+    Answer::Now(Reply::Done)
+}

@@ -1,0 +1,313 @@
+//! Moderation: roles, kicks, mutes and bans.
+//!
+//! | | reader | member | moderator | owner |
+//! |---|---|---|---|---|
+//! | read, acknowledge | yes | yes | yes | yes |
+//! | speak, edit and delete one's own, react, type | | yes | yes | yes |
+//! | delete what others said, change the topic | | | yes | yes |
+//! | kick, mute, ban users of a lower role; unban | | | yes | yes |
+//! | invite into a private or invite-only room | | | yes | yes |
+//! | give roles | | | | yes |
+//!
+//! Nobody does any of it to themselves, except that an owner may take a lower role while there is another owner. In the
+//! same way an owner leaves while there is another, or nobody else at all: a room does not lose its only owner to those
+//! who stay. A room that was made by `join` has no owner: nobody moderates there, everybody may change the topic, and
+//! anybody may be invited, which changes nothing but that they are told. The same holds of direct conversations.
+//!
+//! Each act but an invitation is a record. From the moment that it is asked for, it counts against the user that it is
+//! about; it takes effect when the log has it, and is taken back if the log refuses.
+//!
+//! A ban from a closed room leaves its mark in an invitation: a user who was in, or invited, knows of the room, is told
+//! of the ban, and may come back when it is over. From others the room stays hidden.
+
+use super::membership::{end_membership, put_member};
+use super::send::{NewRecord, append};
+use super::{Answer, Chat};
+use crate::chat::keys::{MembershipKey, RoomKey};
+use crate::chat::model::code::Code;
+use crate::chat::model::command::ModerationCommand;
+use crate::chat::model::event::LeftReason;
+use crate::chat::model::limits::{RESTRICTIONS_MAX, SEQ_END};
+use crate::chat::model::log::{Expiry, MemberMeta, Restriction, RoomMeta};
+use crate::chat::model::name::UserName;
+use crate::chat::model::record::{Act, Body, Record};
+use crate::chat::model::reply::{Refusal, Role};
+use crate::chat::pending::Requester;
+use crate::chat::rooms::{PendingAct, parse_user};
+
+/// An act of moderation as it is asked for.
+pub(super) struct Wish<'a> {
+    pub room: &'a str,
+    pub user: &'a str,
+    pub command: ModerationCommand,
+    pub reason: &'a str,
+    pub weight: u32,
+}
+
+/// Has an act of moderation logged.
+///
+/// # Errors
+///
+/// Those of finding the room; [`Code::Forbidden`] in rooms without an owner, and for what the role does not
+/// allow; [`Code::NoSuchUser`] if there is nobody to whom it could be done; [`Code::TooLarge`] if the room has as
+/// many restrictions as it may.
+pub(super) fn moderate(
+    chat: &mut Chat,
+    by: &mut Requester,
+    wish: &Wish<'_>,
+) -> Result<Answer, Refusal> {
+    let lookup = chat.lookup();
+    let (key, membership) = lookup.find_membership(by.user, wish.room)?;
+    let room = &chat.rooms[key];
+    check_owned(chat, key)?;
+    let target = parse_user("user", wish.user)?;
+    let role = lookup.role(membership);
+    check_role(role, &wish.command)?;
+    let member = lookup.member_named(key, &target);
+    if target == chat.directory[by.user].name {
+        check_step_down(chat, membership, &wish.command)?;
+    } else {
+        check_rank(role, member.map(|member| lookup.role(member)), &wish.command)?;
+    }
+    let act = act(chat, (key, &target), member, &wish.command)?;
+    if room.moderation.is_full() && matches!(act, Act::Mute { .. } | Act::Ban { .. }) {
+        return Err(full());
+    }
+    let meta = if room.is_stored() {
+        meta_of(chat, (key, &target), member, (act, wish.reason))
+    } else {
+        Vec::new()
+    };
+    let names = u32::try_from(target.as_str().len()).unwrap_or(u32::MAX);
+    let pending = Some(PendingAct::Act(target.clone(), act));
+    let body = Body::Moderation { act, target, reason: wish.reason.into() };
+    let weight = wish.weight.saturating_add(names);
+    append(chat, by, NewRecord { meta, act: pending, ..NewRecord::new(key, body, weight) })
+}
+
+/// # Errors
+///
+/// [`Code::Forbidden`] where there is nobody who could moderate.
+fn check_owned(chat: &Chat, key: RoomKey) -> Result<(), Refusal> {
+    let room = &chat.rooms[key];
+    let message = if room.name.is_direct() {
+        "there is no moderation in a direct conversation"
+    } else if room.owned {
+        return Ok(());
+    } else {
+        "there is no moderation in a room without an owner; create makes one with"
+    };
+    Err(Refusal::new(Code::Forbidden, message))
+}
+
+fn check_role(role: Role, command: &ModerationCommand) -> Result<(), Refusal> {
+    let (least, message) = match command {
+        ModerationCommand::Role(_) => (Role::Owner, "only an owner may give roles"),
+        ModerationCommand::Kick
+        | ModerationCommand::Mute(_)
+        | ModerationCommand::Ban(_)
+        | ModerationCommand::Unban => {
+            (Role::Moderator, "only the owner and moderators may do this")
+        }
+    };
+    if role < least { Err(Refusal::new(Code::Forbidden, message)) } else { Ok(()) }
+}
+
+/// Nobody judges themselves, but that an owner may step down while there is another.
+fn check_step_down(
+    chat: &Chat,
+    membership: MembershipKey,
+    command: &ModerationCommand,
+) -> Result<(), Refusal> {
+    let message = match command {
+        ModerationCommand::Role(_) => {
+            if is_owned_by_another(chat, membership) {
+                return Ok(());
+            }
+            "a room's only owner stays its owner; make somebody else an owner first"
+        }
+        ModerationCommand::Kick
+        | ModerationCommand::Mute(_)
+        | ModerationCommand::Ban(_)
+        | ModerationCommand::Unban => "you cannot do this to yourself",
+    };
+    Err(Refusal::new(Code::Forbidden, message))
+}
+
+/// Whether a room has another owner than this member.
+fn is_owned_by_another(chat: &Chat, membership: MembershipKey) -> bool {
+    let members = &chat.rooms[chat.rooms[membership].room].members;
+    let mut others = members.iter().filter(|&&other| other != membership);
+    others.any(|&other| chat.lookup().role(other) == Role::Owner)
+}
+
+/// # Errors
+///
+/// [`Code::Forbidden`] for the only owner of a room that others are members of.
+pub(super) fn check_departure(chat: &Chat, membership: MembershipKey) -> Result<(), Refusal> {
+    let row = &chat.rooms[membership];
+    let room = &chat.rooms[row.room];
+    let is_alone = room.members.len() == 1;
+    if !room.owned || row.role < Role::Owner || is_alone || is_owned_by_another(chat, membership) {
+        return Ok(());
+    }
+    let message =
+        "you are the only owner of this room; make another member an owner before you leave";
+    Err(Refusal::new(Code::Forbidden, message))
+}
+
+/// Only users of a lower role are removed or silenced; an owner gives any role to anybody.
+fn check_rank(
+    role: Role,
+    theirs: Option<Role>,
+    command: &ModerationCommand,
+) -> Result<(), Refusal> {
+    let is_lower = theirs.is_none_or(|theirs| theirs < role);
+    if is_lower || matches!(command, ModerationCommand::Role(_) | ModerationCommand::Unban) {
+        return Ok(());
+    }
+    let message = "this can be done only to a user whose role is lower than yours";
+    Err(Refusal::new(Code::Forbidden, message))
+}
+
+/// What is to be done, if there is somebody to whom it can be.
+fn act(
+    chat: &Chat,
+    (key, target): (RoomKey, &UserName),
+    member: Option<MembershipKey>,
+    command: &ModerationCommand,
+) -> Result<Act, Refusal> {
+    let wall_ms = chat.context.now.wall_ms;
+    let until =
+        |for_ms: Option<u64>| for_ms.map(|for_ms| wall_ms.saturating_add(for_ms).min(SEQ_END - 1));
+    let state = &chat.rooms[key].moderation;
+    let (is_possible, act, message) = match command {
+        ModerationCommand::Role(role) => (member.is_some(), Act::Role(*role), NO_MEMBER),
+        ModerationCommand::Kick => (member.is_some(), Act::Kick, NO_MEMBER),
+        ModerationCommand::Mute(Some(0)) => {
+            let is_muted = state.expiry(target, Restriction::Muted, wall_ms).is_some()
+                || state.pending_acts(target).any(|act| matches!(act, Act::Mute { .. }));
+            (is_muted, Act::Unmute, "nobody of this name is muted here")
+        }
+        ModerationCommand::Mute(for_ms) => (true, Act::Mute { until: until(*for_ms) }, ""),
+        ModerationCommand::Ban(for_ms) => (true, Act::Ban { until: until(*for_ms) }, ""),
+        ModerationCommand::Unban => {
+            let is_banned = chat.lookup().is_banned(key, target);
+            (is_banned, Act::Unban, "nobody of this name is banned here")
+        }
+    };
+    if is_possible {
+        return Ok(act);
+    }
+    Err(Refusal::new(Code::NoSuchUser, message).field("user", "another user"))
+}
+
+const NO_MEMBER: &str = "nobody of this name is a member of this room";
+
+/// What is kept of the act.
+fn meta_of(
+    chat: &Chat,
+    (key, target): (RoomKey, &UserName),
+    member: Option<MembershipKey>,
+    (act, reason): (Act, &str),
+) -> Vec<RoomMeta> {
+    let user = || target.clone();
+    let end = || member.map(|_| RoomMeta::Member(user(), None));
+    let term = |until| Some(Expiry { until, reason: reason.into() });
+    match act {
+        Act::Kick => end().into_iter().collect(),
+        Act::Ban { until } => {
+            let mark = knows_of(chat, key, target).then(|| {
+                let forever = Expiry { until: None, reason: "".into() };
+                RoomMeta::Restriction(user(), Restriction::Invited, Some(forever))
+            });
+            let ban = RoomMeta::Restriction(user(), Restriction::Banned, term(until));
+            end().into_iter().chain(mark).chain([ban]).collect()
+        }
+        Act::Unban => vec![RoomMeta::Restriction(user(), Restriction::Banned, None)],
+        Act::Mute { until } => vec![RoomMeta::Restriction(user(), Restriction::Muted, term(until))],
+        Act::Unmute => vec![RoomMeta::Restriction(user(), Restriction::Muted, None)],
+        Act::Role(role) => {
+            let row = member.map(|membership| &chat.rooms[membership]);
+            let meta = row.map(|row| MemberMeta { role, recv: row.recv, read: row.read });
+            meta.map(|meta| RoomMeta::Member(user(), Some(meta))).into_iter().collect()
+        }
+    }
+}
+
+/// Whether a closed room is no secret to the user: a member, invited, or banned as one of these.
+fn knows_of(chat: &Chat, key: RoomKey, user: &UserName) -> bool {
+    let room = &chat.rooms[key];
+    let is_invited = || chat.lookup().restriction(key, user, Restriction::Invited).is_some();
+    chat.lookup().is_closed(room)
+        && (chat.lookup().member_named(key, user).is_some() || is_invited())
+}
+
+/// The log has an act of moderation: it takes effect.
+pub(super) fn on_stored(chat: &mut Chat, key: RoomKey, record: &Record) {
+    let Body::Moderation { act, target, reason } = &record.body else { return };
+    let until = |until| Some(Expiry { until, reason: reason.clone() });
+    let member = chat.directory.user_named(target.as_str());
+    let member = member.and_then(|user| chat.directory[user].membership(key));
+    match *act {
+        Act::Kick => end(chat, member, LeftReason::Kicked),
+        Act::Ban { until: end_of_ban } => {
+            if knows_of(chat, key, target) {
+                let forever = Expiry { until: None, reason: "".into() };
+                restrict(chat, (key, target), Restriction::Invited, Some(forever));
+            }
+            restrict(chat, (key, target), Restriction::Banned, until(end_of_ban));
+            end(chat, member, LeftReason::Banned);
+        }
+        Act::Unban => restrict(chat, (key, target), Restriction::Banned, None),
+        Act::Mute { until: end_of_mute } => {
+            restrict(chat, (key, target), Restriction::Muted, until(end_of_mute));
+        }
+        Act::Unmute => restrict(chat, (key, target), Restriction::Muted, None),
+        Act::Role(role) => {
+            if let Some(member) = member {
+                chat.rooms[member].role = role;
+            }
+        }
+    }
+}
+
+/// Sets or ends a restriction.
+pub(super) fn restrict(
+    chat: &mut Chat,
+    (key, user): (RoomKey, &UserName),
+    kind: Restriction,
+    expiry: Option<Expiry>,
+) {
+    let wall_ms = chat.context.now.wall_ms;
+    chat.rooms[key].moderation.set(user, kind, expiry, wall_ms);
+}
+
+/// Ends a membership, of which the record that says so is the last thing that is told.
+fn end(chat: &mut Chat, member: Option<MembershipKey>, reason: LeftReason) {
+    if let Some(member) = member {
+        end_membership(chat, member, Some(reason));
+    }
+}
+
+/// The log has answered an act, this way or that: while it was under way nothing was kept of the membership.
+pub(super) fn on_answered(chat: &mut Chat, key: RoomKey, act: Option<PendingAct>) {
+    let Some(PendingAct::Act(user, act)) = act else { return };
+    let is_about_membership = match act {
+        Act::Kick | Act::Ban { .. } | Act::Role(_) => true,
+        Act::Mute { .. } | Act::Unmute | Act::Unban => false,
+    };
+    if !is_about_membership || chat.rooms.table.get(key).is_none() {
+        return;
+    }
+    let user = chat.directory.user_named(user.as_str());
+    if let Some(member) = user.and_then(|user| chat.directory[user].membership(key)) {
+        put_member(chat, member);
+    }
+}
+
+/// The refusal of another restriction in a room that has as many as it may.
+pub(super) fn full() -> Refusal {
+    let message = "the room has as many bans, mutes and invitations as it may";
+    Refusal::new(Code::TooLarge, message).limit(RESTRICTIONS_MAX)
+}

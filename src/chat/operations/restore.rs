@@ -1,0 +1,87 @@
+//! The snapshot of the rooms that the store has, taken up at the start.
+
+use super::absence::arm_absence;
+use super::room_begin::open_log;
+use super::room_end::retire_room;
+use super::{Chat, suspensions};
+use crate::chat::keys::{RoomKey, UserKey};
+use crate::chat::model::limits::GUEST_PREFIX;
+use crate::chat::model::log::{MemberMeta, RoomMeta, RoomSnapshot, Snapshot};
+use crate::chat::model::name::UserName;
+use crate::chat::model::record::Epoch;
+use crate::chat::model::reply::Durability;
+use crate::chat::rooms::Membership;
+
+/// Epochs that one start gives out, at most: those of rooms that were in memory are not known any more.
+const EPOCHS_OF_A_START: u64 = 1 << 32;
+
+/// Takes up a snapshot, before anybody comes. It is taken whole, even if there is more of it than the limits would
+/// let in: nothing is forgotten because a limit was lowered.
+pub(in crate::chat) fn restore(chat: &mut Chat, snapshot: Snapshot) {
+    let Snapshot { rooms, suspended } = snapshot;
+    suspensions::set(chat, &suspended);
+    // Epochs of this start are above all others, also if the wall clock has gone back.
+    let newest = rooms.iter().map(|room| room.epoch.0).max().unwrap_or(0);
+    if newest >= chat.rooms.epoch.0 {
+        chat.rooms.epoch = Epoch(newest.saturating_add(EPOCHS_OF_A_START));
+    }
+    for room in rooms {
+        restore_room(chat, room);
+    }
+}
+
+fn restore_room(chat: &mut Chat, snapshot: RoomSnapshot) {
+    let RoomSnapshot { name, epoch, durability, head, oldest, meta } = snapshot;
+    let chosen = meta.iter().find_map(|meta| match meta {
+        RoomMeta::Access { policy, .. } => policy.clone(),
+        _ => None,
+    });
+    let policy = chat.context.limits.policies.of(&name, chosen.as_deref());
+    // A stored room stays stored: a policy that wants less holds for rooms that are made under it.
+    let durability =
+        if policy.durability == Durability::Memory { durability } else { policy.durability };
+    let last = chat.rooms.epoch;
+    let key = chat.rooms.add(name, policy, chosen.as_deref());
+    chat.rooms.epoch = last;
+    // Each room has its own, so that an inbox can be told in parts.
+    let rev = chat.context.next_rev();
+    let room = &mut chat.rooms[key];
+    (room.epoch, room.durability, room.head, room.oldest) = (epoch, durability, head, oldest);
+    room.rev = rev;
+    open_log(chat, key, chosen.as_deref());
+    for meta in meta {
+        restore_meta(chat, key, meta);
+    }
+    retire_room(chat, key);
+}
+
+fn restore_meta(chat: &mut Chat, key: RoomKey, meta: RoomMeta) {
+    let room = &mut chat.rooms[key];
+    match meta {
+        RoomMeta::Access { private, owned, .. } => (room.private, room.owned) = (private, owned),
+        RoomMeta::Topic(text) => room.topic = text,
+        RoomMeta::Member(user, Some(member)) => restore_member(chat, key, &user, member),
+        RoomMeta::Restriction(user, kind, expiry) => {
+            room.moderation.set(&user, kind, expiry, chat.context.now.wall_ms);
+        }
+        RoomMeta::Member(_, None) => {}
+    }
+}
+
+fn restore_user(chat: &mut Chat, name: &UserName) -> UserKey {
+    let is_guest = name.as_str().starts_with(GUEST_PREFIX);
+    let user = chat.directory.add_user(name, is_guest);
+    arm_absence(chat, user);
+    user
+}
+
+fn restore_member(chat: &mut Chat, room: RoomKey, name: &UserName, member: MemberMeta) {
+    let known = chat.directory.user_named(name.as_str());
+    let user = known.unwrap_or_else(|| restore_user(chat, name));
+    let row = &chat.rooms[room];
+    let counted = !row.name.is_direct();
+    let (recv, read) = (member.recv.min(row.head), member.read.min(row.head));
+    let new = Membership::new(user, room, member.role, row.head);
+    let member = Membership { counted, recv, read, rev: chat.context.rev, ..new };
+    chat.rooms.add_member(&mut chat.directory, member);
+}

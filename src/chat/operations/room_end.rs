@@ -1,0 +1,52 @@
+//! How rooms end.
+
+use super::Chat;
+use crate::chat::context::Timer;
+use crate::chat::keys::RoomKey;
+use crate::chat::model::log::LogRequest;
+
+/// Forgets a room without members, and its log.
+pub(super) fn drop_room(chat: &mut Chat, key: RoomKey) {
+    chat.delivery_mut().fan_out(key);
+    let Some(room) = chat.rooms.remove(key) else { return };
+    if let Some(timer) = room.timer {
+        chat.context.wheel.cancel(timer);
+    }
+    chat.delivery.remove_feed(key);
+    chat.delivery.pages.forget(room.log, u64::MAX);
+    chat.ephemeral.remove_room(key);
+    chat.context.requests.push_back(LogRequest::Drop { log: room.log });
+}
+
+/// Drops a room that has no member: at once if nothing was ever said there, otherwise after a while, or, if it
+/// is stored, when there are as many rooms as there may be.
+pub(super) fn retire_room(chat: &mut Chat, key: RoomKey) {
+    let room = &mut chat.rooms[key];
+    if !room.members.is_empty() {
+        return;
+    }
+    if room.head == 0 && room.pending_ops == 0 {
+        drop_room(chat, key);
+        return;
+    }
+    let is_kept = room.is_stored() && room.head > 0;
+    if let Some(timer) = room.timer.take() {
+        chat.context.wheel.cancel(timer);
+    }
+    if !is_kept {
+        let deadline = chat.context.now.tick.after(chat.context.limits.guest_membership);
+        room.timer = Some(chat.context.wheel.arm(deadline, Timer::RoomEmpty(key)));
+    }
+    chat.rooms.list_empty(key);
+}
+
+/// A room has had no member for long enough: drops it, unless the log still owes an answer about it.
+pub(in crate::chat) fn on_room_empty(chat: &mut Chat, key: RoomKey) {
+    let Some(room) = chat.rooms.table.get_mut(key) else { return };
+    room.timer = None;
+    if room.pending_ops == 0 {
+        drop_room(chat, key);
+    } else {
+        retire_room(chat, key);
+    }
+}

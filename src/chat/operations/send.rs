@@ -1,0 +1,176 @@
+//! `send` and `topic`, and how any record goes on its way into the log.
+
+use super::direct::{open_direct, subscribe_both};
+use super::{Answer, Chat};
+use crate::chat::delivery::Sender;
+use crate::chat::keys::{RoomKey, UserKey};
+use crate::chat::model::code::Code;
+use crate::chat::model::command::{Send, Target};
+use crate::chat::model::limits::RECORD_OVERHEAD;
+use crate::chat::model::log::{Draft, LogRequest, RoomMeta, TargetCheck};
+use crate::chat::model::record::Body;
+use crate::chat::model::reply::{Refusal, Reply, Role};
+use crate::chat::pending::{PendingOp, Requester};
+use crate::chat::rooms::PendingAct;
+
+/// When a client whose record was refused because the server stops should come back: a restart takes about as long.
+const STOPPING_RETRY_MS: u64 = 1_000;
+
+/// A record that is ready for the log.
+pub(super) struct NewRecord {
+    pub room: RoomKey,
+    pub body: Body,
+    /// Bytes that the text takes when rendered, at most.
+    pub weight: u32,
+    pub echo: bool,
+    /// What must hold of its target.
+    pub check: Option<TargetCheck>,
+    /// What changes with it.
+    pub meta: Vec<RoomMeta>,
+    /// What counts as done until the log answers.
+    pub act: Option<PendingAct>,
+}
+
+impl NewRecord {
+    /// A record that changes nothing else.
+    pub(super) const fn new(room: RoomKey, body: Body, weight: u32) -> Self {
+        Self { room, body, weight, echo: false, check: None, meta: Vec::new(), act: None }
+    }
+}
+
+/// Sends a message.
+///
+/// # Errors
+///
+/// Those of finding the room and of having no voice there, those of making a direct conversation,
+/// [`Code::TooLarge`] for what is more than this room takes, and [`Code::NoSuchMessage`] for an answer to what
+/// was never said.
+pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Result<Answer, Refusal> {
+    let room = match &send.target {
+        Target::Room(name) => room_to_send_to(chat, by.user, name)?,
+        Target::User(name) => direct_to(chat, by.user, name)?,
+    };
+    check_size(chat, room, send.text.len() + send.data.map_or(0, str::len))?;
+    let head = chat.rooms[room].head;
+    for (field, seq) in [("reply_to", send.reply_to), ("thread", send.thread)] {
+        if seq.is_some_and(|seq| seq == 0 || seq > head) {
+            let refusal = Refusal::new(Code::NoSuchMessage, "there is no message of this seq");
+            return Err(refusal.field(field, format!("a seq from 1 to {head}")));
+        }
+    }
+    if chat.rooms[room].name.is_direct() {
+        subscribe_both(chat, room);
+    }
+    chat.ephemeral_mut().stop_typing(room, by.user);
+    let body = Body::Message {
+        text: send.text.into(),
+        data: send.data.map(Into::into),
+        cid: send.cid.map(Into::into),
+        reply_to: send.reply_to,
+        thread: send.thread,
+        edited: None,
+    };
+    let record = NewRecord { echo: send.echo, ..NewRecord::new(room, body, send.weight) };
+    append(chat, by, record)
+}
+
+/// # Errors
+///
+/// [`Code::TooLarge`] for more bytes of text and data than the room's policy allows.
+pub(super) fn check_size(chat: &Chat, key: RoomKey, bytes: usize) -> Result<(), Refusal> {
+    match chat.lookup().policy(&chat.rooms[key]).message_bytes {
+        Some(limit) if bytes > limit => {
+            let refusal = Refusal::new(Code::TooLarge, format!("text and data take {bytes} bytes"));
+            Err(refusal.field("text", format!("at most {limit} bytes in this room")).limit(limit))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The room in which `user` may say something.
+fn room_to_send_to(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
+    let (key, _) = chat.lookup().find_speaker(user, name)?;
+    let room = &chat.rooms[key];
+    if room.members.len() == 2 {
+        return Ok(key);
+    }
+    if let Some((a, b)) = room.name.pair() {
+        // The other one may have left: being written to brings them back.
+        let other = if a == chat.directory[user].name.as_str() { b } else { a }.to_owned();
+        return direct_to(chat, user, &other);
+    }
+    Ok(key)
+}
+
+fn direct_to(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
+    match chat.rooms.conversation(chat.directory[user].name.as_str(), name) {
+        Some(room) => Ok(room),
+        None => open_direct(chat, user, "to", name),
+    }
+}
+
+/// Asks the log to take a record; the request is answered when it has.
+///
+/// # Errors
+///
+/// [`Code::ShuttingDown`] when the server is stopping.
+pub(super) fn append(
+    chat: &mut Chat,
+    by: &mut Requester,
+    record: NewRecord,
+) -> Result<Answer, Refusal> {
+    let NewRecord { room: key, body, weight, echo, check, meta, act } = record;
+    if chat.context.stopping {
+        let message = "the server is stopping; send again after coming back";
+        return Err(Refusal::new(Code::ShuttingDown, message).retry_after_ms(STOPPING_RETRY_MS));
+    }
+    let Requester { conn, user, request } = by.take();
+    let sender = Sender { conn, request, echo };
+    let ticket = chat.begin(PendingOp::Append { room: key, sender });
+    let room = &mut chat.rooms[key];
+    let from = chat.directory[user].name.clone();
+    let names = RECORD_OVERHEAD + room.name.as_str().len() + from.as_str().len();
+    let weight = weight.saturating_add(u32::try_from(names).unwrap_or(u32::MAX));
+    if let Some(act) = act {
+        room.moderation.begin(ticket, act);
+    }
+    let draft = Draft { from, body, weight, touch: check, meta };
+    chat.context.requests.push_back(LogRequest::Append { log: room.log, ticket, draft });
+    Ok(Answer::Later)
+}
+
+/// The room's topic.
+///
+/// # Errors
+///
+/// Those of finding the membership.
+pub(super) fn topic(chat: &Chat, user: UserKey, name: &str) -> Result<Answer, Refusal> {
+    let (key, _) = chat.lookup().find_membership(user, name)?;
+    let room = &chat.rooms[key];
+    Ok(Answer::Now(Reply::Topic { room: room.name.clone(), text: room.topic.clone() }))
+}
+
+/// Sets a new topic.
+///
+/// # Errors
+///
+/// Those of finding the room and of having no voice there, and [`Code::Forbidden`] for members of a room with
+/// an owner.
+pub(super) fn set_topic(
+    chat: &mut Chat,
+    by: &mut Requester,
+    name: &str,
+    (text, weight): (&str, u32),
+) -> Result<Answer, Refusal> {
+    let lookup = chat.lookup();
+    let (key, membership) = lookup.find_membership(by.user, name)?;
+    let room = &chat.rooms[key];
+    if room.owned && lookup.role(membership) < Role::Moderator {
+        let message = "only the owner and moderators may change the topic of this room";
+        return Err(Refusal::new(Code::Forbidden, message));
+    }
+    lookup.check_voice(membership)?;
+    let body = Body::Topic { text: text.into() };
+    let meta = if room.is_stored() { vec![RoomMeta::Topic(text.into())] } else { Vec::new() };
+    append(chat, by, NewRecord { meta, ..NewRecord::new(key, body, weight) })
+}

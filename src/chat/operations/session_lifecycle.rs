@@ -1,0 +1,173 @@
+//! How sessions begin, are resumed, and end.
+
+use super::absence::{arm_absence, open_user, update_presence};
+use super::join::{enter_at, subscribe_resumed};
+use super::{Chat, suspensions};
+use crate::chat::delivery::Reader;
+use crate::chat::directory::Secret;
+use crate::chat::keys::{RoomKey, UserKey};
+use crate::chat::model::code::Code;
+use crate::chat::model::command::{Position, Resume};
+use crate::chat::model::limits::GUEST_PREFIX;
+use crate::chat::model::name::UserName;
+use crate::chat::model::output::{Encoding, Output, Request};
+use crate::chat::model::record::Epoch;
+use crate::chat::model::reply::{Refusal, Reply, Resumption};
+use crate::chat::rooms::parse_user;
+use crate::net::{CloseReason, ConnId};
+
+/// What a connection says of itself in `hello`.
+#[derive(Debug)]
+pub struct Hello<'a> {
+    /// The wanted name; the server gives one if there is none.
+    pub name: Option<&'a str>,
+    /// The former session.
+    pub resume: Option<Resume<'a>>,
+    /// 128 bits that nobody can guess: the new session's secret.
+    pub secret: u128,
+    /// Which rendering of events the session takes.
+    pub encoding: Encoding,
+}
+
+/// A connection says who it is, and where it was.
+pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, hello: Hello<'_>) {
+    match begin_session(chat, conn, &hello) {
+        Ok((user, resumed)) => {
+            let positions = hello.resume.map_or_else(Vec::new, |resume| resume.positions);
+            let mut rooms = Vec::with_capacity(positions.len());
+            for position in positions {
+                let resumption = resume_room(chat, (conn, user), &position, resumed);
+                let resumption = resumption.unwrap_or_else(Resumption::Refused);
+                rooms.push((position.room.into_owned().into_boxed_str(), resumption));
+            }
+            let welcome = Reply::Welcome {
+                user: chat.directory[user].name.clone(),
+                session: Secret::new(hello.secret).to_text(),
+                time: chat.context.now.wall_ms,
+                resumed,
+                rooms,
+            };
+            chat.context.reply(conn, request, Ok(welcome));
+            chat.catch_up(conn);
+        }
+        Err(refusal) => chat.context.reply(conn, request, Err(refusal)),
+    }
+}
+
+/// Returns the user, and whether the session is a former one.
+fn begin_session(
+    chat: &mut Chat,
+    conn: ConnId,
+    hello: &Hello<'_>,
+) -> Result<(UserKey, bool), Refusal> {
+    if chat.delivery.reader(conn).is_some() {
+        return Err(second_hello());
+    }
+    let former = hello.resume.as_ref().and_then(|resume| Secret::parse(&resume.session));
+    let known = former.and_then(|secret| {
+        let user = chat.directory.user_of_secret(secret)?;
+        let name = chat.directory[user].name.as_str();
+        hello.name.is_none_or(|wanted| wanted == name).then_some((secret, user))
+    });
+    let user = match (known, hello.name) {
+        (Some((_, user)), _) => {
+            suspensions::check(chat, &chat.directory[user].name)?;
+            user
+        }
+        (None, Some(name)) => {
+            let name = parse_user("name", name)?;
+            suspensions::check(chat, &name)?;
+            let user = open_user(chat, &name, false)?;
+            chat.directory[user].is_guest = false;
+            user
+        }
+        (None, None) => {
+            let name = guest_name(chat, hello.secret);
+            open_user(chat, &name, true)?
+        }
+    };
+    let replaced =
+        known.and_then(|(secret, user)| chat.directory.session_with_secret(user, secret));
+    let sessions_max = chat.context.limits.sessions_per_user;
+    let sessions = chat.directory[user].sessions.len();
+    if sessions - usize::from(replaced.is_some()) >= sessions_max {
+        let refusal = Refusal::new(Code::TooManySessions, "you have as many sessions as you may");
+        return Err(refusal.limit(sessions_max));
+    }
+    if let Some((secret, _)) = known {
+        chat.directory.take_over(user, secret);
+    }
+    if let Some(conn) = replaced {
+        chat.context.outputs.push_back(Output::Close { conn, reason: CloseReason::Replaced });
+        end_session(chat, conn);
+    }
+    add_session(chat, conn, user, hello);
+    Ok((user, known.is_some()))
+}
+
+/// The refusal of a `hello` on a connection that has said it already.
+pub(super) fn second_hello() -> Refusal {
+    let refusal = Refusal::new(Code::BadField, "this connection has said hello already");
+    refusal.field("op", "hello once, first")
+}
+
+fn add_session(chat: &mut Chat, conn: ConnId, user: UserKey, hello: &Hello<'_>) {
+    chat.directory.add_session(user, conn, Secret::new(hello.secret));
+    chat.delivery.add_reader(Reader::new(conn, user, hello.encoding));
+    chat.context.stats.sessions += 1;
+    if let Some(timer) = chat.directory[user].end_absence() {
+        chat.context.wheel.cancel(timer);
+    }
+    update_presence(chat, user);
+}
+
+/// A name that nobody has.
+fn guest_name(chat: &Chat, secret: u128) -> UserName {
+    // The secret is mixed so that the name tells nothing of it.
+    let mut seed = u64::try_from(secret >> 64).unwrap_or(0) ^ 0x9e37_79b9_7f4a_7c15;
+    loop {
+        seed = (seed ^ (seed >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let name = format!("{GUEST_PREFIX}{}", Epoch(seed % 36_u64.pow(5)));
+        let is_free = |name: &UserName| chat.directory.user_named(name.as_str()).is_none();
+        if let Some(name) = UserName::parse(&name).ok().filter(is_free) {
+            return name;
+        }
+        seed = seed.wrapping_add(1);
+    }
+}
+
+/// The cursor of one room of a resume: as a join with a position, unless the session is known and so is that its user
+/// has left meanwhile, on another session, or was removed.
+fn resume_room(
+    chat: &mut Chat,
+    (conn, user): (ConnId, UserKey),
+    position: &Position<'_>,
+    resumed: bool,
+) -> Result<Resumption, Refusal> {
+    if resumed && chat.rooms.named(&position.room).is_some() {
+        chat.lookup().find_membership(user, &position.room)?;
+    }
+    let at = (Some(&*position.epoch), position.seq);
+    let (key, resumption) = enter_at(chat, user, &position.room, at)?;
+    subscribe_resumed(chat, (conn, user), key, &resumption);
+    Ok(resumption)
+}
+
+/// The connection is gone, or its session is another connection's now.
+pub(in crate::chat) fn end_session(chat: &mut Chat, conn: ConnId) {
+    let Some(reader) = chat.delivery.reader(conn) else { return };
+    let user = reader.user;
+    let rooms: Vec<RoomKey> = reader.subscriptions.iter().map(|row| row.room).collect();
+    chat.take_deferred(conn);
+    for room in rooms {
+        chat.delivery_mut().unsubscribe(conn, room);
+    }
+    chat.delivery.remove_reader(conn);
+    chat.directory.end_session(user, conn, chat.context.limits.sessions_per_user);
+    chat.context.stats.sessions -= 1;
+    if chat.directory[user].sessions.is_empty() {
+        arm_absence(chat, user);
+    } else {
+        update_presence(chat, user);
+    }
+}

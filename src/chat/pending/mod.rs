@@ -1,0 +1,284 @@
+//! Operations that wait for the log: each is one [`PendingOp`], resumed by its answer.
+//!
+//! ```text
+//!   operation ── begin(op) ──▶ Ticket ──▶ LogRequest …… LogReply ──▶ finish(ticket) ──▶ the op, to be resumed
+//! ```
+//!
+//! What is being read of the logs is told of the edits and deletions that happen meanwhile: see [`Changes`].
+
+mod changes;
+
+use std::collections::BTreeMap;
+
+pub(super) use changes::{Change, Changes, Mark};
+
+use super::delivery::{DeliveryMut, PageId, Sender};
+use super::keys::{PendingKey, RoomKey, UserKey};
+use super::model::command::{Command, Page};
+use super::model::log::{LogId, Ticket};
+use super::model::name::UserName;
+use super::model::output::Request;
+use super::model::record::SharedRecord;
+use super::model::reply::InboxRow;
+use super::rooms::Rooms;
+use crate::collections::Table;
+use crate::net::ConnId;
+
+/// The weight of an operation of which a connection has one under way at a time: more than all others together, so
+/// that everything that waits for one connection fits its hard limit.
+pub(super) const EXCLUSIVE_WEIGHT: u8 = 65;
+
+/// Who has asked for something, and by which request.
+#[derive(Debug)]
+pub(super) struct Requester {
+    pub conn: ConnId,
+    pub user: UserKey,
+    pub request: Request,
+}
+
+impl Requester {
+    /// The same with the request, which is then no more here: for an operation that answers it later.
+    pub(super) fn take(&mut self) -> Self {
+        let request = Request { id: self.request.id.take(), op: self.request.op };
+        Self { conn: self.conn, user: self.user, request }
+    }
+}
+
+/// Where a join wants its cursor: behind this seq, of this epoch if it gave one.
+#[derive(Clone, Debug)]
+pub(super) struct JoinPosition {
+    pub epoch: Option<Box<str>>,
+    pub after: u64,
+}
+
+/// A part of a page of history that is being read.
+#[derive(Debug)]
+pub(super) enum PagePart {
+    /// One page in one direction.
+    Whole(Page),
+    /// The lower half of a page around a seq; so many records are wanted in all.
+    Lower(u64, u32),
+    /// The upper half of a page around a seq, and the lower one.
+    Upper(u64, Vec<SharedRecord>),
+}
+
+/// An inbox of which a part is being read.
+#[derive(Debug)]
+pub(super) struct PartialInbox {
+    /// The rows, by name.
+    pub rows: Vec<InboxRow>,
+    /// The indices of the rows that the store is asked for, in the order in which it is.
+    pub open: Vec<usize>,
+    /// The `rev` that names the answer.
+    pub rev: u64,
+    /// Whether there is more behind it.
+    pub more: bool,
+}
+
+/// A message that was found, and its log.
+pub(super) type Found = (LogId, SharedRecord);
+
+/// An operation that waits for an answer of the logs.
+#[derive(Debug)]
+pub(super) enum PendingOp {
+    /// A record to be stored.
+    Append { room: RoomKey, sender: Sender },
+    /// A reading that is done when everything that its connection has sent before is answered.
+    Deferred { conn: ConnId, request: Request, command: Command<'static> },
+    /// A membership that is written before its `join` or `create` is answered.
+    Join { by: Requester, room: RoomKey, position: Option<JoinPosition> },
+    /// The end of a membership, likewise.
+    Leave { by: Requester, room: RoomKey },
+    /// An invitation, likewise.
+    Invite { by: Requester, room: RoomKey, invited: UserName },
+    /// A page for lagging cursors.
+    Page(PageId),
+    /// A part of a page of history.
+    History { by: Requester, room: RoomKey, part: PagePart, since: Mark },
+    /// The rows of an inbox that are not in memory.
+    Inbox { by: Requester, inbox: PartialInbox, since: Mark },
+    /// A search, and what was found in memory.
+    Search { by: Requester, here: Vec<Found>, since: Mark },
+}
+
+impl PendingOp {
+    /// How much it counts against its connection. A reading is exclusive. So are `join` and `leave`, since what a
+    /// connection asks for behind them is meant for the time after them.
+    const fn weight(&self) -> u8 {
+        match self {
+            Self::Append { .. } | Self::Page(_) => 1,
+            Self::Deferred { .. }
+            | Self::Join { .. }
+            | Self::Leave { .. }
+            | Self::Invite { .. }
+            | Self::History { .. }
+            | Self::Inbox { .. }
+            | Self::Search { .. } => EXCLUSIVE_WEIGHT,
+        }
+    }
+
+    /// The room that must stay until it is answered.
+    const fn room(&self) -> Option<RoomKey> {
+        match self {
+            Self::Append { room, .. }
+            | Self::Join { room, .. }
+            | Self::Leave { room, .. }
+            | Self::Invite { room, .. }
+            | Self::History { room, .. } => Some(*room),
+            Self::Deferred { .. } | Self::Page(_) | Self::Inbox { .. } | Self::Search { .. } => {
+                None
+            }
+        }
+    }
+
+    /// When it began to be read, if changes that are told meanwhile are to be made to it.
+    pub(super) const fn since(&self) -> Option<Mark> {
+        match self {
+            Self::History { since, .. }
+            | Self::Inbox { since, .. }
+            | Self::Search { since, .. } => Some(*since),
+            // Pages keep their own books.
+            Self::Page(_)
+            | Self::Append { .. }
+            | Self::Deferred { .. }
+            | Self::Join { .. }
+            | Self::Leave { .. }
+            | Self::Invite { .. } => None,
+        }
+    }
+
+    /// The connection that is answered.
+    const fn conn(&self) -> Option<ConnId> {
+        match self {
+            Self::Append { sender, .. } => Some(sender.conn),
+            Self::Deferred { conn, .. } => Some(*conn),
+            Self::Join { by, .. }
+            | Self::Leave { by, .. }
+            | Self::Invite { by, .. }
+            | Self::History { by, .. }
+            | Self::Inbox { by, .. }
+            | Self::Search { by, .. } => Some(by.conn),
+            Self::Page(_) => None,
+        }
+    }
+}
+
+/// All operations that wait for the logs.
+///
+/// Invariant: a room and a reader know how many operations wait for them, by number and by weight.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    ops: Table<PendingKey, PendingOp>,
+    /// The readings that wait for what their connections have sent before.
+    deferred: BTreeMap<ConnId, Ticket>,
+    pub changes: Changes,
+}
+
+impl Pending {
+    /// How many operations wait.
+    pub(super) fn len(&self) -> usize {
+        self.ops.len()
+    }
+
+    /// Whether a reading of this connection is deferred.
+    pub(super) fn is_deferred(&self, conn: ConnId) -> bool {
+        self.deferred.contains_key(&conn)
+    }
+
+    /// The connection for which this ticket is, if any reading is deferred at all.
+    pub(super) fn conn_of(&self, ticket: Ticket) -> Option<ConnId> {
+        if self.deferred.is_empty() {
+            return None;
+        }
+        self.ops.get(key_of(ticket)).and_then(PendingOp::conn)
+    }
+
+    /// Begins an operation: the log's answer is to name the ticket.
+    pub(super) fn begin(
+        &mut self,
+        rooms: &mut Rooms,
+        delivery: &mut super::delivery::Delivery,
+        op: PendingOp,
+    ) -> Ticket {
+        if let Some(room) = op.room().and_then(|room| rooms.table.get_mut(room)) {
+            room.pending_ops += 1;
+        }
+        if let Some(reader) = op.conn().and_then(|conn| delivery.reader_mut(conn)) {
+            reader.pending_weight = reader.pending_weight.saturating_add(op.weight());
+        }
+        Ticket(self.ops.insert(op).to_bits())
+    }
+
+    /// Defers a reading until everything that its connection has sent before is answered.
+    pub(super) fn defer(
+        &mut self,
+        rooms: &mut Rooms,
+        delivery: &mut super::delivery::Delivery,
+        (conn, request, command): (ConnId, Request, Command<'static>),
+    ) {
+        let ticket = self.begin(rooms, delivery, PendingOp::Deferred { conn, request, command });
+        self.deferred.insert(conn, ticket);
+    }
+
+    /// Takes back the deferred reading of a connection, if there is one.
+    pub(super) fn take_deferred(
+        &mut self,
+        rooms: &mut Rooms,
+        delivery: DeliveryParts<'_>,
+        conn: ConnId,
+    ) -> Option<PendingOp> {
+        let ticket = self.deferred.remove(&conn)?;
+        self.finish(rooms, delivery, ticket)
+    }
+
+    /// The log has answered: the operation is to be resumed.
+    pub(super) fn finish(
+        &mut self,
+        rooms: &mut Rooms,
+        (context, delivery): DeliveryParts<'_>,
+        ticket: Ticket,
+    ) -> Option<PendingOp> {
+        let op = self.ops.remove(key_of(ticket))?;
+        if let Some(room) = op.room().and_then(|room| rooms.table.get_mut(room)) {
+            room.pending_ops = room.pending_ops.saturating_sub(1);
+        }
+        if let Some(conn) = op.conn() {
+            let weight = op.weight();
+            let mut delivery = DeliveryMut { context, rooms, delivery };
+            delivery.relieve(conn, |reader| {
+                reader.pending_weight = reader.pending_weight.saturating_sub(weight);
+            });
+        }
+        Some(op)
+    }
+
+    /// Checks the invariant.
+    pub(super) fn debug_check(&self, delivery: &super::delivery::Delivery) {
+        let readings = self.ops.iter().filter(|(_, op)| op.since().is_some());
+        self.changes.debug_check(readings.count());
+        let mut weights = BTreeMap::new();
+        for (_, op) in self.ops.iter() {
+            if let Some(conn) = op.conn() {
+                *weights.entry(conn).or_insert(0_u32) += u32::from(op.weight());
+            }
+        }
+        for (&conn, ticket) in &self.deferred {
+            let op = self.ops.get(key_of(*ticket)).and_then(PendingOp::conn);
+            debug_assert_eq!(op, Some(conn), "a deferred reading is pending");
+            let weight = delivery.reader(conn).map_or(0, |reader| reader.pending_weight);
+            debug_assert!(weight > EXCLUSIVE_WEIGHT, "and waits for something");
+        }
+        for reader in delivery.readers() {
+            let weight = weights.remove(&reader.conn).unwrap_or(0);
+            let counted = u32::from(reader.pending_weight);
+            debug_assert_eq!(counted, weight.min(255), "a reader knows what it waits for");
+        }
+    }
+}
+
+/// What finishing an operation needs of delivery.
+type DeliveryParts<'a> = (&'a mut super::context::Context, &'a mut super::delivery::Delivery);
+
+const fn key_of(ticket: Ticket) -> PendingKey {
+    PendingKey::from_bits(ticket.0)
+}

@@ -1,0 +1,253 @@
+//! Questions about rooms that change nothing: which room a user means, and what the user may do there.
+//!
+//! An act of moderation that the log has not answered yet counts already where it takes a right away.
+
+use super::restrictions::refusal_until;
+use super::{Room, Rooms};
+use crate::chat::context::Context;
+use crate::chat::directory::Directory;
+use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
+use crate::chat::model::code::Code;
+use crate::chat::model::log::{Expiry, Restriction};
+use crate::chat::model::name::{NameError, RoomName, UserName};
+use crate::chat::model::policy::{Access, Policy};
+use crate::chat::model::record::Act;
+use crate::chat::model::reply::{Refusal, Role};
+
+/// When a user may come back to a room from which it is being removed: the log answers within this time as a rule.
+const REMOVAL_RETRY_MS: u64 = 1_000;
+
+/// Rooms and users as they are now, to be asked.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::chat) struct Lookup<'a> {
+    pub context: &'a Context,
+    pub directory: &'a Directory,
+    pub rooms: &'a Rooms,
+}
+
+impl<'a> Lookup<'a> {
+    /// The room `name`, if it exists, `user` may know of it and is not banned from it.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::BadField`] if this is no room's name, otherwise [`Code::NoSuchRoom`], the same whether there
+    /// is none or it is hidden, and [`Code::Banned`].
+    pub(in crate::chat) fn find_room(self, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
+        match self.rooms.named(name) {
+            Some(key) if self.is_visible(user, key) => {
+                self.check_banned(key, user)?;
+                Ok(key)
+            }
+            _ => {
+                parse_room(name)?;
+                Err(no_such_room())
+            }
+        }
+    }
+
+    /// As [`Self::find_room`], with the user's membership in it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::find_room`], and [`Code::NotMember`].
+    pub(in crate::chat) fn find_membership(
+        self,
+        user: UserKey,
+        name: &str,
+    ) -> Result<(RoomKey, MembershipKey), Refusal> {
+        let room = self.find_room(user, name)?;
+        match self.directory[user].membership(room) {
+            Some(membership) if !self.is_being_removed(room, user) => Ok((room, membership)),
+            Some(_) if self.rooms[room].private => Err(no_such_room()),
+            Some(_) | None => Err(not_member()),
+        }
+    }
+
+    /// As [`Self::find_membership`], for a user who wants to say or change something.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::find_membership`] and [`Self::check_voice`].
+    pub(in crate::chat) fn find_speaker(
+        self,
+        user: UserKey,
+        name: &str,
+    ) -> Result<(RoomKey, MembershipKey), Refusal> {
+        let (room, membership) = self.find_membership(user, name)?;
+        self.check_voice(membership)?;
+        Ok((room, membership))
+    }
+
+    fn is_visible(self, user: UserKey, key: RoomKey) -> bool {
+        let room = &self.rooms[key];
+        !(room.private || room.name.is_direct())
+            || self.directory[user].membership(key).is_some()
+            || self.is_invited(key, user)
+    }
+
+    /// The policy of a room: the one that was chosen when it was made, or else the one for its name.
+    pub(in crate::chat) fn policy(self, room: &Room) -> &'a Policy {
+        self.context.limits.policies.of(&room.name, room.moderation.policy())
+    }
+
+    /// Whether only invited users may enter.
+    pub(in crate::chat) fn is_closed(self, room: &Room) -> bool {
+        room.private || self.policy(room).access != Access::Open
+    }
+
+    /// The restriction of this kind on a user of this name, if there is one.
+    pub(in crate::chat) fn restriction(
+        self,
+        key: RoomKey,
+        user: &UserName,
+        kind: Restriction,
+    ) -> Option<&'a Expiry> {
+        self.rooms[key].moderation.expiry(user, kind, self.context.now.wall_ms)
+    }
+
+    /// Whether the user may enter a room that others may not.
+    pub(in crate::chat) fn is_invited(self, key: RoomKey, user: UserKey) -> bool {
+        self.restriction(key, &self.directory[user].name, Restriction::Invited).is_some()
+    }
+
+    /// Whether the user is banned, or about to be.
+    pub(in crate::chat) fn is_banned(self, key: RoomKey, user: &UserName) -> bool {
+        let mut acts = self.rooms[key].moderation.pending_acts(user);
+        self.restriction(key, user, Restriction::Banned).is_some()
+            || acts.any(|act| matches!(act, Act::Ban { .. }))
+    }
+
+    /// # Errors
+    ///
+    /// [`Code::Banned`] with the reason, and when the ban ends if it does.
+    fn check_banned(self, key: RoomKey, user: UserKey) -> Result<(), Refusal> {
+        let pending = |act| match act {
+            Act::Ban { until } => Some(until),
+            Act::Kick | Act::Unban | Act::Mute { .. } | Act::Unmute | Act::Role(_) => None,
+        };
+        let refused = (Code::Banned, "you are banned from this room");
+        self.check_unrestricted((key, user), Restriction::Banned, pending, refused)
+    }
+
+    /// # Errors
+    ///
+    /// [`Code::ReadOnly`] for readers, and [`Code::Muted`] for muted users, with when that ends if it does.
+    pub(in crate::chat) fn check_voice(self, membership: MembershipKey) -> Result<(), Refusal> {
+        if self.role(membership) == Role::Reader {
+            return Err(Refusal::new(Code::ReadOnly, "you may only read in this room"));
+        }
+        let row = &self.rooms[membership];
+        let pending = |act| match act {
+            Act::Mute { until } => Some(until),
+            Act::Kick | Act::Ban { .. } | Act::Unban | Act::Unmute | Act::Role(_) => None,
+        };
+        let refused = (Code::Muted, "you are muted in this room");
+        self.check_unrestricted((row.room, row.user), Restriction::Muted, pending, refused)
+    }
+
+    /// Refuses a user on whom a restriction is, or about to be as one of the `pending` acts says.
+    fn check_unrestricted(
+        self,
+        (key, user): (RoomKey, UserKey),
+        kind: Restriction,
+        pending: impl Fn(Act) -> Option<Option<u64>>,
+        (code, message): (Code, &'static str),
+    ) -> Result<(), Refusal> {
+        let state = &self.rooms[key].moderation;
+        if state.is_empty() {
+            return Ok(());
+        }
+        let name = &self.directory[user].name;
+        let pending = state.pending_acts(name).find_map(pending);
+        let pending = pending.map(|until| Expiry { until, reason: "".into() });
+        match pending.as_ref().or_else(|| self.restriction(key, name, kind)) {
+            Some(expiry) => Err(refusal_until(code, message, expiry, self.context.now.wall_ms)),
+            None => Ok(()),
+        }
+    }
+
+    /// # Errors
+    ///
+    /// [`Code::Busy`] for a member who is being removed, and would be at once if it entered.
+    pub(in crate::chat) fn check_not_being_removed(
+        self,
+        key: RoomKey,
+        user: UserKey,
+    ) -> Result<(), Refusal> {
+        if self.is_being_removed(key, user) {
+            let refusal = Refusal::new(Code::Busy, "you are being removed from this room");
+            return Err(refusal.retry_after_ms(REMOVAL_RETRY_MS));
+        }
+        Ok(())
+    }
+
+    /// Whether the user is about to be removed, and so counts as no member any more.
+    pub(in crate::chat) fn is_being_removed(self, key: RoomKey, user: UserKey) -> bool {
+        let state = &self.rooms[key].moderation;
+        let mut acts = state.pending_acts(&self.directory[user].name);
+        acts.any(|act| matches!(act, Act::Kick | Act::Ban { .. }))
+    }
+
+    /// The membership of the user of this name, unless it is about to end.
+    pub(in crate::chat) fn member_named(
+        self,
+        key: RoomKey,
+        name: &UserName,
+    ) -> Option<MembershipKey> {
+        let user = self.directory.user_named(name.as_str())?;
+        let membership = self.directory[user].membership(key)?;
+        (!self.is_being_removed(key, user)).then_some(membership)
+    }
+
+    /// The role that a member has. A role that is about to be lower is so already, and a member that is about to
+    /// leave does not moderate.
+    pub(in crate::chat) fn role(self, membership: MembershipKey) -> Role {
+        let row = &self.rooms[membership];
+        let state = &self.rooms[row.room].moderation;
+        if state.is_empty() {
+            return row.role;
+        }
+        let name = &self.directory[row.user].name;
+        if row.role > Role::Member && state.is_departing(name) {
+            return Role::Member;
+        }
+        let pending = state.pending_acts(name).filter_map(|act| match act {
+            Act::Role(role) => Some(role),
+            Act::Kick | Act::Ban { .. } | Act::Unban | Act::Mute { .. } | Act::Unmute => None,
+        });
+        pending.min().map_or(row.role, |role| role.min(row.role))
+    }
+}
+
+/// The refusal of users that are not members.
+pub(in crate::chat) fn not_member() -> Refusal {
+    Refusal::new(Code::NotMember, "you are not a member of this room; join first")
+}
+
+/// The refusal of rooms that do not exist, or of which the user may not know.
+pub(in crate::chat) fn no_such_room() -> Refusal {
+    Refusal::new(Code::NoSuchRoom, "there is no such room")
+}
+
+/// Reads a room's name.
+///
+/// # Errors
+///
+/// [`Code::BadField`] with the right spelling.
+pub(in crate::chat) fn parse_room(name: &str) -> Result<RoomName, Refusal> {
+    RoomName::parse(name).map_err(|error| bad_name("room", error))
+}
+
+/// Reads a user's name that stands in `field`.
+///
+/// # Errors
+///
+/// [`Code::BadField`] with the right spelling.
+pub(in crate::chat) fn parse_user(field: &'static str, name: &str) -> Result<UserName, Refusal> {
+    UserName::parse(name).map_err(|error| bad_name(field, error))
+}
+
+fn bad_name(field: &'static str, error: NameError) -> Refusal {
+    let refusal = Refusal::new(Code::BadField, "this is not a name");
+    refusal.field(field, error.expected).hint(error.hint)
+}

@@ -1,0 +1,317 @@
+//! Rooms: each one's log head and recent ring, its members and their roles, and its restrictions.
+//!
+//! ```text
+//!   User ──< Membership >── Room ── Ring            the log's recent end
+//!                             └──── ModerationState  bans, mutes, invitations, acts under way
+//! ```
+//!
+//! It looks down on `directory` and knows neither connections nor cursors. Questions that change nothing are
+//! asked of a [`Lookup`].
+
+mod edits;
+mod lookup;
+mod membership;
+mod restrictions;
+mod ring;
+mod room;
+
+use std::collections::VecDeque;
+use std::mem;
+use std::ops::{Index, IndexMut};
+
+pub(super) use edits::apply_changes;
+pub(super) use lookup::{Lookup, no_such_room, not_member, parse_room, parse_user};
+pub(super) use membership::Membership;
+pub(super) use restrictions::{PendingAct, refusal_until};
+pub(super) use ring::RingBudget;
+pub(super) use room::Room;
+
+use super::directory::Directory;
+use super::keys::{MembershipKey, RoomKey, UserKey};
+use super::model::log::LogId;
+use super::model::name::{NAME_LEN_MAX, RoomName};
+use super::model::policy::Policy;
+use super::model::record::{Body, Epoch, SharedRecord};
+use super::model::reply::Presence;
+use crate::collections::{Key as _, KeyIndex, Table};
+
+/// Rooms that are tried for one that can be dropped, when there are as many as there may be: one
+/// `join` must not walk all of them.
+const SILENT_TRIES: usize = 256;
+/// Members that a room may have which is dropped in this way, for the same reason.
+const SILENT_MEMBERS_MAX: usize = 64;
+/// Stale entries that the list of empty rooms may have beside one for each room.
+const EMPTY_STALE_MAX: usize = 1024;
+
+/// All rooms and memberships.
+///
+/// Invariants:
+/// - every room is found by its name, and every member of a room names it, with its index there;
+/// - the bytes of `rings` are those of all rooms' rings.
+#[derive(Debug)]
+pub(super) struct Rooms {
+    pub table: Table<RoomKey, Room>,
+    by_name: KeyIndex<RoomKey>,
+    pub memberships: Table<MembershipKey, Membership>,
+    pub rings: RingBudget,
+    /// Memberships whose receipts are not written yet.
+    pub unsaved: Vec<MembershipKey>,
+    /// Rooms without a member, longest empty first; may hold rooms that have members or are gone.
+    empty: VecDeque<RoomKey>,
+    /// The place of the room that is tried next for whether it can be dropped.
+    silent_from: usize,
+    /// The number of the last log, and the last epoch that was given out.
+    logs: u64,
+    pub epoch: Epoch,
+    /// Where the name of a room is spelled that is looked for, so that a send allocates nothing for it.
+    spelling: String,
+}
+
+impl Index<RoomKey> for Rooms {
+    type Output = Room;
+
+    fn index(&self, key: RoomKey) -> &Room {
+        &self.table[key]
+    }
+}
+
+impl IndexMut<RoomKey> for Rooms {
+    fn index_mut(&mut self, key: RoomKey) -> &mut Room {
+        &mut self.table[key]
+    }
+}
+
+impl Index<MembershipKey> for Rooms {
+    type Output = Membership;
+
+    fn index(&self, key: MembershipKey) -> &Membership {
+        &self.memberships[key]
+    }
+}
+
+impl IndexMut<MembershipKey> for Rooms {
+    fn index_mut(&mut self, key: MembershipKey) -> &mut Membership {
+        &mut self.memberships[key]
+    }
+}
+
+impl Rooms {
+    /// No rooms. Epochs of different starts differ by the wall time, those of one start by a counter.
+    pub(super) fn new(ring_bytes_max: usize, wall_ms: u64) -> Self {
+        Self {
+            table: Table::new(),
+            by_name: KeyIndex::new(),
+            memberships: Table::new(),
+            rings: RingBudget::new(ring_bytes_max),
+            unsaved: Vec::new(),
+            empty: VecDeque::new(),
+            silent_from: 0,
+            logs: 0,
+            epoch: Epoch(wall_ms.wrapping_shl(20)),
+            spelling: String::new(),
+        }
+    }
+
+    /// The room of this name.
+    pub(super) fn named(&self, name: &str) -> Option<RoomKey> {
+        self.by_name.find(name, &self.table, |room| room.name.as_str() == name)
+    }
+
+    /// The room of this log, if it is still there.
+    pub(super) fn of_log(&self, log: LogId) -> Option<RoomKey> {
+        self.table.at(log.slot()).filter(|(_, room)| room.log == log).map(|(key, _)| key)
+    }
+
+    /// The conversation of two users by their names, if there is one that neither has left.
+    pub(super) fn conversation(&mut self, from: &str, to: &str) -> Option<RoomKey> {
+        if to.len() > NAME_LEN_MAX {
+            return None;
+        }
+        let mut spelling = mem::take(&mut self.spelling);
+        RoomName::spell_direct(&mut spelling, from, to);
+        let found = self.named(&spelling);
+        self.spelling = spelling;
+        found.filter(|&room| self.table[room].members.len() == 2)
+    }
+
+    /// Adds a room with a log that was never there before. `chosen` is the policy that was chosen by name.
+    pub(super) fn add(&mut self, name: RoomName, policy: &Policy, chosen: Option<&str>) -> RoomKey {
+        self.logs += 1;
+        self.epoch = Epoch(self.epoch.0.wrapping_add(1));
+        let room = Room::new(name, LogId::new(0, self.logs), self.epoch, policy);
+        let key = self.table.insert(room);
+        let room = &mut self.table[key];
+        // The log takes the room's place for its slot.
+        room.log = LogId::new(key.index(), self.logs);
+        room.moderation.choose_policy(chosen);
+        self.by_name.insert(room.name.as_str(), key);
+        key
+    }
+
+    /// Removes a room without members.
+    pub(super) fn remove(&mut self, key: RoomKey) -> Option<Room> {
+        let room = self.table.remove(key)?;
+        debug_assert!(room.members.is_empty(), "only empty rooms are dropped");
+        self.rings.forget(&room.ring);
+        self.by_name.remove(room.name.as_str(), key);
+        Some(room)
+    }
+
+    /// Lists a room among those without a member.
+    pub(super) fn list_empty(&mut self, key: RoomKey) {
+        if self.empty.len() > 2 * self.table.len() + EMPTY_STALE_MAX {
+            let table = &self.table;
+            self.empty.retain(|&key| table.get(key).is_some());
+        }
+        self.empty.push_back(key);
+    }
+
+    /// Takes the room off the list that was empty for longest, and can be dropped.
+    pub(super) fn pop_empty(&mut self) -> Option<RoomKey> {
+        while let Some(key) = self.empty.pop_front() {
+            let room = self.table.get(key);
+            if room.is_some_and(|room| room.members.is_empty() && room.pending_ops == 0) {
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    /// A room in which nothing was ever said and whose members are all off: nobody loses anything if it is dropped.
+    /// Clients that only join make such rooms by the thousand. Tries some, from where the last search ended.
+    pub(super) fn next_silent(&mut self, directory: &Directory) -> Option<RoomKey> {
+        for _ in 0..SILENT_TRIES {
+            let place = self.silent_from;
+            self.silent_from = (place + 1) % self.table.places().max(1);
+            let Some((key, room)) = self.table.at(place) else { continue };
+            let is_small = room.members.len() <= SILENT_MEMBERS_MAX;
+            let is_off = |&key: &MembershipKey| directory[self.memberships[key].user].is_off();
+            if room.head == 0
+                && room.pending_ops == 0
+                && is_small
+                && room.members.iter().all(is_off)
+            {
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    /// Adds a membership of a user that is no member yet.
+    pub(super) fn add_member(
+        &mut self,
+        directory: &mut Directory,
+        mut member: Membership,
+    ) -> Option<MembershipKey> {
+        let (user, room) = (member.user, member.room);
+        let place = directory[user].find_membership(room).err()?;
+        let row = &mut self.table[room];
+        member.index = u32::try_from(row.members.len()).unwrap_or(u32::MAX);
+        if member.counted {
+            *directory[user].count_mut(row.name.is_direct()) += 1;
+        }
+        let key = self.memberships.insert(member);
+        row.members.push(key);
+        directory[user].memberships.insert(place, (room, key));
+        Some(key)
+    }
+
+    /// Removes a membership.
+    pub(super) fn remove_member(
+        &mut self,
+        directory: &mut Directory,
+        key: MembershipKey,
+    ) -> Option<Membership> {
+        let removed = self.memberships.remove(key)?;
+        let user = &mut directory[removed.user];
+        if let Ok(place) = user.find_membership(removed.room) {
+            user.memberships.remove(place);
+        }
+        let room = &mut self.table[removed.room];
+        if removed.counted {
+            *user.count_mut(room.name.is_direct()) -= 1;
+        }
+        let index = usize::try_from(removed.index).unwrap_or(usize::MAX);
+        room.members.swap_remove(index);
+        if room.members.len() < room.members.capacity() / 4 {
+            room.members.shrink_to(room.members.len() * 2);
+        }
+        if let Some(&moved) = room.members.get(index) {
+            self.memberships[moved].index = removed.index;
+        }
+        Some(removed)
+    }
+
+    /// The members of a room.
+    pub(super) fn members(&self, key: RoomKey) -> impl Iterator<Item = &Membership> {
+        self.table[key].members.iter().map(|&member| &self.memberships[member])
+    }
+
+    /// The users that are members of a room.
+    pub(super) fn users(&self, key: RoomKey) -> impl Iterator<Item = UserKey> {
+        self.members(key).map(|member| member.user)
+    }
+
+    /// The log has a record: the room's head, topic and ring show it, and its target as it is from now on. The oldest
+    /// records of all rooms make place for it.
+    pub(super) fn commit(
+        &mut self,
+        key: RoomKey,
+        record: &SharedRecord,
+        rev: u64,
+        bounds: (usize, usize),
+    ) {
+        let room = &mut self.table[key];
+        room.head = record.seq;
+        room.rev = rev;
+        if let Body::Topic { text } = &record.body {
+            room.topic.clone_from(text);
+        }
+        edits::apply_to_ring(&mut self.rings, room, record);
+        self.push_record(key, SharedRecord::clone(record), bounds);
+    }
+
+    fn push_record(&mut self, key: RoomKey, record: SharedRecord, bounds: (usize, usize)) {
+        self.rings.push(&mut self.table[key].ring, key, record, bounds);
+        while let Some((key, seq)) = self.rings.excess() {
+            if let Some(room) = self.table.get_mut(key) {
+                self.rings.pop(&mut room.ring, seq);
+            }
+        }
+        if self.rings.is_stale() {
+            let table = &self.table;
+            self.rings.retain(|key, seq| {
+                let first = table.get(key).and_then(|room| room.ring.first());
+                first.is_some_and(|first| first <= seq)
+            });
+        }
+    }
+
+    /// Checks the invariants. Returns how many members have published a presence, by room.
+    pub(super) fn debug_check(&self, directory: &Directory) {
+        let bytes: usize = self.table.iter().map(|(_, room)| room.ring.bytes()).sum();
+        debug_assert_eq!(self.rings.bytes(), bytes, "the budget counts every ring");
+        let mut members = 0;
+        for (key, room) in self.table.iter() {
+            room.ring.debug_check();
+            debug_assert_eq!(self.named(room.name.as_str()), Some(key), "a room is found");
+            for (member, index) in room.members.iter().zip(0..) {
+                let row = &self.memberships[*member];
+                debug_assert_eq!((row.room, row.index), (key, index), "a member is where it says");
+            }
+            members += room.members.len();
+        }
+        debug_assert_eq!(self.memberships.len(), members, "every membership has a room");
+        for (key, user) in directory.users() {
+            for &(room, member) in &user.memberships {
+                let row = &self.memberships[member];
+                debug_assert_eq!((row.user, row.room), (key, room), "a membership is the user's");
+            }
+        }
+    }
+
+    /// How many members of a room have published a presence other than off.
+    pub(super) fn published(&self, key: RoomKey) -> usize {
+        self.members(key).filter(|row| row.published != Presence::Off).count()
+    }
+}

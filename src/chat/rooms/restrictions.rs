@@ -1,0 +1,240 @@
+//! Restrictions: what holds of users in a room besides membership, that is bans, mutes and invitations, and
+//! the acts about them that the log has not answered yet.
+//!
+//! Nearly no room has any, so a room without them owns no memory for them. A restriction is about a name, not
+//! a user: a banned user may be forgotten and come back. It ends by the wall clock, as it was told.
+
+use crate::chat::model::code::Code;
+use crate::chat::model::limits::RESTRICTIONS_MAX;
+use crate::chat::model::log::{Expiry, Restriction, Ticket};
+use crate::chat::model::name::UserName;
+use crate::chat::model::record::Act;
+use crate::chat::model::reply::Refusal;
+
+/// A room's restrictions, pending acts and chosen policy; `None` inside while it has none of them.
+#[derive(Debug, Default)]
+pub(in crate::chat) struct ModerationState(Option<Box<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// The policy that was chosen by name when the room was made.
+    policy: Option<Box<str>>,
+    /// By user and kind.
+    restrictions: Vec<(UserName, Restriction, Expiry)>,
+    /// What has been asked of the log and not been answered, in that order.
+    pending: Vec<(Ticket, PendingAct)>,
+}
+
+/// An act that counts as done though the log has not answered yet, because it takes a right away: a banned user
+/// must not get a message in while the ban is being written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::chat) enum PendingAct {
+    /// An act of moderation about this user.
+    Act(UserName, Act),
+    /// The deletion of this seq.
+    Deletion(u64),
+    /// This user leaves the room.
+    Departure(UserName),
+}
+
+impl ModerationState {
+    /// Whether the room has none of it: nearly always.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The policy that was chosen by name when the room was made.
+    pub(in crate::chat) fn policy(&self) -> Option<&str> {
+        self.0.as_ref()?.policy.as_deref()
+    }
+
+    /// Notes the policy that was chosen by name.
+    pub(in crate::chat) fn choose_policy(&mut self, policy: Option<&str>) {
+        if let Some(policy) = policy {
+            self.0.get_or_insert_default().policy = Some(policy.into());
+        }
+    }
+
+    /// For how long the restriction holds of the user; `None` if it does not.
+    pub(in crate::chat) fn expiry(
+        &self,
+        user: &UserName,
+        what: Restriction,
+        wall_ms: u64,
+    ) -> Option<&Expiry> {
+        let inner = self.0.as_ref()?;
+        let place = inner.find(user, what).ok()?;
+        inner
+            .restrictions
+            .get(place)
+            .map(|(.., expiry)| expiry)
+            .filter(|expiry| !expiry.is_over(wall_ms))
+    }
+
+    /// Sets for how long the restriction holds of the user, `None` if it does not any more. Restrictions that have
+    /// run out are forgotten.
+    pub(in crate::chat) fn set(
+        &mut self,
+        user: &UserName,
+        what: Restriction,
+        expiry: Option<Expiry>,
+        wall_ms: u64,
+    ) {
+        if self.0.is_none() && expiry.is_none() {
+            return;
+        }
+        let inner = self.0.get_or_insert_default();
+        match (inner.find(user, what), expiry) {
+            (Ok(place), None) => drop(inner.restrictions.remove(place)),
+            (Ok(place), Some(expiry)) => {
+                if let Some(known) = inner.restrictions.get_mut(place) {
+                    known.2 = expiry;
+                }
+            }
+            (Err(_), None) => {}
+            (Err(place), Some(expiry)) => {
+                inner.restrictions.insert(place, (user.clone(), what, expiry));
+            }
+        }
+        inner.restrictions.retain(|(.., expiry)| !expiry.is_over(wall_ms));
+        self.tidy();
+    }
+
+    /// Whether there are as many restrictions as there may be.
+    pub(in crate::chat) fn is_full(&self) -> bool {
+        self.0.as_ref().is_some_and(|inner| inner.restrictions.len() >= RESTRICTIONS_MAX)
+    }
+
+    /// From now on the act counts as done.
+    pub(in crate::chat) fn begin(&mut self, ticket: Ticket, pending: PendingAct) {
+        self.0.get_or_insert_default().pending.push((ticket, pending));
+    }
+
+    /// The log has answered this ticket: the act that counted as done so far, if there is one.
+    pub(in crate::chat) fn finish(&mut self, ticket: Ticket) -> Option<PendingAct> {
+        let pending = &mut self.0.as_mut()?.pending;
+        let place = pending.iter().position(|&(other, _)| other == ticket)?;
+        let (_, done) = pending.remove(place);
+        self.tidy();
+        Some(done)
+    }
+
+    /// Whether the deletion of this seq is under way.
+    pub(in crate::chat) fn is_deleting(&self, seq: u64) -> bool {
+        self.pending().any(|pending| *pending == PendingAct::Deletion(seq))
+    }
+
+    /// Whether this user is about to leave.
+    pub(super) fn is_departing(&self, user: &UserName) -> bool {
+        self.pending().any(|pending| matches!(pending, PendingAct::Departure(of) if of == user))
+    }
+
+    /// The acts about this user that are under way.
+    pub(in crate::chat) fn pending_acts(&self, user: &UserName) -> impl Iterator<Item = Act> {
+        self.pending().filter_map(move |pending| match pending {
+            PendingAct::Act(of, act) if of == user => Some(*act),
+            PendingAct::Act(..) | PendingAct::Deletion(_) | PendingAct::Departure(_) => None,
+        })
+    }
+
+    fn pending(&self) -> impl Iterator<Item = &PendingAct> {
+        self.0.iter().flat_map(|inner| &inner.pending).map(|(_, pending)| pending)
+    }
+
+    /// Gives the memory back when nothing is left.
+    fn tidy(&mut self) {
+        self.0.take_if(|inner| {
+            inner.policy.is_none() && inner.restrictions.is_empty() && inner.pending.is_empty()
+        });
+    }
+}
+
+impl Inner {
+    fn find(&self, user: &UserName, what: Restriction) -> Result<usize, usize> {
+        self.restrictions.binary_search_by(|(name, kind, _)| (name, kind).cmp(&(user, &what)))
+    }
+}
+
+/// The refusal of a user who is restricted until `expiry`, with the reason that was given.
+pub(in crate::chat) fn refusal_until(
+    code: Code,
+    words: &'static str,
+    expiry: &Expiry,
+    wall_ms: u64,
+) -> Refusal {
+    let refusal = match &*expiry.reason {
+        "" => Refusal::new(code, words),
+        reason => Refusal::new(code, format!("{words}: {reason}")),
+    };
+    match expiry.until {
+        Some(until) => refusal.retry_after_ms(until.saturating_sub(wall_ms).max(1)),
+        None => refusal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::model::reply::Role;
+
+    fn name(name: &str) -> UserName {
+        UserName::parse(name).unwrap()
+    }
+
+    fn until(until: u64) -> Expiry {
+        Expiry { until: Some(until), reason: "".into() }
+    }
+
+    #[test]
+    fn a_room_without_any_owns_nothing() {
+        let mut state = ModerationState::default();
+        assert_eq!(size_of::<ModerationState>(), 8);
+        state.set(&name("bob"), Restriction::Muted, None, 0);
+        assert!(state.0.is_none());
+        state.set(&name("bob"), Restriction::Muted, Some(until(10)), 0);
+        state.begin(Ticket(1), PendingAct::Deletion(3));
+        assert!(state.0.is_some());
+        assert_eq!(state.finish(Ticket(1)), Some(PendingAct::Deletion(3)));
+        state.set(&name("bob"), Restriction::Muted, None, 0);
+        assert!(state.0.is_none());
+    }
+
+    #[test]
+    fn a_standing_is_of_one_kind_and_ends_with_its_expiry() {
+        let mut state = ModerationState::default();
+        state.set(&name("bob"), Restriction::Muted, Some(until(10)), 0);
+        state.set(&name("ann"), Restriction::Banned, Some(until(20)), 0);
+        for (user, what, wall_ms, expect) in [
+            ("bob", Restriction::Muted, 9, true),
+            ("bob", Restriction::Muted, 10, false),
+            ("bob", Restriction::Banned, 9, false),
+            ("ann", Restriction::Banned, 10, true),
+            ("eve", Restriction::Banned, 10, false),
+        ] {
+            let found = state.expiry(&name(user), what, wall_ms).is_some();
+            assert_eq!(found, expect, "{user} {what:?} at {wall_ms}");
+        }
+        state.set(
+            &name("eve"),
+            Restriction::Invited,
+            Some(Expiry { until: None, reason: "".into() }),
+            10,
+        );
+        let left = state.0.map_or(0, |inner| inner.restrictions.len());
+        assert_eq!(left, 2, "what is over is forgotten");
+    }
+
+    #[test]
+    fn what_is_under_way_is_found_by_its_user_until_it_is_answered() {
+        let mut state = ModerationState::default();
+        state.begin(Ticket(1), PendingAct::Act(name("bob"), Act::Kick));
+        state.begin(Ticket(2), PendingAct::Act(name("bob"), Act::Role(Role::Reader)));
+        state.begin(Ticket(3), PendingAct::Deletion(7));
+        let acts: Vec<_> = state.pending_acts(&name("bob")).collect();
+        assert_eq!(acts, [Act::Kick, Act::Role(Role::Reader)]);
+        assert!(state.is_deleting(7) && !state.is_deleting(8));
+        assert_eq!(state.finish(Ticket(9)), None);
+        assert_eq!(state.finish(Ticket(1)), Some(PendingAct::Act(name("bob"), Act::Kick)));
+        assert_eq!(state.pending_acts(&name("bob")).count(), 1);
+    }
+}

@@ -1,0 +1,122 @@
+//! A room: the end of its log, and what holds in it.
+
+use super::restrictions::ModerationState;
+use super::ring::Ring;
+use crate::chat::context::Context;
+use crate::chat::keys::MembershipKey;
+use crate::chat::model::code::Code;
+use crate::chat::model::log::{LogId, LogRequest, RoomMeta};
+use crate::chat::model::name::RoomName;
+use crate::chat::model::policy::{Policy, PresenceMode};
+use crate::chat::model::record::Epoch;
+use crate::chat::model::reply::{Durability, Refusal, Reply};
+use crate::time::wheel::TimerId;
+
+/// A room: its log's head and recent end, its members, and its rules.
+#[derive(Debug)]
+pub(in crate::chat) struct Room {
+    pub name: RoomName,
+    pub log: LogId,
+    pub epoch: Epoch,
+    /// The level at which its records are kept.
+    pub durability: Durability,
+    /// The last seq that the log has assigned, 0 if none.
+    pub head: u64,
+    /// The first seq that the store still has, if the room is stored.
+    pub oldest: u64,
+    pub topic: Box<str>,
+    pub private: bool,
+    pub owned: bool,
+    pub presence: PresenceMode,
+    pub moderation: ModerationState,
+    pub ring: Ring,
+    pub members: Vec<MembershipKey>,
+    /// Requests to the logs that have not been answered, for which the room stays.
+    pub pending_ops: u32,
+    /// The inbox's `rev` of the last record.
+    pub rev: u64,
+    /// When presence, typing or receipts are due, or, without members, when the room is to be dropped.
+    pub timer: Option<TimerId>,
+}
+
+impl Room {
+    pub(super) fn new(name: RoomName, log: LogId, epoch: Epoch, policy: &Policy) -> Self {
+        Self {
+            name,
+            log,
+            epoch,
+            durability: policy.durability,
+            head: 0,
+            oldest: 1,
+            topic: "".into(),
+            private: false,
+            owned: false,
+            presence: policy.presence,
+            moderation: ModerationState::default(),
+            ring: Ring::default(),
+            members: Vec::new(),
+            pending_ops: 0,
+            rev: 0,
+            timer: None,
+        }
+    }
+
+    /// The first seq that is still there, `head + 1` if none is.
+    pub(in crate::chat) fn oldest(&self) -> u64 {
+        if self.is_stored() { self.oldest } else { self.ring.first().unwrap_or(self.head + 1) }
+    }
+
+    /// Whether its records outlive the ring.
+    pub(in crate::chat) fn is_stored(&self) -> bool {
+        self.durability != Durability::Memory
+    }
+
+    /// Has the store keep something that is true of the room. Nothing of a memory room is kept.
+    pub(in crate::chat) fn put_meta(&self, context: &mut Context, meta: RoomMeta) {
+        if self.is_stored() {
+            context.requests.push_back(LogRequest::PutMeta { log: self.log, meta });
+        }
+    }
+
+    /// The reply to a `send` whose record is at `seq`.
+    pub(in crate::chat) fn sent(&self, seq: u64, at: u64, dup: bool) -> Reply {
+        Reply::Sent { room: self.name.clone(), seq, at, durable: self.durability, dup }
+    }
+
+    /// # Errors
+    ///
+    /// [`Code::EpochChanged`] with the present epoch, if `epoch` is given and is another.
+    pub(in crate::chat) fn check_epoch(&self, epoch: Option<&str>) -> Result<(), Refusal> {
+        if epoch.is_none_or(|epoch| Epoch::parse(epoch) == Some(self.epoch)) {
+            return Ok(());
+        }
+        let message = "the room's log began anew; its seqs count from 1 again";
+        let refusal = Refusal::new(Code::EpochChanged, message);
+        Err(Refusal { epoch: Some(self.epoch), ..refusal.field("epoch", self.epoch.to_string()) })
+    }
+
+    /// # Errors
+    ///
+    /// [`Code::SeqUnavailable`] for a seq beyond the head, naming `field`.
+    pub(in crate::chat) fn check_reached(
+        &self,
+        field: &'static str,
+        seq: u64,
+    ) -> Result<(), Refusal> {
+        if seq <= self.head {
+            return Ok(());
+        }
+        let refusal = Refusal::new(Code::SeqUnavailable, "the room's log has not reached this seq");
+        Err(refusal.field(field, format!("at most {}", self.head)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_of_the_size_that_is_stated() {
+        assert_eq!(size_of::<Option<Room>>(), 160);
+    }
+}

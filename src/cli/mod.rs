@@ -1,0 +1,306 @@
+//! The command line: what is to be done, and the exit code that says how it went.
+//!
+//! | code | |
+//! |---|---|
+//! | 0 | done; for `serve`: stopped in good order |
+//! | 1 | failed: the server could not start or go on; a command about the database could not be done, or, with `verify` and `export`, found damage; with `bench`, the target failed |
+//! | 2 | the command line or the configuration is wrong |
+
+mod tools;
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+
+use crate::config::{self, Change, Config, Environment, Flags, Loaded};
+use crate::server;
+
+/// The command line or the configuration is wrong.
+const WRONG: u8 = 2;
+
+/// A small, fast chat server: rooms, direct messages and presence over WebSocket and TCP
+#[derive(Debug, Parser)]
+#[command(name = "chinwag", bin_name = "chinwag", version, after_help = AFTER_HELP)]
+#[command(disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  chinwag                                  then open http://127.0.0.1:8080 in two tabs
+  nc 127.0.0.1 9000                        talk from a terminal: /nick ann, /join lobby, hello!
+  websocat ws://127.0.0.1:8080/ws          speak the protocol: {\"op\":\"hello\",\"id\":1,\"name\":\"ann\"}
+  chinwag check --defaults > chinwag.toml  every setting, with its default and what it means
+
+Each setting is an environment variable too: --log-format is CHINWAG_LOG_FORMAT, and message_bytes
+in the file's [limits] is CHINWAG_LIMITS_MESSAGE_BYTES. Flags win over variables, and variables over
+the file. Only the file can have settings for some of the rooms ([[room_policy]]).";
+
+/// The settings that have a flag. All are text: the configuration checks them, in the same words for
+/// each source.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Settings")]
+struct Settings {
+    /// TOML file to read settings from
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// HTTP and WebSocket address [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", global = true)]
+    listen: Option<String>,
+    /// Plain TCP address, or "off" [default: 127.0.0.1:9000]
+    #[arg(long, value_name = "ADDR", global = true)]
+    tcp: Option<String>,
+    /// Metrics and health address, or "off" [default: 127.0.0.1:9091]
+    #[arg(long, value_name = "ADDR", global = true)]
+    admin: Option<String>,
+    /// Database directory [default: ./chinwag-data]
+    #[arg(long, value_name = "DIR", global = true)]
+    data: Option<String>,
+    /// What an answered message survives [default: disk]
+    #[arg(long, value_name = "disk|os|memory", global = true)]
+    durability: Option<String>,
+    /// Echo WebSocket messages at /echo, for conformance suites
+    #[arg(long, global = true)]
+    echo: bool,
+    /// Log format on standard error [default: text]
+    #[arg(long, value_name = "text|json", global = true)]
+    log_format: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until SIGTERM or SIGINT (the default)
+    Serve {
+        /// Be killed when the process that started this one ends
+        #[arg(long, hide = true)]
+        with_parent: bool,
+    },
+    /// Check the configuration, and show what is set and where
+    Check {
+        /// Print a file with all settings, their defaults and their meaning instead
+        #[arg(long)]
+        defaults: bool,
+    },
+    #[command(flatten)]
+    Tool(tools::Tool),
+    /// Put load on a server and measure it: see chinwag bench --help
+    Bench,
+}
+
+impl From<Settings> for Flags {
+    fn from(settings: Settings) -> Self {
+        let given = [
+            ("listen", settings.listen),
+            ("tcp", settings.tcp),
+            ("admin", settings.admin),
+            ("data", settings.data),
+            ("durability", settings.durability),
+            ("echo", settings.echo.then(|| "true".to_owned())),
+            ("log_format", settings.log_format),
+        ];
+        let settings_given = given.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        Self { config: settings.config, settings: settings_given.collect() }
+    }
+}
+
+/// Does what the command line asks for. `args` begins with the program's name.
+pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
+    let mut args: Vec<_> = args.into_iter().collect();
+    if args.get(1).is_some_and(|command| command == "bench") {
+        return bench(args.split_off(2));
+    }
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // The texts of --help and --version come this way too, and go to standard output.
+            _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG));
+        }
+    };
+    if let Some(Command::Check { defaults: true }) = cli.command {
+        return print(config::DEFAULTS);
+    }
+    let loaded = match config::load(&cli.settings.into(), environment) {
+        Ok(loaded) => loaded,
+        Err(faults) => {
+            _ = writeln!(io::stderr(), "{faults}");
+            return ExitCode::from(WRONG);
+        }
+    };
+    match cli.command {
+        Some(Command::Check { .. }) => print(&summary(&loaded)),
+        Some(Command::Serve { with_parent: true }) => match follow_parent() {
+            Ok(()) => serve(&loaded.config),
+            Err(error) => {
+                _ = writeln!(io::stderr(), "error: cannot follow the parent process: {error}");
+                ExitCode::FAILURE
+            }
+        },
+        Some(Command::Serve { with_parent: false }) | None => serve(&loaded.config),
+        Some(Command::Tool(tool)) => tools::run(&tool, &loaded.config.data),
+        // Flags stand before it, but it takes its own, which follow it.
+        Some(Command::Bench) => bench(Vec::new()),
+    }
+}
+
+#[cfg(feature = "bench")]
+fn bench(args: Vec<OsString>) -> ExitCode {
+    crate::bench::run(args)
+}
+
+#[cfg(not(feature = "bench"))]
+fn bench(_args: Vec<OsString>) -> ExitCode {
+    _ = writeln!(io::stderr(), "{WITHOUT_BENCH}");
+    ExitCode::from(WRONG)
+}
+
+#[cfg(not(feature = "bench"))]
+const WITHOUT_BENCH: &str = "error: this chinwag was built without its load generator; \
+                             build it with: cargo build --release --features bench";
+
+/// Has the kernel kill this process when its parent ends: a server that is started for a measurement must
+/// not outlive it, even if what measures is killed.
+fn follow_parent() -> io::Result<()> {
+    let parent = getppid();
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    // The parent may have ended before the kernel was asked.
+    if getppid() == parent { Ok(()) } else { Err(io::Error::other("it has ended")) }
+}
+
+fn serve(config: &Config) -> ExitCode {
+    // Kept to the end, since dropping it writes the last lines.
+    let _log = match crate::log::start(config.log_format, &config.log_level) {
+        Ok(guard) => guard,
+        Err(error) => {
+            _ = writeln!(io::stderr(), "error: cannot start the log: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match server::serve(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!(cause:% = error; "cannot serve");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What `check` prints about a configuration without faults.
+fn summary(loaded: &Loaded) -> String {
+    let Loaded { config, changes, policy_changes, settings_count } = loaded;
+    let line =
+        |Change { name, value, origin }: &Change| format!("  {name} = {value}  ({origin})\n");
+    let (set, all) = (changes.len(), settings_count);
+    let mut text =
+        format!("configuration ok\n{set} of {all} settings are set, the others are defaults\n");
+    text.extend(changes.iter().map(line));
+    let count = config.policies.rules.len();
+    if count > 0 {
+        _ = writeln!(text, "{count} room policies; what they do not set is as for all other rooms");
+    }
+    text.extend(policy_changes.iter().map(line));
+    text
+}
+
+/// Prints to standard output. It is no failure if the reader, such as `head`, has closed it.
+fn print(text: &str) -> ExitCode {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            _ = writeln!(io::stderr(), "error: cannot write to standard output: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// The flags that a command line sets, as `key=value` separated by spaces.
+    fn parse(line: &str) -> Result<(Option<Command>, String), String> {
+        let cli = Cli::try_parse_from(line.split(' ')).map_err(|error| error.to_string())?;
+        let flags = Flags::from(cli.settings);
+        let mut shown: Vec<_> =
+            flags.settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        shown.extend(flags.config.map(|path| format!("config={}", path.display())));
+        Ok((cli.command, shown.join(" ")))
+    }
+
+    #[track_caller]
+    fn check(line: &str, expect: &str) {
+        assert_eq!(parse(line).map(|(_, shown)| shown), Ok(expect.to_owned()), "{line}");
+    }
+
+    #[test]
+    fn the_definition_holds() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_may_stand_before_and_after_the_command() {
+        check("chinwag", "");
+        check("chinwag serve", "");
+        check("chinwag --echo --listen [::]:80", "listen=[::]:80 echo=true");
+        check("chinwag serve --echo --listen [::]:80", "listen=[::]:80 echo=true");
+        check("chinwag --echo serve --tcp off", "tcp=off echo=true");
+        check("chinwag serve --with-parent --tcp off", "tcp=off");
+        check("chinwag --config a.toml check", "config=a.toml");
+        check("chinwag check --config=a.toml", "config=a.toml");
+    }
+
+    #[test]
+    fn every_flag_reaches_its_setting() {
+        check(
+            "chinwag --config F --listen L --tcp T --admin A --data D --durability U --log-format X",
+            "listen=L tcp=T admin=A data=D durability=U log_format=X config=F",
+        );
+        let line = "c --listen [::]:1 --tcp off --admin off --data D --durability os --echo \
+                    --log-format json";
+        let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+        let loaded = config::load(&cli.settings.into(), &Environment::default()).unwrap();
+        let names: Vec<_> = loaded.changes.iter().map(|change| change.name.as_str()).collect();
+        let expect = ["listen", "tcp", "admin", "data", "durability", "echo", "log_format"];
+        assert_eq!(names, expect);
+    }
+
+    #[test]
+    fn an_unknown_argument_is_refused_with_the_one_that_was_meant() {
+        let refused = |line: &str| parse(line).unwrap_err();
+        assert!(refused("chinwag --lisen x").contains("--listen"));
+        assert!(refused("chinwag chek").contains("check"));
+        assert!(refused("chinwag --listen").contains("--listen <ADDR>"));
+        assert!(refused("chinwag --listen a --listen b").contains("multiple times"));
+    }
+
+    #[test]
+    fn the_help_fits_a_terminal_and_names_everything() {
+        let help = Cli::command().render_help().to_string();
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+        for part in ["serve", "check", "--durability <disk|os|memory>", "nc 127", "CHINWAG_"] {
+            assert!(help.contains(part), "{part} in {help}");
+        }
+    }
+
+    #[test]
+    fn the_summary_names_each_setting_with_its_source() {
+        let flags = Flags { config: None, settings: vec![("tcp", "off".to_owned())] };
+        let loaded = config::load(&flags, &Environment::default()).unwrap();
+        let summary = summary(&loaded);
+        assert!(summary.starts_with("configuration ok\n1 of "), "{summary}");
+        assert!(summary.ends_with("\n  tcp = \"off\"  (--tcp)\n"), "{summary}");
+    }
+}

@@ -1,0 +1,162 @@
+//! What must hold between settings that are each right by themselves.
+
+use std::net::SocketAddr;
+
+use super::fault::{ConfigFault, Origin};
+use super::policies::PolicyTable;
+use super::value::Value;
+use super::values::{Assigned, Values};
+use crate::chat::model::policy::{Policy, Rule};
+
+/// Room for everything in an event besides the message: names, positions and brackets.
+const ENVELOPE_BYTES: u64 = 4096;
+/// A byte of a message that has to be escaped becomes at most six.
+const ESCAPED_BYTES: u64 = 6;
+
+/// The first setting must be at least so many times the other, unless one of them is off, and why.
+type AtLeast = (&'static str, u64, &'static str, &'static str);
+
+const LAST_MESSAGE: &str = "a room must be able to keep its last message";
+const ONE_PAGE: &str = "a return must not be told less than one page";
+const PART: &str = "one user's rooms are part of all rooms";
+const BURST: &str = "a second's allowance must be usable at once";
+const STALL: &str = "a slow reader must be found slow before it is found dead";
+const PONG: &str = "a ping must be answered, or the peer held dead, before the next ping is due";
+const GUEST: &str = "a guest must be shown as gone before the membership ends";
+
+const AT_LEAST: [AtLeast; 10] = [
+    ("limits.ring_bytes", 2, "limits.message_bytes", LAST_MESSAGE),
+    ("limits.ring_total_bytes", 1, "limits.ring_bytes", "one room alone must fit"),
+    ("limits.replay", 1, "limits.history_page", ONE_PAGE),
+    ("limits.rooms_total", 1, "limits.rooms", PART),
+    ("limits.burst", 1, "limits.rate_per_s", BURST),
+    ("limits.control_burst", 1, "limits.control_per_s", BURST),
+    ("timeouts.stall", 1, "timeouts.pong", STALL),
+    ("timeouts.ping_after", 1, "timeouts.pong", PONG),
+    ("timeouts.guest_membership", 1, "timeouts.leave_grace", GUEST),
+    ("rooms.keep_bytes", 1, "limits.message_bytes", LAST_MESSAGE),
+];
+
+/// Everything that does not fit together, each blamed on the first of its settings that was set.
+pub(super) fn find(values: &Values, tables: &[PolicyTable]) -> Vec<ConfigFault> {
+    let mut faults = listeners(values);
+    faults.extend(outbound(values));
+    for rule in AT_LEAST {
+        let fault = at_least(values, rule);
+        faults.extend(fault.map(|(what, origin)| ConfigFault::new(what, origin)));
+    }
+    for (at, table) in tables.iter().enumerate() {
+        let earlier = tables.get(..at).unwrap_or_default();
+        policy(values, earlier, table, &mut |what, origin| faults.push(table.fault(what, origin)));
+    }
+    faults
+}
+
+/// The complaint and its origin, if the rule is broken.
+fn at_least(values: &Values, rule: AtLeast) -> Option<(String, Option<&Origin>)> {
+    let (greater, times, lesser, why) = rule;
+    let (value, other) = (values.get(greater)?, values.get(lesser)?);
+    if value.value.number()? >= other.value.number()?.saturating_mul(times) {
+        return None;
+    }
+    let factor = if times == 1 { String::new() } else { format!("{times} times ") };
+    let needed = format!("{factor}{lesser} = {}", other.value);
+    let what = format!("{greater} = {} must be at least {needed}: {why}", value.value);
+    Some((what, value.origin.as_ref().or(other.origin.as_ref())))
+}
+
+fn listeners(values: &Values) -> Vec<ConfigFault> {
+    let address = |name: &str| match values.get(name)? {
+        Assigned { value: Value::Address(address), origin } => Some((*address, origin.as_ref())),
+        _ => None,
+    };
+    let fault = |(earlier, name): (&str, &str)| {
+        let ((other, at_other), (own, at_own)) = (address(earlier)?, address(name)?);
+        let what = format!(
+            "{earlier} = \"{other}\" and {name} = \"{own}\" would listen on the same port: give one \
+             of them another"
+        );
+        collide(own, other).then(|| ConfigFault::new(what, at_own.or(at_other)))
+    };
+    [("listen", "tcp"), ("listen", "admin"), ("tcp", "admin")]
+        .into_iter()
+        .filter_map(fault)
+        .collect()
+}
+
+/// Whether the system would refuse to bind both. Port 0 is a different one each time.
+fn collide(a: SocketAddr, b: SocketAddr) -> bool {
+    let same_host = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() != 0 && a.port() == b.port() && same_host
+}
+
+fn outbound(values: &Values) -> Option<ConfigFault> {
+    const NAMES: [&str; 3] =
+        ["limits.outbound_hard_bytes", "limits.outbound_soft_bytes", "limits.message_bytes"];
+    let assigned = NAMES.map(|name| values.get(name));
+    let [hard, soft, message] = assigned.map(|assigned| assigned?.value.number());
+    // Records and answers each have books of their own up to the soft limit, which one whole event
+    // may overshoot; and a sixteenth of the ring may wait for its portion of a flush.
+    let event = message?.saturating_mul(ESCAPED_BYTES).saturating_add(ENVELOPE_BYTES);
+    let booked = soft?.saturating_mul(2).saturating_add(event);
+    let needed = booked.saturating_add(booked.div_ceil(15));
+    if hard? >= needed {
+        return None;
+    }
+    let [hard, soft, message] =
+        NAMES.map(|name| Some(format!("{name} = {}", values.get(name)?.value)));
+    let what = format!(
+        "{} must be at least {needed}: twice {}, one event with a message of {}, escaped, and a sixteenth \
+         to spare",
+        hard?, soft?, message?
+    );
+    let origin = assigned.into_iter().flatten().find_map(|assigned| assigned.origin.as_ref());
+    Some(ConfigFault::new(what, origin))
+}
+
+/// What must hold for a policy beside the `earlier` ones.
+fn policy(
+    everywhere: &Values,
+    earlier: &[PolicyTable],
+    table: &PolicyTable,
+    report: &mut dyn FnMut(&str, Option<&Origin>),
+) {
+    let values = table.effective(everywhere);
+    let limit = everywhere.get("limits.message_bytes").map(|limit| &limit.value);
+    let own = table.values.get("message_bytes");
+    if let Some((Assigned { value, origin }, limit)) = own.zip(limit)
+        && value > limit
+    {
+        let what =
+            format!("message_bytes = {value} must be at most limits.message_bytes = {limit}");
+        report(&what, origin.as_ref());
+    } else if let Some((what, origin)) =
+        at_least(&values, ("keep_bytes", 1, "message_bytes", LAST_MESSAGE))
+    {
+        report(&what, origin);
+    }
+    for PolicyTable { label, values: theirs } in earlier {
+        let both = |key: &str| Some((theirs.get(key)?, table.values.get(key)?));
+        if let Some((theirs, ours)) = both("name")
+            && theirs.value == ours.value
+        {
+            report(&format!("{label} has the same name"), ours.origin.as_ref());
+        }
+        if let Some((theirs, ours)) = both("match")
+            && covers(&theirs.value, &ours.value)
+        {
+            let what = format!(
+                "{label} stands before it and matches all of its rooms: put this one first"
+            );
+            report(&what, ours.origin.as_ref());
+        }
+    }
+}
+
+/// Whether every room that the pattern `later` matches is matched by `earlier`: as if `later` were a
+/// room, since only a star of the earlier one can match a star of the later one.
+fn covers(earlier: &Value, later: &Value) -> bool {
+    let pattern = earlier.text().map(Into::into);
+    let rule = Rule { name: None, pattern, policy: Policy::default() };
+    later.text().is_some_and(|later| rule.matches(later))
+}

@@ -1,0 +1,164 @@
+//! The sections of the file: each setting's meaning, type and bounds. Serde fills them.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::value_type::Setting;
+use super::value_type::ValueType::{self, Bytes, Count, Hosts, OptionalOr, Origins, Switch, Time};
+
+/// The most of anything that is counted: far above what one machine holds.
+const COUNT: ValueType = Count(1, 1 << 24);
+/// The highest rate that is told apart from none.
+const RATE: ValueType = Count(1, 1_000_000);
+/// The most bytes that one budget may be: more than one machine has for it.
+const BUDGET: ValueType = Bytes(1 << 10, 64 << 30);
+/// The bytes of one message.
+pub(super) const MESSAGE_BYTES: ValueType = Bytes(1, 1 << 20);
+/// Below 10 ms a busy machine would cut healthy peers; above a day, a unit was mistyped.
+const DEADLINE: ValueType = Time(10, 86_400_000);
+/// How old something may become: 1 s to 100 years.
+pub(super) const AGE: ValueType = OptionalOr("off", &Time(1_000, 100 * 365 * 86_400_000));
+
+/// Defines sections: for each a struct, which serde fills, and the list of its settings.
+macro_rules! sections {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident in $section:literal {
+            $($(#[$key_doc:meta])* $key:ident: $type:ty = $what:expr,)*
+        }
+    )*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+        pub struct $name {
+            $($(#[$key_doc])* pub $key: $type,)*
+        }
+
+        impl $name {
+            pub(super) const SETTINGS: &'static [Setting] =
+                &[$((concat!($section, ".", stringify!($key)), $what)),*];
+        }
+    )*};
+}
+
+sections! {
+    /// Who may connect by HTTP, and how large a request head may be.
+    Http in "http" {
+        /// Host names, lower-case and without a port, that requests may name besides loopback and
+        /// IP literals.
+        hosts: Vec<String> = Hosts,
+        /// Origins, lower-case `scheme://host[:port]`, whose pages may connect besides the server's
+        /// own.
+        origins: Vec<String> = Origins,
+        /// Whether an upgrade without an `Origin`, which no browser sends, is refused (403).
+        require_origin: bool = Switch,
+        /// Bytes of a request head (431 above).
+        head_bytes: usize = Bytes(1 << 10, 1 << 20),
+        /// Fields of a request head (431 above).
+        fields: usize = Count(16, 1_000),
+    }
+
+    /// Every bound on what clients can make the server hold or do, and what happens at each.
+    Limits in "limits" {
+        /// Connections at a time, on all listeners together; `None`: as many as the process may
+        /// have descriptors. The next one is refused with 503, or closed.
+        connections: Option<usize> = OptionalOr("auto", &COUNT),
+        /// Connections at a time from one IP address; `None`: no bound. The next one is refused as
+        /// above.
+        per_address: Option<usize> = OptionalOr("off", &COUNT),
+        /// Whether `per_address` holds for loopback addresses too.
+        per_address_loopback: bool = Switch,
+        /// Bytes of one message's text and data together (4001 above), and the base of the bound on
+        /// a frame's size (1009 above).
+        message_bytes: usize = MESSAGE_BYTES,
+        /// Fragments of one WebSocket message (1009 above).
+        fragments: usize = COUNT,
+        /// Requests a second on one connection, as the refill of a token bucket of `burst`; `None`:
+        /// no bound (5001 above, 4102 when it goes on).
+        rate_per_s: Option<u32> = OptionalOr("off", &RATE),
+        /// Requests at once on one connection. Without meaning if `rate_per_s` is `None`.
+        burst: u32 = RATE,
+        /// WebSocket control frames a second on one connection; `None`: no bound (4102 above).
+        control_per_s: Option<u32> = OptionalOr("off", &RATE),
+        /// WebSocket control frames at once. Without meaning if `control_per_s` is `None`.
+        control_burst: u32 = RATE,
+        /// Errors in a row, with no success between them, until a connection is closed (4102).
+        errors_in_a_row: u32 = RATE,
+        /// Rooms that one user may be a member of (3011 above).
+        rooms: usize = Count(1, 65_536),
+        /// Sessions of one user at a time (3012 above).
+        sessions_per_user: usize = Count(1, 65_536),
+        /// Users that are known at a time; above, the longest absent makes room (5004 if nobody is
+        /// off).
+        users: usize = COUNT,
+        /// Rooms at a time, direct conversations included (5004 above).
+        rooms_total: usize = COUNT,
+        /// Members of one room (3009 above).
+        room_members: usize = COUNT,
+        /// Items in one answer to `history`; a higher `limit` is lowered to this.
+        history_page: usize = Count(1, 10_000),
+        /// Records that a `join` or a resume may ask for at once; earlier ones are told as a gap.
+        replay: usize = COUNT,
+        /// Records that a room keeps in memory; the oldest goes first.
+        ring_records: usize = COUNT,
+        /// Bytes of records that a room keeps in memory; the oldest goes first.
+        ring_bytes: usize = BUDGET,
+        /// Bytes of records that all rooms together keep in memory; the oldest of all go first.
+        ring_total_bytes: usize = BUDGET,
+        /// Bytes that wait for one connection's socket before its cursors lag.
+        outbound_soft_bytes: usize = Bytes(1 << 10, 1 << 30),
+        /// Bytes that may wait for one connection's socket at all. The books keep it from being
+        /// reached; a connection that exceeds it is closed (4104).
+        outbound_hard_bytes: usize = Bytes(4 << 10, 1 << 30),
+        /// The kernel's send buffer of one connection (`SO_SNDBUF`).
+        send_buffer_bytes: usize = Bytes(4 << 10, 64 << 20),
+    }
+
+    /// Deadlines for peers, and the pace of what the server says by itself.
+    Timeouts in "timeouts" {
+        /// From the connection, or the end of the last response, to a whole HTTP request head
+        /// (408).
+        head: Duration = DEADLINE,
+        /// From the connection to a `hello` (4008).
+        hello: Duration = DEADLINE,
+        /// Of silence until the server pings; also `limits.ping_ms` of the welcome.
+        ping_after: Duration = DEADLINE,
+        /// From a ping to anything from the peer (4103).
+        pong: Duration = DEADLINE,
+        /// Without the peer's socket taking a byte while some wait (4101).
+        stall: Duration = DEADLINE,
+        /// For the close handshake and the last bytes.
+        close: Duration = DEADLINE,
+        /// Of idleness of a kept-alive HTTP connection.
+        keep_alive: Duration = DEADLINE,
+        /// From a user's last session to being shown as gone.
+        leave_grace: Duration = DEADLINE,
+        /// From the last session to the end of a guest's membership in a memory room.
+        guest_membership: Duration = DEADLINE,
+        /// Over which clients are asked to spread their return when the server stops.
+        drain_window: Duration = DEADLINE,
+        /// From the signal to the end of the process.
+        stop: Duration = DEADLINE,
+        /// Between two presence events of one room.
+        presence_interval: Duration = DEADLINE,
+        /// Between two receipts events of one room.
+        receipts_interval: Duration = DEADLINE,
+    }
+
+    /// What holds for all rooms, besides their policies.
+    Rooms in "rooms" {
+        /// Whether `join` makes an open room that does not exist; otherwise it is 3001.
+        open_join_creates: bool = Switch,
+        /// How long after it was sent a message may be edited by its author (4006 later); `None`:
+        /// for ever.
+        edit_window: Option<Duration> = AGE,
+    }
+
+    /// WebSocket compression: RFC 7692, always without context takeover.
+    Compression in "compression" {
+        /// Whether permessage-deflate is accepted when a client offers it.
+        enabled: bool = Switch,
+        /// Bytes from which on a message is compressed; below, it costs more than it saves.
+        threshold_bytes: usize = Bytes(0, 1 << 20),
+    }
+}

@@ -1,0 +1,80 @@
+//! The list of all settings. Its default, and what each is for, is in the default file.
+
+use super::sections::{AGE, Compression, Http, Limits, MESSAGE_BYTES, Rooms, Timeouts};
+use super::value_type::Setting;
+use super::value_type::ValueType::{
+    self, Address, Bytes, Count, Creators, Directory, LogFilter, OptionalOr, Pattern, PolicyName,
+    Switch, Word,
+};
+
+/// What the tables are called that say what holds for some rooms.
+pub(super) const POLICY_SECTION: &str = "room_policy";
+
+const ADDRESS_OR_OFF: ValueType = OptionalOr("off", &Address);
+const DURABILITY: ValueType = Word(&["disk", "os", "memory"]);
+/// 2^53: the highest `seq`.
+const KEEP_RECORDS: ValueType = OptionalOr("off", &Count(1, 1 << 53));
+const KEEP_BYTES: ValueType = OptionalOr("off", &Bytes(1, 1 << 50));
+
+/// Those before the first section.
+const TOP: &[Setting] = &[
+    ("listen", Address),
+    ("tcp", ADDRESS_OR_OFF),
+    ("admin", ADDRESS_OR_OFF),
+    ("data", Directory),
+    ("durability", DURABILITY),
+    ("echo", Switch),
+    ("log_format", Word(&["text", "json"])),
+    ("log_level", LogFilter),
+];
+
+/// Those of `[rooms]` that are part of the policy of all rooms.
+const ROOM_DEFAULTS: &[Setting] = &[
+    ("rooms.create", Creators),
+    ("rooms.keep_for", AGE),
+    ("rooms.keep_records", KEEP_RECORDS),
+    ("rooms.keep_bytes", KEEP_BYTES),
+];
+
+/// The keys of a `[[room_policy]]`, in the order of the default file's example.
+pub(super) const POLICY_SETTINGS: &[Setting] = &[
+    ("match", Pattern),
+    ("name", PolicyName),
+    ("durability", DURABILITY),
+    ("keep_for", AGE),
+    ("keep_records", KEEP_RECORDS),
+    ("keep_bytes", KEEP_BYTES),
+    ("create", Creators),
+    ("access", Word(&["open", "invite", "private"])),
+    ("message_bytes", MESSAGE_BYTES),
+    ("presence", Word(&["names", "count", "off"])),
+];
+
+/// The settings of which there is one each, in the order of the default file.
+pub(super) fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
+    let before = [TOP, Http::SETTINGS, Limits::SETTINGS, Timeouts::SETTINGS];
+    let rest = [Rooms::SETTINGS, ROOM_DEFAULTS, Compression::SETTINGS];
+    before.into_iter().chain(rest).flatten()
+}
+
+/// Section and key of every setting, those of the room policies last.
+pub(super) fn keys() -> impl Iterator<Item = (&'static str, &'static str)> + Clone {
+    let single = settings().map(|(name, _)| name.split_once('.').unwrap_or(("", name)));
+    single.chain(POLICY_SETTINGS.iter().map(|(key, _)| (POLICY_SECTION, *key)))
+}
+
+/// Whether there is such a `[section]`.
+pub(super) fn is_section(name: &str) -> bool {
+    !name.is_empty() && name != POLICY_SECTION && keys().any(|(section, _)| section == name)
+}
+
+/// What the name of every variable of ours begins with.
+pub(super) const VARIABLE_PREFIX: &str = "CHINWAG_";
+
+/// The variable that names the file; it is none of the file's settings.
+pub(super) const CONFIG_VARIABLE: &str = "CHINWAG_CONFIG";
+
+/// The environment variable of one of [`settings`].
+pub(super) fn variable(name: &str) -> String {
+    format!("{VARIABLE_PREFIX}{}", name.replace('.', "_").to_ascii_uppercase())
+}

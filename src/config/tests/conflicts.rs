@@ -1,0 +1,88 @@
+//! Settings that do not fit together.
+
+use super::*;
+
+/// The settings that are told to be too small, for a file with these lines.
+#[track_caller]
+fn too_small(lines: &str, expect: &[&str]) {
+    let faults = file(lines).map_or_else(|error| error.0, |_| Vec::new());
+    let names: Vec<_> = faults.iter().filter_map(|fault| fault.what.split(' ').next()).collect();
+    assert_eq!(names, expect, "{lines}: {faults:?}");
+}
+
+#[test]
+fn both_settings_of_a_conflict_are_named_with_their_values_and_the_reason() {
+    check(
+        file("[timeouts]\nping_after = \"9s\"\n[limits]\nring_bytes = 1024\nburst = 5\n"),
+        &[
+            "limits.ring_bytes = \"1KiB\" must be at least 2 times limits.message_bytes = \"16KiB\": \
+             a room must be able to keep its last message",
+            "limits.burst = 5 must be at least limits.rate_per_s = 20: a second's allowance must be \
+             usable at once",
+            "timeouts.ping_after = \"9s\" must be at least timeouts.pong = \"10s\": a ping must be \
+             answered, or the peer held dead, before the next ping is due",
+        ],
+    );
+}
+
+#[test]
+fn a_conflict_is_blamed_on_the_setting_that_was_set() {
+    let text = "[limits]\noutbound_soft_bytes = \"200KiB\"\n";
+    check(
+        file(text),
+        &["limits.outbound_hard_bytes = \"256KiB\" must be at least 546134: twice \
+           limits.outbound_soft_bytes = \"200KiB\", one event with a message of \
+           limits.message_bytes = \"16KiB\", escaped, and a sixteenth to spare"],
+    );
+    assert_eq!(position(file(text)), (2, 23));
+}
+
+#[test]
+fn two_listeners_need_two_ports() {
+    let same = |earlier: &str, name: &str| {
+        format!("{earlier} and {name} would listen on the same port: give one of them another")
+    };
+    let (http, tcp) = ("listen = \"127.0.0.1:8080\"", "tcp = \"127.0.0.1:8080\"");
+    check(file(tcp), &[&same(http, tcp)]);
+    let any = "admin = \"0.0.0.0:8080\"";
+    check(file(any), &[&same(http, any)]);
+    check(file("admin = \"127.0.0.2:8080\""), &[]);
+    check(file("listen = \"127.0.0.1:0\"\ntcp = \"127.0.0.1:0\""), &[]);
+    check(file("tcp = \"off\""), &[]);
+}
+
+#[test]
+fn budgets_hold_what_they_are_for() {
+    let limits = |lines: &str| format!("[limits]\n{lines}");
+    let hard = &["limits.outbound_hard_bytes"];
+    too_small(&limits("outbound_soft_bytes = \"70KiB\""), &[]);
+    too_small(&limits("outbound_soft_bytes = 71681"), hard);
+    // Twice 64 KiB, six times 32 KiB, 4 KiB, and a fifteenth of all that.
+    too_small(&limits("message_bytes = \"32KiB\"\noutbound_hard_bytes = 353895"), &[]);
+    too_small(&limits("message_bytes = \"32KiB\"\noutbound_hard_bytes = 353894"), hard);
+    too_small(&limits("ring_bytes = \"32KiB\""), &[]);
+    too_small(&limits("ring_bytes = 32767"), &["limits.ring_bytes"]);
+    too_small(&limits("ring_total_bytes = \"64KiB\""), &[]);
+    too_small(&limits("ring_total_bytes = 65535"), &["limits.ring_total_bytes"]);
+    too_small(&limits("history_page = 10000\nreplay = 9999"), &["limits.replay"]);
+    too_small(&limits("rooms_total = 255"), &["limits.rooms_total"]);
+    too_small("rooms.keep_bytes = \"16KiB\"", &[]);
+    too_small("rooms.keep_bytes = 16383", &["rooms.keep_bytes"]);
+}
+
+#[test]
+fn a_burst_is_at_least_a_second_of_its_rate_unless_that_is_off() {
+    too_small("limits.burst = 20", &[]);
+    too_small("limits.burst = 19", &["limits.burst"]);
+    too_small("limits.control_burst = 9", &["limits.control_burst"]);
+    too_small("[limits]\nburst = 1\nrate_per_s = \"off\"", &[]);
+}
+
+#[test]
+fn deadlines_come_in_their_order() {
+    too_small("timeouts.stall = \"10s\"", &[]);
+    too_small("timeouts.stall = \"9s\"", &["timeouts.stall"]);
+    too_small("timeouts.ping_after = \"10s\"", &[]);
+    too_small("timeouts.ping_after = \"9999ms\"", &["timeouts.ping_after"]);
+    too_small("timeouts.leave_grace = \"601s\"", &["timeouts.guest_membership"]);
+}

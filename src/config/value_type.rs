@@ -1,0 +1,207 @@
+//! What a setting may be: the check of a raw value, and the words that say what would be right.
+
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::raw::RawValue;
+use super::units::{self, BYTES, TIMES};
+use super::value::Value;
+use crate::chat::model::name::{RoomName, UserName};
+use crate::http::OriginPolicy;
+use crate::log::Filter;
+
+/// The name of a setting (`section.key`, or the bare key) and what it may be.
+pub(super) type Setting = (&'static str, ValueType);
+
+/// A type of value.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ValueType {
+    /// Yes or no.
+    Switch,
+    /// A whole number between two others.
+    Count(u64, u64),
+    /// A number of bytes between two others: whole, or text with a unit.
+    Bytes(u64, u64),
+    /// A length of time between two others, in milliseconds: text with a unit.
+    Time(u64, u64),
+    /// An IP address and a port.
+    Address,
+    /// The path of a directory, which need not exist.
+    Directory,
+    /// One of a few words.
+    Word(&'static [&'static str]),
+    /// Which log lines are written.
+    LogFilter,
+    /// Host names without a port.
+    Hosts,
+    /// Origins of web pages as browsers send them.
+    Origins,
+    /// Who may make rooms.
+    Creators,
+    /// The name of a room in which each `*` stands for any text.
+    Pattern,
+    /// The name of a room policy.
+    PolicyName,
+    /// The word, which stands for having none, or the other type.
+    OptionalOr(&'static str, &'static Self),
+}
+
+impl ValueType {
+    /// The value, or a sentence without a subject that says what it must be.
+    pub(super) fn parse(&self, raw: RawValue<'_>) -> Result<Value, String> {
+        let text = |expected: &str, parse: &dyn Fn(&str) -> Option<Value>| {
+            raw.text().and_then(parse).ok_or_else(|| expected.to_owned())
+        };
+        match *self {
+            Self::Switch => parse_switch(raw),
+            Self::Count(min, max) => match raw.integer() {
+                Some(number) => within(number, min, max).map(Value::Number),
+                None => Err(format!("must be a whole number between {min} and {max}")),
+            },
+            Self::Bytes(min, max) => parse_bytes(raw, min, max),
+            Self::Time(min, max) => parse_time(raw, min, max),
+            Self::Address => text(ADDRESS, &|text| text.parse().ok().map(Value::Address)),
+            Self::Directory => text("must be the path of a directory", &|text| {
+                (!text.is_empty() && !text.contains('\0')).then(|| Value::Text(text.to_owned()))
+            }),
+            Self::Word(words) => text(&format!("must be {}", alternatives(words)), &|text| {
+                words.contains(&text).then(|| Value::Text(text.to_owned()))
+            }),
+            Self::LogFilter => text(LOG_FILTER, &|text| {
+                Some(Value::Text(text.parse::<Filter>().ok()?.to_string()))
+            }),
+            Self::Hosts => parse_list(raw, parse_host),
+            Self::Origins => parse_list(raw, parse_origin),
+            Self::Creators => parse_creators(raw),
+            Self::Pattern => parse_pattern(raw),
+            Self::PolicyName => match UserName::parse(raw.text().unwrap_or_default()) {
+                Ok(name) => Ok(Value::Text(name.as_str().to_owned())),
+                Err(error) => Err(format!("must be {}", error.expected)),
+            },
+            Self::OptionalOr(word, _) if raw.text() == Some(word) => Ok(Value::Absent(word)),
+            Self::OptionalOr(word, other) => {
+                other.parse(raw).map_err(|expected| match raw.integer() {
+                    Some(0) => format!("{expected}; zero never means \"no limit\", write {word:?}"),
+                    _ => format!("{expected}, or {word:?}"),
+                })
+            }
+        }
+    }
+}
+
+const ADDRESS: &str = r#"must be an IP address and a port such as "127.0.0.1:8080" or "[::]:8080""#;
+const LOG_FILTER: &str = "must be off, error, warn, info, debug or trace, or several with a module's \
+                          name such as \"info,session=debug\"";
+const SIZE: &str =
+    r#"must be a number of bytes such as 65536 or "64KiB" (units: B, KiB, MiB, GiB)"#;
+const HOST: &str = r#"is not a host name without scheme and port, such as "chat.example.org""#;
+const ORIGIN: &str = "is not an origin: http or https, a host and the port if it is not the scheme's \
+                      own, such as \"https://chat.example.org\"";
+const CREATORS: &str =
+    r#"must be "anyone", "nobody" or a list of users' names such as ["ann", "bob"]"#;
+const ROOM: &str = r#"must be a room's name, such as "tmp/*""#;
+const DIRECT: &str = "must be a room's name: direct conversations follow durability and [rooms], \
+                      whatever their names";
+const PATTERN: &str = "can match no room: write a room's name, such as \"tmp/*\", where * stands for \
+                       any text and the rest is at most 32 bytes of lower-case letters, digits, '.', \
+                       '_', '-', or '/' inside";
+
+fn alternatives(words: &[&str]) -> String {
+    let words: Vec<_> = words.iter().map(|word| format!("{word:?}")).collect();
+    words.join(" or ")
+}
+
+fn within(number: i128, min: u64, max: u64) -> Result<u64, String> {
+    let number = u64::try_from(number).ok().filter(|number| (min..=max).contains(number));
+    number.ok_or_else(|| format!("must be between {min} and {max}"))
+}
+
+fn parse_switch(raw: RawValue<'_>) -> Result<Value, String> {
+    let word = match raw.text() {
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        _ => None,
+    };
+    match (raw, word) {
+        (RawValue::Toml(DeValue::Boolean(value), _), _) => Ok(Value::Boolean(*value)),
+        (RawValue::Word(_), Some(value)) => Ok(Value::Boolean(value)),
+        (RawValue::Toml(..), Some(_)) => Err("must be true or false, without quotes".to_owned()),
+        (_, None) => Err("must be true or false".to_owned()),
+    }
+}
+
+fn parse_bytes(raw: RawValue<'_>, min: u64, max: u64) -> Result<Value, String> {
+    let with_unit = || units::parse(raw.text()?, BYTES).map(i128::from);
+    let bytes = raw.integer().or_else(with_unit).ok_or(SIZE)?;
+    within(bytes, min, max).map(Value::Bytes)
+}
+
+fn parse_time(raw: RawValue<'_>, min: u64, max: u64) -> Result<Value, String> {
+    let examples = if max > DAY {
+        r#""10m", "12h", "90d" or "1y" (365 days)"#
+    } else {
+        r#""250ms", "10s", "2m" or "1h""#
+    };
+    let millis = raw.text().and_then(|text| units::parse(text, TIMES));
+    let millis = millis.ok_or_else(|| format!("must be a time such as {examples}"))?;
+    if (min..=max).contains(&millis) {
+        return Ok(Value::Time(Duration::from_millis(millis)));
+    }
+    let [min, max] = [min, max].map(|bound| units::render(bound, TIMES));
+    Err(format!("must be between {min} and {max}"))
+}
+
+/// Milliseconds of a day.
+const DAY: u64 = 86_400_000;
+
+fn parse_list(
+    raw: RawValue<'_>,
+    parse: impl Fn(&str) -> Result<String, String>,
+) -> Result<Value, String> {
+    let items = raw.list().ok_or(r#"must be a list of strings such as ["one", "two"]"#)?;
+    let parse = |item| parse(item).map_err(|expected| format!("{item:?} {expected}"));
+    items.into_iter().map(parse).collect::<Result<_, _>>().map(Value::List)
+}
+
+fn parse_host(text: &str) -> Result<String, String> {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    let is_host = text.len() <= 253 && text.split('.').all(is_label);
+    if is_host { Ok(text.to_ascii_lowercase()) } else { Err(HOST.to_owned()) }
+}
+
+fn parse_origin(text: &str) -> Result<String, String> {
+    let origin = text.to_ascii_lowercase();
+    let is_origin = OriginPolicy::new([&origin], false).is_ok();
+    if is_origin { Ok(origin) } else { Err(ORIGIN.to_owned()) }
+}
+
+fn parse_creators(raw: RawValue<'_>) -> Result<Value, String> {
+    let user = |text: &str| match UserName::parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("is not a user's name: {}", error.expected)),
+    };
+    match (raw.text(), raw.list()) {
+        (Some(word @ ("anyone" | "nobody")), _) => Ok(Value::Text(word.to_owned())),
+        // An empty list could be meant either way; "nobody" says which.
+        (_, Some(names)) if !names.is_empty() => parse_list(raw, user),
+        _ => Err(CREATORS.to_owned()),
+    }
+}
+
+fn parse_pattern(raw: RawValue<'_>) -> Result<Value, String> {
+    let text = raw.text().ok_or(ROOM)?;
+    if text.starts_with('@') {
+        return Err(DIRECT.to_owned());
+    }
+    // A star stands for any text, none included: one of these is a room's name if any is.
+    let is_room = |star| RoomName::parse(&text.replace('*', star)).is_ok();
+    if is_room("x") || is_room("") {
+        Ok(Value::Text(text.to_owned()))
+    } else {
+        Err(PATTERN.to_owned())
+    }
+}
