@@ -103,14 +103,20 @@ fn open_store(
     metrics: &Metrics,
     waker: Waker,
 ) -> Result<(Box<dyn Logs>, Snapshot), OpenError> {
-    let stored = has_stored_rooms(config) || store::is_there(&config.data);
-    if !stored {
+    if !has_stored_rooms(config) && !store::is_there(&config.data) {
         return Ok(store::in_memory());
     }
     let options = store::Options { data: config.data.clone(), metrics: Arc::clone(&metrics.store) };
     // It fails only if the poller is gone, and the loop with it.
     let wake = move || _ = waker.wake();
     store::open(&options, *clock, Arc::new(wake))
+}
+
+/// Whether there may be rooms whose records outlive the process.
+fn has_stored_rooms(config: &Config) -> bool {
+    let Policies { rules, otherwise, direct } = &config.policies;
+    let rules = rules.iter().map(|rule| &rule.policy);
+    rules.chain([otherwise, direct]).any(|policy| policy.durability != Durability::Memory)
 }
 
 /// How many connections there may be: as many as are configured, and no more than descriptors
@@ -188,11 +194,4 @@ fn announce(reactor: &Reactor, kinds: &[ListenerKind]) -> io::Result<()> {
         }
     }
     out.flush()
-}
-
-/// Whether there may be rooms whose records outlive the process.
-fn has_stored_rooms(config: &Config) -> bool {
-    let Policies { rules, otherwise, direct } = &config.policies;
-    let rules = rules.iter().map(|rule| &rule.policy);
-    rules.chain([otherwise, direct]).any(|policy| policy.durability != Durability::Memory)
 }

@@ -157,7 +157,7 @@ impl Client {
         self.places.iter().find(|place| place.room == room).map(|place| place.seq)
     }
 
-    /// When it wants to be [poked](Self::poke) at the latest.
+    /// When it wants to be driven again at the latest.
     pub(crate) fn due(&self) -> Option<Instant> {
         if self.connection.is_none() {
             return Some(self.return_at);
