@@ -1,42 +1,49 @@
 //! The logs: who assigns `seq`, and what outlives the process.
 //!
-//! Rooms of level `memory` have a counter and remember their `cid`s ([`MemoryStore`]); all others are in an
-//! SQLite file ([`sqlite`]), written by one thread and read by another. The loop passes requests and
-//! polls answers ([`chat::model::log`](crate::chat::model::log)); it never waits for a disk.
+//! Rooms of level `memory` have a counter and remember their `cid`s ([`MemoryStore`]); all others
+//! are in an SQLite file ([`sqlite`]), written by one thread and read by another. The loop passes
+//! requests and polls answers ([`chat::model::log`](crate::chat::model::log)); it never waits for a
+//! disk.
 //!
 //! # What is written when
 //!
-//! | | written | answered |
-//! |---|---|---|
-//! | a record, with the room metadata that comes with it | in a batch of one level: what is queued when the last one is done, at most 512 records or 1 MiB | when the batch is committed and, at `disk`, synced |
-//! | a membership that begins or ends, an invitation | with the next batch | when it is written |
-//! | receipts, and other metadata that nobody waits for | a tenth of a second later, the last of each only; before any record that was asked for after them | at once |
-//! | pruning, the index of words, moving the WAL into the file | between batches, in steps of a few milliseconds | |
+//! - A record, with the room metadata that comes with it: in a batch of one level, which has what
+//!   was queued while the last batch was written, at most 512 records or 1 MiB. It is answered when
+//!   the batch is committed and, at level `disk`, synced.
+//! - A membership that begins or ends, an invitation: with the next batch; answered when it is
+//!   written.
+//! - Receipts, and other metadata without an answer: a tenth of a second later, the last of each
+//!   only, and before any record that was asked for after them.
+//! - Pruning, the index of words, moving the WAL into the file: between batches, in steps of a few
+//!   milliseconds.
 //!
 //! # When the disk fails
 //!
-//! The records of a batch that fails are refused (5005 if there is no space, otherwise 5004), and so is every
-//! further one; metadata stays queued. Reading goes on, and so do memory rooms. The file is reopened, what a
-//! failed sync may have left in the WAL is overwritten or undone (nobody was told of it), what was written last is
-//! compared with its checksums, and a write is tried each second: when one succeeds, service goes on. Then
-//! `quick_check` reads the whole file, in a thread of its own.
+//! The records of a batch that fails are refused (5005 if there is no space, otherwise 5004), and
+//! so is every further one; metadata stays queued. Reading goes on, and so do memory rooms. The
+//! file is reopened, what a failed sync may have left in the WAL is overwritten or undone (nobody
+//! was told of it), what was written last is compared with its checksums, and a write is tried each
+//! second: when one succeeds, service goes on. Then `quick_check` reads the whole file, in a thread
+//! of its own.
 //!
-//! On a full disk the 8 MiB of `chinwag.reserve` are released, and what frees space is done with them: deletions,
-//! retention, metadata, `erase-user`. Everything else is accepted again when the reserve could be acquired.
+//! On a full disk the 8 MiB of `chinwag.reserve` are released, and what frees space is done with
+//! them: deletions, retention, metadata, `erase-user`. Everything else is accepted again when the
+//! reserve could be acquired.
 //!
 //! # When the file is damaged
 //!
-//! Nothing is written to it until a restart, and nothing is removed: appends are refused (5004), what can be
-//! read is. Damage is found by each query (a checksum over each record), by each start (the records of each room must
-//! match the counters of its row; a WAL must be that of its file), and by the check of the whole file after a start
-//! without a clean end, and after each failure. A damaged file is never deleted: `chinwag verify` says what is
-//! wrong, `chinwag restore` puts a backup in its place and keeps the file.
+//! Nothing is written to it until a restart, and nothing is removed: appends are refused (5004),
+//! what can be read is. Damage is found by each query (a checksum over each record), by each start
+//! (the records of each room must match the counters of its row; a WAL must be that of its file),
+//! and by the check of the whole file after a start without a clean end, and after each failure. A
+//! damaged file is never deleted: `chinwag verify` says what is wrong, `chinwag restore` puts a
+//! backup in its place and keeps the file.
 //!
 //! # After a start
 //!
-//! How the file was left is logged: closed in good order, killed, or the machine went down; then rooms of level `os`
-//! begin a new epoch, since their last second may be lost. A file of a newer version is refused, an older one is
-//! migrated in one transaction.
+//! How the file was left is logged: closed in good order, killed, or the machine went down; then
+//! rooms of level `os` begin a new epoch, since their last second may be lost. A file of a newer
+//! version is refused, an older one is migrated in one transaction.
 
 pub mod memory;
 pub mod sqlite;
@@ -60,8 +67,8 @@ pub fn is_there(data: &std::path::Path) -> bool {
     data.join(sqlite::data_dir::DATABASE).exists()
 }
 
-/// Logs that survive as their rooms promise, and what the file has of them. Any thread may call `wake` when
-/// there is something to poll.
+/// Logs that survive as their rooms promise, and what the file has of them. Any thread may call
+/// `wake` when there is something to poll.
 ///
 /// Dropping them closes the file: it waits at most five seconds for what is queued to be written.
 ///

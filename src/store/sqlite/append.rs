@@ -46,8 +46,8 @@ pub(super) fn append(
 
 /// Stores the `cid` of a message that has one, or returns the answer if it is known.
 ///
-/// Nearly all are new, and an insertion finds out whether this one is: a query before it would cost each
-/// message a second search of the index.
+/// Nearly all are new, and an insertion finds out whether this one is: a query before it would cost
+/// each message a second search of the index.
 fn note_cid(db: &Connection, room: i64, record: &Record) -> rusqlite::Result<Option<Appended>> {
     let Body::Message { cid: Some(cid), .. } = &record.body else { return Ok(None) };
     let hash = content_hash(&record.body);

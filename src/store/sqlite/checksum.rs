@@ -3,8 +3,8 @@
 use flate2::Crc;
 use rusqlite::types::ValueRef;
 
-/// CRC-32 over values, each preceded by its type and length, so that moving bytes from one column to
-/// the next changes it. It is stored: the function never changes.
+/// CRC-32 over values, each preceded by its type and length, so that moving bytes from one column
+/// to the next changes it. It is stored: the function never changes.
 #[derive(Default)]
 pub(super) struct Checksum(Crc);
 

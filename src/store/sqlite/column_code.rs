@@ -1,4 +1,5 @@
-//! The numbers that stand for enums in columns. They are stored: none is ever given another meaning.
+//! The numbers that stand for enums in columns. They are stored: none is ever given another
+//! meaning.
 
 use crate::chat::model::log::Restriction;
 use crate::chat::model::reply::{Durability, Role};

@@ -18,8 +18,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
 /// Kibibytes of pages that the writer keeps: the inner pages of all indexes of some ten million
 /// records, so that a commit reads little.
 const CACHE_KIB: i64 = 16 * 1024;
-/// Pages in the WAL, 64 MiB, at which SQLite itself moves them into the file. Maintenance does so much
-/// earlier, between batches; this bounds the WAL if maintenance cannot keep up.
+/// Pages in the WAL, 64 MiB, at which SQLite itself moves them into the file. Maintenance does so
+/// much earlier, between batches; this bounds the WAL if maintenance cannot keep up.
 const AUTOCHECKPOINT_PAGES: i64 = 16 * 1024;
 /// Bytes of the WAL's file that are kept when it starts again from its beginning.
 const JOURNAL_BYTES: i64 = 64 * 1024 * 1024;
@@ -94,10 +94,11 @@ impl WriteConnection {
     pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let connection = open(path, flags, BUSY_TIMEOUT)?;
+        // Damage within a page is then an error, instead of a wrong read.
         connection.pragma_update(None, "cell_size_check", true)?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-        // The WAL and its index stay when the file is closed: the next start then needs no inode, even
-        // on a disk that has none left.
+        // The WAL and its index stay when the file is closed: the next start then needs no inode,
+        // even on a disk that has none left.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         let (path, wal_path) = (path.to_owned(), with_suffix(path, "-wal"));
         let file = inode_of(&path);
@@ -109,6 +110,7 @@ impl WriteConnection {
         let connection = &self.connection;
         let mode = |row: &Row<'_>| row.get::<_, String>(0);
         let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", mode)?;
+        // SQLite does not fail: it stays in the old mode, and says so.
         if mode != "wal" {
             let why = "the file system cannot share memory, which the write-ahead log needs";
             let error = ffi::Error::new(ffi::SQLITE_CANTOPEN);
@@ -127,8 +129,8 @@ impl WriteConnection {
         Ok(())
     }
 
-    /// Checks that the file and its WAL are still where they were. Writes to a file that was removed are
-    /// lost when the process ends, and SQLite does not notice.
+    /// Checks that the file and its WAL are still where they were. Writes to a file that was
+    /// removed are lost when the process ends, and SQLite does not notice.
     ///
     /// # Errors
     ///
@@ -147,6 +149,7 @@ impl WriteConnection {
 
     /// Sets what the next commits wait for.
     pub(super) fn set_level(&mut self, level: Level) -> rusqlite::Result<()> {
+        // The pragma costs a statement, and most batches have the level of the one before.
         if self.level != level {
             let value = match level {
                 Level::Os => "normal",

@@ -1,8 +1,9 @@
 //! Disk space that is kept in reserve, so that a full disk can be emptied.
 //!
-//! SQLite has to write to delete anything. The file `chinwag.reserve` takes some space beside the database; when the
-//! disk is full it is removed, and what frees space is done in its place: deletions, retention,
-//! `erase-user`. Everything else is refused until the reserve could be taken again.
+//! SQLite has to write to delete anything. The file `chinwag.reserve` takes some space beside the
+//! database; when the disk is full it is removed, and what frees space is done in its place:
+//! deletions, retention, `erase-user`. Everything else is refused until the reserve could be taken
+//! again.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};

@@ -60,7 +60,8 @@ pub(super) fn apply(
     };
     index::update(db, id, room, text)?;
     replace(db, room, (&record, &changed), counters)?;
-    // Only a deletion changes the earlier edits, and most messages have none: no query is made for these.
+    // Only a deletion changes the earlier edits, and most messages have none: no query is made for
+    // these.
     let was_edited = matches!(record.body, Body::Message { edited: Some(_), .. });
     if !was_edited || matches!(change.body, Body::Edit { .. }) {
         return Ok(());

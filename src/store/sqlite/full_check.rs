@@ -1,14 +1,14 @@
-//! The check of the whole file by SQLite's `quick_check`, in the background: after a start on a file that was
-//! not closed in good order, and after each recovery.
+//! The check of the whole file by SQLite's `quick_check`, in the background: after a start on a
+//! file that was not closed in good order, and after each recovery.
 //!
 //! ```text
 //!  FullCheck::start ─▶ a thread that lives as long as the check ─▶ FullCheck::outcome
 //!  FullCheck::stop ──▶ it ends within milliseconds
 //! ```
 //!
-//! It is one statement, which cannot be interrupted and resumed: neither the reader nor the writer could
-//! answer anybody meanwhile. So it has a thread of the lowest priority, with a connection that cannot
-//! write. There is no more than one at a time.
+//! It is one statement, which cannot be interrupted and resumed: neither the reader nor the writer
+//! could answer anybody meanwhile. So it has a thread of the lowest priority, with a connection
+//! that cannot write. There is no more than one at a time.
 
 use std::io;
 use std::path::Path;
@@ -96,7 +96,8 @@ fn run(path: &Path, stop: &Arc<AtomicBool>, outcome: &SyncSender<CheckOutcome>) 
     _ = outcome.send(checked.unwrap_or_else(|error| outcome_of(&error)));
 }
 
-/// Checks everything but whether the indexes hold what the tables do, which would take several times as long.
+/// Checks everything but whether the indexes hold what the tables do, which would take several
+/// times as long.
 fn check(
     db: &mut Connection,
     path: &Path,

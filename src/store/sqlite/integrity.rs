@@ -1,5 +1,5 @@
-//! Whether the content of the file fits together: quick checks at each start and after each failure. SQLite's own
-//! check of all pages is in [`full_check`](super::full_check).
+//! Whether the content of the file fits together: quick checks at each start and after each
+//! failure. SQLite's own check of all pages is in [`full_check`](super::full_check).
 
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -10,14 +10,15 @@ use super::meta_table::{self, CHECKSUM};
 use super::record_row::{self, COLUMNS};
 use super::write_queue::BATCH_RECORDS_MAX;
 
-/// Rows of each table that [`check_latest`] reads: more than the last two batches can have written, one that
-/// was committed and one that failed.
+/// Rows of each table that [`check_latest`] reads: more than the last two batches can have written,
+/// one that was committed and one that failed.
 const LATEST: usize = 2048;
 
 const _: () = assert!(LATEST >= 2 * BATCH_RECORDS_MAX);
 
-/// Checks that the rooms and their records belong together: what does not, if anything. What is done by
-/// these rows at once, such as removing records that are too old, must not be done by a damaged one.
+/// Checks that the rooms and their records belong together: what does not, if anything. What is
+/// done by these rows at once, such as removing records that are too old, must not be done by a
+/// damaged one.
 pub(super) fn check_rooms(db: &Connection) -> rusqlite::Result<Option<String>> {
     let sql = "SELECT name, head, oldest, room.at, \
                (SELECT min(seq) FROM record WHERE room = room.id), \
@@ -57,13 +58,14 @@ pub(in crate::store) fn broken_checksum(db: &Connection) -> rusqlite::Result<Opt
         .then(|| "the checksum of rooms, members and restrictions does not match".to_owned()))
 }
 
-/// Stores a checksum over the rooms and their metadata when the file is closed: the next start checks it.
+/// Stores a checksum over the rooms and their metadata when the file is closed: the next start
+/// checks it.
 pub(super) fn store_checksum(db: &Connection) -> rusqlite::Result<()> {
     meta_table::put(db, CHECKSUM, checksum(db)?)
 }
 
-/// Removes the checksum before something is written: keeping it true would cost each commit a pass over
-/// all rooms.
+/// Removes the checksum before something is written: keeping it true would cost each commit a pass
+/// over all rooms.
 pub(in crate::store) fn remove_checksum(db: &Connection) -> rusqlite::Result<()> {
     db.execute("DELETE FROM meta WHERE key = ?1", [CHECKSUM]).map(drop)
 }
@@ -87,8 +89,8 @@ fn checksum(db: &Connection) -> rusqlite::Result<i64> {
     Ok(sum.finish())
 }
 
-/// A room that has records, does not exist, and was not removed. The query steps from room to room by the
-/// index: reading all records would take minutes in a large file.
+/// A room that has records, does not exist, and was not removed. The query steps from room to room
+/// by the index: reading all records would take minutes in a large file.
 fn unknown_room(db: &Connection) -> rusqlite::Result<Option<String>> {
     let sql = "WITH RECURSIVE found (room) AS (SELECT min(room) FROM record UNION ALL \
                SELECT (SELECT min(room) FROM record WHERE room > found.room) FROM found \
@@ -99,8 +101,8 @@ fn unknown_room(db: &Connection) -> rusqlite::Result<Option<String>> {
     Ok(unknown.map(|room| format!("there are records of a room {room}, which does not exist")))
 }
 
-/// Checks what was written last, which a failed write may have left half done: each record must be what was
-/// written and be found by room and seq, each `cid` by its owner.
+/// Checks what was written last, which a failed write may have left half done: each record must be
+/// what was written and be found by room and seq, each `cid` by its owner.
 ///
 /// # Errors
 ///

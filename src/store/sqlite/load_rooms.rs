@@ -41,6 +41,7 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Loaded> {
     while let Some(row) = found.next()? {
         let (room, row) = RoomRow::read(row)?.ok_or_else(|| invalid("room"))?;
         records += (room.head + 1).saturating_sub(room.oldest);
+        // Metadata names rooms by row id.
         places.insert(row.id, rooms.len());
         rows.insert(room.name.clone(), row);
         rooms.push(room);

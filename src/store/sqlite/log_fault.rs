@@ -6,9 +6,9 @@ use crate::chat::model::log::LogFault;
 
 /// The fault that stands for this error.
 ///
-/// A failed write counts as want of space: SQLite reports a disk, a quota and a file-size limit that are
-/// exhausted by the same code as others, and the caller can ask the file system. A failed sync, a lock
-/// and a read-only disk are [`LogFault::Broken`].
+/// A failed write counts as want of space: SQLite reports a disk, a quota and a file-size limit
+/// that are exhausted by the same code as others, and the caller can ask the file system. A failed
+/// sync, a lock and a read-only disk are [`LogFault::Broken`].
 pub(super) fn classify(error: &Error) -> LogFault {
     let Some(error) = error.sqlite_error() else {
         // A value has another type than the one that was written.

@@ -1,5 +1,5 @@
-//! Logs that survive: an SQLite file with a thread that writes it and one that reads it; while the whole
-//! file is checked, a third one ([`full_check`]).
+//! Logs that survive: an SQLite file with a thread that writes it and one that reads it; while the
+//! whole file is checked, a third one ([`full_check`]).
 //!
 //! ```text
 //!            the loop's thread           │  the writer's                    │  the reader's

@@ -19,7 +19,8 @@ use super::schema::{self, Unfit};
 use crate::chat::model::log::LogFault;
 use crate::time::clock::{Clock, Now};
 
-/// The oldest SQLite that may be used: earlier ones can damage a WAL while it is moved into the file.
+/// The oldest SQLite that may be used: earlier ones can damage a WAL while it is moved into the
+/// file.
 const SQLITE_MIN: i32 = 3_051_003;
 /// Where Linux tells which boot of the machine this is.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -47,12 +48,14 @@ pub(super) fn open(data: &Path, clock: &Clock) -> Result<Opened, OpenError> {
     let failed = |error| OpenError::Directory(data.to_owned(), error);
     data_dir::ignore_file_size_signal().map_err(failed)?;
     data_dir::make(data).map_err(failed)?;
+    // Before the file is opened: two servers must not even read it at the same time.
     let lock = data_dir::lock(data)?;
     let path = data.join(DATABASE);
     let wal_bytes = file_len(&with_suffix(&path, "-wal"));
     let mut reserve = DiskReserve::of(data);
     let mut read = read(&path, began).map_err(|error| or_no_space(error, &reserve));
     if matches!(read, Err(OpenError::NoRoom(..))) && reserve.is_held() {
+        // SQLite needs some space to open a file that was not closed.
         reserve.release();
         read = self::read(&path, began).map_err(|error| or_no_space(error, &reserve));
     }
@@ -162,8 +165,8 @@ fn prepare(path: &Path) -> Result<WriteConnection, Unfit> {
     Ok(db)
 }
 
-/// Marks the file as ours and not closed. If the machine went down with it, the rooms that may have lost
-/// records begin a new epoch: clients may know their seqs, which will be given again.
+/// Marks the file as ours and not closed. If the machine went down with it, the rooms that may have
+/// lost records begin a new epoch: clients may know their seqs, which will be given again.
 fn mark_in_use(db: &mut WriteConnection, now: Now) -> rusqlite::Result<FileLeft> {
     let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_default();
     let boot = boot.trim();
@@ -178,6 +181,7 @@ fn mark_in_use(db: &mut WriteConnection, now: Now) -> rusqlite::Result<FileLeft>
         Some(_) => FileLeft::PowerLost,
     };
     if left == FileLeft::PowerLost {
+        // Milliseconds since 1970 in the upper bits: larger than any epoch that was given before.
         let epoch = now.wall_ms.wrapping_shl(20).cast_signed();
         transaction.execute("UPDATE room SET epoch = ?1 WHERE durability = 1", [epoch])?;
     }

@@ -108,8 +108,8 @@ enum Direction {
     Down,
 }
 
-/// The records of `seqs`, in the order of `expected`: as many as a page holds, up to the first that cannot
-/// be read.
+/// The records of `seqs`, in the order of `expected`: as many as a page holds, up to the first that
+/// cannot be read.
 fn records(
     reading: &mut ReadTransaction<'_>,
     direction: Direction,
@@ -167,7 +167,8 @@ fn inbox(
     Ok(answers)
 }
 
-/// How many messages above `read` are not the user's; only the latest ones that `budget` allows are read.
+/// How many messages above `read` are not the user's; only the latest ones that `budget` allows are
+/// read.
 fn unread(
     reading: &ReadTransaction<'_>,
     user: &UserName,

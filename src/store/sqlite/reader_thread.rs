@@ -1,4 +1,5 @@
-//! The thread that reads: it answers queries in order, and notices suspensions that a command has changed.
+//! The thread that reads: it answers queries in order, and notices suspensions that a command has
+//! changed.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -40,21 +41,21 @@ pub(super) struct ReaderHandle {
 }
 
 impl ReaderHandle {
-    /// A reader of the database at `path`, which need not exist yet. `known` are the suspensions that the
-    /// domain knows: [`LogReply::Suspended`] tells of a change.
+    /// A reader of the database at `path`, which need not exist yet. `known` are the suspensions
+    /// that the domain knows: [`LogReply::Suspended`] tells of a change.
     pub(super) fn start(path: PathBuf, known: Arc<Suspensions>, replies: ReplySender) -> Self {
         let mut reader = Self { path, known, replies, queue: None };
         reader.queue = reader.spawn();
         reader
     }
 
-    /// Queues a query, to be answered by [`LogReply::Answer`]. `rooms` gives the row id of a log's room;
-    /// `None` is a room that is not stored.
+    /// Queues a query, to be answered by [`LogReply::Answer`]. `rooms` gives the row id of a log's
+    /// room; `None` is a room that is not stored.
     ///
     /// # Errors
     ///
-    /// The query is not queued: [`LogFault::Busy`] if too many are, [`LogFault::Broken`] if the thread has
-    /// died; the next query starts another one.
+    /// The query is not queued: [`LogFault::Busy`] if too many are, [`LogFault::Broken`] if the
+    /// thread has died; the next query starts another one.
     pub(super) fn query(
         &mut self,
         ticket: Ticket,
@@ -67,6 +68,7 @@ impl ReaderHandle {
         let queue = self.queue.as_ref().ok_or(LogFault::Broken)?;
         let query = StoredQuery::of(query, rooms);
         let pending = PendingQuery { ticket, query, replies: Some(self.replies.clone()) };
+        // The loop never waits: a queue that is full is an answer of its own.
         match queue.try_send(pending) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(pending)) => {
@@ -75,6 +77,7 @@ impl ReaderHandle {
             }
             Err(TrySendError::Disconnected(pending)) => {
                 pending.forget();
+                // The thread has panicked: the next query starts another one.
                 self.queue = None;
                 Err(LogFault::Broken)
             }
@@ -95,7 +98,8 @@ impl ReaderHandle {
     }
 }
 
-/// A query that is queued. If it is dropped without an answer, since the thread has died, it answers itself.
+/// A query that is queued. If it is dropped without an answer, since the thread has died, it
+/// answers itself.
 struct PendingQuery {
     ticket: Ticket,
     query: StoredQuery,
@@ -191,6 +195,7 @@ impl Reader {
             return;
         }
         self.watched_at = Some(now);
+        // Commands change suspensions in processes of their own, which cannot tell the server.
         let connected = self.connected().map(drop);
         let found = connected.and_then(|()| match &self.db {
             Some(db) => self.watch.poll(db),
@@ -249,6 +254,7 @@ fn answer(
     let clock = Clock::start();
     let is_over = move || clock.now().tick.since(Tick::ZERO) >= time_max;
     db.progress_handler(STEPS_PER_CHECK, Some(is_over))?;
+    // Pages and heads of several statements must be of one moment.
     let transaction = db.transaction()?;
     let mut reading = ReadTransaction::new(&transaction);
     let outcome = query.answer(&mut reading);

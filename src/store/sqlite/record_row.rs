@@ -12,7 +12,8 @@ use crate::chat::model::name::UserName;
 use crate::chat::model::record::{Act, Body, Record};
 use crate::chat::model::reply::Role;
 
-/// The columns of `record` but `id`, in the order of [`decode`]; the checksum is over all before it.
+/// The columns of `record` but `id`, in the order of [`decode`]; the checksum is over all before
+/// it.
 pub(in crate::store) const COLUMNS: &str = "room, seq, at, sender, kind, target, who, number, text, \
                                             data, cid, reply_to, thread, edited, weight, sum";
 
@@ -86,6 +87,7 @@ pub(in crate::store) fn write(
     room: i64,
     record: &Record,
 ) -> rusqlite::Result<usize> {
+    // Borrowed from the record: a message is not copied on its way into the file.
     let values = values(room, record);
     let mut sum = Checksum::default();
     for value in values {
@@ -171,6 +173,7 @@ fn number(number: u64) -> ValueRef<'static> {
 ///
 /// [`RowFault`] if that is not, byte by byte, what was written.
 pub(in crate::store) fn decode(row: &rusqlite::Row<'_>) -> Result<Record, RowFault> {
+    // First, so that a damaged row is called so, whatever its columns say.
     check_sum(row)?;
     let row = RowReader(row);
     Ok(Record {

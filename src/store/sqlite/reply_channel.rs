@@ -30,7 +30,8 @@ impl ReplySender {
         self.send_all([reply]);
     }
 
-    /// Sends replies and wakes the loop once, if there were any. Nothing happens when the other end is gone.
+    /// Sends replies and wakes the loop once, if there were any. Nothing happens when the other end
+    /// is gone.
     pub(super) fn send_all(&self, replies: impl IntoIterator<Item = LogReply>) {
         let mut is_sent = false;
         for reply in replies {

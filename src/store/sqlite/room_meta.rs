@@ -1,4 +1,5 @@
-//! Room metadata as rows: access and topic in `room`, members in `member`, restrictions in `standing`.
+//! Room metadata as rows: access and topic in `room`, members in `member`, restrictions in
+//! `standing`.
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 

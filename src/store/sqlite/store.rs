@@ -1,4 +1,5 @@
-//! The store as the loop sees it: it passes each request to the memory store, the writer or the reader.
+//! The store as the loop sees it: it passes each request to the memory store, the writer or the
+//! reader.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -26,8 +27,8 @@ use crate::metrics::StoreMetrics;
 use crate::store::memory::MemoryStore;
 use crate::time::clock::{Clock, Now};
 
-/// How long closing waits for the writer, which goes on for as long as the process lives: half of what
-/// Docker leaves a process that was told to end.
+/// How long closing waits for the writer, which goes on for as long as the process lives: half of
+/// what Docker leaves a process that was told to end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where the store is, and where it counts.
@@ -77,8 +78,8 @@ enum Location {
 }
 
 impl SqliteStore {
-    /// Opens the file, or makes it, and starts the threads. Any thread may call `wake` when there is
-    /// something to poll.
+    /// Opens the file, or makes it, and starts the threads. Any thread may call `wake` when there
+    /// is something to poll.
     ///
     /// # Errors
     ///
@@ -132,6 +133,7 @@ impl SqliteStore {
         let LogRequest::Open { log: id, ref room, epoch, durability, retention } = request else {
             return;
         };
+        // A row that the file has of it stays: the configuration may make it durable again.
         if durability == Durability::Memory {
             self.logs.insert(id.slot(), OpenLog { id, location: Location::Memory });
             return self.memory.request(now, request);
@@ -140,6 +142,7 @@ impl SqliteStore {
         let is_stored = stored.is_some();
         let counters = RoomCounters::default();
         let row = stored.unwrap_or(RoomRow { id: self.next_row, epoch, durability, counters });
+        // Row ids are given here, so that the writer need not be asked for one.
         self.next_row = self.next_row.max(row.id + 1);
         let location = Location::File(row.id, Level::of(durability));
         self.logs.insert(id.slot(), OpenLog { id, location });
@@ -162,6 +165,7 @@ impl SqliteStore {
 
     /// Passes a request about an open log to where the log is.
     fn route(&mut self, now: Now, id: LogId, request: LogRequest) {
+        // The memory store also refuses what is asked of a log that is not open.
         let Some(Location::File(_, level)) = self.location(id) else {
             return self.memory.request(now, request);
         };
@@ -199,6 +203,7 @@ impl Logs for SqliteStore {
         if self.batch.is_empty() {
             return;
         }
+        // One lock and one wake-up for all requests of the turn.
         let refused = self.queue.push(self.batch.drain(..));
         self.metrics.busy.add(u64::try_from(refused.len()).unwrap_or(u64::MAX));
         self.own_replies.extend(refused);

@@ -1,4 +1,5 @@
-//! Users and addresses that may not use the server: the table `suspension`, which another process changes.
+//! Users and addresses that may not use the server: the table `suspension`, which another process
+//! changes.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ impl Suspended {
     pub(in crate::store) fn key(&self) -> String {
         match self {
             Self::User(name) => format!("user {name}"),
+            // An IPv4 address may come mapped into IPv6: it has one key.
             Self::Address(address) => format!("address {}", address.to_canonical()),
         }
     }
@@ -63,7 +65,8 @@ pub(in crate::store) fn load(db: &Connection) -> rusqlite::Result<Suspensions> {
 #[derive(Debug)]
 pub(super) struct SuspensionWatch {
     known: Arc<Suspensions>,
-    /// The last `PRAGMA data_version` of this connection, which changes with every commit of another.
+    /// The last `PRAGMA data_version` of this connection, which changes with every commit of
+    /// another.
     version: Option<i64>,
 }
 
@@ -89,6 +92,8 @@ impl SuspensionWatch {
         if version == self.version {
             return Ok(None);
         }
+        // The writer's own commits change the version too: most of the time nothing has changed
+        // here.
         let present = load(db)?;
         self.version = version;
         if present == *self.known {

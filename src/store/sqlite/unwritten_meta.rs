@@ -1,4 +1,5 @@
-//! Rooms and room metadata that are to be written with the next batch; only the last state of each counts.
+//! Rooms and room metadata that are to be written with the next batch; only the last state of each
+//! counts.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,8 @@ pub(super) struct UnwrittenRow {
     pub(super) row: RoomRow,
 }
 
-/// What is to be written. There is at most one entry for each room, and one for each key of its metadata.
+/// What is to be written. There is at most one entry for each room, and one for each key of its
+/// metadata.
 #[derive(Debug, Default)]
 pub(super) struct UnwrittenMeta {
     /// The row ids of removed rooms: they go first, since their names may be in use again.
@@ -75,6 +77,7 @@ impl UnwrittenMeta {
     /// The room is to be removed.
     pub(super) fn put_removed(&mut self, log: LogId, room: i64) {
         self.meta.remove(&log);
+        // A room that was never written has nothing in the file to be removed.
         let is_stored = self.rooms.remove(&log).is_none_or(|unwritten| unwritten.name.is_none());
         if is_stored {
             self.removed.push(room);
@@ -100,7 +103,8 @@ impl UnwrittenMeta {
         Ok(())
     }
 
-    /// Adds what was to be written earlier, except where something later replaces it or the log is closed.
+    /// Adds what was to be written earlier, except where something later replaces it or the log is
+    /// closed.
     pub(super) fn add_earlier(&mut self, earlier: Self, is_open: impl Fn(LogId) -> bool) {
         let Self { removed, rooms, meta } = earlier;
         self.removed.splice(0..0, removed);

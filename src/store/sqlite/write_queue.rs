@@ -15,8 +15,8 @@ use crate::metrics::StoreMetrics;
 )]
 type Mutex<T> = std::sync::Mutex<T>;
 
-/// Appends that may be queued or under way; the next is refused as busy. At the rate of the writer it is
-/// less than a second of work.
+/// Appends that may be queued or under way; the next is refused as busy. At the rate of the writer
+/// it is less than a second of work.
 const APPENDS_MAX: usize = 8192;
 /// Their weight together, in bytes, above which the next is refused as busy.
 const WEIGHT_MAX: usize = 16 * 1024 * 1024;
@@ -33,8 +33,8 @@ const _: () = assert!(BATCH_OPS_MAX > BATCH_RECORDS_MAX);
 
 /// The queue between the loop's thread and the writer's.
 ///
-/// It is bounded: appends by number and weight, metadata by its keys (later metadata replaces what waits),
-/// everything else by the rooms that come and go.
+/// It is bounded: appends by number and weight, metadata by its keys (later metadata replaces what
+/// waits), everything else by the rooms that come and go.
 #[derive(Debug, Default)]
 pub(super) struct WriteQueue {
     state: Mutex<State>,
@@ -47,7 +47,8 @@ struct State {
     queued: VecDeque<Op>,
     /// The number of the first that is queued; they are numbered as they come.
     first: u64,
-    /// The number of the queued metadata with each key, unless an append after it changes the same key.
+    /// The number of the queued metadata with each key, unless an append after it changes the same
+    /// key.
     meta: BTreeMap<(LogId, MetaKey), u64>,
     /// What of the batch under way has to be answered.
     under_way: Vec<Unanswered>,

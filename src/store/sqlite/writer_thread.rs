@@ -1,4 +1,5 @@
-//! The thread that writes: it owns the file, its lock and the [`Engine`], and does what is due by the clock.
+//! The thread that writes: it owns the file, its lock and the [`Engine`], and does what is due by
+//! the clock.
 
 use std::fs::File;
 use std::io;
@@ -29,8 +30,8 @@ const MEASURE_EVERY: Duration = Duration::from_secs(5);
 const CHECK_POLL: Duration = Duration::from_millis(250);
 /// Without a batch for so long, maintenance goes on without pauses.
 const CALM: Duration = Duration::from_millis(20);
-/// While batches come, each step of maintenance is followed by a pause of so many times its length, so that it
-/// takes a twentieth of the time ...
+/// While batches come, each step of maintenance is followed by a pause of so many times its length,
+/// so that it takes a twentieth of the time ...
 const STEP_PAUSE: u64 = 19;
 /// ... and of no less than so many microseconds, so that the next step finds some work.
 const STEP_PAUSE_MIN: u64 = 10_000;
@@ -49,6 +50,7 @@ impl WriterHandle {
         (queue, replies): (Arc<WriteQueue>, ReplySender),
         (clock, metrics): (Clock, Arc<StoreMetrics>),
     ) -> io::Result<Self> {
+        // A thread cannot be joined with a timeout; the end of a channel can be waited for.
         let (end, ended) = sync_channel(0);
         let guard =
             PanicGuard { queue: Arc::clone(&queue), replies: replies.clone(), is_finished: false };
@@ -114,7 +116,8 @@ struct Writer {
     /// When commits that were not synced are.
     sync_due: Tick,
     measure_due: Tick,
-    /// When the next step of maintenance may be done, in microseconds; `None` if nothing is left to do.
+    /// When the next step of maintenance may be done, in microseconds; `None` if nothing is left to
+    /// do.
     step_due: Option<u64>,
     /// When the last batch came.
     batch_at: Tick,
@@ -171,6 +174,7 @@ impl Writer {
         if !is_due || self.engine.is_suspended() {
             return;
         }
+        // Senders in a burst are milliseconds apart: a pause of twenty is the end of it.
         let is_calm = now.tick.since(self.batch_at) >= CALM;
         let step = self.engine.step(now, is_calm);
         self.metrics.pruned.add(step.pruned);
@@ -196,7 +200,9 @@ impl Writer {
         self.metrics.count_batch(stored, micros);
         self.batch_at = self.clock.now().tick;
         self.measure_due = self.measure_due.min(self.batch_at.after(MEASURE_EVERY));
+        // New records are to be indexed, and may put a room over its limit.
         self.step_due.get_or_insert(0);
+        // Before the replies are sent, so that a client that reads one can send the next.
         self.queue.finish();
         self.replies.send_all(replies);
     }
@@ -210,6 +216,7 @@ impl Writer {
                 self.stop_check();
             }
             self.replies.send_all(self.engine.probe(now));
+            // The probe writes and syncs everything when it succeeds.
             self.meta_due = Tick::MAX;
             self.sync_due = Tick::MAX;
         } else {
@@ -256,6 +263,7 @@ impl Writer {
         }
         let is_due = self.engine.check_at() <= now.tick && self.engine.fault().is_none();
         if is_due && self.check.is_none() {
+            // Scheduled again only by its outcome, or by a later failure.
             self.engine.schedule_check(Tick::MAX);
             match FullCheck::start(self.engine.path()) {
                 Ok(check) => self.check = Some(check),

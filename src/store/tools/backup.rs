@@ -25,8 +25,8 @@ pub struct Copied {
     pub bytes: u64,
 }
 
-/// Copies the database in `data` to `file`, which must not exist. It is written as `FILE.part` and renamed
-/// when it is whole and on the disk.
+/// Copies the database in `data` to `file`, which must not exist. It is written as `FILE.part` and
+/// renamed when it is whole and on the disk.
 ///
 /// # Errors
 ///
@@ -101,7 +101,8 @@ fn copy_pages(source: &Connection, target: &mut Connection) -> rusqlite::Result<
         match backup.step(PAGES_AT_ONCE)? {
             StepResult::Done => return Ok(()),
             StepResult::More => {}
-            // Busy or locked, which cannot be: the source is in a transaction, and the target is new.
+            // Busy or locked, which cannot be: the source is in a transaction, and the target is
+            // new.
             _ => {
                 return Err(rusqlite::Error::SqliteFailure(
                     ffi::Error::new(ffi::SQLITE_BUSY),

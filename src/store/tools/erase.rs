@@ -1,11 +1,12 @@
 //! Erasing a user: what the user has written, and the name.
 //!
-//! - [`edits::erase`] says what goes from each record: the texts of messages and of their edits, topics,
-//!   reasons. Seq and time stay, so that no position moves.
+//! - [`edits::erase`] says what goes from each record: the texts of messages and of their edits,
+//!   topics, reasons. Seq and time stay, so that no position moves.
 //! - Memberships, restrictions in rooms and `cid`s are removed.
-//! - In the records that stay (reactions, topics, moderation, the empty messages) the name becomes a random
-//!   `erased-…`. It becomes another one in each direct conversation, whose name contains it: a user who knows
-//!   the one of the public rooms cannot take it as a name and so become the other party of a conversation.
+//! - In the records that stay (reactions, topics, moderation, the empty messages) the name becomes
+//!   a random `erased-…`. It becomes another one in each direct conversation, whose name contains
+//!   it: a user who knows the one of the public rooms cannot take it as a name and so become the
+//!   other party of a conversation.
 //! - A ban from the server stays, since it works by the name.
 //!
 //! What other people have written about the user is theirs and stays.
@@ -68,7 +69,8 @@ impl Erasure {
     /// [`ToolError`], if a server runs or there is no database.
     pub fn open(data: &Path, user: &UserName) -> Result<Self, ToolError> {
         let lock = open::lock(data)?;
-        // An erasure has to write first, even on a full disk. The server acquires the reserve again.
+        // An erasure has to write first, even on a full disk. The server acquires the reserve
+        // again.
         DiskReserve::of(data).release();
         let path = open::path(data);
         let db = open::write(&path)?;
@@ -98,8 +100,8 @@ impl Erasure {
         traces().map_err(ToolError::database(&self.path))
     }
 
-    /// Erases everything in one transaction, and then rewrites the file, so that nothing is left in its
-    /// unused parts.
+    /// Erases everything in one transaction, and then rewrites the file, so that nothing is left in
+    /// its unused parts.
     ///
     /// # Errors
     ///
@@ -108,6 +110,7 @@ impl Erasure {
         let path = self.path.clone();
         let failed = ToolError::database(&path);
         let placeholder = placeholder()?;
+        // SQLite then overwrites with zeros what it deletes.
         self.db.pragma_update(None, "secure_delete", true).map_err(&failed)?;
         let transaction = self.db.transaction().map_err(&failed)?;
         remove_checksum(&transaction).map_err(&failed)?;
@@ -138,6 +141,7 @@ fn placeholder() -> Result<UserName, ToolError> {
 
 /// Rewrites the file without its unused parts.
 fn sweep(db: &Connection) -> rusqlite::Result<()> {
+    // The index keeps deleted words until its segments are merged.
     db.execute("INSERT INTO word (word) VALUES ('optimize')", [])?;
     db.execute("VACUUM", [])?;
     db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))

@@ -10,8 +10,8 @@ use crate::chat::model::record::{Epoch, Record};
 use crate::store::sqlite::integers::{signed, unsigned};
 use crate::store::sqlite::record_row::{self, COLUMNS, RowFault};
 
-/// Records that are read at once. No transaction is open between two pages, which would keep the WAL from being
-/// truncated while a slow consumer takes its time.
+/// Records that are read at once. No transaction is open between two pages, which would keep the
+/// WAL from being truncated while a slow consumer takes its time.
 const PAGE: u32 = 500;
 
 /// One step of an export.

@@ -24,14 +24,15 @@ pub struct Restored {
     pub kept: Option<PathBuf>,
 }
 
-/// Puts the backup `file` in the place of the database in `data`, which no server may be using. `wall_ms` is
-/// the present time, which makes the epochs and the name of what was there.
+/// Puts the backup `file` in the place of the database in `data`, which no server may be using.
+/// `wall_ms` is the present time, which makes the epochs and the name of what was there.
 ///
 /// # Errors
 ///
 /// [`ToolError`]; the database is as it was then.
 pub fn run(data: &Path, file: &Path, wall_ms: u64) -> Result<Restored, ToolError> {
     let source = open::backup(file)?;
+    // Before anything is touched: a faulty backup must not replace a database that may be better.
     check_sound(&source, file)?;
     data_dir::make(data).map_err(ToolError::file(data))?;
     let _lock = open::lock(data)?;
@@ -84,8 +85,8 @@ fn begin_epochs(part: &Path, wall_ms: u64) -> Result<(), ToolError> {
     begin().map_err(ToolError::database(part))
 }
 
-/// Renames the present database and its WAL, so that they are kept beside the new one. They are not opened:
-/// what is damaged stays as it is.
+/// Renames the present database and its WAL, so that they are kept beside the new one. They are not
+/// opened: what is damaged stays as it is.
 fn keep(place: &Path, wall_ms: u64) -> Result<Option<PathBuf>, ToolError> {
     if !place.exists() {
         return Ok(None);
@@ -98,8 +99,9 @@ fn keep(place: &Path, wall_ms: u64) -> Result<Option<PathBuf>, ToolError> {
     }
     let wal = with_suffix(place, "-wal");
     let has_wal = file_len(&wal) > 0;
-    // Without a WAL it is linked, so that there is a database in this place at every moment. With one, its
-    // server was killed, and the two belong together: no server may find the one without the other.
+    // Without a WAL it is linked, so that there is a database in this place at every moment. With
+    // one, its server was killed, and the two belong together: no server may find the one without
+    // the other.
     if has_wal || fs::hard_link(place, &kept).is_err() {
         fs::rename(place, &kept).map_err(ToolError::file(place))?;
     }

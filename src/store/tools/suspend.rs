@@ -10,14 +10,15 @@ pub use crate::store::sqlite::Suspended as Target;
 use crate::store::sqlite::integers::signed;
 use crate::store::sqlite::suspensions;
 
-/// Bans a user or an address, instead of an earlier ban of the same. Bans that have expired by `wall_ms` are
-/// removed on the way.
+/// Bans a user or an address, instead of an earlier ban of the same. Bans that have expired by
+/// `wall_ms` are removed on the way.
 ///
 /// # Errors
 ///
 /// [`ToolError`]; nothing has changed then.
 pub fn ban(data: &Path, who: &Target, expiry: &Expiry, wall_ms: u64) -> Result<(), ToolError> {
     change(data, |db| {
+        // Nothing else removes them: the server only ignores what has expired.
         db.execute("DELETE FROM suspension WHERE until <= ?1", [signed(wall_ms)])?;
         let sql = "INSERT OR REPLACE INTO suspension (who, until, reason) VALUES (?1, ?2, ?3)";
         db.execute(sql, (who.key(), expiry.until.map(signed), &*expiry.reason)).map(drop)

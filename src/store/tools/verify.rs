@@ -71,6 +71,7 @@ pub(super) fn check(
     db: &Connection,
     report: &mut dyn FnMut(&StoreFault),
 ) -> rusqlite::Result<Verified> {
+    // A running server goes on: without a transaction its commits would look like faults.
     let transaction = db.unchecked_transaction()?;
     let mut verification = Verification { db: &transaction, report, found: Verified::default() };
     verification.file()?;
@@ -189,6 +190,7 @@ impl Verification<'_> {
             } else if seq < tally.next {
                 self.wrong(room, format!("record {seq} is older than its oldest, {}", room.oldest));
             }
+            // One gap is reported once: the count goes on after it.
             tally.next = tally.next.max(seq + 1);
             match record_row::decode(row) {
                 Ok(record) => self.count(room, &record, &mut tally),
@@ -217,6 +219,7 @@ impl Verification<'_> {
         row: &rusqlite::Row<'_>,
         tally: &mut Tally,
     ) {
+        // A damaged record still counts: otherwise the room would be reported as well.
         let len = |name| row.get_ref(name).ok()?.as_bytes_or_null().ok()?.map(<[u8]>::len);
         let bytes = len("text").unwrap_or(0) + len("data").unwrap_or(0);
         tally.bytes = tally.bytes.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));

@@ -1,7 +1,8 @@
-//! Maintenance: removing records that were kept long enough, filling the search index, moving the WAL into the file.
+//! Maintenance: removing records that were kept long enough, filling the search index, moving the
+//! WAL into the file.
 //!
-//! It is done in steps of a few milliseconds between batches, so that no sender waits for it. The commits of a
-//! step are not synced: what a power loss undoes is done again.
+//! It is done in steps of a few milliseconds between batches, so that no sender waits for it. The
+//! commits of a step are not synced: what a power loss undoes is done again.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -20,13 +21,15 @@ use crate::chat::model::policy::Retention;
 use crate::time::Tick;
 use crate::time::clock::Now;
 
-/// How long the `cid` of a message is remembered, however short its record is kept: PROTOCOL promises a week.
+/// How long the `cid` of a message is remembered, however short its record is kept: PROTOCOL
+/// promises a week.
 const CID_LASTS: Duration = Duration::from_hours(7 * 24);
 /// Records, rooms and `cid`s that one step handles: each some milliseconds of work.
 const STEP_RECORDS: usize = 64;
 const STEP_ROOMS: usize = 64;
 const STEP_CIDS: usize = 256;
-/// How often records and `cid`s are looked for that have become too old.
+/// How often records and `cid`s are searched that have become too old: retention is given in hours
+/// and days.
 const ROUND_EVERY: Duration = Duration::from_mins(1);
 /// Pages in the WAL, 4 MiB, from which they are moved into the file when no batches come.
 const WAL_PAGES: i32 = 1024;
@@ -54,6 +57,7 @@ impl Default for Maintenance {
         Self {
             over_limit: BTreeSet::new(),
             may_age: Vec::new(),
+            // The last process may have left some of both.
             has_old_cids: true,
             has_unindexed: true,
             round_at: Tick::ZERO,
@@ -119,6 +123,7 @@ impl Engine {
         }
         let wal_pages = if is_calm { WAL_PAGES } else { WAL_PAGES_BUSY };
         if let Err(error) = self.try_step(now, wal_pages, &mut step) {
+            // The probe decides when to go on: another step would fail in the same way.
             step.has_more = false;
             step.replies = vec![LogReply::Health(Err(self.enter_degraded(now, &error)))];
         }
@@ -129,6 +134,7 @@ impl Engine {
         let maintenance = &mut self.maintenance;
         maintenance.round_at = now.tick.after(ROUND_EVERY);
         maintenance.has_old_cids = true;
+        // Their ages are read from the file room by room, in later steps.
         let may_age = |room: &&Room| {
             room.retention.age.is_some() && room.counters.oldest <= room.counters.head
         };
@@ -151,9 +157,11 @@ impl Engine {
 
     /// Moves the pages of the WAL into the file, if there are so many.
     fn checkpoint_wal(&self, wal_pages: i32) -> rusqlite::Result<bool> {
+        // NOOP only counts the pages.
         let (pages, moved) = self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::NOOP)?;
         let is_due = pages.saturating_sub(moved) >= wal_pages;
         if is_due {
+            // PASSIVE waits for no reader: what a reader still needs is moved the next time.
             self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE)?;
         }
         Ok(is_due)
@@ -207,6 +215,7 @@ impl Engine {
         let Some(room) = room_meta::first_removed(&self.db)? else { return Ok(false) };
         let removed = self.unsynced(|db| {
             let removed = remove_first(db, room, |_| true)?;
+            // Fewer than a step may remove were the last ones.
             if removed < STEP_RECORDS {
                 room_meta::forget_removed(db, room)?;
             }
@@ -237,7 +246,8 @@ impl Engine {
             return Ok(false);
         }
         let old = now.wall_ms.saturating_sub(millis(CID_LASTS));
-        // The ids rise with the time: the first ones are the oldest, and no index by time is needed.
+        // The ids rise with the time: the first ones are the oldest, and no index by time is
+        // needed.
         let sql =
             "DELETE FROM sent WHERE at < ?2 AND id IN (SELECT id FROM sent ORDER BY id LIMIT ?1)";
         let limit = i64::try_from(STEP_CIDS).unwrap_or(i64::MAX);
@@ -292,7 +302,8 @@ struct OldRecord {
     bytes: u64,
 }
 
-/// Removes the first records of a room, no more than a step may, for as long as `is_due` says so: how many.
+/// Removes the first records of a room, no more than a step may, for as long as `is_due` says so:
+/// how many.
 fn remove_first(
     db: &Connection,
     room: i64,
@@ -301,6 +312,8 @@ fn remove_first(
     let sql = "SELECT id, seq, at, ifnull(octet_length(text), 0) + ifnull(octet_length(data), 0) \
                FROM record WHERE room = ?1 ORDER BY seq LIMIT ?2";
     let limit = i64::try_from(STEP_RECORDS).unwrap_or(i64::MAX);
+    // Collected before the first is removed: a row must not vanish under the statement that reads
+    // it.
     let mut ids: Vec<i64> = Vec::new();
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query([room, limit])?;

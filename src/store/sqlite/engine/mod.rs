@@ -1,11 +1,11 @@
 //! What the writer does with the file: batches in, replies out. It knows no thread and no clock.
 //!
 //! ```text
-//!           ┌──────────────── a commit fails ────────────────┐
-//!           │                                                ▼
-//!        healthy ── batch: metadata, records, commit     Degraded: appends are refused, metadata waits
-//!           ▲                                                │
-//!           └──── file reopened, checked, written ── a probe each second
+//!      ┌────────────── a commit fails ──────────────┐
+//!      │                                            ▼
+//!   healthy ── batch: metadata, records, commit    Degraded: appends are refused, metadata waits
+//!      ▲                                            │
+//!      └── file reopened, checked, written ── a probe each second
 //! ```
 
 mod check_schedule;
@@ -36,15 +36,16 @@ use crate::log::Throttle;
 use crate::time::Tick;
 use crate::time::clock::Now;
 
-/// Lines about failures that may be logged at once, and the time from one to the next after that: a disk
-/// that fails for a day must not fill another one with lines.
+/// Lines about failures that may be logged at once, and the time from one to the next after that: a
+/// disk that fails for a day must not fill another one with lines.
 const LINES_AT_ONCE: u32 = 6;
 const LINE_EVERY: Duration = Duration::from_mins(1);
 
 /// Writes batches.
 ///
 /// Invariants:
-/// - The counters of a room are those that the domain was told: a failed batch leaves them as they were.
+/// - The counters of a room are those that the domain was told: a failed batch leaves them as they
+///   were.
 /// - The rooms and metadata that were asked for are in the file or in `unwritten`.
 #[derive(Debug)]
 pub(super) struct Engine {
@@ -110,11 +111,12 @@ impl Engine {
         self.is_unsynced
     }
 
-    /// Does what is asked, in order, in one transaction, with all unwritten metadata. All appends must be
-    /// of one level.
+    /// Does what is asked, in order, in one transaction, with all unwritten metadata. All appends
+    /// must be of one level.
     ///
-    /// The replies are true when this returns, whatever happens to the machine, as far as the level goes. If
-    /// the transaction fails, no append of it has happened, and its rooms and metadata are unwritten.
+    /// The replies are true when this returns, whatever happens to the machine, as far as the level
+    /// goes. If the transaction fails, no append of it has happened, and its rooms and metadata are
+    /// unwritten.
     pub(super) fn commit(&mut self, now: Now, ops: Vec<Op>) -> Vec<LogReply> {
         match self.fault() {
             Some(fault) => self.commit_degraded(now, ops, fault),
@@ -123,11 +125,15 @@ impl Engine {
     }
 
     fn commit_all(&mut self, now: Now, ops: Vec<Op>) -> Vec<LogReply> {
+        // The requests are consumed on the way: this says who is to be answered if the commit
+        // fails.
         let unanswered: Vec<_> = ops.iter().filter_map(Unanswered::of).collect();
         let mut ops = VecDeque::from(ops);
         let has_records = ops.iter().any(|op| matches!(op, Op::Append(_)));
         let level = ops.iter().filter_map(Op::level).max().unwrap_or(Level::Os);
         if !has_records {
+            // Metadata that cancels out, such as a room that was opened and dropped, needs no
+            // commit.
             self.queue_meta(std::mem::take(&mut ops));
             if self.unwritten.is_empty() {
                 return unanswered.into_iter().filter_map(Unanswered::synced).collect();
@@ -137,6 +143,7 @@ impl Engine {
         let mut transaction = Transaction::default();
         match self.transact(level, &mut transaction, &mut ops) {
             Ok(()) => {
+                // A synced commit syncs the WAL, and with it all earlier commits.
                 self.is_unsynced = level == Level::Os;
                 for log in transaction.before.keys() {
                     if let Some(room) = find(&mut self.rooms, *log) {
@@ -164,9 +171,11 @@ impl Engine {
         }
     }
 
-    /// Writes the unwritten metadata, empties the WAL, and marks the file as closed in good order; if that
-    /// fails, the next start says so.
+    /// Writes the unwritten metadata, empties the WAL, and marks the file as closed in good order;
+    /// if that fails, the next start says so.
     pub(super) fn close(mut self, now: Now) {
+        // Metadata may still wait for a disk that works again by now. A damaged file is not
+        // touched.
         if let Some(fault) = self.fault()
             && (fault == LogFault::Corrupt || self.recover().is_err())
         {
@@ -214,6 +223,7 @@ impl Engine {
     ) -> rusqlite::Result<()> {
         self.db.check_place()?;
         self.db.set_level(level)?;
+        // A transaction that begins with a read could fail when it turns to writing.
         self.db.execute_batch("BEGIN IMMEDIATE")?;
         while let Some(op) = ops.pop_front() {
             match op {
@@ -223,6 +233,7 @@ impl Engine {
             }
         }
         self.write_meta(transaction)?;
+        // Once for each room, not for each record: many records of a batch are of the same rooms.
         for (log, before) in &transaction.before {
             if let Some(room) = self.room(*log).filter(|room| room.counters != *before) {
                 room.counters.write(&self.db, room.id)?;
@@ -250,6 +261,7 @@ impl Engine {
         if self.unwritten.is_empty() {
             return Ok(());
         }
+        // It stays at hand until the commit: a transaction that fails has written none of it.
         let unwritten = std::mem::take(&mut self.unwritten);
         let written = unwritten.write(&self.db);
         let rooms = &self.rooms;

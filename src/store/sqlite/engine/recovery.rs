@@ -1,11 +1,12 @@
 //! What happens after a failed write, and how service returns.
 //!
-//! After a failed commit the connection is not trusted: nobody knows which of its bytes the disk has. What the
-//! transaction has left after the end of the WAL is invisible, and must stay so: a commit that was refused
-//! must not appear later. So the file is opened again while the old connection still has the index of the WAL,
-//! everything that is committed is moved out of the WAL and synced, and the WAL is truncated. Records are
-//! accepted again only when that has worked, the heads are those that were told, what was written last is
-//! whole, and a commit has reached the disk. The whole file is checked afterwards, in the background.
+//! After a failed commit the connection is not trusted: nobody knows which of its bytes the disk
+//! has. What the transaction has left after the end of the WAL is invisible, and must stay so: a
+//! commit that was refused must not appear later. So the file is opened again while the old
+//! connection still has the index of the WAL, everything that is committed is moved out of the WAL
+//! and synced, and the WAL is truncated. Records are accepted again only when that has worked, the
+//! heads are those that were told, what was written last is whole, and a commit has reached the
+//! disk. The whole file is checked afterwards, in the background.
 
 use std::time::Duration;
 
@@ -27,7 +28,8 @@ use crate::chat::model::record::Body;
 use crate::time::Tick;
 use crate::time::clock::Now;
 
-/// From one attempt to write to the next.
+/// From one attempt to write to the next: service returns within a second or two, and a broken disk
+/// is not flooded with attempts.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
 /// Changes a number, so that there is something to commit.
@@ -74,8 +76,8 @@ impl Engine {
         self.degraded.as_ref().map(|degraded| degraded.probe_at)
     }
 
-    /// Does of a batch what frees space, if that is possible, and refuses everything else that has to be
-    /// answered.
+    /// Does of a batch what frees space, if that is possible, and refuses everything else that has
+    /// to be answered.
     pub(super) fn commit_degraded(
         &mut self,
         now: Now,
@@ -109,6 +111,7 @@ impl Engine {
     ) -> LogFault {
         let fault = self.fault_of(error);
         self.log_failure(now, fault, error);
+        // A failure while already degraded continues the same outage.
         let since = self.degraded.take().map_or(now.tick, |degraded| degraded.since);
         self.degraded = Some(Degraded::new(now, since, fault));
         // Ends the transaction; the connection is not trusted to have done so.
@@ -123,12 +126,13 @@ impl Engine {
         fault
     }
 
-    /// Which fault an error stands for. Where SQLite does not say why a file could not be made, written or synced,
-    /// the file system is asked. If it has no space, the reserve is released.
+    /// Which fault an error stands for. Where SQLite does not say why a file could not be made,
+    /// written or synced, the file system is asked. If it has no space, the reserve is released.
     fn fault_of(&mut self, error: &rusqlite::Error) -> LogFault {
         let mut fault = classify(error);
         let code = error.sqlite_error_code();
         let is_vague = matches!(code, Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen));
+        // A damaged file is damaged whatever the file system says.
         if is_vague
             && fault != LogFault::Corrupt
             && let Some(refusal) = self.reserve.probe()
@@ -141,8 +145,9 @@ impl Engine {
         fault
     }
 
-    /// Overwrites what an unsynced transaction has left after the end of the WAL: a process that opens the file
-    /// after a kill would find it complete. This commit is not synced: only the kernel has to have it.
+    /// Overwrites what an unsynced transaction has left after the end of the WAL: a process that
+    /// opens the file after a kill would find it complete. This commit is not synced: only the
+    /// kernel has to have it.
     fn overwrite_wal_tail(&mut self) {
         let written = self.db.set_level(Level::Os).and_then(|()| self.db.execute_batch(PROBE));
         if written.is_err() {
@@ -175,6 +180,7 @@ impl Engine {
         else {
             return Vec::new();
         };
+        // With the reserve released the connection works: only the space has to be checked again.
         let written =
             if frees_space { self.write_all().map(|()| Vec::new()) } else { self.recover() };
         let (mut replies, degraded) = match written {
@@ -206,7 +212,8 @@ impl Engine {
         replies
     }
 
-    /// Whether there is space for everything: on the disk for the reserve, or as much within the file.
+    /// Whether there is space for everything: on the disk for the reserve, or as much within the
+    /// file.
     fn has_space(&mut self) -> bool {
         let pragma = |name| self.db.pragma_query_value(None, name, |row| row.get(0));
         let free = match (pragma("freelist_count"), pragma("page_size")) {
@@ -223,6 +230,7 @@ impl Engine {
         }
         self.db.check_place()?;
         self.db.reopen()?;
+        // Before anything is written: a new commit must not make an old, refused one visible.
         self.truncate_wal()?;
         let replies = self.repair_heads()?;
         check_latest(&self.db)?;
@@ -235,8 +243,8 @@ impl Engine {
         self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::TRUNCATE).map(drop)
     }
 
-    /// Writes all unwritten metadata, and a number that changes each time, so that the disk is asked in any
-    /// case.
+    /// Writes all unwritten metadata, and a number that changes each time, so that the disk is
+    /// asked in any case.
     pub(super) fn write_all(&mut self) -> rusqlite::Result<()> {
         self.db.set_level(Level::Disk)?;
         self.db.execute_batch("BEGIN IMMEDIATE")?;
@@ -248,9 +256,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Compares the heads in the file with those that were told. Records above are removed: nobody has seen them.
-    /// Missing ones, which only rooms of level `os` can have, are told as pruned, and their seqs are not used
-    /// again.
+    /// Compares the heads in the file with those that were told. Records above are removed: nobody
+    /// has seen them. Missing ones, which only rooms of level `os` can have, are told as pruned,
+    /// and their seqs are not used again.
     fn repair_heads(&mut self) -> rusqlite::Result<Vec<LogReply>> {
         let logs: Vec<_> = self.rooms.iter().map(|room| room.log).collect();
         let mut replies = Vec::new();
@@ -259,6 +267,7 @@ impl Engine {
             let sql = "SELECT head FROM room WHERE id = ?1";
             let head = self.db.prepare_cached(sql)?.query_one([room.id], |row| row.get(0));
             let Some(head) = head.optional()?.map(unsigned) else {
+                // A room that was never written has nothing to be compared with.
                 if self.unwritten.has_room(log) {
                     continue;
                 }
@@ -288,6 +297,7 @@ fn repair_head(
     log::error!(room = room.id, told, found; "the head of a stored room is not the one that was told");
     let is_lost = found < told;
     if is_lost {
+        // The seqs up to the head that was told are never given again: the room goes on above it.
         room.counters = RoomCounters { oldest: told + 1, bytes: 0, ..room.counters };
         meta_table::put(db, REPAIRED, 1)?;
     }

@@ -1,9 +1,9 @@
-//! The index of the words of messages, the table `word`. It is filled in the background, in the order of
-//! the records' ids, so that a commit does not wait for it.
+//! The index of the words of messages, the table `word`. It is filled in the background, in the
+//! order of the records' ids, so that a commit does not wait for it.
 //!
 //! Chinese, Japanese, Thai and their like are written without a space between words. Each of their
-//! characters is put into the index as a word of its own, and what is typed without a space is searched as a
-//! phrase: any two characters that stand side by side are found.
+//! characters is put into the index as a word of its own, and what is typed without a space is
+//! searched as a phrase: any two characters that stand side by side are found.
 //!
 //! ```text
 //! 你好 ok  ─▶  {text} : ("你 好" AND "ok" *)
@@ -36,9 +36,9 @@ pub(super) fn spaced(text: &str) -> Cow<'_, str> {
     Cow::Owned(spaced)
 }
 
-/// Follows a change of a message's text, or its removal (`None`), if its words are in the index already.
-/// To be called for every row of `record` that is deleted, in the same transaction: its id may be given
-/// again.
+/// Follows a change of a message's text, or its removal (`None`), if its words are in the index
+/// already. To be called for every row of `record` that is deleted, in the same transaction: its id
+/// may be given again.
 ///
 /// # Errors
 ///
@@ -59,12 +59,13 @@ pub(in crate::store) fn update(
     db.prepare_cached("DELETE FROM word WHERE rowid = ?1")?.execute([record_id])?;
     let sql = "SELECT coalesce(max(id), 0) FROM record WHERE id < ?1 OR id > ?1";
     let highest: i64 = db.prepare_cached(sql)?.query_row([record_id], |row| row.get(0))?;
-    // SQLite gives ids above the highest one that is left again: their new records are to be indexed.
+    // SQLite gives ids above the highest one that is left again: their new records are to be
+    // indexed.
     if highest < indexed { meta_table::put(db, INDEXED, highest) } else { Ok(()) }
 }
 
-/// Indexes the next `budget` records, in the caller's transaction or, without one, in one of its own: whether
-/// there may be more.
+/// Indexes the next `budget` records, in the caller's transaction or, without one, in one of its
+/// own: whether there may be more.
 ///
 /// # Errors
 ///

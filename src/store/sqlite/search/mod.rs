@@ -60,6 +60,7 @@ pub(super) fn find(
         let mut found = record.query((id, kind::MESSAGE))?;
         let Some(row) = found.next()? else { continue };
         let room: i64 = row.get("room")?;
+        // The row says which room it is: the index could be out of date.
         let log = search.rooms.iter().find(|(id, _)| *id == room);
         let item = log.and_then(|(_, log)| Some((*log, reading.decode(row, room)?)));
         let weight = item.as_ref().map_or(0, |(_, record)| record.weight);
