@@ -43,9 +43,8 @@ pub fn bans(data: &Path, wall_ms: u64) -> Result<Suspensions, ToolError> {
     let path = open::path(data);
     let db = open::read(&path)?;
     let mut all = suspensions::load(&db).map_err(ToolError::database(&path))?;
-    let holds = |expiry: &Expiry| expiry.until.is_none_or(|until| until > wall_ms);
-    all.users.retain(|(_, expiry)| holds(expiry));
-    all.addresses.retain(|(_, expiry)| holds(expiry));
+    all.users.retain(|(_, expiry)| !expiry.is_over(wall_ms));
+    all.addresses.retain(|(_, expiry)| !expiry.is_over(wall_ms));
     Ok(all)
 }
 
