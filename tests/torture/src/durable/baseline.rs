@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use crate::Outcome;
 
 /// The store's own tables.
-const SCHEMA: &str = include_str!("../../../../src/store/disk/schema.sql");
+const SCHEMA: &str = include_str!("../../../../src/store/sqlite/schema.sql");
 
 /// Rows a second, committed and synced, in batches of `batch` rows over `rooms` rooms.
 pub(crate) fn rows_per_s(
