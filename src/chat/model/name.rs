@@ -22,7 +22,7 @@ pub struct NameError {
     pub hint: Option<String>,
 }
 
-/// The rule, as it is told to whoever breaks it.
+/// The rule, as a client that breaks it is told.
 const RULE_USER: &str = "1 to 32 bytes of lower-case letters, digits, '.', '_' or '-'";
 const RULE_ROOM: &str = "1 to 32 bytes of lower-case letters, digits, '.', '_', '-', or '/' inside";
 
@@ -101,7 +101,8 @@ impl RoomName {
         Self(text.into())
     }
 
-    /// Writes the name of the direct conversation of two users into `out`, instead of what is there.
+    /// Writes the name of the direct conversation of two users into `out`, instead of what is
+    /// there.
     pub(in crate::chat) fn spell_direct(out: &mut String, one: &str, other: &str) {
         let (a, b) = if one <= other { (one, other) } else { (other, one) };
         out.clear();

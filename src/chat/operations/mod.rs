@@ -1,4 +1,5 @@
-//! The operations of the door: each command, each answer of the logs and each timer, over all rooms of the domain.
+//! The operations of the door: each command, each answer of the logs and each timer, over all rooms
+//! of the domain.
 //!
 //! ```text
 //!   command ──▶ run ──▶ execute ──▶ Answer::Now      the reply is sent at once
@@ -42,7 +43,8 @@ pub(super) enum Answer {
     Later,
 }
 
-/// A connection asks for something. A reading waits until what the connection has sent before is answered.
+/// A connection asks for something. A reading waits until what the connection has sent before is
+/// answered.
 pub(super) fn handle_command(
     chat: &mut Chat,
     conn: ConnId,
