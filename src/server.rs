@@ -348,7 +348,7 @@ impl Server {
     fn turn_end(&mut self, now: Now, effects: &mut Effects) {
         self.run_logs(now);
         if !self.banished.is_empty() {
-            effects.push(Effect::Seek { addresses: std::mem::take(&mut self.banished) });
+            effects.push(Effect::FindByAddress { addresses: std::mem::take(&mut self.banished) });
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
         self.sessions.turn_end(turn);
@@ -420,7 +420,7 @@ impl Handler for Server {
                 self.run_logs(now);
             }
             Input::Expired { conn } => sessions.expired(conn, turn),
-            Input::Sought { conn } => sessions.end(conn, CloseReason::Banned, turn),
+            Input::AddressFound { conn } => sessions.end(conn, CloseReason::Banned, turn),
             Input::Closed { conn, reason } => {
                 sessions.closed(conn, reason, turn);
                 // This comes after the turn's end, and perhaps nothing for a long time after it.

@@ -1,4 +1,4 @@
-//! Connections that this end begins, for clients that run on the reactor.
+//! Outgoing connections, for clients that run on the reactor.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -25,7 +25,7 @@ pub struct Connect {
 /// Why a connection could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectFault {
-    /// Nobody listens there, or the other end hung up at once.
+    /// No process listens there, or the other end closed at once.
     Refused,
     /// No answer came until the deadline.
     TimedOut,
@@ -41,7 +41,7 @@ pub enum ConnectFault {
 impl fmt::Display for ConnectFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused => f.write_str("nobody listens there"),
+            Self::Refused => f.write_str("no process listens there"),
             Self::TimedOut => f.write_str("no answer in time"),
             Self::NoSource => f.write_str(
                 "no port is left at the source address, or it is not one of this machine",

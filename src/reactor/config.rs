@@ -1,4 +1,4 @@
-//! What the reactor is told at its start.
+//! The settings of a reactor.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,8 +23,8 @@ pub struct ReactorConfig {
     pub read_len_max: usize,
     /// Bytes read in one turn from all connections, give or take one read; the rest waits for the next.
     pub read_per_turn_max: usize,
-    /// Connections that a turn flushes for large broadcasts; the rest waits for the next turns, behind
-    /// what was sent to single connections.
+    /// Connections that a turn flushes for large broadcasts. The rest waits for later turns, so that it
+    /// does not delay what is sent to single connections.
     pub bulk_flushes_per_turn_max: usize,
     /// The hard limit of a new connection's outbound ring, in bytes.
     pub outbound_bytes_max: usize,
@@ -45,9 +45,9 @@ pub struct ReactorConfig {
 }
 
 impl ReactorConfig {
-    /// The part of a ring of `outbound_bytes_max` that may wait for a portion of what was sent to many; with
-    /// more, a connection is flushed in the same turn. The handler hears of what waits only after a flush, so
-    /// these bytes are on nobody's books.
+    /// The part of a ring of `outbound_bytes_max` that may wait for a later turn of the bulk list; with more, a
+    /// connection is flushed in the same turn. The handler learns of waiting bytes only after a flush, so it
+    /// does not count these.
     #[must_use]
     pub const fn unflushed_max(outbound_bytes_max: usize) -> usize {
         outbound_bytes_max / 16

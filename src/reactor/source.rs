@@ -37,6 +37,7 @@ impl Source {
     #[inline]
     pub(super) fn of(token: Token) -> Self {
         let id = ConnId::from_u64(token.0 as u64);
+        // Connections come first: nearly every edge is one of theirs.
         if id.generation() != ConnId::GENERATION_MAX {
             return Self::Connection(id);
         }
