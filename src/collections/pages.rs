@@ -36,7 +36,7 @@ impl<T> Pages<T> {
         full.len() * Self::PAGE + last.len()
     }
 
-    /// Whether there are none.
+    /// Whether there is no element.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.pages.is_empty()

@@ -64,6 +64,7 @@ impl<K: Key, V> Table<K, V> {
     pub fn insert(&mut self, value: V) -> K {
         self.len += 1;
         let index = self.free as usize;
+        // The place that was freed last is likely still in the cache.
         if let Some(place) = self.places.get_mut(index)
             && let Place::Free { generation, next } = *place
         {
@@ -143,7 +144,7 @@ impl<K: Key, V> Table<K, V> {
         self.places.len()
     }
 
-    /// Whether there are none.
+    /// Whether there is no value.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
