@@ -1,12 +1,15 @@
-//! The chat protocol, `chinwag.v1`: JSON texts into commands, replies and events into JSON or, for a
-//! person at a terminal, into readable lines. Bytes in, values out; what they mean is
-//! [`chat`](crate::chat)'s business, how they travel is [`ws`](crate::ws)'s and [`line`](crate::line)'s.
+//! The chat protocol, `chinwag.v1`: parses JSON requests into commands, and renders replies and events as
+//! JSON or, for a person at a terminal, as lines of text. [`chat`](crate::chat) knows what they mean,
+//! [`ws`](crate::ws) and [`line`](crate::line) how they travel.
 //!
 //! # Requests
 //!
 //! A request is one flat JSON object: `op` (one of [`Op`](crate::chat::Op)), an optional `id`, and the
-//! fields of the operation, which `{"op":"help","id":1}` lists. A WebSocket message may hold several,
-//! one a line ([`requests`]).
+//! fields of the operation. A WebSocket message may hold several, one a line ([`requests`]). These are the
+//! operations, as `{"op":"help","id":1}` lists them:
+//!
+#![doc = include_str!("operations.md")]
+//!
 //!
 //! ```text
 //! > {"op":"send","id":3,"room":"lobby","cid":"c-7781","text":"hi"}
@@ -15,12 +18,12 @@
 //!
 //! - `id`: a string or an integer of at most 64 bytes, echoed as it was written. Without it a success is
 //!   not answered; a refusal always is, with `"id":null,"op":…`.
-//! - Fields that no operation has are ignored. `null` is as good as nothing. The same field twice is
-//!   refused, and so is a string that holds a NUL or half of a surrogate pair.
-//! - A seq is an integer of 0 or more and below 2^53; `1.0`, `-1` and `"1"` are none. That of a message is 1
-//!   or more.
-//! - `data` is passed on as it was written, but for line ends, so it must be JSON that everybody's parser
-//!   can read: at most [`DATA_DEPTH_MAX`](parse::DATA_DEPTH_MAX) levels, no half of a surrogate pair, no
+//! - Fields that no operation has are ignored. `null` counts as a missing field. A field that is given
+//!   twice is refused, and so is a string with a NUL or half of a surrogate pair.
+//! - A seq is an integer of 0 or more and below 2^53; `1.0`, `-1` and `"1"` are refused. The seq of a
+//!   message is 1 or more.
+//! - `data` is passed on as it was written, except for line ends, so it must be JSON that every parser can
+//!   read: at most [`DATA_DEPTH_MAX`](parse::DATA_DEPTH_MAX) levels, no half of a surrogate pair, no
 //!   number beyond a double.
 //! - `text` and `data` together are at most `message_bytes` (4001).
 //!
@@ -34,10 +37,10 @@
 //!    "data":{"error":"unknown_op","field":"op","expected":"one of hello, …","hint":"join","ops":["hello",…]}}
 //! ```
 //!
-//! `data.error` is the code's stable slug. The others are there where they help: `field` (which one),
-//! `expected` (what would be right), `hint` (a value that would be taken), `limit` (what was exceeded),
-//! `offset` (the byte at which JSON ended being JSON), `epoch` (the present one), and `retry_after_ms`
-//! exactly when the same request can succeed later by itself.
+//! `data.error` is the code's stable slug. The others are there where they help: `field`, `expected` (a valid
+//! value in words), `hint` (a value that would be accepted), `limit` (the limit that was exceeded),
+//! `offset` (the byte at which the JSON is invalid), `epoch` (the present one), and `retry_after_ms` exactly
+//! when the same request can succeed later by itself.
 //!
 //! # Events
 //!
@@ -86,12 +89,15 @@
 
 pub mod client;
 mod close;
+mod encoded_len;
 mod help;
 pub mod human;
 mod json;
+mod key;
 pub mod parse;
 pub mod render;
 
 pub use close::{close_code, close_words};
+pub use encoded_len::encoded_len_max;
 pub use parse::{Parsed, Refused, parse, parse_bytes, request_len_max, requests, too_long};
-pub use render::{Context, weight};
+pub use render::Context;
