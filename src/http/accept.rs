@@ -5,11 +5,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// What a key is hashed with (section 1.3).
+/// The constant that is hashed with a key (section 1.3).
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Characters of an accept value: 20 bytes in base64.
-const ACCEPT_TEXT_LEN: usize = 28;
+const ACCEPT_TEXT_LEN: usize = 4 * 20_usize.div_ceil(3);
 
 /// The value of `Sec-WebSocket-Accept`.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -29,8 +29,7 @@ pub enum Parsed<'a> {
     Head {
         /// The head.
         head: Head<'a>,
-        /// How many bytes of the input were its; those behind belong to the WebSocket or are the next
-        /// request.
+        /// Bytes of the input that belong to it; the rest belong to the WebSocket or to the next request.
         consumed: usize,
     },
 }
@@ -42,14 +41,14 @@ impl HeadParser {
         Self(Assembler::new(limits))
     }
 
-    /// Goes on with the head of which `partial` has been received already, if anything.
+    /// Continues a head whose first bytes are in `partial`, if there are any.
     ///
     /// A head that is whole in `input` is borrowed from it, without an allocation. Afterwards
     /// `partial` is empty except for [`Parsed::Incomplete`].
     ///
     /// # Errors
     ///
-    /// What is wrong first: lines are parsed in order, each as soon as it is complete, then the fields
+    /// The first fault: lines are parsed in order, each as soon as it is complete, then the fields
     /// that frame the message, then `Host`. However the bytes are split over calls, the outcome is the
     /// same. The connection must end: what follows cannot be trusted to be a request.
     pub fn parse<'a>(
@@ -123,6 +122,7 @@ impl<'a> Head<'a> {
     /// in another spelling than the server's own finds nothing. `*` for `OPTIONS *`.
     #[must_use]
     pub fn path(&self) -> &'a str {
+        // The absolute form may leave out the path (RFC 9112 section 3.2.1).
         let path = self.text(self.line.target.path);
         if path.is_empty() { "/" } else { path }
     }
@@ -143,6 +143,8 @@ impl<'a> Head<'a> {
     /// The values of all fields called `name`, in their order.
     pub fn values(&self, name: Name) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let (bytes, scan) = (self.bytes, self.scan);
+        // The set answers for absent fields without a search, and most lookups are for absent
+        // fields.
         let fields = if scan.seen.contains(name) { scan.fields.as_slice() } else { &[] };
         let named = fields.iter().filter(move |field| field.name == name);
         named.map(move |field| field.value.of(bytes))
@@ -246,7 +248,8 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Accepts `0` alone: another number is a body, and what is no plain number is worse than one.
+/// Accepts only `0`: any other number announces a body, and anything else may be an attempt at request
+/// smuggling.
 fn check_length(value: &[u8]) -> Result<(), Refusal> {
     match value {
         b"0" => Ok(()),

@@ -28,7 +28,7 @@ pub struct HostPolicy {
 pub struct PolicyError {
     /// What was configured.
     pub value: String,
-    /// What is expected instead.
+    /// The expected form.
     pub expected: &'static str,
 }
 

@@ -53,7 +53,7 @@ pub use host::{HostPolicy, PolicyError};
 pub use limits::Limits;
 pub use name::Name;
 pub use origin::OriginPolicy;
-pub use refusal::{Foreign, Methods, Place, Refusal};
+pub use refusal::{Foreign, HeadPosition, Methods, Refusal};
 pub use request::{Method, Version};
 pub use response::{Response, TEXT};
 pub use status::Status;

@@ -10,9 +10,9 @@
 //! - or **configured**, as it stands, byte for byte.
 //!
 //! Origins are compared as browsers write them: in lower case, without a path, without a trailing dot that
-//! the `Host` does not have. `null`, which sandboxed frames and local files have, is nobody's own and
-//! cannot be configured. A client without `Origin` is no browser, and passes unless configured otherwise:
-//! it could send any origin anyway.
+//! the `Host` does not have. `null`, which sandboxed frames and local files have, matches no page
+//! and cannot be configured. A client without `Origin` is not a browser and passes unless configured
+//! otherwise, since it could send any origin anyway.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
@@ -72,6 +72,7 @@ impl OriginPolicy {
             let origin = Origin::parse(origin);
             origin.zip(host).is_some_and(|(origin, host)| origin.is_of(host))
         };
+        // The configured origins come first, since they need no parsing.
         self.allowed.iter().any(|allowed| allowed.as_bytes() == origin) || is_own()
     }
 }
@@ -92,6 +93,7 @@ impl<'a> Origin<'a> {
             Some(rest) => (rest, 80),
             None => (text.strip_prefix("https://")?, 443),
         };
+        // Browsers write origins in lower case; anything else was not written by one.
         if rest.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return None;
         }

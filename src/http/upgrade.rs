@@ -139,6 +139,7 @@ impl<'a> Offer<'a> {
             return Err(Refusal::ProtocolForm);
         }
         self.has_protocols = true;
+        // A browser cannot set headers for a WebSocket, so a token may come as a subprotocol.
         let Some(token) = element.strip_prefix(BEARER_PREFIX) else {
             return Ok(());
         };

@@ -1,4 +1,4 @@
-//! Items into bytes.
+//! Encodes items.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 

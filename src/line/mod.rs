@@ -6,10 +6,10 @@
 //! | `0x00` | [`Framing::Lengths`] | a 4-byte big-endian length below 2^24 and that many bytes | empty items |
 //! | any other | [`Framing::Human`] | a line of text, ended by `\n` or `\r\n` | empty lines, telnet commands |
 //!
-//! Bytes in, items out: no socket, no clock, and the same items however the bytes were split. What an
-//! item says is the business of [`wire`](crate::wire).
+//! Bytes in, items out: no socket, no clock, and the same items however the bytes were split.
+//! [`wire`](crate::wire) parses the items.
 //!
-//! # What is too long
+//! # Items that are too long
 //!
 //! An item above the limit is reported once, as [`Item::TooLong`], as soon as that is certain; the rest
 //! of it is skipped without being kept, and the connection goes on with what follows. With lengths it
@@ -29,3 +29,6 @@ pub use item::{Framing, Item};
 
 /// Bytes of the longest item that the length framing can carry.
 pub const LENGTH_MAX: usize = (1 << 24) - 1;
+
+// The first byte of a length must be the `0x00` by which the framing is recognised.
+const _: () = assert!(LENGTH_MAX < 1 << 24);

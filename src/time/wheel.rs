@@ -32,6 +32,8 @@ const DIGIT_BITS: u32 = 6;
 const SLOTS: usize = 1 << DIGIT_BITS;
 /// Digits that cover 64 bits.
 const LEVELS: usize = u64::BITS.div_ceil(DIGIT_BITS) as usize;
+const _: () = assert!(SLOTS == u64::BITS as usize, "a word has a bit for each slot");
+const _: () = assert!(LEVELS <= u16::BITS as usize, "`levels` has a bit for each level");
 /// No entry: the end of a list.
 const NIL: u32 = u32::MAX;
 
@@ -42,7 +44,7 @@ pub struct TimerId {
     generation: NonZeroU32,
 }
 
-/// A timer, or a free place for one: 24 bytes for a key of four, 32 for one of eight.
+/// A timer, or a free entry for one: 24 bytes for a key of four, 32 for one of eight.
 struct Entry<K> {
     /// In ticks, never before the wheel's present.
     deadline: u64,
@@ -116,8 +118,9 @@ impl<K: Copy> TimerWheel<K> {
     ///
     /// With 2^32 − 1 timers armed, which would take 100 GB.
     pub fn arm(&mut self, deadline: Tick, key: K) -> TimerId {
+        // A past deadline would hang in a slot that the present has left.
         let deadline = deadline.as_millis().max(self.present);
-        let index = self.take_place(deadline, key);
+        let index = self.acquire(deadline, key);
         self.link(index);
         self.armed += 1;
         TimerId { index, generation: self.entries[index as usize].generation }
@@ -139,8 +142,8 @@ impl<K: Copy> TimerWheel<K> {
     /// The earliest moment at which [`TimerWheel::poll`] has something to do, `None` if no timer is armed.
     ///
     /// Exact for a deadline within the present slot of level 1, otherwise the start of the earliest
-    /// occupied slot: never later than the first deadline, and later at each asking after a poll
-    /// at the moment last named, so that whoever sleeps by it wakes at most eleven times for one timer.
+    /// occupied slot. It is never later than the first deadline, and advances with each poll at the moment
+    /// last returned, so that a caller that sleeps until then wakes at most eleven times for one timer.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Tick> {
         self.first_slot().map(|(level, slot)| Tick::from_millis(self.slot_start(level, slot)))
@@ -159,6 +162,7 @@ impl<K: Copy> TimerWheel<K> {
                 break;
             }
             self.present = start;
+            // Only the lowest level fires; a slot above it is first spread over the levels below.
             if level == 0 {
                 let index = self.heads[0][slot];
                 self.unlink(index);
@@ -186,7 +190,7 @@ impl<K: Copy> TimerWheel<K> {
     /// The first tick of a slot that lies ahead.
     fn slot_start(&self, level: usize, slot: usize) -> u64 {
         let shift = shift_of(level);
-        // The digits above this level's are the present's; for the highest level there are none.
+        // The digits above this level's are the present's; the highest level has no digits above it.
         let above = u64::MAX.checked_shl(shift + DIGIT_BITS).unwrap_or(0);
         self.present & above | (slot as u64) << shift
     }
@@ -248,7 +252,7 @@ impl<K: Copy> TimerWheel<K> {
         }
     }
 
-    fn take_place(&mut self, deadline: u64, key: K) -> u32 {
+    fn acquire(&mut self, deadline: u64, key: K) -> u32 {
         let index = self.free;
         if let Some(entry) = self.entries.get_mut(index as usize) {
             self.free = entry.next;

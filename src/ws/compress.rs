@@ -6,9 +6,10 @@ use flate2::{Compress, Compression, FlushCompress, Status};
 
 use super::WindowBits;
 
-/// What every sync flush ends with, and the wire leaves out.
+/// The end of every sync flush, which is not sent (section 7.2.1).
 const FLUSH_TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
-/// What is kept of the output buffer between messages, in bytes.
+/// Bytes of the output buffer that are kept between messages: enough for nearly all, without pinning the
+/// memory of a large one.
 const OUTPUT_LEN_KEPT: usize = 64 * 1024;
 /// The level, 0–9: higher ones cost more time than they save bytes on messages of chat size.
 const LEVEL: u32 = 3;
@@ -84,6 +85,7 @@ impl Compressor {
             let level = Compression::new(LEVEL);
             Box::new(Compress::new_with_window_bits(level, false, bits.as_u8()))
         });
+        // The stream must not refer to the last message, which went to other recipients.
         stream.reset();
         let status = stream.compress(payload, output, FlushCompress::Sync).ok()?;
         let len = usize::try_from(stream.total_out()).ok()?;

@@ -38,6 +38,7 @@ pub fn encode_compressed(
 /// Appends a frame with the given header, whose length is taken from `payload`: for fragments.
 pub fn encode_frame(header: FrameHeader, payload: &[u8], out: &mut impl BufMut) {
     let mut payload = payload;
+    // A longer control frame would make the peer fail the connection.
     if header.opcode.is_control() {
         payload = payload.get(..CONTROL_LEN_MAX).unwrap_or(payload);
     }
@@ -69,6 +70,7 @@ pub fn encode_close(
 }
 
 fn put_masked(payload: &[u8], key: MaskKey, out: &mut impl BufMut) {
+    // The payload is shared and must not change, so it is masked in a copy, a chunk at a time.
     let mut buffer = [0; MASK_CHUNK_LEN];
     for chunk in payload.chunks(MASK_CHUNK_LEN) {
         let Some(masked) = buffer.get_mut(..chunk.len()) else {

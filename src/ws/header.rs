@@ -12,7 +12,7 @@ use std::ops::Deref;
 use super::{MaskKey, Role, Violation};
 
 /// The longest header: two bytes, a 64-bit length and a mask.
-pub const HEADER_LEN_MAX: usize = 14;
+pub const HEADER_LEN_MAX: usize = 2 + 8 + 4;
 /// The longest payload of a control frame (section 5.5).
 pub const CONTROL_LEN_MAX: usize = 125;
 

@@ -6,12 +6,12 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 use super::Violation;
 
-/// The output buffer's first size, and what is kept of it between messages, in bytes.
+/// Bytes of the output buffer at first and between messages: enough for nearly all, without pinning the
+/// memory of a large one.
 const OUTPUT_LEN_KEPT: usize = 16 * 1024;
 
-/// What is appended to a message: the end of the sync flush that its sender took off (section
-/// 7.2.2), and an empty final block, so that a message that stops in the middle of a block is known
-/// from a whole one.
+/// Bytes appended to a message: the end of the sync flush that its sender removed (section 7.2.2), and an
+/// empty final block, which a message that stops in the middle of a block does not reach.
 const TAIL: [u8; 9] = [0x00, 0x00, 0xff, 0xff, 0x01, 0x00, 0x00, 0xff, 0xff];
 
 /// One decompressor for all connections: there is no context takeover, so each message begins anew.
@@ -119,8 +119,8 @@ impl Run<'_> {
         Ok((taken, made))
     }
 
-    /// Makes room if there is none: doubles, but to one byte more than the limit at most, which is
-    /// where a message that is too long shows itself.
+    /// Doubles a full buffer, but to one byte more than the limit at most: a message that fills that byte is
+    /// too long.
     fn grow(&mut self) {
         if self.len < self.output.len() {
             return;

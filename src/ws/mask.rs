@@ -7,6 +7,8 @@ pub type MaskKey = [u8; 4];
 /// to use the machine's vectors.
 const BLOCK_LEN: usize = 32;
 
+const _: () = assert!(BLOCK_LEN.is_multiple_of(size_of::<MaskKey>()));
+
 /// Masks `payload` in place, or takes the mask off: the two are the same.
 ///
 /// `offset` is the position of `payload` in its frame's payload, so that a frame may be unmasked in

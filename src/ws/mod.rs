@@ -30,9 +30,9 @@
 //! | [`Decoder`] | frames to messages: fragments, limits, UTF-8, inflation |
 //! | [`encode()`] and its kin | messages to frames |
 //! | [`Compressor`] | messages to compressed ones, where it pays |
-//! | [`extension`] | what the two sides agree upon in the handshake |
+//! | [`extension`] | the negotiation in the handshake |
 //! | [`Closing`] | the closing handshake |
-//! | [`Violation`] | every fault of a peer's, and its close code |
+//! | [`Violation`] | every fault of a peer, and its close code |
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 

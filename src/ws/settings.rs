@@ -5,7 +5,7 @@ use super::Role;
 /// Frames in one message, empty ones included, unless set otherwise.
 pub const FRAGMENTS_MAX: u32 = 1024;
 
-/// What is the same for many connections.
+/// Settings that many connections share.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Which side this is.
