@@ -65,6 +65,7 @@ pub(super) fn write(shared: &mut Shared, connection: &mut Connection, now: Tick)
 
 fn on_blocked(shared: &mut Shared, connection: &mut Connection, progress: usize, now: Tick) {
     shared.metrics.writes_short.add(1);
+    connection.outbound.detach(&mut shared.pool);
     connection.flags.set(Flags::BLOCKED);
     // Any byte that the socket took is progress, which begins the stall timeout anew.
     let restarts = progress > 0 || connection.stall_at == Tick::MAX;

@@ -93,6 +93,18 @@ impl FramePool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Overflow;
 
+/// Bytes of the largest frame that is copied when it has to wait. A larger one keeps the buffer in memory
+/// that it is a part of: at most some five times as much, since a buffer is handed over at 16 KiB.
+const DETACHED_LEN_MAX: usize = 4 * 1024;
+
+/// The same bytes, copied if they are few and part of a shared buffer.
+pub(super) fn detached(frame: SharedFrame) -> SharedFrame {
+    if frame.len() > DETACHED_LEN_MAX || frame.is_unique() {
+        return frame;
+    }
+    SharedFrame::copy_from_slice(&frame)
+}
+
 /// Frames that wait for one peer's socket, oldest first: a circle of nodes in the [`FramePool`], named by
 /// its last node, from which both ends are one step away.
 ///
@@ -185,6 +197,17 @@ impl Outbound {
             node = &pool.nodes[node.next as usize];
         }
         count
+    }
+
+    /// Copies small frames that wait. They are parts of a turn's buffer, which would otherwise stay in memory
+    /// until the slowest peer has read its part.
+    pub(super) fn detach(&self, pool: &mut FramePool) {
+        let mut index = self.tail;
+        for _ in 0..self.frames {
+            let Some(node) = pool.nodes.get_mut(index as usize) else { return };
+            index = node.next;
+            node.frame = detached(mem::take(&mut node.frame));
+        }
     }
 
     /// Removes the first `sent` bytes, which must be waiting.
@@ -409,6 +432,25 @@ mod tests {
         assert!(!frame.is_unique());
         ring.advance(&mut pool, 3);
         assert!(frame.is_unique());
+    }
+
+    #[test]
+    fn small_frames_that_wait_do_not_keep_the_buffer_that_they_are_parts_of() {
+        let mut pool = FramePool::new();
+        let mut ring = Outbound::new(1 << 20);
+        let buffer = SharedFrame::from(vec![7; 16 * 1024]);
+        for range in [0..10, 10..20, 20..30] {
+            ring.push(&mut pool, buffer.slice(range)).unwrap();
+        }
+        ring.advance(&mut pool, 5);
+        ring.detach(&mut pool);
+        assert!(buffer.is_unique());
+        assert_eq!(gathered(&ring, &pool), vec![7; 25]);
+        ring.push(&mut pool, buffer.slice(..8_000)).unwrap();
+        ring.detach(&mut pool);
+        assert!(!buffer.is_unique(), "what is large is not copied");
+        ring.clear(&mut pool);
+        assert_eq!((pool.in_use(), pool.queued_bytes()), (0, 0));
     }
 
     #[test]

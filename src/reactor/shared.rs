@@ -9,7 +9,7 @@ use mio::{Interest, Registry};
 
 use super::config::ReactorConfig;
 use super::connection::{Connection, Flags, Phase};
-use super::outbound::FramePool;
+use super::outbound::{FramePool, detached};
 use super::source::Source;
 use super::work_lists::WorkLists;
 use crate::metrics::ReactorMetrics;
@@ -52,6 +52,8 @@ impl Shared {
     /// Appends to the ring of a connection and queues its flush by `flag`.
     #[inline]
     pub(super) fn push(&mut self, connection: &mut Connection, frame: SharedFrame, flag: Flags) {
+        // It will wait for a while, so it must not keep the rest of a turn's buffer in memory.
+        let frame = if connection.flags.any(Flags::BLOCKED) { detached(frame) } else { frame };
         // The handler learns of waiting bytes only after a flush, so only few may wait for one.
         let is_much = connection.outbound.queued() > self.unflushed_max;
         let flag = if is_much { Flags::URGENT } else { flag };

@@ -25,7 +25,7 @@ fn in_a_process_that_may_be_signalled() {
 }
 
 #[test]
-fn a_waker_ends_the_wait() {
+fn a_waker_ends_the_wait_and_its_wakes_are_told_once() {
     let mut harness = Harness::new(silence, |_| {});
     harness.turn();
     let waker = harness.reactor.waker();
@@ -35,4 +35,6 @@ fn a_waker_ends_the_wait() {
     // It would wait for longer than the test may take.
     assert!(harness.turn_after(std::time::Duration::MAX).is_continue());
     assert_eq!(harness.handler.turns, turns + 1);
+    harness.turn();
+    assert_eq!(harness.handler.seen, [Seen::StoreReady]);
 }
