@@ -4,11 +4,11 @@ use std::fmt;
 use std::mem;
 use std::ops::{Deref, DerefMut};
 
-/// A list that usually has one element, which is stored in the list itself; only a second one allocates.
-/// 16 bytes for elements of eight.
+/// A list that usually has one element, which is stored in the list itself; only a second one
+/// allocates. 16 bytes for elements of eight.
 ///
-/// A `SmallVec` of one such element takes 24. Two lists for each user and one for each session would cost an
-/// idle connection 24 bytes more, and a session would no longer fit its cache line.
+/// A `SmallVec` of one such element takes 24. Two lists for each user and one for each session
+/// would cost an idle connection 24 bytes more, and a session would no longer fit its cache line.
 #[derive(Clone, Default)]
 pub struct Few<T>(Inner<T>);
 
@@ -47,7 +47,8 @@ impl<T> Few<T> {
         };
     }
 
-    /// Removes and returns the element at `index`, if there is one. Frees memory when little of it is in use.
+    /// Removes and returns the element at `index`, if there is one. Frees memory when little of it
+    /// is in use.
     pub fn remove(&mut self, index: usize) -> Option<T> {
         if index >= self.len() {
             return None;

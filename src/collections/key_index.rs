@@ -18,14 +18,14 @@ const GROWTH: usize = 4;
 /// What marks a free cell.
 const FREE: u64 = 0;
 
-/// Finds keys of rows by the names that the rows have, without keeping the names: the caller says whether
-/// a row is the one. About ten bytes for each key.
+/// Finds keys of rows by the names that the rows have, without keeping the names: the caller says
+/// whether a row is the one. About ten bytes for each key.
 ///
-/// The same index of 64 `hashbrown` tables took 15.7 bytes for each of 19,000 keys and 18.9 for each of a
-/// million, this one 10.4 and 10.5, and neither finds a key faster.
+/// The same index of 64 `hashbrown` tables took 15.7 bytes for each of 19,000 keys and 18.9 for
+/// each of a million, this one 10.4 and 10.5, and neither finds a key faster.
 ///
-/// The hash is keyed at random, so that no client can choose names that collide, and entries cannot be
-/// iterated, so that their order cannot be seen.
+/// The hash is keyed at random, so that no client can choose names that collide, and entries cannot
+/// be iterated, so that their order cannot be seen.
 pub struct KeyIndex<K> {
     tables: Vec<Table>,
     hasher: RandomState,
@@ -39,9 +39,9 @@ pub struct KeyIndex<K> {
 /// home   of a cell: where it would be if it were alone, the hash's part of all homes
 /// ```
 ///
-/// Invariants: the cells in use ascend by their part of the hash; none is before its home, and none between
-/// its home and itself is free. So a search ends at the first larger one, and a table grows by one
-/// pass over its cells, in order, without looking at a row.
+/// Invariants: the cells in use ascend by their part of the hash; none is before its home, and none
+/// between its home and itself is free. So a search ends at the first larger one, and a table grows
+/// by one pass over its cells, in order, without looking at a row.
 #[derive(Clone, Debug, Default)]
 struct Table {
     cells: Vec<u64>,
@@ -75,8 +75,8 @@ impl<K: Key> KeyIndex<K> {
         self.tables[nth].insert(cell(part, key.index()));
     }
 
-    /// Takes out what [`KeyIndex::insert`] has filed, and gives memory back when little of it is in use.
-    /// `false` if there is no such entry.
+    /// Takes out what [`KeyIndex::insert`] has filed, and gives memory back when little of it is in
+    /// use. `false` if there is no such entry.
     pub fn remove(&mut self, name: &(impl Hash + ?Sized), key: K) -> bool {
         let (nth, part) = self.place(name);
         self.tables[nth].remove(cell(part, key.index()))
@@ -155,7 +155,8 @@ impl Table {
         true
     }
 
-    /// Moves all entries to a table of so many homes. They stay in their order, so this is one pass.
+    /// Moves all entries to a table of so many homes. They stay in their order, so this is one
+    /// pass.
     fn rebuild(&mut self, homes: usize) {
         let mut cells = Vec::with_capacity(homes + homes / 64 + 2);
         for &cell in self.cells.iter().filter(|&&cell| cell != FREE) {
@@ -217,7 +218,8 @@ const fn index_of(cell: u64) -> usize {
     (cell as u32).saturating_sub(1) as usize
 }
 
-/// The home of a part: as far into all homes as it is into all parts, so that homes ascend as parts do.
+/// The home of a part: as far into all homes as it is into all parts, so that homes ascend as parts
+/// do.
 const fn home(part: u32, homes: usize) -> usize {
     ((part as u128 * homes as u128) >> 32) as usize
 }

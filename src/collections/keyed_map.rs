@@ -7,8 +7,8 @@ use std::hash::Hash;
 #[expect(clippy::disallowed_types, reason = "this is the wrapper that hides the order")]
 type Map<K, V> = std::collections::HashMap<K, V>;
 
-/// A map whose hash is keyed at random, so that nobody can choose colliding keys, and which cannot be
-/// iterated, so that its order cannot be seen.
+/// A map whose hash is keyed at random, so that nobody can choose colliding keys, and which cannot
+/// be iterated, so that its order cannot be seen.
 pub struct KeyedMap<K, V> {
     map: Map<K, V>,
 }

@@ -11,8 +11,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Whether `bytes` may be given now, in this `turn`, with at most `soft` bytes waiting; if so, they are
-    /// booked. What fits nowhere is taken by an end where nothing waits.
+    /// Whether `bytes` may be given now, in this `turn`, with at most `soft` bytes waiting; if so,
+    /// they are booked. What fits nowhere is taken by an end where nothing waits.
     pub fn take(&mut self, turn: u32, soft: usize, bytes: usize) -> bool {
         let owed = self.owed(turn);
         if owed > 0 && owed.saturating_add(bytes) > soft {

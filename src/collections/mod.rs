@@ -1,9 +1,10 @@
 //! Containers that the standard library does not have in this shape.
 //!
-//! Where a library would do, it is used (`slab`, `compact_str`). These are kept because rows are many and
-//! small: [`Few`] and [`KeyIndex`] state what `smallvec` and `hashbrown` would cost. [`Table`] has
-//! generational keys of six bytes, where those of `slab` have no generation and those of `slotmap` take
-//! eight; with [`Slots`] it grows by [`Pages`], so that no growth copies a million rows in one turn.
+//! Where a library would do, it is used (`slab`, `compact_str`). These are kept because rows are
+//! many and small: [`Few`] and [`KeyIndex`] state what `smallvec` and `hashbrown` would cost.
+//! [`Table`] has generational keys of six bytes, where those of `slab` have no generation and those
+//! of `slotmap` take eight; with [`Slots`] it grows by [`Pages`], so that no growth copies a
+//! million rows in one turn.
 
 mod few;
 mod key;

@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::Pages;
 
-/// Values by slot. The slots are assigned elsewhere, the lowest free ones first, as the reactor assigns
-/// those of connections.
+/// Values by slot. The slots are assigned elsewhere, the lowest free ones first, as the reactor
+/// assigns those of connections.
 pub struct Slots<T> {
     pages: Pages<Option<T>>,
     len: usize,

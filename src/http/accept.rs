@@ -16,12 +16,12 @@ const ACCEPT_TEXT_LEN: usize = 4 * 20_usize.div_ceil(3);
 pub struct AcceptKey([u8; ACCEPT_TEXT_LEN]);
 
 impl AcceptKey {
-    /// The answer to `key`, the value of `Sec-WebSocket-Key`; `None` if that is not the canonical base64 form
-    /// of 16 bytes.
+    /// The answer to `key`, the value of `Sec-WebSocket-Key`; `None` if that is not the canonical
+    /// base64 form of 16 bytes.
     #[must_use]
     pub fn of(key: &[u8]) -> Option<Self> {
-        // Room for the padding, which the decoder estimates with; a longer key does not fit. It wants
-        // the padding, and no bits behind the last byte, so 16 bytes have one form.
+        // Room for the padding, which the decoder estimates with; a longer key does not fit. It
+        // wants the padding, and no bits behind the last byte, so 16 bytes have one form.
         let mut nonce = [0; 18];
         if STANDARD.decode_slice(key, &mut nonce) != Ok(16) {
             return None;

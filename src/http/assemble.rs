@@ -13,8 +13,8 @@ pub(super) struct Part<S> {
 }
 
 impl<S> Part<S> {
-    /// Adds `bytes`. The storage doubles, so that single bytes are cheap, but never exceeds the limit of
-    /// a head.
+    /// Adds `bytes`. The storage doubles, so that single bytes are cheap, but never exceeds the
+    /// limit of a head.
     fn append(&mut self, bytes: &[u8], limits: Limits) {
         let len = self.bytes.len() + bytes.len();
         if len > self.bytes.capacity() {

@@ -148,8 +148,8 @@ impl AnswerParser {
         Self(Assembler::new(limits))
     }
 
-    /// Goes on with the answer to a request with the key that `accept` belongs to and the `protocols`;
-    /// `None` as long as it is incomplete.
+    /// Goes on with the answer to a request with the key that `accept` belongs to and the
+    /// `protocols`; `None` as long as it is incomplete.
     ///
     /// # Errors
     ///

@@ -15,8 +15,8 @@ use super::{Authority, Limits, Method, Refusal, Version};
 #[derive(Debug)]
 pub struct HeadParser(Assembler<RequestLine>);
 
-/// The head that a connection has begun to send. Empty, and then one pointer wide, as long as it has
-/// not.
+/// The head that a connection has begun to send. Empty, and then one pointer wide, as long as it
+/// has not.
 #[derive(Clone, Debug, Default)]
 pub struct PartialHead(Option<Box<Part<RequestLine>>>);
 
@@ -29,7 +29,8 @@ pub enum Parsed<'a> {
     Head {
         /// The head.
         head: Head<'a>,
-        /// Bytes of the input that belong to it; the rest belong to the WebSocket or to the next request.
+        /// Bytes of the input that belong to it; the rest belong to the WebSocket or to the next
+        /// request.
         consumed: usize,
     },
 }
@@ -49,8 +50,8 @@ impl HeadParser {
     /// # Errors
     ///
     /// The first fault: lines are parsed in order, each as soon as it is complete, then the fields
-    /// that frame the message, then `Host`. However the bytes are split over calls, the outcome is the
-    /// same. The connection must end: what follows cannot be trusted to be a request.
+    /// that frame the message, then `Host`. However the bytes are split over calls, the outcome is
+    /// the same. The connection must end: what follows cannot be trusted to be a request.
     pub fn parse<'a>(
         &'a mut self,
         partial: &mut PartialHead,
@@ -118,8 +119,8 @@ impl<'a> Head<'a> {
         self.line.version
     }
 
-    /// The path as it came, without the query: nothing is decoded and no dots are resolved, so a path
-    /// in another spelling than the server's own finds nothing. `*` for `OPTIONS *`.
+    /// The path as it came, without the query: nothing is decoded and no dots are resolved, so a
+    /// path in another spelling than the server's own finds nothing. `*` for `OPTIONS *`.
     #[must_use]
     pub fn path(&self) -> &'a str {
         // The absolute form may leave out the path (RFC 9112 section 3.2.1).
@@ -133,8 +134,8 @@ impl<'a> Head<'a> {
         self.line.target.query.map(|query| self.text(query))
     }
 
-    /// The host that was asked for: of an absolute target if there is one (RFC 9112 section 3.2.2), else
-    /// of the `Host` field. `None` only in HTTP/1.0.
+    /// The host that was asked for: of an absolute target if there is one (RFC 9112 section 3.2.2),
+    /// else of the `Host` field. `None` only in HTTP/1.0.
     #[must_use]
     pub const fn authority(&self) -> Option<Authority<'a>> {
         self.authority
@@ -170,9 +171,9 @@ impl<'a> Head<'a> {
         })
     }
 
-    /// Whether another request may follow on this connection (RFC 9112 section 9.3): in HTTP/1.1, unless
-    /// the client says `Connection: close` or asks for any upgrade, since after an upgrade that did not
-    /// happen a proxy on the way may take what follows for something else.
+    /// Whether another request may follow on this connection (RFC 9112 section 9.3): in HTTP/1.1,
+    /// unless the client says `Connection: close` or asks for any upgrade, since after an upgrade
+    /// that did not happen a proxy on the way may take what follows for something else.
     #[must_use]
     pub fn keep_alive(&self) -> bool {
         self.line.version == Version::Http11
@@ -228,8 +229,8 @@ impl<'a> Head<'a> {
         if codings().count() > 1 { Err(Refusal::CodingUnknown) } else { Ok(()) }
     }
 
-    /// The host that was asked for. Requires one valid `Host` in HTTP/1.1, at most one in HTTP/1.0, even
-    /// where an absolute target overrules it (RFC 9112 section 3.2).
+    /// The host that was asked for. Requires one valid `Host` in HTTP/1.1, at most one in HTTP/1.0,
+    /// even where an absolute target overrules it (RFC 9112 section 3.2).
     fn parse_authority(&self) -> Result<Option<Authority<'a>>, Refusal> {
         let parse = |text: &'a [u8]| Authority::parse(text).ok_or(Refusal::HostForm);
         if self.is_repeated(Name::Host) {
@@ -248,8 +249,8 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Accepts only `0`: any other number announces a body, and anything else may be an attempt at request
-/// smuggling.
+/// Accepts only `0`: any other number announces a body, and anything else may be an attempt at
+/// request smuggling.
 fn check_length(value: &[u8]) -> Result<(), Refusal> {
     match value {
         b"0" => Ok(()),

@@ -4,8 +4,8 @@
 
 use super::octets::trim;
 
-/// The elements of a list without quoted strings, in their order, without the white space around them
-/// and without the empty ones, which the RFC allows.
+/// The elements of a list without quoted strings, in their order, without the white space around
+/// them and without the empty ones, which the RFC allows.
 ///
 /// Each byte is read once, so that a hostile list costs linear time.
 pub(super) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -127,8 +127,8 @@ refusals! {
     /// The method is no token (RFC 9110 section 9.1).
     Method { /** Where. */ at: HeadPosition }
         => BadRequest, "{at}: not a byte of an HTTP method: begin with GET or HEAD; this port speaks HTTP/1.1";
-    /// The target has a byte that must be percent-encoded, or an encoding without its two hexadecimal
-    /// digits (RFC 3986 section 2).
+    /// The target has a byte that must be percent-encoded, or an encoding without its two
+    /// hexadecimal digits (RFC 3986 section 2).
     TargetByte { /** Where. */ at: HeadPosition } => BadRequest,
         "{at}: not allowed in a request target as it is: percent-encode it, with two hexadecimal digits";
     /// The target is neither a path nor an `http` URI (section 3.2).

@@ -6,8 +6,8 @@
 //!      └─ refused at the first line that is wrong, without waiting for the rest
 //! ```
 //!
-//! The end of each line is searched once, from where the last search ended, and each complete line is
-//! parsed once: two looks at a byte in all, however the bytes arrive.
+//! The end of each line is searched once, from where the last search ended, and each complete line
+//! is parsed once: two looks at a byte in all, however the bytes arrive.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
@@ -78,8 +78,8 @@ impl<S: StartLine> Scan<S> {
         *self = Self { fields, ..Self::default() };
     }
 
-    /// Continues with `bytes`, which begin at the head's first byte and include all that an earlier call
-    /// was given. Returns the head's length once it is complete.
+    /// Continues with `bytes`, which begin at the head's first byte and include all that an earlier
+    /// call was given. Returns the head's length once it is complete.
     pub(super) fn advance(
         &mut self,
         bytes: &[u8],

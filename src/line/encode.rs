@@ -27,8 +27,8 @@ pub fn encode_length(out: &mut Vec<u8>, item: &[u8]) -> Result<(), TooLong> {
     Ok(())
 }
 
-/// Writes the length of everything after the [`LENGTH_BYTES`] at `start`, which were reserved for it. They
-/// are removed if nothing follows them.
+/// Writes the length of everything after the [`LENGTH_BYTES`] at `start`, which were reserved for
+/// it. They are removed if nothing follows them.
 ///
 /// # Errors
 ///

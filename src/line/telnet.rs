@@ -1,5 +1,5 @@
-//! Telnet commands within a text client's lines (RFC 854): skipped, never answered. A telnet client works
-//! with the defaults that apply when its offers are ignored.
+//! Telnet commands within a text client's lines (RFC 854): skipped, never answered. A telnet client
+//! works with the defaults that apply when its offers are ignored.
 //!
 //! ```text
 //! IAC IAC                     a byte 255 of the text; dropped, since it is not UTF-8

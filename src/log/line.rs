@@ -1,8 +1,9 @@
 //! Formats an event as one line, whatever it contains.
 //!
-//! Names and errors come from clients, and terminals, pagers and collectors trust their input: a line feed
-//! would forge a line, an escape sequence would paint over one, a bidirectional override would reverse one.
-//! So every character that is not visible is written as its number, and every field has a bound.
+//! Names and errors come from clients, and terminals, pagers and collectors trust their input: a
+//! line feed would forge a line, an escape sequence would paint over one, a bidirectional override
+//! would reverse one. So every character that is not visible is written as its number, and every
+//! field has a bound.
 
 use std::fmt::{self, Write as _};
 

@@ -18,8 +18,8 @@ const QUEUE_LINES_MAX: usize = 2048;
 const BATCH_BYTES: usize = 64 * 1024;
 /// The name of the thread.
 const THREAD_NAME: &str = "log";
-/// How long the end of the process, or a panic, waits for the queue to take its job, and again for the
-/// writer to have done it.
+/// How long the end of the process, or a panic, waits for the queue to take its job, and again for
+/// the writer to have done it.
 pub(super) const PATIENCE: Duration = Duration::from_millis(500);
 /// Attempts at a full queue in that time.
 const ATTEMPTS: u32 = 50;
@@ -27,8 +27,8 @@ const ATTEMPTS: u32 = 50;
 /// Lines dropped since the process began. The log is the process's, and so is its count.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
-/// Lines that were dropped since the process began, because the writer could not keep up or standard
-/// error could not be written.
+/// Lines that were dropped since the process began, because the writer could not keep up or
+/// standard error could not be written.
 pub fn dropped() -> u64 {
     DROPPED.load(Ordering::Relaxed)
 }
@@ -51,8 +51,8 @@ pub(super) struct Sink {
 }
 
 impl Sink {
-    /// Writes the line before all later ones and waits for that, within bounds. `false` if the thread did
-    /// not take it: the caller must then write it by other means.
+    /// Writes the line before all later ones and waits for that, within bounds. `false` if the
+    /// thread did not take it: the caller must then write it by other means.
     pub(super) fn write_now(&self, line: &[u8]) -> bool {
         // The log thread would wait for itself.
         if thread::current().name() == Some(THREAD_NAME) {
@@ -62,8 +62,8 @@ impl Sink {
         if !self.insist(Job::WriteNow(line.to_vec(), answer), &answered) {
             return false;
         }
-        // A timeout means that the reader of standard error has stopped. Writing there directly would fare
-        // no better, so the line counts as taken.
+        // A timeout means that the reader of standard error has stopped. Writing there directly
+        // would fare no better, so the line counts as taken.
         answered.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Disconnected)
     }
 
@@ -168,8 +168,8 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Takes jobs until one wants an answer, the batch is full or the queue is empty. Returns the channel for
-    /// the answer, if one is due after the write, and whether the thread goes on.
+    /// Takes jobs until one wants an answer, the batch is full or the queue is empty. Returns the
+    /// channel for the answer, if one is due after the write, and whether the thread goes on.
     fn fill_batch(&mut self, first: Job, queue: &Receiver<Job>) -> (Option<SyncSender<()>>, bool) {
         let mut next = Some(first);
         while let Some(job) = next {

@@ -10,14 +10,16 @@ use crate::time::Tick;
 pub struct Connect {
     /// Where to.
     pub peer: SocketAddr,
-    /// The local address to connect from, `None` for the kernel's choice. One address has some 28,000 ports.
+    /// The local address to connect from, `None` for the kernel's choice. One address has some
+    /// 28,000 ports.
     pub source: Option<IpAddr>,
-    /// The kernel's receive buffer (`SO_RCVBUF`) in bytes, `None` for its own choice: a small one makes a slow
-    /// reader felt at once.
+    /// The kernel's receive buffer (`SO_RCVBUF`) in bytes, `None` for its own choice: a small one
+    /// makes a slow reader felt at once.
     pub receive_buffer_len: Option<u32>,
     /// When to give up.
     pub deadline: Tick,
-    /// The handler's own name for it, which comes back with [`Input::Connected`](super::Input::Connected) or
+    /// The handler's own name for it, which comes back with
+    /// [`Input::Connected`](super::Input::Connected) or
     /// [`Input::Unreachable`](super::Input::Unreachable).
     pub tag: u64,
 }

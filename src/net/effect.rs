@@ -16,8 +16,8 @@ pub type Effects = Vec<Effect>;
 /// A request to the reactor. An effect on a connection that is gone does nothing.
 #[derive(Clone, Debug)]
 pub enum Effect {
-    /// Begin to connect. What becomes of it is told in a later turn, exactly once; not at all if the
-    /// loop is left before.
+    /// Begin to connect. What becomes of it is told in a later turn, exactly once; not at all if
+    /// the loop is left before.
     Connect(Connect),
     /// Append `frame` to the connection's outbound ring; it leaves with this turn's flush.
     ///
@@ -43,8 +43,8 @@ pub enum Effect {
         /// When [`Input::Expired`](super::Input::Expired) should be said.
         deadline: Tick,
     },
-    /// Say [`Input::Drained`](super::Input::Drained) once: in the next turn if the ring is empty after
-    /// the flush, otherwise as soon as it is.
+    /// Say [`Input::Drained`](super::Input::Drained) once: in the next turn if the ring is empty
+    /// after the flush, otherwise as soon as it is.
     Wake {
         /// Whose.
         conn: ConnId,
@@ -80,8 +80,8 @@ pub enum Effect {
         /// When [`Input::Alarm`](super::Input::Alarm) should be said.
         deadline: Tick,
     },
-    /// Say [`Input::AddressFound`](super::Input::AddressFound) of every connection from one of these addresses, in the next
-    /// turn. Costs a system call for each connection that there is.
+    /// Say [`Input::AddressFound`](super::Input::AddressFound) of every connection from one of
+    /// these addresses, in the next turn. Costs a system call for each connection that there is.
     FindByAddress {
         /// The addresses, as [`IpAddr::to_canonical`] has them.
         addresses: Vec<IpAddr>,

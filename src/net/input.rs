@@ -61,8 +61,8 @@ pub enum Input<'a> {
         /// The connection.
         conn: ConnId,
     },
-    /// A flush left bytes over: the socket takes no more for now. Told after each such flush, so that
-    /// `queued` is current; [`Input::Drained`] follows in time.
+    /// A flush left bytes over: the socket takes no more for now. Told after each such flush, so
+    /// that `queued` is current; [`Input::Drained`] follows in time.
     Blocked {
         /// The connection.
         conn: ConnId,
@@ -105,7 +105,7 @@ pub enum Input<'a> {
     Alarm,
     /// The process was asked to stop.
     Stop(StopSignal),
-    /// All inputs of this turn have been dispatched. The flush follows, so this is the moment to send what
-    /// was collected during the turn.
+    /// All inputs of this turn have been dispatched. The flush follows, so this is the moment to
+    /// send what was collected during the turn.
     TurnEnd,
 }

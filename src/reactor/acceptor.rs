@@ -166,8 +166,8 @@ impl Acceptor {
         self.listeners.clear();
     }
 
-    /// The next listener at which connections wait, in rotation, so that a busy one does not starve the
-    /// others.
+    /// The next listener at which connections wait, in rotation, so that a busy one does not starve
+    /// the others.
     fn next_ready(&self) -> Option<usize> {
         let count = self.listeners.len();
         (self.next..self.next + count)

@@ -6,8 +6,8 @@ use slab::Slab;
 
 use crate::collections::KeyedMap;
 
-/// An IPv4 address or an IPv6 /64, the smallest block that one subscriber is given, as the upper half of
-/// an IPv6 address. IPv4 lies in `::/32`, which no peer can have.
+/// An IPv4 address or an IPv6 /64, the smallest block that one subscriber is given, as the upper
+/// half of an IPv6 address. IPv4 lies in `::/32`, which no peer can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Block(u64);
 
@@ -48,8 +48,8 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    /// No connections yet, and at most `each_max` for each address; loopback addresses are counted only if
-    /// `loopback_counts`.
+    /// No connections yet, and at most `each_max` for each address; loopback addresses are counted
+    /// only if `loopback_counts`.
     pub(super) fn new(each_max: u32, loopback_counts: bool) -> Self {
         Self { blocks: KeyedMap::new(), counts: Slab::new(), each_max, loopback_counts }
     }

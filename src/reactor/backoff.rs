@@ -24,8 +24,8 @@ pub(super) enum AcceptFault {
     NoneWaiting,
     /// That one connection is lost; the next may be fine.
     Lost,
-    /// The process or the system is out of descriptors or memory: the connection still waits, no edge will
-    /// come for it, and trying again at once would spin.
+    /// The process or the system is out of descriptors or memory: the connection still waits, no
+    /// edge will come for it, and trying again at once would spin.
     Exhausted,
     /// The listening socket itself is broken.
     Broken,
@@ -90,8 +90,8 @@ impl AcceptBackoff {
         self.pause = PAUSE_MIN;
     }
 
-    /// Pauses, for longer each time. Returns the number of faults since the last logged line if another
-    /// is due.
+    /// Pauses, for longer each time. Returns the number of faults since the last logged line if
+    /// another is due.
     pub(super) fn on_exhausted(&mut self, now: Tick) -> Option<u64> {
         self.retry_at = now.after(self.pause);
         self.pause = (self.pause * 2).min(PAUSE_MAX);

@@ -1,7 +1,7 @@
 //! Connections that this end begins: for clients that run on the reactor.
 //!
-//! A connection is [`Phase::Connecting`] until its first edge tells the outcome. The handler does not
-//! know it until then: it is told either [`Input::Connected`](crate::net::Input::Connected) or
+//! A connection is [`Phase::Connecting`] until its first edge tells the outcome. The handler does
+//! not know it until then: it is told either [`Input::Connected`](crate::net::Input::Connected) or
 //! [`Input::Unreachable`](crate::net::Input::Unreachable), once, before anything else of the turn.
 
 use std::io::{self, ErrorKind};
@@ -100,8 +100,8 @@ fn fail(connections: &mut Connections, slot: usize, fault: ConnectFault) {
     }
 }
 
-/// Removes a connection at once. It need not wait for the end of the turn as others do: the handler does
-/// not know it, and edges that the poller may still tell name a generation that is over.
+/// Removes a connection at once. It need not wait for the end of the turn as others do: the handler
+/// does not know it, and edges that the poller may still tell name a generation that is over.
 fn remove(connections: &mut Connections, slot: usize) {
     if let Some(mut connection) = connections.slab.try_remove(slot) {
         connection.outbound.clear(&mut connections.shared.pool);

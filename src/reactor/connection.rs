@@ -3,7 +3,8 @@
 use std::io::{self, ErrorKind, IoSlice};
 
 use mio::net::TcpStream;
-// The C library's calls are points at which a thread may be cancelled, which costs each some percent.
+// The C library's calls are points at which a thread may be cancelled, which costs each some
+// percent.
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 
 use super::addresses::AddressShare;
@@ -13,12 +14,12 @@ use crate::net::{CloseReason, ConnId};
 use crate::time::Tick;
 use crate::time::wheel::TimerId;
 
-/// Bytes that one flush offers to one socket. The rest is left to the next turn, so that a fast reader with
-/// much to fetch does not delay the others.
+/// Bytes that one flush offers to one socket. The rest is left to the next turn, so that a fast
+/// reader with much to fetch does not delay the others.
 const WRITE_MAX: usize = 256 * 1024;
 
-/// Pieces for which a write needs only a short list: most writes are a reply and an event, and clearing a
-/// list for 64 pieces would cost more than the rest of the call's preparation.
+/// Pieces for which a write needs only a short list: most writes are a reply and an event, and
+/// clearing a list for 64 pieces would cost more than the rest of the call's preparation.
 const FEW: usize = 8;
 
 const _: () = assert!(FEW < IOVECS_MAX && IOVECS_MAX <= 1024, "IOV_MAX of Linux");
@@ -98,7 +99,8 @@ impl Flags {
 pub(super) enum ReadOutcome {
     /// So many bytes, and the socket is drained: the next edge will wake us.
     Drained(usize),
-    /// So many bytes, and there is or may be more: no edge will come, so the caller must queue another pass.
+    /// So many bytes, and there is or may be more: no edge will come, so the caller must queue
+    /// another pass.
     More(usize),
     /// The peer sent FIN.
     Eof,
@@ -113,8 +115,8 @@ pub(super) enum WriteOutcome {
     Emptied,
     /// The socket takes no more; it took `progress` bytes.
     Blocked { progress: usize },
-    /// The turn's share is used up, the socket may take more: no edge will come, so the caller must queue
-    /// another pass.
+    /// The turn's share is used up, the socket may take more: no edge will come, so the caller must
+    /// queue another pass.
     More,
     /// The connection is dead.
     Failed(CloseReason),
@@ -176,8 +178,8 @@ impl Connection {
         let received = recv(&self.stream, &mut *scratch, RecvFlags::empty());
         match received.map(|(len, _)| len).map_err(io::Error::from) {
             Ok(0) => ReadOutcome::Eof,
-            // A stream socket that fills less than it was given is drained (epoll(7), question 9), but
-            // the FIN that an edge has already announced would never be announced again.
+            // A stream socket that fills less than it was given is drained (epoll(7), question 9),
+            // but the FIN that an edge has already announced would never be announced again.
             Ok(len) if len < scratch.len() && !self.flags.any(Flags::READ_CLOSED) => {
                 ReadOutcome::Drained(len)
             }

@@ -21,8 +21,8 @@ use crate::metrics::ReactorMetrics;
 use crate::net::{CloseReason, ConnId, Ending, SharedFrame};
 use crate::time::Tick;
 
-/// Rejected connections that linger at a time so that their peers can read why; further ones are closed
-/// at once.
+/// Rejected connections that linger at a time so that their peers can read why; further ones are
+/// closed at once.
 const REJECTED_MAX: usize = 64;
 
 /// A broadcast to at least this many is flushed in portions, so that it does not delay what is sent
@@ -43,9 +43,9 @@ pub(super) struct Removed {
 
 /// All connections with their frames and deadlines.
 ///
-/// Invariants: a connection is on a list exactly if its flag says so, except that a list may name a slot
-/// whose connection has gone or has been replaced, which the missing flag shows; it is in `ended`
-/// exactly if its phase is; the wheel holds no timer of a slot that is vacant.
+/// Invariants: a connection is on a list exactly if its flag says so, except that a list may name a
+/// slot whose connection has gone or has been replaced, which the missing flag shows; it is in
+/// `ended` exactly if its phase is; the wheel holds no timer of a slot that is vacant.
 pub(super) struct Connections {
     pub(super) slab: Slab<Connection>,
     pub(super) shared: Shared,
@@ -65,8 +65,8 @@ impl Connections {
         registry: Registry,
         metrics: Arc<ReactorMetrics>,
     ) -> Self {
-        // As many as there can ever be, so that no growth copies a million connections in one turn. Pages
-        // that were never used take no memory.
+        // As many as there can ever be, so that no growth copies a million connections in one turn.
+        // Pages that were never used take no memory.
         let slots = config.connections_max.min(ConnId::SLOTS_MAX) + REJECTED_MAX;
         Self {
             slab: Slab::with_capacity(slots),
@@ -128,8 +128,8 @@ impl Connections {
         Ok(id)
     }
 
-    /// Tells a peer over a limit why it is rejected, and lingers so that it can read it. The handler never
-    /// learns of the connection.
+    /// Tells a peer over a limit why it is rejected, and lingers so that it can read it. The
+    /// handler never learns of the connection.
     pub(super) fn reject(&mut self, now: Tick, stream: TcpStream, refusal: SharedFrame) {
         if refusal.is_empty() || self.rejected >= REJECTED_MAX {
             super::acceptor::write_refusal(&stream, &refusal);
@@ -212,8 +212,8 @@ impl Connections {
         shared.lists.queue_read(connection);
     }
 
-    /// Lists the connections that come from one of these addresses. The kernel is asked, so that an idle
-    /// connection need not keep its peer's address.
+    /// Lists the connections that come from one of these addresses. The kernel is asked, so that an
+    /// idle connection need not keep its peer's address.
     pub(super) fn find_by_address(&mut self, addresses: &[IpAddr]) {
         for (_, connection) in &self.slab {
             let peer = connection.stream.peer_addr().map(|peer| peer.ip().to_canonical());

@@ -31,8 +31,9 @@ pub(super) fn expire(connections: &mut Connections, now: Tick, expired: &mut Vec
     }
 }
 
-/// The socket has taken nothing for the stall timeout. One more write is tried before the verdict, because
-/// the edge that would say that it takes more may be among those that the poller has not told yet.
+/// The socket has taken nothing for the stall timeout. One more write is tried before the verdict,
+/// because the edge that would say that it takes more may be among those that the poller has not
+/// told yet.
 fn expire_stalled(shared: &mut Shared, connection: &mut Connection, now: Tick) {
     // Whatever the socket takes now, this write stands for its edge, which may not come again.
     connection.flags.clear(Flags::BLOCKED);
@@ -64,8 +65,8 @@ fn expire_open(
     }
 }
 
-/// Whether bytes wait that the handler must see before its deadline counts: if this process was late, the
-/// peer may have been in time.
+/// Whether bytes wait that the handler must see before its deadline counts: if this process was
+/// late, the peer may have been in time.
 const fn has_unread_bytes(connection: &Connection) -> bool {
     connection.flags.any(Flags::FRESH) && connection.takes_bytes()
 }

@@ -7,12 +7,12 @@ use super::work_lists::Report;
 use crate::net::{CloseReason, Input};
 use crate::time::Tick;
 
-/// Bytes after which a turn flushes no more of those that large broadcasts reached: the kernel copies them
-/// in about a millisecond, by which single messages are delayed at most.
+/// Bytes after which a turn flushes no more of those that large broadcasts reached: the kernel
+/// copies them in about a millisecond, by which single messages are delayed at most.
 const BULK_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// Flushes every connection that something was sent to, then the next `bulk_max` of those that large
-/// broadcasts reached, or fewer if much waits for each.
+/// Flushes every connection that something was sent to, then the next `bulk_max` of those that
+/// large broadcasts reached, or fewer if much waits for each.
 pub(super) fn flush(connections: &mut Connections, now: Tick, bulk_max: usize) {
     let mut urgent = std::mem::take(&mut connections.shared.lists.urgent);
     for slot in urgent.drain(..) {

@@ -8,11 +8,12 @@ use socket2::{Domain, Socket, TcpKeepalive, Type};
 
 use super::config::{ListenerConfig, ReactorConfig};
 
-/// Connections that the kernel holds until they are accepted: what `net.core.somaxconn` allows by default.
+/// Connections that the kernel holds until they are accepted: what `net.core.somaxconn` allows by
+/// default.
 const BACKLOG: i32 = 4096;
 
-/// Opens a listening socket. Accepted sockets inherit the options that are set here, so that no connection
-/// costs a call for them.
+/// Opens a listening socket. Accepted sockets inherit the options that are set here, so that no
+/// connection costs a call for them.
 ///
 /// # Errors
 ///

@@ -15,21 +15,22 @@
 //! # The rules of edge-triggered polling
 //!
 //! An edge is told once. Code that does not use it up must remember it:
-//! 1. a read that leaves something behind keeps [`Flags::READABLE`](connection::Flags::READABLE) and puts
-//!    the connection on the ready list; so does one that stops at a FIN that was announced with the bytes;
+//! 1. a read that leaves something behind keeps [`Flags::READABLE`](connection::Flags::READABLE)
+//!    and puts the connection on the ready list; so does one that stops at a FIN that was announced
+//!    with the bytes;
 //! 2. a read that fills less than the buffer has used the edge up, without asking for `WouldBlock`;
 //! 3. a paused connection remembers its edge until it is resumed;
 //! 4. a write that is taken only in part has made the kernel promise a writable edge, and no other
 //!    write is tried before it;
-//! 5. an accept that stops early keeps its listener ready; one that fails for want of descriptors is
-//!    tried again by timer;
+//! 5. an accept that stops early keeps its listener ready; one that fails for want of descriptors
+//!    is tried again by timer;
 //! 6. while any list is not empty, the next wait does not wait.
 //!
 //! # Fairness
 //!
-//! A turn accepts, and reads from one connection and in all, as much as the configuration says, offers at most
-//! 256 KiB to one socket, and flushes what was sent to single connections before the next portion of what
-//! was sent to many. While portions wait it reads less from each connection.
+//! A turn accepts, and reads from one connection and in all, as much as the configuration says,
+//! offers at most 256 KiB to one socket, and flushes what was sent to single connections before the
+//! next portion of what was sent to many. While portions wait it reads less from each connection.
 
 mod acceptor;
 mod addresses;
@@ -74,22 +75,24 @@ use crate::net::{CloseReason, ConnId, Effect, Effects, Handler, Input, ListenerI
 use crate::time::Tick;
 use crate::time::clock::{Clock, Now};
 
-/// Bytes read from one connection in one turn, however long the bulk list is: enough for a request, so
-/// that every connection makes progress.
+/// Bytes read from one connection in one turn, however long the bulk list is: enough for a request,
+/// so that every connection makes progress.
 const READ_LEN_MIN: usize = 256;
 
-/// Bytes that are read from one connection until the whole bulk list has been flushed: so few that their
-/// broadcast, which is somewhat longer than the request, seldom exceeds [`ReactorConfig::unflushed_max`].
+/// Bytes that are read from one connection until the whole bulk list has been flushed: so few that
+/// their broadcast, which is somewhat longer than the request, seldom exceeds
+/// [`ReactorConfig::unflushed_max`].
 const READ_PER_ROUND: usize = 10 * 1024;
 
 /// Edges taken in with one wait: as many as the kernel copies in some 20 µs.
 const EVENTS_MAX: usize = 1024;
 
-/// Waits before a turn begins while each brings as many edges as it can: 16,384 edges are 60 ms of work.
+/// Waits before a turn begins while each brings as many edges as it can: 16,384 edges are 60 ms of
+/// work.
 const WAITS_MAX: usize = 16;
 
-/// How long deadlines may be held up while edges come faster than they can be taken in: shorter than any
-/// timeout that a peer could be blamed for.
+/// How long deadlines may be held up while edges come faster than they can be taken in: shorter
+/// than any timeout that a peer could be blamed for.
 const EXPIRE_LATENESS_MAX: Duration = Duration::from_secs(1);
 
 const _: () = assert!(CloseReason::ALL.len() <= CLOSE_REASONS_MAX, "a reason without a counter");
@@ -127,8 +130,8 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// If a listener cannot be opened (the text names the address, what is wrong and what would be right) or
-    /// the process is out of descriptors.
+    /// If a listener cannot be opened (the text names the address, what is wrong and what would be
+    /// right) or the process is out of descriptors.
     pub fn bind(config: &ReactorConfig) -> io::Result<Self> {
         let poll = Poll::new()?;
         let registry = poll.registry();
@@ -160,7 +163,8 @@ impl Reactor {
         })
     }
 
-    /// The address of a listener, with the port that the kernel chose; `None` if the index is unknown.
+    /// The address of a listener, with the port that the kernel chose; `None` if the index is
+    /// unknown.
     #[must_use]
     pub fn local_addr(&self, listener: ListenerId) -> Option<SocketAddr> {
         self.acceptor.local_addr(listener)
@@ -217,8 +221,8 @@ impl Reactor {
         Ok(self.leave(now, handler))
     }
 
-    /// Waits for edges and notes them: all that have come, as far as one turn may take them in, so that the
-    /// messages of several connections to one leave in one write.
+    /// Waits for edges and notes them: all that have come, as far as one turn may take them in, so
+    /// that the messages of several connections to one leave in one write.
     fn wait(&mut self, mut timeout: Option<Duration>) -> io::Result<()> {
         for _ in 0..WAITS_MAX {
             self.is_flooded = self.take_edges(timeout)? == EVENTS_MAX;
@@ -263,8 +267,8 @@ impl Reactor {
         (next != Tick::MAX).then(|| next.since(now))
     }
 
-    /// Dispatches the outcomes of connections that this end began, before anything is read from them, and
-    /// the connections that the handler asked for by address.
+    /// Dispatches the outcomes of connections that this end began, before anything is read from
+    /// them, and the connections that the handler asked for by address.
     fn connect(&mut self, now: Now, handler: &mut impl Handler) {
         for conn in mem::take(&mut self.connections.shared.lists.addresses_found) {
             if self.connections.is_open(conn) {
@@ -307,8 +311,8 @@ impl Reactor {
         // effects.
         let mut scratch = mem::take(&mut self.scratch);
         let mut budget = self.read_per_turn_max;
-        // A connection that is queued again meanwhile waits for the next turn, so that one which always
-        // has more cannot use up the turn.
+        // A connection that is queued again meanwhile waits for the next turn, so that one which
+        // always has more cannot use up the turn.
         let mut passes = self.connections.shared.lists.readable.len();
         while budget > 0 && passes > 0 {
             let Some(room) = scratch.get_mut(..len_max) else { break };
@@ -328,9 +332,9 @@ impl Reactor {
         self.scratch = scratch;
     }
 
-    /// Bytes that are read from one connection in this turn: fewer, the more turns it takes to flush the
-    /// bulk list. So a fast sender in a large room is slowed down to the pace of its flushes, and the
-    /// turns stay short.
+    /// Bytes that are read from one connection in this turn: fewer, the more turns it takes to
+    /// flush the bulk list. So a fast sender in a large room is slowed down to the pace of its
+    /// flushes, and the turns stay short.
     fn read_len_max(&self) -> usize {
         let portions =
             self.connections.shared.lists.bulk.len() / self.bulk_flushes_per_turn_max.max(1);
@@ -357,8 +361,8 @@ impl Reactor {
         }
     }
 
-    /// Whether deadlines must wait because the kernel holds more edges: after the process was stopped for a
-    /// while, peers must not be blamed for bytes that they sent in time.
+    /// Whether deadlines must wait because the kernel holds more edges: after the process was
+    /// stopped for a while, peers must not be blamed for bytes that they sent in time.
     fn is_held_up(&mut self, now: Tick) -> bool {
         if !self.is_flooded {
             self.held_since = Tick::MAX;
@@ -402,7 +406,8 @@ impl Reactor {
         self.metrics.timers.set(self.connections.shared.wheel.len() as u64);
     }
 
-    /// Ends the loop if the handler asked for it and no connection is left, or its deadline has passed.
+    /// Ends the loop if the handler asked for it and no connection is left, or its deadline has
+    /// passed.
     fn leave(&mut self, now: Now, handler: &mut impl Handler) -> ControlFlow<()> {
         let Some(deadline) = self.exit_at else { return ControlFlow::Continue(()) };
         if self.connections.len() > 0 && now.tick < deadline {

@@ -10,12 +10,12 @@ use slab::Slab;
 use crate::net::SharedFrame;
 use crate::time::Tick;
 
-/// The most pieces that one vectored write takes. The kernel would take 1,024 (`IOV_MAX`), but their
-/// list lies on the stack, 16 bytes each.
+/// The most pieces that one vectored write takes. The kernel would take 1,024 (`IOV_MAX`), but
+/// their list lies on the stack, 16 bytes each.
 pub(super) const IOVECS_MAX: usize = 64;
 
-/// The most pieces that one ring holds. One more, and they are copied into one, so that a ring of tiny
-/// frames costs its bytes and at most 40 KiB of nodes.
+/// The most pieces that one ring holds. One more, and they are copied into one, so that a ring of
+/// tiny frames costs its bytes and at most 40 KiB of nodes.
 pub(super) const FRAMES_MAX: u16 = 1024;
 
 const _: () = assert!(FRAMES_MAX as usize >= IOVECS_MAX, "a ring fills the longest write");
@@ -33,8 +33,8 @@ struct Node {
     next: u32,
 }
 
-/// The nodes of every connection's ring. They are pooled so that a delivery allocates nothing once the
-/// pool has grown to the most that ever waited together, and an empty ring owns nothing.
+/// The nodes of every connection's ring. They are pooled so that a delivery allocates nothing once
+/// the pool has grown to the most that ever waited together, and an empty ring owns nothing.
 pub(super) struct FramePool {
     nodes: Slab<Node>,
     queued_bytes: u64,
@@ -57,7 +57,8 @@ impl FramePool {
         self.queued_bytes
     }
 
-    /// Frees the nodes once nothing has waited for [`POOL_KEPT`], so that a burst does not pin memory.
+    /// Frees the nodes once nothing has waited for [`POOL_KEPT`], so that a burst does not pin
+    /// memory.
     pub(super) fn trim(&mut self, now: Tick) {
         if !self.nodes.is_empty() {
             self.empty_since = Tick::MAX;
@@ -93,8 +94,9 @@ impl FramePool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Overflow;
 
-/// Bytes of the largest frame that is copied when it has to wait. A larger one keeps the buffer in memory
-/// that it is a part of: at most some five times as much, since a buffer is handed over at 16 KiB.
+/// Bytes of the largest frame that is copied when it has to wait. A larger one keeps the buffer in
+/// memory that it is a part of: at most some five times as much, since a buffer is handed over at
+/// 16 KiB.
 const DETACHED_LEN_MAX: usize = 4 * 1024;
 
 /// The same bytes, copied if they are few and part of a shared buffer.
@@ -105,12 +107,14 @@ pub(super) fn detached(frame: SharedFrame) -> SharedFrame {
     SharedFrame::copy_from_slice(&frame)
 }
 
-/// Frames that wait for one peer's socket, oldest first: a circle of nodes in the [`FramePool`], named by
-/// its last node, from which both ends are one step away.
+/// Frames that wait for one peer's socket, oldest first: a circle of nodes in the [`FramePool`],
+/// named by its last node, from which both ends are one step away.
 ///
 /// Invariants:
-/// - `queued` is the sum of the unsent bytes of all frames, and was at most `bytes_max` at each push;
-/// - no frame is empty, and `sent_of_front` is less than the length of the front frame, 0 without one;
+/// - `queued` is the sum of the unsent bytes of all frames, and was at most `bytes_max` at each
+///   push;
+/// - no frame is empty, and `sent_of_front` is less than the length of the front frame, 0 without
+///   one;
 /// - there are at most [`FRAMES_MAX`] frames.
 #[derive(Debug)]
 pub(super) struct Outbound {
@@ -199,8 +203,8 @@ impl Outbound {
         count
     }
 
-    /// Copies small frames that wait. They are parts of a turn's buffer, which would otherwise stay in memory
-    /// until the slowest peer has read its part.
+    /// Copies small frames that wait. They are parts of a turn's buffer, which would otherwise stay
+    /// in memory until the slowest peer has read its part.
     pub(super) fn detach(&self, pool: &mut FramePool) {
         let mut index = self.tail;
         for _ in 0..self.frames {
@@ -264,8 +268,8 @@ impl Outbound {
         self.sent_of_front = 0;
     }
 
-    /// Replaces the frames by one with the same unsent bytes. Cold, since only a peer that reads slowly
-    /// has that many frames waiting.
+    /// Replaces the frames by one with the same unsent bytes. Cold, since only a peer that reads
+    /// slowly has that many frames waiting.
     #[cold]
     fn coalesce(&mut self, pool: &mut FramePool) {
         let mut whole = BytesMut::with_capacity(self.queued());

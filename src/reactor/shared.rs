@@ -17,8 +17,9 @@ use crate::net::{CloseReason, SharedFrame};
 use crate::time::Tick;
 use crate::time::wheel::TimerWheel;
 
-/// Everything of [`Connections`](super::connections::Connections) but the connections: a function can
-/// borrow one of those and this at the same time, so that each step looks its connection up once.
+/// Everything of [`Connections`](super::connections::Connections) but the connections: a function
+/// can borrow one of those and this at the same time, so that each step looks its connection up
+/// once.
 pub(super) struct Shared {
     pub(super) pool: FramePool,
     /// Keyed by slot.
@@ -64,8 +65,8 @@ impl Shared {
         }
     }
 
-    /// Makes the wheel fire by the connection's next deadline. It may fire earlier: a timer is only ever
-    /// moved forward, and one that finds nothing due is armed again. So a read that postpones
+    /// Makes the wheel fire by the connection's next deadline. It may fire earlier: a timer is only
+    /// ever moved forward, and one that finds nothing due is armed again. So a read that postpones
     /// the deadline costs no work in the wheel.
     pub(super) fn ensure_timer(&mut self, connection: &mut Connection) {
         let due = connection.deadline.min(connection.stall_at);
@@ -84,7 +85,8 @@ impl Shared {
 
     /// Registers the socket for writable edges too, at its first refusal.
     ///
-    /// Not before, because every new socket is writable: each connection's first event would say nothing.
+    /// Not before, because every new socket is writable: each connection's first event would say
+    /// nothing.
     pub(super) fn watch_write(&self, connection: &mut Connection) -> io::Result<()> {
         if connection.flags.any(Flags::WATCHES_WRITE) {
             return Ok(());

@@ -21,8 +21,8 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// The token of this source. Connections have their names; the others have the names of the last
-    /// generation, which no connection ever gets.
+    /// The token of this source. Connections have their names; the others have the names of the
+    /// last generation, which no connection ever gets.
     pub(super) fn token(self) -> Token {
         let slot = match self {
             Self::Connection(id) => return pack(id),

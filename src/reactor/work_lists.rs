@@ -24,8 +24,8 @@ pub(super) struct Attempt {
 
 /// Connections that wait for a step of the loop, by slot.
 ///
-/// An entry counts only while the connection in the slot carries the list's flag, so nothing needs to be
-/// taken out of the middle of a list when a connection is removed.
+/// An entry counts only while the connection in the slot carries the list's flag, so nothing needs
+/// to be taken out of the middle of a list when a connection is removed.
 #[derive(Debug, Default)]
 pub(super) struct WorkLists {
     /// To be read, oldest first ([`Flags::QUEUED`]).
@@ -80,8 +80,8 @@ impl WorkLists {
         self.readable.push_back(connection.slot());
     }
 
-    /// Puts the connection on the list of those to be closed at the end of the turn. One that is closing
-    /// keeps the reason that it has.
+    /// Puts the connection on the list of those to be closed at the end of the turn. One that is
+    /// closing keeps the reason that it has.
     pub(super) fn end(&mut self, connection: &mut Connection, reason: CloseReason, flag: Flags) {
         let reason = match connection.phase {
             Phase::Ended(_) => return,

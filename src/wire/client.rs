@@ -1,5 +1,5 @@
-//! The client's side of the protocol: renders requests and parses what the server sends. For clients in
-//! this repository, such as the load generator and the tests.
+//! The client's side of the protocol: renders requests and parses what the server sends. For
+//! clients in this repository, such as the load generator and the tests.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -31,7 +31,8 @@ pub enum Field<'a> {
 /// use chinwag::wire::client::{Field, request};
 ///
 /// let mut out = Vec::new();
-/// request(&mut out, Op::Join, Some(2), &[("room", Field::Text("lobby")), ("after", Field::Number(0))]);
+/// let fields = [("room", Field::Text("lobby")), ("after", Field::Number(0))];
+/// request(&mut out, Op::Join, Some(2), &fields);
 /// assert_eq!(out, br#"{"op":"join","id":2,"room":"lobby","after":0}"#);
 /// ```
 pub fn request(out: &mut Vec<u8>, op: Op, id: Option<u64>, fields: &[(&str, Field<'_>)]) {
@@ -55,8 +56,8 @@ pub fn request(out: &mut Vec<u8>, op: Op, id: Option<u64>, fields: &[(&str, Fiel
     put(out, "}");
 }
 
-/// A string, borrowed if it has no escapes, or a number: `from` is a user in a message and a seq in a gap,
-/// and an `id` can be either.
+/// A string, borrowed if it has no escapes, or a number: `from` is a user in a message and a seq in
+/// a gap, and an `id` can be either.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Word<'a> {
     /// A string.
@@ -85,8 +86,8 @@ impl Word<'_> {
     }
 }
 
-/// A message of the server: an event if it has `ev`, a reply if it has `code`. These are the fields that
-/// most clients use; missing ones are `None`, and others are ignored.
+/// A message of the server: an event if it has `ev`, a reply if it has `code`. These are the fields
+/// that most clients use; missing ones are `None`, and others are ignored.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Incoming<'a> {

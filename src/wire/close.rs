@@ -4,9 +4,9 @@ use crate::net::CloseReason;
 
 /// The WebSocket close code of a reason, which is also the `close` of a plain connection's `bye`.
 ///
-/// [`CloseReason::Violation`] has the general 1002; a caller that knows the violation sends its own code.
-/// [`CloseReason::BadToken`] has the code of a token that was never valid; one that has expired has 1008.
-/// Reasons after which no frame can be sent are 1001.
+/// [`CloseReason::Violation`] has the general 1002; a caller that knows the violation sends its own
+/// code. [`CloseReason::BadToken`] has the code of a token that was never valid; one that has
+/// expired has 1008. Reasons after which no frame can be sent are 1001.
 #[must_use]
 pub const fn close_code(reason: CloseReason) -> u16 {
     match reason {

@@ -1,5 +1,5 @@
-//! The table of the operations: `help` answers with it, the documentation shows it, and unknown words are
-//! compared with it.
+//! The table of the operations: `help` answers with it, the documentation shows it, and unknown
+//! words are compared with it.
 
 use crate::chat::model::code::Code;
 use crate::chat::model::command::Op;

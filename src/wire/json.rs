@@ -1,5 +1,5 @@
-//! Writes JSON piece by piece into a buffer, without a value in between and without an allocation of its
-//! own. The output is always on one line, since on plain connections a line ends a message.
+//! Writes JSON piece by piece into a buffer, without a value in between and without an allocation
+//! of its own. The output is always on one line, since on plain connections a line ends a message.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
@@ -122,8 +122,8 @@ const fn needs_escape(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
-/// The number of bytes before the first one that needs an escape. The first few words are checked one by
-/// one, since names end within them; longer texts in blocks.
+/// The number of bytes before the first one that needs an escape. The first few words are checked
+/// one by one, since names end within them; longer texts in blocks.
 pub(super) fn clean_len(text: &[u8]) -> usize {
     // Names of users and rooms mostly end within 24 bytes, for which setting up blocks would not
     // pay.
@@ -158,8 +158,8 @@ fn clean_words(text: &[u8]) -> usize {
     8 * words.len() + in_tail
 }
 
-/// The high bit of each byte that needs an escape. Above the lowest of them there may be false ones,
-/// since a subtraction borrows from the next byte.
+/// The high bit of each byte that needs an escape. Above the lowest of them there may be false
+/// ones, since a subtraction borrows from the next byte.
 const fn mark_escapes(word: u64) -> u64 {
     const LOW: u64 = u64::from_le_bytes([1; 8]);
     const HIGH: u64 = LOW << 7;

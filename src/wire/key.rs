@@ -1,12 +1,13 @@
-//! The names of a request's fields: one list, from which the parser reads, refusals quote and `help`
-//! explains.
+//! The names of a request's fields: one list, from which the parser reads, refusals quote and
+//! `help` explains.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
 use crate::chat::model::limits::{CID_LEN_MAX, EMOJI_LEN_MAX, REQUEST_ID_LEN_MAX, SEQ_END};
 
 /// Calls a macro with every field: its [`Key`], its member in the parser's
-/// [`Fields`](super::parse), its name, and the value that is expected unless the operation says otherwise.
+/// [`Fields`](super::parse), its name, and the value that is expected unless the operation says
+/// otherwise.
 macro_rules! for_each_key {
     ($callback:ident) => {
         $callback! {

@@ -11,10 +11,10 @@ use super::{
 
 /// One connection's inbound state: 16 bytes while nothing is incomplete.
 ///
-/// What arrives in pieces is gathered, and grows only with the bytes received. A compressed message is
-/// gathered as it is and inflated when it is complete: inflating each piece at once would take an
-/// inflater with a window of its own, 45 KiB, for every connection that is in the middle of one, which
-/// a peer gets for a few bytes.
+/// What arrives in pieces is gathered, and grows only with the bytes received. A compressed message
+/// is gathered as it is and inflated when it is complete: inflating each piece at once would take
+/// an inflater with a window of its own, 45 KiB, for every connection that is in the middle of one,
+/// which a peer gets for a few bytes.
 #[derive(Debug)]
 pub struct Decoder {
     partial: Option<Box<Partial>>,
@@ -48,8 +48,8 @@ impl Decoder {
         message.map_or(0, Message::capacity)
     }
 
-    /// Takes the next message or control frame off the front of `input`, unmasking it in place; call
-    /// it until it returns `None`. Then `input` is used up, and what was incomplete is kept.
+    /// Takes the next message or control frame off the front of `input`, unmasking it in place;
+    /// call it until it returns `None`. Then `input` is used up, and what was incomplete is kept.
     ///
     /// After a close frame or a violation everything is discarded.
     ///
@@ -301,8 +301,8 @@ fn take<'i>(input: &mut &'i mut [u8], len: u64) -> &'i mut [u8] {
     input.split_off_mut(..len).unwrap_or_default()
 }
 
-/// As [`FrameHeader::decode`], for a header whose first bytes came earlier: the length is how much of
-/// `input` it takes.
+/// As [`FrameHeader::decode`], for a header whose first bytes came earlier: the length is how much
+/// of `input` it takes.
 fn decode_begun(
     begun: HeaderBytes,
     input: &[u8],

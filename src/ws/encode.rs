@@ -18,8 +18,8 @@ pub fn encode_text_header(payload_len: usize) -> HeaderBytes {
 
 /// Appends a frame that is a whole message, or a control frame.
 ///
-/// A server's has no `mask`, a client's has a fresh, unpredictable one (section 5.3). The payload of a
-/// control frame has at most [`CONTROL_LEN_MAX`] bytes: what goes beyond is left out.
+/// A server's has no `mask`, a client's has a fresh, unpredictable one (section 5.3). The payload
+/// of a control frame has at most [`CONTROL_LEN_MAX`] bytes: what goes beyond is left out.
 pub fn encode(opcode: Opcode, payload: &[u8], mask: Option<MaskKey>, out: &mut impl BufMut) {
     encode_frame(FrameHeader { mask, ..FrameHeader::new(opcode, 0) }, payload, out);
 }

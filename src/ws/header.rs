@@ -106,8 +106,8 @@ impl FrameHeader {
     ///
     /// # Errors
     ///
-    /// The first fault in the order of the bytes, as soon as the byte is there: so the answer does not
-    /// depend on how the input was cut.
+    /// The first fault in the order of the bytes, as soon as the byte is there: so the answer does
+    /// not depend on how the input was cut.
     pub fn decode(
         input: &[u8],
         role: Role,

@@ -50,7 +50,8 @@ fn rotate(mut key: MaskKey, offset: u64) -> MaskKey {
 mod tests {
     use super::*;
 
-    /// Section 5.3 to the letter: each octet is combined with the key's octet of its position modulo 4.
+    /// Section 5.3 to the letter: each octet is combined with the key's octet of its position
+    /// modulo 4.
     fn mask_plainly(payload: &mut [u8], key: MaskKey, offset: usize) {
         for (i, byte) in payload.iter_mut().enumerate() {
             *byte ^= key[(offset + i) % 4];

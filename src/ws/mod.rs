@@ -1,9 +1,9 @@
 //! WebSocket, sans-io and for both roles: RFC 6455 whole, and permessage-deflate (RFC 7692).
 //!
-//! Bytes in, values out. A [`Decoder`] per connection turns received bytes into [`Item`]s, in place: a
-//! message that arrives whole is unmasked where it lies and lent out, without a copy or an allocation. A
-//! connection owns memory only while a frame or a fragmented message is incomplete, and only for bytes
-//! that were received. [`Shared`] is the scratch space of all connections.
+//! Bytes in, values out. A [`Decoder`] per connection turns received bytes into [`Item`]s, in
+//! place: a message that arrives whole is unmasked where it lies and lent out, without a copy or an
+//! allocation. A connection owns memory only while a frame or a fragmented message is incomplete,
+//! and only for bytes that were received. [`Shared`] is the scratch space of all connections.
 //!
 //! ```
 //! use chinwag::ws::{Decoder, Item, Role, Settings, Shared};

@@ -7,8 +7,8 @@ use memchr::memchr;
 use super::item::{Framing, Item};
 use super::telnet::{IAC, Telnet};
 
-/// Splits the bytes of one connection into items. A few bytes in size; it owns memory only while an item
-/// is incomplete.
+/// Splits the bytes of one connection into items. A few bytes in size; it owns memory only while an
+/// item is incomplete.
 #[derive(Debug, Default)]
 pub struct Decoder {
     /// The bytes of an incomplete item, or of the one that the last call returned.
@@ -58,8 +58,8 @@ impl Decoder {
         !whole || self.partial.as_ref().is_some_and(|partial| !partial.taken)
     }
 
-    /// Takes the next item off the front of `input`. `None` once all of `input` is consumed: call it
-    /// until then, with the same limit of `len_max` bytes an item.
+    /// Takes the next item off the front of `input`. `None` once all of `input` is consumed: call
+    /// it until then, with the same limit of `len_max` bytes an item.
     ///
     /// An item that is whole in `input` is borrowed from it. Each byte is read once.
     pub fn decode<'a, 'i: 'a>(
@@ -265,8 +265,8 @@ enum Found<'i> {
     Malformed,
 }
 
-/// Takes a piece off the front of `input`, up to and without the next `\n`, and says whether one was
-/// there.
+/// Takes a piece off the front of `input`, up to and without the next `\n`, and says whether one
+/// was there.
 fn split_line<'i>(input: &mut &'i [u8]) -> (&'i [u8], bool) {
     let all = *input;
     let Some(end) = memchr(b'\n', all) else {

@@ -12,7 +12,8 @@ fn arm(conn: ConnId, millis: u64) -> Effect {
     Effect::Arm { conn, deadline: Tick::from_millis(millis) }
 }
 
-/// When a connection whose deadlines are set as by `effects` at tick 0 is told that they have passed.
+/// When a connection whose deadlines are set as by `effects` at tick 0 is told that they have
+/// passed.
 #[track_caller]
 fn check_expiry(deadlines: &[u64], expect: &[u64]) {
     let mut harness = Harness::new(silence, |_| {});

@@ -1,5 +1,5 @@
-//! A reactor on the harness: a handler that records and does as scripted, blocking clients with a read
-//! deadline, and a clock that moves when it is told to.
+//! A reactor on the harness: a handler that records and does as scripted, blocking clients with a
+//! read deadline, and a clock that moves when it is told to.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};

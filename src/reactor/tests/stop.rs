@@ -8,7 +8,8 @@ use crate::net::StopSignal;
 
 #[test]
 fn the_first_signal_drains_and_the_second_stops() {
-    // A process that has once watched for SIGTERM no longer dies of it, so the test has one of its own.
+    // A process that has once watched for SIGTERM no longer dies of it, so the test has one of its
+    // own.
     run_alone("reactor::tests::stop::in_a_process_that_may_be_signalled");
 }
 

@@ -19,8 +19,8 @@ const COMMANDS: [(&str, &str, &str); 10] = [
     ("quit", "/quit", "ends the connection"),
 ];
 
-/// Appends the answer to a line that is not for the domain. Nothing if the line needs no answer or another
-/// part of the server gives it.
+/// Appends the answer to a line that is not for the domain. Nothing if the line needs no answer or
+/// another part of the server gives it.
 pub fn answer(out: &mut Vec<u8>, human: &Human<'_>) {
     match human {
         Human::Nothing | Human::Nick(_) | Human::Command(..) => {}

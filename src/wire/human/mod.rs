@@ -11,10 +11,10 @@
 //! | `/topic tea` | sets the topic, or without a text shows it |
 //! | `/leave` | leaves the room |
 //! | `/help`, `/quit` | |
-//! | any other | is sent to the room joined last; a line that begins with `//` is sent with one `/` |
+//! | any other | is sent to the room joined last; of `//` at its start one `/` is sent |
 //!
-//! Other people's text is shown without control characters, since a terminal would obey them. Everything
-//! rendered here ends with `\n`.
+//! Other people's text is shown without control characters, since a terminal would obey them.
+//! Everything rendered here ends with `\n`.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
@@ -60,7 +60,8 @@ pub enum Human<'a> {
     Refused(Box<Refusal>),
 }
 
-/// Reads a line. `current` is the room joined last, to which lines and commands without a room refer.
+/// Reads a line. `current` is the room joined last, to which lines and commands without a room
+/// refer.
 #[must_use]
 pub fn parse_line<'a>(line: &'a [u8], current: Option<&'a str>, limits: &Limits) -> Human<'a> {
     let Ok(line) = simdutf8::basic::from_utf8(line) else {

@@ -1,4 +1,5 @@
-//! Checks opaque JSON. It is passed on as it was written, so every client's parser must be able to read it.
+//! Checks opaque JSON. It is passed on as it was written, so every client's parser must be able to
+//! read it.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 

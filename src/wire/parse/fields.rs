@@ -36,8 +36,8 @@ macro_rules! define_fields {
 
 for_each_key!(define_fields);
 
-/// The refusal of a field whose value was `found`, such as "a number"; of a missing one if `found` is
-/// empty.
+/// The refusal of a field whose value was `found`, such as "a number"; of a missing one if `found`
+/// is empty.
 #[cold]
 pub(super) fn refuse(key: Key, found: &str, expected: impl Into<Cow<'static, str>>) -> Fault {
     let name = key.name();
@@ -78,7 +78,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Keeps the first fault for [`Fields::check`]: a refusal must wait until the `id` has been read.
+    /// Keeps the first fault for [`Fields::check`]: a refusal must wait until the `id` has been
+    /// read.
     #[cold]
     pub(super) fn fault(&mut self, key: Key, found: &str, expected: &'static str) {
         self.fault.get_or_insert_with(|| refuse(key, found, expected));
@@ -170,7 +171,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The `limit`. A larger number than fits is taken for the largest, since the domain has its own bound.
+    /// The `limit`. A larger number than fits is taken for the largest, since the domain has its
+    /// own bound.
     pub(super) fn limit(&mut self) -> Result<Option<u32>, Fault> {
         match self.seq(Key::Limit)? {
             Some(0) => Err(refuse(Key::Limit, "0", Key::Limit.expected())),

@@ -34,8 +34,8 @@ pub const SECRET_LEN_MAX: usize = 64;
 pub const DATA_DEPTH_MAX: u8 = 32;
 // The texts in `key` and `data` state these limits in digits.
 const _: () = assert!(AGENT_LEN_MAX == 128 && SECRET_LEN_MAX == 64 && DATA_DEPTH_MAX == 32);
-/// Bytes of a request besides its texts: tokens, names, punctuation, ignored fields. A token is seldom longer
-/// than 4 KiB.
+/// Bytes of a request besides its texts: tokens, names, punctuation, ignored fields. A token is
+/// seldom longer than 4 KiB.
 const REQUEST_OVERHEAD: usize = 8 * 1024;
 
 /// A refusal on its way up. It is boxed because it is large and rare.
@@ -82,7 +82,8 @@ pub fn requests(message: &str) -> impl Iterator<Item = &str> {
     message.split('\n').filter(|line| !line.trim_ascii().is_empty())
 }
 
-/// The refusal of a request that is longer than `len_max` bytes and was skipped: 4001 with the limit.
+/// The refusal of a request that is longer than `len_max` bytes and was skipped: 4001 with the
+/// limit.
 #[must_use]
 pub fn too_long(len_max: usize) -> Refused {
     let refusal = Refusal::new(Code::TooLarge, "the request is too long").limit(len_max);
@@ -108,18 +109,18 @@ pub fn parse_bytes<'a>(
 
 /// Parses one request. Strings without escapes are borrowed from `text`.
 ///
-/// Fields that no operation has are ignored, `null` counts as a field that is not there, and a field
-/// that is there twice is refused. Names are not looked into: the domain does that.
+/// Fields that no operation has are ignored, `null` counts as a field that is not there, and a
+/// field that is there twice is refused. Names are not looked into: the domain does that.
 ///
 /// # Errors
 ///
 /// - 1001 with the offset: not one JSON object.
 /// - 1002 with the list of operations: an unknown `op`.
-/// - 1003 with the field and what is expected: a field is missing, of the wrong type or out of range;
-///   a string with a NUL or half of a surrogate pair.
+/// - 1003 with the field and what is expected: a field is missing, of the wrong type or out of
+///   range; a string with a NUL or half of a surrogate pair.
 /// - 1005: a `version` other than 1.
-/// - 4001 with the limit: `text` and `data` take more than `message_bytes`, or a topic, a reason or what to search
-///   for is too long.
+/// - 4001 with the limit: `text` and `data` take more than `message_bytes`, or a topic, a reason or
+///   what to search for is too long.
 pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<(Request, Parsed<'a>), Box<Refused>> {
     let mut fields = Fields::default();
     let read = read::read(text, &mut fields);

@@ -1,5 +1,5 @@
-//! A fast path for usual requests: one flat object of strings without escapes, short numbers, `true` and
-//! `false`. Anything else is left to `serde_json`, which starts over.
+//! A fast path for usual requests: one flat object of strings without escapes, short numbers,
+//! `true` and `false`. Anything else is left to `serde_json`, which starts over.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
@@ -10,11 +10,12 @@ use super::value::Value;
 use crate::wire::json::clean_len;
 use crate::wire::key::Key;
 
-/// Digits of the longest number that is read here: any with so many fits in a double and in a `u64`.
+/// Digits of the longest number that is read here: any with so many fits in a double and in a
+/// `u64`.
 const DIGITS_MAX: usize = 15;
 
-/// Reads `text` into `fields`. `None` if it is not as simple as that, or not JSON at all; then `fields` are
-/// spoilt.
+/// Reads `text` into `fields`. `None` if it is not as simple as that, or not JSON at all; then
+/// `fields` are spoilt.
 pub(super) fn read<'a>(text: &'a str, fields: &mut Fields<'a>) -> Option<()> {
     let mut rest = skip(text.strip_prefix('{')?);
     loop {

@@ -20,8 +20,8 @@ use crate::wire::key::Key;
 ///
 /// # Errors
 ///
-/// 1001 with the offset if `text` is not one JSON object; 1003 if a string or a number in it cannot be
-/// held, or a field is there twice.
+/// 1001 with the offset if `text` is not one JSON object; 1003 if a string or a number in it cannot
+/// be held, or a field is there twice.
 pub(super) fn read<'a>(text: &'a str, fields: &mut Fields<'a>) -> Result<(), Fault> {
     if quick::read(text, fields).is_some() {
         return fields.check();
@@ -30,8 +30,8 @@ pub(super) fn read<'a>(text: &'a str, fields: &mut Fields<'a>) -> Result<(), Fau
     let Err(error) = fill(fields, text, false) else {
         return fields.check();
     };
-    // Half of a surrogate pair and 1e999 follow JSON's grammar, but no value holds them. A second, careful
-    // pass finds the field, so that the refusal can name it.
+    // Half of a surrogate pair and 1e999 follow JSON's grammar, but no value holds them. A second,
+    // careful pass finds the field, so that the refusal can name it.
     let mut careful = Fields::default();
     if error.is_syntax() && fill(&mut careful, text, true).is_ok() {
         *fields = careful;

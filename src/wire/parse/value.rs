@@ -1,5 +1,5 @@
-//! The value of one field, of any type. A value of the wrong type is refused only after the whole object
-//! has been read, so that the refusal can carry the `id`.
+//! The value of one field, of any type. A value of the wrong type is refused only after the whole
+//! object has been read, so that the refusal can carry the `id`.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 

@@ -64,8 +64,8 @@ pub fn event(out: &mut Vec<u8>, event: &Event, viewer: Option<&UserName>) {
     put(out, "}");
 }
 
-/// Appends the last line of a plain connection: the close code that a WebSocket would be closed with,
-/// and the reason in words.
+/// Appends the last line of a plain connection: the close code that a WebSocket would be closed
+/// with, and the reason in words.
 pub fn bye(out: &mut Vec<u8>, close: u16, reason: &str) {
     put(out, r#"{"ev":"bye""#);
     field(out, r#","close":"#, close.into());

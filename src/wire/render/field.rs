@@ -1,5 +1,5 @@
-//! Fields with values that several renderers write. A key comes with its quotes, its colon and the comma
-//! before it, so that one copy appends all of them.
+//! Fields with values that several renderers write. A key comes with its quotes, its colon and the
+//! comma before it, so that one copy appends all of them.
 
 use crate::chat::model::record::Epoch;
 use crate::wire::json::{name, number, put};

@@ -4,7 +4,8 @@ use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Act, Body, Record};
 use crate::wire::json::{name, number, put, raw, string};
 
-/// Appends a record as the live event of its room. It has no `cid`, so that all members get the same bytes.
+/// Appends a record as the live event of its room. It has no `cid`, so that all members get the
+/// same bytes.
 pub fn record_event(out: &mut Vec<u8>, room: &RoomName, record: &Record) {
     put(out, kind(record));
     put(out, r#","room":"#);

@@ -11,7 +11,8 @@ use crate::chat::model::reply::{InboxRow, Reply};
 use crate::wire::help::{self, Entry};
 use crate::wire::json::{array, boolean, name, number_or_null, put, string};
 
-/// Appends the answer to a request that succeeded. Nothing, and `false`, if the request has no `id`.
+/// Appends the answer to a request that succeeded. Nothing, and `false`, if the request has no
+/// `id`.
 pub fn reply(out: &mut Vec<u8>, request: &Request, reply: &Reply, context: &Context<'_>) -> bool {
     // A client that does not name its request does not want to hear of its success.
     let Some(id) = &request.id else {

@@ -65,7 +65,8 @@ fn resumption_fields(out: &mut Vec<u8>, resumption: &Resumption) {
     }
 }
 
-/// Every bound that a client can meet. `rate_per_s`, `burst` and `edit_ms` are `null` if there is none.
+/// Every bound that a client can meet. `rate_per_s`, `burst` and `edit_ms` are `null` if there is
+/// none.
 fn limits(out: &mut Vec<u8>, limits: &Limits) {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);

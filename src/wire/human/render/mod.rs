@@ -7,8 +7,8 @@ use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Body, Record, SharedRecord};
 use crate::chat::model::reply::{GapWhy, InboxRow, Presence, Refusal, Reply, Role};
 
-/// Appends the answer to a success. Nothing for a sent message, since the terminal has shown the line
-/// already.
+/// Appends the answer to a success. Nothing for a sent message, since the terminal has shown the
+/// line already.
 pub fn reply(out: &mut Vec<u8>, reply: &Reply, server: &str) {
     match reply {
         Reply::Welcome { user, .. } => welcome(out, server, user),
@@ -78,7 +78,8 @@ pub fn record_event(out: &mut Vec<u8>, room: &RoomName, record: &Record) {
     said(out, record);
 }
 
-/// Appends an event. Nothing for typing and receipts, which would only scroll the conversation away.
+/// Appends an event. Nothing for typing and receipts, which would only scroll the conversation
+/// away.
 pub fn event(out: &mut Vec<u8>, event: &Event) {
     match event {
         Event::Replay { room, items, .. } => {

@@ -29,7 +29,8 @@ fn required(op: Op) -> Vec<(&'static str, &'static str)> {
     }
 }
 
-/// Whether a value that no field takes is refused in this one, which means that the parser reads it.
+/// Whether a value that no field takes is refused in this one, which means that the parser reads
+/// it.
 fn is_read(op: Op, key: Key) -> bool {
     let others = required(op).into_iter().filter(|(name, _)| *name != key.name());
     // An array of a number that no double holds is wrong even for `data`, which may be any JSON.
