@@ -149,7 +149,7 @@ impl Server {
     fn turn_end(&mut self, now: Now, effects: &mut Effects) {
         self.pass_requests(now);
         if !self.banned.is_empty() {
-            effects.push(Effect::Seek { addresses: std::mem::take(&mut self.banned) });
+            effects.push(Effect::FindByAddress { addresses: std::mem::take(&mut self.banned) });
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
         self.sessions.handle_turn_end(turn);
@@ -223,7 +223,7 @@ impl Handler for Server {
                 self.pass_requests(now);
             }
             Input::Expired { conn } => sessions.handle_expired(conn, turn),
-            Input::Sought { conn } => sessions.end(conn, CloseReason::Banned, turn),
+            Input::AddressFound { conn } => sessions.end(conn, CloseReason::Banned, turn),
             Input::Closed { conn, reason } => {
                 sessions.handle_closed(conn, reason, turn);
                 // This comes after the turn's end, and perhaps nothing for a long time after it.

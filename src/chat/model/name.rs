@@ -3,9 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use compact_str::CompactString;
 use unicode_normalization::{UnicodeNormalization, is_nfkc};
-
-use crate::collections::ShortStr;
 
 /// Bytes of the longest name.
 pub const NAME_LEN_MAX: usize = 32;
@@ -27,14 +26,8 @@ const RULE_USER: &str = "1 to 32 bytes of lower-case letters, digits, '.', '_' o
 const RULE_ROOM: &str = "1 to 32 bytes of lower-case letters, digits, '.', '_', '-', or '/' inside";
 
 /// The name of a user: NFKC, lower case, 1 to 32 bytes of letters, digits, `.`, `_` and `-`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct UserName(ShortStr);
-
-impl std::hash::Hash for UserName {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.as_str().hash(state);
-    }
-}
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserName(CompactString);
 
 /// The name of a room: as a user's, with `/` allowed inside; or of a direct conversation, `@a:b`
 /// with the users' names sorted by bytes.

@@ -182,7 +182,7 @@ impl Reactor {
             }
             Effect::Close { conn, reason, ending } => self.close(now, conn, reason, ending),
             Effect::Alarm { deadline } => self.alarm = deadline,
-            Effect::Seek { .. } => {}
+            Effect::FindByAddress { .. } => {}
             Effect::StopAccepting => {
                 self.accepting = false;
                 // The kernel resets who waits in the backlog of a listener that is closed.
