@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use super::reply::Role;
+use crate::collections::ShortStr;
 
 /// The client's own name for a request, echoed verbatim. The domain never looks into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(pub Box<str>);
+pub struct RequestId(pub ShortStr);
 
 macro_rules! ops {
     ($($(#[$doc:meta])* $variant:ident $name:literal,)+) => {

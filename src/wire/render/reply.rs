@@ -68,14 +68,14 @@ fn operation(out: &mut Vec<u8>, op: Op) {
 
 fn open(out: &mut Vec<u8>, id: &RequestId) {
     put(out, r#"{"id":"#);
-    put(out, &id.0);
+    put(out, id.0.as_str());
     put(out, r#","code":0,"message":"ok","data":{"#);
 }
 
 fn refuse(out: &mut Vec<u8>, id: Option<&RequestId>, op: Option<&str>, refusal: &Refusal) {
     put(out, r#"{"id":"#);
     match (id, op) {
-        (Some(id), _) => put(out, &id.0),
+        (Some(id), _) => put(out, id.0.as_str()),
         (None, Some(op)) => {
             put(out, r#"null,"op":"#);
             string(out, op);
