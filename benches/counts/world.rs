@@ -8,6 +8,7 @@ use std::{iter, mem};
 use chinwag::config::{self, Config, Environment, Flags};
 use chinwag::metrics::Metrics;
 use chinwag::net::{ConnId, Effect, Effects, Handler as _, Input, ListenerId};
+use chinwag::rng::Rng;
 use chinwag::server::Server;
 use chinwag::session::{Entropy, ListenerKind};
 use chinwag::time::Tick;
@@ -87,7 +88,7 @@ impl World {
         let server = Server::new(
             &config,
             vec![ListenerKind::Http],
-            (metrics, Entropy::Seeded(1)),
+            (metrics, Entropy::Seeded(Rng::new(1))),
             now,
             chinwag::store::in_memory(),
         )

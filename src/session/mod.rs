@@ -10,8 +10,8 @@
 //! ```
 //!
 //! An input finds its connection's [state](state::SessionState) once and handles it as a
-//! [`Session`](input::Session), together with what all sessions share
-//! ([`SessionContext`](context::SessionContext)). When it is handled, all that the domain has to
+//! `Session`, together with what all sessions share
+//! (`SessionContext`). When it is handled, all that the domain has to
 //! say is delivered, to that connection and to others.
 //!
 //! A connection for which too many answers wait is not read from until they have drained: what was

@@ -59,7 +59,7 @@ impl Harness {
         adjust(&mut config, &mut limits);
         let metrics = Arc::new(Metrics::default());
         let now = Now { tick: Tick::ZERO, wall_ms: 1_763_700_000_000 };
-        let entropy = Entropy::Seeded(1);
+        let entropy = Entropy::Seeded(crate::rng::Rng::new(1));
         Self {
             sessions: Sessions::new(&config, limits.clone(), metrics, entropy).unwrap(),
             chat: Chat::new(limits, now),

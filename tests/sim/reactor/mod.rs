@@ -9,13 +9,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use chinwag::net::{CloseReason, ConnId, Effect, Effects, Ending, Handler, Input, StopSignal};
+use chinwag::rng::Rng;
 use chinwag::time::Tick;
 use chinwag::time::clock::Now;
 
 use self::conn::{Conn, Phase};
 use crate::disk::{Disk, Doom};
 use crate::link::Link;
-use crate::rng::Rng;
 
 /// What the configuration of the real reactor says.
 #[derive(Clone, Debug)]

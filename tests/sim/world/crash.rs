@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chinwag::metrics::Metrics;
 use chinwag::net::StopSignal;
+use chinwag::rng::Rng;
 use chinwag::server::Server;
 use chinwag::session::{Entropy, ListenerKind};
 use chinwag::time::clock::Now;
@@ -14,7 +15,6 @@ use crate::disk::Disk;
 use crate::hist::Check;
 use crate::plan::Plan;
 use crate::reactor::Reactor;
-use crate::rng::Rng;
 
 /// Boundaries that a process crosses at most between being struck and its death: some turns.
 const BOUNDARIES_MAX: u64 = 80;
@@ -30,7 +30,7 @@ pub(super) fn start(plan: &Plan, disk: Option<&Disk>, seed: u64, now: Now) -> Se
     Server::new(
         &plan.config,
         vec![ListenerKind::Http, ListenerKind::Tcp],
-        (Arc::new(Metrics::default()), Entropy::Seeded(seed)),
+        (Arc::new(Metrics::default()), Entropy::Seeded(Rng::new(seed))),
         now,
         disk.map_or_else(chinwag::store::in_memory, Disk::start),
     )
@@ -123,8 +123,8 @@ impl World {
         self.doom.lift();
         let now = self.now();
         self.wall_latest = self.wall_latest.max(now.wall_ms);
-        self.server = start(&self.plan, self.disk.as_ref(), self.rng.next(), now);
-        let rng = Rng::new(self.rng.next());
+        self.server = start(&self.plan, self.disk.as_ref(), self.rng.bits(), now);
+        let rng = Rng::new(self.rng.bits());
         let peak = self.reactor.queued_peak;
         let blocks = self.reactor.blocks;
         self.reactor =
