@@ -3,11 +3,38 @@
 //! # The one idea: a room is a log, a member is a cursor
 //!
 //! The log gives each durable event its `(epoch, seq)`. A connection in a room is a cursor over that
-//! log: *live* (it gets each event as it is committed) or *behind* (it gets the log from its position
+//! log: *live* (it gets each event as it is committed) or *lagging* (it gets the log from its position
 //! on, at the speed at which its socket drains). Joining with a position, returning after a lost
 //! socket and a slow reader's catching up are one mechanism, in [`chat`].
 //!
+//! # The book
+//!
+//! - To understand the server: [life of a message](docs::life_of_a_message),
+//!   [a slow reader](docs::slow_reader), [resume](docs::resume),
+//!   [a durable send](docs::durable_send), [glossary](docs::glossary).
+//! - To change it: [how to add an operation](docs::new_operation),
+//!   [invariants](docs::invariants), [promises and tests](docs::promises).
+//! - To write a client: [the protocol](docs::protocol), [resume](docs::resume).
+//! - To run it: [configuration](docs::configuration), [the store](docs::store),
+//!   [measurements](docs::measurements).
+//!
 //! # The layers, and what each refuses to know
+//!
+//! ```text
+//! main ─ cli ─ config
+//!         │
+//!       server                      wires everything, owns nothing else
+//!    ┌────┼────────┬─────────┐
+//!  session  page  admin    store    session: one connection's stack  http → ws|line → wire
+//!    │
+//!  http  ws  line  wire             sans-io: bytes in, values out; no sockets, clock or files
+//!    │
+//!   chat                            rooms, members, cursors; no bytes, no sockets, no JSON
+//!    │
+//!   net                             ConnId, Input, Effect: plain data
+//!    │
+//!  reactor                          mio, slab, timer wheel, outbound rings; no HTTP, no chat
+//! ```
 //!
 //! | layer | modules | knows | refuses to know |
 //! |---|---|---|---|
@@ -18,35 +45,27 @@
 //! | domain | [`chat`] | rooms, members, cursors, roles | bytes, sockets, JSON |
 //! | boundary | [`net`] | [`net::ConnId`], [`net::Input`], [`net::Effect`] | everything |
 //! | reactor | [`reactor`] | readiness, bytes, deadlines | HTTP, chat |
-//! | beside it | [`client`], `bench` | the other end of the protocol; the load generator on it | the server |
-//! | leaves | [`collections`], [`time`], [`metrics`], [`log`](mod@log) | containers, ticks, counters, the log sink | everything above |
+//! | beside it | [`client`] | the other end of the protocol, for what measures and torments the server | the server |
+//! | leaves | [`collections`], [`time`], [`metrics`], [`log`](mod@log), [`rng`] | containers, ticks, counters, the log sink, repeatable numbers | everything above |
 //!
 //! The [`reactor`] turns readiness into an [`net::Input`]; the handler turns each input into
 //! [`net::Effect`]s, which are applied in order after it has returned. Nothing is re-entrant. Time is an
 //! argument: given the same inputs and ticks, the same effects follow, so all that lies above the
-//! reactor runs in a seeded simulation (`tests/sim`). `tests/tidy.rs` holds the table above against the
-//! imports.
+//! reactor runs in a seeded simulation (`tests/sim`). `tests/tidy` holds the table above against
+//! the imports.
 //!
-//! # What becomes of a message
-//!
-//! ```text
-//!  bytes ─▶ wire::parse ─▶ chat: authorise, quota ─▶ LogRequest::Append ─▶ store: batch, commit, sync
-//!                                                                                      │
-//!  bytes ◀─ wire::render ◀─ one Fanout a room and turn ◀─ ring, cursors ◀─ LogReply::Appended
-//! ```
-//!
-//! [`chat`] keeps who is where: rooms, memberships, roles, bans, receipts. [`store`] keeps what was said, and all of
-//! that over restarts. The boundary between them is [`chat::model::log`]: requests and replies, plain data, so
-//! that the simulation puts a disk of its own in the store's place and crashes it at will.
+//! [`chat`] has who is where: rooms, memberships, roles, bans, receipts. [`store`] has the records, and
+//! all of that over restarts. The boundary between them is [`chat::model::log`]: requests and replies,
+//! plain data, so that the simulation puts a disk of its own in the store's place and crashes it at
+//! will.
 
 pub mod admin;
-#[cfg(feature = "bench")]
-pub mod bench;
 pub mod chat;
 pub mod cli;
 pub mod client;
 pub mod collections;
 pub mod config;
+pub mod docs;
 pub mod http;
 pub mod line;
 pub mod log;
@@ -54,6 +73,7 @@ pub mod metrics;
 pub mod net;
 pub mod page;
 pub mod reactor;
+pub mod rng;
 pub mod server;
 pub mod session;
 pub mod store;

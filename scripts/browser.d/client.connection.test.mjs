@@ -62,7 +62,7 @@ test("after a drain it comes back when told, whatever the close code", async () 
 	await it.clock.advance(350);
 	it.socket.end(1006);
 	assert.equal(it.client.state.retryAt - it.clock.now(), 7000);
-	assert.ok(it.client.state.told);
+	assert.ok(it.client.state.announced);
 	it.client.wake();
 	await it.clock.advance(6999);
 	assert.equal(it.sockets.length, 1);
@@ -189,7 +189,7 @@ test("a drain counts for one loss only", async () => {
 	it.socket.end(4201);
 	await it.clock.advance(5000);
 	it.socket.end(1006);
-	assert.equal(it.client.state.told, false);
+	assert.equal(it.client.state.announced, false);
 	assert.ok(it.client.state.retryAt - it.clock.now() <= 500);
 });
 

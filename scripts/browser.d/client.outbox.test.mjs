@@ -137,7 +137,7 @@ test("a direct conversation that the server forgot says so and begins anew with 
 });
 
 test("a direct message of an earlier page goes out without a join", async () => {
-	const it = bench({ outbox: [{ room: "@ann:bob", text: "psst", cid: "c1", flying: true }] });
+	const it = bench({ outbox: [{ room: "@ann:bob", text: "psst", cid: "c1", inFlight: true }] });
 	it.client.start();
 	await it.welcome();
 	assert.equal((await it.socket.reply("send", { room: "@ann:bob", seq: 1, at: 1 })).to, "bob");

@@ -17,7 +17,7 @@ test("a resume names each room's position and goes on behind it", async () => {
 	it.told();
 	const hello = await it.welcome({ resumed: true, rooms: { lobby: { from: 12, to: 14 } } });
 	assert.deepEqual(hello.resume, { session: "s1", rooms: { lobby: ["e1", 11] } });
-	assert.equal(it.client.rooms.get("lobby").state, "behind");
+	assert.equal(it.client.rooms.get("lobby").state, "lagging");
 	it.socket.say({ ev: "replay", room: "lobby", items: [item(12), item(13)], to: 13 });
 	it.socket.say({ ev: "replay", room: "lobby", items: [item(13), item(14)], to: 14 });
 	it.socket.say({ ev: "live", room: "lobby", seq: 14 });

@@ -13,9 +13,9 @@ const messageOf = async (page, text) => {
 /** Points at a message, and waits for what can be done to it. */
 const pointAt = async (message) => {
 	await message.hover();
-	await message.locator(".acts").waitFor();
+	await message.locator(".actions").waitFor();
 };
-const press = (message, name) => message.locator(".acts").getByRole("button", { name, exact: true }).click();
+const press = (message, name) => message.locator(".actions").getByRole("button", { name, exact: true }).click();
 const reactions = (page) =>
 	page.$$eval(".reaction", (nodes) => nodes.map((node) => `${node.textContent} ${node.title}${node.ariaPressed === "true" ? " mine" : ""}`));
 
@@ -40,7 +40,7 @@ test("a message is edited, deleted and reacted to, and everybody sees it, after 
 	await pointAt(mistake);
 	await press(mistake, "Delete");
 	await picture(ann, "changes-acts");
-	await press(mistake, "Delete for all?");
+	await press(mistake, "Delete for everyone?");
 	for (const page of [ann, bob]) await until("the deletion", async () => (await texts(page))[1] === "Message deleted");
 
 	const joke = await messageOf(bob, "a joke");
@@ -120,18 +120,18 @@ test("a search finds what was said long ago, and leads to its place", async () =
 	await shows(page, "hay 149");
 	const found = () => page.$$eval("#found li", (nodes) => nodes.map((node) => node.querySelector("button > span").textContent));
 	const search = async (text, expected) => {
-		await page.click("#find");
-		await page.fill("#finder-text", text);
+		await page.click("#open-search");
+		await page.fill("#search-text", text);
 		// The index is filled from behind.
 		await until(`what was found of ${text}`, async () => {
-			await page.press("#finder-text", "Enter");
-			await until("an answer", async () => (await page.textContent("#found-none")) !== "Searching…");
+			await page.press("#search-text", "Enter");
+			await until("an answer", async () => (await page.textContent("#search-status")) !== "Searching…");
 			return (await found()).join() === expected.join();
 		});
 	};
 	await search("needle", ["no needles there", "the needle is here"]);
 	await picture(page, "search");
-	await page.check("#finder-here");
+	await page.check("#search-here");
 	await until("only here", async () => (await found()).join() === "the needle is here");
 	await page.locator("#found button").click();
 	await holds(page, () => document.activeElement.querySelector?.(".text")?.textContent === "the needle is here");
@@ -143,9 +143,9 @@ test("a search finds what was said long ago, and leads to its place", async () =
 		return (await lines(page)).at(-1) === "151 hay 149";
 	});
 	await search("nothing-like-this", []);
-	await until("that nothing was found", async () => (await page.textContent("#found-none")) === "Nothing was found.");
-	await page.press("#finder-text", "Escape");
-	await page.locator("#finder").waitFor({ state: "hidden" });
+	await until("that nothing was found", async () => (await page.textContent("#search-status")) === "No messages found.");
+	await page.press("#search-text", "Escape");
+	await page.locator("#search").waitFor({ state: "hidden" });
 });
 
 test("what changes far above is seen by who reads there", async () => {
@@ -166,7 +166,7 @@ test("what changes far above is seen by who reads there", async () => {
 	await until("the reaction", async () => (await reactions(page)).join() === "🌻1 eve");
 });
 
-test("who keeps order is told in quiet lines, and an invitation is one click", async () => {
+test("moderation is shown as notices, and an invitation is one click", async () => {
 	const eve = await Member.connect(server.tcp, "eve");
 	await eve.ask("create", { room: "club", private: true });
 	const page = await enter("ray", "lobby");
@@ -189,7 +189,7 @@ test("who keeps order is told in quiet lines, and an invitation is one click", a
 	await pointAt(rude);
 	assert.equal(await rude.getByRole("button", { name: "Edit", exact: true }).count(), 0);
 	await press(rude, "Delete");
-	await press(rude, "Delete for all?");
+	await press(rude, "Delete for everyone?");
 	await until("the deletion", async () => (await lines(page)).some((line) => line.endsWith("Message deleted")));
 	await eve.ask("mute", { room: "club", user: "kit", for_ms: 3_600_000, reason: "be <b>kind</b>" });
 	await eve.ask("mute", { room: "club", user: "kit", for_ms: 0 });
@@ -200,7 +200,7 @@ test("who keeps order is told in quiet lines, and an invitation is one click", a
 	const acts = await notes(page);
 	assert.match(acts[1], /^eve muted kit until .*\d.*: be <b>kind<\/b>$/);
 	assert.deepEqual(acts.toSpliced(1, 1), [
-		"eve made ray a moderator", "eve unmuted kit", "eve removed kit", `eve banned kit: ${PAYLOADS[3]}`, "eve lifted the ban of kit",
+		"eve made ray a moderator", "eve unmuted kit", "eve removed kit", `eve banned kit: ${PAYLOADS[3]}`, "eve unbanned kit",
 	]);
 	await picture(page, "moderation");
 	const told = holds(page, () => document.querySelector("#toasts").textContent.includes("You were banned from club."));
@@ -235,10 +235,10 @@ test("hostile reactions and edits stay text, and stay small", async () => {
 	await page.locator("#messages > .msg").first().hover();
 	await picture(page, "hostile-reactions");
 	// As one's own words, too: what is searched for.
-	await page.click("#find");
+	await page.click("#open-search");
 	for (const payload of PAYLOADS.filter((_, index) => index % 9 === 0)) {
-		await page.fill("#finder-text", payload.slice(0, 200));
-		await page.press("#finder-text", "Enter");
-		await until("an answer", async () => (await page.textContent("#found-none")) !== "Searching…");
+		await page.fill("#search-text", payload.slice(0, 200));
+		await page.press("#search-text", "Enter");
+		await until("an answer", async () => (await page.textContent("#search-status")) !== "Searching…");
 	}
 });

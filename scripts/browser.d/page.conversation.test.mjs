@@ -52,7 +52,7 @@ test("a connection cut in mid-conversation resumes without losing or doubling a 
 	await say(fay, "written offline 2");
 	const waiting = () => fay.locator("#messages > .waiting").count();
 	await until("three lines that wait", async () => (await waiting()) === 3);
-	await holds(fay, () => document.querySelector("#line").textContent.startsWith("Connection lost. Reconnecting"));
+	await holds(fay, () => document.querySelector("#connection").textContent.startsWith("Connection lost. Reconnecting"));
 	await picture(fay, "connection-lost");
 
 	proxy.closed = false;
@@ -113,7 +113,7 @@ test("what was pruned while the line was down is said at its place, and of a roo
 	}
 	proxy.closed = false;
 	await Promise.all([comeBack(hal), comeBack(ida)]);
-	await until("the line that says so", async () => (await notes(hal)).some((note) => /^Messages 2–\d+ are no longer kept\.$/.test(note)));
+	await until("the line that says so", async () => (await notes(hal)).some((note) => /^Messages 2–\d+ are no longer stored\.$/.test(note)));
 	await shows(hal, "23 xxx");
 	const [gap] = await notes(hal);
 	const last = Number(gap.match(/–(\d+)/)[1]);
@@ -153,8 +153,8 @@ test("a session that goes on elsewhere says so, and can be taken back", async ()
 	await second.addInitScript((me) => sessionStorage.setItem("me", me), stored);
 	await second.goto(`${server.url}#room=tabs`);
 	await opened(second, "tabs");
-	await holds(first, () => document.querySelector("#line").textContent.includes("You went on in another tab."));
-	await first.click("#line-button");
+	await holds(first, () => document.querySelector("#connection").textContent.includes("This session continues in another tab."));
+	await first.click("#connection-button");
 	await opened(first, "tabs");
 	await say(second, "from the second");
 	await Promise.all([shows(first, "from the second"), shows(second, "from the second")]);
@@ -208,7 +208,7 @@ test("after a crash a room in memory says that it began anew, and goes on", asyn
 	await startAgain();
 	for (const page of [ann, bob]) {
 		await comeBack(page);
-		await until("the honest line", async () => (await notes(page)).includes("The server restarted; this room began anew."));
+		await until("the honest line", async () => (await notes(page)).includes("The server restarted. Messages above this line may no longer be stored."));
 	}
 	await until("the outbox", async () => (await lines(bob)).some((line) => line.endsWith("written while it was away")));
 	await say(bob, "and on we go");
@@ -223,7 +223,7 @@ test("a server that stops says when to come back, and the page counts down to it
 	await say(ann, "before");
 	await shows(ann, "before");
 	// Looked for from before the end, since it does not stand there for long if the page is told to come back soon.
-	const told = holds(ann, () => /^The server is restarting\. Reconnecting (in \d+ s|now)/.test(document.querySelector("#line").textContent));
+	const told = holds(ann, () => /^The server is restarting\. Reconnecting (in \d+ s|now)/.test(document.querySelector("#connection").textContent));
 	assert.equal(await stopServer("SIGTERM"), 0);
 	await told;
 	await picture(ann, "restarting");

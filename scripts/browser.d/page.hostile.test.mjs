@@ -6,7 +6,7 @@ import { Member, until } from "./surroundings.mjs";
 
 test("the page comes with a strict policy and under 90 KB in all", async () => {
 	let total = 0;
-	for (const path of ["", "style.css", "acts.js", "app.js", "client.js", "dom.js", "entry.js", "finder.js", "order.js", "favicon.svg"]) {
+	for (const path of ["", "style.css", "actions.js", "app.js", "client.js", "dom.js", "log-entry.js", "search.js", "moderation.js", "favicon.svg"]) {
 		const response = await fetch(server.url + path);
 		assert.equal(response.status, 200, path);
 		total += (await response.arrayBuffer()).byteLength;
@@ -62,6 +62,6 @@ test("what an attacker sends stays text, wherever it is shown", async () => {
 		await visitAgain(door);
 		await door.fill("#name", payload);
 		await door.press("#name", "Enter");
-		await until("an answer at the door", async () => (await door.textContent("#name-error")) || (await door.getAttribute("#app", "data-line")) === "ready");
+		await until("an answer at the door", async () => (await door.textContent("#name-error")) || (await door.getAttribute("#app", "data-connection")) === "ready");
 	}
 });

@@ -85,7 +85,7 @@ export async function enter(name, room, url, options) {
 	const page = await visit(url, options);
 	await page.goto(`${url ?? server.url}#room=${encodeURIComponent(room)}`);
 	await page.fill("#name", name);
-	await page.click("#enter .primary");
+	await page.click("#sign-in .primary");
 	await opened(page, room);
 	return page;
 }
@@ -94,17 +94,17 @@ export async function enter(name, room, url, options) {
 export const holds = (page, probe, argument) => page.waitForFunction(probe, argument, { polling: LOOK_MS });
 
 export const opened = (page, room) =>
-	holds(page, (name) => document.querySelector("#title").textContent === name && document.querySelector("#app").dataset.line === "ready", room);
+	holds(page, (name) => document.querySelector("#title").textContent === name && document.querySelector("#app").dataset.connection === "ready", room);
 
 /** Waits until the page knows that its connection is lost, which nobody gives it back meanwhile. */
-export const lost = (page) => holds(page, () => document.querySelector("#app").dataset.line !== "ready");
+export const lost = (page) => holds(page, () => document.querySelector("#app").dataset.connection !== "ready");
 
 /** Waits for the connection like somebody who does not wait out the backoff. */
 export const comeBack = (page) =>
 	until("the connection", () => page.evaluate(() => {
-		const { line } = document.querySelector("#app").dataset;
-		if (line === "waiting") document.querySelector("#line-button").click();
-		return line === "ready";
+		const { connection } = document.querySelector("#app").dataset;
+		if (connection === "waiting") document.querySelector("#connection-button").click();
+		return connection === "ready";
 	}));
 
 export async function say(page, text) {

@@ -1,22 +1,22 @@
-/** The chat page: draws what a client tells. Text reaches the document as text only. */
-import { serve as serveActs } from "/acts.js";
+/** The chat page: draws the state of a `Client`. Text reaches the document as text only. */
+import { messageToolbar } from "/actions.js";
 import { Client, otherIn, present } from "/client.js";
-import { $, avatar, bdi, el, isolated, kept, place, setText } from "/dom.js";
-import { decorate, entryNode, forget, readBy, stateOf } from "/entry.js";
-import { serve as serveFinder } from "/finder.js";
-import { keepsOrder, serve as serveOrder } from "/order.js";
+import { $, avatar, bdi, cached, el, isolated, place, setText } from "/dom.js";
+import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
+import { canModerate, moderationDialogs } from "/moderation.js";
+import { searchDialog } from "/search.js";
 
-/** Entries kept of the open room; the rest is fetched again. */
+/** Entries kept of the open room; others are fetched again. */
 const SHOWN_MAX = 400;
-/** Entries fetched at once, and kept of the other rooms. */
+/** Entries in one fetch, and kept of each other room. */
 const PAGE = 60;
 const AWAY_MS = 60_000;
 const TOAST_MS = 7_000;
 const FIRST_ROOM = "lobby";
-/** Invitations that are kept: whoever sends many is not the only one. */
+/** Invitations kept; the oldest go first. */
 const INVITES_MAX = 20;
 
-/** What survives a reload of this tab, where the browser allows it. */
+/** A value that survives a reload of this tab, where the browser allows it. */
 function stored(key, value) {
 	try {
 		if (value !== undefined) sessionStorage.setItem(key, JSON.stringify(value));
@@ -27,20 +27,20 @@ function stored(key, value) {
 }
 
 const count = (n) => (n > 99 ? "99+" : String(n || ""));
-/** What a name is made into before the server sees it. */
+/** Normalises a name as typed into one that the server accepts. */
 const fold = (name) => name.normalize("NFKC").trim().toLowerCase().replace(/\s+/g, "-");
 
-/** An error in words for a person. */
-function words(error) {
-	if (error.slug === "offline") return "Not connected just now.";
+/** An error as a sentence. */
+function sentence(error) {
+	if (error.slug === "offline") return "Not connected. Try again in a moment.";
 	const hint = error.data.hint ? ` Try “${error.data.hint}”.` : "";
 	return error.message.charAt(0).toUpperCase() + error.message.slice(1).replace(/\.?$/, ".") + hint;
 }
 
-/** What is shown of a room: a window on its log. `more`: there is older; `atHead`: it reaches to the newest. */
+/** A window on the log of a room. `more`: there are older entries; `atHead`: it reaches to the newest. */
 class View {
 	entries = [];
-	/** What changes messages in the window, said behind its end. */
+	/** Edits, deletions and reactions that came after the end of the window. */
 	later = [];
 	more = true;
 	atHead = true;
@@ -51,11 +51,11 @@ class View {
 
 let chat;
 let open = null;
-/** The message whose text is being changed: `{room, seq, draft}`. */
+/** The message that is being edited: `{room, seq, draft}`. */
 let editing = null;
-/** Who has invited us, by the room's name. */
+/** The senders of invitations, by the name of the room. */
 const invites = new Map();
-/** Whether the newest message is to stay in sight. */
+/** Whether the log scrolls along with new messages. */
 let following = true;
 const views = new WeakMap();
 const roomNodes = new WeakMap();
@@ -63,7 +63,7 @@ const waitingStates = new WeakMap();
 const inviteNodes = new Map();
 const personNodes = new Map();
 
-const view = (room) => kept(views, room, () => new View());
+const view = (room) => cached(views, room, () => new View());
 const label = (room) => (room.direct ? otherIn(room.name, chat.user) : room.name);
 const watched = () => !document.hidden && document.hasFocus();
 
@@ -74,7 +74,7 @@ function note(room, text, ev = "note") {
 	draw();
 }
 
-/** Lets go of one end of a window that has grown too large. */
+/** Cuts one end off a window that has grown too large. */
 function trim(room, end) {
 	const shown = view(room);
 	const most = room === open ? SHOWN_MAX : PAGE;
@@ -92,7 +92,7 @@ function trim(room, end) {
 function onRecord({ room, item }) {
 	const shown = view(room);
 	const away = room !== open || !following;
-	// Whoever reads far above keeps what is there; the new ones are fetched on the way down.
+	// The window of a reader far above stays; newer entries are fetched on the way down.
 	if (room === open && away && shown.entries.length >= SHOWN_MAX) shown.atHead = false;
 	if (shown.atHead) {
 		shown.entries.push({ ...item, epoch: room.epoch });
@@ -106,27 +106,27 @@ function onRecord({ room, item }) {
 }
 
 function onGap({ room, from, to, why }) {
-	// Too much to be told at once: the window begins anew here, and scrolling up fetches the rest.
+	// Too many for a replay: the window restarts here.
 	if (why === "limit") return Object.assign(view(room), new View(), { draft: view(room).draft });
 	const what = from === to ? `Message ${from} is` : `Messages ${from}–${to} are`;
-	note(room, `${what} ${why === "pruned" ? "no longer kept" : "missing"}.`);
+	note(room, `${what} ${why === "pruned" ? "no longer stored" : "missing"}.`);
 }
 
 function onReset({ room, seq }) {
 	Object.assign(view(room), { newFrom: 0, more: false, atHead: true, loading: null });
-	const cause = room.durable === "memory" ? "The server restarted" : "The log was restored";
-	note(room, `${cause}; this room began anew.`, "reset");
+	const cause = room.durable === "memory" ? "The server restarted" : "The server went back to an earlier state";
+	note(room, `${cause}. Messages above this line may no longer be stored.`, "reset");
 	if (seq > 0) loadOlder(room, seq + 1);
 }
 
-/** Fetches the page before the window; after a reset, what is there of the new log. */
+/** Fetches the page before the window, after a reset the newest one. */
 function loadOlder(room, before) {
 	const shown = view(room);
 	if (room.epoch === null || (before === undefined && !shown.more)) return;
 	const first = shown.entries.find((entry) => entry.seq && entry.epoch === room.epoch)?.seq;
 	load(room, { before: before ?? first ?? room.seq + 1 }, (items, more) => {
 		const line = shown.entries.findLastIndex((entry) => entry.ev === "reset" && entry.epoch === room.epoch);
-		// What was before the reset makes way for what was since, if that is not all here yet.
+		// If the new log does not fit, its entries replace those from before the reset.
 		if (more) shown.entries.splice(0, line);
 		shown.entries.splice(more ? Math.min(line + 1, 1) : line + 1, 0, ...items);
 		shown.more = more;
@@ -160,7 +160,7 @@ async function load(room, where, apply) {
 	draw();
 }
 
-/** Shows a message at its place in the log, wherever that is. */
+/** Shows a message at its place in the log, in any room. */
 async function goTo({ room: name, seq }) {
 	await join(name);
 	const room = open;
@@ -192,7 +192,7 @@ function toLatest() {
 
 let drawing = false;
 
-/** Draws once a frame. A hidden tab has no frames, but its title counts on. */
+/** Draws once a frame. A hidden tab has no frames, but its title still counts unread messages. */
 function draw() {
 	if (drawing) return;
 	drawing = true;
@@ -222,7 +222,7 @@ function drawRooms() {
 
 function roomNode(room) {
 	const { name, direct, unread } = room;
-	const node = kept(roomNodes, room, () => {
+	const node = cached(roomNodes, room, () => {
 		const mark = direct ? avatar(label(room)) : el("span", { className: "hash", ariaHidden: "true" }, "#");
 		return el("li", null, el("a", { href: addressOf(name) }, mark, bdi(label(room)), el("span", { className: "badge" })));
 	});
@@ -234,7 +234,7 @@ function roomNode(room) {
 }
 
 function inviteNode([name, from]) {
-	return kept(inviteNodes, `${name} ${from}`, () => {
+	return cached(inviteNodes, `${name} ${from}`, () => {
 		const by = el("small", null, "from ", bdi(from));
 		const onclick = () => {
 			forgetInvite(name);
@@ -246,21 +246,21 @@ function inviteNode([name, from]) {
 }
 
 function drawFrame() {
-	setText($("title"), open ? label(open) : "No room is open");
+	setText($("title"), open ? label(open) : "No conversation open");
 	const about = open?.direct ? open.presence && (open.presence.users?.get(label(open)) ?? "offline") : open?.topic;
 	setText($("topic"), about ?? "");
 	$("app").classList.toggle("alone", !open || open.direct);
 	$("chat").classList.toggle("bare", !open);
-	$("text").placeholder = `Write to ${open ? label(open) : ""}`;
+	$("text").placeholder = `Message ${open ? label(open) : ""}`;
 	const names = open?.typing ?? [];
 	const who = names.length > 2 ? "Several people" : names.map(isolated).join(" and ");
 	setText($("typing"), names.length ? `${who} ${names.length > 1 ? "are" : "is"} typing…` : "");
 }
 
 function drawPeople(presence) {
-	const total = presence?.count ? `${presence.count.toLocaleString("en")} here` : "People";
+	const total = presence?.count ? `${presence.count.toLocaleString("en")} online` : "People";
 	setText($("open-people"), total);
-	setText($("crowd"), presence && !presence.users ? `${total}, too many to name` : total);
+	setText($("crowd"), presence && !presence.users ? `${total}, too many to list` : total);
 	const rank = ([name, status]) => (name === chat.user ? 0 : status === "away" ? 2 : 1);
 	const users = [...(presence?.users ?? [])].sort((a, b) => rank(a) - rank(b) || a[0].localeCompare(b[0]));
 	if (personNodes.size > 2 * users.length + 50) personNodes.clear();
@@ -268,13 +268,13 @@ function drawPeople(presence) {
 }
 
 function personNode([name, status]) {
-	const node = kept(personNodes, name, () => {
-		const onclick = () => orderPerson(name);
-		const order = el("button", { className: "plain", ariaLabel: `Keep order: ${name}`, title: "Keep order", onclick }, "⋯");
-		return el("li", null, writeButton(name, avatar(name), bdi(name), el("small")), order);
+	const node = cached(personNodes, name, () => {
+		const onclick = () => moderatePerson(name);
+		const moderate = el("button", { className: "plain", ariaLabel: `Moderate ${name}`, title: "Moderate", onclick }, "⋯");
+		return el("li", null, writeButton(name, avatar(name), bdi(name), el("small")), moderate);
 	});
 	node.className = status;
-	node.lastChild.hidden = !mayOrder(name);
+	node.lastChild.hidden = !mayModerate(name);
 	setText(node.querySelector("small"), status === "away" ? "away" : name === chat.user ? "you" : "");
 	return node;
 }
@@ -282,7 +282,7 @@ function personNode([name, status]) {
 function writeButton(name, ...children) {
 	const disabled = name === chat.user;
 	const onclick = () => show(chat.open(name));
-	return el("button", { title: "Write a direct message", disabled, onclick }, ...children);
+	return el("button", { title: "Send a direct message", disabled, onclick }, ...children);
 }
 
 function drawLog() {
@@ -300,11 +300,11 @@ function drawLog() {
 		previous = state.item;
 		return node;
 	});
-	// A page of history is not read aloud.
+	// A screen reader reads new messages aloud, but not a page of history.
 	log.ariaLive = Math.abs(nodes.length - $("messages").childElementCount) > 5 ? "off" : "polite";
 	place($("messages"), nodes);
 	setText($("beginning"), beginning(shown));
-	drawActs();
+	updateActions();
 	setText($("read"), waiting.length || !open ? "" : readBy(states.at(-1)?.item, open.receipts, chat.user));
 	if (following) log.scrollTop = log.scrollHeight;
 	else if (anchor?.isConnected) log.scrollTop += topOf(anchor) - offset;
@@ -316,45 +316,45 @@ function drawLog() {
 }
 
 function beginning(shown) {
-	if (!open) return "Join a room, or choose a person to write to.";
-	if (open.epoch !== null && (shown.loading || shown.more)) return "Fetching messages…";
-	return open.oldest > 1 ? "Earlier messages are no longer kept." : `This is the beginning of ${label(open)}.`;
+	if (!open) return "Join a room or choose a person to message.";
+	if (open.epoch !== null && (shown.loading || shown.more)) return "Loading messages…";
+	return open.oldest > 1 ? "Older messages are no longer stored." : `This is the beginning of ${label(open)}.`;
 }
 
-/** A message of the outbox, as if it were in the log. */
+/** A message of the outbox, as one of the log. */
 const waitingState = (entry) =>
-	kept(waitingStates, entry, () => {
+	cached(waitingStates, entry, () => {
 		const item = { ...entry, ev: "message", from: chat.user, waiting: true };
 		return { item, text: entry.text, deleted: false, reactions: new Map() };
 	});
 
 // --- The connection
 
-const STOPPED = { 4005: "You are banned from this server.", 4010: "You went on in another tab." };
-let lineTimer;
+const STOPPED = { 4005: "You are banned from this server.", 4010: "This session continues in another tab." };
+let retryTimer;
 
-function drawLine() {
-	clearInterval(lineTimer);
-	const { state, retryAt, told, close, error } = chat.state;
-	const why = told ? "The server is restarting." : error ? words(error) : "Connection lost.";
+function drawConnection() {
+	clearInterval(retryTimer);
+	const { state, retryAt, announced, close, error } = chat.state;
+	const why = announced ? "The server is restarting." : error ? sentence(error) : "Connection lost.";
 	const stopped = STOPPED[close] ?? "The server closed this session.";
-	$("app").dataset.line = state;
-	setText($("link"), state === "ready" ? "Connected" : "Offline");
-	$("line-button").hidden = state === "connecting";
-	setText($("line-button"), close === 4010 ? "Go on here" : "Retry now");
-	setText($("line-text"), { connecting: "Connecting…", waiting: `${why} Reconnecting`, stopped }[state] ?? "");
+	$("app").dataset.connection = state;
+	setText($("me-status"), state === "ready" ? "Connected" : "Offline");
+	$("connection-button").hidden = state === "connecting";
+	setText($("connection-button"), close === 4010 ? "Use this tab" : "Retry now");
+	setText($("connection-text"), { connecting: "Connecting…", waiting: `${why} Reconnecting`, stopped }[state] ?? "");
 	const tick = () => {
 		const seconds = Math.ceil((retryAt - Date.now()) / 1000);
-		setText($("line-count"), retryAt ? (seconds > 0 ? `in ${seconds} s` : "now") : "");
+		setText($("connection-count"), retryAt ? (seconds > 0 ? `in ${seconds} s` : "now") : "");
 	};
 	tick();
-	if (retryAt) lineTimer = setInterval(tick, 250);
+	if (retryAt) retryTimer = setInterval(tick, 250);
 }
 
 function onState({ state, error }) {
-	drawLine();
+	drawConnection();
 	draw();
-	if (state === "stopped" && error) signOut(words(error));
+	if (state === "stopped" && error) signOut(sentence(error));
 }
 
 function onWelcome() {
@@ -367,7 +367,7 @@ function onWelcome() {
 function onOutbox({ entry, status, error }) {
 	stored("outbox", chat.outbox);
 	if (status === "failed") {
-		toast(`Not sent: ${words(error)}`);
+		toast(`Not sent: ${sentence(error)}`);
 		const room = chat.rooms.get(entry.room);
 		if (room) note(room, `Not sent: ${entry.text}`);
 	}
@@ -376,8 +376,8 @@ function onOutbox({ entry, status, error }) {
 
 function onLeft({ room, reason, error }) {
 	forgetInvite(room.name);
-	if (error) toast(`${room.name}: ${words(error)}`);
-	else if (reason !== "left") toast(`You were ${reason} from ${room.name}.`);
+	if (error) toast(`${room.name}: ${sentence(error)}`);
+	else if (reason !== "left") toast(`You were ${reason === "kicked" ? "removed" : reason} from ${room.name}.`);
 	if (open === room) show([...chat.rooms.values()][0] ?? null);
 	draw();
 }
@@ -387,16 +387,15 @@ function onInvited({ room, from }) {
 	invites.set(room, from);
 	if (invites.size > INVITES_MAX) invites.delete(invites.keys().next().value);
 	stored("invites", [...invites]);
-	toast(`${from} invites you to ${room}.`);
+	toast(`${from} invited you to ${room}.`);
 	draw();
 }
 
-/** It was taken, refused or declined. */
 function forgetInvite(name) {
 	if (invites.delete(name)) stored("invites", [...invites]);
 }
 
-function enter(name, session, outbox) {
+function signIn(name, session, outbox) {
 	$("welcome").hidden = true;
 	$("app").hidden = false;
 	chat = new Client(`${location.origin.replace("http", "ws")}/ws`, { name, session, outbox, agent: "chinwag-page" });
@@ -447,7 +446,7 @@ function route() {
 /** Opens a room by its name, or by `@name` the conversation with a person. */
 async function join(name) {
 	const person = name.startsWith("@") && (name.includes(":") ? otherIn(name, chat.user) : name.slice(1));
-	// A refusal is told by the event `left`.
+	// The event `left` reports a refusal.
 	const room = person ? chat.open(person) : await chat.join(name).catch(() => null);
 	if (room) show(room);
 	else if (open) history.replaceState(null, "", addressOf(open.name));
@@ -483,24 +482,24 @@ function step(by) {
 	links.at((at + by) % links.length)?.click();
 }
 
-// --- What the person does
+// --- What the user does
 
-const refuse = (error) => toast(words(error));
+const refuse = (error) => toast(sentence(error));
 
 function toast(text) {
 	const remove = () => box.remove();
-	const close = el("button", { className: "plain", ariaLabel: "Close this notice", onclick: remove }, "×");
+	const close = el("button", { className: "plain", ariaLabel: "Dismiss", onclick: remove }, "×");
 	const box = el("div", { className: "toast" }, el("p", null, text), close);
 	setTimeout(remove, TOAST_MS);
 	$("toasts").append(box);
 }
 
-/** On a touch screen focus would raise the keyboard unasked. */
+// On a touch screen focus would open the keyboard.
 function focusText() {
 	if (matchMedia("(hover: hover)").matches) $("text").focus();
 }
 
-function say() {
+function submitText() {
 	const text = $("text").value.trim();
 	if (!text) return;
 	if (editing) return saveEdit(text);
@@ -514,7 +513,7 @@ function say() {
 	toLatest();
 }
 
-/** Puts a message's text where one writes; what was there comes back afterwards. */
+/** Puts a message's text into the field; the draft there comes back afterwards. */
 function beginEdit({ item, text }) {
 	endEdit();
 	editing = { room: open.name, seq: item.seq, draft: $("text").value };
@@ -544,25 +543,24 @@ function drawEditing() {
 	$("editing").hidden = !editing;
 }
 
-/** The last of one's own messages that is in sight. */
+/** The user's last message in the window. */
 function lastOwn() {
 	const node = [...document.querySelectorAll("#messages > .mine:not(.waiting)")].findLast((each) => !stateOf(each).deleted);
 	return node && stateOf(node);
 }
 
-/** Whether we may keep order, other than with ourselves. */
-const mayOrder = (name) => name !== chat.user && Boolean(open) && !open.direct && keepsOrder(open.role);
-const rights = ({ item }) => ({ edit: item.from === chat.user, remove: item.from === chat.user || mayOrder(item.from), order: mayOrder(item.from) });
+/** Whether the user may moderate this person. */
+const mayModerate = (name) => name !== chat.user && Boolean(open) && !open.direct && canModerate(open.role);
+const rights = ({ item }) => ({ edit: item.from === chat.user, remove: item.from === chat.user || mayModerate(item.from), moderate: mayModerate(item.from) });
 
-/** The dialogs stand over all else: a drawer closes first. */
-function orderPerson(name) {
+function moderatePerson(name) {
 	closeDrawers();
-	order.person(open, name);
+	moderation.person(open, name);
 }
 
 const invite = (room, name) => {
 	const user = fold(name).replace(/^@/, "");
-	chat.request("invite", { room, user }).then(() => toast(`${user} is invited to ${room}.`), refuse);
+	chat.request("invite", { room, user }).then(() => toast(`You invited ${user} to ${room}.`), refuse);
 };
 
 function react({ item, reactions }, emoji) {
@@ -624,13 +622,13 @@ const instead = (run) => (event) => {
 	event.preventDefault();
 	run();
 };
-on("enter", "submit", instead(() => enter(fold($("name").value))));
-on("composer", "submit", instead(say));
+on("sign-in", "submit", instead(() => signIn(fold($("name").value))));
+on("composer", "submit", instead(submitText));
 on("edit-cancel", "click", () => {
 	endEdit();
 	focusText();
 });
-on("find", "click", () => openFinder(open?.name));
+on("open-search", "click", () => openSearch(open?.name));
 on("join-form", "submit", instead(submitJoin));
 on("skip", "click", instead(() => $("text").focus()));
 on("add", "click", () => {
@@ -639,10 +637,10 @@ on("add", "click", () => {
 	$("join").showModal();
 });
 on("join-cancel", "click", () => $("join").close());
-on("out", "click", () => signOut());
+on("sign-out", "click", () => signOut());
 on("about-open", "click", () => {
 	closeDrawers();
-	order.aboutRoom(open);
+	moderation.aboutRoom(open);
 });
 on("leave", "click", () => chat.leave(open.name).catch(refuse));
 on("latest", "click", toLatest);
@@ -650,33 +648,33 @@ on("open-nav", "click", () => drawer("nav", true));
 on("open-people", "click", () => drawer("people", true));
 on("close-people", "click", closeDrawers);
 on("scrim", "click", closeDrawers);
-on("line-button", "click", () => {
+on("connection-button", "click", () => {
 	if (chat.state.close === 4010) chat.session = null;
 	chat.start();
 });
 on("text", "input", () => !editing && $("text").value.trim() && chat.typing(open.name));
 on("text", "keydown", (event) => {
 	if (event.isComposing) return;
-	if (event.key === "Enter" && !event.shiftKey) instead(say)(event);
+	if (event.key === "Enter" && !event.shiftKey) instead(submitText)(event);
 	else if (event.key === "Escape") endEdit();
 	else if (event.key === "ArrowUp" && !$("text").value && lastOwn()) instead(() => beginEdit(lastOwn()))(event);
 });
-const drawActs = serveActs($("log"), {
+const updateActions = messageToolbar($("log"), {
 	rights,
 	react,
 	edit: beginEdit,
 	remove: ({ item }) => chat.delete(open.name, item.seq).catch(refuse),
-	order: ({ item }) => orderPerson(item.from),
+	moderate: ({ item }) => moderatePerson(item.from),
 	leave: () => $("text").focus(),
 });
-const order = serveOrder({
+const moderation = moderationDialogs({
 	ask: (op, fields) => chat.request(op, fields),
-	act: (...wish) => chat.moderate(...wish),
+	act: (...action) => chat.moderate(...action),
 	setTopic: (room, text) => chat.topic(room, text),
 	invite,
 	fail: refuse,
 });
-const openFinder = serveFinder({
+const openSearch = searchDialog({
 	search: (text, where) => chat.search(text, where),
 	label: (name) => (name.startsWith("@") ? otherIn(name, chat.user) : name),
 	go: goTo,
@@ -693,5 +691,5 @@ addEventListener("online", () => chat?.wake());
 
 const me = stored("me");
 for (const [room, from] of (me && stored("invites")) ?? []) invites.set(room, from);
-if (me) enter(me.name, me.session, stored("outbox") ?? []);
+if (me) signIn(me.name, me.session, stored("outbox") ?? []);
 else $("name").focus();

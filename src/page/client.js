@@ -1,5 +1,5 @@
 /**
- * A client for the chat protocol `chinwag.v1`, without dependencies and without a DOM: for pages, bots and tests.
+ * A client for the protocol `chinwag.v1`, without dependencies and without a DOM: for pages, bots and tests.
  *
  *     import { Client } from "/client.js";
  *
@@ -11,25 +11,24 @@
  *     on("state", ({ state, error }) => console.log(state, error?.message ?? ""));
  *     chat.start();
  *     await chat.join("lobby");
- *     chat.send("lobby", "hi");          // kept, and repeated until the server has answered it
+ *     chat.send("lobby", "hi");          // kept, and repeated until the server has answered
  *
- * Each record of a joined room is told once and in the order of `seq`, over lost connections too; where that cannot be, a
- * `gap` or `reset` says so at its place. Each `send` exists once, however often the line breaks. Edits, deletions and reactions are
- * records, too: {@link present} makes of those that a program keeps what there is to be shown.
+ * Each record of a joined room arrives once and in the order of `seq`, also over lost connections; a `gap` or `reset` stands for
+ * missing ones. Each `send` is stored once. {@link present} applies edits and reactions.
  *
  * | event | detail | when |
  * |---|---|---|
  * | `state` | {@link State} | the connection changed |
- * | `welcome` | data of the reply to `hello` | the server knows us |
+ * | `welcome` | data of the reply to `hello` | the server has accepted us |
  * | `record` | `{room, item}` | the next record of a room, also our own |
- * | `gap` | `{room, from, to, why}` | these will not come: `pruned`, `limit` (ask `history`), `lost` |
- * | `reset` | `{room, seq}` | the room has a new log with its head at `seq`; `history` has what is there |
+ * | `gap` | `{room, from, to, why}` | missing: `pruned`, `limit` (ask `history`) or `lost` |
+ * | `reset` | `{room, seq}` | the room has a new log, now at `seq` |
  * | `live` | `{room}` | the room has caught up |
- * | `room` | `{room}` | its unread, presence, typing, receipts changed |
- * | `left` | `{room, reason, error}` | the room is no longer ours |
- * | `invited` | `{room, from}` | somebody lets us into the room of this name: `join` it, or do not |
+ * | `room` | `{room}` | unread, presence, typing or receipts changed |
+ * | `left` | `{room, reason, error}` | we are no longer in the room |
+ * | `invited` | `{room, from}` | an invitation to `join` the room |
  * | `outbox` | `{entry, status, error}` | a message is `pending`, `sent` or `failed` |
- * | `problem` | {@link ChinwagError} | a refusal that nobody waits for |
+ * | `problem` | {@link ChinwagError} | a refusal without a promise |
  */
 
 const BACKOFF_BASE_MS = 500;
@@ -41,9 +40,9 @@ const PONG_MS = 10_000;
 const TYPING_SHOWN_MS = 6_000;
 const TYPING_SENT_MS = 3_000;
 const ACK_GATHER_MS = 300;
-/** The longest `retry_after_ms` that is waited out. */
+/** The longest `retry_after_ms` that is waited for. */
 const RETRY_WAIT_MAX_MS = 30_000;
-/** Records that wait for a missing one; those beyond are fetched again. */
+/** Records held back while others are fetched. */
 const HELD_MAX = 1_000;
 
 /** A refusal by the server, or `offline`. */
@@ -51,25 +50,25 @@ export class ChinwagError extends Error {
 	constructor(reply) {
 		super(reply.message ?? "refused");
 		this.name = "ChinwagError";
-		/** The protocol's code; 0 if the server was not reached. */
+		/** The protocol's code; 0 when offline. */
 		this.code = reply.code ?? 0;
-		/** The code's stable name, such as `rate_limited`. */
+		/** The code's name, such as `rate_limited`. */
 		this.slug = reply.data?.error ?? (this.code ? "" : "offline");
 		this.data = reply.data ?? {};
 		this.op = reply.op;
-		/** When the same can succeed by itself, if ever. */
+		/** When the same request may succeed. */
 		this.retryAfterMs = this.data.retry_after_ms ?? reply.retry_after_ms;
 	}
 }
 
 const offline = () => new ChinwagError({ message: "not connected" });
 
-/** What is known of one room, which is `direct` if it is the conversation of two. All up to `seq` has been told. */
+/** One room, or a `direct` conversation of two. All records up to `seq` have arrived. */
 export class Room {
 	epoch = null;
 	seq = 0;
 	oldest = 1;
-	/** `wanted` (not joined yet), `behind` (catching up), `live`. */
+	/** `wanted` (not joined yet), `lagging` (catching up), `live`. */
 	state = "wanted";
 	role = "member";
 	durable = "";
@@ -79,16 +78,16 @@ export class Room {
 	/** `{v, count, users}`; `users`, a map from name to status, is null in a room too large for names. */
 	presence = null;
 	typing = [];
-	/** Who has read up to where. */
+	/** The seq up to which each user has read. */
 	receipts = new Map();
 
-	// The client's own notes.
+	// For the client alone.
 	after = undefined;
 	catchUp = 0;
 	counted = 0;
 	acked = 0;
-	typedAt = -Infinity;
-	held = null;
+	typingSentAt = -Infinity;
+	heldBack = null;
 	joining = null;
 	asking = false;
 	watching = false;
@@ -108,17 +107,16 @@ export function directRoom(a, b) {
 	return `@${(key(a) < key(b) ? [a, b] : [b, a]).join(":")}`;
 }
 
-/** The other one in a direct conversation, or oneself. */
+/** The other user of a direct conversation. */
 export function otherIn(room, user) {
 	const [a, b] = room.slice(1).split(":");
 	return a === user ? b : a;
 }
 
 /**
- * What the records of one log, in their order, amount to: a list of what there is to be shown. Each is `{item}`, the record itself;
- * of a message also its present `text`, when it was `edited` if it was, whether it is `deleted`, and `reactions`, a map from
- * emoji to the names of users. What edits, deletes or reacts is left out, whether or not its target is among the records. A
- * record whose `ev` is `reset` stands between two logs.
+ * Applies edits, deletions and reactions to `items`, records of one log in their order, and returns a list to show. An entry is
+ * `{item}`, the record; of a message also its present `text`, `edited` (a time, if it was), `deleted`, and `reactions`, a map from
+ * emoji to names. Edits, deletions and reactions themselves are left out. A record with `ev: "reset"` separates two logs.
  */
 export function present(items) {
 	const shown = [];
@@ -126,7 +124,7 @@ export function present(items) {
 	for (const item of items) {
 		const target = messages.get(item.target);
 		if (item.ev === "edit") {
-			// A page of history has the present text already, which an earlier edit must not undo.
+			// A page of history has the present text, which an earlier edit must not undo.
 			if (target && !target.deleted && !(item.at < target.edited) && item.text !== undefined) Object.assign(target, { text: item.text, edited: item.at });
 		} else if (item.ev === "deletion") {
 			if (target) Object.assign(target, { text: "", deleted: true, edited: undefined, reactions: new Map() });
@@ -151,15 +149,15 @@ function react(reactions, { emoji, from, remove }) {
 }
 
 /**
- * `state` is `stopped`, `connecting`, `ready` or `waiting`, this until `retryAt`, with `told` if the server named that moment.
+ * `state` is `stopped`, `connecting`, `ready` or `waiting` until `retryAt`, with `announced` if the server named that time.
  *
- * @typedef {{state: string, retryAt?: number, told?: boolean, close?: number, error?: ChinwagError}} State
+ * @typedef {{state: string, retryAt?: number, announced?: boolean, close?: number, error?: ChinwagError}} State
  */
 
 export class Client extends EventTarget {
-	/** Who we are, once the server has said so. */
+	/** Our name, once accepted. */
 	user = null;
-	/** The session to resume: keep it for after a reload; null asks for a new one. */
+	/** The session to resume; null asks for a new one. */
 	session = null;
 	/** The server's limits. */
 	limits = {};
@@ -176,17 +174,17 @@ export class Client extends EventTarget {
 	#readyAt = 0;
 	#seenAt = 0;
 	#pingAt = 0;
-	#drainUntil = 0;
+	#comeBackAt = 0;
 	#nextId = 1;
-	#asked = new Map();
+	#pending = new Map();
 	#queues = new Map();
-	#quietUntil = 0;
+	#sendAfter = 0;
 	#timers = new Map();
 	#rev;
 
 	/**
 	 * @param {string | URL} url the server's `/ws`
-	 * @param {object} [options] `name` (the server gives one if there is none), `token` (a JWT), `agent` (this program); `session`
+	 * @param {object} [options] `name` (without it the server gives one), `token` (a JWT), `agent` (this program); `session`
 	 *   and `outbox` of an earlier client, to go on where it ended; for tests `WebSocket`, `clock`, `random`
 	 */
 	constructor(url, options = {}) {
@@ -199,40 +197,40 @@ export class Client extends EventTarget {
 			clearTimeout: (timer) => clearTimeout(timer),
 		};
 		this.session = options.session ?? null;
-		for (const entry of options.outbox ?? []) this.#queue(entry.room).push({ ...entry, flying: false });
+		for (const entry of options.outbox ?? []) this.#queueOf(entry.room).push({ ...entry, inFlight: false });
 	}
 
 	// --- The connection
 
-	/** Connects, at once if it waits; stays connected until `stop`, or until the server says not to come back. */
+	/** Connects, and reconnects until `stop` or until the server refuses for good. Ends a wait. */
 	start() {
 		if (this.state.state === "stopped" || this.state.state === "waiting") this.#connect();
 	}
 
-	/** Ends the connection; all is kept for another `start`. */
+	/** Closes the connection; `start` goes on from here. */
 	stop() {
-		this.#drop(1000);
+		this.#closeSocket(1000);
 		this.#setState({ state: "stopped" });
 	}
 
-	/** The network or the machine came back: tests a living line, cuts a wait short unless the server named its end. */
+	/** For when the network or machine is back: tests the connection, or ends a wait unless the server set it. */
 	wake() {
-		if (this.state.state === "waiting" && !this.state.told) this.#connect();
+		if (this.state.state === "waiting" && !this.state.announced) this.#connect();
 		if (this.state.state === "ready" && !this.#pingAt) this.#ping();
 	}
 
 	#connect() {
-		this.#drop(1000);
-		this.#drainUntil = 0;
+		this.#closeSocket(1000);
+		this.#comeBackAt = 0;
 		this.#setState({ state: "connecting" });
 		const socket = new this.#options.WebSocket(this.#url, "chinwag.v1");
 		this.#socket = socket;
-		// A socket that was given up may still speak.
+		// An abandoned socket may still fire events.
 		const present = (handle) => (event) => this.#socket === socket && handle(event);
 		socket.onopen = present(() => this.#hello());
 		socket.onmessage = present((event) => this.#receive(event.data));
 		socket.onclose = present((event) => this.#closed(event.code));
-		this.#arm("line", HELLO_MS, () => this.#closed(1006));
+		this.#arm("watch", HELLO_MS, () => this.#closed(1006));
 	}
 
 	#hello() {
@@ -251,7 +249,7 @@ export class Client extends EventTarget {
 		this.limits = data.limits ?? {};
 		this.#readyAt = this.#clock.now();
 		if (!data.resumed) this.#rev = undefined;
-		this.#watchLine();
+		this.#watch();
 		this.#setState({ state: "ready" });
 		this.#emit("welcome", data);
 		for (const room of [...this.rooms.values()]) {
@@ -259,35 +257,35 @@ export class Client extends EventTarget {
 			if (room.state === "wanted" && (!room.direct || room.epoch !== null)) this.#joinRoom(room).catch(() => {});
 			else if (room.watching) this.#askPresence(room);
 		}
-		for (const name of this.#queues.keys()) this.#pump(name);
+		for (const name of this.#queues.keys()) this.#sendNext(name);
 		this.sync().catch(() => {});
 	}
 
 	#resumeRoom(room, answer) {
 		if (answer?.reset) return this.#reset(room, answer);
 		if (answer?.gap) this.#gap(room, { from: answer.gap[0], to: answer.gap[1], why: answer.why });
-		if (answer?.gap || answer?.to !== undefined) return this.#approach(room, answer.to ?? room.seq);
-		// The server does not know us there any more.
+		if (answer?.gap || answer?.to !== undefined) return this.#catchUp(room, answer.to ?? room.seq);
+		// The server no longer has us as a member.
 		room.state = "wanted";
 	}
 
 	#refused(error) {
 		if (!error.code) return;
-		this.#drop(1000);
+		this.#closeSocket(1000);
 		if (error.retryAfterMs === undefined) return this.#setState({ state: "stopped", error });
 		this.#wait(error.retryAfterMs + this.#backoff(), { error });
 	}
 
 	#closed(code) {
-		this.#drop(1000);
+		this.#closeSocket(1000);
 		if (this.#readyAt && this.#clock.now() - this.#readyAt >= HEALTHY_MS) this.#attempt = 0;
 		this.#readyAt = 0;
 		if ((code >= 4000 && code < 4100) || code === 1008) return this.#setState({ state: "stopped", close: code });
-		const told = this.#drainUntil > 0;
-		this.#wait(told ? this.#drainUntil - this.#clock.now() : this.#backoff(), { close: code, told });
+		const announced = this.#comeBackAt > 0;
+		this.#wait(announced ? this.#comeBackAt - this.#clock.now() : this.#backoff(), { close: code, announced });
 	}
 
-	/** Full jitter: many that lost the same server do not come back together. */
+	/** Full jitter, so that not all clients come back at once. */
 	#backoff() {
 		const most = Math.min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2 ** this.#attempt);
 		this.#attempt += 1;
@@ -299,43 +297,43 @@ export class Client extends EventTarget {
 		this.#arm("retry", ms, () => this.#connect());
 	}
 
-	/** Lets go of the socket; messages stay in the outbox. */
-	#drop(code) {
+	/** Abandons the socket; messages stay in the outbox. */
+	#closeSocket(code) {
 		const socket = this.#socket;
 		this.#socket = null;
 		for (const timer of this.#timers.values()) this.#clock.clearTimeout(timer);
 		this.#timers.clear();
 		socket?.close(code);
-		for (const queue of this.#queues.values()) if (queue[0]) queue[0].flying = false;
-		for (const room of this.rooms.values()) Object.assign(room, { typing: [], held: null, joining: null });
-		const asked = [...this.#asked.values()];
-		this.#asked.clear();
+		for (const queue of this.#queues.values()) if (queue[0]) queue[0].inFlight = false;
+		for (const room of this.rooms.values()) Object.assign(room, { typing: [], heldBack: null, joining: null });
+		const asked = [...this.#pending.values()];
+		this.#pending.clear();
 		for (const { reject } of asked) reject(offline());
 	}
 
 	/**
-	 * A page does not see WebSocket pings, so a quiet line is asked. It is dead only if it leaves that unanswered: after a
-	 * machine's sleep, or in a throttled tab, silence alone means nothing.
+	 * A page does not see WebSocket pings, so it pings a quiet connection. Only an unanswered ping means that it is dead:
+	 * silence alone may come from a machine's sleep or a throttled tab.
 	 */
-	#watchLine() {
+	#watch() {
 		const now = this.#clock.now();
 		if (this.#pingAt && now - this.#pingAt >= PONG_MS) return this.#closed(1006);
 		const quietAt = this.#seenAt + (this.limits.ping_ms ?? PING_MS_DEFAULT);
 		if (!this.#pingAt && now >= quietAt) return this.#ping();
-		this.#arm("line", (this.#pingAt ? this.#pingAt + PONG_MS : quietAt) - now, () => this.#watchLine());
+		this.#arm("watch", (this.#pingAt ? this.#pingAt + PONG_MS : quietAt) - now, () => this.#watch());
 	}
 
 	#ping() {
 		this.#pingAt = this.#clock.now();
 		this.#transmit({ op: "ping", id: this.#nextId++ });
-		this.#watchLine();
+		this.#watch();
 	}
 
 	// --- Requests
 
 	/**
-	 * Asks the server anything and gives the reply's `data`. A refusal that will pass soon (`retry_after_ms`) is waited out.
-	 * Rejects with a {@link ChinwagError}, `offline` if the line is or goes down.
+	 * Sends any request and resolves to the reply's `data`. Repeats it when the server asks for that soon (`retry_after_ms`).
+	 * Rejects with a {@link ChinwagError}, `offline` without a connection.
 	 */
 	request(op, fields = {}) {
 		return this.#request(op, fields);
@@ -350,7 +348,7 @@ export class Client extends EventTarget {
 		});
 	}
 
-	/** `apply` sees the data before the next frame is handled; a promise's `then` need not. */
+	/** `apply` runs before the next frame is handled, which a promise's `then` may not. */
 	#ask(op, fields, apply) {
 		const id = this.#nextId++;
 		return new Promise((resolve, reject) => {
@@ -358,7 +356,7 @@ export class Client extends EventTarget {
 				apply?.(data);
 				resolve(data);
 			};
-			this.#asked.set(id, { op, fulfil, reject });
+			this.#pending.set(id, { op, fulfil, reject });
 			this.#transmit({ op, id, ...fields });
 		});
 	}
@@ -377,8 +375,8 @@ export class Client extends EventTarget {
 			return this.#closed(1007);
 		}
 		if (typeof message.ev === "string") return this.#event(message);
-		const asked = this.#asked.get(message.id);
-		this.#asked.delete(message.id);
+		const asked = this.#pending.get(message.id);
+		this.#pending.delete(message.id);
 		if (message.code === 0) return asked?.fulfil(message.data ?? {});
 		const error = new ChinwagError({ op: asked?.op, ...message });
 		if (asked) asked.reject(error);
@@ -386,21 +384,21 @@ export class Client extends EventTarget {
 	}
 
 	#event(event) {
-		if (event.ev === "drain") this.#drainUntil = this.#clock.now() + event.reconnect_after_ms;
-		if (event.ev === "joined") return this.#begin(this.#room(event.room), event);
+		if (event.ev === "drain") this.#comeBackAt = this.#clock.now() + event.reconnect_after_ms;
+		if (event.ev === "joined") return this.#joined(this.#room(event.room), event);
 		if (event.ev === "invited") return this.#emit("invited", { room: event.room, from: event.from });
 		const room = this.rooms.get(event.room);
 		if (!room) return;
 		switch (event.ev) {
 			case "replay":
 				for (const item of event.items) this.#record(room, item);
-				return this.#pump(room.name);
+				return this.#sendNext(room.name);
 			case "live":
-				return this.#reach(room, event.seq);
+				return this.#becomeLive(room, event.seq);
 			case "gap":
 				return this.#gap(room, event);
 			case "left":
-				return this.#gone(room, event.reason);
+				return this.#removeRoom(room, event.reason);
 			case "presence":
 				return this.#mergePresence(room, event);
 			case "typing":
@@ -415,8 +413,8 @@ export class Client extends EventTarget {
 	// --- Rooms
 
 	/**
-	 * Joins a room, making it if it is not there, and stays in it over reconnections; offline, as soon as there is a line.
-	 * With `after`, the records behind that seq are told too (0: all that are kept). Gives the {@link Room}.
+	 * Joins a room, creating it if needed, and stays in it over reconnections; offline, once connected.
+	 * With `after`, the records after that seq arrive too (0: all that are stored). Resolves to the {@link Room}.
 	 */
 	async join(name, { after } = {}) {
 		const room = this.#room(name);
@@ -430,23 +428,22 @@ export class Client extends EventTarget {
 	async leave(name) {
 		const room = this.rooms.get(name);
 		if (room && room.state !== "wanted") await this.request("leave", { room: name });
-		if (room && this.rooms.get(name) === room) this.#gone(room, "left");
+		if (room && this.rooms.get(name) === room) this.#removeRoom(room, "left");
 	}
 
-	/** Makes a room with ourselves as its owner: `more` may have a `topic`, and `private`, which hides it from who is not invited. */
+	/** Creates a room with us as its owner: `more` may have a `topic`, and `private` for a room by invitation only. */
 	async create(name, more = {}) {
-		await this.#request("create", { room: name, ...more }, (data) => this.#begin(this.#room(name), data));
+		await this.#request("create", { room: name, ...more }, (data) => this.#joined(this.#room(name), data));
 		return this.#room(name);
 	}
 
-	/** The direct conversation with a user; the server has it from its first message on. */
+	/** The direct conversation with a user. The server creates it at its first message. */
 	open(user) {
 		return this.#room(directRoom(this.user, user));
 	}
 
-	/** Asks which rooms are ours and what is unread there, as after each connection. */
+	/** Fetches our rooms and their unread counts, as after each connection. */
 	async sync() {
-		// Very many are told in parts.
 		for (let more = true; more; ) more = await this.#syncSome();
 	}
 
@@ -455,7 +452,7 @@ export class Client extends EventTarget {
 		this.#rev = data.rev;
 		for (const entry of data.rooms ?? []) {
 			const room = this.#room(entry.room);
-			// Of another epoch: its `reset` is on the way.
+			// Another epoch: its `reset` is on the way.
 			if (room.epoch !== null && entry.epoch !== room.epoch) continue;
 			room.counted = Math.max(room.counted, entry.seq);
 			room.acked = entry.read;
@@ -480,68 +477,68 @@ export class Client extends EventTarget {
 	#joinRoom(room) {
 		const known = room.epoch !== null;
 		const fields = { room: room.name, after: known ? room.seq : room.after, epoch: room.epoch ?? undefined };
-		room.joining ??= this.#request("join", fields, (data) => this.#begin(room, data)).catch((error) => {
+		room.joining ??= this.#request("join", fields, (data) => this.#joined(room, data)).catch((error) => {
 			room.joining = null;
-			// A direct conversation that the server has forgotten begins anew with its next message.
-			if (error.code && !room.direct) this.#gone(room, "refused", error);
+			// A direct conversation that the server has lost starts again.
+			if (error.code && !room.direct) this.#removeRoom(room, "refused", error);
 			else if (error.code && known) this.#reset(room, { epoch: null, seq: 0 });
 			throw error;
 		});
 		return room.joining;
 	}
 
-	/** We are in the room, by `join` or by another's doing. */
-	#begin(room, data) {
+	/** We are in the room, by `join` or by another user's first direct message. */
+	#joined(room, data) {
 		room.joining = null;
 		for (const key of ["role", "durable", "oldest", "topic"]) room[key] = data[key] ?? room[key];
 		if (room.epoch !== null && (data.reset || data.epoch !== room.epoch)) return this.#reset(room, data);
 		if (room.epoch === null) room.seq = Math.max(room.seq, room.after ?? data.seq);
 		room.epoch = data.epoch;
 		if (room.watching) this.#askPresence(room);
-		this.#approach(room, data.seq);
+		this.#catchUp(room, data.seq);
 	}
 
-	#gone(room, reason, error) {
+	#removeRoom(room, reason, error) {
 		this.rooms.delete(room.name);
 		this.#disarm(`ack ${room.name}`);
-		for (const entry of [...this.#queue(room.name)]) {
-			this.#settle(entry, "failed", error ?? new ChinwagError({ code: 3003, message: "no longer a member" }));
+		for (const entry of [...this.#queueOf(room.name)]) {
+			this.#resolve(entry, "failed", error ?? new ChinwagError({ code: 3003, message: "no longer a member" }));
 		}
 		this.#emit("left", { room, reason, error });
 	}
 
 	// --- Positions
 
-	/** The server tells what there is up to `seq`; the outbox waits for it, since it may be among that. */
-	#approach(room, seq) {
+	/** Records up to `seq` follow. The outbox waits: its messages may be among them. */
+	#catchUp(room, seq) {
 		room.catchUp = seq;
-		room.state = "behind";
-		if (room.seq >= seq) this.#reach(room, seq);
+		room.state = "lagging";
+		if (room.seq >= seq) this.#becomeLive(room, seq);
 		else this.#emit("room", { room });
 	}
 
-	#reach(room, seq) {
-		if (seq > room.seq && !room.held) this.#fill(room, seq, []);
+	#becomeLive(room, seq) {
+		if (seq > room.seq && !room.heldBack) this.#fetchMissing(room, seq, []);
 		room.state = "live";
 		if (room.read > room.acked) this.#armAck(room);
 		this.#emit("live", { room });
-		this.#pump(room.name);
+		this.#sendNext(room.name);
 	}
 
 	#record(room, item) {
 		if (item.seq <= room.seq) return;
-		if (room.held) {
-			if (room.held.length < HELD_MAX) room.held.push(item);
-		} else if (item.seq > room.seq + 1) this.#fill(room, item.seq - 1, [item]);
-		else this.#tell(room, item);
+		if (room.heldBack) {
+			if (room.heldBack.length < HELD_MAX) room.heldBack.push(item);
+		} else if (item.seq > room.seq + 1) this.#fetchMissing(room, item.seq - 1, [item]);
+		else this.#deliver(room, item);
 	}
 
-	#tell(room, item) {
+	#deliver(room, item) {
 		room.seq = item.seq;
 		const ours = item.from === this.user;
 		if (ours && item.cid) {
-			const entry = this.#queue(room.name).find((waiting) => waiting.cid === item.cid);
-			if (entry) this.#settle(entry, "sent");
+			const entry = this.#queueOf(room.name).find((waiting) => waiting.cid === item.cid);
+			if (entry) this.#resolve(entry, "sent");
 		}
 		if (item.ev === "topic") room.topic = item.text ?? item.topic ?? "";
 		if (item.act === "role" && item.target === this.user) room.role = item.role;
@@ -552,23 +549,23 @@ export class Client extends EventTarget {
 		this.#emit("record", { room, item });
 	}
 
-	/** Records are missing up to `last`: they are fetched, and what comes meanwhile is held. */
-	async #fill(room, last, held) {
-		room.held = held;
+	/** Fetches missing records up to `last`; newer ones are held back. */
+	async #fetchMissing(room, last, held) {
+		room.heldBack = held;
 		while (room.seq < last) {
 			const from = room.seq;
 			const page = await this.history(room.name, { after: from }).catch((error) => error);
-			if (room.held !== held) return;
+			if (room.heldBack !== held) return;
 			for (const item of page.items ?? []) {
 				if (item.seq > room.seq + 1) this.#gap(room, { from: room.seq + 1, to: item.seq - 1, why: "lost" });
-				if (item.seq > room.seq) this.#tell(room, item);
+				if (item.seq > room.seq) this.#deliver(room, item);
 			}
 			if (room.seq === from) break;
 		}
 		this.#gap(room, { from: room.seq + 1, to: last, why: "lost" });
-		room.held = null;
+		room.heldBack = null;
 		for (const item of held) this.#record(room, item);
-		this.#pump(room.name);
+		this.#sendNext(room.name);
 	}
 
 	#gap(room, { from, to, why }) {
@@ -579,27 +576,27 @@ export class Client extends EventTarget {
 	}
 
 	#reset(room, { epoch, seq }) {
-		Object.assign(room, { epoch, seq, oldest: 1, read: 0, acked: 0, counted: 0, unread: 0, held: null, presence: null });
+		Object.assign(room, { epoch, seq, oldest: 1, read: 0, acked: 0, counted: 0, unread: 0, heldBack: null, presence: null });
 		room.receipts.clear();
 		this.#emit("reset", { room, seq });
 		if (room.watching) this.#askPresence(room);
 		if (epoch === null) room.state = "wanted";
-		else this.#approach(room, seq);
+		else this.#catchUp(room, seq);
 	}
 
-	/** A page of a room's log: `where` is `before`, `after` or `around` a seq, with a `limit`; gives `{items, more, …}`. */
+	/** A page of a log: `where` is `before`, `after` or `around` a seq, with a `limit`. Resolves to `{items, more, …}`. */
 	history(name, where = {}) {
 		const room = this.rooms.get(name);
 		return this.request("history", { room: name, epoch: room?.epoch ?? undefined, ...where }).catch((error) => {
-			// Joining with the old position is what turns into a `reset`.
+			// The answer to a join with the old position is a `reset`.
 			if (error.code === 4004 && room) this.#joinRoom(room).catch(() => {});
 			throw error;
 		});
 	}
 
 	/**
-	 * Searches what was said in our rooms, or in one `room`: words, of the last of which the beginning will do. Gives `{items, more}`,
-	 * the latest first, each with its `room`; `before` of the answer asks for more.
+	 * Searches our rooms, or one `room`, for messages with all these words; the last may be a prefix. Resolves to `{items, more}`,
+	 * the latest first, each with its `room`; pass `before` of the answer for the next page.
 	 */
 	search(text, where = {}) {
 		return this.request("search", { text, ...where });
@@ -607,119 +604,119 @@ export class Client extends EventTarget {
 
 	// --- Messages
 
-	/** What the server has not answered yet. */
+	/** Messages that the server has not answered yet. */
 	get outbox() {
 		return [...this.#queues.values()].flat();
 	}
 
 	/**
-	 * Says something in a room, or to a user by the room that `open` gave. It is kept until the server has answered, and
-	 * repeated after each lost connection; a room's messages go one after another, so that none overtakes another.
-	 * `more`: further fields, such as `reply_to`, or the `cid` of a failed message. Gives the outbox's entry; throws 4001.
+	 * Sends a message to a room, or to a user by the room from `open`. It is repeated after each lost connection until the
+	 * server has answered; messages of one room go one after another. `more`: further fields, such as `reply_to`, or the `cid`
+	 * of a failed message. Returns the entry of the outbox; throws 4001 if it is too long.
 	 */
 	send(name, text, { cid, ...more } = {}) {
-		this.#fit(text + (JSON.stringify(more.data) ?? ""));
+		this.#checkLength(text + (JSON.stringify(more.data) ?? ""));
 		const at = this.#clock.now();
 		const unique = `${at.toString(36)}-${this.#nextId++}-${this.#options.random().toString(36).slice(2, 12)}`;
 		const entry = { room: name, text, cid: cid ?? unique, at, more };
-		this.#queue(name).push(entry);
-		if (this.rooms.has(name)) this.rooms.get(name).typedAt = -Infinity;
+		this.#queueOf(name).push(entry);
+		if (this.rooms.has(name)) this.rooms.get(name).typingSentAt = -Infinity;
 		this.#emit("outbox", { entry, status: "pending" });
-		this.#pump(name);
+		this.#sendNext(name);
 		return entry;
 	}
 
-	#fit(text) {
+	#checkLength(text) {
 		const over = new TextEncoder().encode(text).length - this.limits.message_bytes;
 		if (over > 0) throw new ChinwagError({ code: 4001, message: `too long by ${over} bytes`, data: { error: "too_large" } });
 	}
 
-	/** Gives our own message at `target` another text. Unlike `send` this is not repeated: it rejects if the line is or goes down. */
+	/** Changes the text of our message at `target`. Unlike `send` it is not repeated. */
 	async edit(name, target, text) {
-		this.#fit(text);
-		return this.#touch("edit", name, "edit", { target, text });
+		this.#checkLength(text);
+		return this.#change("edit", name, "edit", { target, text });
 	}
 
-	/** Takes a message back, ours or, as a moderator, another's: its text is erased. */
+	/** Deletes a message, ours or, as a moderator, another's: its text is erased. */
 	delete(name, target) {
-		return this.#touch("delete", name, "deletion", { target });
+		return this.#change("delete", name, "deletion", { target });
 	}
 
-	/** Reacts to a message, or takes the reaction back. */
+	/** Adds a reaction to a message, or removes it. */
 	react(name, target, emoji, remove = false) {
-		return this.#touch("react", name, "reaction", { target, emoji, remove: remove || undefined });
+		return this.#change("react", name, "reaction", { target, emoji, remove: remove || undefined });
 	}
 
-	/** Says what a room is about. */
+	/** Sets the topic of a room. */
 	topic(name, text) {
-		return this.#touch("topic", name, "topic", { text });
+		return this.#change("topic", name, "topic", { text });
 	}
 
 	/**
-	 * Keeps order: `act` is `kick`, `mute`, `ban`, `unban` or `role`. `more` may have a `reason`, `for_ms` (without it a mute or
-	 * ban has no end; 0 ends a mute), and the `role`.
+	 * Moderates: `act` is `kick`, `mute`, `ban`, `unban` or `role`. `more` may have a `reason`, `for_ms` (without it a mute or
+	 * ban has no time limit; 0 ends a mute), and the `role`.
 	 */
 	moderate(act, name, user, { for_ms: ms, ...more } = {}) {
-		const done = act === "mute" && ms === 0 ? "unmute" : act;
-		const told = (at) => ({ act: done, target: user, until: ms ? at + ms : undefined, ...more });
-		return this.#touch(act, name, "moderation", { user, for_ms: ms, ...more }, told);
+		const recorded = act === "mute" && ms === 0 ? "unmute" : act;
+		const record = (at) => ({ act: recorded, target: user, until: ms ? at + ms : undefined, ...more });
+		return this.#change(act, name, "moderation", { user, for_ms: ms, ...more }, record);
 	}
 
-	#touch(op, name, ev, fields, told = () => fields) {
-		// Who asks for a record gets the answer instead of it.
-		const note = ({ seq, at }) => this.rooms.has(name) && this.#record(this.rooms.get(name), { ev, seq, from: this.user, at, ...told(at) });
+	#change(op, name, ev, fields, record = () => fields) {
+		// This connection gets the answer instead of the record.
+		const note = ({ seq, at }) => this.rooms.has(name) && this.#record(this.rooms.get(name), { ev, seq, from: this.user, at, ...record(at) });
 		return this.#request(op, { room: name, ...fields }, note);
 	}
 
-	#queue(name) {
+	#queueOf(name) {
 		if (!this.#queues.has(name)) this.#queues.set(name, []);
 		return this.#queues.get(name);
 	}
 
-	#pump(name) {
-		const entry = this.#queue(name)[0];
-		if (!entry || entry.flying || this.state.state !== "ready") return;
+	#sendNext(name) {
+		const entry = this.#queueOf(name)[0];
+		if (!entry || entry.inFlight || this.state.state !== "ready") return;
 		const direct = name.startsWith("@");
 		const room = this.rooms.get(name);
 		if (!direct && (!room || room.state === "wanted")) return;
 		if (room && room.seq < room.catchUp) return;
-		const wait = this.#quietUntil - this.#clock.now();
-		if (wait > 0) return this.#arm(`send ${name}`, wait, () => this.#pump(name));
-		entry.flying = true;
+		const wait = this.#sendAfter - this.#clock.now();
+		if (wait > 0) return this.#arm(`send ${name}`, wait, () => this.#sendNext(name));
+		entry.inFlight = true;
 		const where = direct ? { to: otherIn(name, this.user) } : { room: name };
 		const fields = { ...where, text: entry.text, cid: entry.cid, ...entry.more };
-		this.#ask("send", fields, (data) => this.#sent(entry, data)).catch((error) => this.#unsent(entry, error));
+		this.#ask("send", fields, (data) => this.#sent(entry, data)).catch((error) => this.#sendFailed(entry, error));
 	}
 
 	#sent(entry, data) {
-		this.#settle(entry, "sent");
+		this.#resolve(entry, "sent");
 		const room = this.#room(data.room);
 		const { text, cid, more } = entry;
-		// A repetition stands where it was logged first: it comes, or came, with the replay.
+		// The record of a repetition comes, or came, with the replay.
 		if (!data.dup) this.#record(room, { ev: "message", seq: data.seq, from: this.user, at: data.at, text, cid, ...more });
-		this.#pump(entry.room);
+		this.#sendNext(entry.room);
 	}
 
-	#unsent(entry, error) {
+	#sendFailed(entry, error) {
 		if (!error.code) return;
 		if (error.retryAfterMs <= RETRY_WAIT_MAX_MS) {
-			entry.flying = false;
-			this.#quietUntil = this.#clock.now() + error.retryAfterMs;
-		} else this.#settle(entry, "failed", error);
-		this.#pump(entry.room);
+			entry.inFlight = false;
+			this.#sendAfter = this.#clock.now() + error.retryAfterMs;
+		} else this.#resolve(entry, "failed", error);
+		this.#sendNext(entry.room);
 	}
 
-	#settle(entry, status, error) {
-		const queue = this.#queue(entry.room);
+	#resolve(entry, status, error) {
+		const queue = this.#queueOf(entry.room);
 		const at = queue.indexOf(entry);
 		if (at < 0) return;
 		queue.splice(at, 1);
 		this.#emit("outbox", { entry, status, error });
 	}
 
-	// --- What is only state: read, typing, presence
+	// --- State without records: read, typing, presence
 
-	/** All up to `seq` has been read by a person, or processed by a program. */
+	/** Reports that all up to `seq` has been read. */
 	read(name, seq) {
 		const room = this.rooms.get(name);
 		if (!room || seq <= room.read) return;
@@ -742,12 +739,12 @@ export class Client extends EventTarget {
 		this.#emit("room", { room });
 	}
 
-	/** Call it on each key: the others are told every few seconds. */
+	/** Reports typing; call it on each key. */
 	typing(name) {
 		const room = this.rooms.get(name);
 		const now = this.#clock.now();
-		if (this.state.state !== "ready" || room?.state !== "live" || now - room.typedAt < TYPING_SENT_MS) return;
-		room.typedAt = now;
+		if (this.state.state !== "ready" || room?.state !== "live" || now - room.typingSentAt < TYPING_SENT_MS) return;
+		room.typingSentAt = now;
 		this.#transmit({ op: "typing", room: name });
 	}
 
@@ -757,7 +754,7 @@ export class Client extends EventTarget {
 		if (room.typing.length) this.#arm(`typing ${room.name}`, TYPING_SHOWN_MS, () => this.#showTyping(room, []));
 	}
 
-	/** `online` or `away`. */
+	/** Sets our status: `online` or `away`. */
 	status(status) {
 		this.#transmit({ op: "status", status });
 	}
@@ -783,7 +780,7 @@ export class Client extends EventTarget {
 		this.#emit("room", { room });
 	}
 
-	/** A delta fits only onto the version before it; otherwise the whole is asked for. */
+	/** A delta applies only to the version before it. */
 	#mergePresence(room, { v, count, users, on = [], away = [], off = [] }) {
 		const known = room.presence;
 		if (users) return this.#setPresence(room, { v, count, users });

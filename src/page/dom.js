@@ -1,4 +1,4 @@
-/** The page's few words for the document. Text reaches it as text only. */
+/** Helpers for the document. Text is inserted as text only, never as HTML. */
 
 export const $ = (id) => document.getElementById(id);
 
@@ -8,14 +8,16 @@ export function el(tag, properties, ...children) {
 	return node;
 }
 
+/** So that a name from right to left does not reorder its surroundings. */
 export const bdi = (text) => el("bdi", null, text);
 export const isolated = (text) => `\u2068${text}\u2069`;
 
-/** Only what differs is touched: a screen reader is not told twice. */
+/** Changes only text that differs, so that a screen reader does not repeat it. */
 export function setText(node, text) {
 	if (node.textContent !== text) node.textContent = text;
 }
 
+/** Makes `nodes` the children of `list` without moving those in place. */
 export function place(list, nodes) {
 	const wanted = new Set(nodes);
 	for (const child of [...list.children]) if (!wanted.has(child)) child.remove();
@@ -26,7 +28,8 @@ export function place(list, nodes) {
 	}
 }
 
-export function kept(nodes, key, make) {
+/** The node of `key`, made at the first call. */
+export function cached(nodes, key, make) {
 	if (!nodes.has(key)) nodes.set(key, make());
 	return nodes.get(key);
 }

@@ -1,16 +1,27 @@
 //! The chat page's files, built into the binary.
 //!
-//! Each is served with an entity tag of its contents and `no-cache`: a browser keeps its copy, and asks each
-//! time whether it is still good, so that a new server never runs with an old page.
+//! Each is served with an entity tag of its contents and `no-cache`: a browser keeps its copy and
+//! asks each time whether it is still valid, so that a new server never runs with an old page.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `index.html`, `style.css`, `favicon.svg` | the document, its look, its icon |
+//! | `app.js` | the page: draws the client's state, wires the parts below |
+//! | `client.js` | the protocol client: connection, resume, outbox, gaps, presence; no DOM |
+//! | `log-entry.js` | one entry of the log: a message or a notice |
+//! | `actions.js` | the toolbar of a message: react, edit, delete, moderate |
+//! | `moderation.js` | the dialogs that moderate a person and describe a room |
+//! | `search.js` | the search dialog |
+//! | `dom.js` | helpers for the document |
 
 use crate::http::{ETag, Head, Response, Status};
 
-/// One file.
+/// One file of the page.
 #[derive(Clone, Copy, Debug)]
 pub struct Asset {
-    /// The path that it is served at.
+    /// The path at which it is served.
     pub path: &'static str,
-    /// Its type.
+    /// Its media type.
     pub content_type: &'static str,
     /// Its contents.
     pub body: &'static [u8],
@@ -21,7 +32,7 @@ pub struct Asset {
 }
 
 impl Asset {
-    /// The answer to GET or HEAD: the file, or that the client's copy is good.
+    /// The answer to GET or HEAD: the file, or `304` if the client's copy is still valid.
     #[must_use]
     pub fn response(&self, head: &Head<'_>) -> Response {
         let respond = |status| {
@@ -41,7 +52,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Computes the tags.
+    /// All files, with the tags of their contents.
     #[must_use]
     pub fn new() -> Self {
         let assets = FILES.map(|(path, content_type, body)| Asset {
@@ -67,20 +78,20 @@ impl Default for Pages {
     }
 }
 
-/// Also at the path where browsers look without being told.
+/// Served at `/favicon.ico` too, which browsers request without being asked to.
 const ICON: &[u8] = include_bytes!("favicon.svg");
 
 /// Path, type and contents of each file.
 const FILES: [(&str, &str, &[u8]); 11] = [
     ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
+    ("/actions.js", "text/javascript; charset=utf-8", include_bytes!("actions.js")),
     ("/app.js", "text/javascript; charset=utf-8", include_bytes!("app.js")),
-    ("/acts.js", "text/javascript; charset=utf-8", include_bytes!("acts.js")),
     ("/client.js", "text/javascript; charset=utf-8", include_bytes!("client.js")),
     ("/dom.js", "text/javascript; charset=utf-8", include_bytes!("dom.js")),
-    ("/entry.js", "text/javascript; charset=utf-8", include_bytes!("entry.js")),
-    ("/finder.js", "text/javascript; charset=utf-8", include_bytes!("finder.js")),
-    ("/order.js", "text/javascript; charset=utf-8", include_bytes!("order.js")),
+    ("/log-entry.js", "text/javascript; charset=utf-8", include_bytes!("log-entry.js")),
+    ("/moderation.js", "text/javascript; charset=utf-8", include_bytes!("moderation.js")),
+    ("/search.js", "text/javascript; charset=utf-8", include_bytes!("search.js")),
     ("/favicon.svg", "image/svg+xml", ICON),
     ("/favicon.ico", "image/svg+xml", ICON),
 ];
@@ -90,7 +101,7 @@ mod tests {
     use super::*;
     use crate::http::{HeadParser, Limits, Parsed, PartialHead};
 
-    /// Bytes that all files may have together.
+    /// Upper bound for all files together, in bytes: one second at 750 kbit/s.
     const PAGE_LEN_MAX: usize = 90_000;
 
     #[test]

@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { enter, lines, opened, picture, say, server, shows, visit } from "./page.mjs";
+import { Member, until } from "./surroundings.mjs";
+
+test("everything is in reach of the keyboard", async () => {
+	const page = await visit();
+	assert.equal(await page.evaluate(() => document.activeElement.id), "name");
+	await page.keyboard.type("Kay Smith");
+	await page.keyboard.press("Enter");
+	await opened(page, "lobby");
+	assert.equal(await page.textContent("#me"), "kay-smith");
+	assert.equal(await page.evaluate(() => document.activeElement.id), "text");
+	await page.keyboard.type("first");
+	await page.keyboard.press("Shift+Enter");
+	await page.keyboard.type("second");
+	await page.keyboard.press("Enter");
+	await until("the message", async () => (await lines(page)).some((line) => line.endsWith("first\nsecond")));
+	for (let line = 0; line < 12; line += 1) await say(page, `line ${line}`);
+	// By Tab alone, over the end of the page to its beginning.
+	const seen = [];
+	while (seen.at(-1) !== "add" && seen.length < 40) {
+		await page.keyboard.press("Tab");
+		const focus = await page.evaluate(() => {
+			const { activeElement: node } = document;
+			const style = getComputedStyle(node);
+			return { id: node.id || node.localName, outline: style.outlineStyle !== "none" && style.outlineWidth !== "0px" };
+		});
+		seen.push(focus.id);
+		assert.ok(focus.outline || focus.id === "body", `${focus.id} shows its focus`);
+	}
+	assert.deepEqual(seen.slice(seen.indexOf("skip")), ["skip", "a", "add"]);
+	assert.ok(seen.length < 12, `${seen}`);
+	await page.keyboard.press("Enter");
+	await page.keyboard.press("Escape");
+	await page.locator("#join").waitFor({ state: "hidden" });
+	await page.keyboard.press("Enter");
+	await page.keyboard.type("Garden");
+	await picture(page, "dialog");
+	await page.keyboard.press("Enter");
+	await opened(page, "garden");
+	await page.keyboard.press("Alt+ArrowDown");
+	await opened(page, "lobby");
+	await page.keyboard.press("Alt+ArrowUp");
+	await opened(page, "garden");
+	await page.focus("#skip");
+	await page.keyboard.press("Enter");
+	assert.equal(await page.evaluate(() => document.activeElement.id), "text");
+});
+
+test("a screen reader finds landmarks, a log, and a name for every control", async () => {
+	const page = await enter("lea", "lobby");
+	await say(page, "hello https://example.org/");
+	await shows(page, "hello");
+	const session = await page.context().newCDPSession(page);
+	let shown;
+	const count = (role) => shown.filter((node) => node.role === role).length;
+	await until("the landmarks, once each", async () => {
+		const { nodes } = await session.send("Accessibility.getFullAXTree");
+		shown = nodes.filter((node) => !node.ignored).map((node) => ({ role: node.role?.value, name: node.name?.value?.trim() ?? "" }));
+		return ["navigation", "main", "complementary", "log"].every((role) => count(role) === 1);
+	});
+	const controls = shown.filter((node) => ["button", "me-status", "textbox", "checkbox", "dialog", "list", "log", "navigation"].includes(node.role) && node.role !== "list");
+	assert.ok(controls.length >= 8);
+	assert.deepEqual(controls.filter((node) => !node.name), []);
+	assert.equal(shown.filter((node) => node.role === "heading" && node.name === "lobby").length, 1);
+});
+
+for (const [name, width, height, colorScheme] of [["phone-dark", 390, 800, "dark"], ["phone-small-light", 320, 560, "light"]]) {
+	test(`it is usable on a phone: ${name}`, async () => {
+		const mia = await Member.connect(server.tcp, "mia");
+		await mia.join("lobby");
+		await mia.say("lobby", `A long word: ${"o".repeat(200)} and an address: https://example.org/${"path/".repeat(30)}`);
+		const options = { viewport: { width, height }, hasTouch: true, isMobile: true, deviceScaleFactor: 2, colorScheme };
+		const page = await visit(server.url, options);
+		await picture(page, `${name}-welcome`);
+		await page.fill("#name", `ned-${width}`);
+		await page.tap("#sign-in .primary");
+		await opened(page, "lobby");
+		await shows(page, "A long word");
+		const wide = () => page.evaluate(() => [document.documentElement.scrollWidth, document.querySelector("#log").scrollWidth]);
+		assert.deepEqual(await wide(), [width, width]);
+		await picture(page, name);
+		// A finger brings what can be done to a message, and takes it away again.
+		const message = page.locator("#messages > .msg").last();
+		await message.locator(".text").tap({ position: { x: 20, y: 10 } });
+		await message.locator(".actions").waitFor();
+		assert.deepEqual(await wide(), [width, width]);
+		await picture(page, `${name}-acts`);
+		await message.locator(".actions button").first().tap();
+		await message.locator(".reaction").waitFor();
+		await page.tap("#title");
+		await message.locator(".actions").waitFor({ state: "detached" });
+		const small = await page.$$eval("button, a", (nodes) => nodes
+			.filter((node) => node.checkVisibility() && !node.closest("#messages") && node.id !== "skip")
+			.map((node) => [node.id, node.getBoundingClientRect().height]).filter(([, height]) => height < 36));
+		assert.deepEqual(small, []);
+		assert.equal(await page.locator("#nav").isVisible(), false);
+		await page.tap("#open-nav");
+		await page.locator("#nav").waitFor();
+		await picture(page, `${name}-rooms`);
+		await page.touchscreen.tap(width - 10, height / 2);
+		await page.locator("#nav").waitFor({ state: "hidden" });
+		await page.tap("#open-people");
+		await page.locator("#persons button", { hasText: "mia" }).tap();
+		await opened(page, "mia");
+		await page.fill("#text", "from a phone");
+		await page.tap("#composer .primary");
+		await shows(page, "from a phone");
+		assert.deepEqual(await wide(), [width, width]);
+	});
+}

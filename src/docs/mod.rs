@@ -1,0 +1,53 @@
+//! The book: how the server works, a chapter for each question. The texts are Markdown files in
+//! `src/docs`; the modules below are empty and only hold them.
+//!
+//! | question | chapter |
+//! |---|---|
+//! | What happens to a message between two sockets? | [`life_of_a_message`] |
+//! | What happens to a client that does not keep up? | [`slow_reader`] |
+//! | How does a client come back without losing anything? | [`resume`] |
+//! | When is a `send` safe? | [`durable_send`] |
+//! | What is on the disk, and what if the disk fails? | [`store`] |
+//! | What does a client say, and what does it get? | [`protocol`] |
+//! | What can be set, and how is the server run? | [`configuration`] |
+//! | What is promised, and which test shows it? | [`promises`] |
+//! | How fast, how large? | [`measurements`] |
+//! | What does this word mean? | [`glossary`] |
+//! | How do I add an operation? | [`new_operation`] |
+//! | What must always hold? | [`invariants`] |
+
+#[doc = include_str!("configuration.md")]
+pub mod configuration {}
+
+#[doc = include_str!("durable_send.md")]
+pub mod durable_send {}
+
+#[doc = include_str!("glossary.md")]
+pub mod glossary {}
+
+#[doc = include_str!("invariants.md")]
+pub mod invariants {}
+
+#[doc = include_str!("life_of_a_message.md")]
+pub mod life_of_a_message {}
+
+#[doc = include_str!("measurements.md")]
+pub mod measurements {}
+
+#[doc = include_str!("new_operation.md")]
+pub mod new_operation {}
+
+#[doc = include_str!("promises.md")]
+pub mod promises {}
+
+#[doc = include_str!("protocol.md")]
+pub mod protocol {}
+
+#[doc = include_str!("resume.md")]
+pub mod resume {}
+
+#[doc = include_str!("slow_reader.md")]
+pub mod slow_reader {}
+
+#[doc = include_str!("store.md")]
+pub mod store {}

@@ -1,0 +1,104 @@
+/** One entry of the log as a node: a message with its edits and reactions applied, or a notice. */
+import { avatar, bdi, dayName, dayOf, el, hourOf, isolated, linked, place, setText } from "/dom.js";
+
+/** Messages of one author within this time stand under one name. */
+const TOGETHER_MS = 300_000;
+/** Different emoji shown on one message. */
+const KINDS_MAX = 24;
+/** Names listed for one reaction. */
+const NAMES_MAX = 12;
+
+const nodes = new WeakMap();
+const states = new WeakMap();
+
+/** What a message's node shows: the entry that {@link entryNode} was given last. */
+export const stateOf = (node) => states.get(node);
+
+/** Drops the node of a record. */
+export const forget = (item) => nodes.delete(item);
+
+/**
+ * The node of an entry of the client's `present`, created or updated. `me` is the user of this page; `writeTo(name, ...children)`
+ * makes the button of an author, `react(state, emoji)` adds or removes a reaction.
+ */
+export function entryNode(state, { me, writeTo, react }) {
+	const { item } = state;
+	if (item.ev !== "message") return nodes.get(item) ?? keep(item, note(item));
+	const node = nodes.get(item) ?? keep(item, message(item, me, writeTo));
+	states.set(node, state);
+	const [words, reactions] = node.querySelectorAll(".text, .reactions");
+	const text = state.deleted ? "Message deleted" : state.text;
+	if (words.textContent !== text) words.replaceChildren(...(state.deleted ? [text] : linked(text)));
+	words.classList.toggle("gone", state.deleted);
+	words.classList.toggle("edited", state.edited !== undefined);
+	words.title = state.edited === undefined ? "" : `Edited ${new Date(state.edited).toLocaleString()}`;
+	const kinds = [...state.reactions].slice(0, KINDS_MAX);
+	place(reactions, kinds.map(([emoji, users]) => reaction(reactions, node, emoji, users, { me, react })));
+	return node;
+}
+
+function keep(item, node) {
+	nodes.set(item, node);
+	return node;
+}
+
+function message(item, me, writeTo) {
+	const { from, at, waiting } = item;
+	const time = el("time", { dateTime: new Date(at).toJSON(), title: new Date(at).toLocaleString() }, hourOf(at));
+	// Not a tab stop: the list of people has the same buttons.
+	const who = Object.assign(writeTo(from, bdi(from)), { tabIndex: -1 });
+	const head = el("div", { className: "head" }, who, time);
+	const words = el("p", { className: "text", dir: "auto" });
+	const under = waiting ? [el("small", null, "Not sent yet")] : [];
+	const body = el("div", null, head, words, ...under, el("div", { className: "reactions" }));
+	const className = `msg ${from === me ? "mine" : ""} ${waiting ? "waiting" : ""}`;
+	return el("li", { className, value: item.seq ?? 0, tabIndex: -1 }, avatar(from), body);
+}
+
+function reaction(list, node, emoji, users, { me, react }) {
+	const found = [...list.children].find((button) => button.firstChild.textContent === emoji);
+	const make = () => el("button", { className: "reaction", onclick: () => react(stateOf(node), emoji) }, bdi(emoji), el("span"));
+	const button = found ?? make();
+	const names = [...users].slice(0, NAMES_MAX).join(", ") + (users.size > NAMES_MAX ? ` and ${users.size - NAMES_MAX} more` : "");
+	setText(button.lastChild, String(users.size));
+	Object.assign(button, { title: names, ariaLabel: `${emoji} by ${names}`, ariaPressed: String(users.has(me)) });
+	return button;
+}
+
+function note(item) {
+	const { ev, from, text = "" } = item;
+	const what = ev === "topic" ? [bdi(from), " set the topic: ", bdi(text)] : ev === "moderation" ? moderated(item) : [text || `${from}: ${ev}`];
+	return el("li", { className: "note" }, el("p", null, ...what));
+}
+
+/** A moderation record as a sentence. */
+function moderated({ act, from, target, until, role, reason }) {
+	const end = until ? ` until ${new Date(until).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}` : "";
+	const [verb, after] = {
+		kick: [" removed ", ""],
+		ban: [" banned ", end],
+		unban: [" unbanned ", ""],
+		mute: [" muted ", end],
+		unmute: [" unmuted ", ""],
+		role: [" made ", { owner: " an owner", reader: " read-only" }[role] ?? ` a ${role}`],
+	}[act] ?? [` (${act}) `, ""];
+	return [bdi(from), verb, bdi(target), after, ...(reason ? [": ", bdi(reason)] : [])];
+}
+
+/** Marks that depend on the previous entry: a new day, a new author, the first unread message. */
+export function decorate(node, { ev, from, at, seq }, previous, newFrom) {
+	const newDay = !previous || dayOf(previous.at) !== dayOf(at);
+	node.classList.toggle("lead", newDay || previous.ev !== "message" || previous.from !== from || at - previous.at > TOGETHER_MS);
+	node.classList.toggle("new", newFrom > 0 && seq >= newFrom && !(previous?.seq >= newFrom));
+	const shown = node.querySelector(".day");
+	if (!newDay) shown?.remove();
+	else if (!shown) node.prepend(el("p", { className: "day" }, dayName(at)));
+}
+
+/** A sentence about who has read a message of `me`. */
+export function readBy(item, receipts, me) {
+	if (item?.from !== me) return "";
+	const readers = [...receipts].filter(([user, seq]) => seq >= item.seq && user !== me);
+	const names = readers.length > 3 ? `${readers.length} people` : readers.map(([user]) => isolated(user)).join(", ");
+	return names && `Read by ${names}`;
+}

@@ -1,0 +1,135 @@
+/** Two dialogs: one to moderate a member of a room, one with the topic and invitations of a room. */
+import { $, bdi, el } from "/dom.js";
+
+const ROLES = ["reader", "member", "moderator", "owner"];
+const rank = (role) => ROLES.indexOf(role);
+
+/** Whether members of this role may moderate. */
+export const canModerate = (role) => rank(role) >= rank("moderator");
+
+/** A role in words. */
+const roleName = (role) => (role === "reader" ? "read-only" : role);
+
+/**
+ * Connects the dialogs. `ask(op, fields)` asks the server; `act(act, room, user, more)` moderates; `setTopic(room, text)`,
+ * `invite(room, user)`; `fail(error)` reports a refusal of these. Returns the functions that open them.
+ */
+export function moderationDialogs({ ask, act, setTopic, invite, fail }) {
+	/** The person in the first dialog: `{room, user, role}`; `role` is null if not a member, undefined if not known. */
+	let about = null;
+	let room = null;
+	/** The button that waits for its second press. */
+	let armed = null;
+
+	/** Roles by name; `all` if these are all members. */
+	async function askRoles(name) {
+		const { users, more } = await ask("members", { room: name });
+		return { known: new Map(users), all: !more };
+	}
+
+	function disarm() {
+		if (armed) {
+			armed.textContent = armed.dataset.label;
+			armed.className = "";
+		}
+		armed = null;
+	}
+
+	/** A button for an action. With `question()` its first press asks, its second acts. */
+	function button(label, what, more, question) {
+		const press = () => {
+			if (question && armed !== node) {
+				disarm();
+				armed = node;
+				node.className = "armed";
+				node.textContent = question();
+				return;
+			}
+			$("moderation").close();
+			const reason = $("mod-reason").value.trim() || undefined;
+			act(what, about.room.name, about.user, { ...more(), reason }).catch(fail);
+		};
+		const node = el("button", { type: "button", onclick: press }, label);
+		node.dataset.label = label;
+		return node;
+	}
+
+	const none = () => ({});
+	const time = () => $("mod-time");
+	const duration = () => ({ for_ms: time().value ? Number(time().value) : undefined });
+	const until = () => (time().value ? `for ${time().selectedOptions[0].textContent}` : "with no time limit");
+
+	/** The actions that the role `mine` may take on a person with the role `theirs`. */
+	function actions(mine, theirs) {
+		if (theirs && rank(theirs) >= rank(mine)) return [];
+		const nodes = [button("Ban", "ban", duration, () => `Ban ${until()}?`)];
+		if (!theirs) nodes.push(button("Unban", "unban", none));
+		if (theirs === null) return nodes;
+		return [
+			button("Mute", "mute", duration, () => `Mute ${until()}?`),
+			button("Unmute", "mute", () => ({ for_ms: 0 })),
+			button("Remove", "kick", none, () => "Remove from the room?"),
+			...nodes,
+		];
+	}
+
+	/** The roles that `mine` may give to that person. */
+	function roles(mine, theirs) {
+		if (mine !== "owner" || theirs === null) return [];
+		const make = (role) => `Make ${roleName(role)}`;
+		return ROLES.filter((role) => role !== theirs).map((role) => button(make(role), "role", () => ({ role }), () => `${make(role)}?`));
+	}
+
+	/** Opens the dialog about a person in a room. */
+	async function person(where, user) {
+		try {
+			const { known, all } = await askRoles(where.name);
+			about = { room: where, user, role: known.get(user) ?? (all ? null : undefined) };
+		} catch (error) {
+			return fail(error);
+		}
+		$("mod-form").reset();
+		armed = null;
+		const [acting, giving] = [actions, roles].map((offer) => offer(where.role, about.role));
+		const some = acting.length + giving.length > 0;
+		$("mod-title").replaceChildren(bdi(user), " in ", bdi(where.name));
+		const role = about.role === null ? "Not a member of this room." : about.role ? `Role: ${roleName(about.role)}.` : "";
+		$("mod-help").textContent = some ? role : `${role} Your role does not let you moderate this person.`;
+		$("mod-terms").hidden = !some;
+		$("mod-actions").replaceChildren(...acting);
+		$("mod-roles").replaceChildren(...giving);
+		$("moderation").showModal();
+	}
+
+	/** Opens the dialog about a room. */
+	async function aboutRoom(where) {
+		room = where;
+		// In a room without moderators every member may set the topic.
+		const { known } = await askRoles(where.name).catch(() => ({ known: new Map() }));
+		const isModerated = [...known.values()].some(canModerate);
+		$("about-topic").hidden = isModerated && !canModerate(where.role);
+		$("about-invite").reset();
+		$("about-title").replaceChildren(bdi(where.name));
+		$("about-text").value = where.topic;
+		$("about").showModal();
+	}
+
+	const on = (id, type, run) =>
+		$(id).addEventListener(type, (event) => {
+			event.preventDefault();
+			run();
+		});
+	const submit = (id, field, run) =>
+		on(id, "submit", () => {
+			const text = $(field).value.trim();
+			$("about").close();
+			run(text);
+		});
+	on("mod-form", "submit", () => {});
+	$("mod-time").addEventListener("change", disarm);
+	on("mod-close", "click", () => $("moderation").close());
+	on("about-close", "click", () => $("about").close());
+	submit("about-invite", "about-user", (user) => user && invite(room.name, user));
+	submit("about-topic", "about-text", (text) => text !== room.topic && setTopic(room.name, text).catch(fail));
+	return { person, aboutRoom };
+}
