@@ -1,5 +1,5 @@
-//! permessage-deflate: any header is negotiated or refused, any payload inflated within its limit or
-//! refused, and what was compressed comes back.
+//! permessage-deflate: any header is negotiated or refused, any payload inflated within its limit
+//! or refused, and what was compressed comes back.
 //!
 //! The first byte chooses which of the three, and the window.
 

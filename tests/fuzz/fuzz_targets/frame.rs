@@ -1,8 +1,9 @@
-//! Any bytes through a decoder: whole and in pieces it says the same, and never more than the limits
-//! allow.
+//! Any bytes through a decoder: whole and in pieces it says the same, and never more than the
+//! limits allow.
 //!
-//! The first byte chooses the settings, the second how many cuts follow, each in two bytes; the rest is
-//! what the peer sent. Run with `-malloc_limit_mb=1`: nothing here may ask for more at once.
+//! The first byte chooses the settings, the second how many cuts follow, each in two bytes; the
+//! rest is what the peer sent. Run with `-malloc_limit_mb=1`: nothing here may ask for more at
+//! once.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! A request head in two pieces: never a panic, the same as in one, and whatever is said in return is
-//! well-formed.
+//! A request head in two pieces: never a panic, the same as in one, and whatever is said in return
+//! is well-formed.
 //!
 //! The first byte of the input says where to split the rest.
 
@@ -17,8 +17,8 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(answer(&[one, other]), answer(&[input]), "split at {split}");
 });
 
-/// What is sent in return to `pieces`, and how many of their bytes were the head's; `None` as long as that
-/// is nothing.
+/// What is sent in return to `pieces`, and how many of their bytes were the head's; `None` as long
+/// as that is nothing.
 fn answer(pieces: &[&[u8]]) -> Option<(Vec<u8>, usize)> {
     let mut parser = HeadParser::new(Limits::DEFAULT);
     let mut partial = PartialHead::default();
