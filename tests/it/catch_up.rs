@@ -1,10 +1,10 @@
 //! Who reads slowly falls behind, costs nobody anything, and gets the rest in order.
 
-use chinwag::config::Config;
 use serde_json::{Value, json};
 
 use crate::support::client::Lines;
 use crate::support::json::{ARRAY, STRING};
+use crate::support::server::{MESSAGE_BYTES, SOFT_BYTES};
 use crate::support::{Client, Raw, SMALL_BUFFER, Server, Setup};
 
 /// Commands are not limited: the sender is meant to be faster than the reader.
@@ -90,7 +90,7 @@ fn fall_behind(setup: Setup) -> (u64, u64) {
 
 #[test]
 fn what_waits_for_slow_readers_is_bounded() {
-    let server = Setup::default().config(FAST).start();
+    let server = Setup::default().bounded().config(FAST).start();
     let mut slow: Vec<_> = (0..50).map(|_| Raw::connect(server.tcp)).collect();
     for (n, raw) in slow.iter_mut().enumerate() {
         raw.shrink(4096);
@@ -104,8 +104,7 @@ fn what_waits_for_slow_readers_is_bounded() {
         ann.ask(&json!({"op": "send", "room": "lobby", "text": text}));
     }
     // Each falls behind at its soft limit, and may have been handed one message more.
-    let limits = Config::default().limits;
-    let most = slow.len() * (limits.outbound_soft_bytes + limits.message_bytes);
+    let most = slow.len() * (SOFT_BYTES + MESSAGE_BYTES);
     let waiting = server.metric("chinwag_queued_bytes");
     let most = f64::from(u32::try_from(most).expect("less than 4 GiB"));
     assert!(waiting <= most, "{waiting} bytes wait, above {most}");

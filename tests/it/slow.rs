@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use chinwag::config::Config;
 use serde_json::json;
 
 use crate::support::client::Lines;
 use crate::support::json::{ARRAY, NUMBER};
+use crate::support::server::{HARD_BYTES, MESSAGE_BYTES, SOFT_BYTES};
 use crate::support::{Client, Frame, Raw, RawWs, SMALL_BUFFER, Server, Setup};
 
 /// The process's resident memory in bytes.
@@ -26,8 +26,7 @@ const SLACK_BYTES: u64 = 3 << 20;
 /// Bytes that may wait for so many connections that do not read: each has what makes its cursors
 /// fall behind, and may have been handed one message more.
 fn waiting_max(readers: usize) -> f64 {
-    let limits = Config::default().limits;
-    bytes(readers * (limits.outbound_soft_bytes + limits.message_bytes))
+    bytes(readers * (SOFT_BYTES + MESSAGE_BYTES))
 }
 
 /// A number of bytes as the metrics page has it.
@@ -53,7 +52,7 @@ fn joined_with(server: &Server, name: &str, bytes: usize) -> Raw {
 #[test]
 fn at_full_rate_the_others_miss_nothing_and_memory_stays_bounded() {
     const READERS: usize = 20;
-    let server = Setup::default().set("limits.rate_per_s", "off").start();
+    let server = Setup::default().bounded().set("limits.rate_per_s", "off").start();
     let slow: Vec<_> = (0..READERS).map(|n| joined(&server, &format!("slow{n}"))).collect();
     let mut quick = Client::lines(&server).named("quick", Some("lobby"));
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
@@ -69,7 +68,7 @@ fn at_full_rate_the_others_miss_nothing_and_memory_stays_bounded() {
     // If the server kept what it owes to the readers, it would be 160 MB.
     round(101, 1_100);
     let grown = resident(&server).saturating_sub(before);
-    let for_readers = READERS as u64 * Config::default().limits.outbound_hard_bytes as u64;
+    let for_readers = (READERS * HARD_BYTES) as u64;
     let most = STORE_BYTES + SLACK_BYTES + for_readers;
     assert!(grown < most, "{grown} bytes more for readers that do not read, above {most}");
     let waiting = server.metric("chinwag_queued_bytes");
@@ -114,7 +113,7 @@ fn never_read(bytes: usize) {
 
 #[test]
 fn who_asks_for_more_than_it_reads_is_not_read_from_and_loses_nothing() {
-    let server = Setup::default().set("limits.rate_per_s", "off").start();
+    let server = Setup::default().bounded().set("limits.rate_per_s", "off").start();
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     let text = "x".repeat(16_000);
     for _ in 0..4 {
@@ -128,7 +127,7 @@ fn who_asks_for_more_than_it_reads_is_not_read_from_and_loses_nothing() {
     // 200 × 64 KB are owed; only as much as may wait is there.
     ann.ask(&json!({"op": "ping"}));
     let waiting = server.metric("chinwag_queued_bytes");
-    let most = bytes(Config::default().limits.outbound_hard_bytes);
+    let most = bytes(HARD_BYTES);
     assert!(waiting <= most, "{waiting} bytes wait, above {most}");
     let mut client = Client::over(Lines(greedy));
     for id in 0..total {
@@ -139,7 +138,7 @@ fn who_asks_for_more_than_it_reads_is_not_read_from_and_loses_nothing() {
 
 #[test]
 fn pings_that_are_not_read_do_not_pile_up_either() {
-    let server = Setup::default().args(&["--echo"]).start();
+    let server = Setup::default().bounded().args(&["--echo"]).start();
     let mut ws = RawWs::connect(server.http, "/ws", "");
     ws.raw.shrink(4096);
     let pings = Frame { first: 0x89, payload: vec![b'x'; 125] }.encode().repeat(5_000);

@@ -19,12 +19,13 @@ pub(crate) enum Kind {
     Deflate,
     Lines,
     Lengths,
-    Person,
+    /// A person with a terminal.
+    Text,
 }
 
 /// What a client has heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum Received {
     /// The upgrade was answered.
     Switched,
     Text(String),
@@ -89,7 +90,7 @@ impl Codec {
                 let accept = AcceptKey::of(key.as_bytes()).expect("a key of 16 bytes");
                 Stage::Handshake { partial: PartialAnswer::default(), accept }
             }
-            Kind::Lines | Kind::Lengths | Kind::Person => Stage::Plain(line::Decoder::default()),
+            Kind::Lines | Kind::Lengths | Kind::Text => Stage::Plain(line::Decoder::default()),
         };
         (Self { kind, stage, deflate: None }, out)
     }
@@ -122,7 +123,7 @@ impl Codec {
                     None => ws::encode(Opcode::Text, payload, Some(key(rng)), out),
                 }
             }
-            Kind::Lines | Kind::Person => line::encode_line(out, payload),
+            Kind::Lines | Kind::Text => line::encode_line(out, payload),
             Kind::Lengths => line::encode_length(out, payload).expect("a short message"),
         }
     }
@@ -137,7 +138,7 @@ impl Codec {
             Kind::Ws | Kind::Deflate if self.is_open() => {
                 ws::encode_close(CloseCode::new(1000), "", Some(key(rng)), out);
             }
-            Kind::Person => out.extend_from_slice(b"/quit\n"),
+            Kind::Text => out.extend_from_slice(b"/quit\n"),
             _ => {}
         }
     }
@@ -147,7 +148,7 @@ impl Codec {
         &mut self,
         bytes: &mut [u8],
         scratch: &mut Scratch,
-        heard: &mut Vec<Heard>,
+        heard: &mut Vec<Received>,
     ) -> Result<(), String> {
         let mut input = bytes;
         if let Stage::Handshake { partial, accept } = &mut self.stage {
@@ -161,7 +162,7 @@ impl Codec {
             let consumed = switched.consumed;
             input = &mut input[consumed..];
             self.stage = Stage::Ws(ws::Decoder::new(self.deflate));
-            heard.push(Heard::Switched);
+            heard.push(Received::Switched);
         }
         match &mut self.stage {
             Stage::Handshake { .. } => Ok(()),
@@ -189,17 +190,17 @@ fn decode_ws(
     decoder: &mut ws::Decoder,
     mut input: &mut [u8],
     scratch: &mut Scratch,
-    heard: &mut Vec<Heard>,
+    heard: &mut Vec<Received>,
 ) -> Result<(), String> {
     loop {
         let item = decoder.decode(&mut input, &scratch.settings, &mut scratch.shared);
         heard.push(match item.map_err(|violation| violation.to_string())? {
             None => return Ok(()),
-            Some(Item::Text(text)) => Heard::Text(text.to_owned()),
-            Some(Item::Ping(payload)) => Heard::Ping(payload.to_vec()),
+            Some(Item::Text(text)) => Received::Text(text.to_owned()),
+            Some(Item::Ping(payload)) => Received::Ping(payload.to_vec()),
             Some(Item::Pong(_)) => continue,
             Some(Item::Binary(_)) => return Err("a binary message".to_owned()),
-            Some(Item::Close { code, .. }) => Heard::Close(code.map(CloseCode::as_u16)),
+            Some(Item::Close { code, .. }) => Received::Close(code.map(CloseCode::as_u16)),
         });
     }
 }
@@ -207,12 +208,12 @@ fn decode_ws(
 fn decode_plain(
     decoder: &mut line::Decoder,
     mut input: &[u8],
-    heard: &mut Vec<Heard>,
+    heard: &mut Vec<Received>,
 ) -> Result<(), String> {
     while let Some(item) = decoder.decode(&mut input, MESSAGE_MAX) {
         let line::Item::Message(bytes) = item else { return Err(format!("{item:?}")) };
         let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-        heard.push(Heard::Text(text.to_owned()));
+        heard.push(Received::Text(text.to_owned()));
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! What lies between a client and the server: two streams of bytes, and how each side ended its own.
+//! What lies between a client and the server: two streams of bytes, and how each side ended its
+//! own.
 
 use std::collections::VecDeque;
 

@@ -1,8 +1,9 @@
-//! The whole server above the reactor in a simulated world: a virtual clock, clients that stall, split,
-//! vanish and return, and a checker over everything that all of them see.
+//! The whole server above the reactor in a simulated world: a virtual clock, clients that stall,
+//! split, vanish and return, and a checker over everything that all of them see.
 //!
-//! A run is determined by its seed. `SIM_SEED` runs one seed, `SIM_SEEDS` that many, `SIM_STEPS` sets
-//! the steps of each, `SIM_SHOWN` how many failures are shown; a failure prints the seed that repeats it.
+//! A run is determined by its seed. `SIM_SEED` runs one seed, `SIM_SEEDS` that many, `SIM_STEPS`
+//! sets the steps of each, `SIM_SHOWN` how many failures are shown; a failure prints the seed that
+//! repeats it.
 
 #![expect(
     clippy::disallowed_methods,
@@ -12,25 +13,26 @@
 
 mod client;
 mod codec;
-mod disk;
-mod hist;
+mod history;
 mod link;
 mod plan;
 mod reactor;
+mod store;
 mod tamper;
 mod trace;
 mod world;
 
-use disk::Slip;
-use tamper::Fault;
+use store::StoreFault;
+use tamper::NetworkFault;
 use world::{Outcome, Planted, run};
 
 /// Worlds in which each planted fault has to be found.
 const FOUND_MIN: u32 = 4;
-/// Worlds in which a broken store is looked for at most, their steps, and how many of them must show it.
-const SLIP_WORLDS: u64 = 60;
-const SLIP_STEPS: u64 = 1_200;
-const SLIPS_FOUND_MIN: usize = 2;
+/// Worlds in which a broken store is looked for at most, their steps, and how many of them must
+/// show it.
+const STORE_FAULT_WORLDS: u64 = 60;
+const STORE_FAULT_STEPS: u64 = 1_200;
+const STORE_FAULTS_FOUND_MIN: usize = 2;
 /// Times that a planted fault may happen in one world without harm.
 const HARMLESS_MAX: u64 = 20;
 
@@ -97,9 +99,9 @@ fn the_same_seed_makes_the_same_world() {
 
 #[test]
 fn planted_faults_are_found() {
-    for &fault in Fault::ALL {
-        // Some happen in few worlds only; and what comes late but before nothing that matters, or is lost
-        // just before the connection is, does no harm: once may pass, often may not.
+    for &fault in NetworkFault::ALL {
+        // Some happen in few worlds only; and what comes late but before nothing that matters, or
+        // is lost just before the connection is, does no harm: once may pass, often may not.
         let mut found = 0;
         for seed in 0..80 {
             let outcome = run(seed, 1_000, Planted { fault: Some(fault), ..Planted::default() });
@@ -114,11 +116,11 @@ fn planted_faults_are_found() {
     }
 }
 
-/// What is wrong in the world of `seed` with a broken store, in words; `None` if nothing is, or if its store
-/// was never asked for what it breaks. The domain's own assertions count as a find.
-fn find(slip: Slip, seed: u64) -> (bool, Option<String>) {
-    let planted = Planted { slip: Some(slip), ..Planted::default() };
-    let outcome = std::panic::catch_unwind(|| run(seed, SLIP_STEPS, planted));
+/// What is wrong in the world of `seed` with a broken store, in words; `None` if nothing is, or if
+/// its store was never asked for what it breaks. The domain's own assertions count as a find.
+fn find(store_fault: StoreFault, seed: u64) -> (bool, Option<String>) {
+    let planted = Planted { store_fault: Some(store_fault), ..Planted::default() };
+    let outcome = std::panic::catch_unwind(|| run(seed, STORE_FAULT_STEPS, planted));
     match outcome {
         Ok(outcome) => (outcome.tampered > 0, outcome.fault.filter(|_| outcome.tampered > 0)),
         Err(_) => (true, Some("an assertion of the domain's".to_owned())),
@@ -127,17 +129,20 @@ fn find(slip: Slip, seed: u64) -> (bool, Option<String>) {
 
 #[test]
 fn broken_stores_are_found() {
-    for &slip in Slip::ALL {
+    for &store_fault in StoreFault::ALL {
         let (mut broken, mut found) = (0, Vec::new());
-        for seed in 0..SLIP_WORLDS {
-            let (is_broken, fault) = find(slip, seed);
+        for seed in 0..STORE_FAULT_WORLDS {
+            let (is_broken, fault) = find(store_fault, seed);
             broken += u32::from(is_broken);
             found.extend(fault.map(|fault| format!("seed {seed}: {fault:.160}")));
-            if found.len() >= SLIPS_FOUND_MIN {
+            if found.len() >= STORE_FAULTS_FOUND_MIN {
                 break;
             }
         }
-        println!("{slip:?}: {} of {broken} worlds, {:?}", found.len(), found.first());
-        assert!(found.len() >= SLIPS_FOUND_MIN, "{slip:?} is found {found:?}, of {broken}");
+        println!("{store_fault:?}: {} of {broken} worlds, {:?}", found.len(), found.first());
+        assert!(
+            found.len() >= STORE_FAULTS_FOUND_MIN,
+            "{store_fault:?} is found {found:?}, of {broken}"
+        );
     }
 }

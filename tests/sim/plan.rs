@@ -8,9 +8,9 @@ use chinwag::config::Config;
 use chinwag::rng::Rng;
 use chinwag::time::Tick;
 
-use crate::disk::Habits;
-use crate::hist::Rules;
+use crate::history::Rules;
 use crate::reactor;
+use crate::store::StoreConfig;
 
 /// Rooms that anybody may join.
 const ROOMS: &[&str] = &["lobby", "tea", "dev/rust", "ops"];
@@ -22,7 +22,7 @@ const EPHEMERAL: &str = "ops";
 const FORGETFUL: &str = "dev/rust";
 const KEPT_RECORDS: u64 = 40;
 /// The room that is made with an owner, and entered by invitation.
-pub(crate) const DEN: &str = "den";
+pub(crate) const MODERATED_ROOM: &str = "den";
 /// Users that are written to, and never come.
 const ABSENT: &[&str] = &["nobody-1", "nobody-2"];
 
@@ -41,8 +41,8 @@ pub(crate) struct Plan {
     pub(crate) rate_limited: bool,
     /// The clock jumps once in so many steps.
     pub(crate) jump: u64,
-    /// How the store behaves, `None` if there is none but the memory.
-    pub(crate) store: Option<Habits>,
+    /// How the store behaves, `None` if all rooms are in memory.
+    pub(crate) store: Option<StoreConfig>,
     /// The process dies once in so many steps, and is started again.
     pub(crate) crash: Option<u64>,
     /// It is stopped in good order once in so many steps, and started again.
@@ -98,9 +98,9 @@ impl Plan {
     }
 
     /// A store that is fast or slow, and sometimes in trouble.
-    fn some_store(rng: &mut Rng) -> Habits {
+    fn some_store(rng: &mut Rng) -> StoreConfig {
         let delays = *rng.pick(&[[0, 0, 0], [0, 2, 1], [3, 6, 3], [1, 20, 10]]);
-        Habits {
+        StoreConfig {
             delays,
             read_delay: *rng.pick(&[0, 2, 12]),
             trouble: *rng.pick(&[u64::MAX, 300, 1_000]),
@@ -160,8 +160,8 @@ impl Plan {
     }
 }
 
-/// What the rooms outlive: nothing, if there is no store; otherwise some do not, and one forgets early. One has an
-/// owner, and is entered by invitation.
+/// What the rooms outlive: nothing, if there is no store; otherwise some do not, and one forgets
+/// early. One has an owner, and is entered by invitation.
 fn set_policies(config: &mut Config, is_stored: bool, rng: &mut Rng) {
     let durability = if is_stored {
         *rng.pick(&[Durability::Disk, Durability::Disk, Durability::Os])
@@ -174,7 +174,7 @@ fn set_policies(config: &mut Config, is_stored: bool, rng: &mut Rng) {
         let policy = Policy { durability, retention, access, ..Policy::default() };
         config.policies.rules.push(Rule { pattern: Some(room.into()), name: None, policy });
     };
-    policy(DEN, durability, None, Access::Private);
+    policy(MODERATED_ROOM, durability, None, Access::Private);
     if is_stored {
         policy(EPHEMERAL, Durability::Memory, None, Access::Open);
         if rng.once_in(2) {

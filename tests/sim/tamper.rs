@@ -1,4 +1,5 @@
-//! A layer between server and clients that breaks promises on purpose, to see that the checker notices.
+//! A layer between server and clients that breaks promises on purpose, to see that the checker
+//! notices.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +11,11 @@ macro_rules! faults {
     ($($(#[$doc:meta])* $variant:ident,)+) => {
         /// What is broken.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Fault {
+        pub(crate) enum NetworkFault {
             $($(#[$doc])* $variant,)+
         }
 
-        impl Fault {
+        impl NetworkFault {
             pub(crate) const ALL: &'static [Self] = &[$(Self::$variant,)+];
         }
     };
@@ -25,13 +26,13 @@ faults! {
     LostEvent,
     /// A live record comes twice.
     DoubledEvent,
-    /// A record comes after what was said behind it.
+    /// A record comes after its successor.
     SwappedEvents,
-    /// A record is shown that was never said: it could still be taken back.
+    /// A record is shown before it is committed, and a crash could take it back.
     EarlyEvent,
     /// Two clients see different records at one seq.
     OtherText,
-    /// An answer to a `send` comes behind the record after it.
+    /// The answer to a `send` comes after the record that follows it.
     LateReply,
     /// An answer is lost.
     LostReply,
@@ -57,14 +58,14 @@ faults! {
     ReceiptBack,
     /// A room that was left goes on.
     LostLeft,
-    /// Who was put out of a room still hears what is said there.
+    /// A user who was put out of a room still gets its messages.
     PutOutStillHears,
 }
 
 /// The layer. Without a fault it lets everything pass.
 #[derive(Debug)]
 pub(crate) struct Tamper {
-    fault: Option<Fault>,
+    fault: Option<NetworkFault>,
     rng: Rng,
     /// A message that is kept back, by client.
     kept: BTreeMap<usize, String>,
@@ -75,7 +76,7 @@ pub(crate) struct Tamper {
 }
 
 impl Tamper {
-    pub(crate) const fn new(fault: Option<Fault>, seed: u64) -> Self {
+    pub(crate) const fn new(fault: Option<NetworkFault>, seed: u64) -> Self {
         Self {
             fault,
             rng: Rng::new(seed),
@@ -85,11 +86,11 @@ impl Tamper {
         }
     }
 
-    /// Hands on what the server has said to a client.
+    /// Passes a message of the server's on to a client.
     pub(crate) fn pass(&mut self, client: usize, text: String, out: &mut Vec<String>) {
         let Some(fault) = self.fault else { return out.push(text) };
-        if fault == Fault::PutOutStillHears {
-            return self.overhear(client, text, out);
+        if fault == NetworkFault::PutOutStillHears {
+            return self.inspect(client, text, out);
         }
         let kept = self.kept.remove(&client);
         if kept.is_none()
@@ -103,8 +104,8 @@ impl Tamper {
         out.extend(kept);
     }
 
-    /// Lets those who were put out hear on.
-    fn overhear(&mut self, client: usize, text: String, out: &mut Vec<String>) {
+    /// Also delivers messages to those who were put out of a room.
+    fn inspect(&mut self, client: usize, text: String, out: &mut Vec<String>) {
         let value: Value = serde_json::from_str(&text).unwrap_or_default();
         let word = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
         let room = word("room").to_owned();
@@ -132,7 +133,7 @@ impl Tamper {
     /// Breaks a message if it is one to which the fault applies.
     fn break_one(
         &mut self,
-        fault: Fault,
+        fault: NetworkFault,
         (client, text): (usize, &str),
         mut value: Value,
         out: &mut Vec<String>,
@@ -142,40 +143,40 @@ impl Tamper {
             return false;
         }
         match fault {
-            Fault::LostEvent
-            | Fault::LostReply
-            | Fault::LostLive
-            | Fault::LostPresence
-            | Fault::PutOutStillHears
-            | Fault::LostLeft => {}
-            Fault::DoubledEvent | Fault::DoubledReply => {
+            NetworkFault::LostEvent
+            | NetworkFault::LostReply
+            | NetworkFault::LostLive
+            | NetworkFault::LostPresence
+            | NetworkFault::PutOutStillHears
+            | NetworkFault::LostLeft => {}
+            NetworkFault::DoubledEvent | NetworkFault::DoubledReply => {
                 out.extend([text.to_owned(), text.to_owned()]);
             }
-            Fault::SwappedEvents | Fault::LateReply => {
+            NetworkFault::SwappedEvents | NetworkFault::LateReply => {
                 self.kept.insert(client, text.to_owned());
             }
-            Fault::EarlyEvent => {
+            NetworkFault::EarlyEvent => {
                 out.push(text.to_owned());
                 shift(&mut value, "/seq", 1);
                 value["text"] = json!("said by nobody");
                 out.push(value.to_string());
             }
-            Fault::OtherText => {
+            NetworkFault::OtherText => {
                 value["at"] = json!(value["at"].as_u64().unwrap_or(0) + 1);
                 out.push(value.to_string());
             }
-            Fault::FalseGap => {
+            NetworkFault::FalseGap => {
                 let (room, seq) = (&value["room"], &value["seq"]);
                 out.extend([
                     json!({"ev":"gap","room":room,"from":seq,"to":seq,"why":"pruned"}).to_string(),
                     json!({"ev":"live","room":room,"seq":seq}).to_string(),
                 ]);
             }
-            Fault::WrongSeq | Fault::Respent => {
+            NetworkFault::WrongSeq | NetworkFault::Respent => {
                 shift(&mut value, "/data/seq", 1);
                 out.push(value.to_string());
             }
-            Fault::HoleInReplay => {
+            NetworkFault::HoleInReplay => {
                 let items = value["items"].as_array_mut().map_or(0, |items| {
                     items.remove(0);
                     items.len()
@@ -184,7 +185,7 @@ impl Tamper {
                     out.push(value.to_string());
                 }
             }
-            Fault::SilentGap => {
+            NetworkFault::SilentGap => {
                 let items = value["items"].as_array_mut().into_iter().flatten();
                 for item in items {
                     shift(item, "/seq", 1);
@@ -192,7 +193,7 @@ impl Tamper {
                 shift(&mut value, "/to", 1);
                 out.push(value.to_string());
             }
-            Fault::WrongPresence => {
+            NetworkFault::WrongPresence => {
                 if let Some(on) = value.get_mut("on").and_then(Value::as_array_mut) {
                     on.push(json!("nobody"));
                 } else if let Some(users) = value.get_mut("users").and_then(Value::as_array_mut) {
@@ -200,7 +201,7 @@ impl Tamper {
                 }
                 out.push(value.to_string());
             }
-            Fault::ReceiptBack => {
+            NetworkFault::ReceiptBack => {
                 out.push(text.to_owned());
                 for seq in
                     value["read"].as_object_mut().into_iter().flat_map(|read| read.values_mut())
@@ -215,29 +216,30 @@ impl Tamper {
 }
 
 /// Whether the fault applies to a message, and then whether there are many such messages.
-fn applies(fault: Fault, value: &Value) -> Option<bool> {
+fn applies(fault: NetworkFault, value: &Value) -> Option<bool> {
     let event = value.get("ev").and_then(Value::as_str).unwrap_or_default();
     let is_sent = value.pointer("/data/durable").is_some()
         && value.pointer("/data/seq").is_some()
         && value.pointer("/data/epoch").is_none();
     let is_dup = value.pointer("/data/dup").is_some();
     let applies = match fault {
-        Fault::LostEvent
-        | Fault::DoubledEvent
-        | Fault::SwappedEvents
-        | Fault::EarlyEvent
-        | Fault::OtherText
-        | Fault::FalseGap => event == "message",
-        Fault::LateReply | Fault::LostReply | Fault::DoubledReply | Fault::WrongSeq => {
-            is_sent && !is_dup
-        }
-        Fault::Respent => is_dup,
-        Fault::HoleInReplay | Fault::SilentGap => event == "replay",
-        Fault::LostLive => event == "live",
-        Fault::LostPresence | Fault::WrongPresence => event == "presence",
-        Fault::ReceiptBack => event == "receipts",
-        Fault::LostLeft => event == "left",
-        Fault::PutOutStillHears => false,
+        NetworkFault::LostEvent
+        | NetworkFault::DoubledEvent
+        | NetworkFault::SwappedEvents
+        | NetworkFault::EarlyEvent
+        | NetworkFault::OtherText
+        | NetworkFault::FalseGap => event == "message",
+        NetworkFault::LateReply
+        | NetworkFault::LostReply
+        | NetworkFault::DoubledReply
+        | NetworkFault::WrongSeq => is_sent && !is_dup,
+        NetworkFault::Respent => is_dup,
+        NetworkFault::HoleInReplay | NetworkFault::SilentGap => event == "replay",
+        NetworkFault::LostLive => event == "live",
+        NetworkFault::LostPresence | NetworkFault::WrongPresence => event == "presence",
+        NetworkFault::ReceiptBack => event == "receipts",
+        NetworkFault::LostLeft => event == "left",
+        NetworkFault::PutOutStillHears => false,
     };
     let is_frequent = event == "message" || is_sent;
     applies.then_some(is_frequent)

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use chinwag::net::CloseReason;
 
-use crate::codec::Heard;
+use crate::codec::Received;
 
 /// The same seed makes the same trace.
 #[derive(Debug, Default)]
@@ -20,14 +20,14 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    pub(crate) fn heard(&mut self, client: usize, heard: &Heard) {
+    pub(crate) fn heard(&mut self, client: usize, heard: &Received) {
         self.heard += 1;
         self.hasher.write_usize(client);
         match heard {
-            Heard::Switched => self.hasher.write_u8(0),
-            Heard::Text(text) => text.hash(&mut self.hasher),
-            Heard::Ping(payload) => payload.hash(&mut self.hasher),
-            Heard::Close(code) => code.hash(&mut self.hasher),
+            Received::Switched => self.hasher.write_u8(0),
+            Received::Text(text) => text.hash(&mut self.hasher),
+            Received::Ping(payload) => payload.hash(&mut self.hasher),
+            Received::Close(code) => code.hash(&mut self.hasher),
         }
     }
 

@@ -33,11 +33,14 @@ pub(crate) fn check_test_name(source: &Source) -> Vec<Finding> {
     findings
 }
 
-/// Finds lines of comments that are too wide to be read beside another file.
+/// Finds lines of comments that are too wide to be read beside another file. A row of a table
+/// cannot be broken.
 pub(crate) fn check_comments(source: &Source) -> Vec<Finding> {
     let too_wide = |(number, line): (usize, &str)| {
         let columns = line.chars().count();
-        let is_comment = line.trim_start().starts_with("//");
+        let line = line.trim_start();
+        let is_row = line.trim_start_matches(['/', '!', ' ']).starts_with('|');
+        let is_comment = line.starts_with("//") && !is_row;
         let what = || format!("a comment of {columns} columns");
         (is_comment && columns > COMMENT_COLUMNS_MAX)
             .then(|| finding_at(Rule::CommentWidth, &source.path, number, what()))

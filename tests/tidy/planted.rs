@@ -73,6 +73,10 @@ const PLANTED: &[(&str, &str, Rule)] = &[
 const WIDE: &str = "    // 3456789 123456789 123456789 123456789 123456789 123456789 123456789 123456789 123456789 \
                     123456789";
 
+/// A row of a table of 101 columns.
+const TABLE_ROW: &str = "//! | 789 123456789 123456789 123456789 123456789 123456789 123456789 123456789 \
+                         123456789 123456789 |";
+
 /// The rules that look at several files at once, each with a test below.
 const OF_SEVERAL: [Rule; 3] = [Rule::Cycle, Rule::Room, Rule::ModuleForm];
 
@@ -109,6 +113,7 @@ const SOUND: &[(&str, &str)] = &[
         "/// Of exactly 100 columns: 9 123456789 123456789 123456789 123456789 123456789 \
                           123456789 1234567890",
     ),
+    ("src/ws/header.rs", TABLE_ROW),
 ];
 
 #[test]

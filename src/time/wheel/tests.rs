@@ -188,7 +188,6 @@ fn timers_take_no_more_places_than_were_armed_together() {
 
 #[test]
 fn an_entry_is_small() {
-    assert_eq!(size_of::<Entry<u32>>(), 24);
-    assert_eq!(size_of::<Entry<u64>>(), 32);
-    assert_eq!(size_of::<Option<TimerId>>(), 8);
+    assert!(size_of::<Entry<u32>>() <= 24 && size_of::<Entry<u64>>() <= 32);
+    assert!(size_of::<Option<TimerId>>() <= 8);
 }

@@ -25,6 +25,13 @@ pub(crate) struct Setup {
     descriptors: Option<u32>,
 }
 
+/// Bytes that wait for a connection of a [`Setup::bounded`] server before its cursors fall behind.
+pub(crate) const SOFT_BYTES: usize = 64 << 10;
+/// Bytes that may wait for one at all.
+pub(crate) const HARD_BYTES: usize = 256 << 10;
+/// Bytes of its largest message.
+pub(crate) const MESSAGE_BYTES: usize = 16 << 10;
+
 /// The durability of rooms in tests that do not choose one.
 const DURABILITY: &str = "disk";
 
@@ -52,6 +59,14 @@ impl Setup {
     pub(crate) fn set(self, key: &str, value: &str) -> Self {
         let name = format!("CHINWAG_{}", key.replace('.', "_").to_uppercase());
         self.environment(&name, value)
+    }
+
+    /// Sets what may wait for one connection to [`SOFT_BYTES`], [`HARD_BYTES`] and
+    /// [`MESSAGE_BYTES`].
+    pub(crate) fn bounded(self) -> Self {
+        self.set("limits.outbound_soft_bytes", &SOFT_BYTES.to_string())
+            .set("limits.outbound_hard_bytes", &HARD_BYTES.to_string())
+            .set("limits.message_bytes", &MESSAGE_BYTES.to_string())
     }
 
     /// Keeps its rooms in memory, for tests about what that means.

@@ -1,22 +1,22 @@
-//! A client: follows "What a client does" of the protocol, over a network and with habits that are not
-//! always good.
+//! A client: follows "What a client does" of the protocol, over a network and with habits that are
+//! not always good.
 
-mod act;
-mod ask;
-mod calm;
-mod hear;
+mod actions;
+mod events;
+mod moderation;
 mod network;
-mod order;
-mod reply;
+mod quiesce;
+mod replies;
+mod requests;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use chinwag::rng::Rng;
 use chinwag::time::Tick;
 
-pub(crate) use self::ask::{Asked, Draft, Target};
+pub(crate) use self::requests::{Draft, Pending, Target};
 use crate::codec::{Codec, Kind, Scratch};
-use crate::hist::{Hist, View};
+use crate::history::{History, View};
 use crate::link::Link;
 use crate::plan::Plan;
 use crate::reactor::Reactor;
@@ -24,9 +24,9 @@ use crate::tamper::Tamper;
 use crate::trace::Trace;
 
 /// What a client needs of the world around it.
-pub(crate) struct Around<'a> {
+pub(crate) struct Context<'a> {
     pub(crate) now: Tick,
-    pub(crate) hist: &'a mut Hist,
+    pub(crate) history: &'a mut History,
     pub(crate) links: &'a mut Vec<Link>,
     pub(crate) reactor: &'a mut Reactor,
     pub(crate) scratch: &'a mut Scratch,
@@ -37,20 +37,20 @@ pub(crate) struct Around<'a> {
 
 /// How a client behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Manners {
+pub(crate) enum Behaviour {
     /// As people and networks are.
-    Wild,
+    Normal,
     /// It keeps its connection, answers everything, and says nothing of its own.
-    Calm,
+    Quiet,
     /// It does not come back.
     Leaving,
 }
 
 /// Where a client is.
 #[derive(Debug)]
-pub(crate) enum Life {
-    Away { until: Tick },
-    On(Box<Talk>),
+pub(crate) enum ClientState {
+    Offline { until: Tick },
+    Online(Box<Connection>),
 }
 
 #[derive(Debug)]
@@ -58,8 +58,8 @@ pub(crate) struct Client {
     pub(crate) id: usize,
     pub(crate) name: String,
     pub(crate) kind: Kind,
-    pub(crate) life: Life,
-    pub(crate) manners: Manners,
+    pub(crate) state: ClientState,
+    pub(crate) behaviour: Behaviour,
     rng: Rng,
     /// The secret of the last session.
     session: Option<String>,
@@ -67,7 +67,8 @@ pub(crate) struct Client {
     positions: BTreeMap<String, (String, u64)>,
     /// Sends that were not answered, with a `cid`, to be repeated.
     pub(crate) outbox: VecDeque<Draft>,
-    /// The last message that was answered, to be repeated as by a client that has missed the answer.
+    /// The last message that was answered, to be repeated as by a client that has missed the
+    /// answer.
     answered: Option<Draft>,
     /// Messages that it has sent, to be changed: room, epoch and seq.
     mine: Vec<(String, String, u64)>,
@@ -79,8 +80,8 @@ pub(crate) struct Client {
 
 /// How a connection's network is at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mood {
-    Lively,
+pub(crate) enum NetworkState {
+    Flowing,
     /// Takes nothing.
     Stalled {
         until: Tick,
@@ -93,10 +94,10 @@ pub(crate) enum Mood {
 
 /// One connection, from the client's side.
 #[derive(Debug)]
-pub(crate) struct Talk {
+pub(crate) struct Connection {
     pub(crate) link: usize,
     pub(crate) codec: Codec,
-    pub(crate) mood: Mood,
+    pub(crate) network: NetworkState,
     /// Said, not sent yet.
     out: Vec<u8>,
     said_hello: bool,
@@ -106,7 +107,7 @@ pub(crate) struct Talk {
     /// It has sent what no client may: whatever follows is right.
     hostile: bool,
     next_id: u64,
-    pub(crate) asked: BTreeMap<u64, Asked>,
+    pub(crate) pending: BTreeMap<u64, Pending>,
     /// Errors without an `id` that must still come.
     errors_due: u64,
     pub(crate) views: BTreeMap<String, View>,
@@ -132,8 +133,8 @@ impl Client {
             id,
             name,
             kind,
-            life: Life::Away { until },
-            manners: Manners::Wild,
+            state: ClientState::Offline { until },
+            behaviour: Behaviour::Normal,
             rng,
             session: None,
             positions: BTreeMap::new(),
@@ -146,25 +147,25 @@ impl Client {
     }
 
     /// The connection, if it has one and was welcomed.
-    pub(crate) fn greeted(&self) -> Option<&Talk> {
-        match &self.life {
-            Life::On(talk) if talk.greeted && !talk.closing => Some(talk),
+    pub(crate) fn greeted(&self) -> Option<&Connection> {
+        match &self.state {
+            ClientState::Online(conn) if conn.greeted && !conn.closing => Some(conn),
             _ => None,
         }
     }
 
     /// What is under way, in words.
-    pub(crate) fn restless(&self) -> String {
-        let Some(talk) = self.greeted() else { return format!("{self:?}") };
-        let behind: Vec<_> = talk.views.iter().filter(|(_, view)| view.behind).collect();
-        let (name, outbox, asked) = (&self.name, &self.outbox, &talk.asked);
+    pub(crate) fn describe_pending(&self) -> String {
+        let Some(conn) = self.greeted() else { return format!("{self:?}") };
+        let behind: Vec<_> = conn.views.iter().filter(|(_, view)| view.behind).collect();
+        let (name, outbox, asked) = (&self.name, &self.outbox, &conn.pending);
         format!("{name}: outbox {outbox:?}, asked {asked:?}, behind {behind:?}")
     }
 
     /// Whether nothing is under way: all is answered, and every cursor is live.
     pub(crate) fn is_settled(&self) -> bool {
-        let settled = |talk: &Talk| {
-            talk.asked.is_empty() && talk.out.is_empty() && talk.views.values().all(|v| !v.behind)
+        let settled = |conn: &Connection| {
+            conn.pending.is_empty() && conn.out.is_empty() && conn.views.values().all(|v| !v.behind)
         };
         self.outbox.is_empty() && self.greeted().is_some_and(settled)
     }

@@ -7,7 +7,7 @@ use chinwag::time::Tick;
 
 use crate::link::Link;
 
-/// As in the real reactor; it only goes downwards.
+/// As in the real reactor. A connection only ever moves to a later phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Open,
@@ -17,7 +17,7 @@ pub(crate) enum Phase {
     Ended(CloseReason),
 }
 
-/// What a write came to.
+/// The result of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
     Emptied,

@@ -1,5 +1,5 @@
-//! A reactor without sockets: obeys the contract of `chinwag::net` and the order of the real one's turn,
-//! on [`Link`]s and a clock that the world moves.
+//! A reactor without sockets: obeys the contract of `chinwag::net` and the order of the real one's
+//! turn, on [`Link`]s and a clock that the world moves.
 
 mod conn;
 mod turn;
@@ -14,8 +14,8 @@ use chinwag::time::Tick;
 use chinwag::time::clock::Now;
 
 use self::conn::{Conn, Phase};
-use crate::disk::{Disk, Doom};
 use crate::link::Link;
+use crate::store::{CrashPlan, SimStore};
 
 /// What the configuration of the real reactor says.
 #[derive(Clone, Debug)]
@@ -49,9 +49,9 @@ pub(crate) struct Gone {
 pub(crate) struct Reactor {
     config: Config,
     rng: Rng,
-    doom: Doom,
+    crash_plan: CrashPlan,
     /// The store whose answers are told.
-    disk: Option<Disk>,
+    disk: Option<SimStore>,
     slots: Vec<Option<Conn>>,
     generation: u64,
     /// Links that ask to be accepted.
@@ -74,11 +74,16 @@ pub(crate) struct Reactor {
 }
 
 impl Reactor {
-    pub(crate) const fn new(config: Config, rng: Rng, doom: Doom, disk: Option<Disk>) -> Self {
+    pub(crate) const fn new(
+        config: Config,
+        rng: Rng,
+        crash_plan: CrashPlan,
+        disk: Option<SimStore>,
+    ) -> Self {
         Self {
             config,
             rng,
-            doom,
+            crash_plan,
             disk,
             slots: Vec::new(),
             generation: 0,
@@ -138,14 +143,14 @@ impl Reactor {
     }
 
     fn tell(&mut self, now: Now, input: Input<'_>, handler: &mut impl Handler) {
-        if !self.doom.cross() {
+        if !self.crash_plan.cross() {
             return;
         }
         let mut effects = std::mem::take(&mut self.effects);
         handler.handle(now, input, &mut effects);
         for effect in effects.drain(..) {
-            // What a process wanted to do that died meanwhile was not done.
-            if !self.doom.is_dead() {
+            // A process that crashed in the middle of this turn has no effects.
+            if !self.crash_plan.is_dead() {
                 self.apply(now.tick, effect);
             }
         }
@@ -185,7 +190,8 @@ impl Reactor {
             Effect::FindByAddress { .. } => {}
             Effect::StopAccepting => {
                 self.accepting = false;
-                // The kernel resets who waits in the backlog of a listener that is closed.
+                // When a listener is closed, the kernel resets the connections that wait in its
+                // backlog.
                 self.waiting.clear();
             }
             Effect::Exit { deadline } => self.exit_at = Some(deadline),
@@ -243,7 +249,7 @@ fn hang_up(link: &mut Link, conn: &Conn) {
     link.down_fin = true;
 }
 
-/// Whoever connects comes from this machine.
+/// All clients connect from this machine.
 fn peer(link: usize) -> SocketAddr {
     let port = u16::try_from(link % 60_000).unwrap_or(0);
     SocketAddr::from((Ipv4Addr::LOCALHOST, port + 1))

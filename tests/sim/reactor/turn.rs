@@ -6,8 +6,8 @@ use chinwag::time::clock::Now;
 
 use super::conn::{Phase, Written};
 use super::{Gone, Reactor, Report, end, hang_up, peer};
-use crate::disk::Disk;
 use crate::link::Link;
+use crate::store::SimStore;
 
 /// Bytes read from one connection in one turn, as in the real reactor.
 const READ_MAX: usize = 64 * 1024;
@@ -22,11 +22,11 @@ impl Reactor {
         if let Some(signal) = self.stop.take() {
             self.tell(now, Input::Stop(signal), handler);
         }
-        if self.disk.as_ref().is_some_and(Disk::has_replies) {
+        if self.disk.as_ref().is_some_and(SimStore::has_replies) {
             self.tell(now, Input::StoreReady, handler);
         }
         self.tell(now, Input::TurnEnd, handler);
-        if self.doom.is_dead() {
+        if self.crash_plan.is_dead() {
             return;
         }
         self.flush(now.tick, links);
@@ -55,7 +55,7 @@ impl Reactor {
         let Some(conn) = &mut self.slots[slot] else { return };
         let link = &mut links[conn.link];
         if link.up_reset {
-            // Noticed even by a connection that nobody reads.
+            // A reset is noticed even on a connection that is not being read.
             return end(conn, CloseReason::Reset, false);
         }
         if !conn.takes_bytes() {
@@ -111,7 +111,7 @@ impl Reactor {
             .as_ref()
             .is_some_and(|conn| conn.phase == Phase::Open && conn.stall_at <= now.tick)
         {
-            // One more try, then the verdict.
+            // As in the real reactor, a write is tried before a stalled connection is closed.
             self.write(slot, now.tick, links);
         }
         let Some(conn) = &mut self.slots[slot] else { return };

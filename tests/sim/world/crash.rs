@@ -11,72 +11,76 @@ use chinwag::session::{Entropy, ListenerKind};
 use chinwag::time::clock::Now;
 
 use super::World;
-use crate::disk::Disk;
-use crate::hist::Check;
+use crate::history::Check;
 use crate::plan::Plan;
 use crate::reactor::Reactor;
+use crate::store::SimStore;
 
-/// Boundaries that a process crosses at most between being struck and its death: some turns.
+/// Calls across the boundary at most between the decision that a process crashes and the crash.
 const BOUNDARIES_MAX: u64 = 80;
-/// Of so many processes that die one takes its machine along.
+/// One crash in so many takes the whole machine down, with what was not synced.
 const MACHINES: u64 = 4;
-/// How long it takes at most until it runs again.
+/// Milliseconds at most until the next process runs.
 const DOWN_MS_MAX: u64 = 5_000;
-/// Within this time a server that was told to stop has stopped, behind its deadline.
+/// How much later than its own deadline a server that was told to stop may stop.
 const STOP_GRACE: Duration = Duration::from_secs(1);
 
 /// A server with what the store has kept.
-pub(super) fn start(plan: &Plan, disk: Option<&Disk>, seed: u64, now: Now) -> Server {
+pub(super) fn start(plan: &Plan, store: Option<&SimStore>, seed: u64, now: Now) -> Server {
     Server::new(
         &plan.config,
         vec![ListenerKind::Http, ListenerKind::Tcp],
         (Arc::new(Metrics::default()), Entropy::Seeded(Rng::new(seed))),
         now,
-        disk.map_or_else(chinwag::store::in_memory, Disk::start),
+        store.map_or_else(chinwag::store::in_memory, SimStore::start),
     )
     .expect("the default policies are right")
 }
 
 impl World {
-    /// Lets the process be struck, or stopped, now and then.
-    pub(super) fn tempt_fate(&mut self) -> Check {
-        if self.plan.crash.is_some_and(|many| self.rng.once_in(many)) && !self.doom.is_struck() {
-            self.doom.strike(self.rng.below(BOUNDARIES_MAX));
+    /// Decides now and then that the process crashes, or is stopped.
+    pub(super) fn inject_faults(&mut self) -> Check {
+        if self.plan.crash.is_some_and(|many| self.rng.once_in(many))
+            && !self.crash_plan.is_scheduled()
+        {
+            self.crash_plan.crash_after(self.rng.below(BOUNDARIES_MAX));
         }
-        if self.plan.restart.is_some_and(|many| self.rng.once_in(many)) && !self.doom.is_struck() {
-            return self.stop_and_go();
+        if self.plan.restart.is_some_and(|many| self.rng.once_in(many))
+            && !self.crash_plan.is_scheduled()
+        {
+            return self.restart();
         }
         Ok(())
     }
 
-    /// Nothing happens to process and store any more.
-    pub(super) fn calm_process(&mut self) {
-        self.doom.lift();
-        if let Some(disk) = &self.disk {
-            disk.calm();
+    /// From now on neither the process nor the store fails.
+    pub(super) fn stop_faults(&mut self) {
+        self.crash_plan.cancel();
+        if let Some(store) = &self.store {
+            store.stop_faults();
         }
     }
 
     /// The process is dead, and another one begins.
     pub(super) fn crash(&mut self) {
         self.crashes += 1;
-        self.store_stops(false);
+        self.stop_store(false);
         if self.rng.once_in(MACHINES) {
             self.lose_machine();
         }
-        self.begin_again();
-        self.hist.began_again(false);
+        self.start_next_process();
+        self.history.on_restart(false);
     }
 
-    /// The machine goes with the process: what was not synced is gone.
+    /// The machine is lost with the process: what was not synced is gone.
     fn lose_machine(&mut self) {
-        for room in self.disk.iter().flat_map(Disk::lose_machine) {
-            self.hist.cut_off(room.as_str());
+        for room in self.store.iter().flat_map(SimStore::lose_machine) {
+            self.history.cut_off(room.as_str());
         }
     }
 
     /// The process is stopped in good order, and another one begins.
-    fn stop_and_go(&mut self) -> Check {
+    fn restart(&mut self) -> Check {
         self.restarts += 1;
         self.plan.drain_at = Some(self.tick);
         self.reactor.stop(StopSignal::Drain);
@@ -88,9 +92,9 @@ impl World {
                 return Err("the server does not stop".to_owned());
             }
         }
-        self.store_stops(true);
-        self.begin_again();
-        self.hist.began_again(true);
+        self.stop_store(true);
+        self.start_next_process();
+        self.history.on_restart(true);
         Ok(())
     }
 
@@ -107,28 +111,32 @@ impl World {
     }
 
     /// The store is left with what it has written.
-    fn store_stops(&mut self, in_order: bool) {
-        if let Some(disk) = &self.disk {
-            disk.stop(in_order);
+    fn stop_store(&mut self, in_order: bool) {
+        if let Some(store) = &self.store {
+            store.stop(in_order);
         }
         self.cut_links();
     }
 
-    fn begin_again(&mut self) {
+    fn start_next_process(&mut self) {
         self.lagged += self.server.chat().stats().lagged;
         self.tick = self.tick.after(Duration::from_millis(1 + self.rng.below(DOWN_MS_MAX)));
-        // The wall clock that a later process sees is never behind.
+        // A later process never sees an earlier wall clock.
         let behind = (self.wall_latest + 1).saturating_sub(self.now().wall_ms);
         self.wall_off += behind;
-        self.doom.lift();
+        self.crash_plan.cancel();
         let now = self.now();
         self.wall_latest = self.wall_latest.max(now.wall_ms);
-        self.server = start(&self.plan, self.disk.as_ref(), self.rng.bits(), now);
+        self.server = start(&self.plan, self.store.as_ref(), self.rng.bits(), now);
         let rng = Rng::new(self.rng.bits());
         let peak = self.reactor.queued_peak;
         let blocks = self.reactor.blocks;
-        self.reactor =
-            Reactor::new(self.plan.reactor.clone(), rng, self.doom.clone(), self.disk.clone());
+        self.reactor = Reactor::new(
+            self.plan.reactor.clone(),
+            rng,
+            self.crash_plan.clone(),
+            self.store.clone(),
+        );
         self.reactor.queued_peak = peak;
         self.reactor.blocks = blocks;
         let until = self.tick.after(Duration::from_millis(self.rng.below(DOWN_MS_MAX)));

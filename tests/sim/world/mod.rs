@@ -1,10 +1,10 @@
 //! The world of one seed: a server, its reactor, its clients, and the clock.
 
+mod close_reasons;
 mod crash;
-mod end;
-mod explain;
 mod outcome;
-mod quiet;
+mod quiesce;
+mod shutdown;
 
 use chinwag::rng::Rng;
 use chinwag::server::Server;
@@ -12,14 +12,14 @@ use chinwag::time::Tick;
 use chinwag::time::clock::Now;
 
 pub(crate) use self::outcome::Outcome;
-use crate::client::{Around, Client};
+use crate::client::{Client, Context};
 use crate::codec::{Kind, Scratch};
-use crate::disk::{Disk, Doom, Slip};
-use crate::hist::{Check, Hist};
+use crate::history::{Check, History};
 use crate::link::Link;
 use crate::plan::Plan;
 use crate::reactor::Reactor;
-use crate::tamper::{Fault, Tamper};
+use crate::store::{CrashPlan, SimStore, StoreFault};
+use crate::tamper::{NetworkFault, Tamper};
 use crate::trace::Trace;
 
 /// The wall time at the beginning, in milliseconds since 1970.
@@ -40,12 +40,12 @@ pub(crate) struct World {
     /// The latest that the wall clock has ever been, in milliseconds since 1970.
     wall_latest: u64,
     server: Server,
-    disk: Option<Disk>,
-    doom: Doom,
+    store: Option<SimStore>,
+    crash_plan: CrashPlan,
     reactor: Reactor,
     links: Vec<Link>,
     clients: Vec<Client>,
-    hist: Hist,
+    history: History,
     scratch: Scratch,
     tamper: Tamper,
     trace: Trace,
@@ -61,9 +61,9 @@ pub(crate) struct World {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Planted {
     /// Between server and clients.
-    pub(crate) fault: Option<Fault>,
+    pub(crate) fault: Option<NetworkFault>,
     /// In the store.
-    pub(crate) slip: Option<Slip>,
+    pub(crate) store_fault: Option<StoreFault>,
 }
 
 /// Lives through `steps` steps of the world of `seed`, and its end.
@@ -76,7 +76,7 @@ pub(crate) fn run(seed: u64, steps: u64, planted: Planted) -> Outcome {
         trace: world.trace.hash(),
         steps: world.step,
         heard: world.trace.heard,
-        records: world.hist.len(),
+        records: world.history.len(),
         gaps: world.trace.gaps,
         resumed: world.trace.resumed,
         dups: world.trace.dups,
@@ -85,25 +85,27 @@ pub(crate) fn run(seed: u64, steps: u64, planted: Planted) -> Outcome {
         lagged: world.lagged + stats.lagged,
         crashes: world.crashes,
         restarts: world.restarts,
-        store: world.disk.as_ref().map(Disk::counts).unwrap_or_default(),
+        store: world.store.as_ref().map(SimStore::counts).unwrap_or_default(),
         blocks: world.reactor.blocks,
         queued_peak: world.reactor.queued_peak,
-        tampered: world.tamper.done + world.disk.as_ref().map_or(0, Disk::slipped),
+        tampered: world.tamper.done + world.store.as_ref().map_or(0, SimStore::faults_done),
     }
 }
 
 impl World {
-    fn new(seed: u64, Planted { fault, slip }: Planted) -> Self {
+    fn new(seed: u64, Planted { fault, store_fault }: Planted) -> Self {
         let mut rng = Rng::new(seed);
         let plan = Plan::new(&mut rng);
         let now = Now { tick: Tick::ZERO, wall_ms: BEGINNING_MS };
-        let doom = Doom::default();
+        let crash_plan = CrashPlan::default();
         let seed = rng.bits();
-        let disk = plan.store.map(|habits| Disk::new(habits, slip, seed, now, doom.clone()));
-        let server = crash::start(&plan, disk.as_ref(), rng.bits(), now);
+        let store = plan
+            .store
+            .map(|config| SimStore::new(config, store_fault, seed, now, crash_plan.clone()));
+        let server = crash::start(&plan, store.as_ref(), rng.bits(), now);
         let count = 6 + rng.index(8);
         let clients = (0..count).map(|id| {
-            let kind = if id == 5 { Kind::Person } else { KINDS[id % KINDS.len()] };
+            let kind = if id == 5 { Kind::Text } else { KINDS[id % KINDS.len()] };
             Client::new(id, Plan::user(id), kind, rng.bits())
         });
         let clients = clients.collect();
@@ -117,14 +119,14 @@ impl World {
             reactor: Reactor::new(
                 plan.reactor.clone(),
                 Rng::new(rng.bits()),
-                doom.clone(),
-                disk.clone(),
+                crash_plan.clone(),
+                store.clone(),
             ),
-            disk,
-            doom,
+            store,
+            crash_plan,
             links: Vec::new(),
             clients,
-            hist: Hist::new(plan.rules()),
+            history: History::new(plan.rules()),
             scratch: Scratch::new(),
             tamper: Tamper::new(fault, rng.bits()),
             trace: Trace::default(),
@@ -139,7 +141,7 @@ impl World {
     fn live(&mut self, steps: u64) -> Check {
         for _ in 0..steps {
             self.pass_time();
-            self.tempt_fate()?;
+            self.inject_faults()?;
             self.turn()?;
         }
         Ok(())
@@ -150,7 +152,8 @@ impl World {
         let pause = Plan::pause(&mut self.rng);
         self.tick = self.tick.after(pause);
         if self.rng.once_in(self.plan.jump) {
-            // The process was stopped for a while; what the wall clock says meanwhile is another matter.
+            // The process was stopped for a while; what the wall clock says meanwhile is another
+            // matter.
             let slept = *self.rng.pick(&[1_000, 30_000, 700_000]);
             self.tick = self.tick.after(std::time::Duration::from_millis(slept));
             self.jumped = self.tick;
@@ -170,14 +173,14 @@ impl World {
         self.each_client(Client::step)?;
         let now = self.now();
         self.wall_latest = self.wall_latest.max(now.wall_ms);
-        if let Some(disk) = &self.disk {
-            disk.step(now);
-            if disk.is_idle() {
-                self.hist.pass_turn();
+        if let Some(store) = &self.store {
+            store.step(now);
+            if store.is_idle() {
+                self.history.pass_turn();
             }
         }
         self.reactor.turn(now, &mut self.server, &mut self.links);
-        if self.doom.is_dead() {
+        if self.crash_plan.is_dead() {
             self.crash();
             return Ok(());
         }
@@ -189,13 +192,14 @@ impl World {
     /// Lets every client do something in turn.
     fn each_client(
         &mut self,
-        mut each: impl FnMut(&mut Client, &mut Around<'_>) -> Check,
+        mut each: impl FnMut(&mut Client, &mut Context<'_>) -> Check,
     ) -> Check {
-        let Self { tick, hist, links, reactor, scratch, tamper, trace, plan, .. } = self;
+        let Self { tick, history, links, reactor, scratch, tamper, trace, plan, .. } = self;
         let now = *tick;
         for client in &mut self.clients {
-            let mut around = Around { now, hist, links, reactor, scratch, tamper, trace, plan };
-            each(client, &mut around)?;
+            let mut context =
+                Context { now, history, links, reactor, scratch, tamper, trace, plan };
+            each(client, &mut context)?;
         }
         Ok(())
     }

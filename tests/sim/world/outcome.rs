@@ -1,6 +1,6 @@
-//! What a run came to.
+//! The result of a run.
 
-use crate::disk::Counts;
+use crate::store::Counts;
 
 /// What the checker found, and how much there was to be found.
 #[derive(Clone, Debug, Default)]

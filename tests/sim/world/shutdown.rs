@@ -7,16 +7,16 @@ use chinwag::net::StopSignal;
 use chinwag::time::Tick;
 
 use super::World;
-use crate::client::Manners;
+use crate::client::Behaviour;
 use crate::codec::Kind;
-use crate::hist::Check;
+use crate::history::Check;
 
-/// How many times everyone leaves every room: an only owner goes last.
+/// Rounds in which everyone leaves every room. An only owner cannot leave before the others.
 const LEAVE_ROUNDS: usize = 4;
 
 impl World {
     pub(super) fn end(&mut self, seed: u64) -> Check {
-        self.come_to_rest()?;
+        self.quiesce()?;
         if seed.is_multiple_of(2) { self.depart() } else { self.drain() }
     }
 
@@ -24,26 +24,26 @@ impl World {
     fn depart(&mut self) -> Check {
         // What the rate limit refuses is done the next time.
         for _ in 0..LEAVE_ROUNDS {
-            self.each_client(|client, around| {
-                client.ask_rooms(around);
+            self.each_client(|client, context| {
+                client.ask_rooms(context);
                 Ok(())
             })?;
             self.rest(Duration::from_secs(2))?;
             self.settle()?;
-            self.each_client(|client, around| {
-                client.leave_all(around);
+            self.each_client(|client, context| {
+                client.leave_all(context);
                 Ok(())
             })?;
             self.rest(Duration::from_secs(2))?;
             self.settle()?;
         }
-        self.each_client(|client, around| {
-            client.manners = Manners::Leaving;
-            client.part_in_peace(around);
+        self.each_client(|client, context| {
+            client.behaviour = Behaviour::Leaving;
+            client.say_goodbye(context);
             Ok(())
         })?;
-        // A client whose connection stalls goes late; guests, and then rooms without members, are remembered
-        // for longer.
+        // A client whose connection stalls goes late; guests, and then rooms without members, are
+        // remembered for longer.
         let timeouts = &self.plan.config.timeouts;
         let stalled = timeouts.ping_after + timeouts.pong + timeouts.stall;
         let remembered = timeouts.guest_membership * 2;
@@ -55,7 +55,7 @@ impl World {
         let chat = self.server.chat();
         let stats = chat.stats();
         // What is stored is there for those who come back.
-        let remembered = if self.disk.is_some() { 0 } else { chat.sizes().iter().sum() };
+        let remembered = if self.store.is_some() { 0 } else { chat.sizes().iter().sum() };
         let left = [
             ("users, rooms, memberships, ring bytes", remembered),
             ("requests to the logs", chat.pending()),
@@ -81,7 +81,7 @@ impl World {
         let began = self.tick;
         self.plan.drain_at = Some(began);
         for client in &mut self.clients {
-            client.manners = Manners::Leaving;
+            client.behaviour = Behaviour::Leaving;
             // What it was told by an earlier stop does not count.
             client.farewell = (None, None);
         }
@@ -89,7 +89,7 @@ impl World {
         let greeted: Vec<usize> = self
             .clients
             .iter()
-            .filter(|c| c.kind != Kind::Person && c.greeted().is_some())
+            .filter(|c| c.kind != Kind::Text && c.greeted().is_some())
             .map(|c| c.id)
             .collect();
         let mut told = BTreeSet::new();
@@ -102,7 +102,7 @@ impl World {
                 return Err("the server does not stop".to_owned());
             }
         }
-        // What lies in the kernel still arrives.
+        // Bytes that the kernel has accepted still arrive after the process has exited.
         for _ in 0..400 {
             self.step += 1;
             self.each_client(crate::client::Client::step)?;

@@ -18,7 +18,7 @@ pub(crate) struct People {
 }
 
 impl People {
-    /// The connection has joined at version `v`, of which it knows nothing else.
+    /// The connection has joined at version `v`. Who is there it does not know yet.
     pub(crate) fn at(v: u64) -> Self {
         Self { v: Some(v), ..Self::default() }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Check, Hist, LogKey, number, text};
+use super::{Check, History, LogKey, number, text};
 
 /// An act as it was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(super) struct Act {
     ends: bool,
 }
 
-impl Hist {
+impl History {
     /// A client is about to do this to a user, or, with `create`, to make the room itself.
     pub(crate) fn ask_act(&mut self, op: &'static str, user: &str) {
         self.acts_asked.insert((op, user.to_owned()));
@@ -44,15 +44,17 @@ impl Hist {
         (*known == act).then_some(()).ok_or_else(|| format!("{item} was {known:?} before"))
     }
 
-    /// Nobody who was banned for good has done anything until that was taken back, and nobody who was muted has
-    /// said anything: the log's order decides. What lies behind a record that nobody has seen is not judged.
+    /// Nobody who was banned for good has done anything until that was taken back, and nobody who
+    /// was muted has said anything: the log's order decides. What lies behind a record that nobody
+    /// has seen is not judged.
     pub(crate) fn check_order(&self) -> Check {
         for log in self.logs.iter().filter(|log| !self.cut.contains(&log.room)) {
             let (mut banned, mut muted) = (BTreeMap::new(), BTreeMap::new());
             let mut due = 0;
             for (&seq, entry) in &log.records {
                 let act = log.acts.get(&seq);
-                // One that is known by its author only, as of an answer to the act, may have been any act.
+                // One that is known by its author only, as of an answer to the act, may have been
+                // any act.
                 let is_vague = entry.kind == "moderation" && act.is_none();
                 if seq != due || is_vague {
                     banned.clear();
@@ -69,7 +71,8 @@ impl Hist {
                     "mute" | "unmute" => &mut muted,
                     _ => continue,
                 };
-                // The last one counts: one that ends by itself takes the place of one that does not.
+                // The last one counts: one that ends by itself takes the place of one that does
+                // not.
                 if matches!(name.as_str(), "ban" | "mute") && !ends {
                     list.insert(target.clone(), seq);
                 } else {

@@ -6,9 +6,9 @@ use chinwag::chat::Op;
 use chinwag::time::Tick;
 use chinwag::wire::client::{Field, request};
 
-use super::{Around, Client, Talk};
-use crate::hist::{Known, LogKey};
-use crate::plan::DEN;
+use super::{Client, Connection, Context};
+use crate::history::{Known, LogKey};
+use crate::plan::MODERATED_ROOM;
 
 /// Where a message goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(crate) struct Draft {
 
 /// A request that was not answered.
 #[derive(Clone, Debug)]
-pub(crate) enum Asked {
+pub(crate) enum Pending {
     Hello {
         known: Known,
     },
@@ -91,7 +91,7 @@ pub(crate) enum Asked {
     Status {
         away: bool,
     },
-    /// Anything about a room of which only the success is of interest.
+    /// Anything about a room for which it only matters whether it succeeded.
     About {
         room: String,
     },
@@ -100,7 +100,7 @@ pub(crate) enum Asked {
     Wrong,
 }
 
-impl Asked {
+impl Pending {
     /// The room that it is about.
     pub(crate) fn room(&self) -> Option<&str> {
         match self {
@@ -117,7 +117,7 @@ impl Asked {
                 Target::Room(room) => Some(room),
                 Target::User(_) => None,
             },
-            Self::Create { .. } | Self::Order { .. } | Self::Invite => Some(DEN),
+            Self::Create { .. } | Self::Order { .. } | Self::Invite => Some(MODERATED_ROOM),
             Self::Hello { .. }
             | Self::Rooms { .. }
             | Self::Status { .. }
@@ -131,38 +131,38 @@ impl Client {
     /// Asks for something.
     pub(super) fn ask(
         &mut self,
-        talk: &mut Talk,
-        around: &mut Around<'_>,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
         (op, fields): (Op, &[(&str, Field<'_>)]),
-        asked: Asked,
+        asked: Pending,
     ) {
-        talk.next_id += 1;
+        conn.next_id += 1;
         let mut text = Vec::new();
-        request(&mut text, op, Some(talk.next_id), fields);
-        talk.asked.insert(talk.next_id, asked);
+        request(&mut text, op, Some(conn.next_id), fields);
+        conn.pending.insert(conn.next_id, asked);
         let text = String::from_utf8(text).expect("JSON is UTF-8");
-        self.put(talk, around, &text);
+        self.put(conn, context, &text);
     }
 
     /// Asks for the inbox.
-    pub(super) fn ask_inbox(&mut self, talk: &mut Talk, around: &mut Around<'_>) {
-        let seen = talk.views.iter().map(|(room, view)| (room.clone(), (view.log, view.next)));
-        let asked = Asked::Rooms {
+    pub(super) fn ask_inbox(&mut self, conn: &mut Connection, context: &mut Context<'_>) {
+        let seen = conn.views.iter().map(|(room, view)| (room.clone(), (view.log, view.next)));
+        let asked = Pending::Rooms {
             seen: seen.collect(),
-            rev: talk.rev,
-            known: around.hist.known(&self.name),
+            rev: conn.rev,
+            known: context.history.known(&self.name),
         };
-        self.ask(talk, around, (Op::Rooms, &[]), asked);
+        self.ask(conn, context, (Op::Rooms, &[]), asked);
     }
 
     /// Sends a text.
-    pub(super) fn put(&mut self, talk: &mut Talk, around: &mut Around<'_>, text: &str) {
-        talk.codec.encode(text, around.scratch, &mut self.rng, &mut talk.out);
+    pub(super) fn put(&mut self, conn: &mut Connection, context: &mut Context<'_>, text: &str) {
+        conn.codec.encode(text, context.scratch, &mut self.rng, &mut conn.out);
     }
 
     /// Says hello, with everything that it has from before.
-    pub(super) fn hello(&mut self, talk: &mut Talk, around: &mut Around<'_>) {
-        talk.said_hello = true;
+    pub(super) fn hello(&mut self, conn: &mut Connection, context: &mut Context<'_>) {
+        conn.said_hello = true;
         let positions: Vec<String> = self
             .positions
             .iter()
@@ -175,27 +175,27 @@ impl Client {
         if self.session.is_some() {
             fields.push(("resume", Field::Json(&resume)));
         }
-        let known = around.hist.known(&self.name);
-        self.ask(talk, around, (Op::Hello, &fields), Asked::Hello { known });
+        let known = context.history.known(&self.name);
+        self.ask(conn, context, (Op::Hello, &fields), Pending::Hello { known });
     }
 
     /// Sends what waits in the outbox and has not been sent on this connection, in order.
-    pub(super) fn send_outbox(&mut self, talk: &mut Talk, around: &mut Around<'_>) {
+    pub(super) fn send_outbox(&mut self, conn: &mut Connection, context: &mut Context<'_>) {
         for place in 0..self.outbox.len() {
             let draft = &mut self.outbox[place];
-            if draft.not_before > around.now {
+            if draft.not_before > context.now {
                 // Nothing behind it may overtake it.
                 return;
             }
             if !draft.sent {
                 draft.sent = true;
                 let draft = draft.clone();
-                self.send(talk, around, &draft);
+                self.send(conn, context, &draft);
             }
         }
     }
 
-    pub(super) fn send(&mut self, talk: &mut Talk, around: &mut Around<'_>, draft: &Draft) {
+    pub(super) fn send(&mut self, conn: &mut Connection, context: &mut Context<'_>, draft: &Draft) {
         let mut fields = vec![match &draft.target {
             Target::Room(room) => ("room", Field::Text(room)),
             Target::User(user) => ("to", Field::Text(user)),
@@ -205,7 +205,7 @@ impl Client {
         if draft.echo {
             fields.push(("echo", Field::Flag(true)));
         }
-        let asked = Asked::Send(draft.clone());
-        self.ask(talk, around, (Op::Send, &fields), asked);
+        let asked = Pending::Send(draft.clone());
+        self.ask(conn, context, (Op::Send, &fields), asked);
     }
 }

@@ -12,7 +12,7 @@ use chinwag::chat::model::record::{Body, Epoch, Record, SharedRecord};
 use chinwag::chat::model::reply::Durability;
 use chinwag::rng::Rng;
 
-use super::slip::Slip;
+use super::store_fault::StoreFault;
 
 /// Records at most that a log of level `os` loses with the machine.
 const LOST_MAX: u64 = 8;
@@ -25,9 +25,9 @@ pub(crate) struct Durable {
     pub(super) order: BTreeMap<u64, (RoomName, u64)>,
     pub(super) written: u64,
     /// A promise that is broken on purpose.
-    pub(super) slip: Option<Slip>,
+    pub(super) store_fault: Option<StoreFault>,
     /// How many times it was.
-    pub(super) slipped: u64,
+    pub(super) faults_done: u64,
 }
 
 /// One room and its log.
@@ -144,8 +144,8 @@ impl Durable {
         }
         let Draft { from, body, weight, meta, .. } = draft;
         let record = SharedRecord::new(Record { seq, at, from, body, weight });
-        if room.change(&record, self.slip) {
-            self.slipped += 1;
+        if room.change(&record, self.store_fault) {
+            self.faults_done += 1;
         }
         room.records.insert(seq, SharedRecord::clone(&record));
         for meta in meta {
@@ -156,8 +156,8 @@ impl Durable {
         Appended::Stored(record)
     }
 
-    /// The machine is lost, with what it had not synced: the logs of level `os` lose their ends and begin new
-    /// epochs. The rooms that are not what they were.
+    /// The machine is lost, with what it had not synced: the logs of level `os` lose their ends and
+    /// begin new epochs. The rooms that are not what they were.
     pub(super) fn lose_machine(&mut self, rng: &mut Rng) -> Vec<RoomName> {
         let newest = self.rooms.values().map(|room| room.epoch.0).max().unwrap_or(0);
         let epoch = Epoch(newest + 1);
@@ -173,8 +173,8 @@ impl Durable {
             room.cids.retain(|_, sent| sent.seq <= head);
             room.head = head;
             self.order.retain(|_, (of, seq)| of != name || *seq <= head);
-            if self.slip == Some(Slip::MachineEpochKept) {
-                self.slipped += u64::from(is_cut);
+            if self.store_fault == Some(StoreFault::MachineEpochKept) {
+                self.faults_done += u64::from(is_cut);
                 continue;
             }
             room.epoch = epoch;
@@ -224,16 +224,16 @@ impl Room {
     }
 
     /// Changes what `record` is about; whether that was left out on purpose.
-    fn change(&mut self, record: &Record, slip: Option<Slip>) -> bool {
+    fn change(&mut self, record: &Record, store_fault: Option<StoreFault>) -> bool {
         match &record.body {
             Body::Edit { target, text: Some(text) } => {
-                if slip == Some(Slip::EditNotApplied) {
+                if store_fault == Some(StoreFault::EditNotApplied) {
                     return true;
                 }
                 self.edit(*target, text, record);
             }
             Body::Deletion { target } => {
-                if slip == Some(Slip::DeletionNotErased) {
+                if store_fault == Some(StoreFault::DeletionNotErased) {
                     return true;
                 }
                 self.erase(*target);

@@ -1,14 +1,14 @@
 //! The checker: what all clients together have seen, held against what is promised.
 //!
-//! [`Hist`] knows every record that anybody saw, by room, epoch and seq; a [`View`] is what one connection
-//! has seen of one room. Both refuse, in words, what may not be.
+//! [`History`] knows every record that anybody saw, by room, epoch and seq; a [`View`] is what one
+//! connection has seen of one room. Both refuse, in words, what may not be.
 
-mod changes;
+mod durability;
+mod edits;
 mod json;
-mod kept;
-mod order;
+mod moderation;
 mod people;
-mod view;
+mod room_view;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,10 +16,10 @@ use std::time::Duration;
 use chinwag::time::Tick;
 use serde_json::Value;
 
-pub(crate) use self::changes::deletion;
+pub(crate) use self::durability::{Known, Read};
+pub(crate) use self::edits::deletion;
 pub(crate) use self::json::{items, names, number, text};
-pub(crate) use self::kept::{Known, Read};
-pub(crate) use self::view::{Answer, People, View};
+pub(crate) use self::room_view::{Answer, People, View};
 
 /// What is wrong with what was seen, in words.
 pub(crate) type Check<T = ()> = Result<T, String>;
@@ -52,7 +52,7 @@ pub(crate) struct LogKey(usize);
 
 /// Everything that was seen.
 #[derive(Debug)]
-pub(crate) struct Hist {
+pub(crate) struct History {
     pub(crate) rules: Rules,
     logs: Vec<Log>,
     by_name: BTreeMap<String, BTreeMap<String, LogKey>>,
@@ -65,10 +65,10 @@ pub(crate) struct Hist {
     /// Requests to leave a room that were not answered.
     leaving: BTreeMap<(String, String), u64>,
     /// What clients have asked to be changed.
-    asked: changes::Asked,
+    asked: edits::Requested,
     /// What was asked to be done to whom.
     acts_asked: BTreeSet<(&'static str, String)>,
-    /// Rooms of which a machine has taken the end along.
+    /// Rooms whose logs lost their ends with a machine.
     cut: BTreeSet<String>,
     /// How often users have begun or ended to leave a room.
     leaves: BTreeMap<String, u64>,
@@ -85,8 +85,8 @@ struct Log {
     /// It outlives the process.
     is_stored: bool,
     records: BTreeMap<u64, Entry>,
-    changes: changes::Changes,
-    acts: BTreeMap<u64, order::Act>,
+    changes: edits::Changes,
+    acts: BTreeMap<u64, moderation::Act>,
     by_text: BTreeMap<String, u64>,
 }
 
@@ -106,7 +106,7 @@ struct Saying {
     first: Tick,
 }
 
-impl Hist {
+impl History {
     pub(crate) fn new(rules: Rules) -> Self {
         Self {
             rules,
@@ -120,7 +120,7 @@ impl Hist {
             lives: 0,
             acts_asked: BTreeSet::new(),
             cut: BTreeSet::new(),
-            asked: changes::Asked::default(),
+            asked: edits::Requested::default(),
             turns: 0,
         }
     }
@@ -141,7 +141,7 @@ impl Hist {
             epoch: epoch.to_owned(),
             is_stored: self.rules.is_stored(room),
             records: BTreeMap::new(),
-            changes: changes::Changes::default(),
+            changes: edits::Changes::default(),
             acts: BTreeMap::new(),
             by_text: BTreeMap::new(),
         });
@@ -160,8 +160,8 @@ impl Hist {
         self.said.insert(text.to_owned(), Saying { user, cid, first: now });
     }
 
-    /// Somebody sees a record: a live event, an item of a replay or of a page, and could know all changes up
-    /// to `upto`.
+    /// Somebody sees a record: a live event, an item of a replay or of a page, and could know all
+    /// changes up to `upto`.
     pub(crate) fn record(
         &mut self,
         key: LogKey,
@@ -219,8 +219,9 @@ impl Hist {
         is_right.then_some(()).ok_or_else(|| format!("{item} is no form of {known:?}"))
     }
 
-    /// Somebody sees how a record begins, on one line, as the inbox shows the last one of each room.
-    pub(crate) fn glimpse(&self, key: LogKey, item: &Value) -> Check {
+    /// Somebody sees how a record begins, on one line, as the inbox shows the last one of each
+    /// room.
+    pub(crate) fn check_preview(&self, key: LogKey, item: &Value) -> Check {
         let Some(known) = self.logs[key.0].records.get(&number(item, "seq")?) else {
             return Ok(());
         };
@@ -280,8 +281,8 @@ impl Hist {
         Ok(())
     }
 
-    /// Whether the records `from..=to` are more than a room must keep, so that `from` may be gone. Unknown ones
-    /// count as large.
+    /// Whether the records `from..=to` are more than a room must keep, so that `from` may be gone.
+    /// Unknown ones count as large.
     pub(crate) fn may_lack(&self, key: LogKey, (from, to): (u64, u64)) -> bool {
         let log = &self.logs[key.0];
         if log.is_stored {

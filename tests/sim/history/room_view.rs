@@ -1,10 +1,11 @@
-//! What one connection has seen of one room: dense, ascending, nothing twice, nothing left out in silence.
+//! What one connection has seen of one room: dense, ascending, nothing twice, nothing left out in
+//! silence.
 
 use chinwag::time::Tick;
 use serde_json::Value;
 
 pub(crate) use super::people::People;
-use super::{Check, Hist, LogKey, items, number, text};
+use super::{Check, History, LogKey, items, number, text};
 
 /// A connection's subscription to a room, as its client understands it.
 #[derive(Debug)]
@@ -16,7 +17,8 @@ pub(crate) struct View {
     pub(crate) behind: bool,
     /// A gap that was announced and has to be justified by what comes behind it.
     gap_to: Option<u64>,
-    /// The last step was an answer: its cursor may have been behind without a record to be replayed.
+    /// The last step was an answer: its cursor may have been behind without a record to be
+    /// replayed.
     answered: bool,
     /// Up to which seq it must show what was changed.
     pub(crate) upto: u64,
@@ -68,7 +70,7 @@ impl View {
     /// A live record.
     pub(crate) fn live_record(
         &mut self,
-        hist: &mut Hist,
+        history: &mut History,
         event: &Value,
         viewer: &str,
         now: Tick,
@@ -82,7 +84,7 @@ impl View {
         }
         let seq = number(event, "seq")?;
         self.advance(seq)?;
-        hist.record(self.log, event, (viewer, 0), now)?;
+        history.record(self.log, event, (viewer, 0), now)?;
         if event.get("target").and_then(Value::as_str) == Some(viewer)
             && matches!(text(event, "act")?, "kick" | "ban")
         {
@@ -94,7 +96,7 @@ impl View {
     /// A part of the log.
     pub(crate) fn replay(
         &mut self,
-        hist: &mut Hist,
+        history: &mut History,
         event: &Value,
         viewer: &str,
         now: Tick,
@@ -103,7 +105,7 @@ impl View {
         let items = items(event, "items")?;
         for item in items {
             self.advance(number(item, "seq")?)?;
-            hist.record(self.log, item, (viewer, self.upto), now)?;
+            history.record(self.log, item, (viewer, self.upto), now)?;
         }
         if items.is_empty() || number(event, "to")? != self.next - 1 {
             return Err(format!("a replay that does not end where it says: {event}"));
@@ -130,7 +132,7 @@ impl View {
     }
 
     /// The cursor has caught up.
-    pub(crate) fn live(&mut self, hist: &Hist, event: &Value) -> Check {
+    pub(crate) fn live(&mut self, history: &History, event: &Value) -> Check {
         self.goes_on()?;
         let seq = number(event, "seq")?;
         if !self.behind && !std::mem::take(&mut self.answered) {
@@ -142,15 +144,15 @@ impl View {
         self.behind = false;
         // At least what was dropped last and everything behind it did not fit the ring together.
         if let Some(to) = self.gap_to.take()
-            && !hist.may_lack(self.log, (to, seq))
+            && !history.may_lack(self.log, (to, seq))
         {
             return Err(format!("a gap up to {to} that there was still room for at {seq}"));
         }
         Ok(())
     }
 
-    /// The answer to a `send`. When a subscription ends, answers that waited for their place in a replay
-    /// are given without it.
+    /// The answer to a `send`. When a subscription ends, answers that waited for their place in a
+    /// replay are given without it.
     pub(crate) fn answer(&mut self, answer: Answer) -> Check {
         let before = self.next;
         let result = self.place(answer);

@@ -1,20 +1,20 @@
 //! Faults that are planted in the store: each breaks one promise of the boundary.
 
-macro_rules! slips {
+macro_rules! store_faults {
     ($($(#[$doc:meta])* $variant:ident,)+) => {
         /// What is broken.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Slip {
+        pub(crate) enum StoreFault {
             $($(#[$doc])* $variant,)+
         }
 
-        impl Slip {
+        impl StoreFault {
             pub(crate) const ALL: &'static [Self] = &[$(Self::$variant,)+];
         }
     };
 }
 
-slips! {
+store_faults! {
     /// An append is answered before it is committed, and a crash takes it back.
     AnsweredBeforeCommit,
     /// An append is answered although its batch failed.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::ask::Seen;
-use super::{Around, Asked, Client, Draft, Talk, Target};
-use crate::hist::{Answer, Check, Known, People, View, items, number, text};
-use crate::plan::DEN;
+use super::requests::Seen;
+use super::{Client, Connection, Context, Draft, Pending, Target};
+use crate::history::{Answer, Check, Known, People, View, items, number, text};
+use crate::plan::MODERATED_ROOM;
 
 /// Codes of what another session of the user may have ended meanwhile.
 const NO_SUCH_ROOM: u64 = 3001;
@@ -22,66 +22,66 @@ const SHUTTING_DOWN: u64 = 5006;
 impl Client {
     pub(super) fn reply(
         &mut self,
-        talk: &mut Talk,
-        around: &mut Around<'_>,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
         value: &Value,
     ) -> Check {
         let code = number(value, "code")?;
         let Some(id) = value.get("id").and_then(Value::as_u64) else {
-            talk.errors_due = match talk.errors_due.checked_sub(1) {
+            conn.errors_due = match conn.errors_due.checked_sub(1) {
                 Some(rest) => rest,
-                None if talk.hostile => 0,
+                None if conn.hostile => 0,
                 None => return Err("an error that nothing has caused".to_owned()),
             };
             return Ok(());
         };
-        let asked = talk.asked.remove(&id).ok_or("an answer to nothing that was asked")?;
+        let asked = conn.pending.remove(&id).ok_or("an answer to nothing that was asked")?;
         let data = value.get("data").ok_or("an answer without data")?;
-        if matches!(asked, Asked::Wrong) && code == 0 {
+        if matches!(asked, Pending::Wrong) && code == 0 {
             return Err(format!("{asked:?} was answered with {code}"));
         }
         match (code, asked) {
-            (0, asked) => self.succeeded(talk, around, asked, data),
-            (_, Asked::Wrong) => Ok(()),
-            (code, asked) => self.refused(talk, around, asked, (code, data)),
+            (0, asked) => self.succeeded(conn, context, asked, data),
+            (_, Pending::Wrong) => Ok(()),
+            (code, asked) => self.refused(conn, context, asked, (code, data)),
         }
     }
 
     fn refused(
         &mut self,
-        talk: &mut Talk,
-        around: &mut Around<'_>,
-        asked: Asked,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
+        asked: Pending,
         (code, data): (u64, &Value),
     ) -> Check {
-        if talk.hostile {
+        if conn.hostile {
             // What it has sent may have swallowed what it asks for.
             return Ok(());
         }
-        let is_view = asked.room().is_some_and(|room| talk.views.contains_key(room));
+        let is_view = asked.room().is_some_and(|room| conn.views.contains_key(room));
         match code {
             BUSY | STORAGE_FULL | SHUTTING_DOWN | RATE_LIMITED
-                if around.plan.may_refuse(code, around.now) =>
+                if context.plan.may_refuse(code, context.now) =>
             {
                 let wait = number(data, "retry_after_ms")?;
-                self.try_later(talk, around, asked, Duration::from_millis(wait));
+                self.try_later(conn, context, asked, Duration::from_millis(wait));
                 Ok(())
             }
-            TOO_MANY_SESSIONS if matches!(asked, Asked::Hello { .. }) => {
-                self.say_bye(talk, around);
+            TOO_MANY_SESSIONS if matches!(asked, Pending::Hello { .. }) => {
+                self.say_bye(conn, context);
                 Ok(())
             }
-            _ if asked.room() == Some(DEN)
-                && self.may_order_refuse(around.hist, code, (&asked, is_view)) =>
+            _ if asked.room() == Some(MODERATED_ROOM)
+                && self.may_be_refused_there(context.history, code, (&asked, is_view)) =>
             {
-                if let Asked::Send(draft) = asked {
+                if let Pending::Send(draft) = asked {
                     self.outbox.retain(|waiting| waiting.text != draft.text);
                 }
                 Ok(())
             }
-            NO_SUCH_MESSAGE if matches!(asked, Asked::Change { .. }) => Ok(()),
+            NO_SUCH_MESSAGE if matches!(asked, Pending::Change { .. }) => Ok(()),
             NO_SUCH_ROOM | NOT_MEMBER if !is_view => {
-                if let Asked::Send(draft) = asked {
+                if let Pending::Send(draft) = asked {
                     // What cannot be said there any more is not said.
                     self.outbox.retain(|waiting| waiting.text != draft.text);
                 }
@@ -94,15 +94,15 @@ impl Client {
     /// Does again later what was too much at once.
     fn try_later(
         &mut self,
-        talk: &mut Talk,
-        around: &mut Around<'_>,
-        asked: Asked,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
+        asked: Pending,
         wait: Duration,
     ) {
         match asked {
-            Asked::Hello { .. } => talk.said_hello = false,
-            Asked::Send(draft) => {
-                let not_before = around.now.after(wait);
+            Pending::Hello { .. } => conn.said_hello = false,
+            Pending::Send(draft) => {
+                let not_before = context.now.after(wait);
                 for waiting in &mut self.outbox {
                     if waiting.text == draft.text {
                         waiting.sent = false;
@@ -116,82 +116,88 @@ impl Client {
 
     fn succeeded(
         &mut self,
-        talk: &mut Talk,
-        around: &mut Around<'_>,
-        asked: Asked,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
+        asked: Pending,
         data: &Value,
     ) -> Check {
         match asked {
-            Asked::Hello { known } => self.welcomed(talk, around, &known, data),
-            Asked::Change { room, target, new } => {
-                changed(self, talk, around, (&room, target, new.as_deref()), data)
+            Pending::Hello { known } => self.welcomed(conn, context, &known, data),
+            Pending::Change { room, target, new } => {
+                changed(self, conn, context, (&room, target, new.as_deref()), data)
             }
-            Asked::Create { known } => {
-                around.hist.entered(DEN, &self.name, &known);
-                self.joined(talk, around, (DEN.to_owned(), None), data)
+            Pending::Create { known } => {
+                context.history.entered(MODERATED_ROOM, &self.name, &known);
+                self.joined(conn, context, (MODERATED_ROOM.to_owned(), None), data)
             }
-            Asked::Order { reason, .. } => {
+            Pending::Order { reason, .. } => {
                 let answer = answer_of(data, false)?;
-                place(talk, around, (DEN, answer), ("moderation", &self.name, &reason), data)
+                place(
+                    conn,
+                    context,
+                    (MODERATED_ROOM, answer),
+                    ("moderation", &self.name, &reason),
+                    data,
+                )
             }
-            Asked::Join { room, after, known } => {
-                if room == DEN {
-                    around.hist.check_invited(&self.name)?;
+            Pending::Join { room, after, known } => {
+                if room == MODERATED_ROOM {
+                    context.history.check_invited(&self.name)?;
                 }
-                around.hist.entered(&room, &self.name, &known);
+                context.history.entered(&room, &self.name, &known);
                 let upto = known.heads;
-                let joined = self.joined(talk, around, (room.clone(), after), data);
-                if let Some(view) = talk.views.get_mut(&room) {
+                let joined = self.joined(conn, context, (room.clone(), after), data);
+                if let Some(view) = conn.views.get_mut(&room) {
                     view.upto = upto.get(&view.log).copied().unwrap_or(0);
                 }
                 joined
             }
-            Asked::Leave { room } => {
-                around.hist.left(&room, &self.name);
+            Pending::Leave { room } => {
+                context.history.left(&room, &self.name);
                 // The event follows, and ends the subscription.
                 (text(data, "room")? == room).then_some(()).ok_or_else(|| "another room".to_owned())
             }
-            Asked::Send(draft) => self.sent(talk, around, &draft, data),
-            Asked::Topic { room, text } => {
+            Pending::Send(draft) => self.sent(conn, context, &draft, data),
+            Pending::Topic { room, text } => {
                 let answer = answer_of(data, false)?;
-                place(talk, around, (&room, answer), ("topic", &self.name, &text), data)
+                place(conn, context, (&room, answer), ("topic", &self.name, &text), data)
             }
-            Asked::Ack { room, read, known: before } => {
+            Pending::Ack { room, read, known: before } => {
                 let (recv, had) = (number(data, "recv")?, number(data, "read")?);
-                let known = talk.acked.insert(room.clone(), (recv, had)).unwrap_or_default();
+                let known = conn.acked.insert(room.clone(), (recv, had)).unwrap_or_default();
                 if had < read || recv < known.0 || had < known.1 {
                     return Err(format!("the marks went back from {known:?}, {read} was read"));
                 }
-                let Some(view) = talk.views.get(&room) else { return Ok(()) };
-                around.hist.check_read((view.log, &self.name), &before, had)?;
-                if !around.hist.is_settled(&room, &self.name, &before) {
+                let Some(view) = conn.views.get(&room) else { return Ok(()) };
+                context.history.check_read((view.log, &self.name), &before, had)?;
+                if !context.history.is_settled(&room, &self.name, &before) {
                     return Ok(());
                 }
-                around.hist.acked(view.log, &self.name, (recv, had))
+                context.history.acked(view.log, &self.name, (recv, had))
             }
-            Asked::Presence { room } => {
-                let view = talk.views.get_mut(&room);
+            Pending::Presence { room } => {
+                let view = conn.views.get_mut(&room);
                 view.map_or(Ok(()), |view| view.people.state(data))
             }
-            Asked::Members { .. } => items(data, "users").map(|_| ()),
-            Asked::History { room, bounds, known } => {
-                self.paged((talk, around), (&room, bounds), &known, data)
+            Pending::Members { .. } => items(data, "users").map(|_| ()),
+            Pending::History { room, bounds, known } => {
+                self.paged((conn, context), (&room, bounds), &known, data)
             }
-            Asked::Rooms { seen, rev, known } => {
-                self.inbox(talk, around, (&seen, rev, &known), data)
+            Pending::Rooms { seen, rev, known } => {
+                self.inbox(conn, context, (&seen, rev, &known), data)
             }
-            Asked::Status { away } => {
-                talk.away = away;
+            Pending::Status { away } => {
+                conn.away = away;
                 Ok(())
             }
-            Asked::About { .. } | Asked::Invite | Asked::Other | Asked::Wrong => Ok(()),
+            Pending::About { .. } | Pending::Invite | Pending::Other | Pending::Wrong => Ok(()),
         }
     }
 
     fn welcomed(
         &mut self,
-        talk: &mut Talk,
-        around: &mut Around<'_>,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
         known: &Known,
         data: &Value,
     ) -> Check {
@@ -199,8 +205,8 @@ impl Client {
             return Err("welcomed as somebody else".to_owned());
         }
         self.session = Some(text(data, "session")?.to_owned());
-        talk.greeted = true;
-        around.links[talk.link].story.greeted = true;
+        conn.greeted = true;
+        context.links[conn.link].story.greeted = true;
         let none = serde_json::Map::new();
         let rooms = data.get("rooms").and_then(Value::as_object).unwrap_or(&none);
         if rooms.len() != self.positions.len() {
@@ -215,39 +221,40 @@ impl Client {
                 // That there is a direct conversation is not told to who is not in it.
                 let code = if room.starts_with('@') { NO_SUCH_ROOM } else { NOT_MEMBER };
                 let is_kept_out =
-                    room == DEN && how["code"].as_u64().is_some_and(Self::may_keep_out);
+                    room == MODERATED_ROOM && how["code"].as_u64().is_some_and(Self::may_keep_out);
                 if !is_kept_out && (how["code"] != code || data["resumed"] != true) {
                     return Err(format!("{room} at {seq} of {epoch} is refused: {how}"));
                 }
-                let log = around.hist.log(room, &epoch);
-                around.hist.forget_read(log, &self.name);
+                let log = context.history.log(room, &epoch);
+                context.history.forget_read(log, &self.name);
                 self.positions.remove(room);
-                talk.acked.remove(room);
+                conn.acked.remove(room);
                 continue;
             }
-            let mut view = resumed(around, room, (&epoch, seq), how)?;
+            let mut view = resumed(context, room, (&epoch, seq), how)?;
             view.upto = known.heads.get(&view.log).copied().unwrap_or(0);
-            talk.views.insert(room.clone(), view);
-            self.look_around(talk, around, room);
+            conn.views.insert(room.clone(), view);
+            self.look_around(conn, context, room);
         }
-        around.trace.resumed += rooms.len();
+        context.trace.resumed += rooms.len();
         Ok(())
     }
 
     fn joined(
         &mut self,
-        talk: &mut Talk,
-        around: &mut Around<'_>,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
         (room, after): (String, Option<(String, u64)>),
         data: &Value,
     ) -> Check {
-        let log = around.hist.log(&room, text(data, "epoch")?);
+        let log = context.history.log(&room, text(data, "epoch")?);
         let (head, oldest) = (number(data, "seq")?, number(data, "oldest")?);
         if oldest > head + 1 || number(data, "read")? > number(data, "recv")? {
             return Err("marks out of order".to_owned());
         }
         let is_reset = data.get("reset").is_some();
-        let same_epoch = after.as_ref().is_some_and(|(epoch, _)| *epoch == around.hist.epoch(log));
+        let same_epoch =
+            after.as_ref().is_some_and(|(epoch, _)| *epoch == context.history.epoch(log));
         if after.is_some() && same_epoch == is_reset {
             return Err("a reset exactly if the epoch is another".to_owned());
         }
@@ -256,16 +263,16 @@ impl Client {
             _ => View::new(log, head + 1, false),
         };
         view.people = People::at(number(data, "v")?);
-        talk.acked.insert(room.clone(), (number(data, "recv")?, number(data, "read")?));
-        talk.views.insert(room.clone(), view);
-        self.look_around(talk, around, &room);
+        conn.acked.insert(room.clone(), (number(data, "recv")?, number(data, "read")?));
+        conn.views.insert(room.clone(), view);
+        self.look_around(conn, context, &room);
         Ok(())
     }
 
     fn sent(
         &mut self,
-        talk: &mut Talk,
-        around: &mut Around<'_>,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
         draft: &Draft,
         data: &Value,
     ) -> Check {
@@ -274,10 +281,10 @@ impl Client {
         if answer.dup && draft.cid.is_none() {
             return Err("a message without a cid was known already".to_owned());
         }
-        around.trace.dups += usize::from(answer.dup);
+        context.trace.dups += usize::from(answer.dup);
         let seq = answer.seq;
-        if let Some(view) = talk.views.get(text(data, "room")?) {
-            let epoch = around.hist.epoch(view.log).to_owned();
+        if let Some(view) = conn.views.get(text(data, "room")?) {
+            let epoch = context.history.epoch(view.log).to_owned();
             self.mine.push((text(data, "room")?.to_owned(), epoch, seq));
         }
         if draft.cid.is_some() {
@@ -291,23 +298,23 @@ impl Client {
         if !right {
             return Err(format!("it went to {room}"));
         }
-        place(talk, around, (room, answer), ("message", &self.name, &draft.text), data)
+        place(conn, context, (room, answer), ("message", &self.name, &draft.text), data)
     }
 
     fn paged(
         &self,
-        (talk, around): (&Talk, &mut Around<'_>),
+        (conn, context): (&Connection, &mut Context<'_>),
         (room, (above, below)): (&str, (u64, u64)),
         known: &Known,
         data: &Value,
     ) -> Check {
-        if room == DEN {
-            around.hist.check_invited(&self.name)?;
+        if room == MODERATED_ROOM {
+            context.history.check_invited(&self.name)?;
         }
-        let log = around.hist.log(room, text(data, "epoch")?);
+        let log = context.history.log(room, text(data, "epoch")?);
         let items = items(data, "items")?;
         // What this connection was told before the answer must be in it, too.
-        let told = talk.views.get(room).filter(|view| view.log == log).map(|view| view.next - 1);
+        let told = conn.views.get(room).filter(|view| view.log == log).map(|view| view.next - 1);
         let upto = known.heads.get(&log).copied().max(told).unwrap_or(0);
         let mut last = None;
         for item in items {
@@ -316,7 +323,7 @@ impl Client {
                 return Err(format!("{seq} is out of place on a page of {above}..{below}"));
             }
             last = Some(seq);
-            around.hist.record(log, item, (&self.name, upto), around.now)?;
+            context.history.record(log, item, (&self.name, upto), context.now)?;
         }
         let oldest = number(data, "oldest")?;
         let first = items.first().map_or(Ok(oldest), |item| number(item, "seq"))?;
@@ -325,8 +332,8 @@ impl Client {
 
     fn inbox(
         &self,
-        talk: &mut Talk,
-        around: &mut Around<'_>,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
         (seen, since, known): (&Seen, u64, &Known),
         data: &Value,
     ) -> Check {
@@ -334,8 +341,8 @@ impl Client {
         if rev < since {
             return Err(format!("rev went back from {since}"));
         }
-        talk.rev = talk.rev.max(rev);
-        talk.inbox.clear();
+        conn.rev = conn.rev.max(rev);
+        conn.inbox.clear();
         for row in items(data, "rooms")? {
             let room = text(row, "room")?;
             let (seq, recv, read) =
@@ -343,20 +350,20 @@ impl Client {
             if read > recv || recv > seq || number(row, "unread")? > seq - read {
                 return Err(format!("marks out of order: {row}"));
             }
-            let log = around.hist.log(room, text(row, "epoch")?);
+            let log = context.history.log(room, text(row, "epoch")?);
             // It shows what was so when it was asked for, or later.
             if seen.get(room).is_some_and(|&(of, next)| of == log && next > seq + 1) {
                 return Err(format!("{row} is behind what was seen of it"));
             }
             if let Some(last) = row.get("last").filter(|last| !last.is_null()) {
-                around.hist.glimpse(log, last)?;
+                context.history.check_preview(log, last)?;
             }
             let unread = number(row, "unread")?;
-            around.hist.check_unread((log, &self.name), (read, seq), unread)?;
-            around.hist.check_read((log, &self.name), known, read)?;
-            talk.inbox.push(room.to_owned());
+            context.history.check_unread((log, &self.name), (read, seq), unread)?;
+            context.history.check_read((log, &self.name), known, read)?;
+            conn.inbox.push(room.to_owned());
         }
-        around.hist.check_rooms(&self.name, known, &talk.inbox)
+        context.history.check_rooms(&self.name, known, &conn.inbox)
     }
 }
 
@@ -366,50 +373,50 @@ fn answer_of(data: &Value, echo: bool) -> Check<Answer> {
 
 /// Puts the answer to a `send` in its place.
 fn place(
-    talk: &mut Talk,
-    around: &mut Around<'_>,
+    conn: &mut Connection,
+    context: &mut Context<'_>,
     (room, answer): (&str, Answer),
     said: (&str, &str, &str),
     data: &Value,
 ) -> Check {
-    let moves = talk.asked.values().any(|asked| {
-        matches!(asked, Asked::Join { room: moved, .. } | Asked::Leave { room: moved }
+    let moves = conn.pending.values().any(|asked| {
+        matches!(asked, Pending::Join { room: moved, .. } | Pending::Leave { room: moved }
             if moved == room)
     });
-    let Some(view) = talk.views.get_mut(room) else { return Ok(()) };
+    let Some(view) = conn.views.get_mut(room) else { return Ok(()) };
     if !moves {
         view.answer(answer)?;
     } else if view.answer(answer).is_err() {
         return Ok(());
     }
-    around.hist.sent(view.log, (answer.seq, number(data, "at")?), said, around.now)
+    context.history.sent(view.log, (answer.seq, number(data, "at")?), said, context.now)
 }
 
 /// A message was changed, or deleted.
 fn changed(
     client: &Client,
-    talk: &mut Talk,
-    around: &mut Around<'_>,
+    conn: &mut Connection,
+    context: &mut Context<'_>,
     (room, target, new): (&str, u64, Option<&str>),
     data: &Value,
 ) -> Check {
     let answer = answer_of(data, false)?;
-    let Some(log) = talk.views.get(room).map(|view| view.log) else { return Ok(()) };
+    let Some(log) = conn.views.get(room).map(|view| view.log) else { return Ok(()) };
     let (kind, text) = match new {
         Some(new) => ("edit", new.to_owned()),
-        None => ("deletion", crate::hist::deletion(room, target)),
+        None => ("deletion", crate::history::deletion(room, target)),
     };
     let is_known = answer.seq > target;
-    place(talk, around, (room, answer), (kind, &client.name, &text), data)?;
+    place(conn, context, (room, answer), (kind, &client.name, &text), data)?;
     if is_known {
-        around.hist.note_change(log, answer.seq, target, new);
+        context.history.note_change(log, answer.seq, target, new);
     }
     Ok(())
 }
 
 /// How a room goes on for a client that had `seq` of `epoch`.
 fn resumed(
-    around: &mut Around<'_>,
+    context: &mut Context<'_>,
     room: &str,
     (epoch, seq): (&str, u64),
     how: &Value,
@@ -419,10 +426,10 @@ fn resumed(
         if present == epoch {
             return Err("a reset to the same epoch".to_owned());
         }
-        let log = around.hist.log(room, present);
+        let log = context.history.log(room, present);
         return Ok(View::new(log, number(how, "seq")? + 1, false));
     }
-    let log = around.hist.log(room, epoch);
+    let log = context.history.log(room, epoch);
     let from = number(how, "from")?;
     if let Some(gap) = how.get("gap") {
         let first = gap.get(0).and_then(Value::as_u64);
@@ -430,7 +437,7 @@ fn resumed(
         if first != Some(seq + 1) || last.map(|last| last + 1) != Some(from) {
             return Err(format!("{room} goes on at {from} behind {seq}"));
         }
-        around.trace.gaps += 1;
+        context.trace.gaps += 1;
         if how.get("why").and_then(Value::as_str) == Some("pruned") {
             return Ok(View::behind_gap(log, from));
         }

@@ -5,19 +5,19 @@
 //!  Read ────▶ reads ─────────────── look ──────────▲           └── late, and reads in any order
 //! ```
 //!
-//! A crash keeps what is durable and nothing else; a batch that is under way is then written or not. When
-//! each step happens, and which batches fail, the seed decides.
+//! A crash keeps what is durable and nothing else; a batch that is under way is then written or
+//! not. When each step happens, and which batches fail, the seed decides.
 
 #![expect(
     clippy::disallowed_types,
     reason = "the server owns its store, and the world, which outlives the server, looks into it"
 )]
 
-mod batch;
-mod doom;
+mod crash_plan;
 mod durable;
-mod read;
-mod slip;
+mod reader;
+mod store_fault;
+mod writer;
 
 use std::cell::{Ref, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -32,18 +32,18 @@ use chinwag::rng::Rng;
 use chinwag::store::MemoryStore;
 use chinwag::time::clock::Now;
 
-use self::batch::{Batch, Job};
-pub(crate) use self::doom::Doom;
+pub(crate) use self::crash_plan::CrashPlan;
 pub(crate) use self::durable::{Durable, FactKey};
-use self::read::OpenLogs;
-pub(crate) use self::slip::Slip;
+use self::reader::OpenLogs;
+pub(crate) use self::store_fault::StoreFault;
+use self::writer::{Batch, Job};
 
 /// Appends that wait at most; those beyond are refused.
 const INTAKE_MAX: usize = 64;
 
 /// How a store behaves.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Habits {
+pub(crate) struct StoreConfig {
     /// Turns at most until a batch is taken, until it is committed, and until it is answered.
     pub(crate) delays: [u64; 3],
     /// Turns at most until a read is answered.
@@ -62,7 +62,7 @@ pub(crate) struct Habits {
 
 /// A store that survives the server that uses it.
 #[derive(Clone, Debug)]
-pub(crate) struct Disk(Rc<RefCell<Store>>);
+pub(crate) struct SimStore(Rc<RefCell<Store>>);
 
 /// What waits to be read.
 #[derive(Debug)]
@@ -77,9 +77,9 @@ struct Reading {
 
 #[derive(Debug)]
 struct Store {
-    habits: Habits,
+    config: StoreConfig,
     rng: Rng,
-    doom: Doom,
+    crash_plan: CrashPlan,
     now: Now,
     turn: u64,
     durable: Durable,
@@ -101,7 +101,7 @@ struct Store {
     counts: Counts,
 }
 
-/// How often what happened.
+/// How often each thing happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) commits: u64,
@@ -133,13 +133,19 @@ impl Counts {
     }
 }
 
-impl Disk {
-    pub(crate) fn new(habits: Habits, slip: Option<Slip>, seed: u64, now: Now, doom: Doom) -> Self {
-        let durable = Durable { slip, ..Durable::default() };
+impl SimStore {
+    pub(crate) fn new(
+        config: StoreConfig,
+        store_fault: Option<StoreFault>,
+        seed: u64,
+        now: Now,
+        crash_plan: CrashPlan,
+    ) -> Self {
+        let durable = Durable { store_fault, ..Durable::default() };
         Self(Rc::new(RefCell::new(Store {
-            habits,
+            config,
             rng: Rng::new(seed),
-            doom,
+            crash_plan,
             now,
             turn: 0,
             before: durable.clone(),
@@ -173,8 +179,8 @@ impl Disk {
     }
 
     /// How many times a promise was broken.
-    pub(crate) fn slipped(&self) -> u64 {
-        self.0.borrow().durable.slipped
+    pub(crate) fn faults_done(&self) -> u64 {
+        self.0.borrow().durable.faults_done
     }
 
     /// Whether all that was asked for is written.
@@ -203,14 +209,15 @@ impl Disk {
     }
 
     /// No trouble begins any more, and none goes on.
-    pub(crate) fn calm(&self) {
+    pub(crate) fn stop_faults(&self) {
         let store = &mut *self.0.borrow_mut();
-        store.habits.trouble = u64::MAX;
-        store.habits.trouble_lasts = 0;
+        store.config.trouble = u64::MAX;
+        store.config.trouble_lasts = 0;
         store.recover();
     }
 
-    /// The process is gone. All that it was told to write is written before, if it `ended` in good order.
+    /// The process is gone. All that it was told to write is written before, if it `ended` in good
+    /// order.
     pub(crate) fn stop(&self, ended: bool) {
         let store = &mut *self.0.borrow_mut();
         if ended {
@@ -228,7 +235,7 @@ impl Disk {
         store.replies.clear();
         store.trouble = None;
         if !ended {
-            store.slip_in_crash();
+            store.break_at_crash();
         }
     }
 
@@ -242,10 +249,10 @@ impl Disk {
     }
 }
 
-impl Logs for Disk {
+impl Logs for SimStore {
     fn request(&mut self, now: Now, request: LogRequest) {
         let store = &mut *self.0.borrow_mut();
-        if store.doom.cross() {
+        if store.crash_plan.cross() {
             store.now = now;
             store.request(request);
         }
@@ -253,15 +260,15 @@ impl Logs for Disk {
 
     fn flush(&mut self) {
         let store = &mut *self.0.borrow_mut();
-        let at_once = store.habits.at_once;
-        if store.doom.cross() && store.trouble.is_none() && store.rng.once_in(at_once) {
+        let at_once = store.config.at_once;
+        if store.crash_plan.cross() && store.trouble.is_none() && store.rng.once_in(at_once) {
             store.finish();
         }
     }
 
     fn poll(&mut self) -> Option<LogReply> {
         let store = &mut *self.0.borrow_mut();
-        if !store.doom.cross() {
+        if !store.crash_plan.cross() {
             return None;
         }
         store.memory.poll().or_else(|| store.replies.pop_front())
@@ -292,7 +299,7 @@ impl Store {
             && self.is_full()
         {
             self.counts.refused += 1;
-            self.replies.push_back(batch::refused(ticket, LogFault::Busy));
+            self.replies.push_back(writer::refused(ticket, LogFault::Busy));
             return;
         }
         self.admit(Job { log, room, durability, request });
@@ -314,7 +321,7 @@ impl Store {
     /// Has a job wait, in the place of what it replaces if there is something.
     fn admit(&mut self, job: Job) {
         if let LogRequest::PutMeta { log, meta } = &job.request
-            && self.habits.coalesces
+            && self.config.coalesces
         {
             let key = FactKey::of(meta);
             let replaces = |waiting: &&mut Job| {
@@ -333,13 +340,13 @@ impl Store {
     }
 
     fn delay(&mut self, stage: usize) -> u64 {
-        let most = self.habits.delays[stage];
+        let most = self.config.delays[stage];
         self.rng.below(most + 1)
     }
 
     fn ask(&mut self, ticket: Ticket, query: Query) {
-        let looks_at = self.turn + self.rng.below(self.habits.read_delay + 1);
-        let says_at = looks_at + self.rng.below(self.habits.read_delay + 1);
+        let looks_at = self.turn + self.rng.below(self.config.read_delay + 1);
+        let says_at = looks_at + self.rng.below(self.config.read_delay + 1);
         self.reads.push(Reading { ticket, query, looks_at, says_at, found: None });
     }
 
@@ -371,17 +378,17 @@ impl Store {
     fn look(&mut self, place: usize) -> Answer {
         self.counts.pages += 1;
         let query = &self.reads[place].query;
-        let answer = read::answer(&self.durable, &self.open, query);
-        let old = read::answer(&self.before, &self.open, query);
-        self.slip_in_read(answer, old)
+        let answer = reader::answer(&self.durable, &self.open, query);
+        let old = reader::answer(&self.before, &self.open, query);
+        self.break_read(answer, old)
     }
 
     fn pass_trouble(&mut self) {
         match self.trouble {
             Some((_, until)) if until <= self.turn => self.recover(),
-            None if self.rng.once_in(self.habits.trouble) => {
+            None if self.rng.once_in(self.config.trouble) => {
                 let fault = *self.rng.pick(&[LogFault::Full, LogFault::Broken]);
-                let lasts = 1 + self.rng.below(self.habits.trouble_lasts.max(1));
+                let lasts = 1 + self.rng.below(self.config.trouble_lasts.max(1));
                 self.trouble = Some((fault, self.turn + lasts));
                 self.replies.push_back(LogReply::Health(Err(fault)));
             }
@@ -397,7 +404,7 @@ impl Store {
 
     /// Prunes the rooms, now and then: between two batches, when the first is answered.
     fn prune(&mut self) {
-        if self.batch.is_some() || self.trouble.is_some() || !self.rng.once_in(self.habits.prune) {
+        if self.batch.is_some() || self.trouble.is_some() || !self.rng.once_in(self.config.prune) {
             return;
         }
         for (&log, name) in &self.open {

@@ -1,20 +1,20 @@
 //! What must outlive a process: records, memberships, and how far users have read.
 //!
-//! Marks are written lazily: within one process they never go back. A crash may take back what was answered
-//! less than [`LAZY_TURNS`] turns before it in which the store had nothing to do; a stop in good order takes back
-//! nothing.
+//! Marks are written lazily: within one process they never go back. A crash may take back what was
+//! answered less than [`LAZY_TURNS`] turns before it in which the store had nothing to do; a stop
+//! in good order takes back nothing.
 
 use std::collections::BTreeMap;
 
 use chinwag::chat::model::name::RoomName;
 use chinwag::chat::model::record::{Body, Record};
 
-use super::{Check, Entry, Hist, LogKey};
-use crate::disk::Durable;
-use crate::plan::DEN;
+use super::{Check, Entry, History, LogKey};
+use crate::plan::MODERATED_ROOM;
+use crate::store::Durable;
 
-/// Turns in which the store had nothing to do, after which a mark that was answered has surely been written:
-/// longer than its timer.
+/// Turns in which the store had nothing to do, after which a mark that was answered has surely been
+/// written: longer than its timer.
 const LAZY_TURNS: u64 = 60;
 
 /// How far a user has read in a log, as it was answered.
@@ -58,14 +58,14 @@ impl Read {
     }
 }
 
-impl Hist {
+impl History {
     /// A turn has passed in which the store had nothing to do.
     pub(crate) const fn pass_turn(&mut self) {
         self.turns += 1;
     }
 
     /// A new process has begun, after one that was stopped `in_order` or not.
-    pub(crate) fn began_again(&mut self, in_order: bool) {
+    pub(crate) fn on_restart(&mut self, in_order: bool) {
         self.lives += 1;
         let turn = self.turns;
         let stored: Vec<bool> = self.logs.iter().map(|log| log.is_stored).collect();
@@ -77,7 +77,8 @@ impl Hist {
         self.members.retain(|(room, _)| rules.is_stored(room));
     }
 
-    /// A machine was lost that had not synced the end of a room's log: what was read there is to be read again.
+    /// A machine was lost that had not synced the end of a room's log: what was read there is to be
+    /// read again.
     pub(crate) fn cut_off(&mut self, room: &str) {
         self.cut.insert(room.to_owned());
         let logs = &self.logs;
@@ -111,7 +112,7 @@ impl Hist {
     /// The user was answered that it is in the room.
     pub(crate) fn entered(&mut self, room: &str, user: &str, known: &Known) {
         // Out of the room with an owner one can be put at any time.
-        if self.is_settled(room, user, known) && !room.starts_with('@') && room != DEN {
+        if self.is_settled(room, user, known) && !room.starts_with('@') && room != MODERATED_ROOM {
             self.members.insert((room.to_owned(), user.to_owned()));
         }
     }
@@ -166,8 +167,8 @@ impl Hist {
         Ok(())
     }
 
-    /// Whether so much is unread for `user` between what it has read and `head`. What nobody has seen and
-    /// what may have been pruned is not counted here.
+    /// Whether so much is unread for `user` between what it has read and `head`. What nobody has
+    /// seen and what may have been pruned is not counted here.
     pub(crate) fn check_unread(
         &self,
         (key, user): (LogKey, &str),

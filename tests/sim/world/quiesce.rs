@@ -6,62 +6,63 @@ use std::time::Duration;
 use chinwag::time::Tick;
 
 use super::World;
-use crate::client::{Client, Manners, Target};
+use crate::client::{Behaviour, Client, Target};
 use crate::codec::Kind;
-use crate::hist::{Check, View};
-use crate::plan::DEN;
+use crate::history::{Check, View};
+use crate::plan::MODERATED_ROOM;
 
 /// Steps within which all must have come to rest.
 const STEPS_MAX: u64 = 4_000;
 
 impl World {
-    /// Calms everyone down, has each say and read one last thing, and holds what they know against each
-    /// other.
-    pub(super) fn come_to_rest(&mut self) -> Check {
+    /// Calms everyone down, has each say and read one last thing, and holds what they know against
+    /// each other.
+    pub(super) fn quiesce(&mut self) -> Check {
         for client in &mut self.clients {
-            client.manners = Manners::Calm;
+            client.behaviour = Behaviour::Quiet;
         }
-        self.calm_process();
+        self.stop_faults();
         self.keep_alive();
         // Longer than any connection without a client lives, and any stall.
         self.rest_long(Duration::from_secs(200))?;
         self.settle()?;
-        self.each_client(|client, around| {
+        self.each_client(|client, context| {
             let rooms: Vec<String> =
-                client.greeted().into_iter().flat_map(|talk| talk.views.keys().cloned()).collect();
+                client.greeted().into_iter().flat_map(|conn| conn.views.keys().cloned()).collect();
             for room in rooms {
-                client.say(Target::Room(room), around);
+                client.say(Target::Room(room), context);
             }
             Ok(())
         })?;
         self.settle()?;
         self.rest(Duration::from_secs(2))?;
         self.settle()?;
-        self.each_client(|client, around| {
-            client.read_all(around);
+        self.each_client(|client, context| {
+            client.read_all(context);
             Ok(())
         })?;
         self.settle()?;
         // Leave grace, typing and the gathering of presence and receipts run out.
         self.rest(Duration::from_secs(30))?;
         self.settle()?;
-        self.each_client(|client, around| {
-            client.ask_rooms(around);
+        self.each_client(|client, context| {
+            client.ask_rooms(context);
             Ok(())
         })?;
         self.settle()?;
-        if let Some(disk) = &self.disk {
-            self.hist.check_kept(&disk.durable())?;
+        if let Some(store) = &self.store {
+            self.history.check_kept(&store.durable())?;
         }
-        self.hist.check_order()?;
+        self.history.check_order()?;
         self.compare()
     }
 
-    /// The server does not ask a person who is silent: TCP's own keep-alive finds out that nobody is there.
+    /// The server does not ask a person who is silent: TCP's own keep-alive finds out that nobody
+    /// is there.
     fn keep_alive(&mut self) {
         for link in &mut self.links {
             let kind = self.clients[link.story.client].kind;
-            if kind == Kind::Person && link.story.dull_until == Tick::MAX {
+            if kind == Kind::Text && link.story.dull_until == Tick::MAX {
                 link.reset();
             }
         }
@@ -88,7 +89,7 @@ impl World {
     }
 
     pub(super) fn settle(&mut self) -> Check {
-        let is_settled = |client: &Client| client.kind == Kind::Person || client.is_settled();
+        let is_settled = |client: &Client| client.kind == Kind::Text || client.is_settled();
         for _ in 0..STEPS_MAX {
             self.tick = self.tick.after(Duration::from_millis(20));
             self.turn()?;
@@ -96,15 +97,15 @@ impl World {
                 return Ok(());
             }
         }
-        let restless = self.clients.iter().find(|client| !is_settled(client));
-        Err(format!("not all was answered: {:?}", restless.map(Client::restless)))
+        let describe_pending = self.clients.iter().find(|client| !is_settled(client));
+        Err(format!("not all was answered: {:?}", describe_pending.map(Client::describe_pending)))
     }
 
     /// What all connections know of a room is the same, and right.
     fn compare(&self) -> Check {
         let mut heads = BTreeMap::new();
         for client in &self.clients {
-            let views = client.greeted().into_iter().flat_map(|talk| &talk.views);
+            let views = client.greeted().into_iter().flat_map(|conn| &conn.views);
             for (room, view) in views {
                 let head = *heads.entry((room, view.log)).or_insert(view.next);
                 let checked = if head == view.next {
@@ -127,9 +128,9 @@ impl World {
             return Err(format!("{:?} still type", people.typing));
         }
         let here =
-            |other: &&Client| other.greeted().is_some_and(|talk| talk.views.contains_key(room));
+            |other: &&Client| other.greeted().is_some_and(|conn| conn.views.contains_key(room));
         let away = self.away();
-        // Who was refused for its rate when it asked has never learnt who is there.
+        // A client whose `presence` was refused by the rate limit never learnt who is there.
         let is_told = people.users.is_some();
         for other in self.clients.iter().filter(here).filter(|_| is_told) {
             let (told, is) = (people.find(&other.name), away.get(other.name.as_str()));
@@ -137,12 +138,12 @@ impl World {
                 return Err(format!("{} is told as {told:?}, not {is:?}", other.name));
             }
         }
-        for (reader, read) in self.hist.readers(view.log) {
+        for (reader, read) in self.history.readers(view.log) {
             let told = people.receipts.get(reader);
             let is_here = self.clients.iter().filter(here).any(|other| other.name == reader);
-            // Where not everybody may speak, somebody may have nothing new to read.
-            let is_here = is_here && room != DEN;
-            // Who was about to leave may have read on without being noted.
+            // Messages to the moderated room may be refused, and then there is nothing new to read.
+            let is_here = is_here && room != MODERATED_ROOM;
+            // A client that was about to leave may have read on, which the history does not note.
             let is_told = told.is_some_and(|&told| told >= read.read);
             if reader != client.name && is_here && !is_told {
                 return Err(format!("{reader} has read {read:?}, told {told:?}"));
@@ -155,9 +156,9 @@ impl World {
     fn away(&self) -> BTreeMap<&str, bool> {
         let mut away = BTreeMap::new();
         for client in &self.clients {
-            if let Some(talk) = client.greeted().filter(|_| client.kind != Kind::Person) {
+            if let Some(conn) = client.greeted().filter(|_| client.kind != Kind::Text) {
                 let all = away.entry(client.name.as_str()).or_insert(true);
-                *all &= talk.away;
+                *all &= conn.away;
             }
         }
         away

@@ -6,7 +6,7 @@ use chinwag::net::CloseReason;
 use chinwag::time::Tick;
 
 use super::World;
-use crate::hist::Check;
+use crate::history::Check;
 use crate::link::Story;
 
 impl World {
@@ -16,12 +16,13 @@ impl World {
             let link = &self.links[gone.link];
             let story = &link.story;
             self.trace.closed(story.client, gone.reason);
-            // A client that asks for more than the store reads in time is not heard meanwhile.
-            let unheard = gone.paused && gone.reason == CloseReason::NoPong && self.disk.is_some();
-            // Nor does a person who could not join understand why nothing can be said.
-            let lost = self.clients[story.client].kind == crate::codec::Kind::Person
+            // While the store is busy with a client's requests, its socket is not read, so that its
+            // pong goes unnoticed.
+            let unheard = gone.paused && gone.reason == CloseReason::NoPong && self.store.is_some();
+            // A person who could not join gets an error for each line, which ends the connection.
+            let lost = self.clients[story.client].kind == crate::codec::Kind::Text
                 && gone.reason == CloseReason::Flooding
-                && self.disk.is_some();
+                && self.store.is_some();
             if !unheard && !lost && !self.is_explained(story, gone.reason, link.up_reset) {
                 let client = &self.clients[story.client];
                 return Err(format!(

@@ -3,9 +3,9 @@
 use chinwag::chat::Op;
 use chinwag::wire::client::Field;
 
-use super::{Around, Asked, Client, Talk};
-use crate::hist::Hist;
-use crate::plan::{DEN, Plan};
+use super::{Client, Connection, Context, Pending};
+use crate::history::History;
+use crate::plan::{MODERATED_ROOM, Plan};
 
 const NO_SUCH_ROOM: u64 = 3001;
 const ROOM_EXISTS: u64 = 3002;
@@ -20,9 +20,9 @@ const BUSY: u64 = 5004;
 
 impl Client {
     /// Makes the room, goes in, or keeps order there.
-    pub(super) fn keep_order(&mut self, talk: &mut Talk, around: &mut Around<'_>) {
-        if !talk.views.contains_key(DEN) {
-            return self.try_door(talk, around);
+    pub(super) fn moderate(&mut self, conn: &mut Connection, context: &mut Context<'_>) {
+        if !conn.views.contains_key(MODERATED_ROOM) {
+            return self.try_to_enter(conn, context);
         }
         let user = Plan::some_user(&mut self.rng);
         self.said += 1;
@@ -41,56 +41,61 @@ impl Client {
             13 => (Op::Mute, Some(("for_ms", Field::Number(0)))),
             _ => (Op::Role, Some(("role", Field::Text(role)))),
         };
-        around.hist.ask_act(op.name(), &user);
-        let mut fields = vec![("room", Field::Text(DEN)), ("user", Field::Text(&user))];
+        context.history.ask_act(op.name(), &user);
+        let mut fields = vec![("room", Field::Text(MODERATED_ROOM)), ("user", Field::Text(&user))];
         fields.extend(extra);
         fields.push(("reason", Field::Text(&reason)));
         let asked = if op == Op::Invite {
-            Asked::Invite
+            Pending::Invite
         } else {
-            around.hist.say(Some(&self.name), None, &reason, around.now);
-            Asked::Order { reason: reason.clone() }
+            context.history.say(Some(&self.name), None, &reason, context.now);
+            Pending::Order { reason: reason.clone() }
         };
-        self.ask(talk, around, (op, &fields), asked);
+        self.ask(conn, context, (op, &fields), asked);
     }
 
     /// Tries to make the room, to get in, or to look in from outside.
-    fn try_door(&mut self, talk: &mut Talk, around: &mut Around<'_>) {
-        if talk.asked.values().any(|asked| asked.room() == Some(DEN)) {
+    fn try_to_enter(&mut self, conn: &mut Connection, context: &mut Context<'_>) {
+        if conn.pending.values().any(|asked| asked.room() == Some(MODERATED_ROOM)) {
             return;
         }
-        let room = ("room", Field::Text(DEN));
-        let known = around.hist.known(&self.name);
+        let room = ("room", Field::Text(MODERATED_ROOM));
+        let known = context.history.known(&self.name);
         match self.rng.below(3) {
             0 => {
                 let fields = [room, ("private", Field::Flag(true))];
-                around.hist.ask_act(Op::Create.name(), &self.name);
-                self.ask(talk, around, (Op::Create, &fields), Asked::Create { known });
+                context.history.ask_act(Op::Create.name(), &self.name);
+                self.ask(conn, context, (Op::Create, &fields), Pending::Create { known });
             }
-            1 => self.enter_den(talk, around),
+            1 => self.enter_moderated_room(conn, context),
             _ => {
                 let bounds = (0, u64::MAX);
-                let asked = Asked::History { room: DEN.to_owned(), bounds, known };
-                self.ask(talk, around, (Op::History, &[room]), asked);
+                let asked = Pending::History { room: MODERATED_ROOM.to_owned(), bounds, known };
+                self.ask(conn, context, (Op::History, &[room]), asked);
             }
         }
     }
 
     /// Goes in, if it is let in.
-    pub(super) fn enter_den(&mut self, talk: &mut Talk, around: &mut Around<'_>) {
-        let known = around.hist.known(&self.name);
-        let asked = Asked::Join { room: DEN.to_owned(), after: None, known };
-        self.ask(talk, around, (Op::Join, &[("room", Field::Text(DEN))]), asked);
+    pub(super) fn enter_moderated_room(
+        &mut self,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
+    ) {
+        let known = context.history.known(&self.name);
+        let asked = Pending::Join { room: MODERATED_ROOM.to_owned(), after: None, known };
+        self.ask(conn, context, (Op::Join, &[("room", Field::Text(MODERATED_ROOM))]), asked);
     }
 
-    /// Whether something in the room may be refused with this code; the client has a view of it, or not.
-    pub(super) fn may_order_refuse(
+    /// Whether something in the room may be refused with this code; the client has a view of it, or
+    /// not.
+    pub(super) fn may_be_refused_there(
         &self,
-        hist: &Hist,
+        history: &History,
         code: u64,
-        (asked, is_view): (&Asked, bool),
+        (asked, is_view): (&Pending, bool),
     ) -> bool {
-        let is_judged = |op: Op| hist.is_act_asked(op.name(), &self.name);
+        let is_judged = |op: Op| history.is_act_asked(op.name(), &self.name);
         match code {
             // Who is about to be put out is told so, and hears of it when it is done.
             NO_SUCH_ROOM | NOT_MEMBER => !is_view || is_judged(Op::Kick) || is_judged(Op::Ban),
@@ -99,18 +104,21 @@ impl Client {
             READ_ONLY => is_judged(Op::Role),
             INVITE_ONLY => !is_view,
             BUSY => is_judged(Op::Kick) || is_judged(Op::Ban),
-            ROOM_EXISTS => matches!(asked, Asked::Create { .. }),
-            NO_SUCH_USER => matches!(asked, Asked::Order { .. } | Asked::Invite),
+            ROOM_EXISTS => matches!(asked, Pending::Create { .. }),
+            NO_SUCH_USER => matches!(asked, Pending::Order { .. } | Pending::Invite),
             FORBIDDEN => matches!(
                 asked,
-                Asked::Order { .. } | Asked::Invite | Asked::Leave { .. } | Asked::Topic { .. }
+                Pending::Order { .. }
+                    | Pending::Invite
+                    | Pending::Leave { .. }
+                    | Pending::Topic { .. }
             ),
             _ => false,
         }
     }
 
-    /// Whether a position in the room may be refused with this code when the client comes back: busy is for who is
-    /// just being put out.
+    /// Whether a position in the room may be refused with this code when the client comes back:
+    /// busy is for who is just being put out.
     pub(super) const fn may_keep_out(code: u64) -> bool {
         matches!(code, NO_SUCH_ROOM | NOT_MEMBER | BANNED | INVITE_ONLY | BUSY)
     }

@@ -9,7 +9,7 @@ use chinwag::chat::model::reply::Durability;
 
 use super::Store;
 use super::durable::FactKey;
-use super::slip::Slip;
+use super::store_fault::StoreFault;
 
 /// Something to be written.
 #[derive(Clone, Debug)]
@@ -63,7 +63,8 @@ impl Store {
             Some(batch) if batch.answers.is_none() => {
                 self.counts.torn += 1;
                 let is_written = self.rng.once_in(2);
-                if is_written && self.durable.slip != Some(Slip::AnsweredBeforeCommit) {
+                if is_written && self.durable.store_fault != Some(StoreFault::AnsweredBeforeCommit)
+                {
                     self.commit(batch);
                 }
             }
@@ -79,7 +80,9 @@ impl Store {
         let count = if self.rng.once_in(3) { 1 + self.rng.index(same) } else { same };
         let jobs = self.intake.drain(..count).collect();
         let batch = Batch { jobs, answers: None, next_at: self.turn + self.delay(1) };
-        if self.durable.slip == Some(Slip::AnsweredBeforeCommit) && self.trouble.is_none() {
+        if self.durable.store_fault == Some(StoreFault::AnsweredBeforeCommit)
+            && self.trouble.is_none()
+        {
             return self.answer_early(batch);
         }
         self.batch = Some(batch);
@@ -94,7 +97,7 @@ impl Store {
         for job in batch.jobs {
             answers.extend(self.apply(job));
         }
-        self.slip_in_answers(&mut answers);
+        self.break_answers(&mut answers);
         let next_at = self.turn + self.delay(2);
         self.batch = Some(Batch { jobs: Vec::new(), answers: Some(answers), next_at });
     }
@@ -129,13 +132,13 @@ impl Store {
     /// What cannot be stored is refused; facts wait on, before all that came later.
     fn fail(&mut self, batch: Batch, fault: LogFault) {
         self.counts.failures += 1;
-        let slips = self.durable.slip == Some(Slip::AnsweredThoughFailed);
+        let store_faults = self.durable.store_fault == Some(StoreFault::AnsweredThoughFailed);
         let mut answers = Vec::new();
         let mut meta = Vec::new();
         for job in batch.jobs {
             match job.request {
-                LogRequest::Append { ticket, draft, .. } if slips => {
-                    self.durable.slipped += 1;
+                LogRequest::Append { ticket, draft, .. } if store_faults => {
+                    self.durable.faults_done += 1;
                     let mut lost = self.durable.clone();
                     let outcome = lost.append(&job.room, draft, self.now.wall_ms);
                     answers.push(LogReply::Appended { ticket, outcome });
@@ -163,26 +166,27 @@ impl Store {
     fn is_replaced(&self, job: &Job) -> bool {
         let LogRequest::PutMeta { log, meta } = &job.request else { return false };
         let key = FactKey::of(meta);
-        self.habits.coalesces
+        self.config.coalesces
             && self.intake.front().is_some_and(|later| {
                 matches!(&later.request, LogRequest::PutMeta { log: of, meta }
                     if of == log && FactKey::of(meta) == key)
             })
     }
 
-    /// The fault [`Slip::AnsweredBeforeCommit`]: the answers of what will be committed, some turns early.
+    /// The fault [`StoreFault::AnsweredBeforeCommit`]: the answers of what will be committed, some
+    /// turns early.
     fn answer_early(&mut self, batch: Batch) {
         let before = self.durable.clone();
         let open = self.open.clone();
         let asked = self.asked.clone();
         for job in batch.jobs.clone() {
             let answer = self.apply(job);
-            self.durable.slipped += u64::from(answer.is_some());
+            self.durable.faults_done += u64::from(answer.is_some());
             self.replies.extend(answer);
         }
-        let slipped = self.durable.slipped;
+        let faults_done = self.durable.faults_done;
         (self.durable, self.open, self.asked) = (before, open, asked);
-        self.durable.slipped = slipped;
+        self.durable.faults_done = faults_done;
         // Long enough for a crash to come before it.
         let next_at = self.turn + 20;
         let silent =
@@ -191,28 +195,28 @@ impl Store {
     }
 
     /// What the answers of a commit are, if they are not as they should be.
-    fn slip_in_answers(&mut self, answers: &mut Vec<LogReply>) {
+    fn break_answers(&mut self, answers: &mut Vec<LogReply>) {
         let is_append = |reply: &LogReply| matches!(reply, LogReply::Appended { .. });
-        match self.durable.slip {
-            Some(Slip::AnsweredBeforeCommit) => answers.clear(),
-            Some(Slip::AnswerLost) if self.rng.once_in(20) => {
-                self.durable.slipped += u64::from(answers.pop().is_some());
+        match self.durable.store_fault {
+            Some(StoreFault::AnsweredBeforeCommit) => answers.clear(),
+            Some(StoreFault::AnswerLost) if self.rng.once_in(20) => {
+                self.durable.faults_done += u64::from(answers.pop().is_some());
             }
-            Some(Slip::AnswersSwapped) => {
+            Some(StoreFault::AnswersSwapped) => {
                 let pair = answers
                     .iter()
                     .position(is_append)
                     .filter(|first| answers.get(first + 1).is_some_and(is_append));
                 if let Some(first) = pair {
                     answers.swap(first, first + 1);
-                    self.durable.slipped += 1;
+                    self.durable.faults_done += 1;
                 }
             }
-            Some(Slip::RefusedThoughStored) if self.rng.once_in(20) => {
+            Some(StoreFault::RefusedThoughStored) if self.rng.once_in(20) => {
                 for reply in answers {
                     if let LogReply::Appended { ticket, outcome: Appended::Stored(_) } = reply {
                         *reply = refused(*ticket, LogFault::Broken);
-                        self.durable.slipped += 1;
+                        self.durable.faults_done += 1;
                     }
                 }
             }
@@ -221,64 +225,64 @@ impl Store {
     }
 
     /// What is not as it should be after a crash.
-    pub(super) fn slip_in_crash(&mut self) {
-        let Some(slip) = self.durable.slip else { return };
-        let mut slipped = 0;
+    pub(super) fn break_at_crash(&mut self) {
+        let Some(store_fault) = self.durable.store_fault else { return };
+        let mut faults_done = 0;
         for room in self.durable.rooms.values_mut() {
-            slipped += match slip {
-                Slip::SeqReused if room.records.len() > 1 => {
+            faults_done += match store_fault {
+                StoreFault::SeqReused if room.records.len() > 1 => {
                     room.records.remove(&room.head);
                     room.head -= 1;
                     1
                 }
-                Slip::ForgottenCids => {
+                StoreFault::ForgottenCids => {
                     let forgotten = room.cids.len();
                     room.cids.clear();
                     forgotten as u64
                 }
-                Slip::EpochKept if room.head > 0 => {
+                StoreFault::EpochKept if room.head > 0 => {
                     room.records.clear();
                     (room.head, room.oldest) = (0, 1);
                     1
                 }
-                Slip::FactLost => {
+                StoreFault::FactLost => {
                     let members = |key: &&FactKey| matches!(key, FactKey::Member(_));
                     let lost = room.meta.keys().find(members).cloned();
                     lost.map_or(0, |key| u64::from(room.meta.remove(&key).is_some()))
                 }
-                Slip::MarksBack => marks_back(room.meta.values_mut()),
+                StoreFault::MarksBack => marks_back(room.meta.values_mut()),
                 _ => 0,
             };
         }
-        self.durable.slipped += slipped;
+        self.durable.faults_done += faults_done;
     }
 
     /// What the reader says of what it has found, if it is not as it should be.
-    pub(super) fn slip_in_read(&mut self, mut answer: Answer, old: Answer) -> Answer {
-        let Some(slip) = self.durable.slip else { return answer };
+    pub(super) fn break_read(&mut self, mut answer: Answer, old: Answer) -> Answer {
+        let Some(store_fault) = self.durable.store_fault else { return answer };
         match (&mut answer, old) {
             (Answer::Records { records, .. }, Answer::Records { records: old, .. }) => {
                 let middle = records.len() / 2;
-                match slip {
-                    Slip::HoleInPage if records.len() > 2 => {
+                match store_fault {
+                    StoreFault::HoleInPage if records.len() > 2 => {
                         records.remove(middle);
                     }
-                    Slip::DoubledInPage if !records.is_empty() => {
+                    StoreFault::DoubledInPage if !records.is_empty() => {
                         let twice = SharedRecord::clone(&records[middle]);
                         records.insert(middle, twice);
                     }
-                    Slip::StalePage if old.len() == records.len() && old != *records => {
+                    StoreFault::StalePage if old.len() == records.len() && old != *records => {
                         *records = old;
                     }
                     _ => return answer,
                 }
-                self.durable.slipped += 1;
+                self.durable.faults_done += 1;
             }
-            (Answer::Inbox(rows), _) if slip == Slip::OwnCounted => {
+            (Answer::Inbox(rows), _) if store_fault == StoreFault::OwnCounted => {
                 for (unread, _) in rows.iter_mut() {
                     *unread += 1;
                 }
-                self.durable.slipped += 1;
+                self.durable.faults_done += 1;
             }
             _ => {}
         }
@@ -292,14 +296,14 @@ pub(super) const fn refused(ticket: Ticket, fault: LogFault) -> LogReply {
 }
 
 fn marks_back<'a>(meta: impl Iterator<Item = &'a mut RoomMeta>) -> u64 {
-    let mut slipped = 0;
+    let mut faults_done = 0;
     for meta in meta {
         if let RoomMeta::Member(_, Some(member)) = meta
             && member.read > 0
         {
             member.read /= 2;
-            slipped += 1;
+            faults_done += 1;
         }
     }
-    slipped
+    faults_done
 }

@@ -1,15 +1,16 @@
-//! Edits and deletions: what a message must look like to whoever has, or could have, seen that it was changed.
+//! Edits and deletions: what a message must look like to whoever has, or could have, seen that it
+//! was changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chinwag::chat::model::record::{Body, Record};
 use serde_json::Value;
 
-use super::{Check, Hist, LogKey, number, text};
+use super::{Check, History, LogKey, number, text};
 
 /// What was asked to be changed, by room and target, in whatever epoch.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct Requested {
     edits: BTreeMap<(String, u64), BTreeSet<String>>,
     deletions: BTreeSet<(String, u64)>,
 }
@@ -26,7 +27,7 @@ pub(crate) fn deletion(room: &str, target: u64) -> String {
     format!("deletion of {target} in {room}")
 }
 
-impl Hist {
+impl History {
     /// A client is about to change its message, or to delete it.
     pub(crate) fn ask_change(&mut self, room: &str, target: u64, new: Option<&str>) {
         let named = (room.to_owned(), target);
@@ -47,8 +48,8 @@ impl Hist {
         }
     }
 
-    /// Whether `item` is an edited or deleted form, and then one that is right for whoever could know all
-    /// up to `upto`. `false` if it shows what was said first.
+    /// Whether `item` is an edited or deleted form, and then one that is right for a reader who
+    /// could know all up to `upto`. `false` if it is the original text.
     pub(super) fn check_form(&self, key: LogKey, item: &Value, upto: u64) -> Check<bool> {
         let log = &self.logs[key.0];
         let (kind, seq) = (text(item, "ev")?, number(item, "seq")?);

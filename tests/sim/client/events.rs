@@ -1,0 +1,132 @@
+//! What a client makes of events.
+
+use chinwag::chat::Op;
+use serde_json::Value;
+
+use super::{Client, Connection, Context};
+use crate::codec::Kind;
+use crate::history::{Check, People, View, number, text};
+use crate::plan::MODERATED_ROOM;
+
+impl Client {
+    /// Hears one text of the server's.
+    pub(super) fn on_text(
+        &mut self,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
+        said: &str,
+    ) -> Check {
+        if self.kind == Kind::Text {
+            conn.greeted = true;
+            context.links[conn.link].story.greeted = true;
+            return Ok(());
+        }
+        let value: Value =
+            serde_json::from_str(said).map_err(|error| format!("{error}: {said}"))?;
+        let result = match (value.get("ev").and_then(Value::as_str), value.get("code")) {
+            (Some(event), None) => self.event(conn, context, event, &value),
+            (None, Some(_)) => self.reply(conn, context, &value),
+            _ => Err("neither an event nor a reply, or both".to_owned()),
+        };
+        result.map_err(|fault| {
+            format!("{fault}; client {} ({}) heard {said:.400}", self.id, self.name)
+        })
+    }
+
+    fn event(
+        &mut self,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
+        event: &str,
+        value: &Value,
+    ) -> Check {
+        match event {
+            "message" | "topic" | "edit" | "deletion" | "moderation" => {
+                let view = find(conn, value)?;
+                view.live_record(context.history, value, &self.name, context.now)
+            }
+            "replay" => find(conn, value)?.replay(context.history, value, &self.name, context.now),
+            "gap" => {
+                context.trace.gaps += 1;
+                find(conn, value)?.gap(value)
+            }
+            "live" => find(conn, value)?.live(context.history, value),
+            "presence" => find(conn, value)?.people.presence(value),
+            "typing" => find(conn, value)?.people.typing(value, &self.name),
+            "receipts" => find(conn, value)?.people.receipts(value, &self.name),
+            "joined" => {
+                let room = People::room(value)?;
+                if conn.views.contains_key(room) {
+                    return Err(format!("joined to {room} again"));
+                }
+                let log = context.history.log(room, text(value, "epoch")?);
+                let view = View::new(log, number(value, "seq")? + 1, false);
+                conn.views.insert(room.to_owned(), view);
+                self.look_around(conn, context, room);
+                Ok(())
+            }
+            "left" => {
+                let room = People::room(value)?;
+                let is_put_out = matches!(text(value, "reason")?, "kicked" | "banned");
+                context.trace.put_out += usize::from(is_put_out);
+                context.history.ended(room, &self.name);
+                let view = conn.views.remove(room);
+                self.positions.remove(room);
+                conn.acked.remove(room);
+                if let Some(view) = view {
+                    context.history.forget_read(view.log, &self.name);
+                }
+                Ok(())
+            }
+            "invited" => {
+                let is_den = People::room(value)? == MODERATED_ROOM;
+                is_den.then_some(()).ok_or_else(|| "invited to another room".to_owned())?;
+                context.history.check_invited(&self.name)?;
+                if !conn.views.contains_key(MODERATED_ROOM) && !conn.closing {
+                    self.enter_moderated_room(conn, context);
+                }
+                Ok(())
+            }
+            "drain" => {
+                let (after, window) =
+                    (number(value, "reconnect_after_ms")?, number(value, "window_ms")?);
+                if after > window || !context.plan.drains(context.now) {
+                    return Err("a drain that was not due".to_owned());
+                }
+                conn.drain = Some(after);
+                Ok(())
+            }
+            "ping" => {
+                self.put(conn, context, r#"{"op":"ping"}"#);
+                Ok(())
+            }
+            "bye" => {
+                conn.told = u16::try_from(number(value, "close")?).ok();
+                self.say_bye(conn, context);
+                Ok(())
+            }
+            _ => Err(format!("an unknown event {event}")),
+        }
+    }
+
+    /// Asks who is there, as a client does that has just come.
+    pub(super) fn look_around(
+        &mut self,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
+        room: &str,
+    ) {
+        if conn.closing {
+            return;
+        }
+        let field = [("room", chinwag::wire::client::Field::Text(room))];
+        let asked = super::Pending::Presence { room: room.to_owned() };
+        self.ask(conn, context, (Op::Presence, &field), asked);
+    }
+}
+
+/// The view that an event is about; nobody is told of rooms that it has not subscribed to.
+fn find<'t>(conn: &'t mut Connection, value: &Value) -> Check<&'t mut View> {
+    let room = People::room(value)?;
+    conn.views.get_mut(room).ok_or_else(|| format!("an event of {room}, which is not subscribed"))
+}
