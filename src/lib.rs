@@ -51,7 +51,7 @@
 //! The [`reactor`] turns readiness into an [`net::Input`]; the handler turns each input into
 //! [`net::Effect`]s, which are applied in order after it has returned. Nothing is re-entrant. Time is an
 //! argument: given the same inputs and ticks, the same effects follow, so all that lies above the
-//! reactor runs in a seeded simulation (`tests/sim`). `tests/tidy.rs` holds the table above against
+//! reactor runs in a seeded simulation (`tests/sim`). `tests/tidy` holds the table above against
 //! the imports.
 //!
 //! [`chat`] has who is where: rooms, memberships, roles, bans, receipts. [`store`] has the records, and
