@@ -1,8 +1,8 @@
-//! Fan-out without sockets: from a member's frame to the effects of the turn's end, and the memory that
-//! sessions take above the reactor.
+//! Fan-out without sockets: from a member's frame to the effects of the turn's end, and the memory
+//! that sessions take above the reactor.
 //!
-//! The whole server above the reactor is fed with what sockets would bring. A turn is one `send` to a room
-//! with everybody in it, or one from everybody in rooms of two; throughput is in deliveries.
+//! The whole server above the reactor is fed with what sockets would bring. A turn is one `send` to
+//! a room with everybody in it, or one from everybody in rooms of two; throughput is in deliveries.
 
 #![expect(clippy::print_stdout, reason = "memory is reported beside what criterion reports")]
 #![expect(clippy::unwrap_used, reason = "a measurement of something that fails means nothing")]
@@ -12,18 +12,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{fs, mem};
 
+use chinwag::client::{Framing, Opening};
 use chinwag::config::{self, Config, Environment, Flags};
-use chinwag::http::UpgradeRequest;
+use chinwag::http::SUBPROTOCOL;
 use chinwag::metrics::Metrics;
 use chinwag::net::{ConnId, Effect, Effects, Handler as _, Input, ListenerId};
+use chinwag::rng::Rng;
 use chinwag::server::Server;
-use chinwag::session::{Door, Entropy};
+use chinwag::session::{Entropy, ListenerKind};
 use chinwag::time::Tick;
 use chinwag::time::clock::Now;
-use chinwag::ws::{MaskKey, Opcode, encode};
 use criterion::{BenchmarkId, Criterion, Throughput};
 
-const MASK: MaskKey = [0x37, 0xfa, 0x21, 0x3d];
 /// Sessions whose memory is measured, and members of each of their rooms.
 const SESSIONS: usize = 100_000;
 const MEMBERS: usize = 100;
@@ -47,8 +47,8 @@ impl World {
         let now = Now { tick: Tick::ZERO, wall_ms: 1_763_700_000_000 };
         let server = Server::new(
             &config,
-            vec![Door::Http],
-            (metrics, Entropy::Seeded(1)),
+            vec![ListenerKind::Http],
+            (metrics, Entropy::Seeded(Rng::new(1))),
             now,
             chinwag::store::in_memory(),
         )
@@ -84,16 +84,7 @@ impl World {
 
     /// Opens `count` connections that have switched to WebSocket.
     fn connect(&mut self, count: usize) {
-        let mut head = Vec::new();
-        let upgrade = UpgradeRequest {
-            host: "127.0.0.1",
-            path: "/ws",
-            key: "dGhlIHNhbXBsZSBub25jZQ==",
-            origin: None,
-            protocols: &["chinwag.v1"],
-            extensions: None,
-        };
-        upgrade.render(&mut head);
+        let head = Opening::new("127.0.0.1".to_owned(), vec![SUBPROTOCOL]).request("/ws");
         let peer = SocketAddr::from(([127, 0, 0, 1], 50_000));
         for slot in 0..count {
             let conn = ConnId::new(slot, u64::try_from(slot).unwrap() + 1).unwrap();
@@ -132,7 +123,7 @@ impl World {
 /// A masked text frame.
 fn frame(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
-    encode(Opcode::Text, text.as_bytes(), Some(MASK), &mut out);
+    Framing::WebSocket.put_message(text.as_bytes(), &mut out);
     out
 }
 

@@ -85,7 +85,8 @@ fn decode_all(
     len
 }
 
-/// Masked frames as a server receives them: one alone, and a scratch buffer full, in pieces as well.
+/// Masked frames as a server receives them: one alone, and a scratch buffer full, in pieces as
+/// well.
 fn bench_decode(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("ws/decode");
     let settings = Settings::new(Role::Server, 1 << 20);

@@ -45,8 +45,8 @@
 //! | domain | [`chat`] | rooms, members, cursors, roles | bytes, sockets, JSON |
 //! | boundary | [`net`] | [`net::ConnId`], [`net::Input`], [`net::Effect`] | everything |
 //! | reactor | [`reactor`] | readiness, bytes, deadlines | HTTP, chat |
-//! | beside it | [`client`], `bench` | the other end of the protocol; the load generator on it | the server |
-//! | leaves | [`collections`], [`time`], [`metrics`], [`log`](mod@log) | containers, ticks, counters, the log sink | everything above |
+//! | beside it | [`client`] | the other end of the protocol, for what measures and torments the server | the server |
+//! | leaves | [`collections`], [`time`], [`metrics`], [`log`](mod@log), [`rng`] | containers, ticks, counters, the log sink, repeatable numbers | everything above |
 //!
 //! The [`reactor`] turns readiness into an [`net::Input`]; the handler turns each input into
 //! [`net::Effect`]s, which are applied in order after it has returned. Nothing is re-entrant. Time is an
@@ -60,8 +60,6 @@
 //! will.
 
 pub mod admin;
-#[cfg(feature = "bench")]
-pub mod bench;
 pub mod chat;
 pub mod cli;
 pub mod client;
@@ -75,6 +73,7 @@ pub mod metrics;
 pub mod net;
 pub mod page;
 pub mod reactor;
+pub mod rng;
 pub mod server;
 pub mod session;
 pub mod store;

@@ -11,7 +11,8 @@ use crate::Outcome;
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/counts.toml");
 
-/// How much worse a figure may be: the seeds of hash maps and what `malloc` finds free vary from run to run.
+/// How much worse a figure may be: the seeds of hash maps and what `malloc` finds free vary from
+/// run to run.
 const TOLERANCE: f64 = 0.03;
 /// What is too little to be told from nothing.
 const SLACK: f64 = 0.1;
@@ -106,8 +107,8 @@ pub(crate) fn accept(figures: &[Figure]) -> Outcome<()> {
     Ok(fs::write(PATH, text)?)
 }
 
-/// Prints the figures beside the committed ones. `false` if one is worse by more than the tolerance, or
-/// is not known.
+/// Prints the figures beside the committed ones. `false` if one is worse by more than the
+/// tolerance, or is not known.
 #[expect(clippy::print_stdout, reason = "it reports on its standard output")]
 pub(crate) fn compare(figures: &[Figure]) -> Outcome<bool> {
     let text = fs::read_to_string(PATH).map_err(|error| format!("{PATH}: {error}"))?;

@@ -1,5 +1,5 @@
-//! What the hot paths take, counted instead of timed: instructions, allocations and system calls of fixed
-//! inputs, by callgrind. A count is the same on a busy machine.
+//! What the hot paths take, counted instead of timed: instructions, allocations and system calls of
+//! fixed inputs, by callgrind. A count is the same on a busy machine.
 //!
 //! ```text
 //! scripts/bench counts              counts, and compares with benches/counts.toml; fails where it is worse
@@ -7,9 +7,9 @@
 //! scripts/bench counts 'rooms of 2' only what has this in its name
 //! ```
 //!
-//! Only user space is counted: a system call is one, whatever it costs. Two runs differ by some tenths of
-//! a percent, up to 2 % where `malloc` finds its free memory in another shape; more than 3 % is a change.
-//! Another compiler, C library or kind of processor gives other figures.
+//! Only user space is counted: a system call is one, whatever it costs. Two runs differ by some
+//! tenths of a percent, up to 2 % where `malloc` finds its free memory in another shape; more than
+//! 3 % is a change. Another compiler, C library or kind of processor gives other figures.
 
 mod callgrind;
 mod figures;

@@ -1,4 +1,5 @@
-//! What callgrind is told by the names of functions: where a count begins and ends, and what is left out.
+//! What callgrind is told by the names of functions: where a count begins and ends, and what is
+//! left out.
 
 use std::hint::black_box;
 
@@ -7,7 +8,8 @@ pub(crate) const BOUNDARY: &str = "*count_boundary*";
 /// What [`aside`] is called there.
 pub(crate) const ASIDE: &str = "*count_aside*";
 
-/// Ends one count and begins the next: callgrind writes down and resets its counters when it is entered.
+/// Ends one count and begins the next: callgrind writes down and resets its counters when it is
+/// entered.
 pub(crate) fn boundary() {
     count_boundary();
 }

@@ -1,14 +1,16 @@
-//! The whole server with its reactor, over real sockets. The clients act between the server's turns, in the
-//! same thread, so that each turn finds all that they have sent; they are not counted. They read what a
-//! turn has flushed in the next one, which they wake the server for: each round has one idle turn more.
+//! The whole server with its reactor, over real sockets. The clients act between the server's
+//! turns, in the same thread, so that each turn finds all that they have sent; they are not
+//! counted. They read what a turn has flushed in the next one, which they wake the server for: each
+//! round has one idle turn more.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
 use chinwag::net::{Effect, Effects, Handler, Input, ListenerId};
 use chinwag::reactor::{ListenerConfig, Reactor, ReactorConfig, Waker};
+use chinwag::rng::Rng;
 use chinwag::server::Server;
-use chinwag::session::{Door, Entropy};
+use chinwag::session::{Entropy, ListenerKind};
 use chinwag::time::Tick;
 use chinwag::time::clock::{Clock, Now};
 use chinwag::ws::{FrameHeader, Opcode, Role, encode};
@@ -87,8 +89,8 @@ impl Handler for Driver {
 }
 
 impl Script {
-    /// Takes in what has come and begins the next round if everybody has got what it waits for. `false`
-    /// when all is done.
+    /// Takes in what has come and begins the next round if everybody has got what it waits for.
+    /// `false` when all is done.
     fn step(&mut self) -> Outcome<bool> {
         for client in &mut self.clients {
             client.read()?;
@@ -210,8 +212,8 @@ fn run(rounds: Vec<Round>) -> Outcome<()> {
     config.timeouts.presence_interval = std::time::Duration::from_hours(1);
     let server = Server::new(
         &config,
-        vec![Door::Http],
-        (metrics, Entropy::Seeded(1)),
+        vec![ListenerKind::Http],
+        (metrics, Entropy::Seeded(Rng::new(1))),
         clock.now(),
         chinwag::store::in_memory(),
     )

@@ -8,8 +8,9 @@ use std::{iter, mem};
 use chinwag::config::{self, Config, Environment, Flags};
 use chinwag::metrics::Metrics;
 use chinwag::net::{ConnId, Effect, Effects, Handler as _, Input, ListenerId};
+use chinwag::rng::Rng;
 use chinwag::server::Server;
-use chinwag::session::{Door, Entropy};
+use chinwag::session::{Entropy, ListenerKind};
 use chinwag::time::Tick;
 use chinwag::time::clock::Now;
 use chinwag::ws::{MaskKey, Opcode, encode};
@@ -86,8 +87,8 @@ impl World {
         let now = Now { tick: Tick::ZERO, wall_ms: 1_763_700_000_000 };
         let server = Server::new(
             &config,
-            vec![Door::Http],
-            (metrics, Entropy::Seeded(1)),
+            vec![ListenerKind::Http],
+            (metrics, Entropy::Seeded(Rng::new(1))),
             now,
             chinwag::store::in_memory(),
         )

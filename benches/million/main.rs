@@ -1,5 +1,5 @@
-//! A million connections without sockets: the whole server above the reactor, and the real timer wheel,
-//! with transports that take everything at once.
+//! A million connections without sockets: the whole server above the reactor, and the real timer
+//! wheel, with transports that take everything at once.
 //!
 //! ```text
 //! cargo bench --bench million                             four layouts, each in a process of its own
@@ -7,11 +7,12 @@
 //! cargo bench --bench million -- members=1000000          one room with everybody in it
 //! ```
 //!
-//! Each connection is upgraded, says hello with a name, and joins one room of `members`; they come within
-//! twenty seconds of simulated time, so that presence is told while they come. Then something is said in
-//! each room, everybody is pinged and answers, everybody falls silent and is closed. Time is real and
-//! covers the server and this reactor; `longest` is the longest turn. Bytes are resident, and include
-//! 88 that the reactor takes for each: a cache line, as the real one, and a timer.
+//! Each connection is upgraded, says hello with a name, and joins one room of `members`; they come
+//! within twenty seconds of simulated time, so that presence is told while they come. Then
+//! something is said in each room, everybody is pinged and answers, everybody falls silent and is
+//! closed. Time is real and covers the server and this reactor; `longest` is the longest turn.
+//! Bytes are resident, and include 88 that the reactor takes for each: a cache line, as the real
+//! one, and a timer.
 
 #![expect(clippy::print_stdout, reason = "it reports on its standard output")]
 #![expect(clippy::expect_used, reason = "a measurement of something that fails means nothing")]
@@ -26,18 +27,18 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{env, fs};
 
+use chinwag::client::{Framing, Opening};
 use chinwag::config::{self, Environment, Flags};
-use chinwag::http::UpgradeRequest;
+use chinwag::http::SUBPROTOCOL;
 use chinwag::metrics::Metrics;
+use chinwag::rng::Rng;
 use chinwag::server::Server;
-use chinwag::session::{Door, Entropy};
-use chinwag::ws::{MaskKey, Opcode, encode};
+use chinwag::session::{Entropy, ListenerKind};
 
 use reactor::{Done, Reactor};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-const MASK: MaskKey = [0x37, 0xfa, 0x21, 0x3d];
 /// Milliseconds in which all come.
 const OPENING_MS: usize = 20_000;
 /// Milliseconds in which all leave, and in which all return.
@@ -85,11 +86,11 @@ impl Crowd {
             .config;
         config.limits.users = config.limits.users.max(connections);
         config.limits.room_members = config.limits.room_members.max(connections);
-        let (doors, metrics) = (vec![Door::Http], Arc::new(Metrics::default()));
+        let (doors, metrics) = (vec![ListenerKind::Http], Arc::new(Metrics::default()));
         let server = Server::new(
             &config,
             doors,
-            (metrics, Entropy::Seeded(1)),
+            (metrics, Entropy::Seeded(Rng::new(1))),
             Reactor::began(),
             chinwag::store::in_memory(),
         )?;
@@ -165,7 +166,7 @@ impl Crowd {
     /// Time passes until everybody has been pinged, and has answered.
     fn ping(&mut self) {
         let mut pong = Vec::new();
-        encode(Opcode::Pong, &[], Some(MASK), &mut pong);
+        Framing::WebSocket.put_pong(&[], &mut pong);
         let mut answered = 0;
         while answered < self.connections {
             self.reactor.advance(10);
@@ -240,23 +241,13 @@ impl Crowd {
 
 /// The request that each connection begins with.
 fn upgrade() -> Vec<u8> {
-    let mut head = Vec::new();
-    let request = UpgradeRequest {
-        host: "127.0.0.1",
-        path: "/ws",
-        key: "dGhlIHNhbXBsZSBub25jZQ==",
-        origin: None,
-        protocols: &["chinwag.v1"],
-        extensions: None,
-    };
-    request.render(&mut head);
-    head
+    Opening::new("127.0.0.1".to_owned(), vec![SUBPROTOCOL]).request("/ws")
 }
 
 /// A masked text frame.
 fn frame(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
-    encode(Opcode::Text, text.as_bytes(), Some(MASK), &mut out);
+    Framing::WebSocket.put_message(text.as_bytes(), &mut out);
     out
 }
 

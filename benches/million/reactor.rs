@@ -1,5 +1,5 @@
-//! The reactor without sockets: connections in slots, deadlines in the real wheel, effects applied in order,
-//! and transports that take everything at once.
+//! The reactor without sockets: connections in slots, deadlines in the real wheel, effects applied
+//! in order, and transports that take everything at once.
 
 use std::net::SocketAddr;
 

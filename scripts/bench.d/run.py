@@ -1,6 +1,6 @@
 """Runs the standard set and writes what came out: scripts/bench says how.
 
-usage: run.py CHINWAG PEERS [quick] [KEY=VALUE…] [--noisy] [--out FOLDER]
+usage: run.py CHINWAG GENERATOR PEERS [quick] [KEY=VALUE…] [--noisy] [--out FOLDER]
        run.py check [quick] …            says what is wrong with the arguments, before anything is built
        run.py table RESULT.json
 """
@@ -33,7 +33,7 @@ def main():
         print("\n".join(markdown.table(json.loads(Path(sys.argv[2]).read_text()))))
         return 0
     if sys.argv[1:2] == ["check"]:
-        parse(["", "", *sys.argv[2:]])
+        parse(["", "", "", *sys.argv[2:]])
         return 0
     options = parse(sys.argv[1:])
     if not options.noisy:
@@ -51,7 +51,7 @@ def main():
         "probes": {},
         "runs": [],
     }
-    bench = Bench(Programs(options.chinwag, options.peers), pages)
+    bench = Bench(Programs(options.chinwag, options.generator, options.peers), pages)
     code = 0
     try:
         for workload in options.only:
@@ -78,6 +78,7 @@ def save(result, path, began):
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="scripts/bench", usage="scripts/bench [quick] [KEY=VALUE…] [OPTION…]")
     parser.add_argument("chinwag")
+    parser.add_argument("generator")
     parser.add_argument("peers")
     parser.add_argument("words", nargs="*", metavar="quick | only=b,d | pairs=3 | seconds=2")
     parser.add_argument("--noisy", action="store_true", help="run although the machine is busy")
@@ -100,7 +101,7 @@ def parse(arguments):
             options.only = [known[name] for name in value.split(",")]
         else:
             parser.error(f"not understood: {word}")
-    options.command = shlex.join(["scripts/bench", *arguments[2:]])
+    options.command = shlex.join(["scripts/bench", *arguments[3:]])
     return options
 
 

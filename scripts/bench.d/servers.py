@@ -32,13 +32,13 @@ def die_with_parent():
 class Programs:
     """What to run for each server, given the programs that were built."""
 
-    def __init__(self, chinwag, peers):
+    def __init__(self, chinwag, generator, peers):
         config = str(ROOT / "benches/load.toml")
         listen = ["--listen", "127.0.0.1:0", "--tcp", "off", "--admin", "127.0.0.1:0"]
         # The others keep nothing.
         listen += ["--durability", "memory"]
         floor = f"{peers}/floor"
-        self.generator = [chinwag, "bench"]
+        self.generator = [generator]
         self.argv = {
             "chinwag": [chinwag, "serve", "--config", config, *listen],
             "floor0": [floor, "--mode", "0"],

@@ -119,7 +119,7 @@ async def main():
     programs = [
         Program("ws", "node", here / "ws.js"),
         Program("websockets", sys.executable, here / "with_websockets.py"),
-        Program("tungstenite", rust_client),
+        Program("tungstenite", rust_client, "tungstenite"),
     ]
     netcat = Netcat()
     everyone = [*programs, netcat]

@@ -66,13 +66,15 @@ target_dir() {
   cargo metadata --format-version 1 --no-deps "$@" | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'
 }
 
-# Builds the server and the examples in the profile of all tests. Always both, with every feature: apart, their
-# dependencies would be built twice. Names the server, $server_bin; CHINWAG_BIN names one that is there already.
+# Builds all programs of the workspace in the profile of all tests, and names two: the server, $server_bin, and what
+# torments it, $torture_bin. CHINWAG_BIN names another server that is there already.
 build() {
   need_cargo
   say "building (profile ci)"
-  cargo build --quiet --profile ci --features bench --bins --examples
+  cargo build --quiet --profile ci --workspace --bins
+  local built
   built=$(target_dir)/ci
+  torture_bin=$built/chinwag-torture
   server_bin=${CHINWAG_BIN:-$built/chinwag}
 }
 

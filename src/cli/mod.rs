@@ -3,7 +3,7 @@
 //! | code | |
 //! |---|---|
 //! | 0 | done; for `serve`: stopped in good order |
-//! | 1 | failed: the server could not start or go on; a command about the database could not be done, or, with `verify` and `export`, found damage; with `bench`, the target failed |
+//! | 1 | failed: the server could not start or go on; a command about the database could not be done, or, with `verify` and `export`, found damage |
 //! | 2 | the command line or the configuration is wrong |
 
 mod tools;
@@ -92,8 +92,6 @@ enum Command {
     },
     #[command(flatten)]
     Tool(tools::Tool),
-    /// Put load on a server and measure it: see chinwag bench --help
-    Bench,
 }
 
 impl From<Settings> for Flags {
@@ -114,10 +112,6 @@ impl From<Settings> for Flags {
 
 /// Does what the command line asks for. `args` begins with the program's name.
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
-    let mut args: Vec<_> = args.into_iter().collect();
-    if args.get(1).is_some_and(|command| command == "bench") {
-        return bench(args.split_off(2));
-    }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -147,28 +141,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
         },
         Some(Command::Serve { with_parent: false }) | None => serve(&loaded.config),
         Some(Command::Tool(tool)) => tools::run(&tool, &loaded.config.data),
-        // Flags stand before it, but it takes its own, which follow it.
-        Some(Command::Bench) => bench(Vec::new()),
     }
 }
 
-#[cfg(feature = "bench")]
-fn bench(args: Vec<OsString>) -> ExitCode {
-    crate::bench::run(args)
-}
-
-#[cfg(not(feature = "bench"))]
-fn bench(_args: Vec<OsString>) -> ExitCode {
-    _ = writeln!(io::stderr(), "{WITHOUT_BENCH}");
-    ExitCode::from(WRONG)
-}
-
-#[cfg(not(feature = "bench"))]
-const WITHOUT_BENCH: &str = "error: this chinwag was built without its load generator; \
-                             build it with: cargo build --release --features bench";
-
-/// Has the kernel kill this process when its parent ends: a server that is started for a measurement must
-/// not outlive it, even if what measures is killed.
+/// A server that was started to be measured must not outlive who measures it, not even if that one is
+/// killed and can tell nobody.
 fn follow_parent() -> io::Result<()> {
     let parent = getppid();
     set_parent_process_death_signal(Some(Signal::KILL))?;

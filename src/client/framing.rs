@@ -7,7 +7,8 @@ use crate::ws::{
 };
 
 /// What every frame of this client is masked with. Masks are to keep a browser's scripts from
-/// writing bytes of their choice to a proxy (RFC 6455 section 10.3); here nobody's bytes are foreign.
+/// writing bytes of their choice to a proxy (RFC 6455 section 10.3); here nobody's bytes are
+/// foreign.
 pub const MASK: MaskKey = [0x37, 0xfa, 0x21, 0x3d];
 
 /// How messages are told apart.

@@ -39,8 +39,8 @@ impl Opening {
         out
     }
 
-    /// Goes on with the answer; once it is complete and good, how many bytes of `input` were its. `partial`
-    /// is `None` as long as nothing of it has come.
+    /// Goes on with the answer; once it is complete and good, how many bytes of `input` were its.
+    /// `partial` is `None` as long as nothing of it has come.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
-use super::LENGTH_MAX;
+use super::{LENGTH_BYTES, LENGTH_MAX};
 
 /// Appends `item` and its `\n`. The item must not contain a `\n` of its own: a rendered JSON text
 /// never does.
@@ -27,6 +27,26 @@ pub fn encode_length(out: &mut Vec<u8>, item: &[u8]) -> Result<(), TooLong> {
     Ok(())
 }
 
+/// Writes the length of everything behind the [`LENGTH_BYTES`] at `start`, which were left free for it. They are
+/// taken back if nothing is behind them.
+///
+/// # Errors
+///
+/// [`TooLong`] if that is more than [`LENGTH_MAX`]; it is taken back then.
+pub fn put_length(out: &mut Vec<u8>, start: usize) -> Result<(), TooLong> {
+    let len = out.len().saturating_sub(start + LENGTH_BYTES);
+    let fitting = u32::try_from(len).ok().filter(|_| len <= LENGTH_MAX);
+    match (fitting, out.get_mut(start..start + LENGTH_BYTES)) {
+        (Some(1..), Some(place)) => place.copy_from_slice(&fitting.unwrap_or(0).to_be_bytes()),
+        (Some(_), _) => out.truncate(start),
+        (None, _) => {
+            out.truncate(start);
+            return Err(TooLong);
+        }
+    }
+    Ok(())
+}
+
 /// An item that the length framing cannot carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong;
@@ -48,6 +68,16 @@ mod tests {
         encode_length(&mut out, &[7; 258]).unwrap();
         assert_eq!(out.get(..5), Some(&[0, 0, 1, 2, 7][..]));
         assert_eq!(out.len(), 262);
+    }
+
+    #[test]
+    fn a_length_is_written_before_bytes_that_are_there() {
+        let mut out = b"before\0\0\0\0after".to_vec();
+        put_length(&mut out, 6).unwrap();
+        assert_eq!(out, b"before\0\0\0\x05after");
+        out.truncate(10);
+        put_length(&mut out, 6).unwrap();
+        assert_eq!(out, b"before");
     }
 
     #[test]

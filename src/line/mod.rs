@@ -24,8 +24,10 @@ mod item;
 mod telnet;
 
 pub use decoder::Decoder;
-pub use encode::{TooLong, encode_length, encode_line};
+pub use encode::{TooLong, encode_length, encode_line, put_length};
 pub use item::{Framing, Item};
 
+/// Bytes of a length.
+pub const LENGTH_BYTES: usize = 4;
 /// Bytes of the longest item that the length framing can carry.
 pub const LENGTH_MAX: usize = (1 << 24) - 1;

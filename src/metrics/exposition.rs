@@ -1,7 +1,7 @@
 //! The text that Prometheus reads: exposition format 0.0.4.
 //!
-//! Names, helps and label values are `&'static str`: what a client chose cannot become a label, so the
-//! number of series is a constant of the program.
+//! Names, helps and label values are `&'static str`: what a client chose cannot become a label, so
+//! the number of series is a constant of the program.
 
 use std::fmt::Write as _;
 
@@ -46,8 +46,8 @@ impl Exposition {
         self.samples(name, label, values);
     }
 
-    /// Durations in microseconds by bucket, shown in seconds. `counts` holds one more than `bounds`: what
-    /// is above the last bound.
+    /// Durations in microseconds by bucket, shown in seconds. `counts` holds one more than
+    /// `bounds`: what is above the last bound.
     pub(super) fn histogram(
         &mut self,
         name: &'static str,

@@ -20,7 +20,8 @@ pub struct HttpMetrics {
 }
 
 impl HttpMetrics {
-    /// Counts a response with `status`; one outside 100 to 599 counts as 5xx, since it is our fault.
+    /// Counts a response with `status`; one outside 100 to 599 counts as 5xx, since it is our
+    /// fault.
     pub fn count_response(&self, status: u16) {
         let hundreds = if (100..600).contains(&status) { status / 100 } else { 5 };
         if let Some(cell) = self.responses.get(usize::from(hundreds) - 1) {

@@ -2,8 +2,8 @@
 
 use super::Gauge;
 
-/// Bytes held, by account. They are the books of the parts themselves, not the allocator's; what waits
-/// for sockets is in [`ReactorMetrics::queued_bytes`](super::ReactorMetrics::queued_bytes).
+/// Bytes held, by account. They are the books of the parts themselves, not the allocator's; what
+/// waits for sockets is in [`ReactorMetrics::queued_bytes`](super::ReactorMetrics::queued_bytes).
 #[derive(Debug, Default)]
 pub struct MemoryMetrics {
     /// Records in the rooms' recent rings.

@@ -1,8 +1,8 @@
 //! Counters and gauges, and the names of the series that they make.
 //!
-//! All cells are atomics that are read by whoever renders the metrics page. Each has one writer, so an
-//! addition is a plain load and store without a locked instruction. [`Metrics`] is made once and shared;
-//! every part of the server writes its own cells and reads none.
+//! All cells are atomics that are read by whoever renders the metrics page. Each has one writer, so
+//! an addition is a plain load and store without a locked instruction. [`Metrics`] is made once and
+//! shared; every part of the server writes its own cells and reads none.
 
 mod chat;
 mod exposition;

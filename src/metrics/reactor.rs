@@ -40,7 +40,8 @@ pub struct ReactorMetrics {
     pub writes: Counter,
     /// Write calls that took less than was offered, or nothing.
     pub writes_short: Counter,
-    /// Bytes that wait in outbound rings. A shared frame counts once for each connection it waits for.
+    /// Bytes that wait in outbound rings. A shared frame counts once for each connection it waits
+    /// for.
     pub queued_bytes: Gauge,
     /// Frames that wait in outbound rings.
     pub queued_frames: Gauge,
@@ -50,8 +51,8 @@ pub struct ReactorMetrics {
     pub turns: Counter,
     /// Microseconds that turns took, waiting not included.
     pub turn_micros: Counter,
-    /// Turns by duration: bucket `n` counts those of at most [`TURN_MICROS_BOUNDS`]`[n]` microseconds and more
-    /// than the bound before; the last one all longer ones.
+    /// Turns by duration: bucket `n` counts those of at most [`TURN_MICROS_BOUNDS`]`[n]`
+    /// microseconds and more than the bound before; the last one all longer ones.
     pub turns_by_micros: [Counter; TURN_MICROS_BOUNDS.len() + 1],
 }
 

@@ -2,8 +2,8 @@
 
 use super::{Counter, Gauge, TURN_MICROS_BOUNDS};
 
-/// The store's cells: `busy` and `reads` are written by the loop, `intake` by whoever holds the intake's lock, all
-/// others by the writer.
+/// The store's cells: `busy` and `reads` are written by the loop, `intake` by whoever holds the
+/// intake's lock, all others by the writer.
 #[derive(Debug, Default)]
 pub struct StoreMetrics {
     /// Batches that were committed.
@@ -12,8 +12,8 @@ pub struct StoreMetrics {
     pub records: Counter,
     /// Microseconds that commits took, syncing included.
     pub commit_micros: Counter,
-    /// Commits by duration: bucket `n` counts those of at most [`TURN_MICROS_BOUNDS`]`[n]` microseconds and
-    /// more than the bound before; the last one all longer ones.
+    /// Commits by duration: bucket `n` counts those of at most [`TURN_MICROS_BOUNDS`]`[n]`
+    /// microseconds and more than the bound before; the last one all longer ones.
     pub commits_by_micros: [Counter; TURN_MICROS_BOUNDS.len() + 1],
     /// Records that were removed since they were kept long enough.
     pub pruned: Counter,

@@ -69,7 +69,8 @@ pub enum Input<'a> {
         /// Bytes that wait in its outbound ring.
         queued: usize,
     },
-    /// The outbound ring is empty: said after [`Input::Blocked`], and once for each [`Effect::Wake`].
+    /// The outbound ring is empty: said after [`Input::Blocked`], and once for each
+    /// [`Effect::Wake`].
     ///
     /// [`Effect::Wake`]: super::Effect::Wake
     Drained {
@@ -97,6 +98,9 @@ pub enum Input<'a> {
         /// The connection.
         conn: ConnId,
     },
+    /// Another thread woke the reactor: the store has answers. Said once for any number of wakes,
+    /// and possibly when the answers have been taken already.
+    StoreReady,
     /// The handler's own alarm went off; it is no longer set.
     Alarm,
     /// The process was asked to stop.

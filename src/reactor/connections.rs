@@ -15,7 +15,7 @@ use super::addresses::Place;
 use super::config::ReactorConfig;
 use super::connect;
 use super::connection::{Connection, Marks, Phase};
-use super::outbound::{FramePool, Outbound};
+use super::outbound::{FramePool, Outbound, detached};
 use super::ready::Lists;
 use super::source::Source;
 use crate::metrics::ReactorMetrics;
@@ -160,6 +160,8 @@ impl Connections {
     #[inline]
     fn push(&mut self, id: ConnId, frame: SharedFrame, mark: Marks) {
         let Some(connection) = open(&mut self.slab, id) else { return };
+        // It has to wait, so it must not keep others' bytes in memory.
+        let frame = if connection.marks.any(Marks::BLOCKED) { detached(frame) } else { frame };
         // The handler hears of what waits only after a flush, so not much may wait for one.
         let is_much = connection.outbound.queued() > self.unflushed_max;
         let mark = if is_much { Marks::URGENT } else { mark };

@@ -60,6 +60,7 @@ pub(super) fn write(connections: &mut Connections, slot: u32, now: Tick) {
         WriteOutcome::More => connections.lists.note_dirty(connection, Marks::BULK),
         WriteOutcome::Blocked { progress } => {
             metrics.writes_short.add(1);
+            connection.outbound.detach(&mut connections.pool);
             connection.marks.set(Marks::BLOCKED);
             if connection.phase == Phase::Open && (progress > 0 || connection.stall_at == Tick::MAX)
             {

@@ -6,7 +6,7 @@
 //! accept  until nobody waits, the turn's budget or the limit; without descriptors it backs off
 //! read    each ready connection into one shared scratch buffer, at most its turn's budget
 //! expire  the wheel's due timers
-//! report  what the last flush left behind
+//! report  what the last flush left behind, and that the store has answers
 //! handle  after each of these: handler.handle(now, input, effects), then the effects are applied
 //! flush   each dirty connection once: what this turn produced, in one call
 //! close   those that have ended, at this one safe point
@@ -102,6 +102,8 @@ pub struct Reactor {
     connections: Connections,
     signals: Option<StopSignals>,
     waker: Waker,
+    /// Another thread has woken the loop, and the handler is not told yet.
+    is_woken: bool,
     effects: Effects,
     expired: Vec<ConnId>,
     /// The handler's alarm.
@@ -141,6 +143,7 @@ impl Reactor {
             connections,
             signals,
             waker,
+            is_woken: false,
             effects: Effects::new(),
             expired: Vec::new(),
             alarm: Tick::MAX,
@@ -197,6 +200,10 @@ impl Reactor {
         self.read(now, handler);
         self.expire(now, handler);
         self.report(now, handler);
+        if mem::take(&mut self.is_woken) {
+            // After the reads, so that answers that came meanwhile are taken with the others.
+            self.tell(now, Input::StoreReady, handler);
+        }
         self.tell(now, Input::TurnEnd, handler);
         flush::flush(&mut self.connections, now.tick, self.bulk_flushes_per_turn_max);
         self.close(now, handler);
@@ -232,7 +239,7 @@ impl Reactor {
                 Source::Connection(conn) => read::note_edge(&mut self.connections, conn, event),
                 Source::Listener(nth) => self.acceptor.note_ready(nth),
                 Source::Signals => self.signals.iter_mut().for_each(StopSignals::note_ready),
-                Source::Waker => {}
+                Source::Waker => self.is_woken = true,
             }
         }
         Ok(count)

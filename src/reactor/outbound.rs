@@ -105,6 +105,18 @@ impl FramePool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Overflow;
 
+/// Bytes of the largest frame that is copied when it has to wait. Larger ones keep the buffer in memory that they
+/// are a part of; buffers are handed over when they have 16 KiB, so that is at most some five times as much.
+const DETACHED_LEN_MAX: usize = 4 * 1024;
+
+/// The same bytes, in memory of their own if they are few and others share theirs.
+pub(super) fn detached(frame: SharedFrame) -> SharedFrame {
+    if frame.len() > DETACHED_LEN_MAX || frame.is_unique() {
+        return frame;
+    }
+    SharedFrame::copy_from_slice(&frame)
+}
+
 /// Frames that wait for one peer's socket, oldest first: a circle of nodes in the [`FramePool`], known by its last.
 ///
 /// Invariants:
@@ -194,6 +206,17 @@ impl Outbound {
             node = &pool.nodes[node.next as usize];
         }
         count
+    }
+
+    /// Gives small frames that wait memory of their own: they are parts of a turn's buffer, all of which would
+    /// stay in memory for as long as one slow peer has not read its part.
+    pub(super) fn detach(&self, pool: &mut FramePool) {
+        let mut index = self.tail;
+        for _ in 0..self.frames {
+            let Some(node) = pool.nodes.get_mut(index as usize) else { return };
+            index = node.next;
+            node.frame = detached(mem::take(&mut node.frame));
+        }
     }
 
     /// Removes the first `sent` bytes, which must be waiting.
@@ -415,6 +438,25 @@ mod tests {
         assert!(!frame.is_unique());
         ring.advance(&mut pool, 3);
         assert!(frame.is_unique());
+    }
+
+    #[test]
+    fn small_frames_that_wait_do_not_keep_the_buffer_that_they_are_parts_of() {
+        let mut pool = FramePool::new();
+        let mut ring = Outbound::new(1 << 20);
+        let buffer = SharedFrame::from(vec![7; 16 * 1024]);
+        for range in [0..10, 10..20, 20..30] {
+            ring.push(&mut pool, buffer.slice(range)).unwrap();
+        }
+        ring.advance(&mut pool, 5);
+        ring.detach(&mut pool);
+        assert!(buffer.is_unique());
+        assert_eq!(gathered(&ring, &pool), vec![7; 25]);
+        ring.push(&mut pool, buffer.slice(..8_000)).unwrap();
+        ring.detach(&mut pool);
+        assert!(!buffer.is_unique(), "what is large is not copied");
+        ring.clear(&mut pool);
+        assert_eq!((pool.in_use(), pool.queued_bytes()), (0, 0));
     }
 
     #[test]

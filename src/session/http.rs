@@ -1,17 +1,15 @@
 //! HTTP requests: the page, health, the admin listener's answers, and the way into WebSocket.
 
-use super::deliver::find;
-use super::edge::{ECHO_OUTBOUND_MAX, Edge, frame};
-use super::end::close;
-use super::format::Format;
-use super::row::{Row, Stage};
-use super::{Sessions, Turn};
+use super::context::{ECHO_OUTBOUND_MAX, SessionContext};
+use super::encode::Format;
+use super::input::Session;
+use super::state::Protocol;
 use crate::admin::{self, Answer};
 use crate::chat::Chat;
 use crate::http::{
     Admitted, Head, Method, Parsed, Refusal, Response, Route, Status, Upgrade, render_switching,
 };
-use crate::net::{CloseReason, ConnId, Effect, Ending};
+use crate::net::{CloseReason, Effect, Ending};
 use crate::page::Asset;
 use crate::ws::{self, extension};
 
@@ -27,58 +25,104 @@ enum Outcome {
     /// A response; the connection goes on if `keep_alive`.
     Respond { response: Response, method: Method, keep_alive: bool },
     /// The connection becomes a WebSocket.
-    Switch { head: Vec<u8>, stage: Stage },
+    Switch { head: Vec<u8>, protocol: Protocol },
 }
 
-impl Sessions {
-    /// Takes one request off the front of `input`. `false` if there is no whole one, or the connection
-    /// ends.
-    pub(super) fn http_step(
-        &mut self,
-        conn: ConnId,
-        input: &mut &mut [u8],
-        turn: &mut Turn<'_>,
-    ) -> bool {
-        let Self { rows, edge, heads, .. } = self;
-        let Some(row) = find(rows, conn) else { return false };
-        let Stage::Http { partial, admin, idle } = &mut row.stage else { return false };
-        let began = std::mem::replace(idle, false);
+impl Session<'_, '_> {
+    /// Takes one request off the front of `input`. `false` if there is no whole one, or the
+    /// connection ends.
+    pub(super) fn http_step(&mut self, input: &mut &mut [u8]) -> bool {
+        let Self { state, context, heads, turn, .. } = self;
+        let Protocol::Http { partial, is_admin, is_idle } = &mut state.protocol else {
+            return false;
+        };
+        let is_first = std::mem::replace(is_idle, false);
         let outcome = match heads.parse(partial, input) {
             Ok(Parsed::Incomplete) => {
-                if began {
-                    row.since = turn.now.tick;
+                if is_first {
+                    state.since = turn.now.tick;
                 }
                 *input = &mut [];
-                turn.effects
-                    .push(Effect::Arm { conn, deadline: row.since.after(edge.deadlines.head) });
+                let deadline = state.since.after(context.timeouts.head);
+                turn.effects.push(Effect::Arm { conn: state.conn, deadline });
                 return false;
             }
             Ok(Parsed::Head { head, consumed }) => {
-                let outcome = edge.answer(&head, *admin, turn.chat);
+                let outcome = context.outcome(&head, *is_admin, turn.chat);
                 let rest = std::mem::take(input);
                 *input = rest.get_mut(consumed..).unwrap_or_default();
                 outcome
             }
             Err(refusal) => refuse(refusal, None),
         };
-        apply(row, edge, outcome, turn)
+        self.apply(outcome)
     }
 
     /// A head was not complete in time.
-    pub(super) fn http_timeout(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
-        let Self { rows, edge, .. } = self;
-        let Some(row) = find(rows, conn) else { return };
-        let response = Response::from(Refusal::HeadTimeout);
-        respond(row, edge, &response, (Method::Get, false), turn);
-        close(row, Vec::new(), (CloseReason::HeadTimeout, Ending::Linger), turn);
+    pub(super) fn http_timeout(&mut self) {
+        self.respond(&Response::from(Refusal::HeadTimeout), (Method::Get, false));
+        self.close(Vec::new(), (CloseReason::HeadTimeout, Ending::Linger));
+    }
+
+    /// Does what a request comes to. `true` if the connection goes on, with what follows in the
+    /// input.
+    fn apply(&mut self, outcome: Outcome) -> bool {
+        let (conn, now) = (self.state.conn, self.turn.now.tick);
+        self.state.since = now;
+        match outcome {
+            Outcome::Respond { response, method, keep_alive } => {
+                let is_refused = response.status().code() >= 400;
+                self.respond(&response, (method, keep_alive));
+                if keep_alive {
+                    if let Protocol::Http { is_idle, .. } = &mut self.state.protocol {
+                        *is_idle = true;
+                    }
+                    let deadline = now.after(self.context.timeouts.keep_alive);
+                    self.turn.effects.push(Effect::Arm { conn, deadline });
+                    return true;
+                }
+                let reason =
+                    if is_refused { CloseReason::HttpRefused } else { CloseReason::HttpDone };
+                self.close(Vec::new(), (reason, Ending::Linger));
+                false
+            }
+            Outcome::Switch { head, protocol } => {
+                self.context.metrics.http.count_response(101);
+                self.context.metrics.http.handshakes.add(1);
+                let timeouts = &self.context.timeouts;
+                let deadline = if matches!(protocol, Protocol::Echo { .. }) {
+                    let bytes_max = ECHO_OUTBOUND_MAX;
+                    self.turn.effects.push(Effect::OutboundMax { conn, bytes_max });
+                    now.after(timeouts.ping_after)
+                } else {
+                    now.after(timeouts.hello)
+                };
+                self.state.protocol = protocol;
+                self.turn.effects.push(Effect::Send { conn, frame: head.into() });
+                self.turn.effects.push(Effect::Arm { conn, deadline });
+                true
+            }
+        }
+    }
+
+    fn respond(&mut self, response: &Response, (method, keep_alive): (Method, bool)) {
+        let mut out = Vec::new();
+        response.render(&mut out, method, keep_alive);
+        let status = response.status().code();
+        self.context.metrics.http.count_response(status);
+        if status == 426 || status == 403 {
+            self.context.metrics.http.handshakes_refused.add(1);
+        }
+        self.send(out);
     }
 }
 
-impl Edge {
-    fn answer(&self, head: &Head<'_>, admin: bool, chat: &Chat) -> Outcome {
+impl SessionContext {
+    /// What the request of this head comes to.
+    fn outcome(&self, head: &Head<'_>, is_admin: bool, chat: &Chat) -> Outcome {
         let keep_alive = head.keep_alive();
         let method = head.method();
-        if admin {
+        if is_admin {
             return match self.admission.admit(head, |path| Route::Page(path.to_owned())) {
                 Ok(Admitted::Page(path)) => {
                     super::gauges::update(&self.metrics, chat, self.sessions_bytes);
@@ -106,15 +150,15 @@ impl Edge {
     fn route(&self, path: &str) -> Route<&Asset> {
         match path {
             WEBSOCKET => Route::WebSocket,
-            ECHO if self.echo => Route::Echo,
+            ECHO if self.is_echo_on => Route::Echo,
             HEALTH => Route::Health,
             _ => self.pages.find(path).map_or(Route::NotFound, Route::Page),
         }
     }
 
-    fn switch(&self, head: &Head<'_>, upgrade: &Upgrade<'_>, echo: bool) -> Outcome {
+    fn switch(&self, head: &Head<'_>, upgrade: &Upgrade<'_>, is_echo: bool) -> Outcome {
         let offered = upgrade.extensions.as_deref().map(str::as_bytes);
-        let accepted = match extension::negotiate(offered.filter(|_| self.deflate)) {
+        let accepted = match extension::negotiate(offered.filter(|_| self.is_deflate_on)) {
             Ok(accepted) => accepted,
             Err(malformed) => {
                 let response = Response::text(Status::BadRequest, format!("{malformed}\n"));
@@ -127,13 +171,14 @@ impl Edge {
         render_switching(&mut out, &upgrade.accept, upgrade.protocol, extensions.as_deref());
         let deflate = accepted.map(extension::Accepted::deflate);
         let decoder = ws::Decoder::new(deflate);
-        let stage = if echo {
-            Stage::Echo { decoder }
+        let protocol = if is_echo {
+            Protocol::Echo { decoder }
         } else {
-            let format = deflate.map_or(Format::Ws, |deflate| Format::Deflate(deflate.window_bits));
-            Stage::Ws { decoder, format, greeted: false }
+            let format =
+                deflate.map_or(Format::WebSocket, |deflate| Format::Deflate(deflate.window_bits));
+            Protocol::WebSocket { decoder, format, is_greeted: false }
         };
-        Outcome::Switch { head: out, stage }
+        Outcome::Switch { head: out, protocol }
     }
 }
 
@@ -152,58 +197,4 @@ fn plain(answer: Answer) -> Response {
     };
     let response = Response::new(status).field("Cache-Control", "no-store");
     response.body(answer.content_type, answer.body.into_bytes())
-}
-
-/// `true` if the connection goes on and what follows in the input is its.
-fn apply(row: &mut Row, edge: &Edge, outcome: Outcome, turn: &mut Turn<'_>) -> bool {
-    let conn = row.conn;
-    row.since = turn.now.tick;
-    match outcome {
-        Outcome::Respond { response, method, keep_alive } => {
-            let refused = response.status().code() >= 400;
-            respond(row, edge, &response, (method, keep_alive), turn);
-            if keep_alive {
-                if let Stage::Http { idle, .. } = &mut row.stage {
-                    *idle = true;
-                }
-                let deadline = turn.now.tick.after(edge.deadlines.keep_alive);
-                turn.effects.push(Effect::Arm { conn, deadline });
-                return true;
-            }
-            let reason = if refused { CloseReason::HttpRefused } else { CloseReason::HttpDone };
-            close(row, Vec::new(), (reason, Ending::Linger), turn);
-            false
-        }
-        Outcome::Switch { head, stage } => {
-            edge.metrics.http.count_response(101);
-            edge.metrics.http.handshakes.add(1);
-            let deadline = if matches!(stage, Stage::Echo { .. }) {
-                turn.effects.push(Effect::OutboundMax { conn, bytes_max: ECHO_OUTBOUND_MAX });
-                turn.now.tick.after(edge.deadlines.ping_after)
-            } else {
-                turn.now.tick.after(edge.deadlines.hello)
-            };
-            row.stage = stage;
-            turn.effects.push(Effect::Send { conn, frame: frame(head) });
-            turn.effects.push(Effect::Arm { conn, deadline });
-            true
-        }
-    }
-}
-
-fn respond(
-    row: &mut Row,
-    edge: &Edge,
-    response: &Response,
-    (method, keep_alive): (Method, bool),
-    turn: &mut Turn<'_>,
-) {
-    let mut out = Vec::new();
-    response.render(&mut out, method, keep_alive);
-    let status = response.status().code();
-    edge.metrics.http.count_response(status);
-    if status == 426 || status == 403 {
-        edge.metrics.http.handshakes_refused.add(1);
-    }
-    super::deliver::send(row, edge.turn, out, turn);
 }

@@ -1,4 +1,4 @@
-//! Logs of rooms with durability `memory`: a counter and the memory of each log's `cid`s.
+//! Logs of rooms with durability `memory`: a counter, and the `cid`s that each log remembers.
 //!
 //! The records themselves live in the rooms' recent rings, which for such rooms are all there is.
 
@@ -17,12 +17,12 @@ use crate::collections::{KeyedMap, Slots};
 use crate::time::Tick;
 use crate::time::clock::Now;
 
-/// Records of a log for which a `cid` is remembered.
+/// Records of a log for which a `cid` is remembered: a client repeats its last messages only.
 const CID_RECORDS: u64 = 1024;
-/// How long a `cid` is remembered.
+/// How long a `cid` is remembered: longer than a client tries to come back to a server that runs.
 const CID_LASTS: Duration = Duration::from_mins(10);
-/// `cid`s remembered in all, some 20 MB; at more than that, the log that was looked at longest ago forgets
-/// its oldest early.
+/// `cid`s remembered in all, some 20 MB; at more than that, the log that was visited longest ago
+/// forgets its oldest early.
 const CIDS_MAX: usize = if cfg!(test) { 1 << 12 } else { 1 << 18 };
 
 /// The logs of all memory rooms. Answers at once.
@@ -32,9 +32,9 @@ pub struct MemoryStore {
     logs: Slots<Log>,
     replies: VecDeque<LogReply>,
     cids: usize,
-    /// Every log that remembers `cid`s, by when it was last looked at: a log in which nothing more is said
-    /// must forget them, too.
-    looked_at: VecDeque<(Tick, LogId)>,
+    /// Every log that remembers `cid`s, by when it was visited last: a log in which nothing more
+    /// is said must forget them, too.
+    visits: VecDeque<(Tick, LogId)>,
     hasher: (RandomState, RandomState),
 }
 
@@ -45,7 +45,7 @@ struct Log {
     last_at: u64,
     /// Boxed, so that a log without any is small.
     cids: Option<Box<Cids>>,
-    /// It is among those to be looked at.
+    /// It is in the list of logs to be visited.
     is_listed: bool,
 }
 
@@ -90,7 +90,7 @@ impl MemoryStore {
                 let after = log.cids();
                 self.cids = self.cids + after - before;
                 if after > 0 && !std::mem::replace(&mut log.is_listed, true) {
-                    self.looked_at.push_back((now.tick, id));
+                    self.visits.push_back((now.tick, id));
                 }
                 outcome
             }
@@ -100,14 +100,14 @@ impl MemoryStore {
         self.replies.push_back(LogReply::Appended { ticket, outcome });
     }
 
-    /// Looks at the log that was looked at longest ago, if that was long enough, or there are too many
-    /// `cid`s. One for each append is enough: no append adds more than one to the list.
+    /// Visits the log that was visited longest ago, if that was long enough ago, or there are too
+    /// many `cid`s. One for each append is enough: no append adds more than one to the list.
     fn forget(&mut self, now: Tick) {
         let is_full = self.cids > CIDS_MAX;
         let due = |&(since, _): &(Tick, LogId)| is_full || now >= since.after(CID_LASTS);
         let (id, log) = loop {
-            let Some((_, id)) = self.looked_at.pop_front_if(|next| due(next)) else { return };
-            // Those that are gone are passed over.
+            let Some((_, id)) = self.visits.pop_front_if(|next| due(next)) else { return };
+            // The list may still have logs that were dropped.
             if let Some(log) = find(&mut self.logs, id) {
                 break (id, log);
             }
@@ -120,7 +120,7 @@ impl MemoryStore {
         self.cids = self.cids + log.cids() - before;
         log.is_listed = log.cids() > 0;
         if log.is_listed {
-            self.looked_at.push_back((now, id));
+            self.visits.push_back((now, id));
         }
     }
 
@@ -146,7 +146,7 @@ impl Logs for MemoryStore {
                 let dropped = if is_open { self.logs.remove(log.slot()) } else { None };
                 self.cids -= dropped.map_or(0, |log| log.cids());
             }
-            // What is in memory only is as safe as it will be.
+            // The domain has it in memory, which is all that such a room promises.
             LogRequest::PutMeta { .. } => {}
             LogRequest::Sync { ticket, .. } => {
                 self.replies.push_back(LogReply::Synced { ticket, outcome: Ok(()) });
@@ -312,11 +312,11 @@ mod tests {
         assert_eq!(store.cids(), 1);
         append(&mut store, at(600_001), "bob", "", "hi");
         assert_eq!(store.cids(), 0);
-        assert!(store.looked_at.is_empty());
+        assert!(store.visits.is_empty());
     }
 
     #[test]
-    fn a_full_memory_makes_room_in_the_log_looked_at_longest_ago() {
+    fn a_full_memory_makes_room_in_the_log_visits_longest_ago() {
         let mut store = open();
         let logs = CIDS_MAX / usize::try_from(CID_RECORDS).unwrap();
         let draft = |cid: u64| {

@@ -1,4 +1,5 @@
-//! permessage-deflate (RFC 7692) on a real socket: what is agreed upon, what is inflated, and its bounds.
+//! permessage-deflate (RFC 7692) on a real socket: what is agreed upon, what is inflated, and its
+//! bounds.
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use serde_json::{Value, json};

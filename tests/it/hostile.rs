@@ -43,7 +43,8 @@ fn a_hello_that_drips_in_is_cut_at_the_deadline_however_busy_it_looks() {
 /// The processor time that the server has used, in the kernel's ticks of 10 ms.
 fn ticks(server: &Server) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{}/stat", server.pid())).expect("a status");
-    // Behind the name in parentheses: the state is the first field, utime and stime the 12th and 13th.
+    // Behind the name in parentheses: the state is the first field, utime and stime the 12th and
+    // 13th.
     let fields = stat.rsplit_once(") ").expect("fields").1.split(' ');
     fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
 }
@@ -67,7 +68,7 @@ fn a_server_of_few_descriptors_says_that_it_is_full() {
 fn when_the_descriptors_are_used_up_those_inside_go_on_and_others_wait() {
     let server = Setup::default().set("limits.rate_per_s", "off").start();
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
-    // Taken away only now, so that the server's own limit is above what the kernel gives.
+    // Only now, since the server reads the limit when it starts and would refuse the others itself.
     let pid = Pid::from_raw(server.pid());
     let few = Rlimit { current: Some(40), maximum: Some(40) };
     prlimit(pid, Resource::Nofile, few).expect("a limit that can be lowered");
@@ -100,20 +101,20 @@ fn when_the_descriptors_are_used_up_those_inside_go_on_and_others_wait() {
 
 #[test]
 fn a_reset_in_any_state_leaves_nothing_behind() {
-    let server = Setup::default().set("limits.rate_per_s", "off").start();
+    let server = forgetful().set("limits.rate_per_s", "off").start();
     let mut canary = Client::ws(&server).named("canary", Some("lobby"));
     let states: &[fn(&Server) -> Raw] = &[
         |server| Raw::connect(server.http),
         |server| Raw::connect(server.admin),
         |server| RawWs::connect(server.http, "/ws", "").raw,
-        // Behind a violation, while the server waits for the last bytes.
+        // After a violation, while the server waits for the last bytes.
         |server| {
             let mut ws = RawWs::connect(server.http, "/ws", "");
             ws.raw.send(&[0xff]);
             ws.frame();
             ws.raw
         },
-        // Behind its own close frame, unanswered.
+        // After its own close frame, which was not answered yet.
         |server| {
             let mut ws = RawWs::connect(server.http, "/ws", "");
             ws.send_frame(&Frame::close(1000, ""));
@@ -141,11 +142,32 @@ fn a_reset_in_any_state_leaves_nothing_behind() {
         }
         canary.ask(&json!({"op": "send", "room": "lobby", "text": round.to_string()}));
     }
+    assert_only_one_is_left(&server);
+    // The canary's, which is the only member left, too.
+    server.await_metric("chinwag_memberships", 1.0);
+}
+
+/// Waits until the server holds nothing of anybody but of one client.
+#[track_caller]
+fn assert_only_one_is_left(server: &Server) {
+    // The connection that asks is counted, too.
+    server.await_metric("chinwag_connections", 2.0);
+    for series in ["chinwag_sessions", "chinwag_users"] {
+        server.await_metric(series, 1.0);
+    }
+}
+
+/// A server that forgets guests almost as soon as they are gone.
+fn forgetful() -> Setup {
+    Setup::default()
+        .in_memory()
+        .set("timeouts.leave_grace", "50ms")
+        .set("timeouts.guest_membership", "50ms")
 }
 
 #[test]
 fn connections_that_are_reset_at_once_leave_nothing_behind() {
-    let server = Server::start();
+    let server = forgetful().start();
     let mut canary = Client::ws(&server).named("canary", None);
     for round in 0..300 {
         let mut raw = Raw::connect(if round % 2 == 0 { server.http } else { server.tcp });
@@ -155,6 +177,7 @@ fn connections_that_are_reset_at_once_leave_nothing_behind() {
         raw.reset();
     }
     canary.ask(&json!({"op": "ping"}));
+    assert_only_one_is_left(&server);
 }
 
 #[test]
@@ -164,7 +187,8 @@ fn a_flood_of_pings_is_ended_and_nobody_else_notices() {
     let mut flood = RawWs::connect(server.http, "/ws", "");
     let pings = [0x89, 0x80, 0, 0, 0, 0].repeat(10_000);
     flood.raw.send(&pings);
-    flood.raw.take_all();
+    canary.ask(&json!({"op": "ping"}));
+    flood.assert_closed(4102);
     canary.ask(&json!({"op": "ping"}));
 }
 

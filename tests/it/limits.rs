@@ -1,7 +1,10 @@
 //! Bounds: what happens at each, that it is told, and that what was bounded is given back.
 
-use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
+use serde_json::json;
+
+use crate::support::json::NUMBER;
 use crate::support::{Client, Frame, RawWs, Server, Setup, assert_subset};
 
 #[test]
@@ -18,17 +21,16 @@ fn who_asks_too_fast_is_told_when_to_go_on_and_can() {
             break;
         }
     }
+    let told = Instant::now();
     let wait = wait.expect("never limited");
     assert!((1..=50).contains(&wait), "{wait} ms at 20 a second");
+    // Nobody else is limited meanwhile.
     bob.ask(&json!({"op": "ping"}));
-    // It goes on as soon as there is a token: a few more refusals at most are not enough to be cut.
-    let reply = (0..25).map(|_| {
-        // Each round trip of the other's takes some time.
-        (0..3).for_each(|_| bob.say(&json!({"op": "ping"})));
-        ann.request(&json!({"op": "ping"}))
-    });
-    let codes: Vec<Value> = reply.map(|reply| reply["code"].clone()).collect();
-    assert!(codes.iter().all(|code| code == 0 || code == 5001), "{codes:?}");
+    while told.elapsed() < Duration::from_millis(wait) {
+        // Each look is a round trip through the server's loop.
+        server.metric("chinwag_connections");
+    }
+    ann.ask(&json!({"op": "ping"}));
 }
 
 #[test]
@@ -104,19 +106,19 @@ fn users_are_bounded_and_given_back() {
     let ann = Client::ws(&server).named("ann", Some("lobby"));
     let mut bob = Client::ws(&server).named("bob", None);
     let refused = Client::ws(&server).refused(&json!({"op": "hello", "name": "cat"}), 5004);
-    assert_subset(&refused, &json!({"data": {"limit": 2, "retry_after_ms": null}}));
+    assert_subset(&refused, &json!({"data": {"limit": 2, "retry_after_ms": NUMBER}}));
     bob.refused(&json!({"op": "send", "to": "cat", "text": "hi"}), 5004);
     // Another session of a known user is no other user.
     Client::ws(&server).named("bob", None);
     drop(ann);
     let mut cat = Client::ws(&server);
     // Each attempt is a round trip; the first one after the grace succeeds.
-    let clock = std::time::Instant::now();
+    let clock = Instant::now();
     while cat.request(&json!({"op": "hello", "name": "cat"}))["code"] != 0 {
         assert!(clock.elapsed() < crate::support::PATIENCE, "never given back");
         cat = Client::ws(&server);
     }
-    // The room that only ann was in is no one's: it starts from nothing.
+    // The room that only ann was in is gone as well: it begins anew.
     let joined = cat.ask(&json!({"op": "join", "room": "lobby"}));
     assert_subset(&joined, &json!({"seq": 0, "members": 1}));
 }
@@ -134,7 +136,7 @@ fn rooms_are_bounded_and_given_back() {
         json!({"op": "send", "to": "ann", "text": "hi"}),
     ] {
         let refused = bob.refused(&request, 5004);
-        assert_subset(&refused, &json!({"data": {"limit": 2, "retry_after_ms": null}}));
+        assert_subset(&refused, &json!({"data": {"limit": 2, "retry_after_ms": NUMBER}}));
     }
     bob.ask(&json!({"op": "join", "room": "one"}));
     // A room without members makes room, whether something was said there or not.

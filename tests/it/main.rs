@@ -7,25 +7,23 @@
     reason = "tests may wait, start threads, fail and print"
 )]
 
-mod authority;
-mod bench;
 mod catch_up;
-mod codes;
+mod close_codes;
 mod command_line;
 mod compression;
 mod configuration;
 mod conversation;
-mod direct;
-mod frames;
-mod framing;
+mod database_commands;
+mod direct_messages;
 mod history;
 mod hostile;
 mod http;
 mod limits;
 mod offline;
-mod people;
+mod permissions;
 mod presence;
-mod protocol;
+mod protocol_example;
+mod reply_codes;
 mod requests;
 mod restart;
 mod resume;
@@ -34,5 +32,7 @@ mod sends;
 mod slow;
 mod stop;
 mod support;
-mod tools;
+mod tcp_framing;
+mod text_client;
 mod upgrade;
+mod websocket_frames;

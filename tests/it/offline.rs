@@ -1,4 +1,5 @@
-//! Who was away has missed nothing: everything comes once and in order, and costs nobody else anything.
+//! Who was away has missed nothing: everything comes once and in order, and costs nobody else
+//! anything.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -125,7 +126,7 @@ fn of_two_devices_the_one_that_was_away_for_ten_thousand_messages_gets_each_once
     ann.ask(&json!({"op": "send", "room": rooms[0], "text": text}));
     on_laptop.read_to(&mut laptop, &rooms[0], head + 1);
     on_phone.read_back(&mut phone, &rooms);
-    // That one came with the rest, or comes behind it.
+    // That one came with the rest, or comes after it.
     on_phone.read_to(&mut phone, &rooms[0], head + 1);
     assert!(rooms[1..].iter().all(|room| on_phone.0.get(room) == Some(&head)));
     let grown = resident(&server).saturating_sub(before);

@@ -1,8 +1,12 @@
 //! Stopping in good order.
 
+use std::io::ErrorKind;
+use std::net::TcpStream;
+
 use rustix::process::Signal;
 use serde_json::json;
 
+use crate::support::json::STRING;
 use crate::support::{Client, RawWs, Server, Setup, assert_subset};
 
 #[test]
@@ -14,7 +18,7 @@ fn each_client_is_told_when_to_come_back_and_the_process_leaves_with_0() {
         let mut silent = RawWs::connect(server.http, "/ws", "");
         server.signal(signal);
         for client in [&mut ann, &mut bob] {
-            let drain = client.expect(&json!({"ev": "drain", "reason": null}));
+            let drain = client.expect(&json!({"ev": "drain", "reason": STRING}));
             let (after, window) = (&drain["reconnect_after_ms"], &drain["window_ms"]);
             assert!(after.as_u64() <= window.as_u64() && after.is_u64(), "{drain}");
         }
@@ -23,7 +27,8 @@ fn each_client_is_told_when_to_come_back_and_the_process_leaves_with_0() {
         assert_eq!(bob.next(), None, "something was said after the farewell");
         assert_eq!(ann.next(), None, "something was said after the farewell");
         silent.assert_closed(4201);
-        drop((ann, bob));
+        // The server would wait for those that do not close their sockets.
+        drop((ann, bob, silent));
         server.assert_left_in_order();
     }
 }
@@ -45,7 +50,8 @@ fn what_was_sent_before_the_signal_is_answered_before_the_farewell() {
     for n in 0..20 {
         ann.say(&json!({"op": "send", "id": n, "room": "lobby", "text": "last words"}));
     }
-    // The first answer shows that the server has begun to read them; they came in one segment or two.
+    // The first answer shows that the server has begun to read them; they came in one segment or
+    // two.
     ann.expect(&json!({"id": 0, "code": 0}));
     ann.ask(&json!({"op": "ping"}));
     server.signal(Signal::TERM);
@@ -80,17 +86,17 @@ fn returns_are_spread_over_the_window_and_each_client_has_its_own() {
 #[test]
 fn who_comes_while_the_server_stops_is_not_let_in() {
     let mut server = Server::start();
+    // It keeps the server from being done at once.
     let silent = RawWs::connect(server.http, "/ws", "");
-    let mut told = Client::lines(&server).named("ann", None);
+    let mut ann = Client::lines(&server).named("ann", None);
     server.signal(Signal::TERM);
-    told.expect(&json!({"ev": "bye"}));
+    // The listeners are closed before anybody is told.
+    ann.expect(&json!({"ev": "bye", "close": 4201}));
     for address in [server.http, server.tcp, server.admin] {
-        if let Ok(stream) = std::net::TcpStream::connect(address) {
-            // The kernel may have taken it before the listener was closed: nobody speaks on it.
-            drop(stream);
-        }
+        let refused = TcpStream::connect(address).expect_err("a listener that is closed");
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused, "{address}");
     }
-    drop((told, silent));
+    drop((ann, silent));
     server.assert_left_in_order();
 }
 

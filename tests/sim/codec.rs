@@ -2,12 +2,11 @@
 
 use chinwag::http::{self, AcceptKey, AnswerParser, PartialAnswer, UpgradeRequest, encode_key};
 use chinwag::line;
+use chinwag::rng::Rng;
 use chinwag::ws::extension::Offer;
 use chinwag::ws::{
     self, CloseCode, CompressPolicy, Compressor, Deflate, FrameHeader, Item, Opcode, Role, Settings,
 };
-
-use crate::rng::Rng;
 
 /// Bytes of the longest message that a client takes.
 const MESSAGE_MAX: usize = 1 << 20;
@@ -75,7 +74,7 @@ impl Codec {
         let stage = match kind {
             Kind::Ws | Kind::Deflate => {
                 let mut nonce = [0; 16];
-                nonce[..8].copy_from_slice(&rng.next().to_le_bytes());
+                nonce[..8].copy_from_slice(&rng.bits().to_le_bytes());
                 let key = encode_key(nonce);
                 let offer = offer().to_string();
                 UpgradeRequest {
@@ -177,7 +176,7 @@ const fn offer() -> Offer {
 }
 
 fn key(rng: &mut Rng) -> [u8; 4] {
-    let [a, b, c, d, ..] = rng.next().to_le_bytes();
+    let [a, b, c, d, ..] = rng.bits().to_le_bytes();
     [a, b, c, d]
 }
 

@@ -17,7 +17,6 @@ mod hist;
 mod link;
 mod plan;
 mod reactor;
-mod rng;
 mod tamper;
 mod trace;
 mod world;

@@ -5,12 +5,12 @@ use std::time::Duration;
 use chinwag::chat::model::policy::{Access, Policies, Policy, Retention, Rule};
 use chinwag::chat::model::reply::Durability;
 use chinwag::config::Config;
+use chinwag::rng::Rng;
 use chinwag::time::Tick;
 
 use crate::disk::Habits;
 use crate::hist::Rules;
 use crate::reactor;
-use crate::rng::Rng;
 
 /// Rooms that anybody may join.
 const ROOMS: &[&str] = &["lobby", "tea", "dev/rust", "ops"];

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use chinwag::rng::Rng;
 
-use crate::rng::Rng;
+use serde_json::{Value, json};
 
 macro_rules! faults {
     ($($(#[$doc:meta])* $variant:ident,)+) => {

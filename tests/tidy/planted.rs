@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::cycles::{check_cycles, check_rooms, needless_excuses};
+use crate::form::check_modules;
 use crate::rules::{Rule, check, check_hostile_lints};
 use crate::source::{Source, mark_test_files, paths};
 use crate::table::{HOSTILE_BYTES_LINTS, LINES_MAX};
@@ -22,6 +24,10 @@ const PLANTED: &[(&str, &str, Rule)] = &[
     ("src/main.rs", "fn main() { chinwag::server::run(); }", Rule::Layer),
     ("src/admin.rs", "use crate::*;", Rule::Layer),
     ("src/config/mod.rs", "use crate::chat::{Chat, model::name::UserName};", Rule::Layer),
+    ("benches/load/src/run.rs", "use chinwag::chat::{Chat, model::name::RoomName};", Rule::Layer),
+    ("benches/load/src/run.rs", "fn f() { chinwag::store::in_memory(); }", Rule::Layer),
+    ("tests/torture/src/load.rs", "use chinwag::reactor::Reactor;", Rule::Layer),
+    ("tests/torture/src/load.rs", "use chinwag::*;", Rule::Layer),
     ("src/novelty/part.rs", "use crate::time::Tick;", Rule::Layer),
     ("src/reactor/mod.rs", "use crate::\n    http::Head;", Rule::Layer),
     ("src/line/framing.rs", "use std::net::TcpStream;", Rule::Purity),
@@ -57,7 +63,18 @@ const PLANTED: &[(&str, &str, Rule)] = &[
         Rule::Panic,
     ),
     ("tests/it/rooms.rs", "fn f() { std::thread::sleep(d); }", Rule::Sleep),
+    ("src/config/load_tests.rs", "fn f() {}", Rule::TestName),
+    ("src/config/load.rs", "#[cfg(test)]\n#[path = \"other.rs\"]\nmod tests;", Rule::TestName),
+    ("src/ws/header.rs", WIDE, Rule::CommentWidth),
+    ("tests/it/rooms.rs", WIDE, Rule::CommentWidth),
 ];
+
+/// A comment of 101 columns.
+const WIDE: &str = "    // 3456789 123456789 123456789 123456789 123456789 123456789 123456789 123456789 123456789 \
+                    123456789";
+
+/// The rules that look at several files at once, each with a test below.
+const OF_SEVERAL: [Rule; 3] = [Rule::Cycle, Rule::Room, Rule::ModuleForm];
 
 /// What looks like a violation and is none.
 const SOUND: &[(&str, &str)] = &[
@@ -84,6 +101,14 @@ const SOUND: &[(&str, &str)] = &[
     ("src/config/env.rs", "fn f() { std::env::var(\"CHINWAG_LISTEN\"); }"),
     ("src/cli/mod.rs", "fn f() { std::env::args_os(); std::process::ExitCode::SUCCESS; }"),
     ("src/main.rs", "fn main() { chinwag::cli::run(); }"),
+    ("benches/load/src/run.rs", "use chinwag::{chat::model::name::RoomName, client::Framing, ws};"),
+    ("tests/torture/src/load.rs", "use chinwag::client::Framing; fn f() { chinwag_bench::run(); }"),
+    ("src/chat/tests.rs", "fn f() {}"),
+    (
+        "src/ws/header.rs",
+        "/// Of exactly 100 columns: 9 123456789 123456789 123456789 123456789 123456789 \
+                          123456789 1234567890",
+    ),
 ];
 
 #[test]
@@ -115,7 +140,7 @@ fn a_file_that_is_too_long_or_does_not_say_what_it_is_for_is_found() {
 fn every_rule_has_a_planted_violation() {
     let planted = PLANTED.iter().map(|(_, _, rule)| *rule);
     let tested: BTreeSet<_> =
-        planted.chain([Rule::Length, Rule::Docs, Rule::HostileLints]).collect();
+        planted.chain([Rule::Length, Rule::Docs, Rule::HostileLints]).chain(OF_SEVERAL).collect();
     assert_eq!(tested, Rule::ALL.iter().copied().collect());
 }
 
@@ -127,7 +152,8 @@ fn a_test_file_of_another_name_is_test_code() {
         Source::new("src/ws/load_tests.rs", "//! Tests.\nfn f() { x.unwrap(); }"),
     ];
     mark_test_files(&mut sources);
-    assert_eq!(sources.iter().map(|source| check(source).len()).sum::<usize>(), 0);
+    let findings = sources.iter().flat_map(check);
+    assert_eq!(findings.filter(|finding| finding.rule == Rule::Panic).count(), 0);
 }
 
 #[test]
@@ -165,4 +191,107 @@ fn groups_are_spelt_out() {
     let spelt: Vec<_> = paths(code).iter().map(|path| path.names.join("::")).collect();
     let expected = ["use", "crate::a::self", "crate::a::B", "crate::d::*", "crate::e"];
     assert_eq!(spelt, expected);
+}
+
+/// Files with nothing in them but these lines of program.
+fn files(texts: &[(&str, &str)]) -> Vec<Source> {
+    let mut sources: Vec<_> = texts
+        .iter()
+        .map(|(path, text)| Source::new(path, &format!("//! A module.\n{text}")))
+        .collect();
+    mark_test_files(&mut sources);
+    sources
+}
+
+/// The findings about these files if every module may have cycles of `allowed` children.
+fn cycles(texts: &[(&str, &str)], allowed: usize) -> Vec<String> {
+    let findings = check_cycles(&files(texts), &[], |_| allowed);
+    assert!(findings.iter().all(|finding| finding.rule == Rule::Cycle));
+    findings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn children_that_name_each_other_in_a_circle_are_found() {
+    let pair = [("src/ws/a.rs", "use super::b::B;"), ("src/ws/b.rs", "use crate::ws::a::A;")];
+    let [told] = &cycles(&pair, 1)[..] else { panic!("one cycle") };
+    assert!(told.contains("2 children of `src/ws`"), "{told}");
+    assert!(told.contains("a names b (src/ws/a.rs:2)"), "{told}");
+    assert_eq!(cycles(&pair, 2).len(), 0);
+    let through_others = [
+        ("src/ws/a.rs", "fn f() { super::b::g(); }"),
+        ("src/ws/b.rs", "use super::{a2::X, c::deep};"),
+        ("src/ws/c/mod.rs", ""),
+        ("src/ws/c/deep.rs", "use crate::{time::Tick, ws::{a::A, d}};"),
+        ("src/ws/d.rs", "use std::fmt;"),
+    ];
+    let [told] = &cycles(&through_others, 2)[..] else { panic!("one cycle") };
+    assert!(told.contains("3 children of `src/ws`"), "{told}");
+    let layers = [("src/ws/mod.rs", "use crate::wire::W;"), ("src/wire.rs", "use crate::ws;")];
+    assert_eq!(cycles(&layers, 1).len(), 1);
+    let elsewhere = [("a/b/src/x.rs", "use crate::y::Y;"), ("a/b/src/y.rs", "use super::x::X;")];
+    assert_eq!(cycles(&elsewhere, 1).len(), 1);
+    let nested =
+        [("src/ws/x/a.rs", "use super::b::B;"), ("src/ws/x/b.rs", "use super::super::x::a::A;")];
+    let [told] = &cycles(&nested, 1)[..] else { panic!("one cycle") };
+    assert!(told.contains("children of `src/ws/x`"), "{told}");
+}
+
+#[test]
+fn what_only_looks_like_a_cycle_is_left_alone() {
+    for texts in [
+        // The parent names its children, and they use what it declares.
+        [("src/ws/mod.rs", "use self::a::A;"), ("src/ws/a.rs", "use super::Frame;")],
+        [("src/ws/a.rs", "use super::b::B;"), ("src/ws/b.rs", "// super::a\nuse std::a::A;")],
+        [
+            ("src/ws/a.rs", "use super::b::B;"),
+            ("src/ws/b.rs", "#[cfg(test)]\nmod tests { use super::super::a::A; }"),
+        ],
+        [("src/ws/a/x.rs", "use super::y::Y;"), ("src/ws/a/y.rs", "use super::super::b;")],
+        // Another crate has modules of the same names.
+        [("src/ws/a.rs", "use super::b::B;"), ("x/src/ws/b.rs", "use crate::ws::a::A;")],
+    ] {
+        assert_eq!(cycles(&texts, 1), [""; 0], "{texts:?}");
+    }
+}
+
+#[test]
+fn an_excuse_holds_for_its_module_alone_until_it_is_needless() {
+    let knotted = files(&[
+        ("src/ws/a.rs", "use super::b::B;"),
+        ("src/ws/b.rs", "use super::a::A;"),
+        ("src/http/a.rs", "use super::b::B;"),
+    ]);
+    assert_eq!(check_cycles(&knotted, &["src/ws"], |_| 1).len(), 0);
+    assert_eq!(check_cycles(&knotted, &["src/http"], |_| 1).len(), 1);
+    assert_eq!(needless_excuses(&knotted, &["src/ws", "src/http"]), ["src/http"]);
+}
+
+#[test]
+fn a_room_that_looks_in_the_wrong_direction_is_found() {
+    let rooms: &[(&str, &[&str])] = &[("model", &[]), ("rooms", &["model"])];
+    for (path, text, expected) in [
+        ("src/chat/model/name.rs", "use crate::chat::rooms::Room;", 1),
+        ("src/chat/model/name.rs", "use super::super::rooms;", 1),
+        ("src/chat/model/name.rs", "fn f() { super::super::rooms::g(); }", 1),
+        ("src/chat/novelty.rs", "", 1),
+        ("src/chat/rooms/mod.rs", "use super::model::Name;", 0),
+        ("src/chat/rooms/ring.rs", "use super::Room; use crate::chat::model::Name;", 0),
+        ("src/chat/mod.rs", "use self::rooms::Room;", 0),
+        ("src/wire/parse.rs", "use crate::chat::rooms::Room;", 0),
+    ] {
+        let sources = files(&[("src/chat/rooms/room.rs", ""), (path, text)]);
+        let findings = check_rooms(&sources, "chat", rooms);
+        assert!(findings.iter().all(|finding| finding.rule == Rule::Room));
+        assert_eq!(findings.len(), expected, "{path}: {text}");
+    }
+}
+
+#[test]
+fn a_module_that_stands_beside_its_folder_is_found() {
+    let twofold = files(&[("src/ws/header.rs", ""), ("src/ws/header/mask.rs", "")]);
+    let findings = check_modules(&twofold);
+    assert!(findings.iter().all(|finding| finding.rule == Rule::ModuleForm));
+    assert_eq!(findings.len(), 1);
+    let one_way = [("src/ws/header/mod.rs", ""), ("src/ws/head.rs", ""), ("src/ws/mod.rs", "")];
+    assert_eq!(check_modules(&files(&one_way)).len(), 0);
 }

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use crate::form;
 use crate::source::{NamedPath, Source, item_len, paths};
 use crate::table::{
     CLOCK_FILE, ENVIRONMENT_FILE, HOSTILE_BYTES, HOSTILE_BYTES_LINTS, LAYERS, LINES_MAX,
-    MEANT_ASSERTIONS, NETWORK_PATHS, PARTS, REFUSALS, RUN_BY_ANOTHER,
+    MEANT_ASSERTIONS, MEMBERS, NETWORK_PATHS, PARTS, REFUSALS, RUN_BY_ANOTHER,
 };
 
 /// What can be wrong with a file.
@@ -35,6 +36,16 @@ pub(crate) enum Rule {
     Docs,
     /// The file is too long to be read.
     Length,
+    /// Children of a module name each other in a circle.
+    Cycle,
+    /// A room of a module names one that it must not know, or a file is in no room.
+    Room,
+    /// A module is a file beside its folder.
+    ModuleForm,
+    /// Unit tests are neither at their file's end nor in `tests.rs` or `tests/`.
+    TestName,
+    /// A line of a comment is too wide.
+    CommentWidth,
 }
 
 impl Rule {
@@ -52,6 +63,11 @@ impl Rule {
         Self::Sleep,
         Self::Docs,
         Self::Length,
+        Self::Cycle,
+        Self::Room,
+        Self::ModuleForm,
+        Self::TestName,
+        Self::CommentWidth,
     ];
 }
 
@@ -59,7 +75,7 @@ impl Rule {
 #[derive(Debug)]
 pub(crate) struct Finding {
     pub(crate) rule: Rule,
-    path: String,
+    pub(crate) path: String,
     line: usize,
     what: String,
 }
@@ -74,8 +90,13 @@ impl fmt::Display for Finding {
 pub(crate) fn check(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
     check_form(source, &mut findings);
-    if source.path.starts_with("src/") {
+    findings.extend(form::check_test_name(source));
+    findings.extend(form::check_comments(source));
+    if source.is_product() {
         check_module(source, &mut findings);
+    }
+    if let Some((_, allowed)) = MEMBERS.iter().find(|(folder, _)| source.path.starts_with(folder)) {
+        check_member(source, allowed, &mut findings);
     }
     findings
 }
@@ -140,8 +161,30 @@ fn check_module(source: &Source, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Finds the files of [`HOSTILE_BYTES`] that handle bytes while neither they nor a module above them ask
-/// for the stricter lints.
+/// The rule for the other members of the workspace: they use what the server's library offers to the outside.
+fn check_member(source: &Source, allowed: &[&str], findings: &mut Vec<Finding>) {
+    for path in paths(&source.code) {
+        let Some(("chinwag", used @ [_, ..])) = split_root(&path.names) else { continue };
+        let used = used.join("::");
+        let is_below = |start: &&str| {
+            used.strip_prefix(*start).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+        };
+        if !allowed.iter().any(is_below) {
+            let line = Source::line(&source.code, path.at);
+            let what = format!("`{used}` of the server is not for this member");
+            findings.push(finding(source, Rule::Layer, line, what));
+        }
+    }
+}
+
+/// The crate that a path begins with, and the rest.
+fn split_root(names: &[String]) -> Option<(&str, &[String])> {
+    let (root, rest) = names.split_first()?;
+    Some((root.as_str(), rest))
+}
+
+/// Finds the files of [`HOSTILE_BYTES`] that handle bytes while neither they nor a module above
+/// them ask for the stricter lints.
 pub(crate) fn check_hostile_lints(sources: &[Source]) -> Vec<Finding> {
     let strict: Vec<_> = sources
         .iter()
@@ -150,7 +193,7 @@ pub(crate) fn check_hostile_lints(sources: &[Source]) -> Vec<Finding> {
         .collect();
     let is_loose = |source: &&Source| {
         let module = source.module();
-        source.path.starts_with("src/")
+        source.is_product()
             && module.first().is_some_and(|top| HOSTILE_BYTES.contains(top))
             && source.product.contains("[u8]")
             && !strict.iter().any(|above| module.starts_with(above))
@@ -239,8 +282,8 @@ fn check_panics(source: &Source, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Blanks `const _: () = …;` and `const { … }`, which run in the compiler, and what exists with debug
-/// assertions only.
+/// Blanks `const _: () = …;` and `const { … }`, which run in the compiler, and what exists with
+/// debug assertions only.
 fn without_checks(code: &str) -> String {
     let mut kept = String::with_capacity(code.len());
     let mut rest = code;
@@ -259,5 +302,10 @@ fn without_checks(code: &str) -> String {
 }
 
 fn finding(source: &Source, rule: Rule, line: usize, what: String) -> Finding {
-    Finding { rule, path: source.path.clone(), line, what }
+    finding_at(rule, &source.path, line, what)
+}
+
+/// A violation at a line of a file.
+pub(crate) fn finding_at(rule: Rule, path: &str, line: usize, what: String) -> Finding {
+    Finding { rule, path: path.to_owned(), line, what }
 }

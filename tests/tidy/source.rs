@@ -13,6 +13,7 @@ pub(crate) struct Source {
     pub(crate) code: String,
     /// `code` without what is compiled for tests only.
     pub(crate) product: String,
+    is_test_only: bool,
 }
 
 /// A path such as `crate::ws::Frame`, a group spelt out, or a single identifier.
@@ -29,17 +30,32 @@ impl Source {
     pub(crate) fn new(path: &str, text: &str) -> Self {
         let code = without_comments_and_literals(text);
         let product = without_test_items(&code);
-        Self { path: path.to_owned(), text: text.to_owned(), code, product }
+        Self { path: path.to_owned(), text: text.to_owned(), code, product, is_test_only: false }
+    }
+
+    /// The folder of the crate that the file belongs to, up to its `src/`; empty if there is none.
+    pub(crate) fn root(&self) -> &str {
+        self.path.find("src/").map_or("", |at| &self.path[..at + "src/".len()])
     }
 
     /// The file's module, `["ws", "header"]` for `src/ws/header.rs`, empty for the crate's root.
     pub(crate) fn module(&self) -> Vec<&str> {
-        let within = self.path.strip_prefix("src/").unwrap_or(&self.path);
+        let within = &self.path[self.root().len()..];
         let mut names: Vec<_> = within.trim_end_matches(".rs").split('/').collect();
         if matches!(names.last(), Some(&("mod" | "lib"))) {
             names.pop();
         }
         names
+    }
+
+    /// Whether it is a file of the server.
+    pub(crate) fn is_product(&self) -> bool {
+        self.path.starts_with("src/")
+    }
+
+    /// Whether all of it is compiled for tests only.
+    pub(crate) const fn is_test_only(&self) -> bool {
+        self.is_test_only
     }
 
     /// The beginnings of the paths of the files that this one declares for tests only.
@@ -65,6 +81,7 @@ impl Source {
 
     /// Takes the whole file for test code, because the file that declares it says so.
     pub(crate) fn mark_test_only(&mut self) {
+        self.is_test_only = true;
         self.product = self.code.chars().map(blank).collect();
     }
 

@@ -9,7 +9,7 @@
 //! ```
 
 use crate::chat::model::command::RequestId;
-use crate::chat::model::output::{Class, Request};
+use crate::chat::model::output::{Encoding, Request};
 use crate::chat::model::record::SharedRecord;
 use crate::chat::model::reply::Reply;
 use crate::net::ConnId;
@@ -32,7 +32,7 @@ pub(in crate::chat) struct Subscription {
     pub conn: ConnId,
     /// Where the cursor is, if it is not live.
     pub lagging: Option<Box<Lagging>>,
-    pub encoding: Class,
+    pub encoding: Encoding,
     /// Presence, typing or receipts were left out and are owed as a whole.
     pub stale: bool,
 }

@@ -7,7 +7,7 @@ use super::reader::Reader;
 use super::{DeliveryMut, find_reader};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::limits::PAGE_BYTES_MAX;
-use crate::chat::model::output::{Audience, Class, Fanout, Output, Part};
+use crate::chat::model::output::{Audience, Encoding, Fanout, Output, Part};
 use crate::chat::model::record::SharedRecord;
 use crate::chat::rooms::Room;
 use crate::collections::Key as _;
@@ -55,7 +55,8 @@ impl DeliveryMut<'_> {
         let room = &rooms[key];
         let mut batch = Batch::take(feed);
         // Nearly always all are of one encoding, so that one list is made for them.
-        let encoding = feed.subscriptions.first().map_or(Class(0), |row| row.encoding);
+        let encoding =
+            feed.subscriptions.first().map_or_else(Encoding::default, |row| row.encoding);
         let others = feed.subscriptions.len().saturating_sub(batch.senders.len());
         let mut whole = Audience::expecting(others, encoding);
         let mut partial = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::credit::SendCredit;
 use crate::chat::keys::{RoomKey, UserKey};
-use crate::chat::model::output::Class;
+use crate::chat::model::output::Encoding;
 use crate::collections::Few;
 use crate::net::ConnId;
 
@@ -25,7 +25,7 @@ pub(in crate::chat) struct Reader {
     pub subscriptions: Few<SubscriptionRef>,
     /// How many of the subscriptions lag.
     pub lagging: u32,
-    pub encoding: Class,
+    pub encoding: Encoding,
     /// Replies that wait for a lagging cursor.
     pub deferred_replies: u8,
     /// Requests that wait for the logs, by weight; see `pending`.
@@ -34,7 +34,7 @@ pub(in crate::chat) struct Reader {
 
 impl Reader {
     /// A reader without cursors, which waits for nothing.
-    pub(in crate::chat) const fn new(conn: ConnId, user: UserKey, encoding: Class) -> Self {
+    pub(in crate::chat) const fn new(conn: ConnId, user: UserKey, encoding: Encoding) -> Self {
         Self {
             conn,
             user,

@@ -260,7 +260,7 @@ mod tests {
 
     use super::*;
     use crate::chat::model::command::{Command, Op};
-    use crate::chat::model::output::{Class, Request};
+    use crate::chat::model::output::{Encoding, Request};
     use crate::chat::{Chat, Hello, Limits};
     use crate::time::clock::Now;
 
@@ -290,7 +290,8 @@ mod tests {
         let mut chat = Chat::new(limits, at(0));
         let conn = ConnId::new(0, 1).unwrap();
         let request = |op| Request { id: None, op };
-        let hello = Hello { name: Some("ann"), resume: None, secret: 1, class: Class(0) };
+        let hello =
+            Hello { name: Some("ann"), resume: None, secret: 1, encoding: Encoding::default() };
         chat.handle_hello(at(0), conn, request(Op::Hello), hello);
         for room in ["a", "b", "c"] {
             let join = Command::Join { room: room.into(), after: None, epoch: None };

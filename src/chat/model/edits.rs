@@ -1,7 +1,7 @@
 //! What an edit, a deletion and an erasure do to the records of a log.
 //!
-//! The domain (for its rings and for pages that were read before a change), the SQLite store and its
-//! tools all call these functions, so that a change looks the same wherever it is seen.
+//! The domain (for its rings and for pages that were read before a change), the SQLite store and
+//! its tools all call these functions, so that a change looks the same wherever it is seen.
 //!
 //! | a change | of the message | of its earlier edits |
 //! |---|---|---|
@@ -14,7 +14,8 @@ use super::log::{Appended, TargetCheck};
 use super::name::{DIRECT_LEN_MAX, UserName};
 use super::record::{Body, Record};
 
-/// Bytes that one byte of a `cid` takes in JSON at most: a control character is written as `\u0001`.
+/// Bytes that one byte of a `cid` takes in JSON at most: a control character is written as
+/// `\u0001`.
 const CID_BYTE_LEN_MAX: usize = 6;
 
 /// Why a record must not be edited, deleted or reacted to by `by`; `None` if it may.
@@ -97,8 +98,8 @@ fn edited(message: &Record, text: &str, edit: &Record) -> Record {
     if let Body::Message { text: old, data, cid, edited: at, .. } = &mut edited.body {
         *old = text.into();
         *at = Some(edit.at);
-        // The edit has the same author, room and text, and so weighs what these take; what the message
-        // has besides is added.
+        // The edit has the same author, room and text, and so weighs what these take; what the
+        // message has besides is added.
         let data_len = data.as_ref().map_or(0, |data| data.len());
         let cid_len = cid.as_ref().map_or(0, |cid| cid.len() * CID_BYTE_LEN_MAX);
         edited.weight = add(edit.weight, data_len + cid_len);

@@ -9,57 +9,77 @@ use super::record::SharedRecord;
 use super::reply::{Durability, Refusal, Reply};
 use crate::net::{CloseReason, ConnId};
 
-/// Which rendering of events a session takes; opaque to the domain, which only keeps those of one
-/// class together, so that each event is rendered once a class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Class(pub u8);
-
-impl Class {
-    /// How many classes there may be.
-    pub const COUNT: usize = 5;
+/// How a session's events are put on the wire. The domain only keeps the recipients of one encoding
+/// together, so that an event is encoded once for all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// A WebSocket text message.
+    #[default]
+    WebSocket,
+    /// A WebSocket text message, compressed with the largest window where that pays.
+    Deflate,
+    /// A JSON text on a line of its own.
+    Lines,
+    /// A JSON text after its length.
+    Lengths,
+    /// Text for a person.
+    Text,
 }
 
-/// Recipients, kept apart by class.
+impl Encoding {
+    /// All of them, in the order of their values.
+    pub const ALL: [Self; 5] =
+        [Self::WebSocket, Self::Deflate, Self::Lines, Self::Lengths, Self::Text];
+
+    /// The place in [`Encoding::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::WebSocket => 0,
+            Self::Deflate => 1,
+            Self::Lines => 2,
+            Self::Lengths => 3,
+            Self::Text => 4,
+        }
+    }
+}
+
+/// Recipients, kept apart by encoding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audience {
-    by_class: [Vec<ConnId>; Class::COUNT],
+    by_encoding: [Vec<ConnId>; Encoding::ALL.len()],
 }
 
 impl Audience {
-    /// Nobody, with room for so many of this class.
+    /// Nobody, with room for so many of this encoding.
     #[must_use]
-    pub fn expecting(count: usize, class: Class) -> Self {
+    pub fn expecting(count: usize, encoding: Encoding) -> Self {
         let mut audience = Self::default();
-        if let Some(list) = audience.by_class.get_mut(usize::from(class.0)) {
-            list.reserve_exact(count);
-        }
+        audience.by_encoding[encoding.index()].reserve_exact(count);
         audience
     }
 
-    /// Adds a recipient. A class out of range is the last one.
-    pub fn push(&mut self, class: Class, conn: ConnId) {
-        let index = usize::from(class.0).min(Class::COUNT - 1);
-        if let Some(list) = self.by_class.get_mut(index) {
-            list.push(conn);
-        }
+    /// Adds a recipient.
+    pub fn push(&mut self, encoding: Encoding, conn: ConnId) {
+        self.by_encoding[encoding.index()].push(conn);
     }
 
     /// Whether there is nobody.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.by_class.iter().all(Vec::is_empty)
+        self.by_encoding.iter().all(Vec::is_empty)
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.by_class.iter().map(Vec::len).sum()
+        self.by_encoding.iter().map(Vec::len).sum()
     }
 
-    /// The recipients of each class that has any, in the order in which they were added.
-    pub fn into_classes(self) -> impl Iterator<Item = (Class, Vec<ConnId>)> {
-        let classes = self.by_class.into_iter().zip(0u8..);
-        classes.filter(|(list, _)| !list.is_empty()).map(|(list, class)| (Class(class), list))
+    /// The recipients of each encoding that has any, in the order in which they were added.
+    pub fn into_lists(self) -> impl Iterator<Item = (Encoding, Vec<ConnId>)> {
+        let lists = Encoding::ALL.into_iter().zip(self.by_encoding);
+        lists.filter(|(_, list)| !list.is_empty())
     }
 }
 

@@ -10,7 +10,7 @@ use crate::chat::model::code::Code;
 use crate::chat::model::command::{Position, Resume};
 use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::name::UserName;
-use crate::chat::model::output::{Class, Output, Request};
+use crate::chat::model::output::{Encoding, Output, Request};
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::{Refusal, Reply, Resumption};
 use crate::chat::rooms::parse_user;
@@ -26,7 +26,7 @@ pub struct Hello<'a> {
     /// 128 bits that nobody can guess: the new session's secret.
     pub secret: u128,
     /// Which rendering of events the session takes.
-    pub class: Class,
+    pub encoding: Encoding,
 }
 
 /// A connection says who it is, and where it was.
@@ -113,7 +113,7 @@ pub(super) fn second_hello() -> Refusal {
 
 fn add_session(chat: &mut Chat, conn: ConnId, user: UserKey, hello: &Hello<'_>) {
     chat.directory.add_session(user, conn, Secret::new(hello.secret));
-    chat.delivery.add_reader(Reader::new(conn, user, hello.class));
+    chat.delivery.add_reader(Reader::new(conn, user, hello.encoding));
     chat.context.stats.sessions += 1;
     if let Some(timer) = chat.directory[user].end_absence() {
         chat.context.wheel.cancel(timer);

@@ -12,7 +12,7 @@ mod touch;
 use super::model::command::{Position, Resume, Send, Target};
 use super::model::limits::RECORD_OVERHEAD;
 use super::model::log::Logs;
-use super::model::output::{Class, Output, Part, Request};
+use super::model::output::{Encoding, Output, Part, Request};
 use super::*;
 use crate::store::MemoryStore;
 
@@ -96,7 +96,7 @@ impl Town {
                 })
                 .collect(),
         });
-        let hello = Hello { name, resume, secret: self.secrets, class: Class(0) };
+        let hello = Hello { name, resume, secret: self.secrets, encoding: Encoding::default() };
         self.chat.handle_hello(self.now, conn(number), request(Op::Hello), hello);
         self.settle()
     }
@@ -162,12 +162,12 @@ fn heard(said: &[Output], number: usize) -> Vec<String> {
             Output::Reply { to, result, .. } if *to == me => lines.push(reply_line(result)),
             Output::Event { to, event } if *to == me => lines.push(event_line(event)),
             Output::Shared { to, event } => {
-                let to_me = to.clone().into_classes().any(|(_, list)| list.contains(&me));
+                let to_me = to.clone().into_lists().any(|(_, list)| list.contains(&me));
                 lines.extend(to_me.then(|| event_line(event)));
             }
             Output::Fanout(fanout) => {
                 let seq = |index: usize| fanout.records[index].seq;
-                if fanout.whole.clone().into_classes().any(|(_, list)| list.contains(&me)) {
+                if fanout.whole.clone().into_lists().any(|(_, list)| list.contains(&me)) {
                     lines.extend((0..fanout.records.len()).map(|index| format!("#{}", seq(index))));
                 }
                 for (_, part) in fanout.partial.iter().filter(|(to, _)| *to == me) {

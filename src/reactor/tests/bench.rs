@@ -34,6 +34,7 @@ pub(super) enum Seen {
     Closed(ConnId, CloseReason),
     Sought(ConnId),
     Alarm,
+    StoreReady,
     Stop(StopSignal),
 }
 
@@ -62,6 +63,7 @@ impl Handler for Scripted {
             Input::Sought { conn } => Seen::Sought(conn),
             Input::Alarm => Seen::Alarm,
             Input::Stop(signal) => Seen::Stop(signal),
+            Input::StoreReady => Seen::StoreReady,
             Input::TurnEnd => {
                 self.turns += 1;
                 return;

@@ -25,7 +25,7 @@ fn in_a_process_that_may_be_signalled() {
 }
 
 #[test]
-fn a_waker_ends_the_wait() {
+fn a_waker_ends_the_wait_and_its_wakes_are_told_once() {
     let mut bench = Bench::new(silence, |_| {});
     bench.turn();
     let waker = bench.reactor.waker();
@@ -35,4 +35,6 @@ fn a_waker_ends_the_wait() {
     // It would wait for longer than the test may take.
     assert!(bench.turn_after(std::time::Duration::MAX).is_continue());
     assert_eq!(bench.handler.turns, turns + 1);
+    bench.turn();
+    assert_eq!(bench.handler.seen, [Seen::StoreReady]);
 }

@@ -1,17 +1,17 @@
-//! A copy of the database as it is at one moment, while the server goes on.
+//! A backup: a copy of the database as it is at one moment, while the server goes on.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ffi};
 
 use super::{ToolError, open};
-use crate::store::disk::schema;
+use crate::store::sqlite::data_dir::with_suffix;
+use crate::store::sqlite::schema;
 
-/// Pages that are copied at once.
+/// Pages that are copied at once, 4 MiB: one call holds up nobody, and the memory stays small.
 const PAGES_AT_ONCE: i32 = 1_024;
 
 /// What was copied.
@@ -25,8 +25,8 @@ pub struct Copied {
     pub bytes: u64,
 }
 
-/// Copies the database in `data` to `file`, which must not exist. It is written as `FILE.part` and gets its
-/// name when it is whole and on the disk.
+/// Copies the database in `data` to `file`, which must not exist. It is written as `FILE.part` and
+/// renamed when it is whole and on the disk.
 ///
 /// # Errors
 ///
@@ -36,7 +36,7 @@ pub fn run(data: &Path, file: &Path) -> Result<Copied, ToolError> {
     if fs::symlink_metadata(file).is_ok() {
         return Err(ToolError::Exists(file.to_owned()));
     }
-    let part = beside(file, ".part");
+    let part = with_suffix(file, ".part");
     create(&part)?;
     let copied = copy(&source, &open::path(data), &part).and_then(|copied| {
         put_in_place(&part, file)?;
@@ -46,13 +46,6 @@ pub fn run(data: &Path, file: &Path) -> Result<Copied, ToolError> {
         remove(&part);
     }
     copied
-}
-
-/// The name of `file` with something behind it.
-pub(super) fn beside(file: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(file);
-    name.push(suffix);
-    name.into()
 }
 
 fn create(part: &Path) -> Result<(), ToolError> {
@@ -68,19 +61,18 @@ fn create(part: &Path) -> Result<(), ToolError> {
 /// Removes an unfinished copy and what SQLite keeps beside it.
 pub(super) fn remove(part: &Path) {
     for suffix in ["", "-journal", "-wal", "-shm"] {
-        _ = fs::remove_file(beside(part, suffix));
+        _ = fs::remove_file(with_suffix(part, suffix));
     }
 }
 
-/// Copies everything that `source` sees in one transaction into the empty file `part`, which is one file then,
-/// and synced.
+/// Copies what `source` sees in one transaction into the empty file `part`, and syncs it.
 pub(super) fn copy(source: &Connection, from: &Path, part: &Path) -> Result<Copied, ToolError> {
-    // What is read here stays what it is until the transaction ends, whatever is written meanwhile.
+    // The transaction sees the database as of now until it ends, whatever is written meanwhile.
     let at_once = source.unchecked_transaction().map_err(ToolError::database(from))?;
-    schema::check(&at_once).map_err(|unfit| open::unfit(from, unfit))?;
+    schema::check(&at_once).map_err(ToolError::unfit(from))?;
     let mut target = Connection::open(part).map_err(ToolError::database(part))?;
     copy_pages(&at_once, &mut target).map_err(ToolError::database(from))?;
-    // No log beside it: the copy is to be moved about as one file.
+    // No WAL beside it: the operator moves the copy around as one file.
     let alone = |target: &Connection| {
         target.pragma_update(None, "journal_mode", "DELETE")?;
         let count = |table| {
@@ -109,7 +101,8 @@ fn copy_pages(source: &Connection, target: &mut Connection) -> rusqlite::Result<
         match backup.step(PAGES_AT_ONCE)? {
             StepResult::Done => return Ok(()),
             StepResult::More => {}
-            // The source is in a transaction, and the target is nobody else's.
+            // Busy or locked, which cannot be: the source is in a transaction, and the target is
+            // new.
             _ => {
                 return Err(rusqlite::Error::SqliteFailure(
                     ffi::Error::new(ffi::SQLITE_BUSY),
@@ -120,9 +113,9 @@ fn copy_pages(source: &Connection, target: &mut Connection) -> rusqlite::Result<
     }
 }
 
-/// Gives the copy its name, unless something else has it by now.
+/// Renames the copy, unless another file has the name by now.
 fn put_in_place(part: &Path, file: &Path) -> Result<(), ToolError> {
-    // A link, unlike a renaming, does not replace what is there; not every file system has links.
+    // Unlike renaming, linking does not replace an existing file. Some file systems have no links.
     match fs::hard_link(part, file) {
         Ok(()) => fs::remove_file(part).map_err(ToolError::file(part))?,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -136,7 +129,7 @@ fn put_in_place(part: &Path, file: &Path) -> Result<(), ToolError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::disk::testing::{database, message, room, say};
+    use crate::store::sqlite::testing::{database, message, room, say};
     use crate::store::tools::verify;
 
     fn names(folder: &Path) -> Vec<String> {
@@ -201,10 +194,10 @@ mod tests {
         assert!(matches!(refused, ToolError::Exists(_)), "{refused}");
         assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
         fs::remove_file(&file).unwrap();
-        fs::write(beside(&file, ".part"), "").unwrap();
+        fs::write(with_suffix(&file, ".part"), "").unwrap();
         let refused = run(folder.path(), &file).unwrap_err();
         assert!(matches!(refused, ToolError::Unfinished(_)), "{refused}");
-        fs::remove_file(beside(&file, ".part")).unwrap();
+        fs::remove_file(with_suffix(&file, ".part")).unwrap();
         let nowhere = target.path().join("no/where");
         assert!(matches!(run(folder.path(), &nowhere), Err(ToolError::File(..))));
         assert_eq!(names(target.path()), [""; 0]);

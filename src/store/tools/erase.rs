@@ -1,11 +1,12 @@
-//! Taking away what a user has said, and the user's name with it.
+//! Erasing a user: what the user has written, and the name.
 //!
-//! - The texts of the user's messages go as by a deletion: seq and time stay, so that no position moves; the
-//!   texts of all edits of them go, and their words. So do the topics and the reasons that the user has written.
-//! - Memberships and what held of the user in rooms go, and so do the `cid`s.
-//! - In the records that stay (reactions, topics, acts of moderation, the empty messages) the name becomes
-//!   a fresh `erased-…`. It becomes another one in each direct conversation, whose name has it: who knows the
-//!   one of the public rooms cannot take it as a name and so come to be the other party of a conversation.
+//! - [`edits::erase`] says what goes from each record: the texts of messages and of their edits,
+//!   topics, reasons. Seq and time stay, so that no position moves.
+//! - Memberships, restrictions in rooms and `cid`s are removed.
+//! - In the records that stay (reactions, topics, moderation, the empty messages) the name becomes
+//!   a random `erased-…`. It becomes another one in each direct conversation, whose name contains
+//!   it: a user who knows the one of the public rooms cannot take it as a name and so become the
+//!   other party of a conversation.
 //! - A ban from the server stays, since it works by the name.
 //!
 //! What other people have written about the user is theirs and stays.
@@ -19,20 +20,20 @@ use super::{ToolError, open};
 use crate::chat::model::edits;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Body, Epoch, Record};
-use crate::store::disk::load::unseal;
-use crate::store::disk::reserve::Reserve;
-use crate::store::disk::row::{self, COLUMNS, kind};
-use crate::store::disk::search;
+use crate::store::sqlite::disk_reserve::DiskReserve;
+use crate::store::sqlite::integrity::remove_checksum;
+use crate::store::sqlite::record_row::{self, COLUMNS, kind};
+use crate::store::sqlite::search::index;
 
-/// Rows that are looked up at once.
+/// Rows that are read at once, so that memory stays bounded.
 const PAGE: u32 = 1_000;
 
-/// How much there is of a user, or was.
+/// How much there is of a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traces {
     /// Messages that are not deleted.
     pub messages: u64,
-    /// Records in which the name stands, these messages among them.
+    /// Records that contain the name, these messages included.
     pub records: u64,
     /// Memberships.
     pub memberships: u64,
@@ -47,11 +48,11 @@ pub struct Traces {
 pub struct Erased {
     /// What stands for the user in records outside direct conversations.
     pub placeholder: UserName,
-    /// Why the file could not be written anew, so that it may still hold bytes of what was erased.
+    /// Why the file could not be rewritten, so that it may still contain bytes of what was erased.
     pub unswept: Option<rusqlite::Error>,
 }
 
-/// A user of whom nothing is to be left, in a database that no server uses meanwhile.
+/// The erasure of one user, in a database that no server uses meanwhile.
 #[derive(Debug)]
 pub struct Erasure {
     db: Connection,
@@ -61,15 +62,16 @@ pub struct Erasure {
 }
 
 impl Erasure {
-    /// Takes the place of the server.
+    /// Opens the database and keeps servers from starting.
     ///
     /// # Errors
     ///
-    /// [`ToolError`], if it runs or there is nothing to erase from.
+    /// [`ToolError`], if a server runs or there is no database.
     pub fn open(data: &Path, user: &UserName) -> Result<Self, ToolError> {
         let lock = open::lock(data)?;
-        // On a full disk it takes its place; the server takes it again.
-        Reserve::of(data).give();
+        // An erasure has to write first, even on a full disk. The server acquires the reserve
+        // again.
+        DiskReserve::of(data).release();
         let path = open::path(data);
         let db = open::write(&path)?;
         Ok(Self { db, path, user: user.clone(), _lock: lock })
@@ -98,8 +100,8 @@ impl Erasure {
         traces().map_err(ToolError::database(&self.path))
     }
 
-    /// Erases it all in one transaction, and then writes the file anew, so that nothing of it is left in
-    /// unused parts of it.
+    /// Erases everything in one transaction, and then rewrites the file, so that nothing is left in
+    /// its unused parts.
     ///
     /// # Errors
     ///
@@ -108,9 +110,10 @@ impl Erasure {
         let path = self.path.clone();
         let failed = ToolError::database(&path);
         let placeholder = placeholder()?;
+        // SQLite then overwrites with zeros what it deletes.
         self.db.pragma_update(None, "secure_delete", true).map_err(&failed)?;
         let transaction = self.db.transaction().map_err(&failed)?;
-        unseal(&transaction).map_err(&failed)?;
+        remove_checksum(&transaction).map_err(&failed)?;
         let mut erase = Erase {
             db: &transaction,
             user: &self.user,
@@ -118,7 +121,7 @@ impl Erasure {
             direct: Vec::new(),
         };
         erase.rename_conversations().map_err(Failed::into_tool(&path))?;
-        // As long as the records tell whose they are.
+        // Before the records lose the name by which it finds them.
         erase.topics().map_err(Failed::into_tool(&path))?;
         erase.records().map_err(Failed::into_tool(&path))?;
         erase.state().map_err(&failed)?;
@@ -128,7 +131,7 @@ impl Erasure {
     }
 }
 
-/// A name that nobody has or guesses.
+/// A name that nobody has or can guess.
 fn placeholder() -> Result<UserName, ToolError> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).or(Err(ToolError::Entropy))?;
@@ -136,8 +139,9 @@ fn placeholder() -> Result<UserName, ToolError> {
     UserName::parse(&name).or(Err(ToolError::Entropy))
 }
 
-/// Overwrites what the file does not use any more.
+/// Rewrites the file without its unused parts.
 fn sweep(db: &Connection) -> rusqlite::Result<()> {
+    // The index keeps deleted words until its segments are merged.
     db.execute("INSERT INTO word (word) VALUES ('optimize')", [])?;
     db.execute("VACUUM", [])?;
     db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
@@ -159,7 +163,7 @@ fn conversations(db: &Connection, user: &UserName) -> rusqlite::Result<Vec<(i64,
     Ok(found)
 }
 
-/// Why the transaction is taken back.
+/// Why the transaction is rolled back.
 enum Failed {
     Database(rusqlite::Error),
     Entropy,
@@ -187,7 +191,7 @@ struct Erase<'a> {
     db: &'a Transaction<'a>,
     user: &'a UserName,
     placeholder: &'a UserName,
-    /// The user's direct conversations, with what stands for the user in each.
+    /// The user's direct conversations, with the placeholder in each.
     direct: Vec<(i64, UserName)>,
 }
 
@@ -206,7 +210,7 @@ impl Erase<'_> {
         Ok(())
     }
 
-    /// Takes away the topics that rooms have from the user.
+    /// Clears the topics that the user has set.
     fn topics(&self) -> Result<(), Failed> {
         let sql = "UPDATE room SET topic = '' WHERE ?1 = (SELECT sender FROM record \
                    WHERE record.room = room.id AND kind = ?2 ORDER BY seq DESC LIMIT 1)";
@@ -244,9 +248,9 @@ impl Erase<'_> {
         let placeholder = direct.map_or(self.placeholder, |(_, placeholder)| placeholder);
         let Some(erased) = edits::erase(&record, self.user, placeholder) else { return Ok(()) };
         if matches!(record.body, Body::Message { .. }) && erased.body == Body::Deleted {
-            search::changed(self.db, id, room, None)?;
+            index::update(self.db, id, room, None)?;
         }
-        row::write(&mut *self.db.prepare_cached(row::UPDATE)?, room, &erased)?;
+        record_row::write(&mut *self.db.prepare_cached(record_row::UPDATE)?, room, &erased)?;
         Ok(())
     }
 
@@ -255,7 +259,7 @@ impl Erase<'_> {
         let mut statement = self.db.prepare_cached(&sql)?;
         statement.query_row([id], |row| {
             let place = || -> rusqlite::Result<_> { Ok((row.get("room")?, row.get("seq")?)) };
-            Ok(row::decode(row).map_err(|fault| match place() {
+            Ok(record_row::decode(row).map_err(|fault| match place() {
                 Ok((room, seq)) => {
                     let (room, seq): (i64, i64) = (room, seq);
                     Failed::Bad(format!("record {seq} of room {room}: {fault}"))
@@ -283,7 +287,7 @@ mod tests {
 
     use super::*;
     use crate::chat::model::record::Act;
-    use crate::store::disk::testing::{database, message, room, say, user};
+    use crate::store::sqlite::testing::{database, message, room, say, user};
     use crate::store::tools::verify;
 
     /// `bob` has said, changed, done and been done to.
@@ -311,7 +315,7 @@ mod tests {
         say(&db, 2, "bob", kick);
         db.execute_batch("UPDATE room SET topic = 'secret topic' WHERE id = 2").unwrap();
         db.execute_batch("UPDATE room SET topic = 'tea' WHERE id = 3").unwrap();
-        while search::fill(&db, 100).unwrap() {}
+        while index::fill(&db, 100).unwrap() {}
         db.execute_batch(
             "INSERT INTO member VALUES (1, 'bob', 1, 0, 0), (1, 'ann', 1, 0, 0);
              INSERT INTO standing VALUES (1, 'bob', 1, NULL, '');
@@ -325,7 +329,7 @@ mod tests {
     fn records(db: &Connection, room: i64) -> Vec<Record> {
         let sql = format!("SELECT {COLUMNS} FROM record WHERE room = ?1 ORDER BY seq");
         let mut statement = db.prepare(&sql).unwrap();
-        let rows = statement.query_map([room], |row| Ok(row::decode(row).unwrap())).unwrap();
+        let rows = statement.query_map([room], |row| Ok(record_row::decode(row).unwrap())).unwrap();
         rows.collect::<rusqlite::Result<_>>().unwrap()
     }
 

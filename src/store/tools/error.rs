@@ -1,4 +1,4 @@
-//! Why a tool cannot do what it was asked, and the way out.
+//! Why a command could not be done, and what to do about it.
 
 use std::fmt;
 use std::io;
@@ -6,22 +6,23 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
-use crate::store::disk::OpenError;
+use crate::store::sqlite::OpenError;
+use crate::store::sqlite::schema::Unfit;
 
-/// Why a tool cannot do what it was asked. Each says what helps.
+/// Why a command could not be done. Each says what to do.
 #[derive(Debug)]
 pub enum ToolError {
     /// The directory has no database.
     Missing(PathBuf),
     /// What should be the server's directory is a file.
     NoDirectory(PathBuf),
-    /// The file is no backup, and why.
+    /// The file is not a backup, and why.
     NoBackup(PathBuf, String),
     /// The directory or the file is not for this program, or another server has it.
     Unfit(OpenError),
-    /// There is something of this name already.
+    /// A file of this name exists already.
     Exists(PathBuf),
-    /// Another backup to this file is on its way, or was interrupted: the file it writes to.
+    /// Another backup to this file is being written, or was interrupted: the file it writes to.
     Unfinished(PathBuf),
     /// The file cannot be read or written.
     File(PathBuf, io::Error),
@@ -31,7 +32,7 @@ pub enum ToolError {
     NoRoom(String),
     /// The database has faults: the first of them, and how many there are.
     Faulty(PathBuf, String, u64),
-    /// The system has no random numbers to give.
+    /// The operating system has no random numbers.
     Entropy,
 }
 
@@ -39,6 +40,11 @@ impl ToolError {
     /// For `map_err`, where something at `path` was to be done.
     pub(super) fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
         |error| Self::File(path.to_owned(), error)
+    }
+
+    /// For `map_err`, where the file at `path` is not for this program.
+    pub(super) fn unfit(path: &Path) -> impl FnOnce(Unfit) -> Self {
+        |unfit| Self::Unfit(OpenError::of_unfit(path, unfit))
     }
 
     /// For `map_err`, where something in the database at `path` was to be done.
@@ -57,18 +63,18 @@ impl fmt::Display for ToolError {
             ),
             Self::NoDirectory(path) => write!(
                 f,
-                "{} is no directory; name the server's directory with --data",
+                "{} is not a directory; name the server's directory with --data",
                 path.display()
             ),
             Self::NoBackup(path, why) => write!(
                 f,
-                "{} is no backup: {why}; name a file that chinwag backup has made",
+                "{} is not a backup: {why}; name a file that chinwag backup has made",
                 path.display()
             ),
             Self::Unfit(error) => error.fmt(f),
             Self::Exists(path) => write!(
                 f,
-                "{} exists and is not overwritten; name another file, or move it away",
+                "{} exists already and is never overwritten; name another file, or move it away",
                 path.display()
             ),
             Self::Unfinished(path) => write!(
@@ -78,31 +84,31 @@ impl fmt::Display for ToolError {
             ),
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Database(path, error) => {
-                write!(f, "{}: {error}{}", path.display(), way_out(error))
+                write!(f, "{}: {error}{}", path.display(), advice(error))
             }
             Self::NoRoom(room) => write!(
                 f,
-                "there is no room {room}; names are in lower case, and a direct conversation is '@ann:bob'"
+                "there is no room {room}; names are in lower case, and a direct conversation is called '@ann:bob'"
             ),
             Self::Faulty(path, first, count) => write!(
                 f,
                 "{} has {count} fault(s), and nothing was changed; the first one: {first}",
                 path.display()
             ),
-            Self::Entropy => f.write_str("the system has no random numbers to give"),
+            Self::Entropy => f.write_str("the operating system has no random numbers available"),
         }
     }
 }
 
-fn way_out(error: &rusqlite::Error) -> &'static str {
+fn advice(error: &rusqlite::Error) -> &'static str {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            "; see what is damaged by chinwag verify, and take up a backup by chinwag restore"
+            "; see what is damaged with chinwag verify, and restore a backup with chinwag restore"
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            "; another process holds it: try again when that is done"
+            "; another process has locked it: try again when that has ended"
         }
-        Some(ErrorCode::DiskFull) => "; make room on the disk and try again",
+        Some(ErrorCode::DiskFull) => "; free space on the disk and try again",
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             "; run this as the user of the server, who may write to its directory"
         }

@@ -1,4 +1,4 @@
-//! All records of a room, in order, in bounded memory.
+//! Export: all records of a room, in order, in bounded memory.
 
 use std::path::Path;
 
@@ -7,10 +7,11 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::{ToolError, open};
 use crate::chat::model::name::RoomName;
 use crate::chat::model::record::{Epoch, Record};
-use crate::store::disk::row::{self, COLUMNS, RowFault, signed};
+use crate::store::sqlite::integers::{signed, unsigned};
+use crate::store::sqlite::record_row::{self, COLUMNS, RowFault};
 
-/// Records that are read at once. No transaction is open between two pages: whoever takes the records may
-/// be slow.
+/// Records that are read at once. No transaction is open between two pages, which would keep the
+/// WAL from being truncated while a slow consumer takes its time.
 const PAGE: u32 = 500;
 
 /// One step of an export.
@@ -22,7 +23,7 @@ pub enum Exported<'a> {
     Bad(u64, String),
 }
 
-/// The records of one room that are to be handed out.
+/// The export of one room.
 #[derive(Debug)]
 pub struct Export {
     db: Connection,
@@ -44,7 +45,7 @@ impl Export {
         let found = found.optional().map_err(ToolError::database(&path))?;
         let (id, epoch): (i64, i64) =
             found.ok_or_else(|| ToolError::NoRoom(room.as_str().to_owned()))?;
-        Ok(Self { db, id, epoch: Epoch(u64::from_ne_bytes(epoch.to_ne_bytes())) })
+        Ok(Self { db, id, epoch: Epoch(epoch.cast_unsigned()) })
     }
 
     /// The room's epoch.
@@ -53,7 +54,7 @@ impl Export {
         self.epoch
     }
 
-    /// Hands out each record, as long as `each` takes them.
+    /// Calls `each` with each record, until it fails.
     ///
     /// # Errors
     ///
@@ -83,7 +84,7 @@ impl Export {
         let mut statement = self.db.prepare_cached(&sql)?;
         let rows = statement.query_map((self.id, signed(above)), |row| {
             let seq: i64 = row.get("seq")?;
-            Ok((u64::try_from(seq).unwrap_or(0), row::decode(row)))
+            Ok((unsigned(seq), record_row::decode(row)))
         })?;
         rows.collect()
     }
@@ -92,7 +93,7 @@ impl Export {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::disk::testing::{database, message, room, say};
+    use crate::store::sqlite::testing::{database, message, room, say};
 
     fn name(text: &str) -> RoomName {
         RoomName::parse(text).unwrap()

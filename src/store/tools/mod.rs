@@ -1,13 +1,13 @@
-//! What an operator does with the database: by commands of their own, not by the server.
+//! What an operator does with the database, by commands of their own instead of by the server.
 //!
 //! | | beside a running server | |
 //! |---|---|---|
 //! | [`backup`] | yes | copies the database as it is at one moment |
-//! | [`export`] | yes | hands out all records of a room |
-//! | [`verify`] | yes | looks at everything and changes nothing |
-//! | [`suspend`] | yes | says who may not use the server at all |
-//! | [`restore`] | no | takes up a backup |
-//! | [`erase`] | no | takes away what a user has said |
+//! | [`export`] | yes | reads all records of a room |
+//! | [`verify`] | yes | reads everything, names each fault, changes nothing |
+//! | [`suspend`] | yes | bans users and addresses from the server |
+//! | [`restore`] | no | puts a backup in the place of the database |
+//! | [`erase`] | no | removes what a user has written, and the name |
 
 pub mod backup;
 pub mod erase;

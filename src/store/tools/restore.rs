@@ -1,4 +1,4 @@
-//! Taking up a backup. The seqs that came after it may have been seen: every room begins a new epoch.
+//! Restoring a backup. Clients may know the seqs that came after it: every room begins a new epoch.
 
 use std::fs;
 use std::io;
@@ -6,37 +6,39 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::backup::{self, Copied, beside};
+use super::backup::{self, Copied};
 use super::verify;
 use super::{ToolError, open};
 use crate::log::Timestamp;
-use crate::store::disk::identity;
-use crate::store::disk::load::unseal;
-use crate::store::disk::open::make_directory;
+use crate::store::sqlite::data_dir::{self, file_len, with_suffix};
+use crate::store::sqlite::file_id;
+use crate::store::sqlite::integrity::remove_checksum;
+use crate::store::sqlite::meta_table::{self, CLEAN};
 
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
     /// What is there now.
     pub copied: Copied,
-    /// The name under which the database of before is kept, if there was one.
+    /// The new name of the previous database, if there was one.
     pub kept: Option<PathBuf>,
 }
 
-/// Puts the backup `file` in the place of the database in `data`, which no server may be using. `wall_ms` is
-/// the present time, which makes the epochs and the name of what was there.
+/// Puts the backup `file` in the place of the database in `data`, which no server may be using.
+/// `wall_ms` is the present time, which makes the epochs and the name of what was there.
 ///
 /// # Errors
 ///
 /// [`ToolError`]; the database is as it was then.
 pub fn run(data: &Path, file: &Path, wall_ms: u64) -> Result<Restored, ToolError> {
     let source = open::backup(file)?;
-    sound(&source, file)?;
-    make_directory(data).map_err(ToolError::file(data))?;
+    // Before anything is touched: a faulty backup must not replace a database that may be better.
+    check_sound(&source, file)?;
+    data_dir::make(data).map_err(ToolError::file(data))?;
     let _lock = open::lock(data)?;
     let place = open::path(data);
-    let part = beside(&place, ".part");
-    // Whatever is there, nobody is writing it: the lock is ours.
+    let part = with_suffix(&place, ".part");
+    // An interrupted restore may have left it; nobody is writing it, since the lock is ours.
     backup::remove(&part);
     let restored = backup::copy(&source, file, &part).and_then(|copied| {
         begin_epochs(&part, wall_ms)?;
@@ -52,9 +54,9 @@ pub fn run(data: &Path, file: &Path, wall_ms: u64) -> Result<Restored, ToolError
 }
 
 /// Refuses a backup that has faults.
-fn sound(source: &Connection, file: &Path) -> Result<(), ToolError> {
+fn check_sound(source: &Connection, file: &Path) -> Result<(), ToolError> {
     let mut first = None;
-    let found = verify::look(source, &mut |fault| {
+    let found = verify::check(source, &mut |fault| {
         first.get_or_insert_with(|| fault.to_string());
     });
     let found = found.map_err(ToolError::database(file))?;
@@ -64,9 +66,9 @@ fn sound(source: &Connection, file: &Path) -> Result<(), ToolError> {
     }
 }
 
-/// Gives each room an epoch that it never had, in a file that is nobody's yet.
+/// Gives each room an epoch that it never had, in a file that no server has opened yet.
 fn begin_epochs(part: &Path, wall_ms: u64) -> Result<(), ToolError> {
-    let epoch = i64::from_ne_bytes(wall_ms.wrapping_shl(20).to_ne_bytes());
+    let epoch = wall_ms.wrapping_shl(20).cast_signed();
     let begin = || {
         let mut db = Connection::open(part)?;
         db.pragma_update(None, "synchronous", "FULL")?;
@@ -74,41 +76,43 @@ fn begin_epochs(part: &Path, wall_ms: u64) -> Result<(), ToolError> {
         // A clock that was set back must not give the epoch that the backup has.
         let sql = "UPDATE room SET epoch = CASE epoch WHEN ?1 THEN ?1 + 1 ELSE ?1 END";
         transaction.execute(sql, [epoch])?;
-        transaction.execute("INSERT OR REPLACE INTO meta VALUES ('clean', 1)", [])?;
-        identity::give(&transaction)?;
-        unseal(&transaction)?;
+        meta_table::put(&transaction, CLEAN, 1)?;
+        file_id::renew(&transaction)?;
+        remove_checksum(&transaction)?;
         transaction.commit()?;
         db.close().map_err(|(_, error)| error)
     };
     begin().map_err(ToolError::database(part))
 }
 
-/// Gives the present database another name beside its own, and its log with it. It is not opened: what is
-/// damaged stays as it is.
+/// Renames the present database and its WAL, so that they are kept beside the new one. They are not
+/// opened: what is damaged stays as it is.
 fn keep(place: &Path, wall_ms: u64) -> Result<Option<PathBuf>, ToolError> {
     if !place.exists() {
         return Ok(None);
     }
     let date: String =
         Timestamp(wall_ms).to_string().chars().filter(char::is_ascii_alphanumeric).collect();
-    let kept = beside(place, &format!(".{date}"));
+    let kept = with_suffix(place, &format!(".{date}"));
     if kept.exists() {
         return Err(ToolError::Exists(kept));
     }
-    let log = beside(place, "-wal");
-    let has_log = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
-    // Without a log it is linked, so that there is a database in this place at every moment. With one, its
-    // server was killed, and the two belong together: no server may find the one without the other.
-    if has_log || fs::hard_link(place, &kept).is_err() {
+    let wal = with_suffix(place, "-wal");
+    let has_wal = file_len(&wal) > 0;
+    // Without a WAL it is linked, so that there is a database in this place at every moment. With
+    // one, its server was killed, and the two belong together: no server may find the one without
+    // the other.
+    if has_wal || fs::hard_link(place, &kept).is_err() {
         fs::rename(place, &kept).map_err(ToolError::file(place))?;
     }
-    absent(fs::rename(&log, beside(&kept, "-wal"))).map_err(ToolError::file(&log))?;
-    let index = beside(place, "-shm");
-    absent(fs::remove_file(&index)).map_err(ToolError::file(&index))?;
+    or_absent(fs::rename(&wal, with_suffix(&kept, "-wal"))).map_err(ToolError::file(&wal))?;
+    let index = with_suffix(place, "-shm");
+    or_absent(fs::remove_file(&index)).map_err(ToolError::file(&index))?;
     Ok(Some(kept))
 }
 
-fn absent(outcome: io::Result<()>) -> io::Result<()> {
+/// Success also if the file is not there.
+fn or_absent(outcome: io::Result<()>) -> io::Result<()> {
     match outcome {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         outcome => outcome,
@@ -118,7 +122,7 @@ fn absent(outcome: io::Result<()>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::disk::testing::{database, message, room, say};
+    use crate::store::sqlite::testing::{database, message, room, say};
     use crate::store::tools::backup;
     use tempfile::TempDir;
 
@@ -238,7 +242,7 @@ mod tests {
             ("theirs", "another program has made it"),
         ] {
             let said = run(folder.path(), &place(name), WALL_MS).unwrap_err().to_string();
-            let expect = format!("{name} is no backup: {why}; name a file that");
+            let expect = format!("{name} is not a backup: {why}; name a file that");
             assert!(said.contains(&expect), "{said}");
         }
         let said = run(&place("text"), &place("nowhere"), WALL_MS).unwrap_err();
@@ -254,10 +258,10 @@ mod tests {
         db.close().unwrap();
         let place = open::path(folder.path());
         fs::write(&place, vec![b'x'; 8192]).unwrap();
-        fs::write(beside(&place, "-wal"), "log").unwrap();
+        fs::write(with_suffix(&place, "-wal"), "log").unwrap();
         let kept = run(folder.path(), &file, WALL_MS).unwrap().kept.unwrap();
         assert_eq!(fs::read(&kept).unwrap(), vec![b'x'; 8192]);
-        assert_eq!(fs::read(beside(&kept, "-wal")).unwrap(), b"log");
+        assert_eq!(fs::read(with_suffix(&kept, "-wal")).unwrap(), b"log");
         assert_eq!(content(&place).1, 2);
     }
 }

@@ -1,49 +1,31 @@
-//! Who may not use the server at all, as an operator says it. A running server notices within two seconds.
+//! Bans of users and addresses from the whole server. A running server notices within two seconds.
 
-use std::net::IpAddr;
 use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::{ToolError, open};
 use crate::chat::model::log::{Expiry, Suspensions};
-use crate::chat::model::name::UserName;
-use crate::store::disk::row::signed;
-use crate::store::disk::suspend::{self, Who};
+pub use crate::store::sqlite::Suspended as Target;
+use crate::store::sqlite::integers::signed;
+use crate::store::sqlite::suspensions;
 
-/// Who is meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// A user.
-    User(UserName),
-    /// An IP address.
-    Address(IpAddr),
-}
-
-impl Target {
-    fn key(&self) -> String {
-        match self {
-            Self::User(name) => Who::User(name.clone()).key(),
-            Self::Address(address) => Who::Address(address.to_canonical()).key(),
-        }
-    }
-}
-
-/// Keeps somebody off the server; an earlier ban of the same is replaced. Bans that are over by `wall_ms` are
-/// forgotten on the way.
+/// Bans a user or an address, instead of an earlier ban of the same. Bans that have expired by
+/// `wall_ms` are removed on the way.
 ///
 /// # Errors
 ///
 /// [`ToolError`]; nothing has changed then.
-pub fn ban(data: &Path, who: &Target, term: &Expiry, wall_ms: u64) -> Result<(), ToolError> {
+pub fn ban(data: &Path, who: &Target, expiry: &Expiry, wall_ms: u64) -> Result<(), ToolError> {
     change(data, |db| {
+        // Nothing else removes them: the server only ignores what has expired.
         db.execute("DELETE FROM suspension WHERE until <= ?1", [signed(wall_ms)])?;
         let sql = "INSERT OR REPLACE INTO suspension (who, until, reason) VALUES (?1, ?2, ?3)";
-        db.execute(sql, (who.key(), term.until.map(signed), &*term.reason)).map(drop)
+        db.execute(sql, (who.key(), expiry.until.map(signed), &*expiry.reason)).map(drop)
     })
 }
 
-/// Lets somebody in again: whether there was a ban.
+/// Ends a ban: whether there was one.
 ///
 /// # Errors
 ///
@@ -52,7 +34,7 @@ pub fn unban(data: &Path, who: &Target) -> Result<bool, ToolError> {
     change(data, |db| Ok(db.execute("DELETE FROM suspension WHERE who = ?1", [who.key()])? > 0))
 }
 
-/// All bans that are not over by `wall_ms`.
+/// All bans that have not expired by `wall_ms`.
 ///
 /// # Errors
 ///
@@ -60,10 +42,9 @@ pub fn unban(data: &Path, who: &Target) -> Result<bool, ToolError> {
 pub fn bans(data: &Path, wall_ms: u64) -> Result<Suspensions, ToolError> {
     let path = open::path(data);
     let db = open::read(&path)?;
-    let mut all = suspend::load(&db).map_err(ToolError::database(&path))?;
-    let holds = |term: &Expiry| term.until.is_none_or(|until| until > wall_ms);
-    all.users.retain(|(_, term)| holds(term));
-    all.addresses.retain(|(_, term)| holds(term));
+    let mut all = suspensions::load(&db).map_err(ToolError::database(&path))?;
+    all.users.retain(|(_, expiry)| !expiry.is_over(wall_ms));
+    all.addresses.retain(|(_, expiry)| !expiry.is_over(wall_ms));
     Ok(all)
 }
 
@@ -85,7 +66,7 @@ fn change<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::disk::testing::{database, user};
+    use crate::store::sqlite::testing::{database, user};
 
     #[test]
     fn a_ban_holds_until_it_is_over_or_taken_back() {

@@ -1,4 +1,4 @@
-//! Looks at everything that is stored, and names each fault.
+//! Verification: reads everything that is stored, and names each fault.
 
 use std::fmt;
 use std::path::Path;
@@ -8,13 +8,14 @@ use rusqlite::Connection;
 use super::{ToolError, open};
 use crate::chat::model::name::RoomName;
 use crate::chat::model::record::Record;
-use crate::store::disk::load;
-use crate::store::disk::row::{self, COLUMNS, RowFault};
+use crate::store::sqlite::integers::signed;
+use crate::store::sqlite::integrity;
+use crate::store::sqlite::record_row::{self, COLUMNS, RowFault};
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// SQLite says so of the file.
+pub enum StoreFault {
+    /// SQLite has found it in the file.
     File(String),
     /// A room's name, and what is wrong with the room.
     Room(String, String),
@@ -22,11 +23,11 @@ pub enum Fault {
     Record(String, i64, String),
     /// Records that are not there: their room, and the first and the last seq.
     Gap(String, i64, i64),
-    /// So many rows of a table are of rooms that do not exist.
+    /// So many rows of a table belong to rooms that do not exist.
     Orphans(&'static str, i64),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for StoreFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(what) => write!(f, "file: {what}"),
@@ -38,12 +39,12 @@ impl fmt::Display for Fault {
             Self::Gap(room, from, to) => {
                 write!(f, "room {room}: records {from} to {to} are missing")
             }
-            Self::Orphans(table, count) => write!(f, "{count} row(s) of {table} are of no room"),
+            Self::Orphans(table, count) => write!(f, "{count} row(s) of {table} belong to no room"),
         }
     }
 }
 
-/// How much was looked at.
+/// How much was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
     /// Rooms.
@@ -54,33 +55,37 @@ pub struct Verified {
     pub faults: u64,
 }
 
-/// Looks at the database in `data`, as it is at one moment, and tells each fault.
+/// Verifies the database in `data`, as it is at one moment, and calls `report` with each fault.
 ///
 /// # Errors
 ///
-/// [`ToolError`], if it cannot be looked at.
-pub fn run(data: &Path, tell: &mut dyn FnMut(&Fault)) -> Result<Verified, ToolError> {
+/// [`ToolError`], if it cannot be read.
+pub fn run(data: &Path, report: &mut dyn FnMut(&StoreFault)) -> Result<Verified, ToolError> {
     let path = open::path(data);
     let db = open::read(&path)?;
-    look(&db, tell).map_err(ToolError::database(&path))
+    check(&db, report).map_err(ToolError::database(&path))
 }
 
-/// Looks at a database that is open.
-pub(super) fn look(db: &Connection, tell: &mut dyn FnMut(&Fault)) -> rusqlite::Result<Verified> {
+/// Verifies a database that is open.
+pub(super) fn check(
+    db: &Connection,
+    report: &mut dyn FnMut(&StoreFault),
+) -> rusqlite::Result<Verified> {
+    // A running server goes on: without a transaction its commits would look like faults.
     let transaction = db.unchecked_transaction()?;
-    let mut look = Look { db: &transaction, tell, found: Verified::default() };
-    look.file()?;
-    look.rooms()?;
-    // The `cid`s of a room that is gone stay until they are old.
+    let mut verification = Verification { db: &transaction, report, found: Verified::default() };
+    verification.file()?;
+    verification.rooms()?;
+    // The `cid`s of a removed room stay until they are old.
     for table in ["record", "member", "standing"] {
-        look.orphans(table)?;
+        verification.orphans(table)?;
     }
-    Ok(look.found)
+    Ok(verification.found)
 }
 
-struct Look<'a> {
+struct Verification<'a> {
     db: &'a Connection,
-    tell: &'a mut dyn FnMut(&Fault),
+    report: &'a mut dyn FnMut(&StoreFault),
     found: Verified,
 }
 
@@ -94,20 +99,20 @@ struct Room {
     bytes: i64,
 }
 
-/// What the records of a room come to.
+/// What the records of a room add up to.
 struct Tally {
-    /// The seq that is due.
-    due: i64,
+    /// The seq that is expected next.
+    next: i64,
     at: i64,
     bytes: i64,
     /// There is a last record, and it can be read.
     is_last_read: bool,
 }
 
-impl Look<'_> {
-    fn tell(&mut self, fault: &Fault) {
+impl Verification<'_> {
+    fn report(&mut self, fault: &StoreFault) {
         self.found.faults += 1;
-        (self.tell)(fault);
+        (self.report)(fault);
     }
 
     fn file(&mut self) -> rusqlite::Result<()> {
@@ -116,11 +121,11 @@ impl Look<'_> {
         while let Some(row) = rows.next()? {
             let said: String = row.get(0)?;
             if said != "ok" {
-                self.tell(&Fault::File(said));
+                self.report(&StoreFault::File(said));
             }
         }
-        if let Some(broken) = load::broken_seal(self.db)? {
-            self.tell(&Fault::File(broken));
+        if let Some(broken) = integrity::broken_checksum(self.db)? {
+            self.report(&StoreFault::File(broken));
         }
         Ok(())
     }
@@ -140,24 +145,24 @@ impl Look<'_> {
 
     fn room(&mut self, room: &Room) -> rusqlite::Result<()> {
         if RoomName::parse(&room.name).is_err() {
-            self.wrong(room, "its name is none".to_owned());
+            self.wrong(room, "its name is not valid".to_owned());
         }
         if room.oldest < 1 || room.oldest > room.head + 1 {
             let Room { head, oldest, .. } = room;
             self.wrong(room, format!("its records begin at {oldest} and end at {head}"));
         }
         let tally = self.records(room)?;
-        if tally.due <= room.head {
-            self.tell(&Fault::Gap(room.name.clone(), tally.due, room.head));
+        if tally.next <= room.head {
+            self.report(&StoreFault::Gap(room.name.clone(), tally.next, room.head));
         }
-        if tally.due > room.oldest.max(room.head + 1) {
-            let last = tally.due - 1;
+        if tally.next > room.oldest.max(room.head + 1) {
+            let last = tally.next - 1;
             self.wrong(room, format!("its head is {}, and its last record {last}", room.head));
         }
         if tally.at > room.at {
-            self.wrong(room, "its last record is younger than the room says".to_owned());
+            self.wrong(room, "its last record is newer than the room says".to_owned());
         }
-        if tally.at < room.at && tally.due == room.head + 1 && tally.is_last_read {
+        if tally.at < room.at && tally.next == room.head + 1 && tally.is_last_read {
             self.wrong(room, "its last record is older than the room says".to_owned());
         }
         if tally.bytes != room.bytes {
@@ -168,7 +173,7 @@ impl Look<'_> {
     }
 
     fn wrong(&mut self, room: &Room, what: String) {
-        self.tell(&Fault::Room(room.name.clone(), what));
+        self.report(&StoreFault::Room(room.name.clone(), what));
     }
 
     /// Reads all records of a room.
@@ -176,17 +181,18 @@ impl Look<'_> {
         let sql = format!("SELECT {COLUMNS} FROM record WHERE room = ?1 ORDER BY seq");
         let mut statement = self.db.prepare_cached(&sql)?;
         let mut rows = statement.query([room.id])?;
-        let mut tally = Tally { due: room.oldest, at: 0, bytes: 0, is_last_read: false };
+        let mut tally = Tally { next: room.oldest, at: 0, bytes: 0, is_last_read: false };
         while let Some(row) = rows.next()? {
             self.found.records += 1;
             let seq: i64 = row.get("seq")?;
-            if seq > tally.due {
-                self.tell(&Fault::Gap(room.name.clone(), tally.due, seq - 1));
-            } else if seq < tally.due {
+            if seq > tally.next {
+                self.report(&StoreFault::Gap(room.name.clone(), tally.next, seq - 1));
+            } else if seq < tally.next {
                 self.wrong(room, format!("record {seq} is older than its oldest, {}", room.oldest));
             }
-            tally.due = tally.due.max(seq + 1);
-            match row::decode(row) {
+            // One gap is reported once: the count goes on after it.
+            tally.next = tally.next.max(seq + 1);
+            match record_row::decode(row) {
                 Ok(record) => self.count(room, &record, &mut tally),
                 Err(fault) => self.bad(room, (seq, fault), row, &mut tally),
             }
@@ -195,12 +201,12 @@ impl Look<'_> {
     }
 
     fn count(&mut self, room: &Room, record: &Record, tally: &mut Tally) {
-        let bytes = row::Columns::of(room.id, record).bytes();
-        tally.bytes = tally.bytes.saturating_add(row::signed(bytes));
-        let at = row::signed(record.at);
+        let bytes = record_row::text_bytes(record);
+        tally.bytes = tally.bytes.saturating_add(signed(bytes));
+        let at = signed(record.at);
         if at < tally.at {
             let why = "it is older than the one before".to_owned();
-            self.tell(&Fault::Record(room.name.clone(), row::signed(record.seq), why));
+            self.report(&StoreFault::Record(room.name.clone(), signed(record.seq), why));
         }
         tally.at = tally.at.max(at);
         tally.is_last_read = true;
@@ -213,22 +219,23 @@ impl Look<'_> {
         row: &rusqlite::Row<'_>,
         tally: &mut Tally,
     ) {
+        // A damaged record still counts: otherwise the room would be reported as well.
         let len = |name| row.get_ref(name).ok()?.as_bytes_or_null().ok()?.map(<[u8]>::len);
         let bytes = len("text").unwrap_or(0) + len("data").unwrap_or(0);
         tally.bytes = tally.bytes.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
         tally.is_last_read = false;
-        self.tell(&Fault::Record(room.name.clone(), seq, fault.to_string()));
+        self.report(&StoreFault::Record(room.name.clone(), seq, fault.to_string()));
     }
 
     fn orphans(&mut self, table: &'static str) -> rusqlite::Result<()> {
-        // The records of a room that was removed go by and by.
+        // Maintenance removes the records of a removed room step by step.
         let sql = format!(
             "SELECT count(*) FROM {table} WHERE room NOT IN (SELECT id FROM room) \
              AND 'gone ' || room NOT IN (SELECT key FROM meta)"
         );
         let count: i64 = self.db.query_row(&sql, [], |row| row.get(0))?;
         if count > 0 {
-            self.tell(&Fault::Orphans(table, count));
+            self.report(&StoreFault::Orphans(table, count));
         }
         Ok(())
     }
@@ -237,7 +244,7 @@ impl Look<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::disk::testing::{database, message, room, say};
+    use crate::store::sqlite::testing::{database, message, room, say};
 
     /// The faults of a database that was changed by this statement.
     #[track_caller]
@@ -304,7 +311,7 @@ mod tests {
             ),
             (
                 "UPDATE room SET at = 3 WHERE id = 1",
-                &["room lobby: its last record is younger than the room says"],
+                &["room lobby: its last record is newer than the room says"],
             ),
             (
                 "UPDATE room SET at = 2 * at WHERE id = 1",
@@ -312,10 +319,10 @@ mod tests {
             ),
             (
                 "INSERT INTO meta VALUES ('sum', 5)",
-                &["file: rooms, members or bans in rooms are not those that were written"],
+                &["file: the checksum of rooms, members and restrictions does not match"],
             ),
-            ("UPDATE room SET name = 'Empty' WHERE id = 2", &["room Empty: its name is none"]),
-            ("UPDATE member SET room = 9", &["1 row(s) of member are of no room"]),
+            ("UPDATE room SET name = 'Empty' WHERE id = 2", &["room Empty: its name is not valid"]),
+            ("UPDATE member SET room = 9", &["1 row(s) of member belong to no room"]),
         ] {
             check(change, expect);
         }

@@ -101,7 +101,7 @@ impl Client {
         Self::over(Framed(Raw::connect(server.tcp)))
     }
 
-    /// Over whatever carries texts.
+    /// Over any transport.
     pub(crate) fn over(transport: impl Transport + 'static) -> Self {
         Self { transport: Box::new(transport), waiting: VecDeque::new(), next_id: 1 }
     }
@@ -186,7 +186,8 @@ impl Client {
 
     /// Asks for a `ping` and fails if a message that contains `unexpected` came before its answer.
     ///
-    /// Only for what the server would have said at once: a ping overtakes nothing that was decided before it.
+    /// Only for what the server would have said at once: a ping overtakes nothing that was decided
+    /// before it.
     #[track_caller]
     pub(crate) fn assert_not_told(&mut self, unexpected: &Value) {
         self.ask(&json!({"op": "ping"}));
@@ -194,7 +195,7 @@ impl Client {
         assert!(told.is_none(), "was told {told:?}");
     }
 
-    /// Whatever waits has not been asked for, and will not be.
+    /// Drops the messages that were received and not yet asked for.
     pub(crate) fn forget(&mut self) {
         self.waiting.clear();
     }

@@ -2,11 +2,23 @@
 
 use serde_json::Value;
 
+/// In an expected value: any number.
+pub(crate) const NUMBER: &str = "<number>";
+/// In an expected value: any string.
+pub(crate) const STRING: &str = "<string>";
+/// In an expected value: any array.
+pub(crate) const ARRAY: &str = "<array>";
+
 /// Whether all of `expected` is in `actual`: objects may have more members, all else must be equal.
-/// `null` in `expected` demands a member of any value.
+/// [`NUMBER`], [`STRING`] and [`ARRAY`] demand a value of that type; `null` demands `null`.
 pub(crate) fn is_subset(expected: &Value, actual: &Value) -> bool {
     match (expected, actual) {
-        (Value::Null, _) => true,
+        (Value::String(text), _) => match text.as_str() {
+            NUMBER => actual.is_number(),
+            STRING => actual.is_string(),
+            ARRAY => actual.is_array(),
+            _ => expected == actual,
+        },
         (Value::Object(expected), Value::Object(actual)) => expected
             .iter()
             .all(|(key, value)| actual.get(key).is_some_and(|found| is_subset(value, found))),
@@ -32,17 +44,26 @@ mod tests {
 
     #[test]
     fn objects_may_have_more_and_all_else_is_equal() {
-        let actual = json!({"code": 0, "data": {"seq": 3, "users": ["a", "b"]}});
+        let actual = json!({"code": 0, "data": {"seq": 3, "users": ["a", "b"], "text": null}});
         for expected in [
             json!({"code": 0}),
-            json!({"data": {"seq": null}}),
-            json!({"data": {"users": ["a", null]}}),
+            json!({"data": {"seq": NUMBER}}),
+            json!({"data": {"users": ["a", STRING]}}),
+            json!({"data": {"users": ARRAY}}),
+            json!({"data": {"text": null}}),
         ] {
             assert!(is_subset(&expected, &actual), "{expected}");
         }
         for expected in [
             json!({"code": 1}),
+            json!({"code": null}),
+            json!({"code": STRING}),
             json!({"more": null}),
+            json!({"more": NUMBER}),
+            json!({"data": ARRAY}),
+            json!({"data": {"text": STRING}}),
+            json!({"data": {"seq": null}}),
+            json!({"data": {"users": NUMBER}}),
             json!({"data": {"users": ["a"]}}),
             json!({"data": {"users": ["b", "a"]}}),
         ] {

@@ -1,7 +1,7 @@
 //! What black-box tests stand on: the built server as a process, and clients that can misbehave.
 //!
-//! Nothing here sleeps. Each wait is a read with a deadline ([`PATIENCE`]) that no healthy run comes near,
-//! and each failure says what was seen instead.
+//! Nothing here sleeps. Each wait is a read with a deadline ([`PATIENCE`]) that no healthy run
+//! comes near, and each failure says what was seen instead.
 
 pub(crate) mod client;
 pub(crate) mod http;
@@ -19,6 +19,10 @@ pub(crate) use json::assert_subset;
 pub(crate) use raw::Raw;
 pub(crate) use server::{Server, Setup};
 pub(crate) use ws::{Frame, RawWs};
+
+/// A receive buffer that holds little. Below a segment of the loopback's, the kernel would wait for
+/// its own timers between any two of them.
+pub(crate) const SMALL_BUFFER: usize = 32 * 1024;
 
 /// How long a test waits for what must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);

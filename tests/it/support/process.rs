@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::PATIENCE;
 
-/// A running process. Whoever drops it has it killed.
+/// A running process, which is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
     pid: Pid,
@@ -60,7 +60,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Once its end was told, the number may belong to someone else.
+        // Once the process was waited for, the kernel may give its number to another one.
         if matches!(self.end.try_recv(), Err(mpsc::TryRecvError::Empty)) {
             self.signal(Signal::KILL);
         }

@@ -46,7 +46,8 @@ impl Raw {
         Self { stream, received: Vec::new(), ended: false }
     }
 
-    /// Sends `bytes`. The server may have closed already: then nobody hears them, and what it said is read.
+    /// Sends `bytes`. The server may have closed already: then nobody hears them, and what it said
+    /// is read.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.set_write_timeout(Some(PATIENCE)).expect("a socket option");
         match self.stream.write_all(bytes) {

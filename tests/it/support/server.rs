@@ -14,8 +14,9 @@ use super::http;
 use super::process::Process;
 use super::raw::Patience;
 
-/// How a server should be started. Its files, data included, are in a folder of its own, which is deleted with
-/// it. Its rooms are of durability [`DURABILITY`] unless the test says something about that.
+/// How a server should be started. Its files, data included, are in a folder of its own, which is
+/// deleted with it. Its rooms are of durability [`DURABILITY`] unless the test says something about
+/// that.
 #[derive(Debug, Default)]
 pub(crate) struct Setup {
     args: Vec<String>,
@@ -24,7 +25,7 @@ pub(crate) struct Setup {
     descriptors: Option<u32>,
 }
 
-/// What the rooms of tests survive that do not care.
+/// The durability of rooms in tests that do not choose one.
 const DURABILITY: &str = "disk";
 
 impl Setup {
@@ -46,7 +47,8 @@ impl Setup {
         self
     }
 
-    /// Changes one setting, named as in the configuration file with its section in front: `limits.rooms`.
+    /// Changes one setting, named as in the configuration file with its section in front:
+    /// `limits.rooms`.
     pub(crate) fn set(self, key: &str, value: &str) -> Self {
         let name = format!("CHINWAG_{}", key.replace('.', "_").to_uppercase());
         self.environment(&name, value)
@@ -123,7 +125,7 @@ impl Setup {
             command.arg("--config").arg(path);
         }
         command.args(&self.args).current_dir(folder);
-        // What it said in an earlier life stays.
+        // Appended to, so that the log of the process before a restart stays.
         let log = OpenOptions::new().create(true).append(true).open(log_path(folder));
         command.stderr(log.expect("a file for the log"));
         command
@@ -170,9 +172,9 @@ impl Listening {
 
 /// A running server.
 ///
-/// When it goes out of scope after a test that passed, it must hold no connection any more, leave with 0 on
-/// SIGTERM, and have no panic in its log; so every test ends with these checks. Clients that were made
-/// after it are dropped before it.
+/// When it goes out of scope after a test that passed, it must hold no connection any more, leave
+/// with 0 on SIGTERM, and have no panic in its log; so every test ends with these checks. Clients
+/// that were made after it are dropped before it.
 #[derive(Debug)]
 pub(crate) struct Server {
     /// Where HTTP and WebSocket are served.
@@ -199,8 +201,8 @@ impl Server {
         fs::read_to_string(log_path(self.folder.path())).expect("a readable log")
     }
 
-    /// Ends the process by `KILL`, or in good order by `TERM`, and starts it again on what it has kept. It
-    /// listens elsewhere then.
+    /// Ends the process by `KILL`, or in good order by `TERM`, and starts it again on what it has
+    /// kept. It listens elsewhere then.
     #[track_caller]
     pub(crate) fn restart(&mut self, signal: Signal) {
         self.restart_after(signal, |_| {});
@@ -226,7 +228,8 @@ impl Server {
         self.folder.path().join("data")
     }
 
-    /// Everything that it has logged, once that is enough: the log is written by a thread of its own.
+    /// Everything that it has logged, once that is enough: the log is written by a thread of its
+    /// own.
     #[track_caller]
     pub(crate) fn log_when(&self, enough: impl Fn(&str) -> bool) -> String {
         let patience = Patience::begin();
@@ -239,6 +242,11 @@ impl Server {
         }
     }
 
+    /// Whether it was stopped in good order.
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// The number of the process, for `/proc`.
     pub(crate) fn pid(&self) -> i32 {
         self.process.id()
@@ -249,7 +257,8 @@ impl Server {
         self.process.signal(signal);
     }
 
-    /// The present value of a series, named with its labels as on the metrics page: `name{label="value"}`.
+    /// The present value of a series, named with its labels as on the metrics page:
+    /// `name{label="value"}`.
     #[track_caller]
     pub(crate) fn metric(&self, series: &str) -> f64 {
         let page = http::get(self.admin, "/metrics").text();
@@ -261,14 +270,20 @@ impl Server {
     /// Waits until `series` has the value `expected`.
     #[track_caller]
     pub(crate) fn await_metric(&self, series: &str, expected: f64) {
+        self.await_that(series, |value| (value - expected).abs() < 0.5);
+    }
+
+    /// Waits until `series` has a value that is as it should be.
+    #[track_caller]
+    pub(crate) fn await_that(&self, series: &str, is_expected: impl Fn(f64) -> bool) {
         // Each look is a round trip through the server's loop, which is what there is to wait for.
         let patience = Patience::begin();
         loop {
             let value = self.metric(series);
-            if (value - expected).abs() < 0.5 {
+            if is_expected(value) {
                 return;
             }
-            assert!(patience.is_left(), "{series} is {value}, not {expected}");
+            assert!(patience.is_left(), "{series} is still {value}");
         }
     }
 

@@ -88,7 +88,8 @@ impl RawWs {
         self.raw.send(&frame.encode());
     }
 
-    /// Receives a frame of the server's, which is never masked, reserved or of a length that is too long.
+    /// Receives a frame of the server's, which is never masked, reserved or of a length that is too
+    /// long.
     #[track_caller]
     pub(crate) fn frame(&mut self) -> Frame {
         let head = self.raw.take(2);
@@ -112,7 +113,8 @@ impl RawWs {
         Frame { first, payload: self.raw.take(length) }
     }
 
-    /// Receives frames up to the close frame, which must have `code`, and the end of the connection behind it.
+    /// Receives frames up to the close frame, which must have `code`, and the end of the connection
+    /// behind it.
     #[track_caller]
     pub(crate) fn assert_closed(&mut self, code: u16) {
         let frame = loop {

@@ -260,7 +260,7 @@ impl Client {
             }
             _ => {
                 for _ in 0..200 {
-                    let [byte, ..] = self.rng.next().to_le_bytes();
+                    let [byte, ..] = self.rng.bits().to_le_bytes();
                     talk.out.push(byte);
                 }
             }

@@ -11,6 +11,7 @@ mod reply;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use chinwag::rng::Rng;
 use chinwag::time::Tick;
 
 pub(crate) use self::ask::{Asked, Draft, Target};
@@ -19,7 +20,6 @@ use crate::hist::{Hist, View};
 use crate::link::Link;
 use crate::plan::Plan;
 use crate::reactor::Reactor;
-use crate::rng::Rng;
 use crate::tamper::Tamper;
 use crate::trace::Trace;
 

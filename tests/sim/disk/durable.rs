@@ -10,9 +10,9 @@ use chinwag::chat::model::name::RoomName;
 use chinwag::chat::model::policy::Retention;
 use chinwag::chat::model::record::{Body, Epoch, Record, SharedRecord};
 use chinwag::chat::model::reply::Durability;
+use chinwag::rng::Rng;
 
 use super::slip::Slip;
-use crate::rng::Rng;
 
 /// Records at most that a log of level `os` loses with the machine.
 const LOST_MAX: u64 = 8;

@@ -28,6 +28,7 @@ use chinwag::chat::model::log::{
 };
 use chinwag::chat::model::name::RoomName;
 use chinwag::chat::model::reply::Durability;
+use chinwag::rng::Rng;
 use chinwag::store::MemoryStore;
 use chinwag::time::clock::Now;
 
@@ -36,7 +37,6 @@ pub(crate) use self::doom::Doom;
 pub(crate) use self::durable::{Durable, FactKey};
 use self::read::OpenLogs;
 pub(crate) use self::slip::Slip;
-use crate::rng::Rng;
 
 /// Appends that wait at most; those beyond are refused.
 const INTAKE_MAX: usize = 64;
@@ -181,6 +181,11 @@ impl Disk {
     pub(crate) fn is_idle(&self) -> bool {
         let store = self.0.borrow();
         store.intake.is_empty() && store.batch.is_none()
+    }
+
+    /// Whether there are answers that the server has not taken.
+    pub(crate) fn has_replies(&self) -> bool {
+        !self.0.borrow().replies.is_empty()
     }
 
     /// A turn has passed: the writer and the reader go on.

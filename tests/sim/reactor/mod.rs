@@ -9,13 +9,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use chinwag::net::{CloseReason, ConnId, Effect, Effects, Ending, Handler, Input, StopSignal};
+use chinwag::rng::Rng;
 use chinwag::time::Tick;
 use chinwag::time::clock::Now;
 
 use self::conn::{Conn, Phase};
-use crate::disk::Doom;
+use crate::disk::{Disk, Doom};
 use crate::link::Link;
-use crate::rng::Rng;
 
 /// What the configuration of the real reactor says.
 #[derive(Clone, Debug)]
@@ -50,6 +50,8 @@ pub(crate) struct Reactor {
     config: Config,
     rng: Rng,
     doom: Doom,
+    /// The store whose answers are told.
+    disk: Option<Disk>,
     slots: Vec<Option<Conn>>,
     generation: u64,
     /// Links that ask to be accepted.
@@ -72,11 +74,12 @@ pub(crate) struct Reactor {
 }
 
 impl Reactor {
-    pub(crate) const fn new(config: Config, rng: Rng, doom: Doom) -> Self {
+    pub(crate) const fn new(config: Config, rng: Rng, doom: Doom, disk: Option<Disk>) -> Self {
         Self {
             config,
             rng,
             doom,
+            disk,
             slots: Vec::new(),
             generation: 0,
             waiting: VecDeque::new(),

@@ -1,4 +1,4 @@
-//! One turn: accept, read, expire, report, turn end, flush, close.
+//! One turn: accept, read, expire, report, store, turn end, flush, close.
 
 use chinwag::net::{CloseReason, Handler, Input};
 use chinwag::time::Tick;
@@ -6,6 +6,7 @@ use chinwag::time::clock::Now;
 
 use super::conn::{Phase, Written};
 use super::{Gone, Reactor, Report, end, hang_up, peer};
+use crate::disk::Disk;
 use crate::link::Link;
 
 /// Bytes read from one connection in one turn, as in the real reactor.
@@ -20,6 +21,9 @@ impl Reactor {
         self.report(now, handler);
         if let Some(signal) = self.stop.take() {
             self.tell(now, Input::Stop(signal), handler);
+        }
+        if self.disk.as_ref().is_some_and(Disk::has_replies) {
+            self.tell(now, Input::StoreReady, handler);
         }
         self.tell(now, Input::TurnEnd, handler);
         if self.doom.is_dead() {

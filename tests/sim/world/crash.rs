@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use chinwag::metrics::Metrics;
 use chinwag::net::StopSignal;
+use chinwag::rng::Rng;
 use chinwag::server::Server;
-use chinwag::session::{Door, Entropy};
+use chinwag::session::{Entropy, ListenerKind};
 use chinwag::time::clock::Now;
 
 use super::World;
@@ -14,7 +15,6 @@ use crate::disk::Disk;
 use crate::hist::Check;
 use crate::plan::Plan;
 use crate::reactor::Reactor;
-use crate::rng::Rng;
 
 /// Boundaries that a process crosses at most between being struck and its death: some turns.
 const BOUNDARIES_MAX: u64 = 80;
@@ -29,8 +29,8 @@ const STOP_GRACE: Duration = Duration::from_secs(1);
 pub(super) fn start(plan: &Plan, disk: Option<&Disk>, seed: u64, now: Now) -> Server {
     Server::new(
         &plan.config,
-        vec![Door::Http, Door::Tcp],
-        (Arc::new(Metrics::default()), Entropy::Seeded(seed)),
+        vec![ListenerKind::Http, ListenerKind::Tcp],
+        (Arc::new(Metrics::default()), Entropy::Seeded(Rng::new(seed))),
         now,
         disk.map_or_else(chinwag::store::in_memory, Disk::start),
     )
@@ -123,11 +123,12 @@ impl World {
         self.doom.lift();
         let now = self.now();
         self.wall_latest = self.wall_latest.max(now.wall_ms);
-        self.server = start(&self.plan, self.disk.as_ref(), self.rng.next(), now);
-        let rng = Rng::new(self.rng.next());
+        self.server = start(&self.plan, self.disk.as_ref(), self.rng.bits(), now);
+        let rng = Rng::new(self.rng.bits());
         let peak = self.reactor.queued_peak;
         let blocks = self.reactor.blocks;
-        self.reactor = Reactor::new(self.plan.reactor.clone(), rng, self.doom.clone());
+        self.reactor =
+            Reactor::new(self.plan.reactor.clone(), rng, self.doom.clone(), self.disk.clone());
         self.reactor.queued_peak = peak;
         self.reactor.blocks = blocks;
         let until = self.tick.after(Duration::from_millis(self.rng.below(DOWN_MS_MAX)));

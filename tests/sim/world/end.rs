@@ -42,9 +42,12 @@ impl World {
             client.part_in_peace(around);
             Ok(())
         })?;
-        // Guests, and rooms without members, are remembered for a while.
-        let remembered = self.plan.config.timeouts.guest_membership * 2;
-        self.rest_long(remembered + Duration::from_mins(1))?;
+        // A client whose connection stalls goes late; guests, and then rooms without members, are remembered
+        // for longer.
+        let timeouts = &self.plan.config.timeouts;
+        let stalled = timeouts.ping_after + timeouts.pong + timeouts.stall;
+        let remembered = timeouts.guest_membership * 2;
+        self.rest_long(stalled * 2 + remembered + Duration::from_mins(1))?;
         self.check_nothing_left()
     }
 

@@ -6,6 +6,7 @@ mod explain;
 mod outcome;
 mod quiet;
 
+use chinwag::rng::Rng;
 use chinwag::server::Server;
 use chinwag::time::Tick;
 use chinwag::time::clock::Now;
@@ -18,7 +19,6 @@ use crate::hist::{Check, Hist};
 use crate::link::Link;
 use crate::plan::Plan;
 use crate::reactor::Reactor;
-use crate::rng::Rng;
 use crate::tamper::{Fault, Tamper};
 use crate::trace::Trace;
 
@@ -98,13 +98,13 @@ impl World {
         let plan = Plan::new(&mut rng);
         let now = Now { tick: Tick::ZERO, wall_ms: BEGINNING_MS };
         let doom = Doom::default();
-        let seed = rng.next();
+        let seed = rng.bits();
         let disk = plan.store.map(|habits| Disk::new(habits, slip, seed, now, doom.clone()));
-        let server = crash::start(&plan, disk.as_ref(), rng.next(), now);
+        let server = crash::start(&plan, disk.as_ref(), rng.bits(), now);
         let count = 6 + rng.index(8);
         let clients = (0..count).map(|id| {
             let kind = if id == 5 { Kind::Person } else { KINDS[id % KINDS.len()] };
-            Client::new(id, Plan::user(id), kind, rng.next())
+            Client::new(id, Plan::user(id), kind, rng.bits())
         });
         let clients = clients.collect();
         Self {
@@ -114,14 +114,19 @@ impl World {
             wall_latest: now.wall_ms,
             step: 0,
             server,
+            reactor: Reactor::new(
+                plan.reactor.clone(),
+                Rng::new(rng.bits()),
+                doom.clone(),
+                disk.clone(),
+            ),
             disk,
-            reactor: Reactor::new(plan.reactor.clone(), Rng::new(rng.next()), doom.clone()),
             doom,
             links: Vec::new(),
             clients,
             hist: Hist::new(plan.rules()),
             scratch: Scratch::new(),
-            tamper: Tamper::new(fault, rng.next()),
+            tamper: Tamper::new(fault, rng.bits()),
             trace: Trace::default(),
             plan,
             rng,

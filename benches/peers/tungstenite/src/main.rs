@@ -1,11 +1,12 @@
-//! The smallest room server on `tokio-tungstenite`: `/room/N` joins, each message goes to everyone in the room.
+//! The smallest room server on `tokio-tungstenite`: `/room/N` joins, each message goes to everyone
+//! in the room.
 //!
 //! ```text
 //! peer-tungstenite [--port N]
 //! ```
 //!
-//! One thread, one task and one channel a connection. A task feeds everything that its channel holds to its
-//! socket's buffer and then flushes once, which is what makes such a server fast.
+//! One thread, one task and one channel a connection. A task feeds everything that its channel
+//! holds to its socket's buffer and then flushes once, which is what makes such a server fast.
 
 #![expect(clippy::disallowed_types, reason = "the tasks of one thread share their rooms")]
 

@@ -1,0 +1,275 @@
+//! The composition root: wires the reactor, the sessions, the domain and the logs, and owns nothing
+//! else.
+//!
+//! # What a connection costs
+//!
+//! An idle WebSocket connection with a name and a room owns no buffer and, while its lists have one
+//! element and its name has at most 22 bytes, no allocation of its own. Its rows lie in pages of 16
+//! KiB that are never copied:
+//!
+//! | bytes | what | where |
+//! |---:|---|---|
+//! | 64 | the socket with its outbound ring, a cache line | [`reactor`](crate::reactor) |
+//! | 24 | its timer | [`time::wheel`](crate::time::wheel) |
+//! | 88 | its protocol stack | [`session`](crate::session) |
+//! | 64 | the domain's session, a cache line, with its place in one room | [`chat`](crate::chat) |
+//! | 80 | the user, with name and place in one room | [`chat`](crate::chat) |
+//! | 48 | the membership | [`chat`](crate::chat) |
+//! | 28 | the cursor, and the member's place: arrays of the room, which double | [`chat`](crate::chat) |
+//! | 21 | the entries under its name and its session's secret | [`collections`](crate::collections) |
+//!
+//! That is 417 bytes. Measured are 435 to 450 with 10,000 to 19,000 over sockets, 437 with a
+//! million (`scripts/million`), and 425 with a million without sockets (`cargo bench --bench
+//! million`). The allocator keeps some of what a burst has taken, so that on a machine too busy to
+//! read in time there may be 80 more.
+//!
+//! | bytes | for each |
+//! |---:|---|
+//! | 180 | connection before hello, instead of all the above |
+//! | 64 | connection over plain TCP, more |
+//! | 76 | further room, and 128 once, for lists of more than one |
+//! | 340 | further session of a user |
+//! | 16, and its length | name of more than 22 bytes |
+//! | 240 | user who is remembered without a connection |
+//! | 656 | room, without its recent records |
+//!
+//! What moves is bounded: for a connection that does not read, `limits.outbound_hard_bytes`, 40 for
+//! each of at most 1,024 frames, and what one read has brought; for what is incomplete, one
+//! message; for the rooms together, `limits.ring_total_bytes`, and an eighth of it for pages of
+//! stored logs that cursors read; for all `cid`s of memory rooms that are remembered, 20 MB; for
+//! what waits for the disk, 16 MiB of records.
+//!
+//! Rooms and memberships that are stored are in memory, too, whether anybody is there or not: by
+//! the table above, 656 bytes a room, 240 a user and 64 for each further membership. SQLite's
+//! caches take up to 16 MiB for the writer and 2 MiB for the reader.
+
+mod startup;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::startup::{ServeError, serve};
+
+use crate::chat::model::log::{LogReply, Logs, Snapshot};
+use crate::chat::{Chat, Limits};
+use crate::config::Config;
+use crate::http::PolicyError;
+use crate::metrics::Metrics;
+use crate::net::{CloseReason, Effect, Effects, Handler, Input, StopSignal};
+use crate::session::{Entropy, ListenerKind, Sessions, Turn};
+use crate::time::Tick;
+use crate::time::clock::Now;
+
+/// Everything above the reactor.
+#[derive(Debug)]
+pub struct Server {
+    chat: Chat,
+    logs: Box<dyn Logs>,
+    sessions: Sessions,
+    listeners: Vec<ListenerKind>,
+    /// When the alarm is set for.
+    alarm: Tick,
+    /// Addresses from which nobody may use the server any more, to be looked for.
+    banned: Vec<IpAddr>,
+    /// Until when answers of the logs are waited for before the clients are sent away, if the
+    /// server is stopping.
+    stopping: Option<Tick>,
+    drain_window_ms: u64,
+    stop_timeout: Duration,
+}
+
+impl Server {
+    /// A server without connections. `listeners` says what each listener is for, `logs` keeps the rooms,
+    /// and `kept` is what was kept of them.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] if a configured host or origin is malformed.
+    pub fn new(
+        config: &Config,
+        listeners: Vec<ListenerKind>,
+        (metrics, entropy): (Arc<Metrics>, Entropy),
+        now: Now,
+        (logs, kept): (Box<dyn Logs>, Snapshot),
+    ) -> Result<Self, PolicyError> {
+        let limits = limits(config);
+        let mut chat = Chat::new(limits.clone(), now);
+        chat.restore(now, kept);
+        Ok(Self {
+            chat,
+            logs,
+            sessions: Sessions::new(config, limits, metrics, entropy)?,
+            listeners,
+            alarm: Tick::MAX,
+            banned: Vec::new(),
+            stopping: None,
+            drain_window_ms: u64::try_from(config.timeouts.drain_window.as_millis())
+                .unwrap_or(u64::MAX),
+            stop_timeout: config.timeouts.stop,
+        })
+    }
+
+    /// The domain, for tests and measurements.
+    #[must_use]
+    pub const fn chat(&self) -> &Chat {
+        &self.chat
+    }
+
+    /// How many connections have a session.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Hands the domain's requests to the logs. Rooms in memory answer at once; when the store has
+    /// answers, it says so by [`Input::StoreReady`].
+    fn pass_requests(&mut self, now: Now) {
+        while let Some(first) = self.chat.poll_request() {
+            self.logs.request(now, first);
+            // Those of one input are written together.
+            while let Some(next) = self.chat.poll_request() {
+                self.logs.request(now, next);
+            }
+            self.logs.flush();
+            self.take_replies(now);
+        }
+    }
+
+    /// Hands the logs' answers to the domain.
+    fn take_replies(&mut self, now: Now) {
+        while let Some(reply) = self.logs.poll() {
+            if let LogReply::Suspended(suspensions) = &reply {
+                self.banned = suspensions.addresses_at(now.wall_ms);
+            }
+            self.chat.on_log_reply(now, reply);
+        }
+    }
+
+    fn turn_end(&mut self, now: Now, effects: &mut Effects) {
+        self.pass_requests(now);
+        if !self.banned.is_empty() {
+            effects.push(Effect::Seek { addresses: std::mem::take(&mut self.banned) });
+        }
+        let turn = &mut Turn { now, chat: &mut self.chat, effects };
+        self.sessions.handle_turn_end(turn);
+        let Some(deadline) = self.stopping else { return self.arm_alarm(effects) };
+        // What was accepted is answered first, if the logs do in time.
+        if self.chat.pending() > 0 && now.tick < deadline {
+            return effects.push(Effect::Alarm { deadline });
+        }
+        let turn = &mut Turn { now, chat: &mut self.chat, effects };
+        if self.sessions.drain(self.drain_window_ms, turn) {
+            effects.push(Effect::Alarm { deadline: now.tick });
+        }
+    }
+
+    /// Has the reactor wake the domain when it next has something to do.
+    fn arm_alarm(&mut self, effects: &mut Effects) {
+        let deadline = self.chat.next_deadline();
+        if deadline != self.alarm {
+            self.alarm = deadline;
+            effects.push(Effect::Alarm { deadline });
+        }
+    }
+
+    fn stop(&mut self, now: Now, signal: StopSignal, effects: &mut Effects) {
+        effects.push(Effect::StopAccepting);
+        let deadline = match signal {
+            StopSignal::Now => now.tick,
+            StopSignal::Drain => {
+                log::info!(connections = self.sessions.len(); "stopping");
+                self.chat.stop(now);
+                self.pass_requests(now);
+                self.sessions.handle_stop(&mut Turn { now, chat: &mut self.chat, effects });
+                self.stopping = Some(now.tick.after(self.stop_timeout / 4));
+                // Early, so that closing thousands of full sockets is over when the time is.
+                now.tick.after(self.stop_timeout * 4 / 5)
+            }
+        };
+        effects.push(Effect::Exit { deadline });
+    }
+}
+
+impl Handler for Server {
+    fn handle(&mut self, now: Now, input: Input<'_>, effects: &mut Effects) {
+        let Self { chat, sessions, listeners, .. } = self;
+        let turn = &mut Turn { now, chat, effects };
+        match input {
+            Input::Opened { conn, listener, peer } => {
+                let kind =
+                    listeners.get(usize::from(listener.0)).copied().unwrap_or(ListenerKind::Http);
+                log::debug!(conn:% = conn, peer:% = peer; "opened");
+                sessions.handle_opened(conn, kind, turn);
+                if turn.chat.suspended().has_address(peer.ip(), now.wall_ms)
+                    && kind != ListenerKind::Admin
+                {
+                    sessions.end(conn, CloseReason::Banned, turn);
+                }
+            }
+            // A server connects to nobody.
+            Input::Connected { .. } | Input::Unreachable { .. } => {}
+            Input::Received { conn, bytes } => {
+                sessions.handle_received(conn, bytes, turn);
+                self.pass_requests(now);
+            }
+            Input::Finished { conn } => {
+                sessions.handle_finished(conn, turn);
+                self.pass_requests(now);
+            }
+            Input::Blocked { conn, queued } => sessions.handle_blocked(conn, queued, turn),
+            Input::Drained { conn } => {
+                sessions.handle_drained(conn, turn);
+                self.pass_requests(now);
+            }
+            Input::Expired { conn } => sessions.handle_expired(conn, turn),
+            Input::Sought { conn } => sessions.end(conn, CloseReason::Banned, turn),
+            Input::Closed { conn, reason } => {
+                sessions.handle_closed(conn, reason, turn);
+                // This comes after the turn's end, and perhaps nothing for a long time after it.
+                self.arm_alarm(effects);
+            }
+            Input::StoreReady => {
+                self.take_replies(now);
+                self.pass_requests(now);
+            }
+            Input::Alarm => {
+                self.alarm = Tick::MAX;
+                turn.chat.handle_timers(now);
+                sessions.flush_outputs(turn);
+            }
+            Input::Stop(signal) => self.stop(now, signal, effects),
+            Input::TurnEnd => self.turn_end(now, effects),
+        }
+    }
+}
+
+/// The domain's bounds as they are configured.
+fn limits(config: &Config) -> Limits {
+    let limits = &config.limits;
+    let timeouts = &config.timeouts;
+    Limits {
+        message_bytes: limits.message_bytes,
+        rooms_per_user: limits.rooms,
+        sessions_per_user: limits.sessions_per_user,
+        members_per_room: limits.room_members,
+        users: limits.users,
+        rooms: limits.rooms_total,
+        history_page: u32::try_from(limits.history_page).unwrap_or(u32::MAX),
+        replay: u64::try_from(limits.replay).unwrap_or(u64::MAX),
+        ring_records: limits.ring_records,
+        ring_bytes: limits.ring_bytes,
+        ring_total_bytes: limits.ring_total_bytes,
+        outbound_soft: limits.outbound_soft_bytes,
+        rate_per_s: limits.rate_per_s,
+        burst: limits.burst,
+        ping_after: timeouts.ping_after,
+        leave_grace: timeouts.leave_grace,
+        guest_membership: timeouts.guest_membership,
+        presence_interval: timeouts.presence_interval,
+        receipts_interval: timeouts.receipts_interval,
+        open_join_creates: config.rooms.open_join_creates,
+        edit_window: config.rooms.edit_window,
+        policies: config.policies.clone(),
+    }
+}

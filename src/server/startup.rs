@@ -1,0 +1,197 @@
+//! Starting the server: the store, the listeners, the loop.
+
+use std::fmt;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Server;
+use crate::chat::model::log::{Logs, Snapshot};
+use crate::chat::model::policy::Policies;
+use crate::chat::model::reply::Durability;
+use crate::config::Config;
+use crate::http::{Method, PolicyError, Refusal, Response};
+use crate::metrics::Metrics;
+use crate::net::{CloseReason, ListenerId};
+use crate::reactor::descriptors::{self, Descriptors};
+use crate::reactor::{ListenerConfig, Reactor, ReactorConfig, Waker};
+use crate::session::{Entropy, ListenerKind};
+use crate::store::{self, OpenError};
+use crate::time::clock::Clock;
+
+/// How long a client that was refused since the server is full should wait.
+const FULL_RETRY_S: u32 = 10;
+
+/// Bytes read from one connection in one turn: a hundred short messages, so that a client that floods
+/// costs the others some 0.2 ms a turn.
+const READ_LEN_MAX: usize = 16 * 1024;
+
+/// Why the server could not start or go on.
+#[derive(Debug)]
+pub enum ServeError {
+    /// A configured host or origin is malformed.
+    Policy(PolicyError),
+    /// The store could not be opened.
+    Store(OpenError),
+    /// The system refused something.
+    Io(io::Error),
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Policy(error) => write!(f, "{error}"),
+            Self::Store(error) => write!(f, "{error}"),
+            Self::Io(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}
+
+impl From<io::Error> for ServeError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<OpenError> for ServeError {
+    fn from(error: OpenError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<PolicyError> for ServeError {
+    fn from(error: PolicyError) -> Self {
+        Self::Policy(error)
+    }
+}
+
+/// Runs the server until it is told to stop. Each listener is announced on standard output.
+///
+/// # Errors
+///
+/// [`ServeError`] if it cannot start, or the poller breaks.
+pub fn serve(config: &Config) -> Result<(), ServeError> {
+    let clock = Clock::start();
+    let descriptors = descriptors::raise()?;
+    let connections_max = connections_max(config, descriptors);
+    let (reactor_config, kinds) = listeners(config, connections_max);
+    let mut reactor = Reactor::bind(&reactor_config)?;
+    let metrics = Arc::new(Metrics { reactor: reactor.metrics(), ..Metrics::default() });
+    let kept = open_store(config, &clock, &metrics, reactor.waker())?;
+    let mut server = Server::new(config, kinds, (metrics, Entropy::System), clock.now(), kept)?;
+    if let Err(error) = announce(&reactor, &server.listeners) {
+        // Its reader is gone, or the disk that it goes to is full: the chat can go on without it.
+        log::warn!(error:%; "standard output cannot be written: where the server listens is not said there");
+    }
+    log::info!(version = env!("CARGO_PKG_VERSION"), connections = connections_max; "serving");
+    reactor.run(&clock, &mut server)?;
+    // Closes the store, which writes what waits first.
+    drop(server);
+    log::info!("stopped");
+    Ok(())
+}
+
+/// The logs, and what was kept of them. Where all rooms are in memory and nothing was stored
+/// before, no file is made.
+fn open_store(
+    config: &Config,
+    clock: &Clock,
+    metrics: &Metrics,
+    waker: Waker,
+) -> Result<(Box<dyn Logs>, Snapshot), OpenError> {
+    if !has_stored_rooms(config) && !store::is_there(&config.data) {
+        return Ok(store::in_memory());
+    }
+    let options = store::Options { data: config.data.clone(), metrics: Arc::clone(&metrics.store) };
+    // It fails only if the poller is gone, and the loop with it.
+    let wake = move || _ = waker.wake();
+    store::open(&options, *clock, Arc::new(wake))
+}
+
+/// Whether there may be rooms whose records outlive the process.
+fn has_stored_rooms(config: &Config) -> bool {
+    let Policies { rules, otherwise, direct } = &config.policies;
+    let rules = rules.iter().map(|rule| &rule.policy);
+    rules.chain([otherwise, direct]).any(|policy| policy.durability != Durability::Memory)
+}
+
+/// How many connections there may be: as many as are configured, and no more than descriptors
+/// allow.
+fn connections_max(config: &Config, descriptors: Descriptors) -> usize {
+    let fit = usize::try_from(descriptors.connections_max()).unwrap_or(usize::MAX);
+    let connections_max = config.limits.connections.unwrap_or(fit).min(fit);
+    let why = match config.limits.connections {
+        Some(wanted) if wanted > fit => "limits.connections is more than RLIMIT_NOFILE allows",
+        Some(_) => "limits.connections",
+        None => "RLIMIT_NOFILE, less those kept for other files",
+    };
+    log::info!(connections = connections_max, descriptors = descriptors.limit, why; "capacity");
+    connections_max
+}
+
+/// The reactor's configuration, and what each listener is for.
+fn listeners(config: &Config, connections_max: usize) -> (ReactorConfig, Vec<ListenerKind>) {
+    let mut full = Vec::new();
+    let refusal = Refusal::Overloaded { retry_after_s: FULL_RETRY_S };
+    Response::from(refusal).render(&mut full, Method::Get, false);
+    let mut bye = Vec::new();
+    let reason = CloseReason::Overloaded;
+    crate::wire::render::bye(
+        &mut bye,
+        crate::wire::close_code(reason),
+        crate::wire::close_words(reason),
+    );
+    bye.push(b'\n');
+
+    let mut listeners = Vec::new();
+    let mut kinds = Vec::new();
+    let mut listen = |addr: SocketAddr, kind: ListenerKind, refusal: Vec<u8>| {
+        listeners.push(ListenerConfig {
+            keep_alive: kind == ListenerKind::Tcp,
+            refusal: Bytes::from(refusal),
+            limited: kind != ListenerKind::Admin,
+            ..ListenerConfig::new(addr)
+        });
+        kinds.push(kind);
+    };
+    listen(config.listen, ListenerKind::Http, full);
+    if let Some(addr) = config.tcp {
+        listen(addr, ListenerKind::Tcp, bye);
+    }
+    if let Some(addr) = config.admin {
+        listen(addr, ListenerKind::Admin, Vec::new());
+    }
+    let limits = &config.limits;
+    let per_address = limits.per_address.and_then(|max| u32::try_from(max).ok());
+    let reactor = ReactorConfig {
+        listeners,
+        connections_max,
+        connections_per_address_max: per_address.unwrap_or(u32::MAX),
+        loopback_counts: limits.per_address_loopback,
+        read_len_max: READ_LEN_MAX,
+        outbound_bytes_max: limits.outbound_hard_bytes,
+        send_buffer_len: limits.send_buffer_bytes,
+        stall_timeout: config.timeouts.stall,
+        close_timeout: config.timeouts.close,
+        ..ReactorConfig::default()
+    };
+    (reactor, kinds)
+}
+
+/// Says on standard output where the server listens, a line for each listener.
+fn announce(reactor: &Reactor, kinds: &[ListenerKind]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for (kind, id) in kinds.iter().zip(0u8..) {
+        let Some(addr) = reactor.local_addr(ListenerId(id)) else { continue };
+        match kind {
+            ListenerKind::Http => writeln!(out, "listening http://{addr} (WebSocket at /ws)")?,
+            ListenerKind::Tcp => writeln!(out, "listening tcp://{addr}")?,
+            ListenerKind::Admin => writeln!(out, "listening admin http://{addr}")?,
+        }
+    }
+    out.flush()
+}

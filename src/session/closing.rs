@@ -1,0 +1,74 @@
+//! How connections are ended from this side, and what the peer is told.
+
+use super::Turn;
+use super::context::SessionContext;
+use super::encode::{Encoder, Format};
+use super::state::{Protocol, SessionState};
+use crate::net::{CloseReason, Effect, Ending, SharedFrame};
+use crate::wire::{close_code, close_words, human, render};
+use crate::ws::{CloseCode, encode_close};
+
+/// Ends a connection with the goodbye of its protocol. The domain is not told.
+pub(super) fn end(
+    state: &mut SessionState,
+    context: &mut SessionContext,
+    reason: CloseReason,
+    turn: &mut Turn<'_>,
+) {
+    let goodbye = goodbye(state, &mut context.encoder, reason);
+    close(state, goodbye, (reason, Ending::Linger), turn);
+}
+
+/// Sends the last bytes and closes.
+pub(super) fn close(
+    state: &mut SessionState,
+    goodbye: Vec<u8>,
+    (reason, ending): (CloseReason, Ending),
+    turn: &mut Turn<'_>,
+) {
+    if state.is_closing() {
+        return;
+    }
+    let conn = state.conn;
+    state.protocol = Protocol::Closing;
+    state.backlog = None;
+    if !goodbye.is_empty() {
+        turn.effects.push(Effect::Send { conn, frame: SharedFrame::from(goodbye) });
+    }
+    turn.effects.push(Effect::Close { conn, reason, ending });
+}
+
+/// A close frame, or the event or line that says why the connection ends.
+fn goodbye(state: &SessionState, encoder: &mut Encoder, reason: CloseReason) -> Vec<u8> {
+    let mut out = Vec::new();
+    let (code, words) = (close_code(reason), close_words(reason));
+    match (&state.protocol, state.format()) {
+        (Protocol::WebSocket { .. } | Protocol::Echo { .. }, _) => {
+            encode_close(CloseCode::new(code), words, None, &mut out);
+        }
+        (Protocol::Tcp(_), Some(Format::Text)) => {
+            human::bye(&mut out, if reason == CloseReason::Bye { "" } else { words });
+        }
+        (Protocol::Tcp(_), format) => {
+            let format = format.unwrap_or(Format::Lines);
+            encoder.message(format, &mut out, |out| render::bye(out, code, words));
+        }
+        (Protocol::Http { .. } | Protocol::Closing, _) => {}
+    }
+    out
+}
+
+/// The bytes that ask whether the peer is still there.
+pub(super) fn ping(state: &SessionState, encoder: &mut Encoder) -> Vec<u8> {
+    let mut out = Vec::new();
+    match state.format() {
+        Some(format @ (Format::Lines | Format::Lengths)) => {
+            encoder.message(format, &mut out, render::ping);
+        }
+        Some(Format::Text) => {}
+        Some(Format::WebSocket | Format::Deflate(_)) | None => {
+            crate::ws::encode(crate::ws::Opcode::Ping, &[], None, &mut out);
+        }
+    }
+    out
+}

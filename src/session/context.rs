@@ -1,0 +1,182 @@
+//! What all sessions share: limits, parsers, scratch space, counters.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::encode::Encoder;
+use super::entropy::Entropy;
+use super::outgoing::Outgoing;
+use super::rate::Rate;
+use crate::admin::Health;
+use crate::chat::Limits;
+use crate::config::Config;
+use crate::http::{Admission, HostPolicy, OriginPolicy, PolicyError};
+use crate::log::Throttle;
+use crate::metrics::Metrics;
+use crate::net::{CloseReason, ConnId};
+use crate::page::Pages;
+use crate::wire;
+use crate::ws::{self, CompressPolicy, Compressor};
+
+/// Bytes of the largest message that the echo takes: the largest case of the Autobahn suite.
+const ECHO_LEN_MAX: usize = 16 << 20;
+/// Frames in one message of the echo: as many as the Autobahn suite sends.
+const ECHO_FRAGMENTS_MAX: u32 = 65_536;
+/// Bytes that may wait for one connection of the echo: an answer and the one before it, badly
+/// compressed.
+pub(super) const ECHO_OUTBOUND_MAX: usize = 3 * ECHO_LEN_MAX;
+/// Log lines that clients can cause, in each second.
+const CLIENT_LINES_PER_S: u32 = 20;
+/// The server's name in the welcome.
+const SERVER: &str = concat!("chinwag ", env!("CARGO_PKG_VERSION"));
+
+// An answer must fit while the one before it is still on its way.
+const _: () = assert!(ECHO_OUTBOUND_MAX >= 2 * ECHO_LEN_MAX);
+
+/// How long a session may take for what.
+#[derive(Clone, Debug)]
+pub(super) struct Timeouts {
+    pub head: Duration,
+    pub hello: Duration,
+    pub ping_after: Duration,
+    pub pong: Duration,
+    pub stall: Duration,
+    pub keep_alive: Duration,
+}
+
+/// What all sessions share.
+#[derive(Debug)]
+pub(super) struct SessionContext {
+    pub admission: Admission,
+    pub pages: Pages,
+    pub limits: Limits,
+    pub timeouts: Timeouts,
+    /// How fast one connection may send requests.
+    pub command_rate: Option<Rate>,
+    /// How fast one connection may send pings and pongs.
+    pub control_rate: Option<Rate>,
+    pub errors_max: u32,
+    pub is_echo_on: bool,
+    /// Of the chat over WebSocket before hello.
+    pub hello_settings: ws::Settings,
+    /// Of the chat over WebSocket after hello.
+    pub settings: ws::Settings,
+    pub echo_settings: ws::Settings,
+    /// Scratch space of the WebSocket decoders.
+    pub decoding: ws::Shared,
+    pub is_deflate_on: bool,
+    pub echo_compressor: Compressor,
+    /// Bytes of the longest request on a plain connection.
+    pub request_len_max: usize,
+    /// The same before hello: strangers are not given more memory than a hello takes.
+    pub hello_len_max: usize,
+    pub encoder: Encoder,
+    /// What is on its way from the domain to connections.
+    pub outgoing: Outgoing,
+    pub entropy: Entropy,
+    pub metrics: Arc<Metrics>,
+    pub health: Health,
+    pub server: &'static str,
+    /// Rises with each turn: what a session was given in an earlier one has been flushed.
+    pub turn: u32,
+    /// Bytes that the table of sessions takes.
+    pub sessions_bytes: usize,
+    /// To be ended once what the domain has said to them is on its way.
+    pub closing: Vec<(ConnId, CloseReason)>,
+    /// Their peers have sent FIN: to be ended when all that they asked for is answered.
+    pub finished: Vec<ConnId>,
+    /// Limits the log lines that clients can cause.
+    pub throttle: Throttle,
+}
+
+impl SessionContext {
+    pub(super) fn new(
+        config: &Config,
+        limits: Limits,
+        metrics: Arc<Metrics>,
+        entropy: Entropy,
+    ) -> Result<Self, PolicyError> {
+        let http = &config.http;
+        let admission = Admission {
+            hosts: HostPolicy::new(&http.hosts)?,
+            origins: OriginPolicy::new(&http.origins, http.require_origin)?,
+        };
+        let request_len_max = wire::request_len_max(&limits);
+        let hello_len_max = wire::request_len_max(&Limits { message_bytes: 0, ..limits.clone() });
+        let settings = ws::Settings {
+            fragments_max: u32::try_from(config.limits.fragments).unwrap_or(u32::MAX),
+            accept_binary: false,
+            ..ws::Settings::new(ws::Role::Server, request_len_max)
+        };
+        let compressor = Compressor::new(CompressPolicy::WherePays {
+            len_min: config.compression.threshold_bytes,
+        });
+        let rates = &config.limits;
+        Ok(Self {
+            admission,
+            pages: Pages::new(),
+            timeouts: timeouts(config),
+            command_rate: Rate::new(rates.rate_per_s, rates.burst),
+            control_rate: Rate::new(rates.control_per_s, rates.control_burst),
+            errors_max: rates.errors_in_a_row,
+            is_echo_on: config.echo,
+            hello_settings: ws::Settings { message_len_max: hello_len_max, ..settings },
+            settings,
+            echo_settings: ws::Settings {
+                fragments_max: ECHO_FRAGMENTS_MAX,
+                ..ws::Settings::new(ws::Role::Server, ECHO_LEN_MAX)
+            },
+            decoding: ws::Shared::default(),
+            is_deflate_on: config.compression.enabled,
+            echo_compressor: Compressor::new(CompressPolicy::Always),
+            request_len_max,
+            hello_len_max,
+            limits,
+            encoder: Encoder::new(compressor, Arc::clone(&metrics)),
+            outgoing: Outgoing::default(),
+            entropy,
+            metrics,
+            health: Health::Serving,
+            server: SERVER,
+            turn: 0,
+            sessions_bytes: 0,
+            closing: Vec::new(),
+            finished: Vec::new(),
+            throttle: Throttle::new(CLIENT_LINES_PER_S, Duration::from_secs(1)),
+        })
+    }
+
+    /// The most bytes of answers that may wait for a connection from which more is read.
+    pub(super) const fn outbound_soft(&self) -> usize {
+        self.limits.outbound_soft
+    }
+
+    /// Begins the next turn, and frees what large messages left behind in the scratch space.
+    pub(super) fn on_turn_end(&mut self) {
+        self.turn = self.turn.wrapping_add(1);
+        self.decoding.trim();
+        self.encoder.trim();
+        self.echo_compressor.trim();
+    }
+}
+
+const fn timeouts(config: &Config) -> Timeouts {
+    let timeouts = &config.timeouts;
+    Timeouts {
+        head: timeouts.head,
+        hello: timeouts.hello,
+        ping_after: timeouts.ping_after,
+        pong: timeouts.pong,
+        stall: timeouts.stall,
+        keep_alive: timeouts.keep_alive,
+    }
+}
+
+/// What a request head may be.
+pub(super) fn head_limits(config: &Config) -> crate::http::Limits {
+    crate::http::Limits {
+        head_len_max: u16::try_from(config.http.head_bytes).unwrap_or(u16::MAX),
+        fields_max: u16::try_from(config.http.fields).unwrap_or(u16::MAX),
+        ..crate::http::Limits::DEFAULT
+    }
+}

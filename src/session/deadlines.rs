@@ -1,0 +1,139 @@
+//! A session's one deadline, and what is due when it has passed.
+
+use super::closing::ping;
+use super::context::SessionContext;
+use super::input::Session;
+use super::state::{Protocol, SessionState};
+use crate::net::{CloseReason, Effect, Ending};
+use crate::time::Tick;
+
+/// What is due when a session's deadline has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// A request head is not complete.
+    Head,
+    /// The connection has been idle between two requests.
+    KeepAlive,
+    /// Hello has not been said.
+    Hello,
+    /// Nothing has come for a while: ping, or give up.
+    Silence,
+}
+
+impl SessionState {
+    /// What its deadline is for, `None` if it has none.
+    pub(super) fn due(&self) -> Option<Due> {
+        match &self.protocol {
+            Protocol::Http { is_idle: true, .. } => Some(Due::KeepAlive),
+            Protocol::Http { is_idle: false, .. } => Some(Due::Head),
+            Protocol::WebSocket { is_greeted: false, .. } => Some(Due::Hello),
+            // A person's terminal cannot answer a ping: TCP's keep-alive finds out whether it is
+            // there.
+            Protocol::Tcp(plain) if plain.text.is_some() => None,
+            Protocol::Tcp(plain) if !plain.is_greeted => Some(Due::Hello),
+            Protocol::WebSocket { .. } | Protocol::Echo { .. } | Protocol::Tcp(_) => {
+                Some(Due::Silence)
+            }
+            Protocol::Closing => None,
+        }
+    }
+
+    /// When its deadline is.
+    pub(super) fn deadline(&self, context: &SessionContext) -> Tick {
+        let timeouts = &context.timeouts;
+        match self.due() {
+            None => Tick::MAX,
+            Some(Due::Head) => self.since.after(timeouts.head),
+            Some(Due::KeepAlive) => self.since.after(timeouts.keep_alive),
+            Some(Due::Hello) => self.since.after(timeouts.hello),
+            Some(Due::Silence) if self.is_pinged => self.pong_by(context),
+            Some(Due::Silence) => self.since.after(timeouts.ping_after),
+        }
+    }
+
+    /// When the answer to a ping is overdue, [`Tick::MAX`] if none is awaited.
+    pub(super) fn pong_by(&self, context: &SessionContext) -> Tick {
+        if !self.is_pinged {
+            return Tick::MAX;
+        }
+        let pong_by = self.since.after(context.timeouts.pong);
+        if self.slow_s == 0 {
+            return pong_by;
+        }
+        let slow_at = Tick::from_millis(u64::from(self.slow_s) * 1_000);
+        pong_by.max(slow_at.after(context.timeouts.stall))
+    }
+
+    /// Bytes have come. The deadline that is armed stays: it is compared with this when it has
+    /// passed, so that a read costs no work on timers.
+    pub(super) fn on_bytes(&mut self, now: Tick) {
+        if self.due() == Some(Due::Silence) {
+            self.since = now;
+            self.is_pinged = false;
+        }
+    }
+
+    /// A flush has left `queued` bytes waiting.
+    pub(super) fn on_blocked(&mut self, now: Tick, queued: usize) {
+        self.answers.blocked(queued);
+        self.slow_s = u32::try_from(now.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
+    }
+}
+
+impl Due {
+    /// Why a connection ends whose deadline for this has passed.
+    pub(super) const fn reason(self) -> CloseReason {
+        match self {
+            Self::Head => CloseReason::HeadTimeout,
+            Self::KeepAlive => CloseReason::KeepAliveTimeout,
+            Self::Hello => CloseReason::HelloTimeout,
+            Self::Silence => CloseReason::NoPong,
+        }
+    }
+}
+
+impl Session<'_, '_> {
+    /// The deadline that was armed has passed. It may have moved meanwhile.
+    pub(super) fn on_expired(&mut self) {
+        let deadline = self.state.deadline(self.context);
+        let Some(due) = self.state.due() else { return };
+        if self.turn.now.tick < deadline {
+            return self.arm(deadline);
+        }
+        match due {
+            Due::Silence => self.on_silence(),
+            Due::Head => self.http_timeout(),
+            Due::KeepAlive => self.close(Vec::new(), (due.reason(), Ending::Flush)),
+            Due::Hello => self.end(due.reason()),
+        }
+    }
+
+    /// Pings a silent connection, or ends one that has not answered. One whose socket was slow of
+    /// late may not have got the ping yet: it is ended for taking nothing (`stall`), not for its
+    /// silence.
+    fn on_silence(&mut self) {
+        let now = self.turn.now.tick;
+        if self.state.backlog.is_some() {
+            // What it sends is not read at the moment, so its silence says nothing.
+            self.state.since = now;
+            return self.arm(self.state.deadline(self.context));
+        }
+        if now >= self.state.pong_by(self.context) {
+            return self.end(CloseReason::NoPong);
+        }
+        if self.state.answers.is_blocked() {
+            self.state.since = now;
+        } else if !self.state.is_pinged {
+            self.state.since = now;
+            self.state.is_pinged = true;
+            let ping = ping(&self.state, &mut self.context.encoder);
+            self.context.metrics.http.pings.add(1);
+            self.send(ping);
+        }
+        self.arm(self.state.deadline(self.context));
+    }
+
+    fn arm(&mut self, deadline: Tick) {
+        self.turn.effects.push(Effect::Arm { conn: self.state.conn, deadline });
+    }
+}

@@ -1,0 +1,253 @@
+//! What the domain wants said, into the effects that say it.
+//!
+//! Everything is rendered into one buffer, from which it is sent: what many get once for each
+//! encoding, what a sender gets around its own messages in one piece.
+
+use super::Turn;
+use super::closing;
+use super::context::SessionContext;
+use super::encode::Format;
+use super::outgoing::Outgoing;
+use super::state::{SessionState, find};
+use crate::chat::model::output::{Encoding, Fanout, Output, Part, Request};
+use crate::chat::model::reply::{Refusal, Reply};
+use crate::chat::{Code, Event, RoomName, SharedRecord, UserName};
+use crate::collections::Slots;
+use crate::net::{CloseReason, ConnId, Effect};
+use crate::wire::{Context, human, render};
+
+/// Bytes of records up to which they are copied for a sender, so that they leave in one piece with
+/// the answers around them. More are shared with the other recipients.
+const COPIED_MAX: usize = 512;
+
+/// The way from the domain to the connections.
+pub(super) struct Delivery<'a, 't> {
+    /// The state of the connection whose input is being handled: it is not in the table meanwhile.
+    pub active: Option<&'a mut SessionState>,
+    pub states: &'a mut Slots<SessionState>,
+    pub context: &'a mut SessionContext,
+    pub turn: &'a mut Turn<'t>,
+}
+
+impl Delivery<'_, '_> {
+    /// Delivers everything that the domain has to say, and then ends the connections that are to be
+    /// ended.
+    pub(super) fn flush_outputs(&mut self) {
+        loop {
+            while let Some(output) = self.turn.chat.poll_output() {
+                self.deliver(output);
+                if self.context.outgoing.is_full() {
+                    self.context.outgoing.seal(self.turn.effects);
+                }
+            }
+            self.context.outgoing.seal(self.turn.effects);
+            let Some((conn, reason)) = self.context.closing.pop() else { return };
+            self.end(conn, reason);
+        }
+    }
+
+    /// Ends a connection; the domain forgets it at once.
+    pub(super) fn end(&mut self, conn: ConnId, reason: CloseReason) {
+        let Self { active, states, context, turn } = self;
+        let Some(state) = state_of(active, states, conn) else { return };
+        closing::end(state, context, reason, turn);
+        turn.chat.handle_closed(turn.now, conn);
+    }
+
+    fn deliver(&mut self, output: Output) {
+        match output {
+            Output::Reply { to, request, result } => self.reply(to, &request, &result),
+            Output::Event { to, event } => self.event(to, &event),
+            Output::Shared { to, event } => {
+                let SessionContext { encoder, outgoing, .. } = &mut *self.context;
+                for (encoding, to) in to.into_lists() {
+                    let (format, start) = (Format::of(encoding), outgoing.bytes.len());
+                    encoder.message(format, &mut outgoing.bytes, |out| {
+                        render_event(out, format, &event, None);
+                    });
+                    outgoing.stage_for_all(to, start..outgoing.bytes.len());
+                }
+            }
+            Output::Fanout(fanout) => self.fan_out(fanout),
+            Output::Wake { conn } => self.turn.effects.push(Effect::Wake { conn }),
+            Output::Close { conn, reason } => self.context.closing.push((conn, reason)),
+        }
+    }
+
+    fn reply(&mut self, to: ConnId, request: &Request, result: &Result<Reply, Refusal>) {
+        let Self { active, states, context, turn } = self;
+        let Some(state) = state_of(active, states, to) else { return };
+        // Only these show records, of which one's own carry their `cid`.
+        let viewer = match result {
+            Ok(Reply::History { .. } | Reply::Inbox { .. } | Reply::Welcome { .. }) => {
+                turn.chat.user(to)
+            }
+            _ => None,
+        };
+        answer(state, context, viewer, (request, result));
+    }
+
+    fn event(&mut self, to: ConnId, event: &Event) {
+        let Self { active, states, context, turn } = self;
+        let Some(state) = state_of(active, states, to) else { return };
+        let Some(format) = state.format() else { return };
+        let viewer = match event {
+            Event::Replay { .. } => turn.chat.user(to),
+            _ => None,
+        };
+        let SessionContext { encoder, outgoing, .. } = &mut **context;
+        let start = outgoing.bytes.len();
+        // The domain books what it replays, and does not let it pile up.
+        encoder.message(format, &mut outgoing.bytes, |out| {
+            render_event(out, format, event, viewer);
+        });
+        outgoing.stage(to, start);
+    }
+
+    /// Hands a room's new records to all who get them.
+    fn fan_out(&mut self, fanout: Fanout) {
+        for parts in fanout.partial.chunk_by(|(one, _), (next, _)| one == next) {
+            self.parts(&fanout, parts);
+        }
+        let Fanout { room, records, whole, .. } = fanout;
+        for (encoding, to) in whole.into_lists() {
+            render_records(self.context, encoding, (&room, &records));
+            let outgoing = &mut self.context.outgoing;
+            let all = outgoing.batches[encoding.index()].whole();
+            outgoing.stage_for_all(to, all);
+        }
+        for batch in &mut self.context.outgoing.batches {
+            batch.clear();
+        }
+    }
+
+    /// Delivers what one sender gets: records, and answers in place of its own ones.
+    fn parts(&mut self, fanout: &Fanout, parts: &[(ConnId, Part)]) {
+        let Self { active, states, context, .. } = self;
+        let Some(&(conn, _)) = parts.first() else { return };
+        let Some(state) = state_of(active, states, conn) else { return };
+        let Some(format) = state.format() else { return };
+        let encoding = format.encoding();
+        // Before the piece begins: the records of a fan-out lie end to end.
+        render_records(context, encoding, (&fanout.room, &fanout.records));
+        let mut start = context.outgoing.bytes.len();
+        for (_, part) in parts {
+            match part {
+                Part::Records(range) => {
+                    let Outgoing { bytes, batches, .. } = &mut context.outgoing;
+                    let range = batches[encoding.index()].part(range);
+                    if range.len() <= COPIED_MAX {
+                        bytes.extend_from_within(range);
+                    } else {
+                        context.outgoing.stage(conn, start);
+                        context.outgoing.stage_part(conn, range);
+                        start = context.outgoing.bytes.len();
+                    }
+                }
+                Part::Sent(request, index) => {
+                    if let Some(reply) = fanout.sent(*index) {
+                        put_answer(state, context, None, (request, &Ok(reply)));
+                    }
+                }
+            }
+        }
+        context.outgoing.stage(conn, start);
+    }
+}
+
+/// The state of a connection, which is the active one or in the table.
+fn state_of<'s>(
+    active: &'s mut Option<&mut SessionState>,
+    states: &'s mut Slots<SessionState>,
+    conn: ConnId,
+) -> Option<&'s mut SessionState> {
+    match active {
+        Some(state) if state.conn == conn => Some(state),
+        _ => find(states, conn),
+    }
+}
+
+/// Stages the answer to a request, and has the connection ended if there were too many errors in a
+/// row.
+pub(super) fn answer(
+    state: &mut SessionState,
+    context: &mut SessionContext,
+    viewer: Option<&UserName>,
+    (request, result): (&Request, &Result<Reply, Refusal>),
+) {
+    let start = context.outgoing.bytes.len();
+    put_answer(state, context, viewer, (request, result));
+    context.outgoing.stage(state.conn, start);
+}
+
+/// Renders the answer to a request, if one is wanted, and books it.
+fn put_answer(
+    state: &mut SessionState,
+    context: &mut SessionContext,
+    viewer: Option<&UserName>,
+    (request, result): (&Request, &Result<Reply, Refusal>),
+) {
+    let Some(format) = state.format() else { return };
+    let SessionContext { metrics, encoder, outgoing, limits, closing, .. } = context;
+    metrics.chat.replies.count(result.as_ref().map_or_else(|no| no.code.number(), |_| 0));
+    match result {
+        Ok(reply) => {
+            state.errors = 0;
+            if format == Format::Text
+                && let Some(client) = state.text_client()
+            {
+                client.on_reply(reply);
+            }
+        }
+        // What the server cannot do now is no fault of the client's.
+        Err(no) if matches!(no.code, Code::Busy | Code::StorageFull | Code::ShuttingDown) => {}
+        Err(_) if state.on_error(context.errors_max) => {
+            closing.push((state.conn, CloseReason::Flooding));
+        }
+        Err(_) => {}
+    }
+    let before = outgoing.bytes.len();
+    let shown = Context { viewer, limits, server: context.server };
+    encoder.message(format, &mut outgoing.bytes, |out| match (format, result) {
+        (Format::Text, Ok(reply)) => human::reply(out, reply, shown.server),
+        (Format::Text, Err(refusal)) => human::refusal(out, refusal),
+        // Nothing is rendered where the request has no id.
+        (_, Ok(reply)) => _ = render::reply(out, request, reply, &shown),
+        (_, Err(refusal)) => render::refusal(out, request, refusal),
+    });
+    state.answers.give(context.turn, outgoing.bytes.len() - before);
+}
+
+fn render_event(out: &mut Vec<u8>, format: Format, event: &Event, viewer: Option<&UserName>) {
+    match format {
+        Format::Text => human::event(out, event),
+        _ => render::event(out, event, viewer),
+    }
+}
+
+/// Renders the records of a fan-out in one encoding, unless they are rendered already.
+fn render_records(
+    context: &mut SessionContext,
+    encoding: Encoding,
+    (room, records): (&RoomName, &[SharedRecord]),
+) {
+    let SessionContext { encoder, outgoing, .. } = context;
+    let Outgoing { bytes, batches, .. } = outgoing;
+    let batch = &mut batches[encoding.index()];
+    if !batch.is_empty() {
+        return;
+    }
+    let format = Format::of(encoding);
+    batch.begin(bytes.len());
+    for record in records {
+        encoder.message(format, bytes, |out| match format {
+            Format::Text => human::record_event(out, room, record),
+            _ => render::record_event(out, room, record),
+        });
+        debug_assert!(
+            bytes.len() - batch.end() <= usize::try_from(record.weight).unwrap_or(0),
+            "a record takes no more than its weight"
+        );
+        batch.push(bytes.len());
+    }
+}

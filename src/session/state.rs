@@ -1,0 +1,150 @@
+//! One connection's state between two of its inputs.
+
+use super::encode::Format;
+use super::rate::Bucket;
+use super::text_client::TextClient;
+use crate::collections::{Ledger, Slots};
+use crate::http::PartialHead;
+use crate::line::{self, Framing};
+use crate::net::ConnId;
+use crate::time::Tick;
+use crate::ws;
+
+/// One connection's protocol stack. What is the same for all connections is in
+/// [`SessionContext`](super::context::SessionContext).
+#[derive(Debug)]
+pub(super) struct SessionState {
+    pub conn: ConnId,
+    pub protocol: Protocol,
+    /// From when its deadline counts: until hello from the beginning of the protocol, later from
+    /// when bytes last came, or when it was pinged.
+    pub since: Tick,
+    /// It was pinged, and nothing has come since.
+    pub is_pinged: bool,
+    /// When the last flush left bytes waiting, in seconds, rounded up; 0 if none did. While the
+    /// socket is slow, a pong may be, too.
+    pub slow_s: u32,
+    pub commands: Bucket,
+    pub controls: Bucket,
+    /// The answers that wait for it: they decide whether more is read from it.
+    pub answers: Ledger,
+    /// Errors since its last request that succeeded.
+    pub errors: u32,
+    /// What was received but not taken apart, since too many answers wait.
+    pub backlog: Option<Box<Backlog>>,
+}
+
+/// What a connection speaks at the moment.
+///
+/// ```text
+///  Http ──▶ WebSocket ──┐
+///    │ └──▶ Echo ───────┼──▶ Closing
+///    └──────────────────┤
+///  Tcp ─────────────────┘
+/// ```
+#[derive(Debug)]
+pub(super) enum Protocol {
+    /// HTTP requests, one after the other; `is_idle` between two of them.
+    Http { partial: PartialHead, is_admin: bool, is_idle: bool },
+    /// The chat over WebSocket.
+    WebSocket { decoder: ws::Decoder, format: Format, is_greeted: bool },
+    /// The diagnostic echo over WebSocket.
+    Echo { decoder: ws::Decoder },
+    /// The chat over plain TCP.
+    Tcp(Box<PlainTcp>),
+    /// The last bytes are on their way, and whatever comes is ignored.
+    Closing,
+}
+
+/// A plain TCP connection.
+#[derive(Debug, Default)]
+pub(super) struct PlainTcp {
+    pub decoder: line::Decoder,
+    /// Known from the first byte on.
+    pub framing: Option<Framing>,
+    pub is_greeted: bool,
+    /// There from the first line of a person on.
+    pub text: Option<Box<TextClient>>,
+}
+
+/// Input that waits until the answers before it have drained.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    pub bytes: Vec<u8>,
+    /// The peer has sent FIN after it.
+    pub is_last: bool,
+}
+
+impl SessionState {
+    pub(super) fn new(conn: ConnId, protocol: Protocol, now: Tick) -> Self {
+        Self {
+            conn,
+            protocol,
+            since: now,
+            is_pinged: false,
+            slow_s: 0,
+            commands: Bucket::default(),
+            controls: Bucket::default(),
+            answers: Ledger::default(),
+            errors: 0,
+            backlog: None,
+        }
+    }
+
+    pub(super) const fn is_closing(&self) -> bool {
+        matches!(self.protocol, Protocol::Closing)
+    }
+
+    /// Counts an error. `true` if there were too many in a row.
+    pub(super) const fn on_error(&mut self, errors_max: u32) -> bool {
+        self.errors = self.errors.saturating_add(1);
+        self.errors >= errors_max
+    }
+
+    /// How events are put on the wire for it, if it takes any.
+    pub(super) const fn format(&self) -> Option<Format> {
+        match &self.protocol {
+            Protocol::WebSocket { format, .. } => Some(*format),
+            Protocol::Tcp(plain) => match plain.framing {
+                Some(Framing::Lines) => Some(Format::Lines),
+                Some(Framing::Lengths) => Some(Format::Lengths),
+                Some(Framing::Human) => Some(Format::Text),
+                None => None,
+            },
+            Protocol::Http { .. } | Protocol::Echo { .. } | Protocol::Closing => None,
+        }
+    }
+
+    /// The person at the other end, if it is one.
+    pub(super) fn text_client(&mut self) -> Option<&mut TextClient> {
+        match &mut self.protocol {
+            Protocol::Tcp(plain) => plain.text.as_deref_mut(),
+            _ => None,
+        }
+    }
+
+    /// Hello has been said.
+    pub(super) fn on_greeted(&mut self, now: Tick) {
+        match &mut self.protocol {
+            Protocol::WebSocket { is_greeted, .. } => *is_greeted = true,
+            Protocol::Tcp(plain) => plain.is_greeted = true,
+            Protocol::Http { .. } | Protocol::Echo { .. } | Protocol::Closing => return,
+        }
+        self.since = now;
+    }
+}
+
+/// The state of a connection.
+pub(super) fn find(states: &mut Slots<SessionState>, conn: ConnId) -> Option<&mut SessionState> {
+    states.get_mut(conn.slot()).filter(|state| state.conn == conn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_as_small_as_the_memory_table_of_the_server_says() {
+        assert_eq!(size_of::<Option<SessionState>>(), 88);
+    }
+}

@@ -1,0 +1,82 @@
+//! The lines that a person types.
+
+use super::commands::{hello_as, rate_limited};
+use super::input::Session;
+use super::state::Protocol;
+use super::text_client::TextClient;
+use crate::chat::model::output::Request;
+use crate::chat::{Code, Op, Refusal, RequestId};
+use crate::net::CloseReason;
+use crate::wire::human::{self, Human};
+use crate::wire::{Parsed, Refused};
+
+impl Session<'_, '_> {
+    /// Does what a person has typed.
+    pub(super) fn text_line(&mut self, line: &[u8]) {
+        let Protocol::Tcp(plain) = &mut self.state.protocol else { return };
+        let client = plain.text.get_or_insert_with(Box::<TextClient>::default);
+        let (room, has_spoken) = (client.room.clone(), client.has_spoken);
+        let line = human::parse_line(line, room.as_deref(), &self.context.limits);
+        // What becomes a command is rated there. A name costs the server a user, and an answer
+        // bytes.
+        let is_rated =
+            !matches!(line, Human::Nothing | Human::Quit | Human::Command(..) | Human::Refused(_));
+        let rate = self.context.command_rate.filter(|_| is_rated);
+        if let Err(retry_after_ms) = self.state.commands.take(self.turn.now.tick, rate) {
+            let refusal = rate_limited(&self.context.limits, retry_after_ms);
+            return self.refuse(&Refused { id: None, op: None, refusal });
+        }
+        let nick = match &line {
+            Human::Nick(name) => Some(*name),
+            _ => None,
+        };
+        let conn = self.state.conn;
+        if self.turn.chat.user(conn).is_none() {
+            self.introduce(nick);
+        } else if nick.is_some() && !has_spoken {
+            self.turn.chat.handle_closed(self.turn.now, conn);
+            self.introduce(nick);
+        } else if nick.is_some() {
+            let refusal = Refusal::new(Code::NameTaken, "you have spoken under your name");
+            let refusal = refusal.field("nick", "a name before you join a room");
+            return self.refuse(&Refused { id: None, op: None, refusal });
+        }
+        match line {
+            Human::Nothing | Human::Nick(_) => {}
+            Human::Quit => self.close_after_outputs(CloseReason::Bye),
+            Human::Command(op, command) => {
+                if let Some(client) = self.state.text_client() {
+                    client.has_spoken |= matches!(op, Op::Join | Op::Send);
+                }
+                self.request(Ok((text_request(op), Parsed::Command(command))));
+            }
+            Human::NoRoom
+            | Human::Help
+            | Human::Unknown(_)
+            | Human::Usage(_)
+            | Human::Refused(_) => self.answer_text(&line),
+        }
+    }
+
+    /// Answers what a person has typed that is no command for the domain.
+    fn answer_text(&mut self, line: &Human<'_>) {
+        let mut out = Vec::new();
+        human::answer(&mut out, line);
+        self.send(out);
+        if matches!(line, Human::Help) {
+            self.state.errors = 0;
+        } else {
+            self.count_error();
+        }
+    }
+
+    /// Says hello for a person.
+    fn introduce(&mut self, name: Option<&str>) {
+        self.hello(text_request(Op::Hello), hello_as(name));
+    }
+}
+
+/// A person's requests are always answered, so they have an id.
+fn text_request(op: Op) -> Request {
+    Request { id: Some(RequestId("0".into())), op }
+}

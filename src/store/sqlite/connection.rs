@@ -1,0 +1,191 @@
+//! Connections to the file: the one that writes, and those that only read.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, Error, OpenFlags, Row, ffi};
+
+use super::data_dir::with_suffix;
+use crate::chat::model::reply::Durability;
+
+/// How long a statement of the writer waits for a lock. Only a backup or a verification holds one,
+/// and the reader while the WAL is being truncated: milliseconds, so that half a second means that
+/// something is wrong.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
+/// Kibibytes of pages that the writer keeps: the inner pages of all indexes of some ten million
+/// records, so that a commit reads little.
+const CACHE_KIB: i64 = 16 * 1024;
+/// Pages in the WAL, 64 MiB, at which SQLite itself moves them into the file. Maintenance does so
+/// much earlier, between batches; this bounds the WAL if maintenance cannot keep up.
+const AUTOCHECKPOINT_PAGES: i64 = 16 * 1024;
+/// Bytes of the WAL's file that are kept when it starts again from its beginning.
+const JOURNAL_BYTES: i64 = 64 * 1024 * 1024;
+/// Prepared statements that are kept: more than there are.
+const STATEMENTS: usize = 64;
+
+// A WAL that is reused up to the automatic checkpoint is never made shorter and longer in turn.
+const _: () = assert!(JOURNAL_BYTES >= AUTOCHECKPOINT_PAGES * 4096);
+
+/// What a commit waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    /// The kernel has it: it survives the process.
+    Os,
+    /// The disk has it: it survives the machine.
+    Disk,
+}
+
+impl Level {
+    /// The level of rooms of this durability; those in memory are not stored at all.
+    pub(super) const fn of(durability: Durability) -> Self {
+        match durability {
+            Durability::Memory | Durability::Os => Self::Os,
+            Durability::Disk => Self::Disk,
+        }
+    }
+}
+
+/// A connection that cannot write, and waits `busy_timeout` for locks.
+pub(in crate::store) fn open_read_only(
+    path: &Path,
+    busy_timeout: Duration,
+) -> rusqlite::Result<Connection> {
+    let db = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, busy_timeout)?;
+    db.pragma_update(None, "query_only", true)?;
+    Ok(db)
+}
+
+/// A connection with the settings that all of them share.
+pub(in crate::store) fn open(
+    path: &Path,
+    flags: OpenFlags,
+    busy_timeout: Duration,
+) -> rusqlite::Result<Connection> {
+    // A connection stays in one thread: SQLite's own locks would only cost time.
+    let db = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    db.busy_timeout(busy_timeout)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    // A file from elsewhere must not run functions by its views and triggers.
+    db.pragma_update(None, "trusted_schema", false)?;
+    db.pragma_update(None, "temp_store", "memory")?;
+    Ok(db)
+}
+
+/// A file by its device and inode; `None` if there is none.
+type Inode = Option<(u64, u64)>;
+
+/// The connection that writes, with the level of its commits.
+#[derive(Debug)]
+pub(super) struct WriteConnection {
+    connection: Connection,
+    path: PathBuf,
+    wal_path: PathBuf,
+    /// The file that is open, and its WAL, once there is one.
+    file: Inode,
+    wal: Inode,
+    level: Level,
+}
+
+impl WriteConnection {
+    /// Opens the file, or makes it; its content is not read.
+    pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let connection = open(path, flags, BUSY_TIMEOUT)?;
+        // Damage within a page is then an error, instead of a wrong read.
+        connection.pragma_update(None, "cell_size_check", true)?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        // The WAL and its index stay when the file is closed: the next start then needs no inode,
+        // even on a disk that has none left.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        let (path, wal_path) = (path.to_owned(), with_suffix(path, "-wal"));
+        let file = inode_of(&path);
+        Ok(Self { connection, path, wal_path, file, wal: None, level: Level::Disk })
+    }
+
+    /// Turns to the write-ahead log, with synced commits.
+    pub(super) fn use_wal(&self) -> rusqlite::Result<()> {
+        let connection = &self.connection;
+        let mode = |row: &Row<'_>| row.get::<_, String>(0);
+        let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", mode)?;
+        // SQLite does not fail: it stays in the old mode, and says so.
+        if mode != "wal" {
+            let why = "the file system cannot share memory, which the write-ahead log needs";
+            let error = ffi::Error::new(ffi::SQLITE_CANTOPEN);
+            return Err(Error::SqliteFailure(error, Some(why.to_owned())));
+        }
+        connection.pragma_update(None, "wal_autocheckpoint", AUTOCHECKPOINT_PAGES)?;
+        connection.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
+        connection.pragma_update(None, "synchronous", "full")
+    }
+
+    /// Replaces this connection, which is not trusted any more, by a new one to the same file.
+    pub(super) fn reopen(&mut self) -> rusqlite::Result<()> {
+        let new = Self::open(&self.path)?;
+        new.use_wal()?;
+        *self = Self { file: self.file, wal: self.wal, ..new };
+        Ok(())
+    }
+
+    /// Checks that the file and its WAL are still where they were. Writes to a file that was
+    /// removed are lost when the process ends, and SQLite does not notice.
+    ///
+    /// # Errors
+    ///
+    /// They are not, or others are in their place.
+    pub(super) fn check_place(&mut self) -> rusqlite::Result<()> {
+        let wal = inode_of(&self.wal_path);
+        self.wal = self.wal.or(wal);
+        if inode_of(&self.path) == self.file && wal == self.wal {
+            return Ok(());
+        }
+        let why = "the file or its -wal was moved or removed while it is in use; put it back, or \
+                   else restart the server";
+        let error = ffi::Error::new(ffi::SQLITE_READONLY_DBMOVED);
+        Err(Error::SqliteFailure(error, Some(why.to_owned())))
+    }
+
+    /// Sets what the next commits wait for.
+    pub(super) fn set_level(&mut self, level: Level) -> rusqlite::Result<()> {
+        // The pragma costs a statement, and most batches have the level of the one before.
+        if self.level != level {
+            let value = match level {
+                Level::Os => "normal",
+                Level::Disk => "full",
+            };
+            self.connection.pragma_update(None, "synchronous", value)?;
+            self.level = level;
+        }
+        Ok(())
+    }
+
+    /// Where the file is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where its WAL is.
+    pub(super) fn wal_path(&self) -> &Path {
+        &self.wal_path
+    }
+}
+
+fn inode_of(path: &Path) -> Inode {
+    fs::metadata(path).map(|file| (file.dev(), file.ino())).ok()
+}
+
+impl std::ops::Deref for WriteConnection {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl std::ops::DerefMut for WriteConnection {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+}

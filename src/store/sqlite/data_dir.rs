@@ -1,0 +1,71 @@
+//! The data directory: the names in it, its lock, and what the disk has to know of it.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::open_error::OpenError;
+
+/// The name of the database in its directory.
+pub(in crate::store) const DATABASE: &str = "chinwag.db";
+/// The name of the file whose lock is held by the process that serves the directory.
+const LOCK: &str = "chinwag.lock";
+
+/// Makes the directory, if it is not there, for its owner only.
+pub(in crate::store) fn make(data: &Path) -> io::Result<()> {
+    if data.is_dir() {
+        return Ok(());
+    }
+    if data.exists() {
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a directory"));
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(data)?;
+    sync_parent(data)
+}
+
+/// Locks the directory for as long as the file is held.
+///
+/// # Errors
+///
+/// [`OpenError::Locked`] if another process has it.
+pub(in crate::store) fn lock(data: &Path) -> Result<File, OpenError> {
+    let broken = |error| OpenError::Directory(data.to_owned(), error);
+    let open = OpenOptions::new().create(true).truncate(false).write(true).open(data.join(LOCK));
+    let file = open.map_err(broken)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked(data.to_owned())),
+        Err(TryLockError::Error(error)) => Err(broken(error)),
+    }
+}
+
+/// Waits until the disk has the names in the directory of `path`.
+pub(in crate::store) fn sync_parent(path: &Path) -> io::Result<()> {
+    File::open(parent(path))?.sync_all()
+}
+
+/// The directory of `path`; that of a lone name is the working directory.
+pub(in crate::store) fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
+/// `path` with `suffix` appended to its name, as SQLite names its `-wal` and `-shm`.
+pub(in crate::store) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// The length of the file at `path`, 0 if there is none.
+pub(in crate::store) fn file_len(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |file| file.len())
+}
+
+/// Makes a write beyond `RLIMIT_FSIZE` fail, instead of killing the process with `SIGXFSZ`.
+pub(in crate::store) fn ignore_file_size_signal() -> io::Result<()> {
+    let flag = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, flag).map(|_| ())
+}

@@ -1,0 +1,340 @@
+//! Maintenance: removing records that were kept long enough, filling the search index, moving the
+//! WAL into the file.
+//!
+//! It is done in steps of a few milliseconds between batches, so that no sender waits for it. The
+//! commits of a step are not synced: what a power loss undoes is done again.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::super::connection::Level;
+use super::super::integers::{signed, unsigned};
+use super::super::room_meta;
+use super::super::room_row::RoomCounters;
+use super::super::search::index;
+use super::{Engine, Room, find};
+use crate::chat::model::log::{LogId, LogReply};
+use crate::chat::model::policy::Retention;
+use crate::time::Tick;
+use crate::time::clock::Now;
+
+/// How long the `cid` of a message is remembered, however short its record is kept: PROTOCOL
+/// promises a week.
+const CID_LASTS: Duration = Duration::from_hours(7 * 24);
+/// Records, rooms and `cid`s that one step handles: each some milliseconds of work.
+const STEP_RECORDS: usize = 64;
+const STEP_ROOMS: usize = 64;
+const STEP_CIDS: usize = 256;
+/// How often records and `cid`s are searched that have become too old: retention is given in hours
+/// and days.
+const ROUND_EVERY: Duration = Duration::from_mins(1);
+/// Pages in the WAL, 4 MiB, from which they are moved into the file when no batches come.
+const WAL_PAGES: i32 = 1024;
+/// The same, 8 MiB, while batches come: pages that many batches change are then moved less often.
+const WAL_PAGES_BUSY: i32 = 2 * WAL_PAGES;
+
+/// What is to be done.
+#[derive(Debug)]
+pub(super) struct Maintenance {
+    /// Rooms that have, or may have, more than their retention allows.
+    over_limit: BTreeSet<LogId>,
+    /// Rooms whose oldest record may be too old.
+    may_age: Vec<LogId>,
+    /// There may be `cid`s that are too old.
+    has_old_cids: bool,
+    /// There may be records that are not in the search index.
+    has_unindexed: bool,
+    round_at: Tick,
+    /// Which task is next, so that each gets its turn.
+    turn: usize,
+}
+
+impl Default for Maintenance {
+    fn default() -> Self {
+        Self {
+            over_limit: BTreeSet::new(),
+            may_age: Vec::new(),
+            // The last process may have left some of both.
+            has_old_cids: true,
+            has_unindexed: true,
+            round_at: Tick::ZERO,
+            turn: 0,
+        }
+    }
+}
+
+/// What a step has done.
+#[derive(Debug, Default)]
+pub(in crate::store::sqlite) struct Step {
+    /// What the domain is to be told.
+    pub(in crate::store::sqlite) replies: Vec<LogReply>,
+    /// Records that were removed.
+    pub(in crate::store::sqlite) pruned: u64,
+    /// There is more to be done at once.
+    pub(in crate::store::sqlite) has_more: bool,
+}
+
+type Task = fn(&mut Engine, Now, &mut Step) -> rusqlite::Result<bool>;
+
+/// Each says whether there was something to do.
+const TASKS: [Task; 5] = [
+    Engine::prune,
+    Engine::fill_index,
+    Engine::remove_orphans,
+    Engine::find_aged,
+    Engine::forget_cids,
+];
+
+impl Maintenance {
+    /// Records were appended to a room, or it was opened.
+    pub(super) fn note_records(&mut self, room: &Room) {
+        self.has_unindexed = true;
+        let Retention { records, bytes, .. } = room.retention;
+        let RoomCounters { head, oldest, bytes: stored, .. } = room.counters;
+        let count = (head + 1).saturating_sub(oldest);
+        if records.is_some_and(|max| count > max) || bytes.is_some_and(|max| stored > max) {
+            self.note_over_limit(room.log);
+        }
+    }
+
+    /// The room may have records that are not to be kept.
+    pub(super) fn note_over_limit(&mut self, log: LogId) {
+        self.over_limit.insert(log);
+    }
+}
+
+impl Engine {
+    /// When [`Engine::step`] has something to do again after it had not.
+    pub(in crate::store::sqlite) const fn round_at(&self) -> Tick {
+        self.maintenance.round_at
+    }
+
+    /// Does one small step. `is_calm` is whether no batches come: then more of it is worth doing.
+    pub(in crate::store::sqlite) fn step(&mut self, now: Now, is_calm: bool) -> Step {
+        let mut step = Step::default();
+        if self.is_suspended() {
+            return step;
+        }
+        if now.tick >= self.maintenance.round_at {
+            self.begin_round(now);
+        }
+        let wal_pages = if is_calm { WAL_PAGES } else { WAL_PAGES_BUSY };
+        if let Err(error) = self.try_step(now, wal_pages, &mut step) {
+            // The probe decides when to go on: another step would fail in the same way.
+            step.has_more = false;
+            step.replies = vec![LogReply::Health(Err(self.enter_degraded(now, &error)))];
+        }
+        step
+    }
+
+    fn begin_round(&mut self, now: Now) {
+        let maintenance = &mut self.maintenance;
+        maintenance.round_at = now.tick.after(ROUND_EVERY);
+        maintenance.has_old_cids = true;
+        // Their ages are read from the file room by room, in later steps.
+        let may_age = |room: &&Room| {
+            room.retention.age.is_some() && room.counters.oldest <= room.counters.head
+        };
+        maintenance.may_age = self.rooms.iter().filter(may_age).map(|room| room.log).collect();
+    }
+
+    fn try_step(&mut self, now: Now, wal_pages: i32, step: &mut Step) -> rusqlite::Result<()> {
+        step.has_more = self.checkpoint_wal(wal_pages)?;
+        for _ in TASKS {
+            let turn = self.maintenance.turn;
+            self.maintenance.turn = (turn + 1) % TASKS.len();
+            let Some(task) = TASKS.get(turn) else { continue };
+            if task(self, now, step)? {
+                step.has_more = true;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves the pages of the WAL into the file, if there are so many.
+    fn checkpoint_wal(&self, wal_pages: i32) -> rusqlite::Result<bool> {
+        // NOOP only counts the pages.
+        let (pages, moved) = self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::NOOP)?;
+        let is_due = pages.saturating_sub(moved) >= wal_pages;
+        if is_due {
+            // PASSIVE waits for no reader: what a reader still needs is moved the next time.
+            self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE)?;
+        }
+        Ok(is_due)
+    }
+
+    /// Runs a transaction that is not synced.
+    fn unsynced<T>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.db.set_level(Level::Os)?;
+        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        let done = work(&self.db)?;
+        self.db.execute_batch("COMMIT")?;
+        Ok(done)
+    }
+
+    fn prune(&mut self, now: Now, step: &mut Step) -> rusqlite::Result<bool> {
+        let Some(log) = self.maintenance.over_limit.first().copied() else { return Ok(false) };
+        let Some(room) = find(&mut self.rooms, log) else {
+            self.maintenance.over_limit.remove(&log);
+            return Ok(true);
+        };
+        let (id, counters, retention) = (room.id, room.counters, room.retention);
+        let pruned = self.unsynced(|db| prune(db, id, (counters, retention), now))?;
+        if let Some(room) = find(&mut self.rooms, log) {
+            room.counters = pruned.counters;
+        }
+        if !pruned.has_more {
+            self.maintenance.over_limit.remove(&log);
+        }
+        step.pruned = pruned.records;
+        let oldest = pruned.counters.oldest;
+        if oldest != counters.oldest {
+            step.replies.push(LogReply::Pruned { log, oldest });
+        }
+        Ok(true)
+    }
+
+    fn fill_index(&mut self, _: Now, _: &mut Step) -> rusqlite::Result<bool> {
+        // On a full disk the space is needed by the tasks that free some.
+        if self.degraded.is_some() || !std::mem::take(&mut self.maintenance.has_unindexed) {
+            return Ok(false);
+        }
+        self.maintenance.has_unindexed = self.unsynced(|db| index::fill(db, STEP_RECORDS))?;
+        Ok(true)
+    }
+
+    /// Removes records of a room that was removed.
+    fn remove_orphans(&mut self, _: Now, step: &mut Step) -> rusqlite::Result<bool> {
+        let Some(room) = room_meta::first_removed(&self.db)? else { return Ok(false) };
+        let removed = self.unsynced(|db| {
+            let removed = remove_first(db, room, |_| true)?;
+            // Fewer than a step may remove were the last ones.
+            if removed < STEP_RECORDS {
+                room_meta::forget_removed(db, room)?;
+            }
+            Ok(removed)
+        })?;
+        step.pruned = u64::try_from(removed).unwrap_or(u64::MAX);
+        Ok(true)
+    }
+
+    /// Finds rooms whose oldest record is too old.
+    fn find_aged(&mut self, now: Now, _: &mut Step) -> rusqlite::Result<bool> {
+        let mut has_rooms = false;
+        for _ in 0..STEP_ROOMS {
+            let Some(log) = self.maintenance.may_age.pop() else { break };
+            has_rooms = true;
+            let Some(room) = self.room(log) else { continue };
+            let sql = "SELECT at FROM record WHERE room = ?1 ORDER BY seq LIMIT 1";
+            let at = self.db.prepare_cached(sql)?.query_one([room.id], |row| row.get(0));
+            if at.optional()?.is_some_and(|at| is_old(room.retention, unsigned(at), now)) {
+                self.maintenance.note_over_limit(log);
+            }
+        }
+        Ok(has_rooms)
+    }
+
+    fn forget_cids(&mut self, now: Now, _: &mut Step) -> rusqlite::Result<bool> {
+        if !std::mem::take(&mut self.maintenance.has_old_cids) {
+            return Ok(false);
+        }
+        let old = now.wall_ms.saturating_sub(millis(CID_LASTS));
+        // The ids rise with the time: the first ones are the oldest, and no index by time is
+        // needed.
+        let sql =
+            "DELETE FROM sent WHERE at < ?2 AND id IN (SELECT id FROM sent ORDER BY id LIMIT ?1)";
+        let limit = i64::try_from(STEP_CIDS).unwrap_or(i64::MAX);
+        let forgotten =
+            self.unsynced(|db| db.prepare_cached(sql)?.execute([limit, signed(old)]))?;
+        self.maintenance.has_old_cids = forgotten > 0;
+        Ok(true)
+    }
+}
+
+/// What pruning has done.
+struct Pruned {
+    counters: RoomCounters,
+    records: u64,
+    has_more: bool,
+}
+
+/// Removes the oldest records of a room, as many as one step may and the retention wants.
+fn prune(
+    db: &Connection,
+    room: i64,
+    (mut counters, retention): (RoomCounters, Retention),
+    now: Now,
+) -> rusqlite::Result<Pruned> {
+    let before = counters;
+    let removed = remove_first(db, room, |record| {
+        // A failure may have left records below the oldest: the counters do not count them.
+        if record.seq < counters.oldest {
+            return true;
+        }
+        let count = (counters.head + 1).saturating_sub(record.seq);
+        let is_over = retention.records.is_some_and(|max| count > max)
+            || retention.bytes.is_some_and(|max| counters.bytes > max)
+            || is_old(retention, record.at, now);
+        if is_over {
+            counters.oldest = record.seq + 1;
+            counters.bytes = counters.bytes.saturating_sub(record.bytes);
+        }
+        is_over
+    })?;
+    if counters != before {
+        counters.write(db, room)?;
+    }
+    let records = u64::try_from(removed).unwrap_or(u64::MAX);
+    Ok(Pruned { counters, records, has_more: removed == STEP_RECORDS })
+}
+
+/// What decides whether a record is removed.
+struct OldRecord {
+    seq: u64,
+    at: u64,
+    bytes: u64,
+}
+
+/// Removes the first records of a room, no more than a step may, for as long as `is_due` says so:
+/// how many.
+fn remove_first(
+    db: &Connection,
+    room: i64,
+    mut is_due: impl FnMut(&OldRecord) -> bool,
+) -> rusqlite::Result<usize> {
+    let sql = "SELECT id, seq, at, ifnull(octet_length(text), 0) + ifnull(octet_length(data), 0) \
+               FROM record WHERE room = ?1 ORDER BY seq LIMIT ?2";
+    let limit = i64::try_from(STEP_RECORDS).unwrap_or(i64::MAX);
+    // Collected before the first is removed: a row must not vanish under the statement that reads
+    // it.
+    let mut ids: Vec<i64> = Vec::new();
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query([room, limit])?;
+    while let Some(row) = rows.next()? {
+        let (seq, at) = (unsigned(row.get(1)?), unsigned(row.get(2)?));
+        if !is_due(&OldRecord { seq, at, bytes: unsigned(row.get(3)?) }) {
+            break;
+        }
+        ids.push(row.get(0)?);
+    }
+    for &id in &ids {
+        index::update(db, id, room, None)?;
+        db.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([id])?;
+    }
+    Ok(ids.len())
+}
+
+fn is_old(retention: Retention, at: u64, now: Now) -> bool {
+    retention.age.is_some_and(|age| at.saturating_add(millis(age)) < now.wall_ms)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,330 @@
+//! What the writer does with the file: batches in, replies out. It knows no thread and no clock.
+//!
+//! ```text
+//!      ┌────────────── a commit fails ──────────────┐
+//!      │                                            ▼
+//!   healthy ── batch: metadata, records, commit    Degraded: appends are refused, metadata waits
+//!      ▲                                            │
+//!      └── file reopened, checked, written ── a probe each second
+//! ```
+
+mod check_schedule;
+mod maintenance;
+mod recovery;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::time::Duration;
+
+use self::maintenance::Maintenance;
+use self::recovery::Degraded;
+use super::append::append;
+use super::connection::{Level, WriteConnection};
+use super::disk_reserve::DiskReserve;
+use super::integrity::store_checksum;
+use super::meta_table::{self, CLEAN};
+use super::room_row::{RoomCounters, RoomRow};
+use super::unwritten_meta::{UnwrittenMeta, UnwrittenRow};
+use super::write_op::{Append, Op, Opening, Unanswered};
+use crate::chat::model::log::{Appended, LogFault, LogId, LogReply};
+use crate::chat::model::policy::Retention;
+use crate::chat::model::reply::Durability;
+use crate::collections::Slots;
+use crate::log::Throttle;
+use crate::time::Tick;
+use crate::time::clock::Now;
+
+/// Lines about failures that may be logged at once, and the time from one to the next after that: a
+/// disk that fails for a day must not fill another one with lines.
+const LINES_AT_ONCE: u32 = 6;
+const LINE_EVERY: Duration = Duration::from_mins(1);
+
+/// Writes batches.
+///
+/// Invariants:
+/// - The counters of a room are those that the domain was told: a failed batch leaves them as they
+///   were.
+/// - The rooms and metadata that were asked for are in the file or in `unwritten`.
+#[derive(Debug)]
+pub(super) struct Engine {
+    db: WriteConnection,
+    /// By the slots of their logs.
+    rooms: Slots<Room>,
+    unwritten: UnwrittenMeta,
+    reserve: DiskReserve,
+    /// Set while records cannot be written.
+    degraded: Option<Degraded>,
+    /// There are commits that the disk may not have.
+    is_unsynced: bool,
+    maintenance: Maintenance,
+    /// When the whole file is to be checked; [`Tick::MAX`] if it need not be.
+    check_at: Tick,
+    /// Lines about failures.
+    lines: Throttle,
+}
+
+/// An open log.
+#[derive(Debug)]
+struct Room {
+    log: LogId,
+    id: i64,
+    durability: Durability,
+    retention: Retention,
+    counters: RoomCounters,
+}
+
+/// What a transaction has done so far, and what undoes it.
+#[derive(Default)]
+struct Transaction {
+    replies: Vec<LogReply>,
+    /// The counters of before, of the rooms that records were appended to.
+    before: BTreeMap<LogId, RoomCounters>,
+    /// What was unwritten before the transaction.
+    written: UnwrittenMeta,
+}
+
+impl Engine {
+    /// An engine on a file that is open and has the last version of the schema.
+    pub(super) fn new(db: WriteConnection, reserve: DiskReserve) -> Self {
+        Self {
+            db,
+            rooms: Slots::new(),
+            unwritten: UnwrittenMeta::default(),
+            reserve,
+            degraded: None,
+            is_unsynced: false,
+            maintenance: Maintenance::default(),
+            check_at: Tick::MAX,
+            lines: Throttle::new(LINES_AT_ONCE, LINE_EVERY),
+        }
+    }
+
+    /// Whether there is metadata that waits for the next batch.
+    pub(super) fn has_unwritten_meta(&self) -> bool {
+        !self.unwritten.is_empty()
+    }
+
+    /// Whether there are commits that the disk may not have: those of rooms of level [`Level::Os`].
+    pub(super) const fn has_unsynced(&self) -> bool {
+        self.is_unsynced
+    }
+
+    /// Does what is asked, in order, in one transaction, with all unwritten metadata. All appends
+    /// must be of one level.
+    ///
+    /// The replies are true when this returns, whatever happens to the machine, as far as the level
+    /// goes. If the transaction fails, no append of it has happened, and its rooms and metadata are
+    /// unwritten.
+    pub(super) fn commit(&mut self, now: Now, ops: Vec<Op>) -> Vec<LogReply> {
+        match self.fault() {
+            Some(fault) => self.commit_degraded(now, ops, fault),
+            None => self.commit_all(now, ops),
+        }
+    }
+
+    fn commit_all(&mut self, now: Now, ops: Vec<Op>) -> Vec<LogReply> {
+        // The requests are consumed on the way: this says who is to be answered if the commit
+        // fails.
+        let unanswered: Vec<_> = ops.iter().filter_map(Unanswered::of).collect();
+        let mut ops = VecDeque::from(ops);
+        let has_records = ops.iter().any(|op| matches!(op, Op::Append(_)));
+        let level = ops.iter().filter_map(Op::level).max().unwrap_or(Level::Os);
+        if !has_records {
+            // Metadata that cancels out, such as a room that was opened and dropped, needs no
+            // commit.
+            self.queue_meta(std::mem::take(&mut ops));
+            if self.unwritten.is_empty() {
+                return unanswered.into_iter().filter_map(Unanswered::synced).collect();
+            }
+        }
+        let level = level.max(self.meta_level(&ops));
+        let mut transaction = Transaction::default();
+        match self.transact(level, &mut transaction, &mut ops) {
+            Ok(()) => {
+                // A synced commit syncs the WAL, and with it all earlier commits.
+                self.is_unsynced = level == Level::Os;
+                for log in transaction.before.keys() {
+                    if let Some(room) = find(&mut self.rooms, *log) {
+                        self.maintenance.note_records(room);
+                    }
+                }
+                transaction.replies.extend(unanswered.into_iter().filter_map(Unanswered::synced));
+                transaction.replies
+            }
+            Err(error) => {
+                self.undo(transaction);
+                self.queue_meta(ops);
+                let fault = self.enter_degraded(now, &error);
+                let refused = unanswered.into_iter().map(|unanswered| unanswered.refused(fault));
+                refused.chain([LogReply::Health(Err(fault))]).collect()
+            }
+        }
+    }
+
+    /// Syncs earlier commits: what has changed, if that fails.
+    pub(super) fn sync(&mut self, now: Now) -> Vec<LogReply> {
+        match self.write_all() {
+            Ok(()) => Vec::new(),
+            Err(error) => vec![LogReply::Health(Err(self.enter_degraded(now, &error)))],
+        }
+    }
+
+    /// Writes the unwritten metadata, empties the WAL, and marks the file as closed in good order;
+    /// if that fails, the next start says so.
+    pub(super) fn close(mut self, now: Now) {
+        // Metadata may still wait for a disk that works again by now. A damaged file is not
+        // touched.
+        if let Some(fault) = self.fault()
+            && (fault == LogFault::Corrupt || self.recover().is_err())
+        {
+            return;
+        }
+        let closed = self.write_all().and_then(|()| {
+            store_checksum(&self.db)?;
+            meta_table::put(&self.db, CLEAN, 1)?;
+            self.truncate_wal()
+        });
+        if let Err(error) = closed {
+            self.enter_degraded(now, &error);
+        }
+    }
+
+    /// Where the file is.
+    pub(super) fn path(&self) -> &Path {
+        self.db.path()
+    }
+
+    /// Where its WAL is.
+    pub(super) fn wal_path(&self) -> &Path {
+        self.db.wal_path()
+    }
+
+    /// The level at which the unwritten metadata, and that of `ops`, must be written.
+    fn meta_level(&self, ops: &VecDeque<Op>) -> Level {
+        let asked = ops.iter().map(|op| match op {
+            Op::Open(_, opening) => Level::of(opening.durability),
+            Op::PutMeta(log, _) => {
+                // The room may be opened by an earlier request of the same batch.
+                self.room(*log).map_or(Level::Disk, |room| Level::of(room.durability))
+            }
+            Op::Drop(_) => Level::Disk,
+            Op::Append(_) | Op::Sync(..) => Level::Os,
+        });
+        asked.max().unwrap_or(Level::Os).max(self.unwritten.level())
+    }
+
+    fn transact(
+        &mut self,
+        level: Level,
+        transaction: &mut Transaction,
+        ops: &mut VecDeque<Op>,
+    ) -> rusqlite::Result<()> {
+        self.db.check_place()?;
+        self.db.set_level(level)?;
+        // A transaction that begins with a read could fail when it turns to writing.
+        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        while let Some(op) = ops.pop_front() {
+            match op {
+                Op::Append(append) => self.append(transaction, append)?,
+                Op::Sync(..) => {}
+                meta => self.queue_meta([meta]),
+            }
+        }
+        self.write_meta(transaction)?;
+        // Once for each room, not for each record: many records of a batch are of the same rooms.
+        for (log, before) in &transaction.before {
+            if let Some(room) = self.room(*log).filter(|room| room.counters != *before) {
+                room.counters.write(&self.db, room.id)?;
+            }
+        }
+        self.db.execute_batch("COMMIT")
+    }
+
+    fn append(&mut self, transaction: &mut Transaction, append_op: Append) -> rusqlite::Result<()> {
+        // Metadata that was asked for before a record is written before it.
+        self.write_meta(transaction)?;
+        let Append { log, ticket, wall_ms, draft, .. } = append_op;
+        let outcome = match find(&mut self.rooms, log) {
+            None => Appended::Refused(LogFault::Broken),
+            Some(room) => {
+                transaction.before.entry(log).or_insert(room.counters);
+                append(&self.db, room.id, &mut room.counters, wall_ms, draft)?
+            }
+        };
+        transaction.replies.push(LogReply::Appended { ticket, outcome });
+        Ok(())
+    }
+
+    fn write_meta(&mut self, transaction: &mut Transaction) -> rusqlite::Result<()> {
+        if self.unwritten.is_empty() {
+            return Ok(());
+        }
+        // It stays at hand until the commit: a transaction that fails has written none of it.
+        let unwritten = std::mem::take(&mut self.unwritten);
+        let written = unwritten.write(&self.db);
+        let rooms = &self.rooms;
+        transaction.written.add_later(unwritten, |log| is_open(rooms, log));
+        written
+    }
+
+    /// Puts everything back as it was before the transaction, which has failed.
+    fn undo(&mut self, transaction: Transaction) {
+        for (log, before) in transaction.before {
+            if let Some(room) = find(&mut self.rooms, log) {
+                room.counters = before;
+            }
+        }
+        let rooms = &self.rooms;
+        self.unwritten.add_earlier(transaction.written, |log| is_open(rooms, log));
+    }
+
+    /// Notes rooms and metadata, to be written with the next batch. Other requests are passed over.
+    pub(super) fn queue_meta(&mut self, ops: impl IntoIterator<Item = Op>) {
+        for op in ops {
+            match op {
+                Op::Open(log, opening) => self.open(log, *opening),
+                Op::PutMeta(log, meta) => {
+                    if let Some(room) = find(&mut self.rooms, log) {
+                        self.unwritten.put_meta(log, (room.id, room.durability), meta);
+                    }
+                }
+                Op::Drop(log) => {
+                    if let Some(room) = find(&mut self.rooms, log) {
+                        self.unwritten.put_removed(log, room.id);
+                        self.rooms.remove(log.slot());
+                    }
+                }
+                Op::Append(_) | Op::Sync(..) => {}
+            }
+        }
+    }
+
+    fn open(&mut self, log: LogId, opening: Opening) {
+        let Opening { name, durability, retention, row, is_stored } = opening;
+        let RoomRow { id, counters, .. } = row;
+        let room = Room { log, id, durability, retention, counters };
+        // The retention may have become shorter since the last start.
+        self.maintenance.note_records(&room);
+        self.rooms.insert(log.slot(), room);
+        if !is_stored || row.durability != durability {
+            let name = (!is_stored).then_some(name);
+            let row = RoomRow { durability, ..row };
+            self.unwritten.put_room(log, UnwrittenRow { name, row });
+        }
+    }
+
+    fn room(&self, log: LogId) -> Option<&Room> {
+        self.rooms.get(log.slot()).filter(|room| room.log == log)
+    }
+}
+
+/// The room of this log, if it is open.
+fn find(rooms: &mut Slots<Room>, log: LogId) -> Option<&mut Room> {
+    rooms.get_mut(log.slot()).filter(|room| room.log == log)
+}
+
+fn is_open(rooms: &Slots<Room>, log: LogId) -> bool {
+    rooms.get(log.slot()).is_some_and(|room| room.log == log)
+}

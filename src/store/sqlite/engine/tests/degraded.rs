@@ -1,0 +1,279 @@
+//! Writes that fail, and what is left when they work again.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+use crate::store::sqlite::full_check::CheckOutcome;
+
+/// Whatever makes writes fail until the file is opened anew.
+#[track_caller]
+fn check_recovery(fail: impl Fn(&Engine), heal: impl Fn(&Path), expect: LogFault) {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    check_stored(&harness.append(log, said("before", None)), 1);
+    fail(&harness.engine);
+    let big = "x".repeat(60_000);
+    let ops = vec![
+        Op::PutMeta(log, member(1)),
+        harness.op(log, said("small", Some("c"))),
+        harness.op(log, said(&big, None)),
+        Op::PutMeta(log, RoomMeta::Topic("late".into())),
+        Op::Sync(Ticket(99), Level::Disk),
+    ];
+    let replies = harness.engine.commit(harness.now, ops);
+    let refused = Appended::Refused(expect);
+    assert_eq!(
+        replies,
+        [
+            LogReply::Appended { ticket: Ticket(2), outcome: refused.clone() },
+            LogReply::Appended { ticket: Ticket(3), outcome: refused.clone() },
+            LogReply::Synced { ticket: Ticket(99), outcome: Err(expect) },
+            LogReply::Health(Err(expect)),
+        ]
+    );
+    // Degraded: refused at once, and metadata waits.
+    assert_eq!(harness.append(log, said("small", Some("c"))), refused);
+    harness.engine.queue_meta([Op::PutMeta(log, member(2))]);
+    assert_eq!(harness.pass(Duration::from_millis(999)), []);
+    heal(harness.folder.path());
+    assert_eq!(harness.pass(Duration::from_millis(1)), [LogReply::Health(Ok(()))]);
+    check_stored(&harness.append(log, said("small", Some("c"))), 2);
+    let harness = harness.restart();
+    assert_eq!((harness.rooms[0].head, harness.number("SELECT count(*) FROM record")), (2, 2));
+    assert_eq!(harness.rooms[0].meta[1..], [RoomMeta::Topic("late".into()), member(2)]);
+}
+
+#[test]
+fn a_full_disk_refuses_what_it_cannot_hold_and_loses_nothing_else() {
+    let fill = |engine: &Engine| {
+        let pages: i64 =
+            engine.db.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        engine.db.pragma_update(None, "max_page_count", pages + 2).unwrap();
+    };
+    check_recovery(fill, |_| {}, LogFault::Full);
+}
+
+#[test]
+fn on_a_full_disk_what_frees_space_is_done_until_the_reserve_is_acquired_again() {
+    let mut harness = Harness::new();
+    let retention = Retention { age: Some(Duration::from_hours(1)), ..Retention::default() };
+    let log = harness.room_with(1, "lobby", Durability::Disk, retention);
+    harness.batch(log, [said("one", None), said("two", None)]);
+    harness.maintain();
+    let data = harness.folder.path().to_owned();
+    let reserve = data.join("chinwag.reserve");
+    assert!(reserve.exists());
+    let full =
+        rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None);
+    assert_eq!(harness.engine.enter_degraded(harness.now, &full), LogFault::Full);
+    assert!(!reserve.exists(), "it was released");
+    let refused = Appended::Refused(LogFault::Full);
+    assert_eq!(harness.append(log, deletion(1)), refused);
+    // The file works again, and there is no space for the reserve.
+    harness.engine.reserve = DiskReserve::sized(&data, u64::MAX / 2);
+    assert_eq!(harness.pass(Duration::from_secs(1)), []);
+    assert_eq!(harness.append(log, said("more", None)), refused);
+    check_stored(&harness.append(log, deletion(1)), 3);
+    assert_eq!(harness.text(1), None);
+    let ops = vec![Op::PutMeta(log, member(1)), Op::Sync(Ticket(77), Level::Disk)];
+    let synced = LogReply::Synced { ticket: Ticket(77), outcome: Ok(()) };
+    assert_eq!(harness.engine.commit(harness.now, ops), [synced]);
+    assert_eq!(harness.pass(Duration::from_hours(2)), []);
+    assert_eq!(harness.maintain(), [LogReply::Pruned { log, oldest: 4 }]);
+    // There is room.
+    harness.engine.reserve = DiskReserve::of(&data);
+    assert_eq!(harness.pass(Duration::from_secs(1)), [LogReply::Health(Ok(()))]);
+    assert!(reserve.exists());
+    check_stored(&harness.append(log, said("more", None)), 4);
+}
+
+#[test]
+fn free_space_within_the_file_replaces_the_reserve() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    check_stored(&harness.append(log, said("one", None)), 1);
+    let full =
+        rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None);
+    harness.engine.enter_degraded(harness.now, &full);
+    harness.engine.reserve = DiskReserve::sized(harness.folder.path(), u64::MAX / 2);
+    assert_eq!(harness.pass(Duration::from_secs(1)), []);
+    let sql = "CREATE TABLE big AS SELECT zeroblob(9000000) AS x; DROP TABLE big";
+    harness.connect().execute_batch(sql).unwrap();
+    assert_eq!(harness.pass(Duration::from_secs(1)), [LogReply::Health(Ok(()))]);
+    check_stored(&harness.append(log, said("two", None)), 2);
+}
+
+#[test]
+fn records_of_a_room_that_was_not_removed_are_never_taken_away() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    check_stored(&harness.append(log, said("one", None)), 1);
+    harness.connect().execute_batch("DELETE FROM room").unwrap();
+    harness.maintain();
+    assert_eq!(harness.number("SELECT count(*) FROM record"), 1);
+}
+
+#[test]
+fn a_disk_that_cannot_be_written_is_tried_again_until_it_can() {
+    let spoil = |engine: &Engine| engine.db.pragma_update(None, "query_only", true).unwrap();
+    check_recovery(spoil, |_| {}, LogFault::Broken);
+}
+
+#[test]
+fn a_probe_that_fails_leaves_everything_as_it_was() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    check_stored(&harness.append(log, said("before", None)), 1);
+    // Another process holds the file, for longer than anybody waits.
+    let other = harness.connect();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let refused = Appended::Refused(LogFault::Broken);
+    assert_eq!(harness.append(log, said("now", None)), refused);
+    assert_eq!(harness.pass(Duration::from_secs(1)), []);
+    assert_eq!(harness.append(log, said("now", None)), refused);
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(harness.pass(Duration::from_secs(1)), [LogReply::Health(Ok(()))]);
+    check_stored(&harness.append(log, said("now", None)), 2);
+}
+
+#[test]
+fn records_that_come_up_above_the_head_that_was_told_are_removed() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    check_stored(&harness.append(log, said("before", None)), 1);
+    harness.engine.db.pragma_update(None, "query_only", true).unwrap();
+    assert_eq!(harness.append(log, said("lost", None)), Appended::Refused(LogFault::Broken));
+    let sql = "INSERT INTO record (room, seq, at, sender, kind, weight, sum) VALUES (1, 2, 0, 'ann', 1, 0, 0); \
+               UPDATE room SET head = 2";
+    harness.connect().execute_batch(sql).unwrap();
+    assert_eq!(harness.pass(Duration::from_secs(1)), [LogReply::Health(Ok(()))]);
+    assert_eq!(harness.number("SELECT count(*) + (SELECT head FROM room) FROM record"), 2);
+    check_stored(&harness.append(log, said("new", None)), 2);
+}
+
+#[test]
+fn what_was_written_last_is_checked_before_service_returns() {
+    for damage in [
+        "UPDATE record SET text = 'forged' WHERE seq = 2",
+        "UPDATE record SET room = 5 WHERE seq = 2",
+        "DELETE FROM room",
+    ] {
+        let mut harness = Harness::new();
+        let log = harness.room(1, "lobby", Durability::Disk);
+        harness.batch(log, [said("one", None), said("two", Some("c"))]);
+        harness.engine.db.pragma_update(None, "query_only", true).unwrap();
+        let refused = Appended::Refused(LogFault::Broken);
+        assert_eq!(harness.append(log, said("no", None)), refused, "{damage}");
+        harness.connect().execute_batch(damage).unwrap();
+        let told = harness.pass(Duration::from_secs(1));
+        assert_eq!(told, [LogReply::Health(Err(LogFault::Corrupt))], "{damage}");
+        assert_eq!(harness.pass(Duration::from_hours(1)), [], "{damage}");
+        let refused = Appended::Refused(LogFault::Corrupt);
+        assert_eq!(harness.append(log, said("no", None)), refused, "{damage}");
+    }
+}
+
+#[test]
+fn after_a_recovery_the_whole_file_is_checked_and_damage_is_final() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    check_stored(&harness.append(log, said("before", None)), 1);
+    assert_eq!(harness.engine.check_at(), Tick::MAX);
+    harness.engine.db.pragma_update(None, "query_only", true).unwrap();
+    assert_eq!(harness.append(log, said("no", None)), Appended::Refused(LogFault::Broken));
+    assert_eq!(harness.pass(Duration::from_secs(1)), [LogReply::Health(Ok(()))]);
+    assert_eq!(harness.engine.check_at(), harness.now.tick);
+    assert_eq!(harness.engine.on_check(harness.now, &CheckOutcome::Sound), None);
+    let aborted = CheckOutcome::Aborted("too much".to_owned());
+    assert_eq!(harness.engine.on_check(harness.now, &aborted), None);
+    assert!(harness.engine.check_at() > harness.now.tick);
+    check_stored(&harness.append(log, said("on", None)), 2);
+    let told = harness.engine.on_check(harness.now, &CheckOutcome::Damaged("a page".to_owned()));
+    assert_eq!(told, Some(LogReply::Health(Err(LogFault::Corrupt))));
+    assert_eq!(harness.append(log, said("no", None)), Appended::Refused(LogFault::Corrupt));
+}
+
+#[test]
+fn a_head_that_was_told_is_not_given_again_though_its_records_are_lost() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Os);
+    harness.batch(log, (0..5).map(|_| said("hi", None)));
+    harness.engine.db.pragma_update(None, "query_only", true).unwrap();
+    assert_eq!(harness.append(log, said("no", None)), Appended::Refused(LogFault::Broken));
+    harness
+        .connect()
+        .execute_batch("DELETE FROM record WHERE seq > 3; UPDATE room SET head = 3")
+        .unwrap();
+    let told = harness.pass(Duration::from_secs(1));
+    assert_eq!(told, [LogReply::Pruned { log, oldest: 6 }, LogReply::Health(Ok(()))]);
+    check_stored(&harness.append(log, said("on", None)), 6);
+    harness.maintain();
+    assert_eq!(harness.number("SELECT count(*) FROM record"), 1);
+}
+
+#[test]
+fn a_damaged_file_is_left_alone() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    harness.append(log, said("before", None));
+    let damaged = rusqlite::Error::SqliteFailure(
+        rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
+        None,
+    );
+    assert_eq!(harness.engine.enter_degraded(harness.now, &damaged), LogFault::Corrupt);
+    assert_eq!(harness.pass(Duration::from_hours(1)), []);
+    let refused = Appended::Refused(LogFault::Corrupt);
+    assert_eq!(harness.append(log, said("after", None)), refused);
+}
+
+#[test]
+fn a_damaged_record_is_not_edited_and_the_store_goes_on() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    harness.append(log, said("before", None));
+    harness.connect().execute_batch("UPDATE record SET text = 'forged'").unwrap();
+    assert_eq!(harness.append(log, edit(1, "new")), Appended::Refused(LogFault::Corrupt));
+    check_stored(&harness.append(log, said("after", None)), 2);
+}
+
+#[test]
+fn a_kill_in_the_midst_of_a_commit_leaves_all_of_the_batch_or_nothing() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    check_stored(&harness.append(log, said("before", None)), 1);
+    // The cache is so small that the transaction is written to the file before it is committed.
+    harness.engine.db.pragma_update(None, "cache_size", 1).unwrap();
+    harness.engine.db.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut counters = harness.engine.room(log).unwrap().counters;
+    for _ in 0..200 {
+        let draft = Draft { meta: vec![member(9)], ..said(&"x".repeat(500), None) };
+        let appended = append(&harness.engine.db, 1, &mut counters, 0, draft);
+        assert!(matches!(appended, Ok(Appended::Stored(_))), "{appended:?}");
+    }
+    let image = tempfile::tempdir().unwrap();
+    for file in ["chinwag.db", "chinwag.db-wal"] {
+        fs::copy(harness.folder.path().join(file), image.path().join(file)).unwrap();
+    }
+    let log_len = fs::metadata(image.path().join("chinwag.db-wal")).unwrap().len();
+    assert!(log_len > 100_000, "{log_len}");
+    let harness = Harness::at(image);
+    assert_eq!((harness.rooms[0].head, harness.rooms[0].meta.len()), (1, 1));
+    assert_eq!(harness.number("SELECT count(*) FROM record"), 1);
+}
+
+#[test]
+fn unwritten_metadata_is_written_when_a_store_that_could_recover_is_closed() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    check_stored(&harness.append(log, said("before", None)), 1);
+    harness.engine.db.pragma_update(None, "query_only", true).unwrap();
+    assert_eq!(harness.append(log, said("no", None)), Appended::Refused(LogFault::Broken));
+    harness.engine.queue_meta([Op::PutMeta(log, member(1))]);
+    let Harness { engine, folder, now, _lock: lock, .. } = harness;
+    engine.close(now);
+    drop(lock);
+    let harness = Harness::at(folder);
+    assert_eq!(harness.rooms[0].meta[1..], [member(1)]);
+    assert_eq!(harness.rooms[0].head, 1);
+}

@@ -1,0 +1,373 @@
+//! The engine on files of its own.
+
+mod degraded;
+
+use std::fs;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
+use crate::chat::model::log::{Draft, MemberMeta, RoomMeta, RoomSnapshot, TargetCheck, Ticket};
+use crate::chat::model::name::RoomName;
+use crate::chat::model::record::{Body, Epoch};
+use crate::chat::model::reply::Role;
+use crate::store::sqlite::open::{Opened, open};
+use crate::store::sqlite::testing::{message, user};
+use crate::time::Tick;
+use crate::time::clock::Clock;
+
+/// An engine with its directory. Dropped without being closed, it leaves what a kill would.
+struct Harness {
+    engine: Engine,
+    folder: TempDir,
+    rooms: Vec<RoomSnapshot>,
+    now: Now,
+    tickets: u64,
+    _lock: fs::File,
+}
+
+fn member(read: u64) -> RoomMeta {
+    RoomMeta::Member(user("ann"), Some(MemberMeta { role: Role::Member, recv: read, read }))
+}
+
+fn said(text: &str, cid: Option<&str>) -> Draft {
+    let mut body = message(text);
+    if let Body::Message { cid: of_body, .. } = &mut body {
+        *of_body = cid.map(Into::into);
+    }
+    Draft { from: user("ann"), body, weight: 400, touch: None, meta: Vec::new() }
+}
+
+fn touching(target: u64, body: Body) -> Draft {
+    let touch = Some(TargetCheck { target, others: false, not_before: 0 });
+    Draft { from: user("ann"), body, weight: 400, touch, meta: Vec::new() }
+}
+
+fn edit(target: u64, text: &str) -> Draft {
+    touching(target, Body::Edit { target, text: Some(text.into()) })
+}
+
+fn deletion(target: u64) -> Draft {
+    touching(target, Body::Deletion { target })
+}
+
+impl Harness {
+    fn new() -> Self {
+        Self::at(tempfile::tempdir().unwrap())
+    }
+
+    fn at(folder: TempDir) -> Self {
+        let Opened { db, lock, loaded, reserve, .. } =
+            open(folder.path(), &Clock::start()).unwrap();
+        let now = Now { tick: Tick::from_millis(1_000_000), wall_ms: 1_763_700_000_000 };
+        let rooms = loaded.rooms;
+        Self { engine: Engine::new(db, reserve), folder, rooms, now, tickets: 0, _lock: lock }
+    }
+
+    /// The server is killed and started again.
+    fn restart(self) -> Self {
+        let Self { engine, folder, _lock: lock, .. } = self;
+        drop((engine, lock));
+        Self::at(folder)
+    }
+
+    /// Opens the room of this row id and name; it goes on if it is stored.
+    fn room(&mut self, id: i64, name: &str, durability: Durability) -> LogId {
+        self.room_with(id, name, durability, Retention::default())
+    }
+
+    fn room_with(
+        &mut self,
+        id: i64,
+        name: &str,
+        durability: Durability,
+        retention: Retention,
+    ) -> LogId {
+        let stored = self.rooms.iter().find(|room| room.name.as_str() == name);
+        let sql = "SELECT at, bytes FROM room WHERE id = ?1";
+        let counters = stored.map(|room| {
+            let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
+            let (at, bytes) = self.engine.db.query_one(sql, [id], read).unwrap();
+            let (at, bytes) = (u64::try_from(at).unwrap(), u64::try_from(bytes).unwrap());
+            RoomCounters { head: room.head, oldest: room.oldest, at, bytes }
+        });
+        let is_stored = counters.is_some();
+        let counters = counters.unwrap_or_default();
+        let slot = usize::try_from(id).unwrap();
+        let log = LogId::new(slot, u64::try_from(id).unwrap());
+        let row = RoomRow { id, epoch: Epoch(5), durability, counters };
+        let name = RoomName::parse(name).unwrap();
+        let opening = Opening { name, durability, retention, row, is_stored };
+        self.engine.queue_meta([Op::Open(log, Box::new(opening))]);
+        log
+    }
+
+    fn op(&mut self, log: LogId, draft: Draft) -> Op {
+        self.tickets += 1;
+        let level = Level::of(self.engine.room(log).unwrap().durability);
+        let wall_ms = self.now.wall_ms;
+        Op::Append(Append { log, ticket: Ticket(self.tickets), level, wall_ms, draft })
+    }
+
+    /// What becomes of the appends of one batch.
+    fn batch(&mut self, log: LogId, drafts: impl IntoIterator<Item = Draft>) -> Vec<Appended> {
+        let ops: Vec<_> = drafts.into_iter().map(|draft| self.op(log, draft)).collect();
+        let outcome = |reply| match reply {
+            LogReply::Appended { outcome, .. } => Some(outcome),
+            _ => None,
+        };
+        self.engine.commit(self.now, ops).into_iter().filter_map(outcome).collect()
+    }
+
+    fn append(&mut self, log: LogId, draft: Draft) -> Appended {
+        self.batch(log, [draft]).pop().unwrap()
+    }
+
+    /// Another connection to the file.
+    fn connect(&self) -> Connection {
+        Connection::open(self.folder.path().join("chinwag.db")).unwrap()
+    }
+
+    fn number(&self, sql: &str) -> i64 {
+        self.connect().query_one(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    fn text(&self, seq: u64) -> Option<String> {
+        let sql = "SELECT text FROM record WHERE seq = ?1";
+        self.connect().query_one(sql, [i64::try_from(seq).unwrap()], |row| row.get(0)).unwrap()
+    }
+
+    /// Does all maintenance: what the domain is told.
+    fn maintain(&mut self) -> Vec<LogReply> {
+        let mut told = Vec::new();
+        for _ in 0..1000 {
+            let step = self.engine.step(self.now, true);
+            told.extend(step.replies);
+            if !step.has_more {
+                return told;
+            }
+        }
+        panic!("it never ends");
+    }
+
+    /// Time passes, and what is due is tried.
+    fn pass(&mut self, duration: Duration) -> Vec<LogReply> {
+        self.now.tick = self.now.tick.after(duration);
+        self.now.wall_ms += u64::try_from(duration.as_millis()).unwrap();
+        self.engine.probe(self.now)
+    }
+}
+
+#[track_caller]
+fn check_stored(outcome: &Appended, seq: u64) {
+    assert!(matches!(outcome, Appended::Stored(record) if record.seq == seq), "{outcome:?}");
+}
+
+#[test]
+fn a_head_is_never_lowered_though_all_records_are_gone() {
+    let mut harness = Harness::new();
+    let retention = Retention { age: Some(Duration::from_hours(1)), ..Retention::default() };
+    let log = harness.room_with(1, "lobby", Durability::Disk, retention);
+    assert_eq!(harness.batch(log, (0..200).map(|_| said("hi", None))).len(), 200);
+    assert_eq!(harness.maintain(), []);
+    harness.pass(Duration::from_hours(2));
+    let told = harness.maintain();
+    assert_eq!(told.last(), Some(&LogReply::Pruned { log, oldest: 201 }));
+    assert_eq!(harness.number("SELECT count(*) + (SELECT bytes FROM room) FROM record"), 0);
+    let mut harness = harness.restart();
+    assert_eq!((harness.rooms[0].head, harness.rooms[0].oldest), (200, 201));
+    let log = harness.room(1, "lobby", Durability::Disk);
+    check_stored(&harness.append(log, said("on", None)), 201);
+}
+
+#[test]
+fn a_room_keeps_as_many_records_and_bytes_as_it_may() {
+    let text = "x".repeat(10);
+    for (retention, oldest) in [
+        (Retention { records: Some(30), ..Retention::default() }, 71),
+        (Retention { bytes: Some(205), ..Retention::default() }, 81),
+        (Retention { records: Some(0), ..Retention::default() }, 101),
+        (Retention { records: Some(100), bytes: Some(1000), ..Retention::default() }, 1),
+    ] {
+        let mut harness = Harness::new();
+        let log = harness.room_with(1, "lobby", Durability::Os, retention);
+        harness.batch(log, (0..100).map(|_| said(&text, None)));
+        harness.maintain();
+        assert_eq!(harness.engine.room(log).unwrap().counters.oldest, oldest, "{retention:?}");
+        let left = harness.number("SELECT count(*) FROM record");
+        assert_eq!(left, 101 - i64::try_from(oldest).unwrap(), "{retention:?}");
+        assert_eq!(harness.number("SELECT bytes FROM room"), left * 10, "{retention:?}");
+    }
+}
+
+#[test]
+fn a_cid_is_known_over_restarts_and_deletions_until_its_time_is_over() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    let at = harness.now.wall_ms;
+    let batch = [said("hi", Some("c")), said("hi", Some("c")), said("ho", Some("c"))];
+    let outcomes = harness.batch(log, batch);
+    check_stored(&outcomes[0], 1);
+    assert_eq!(outcomes[1], Appended::Duplicate { seq: 1, at });
+    assert_eq!(outcomes[2], Appended::Conflict { seq: 1 });
+    let mut harness = harness.restart();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    harness.now.wall_ms += 9;
+    assert_eq!(harness.append(log, said("hi", Some("c"))), Appended::Duplicate { seq: 1, at });
+    check_stored(&harness.append(log, deletion(1)), 2);
+    assert_eq!(harness.append(log, said("hi", Some("c"))), Appended::Duplicate { seq: 1, at });
+    assert_eq!(harness.append(log, said("ho", Some("c"))), Appended::Conflict { seq: 1 });
+    harness.pass(Duration::from_hours(6 * 24));
+    harness.maintain();
+    assert_eq!(harness.append(log, said("hi", Some("c"))), Appended::Duplicate { seq: 1, at });
+    harness.pass(Duration::from_hours(24));
+    harness.maintain();
+    check_stored(&harness.append(log, said("hi", Some("c"))), 3);
+}
+
+#[test]
+fn an_edit_and_a_deletion_change_their_target_and_nothing_else_does() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    harness.batch(log, [said("one", Some("c")), said("two", None)]);
+    harness.maintain();
+    check_stored(&harness.append(log, edit(1, "uno")), 3);
+    assert_eq!((harness.text(1), harness.text(3)), (Some("uno".into()), Some("uno".into())));
+    check_stored(&harness.append(log, edit(1, "ein Wort")), 4);
+    check_stored(&harness.append(log, deletion(1)), 5);
+    assert_eq!([1, 3, 4, 5].map(|seq| harness.text(seq)), [const { None }; 4]);
+    assert_eq!(harness.text(2).as_deref(), Some("two"));
+    assert_eq!(harness.number("SELECT count(*) FROM record WHERE cid IS NOT NULL"), 0);
+    assert_eq!(harness.number("SELECT bytes FROM room"), 3);
+    assert_eq!(
+        harness.number("SELECT count(*) FROM word WHERE word MATCH 'one OR uno OR wort'"),
+        0
+    );
+    for (draft, expect) in [
+        (edit(1, "again"), Appended::NoSuchMessage),
+        (edit(3, "an edit"), Appended::NoSuchMessage),
+        (deletion(9), Appended::NoSuchMessage),
+        (Draft { from: user("bob"), ..edit(2, "not mine") }, Appended::NotYours),
+        (
+            Draft {
+                touch: Some(TargetCheck { target: 2, others: true, not_before: u64::MAX }),
+                ..edit(2, "late")
+            },
+            Appended::TooOld,
+        ),
+    ] {
+        assert_eq!(harness.append(log, draft.clone()), expect, "{draft:?}");
+    }
+    assert_eq!(harness.text(2).as_deref(), Some("two"));
+    assert_eq!(harness.number("SELECT head FROM room"), 5);
+}
+
+#[test]
+fn metadata_is_written_with_the_first_record_after_it_and_with_its_own() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    harness.engine.queue_meta([Op::PutMeta(log, member(3)), Op::PutMeta(log, member(4))]);
+    let draft = Draft { meta: vec![RoomMeta::Topic("tea".into())], ..said("hi", None) };
+    check_stored(&harness.append(log, draft), 1);
+    let harness = harness.restart();
+    assert_eq!(harness.rooms[0].meta[1..], [RoomMeta::Topic("tea".into()), member(4)]);
+}
+
+#[test]
+fn the_later_of_metadata_alone_and_with_a_record_stays() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    let leaving = Draft { meta: vec![RoomMeta::Member(user("ann"), None)], ..said("bye", None) };
+    let (first, second) = (harness.op(log, leaving), harness.op(log, said("hi", None)));
+    let ops = vec![Op::PutMeta(log, member(1)), first, Op::PutMeta(log, member(2)), second];
+    assert_eq!(harness.engine.commit(harness.now, ops).len(), 2);
+    let harness = harness.restart();
+    assert_eq!(harness.rooms[0].meta[1..], [member(2)]);
+}
+
+#[test]
+fn the_time_of_a_room_never_goes_back() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    harness.append(log, said("hi", None));
+    let mut harness = harness.restart();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    let before = harness.now.wall_ms;
+    harness.now.wall_ms -= 1000;
+    let outcome = harness.append(log, said("hi", None));
+    assert!(matches!(outcome, Appended::Stored(record) if record.at == before));
+}
+
+#[test]
+fn only_what_the_machine_may_have_lost_begins_a_new_epoch() {
+    let set_boot = "UPDATE meta SET value = 'another' WHERE key = 'boot'";
+    for (closed, other_boot, expect_os) in
+        [(false, false, 5), (true, true, 5), (true, false, 5), (false, true, 0)]
+    {
+        let mut harness = Harness::new();
+        let os = harness.room(1, "os", Durability::Os);
+        let disk = harness.room(2, "disk", Durability::Disk);
+        harness.append(os, said("hi", None));
+        harness.append(disk, said("hi", None));
+        if other_boot {
+            harness.connect().execute_batch(set_boot).unwrap();
+        }
+        let Harness { engine, folder, now, _lock: lock, .. } = harness;
+        if closed {
+            engine.close(now);
+        } else {
+            drop(engine);
+        }
+        drop(lock);
+        let harness = Harness::at(folder);
+        let epochs: Vec<_> = harness.rooms.iter().map(|room| room.epoch.0).collect();
+        assert_eq!(epochs[1], 5);
+        let is_same = epochs[0] == 5;
+        assert_eq!(is_same, expect_os == 5, "closed {closed}, other boot {other_boot}");
+        assert!(harness.rooms.iter().all(|room| room.head == 1));
+    }
+}
+
+#[test]
+fn what_is_not_synced_is_known_until_it_is() {
+    let mut harness = Harness::new();
+    let os = harness.room(1, "os", Durability::Os);
+    let disk = harness.room(2, "disk", Durability::Disk);
+    harness.append(disk, said("hi", None));
+    assert!(!harness.engine.has_unsynced());
+    harness.append(os, said("hi", None));
+    assert!(harness.engine.has_unsynced());
+    assert_eq!(harness.engine.sync(harness.now), []);
+    assert!(!harness.engine.has_unsynced());
+    harness.append(os, said("hi", None));
+    harness.append(disk, said("hi", None));
+    assert!(!harness.engine.has_unsynced());
+}
+
+#[test]
+fn the_records_of_a_room_that_is_gone_go_too_also_after_a_restart() {
+    let mut harness = Harness::new();
+    let gone = harness.room(1, "gone", Durability::Disk);
+    let stays = harness.room(2, "stays", Durability::Disk);
+    harness.batch(gone, (0..100).map(|_| said("hi", None)));
+    harness.append(stays, said("hi", None));
+    harness.engine.commit(harness.now, vec![Op::Drop(gone), Op::Sync(Ticket(0), Level::Disk)]);
+    assert_eq!(harness.number("SELECT count(*) FROM record"), 101);
+    let mut harness = harness.restart();
+    assert_eq!(harness.rooms.len(), 1);
+    harness.room(2, "stays", Durability::Disk);
+    harness.maintain();
+    assert_eq!(harness.number("SELECT count(*) + sum(room) FROM record"), 3);
+}
+
+#[test]
+fn an_append_to_a_room_that_is_not_open_is_refused() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    let late = harness.op(log, said("late", None));
+    let replies = harness.engine.commit(harness.now, vec![Op::Drop(log), late]);
+    let outcome = Appended::Refused(LogFault::Broken);
+    assert_eq!(replies, [LogReply::Appended { ticket: Ticket(1), outcome }]);
+}

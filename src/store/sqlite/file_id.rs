@@ -1,0 +1,76 @@
+//! Which file this is.
+//!
+//! SQLite takes any WAL of the right name for the file's own, and the WAL of another file would
+//! replace its content. So each file has a random number, which must be the same with and without
+//! the WAL.
+
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::meta_table::{self, FILE_ID};
+use super::schema::Unfit;
+
+/// Gives a file a new number.
+pub(in crate::store) fn renew(db: &Connection) -> rusqlite::Result<()> {
+    // Uniqueness is all that is needed, so SQLite's random numbers will do.
+    let number: i64 = db.query_one("SELECT random()", [], |row| row.get(0))?;
+    meta_table::put(db, FILE_ID, number)
+}
+
+/// The number of the file at `path` as it is without its WAL; `None` if it has none, or is half
+/// written, as it may be after a power loss.
+///
+/// Nothing in this process may have the file open: closing it here would release those locks.
+pub(super) fn without_wal(path: &Path) -> Option<i64> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(uri_without_wal(path), flags);
+    db.and_then(|db| meta_table::get(&db, FILE_ID)).ok().flatten()
+}
+
+/// Checks that a file that has the number `without_wal` without its WAL has it with the WAL too.
+pub(super) fn check(db: &Connection, without_wal: Option<i64>) -> Result<(), Unfit> {
+    match without_wal {
+        Some(_) if meta_table::get(db, FILE_ID)? != without_wal => Err(Unfit::WalMismatch),
+        _ => Ok(()),
+    }
+}
+
+/// The name under which SQLite opens the file as if it had no WAL.
+fn uri_without_wal(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' => uri.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() => uri.push(char::from(byte)),
+            _ => _ = write!(uri, "%{byte:02x}"),
+        }
+    }
+    uri + "?immutable=1"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_opened_without_its_wal_whatever_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("100% säfe?#.db");
+        let db = Connection::open(&path).unwrap();
+        db.execute_batch("CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY)").unwrap();
+        renew(&db).unwrap();
+        db.pragma_update(None, "journal_mode", "wal").unwrap();
+        let before = without_wal(&path);
+        assert!(before.is_some());
+        check(&db, before).unwrap();
+        renew(&db).unwrap();
+        assert_eq!(without_wal(&path), before);
+        assert!(matches!(check(&db, before), Err(Unfit::WalMismatch)));
+        check(&db, None).unwrap();
+    }
+}

@@ -1,0 +1,31 @@
+//! The table `meta`: what concerns the file as a whole, by key.
+
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, OptionalExtension as _, ToSql};
+
+/// 1 if the file was closed in good order, otherwise 0.
+pub(in crate::store) const CLEAN: &str = "clean";
+/// In which boot of the machine the file was opened last.
+pub(super) const BOOT: &str = "boot";
+/// A number that no other file has.
+pub(super) const FILE_ID: &str = "file";
+/// While the file is closed in good order: a checksum over rooms, members and restrictions.
+pub(super) const CHECKSUM: &str = "sum";
+/// Present once a failure has cost records: there may be some below the oldest of a room.
+pub(super) const REPAIRED: &str = "mended";
+/// The id of the last record whose words are in the index.
+pub(super) const INDEXED: &str = "searched";
+/// How texts were put into the index.
+pub(super) const INDEX_VERSION: &str = "words";
+
+/// The value of a key, if there is one.
+pub(super) fn get<T: FromSql>(db: &Connection, key: &str) -> rusqlite::Result<Option<T>> {
+    let sql = "SELECT value FROM meta WHERE key = ?1";
+    db.prepare_cached(sql)?.query_one([key], |row| row.get(0)).optional()
+}
+
+/// Sets the value of a key.
+pub(in crate::store) fn put(db: &Connection, key: &str, value: impl ToSql) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO meta VALUES (?1, ?2)";
+    db.prepare_cached(sql)?.execute((key, value)).map(drop)
+}

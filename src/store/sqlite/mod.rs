@@ -1,0 +1,52 @@
+//! Logs that survive: an SQLite file with a thread that writes it and one that reads it; while the
+//! whole file is checked, a third one ([`full_check`]).
+//!
+//! ```text
+//!            the loop's thread           │  the writer's                    │  the reader's
+//!  ──────────────────────────────────────┼──────────────────────────────────┼────────────────
+//!   request ─ batch ─ flush ▶ WriteQueue ┼▶ Batch ─▶ Engine ─ commit, sync ─┐│
+//!      └──────────────── query ──────────┼──────────────────────────────────┼┼▶ Reader ─┐
+//!   poll ◀────────────────── ReplySender ┼──────────────────────────────────┘┼──────────┘
+//! ```
+
+mod append;
+mod checksum;
+mod column_code;
+pub(in crate::store) mod connection;
+pub(in crate::store) mod data_dir;
+pub(in crate::store) mod disk_reserve;
+mod edits;
+mod engine;
+pub(in crate::store) mod file_id;
+mod full_check;
+pub(in crate::store) mod integers;
+pub(in crate::store) mod integrity;
+mod load_rooms;
+mod log_fault;
+pub(in crate::store) mod meta_table;
+mod open;
+mod open_error;
+mod queries;
+mod read_transaction;
+mod reader_thread;
+pub(in crate::store) mod record_row;
+mod reply_channel;
+mod room_meta;
+mod room_row;
+pub(in crate::store) mod schema;
+pub(in crate::store) mod search;
+mod store;
+pub(in crate::store) mod suspensions;
+#[cfg(test)]
+pub(in crate::store) mod testing;
+#[cfg(test)]
+mod tests;
+mod unwritten_meta;
+mod write_op;
+mod write_queue;
+mod writer_thread;
+
+pub use open_error::OpenError;
+pub use reply_channel::Wake;
+pub use store::{Options, SqliteStore};
+pub use suspensions::Suspended;

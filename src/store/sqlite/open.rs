@@ -1,0 +1,193 @@
+//! Opening the store: the directory, its lock, the file, and how it was left.
+
+use std::fs::File;
+use std::path::Path;
+
+use rusqlite::ffi;
+use rusqlite::types::Value;
+
+use super::connection::WriteConnection;
+use super::data_dir::{self, DATABASE, file_len, with_suffix};
+use super::disk_reserve::{DiskReserve, is_no_space};
+use super::file_id;
+use super::integrity::{check_rooms, remove_checksum};
+use super::load_rooms::{Loaded, load};
+use super::log_fault::{classify, damaged};
+use super::meta_table::{self, BOOT, CLEAN};
+use super::open_error::OpenError;
+use super::schema::{self, Unfit};
+use crate::chat::model::log::LogFault;
+use crate::time::clock::{Clock, Now};
+
+/// The oldest SQLite that may be used: earlier ones can damage a WAL while it is moved into the
+/// file.
+const SQLITE_MIN: i32 = 3_051_003;
+/// Where Linux tells which boot of the machine this is.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// A file that is open and locked.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) db: WriteConnection,
+    /// Held for as long as the file is written.
+    pub(super) lock: File,
+    pub(super) loaded: Loaded,
+    /// It was closed in good order, or is new.
+    pub(super) is_clean: bool,
+    pub(super) reserve: DiskReserve,
+    /// Why nothing can be written for the time being, or ever.
+    pub(super) write_error: Option<rusqlite::Error>,
+}
+
+/// Opens the file in `data`, makes both if they are not there, and reads the rooms.
+pub(super) fn open(data: &Path, clock: &Clock) -> Result<Opened, OpenError> {
+    if rusqlite::version_number() < SQLITE_MIN {
+        return Err(OpenError::Library(rusqlite::version()));
+    }
+    let began = clock.now();
+    let failed = |error| OpenError::Directory(data.to_owned(), error);
+    data_dir::ignore_file_size_signal().map_err(failed)?;
+    data_dir::make(data).map_err(failed)?;
+    // Before the file is opened: two servers must not even read it at the same time.
+    let lock = data_dir::lock(data)?;
+    let path = data.join(DATABASE);
+    let wal_bytes = file_len(&with_suffix(&path, "-wal"));
+    let mut reserve = DiskReserve::of(data);
+    let mut read = read(&path, began).map_err(|error| or_no_space(error, &reserve));
+    if matches!(read, Err(OpenError::NoRoom(..))) && reserve.is_held() {
+        // SQLite needs some space to open a file that was not closed.
+        reserve.release();
+        read = self::read(&path, began).map_err(|error| or_no_space(error, &reserve));
+    }
+    let FileRead { db, left, loaded, damage } = read?;
+    data_dir::sync_parent(&path).map_err(failed)?;
+    let millis = u64::try_from(clock.now().tick.since(began.tick).as_millis()).unwrap_or(u64::MAX);
+    let (rooms, records) = (loaded.rooms.len(), loaded.records);
+    let file = path.display().to_string();
+    log::info!(
+        file, found = left.describe(), log_bytes = wal_bytes, rooms, records, millis;
+        "the store is open"
+    );
+    let is_clean = matches!(left, FileLeft::New | FileLeft::Clean);
+    let full = || {
+        let error = reserve.acquire().err()?;
+        let full = ffi::Error::new(ffi::SQLITE_FULL);
+        Some(rusqlite::Error::SqliteFailure(full, Some(error.to_string())))
+    };
+    let write_error = damage.map(damaged).or_else(full);
+    Ok(Opened { db, lock, loaded, is_clean, reserve, write_error })
+}
+
+/// A file that was read.
+struct FileRead {
+    db: WriteConnection,
+    left: FileLeft,
+    loaded: Loaded,
+    /// What is wrong with it: then nothing was written.
+    damage: Option<String>,
+}
+
+/// Opens the file, marks it as in use if it is whole, and reads the rooms.
+fn read(path: &Path, now: Now) -> Result<FileRead, OpenError> {
+    if !path.exists() {
+        create(path)?;
+    }
+    let failed = OpenError::of_sqlite(path);
+    let mut db = prepare(path).map_err(|unfit| OpenError::of_unfit(path, unfit))?;
+    let damage = check_rooms(&db).map_err(&failed)?;
+    let left = match damage {
+        None => mark_in_use(&mut db, now).map_err(&failed)?,
+        Some(_) => FileLeft::Damaged,
+    };
+    let loaded = load(&db).map_err(&failed)?;
+    Ok(FileRead { db, left, loaded, damage })
+}
+
+/// The same error, or that there is no space, if that is what the file system says.
+fn or_no_space(error: OpenError, reserve: &DiskReserve) -> OpenError {
+    let OpenError::Failed(path, error) = error else { return error };
+    let is_full = classify(&error) == LogFault::Full
+        || reserve.probe().is_some_and(|refusal| is_no_space(&refusal));
+    if is_full { OpenError::NoRoom(path, error) } else { OpenError::Failed(path, error) }
+}
+
+/// How the file was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FileLeft {
+    New,
+    Clean,
+    /// The process ended before it could close it.
+    Killed,
+    /// The machine did: what it had not synced may be lost.
+    PowerLost,
+    /// It is not what was written.
+    Damaged,
+}
+
+impl FileLeft {
+    const fn describe(self) -> &'static str {
+        match self {
+            Self::New => "nothing: it is new",
+            Self::Clean => "closed in good order",
+            Self::Killed => "not closed: the server was killed",
+            Self::PowerLost => "not closed: the machine went down",
+            Self::Damaged => "damage: nothing is written",
+        }
+    }
+}
+
+/// Makes the file under another name, so that it is whole from the moment it has its own.
+fn create(path: &Path) -> Result<(), OpenError> {
+    let part = with_suffix(path, ".new");
+    // An earlier start may have been killed while it made the file.
+    for suffix in [".new", ".new-journal"] {
+        _ = std::fs::remove_file(with_suffix(path, suffix));
+    }
+    let make = || -> Result<(), Unfit> {
+        let mut db = WriteConnection::open(&part)?;
+        schema::migrate(&mut db)?;
+        Ok(file_id::renew(&db)?)
+    };
+    make().map_err(|unfit| OpenError::of_unfit(path, unfit))?;
+    let named = std::fs::rename(&part, path);
+    named.map_err(|error| OpenError::Directory(path.to_owned(), error))
+}
+
+/// Opens the file, if it is one of ours, and brings it to the last version of the schema.
+fn prepare(path: &Path) -> Result<WriteConnection, Unfit> {
+    let without_wal = file_id::without_wal(path);
+    let mut db = WriteConnection::open(path)?;
+    // Nothing is written to a file before it is known to be ours.
+    schema::check(&db)?;
+    file_id::check(&db, without_wal)?;
+    db.use_wal()?;
+    schema::migrate(&mut db)?;
+    Ok(db)
+}
+
+/// Marks the file as ours and not closed. If the machine went down with it, the rooms that may have
+/// lost records begin a new epoch: clients may know their seqs, which will be given again.
+fn mark_in_use(db: &mut WriteConnection, now: Now) -> rusqlite::Result<FileLeft> {
+    let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_default();
+    let boot = boot.trim();
+    let transaction = db.transaction()?;
+    let clean = meta_table::get::<Value>(&transaction, CLEAN)?;
+    let last_boot = meta_table::get::<Value>(&transaction, BOOT)?;
+    let is_same_boot = last_boot == Some(boot.to_owned().into()) && !boot.is_empty();
+    let left = match clean {
+        None => FileLeft::New,
+        Some(Value::Integer(1)) => FileLeft::Clean,
+        Some(_) if is_same_boot => FileLeft::Killed,
+        Some(_) => FileLeft::PowerLost,
+    };
+    if left == FileLeft::PowerLost {
+        // Milliseconds since 1970 in the upper bits: larger than any epoch that was given before.
+        let epoch = now.wall_ms.wrapping_shl(20).cast_signed();
+        transaction.execute("UPDATE room SET epoch = ?1 WHERE durability = 1", [epoch])?;
+    }
+    remove_checksum(&transaction)?;
+    meta_table::put(&transaction, CLEAN, 0)?;
+    meta_table::put(&transaction, BOOT, boot)?;
+    transaction.commit()?;
+    Ok(left)
+}

@@ -1,0 +1,124 @@
+//! Why the store could not be opened, and what to do about it.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::data_dir::with_suffix;
+use super::schema::Unfit;
+
+/// Why the store could not be opened. Each says what to do.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The directory cannot be made or used.
+    Directory(PathBuf, io::Error),
+    /// Another server has the directory.
+    Locked(PathBuf),
+    /// The program was built with an SQLite that is too old.
+    Library(&'static str),
+    /// The file is of a later version of the program: the version it has, and the last known one.
+    Newer(PathBuf, i32, i32),
+    /// The file is of another program.
+    Foreign(PathBuf),
+    /// The file has nothing in it.
+    Empty(PathBuf),
+    /// The WAL beside the file belongs to another file: the file, and the WAL.
+    WalMismatch(PathBuf, PathBuf),
+    /// The file is damaged.
+    Damaged(PathBuf, String),
+    /// There is no room on the disk: bytes, inodes, or a quota.
+    NoRoom(PathBuf, rusqlite::Error),
+    /// The file cannot be read or written.
+    Failed(PathBuf, rusqlite::Error),
+}
+
+impl OpenError {
+    /// The file at `path` cannot be used.
+    pub(in crate::store) fn of_unfit(path: &Path, unfit: Unfit) -> Self {
+        let path = path.to_owned();
+        match unfit {
+            Unfit::Foreign => Self::Foreign(path),
+            Unfit::Empty => Self::Empty(path),
+            Unfit::WalMismatch => {
+                let wal = with_suffix(&path, "-wal");
+                Self::WalMismatch(path, wal)
+            }
+            Unfit::Newer(found, known) => Self::Newer(path, found, known),
+            Unfit::Damaged(error) => Self::Damaged(path, error.to_string()),
+            Unfit::Failed(error) => Self::Failed(path, error),
+        }
+    }
+
+    /// SQLite has refused something with the file at `path`.
+    pub(in crate::store) fn of_sqlite(path: &Path) -> impl Fn(rusqlite::Error) -> Self {
+        |error| Self::of_unfit(path, Unfit::from(error))
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(path, error) => write!(
+                f,
+                "the data directory {} cannot be used: {error}; make it writable, free space on \
+                 its disk, or name another directory with `data`",
+                path.display()
+            ),
+            Self::Locked(path) => write!(
+                f,
+                "another chinwag serves {}; stop it, or name another directory with `data`",
+                path.display()
+            ),
+            Self::Library(version) => write!(
+                f,
+                "this program was built with SQLite {version}, which may damage its files; build \
+                 it with 3.51.3 or later"
+            ),
+            Self::Newer(path, found, known) => write!(
+                f,
+                "{} has version {found} of the schema, and this chinwag knows versions up to \
+                 {known}; use the chinwag that wrote it or a later one, or restore an older \
+                 backup into another directory",
+                path.display()
+            ),
+            Self::Foreign(path) => write!(
+                f,
+                "{} is not a chinwag database; move it away, or name another directory with `data`",
+                path.display()
+            ),
+            Self::Empty(path) => write!(
+                f,
+                "{} is empty, and chinwag never leaves it so: restore a backup with `chinwag \
+                 restore`, or move it away to start without data",
+                path.display()
+            ),
+            Self::WalMismatch(path, wal) => write!(
+                f,
+                "{} is the write-ahead log of another database than {}: put the right one in its \
+                 place, or move it away; both files were left unchanged",
+                wal.display(),
+                path.display()
+            ),
+            Self::Damaged(path, what) => write!(
+                f,
+                "{} is damaged: {what}; it was left as it is: see `chinwag verify`, and restore a \
+                 backup with `chinwag restore`, or move the file away to start without data",
+                path.display()
+            ),
+            Self::NoRoom(path, error) => write!(
+                f,
+                "{} cannot be opened: {error}; its disk has no space, no inode or no quota left: \
+                 free some and start again",
+                path.display()
+            ),
+            Self::Failed(path, error) => write!(
+                f,
+                "{} cannot be opened: {error}; check its permissions, its disk, and which other \
+                 process has it open",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}

@@ -1,0 +1,375 @@
+//! What the reader answers: pages of records, inboxes, searches.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use rusqlite::OptionalExtension as _;
+
+use super::integers::{signed, unsigned};
+use super::read_transaction::{DamagedRecord, QueryFault, ReadTransaction};
+use super::record_row::{self, COLUMNS, kind};
+use super::search::{self, StoredSearch};
+use crate::chat::model::limits::{PAGE_BYTES_MAX, UNREAD_MAX};
+use crate::chat::model::log::{Answer, InboxQuery, LogId, Query};
+use crate::chat::model::name::UserName;
+use crate::chat::model::record::SharedRecord;
+
+/// Records that one inbox reads to count unread messages, in all its rooms; those that it does not
+/// read count as unread.
+const INBOX_RECORDS_MAX: u64 = 100_000;
+/// Records that it reads in one room: twice what is counted, for a user who wrote half of them.
+const INBOX_ROOM_RECORDS_MAX: u64 = 2 * UNREAD_MAX;
+/// Records that it reads in one room to find the last message: reactions and the like after it.
+const LAST_RECORDS_MAX: u32 = 256;
+
+// One full room must not use up the budget of all others.
+const _: () = assert!(INBOX_RECORDS_MAX >= 4 * INBOX_ROOM_RECORDS_MAX);
+
+/// A [`Query`] about rooms by their row ids; `None` is a room that is not stored.
+#[derive(Debug)]
+pub(super) enum StoredQuery {
+    Page { room: Option<i64>, from: u64, to: u64 },
+    Below { room: Option<i64>, seq: u64, limit: u32 },
+    Inbox { user: UserName, rows: Vec<(Option<i64>, InboxQuery)> },
+    Search(StoredSearch),
+}
+
+impl StoredQuery {
+    /// The same as `query`, where `rooms` gives the row id of a log's room.
+    pub(super) fn of(query: Query, rooms: impl Fn(LogId) -> Option<i64>) -> Self {
+        match query {
+            Query::Page { log, from, to } => Self::Page { room: rooms(log), from, to },
+            Query::Below { log, seq, limit } => Self::Below { room: rooms(log), seq, limit },
+            Query::Inbox { user, rows } => {
+                let rows = rows.into_iter().map(|row| (rooms(row.log), row)).collect();
+                Self::Inbox { user, rows }
+            }
+            Query::Search { logs, text, before, limit } => {
+                let rooms = logs.into_iter().filter_map(|log| Some((rooms(log)?, log))).collect();
+                Self::Search(StoredSearch { rooms, text, before, limit })
+            }
+        }
+    }
+
+    /// The answer.
+    pub(super) fn answer(&self, reading: &mut ReadTransaction<'_>) -> Result<Answer, QueryFault> {
+        match self {
+            Self::Page { room, from, to } => page(reading, *room, *from, *to),
+            Self::Below { room, seq, limit } => below(reading, *room, *seq, *limit),
+            Self::Inbox { user, rows } => inbox(reading, user, rows).map(Answer::Inbox),
+            Self::Search(search) => search::find(reading, search),
+        }
+    }
+}
+
+/// The first seq that is there, and the last.
+fn extent(
+    reading: &ReadTransaction<'_>,
+    room: Option<i64>,
+) -> rusqlite::Result<RangeInclusive<u64>> {
+    let sql = "SELECT oldest, head FROM room WHERE id = ?1";
+    let mut statement = reading.db.prepare_cached(sql)?;
+    let row = statement.query_row([room], |row| Ok((row.get(0)?, row.get(1)?)));
+    let (oldest, head): (i64, i64) = row.optional()?.unwrap_or((1, 0));
+    Ok(unsigned(oldest)..=unsigned(head))
+}
+
+fn page(
+    reading: &mut ReadTransaction<'_>,
+    room: Option<i64>,
+    from: u64,
+    to: u64,
+) -> Result<Answer, QueryFault> {
+    let stored = extent(reading, room)?;
+    let seqs = from.max(*stored.start())..=to.min(*stored.end());
+    let records = records(reading, Direction::Up, room, &seqs, seqs.clone())?;
+    Ok(Answer::Records { records, as_of: *stored.end() })
+}
+
+fn below(
+    reading: &mut ReadTransaction<'_>,
+    room: Option<i64>,
+    seq: u64,
+    limit: u32,
+) -> Result<Answer, QueryFault> {
+    let stored = extent(reading, room)?;
+    let last = seq.saturating_sub(1).min(*stored.end());
+    let first = (last + 1).saturating_sub(u64::from(limit)).max(*stored.start());
+    let seqs = first..=last;
+    let mut records = records(reading, Direction::Down, room, &seqs, seqs.clone().rev())?;
+    records.reverse();
+    Ok(Answer::Records { records, as_of: *stored.end() })
+}
+
+/// Which way records are read.
+#[derive(Clone, Copy, Debug)]
+enum Direction {
+    Up,
+    Down,
+}
+
+/// The records of `seqs`, in the order of `expected`: as many as a page holds, up to the first that
+/// cannot be read.
+fn records(
+    reading: &mut ReadTransaction<'_>,
+    direction: Direction,
+    room: Option<i64>,
+    seqs: &RangeInclusive<u64>,
+    expected: impl Iterator<Item = u64>,
+) -> Result<Vec<SharedRecord>, QueryFault> {
+    let (mut records, mut bytes) = (Vec::new(), 0_usize);
+    let Some(room) = room.filter(|_| !seqs.is_empty()) else { return Ok(records) };
+    let order = match direction {
+        Direction::Up => "ASC",
+        Direction::Down => "DESC",
+    };
+    let mut statement = reading.db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM record WHERE room = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq {order}"
+    ))?;
+    let mut rows = statement.query((room, signed(*seqs.start()), signed(*seqs.end())))?;
+    for seq in expected {
+        let read = rows.next()?.map(record_row::decode).transpose();
+        let fault = match read {
+            Ok(Some(record)) if record.seq == seq => {
+                bytes = bytes.saturating_add(usize::try_from(record.weight).unwrap_or(bytes));
+                if bytes > PAGE_BYTES_MAX && !records.is_empty() {
+                    break;
+                }
+                records.push(Arc::new(record));
+                continue;
+            }
+            Ok(_) => None,
+            Err(fault) => Some(fault),
+        };
+        reading.damaged.push(DamagedRecord { room, seq, fault });
+        // The records before the damaged one are sound: the reader gets them.
+        return if records.is_empty() { Err(QueryFault::Corrupt) } else { Ok(records) };
+    }
+    Ok(records)
+}
+
+fn inbox(
+    reading: &mut ReadTransaction<'_>,
+    user: &UserName,
+    rows: &[(Option<i64>, InboxQuery)],
+) -> Result<Vec<(u64, Option<SharedRecord>)>, QueryFault> {
+    let mut budget = INBOX_RECORDS_MAX;
+    let mut answers = Vec::with_capacity(rows.len());
+    for (room, row) in rows {
+        let Some(room) = *room else {
+            answers.push((0, None));
+            continue;
+        };
+        let unread = unread(reading, user, room, row, &mut budget)?;
+        let last = if row.last { last_message(reading, room, row.head)? } else { None };
+        answers.push((unread, last));
+    }
+    Ok(answers)
+}
+
+/// How many messages above `read` are not the user's; only the latest ones that `budget` allows are
+/// read.
+fn unread(
+    reading: &ReadTransaction<'_>,
+    user: &UserName,
+    room: i64,
+    row: &InboxQuery,
+    budget: &mut u64,
+) -> rusqlite::Result<u64> {
+    let stored = extent(reading, Some(room))?;
+    let above = row.read.max(stored.start().saturating_sub(1));
+    let last = row.head.min(*stored.end());
+    let all = last.saturating_sub(above);
+    if all == 0 {
+        return Ok(0);
+    }
+    let read = all.min(INBOX_ROOM_RECORDS_MAX).min(*budget);
+    *budget -= read;
+    let sql = "SELECT count(*) FROM record WHERE room = ?1 AND seq > ?2 AND seq <= ?3 \
+               AND kind = ?4 AND sender <> ?5";
+    let mut statement = reading.db.prepare_cached(sql)?;
+    let params = (room, signed(last - read), signed(last), kind::MESSAGE, user.as_str());
+    let unread: i64 = statement.query_row(params, |row| row.get(0))?;
+    Ok(unsigned(unread).saturating_add(all - read).min(UNREAD_MAX))
+}
+
+/// The last message, if it is among the latest records and can be read.
+fn last_message(
+    reading: &mut ReadTransaction<'_>,
+    room: i64,
+    head: u64,
+) -> rusqlite::Result<Option<SharedRecord>> {
+    let mut statement = reading.db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM record WHERE room = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT ?3"
+    ))?;
+    let mut rows = statement.query((room, signed(head), LAST_RECORDS_MAX))?;
+    while let Some(row) = rows.next()? {
+        if row.get::<_, i64>("kind") == Ok(kind::MESSAGE) {
+            return Ok(reading.decode(row, room));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::chat::model::record::Body;
+    use crate::store::sqlite::record_row::RowFault;
+    use crate::store::sqlite::testing::{database, message, room, say, say_heavy, user};
+
+    /// Room 1 with so many messages of this weight, those below `oldest` pruned.
+    fn stored(messages: u64, weight: u32, oldest: u64) -> (TempDir, Connection) {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        room(&db, 1, "lobby");
+        for seq in 1..=messages {
+            say_heavy(&db, 1, "ann", message(&seq.to_string()), weight);
+        }
+        db.execute("DELETE FROM record WHERE seq < ?1", [signed(oldest)]).unwrap();
+        db.execute("UPDATE room SET oldest = ?1", [signed(oldest)]).unwrap();
+        (folder, db)
+    }
+
+    #[track_caller]
+    fn check(db: &Connection, query: &StoredQuery, expect: RangeInclusive<u64>, head: u64) {
+        match query.answer(&mut ReadTransaction::new(db)) {
+            Ok(Answer::Records { records, as_of }) => {
+                let seqs: Vec<u64> = records.iter().map(|record| record.seq).collect();
+                assert_eq!((seqs, as_of), (expect.collect(), head), "{query:?}");
+            }
+            other => panic!("{query:?}: {other:?}"),
+        }
+    }
+
+    #[expect(clippy::reversed_empty_ranges, reason = "that is what nothing looks like")]
+    const NOTHING: RangeInclusive<u64> = 1..=0;
+
+    #[test]
+    fn a_page_is_what_there_is_of_its_seqs() {
+        let (_folder, db) = stored(20, 300, 5);
+        let page = |from, to| StoredQuery::Page { room: Some(1), from, to };
+        check(&db, &page(1, 20), 5..=20, 20);
+        check(&db, &page(7, 9), 7..=9, 20);
+        check(&db, &page(0, u64::MAX), 5..=20, 20);
+        check(&db, &page(21, 30), NOTHING, 20);
+        check(&db, &page(1, 4), NOTHING, 20);
+        check(&db, &page(9, 7), NOTHING, 20);
+        check(&db, &StoredQuery::Page { room: None, from: 1, to: 9 }, NOTHING, 0);
+        check(&db, &StoredQuery::Page { room: Some(2), from: 1, to: 9 }, NOTHING, 0);
+    }
+
+    #[test]
+    fn what_is_below_is_the_latest_of_it() {
+        let (_folder, db) = stored(20, 300, 5);
+        let below = |seq, limit| StoredQuery::Below { room: Some(1), seq, limit };
+        check(&db, &below(21, 3), 18..=20, 20);
+        check(&db, &below(u64::MAX, 3), 18..=20, 20);
+        check(&db, &below(7, 100), 5..=6, 20);
+        check(&db, &below(5, 100), NOTHING, 20);
+        check(&db, &below(0, 100), NOTHING, 20);
+        check(&db, &below(20, 0), NOTHING, 20);
+        check(&db, &StoredQuery::Below { room: None, seq: 9, limit: 9 }, NOTHING, 0);
+    }
+
+    #[test]
+    fn a_page_holds_its_bytes_and_at_least_one_record() {
+        let weight = u32::try_from(PAGE_BYTES_MAX / 4).unwrap();
+        for (weight, count) in [(weight, 4), (weight + 1, 3), (10 * weight, 1)] {
+            let (_folder, db) = stored(9, weight, 1);
+            check(&db, &StoredQuery::Page { room: Some(1), from: 2, to: 9 }, 2..=1 + count, 9);
+            check(&db, &StoredQuery::Below { room: Some(1), seq: 9, limit: 9 }, 9 - count..=8, 9);
+        }
+    }
+
+    #[test]
+    fn nothing_is_read_from_a_damaged_record_on() {
+        for (damage, fault) in [
+            ("UPDATE record SET text = 'forged' WHERE seq = 4", Some(RowFault::Checksum)),
+            ("DELETE FROM record WHERE seq = 4", None),
+            ("UPDATE record SET seq = 40 WHERE seq = 4", None),
+        ] {
+            let (_folder, db) = stored(6, 300, 1);
+            db.execute(damage, []).unwrap();
+            check(&db, &StoredQuery::Page { room: Some(1), from: 2, to: 6 }, 2..=3, 6);
+            check(&db, &StoredQuery::Below { room: Some(1), seq: 7, limit: 9 }, 5..=6, 6);
+            let mut reading = ReadTransaction::new(&db);
+            let outcome = StoredQuery::Page { room: Some(1), from: 4, to: 6 }.answer(&mut reading);
+            assert!(matches!(outcome, Err(QueryFault::Corrupt)), "{damage}: {outcome:?}");
+            assert_eq!(reading.damaged, [DamagedRecord { room: 1, seq: 4, fault }], "{damage}");
+        }
+    }
+
+    #[track_caller]
+    fn inbox(db: &Connection, read: u64, head: u64) -> (u64, Option<u64>) {
+        let query = InboxQuery { log: LogId::new(1, 1), read, head, last: true };
+        let rows = vec![(Some(1), query), (None, query)];
+        let query = StoredQuery::Inbox { user: user("ann"), rows };
+        match query.answer(&mut ReadTransaction::new(db)) {
+            Ok(Answer::Inbox(rows)) => {
+                assert_eq!(rows.get(1), Some(&(0, None)), "a room of which nothing is stored");
+                let (unread, last) = rows.into_iter().next().unwrap();
+                (unread, last.map(|record| record.seq))
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_messages_of_others_are_unread() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        room(&db, 1, "lobby");
+        say(&db, 1, "bob", message("one"));
+        say(&db, 1, "ann", message("mine"));
+        say(&db, 1, "bob", Body::Deleted);
+        say(&db, 1, "bob", message("two"));
+        say(&db, 1, "bob", Body::Topic { text: "topic".into() });
+        assert_eq!(inbox(&db, 0, 5), (2, Some(4)));
+        assert_eq!(inbox(&db, 1, 5), (1, Some(4)));
+        assert_eq!(inbox(&db, 4, 5), (0, Some(4)));
+        assert_eq!(inbox(&db, 9, 5), (0, Some(4)));
+        assert_eq!(inbox(&db, 0, 3), (1, Some(2)));
+        assert_eq!(inbox(&db, 0, 0), (0, None));
+        db.execute("UPDATE room SET oldest = 2", []).unwrap();
+        db.execute("DELETE FROM record WHERE seq < 2", []).unwrap();
+        assert_eq!(inbox(&db, 0, 5), (1, Some(4)));
+    }
+
+    #[test]
+    fn the_last_message_is_not_searched_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        room(&db, 1, "lobby");
+        say(&db, 1, "bob", message("one"));
+        for _ in 1..LAST_RECORDS_MAX {
+            say(&db, 1, "bob", Body::Deleted);
+        }
+        let head = u64::from(LAST_RECORDS_MAX);
+        assert_eq!(inbox(&db, 0, head), (1, Some(1)));
+        say(&db, 1, "bob", Body::Deleted);
+        assert_eq!(inbox(&db, 0, head + 1), (1, None));
+    }
+
+    #[test]
+    fn a_damaged_last_message_is_not_shown_and_the_inbox_is() {
+        let (_folder, db) = stored(3, 300, 1);
+        db.execute("UPDATE record SET text = 'forged' WHERE seq = 3", []).unwrap();
+        assert_eq!(inbox(&db, 0, 3), (0, None));
+    }
+
+    #[test]
+    fn what_is_not_read_counts_as_unread() {
+        let (_folder, db) = stored(20, 300, 1);
+        let row = InboxQuery { log: LogId::new(1, 1), read: 0, head: 20, last: false };
+        let reading = ReadTransaction::new(&db);
+        let mut budget = 30;
+        assert_eq!(unread(&reading, &user("ann"), 1, &row, &mut budget), Ok(0));
+        assert_eq!(unread(&reading, &user("ann"), 1, &row, &mut budget), Ok(10));
+        assert_eq!(unread(&reading, &user("ann"), 1, &row, &mut budget), Ok(20));
+        assert_eq!(budget, 0);
+    }
+}

@@ -1,0 +1,67 @@
+//! Reading records for one query, in one transaction.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, ErrorCode};
+
+use super::integers::unsigned;
+use super::record_row::{self, RowFault};
+use crate::chat::model::record::SharedRecord;
+
+/// Why a query has no answer.
+#[derive(Debug)]
+pub(super) enum QueryFault {
+    /// What the database says.
+    Database(rusqlite::Error),
+    /// A record is damaged or missing: [`ReadTransaction::damaged`] says which.
+    Corrupt,
+    /// The query takes too long.
+    TooDear,
+}
+
+impl From<rusqlite::Error> for QueryFault {
+    fn from(error: rusqlite::Error) -> Self {
+        // Only the time limit of a query interrupts it.
+        match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => Self::TooDear,
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// A record that could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct DamagedRecord {
+    /// The row id of its room.
+    pub(super) room: i64,
+    /// Its seq.
+    pub(super) seq: u64,
+    /// What is wrong with it, `None` if it is missing.
+    pub(super) fault: Option<RowFault>,
+}
+
+/// The transaction of one query, and what could not be read in it.
+#[derive(Debug)]
+pub(super) struct ReadTransaction<'a> {
+    pub(super) db: &'a Connection,
+    pub(super) damaged: Vec<DamagedRecord>,
+}
+
+impl<'a> ReadTransaction<'a> {
+    /// A transaction should be open on `db`, so that everything is read as of one moment.
+    pub(super) const fn new(db: &'a Connection) -> Self {
+        Self { db, damaged: Vec::new() }
+    }
+
+    /// The record of a row; `None`, and noted as damaged, if it cannot be read.
+    pub(super) fn decode(&mut self, row: &rusqlite::Row<'_>, room: i64) -> Option<SharedRecord> {
+        match record_row::decode(row) {
+            Ok(record) => Some(Arc::new(record)),
+            Err(fault) => {
+                let seq = unsigned(row.get("seq").unwrap_or_default());
+                self.damaged.push(DamagedRecord { room, seq, fault: Some(fault) });
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Room metadata as rows: access and topic in `room`, members in `member`, restrictions in
+//! `standing`.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::column_code::ColumnCode as _;
+use super::integers::{signed, unsigned};
+use crate::chat::model::log::{Expiry, MemberMeta, Restriction, RoomMeta};
+use crate::chat::model::name::UserName;
+use crate::chat::model::reply::Role;
+
+/// What a piece of metadata is about: a later one with the same key replaces it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum MetaKey {
+    Access,
+    Topic,
+    Member(UserName),
+    Restriction(UserName, Restriction),
+}
+
+impl MetaKey {
+    /// The key of `meta`.
+    pub(super) fn of(meta: &RoomMeta) -> Self {
+        match meta {
+            RoomMeta::Access { .. } => Self::Access,
+            RoomMeta::Topic(_) => Self::Topic,
+            RoomMeta::Member(user, _) => Self::Member(user.clone()),
+            RoomMeta::Restriction(user, kind, _) => Self::Restriction(user.clone(), *kind),
+        }
+    }
+}
+
+/// Writes a piece of metadata over the one with the same key.
+pub(super) fn write(db: &Connection, room: i64, meta: &RoomMeta) -> rusqlite::Result<()> {
+    match meta {
+        RoomMeta::Access { private, owned, policy } => {
+            let sql = "UPDATE room SET private = ?2, owned = ?3, policy = ?4 WHERE id = ?1";
+            db.prepare_cached(sql)?.execute(params![room, private, owned, policy.as_deref()])
+        }
+        RoomMeta::Topic(topic) => {
+            let sql = "UPDATE room SET topic = ?2 WHERE id = ?1";
+            db.prepare_cached(sql)?.execute(params![room, &**topic])
+        }
+        RoomMeta::Member(user, Some(MemberMeta { role, recv, read })) => {
+            let sql = "INSERT OR REPLACE INTO member (room, user, role, recv, read) \
+                       VALUES (?1, ?2, ?3, ?4, ?5)";
+            let row = params![room, user.as_str(), role.code(), signed(*recv), signed(*read)];
+            db.prepare_cached(sql)?.execute(row)
+        }
+        RoomMeta::Member(user, None) => {
+            let sql = "DELETE FROM member WHERE room = ?1 AND user = ?2";
+            db.prepare_cached(sql)?.execute(params![room, user.as_str()])
+        }
+        RoomMeta::Restriction(user, kind, Some(Expiry { until, reason })) => {
+            let sql = "INSERT OR REPLACE INTO standing (room, user, kind, until, reason) \
+                       VALUES (?1, ?2, ?3, ?4, ?5)";
+            let until = until.map(signed);
+            let row = params![room, user.as_str(), kind.code(), until, &**reason];
+            db.prepare_cached(sql)?.execute(row)
+        }
+        RoomMeta::Restriction(user, kind, None) => {
+            let sql = "DELETE FROM standing WHERE room = ?1 AND user = ?2 AND kind = ?3";
+            db.prepare_cached(sql)?.execute(params![room, user.as_str(), kind.code()])
+        }
+    }
+    .map(drop)
+}
+
+/// Reads all memberships, each with the row id of its room; `None` is one that was not written so.
+pub(super) fn read_members(
+    db: &Connection,
+    each: impl FnMut(i64, Option<RoomMeta>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let sql = "SELECT room, user, role, recv, read FROM member";
+    read_all(db, sql, each, |user, row| {
+        let role = Role::from_code(row.get(2)?);
+        let (recv, read) = (unsigned(row.get(3)?), unsigned(row.get(4)?));
+        Ok(role.map(|role| RoomMeta::Member(user, Some(MemberMeta { role, recv, read }))))
+    })
+}
+
+/// Reads all restrictions, likewise.
+pub(super) fn read_restrictions(
+    db: &Connection,
+    each: impl FnMut(i64, Option<RoomMeta>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let sql = "SELECT room, user, kind, until, reason FROM standing";
+    read_all(db, sql, each, |user, row| {
+        let kind = Restriction::from_code(row.get(2)?);
+        let until = row.get::<_, Option<i64>>(3)?.map(unsigned);
+        let expiry = Expiry { until, reason: row.get(4)? };
+        Ok(kind.map(|kind| RoomMeta::Restriction(user, kind, Some(expiry))))
+    })
+}
+
+fn read_all(
+    db: &Connection,
+    sql: &str,
+    mut each: impl FnMut(i64, Option<RoomMeta>) -> rusqlite::Result<()>,
+    read: impl Fn(UserName, &Row<'_>) -> rusqlite::Result<Option<RoomMeta>>,
+) -> rusqlite::Result<()> {
+    let mut statement = db.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let meta = match UserName::parse(row.get_ref(1)?.as_str()?) {
+            Ok(user) => read(user, row)?,
+            Err(_) => None,
+        };
+        each(row.get(0)?, meta)?;
+    }
+    Ok(())
+}
+
+/// Removes a room with its metadata, and notes that its records and `cid`s are to go: those of an
+/// unknown room that is not noted are never removed, since the room's row may have been damaged.
+pub(super) fn remove_room(db: &Connection, room: i64) -> rusqlite::Result<()> {
+    for sql in [
+        "DELETE FROM room WHERE id = ?1",
+        "DELETE FROM member WHERE room = ?1",
+        "DELETE FROM standing WHERE room = ?1",
+        "INSERT OR REPLACE INTO meta VALUES ('gone ' || ?1, 1)",
+    ] {
+        db.prepare_cached(sql)?.execute([room])?;
+    }
+    Ok(())
+}
+
+/// The row id of a removed room that may still have records.
+pub(super) fn first_removed(db: &Connection) -> rusqlite::Result<Option<i64>> {
+    let sql = "SELECT CAST(substr(key, 6) AS INTEGER) AS gone FROM meta \
+               WHERE key GLOB 'gone *' AND gone NOT IN (SELECT id FROM room) LIMIT 1";
+    db.prepare_cached(sql)?.query_one([], |row| row.get(0)).optional()
+}
+
+/// A removed room has no records any more.
+pub(super) fn forget_removed(db: &Connection, room: i64) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM meta WHERE key = 'gone ' || ?1")?.execute([room]).map(drop)
+}

@@ -1,0 +1,228 @@
+//! The store as the loop sees it: it passes each request to the memory store, the writer or the
+//! reader.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use super::connection::Level;
+use super::engine::Engine;
+use super::load_rooms::Loaded;
+use super::open::{Opened, open};
+use super::open_error::OpenError;
+use super::reader_thread::ReaderHandle;
+use super::reply_channel::{ReplySender, Wake};
+use super::room_row::{RoomCounters, RoomRow};
+use super::suspensions;
+use super::write_op::{Append, Op, Opening};
+use super::write_queue::WriteQueue;
+use super::writer_thread::WriterHandle;
+use crate::chat::model::log::{LogId, LogReply, LogRequest, Logs, Query, Snapshot, Ticket};
+use crate::chat::model::name::RoomName;
+use crate::chat::model::reply::Durability;
+use crate::collections::{KeyedMap, Slots};
+use crate::metrics::StoreMetrics;
+use crate::store::memory::MemoryStore;
+use crate::time::clock::{Clock, Now};
+
+/// How long closing waits for the writer, which goes on for as long as the process lives: half of
+/// what Docker leaves a process that was told to end.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where the store is, and where it counts.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The directory of its files.
+    pub data: PathBuf,
+    /// Its counters.
+    pub metrics: Arc<StoreMetrics>,
+}
+
+/// The logs of all rooms: those of memory rooms, and those in the file.
+///
+/// Dropping it closes the file: it waits at most five seconds for what is queued to be written.
+#[derive(Debug)]
+pub struct SqliteStore {
+    memory: MemoryStore,
+    /// By slot.
+    logs: Slots<OpenLog>,
+    /// The rows of rooms that are stored and not open.
+    rows: KeyedMap<RoomName, RoomRow>,
+    next_row: i64,
+    /// What is passed to the writer at the next flush.
+    batch: Vec<Op>,
+    /// Replies that neither thread has made.
+    own_replies: VecDeque<LogReply>,
+    queue: Arc<WriteQueue>,
+    replies: Receiver<LogReply>,
+    reader: ReaderHandle,
+    writer: WriterHandle,
+    metrics: Arc<StoreMetrics>,
+}
+
+/// An open log.
+#[derive(Clone, Copy, Debug)]
+struct OpenLog {
+    id: LogId,
+    location: Location,
+}
+
+/// Where a log is.
+#[derive(Clone, Copy, Debug)]
+enum Location {
+    Memory,
+    /// In the file, under this row id.
+    File(i64, Level),
+}
+
+impl SqliteStore {
+    /// Opens the file, or makes it, and starts the threads. Any thread may call `wake` when there
+    /// is something to poll.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], which says what to do.
+    pub fn open(
+        options: &Options,
+        clock: Clock,
+        wake: Wake,
+    ) -> Result<(Self, Snapshot), OpenError> {
+        let Opened { db, lock, loaded, is_clean, reserve, write_error } =
+            open(&options.data, &clock)?;
+        let path = db.path().to_owned();
+        let suspended =
+            suspensions::load(&db).map_err(|error| OpenError::Failed(path.clone(), error))?;
+        let suspended = Arc::new(suspended);
+        let Loaded { rooms, rows, next_id: next_row, .. } = loaded;
+        let (sender, replies) = ReplySender::new(wake);
+        let metrics = Arc::clone(&options.metrics);
+        let queue = Arc::new(WriteQueue::new(Arc::clone(&metrics)));
+        let mut engine = Engine::new(db, reserve);
+        if !is_clean {
+            engine.schedule_check(clock.now().tick);
+        }
+        if let Some(error) = write_error {
+            engine.enter_degraded(clock.now(), &error);
+        }
+        let ways = (Arc::clone(&queue), sender.clone());
+        let writer = WriterHandle::start(engine, lock, ways, (clock, Arc::clone(&metrics)))
+            .map_err(|error| OpenError::Directory(options.data.clone(), error))?;
+        let store = Self {
+            memory: MemoryStore::new(),
+            logs: Slots::new(),
+            rows,
+            next_row,
+            batch: Vec::new(),
+            own_replies: VecDeque::new(),
+            queue,
+            replies,
+            reader: ReaderHandle::start(path, Arc::clone(&suspended), sender),
+            writer,
+            metrics,
+        };
+        Ok((store, Snapshot { rooms, suspended }))
+    }
+
+    fn location(&self, id: LogId) -> Option<Location> {
+        self.logs.get(id.slot()).filter(|log| log.id == id).map(|log| log.location)
+    }
+
+    fn open_log(&mut self, now: Now, request: LogRequest) {
+        let LogRequest::Open { log: id, ref room, epoch, durability, retention } = request else {
+            return;
+        };
+        // A row that the file has of it stays: the configuration may make it durable again.
+        if durability == Durability::Memory {
+            self.logs.insert(id.slot(), OpenLog { id, location: Location::Memory });
+            return self.memory.request(now, request);
+        }
+        let stored = self.rows.remove(room);
+        let is_stored = stored.is_some();
+        let counters = RoomCounters::default();
+        let row = stored.unwrap_or(RoomRow { id: self.next_row, epoch, durability, counters });
+        // Row ids are given here, so that the writer need not be asked for one.
+        self.next_row = self.next_row.max(row.id + 1);
+        let location = Location::File(row.id, Level::of(durability));
+        self.logs.insert(id.slot(), OpenLog { id, location });
+        let name = room.clone();
+        let opening = Opening { name, durability, retention, row, is_stored };
+        self.batch.push(Op::Open(id, Box::new(opening)));
+    }
+
+    fn read(&mut self, ticket: Ticket, query: Query) {
+        self.metrics.reads.add(1);
+        let Self { reader, logs, .. } = self;
+        let rooms = |id: LogId| match logs.get(id.slot()).filter(|log| log.id == id)?.location {
+            Location::File(row, _) => Some(row),
+            Location::Memory => None,
+        };
+        if let Err(fault) = reader.query(ticket, query, rooms) {
+            self.own_replies.push_back(LogReply::Answer { ticket, outcome: Err(fault) });
+        }
+    }
+
+    /// Passes a request about an open log to where the log is.
+    fn route(&mut self, now: Now, id: LogId, request: LogRequest) {
+        // The memory store also refuses what is asked of a log that is not open.
+        let Some(Location::File(_, level)) = self.location(id) else {
+            return self.memory.request(now, request);
+        };
+        let op = match request {
+            LogRequest::Append { log, ticket, draft } => {
+                Op::Append(Append { log, ticket, level, wall_ms: now.wall_ms, draft })
+            }
+            LogRequest::PutMeta { log, meta } => Op::PutMeta(log, meta),
+            LogRequest::Sync { ticket, .. } => Op::Sync(ticket, level),
+            LogRequest::Drop { log } => Op::Drop(log),
+            LogRequest::Open { .. } | LogRequest::Read { .. } => return,
+        };
+        self.batch.push(op);
+    }
+}
+
+impl Logs for SqliteStore {
+    fn request(&mut self, now: Now, request: LogRequest) {
+        match request {
+            LogRequest::Open { .. } => self.open_log(now, request),
+            LogRequest::Read { ticket, query } => self.read(ticket, query),
+            LogRequest::Append { log, .. }
+            | LogRequest::PutMeta { log, .. }
+            | LogRequest::Sync { log, .. } => self.route(now, log, request),
+            LogRequest::Drop { log } => {
+                self.route(now, log, request);
+                if self.location(log).is_some() {
+                    self.logs.remove(log.slot());
+                }
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        // One lock and one wake-up for all requests of the turn.
+        let refused = self.queue.push(self.batch.drain(..));
+        self.metrics.busy.add(u64::try_from(refused.len()).unwrap_or(u64::MAX));
+        self.own_replies.extend(refused);
+    }
+
+    fn poll(&mut self) -> Option<LogReply> {
+        let reply = self.own_replies.pop_front().or_else(|| self.replies.try_recv().ok());
+        reply.or_else(|| self.memory.poll())
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.flush();
+        self.queue.close();
+        if !self.writer.wait(CLOSE_TIMEOUT) {
+            log::error!(
+                "the store could not be closed in time: messages that were not answered may not be stored"
+            );
+        }
+    }
+}

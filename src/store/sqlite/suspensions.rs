@@ -1,0 +1,161 @@
+//! Users and addresses that may not use the server: the table `suspension`, which another process
+//! changes.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::integers::unsigned;
+use crate::chat::model::log::{Expiry, Suspensions};
+use crate::chat::model::name::UserName;
+
+/// Whom a suspension is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Suspended {
+    /// A user.
+    User(UserName),
+    /// An IP address.
+    Address(IpAddr),
+}
+
+impl Suspended {
+    /// The key in the table.
+    pub(in crate::store) fn key(&self) -> String {
+        match self {
+            Self::User(name) => format!("user {name}"),
+            // An IPv4 address may come mapped into IPv6: it has one key.
+            Self::Address(address) => format!("address {}", address.to_canonical()),
+        }
+    }
+
+    /// The inverse of [`Suspended::key`].
+    fn of(key: &str) -> Option<Self> {
+        Some(match key.split_once(' ')? {
+            ("user", name) => Self::User(UserName::parse(name).ok()?),
+            ("address", address) => Self::Address(address.parse().ok()?),
+            _ => return None,
+        })
+    }
+}
+
+/// All suspensions, expired ones included, by kind and name. A row that makes no sense is left out.
+///
+/// # Errors
+///
+/// What the database says.
+pub(in crate::store) fn load(db: &Connection) -> rusqlite::Result<Suspensions> {
+    let mut statement =
+        db.prepare_cached("SELECT who, until, reason FROM suspension ORDER BY who")?;
+    let mut rows = statement.query([])?;
+    let mut all = Suspensions::default();
+    while let Some(row) = rows.next()? {
+        let until = row.get::<_, Option<i64>>(1)?.map(unsigned);
+        let expiry = Expiry { until, reason: row.get(2)? };
+        match Suspended::of(row.get_ref(0)?.as_str()?) {
+            Some(Suspended::User(name)) => all.users.push((name, expiry)),
+            Some(Suspended::Address(address)) => all.addresses.push((address, expiry)),
+            None => {}
+        }
+    }
+    Ok(all)
+}
+
+/// Notices when another connection has changed the suspensions.
+#[derive(Debug)]
+pub(super) struct SuspensionWatch {
+    known: Arc<Suspensions>,
+    /// The last `PRAGMA data_version` of this connection, which changes with every commit of
+    /// another.
+    version: Option<i64>,
+}
+
+impl SuspensionWatch {
+    /// A watch where `known` is known already.
+    pub(super) const fn new(known: Arc<Suspensions>) -> Self {
+        Self { known, version: None }
+    }
+
+    /// The connection is a new one: its versions say nothing about those of the last one.
+    pub(super) fn reconnected(&mut self) {
+        self.version = None;
+    }
+
+    /// The suspensions, if they are not those that are known.
+    ///
+    /// # Errors
+    ///
+    /// What the database says; the next poll tries again.
+    pub(super) fn poll(&mut self, db: &Connection) -> rusqlite::Result<Option<Arc<Suspensions>>> {
+        let mut statement = db.prepare_cached("PRAGMA data_version")?;
+        let version = Some(statement.query_row([], |row| row.get(0))?);
+        if version == self.version {
+            return Ok(None);
+        }
+        // The writer's own commits change the version too: most of the time nothing has changed
+        // here.
+        let present = load(db)?;
+        self.version = version;
+        if present == *self.known {
+            return Ok(None);
+        }
+        self.known = Arc::new(present);
+        Ok(Some(Arc::clone(&self.known)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::testing::{database, path};
+
+    fn suspend(db: &Connection, who: &str, until: Option<i64>) {
+        let sql = "INSERT INTO suspension (who, until, reason) VALUES (?1, ?2, 'spam')";
+        db.execute(sql, (who, until)).unwrap();
+    }
+
+    #[test]
+    fn users_and_addresses_are_told_apart_and_nonsense_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        let term = |until| Expiry { until, reason: "spam".into() };
+        for who in ["user ann", "user Ann", "ann", "address ::1", "address home", "group x", ""] {
+            suspend(&db, who, None);
+        }
+        suspend(&db, "address 10.0.0.1", Some(5));
+        let expected = Suspensions {
+            users: vec![(UserName::parse("ann").unwrap(), term(None))],
+            addresses: vec![
+                ("10.0.0.1".parse().unwrap(), term(Some(5))),
+                ("::1".parse().unwrap(), term(None)),
+            ],
+        };
+        assert_eq!(load(&db), Ok(expected));
+    }
+
+    #[test]
+    fn a_key_is_read_as_it_was_written() {
+        for key in ["user jürgen", "address 10.0.0.1", "address 2001:db8::1"] {
+            assert_eq!(Suspended::of(key).unwrap().key(), key);
+        }
+    }
+
+    #[test]
+    fn a_change_by_another_connection_is_noticed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = database(&folder);
+        let db = Connection::open(path(&folder)).unwrap();
+        let mut watch = SuspensionWatch::new(Arc::default());
+        assert_eq!(watch.poll(&db), Ok(None));
+        suspend(&other, "user ann", None);
+        let told = watch.poll(&db).unwrap().expect("a change");
+        assert_eq!(told.users.len(), 1);
+        assert_eq!(watch.poll(&db), Ok(None));
+        other.execute("INSERT INTO meta VALUES ('k', 1)", []).unwrap();
+        assert_eq!(watch.poll(&db), Ok(None), "something else has changed");
+        watch.reconnected();
+        assert_eq!(watch.poll(&db), Ok(None));
+        other.execute("DELETE FROM suspension", []).unwrap();
+        assert_eq!(watch.poll(&db).unwrap().as_deref(), Some(&Suspensions::default()));
+    }
+}

@@ -1,0 +1,103 @@
+//! What the writer is asked to do.
+
+use crate::chat::model::log::{Appended, Draft, LogFault, LogId, LogReply, RoomMeta, Ticket};
+use crate::chat::model::name::RoomName;
+use crate::chat::model::policy::Retention;
+use crate::chat::model::reply::Durability;
+
+use super::connection::Level;
+use super::room_row::RoomRow;
+
+/// One request; they are done in the order in which they were made.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are appends")]
+pub(super) enum Op {
+    /// A log begins or goes on.
+    Open(LogId, Box<Opening>),
+    /// Append a record.
+    Append(Append),
+    /// Store room metadata.
+    PutMeta(LogId, RoomMeta),
+    /// Reply when everything before is written.
+    Sync(Ticket, Level),
+    /// Forget the log.
+    Drop(LogId),
+}
+
+/// A record to be appended.
+#[derive(Debug)]
+pub(super) struct Append {
+    pub(super) log: LogId,
+    pub(super) ticket: Ticket,
+    pub(super) level: Level,
+    /// When it was asked for: milliseconds since 1970.
+    pub(super) wall_ms: u64,
+    pub(super) draft: Draft,
+}
+
+/// What a log begins with.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) name: RoomName,
+    pub(super) durability: Durability,
+    pub(super) retention: Retention,
+    /// Its row as it is stored, or as it is to be stored.
+    pub(super) row: RoomRow,
+    /// The row is stored.
+    pub(super) is_stored: bool,
+}
+
+impl Op {
+    /// The level that the request asks for, if it does.
+    pub(super) const fn level(&self) -> Option<Level> {
+        match self {
+            Self::Append(append) => Some(append.level),
+            Self::Sync(_, level) => Some(*level),
+            Self::Open(..) | Self::PutMeta(..) | Self::Drop(_) => None,
+        }
+    }
+}
+
+impl Append {
+    /// Bytes that it counts for.
+    pub(super) fn weight(&self) -> usize {
+        usize::try_from(self.draft.weight).unwrap_or(usize::MAX)
+    }
+}
+
+/// A request that has to be answered.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Unanswered {
+    /// An append of this weight.
+    Append(Ticket, usize),
+    Sync(Ticket),
+}
+
+impl Unanswered {
+    /// What of a request has to be answered, if anything.
+    pub(super) fn of(op: &Op) -> Option<Self> {
+        match op {
+            Op::Append(append) => Some(Self::Append(append.ticket, append.weight())),
+            Op::Sync(ticket, _) => Some(Self::Sync(*ticket)),
+            Op::Open(..) | Op::PutMeta(..) | Op::Drop(_) => None,
+        }
+    }
+
+    /// The answer if it was not done.
+    pub(super) const fn refused(self, fault: LogFault) -> LogReply {
+        match self {
+            Self::Append(ticket, _) => {
+                LogReply::Appended { ticket, outcome: Appended::Refused(fault) }
+            }
+            Self::Sync(ticket) => LogReply::Synced { ticket, outcome: Err(fault) },
+        }
+    }
+
+    /// The answer to a sync once everything is written; an append has got its own answer by then.
+    pub(super) const fn synced(self) -> Option<LogReply> {
+        match self {
+            Self::Append(..) => None,
+            Self::Sync(ticket) => Some(LogReply::Synced { ticket, outcome: Ok(()) }),
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The thread that writes: it owns the file, its lock and the [`Engine`], and does what is due by
+//! the clock.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError::Disconnected;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use super::data_dir::file_len;
+use super::engine::Engine;
+use super::full_check::{CheckOutcome, FullCheck};
+use super::reply_channel::ReplySender;
+use super::write_op::Op;
+use super::write_queue::{Batch, WriteQueue};
+use crate::chat::model::log::{Appended, LogFault, LogReply};
+use crate::metrics::StoreMetrics;
+use crate::time::Tick;
+use crate::time::clock::{Clock, Now};
+
+/// How long metadata without a record waits for more of its kind.
+const META_DELAY: Duration = Duration::from_millis(100);
+/// How long a power loss may cost rooms of level `os` their records.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// From a batch to the next measurement of the files' lengths.
+const MEASURE_EVERY: Duration = Duration::from_secs(5);
+/// How often the writer asks whether the check of the whole file has ended.
+const CHECK_POLL: Duration = Duration::from_millis(250);
+/// Without a batch for so long, maintenance goes on without pauses.
+const CALM: Duration = Duration::from_millis(20);
+/// While batches come, each step of maintenance is followed by a pause of so many times its length,
+/// so that it takes a twentieth of the time ...
+const STEP_PAUSE: u64 = 19;
+/// ... and of no less than so many microseconds, so that the next step finds some work.
+const STEP_PAUSE_MIN: u64 = 10_000;
+
+/// The thread, as its owner sees it. It ends when the queue is closed.
+#[derive(Debug)]
+pub(super) struct WriterHandle {
+    ended: Receiver<()>,
+}
+
+impl WriterHandle {
+    /// Starts the thread, which holds `lock` to its end.
+    pub(super) fn start(
+        engine: Engine,
+        lock: File,
+        (queue, replies): (Arc<WriteQueue>, ReplySender),
+        (clock, metrics): (Clock, Arc<StoreMetrics>),
+    ) -> io::Result<Self> {
+        // A thread cannot be joined with a timeout; the end of a channel can be waited for.
+        let (end, ended) = sync_channel(0);
+        let guard =
+            PanicGuard { queue: Arc::clone(&queue), replies: replies.clone(), is_finished: false };
+        let writer = Writer {
+            engine,
+            queue,
+            replies,
+            clock,
+            metrics,
+            meta_due: Tick::MAX,
+            sync_due: Tick::MAX,
+            measure_due: Tick::ZERO,
+            step_due: Some(0),
+            batch_at: Tick::ZERO,
+            check: None,
+            _lock: lock,
+            _end: end,
+        };
+        thread::Builder::new().name("store".to_owned()).spawn(move || {
+            // A closure that only sets the field would take a copy of it, and drop the guard here.
+            let mut guard = guard;
+            writer.run();
+            guard.is_finished = true;
+        })?;
+        Ok(Self { ended })
+    }
+
+    /// Waits for the thread's end, for no longer than `timeout`: whether it came.
+    pub(super) fn wait(&self, timeout: Duration) -> bool {
+        // Nothing is ever sent: the other end is dropped with the thread.
+        self.ended.recv_timeout(timeout) == Err(Disconnected)
+    }
+}
+
+/// Answers everything that was asked if the thread panics.
+struct PanicGuard {
+    queue: Arc<WriteQueue>,
+    replies: ReplySender,
+    is_finished: bool,
+}
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        let refused = self.queue.die();
+        if self.is_finished {
+            return;
+        }
+        log::error!(
+            "the thread that writes the store has died: nothing is stored until the server is restarted"
+        );
+        self.replies.send_all(refused.into_iter().chain([LogReply::Health(Err(LogFault::Broken))]));
+    }
+}
+
+struct Writer {
+    engine: Engine,
+    queue: Arc<WriteQueue>,
+    replies: ReplySender,
+    clock: Clock,
+    metrics: Arc<StoreMetrics>,
+    /// When unwritten metadata is written without a record.
+    meta_due: Tick,
+    /// When commits that were not synced are.
+    sync_due: Tick,
+    measure_due: Tick,
+    /// When the next step of maintenance may be done, in microseconds; `None` if nothing is left to
+    /// do.
+    step_due: Option<u64>,
+    /// When the last batch came.
+    batch_at: Tick,
+    /// The check of the whole file, while it lasts.
+    check: Option<FullCheck>,
+    /// No other process may serve the directory.
+    _lock: File,
+    /// Tells the handle of the thread's end by being dropped.
+    _end: SyncSender<()>,
+}
+
+impl Writer {
+    fn run(mut self) {
+        loop {
+            let Batch { ops, is_last } = self.queue.take(self.timeout());
+            if ops.iter().any(|op| matches!(op, Op::Append(_) | Op::Sync(..))) {
+                self.commit(ops);
+            } else {
+                // Nobody waits for metadata: it is written with the next record, or when it is due.
+                self.engine.queue_meta(ops);
+            }
+            self.run_timers();
+            self.step();
+            if is_last {
+                break;
+            }
+        }
+        self.stop_check();
+        self.engine.close(self.clock.now());
+    }
+
+    /// How long there is nothing to do unless a request comes.
+    fn timeout(&self) -> Duration {
+        let due = self.meta_due.min(self.sync_due).min(self.measure_due).min(self.check_due());
+        let due = due.min(self.engine.probe_at().unwrap_or(Tick::MAX));
+        let now = self.clock.now().tick;
+        match self.step_due {
+            _ if self.engine.is_suspended() => due.since(now),
+            None => due.min(self.engine.round_at()).since(now),
+            Some(at) => {
+                let step = Duration::from_micros(at.saturating_sub(self.clock.micros()));
+                due.since(now).min(step)
+            }
+        }
+    }
+
+    /// Does a step of maintenance, if it is due.
+    fn step(&mut self) {
+        let (now, began) = (self.clock.now(), self.clock.micros());
+        let is_due = match self.step_due {
+            Some(at) => at <= began,
+            None => self.engine.round_at() <= now.tick,
+        };
+        if !is_due || self.engine.is_suspended() {
+            return;
+        }
+        // Senders in a burst are milliseconds apart: a pause of twenty is the end of it.
+        let is_calm = now.tick.since(self.batch_at) >= CALM;
+        let step = self.engine.step(now, is_calm);
+        self.metrics.pruned.add(step.pruned);
+        self.replies.send_all(step.replies);
+        let ended = self.clock.micros();
+        let pause = (STEP_PAUSE * ended.saturating_sub(began)).max(STEP_PAUSE_MIN);
+        let pause = if is_calm { 0 } else { pause };
+        self.step_due = step.has_more.then_some(ended.saturating_add(pause));
+    }
+
+    fn commit(&mut self, ops: Vec<Op>) {
+        let began = self.clock.micros();
+        let replies = self.engine.commit(self.clock.now(), ops);
+        let micros = self.clock.micros().saturating_sub(began);
+        let (mut stored, mut refused) = (0, 0);
+        for reply in &replies {
+            if let LogReply::Appended { outcome, .. } = reply {
+                stored += u64::from(matches!(outcome, Appended::Stored(_)));
+                refused += u64::from(matches!(outcome, Appended::Refused(_)));
+            }
+        }
+        self.metrics.refused.add(refused);
+        self.metrics.count_batch(stored, micros);
+        self.batch_at = self.clock.now().tick;
+        self.measure_due = self.measure_due.min(self.batch_at.after(MEASURE_EVERY));
+        // New records are to be indexed, and may put a room over its limit.
+        self.step_due.get_or_insert(0);
+        // Before the replies are sent, so that a client that reads one can send the next.
+        self.queue.finish();
+        self.replies.send_all(replies);
+    }
+
+    /// Does what is due by the clock, without a request.
+    fn run_timers(&mut self) {
+        let now = self.clock.now();
+        if let Some(probe_at) = self.engine.probe_at() {
+            if probe_at <= now.tick {
+                // The check would keep the WAL from being truncated.
+                self.stop_check();
+            }
+            self.replies.send_all(self.engine.probe(now));
+            // The probe writes and syncs everything when it succeeds.
+            self.meta_due = Tick::MAX;
+            self.sync_due = Tick::MAX;
+        } else {
+            if self.meta_due <= now.tick && self.engine.has_unwritten_meta() {
+                self.commit(Vec::new());
+            }
+            if self.sync_due <= now.tick && self.engine.has_unsynced() {
+                self.replies.send_all(self.engine.sync(now));
+            }
+            let due = |is_due, at: Tick, within| {
+                if is_due { at.min(now.tick.after(within)) } else { Tick::MAX }
+            };
+            self.meta_due = due(self.engine.has_unwritten_meta(), self.meta_due, META_DELAY);
+            self.sync_due = due(self.engine.has_unsynced(), self.sync_due, SYNC_EVERY);
+        }
+        self.check(now);
+        self.metrics.trouble.set(u64::from(self.engine.fault().is_some()));
+        if self.measure_due <= now.tick {
+            self.measure_due = Tick::MAX;
+            self.metrics.file_bytes.set(file_len(self.engine.path()));
+            self.metrics.log_bytes.set(file_len(self.engine.wal_path()));
+        }
+    }
+
+    /// When there is something to do for the check of the whole file.
+    fn check_due(&self) -> Tick {
+        match &self.check {
+            Some(_) => self.clock.now().tick.after(CHECK_POLL),
+            None if self.engine.fault().is_some() => Tick::MAX,
+            None => self.engine.check_at(),
+        }
+    }
+
+    /// Starts the check of the whole file, if it is due, or handles its outcome.
+    fn check(&mut self, now: Now) {
+        if let Some(outcome) = self.check.as_ref().and_then(FullCheck::outcome) {
+            self.check = None;
+            match &outcome {
+                CheckOutcome::Sound => self.metrics.checks_sound.add(1),
+                CheckOutcome::Damaged(_) => self.metrics.checks_damaged.add(1),
+                CheckOutcome::Aborted(_) => self.metrics.checks_broken_off.add(1),
+            }
+            self.replies.send_all(self.engine.on_check(now, &outcome));
+        }
+        let is_due = self.engine.check_at() <= now.tick && self.engine.fault().is_none();
+        if is_due && self.check.is_none() {
+            // Scheduled again only by its outcome, or by a later failure.
+            self.engine.schedule_check(Tick::MAX);
+            match FullCheck::start(self.engine.path()) {
+                Ok(check) => self.check = Some(check),
+                Err(error) => {
+                    let outcome = CheckOutcome::Aborted(error.to_string());
+                    self.replies.send_all(self.engine.on_check(now, &outcome));
+                }
+            }
+        }
+    }
+
+    fn stop_check(&mut self) {
+        if let Some(check) = self.check.take() {
+            check.stop();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::chat::model::log::Ticket;
+    use crate::store::sqlite::connection::Level;
+
+    #[test]
+    fn after_a_panic_all_requests_are_refused_those_of_before_included() {
+        let (replies, told) = ReplySender::new(Arc::new(|| {}));
+        let queue = Arc::new(WriteQueue::default());
+        let sync = |ticket| [Op::Sync(Ticket(ticket), Level::Disk)].into_iter();
+        let refused = |ticket| {
+            let outcome = Err(LogFault::Broken);
+            LogReply::Synced { ticket: Ticket(ticket), outcome }
+        };
+        queue.push(sync(1).chain(sync(2)));
+        let way = Arc::clone(&queue);
+        catch_unwind(AssertUnwindSafe(move || {
+            let guard = PanicGuard { queue: way, replies, is_finished: false };
+            assert_eq!(guard.queue.take(Duration::ZERO).ops.len(), 2);
+            panic!("planted");
+        }))
+        .unwrap_err();
+        let told: Vec<_> = told.try_iter().collect();
+        assert_eq!(told, [refused(1), refused(2), LogReply::Health(Err(LogFault::Broken))]);
+        assert_eq!(queue.push(sync(3)), [refused(3)]);
+    }
+}

@@ -1,0 +1,271 @@
+//! The commands about the database: beside a running server, and in its place.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Command;
+
+use rusqlite::Connection;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::process::Process;
+use crate::support::raw::Patience;
+use crate::support::{Client, Server, Setup};
+
+/// How a command of the binary ended: its exit code, and what it printed.
+struct Outcome {
+    code: Option<i32>,
+    out: String,
+    error: String,
+}
+
+/// Runs `chinwag --data DATA` with these arguments.
+#[track_caller]
+fn chinwag(data: &Path, args: &[&str]) -> Outcome {
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let errors = folder.path().join("errors");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+    command.env_clear().arg("--data").arg(data).args(args);
+    command.stderr(File::create(&errors).expect("a file for what it says"));
+    let process = Process::start(&mut command);
+    let mut out = String::new();
+    while let Some(line) = process.line() {
+        out.push_str(&line);
+        out.push('\n');
+    }
+    let code = process.end().code();
+    Outcome { code, out, error: fs::read_to_string(&errors).expect("what it said") }
+}
+
+/// Runs a command that must succeed, and returns what it printed.
+#[track_caller]
+fn done(data: &Path, args: &[&str]) -> String {
+    let Outcome { code, out, error } = chinwag(data, args);
+    assert_eq!(code, Some(0), "{args:?} printed:\n{out}{error}");
+    out
+}
+
+/// Runs a command that must fail with 1, and returns its standard error.
+#[track_caller]
+fn refused(data: &Path, args: &[&str]) -> String {
+    let Outcome { code, out, error } = chinwag(data, args);
+    assert_eq!(code, Some(1), "{args:?} printed:\n{out}{error}");
+    assert!(error.starts_with("error: ") && error.lines().count() == 1, "{error}");
+    error
+}
+
+/// The reply's code for a user who is banned from the whole server.
+const SUSPENDED: u16 = 2004;
+
+fn durable() -> Server {
+    Setup::default().args(&["--durability", "disk"]).start()
+}
+
+#[track_caller]
+fn say(client: &mut Client, texts: impl IntoIterator<Item = String>) {
+    for text in texts {
+        client.ask(&json!({"op": "send", "room": "lobby", "text": text}));
+    }
+}
+
+#[track_caller]
+fn history(client: &mut Client) -> Vec<Value> {
+    let page = client.ask(&json!({"op": "history", "room": "lobby", "after": 0, "limit": 100}));
+    page["items"].as_array().expect("items").clone()
+}
+
+fn numbered(numbers: std::ops::Range<u32>) -> impl Iterator<Item = String> {
+    numbers.map(|number| format!("hello {number}"))
+}
+
+#[test]
+fn a_backup_of_a_running_server_is_restored_with_another_epoch() {
+    let mut server = durable();
+    let copies = tempfile::tempdir().expect("a folder for temporary files");
+    let file = copies.path().join("copy.db");
+    let file = file.to_str().expect("a path in UTF-8");
+    let mut ann = Client::ws(&server).named("ann", None);
+    let epoch = ann.ask(&json!({"op": "join", "room": "lobby"}))["epoch"].clone();
+    say(&mut ann, numbered(0..20));
+    let said = done(&server.data(), &["backup", file]);
+    assert!(said.contains("1 rooms, 20 records"), "{said}");
+    assert!(refused(&server.data(), &["backup", file]).contains("not overwritten"));
+    say(&mut ann, numbered(20..30));
+    assert!(done(&server.data(), &["verify"]).contains("1 rooms, 30 records, 0 faults"));
+    let taken = refused(&server.data(), &["restore", file]);
+    assert!(taken.contains("stop it"), "{taken}");
+    drop(ann);
+    server.restart_after(Signal::KILL, |data| {
+        let said = done(data, &["restore", file]);
+        assert!(said.contains("20 records") && said.contains("chinwag.db.20"), "{said}");
+        assert!(done(data, &["verify"]).contains("20 records, 0 faults"));
+    });
+    let mut ann = Client::ws(&server).named("ann", None);
+    let position = json!({"op": "join", "room": "lobby", "epoch": epoch, "after": 30});
+    let joined = ann.ask(&position);
+    assert_eq!((&joined["seq"], &joined["reset"]), (&json!(20), &json!(true)), "{joined}");
+    assert_ne!(joined["epoch"], epoch);
+    let texts: Vec<_> = history(&mut ann).into_iter().map(|item| item["text"].clone()).collect();
+    assert_eq!(texts, numbered(0..20).map(Value::from).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_export_is_a_line_of_json_for_each_record() {
+    let server = durable();
+    let mut ann = Client::ws(&server).named("ann", None);
+    let epoch = ann.ask(&json!({"op": "join", "room": "lobby"}))["epoch"].clone();
+    say(&mut ann, ["one\nline".to_owned(), "two \u{2028} \"".to_owned()]);
+    ann.ask(&json!({"op": "topic", "room": "lobby", "text": "tea"}));
+    let exported = done(&server.data(), &["export", "--room", "lobby"]);
+    let lines: Vec<Value> =
+        exported.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let mut expected = history(&mut ann);
+    for item in &mut expected {
+        item["room"] = json!("lobby");
+        item["epoch"] = epoch.clone();
+    }
+    assert_eq!(lines, expected);
+    assert_eq!(lines.len(), 3);
+    let nowhere = refused(&server.data(), &["export", "--room", "lobbi"]);
+    assert!(nowhere.contains("no room lobbi"), "{nowhere}");
+}
+
+#[test]
+fn an_erased_user_has_said_nothing() {
+    let mut server = durable();
+    let mut bob = Client::ws(&server).named("bob", Some("lobby"));
+    say(&mut bob, ["a secret of bob's".to_owned()]);
+    bob.ask(&json!({"op": "send", "to": "ann", "text": "another secret"}));
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    say(&mut ann, ["hello".to_owned()]);
+    let taken = refused(&server.data(), &["erase-user", "bob", "--yes"]);
+    assert!(taken.contains("stop it"), "{taken}");
+    drop((ann, bob));
+    server.restart_after(Signal::TERM, |data| {
+        let asked = chinwag(data, &["erase-user", "bob"]);
+        assert_eq!(asked.code, Some(1));
+        assert!(asked.out.ends_with("nothing was changed\n"), "{}", asked.out);
+        let said = done(data, &["erase-user", "bob", "--yes"]);
+        assert!(said.starts_with("bob: 2 messages") && said.contains("erased-"), "{said}");
+        assert!(done(data, &["verify"]).contains("3 records, 0 faults"));
+        let file = fs::read(data.join("chinwag.db")).expect("the database");
+        assert!(!file.windows(6).any(|part| part == b"secret"));
+    });
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    let items = history(&mut ann);
+    assert_eq!(items.len(), 2, "{items:?}");
+    assert_eq!((&items[0]["deleted"], &items[0]["text"]), (&json!(true), &json!(null)));
+    assert!(items[0]["from"].as_str().is_some_and(|from| from.starts_with("erased-")));
+    assert_eq!(items[1]["text"], "hello");
+}
+
+/// Asks for `hello` as `name` on new connections until it is answered with `code`: each is a round
+/// trip through the loop that learns of the ban.
+#[track_caller]
+fn await_hello(server: &Server, name: &str, code: u16) -> Value {
+    let patience = Patience::begin();
+    loop {
+        let mut client = Client::lines(server);
+        let reply = client.request(&json!({"op": "hello", "name": name}));
+        if reply["code"] == code {
+            return reply;
+        }
+        assert!(patience.is_left(), "{name} was answered with {reply}, not {code}");
+    }
+}
+
+#[test]
+fn a_running_server_learns_of_a_ban_and_of_its_end() {
+    let server = durable();
+    drop(Client::ws(&server).named("ann", Some("lobby")));
+    let mut bob = Client::lines(&server).named("bob", Some("lobby"));
+    let data = server.data();
+    let said = done(&data, &["ban", "user", "bob", "--for", "1d", "--reason", "spam"]);
+    assert!(said.starts_with("banned user bob until 2"), "{said}");
+    done(&data, &["ban", "address", "192.0.2.7"]);
+    bob.expect(&json!({"ev": "bye", "close": 4005}));
+    bob.forget();
+    assert_eq!(bob.next(), None, "something was said after the farewell");
+    let told = await_hello(&server, "bob", SUSPENDED);
+    assert!(told.to_string().contains("spam"), "{told}");
+    let bans = done(&data, &["bans"]);
+    assert!(bans.contains("user bob until 2") && bans.contains(": spam\n"), "{bans}");
+    assert!(bans.contains("address 192.0.2.7 until unban\n"), "{bans}");
+    done(&data, &["unban", "user", "bob"]);
+    await_hello(&server, "bob", 0);
+    let twice = refused(&data, &["unban", "user", "bob"]);
+    assert!(twice.contains("was not banned"), "{twice}");
+}
+
+#[test]
+fn what_is_damaged_is_named_and_the_rest_is_served() {
+    let mut server = durable();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    say(&mut ann, numbered(0..3));
+    drop(ann);
+    server.restart_after(Signal::TERM, |data| {
+        let db = Connection::open(data.join("chinwag.db")).expect("the database");
+        db.execute("UPDATE record SET text = 'forged!' WHERE seq = 3", []).expect("a change");
+        db.close().expect("a closed database");
+        let outcome = chinwag(data, &["verify"]);
+        assert_eq!(outcome.code, Some(1));
+        let named = outcome.out.starts_with("room lobby, record 3: its checksum does not match\n");
+        assert!(named, "{}", outcome.out);
+        let exported = chinwag(data, &["export", "--room", "lobby"]);
+        assert_eq!((exported.code, exported.out.lines().count()), (Some(1), 2));
+        assert!(!exported.out.contains("forged"), "{}", exported.out);
+    });
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    let texts: Vec<_> = history(&mut ann).into_iter().map(|item| item["text"].clone()).collect();
+    assert_eq!(texts, [json!("hello 0"), json!("hello 1")]);
+}
+
+#[test]
+fn without_a_database_or_with_a_newer_one_each_command_says_so() {
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let data = folder.path();
+    let file = data.join("copy");
+    let file = file.to_str().expect("a path in UTF-8");
+    let commands: [&[&str]; 7] = [
+        &["backup", file],
+        &["export", "--room", "lobby"],
+        &["erase-user", "ann", "--yes"],
+        &["verify"],
+        &["ban", "user", "ann"],
+        &["unban", "user", "ann"],
+        &["bans"],
+    ];
+    for command in commands {
+        let said = refused(data, command);
+        assert!(said.contains("no database") && said.contains("--data"), "{command:?}: {said}");
+    }
+    assert!(!data.join("chinwag.db").exists());
+    let mut server = durable();
+    drop(Client::ws(&server).named("ann", Some("lobby")));
+    server.restart_after(Signal::TERM, |from| {
+        fs::copy(from.join("chinwag.db"), data.join("chinwag.db")).expect("a copy");
+    });
+    let db = Connection::open(data.join("chinwag.db")).expect("the database");
+    db.pragma_update(None, "user_version", 99).expect("a change");
+    drop(db);
+    for command in commands {
+        let said = refused(data, command);
+        assert!(said.contains("version 99") && said.contains("later"), "{command:?}: {said}");
+    }
+}
+
+#[test]
+fn what_is_wrong_on_the_command_line_is_said_with_what_would_be_right() {
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    for (args, hint) in [
+        (&["ban", "user", "ann", "--for", "1"][..], "30m"),
+        (&["ban", "group", "ann"], "address"),
+        (&["export", "--room", "Lobby"], "did you mean lobby?"),
+        (&["erase-user", "Ann"], "did you mean ann?"),
+        (&["backup"], "<FILE>"),
+    ] {
+        let Outcome { code, error, .. } = chinwag(folder.path(), args);
+        assert_eq!(code, Some(2), "{args:?}: {error}");
+        assert!(error.contains(hint), "{args:?}: {error}");
+    }
+}

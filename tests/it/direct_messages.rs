@@ -1,0 +1,122 @@
+//! Direct conversations: two ends, and nobody else.
+
+use serde_json::json;
+
+use crate::support::json::STRING;
+use crate::support::{Client, Server, Setup, assert_subset};
+
+fn to(user: &str, text: &str) -> serde_json::Value {
+    json!({"op": "send", "to": user, "text": text})
+}
+
+#[test]
+fn joined_is_told_to_all_live_sessions_of_both_before_the_first_message() {
+    let server = Server::start();
+    let mut desk = Client::ws(&server).named("ann", None);
+    let mut phone = Client::lines(&server).named("ann", None);
+    let mut bobs = [Client::ws(&server), Client::framed(&server)].map(|bob| bob.named("bob", None));
+    let sent = desk.ask(&to("bob", "psst"));
+    assert_subset(&sent, &json!({"room": "@ann:bob", "seq": 1}));
+    let joined = json!({"ev": "joined", "room": "@ann:bob", "epoch": STRING, "seq": 0});
+    let message = json!({"ev": "message", "room": "@ann:bob", "seq": 1, "from": "ann"});
+    desk.expect(&joined);
+    desk.assert_not_told(&message);
+    let [desk_bob, phone_bob] = &mut bobs;
+    for session in [&mut phone, desk_bob, phone_bob] {
+        session.expect_next(&joined);
+        session.expect(&message);
+    }
+    // Back, by name or by room: joined is told once.
+    bobs[0].ask(&to("ann", "what?"));
+    bobs[0].ask(&json!({"op": "send", "room": "@ann:bob", "text": "hm?"}));
+    for (seq, text) in [(2, "what?"), (3, "hm?")] {
+        for session in [&mut desk, &mut phone, &mut bobs[1]] {
+            session.expect(&json!({"ev": "message", "seq": seq, "text": text}));
+        }
+    }
+    for session in [&mut desk, &mut phone] {
+        session.assert_not_told(&json!({"ev": "joined"}));
+    }
+}
+
+#[test]
+fn nobody_else_can_join_it_or_learn_that_it_exists() {
+    let server = Server::start();
+    let mut ann = Client::ws(&server).named("ann", None);
+    let _bob = Client::ws(&server).named("bob", None);
+    ann.ask(&to("bob", "psst"));
+    let mut eve = Client::ws(&server).named("eve", None);
+    for request in [
+        json!({"op": "join"}),
+        json!({"op": "join", "after": 0}),
+        json!({"op": "leave"}),
+        json!({"op": "send", "text": "hi"}),
+        json!({"op": "ack", "read": 1}),
+        json!({"op": "typing"}),
+        json!({"op": "history"}),
+        json!({"op": "presence"}),
+        json!({"op": "members"}),
+        json!({"op": "topic"}),
+    ] {
+        let mut ask = |room: &str| {
+            let mut request = request.clone();
+            request["room"] = json!(room);
+            let mut refused = eve.refused(&request, 3001);
+            refused["id"].take();
+            refused
+        };
+        // The same words whether there is one or not.
+        assert_eq!(ask("@ann:bob"), ask("@ann:dan"));
+    }
+    // Names in another order are no name at all.
+    eve.refused(&json!({"op": "join", "room": "@bob:ann"}), 1003);
+    eve.assert_not_told(&json!({"room": STRING}));
+}
+
+#[test]
+fn what_is_said_to_somebody_absent_waits_for_them() {
+    let server = Server::start();
+    let mut ann = Client::ws(&server).named("ann", None);
+    for text in ["one", "two"] {
+        ann.ask(&to("bob", text));
+    }
+    drop(Client::lines(&server).named("eve", None));
+    let mut bob = Client::ws(&server).named("bob", None);
+    let rooms = bob.ask(&json!({"op": "rooms"}));
+    let row = json!({"room": "@ann:bob", "seq": 2, "unread": 2, "read": 0, "recv": 0,
+                     "last": {"text": "two", "from": "ann", "seq": 2}});
+    assert_subset(&rooms["rooms"], &json!([row]));
+    let history = bob.ask(&json!({"op": "history", "room": "@ann:bob"}));
+    assert_subset(&history["items"], &json!([{"text": "one"}, {"text": "two"}]));
+    let joined = bob.ask(&json!({"op": "join", "room": "@ann:bob", "after": 0}));
+    assert_subset(&joined, &json!({"seq": 2}));
+    bob.expect(&json!({"ev": "replay", "items": [{"text": "one"}, {"text": "two"}], "to": 2}));
+    bob.expect(&json!({"ev": "live", "seq": 2}));
+    bob.ask(&to("ann", "back"));
+    ann.expect(&json!({"ev": "message", "seq": 3, "from": "bob", "text": "back"}));
+}
+
+#[test]
+fn who_has_left_is_brought_back_by_being_written_to() {
+    let server = Server::start();
+    let mut ann = Client::ws(&server).named("ann", None);
+    let mut bob = Client::lines(&server).named("bob", None);
+    ann.ask(&to("bob", "one"));
+    bob.ask(&json!({"op": "leave", "room": "@ann:bob"}));
+    bob.expect(&json!({"ev": "left", "room": "@ann:bob"}));
+    bob.expect(&json!({"ev": "message", "seq": 1}));
+    ann.ask(&to("bob", "two"));
+    bob.expect(&json!({"ev": "joined", "room": "@ann:bob", "seq": 1}));
+    bob.expect(&json!({"ev": "message", "seq": 2, "text": "two"}));
+}
+
+#[test]
+fn strangers_cannot_fill_somebodys_rooms_with_conversations() {
+    let server = Setup::default().set("limits.rooms", "1").start();
+    let mut bob = Client::ws(&server).named("bob", None);
+    for name in ["ann", "cat", "dan"] {
+        Client::lines(&server).named(name, None).ask(&to("bob", "spam"));
+    }
+    bob.ask(&json!({"op": "join", "room": "lobby"}));
+    bob.refused(&json!({"op": "join", "room": "attic"}), 3011);
+}

@@ -1,0 +1,247 @@
+//! A person with `nc` or telnet: what they type, and what they read.
+
+use serde_json::json;
+
+use crate::support::{Client, Raw, Server, Setup};
+
+/// Presence is told at once, so that it cannot come between later lines by chance.
+fn server() -> Server {
+    Setup::default().start()
+}
+
+/// Sends each line that begins with `> ` and expects each that begins with `< `, in order. In an
+/// expected line, `…` stands for anything. Lines about presence may come anywhere.
+#[track_caller]
+fn converse(raw: &mut Raw, script: &str) {
+    for line in script.lines().map(str::trim_start) {
+        if let Some(typed) = line.strip_prefix("> ") {
+            raw.send(format!("{typed}\r\n").as_bytes());
+        } else if let Some(expected) = line.strip_prefix("< ") {
+            let told = loop {
+                let told = raw.line().unwrap_or_else(|| panic!("the end instead of {expected:?}"));
+                let presence = told.starts_with("* ") && told.ends_with(')');
+                if !presence || expected.starts_with("* ") {
+                    break told;
+                }
+            };
+            assert!(matches(&told, expected), "expected {expected:?}\n    told {told:?}");
+        }
+    }
+}
+
+/// Waits until `client` has been told that `user` is there.
+#[track_caller]
+fn await_presence(client: &mut Client, user: &str) {
+    loop {
+        let event = client.expect(&json!({"ev": "presence", "room": "lobby"}));
+        if event["on"].as_array().is_some_and(|on| on.contains(&json!(user))) {
+            return;
+        }
+    }
+}
+
+fn matches(told: &str, expected: &str) -> bool {
+    let mut parts = expected.split('…');
+    let Some(mut rest) = told.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = rest.get(at + part.len()..).unwrap_or_default();
+    }
+    rest.is_empty() || expected.ends_with('…')
+}
+
+#[test]
+fn a_conversation_reads_well() {
+    let server = server();
+    let mut bob = Client::ws(&server).named("bob", Some("lobby"));
+    let mut ann = Raw::connect(server.tcp);
+    converse(
+        &mut ann,
+        "> /nick ann
+         < Welcome to chinwag …. You are ann.
+         < Type /join lobby to enter a room, /help for the rest.
+         > hello?
+         < ! you are in no room; /join lobby enters one
+         > /rooms
+         < -- you are in no room; /join lobby enters one --
+         > /join lobby
+         < -- you are in lobby, 2 members --
+         > hello",
+    );
+    await_presence(&mut bob, "ann");
+    converse(&mut ann, "> /who\n< -- 2 here: ann, bob --");
+    bob.expect(&json!({"ev": "message", "from": "ann", "text": "hello", "seq": 1}));
+    bob.ask(&json!({"op": "send", "room": "lobby", "text": "hi ann"}));
+    converse(&mut ann, "< [lobby] bob: hi ann");
+    bob.ask(&json!({"op": "topic", "room": "lobby", "text": "tea"}));
+    converse(
+        &mut ann,
+        "< [lobby] * bob changed the topic: tea\n> /topic\n< -- topic of lobby: tea --",
+    );
+    converse(&mut ann, "> /msg bob psst, bob");
+    bob.expect(&json!({"ev": "message", "room": "@ann:bob", "text": "psst, bob"}));
+    bob.ask(&json!({"op": "send", "to": "ann", "text": "what?"}));
+    converse(
+        &mut ann,
+        "< [@ann:bob] bob: what?
+         > /history 2
+         < -- lobby, times in UTC --
+         < [lobby] …:… bob: hi ann
+         < [lobby] …:… * bob changed the topic: tea
+         > /jion x
+         < ! there is no /jion; perhaps /join; /help lists what there is
+         > /join No
+         < ! …; perhaps no
+         > /join
+         < ! this needs more, as in /join lobby
+         > //not a command
+         > /leave
+         < -- you have left lobby --
+         > anybody?
+         < ! you are in no room; /join lobby enters one
+         > /quit
+         < -- goodbye --",
+    );
+    bob.expect(&json!({"ev": "message", "text": "/not a command"}));
+    ann.assert_ended();
+}
+
+#[test]
+fn who_says_nothing_of_a_name_is_a_guest_and_may_take_one_before_speaking() {
+    let server = server();
+    let mut raw = Raw::connect(server.tcp);
+    converse(
+        &mut raw,
+        "> /help
+         < Welcome to chinwag …. You are guest-…; /nick ann gives you a name.
+         < Type /join lobby to enter a room, /help for the rest.",
+    );
+    for command in ["nick", "join", "msg", "who", "rooms", "history", "topic", "leave", "help"] {
+        converse(&mut raw, &format!("< …/{command}…"));
+    }
+    converse(
+        &mut raw,
+        "< …/quit…
+         < Anything else is said in the room you joined last.
+         > /nick ann
+         < Welcome to chinwag …. You are ann…
+         < Type …
+         > /join lobby
+         < -- you are in lobby, 1 member --
+         > /nick eve
+         < ! you have spoken under your name…
+         > /nick
+         < ! this needs more, as in /nick ann",
+    );
+}
+
+#[test]
+fn nobodys_terminal_obeys_what_others_write() {
+    let server = server();
+    let mut ann = Raw::connect(server.tcp);
+    converse(&mut ann, "> /nick ann\n< …\n< …\n> /join lobby\n< …");
+    let mut bob = Client::ws(&server).named("bob", Some("lobby"));
+    for text in
+        ["\u{1b}[2J", "a\u{7}b", "x\r[lobby] bob: fake", "\u{202e}evil", "\u{9b}31m", "\u{7f}"]
+    {
+        bob.ask(&json!({"op": "send", "room": "lobby", "text": text}));
+        let line = loop {
+            let line = ann.line().expect("a line");
+            if line.starts_with("[lobby] bob:") {
+                break line;
+            }
+        };
+        let bad = |c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
+        assert!(!line.contains(bad), "{text:?} → {line:?}");
+    }
+    bob.ask(&json!({"op": "send", "room": "lobby", "text": "one\n[lobby] eve: two"}));
+    converse(&mut ann, "< [lobby] bob: one\n< …");
+}
+
+#[test]
+fn telnet_commands_nul_and_bad_bytes_are_no_words() {
+    let server = server();
+    let mut bob = Client::lines(&server).named("bob", Some("lobby"));
+    let mut ann = Raw::connect(server.tcp);
+    // IAC WILL 31, in the middle of a line and split.
+    ann.send(b"\xff\xfb\x1f/nick ann\r\n/jo\xff\xfb");
+    ann.send(b"\x1fin lobby\r\0\nhi\r\n");
+    bob.expect(&json!({"ev": "message", "from": "ann", "text": "hi"}));
+    ann.send(b"bad \xc0\x80\r\nn\0ul\r\ngood\r\n");
+    bob.expect(&json!({"ev": "message", "text": "good", "seq": 2}));
+    let long = "x".repeat(17_000);
+    ann.send(
+        format!("{long}\n{long}{long}{long}{long}{long}{long}{long}\nstill here\n").as_bytes(),
+    );
+    bob.expect(&json!({"ev": "message", "text": "still here", "seq": 3}));
+}
+
+#[test]
+fn the_last_line_is_said_though_nobody_ended_it() {
+    let server = server();
+    let mut bob = Client::lines(&server).named("bob", Some("lobby"));
+    let mut ann = Raw::connect(server.tcp);
+    ann.send(b"/nick ann\n/join lobby\nfirst\nlast");
+    ann.finish();
+    bob.expect(&json!({"ev": "message", "text": "first"}));
+    bob.expect(&json!({"ev": "message", "text": "last"}));
+    let told = String::from_utf8(ann.take_all()).expect("UTF-8");
+    assert!(told.contains("you are in lobby"), "{told}");
+}
+
+#[test]
+fn a_browser_that_was_sent_here_by_another_page_says_nothing() {
+    let server = server();
+    let mut bob = Client::lines(&server).named("bob", Some("lobby"));
+    let target = format!("/{}", "x".repeat(200_000));
+    let http = "this port takes lines, not HTTP; the page is on the HTTP port";
+    for (request, why) in [
+        ("GET / HTTP/1.1", http),
+        ("POST / HTTP/1.1", http),
+        ("POST /a HTTP/1.0", http),
+        ("OPTIONS * HTTP/1.1", http),
+        (&format!("POST {target} HTTP/1.1"), "the request is too long"),
+    ] {
+        let mut browser = Raw::connect(server.tcp);
+        browser.send(
+            format!(
+                "{request}\r\nHost: localhost\r\nContent-Type: text/plain\r\n\r\n\
+                 /nick eve\n/join lobby\nspam\n/msg bob spam\n"
+            )
+            .as_bytes(),
+        );
+        let told = String::from_utf8(browser.take_all()).expect("UTF-8");
+        assert_eq!(told, format!("! {why}\n-- goodbye: the protocol was violated --\n"));
+    }
+    bob.assert_not_told(&json!({"ev": "message"}));
+}
+
+#[test]
+fn names_are_not_taken_faster_than_commands_may_come() {
+    let server = Setup::default().set("limits.rate_per_s", "1").set("limits.burst", "3").start();
+    let mut ann = Raw::connect(server.tcp);
+    let names = (0..40).map(|number| format!("/nick a{number}\n")).collect::<Vec<_>>().concat();
+    ann.send(names.as_bytes());
+    let told = String::from_utf8(ann.take_all()).expect("UTF-8");
+    assert_eq!(told.matches("You are a").count(), 3, "{told}");
+    assert!(told.contains("goodbye: too many errors"), "{told}");
+}
+
+#[test]
+fn what_is_pasted_at_once_is_done_in_its_order() {
+    let server = server();
+    let mut ann = Raw::connect(server.tcp);
+    converse(
+        &mut ann,
+        "> /nick ann
+         < Welcome …
+         < Type …
+         > /join lobby
+         < -- you are in lobby, 1 member --",
+    );
+    for turn in 0..8 {
+        ann.send(format!("hello {turn}\r\n/history 1\r\n").as_bytes());
+        let shown = format!("< -- lobby, times in UTC --\n< [lobby] …:… ann: hello {turn}");
+        converse(&mut ann, &shown);
+    }
+}

@@ -1,0 +1,242 @@
+//! Many connections on one thread: opened, read whole message by whole message, written.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use chinwag::client::{Framing, Opening, Unit};
+use chinwag::http::{PartialAnswer, SUBPROTOCOL};
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+
+use crate::Outcome;
+
+/// Bytes of the longest message that the server may say.
+pub(crate) const MESSAGE_LEN_MAX: usize = 4 << 20;
+
+/// Names a connection for as long as it is in the pool.
+pub(crate) type ConnectionId = usize;
+
+/// What one wait was good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// A message was put into the caller's buffer.
+    Message,
+    /// There is nothing more for the moment.
+    Nothing,
+    /// The connection has ended; its place is free.
+    Ended,
+}
+
+/// Connections to one server.
+pub(crate) struct Connections {
+    poll: Poll,
+    events: Events,
+    links: Vec<Option<Link>>,
+    free: Vec<ConnectionId>,
+    ready: Vec<ConnectionId>,
+    /// Those with something to write that nobody has tried to.
+    dirty: Vec<ConnectionId>,
+    opening: Opening,
+    scratch: Vec<u8>,
+}
+
+struct Link {
+    stream: TcpStream,
+    framing: Framing,
+    partial: Option<PartialAnswer>,
+    is_open: bool,
+    inbound: Vec<u8>,
+    taken: usize,
+    outbound: Vec<u8>,
+    ended: Option<String>,
+}
+
+impl Connections {
+    pub(crate) fn new() -> Outcome<Self> {
+        Ok(Self {
+            poll: Poll::new()?,
+            events: Events::with_capacity(1024),
+            links: Vec::new(),
+            free: Vec::new(),
+            ready: Vec::new(),
+            dirty: Vec::new(),
+            opening: opening(),
+            scratch: vec![0; 256 * 1024],
+        })
+    }
+
+    /// Begins a connection. What is said before it is open waits.
+    pub(crate) fn connect(
+        &mut self,
+        framing: Framing,
+        address: SocketAddr,
+    ) -> Outcome<ConnectionId> {
+        let mut stream = TcpStream::connect(address)?;
+        let id = self.free.pop().unwrap_or(self.links.len());
+        self.poll.registry().register(
+            &mut stream,
+            Token(id),
+            Interest::READABLE | Interest::WRITABLE,
+        )?;
+        let mut connection = Link {
+            stream,
+            framing,
+            partial: None,
+            is_open: framing == Framing::Lines,
+            inbound: Vec::new(),
+            taken: 0,
+            outbound: Vec::new(),
+            ended: None,
+        };
+        if framing == Framing::WebSocket {
+            connection.outbound = self.opening.request("/ws");
+        }
+        if id == self.links.len() {
+            self.links.push(None);
+        }
+        self.links[id] = Some(connection);
+        Ok(id)
+    }
+
+    /// Says one message; it leaves with the next [`wait`](Self::wait).
+    pub(crate) fn send(&mut self, id: ConnectionId, text: &str) {
+        if let Some(Some(connection)) = self.links.get_mut(id) {
+            connection.framing.put_message(text.as_bytes(), &mut connection.outbound);
+            self.dirty.push(id);
+        }
+    }
+
+    /// Ends a connection at once.
+    pub(crate) fn cut(&mut self, id: ConnectionId) {
+        if self.links.get_mut(id).is_some_and(|connection| connection.take().is_some()) {
+            self.free.push(id);
+        }
+    }
+
+    /// Waits for sockets until the deadline, reads all that there is, and tells which connections
+    /// to look at.
+    pub(crate) fn wait(&mut self, deadline: Instant) -> Outcome<Vec<ConnectionId>> {
+        self.flush();
+        let timeout = deadline.saturating_duration_since(Instant::now());
+        // Rounded up, or the last fraction of a millisecond would be spun through.
+        match self.poll.poll(&mut self.events, Some(timeout + Duration::from_micros(999))) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(Vec::new()),
+            other => other?,
+        }
+        let mut ready = std::mem::take(&mut self.ready);
+        ready.clear();
+        for event in &self.events {
+            let Token(id) = event.token();
+            let Some(Some(connection)) = self.links.get_mut(id) else { continue };
+            if event.is_writable() {
+                connection.flush();
+            }
+            connection.read(&mut self.scratch);
+            ready.push(id);
+        }
+        Ok(ready)
+    }
+
+    /// Gives back what [`wait`](Self::wait) returned.
+    pub(crate) fn done(&mut self, ready: Vec<ConnectionId>) {
+        self.ready = ready;
+    }
+
+    /// Takes the next message of a connection into `message`.
+    pub(crate) fn next(&mut self, id: ConnectionId, message: &mut String) -> Outcome<Next> {
+        let Some(Some(connection)) = self.links.get_mut(id) else { return Ok(Next::Nothing) };
+        if !connection.is_open {
+            let input = connection.inbound.get(connection.taken..).unwrap_or_default();
+            let Some(count) = self.opening.check(&mut connection.partial, input)? else {
+                // The parser of the answer keeps what it has read.
+                connection.inbound.clear();
+                connection.taken = 0;
+                return Ok(self.end_if_over(id));
+            };
+            connection.taken += count;
+            connection.is_open = true;
+        }
+        loop {
+            let input = connection.inbound.get(connection.taken..).unwrap_or_default();
+            let Some((unit, count)) = connection.framing.split(input, MESSAGE_LEN_MAX)? else {
+                let taken = std::mem::take(&mut connection.taken);
+                connection.inbound.drain(..taken);
+                return Ok(self.end_if_over(id));
+            };
+            match unit {
+                Unit::Message(bytes) => {
+                    message.clear();
+                    message.push_str(str::from_utf8(bytes)?);
+                    connection.taken += count;
+                    return Ok(Next::Message);
+                }
+                Unit::Ping(payload) => {
+                    connection.framing.put_pong(payload, &mut connection.outbound);
+                    self.dirty.push(id);
+                }
+                Unit::Pong | Unit::Close { .. } => {}
+            }
+            connection.taken += count;
+        }
+    }
+
+    /// Writes what was said, as far as the sockets take it; the rest follows when they take more.
+    fn flush(&mut self) {
+        for id in self.dirty.drain(..) {
+            if let Some(Some(connection)) = self.links.get_mut(id) {
+                connection.flush();
+            }
+        }
+    }
+
+    fn end_if_over(&mut self, id: ConnectionId) -> Next {
+        let over = self.links.get(id).and_then(Option::as_ref).is_some_and(|l| l.ended.is_some());
+        if !over {
+            return Next::Nothing;
+        }
+        self.cut(id);
+        Next::Ended
+    }
+}
+
+impl Link {
+    fn flush(&mut self) {
+        while !self.outbound.is_empty() && self.ended.is_none() {
+            match self.stream.write(&self.outbound) {
+                Ok(count) => {
+                    self.outbound.drain(..count);
+                }
+                Err(error) if is_later(&error) => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // What was received before is still worth reading; the read side says that it is
+                // over.
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn read(&mut self, scratch: &mut [u8]) {
+        while self.ended.is_none() {
+            match self.stream.read(scratch) {
+                Ok(0) => self.ended = Some("the server closed the connection".to_owned()),
+                Ok(count) => {
+                    self.inbound.extend_from_slice(scratch.get(..count).unwrap_or_default());
+                }
+                Err(error) if is_later(&error) => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => self.ended = Some(error.to_string()),
+            }
+        }
+    }
+}
+
+/// The handshakes of this protocol.
+pub(crate) fn opening() -> Opening {
+    Opening::new("localhost".to_owned(), vec![SUBPROTOCOL])
+}
+
+/// Whether there will be an event when it can go on.
+fn is_later(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected)
+}

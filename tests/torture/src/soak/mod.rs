@@ -1,0 +1,137 @@
+//! `soak`: clients that connect, say hello, join, leave and close, again and again, each with a
+//! name and a room that nobody had before, while the server's memory is measured.
+//!
+//! It fails if the server's resident memory rises by more than `slope_max` bytes a cycle over the
+//! last four fifths of the cycles, or if in the end it holds more descriptors or connections than
+//! in the beginning.
+
+mod cycle;
+mod slope;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use chinwag::client::Framing;
+
+use crate::Outcome;
+use crate::server::{Server, Setup, get};
+use slope::slope;
+
+/// Clients at a time, half of them over WebSocket and half over TCP.
+const WORKERS: u32 = 8;
+/// Cycles after which a worker reports.
+const STEP: u32 = 50;
+/// How long the server may take to let go of everything, the leave grace included.
+const SETTLED_AFTER: Duration = Duration::from_secs(20);
+
+/// Runs so many cycles, during which memory may rise by `slope_max` bytes each.
+pub(crate) fn run(binary: &str, folder: &Path, cycles: u32, slope_max: f64) -> Outcome<()> {
+    let setup = Setup::new(folder, binary, "tests/torture/soak.toml")?;
+    let mut server = setup.start_well()?;
+    let at = [server.http, server.tcp];
+    // The first ones grow what stays for good: the descriptors and the memory of a server that has
+    // served.
+    repeat(at, 0, WORKERS * STEP, |_| Ok(()))?;
+    await_idle(&server)?;
+    let base = server.descriptors()?;
+
+    let began = Instant::now();
+    let mut samples = Vec::new();
+    repeat(at, WORKERS * STEP, cycles, |done| {
+        let kib = u32::try_from(server.resident_bytes()? / 1024)?;
+        samples.push((f64::from(done), f64::from(kib) * 1024.0));
+        Ok(())
+    })?;
+    let seconds = began.elapsed().as_secs_f64();
+    await_idle(&server)?;
+    let left = await_descriptors(&server, base)?;
+
+    let tail = samples.split_off(samples.len() / 5);
+    let rise = slope(&tail).ok_or("too few cycles to measure anything")?;
+    let last = tail.last().map_or(0.0, |(_, bytes)| bytes / 1024.0);
+    println!("  {cycles} cycles in {seconds:.1} s, {:.0} a second", f64::from(cycles) / seconds);
+    println!(
+        "  resident memory {last:.0} KiB, rising {rise:.3} bytes a cycle (at most {slope_max})"
+    );
+    println!("  descriptors {base} before, {left} after");
+    if rise > slope_max {
+        return Err(format!("memory rises by {rise:.3} bytes a cycle").into());
+    }
+    if left > base {
+        return Err(format!("{} descriptors were not given back", left - base).into());
+    }
+    server.stop()?;
+    setup.assert_no_panic()
+}
+
+/// Runs cycles `first` to `first + count` on all workers and tells `progress` how many are done.
+fn repeat(
+    [http, tcp]: [SocketAddr; 2],
+    first: u32,
+    count: u32,
+    mut progress: impl FnMut(u32) -> Outcome<()>,
+) -> Outcome<()> {
+    let (sender, receiver) = mpsc::channel();
+    let mut workers = Vec::new();
+    for worker in 0..WORKERS {
+        let sender = sender.clone();
+        workers.push(thread::spawn(move || -> Outcome<()> {
+            let is_even = worker % 2 == 0;
+            let (framing, at) =
+                if is_even { (Framing::WebSocket, http) } else { (Framing::Lines, tcp) };
+            let share = (first + worker..first + count).step_by(WORKERS as usize);
+            for (done, number) in share.enumerate() {
+                cycle::run(framing, at, worker, number)?;
+                if done % STEP as usize == 0 {
+                    sender.send(())?;
+                }
+            }
+            Ok(())
+        }));
+    }
+    drop(sender);
+    for (done, ()) in (1..).zip(&receiver) {
+        progress(done * STEP)?;
+    }
+    for worker in workers {
+        worker.join().map_err(|_panic| "a worker panicked")??;
+    }
+    Ok(())
+}
+
+/// Waits until the server has let go of every client.
+fn await_idle(server: &Server) -> Outcome<()> {
+    let deadline = Instant::now() + SETTLED_AFTER;
+    loop {
+        let left = left(server)?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(format!("still there: {left:?}").into());
+        }
+    }
+}
+
+/// How many descriptors it has when they are `base` again, or at the latest after a while.
+fn await_descriptors(server: &Server, base: usize) -> Outcome<usize> {
+    let deadline = Instant::now() + SETTLED_AFTER;
+    loop {
+        let left = server.descriptors()?;
+        if left <= base || Instant::now() > deadline {
+            return Ok(left);
+        }
+    }
+}
+
+/// The gauges that are not back at nothing.
+fn left(server: &Server) -> Outcome<Vec<String>> {
+    let page = get(server.admin, "/metrics")?;
+    let gauges = ["chinwag_sessions ", "chinwag_users ", "chinwag_rooms ", "chinwag_memberships "];
+    let is_left =
+        |line: &&str| gauges.iter().any(|gauge| line.starts_with(gauge)) && !line.ends_with(" 0");
+    Ok(page.lines().filter(is_left).map(str::to_owned).collect())
+}
