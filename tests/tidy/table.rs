@@ -199,7 +199,7 @@ pub(crate) const CLOCK_FILE: &str = "src/time/clock.rs";
 pub(crate) const ENVIRONMENT_FILE: &str = "src/config/env.rs";
 
 /// Folders of modules whose children still have cycles.
-pub(crate) const CYCLES_EXCUSED: &[&str] = &["src/store/sqlite"];
+pub(crate) const CYCLES_EXCUSED: &[&str] = &[];
 
 /// The most files of one room of the domain that may name each other in a circle.
 pub(crate) const CYCLE_IN_A_ROOM_MAX: usize = 4;
@@ -225,21 +225,10 @@ pub(crate) const CHAT_ROOMS: &[(&str, &[&str])] = &[
 pub(crate) const COMMENT_COLUMNS_MAX: usize = 100;
 
 /// Beginnings of paths in which lines of comments may still be wider.
-pub(crate) const COMMENTS_EXCUSED: &[&str] = &[
-    "tests/sim/",
-    "src/chat",
-    "src/cli",
-    "src/config",
-    "src/lib.rs",
-    "src/metrics",
-    "src/page",
-    "src/session",
-    "src/store",
-];
+pub(crate) const COMMENTS_EXCUSED: &[&str] = &[];
 
 /// Beginnings of paths in which modules and tests may still be laid out otherwise.
-pub(crate) const FORM_EXCUSED: &[&str] =
-    &["src/store/disk/engine/tests.rs", "src/store/disk/tests.rs"];
+pub(crate) const FORM_EXCUSED: &[&str] = &[];
 
 /// The most lines that a file may have.
 pub(crate) const LINES_MAX: usize = 500;

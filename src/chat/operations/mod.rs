@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   command ──▶ run ──▶ execute ──▶ Answer::Now      the reply is sent at once
-//!                           └─────▶ Answer::Later    a PendingOp waits for the log; `log_replies` resumes it
+//!                           └─────▶ Answer::Later    a PendingOp waits; `log_replies` resumes it
 //! ```
 
 pub(super) mod absence;

@@ -5,7 +5,7 @@
 //! nobody who was told of a change sees the text from before it again.
 //!
 //! ```text
-//!  asked ──── read ──── change committed ──── change told ──── answer arrives: the change is made to it
+//!  asked ── read ── change committed ── change told ── answer arrives: the change is made to it
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};

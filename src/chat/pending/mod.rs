@@ -1,7 +1,7 @@
 //! Operations that wait for the log: each is one [`PendingOp`], resumed by its answer.
 //!
 //! ```text
-//!   operation ── begin(op) ──▶ Ticket ──▶ LogRequest …… LogReply ──▶ finish(ticket) ──▶ the op, to be resumed
+//!   operation ─ begin(op) ─▶ Ticket ─▶ LogRequest … LogReply ─▶ finish(ticket) ─▶ the op, resumed
 //! ```
 //!
 //! What is being read of the logs is told of the edits and deletions that happen meanwhile: see
