@@ -203,7 +203,6 @@ pub(crate) const CYCLES_EXCUSED: &[&str] = &[
     "benches/load/src/engine",
     "benches/load/src/report",
     "src/reactor",
-    "src/store/sqlite",
     "src/wire/human",
     "src/wire/parse",
     "src/wire/render",
@@ -251,7 +250,6 @@ pub(crate) const COMMENTS_EXCUSED: &[&str] = &[
     "src/page",
     "src/reactor",
     "src/session",
-    "src/store",
     "src/time",
     "src/wire",
     "src/ws",
@@ -259,8 +257,6 @@ pub(crate) const COMMENTS_EXCUSED: &[&str] = &[
 
 /// Beginnings of paths in which modules and tests may still be laid out otherwise.
 pub(crate) const FORM_EXCUSED: &[&str] = &[
-    "src/store/disk/engine/tests.rs",
-    "src/store/disk/tests.rs",
     "src/time/wheel.rs",
     "src/wire/parse/tests.rs",
     "src/wire/render/tests.rs",
