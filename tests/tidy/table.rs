@@ -199,11 +199,8 @@ pub(crate) const CLOCK_FILE: &str = "src/time/clock.rs";
 pub(crate) const ENVIRONMENT_FILE: &str = "src/config/env.rs";
 
 /// Folders of modules whose children still have cycles.
-pub(crate) const CYCLES_EXCUSED: &[&str] = &[
-    "benches/load/src/engine",
-    "benches/load/src/report",
-    "src/store/sqlite",
-];
+pub(crate) const CYCLES_EXCUSED: &[&str] =
+    &["benches/load/src/engine", "benches/load/src/report", "src/store/sqlite"];
 
 /// The most files of one room of the domain that may name each other in a circle.
 pub(crate) const CYCLE_IN_A_ROOM_MAX: usize = 4;
@@ -245,10 +242,8 @@ pub(crate) const COMMENTS_EXCUSED: &[&str] = &[
 ];
 
 /// Beginnings of paths in which modules and tests may still be laid out otherwise.
-pub(crate) const FORM_EXCUSED: &[&str] = &[
-    "src/store/disk/engine/tests.rs",
-    "src/store/disk/tests.rs",
-];
+pub(crate) const FORM_EXCUSED: &[&str] =
+    &["src/store/disk/engine/tests.rs", "src/store/disk/tests.rs"];
 
 /// The most lines that a file may have.
 pub(crate) const LINES_MAX: usize = 500;

@@ -4,7 +4,7 @@
 
 use chinwag::chat::model::output::Request;
 use chinwag::chat::{Body, Command, Limits, Record, Reply, RoomName, UserName};
-use chinwag::wire::human::{self, Human};
+use chinwag::wire::text::{self, Line};
 use chinwag::wire::{self, Context, Parsed, render};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -26,7 +26,7 @@ fuzz_target!(|input: &[u8]| {
             assert!(offset <= input.len() as u64);
         }
     }
-    if let Human::Command(_, command) = human::parse_line(input, Some("lobby"), &limits) {
+    if let Line::Command(_, command) = text::parse_line(input, Some("lobby"), &limits) {
         check_weight(&command);
     }
 });
@@ -63,7 +63,7 @@ fn check_weight(command: &Command<'_>) {
     let (mut live, mut own, mut shown) = (Vec::new(), Vec::new(), Vec::new());
     render::record_event(&mut live, &room, &record);
     render::item(&mut own, &record, Some(&record.from));
-    human::record_event(&mut shown, &room, &record);
+    text::record_event(&mut shown, &room, &record);
     assert!(live.len() <= bound && own.len() <= bound && shown.len() <= bound);
     assert_eq!(check_json(&live)["text"].as_str(), Some(send.text.as_ref()));
     assert_eq!(check_json(&own)["cid"].as_str(), send.cid.as_deref());
