@@ -200,7 +200,7 @@ pub(crate) const ENVIRONMENT_FILE: &str = "src/config/env.rs";
 
 /// Folders of modules whose children still have cycles.
 pub(crate) const CYCLES_EXCUSED: &[&str] =
-    &["benches/load/src/engine", "benches/load/src/report", "src/store/sqlite"];
+    &["src/store/sqlite"];
 
 /// The most files of one room of the domain that may name each other in a circle.
 pub(crate) const CYCLE_IN_A_ROOM_MAX: usize = 4;
@@ -227,12 +227,9 @@ pub(crate) const COMMENT_COLUMNS_MAX: usize = 100;
 
 /// Beginnings of paths in which lines of comments may still be wider.
 pub(crate) const COMMENTS_EXCUSED: &[&str] = &[
-    "tests/fuzz/",
     "tests/sim/",
-    "benches/",
     "src/chat",
     "src/cli",
-    "src/client",
     "src/config",
     "src/lib.rs",
     "src/metrics",
