@@ -161,7 +161,8 @@ fn check_module(source: &Source, findings: &mut Vec<Finding>) {
     }
 }
 
-/// The rule for the other members of the workspace: they use what the server's library offers to the outside.
+/// The rule for the other members of the workspace: they use what the server's library offers to
+/// the outside.
 fn check_member(source: &Source, allowed: &[&str], findings: &mut Vec<Finding>) {
     for path in paths(&source.code) {
         let Some(("chinwag", used @ [_, ..])) = split_root(&path.names) else { continue };
