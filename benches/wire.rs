@@ -10,7 +10,7 @@ use chinwag::chat::model::output::Request;
 use chinwag::chat::model::reply::Durability;
 use chinwag::chat::{Body, Limits, Op, Record, Refusal, Reply, RoomName, UserName};
 use chinwag::line::Decoder;
-use chinwag::wire::{self, Context, human, render};
+use chinwag::wire::{self, Context, render, text};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// 100 bytes.
@@ -76,7 +76,7 @@ fn render_all(c: &mut Criterion) {
     bench("item_of_ones_own", &mut |out| render::item(out, &plain, Some(&viewer)));
     bench("reply_to_send", &mut |out| assert!(render::reply(out, &request, &sent, &context)));
     bench("refusal", &mut |out| render::refusal(out, &request, &refusal));
-    bench("message_for_a_person", &mut |out| human::record_event(out, &room, &plain));
+    bench("message_for_a_person", &mut |out| text::record_event(out, &room, &plain));
     group.finish();
 }
 

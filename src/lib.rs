@@ -36,23 +36,27 @@
 //!  reactor                          mio, slab, timer wheel, outbound rings; no HTTP, no chat
 //! ```
 //!
-//! | layer | modules | knows | refuses to know |
-//! |---|---|---|---|
-//! | entry | [`cli`], [`config`] | argv, files, the environment | sockets |
-//! | composition | [`server`] | who is wired to whom | how any of them works |
-//! | edge | [`session`], [`page`], [`admin`], [`store`] | one connection's stack; files; health; the log | each other |
-//! | sans-io | [`http`], [`line`](mod@line), [`wire`], [`ws`] | bytes in, values out, for both roles | sockets, clocks, files |
-//! | domain | [`chat`] | rooms, members, cursors, roles | bytes, sockets, JSON |
-//! | boundary | [`net`] | [`net::ConnId`], [`net::Input`], [`net::Effect`] | everything |
-//! | reactor | [`reactor`] | readiness, bytes, deadlines | HTTP, chat |
-//! | beside it | [`client`] | the other end of the protocol, for what measures and torments the server | the server |
-//! | leaves | [`collections`], [`time`], [`metrics`], [`log`](mod@log), [`rng`] | containers, ticks, counters, the log sink, repeatable numbers | everything above |
+//! | layer | modules | knows |
+//! |---|---|---|
+//! | entry | [`cli`], [`config`] | argv, files, the environment |
+//! | composition | [`server`] | who is wired to whom |
+//! | edge | [`session`] | one connection's protocol stack |
+//! | | [`page`], [`admin`] | the files of the chat page; health and metrics |
+//! | | [`store`] | the logs on the disk |
+//! | sans-io | [`http`], [`line`](mod@line), [`wire`], [`ws`] | bytes in, values out, both roles |
+//! | domain | [`chat`] | rooms, members, cursors, roles |
+//! | boundary | [`net`] | [`net::ConnId`], [`net::Input`], [`net::Effect`] |
+//! | reactor | [`reactor`] | readiness, bytes, deadlines |
+//! | beside it | [`client`] | the other end of the protocol, for tests and the generator |
+//! | leaves | [`collections`], [`rng`], [`time`] | containers, repeatable numbers, ticks |
+//! | | [`metrics`], [`log`](mod@log) | counters, the sink of the logging |
 //!
-//! The [`reactor`] turns readiness into an [`net::Input`]; the handler turns each input into
+//! The members of the edge do not know each other, and no layer knows one above it. The
+//! [`reactor`] turns readiness into an [`net::Input`]; the handler turns each input into
 //! [`net::Effect`]s, which are applied in order after it has returned. Nothing is re-entrant. Time
 //! is an argument: given the same inputs and ticks, the same effects follow, so all that lies above
-//! the reactor runs in a seeded simulation (`tests/sim`). `tests/tidy` holds the table above
-//! against the imports.
+//! the reactor runs in a seeded simulation (`tests/sim`). `tests/tidy` holds the layers against the
+//! imports.
 //!
 //! [`chat`] has who is where: rooms, memberships, roles, bans, receipts. [`store`] has the records,
 //! and all of that over restarts. The boundary between them is [`chat::model::log`]: requests and

@@ -9,8 +9,8 @@ pub enum Framing {
     Lines,
     /// JSON texts, each after its length.
     Lengths,
-    /// A person's lines.
-    Human,
+    /// Lines of a text client.
+    Text,
 }
 
 impl Framing {
@@ -20,12 +20,12 @@ impl Framing {
         match first {
             b'{' => Self::Lines,
             0 => Self::Lengths,
-            _ => Self::Human,
+            _ => Self::Text,
         }
     }
 }
 
-/// One thing that a connection said.
+/// An item, or what went wrong with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Item<'a> {
     /// A whole item without its framing: at least one byte, at most the limit.

@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | `{` | [`Framing::Lines`] | one JSON text, ended by `\n` or `\r\n` | empty lines |
 //! | `0x00` | [`Framing::Lengths`] | a 4-byte big-endian length, and its bytes | empty items |
-//! | any other | [`Framing::Human`] | a line of text, ended likewise | empty lines, telnet |
+//! | any other | [`Framing::Text`] | a line of text, ended likewise | empty lines, telnet |
 //!
 //! Bytes in, items out: no socket, no clock, and the same items however the bytes were split.
 //! [`wire`](crate::wire) parses the items.

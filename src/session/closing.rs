@@ -5,7 +5,7 @@ use super::context::SessionContext;
 use super::encode::{Encoder, Format};
 use super::state::{Protocol, SessionState};
 use crate::net::{CloseReason, Effect, Ending, SharedFrame};
-use crate::wire::{close_code, close_words, human, render};
+use crate::wire::{close_code, close_words, render, text};
 use crate::ws::{CloseCode, encode_close};
 
 /// Ends a connection with the goodbye of its protocol. The domain is not told.
@@ -47,7 +47,7 @@ fn goodbye(state: &SessionState, encoder: &mut Encoder, reason: CloseReason) -> 
             encode_close(CloseCode::new(code), words, None, &mut out);
         }
         (Protocol::Tcp(_), Some(Format::Text)) => {
-            human::bye(&mut out, if reason == CloseReason::Bye { "" } else { words });
+            text::bye(&mut out, if reason == CloseReason::Bye { "" } else { words });
         }
         (Protocol::Tcp(_), format) => {
             let format = format.unwrap_or(Format::Lines);

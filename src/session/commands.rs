@@ -6,7 +6,7 @@ use crate::chat::model::output::{Encoding, Request};
 use crate::chat::{Code, Command, Hello, Limits, Op, Refusal};
 use crate::net::{CloseReason, Effect};
 use crate::time::Tick;
-use crate::wire::{Parsed, Refused, human, render};
+use crate::wire::{Parsed, Refused, render, text};
 
 /// Bytes that the answer to a `send` or the like takes, at most. They are booked when it is asked
 /// for, since the answer comes later, and a reader that does not read must not ask for ever more.
@@ -76,7 +76,7 @@ impl Session<'_, '_> {
         self.context.metrics.chat.replies.count(refused.refusal.code.number());
         let mut out = Vec::new();
         self.context.encoder.message(format, &mut out, |out| match format {
-            Format::Text => human::refusal(out, &refused.refusal),
+            Format::Text => text::refusal(out, &refused.refusal),
             _ => render::refused(out, refused),
         });
         self.send(out);

@@ -14,7 +14,7 @@ use crate::chat::model::reply::{Refusal, Reply};
 use crate::chat::{Code, Event, RoomName, SharedRecord, UserName};
 use crate::collections::Slots;
 use crate::net::{CloseReason, ConnId, Effect};
-use crate::wire::{Context, human, render};
+use crate::wire::{Context, render, text};
 
 /// Bytes of records up to which they are copied for a sender, so that they leave in one piece with
 /// the answers around them. More are shared with the other recipients.
@@ -215,8 +215,8 @@ fn put_answer(
     let before = outgoing.bytes.len();
     let shown = Context { viewer, limits, server: context.server };
     encoder.message(format, &mut outgoing.bytes, |out| match (format, result) {
-        (Format::Text, Ok(reply)) => human::reply(out, reply, shown.server),
-        (Format::Text, Err(refusal)) => human::refusal(out, refusal),
+        (Format::Text, Ok(reply)) => text::reply(out, reply, shown.server),
+        (Format::Text, Err(refusal)) => text::refusal(out, refusal),
         // Nothing is rendered where the request has no id.
         (_, Ok(reply)) => _ = render::reply(out, request, reply, &shown),
         (_, Err(refusal)) => render::refusal(out, request, refusal),
@@ -226,7 +226,7 @@ fn put_answer(
 
 fn render_event(out: &mut Vec<u8>, format: Format, event: &Event, viewer: Option<&UserName>) {
     match format {
-        Format::Text => human::event(out, event),
+        Format::Text => text::event(out, event),
         _ => render::event(out, event, viewer),
     }
 }
@@ -247,7 +247,7 @@ fn render_records(
     batch.begin(bytes.len());
     for record in records {
         encoder.message(format, bytes, |out| match format {
-            Format::Text => human::record_event(out, room, record),
+            Format::Text => text::record_event(out, room, record),
             _ => render::record_event(out, room, record),
         });
         debug_assert!(

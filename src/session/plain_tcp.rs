@@ -52,7 +52,7 @@ impl Session<'_, '_> {
     }
 
     fn item(&mut self, framing: Framing, item: Item<'_>) {
-        let is_text = framing == Framing::Human;
+        let is_text = framing == Framing::Text;
         match item {
             // A request line of HTTP that is too long to be recognised is refused like one.
             Item::TooLong { limit } => {

@@ -108,7 +108,7 @@ impl SessionState {
             Protocol::Tcp(plain) => match plain.framing {
                 Some(Framing::Lines) => Some(Format::Lines),
                 Some(Framing::Lengths) => Some(Format::Lengths),
-                Some(Framing::Human) => Some(Format::Text),
+                Some(Framing::Text) => Some(Format::Text),
                 None => None,
             },
             Protocol::Http { .. } | Protocol::Echo { .. } | Protocol::Closing => None,

@@ -7,7 +7,7 @@ use super::text_client::TextClient;
 use crate::chat::model::output::Request;
 use crate::chat::{Code, Op, Refusal, RequestId};
 use crate::net::CloseReason;
-use crate::wire::human::{self, Human};
+use crate::wire::text::{self, Line};
 use crate::wire::{Parsed, Refused};
 
 impl Session<'_, '_> {
@@ -16,18 +16,18 @@ impl Session<'_, '_> {
         let Protocol::Tcp(plain) = &mut self.state.protocol else { return };
         let client = plain.text.get_or_insert_with(Box::<TextClient>::default);
         let (room, has_spoken) = (client.room.clone(), client.has_spoken);
-        let line = human::parse_line(line, room.as_deref(), &self.context.limits);
+        let line = text::parse_line(line, room.as_deref(), &self.context.limits);
         // What becomes a command is rated there. A name costs the server a user, and an answer
         // bytes.
         let is_rated =
-            !matches!(line, Human::Nothing | Human::Quit | Human::Command(..) | Human::Refused(_));
+            !matches!(line, Line::Nothing | Line::Quit | Line::Command(..) | Line::Refused(_));
         let rate = self.context.command_rate.filter(|_| is_rated);
         if let Err(retry_after_ms) = self.state.commands.take(self.turn.now.tick, rate) {
             let refusal = rate_limited(&self.context.limits, retry_after_ms);
             return self.refuse(&Refused { id: None, op: None, refusal });
         }
         let nick = match &line {
-            Human::Nick(name) => Some(*name),
+            Line::Nick(name) => Some(*name),
             _ => None,
         };
         let conn = self.state.conn;
@@ -42,28 +42,26 @@ impl Session<'_, '_> {
             return self.refuse(&Refused { id: None, op: None, refusal });
         }
         match line {
-            Human::Nothing | Human::Nick(_) => {}
-            Human::Quit => self.close_after_outputs(CloseReason::Bye),
-            Human::Command(op, command) => {
+            Line::Nothing | Line::Nick(_) => {}
+            Line::Quit => self.close_after_outputs(CloseReason::Bye),
+            Line::Command(op, command) => {
                 if let Some(client) = self.state.text_client() {
                     client.has_spoken |= matches!(op, Op::Join | Op::Send);
                 }
                 self.request(Ok((text_request(op), Parsed::Command(command))));
             }
-            Human::NoRoom
-            | Human::Help
-            | Human::Unknown(_)
-            | Human::Usage(_)
-            | Human::Refused(_) => self.answer_text(&line),
+            Line::NoRoom | Line::Help | Line::Unknown(_) | Line::Usage(_) | Line::Refused(_) => {
+                self.answer_text(&line);
+            }
         }
     }
 
     /// Answers what a person has typed that is no command for the domain.
-    fn answer_text(&mut self, line: &Human<'_>) {
+    fn answer_text(&mut self, line: &Line<'_>) {
         let mut out = Vec::new();
-        human::answer(&mut out, line);
+        text::answer(&mut out, line);
         self.send(out);
-        if matches!(line, Human::Help) {
+        if matches!(line, Line::Help) {
             self.state.errors = 0;
         } else {
             self.count_error();

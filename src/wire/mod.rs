@@ -97,11 +97,11 @@ pub mod client;
 mod close;
 mod encoded_len;
 mod help;
-pub mod human;
 mod json;
 mod key;
 pub mod parse;
 pub mod render;
+pub mod text;
 
 pub use close::{close_code, close_words};
 pub use encoded_len::encoded_len_max;

@@ -5,6 +5,7 @@
 
 #![expect(clippy::string_slice, reason = "the text is ASCII, and a wrong index here fails a test")]
 
+mod book;
 mod cycles;
 mod form;
 mod planted;

@@ -80,7 +80,7 @@ impl Decoder {
         let found = match framing {
             Framing::Lines => self.decode_line(input, len_max),
             Framing::Lengths => self.decode_length(input, len_max),
-            Framing::Human => self.decode_text(input, len_max),
+            Framing::Text => self.decode_text(input, len_max),
         }?;
         Some(match found {
             Found::Lent(item) => Item::Message(item),

@@ -123,10 +123,10 @@ fn the_first_byte_tells_the_framing() {
     for (first, framing) in [
         (b"{", Framing::Lines),
         (b"\0", Framing::Lengths),
-        (b"/", Framing::Human),
-        (b"\n", Framing::Human),
-        (b"[", Framing::Human),
-        (b"\xff", Framing::Human),
+        (b"/", Framing::Text),
+        (b"\n", Framing::Text),
+        (b"[", Framing::Text),
+        (b"\xff", Framing::Text),
     ] {
         let mut decoder = Decoder::default();
         assert!(decoder.decode(&mut &[][..], LEN_MAX).is_none());

@@ -14,7 +14,11 @@ fn the_first_byte_decides_how_a_plain_connection_is_spoken_to() {
     let cases: [(&[u8], &[u8], &[u8]); 3] = [
         (b"{\"op\":\"hello\",\"id\":1,\"name\":\"ann\"}\n", b"{\"id\":1,\"code\":0,", b"}}\n"),
         (&lengths, b"\0\0", b"}}"),
-        (b"hello\n", b"Welcome to chinwag", b"! you are in no room; /join lobby enters one\n"),
+        (
+            b"hello\n",
+            b"Welcome to chinwag",
+            b"! you are not in a room; join one with /join lobby\n",
+        ),
     ];
     for (input, begins, ends) in cases {
         let mut harness = Harness::new();

@@ -21,7 +21,7 @@ pub fn refused(out: &mut Vec<u8>, refused: &Refused) {
 fn refuse(out: &mut Vec<u8>, id: Option<&RequestId>, op: Option<&str>, refusal: &Refusal) {
     put(out, r#"{"id":"#);
     match (id, op) {
-        (Some(id), _) => put(out, &id.0),
+        (Some(id), _) => put(out, id.0.as_str()),
         (None, Some(op)) => {
             put(out, r#"null,"op":"#);
             string(out, op);

@@ -2,7 +2,7 @@
 
 use chinwag::chat::model::output::Request;
 use chinwag::chat::{Body, Command, Limits, Record, Reply, RoomName, UserName};
-use chinwag::wire::human::{self, Human};
+use chinwag::wire::text::{self, Line};
 use chinwag::wire::{self, Context, Parsed, render};
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ pub fn run(input: &[u8]) {
             assert!(offset <= input.len() as u64);
         }
     }
-    if let Human::Command(_, command) = human::parse_line(input, Some("lobby"), &limits) {
+    if let Line::Command(_, command) = text::parse_line(input, Some("lobby"), &limits) {
         check_weight(&command);
     }
 }
@@ -43,7 +43,7 @@ fn answer(out: &mut Vec<u8>, request: &Request, parsed: &Parsed<'_>, limits: &Li
     assert_eq!(answered, request.id.is_some());
     if answered {
         let id = check_json(out)["id"].clone();
-        let sent: Value = serde_json::from_str(&request.id.as_ref().unwrap().0).unwrap();
+        let sent: Value = serde_json::from_str(request.id.as_ref().unwrap().0.as_str()).unwrap();
         assert_eq!(id, sent);
     }
 }
@@ -65,7 +65,7 @@ fn check_weight(command: &Command<'_>) {
     let (mut live, mut own, mut shown) = (Vec::new(), Vec::new(), Vec::new());
     render::record_event(&mut live, &room, &record);
     render::item(&mut own, &record, Some(&record.from));
-    human::record_event(&mut shown, &room, &record);
+    text::record_event(&mut shown, &room, &record);
     assert!(live.len() <= bound && own.len() <= bound && shown.len() <= bound);
     assert_eq!(check_json(&live)["text"].as_str(), Some(send.text.as_ref()));
     assert_eq!(check_json(&own)["cid"].as_str(), send.cid.as_deref());

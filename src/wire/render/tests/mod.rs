@@ -487,11 +487,11 @@ proptest! {
         ] {
             let seq = (1 << 53) - 1;
             let record = Record { seq, at: u64::MAX, from: from.clone(), body, weight: 0 };
-            let (mut live, mut human) = (Vec::new(), Vec::new());
+            let (mut live, mut text_line) = (Vec::new(), Vec::new());
             record_event(&mut live, &room, &record);
-            crate::wire::human::record_event(&mut human, &room, &record);
+            crate::wire::text::record_event(&mut text_line, &room, &record);
             let bound = RECORD_OVERHEAD + names + own;
-            prop_assert!(live.len() + 10 <= bound && human.len() <= bound, "{record:?}");
+            prop_assert!(live.len() + 10 <= bound && text_line.len() <= bound, "{record:?}");
             let value: Value = serde_json::from_slice(&live).unwrap();
             prop_assert_eq!(value["seq"].as_u64(), Some(seq));
         }

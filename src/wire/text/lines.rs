@@ -1,6 +1,6 @@
 //! Answers to lines that are not for the domain: help, and what a mistyped command should be.
 
-use super::Human;
+use super::Line;
 use super::greeting::bye;
 use super::render::refusal;
 use super::safe::{self, put};
@@ -21,15 +21,15 @@ const COMMANDS: [(&str, &str, &str); 10] = [
 
 /// Appends the answer to a line that is not for the domain. Nothing if the line needs no answer or
 /// another part of the server gives it.
-pub fn answer(out: &mut Vec<u8>, human: &Human<'_>) {
-    match human {
-        Human::Nothing | Human::Nick(_) | Human::Command(..) => {}
-        Human::NoRoom => put(out, &["! you are not in a room; join one with /join lobby\n"]),
-        Human::Help => help(out),
-        Human::Quit => bye(out, ""),
-        Human::Unknown(word) => unknown(out, word),
-        Human::Usage(form) => put(out, &["! this command needs more, for example: ", form, "\n"]),
-        Human::Refused(why) => refusal(out, why),
+pub fn answer(out: &mut Vec<u8>, line: &Line<'_>) {
+    match line {
+        Line::Nothing | Line::Nick(_) | Line::Command(..) => {}
+        Line::NoRoom => put(out, &["! you are not in a room; join one with /join lobby\n"]),
+        Line::Help => help(out),
+        Line::Quit => bye(out, ""),
+        Line::Unknown(word) => unknown(out, word),
+        Line::Usage(form) => put(out, &["! this command needs more, for example: ", form, "\n"]),
+        Line::Refused(why) => refusal(out, why),
     }
 }
 
@@ -61,34 +61,31 @@ mod tests {
     use crate::chat::model::reply::Refusal;
 
     #[track_caller]
-    fn check(human: &Human<'_>, expect: &str) {
+    fn check(line: &Line<'_>, expect: &str) {
         let mut out = Vec::new();
-        answer(&mut out, human);
+        answer(&mut out, line);
         assert_eq!(String::from_utf8(out).unwrap(), expect);
     }
 
     #[test]
     fn what_is_no_command_is_answered_with_what_would_be_one() {
-        check(&Human::NoRoom, "! you are not in a room; join one with /join lobby\n");
+        check(&Line::NoRoom, "! you are not in a room; join one with /join lobby\n");
+        check(&Line::Usage("/msg bob hi"), "! this command needs more, for example: /msg bob hi\n");
         check(
-            &Human::Usage("/msg bob hi"),
-            "! this command needs more, for example: /msg bob hi\n",
-        );
-        check(
-            &Human::Unknown("jion"),
+            &Line::Unknown("jion"),
             "! there is no /jion; did you mean /join; /help lists the commands\n",
         );
-        check(&Human::Unknown("\u{1b}c"), "! there is no /?c; /help lists the commands\n");
-        check(&Human::Quit, "-- goodbye --\n");
-        check(&Human::Nothing, "");
+        check(&Line::Unknown("\u{1b}c"), "! there is no /?c; /help lists the commands\n");
+        check(&Line::Quit, "-- goodbye --\n");
+        check(&Line::Nothing, "");
         let refusal = Refusal::new(Code::TooLarge, "the text is longer than 10 bytes");
-        check(&Human::Refused(Box::new(refusal)), "! the text is longer than 10 bytes\n");
+        check(&Line::Refused(Box::new(refusal)), "! the text is longer than 10 bytes\n");
     }
 
     #[test]
     fn help_names_each_command_on_a_line() {
         let mut out = Vec::new();
-        answer(&mut out, &Human::Help);
+        answer(&mut out, &Line::Help);
         let shown = String::from_utf8(out).unwrap();
         assert_eq!(shown.lines().count(), COMMANDS.len() + 1);
         assert!(shown.contains("  /join lobby  joins a room"), "{shown}");

@@ -39,7 +39,7 @@ const HISTORY_LIMIT: u32 = 20;
 
 /// A line that was parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Human<'a> {
+pub enum Line<'a> {
     /// A blank line.
     Nothing,
     /// Take this name.
@@ -63,7 +63,7 @@ pub enum Human<'a> {
 /// Reads a line. `current` is the room joined last, to which lines and commands without a room
 /// refer.
 #[must_use]
-pub fn parse_line<'a>(line: &'a [u8], current: Option<&'a str>, limits: &Limits) -> Human<'a> {
+pub fn parse_line<'a>(line: &'a [u8], current: Option<&'a str>, limits: &Limits) -> Line<'a> {
     let Ok(line) = simdutf8::basic::from_utf8(line) else {
         return refused(Code::BadField, "the line is not UTF-8");
     };
@@ -73,7 +73,7 @@ pub fn parse_line<'a>(line: &'a [u8], current: Option<&'a str>, limits: &Limits)
         return refused(Code::BadField, "the line contains a NUL");
     }
     if line.trim().is_empty() {
-        return Human::Nothing;
+        return Line::Nothing;
     }
     // A leading space keeps a line from being a command, so that paths can be sent.
     match line.strip_prefix('/') {
@@ -83,37 +83,37 @@ pub fn parse_line<'a>(line: &'a [u8], current: Option<&'a str>, limits: &Limits)
     }
 }
 
-fn parse_command<'a>(line: &'a str, current: Option<&'a str>, limits: &Limits) -> Human<'a> {
+fn parse_command<'a>(line: &'a str, current: Option<&'a str>, limits: &Limits) -> Line<'a> {
     let (word, rest) = split_word(line);
     // The room that is named, or the current one. Elsewhere rooms are written with a `#` in front.
     let named = Some(rest.strip_prefix('#').unwrap_or(rest)).filter(|room| !room.is_empty());
     let with_room = |op, command: fn(Cow<'a, str>) -> Command<'a>| match named.or(current) {
-        Some(room) => Human::Command(op, command(room.into())),
-        None => Human::NoRoom,
+        Some(room) => Line::Command(op, command(room.into())),
+        None => Line::NoRoom,
     };
     match word.to_ascii_lowercase().as_str() {
-        "nick" if rest.is_empty() => Human::Usage("/nick ann"),
-        "nick" => Human::Nick(rest),
-        "join" if named.is_none() => Human::Usage("/join lobby"),
+        "nick" if rest.is_empty() => Line::Usage("/nick ann"),
+        "nick" => Line::Nick(rest),
+        "join" if named.is_none() => Line::Usage("/join lobby"),
         "join" => with_room(Op::Join, |room| Command::Join { room, after: None, epoch: None }),
         "msg" => match split_word(rest) {
-            ("", _) | (_, "") => Human::Usage("/msg bob hi"),
+            ("", _) | (_, "") => Line::Usage("/msg bob hi"),
             (user, text) => say(Some(Target::User(user.into())), text, limits),
         },
         "who" => with_room(Op::Presence, |room| Command::Presence { room }),
-        "rooms" => Human::Command(Op::Rooms, Command::Rooms { since: None }),
+        "rooms" => Line::Command(Op::Rooms, Command::Rooms { since: None }),
         "history" => history(rest, current),
         "topic" => topic(rest, current),
         "leave" => with_room(Op::Leave, |room| Command::Leave { room }),
-        "help" => Human::Help,
-        "quit" => Human::Quit,
-        _ => Human::Unknown(word),
+        "help" => Line::Help,
+        "quit" => Line::Quit,
+        _ => Line::Unknown(word),
     }
 }
 
-fn say<'a>(target: Option<Target<'a>>, text: &'a str, limits: &Limits) -> Human<'a> {
+fn say<'a>(target: Option<Target<'a>>, text: &'a str, limits: &Limits) -> Line<'a> {
     let Some(target) = target else {
-        return Human::NoRoom;
+        return Line::NoRoom;
     };
     if text.len() > limits.message_bytes {
         return too_large(limits.message_bytes);
@@ -128,32 +128,32 @@ fn say<'a>(target: Option<Target<'a>>, text: &'a str, limits: &Limits) -> Human<
         echo: false,
         weight: encoded_len_max(text, None, None),
     };
-    Human::Command(Op::Send, Command::Send(send))
+    Line::Command(Op::Send, Command::Send(send))
 }
 
-fn history<'a>(count: &str, current: Option<&'a str>) -> Human<'a> {
+fn history<'a>(count: &str, current: Option<&'a str>) -> Line<'a> {
     let Some(room) = current else {
-        return Human::NoRoom;
+        return Line::NoRoom;
     };
     let limit = if count.is_empty() { Some(HISTORY_LIMIT) } else { count.parse().ok() };
     let Some(limit) = limit.filter(|&limit| limit > 0) else {
-        return Human::Usage("/history 20");
+        return Line::Usage("/history 20");
     };
     let page = Page::Latest;
     let command = Command::History { room: room.into(), page, limit: Some(limit), epoch: None };
-    Human::Command(Op::History, command)
+    Line::Command(Op::History, command)
 }
 
-fn topic<'a>(text: &'a str, current: Option<&'a str>) -> Human<'a> {
+fn topic<'a>(text: &'a str, current: Option<&'a str>) -> Line<'a> {
     let Some(room) = current else {
-        return Human::NoRoom;
+        return Line::NoRoom;
     };
     if text.len() > TOPIC_LEN_MAX {
         return too_large(TOPIC_LEN_MAX);
     }
     let weight = encoded_len_max(text, None, None);
     let text = Some(Cow::Borrowed(text)).filter(|text| !text.is_empty());
-    Human::Command(Op::Topic, Command::Topic { room: room.into(), text, weight })
+    Line::Command(Op::Topic, Command::Topic { room: room.into(), text, weight })
 }
 
 fn room(current: Option<&str>) -> Option<Target<'_>> {
@@ -167,13 +167,13 @@ fn split_word(line: &str) -> (&str, &str) {
     (word, rest.trim_start())
 }
 
-fn too_large(limit: usize) -> Human<'static> {
+fn too_large(limit: usize) -> Line<'static> {
     let refusal = Refusal::new(Code::TooLarge, format!("the text is longer than {limit} bytes"));
-    Human::Refused(Box::new(refusal.limit(limit)))
+    Line::Refused(Box::new(refusal.limit(limit)))
 }
 
-fn refused(code: Code, message: &'static str) -> Human<'static> {
-    Human::Refused(Box::new(Refusal::new(code, message)))
+fn refused(code: Code, message: &'static str) -> Line<'static> {
+    Line::Refused(Box::new(Refusal::new(code, message)))
 }
 
 #[cfg(test)]
@@ -185,11 +185,11 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(line: &str, expect: &Human<'_>) {
+    fn check(line: &str, expect: &Line<'_>) {
         assert_eq!(parse_line(line.as_bytes(), Some("lobby"), &limits()), *expect, "{line:?}");
     }
 
-    fn send(target: Target<'static>, text: &'static str) -> Human<'static> {
+    fn send(target: Target<'static>, text: &'static str) -> Line<'static> {
         say(Some(target), text, &limits())
     }
 
@@ -200,10 +200,10 @@ mod tests {
         check("  hi\r", &send(lobby(), "  hi"));
         check("//hi", &send(lobby(), "/hi"));
         check(" /hi", &send(lobby(), " /hi"));
-        check("", &Human::Nothing);
-        check(" \t\r", &Human::Nothing);
-        assert_eq!(parse_line(b"hi", None, &limits()), Human::NoRoom);
-        let Human::Command(Op::Send, Command::Send(send)) = send(lobby(), "a\"b") else { panic!() };
+        check("", &Line::Nothing);
+        check(" \t\r", &Line::Nothing);
+        assert_eq!(parse_line(b"hi", None, &limits()), Line::NoRoom);
+        let Line::Command(Op::Send, Command::Send(send)) = send(lobby(), "a\"b") else { panic!() };
         assert_eq!((send.weight, send.cid, send.data), (4, None, None));
     }
 
@@ -211,18 +211,18 @@ mod tests {
     fn each_command_is_read() {
         let room = || Cow::from("tea");
         let join = Command::Join { room: room(), after: None, epoch: None };
-        check("/join tea", &Human::Command(Op::Join, join.clone()));
-        check("/JOIN  #tea ", &Human::Command(Op::Join, join));
-        check("/nick  Ann ", &Human::Nick("Ann"));
+        check("/join tea", &Line::Command(Op::Join, join.clone()));
+        check("/JOIN  #tea ", &Line::Command(Op::Join, join));
+        check("/nick  Ann ", &Line::Nick("Ann"));
         check("/msg bob  hi you", &send(Target::User("bob".into()), "hi you"));
-        check("/who", &Human::Command(Op::Presence, Command::Presence { room: "lobby".into() }));
-        check("/who tea", &Human::Command(Op::Presence, Command::Presence { room: room() }));
-        check("/rooms", &Human::Command(Op::Rooms, Command::Rooms { since: None }));
-        check("/leave", &Human::Command(Op::Leave, Command::Leave { room: "lobby".into() }));
-        check("/help", &Human::Help);
-        check("/quit", &Human::Quit);
-        check("/jion x", &Human::Unknown("jion"));
-        check("/", &Human::Unknown(""));
+        check("/who", &Line::Command(Op::Presence, Command::Presence { room: "lobby".into() }));
+        check("/who tea", &Line::Command(Op::Presence, Command::Presence { room: room() }));
+        check("/rooms", &Line::Command(Op::Rooms, Command::Rooms { since: None }));
+        check("/leave", &Line::Command(Op::Leave, Command::Leave { room: "lobby".into() }));
+        check("/help", &Line::Help);
+        check("/quit", &Line::Quit);
+        check("/jion x", &Line::Unknown("jion"));
+        check("/", &Line::Unknown(""));
     }
 
     #[test]
@@ -233,35 +233,35 @@ mod tests {
             limit: Some(limit),
             epoch: None,
         };
-        check("/history", &Human::Command(Op::History, history(20)));
-        check("/history 5", &Human::Command(Op::History, history(5)));
+        check("/history", &Line::Command(Op::History, history(20)));
+        check("/history 5", &Line::Command(Op::History, history(5)));
         let topic = |text: Option<&'static str>, weight| Command::Topic {
             room: "lobby".into(),
             text: text.map(Cow::from),
             weight,
         };
-        check("/topic", &Human::Command(Op::Topic, topic(None, 0)));
-        check("/topic a b", &Human::Command(Op::Topic, topic(Some("a b"), 3)));
+        check("/topic", &Line::Command(Op::Topic, topic(None, 0)));
+        check("/topic a b", &Line::Command(Op::Topic, topic(Some("a b"), 3)));
     }
 
     #[test]
     fn what_is_missing_is_said() {
         for line in ["/history", "/topic", "/who", "/leave", "hi", "//hi"] {
-            assert_eq!(parse_line(line.as_bytes(), None, &limits()), Human::NoRoom, "{line}");
+            assert_eq!(parse_line(line.as_bytes(), None, &limits()), Line::NoRoom, "{line}");
         }
-        check("/join", &Human::Usage("/join lobby"));
-        check("/join #", &Human::Usage("/join lobby"));
-        check("/nick ", &Human::Usage("/nick ann"));
-        check("/msg bob", &Human::Usage("/msg bob hi"));
-        check("/msg", &Human::Usage("/msg bob hi"));
-        check("/history 0", &Human::Usage("/history 20"));
-        check("/history all", &Human::Usage("/history 20"));
+        check("/join", &Line::Usage("/join lobby"));
+        check("/join #", &Line::Usage("/join lobby"));
+        check("/nick ", &Line::Usage("/nick ann"));
+        check("/msg bob", &Line::Usage("/msg bob hi"));
+        check("/msg", &Line::Usage("/msg bob hi"));
+        check("/history 0", &Line::Usage("/history 20"));
+        check("/history all", &Line::Usage("/history 20"));
     }
 
     #[test]
     fn what_cannot_be_taken_is_refused() {
         let code = |line: &[u8]| match parse_line(line, Some("lobby"), &limits()) {
-            Human::Refused(refusal) => Some(refusal.code),
+            Line::Refused(refusal) => Some(refusal.code),
             _ => None,
         };
         assert_eq!(code(b"0123456789"), None);
