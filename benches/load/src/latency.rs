@@ -44,16 +44,16 @@ impl Latency {
             self.pending = self.pending.saturating_add(count);
             return;
         }
-        self.settle();
+        self.record_pending();
         (self.last, self.pending) = (us, count);
     }
 
     /// Adds all that `other` has recorded.
     pub fn merge(&mut self, other: &Self) {
-        self.settle();
+        self.record_pending();
         add(&mut self.histogram, &other.histogram);
         self.record_n(other.last, other.pending);
-        self.settle();
+        self.record_pending();
     }
 
     /// Forgets everything.
@@ -89,7 +89,7 @@ impl Latency {
         recorded.map(|step| (step.value_iterated_to(), step.count_since_last_iteration())).collect()
     }
 
-    fn settle(&mut self) {
+    fn record_pending(&mut self) {
         if self.pending > 0 {
             self.histogram.saturating_record_n(self.last, self.pending);
             self.pending = 0;
@@ -178,7 +178,7 @@ impl<'de> Deserialize<'de> for Latency {
         for (us, count) in read.values {
             latency.record_n(us, count);
         }
-        latency.settle();
+        latency.record_pending();
         Ok(latency)
     }
 }

@@ -82,6 +82,7 @@ fn measure(args: &Args, words: Vec<OsString>) -> Result<Results, Failure> {
         (None, None) => return Err(Failure::Wrong("there is no target".to_owned())),
     };
     let plan = plan::from_args(args, &target).map_err(Failure::Wrong)?;
+    // Raised before anything is planned, since the limit decides how many processes there must be.
     let fit = descriptors::raise().map_err(failed)?.connections_max();
     let (plan, count, start_signal) = if let Some(share) = args.share {
         (processes::take(args.scenario, plan, share), 1, Some(StartSignal::new()))

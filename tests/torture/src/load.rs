@@ -45,7 +45,7 @@ impl Load {
         }
     }
 
-    /// Waits until something comes or the deadline, hands all that came to `hear`, and says what
+    /// Waits until something comes or the deadline, hands all that came to `receive`, and says what
     /// that wants said.
     pub(crate) fn turn(
         &mut self,
@@ -75,7 +75,7 @@ impl Load {
     }
 
     /// Has more clients connect and ask. Every reply must be good; all that comes is handed to
-    /// `hear` with the client's number.
+    /// `receive` with the client's number.
     pub(crate) fn enter(
         &mut self,
         entry: Entry,

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::core::{Core, HELLO, Happening, JOIN};
+use super::core::{Core, CoreEvent, HELLO, JOIN};
 use super::names::index_of;
 use super::peer::{OFF, Stage};
 use super::room::{Ahead, Label};
@@ -61,7 +61,7 @@ impl Core {
             Some("drain") => {
                 self.tally.others += 1;
                 let told = serde_json::from_str::<Drain>(text).unwrap_or_default();
-                self.happenings.push(Happening::AskedBack(index, told.reconnect_after_ms));
+                self.events.push(CoreEvent::AskedBack(index, told.reconnect_after_ms));
             }
             Some("ping") => {
                 self.tally.pings += 1;
@@ -69,8 +69,8 @@ impl Core {
                 self.put(Op::Ping, None, &[], &mut out);
                 self.write(index, out, effects);
             }
-            Some("bye") => self.dismissed(index, text.to_owned(), effects),
-            Some(_) => self.unexpected(index, text),
+            Some("bye") => self.on_server_close(index, text.to_owned(), effects),
+            Some(_) => self.report_unexpected(index, text),
             None => self.take_reply(index, &incoming, text, effects),
         }
     }
@@ -82,7 +82,7 @@ impl Core {
     }
 
     /// Notes something that should not have come.
-    pub(super) fn unexpected(&mut self, index: u32, what: &str) {
+    pub(super) fn report_unexpected(&mut self, index: u32, what: &str) {
         let what: String = what.chars().take(200).collect();
         let words = format!("{}: {what}", self.title(index));
         self.ledger.add(Fault::Unexpected, 1, words);
@@ -91,12 +91,13 @@ impl Core {
     fn take_message(&mut self, index: u32, event: &Incoming<'_>, bytes: &[u8], now_us: u64) {
         let room = self.peers[index as usize].room;
         let (Some(seq), Some(label)) = (event.seq, self.label_of(room, event)) else {
-            return self.unexpected(index, &format!("a message not as it was sent: {event:?}"));
+            return self
+                .report_unexpected(index, &format!("a message not as it was sent: {event:?}"));
         };
         let verdict = self.advance(index, seq);
         let due_us = self.due_us_of(index, (seq, label), bytes);
         if verdict != Verdict::Again {
-            self.delivered(index, label.from, due_us, now_us);
+            self.count_delivery(index, label.from, due_us, now_us);
         }
         self.align(index);
     }
@@ -146,7 +147,7 @@ impl Core {
             (due_us, true)
         };
         if !same {
-            self.unexpected(index, &format!("message {seq} is another one than others got"));
+            self.report_unexpected(index, &format!("message {seq} is another one than others got"));
         }
         due_us
     }
@@ -166,13 +167,13 @@ impl Core {
     fn take_replay(&mut self, index: u32, event: &Incoming<'_>, now_us: u64) {
         let items = event.items.map(|items| serde_json::from_str::<Vec<&RawValue>>(items.get()));
         let Some(Ok(items)) = items else {
-            return self.unexpected(index, "a replay without items");
+            return self.report_unexpected(index, "a replay without items");
         };
         let room = &self.rooms[self.peers[index as usize].room as usize];
         let begin = format!(r#"{{"ev":"message","room":"{}""#, room.name);
         for item in items {
             let Some(rest) = item.get().strip_prefix(r#"{"ev":"message""#) else {
-                self.unexpected(index, item.get());
+                self.report_unexpected(index, item.get());
                 continue;
             };
             // As it was, or would have been, sent live.
@@ -184,20 +185,20 @@ impl Core {
             }
             match Incoming::parse(&text) {
                 Ok(message) => self.take_message(index, &message, &bytes, now_us),
-                Err(error) => self.unexpected(index, &error.to_string()),
+                Err(error) => self.report_unexpected(index, &error.to_string()),
             }
             self.tally.replayed += 1;
         }
         let next = self.peers[index as usize].next;
         if event.to.is_some_and(|to| to + 1 < next) {
-            self.unexpected(index, &format!("a replay beyond its own end: {:?}", event.to));
+            self.report_unexpected(index, &format!("a replay beyond its own end: {:?}", event.to));
         }
     }
 
     fn take_live(&mut self, index: u32, event: &Incoming<'_>) {
         let next = self.peers[index as usize].next;
         if event.seq.is_none_or(|seq| seq + 1 != next) {
-            self.unexpected(index, &format!("live at {:?} where {next} is due", event.seq));
+            self.report_unexpected(index, &format!("live at {:?} where {next} is due", event.seq));
         }
     }
 
@@ -213,7 +214,7 @@ impl Core {
                 self.catch_up(index);
                 self.align(index);
             }
-            None => self.unexpected(index, &format!("a gap where none is: {event:?}")),
+            None => self.report_unexpected(index, &format!("a gap where none is: {event:?}")),
         }
     }
 
@@ -221,7 +222,7 @@ impl Core {
         let (Some(name), Some(Word::Text(epoch)), Some(seq)) =
             (event.room.as_ref().and_then(Word::as_str), &event.epoch, event.seq)
         else {
-            return self.unexpected(index, &format!("{event:?}"));
+            return self.report_unexpected(index, &format!("{event:?}"));
         };
         let peer = &mut self.peers[index as usize];
         if *self.rooms[peer.room as usize].name == *name {
@@ -232,7 +233,7 @@ impl Core {
 
     fn take_reply(&mut self, index: u32, reply: &Incoming<'_>, text: &str, effects: &mut Effects) {
         let (Some(id), Some(code)) = (&reply.id, reply.code) else {
-            return self.unexpected(index, text);
+            return self.report_unexpected(index, text);
         };
         let data = reply.data.and_then(|data| Incoming::parse(data.get()).ok()).unwrap_or_default();
         match (id, code) {
@@ -243,7 +244,7 @@ impl Core {
             (Word::Number(JOIN), _) => match (&data.epoch, data.seq) {
                 (Some(Word::Text(epoch)), Some(seq)) => {
                     self.set_cursor(index, epoch, seq);
-                    self.entered(index, effects);
+                    self.on_joined(index, effects);
                 }
                 _ => self.give_up(index, &format!("not the answer to a join: {text}"), effects),
             },
@@ -254,15 +255,15 @@ impl Core {
                     self.take_own_elsewhere(index, room, Some(seq));
                 }
                 let data = reply.data.map_or("", RawValue::get).to_owned();
-                self.happenings.push(Happening::Replied(index, *id, Ok(data)));
+                self.events.push(CoreEvent::Replied(index, *id, Ok(data)));
             }
             (Word::Number(id), _) => {
-                self.happenings.push(Happening::Replied(index, *id, Err(text.to_owned())));
+                self.events.push(CoreEvent::Replied(index, *id, Err(text.to_owned())));
             }
             (Word::Text(id), 0) if self.is_awaited(index, id) => {
                 self.take_receipt(index, &data, text);
             }
-            (Word::Text(_), _) => self.unexpected(index, text),
+            (Word::Text(_), _) => self.report_unexpected(index, text),
         }
     }
 
@@ -279,7 +280,7 @@ impl Core {
     /// The answer to a send: it stands in the place of the message.
     fn take_receipt(&mut self, index: u32, data: &Incoming<'_>, text: &str) {
         let place = self.peers[index as usize].room;
-        let Some(seq) = data.seq else { return self.unexpected(index, text) };
+        let Some(seq) = data.seq else { return self.report_unexpected(index, text) };
         self.tally.replies += 1;
         self.own += 1;
         let room = &mut self.rooms[place as usize];

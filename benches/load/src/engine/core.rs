@@ -31,7 +31,7 @@ pub(crate) const JOIN: u64 = 2;
 
 /// Something that happens seldom enough to be told one by one.
 #[derive(Debug)]
-pub(crate) enum Happening {
+pub(crate) enum CoreEvent {
     /// A connection is there and upgraded.
     Upgraded(u32),
     /// It is in its room.
@@ -99,7 +99,7 @@ pub(crate) struct Core {
     /// From when on, and how long, what is due counts for the latencies.
     pub(crate) window: (u64, u64),
     pub(crate) ledger: Ledger,
-    pub(crate) happenings: Vec<Happening>,
+    pub(crate) events: Vec<CoreEvent>,
     /// Own messages that have come back with the bytes at hand.
     pub(super) own: u64,
     /// What servers said with their close frames.
@@ -145,7 +145,7 @@ impl Core {
             recent: [Latency::new(), Latency::new()],
             window: (0, 0),
             ledger: Ledger::default(),
-            happenings: Vec::new(),
+            events: Vec::new(),
             own: 0,
             last_words: BTreeMap::new(),
             now: Tick::ZERO,

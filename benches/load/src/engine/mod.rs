@@ -25,7 +25,7 @@ mod tests;
 mod verify;
 
 pub(crate) use self::core::Core;
-use self::core::{Happening, Tally};
+use self::core::{CoreEvent, Tally};
 pub(crate) use self::names::name_of;
 pub(crate) use self::peer::Stage;
 use self::phases::Phase;
@@ -106,6 +106,7 @@ impl<S: Scenario> Engine<S> {
             spun_before: 0,
             is_spinning: false,
             sample_at: 0,
+            // A short run needs enough samples for a curve, a long one must not have too many.
             sample_every: if whole_us > 30_000_000 { 1_000_000 } else { 250_000 },
             alarm: Tick::MAX,
             asked_to_stop: false,
@@ -128,34 +129,35 @@ impl<S: Scenario> Engine<S> {
     }
 
     /// Passes on what has happened.
-    fn tell(&mut self, now_us: u64, effects: &mut Effects) {
-        while !self.core.happenings.is_empty() {
-            for happening in std::mem::take(&mut self.core.happenings) {
+    fn dispatch(&mut self, now_us: u64, effects: &mut Effects) {
+        // A scenario that handles an event may cause further ones.
+        while !self.core.events.is_empty() {
+            for event in std::mem::take(&mut self.core.events) {
                 if self.phase != Phase::Over {
-                    self.tell_one(happening, now_us, effects);
+                    self.dispatch_one(event, now_us, effects);
                 }
             }
         }
     }
 
-    fn tell_one(&mut self, happening: Happening, now_us: u64, effects: &mut Effects) {
+    fn dispatch_one(&mut self, event: CoreEvent, now_us: u64, effects: &mut Effects) {
         let (core, scenario) = (&mut self.core, &mut self.scenario);
-        match happening {
-            Happening::Upgraded(peer) => scenario.upgraded(core, peer, effects),
-            Happening::Entered(peer) => scenario.entered(core, peer, effects),
-            Happening::Left(peer) => scenario.left(core, peer, effects),
-            Happening::Replied(peer, id, answer) => {
-                scenario.replied(core, (peer, now_us), (id, answer), effects);
+        match event {
+            CoreEvent::Upgraded(peer) => scenario.on_upgraded(core, peer, effects),
+            CoreEvent::Entered(peer) => scenario.on_joined(core, peer, effects),
+            CoreEvent::Left(peer) => scenario.on_left(core, peer, effects),
+            CoreEvent::Replied(peer, id, answer) => {
+                scenario.on_reply(core, (peer, now_us), (id, answer), effects);
             }
-            Happening::AskedBack(peer, after_ms) => scenario.asked_back(peer, after_ms),
-            Happening::Gone(peer, why) => {
-                if !scenario.gone(core, peer, &why, effects) {
+            CoreEvent::AskedBack(peer, after_ms) => scenario.on_drain(peer, after_ms),
+            CoreEvent::Gone(peer, why) => {
+                if !scenario.on_closed(core, peer, &why, effects) {
                     let words = format!("{}: {why}", core.title(peer));
                     core.ledger.add(Fault::Disconnected, 1, words);
                 }
             }
-            Happening::Unreachable(peer, fault) => {
-                if let Err(failure) = scenario.unreachable(core, peer, fault, effects) {
+            CoreEvent::Unreachable(peer, fault) => {
+                if let Err(failure) = scenario.on_unreachable(core, peer, fault, effects) {
                     self.fail(failure, effects);
                 }
             }
@@ -169,6 +171,7 @@ impl<S: Scenario> Engine<S> {
 
     /// What the end of a turn brings.
     fn turn(&mut self, now_us: u64, effects: &mut Effects) {
+        // Turns in which nothing came were spent waiting for a moment: no work of the generator's.
         if self.received_at < self.turn_at && self.is_spinning {
             self.spun_us += now_us - self.turn_at;
         }
@@ -254,10 +257,10 @@ impl<S: Scenario> Handler for Engine<S> {
                     self.scenario.on_message(&mut self.core, (peer, now_us), bytes.len(), effects);
                 }
                 if own > 0 {
-                    self.scenario.returned(&mut self.core, (peer, now_us), own, effects);
+                    self.scenario.on_own_messages(&mut self.core, (peer, now_us), own, effects);
                 }
-                if !self.core.happenings.is_empty() {
-                    self.tell(now_us, effects);
+                if !self.core.events.is_empty() {
+                    self.dispatch(now_us, effects);
                 }
             }
             Input::TurnEnd => {
@@ -267,24 +270,26 @@ impl<S: Scenario> Handler for Engine<S> {
             Input::Connected { conn, tag } => {
                 self.received_at = self.turn_at;
                 let peer = u32::try_from(tag).unwrap_or(u32::MAX);
-                self.core.connected(conn, peer, effects);
-                self.tell(self.turn_at, effects);
+                self.core.on_connected(conn, peer, effects);
+                self.dispatch(self.turn_at, effects);
             }
             Input::Unreachable { tag, fault } => {
                 let peer = u32::try_from(tag).unwrap_or(u32::MAX);
-                self.core.unreachable(peer, fault, effects);
-                self.tell(self.turn_at, effects);
+                self.core.on_unreachable(peer, fault, effects);
+                self.dispatch(self.turn_at, effects);
             }
+            // Nothing of ours is left to say to a server that has closed its side.
             Input::Finished { conn } => {
                 let (reason, ending) = (CloseReason::PeerGone, Ending::Flush);
                 effects.push(Effect::Close { conn, reason, ending });
             }
             Input::Closed { conn, reason } => {
                 if let Some(peer) = self.core.find(conn) {
-                    self.core.closed(peer, reason, effects);
-                    self.tell(self.turn_at, effects);
+                    self.core.on_closed(peer, reason, effects);
+                    self.dispatch(self.turn_at, effects);
                 }
             }
+            // The first interrupt lets the run drain and report; the second ends it at once.
             Input::Stop(_) if self.asked_to_stop => self.end(effects),
             Input::Stop(_) => self.asked_to_stop = true,
             Input::Opened { .. }

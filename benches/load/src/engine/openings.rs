@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use super::core::{Core, HELLO, Happening, JOIN};
+use super::core::{Core, CoreEvent, HELLO, JOIN};
 use super::names::{name_of, room_number};
 use super::peer::{NOBODY, OFF, Peer, Stage};
 use super::room::Room;
@@ -22,7 +22,7 @@ impl Core {
     /// Has connections opened, as many at a time as the plan says.
     pub(crate) fn open(&mut self, peers: impl IntoIterator<Item = u32>, effects: &mut Effects) {
         self.queue.extend(peers);
-        self.pump(effects);
+        self.open_more(effects);
     }
 
     /// Whether all that should be open have been opened, or failed.
@@ -40,7 +40,7 @@ impl Core {
         self.queue.clear();
     }
 
-    fn pump(&mut self, effects: &mut Effects) {
+    fn open_more(&mut self, effects: &mut Effects) {
         while self.under_way < self.plan.at_a_time {
             let Some(index) = self.queue.pop_front() else { return };
             self.under_way += 1;
@@ -73,7 +73,7 @@ impl Core {
     }
 
     /// A connection is there: asks for the upgrade, or goes on without one.
-    pub(super) fn connected(&mut self, conn: ConnId, index: u32, effects: &mut Effects) {
+    pub(super) fn on_connected(&mut self, conn: ConnId, index: u32, effects: &mut Effects) {
         let slot = conn.slot();
         if self.by_slot.len() <= slot {
             self.by_slot.resize(slot + 1, NOBODY);
@@ -88,22 +88,27 @@ impl Core {
                 let path = self.plan.path.replace("{room}", &room);
                 self.write(index, self.opening.request(&path), effects);
             }
-            Framing::Lines => self.upgraded(index),
+            Framing::Lines => self.on_upgraded(index),
         }
     }
 
     /// It is open, for whatever the scenario has in mind.
-    pub(super) fn upgraded(&mut self, index: u32) {
+    pub(super) fn on_upgraded(&mut self, index: u32) {
         self.peers[index as usize].stage = Stage::Entering;
         self.tally.handshakes += 1;
-        self.happenings.push(Happening::Upgraded(index));
+        self.events.push(CoreEvent::Upgraded(index));
     }
 
-    pub(super) fn unreachable(&mut self, index: u32, fault: ConnectFault, effects: &mut Effects) {
+    pub(super) fn on_unreachable(
+        &mut self,
+        index: u32,
+        fault: ConnectFault,
+        effects: &mut Effects,
+    ) {
         self.peers[index as usize].stage = Stage::Away;
         self.under_way -= 1;
-        self.happenings.push(Happening::Unreachable(index, fault));
-        self.pump(effects);
+        self.events.push(CoreEvent::Unreachable(index, fault));
+        self.open_more(effects);
     }
 
     /// Says hello and joins its room; where there is no such thing, it is in at once.
@@ -122,7 +127,7 @@ impl Core {
             let peer = &mut self.peers[index as usize];
             peer.next = next;
             peer.position = if room.is_solo { OFF } else { end };
-            self.entered(index, effects);
+            self.on_joined(index, effects);
             return;
         }
         let name = name_of(&self.plan, index);
@@ -146,12 +151,12 @@ impl Core {
     }
 
     /// It is in its room.
-    pub(super) fn entered(&mut self, index: u32, effects: &mut Effects) {
+    pub(super) fn on_joined(&mut self, index: u32, effects: &mut Effects) {
         self.peers[index as usize].stage = Stage::Ready;
         self.ready += 1;
         self.under_way -= 1;
-        self.happenings.push(Happening::Entered(index));
-        self.pump(effects);
+        self.events.push(CoreEvent::Entered(index));
+        self.open_more(effects);
     }
 
     /// Ends a connection in good order, or without a word.
@@ -177,7 +182,7 @@ impl Core {
     }
 
     /// The server has said its last word.
-    pub(super) fn dismissed(&mut self, index: u32, words: String, effects: &mut Effects) {
+    pub(super) fn on_server_close(&mut self, index: u32, words: String, effects: &mut Effects) {
         let conn = self.peers[index as usize].conn;
         self.last_words.insert(index, words);
         let mut out = Vec::new();
@@ -197,7 +202,7 @@ impl Core {
     }
 
     /// A connection has ended.
-    pub(super) fn closed(&mut self, index: u32, reason: CloseReason, effects: &mut Effects) {
+    pub(super) fn on_closed(&mut self, index: u32, reason: CloseReason, effects: &mut Effects) {
         let words = self.last_words.remove(&index);
         self.harvest(index);
         let peer = &mut self.peers[index as usize];
@@ -209,12 +214,12 @@ impl Core {
             Stage::Ready => self.ready -= 1,
             Stage::Upgrading | Stage::Entering => self.under_way -= 1,
         }
-        self.happenings.push(if was == Stage::Leaving {
-            Happening::Left(index)
+        self.events.push(if was == Stage::Leaving {
+            CoreEvent::Left(index)
         } else {
-            Happening::Gone(index, words.unwrap_or_else(|| reason.label().to_owned()))
+            CoreEvent::Gone(index, words.unwrap_or_else(|| reason.label().to_owned()))
         });
-        self.pump(effects);
+        self.open_more(effects);
     }
 }
 

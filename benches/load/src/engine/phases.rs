@@ -52,7 +52,7 @@ impl<S: Scenario> Engine<S> {
                 self.phase = Phase::Settling { since: now_us };
                 now_us
             }
-            Phase::Settling { since } => self.settle(now_us, since, effects),
+            Phase::Settling { since } => self.await_quiet(now_us, since, effects),
             Phase::Waiting => match self.start_signal.as_mut().map(StartSignal::poll) {
                 Some(StartState::Waiting) => now_us + 1_000,
                 Some(StartState::ParentGone) => {
@@ -65,7 +65,7 @@ impl<S: Scenario> Engine<S> {
                 self.open_window(now_us);
                 let until = now_us + self.core.plan.measured_us;
                 self.phase = Phase::Measuring { until };
-                if let Err(failure) = self.scenario.measuring(&mut self.core, now_us, effects) {
+                if let Err(failure) = self.scenario.on_window(&mut self.core, now_us, effects) {
                     self.fail(failure, effects);
                 }
                 until
@@ -96,7 +96,7 @@ impl<S: Scenario> Engine<S> {
         self.progress_seen.0 + self.core.plan.patience_us + 1_000
     }
 
-    fn settle(&mut self, now_us: u64, since: u64, effects: &mut Effects) -> u64 {
+    fn await_quiet(&mut self, now_us: u64, since: u64, effects: &mut Effects) -> u64 {
         let until = if self.scenario.waits_for_quiet() {
             (self.received_at.max(since) + QUIET_US).min(since + SETTLE_US_MAX)
         } else {
@@ -135,7 +135,7 @@ impl<S: Scenario> Engine<S> {
     fn close_window(&mut self, now_us: u64, effects: &mut Effects) -> u64 {
         let after = self.meter.mark(now_us);
         // What is still under way counts for the latencies, too.
-        self.gather();
+        self.add_to_total();
         self.windows.push(Window {
             before: self.before,
             after,
@@ -171,7 +171,7 @@ impl<S: Scenario> Engine<S> {
             self.phase = Phase::Draining { check_at };
             return check_at;
         }
-        self.gather();
+        self.add_to_total();
         if let Some(window) = self.windows.last_mut() {
             window.latency.clone_from(&self.total);
         }
@@ -181,7 +181,7 @@ impl<S: Scenario> Engine<S> {
     }
 
     /// Moves the latest latencies to the others.
-    fn gather(&mut self) {
+    fn add_to_total(&mut self) {
         for (total, recent) in self.total.iter_mut().zip(&mut self.core.recent) {
             total.merge(recent);
             recent.clear();
@@ -193,7 +193,7 @@ impl<S: Scenario> Engine<S> {
         let connections = self.core.ready.into();
         let deliveries = self.core.tally.deliveries;
         let sample = self.series.push(mark, connections, deliveries, &self.core.recent[0]);
-        self.gather();
+        self.add_to_total();
         if let Phase::Measuring { until } = self.phase {
             self.progress.running(&sample, Duration::from_micros(until.saturating_sub(now_us)));
         }

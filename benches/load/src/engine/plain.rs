@@ -19,14 +19,14 @@ impl Core {
         let index_of = |number: u32| number.wrapping_sub(self.plan.first_peer);
         let read = read.map(|(from, shown)| (from.map(index_of), shown));
         let Some((from, shown)) = read else {
-            return self.unexpected(index, &String::from_utf8_lossy(text));
+            return self.report_unexpected(index, &String::from_utf8_lossy(text));
         };
         // Who does not say it is the only one of the room who sends.
         let only = if self.plan.everybody_sends() { index } else { place };
         let label = Label { from: from.unwrap_or(only), shown };
         let known = self.peers.get(label.from as usize).map(|peer| (peer.room, peer.sender));
         if known.is_none_or(|(room, sender)| room != place || sender == NOBODY) {
-            return self.unexpected(index, &String::from_utf8_lossy(text));
+            return self.report_unexpected(index, &String::from_utf8_lossy(text));
         }
         if self.rooms[place as usize].is_solo {
             let seen = self.first_seen(index, label);
@@ -53,7 +53,7 @@ impl Core {
     ) {
         if verdict != Verdict::Again {
             self.peers[index as usize].next += 1;
-            self.delivered(index, label.from, due_us, now_us);
+            self.count_delivery(index, label.from, due_us, now_us);
         }
     }
 

@@ -46,7 +46,7 @@ impl Core {
         match self.opening.check(&mut answer, input) {
             Ok(Some(consumed)) => {
                 peer.tidy();
-                self.upgraded(index);
+                self.on_upgraded(index);
                 let rest = input.get(consumed..).unwrap_or_default();
                 if !rest.is_empty() {
                     self.take(index, rest, now_us, effects);
@@ -175,7 +175,7 @@ impl Core {
             Unit::Pong => self.tally.others += 1,
             Unit::Close { code, reason } => {
                 let code = code.map_or(1005, chinwag::ws::CloseCode::as_u16);
-                self.dismissed(index, format!("closed with {code} {reason}"), effects);
+                self.on_server_close(index, format!("closed with {code} {reason}"), effects);
             }
         }
     }

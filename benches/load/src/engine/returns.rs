@@ -35,7 +35,7 @@ impl Core {
         }
         if !returns {
             if self.plan.pair(self.peers[index as usize].room).is_some() {
-                self.entered(index, effects);
+                self.on_joined(index, effects);
             }
             return;
         }
@@ -50,7 +50,7 @@ impl Core {
         self.take_return(index, resumed, &answer);
         self.take_return_elsewhere(index, &rooms);
         if self.peers[index as usize].stage == Stage::Entering {
-            self.entered(index, effects);
+            self.on_joined(index, effects);
         }
     }
 
@@ -63,7 +63,7 @@ impl Core {
             let epoch = answer.get("epoch").and_then(Value::as_str);
             match epoch.zip(number("seq")) {
                 Some((epoch, seq)) => self.set_cursor(index, epoch, seq),
-                None => self.unexpected(index, &answer.to_string()),
+                None => self.report_unexpected(index, &answer.to_string()),
             }
             return;
         }
@@ -78,12 +78,12 @@ impl Core {
                     self.rooms[room as usize].is_lenient = true;
                     self.tally.told_gone += to - from + 1;
                 }
-                None => self.unexpected(index, &answer.to_string()),
+                None => self.report_unexpected(index, &answer.to_string()),
             }
         }
         let next = self.peers[index as usize].next;
         if number("from") != Some(next) {
-            self.unexpected(index, &format!("returns to {next}: {answer}"));
+            self.report_unexpected(index, &format!("returns to {next}: {answer}"));
         }
         self.align(index);
     }
@@ -137,7 +137,7 @@ impl Core {
             (Some(seq), Some(due)) if seq == *due => *due += 1,
             (_, due) => {
                 let due = due.copied();
-                self.unexpected(index, &format!("{seq:?} in {room}, where {due:?} is due"));
+                self.report_unexpected(index, &format!("{seq:?} in {room}, where {due:?} is due"));
             }
         }
     }

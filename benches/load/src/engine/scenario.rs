@@ -15,22 +15,28 @@ pub(crate) trait Scenario {
     }
 
     /// A connection is there and upgraded.
-    fn upgraded(&mut self, core: &mut Core, peer: u32, effects: &mut Effects) {
+    fn on_upgraded(&mut self, core: &mut Core, peer: u32, effects: &mut Effects) {
         core.enter(peer, effects);
     }
 
     /// A connection is in its room.
-    fn entered(&mut self, _core: &mut Core, _peer: u32, _effects: &mut Effects) {}
+    fn on_joined(&mut self, _core: &mut Core, _peer: u32, _effects: &mut Effects) {}
 
     /// Everybody is in, and it has become quiet.
     fn begin(&mut self, _core: &mut Core, _now_us: u64, _effects: &mut Effects) {}
 
     /// So many of a connection's own messages have come back, or were answered.
-    fn returned(&mut self, _core: &mut Core, _at: (u32, u64), _count: u64, _effects: &mut Effects) {
+    fn on_own_messages(
+        &mut self,
+        _core: &mut Core,
+        _at: (u32, u64),
+        _count: u64,
+        _effects: &mut Effects,
+    ) {
     }
 
     /// A request of the scenario's own was answered.
-    fn replied(
+    fn on_reply(
         &mut self,
         core: &mut Core,
         (peer, _now_us): (u32, u64),
@@ -43,15 +49,21 @@ pub(crate) trait Scenario {
     }
 
     /// A connection that we ended has ended.
-    fn left(&mut self, _core: &mut Core, _peer: u32, _effects: &mut Effects) {}
+    fn on_left(&mut self, _core: &mut Core, _peer: u32, _effects: &mut Effects) {}
 
     /// The server has ended a connection. Whether that was to be expected.
-    fn gone(&mut self, _core: &mut Core, _peer: u32, _why: &str, _effects: &mut Effects) -> bool {
+    fn on_closed(
+        &mut self,
+        _core: &mut Core,
+        _peer: u32,
+        _why: &str,
+        _effects: &mut Effects,
+    ) -> bool {
         false
     }
 
     /// The server asks a connection to come back after so many milliseconds.
-    fn asked_back(&mut self, _peer: u32, _after_ms: u64) {}
+    fn on_drain(&mut self, _peer: u32, _after_ms: u64) {}
 
     /// A slow reader has received so many bytes.
     fn on_message(
@@ -64,7 +76,7 @@ pub(crate) trait Scenario {
     }
 
     /// What is measured begins now.
-    fn measuring(
+    fn on_window(
         &mut self,
         _core: &mut Core,
         _now_us: u64,
@@ -74,7 +86,7 @@ pub(crate) trait Scenario {
     }
 
     /// A connection cannot be made. `Err` ends the run.
-    fn unreachable(
+    fn on_unreachable(
         &mut self,
         core: &mut Core,
         _peer: u32,

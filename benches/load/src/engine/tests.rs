@@ -68,8 +68,8 @@ impl Bench {
         bench.core.open(0..members, &mut bench.effects);
         for member in 0..members {
             let conn = ConnId::new(member as usize, 1).unwrap();
-            bench.core.connected(conn, member, &mut bench.effects);
-            bench.core.upgraded(member);
+            bench.core.on_connected(conn, member, &mut bench.effects);
+            bench.core.on_upgraded(member);
             bench.core.enter(member, &mut bench.effects);
             if bench.core.plan.is_chinwag() {
                 bench.hear(member, &join(0));

@@ -75,11 +75,17 @@ impl Core {
 
     /// Notes an answer that should not have come.
     pub(crate) fn note_unexpected(&mut self, index: u32, what: &str) {
-        self.unexpected(index, what);
+        self.report_unexpected(index, what);
     }
 
     /// Counts a message that has arrived.
-    pub(super) fn delivered(&mut self, index: u32, from: u32, due_us: Option<u64>, now_us: u64) {
+    pub(super) fn count_delivery(
+        &mut self,
+        index: u32,
+        from: u32,
+        due_us: Option<u64>,
+        now_us: u64,
+    ) {
         self.tally.deliveries += 1;
         self.own += u64::from(from == index);
         let (start, window) = self.window;
@@ -130,13 +136,13 @@ impl Core {
         }
         if self.plan.is_chinwag() {
             for nth in 0..self.senders.len() {
-                self.settle_sender(nth);
+                self.finish_sender(nth);
             }
         }
     }
 
     /// What nobody has seen of a sender's messages.
-    fn settle_sender(&mut self, nth: usize) {
+    fn finish_sender(&mut self, nth: usize) {
         let missing = std::mem::take(&mut self.senders[nth].missing);
         let sender = &self.senders[nth];
         let unseen = sender.sent.saturating_sub(sender.seen);

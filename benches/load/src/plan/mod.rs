@@ -92,7 +92,7 @@ pub(crate) struct Plan {
     pub(crate) crawl_per_s: u64,
     /// How many of the slow readers read that much.
     pub(crate) crawlers: u32,
-    /// Without anything happening for so long, nothing will any more.
+    /// Without anything event for so long, nothing will any more.
     pub(crate) patience_us: u64,
     pub(crate) reconnect_mode: ReconnectMode,
     /// Messages a second to the room of those who are in no pair.

@@ -147,6 +147,7 @@ impl Worker {
             self.step = Step::Done;
             self.results = Some(results);
         } else {
+            // Whatever it is, it is no protocol of ours: enough of it is shown to recognize it.
             let said: String = String::from_utf8_lossy(line).chars().take(200).collect();
             self.failure = Some(format!("said {said:?}"));
         }

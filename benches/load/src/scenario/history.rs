@@ -34,7 +34,7 @@ pub(crate) struct History {
     is_asking: bool,
     is_running: bool,
     /// For each connection: when its requests were sent, oldest first, and what they ask for.
-    asked: Vec<std::collections::VecDeque<(u64, u64)>>,
+    requested: Vec<std::collections::VecDeque<(u64, u64)>>,
     pages: u64,
     items: u64,
     under_way: u64,
@@ -49,7 +49,7 @@ impl History {
             rng: Rng::new(seed),
             is_asking: false,
             is_running: false,
-            asked: Vec::new(),
+            requested: Vec::new(),
             pages: 0,
             items: 0,
             under_way: 0,
@@ -70,7 +70,7 @@ impl History {
         let mut out = Vec::new();
         core.put(Op::History, Some(HISTORY), &fields, &mut out);
         core.write(peer, out, effects);
-        self.asked[peer as usize].push_back((now_us, before));
+        self.requested[peer as usize].push_back((now_us, before));
         self.under_way += 1;
     }
 
@@ -93,7 +93,7 @@ impl History {
 
 impl Scenario for History {
     fn begin(&mut self, core: &mut Core, now_us: u64, effects: &mut Effects) {
-        self.asked = vec![std::collections::VecDeque::new(); core.peers.len()];
+        self.requested = vec![std::collections::VecDeque::new(); core.peers.len()];
         for peer in 0..core.plan.connections.min(core.plan.rooms) {
             let sender = core.add_sender(peer);
             core.send(sender, FILL, now_us, effects);
@@ -114,14 +114,14 @@ impl Scenario for History {
         Ok(NEVER)
     }
 
-    fn replied(
+    fn on_reply(
         &mut self,
         core: &mut Core,
         (peer, now_us): (u32, u64),
         (_, answer): (u64, Result<String, String>),
         effects: &mut Effects,
     ) {
-        let Some((sent_us, before)) = self.asked[peer as usize].pop_front() else {
+        let Some((sent_us, before)) = self.requested[peer as usize].pop_front() else {
             return core.note_unexpected(peer, "a page that nobody has asked for");
         };
         self.under_way -= 1;
@@ -138,7 +138,7 @@ impl Scenario for History {
         }
     }
 
-    fn measuring(
+    fn on_window(
         &mut self,
         _core: &mut Core,
         _now_us: u64,

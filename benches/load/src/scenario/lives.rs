@@ -20,11 +20,11 @@ impl Scenario for Handshakes {
         core.open(0..core.plan.connections, effects);
     }
 
-    fn upgraded(&mut self, core: &mut Core, peer: u32, effects: &mut Effects) {
+    fn on_upgraded(&mut self, core: &mut Core, peer: u32, effects: &mut Effects) {
         core.leave(peer, false, effects);
     }
 
-    fn left(&mut self, core: &mut Core, peer: u32, effects: &mut Effects) {
+    fn on_left(&mut self, core: &mut Core, peer: u32, effects: &mut Effects) {
         if self.is_running {
             core.open([peer], effects);
         }
@@ -72,20 +72,26 @@ impl Scenario for Churn {
         core.open(0..core.plan.connections, effects);
     }
 
-    fn entered(&mut self, core: &mut Core, peer: u32, effects: &mut Effects) {
+    fn on_joined(&mut self, core: &mut Core, peer: u32, effects: &mut Effects) {
         let (sender, now_us) = (core.peers[peer as usize].sender, core.clock.micros());
         core.send(sender, 1, now_us, effects);
     }
 
     /// Its message was answered.
-    fn returned(&mut self, core: &mut Core, at: (u32, u64), _count: u64, effects: &mut Effects) {
+    fn on_own_messages(
+        &mut self,
+        core: &mut Core,
+        at: (u32, u64),
+        _count: u64,
+        effects: &mut Effects,
+    ) {
         let room = &core.rooms[core.peers[at.0 as usize].room as usize];
         let mut out = Vec::new();
         core.put(Op::Leave, Some(LEAVE), &[("room", Field::Text(&room.name))], &mut out);
         core.write(at.0, out, effects);
     }
 
-    fn replied(
+    fn on_reply(
         &mut self,
         core: &mut Core,
         (peer, now_us): (u32, u64),
@@ -102,14 +108,14 @@ impl Scenario for Churn {
         core.leave(peer, true, effects);
     }
 
-    fn left(&mut self, core: &mut Core, peer: u32, effects: &mut Effects) {
+    fn on_left(&mut self, core: &mut Core, peer: u32, effects: &mut Effects) {
         if self.is_running {
             self.began[peer as usize] = core.clock.micros();
             core.open([peer], effects);
         }
     }
 
-    fn measuring(
+    fn on_window(
         &mut self,
         _core: &mut Core,
         _now_us: u64,

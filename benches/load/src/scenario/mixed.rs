@@ -200,7 +200,7 @@ impl Scenario for Mixed {
         Ok(next)
     }
 
-    fn replied(
+    fn on_reply(
         &mut self,
         core: &mut Core,
         (peer, _): (u32, u64),
@@ -215,12 +215,12 @@ impl Scenario for Mixed {
         }
     }
 
-    fn left(&mut self, core: &mut Core, peer: u32, _effects: &mut Effects) {
+    fn on_left(&mut self, core: &mut Core, peer: u32, _effects: &mut Effects) {
         let at = core.clock.micros() + self.rng.below(AWAY_US);
         self.later.push(Reverse((at, Later::Return(peer))));
     }
 
-    fn entered(&mut self, _core: &mut Core, _peer: u32, _effects: &mut Effects) {
+    fn on_joined(&mut self, _core: &mut Core, _peer: u32, _effects: &mut Effects) {
         self.returning = self.returning.saturating_sub(1);
     }
 

@@ -58,11 +58,17 @@ impl Scenario for Slow {
         }
     }
 
-    fn returned(&mut self, core: &mut Core, at: (u32, u64), count: u64, effects: &mut Effects) {
-        self.traffic.returned(core, at, count, effects);
+    fn on_own_messages(
+        &mut self,
+        core: &mut Core,
+        at: (u32, u64),
+        count: u64,
+        effects: &mut Effects,
+    ) {
+        self.traffic.on_own_messages(core, at, count, effects);
     }
 
-    fn entered(&mut self, _core: &mut Core, _peer: u32, _effects: &mut Effects) {
+    fn on_joined(&mut self, _core: &mut Core, _peer: u32, _effects: &mut Effects) {
         self.returns += u64::from(self.is_slow);
     }
 
@@ -84,7 +90,7 @@ impl Scenario for Slow {
         }
     }
 
-    fn gone(&mut self, core: &mut Core, peer: u32, _why: &str, effects: &mut Effects) -> bool {
+    fn on_closed(&mut self, core: &mut Core, peer: u32, _why: &str, effects: &mut Effects) -> bool {
         let was_slow = self.is_slow && core.peers[peer as usize].is_slow();
         if was_slow {
             // It returns where it was, and reads from now on.

@@ -122,7 +122,7 @@ impl Scenario for Storm {
         self.traffic.begin(core, now_us, effects);
     }
 
-    fn measuring(
+    fn on_window(
         &mut self,
         core: &mut Core,
         now_us: u64,
@@ -149,11 +149,17 @@ impl Scenario for Storm {
         Ok(())
     }
 
-    fn asked_back(&mut self, peer: u32, after_ms: u64) {
+    fn on_drain(&mut self, peer: u32, after_ms: u64) {
         self.peers[peer as usize].1 = after_ms.max(1) * 1_000;
     }
 
-    fn gone(&mut self, core: &mut Core, peer: u32, _why: &str, _effects: &mut Effects) -> bool {
+    fn on_closed(
+        &mut self,
+        core: &mut Core,
+        peer: u32,
+        _why: &str,
+        _effects: &mut Effects,
+    ) -> bool {
         let is_storm = self.state != State::Calm;
         if is_storm {
             self.schedule(peer, core.clock.micros());
@@ -161,7 +167,7 @@ impl Scenario for Storm {
         is_storm
     }
 
-    fn unreachable(
+    fn on_unreachable(
         &mut self,
         core: &mut Core,
         peer: u32,
@@ -175,7 +181,7 @@ impl Scenario for Storm {
         Ok(())
     }
 
-    fn entered(&mut self, core: &mut Core, peer: u32, _effects: &mut Effects) {
+    fn on_joined(&mut self, core: &mut Core, peer: u32, _effects: &mut Effects) {
         if let State::Up(since) | State::Down(since) = self.state {
             let after_us = core.clock.micros().saturating_sub(since);
             self.back_after.record(after_us);
@@ -184,8 +190,14 @@ impl Scenario for Storm {
         }
     }
 
-    fn returned(&mut self, core: &mut Core, at: (u32, u64), count: u64, effects: &mut Effects) {
-        self.traffic.returned(core, at, count, effects);
+    fn on_own_messages(
+        &mut self,
+        core: &mut Core,
+        at: (u32, u64),
+        count: u64,
+        effects: &mut Effects,
+    ) {
+        self.traffic.on_own_messages(core, at, count, effects);
     }
 
     fn turn(&mut self, core: &mut Core, now_us: u64, effects: &mut Effects) -> Result<u64, String> {

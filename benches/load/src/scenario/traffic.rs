@@ -44,7 +44,13 @@ impl Scenario for Traffic {
         }
     }
 
-    fn returned(&mut self, core: &mut Core, at: (u32, u64), count: u64, effects: &mut Effects) {
+    fn on_own_messages(
+        &mut self,
+        core: &mut Core,
+        at: (u32, u64),
+        count: u64,
+        effects: &mut Effects,
+    ) {
         let peer = &core.peers[at.0 as usize];
         if self.is_running && peer.class == 0 && matches!(core.plan.load, Load::Window(_)) {
             core.send(peer.sender, count, at.1, effects);
