@@ -1,4 +1,5 @@
-//! Numbers that look random and can be repeated: for simulations, load and tests, never for secrets.
+//! Numbers that look random and can be repeated: for simulations, load and tests, never for
+//! secrets.
 
 /// A sequence of numbers that follows from a seed (`SplitMix64`).
 #[derive(Clone, Debug)]
@@ -22,7 +23,8 @@ impl Rng {
 
     /// A number from 0 to below `end`; 0 if that is 0.
     pub const fn below(&mut self, end: u64) -> u64 {
-        // The remainder favours small numbers by less than `end` in 2^64, which no use of it could notice.
+        // The remainder favours small numbers by less than `end` in 2^64, which no use of it could
+        // notice.
         let bits = self.bits();
         if end == 0 { 0 } else { bits % end }
     }

@@ -2,7 +2,7 @@
 //! wheel, with transports that take everything at once.
 //!
 //! ```text
-//! cargo bench --bench million                             four layouts, each in a process of its own
+//! cargo bench --bench million                             four layouts, a process for each
 //! cargo bench --bench million -- connections=100000       fewer connections
 //! cargo bench --bench million -- members=1000000          one room with everybody in it
 //! ```

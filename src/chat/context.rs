@@ -1,4 +1,5 @@
-//! What every room of the domain is given: the bounds, the time, the timers, and where outputs and requests go.
+//! What every room of the domain is given: the bounds, the time, the timers, and where outputs and
+//! requests go.
 
 use std::collections::VecDeque;
 

@@ -5,13 +5,16 @@
 //! [`Chat`] is the door. In one turn of the loop:
 //!
 //! 1. `handle_*` takes what has happened: [`handle_hello`](Chat::handle_hello) and
-//!    [`handle_command`](Chat::handle_command) what connections say, [`handle_blocked`](Chat::handle_blocked),
-//!    [`handle_drained`](Chat::handle_drained) and [`handle_closed`](Chat::handle_closed) what becomes of them,
-//!    [`on_log_reply`](Chat::on_log_reply) the answers of the logs, [`handle_timers`](Chat::handle_timers) the time.
-//! 2. [`fan_out_next`](Chat::fan_out_next) hands what the turn has added to the rooms to their readers, room by room;
-//!    [`end_turn`](Chat::end_turn) does the rest.
-//! 3. `poll_*` hands out: [`poll_output`](Chat::poll_output) what is to be sent, [`poll_request`](Chat::poll_request)
-//!    what the logs are asked. Both may be polled at any time, and must be after each step.
+//!    [`handle_command`](Chat::handle_command) what connections say,
+//!    [`handle_blocked`](Chat::handle_blocked), [`handle_drained`](Chat::handle_drained) and
+//!    [`handle_closed`](Chat::handle_closed) what becomes of them,
+//!    [`on_log_reply`](Chat::on_log_reply) the answers of the logs,
+//!    [`handle_timers`](Chat::handle_timers) the time.
+//! 2. [`fan_out_next`](Chat::fan_out_next) hands what the turn has added to the rooms to their
+//!    readers, room by room; [`end_turn`](Chat::end_turn) does the rest.
+//! 3. `poll_*` hands out: [`poll_output`](Chat::poll_output) what is to be sent,
+//!    [`poll_request`](Chat::poll_request) what the logs are asked. Both may be polled at any time,
+//!    and must be after each step.
 //!
 //! It never calls out, and the same inputs at the same times give the same outputs.
 //!
@@ -21,15 +24,15 @@
 //!  Chat, operations   the door: each command, answer and timer, over all of the rooms below
 //!   ├─ pending        operations that wait for the log: one PendingOp each, resumed by its answer
 //!   ├─ ephemeral      presence, typing, receipts told to others
-//!   ├─ delivery       cursors (live, lagging), pages, fan-out, catch-up, one SendCredit a connection
+//!   ├─ delivery       cursors (live, lagging), pages, fan-out, catch-up, one SendCredit each
 //!   ├─ rooms          a room's head and ring, membership, roles, restrictions, edits
 //!   ├─ directory      users, sessions, names
 //!   ├─ context        time, bounds, timers, outputs and requests
 //!   └─ model          the plain data that every layer above speaks
 //! ```
 //!
-//! Each room has its own state and looks down only; `tests/tidy` holds that. Keys are generational: a stale one finds
-//! nothing.
+//! Each room has its own state and looks down only; `tests/tidy` holds that. Keys are generational:
+//! a stale one finds nothing.
 
 mod context;
 mod delivery;
@@ -175,9 +178,9 @@ impl Chat {
         self.context.wheel.next_deadline().unwrap_or(Tick::MAX)
     }
 
-    /// All of a turn's inputs have been handed over: what it has added to the next room is fanned out.
-    /// `false` if that was all; [`Chat::end_turn`] follows. Room by room, so that what is said is still
-    /// in the cache when it is sent.
+    /// All of a turn's inputs have been handed over: what it has added to the next room is fanned
+    /// out. `false` if that was all; [`Chat::end_turn`] follows. Room by room, so that what is said
+    /// is still in the cache when it is sent.
     pub fn fan_out_next(&mut self, now: Now) -> bool {
         self.context.now = now;
         let Some(room) = self.delivery.dirty.pop() else { return false };
@@ -193,8 +196,9 @@ impl Chat {
         self.context.turn = self.context.turn.wrapping_add(1);
     }
 
-    /// The server is stopping: no record is taken any more ([`Code::ShuttingDown`]), and the gathered
-    /// receipts are handed to the logs. What the logs have been asked for is still answered.
+    /// The server is stopping: no record is taken any more ([`Code::ShuttingDown`]), and the
+    /// gathered receipts are handed to the logs. What the logs have been asked for is still
+    /// answered.
     pub fn stop(&mut self, now: Now) {
         self.end_turn(now);
         members::save_receipts(self);
@@ -226,8 +230,8 @@ impl Chat {
         self.directory.user(reader.user).map(|user| &user.name)
     }
 
-    /// How many answers this connection waits for, because a cursor is not yet at their place or a log has not
-    /// answered. Once they have become few, [`Output::Wake`] says so.
+    /// How many answers this connection waits for, because a cursor is not yet at their place or a
+    /// log has not answered. Once they have become few, [`Output::Wake`] says so.
     #[must_use]
     pub fn owed(&self, conn: ConnId) -> u32 {
         self.delivery.reader(conn).map_or(0, Reader::owed)
@@ -264,7 +268,8 @@ impl Chat {
         Stats { behind: lagging, ..self.context.stats }
     }
 
-    /// How many users, rooms and memberships there are, and the bytes of all recent rings and pages of stored logs.
+    /// How many users, rooms and memberships there are, and the bytes of all recent rings and pages
+    /// of stored logs.
     #[must_use]
     pub fn sizes(&self) -> [usize; 4] {
         let rooms = &self.rooms;
@@ -340,8 +345,8 @@ impl Chat {
         self.request_pages();
     }
 
-    /// As [`Self::catch_up`]; once all cursors are live, the connection is told what was left out meanwhile, since its
-    /// socket may have drained long ago.
+    /// As [`Self::catch_up`]; once all cursors are live, the connection is told what was left out
+    /// meanwhile, since its socket may have drained long ago.
     fn bring_up(&mut self, conn: ConnId) {
         self.catch_up(conn);
         self.ephemeral_mut().refresh(conn);

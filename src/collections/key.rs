@@ -1,7 +1,7 @@
 //! Keys that are never given out twice.
 
-/// A key of a [`Table`](super::Table): the index of a place and the generation of the value there. Each
-/// table has a key type of its own, so that keys of two tables cannot be swapped.
+/// A key of a [`Table`](super::Table): the index of a place and the generation of the value there.
+/// Each table has a key type of its own, so that keys of two tables cannot be swapped.
 pub trait Key: Copy + Eq {
     /// The largest index.
     const INDEX_MAX: usize;
@@ -21,9 +21,9 @@ pub trait Key: Copy + Eq {
 pub struct CompactKey([u16; 3]);
 
 impl CompactKey {
-    /// What is left of 48 bits for the index is enough for 268 million rows, whose 50 bytes and more would
-    /// fill 13 GB. A place that was used a million times is lost: a table with a thousand changes
-    /// a second, each of them at the same place, loses one every 17 minutes.
+    /// What is left of 48 bits for the index is enough for 268 million rows, whose 50 bytes and
+    /// more would fill 13 GB. A place that was used a million times is lost: a table with a
+    /// thousand changes a second, each of them at the same place, loses one every 17 minutes.
     const GENERATION_BITS: u32 = 20;
 }
 

@@ -7,8 +7,8 @@ use std::hash::Hash;
 #[expect(clippy::disallowed_types, reason = "this is the wrapper that hides the order")]
 type Map<K, V> = std::collections::HashMap<K, V>;
 
-/// A map whose hash is keyed at random, so that nobody can choose colliding keys, and which cannot be
-/// iterated, so that its order cannot be seen.
+/// A map whose hash is keyed at random, so that nobody can choose colliding keys, and which cannot
+/// be iterated, so that its order cannot be seen.
 pub struct KeyedMap<K, V> {
     map: Map<K, V>,
 }
@@ -41,7 +41,7 @@ impl<K: Eq + Hash, V> KeyedMap<K, V> {
         self.map.insert(key, value)
     }
 
-    /// The value of `key`, set to what `value` returns if there is none.
+    /// The value of `key`, which is first set to `value()` if it is missing.
     pub fn get_or_insert_with(&mut self, key: K, value: impl FnOnce() -> V) -> &mut V {
         self.map.entry(key).or_insert_with(value)
     }
@@ -52,6 +52,7 @@ impl<K: Eq + Hash, V> KeyedMap<K, V> {
         K: Borrow<Q>,
     {
         let removed = self.map.remove(key);
+        // Only at an eighth, so that a map whose size swings does not grow and shrink all the time.
         if self.map.capacity() > 1024 && self.map.len() < self.map.capacity() / 8 {
             self.map.shrink_to(self.map.len() * 2);
         }
@@ -64,7 +65,7 @@ impl<K: Eq + Hash, V> KeyedMap<K, V> {
         self.map.len()
     }
 
-    /// Whether there are none.
+    /// Whether there is no key.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.map.is_empty()

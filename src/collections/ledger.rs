@@ -1,7 +1,6 @@
-//! The books of what somebody was given and has not taken.
+//! How many bytes wait for one connection.
 
-/// Bytes that were given to one end and wait there: what was left behind by the last flush, and what
-/// has been given since.
+/// Bytes that wait for one connection: those that the last flush left over, and those sent since.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ledger {
     /// Bytes that waited after the last flush that left any.
@@ -12,8 +11,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Whether `bytes` may be given now, in this `turn`, with at most `soft` bytes waiting; if so, they are
-    /// booked. What fits nowhere is taken by an end where nothing waits.
+    /// Whether `bytes` may be given now, in this `turn`, with at most `soft` bytes waiting; if so,
+    /// they are booked. What fits nowhere is taken by an end where nothing waits.
     pub fn take(&mut self, turn: u32, soft: usize, bytes: usize) -> bool {
         let owed = self.owed(turn);
         if owed > 0 && owed.saturating_add(bytes) > soft {
@@ -39,13 +38,13 @@ impl Ledger {
         usize::try_from(self.queued.saturating_add(given)).unwrap_or(usize::MAX)
     }
 
-    /// Whether a flush has left bytes behind, so that [`Ledger::drained`] will follow.
+    /// Whether the last flush left bytes over, so that [`Ledger::drained`] will follow.
     #[must_use]
     pub const fn is_blocked(&self) -> bool {
         self.queued > 0
     }
 
-    /// A flush has left `queued` bytes behind.
+    /// A flush has left `queued` bytes over.
     pub fn blocked(&mut self, queued: usize) {
         self.queued = u32::try_from(queued).unwrap_or(u32::MAX);
     }

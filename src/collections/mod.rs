@@ -1,4 +1,10 @@
 //! Containers that the standard library does not have in this shape.
+//!
+//! Where a library would do, it is used (`slab`, `compact_str`). These are kept because rows are
+//! many and small: [`Few`] and [`KeyIndex`] state what `smallvec` and `hashbrown` would cost.
+//! [`Table`] has generational keys of six bytes, where those of `slab` have no generation and those
+//! of `slotmap` take eight; with [`Slots`] it grows by [`Pages`], so that no growth copies a
+//! million rows in one turn.
 
 mod few;
 mod key;
@@ -6,7 +12,6 @@ mod key_index;
 mod keyed_map;
 mod ledger;
 mod pages;
-mod short_str;
 mod slots;
 mod table;
 
@@ -16,6 +21,5 @@ pub use key_index::KeyIndex;
 pub use keyed_map::KeyedMap;
 pub use ledger::Ledger;
 pub use pages::Pages;
-pub use short_str::ShortStr;
 pub use slots::Slots;
 pub use table::Table;

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::ops::{Index, IndexMut};
 
-/// Bytes of a page, at most: small beside what fills it, and below what the allocator would ask the system
-/// for by itself.
+/// Bytes of a page, at most: small beside what fills it, and below what the allocator would ask the
+/// system for by itself.
 const PAGE_BYTES_MAX: usize = 16 * 1024;
 
-/// An array in pages of a power of two of elements each. It grows a page at a time: no element ever moves,
-/// so a million of them neither stop the server for a copy nor leave half an array unused.
+/// An array in pages of a power of two of elements each. It grows a page at a time: no element ever
+/// moves, so a million of them neither stop the server for a copy nor leave half an array unused.
 pub struct Pages<T> {
     pages: Vec<Vec<T>>,
 }
@@ -36,7 +36,7 @@ impl<T> Pages<T> {
         full.len() * Self::PAGE + last.len()
     }
 
-    /// Whether there are none.
+    /// Whether there is no element.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.pages.is_empty()

@@ -1,11 +1,11 @@
-//! Values by small, dense numbers that somebody else gives out.
+//! Values by slots that another table assigns.
 
 use std::fmt;
 
 use super::Pages;
 
-/// Values by slot. The slots are given out elsewhere, the lowest ones first and again when they are free,
-/// as a connection's is.
+/// Values by slot. The slots are assigned elsewhere, the lowest free ones first, as the reactor
+/// assigns those of connections.
 pub struct Slots<T> {
     pages: Pages<Option<T>>,
     len: usize,
@@ -25,7 +25,7 @@ impl<T> Slots<T> {
         former
     }
 
-    /// The value in a slot, to be changed; the default one if there is none.
+    /// The value in a slot, to be changed; a vacant slot is first given the default one.
     pub fn get_or_default(&mut self, slot: usize) -> &mut T
     where
         T: Default,
@@ -35,6 +35,7 @@ impl<T> Slots<T> {
     }
 
     fn place(&mut self, slot: usize) -> &mut Option<T> {
+        // Slots are dense, so that at most one page is filled with vacant ones.
         while self.pages.len() <= slot {
             self.pages.push(None);
         }
@@ -45,6 +46,7 @@ impl<T> Slots<T> {
     pub fn remove(&mut self, slot: usize) -> Option<T> {
         let removed = self.pages.get_mut(slot)?.take()?;
         self.len -= 1;
+        // One page is kept, so that a server with one client does not allocate at each connection.
         if self.len == 0 && self.pages.len() > Pages::<Option<T>>::PAGE {
             self.pages = Pages::new();
         }
@@ -70,7 +72,7 @@ impl<T> Slots<T> {
         self.len
     }
 
-    /// Whether there are none.
+    /// Whether there is no value.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0

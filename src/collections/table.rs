@@ -10,13 +10,13 @@ use super::key::Key;
 /// No free place: the end of the list of those.
 const NIL: u32 = u32::MAX;
 
-/// Values by keys that the table gives out. A place is used again after its value was removed, the last
-/// one first, but under a key of another generation: a key is never given out twice, and one whose value
-/// was removed finds nothing.
+/// Values by keys that the table gives out. A place is used again after its value was removed, the
+/// last one first, but under a key of another generation: a key is never given out twice, and one
+/// whose value was removed finds nothing.
 ///
 /// Invariants:
-/// - A place has a generation that no value there had before, and none above [`Key::GENERATION_MAX`]: a
-///   place that has used them all up is not used again.
+/// - A place has a generation that no value there had before, and none above
+///   [`Key::GENERATION_MAX`]: a place that has used them all up is not used again.
 /// - `generation_max` is at least the generation of every place.
 pub struct Table<K, V> {
     places: Pages<Place<V>>,
@@ -64,6 +64,7 @@ impl<K: Key, V> Table<K, V> {
     pub fn insert(&mut self, value: V) -> K {
         self.len += 1;
         let index = self.free as usize;
+        // The place that was freed last is likely still in the cache.
         if let Some(place) = self.places.get_mut(index)
             && let Place::Free { generation, next } = *place
         {
@@ -78,8 +79,8 @@ impl<K: Key, V> Table<K, V> {
         K::new(index, generation)
     }
 
-    /// Removes the value of `key`, `None` if it has none any more. With the last value all memory is given
-    /// back, unless a place has used up its generations.
+    /// Removes the value of `key`, `None` if it has none any more. With the last value all memory
+    /// is given back, unless a place has used up its generations.
     pub fn remove(&mut self, key: K) -> Option<V> {
         let generation = key.generation();
         let place = self.places.get_mut(key.index())?;
@@ -143,7 +144,7 @@ impl<K: Key, V> Table<K, V> {
         self.places.len()
     }
 
-    /// Whether there are none.
+    /// Whether there is no value.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0

@@ -5,23 +5,23 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// What a key is hashed with (section 1.3).
+/// The constant that is hashed with a key (section 1.3).
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Characters of an accept value: 20 bytes in base64.
-const ACCEPT_TEXT_LEN: usize = 28;
+const ACCEPT_TEXT_LEN: usize = 4 * 20_usize.div_ceil(3);
 
 /// The value of `Sec-WebSocket-Accept`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AcceptKey([u8; ACCEPT_TEXT_LEN]);
 
 impl AcceptKey {
-    /// The answer to `key`, the value of `Sec-WebSocket-Key`; `None` if that is not the canonical base64 form
-    /// of 16 bytes.
+    /// The answer to `key`, the value of `Sec-WebSocket-Key`; `None` if that is not the canonical
+    /// base64 form of 16 bytes.
     #[must_use]
     pub fn of(key: &[u8]) -> Option<Self> {
-        // Room for the padding, which the decoder estimates with; a longer key does not fit. It wants
-        // the padding, and no bits behind the last byte, so 16 bytes have one form.
+        // Room for the padding, which the decoder estimates with; a longer key does not fit. It
+        // wants the padding, and no bits behind the last byte, so 16 bytes have one form.
         let mut nonce = [0; 18];
         if STANDARD.decode_slice(key, &mut nonce) != Ok(16) {
             return None;

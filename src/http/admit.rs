@@ -23,7 +23,7 @@ pub struct Admission {
     pub origins: OriginPolicy,
 }
 
-/// What is at a path; the caller knows.
+/// The kind of resource at a path, which the caller knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<P> {
     /// A file of the page.
@@ -52,7 +52,7 @@ pub enum Admitted<'a, P> {
 }
 
 impl Admission {
-    /// Checks `head`, in the order above. `route` says what is at a path.
+    /// Checks `head`, in the order above. `route` looks up the resource of a path.
     ///
     /// # Errors
     ///

@@ -13,8 +13,8 @@ pub(super) struct Part<S> {
 }
 
 impl<S> Part<S> {
-    /// Adds `bytes`. The storage doubles, so that single bytes are cheap, but never exceeds the limit of
-    /// a head.
+    /// Adds `bytes`. The storage doubles, so that single bytes are cheap, but never exceeds the
+    /// limit of a head.
     fn append(&mut self, bytes: &[u8], limits: Limits) {
         let len = self.bytes.len() + bytes.len();
         if len > self.bytes.capacity() {
@@ -38,7 +38,7 @@ pub(super) struct Assembler<S> {
     limits: Limits,
     /// The scan of a head that is whole in the input.
     whole: Scan<S>,
-    /// The last head that came in parts, for as long as it is looked at.
+    /// The last head that came in parts, kept while the caller borrows from it.
     joined: Option<Box<Part<S>>>,
 }
 
@@ -58,7 +58,7 @@ impl<S: StartLine> Assembler<S> {
         Self { limits, whole: Scan::default(), joined: None }
     }
 
-    /// Goes on with the head of which `part` has been received already, if any.
+    /// Continues a head whose first bytes are in `part`, if there are any.
     ///
     /// `part` holds something afterwards only if the head is still incomplete.
     pub(super) fn advance<'a>(
@@ -78,11 +78,13 @@ impl<S: StartLine> Assembler<S> {
         part: &mut Option<Box<Part<S>>>,
         input: &'a [u8],
     ) -> Result<Option<Complete<'a, S>>, Refusal> {
+        // One scan serves all heads that come whole, so that the usual request allocates nothing.
         self.whole.reset();
         if let Some(consumed) = self.whole.advance(input, self.limits)? {
             return Ok(Some(Complete { bytes: input, scan: &self.whole, consumed }));
         }
         if !input.is_empty() {
+            // The scan is kept with the bytes, so that no byte is read again when the rest comes.
             let begun = Part { scan: self.whole.clone(), bytes: input.to_vec() };
             *part = Some(Box::new(begun));
         }
@@ -114,7 +116,7 @@ impl<S: StartLine> Assembler<S> {
         self.joined.as_ref().map_or(0, |part| part.bytes.len())
     }
 
-    /// How many bytes were looked at for the head that was completed last.
+    /// Bytes that were read for the head that was completed last, to show that parsing is linear.
     #[cfg(test)]
     pub(super) fn examined(&self) -> usize {
         self.joined.as_ref().map_or(self.whole.examined, |part| part.scan.examined)

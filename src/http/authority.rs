@@ -34,8 +34,9 @@ impl PartialEq for Host<'_> {
 impl Eq for Host<'_> {}
 
 impl<'a> Host<'a> {
-    /// Parses a host: a name of letters, digits, `-`, `.` and `_`, an IPv4 address, or an IPv6 address in
-    /// brackets, without a zone. What only resembles an IPv4 address (`127.1`, `0x7f.0.0.1`) is a name.
+    /// Parses a host: a name of letters, digits, `-`, `.` and `_`, an IPv4 address, or an IPv6
+    /// address in brackets, without a zone. What only resembles an IPv4 address (`127.1`,
+    /// `0x7f.0.0.1`) is a name.
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Option<Self> {
         if let Some(inside) = text.strip_prefix(b"[") {
@@ -59,8 +60,8 @@ pub struct Authority<'a> {
 }
 
 impl<'a> Authority<'a> {
-    /// Parses `host` or `host:port`, without user information; `None` if it is anything else. A colon
-    /// without a port is tolerated, as RFC 3986 has it.
+    /// Parses `host` or `host:port`, without user information; `None` if it is anything else. A
+    /// colon without a port is tolerated, as RFC 3986 has it.
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Option<Self> {
         let inside_len = text.iter().take_while(|&&byte| byte != b']').count();

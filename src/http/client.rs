@@ -12,7 +12,7 @@ use super::octets::ascii;
 use super::request::Version;
 use super::scan::{Scan, StartLine};
 use super::upgrade::{NotAscii, join};
-use super::{Limits, Place, Refusal, list};
+use super::{HeadPosition, Limits, Refusal, list};
 
 /// What a client asks for. The texts must be fit for a request head; they are the client's own.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +67,7 @@ struct StatusLine {
 }
 
 impl StartLine for StatusLine {
-    fn check_first(byte: u8, at: Place) -> Result<(), Refusal> {
+    fn check_first(byte: u8, at: HeadPosition) -> Result<(), Refusal> {
         match byte {
             b'H' | b'\r' | b'\n' => Ok(()),
             _ => Err(Refusal::StatusLine { at }),
@@ -75,7 +75,7 @@ impl StartLine for StatusLine {
     }
 
     fn parse(text: &[u8], _start: usize, line: u16) -> Result<Self, Refusal> {
-        let malformed = Refusal::StatusLine { at: Place::new(line, 0) };
+        let malformed = Refusal::StatusLine { at: HeadPosition::new(line, 0) };
         let (version, rest) = text.split_at_checked(8).ok_or(malformed)?;
         let version = Version::parse(version, line, 0)?;
         let [b' ', digits @ .., b' '] = rest.get(..5).ok_or(malformed)? else {
@@ -100,7 +100,7 @@ pub enum Mismatch {
     Upgrade,
     /// The accept value is missing, repeated or not the answer to the key.
     Accept,
-    /// The subprotocol is none of those that were offered.
+    /// The subprotocol was not offered.
     Protocol,
     /// The extensions are not ASCII.
     Extensions,
@@ -125,7 +125,7 @@ impl std::error::Error for Mismatch {}
 /// What server and client have agreed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Switched<'a> {
-    /// How many bytes of the input were the answer's; those behind are frames.
+    /// Bytes of the input that belong to the answer; the rest are frames.
     pub consumed: usize,
     /// The subprotocol.
     pub protocol: Option<&'a str>,
@@ -148,12 +148,12 @@ impl AnswerParser {
         Self(Assembler::new(limits))
     }
 
-    /// Goes on with the answer to a request with the key that `accept` belongs to and the `protocols`;
-    /// `None` as long as it is incomplete.
+    /// Goes on with the answer to a request with the key that `accept` belongs to and the
+    /// `protocols`; `None` as long as it is incomplete.
     ///
     /// # Errors
     ///
-    /// What is wrong with the answer (section 4.1); the client must close the connection.
+    /// The first fault of the answer (section 4.1); the client must close the connection.
     pub fn parse<'a>(
         &'a mut self,
         partial: &mut PartialAnswer,
@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn a_malformed_answer_is_refused() {
         let status =
-            |byte| Mismatch::Malformed(Refusal::StatusLine { at: Place { line: 1, byte } });
+            |byte| Mismatch::Malformed(Refusal::StatusLine { at: HeadPosition { line: 1, byte } });
         check("HTTP/1.1 101 Switching Protocols", "SSH-2.0-x", status(1));
         for line in [
             "HTTP/1.1 101",
@@ -333,7 +333,7 @@ mod tests {
         ] {
             check("HTTP/1.1 101 Switching Protocols", line, status(1));
         }
-        let at = Place { line: 2, byte: 19 };
+        let at = HeadPosition { line: 2, byte: 19 };
         check("websocket\r\n", "websocket\n", Mismatch::Malformed(Refusal::BareLf { at }));
     }
 }

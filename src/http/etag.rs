@@ -1,4 +1,5 @@
-//! Entity tags and the question whether a client's copy is good: RFC 9110 sections 8.8.3 and 13.1.2.
+//! Entity tags and the question whether a client's copy is good: RFC 9110 sections 8.8.3 and
+//! 13.1.2.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
@@ -31,15 +32,15 @@ impl ETag {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// Whether `If-None-Match` says that the client has what this tag stands for. Compared weakly, as
-    /// section 13.1.2 wants; a malformed list matches at most up to where it is malformed.
+    /// Whether `If-None-Match` says that the client has what this tag stands for. Compared weakly,
+    /// as section 13.1.2 wants; a malformed list matches at most up to where it is malformed.
     #[must_use]
     pub fn is_known_to(&self, head: &Head<'_>) -> bool {
         head.values(Name::IfNoneMatch).any(|value| trim(value) == b"*" || self.is_in(value))
     }
 
-    /// Whether the tag is in the list. Tags are quoted and may contain commas, so each is taken up to its
-    /// closing quote.
+    /// Whether the tag is in the list. Tags are quoted and may contain commas, so each is taken up
+    /// to its closing quote.
     fn is_in(&self, list: &[u8]) -> bool {
         let mut rest = list;
         loop {

@@ -15,8 +15,8 @@ use super::{Authority, Limits, Method, Refusal, Version};
 #[derive(Debug)]
 pub struct HeadParser(Assembler<RequestLine>);
 
-/// The head that a connection has begun to send. Empty, and then one pointer wide, as long as it has
-/// not.
+/// The head that a connection has begun to send. Empty, and then one pointer wide, as long as it
+/// has not.
 #[derive(Clone, Debug, Default)]
 pub struct PartialHead(Option<Box<Part<RequestLine>>>);
 
@@ -29,7 +29,7 @@ pub enum Parsed<'a> {
     Head {
         /// The head.
         head: Head<'a>,
-        /// How many bytes of the input were its; those behind belong to the WebSocket or are the next
+        /// Bytes of the input that belong to it; the rest belong to the WebSocket or to the next
         /// request.
         consumed: usize,
     },
@@ -42,16 +42,16 @@ impl HeadParser {
         Self(Assembler::new(limits))
     }
 
-    /// Goes on with the head of which `partial` has been received already, if anything.
+    /// Continues a head whose first bytes are in `partial`, if there are any.
     ///
     /// A head that is whole in `input` is borrowed from it, without an allocation. Afterwards
     /// `partial` is empty except for [`Parsed::Incomplete`].
     ///
     /// # Errors
     ///
-    /// What is wrong first: lines are parsed in order, each as soon as it is complete, then the fields
-    /// that frame the message, then `Host`. However the bytes are split over calls, the outcome is the
-    /// same. The connection must end: what follows cannot be trusted to be a request.
+    /// The first fault: lines are parsed in order, each as soon as it is complete, then the fields
+    /// that frame the message, then `Host`. However the bytes are split over calls, the outcome is
+    /// the same. The connection must end: what follows cannot be trusted to be a request.
     pub fn parse<'a>(
         &'a mut self,
         partial: &mut PartialHead,
@@ -119,10 +119,11 @@ impl<'a> Head<'a> {
         self.line.version
     }
 
-    /// The path as it came, without the query: nothing is decoded and no dots are resolved, so a path
-    /// in another spelling than the server's own finds nothing. `*` for `OPTIONS *`.
+    /// The path as it came, without the query: nothing is decoded and no dots are resolved, so a
+    /// path in another spelling than the server's own finds nothing. `*` for `OPTIONS *`.
     #[must_use]
     pub fn path(&self) -> &'a str {
+        // The absolute form may leave out the path (RFC 9112 section 3.2.1).
         let path = self.text(self.line.target.path);
         if path.is_empty() { "/" } else { path }
     }
@@ -133,8 +134,8 @@ impl<'a> Head<'a> {
         self.line.target.query.map(|query| self.text(query))
     }
 
-    /// The host that was asked for: of an absolute target if there is one (RFC 9112 section 3.2.2), else
-    /// of the `Host` field. `None` only in HTTP/1.0.
+    /// The host that was asked for: of an absolute target if there is one (RFC 9112 section 3.2.2),
+    /// else of the `Host` field. `None` only in HTTP/1.0.
     #[must_use]
     pub const fn authority(&self) -> Option<Authority<'a>> {
         self.authority
@@ -143,6 +144,8 @@ impl<'a> Head<'a> {
     /// The values of all fields called `name`, in their order.
     pub fn values(&self, name: Name) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let (bytes, scan) = (self.bytes, self.scan);
+        // The set answers for absent fields without a search, and most lookups are for absent
+        // fields.
         let fields = if scan.seen.contains(name) { scan.fields.as_slice() } else { &[] };
         let named = fields.iter().filter(move |field| field.name == name);
         named.map(move |field| field.value.of(bytes))
@@ -168,9 +171,9 @@ impl<'a> Head<'a> {
         })
     }
 
-    /// Whether another request may follow on this connection (RFC 9112 section 9.3): in HTTP/1.1, unless
-    /// the client says `Connection: close` or asks for any upgrade, since after an upgrade that did not
-    /// happen a proxy on the way may take what follows for something else.
+    /// Whether another request may follow on this connection (RFC 9112 section 9.3): in HTTP/1.1,
+    /// unless the client says `Connection: close` or asks for any upgrade, since after an upgrade
+    /// that did not happen a proxy on the way may take what follows for something else.
     #[must_use]
     pub fn keep_alive(&self) -> bool {
         self.line.version == Version::Http11
@@ -226,8 +229,8 @@ impl<'a> Head<'a> {
         if codings().count() > 1 { Err(Refusal::CodingUnknown) } else { Ok(()) }
     }
 
-    /// The host that was asked for. Requires one valid `Host` in HTTP/1.1, at most one in HTTP/1.0, even
-    /// where an absolute target overrules it (RFC 9112 section 3.2).
+    /// The host that was asked for. Requires one valid `Host` in HTTP/1.1, at most one in HTTP/1.0,
+    /// even where an absolute target overrules it (RFC 9112 section 3.2).
     fn parse_authority(&self) -> Result<Option<Authority<'a>>, Refusal> {
         let parse = |text: &'a [u8]| Authority::parse(text).ok_or(Refusal::HostForm);
         if self.is_repeated(Name::Host) {
@@ -246,7 +249,8 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Accepts `0` alone: another number is a body, and what is no plain number is worse than one.
+/// Accepts only `0`: any other number announces a body, and anything else may be an attempt at
+/// request smuggling.
 fn check_length(value: &[u8]) -> Result<(), Refusal> {
     match value {
         b"0" => Ok(()),

@@ -1,8 +1,8 @@
 //! Which hosts this server answers to, so that DNS rebinding finds nothing.
 //!
-//! An attacker's page may make its own name resolve to this machine; the browser then takes the server
-//! for a part of that page. What it cannot do is change the `Host` field, which still has the
-//! attacker's name. So a host must be
+//! An attacker's page may make its own name resolve to this machine; the browser then takes the
+//! server for a part of that page. What it cannot do is change the `Host` field, which still has
+//! the attacker's name. So a host must be
 //!
 //! - `localhost` or a name under it, which browsers do not look up;
 //! - an IP address, since there is no name to rebind;
@@ -28,7 +28,7 @@ pub struct HostPolicy {
 pub struct PolicyError {
     /// What was configured.
     pub value: String,
-    /// What is expected instead.
+    /// The expected form.
     pub expected: &'static str,
 }
 

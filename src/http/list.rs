@@ -4,10 +4,10 @@
 
 use super::octets::trim;
 
-/// The elements of a list without quoted strings, in their order, without the white space around them
-/// and without the empty ones, which the RFC allows.
+/// The elements of a list without quoted strings, in their order, without the white space around
+/// them and without the empty ones, which the RFC allows.
 ///
-/// Each byte belongs to one element and is looked at for it alone: linear, whatever the list.
+/// Each byte is read once, so that a hostile list costs linear time.
 pub(super) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(trim).filter(|element| !element.is_empty())
 }

@@ -1,8 +1,8 @@
 //! HTTP/1.1 without sockets: bytes in, values out.
 //!
-//! Only what a WebSocket server needs, but that strictly (RFC 9110, RFC 9112, RFC 6455 section 4): where a
-//! lenient reading and a strict one differ, a proxy and this server could disagree about where a request
-//! ends, so the strict one it is. No request has a body.
+//! Only what a WebSocket server needs, but that strictly (RFC 9110, RFC 9112, RFC 6455 section 4):
+//! where a lenient reading and a strict one differ, a proxy and this server could disagree about
+//! where a request ends, so the strict one it is. No request has a body.
 //!
 //! ```text
 //!  bytes ─▶ HeadParser ─▶ Head ─▶ Admission ─▶ Admitted ─▶ Response::render
@@ -15,7 +15,7 @@
 //! |---|---|
 //! | `scan`, `assemble` | finding lines and fields, whole or in parts, each byte once |
 //! | `request`, `head` | what a request line and a head mean, and what may not stand in them |
-//! | [`authority`](Authority), [`host`](HostPolicy), [`origin`](OriginPolicy) | who is asked, and by which page |
+//! | [`authority`](Authority), [`host`](HostPolicy), [`origin`](OriginPolicy) | the host asked for, and the page |
 //! | `admit` | the order of the checks |
 //! | `upgrade`, `accept`, `client` | the opening handshake, from both sides |
 //! | `response`, `status`, `etag`, `refusal` | what is said in return |
@@ -53,7 +53,7 @@ pub use host::{HostPolicy, PolicyError};
 pub use limits::Limits;
 pub use name::Name;
 pub use origin::OriginPolicy;
-pub use refusal::{Foreign, Methods, Place, Refusal};
+pub use refusal::{Foreign, HeadPosition, Methods, Refusal};
 pub use request::{Method, Version};
 pub use response::{Response, TEXT};
 pub use status::Status;

@@ -7,7 +7,7 @@ pub(super) fn is_token(byte: u8) -> bool {
     TOKEN.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
-/// Whether all of `bytes` is one token; an empty one is none.
+/// Whether `bytes` is a token: not empty, and token characters only.
 pub(super) fn is_token_text(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().copied().all(is_token)
 }

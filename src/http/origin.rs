@@ -1,18 +1,18 @@
 //! Which pages may use this server: the `Origin` of a request (RFC 6454, the Fetch standard).
 //!
-//! A browser lets any page open a WebSocket to any server, and says in `Origin` which page it was. A
-//! page may use this server if its origin is
+//! A browser lets any page open a WebSocket to any server, and says in `Origin` which page it was.
+//! A page may use this server if its origin is
 //!
 //! - **the server's own**: the scheme is `http` or `https`, and host and port are those of the
-//!   request's `Host`, where an absent port stands for the scheme's default. The scheme is not compared
-//!   with the connection's: behind a proxy that ends TLS the page's is `https` and the connection's is
-//!   not;
+//!   request's `Host`, where an absent port stands for the scheme's default. The scheme is not
+//!   compared with the connection's: behind a proxy that ends TLS the page's is `https` and the
+//!   connection's is not;
 //! - or **configured**, as it stands, byte for byte.
 //!
-//! Origins are compared as browsers write them: in lower case, without a path, without a trailing dot that
-//! the `Host` does not have. `null`, which sandboxed frames and local files have, is nobody's own and
-//! cannot be configured. A client without `Origin` is no browser, and passes unless configured otherwise:
-//! it could send any origin anyway.
+//! Origins are compared as browsers write them: in lower case, without a path, without a trailing
+//! dot that the `Host` does not have. `null`, which sandboxed frames and local files have, matches
+//! no page and cannot be configured. A client without `Origin` is not a browser and passes unless
+//! configured otherwise, since it could send any origin anyway.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
@@ -28,13 +28,13 @@ pub struct OriginPolicy {
 }
 
 impl OriginPolicy {
-    /// Lets pages of the origins `allowed` in too; if `is_required`, a WebSocket without an `Origin` is
-    /// refused.
+    /// Lets pages of the origins `allowed` in too; if `is_required`, a WebSocket without an
+    /// `Origin` is refused.
     ///
     /// # Errors
     ///
-    /// An origin that no browser would send: with a path, a capital letter, a default port, or without a
-    /// scheme.
+    /// An origin that no browser would send: with a path, a capital letter, a default port, or
+    /// without a scheme.
     pub fn new<O: AsRef<str>>(
         allowed: impl IntoIterator<Item = O>,
         is_required: bool,
@@ -72,6 +72,7 @@ impl OriginPolicy {
             let origin = Origin::parse(origin);
             origin.zip(host).is_some_and(|(origin, host)| origin.is_of(host))
         };
+        // The configured origins come first, since they need no parsing.
         self.allowed.iter().any(|allowed| allowed.as_bytes() == origin) || is_own()
     }
 }
@@ -92,6 +93,7 @@ impl<'a> Origin<'a> {
             Some(rest) => (rest, 80),
             None => (text.strip_prefix("https://")?, 443),
         };
+        // Browsers write origins in lower case; anything else was not written by one.
         if rest.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return None;
         }

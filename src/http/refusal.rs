@@ -6,21 +6,21 @@ use super::Status;
 
 /// A position in a head, both counted from one, as people count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct HeadPosition {
     /// The line; the first line is 1.
     pub line: u16,
     /// The byte within the line.
     pub byte: u16,
 }
 
-impl Place {
+impl HeadPosition {
     /// The byte at `offset` of `line`.
     pub(super) fn new(line: u16, offset: usize) -> Self {
         Self { line, byte: u16::try_from(offset).unwrap_or(u16::MAX).saturating_add(1) }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for HeadPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, byte {}", self.line, self.byte)
     }
@@ -113,51 +113,51 @@ refusals! {
     EmptyLines => BadRequest,
         "more than one empty line before the request line: begin with the method";
     /// A line ends with LF alone (section 2.2).
-    BareLf { /** Where. */ at: Place }
+    BareLf { /** Where. */ at: HeadPosition }
         => BadRequest, "{at}: a line ends with LF alone: end each line with CR LF";
     /// CR stands inside a line (section 2.2).
-    BareCr { /** Where. */ at: Place }
+    BareCr { /** Where. */ at: HeadPosition }
         => BadRequest, "{at}: CR inside a line: CR may only stand before LF";
     /// A NUL or another control byte stands in a line (RFC 9110 section 5.5).
-    Control { /** Where. */ at: Place }
+    Control { /** Where. */ at: HeadPosition }
         => BadRequest, "{at}: a control byte, such as NUL: only visible characters, space and tab may stand here";
     /// The request line is not `method SP target SP version` (section 3).
-    RequestLine { /** Where. */ at: Place } => BadRequest,
+    RequestLine { /** Where. */ at: HeadPosition } => BadRequest,
         "{at}: the request line must be a method, one space, a target, one space and HTTP/1.1";
     /// The method is no token (RFC 9110 section 9.1).
-    Method { /** Where. */ at: Place }
+    Method { /** Where. */ at: HeadPosition }
         => BadRequest, "{at}: not a byte of an HTTP method: begin with GET or HEAD; this port speaks HTTP/1.1";
-    /// The target has a byte that must be percent-encoded, or an encoding without its two hexadecimal
-    /// digits (RFC 3986 section 2).
-    TargetByte { /** Where. */ at: Place } => BadRequest,
+    /// The target has a byte that must be percent-encoded, or an encoding without its two
+    /// hexadecimal digits (RFC 3986 section 2).
+    TargetByte { /** Where. */ at: HeadPosition } => BadRequest,
         "{at}: not allowed in a request target as it is: percent-encode it, with two hexadecimal digits";
     /// The target is neither a path nor an `http` URI (section 3.2).
-    TargetForm { /** Where. */ at: Place }
+    TargetForm { /** Where. */ at: HeadPosition }
         => BadRequest, "{at}: the request target must be a path that begins with a slash";
     /// The version is not of the form `HTTP/1.1` (section 2.3).
-    VersionForm { /** Where. */ at: Place }
+    VersionForm { /** Where. */ at: HeadPosition }
         => BadRequest, "{at}: the request line must end with HTTP/1.1, in capitals";
     /// The version is another one than 1.0 and 1.1.
     Version => VersionNotSupported, "this HTTP version is not spoken here: use HTTP/1.1";
     /// The method is CONNECT.
     Connect => MethodNotAllowed, "this server is no proxy: use GET or HEAD";
     /// A field line begins with white space (section 5.2).
-    Fold { /** Where. */ at: Place }
+    Fold { /** Where. */ at: HeadPosition }
         => BadRequest, "{at}: a line begins with white space: fields may not be folded over lines";
     /// A field line has no colon (section 5).
-    NoColon { /** Where. */ at: Place }
+    NoColon { /** Where. */ at: HeadPosition }
         => BadRequest, "{at}: a header field without a colon: write it as Name: value";
     /// A field's name is empty.
-    NoName { /** Where. */ at: Place }
+    NoName { /** Where. */ at: HeadPosition }
         => BadRequest, "{at}: a header field without a name: write it as Name: value";
     /// White space stands before the colon (section 5.1).
-    SpaceBeforeColon { /** Where. */ at: Place }
+    SpaceBeforeColon { /** Where. */ at: HeadPosition }
         => BadRequest, "{at}: white space in or after a field name: the colon must follow the name";
     /// A field name has a byte that is not allowed there (RFC 9110 section 5.1).
-    NameByte { /** Where. */ at: Place }
+    NameByte { /** Where. */ at: HeadPosition }
         => BadRequest, "{at}: not allowed in a field name: use letters, digits and hyphens";
     /// The line that ends a response's status is not `HTTP/1.1 SP 3DIGIT SP words` (section 4).
-    StatusLine { /** Where. */ at: Place }
+    StatusLine { /** Where. */ at: HeadPosition }
         => BadRequest, "{at}: the status line must be HTTP/1.1, a space, three digits and a space";
 
     // The body, of which there is none.
@@ -190,9 +190,10 @@ refusals! {
     /// The host is no name or address with an optional port.
     HostForm => BadRequest,
         "the host must be a name or an address, with a port if need be, as in example.org:8080";
-    /// The host is none of ours: perhaps a name that was made to point here (DNS rebinding).
+    /// The host is not one of this server: the name may have been pointed here by an attacker (DNS
+    /// rebinding).
     HostUnknown => MisdirectedRequest,
-        "this server does not answer to that host name: use localhost or the address, or have the name configured";
+        "this server does not answer to that host name: use localhost or the address, or add the name to [http] hosts";
     /// There are several `Origin`.
     OriginRepeated => Forbidden, "the Origin field is given twice: a browser sends exactly one";
     /// The origin is not the one of this server's page, nor a configured one.
@@ -207,7 +208,7 @@ refusals! {
     /// The path does not have the method.
     MethodNotAllowed { /** Which it has. */ allowed: Methods }
         => MethodNotAllowed, "this path does not have that method: use {allowed}";
-    /// A WebSocket was asked for where there is none.
+    /// The path of a WebSocket request has no WebSocket.
     UpgradeElsewhere => NotFound, "there is no WebSocket at this path: it is at /ws";
 
     // The upgrade (RFC 6455 section 4.2).
@@ -253,7 +254,7 @@ impl Refusal {
     }
 
     /// What stands at `at` where `otherwise` is the fault, unless the byte has a worse one.
-    pub(super) const fn of_byte(byte: u8, at: Place, otherwise: Self) -> Self {
+    pub(super) const fn of_byte(byte: u8, at: HeadPosition, otherwise: Self) -> Self {
         match byte {
             b'\r' => Self::BareCr { at },
             0..=0x08 | 0x0a..=0x1f | 0x7f => Self::Control { at },

@@ -4,7 +4,7 @@
 
 use super::octets::{Span, is_target, is_token};
 use super::scan::StartLine;
-use super::{Authority, Foreign, Place, Refusal};
+use super::{Authority, Foreign, HeadPosition, Refusal};
 
 /// A request's method, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl Version {
             .enumerate()
             .find(|&(_, byte)| !byte.is_ascii_graphic())
             .unwrap_or((0, b'H'));
-        let at = Place::new(line, offset + index);
+        let at = HeadPosition::new(line, offset + index);
         let otherwise =
             if byte == b' ' { Refusal::RequestLine { at } } else { Refusal::VersionForm { at } };
         Err(Refusal::of_byte(byte, at, otherwise))
@@ -82,7 +82,7 @@ pub(super) struct RequestLine {
     pub(super) target: Target,
 }
 
-/// What is asked for.
+/// The target of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target {
     /// The host of the absolute form.
@@ -94,7 +94,8 @@ pub(super) struct Target {
 }
 
 impl StartLine for RequestLine {
-    fn check_first(byte: u8, at: Place) -> Result<(), Refusal> {
+    // The first byte of a TLS handshake or of a JSON line shows that the client has the wrong port.
+    fn check_first(byte: u8, at: HeadPosition) -> Result<(), Refusal> {
         match byte {
             0x16 => Err(Refusal::NotHttp { foreign: Foreign::Tls }),
             b'{' => Err(Refusal::NotHttp { foreign: Foreign::Json }),
@@ -108,7 +109,7 @@ impl StartLine for RequestLine {
         check_foreign(text)?;
         let method_len = text.iter().take_while(|&&byte| is_token(byte)).count();
         let (method, rest) = text.split_at_checked(method_len).unwrap_or_default();
-        let at = Place::new(line, method_len);
+        let at = HeadPosition::new(line, method_len);
         let rest = match rest.split_first() {
             Some((b' ', rest)) if method_len > 0 => rest,
             Some((&byte, _)) => return Err(Refusal::of_byte(byte, at, Refusal::Method { at })),
@@ -117,17 +118,18 @@ impl StartLine for RequestLine {
         let target_at = method_len + 1;
         let target_len = rest.iter().take_while(|&&byte| byte != b' ').count();
         let (target, rest) = rest.split_at_checked(target_len).unwrap_or_default();
-        let at = Place::new(line, target_at + target_len);
+        let at = HeadPosition::new(line, target_at + target_len);
         let Some((b' ', version)) = rest.split_first().filter(|_| target_len > 0) else {
             check_bytes(target, line, target_at)?;
             return Err(Refusal::RequestLine { at });
         };
         let version = Version::parse(version, line, target_at + target_len + 1)?;
+        // CONNECT has a target form of its own, which would otherwise be reported as malformed.
         if method == b"CONNECT" {
             return Err(Refusal::Connect);
         }
         let method = Method::of(method);
-        let place = Place::new(line, target_at);
+        let place = HeadPosition::new(line, target_at);
         let target = Target::parse(target, method, start + target_at, place)?;
         Ok(Self { method, version, target })
     }
@@ -135,7 +137,7 @@ impl StartLine for RequestLine {
 
 impl Target {
     /// Parses `text`, which begins at `start` of the head and at `at` for people.
-    fn parse(text: &[u8], method: Method, start: usize, at: Place) -> Result<Self, Refusal> {
+    fn parse(text: &[u8], method: Method, start: usize, at: HeadPosition) -> Result<Self, Refusal> {
         let offset = usize::from(at.byte.saturating_sub(1));
         if text.starts_with(b"/") {
             check_bytes(text, at.line, offset)?;
@@ -176,11 +178,12 @@ fn scheme_len(text: &[u8]) -> Option<usize> {
 /// Refuses bytes that must be percent-encoded and percent signs that encode nothing.
 fn check_bytes(text: &[u8], line: u16, offset: usize) -> Result<(), Refusal> {
     for (index, &byte) in text.iter().enumerate() {
-        let at = Place::new(line, offset + index);
+        let at = HeadPosition::new(line, offset + index);
         if !is_target(byte) {
             return Err(Refusal::of_byte(byte, at, Refusal::TargetByte { at }));
         }
         let is_encoded = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+        // A lone percent sign is decoded in different ways, so it could name two paths.
         if byte == b'%' && !text.get(index + 1..index + 3).is_some_and(is_encoded) {
             return Err(Refusal::TargetByte { at });
         }

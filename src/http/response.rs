@@ -10,11 +10,12 @@ use super::{ETag, Method, Methods, Refusal, Status};
 /// Sent with every response.
 ///
 /// - The page's own files are all that it may load, and its own server all that it may connect to;
-///   `'self'` covers the WebSocket of the same host and port (CSP 3, as in Chrome since 71, Firefox since
-///   2018, Safari since 16; an older Safari would need `wss:` and the host name here). Icons may be inline.
+///   `'self'` covers the WebSocket of the same host and port (CSP 3, as in Chrome since 71, Firefox
+///   since 2018, Safari since 16; an older Safari would need `wss:` and the host name here). Icons
+///   may be inline.
 /// - Strings do not become markup or code (Trusted Types), and nobody may frame the page.
-/// - Other sites may neither embed the files nor keep a handle on the page's window, and learn nothing
-///   from links followed.
+/// - Other sites may neither embed the files nor keep a handle on the page's window, and learn
+///   nothing from links followed.
 const SECURITY_FIELDS: &str = "\
 Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
 img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
@@ -101,8 +102,8 @@ impl Response {
         self.status
     }
 
-    /// Appends the response to a request of `method` to `out`: the answer to HEAD has the length of its
-    /// body, but not the body. `keep_alive` is what the response says about the connection.
+    /// Appends the response to a request of `method` to `out`: the answer to HEAD has the length of
+    /// its body, but not the body. `keep_alive` is what the response says about the connection.
     pub fn render(&self, out: &mut Vec<u8>, method: Method, keep_alive: bool) {
         out.reserve(SECURITY_FIELDS.len() + 256 + self.body.len());
         push(out, &["HTTP/1.1 ", self.status.line(), "\r\n"]);

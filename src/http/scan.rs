@@ -6,8 +6,8 @@
 //!      └─ refused at the first line that is wrong, without waiting for the rest
 //! ```
 //!
-//! The end of each line is searched once, from where the last search ended, and each complete line is
-//! parsed once: two looks at a byte in all, however the bytes arrive.
+//! The end of each line is searched once, from where the last search ended, and each complete line
+//! is parsed once: two looks at a byte in all, however the bytes arrive.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
@@ -15,12 +15,12 @@ use memchr::memchr;
 
 use super::name::{Name, NameSet};
 use super::octets::{Span, is_field_value, is_token, trim};
-use super::{Limits, Place, Refusal};
+use super::{HeadPosition, Limits, Refusal};
 
 /// The first line of a head: of a request or of a response.
 pub(super) trait StartLine: Copy {
     /// Refuses what cannot begin such a line, by its first byte, at `at`.
-    fn check_first(byte: u8, at: Place) -> Result<(), Refusal>;
+    fn check_first(byte: u8, at: HeadPosition) -> Result<(), Refusal>;
 
     /// Parses the line, without its CRLF, which begins at `start` of the head and is its `line`th.
     fn parse(text: &[u8], start: usize, line: u16) -> Result<Self, Refusal>;
@@ -48,7 +48,7 @@ pub(super) struct Scan<S> {
     searched: usize,
     /// Its number, from 1.
     line: u16,
-    /// How many bytes were looked at, each as often as it was.
+    /// Bytes that were read; one that was read twice counts twice.
     #[cfg(test)]
     pub(super) examined: usize,
 }
@@ -72,13 +72,14 @@ impl<S> Default for Scan<S> {
 impl<S: StartLine> Scan<S> {
     /// Begins anew, keeping the storage.
     pub(super) fn reset(&mut self) {
+        // The list of fields keeps its memory for the next head.
         let mut fields = std::mem::take(&mut self.fields);
         fields.clear();
         *self = Self { fields, ..Self::default() };
     }
 
-    /// Goes on with `bytes`, which begin at the head's first byte and end anywhere behind what an
-    /// earlier call has seen. Returns the head's length once it is complete.
+    /// Continues with `bytes`, which begin at the head's first byte and include all that an earlier
+    /// call was given. Returns the head's length once it is complete.
     pub(super) fn advance(
         &mut self,
         bytes: &[u8],
@@ -102,8 +103,10 @@ impl<S: StartLine> Scan<S> {
         bytes: &'a [u8],
         limits: Limits,
     ) -> Result<Option<&'a [u8]>, Refusal> {
+        // A client that speaks another protocol is told so at its first byte, before it waits for
+        // an answer.
         if self.start_line.is_none() && self.searched == self.line_start {
-            let at = Place::new(self.line, 0);
+            let at = HeadPosition::new(self.line, 0);
             bytes.get(self.line_start).map_or(Ok(()), |&byte| S::check_first(byte, at))?;
         }
         let (bound, beyond) = self.bound(limits);
@@ -113,14 +116,17 @@ impl<S: StartLine> Scan<S> {
         self.look(found.map_or(window.len(), |lf| lf + 1));
         let Some(lf) = found else {
             self.searched = end;
+            // Without a line end below the bound, more bytes cannot make the line acceptable.
             return if bytes.len() < bound { Ok(None) } else { Err(beyond) };
         };
         let line_end = self.searched + lf;
         self.searched = line_end + 1;
         let text = bytes.get(self.line_start..line_end).unwrap_or_default();
         self.look(text.len() + 1);
+        // RFC 9112 would allow a bare LF, but a proxy that does not see a line end there could be
+        // deceived.
         let Some((b'\r', text)) = text.split_last() else {
-            return Err(Refusal::BareLf { at: Place::new(self.line, text.len()) });
+            return Err(Refusal::BareLf { at: HeadPosition::new(self.line, text.len()) });
         };
         Ok(Some(text))
     }
@@ -144,6 +150,8 @@ impl<S: StartLine> Scan<S> {
         if !text.is_empty() {
             self.start_line = Some(S::parse(text, self.line_start, self.line)?);
         } else if self.line > 1 {
+            // One empty line may precede a request (RFC 9112 section 2.2); more are a sign of a
+            // client out of step.
             return Err(Refusal::EmptyLines);
         }
         Ok(false)
@@ -179,10 +187,12 @@ impl<S: StartLine> Scan<S> {
 fn parse_field(text: &[u8], start: usize, line: u16) -> Result<Field, Refusal> {
     let name_len = text.iter().take_while(|&&byte| is_token(byte)).count();
     let (name, rest) = text.split_at_checked(name_len).unwrap_or_default();
-    let at = Place::new(line, name_len);
+    let at = HeadPosition::new(line, name_len);
     let value = match rest.split_first() {
         Some((b':', value)) if name_len > 0 => value,
         Some((b':', _)) => return Err(Refusal::NoName { at }),
+        // A folded line and a space before the colon are read differently by different parsers,
+        // which is how requests are smuggled past a proxy.
         Some((b' ' | b'\t', _)) if name_len == 0 => return Err(Refusal::Fold { at }),
         Some((b' ' | b'\t', _)) => return Err(Refusal::SpaceBeforeColon { at }),
         Some((&byte, _)) => return Err(Refusal::of_byte(byte, at, Refusal::NameByte { at })),
@@ -209,7 +219,7 @@ fn check_value(value: &[u8], line: u16, offset: usize) -> Result<(), Refusal> {
     }
     let wrong = value.iter().enumerate().find(|&(_, &byte)| !is_field_value(byte));
     wrong.map_or(Ok(()), |(index, &byte)| {
-        let at = Place::new(line, offset + index);
+        let at = HeadPosition::new(line, offset + index);
         Err(Refusal::of_byte(byte, at, Refusal::Control { at }))
     })
 }

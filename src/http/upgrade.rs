@@ -31,8 +31,8 @@ pub struct Upgrade<'a> {
 
 impl<'a> Upgrade<'a> {
     /// Checks the handshake in the order of section 4.2.1 and agrees on one of `spoken`, the
-    /// subprotocols of this endpoint, by the client's preference. An endpoint that speaks none ignores
-    /// what is offered.
+    /// subprotocols of this endpoint, by the client's preference. An endpoint that speaks none
+    /// ignores what is offered.
     ///
     /// # Errors
     ///
@@ -57,8 +57,8 @@ impl<'a> Upgrade<'a> {
     }
 }
 
-/// Renders the answer that makes the connection a WebSocket (section 4.2.2). `extensions` is the value of
-/// `Sec-WebSocket-Extensions`, in the server's own words.
+/// Renders the answer that makes the connection a WebSocket (section 4.2.2). `extensions` is the
+/// value of `Sec-WebSocket-Extensions`, in the server's own words.
 pub fn render_switching(
     out: &mut Vec<u8>,
     accept: &AcceptKey,
@@ -100,8 +100,8 @@ fn check_wish(head: &Head<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether `value` is a list of protocols (RFC 9110 section 7.8): tokens, each perhaps with a version
-/// behind a slash.
+/// Whether `value` is a list of protocols (RFC 9110 section 7.8): tokens, each perhaps with a
+/// version behind a slash.
 fn is_protocol_list(value: &[u8]) -> bool {
     list::elements(value).all(|element| {
         let mut parts = element.splitn(2, |&byte| byte == b'/');
@@ -139,6 +139,7 @@ impl<'a> Offer<'a> {
             return Err(Refusal::ProtocolForm);
         }
         self.has_protocols = true;
+        // A browser cannot set headers for a WebSocket, so a token may come as a subprotocol.
         let Some(token) = element.strip_prefix(BEARER_PREFIX) else {
             return Ok(());
         };
@@ -149,8 +150,8 @@ impl<'a> Offer<'a> {
         Ok(())
     }
 
-    /// The first offered protocol that is spoken. A token alone is an offer of none that is: a browser
-    /// gives up on a server that agrees on nothing.
+    /// The first offered protocol that is spoken. A token alone is an offer of none that is: a
+    /// browser gives up on a server that agrees on nothing.
     fn choose(
         &self,
         head: &Head<'_>,
@@ -166,7 +167,8 @@ impl<'a> Offer<'a> {
     }
 }
 
-/// The token of `Authorization: Bearer` (RFC 6750 section 2.1); other schemes are not ours, and ignored.
+/// The token of `Authorization: Bearer` (RFC 6750 section 2.1); other schemes are not ours, and
+/// ignored.
 fn authorization<'a>(head: &Head<'a>) -> Result<Option<&'a str>, Refusal> {
     if head.is_repeated(Name::Authorization) {
         return Err(Refusal::TokenRepeated);

@@ -1,4 +1,4 @@
-//! Items into bytes.
+//! Encodes items.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
@@ -27,12 +27,12 @@ pub fn encode_length(out: &mut Vec<u8>, item: &[u8]) -> Result<(), TooLong> {
     Ok(())
 }
 
-/// Writes the length of everything behind the [`LENGTH_BYTES`] at `start`, which were left free for it. They are
-/// taken back if nothing is behind them.
+/// Writes the length of everything after the [`LENGTH_BYTES`] at `start`, which were reserved for
+/// it. They are removed if nothing follows them.
 ///
 /// # Errors
 ///
-/// [`TooLong`] if that is more than [`LENGTH_MAX`]; it is taken back then.
+/// [`TooLong`] if that is more than [`LENGTH_MAX`]; all of it is then removed.
 pub fn put_length(out: &mut Vec<u8>, start: usize) -> Result<(), TooLong> {
     let len = out.len().saturating_sub(start + LENGTH_BYTES);
     let fitting = u32::try_from(len).ok().filter(|_| len <= LENGTH_MAX);

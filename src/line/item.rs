@@ -7,7 +7,7 @@
 pub enum Framing {
     /// JSON texts, one a line.
     Lines,
-    /// JSON texts behind their lengths.
+    /// JSON texts, each after its length.
     Lengths,
     /// A person's lines.
     Human,

@@ -3,20 +3,20 @@
 //! | first byte | [`Framing`] | an item is | ignored |
 //! |---|---|---|---|
 //! | `{` | [`Framing::Lines`] | one JSON text, ended by `\n` or `\r\n` | empty lines |
-//! | `0x00` | [`Framing::Lengths`] | a 4-byte big-endian length below 2^24 and that many bytes | empty items |
-//! | any other | [`Framing::Human`] | a line of text, ended by `\n` or `\r\n` | empty lines, telnet commands |
+//! | `0x00` | [`Framing::Lengths`] | a 4-byte big-endian length, and its bytes | empty items |
+//! | any other | [`Framing::Human`] | a line of text, ended likewise | empty lines, telnet |
 //!
-//! Bytes in, items out: no socket, no clock, and the same items however the bytes were split. What an
-//! item says is the business of [`wire`](crate::wire).
+//! Bytes in, items out: no socket, no clock, and the same items however the bytes were split.
+//! [`wire`](crate::wire) parses the items.
 //!
-//! # What is too long
+//! # Items that are too long
 //!
-//! An item above the limit is reported once, as [`Item::TooLong`], as soon as that is certain; the rest
-//! of it is skipped without being kept, and the connection goes on with what follows. With lengths it
-//! is refused before any of its bytes have come: nothing is ever allocated because a peer announced it.
-//! A length of 2^24 or more is not skipped but [`Item::Malformed`]: its first byte is not the `0x00`
-//! with which each item begins, so the two ends disagree on where they are, and nothing after it can
-//! be trusted.
+//! An item above the limit is reported once, as [`Item::TooLong`], as soon as that is certain; the
+//! rest of it is skipped without being kept, and the connection goes on with what follows. With
+//! lengths it is refused before any of its bytes have come: nothing is ever allocated because a
+//! peer announced it. A length of 2^24 or more is not skipped but [`Item::Malformed`]: its first
+//! byte is not the `0x00` with which each item begins, so the two ends disagree on where they are,
+//! and nothing after it can be trusted.
 
 mod decoder;
 mod encode;
@@ -31,3 +31,6 @@ pub use item::{Framing, Item};
 pub const LENGTH_BYTES: usize = 4;
 /// Bytes of the longest item that the length framing can carry.
 pub const LENGTH_MAX: usize = (1 << 24) - 1;
+
+// The first byte of a length must be the `0x00` by which the framing is recognised.
+const _: () = assert!(LENGTH_MAX < 1 << 24);

@@ -1,4 +1,5 @@
-//! Telnet commands within a person's text (RFC 854): skipped, never answered.
+//! Telnet commands within a text client's lines (RFC 854): skipped, never answered. A telnet client
+//! works with the defaults that apply when its offers are ignored.
 //!
 //! ```text
 //! IAC IAC                     a byte 255 of the text; dropped, since it is not UTF-8
@@ -16,24 +17,24 @@ const SE: u8 = 240;
 const WILL: u8 = 251;
 const DONT: u8 = 254;
 
-/// Where in a command the text stands.
+/// The position within a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Telnet {
     /// In no command.
     #[default]
     Text,
-    /// Behind an `IAC`.
+    /// After an `IAC`.
     Command,
     /// Before the number of an option.
     Option,
     /// In a subnegotiation.
     Sub,
-    /// Behind an `IAC` in a subnegotiation.
+    /// After an `IAC` in a subnegotiation.
     SubCommand,
 }
 
 impl Telnet {
-    /// The state behind `byte`, and whether `byte` belongs to the text.
+    /// The state after `byte`, and whether `byte` belongs to the text.
     pub(super) const fn advance(self, byte: u8) -> (Self, bool) {
         match (self, byte) {
             (Self::Text, IAC) => (Self::Command, false),

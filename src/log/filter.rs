@@ -10,8 +10,8 @@ const CRATE: &str = "chinwag::";
 
 /// A level for everything, and others for some modules: `info,session=debug`.
 ///
-/// A module's name is that of this crate (`session`) or, with `::` in it or in front of it, any crate's
-/// (`::mio`, `mio::poll`). The longest name that fits a line decides.
+/// A module's name is that of this crate (`session`) or, with `::` in it or in front of it, any
+/// crate's (`::mio`, `mio::poll`). The longest name that fits a line decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
     level: LevelFilter,

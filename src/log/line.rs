@@ -1,9 +1,9 @@
-//! One event, one line, whatever is in it.
+//! Formats an event as one line, whatever it contains.
 //!
-//! Names and errors come from clients, and a terminal, a pager or a collector believes what it reads:
-//! a line feed would forge a line, an escape sequence would paint over one, a bidirectional override
-//! would turn one around. So every character that is not plainly visible is written as its number,
-//! and every field ends at a bound.
+//! Names and errors come from clients, and terminals, pagers and collectors trust their input: a
+//! line feed would forge a line, an escape sequence would paint over one, a bidirectional override
+//! would reverse one. So every character that is not visible is written as its number, and every
+//! field has a bound.
 
 use std::fmt::{self, Write as _};
 
@@ -14,10 +14,12 @@ use super::Format;
 use super::filter::shown;
 use super::timestamp::Timestamp;
 
-/// Bytes of a message as it is written; what is longer ends in `…`.
+/// Bytes of a message as it is written; a longer one ends in `…`.
 const MESSAGE_BYTES_MAX: usize = 2048;
 /// Bytes of a key or value as it is written.
 const FIELD_BYTES_MAX: usize = 512;
+
+const _: () = assert!(FIELD_BYTES_MAX <= MESSAGE_BYTES_MAX);
 
 /// The record as a line, with its line feed.
 pub(super) fn record(format: Format, wall_ms: u64, record: &Record<'_>) -> String {
@@ -37,13 +39,13 @@ pub(super) fn record(format: Format, wall_ms: u64, record: &Record<'_>) -> Strin
             field(&mut out, Quote::Json, MESSAGE_BYTES_MAX, record.args());
         }
     }
-    // Nothing here fails: a value that cannot be shown is shown as its error.
+    // This cannot fail: a value that cannot be formatted is replaced by its error.
     _ = record.key_values().visit(&mut Pairs { out: &mut out, format });
     out.push_str(if format == Format::Json { "}\n" } else { "\n" });
     out
 }
 
-/// Writes the key-values behind what is there.
+/// Appends the key-values.
 struct Pairs<'o> {
     out: &'o mut String,
     format: Format,

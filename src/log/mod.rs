@@ -1,4 +1,4 @@
-//! The log: structured lines on standard error, written by a thread of their own.
+//! Logging: structured lines on standard error, written by a thread of their own.
 //!
 //! Every module logs with the macros of the `log` crate, key-values first, then what happened in a
 //! constant text:
@@ -9,18 +9,18 @@
 //! ```
 //! ```text
 //! 2026-11-21T07:45:00.123Z INFO  session joined conn=c7 req=3 room=lobby
-//! {"time":"2026-11-21T07:45:00.123Z","level":"INFO","target":"session","message":"joined","conn":"c7",…}
+//! {"time":"2026-11-21T07:45:00.123Z","level":"INFO","target":"session","message":"joined",…}
 //! ```
 //!
 //! The keys `conn` (a [`ConnId`](crate::net::ConnId)) and `req` (a request's `id`) follow a message
-//! through the layers; `time`, `level`, `target` and `message` are taken. What a client wrote goes into
-//! values, never into the constant text, and message bodies and tokens go nowhere.
+//! through the layers; `time`, `level`, `target` and `message` are reserved. Text from clients goes
+//! into values, never into the constant text. Message bodies and tokens are never logged.
 //!
-//! - Each event is one line, whatever its values hold: what is not plainly visible is escaped, and
-//!   every field has a bound.
-//! - Nobody waits for the disk or the terminal: a line that finds the queue full is dropped and counted,
-//!   and a later line says how many were.
-//! - What a client can cause again and again passes a [`Throttle`] first.
+//! - Each event is one line, whatever its values are: invisible characters are escaped, and every
+//!   field has a bound.
+//! - No caller waits for the disk or the terminal: a line that finds the queue full is dropped and
+//!   counted, and a later line states the number.
+//! - Lines that a client can cause repeatedly pass a [`Throttle`] first.
 
 mod filter;
 mod line;
@@ -46,8 +46,8 @@ pub enum Format {
     Json,
 }
 
-/// Starts the log of this process: from now on what passes `filter` goes to standard error, and a panic
-/// is one line of it. Whoever holds the [`Guard`] to the end loses no line.
+/// Starts logging for this process: from now on, events that pass `filter` go to standard error,
+/// and a panic is one line. No line is lost if the [`Guard`] is kept until the end.
 ///
 /// # Errors
 ///

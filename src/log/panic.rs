@@ -23,8 +23,8 @@ pub(super) fn install(format: Format, sink: Sink) {
     }));
 }
 
-/// Writes to standard error, for at most [`PATIENCE`]: a reader there that has stopped reading must
-/// not keep the thread from unwinding, and whoever waits for its end from noticing.
+/// Writes to standard error, for at most [`PATIENCE`]: a reader of it that has stopped must not
+/// keep the thread from unwinding, since other threads wait for its end.
 fn write_directly(line: String) {
     let (end, ended) = sync_channel(1);
     let write = move || {

@@ -14,26 +14,26 @@ use super::{Format, line, timestamp};
 
 /// Lines that may wait for the writer; the next one is dropped and counted.
 const QUEUE_LINES_MAX: usize = 2048;
-/// Bytes after which the writer stops gathering lines and writes them.
+/// Bytes after which the writer stops collecting lines and writes them.
 const BATCH_BYTES: usize = 64 * 1024;
 /// The name of the thread.
 const THREAD_NAME: &str = "log";
-/// How long the end of the process, or a panic, waits for the queue to take its job, and again for the
-/// writer to have done it.
+/// How long the end of the process, or a panic, waits for the queue to take its job, and again for
+/// the writer to have done it.
 pub(super) const PATIENCE: Duration = Duration::from_millis(500);
-/// Looks at a full queue in that time.
-const LOOKS: u32 = 50;
+/// Attempts at a full queue in that time.
+const ATTEMPTS: u32 = 50;
 
 /// Lines dropped since the process began. The log is the process's, and so is its count.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
-/// Lines that were dropped since the process began, because the writer could not keep up or standard
-/// error could not be written.
+/// Lines that were dropped since the process began, because the writer could not keep up or
+/// standard error could not be written.
 pub fn dropped() -> u64 {
     DROPPED.load(Ordering::Relaxed)
 }
 
-/// What the thread is asked to do.
+/// A job of the thread.
 enum Job {
     Write(Vec<u8>),
     /// Write all, then answer.
@@ -51,10 +51,10 @@ pub(super) struct Sink {
 }
 
 impl Sink {
-    /// Has the line written at once, and waits for it within bounds. `false` if it was not taken: the
-    /// caller is then on its own.
+    /// Writes the line before all later ones and waits for that, within bounds. `false` if the
+    /// thread did not take it: the caller must then write it by other means.
     pub(super) fn write_now(&self, line: &[u8]) -> bool {
-        // The thread itself would wait for itself.
+        // The log thread would wait for itself.
         if thread::current().name() == Some(THREAD_NAME) {
             return false;
         }
@@ -62,20 +62,21 @@ impl Sink {
         if !self.insist(Job::WriteNow(line.to_vec(), answer), &answered) {
             return false;
         }
-        // Taken but not written in time: whoever reads standard error has stopped, and nobody else
-        // could write there either.
+        // A timeout means that the reader of standard error has stopped. Writing there directly
+        // would fare no better, so the line counts as taken.
         answered.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Disconnected)
     }
 
-    /// Hands over a job even if the queue is full for a while. `bell` is only waited on.
-    fn insist(&self, mut job: Job, bell: &Receiver<()>) -> bool {
-        for _ in 0..LOOKS {
+    /// Hands over a job even if the queue is full for a while. Between two attempts it waits
+    /// on `answered`, which also ends early when the writer has gone.
+    fn insist(&self, mut job: Job, answered: &Receiver<()>) -> bool {
+        for _ in 0..ATTEMPTS {
             job = match self.jobs.try_send(job) {
                 Ok(()) => return true,
                 Err(TrySendError::Full(job)) => job,
                 Err(TrySendError::Disconnected(_)) => return false,
             };
-            _ = bell.recv_timeout(PATIENCE / LOOKS);
+            _ = answered.recv_timeout(PATIENCE / ATTEMPTS);
         }
         false
     }
@@ -122,7 +123,7 @@ impl Guard {
             Writer { format, out, lost: Arc::clone(&lost), batch: Vec::new(), lines: 0 };
         thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
             writer.run(&queue);
-            // Whoever waits has gone if this fails.
+            // If this fails, the guard was dropped without waiting.
             _ = end.send(());
         })?;
         Ok(Self { sink: Sink { jobs, lost }, ended })
@@ -155,10 +156,10 @@ struct Writer<W> {
 impl<W: Write> Writer<W> {
     fn run(&mut self, queue: &Receiver<Job>) {
         while let Ok(first) = queue.recv() {
-            let (answer, goes_on) = self.gather(first, queue);
+            let (answer, goes_on) = self.fill_batch(first, queue);
             self.write_batch();
             if let Some(answer) = answer {
-                // Whoever asked may have stopped waiting.
+                // The caller may have stopped waiting.
                 _ = answer.try_send(());
             }
             if !goes_on {
@@ -167,9 +168,9 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Takes jobs until one wants an answer, the batch is full or none is there. Says whom to answer
-    /// when the batch is written, and whether there is more to come.
-    fn gather(&mut self, first: Job, queue: &Receiver<Job>) -> (Option<SyncSender<()>>, bool) {
+    /// Takes jobs until one wants an answer, the batch is full or the queue is empty. Returns the
+    /// channel for the answer, if one is due after the write, and whether the thread goes on.
+    fn fill_batch(&mut self, first: Job, queue: &Receiver<Job>) -> (Option<SyncSender<()>>, bool) {
         let mut next = Some(first);
         while let Some(job) = next {
             match job {
@@ -191,6 +192,7 @@ impl<W: Write> Writer<W> {
     }
 
     fn write_batch(&mut self) {
+        // The note about dropped lines comes where they would have been, after the batch.
         let lost = self.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             let pairs = [("dropped", Value::from(lost))];
@@ -201,6 +203,8 @@ impl<W: Write> Writer<W> {
             self.batch.extend_from_slice(line.as_bytes());
         }
         let written = self.out.write_all(&self.batch).and_then(|()| self.out.flush());
+        // Nothing can be reported here, since the report would go the same way: the lines are
+        // counted.
         if written.is_err() {
             count(&self.lost, self.lines);
             self.lost.fetch_add(lost, Ordering::Relaxed);

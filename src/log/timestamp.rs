@@ -25,8 +25,8 @@ impl fmt::Display for Timestamp {
 
 /// Year, month and day of the Gregorian calendar, `days` after 1970-01-01.
 ///
-/// Counted in eras of 400 years (146,097 days) that begin on a first of March, so that the leap day is
-/// the last day of its year.
+/// Counted in eras of 400 years (146,097 days) that begin on a first of March, so that the leap day
+/// is the last day of its year.
 fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);

@@ -5,8 +5,9 @@
 pub enum Ending {
     /// Flush, then close the socket: for a peer that has said its last word.
     Flush,
-    /// Flush, then send FIN and discard what the peer still sends until its FIN or the close deadline,
-    /// so that a reset does not destroy what it has yet to read: for refusals and violations.
+    /// Flush, then send FIN and discard what the peer still sends until its FIN or the close
+    /// deadline, so that a reset does not destroy what it has yet to read: for refusals and
+    /// violations.
     Linger,
     /// Drop what waits and reset the connection: for a peer that does not read.
     Abort,

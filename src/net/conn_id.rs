@@ -19,6 +19,7 @@ impl ConnId {
     /// The connection in `slot` of the given `generation`, `None` if either is out of range.
     #[must_use]
     pub fn new(slot: usize, generation: u64) -> Option<Self> {
+        // A name that is cut to fit could be another connection's.
         let in_range = slot < Self::SLOTS_MAX && generation <= Self::GENERATION_MAX;
         let slot = u64::try_from(slot).ok().filter(|_| in_range)?;
         Some(Self(generation << SLOT_BITS | slot))

@@ -1,4 +1,4 @@
-//! Connections that this end begins, for clients that run on the reactor.
+//! Outgoing connections, for clients that run on the reactor.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -10,14 +10,16 @@ use crate::time::Tick;
 pub struct Connect {
     /// Where to.
     pub peer: SocketAddr,
-    /// The local address to connect from, `None` for the kernel's choice. One address has some 28,000 ports.
+    /// The local address to connect from, `None` for the kernel's choice. One address has some
+    /// 28,000 ports.
     pub source: Option<IpAddr>,
-    /// The kernel's receive buffer (`SO_RCVBUF`) in bytes, `None` for its own choice: a small one makes a slow
-    /// reader felt at once.
+    /// The kernel's receive buffer (`SO_RCVBUF`) in bytes, `None` for its own choice: a small one
+    /// makes a slow reader felt at once.
     pub receive_buffer_len: Option<u32>,
     /// When to give up.
     pub deadline: Tick,
-    /// The handler's own name for it, which comes back with [`Input::Connected`](super::Input::Connected) or
+    /// The handler's own name for it, which comes back with
+    /// [`Input::Connected`](super::Input::Connected) or
     /// [`Input::Unreachable`](super::Input::Unreachable).
     pub tag: u64,
 }
@@ -25,7 +27,7 @@ pub struct Connect {
 /// Why a connection could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectFault {
-    /// Nobody listens there, or the other end hung up at once.
+    /// No process listens there, or the other end closed at once.
     Refused,
     /// No answer came until the deadline.
     TimedOut,
@@ -41,7 +43,7 @@ pub enum ConnectFault {
 impl fmt::Display for ConnectFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused => f.write_str("nobody listens there"),
+            Self::Refused => f.write_str("no process listens there"),
             Self::TimedOut => f.write_str("no answer in time"),
             Self::NoSource => f.write_str(
                 "no port is left at the source address, or it is not one of this machine",

@@ -1,4 +1,4 @@
-//! What the handler asks of the reactor.
+//! Effects: requests of the handler to the reactor.
 
 use std::net::IpAddr;
 
@@ -13,16 +13,16 @@ pub type SharedFrame = Bytes;
 /// The effects of one or more inputs, in the order in which they are to be applied.
 pub type Effects = Vec<Effect>;
 
-/// What should be done. An effect on a connection that is gone does nothing.
+/// A request to the reactor. An effect on a connection that is gone does nothing.
 #[derive(Clone, Debug)]
 pub enum Effect {
-    /// Begin to connect. What becomes of it is told in a later turn, exactly once; not at all if the
-    /// loop is left before.
+    /// Begin to connect. What becomes of it is told in a later turn, exactly once; not at all if
+    /// the loop is left before.
     Connect(Connect),
     /// Append `frame` to the connection's outbound ring; it leaves with this turn's flush.
     ///
     /// A ring that would exceed its hard limit takes nothing more and its connection is closed
-    /// ([`CloseReason::Overloaded`]): a handler that keeps the books never sees this.
+    /// ([`CloseReason::Overloaded`]). A handler that counts what it sends never causes this.
     Send {
         /// To whom.
         conn: ConnId,
@@ -43,8 +43,8 @@ pub enum Effect {
         /// When [`Input::Expired`](super::Input::Expired) should be said.
         deadline: Tick,
     },
-    /// Say [`Input::Drained`](super::Input::Drained) once: in the next turn if the ring is empty after
-    /// the flush, otherwise as soon as it is.
+    /// Say [`Input::Drained`](super::Input::Drained) once: in the next turn if the ring is empty
+    /// after the flush, otherwise as soon as it is.
     Wake {
         /// Whose.
         conn: ConnId,
@@ -80,9 +80,9 @@ pub enum Effect {
         /// When [`Input::Alarm`](super::Input::Alarm) should be said.
         deadline: Tick,
     },
-    /// Say [`Input::Sought`](super::Input::Sought) of every connection from one of these addresses, in the next
-    /// turn. Costs a system call for each connection that there is.
-    Seek {
+    /// Say [`Input::AddressFound`](super::Input::AddressFound) of every connection from one of
+    /// these addresses, in the next turn. Costs a system call for each connection that there is.
+    FindByAddress {
         /// The addresses, as [`IpAddr::to_canonical`] has them.
         addresses: Vec<IpAddr>,
     },

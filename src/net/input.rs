@@ -1,4 +1,4 @@
-//! What the reactor tells the handler.
+//! Inputs: events that the reactor tells the handler.
 
 use std::net::SocketAddr;
 
@@ -17,7 +17,7 @@ pub enum StopSignal {
     Now,
 }
 
-/// What happened, one thing at a time.
+/// One event.
 ///
 /// For each connection: first `Opened` or `Connected`, last `Closed`, nothing after it.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub enum Input<'a> {
         /// Why not.
         fault: ConnectFault,
     },
-    /// Bytes arrived. They are the handler's to change in place, and gone when it returns.
+    /// Bytes arrived. The handler may change them in place; they are gone when it returns.
     Received {
         /// The connection that they came by.
         conn: ConnId,
@@ -61,15 +61,15 @@ pub enum Input<'a> {
         /// The connection.
         conn: ConnId,
     },
-    /// A flush left bytes behind: the socket takes no more for now. Said after each such flush, so
-    /// `queued` is current; [`Input::Drained`] follows in time.
+    /// A flush left bytes over: the socket takes no more for now. Told after each such flush, so
+    /// that `queued` is current; [`Input::Drained`] follows in time.
     Blocked {
         /// The connection.
         conn: ConnId,
         /// Bytes that wait in its outbound ring.
         queued: usize,
     },
-    /// The outbound ring is empty: said after [`Input::Blocked`], and once for each
+    /// The outbound ring is empty: told after [`Input::Blocked`], and once for each
     /// [`Effect::Wake`].
     ///
     /// [`Effect::Wake`]: super::Effect::Wake
@@ -91,10 +91,10 @@ pub enum Input<'a> {
         /// Why: the first reason that was given, by the handler, the peer or the reactor.
         reason: CloseReason,
     },
-    /// A connection is from an address that [`Effect::Seek`] asked for.
+    /// A connection is from an address that [`Effect::FindByAddress`] asked for.
     ///
-    /// [`Effect::Seek`]: super::Effect::Seek
-    Sought {
+    /// [`Effect::FindByAddress`]: super::Effect::FindByAddress
+    AddressFound {
         /// The connection.
         conn: ConnId,
     },
@@ -105,7 +105,7 @@ pub enum Input<'a> {
     Alarm,
     /// The process was asked to stop.
     Stop(StopSignal),
-    /// All of this turn's inputs have been handed over: the moment to say what was gathered. The
-    /// flush follows.
+    /// All inputs of this turn have been dispatched. The flush follows, so this is the moment to
+    /// send what was collected during the turn.
     TurnEnd,
 }

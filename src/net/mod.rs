@@ -1,8 +1,9 @@
 //! The boundary between the reactor and what runs on it: plain data, no behaviour.
 //!
-//! The reactor turns readiness into an [`Input`], the [`Handler`] turns each input into [`Effect`]s, and
-//! the reactor applies these in order after the handler has returned. Nothing is re-entrant, nothing
-//! is a callback, and so the same handler runs under the real reactor and under a simulated one.
+//! The reactor turns readiness into an [`Input`], the [`Handler`] turns each input into
+//! [`Effect`]s, and the reactor applies these in order after the handler has returned. Nothing is
+//! re-entrant, nothing is a callback, and so the same handler runs under the real reactor and under
+//! a simulated one.
 
 mod close;
 mod conn_id;

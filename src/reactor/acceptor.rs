@@ -1,4 +1,4 @@
-//! Taking new connections from the listeners, within the limits and whatever fails.
+//! Accepting connections within the limits, even when descriptors run out.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -9,8 +9,8 @@ use bytes::Bytes;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
 
-use super::addresses::{Addresses, Place};
-use super::backoff::{AcceptBackoff, Fault};
+use super::addresses::{AddressShare, Addresses};
+use super::backoff::{AcceptBackoff, AcceptFault};
 use super::config::ReactorConfig;
 use super::listener;
 use super::source::Source;
@@ -18,21 +18,21 @@ use crate::metrics::ReactorMetrics;
 use crate::net::ListenerId;
 use crate::time::Tick;
 
-/// Connections that one attempt turns away when descriptors have run out.
+/// Connections that one attempt rejects when descriptors have run out.
 const SHED_MAX: usize = 16;
 
-/// Somebody who came.
+/// A connection that was accepted.
 pub(super) enum Arrival {
     /// A connection within the limits.
-    Welcome {
+    Accepted {
         stream: TcpStream,
         peer: SocketAddr,
         listener: ListenerId,
         /// To be given back by [`Acceptor::left`].
-        place: Place,
+        share: AddressShare,
     },
-    /// A connection over a limit, and what it is to be told.
-    TurnedAway { stream: TcpStream, refusal: Bytes },
+    /// A connection over a limit, and the bytes that tell it so.
+    Rejected { stream: TcpStream, refusal: Bytes },
 }
 
 struct Listener {
@@ -40,21 +40,21 @@ struct Listener {
     addr: SocketAddr,
     refusal: Bytes,
     limited: bool,
-    /// An edge came, and no attempt since has found that nobody waits.
+    /// An edge came, and no attempt since has found the queue empty.
     is_ready: bool,
 }
 
 /// The listeners with their limits.
 pub(super) struct Acceptor {
     listeners: Vec<Listener>,
-    /// Where to look first for somebody who waits.
+    /// The listener that is asked next.
     next: usize,
     backoff: AcceptBackoff,
     addresses: Addresses,
     connections_max: usize,
     /// Connections that count for the limit.
     counted: usize,
-    /// Held so that there is one descriptor left to turn somebody away with when there is no other.
+    /// Held so that one descriptor is left for rejecting connections when there is no other.
     spare: Option<File>,
     metrics: Arc<ReactorMetrics>,
 }
@@ -64,13 +64,14 @@ impl Acceptor {
     ///
     /// # Errors
     ///
-    /// If one cannot be opened, in words.
+    /// If one cannot be opened; the text says why and what to do.
     pub(super) fn bind(
         config: &ReactorConfig,
         registry: &Registry,
         metrics: Arc<ReactorMetrics>,
     ) -> io::Result<Self> {
         let mut listeners = Vec::with_capacity(config.listeners.len());
+        // Listeners begin ready: connections may have come before the poller watched.
         for (nth, listener) in config.listeners.iter().enumerate() {
             let mut socket = TcpListener::from_std(listener::open(config, listener)?);
             registry.register(&mut socket, Source::Listener(nth).token(), Interest::READABLE)?;
@@ -95,52 +96,54 @@ impl Acceptor {
         self.listeners.get(usize::from(listener.0)).map(|listener| listener.addr)
     }
 
-    /// An edge: somebody waits at the listener.
-    pub(super) fn note_ready(&mut self, nth: usize) {
+    /// An edge: connections wait at the listener.
+    pub(super) fn on_ready(&mut self, nth: usize) {
         if let Some(listener) = self.listeners.get_mut(nth) {
             listener.is_ready = true;
         }
     }
 
-    /// Whether somebody may be waiting who can be attended to at once.
+    /// Whether connections may be waiting that can be accepted now.
     pub(super) fn has_work(&self, now: Tick) -> bool {
-        !self.backoff.is_pausing(now) && self.is_anyone_waiting()
+        !self.backoff.is_pausing(now) && self.is_any_ready()
     }
 
     /// When to try again after descriptors ran out, [`Tick::MAX`] if they have not.
     pub(super) fn retry_at(&self) -> Tick {
-        if self.is_anyone_waiting() { self.backoff.retry_at() } else { Tick::MAX }
+        if self.is_any_ready() { self.backoff.retry_at() } else { Tick::MAX }
     }
 
-    /// The next one who came. Each attempt takes one from `budget`; `None` if it is used up or nobody
-    /// is waiting who can be attended to now.
+    /// The next connection. Each attempt takes one from `budget`; `None` if that is used up or no
+    /// connection can be accepted now.
     ///
     /// # Errors
     ///
-    /// If a listening socket is broken: going on would be up and deaf.
+    /// If a listening socket is broken: the process would run on without accepting anybody.
     pub(super) fn poll(&mut self, now: Tick, budget: &mut usize) -> io::Result<Option<Arrival>> {
         if self.backoff.is_pausing(now) {
             return Ok(None);
         }
         while let Some(nth) = self.next_ready().filter(|_| *budget > 0) {
+            // Failed attempts count, too, so that a stream of aborted connections cannot use up the
+            // turn.
             *budget -= 1;
             let error = match self.listeners[nth].socket.accept() {
                 Ok((stream, peer)) => {
-                    self.backoff.succeeded();
+                    self.backoff.on_success();
                     self.next = nth + 1;
                     return Ok(Some(self.admit(nth, stream, peer)));
                 }
                 Err(error) => error,
             };
-            match Fault::of(&error) {
-                Fault::NobodyWaits => self.listeners[nth].is_ready = false,
-                Fault::Lost => self.metrics.accept_lost.add(1),
-                Fault::Exhausted => {
+            match AcceptFault::of(&error) {
+                AcceptFault::NoneWaiting => self.listeners[nth].is_ready = false,
+                AcceptFault::Lost => self.metrics.accept_lost.add(1),
+                AcceptFault::Exhausted => {
                     self.pause(now, &error);
                     self.shed(nth);
                     return Ok(None);
                 }
-                Fault::Broken => {
+                AcceptFault::Broken => {
                     let addr = self.listeners[nth].addr;
                     let text = format!("cannot accept connections on {addr} any more: {error}");
                     return Err(io::Error::new(error.kind(), text));
@@ -151,10 +154,10 @@ impl Acceptor {
     }
 
     /// A connection has ended.
-    pub(super) fn left(&mut self, place: Place) {
-        if place != Place::FREE {
+    pub(super) fn release(&mut self, share: AddressShare) {
+        if share != AddressShare::UNCOUNTED {
             self.counted -= 1;
-            self.addresses.leave(place);
+            self.addresses.release(share);
         }
     }
 
@@ -163,7 +166,8 @@ impl Acceptor {
         self.listeners.clear();
     }
 
-    /// The next listener at which somebody waits, one after the other, so that none waits for a loud one.
+    /// The next listener at which connections wait, in rotation, so that a busy one does not starve
+    /// the others.
     fn next_ready(&self) -> Option<usize> {
         let count = self.listeners.len();
         (self.next..self.next + count)
@@ -171,45 +175,52 @@ impl Acceptor {
             .find(|nth| self.listeners.get(*nth).is_some_and(|listener| listener.is_ready))
     }
 
-    fn is_anyone_waiting(&self) -> bool {
+    fn is_any_ready(&self) -> bool {
         self.listeners.iter().any(|listener| listener.is_ready)
     }
 
     fn admit(&mut self, nth: usize, stream: TcpStream, peer: SocketAddr) -> Arrival {
         let listener = &self.listeners[nth];
         let id = ListenerId(u8::try_from(nth).unwrap_or(u8::MAX));
+        // The admin listener must be reachable even when the server is full.
         if !listener.limited {
-            return Arrival::Welcome { stream, peer, listener: id, place: Place::FREE };
+            return Arrival::Accepted {
+                stream,
+                peer,
+                listener: id,
+                share: AddressShare::UNCOUNTED,
+            };
         }
         if self.counted >= self.connections_max {
             self.metrics.refused_full.add(1);
-            return Arrival::TurnedAway { stream, refusal: listener.refusal.clone() };
+            return Arrival::Rejected { stream, refusal: listener.refusal.clone() };
         }
-        let Ok(place) = self.addresses.enter(peer.ip()) else {
+        let Ok(share) = self.addresses.acquire(peer.ip()) else {
             self.metrics.refused_address.add(1);
-            return Arrival::TurnedAway { stream, refusal: listener.refusal.clone() };
+            return Arrival::Rejected { stream, refusal: listener.refusal.clone() };
         };
         self.counted += 1;
-        Arrival::Welcome { stream, peer, listener: id, place }
+        Arrival::Accepted { stream, peer, listener: id, share }
     }
 
     fn pause(&mut self, now: Tick, error: &io::Error) {
         self.metrics.accept_exhausted.add(1);
-        if let Some(times) = self.backoff.exhausted(now) {
+        if let Some(times) = self.backoff.on_exhausted(now) {
             let open = self.counted;
-            log::warn!(times, open; "cannot accept connections for now: {error}");
+            log::warn!(times, open; "cannot accept connections for now ({error}): raise ulimit -n or lower [limits] connections");
         }
     }
 
-    /// Turns away a few of those who wait, with the spare descriptor, so that they can go elsewhere.
+    /// Rejects a few waiting connections with the spare descriptor, so that their clients can go
+    /// elsewhere instead of waiting.
     fn shed(&mut self, nth: usize) {
         let listener = &mut self.listeners[nth];
         if self.spare.take().is_some() {
             for _ in 0..SHED_MAX {
                 match listener.socket.accept() {
-                    Ok((stream, _)) => turn_away(&stream, &listener.refusal),
+                    Ok((stream, _)) => write_refusal(&stream, &listener.refusal),
                     Err(error) => {
-                        listener.is_ready = Fault::of(&error) != Fault::NobodyWaits;
+                        listener.is_ready = AcceptFault::of(&error) != AcceptFault::NoneWaiting;
                         break;
                     }
                 }
@@ -219,10 +230,10 @@ impl Acceptor {
     }
 }
 
-/// Says the refusal as far as the socket takes it at once; the caller closes it.
-pub(super) fn turn_away(mut stream: &TcpStream, refusal: &[u8]) {
-    // Best effort: whoever does not get to read it sees a closed connection.
-    let _told = stream.write(refusal);
+/// Writes the refusal as far as the socket takes it at once; the caller closes it.
+pub(super) fn write_refusal(mut stream: &TcpStream, refusal: &[u8]) {
+    // Best effort: otherwise the client sees a closed connection.
+    let _written = stream.write(refusal);
 }
 
 fn open_spare() -> Option<File> {

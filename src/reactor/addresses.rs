@@ -1,4 +1,4 @@
-//! How many connections each address has.
+//! The limit of connections for each address.
 
 use std::net::IpAddr;
 
@@ -6,8 +6,8 @@ use slab::Slab;
 
 use crate::collections::KeyedMap;
 
-/// An IPv4 address or an IPv6 /64, the smallest block that one subscriber is given, as the upper half of
-/// an IPv6 address. IPv4 lies in `::/32`, which no peer can have.
+/// An IPv4 address or an IPv6 /64, the smallest block that one subscriber is given, as the upper
+/// half of an IPv6 address. IPv4 lies in `::/32`, which no peer can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Block(u64);
 
@@ -23,15 +23,15 @@ impl Block {
     }
 }
 
-/// What a connection counts for: to be given back when it ends.
+/// What a connection counts for, to be released when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place(u32);
+pub(super) struct AddressShare(u32);
 
-impl Place {
-    /// For no limit at all.
-    pub(super) const FREE: Self = Self(u32::MAX);
-    /// For the limit of all, but not for that of an address.
-    const ANYWHERE: Self = Self(u32::MAX - 1);
+impl AddressShare {
+    /// For no limit.
+    pub(super) const UNCOUNTED: Self = Self(u32::MAX);
+    /// For the limit of all connections, but not for that of an address.
+    const TOTAL_ONLY: Self = Self(u32::MAX - 1);
 }
 
 /// The address has as many connections as it may.
@@ -48,8 +48,8 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    /// Nobody yet, and at most `each_max` connections for each address; those of this machine are
-    /// counted only if `loopback_counts`.
+    /// No connections yet, and at most `each_max` for each address; loopback addresses are counted
+    /// only if `loopback_counts`.
     pub(super) fn new(each_max: u32, loopback_counts: bool) -> Self {
         Self { blocks: KeyedMap::new(), counts: Slab::new(), each_max, loopback_counts }
     }
@@ -59,9 +59,9 @@ impl Addresses {
     /// # Errors
     ///
     /// [`TooMany`] if there are as many as may be; it is then not counted.
-    pub(super) fn enter(&mut self, address: IpAddr) -> Result<Place, TooMany> {
+    pub(super) fn acquire(&mut self, address: IpAddr) -> Result<AddressShare, TooMany> {
         if !self.loopback_counts && address.to_canonical().is_loopback() {
-            return Ok(Place::ANYWHERE);
+            return Ok(AddressShare::TOTAL_ONLY);
         }
         if self.each_max == 0 {
             return Err(TooMany);
@@ -74,12 +74,12 @@ impl Addresses {
             return Err(TooMany);
         };
         *count += 1;
-        Ok(u32::try_from(index).map_or(Place::ANYWHERE, Place))
+        Ok(u32::try_from(index).map_or(AddressShare::TOTAL_ONLY, AddressShare))
     }
 
-    /// Gives a share back.
-    pub(super) fn leave(&mut self, place: Place) {
-        let index = place.0 as usize;
+    /// Releases a share.
+    pub(super) fn release(&mut self, share: AddressShare) {
+        let index = share.0 as usize;
         let Some((block, count)) = self.counts.get_mut(index) else { return };
         *count -= 1;
         if *count == 0 {
@@ -101,8 +101,8 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(addresses: &mut Addresses, address: &str, expect_ok: bool) -> Option<Place> {
-        let entered = addresses.enter(address.parse().unwrap());
+    fn check(addresses: &mut Addresses, address: &str, expect_ok: bool) -> Option<AddressShare> {
+        let entered = addresses.acquire(address.parse().unwrap());
         assert_eq!(entered.is_ok(), expect_ok, "{address}");
         entered.ok()
     }
@@ -115,7 +115,7 @@ mod tests {
         check(&mut addresses, "192.0.2.1", false);
         check(&mut addresses, "::ffff:192.0.2.1", false);
         check(&mut addresses, "192.0.2.2", true);
-        addresses.leave(first);
+        addresses.release(first);
         check(&mut addresses, "192.0.2.1", true);
         check(&mut addresses, "192.0.2.1", false);
     }
@@ -132,13 +132,13 @@ mod tests {
     fn this_machine_is_counted_only_when_told() {
         let mut addresses = Addresses::new(0, false);
         for loopback in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
-            assert_eq!(check(&mut addresses, loopback, true), Some(Place::ANYWHERE));
+            assert_eq!(check(&mut addresses, loopback, true), Some(AddressShare::TOTAL_ONLY));
         }
         let mut addresses = Addresses::new(1, true);
         let id = check(&mut addresses, "127.0.0.1", true).unwrap();
         check(&mut addresses, "127.0.0.1", false);
-        addresses.leave(id);
-        addresses.leave(Place::ANYWHERE);
+        addresses.release(id);
+        addresses.release(AddressShare::TOTAL_ONLY);
         assert_eq!(addresses.len(), 0);
     }
 }

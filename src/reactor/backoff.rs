@@ -1,4 +1,4 @@
-//! What to do when `accept` fails.
+//! How `accept` can fail, and when to try again.
 
 use std::io;
 use std::time::Duration;
@@ -11,30 +11,34 @@ use crate::time::Tick;
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 /// The longest pause: how late a new connection can be once there is room again.
 const PAUSE_MAX: Duration = Duration::from_millis(100);
-/// One line in the log for this long, however often it happens.
+/// One line is logged for this long, however often it happens.
 const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What an error of `accept` means for the listener.
+const _: () = assert!(PAUSE_MIN.as_millis() < PAUSE_MAX.as_millis());
+const _: () = assert!(PAUSE_MAX.as_millis() < LOG_INTERVAL.as_millis());
+
+/// The consequence of an error of `accept` for the listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// Nobody waits: the next edge will tell.
-    NobodyWaits,
+pub(super) enum AcceptFault {
+    /// No connection is waiting: the next edge will tell.
+    NoneWaiting,
     /// That one connection is lost; the next may be fine.
     Lost,
-    /// The process or the system is out of descriptors or memory: the connection still waits, no edge will
-    /// come for it, and trying again at once would spin.
+    /// The process or the system is out of descriptors or memory: the connection still waits, no
+    /// edge will come for it, and trying again at once would spin.
     Exhausted,
     /// The listening socket itself is broken.
     Broken,
 }
 
-impl Fault {
+impl AcceptFault {
     /// Sorts an error of `accept` (accept(2), "Error handling": pending network errors are the
-    /// connection's). An error that is not known pauses: neither spinning nor deaf.
+    /// connection's). An unknown error pauses, since neither spinning nor giving
+    /// up is safe.
     pub(super) fn of(error: &io::Error) -> Self {
         let Some(errno) = Errno::from_io_error(error) else { return Self::Exhausted };
         match errno {
-            Errno::AGAIN => Self::NobodyWaits,
+            Errno::AGAIN => Self::NoneWaiting,
             Errno::INTR
             | Errno::CONNABORTED
             | Errno::PROTO
@@ -54,21 +58,21 @@ impl Fault {
     }
 }
 
-/// When to try again after [`Fault::Exhausted`], and when to say so.
+/// When to try again after [`AcceptFault::Exhausted`], and when to say so.
 #[derive(Debug)]
 pub(super) struct AcceptBackoff {
     /// No attempt before this.
     retry_at: Tick,
     pause: Duration,
-    /// No line in the log before this.
+    /// No line is logged before this.
     log_at: Tick,
     /// Faults since the last line.
-    unsaid: u64,
+    unreported: u64,
 }
 
 impl AcceptBackoff {
     pub(super) const fn new() -> Self {
-        Self { retry_at: Tick::ZERO, pause: PAUSE_MIN, log_at: Tick::ZERO, unsaid: 0 }
+        Self { retry_at: Tick::ZERO, pause: PAUSE_MIN, log_at: Tick::ZERO, unreported: 0 }
     }
 
     /// Whether it is too early to try.
@@ -82,21 +86,21 @@ impl AcceptBackoff {
     }
 
     /// A connection was accepted in the ordinary way: there is room again.
-    pub(super) const fn succeeded(&mut self) {
+    pub(super) const fn on_success(&mut self) {
         self.pause = PAUSE_MIN;
     }
 
-    /// Pauses, for longer each time, and returns how many faults the log should now be told of, if
-    /// it should.
-    pub(super) fn exhausted(&mut self, now: Tick) -> Option<u64> {
+    /// Pauses, for longer each time. Returns the number of faults since the last logged line if
+    /// another is due.
+    pub(super) fn on_exhausted(&mut self, now: Tick) -> Option<u64> {
         self.retry_at = now.after(self.pause);
         self.pause = (self.pause * 2).min(PAUSE_MAX);
-        self.unsaid += 1;
+        self.unreported += 1;
         if now < self.log_at {
             return None;
         }
         self.log_at = now.after(LOG_INTERVAL);
-        Some(std::mem::take(&mut self.unsaid))
+        Some(std::mem::take(&mut self.unreported))
     }
 }
 
@@ -107,19 +111,22 @@ mod tests {
     #[test]
     fn only_a_broken_listener_is_given_up() {
         let check = |errno: Errno, expect| {
-            assert_eq!(Fault::of(&io::Error::from_raw_os_error(errno.raw_os_error())), expect);
+            assert_eq!(
+                AcceptFault::of(&io::Error::from_raw_os_error(errno.raw_os_error())),
+                expect
+            );
         };
         for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS, Errno::XFULL] {
-            check(errno, Fault::Exhausted);
+            check(errno, AcceptFault::Exhausted);
         }
         for errno in [Errno::CONNABORTED, Errno::PROTO, Errno::INTR, Errno::HOSTUNREACH] {
-            check(errno, Fault::Lost);
+            check(errno, AcceptFault::Lost);
         }
         for errno in [Errno::BADF, Errno::NOTSOCK] {
-            check(errno, Fault::Broken);
+            check(errno, AcceptFault::Broken);
         }
-        check(Errno::WOULDBLOCK, Fault::NobodyWaits);
-        assert_eq!(Fault::of(&io::Error::other("unheard of")), Fault::Exhausted);
+        check(Errno::WOULDBLOCK, AcceptFault::NoneWaiting);
+        assert_eq!(AcceptFault::of(&io::Error::other("unheard of")), AcceptFault::Exhausted);
     }
 
     #[test]
@@ -133,7 +140,7 @@ mod tests {
                 continue;
             }
             attempts += 1;
-            if let Some(faults) = backoff.exhausted(now) {
+            if let Some(faults) = backoff.on_exhausted(now) {
                 lines += 1;
                 said += faults;
             }
@@ -147,11 +154,11 @@ mod tests {
     fn after_a_success_the_pause_is_short_again() {
         let mut backoff = AcceptBackoff::new();
         for millis in [0, 1000, 2000, 3000, 4000, 5000] {
-            backoff.exhausted(Tick::from_millis(millis));
+            backoff.on_exhausted(Tick::from_millis(millis));
         }
         assert_eq!(backoff.retry_at(), Tick::from_millis(5100));
-        backoff.succeeded();
-        backoff.exhausted(Tick::from_millis(6000));
+        backoff.on_success();
+        backoff.on_exhausted(Tick::from_millis(6000));
         assert_eq!(backoff.retry_at(), Tick::from_millis(6010));
     }
 }

@@ -1,4 +1,4 @@
-//! What the reactor is told at its start.
+//! The settings of a reactor.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,10 +8,12 @@ use bytes::Bytes;
 /// The reactor's bounds and places. Each has a default; see [`ReactorConfig::default`].
 #[derive(Clone, Debug)]
 pub struct ReactorConfig {
-    /// Where to listen. A [`ListenerId`](crate::net::ListenerId) is an index into this list; at most 256.
+    /// Where to listen. A [`ListenerId`](crate::net::ListenerId) is an index into this list; at
+    /// most 256.
     pub listeners: Vec<ListenerConfig>,
     /// Connections at a time, of the listeners that count; the next one is told
-    /// [`ListenerConfig::refusal`] and closed. At most [`ConnId::SLOTS_MAX`](crate::net::ConnId::SLOTS_MAX).
+    /// [`ListenerConfig::refusal`] and closed. At most
+    /// [`ConnId::SLOTS_MAX`](crate::net::ConnId::SLOTS_MAX).
     pub connections_max: usize,
     /// Connections at a time from one IPv4 address or one IPv6 /64, likewise.
     pub connections_per_address_max: u32,
@@ -21,33 +23,34 @@ pub struct ReactorConfig {
     pub accepts_per_turn_max: usize,
     /// Bytes read from one connection in one turn, 256 at least: what a loud one costs the others.
     pub read_len_max: usize,
-    /// Bytes read in one turn from all connections, give or take one read; the rest waits for the next.
+    /// Bytes read in one turn from all connections, give or take one read; the rest waits for the
+    /// next.
     pub read_per_turn_max: usize,
-    /// Connections that a turn flushes for large broadcasts; the rest waits for the next turns, behind
-    /// what was sent to single connections.
+    /// Connections that a turn flushes for large broadcasts. The rest waits for later turns, so
+    /// that it does not delay what is sent to single connections.
     pub bulk_flushes_per_turn_max: usize,
     /// The hard limit of a new connection's outbound ring, in bytes.
     pub outbound_bytes_max: usize,
-    /// The kernel's send buffer of each connection in bytes (`SO_SNDBUF`; the kernel doubles it for its own
-    /// bookkeeping). A few readers that do not read cost that much each.
+    /// The kernel's send buffer of each connection in bytes (`SO_SNDBUF`; the kernel doubles it for
+    /// its own bookkeeping). A few readers that do not read cost that much each.
     pub send_buffer_len: usize,
     /// The kernel's receive buffer (`SO_RCVBUF`), `None` for the kernel's own choice.
     pub receive_buffer_len: Option<usize>,
     /// How long a socket may take no byte of what waits for it before it is closed
-    /// ([`CloseReason::Stalled`](crate::net::CloseReason::Stalled)). A write is tried first; what the socket
-    /// takes then counts as progress, so that the verdict can fall one timeout later.
+    /// ([`CloseReason::Stalled`](crate::net::CloseReason::Stalled)). A write is tried first; what
+    /// the socket takes then counts as progress, so that the verdict can fall one timeout later.
     pub stall_timeout: Duration,
     /// How long a closing connection may take for its last bytes and the peer's FIN.
     pub close_timeout: Duration,
-    /// Whether SIGTERM and SIGINT become [`Input::Stop`](crate::net::Input::Stop). Off in tests, since
-    /// signals are the process's.
+    /// Whether SIGTERM and SIGINT become [`Input::Stop`](crate::net::Input::Stop). Off in tests,
+    /// since signals are the process's.
     pub signals: bool,
 }
 
 impl ReactorConfig {
-    /// The part of a ring of `outbound_bytes_max` that may wait for a portion of what was sent to many; with
-    /// more, a connection is flushed in the same turn. The handler hears of what waits only after a flush, so
-    /// these bytes are on nobody's books.
+    /// The part of a ring of `outbound_bytes_max` that may wait for a later turn of the bulk list;
+    /// with more, a connection is flushed in the same turn. The handler learns of waiting bytes
+    /// only after a flush, so it does not count these.
     #[must_use]
     pub const fn unflushed_max(outbound_bytes_max: usize) -> usize {
         outbound_bytes_max / 16
@@ -80,13 +83,13 @@ impl Default for ReactorConfig {
 pub struct ListenerConfig {
     /// The address; port 0 lets the kernel choose one.
     pub addr: SocketAddr,
-    /// Whether the kernel asks silent peers whether they are still there: after a minute, every 15 s, three
-    /// times. For protocols without a ping of their own.
+    /// Whether the kernel asks silent peers whether they are still there: after a minute, every 15
+    /// s, three times. For protocols without a ping of their own.
     pub keep_alive: bool,
     /// What a connection over a limit is told before it is closed; may be empty.
     pub refusal: Bytes,
-    /// Whether its connections count for the limits and are refused by them. Not for an admin listener, so
-    /// that one can look into a server that is full.
+    /// Whether its connections count for the limits and are refused by them. Not for an admin
+    /// listener, so that one can look into a server that is full.
     pub limited: bool,
 }
 

@@ -1,7 +1,7 @@
 //! Connections that this end begins: for clients that run on the reactor.
 //!
-//! A connection is [`Phase::Connecting`] until its first edge says how it went. The handler has not heard
-//! of it until then: it is told either [`Input::Connected`](crate::net::Input::Connected) or
+//! A connection is [`Phase::Connecting`] until its first edge tells the outcome. The handler does
+//! not know it until then: it is told either [`Input::Connected`](crate::net::Input::Connected) or
 //! [`Input::Unreachable`](crate::net::Input::Unreachable), once, before anything else of the turn.
 
 use std::io::{self, ErrorKind};
@@ -13,39 +13,30 @@ use mio::net::TcpStream;
 use rustix::io::Errno;
 use socket2::{Domain, Socket, Type};
 
-use super::addresses::Place;
-use super::connection::{Marks, Phase};
-use super::connections::{Connections, ensure_timer};
+use super::addresses::AddressShare;
+use super::connection::{Flags, Phase};
+use super::connections::Connections;
+use super::work_lists::Attempt;
 use crate::net::{ConnId, Connect, ConnectFault};
 use crate::time::Tick;
 
-/// What became of one [`Connect`].
-#[derive(Debug)]
-pub(super) struct Attempt {
-    /// The handler's name for it.
-    pub(super) tag: u64,
-    pub(super) outcome: Result<ConnId, ConnectFault>,
-}
-
-/// Begins to connect; what cannot even begin is reported like what fails.
+/// Begins to connect. An attempt that cannot even begin is reported like one that fails later.
 pub(super) fn begin(connections: &mut Connections, connect: Connect) {
     if let Err(error) = start(connections, connect) {
-        connections
-            .lists
-            .attempts
-            .push(Attempt { tag: connect.tag, outcome: Err(fault_of(&error)) });
+        let attempt = Attempt { tag: connect.tag, outcome: Err(fault_of(&error)) };
+        connections.shared.lists.attempts.push(attempt);
     }
 }
 
 fn start(connections: &mut Connections, connect: Connect) -> io::Result<()> {
     let stream = open(connect, connections.send_buffer_len)?;
     let both = Interest::READABLE | Interest::WRITABLE;
-    let id = connections.register(stream, Place::FREE, both)?;
+    let id = connections.register(stream, AddressShare::UNCOUNTED, both)?;
     let Some(connection) = connections.slab.get_mut(id.slot()) else { return Ok(()) };
     connection.phase = Phase::Connecting;
-    connection.marks.set(Marks::WATCHES_WRITE);
+    connection.flags.set(Flags::WATCHES_WRITE);
     connection.deadline = connect.deadline;
-    ensure_timer(&mut connections.wheel, connection);
+    connections.shared.ensure_timer(connection);
     connections.connecting.insert(id.slot(), connect.tag);
     Ok(())
 }
@@ -63,25 +54,26 @@ fn open(connect: Connect, send_buffer_len: usize) -> io::Result<TcpStream> {
     }
     match socket.connect(&connect.peer.into()) {
         Ok(()) => {}
+        // The usual case: the first edge tells the outcome.
         Err(error) if error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()) => {}
         Err(error) => return Err(error),
     }
     Ok(TcpStream::from_std(socket.into()))
 }
 
-/// Sees how a connection went that the edge belongs to, and opens it if it went well. Nothing for those that
-/// are not connecting.
-pub(super) fn note_edge(connections: &mut Connections, id: ConnId, event: &Event) {
+/// Opens or fails the connection of this edge, if it is connecting.
+pub(super) fn on_edge(connections: &mut Connections, id: ConnId, event: &Event) {
     let Some(connection) = connections.slab.get_mut(id.slot()) else { return };
     if connection.id != id || connection.phase != Phase::Connecting {
         return;
     }
     match connection.stream.take_error() {
+        // A writable edge alone may be spurious; a connected socket has a peer.
         Ok(None) if event.is_writable() && connection.stream.peer_addr().is_ok() => {
             connection.phase = Phase::Open;
             connection.deadline = Tick::MAX;
             if let Some(tag) = connections.connecting.remove(&id.slot()) {
-                connections.lists.attempts.push(Attempt { tag, outcome: Ok(id) });
+                connections.shared.lists.attempts.push(Attempt { tag, outcome: Ok(id) });
             }
         }
         Ok(None) => {}
@@ -94,7 +86,7 @@ pub(super) fn expire(connections: &mut Connections, slot: usize) {
     fail(connections, slot, ConnectFault::TimedOut);
 }
 
-/// Gives up those that are still connecting, untold.
+/// Removes the connections that are still connecting, without telling the handler.
 pub(super) fn abandon_all(connections: &mut Connections) {
     while let Some((slot, _)) = connections.connecting.pop_first() {
         remove(connections, slot);
@@ -104,16 +96,16 @@ pub(super) fn abandon_all(connections: &mut Connections) {
 fn fail(connections: &mut Connections, slot: usize, fault: ConnectFault) {
     remove(connections, slot);
     if let Some(tag) = connections.connecting.remove(&slot) {
-        connections.lists.attempts.push(Attempt { tag, outcome: Err(fault) });
+        connections.shared.lists.attempts.push(Attempt { tag, outcome: Err(fault) });
     }
 }
 
-/// The handler does not know it, and what the poller may still say about it names a generation that is
-/// over: so nothing needs to wait for the end of the turn.
+/// Removes a connection at once. It need not wait for the end of the turn as others do: the handler
+/// does not know it, and edges that the poller may still tell name a generation that is over.
 fn remove(connections: &mut Connections, slot: usize) {
     if let Some(mut connection) = connections.slab.try_remove(slot) {
-        connection.outbound.clear(&mut connections.pool);
-        connection.timer.and_then(|timer| connections.wheel.cancel(timer));
+        connection.outbound.clear(&mut connections.shared.pool);
+        connection.timer.and_then(|timer| connections.shared.wheel.cancel(timer));
     }
 }
 

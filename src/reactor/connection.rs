@@ -3,27 +3,31 @@
 use std::io::{self, ErrorKind, IoSlice};
 
 use mio::net::TcpStream;
-// The C library's calls are points at which a thread may be cancelled, which costs each some percent.
+// The C library's calls are points at which a thread may be cancelled, which costs each some
+// percent.
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 
-use super::addresses::Place;
+use super::addresses::AddressShare;
 use super::outbound::{FramePool, IOVECS_MAX, Outbound};
 use crate::metrics::ReactorMetrics;
 use crate::net::{CloseReason, ConnId};
 use crate::time::Tick;
 use crate::time::wheel::TimerId;
 
-/// Bytes that one flush offers to one socket; what is left is the next turn's, so that a fast reader with
-/// much to fetch does not hold up the others.
+/// Bytes that one flush offers to one socket. The rest is left to the next turn, so that a fast
+/// reader with much to fetch does not delay the others.
 const WRITE_MAX: usize = 256 * 1024;
 
-/// Up to how many pieces are gathered in little space: most writes have a reply and an event.
+/// Pieces for which a write needs only a short list: most writes are a reply and an event, and
+/// clearing a list for 64 pieces would cost more than the rest of the call's preparation.
 const FEW: usize = 8;
+
+const _: () = assert!(FEW < IOVECS_MAX && IOVECS_MAX <= 1024, "IOV_MAX of Linux");
 
 /// Where a connection is in its life. It only goes downwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// This end has begun it, and it is not there yet; the handler does not know it.
+    /// This end has begun to connect; the handler does not know the connection yet.
     Connecting,
     /// The handler talks with the peer.
     Open,
@@ -37,11 +41,11 @@ pub(super) enum Phase {
     Ended(CloseReason),
 }
 
-/// What is noted about a connection, one bit each.
+/// Facts about a connection, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Marks(u16);
+pub(super) struct Flags(u16);
 
-impl Marks {
+impl Flags {
     /// The last edge said readable, and no read since has found the socket drained.
     pub(super) const READABLE: Self = Self(1);
     /// On the ready list.
@@ -68,25 +72,25 @@ impl Marks {
     pub(super) const WAKE: Self = Self(1 << 11);
     /// To be reset rather than closed.
     pub(super) const RESET: Self = Self(1 << 12);
-    /// Turned away at the door: the handler has never heard of it.
-    pub(super) const UNTOLD: Self = Self(1 << 13);
+    /// Rejected by a limit: the handler never learns of it.
+    pub(super) const HIDDEN: Self = Self(1 << 13);
 
     /// Both sets together.
     pub(super) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether any of `marks` is set.
-    pub(super) const fn any(self, marks: Self) -> bool {
-        self.0 & marks.0 != 0
+    /// Whether any of `flags` is set.
+    pub(super) const fn any(self, flags: Self) -> bool {
+        self.0 & flags.0 != 0
     }
 
-    pub(super) const fn set(&mut self, marks: Self) {
-        self.0 |= marks.0;
+    pub(super) const fn set(&mut self, flags: Self) {
+        self.0 |= flags.0;
     }
 
-    pub(super) const fn clear(&mut self, marks: Self) {
-        self.0 &= !marks.0;
+    pub(super) const fn clear(&mut self, flags: Self) {
+        self.0 &= !flags.0;
     }
 }
 
@@ -95,7 +99,8 @@ impl Marks {
 pub(super) enum ReadOutcome {
     /// So many bytes, and the socket is drained: the next edge will wake us.
     Drained(usize),
-    /// So many bytes, and there is or may be more: no edge will come, so the caller must queue another pass.
+    /// So many bytes, and there is or may be more: no edge will come, so the caller must queue
+    /// another pass.
     More(usize),
     /// The peer sent FIN.
     Eof,
@@ -110,8 +115,8 @@ pub(super) enum WriteOutcome {
     Emptied,
     /// The socket takes no more; it took `progress` bytes.
     Blocked { progress: usize },
-    /// The turn's share is used up, the socket may take more: no edge will come, so the caller must queue
-    /// another pass.
+    /// The turn's share is used up, the socket may take more: no edge will come, so the caller must
+    /// queue another pass.
     More,
     /// The connection is dead.
     Failed(CloseReason),
@@ -129,13 +134,18 @@ pub(super) struct Connection {
     pub(super) timer: Option<TimerId>,
     pub(super) outbound: Outbound,
     pub(super) stream: TcpStream,
-    pub(super) place: Place,
-    pub(super) marks: Marks,
+    pub(super) share: AddressShare,
+    pub(super) flags: Flags,
     pub(super) phase: Phase,
 }
 
 impl Connection {
-    pub(super) fn new(id: ConnId, stream: TcpStream, place: Place, outbound: Outbound) -> Self {
+    pub(super) fn new(
+        id: ConnId,
+        stream: TcpStream,
+        share: AddressShare,
+        outbound: Outbound,
+    ) -> Self {
         Self {
             id,
             deadline: Tick::MAX,
@@ -143,17 +153,22 @@ impl Connection {
             timer: None,
             outbound,
             stream,
-            place,
-            marks: Marks::default(),
+            share,
+            flags: Flags::default(),
             phase: Phase::Open,
         }
     }
 
-    /// Whether what the peer sends is read: handed over or discarded.
+    /// The slot, as lists and timers keep it.
+    pub(super) fn slot(&self) -> u32 {
+        u32::try_from(self.id.slot()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether the peer's bytes are read, to be handed over or discarded.
     pub(super) const fn takes_bytes(&self) -> bool {
         match self.phase {
-            Phase::Open => !self.marks.any(Marks::PAUSED.and(Marks::FINISHED)),
-            Phase::Lingering(_) | Phase::Discarding(_) => !self.marks.any(Marks::FINISHED),
+            Phase::Open => !self.flags.any(Flags::PAUSED.and(Flags::FINISHED)),
+            Phase::Lingering(_) | Phase::Discarding(_) => !self.flags.any(Flags::FINISHED),
             Phase::Connecting | Phase::Flushing(_) | Phase::Ended(_) => false,
         }
     }
@@ -163,9 +178,9 @@ impl Connection {
         let received = recv(&self.stream, &mut *scratch, RecvFlags::empty());
         match received.map(|(len, _)| len).map_err(io::Error::from) {
             Ok(0) => ReadOutcome::Eof,
-            // A stream socket that fills less than it was given is drained (epoll(7), question 9), but
-            // the FIN that an edge has already announced would never be announced again.
-            Ok(len) if len < scratch.len() && !self.marks.any(Marks::READ_CLOSED) => {
+            // A stream socket that fills less than it was given is drained (epoll(7), question 9),
+            // but the FIN that an edge has already announced would never be announced again.
+            Ok(len) if len < scratch.len() && !self.flags.any(Flags::READ_CLOSED) => {
                 ReadOutcome::Drained(len)
             }
             Ok(len) => ReadOutcome::More(len),
@@ -220,7 +235,7 @@ impl Connection {
     /// The same for several pieces, of which the first `N` are offered.
     fn offer_pieces<const N: usize>(&self, pool: &FramePool) -> (usize, io::Result<usize>) {
         let mut slices = [IoSlice::new(&[]); N];
-        let count = self.outbound.gather(pool, &mut slices);
+        let count = self.outbound.fill_iovecs(pool, &mut slices);
         let slices = slices.get(..count).unwrap_or_default();
         let offered = slices.iter().map(|slice| slice.len()).sum();
         // Unlike `writev` it raises no signal, whatever this library is part of.

@@ -4,8 +4,8 @@ use std::io;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors that are not for connections: standard streams, listeners, the poller, the spare, the
-/// signal pipe, the store's files and what it opens while it compacts.
+/// Descriptors that are not for connections: standard streams, listeners, the poller, the spare,
+/// the signal pipe, the store's files and what it opens while it compacts.
 pub const RESERVED: u64 = 32;
 
 /// What the process may open.

@@ -1,77 +1,84 @@
 //! Deadlines that have passed.
 
 use super::connect;
-use super::connection::{Connection, Marks, Phase};
-use super::connections::{Connections, ensure_timer, slot_of};
+use super::connection::{Connection, Flags, Phase};
+use super::connections::Connections;
 use super::flush;
+use super::shared::Shared;
 use crate::net::{CloseReason, ConnId};
 use crate::time::Tick;
 
-/// Sees to every deadline that has passed at `now`, and appends to `expired` whom the handler set one for.
+/// Acts on every deadline that has passed at `now`, and appends to `expired` the connections whose
+/// deadline was the handler's.
 pub(super) fn expire(connections: &mut Connections, now: Tick, expired: &mut Vec<ConnId>) {
-    while let Some(slot) = connections.wheel.poll(now) {
-        let Some(connection) = connections.slab.get_mut(slot as usize) else { continue };
+    while let Some(slot) = connections.shared.wheel.poll(now) {
+        let Connections { slab, shared, .. } = connections;
+        let Some(connection) = slab.get_mut(slot as usize) else { continue };
         connection.timer = None;
         match connection.phase {
             Phase::Connecting => connect::expire(connections, slot as usize),
             Phase::Open => {
                 if connection.stall_at <= now {
-                    stalled(connections, slot, now);
+                    expire_stalled(shared, connection, now);
                 }
-                expire_open(connections, slot, now, expired);
+                expire_open(shared, connection, now, expired);
             }
             Phase::Flushing(_) | Phase::Lingering(_) | Phase::Discarding(_) => {
-                expire_closing(connections, slot, now);
+                expire_closing(shared, connection, now);
             }
             Phase::Ended(_) => {}
         }
     }
 }
 
-/// The socket has taken nothing for the stall timeout: one more try, then the verdict. The edge may be
-/// among those that the poller has not told yet.
-fn stalled(connections: &mut Connections, slot: u32, now: Tick) {
-    let Some(connection) = connections.slab.get_mut(slot as usize) else { return };
-    // Whatever the socket takes, this is as good as its edge: which may not come again.
-    connection.marks.clear(Marks::BLOCKED);
-    flush::write(connections, slot, now);
-    let Some(connection) = connections.slab.get_mut(slot as usize) else { return };
+/// The socket has taken nothing for the stall timeout. One more write is tried before the verdict,
+/// because the edge that would say that it takes more may be among those that the poller has not
+/// told yet.
+fn expire_stalled(shared: &mut Shared, connection: &mut Connection, now: Tick) {
+    // Whatever the socket takes now, this write stands for its edge, which may not come again.
+    connection.flags.clear(Flags::BLOCKED);
+    flush::write(shared, connection, now);
     if connection.stall_at <= now {
-        connections.lists.end(connection, CloseReason::Stalled, Marks::RESET);
+        shared.lists.end(connection, CloseReason::Stalled, Flags::RESET);
     }
 }
 
-fn expire_open(connections: &mut Connections, slot: u32, now: Tick, expired: &mut Vec<ConnId>) {
-    let Some(connection) = connections.slab.get_mut(slot as usize) else { return };
+fn expire_open(
+    shared: &mut Shared,
+    connection: &mut Connection,
+    now: Tick,
+    expired: &mut Vec<ConnId>,
+) {
     if connection.phase != Phase::Open {
         return;
     }
     if connection.deadline > now {
-        ensure_timer(&mut connections.wheel, connection);
-    } else if is_unheard(connection) {
+        // The deadline was postponed since the timer was armed.
+        shared.ensure_timer(connection);
+    } else if has_unread_bytes(connection) {
         let next = Tick::from_millis(now.as_millis().saturating_add(1));
-        connection.timer = Some(connections.wheel.arm(next, slot_of(connection.id)));
+        connection.timer = Some(shared.wheel.arm(next, connection.slot()));
     } else {
         connection.deadline = Tick::MAX;
         expired.push(connection.id);
-        ensure_timer(&mut connections.wheel, connection);
+        shared.ensure_timer(connection);
     }
 }
 
-/// Whether bytes wait that the handler should see before it is told that its patience is over: it may
-/// be we who were late, not the peer.
-const fn is_unheard(connection: &Connection) -> bool {
-    connection.marks.any(Marks::FRESH) && connection.takes_bytes()
+/// Whether bytes wait that the handler must see before its deadline counts: if this process was
+/// late, the peer may have been in time.
+const fn has_unread_bytes(connection: &Connection) -> bool {
+    connection.flags.any(Flags::FRESH) && connection.takes_bytes()
 }
 
-fn expire_closing(connections: &mut Connections, slot: u32, now: Tick) {
-    let Some(connection) = connections.slab.get_mut(slot as usize) else { return };
+fn expire_closing(shared: &mut Shared, connection: &mut Connection, now: Tick) {
     if connection.deadline > now {
-        ensure_timer(&mut connections.wheel, connection);
+        shared.ensure_timer(connection);
         return;
     }
-    connections.metrics.closed_late.add(1);
-    let left_behind = !connection.outbound.is_empty();
-    let mark = if left_behind { Marks::RESET } else { Marks::default() };
-    connections.lists.end(connection, CloseReason::CloseTimeout, mark);
+    shared.metrics.closed_late.add(1);
+    // A reset tells the peer that bytes are missing, FIN would claim that it has them all.
+    let is_cut_short = !connection.outbound.is_empty();
+    let flag = if is_cut_short { Flags::RESET } else { Flags::default() };
+    shared.lists.end(connection, CloseReason::CloseTimeout, flag);
 }

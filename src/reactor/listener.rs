@@ -8,15 +8,16 @@ use socket2::{Domain, Socket, TcpKeepalive, Type};
 
 use super::config::{ListenerConfig, ReactorConfig};
 
-/// Connections that the kernel holds until they are accepted: what `net.core.somaxconn` allows by default.
+/// Connections that the kernel holds until they are accepted: what `net.core.somaxconn` allows by
+/// default.
 const BACKLOG: i32 = 4096;
 
-/// Opens a listening socket. What is set here is inherited by every accepted one, so that no connection
-/// costs a call for it.
+/// Opens a listening socket. Accepted sockets inherit the options that are set here, so that no
+/// connection costs a call for them.
 ///
 /// # Errors
 ///
-/// With a text that says what was tried, what is wrong and what would be right.
+/// The text says what was tried, what failed and what to do.
 pub(super) fn open(config: &ReactorConfig, listener: &ListenerConfig) -> io::Result<TcpListener> {
     prepare(config, listener).map_err(|error| explain(listener.addr, &error))
 }

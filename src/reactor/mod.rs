@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! wait    poll(epoll, until the next deadline, rounded up to a millisecond)
-//! begun   what became of the connections that this end began, if it is a client's
-//! accept  until nobody waits, the turn's budget or the limit; without descriptors it backs off
+//! connect the outcomes of connections that this end began, if it is a client's
+//! accept  until none is waiting, the turn's budget or the limit; without descriptors it backs off
 //! read    each ready connection into one shared scratch buffer, at most its turn's budget
 //! expire  the wheel's due timers
 //! report  what the last flush left behind, and that the store has answers
@@ -14,22 +14,23 @@
 //!
 //! # The rules of edge-triggered polling
 //!
-//! An edge is told once. Whoever does not use it up must remember it:
-//! 1. a read that leaves something behind keeps [`Marks::READABLE`](connection::Marks::READABLE) and puts
-//!    the connection on the ready list; so does one that stops at a FIN that was announced with the bytes;
+//! An edge is told once. Code that does not use it up must remember it:
+//! 1. a read that leaves something behind keeps [`Flags::READABLE`](connection::Flags::READABLE)
+//!    and puts the connection on the ready list; so does one that stops at a FIN that was announced
+//!    with the bytes;
 //! 2. a read that fills less than the buffer has used the edge up, without asking for `WouldBlock`;
-//! 3. a connection that nobody reads (paused) remembers its edge until somebody does;
+//! 3. a paused connection remembers its edge until it is resumed;
 //! 4. a write that is taken only in part has made the kernel promise a writable edge, and no other
 //!    write is tried before it;
-//! 5. an accept that stops early keeps its listener ready; one that fails for want of descriptors is
-//!    tried again by timer;
+//! 5. an accept that stops early keeps its listener ready; one that fails for want of descriptors
+//!    is tried again by timer;
 //! 6. while any list is not empty, the next wait does not wait.
 //!
 //! # Fairness
 //!
-//! A turn accepts, and reads from one connection and in all, as much as the configuration says, offers at most
-//! 256 KiB to one socket, and flushes what was sent to single connections before the next portion of what
-//! was sent to many. While portions wait it reads less from each connection.
+//! A turn accepts, and reads from one connection and in all, as much as the configuration says,
+//! offers at most 256 KiB to one socket, and flushes what was sent to single connections before the
+//! next portion of what was sent to many. While portions wait it reads less from each connection.
 
 mod acceptor;
 mod addresses;
@@ -44,12 +45,13 @@ mod flush;
 mod listener;
 mod outbound;
 mod read;
-mod ready;
+mod shared;
 mod source;
 mod stop;
 #[cfg(test)]
 mod tests;
 mod waker;
+mod work_lists;
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -63,39 +65,44 @@ use mio::{Events, Poll};
 
 use self::acceptor::{Acceptor, Arrival};
 pub use self::config::{ListenerConfig, ReactorConfig};
-use self::connect::Attempt;
 use self::connections::Connections;
 use self::source::Source;
 use self::stop::StopSignals;
 pub use self::waker::Waker;
+use self::work_lists::Attempt;
 use crate::metrics::{CLOSE_REASONS_MAX, ReactorMetrics};
 use crate::net::{CloseReason, ConnId, Effect, Effects, Handler, Input, ListenerId};
 use crate::time::Tick;
 use crate::time::clock::{Clock, Now};
 
-/// Bytes read from one connection in one turn, however far behind the bulk list is.
+/// Bytes read from one connection in one turn, however long the bulk list is: enough for a request,
+/// so that every connection makes progress.
 const READ_LEN_MIN: usize = 256;
 
-/// Bytes that are read from one connection until everyone on the bulk list has been flushed: so much that
-/// what becomes of it, somewhat longer on its way out, seldom fills what may wait for a portion.
+/// Bytes that are read from one connection until the whole bulk list has been flushed: so few that
+/// their broadcast, which is somewhat longer than the request, seldom exceeds
+/// [`ReactorConfig::unflushed_max`].
 const READ_PER_ROUND: usize = 10 * 1024;
 
-/// Edges taken in with one wait.
+/// Edges taken in with one wait: as many as the kernel copies in some 20 µs.
 const EVENTS_MAX: usize = 1024;
 
-/// Waits before a turn begins while each brings as many edges as it can: 16,384 edges are 60 ms of work.
+/// Waits before a turn begins while each brings as many edges as it can: 16,384 edges are 60 ms of
+/// work.
 const WAITS_MAX: usize = 16;
 
-/// How long deadlines may be held up while edges come faster than they can be taken in.
+/// How long deadlines may be held up while edges come faster than they can be taken in: shorter
+/// than any timeout that a peer could be blamed for.
 const EXPIRE_LATENESS_MAX: Duration = Duration::from_secs(1);
 
 const _: () = assert!(CloseReason::ALL.len() <= CLOSE_REASONS_MAX, "a reason without a counter");
+const _: () = assert!(READ_LEN_MIN <= READ_PER_ROUND);
 
 /// Sockets, deadlines and waiting frames, and the loop that drives them. See the [module](self).
 pub struct Reactor {
     poll: Poll,
     events: Events,
-    /// Whether the last wait filled `events`, so that more edges may be waiting untold.
+    /// Whether the last wait filled `events`, so that the kernel may hold more edges.
     is_flooded: bool,
     scratch: Box<[u8]>,
     acceptor: Acceptor,
@@ -123,8 +130,8 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// If a listener cannot be opened (the text names the address, what is wrong and what would be right) or
-    /// the process is out of descriptors.
+    /// If a listener cannot be opened (the text names the address, what is wrong and what would be
+    /// right) or the process is out of descriptors.
     pub fn bind(config: &ReactorConfig) -> io::Result<Self> {
         let poll = Poll::new()?;
         let registry = poll.registry();
@@ -156,13 +163,14 @@ impl Reactor {
         })
     }
 
-    /// Where a listener listens, with the port that the kernel chose; `None` if there is none of that index.
+    /// The address of a listener, with the port that the kernel chose; `None` if the index is
+    /// unknown.
     #[must_use]
     pub fn local_addr(&self, listener: ListenerId) -> Option<SocketAddr> {
         self.acceptor.local_addr(listener)
     }
 
-    /// What this reactor counts.
+    /// The counters of this reactor.
     #[must_use]
     pub fn metrics(&self) -> Arc<ReactorMetrics> {
         Arc::clone(&self.metrics)
@@ -178,7 +186,7 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// If the poller or a listening socket is broken, which nothing here can mend.
+    /// If the poller or a listening socket is broken, from which it cannot recover.
     pub fn run(&mut self, clock: &Clock, handler: &mut impl Handler) -> io::Result<()> {
         let mut ended = clock.micros();
         loop {
@@ -202,24 +210,26 @@ impl Reactor {
         self.report(now, handler);
         if mem::take(&mut self.is_woken) {
             // After the reads, so that answers that came meanwhile are taken with the others.
-            self.tell(now, Input::StoreReady, handler);
+            self.dispatch(now, Input::StoreReady, handler);
         }
-        self.tell(now, Input::TurnEnd, handler);
+        self.dispatch(now, Input::TurnEnd, handler);
         flush::flush(&mut self.connections, now.tick, self.bulk_flushes_per_turn_max);
         self.close(now, handler);
-        self.connections.pool.trim(now.tick);
+        // After the flush, when the ring of most connections is empty.
+        self.connections.shared.pool.trim(now.tick);
         self.count();
         Ok(self.leave(now, handler))
     }
 
-    /// Waits for edges and notes what they say: all that have come, as far as one turn may take them in, so
-    /// that what several connections say to one leaves in one write.
+    /// Waits for edges and notes them: all that have come, as far as one turn may take them in, so
+    /// that the messages of several connections to one leave in one write.
     fn wait(&mut self, mut timeout: Option<Duration>) -> io::Result<()> {
         for _ in 0..WAITS_MAX {
             self.is_flooded = self.take_edges(timeout)? == EVENTS_MAX;
             if !self.is_flooded {
                 break;
             }
+            // More edges may be there already; only the first wait may sleep.
             timeout = Some(Duration::ZERO);
         }
         Ok(())
@@ -236,41 +246,41 @@ impl Reactor {
         for event in &self.events {
             count += 1;
             match Source::of(event.token()) {
-                Source::Connection(conn) => read::note_edge(&mut self.connections, conn, event),
-                Source::Listener(nth) => self.acceptor.note_ready(nth),
-                Source::Signals => self.signals.iter_mut().for_each(StopSignals::note_ready),
+                Source::Connection(conn) => read::on_edge(&mut self.connections, conn, event),
+                Source::Listener(nth) => self.acceptor.on_ready(nth),
+                Source::Signals => self.signals.iter_mut().for_each(StopSignals::on_ready),
                 Source::Waker => self.is_woken = true,
             }
         }
         Ok(count)
     }
 
-    /// How long nothing will be due, `None` for ever.
+    /// The time until something is due, `None` if nothing ever is.
     fn time_to_wait(&self, now: Tick) -> Option<Duration> {
-        if self.connections.lists.has_work() || self.acceptor.has_work(now) {
+        if self.connections.shared.lists.has_work() || self.acceptor.has_work(now) {
             return Some(Duration::ZERO);
         }
-        let wheel = self.connections.wheel.next_deadline().unwrap_or(Tick::MAX);
+        let wheel = self.connections.shared.wheel.next_deadline().unwrap_or(Tick::MAX);
         let exit = self.exit_at.unwrap_or(Tick::MAX);
-        let trim = self.connections.pool.trim_at();
+        let trim = self.connections.shared.pool.trim_at();
         let next = wheel.min(self.alarm).min(self.acceptor.retry_at()).min(exit).min(trim);
         (next != Tick::MAX).then(|| next.since(now))
     }
 
-    /// Tells what became of the connections that this end began: before anything is read from them. And which
-    /// ones were sought.
+    /// Dispatches the outcomes of connections that this end began, before anything is read from
+    /// them, and the connections that the handler asked for by address.
     fn connect(&mut self, now: Now, handler: &mut impl Handler) {
-        for conn in mem::take(&mut self.connections.lists.sought) {
+        for conn in mem::take(&mut self.connections.shared.lists.addresses_found) {
             if self.connections.is_open(conn) {
-                self.tell(now, Input::Sought { conn }, handler);
+                self.dispatch(now, Input::AddressFound { conn }, handler);
             }
         }
-        for Attempt { tag, outcome } in mem::take(&mut self.connections.lists.attempts) {
+        for Attempt { tag, outcome } in mem::take(&mut self.connections.shared.lists.attempts) {
             let input = match outcome {
                 Ok(conn) => Input::Connected { conn, tag },
                 Err(fault) => Input::Unreachable { tag, fault },
             };
-            self.tell(now, input, handler);
+            self.dispatch(now, input, handler);
         }
     }
 
@@ -278,17 +288,17 @@ impl Reactor {
         let mut budget = self.accepts_per_turn_max;
         while let Some(arrival) = self.acceptor.poll(now.tick, &mut budget)? {
             match arrival {
-                Arrival::TurnedAway { stream, refusal } => {
-                    self.connections.turn_away(now.tick, stream, refusal);
+                Arrival::Rejected { stream, refusal } => {
+                    self.connections.reject(now.tick, stream, refusal);
                 }
-                Arrival::Welcome { stream, peer, listener, place } => {
-                    let Ok(conn) = self.connections.insert(stream, place) else {
+                Arrival::Accepted { stream, peer, listener, share } => {
+                    let Ok(conn) = self.connections.insert(stream, share) else {
                         self.metrics.accept_lost.add(1);
-                        self.acceptor.left(place);
+                        self.acceptor.release(share);
                         continue;
                     };
                     self.metrics.accepted.add(1);
-                    self.tell(now, Input::Opened { conn, listener, peer }, handler);
+                    self.dispatch(now, Input::Opened { conn, listener, peer }, handler);
                 }
             }
         }
@@ -297,10 +307,13 @@ impl Reactor {
 
     fn read(&mut self, now: Now, handler: &mut impl Handler) {
         let len_max = self.read_len_max();
+        // Taken out while the handler runs, since it is lent the bytes and `self` applies its
+        // effects.
         let mut scratch = mem::take(&mut self.scratch);
         let mut budget = self.read_per_turn_max;
-        // What is queued again meanwhile waits for the next turn.
-        let mut passes = self.connections.lists.readable.len();
+        // A connection that is queued again meanwhile waits for the next turn, so that one which
+        // always has more cannot use up the turn.
+        let mut passes = self.connections.shared.lists.readable.len();
         while budget > 0 && passes > 0 {
             let Some(room) = scratch.get_mut(..len_max) else { break };
             let Some(step) = read::read_next(&mut self.connections, room) else { break };
@@ -309,21 +322,22 @@ impl Reactor {
                 read::Step::Received(conn, len) => {
                     budget = budget.saturating_sub(len);
                     if let Some(bytes) = scratch.get_mut(..len) {
-                        self.tell(now, Input::Received { conn, bytes }, handler);
+                        self.dispatch(now, Input::Received { conn, bytes }, handler);
                     }
                 }
-                read::Step::Finished(conn) => self.tell(now, Input::Finished { conn }, handler),
+                read::Step::Finished(conn) => self.dispatch(now, Input::Finished { conn }, handler),
                 read::Step::Discarded(len) => budget = budget.saturating_sub(len),
             }
         }
         self.scratch = scratch;
     }
 
-    /// Bytes that are read from one connection in this turn: less, the more turns it takes to flush what
-    /// was sent to many, so that who is loud in a large room is slowed down to the pace of its flushes, and
-    /// the turns stay short.
+    /// Bytes that are read from one connection in this turn: fewer, the more turns it takes to
+    /// flush the bulk list. So a fast sender in a large room is slowed down to the pace of its
+    /// flushes, and the turns stay short.
     fn read_len_max(&self) -> usize {
-        let portions = self.connections.lists.bulk.len() / self.bulk_flushes_per_turn_max.max(1);
+        let portions =
+            self.connections.shared.lists.bulk.len() / self.bulk_flushes_per_turn_max.max(1);
         let share = READ_PER_ROUND.checked_div(portions).unwrap_or(usize::MAX);
         share.max(READ_LEN_MIN).min(self.scratch.len())
     }
@@ -335,19 +349,20 @@ impl Reactor {
         let mut expired = mem::take(&mut self.expired);
         expire::expire(&mut self.connections, now.tick, &mut expired);
         for conn in expired.drain(..) {
+            // An earlier one of these may have closed it.
             if self.connections.is_open(conn) {
-                self.tell(now, Input::Expired { conn }, handler);
+                self.dispatch(now, Input::Expired { conn }, handler);
             }
         }
         self.expired = expired;
         if self.alarm <= now.tick {
             self.alarm = Tick::MAX;
-            self.tell(now, Input::Alarm, handler);
+            self.dispatch(now, Input::Alarm, handler);
         }
     }
 
-    /// Whether deadlines must wait, since edges wait untold: after the process was stopped for a while,
-    /// peers are not to be blamed for what they have long since sent.
+    /// Whether deadlines must wait because the kernel holds more edges: after the process was
+    /// stopped for a while, peers must not be blamed for bytes that they sent in time.
     fn is_held_up(&mut self, now: Tick) -> bool {
         if !self.is_flooded {
             self.held_since = Tick::MAX;
@@ -358,56 +373,59 @@ impl Reactor {
     }
 
     fn report(&mut self, now: Now, handler: &mut impl Handler) {
-        let mut reports = mem::take(&mut self.connections.lists.reports);
+        let mut reports = mem::take(&mut self.connections.shared.lists.reports);
         for report in reports.drain(..) {
             if let Some(input) = flush::input_of(&self.connections, report) {
-                self.tell(now, input, handler);
+                self.dispatch(now, input, handler);
             }
         }
-        // Nothing reports but a flush, and none has been since.
-        self.connections.lists.reports = reports;
+        // The list is empty: only a flush reports, and none has been since.
+        self.connections.shared.lists.reports = reports;
         while let Some(signal) = self.signals.as_mut().and_then(StopSignals::poll) {
-            self.tell(now, Input::Stop(signal), handler);
+            self.dispatch(now, Input::Stop(signal), handler);
         }
     }
 
     fn close(&mut self, now: Now, handler: &mut impl Handler) {
-        while let Some(gone) = self.connections.poll_ended() {
-            self.acceptor.left(gone.place);
-            if gone.was_told {
-                let (conn, reason) = (gone.id, gone.reason);
+        while let Some(removed) = self.connections.poll_ended() {
+            self.acceptor.release(removed.share);
+            if !removed.is_hidden {
+                let (conn, reason) = (removed.id, removed.reason);
                 if let Some(counter) = self.metrics.closed.get(reason as usize) {
                     counter.add(1);
                 }
-                self.tell(now, Input::Closed { conn, reason }, handler);
+                self.dispatch(now, Input::Closed { conn, reason }, handler);
             }
         }
     }
 
     fn count(&self) {
         self.metrics.connections.set(self.connections.len() as u64);
-        self.metrics.queued_frames.set(self.connections.pool.in_use() as u64);
-        self.metrics.queued_bytes.set(self.connections.pool.queued_bytes());
-        self.metrics.timers.set(self.connections.wheel.len() as u64);
+        self.metrics.queued_frames.set(self.connections.shared.pool.in_use() as u64);
+        self.metrics.queued_bytes.set(self.connections.shared.pool.queued_bytes());
+        self.metrics.timers.set(self.connections.shared.wheel.len() as u64);
     }
 
-    /// Whether the handler's wish to leave is fulfilled.
+    /// Ends the loop if the handler asked for it and no connection is left, or its deadline has
+    /// passed.
     fn leave(&mut self, now: Now, handler: &mut impl Handler) -> ControlFlow<()> {
         let Some(deadline) = self.exit_at else { return ControlFlow::Continue(()) };
         if self.connections.len() > 0 && now.tick < deadline {
             return ControlFlow::Continue(());
         }
+        connect::abandon_all(&mut self.connections);
         self.connections.end_all(CloseReason::Shutdown);
         self.close(now, handler);
         ControlFlow::Break(())
     }
 
-    /// Hands one input over and applies what follows from it.
-    fn tell(&mut self, now: Now, input: Input<'_>, handler: &mut impl Handler) {
+    /// Hands one input to the handler and applies its effects.
+    fn dispatch(&mut self, now: Now, input: Input<'_>, handler: &mut impl Handler) {
         handler.handle(now, input, &mut self.effects);
         if self.effects.is_empty() {
             return;
         }
+        // The vector is kept between inputs, so that the usual input allocates nothing.
         let mut effects = mem::take(&mut self.effects);
         for effect in effects.drain(..) {
             self.apply(now.tick, effect);
@@ -428,7 +446,7 @@ impl Reactor {
             Effect::OutboundMax { conn, bytes_max } => connections.limit_outbound(conn, bytes_max),
             Effect::Close { conn, reason, ending } => connections.close(now, conn, reason, ending),
             Effect::Alarm { deadline } => self.alarm = deadline,
-            Effect::Seek { addresses } => connections.seek(&addresses),
+            Effect::FindByAddress { addresses } => connections.find_by_address(&addresses),
             Effect::StopAccepting => self.acceptor.close(),
             Effect::Exit { deadline } => self.exit_at = Some(deadline),
         }
@@ -439,7 +457,7 @@ impl fmt::Debug for Reactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reactor")
             .field("connections", &self.connections.len())
-            .field("wheel", &self.connections.wheel)
+            .field("wheel", &self.connections.shared.wheel)
             .finish_non_exhaustive()
     }
 }

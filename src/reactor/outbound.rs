@@ -5,50 +5,51 @@ use std::mem;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use slab::Slab;
 
 use crate::net::SharedFrame;
 use crate::time::Tick;
 
-/// The most pieces that one vectored write takes.
+/// The most pieces that one vectored write takes. The kernel would take 1,024 (`IOV_MAX`), but
+/// their list lies on the stack, 16 bytes each.
 pub(super) const IOVECS_MAX: usize = 64;
 
-/// The most pieces that one ring holds. One more, and they are laid end to end into one: a ring of tiny
-/// frames then costs its bytes and at most 40 KiB of nodes.
+/// The most pieces that one ring holds. One more, and they are copied into one, so that a ring of
+/// tiny frames costs its bytes and at most 40 KiB of nodes.
 pub(super) const FRAMES_MAX: u16 = 1024;
+
+const _: () = assert!(FRAMES_MAX as usize >= IOVECS_MAX, "a ring fills the longest write");
+
+/// How long the pool keeps the nodes of a burst after the last of it was sent.
+const POOL_KEPT: Duration = Duration::from_secs(1);
 
 /// No node: the tail of an empty ring.
 const NIL: u32 = u32::MAX;
 
-/// A piece in a ring, or a free place for one.
+/// A piece in a ring.
 struct Node {
     frame: SharedFrame,
-    /// The next piece, from the last around to the first; or the next free place.
+    /// The next piece; after the last one, the first.
     next: u32,
 }
 
-/// The nodes of every connection's ring, so that a delivery allocates nothing once the pool has grown to
-/// the most that ever waited together, and an empty ring owns nothing.
+/// The nodes of every connection's ring. They are pooled so that a delivery allocates nothing once
+/// the pool has grown to the most that ever waited together, and an empty ring owns nothing.
 pub(super) struct FramePool {
-    nodes: Vec<Node>,
-    /// The first free place.
-    free: u32,
-    in_use: usize,
+    nodes: Slab<Node>,
     queued_bytes: u64,
     /// Since when nothing waits, [`Tick::MAX`] while something does.
     empty_since: Tick,
 }
 
-/// How long the pool keeps the nodes of a burst after the last of it was sent.
-const POOL_KEPT: Duration = Duration::from_secs(1);
-
 impl FramePool {
     pub(super) const fn new() -> Self {
-        Self { nodes: Vec::new(), free: NIL, in_use: 0, queued_bytes: 0, empty_since: Tick::MAX }
+        Self { nodes: Slab::new(), queued_bytes: 0, empty_since: Tick::MAX }
     }
 
     /// Pieces that wait, of all connections.
-    pub(super) const fn in_use(&self) -> usize {
-        self.in_use
+    pub(super) fn in_use(&self) -> usize {
+        self.nodes.len()
     }
 
     /// Bytes that wait, of all connections.
@@ -56,48 +57,36 @@ impl FramePool {
         self.queued_bytes
     }
 
-    /// Gives the nodes back once nothing has waited for [`POOL_KEPT`]: a burst is not paid for ever.
+    /// Frees the nodes once nothing has waited for [`POOL_KEPT`], so that a burst does not pin
+    /// memory.
     pub(super) fn trim(&mut self, now: Tick) {
-        if self.in_use > 0 {
+        if !self.nodes.is_empty() {
             self.empty_since = Tick::MAX;
             return;
         }
         self.empty_since = self.empty_since.min(now);
-        if now.since(self.empty_since) >= POOL_KEPT && !self.nodes.is_empty() {
-            self.nodes = Vec::new();
-            self.free = NIL;
+        if now.since(self.empty_since) >= POOL_KEPT && self.nodes.capacity() > 0 {
+            self.nodes = Slab::new();
         }
     }
 
-    /// When [`FramePool::trim`] has something to give back if nothing is sent until then, otherwise
+    /// When [`FramePool::trim`] has something to free if nothing is sent until then, otherwise
     /// [`Tick::MAX`].
     pub(super) fn trim_at(&self) -> Tick {
-        let waits = self.nodes.is_empty() || self.empty_since == Tick::MAX;
+        let waits = self.nodes.capacity() == 0 || self.empty_since == Tick::MAX;
         if waits { Tick::MAX } else { self.empty_since.after(POOL_KEPT) }
     }
 
-    fn take_place(&mut self, frame: SharedFrame) -> u32 {
-        self.in_use += 1;
-        // What is sent within its turn is a burst as well.
+    fn acquire(&mut self, frame: SharedFrame) -> u32 {
+        // A frame that is sent within its turn is never seen by `trim`, but it is a burst as well.
         self.empty_since = Tick::MAX;
-        let index = self.free;
-        if let Some(node) = self.nodes.get_mut(index as usize) {
-            self.free = node.next;
-            node.frame = frame;
-            return index;
-        }
-        let index = u32::try_from(self.nodes.len()).unwrap_or(NIL);
+        let index = u32::try_from(self.nodes.insert(Node { frame, next: NIL })).unwrap_or(NIL);
         assert!(index != NIL, "four billion frames wait");
-        self.nodes.push(Node { frame, next: NIL });
         index
     }
 
-    fn release(&mut self, index: u32) {
-        self.in_use -= 1;
-        let node = &mut self.nodes[index as usize];
-        node.frame = SharedFrame::new();
-        node.next = self.free;
-        self.free = index;
+    fn get(&self, index: u32) -> Option<&Node> {
+        self.nodes.get(index as usize)
     }
 }
 
@@ -105,11 +94,12 @@ impl FramePool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Overflow;
 
-/// Bytes of the largest frame that is copied when it has to wait. Larger ones keep the buffer in memory that they
-/// are a part of; buffers are handed over when they have 16 KiB, so that is at most some five times as much.
+/// Bytes of the largest frame that is copied when it has to wait. A larger one keeps the buffer in
+/// memory that it is a part of: at most some five times as much, since a buffer is handed over at
+/// 16 KiB.
 const DETACHED_LEN_MAX: usize = 4 * 1024;
 
-/// The same bytes, in memory of their own if they are few and others share theirs.
+/// The same bytes, copied if they are few and part of a shared buffer.
 pub(super) fn detached(frame: SharedFrame) -> SharedFrame {
     if frame.len() > DETACHED_LEN_MAX || frame.is_unique() {
         return frame;
@@ -117,11 +107,14 @@ pub(super) fn detached(frame: SharedFrame) -> SharedFrame {
     SharedFrame::copy_from_slice(&frame)
 }
 
-/// Frames that wait for one peer's socket, oldest first: a circle of nodes in the [`FramePool`], known by its last.
+/// Frames that wait for one peer's socket, oldest first: a circle of nodes in the [`FramePool`],
+/// named by its last node, from which both ends are one step away.
 ///
 /// Invariants:
-/// - `queued` is the sum of the unsent bytes of all frames, and was at most `bytes_max` at each push;
-/// - no frame is empty, and `sent_of_front` is less than the length of the front frame, 0 without one;
+/// - `queued` is the sum of the unsent bytes of all frames, and was at most `bytes_max` at each
+///   push;
+/// - no frame is empty, and `sent_of_front` is less than the length of the front frame, 0 without
+///   one;
 /// - there are at most [`FRAMES_MAX`] frames.
 #[derive(Debug)]
 pub(super) struct Outbound {
@@ -165,13 +158,15 @@ impl Outbound {
         pool: &mut FramePool,
         frame: SharedFrame,
     ) -> Result<(), Overflow> {
+        // The limit may have been lowered below what waits.
         let room = self.bytes_max.saturating_sub(self.queued);
         let len = u32::try_from(frame.len()).ok().filter(|len| *len <= room).ok_or(Overflow)?;
+        // An empty node would end a vectored write early.
         if len == 0 {
             return Ok(());
         }
         if self.frames == FRAMES_MAX {
-            self.lay_end_to_end(pool);
+            self.coalesce(pool);
         }
         self.link(pool, frame);
         self.queued += len;
@@ -183,7 +178,7 @@ impl Outbound {
     /// The unsent part of the first frame; empty if nothing waits.
     #[inline]
     pub(super) fn front<'a>(&self, pool: &'a FramePool) -> &'a [u8] {
-        let Some(tail) = pool.nodes.get(self.tail as usize) else { return &[] };
+        let Some(tail) = pool.get(self.tail) else { return &[] };
         let front = &pool.nodes[tail.next as usize].frame;
         front.get(self.sent_of_front as usize..).unwrap_or_default()
     }
@@ -194,9 +189,9 @@ impl Outbound {
         usize::from(self.frames)
     }
 
-    /// Points `slices` at the first unsent pieces, as many as fit, and returns how many these are.
-    pub(super) fn gather<'a>(&self, pool: &'a FramePool, slices: &mut [IoSlice<'a>]) -> usize {
-        let Some(tail) = pool.nodes.get(self.tail as usize) else { return 0 };
+    /// Points `slices` at the first unsent pieces, as many as fit, and returns their number.
+    pub(super) fn fill_iovecs<'a>(&self, pool: &'a FramePool, slices: &mut [IoSlice<'a>]) -> usize {
+        let Some(tail) = pool.get(self.tail) else { return 0 };
         let mut node = &pool.nodes[tail.next as usize];
         let mut sent = self.sent_of_front as usize;
         let count = slices.len().min(usize::from(self.frames));
@@ -208,8 +203,8 @@ impl Outbound {
         count
     }
 
-    /// Gives small frames that wait memory of their own: they are parts of a turn's buffer, all of which would
-    /// stay in memory for as long as one slow peer has not read its part.
+    /// Copies small frames that wait. They are parts of a turn's buffer, which would otherwise stay
+    /// in memory until the slowest peer has read its part.
     pub(super) fn detach(&self, pool: &mut FramePool) {
         let mut index = self.tail;
         for _ in 0..self.frames {
@@ -226,6 +221,7 @@ impl Outbound {
         let mut sent = u32::try_from(sent).unwrap_or(u32::MAX).min(self.queued);
         self.queued -= sent;
         pool.queued_bytes -= u64::from(sent);
+        // A write may end within a piece; the rest of it stays the front.
         while self.frames > 0 {
             let left = u32::try_from(self.front(pool).len()).unwrap_or(u32::MAX);
             if sent < left {
@@ -248,7 +244,7 @@ impl Outbound {
     }
 
     fn link(&mut self, pool: &mut FramePool, frame: SharedFrame) {
-        let index = pool.take_place(frame);
+        let index = pool.acquire(frame);
         let front = match pool.nodes.get_mut(self.tail as usize) {
             Some(tail) => mem::replace(&mut tail.next, index),
             None => index,
@@ -261,19 +257,21 @@ impl Outbound {
     fn unlink_front(&mut self, pool: &mut FramePool) {
         let tail = self.tail as usize;
         let front = pool.nodes[tail].next;
+        // The last node names itself.
         if front == self.tail {
             self.tail = NIL;
         } else {
             pool.nodes[tail].next = pool.nodes[front as usize].next;
         }
-        pool.release(front);
+        pool.nodes.remove(front as usize);
         self.frames -= 1;
         self.sent_of_front = 0;
     }
 
-    /// Replaces the frames by one with the same unsent bytes.
+    /// Replaces the frames by one with the same unsent bytes. Cold, since only a peer that reads
+    /// slowly has that many frames waiting.
     #[cold]
-    fn lay_end_to_end(&mut self, pool: &mut FramePool) {
+    fn coalesce(&mut self, pool: &mut FramePool) {
         let mut whole = BytesMut::with_capacity(self.queued());
         while self.frames > 0 {
             whole.extend_from_slice(self.front(pool));
@@ -296,7 +294,7 @@ impl Outbound {
         assert!(self.frames <= FRAMES_MAX, "{self:?}");
         assert!(self.frames > 0 || self.sent_of_front == 0, "{self:?}");
         assert_eq!(self.frames == 0, self.front(pool).is_empty(), "{self:?}");
-        assert!(usize::from(self.frames) <= pool.in_use, "{self:?}");
+        assert!(usize::from(self.frames) <= pool.in_use(), "{self:?}");
     }
 }
 
@@ -337,7 +335,7 @@ mod tests {
     /// What a vectored write would send.
     fn gathered(ring: &Outbound, pool: &FramePool) -> Vec<u8> {
         let mut slices = [IoSlice::new(&[]); IOVECS_MAX];
-        let count = ring.gather(pool, &mut slices);
+        let count = ring.fill_iovecs(pool, &mut slices);
         assert!(slices[..count].iter().all(|slice| !slice.is_empty()));
         slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect()
     }
@@ -408,7 +406,7 @@ mod tests {
             ring.push(&mut pool, SharedFrame::copy_from_slice(&frame)).unwrap();
             assert!(ring.frames <= FRAMES_MAX);
         }
-        assert!(pool.nodes.len() <= usize::from(FRAMES_MAX) + 1);
+        assert!(pool.nodes.capacity() <= usize::from(FRAMES_MAX));
         let mut wire = Vec::new();
         while !ring.is_empty() {
             let part = gathered(&ring, &pool);
@@ -472,16 +470,17 @@ mod tests {
         ring.push(&mut pool, SharedFrame::from_static(b"burst")).unwrap();
         pool.trim(second(1));
         pool.trim(second(9));
-        assert_eq!(pool.nodes.len(), 1, "what waits is kept");
+        assert!(pool.nodes.capacity() > 0, "the nodes of what waits are kept");
         ring.advance(&mut pool, 5);
         assert_eq!(pool.trim_at(), Tick::MAX);
         pool.trim(second(10));
-        assert_eq!(pool.nodes.len(), 1, "the next burst may be near");
+        assert!(pool.nodes.capacity() > 0, "the next burst may be near");
         assert_eq!(pool.trim_at(), second(11));
         ring.push(&mut pool, SharedFrame::from_static(b"burst")).unwrap();
         ring.advance(&mut pool, 5);
         pool.trim(second(11));
-        assert_eq!((pool.nodes.len(), pool.trim_at()), (1, second(12)), "there was another");
+        assert!(pool.nodes.capacity() > 0, "there was another burst");
+        assert_eq!(pool.trim_at(), second(12));
         pool.trim(second(12));
         assert_eq!((pool.nodes.capacity(), pool.trim_at()), (0, Tick::MAX));
         ring.push(&mut pool, SharedFrame::from_static(b"again")).unwrap();

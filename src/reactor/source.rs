@@ -21,8 +21,8 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// The token of this source. Connections have their names; the others have the names of the last
-    /// generation, which no connection ever gets.
+    /// The token of this source. Connections have their names; the others have the names of the
+    /// last generation, which no connection ever gets.
     pub(super) fn token(self) -> Token {
         let slot = match self {
             Self::Connection(id) => return pack(id),
@@ -37,6 +37,7 @@ impl Source {
     #[inline]
     pub(super) fn of(token: Token) -> Self {
         let id = ConnId::from_u64(token.0 as u64);
+        // Connections come first: nearly every edge is one of theirs.
         if id.generation() != ConnId::GENERATION_MAX {
             return Self::Connection(id);
         }

@@ -33,6 +33,7 @@ impl StopSignals {
         let mut pipe = UnixStream::from_std(reader);
         registry.register(&mut pipe, token, Interest::READABLE)?;
         let mut signals = Self { pipe, registered: Vec::new(), pending: 0, is_draining: false };
+        // A handler may only do what is safe in a signal: it writes a byte.
         for signal in [SIGTERM, SIGINT] {
             signals.registered.push(low_level::pipe::register(signal, writer.try_clone()?)?);
         }
@@ -40,7 +41,7 @@ impl StopSignals {
     }
 
     /// Takes in what came.
-    pub(super) fn note_ready(&mut self) {
+    pub(super) fn on_ready(&mut self) {
         let mut bytes = [0; 64];
         loop {
             match self.pipe.read(&mut bytes) {

@@ -8,7 +8,8 @@ use mio::Registry;
 use super::source::Source;
 
 /// Wakes the reactor from another thread: its handler is then told
-/// [`Input::StoreReady`](crate::net::Input::StoreReady). Wakes that come before it has turned are one.
+/// [`Input::StoreReady`](crate::net::Input::StoreReady). Wakes that come before it has turned are
+/// one.
 #[derive(Clone, Debug)]
 pub struct Waker(Arc<mio::Waker>);
 

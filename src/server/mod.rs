@@ -12,11 +12,11 @@
 //! | 64 | the socket with its outbound ring, a cache line | [`reactor`](crate::reactor) |
 //! | 24 | its timer | [`time::wheel`](crate::time::wheel) |
 //! | 88 | its protocol stack | [`session`](crate::session) |
-//! | 64 | the domain's session, a cache line, with its place in one room | [`chat`](crate::chat) |
-//! | 80 | the user, with name and place in one room | [`chat`](crate::chat) |
+//! | 64 | the domain's reader, with its place in one room | [`chat`](crate::chat) |
+//! | 96 | the user, with name, session and place in one room | [`chat`](crate::chat) |
 //! | 48 | the membership | [`chat`](crate::chat) |
-//! | 28 | the cursor, and the member's place: arrays of the room, which double | [`chat`](crate::chat) |
-//! | 21 | the entries under its name and its session's secret | [`collections`](crate::collections) |
+//! | 28 | the cursor, and the member's place: arrays | [`chat`](crate::chat) |
+//! | 21 | the entries under its name and secret | [`collections`](crate::collections) |
 //!
 //! That is 417 bytes. Measured are 435 to 450 with 10,000 to 19,000 over sockets, 437 with a
 //! million (`scripts/million`), and 425 with a million without sockets (`cargo bench --bench
@@ -80,8 +80,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server without connections. `listeners` says what each listener is for, `logs` keeps the rooms,
-    /// and `kept` is what was kept of them.
+    /// A server without connections. `listeners` says what each listener is for, `logs` keeps the
+    /// rooms, and `kept` is what was kept of them.
     ///
     /// # Errors
     ///
@@ -149,7 +149,7 @@ impl Server {
     fn turn_end(&mut self, now: Now, effects: &mut Effects) {
         self.pass_requests(now);
         if !self.banned.is_empty() {
-            effects.push(Effect::Seek { addresses: std::mem::take(&mut self.banned) });
+            effects.push(Effect::FindByAddress { addresses: std::mem::take(&mut self.banned) });
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
         self.sessions.handle_turn_end(turn);
@@ -223,7 +223,7 @@ impl Handler for Server {
                 self.pass_requests(now);
             }
             Input::Expired { conn } => sessions.handle_expired(conn, turn),
-            Input::Sought { conn } => sessions.end(conn, CloseReason::Banned, turn),
+            Input::AddressFound { conn } => sessions.end(conn, CloseReason::Banned, turn),
             Input::Closed { conn, reason } => {
                 sessions.handle_closed(conn, reason, turn);
                 // This comes after the turn's end, and perhaps nothing for a long time after it.

@@ -24,8 +24,8 @@ use crate::time::clock::Clock;
 /// How long a client that was refused since the server is full should wait.
 const FULL_RETRY_S: u32 = 10;
 
-/// Bytes read from one connection in one turn: a hundred short messages, so that a client that floods
-/// costs the others some 0.2 ms a turn.
+/// Bytes read from one connection in one turn: a hundred short messages, so that a client that
+/// floods costs the others some 0.2 ms a turn.
 const READ_LEN_MAX: usize = 16 * 1024;
 
 /// Why the server could not start or go on.

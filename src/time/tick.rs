@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-/// Milliseconds since the process began to count: monotonic, unaffected by changes of the wall clock.
+/// Milliseconds since the process began to count: monotonic, unaffected by changes of the wall
+/// clock.
 ///
 /// All arithmetic saturates, so a deadline computed from a hostile or mistyped duration is at worst
 /// "never" ([`Tick::MAX`]), not a panic.
@@ -28,7 +29,8 @@ impl Tick {
         self.0
     }
 
-    /// The point `duration` later, rounded up to a millisecond, [`Tick::MAX`] if that is out of range.
+    /// The point `duration` later, rounded up to a millisecond, [`Tick::MAX`] if that is out of
+    /// range.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         // Rounded up: a sub-millisecond wait would spin.

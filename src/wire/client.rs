@@ -1,5 +1,5 @@
-//! The other end of the protocol: requests into JSON, and what the server says into its parts. For
-//! clients that live here, such as the load generator and the tests.
+//! The client's side of the protocol: renders requests and parses what the server sends. For
+//! clients in this repository, such as the load generator and the tests.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 use serde_json::value::RawValue;
 
-use super::json::{boolean, foreign, name, number, put, string};
+use super::json::{boolean, name, number, put, raw, string};
 use crate::chat::model::command::Op;
 
 /// The value of a request's field.
@@ -18,9 +18,9 @@ pub enum Field<'a> {
     Text(&'a str),
     /// A number.
     Number(u64),
-    /// A switch.
+    /// A boolean.
     Flag(bool),
-    /// JSON that is right as it stands.
+    /// JSON that is valid as it is.
     Json(&'a str),
 }
 
@@ -31,7 +31,8 @@ pub enum Field<'a> {
 /// use chinwag::wire::client::{Field, request};
 ///
 /// let mut out = Vec::new();
-/// request(&mut out, Op::Join, Some(2), &[("room", Field::Text("lobby")), ("after", Field::Number(0))]);
+/// let fields = [("room", Field::Text("lobby")), ("after", Field::Number(0))];
+/// request(&mut out, Op::Join, Some(2), &fields);
 /// assert_eq!(out, br#"{"op":"join","id":2,"room":"lobby","after":0}"#);
 /// ```
 pub fn request(out: &mut Vec<u8>, op: Op, id: Option<u64>, fields: &[(&str, Field<'_>)]) {
@@ -49,14 +50,14 @@ pub fn request(out: &mut Vec<u8>, op: Op, id: Option<u64>, fields: &[(&str, Fiel
             Field::Text(text) => string(out, text),
             Field::Number(value) => number(out, value),
             Field::Flag(value) => boolean(out, value),
-            Field::Json(json) => foreign(out, json),
+            Field::Json(json) => raw(out, json),
         }
     }
     put(out, "}");
 }
 
-/// A string, lent where it has no escapes, or a number: `from` is a user in a message and a seq in a
-/// gap, and an `id` can be either.
+/// A string, borrowed if it has no escapes, or a number: `from` is a user in a message and a seq in
+/// a gap, and an `id` can be either.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Word<'a> {
     /// A string.
@@ -85,8 +86,8 @@ impl Word<'_> {
     }
 }
 
-/// What the server said: an event if it has `ev`, a reply if it has `code`. The parts that most
-/// clients look at; those that are not there are `None`, and others are left out.
+/// A message of the server: an event if it has `ev`, a reply if it has `code`. These are the fields
+/// that most clients use; missing ones are `None`, and others are ignored.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Incoming<'a> {
@@ -148,7 +149,7 @@ impl<'a> Incoming<'a> {
         serde_json::from_str(text)
     }
 
-    /// Reads the items of a replay or page; none if there are none.
+    /// Parses the items of a replay or page; an empty list without `items`.
     ///
     /// # Errors
     ///

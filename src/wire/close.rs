@@ -1,12 +1,12 @@
-//! What a client is told when its connection ends.
+//! The close code of each reason, and its words for the client.
 
 use crate::net::CloseReason;
 
 /// The WebSocket close code of a reason, which is also the `close` of a plain connection's `bye`.
 ///
-/// For [`CloseReason::Violation`] it is the general 1002; whoever knows what was violated knows better.
-/// For [`CloseReason::BadToken`] it is that of a token that never was good; one that no longer is has
-/// 1008. Reasons that leave nobody to tell are 1001.
+/// [`CloseReason::Violation`] has the general 1002; a caller that knows the violation sends its own
+/// code. [`CloseReason::BadToken`] has the code of a token that was never valid; one that has
+/// expired has 1008. Reasons after which no frame can be sent are 1001.
 #[must_use]
 pub const fn close_code(reason: CloseReason) -> u16 {
     match reason {
@@ -35,21 +35,21 @@ pub const fn close_code(reason: CloseReason) -> u16 {
     }
 }
 
-/// The reason in words, as a phrase: in a close frame (at most 123 bytes), in `bye`, and to a person.
+/// The reason as a phrase, for a close frame (at most 123 bytes), for `bye` and for a text client.
 #[must_use]
 pub const fn close_words(reason: CloseReason) -> &'static str {
     match reason {
         CloseReason::Bye => "goodbye",
         CloseReason::PeerGone | CloseReason::Reset => "you went away",
         CloseReason::SocketError => "the connection broke",
-        CloseReason::HttpDone | CloseReason::HttpRefused => "the answer was the last one",
+        CloseReason::HttpDone | CloseReason::HttpRefused => "the HTTP response was the last one",
         CloseReason::HeadTimeout => "the request was too slow",
-        CloseReason::KeepAliveTimeout => "nothing more was asked for",
+        CloseReason::KeepAliveTimeout => "no further request came in time",
         CloseReason::CloseTimeout => "you did not take the last bytes in time",
         CloseReason::Violation => "the protocol was violated",
         CloseReason::TooBig => "a message was too large",
         CloseReason::Internal => "the server failed",
-        CloseReason::BadToken => "the token is not good",
+        CloseReason::BadToken => "the token is not valid",
         CloseReason::Banned => "you are banned",
         CloseReason::HelloTimeout => "no hello in time",
         CloseReason::Replaced => "the same session came back on another connection",

@@ -1,187 +1,163 @@
-//! What `help` says of the operations, and what is near to a word that is none.
+//! The table of the operations: `help` answers with it, the documentation shows it, and unknown
+//! words are compared with it.
 
 use crate::chat::model::code::Code;
 use crate::chat::model::command::Op;
 use crate::chat::model::reply::Refusal;
+use crate::wire::key::Key;
 
-/// Bytes of the longest name of an operation that is looked at or shown.
+/// Bytes of the longest name of an operation that is compared with others or echoed.
 pub(super) const OP_LEN_MAX: usize = 32;
 
-/// One operation in words.
+/// A field of an operation, and its meaning there.
+pub(super) type Field = (Key, &'static str);
+
+/// One operation.
 pub(super) struct Entry {
     /// What it does, as a sentence.
     pub(super) about: &'static str,
-    /// Its fields, and what each is.
-    pub(super) fields: &'static [(&'static str, &'static str)],
+    /// The fields that the parser reads for it.
+    pub(super) fields: &'static [Field],
     /// Whether this server has it.
     pub(super) is_supported: bool,
 }
 
-const ROOM: (&str, &str) = ("room", "the room's name");
-const TARGET: (&str, &str) = ("target", "the seq of the message");
-const USER: (&str, &str) = ("user", "the user's name");
-const REASON: (&str, &str) = ("reason", "why, optional");
-const EPOCH: (&str, &str) = ("epoch", "the epoch in which the seqs count, optional");
+const ROOM: Field = (Key::Room, "the room's name");
+const TARGET: Field = (Key::Target, "the seq of the message");
+const USER: Field = (Key::User, "the user's name");
+const REASON: Field = (Key::Reason, "why, optional");
+const EPOCH: Field = (Key::Epoch, "the epoch in which the seqs count, optional");
+const LIMIT: Field = (Key::Limit, "how many at most, optional");
+const FOR_MS: Field = (Key::ForMs, "for how many milliseconds; without it, until it is ended");
 
-/// What there is to say of `op`.
+/// The entry of `op`.
 pub(super) const fn entry(op: Op) -> Entry {
-    Entry { about: about(op), fields: fields(op), is_supported: is_supported(op) }
-}
-
-const fn about(op: Op) -> &'static str {
-    match op {
-        Op::Hello => "Says who you are; first of all",
-        Op::Ping => "Asks for the time, and shows that both ends live",
-        Op::Rooms => "Lists your rooms with what is unread",
-        Op::Create => "Makes a room of which you are the owner",
-        Op::Join => "Enters a room",
-        Op::Leave => "Leaves a room for good",
-        Op::Send => "Says something",
-        Op::Ack => "Says how far you have received and read",
-        Op::Typing => "Says that you are typing",
-        Op::Status => "Says whether you are there",
-        Op::History => "Reads what was said",
-        Op::Presence => "Says who is there",
-        Op::Members => "Lists who is a member",
-        Op::Topic => "Reads or changes the topic",
-        Op::Help => "Explains the operations",
-        Op::Refresh => "Brings a new token",
-        Op::Edit => "Changes what you said",
-        Op::Delete => "Takes back what you said or, as a moderator, what others said",
-        Op::React => "Adds or removes a reaction",
-        Op::Search => "Searches what was said",
-        Op::Invite => "Lets a user into a room that is private or joined by invitation",
-        Op::Role => "Changes a member's role",
-        Op::Kick => "Puts a member out of a room",
-        Op::Mute => "Takes a member's voice, or gives it back",
-        Op::Ban => "Keeps a user out of a room",
-        Op::Unban => "Ends a ban",
-    }
-}
-
-const fn fields(op: Op) -> &'static [(&'static str, &'static str)] {
-    match op {
-        Op::Hello => &[
-            ("name", "the name you want, optional"),
-            ("token", "a token, where one is asked for"),
-            ("agent", "what your program calls itself, optional"),
-            ("version", "1, optional"),
-            ("resume", "{\"session\":…,\"rooms\":{room:[epoch,seq],…}} to return, optional"),
-        ],
-        Op::Rooms => &[("since", "the rev of the last answer: only what has changed, optional")],
-        Op::Create => &[
-            ROOM,
-            ("topic", "its topic, optional"),
-            ("private", "whether it is hidden from strangers, optional"),
-            ("policy", "the policy it is to have instead of its name's, optional"),
-        ],
-        Op::Join => {
-            &[ROOM, ("after", "the last seq you have, 0 for all there is, optional"), EPOCH]
+    let (about, fields): (_, &'static [Field]) = match op {
+        Op::Hello => ("Opens the session; comes first", HELLO),
+        Op::Ping => ("Asks for the server's time", &[]),
+        Op::Rooms => (
+            "Lists your rooms with their unread messages",
+            &[(Key::Since, "the rev of the last reply, for changes since then only, optional")],
+        ),
+        Op::Create => ("Creates a room with you as its owner", CREATE),
+        Op::Join => (
+            "Joins a room",
+            &[ROOM, (Key::After, "the last seq you have; 0 for all there are; optional"), EPOCH],
+        ),
+        Op::Leave => ("Leaves a room for good", &[ROOM]),
+        Op::Send => ("Sends a message", SEND),
+        Op::Ack => ("Tells how far you have received and read", ACK),
+        Op::Typing => ("Tells the room that you are typing", &[ROOM]),
+        Op::Status => {
+            ("Tells whether you are at your device", &[(Key::Status, "\"online\" or \"away\"")])
         }
-        Op::Leave | Op::Typing | Op::Presence => &[ROOM],
-        Op::Send => &[
-            ("room", "the room's name, or instead"),
-            ("to", "the user's name"),
-            ("text", "what you say"),
-            ("cid", "your own id of the message: sent twice, it counts once; optional"),
-            ("reply_to", "the seq of the message you answer, optional"),
-            ("thread", "the seq of the message that began the thread, optional"),
-            ("data", "JSON that is passed on as it is, optional"),
-            ("echo", "whether you want the event besides the reply, optional"),
-        ],
-        Op::Ack => &[
-            ROOM,
-            ("recv", "the last seq you have received"),
-            ("read", "the last seq you have read"),
-            EPOCH,
-        ],
-        Op::Status => &[("status", "\"online\" or \"away\"")],
-        Op::History => &[
-            ROOM,
-            ("before", "only what is below this seq, or instead"),
-            ("after", "only what is above this seq, or instead"),
-            ("around", "what is around this seq; the latest if there is none of the three"),
-            ("limit", "how many at most, optional"),
-            EPOCH,
-        ],
-        Op::Members => &[
-            ROOM,
-            ("after", "the name behind which to begin, optional"),
-            ("limit", "how many at most, optional"),
-        ],
-        Op::Topic => &[ROOM, ("text", "the new topic, optional")],
-        Op::Help => &[("of", "the operation, optional")],
-        Op::Search => &[
-            ("text", "the words to look for; of the last one its beginning will do"),
-            ("room", "only in this room, optional"),
-            ("before", "the before of the last answer, for more, optional"),
-            ("limit", "how many at most, optional"),
-        ],
-        Op::Ping => &[],
-        Op::Refresh => &[("token", "the new token")],
-        Op::Edit
-        | Op::Delete
-        | Op::React
-        | Op::Invite
-        | Op::Role
-        | Op::Kick
-        | Op::Mute
-        | Op::Ban
-        | Op::Unban => fields_of_acts(op),
-    }
-}
-
-/// Those of what is done to a message or a user.
-const fn fields_of_acts(op: Op) -> &'static [(&'static str, &'static str)] {
-    match op {
-        Op::Edit => &[ROOM, TARGET, ("text", "the new text")],
-        Op::Delete => &[ROOM, TARGET],
-        Op::React => &[
-            ROOM,
-            TARGET,
-            ("emoji", "with what: up to 64 bytes"),
-            ("remove", "whether you take it back, optional"),
-        ],
-        Op::Invite => &[ROOM, USER],
-        Op::Role => {
-            &[ROOM, USER, ("role", "\"owner\", \"moderator\", \"member\" or \"reader\""), REASON]
+        Op::History => ("Reads a page of a room's log", HISTORY),
+        Op::Presence => ("Lists who is online in a room", &[ROOM]),
+        Op::Members => (
+            "Lists a room's members",
+            &[ROOM, (Key::After, "the last name of the page before, optional"), LIMIT],
+        ),
+        Op::Topic => {
+            ("Reads or sets a room's topic", &[ROOM, (Key::Text, "the new topic, optional")])
         }
-        Op::Kick | Op::Unban => &[ROOM, USER, REASON],
-        Op::Mute => &[
-            ROOM,
-            USER,
-            ("for_ms", "for how many milliseconds, for good if not given; 0 gives the voice back"),
-            REASON,
-        ],
-        Op::Ban => {
-            &[ROOM, USER, ("for_ms", "for how many milliseconds, for good if not given"), REASON]
+        Op::Help => ("Explains the operations", &[(Key::Of, "one operation, optional")]),
+        Op::Refresh => ("Renews the token", &[(Key::Token, "the new token")]),
+        Op::Search => ("Searches the messages of your rooms", SEARCH),
+        Op::Edit => ("Changes a message of yours", &[ROOM, TARGET, (Key::Text, "the new text")]),
+        Op::Delete => ("Deletes a message of yours or, as a moderator, of others", &[ROOM, TARGET]),
+        Op::React => ("Adds a reaction to a message, or removes it", REACT),
+        Op::Invite => {
+            ("Lets a user into a private room or one joined by invitation", &[ROOM, USER])
         }
-        _ => &[],
-    }
+        Op::Role => (
+            "Changes a member's role",
+            &[
+                ROOM,
+                USER,
+                (Key::Role, "\"owner\", \"moderator\", \"member\" or \"reader\""),
+                REASON,
+            ],
+        ),
+        Op::Kick => ("Removes a member from a room", &[ROOM, USER, REASON]),
+        Op::Mute => (
+            "Stops a member from sending; with 0 for the time, ends that",
+            &[ROOM, USER, FOR_MS, REASON],
+        ),
+        Op::Ban => ("Keeps a user out of a room", &[ROOM, USER, FOR_MS, REASON]),
+        Op::Unban => ("Ends a ban", &[ROOM, USER, REASON]),
+    };
+    Entry { about, fields, is_supported: !matches!(op, Op::Refresh) }
 }
 
-const fn is_supported(op: Op) -> bool {
-    !matches!(op, Op::Refresh)
-}
+const HELLO: &[Field] = &[
+    (Key::Name, "the name you want, optional"),
+    (Key::Token, "a token, where the server asks for one"),
+    (Key::Agent, "the name of your program, optional"),
+    (Key::Version, "1, optional"),
+    (Key::Resume, "{\"session\":…,\"rooms\":{room:[epoch,seq],…}} to resume a session, optional"),
+];
+const CREATE: &[Field] = &[
+    ROOM,
+    (Key::Topic, "its topic, optional"),
+    (Key::Private, "whether strangers cannot see it, optional"),
+    (Key::Policy, "a policy instead of that of its name, optional"),
+];
+const SEND: &[Field] = &[
+    (Key::Room, "the room's name, or instead"),
+    (Key::To, "the user's name"),
+    (Key::Text, "the message"),
+    (Key::Cid, "your own id of the message: sent twice, it is stored once; optional"),
+    (Key::ReplyTo, "the seq of the message you reply to, optional"),
+    (Key::Thread, "the seq of the message that began the thread, optional"),
+    (Key::Data, "JSON that is passed on unchanged, optional"),
+    (Key::Echo, "whether you want the event beside the reply, optional"),
+];
+const ACK: &[Field] = &[
+    ROOM,
+    (Key::Recv, "the last seq you have received"),
+    (Key::Read, "the last seq you have read"),
+    EPOCH,
+];
+const REACT: &[Field] = &[
+    ROOM,
+    TARGET,
+    (Key::Emoji, "the reaction, up to 64 bytes"),
+    (Key::Remove, "whether to remove it, optional"),
+];
+const HISTORY: &[Field] = &[
+    ROOM,
+    (Key::Before, "only records below this seq, or instead"),
+    (Key::After, "only records above this seq, or instead"),
+    (Key::Around, "records around this seq; without all three, the latest"),
+    LIMIT,
+    EPOCH,
+];
+const SEARCH: &[Field] = &[
+    (Key::Text, "the words to search for; the last one may be a beginning"),
+    (Key::Room, "only in this room, optional"),
+    (Key::Before, "the before of the last reply, for the next page, optional"),
+    LIMIT,
+];
 
-/// The names of all operations, as they are told to whoever names another.
+/// The names of all operations, for a refusal.
 pub(super) fn ops() -> String {
     let names: Vec<&str> = Op::ALL.iter().map(|op| op.name()).collect();
     format!("one of {}", names.join(", "))
 }
 
-/// The operation whose name is nearly `name`.
+/// The operation whose name is most like `name`, if it is a likely misspelling of it.
 pub(super) fn nearest(name: &str) -> Option<Op> {
     if name.len() > OP_LEN_MAX {
         return None;
     }
     let name = name.trim().to_lowercase();
+    // Two slips are likely in a long name, while half of a short one is another word.
     let distances = Op::ALL.iter().map(|&op| (strsim::damerau_levenshtein(op.name(), &name), op));
     let (distance, op) = distances.min_by_key(|&(distance, _)| distance)?;
     (distance <= 2 && distance < op.name().len().div_ceil(2)).then_some(op)
 }
 
-/// The refusal of an operation that there is not. The reply lists those that there are.
+/// The refusal of an unknown operation. The reply lists the known ones.
 #[cold]
 pub(super) fn unknown_op(name: &str) -> Box<Refusal> {
     let shown: String = name.chars().take(OP_LEN_MAX).collect();
@@ -193,6 +169,25 @@ pub(super) fn unknown_op(name: &str) -> Box<Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The table of the documentation.
+    fn table() -> String {
+        let mut table = "| op | does | fields |\n|---|---|---|\n".to_owned();
+        for &op in Op::ALL {
+            let Entry { about, fields, is_supported } = entry(op);
+            let about = if is_supported { about } else { "Not supported yet (5001)" };
+            let fields: Vec<_> =
+                fields.iter().map(|(key, about)| format!("`{}`: {about}", key.name())).collect();
+            let row = format!("| `{}` | {about} | {} |\n", op.name(), fields.join("; "));
+            table.push_str(&row);
+        }
+        table
+    }
+
+    #[test]
+    fn the_documentation_has_the_table_of_help() {
+        assert_eq!(include_str!("operations.md"), table(), "put the right side into operations.md");
+    }
 
     #[test]
     fn a_slip_of_the_finger_finds_its_operation() {

@@ -1,60 +1,69 @@
-//! The chat protocol, `chinwag.v1`: JSON texts into commands, replies and events into JSON or, for a
-//! person at a terminal, into readable lines. Bytes in, values out; what they mean is
-//! [`chat`](crate::chat)'s business, how they travel is [`ws`](crate::ws)'s and [`line`](crate::line)'s.
+//! The chat protocol, `chinwag.v1`: parses JSON requests into commands, and renders replies and
+//! events as JSON or, for a person at a terminal, as lines of text. [`chat`](crate::chat) knows
+//! what they mean, [`ws`](crate::ws) and [`line`](crate::line) how they travel.
 //!
 //! # Requests
 //!
-//! A request is one flat JSON object: `op` (one of [`Op`](crate::chat::Op)), an optional `id`, and the
-//! fields of the operation, which `{"op":"help","id":1}` lists. A WebSocket message may hold several,
-//! one a line ([`requests`]).
+//! A request is one flat JSON object: `op` (one of [`Op`](crate::chat::Op)), an optional `id`, and
+//! the fields of the operation. A WebSocket message may hold several, one a line ([`requests`]).
+//! These are the operations, as `{"op":"help","id":1}` lists them:
+//!
+#![doc = include_str!("operations.md")]
+//!
 //!
 //! ```text
 //! > {"op":"send","id":3,"room":"lobby","cid":"c-7781","text":"hi"}
-//! < {"id":3,"code":0,"message":"ok","data":{"room":"lobby","seq":122,"at":1763700001456,"durable":"memory"}}
+//! < {"id":3,"code":0,"message":"ok",
+//!    "data":{"room":"lobby","seq":122,"at":1763700001456,"durable":"memory"}}
 //! ```
 //!
-//! - `id`: a string or an integer of at most 64 bytes, echoed as it was written. Without it a success is
-//!   not answered; a refusal always is, with `"id":null,"op":…`.
-//! - Fields that no operation has are ignored. `null` is as good as nothing. The same field twice is
-//!   refused, and so is a string that holds a NUL or half of a surrogate pair.
-//! - A seq is an integer of 0 or more and below 2^53; `1.0`, `-1` and `"1"` are none. That of a message is 1
-//!   or more.
-//! - `data` is passed on as it was written, but for line ends, so it must be JSON that everybody's parser
-//!   can read: at most [`DATA_DEPTH_MAX`](parse::DATA_DEPTH_MAX) levels, no half of a surrogate pair, no
-//!   number beyond a double.
+//! - `id`: a string or an integer of at most 64 bytes, echoed as it was written. Without it a
+//!   success is not answered; a refusal always is, with `"id":null,"op":…`.
+//! - Fields that no operation has are ignored. `null` counts as a missing field. A field that is
+//!   given twice is refused, and so is a string with a NUL or half of a surrogate pair.
+//! - A seq is an integer of 0 or more and below 2^53; `1.0`, `-1` and `"1"` are refused. The seq of
+//!   a message is 1 or more.
+//! - `data` is passed on as it was written, except for line ends, so it must be JSON that every
+//!   parser can read: at most [`DATA_DEPTH_MAX`](parse::DATA_DEPTH_MAX) levels, no half of a
+//!   surrogate pair, no number beyond a double.
 //! - `text` and `data` together are at most `message_bytes` (4001).
 //!
 //! # Replies
 //!
-//! `{"id":…,"code":0,"message":"ok","data":{…}}`, or with another [`Code`](crate::chat::Code) a refusal:
+//! `{"id":…,"code":0,"message":"ok","data":{…}}`, or with another [`Code`](crate::chat::Code) a
+//! refusal:
 //!
 //! ```text
 //! > {"op":"jion","room":"lobby","id":"a"}
 //! < {"id":"a","code":1002,"message":"there is no operation \"jion\"",
-//!    "data":{"error":"unknown_op","field":"op","expected":"one of hello, …","hint":"join","ops":["hello",…]}}
+//!    "data":{"error":"unknown_op","field":"op","expected":"one of hello, …","hint":"join",
+//!    "ops":["hello",…]}}
 //! ```
 //!
-//! `data.error` is the code's stable slug. The others are there where they help: `field` (which one),
-//! `expected` (what would be right), `hint` (a value that would be taken), `limit` (what was exceeded),
-//! `offset` (the byte at which JSON ended being JSON), `epoch` (the present one), and `retry_after_ms`
-//! exactly when the same request can succeed later by itself.
+//! `data.error` is the code's stable slug. The others are there where they help: `field`,
+//! `expected` (a valid value in words), `hint` (a value that would be accepted), `limit` (the limit
+//! that was exceeded), `offset` (the byte at which the JSON is invalid), `epoch` (the present one),
+//! and `retry_after_ms` exactly when the same request can succeed later by itself.
 //!
 //! # Events
 //!
-//! An object with `ev`. A record of a room's log has `room`, `seq`, `from` and `at`; as an item of a
-//! `replay` or of `history` it has no `room`, and one's own has its `cid`. A message that was edited shows its
-//! present text and `"edited":at`; of one that was deleted, and of its edits, `"deleted":true` is left. A reaction
-//! that is taken back has `"remove":true`. The `act` of moderation is `kick`, `ban`, `unban`, `mute`, `unmute` or
-//! `role` (with the `role`); bans and mutes without `until` last until they are taken back.
+//! An object with `ev`. A record of a room's log has `room`, `seq`, `from` and `at`; as an item of
+//! a `replay` or of `history` it has no `room`, and one's own has its `cid`. A message that was
+//! edited shows its present text and `"edited":at`; of one that was deleted, and of its edits,
+//! `"deleted":true` is left. A reaction that is taken back has `"remove":true`. The `act` of
+//! moderation is `kick`, `ban`, `unban`, `mute`, `unmute` or `role` (with the `role`); bans and
+//! mutes without `until` last until they are taken back.
 //!
 //! ```text
 //! < {"ev":"message","room":"lobby","seq":123,"from":"bob","at":1763700002001,"text":"yo"}
 //! < {"ev":"topic","room":"lobby","seq":124,"from":"bob","at":1763700002002,"text":"tea"}
-//! < {"ev":"edit","room":"lobby","seq":125,"from":"bob","at":1763700002003,"target":123,"text":"yo!"}
-//! < {"ev":"reaction","room":"lobby","seq":126,"from":"ann","at":1763700002004,"target":123,"emoji":"+1"}
+//! < {"ev":"edit","room":"lobby","seq":125,"from":"bob","at":1763700002003,"target":123,
+//!    "text":"yo!"}
+//! < {"ev":"reaction","room":"lobby","seq":126,"from":"ann","at":1763700002004,"target":123,
+//!    "emoji":"+1"}
 //! < {"ev":"deletion","room":"lobby","seq":127,"from":"bob","at":1763700002005,"target":123}
-//! < {"ev":"moderation","room":"lobby","seq":128,"from":"ann","at":1763700002006,"act":"mute","target":"bob",
-//!    "until":1763700062006,"reason":"spam"}
+//! < {"ev":"moderation","room":"lobby","seq":128,"from":"ann","at":1763700002006,"act":"mute",
+//!    "target":"bob","until":1763700062006,"reason":"spam"}
 //! < {"ev":"invited","room":"attic","from":"ann"}
 //! < {"ev":"replay","room":"lobby","items":[{"ev":"message","seq":1,…},…],"to":140}
 //! < {"ev":"live","room":"lobby","seq":140}
@@ -86,12 +95,15 @@
 
 pub mod client;
 mod close;
+mod encoded_len;
 mod help;
 pub mod human;
 mod json;
+mod key;
 pub mod parse;
 pub mod render;
 
 pub use close::{close_code, close_words};
+pub use encoded_len::encoded_len_max;
 pub use parse::{Parsed, Refused, parse, parse_bytes, request_len_max, requests, too_long};
-pub use render::{Context, weight};
+pub use render::Context;

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use super::Violation;
+use super::header::CONTROL_LEN_MAX;
 
 /// The longest reason that fits beside the code into a control frame, in bytes.
-pub const REASON_LEN_MAX: usize = 123;
+pub const REASON_LEN_MAX: usize = CONTROL_LEN_MAX - 2;
 
 /// A close code that may stand on the wire: 1000–1003, 1007–1014 or 3000–4999 (section 7.4).
 ///

@@ -12,8 +12,8 @@ use super::CloseCode;
 ///        receive: send the answer; fail: send a close frame
 /// ```
 ///
-/// Once it is `Done` the server closes the TCP connection at once; a client waits until it does, for
-/// as long as its close deadline allows (section 7.1.1).
+/// Once it is `Done` the server closes the TCP connection at once; a client waits until it does,
+/// for as long as its close deadline allows (section 7.1.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Closing {
     /// Messages go both ways.
@@ -28,7 +28,8 @@ pub enum Closing {
 /// What a received close frame asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseAnswer {
-    /// Send a close frame with this code, or with an empty payload; the last frame of the connection.
+    /// Send a close frame with this code, or with an empty payload; the last frame of the
+    /// connection.
     Send(Option<CloseCode>),
     /// Send nothing.
     Nothing,

@@ -6,9 +6,10 @@ use flate2::{Compress, Compression, FlushCompress, Status};
 
 use super::WindowBits;
 
-/// What every sync flush ends with, and the wire leaves out.
+/// The end of every sync flush, which is not sent (section 7.2.1).
 const FLUSH_TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
-/// What is kept of the output buffer between messages, in bytes.
+/// Bytes of the output buffer that are kept between messages: enough for nearly all, without
+/// pinning the memory of a large one.
 const OUTPUT_LEN_KEPT: usize = 64 * 1024;
 /// The level, 0–9: higher ones cost more time than they save bytes on messages of chat size.
 const LEVEL: u32 = 3;
@@ -16,8 +17,8 @@ const LEVEL: u32 = 3;
 /// Which messages are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CompressPolicy {
-    /// Those of at least `len_min` bytes that become smaller. Below some 512 bytes the work is rarely
-    /// worth the bytes.
+    /// Those of at least `len_min` bytes that become smaller. Below some 512 bytes the work is
+    /// rarely worth the bytes.
     WherePays {
         /// The shortest message that is tried, in bytes.
         len_min: usize,
@@ -35,8 +36,8 @@ impl Default for CompressPolicy {
 /// The compressors for all connections, one for each size of window, made when first used.
 ///
 /// There is no context takeover: each message is compressed from an empty window, so one compressor
-/// serves everyone, and what it made can be sent to many. A compressor takes about 300 KiB at 15 bits
-/// and less below; there are at most seven.
+/// serves everyone, and what it made can be sent to many. A compressor takes about 300 KiB at 15
+/// bits and less below; there are at most seven.
 pub struct Compressor {
     policy: CompressPolicy,
     streams: [Option<Box<Compress>>; WindowBits::ALL.len()],
@@ -72,8 +73,8 @@ impl Compressor {
         }
     }
 
-    /// Compresses into `room` bytes of output and returns how many of them go on the wire, or `None` if
-    /// they are not enough.
+    /// Compresses into `room` bytes of output and returns how many of them go on the wire, or
+    /// `None` if they are not enough.
     fn run(&mut self, payload: &[u8], bits: WindowBits, room: usize) -> Option<usize> {
         if self.output.len() < room {
             self.output.resize(room, 0);
@@ -84,6 +85,7 @@ impl Compressor {
             let level = Compression::new(LEVEL);
             Box::new(Compress::new_with_window_bits(level, false, bits.as_u8()))
         });
+        // The stream must not refer to the last message, which went to other recipients.
         stream.reset();
         let status = stream.compress(payload, output, FlushCompress::Sync).ok()?;
         let len = usize::try_from(stream.total_out()).ok()?;

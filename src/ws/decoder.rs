@@ -11,10 +11,10 @@ use super::{
 
 /// One connection's inbound state: 16 bytes while nothing is incomplete.
 ///
-/// What arrives in pieces is gathered, and grows only with the bytes received. A compressed message is
-/// gathered as it is and inflated when it is complete: inflating each piece at once would take an
-/// inflater with a window of its own, 45 KiB, for every connection that is in the middle of one, which
-/// a peer gets for a few bytes.
+/// What arrives in pieces is gathered, and grows only with the bytes received. A compressed message
+/// is gathered as it is and inflated when it is complete: inflating each piece at once would take
+/// an inflater with a window of its own, 45 KiB, for every connection that is in the middle of one,
+/// which a peer gets for a few bytes.
 #[derive(Debug)]
 pub struct Decoder {
     partial: Option<Box<Partial>>,
@@ -23,13 +23,13 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// The decoder of a new connection, with what was agreed upon about compression.
+    /// The decoder of a new connection, with the compression that was negotiated.
     #[must_use]
     pub const fn new(deflate: Option<Deflate>) -> Self {
         Self { partial: None, deflate, ended: false }
     }
 
-    /// What was agreed upon about compression.
+    /// The compression that was negotiated.
     #[must_use]
     pub const fn deflate(&self) -> Option<Deflate> {
         self.deflate
@@ -48,8 +48,8 @@ impl Decoder {
         message.map_or(0, Message::capacity)
     }
 
-    /// Takes the next message or control frame off the front of `input`, unmasking it in place; call
-    /// it until it returns `None`. Then `input` is used up, and what was incomplete is kept.
+    /// Takes the next message or control frame off the front of `input`, unmasking it in place;
+    /// call it until it returns `None`. Then `input` is used up, and what was incomplete is kept.
     ///
     /// After a close frame or a violation everything is discarded.
     ///
@@ -84,6 +84,7 @@ impl Decoder {
         input: &mut &'i mut [u8],
         settings: &Settings,
     ) -> Result<Option<Ready<'i>>, Violation> {
+        // A frame that is whole in the input needs no state at all, which is nearly every frame.
         if self.partial.is_none()
             && let Some((header, payload)) = self.next_whole(input, settings)?
         {
@@ -94,6 +95,8 @@ impl Decoder {
                 return Ok(None);
             };
             let header = frame.header;
+            // The mask is applied as bytes arrive, so the position in the payload must be kept with
+            // the frame.
             let missing = header.payload_len - frame.received;
             let piece = take(input, missing);
             if let Some(key) = header.mask {
@@ -105,6 +108,8 @@ impl Decoder {
             if header.opcode.is_control() {
                 return Ok(self.push_control(frame, control, piece, complete));
             }
+            // A message in one frame whose header came in pieces: its payload still lies whole in
+            // the input.
             if complete && header.fin && !self.has_message() {
                 self.partial = None;
                 return Ok(Some(Ready::InPlace(header, piece)));
@@ -132,6 +137,7 @@ impl Decoder {
         self.admit(&header, settings)?;
         let end =
             usize::try_from(header.payload_len).ok().and_then(|len| len.checked_add(header_len));
+        // A frame that is cut, or the first of several, goes the slower way, which keeps its bytes.
         let Some(frame) = end.filter(|_| header.fin).and_then(|end| input.split_off_mut(..end))
         else {
             return Ok(None);
@@ -183,6 +189,8 @@ impl Decoder {
 
     /// Holds a header against the message under way and the limits.
     fn admit(&mut self, header: &FrameHeader, settings: &Settings) -> Result<(), Violation> {
+        // Control frames may come between the fragments of a message (section 5.4) and were bounded
+        // by their header.
         if header.opcode.is_control() {
             return Ok(());
         }
@@ -200,10 +208,14 @@ impl Decoder {
         }
         let len_max = settings.message_len_max;
         let total = usize::try_from(header.payload_len).ok().and_then(|more| len.checked_add(more));
+        // The announced length is judged, so that nothing is kept of a message that cannot be
+        // accepted.
         if total.is_none_or(|total| total > settings.wire_len_max(compressed)) {
             return Err(Violation::MessageTooLong { len_max });
         }
         let fragments_max = settings.fragments_max;
+        // Empty fragments cost nothing in bytes, so that without this bound they could go on for
+        // ever.
         if fragments > fragments_max.max(1) {
             return Err(Violation::TooManyFragments { fragments_max });
         }
@@ -231,6 +243,7 @@ impl Decoder {
             return None;
         }
         self.finish_frame();
+        // Only its header came in pieces.
         if gathered.is_empty() {
             return Some(Ready::InPlace(frame.header, piece));
         }
@@ -251,6 +264,8 @@ impl Decoder {
         let partial = self.partial.get_or_insert_default();
         let message = partial.message.get_or_insert_with(|| Message::new(&header));
         let mut len_max = settings.wire_len_max(message.compressed);
+        // The last frame tells the exact length of the message, so the buffer grows to that and no
+        // further.
         if header.fin {
             let missing = usize::try_from(missing).unwrap_or(usize::MAX);
             len_max = message.len().saturating_add(piece.len()).saturating_add(missing);
@@ -264,6 +279,7 @@ impl Decoder {
         if !header.fin {
             return Ok(None);
         }
+        // The whole state goes with the message, so that an idle connection owns no buffer.
         let message = partial.message.take();
         self.partial = None;
         message.map(Message::finish).transpose()
@@ -285,8 +301,8 @@ fn take<'i>(input: &mut &'i mut [u8], len: u64) -> &'i mut [u8] {
     input.split_off_mut(..len).unwrap_or_default()
 }
 
-/// As [`FrameHeader::decode`], for a header whose first bytes came earlier: the length is how much of
-/// `input` it takes.
+/// As [`FrameHeader::decode`], for a header whose first bytes came earlier: the length is how much
+/// of `input` it takes.
 fn decode_begun(
     begun: HeaderBytes,
     input: &[u8],

@@ -18,8 +18,8 @@ pub fn encode_text_header(payload_len: usize) -> HeaderBytes {
 
 /// Appends a frame that is a whole message, or a control frame.
 ///
-/// A server's has no `mask`, a client's has a fresh, unpredictable one (section 5.3). The payload of a
-/// control frame has at most [`CONTROL_LEN_MAX`] bytes: what goes beyond is left out.
+/// A server's has no `mask`, a client's has a fresh, unpredictable one (section 5.3). The payload
+/// of a control frame has at most [`CONTROL_LEN_MAX`] bytes: what goes beyond is left out.
 pub fn encode(opcode: Opcode, payload: &[u8], mask: Option<MaskKey>, out: &mut impl BufMut) {
     encode_frame(FrameHeader { mask, ..FrameHeader::new(opcode, 0) }, payload, out);
 }
@@ -38,6 +38,7 @@ pub fn encode_compressed(
 /// Appends a frame with the given header, whose length is taken from `payload`: for fragments.
 pub fn encode_frame(header: FrameHeader, payload: &[u8], out: &mut impl BufMut) {
     let mut payload = payload;
+    // A longer control frame would make the peer fail the connection.
     if header.opcode.is_control() {
         payload = payload.get(..CONTROL_LEN_MAX).unwrap_or(payload);
     }
@@ -69,6 +70,7 @@ pub fn encode_close(
 }
 
 fn put_masked(payload: &[u8], key: MaskKey, out: &mut impl BufMut) {
+    // The payload is shared and must not change, so it is masked in a copy, a chunk at a time.
     let mut buffer = [0; MASK_CHUNK_LEN];
     for chunk in payload.chunks(MASK_CHUNK_LEN) {
         let Some(masked) = buffer.get_mut(..chunk.len()) else {

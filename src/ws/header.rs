@@ -12,7 +12,7 @@ use std::ops::Deref;
 use super::{MaskKey, Role, Violation};
 
 /// The longest header: two bytes, a 64-bit length and a mask.
-pub const HEADER_LEN_MAX: usize = 14;
+pub const HEADER_LEN_MAX: usize = 2 + 8 + 4;
 /// The longest payload of a control frame (section 5.5).
 pub const CONTROL_LEN_MAX: usize = 125;
 
@@ -106,8 +106,8 @@ impl FrameHeader {
     ///
     /// # Errors
     ///
-    /// The first fault in the order of the bytes, as soon as the byte is there: so the answer does not
-    /// depend on how the input was cut.
+    /// The first fault in the order of the bytes, as soon as the byte is there: so the answer does
+    /// not depend on how the input was cut.
     pub fn decode(
         input: &[u8],
         role: Role,

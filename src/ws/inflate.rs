@@ -6,18 +6,18 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 use super::Violation;
 
-/// The output buffer's first size, and what is kept of it between messages, in bytes.
+/// Bytes of the output buffer at first and between messages: enough for nearly all, without pinning
+/// the memory of a large one.
 const OUTPUT_LEN_KEPT: usize = 16 * 1024;
 
-/// What is appended to a message: the end of the sync flush that its sender took off (section
-/// 7.2.2), and an empty final block, so that a message that stops in the middle of a block is known
-/// from a whole one.
+/// Bytes appended to a message: the end of the sync flush that its sender removed (section 7.2.2),
+/// and an empty final block, which a message that stops in the middle of a block does not reach.
 const TAIL: [u8; 9] = [0x00, 0x00, 0xff, 0xff, 0x01, 0x00, 0x00, 0xff, 0xff];
 
 /// One decompressor for all connections: there is no context takeover, so each message begins anew.
 ///
-/// It inflates with the largest window, which reads what was made with any smaller one. About 45 KiB,
-/// from the first compressed message on.
+/// It inflates with the largest window, which reads what was made with any smaller one. About 45
+/// KiB, from the first compressed message on.
 #[derive(Default)]
 pub struct Inflater {
     stream: Option<Box<Decompress>>,
@@ -28,8 +28,8 @@ pub struct Inflater {
 impl Inflater {
     /// Returns the message that `payload` holds, which is at most `len_max` bytes long.
     ///
-    /// The output buffer grows with what comes out, to `len_max` + 1 bytes at most; it is shared, and
-    /// given back by [`Inflater::trim`].
+    /// The output buffer grows with what comes out, to `len_max` + 1 bytes at most; it is shared,
+    /// and given back by [`Inflater::trim`].
     ///
     /// # Errors
     ///
@@ -78,8 +78,8 @@ struct Run<'a> {
     /// Bytes of `output` that are filled; at most `len_max`.
     len: usize,
     len_max: usize,
-    /// Whether the input so far ends with a final block (BFINAL), or is empty. What follows begins a
-    /// new stream (section 7.2.3.4).
+    /// Whether the input so far ends with a final block (BFINAL), or is empty. What follows begins
+    /// a new stream (section 7.2.3.4).
     ended: bool,
 }
 
@@ -119,8 +119,8 @@ impl Run<'_> {
         Ok((taken, made))
     }
 
-    /// Makes room if there is none: doubles, but to one byte more than the limit at most, which is
-    /// where a message that is too long shows itself.
+    /// Doubles a full buffer, but to one byte more than the limit at most: a message that fills
+    /// that byte is too long.
     fn grow(&mut self) {
         if self.len < self.output.len() {
             return;

@@ -25,7 +25,8 @@ pub enum Item<'a> {
     },
 }
 
-/// The scratch space that all decoders of a thread share: the inflater, and the message last gathered.
+/// The scratch space that all decoders of a thread share: the inflater, and the message last
+/// gathered.
 #[derive(Debug, Default)]
 pub struct Shared {
     inflater: Inflater,
@@ -34,8 +35,8 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Gives back what large messages took. Each decoding begins with it; call it at the end of a turn,
-    /// too, so that nothing is kept through a silence.
+    /// Gives back what large messages took. Each decoding begins with it; call it at the end of a
+    /// turn, too, so that nothing is kept through a silence.
     pub fn trim(&mut self) {
         self.whole = None;
         self.inflater.trim();

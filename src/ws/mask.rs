@@ -7,6 +7,8 @@ pub type MaskKey = [u8; 4];
 /// to use the machine's vectors.
 const BLOCK_LEN: usize = 32;
 
+const _: () = assert!(BLOCK_LEN.is_multiple_of(size_of::<MaskKey>()));
+
 /// Masks `payload` in place, or takes the mask off: the two are the same.
 ///
 /// `offset` is the position of `payload` in its frame's payload, so that a frame may be unmasked in
@@ -48,7 +50,8 @@ fn rotate(mut key: MaskKey, offset: u64) -> MaskKey {
 mod tests {
     use super::*;
 
-    /// Section 5.3 to the letter: each octet is combined with the key's octet of its position modulo 4.
+    /// Section 5.3 to the letter: each octet is combined with the key's octet of its position
+    /// modulo 4.
     fn mask_plainly(payload: &mut [u8], key: MaskKey, offset: usize) {
         for (i, byte) in payload.iter_mut().enumerate() {
             *byte ^= key[(offset + i) % 4];

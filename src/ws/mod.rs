@@ -1,9 +1,9 @@
 //! WebSocket, sans-io and for both roles: RFC 6455 whole, and permessage-deflate (RFC 7692).
 //!
-//! Bytes in, values out. A [`Decoder`] per connection turns received bytes into [`Item`]s, in place: a
-//! message that arrives whole is unmasked where it lies and lent out, without a copy or an allocation. A
-//! connection owns memory only while a frame or a fragmented message is incomplete, and only for bytes
-//! that were received. [`Shared`] is the scratch space of all connections.
+//! Bytes in, values out. A [`Decoder`] per connection turns received bytes into [`Item`]s, in
+//! place: a message that arrives whole is unmasked where it lies and lent out, without a copy or an
+//! allocation. A connection owns memory only while a frame or a fragmented message is incomplete,
+//! and only for bytes that were received. [`Shared`] is the scratch space of all connections.
 //!
 //! ```
 //! use chinwag::ws::{Decoder, Item, Role, Settings, Shared};
@@ -30,9 +30,9 @@
 //! | [`Decoder`] | frames to messages: fragments, limits, UTF-8, inflation |
 //! | [`encode()`] and its kin | messages to frames |
 //! | [`Compressor`] | messages to compressed ones, where it pays |
-//! | [`extension`] | what the two sides agree upon in the handshake |
+//! | [`extension`] | the negotiation in the handshake |
 //! | [`Closing`] | the closing handshake |
-//! | [`Violation`] | every fault of a peer's, and its close code |
+//! | [`Violation`] | every fault of a peer, and its close code |
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 

@@ -17,7 +17,7 @@ pub(super) enum Stage {
     /// A new frame, inside a fragmented message.
     #[default]
     Between,
-    /// The header of which these are the first bytes.
+    /// A header that has begun with these bytes.
     Header(HeaderBytes),
     /// The payload of a message's frame; the message holds what has arrived of it.
     Data(Frame),
@@ -55,6 +55,7 @@ impl Message {
     /// The message that begins with `header`.
     pub(super) fn new(header: &FrameHeader) -> Self {
         let FrameHeader { opcode, compressed, .. } = *header;
+        // Compressed text can be checked only after it is inflated.
         let buffer = if opcode == Opcode::Text && !compressed {
             Buffer::Text(TextBuffer::default())
         } else {
@@ -120,7 +121,7 @@ impl Message {
 pub(super) enum Whole {
     /// Text, checked.
     Text(String),
-    /// Anything else, not yet looked at.
+    /// Anything else, not checked yet.
     Bytes { opcode: Opcode, compressed: bool, bytes: Vec<u8> },
 }
 
@@ -129,5 +130,6 @@ fn growth(len: usize, spare: usize, additional: usize, len_max: usize) -> usize 
     if spare >= additional {
         return 0;
     }
+    // Doubling keeps the number of copies small however small the pieces are.
     additional.max(len.min(len_max.saturating_sub(len)))
 }

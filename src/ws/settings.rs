@@ -5,16 +5,17 @@ use super::Role;
 /// Frames in one message, empty ones included, unless set otherwise.
 pub const FRAGMENTS_MAX: u32 = 1024;
 
-/// What is the same for many connections.
+/// Settings that many connections share.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Which side this is.
     pub role: Role,
     /// The largest message that is accepted, in bytes, inflated if it was compressed. One more is
-    /// [`Violation::MessageTooLong`](super::Violation::MessageTooLong), as soon as a header announces it.
+    /// [`Violation::MessageTooLong`](super::Violation::MessageTooLong), as soon as a header
+    /// announces it.
     ///
-    /// Of a message that arrives in pieces no more than this is kept; of a compressed one, which may be
-    /// larger than what it holds, an eighth and 64 bytes more.
+    /// Of a message that arrives in pieces no more than this is kept; of a compressed one, which
+    /// may be larger than what it holds, an eighth and 64 bytes more.
     pub message_len_max: usize,
     /// The most frames in one message, empty ones included. One more is
     /// [`Violation::TooManyFragments`](super::Violation::TooManyFragments).
@@ -31,8 +32,8 @@ impl Settings {
         Self { role, message_len_max, fragments_max: FRAGMENTS_MAX, accept_binary: true }
     }
 
-    /// The most bytes of a message on the wire. A compressor without any skill, 9 bits for each 8 and
-    /// some for its blocks, still passes.
+    /// The most bytes of a message on the wire. A compressor without any skill, 9 bits for each 8
+    /// and some for its blocks, still passes.
     pub(super) const fn wire_len_max(&self, compressed: bool) -> usize {
         if !compressed {
             return self.message_len_max;

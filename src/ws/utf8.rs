@@ -10,6 +10,8 @@ use super::Violation;
 ///
 /// [`Violation::InvalidUtf8`].
 pub(super) fn decode_utf8(bytes: &[u8]) -> Result<&str, Violation> {
+    // The faster of the two checks: it does not say where the fault is, and RFC 6455 asks only that
+    // there is one.
     let Ok(text) = basic::from_utf8(bytes) else {
         return Err(Violation::InvalidUtf8);
     };
@@ -56,6 +58,7 @@ impl TextBuffer {
     /// [`Violation::InvalidUtf8`] if no continuation can make it valid.
     pub(super) fn push(&mut self, piece: &[u8]) -> Result<(), Violation> {
         let rest = self.mend_cut(piece)?;
+        // The check that tells a fault from a character that is merely cut.
         let valid = match compat::from_utf8(rest) {
             Ok(text) => text,
             Err(error) if error.error_len().is_some() => return Err(Violation::InvalidUtf8),

@@ -89,7 +89,7 @@ fn a_backup_of_a_running_server_is_restored_with_another_epoch() {
     say(&mut ann, numbered(0..20));
     let said = done(&server.data(), &["backup", file]);
     assert!(said.contains("1 rooms, 20 records"), "{said}");
-    assert!(refused(&server.data(), &["backup", file]).contains("not overwritten"));
+    assert!(refused(&server.data(), &["backup", file]).contains("never overwritten"));
     say(&mut ann, numbered(20..30));
     assert!(done(&server.data(), &["verify"]).contains("1 rooms, 30 records, 0 faults"));
     let taken = refused(&server.data(), &["restore", file]);

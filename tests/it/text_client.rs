@@ -59,11 +59,11 @@ fn a_conversation_reads_well() {
         &mut ann,
         "> /nick ann
          < Welcome to chinwag …. You are ann.
-         < Type /join lobby to enter a room, /help for the rest.
+         < Type /join lobby to join a room, /help for all commands.
          > hello?
-         < ! you are in no room; /join lobby enters one
+         < ! you are not in a room; join one with /join lobby
          > /rooms
-         < -- you are in no room; /join lobby enters one --
+         < -- you are not in a room; join one with /join lobby --
          > /join lobby
          < -- you are in lobby, 2 members --
          > hello",
@@ -89,16 +89,16 @@ fn a_conversation_reads_well() {
          < [lobby] …:… bob: hi ann
          < [lobby] …:… * bob changed the topic: tea
          > /jion x
-         < ! there is no /jion; perhaps /join; /help lists what there is
+         < ! there is no /jion; did you mean /join; /help lists the commands
          > /join No
-         < ! …; perhaps no
+         < ! …; did you mean no
          > /join
-         < ! this needs more, as in /join lobby
+         < ! this command needs more, for example: /join lobby
          > //not a command
          > /leave
          < -- you have left lobby --
          > anybody?
-         < ! you are in no room; /join lobby enters one
+         < ! you are not in a room; join one with /join lobby
          > /quit
          < -- goodbye --",
     );
@@ -113,8 +113,8 @@ fn who_says_nothing_of_a_name_is_a_guest_and_may_take_one_before_speaking() {
     converse(
         &mut raw,
         "> /help
-         < Welcome to chinwag …. You are guest-…; /nick ann gives you a name.
-         < Type /join lobby to enter a room, /help for the rest.",
+         < Welcome to chinwag …. You are guest-…; choose a name with /nick ann.
+         < Type /join lobby to join a room, /help for all commands.",
     );
     for command in ["nick", "join", "msg", "who", "rooms", "history", "topic", "leave", "help"] {
         converse(&mut raw, &format!("< …/{command}…"));
@@ -122,7 +122,7 @@ fn who_says_nothing_of_a_name_is_a_guest_and_may_take_one_before_speaking() {
     converse(
         &mut raw,
         "< …/quit…
-         < Anything else is said in the room you joined last.
+         < Any other line is sent to the room you joined last.
          > /nick ann
          < Welcome to chinwag …. You are ann…
          < Type …
@@ -131,7 +131,7 @@ fn who_says_nothing_of_a_name_is_a_guest_and_may_take_one_before_speaking() {
          > /nick eve
          < ! you have spoken under your name…
          > /nick
-         < ! this needs more, as in /nick ann",
+         < ! this command needs more, for example: /nick ann",
     );
 }
 

@@ -150,18 +150,6 @@ fn every_rule_has_a_planted_violation() {
 }
 
 #[test]
-fn a_test_file_of_another_name_is_test_code() {
-    let parent = "//! A module.\n#[cfg(test)]\n#[path = \"load_tests.rs\"]\nmod tests;";
-    let mut sources = [
-        Source::new("src/ws/header.rs", parent),
-        Source::new("src/ws/load_tests.rs", "//! Tests.\nfn f() { x.unwrap(); }"),
-    ];
-    mark_test_files(&mut sources);
-    let findings = sources.iter().flat_map(check);
-    assert_eq!(findings.filter(|finding| finding.rule == Rule::Panic).count(), 0);
-}
-
-#[test]
 fn a_file_is_test_code_only_if_its_parent_says_so() {
     let panics = "//! Tests.\nfn f() { x.unwrap(); }";
     for (declaration, expected) in [("#[cfg(test)]\nmod tests;", 0), ("mod tests;", 1)] {

@@ -30,15 +30,16 @@ enum CatchUp {
 }
 
 impl DeliveryMut<'_> {
-    /// Brings the lagging cursors of a connection as far up as its send credit allows. Pages that they need are then
-    /// wanted: see [`Pages::next_to_read`].
+    /// Brings the lagging cursors of a connection as far up as its send credit allows. Pages that
+    /// they need are then wanted: see [`Pages::next_to_read`].
     pub(in crate::chat) fn catch_up(&mut self, conn: ConnId) {
         let Some(reader) = self.delivery.reader(conn).filter(|reader| reader.lagging > 0) else {
             return;
         };
         let owed = reader.owed();
         let mut rooms: Vec<RoomKey> = reader.subscriptions.iter().map(|row| row.room).collect();
-        // Another room comes first each time, so that a busy one does not take all the credit for ever.
+        // Another room comes first each time, so that a busy one does not take all the credit for
+        // ever.
         let first = usize::try_from(self.context.turn).unwrap_or(0) % rooms.len().max(1);
         rooms.rotate_left(first);
         for key in rooms {

@@ -1,7 +1,7 @@
 //! How much a connection may still be sent before its cursors fall behind.
 
-/// The send credit of one connection: the bytes that wait for its socket, and those that it was given in this
-/// turn and that have not been flushed yet.
+/// The send credit of one connection: the bytes that wait for its socket, and those that it was
+/// given in this turn and that have not been flushed yet.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::chat) struct SendCredit {
     queued: u32,
@@ -15,8 +15,8 @@ impl SendCredit {
         Self { queued: 0, given: 0, turn: 0 }
     }
 
-    /// Books `bytes` if they fit the limit, or if nothing waits: then they are let through whatever their size, since
-    /// a record that is larger than the limit must reach its readers too.
+    /// Books `bytes` if they fit the limit, or if nothing waits: then they are let through whatever
+    /// their size, since a record that is larger than the limit must reach its readers too.
     pub(in crate::chat) fn take(&mut self, turn: u32, limit: usize, bytes: usize) -> bool {
         let owed = self.owed(turn);
         if owed > 0 && owed.saturating_add(bytes) > limit {

@@ -20,7 +20,8 @@ pub(in crate::chat) struct Feed {
     pub subscriptions: Vec<Subscription>,
     /// Records that were committed in this turn and not fanned out yet.
     pub records: Vec<SharedRecord>,
-    /// The senders that are answered in the place of one of `records`, or do not get it: with its index, ascending.
+    /// The senders that are answered in the place of one of `records`, or do not get it: with its
+    /// index, ascending.
     pub senders: Vec<(usize, Sender)>,
     /// The rendered length of `records`, at most.
     pub bytes: usize,

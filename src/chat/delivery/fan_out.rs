@@ -13,14 +13,15 @@ use crate::chat::rooms::Room;
 use crate::collections::Key as _;
 use crate::net::ConnId;
 
-/// Bytes of records at which a room does not wait for the turn's end: a batch must fit the send credit.
+/// Bytes of records at which a room does not wait for the turn's end: a batch must fit the send
+/// credit.
 const BATCH_BYTES_MAX: usize = PAGE_BYTES_MAX;
 /// Senders up to which comparing with each is faster than sorting.
 const FEW_SENDERS: usize = 8;
 
 impl DeliveryMut<'_> {
-    /// Has a record that was just committed fanned out when the turn ends, and its sender answered then. Returns
-    /// whether so much waits that it should be fanned out at once.
+    /// Has a record that was just committed fanned out when the turn ends, and its sender answered
+    /// then. Returns whether so much waits that it should be fanned out at once.
     pub(in crate::chat) fn enqueue(
         &mut self,
         key: RoomKey,
@@ -137,7 +138,8 @@ struct Batch {
     bytes: usize,
     /// The seq of the first record.
     first: u64,
-    /// The connections of many senders, sorted, so that each reader is not compared with all of them.
+    /// The connections of many senders, sorted, so that each reader is not compared with all of
+    /// them.
     sorted: Vec<ConnId>,
 }
 
@@ -162,7 +164,8 @@ impl Batch {
         self.senders.iter().any(|(_, sender)| sender.conn == conn)
     }
 
-    /// Adds what the connection of a sender gets: the records, with its replies in place of its own ones.
+    /// Adds what the connection of a sender gets: the records, with its replies in place of its own
+    /// ones.
     fn add_parts(&mut self, conn: ConnId, partial: &mut Vec<(ConnId, Part)>) {
         let mut start = 0;
         self.senders.retain_mut(|(index, sender)| {

@@ -1,10 +1,11 @@
 //! Delivery: how records reach those who are live, and those who lag.
 //!
-//! Records that a turn has added to a room wait in its [`Feed`] until the turn ends, or until something happens
-//! to which their order matters; [`DeliveryMut::fan_out`] then hands them to all live cursors at once. A cursor
-//! whose connection has no send credit for them falls behind: it holds a number instead of bytes, and
-//! [`DeliveryMut::catch_up`] brings it up again from the ring or, where that does not reach, from [`Pages`] of the
-//! store, at the pace at which its socket drains. The states of a cursor are drawn in `cursor.rs`.
+//! Records that a turn has added to a room wait in its [`Feed`] until the turn ends, or until
+//! something happens to which their order matters; [`DeliveryMut::fan_out`] then hands them to all
+//! live cursors at once. A cursor whose connection has no send credit for them falls behind: it
+//! holds a number instead of bytes, and [`DeliveryMut::catch_up`] brings it up again from the ring
+//! or, where that does not reach, from [`Pages`] of the store, at the pace at which its socket
+//! drains. The states of a cursor are drawn in `cursor.rs`.
 //!
 //! It looks down on `rooms` and changes nothing there.
 
@@ -28,8 +29,8 @@ use crate::net::ConnId;
 
 /// The part of the budget of all rings that the pages of stored logs may take, beside them.
 const PAGES_PART: usize = 8;
-/// Answers that a connection waits for at which more is read from it again: so few that the next ones fit, and so
-/// many that it is not woken for each.
+/// Answers that a connection waits for at which more is read from it again: so few that the next
+/// ones fit, and so many that it is not woken for each.
 const OWED_ENOUGH: u32 = 32;
 
 /// All readers and cursors, and the pages that lagging ones read.
@@ -149,8 +150,8 @@ pub(super) struct DeliveryMut<'a> {
 }
 
 impl DeliveryMut<'_> {
-    /// Changes how much a connection waits for. Once that has become little, the session that has stopped reading
-    /// from it is told.
+    /// Changes how much a connection waits for. Once that has become little, the session that has
+    /// stopped reading from it is told.
     pub(super) fn relieve(&mut self, conn: ConnId, change: impl FnOnce(&mut Reader)) {
         let Some(reader) = self.delivery.reader_mut(conn) else { return };
         let before = reader.owed();

@@ -1,8 +1,8 @@
-//! Pages of stored logs, for cursors that are behind their rooms' rings: each is read from the store once,
-//! for all who need it, and kept for a while.
+//! Pages of stored logs, for cursors that are behind their rooms' rings: each is read from the
+//! store once, for all who need it, and kept for a while.
 //!
-//! Pages are cut at multiples of [`PAGE_RECORDS`], so that cursors that began at different places ask for the
-//! same ones.
+//! Pages are cut at multiples of [`PAGE_RECORDS`], so that cursors that began at different places
+//! ask for the same ones.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -130,8 +130,8 @@ impl Pages {
         None
     }
 
-    /// A page was read: it is kept, and those who wait for it are returned. If a record of it was changed
-    /// meanwhile, it is to be read again, and nobody is.
+    /// A page was read: it is kept, and those who wait for it are returned. If a record of it was
+    /// changed meanwhile, it is to be read again, and nobody is.
     pub(in crate::chat) fn arrived(
         &mut self,
         id: PageId,

@@ -14,7 +14,8 @@ pub(in crate::chat) struct SubscriptionRef {
     pub index: u32,
 }
 
-/// A connection that has said hello, as those who deliver see it: small, since a fan-out visits many.
+/// A connection that has said hello, as those who deliver see it: small, since a fan-out visits
+/// many.
 #[derive(Debug)]
 pub(in crate::chat) struct Reader {
     pub conn: ConnId,

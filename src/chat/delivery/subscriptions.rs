@@ -7,12 +7,14 @@ use crate::chat::keys::RoomKey;
 use crate::collections::Key as _;
 use crate::net::ConnId;
 
-/// Subscriptions up to which a room's list grows by one at a time: there are very many rooms of two.
+/// Subscriptions up to which a room's list grows by one at a time: there are very many rooms of
+/// two.
 const FEW_SUBSCRIPTIONS: usize = 4;
 
 impl DeliveryMut<'_> {
-    /// Adds a cursor of `conn` to the room: live at the head, or lagging, with `next` to be sent first. Waiting
-    /// records are fanned out before, so that the cursor does not see what was before it.
+    /// Adds a cursor of `conn` to the room: live at the head, or lagging, with `next` to be sent
+    /// first. Waiting records are fanned out before, so that the cursor does not see what was
+    /// before it.
     pub(in crate::chat) fn subscribe(&mut self, conn: ConnId, key: RoomKey, next: Option<u64>) {
         self.fan_out(key);
         self.unsubscribe(conn, key);

@@ -6,7 +6,8 @@
 //!   secret ────┘                  of a live session, or of one that has ended and may be resumed
 //! ```
 //!
-//! Sessions are in their users' rows: nearly every user has one. It knows no rooms. A user's row has a place for the keys of its memberships, which `rooms` fills.
+//! Sessions are in their users' rows: nearly every user has one. It knows no rooms. A user's row
+//! has a place for the keys of its memberships, which `rooms` fills.
 
 mod session;
 mod user;
@@ -113,8 +114,8 @@ impl Directory {
         self.users[user].sessions.push(Session { conn, secret, away: false });
     }
 
-    /// Ends a session. Its secret stays good for a resume, unless it has been taken over; each user has at most
-    /// `secrets_max` such secrets, of which the oldest goes.
+    /// Ends a session. Its secret stays good for a resume, unless it has been taken over; each user
+    /// has at most `secrets_max` such secrets, of which the oldest goes.
     pub(super) fn end_session(&mut self, user: UserKey, conn: ConnId, secrets_max: usize) {
         let sessions = &mut self.users[user].sessions;
         let place = sessions.iter().position(|session| session.conn == conn);
@@ -180,8 +181,8 @@ impl Directory {
         self.absent.len()
     }
 
-    /// The presence that the user's sessions amount to: online if one of them is, away if none is, and `None`
-    /// without a session.
+    /// The presence that the user's sessions amount to: online if one of them is, away if none is,
+    /// and `None` without a session.
     pub(super) fn presence_of_sessions(&self, user: UserKey) -> Option<Presence> {
         let sessions = &self.users[user].sessions;
         let is_online = sessions.iter().any(|session| !session.away);

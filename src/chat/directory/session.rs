@@ -21,7 +21,8 @@ impl Secret {
         Self(bits.to_ne_bytes())
     }
 
-    /// Reads the text that [`Secret::to_text`] made; `None` for anything else, which is no session of ours.
+    /// Reads the text that [`Secret::to_text`] made; `None` for anything else, which is no session
+    /// of ours.
     pub(in crate::chat) fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('s').filter(|digits| digits.len() == 32)?;
         let hex = digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));

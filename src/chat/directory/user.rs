@@ -66,7 +66,8 @@ impl User {
         self.absence.as_ref().map_or(&[], |absence| &absence.resumable)
     }
 
-    /// The connections of its sessions, oldest first; a copy, so that they can be walked while rows change.
+    /// The connections of its sessions, oldest first; a copy, so that they can be walked while rows
+    /// change.
     pub(in crate::chat) fn connections(&self) -> Few<ConnId> {
         let mut connections = Few::new();
         self.sessions.iter().for_each(|session| connections.push(session.conn));

@@ -1,11 +1,11 @@
 //! Presence, typing and receipts told to others: gathered, versioned, and droppable.
 //!
-//! None of it is in the log, and all of it may be left out for a slow reader, who is told the present state once
-//! when it is in step again. Each kind is told at most once per interval and room, so that neither ten
-//! thousand joins nor a reconnect storm goes quadratic; in rooms of more than
-//! [`PRESENCE_NAMES_MAX`] members only counts are told, and less often the more connections there are to tell.
-//! A room's policy may have counts told only, or no presence at all: then there is no version and nobody counts
-//! as present.
+//! None of it is in the log, and all of it may be left out for a slow reader, who is told the
+//! present state once when it is in step again. Each kind is told at most once per interval and
+//! room, so that neither ten thousand joins nor a reconnect storm goes quadratic; in rooms of more
+//! than [`PRESENCE_NAMES_MAX`] members only counts are told, and less often the more connections
+//! there are to tell. A room's policy may have counts told only, or no presence at all: then there
+//! is no version and nobody counts as present.
 
 mod presence;
 mod receipts;
@@ -61,7 +61,8 @@ impl Gathered {
 }
 
 impl Ephemeral {
-    /// The version of a room's presence that was told last, and how many members were told to be present.
+    /// The version of a room's presence that was told last, and how many members were told to be
+    /// present.
     pub(super) fn presence_version(&self, key: RoomKey) -> (u64, u64) {
         let presence = self.gathered.get(key.index()).map(|gathered| &gathered.presence);
         presence.map_or((0, 0), |presence| (presence.v, presence.count))
@@ -96,7 +97,8 @@ impl Ephemeral {
     }
 }
 
-/// Presence, typing and receipts with what they need from outside: all of their operations are here.
+/// Presence, typing and receipts with what they need from outside: all of their operations are
+/// here.
 #[derive(Debug)]
 pub(super) struct EphemeralMut<'a> {
     pub context: &'a mut Context,
@@ -162,8 +164,8 @@ impl EphemeralMut<'_> {
         self.arm(key);
     }
 
-    /// Tells an event with `names` names to all who are subscribed, but for the sessions of users that `except`
-    /// picks and those that are slow.
+    /// Tells an event with `names` names to all who are subscribed, but for the sessions of users
+    /// that `except` picks and those that are slow.
     fn tell_room(
         &mut self,
         key: RoomKey,
@@ -200,7 +202,8 @@ impl EphemeralMut<'_> {
             let Some(reader) = reader.filter(|reader| !except(reader.user)) else { continue };
             let is_slow = reader.lagging > 0 || reader.credit.owed(context.turn) > limit;
             if is_slow || row.stale {
-                // A reader that neither lags nor is blocked would never be told that it has drained.
+                // A reader that neither lags nor is blocked would never be told that it has
+                // drained.
                 if !mem::replace(&mut row.stale, true) && !reader.credit.is_blocked() {
                     context.outputs.push_back(Output::Wake { conn: row.conn });
                 }
@@ -216,7 +219,8 @@ impl EphemeralMut<'_> {
         }
     }
 
-    /// The connection is in step again: what was left out is made up for by the present state, once.
+    /// The connection is in step again: what was left out is made up for by the present state,
+    /// once.
     pub(in crate::chat) fn refresh(&mut self, conn: ConnId) {
         let reader = self.delivery.reader(conn).filter(|reader| reader.lagging == 0);
         let Some(reader) = reader else { return };
@@ -268,7 +272,8 @@ mod tests {
         Now { tick: Tick::from_millis(millis), wall_ms: millis }
     }
 
-    /// Adds the rooms whose presence was told, and returns whether the domain wants to be told of a drain.
+    /// Adds the rooms whose presence was told, and returns whether the domain wants to be told of a
+    /// drain.
     fn poll(chat: &mut Chat, told: &mut BTreeSet<String>) -> bool {
         let mut wakes = false;
         while let Some(output) = chat.poll_output() {

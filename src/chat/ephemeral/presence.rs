@@ -52,8 +52,8 @@ impl RoomPresence {
         is_due.then_some(self.at)
     }
 
-    /// A member that was told to be present is none any more. In `changes` its key stays: in a large room that many
-    /// leave at once, taking them out one by one would be quadratic.
+    /// A member that was told to be present is none any more. In `changes` its key stays: in a
+    /// large room that many leave at once, taking them out one by one would be quadratic.
     pub(super) fn forget(&mut self, name: &UserName) {
         self.count -= 1;
         if self.gone.len() < PRESENCE_NAMES_MAX {
@@ -168,7 +168,8 @@ impl EphemeralMut<'_> {
         delta
     }
 
-    /// The answer to `presence`: as it was told last; a count only where that is told, and 0 where nothing is.
+    /// The answer to `presence`: as it was told last; a count only where that is told, and 0 where
+    /// nothing is.
     pub(in crate::chat) fn presence_reply(&mut self, key: RoomKey) -> Reply {
         self.tell_due_presence(key);
         let (v, count) = self.ephemeral.presence_version(key);

@@ -1,10 +1,10 @@
-//! What a client asks for.
+//! Commands: what a client asks for.
 
 use std::borrow::Cow;
 
 use super::reply::Role;
 
-/// The client's own name for a request, echoed verbatim. The domain never looks into it.
+/// The client's own name for a request, echoed verbatim and never interpreted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(pub Box<str>);
 
@@ -104,7 +104,7 @@ pub enum Target<'a> {
 pub struct Send<'a> {
     /// Whom it is for.
     pub target: Target<'a>,
-    /// The text; at most `message_bytes` together with `data`, which whoever parsed it has checked.
+    /// The text; at most `message_bytes` together with `data`, which the parser has checked.
     pub text: Cow<'a, str>,
     /// The client's own id of the message, at most 64 bytes.
     pub cid: Option<Cow<'a, str>>,
@@ -200,7 +200,8 @@ pub enum Command<'a> {
     Join {
         /// The room's name.
         room: Cow<'a, str>,
-        /// The last seq that the client has; the cursor starts behind it. At the head if there is none.
+        /// The last seq that the client has; the cursor starts behind it. At the head if there is
+        /// none.
         after: Option<u64>,
         /// The epoch in which `after` counts.
         epoch: Option<Cow<'a, str>>,
@@ -291,7 +292,8 @@ pub enum Command<'a> {
         room: Cow<'a, str>,
         /// The message's seq.
         target: u64,
-        /// With what: 1 to [`EMOJI_LEN_MAX`](super::limits::EMOJI_LEN_MAX) bytes, no control characters.
+        /// With what: 1 to [`EMOJI_LEN_MAX`](super::limits::EMOJI_LEN_MAX) bytes, no control
+        /// characters.
         emoji: Cow<'a, str>,
         /// Take the reaction back.
         remove: bool,
@@ -324,7 +326,8 @@ pub enum Command<'a> {
         user: Cow<'a, str>,
         /// What.
         command: ModerationCommand,
-        /// Why, empty if no reason is given; at most [`REASON_LEN_MAX`](super::limits::REASON_LEN_MAX) bytes.
+        /// Why, empty if no reason is given; at most
+        /// [`REASON_LEN_MAX`](super::limits::REASON_LEN_MAX) bytes.
         reason: Cow<'a, str>,
         /// Bytes that `reason` takes when rendered, at most.
         weight: u32,
@@ -348,9 +351,9 @@ impl Command<'_> {
         )
     }
 
-    /// If it asks for what records have made of rooms: the same, for longer than the input that it was read from. It
-    /// is done behind the records that its connection has asked for before, so that whoever says something and then
-    /// reads finds it there.
+    /// A reading, with its texts copied so that it can outlive the input that it was parsed from.
+    /// It is done after the records that its connection has asked for before, so that a client that
+    /// sends and then reads finds its message.
     ///
     /// # Errors
     ///

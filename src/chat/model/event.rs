@@ -1,4 +1,4 @@
-//! What a client is told unasked.
+//! Events: what a client is told without asking.
 
 use super::name::{RoomName, UserName};
 use super::record::{Epoch, SharedRecord};
@@ -31,7 +31,7 @@ impl LeftReason {
 /// [`Fanout`](super::output::Fanout) instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A part of the log, for a cursor that is behind.
+    /// A part of the log, for a cursor that lags.
     Replay {
         /// The room.
         room: RoomName,

@@ -15,8 +15,9 @@ pub struct Limits {
     pub sessions_per_user: usize,
     /// Members of one room.
     pub members_per_room: usize,
-    /// Users in all, present or remembered. At the bound the one makes room that was absent for longest and has
-    /// nothing to lose but places in open rooms; if there is none, newcomers are refused ([`Code::Busy`](super::code::Code::Busy)).
+    /// Users in all, present or remembered. At the bound the one makes room that was absent for
+    /// longest and has nothing to lose but places in open rooms; if there is none, newcomers are
+    /// refused ([`Code::Busy`](super::code::Code::Busy)).
     pub users: usize,
     /// Rooms and direct conversations in all.
     pub rooms: usize,

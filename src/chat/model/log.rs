@@ -1,4 +1,4 @@
-//! The boundary to whoever keeps the logs: what the domain asks, and what it learns.
+//! The boundary to the store of the logs: what the domain asks, and what it learns.
 //!
 //! The log assigns `seq` and `at`, and the domain learns of a record when the log has it, at the
 //! level of durability that the room promises. Only then is the record shown to anyone.
@@ -8,9 +8,10 @@
 //!  Read ──────────────────────────────▶ the reader ────────────────▶ Answer
 //! ```
 //!
-//! What is asked of one log is done in order. A [`RoomMeta`] that is kept is safe before any record that was
-//! appended after it: whoever is told of the record can rely on the fact. Facts that could not be written
-//! stay with whoever keeps the logs until they are; records that could not be are refused.
+//! Requests to one log are done in order. A [`RoomMeta`] is safe before any record that was
+//! appended after it, so that a client that is told of the record can rely on it. Metadata that
+//! could not be written stays with the store until it is; records that could not be written are
+//! refused.
 
 use std::sync::Arc;
 
@@ -37,7 +38,8 @@ impl LogId {
         Self((life << Self::SLOT_BITS) | slot)
     }
 
-    /// A small number that no other open log has, the lowest ones first: an index into a table of logs.
+    /// A small number that no other open log has, the lowest ones first: an index into a table of
+    /// logs.
     #[must_use]
     pub fn slot(self) -> usize {
         usize::try_from(self.0 % (1 << Self::SLOT_BITS)).unwrap_or(usize::MAX)
@@ -83,7 +85,8 @@ pub enum RoomMeta {
         private: bool,
         /// It was made by `create`: roles count.
         owned: bool,
-        /// The policy that was chosen by name when it was made, instead of the one that its name matches.
+        /// The policy that was chosen by name when it was made, instead of the one that its name
+        /// matches.
         policy: Option<Box<str>>,
     },
     /// The topic, empty if there is none.
@@ -141,8 +144,8 @@ pub enum LogRequest {
         /// For how long they are kept.
         retention: Retention,
     },
-    /// Put a record at the log's end. A message with the `cid` of an earlier one by the same user is not
-    /// put there again. Answered by [`LogReply::Appended`].
+    /// Put a record at the log's end. A message with the `cid` of an earlier one by the same user
+    /// is not put there again. Answered by [`LogReply::Appended`].
     Append {
         /// Which log.
         log: LogId,
@@ -151,15 +154,16 @@ pub enum LogRequest {
         /// The record.
         draft: Draft,
     },
-    /// Remember a fact, at leisure: later facts of the same kind replace those that were not written yet.
+    /// Remember a fact, at leisure: later facts of the same kind replace those that were not
+    /// written yet.
     PutMeta {
         /// Which log.
         log: LogId,
         /// What.
         meta: RoomMeta,
     },
-    /// Say when everything that was asked of this log before is written, at the level of its room: answered
-    /// by [`LogReply::Synced`].
+    /// Say when everything that was asked of this log before is written, at the level of its room:
+    /// answered by [`LogReply::Synced`].
     Sync {
         /// Which log.
         log: LogId,
@@ -209,8 +213,8 @@ pub enum Query {
         /// The rooms.
         rows: Vec<InboxQuery>,
     },
-    /// The latest messages that contain all these words, in any of these logs: none behind the one with which they
-    /// are more than [`PAGE_BYTES_MAX`](super::limits::PAGE_BYTES_MAX).
+    /// The latest messages that contain all these words, in any of these logs: none behind the one
+    /// with which they are more than [`PAGE_BYTES_MAX`](super::limits::PAGE_BYTES_MAX).
     Search {
         /// Where: logs in which the user is a member.
         logs: Vec<LogId>,
@@ -258,18 +262,18 @@ pub enum Answer {
     },
 }
 
-/// Why what was asked was not done, though it was right.
+/// Why a request that was right was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LogFault {
-    /// More was asked than can wait.
+    /// Too many requests wait already.
     Busy,
     /// There is no room left to store it.
     Full,
     /// The store fails: its disk, or its file.
     Broken,
-    /// What is stored is not what was written.
+    /// The stored data is not what was written.
     Corrupt,
-    /// The question was too dear.
+    /// The query would take too long.
     TooDear,
 }
 
@@ -300,12 +304,12 @@ pub enum Appended {
     Refused(LogFault),
 }
 
-/// What whoever keeps the logs has to say.
+/// What the store of the logs answers or reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogReply {
     /// To [`LogRequest::Append`].
     Appended {
-        /// Which append.
+        /// The append's ticket.
         ticket: Ticket,
         /// What became of it.
         outcome: Appended,
@@ -337,7 +341,7 @@ pub enum LogReply {
     Suspended(Arc<Suspensions>),
 }
 
-/// Who may not use the server at all.
+/// The users and addresses that may not use the server at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Suspensions {
     /// Users, with until when (milliseconds since 1970) and why.
@@ -346,7 +350,7 @@ pub struct Suspensions {
     pub addresses: Vec<(crate::net::IpAddr, Expiry)>,
 }
 
-/// What was kept of the rooms when the server started.
+/// What the store has of the rooms when the server starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// The rooms.
@@ -355,7 +359,7 @@ pub struct Snapshot {
     pub suspended: Arc<Suspensions>,
 }
 
-/// What was kept of one room.
+/// What the store has of one room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomSnapshot {
     /// The room.
@@ -372,7 +376,7 @@ pub struct RoomSnapshot {
     pub meta: Vec<RoomMeta>,
 }
 
-/// Whoever keeps the logs, as the server sees them: requests in, replies out, and nothing waits.
+/// The store of the logs as the server sees it: requests in, replies out, and nothing blocks.
 pub trait Logs: std::fmt::Debug {
     /// Takes a request; its answer is then to be polled, now or in a later turn.
     fn request(&mut self, now: crate::time::clock::Now, request: LogRequest);
@@ -393,8 +397,8 @@ impl Expiry {
 }
 
 impl Suspensions {
-    /// Whether nobody may use the server from this address at this time, in milliseconds since 1970. An IPv4
-    /// address is the same written as IPv6.
+    /// Whether nobody may use the server from this address at this time, in milliseconds since
+    /// 1970. An IPv4 address is the same written as IPv6.
     #[must_use]
     pub fn has_address(&self, address: crate::net::IpAddr, wall_ms: u64) -> bool {
         let address = address.to_canonical();

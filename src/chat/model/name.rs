@@ -3,9 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use compact_str::CompactString;
 use unicode_normalization::{UnicodeNormalization, is_nfkc};
-
-use crate::collections::ShortStr;
 
 /// Bytes of the longest name.
 pub const NAME_LEN_MAX: usize = 32;
@@ -22,19 +21,13 @@ pub struct NameError {
     pub hint: Option<String>,
 }
 
-/// The rule, as it is told to whoever breaks it.
+/// The rule, as a client that breaks it is told.
 const RULE_USER: &str = "1 to 32 bytes of lower-case letters, digits, '.', '_' or '-'";
 const RULE_ROOM: &str = "1 to 32 bytes of lower-case letters, digits, '.', '_', '-', or '/' inside";
 
 /// The name of a user: NFKC, lower case, 1 to 32 bytes of letters, digits, `.`, `_` and `-`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct UserName(ShortStr);
-
-impl std::hash::Hash for UserName {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.as_str().hash(state);
-    }
-}
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserName(CompactString);
 
 /// The name of a room: as a user's, with `/` allowed inside; or of a direct conversation, `@a:b`
 /// with the users' names sorted by bytes.
@@ -101,7 +94,8 @@ impl RoomName {
         Self(text.into())
     }
 
-    /// Writes the name of the direct conversation of two users into `out`, instead of what is there.
+    /// Writes the name of the direct conversation of two users into `out`, instead of what is
+    /// there.
     pub(in crate::chat) fn spell_direct(out: &mut String, one: &str, other: &str) {
         let (a, b) = if one <= other { (one, other) } else { (other, one) };
         out.clear();

@@ -1,4 +1,4 @@
-//! What one domain step wants said, and to whom.
+//! Outputs: what one step of the domain wants sent, and to whom.
 
 use std::ops::Range;
 

@@ -56,7 +56,8 @@ pub enum Access {
 /// How presence is told in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PresenceMode {
-    /// By name, in rooms of up to [`PRESENCE_NAMES_MAX`](super::limits::PRESENCE_NAMES_MAX) members.
+    /// By name, in rooms of up to [`PRESENCE_NAMES_MAX`](super::limits::PRESENCE_NAMES_MAX)
+    /// members.
     Names,
     /// As a count.
     Count,
@@ -80,8 +81,8 @@ pub struct Policies {
 pub struct Rule {
     /// By which `create` may choose it, whatever the room's name; no two rules have the same.
     pub name: Option<Box<str>>,
-    /// A room's name in which each `*` stands for any text, none included. `None`: matches no name, and
-    /// is there to be chosen.
+    /// A room's name in which each `*` stands for any text, none included. `None`: matches no name,
+    /// and is there to be chosen.
     pub pattern: Option<Box<str>>,
     /// What holds.
     pub policy: Policy,
@@ -107,7 +108,8 @@ impl Policies {
         Self { rules: Vec::new(), direct: policy.clone(), otherwise: policy }
     }
 
-    /// The policy of a room: the one that was `chosen` by name if there still is one, otherwise by its name.
+    /// The policy of a room: the one that was `chosen` by name if there still is one, otherwise by
+    /// its name.
     #[must_use]
     pub fn of(&self, room: &RoomName, chosen: Option<&str>) -> &Policy {
         if room.is_direct() {
@@ -133,7 +135,8 @@ impl Rule {
     }
 }
 
-/// Whether `text` is `pattern` with something for each `*`. Linear in their product: both are short.
+/// Whether `text` is `pattern` with something for each `*`. Linear in their product: both are
+/// short.
 fn matches(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else {
         return pattern == text;

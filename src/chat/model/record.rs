@@ -64,7 +64,8 @@ pub enum Body {
         reply_to: Option<u64>,
         /// The seq of the message whose thread this one belongs to.
         thread: Option<u64>,
-        /// When it was changed last, if it was: then `text` is the present one. Milliseconds since 1970.
+        /// When it was changed last, if it was: then `text` is the present one. Milliseconds since
+        /// 1970.
         edited: Option<u64>,
     },
     /// A message that was deleted: nothing but its seq, author and time is left.

@@ -1,4 +1,4 @@
-//! What a client is answered.
+//! Replies and refusals: what a client is answered.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ pub enum Role {
     Reader,
     /// Reads and speaks.
     Member,
-    /// Keeps order.
+    /// Moderates.
     Moderator,
     /// Made the room.
     Owner,
@@ -32,7 +32,7 @@ impl Role {
     }
 }
 
-/// How much a room's log outlives.
+/// What a room's records survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Durability {
     /// The process: nothing; a new epoch at each start.
@@ -60,7 +60,7 @@ impl Durability {
 pub enum Presence {
     /// No session, and the leave grace is over.
     Off,
-    /// There, but all sessions say that nobody looks.
+    /// There, but every session reported itself idle.
     Away,
     /// There.
     Online,
@@ -131,7 +131,8 @@ pub enum Resumption {
 }
 
 impl Resumption {
-    /// The seq with which a cursor begins that is to be brought up, `None` if it is live at the head.
+    /// The seq with which a cursor begins that is to be brought up, `None` if it is live at the
+    /// head.
     #[must_use]
     pub const fn next(&self) -> Option<u64> {
         match self {
@@ -185,9 +186,10 @@ pub enum Reply {
     Inbox {
         /// Names this state of the inbox, for `since`.
         rev: u64,
-        /// The rooms, by name: those that have changed least lately, if they are too many for one answer.
+        /// The rooms, by name: those that have changed least lately, if they are too many for one
+        /// answer.
         rooms: Vec<InboxRow>,
-        /// There are more, which are told to who asks with this `rev`.
+        /// There are more: the client gets them when it asks again with this `rev`.
         more: bool,
     },
     /// To `join` and `create`.
@@ -222,8 +224,8 @@ pub enum Reply {
         /// The room.
         room: RoomName,
     },
-    /// To everything that makes a record: `send`, `edit`, `delete`, `react`, `topic` with a text, `role`, `kick`,
-    /// `mute`, `ban` and `unban`.
+    /// To everything that makes a record: `send`, `edit`, `delete`, `react`, `topic` with a text,
+    /// `role`, `kick`, `mute`, `ban` and `unban`.
     Sent {
         /// The room.
         room: RoomName,

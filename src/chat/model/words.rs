@@ -12,7 +12,8 @@ pub fn words(text: &str) -> impl Iterator<Item = &str> {
     words.filter(|word| word.chars().any(char::is_alphanumeric))
 }
 
-/// Whether a character is of a script that has no space between words: there any part of a text is looked for.
+/// Whether a character is of a script that has no space between words: there any part of a text is
+/// looked for.
 #[must_use]
 pub const fn is_unspaced(c: char) -> bool {
     matches!(
@@ -28,8 +29,8 @@ pub const fn is_unspaced(c: char) -> bool {
     )
 }
 
-/// Words that are looked for, whatever their case and marks; the last one may be the beginning of a word, if it is
-/// more than a letter.
+/// Words that are looked for, whatever their case and marks; the last one may be the beginning of a
+/// word, if it is more than a letter.
 #[derive(Debug)]
 pub(in crate::chat) struct Wanted(Vec<String>);
 

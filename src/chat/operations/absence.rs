@@ -1,4 +1,5 @@
-//! Users that come, go, and are forgotten: the leave grace, guests, and who makes room for newcomers.
+//! Users that come, go, and are forgotten: the leave grace, guests, and who makes room for
+//! newcomers.
 
 use super::Chat;
 use super::membership::end_membership;
@@ -8,7 +9,8 @@ use crate::chat::model::code::Code;
 use crate::chat::model::name::UserName;
 use crate::chat::model::reply::{Presence, Refusal, Role};
 
-/// When a client should try again what the server has no memory for: as long as memberships of guests need to end.
+/// When a client should try again what the server has no memory for: as long as memberships of
+/// guests need to end.
 const BUSY_RETRY_MS: u64 = 60_000;
 
 /// The refusal when there are as many users or rooms as there may be.
@@ -50,8 +52,8 @@ pub(super) fn open_user_to_wait_for(chat: &mut Chat, name: &UserName) -> Result<
     Ok(key)
 }
 
-/// Forgets the user that was absent for longest, if the leave grace of anybody is over: users that come now
-/// are worth more than the places of those that may come back.
+/// Forgets the user that was absent for longest, if the leave grace of anybody is over: users that
+/// come now are worth more than the places of those that may come back.
 pub(super) fn forget_absent(chat: &mut Chat) -> bool {
     for _ in 0..chat.directory.absent_len() {
         let Some(key) = chat.directory.pop_absent() else { return false };
@@ -63,9 +65,10 @@ pub(super) fn forget_absent(chat: &mut Chat) -> bool {
     false
 }
 
-/// Whether a user's memberships may end though nobody ended them: if the user has no name to come back by, or loses
-/// nothing but places that it can take again. Kept are those in stored rooms in which something was said and that are
-/// direct conversations, or not open to everybody, or in which the user moderates.
+/// Whether a user's memberships may end though nobody ended them: if the user has no name to come
+/// back by, or loses nothing but places that it can take again. Kept are those in stored rooms in
+/// which something was said and that are direct conversations, or not open to everybody, or in
+/// which the user moderates.
 fn may_be_forgotten(chat: &Chat, key: UserKey) -> bool {
     let user = &chat.directory[key];
     let is_kept = |&(room, membership): &(RoomKey, MembershipKey)| {

@@ -25,8 +25,8 @@ pub(super) struct Plan<'a> {
     pub policy: Option<&'a str>,
 }
 
-/// Whether joining a room of this name, which does not exist, makes it. Where an invitation is needed it does not:
-/// nobody could give one.
+/// Whether joining a room of this name, which does not exist, makes it. Where an invitation is
+/// needed it does not: nobody could give one.
 pub(super) fn by_join(chat: &Chat, user: UserKey, name: &RoomName) -> bool {
     let policy = chat.context.limits.policies.of(name, None);
     chat.context.limits.open_join_creates
@@ -45,8 +45,9 @@ fn may_make(policy: &Policy, user: &UserName) -> bool {
 ///
 /// # Errors
 ///
-/// [`Code::BadField`] for what is no room's or no policy's name, [`Code::RoomExists`], [`Code::Forbidden`] if
-/// the policy does not let the user make such rooms, and those of [`open_room`] and [`begin_membership`].
+/// [`Code::BadField`] for what is no room's or no policy's name, [`Code::RoomExists`],
+/// [`Code::Forbidden`] if the policy does not let the user make such rooms, and those of
+/// [`open_room`] and [`begin_membership`].
 pub(super) fn create(
     chat: &mut Chat,
     by: &mut Requester,

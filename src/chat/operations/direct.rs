@@ -12,11 +12,13 @@ use crate::chat::model::name::RoomName;
 use crate::chat::model::reply::{Refusal, Role};
 use crate::chat::rooms::parse_user;
 
-/// The conversation of a user with the one named in `field`, made if there is none, with both as members.
+/// The conversation of a user with the one named in `field`, made if there is none, with both as
+/// members.
 ///
 /// # Errors
 ///
-/// [`Code::BadField`] for what is no name, or the user's own, and those of making users, rooms and memberships.
+/// [`Code::BadField`] for what is no name, or the user's own, and those of making users, rooms and
+/// memberships.
 pub(super) fn open_direct(
     chat: &mut Chat,
     from: UserKey,

@@ -1,8 +1,8 @@
 //! `edit`, `delete` and `react`.
 //!
-//! Each is a record of its own that names its target. The log has the last word on whether the target may be
-//! changed; what the recent ring shows is refused before the log is asked, and where the ring is all there
-//! is, it decides.
+//! Each is a record of its own that names its target. The log has the last word on whether the
+//! target may be changed; what the recent ring shows is refused before the log is asked, and where
+//! the ring is all there is, it decides.
 
 use super::send::{NewRecord, append, check_size};
 use super::{Answer, Chat};
@@ -18,8 +18,8 @@ use crate::chat::rooms::PendingAct;
 ///
 /// # Errors
 ///
-/// Those of finding the room and of having no voice there, [`Code::TooLarge`], and those of the target:
-/// [`Code::NoSuchMessage`], [`Code::Forbidden`], [`Code::EditWindowOver`].
+/// Those of finding the room and of having no voice there, [`Code::TooLarge`], and those of the
+/// target: [`Code::NoSuchMessage`], [`Code::Forbidden`], [`Code::EditWindowOver`].
 pub(super) fn edit(
     chat: &mut Chat,
     by: &mut Requester,

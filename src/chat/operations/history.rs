@@ -93,8 +93,8 @@ pub(super) struct Excerpt {
 ///
 /// # Errors
 ///
-/// [`Code::NotMember`](crate::chat::Code::NotMember) for a user that has left or was removed meanwhile: nothing of the
-/// room follows.
+/// [`Code::NotMember`](crate::chat::Code::NotMember) for a user that has left or was removed
+/// meanwhile: nothing of the room follows.
 pub(super) fn on_read(
     chat: &mut Chat,
     by: &mut Requester,
@@ -135,8 +135,8 @@ pub(super) fn on_read(
     Ok(Answer::Now(history_page(room, page, items)))
 }
 
-/// The two halves of a page around a seq, which is the first of the upper one: what is farthest from it goes, so that
-/// both together hold what one page holds.
+/// The two halves of a page around a seq, which is the first of the upper one: what is farthest
+/// from it goes, so that both together hold what one page holds.
 fn joined(mut lower: Vec<SharedRecord>, mut upper: Vec<SharedRecord>) -> Vec<SharedRecord> {
     let weight = |record: &SharedRecord| usize::try_from(record.weight).unwrap_or(usize::MAX);
     let fitting = |records: &mut dyn Iterator<Item = &SharedRecord>, bytes_max: usize| {

@@ -16,8 +16,9 @@ const LASTS_MAX: usize = 128;
 /// Bytes of a last message's text; longer ones are cut.
 const LAST_LEN_MAX: usize = 64;
 
-/// The user's rooms that have changed since `since`, by name: at most [`ROWS_MAX`], those that changed first, with the
-/// last message of the latest of them, so that an inbox is of a bounded size. Rows that the rings do not have are read.
+/// The user's rooms that have changed since `since`, by name: at most [`ROWS_MAX`], those that
+/// changed first, with the last message of the latest of them, so that an inbox is of a bounded
+/// size. Rows that the rings do not have are read.
 pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> Answer {
     // A `rev` that was not reached yet is of a life of the server whose clock was ahead.
     let since = since.filter(|since| *since <= chat.context.rev).unwrap_or(0);
@@ -68,8 +69,9 @@ fn is_in_ring(room: &Room, read: u64, last: bool) -> bool {
 /// The store's answer for some rows: the unread messages, and the last one.
 pub(super) type Counted = Vec<(u64, Option<SharedRecord>)>;
 
-/// The inbox with the rows that were read, and with the changes that were told since. A last message that was deleted
-/// is not shown: its room has changed, and is listed the next time with the one before it.
+/// The inbox with the rows that were read, and with the changes that were told since. A last
+/// message that was deleted is not shown: its room has changed, and is listed the next time with
+/// the one before it.
 pub(super) fn on_read(
     chat: &Chat,
     inbox: PartialInbox,
@@ -110,7 +112,8 @@ fn inbox_row(room: &Room, membership: &Membership, me: &UserName, last: bool) ->
     }
 }
 
-/// A message as a row of the inbox shows it: the beginning of its text, without what it carries besides.
+/// A message as a row of the inbox shows it: the beginning of its text, without what it carries
+/// besides.
 fn glance(record: &SharedRecord) -> SharedRecord {
     let Body::Message { text, reply_to, thread, edited, .. } = &record.body else {
         return SharedRecord::clone(record);

@@ -18,8 +18,8 @@ const INVITED_BYTES: usize = 128;
 ///
 /// # Errors
 ///
-/// Those of finding the room, [`Code::Forbidden`] for what the role does not allow and for a user that is
-/// banned, and [`Code::TooLarge`] if the room has as many restrictions as it may.
+/// Those of finding the room, [`Code::Forbidden`] for what the role does not allow and for a user
+/// that is banned, and [`Code::TooLarge`] if the room has as many restrictions as it may.
 pub(super) fn invite(
     chat: &mut Chat,
     by: &mut Requester,

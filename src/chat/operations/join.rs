@@ -38,7 +38,8 @@ pub(super) fn join(
     finish_join(chat, by, key, (was_member, position))
 }
 
-/// Answers a `join` or `create`, when the membership is written: one that is answered is not taken back by a crash.
+/// Answers a `join` or `create`, when the membership is written: one that is answered is not taken
+/// back by a crash.
 ///
 /// # Errors
 ///
@@ -58,7 +59,8 @@ pub(super) fn finish_join(
     answer_join(chat, by, room, position.as_ref())
 }
 
-/// Whether the user was told of its membership. One that has just begun was not: it is written first.
+/// Whether the user was told of its membership. One that has just begun was not: it is written
+/// first.
 fn is_confirmed(chat: &mut Chat, user: UserKey, room: RoomKey, was_member: bool) -> bool {
     let Some(key) = chat.directory[user].membership(room) else { return true };
     let row = &mut chat.rooms[key];
@@ -70,8 +72,8 @@ fn is_confirmed(chat: &mut Chat, user: UserKey, room: RoomKey, was_member: bool)
 ///
 /// # Errors
 ///
-/// [`Code::SeqUnavailable`] if the log is not that far, and [`Code::NoSuchRoom`] or [`Code::NotMember`] if the user
-/// is no member any more.
+/// [`Code::SeqUnavailable`] if the log is not that far, and [`Code::NoSuchRoom`] or
+/// [`Code::NotMember`] if the user is no member any more.
 pub(in crate::chat) fn answer_join(
     chat: &mut Chat,
     by: &mut Requester,
@@ -127,7 +129,8 @@ fn joined_reply(
     })
 }
 
-/// As [`enter`], for a cursor that has the seq of the epoch. A user that is refused has not become a member.
+/// As [`enter`], for a cursor that has the seq of the epoch. A user that is refused has not become
+/// a member.
 ///
 /// # Errors
 ///
@@ -156,8 +159,9 @@ pub(super) fn enter_at(
 ///
 /// # Errors
 ///
-/// Those of finding the room if there is none that the user may join, [`Code::InviteOnly`], [`Code::Busy`] for a
-/// member that is being removed, and those of [`open_room`] and [`begin_membership`].
+/// Those of finding the room if there is none that the user may join, [`Code::InviteOnly`],
+/// [`Code::Busy`] for a member that is being removed, and those of [`open_room`] and
+/// [`begin_membership`].
 fn enter(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
     let key = match chat.lookup().find_room(user, name) {
         Ok(key) => {
@@ -190,7 +194,8 @@ fn enter(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal>
 
 /// # Errors
 ///
-/// [`Code::InviteOnly`] for a user that is not invited, and [`Code::Busy`] for one that is about to be removed.
+/// [`Code::InviteOnly`] for a user that is not invited, and [`Code::Busy`] for one that is about to
+/// be removed.
 fn check_may_enter(chat: &Chat, key: RoomKey, user: UserKey) -> Result<(), Refusal> {
     let lookup = chat.lookup();
     lookup.check_not_being_removed(key, user)?;
@@ -219,7 +224,8 @@ fn place(chat: &Chat, key: RoomKey, epoch: Option<&str>, seq: u64) -> Result<Res
     if from == next {
         return Ok(Resumption::From { from, to: head });
     }
-    // Records before `oldest` are pruned; records after it, but more than may be asked for, are paged by `history`.
+    // Records before `oldest` are pruned; records after it, but more than may be asked for, are
+    // paged by `history`.
     let why = if oldest >= reach { GapWhy::Pruned } else { GapWhy::Limit };
     Ok(Resumption::Gap { gap: (next, from - 1), why, from, to: head })
 }
@@ -285,8 +291,8 @@ pub(in crate::chat) fn on_join_synced(
 ///
 /// # Errors
 ///
-/// That of the log, and [`Code::Forbidden`] if others have joined meanwhile, whom an only owner does not leave
-/// without one.
+/// That of the log, and [`Code::Forbidden`] if others have joined meanwhile, whom an only owner
+/// does not leave without one.
 pub(in crate::chat) fn on_leave_synced(
     chat: &mut Chat,
     by: &mut Requester,

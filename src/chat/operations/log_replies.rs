@@ -16,7 +16,8 @@ use crate::net::ConnId;
 
 /// After how long a page that could not be read is tried again.
 const PAGE_RETRY: Duration = Duration::from_secs(1);
-/// When a client should try again what the logs could not do: about as often as they try themselves.
+/// When a client should try again what the logs could not do: about as often as they try
+/// themselves.
 const FAULT_RETRY_MS: u64 = 1_500;
 
 /// The logs have answered, or have something to say.

@@ -10,7 +10,8 @@ use crate::chat::model::limits::PRESENCE_NAMES_MAX;
 use crate::chat::model::name::UserName;
 use crate::chat::model::reply::{Refusal, Reply, Role};
 
-/// After how long receipts are written: those of a busy room are many, and each replaces the one before.
+/// After how long receipts are written: those of a busy room are many, and each replaces the one
+/// before.
 const SAVE_AFTER: Duration = Duration::from_millis(250);
 
 /// A page of the members, by name; in large rooms only how many there are.
@@ -46,7 +47,8 @@ pub(super) fn members(
 /// # Errors
 ///
 /// Those of finding the room, [`Code::EpochChanged`](crate::chat::Code::EpochChanged), and
-/// [`Code::SeqUnavailable`](crate::chat::Code::SeqUnavailable) for a seq that the log has not reached.
+/// [`Code::SeqUnavailable`](crate::chat::Code::SeqUnavailable) for a seq that the log has not
+/// reached.
 pub(super) fn ack(
     chat: &mut Chat,
     user: UserKey,

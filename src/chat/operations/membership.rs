@@ -14,8 +14,8 @@ use crate::chat::rooms::{Membership, no_such_room};
 ///
 /// # Errors
 ///
-/// [`Code::RoomFull`], and [`Code::TooManyRooms`] unless `force` is set, as for the other end of a direct
-/// conversation, whom others could otherwise shut out.
+/// [`Code::RoomFull`], and [`Code::TooManyRooms`] unless `force` is set, as for the other end of a
+/// direct conversation, whom others could otherwise shut out.
 pub(super) fn begin_membership(
     chat: &mut Chat,
     user: UserKey,
@@ -50,8 +50,8 @@ pub(super) fn begin_membership(
     Ok(key)
 }
 
-/// Has the store keep a membership as it is; not while an act of moderation about it is under way, which
-/// the store must not see undone.
+/// Has the store keep a membership as it is; not while an act of moderation about it is under way,
+/// which the store must not see undone.
 pub(super) fn put_member(chat: &mut Chat, key: MembershipKey) {
     let row = &chat.rooms[key];
     let (name, room) = (&chat.directory[row.user].name, &chat.rooms[row.room]);

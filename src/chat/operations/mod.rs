@@ -1,8 +1,9 @@
-//! The operations of the door: each command, each answer of the logs and each timer, over all rooms of the domain.
+//! The operations of the door: each command, each answer of the logs and each timer, over all rooms
+//! of the domain.
 //!
 //! ```text
 //!   command ──▶ run ──▶ execute ──▶ Answer::Now      the reply is sent at once
-//!                           └─────▶ Answer::Later    a PendingOp waits for the log; `log_replies` resumes it
+//!                           └─────▶ Answer::Later    a PendingOp waits; `log_replies` resumes it
 //! ```
 
 pub(super) mod absence;
@@ -42,7 +43,8 @@ pub(super) enum Answer {
     Later,
 }
 
-/// A connection asks for something. A reading waits until what the connection has sent before is answered.
+/// A connection asks for something. A reading waits until what the connection has sent before is
+/// answered.
 pub(super) fn handle_command(
     chat: &mut Chat,
     conn: ConnId,

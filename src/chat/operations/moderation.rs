@@ -9,16 +9,19 @@
 //! | invite into a private or invite-only room | | | yes | yes |
 //! | give roles | | | | yes |
 //!
-//! Nobody does any of it to themselves, except that an owner may take a lower role while there is another owner. In the
-//! same way an owner leaves while there is another, or nobody else at all: a room does not lose its only owner to those
-//! who stay. A room that was made by `join` has no owner: nobody moderates there, everybody may change the topic, and
-//! anybody may be invited, which changes nothing but that they are told. The same holds of direct conversations.
+//! Nobody does any of it to themselves, except that an owner may take a lower role while there is
+//! another owner. In the same way an owner leaves while there is another, or nobody else at all: a
+//! room does not lose its only owner to those who stay. A room that was made by `join` has no
+//! owner: nobody moderates there, everybody may change the topic, and anybody may be invited, which
+//! changes nothing but that they are told. The same holds of direct conversations.
 //!
-//! Each act but an invitation is a record. From the moment that it is asked for, it counts against the user that it is
-//! about; it takes effect when the log has it, and is taken back if the log refuses.
+//! Each act but an invitation is a record. From the moment that it is asked for, it counts against
+//! the user that it is about; it takes effect when the log has it, and is taken back if the log
+//! refuses.
 //!
-//! A ban from a closed room leaves its mark in an invitation: a user who was in, or invited, knows of the room, is told
-//! of the ban, and may come back when it is over. From others the room stays hidden.
+//! A ban from a closed room leaves its mark in an invitation: a user who was in, or invited, knows
+//! of the room, is told of the ban, and may come back when it is over. From others the room stays
+//! hidden.
 
 use super::membership::{end_membership, put_member};
 use super::send::{NewRecord, append};
@@ -48,9 +51,9 @@ pub(super) struct Wish<'a> {
 ///
 /// # Errors
 ///
-/// Those of finding the room; [`Code::Forbidden`] in rooms without an owner, and for what the role does not
-/// allow; [`Code::NoSuchUser`] if there is nobody to whom it could be done; [`Code::TooLarge`] if the room has as
-/// many restrictions as it may.
+/// Those of finding the room; [`Code::Forbidden`] in rooms without an owner, and for what the role
+/// does not allow; [`Code::NoSuchUser`] if there is nobody to whom it could be done;
+/// [`Code::TooLarge`] if the room has as many restrictions as it may.
 pub(super) fn moderate(
     chat: &mut Chat,
     by: &mut Requester,
@@ -290,7 +293,8 @@ fn end(chat: &mut Chat, member: Option<MembershipKey>, reason: LeftReason) {
     }
 }
 
-/// The log has answered an act, this way or that: while it was under way nothing was kept of the membership.
+/// The log has answered an act, this way or that: while it was under way nothing was kept of the
+/// membership.
 pub(super) fn on_answered(chat: &mut Chat, key: RoomKey, act: Option<PendingAct>) {
     let Some(PendingAct::Act(user, act)) = act else { return };
     let is_about_membership = match act {

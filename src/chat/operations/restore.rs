@@ -12,11 +12,12 @@ use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Durability;
 use crate::chat::rooms::Membership;
 
-/// Epochs that one start gives out, at most: those of rooms that were in memory are not known any more.
+/// Epochs that one start gives out, at most: those of rooms that were in memory are not known any
+/// more.
 const EPOCHS_OF_A_START: u64 = 1 << 32;
 
-/// Takes up a snapshot, before anybody comes. It is taken whole, even if there is more of it than the limits would
-/// let in: nothing is forgotten because a limit was lowered.
+/// Takes up a snapshot, before anybody comes. It is taken whole, even if there is more of it than
+/// the limits would let in: nothing is forgotten because a limit was lowered.
 pub(in crate::chat) fn restore(chat: &mut Chat, snapshot: Snapshot) {
     let Snapshot { rooms, suspended } = snapshot;
     suspensions::set(chat, &suspended);

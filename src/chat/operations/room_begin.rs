@@ -10,13 +10,13 @@ use crate::chat::model::name::RoomName;
 use crate::chat::model::reply::Refusal;
 use crate::chat::rooms::Room;
 
-/// Makes the room `name`, which does not exist, under the policy that was `chosen` by name, or else the one for
-/// its name.
+/// Makes the room `name`, which does not exist, under the policy that was `chosen` by name, or else
+/// the one for its name.
 ///
 /// # Errors
 ///
-/// [`Code::Busy`](crate::chat::Code::Busy) if there are as many rooms as there may be, and none of those that were
-/// tried can go.
+/// [`Code::Busy`](crate::chat::Code::Busy) if there are as many rooms as there may be, and none of
+/// those that were tried can go.
 pub(super) fn open_room(
     chat: &mut Chat,
     name: &RoomName,
@@ -32,7 +32,8 @@ pub(super) fn open_room(
     Ok(key)
 }
 
-/// Has the log of a room begin, or go on, under the policy that its name matches or that was chosen.
+/// Has the log of a room begin, or go on, under the policy that its name matches or that was
+/// chosen.
 pub(super) fn open_log(chat: &mut Chat, key: RoomKey, chosen: Option<&str>) {
     let Room { log, epoch, durability, .. } = chat.rooms[key];
     let room = chat.rooms[key].name.clone();

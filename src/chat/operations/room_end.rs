@@ -18,8 +18,8 @@ pub(super) fn drop_room(chat: &mut Chat, key: RoomKey) {
     chat.context.requests.push_back(LogRequest::Drop { log: room.log });
 }
 
-/// Drops a room that has no member: at once if nothing was ever said there, otherwise after a while, or, if it
-/// is stored, when there are as many rooms as there may be.
+/// Drops a room that has no member: at once if nothing was ever said there, otherwise after a
+/// while, or, if it is stored, when there are as many rooms as there may be.
 pub(super) fn retire_room(chat: &mut Chat, key: RoomKey) {
     let room = &mut chat.rooms[key];
     if !room.members.is_empty() {
@@ -40,7 +40,8 @@ pub(super) fn retire_room(chat: &mut Chat, key: RoomKey) {
     chat.rooms.list_empty(key);
 }
 
-/// A room has had no member for long enough: drops it, unless the log still owes an answer about it.
+/// A room has had no member for long enough: drops it, unless the log still owes an answer about
+/// it.
 pub(in crate::chat) fn on_room_empty(chat: &mut Chat, key: RoomKey) {
     let Some(room) = chat.rooms.table.get_mut(key) else { return };
     room.timer = None;

@@ -19,8 +19,9 @@ const LOOK_BYTES_MAX: usize = 128 * 1024;
 /// The place behind which all that is stored is.
 const STORE_END: u64 = SEQ_END - 1;
 
-/// Searches the user's rooms, or one of them. Of rooms that are in memory only, the latest records are looked at, and
-/// the latest that are found are in the first answer; those behind it go on with what is stored.
+/// Searches the user's rooms, or one of them. Of rooms that are in memory only, the latest records
+/// are looked at, and the latest that are found are in the first answer; those behind it go on with
+/// what is stored.
 ///
 /// # Errors
 ///
@@ -56,8 +57,8 @@ pub(super) fn search(
     Ok(Answer::Later)
 }
 
-/// The latest messages in the rings of these rooms that have the words, those first that changed last: at most
-/// `limit`, latest first.
+/// The latest messages in the rings of these rooms that have the words, those first that changed
+/// last: at most `limit`, latest first.
 fn look(mut rooms: Vec<&Room>, text: &str, limit: u32) -> Vec<Found> {
     rooms.sort_unstable_by_key(|room| Reverse(room.rev));
     let wanted = Wanted::of(text);
@@ -85,8 +86,8 @@ fn look(mut rooms: Vec<&Room>, text: &str, limit: u32) -> Vec<Found> {
     found.into_iter().take_while(fits).take(limit).collect()
 }
 
-/// What a search has found in memory and in the store, in rooms of which the user still is a member, with the changes
-/// that were told since it was asked for.
+/// What a search has found in memory and in the store, in rooms of which the user still is a
+/// member, with the changes that were told since it was asked for.
 pub(super) fn found(
     chat: &Chat,
     user: UserKey,

@@ -13,7 +13,8 @@ use crate::chat::model::reply::{Refusal, Reply, Role};
 use crate::chat::pending::{PendingOp, Requester};
 use crate::chat::rooms::PendingAct;
 
-/// When a client whose record was refused because the server stops should come back: a restart takes about as long.
+/// When a client whose record was refused because the server stops should come back: a restart
+/// takes about as long.
 const STOPPING_RETRY_MS: u64 = 1_000;
 
 /// A record that is ready for the log.
@@ -43,8 +44,8 @@ impl NewRecord {
 /// # Errors
 ///
 /// Those of finding the room and of having no voice there, those of making a direct conversation,
-/// [`Code::TooLarge`] for what is more than this room takes, and [`Code::NoSuchMessage`] for an answer to what
-/// was never said.
+/// [`Code::TooLarge`] for what is more than this room takes, and [`Code::NoSuchMessage`] for an
+/// answer to what was never said.
 pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Result<Answer, Refusal> {
     let room = match &send.target {
         Target::Room(name) => room_to_send_to(chat, by.user, name)?,
@@ -154,8 +155,8 @@ pub(super) fn topic(chat: &Chat, user: UserKey, name: &str) -> Result<Answer, Re
 ///
 /// # Errors
 ///
-/// Those of finding the room and of having no voice there, and [`Code::Forbidden`] for members of a room with
-/// an owner.
+/// Those of finding the room and of having no voice there, and [`Code::Forbidden`] for members of a
+/// room with an owner.
 pub(super) fn set_topic(
     chat: &mut Chat,
     by: &mut Requester,

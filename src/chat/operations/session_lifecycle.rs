@@ -136,8 +136,8 @@ fn guest_name(chat: &Chat, secret: u128) -> UserName {
     }
 }
 
-/// The cursor of one room of a resume: as a join with a position, unless the session is known and so is that its user
-/// has left meanwhile, on another session, or was removed.
+/// The cursor of one room of a resume: as a join with a position, unless the session is known and
+/// so is that its user has left meanwhile, on another session, or was removed.
 fn resume_room(
     chat: &mut Chat,
     (conn, user): (ConnId, UserKey),

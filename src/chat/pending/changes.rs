@@ -1,11 +1,11 @@
 //! Changes: the edits and deletions that logs have told while somebody's reading is under way.
 //!
-//! What is read of a stored log is as of some moment between question and answer. A change that was told
-//! meanwhile may not be in it: it is made to what was read before that is shown, so that nobody who was told of a
-//! change sees the text from before it again.
+//! What is read of a stored log is as of some moment between question and answer. A change that was
+//! told meanwhile may not be in it: it is made to what was read before that is shown, so that
+//! nobody who was told of a change sees the text from before it again.
 //!
 //! ```text
-//!  asked ──── read ──── change committed ──── change told ──── answer arrives: the change is made to it
+//!  asked ─── read ─── change committed ─── change told ─── answer arrives: it is changed
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
@@ -13,7 +13,8 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::chat::model::log::LogId;
 use crate::chat::model::record::SharedRecord;
 
-/// Bytes of changes that are kept at most. A reading that outlasts more than these is to be asked for again.
+/// Bytes of changes that are kept at most. A reading that outlasts more than these is to be asked
+/// for again.
 const CHANGES_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes that a change takes besides its record.
 const CHANGE_OVERHEAD: usize = 128;
@@ -54,8 +55,8 @@ impl Changes {
         mark
     }
 
-    /// A reading that began at `mark` ends: the changes since, in the order in which they were told. `None` if they
-    /// were more than are kept.
+    /// A reading that began at `mark` ends: the changes since, in the order in which they were
+    /// told. `None` if they were more than are kept.
     pub(in crate::chat) fn end(&mut self, mark: Mark) -> Option<Vec<Change>> {
         let skip = mark.0.checked_sub(self.before).and_then(|skip| usize::try_from(skip).ok());
         let since = skip.map(|skip| self.list.iter().skip(skip).cloned().collect());

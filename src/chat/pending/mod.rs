@@ -1,10 +1,11 @@
 //! Operations that wait for the log: each is one [`PendingOp`], resumed by its answer.
 //!
 //! ```text
-//!   operation ── begin(op) ──▶ Ticket ──▶ LogRequest …… LogReply ──▶ finish(ticket) ──▶ the op, to be resumed
+//!   operation ── begin(op) ──▶ Ticket ──▶ LogRequest …… LogReply ──▶ finish(ticket) ──▶ the op
 //! ```
 //!
-//! What is being read of the logs is told of the edits and deletions that happen meanwhile: see [`Changes`].
+//! What is being read of the logs is told of the edits and deletions that happen meanwhile: see
+//! [`Changes`].
 
 mod changes;
 
@@ -24,8 +25,8 @@ use super::rooms::Rooms;
 use crate::collections::Table;
 use crate::net::ConnId;
 
-/// The weight of an operation of which a connection has one under way at a time: more than all others together, so
-/// that everything that waits for one connection fits its hard limit.
+/// The weight of an operation of which a connection has one under way at a time: more than all
+/// others together, so that everything that waits for one connection fits its hard limit.
 pub(super) const EXCLUSIVE_WEIGHT: u8 = 65;
 
 /// Who has asked for something, and by which request.
@@ -37,7 +38,8 @@ pub(super) struct Requester {
 }
 
 impl Requester {
-    /// The same with the request, which is then no more here: for an operation that answers it later.
+    /// The same with the request, which is then no more here: for an operation that answers it
+    /// later.
     pub(super) fn take(&mut self) -> Self {
         let request = Request { id: self.request.id.take(), op: self.request.op };
         Self { conn: self.conn, user: self.user, request }
@@ -102,8 +104,8 @@ pub(super) enum PendingOp {
 }
 
 impl PendingOp {
-    /// How much it counts against its connection. A reading is exclusive. So are `join` and `leave`, since what a
-    /// connection asks for behind them is meant for the time after them.
+    /// How much it counts against its connection. A reading is exclusive. So are `join` and
+    /// `leave`, since what a connection asks for behind them is meant for the time after them.
     const fn weight(&self) -> u8 {
         match self {
             Self::Append { .. } | Self::Page(_) => 1,

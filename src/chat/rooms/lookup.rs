@@ -1,6 +1,8 @@
-//! Questions about rooms that change nothing: which room a user means, and what the user may do there.
+//! Questions about rooms that change nothing: which room a user means, and what the user may do
+//! there.
 //!
-//! An act of moderation that the log has not answered yet counts already where it takes a right away.
+//! An act of moderation that the log has not answered yet counts already where it takes a right
+//! away.
 
 use super::restrictions::refusal_until;
 use super::{Room, Rooms};
@@ -14,7 +16,8 @@ use crate::chat::model::policy::{Access, Policy};
 use crate::chat::model::record::Act;
 use crate::chat::model::reply::{Refusal, Role};
 
-/// When a user may come back to a room from which it is being removed: the log answers within this time as a rule.
+/// When a user may come back to a room from which it is being removed: the log answers within this
+/// time as a rule.
 const REMOVAL_RETRY_MS: u64 = 1_000;
 
 /// Rooms and users as they are now, to be asked.
@@ -30,8 +33,8 @@ impl<'a> Lookup<'a> {
     ///
     /// # Errors
     ///
-    /// [`Code::BadField`] if this is no room's name, otherwise [`Code::NoSuchRoom`], the same whether there
-    /// is none or it is hidden, and [`Code::Banned`].
+    /// [`Code::BadField`] if this is no room's name, otherwise [`Code::NoSuchRoom`], the same
+    /// whether there is none or it is hidden, and [`Code::Banned`].
     pub(in crate::chat) fn find_room(self, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
         match self.rooms.named(name) {
             Some(key) if self.is_visible(user, key) => {
@@ -85,7 +88,8 @@ impl<'a> Lookup<'a> {
             || self.is_invited(key, user)
     }
 
-    /// The policy of a room: the one that was chosen when it was made, or else the one for its name.
+    /// The policy of a room: the one that was chosen when it was made, or else the one for its
+    /// name.
     pub(in crate::chat) fn policy(self, room: &Room) -> &'a Policy {
         self.context.limits.policies.of(&room.name, room.moderation.policy())
     }
@@ -131,7 +135,8 @@ impl<'a> Lookup<'a> {
 
     /// # Errors
     ///
-    /// [`Code::ReadOnly`] for readers, and [`Code::Muted`] for muted users, with when that ends if it does.
+    /// [`Code::ReadOnly`] for readers, and [`Code::Muted`] for muted users, with when that ends if
+    /// it does.
     pub(in crate::chat) fn check_voice(self, membership: MembershipKey) -> Result<(), Refusal> {
         if self.role(membership) == Role::Reader {
             return Err(Refusal::new(Code::ReadOnly, "you may only read in this room"));
@@ -199,8 +204,8 @@ impl<'a> Lookup<'a> {
         (!self.is_being_removed(key, user)).then_some(membership)
     }
 
-    /// The role that a member has. A role that is about to be lower is so already, and a member that is about to
-    /// leave does not moderate.
+    /// The role that a member has. A role that is about to be lower is so already, and a member
+    /// that is about to leave does not moderate.
     pub(in crate::chat) fn role(self, membership: MembershipKey) -> Role {
         let row = &self.rooms[membership];
         let state = &self.rooms[row.room].moderation;

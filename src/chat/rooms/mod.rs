@@ -5,8 +5,8 @@
 //!                             └──── ModerationState  bans, mutes, invitations, acts under way
 //! ```
 //!
-//! It looks down on `directory` and knows neither connections nor cursors. Questions that change nothing are
-//! asked of a [`Lookup`].
+//! It looks down on `directory` and knows neither connections nor cursors. Questions that change
+//! nothing are asked of a [`Lookup`].
 
 mod edits;
 mod lookup;
@@ -63,7 +63,8 @@ pub(super) struct Rooms {
     /// The number of the last log, and the last epoch that was given out.
     logs: u64,
     pub epoch: Epoch,
-    /// Where the name of a room is spelled that is looked for, so that a send allocates nothing for it.
+    /// Where the name of a room is spelled that is looked for, so that a send allocates nothing for
+    /// it.
     spelling: String,
 }
 
@@ -96,7 +97,8 @@ impl IndexMut<MembershipKey> for Rooms {
 }
 
 impl Rooms {
-    /// No rooms. Epochs of different starts differ by the wall time, those of one start by a counter.
+    /// No rooms. Epochs of different starts differ by the wall time, those of one start by a
+    /// counter.
     pub(super) fn new(ring_bytes_max: usize, wall_ms: u64) -> Self {
         Self {
             table: Table::new(),
@@ -134,7 +136,8 @@ impl Rooms {
         found.filter(|&room| self.table[room].members.len() == 2)
     }
 
-    /// Adds a room with a log that was never there before. `chosen` is the policy that was chosen by name.
+    /// Adds a room with a log that was never there before. `chosen` is the policy that was chosen
+    /// by name.
     pub(super) fn add(&mut self, name: RoomName, policy: &Policy, chosen: Option<&str>) -> RoomKey {
         self.logs += 1;
         self.epoch = Epoch(self.epoch.0.wrapping_add(1));
@@ -177,8 +180,9 @@ impl Rooms {
         None
     }
 
-    /// A room in which nothing was ever said and whose members are all off: nobody loses anything if it is dropped.
-    /// Clients that only join make such rooms by the thousand. Tries some, from where the last search ended.
+    /// A room in which nothing was ever said and whose members are all off: nobody loses anything
+    /// if it is dropped. Clients that only join make such rooms by the thousand. Tries some, from
+    /// where the last search ended.
     pub(super) fn next_silent(&mut self, directory: &Directory) -> Option<RoomKey> {
         for _ in 0..SILENT_TRIES {
             let place = self.silent_from;
@@ -252,8 +256,8 @@ impl Rooms {
         self.members(key).map(|member| member.user)
     }
 
-    /// The log has a record: the room's head, topic and ring show it, and its target as it is from now on. The oldest
-    /// records of all rooms make place for it.
+    /// The log has a record: the room's head, topic and ring show it, and its target as it is from
+    /// now on. The oldest records of all rooms make place for it.
     pub(super) fn commit(
         &mut self,
         key: RoomKey,

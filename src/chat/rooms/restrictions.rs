@@ -1,8 +1,9 @@
-//! Restrictions: what holds of users in a room besides membership, that is bans, mutes and invitations, and
-//! the acts about them that the log has not answered yet.
+//! Restrictions: what holds of users in a room besides membership, that is bans, mutes and
+//! invitations, and the acts about them that the log has not answered yet.
 //!
-//! Nearly no room has any, so a room without them owns no memory for them. A restriction is about a name, not
-//! a user: a banned user may be forgotten and come back. It ends by the wall clock, as it was told.
+//! Nearly no room has any, so a room without them owns no memory for them. A restriction is about a
+//! name, not a user: a banned user may be forgotten and come back. It ends by the wall clock, as it
+//! was told.
 
 use crate::chat::model::code::Code;
 use crate::chat::model::limits::RESTRICTIONS_MAX;
@@ -25,8 +26,8 @@ struct Inner {
     pending: Vec<(Ticket, PendingAct)>,
 }
 
-/// An act that counts as done though the log has not answered yet, because it takes a right away: a banned user
-/// must not get a message in while the ban is being written.
+/// An act that counts as done though the log has not answered yet, because it takes a right away: a
+/// banned user must not get a message in while the ban is being written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::chat) enum PendingAct {
     /// An act of moderation about this user.
@@ -71,8 +72,8 @@ impl ModerationState {
             .filter(|expiry| !expiry.is_over(wall_ms))
     }
 
-    /// Sets for how long the restriction holds of the user, `None` if it does not any more. Restrictions that have
-    /// run out are forgotten.
+    /// Sets for how long the restriction holds of the user, `None` if it does not any more.
+    /// Restrictions that have run out are forgotten.
     pub(in crate::chat) fn set(
         &mut self,
         user: &UserName,

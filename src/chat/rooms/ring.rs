@@ -39,8 +39,8 @@ impl Ring {
         self.records.range(start.min(self.records.len())..)
     }
 
-    /// Adds the next record and drops the oldest ones that are over the bounds, but never the newest.
-    /// Returns how many bytes that has freed.
+    /// Adds the next record and drops the oldest ones that are over the bounds, but never the
+    /// newest. Returns how many bytes that has freed.
     fn push(&mut self, record: SharedRecord, records_max: usize, bytes_max: usize) -> usize {
         self.bytes += weight(&record);
         self.records.push_back(record);

@@ -35,7 +35,8 @@ pub(in crate::chat) struct Room {
     pub pending_ops: u32,
     /// The inbox's `rev` of the last record.
     pub rev: u64,
-    /// When presence, typing or receipts are due, or, without members, when the room is to be dropped.
+    /// When presence, typing or receipts are due, or, without members, when the room is to be
+    /// dropped.
     pub timer: Option<TimerId>,
 }
 

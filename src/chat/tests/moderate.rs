@@ -28,7 +28,8 @@ fn say(text: &str) -> Command<'_> {
     message(Target::Room("den".into()), text, None)
 }
 
-/// The room `den` of `own`, with one of each role: connections 0 to 3; `out` is number 4 and no member.
+/// The room `den` of `own`, with one of each role: connections 0 to 3; `out` is number 4 and no
+/// member.
 pub(super) fn den(limits: Limits, private: bool) -> Town {
     let mut town = Town::new(limits);
     let names = ["own", "mod", "mem", "rea", "out"];

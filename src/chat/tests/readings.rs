@@ -1,4 +1,5 @@
-//! Readings of stored rooms: what is changed meanwhile, and what their own connection has said before.
+//! Readings of stored rooms: what is changed meanwhile, and what their own connection has said
+//! before.
 
 use super::super::model::command::Page;
 use super::super::model::policy::{Policies, Policy, Rule};

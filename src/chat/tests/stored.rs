@@ -1,4 +1,5 @@
-//! Rooms whose records are in a store: what is written before it is answered, and what is read back.
+//! Rooms whose records are in a store: what is written before it is answered, and what is read
+//! back.
 
 #![expect(
     clippy::disallowed_types,
@@ -392,7 +393,8 @@ fn users_and_rooms_that_lose_nothing_make_room_and_others_do_not() {
     let limits = Limits { users: 3, rooms: 3, policies, ..Limits::default() };
     let mut town = Town::new(limits);
     town.store = Box::new(Shelf::default());
-    // One who has made a room in which something was said, one who has only read it, and one who has a silent one.
+    // One who has made a room in which something was said, one who has only read it, and one who
+    // has a silent one.
     for (number, name) in ["ann", "bob", "cyd"].into_iter().enumerate() {
         town.hello(number, name);
     }

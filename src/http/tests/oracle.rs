@@ -1,5 +1,5 @@
-//! Against `httparse`, which no one here wrote: heads that both take mean the same, and where it takes
-//! one that is refused here, a rule says why.
+//! Against `httparse`, which no one here wrote: heads that both take mean the same, and where it
+//! takes one that is refused here, a rule says why.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Bytes into items.
+//! Decodes bytes into items.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
@@ -7,11 +7,11 @@ use memchr::memchr;
 use super::item::{Framing, Item};
 use super::telnet::{IAC, Telnet};
 
-/// Takes the bytes of one connection apart. A few bytes in size; it owns memory only while an item is
-/// partly there.
+/// Splits the bytes of one connection into items. A few bytes in size; it owns memory only while an
+/// item is incomplete.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    /// The bytes of an item that is partly there, or that was whole at the last call.
+    /// The bytes of an incomplete item, or of the one that the last call returned.
     partial: Option<Box<Partial>>,
     framing: Option<Framing>,
     phase: Phase,
@@ -21,7 +21,7 @@ pub struct Decoder {
 #[derive(Debug, Default)]
 struct Partial {
     bytes: Vec<u8>,
-    /// It was handed out; the next call drops it.
+    /// The item was returned; the next call drops it.
     taken: bool,
 }
 
@@ -33,24 +33,24 @@ enum Phase {
     Line,
     /// A line that is too long: skipped up to its end.
     SkipLine,
-    /// A length of which `have` bytes are read.
+    /// A length; `have` of its bytes have come.
     Header { have: u8, value: u32 },
-    /// An item of which this many bytes are missing.
+    /// An item; this many of its bytes are missing.
     Body { missing: u32 },
-    /// An item that is too long and of which this many bytes are still to be skipped.
+    /// An item that is too long; this many of its bytes are still to be skipped.
     SkipBody { missing: u32 },
-    /// Behind a malformed length.
+    /// After a malformed length.
     Malformed,
 }
 
 impl Decoder {
-    /// The framing, as soon as there was a byte to tell it by.
+    /// The framing, once the first byte has come.
     #[must_use]
     pub const fn framing(&self) -> Option<Framing> {
         self.framing
     }
 
-    /// Whether an item is partly there: the end of the connection now would cut it.
+    /// Whether an item is incomplete: if the connection ended now, it would be lost.
     #[must_use]
     pub fn is_partial(&self) -> bool {
         let whole = matches!(self.phase, Phase::Line | Phase::Malformed)
@@ -58,10 +58,10 @@ impl Decoder {
         !whole || self.partial.as_ref().is_some_and(|partial| !partial.taken)
     }
 
-    /// Takes the next item off the front of `input`. `None` once all of `input` is consumed: call it
-    /// until then, with the same limit of `len_max` bytes an item.
+    /// Takes the next item off the front of `input`. `None` once all of `input` is consumed: call
+    /// it until then, with the same limit of `len_max` bytes an item.
     ///
-    /// An item that is wholly in `input` is lent from there; no byte is looked at twice.
+    /// An item that is whole in `input` is borrowed from it. Each byte is read once.
     pub fn decode<'a, 'i: 'a>(
         &'a mut self,
         input: &mut &'i [u8],
@@ -121,6 +121,7 @@ impl Decoder {
             } else {
                 (&[][..], false)
             };
+            // A command may stand inside a line, so the text before it is a piece of the line.
             if let Some(found) = self.push_line(piece, ended, len_max) {
                 return Some(found);
             }
@@ -145,6 +146,7 @@ impl Decoder {
 
     /// Adds a piece of a line, which ends with it if `ended`.
     fn push_line<'i>(&mut self, piece: &'i [u8], ended: bool, len_max: usize) -> Option<Found<'i>> {
+        // The rest of a line that was reported already.
         if self.phase == Phase::SkipLine {
             self.phase = if ended { Phase::Line } else { Phase::SkipLine };
             return None;
@@ -158,6 +160,7 @@ impl Decoder {
             self.phase = if ended { Phase::Line } else { Phase::SkipLine };
             return Some(Found::TooLong);
         }
+        // A line that is whole in the input is borrowed, without a copy.
         if ended && before == 0 {
             let line = trimmed(piece);
             return (!line.is_empty()).then_some(Found::Lent(line));
@@ -168,6 +171,7 @@ impl Decoder {
         if !ended {
             return None;
         }
+        // An empty line, of which only a `\r` had come.
         if len == 0 {
             self.partial = None;
             return None;
@@ -210,6 +214,7 @@ impl Decoder {
     ) -> Option<Found<'i>> {
         let (&byte, rest) = input.split_first()?;
         *input = rest;
+        // The two ends disagree on where an item begins; nothing after this can be trusted.
         if have == 0 && byte != 0 {
             self.phase = Phase::Malformed;
             return Some(Found::Malformed);
@@ -219,6 +224,7 @@ impl Decoder {
             self.phase = Phase::Header { have: have + 1, value };
             return None;
         }
+        // The announced length is judged at once; memory is taken only as the bytes come.
         if usize::try_from(value).is_ok_and(|len| len <= len_max) {
             self.phase = after_body(value, Phase::Body { missing: value });
             return None;
@@ -227,7 +233,7 @@ impl Decoder {
         Some(Found::TooLong)
     }
 
-    /// Adds a piece of an item of which `missing` bytes are missing behind it.
+    /// Adds a piece of an item; `missing` bytes of it follow.
     fn push_body<'i>(&mut self, piece: &'i [u8], missing: u32) -> Option<Found<'i>> {
         self.phase = after_body(missing, Phase::Body { missing });
         if missing == 0 && self.partial.is_none() {
@@ -251,7 +257,7 @@ impl Decoder {
 enum Found<'i> {
     /// An item within the input.
     Lent(&'i [u8]),
-    /// The first bytes of what is kept.
+    /// The first bytes that are kept.
     Kept {
         len: usize,
     },
@@ -259,8 +265,8 @@ enum Found<'i> {
     Malformed,
 }
 
-/// Takes a piece off the front of `input`, up to and without the next `\n`, and says whether one was
-/// there.
+/// Takes a piece off the front of `input`, up to and without the next `\n`, and says whether one
+/// was there.
 fn split_line<'i>(input: &mut &'i [u8]) -> (&'i [u8], bool) {
     let all = *input;
     let Some(end) = memchr(b'\n', all) else {
@@ -284,7 +290,7 @@ fn count(piece: &[u8]) -> u32 {
     u32::try_from(piece.len()).unwrap_or(u32::MAX)
 }
 
-/// The phase behind a piece of an item: `then`, or the next header if nothing of it is missing.
+/// The phase after a piece of an item: `then`, or the next header if the item is complete.
 fn after_body(missing: u32, then: Phase) -> Phase {
     if missing == 0 { Phase::Header { have: 0, value: 0 } } else { then }
 }

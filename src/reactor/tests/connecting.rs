@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 
-use super::bench::{Bench, Seen, echo, silence};
+use super::harness::{Harness, Seen, echo, silence};
 use crate::net::{Connect, ConnectFault, Effect};
 use crate::time::Tick;
 
@@ -24,19 +24,19 @@ fn connected(seen: &Seen) -> Option<u64> {
 #[test]
 fn a_connection_is_made_from_its_source_and_talks_both_ways() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut bench = Bench::new(echo, |_| {});
-    bench.ask([connect(listener.local_addr().unwrap(), 7)]);
+    let mut harness = Harness::new(echo, |_| {});
+    harness.ask([connect(listener.local_addr().unwrap(), 7)]);
     let (mut peer, addr) = listener.accept().unwrap();
     assert_eq!(addr.ip().to_string(), "127.0.0.9");
     // It is greeted before it knows that it is there.
     peer.write_all(b"hello").unwrap();
-    while bench.handler.seen.len() < 2 {
-        bench.until_edge();
+    while harness.handler.seen.len() < 2 {
+        harness.until_edge();
     }
-    let Some(Seen::Connected(conn, 7)) = bench.handler.seen.first().cloned() else {
-        panic!("{:?}", bench.handler.seen);
+    let Some(Seen::Connected(conn, 7)) = harness.handler.seen.first().cloned() else {
+        panic!("{:?}", harness.handler.seen);
     };
-    assert_eq!(bench.handler.seen[1], Seen::Received(conn, b"hello".to_vec()));
+    assert_eq!(harness.handler.seen[1], Seen::Received(conn, b"hello".to_vec()));
     let mut back = [0; 5];
     std::io::Read::read_exact(&mut peer, &mut back).unwrap();
     assert_eq!(&back, b"hello");
@@ -45,9 +45,9 @@ fn a_connection_is_made_from_its_source_and_talks_both_ways() {
 #[test]
 fn where_nobody_listens_it_is_unreachable_and_nothing_is_left() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut bench = Bench::new(silence, |_| {});
-    bench.ask([connect(gone, 1)]);
-    bench.until_seen(&Seen::Unreachable(1, ConnectFault::Refused));
+    let mut harness = Harness::new(silence, |_| {});
+    harness.ask([connect(gone, 1)]);
+    harness.until_seen(&Seen::Unreachable(1, ConnectFault::Refused));
     let elsewhere = Connect {
         peer: gone,
         // Not an address of this machine.
@@ -56,10 +56,10 @@ fn where_nobody_listens_it_is_unreachable_and_nothing_is_left() {
         deadline: DEADLINE,
         tag: 2,
     };
-    bench.ask([Effect::Connect(elsewhere)]);
-    bench.until_seen(&Seen::Unreachable(2, ConnectFault::NoSource));
-    assert_eq!(bench.handler.seen.iter().find_map(connected), None);
-    bench.assert_nothing_left();
+    harness.ask([Effect::Connect(elsewhere)]);
+    harness.until_seen(&Seen::Unreachable(2, ConnectFault::NoSource));
+    assert_eq!(harness.handler.seen.iter().find_map(connected), None);
+    harness.assert_nothing_left();
 }
 
 #[test]
@@ -69,9 +69,9 @@ fn who_does_not_answer_is_unreachable_at_the_deadline() {
     socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     socket.listen(0).unwrap();
     let peer = socket.local_addr().unwrap().as_socket().unwrap();
-    let mut bench = Bench::new(silence, |_| {});
-    bench.ask([connect(peer, 1), connect(peer, 2), connect(peer, 3)]);
-    bench.turn();
-    bench.now = DEADLINE.as_millis();
-    bench.until_seen(&Seen::Unreachable(3, ConnectFault::TimedOut));
+    let mut harness = Harness::new(silence, |_| {});
+    harness.ask([connect(peer, 1), connect(peer, 2), connect(peer, 3)]);
+    harness.turn();
+    harness.now = DEADLINE.as_millis();
+    harness.until_seen(&Seen::Unreachable(3, ConnectFault::TimedOut));
 }

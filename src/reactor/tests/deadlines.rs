@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::bench::{Bench, Seen, send, silence};
+use super::harness::{Harness, Seen, send, silence};
 use crate::net::{CloseReason, ConnId, Effect};
 use crate::time::Tick;
 
@@ -12,22 +12,23 @@ fn arm(conn: ConnId, millis: u64) -> Effect {
     Effect::Arm { conn, deadline: Tick::from_millis(millis) }
 }
 
-/// When a connection whose deadlines are set as by `effects` at tick 0 is told that they have passed.
+/// When a connection whose deadlines are set as by `effects` at tick 0 is told that they have
+/// passed.
 #[track_caller]
 fn check_expiry(deadlines: &[u64], expect: &[u64]) {
-    let mut bench = Bench::new(silence, |_| {});
-    let (_client, conn) = bench.connect();
-    bench.ask(deadlines.iter().map(|millis| arm(conn, *millis)));
+    let mut harness = Harness::new(silence, |_| {});
+    let (_client, conn) = harness.connect();
+    harness.ask(deadlines.iter().map(|millis| arm(conn, *millis)));
     let mut told = Vec::new();
-    while bench.now < 500 {
-        let before = bench.count(&Seen::Expired(conn));
-        bench.pass(1);
-        if bench.count(&Seen::Expired(conn)) > before {
-            told.push(bench.now);
+    while harness.now < 500 {
+        let before = harness.count(&Seen::Expired(conn));
+        harness.pass(1);
+        if harness.count(&Seen::Expired(conn)) > before {
+            told.push(harness.now);
         }
     }
     assert_eq!(told, expect, "deadlines {deadlines:?}");
-    assert_eq!(bench.reactor.connections.wheel.len(), 0);
+    assert_eq!(harness.reactor.connections.shared.wheel.len(), 0);
 }
 
 #[test]
@@ -43,109 +44,112 @@ fn a_deadline_is_told_once_and_the_last_one_set_counts() {
 
 #[test]
 fn moving_a_deadline_back_costs_the_wheel_nothing() {
-    let mut bench = Bench::new(silence, |_| {});
-    let (_client, conn) = bench.connect();
-    bench.ask((1..1000).map(|nth| arm(conn, nth * 1000)));
-    assert_eq!(bench.reactor.connections.wheel.len(), 1);
-    assert_eq!(bench.reactor.connections.wheel.next_deadline(), Some(Tick::from_millis(960)));
-    bench.pass(1000);
-    assert_eq!(bench.count(&Seen::Expired(conn)), 0);
-    bench.pass(998_000);
-    assert_eq!(bench.count(&Seen::Expired(conn)), 1);
+    let mut harness = Harness::new(silence, |_| {});
+    let (_client, conn) = harness.connect();
+    harness.ask((1..1000).map(|nth| arm(conn, nth * 1000)));
+    assert_eq!(harness.reactor.connections.shared.wheel.len(), 1);
+    assert_eq!(
+        harness.reactor.connections.shared.wheel.next_deadline(),
+        Some(Tick::from_millis(960))
+    );
+    harness.pass(1000);
+    assert_eq!(harness.count(&Seen::Expired(conn)), 0);
+    harness.pass(998_000);
+    assert_eq!(harness.count(&Seen::Expired(conn)), 1);
 }
 
 #[test]
 fn the_loop_sleeps_until_the_next_deadline() {
-    let mut bench = Bench::new(silence, |_| {});
-    let waits = |bench: &Bench| bench.reactor.time_to_wait(Tick::from_millis(bench.now));
-    bench.turn();
-    assert_eq!(waits(&bench), None);
-    let (_client, conn) = bench.connect();
-    assert_eq!(waits(&bench), None);
-    bench.ask([arm(conn, 40)]);
-    assert_eq!(waits(&bench), Some(Duration::from_millis(40)));
-    bench.ask([Effect::Alarm { deadline: Tick::from_millis(30) }]);
-    assert_eq!(waits(&bench), Some(Duration::from_millis(30)));
-    bench.pass(30);
-    assert_eq!((bench.count(&Seen::Alarm), bench.count(&Seen::Expired(conn))), (1, 0));
-    assert_eq!(waits(&bench), Some(Duration::from_millis(10)));
-    bench.pass(10);
-    assert_eq!((bench.count(&Seen::Alarm), bench.count(&Seen::Expired(conn))), (1, 1));
-    assert_eq!(waits(&bench), None);
+    let mut harness = Harness::new(silence, |_| {});
+    let waits = |harness: &Harness| harness.reactor.time_to_wait(Tick::from_millis(harness.now));
+    harness.turn();
+    assert_eq!(waits(&harness), None);
+    let (_client, conn) = harness.connect();
+    assert_eq!(waits(&harness), None);
+    harness.ask([arm(conn, 40)]);
+    assert_eq!(waits(&harness), Some(Duration::from_millis(40)));
+    harness.ask([Effect::Alarm { deadline: Tick::from_millis(30) }]);
+    assert_eq!(waits(&harness), Some(Duration::from_millis(30)));
+    harness.pass(30);
+    assert_eq!((harness.count(&Seen::Alarm), harness.count(&Seen::Expired(conn))), (1, 0));
+    assert_eq!(waits(&harness), Some(Duration::from_millis(10)));
+    harness.pass(10);
+    assert_eq!((harness.count(&Seen::Alarm), harness.count(&Seen::Expired(conn))), (1, 1));
+    assert_eq!(waits(&harness), None);
 }
 
 #[test]
 fn bytes_that_came_in_time_are_told_before_the_deadline_however_late_the_loop_is() {
-    let mut bench = Bench::new(silence, |config| config.read_per_turn_max = 1);
-    let mut peers: Vec<_> = (0..4).map(|_| bench.connect()).collect();
-    bench.ask(peers.iter().map(|peer| arm(peer.1, 50)));
+    let mut harness = Harness::new(silence, |config| config.read_per_turn_max = 1);
+    let mut peers: Vec<_> = (0..4).map(|_| harness.connect()).collect();
+    harness.ask(peers.iter().map(|peer| arm(peer.1, 50)));
     for (client, _) in &mut peers {
         client.say(b"pong");
     }
     // As after SIGSTOP: all at once, long after the deadline. One connection is read in a turn.
-    bench.now = 1_000_000;
-    bench.until_edge();
+    harness.now = 1_000_000;
+    harness.until_edge();
     for _ in 0..20 {
-        bench.pass(1);
+        harness.pass(1);
     }
     for (_, conn) in &peers {
-        let place = |wanted: &Seen| bench.handler.seen.iter().position(|seen| seen == wanted);
-        let received = place(&Seen::Received(*conn, b"pong".into()));
-        let expired = place(&Seen::Expired(*conn));
-        assert!(received.is_some() && received < expired, "{:?}", bench.handler.seen);
+        let share = |wanted: &Seen| harness.handler.seen.iter().position(|seen| seen == wanted);
+        let received = share(&Seen::Received(*conn, b"pong".into()));
+        let expired = share(&Seen::Expired(*conn));
+        assert!(received.is_some() && received < expired, "{:?}", harness.handler.seen);
     }
 }
 
 #[test]
 fn a_socket_that_takes_nothing_is_closed_at_the_stall_deadline() {
-    let mut bench = Bench::new(silence, |config| config.outbound_bytes_max = 2 * MUCH);
-    let (mut client, conn) = bench.connect();
-    bench.ask([send(conn, &vec![1; MUCH])]);
-    bench.until_quiet();
+    let mut harness = Harness::new(silence, |config| config.outbound_bytes_max = 2 * MUCH);
+    let (mut client, conn) = harness.connect();
+    harness.ask([send(conn, &vec![1; MUCH])]);
+    harness.until_quiet();
     let closed = Seen::Closed(conn, CloseReason::Stalled);
     // What the peer's kernel took without an edge shows at the last try, and counts, once.
-    while bench.now < 240_000 && bench.count(&closed) == 0 {
-        bench.pass(119_999);
+    while harness.now < 240_000 && harness.count(&closed) == 0 {
+        harness.pass(119_999);
         // More to say is no progress.
-        bench.ask([send(conn, b"more")]);
-        assert_eq!(bench.count(&closed), 0);
-        bench.pass(1);
+        harness.ask([send(conn, b"more")]);
+        assert_eq!(harness.count(&closed), 0);
+        harness.pass(1);
     }
-    assert_eq!(bench.count(&closed), 1);
+    assert_eq!(harness.count(&closed), 1);
     client.expect_reset_in_the_end();
-    bench.assert_nothing_left();
+    harness.assert_nothing_left();
 }
 
 #[test]
 fn any_progress_puts_the_stall_deadline_off() {
-    let mut bench = Bench::new(silence, |config| config.outbound_bytes_max = MUCH);
-    let (mut client, conn) = bench.connect();
-    bench.ask([send(conn, &vec![1; MUCH])]);
+    let mut harness = Harness::new(silence, |config| config.outbound_bytes_max = MUCH);
+    let (mut client, conn) = harness.connect();
+    harness.ask([send(conn, &vec![1; MUCH])]);
     let mut left = MUCH;
-    bench.until_quiet();
+    harness.until_quiet();
     for _ in 0..3 {
-        bench.pass(100_000);
-        left -= client.take(&mut bench, MUCH / 4).len();
+        harness.pass(100_000);
+        left -= client.take(&mut harness, MUCH / 4).len();
     }
-    assert_eq!(bench.count(&Seen::Closed(conn, CloseReason::Stalled)), 0);
-    client.take(&mut bench, left);
-    bench.until_seen(&Seen::Drained(conn));
-    bench.pass(1_000_000);
-    assert_eq!(bench.count(&Seen::Closed(conn, CloseReason::Stalled)), 0);
-    assert_eq!(bench.reactor.connections.wheel.len(), 0);
+    assert_eq!(harness.count(&Seen::Closed(conn, CloseReason::Stalled)), 0);
+    client.take(&mut harness, left);
+    harness.until_seen(&Seen::Drained(conn));
+    harness.pass(1_000_000);
+    assert_eq!(harness.count(&Seen::Closed(conn, CloseReason::Stalled)), 0);
+    assert_eq!(harness.reactor.connections.shared.wheel.len(), 0);
 }
 
 #[test]
 fn before_the_verdict_a_write_is_tried() {
-    let mut bench = Bench::new(silence, |config| config.outbound_bytes_max = MUCH);
-    let (mut client, conn) = bench.connect();
-    bench.ask([send(conn, &vec![1; MUCH])]);
-    bench.until_quiet();
+    let mut harness = Harness::new(silence, |config| config.outbound_bytes_max = MUCH);
+    let (mut client, conn) = harness.connect();
+    harness.ask([send(conn, &vec![1; MUCH])]);
+    harness.until_quiet();
     // It reads, but the loop, long away, gets to its deadlines before it has seen the edge.
     let taken = client.drain_kernel().len();
-    bench.now = 120_000;
-    assert!(bench.turn_unseeing().is_continue());
-    assert_eq!(bench.count(&Seen::Closed(conn, CloseReason::Stalled)), 0);
-    client.take(&mut bench, MUCH - taken);
-    bench.until_seen(&Seen::Drained(conn));
+    harness.now = 120_000;
+    assert!(harness.turn_unseeing().is_continue());
+    assert_eq!(harness.count(&Seen::Closed(conn, CloseReason::Stalled)), 0);
+    client.take(&mut harness, MUCH - taken);
+    harness.until_seen(&Seen::Drained(conn));
 }

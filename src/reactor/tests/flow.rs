@@ -1,6 +1,6 @@
 //! Bytes in and bytes out.
 
-use super::bench::{Bench, Seen, echo, frame, send, silence};
+use super::harness::{Harness, Seen, echo, frame, send, silence};
 use crate::net::{CloseReason, ConnId, Effect, Ending};
 
 /// More than the kernel takes for a peer that does not read.
@@ -8,75 +8,75 @@ const MUCH: usize = 8 * 1024 * 1024;
 
 #[test]
 fn what_comes_goes_back() {
-    let mut bench = Bench::new(echo, |_| {});
-    let (mut client, conn) = bench.connect();
+    let mut harness = Harness::new(echo, |_| {});
+    let (mut client, conn) = harness.connect();
     for text in ["one", "two", "three"] {
         client.say(text.as_bytes());
-        bench.until_seen(&Seen::Received(conn, text.into()));
+        harness.until_seen(&Seen::Received(conn, text.into()));
         client.expect(text.as_bytes());
     }
     client.finish();
-    bench.until_seen(&Seen::Closed(conn, CloseReason::Bye));
+    harness.until_seen(&Seen::Closed(conn, CloseReason::Bye));
     client.expect_end(b"");
-    bench.assert_nothing_left();
+    harness.assert_nothing_left();
 }
 
 #[test]
 fn a_text_may_come_byte_by_byte() {
-    let mut bench = Bench::new(echo, |_| {});
-    let (mut client, conn) = bench.connect();
+    let mut harness = Harness::new(echo, |_| {});
+    let (mut client, conn) = harness.connect();
     for byte in b"byte by byte" {
         client.say(&[*byte]);
-        let before = bench.received(conn).len();
-        bench.until_received(conn, before + 1);
+        let before = harness.received(conn).len();
+        harness.until_received(conn, before + 1);
     }
-    assert_eq!(bench.received(conn), b"byte by byte");
+    assert_eq!(harness.received(conn), b"byte by byte");
     client.expect(b"byte by byte");
 }
 
 #[test]
 fn one_round_takes_one_wait_one_read_and_one_write() {
-    let mut bench = Bench::new(echo, |_| {});
-    let (mut client, conn) = bench.connect();
-    let before = bench.calls();
+    let mut harness = Harness::new(echo, |_| {});
+    let (mut client, conn) = harness.connect();
+    let before = harness.calls();
     for _ in 0..10 {
         client.say(b"ping");
-        let seen = bench.received(conn).len();
-        bench.until_received(conn, seen + 4);
+        let seen = harness.received(conn).len();
+        harness.until_received(conn, seen + 4);
         client.expect(b"ping");
     }
-    let after = bench.calls();
+    let after = harness.calls();
     assert_eq!((after.0 - before.0, after.1 - before.1, after.2 - before.2), (10, 10, 10));
 }
 
 #[test]
 fn everything_that_a_turn_says_leaves_in_one_write() {
-    let mut bench = Bench::new(silence, |_| {});
-    let (mut client, conn) = bench.connect();
-    let before = bench.calls().2;
-    bench.ask((0..60).map(|nth| send(conn, &[nth; 3])));
-    assert_eq!(bench.calls().2, before + 1);
+    let mut harness = Harness::new(silence, |_| {});
+    let (mut client, conn) = harness.connect();
+    let before = harness.calls().2;
+    harness.ask((0..60).map(|nth| send(conn, &[nth; 3])));
+    assert_eq!(harness.calls().2, before + 1);
     let expect: Vec<u8> = (0..60).flat_map(|nth| [nth; 3]).collect();
     client.expect(&expect);
 }
 
 #[test]
 fn bytes_and_fin_in_one_segment_are_both_told() {
-    let mut bench = Bench::new(silence, |_| {});
-    let mut client = bench.client();
+    let mut harness = Harness::new(silence, |_| {});
+    let mut client = harness.client();
     client.say(b"last words");
     client.finish();
-    let conn = bench.until(|seen| match seen.first() {
+    let conn = harness.until(|seen| match seen.first() {
         Some(Seen::Opened(conn, _)) => Some(*conn),
         _ => None,
     });
-    bench.until_seen(&Seen::Finished(conn));
+    harness.until_seen(&Seen::Finished(conn));
     let told = [Seen::Received(conn, b"last words".into()), Seen::Finished(conn)];
-    assert_eq!(bench.handler.seen.get(1..), Some(&told[..]));
+    assert_eq!(harness.handler.seen.get(1..), Some(&told[..]));
     // Half closed: it still listens.
-    bench.ask([send(conn, b"farewell"), close(conn, CloseReason::PeerGone, Ending::Flush)]);
+    harness.ask([send(conn, b"farewell"), close(conn, CloseReason::PeerGone, Ending::Flush)]);
     client.expect_end(b"farewell");
-    bench.assert_nothing_left();
+    harness.assert_nothing_left();
 }
 
 fn close(conn: ConnId, reason: CloseReason, ending: Ending) -> Effect {
@@ -85,114 +85,114 @@ fn close(conn: ConnId, reason: CloseReason, ending: Ending) -> Effect {
 
 #[test]
 fn fin_is_told_once_and_a_reset_after_it_too() {
-    let mut bench = Bench::new(silence, |_| {});
-    let (client, conn) = bench.connect();
+    let mut harness = Harness::new(silence, |_| {});
+    let (client, conn) = harness.connect();
     client.finish();
-    bench.until_seen(&Seen::Finished(conn));
+    harness.until_seen(&Seen::Finished(conn));
     client.reset();
-    bench.until_seen(&Seen::Closed(conn, CloseReason::Reset));
-    let finished = bench.handler.seen.iter().filter(|seen| **seen == Seen::Finished(conn));
+    harness.until_seen(&Seen::Closed(conn, CloseReason::Reset));
+    let finished = harness.handler.seen.iter().filter(|seen| **seen == Seen::Finished(conn));
     assert_eq!(finished.count(), 1);
-    bench.assert_nothing_left();
+    harness.assert_nothing_left();
 }
 
 #[test]
 fn a_reset_closes_whether_anyone_reads_or_not() {
     for paused in [false, true] {
-        let mut bench = Bench::new(silence, |_| {});
-        let (client, conn) = bench.connect();
+        let mut harness = Harness::new(silence, |_| {});
+        let (client, conn) = harness.connect();
         if paused {
-            bench.ask([Effect::Pause { conn }]);
+            harness.ask([Effect::Pause { conn }]);
         }
         client.reset();
-        bench.until_seen(&Seen::Closed(conn, CloseReason::Reset));
-        bench.assert_nothing_left();
+        harness.until_seen(&Seen::Closed(conn, CloseReason::Reset));
+        harness.assert_nothing_left();
     }
 }
 
 #[test]
 fn a_slow_reader_is_told_of_and_gets_everything_in_the_end() {
-    let mut bench = Bench::new(silence, |config| config.outbound_bytes_max = MUCH);
-    let (mut client, conn) = bench.connect();
+    let mut harness = Harness::new(silence, |config| config.outbound_bytes_max = MUCH);
+    let (mut client, conn) = harness.connect();
     let bytes: Vec<u8> = (0..MUCH / 8).flat_map(|nth| (nth as u64).to_be_bytes()).collect();
-    bench.ask(bytes.chunks(100_000).map(|chunk| send(conn, chunk)));
-    let queued = bench.until(|seen| match seen.last() {
+    harness.ask(bytes.chunks(100_000).map(|chunk| send(conn, chunk)));
+    let queued = harness.until(|seen| match seen.last() {
         Some(Seen::Blocked(of, queued)) if *of == conn => Some(*queued),
         _ => None,
     });
     assert!(queued > 0 && queued < MUCH, "{queued} bytes wait");
-    assert_eq!(bench.reactor.connections.pool.queued_bytes(), queued as u64);
-    let writes = bench.calls().2;
-    bench.ask([]);
-    assert_eq!(bench.calls().2, writes, "a write to a socket that is known to be full");
-    assert!(client.take(&mut bench, MUCH) == bytes);
-    bench.until_seen(&Seen::Drained(conn));
-    assert_eq!(bench.reactor.connections.pool.in_use(), 0);
+    assert_eq!(harness.reactor.connections.shared.pool.queued_bytes(), queued as u64);
+    let writes = harness.calls().2;
+    harness.ask([]);
+    assert_eq!(harness.calls().2, writes, "a write to a socket that is known to be full");
+    assert!(client.take(&mut harness, MUCH) == bytes);
+    harness.until_seen(&Seen::Drained(conn));
+    assert_eq!(harness.reactor.connections.shared.pool.in_use(), 0);
 }
 
 #[test]
 fn a_ring_that_would_exceed_its_limit_ends_its_connection() {
-    let mut bench = Bench::new(silence, |config| config.outbound_bytes_max = MUCH);
-    let (mut client, conn) = bench.connect();
-    bench.ask([Effect::OutboundMax { conn, bytes_max: 1000 }, send(conn, &[1; 1000])]);
+    let mut harness = Harness::new(silence, |config| config.outbound_bytes_max = MUCH);
+    let (mut client, conn) = harness.connect();
+    harness.ask([Effect::OutboundMax { conn, bytes_max: 1000 }, send(conn, &[1; 1000])]);
     client.expect(&[1; 1000]);
-    bench.ask([send(conn, &[2; 1000]), send(conn, &[3])]);
-    bench.until_seen(&Seen::Closed(conn, CloseReason::Overloaded));
+    harness.ask([send(conn, &[2; 1000]), send(conn, &[3])]);
+    harness.until_seen(&Seen::Closed(conn, CloseReason::Overloaded));
     client.expect_reset_in_the_end();
-    bench.assert_nothing_left();
+    harness.assert_nothing_left();
 }
 
 #[test]
 fn a_paused_connection_is_not_read_until_it_is_resumed() {
-    let mut bench = Bench::new(silence, |_| {});
-    let (mut client, conn) = bench.connect();
-    bench.ask([Effect::Pause { conn }]);
+    let mut harness = Harness::new(silence, |_| {});
+    let (mut client, conn) = harness.connect();
+    harness.ask([Effect::Pause { conn }]);
     client.say(b"patience");
-    bench.until_edge();
-    assert_eq!(bench.received(conn), b"");
-    bench.ask([Effect::Resume { conn }]);
-    bench.until_seen(&Seen::Received(conn, b"patience".into()));
+    harness.until_edge();
+    assert_eq!(harness.received(conn), b"");
+    harness.ask([Effect::Resume { conn }]);
+    harness.until_seen(&Seen::Received(conn, b"patience".into()));
 }
 
 #[test]
 fn pausing_in_the_middle_of_a_flood_loses_nothing() {
-    let mut bench = Bench::new(silence, |_| {});
-    let (mut client, conn) = bench.connect();
+    let mut harness = Harness::new(silence, |_| {});
+    let (mut client, conn) = harness.connect();
     let bytes: Vec<u8> = (0..200_000u32).flat_map(u32::to_be_bytes).collect();
     let mut rest = &bytes[..];
-    while bench.received(conn).len() < bytes.len() {
+    while harness.received(conn).len() < bytes.len() {
         rest = client.offer(rest);
-        bench.ask([Effect::Pause { conn }]);
-        bench.ask([Effect::Resume { conn }]);
+        harness.ask([Effect::Pause { conn }]);
+        harness.ask([Effect::Resume { conn }]);
     }
-    assert!(bench.received(conn) == bytes);
+    assert!(harness.received(conn) == bytes);
 }
 
 #[test]
 fn a_loud_connection_does_not_hold_up_a_quiet_one() {
-    let mut bench = Bench::new(silence, |config| config.receive_buffer_len = Some(MUCH));
-    let (mut loud, noise) = bench.connect();
-    let (mut quiet, voice) = bench.connect();
+    let mut harness = Harness::new(silence, |config| config.receive_buffer_len = Some(MUCH));
+    let (mut loud, noise) = harness.connect();
+    let (mut quiet, voice) = harness.connect();
     loud.offer(&vec![0; MUCH]);
     quiet.say(b"hello");
-    bench.until_received(voice, 5);
-    let heard = bench.received(noise).len();
+    harness.until_received(voice, 5);
+    let heard = harness.received(noise).len();
     assert!(heard <= 2 * 64 * 1024, "{heard} bytes of noise came first");
 }
 
 #[test]
 fn a_turn_reads_no_more_than_its_budget_and_forgets_nobody() {
-    let mut bench = Bench::new(silence, |config| config.read_per_turn_max = 10);
-    let mut peers: Vec<_> = (0..5).map(|_| bench.connect()).collect();
+    let mut harness = Harness::new(silence, |config| config.read_per_turn_max = 10);
+    let mut peers: Vec<_> = (0..5).map(|_| harness.connect()).collect();
     for (client, _) in &mut peers {
         client.say(b"12345678");
     }
-    bench.until_received(peers[0].1, 8);
+    harness.until_received(peers[0].1, 8);
     let mut rounds = 0;
-    while peers.iter().any(|(_, conn)| bench.received(*conn).len() < 8) {
-        let before = bench.handler.seen.len();
-        bench.turn();
-        assert!(bench.handler.seen.len() <= before + 2);
+    while peers.iter().any(|(_, conn)| harness.received(*conn).len() < 8) {
+        let before = harness.handler.seen.len();
+        harness.turn();
+        assert!(harness.handler.seen.len() <= before + 2);
         rounds += 1;
         assert!(rounds < 1000, "somebody was forgotten");
     }
@@ -200,90 +200,90 @@ fn a_turn_reads_no_more_than_its_budget_and_forgets_nobody() {
 
 #[test]
 fn wake_is_answered_once_in_the_next_turn() {
-    let mut bench = Bench::new(silence, |_| {});
-    let (_client, conn) = bench.connect();
-    let count = |bench: &Bench| bench.count(&Seen::Drained(conn));
-    bench.ask([Effect::Wake { conn }]);
-    assert_eq!(count(&bench), 0);
-    bench.turn();
-    assert_eq!(count(&bench), 1);
-    bench.turn();
-    assert_eq!(count(&bench), 1);
-    bench.ask([send(conn, b"a page"), Effect::Wake { conn }, Effect::Wake { conn }]);
-    bench.turn();
-    assert_eq!(count(&bench), 2);
+    let mut harness = Harness::new(silence, |_| {});
+    let (_client, conn) = harness.connect();
+    let count = |harness: &Harness| harness.count(&Seen::Drained(conn));
+    harness.ask([Effect::Wake { conn }]);
+    assert_eq!(count(&harness), 0);
+    harness.turn();
+    assert_eq!(count(&harness), 1);
+    harness.turn();
+    assert_eq!(count(&harness), 1);
+    harness.ask([send(conn, b"a page"), Effect::Wake { conn }, Effect::Wake { conn }]);
+    harness.turn();
+    assert_eq!(count(&harness), 2);
 }
 
 #[test]
 fn wake_on_a_blocked_connection_waits_for_it_to_drain() {
-    let mut bench = Bench::new(silence, |config| config.outbound_bytes_max = MUCH);
-    let (mut client, conn) = bench.connect();
-    bench.ask([send(conn, &vec![7; MUCH]), Effect::Wake { conn }]);
-    bench.turn();
-    bench.ask([Effect::Wake { conn }]);
-    bench.turn();
-    assert_eq!(bench.count(&Seen::Drained(conn)), 0);
-    client.take(&mut bench, MUCH);
-    bench.until_seen(&Seen::Drained(conn));
-    bench.turn();
-    assert_eq!(bench.count(&Seen::Drained(conn)), 1);
+    let mut harness = Harness::new(silence, |config| config.outbound_bytes_max = MUCH);
+    let (mut client, conn) = harness.connect();
+    harness.ask([send(conn, &vec![7; MUCH]), Effect::Wake { conn }]);
+    harness.turn();
+    harness.ask([Effect::Wake { conn }]);
+    harness.turn();
+    assert_eq!(harness.count(&Seen::Drained(conn)), 0);
+    client.take(&mut harness, MUCH);
+    harness.until_seen(&Seen::Drained(conn));
+    harness.turn();
+    assert_eq!(harness.count(&Seen::Drained(conn)), 1);
 }
 
 #[test]
 fn a_large_broadcast_does_not_hold_up_what_is_sent_to_one() {
-    let mut bench = Bench::new(silence, |config| config.bulk_flushes_per_turn_max = 10);
-    let mut peers: Vec<_> = (0..100).map(|_| bench.connect()).collect();
+    let mut harness = Harness::new(silence, |config| config.bulk_flushes_per_turn_max = 10);
+    let mut peers: Vec<_> = (0..100).map(|_| harness.connect()).collect();
     let to: Vec<_> = peers.iter().map(|peer| peer.1).collect();
     let last = to[99];
-    bench.ask([Effect::Broadcast { to, frame: frame(b"all") }, send(last, b"you")]);
+    harness.ask([Effect::Broadcast { to, frame: frame(b"all") }, send(last, b"you")]);
     // The first ten, and the last one out of turn, in the order in which it was said.
-    assert_eq!(bench.reactor.connections.pool.in_use(), 89);
+    assert_eq!(harness.reactor.connections.shared.pool.in_use(), 89);
     peers[99].0.expect(b"allyou");
     for _ in 0..9 {
-        bench.turn();
+        harness.turn();
     }
-    assert_eq!(bench.reactor.connections.pool.in_use(), 0);
+    assert_eq!(harness.reactor.connections.shared.pool.in_use(), 0);
     for (client, _) in &mut peers[..99] {
         client.expect(b"all");
     }
-    bench.turn();
-    assert!(!bench.reactor.connections.lists.has_work());
+    harness.turn();
+    assert!(!harness.reactor.connections.shared.lists.has_work());
 }
 
 #[test]
 fn a_portion_ends_when_much_has_been_copied() {
     const LARGE: usize = 60 * 1024;
-    let mut bench = Bench::new(silence, |config| {
+    let mut harness = Harness::new(silence, |config| {
         config.outbound_bytes_max = 16 * 1024 * 1024;
         config.send_buffer_len = 256 * 1024;
     });
-    let mut peers: Vec<_> = (0..100).map(|_| bench.connect()).collect();
+    let mut peers: Vec<_> = (0..100).map(|_| harness.connect()).collect();
     let to = peers.iter().map(|peer| peer.1).collect();
-    bench.ask([Effect::Broadcast { to, frame: frame(&vec![b'x'; LARGE]) }]);
+    harness.ask([Effect::Broadcast { to, frame: frame(&vec![b'x'; LARGE]) }]);
     // The last of these passes four mebibytes.
-    assert_eq!(bench.calls().2, 69);
+    assert_eq!(harness.calls().2, 69);
     for (client, _) in &mut peers {
-        assert_eq!(client.take(&mut bench, LARGE).len(), LARGE);
+        assert_eq!(client.take(&mut harness, LARGE).len(), LARGE);
     }
 }
 
 #[test]
 fn the_longer_the_bulk_list_the_less_is_read_from_a_loud_one() {
-    let mut bench = Bench::new(silence, |config| config.bulk_flushes_per_turn_max = 10);
-    let peers: Vec<_> = (0..100).map(|_| bench.connect()).collect();
-    let (mut loud, id) = bench.connect();
+    let mut harness = Harness::new(silence, |config| config.bulk_flushes_per_turn_max = 10);
+    let peers: Vec<_> = (0..100).map(|_| harness.connect()).collect();
+    let (mut loud, id) = harness.connect();
     let everybody =
         Effect::Broadcast { to: peers.iter().map(|peer| peer.1).collect(), frame: frame(b"all") };
     loud.say(&[b'x'; 10_000]);
-    bench.turn_after(std::time::Duration::from_secs(5)).is_break().then(|| panic!("it left"));
-    assert_eq!(bench.received(id).len(), 10_000);
-    bench.ask([everybody]);
+    harness.turn_after(std::time::Duration::from_secs(5)).is_break().then(|| panic!("it left"));
+    assert_eq!(harness.received(id).len(), 10_000);
+    harness.ask([everybody]);
     loud.say(&[b'x'; 10_000]);
     // Ninety wait in nine portions, then eighty in eight, and so on.
     let mut before = 10_000;
     for expect in [1137, 1280, 1462, 1706, 2048, 2367] {
-        bench.turn();
-        let now = bench.received(id).len();
+        harness.turn();
+        let now = harness.received(id).len();
         assert_eq!(now - before, expect);
         before = now;
     }
@@ -291,13 +291,13 @@ fn the_longer_the_bulk_list_the_less_is_read_from_a_loud_one() {
 
 #[test]
 fn a_stale_name_finds_nothing() {
-    let mut bench = Bench::new(silence, |_| {});
-    let (client, old) = bench.connect();
+    let mut harness = Harness::new(silence, |_| {});
+    let (client, old) = harness.connect();
     client.reset();
-    bench.until_seen(&Seen::Closed(old, CloseReason::Reset));
-    let (mut client, new) = bench.connect();
+    harness.until_seen(&Seen::Closed(old, CloseReason::Reset));
+    let (mut client, new) = harness.connect();
     assert_eq!((old.slot(), old.generation() + 1), (new.slot(), new.generation()));
-    bench.ask([
+    harness.ask([
         send(old, b"for somebody else"),
         Effect::Broadcast { to: vec![old], frame: frame(b"for somebody else") },
         Effect::Arm { conn: old, deadline: crate::time::Tick::ZERO },
@@ -309,8 +309,8 @@ fn a_stale_name_finds_nothing() {
     ]);
     client.expect(b"for you");
     client.say(b"still here");
-    bench.until_received(new, 10);
+    harness.until_received(new, 10);
     let about_old =
         |seen: &Seen| matches!(seen, Seen::Expired(conn) | Seen::Drained(conn) if *conn == old);
-    assert!(!bench.handler.seen.iter().any(about_old));
+    assert!(!harness.handler.seen.iter().any(about_old));
 }

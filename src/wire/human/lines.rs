@@ -1,51 +1,36 @@
-//! What the server says to a person of its own accord.
+//! Answers to lines that are not for the domain: help, and what a mistyped command should be.
 
 use super::Human;
+use super::greeting::bye;
 use super::render::refusal;
-use super::safe;
-use crate::chat::model::name::UserName;
+use super::safe::{self, put};
 
-/// The commands, as `/help` shows them and as unknown words are compared with.
+/// The commands, for `/help` and for suggestions after an unknown one.
 const COMMANDS: [(&str, &str, &str); 10] = [
     ("nick", "/nick ann", "takes a name"),
-    ("join", "/join lobby", "enters a room, and makes it if there is none"),
-    ("msg", "/msg bob hi", "says something to bob alone"),
-    ("who", "/who", "says who is here"),
+    ("join", "/join lobby", "joins a room, and creates it if needed"),
+    ("msg", "/msg bob hi", "sends a message to bob alone"),
+    ("who", "/who", "lists who is online in the room"),
     ("rooms", "/rooms", "lists your rooms"),
-    ("history", "/history 20", "shows what was said last"),
-    ("topic", "/topic tea", "changes the topic; shows it without one"),
+    ("history", "/history 20", "shows the latest messages"),
+    ("topic", "/topic tea", "sets the topic; without a text shows it"),
     ("leave", "/leave", "leaves the room"),
     ("help", "/help", "shows this"),
     ("quit", "/quit", "ends the connection"),
 ];
 
-/// Appends the two lines with which a person is received.
-pub fn welcome(out: &mut Vec<u8>, server: &str, user: &UserName) {
-    let user = user.as_str();
-    let hint = if user.starts_with("guest-") { "; /nick ann gives you a name" } else { "" };
-    put(out, &["Welcome to ", server, ". You are ", user, hint, ".\n"]);
-    put(out, &["Type /join lobby to enter a room, /help for the rest.\n"]);
-}
-
-/// Appends the answer to a line that is no command for the domain. Nothing, if there is nothing to say
-/// or somebody else has to say it.
+/// Appends the answer to a line that is not for the domain. Nothing if the line needs no answer or
+/// another part of the server gives it.
 pub fn answer(out: &mut Vec<u8>, human: &Human<'_>) {
     match human {
         Human::Nothing | Human::Nick(_) | Human::Command(..) => {}
-        Human::NoRoom => put(out, &["! you are in no room; /join lobby enters one\n"]),
+        Human::NoRoom => put(out, &["! you are not in a room; join one with /join lobby\n"]),
         Human::Help => help(out),
         Human::Quit => bye(out, ""),
         Human::Unknown(word) => unknown(out, word),
-        Human::Usage(form) => put(out, &["! this needs more, as in ", form, "\n"]),
+        Human::Usage(form) => put(out, &["! this command needs more, for example: ", form, "\n"]),
         Human::Refused(why) => refusal(out, why),
     }
-}
-
-/// Appends the last line, with the reason if there is one.
-pub fn bye(out: &mut Vec<u8>, reason: &str) {
-    put(out, &["-- goodbye", if reason.is_empty() { "" } else { ": " }]);
-    safe::line(out, reason);
-    put(out, &[" --\n"]);
 }
 
 fn help(out: &mut Vec<u8>) {
@@ -53,26 +38,20 @@ fn help(out: &mut Vec<u8>) {
         let blanks = " ".repeat(13usize.saturating_sub(form.len()));
         put(out, &["  ", form, &blanks, about, "\n"]);
     }
-    put(out, &["Anything else is said in the room you joined last.\n"]);
+    put(out, &["Any other line is sent to the room you joined last.\n"]);
 }
 
 fn unknown(out: &mut Vec<u8>, word: &str) {
     const WORD_LEN_MAX: usize = 32;
     put(out, &["! there is no /"]);
+    // The word is echoed, so that a typing mistake can be seen, but not at any length.
     let shown: String = word.chars().take(WORD_LEN_MAX).collect();
     safe::line(out, &shown);
     let distances = COMMANDS.map(|(name, ..)| (strsim::damerau_levenshtein(name, &shown), name));
     if let Some((1..=2, near)) = distances.into_iter().min() {
-        put(out, &["; perhaps /", near]);
+        put(out, &["; did you mean /", near]);
     }
-    put(out, &["; /help lists what there is\n"]);
-}
-
-/// Appends pieces that are harmless as they stand.
-pub(super) fn put(out: &mut Vec<u8>, pieces: &[&str]) {
-    for piece in pieces {
-        out.extend_from_slice(piece.as_bytes());
-    }
+    put(out, &["; /help lists the commands\n"]);
 }
 
 #[cfg(test)]
@@ -89,29 +68,21 @@ mod tests {
     }
 
     #[test]
-    fn a_person_is_received_in_two_lines() {
-        let mut out = Vec::new();
-        welcome(&mut out, "chinwag 0.1.0", &UserName::parse("guest-7").unwrap());
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "Welcome to chinwag 0.1.0. You are guest-7; /nick ann gives you a name.\n\
-             Type /join lobby to enter a room, /help for the rest.\n"
-        );
-    }
-
-    #[test]
     fn what_is_no_command_is_answered_with_what_would_be_one() {
-        check(&Human::NoRoom, "! you are in no room; /join lobby enters one\n");
-        check(&Human::Usage("/msg bob hi"), "! this needs more, as in /msg bob hi\n");
+        check(&Human::NoRoom, "! you are not in a room; join one with /join lobby\n");
+        check(
+            &Human::Usage("/msg bob hi"),
+            "! this command needs more, for example: /msg bob hi\n",
+        );
         check(
             &Human::Unknown("jion"),
-            "! there is no /jion; perhaps /join; /help lists what there is\n",
+            "! there is no /jion; did you mean /join; /help lists the commands\n",
         );
-        check(&Human::Unknown("\u{1b}c"), "! there is no /?c; /help lists what there is\n");
+        check(&Human::Unknown("\u{1b}c"), "! there is no /?c; /help lists the commands\n");
         check(&Human::Quit, "-- goodbye --\n");
         check(&Human::Nothing, "");
-        let refusal = Refusal::new(Code::TooLarge, "this is longer than 10 bytes");
-        check(&Human::Refused(Box::new(refusal)), "! this is longer than 10 bytes\n");
+        let refusal = Refusal::new(Code::TooLarge, "the text is longer than 10 bytes");
+        check(&Human::Refused(Box::new(refusal)), "! the text is longer than 10 bytes\n");
     }
 
     #[test]
@@ -120,6 +91,6 @@ mod tests {
         answer(&mut out, &Human::Help);
         let shown = String::from_utf8(out).unwrap();
         assert_eq!(shown.lines().count(), COMMANDS.len() + 1);
-        assert!(shown.contains("  /join lobby  enters a room"), "{shown}");
+        assert!(shown.contains("  /join lobby  joins a room"), "{shown}");
     }
 }

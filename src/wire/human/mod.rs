@@ -1,41 +1,43 @@
-//! The protocol for a person at a terminal, with `nc` or telnet: lines in, readable lines out.
+//! The protocol for a text client, a person at a terminal with `nc` or telnet: lines in, lines out.
 //!
 //! | line | does |
 //! |---|---|
 //! | `/nick ann` | takes a name |
-//! | `/join lobby` | enters a room |
-//! | `/msg bob hi` | says something to one user |
-//! | `/who` | says who is here |
-//! | `/rooms` | lists one's rooms |
-//! | `/history 20` | shows what was said |
-//! | `/topic tea` | changes the topic, or without a text shows it |
+//! | `/join lobby` | joins a room |
+//! | `/msg bob hi` | sends a message to one user |
+//! | `/who` | lists who is online |
+//! | `/rooms` | lists the user's rooms |
+//! | `/history 20` | shows the latest messages |
+//! | `/topic tea` | sets the topic, or without a text shows it |
 //! | `/leave` | leaves the room |
 //! | `/help`, `/quit` | |
-//! | any other | is said in the room joined last; with `//` in front, it begins with a `/` |
+//! | any other | is sent to the room joined last; of `//` at its start one `/` is sent |
 //!
-//! What others wrote is shown without its control characters, so that nobody's terminal obeys them.
+//! Other people's text is shown without control characters, since a terminal would obey them.
 //! Everything rendered here ends with `\n`.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
+mod greeting;
 mod lines;
 mod render;
 mod safe;
 
 use std::borrow::Cow;
 
-pub use self::lines::{answer, bye, welcome};
+pub use self::greeting::{bye, welcome};
+pub use self::lines::answer;
 pub use self::render::{event, record_event, refusal, reply};
-use super::weight;
+use super::encoded_len_max;
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op, Page, Send, Target};
 use crate::chat::model::limits::{Limits, TOPIC_LEN_MAX};
 use crate::chat::model::reply::Refusal;
 
-/// Records that `/history` shows unless told otherwise.
+/// Records that `/history` shows by default: about a screen.
 const HISTORY_LIMIT: u32 = 20;
 
-/// What a person's line asks for.
+/// A line that was parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Human<'a> {
     /// A blank line.
@@ -44,7 +46,7 @@ pub enum Human<'a> {
     Nick(&'a str),
     /// A command for the domain.
     Command(Op, Command<'a>),
-    /// Something that needs a room, but none was joined.
+    /// A line that needs a room, but none was joined.
     NoRoom,
     /// Explain the commands.
     Help,
@@ -54,24 +56,26 @@ pub enum Human<'a> {
     Unknown(&'a str),
     /// A command without what it needs; the right form.
     Usage(&'static str),
-    /// A line that cannot be taken.
+    /// A line that is refused.
     Refused(Box<Refusal>),
 }
 
-/// Reads a line. `current` is the room joined last, to which lines and commands without a room refer.
+/// Reads a line. `current` is the room joined last, to which lines and commands without a room
+/// refer.
 #[must_use]
 pub fn parse_line<'a>(line: &'a [u8], current: Option<&'a str>, limits: &Limits) -> Human<'a> {
     let Ok(line) = simdutf8::basic::from_utf8(line) else {
-        return refused(Code::BadField, "this is not UTF-8");
+        return refused(Code::BadField, "the line is not UTF-8");
     };
     // Some terminals end a line with `\r\0`.
     let line = line.trim_end_matches(['\r', '\0']);
     if line.contains('\0') {
-        return refused(Code::BadField, "there is a NUL in this");
+        return refused(Code::BadField, "the line contains a NUL");
     }
     if line.trim().is_empty() {
         return Human::Nothing;
     }
+    // A leading space keeps a line from being a command, so that paths can be sent.
     match line.strip_prefix('/') {
         Some(said) if said.starts_with('/') => say(room(current), said, limits),
         Some(command) => parse_command(command, current, limits),
@@ -122,7 +126,7 @@ fn say<'a>(target: Option<Target<'a>>, text: &'a str, limits: &Limits) -> Human<
         thread: None,
         data: None,
         echo: false,
-        weight: weight(text, None, None),
+        weight: encoded_len_max(text, None, None),
     };
     Human::Command(Op::Send, Command::Send(send))
 }
@@ -147,7 +151,7 @@ fn topic<'a>(text: &'a str, current: Option<&'a str>) -> Human<'a> {
     if text.len() > TOPIC_LEN_MAX {
         return too_large(TOPIC_LEN_MAX);
     }
-    let weight = weight(text, None, None);
+    let weight = encoded_len_max(text, None, None);
     let text = Some(Cow::Borrowed(text)).filter(|text| !text.is_empty());
     Human::Command(Op::Topic, Command::Topic { room: room.into(), text, weight })
 }
@@ -164,7 +168,7 @@ fn split_word(line: &str) -> (&str, &str) {
 }
 
 fn too_large(limit: usize) -> Human<'static> {
-    let refusal = Refusal::new(Code::TooLarge, format!("this is longer than {limit} bytes"));
+    let refusal = Refusal::new(Code::TooLarge, format!("the text is longer than {limit} bytes"));
     Human::Refused(Box::new(refusal.limit(limit)))
 }
 

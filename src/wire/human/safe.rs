@@ -1,10 +1,17 @@
-//! Other people's text, made harmless for a terminal.
+//! Makes other people's text safe for a terminal: control characters could reprogram it.
+
+/// Appends pieces that a terminal may receive as they are.
+pub(super) fn put(out: &mut Vec<u8>, pieces: &[&str]) {
+    for piece in pieces {
+        out.extend_from_slice(piece.as_bytes());
+    }
+}
 
 /// Appends a text of one or more lines. Control characters and those that override the direction of
 /// writing are shown as `?`, and every line but the first begins with `| `, so that it cannot be
 /// taken for a line of the server's.
 ///
-/// Never more bytes than [`weight`](crate::wire::weight) says.
+/// Never more bytes than [`encoded_len_max`](crate::wire::encoded_len_max) says.
 pub(super) fn text(out: &mut Vec<u8>, text: &str) {
     push(out, text, "\n| ");
 }
@@ -15,6 +22,7 @@ pub(super) fn line(out: &mut Vec<u8>, text: &str) {
 }
 
 fn push(out: &mut Vec<u8>, text: &str, line_end: &str) {
+    // Nearly every text is printable ASCII, which is copied at once.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return out.extend_from_slice(text.as_bytes());
     }
@@ -45,7 +53,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::weight;
+    use crate::wire::encoded_len_max;
 
     #[track_caller]
     fn check(input: &str, expect: &str) {
@@ -78,7 +86,7 @@ mod tests {
         ) {
             let mut out = Vec::new();
             text(&mut out, &input);
-            prop_assert!(out.len() <= usize::try_from(weight(&input, None, None)).unwrap());
+            prop_assert!(out.len() <= usize::try_from(encoded_len_max(&input, None, None)).unwrap());
             let shown = String::from_utf8(out).unwrap();
             prop_assert!(shown.chars().all(|c| c == '\n' || !is_harmful(c)));
             prop_assert!(shown.split('\n').skip(1).all(|line| line.starts_with("| ")));

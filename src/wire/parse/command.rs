@@ -1,18 +1,19 @@
-//! Fields into commands, operation by operation.
+//! Turns fields into commands, operation by operation.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
 use std::borrow::Cow;
 
-use super::fields::{Fields, Key};
-use super::{AGENT_LEN_MAX, Fault, Parsed, SECRET_LEN_MAX, acts, data, help, resume};
+use super::fields::{Fields, refuse, refuse_unknown, too_large};
+use super::{AGENT_LEN_MAX, Fault, Parsed, SECRET_LEN_MAX, data, edits, moderation, resume};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op, Page, Send, Target};
 use crate::chat::model::limits::{CID_LEN_MAX, Limits, SEARCH_LEN_MAX, TOPIC_LEN_MAX};
 use crate::chat::model::reply::Refusal;
-use crate::wire::weight;
+use crate::wire::key::Key;
+use crate::wire::{encoded_len_max, help};
 
-/// The version of the protocol that is spoken here.
+/// The version of the protocol that this server speaks.
 const VERSION: u64 = 1;
 
 /// The command of `op`, or what is wrong with its `fields`.
@@ -46,15 +47,15 @@ pub(super) fn parse<'a>(
         Op::Topic => topic(fields)?,
         Op::Search => search(fields)?,
         Op::Help => return help(fields),
-        Op::Edit => acts::edit(fields, limits)?,
-        Op::Delete => acts::delete(fields)?,
-        Op::React => acts::react(fields)?,
-        Op::Invite => acts::invite(fields)?,
-        Op::Role => acts::role(fields)?,
-        Op::Kick => acts::kick(fields)?,
-        Op::Mute => acts::mute(fields)?,
-        Op::Ban => acts::ban(fields)?,
-        Op::Unban => acts::unban(fields)?,
+        Op::Edit => edits::edit(fields, limits)?,
+        Op::Delete => edits::delete(fields)?,
+        Op::React => edits::react(fields)?,
+        Op::Invite => moderation::invite(fields)?,
+        Op::Role => moderation::role(fields)?,
+        Op::Kick => moderation::kick(fields)?,
+        Op::Mute => moderation::mute(fields)?,
+        Op::Ban => moderation::ban(fields)?,
+        Op::Unban => moderation::unban(fields)?,
         Op::Refresh => Command::Unsupported(op),
     };
     Ok(Parsed::Command(command))
@@ -63,8 +64,9 @@ pub(super) fn parse<'a>(
 fn hello<'a>(fields: &mut Fields<'a>, limits: &Limits) -> Result<Command<'a>, Fault> {
     match fields.integer(Key::Version)? {
         None | Some(VERSION) => {}
-        Some(_) => {
-            let refusal = Refusal::new(Code::UnsupportedVersion, "version is not spoken here");
+        Some(version) => {
+            let message = format!("version {version} is not supported");
+            let refusal = Refusal::new(Code::UnsupportedVersion, message);
             return Err(Box::new(refusal.field("version", Key::Version.expected())));
         }
     }
@@ -88,26 +90,27 @@ fn send<'a>(fields: &mut Fields<'a>, limits: &Limits) -> Result<Send<'a>, Fault>
     let target = match (fields.string(Key::Room)?, fields.string(Key::To)?) {
         (Some(room), None) => Target::Room(room),
         (None, Some(user)) => Target::User(user),
-        (None, None) => return Err(Key::Room.refuse("", "a room, or a user in \"to\"")),
+        (None, None) => return Err(refuse(Key::Room, "", "a room, or a user in \"to\"")),
         (Some(_), Some(_)) => {
-            return Err(Key::To.refuse("there as well as room", "either room or to"));
+            return Err(refuse(Key::To, "given together with room", "either room or to"));
         }
     };
     let text = fields.string(Key::Text)?.unwrap_or_default();
     let data = fields.raw(Key::Data);
     let bytes = text.len() + data.map_or(0, str::len);
+    // The length is checked first: checking the data costs time in proportion to it.
     if bytes > limits.message_bytes {
         let message = format!("text and data take {bytes} bytes");
         return Err(too_large(Key::Text, message, limits.message_bytes));
     }
     if bytes == 0 {
-        return Err(Key::Text.refuse("empty", "a text of at least one byte, or data"));
+        return Err(refuse(Key::Text, "empty", "a text of at least one byte, or data"));
     }
     if let Some(data) = data {
         data::check(data)?;
     }
     let cid = fields.bounded(Key::Cid, CID_LEN_MAX)?;
-    let weight = weight(&text, data, cid.as_deref());
+    let weight = encoded_len_max(&text, data, cid.as_deref());
     Ok(Send {
         target,
         text,
@@ -124,7 +127,7 @@ fn ack<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
     let room = fields.required(Key::Room)?;
     let (recv, read) = (fields.seq(Key::Recv)?, fields.seq(Key::Read)?);
     if recv.or(read).is_none() {
-        return Err(Key::Read.refuse("", "recv, read or both"));
+        return Err(refuse(Key::Read, "", "recv, read or both"));
     }
     Ok(Command::Ack { room, recv, read, epoch: fields.bounded(Key::Epoch, SECRET_LEN_MAX)? })
 }
@@ -133,8 +136,8 @@ fn status<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
     match fields.string(Key::Status)?.as_deref() {
         Some("online") => Ok(Command::Status { away: false }),
         Some("away") => Ok(Command::Status { away: true }),
-        Some(_) => Err(Key::Status.refuse("another word", Key::Status.expected())),
-        None => Err(Key::Status.refuse("", Key::Status.expected())),
+        Some(other) => Err(refuse_unknown(Key::Status, other)),
+        None => Err(refuse(Key::Status, "", Key::Status.expected())),
     }
 }
 
@@ -146,10 +149,12 @@ fn history<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
         (Key::Around, fields.seq(Key::Around)?.map(Page::Around)),
     ];
     let mut given = pages.into_iter().filter_map(|(key, page)| Some((key, page?)));
-    let page = given.next().map_or(Page::Latest, |(_, page)| page);
-    if let Some((key, _)) = given.next() {
-        return Err(key.refuse("one too many", "at most one of before, after and around"));
+    let first = given.next();
+    if let (Some((first, _)), Some((second, _))) = (&first, given.next()) {
+        let found = format!("given together with {}", first.name());
+        return Err(refuse(second, &found, "at most one of before, after and around"));
     }
+    let page = first.map_or(Page::Latest, |(_, page)| page);
     let epoch = fields.bounded(Key::Epoch, SECRET_LEN_MAX)?;
     Ok(Command::History { room, page, limit: fields.limit()?, epoch })
 }
@@ -157,18 +162,22 @@ fn history<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
 fn topic<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
     let room = fields.required(Key::Room)?;
     let text = topic_text(fields, Key::Text)?;
-    if text.is_none() && !fields.value(Key::Topic).words().is_empty() {
-        // Ignored, it would turn a wish to write into one to read.
-        return Err(Key::Topic.refuse("not a field of topic", "the new topic in \"text\""));
+    if text.is_none() && !fields.value(Key::Topic).describe().is_empty() {
+        // If the field were ignored, a request to set the topic would only read it.
+        return Err(refuse(
+            Key::Topic,
+            "not a field of this operation",
+            "the new topic in \"text\"",
+        ));
     }
-    let weight = weight(text.as_deref().unwrap_or_default(), None, None);
+    let weight = encoded_len_max(text.as_deref().unwrap_or_default(), None, None);
     Ok(Command::Topic { room, text, weight })
 }
 
 fn search<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
     let text = fields.required(Key::Text)?;
     if text.trim().is_empty() {
-        return Err(Key::Text.refuse("empty", "words to look for"));
+        return Err(refuse(Key::Text, "empty", "at least one word to search for"));
     }
     if text.len() > SEARCH_LEN_MAX {
         let message = format!("text takes {} bytes", text.len());
@@ -187,7 +196,8 @@ fn help<'a>(fields: &mut Fields<'a>) -> Result<Parsed<'a>, Fault> {
         return Ok(Parsed::Help { of: None });
     };
     let of = Op::parse(&name).ok_or_else(|| {
-        let mut fault = Key::Of.refuse("no operation", help::ops());
+        let mut fault = refuse_unknown(Key::Of, &name);
+        fault.expected = Some(help::ops().into());
         fault.hint = help::nearest(&name).map(|op| op.name().into());
         fault
     })?;
@@ -201,10 +211,4 @@ fn topic_text<'a>(fields: &mut Fields<'a>, key: Key) -> Result<Option<Cow<'a, st
         return Err(too_large(key, format!("the topic takes {len} bytes"), TOPIC_LEN_MAX));
     }
     Ok(text)
-}
-
-#[cold]
-pub(super) fn too_large(key: Key, message: String, limit: usize) -> Fault {
-    let expected = format!("at most {limit} bytes");
-    Box::new(Refusal::new(Code::TooLarge, message).field(key.name(), expected).limit(limit))
 }

@@ -1,4 +1,5 @@
-//! Opaque JSON: passed on as it was written, so it must be something that every reader can read.
+//! Checks opaque JSON. It is passed on as it was written, so every client's parser must be able to
+//! read it.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
@@ -6,8 +7,9 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::fields::Key;
+use super::fields::refuse;
 use super::{DATA_DEPTH_MAX, Fault};
+use crate::wire::key::Key;
 
 /// Checks that `data` can be read by other people's parsers: no half of a surrogate pair, no number
 /// out of a double's range, no more levels than [`DATA_DEPTH_MAX`].
@@ -18,12 +20,16 @@ use super::{DATA_DEPTH_MAX, Fault};
 pub(super) fn check(data: &str) -> Result<(), Fault> {
     let mut deserializer = serde_json::Deserializer::from_str(data);
     Readable { levels: DATA_DEPTH_MAX }.deserialize(&mut deserializer).map_err(|error| {
-        let found = format!("not readable by everyone, at byte {}", error.column());
-        Key::Data.refuse(&found, "JSON of at most 32 levels, whole characters and finite numbers")
+        let found = format!("not valid at byte {}", error.column());
+        refuse(
+            Key::Data,
+            &found,
+            "JSON of at most 32 levels, without half surrogate pairs and numbers beyond a double",
+        )
     })
 }
 
-/// Reads a value and forgets it.
+/// Reads a value without keeping it.
 #[derive(Clone, Copy)]
 struct Readable {
     /// How many more levels may be entered.

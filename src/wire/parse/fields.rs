@@ -1,4 +1,4 @@
-//! The fields of a request: their names, and what may stand in them.
+//! The fields of a request, and their values by type.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
@@ -9,34 +9,19 @@ use super::value::Value;
 use crate::chat::model::code::Code;
 use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::reply::Refusal;
+use crate::wire::key::{Key, for_each_key};
 
-macro_rules! fields {
+/// Characters of a client's word that a refusal quotes.
+const QUOTED_LEN_MAX: usize = 32;
+
+macro_rules! define_fields {
     ($($key:ident $member:ident $name:literal $expected:literal,)+) => {
-        /// A field's name.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Key {
-            $($key,)+
-            /// Any other: ignored.
-            Unknown,
-        }
-
-        impl From<&str> for Key {
-            fn from(name: &str) -> Self {
-                match name { $($name => Self::$key,)+ _ => Self::Unknown }
-            }
-        }
-
-        /// A field's name, and what is expected in it unless the operation says otherwise.
-        const fn words(key: Key) -> (&'static str, &'static str) {
-            match key { $(Key::$key => ($name, $expected),)+ Key::Unknown => ("", "") }
-        }
-
         /// The fields of one object.
         #[derive(Debug, Default)]
         pub(super) struct Fields<'a> {
             $($member: Value<'a>,)+
             unknown: Value<'a>,
-            /// What is wrong with the first field that is there twice or cannot be held.
+            /// The refusal of the first field that is given twice or has an invalid value.
             fault: Option<Fault>,
         }
 
@@ -49,70 +34,32 @@ macro_rules! fields {
     };
 }
 
-fields! {
-    Op op "op" "the name of an operation",
-    Id id "id" "a string or an integer, of at most 64 bytes",
-    Room room "room" "the name of a room",
-    To to "to" "the name of a user",
-    Text text "text" "a string",
-    Cid cid "cid" "a string of 1 to 64 bytes",
-    ReplyTo reply_to "reply_to" "the seq of a message, an integer of 1 or more and below 2^53",
-    Thread thread "thread" "the seq of a message, an integer of 1 or more and below 2^53",
-    Data data "data" "any JSON",
-    Echo echo "echo" "true or false",
-    After after "after" "a seq, an integer of 0 or more and below 2^53",
-    Before before "before" "a seq (for search, the before of an answer), an integer of 0 or more and below 2^53",
-    Around around "around" "a seq, an integer of 0 or more and below 2^53",
-    Limit limit "limit" "an integer of 1 or more and below 2^53",
-    Epoch epoch "epoch" "a string of 1 to 64 bytes",
-    Recv recv "recv" "a seq, an integer of 0 or more and below 2^53",
-    Read read "read" "a seq, an integer of 0 or more and below 2^53",
-    Status status "status" "\"online\" or \"away\"",
-    Name name "name" "the name of a user",
-    Token token "token" "a string",
-    Agent agent "agent" "a string of at most 128 bytes",
-    Version version "version" "1",
-    Resume resume "resume" "{\"session\":…,\"rooms\":{room:[epoch,seq],…}}",
-    Since since "since" "the rev of an earlier answer, an integer of 0 or more and below 2^53",
-    Topic topic "topic" "a string",
-    Private private "private" "true or false",
-    Policy policy "policy" "the name of a policy",
-    Of of "of" "the name of an operation",
-    Target target "target" "the seq of a message, an integer of 1 or more and below 2^53",
-    Emoji emoji "emoji" "a string of 1 to 64 bytes without control characters",
-    Remove remove "remove" "true or false",
-    User user "user" "the name of a user",
-    Role role "role" "\"owner\", \"moderator\", \"member\" or \"reader\"",
-    ForMs for_ms "for_ms" "milliseconds, an integer of 0 or more and below 2^53",
-    Reason reason "reason" "a string",
+for_each_key!(define_fields);
+
+/// The refusal of a field whose value was `found`, such as "a number"; of a missing one if `found`
+/// is empty.
+#[cold]
+pub(super) fn refuse(key: Key, found: &str, expected: impl Into<Cow<'static, str>>) -> Fault {
+    let name = key.name();
+    let message = match found {
+        "" => format!("{name} is missing"),
+        found => format!("{name} is {found}"),
+    };
+    Box::new(Refusal::new(Code::BadField, message).field(name, expected))
 }
 
-impl Key {
-    /// As it stands in the object.
-    pub(super) const fn name(self) -> &'static str {
-        words(self).0
-    }
+/// The refusal of a field whose value is none of the words that it may be.
+#[cold]
+pub(super) fn refuse_unknown(key: Key, word: &str) -> Fault {
+    let quoted: String = word.chars().take(QUOTED_LEN_MAX).collect();
+    refuse(key, &format!("unknown: {quoted:?}"), key.expected())
+}
 
-    /// What would be right, unless the operation says otherwise.
-    pub(super) const fn expected(self) -> &'static str {
-        words(self).1
-    }
-
-    /// Whether the value is kept as it was written, whatever it is.
-    pub(super) const fn is_raw(self) -> bool {
-        matches!(self, Self::Id | Self::Data | Self::Resume)
-    }
-
-    /// The refusal of a field in which something else was `found`; nothing, if that is empty.
-    #[cold]
-    pub(super) fn refuse(self, found: &str, expected: impl Into<Cow<'static, str>>) -> Fault {
-        let name = self.name();
-        let message = match found {
-            "" => format!("{name} is missing"),
-            found => format!("{name} is {found}"),
-        };
-        Box::new(Refusal::new(Code::BadField, message).field(name, expected))
-    }
+/// The refusal of a text that is longer than its `limit` in bytes.
+#[cold]
+pub(super) fn too_large(key: Key, message: String, limit: usize) -> Fault {
+    let expected = format!("at most {limit} bytes");
+    Box::new(Refusal::new(Code::TooLarge, message).field(key.name(), expected).limit(limit))
 }
 
 impl<'a> Fields<'a> {
@@ -127,14 +74,15 @@ impl<'a> Fields<'a> {
         if matches!(slot, Value::Absent) {
             *slot = value;
         } else {
-            self.fault(key, "there twice", "each field once");
+            self.fault(key, "given twice", "each field once");
         }
     }
 
-    /// Notes a fault for [`Fields::check`], unless there is one already.
+    /// Keeps the first fault for [`Fields::check`]: a refusal must wait until the `id` has been
+    /// read.
     #[cold]
     pub(super) fn fault(&mut self, key: Key, found: &str, expected: &'static str) {
-        self.fault.get_or_insert_with(|| key.refuse(found, expected));
+        self.fault.get_or_insert_with(|| refuse(key, found, expected));
     }
 
     /// The first fault that was noted.
@@ -142,7 +90,7 @@ impl<'a> Fields<'a> {
         self.fault.take().map_or(Ok(()), Err)
     }
 
-    /// What was written, of a field that is kept so.
+    /// The value of a [raw](Key::is_raw) field, as it was written.
     pub(super) const fn raw(&mut self, key: Key) -> Option<&'a str> {
         match self.value(key) {
             Value::Raw(raw) => Some(*raw),
@@ -150,17 +98,17 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A string that has to be there.
+    /// A string that must be given.
     pub(super) fn required(&mut self, key: Key) -> Result<Cow<'a, str>, Fault> {
-        self.string(key)?.ok_or_else(|| key.refuse("", key.expected()))
+        self.string(key)?.ok_or_else(|| refuse(key, "", key.expected()))
     }
 
-    /// A string. Names are not looked into.
+    /// A string. Names are not checked here: the domain does that.
     pub(super) fn string(&mut self, key: Key) -> Result<Option<Cow<'a, str>>, Fault> {
         self.string_as(key, key.expected())
     }
 
-    /// A string of another meaning than usual.
+    /// A string of another meaning than usual, such as the `after` of members.
     pub(super) fn string_as(
         &mut self,
         key: Key,
@@ -169,13 +117,13 @@ impl<'a> Fields<'a> {
         let text = match self.value(key) {
             Value::Absent | Value::Null => return Ok(None),
             Value::String(text) => std::mem::take(text),
-            other => return Err(key.refuse(other.words(), expected)),
+            other => return Err(refuse(key, other.describe(), expected)),
         };
-        // A NUL can only come by an escape, and a text with an escape is never borrowed.
+        // JSON can hold a NUL only as an escape, and a text with an escape is never borrowed.
         if let Cow::Owned(text) = &text
             && let Some(at) = memchr::memchr(0, text.as_bytes())
         {
-            return Err(key.refuse(&format!("not text: there is a NUL at byte {at}"), "no NUL"));
+            return Err(refuse(key, &format!("not valid: NUL at byte {at}"), "text without NUL"));
         }
         Ok(Some(text))
     }
@@ -192,7 +140,7 @@ impl<'a> Fields<'a> {
             Some(len) if len > len_max => "too long",
             Some(_) | None => return Ok(text),
         };
-        let mut fault = key.refuse(found, key.expected());
+        let mut fault = refuse(key, found, key.expected());
         fault.limit = u64::try_from(len_max).ok();
         Err(fault)
     }
@@ -202,7 +150,7 @@ impl<'a> Fields<'a> {
         match self.value(key) {
             Value::Absent | Value::Null => Ok(None),
             Value::Integer(value) => Ok(Some(*value)),
-            other => Err(key.refuse(other.words(), key.expected())),
+            other => Err(refuse(key, other.describe(), key.expected())),
         }
     }
 
@@ -210,7 +158,7 @@ impl<'a> Fields<'a> {
     pub(super) fn seq(&mut self, key: Key) -> Result<Option<u64>, Fault> {
         let seq = self.integer(key)?;
         if seq.is_some_and(|seq| seq >= SEQ_END) {
-            return Err(key.refuse("too large", key.expected()));
+            return Err(refuse(key, "too large", key.expected()));
         }
         Ok(seq)
     }
@@ -218,25 +166,26 @@ impl<'a> Fields<'a> {
     /// The seq of a message: seqs count from 1.
     pub(super) fn message(&mut self, key: Key) -> Result<Option<u64>, Fault> {
         match self.seq(key)? {
-            Some(0) => Err(key.refuse("too small", key.expected())),
+            Some(0) => Err(refuse(key, "0", key.expected())),
             seq => Ok(seq),
         }
     }
 
-    /// How many of something. More than an `u32` is as good as its largest.
+    /// The `limit`. A larger number than fits is taken for the largest, since the domain has its
+    /// own bound.
     pub(super) fn limit(&mut self) -> Result<Option<u32>, Fault> {
         match self.seq(Key::Limit)? {
-            Some(0) => Err(Key::Limit.refuse("too small", Key::Limit.expected())),
+            Some(0) => Err(refuse(Key::Limit, "0", Key::Limit.expected())),
             limit => Ok(limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX))),
         }
     }
 
-    /// A switch, off if it is not there.
+    /// A boolean, `false` if it is not given.
     pub(super) fn flag(&mut self, key: Key) -> Result<bool, Fault> {
         match self.value(key) {
             Value::Absent | Value::Null => Ok(false),
             Value::Bool(value) => Ok(*value),
-            other => Err(key.refuse(other.words(), key.expected())),
+            other => Err(refuse(key, other.describe(), key.expected())),
         }
     }
 }

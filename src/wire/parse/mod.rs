@@ -1,11 +1,12 @@
-//! JSON texts into commands.
+//! Turns JSON requests into commands.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
-mod acts;
 mod command;
 mod data;
+mod edits;
 mod fields;
+mod moderation;
 mod quick;
 mod read;
 mod resume;
@@ -13,9 +14,8 @@ mod value;
 
 use std::borrow::Cow;
 
-use self::fields::{Fields, Key};
+use self::fields::{Fields, refuse};
 use self::value::Value;
-use super::help;
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op, RequestId};
 use crate::chat::model::limits::{Limits, REQUEST_ID_LEN_MAX};
@@ -23,20 +23,25 @@ use crate::chat::model::name::DIRECT_LEN_MAX;
 use crate::chat::model::output::Request;
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Refusal;
+use crate::wire::help;
+use crate::wire::key::Key;
 
 /// Bytes of the longest `agent`.
 pub const AGENT_LEN_MAX: usize = 128;
-/// Bytes of the longest epoch or session that is looked at.
+/// Bytes of the longest epoch or session that is accepted; the server's own are much shorter.
 pub const SECRET_LEN_MAX: usize = 64;
-/// Levels of arrays and objects in `data`.
+/// Levels of arrays and objects in `data`: many JSON parsers give up at 32 to 128.
 pub const DATA_DEPTH_MAX: u8 = 32;
-/// Bytes of a request besides its texts: tokens, names, punctuation, fields that are ignored.
+// The texts in `key` and `data` state these limits in digits.
+const _: () = assert!(AGENT_LEN_MAX == 128 && SECRET_LEN_MAX == 64 && DATA_DEPTH_MAX == 32);
+/// Bytes of a request besides its texts: tokens, names, punctuation, ignored fields. A token is
+/// seldom longer than 4 KiB.
 const REQUEST_OVERHEAD: usize = 8 * 1024;
 
-/// A refusal on its way up; boxed, since it is large and rare.
+/// A refusal on its way up. It is boxed because it is large and rare.
 type Fault = Box<Refusal>;
 
-/// What a request asks for.
+/// A request that was parsed.
 #[expect(clippy::large_enum_variant, reason = "nearly every request is a command")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parsed<'a> {
@@ -44,7 +49,7 @@ pub enum Parsed<'a> {
     Command(Command<'a>),
     /// `help`, which is answered by [`render::help`](super::render::help).
     Help {
-        /// The operation to be explained; all of them if there is none.
+        /// The operation to explain; all of them if `None`.
         of: Option<Op>,
     },
 }
@@ -77,7 +82,8 @@ pub fn requests(message: &str) -> impl Iterator<Item = &str> {
     message.split('\n').filter(|line| !line.trim_ascii().is_empty())
 }
 
-/// The refusal of a request that is longer than `len_max` bytes and was skipped: 4001 with the limit.
+/// The refusal of a request that is longer than `len_max` bytes and was skipped: 4001 with the
+/// limit.
 #[must_use]
 pub fn too_long(len_max: usize) -> Refused {
     let refusal = Refusal::new(Code::TooLarge, "the request is too long").limit(len_max);
@@ -94,33 +100,34 @@ pub fn parse_bytes<'a>(
     limits: &Limits,
 ) -> Result<(Request, Parsed<'a>), Box<Refused>> {
     let text = simdutf8::compat::from_utf8(request).map_err(|error| {
-        let mut refusal = Refusal::new(Code::BadJson, "not UTF-8");
+        let mut refusal = Refusal::new(Code::BadJson, "the request is not UTF-8");
         refusal.offset = u64::try_from(error.valid_up_to()).ok();
         Box::new(Refused { id: None, op: None, refusal })
     })?;
     parse(text, limits)
 }
 
-/// Reads one request. Strings without escapes are lent from `text`.
+/// Parses one request. Strings without escapes are borrowed from `text`.
 ///
-/// Fields that no operation has are ignored, `null` counts as a field that is not there, and a field
-/// that is there twice is refused. Names are not looked into: the domain does that.
+/// Fields that no operation has are ignored, `null` counts as a field that is not there, and a
+/// field that is there twice is refused. Names are not looked into: the domain does that.
 ///
 /// # Errors
 ///
 /// - 1001 with the offset: not one JSON object.
 /// - 1002 with the list of operations: an unknown `op`.
-/// - 1003 with the field and what is expected: a field is missing, of the wrong type or out of range;
-///   a string with a NUL or half of a surrogate pair.
+/// - 1003 with the field and what is expected: a field is missing, of the wrong type or out of
+///   range; a string with a NUL or half of a surrogate pair.
 /// - 1005: a `version` other than 1.
-/// - 4001 with the limit: `text` and `data` take more than `message_bytes`, or a topic, a reason or what to search
-///   for is too long.
+/// - 4001 with the limit: `text` and `data` take more than `message_bytes`, or a topic, a reason or
+///   what to search for is too long.
 pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<(Request, Parsed<'a>), Box<Refused>> {
     let mut fields = Fields::default();
     let read = read::read(text, &mut fields);
     let id = read_id(&mut fields);
     let op = read_op(&mut fields);
     let known = op.as_ref().ok().copied();
+    // A bad id is reported only if nothing before it was wrong, and the refusal then has no id.
     let (id, read) = match id {
         Ok(id) => (id, read),
         Err(fault) => (None, read.and(Err(fault))),
@@ -136,18 +143,19 @@ pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<(Request, Parsed<'a>)
 }
 
 fn read_id(fields: &mut Fields<'_>) -> Result<Option<RequestId>, Fault> {
-    let refused = |found| Err(Key::Id.refuse(found, Key::Id.expected()));
+    let refused = |found| Err(refuse(Key::Id, found, Key::Id.expected()));
     let Some(raw) = fields.raw(Key::Id) else {
         return Ok(None);
     };
     let inside = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"'));
+    // An id without escapes is valid as it is: the scanner has checked its characters.
     let right = match inside {
         Some(inside) if inside.contains('\\') => serde_json::from_str::<Value<'_>>(raw).is_ok(),
         Some(_) => true,
         None => raw.bytes().all(|byte| matches!(byte, b'-' | b'0'..=b'9')),
     };
     if !right {
-        return refused("neither of the two");
+        return refused("neither a string nor an integer");
     }
     if inside.unwrap_or(raw).len() > REQUEST_ID_LEN_MAX {
         return refused("too long");
@@ -158,16 +166,17 @@ fn read_id(fields: &mut Fields<'_>) -> Result<Option<RequestId>, Fault> {
 fn read_op(fields: &mut Fields<'_>) -> Result<Op, Fault> {
     match fields.value(Key::Op) {
         Value::String(name) => Op::parse(name).ok_or_else(|| help::unknown_op(name)),
-        other => Err(Key::Op.refuse(other.words(), Key::Op.expected())),
+        other => Err(refuse(Key::Op, other.describe(), Key::Op.expected())),
     }
 }
 
-/// What stands in `op` though it is no operation, if it is short.
+/// The `op` of the request although it is unknown, if it is short enough to be echoed.
 fn unknown_op(fields: &mut Fields<'_>) -> Option<Cow<'static, str>> {
     match fields.value(Key::Op) {
         Value::String(name) if name.len() <= help::OP_LEN_MAX => Some(name.to_string().into()),
         _ => None,
     }
 }
+
 #[cfg(test)]
 mod tests;

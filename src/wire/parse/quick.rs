@@ -1,19 +1,21 @@
-//! The requests that clients usually send, read quickly: one flat object of strings without escapes, short
-//! numbers, `true` and `false`. Anything else is left to the library, which reads it from the start.
+//! A fast path for usual requests: one flat object of strings without escapes, short numbers,
+//! `true` and `false`. Anything else is left to `serde_json`, which starts over.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
 use std::borrow::Cow;
 
-use super::fields::{Fields, Key};
+use super::fields::Fields;
 use super::value::Value;
 use crate::wire::json::clean_len;
+use crate::wire::key::Key;
 
-/// Digits of the longest number that is read here: any of so many fits.
+/// Digits of the longest number that is read here: any with so many fits in a double and in a
+/// `u64`.
 const DIGITS_MAX: usize = 15;
 
-/// Reads `text` into `fields`. `None` if it is not as simple as that, or not JSON at all; then `fields` are
-/// spoilt.
+/// Reads `text` into `fields`. `None` if it is not as simple as that, or not JSON at all; then
+/// `fields` are spoilt.
 pub(super) fn read<'a>(text: &'a str, fields: &mut Fields<'a>) -> Option<()> {
     let mut rest = skip(text.strip_prefix('{')?);
     loop {
@@ -55,10 +57,13 @@ fn value(key: Key, text: &str) -> Option<(Value<'_>, &str)> {
         let raw = text.get(..text.len() - behind.len())?;
         return Some((Value::Raw(raw), behind));
     }
+    // A number that ends the text is not followed by a brace, so the object is incomplete: the
+    // library says where.
     let word_len = text.bytes().position(|byte| !byte.is_ascii_alphanumeric())?;
     let (word, behind) = text.split_at_checked(word_len)?;
     let value = match word {
         _ if key.is_raw() && is_number(word) => Value::Raw(word),
+        // `true` or `null` in a raw field is rare enough for the library.
         _ if key.is_raw() => return None,
         "true" => Value::Bool(true),
         "false" => Value::Bool(false),

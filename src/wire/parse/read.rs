@@ -1,4 +1,4 @@
-//! A flat JSON object into its fields, in one pass.
+//! Reads a flat JSON object into its fields, in one pass.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
@@ -9,19 +9,19 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::Fault;
-use super::fields::{Fields, Key};
-use super::quick;
+use super::fields::Fields;
 use super::value::Value;
+use super::{Fault, quick};
 use crate::chat::model::code::Code;
 use crate::chat::model::reply::Refusal;
+use crate::wire::key::Key;
 
 /// Reads `text` into `fields`. What was read up to a fault stays readable.
 ///
 /// # Errors
 ///
-/// 1001 with the offset if `text` is not one JSON object; 1003 if a string or a number in it cannot be
-/// held, or a field is there twice.
+/// 1001 with the offset if `text` is not one JSON object; 1003 if a string or a number in it cannot
+/// be held, or a field is there twice.
 pub(super) fn read<'a>(text: &'a str, fields: &mut Fields<'a>) -> Result<(), Fault> {
     if quick::read(text, fields).is_some() {
         return fields.check();
@@ -30,10 +30,11 @@ pub(super) fn read<'a>(text: &'a str, fields: &mut Fields<'a>) -> Result<(), Fau
     let Err(error) = fill(fields, text, false) else {
         return fields.check();
     };
-    // Half a surrogate pair and 1e999 are JSON, but not values: look for them one by one.
-    let mut looked_at = Fields::default();
-    if error.is_syntax() && fill(&mut looked_at, text, true).is_ok() {
-        *fields = looked_at;
+    // Half of a surrogate pair and 1e999 follow JSON's grammar, but no value holds them. A second,
+    // careful pass finds the field, so that the refusal can name it.
+    let mut careful = Fields::default();
+    if error.is_syntax() && fill(&mut careful, text, true).is_ok() {
+        *fields = careful;
         fields.check()?;
     }
     Err(Box::new(bad_json(text, &error)))
@@ -53,9 +54,11 @@ pub(super) fn fill<'a>(
 #[cold]
 fn bad_json(text: &str, error: &serde_json::Error) -> Refusal {
     let (message, offset) = match error.classify() {
-        Category::Data => ("not a JSON object", text.len() - text.trim_start().len()),
-        Category::Eof => ("the JSON is not complete", text.len()),
-        Category::Syntax | Category::Io => ("not JSON", offset_of(text, error)),
+        Category::Data => {
+            ("the request is not a JSON object", text.len() - text.trim_start().len())
+        }
+        Category::Eof => ("the JSON is incomplete", text.len()),
+        Category::Syntax | Category::Io => ("the request is not JSON", offset_of(text, error)),
     };
     let mut refusal = Refusal::new(Code::BadJson, message);
     refusal.offset = u64::try_from(offset).ok();
@@ -73,7 +76,7 @@ fn offset_of(text: &str, error: &serde_json::Error) -> usize {
 /// Reads an object into fields.
 struct Reader<'f, 'a> {
     fields: &'f mut Fields<'a>,
-    /// Find out which field it is that cannot be read.
+    /// Find the field that cannot be held, instead of giving up at it.
     careful: bool,
 }
 
@@ -88,11 +91,11 @@ impl<'a> Reader<'_, 'a> {
         }
         Ok(serde_json::from_str(raw).unwrap_or_else(|error: serde_json::Error| {
             let (what, expected) = if raw.starts_with('"') {
-                ("half a surrogate pair", "whole characters")
+                ("half of a surrogate pair", "whole characters")
             } else {
-                ("too large a number", key.expected())
+                ("a number out of range", key.expected())
             };
-            let found = format!("not readable: {what} before byte {}", error.column());
+            let found = format!("not valid: {what} before byte {}", error.column());
             self.fields.fault(key, &found, expected);
             Value::Null
         }))

@@ -8,11 +8,12 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-use super::fields::Key;
+use super::fields::refuse;
 use super::value::Value;
 use super::{Fault, SECRET_LEN_MAX};
 use crate::chat::model::command::{Position, Resume};
 use crate::chat::model::limits::{Limits, SEQ_END};
+use crate::wire::key::Key;
 
 /// Reads `raw`, with at most as many rooms as a user may have.
 ///
@@ -26,12 +27,14 @@ pub(super) fn parse<'a>(raw: &'a str, limits: &Limits) -> Result<Resume<'a>, Fau
         let error = error.to_string();
         // The reader quotes what it found, which may be long.
         let shown: String = error.chars().take(120).collect();
-        Key::Resume.refuse(&format!("not understood: {shown}"), Key::Resume.expected())
+        refuse(Key::Resume, &format!("not valid: {shown}"), Key::Resume.expected())
     })?;
     let mut rooms: Vec<&str> = resume.positions.iter().map(|position| &*position.room).collect();
+    // Sorted instead of a set: the list is short and a hash of clients' names would have to be
+    // keyed.
     rooms.sort_unstable();
     if rooms.windows(2).any(|pair| pair.first() == pair.last()) {
-        return Err(Key::Resume.refuse("not understood: a room is there twice", "each room once"));
+        return Err(refuse(Key::Resume, "not valid: a room is given twice", "each room once"));
     }
     Ok(resume)
 }
@@ -63,7 +66,7 @@ impl<'a> Visitor<'a> for Whole {
                 "rooms" if positions.is_none() => {
                     positions = Some(map.next_value_seed(Rooms { rooms_max: self.rooms_max })?);
                 }
-                "session" | "rooms" => return Err(A::Error::custom("a field is there twice")),
+                "session" | "rooms" => return Err(A::Error::custom("a field is given twice")),
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }

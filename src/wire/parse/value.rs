@@ -1,5 +1,5 @@
-//! The value of one field, whatever it is: what is wrong for a field is said later, by name, when the
-//! rest of the object has been read as well and the answer can carry its `id`.
+//! The value of one field, of any type. A value of the wrong type is refused only after the whole
+//! object has been read, so that the refusal can carry the `id`.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
@@ -12,30 +12,30 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 /// The value of one field.
 #[derive(Debug, Default)]
 pub(super) enum Value<'a> {
-    /// Not there.
+    /// The field is missing.
     #[default]
     Absent,
-    /// `null`, which counts as not there.
+    /// `null`, which counts as missing.
     Null,
     Bool(bool),
     Integer(u64),
     String(Cow<'a, str>),
-    /// As it was written, of those fields that are kept so.
+    /// As it was written, of [raw](crate::wire::key::Key::is_raw) fields.
     Raw(&'a str),
-    /// Anything that no field takes, in words.
+    /// A value that no field takes; this describes it.
     Other(&'static str),
 }
 
 impl Value<'_> {
-    /// What is there, in words; empty if nothing is.
-    pub(super) const fn words(&self) -> &'static str {
+    /// Describes the value for a refusal; empty if the field is missing.
+    pub(super) const fn describe(&self) -> &'static str {
         match self {
             Self::Absent | Self::Null => "",
-            Self::Bool(_) => "true or false",
+            Self::Bool(_) => "a boolean",
             Self::Integer(_) => "a number",
             Self::String(_) => "a string",
-            Self::Raw(_) => "there",
-            Self::Other(words) => words,
+            Self::Raw(_) => "given",
+            Self::Other(description) => description,
         }
     }
 }
@@ -46,7 +46,7 @@ impl<'a> Deserialize<'a> for Value<'a> {
     }
 }
 
-/// Takes whatever is there.
+/// Accepts a value of any type.
 struct ValueVisitor;
 
 impl<'a> Visitor<'a> for ValueVisitor {
@@ -69,7 +69,7 @@ impl<'a> Visitor<'a> for ValueVisitor {
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Value<'a>, E> {
-        Ok(Value::Other("a number, but not an integer that can be held"))
+        Ok(Value::Other("not an integer in range"))
     }
 
     fn visit_borrowed_str<E>(self, value: &'a str) -> Result<Value<'a>, E> {

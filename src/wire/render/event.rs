@@ -1,12 +1,13 @@
 //! Events other than single records.
 
+use super::field::{epoch_field, field, name_field};
 use super::record::item;
 use crate::chat::model::event::{Event, PresenceChange};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::reply::Presence;
-use crate::wire::json::{array, name, number, put, string};
+use crate::wire::json::{array, name, put, string};
 
-/// Appends an event, for `viewer`'s eyes.
+/// Appends an event for `viewer`, who sees the `cid` of their own items.
 pub fn event(out: &mut Vec<u8>, event: &Event, viewer: Option<&UserName>) {
     match event {
         Event::Replay { room, items, to } => {
@@ -23,24 +24,20 @@ pub fn event(out: &mut Vec<u8>, event: &Event, viewer: Option<&UserName>) {
             open(out, r#"{"ev":"gap","room":"#, room);
             field(out, r#","from":"#, *from);
             field(out, r#","to":"#, *to);
-            put(out, r#","why":"#);
-            name(out, why.name());
+            name_field(out, r#","why":"#, why.name());
         }
         Event::Joined { room, epoch, seq } => {
             open(out, r#"{"ev":"joined","room":"#, room);
-            put(out, r#","epoch":"#);
-            name(out, &epoch.to_string());
+            epoch_field(out, r#","epoch":"#, *epoch);
             field(out, r#","seq":"#, *seq);
         }
         Event::Invited { room, from } => {
             open(out, r#"{"ev":"invited","room":"#, room);
-            put(out, r#","from":"#);
-            name(out, from.as_str());
+            name_field(out, r#","from":"#, from.as_str());
         }
         Event::Left { room, reason } => {
             open(out, r#"{"ev":"left","room":"#, room);
-            put(out, r#","reason":"#);
-            name(out, reason.name());
+            name_field(out, r#","reason":"#, reason.name());
         }
         Event::Presence { room, v, count, change } => {
             open(out, r#"{"ev":"presence","room":"#, room);
@@ -67,8 +64,8 @@ pub fn event(out: &mut Vec<u8>, event: &Event, viewer: Option<&UserName>) {
     put(out, "}");
 }
 
-/// Appends the last line of a plain connection: the close code that a WebSocket would be closed with,
-/// and the reason in words.
+/// Appends the last line of a plain connection: the close code that a WebSocket would be closed
+/// with, and the reason in words.
 pub fn bye(out: &mut Vec<u8>, close: u16, reason: &str) {
     put(out, r#"{"ev":"bye""#);
     field(out, r#","close":"#, close.into());
@@ -77,12 +74,12 @@ pub fn bye(out: &mut Vec<u8>, close: u16, reason: &str) {
     put(out, "}");
 }
 
-/// Appends the question to a silent plain connection whether it is still there.
+/// Appends the ping for a silent plain connection, whose transport has none of its own.
 pub fn ping(out: &mut Vec<u8>) {
     put(out, r#"{"ev":"ping"}"#);
 }
 
-/// Appends who is there, as pairs of a name and a state.
+/// Appends users as pairs of a name and a presence.
 pub(super) fn states(out: &mut Vec<u8>, users: &[(UserName, Presence)]) {
     array(out, users, |out, (user, presence)| {
         put(out, "[");
@@ -124,11 +121,5 @@ fn users(out: &mut Vec<u8>, key: &str, users: &[UserName]) {
 }
 
 fn open(out: &mut Vec<u8>, start: &str, room: &RoomName) {
-    put(out, start);
-    name(out, room.as_str());
-}
-
-fn field(out: &mut Vec<u8>, key: &str, value: u64) {
-    put(out, key);
-    number(out, value);
+    name_field(out, start, room.as_str());
 }

@@ -1,26 +1,29 @@
-//! Replies and events into JSON: one object on one line, without the line's end.
+//! Renders replies and events as JSON: one object on one line, without the line end.
 //!
-//! Everything is appended to a buffer of the caller's. The literals are the protocol as it stands on
+//! Everything is appended to the buffer of the caller. The literals are the protocol as it is on
 //! the wire.
 
 mod event;
+mod field;
 mod record;
+mod refusal;
 mod reply;
 mod welcome;
 
 pub use event::{bye, event, ping};
-pub use record::{item, record_event, weight};
-pub use reply::{help, refusal, refused, reply};
+pub use record::{item, record_event};
+pub use refusal::{refusal, refused};
+pub use reply::{help, reply};
 
 use crate::chat::model::limits::Limits;
 use crate::chat::model::name::UserName;
 
-/// What a rendering depends on besides the thing that is rendered.
+/// The circumstances on which a rendering depends.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
-    /// Whose eyes it is for: only one's own items carry their `cid`.
+    /// The user who reads it: only their own items carry the `cid`.
     pub viewer: Option<&'a UserName>,
-    /// The limits, which the welcome states.
+    /// The limits, which the reply to `hello` states.
     pub limits: &'a Limits,
     /// The server's name and version, as in `chinwag 0.1.0`.
     pub server: &'a str,

@@ -1,10 +1,11 @@
-//! Records: as live events, and as items of a replay or a page.
+//! Records, as live events and as items of a replay or a page.
 
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Act, Body, Record};
-use crate::wire::json::{escaped_len, escaped_len_and_lines, foreign, name, number, put, string};
+use crate::wire::json::{name, number, put, raw, string};
 
-/// Appends a record as the live event of its room: the same bytes for everyone, so without `cid`.
+/// Appends a record as the live event of its room. It has no `cid`, so that all members get the
+/// same bytes.
 pub fn record_event(out: &mut Vec<u8>, room: &RoomName, record: &Record) {
     put(out, kind(record));
     put(out, r#","room":"#);
@@ -24,17 +25,6 @@ pub fn item(out: &mut Vec<u8>, record: &Record, viewer: Option<&UserName>) {
         string(out, cid);
     }
     put(out, "}");
-}
-
-/// Bytes that the text, the data and the `cid` of a message take when rendered, at most: what
-/// [`Send::weight`](crate::chat::model::command::Send::weight) says. Quotes and the rest of a record are
-/// [`RECORD_OVERHEAD`](crate::chat::model::limits::RECORD_OVERHEAD).
-#[must_use]
-pub fn weight(text: &str, data: Option<&str>, cid: Option<&str>) -> u32 {
-    // A person is shown a line's end and the start of the next line in three bytes, not in JSON's two.
-    let (len, lines) = escaped_len_and_lines(text);
-    let bytes = len + lines + data.map_or(0, str::len) + cid.map_or(0, escaped_len);
-    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 const fn kind(record: &Record) -> &'static str {
@@ -89,7 +79,7 @@ fn fields(out: &mut Vec<u8>, record: &Record) {
             seq(out, r#","thread":"#, *thread);
             if let Some(data) = data {
                 put(out, r#","data":"#);
-                foreign(out, data);
+                raw(out, data);
             }
         }
     }

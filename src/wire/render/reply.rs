@@ -1,20 +1,20 @@
-//! Replies and refusals.
+//! Replies to requests that succeeded.
 
 use super::Context;
 use super::event::states;
+use super::field::{epoch_field, field, name_field};
 use super::record::item;
 use super::welcome::welcome;
-use crate::chat::model::code::Code;
 use crate::chat::model::command::{Op, RequestId};
 use crate::chat::model::output::Request;
-use crate::chat::model::record::Epoch;
-use crate::chat::model::reply::{InboxRow, Refusal, Reply};
+use crate::chat::model::reply::{InboxRow, Reply};
 use crate::wire::help::{self, Entry};
-use crate::wire::json::{array, boolean, name, number, number_or_null, put, string};
-use crate::wire::parse::Refused;
+use crate::wire::json::{array, boolean, name, number_or_null, put, string};
 
-/// Appends the answer to a request that succeeded. Nothing, and `false`, if the request has no `id`.
+/// Appends the answer to a request that succeeded. Nothing, and `false`, if the request has no
+/// `id`.
 pub fn reply(out: &mut Vec<u8>, request: &Request, reply: &Reply, context: &Context<'_>) -> bool {
+    // A client that does not name its request does not want to hear of its success.
     let Some(id) = &request.id else {
         return false;
     };
@@ -22,16 +22,6 @@ pub fn reply(out: &mut Vec<u8>, request: &Request, reply: &Reply, context: &Cont
     data(out, reply, context);
     put(out, "}}");
     true
-}
-
-/// Appends the answer to a request that was refused, whether it has an `id` or not.
-pub fn refusal(out: &mut Vec<u8>, request: &Request, refusal: &Refusal) {
-    refuse(out, request.id.as_ref(), Some(request.op.name()), refusal);
-}
-
-/// Appends the answer to what did not become a command.
-pub fn refused(out: &mut Vec<u8>, refused: &Refused) {
-    refuse(out, refused.id.as_ref(), refused.op.as_deref(), &refused.refusal);
 }
 
 /// Appends the answer to `help`: the operations with their fields, or one of them. Nothing, and
@@ -57,9 +47,9 @@ fn operation(out: &mut Vec<u8>, op: Op) {
     put(out, r#","supported":"#);
     boolean(out, is_supported);
     put(out, r#","fields":{"#);
-    for (index, (field, about)) in fields.iter().enumerate() {
+    for (index, (key, about)) in fields.iter().enumerate() {
         put(out, if index == 0 { "" } else { "," });
-        name(out, field);
+        name(out, key.name());
         put(out, ":");
         string(out, about);
     }
@@ -70,59 +60,6 @@ fn open(out: &mut Vec<u8>, id: &RequestId) {
     put(out, r#"{"id":"#);
     put(out, &id.0);
     put(out, r#","code":0,"message":"ok","data":{"#);
-}
-
-fn refuse(out: &mut Vec<u8>, id: Option<&RequestId>, op: Option<&str>, refusal: &Refusal) {
-    put(out, r#"{"id":"#);
-    match (id, op) {
-        (Some(id), _) => put(out, &id.0),
-        (None, Some(op)) => {
-            put(out, r#"null,"op":"#);
-            string(out, op);
-        }
-        (None, None) => put(out, r#"null,"op":null"#),
-    }
-    put(out, ",");
-    refusal_fields(out, refusal);
-    put(out, "}");
-}
-
-/// What stands in the object of a refusal, and in that of a room that cannot be returned to.
-pub(super) fn refusal_fields(out: &mut Vec<u8>, refusal: &Refusal) {
-    field(out, r#""code":"#, refusal.code.number().into());
-    put(out, r#","message":"#);
-    string(out, &refusal.message);
-    put(out, r#","data":{"error":"#);
-    name(out, refusal.code.slug());
-    let words = [
-        (r#","field":"#, refusal.field),
-        (r#","expected":"#, refusal.expected.as_deref()),
-        (r#","hint":"#, refusal.hint.as_deref()),
-    ];
-    for (key, text) in words {
-        if let Some(text) = text {
-            put(out, key);
-            string(out, text);
-        }
-    }
-    if let Some(epoch) = refusal.epoch {
-        epoch_field(out, r#","epoch":"#, epoch);
-    }
-    let numbers = [
-        (r#","limit":"#, refusal.limit),
-        (r#","offset":"#, refusal.offset),
-        (r#","retry_after_ms":"#, refusal.retry_after_ms),
-    ];
-    for (key, value) in numbers {
-        if let Some(value) = value {
-            field(out, key, value);
-        }
-    }
-    if refusal.code == Code::UnknownOp {
-        put(out, r#","ops":"#);
-        array(out, Op::ALL, |out, op| name(out, op.name()));
-    }
-    put(out, "}");
 }
 
 /// Appends the fields of `data`, without the braces.
@@ -260,18 +197,4 @@ fn inbox_row(out: &mut Vec<u8>, row: &InboxRow, context: &Context<'_>) {
 
 fn room_field(out: &mut Vec<u8>, room: &str) {
     name_field(out, r#""room":"#, room);
-}
-
-pub(super) fn name_field(out: &mut Vec<u8>, key: &str, value: &str) {
-    put(out, key);
-    name(out, value);
-}
-
-pub(super) fn epoch_field(out: &mut Vec<u8>, key: &str, epoch: Epoch) {
-    name_field(out, key, &epoch.to_string());
-}
-
-pub(super) fn field(out: &mut Vec<u8>, key: &str, value: u64) {
-    put(out, key);
-    number(out, value);
 }

@@ -1,9 +1,10 @@
-//! The reply to `hello`: how each room goes on, and every limit.
+//! The reply to `hello`: where each room continues, and every limit.
 
 use std::time::Duration;
 
 use super::Context;
-use super::reply::{epoch_field, field, name_field, refusal_fields};
+use super::field::{epoch_field, field, name_field};
+use super::refusal::refusal_fields;
 use crate::chat::model::limits::{
     CID_LEN_MAX, EMOJI_LEN_MAX, Limits, PRESENCE_NAMES_MAX, REASON_LEN_MAX, RECEIPTS_MEMBERS_MAX,
     REQUEST_ID_LEN_MAX, RESTRICTIONS_MAX, SEARCH_LEN_MAX, TOPIC_LEN_MAX, TYPING_LASTS,
@@ -26,6 +27,7 @@ pub(super) fn welcome(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
     field(out, r#","time":"#, *time);
     put(out, r#","resumed":"#);
     boolean(out, *resumed);
+    // Only a `hello` with `resume` has rooms to report.
     if !rooms.is_empty() {
         put(out, r#","rooms":{"#);
         for (index, (room, resumption)) in rooms.iter().enumerate() {
@@ -63,7 +65,8 @@ fn resumption_fields(out: &mut Vec<u8>, resumption: &Resumption) {
     }
 }
 
-/// Every bound that a client can meet. `rate_per_s`, `burst` and `edit_ms` are `null` if there is none.
+/// Every bound that a client can meet. `rate_per_s`, `burst` and `edit_ms` are `null` if there is
+/// none.
 fn limits(out: &mut Vec<u8>, limits: &Limits) {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);

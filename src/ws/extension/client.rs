@@ -46,8 +46,8 @@ impl Offer {
     ///
     /// # Errors
     ///
-    /// [`BadResponse`] unless there is one extension, the one offered, with parameters that answer the
-    /// offer's. A client's window of 8 bits is refused, too: zlib cannot keep it.
+    /// [`BadResponse`] unless there is one extension, the one offered, with parameters that answer
+    /// the offer's. A client's window of 8 bits is refused, too: zlib cannot keep it.
     pub fn confirm<'a>(
         self,
         lines: impl IntoIterator<Item = &'a [u8]>,

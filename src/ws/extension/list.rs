@@ -45,8 +45,8 @@ pub(super) struct Extension<'a> {
 /// A parameter, with its value without quotes.
 pub(super) type Param<'a> = (&'a str, Option<Cow<'a, str>>);
 
-/// The extensions of all lines of the header, which together are one list. Each byte is looked at a
-/// bounded number of times.
+/// The extensions of all lines of the header, which together are one list. Each byte is read a
+/// bounded number of times, so that a hostile list costs linear time.
 pub(super) fn parse_extensions<'a>(
     lines: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<Vec<Extension<'a>>, MalformedExtensions> {

@@ -1,8 +1,8 @@
 //! What the two sides agree upon: `Sec-WebSocket-Extensions`, RFC 6455 section 9.1 and RFC 7692
 //! section 7.1.
 //!
-//! Only `permessage-deflate` is known, without context takeover in either direction: so no connection
-//! owns a compressor or a window. As the server, [`negotiate`]; as a client, [`Offer`].
+//! Only `permessage-deflate` is known, without context takeover in either direction: so no
+//! connection owns a compressor or a window. As the server, [`negotiate`]; as a client, [`Offer`].
 
 mod client;
 mod list;

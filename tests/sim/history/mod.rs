@@ -328,5 +328,5 @@ fn weight(room: &str, entry: &Entry) -> u64 {
     /// The domain's allowance for everything besides names and text, and the longest `cid`.
     const OVERHEAD: usize = chinwag::chat::model::limits::RECORD_OVERHEAD + 64;
     let fixed = OVERHEAD + room.len() + entry.from.len();
-    u64::from(chinwag::wire::weight(&entry.text, None, None)) + fixed as u64
+    u64::from(chinwag::wire::encoded_len_max(&entry.text, None, None)) + fixed as u64
 }

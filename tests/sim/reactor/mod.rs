@@ -187,7 +187,7 @@ impl Reactor {
             }
             Effect::Close { conn, reason, ending } => self.close(now, conn, reason, ending),
             Effect::Alarm { deadline } => self.alarm = deadline,
-            Effect::Seek { .. } => {}
+            Effect::FindByAddress { .. } => {}
             Effect::StopAccepting => {
                 self.accepting = false;
                 // When a listener is closed, the kernel resets the connections that wait in its

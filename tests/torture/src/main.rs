@@ -13,7 +13,8 @@
 //! | `client`, `clients` | clients that remember their positions and repeat what was not answered |
 //! | `observed`, `checker`, `final_checks` | what was seen, and what is wrong with it |
 //! | `latencies` | how long something took, many times |
-//! | `kills`, `powerloss`, `fulldisk`, `slow_reader`, `durable`, `soak`, `tungstenite` | the parts |
+//! | `kills`, `powerloss`, `fulldisk`, `slow_reader`, `durable`, `soak` | the parts |
+//! | `tungstenite` | a client that nobody here wrote |
 
 #![expect(clippy::print_stdout, reason = "it reports on its standard output")]
 #![expect(clippy::disallowed_methods, reason = "it is a client: it may wait and start threads")]

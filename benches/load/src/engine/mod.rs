@@ -288,7 +288,7 @@ impl<S: Scenario> Handler for Engine<S> {
             Input::Stop(_) if self.asked_to_stop => self.end(effects),
             Input::Stop(_) => self.asked_to_stop = true,
             Input::Opened { .. }
-            | Input::Sought { .. }
+            | Input::AddressFound { .. }
             | Input::Blocked { .. }
             | Input::Drained { .. }
             | Input::Expired { .. }

@@ -1,4 +1,5 @@
-//! Hostile heads: a row for each way that is known to have broken a server or to have made two disagree.
+//! Hostile heads: a row for each way that is known to have broken a server or to have made two
+//! disagree.
 //!
 //! A row is a piece of a head and what comes of it: `ok`, or the refusal with its line and byte.
 

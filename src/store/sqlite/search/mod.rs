@@ -4,7 +4,8 @@
 //! syntax of FTS5.
 //!
 //! ```text
-//! he said "NEAR(me*"  ─▶  {text} : ("he" AND "said" AND "NEAR" AND "me" *) AND {place} : ("r1" OR "r7")
+//! he said "NEAR(me*"
+//!   ─▶ {text} : ("he" AND "said" AND "NEAR" AND "me" *) AND {place} : ("r1" OR "r7")
 //! ```
 
 use std::fmt::Write as _;

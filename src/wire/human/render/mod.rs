@@ -1,14 +1,14 @@
-//! Replies, refusals and events as lines for a person.
+//! Replies, refusals and events as lines of text.
 
-use super::lines::{put, welcome};
-use super::safe;
+use super::greeting::welcome;
+use super::safe::{self, put};
 use crate::chat::model::event::{Event, LeftReason, PresenceChange};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Body, Record, SharedRecord};
 use crate::chat::model::reply::{GapWhy, InboxRow, Presence, Refusal, Reply, Role};
 
-/// Appends what there is to say of a success. Nothing, if the person sees it anyway: the terminal
-/// has shown the line that was sent.
+/// Appends the answer to a success. Nothing for a sent message, since the terminal has shown the
+/// line already.
 pub fn reply(out: &mut Vec<u8>, reply: &Reply, server: &str) {
     match reply {
         Reply::Welcome { user, .. } => welcome(out, server, user),
@@ -54,7 +54,7 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, server: &str) {
     }
 }
 
-/// Appends why something was refused, and what helps.
+/// Appends why a line was refused, and what helps.
 pub fn refusal(out: &mut Vec<u8>, refusal: &Refusal) {
     put(out, &["! "]);
     safe::line(out, &refusal.message);
@@ -63,22 +63,23 @@ pub fn refusal(out: &mut Vec<u8>, refusal: &Refusal) {
         safe::line(out, expected);
     }
     if let Some(hint) = &refusal.hint {
-        put(out, &["; perhaps "]);
+        put(out, &["; did you mean "]);
         safe::line(out, hint);
     }
     if let Some(millis) = refusal.retry_after_ms {
-        put(out, &["; again in ", &seconds(millis)]);
+        put(out, &["; try again in ", &seconds(millis)]);
     }
     put(out, &["\n"]);
 }
 
-/// Appends a record as it is said, such as `[lobby] bob: hi`.
+/// Appends a record as it happens, such as `[lobby] bob: hi`.
 pub fn record_event(out: &mut Vec<u8>, room: &RoomName, record: &Record) {
     put(out, &["[", room.as_str(), "] "]);
     said(out, record);
 }
 
-/// Appends an event. Nothing for those that a terminal has no place for: typing and receipts.
+/// Appends an event. Nothing for typing and receipts, which would only scroll the conversation
+/// away.
 pub fn event(out: &mut Vec<u8>, event: &Event) {
     match event {
         Event::Replay { room, items, .. } => {
@@ -87,6 +88,7 @@ pub fn event(out: &mut Vec<u8>, event: &Event) {
             }
         }
         Event::Gap { room, from, to, why } => gap(out, room, to.saturating_sub(*from) + 1, *why),
+        // The message that follows shows the conversation well enough.
         Event::Joined { room, .. } if room.is_direct() => {}
         Event::Joined { room, .. } => put(out, &["-- you are in ", room.as_str(), " --\n"]),
         Event::Invited { room, from } => {
@@ -96,7 +98,7 @@ pub fn event(out: &mut Vec<u8>, event: &Event) {
         Event::Left { room, reason } => {
             let what = match reason {
                 LeftReason::Left => "you have left ",
-                LeftReason::Kicked => "you were put out of ",
+                LeftReason::Kicked => "you were removed from ",
                 LeftReason::Banned => "you are banned from ",
             };
             put(out, &["-- ", what, room.as_str(), " --\n"]);
@@ -113,7 +115,7 @@ pub fn event(out: &mut Vec<u8>, event: &Event) {
 
 fn history(out: &mut Vec<u8>, room: &RoomName, items: &[SharedRecord]) {
     if items.is_empty() {
-        return put(out, &["-- nothing was said in ", room.as_str(), " --\n"]);
+        return put(out, &["-- no messages yet in ", room.as_str(), " --\n"]);
     }
     put(out, &["-- ", room.as_str(), ", times in UTC --\n"]);
     for record in items {
@@ -121,8 +123,9 @@ fn history(out: &mut Vec<u8>, room: &RoomName, items: &[SharedRecord]) {
     }
 }
 
-/// A record that was said at some time, such as `[lobby] 14:05 bob: hi`.
+/// A record of the past, with its time, such as `[lobby] 14:05 bob: hi`.
 fn past(out: &mut Vec<u8>, room: &RoomName, record: &Record) {
+    // Without the date: the latest messages are usually of today.
     let minute = record.at / 60_000 % (24 * 60);
     let time = format!("{:02}:{:02} ", minute / 60, minute % 60);
     put(out, &["[", room.as_str(), "] ", &time]);
@@ -164,7 +167,7 @@ fn said(out: &mut Vec<u8>, record: &Record) {
                 put(out, &[")"]);
             }
         }
-        Body::Topic { text } if text.is_empty() => put(out, &["* ", from, " took the topic away"]),
+        Body::Topic { text } if text.is_empty() => put(out, &["* ", from, " removed the topic"]),
         Body::Topic { text } => {
             put(out, &["* ", from, " changed the topic: "]);
             safe::line(out, text);
@@ -181,7 +184,7 @@ fn topic_line(out: &mut Vec<u8>, room: &RoomName, topic: &str) {
 
 fn inbox(out: &mut Vec<u8>, rooms: &[InboxRow]) {
     if rooms.is_empty() {
-        return put(out, &["-- you are in no room; /join lobby enters one --\n"]);
+        return put(out, &["-- you are not in a room; join one with /join lobby --\n"]);
     }
     put(out, &["-- your rooms: "]);
     for (index, row) in rooms.iter().enumerate() {

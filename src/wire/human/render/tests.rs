@@ -61,7 +61,7 @@ fn what_is_said_names_room_and_speaker() {
     live(&message("\u{1b}]0;x\u{7}\nyo"), "[lobby] bob: ?]0;x?\n| yo\n");
     live(&message(""), "[lobby] bob sent data\n");
     live(&topic("tea\ntime"), "[lobby] * bob changed the topic: tea time\n");
-    live(&topic(""), "[lobby] * bob took the topic away\n");
+    live(&topic(""), "[lobby] * bob removed the topic\n");
     check("[@ann:bob] bob: psst\n", |out| record_event(out, &direct(), &message("psst")));
 }
 
@@ -73,7 +73,7 @@ fn what_was_said_names_the_time_too() {
     let history =
         |items| Reply::History { room: lobby(), epoch: Epoch(1), items, oldest: 1, more: false };
     check_reply(&history(items()), &format!("-- lobby, times in UTC --\n{lines}"));
-    check_reply(&history(Vec::new()), "-- nothing was said in lobby --\n");
+    check_reply(&history(Vec::new()), "-- no messages yet in lobby --\n");
     let midnight = Record { at: 86_400_000, ..message("hi") };
     let replay = Event::Replay { room: lobby(), items: vec![Arc::new(midnight)], to: 2 };
     check_event(&replay, "[lobby] 00:00 bob: hi\n");
@@ -140,7 +140,7 @@ fn what_happened_to_a_room_is_said() {
     );
     let left = |reason| Event::Left { room: lobby(), reason };
     check_event(&left(LeftReason::Left), "-- you have left lobby --\n");
-    check_event(&left(LeftReason::Kicked), "-- you were put out of lobby --\n");
+    check_event(&left(LeftReason::Kicked), "-- you were removed from lobby --\n");
     check_event(&left(LeftReason::Banned), "-- you are banned from lobby --\n");
     check_reply(&Reply::Left { room: lobby() }, "");
     let topic = |text: &str| Reply::Topic { room: lobby(), text: text.into() };
@@ -170,7 +170,7 @@ fn the_inbox_counts_what_is_unread() {
     );
     check_reply(
         &Reply::Inbox { rev: 1, rooms: Vec::new(), more: false },
-        "-- you are in no room; /join lobby enters one --\n",
+        "-- you are not in a room; join one with /join lobby --\n",
     );
 }
 
@@ -182,10 +182,10 @@ fn a_refusal_says_what_helps() {
         &Refusal::new(Code::BadField, "room is \u{1b}X")
             .field("room", "a name")
             .hint(Some("x".to_owned())),
-        "! room is ?X; expected: a name; perhaps x\n",
+        "! room is ?X; expected: a name; did you mean x\n",
     );
     refusal(
         &Refusal::new(Code::RateLimited, "too fast").retry_after_ms(1_001),
-        "! too fast; again in 2 s\n",
+        "! too fast; try again in 2 s\n",
     );
 }

@@ -9,14 +9,15 @@
 //! level 10  16 slots of 2^60 ms         everything that 64 bits can say
 //! ```
 //!
-//! A deadline is a number of eleven digits in base 64. It hangs in the level of the highest digit in which
-//! it differs from the wheel's present, in the slot that this digit names. When the present reaches
-//! the start of a slot above level 0, the slot's timers move down to where their next digits put them, so
-//! a timer moves at most ten times in its life, and all of 64 bits is covered without an overflow list.
+//! A deadline is a number of eleven digits in base 64. It hangs in the level of the highest digit
+//! in which it differs from the wheel's present, in the slot that this digit names. When the
+//! present reaches the start of a slot above level 0, the slot's timers move down to where their
+//! next digits put them, so a timer moves at most ten times in its life, and all of 64 bits is
+//! covered without an overflow list.
 //!
-//! From this follows what the arithmetic below relies on: every slot in use lies ahead of the present, a
-//! lower level's slots come before a higher one's, and a timer's level and slot can be computed
-//! again from its deadline whenever it is cancelled.
+//! From this follows what the arithmetic below relies on: every slot in use lies ahead of the
+//! present, a lower level's slots come before a higher one's, and a timer's level and slot can be
+//! computed again from its deadline whenever it is cancelled.
 //!
 //! Timers live in one vector and are linked by index: nothing is allocated for a timer once the
 //! vector has grown to the most that were ever armed together.
@@ -32,22 +33,26 @@ const DIGIT_BITS: u32 = 6;
 const SLOTS: usize = 1 << DIGIT_BITS;
 /// Digits that cover 64 bits.
 const LEVELS: usize = u64::BITS.div_ceil(DIGIT_BITS) as usize;
+const _: () = assert!(SLOTS == u64::BITS as usize, "a word has a bit for each slot");
+const _: () = assert!(LEVELS <= u16::BITS as usize, "`levels` has a bit for each level");
 /// No entry: the end of a list.
 const NIL: u32 = u32::MAX;
 
-/// The name of an armed timer. It is stale, and finds nothing, once the timer has fired or was cancelled.
+/// The name of an armed timer. It is stale, and finds nothing, once the timer has fired or was
+/// cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimerId {
     index: u32,
     generation: NonZeroU32,
 }
 
-/// A timer, or a free place for one: 24 bytes for a key of four, 32 for one of eight.
+/// A timer, or a free entry for one: 24 bytes for a key of four, 32 for one of eight.
 struct Entry<K> {
     /// In ticks, never before the wheel's present.
     deadline: u64,
     key: K,
-    /// The next timer of the same slot, around to the first; or the next free place, [`NIL`] at the end.
+    /// The next timer of the same slot, around to the first; or the next free place, [`NIL`] at the
+    /// end.
     next: u32,
     /// The previous timer of the same slot, around to the last.
     prev: u32,
@@ -55,8 +60,8 @@ struct Entry<K> {
     generation: NonZeroU32,
 }
 
-/// Deadlines with a key each, which come back from [`TimerWheel::poll`] when their time has come: by
-/// deadline, and in the order of arming where deadlines are equal.
+/// Deadlines with a key each, which come back from [`TimerWheel::poll`] when their time has come:
+/// by deadline, and in the order of arming where deadlines are equal.
 ///
 /// Invariants:
 /// - a slot's bit in `occupied` is set exactly if its list is not empty, a level's bit in `levels`
@@ -82,7 +87,8 @@ impl<K: Copy> TimerWheel<K> {
         Self::with_capacity(0)
     }
 
-    /// The same, with room for as many timers: so many are armed without the others being moved for them.
+    /// The same, with room for as many timers: so many are armed without the others being moved for
+    /// them.
     #[must_use]
     pub fn with_capacity(timers: usize) -> Self {
         Self {
@@ -116,8 +122,9 @@ impl<K: Copy> TimerWheel<K> {
     ///
     /// With 2^32 − 1 timers armed, which would take 100 GB.
     pub fn arm(&mut self, deadline: Tick, key: K) -> TimerId {
+        // A past deadline would hang in a slot that the present has left.
         let deadline = deadline.as_millis().max(self.present);
-        let index = self.take_place(deadline, key);
+        let index = self.acquire(deadline, key);
         self.link(index);
         self.armed += 1;
         TimerId { index, generation: self.entries[index as usize].generation }
@@ -136,21 +143,23 @@ impl<K: Copy> TimerWheel<K> {
         self.entry(id).map(|entry| Tick::from_millis(entry.deadline))
     }
 
-    /// The earliest moment at which [`TimerWheel::poll`] has something to do, `None` if no timer is armed.
+    /// The earliest moment at which [`TimerWheel::poll`] has something to do, `None` if no timer is
+    /// armed.
     ///
     /// Exact for a deadline within the present slot of level 1, otherwise the start of the earliest
-    /// occupied slot: never later than the first deadline, and later at each asking after a poll
-    /// at the moment last named, so that whoever sleeps by it wakes at most eleven times for one timer.
+    /// occupied slot. It is never later than the first deadline, and advances with each poll at the
+    /// moment last returned, so that a caller that sleeps until then wakes at most eleven times for
+    /// one timer.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Tick> {
         self.first_slot().map(|(level, slot)| Tick::from_millis(self.slot_start(level, slot)))
     }
 
-    /// Removes the next timer whose deadline is `now` or earlier and returns its key; to be asked until
-    /// it says `None`.
+    /// Removes the next timer whose deadline is `now` or earlier and returns its key; to be asked
+    /// until it says `None`.
     ///
-    /// A timer that is armed between two calls with a deadline of `now` or earlier is part of the same
-    /// round. A `now` before an earlier call's finds nothing.
+    /// A timer that is armed between two calls with a deadline of `now` or earlier is part of the
+    /// same round. A `now` before an earlier call's finds nothing.
     pub fn poll(&mut self, now: Tick) -> Option<K> {
         let now = now.as_millis();
         while let Some((level, slot)) = self.first_slot() {
@@ -159,6 +168,7 @@ impl<K: Copy> TimerWheel<K> {
                 break;
             }
             self.present = start;
+            // Only the lowest level fires; a slot above it is first spread over the levels below.
             if level == 0 {
                 let index = self.heads[0][slot];
                 self.unlink(index);
@@ -186,7 +196,8 @@ impl<K: Copy> TimerWheel<K> {
     /// The first tick of a slot that lies ahead.
     fn slot_start(&self, level: usize, slot: usize) -> u64 {
         let shift = shift_of(level);
-        // The digits above this level's are the present's; for the highest level there are none.
+        // The digits above this level's are the present's; the highest level has no digits above
+        // it.
         let above = u64::MAX.checked_shl(shift + DIGIT_BITS).unwrap_or(0);
         self.present & above | (slot as u64) << shift
     }
@@ -248,7 +259,7 @@ impl<K: Copy> TimerWheel<K> {
         }
     }
 
-    fn take_place(&mut self, deadline: u64, key: K) -> u32 {
+    fn acquire(&mut self, deadline: u64, key: K) -> u32 {
         let index = self.free;
         if let Some(entry) = self.entries.get_mut(index as usize) {
             self.free = entry.next;

@@ -1,6 +1,6 @@
 //! Literal lines of the protocol, and the weight of a record.
 
-mod acts;
+mod moderation;
 
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use crate::chat::model::reply::{
     Durability, GapWhy, InboxRow, Presence, Refusal, Reply, Resumption, Role,
 };
 use crate::wire::Refused;
+use crate::wire::encoded_len_max;
 
 fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()
@@ -433,7 +434,7 @@ proptest! {
         at in any::<u64>(),
     ) {
         let data = Some("{\"a\":\n1}");
-        let weight = weight(&text, data, cid.as_deref());
+        let weight = encoded_len_max(&text, data, cid.as_deref());
         let (room, from) = (RoomName::parse(&"r".repeat(32)).unwrap(), user(&"u".repeat(32)));
         let bound = RECORD_OVERHEAD + room.as_str().len() + from.as_str().len()
             + usize::try_from(weight).unwrap();
@@ -466,7 +467,7 @@ proptest! {
     fn no_other_record_is_longer_than_its_weight(text in any::<String>(), number in 0u64..1 << 53) {
         let (room, from) = (RoomName::parse(&"r".repeat(32)).unwrap(), user(&"u".repeat(32)));
         let names = room.as_str().len() + from.as_str().len();
-        let own = usize::try_from(weight(&text, None, None)).unwrap();
+        let own = usize::try_from(encoded_len_max(&text, None, None)).unwrap();
         let until = Some((1 << 53) - 1);
         let moderation = |act| {
             let body = Body::Moderation { act, target: from.clone(), reason: text.as_str().into() };

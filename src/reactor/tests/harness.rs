@@ -1,5 +1,5 @@
-//! A reactor on the bench: a handler that records and does as scripted, blocking clients with a read
-//! deadline, and a clock that moves when it is told to.
+//! A reactor on the harness: a handler that records and does as scripted, blocking clients with a
+//! read deadline, and a clock that moves when it is told to.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -32,7 +32,7 @@ pub(super) enum Seen {
     Drained(ConnId),
     Expired(ConnId),
     Closed(ConnId, CloseReason),
-    Sought(ConnId),
+    AddressFound(ConnId),
     Alarm,
     StoreReady,
     Stop(StopSignal),
@@ -60,7 +60,7 @@ impl Handler for Scripted {
             Input::Drained { conn } => Seen::Drained(conn),
             Input::Expired { conn } => Seen::Expired(conn),
             Input::Closed { conn, reason } => Seen::Closed(conn, reason),
-            Input::Sought { conn } => Seen::Sought(conn),
+            Input::AddressFound { conn } => Seen::AddressFound(conn),
             Input::Alarm => Seen::Alarm,
             Input::Stop(signal) => Seen::Stop(signal),
             Input::StoreReady => Seen::StoreReady,
@@ -93,13 +93,13 @@ pub(super) fn echo(seen: &Seen, _: Now, effects: &mut Effects) {
 }
 
 /// The reactor, its handler and its clock.
-pub(super) struct Bench {
+pub(super) struct Harness {
     pub(super) reactor: Reactor,
     pub(super) handler: Scripted,
     pub(super) now: u64,
 }
 
-impl Bench {
+impl Harness {
     pub(super) fn new(
         answer: fn(&Seen, Now, &mut Effects),
         adjust: impl FnOnce(&mut ReactorConfig),
@@ -161,7 +161,7 @@ impl Bench {
     pub(super) fn until_quiet(&mut self) {
         loop {
             assert_eq!(self.turn_after(Duration::from_millis(20)), ControlFlow::Continue(()));
-            if self.reactor.events.is_empty() && !self.reactor.connections.lists.has_work() {
+            if self.reactor.events.is_empty() && !self.reactor.connections.shared.lists.has_work() {
                 return;
             }
         }
@@ -245,10 +245,10 @@ impl Bench {
     pub(super) fn assert_nothing_left(&self) {
         let connections = &self.reactor.connections;
         assert_eq!(connections.slab.len(), 0, "connections");
-        assert_eq!(connections.pool.in_use(), 0, "frames");
-        assert_eq!(connections.pool.queued_bytes(), 0, "bytes");
-        assert_eq!(connections.wheel.len(), 0, "timers");
-        assert!(!connections.lists.has_work(), "work");
+        assert_eq!(connections.shared.pool.in_use(), 0, "frames");
+        assert_eq!(connections.shared.pool.queued_bytes(), 0, "bytes");
+        assert_eq!(connections.shared.wheel.len(), 0, "timers");
+        assert!(!connections.shared.lists.has_work(), "work");
     }
 }
 
@@ -321,13 +321,13 @@ impl Client {
 
     /// Reads at least `len` bytes while the reactor turns.
     #[track_caller]
-    pub(super) fn take(&mut self, bench: &mut Bench, len: usize) -> Vec<u8> {
+    pub(super) fn take(&mut self, harness: &mut Harness, len: usize) -> Vec<u8> {
         let mut bytes = self.drain_kernel();
         for _ in 0..100_000 {
             if bytes.len() >= len {
                 return bytes;
             }
-            bench.turn_after(Duration::from_millis(1)).is_break().then(|| panic!("it left"));
+            harness.turn_after(Duration::from_millis(1)).is_break().then(|| panic!("it left"));
             bytes.extend(self.drain_kernel());
         }
         panic!("{} of {len} bytes came", bytes.len());

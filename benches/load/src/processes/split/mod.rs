@@ -117,5 +117,4 @@ pub(crate) fn take(kind: Kind, plan: Plan, share: Share) -> Plan {
 }
 
 #[cfg(test)]
-#[path = "split_tests.rs"]
 mod tests;

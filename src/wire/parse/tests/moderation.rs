@@ -1,9 +1,9 @@
-//! What is done to messages and to members.
+//! Edits of messages, and moderation.
 
 use super::*;
 
 #[test]
-fn what_is_done_to_messages_and_members_is_read() {
+fn edits_and_moderation_are_read() {
     let (room, user) = (|| Cow::from("lobby"), || Cow::from("bob"));
     check(
         r#"{"op":"edit","room":"lobby","target":7,"text":"a\nb"}"#,
@@ -53,7 +53,7 @@ fn what_is_done_to_messages_and_members_is_read() {
 }
 
 #[test]
-fn an_act_is_refused_with_the_field_that_is_to_blame() {
+fn a_bad_edit_or_moderation_is_refused_with_its_field() {
     let long = |len| "x".repeat(len);
     for (fields, code, field) in [
         (r#""op":"edit","room":"a","text":"b""#.to_owned(), 1003, "target"),

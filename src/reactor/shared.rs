@@ -1,0 +1,110 @@
+//! The state that all connections share, and the steps of one connection that change it.
+
+use std::io;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::{Interest, Registry};
+
+use super::config::ReactorConfig;
+use super::connection::{Connection, Flags, Phase};
+use super::outbound::{FramePool, detached};
+use super::source::Source;
+use super::work_lists::WorkLists;
+use crate::metrics::ReactorMetrics;
+use crate::net::{CloseReason, SharedFrame};
+use crate::time::Tick;
+use crate::time::wheel::TimerWheel;
+
+/// Everything of [`Connections`](super::connections::Connections) but the connections: a function
+/// can borrow one of those and this at the same time, so that each step looks its connection up
+/// once.
+pub(super) struct Shared {
+    pub(super) pool: FramePool,
+    /// Keyed by slot.
+    pub(super) wheel: TimerWheel<u32>,
+    pub(super) lists: WorkLists,
+    pub(super) registry: Registry,
+    pub(super) metrics: Arc<ReactorMetrics>,
+    /// See [`ReactorConfig::unflushed_max`].
+    unflushed_max: usize,
+    pub(super) stall_timeout: Duration,
+}
+
+impl Shared {
+    pub(super) fn new(
+        config: &ReactorConfig,
+        slots: usize,
+        registry: Registry,
+        metrics: Arc<ReactorMetrics>,
+    ) -> Self {
+        Self {
+            pool: FramePool::new(),
+            wheel: TimerWheel::with_capacity(slots),
+            lists: WorkLists::default(),
+            registry,
+            metrics,
+            unflushed_max: ReactorConfig::unflushed_max(config.outbound_bytes_max),
+            stall_timeout: config.stall_timeout,
+        }
+    }
+
+    /// Appends to the ring of a connection and queues its flush by `flag`.
+    #[inline]
+    pub(super) fn push(&mut self, connection: &mut Connection, frame: SharedFrame, flag: Flags) {
+        // It will wait for a while, so it must not keep the rest of a turn's buffer in memory.
+        let frame = if connection.flags.any(Flags::BLOCKED) { detached(frame) } else { frame };
+        // The handler learns of waiting bytes only after a flush, so only few may wait for one.
+        let is_much = connection.outbound.queued() > self.unflushed_max;
+        let flag = if is_much { Flags::URGENT } else { flag };
+        if connection.outbound.push(&mut self.pool, frame).is_ok() {
+            self.lists.queue_flush(connection, flag);
+        } else {
+            self.lists.end(connection, CloseReason::Overloaded, Flags::RESET);
+        }
+    }
+
+    /// Makes the wheel fire by the connection's next deadline. It may fire earlier: a timer is only
+    /// ever moved forward, and one that finds nothing due is armed again. So a read that postpones
+    /// the deadline costs no work in the wheel.
+    pub(super) fn ensure_timer(&mut self, connection: &mut Connection) {
+        let due = connection.deadline.min(connection.stall_at);
+        // Nothing is due; a timer that is armed already will find that out.
+        if due == Tick::MAX {
+            return;
+        }
+        if let Some(timer) = connection.timer {
+            if self.wheel.deadline(timer).is_some_and(|armed| armed <= due) {
+                return;
+            }
+            self.wheel.cancel(timer);
+        }
+        connection.timer = Some(self.wheel.arm(due, connection.slot()));
+    }
+
+    /// Registers the socket for writable edges too, at its first refusal.
+    ///
+    /// Not before, because every new socket is writable: each connection's first event would say
+    /// nothing.
+    pub(super) fn watch_write(&self, connection: &mut Connection) -> io::Result<()> {
+        if connection.flags.any(Flags::WATCHES_WRITE) {
+            return Ok(());
+        }
+        let token = Source::Connection(connection.id).token();
+        let both = Interest::READABLE | Interest::WRITABLE;
+        self.registry.reregister(&mut connection.stream, token, both)?;
+        connection.flags.set(Flags::WATCHES_WRITE);
+        Ok(())
+    }
+
+    /// Sends FIN, after which the peer's bytes are discarded until its own FIN.
+    pub(super) fn finish_lingering(&mut self, connection: &mut Connection, reason: CloseReason) {
+        let fin = connection.stream.shutdown(Shutdown::Write);
+        if fin.is_err() || connection.flags.any(Flags::FINISHED) {
+            self.lists.end(connection, reason, Flags::default());
+        } else {
+            connection.phase = Phase::Discarding(reason);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The first and the last lines of a connection.
+
+use super::safe::{self, put};
+use crate::chat::model::name::UserName;
+
+/// Appends the two lines of the greeting.
+pub fn welcome(out: &mut Vec<u8>, server: &str, user: &UserName) {
+    let user = user.as_str();
+    let hint = if user.starts_with("guest-") { "; choose a name with /nick ann" } else { "" };
+    put(out, &["Welcome to ", server, ". You are ", user, hint, ".\n"]);
+    put(out, &["Type /join lobby to join a room, /help for all commands.\n"]);
+}
+
+/// Appends the last line, with the reason if there is one.
+pub fn bye(out: &mut Vec<u8>, reason: &str) {
+    put(out, &["-- goodbye", if reason.is_empty() { "" } else { ": " }]);
+    safe::line(out, reason);
+    put(out, &[" --\n"]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_greeting_is_two_lines() {
+        let mut out = Vec::new();
+        welcome(&mut out, "chinwag 0.1.0", &UserName::parse("guest-7").unwrap());
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "Welcome to chinwag 0.1.0. You are guest-7; choose a name with /nick ann.\n\
+             Type /join lobby to join a room, /help for all commands.\n"
+        );
+    }
+}

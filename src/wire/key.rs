@@ -1,0 +1,100 @@
+//! The names of a request's fields: one list, from which the parser reads, refusals quote and
+//! `help` explains.
+
+#![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
+
+use crate::chat::model::limits::{CID_LEN_MAX, EMOJI_LEN_MAX, REQUEST_ID_LEN_MAX, SEQ_END};
+
+/// Calls a macro with every field: its [`Key`], its member in the parser's
+/// [`Fields`](super::parse), its name, and the value that is expected unless the operation says
+/// otherwise.
+macro_rules! for_each_key {
+    ($callback:ident) => {
+        $callback! {
+            Op op "op" "the name of an operation",
+            Id id "id" "a string or an integer of at most 64 bytes",
+            Room room "room" "the name of a room",
+            To to "to" "the name of a user",
+            Text text "text" "a string",
+            Cid cid "cid" "a string of 1 to 64 bytes",
+            ReplyTo reply_to "reply_to" "the seq of a message, an integer of 1 or more and below 2^53",
+            Thread thread "thread" "the seq of a message, an integer of 1 or more and below 2^53",
+            Data data "data" "any JSON",
+            Echo echo "echo" "true or false",
+            After after "after" "a seq, an integer of 0 or more and below 2^53",
+            Before before "before" "a seq (for search, before of the last reply), an integer of 0 or more and below 2^53",
+            Around around "around" "a seq, an integer of 0 or more and below 2^53",
+            Limit limit "limit" "an integer of 1 or more and below 2^53",
+            Epoch epoch "epoch" "a string of 1 to 64 bytes",
+            Recv recv "recv" "a seq, an integer of 0 or more and below 2^53",
+            Read read "read" "a seq, an integer of 0 or more and below 2^53",
+            Status status "status" "\"online\" or \"away\"",
+            Name name "name" "the name of a user",
+            Token token "token" "a string",
+            Agent agent "agent" "a string of at most 128 bytes",
+            Version version "version" "1",
+            Resume resume "resume" "{\"session\":…,\"rooms\":{room:[epoch,seq],…}}",
+            Since since "since" "the rev of an earlier reply, an integer of 0 or more and below 2^53",
+            Topic topic "topic" "a string",
+            Private private "private" "true or false",
+            Policy policy "policy" "the name of a policy",
+            Of of "of" "the name of an operation",
+            Target target "target" "the seq of a message, an integer of 1 or more and below 2^53",
+            Emoji emoji "emoji" "a string of 1 to 64 bytes without control characters",
+            Remove remove "remove" "true or false",
+            User user "user" "the name of a user",
+            Role role "role" "\"owner\", \"moderator\", \"member\" or \"reader\"",
+            ForMs for_ms "for_ms" "milliseconds, an integer of 0 or more and below 2^53",
+            Reason reason "reason" "a string",
+        }
+    };
+}
+
+pub(super) use for_each_key;
+
+// The texts above state these limits in digits.
+const _: () = assert!(REQUEST_ID_LEN_MAX == 64 && CID_LEN_MAX == 64 && EMOJI_LEN_MAX == 64);
+const _: () = assert!(SEQ_END == 1 << 53);
+
+macro_rules! define_keys {
+    ($($key:ident $member:ident $name:literal $expected:literal,)+) => {
+        /// The name of a field.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Key {
+            $($key,)+
+            /// Any other name: the field is ignored.
+            Unknown,
+        }
+
+        impl Key {
+            /// Every name but unknown ones.
+            #[cfg(test)]
+            pub(super) const ALL: &'static [Self] = &[$(Self::$key,)+];
+
+            /// The name, as it is in the object.
+            pub(super) const fn name(self) -> &'static str {
+                match self { $(Self::$key => $name,)+ Self::Unknown => "" }
+            }
+
+            /// The expected value, unless the operation says otherwise.
+            pub(super) const fn expected(self) -> &'static str {
+                match self { $(Self::$key => $expected,)+ Self::Unknown => "" }
+            }
+        }
+
+        impl From<&str> for Key {
+            fn from(name: &str) -> Self {
+                match name { $($name => Self::$key,)+ _ => Self::Unknown }
+            }
+        }
+    };
+}
+
+for_each_key!(define_keys);
+
+impl Key {
+    /// Whether the value is kept as it was written, of whatever type it is.
+    pub(super) const fn is_raw(self) -> bool {
+        matches!(self, Self::Id | Self::Data | Self::Resume)
+    }
+}

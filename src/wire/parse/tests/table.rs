@@ -1,0 +1,62 @@
+//! The table of `help` against the parser.
+
+use super::*;
+use crate::wire::help;
+use crate::wire::key::Key;
+
+/// The fields without which `op` is refused.
+fn required(op: Op) -> Vec<(&'static str, &'static str)> {
+    let (room, user, target) = (("room", "\"a\""), ("user", "\"bob\""), ("target", "1"));
+    match op {
+        Op::Hello | Op::Ping | Op::Rooms | Op::Help | Op::Refresh => vec![],
+        Op::Create
+        | Op::Join
+        | Op::Leave
+        | Op::Typing
+        | Op::History
+        | Op::Presence
+        | Op::Members
+        | Op::Topic => vec![room],
+        Op::Send => vec![room, ("text", "\"hi\"")],
+        Op::Ack => vec![room, ("recv", "1"), ("read", "1")],
+        Op::Status => vec![("status", "\"away\"")],
+        Op::Search => vec![("text", "\"tea\"")],
+        Op::Edit => vec![room, target, ("text", "\"hi\"")],
+        Op::Delete => vec![room, target],
+        Op::React => vec![room, target, ("emoji", "\"+1\"")],
+        Op::Invite | Op::Kick | Op::Mute | Op::Ban | Op::Unban => vec![room, user],
+        Op::Role => vec![room, user, ("role", "\"owner\"")],
+    }
+}
+
+/// Whether a value that no field takes is refused in this one, which means that the parser reads
+/// it.
+fn is_read(op: Op, key: Key) -> bool {
+    let others = required(op).into_iter().filter(|(name, _)| *name != key.name());
+    // An array of a number that no double holds is wrong even for `data`, which may be any JSON.
+    let mut text = format!(r#"{{"op":"{}","{}":[1e999]"#, op.name(), key.name());
+    for (name, value) in others {
+        text.extend([",\"", name, "\":", value]);
+    }
+    text.push('}');
+    match parse(&text, &limits()) {
+        Ok(_) => false,
+        Err(refused) => {
+            assert_eq!(refused.refusal.field, Some(key.name()), "{text}: {refused:?}");
+            true
+        }
+    }
+}
+
+#[test]
+fn the_parser_reads_the_fields_that_help_lists_and_no_others() {
+    for &op in Op::ALL {
+        let entry = help::entry(op);
+        for &key in Key::ALL.iter().filter(|key| !matches!(key, Key::Op | Key::Id)) {
+            let is_listed = entry.fields.iter().any(|&(listed, _)| listed == key);
+            // An unsupported operation reads nothing; `topic` is a likely mistake for its `text`.
+            let expect = (is_listed && entry.is_supported) || (op, key) == (Op::Topic, Key::Topic);
+            assert_eq!(is_read(op, key), expect, "{} {}", op.name(), key.name());
+        }
+    }
+}
