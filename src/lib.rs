@@ -2,10 +2,10 @@
 //!
 //! # The one idea: a room is a log, a member is a cursor
 //!
-//! The log gives each durable event its `(epoch, seq)`. A connection in a room is a cursor over that
-//! log: *live* (it gets each event as it is committed) or *lagging* (it gets the log from its position
-//! on, at the speed at which its socket drains). Joining with a position, returning after a lost
-//! socket and a slow reader's catching up are one mechanism, in [`chat`].
+//! The log gives each durable event its `(epoch, seq)`. A connection in a room is a cursor over
+//! that log: *live* (it gets each event as it is committed) or *lagging* (it gets the log from its
+//! position on, at the speed at which its socket drains). Joining with a position, returning after
+//! a lost socket and a slow reader's catching up are one mechanism, in [`chat`].
 //!
 //! # The book
 //!
@@ -49,15 +49,15 @@
 //! | leaves | [`collections`], [`time`], [`metrics`], [`log`](mod@log), [`rng`] | containers, ticks, counters, the log sink, repeatable numbers | everything above |
 //!
 //! The [`reactor`] turns readiness into an [`net::Input`]; the handler turns each input into
-//! [`net::Effect`]s, which are applied in order after it has returned. Nothing is re-entrant. Time is an
-//! argument: given the same inputs and ticks, the same effects follow, so all that lies above the
-//! reactor runs in a seeded simulation (`tests/sim`). `tests/tidy` holds the table above against
-//! the imports.
+//! [`net::Effect`]s, which are applied in order after it has returned. Nothing is re-entrant. Time
+//! is an argument: given the same inputs and ticks, the same effects follow, so all that lies above
+//! the reactor runs in a seeded simulation (`tests/sim`). `tests/tidy` holds the table above
+//! against the imports.
 //!
-//! [`chat`] has who is where: rooms, memberships, roles, bans, receipts. [`store`] has the records, and
-//! all of that over restarts. The boundary between them is [`chat::model::log`]: requests and replies,
-//! plain data, so that the simulation puts a disk of its own in the store's place and crashes it at
-//! will.
+//! [`chat`] has who is where: rooms, memberships, roles, bans, receipts. [`store`] has the records,
+//! and all of that over restarts. The boundary between them is [`chat::model::log`]: requests and
+//! replies, plain data, so that the simulation puts a disk of its own in the store's place and
+//! crashes it at will.
 
 pub mod admin;
 pub mod chat;

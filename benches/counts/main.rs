@@ -2,7 +2,7 @@
 //! fixed inputs, by callgrind. A count is the same on a busy machine.
 //!
 //! ```text
-//! scripts/bench counts              compares with benches/counts.toml and fails where it is worse
+//! scripts/bench counts              compares with benches/counts.toml; fails where it is worse
 //! scripts/bench counts --accept     counts, and writes that file anew
 //! scripts/bench counts 'rooms of 2' only what has this in its name
 //! ```

@@ -2,9 +2,9 @@
 //! wheel, with transports that take everything at once.
 //!
 //! ```text
-//! cargo bench --bench million                             four layouts, a process for each
-//! cargo bench --bench million -- connections=100000       fewer connections
-//! cargo bench --bench million -- members=1000000          one room with everybody in it
+//! cargo bench --bench million                         four layouts, each in its own process
+//! cargo bench --bench million -- connections=100000   fewer connections
+//! cargo bench --bench million -- members=1000000      one room with everybody in it
 //! ```
 //!
 //! Each connection is upgraded, says hello with a name, and joins one room of `members`; they come

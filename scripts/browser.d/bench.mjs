@@ -1,11 +1,11 @@
-// A client on the fakes, and what the tests of the client say in it.
+// A client on the fakes, and the messages that its tests use.
 import { FakeClock, fakeSockets, loadClient } from "./fakes.mjs";
 
 export const { Client, ChinwagError, directRoom, otherIn } = await loadClient();
 
 export const LIMITS = { message_bytes: 64, ping_ms: 25_000, history_page: 200 };
 
-/** A client with its surroundings, and everything it tells, as short lines. */
+/** A client with its fakes, and its events as short lines. */
 export function bench(options = {}) {
 	const clock = new FakeClock();
 	const { sockets, FakeSocket } = fakeSockets();
@@ -25,7 +25,7 @@ export function bench(options = {}) {
 		get socket() {
 			return sockets.at(-1);
 		},
-		/** What was told since the last call. */
+		/** The events since the last call. */
 		told: () => told.splice(0).filter(Boolean),
 		async welcome(data = {}) {
 			this.socket.accept();

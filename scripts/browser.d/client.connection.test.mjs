@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { bench, inLobby, message } from "./bench.mjs";
 import { settle } from "./fakes.mjs";
 
-test("it offers the subprotocol and says hello with its name, and nothing to resume", async () => {
+test("it offers the subprotocol, and its hello has the name and nothing to resume", async () => {
 	const it = bench();
 	it.client.start();
 	assert.equal(it.socket.url, "ws://test/ws");
@@ -26,7 +26,7 @@ test("the wait before attempt n is spread over min(20 s, 0.5 s * 2^n)", async ()
 	assert.deepEqual(waits, [500, 1000, 2000, 4000, 8000, 16_000, 20_000, 20_000]);
 });
 
-test("only 30 healthy seconds begin the backoff anew", async () => {
+test("only 30 healthy seconds reset the backoff", async () => {
 	const it = bench({ random: () => 0.999999 });
 	const wait = async (healthy) => {
 		await it.welcome();
@@ -56,7 +56,7 @@ for (const [code, state] of [
 	});
 }
 
-test("after a drain it comes back when told, whatever the close code", async () => {
+test("after a drain it reconnects at the announced time, with any close code", async () => {
 	const it = await inLobby();
 	it.socket.say({ ev: "drain", reconnect_after_ms: 7350, window_ms: 20_000, reason: "restart" });
 	await it.clock.advance(350);
@@ -70,7 +70,7 @@ test("after a drain it comes back when told, whatever the close code", async () 
 	assert.equal(it.sockets.length, 2);
 });
 
-test("a refused hello stops it, unless it is told when to ask again", async () => {
+test("a refused hello stops it, unless the refusal has a retry_after_ms", async () => {
 	const it = bench();
 	it.client.start();
 	it.socket.accept();
@@ -85,7 +85,7 @@ test("a refused hello stops it, unless it is told when to ask again", async () =
 	assert.ok(it.client.state.retryAt - it.clock.now() >= 3000);
 });
 
-test("a quiet line is asked, and is dead after ping_ms + 10 s without a byte", async () => {
+test("a quiet connection is pinged, and is dead after ping_ms + 10 s without a byte", async () => {
 	const it = await inLobby();
 	await it.clock.advance(25_000);
 	assert.equal(it.socket.sent.filter((request) => request.op === "ping").length, 1);
@@ -95,7 +95,7 @@ test("a quiet line is asked, and is dead after ping_ms + 10 s without a byte", a
 	assert.equal(it.client.state.state, "waiting");
 });
 
-test("any byte keeps the line alive", async () => {
+test("any byte keeps the connection alive", async () => {
 	const it = await inLobby(10);
 	for (let seq = 11; seq < 20; seq += 1) {
 		await it.clock.advance(20_000);
@@ -108,7 +108,7 @@ test("any byte keeps the line alive", async () => {
 	assert.equal(it.client.state.state, "ready");
 });
 
-test("a machine that slept asks before it calls the line dead", async () => {
+test("after a machine's sleep a ping comes before the verdict that the connection is dead", async () => {
 	const it = await inLobby();
 	it.clock.sleep(3_600_000);
 	await it.clock.advance(1);
@@ -118,7 +118,7 @@ test("a machine that slept asks before it calls the line dead", async () => {
 	assert.equal(it.client.state.state, "ready");
 });
 
-test("a server that never answers hello is given up", async () => {
+test("a connection without an answer to hello is abandoned", async () => {
 	const it = bench();
 	it.client.start();
 	it.socket.accept();
@@ -126,7 +126,7 @@ test("a server that never answers hello is given up", async () => {
 	assert.equal(it.client.state.state, "waiting");
 });
 
-test("start and wake cut a wait short; a socket given up is not listened to", async () => {
+test("start and wake end a wait; events of an abandoned socket are ignored", async () => {
 	const it = bench({ random: () => 0.9 });
 	it.client.start();
 	const first = it.socket;
@@ -140,7 +140,7 @@ test("start and wake cut a wait short; a socket given up is not listened to", as
 	assert.equal(it.sockets.length, 3);
 });
 
-test("stop leaves no timer and no request behind", async () => {
+test("stop leaves no timer and no pending request", async () => {
 	const it = await inLobby();
 	const asked = assert.rejects(it.client.history("lobby"), { slug: "offline" });
 	await settle();
@@ -151,7 +151,7 @@ test("stop leaves no timer and no request behind", async () => {
 	assert.equal(it.socket.closedWith, 1000);
 });
 
-test("each state is told as an event", async () => {
+test("each state is an event", async () => {
 	const it = bench();
 	const states = [];
 	it.client.addEventListener("state", ({ detail }) => states.push(detail.state));
@@ -164,7 +164,7 @@ test("each state is told as an event", async () => {
 	assert.equal(it.client.state.state, "stopped");
 });
 
-test("a session of before is resumed, and a token takes the place of the name", async () => {
+test("an earlier session is resumed, and a token replaces the name", async () => {
 	const it = bench({ session: "s0", token: "jwt" });
 	it.client.start();
 	const hello = await it.welcome();
@@ -172,7 +172,7 @@ test("a session of before is resumed, and a token takes the place of the name", 
 	assert.deepEqual([hello.token, hello.name], ["jwt", undefined]);
 });
 
-test("who cuts a wait short is not connected a second time when it would have ended", async () => {
+test("a wait that was ended early does not connect a second time at its end", async () => {
 	const it = bench();
 	it.client.start();
 	it.socket.end(1006);
@@ -193,7 +193,7 @@ test("a drain counts for one loss only", async () => {
 	assert.ok(it.client.state.retryAt - it.clock.now() <= 500);
 });
 
-test("the backoff grows for as long as nobody answers, however healthy the last connection was", async () => {
+test("the backoff grows while nobody answers, even after a healthy connection", async () => {
 	const it = bench({ random: () => 0.999999 });
 	it.client.start();
 	await it.welcome();
@@ -207,7 +207,7 @@ test("the backoff grows for as long as nobody answers, however healthy the last 
 	assert.deepEqual(waits, [500, 1000, 2000, 4000]);
 });
 
-test("a line that was called dead is closed and heard no more", async () => {
+test("a dead connection is closed, and its later events are ignored", async () => {
 	const it = await inLobby();
 	await it.clock.advance(35_000);
 	const { socket } = it;
@@ -225,7 +225,7 @@ test("a refused connection is closed", async () => {
 	assert.equal(it.socket.closedWith, 1000);
 });
 
-test("waking asks a quiet line at once", async () => {
+test("waking pings a quiet connection at once", async () => {
 	const it = await inLobby();
 	it.client.wake();
 	it.client.wake();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bench, directRoom, inLobby, item, message, otherIn, sends } from "./bench.mjs";
 
-test("one's own message takes its place among the records by its reply", async () => {
+test("our own message is placed among the records by its reply", async () => {
 	const it = await inLobby(10);
 	it.client.send("lobby", "hi");
 	it.socket.say(message(11));
@@ -39,7 +39,7 @@ test("an unanswered message is sent again with its cid, after the resume and in 
 	assert.deepEqual(it.told(), ["a sent", "lobby 11 a", "b sent", "lobby 12 b", "c sent", "lobby 13 c"]);
 });
 
-test("a message that had arrived is recognised in the replay and not sent again", async () => {
+test("a message that had arrived is found in the replay and not sent again", async () => {
 	const it = await inLobby(10);
 	const { cid } = it.client.send("lobby", "a");
 	it.socket.end(1006);
@@ -52,7 +52,7 @@ test("a message that had arrived is recognised in the replay and not sent again"
 	assert.deepEqual(sends(it.socket), []);
 });
 
-test("a repetition that the server knew is told once, by whichever way it came", async () => {
+test("a repetition arrives once, by its reply or by the replay", async () => {
 	const it = await inLobby(10);
 	it.client.send("lobby", "a");
 	it.socket.end(1006);
@@ -76,7 +76,7 @@ test("a rate limit is waited out without changing the order", async () => {
 	assert.deepEqual(sends(it.socket), ["a"]);
 });
 
-test("a refusal for good fails that message and lets the next go", async () => {
+test("a permanent refusal fails that message, and the next one is sent", async () => {
 	const it = await inLobby(10);
 	it.client.send("lobby", "a");
 	it.client.send("lobby", "b");
@@ -85,7 +85,7 @@ test("a refusal for good fails that message and lets the next go", async () => {
 	assert.deepEqual(it.told(), ["a failed", "b sent", "lobby 11 b"]);
 });
 
-test("what is too long is refused before it is sent", async () => {
+test("a message that is too long is refused before it is sent", async () => {
 	const it = await inLobby(10);
 	assert.throws(() => it.client.send("lobby", "ü".repeat(33)), { code: 4001 });
 	it.client.send("lobby", "ü".repeat(32));
@@ -122,7 +122,7 @@ test("the first direct message opens the conversation", async () => {
 	assert.deepEqual(it.told(), ["psst sent", "@ann:bob 1 psst", "@ann:bob 2 yes?"]);
 });
 
-test("a direct conversation that the server forgot says so and begins anew with the next message", async () => {
+test("a direct conversation that the server has lost is reset, and starts again with the next message", async () => {
 	const it = await inLobby();
 	it.socket.say({ ev: "joined", room: "@ann:bob", epoch: "d1", seq: 4 });
 	it.socket.end(1006);
@@ -143,7 +143,7 @@ test("a direct message of an earlier page goes out without a join", async () => 
 	assert.equal((await it.socket.reply("send", { room: "@ann:bob", seq: 1, at: 1 })).to, "bob");
 });
 
-test("a forgotten direct conversation is not named at the next return", async () => {
+test("a lost direct conversation is not named in the next resume", async () => {
 	const it = await inLobby();
 	it.socket.say({ ev: "joined", room: "@ann:bob", epoch: "d1", seq: 4 });
 	it.socket.end(1006);
@@ -156,7 +156,7 @@ test("a forgotten direct conversation is not named at the next return", async ()
 	assert.deepEqual(Object.keys(hello.resume.rooms), ["lobby"]);
 });
 
-test("what was in the replay and answered besides is settled once; the outbox need not wait for live", async () => {
+test("a message that is in the replay and is answered too is resolved once, and the outbox goes on before live", async () => {
 	const it = await inLobby(10);
 	const { cid } = it.client.send("lobby", "a");
 	it.client.send("lobby", "b");
@@ -171,7 +171,7 @@ test("what was in the replay and answered besides is settled once; the outbox ne
 	assert.deepEqual(it.told(), ["a sent", "lobby 11 a", "b sent", "lobby 12 b"]);
 });
 
-test("a message is told as pending at once", async () => {
+test("a message is pending at once", async () => {
 	const it = await inLobby(10);
 	const statuses = [];
 	it.client.addEventListener("outbox", ({ detail }) => statuses.push(detail.status));

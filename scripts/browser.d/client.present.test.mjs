@@ -10,7 +10,7 @@ const edit = (seq, target, text) => ({ ev: "edit", seq, at: seq, from: "bob", ta
 const deletion = (seq, target) => ({ ev: "deletion", seq, at: seq, from: "bob", target });
 const reaction = (seq, target, emoji, from = "eve", remove = undefined) => ({ ev: "reaction", seq, at: seq, from, target, emoji, remove });
 
-/** What is shown, as short words. */
+/** The shown entries, as short words. */
 const words = (items) =>
 	present(items).map(({ item, text, edited, deleted, reactions }) => {
 		if (item.ev !== "message") return item.ev;
@@ -18,7 +18,7 @@ const words = (items) =>
 		return `${item.seq} ${deleted ? "deleted" : text}${edited === undefined ? "" : ` @${edited}`}${all}`;
 	});
 
-test("a message is shown as it is at present, and what changed it is not", () => {
+test("a message is shown with its changes applied, which are not shown themselves", () => {
 	for (const [name, items, expected] of [
 		["edited twice", [message(1), edit(2, 1, "x"), message(3), edit(4, 1, "y")], ["1 y @4", "3 m3"]],
 		["deleted after an edit", [message(1), edit(2, 1, undefined), deletion(3, 1)], ["1 deleted"]],
@@ -37,14 +37,14 @@ test("a message is shown as it is at present, and what changed it is not", () =>
 	}
 });
 
-test("the records are left as they were", () => {
+test("the records are not modified", () => {
 	const items = [message(1), edit(2, 1, "x"), reaction(3, 1, "y"), deletion(4, 1)];
 	const before = JSON.stringify(items);
 	present(items);
 	assert.equal(JSON.stringify(items), before);
 });
 
-test("who changes a message is told the record in its place, once", async () => {
+test("our own change of a message arrives as a record, once and in its place", async () => {
 	const it = await inLobby(10);
 	const records = [];
 	it.client.addEventListener("record", ({ detail }) => records.push(detail.item));
@@ -59,7 +59,7 @@ test("who changes a message is told the record in its place, once", async () => 
 		const { id: _, ...request } = await it.socket.reply(op, { room: "lobby", seq, at: 99, durable: "disk" });
 		assert.deepEqual(request, { op, room: "lobby", ...fields });
 		await asked;
-		// The line broke in between: it comes with the replay, too.
+		// The connection was lost in between: the record comes with the replay too.
 		it.socket.say({ ev: "replay", room: "lobby", items: [{ ev, seq, at: 99, from: "ann", ...fields }], to: seq });
 		assert.deepEqual(JSON.parse(JSON.stringify(records.at(-1))), { ev, seq, from: "ann", at: 99, ...fields });
 		assert.equal(records.length, seq - 10);
@@ -73,7 +73,7 @@ test("who changes a message is told the record in its place, once", async () => 
 	assert.equal(records.length, 4);
 });
 
-test("an invitation is told, a search is asked, a new role is known", async () => {
+test("an invitation, a search, and a new role", async () => {
 	const it = await inLobby(10);
 	const invited = [];
 	it.client.addEventListener("invited", ({ detail }) => invited.push(detail));

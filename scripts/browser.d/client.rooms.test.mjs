@@ -3,13 +3,13 @@ import { test } from "node:test";
 import { ChinwagError, LIMITS, bench, inLobby, item, message } from "./bench.mjs";
 import { settle } from "./fakes.mjs";
 
-test("records are told once and in order, whatever is repeated", async () => {
+test("records arrive once and in order, although some are repeated", async () => {
 	const it = await inLobby(10);
 	for (const seq of [11, 12, 12, 11, 13]) it.socket.say(message(seq));
 	assert.deepEqual(it.told(), ["lobby 11 m11", "lobby 12 m12", "lobby 13 m13"]);
 });
 
-test("a resume names each room's position and goes on behind it", async () => {
+test("a resume names each room's position and goes on after it", async () => {
 	const it = await inLobby(10);
 	it.socket.say(message(11));
 	it.socket.end(1006);
@@ -42,7 +42,7 @@ test("a room may have any name that the server allows", async () => {
 	assert.deepEqual(Object.keys(resume.rooms), ["__proto__", "constructor"]);
 });
 
-test("a gap is told once, before what follows it", async () => {
+test("a gap arrives once, before the records after it", async () => {
 	const it = await inLobby(10);
 	it.socket.end(1006);
 	await it.clock.advance(500);
@@ -65,7 +65,7 @@ test("a reset starts again at the new head and forgets what was read", async () 
 	assert.deepEqual([room.epoch, room.read, room.unread], ["e2", 0, 1]);
 });
 
-test("a room that the server forgot is joined again with the old position", async () => {
+test("a room that the server has lost is joined again with the old position", async () => {
 	const it = await inLobby(10);
 	it.socket.end(1006);
 	await it.clock.advance(500);
@@ -85,7 +85,7 @@ test("a missing record is fetched from the history while later ones wait", async
 	assert.deepEqual(it.told(), ["lobby 11 m11", "lobby 12 m12", "lobby 13 m13", "lobby 14 m14"]);
 });
 
-test("what the history no longer has is told as a gap at its place", async () => {
+test("records that history no longer has become a gap in their place", async () => {
 	const it = await inLobby(10);
 	it.socket.say(message(15));
 	await it.socket.reply("history", { items: [item(13)] });
@@ -122,7 +122,7 @@ test("records of other kinds count as positions, and a topic is kept", async () 
 	assert.equal(it.client.rooms.get("lobby").topic, "tea");
 });
 
-test("nothing of a room is told after it was left", async () => {
+test("no record of a room arrives after it was left", async () => {
 	const it = await inLobby(10);
 	it.socket.say({ ev: "left", room: "lobby", reason: "kicked" });
 	it.socket.say(message(11));
@@ -132,7 +132,7 @@ test("nothing of a room is told after it was left", async () => {
 	assert.equal((await it.welcome({ resumed: true })).resume.rooms.lobby, undefined);
 });
 
-test("a join with a position tells what is behind it; offline it waits for the connection", async () => {
+test("a join with a position brings the records after it; offline it waits for the connection", async () => {
 	const it = bench();
 	await it.client.join("lobby", { after: 0 });
 	it.client.start();
@@ -154,7 +154,7 @@ test("a refused join rejects and removes the room", async () => {
 	assert.equal(it.client.rooms.size, 0);
 });
 
-test("joining twice asks once, and gives what the server said of the room", async () => {
+test("joining twice sends one request, and both get the answer", async () => {
 	const it = bench();
 	it.client.start();
 	await it.welcome();
@@ -168,7 +168,7 @@ test("joining twice asks once, and gives what the server said of the room", asyn
 	assert.equal(it.socket.sent.length, 0);
 });
 
-test("leaving asks the server, tells once, and gives up what waits to be sent there", async () => {
+test("leaving asks the server, is one event, and fails the messages that wait there", async () => {
 	const it = await inLobby(10);
 	it.client.read("lobby", 10);
 	it.client.send("lobby", "late");
@@ -182,7 +182,7 @@ test("leaving asks the server, tells once, and gives up what waits to be sent th
 	assert.deepEqual(it.socket.sent.filter((request) => request.op === "ack"), []);
 });
 
-test("a room that was never joined is left without asking", async () => {
+test("a room that was never joined is left without a request", async () => {
 	const it = await inLobby(10);
 	const { name } = it.client.open("bob");
 	await it.client.leave(name);
@@ -199,14 +199,14 @@ test("a gap in the answer to hello needs no event", async () => {
 	assert.deepEqual(it.told(), ["lobby gap 11-40 limit", "lobby 41 m41"]);
 });
 
-test("a room that is live further on than was told has its records fetched", async () => {
+test("a room that is live at a later seq has its missing records fetched", async () => {
 	const it = await inLobby(10);
 	it.socket.say({ ev: "live", room: "lobby", seq: 11 });
 	await it.socket.reply("history", { items: [item(11)] });
 	assert.deepEqual(it.told(), ["lobby 11 m11"]);
 });
 
-test("a reset forgets the receipts, asks who is there, and lets the outbox go on", async () => {
+test("a reset drops the receipts, requests presence, and lets the outbox go on", async () => {
 	const it = await inLobby(10);
 	it.client.watch("lobby");
 	await it.socket.reply("presence", { v: 1, count: 1, users: [["ann", "online"]] });
@@ -221,7 +221,7 @@ test("a reset forgets the receipts, asks who is there, and lets the outbox go on
 	assert.deepEqual(it.told(), ["lobby reset 0", "again sent", "lobby 1 again"]);
 });
 
-test("who sets a topic or keeps order is told the record by the answer", async () => {
+test("our own topic or moderation becomes a record by its answer", async () => {
 	const it = await inLobby(10);
 	const records = [];
 	it.client.addEventListener("record", ({ detail }) => records.push(detail.item));
@@ -253,7 +253,7 @@ test("who sets a topic or keeps order is told the record by the answer", async (
 	assert.equal(records.length, rows.length);
 });
 
-test("a room that is made is ours at once; one that is refused is not there", async () => {
+test("a created room is ours at once; a refused one is not listed", async () => {
 	const it = await inLobby(10);
 	const making = it.client.create("den", { private: true });
 	const request = await it.socket.reply("create", { room: "den", epoch: "d1", seq: 0, oldest: 1, durable: "disk", role: "owner" });

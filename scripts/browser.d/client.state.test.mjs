@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { LIMITS, bench, inLobby, item, message } from "./bench.mjs";
 import { settle } from "./fakes.mjs";
 
-test("the inbox brings rooms and unread counts, and is not counted twice", async () => {
+test("the inbox brings rooms and unread counts, and nothing is counted twice", async () => {
 	const it = bench();
 	it.client.start();
 	it.socket.accept();
@@ -38,7 +38,7 @@ test("reading is gathered into one ack, which survives a lost connection", async
 	assert.deepEqual(acks.map(({ room, read }) => [room, read]), [["lobby", 11]]);
 });
 
-test("presence deltas are merged by version, and a missed one is asked for", async () => {
+test("presence deltas are merged by version, and after a missed one the whole is requested", async () => {
 	const it = await inLobby();
 	const room = it.client.rooms.get("lobby");
 	it.client.watch("lobby");
@@ -75,7 +75,7 @@ test("typing is shown for six seconds and sent at most every three", async () =>
 	assert.equal(it.socket.sent.filter((request) => request.op === "typing").length, 2);
 });
 
-test("who has spoken is typing no more", async () => {
+test("a message ends the typing of its author", async () => {
 	const it = await inLobby(10);
 	it.socket.say({ ev: "typing", room: "lobby", users: ["bob", "eve"] });
 	it.socket.say(message(11));
@@ -89,7 +89,7 @@ test("receipts only rise", async () => {
 	assert.deepEqual([...it.client.rooms.get("lobby").receipts], [["bob", 9], ["eve", 10]]);
 });
 
-test("a request waits out a short retry_after_ms and passes on a long one", async () => {
+test("a short retry_after_ms is waited for, a long one rejects", async () => {
 	const it = await inLobby();
 	const page = it.client.history("lobby", { before: 5 });
 	await it.socket.reply("history", { error: "busy", retry_after_ms: 1000 }, 5004, "busy");
@@ -101,7 +101,7 @@ test("a request waits out a short retry_after_ms and passes on a long one", asyn
 	await banned;
 });
 
-test("an error that nobody waits for is told, and what is no JSON ends the line", async () => {
+test("a refusal without a request is an event, and malformed JSON ends the connection", async () => {
 	const it = await inLobby();
 	it.socket.say({ id: null, op: "ack", code: 3003, message: "not a member", data: { error: "not_member" } });
 	assert.deepEqual(it.told(), ["problem 3003"]);
@@ -109,14 +109,14 @@ test("an error that nobody waits for is told, and what is no JSON ends the line"
 	assert.equal(it.client.state.state, "waiting");
 });
 
-test("unknown events and rooms are passed over", async () => {
+test("unknown events and rooms are ignored", async () => {
 	const it = await inLobby(10);
 	for (const ev of [{ ev: "news" }, { ev: "news", room: "lobby" }, { ...message(5), room: "elsewhere" }]) it.socket.say(ev);
 	it.socket.say(message(11));
 	assert.deepEqual(it.told(), ["lobby 11 m11"]);
 });
 
-test("whatever changes in a room is told as an event", async () => {
+test("each change in a room is an event", async () => {
 	const it = await inLobby(10);
 	let told = 0;
 	it.client.addEventListener("room", () => (told += 1));
@@ -155,7 +155,7 @@ test("acks are gathered, and each later one is sent too", async () => {
 	assert.deepEqual(acks(), [9, 10]);
 });
 
-test("an inbox that knows less than we have read is told again; one of another epoch is passed over", async () => {
+test("an inbox with an older read position is corrected; one of another epoch is ignored", async () => {
 	const it = await inLobby(10);
 	const inbox = async (row) => {
 		const synced = it.client.sync();
@@ -173,7 +173,7 @@ test("an inbox that knows less than we have read is told again; one of another e
 	assert.equal(it.client.rooms.get("lobby").unread, 0);
 });
 
-test("after a restart the inbox is asked for whole", async () => {
+test("after a restart the whole inbox is requested", async () => {
 	const it = await inLobby(10);
 	it.socket.end(1006);
 	await it.clock.advance(500);
@@ -182,7 +182,7 @@ test("after a restart the inbox is asked for whole", async () => {
 	assert.equal((await it.socket.reply("rooms", { rooms: [], rev: 1 })).since, undefined);
 });
 
-test("presence is asked once at a time, again after each return, and not before there is a room", async () => {
+test("presence is requested once at a time, again after each resume, and only in a joined room", async () => {
 	const it = await inLobby(10);
 	const asked = () => it.socket.sent.filter((request) => request.op === "presence").length;
 	it.client.watch("lobby");
@@ -206,7 +206,7 @@ test("presence is asked once at a time, again after each return, and not before 
 	assert.equal(asked(), 2);
 });
 
-test("a whole presence takes the place of a delta", async () => {
+test("a whole presence replaces a delta", async () => {
 	const it = await inLobby(10);
 	it.socket.say({ ev: "presence", room: "lobby", v: 5, count: 1 });
 	assert.equal(it.client.rooms.get("lobby").presence, null);
@@ -214,7 +214,7 @@ test("a whole presence takes the place of a delta", async () => {
 	assert.deepEqual([...it.client.rooms.get("lobby").presence.users], [["bob", "away"]]);
 });
 
-test("a status is passed on, and speaking lets typing be told at once again", async () => {
+test("a status is sent, and after a message typing is sent at once again", async () => {
 	const it = await inLobby(10);
 	it.client.status("away");
 	it.client.typing("lobby");

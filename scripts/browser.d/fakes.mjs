@@ -1,7 +1,7 @@
 // A clock that moves only when told to, and a WebSocket whose server is the test.
 import { readFile } from "node:fs/promises";
 
-/** The module under test, loaded as what a browser would load. */
+/** The module under test, loaded as a browser loads it. */
 export async function loadClient() {
 	const source = await readFile(new URL("../../src/page/client.js", import.meta.url));
 	return import(`data:text/javascript;base64,${source.toString("base64")}`);
@@ -26,7 +26,7 @@ export class FakeClock {
 		this.#timers.delete(id);
 	}
 
-	/** Moves on by `ms`, firing what is due in order of time. */
+	/** Advances by `ms`, and fires the timers that are due, in their order. */
 	async advance(ms) {
 		const end = this.time + ms;
 		for (;;) {
@@ -51,7 +51,7 @@ export class FakeClock {
 	}
 }
 
-/** Lets promises that are already decided run their course. */
+/** Lets settled promises run their callbacks. */
 export async function settle() {
 	for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
 }

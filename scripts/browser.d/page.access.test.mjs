@@ -17,7 +17,7 @@ test("everything is in reach of the keyboard", async () => {
 	await page.keyboard.press("Enter");
 	await until("the message", async () => (await lines(page)).some((line) => line.endsWith("first\nsecond")));
 	for (let line = 0; line < 12; line += 1) await say(page, `line ${line}`);
-	// By Tab alone, over the end of the page to its beginning.
+	// By Tab alone, past the end of the page to its beginning.
 	const seen = [];
 	while (seen.at(-1) !== "add" && seen.length < 40) {
 		await page.keyboard.press("Tab");
@@ -81,7 +81,7 @@ for (const [name, width, height, colorScheme] of [["phone-dark", 390, 800, "dark
 		const wide = () => page.evaluate(() => [document.documentElement.scrollWidth, document.querySelector("#log").scrollWidth]);
 		assert.deepEqual(await wide(), [width, width]);
 		await picture(page, name);
-		// A finger brings what can be done to a message, and takes it away again.
+		// A tap shows the actions on a message, another one elsewhere hides them.
 		const message = page.locator("#messages > .msg").last();
 		await message.locator(".text").tap({ position: { x: 20, y: 10 } });
 		await message.locator(".actions").waitFor();

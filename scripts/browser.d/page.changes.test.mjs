@@ -4,13 +4,13 @@ import { PAYLOADS } from "./hostile.mjs";
 import { comeBack, enter, holds, lines, lost, notes, opened, picture, say, server, shows, startAgain, stopServer } from "./page.mjs";
 import { Member, until } from "./surroundings.mjs";
 
-/** The message that says this, found by its seq, since its text changes. */
+/** The message with this text, addressed by its seq, since its text changes. */
 const messageOf = async (page, text) => {
 	const seq = await page.$$eval("#messages > .msg", (nodes, wanted) => nodes.find((node) => node.querySelector(".text").textContent === wanted)?.value, text);
 	assert.ok(seq > 0, `no message ${text}`);
 	return page.locator(`#messages > .msg[value="${seq}"]`);
 };
-/** Points at a message, and waits for what can be done to it. */
+/** Points at a message, and waits for its toolbar. */
 const pointAt = async (message) => {
 	await message.hover();
 	await message.locator(".actions").waitFor();
@@ -19,7 +19,7 @@ const press = (message, name) => message.locator(".actions").getByRole("button",
 const reactions = (page) =>
 	page.$$eval(".reaction", (nodes) => nodes.map((node) => `${node.textContent} ${node.title}${node.ariaPressed === "true" ? " mine" : ""}`));
 
-test("a message is edited, deleted and reacted to, and everybody sees it, after a restart too", async () => {
+test("everyone sees edits, deletions and reactions, also after a restart", async () => {
 	const room = "changes";
 	const [ann, bob] = await Promise.all([enter("ann", room), enter("bob", room, server.url, { colorScheme: "dark" })]);
 	for (const text of ["frist", "a mistake", "a joke"]) await say(ann, text);
@@ -68,11 +68,11 @@ test("a message is edited, deleted and reacted to, and everybody sees it, after 
 	assert.deepEqual(await notes(ann), []);
 });
 
-test("what is done to a message is in reach of the keyboard", async () => {
+test("the actions on a message are in reach of the keyboard", async () => {
 	const page = await enter("kim", "keys");
 	for (const text of ["one", "two"]) await say(page, text);
 	await shows(page, "two");
-	// The last one by the arrow from the empty field; Escape gives back what was there.
+	// The arrow in the empty field edits the last message; Escape restores the field.
 	await page.press("#text", "ArrowUp");
 	assert.equal(await page.inputValue("#text"), "two");
 	assert.equal(await page.locator("#editing").isVisible(), true);
@@ -80,7 +80,7 @@ test("what is done to a message is in reach of the keyboard", async () => {
 	await page.press("#text", "Escape");
 	assert.equal(await page.inputValue("#text"), "");
 	assert.equal(await page.locator("#editing").isVisible(), false);
-	// From the log by arrows to a message, by Enter to what can be done.
+	// From the log by arrows to a message, by Enter to its toolbar.
 	await page.focus("#log");
 	await page.keyboard.press("ArrowUp");
 	await page.keyboard.press("ArrowUp");
@@ -89,7 +89,7 @@ test("what is done to a message is in reach of the keyboard", async () => {
 	await page.keyboard.press("Enter");
 	await page.keyboard.press("Enter");
 	await until("the reaction", async () => (await reactions(page)).join() === "👍1 kim mine");
-	// The reaction itself is one of the stops of this message.
+	// The reaction is a tab stop of this message.
 	await page.keyboard.press("Escape");
 	await page.keyboard.press("Tab");
 	assert.equal(await page.evaluate(() => document.activeElement.className), "reaction");
@@ -108,7 +108,7 @@ test("what is done to a message is in reach of the keyboard", async () => {
 	assert.equal(await page.evaluate(() => document.activeElement.id), "text");
 });
 
-test("a search finds what was said long ago, and leads to its place", async () => {
+test("a search finds an old message and leads to its place", async () => {
 	const eve = await Member.connect(server.tcp, "eve");
 	await Promise.all(["past-a", "past-b"].map((room) => eve.join(room)));
 	await eve.say("past-a", "the needle is here");
@@ -122,7 +122,7 @@ test("a search finds what was said long ago, and leads to its place", async () =
 	const search = async (text, expected) => {
 		await page.click("#open-search");
 		await page.fill("#search-text", text);
-		// The index is filled from behind.
+		// The word index is filled in the background.
 		await until(`what was found of ${text}`, async () => {
 			await page.press("#search-text", "Enter");
 			await until("an answer", async () => (await page.textContent("#search-status")) !== "Searching…");
@@ -137,7 +137,7 @@ test("a search finds what was said long ago, and leads to its place", async () =
 	await holds(page, () => document.activeElement.querySelector?.(".text")?.textContent === "the needle is here");
 	assert.equal((await lines(page))[0], "1 the needle is here");
 	await picture(page, "search-found");
-	// From there down to the newest, without a hole.
+	// Scrolling down reaches the newest, without a hole.
 	await until("the newest by scrolling", async () => {
 		await page.evaluate(() => (document.querySelector("#log").scrollTop = 1e9));
 		return (await lines(page)).at(-1) === "151 hay 149";
@@ -148,7 +148,7 @@ test("a search finds what was said long ago, and leads to its place", async () =
 	await page.locator("#search").waitFor({ state: "hidden" });
 });
 
-test("what changes far above is seen by who reads there", async () => {
+test("a reader far above sees changes there", async () => {
 	const eve = await Member.connect(server.tcp, "eve");
 	await eve.join("far");
 	for (let line = 1; line <= 500; line += 1) await eve.say("far", `line ${line}`);
@@ -184,7 +184,7 @@ test("moderation is shown as notices, and an invitation is one click", async () 
 	await kit.join("club");
 	await kit.say("club", "rude");
 	await shows(page, "rude");
-	// A moderator may delete what others said, and not edit it.
+	// A moderator may delete messages of others, but not edit them.
 	const rude = await messageOf(page, "rude");
 	await pointAt(rude);
 	assert.equal(await rude.getByRole("button", { name: "Edit", exact: true }).count(), 0);
@@ -205,7 +205,7 @@ test("moderation is shown as notices, and an invitation is one click", async () 
 	await picture(page, "moderation");
 	const told = holds(page, () => document.querySelector("#toasts").textContent.includes("You were banned from club."));
 	await eve.ask("ban", { room: "club", user: "ray", reason: "enough" });
-	// A notice goes away by itself.
+	// A toast disappears by itself, so the wait begins before.
 	await told;
 	await until("the room to go", async () => (await page.locator("#rooms a", { hasText: "club" }).count()) === 0);
 });
@@ -234,7 +234,7 @@ test("hostile reactions and edits stay text, and stay small", async () => {
 	assert.deepEqual(names, []);
 	await page.locator("#messages > .msg").first().hover();
 	await picture(page, "hostile-reactions");
-	// As one's own words, too: what is searched for.
+	// Hostile search words, too.
 	await page.click("#open-search");
 	for (const payload of PAYLOADS.filter((_, index) => index % 9 === 0)) {
 		await page.fill("#search-text", payload.slice(0, 200));

@@ -39,7 +39,7 @@ test("a connection cut in mid-conversation resumes without losing or doubling a 
 	await say(fay, "before");
 	await until("the first line", async () => (await lines(fay)).length === 1);
 
-	// The server takes this one, but its answer is lost: only the cid keeps it from standing there twice.
+	// The server stores this one, but its answer is lost: only the cid prevents a duplicate.
 	proxy.deaf = true;
 	await say(fay, "taken, not answered");
 	await until("the server's word", () => eve.lines.get("cut")?.length === 2);
@@ -77,7 +77,7 @@ test("many cuts at random moments lose and double nothing", async () => {
 		await eve.say("storm", `eve ${round}`);
 		if (round % 3 === 2) {
 			proxy.cut();
-			// Waiting out the backoff is not the point here.
+			// The backoff is not under test here.
 			await comeBack(gus);
 		}
 	}
@@ -95,7 +95,7 @@ test("many cuts at random moments lose and double nothing", async () => {
 	);
 });
 
-test("what was pruned while the line was down is said at its place, and of a room on disk nothing is", async () => {
+test("records pruned while offline become a notice in their place; a room on disk loses none", async () => {
 	const proxy = await Proxy.start(server.web);
 	const [hal, ida] = await Promise.all([enter("hal", "tmp/long", proxy.url), enter("ida", "long", proxy.url)]);
 	const eve = await Member.connect(server.tcp, "eve");
@@ -127,7 +127,7 @@ test("what was pruned while the line was down is said at its place, and of a roo
 	assert.deepEqual(await notes(ida), []);
 });
 
-test("what waits to be sent survives a reload, and is sent once", async () => {
+test("an unsent message survives a reload, and is sent once", async () => {
 	const proxy = await Proxy.start(server.web);
 	const max = await enter("max", "reload", proxy.url);
 	const eve = await Member.connect(server.tcp, "eve");
@@ -145,7 +145,7 @@ test("what waits to be sent survives a reload, and is sent once", async () => {
 	assert.deepEqual(await lines(max), ["1 only once", "2 and on"]);
 });
 
-test("a session that goes on elsewhere says so, and can be taken back", async () => {
+test("a session that continues in another tab says so, and can be taken back", async () => {
 	const first = await enter("pat", "tabs");
 	const stored = await first.evaluate(() => sessionStorage.getItem("me"));
 	const second = await first.context().newPage();
@@ -166,13 +166,13 @@ test("a session that goes on elsewhere says so, and can be taken back", async ()
 });
 
 for (const [how, signal, ended] of [["a crash", "SIGKILL", "SIGKILL"], ["a restart in good order", "SIGTERM", 0]]) {
-	test(`after ${how} nothing is lost: the same lines, and what was not sent is sent once`, async () => {
+	test(`after ${how} nothing is lost: the same lines, and unsent messages are sent once`, async () => {
 		const room = `kept-${signal.toLowerCase()}`;
 		const [ann, bob] = await Promise.all([enter("ann", room), enter("bob", room)]);
 		for (let line = 0; line < 6; line += 1) await say(line % 2 ? bob : ann, `before ${line}`);
 		await Promise.all([ann, bob].map((page) => until("six lines", async () => (await lines(page)).length === 6)));
 		const before = await lines(ann);
-		// Under way while the server ends: it may have been taken or not.
+		// In flight while the server ends: it may have been stored or not.
 		await say(ann, "into the end");
 		assert.equal(await stopServer(signal), ended);
 		await Promise.all([lost(ann), lost(bob)]);
@@ -190,7 +190,7 @@ for (const [how, signal, ended] of [["a crash", "SIGKILL", "SIGKILL"], ["a resta
 		const texts = shown.slice(6).map((line) => line.replace(/^\d+ /, ""));
 		assert.deepEqual(texts.sort(), ["and on we go", "into the end", "so was this", "written while it was away"]);
 		assert.deepEqual(await notes(ann), []);
-		// Who comes only now finds the same.
+		// A newcomer finds the same.
 		const late = await enter("late", room);
 		await until("the lines of before", async () => (await lines(late)).length === shown.length);
 		assert.deepEqual(await lines(late), shown);
@@ -198,7 +198,7 @@ for (const [how, signal, ended] of [["a crash", "SIGKILL", "SIGKILL"], ["a resta
 	});
 }
 
-test("after a crash a room in memory says that it began anew, and goes on", async () => {
+test("after a crash a room in memory says what is gone, and goes on", async () => {
 	const [ann, bob] = await Promise.all([enter("ann", "tmp/tea"), enter("bob", "tmp/tea")]);
 	await say(ann, "before the crash");
 	await shows(bob, "before the crash");
@@ -218,11 +218,11 @@ test("after a crash a room in memory says that it began anew, and goes on", asyn
 	await picture(ann, "began-anew");
 });
 
-test("a server that stops says when to come back, and the page counts down to it", async () => {
+test("a server that stops says when to reconnect, and the page counts down", async () => {
 	const ann = await enter("ann", "stopping");
 	await say(ann, "before");
 	await shows(ann, "before");
-	// Looked for from before the end, since it does not stand there for long if the page is told to come back soon.
+	// The wait begins before the stop, since the text is shown only briefly if the page is to reconnect soon.
 	const told = holds(ann, () => /^The server is restarting\. Reconnecting (in \d+ s|now)/.test(document.querySelector("#connection").textContent));
 	assert.equal(await stopServer("SIGTERM"), 0);
 	await told;

@@ -21,7 +21,7 @@ test("the page comes with a strict policy and under 90 KB in all", async () => {
 	assert.ok(total < 90_000, `${total} bytes`);
 });
 
-test("what an attacker sends stays text, wherever it is shown", async () => {
+test("hostile input stays text, wherever it is shown", async () => {
 	const page = await enter("zoe", "zoo");
 	const mallory = await Member.connect(server.tcp, "mallory");
 	await mallory.join("zoo");
@@ -34,7 +34,7 @@ test("what an attacker sends stays text, wherever it is shown", async () => {
 		await mallory.say("zoo", payload);
 		const topic = await mallory.reply("topic", { room: "zoo", text: payload });
 		assert.ok([0, 1003].includes(topic.code), JSON.stringify(topic));
-		// A room's name is refused or taken; a success in between keeps the server patient.
+		// A room's name is refused or accepted; a success in between keeps the server from closing for too many errors.
 		const joined = await mallory.reply("join", { room: payload });
 		assert.ok([0, 1003].includes(joined.code), JSON.stringify(joined));
 	}
@@ -52,7 +52,7 @@ test("what an attacker sends stays text, wherever it is shown", async () => {
 	await page.locator("#messages > .msg").last().hover();
 	await picture(page, "hostile");
 
-	// As one's own words: a room's name in the address and in the dialog, and a name at the door.
+	// Hostile input of our own: the name of a room in the address and in the dialog, and a user name.
 	const door = await visit();
 	for (const payload of PAYLOADS.filter((_, index) => index % 6 === 0)) {
 		await page.goto(`${server.url}#room=${encodeURIComponent(payload)}`);

@@ -13,7 +13,7 @@ const FLAGS = [
 
 let browser;
 export let server;
-/** What no page may ever do: errors, dialogs, violations of the policy. */
+/** Errors, dialogs and policy violations, of which no page may have any. */
 const troubles = [];
 
 before(async () => {
@@ -33,10 +33,10 @@ afterEach(async () => {
 	assert.deepEqual(troubles.splice(0), []);
 });
 
-/** Pages that no test uses any more, by their options: to make one takes three times as long as to go on with one. */
+/** Idle pages, by their options: a new one takes three times as long as reusing one. */
 const spare = new Map();
 
-/** A page at the welcome form, in a profile of its own. */
+/** A page at the sign-in form, in a profile of its own. */
 export async function visit(url = server.url, options = {}) {
 	const key = JSON.stringify(options);
 	if (!spare.has(key)) spare.set(key, []);
@@ -49,9 +49,9 @@ export async function visit(url = server.url, options = {}) {
 	return page;
 }
 
-/** Comes to the welcome form as one who was never there. */
+/** Opens the sign-in form like a first visit. */
 export async function visitAgain(page, url = server.url) {
-	// A place of the same origin where no script runs.
+	// A file of the same origin, where no script runs.
 	await page.goto(`${url}favicon.svg`);
 	await page.evaluate(() => [sessionStorage, localStorage].forEach((storage) => storage.clear()));
 	await page.mouse.move(0, 0);
@@ -68,7 +68,7 @@ async function makePage(options) {
 	});
 	page.on("pageerror", (error) => troubles.push(`error: ${error.stack}`));
 	page.on("console", (message) => {
-		// A connection that fails is said on the console by the browser itself.
+		// The browser itself reports failed connections on the console.
 		if (["error", "warning"].includes(message.type()) && !/WebSocket|ERR_CONNECTION/.test(message.text())) {
 			troubles.push(`console: ${message.text()}`);
 		}
@@ -80,7 +80,7 @@ async function makePage(options) {
 	return page;
 }
 
-/** A page whose person has come in under `name` and opened `room`. */
+/** A page that has signed in as `name` and opened `room`. */
 export async function enter(name, room, url, options) {
 	const page = await visit(url, options);
 	await page.goto(`${url ?? server.url}#room=${encodeURIComponent(room)}`);
@@ -90,16 +90,16 @@ export async function enter(name, room, url, options) {
 	return page;
 }
 
-/** Waits until `probe` gives something true in the page itself, so that nothing that is shown for a while only is overlooked. */
+/** Waits until `probe` is true, polled in the page itself, so that nothing shown briefly is missed. */
 export const holds = (page, probe, argument) => page.waitForFunction(probe, argument, { polling: LOOK_MS });
 
 export const opened = (page, room) =>
 	holds(page, (name) => document.querySelector("#title").textContent === name && document.querySelector("#app").dataset.connection === "ready", room);
 
-/** Waits until the page knows that its connection is lost, which nobody gives it back meanwhile. */
+/** Waits until the page knows that its connection is lost; nothing may restore it meanwhile. */
 export const lost = (page) => holds(page, () => document.querySelector("#app").dataset.connection !== "ready");
 
-/** Waits for the connection like somebody who does not wait out the backoff. */
+/** Waits for the connection, ending the backoff by the button. */
 export const comeBack = (page) =>
 	until("the connection", () => page.evaluate(() => {
 		const { connection } = document.querySelector("#app").dataset;
@@ -116,7 +116,7 @@ export async function say(page, text) {
 export const lines = (page) =>
 	page.$$eval("#messages > .msg:not(.waiting)", (nodes) => nodes.map((node) => `${node.value} ${node.querySelector(".text").textContent}`));
 export const notes = (page) => page.$$eval("#messages > .note > p:last-child", (nodes) => nodes.map((node) => node.textContent));
-/** Waits for a text in the log, other than in what is not sent yet. */
+/** Waits for a text in the log, except in unsent messages. */
 export const shows = (page, text) =>
 	holds(page, (wanted) => {
 		const parts = document.querySelectorAll("#log > p, #messages > :not(.waiting)");
@@ -124,7 +124,7 @@ export const shows = (page, text) =>
 	}, text);
 export const picture = (page, name) => page.screenshot({ path: `${SCREENSHOTS}/${name}.png` });
 
-/** The seqs of `seq text` lines have to rise by one. */
+/** The seqs of `seq text` lines must rise by one. */
 export function assertDense(shown) {
 	const seqs = shown.map((line) => Number.parseInt(line, 10));
 	assert.deepEqual(seqs, seqs.map((_, index) => seqs[0] + index));
@@ -133,7 +133,7 @@ export function assertDense(shown) {
 /** Ends the server by a signal; gives its exit code, or the signal if that killed it. */
 export const stopServer = (signal) => server.stop(signal);
 
-/** Starts a server in the place of the one that has ended, on what that has kept. */
+/** Starts a server in place of the one that has ended, on its data. */
 export async function startAgain() {
 	server = await Server.start(CHINWAG_BIN, server);
 }

@@ -6,7 +6,7 @@ import { Member, until } from "./surroundings.mjs";
 
 const PHONE = { viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2, colorScheme: "dark" };
 
-/** Makes a room in the dialog for new conversations. */
+/** Creates a room in the dialog for new conversations. */
 const make = async (page, name, kind) => {
 	await page.click("#add");
 	await page.fill("#join-name", name);
@@ -15,24 +15,24 @@ const make = async (page, name, kind) => {
 	await page.press("#join-name", "Enter");
 	await opened(page, name);
 };
-/** What may be done to somebody, by the dialog that is open. */
+/** The labels of the buttons in the moderation dialog. */
 const offered = (page) => page.locator("#moderation [data-label]").allTextContents();
 const press = (page, name) => page.locator("#moderation").getByRole("button", { name, exact: true }).click();
-/** Opens the dialog about somebody in the list of people. */
+/** Opens the moderation dialog from the list of people. */
 const fromPeople = async (page, name) => {
 	await page.getByRole("button", { name: `Moderate ${name}`, exact: true }).click();
 	await page.locator("#moderation").waitFor();
 };
-/** Opens it from the last message. */
+/** Opens the moderation dialog from the last message. */
 const fromMessage = async (page) => {
 	const message = page.locator("#messages > .msg").last();
 	await message.hover();
 	await message.getByRole("button", { name: "Moderate", exact: true }).click();
 	await page.locator("#moderation").waitFor();
 };
-/** The longest name that there is, and the widest. */
+/** The longest allowed name, of the widest letter. */
 const LONG = "w".repeat(32);
-/** Whatever is in there, it is no wider than its place. */
+/** The contents of `part` are not wider than `part`. */
 const fits = async (page, part) => {
 	const over = await page.$eval(part, (node) => {
 		const edges = [...node.querySelectorAll("button, a, small")].map((each) => each.getBoundingClientRect().right);
@@ -82,7 +82,7 @@ test("a moderator acts from the list of people or a message; nobody else is offe
 		await act.then?.();
 	}
 	assert.ok((await notes(ann))[0].endsWith(`: ${PAYLOADS[3]}`));
-	// The terms of a ban are told by the server to all others as they were said to the one who asked.
+	// Everyone sees the same end of a ban as the moderator.
 	assert.deepEqual(await notes(bob), await notes(ann));
 	assert.deepEqual(kit.events.filter(({ ev }) => ev === "left").map(({ reason }) => reason), ["banned", "kicked"]);
 
@@ -94,14 +94,14 @@ test("a moderator acts from the list of people or a message; nobody else is offe
 	assert.equal(await bob.getByRole("button", { name: /^Moderate/ }).count(), 0);
 });
 
-test("a question is asked anew when its terms change, and Escape answers it with no", async () => {
+test("a confirmation is void when the duration changes, and Escape cancels it", async () => {
 	const ann = await enter("ann", "hall");
 	await make(ann, "quiz", "owned");
 	const kit = await Member.connect(server.tcp, "kit");
 	await kit.join("quiz");
 	await kit.say("quiz", "hello");
 	await shows(ann, "hello");
-	// By the keyboard alone: from the message to what can be done, and there to its end.
+	// By the keyboard alone: from the message to its toolbar, and there to the last button.
 	const focus = () => ann.evaluate(() => document.activeElement.ariaLabel ?? document.activeElement.textContent);
 	await ann.focus("#log");
 	for (const key of ["ArrowUp", "Enter"]) await ann.keyboard.press(key);
@@ -119,7 +119,7 @@ test("a question is asked anew when its terms change, and Escape answers it with
 	await ann.keyboard.press("Escape");
 	await ann.locator("#moderation").waitFor({ state: "hidden" });
 	assert.equal(await focus(), "Moderate");
-	// What was asked before is forgotten.
+	// An earlier confirmation is forgotten.
 	await ann.keyboard.press("Enter");
 	await ann.locator("#moderation").waitFor();
 	assert.deepEqual((await offered(ann)).filter((name) => name.endsWith("?")), []);
@@ -130,7 +130,7 @@ test("a question is asked anew when its terms change, and Escape answers it with
 	await until("the line", async () => (await notes(ann)).join() === "ann removed kit");
 });
 
-test("a moderator is offered less than an owner, and what is refused is told", async () => {
+test("a moderator is offered less than an owner, and a refusal is shown", async () => {
 	const eve = await Member.connect(server.tcp, "eve");
 	await eve.ask("create", { room: "court" });
 	const kit = await Member.connect(server.tcp, "kit");
@@ -159,7 +159,7 @@ test("a moderator is offered less than an owner, and what is refused is told", a
 	await mia.tap("#mod-close");
 	await openPeople();
 	await fromPeople(mia, "kit");
-	// Meanwhile the role is gone.
+	// The role is taken away while the dialog is open.
 	await eve.ask("role", { room: "court", user: "mia", role: "member" });
 	await until("the line", async () => (await notes(mia)).at(-1) === "eve made mia a member");
 	await press(mia, "Remove");
@@ -168,7 +168,7 @@ test("a moderator is offered less than an owner, and what is refused is told", a
 	await until("nothing that is offered", async () => (await mia.getByRole("button", { name: /^Moderate/ }).count()) === 0);
 });
 
-test("a newcomer makes a private room, says what it is about, invites, and leaves", async () => {
+test("a newcomer creates a private room, sets its topic, invites, and leaves", async () => {
 	const ann = await enter("ann", "hall");
 	await make(ann, "den", "private");
 	await ann.click("#about-open");
@@ -184,7 +184,7 @@ test("a newcomer makes a private room, says what it is about, invites, and leave
 	await ray.locator("#invites a").click();
 	await opened(ray, "den");
 	await until("the topic at the guest's", async () => (await ray.textContent("#topic")) === "tea <b>only</b>");
-	// A guest neither sets the topic nor invites.
+	// A plain member may neither set the topic nor invite.
 	await ray.click("#about-open");
 	await ray.locator("#about").waitFor();
 	assert.equal(await ray.locator("#about-topic").isVisible(), false);
@@ -194,7 +194,7 @@ test("a newcomer makes a private room, says what it is about, invites, and leave
 	await ray.click("#leave");
 	await opened(ray, "hall");
 	await until("the room to go", async () => (await ray.locator("#rooms a", { hasText: "den" }).count()) === 0);
-	// A name that is taken is refused, and where nobody keeps order everybody sets the topic.
+	// A name in use is refused; in a room without moderators everyone may set the topic.
 	await ray.click("#add");
 	await ray.fill("#join-name", "hall");
 	await ray.selectOption("#join-kind", "owned");
@@ -207,7 +207,7 @@ test("a newcomer makes a private room, says what it is about, invites, and leave
 	await shows(ray, "and on");
 });
 
-test("an invitation stays over a reload until it is taken, declined or refused", async () => {
+test("an invitation stays over a reload until it is accepted, declined or refused", async () => {
 	const eve = await Member.connect(server.tcp, "eve");
 	const ray = await enter("ray", "porch");
 	const names = () => ray.locator("#invites a > bdi").allTextContents();
@@ -223,7 +223,7 @@ test("an invitation stays over a reload until it is taken, declined or refused",
 	};
 	await until("all of them", async () => (await names()).join() === rooms.join());
 	await reload("porch", rooms);
-	// One that takes all the width that there is goes as soon as it is declined.
+	// An invitation with the longest name still has room for its button.
 	const long = await Member.connect(server.tcp, LONG);
 	await long.ask("create", { room: `${LONG.slice(1)}z`, private: true });
 	await long.ask("invite", { room: `${LONG.slice(1)}z`, user: "ray" });
@@ -239,9 +239,9 @@ test("an invitation stays over a reload until it is taken, declined or refused",
 	await reload("inn-a", ["inn-c"]);
 	await eve.ask("ban", { room: "inn-c", user: "ray" });
 	await Promise.all([toast(ray, "inn-c: "), ray.locator("#invites a", { hasText: "inn-c" }).click()]);
-	// What is refused does not stay in the address.
+	// A refused room does not stay in the address.
 	await reload("inn-a", []);
-	// Nor is it another's who signs in here afterwards.
+	// The next user of this page does not get the invitations.
 	await eve.ask("unban", { room: "inn-c", user: "ray" });
 	await eve.ask("invite", { room: "inn-c", user: "ray" });
 	await until("another", async () => (await names()).join() === "inn-c");

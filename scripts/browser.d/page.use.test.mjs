@@ -34,7 +34,7 @@ test("history comes on scrolling up, keeps its place, and the document stays bou
 	});
 });
 
-test("a flood leaves the document bounded, and a reader far above in peace", async () => {
+test("a flood leaves the document bounded, and does not move a reader far above", async () => {
 	const lou = await enter("lou", "flood");
 	const nodes = () => lou.evaluate(() => document.querySelectorAll("#messages > li").length);
 	const crowd = await Promise.all(Array.from({ length: 20 }, (_, number) => Member.connect(server.tcp, `loud${number}`)));
@@ -61,7 +61,7 @@ test("a flood leaves the document bounded, and a reader far above in peace", asy
 	await until("the count of what is new", async () => /\d+\+? new/.test(await lou.textContent("#latest")));
 	assert.deepEqual(await place(), before);
 	assert.ok((await nodes()) <= 400);
-	// Going down fetches on until the newest is there.
+	// Scrolling down fetches until the newest is there.
 	await until("the newest by scrolling", async () => {
 		await lou.evaluate(() => (document.querySelector("#log").scrollTop = 1e9));
 		return (await last()) === 2 * each;
@@ -79,7 +79,7 @@ test("direct messages, unread counts, typing and presence", async () => {
 	await say(una, "psst");
 	const badge = vic.locator("#directs a", { hasText: "una" });
 	await badge.waitFor();
-	// The conversation may be shown a moment before what was said in it.
+	// The conversation may be listed a moment before its message counts.
 	await until("the count", async () => /1 new/.test(await badge.textContent()));
 	await until("the count in the title", async () => /^\(1\)/.test(await vic.title()));
 	await badge.click();
@@ -94,7 +94,7 @@ test("direct messages, unread counts, typing and presence", async () => {
 	await holds(una, () => document.querySelector("#topic").textContent === "online");
 	await until("the receipt", async () => /Read by/.test(await vic.textContent("#read")));
 	await picture(vic, "direct");
-	// A reload finds the same person, the same rooms, and what was said.
+	// A reload keeps the user, the rooms, and the messages.
 	await vic.reload();
 	await opened(vic, "una");
 	await shows(vic, "psst");

@@ -1,4 +1,4 @@
-// Prints each test as a line, what failed in full, and the sums as the last line.
+// Prints each test as a line, failures in full, and the totals as the last line.
 export default async function* report(events) {
 	let passed = 0;
 	let failed = 0;

@@ -1,4 +1,4 @@
-// What the browser tests need around the page: the server, a client over TCP, and a proxy that loses connections.
+// The surroundings of the page: the server, a client over TCP, and a proxy that loses connections.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -7,39 +7,39 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-/** After this nothing is to be hoped for, on the slowest machine. What a test waits for is there as soon as it happens. */
+/** The longest wait, ample on a slow machine. Tests go on as soon as the awaited thing happens. */
 export const PATIENCE_MS = 40_000;
-/** Between two looks: they cost the machine that is waited for. */
+/** Between two polls, which load the machine under test. */
 export const LOOK_MS = 50;
-/** Rooms below `tmp/` are in memory, all others on disk. No test is about the rate limit: waiting it out would take most of the time. */
+/** Rooms below `tmp/` are in memory, all others on disk. The rate limit is off: waiting for it would take most of the time. */
 const CONFIG = '[limits]\nrate_per_s = "off"\n[[room_policy]]\nmatch = "tmp/*"\ndurability = "memory"\n';
 
-/** What the present test has opened: functions that close it. */
+/** Functions that close what the current test has opened. */
 const litter = [];
 
 export const closeLater = (close) => litter.push(close);
 export const clear = () => Promise.all(litter.splice(0).map((close) => close()));
 
-/** Asks `probe` until it gives something true; rejects with `what` if that never comes. */
+/** Polls `probe` until it is true; rejects with `what` if it never is. */
 export async function until(what, probe) {
 	const end = Date.now() + PATIENCE_MS;
 	for (;;) {
 		const found = await probe();
 		if (found) return found;
-		if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
+		if (Date.now() > end) throw new Error(`timed out waiting for: ${what}`);
 		await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
 	}
 }
 
 export class Server {
-	/** Starts the server on any free ports, or in the place of an `earlier` one: on its port and on what it has kept. */
+	/** Starts the server on free ports, or in place of an `earlier` one: on its port and its data. */
 	static async start(binary, earlier) {
 		const server = new Server();
 		server.directory = earlier?.directory ?? (await mkdtemp(join(tmpdir(), "chinwag-browser-")));
 		const config = join(server.directory, "chinwag.toml");
 		await writeFile(config, CONFIG);
 		const flags = ["--config", config, "--listen", `127.0.0.1:${earlier?.web ?? 0}`, "--tcp", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
-		// The server refuses variables of its prefix that it does not know, such as the one that names its binary.
+		// The server refuses unknown variables with its prefix, such as the one that names its binary.
 		const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CHINWAG_")));
 		server.child = spawn(binary, flags, { env, cwd: server.directory, stdio: ["ignore", "pipe", "pipe"] });
 		server.exited = once(server.child, "exit");
@@ -61,7 +61,7 @@ export class Server {
 		return `http://127.0.0.1:${this.web}/`;
 	}
 
-	/** Ends the server; gives its exit code, or the signal that killed it. What it has kept stays until `remove`. */
+	/** Ends the server; gives its exit code, or the signal that killed it. Its data stays until `remove`. */
 	async stop(signal = "SIGTERM") {
 		this.child.kill(signal);
 		await until("the end of the server", () => this.child.exitCode !== null || this.child.signalCode !== null);
@@ -73,7 +73,7 @@ export class Server {
 	}
 }
 
-/** A member that speaks JSON lines over TCP and writes down every record that it is told. */
+/** A member over TCP with JSON lines, which collects every record that it gets. */
 export class Member {
 	#next = 1;
 	#asked = new Map();
@@ -112,7 +112,7 @@ export class Member {
 		this.lines.get(room).push(`${seq} ${text}`);
 	}
 
-	/** The whole reply, whatever its code. */
+	/** The whole reply, with any code. */
 	reply(op, fields = {}) {
 		const id = this.#next++;
 		return new Promise((resolve, reject) => {
@@ -125,7 +125,7 @@ export class Member {
 		});
 	}
 
-	/** The data of a reply that has to be a success. */
+	/** The data of a reply that must be a success. */
 	async ask(op, fields) {
 		const reply = await this.reply(op, fields);
 		if (reply.code !== 0) throw new Error(`${op}: ${JSON.stringify(reply)}`);

@@ -61,7 +61,7 @@ use self::delivery::{Delivery, DeliveryMut, Reader};
 use self::directory::Directory;
 use self::ephemeral::{Ephemeral, EphemeralMut};
 use self::model::log::{LogReply, LogRequest, Query, Snapshot, Suspensions, Ticket};
-use self::model::output::{Output, Request};
+use self::model::output::{Fanout, Output, Request};
 use self::operations::{
     Answer, absence, log_replies, members, restore, room_end, session_lifecycle,
 };
@@ -216,6 +216,11 @@ impl Chat {
     /// The next thing to be sent or done, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.context.outputs.pop_front()
+    }
+
+    /// Takes back a fan-out that was sent, so that its lists are used again.
+    pub fn recycle(&mut self, fanout: Fanout) {
+        self.delivery.recycle(fanout);
     }
 
     /// The next request to the logs, in order.

@@ -1,10 +1,9 @@
 //! The command line: what is to be done, and the exit code that says how it went.
 //!
-//! | code | |
-//! |---|---|
-//! | 0 | done; for `serve`: stopped in good order |
-//! | 1 | failed: the server could not start or go on; a command about the database could not be done, or, with `verify` and `export`, found damage |
-//! | 2 | the command line or the configuration is wrong |
+//! - 0: done; for `serve`: stopped in good order.
+//! - 1: failed. The server could not start or go on; a command about the database could not be
+//!   done, or, with `verify` and `export`, found damage.
+//! - 2: the command line or the configuration is wrong.
 
 mod tools;
 
@@ -45,8 +44,8 @@ Each setting is an environment variable too: --log-format is CHINWAG_LOG_FORMAT,
 in the file's [limits] is CHINWAG_LIMITS_MESSAGE_BYTES. Flags win over variables, and variables over
 the file. Only the file can have settings for some of the rooms ([[room_policy]]).";
 
-/// The settings that have a flag. All are text: the configuration checks them, in the same words for
-/// each source.
+/// The settings that have a flag. All are text: the configuration checks them, in the same words
+/// for each source.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Settings")]
 struct Settings {
@@ -120,6 +119,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG));
         }
     };
+    // Before anything is read: it must work, and help, when the configuration is wrong.
     if let Some(Command::Check { defaults: true }) = cli.command {
         return print(config::DEFAULTS);
     }
@@ -144,8 +144,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
     }
 }
 
-/// A server that was started to be measured must not outlive who measures it, not even if that one is
-/// killed and can tell nobody.
+/// Has the kernel kill this process when its parent ends: a server that is started for a
+/// measurement must not outlive it, even if what measures is killed.
 fn follow_parent() -> io::Result<()> {
     let parent = getppid();
     set_parent_process_death_signal(Some(Signal::KILL))?;

@@ -1,6 +1,7 @@
 //! The commands about the database: what they print, and how they went. The work is done in
 //! [`crate::store::tools`].
 
+use std::error::Error;
 use std::fmt;
 use std::io::{self, BufRead as _, BufWriter, Write as _};
 use std::net::IpAddr;
@@ -17,7 +18,7 @@ use crate::log::Timestamp;
 use crate::store::tools::erase::{Erasure, Traces};
 use crate::store::tools::export::{Export, Exported};
 use crate::store::tools::suspend::Target;
-use crate::store::tools::{ToolError, backup, restore, suspend, verify};
+use crate::store::tools::{backup, restore, suspend, verify};
 use crate::time::clock::Clock;
 use crate::wire::render;
 
@@ -34,9 +35,9 @@ pub(super) enum Tool {
     },
     /// Replace the database with a backup; stop the server first
     ///
-    /// The backup is verified first. The previous database is kept in the same directory, under a name
-    /// with the date. Every room gets a new epoch, so that clients learn that messages they received
-    /// since the backup are gone.
+    /// The backup is verified first. The previous database is kept in the same directory, under a
+    /// name with the date. Every room gets a new epoch, so that clients learn that messages they
+    /// received since the backup are gone.
     Restore {
         /// Backup to restore
         file: PathBuf,
@@ -49,8 +50,8 @@ pub(super) enum Tool {
     },
     /// Erase a user's messages and name; stop the server first
     ///
-    /// The texts are erased for good, and the messages are shown as deleted. The user's memberships end.
-    /// Other records of the user, such as reactions, get an invented name: erased-…
+    /// The texts are erased for good, and the messages are shown as deleted. The user's memberships
+    /// end. Other records of the user, such as reactions, get an invented name: erased-…
     EraseUser {
         /// Name of the user
         #[arg(value_parser = parse_user)]
@@ -97,42 +98,8 @@ pub(super) enum BanKind {
     Address,
 }
 
-/// Why a command was not done.
-enum CommandError {
-    Tool(ToolError),
-    /// Standard output cannot be written, or standard input not be read.
-    Io(io::Error),
-    /// In words.
-    Other(String),
-}
-
-impl From<ToolError> for CommandError {
-    fn from(error: ToolError) -> Self {
-        Self::Tool(error)
-    }
-}
-
-impl From<io::Error> for CommandError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<rusqlite::Error> for CommandError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Other(format!("reading the database failed: {error}"))
-    }
-}
-
-impl fmt::Display for CommandError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tool(error) => error.fmt(f),
-            Self::Io(error) => error.fmt(f),
-            Self::Other(words) => f.write_str(words),
-        }
-    }
-}
+/// Why a command was not done: it is only printed.
+type Failure = Box<dyn Error>;
 
 /// Runs a command with the database in the directory `data`.
 pub(super) fn run(tool: &Tool, data: &Path) -> ExitCode {
@@ -144,10 +111,9 @@ pub(super) fn run(tool: &Tool, data: &Path) -> ExitCode {
     match outcome {
         Ok(code) => code,
         // It is no failure if the reader, such as head, has closed standard output.
-        Err(CommandError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            ExitCode::SUCCESS
-        }
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
+            // What was printed before the error belongs before it on a terminal, too.
             _ = out.flush();
             _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::FAILURE
@@ -155,7 +121,11 @@ pub(super) fn run(tool: &Tool, data: &Path) -> ExitCode {
     }
 }
 
-fn run_tool(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCode, CommandError> {
+fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn run_tool(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCode, Failure> {
     let wall_ms = Clock::start().now().wall_ms;
     match tool {
         Tool::Backup { file } => {
@@ -164,9 +134,9 @@ fn run_tool(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCod
             writeln!(out, "{file}: {rooms} rooms, {records} records, {bytes} bytes")?;
         }
         Tool::Restore { file } => print_restored(out, file, &restore::run(data, file, wall_ms)?)?,
-        Tool::Export { room } => return export(out, data, room),
-        Tool::EraseUser { name, yes } => return erase(out, data, name, *yes),
-        Tool::Verify => return verify(out, data),
+        Tool::Export { room } => return print_export(out, data, room),
+        Tool::EraseUser { name, yes } => return erase_user(out, data, name, *yes),
+        Tool::Verify => return print_faults(out, data),
         Tool::Ban { kind, who, lasts, reason } => {
             let who = parse_target(*kind, who)?;
             let until = lasts.map(|lasts| wall_ms.saturating_add(millis(lasts)));
@@ -177,8 +147,7 @@ fn run_tool(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCod
         Tool::Unban { kind, who } => {
             let target = parse_target(*kind, who)?;
             if !suspend::unban(data, &target)? {
-                let what = format!("{who} was not banned; chinwag bans lists all bans");
-                return Err(CommandError::Other(what));
+                return Err(format!("{who} was not banned; chinwag bans lists all bans").into());
             }
             writeln!(out, "{who} is no longer banned")?;
         }
@@ -202,7 +171,11 @@ fn print_restored(
     }
 }
 
-fn export(out: &mut dyn io::Write, data: &Path, room: &RoomName) -> Result<ExitCode, CommandError> {
+fn print_export(
+    out: &mut dyn io::Write,
+    data: &Path,
+    room: &RoomName,
+) -> Result<ExitCode, Failure> {
     let export = Export::open(data, room)?;
     // Neither a room's name nor an epoch has anything to escape.
     let head = format!(r#"{{"room":"{room}","epoch":"{}","#, export.epoch());
@@ -216,28 +189,27 @@ fn export(out: &mut dyn io::Write, data: &Path, room: &RoomName) -> Result<ExitC
                 out.write_all(item.strip_prefix(b"{").unwrap_or(&item))?;
                 out.write_all(b"\n")?;
             }
+            // The other records are worth having, so that one that is damaged does not end it.
             Exported::Bad(seq, why) => {
                 bad += 1;
                 writeln!(io::stderr(), "error: record {seq} cannot be read: {why}")?;
             }
         }
-        Ok::<_, CommandError>(())
+        Ok::<_, Failure>(())
     })?;
     Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn erase(
+fn erase_user(
     out: &mut dyn io::Write,
     data: &Path,
     name: &UserName,
     yes: bool,
-) -> Result<ExitCode, CommandError> {
+) -> Result<ExitCode, Failure> {
     let erasure = Erasure::open(data, name)?;
     let traces = erasure.traces()?;
     if traces == Traces::default() {
-        return Err(CommandError::Other(format!(
-            "the database has nothing of {name}; nothing was changed"
-        )));
+        return Err(format!("the database has nothing of {name}; nothing was changed").into());
     }
     writeln!(out, "{name}: {} messages, {} records", traces.messages, traces.records)?;
     writeln!(
@@ -251,11 +223,11 @@ fn erase(
     }
     let erased = erasure.run()?;
     writeln!(out, "erased; in the records that remain {name} is {}", erased.placeholder)?;
+    // SQLite leaves deleted texts in the file until it is rewritten, which takes as much room
+    // again.
     if let Some(error) = erased.unswept {
-        return Err(CommandError::Other(format!(
-            "erased, but unused parts of the file may still contain the texts: {error}; free some \
-             space on the disk and run this again"
-        )));
+        let what = "erased, but unused parts of the file may still contain the texts";
+        return Err(format!("{what}: {error}; free some disk space and run this again").into());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -269,8 +241,9 @@ fn is_confirmed(out: &mut dyn io::Write, name: &UserName) -> io::Result<bool> {
     Ok(line.trim() == name.as_str())
 }
 
-fn verify(out: &mut dyn io::Write, data: &Path) -> Result<ExitCode, CommandError> {
+fn print_faults(out: &mut dyn io::Write, data: &Path) -> Result<ExitCode, Failure> {
     let mut printed = Ok(());
+    // The check goes on to its end if the output is closed; the error is told afterwards.
     let found = verify::run(data, &mut |fault| {
         if printed.is_ok() {
             printed = writeln!(out, "{fault}");
@@ -289,7 +262,7 @@ fn verify(out: &mut dyn io::Write, data: &Path) -> Result<ExitCode, CommandError
     Ok(ExitCode::FAILURE)
 }
 
-fn print_bans(out: &mut dyn io::Write, data: &Path, wall_ms: u64) -> Result<(), CommandError> {
+fn print_bans(out: &mut dyn io::Write, data: &Path, wall_ms: u64) -> Result<(), Failure> {
     let all = suspend::bans(data, wall_ms)?;
     let users = all.users.into_iter().map(|(name, term)| (Target::User(name), term));
     let addresses =
@@ -320,16 +293,16 @@ impl fmt::Display for BanLine<'_> {
     }
 }
 
-fn parse_target(kind: BanKind, who: &str) -> Result<Target, CommandError> {
-    match kind {
-        BanKind::User => parse_user(who).map(Target::User).map_err(CommandError::Other),
-        BanKind::Address => match who.parse::<IpAddr>() {
-            Ok(address) => Ok(Target::Address(address.to_canonical())),
-            Err(_) => {
-                Err(CommandError::Other(format!("{who} is not an IP address such as 203.0.113.7")))
-            }
-        },
-    }
+fn parse_target(kind: BanKind, who: &str) -> Result<Target, Failure> {
+    Ok(match (kind, who.parse::<IpAddr>()) {
+        (BanKind::User, _) => Target::User(parse_user(who)?),
+        // A client with IPv4 arrives as IPv6 on a listener for both, and is known by its IPv4
+        // address.
+        (BanKind::Address, Ok(address)) => Target::Address(address.to_canonical()),
+        (BanKind::Address, Err(_)) => {
+            return Err(format!("{who} is not an IP address such as 203.0.113.7").into());
+        }
+    })
 }
 
 fn parse_user(text: &str) -> Result<UserName, String> {
@@ -410,7 +383,7 @@ mod tests {
         assert!(parse_user("Ann").unwrap_err().ends_with("did you mean ann?"));
         assert!(parse_room("a//b").unwrap_err().ends_with("did you mean a/b?"));
         assert!(parse_reason(&"x".repeat(257)).is_err() && parse_reason("x").is_ok());
-        assert!(matches!(parse_target(BanKind::Address, "home"), Err(CommandError::Other(_))));
+        parse_target(BanKind::Address, "home").unwrap_err();
         let mapped = parse_target(BanKind::Address, "::ffff:10.0.0.1");
         assert!(matches!(mapped, Ok(Target::Address(IpAddr::V4(_)))));
     }

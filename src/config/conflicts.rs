@@ -106,8 +106,8 @@ fn outbound(values: &Values) -> Option<ConfigFault> {
     let [hard, soft, message] =
         NAMES.map(|name| Some(format!("{name} = {}", values.get(name)?.value)));
     let what = format!(
-        "{} must be at least {needed}: twice {}, one event with a message of {}, escaped, and a sixteenth \
-         to spare",
+        "{} must be at least {needed}: twice {}, one event with a message of {}, escaped, and a \
+         sixteenth to spare",
         hard?, soft?, message?
     );
     let origin = assigned.into_iter().flatten().find_map(|assigned| assigned.origin.as_ref());
@@ -153,8 +153,8 @@ fn policy(
     }
 }
 
-/// Whether every room that the pattern `later` matches is matched by `earlier`: as if `later` were a
-/// room, since only a star of the earlier one can match a star of the later one.
+/// Whether every room that the pattern `later` matches is matched by `earlier`: as if `later` were
+/// a room, since only a star of the earlier one can match a star of the later one.
 fn covers(earlier: &Value, later: &Value) -> bool {
     let pattern = earlier.text().map(Into::into);
     let rule = Rule { name: None, pattern, policy: Policy::default() };

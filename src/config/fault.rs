@@ -1,9 +1,10 @@
-//! What is wrong with a configuration, and where somebody wrote it.
+//! What is wrong with a configuration, and where it was written.
 
 use std::fmt;
 use std::ops::Range;
 
-/// Complaints that are shown; with more than these, mending the first ones comes first anyway.
+/// Complaints that are shown. Who has more has mistaken something larger, and would not read them
+/// all.
 const SHOWN_MAX: usize = 20;
 /// Characters of a source line that are shown around the place.
 const EXCERPT_CHARS: usize = 100;
@@ -11,9 +12,9 @@ const EXCERPT_CHARS: usize = 100;
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigFault {
-    /// What, as one sentence.
+    /// The complaint, as one sentence.
     pub what: String,
-    /// Where, `None` if no single place is to blame.
+    /// Where; `None` if no single place is to blame.
     pub origin: Option<Origin>,
 }
 
@@ -63,12 +64,14 @@ impl FilePosition {
         let width = text.get(start..span.end).unwrap_or_default();
         let width = width.chars().take_while(|c| *c != '\n').count().max(1);
         // A window that keeps the place in sight, however long the line is.
+        // Ten characters before the place are enough to recognise it.
         let skipped = if indent + width > EXCERPT_CHARS { indent.saturating_sub(10) } else { 0 };
         let shown = line_text.trim_end().chars().skip(skipped).take(EXCERPT_CHARS);
         Self {
             path: path.to_owned(),
             line: before.matches('\n').count() + 1,
             column: indent + 1,
+            // One column each, so that the caret stays under the place; and a terminal obeys none.
             excerpt: shown.map(|c| if c.is_control() { ' ' } else { c }).collect(),
             indent: indent - skipped,
             width: width.min(EXCERPT_CHARS - (indent - skipped).min(EXCERPT_CHARS - 1)),
@@ -87,7 +90,7 @@ impl fmt::Display for Origin {
 
 impl fmt::Display for ConfigFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A name in the file may hold what a terminal would obey.
+        // A name in the file may contain control characters, which a terminal would obey.
         let what = self.what.replace(char::is_control, "\u{fffd}");
         write!(f, "error: {what}")?;
         match &self.origin {

@@ -32,7 +32,7 @@ pub(super) fn read(path: &Path) -> io::Result<String> {
 /// A value of one of the sources, and the name that it has there.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
-    /// `section.key`, or the bare key; of what is no setting, whatever stands there.
+    /// `section.key`, or the bare key. There may be no such setting.
     pub(super) name: String,
     pub(super) raw: RawValue<'a>,
     pub(super) name_origin: Origin,
@@ -40,22 +40,22 @@ pub(super) struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// One that is not in a file.
+    /// An entry of the environment or the command line.
     pub(super) fn word(name: &str, text: &'a str, origin: Origin) -> Self {
         let raw = RawValue::Word(text);
         Self { name: name.to_owned(), raw, name_origin: origin.clone(), value_origin: origin }
     }
 }
 
-/// What stands in a file.
+/// The entries of a file.
 #[derive(Debug, Default)]
 pub(super) struct Contents<'a> {
     pub(super) entries: Vec<Entry<'a>>,
-    /// The tables that say what holds for some rooms, in their order: the header and the entries.
+    /// The `[[room_policy]]` tables in their order: the place of the header, and the entries.
     pub(super) policies: Vec<(Origin, Vec<Entry<'a>>)>,
 }
 
-/// The tree of what stands in `text`, which came from `path`.
+/// Parses the `text` of the file at `path`.
 pub(super) fn parse<'a>(path: &str, text: &'a str) -> Result<DeTable<'a>, ConfigFault> {
     let root = DeTable::parse(text).map_err(|error| {
         let what = format!("not TOML: {}", error.message().trim().replace('\n', ", "));
@@ -66,8 +66,8 @@ pub(super) fn parse<'a>(path: &str, text: &'a str) -> Result<DeTable<'a>, Config
 }
 
 impl<'a> Contents<'a> {
-    /// What stands in the tree `root` of `text`. A table that is no section is an entry of its own,
-    /// which is no setting's.
+    /// The entries of the tree `root` of `text`. A table that is not a section is an entry as a
+    /// whole; no setting has its name.
     pub(super) fn new(path: &str, text: &'a str, root: &'a DeTable<'a>) -> Self {
         let position = |span: Range<usize>| Origin::File(FilePosition::new(path, text, span));
         let entry = |name, key: Range<usize>, value: &'a Spanned<DeValue<'a>>| Entry {

@@ -1,4 +1,4 @@
-//! From the sources to a [`Config`], or to everything that is wrong with them.
+//! Reads the sources into a [`Config`], or finds everything that is wrong with them.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use super::value_type::Setting;
 use super::values::{Assigned, Values, assign, read};
 use super::{Config, DEFAULTS, conflicts, unknown};
 
-/// What the command line said about the configuration.
+/// The configuration's part of the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
     /// The file to read.
@@ -20,12 +20,12 @@ pub struct Flags {
     pub settings: Vec<(&'static str, String)>,
 }
 
-/// A configuration, and how it came about.
+/// A configuration, and which settings came from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loaded {
-    /// What is to run.
+    /// The configuration.
     pub config: Config,
-    /// The settings that something else than the defaults decided, in the order of the default file.
+    /// The settings that a source has set, in the order of the default file.
     pub changes: Vec<Change>,
     /// What the room policies set, in their order.
     pub policy_changes: Vec<Change>,
@@ -36,20 +36,20 @@ pub struct Loaded {
 /// A setting that was set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Which: `section.key`, the bare key, or `room_policy 1: key`.
+    /// Its name: `section.key`, the bare key, or `room_policy 1: key`.
     pub name: String,
     /// Its value, in TOML.
     pub value: String,
-    /// Who had the last word.
+    /// The source that won.
     pub origin: Origin,
 }
 
-/// The configuration that the sources make together.
+/// Reads all sources: the later ones win.
 ///
 /// # Errors
 ///
-/// Everything that is wrong, in the order of the sources. Whether the settings fit together is checked
-/// only when each is right by itself.
+/// Everything that is wrong, in the order of the sources. Whether the settings fit together is
+/// checked only when each is right by itself.
 pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigError> {
     let mut loader = Loader::defaults();
     if let Some(path) = flags.config.clone().or_else(|| environment.config_file()) {
@@ -62,6 +62,7 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigEr
             }
         }
     }
+    // In the order in which they win: what is set later replaces what was set before.
     loader.environment(environment);
     loader.flags(flags);
     loader.finish()
@@ -70,13 +71,13 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigEr
 #[derive(Debug, Default)]
 pub(super) struct Loader {
     pub(super) values: Values,
-    /// What becomes the room policies once it is known what holds for all other rooms.
+    /// Kept until all sources are read, since what they do not set follows the other settings.
     policies: Vec<PolicyTable>,
     pub(super) faults: Vec<ConfigFault>,
 }
 
 impl Loader {
-    /// What holds before any source is read: what the default file says, set by nobody.
+    /// The values of the default file, with no origin.
     pub(super) fn defaults() -> Self {
         let mut loader = Self::default();
         loader.file("defaults.toml", DEFAULTS);
@@ -112,6 +113,7 @@ impl Loader {
                 self.faults.push(ConfigFault::new(format!("{name} is not UTF-8"), Some(&origin)));
                 continue;
             };
+            // One that is no setting's keeps its own name, which is then complained about.
             let setting = settings().find(|(setting, _)| variable(setting) == *name);
             let name = setting.map_or(name.as_str(), |(setting, _)| setting);
             self.set(&Entry::word(name, text, origin), |entry| unknown::environment(&entry.name));
@@ -131,6 +133,7 @@ impl Loader {
 
     pub(super) fn finish(self) -> Result<Loaded, ConfigError> {
         let Self { values, policies: tables, mut faults } = self;
+        // A value that was refused was not set, so that comparing the others would mislead.
         if faults.is_empty() {
             faults = conflicts::find(&values, &tables);
         }

@@ -1,8 +1,8 @@
 //! The configuration: what may be set, from where, and what it may be set to.
 //!
-//! Four sources, the later ones win: the default file, a TOML file, the environment, the flags. All feed
-//! the same checks, so a value is refused in the same words wherever it was written, with the place:
-//! file, line, column and a caret, the variable, or the flag.
+//! Four sources, the later ones win: the default file, a TOML file, the environment, the flags. All
+//! feed the same checks, so a value is refused in the same words wherever it was written, with the
+//! place: file, line, column and a caret, the variable, or the flag.
 //!
 //! ```text
 //! defaults.toml ─► file (--config, CHINWAG_CONFIG) ─► CHINWAG_… ─► --flags
@@ -10,11 +10,12 @@
 //!                               Values ─► conflicts ─► serde ─► Config
 //! ```
 //!
-//! A setting `key` of the file's `[section]` is `CHINWAG_SECTION_KEY` in the environment; those before
-//! the first section are `CHINWAG_KEY`. The tables `[[room_policy]]`, of which there may be many, are
-//! the file's alone: they have neither variables nor flags, but what they do not say follows the others.
-//! An unknown key, section or `CHINWAG_` variable is refused rather than ignored, with the name that was
-//! probably meant. A [`Config`] that exists has passed every check: nothing that uses it checks again.
+//! A setting `key` of the file's `[section]` is `CHINWAG_SECTION_KEY` in the environment; those
+//! before the first section are `CHINWAG_KEY`. The tables `[[room_policy]]`, of which there may be
+//! many, are the file's alone: they have neither variables nor flags, but what they do not say
+//! follows the others. An unknown key, section or `CHINWAG_` variable is refused rather than
+//! ignored, with the name that was probably meant. A [`Config`] that exists has passed every check:
+//! nothing that uses it checks again.
 //!
 //! To add a setting to a section: a line in `sections.rs`, its default in `defaults.toml`.
 
@@ -77,7 +78,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// What holds for all rooms, besides their policies.
     pub rooms: Rooms,
-    /// What holds for rooms by their names: `durability`, most of `[rooms]`, and each `[[room_policy]]`.
+    /// What holds for rooms by their names: `durability`, most of `[rooms]`, and each
+    /// `[[room_policy]]`.
     #[serde(skip, default = "no_policies")]
     pub policies: Policies,
     /// WebSocket compression.
@@ -87,6 +89,7 @@ pub struct Config {
 impl Default for Config {
     /// What the default file says.
     fn default() -> Self {
+        // A test holds the default file to the checks, so that this cannot fail.
         let loaded = load(&Flags::default(), &Environment::default());
         loaded.expect("the default file passes the checks").config
     }

@@ -1,4 +1,4 @@
-//! The tables of the file that say what holds for some rooms.
+//! The `[[room_policy]]` tables of the file, and the domain's policies that they become.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ const INHERITED: [(&str, &str); 6] = [
 /// One `[[room_policy]]` of the file.
 #[derive(Debug)]
 pub(super) struct PolicyTable {
-    /// What it is called in complaints.
+    /// Its name in complaints.
     pub(super) label: String,
     /// What is set in it.
     pub(super) values: Values,
@@ -47,7 +47,7 @@ impl PolicyTable {
     ) -> Self {
         let mut table = Self { label: label(number, entries), values: Values::new() };
         let has = |name: &str| entries.iter().any(|entry| entry.name == name);
-        // One complaint is enough for all that are too many.
+        // All tables after the last that is allowed are too many; one complaint is enough.
         if number == TABLES_MAX + 1 {
             let what = format!("there may be {TABLES_MAX} of them");
             faults.push(table.fault(&what, Some(origin)));
@@ -64,7 +64,7 @@ impl PolicyTable {
         table
     }
 
-    /// What holds for its rooms, where `everywhere` says what holds for all others.
+    /// What holds for its rooms: what it sets, and otherwise what holds `everywhere`.
     pub(super) fn effective(&self, everywhere: &Values) -> Values {
         let mut values = inherited(everywhere);
         values.extend(self.values.clone());
@@ -81,10 +81,11 @@ fn inherited(everywhere: &Values) -> Values {
     INHERITED.into_iter().filter_map(assigned).collect()
 }
 
-/// How the `number`th table is called in complaints.
+/// The name of the `number`th table in complaints.
 fn label(number: usize, entries: &[Entry<'_>]) -> String {
     let shown = |key: &str| {
         let text = entries.iter().find(|entry| entry.name == key)?.raw.text()?;
+        // The label stands in front of every complaint: a long name would hide what follows.
         let text: String = text.chars().take(SHOWN_CHARS).collect();
         Some(format!(" ({key} = {text:?})"))
     };
@@ -107,11 +108,12 @@ pub(super) fn policies(everywhere: &Values, tables: &[PolicyTable]) -> Policies 
         Rule { name: name("name"), pattern: name("match"), policy }
     };
     let otherwise = lower(&inherited(everywhere));
+    // Direct conversations are created by their first message, which `create` does not forbid.
     let direct = Policy { create: Creators::Anyone, ..otherwise };
     Policies { rules: tables.iter().map(rule).collect(), otherwise, direct }
 }
 
-/// The policy that these values, which were checked, stand for.
+/// The policy of these values, which were checked: the last arms stand for the words not named.
 fn policy(values: &Values) -> Policy {
     let value = |key: &str| values.get(key).map(|Assigned { value, .. }| value);
     let word = |key| value(key).and_then(Value::text);

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 /// A value from one of the sources.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum RawValue<'a> {
-    /// Text whose type nobody wrote down: from the environment or a flag.
+    /// From the environment or a flag: text that may stand for a value of any type.
     Word(&'a str),
     /// From the file: the value, and the text of the file where it stands.
     Toml(&'a DeValue<'a>, &'a str),

@@ -1,4 +1,4 @@
-//! The list of all settings. Its default, and what each is for, is in the default file.
+//! The list of all settings: names and what each may be. `defaults.toml` has the defaults.
 
 use super::sections::{AGE, Compression, Http, Limits, MESSAGE_BYTES, Rooms, Timeouts};
 use super::value_type::Setting;
@@ -7,7 +7,7 @@ use super::value_type::ValueType::{
     Switch, Word,
 };
 
-/// What the tables are called that say what holds for some rooms.
+/// The header of the tables with settings for some of the rooms.
 pub(super) const POLICY_SECTION: &str = "room_policy";
 
 const ADDRESS_OR_OFF: ValueType = OptionalOr("off", &Address);
@@ -68,10 +68,10 @@ pub(super) fn is_section(name: &str) -> bool {
     !name.is_empty() && name != POLICY_SECTION && keys().any(|(section, _)| section == name)
 }
 
-/// What the name of every variable of ours begins with.
+/// The beginning of the names of our variables: others are ignored.
 pub(super) const VARIABLE_PREFIX: &str = "CHINWAG_";
 
-/// The variable that names the file; it is none of the file's settings.
+/// The variable that names the file to read. It is not a setting itself.
 pub(super) const CONFIG_VARIABLE: &str = "CHINWAG_CONFIG";
 
 /// The environment variable of one of [`settings`].

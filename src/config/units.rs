@@ -16,8 +16,8 @@ pub(super) const TIMES: Units = &[
     ("ms", 1),
 ];
 
-/// The value of `64KiB` or `64 KiB`. What is too large becomes [`u64::MAX`], so that the bounds of the
-/// setting refuse it.
+/// The value of `64KiB` or `64 KiB`. What is too large becomes [`u64::MAX`], so that the bounds of
+/// the setting refuse it.
 pub(super) fn parse(text: &str, units: Units) -> Option<u64> {
     let at = text.find(|c: char| !c.is_ascii_digit())?;
     let (digits, unit) = text.split_at_checked(at)?;

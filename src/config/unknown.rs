@@ -1,4 +1,4 @@
-//! The complaint about a name that nobody knows, with the one that was probably meant.
+//! The complaint about an unknown name, with the one that was probably meant.
 
 use super::raw::RawValue;
 use super::settings::{
@@ -35,6 +35,7 @@ pub(super) fn key(name: &str, section: &str) -> String {
     };
     let elsewhere = keys().find(|(_, key)| *key == name);
     let here = keys().filter(|(other, _)| *other == section).map(|(_, name)| name);
+    // The right key in the wrong section first, then a slip in this section, then one in another.
     let hint = match (elsewhere, suggest(name, here)) {
         (Some((section, _)), _) => format!("; it belongs {}", place(section)),
         (None, Some(near)) => hint(Some(near.to_owned())),
@@ -49,6 +50,7 @@ pub(super) fn key(name: &str, section: &str) -> String {
 
 /// About a variable with our prefix.
 pub(super) fn environment(name: &str) -> String {
+    // Kubernetes gives each pod the address of each service in variables with the service's name.
     let rest = name.strip_prefix(VARIABLE_PREFIX).unwrap_or_default();
     if rest.starts_with("SERVICE_") || rest == "PORT" || rest.starts_with("PORT_") {
         return format!(
@@ -81,6 +83,7 @@ fn suggest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k s
     let word = word.to_ascii_lowercase().replace('-', "_");
     let near = |name: &&str| {
         let distance = strsim::damerau_levenshtein(&word, &name.to_ascii_lowercase());
+        // One slip in three letters: with more, any short word would be near any other.
         (distance <= word.len().max(3) / 3).then_some(distance)
     };
     known.filter_map(|name| Some((near(&name)?, name))).min().map(|(_, name)| name)

@@ -1,4 +1,4 @@
-//! A value that was checked.
+//! A value that a setting may have, after the check.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -46,22 +46,14 @@ fn millis(time: Duration) -> u64 {
 /// As it would be written in the file, in its natural unit.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let quote = |text: &str| toml::Value::from(text).to_string();
-        match self {
-            Self::Boolean(value) => write!(f, "{value}"),
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Bytes(bytes) if !bytes.is_multiple_of(1024) || *bytes == 0 => {
-                write!(f, "{bytes}")
+        let written = match self {
+            // Only what a unit divides is easier to read with it.
+            Self::Bytes(bytes) if *bytes > 0 && bytes.is_multiple_of(1024) => {
+                toml::Value::from(units::render(*bytes, units::BYTES))
             }
-            Self::Bytes(bytes) => f.write_str(&quote(&units::render(*bytes, units::BYTES))),
-            Self::Time(time) => f.write_str(&quote(&units::render(millis(*time), units::TIMES))),
-            Self::Address(address) => write!(f, "\"{address}\""),
-            Self::Text(text) => f.write_str(&quote(text)),
-            Self::List(items) => {
-                let items: Vec<_> = items.iter().map(|item| quote(item)).collect();
-                write!(f, "[{}]", items.join(", "))
-            }
-            Self::Absent(word) => write!(f, "\"{word}\""),
-        }
+            Self::Time(time) => toml::Value::from(units::render(millis(*time), units::TIMES)),
+            other => toml::Value::try_from(other).map_err(|_unwritable| fmt::Error)?,
+        };
+        write!(f, "{written}")
     }
 }

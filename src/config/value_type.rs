@@ -1,4 +1,4 @@
-//! What a setting may be: the check of a raw value, and the words that say what would be right.
+//! The types of settings: the check of a raw value, and the words that say what would be right.
 
 use std::time::Duration;
 
@@ -62,6 +62,7 @@ impl ValueType {
             Self::Bytes(min, max) => parse_bytes(raw, min, max),
             Self::Time(min, max) => parse_time(raw, min, max),
             Self::Address => text(ADDRESS, &|text| text.parse().ok().map(Value::Address)),
+            // No system call takes a path with a NUL in it.
             Self::Directory => text("must be the path of a directory", &|text| {
                 (!text.is_empty() && !text.contains('\0')).then(|| Value::Text(text.to_owned()))
             }),
@@ -124,6 +125,7 @@ fn parse_switch(raw: RawValue<'_>) -> Result<Value, String> {
         _ => None,
     };
     match (raw, word) {
+        // A flag and a variable have no types: there the word alone is the value.
         (RawValue::Toml(DeValue::Boolean(value), _), _) => Ok(Value::Boolean(*value)),
         (RawValue::Word(_), Some(value)) => Ok(Value::Boolean(value)),
         (RawValue::Toml(..), Some(_)) => Err("must be true or false, without quotes".to_owned()),
@@ -132,12 +134,14 @@ fn parse_switch(raw: RawValue<'_>) -> Result<Value, String> {
 }
 
 fn parse_bytes(raw: RawValue<'_>, min: u64, max: u64) -> Result<Value, String> {
+    // A bare number is bytes; in the file it has no quotes.
     let with_unit = || units::parse(raw.text()?, BYTES).map(i128::from);
     let bytes = raw.integer().or_else(with_unit).ok_or(SIZE)?;
     within(bytes, min, max).map(Value::Bytes)
 }
 
 fn parse_time(raw: RawValue<'_>, min: u64, max: u64) -> Result<Value, String> {
+    // Examples of about the length that is wanted.
     let examples = if max > DAY {
         r#""10m", "12h", "90d" or "1y" (365 days)"#
     } else {
@@ -164,16 +168,22 @@ fn parse_list(
     items.into_iter().map(parse).collect::<Result<_, _>>().map(Value::List)
 }
 
+/// The longest label, and the longest name, of the DNS (RFC 1035 section 2.3.4; the name without
+/// the lengths of its first label and of the root).
+const LABEL_LEN_MAX: usize = 63;
+const HOST_LEN_MAX: usize = 253;
+
 fn parse_host(text: &str) -> Result<String, String> {
     let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
+        (1..=LABEL_LEN_MAX).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
-    let is_host = text.len() <= 253 && text.split('.').all(is_label);
+    let is_host = text.len() <= HOST_LEN_MAX && text.split('.').all(is_label);
     if is_host { Ok(text.to_ascii_lowercase()) } else { Err(HOST.to_owned()) }
 }
 
 fn parse_origin(text: &str) -> Result<String, String> {
+    // Browsers send origins in lower case, and they are compared byte for byte.
     let origin = text.to_ascii_lowercase();
     let is_origin = OriginPolicy::new([&origin], false).is_ok();
     if is_origin { Ok(origin) } else { Err(ORIGIN.to_owned()) }

@@ -19,7 +19,8 @@ pub(super) struct Assigned {
 /// The values of settings under their names: `section.key`, or the bare key.
 pub(super) type Values = BTreeMap<&'static str, Assigned>;
 
-/// Gives the entry's value to the setting of that name; `unknown` words the complaint if there is none.
+/// Assigns the entry's value to the setting of its name; `unknown` words the complaint if no
+/// setting has that name.
 pub(super) fn assign(
     values: &mut Values,
     mut settings: impl Iterator<Item = &'static Setting>,
@@ -37,10 +38,11 @@ pub(super) fn assign(
     Ok(())
 }
 
-/// Has serde make a `T` of the values. A value that is absent has no key.
+/// Has serde make a `T` of the values.
 pub(super) fn read<T: DeserializeOwned>(values: &Values) -> Result<T, String> {
     let mut root = toml::Table::new();
     for (name, Assigned { value, .. }) in values {
+        // Serde makes `None` of a key that is not there.
         if matches!(value, Value::Absent(_)) {
             continue;
         }

@@ -109,5 +109,5 @@ pub(super) fn rate_limited(limits: &Limits, retry_after_ms: u64) -> Refusal {
 }
 
 fn id_of(request: &Request) -> &str {
-    request.id.as_ref().map_or("-", |id| &id.0)
+    request.id.as_ref().map_or("-", |id| id.0.as_str())
 }

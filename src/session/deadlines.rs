@@ -75,7 +75,7 @@ impl SessionState {
 
     /// A flush has left `queued` bytes waiting.
     pub(super) fn on_blocked(&mut self, now: Tick, queued: usize) {
-        self.answers.blocked(queued);
+        self.answers.set_queued(queued);
         self.slow_s = u32::try_from(now.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
     }
 }

@@ -34,15 +34,21 @@ impl Delivery<'_, '_> {
     /// ended.
     pub(super) fn flush_outputs(&mut self) {
         loop {
-            while let Some(output) = self.turn.chat.poll_output() {
-                self.deliver(output);
-                if self.context.outgoing.is_full() {
-                    self.context.outgoing.seal(self.turn.effects);
-                }
-            }
+            self.stage_outputs();
             self.context.outgoing.seal(self.turn.effects);
             let Some((conn, reason)) = self.context.closing.pop() else { return };
             self.end(conn, reason);
+        }
+    }
+
+    /// Renders everything that the domain has to say. It is handed over by the next
+    /// [`Delivery::flush_outputs`], or at once if it is much.
+    pub(super) fn stage_outputs(&mut self) {
+        while let Some(output) = self.turn.chat.poll_output() {
+            self.deliver(output);
+            if self.context.outgoing.is_full() {
+                self.context.outgoing.seal(self.turn.effects);
+            }
         }
     }
 
@@ -105,13 +111,12 @@ impl Delivery<'_, '_> {
     }
 
     /// Hands a room's new records to all who get them.
-    fn fan_out(&mut self, fanout: Fanout) {
+    fn fan_out(&mut self, mut fanout: Fanout) {
         for parts in fanout.partial.chunk_by(|(one, _), (next, _)| one == next) {
             self.parts(&fanout, parts);
         }
-        let Fanout { room, records, whole, .. } = fanout;
-        for (encoding, to) in whole.into_lists() {
-            render_records(self.context, encoding, (&room, &records));
+        for (encoding, to) in std::mem::take(&mut fanout.whole).into_lists() {
+            render_records(self.context, encoding, (&fanout.room, &fanout.records));
             let outgoing = &mut self.context.outgoing;
             let all = outgoing.batches[encoding.index()].whole();
             outgoing.stage_for_all(to, all);
@@ -119,6 +124,7 @@ impl Delivery<'_, '_> {
         for batch in &mut self.context.outgoing.batches {
             batch.clear();
         }
+        self.turn.chat.recycle(fanout);
     }
 
     /// Delivers what one sender gets: records, and answers in place of its own ones.

@@ -66,7 +66,7 @@ impl<'t> Session<'_, 't> {
     /// are delivered before.
     pub(super) fn is_backpressured(&mut self) -> bool {
         self.flush_outputs();
-        self.state.answers.owed(self.context.turn) > self.context.outbound_soft()
+        self.state.answers.bytes(self.context.turn) > self.context.outbound_soft()
             || self.turn.chat.owed(self.state.conn) > OWED_MAX
     }
 

@@ -37,6 +37,7 @@ mod state;
 mod tests;
 mod text_client;
 mod text_lines;
+mod waiting_answers;
 mod websocket;
 
 use std::sync::Arc;
@@ -166,7 +167,7 @@ impl Sessions {
     /// Nothing waits for the connection any more: what was put off goes on.
     pub fn handle_drained(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         self.with(conn, turn, |session| {
-            session.state.answers.drained();
+            session.state.answers.set_queued(0);
             session.turn.chat.handle_drained(session.turn.now, conn);
             session.resume();
         });
@@ -196,7 +197,7 @@ impl Sessions {
     pub fn handle_turn_end(&mut self, turn: &mut Turn<'_>) {
         // Room by room, so that what is said about one is still in the cache.
         while turn.chat.fan_out_next(turn.now) {
-            self.flush_outputs(turn);
+            self.delivery(turn).stage_outputs();
         }
         turn.chat.end_turn(turn.now);
         self.flush_outputs(turn);

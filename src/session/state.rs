@@ -3,7 +3,8 @@
 use super::encode::Format;
 use super::rate::Bucket;
 use super::text_client::TextClient;
-use crate::collections::{Ledger, Slots};
+use super::waiting_answers::WaitingAnswers;
+use crate::collections::Slots;
 use crate::http::PartialHead;
 use crate::line::{self, Framing};
 use crate::net::ConnId;
@@ -26,8 +27,7 @@ pub(super) struct SessionState {
     pub slow_s: u32,
     pub commands: Bucket,
     pub controls: Bucket,
-    /// The answers that wait for it: they decide whether more is read from it.
-    pub answers: Ledger,
+    pub answers: WaitingAnswers,
     /// Errors since its last request that succeeded.
     pub errors: u32,
     /// What was received but not taken apart, since too many answers wait.
@@ -85,7 +85,7 @@ impl SessionState {
             slow_s: 0,
             commands: Bucket::default(),
             controls: Bucket::default(),
-            answers: Ledger::default(),
+            answers: WaitingAnswers::default(),
             errors: 0,
             backlog: None,
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cycles::{check_cycles, check_rooms, needless_excuses};
+use crate::cycles::{check_cycles, check_rooms};
 use crate::form::check_modules;
 use crate::rules::{Rule, check, check_hostile_lints};
 use crate::source::{Source, mark_test_files, paths};
@@ -198,7 +198,7 @@ fn files(texts: &[(&str, &str)]) -> Vec<Source> {
 
 /// The findings about these files if every module may have cycles of `allowed` children.
 fn cycles(texts: &[(&str, &str)], allowed: usize) -> Vec<String> {
-    let findings = check_cycles(&files(texts), &[], |_| allowed);
+    let findings = check_cycles(&files(texts), |_| allowed);
     assert!(findings.iter().all(|finding| finding.rule == Rule::Cycle));
     findings.iter().map(ToString::to_string).collect()
 }
@@ -245,18 +245,6 @@ fn what_only_looks_like_a_cycle_is_left_alone() {
     ] {
         assert_eq!(cycles(&texts, 1), [""; 0], "{texts:?}");
     }
-}
-
-#[test]
-fn an_excuse_holds_for_its_module_alone_until_it_is_needless() {
-    let knotted = files(&[
-        ("src/ws/a.rs", "use super::b::B;"),
-        ("src/ws/b.rs", "use super::a::A;"),
-        ("src/http/a.rs", "use super::b::B;"),
-    ]);
-    assert_eq!(check_cycles(&knotted, &["src/ws"], |_| 1).len(), 0);
-    assert_eq!(check_cycles(&knotted, &["src/http"], |_| 1).len(), 1);
-    assert_eq!(needless_excuses(&knotted, &["src/ws", "src/http"]), ["src/http"]);
 }
 
 #[test]

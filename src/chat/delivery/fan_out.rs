@@ -4,7 +4,7 @@ use std::mem;
 
 use super::cursor::{DeferredReply, Feed, Lagging, ReplyPosition, Sender};
 use super::reader::Reader;
-use super::{DeliveryMut, find_reader};
+use super::{Delivery, DeliveryMut, find_reader};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::limits::PAGE_BYTES_MAX;
 use crate::chat::model::output::{Audience, Encoding, Fanout, Output, Part};
@@ -36,6 +36,8 @@ impl DeliveryMut<'_> {
         };
         if feed.records.is_empty() {
             self.delivery.dirty.push(key);
+            feed.records = self.delivery.spare.records.take();
+            feed.senders = self.delivery.spare.senders.take();
         }
         feed.bytes += encoded_len(&record);
         if !sender.is_like_others() {
@@ -48,9 +50,8 @@ impl DeliveryMut<'_> {
     /// Hands a room's waiting records to all live cursors, and their senders' replies with them.
     pub(in crate::chat) fn fan_out(&mut self, key: RoomKey) {
         let Self { context, rooms, delivery } = self;
-        let Some((readers, feed)) =
-            delivery.parts(key).filter(|(_, feed)| !feed.records.is_empty())
-        else {
+        let Delivery { readers, feeds, spare, .. } = &mut **delivery;
+        let Some(feed) = feeds.get_mut(key.index()).filter(|feed| !feed.records.is_empty()) else {
             return;
         };
         let room = &rooms[key];
@@ -60,7 +61,7 @@ impl DeliveryMut<'_> {
             feed.subscriptions.first().map_or_else(Encoding::default, |row| row.encoding);
         let others = feed.subscriptions.len().saturating_sub(batch.senders.len());
         let mut whole = Audience::expecting(others, encoding);
-        let mut partial = Vec::new();
+        let mut partial = spare.parts.take();
         let mut live = 0;
         let (turn, limit) = (context.turn, context.limits.outbound_soft);
         for row in &mut feed.subscriptions {
@@ -89,8 +90,8 @@ impl DeliveryMut<'_> {
                 }
             }
         }
-        let Batch { records, senders, .. } = batch;
-        for (index, mut sender) in senders {
+        let Batch { records, mut senders, .. } = batch;
+        for (index, mut sender) in senders.drain(..) {
             // The sender has no cursor: it has left meanwhile, or is gone.
             if sender.id().is_some()
                 && let Some(record) = records.get(index)
@@ -99,6 +100,7 @@ impl DeliveryMut<'_> {
                 context.reply(sender.conn, sender.take_request(), Ok(reply));
             }
         }
+        spare.senders.put_back(senders);
         if live > 0 {
             context.stats.deliveries += u64::try_from(records.len() * live).unwrap_or(u64::MAX);
             let (room, durable) = (room.name.clone(), room.durability);

@@ -15,14 +15,17 @@ mod cursor;
 mod fan_out;
 mod pages;
 mod reader;
+mod spare;
 mod subscriptions;
 
 pub(super) use cursor::{Feed, Sender};
 pub(super) use pages::{PageId, Pages};
 pub(super) use reader::Reader;
 
+use self::spare::Spare;
 use super::context::Context;
 use super::keys::RoomKey;
+use super::model::output::Fanout;
 use super::rooms::Rooms;
 use crate::collections::{Key as _, Slots};
 use crate::net::ConnId;
@@ -47,6 +50,7 @@ pub(super) struct Delivery {
     pub pages: Pages,
     /// Connections whose cursors wait to have a page read that could not be.
     pub stuck: Vec<ConnId>,
+    spare: Spare,
 }
 
 impl Delivery {
@@ -58,6 +62,7 @@ impl Delivery {
             dirty: Vec::new(),
             pages: Pages::new(ring_bytes_max / PAGES_PART),
             stuck: Vec::new(),
+            spare: Spare::default(),
         }
     }
 
@@ -108,6 +113,12 @@ impl Delivery {
     pub(super) fn remove_feed(&mut self, key: RoomKey) {
         let feed = self.feeds.remove(key.index());
         debug_assert!(feed.is_none_or(|feed| feed.subscriptions.is_empty()), "nobody reads it");
+    }
+
+    /// Keeps the lists of a fan-out that was sent, for the next one.
+    pub(super) fn recycle(&mut self, fanout: Fanout) {
+        self.spare.records.put_back(fanout.records);
+        self.spare.parts.put_back(fanout.partial);
     }
 
     /// Checks the invariant.

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
+use compact_str::CompactString;
+
 use super::reply::Role;
 
 /// The client's own name for a request, echoed verbatim and never interpreted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(pub Box<str>);
+pub struct RequestId(pub CompactString);
 
 macro_rules! ops {
     ($($(#[$doc:meta])* $variant:ident $name:literal,)+) => {

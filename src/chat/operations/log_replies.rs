@@ -90,7 +90,7 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
 /// The log has a record: it takes effect, and goes to the room's readers.
 fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord) {
     let room = &chat.rooms[key];
-    let req = sender.id().map_or("-", |id| &id.0);
+    let req = sender.id().map_or("-", |id| id.0.as_str());
     ::log::debug!(conn:% = sender.conn, req, room:% = room.name, seq = record.seq; "logged");
     let log = room.log;
     match &record.body {

@@ -26,7 +26,7 @@ pub(super) fn classify(error: &Error) -> LogFault {
 }
 
 /// The error for damage that was found without SQLite.
-pub(super) fn damaged(what: String) -> Error {
+pub(in crate::store) fn damaged(what: String) -> Error {
     Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(what))
 }
 

@@ -22,7 +22,7 @@ mod full_check;
 pub(in crate::store) mod integers;
 pub(in crate::store) mod integrity;
 mod load_rooms;
-mod log_fault;
+pub(in crate::store) mod log_fault;
 pub(in crate::store) mod meta_table;
 mod open;
 mod open_error;

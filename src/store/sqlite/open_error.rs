@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::data_dir::with_suffix;
 use super::schema::Unfit;
 
 /// Why the store could not be opened. Each says what to do.
@@ -22,8 +21,8 @@ pub enum OpenError {
     Foreign(PathBuf),
     /// The file has nothing in it.
     Empty(PathBuf),
-    /// The WAL beside the file belongs to another file: the file, and the WAL.
-    WalMismatch(PathBuf, PathBuf),
+    /// The WAL beside the file belongs to another file.
+    WalMismatch(PathBuf),
     /// The file is damaged.
     Damaged(PathBuf, String),
     /// There is no room on the disk: bytes, inodes, or a quota.
@@ -39,10 +38,7 @@ impl OpenError {
         match unfit {
             Unfit::Foreign => Self::Foreign(path),
             Unfit::Empty => Self::Empty(path),
-            Unfit::WalMismatch => {
-                let wal = with_suffix(&path, "-wal");
-                Self::WalMismatch(path, wal)
-            }
+            Unfit::WalMismatch => Self::WalMismatch(path),
             Unfit::Newer(found, known) => Self::Newer(path, found, known),
             Unfit::Damaged(error) => Self::Damaged(path, error.to_string()),
             Unfit::Failed(error) => Self::Failed(path, error),
@@ -92,11 +88,10 @@ impl fmt::Display for OpenError {
                  restore`, or move it away to start without data",
                 path.display()
             ),
-            Self::WalMismatch(path, wal) => write!(
+            Self::WalMismatch(path) => write!(
                 f,
-                "{} is the write-ahead log of another database than {}: put the right one in its \
-                 place, or move it away; both files were left unchanged",
-                wal.display(),
+                "{0}-wal is the write-ahead log of another database than {0}: put the right one in \
+                 its place, or move it away; both files were left unchanged",
                 path.display()
             ),
             Self::Damaged(path, what) => write!(

@@ -1,15 +1,14 @@
 -- The store's schema, version 1. Times are milliseconds since 1970; names are as in the protocol.
 
--- What concerns the file as a whole: 'file' (a number that no other file has), 'boot' (in which boot of the machine it was written last), 'clean'
--- (1 if it was closed in good order), 'searched' (the last record's id that is in `word`), 'probe' (a number
--- that is changed when nothing else is, so that a commit reaches the disk), 'gone N' (room N was removed, and its
--- records are being), 'sum' (over rooms, members and standings, while the file is closed in good order), 'mended' (records that a failure has cut off may be below the oldest).
+-- What concerns the file as a whole; the keys are in meta_table.rs. Besides: 'probe' (a number that
+-- changes when nothing else does, so that a commit reaches the disk) and 'gone N' (room N was
+-- removed, and its records are being removed).
 CREATE TABLE meta (
   key TEXT PRIMARY KEY,
   value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- A room and its log's head, which is apart from the records, so that pruning never lowers it.
+-- A room, and the head of its log: it is apart from the records, so that pruning never lowers it.
 CREATE TABLE room (
   id INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
@@ -48,10 +47,11 @@ CREATE TABLE record (
   UNIQUE (room, seq)
 ) STRICT;
 
--- Finds the edits of a message that is deleted.
+-- Finds the earlier edits of a message when it is deleted.
 CREATE INDEX edit ON record (room, target) WHERE kind = 2;
 
--- The `cid`s, apart from the records, which may be pruned or erased earlier. The rowid rises: it is their age.
+-- The `cid`s, apart from the records, which may be pruned or erased earlier. The rowid rises with
+-- the time.
 CREATE TABLE sent (
   id INTEGER PRIMARY KEY,
   room INTEGER NOT NULL,
@@ -81,14 +81,15 @@ CREATE TABLE standing (
   PRIMARY KEY (room, user, kind)
 ) STRICT, WITHOUT ROWID;
 
--- Who may not use the server at all.
+-- Users and addresses that may not use the server.
 CREATE TABLE suspension (
   who TEXT PRIMARY KEY,         -- 'user ann' or 'address 10.0.0.1'
   until INTEGER,
   reason TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The words of messages, by record id; filled from behind. `place` is one word: 'r' and the room's id.
+-- The words of messages, by record id, filled in the background. `place` is one word: 'r' and the
+-- room's id.
 CREATE VIRTUAL TABLE word USING fts5 (
   place, text,
   content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2'

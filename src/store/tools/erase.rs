@@ -22,11 +22,12 @@ use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Body, Epoch, Record};
 use crate::store::sqlite::disk_reserve::DiskReserve;
 use crate::store::sqlite::integrity::remove_checksum;
+use crate::store::sqlite::log_fault::damaged;
 use crate::store::sqlite::record_row::{self, COLUMNS, kind};
 use crate::store::sqlite::search::index;
 
 /// Rows that are read at once, so that memory stays bounded.
-const PAGE: u32 = 1_000;
+const PAGE: u32 = 100;
 
 /// How much there is of a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,10 +121,10 @@ impl Erasure {
             placeholder: &placeholder,
             direct: Vec::new(),
         };
-        erase.rename_conversations().map_err(Failed::into_tool(&path))?;
+        erase.rename_conversations(&failed)?;
         // Before the records lose the name by which it finds them.
-        erase.topics().map_err(Failed::into_tool(&path))?;
-        erase.records().map_err(Failed::into_tool(&path))?;
+        erase.topics().map_err(&failed)?;
+        erase.records().map_err(&failed)?;
         erase.state().map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
         let unswept = sweep(&self.db).err();
@@ -163,30 +164,6 @@ fn conversations(db: &Connection, user: &UserName) -> rusqlite::Result<Vec<(i64,
     Ok(found)
 }
 
-/// Why the transaction is rolled back.
-enum Failed {
-    Database(rusqlite::Error),
-    Entropy,
-    /// A record cannot be read.
-    Bad(String),
-}
-
-impl From<rusqlite::Error> for Failed {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl Failed {
-    fn into_tool(path: &Path) -> impl Fn(Self) -> ToolError {
-        |failed| match failed {
-            Self::Database(error) => ToolError::Database(path.to_owned(), error),
-            Self::Entropy => ToolError::Entropy,
-            Self::Bad(what) => ToolError::Faulty(path.to_owned(), what, 1),
-        }
-    }
-}
-
 struct Erase<'a> {
     db: &'a Transaction<'a>,
     user: &'a UserName,
@@ -196,77 +173,69 @@ struct Erase<'a> {
 }
 
 impl Erase<'_> {
-    fn rename_conversations(&mut self) -> Result<(), Failed> {
-        for (id, name) in conversations(self.db, self.user)? {
-            let stand_in = placeholder().or(Err(Failed::Entropy))?;
+    fn rename_conversations(
+        &mut self,
+        failed: &impl Fn(rusqlite::Error) -> ToolError,
+    ) -> Result<(), ToolError> {
+        for (id, name) in conversations(self.db, self.user).map_err(failed)? {
+            let placeholder = placeholder()?;
             let (a, b) = name.pair().unwrap_or_default();
             let other = if a == self.user.as_str() { b } else { a };
             let other = UserName::parse(other).ok().filter(|other| other != self.user);
-            let renamed = RoomName::direct(&stand_in, other.as_ref().unwrap_or(&stand_in));
+            let renamed = RoomName::direct(&placeholder, other.as_ref().unwrap_or(&placeholder));
             let sql = "UPDATE room SET name = ?2 WHERE id = ?1";
-            self.db.execute(sql, (id, renamed.as_str()))?;
-            self.direct.push((id, stand_in));
+            self.db.execute(sql, (id, renamed.as_str())).map_err(failed)?;
+            self.direct.push((id, placeholder));
         }
         Ok(())
     }
 
     /// Clears the topics that the user has set.
-    fn topics(&self) -> Result<(), Failed> {
+    fn topics(&self) -> rusqlite::Result<()> {
         let sql = "UPDATE room SET topic = '' WHERE ?1 = (SELECT sender FROM record \
                    WHERE record.room = room.id AND kind = ?2 ORDER BY seq DESC LIMIT 1)";
-        self.db.execute(sql, (self.user.as_str(), kind::TOPIC))?;
-        Ok(())
+        self.db.execute(sql, (self.user.as_str(), kind::TOPIC)).map(drop)
     }
 
-    fn records(&self) -> Result<(), Failed> {
-        let sql = format!(
-            "SELECT id, room FROM record WHERE id > ?1 AND (sender = ?2 OR who = ?2) \
-             ORDER BY id LIMIT {PAGE}"
-        );
-        let mut page = self.db.prepare(&sql)?;
+    fn records(&self) -> rusqlite::Result<()> {
         let mut last = i64::MIN;
-        loop {
-            let ids = page.query_map((last, self.user.as_str()), |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
-            })?;
-            let ids: Vec<_> = ids.collect::<rusqlite::Result<_>>()?;
-            let Some((highest, _)) = ids.last() else { break };
+        while let page @ [.., (highest, ..)] = self.page(last)?.as_slice() {
             last = *highest;
-            for (id, room) in ids {
-                self.record(id, room)?;
+            for (id, room, record) in page {
+                self.record(*id, *room, record)?;
             }
         }
         let sql = "UPDATE room SET bytes = (SELECT coalesce(sum(coalesce(octet_length(text), 0) + \
                    coalesce(octet_length(data), 0)), 0) FROM record WHERE record.room = room.id)";
-        self.db.execute(sql, [])?;
-        Ok(())
+        self.db.execute(sql, []).map(drop)
     }
 
-    fn record(&self, id: i64, room: i64) -> Result<(), Failed> {
-        let record = self.read(id)?;
+    /// The next records above an id in which the user has a part, each with its id and room.
+    fn page(&self, above: i64) -> rusqlite::Result<Vec<(i64, i64, Record)>> {
+        let sql = format!(
+            "SELECT {COLUMNS}, id FROM record WHERE id > ?1 AND (sender = ?2 OR who = ?2) \
+             ORDER BY id LIMIT {PAGE}"
+        );
+        let mut statement = self.db.prepare_cached(&sql)?;
+        let rows = statement.query_map((above, self.user.as_str()), |row| {
+            let (room, seq): (i64, i64) = (row.get("room")?, row.get("seq")?);
+            let record = record_row::decode(row).map_err(|fault| {
+                damaged(format!("record {seq} of room {room}: {fault}; nothing was changed"))
+            })?;
+            Ok((row.get("id")?, room, record))
+        })?;
+        rows.collect()
+    }
+
+    fn record(&self, id: i64, room: i64, record: &Record) -> rusqlite::Result<()> {
         let direct = self.direct.iter().find(|(of, _)| *of == room);
         let placeholder = direct.map_or(self.placeholder, |(_, placeholder)| placeholder);
-        let Some(erased) = edits::erase(&record, self.user, placeholder) else { return Ok(()) };
+        let Some(erased) = edits::erase(record, self.user, placeholder) else { return Ok(()) };
         if matches!(record.body, Body::Message { .. }) && erased.body == Body::Deleted {
             index::update(self.db, id, room, None)?;
         }
-        record_row::write(&mut *self.db.prepare_cached(record_row::UPDATE)?, room, &erased)?;
-        Ok(())
-    }
-
-    fn read(&self, id: i64) -> Result<Record, Failed> {
-        let sql = format!("SELECT {COLUMNS} FROM record WHERE id = ?1");
-        let mut statement = self.db.prepare_cached(&sql)?;
-        statement.query_row([id], |row| {
-            let place = || -> rusqlite::Result<_> { Ok((row.get("room")?, row.get("seq")?)) };
-            Ok(record_row::decode(row).map_err(|fault| match place() {
-                Ok((room, seq)) => {
-                    let (room, seq): (i64, i64) = (room, seq);
-                    Failed::Bad(format!("record {seq} of room {room}: {fault}"))
-                }
-                Err(error) => Failed::Database(error),
-            }))
-        })?
+        record_row::write(&mut *self.db.prepare_cached(record_row::UPDATE)?, room, &erased)
+            .map(drop)
     }
 
     fn state(&self) -> rusqlite::Result<()> {
@@ -416,7 +385,9 @@ mod tests {
         db.execute("UPDATE record SET at = 7 WHERE room = 2 AND seq = 1", []).unwrap();
         let erasure = Erasure::open(folder.path(), &user("bob")).unwrap();
         let refused = erasure.run().unwrap_err();
-        assert!(matches!(refused, ToolError::Faulty(..)), "{refused}");
+        assert!(matches!(refused, ToolError::Database(..)), "{refused}");
+        let why = "record 1 of room 2: its checksum does not match; nothing was changed";
+        assert!(refused.to_string().contains(why), "{refused}");
         assert_eq!(records(&db, 1)[0].body, message("secret one"));
     }
 

@@ -58,7 +58,7 @@ fn operation(out: &mut Vec<u8>, op: Op) {
 
 fn open(out: &mut Vec<u8>, id: &RequestId) {
     put(out, r#"{"id":"#);
-    put(out, &id.0);
+    put(out, id.0.as_str());
     put(out, r#","code":0,"message":"ok","data":{"#);
 }
 

@@ -1,50 +1,7 @@
-//! Any bytes as a plain connection: the same items however they are split, and bounded memory.
+//! See the module of this name.
 
 #![no_main]
 
-use chinwag::line::{Decoder, Item};
 use libfuzzer_sys::fuzz_target;
 
-const LEN_MAX: usize = 32;
-
-fuzz_target!(|input: &[u8]| {
-    // The first byte says how the rest is split.
-    let Some((&cut, input)) = input.split_first() else { return };
-    let whole = decode([input].into_iter());
-    assert_eq!(decode(input.chunks(usize::from(cut).max(1))), whole);
-    assert_eq!(decode(input.chunks(1)), whole);
-});
-
-#[derive(Debug, PartialEq, Eq)]
-enum Out {
-    Message(Vec<u8>),
-    TooLong,
-    Malformed,
-}
-
-fn decode<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Out> {
-    let mut decoder = Decoder::default();
-    let mut out = Vec::new();
-    for mut piece in pieces {
-        while let Some(item) = decoder.decode(&mut piece, LEN_MAX) {
-            out.push(owned(item));
-        }
-        assert!(piece.is_empty());
-    }
-    out.extend(decoder.finish().map(owned));
-    out
-}
-
-fn owned(item: Item<'_>) -> Out {
-    match item {
-        Item::Message(bytes) => {
-            assert!((1..=LEN_MAX).contains(&bytes.len()));
-            Out::Message(bytes.to_vec())
-        }
-        Item::TooLong { limit } => {
-            assert_eq!(limit, LEN_MAX);
-            Out::TooLong
-        }
-        Item::Malformed => Out::Malformed,
-    }
-}
+fuzz_target!(|input: &[u8]| chinwag_fuzz::line::run(input));

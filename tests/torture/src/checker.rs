@@ -18,7 +18,7 @@ pub(crate) enum Wrong {
     Reordered,
     /// A seq has carried two records, or a record has had two seqs.
     Renumbered,
-    /// A client was told what it must not be told.
+    /// A client received a message that it must not receive.
     Told,
 }
 
@@ -244,7 +244,7 @@ pub(crate) fn plant(observed: &Observed, wrong: Wrong) -> Option<Observed> {
             stream.seen.swap(middle, middle + 1);
         }
         Wrong::Renumbered => {
-            // A message and the record behind it have changed places.
+            // A message and the record after it have changed places.
             let (one, other) = (*log.get(index)?, *log.get(index + 1)?);
             *log.get_mut(index)? = Sighting { seq: one.seq, ..other };
             *log.get_mut(index + 1)? = Sighting { seq: other.seq, ..one };

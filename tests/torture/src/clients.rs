@@ -1,4 +1,4 @@
-//! All clients of a run, on one thread.
+//! All clients of a run, on one thread: connected, driven in turns, waited for.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -79,7 +79,7 @@ impl Clients {
         self.at = [http, tcp];
     }
 
-    /// One turn: what is due is said, what comes until the deadline, or soon, is heard.
+    /// One turn: sends what is due, then takes what has come by the deadline.
     pub(crate) fn turn(&mut self, deadline: Instant) -> Outcome<()> {
         self.context.now = Instant::now();
         let mut due = deadline;

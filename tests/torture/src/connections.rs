@@ -35,7 +35,7 @@ pub(crate) struct Connections {
     links: Vec<Option<Link>>,
     free: Vec<ConnectionId>,
     ready: Vec<ConnectionId>,
-    /// Those with something to write that nobody has tried to.
+    /// Connections with bytes that no write was tried for yet.
     dirty: Vec<ConnectionId>,
     opening: Opening,
     scratch: Vec<u8>,
@@ -66,7 +66,7 @@ impl Connections {
         })
     }
 
-    /// Begins a connection. What is said before it is open waits.
+    /// Begins a connection. Messages that are sent before it is open wait.
     pub(crate) fn connect(
         &mut self,
         framing: Framing,

@@ -29,7 +29,7 @@ const FULL_WITHIN: Duration = Duration::from_secs(20);
 const TROUBLE: Duration = Duration::from_millis(400);
 /// How long after the end of the trouble sends must be taken again.
 const SERVICE_WITHIN: Duration = Duration::from_secs(5);
-/// How long those who were told to wait may then still wait.
+/// How long clients that were told to retry may take until they have sent.
 const RETRIED_WITHIN: Duration = Duration::from_secs(10);
 /// Which syncs fail: from which one on, counted from the start, and how many.
 const FAILED_SYNCS: [(u64, u64); 6] = [(2, 1), (5, 1), (17, 1), (60, 1), (150, 1), (40, 6)];

@@ -20,20 +20,20 @@ const POINT_WITHIN: Duration = Duration::from_secs(5);
 /// Ready again within this time after a kill.
 const READY_WITHIN: Duration = Duration::from_secs(1);
 
-/// System calls at whose beginning the server is killed, so that what is before them is done and
-/// they are not, and up to how many of them happen before it is.
+/// The system calls before which the server is killed, and the highest number of such calls that it
+/// may make first. Everything before the call has then been done, the call itself has not.
 const POINTS: [(&str, u64); 8] = [
     // Before a sync.
     ("fdatasync,fsync", 60),
     ("fdatasync,fsync", 12),
-    // In the middle of a batch: some of the log's pages are written.
+    // In the middle of a batch: some pages of the WAL are written.
     ("pwrite64", 400),
     ("pwrite64", 60),
-    // Behind a sync, when the reactor is to be woken with the news.
+    // After a sync, before the reactor is woken to answer the clients.
     ("write", 60),
-    // When the news are on their way to some clients and not to others.
+    // Some clients have been answered, others have not.
     ("sendmsg", 500),
-    // While it is opened, recovered, or the log begins anew.
+    // While the database is opened or recovered, or the WAL starts again.
     ("ftruncate,unlink,rename,openat", 40),
     ("mmap,pread64", 200),
 ];

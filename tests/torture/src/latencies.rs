@@ -18,7 +18,7 @@ impl Latencies {
         self.count += 1;
     }
 
-    /// The time below which this share of a hundred lies, in milliseconds; 0 if there is none.
+    /// The percentile of this rank in milliseconds; 0 if nothing was measured.
     pub(crate) fn percentile(&self, share: u64) -> f64 {
         let rank = (self.count * share).div_ceil(100).max(1);
         let mut below = 0;
@@ -32,7 +32,7 @@ impl Latencies {
     }
 }
 
-/// The middle one; 0 if there is none.
+/// The median; 0 if the list is empty.
 pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -15,7 +15,7 @@ pub(crate) struct Mark {
     pub(crate) number: u64,
 }
 
-/// What a record is, as far as it can be told apart from another.
+/// The content of a record, as far as two records can be told apart by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum What {
     /// A message, edited or not.
@@ -52,7 +52,7 @@ pub(crate) struct Ack {
     pub(crate) seq: u64,
     /// The number of the user.
     pub(crate) from: u32,
-    /// How long the record of the disk was when it came; 0 where there is none.
+    /// The length of the recorded disk operations when the answer came; 0 if none are recorded.
     pub(crate) stamp: u64,
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct Stream {
     pub(crate) client: u32,
     /// The head when it joined.
     pub(crate) start: u64,
-    /// Everything behind it.
+    /// Everything after it.
     pub(crate) seen: Vec<Sighting>,
 }
 
@@ -76,11 +76,11 @@ pub(crate) struct Observed {
     pub(crate) streams: Vec<Stream>,
     /// What was acknowledged.
     pub(crate) acks: Vec<Ack>,
-    /// Messages that were refused at first: these may stand behind later ones.
+    /// Messages that were refused at first: they may come after later ones.
     pub(crate) refused: Vec<Mark>,
-    /// Each room's log, as `history` told it in the end.
+    /// Each room's log, read by `history` at the end.
     pub(crate) logs: Vec<Vec<Sighting>>,
-    /// What no client should ever be told.
+    /// Messages that no client should ever receive, and other contradictions.
     pub(crate) faults: Vec<String>,
 }
 
@@ -146,7 +146,7 @@ impl<'a> ServerMessage<'a> {
         Ok(self.items.map_or(Ok(Vec::new()), |items| serde_json::from_str(items.get()))?)
     }
 
-    /// The record that this event or item is; `None` if it is none.
+    /// The record in this event or item; `None` if it has none.
     pub(crate) fn sighting(&self) -> Outcome<Option<Sighting>> {
         let (Some(seq), Some(at), Some(from)) = (self.seq, self.at, self.from.as_ref()) else {
             return Ok(None);

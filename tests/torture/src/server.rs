@@ -64,7 +64,7 @@ impl Setup {
         })
     }
 
-    /// The same, in front of which stands another program.
+    /// The same server, run by another program such as `strace`.
     pub(crate) fn under(&self, wrapper: &[String]) -> Self {
         Self { wrapper: wrapper.to_vec(), ..self.clone() }
     }
@@ -237,7 +237,7 @@ fn lines_of(stdout: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            // Read on when nobody listens any more, so that the process never meets a full pipe.
+            // Goes on reading after the receiver is dropped: a full pipe would block the server.
             drop(sender.send(line));
         }
     });

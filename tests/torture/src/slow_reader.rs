@@ -36,7 +36,7 @@ const JUDGED_FROM_S: u64 = 60;
 /// How long it may take to catch up when it reads on.
 const CAUGHT_UP_WITHIN: Duration = Duration::from_mins(1);
 
-/// What is measured while the slow one lags.
+/// The highest values while the slow reader lags.
 #[derive(Default)]
 struct Peaks {
     /// What waited in the server for all members together.
@@ -239,7 +239,7 @@ impl Room {
     }
 }
 
-/// The number that stands behind a piece of text.
+/// The number that follows a piece of text.
 fn number_behind(text: &str, piece: &str) -> Option<u64> {
     let (_, rest) = text.split_once(piece)?;
     let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());

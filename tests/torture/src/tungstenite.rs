@@ -66,7 +66,7 @@ impl Participant {
                 return Err(format!("something was lost: {text}").into());
             }
             (Some("presence"), None) => {
-                // A change, or after a while behind the whole state.
+                // A change, or the whole state after a time of lagging.
                 note(&mut self.present, &message["on"]);
                 note(&mut self.present, &message["users"]);
             }

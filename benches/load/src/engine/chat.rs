@@ -6,8 +6,7 @@ use serde_json::value::RawValue;
 use super::core::{Core, HELLO, Happening, JOIN};
 use super::names::index_of;
 use super::peer::{OFF, Stage};
-use super::room::Ahead;
-use super::verify::Said;
+use super::room::{Ahead, Label};
 use crate::ledger::Fault;
 use crate::order::Verdict;
 use crate::pattern::{NUMBERS, decimal};
@@ -91,38 +90,38 @@ impl Core {
 
     fn take_message(&mut self, index: u32, event: &Incoming<'_>, bytes: &[u8], now_us: u64) {
         let room = self.peers[index as usize].room;
-        let (Some(seq), Some(said)) = (event.seq, self.said(room, event)) else {
+        let (Some(seq), Some(label)) = (event.seq, self.label_of(room, event)) else {
             return self.unexpected(index, &format!("a message not as it was sent: {event:?}"));
         };
         let verdict = self.advance(index, seq);
-        let due_us = self.due_us_of(index, (seq, said), bytes);
+        let due_us = self.due_us_of(index, (seq, label), bytes);
         if verdict != Verdict::Again {
-            self.delivered(index, said.from, due_us, now_us);
+            self.delivered(index, label.from, due_us, now_us);
         }
         self.align(index);
     }
 
     /// Whose message this is and which, if it is one of those sent to `room`, to the letter.
-    fn said(&self, room: u32, event: &Incoming<'_>) -> Option<Said> {
+    fn label_of(&self, room: u32, event: &Incoming<'_>) -> Option<Label> {
         let from = index_of(&self.plan, event.from.as_ref()?.as_str()?)?;
         let sender = self.senders.get(self.peers.get(from as usize)?.sender as usize)?;
         let text = event.text.as_ref()?.as_str()?;
         let (_, shown) = self.plan.pattern.read(text.as_bytes(), "")?;
-        (sender.room == room).then_some(Said { from, shown })
+        (sender.room == room).then_some(Label { from, shown })
     }
 
     /// When a message was due. What nobody has seen before is kept, and what somebody has must be
     /// the same.
-    fn due_us_of(&mut self, index: u32, (seq, said): (u64, Said), bytes: &[u8]) -> Option<u64> {
+    fn due_us_of(&mut self, index: u32, (seq, label): (u64, Label), bytes: &[u8]) -> Option<u64> {
         let place = self.peers[index as usize].room;
         let room = &mut self.rooms[place as usize];
         room.seen_to = room.seen_to.max(seq + 1);
         if room.is_solo {
-            return self.first_seen(index, said).0;
+            return self.first_seen(index, label).0;
         }
         if seq == room.stream.next() {
-            let (due_us, _) = self.first_seen(index, said);
-            self.append(place, bytes, due_us.unwrap_or(0), said.from);
+            let (due_us, _) = self.first_seen(index, label);
+            self.append(place, bytes, due_us.unwrap_or(0), label.from);
             self.append_ahead(index);
             return due_us;
         }
@@ -131,15 +130,15 @@ impl Core {
                 room.stream.slice(start, usize::try_from(frame.end - start).unwrap_or(usize::MAX))
             });
             let same = known.is_none_or(|known| known == bytes);
-            (Some(frame.due_us), same && frame.sender == said.from)
+            (Some(frame.due_us), same && frame.sender == label.from)
         } else if let Some(ahead) = room.ahead.get(&seq) {
             let same = *ahead.bytes == *bytes;
-            (self.due_of(said), same)
+            (self.due_of(label), same)
         } else {
-            let due_us = self.due_of(said);
+            let due_us = self.due_of(label);
             let room = &mut self.rooms[place as usize];
             if seq > room.stream.next() && room.ahead.len() < AHEAD_MAX {
-                room.ahead.insert(seq, Ahead { said, bytes: bytes.into() });
+                room.ahead.insert(seq, Ahead { label, bytes: bytes.into() });
                 if room.is_lenient {
                     self.catch_up(index);
                 }
@@ -158,9 +157,9 @@ impl Core {
         loop {
             let room = &mut self.rooms[place as usize];
             let next = room.stream.next();
-            let Some(Ahead { said, bytes }) = room.ahead.remove(&next) else { return };
-            let (due_us, _) = self.first_seen(index, said);
-            self.append(place, &bytes, due_us.unwrap_or(0), said.from);
+            let Some(Ahead { label, bytes }) = room.ahead.remove(&next) else { return };
+            let (due_us, _) = self.first_seen(index, label);
+            self.append(place, &bytes, due_us.unwrap_or(0), label.from);
         }
     }
 

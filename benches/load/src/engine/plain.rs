@@ -5,7 +5,7 @@
 
 use super::core::Core;
 use super::peer::{NOBODY, OFF};
-use super::verify::Said;
+use super::room::Label;
 use crate::order::{Missing, Verdict};
 
 /// The next number of a sender is not known.
@@ -23,46 +23,46 @@ impl Core {
         };
         // Who does not say it is the only one of the room who sends.
         let only = if self.plan.everybody_sends() { index } else { place };
-        let said = Said { from: from.unwrap_or(only), shown };
-        let known = self.peers.get(said.from as usize).map(|peer| (peer.room, peer.sender));
+        let label = Label { from: from.unwrap_or(only), shown };
+        let known = self.peers.get(label.from as usize).map(|peer| (peer.room, peer.sender));
         if known.is_none_or(|(room, sender)| room != place || sender == NOBODY) {
             return self.unexpected(index, &String::from_utf8_lossy(text));
         }
         if self.rooms[place as usize].is_solo {
-            let seen = self.first_seen(index, said);
-            return self.count_plain(index, said, seen, now_us);
+            let seen = self.first_seen(index, label);
+            return self.count_plain(index, label, seen, now_us);
         }
-        if self.is_first(index) && self.is_next(said) {
-            let (due_us, _) = self.first_seen(index, said);
-            self.append(place, bytes, due_us.unwrap_or(0), said.from);
-            self.count_plain(index, said, (due_us, Verdict::InOrder), now_us);
+        if self.is_first(index) && self.is_next(label) {
+            let (due_us, _) = self.first_seen(index, label);
+            self.append(place, bytes, due_us.unwrap_or(0), label.from);
+            self.count_plain(index, label, (due_us, Verdict::InOrder), now_us);
             self.align(index);
             return;
         }
         self.depart(index);
-        let seen = self.advance_alone(index, said);
-        self.count_plain(index, said, seen, now_us);
+        let seen = self.advance_alone(index, label);
+        self.count_plain(index, label, seen, now_us);
     }
 
     fn count_plain(
         &mut self,
         index: u32,
-        said: Said,
+        label: Label,
         (due_us, verdict): (Option<u64>, Verdict),
         now_us: u64,
     ) {
         if verdict != Verdict::Again {
             self.peers[index as usize].next += 1;
-            self.delivered(index, said.from, due_us, now_us);
+            self.delivered(index, label.from, due_us, now_us);
         }
     }
 
     /// Whether this is the sender's next message for everybody.
-    fn is_next(&self, said: Said) -> bool {
-        let sender = &self.senders[self.peers[said.from as usize].sender as usize];
+    fn is_next(&self, label: Label) -> bool {
+        let sender = &self.senders[self.peers[label.from as usize].sender as usize];
         let expected = sender.seen;
         expected < sender.sent
-            && said.shown.is_none_or(|shown| shown == self.plan.pattern.shown(expected))
+            && label.shown.is_none_or(|shown| shown == self.plan.pattern.shown(expected))
     }
 
     /// Leaves the stream for good, with what is known of each sender.
@@ -92,12 +92,12 @@ impl Core {
     }
 
     /// Holds a message against what its sender said before, for a peer that goes on alone.
-    fn advance_alone(&mut self, index: u32, said: Said) -> (Option<u64>, Verdict) {
-        let Some(shown) = said.shown else { return (None, Verdict::InOrder) };
+    fn advance_alone(&mut self, index: u32, label: Label) -> (Option<u64>, Verdict) {
+        let Some(shown) = label.shown else { return (None, Verdict::InOrder) };
         let nth =
-            if self.plan.everybody_sends() { (said.from / self.plan.rooms) as usize } else { 0 };
+            if self.plan.everybody_sends() { (label.from / self.plan.rooms) as usize } else { 0 };
         let modulus = self.plan.pattern.modulus();
-        let sender = &self.senders[self.peers[said.from as usize].sender as usize];
+        let sender = &self.senders[self.peers[label.from as usize].sender as usize];
         let peer = &mut self.peers[index as usize];
         let Some((next, missing)) = peer.extra().by_sender.get_mut(nth) else {
             return (None, Verdict::InOrder);
@@ -109,7 +109,7 @@ impl Core {
         let number = sender.number_of(shown, modulus, expected);
         let due_us = sender.due_us(number);
         let verdict = missing.advance(next, number);
-        let from = self.plan.first_peer + said.from;
+        let from = self.plan.first_peer + label.from;
         self.tell(index, verdict, || {
             format!("message {number} of u{from} came where {expected} was due")
         });

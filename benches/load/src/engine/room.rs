@@ -2,10 +2,18 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::verify::Said;
 use crate::order::Missing;
 use crate::stream::Stream;
 use chinwag::client::Template;
+
+/// What a message tells about itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Label {
+    /// The connection that sent it.
+    pub(crate) from: u32,
+    /// Its number among the sender's, as far as it is shown; `None` if messages have none.
+    pub(crate) shown: Option<u64>,
+}
 
 /// A room of the target.
 #[derive(Debug)]
@@ -36,7 +44,7 @@ pub(crate) struct Room {
 /// A message that waits for those before it.
 #[derive(Clone, Debug)]
 pub(crate) struct Ahead {
-    pub(crate) said: Said,
+    pub(crate) label: Label,
     pub(crate) bytes: Box<[u8]>,
 }
 

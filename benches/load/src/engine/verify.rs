@@ -2,18 +2,9 @@
 
 use super::core::Core;
 use super::peer::{OFF, Peer, Stage};
-use super::room::Sender;
+use super::room::{Label, Sender};
 use crate::ledger::Fault;
 use crate::order::{Missing, Verdict};
-
-/// What a message says about itself.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Said {
-    /// The connection that sent it.
-    pub(crate) from: u32,
-    /// Its number among the sender's, as far as it is shown; `None` if messages have none.
-    pub(crate) shown: Option<u64>,
-}
 
 impl Core {
     /// A room's numbered message: its number must be the peer's next.
@@ -53,12 +44,12 @@ impl Core {
 
     /// The first that anybody sees of a message: it must be its sender's next. Returns when it was
     /// due, and the verdict.
-    pub(super) fn first_seen(&mut self, index: u32, said: Said) -> (Option<u64>, Verdict) {
+    pub(super) fn first_seen(&mut self, index: u32, label: Label) -> (Option<u64>, Verdict) {
         let modulus = self.plan.pattern.modulus();
-        let sender = &mut self.senders[self.peers[said.from as usize].sender as usize];
+        let sender = &mut self.senders[self.peers[label.from as usize].sender as usize];
         let expected = sender.seen;
         let number =
-            said.shown.map_or(expected, |shown| sender.number_of(shown, modulus, expected));
+            label.shown.map_or(expected, |shown| sender.number_of(shown, modulus, expected));
         let due_us = sender.due_us(number);
         let verdict = if self.rooms[sender.room as usize].is_lenient {
             // Those before may have come to nobody.
@@ -68,7 +59,7 @@ impl Core {
             sender.missing.advance(&mut sender.seen, number)
         };
         sender.forget_before(expected);
-        let from = self.plan.first_peer + said.from;
+        let from = self.plan.first_peer + label.from;
         self.tell(index, verdict, || {
             format!("message {number} of u{from} came where {expected} was due")
         });
@@ -76,10 +67,10 @@ impl Core {
     }
 
     /// When a message was due that the room's stream has not got.
-    pub(super) fn due_of(&self, said: Said) -> Option<u64> {
-        let sender = self.senders.get(self.peers.get(said.from as usize)?.sender as usize)?;
+    pub(super) fn due_of(&self, label: Label) -> Option<u64> {
+        let sender = self.senders.get(self.peers.get(label.from as usize)?.sender as usize)?;
         let modulus = self.plan.pattern.modulus();
-        sender.due_us(sender.number_of(said.shown?, modulus, sender.seen))
+        sender.due_us(sender.number_of(label.shown?, modulus, sender.seen))
     }
 
     /// Notes an answer that should not have come.

@@ -1,7 +1,7 @@
 //! The pictures of how long deliveries took.
 
-use super::pictures::{largest, legend, role};
-use super::plot::{Line, Plot};
+use super::legend::{legend, role};
+use super::plot::{Line, Plot, largest};
 use super::ticks::{Axis, nines};
 use crate::latency::Latency;
 use crate::results::{Results, float};

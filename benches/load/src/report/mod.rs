@@ -7,6 +7,7 @@ mod command;
 mod distribution;
 mod escape;
 mod frame;
+mod legend;
 mod page;
 mod pictures;
 mod plot;

@@ -5,7 +5,8 @@ use super::bars::{Bar, Bars};
 use super::canvas::Finished;
 use super::colours::Role;
 use super::distribution::{histogram, logarithm, percentiles};
-use super::plot::{Line, Plot};
+use super::legend::{legend, role, visible};
+use super::plot::{Line, Plot, largest};
 use super::ticks::Axis;
 use crate::results::{Results, Sample, float};
 use crate::units::{bytes, number, time};
@@ -99,46 +100,15 @@ pub(super) struct Quantity {
     of: fn(&Sample) -> Option<f64>,
 }
 
-/// What is held in memory, and by whom.
+fn names(quantities: &[Quantity]) -> Vec<&'static str> {
+    quantities.iter().map(|quantity| quantity.name).collect()
+}
+
+/// The memory that is held, and by whom.
 const MEMORY: &[Quantity] = &[
     Quantity { name: "server", of: |sample| sample.server_rss.map(float) },
     Quantity { name: "kernel", of: |sample| sample.kernel_bytes.map(float) },
 ];
-
-/// The role of a run's line: runs have colours, and the second quantity of each has dashes. A
-/// single run's quantities have colours instead.
-pub(super) fn role(runs: usize, run: usize, number: usize) -> Role {
-    match (runs, number) {
-        (1, number) => Role::Line(number),
-        (_, 0) => Role::Line(run),
-        (_, _) => Role::Dashed(run),
-    }
-}
-
-/// Says whose each colour is, and what dashes mean.
-pub(super) fn legend(results: &[Results], quantities: &[Quantity]) -> Vec<(String, Role)> {
-    let whats = || quantities.iter().map(|quantity| quantity.name.to_owned());
-    if results.len() == 1 {
-        let whats = whats().filter(|what| !what.is_empty());
-        return whats.enumerate().map(|(number, what)| (what, Role::Line(number))).collect();
-    }
-    let runs = results.iter().map(|run| visible(run.name())).enumerate();
-    let runs = runs.map(|(run, name)| (name, Role::Line(run)));
-    let dashes = whats().zip([Role::Soft, Role::SoftDashed]).filter(|_| quantities.len() > 1);
-    runs.chain(dashes).collect()
-}
-
-/// A name from a file, without what a picture cannot hold.
-fn visible(name: &str) -> String {
-    let is_hidden =
-        |letter: &char| letter.is_control() || matches!(letter, '\u{fffe}' | '\u{ffff}');
-    name.chars().map(|letter| if is_hidden(&letter) { '\u{fffd}' } else { letter }).collect()
-}
-
-/// The greatest of a coordinate of all points, at least zero.
-pub(super) fn largest(lines: &[Line], of: fn(&(f64, f64)) -> f64) -> f64 {
-    lines.iter().flat_map(|line| &line.points).map(of).fold(0.0, f64::max)
-}
 
 /// The picture of these quantities of every run from its beginning on.
 fn over_time(
@@ -160,7 +130,7 @@ fn over_time(
     lines.retain(|line| !line.points.is_empty());
     let x = Axis::elapsed(largest(&lines, |point| point.0));
     let (y, title) = (axis(&lines), title.to_owned());
-    let legend = legend(results, quantities);
+    let legend = legend(results, &names(quantities));
     if lines.is_empty() { None } else { Some(Plot { title, x, y, lines, legend }) }
 }
 
@@ -194,7 +164,7 @@ fn memory_over_connections(results: &[Results]) -> Option<Plot> {
     let x = Axis::count("open connections", largest(&lines, |point| point.0));
     let y = Axis::bytes("bytes", largest(&lines, |point| point.1));
     let title = "Memory over connections".to_owned();
-    let legend = legend(results, MEMORY);
+    let legend = legend(results, &names(MEMORY));
     if lines.is_empty() { None } else { Some(Plot { title, x, y, lines, legend }) }
 }
 
@@ -216,36 +186,6 @@ mod tests {
     fn runs(count: usize) -> Vec<Results> {
         let named = |run| Results { label: Some(format!("run {run}")), ..Results::default() };
         (0..count).map(named).collect()
-    }
-
-    #[test]
-    fn a_single_run_has_colours_for_its_quantities_and_several_have_dashes() {
-        let check =
-            |runs_count, run, number, expect| assert_eq!(role(runs_count, run, number), expect);
-        check(1, 0, 0, Role::Line(0));
-        check(1, 0, 1, Role::Line(1));
-        check(3, 2, 0, Role::Line(2));
-        check(3, 2, 1, Role::Dashed(2));
-    }
-
-    #[test]
-    fn the_legend_names_what_must_be_told_apart() {
-        let check = |results: &[Results], quantities: &[Quantity], expect: &[(&str, Role)]| {
-            let legend = legend(results, quantities);
-            let legend: Vec<_> = legend.iter().map(|(name, role)| (name.as_str(), *role)).collect();
-            assert_eq!(legend, expect);
-        };
-        let plain = &[Quantity { name: "", of: |_| None }];
-        check(&runs(1), plain, &[]);
-        check(&runs(1), MEMORY, &[("server", Role::Line(0)), ("kernel", Role::Line(1))]);
-        check(&runs(2), plain, &[("run 0", Role::Line(0)), ("run 1", Role::Line(1))]);
-        let both = [
-            ("run 0", Role::Line(0)),
-            ("run 1", Role::Line(1)),
-            ("server", Role::Soft),
-            ("kernel", Role::SoftDashed),
-        ];
-        check(&runs(2), MEMORY, &both);
     }
 
     #[test]

@@ -137,6 +137,11 @@ fn thinned(points: impl Iterator<Item = (i32, i32)>) -> Vec<(i32, i32)> {
     kept
 }
 
+/// The greatest of a coordinate of all points, at least zero.
+pub(super) fn largest(lines: &[Line], of: fn(&(f64, f64)) -> f64) -> f64 {
+    lines.iter().flat_map(|line| &line.points).map(of).fold(0.0, f64::max)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

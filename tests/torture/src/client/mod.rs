@@ -48,7 +48,7 @@ pub(crate) struct Context {
     pub(crate) observed: Observed,
     pub(crate) rng: Rng,
     pub(crate) now: Instant,
-    /// What is written to the disk is recorded in this file, if it is.
+    /// The file in which the server's writes to the disk are recorded, if they are.
     pub(crate) record: Option<PathBuf>,
     /// How long that file was when the last messages were read.
     pub(crate) stamp: u64,
@@ -73,7 +73,7 @@ pub(crate) struct Client {
     own: VecDeque<(usize, u64, Mark)>,
     /// Rooms that it has joined for the sake of the membership, with whether that was answered.
     pub(crate) clubs: BTreeMap<u64, bool>,
-    /// What it was told last, for whoever has to find out why something is wrong.
+    /// The last messages, shown when something is wrong.
     recent: VecDeque<String>,
     /// Answers to sends so far.
     pub(crate) acked: u64,
@@ -203,7 +203,8 @@ impl Client {
         Ok(())
     }
 
-    /// Says what is due: what was left unanswered first, then, if it `may_begin`, new messages.
+    /// Sends what is due: first the messages without an answer, then, with `may_send_new`, new
+    /// ones.
     pub(crate) fn send_due(&mut self, may_send_new: bool, context: &mut Context) {
         let Some(connection) = self.connection.filter(|_| self.is_here()) else { return };
         while may_send_new && self.outbox.len() < self.behaviour.window {

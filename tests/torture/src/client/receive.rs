@@ -1,4 +1,4 @@
-//! What a client does with what it is told.
+//! What a client does with each message of the server.
 
 use std::time::Duration;
 

@@ -71,7 +71,7 @@ pub(crate) fn server(plan: &Plan<'_>, name: &str) -> Outcome<(Setup, Server)> {
     Ok((setup, server))
 }
 
-/// What is asked first: hello, and one room.
+/// The first requests of each client: hello, and one room.
 fn opening(client: usize) -> Vec<String> {
     vec![
         format!("{{\"op\":\"hello\",\"id\":1,\"name\":\"c{client}\"}}"),

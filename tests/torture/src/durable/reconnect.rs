@@ -153,7 +153,7 @@ fn back(
     Ok((took, recent.items))
 }
 
-/// What all of them were told.
+/// How many messages and `live` events all clients have received.
 #[derive(Default)]
 struct Told {
     items: usize,

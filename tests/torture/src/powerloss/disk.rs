@@ -24,7 +24,7 @@ pub(crate) enum Entry {
     Rename { from: String, to: String },
 }
 
-/// What is synced.
+/// The thing that a sync makes safe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Synced {
     File(u64),

@@ -1,7 +1,7 @@
 //! How steeply a measurement rises.
 
-/// The slope of the straight line that is nearest to all `(x, y)` (least squares), `None` if there
-/// is none.
+/// The slope of the straight line that is nearest to all `(x, y)` (least squares); `None` if all
+/// have the same x.
 pub(crate) fn slope(points: &[(f64, f64)]) -> Option<f64> {
     let count = points.iter().fold(0.0, |count, _| count + 1.0);
     let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
