@@ -22,35 +22,18 @@ struct Arrow {
     line: usize,
 }
 
-/// Every cycle between the children of one module, except those of `excused` modules. A cycle of as
-/// many children as `allowed` says for its module is no finding.
-pub(crate) fn check_cycles(
-    sources: &[Source],
-    excused: &[&str],
-    allowed: impl Fn(&str) -> usize,
-) -> Vec<Finding> {
+/// Every cycle between the children of one module. One of as many children as `allowed` says for
+/// the module's folder is no finding.
+pub(crate) fn check_cycles(sources: &[Source], allowed: impl Fn(&str) -> usize) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (name, arrows) in arrows_by_folder(sources) {
-        if excused.contains(&name.as_str()) {
-            continue;
-        }
+    for (folder, arrows) in arrows_by_folder(sources) {
         for members in knots(&arrows) {
-            if members.len() > allowed(&name) {
-                findings.push(cycle_finding(&name, &members, &arrows));
+            if members.len() > allowed(&folder) {
+                findings.push(cycle_finding(&folder, &members, &arrows));
             }
         }
     }
     findings
-}
-
-/// The folders of `excused` whose children have no cycle any more.
-pub(crate) fn needless_excuses<'a>(sources: &[Source], excused: &[&'a str]) -> Vec<&'a str> {
-    let knotted: BTreeSet<_> = arrows_by_folder(sources)
-        .into_iter()
-        .filter(|(_, arrows)| !knots(arrows).is_empty())
-        .map(|(name, _)| name)
-        .collect();
-    excused.iter().copied().filter(|name| !knotted.contains(*name)).collect()
 }
 
 /// Every path from one room of `module` to another that its row in `rooms` does not allow, and

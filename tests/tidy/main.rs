@@ -17,12 +17,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use rules::{Finding, Rule};
+use rules::Finding;
 use source::{Source, mark_test_files};
-use table::{
-    CHAT_ROOMS, COMMENTS_EXCUSED, CYCLE_IN_A_ROOM_MAX, CYCLES_EXCUSED, FORM_EXCUSED, LAYERS,
-    LINES_WARN,
-};
+use table::{CHAT_ROOMS, CYCLE_IN_A_ROOM_MAX, LAYERS, LINES_WARN};
 
 /// Every Rust file of the project, with what is compiled for tests only marked.
 fn sources() -> Vec<Source> {
@@ -62,7 +59,6 @@ fn the_sources_keep_to_the_rules() {
     let mut findings: Vec<_> = sources.iter().flat_map(rules::check).collect();
     findings.extend(rules::check_hostile_lints(&sources));
     findings.extend(form::check_modules(&sources));
-    findings.retain(|finding| !is_excused(finding));
     for source in &sources {
         let lines = source.text.lines().count();
         if lines > LINES_WARN {
@@ -72,25 +68,12 @@ fn the_sources_keep_to_the_rules() {
     assert_none(&findings);
 }
 
-/// Whether a finding is in a folder that does not keep to the rule yet.
-fn is_excused(finding: &Finding) -> bool {
-    let excused = match finding.rule {
-        Rule::CommentWidth => COMMENTS_EXCUSED,
-        Rule::ModuleForm | Rule::TestName => FORM_EXCUSED,
-        _ => return false,
-    };
-    excused.iter().any(|folder| finding.path.starts_with(folder))
-}
-
 #[test]
 fn the_children_of_a_module_do_not_name_each_other_in_a_circle() {
     let sources = sources();
-    for folder in cycles::needless_excuses(&sources, CYCLES_EXCUSED) {
-        println!("note: {folder} has no cycle any more and needs no excuse");
-    }
     let allowed =
         |folder: &str| if folder.starts_with("src/chat/") { CYCLE_IN_A_ROOM_MAX } else { 1 };
-    assert_none(&cycles::check_cycles(&sources, CYCLES_EXCUSED, allowed));
+    assert_none(&cycles::check_cycles(&sources, allowed));
 }
 
 #[test]

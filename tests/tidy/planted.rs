@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cycles::{check_cycles, check_rooms, needless_excuses};
+use crate::cycles::{check_cycles, check_rooms};
 use crate::form::check_modules;
 use crate::rules::{Rule, check, check_hostile_lints};
 use crate::source::{Source, mark_test_files, paths};
@@ -150,18 +150,6 @@ fn every_rule_has_a_planted_violation() {
 }
 
 #[test]
-fn a_test_file_of_another_name_is_test_code() {
-    let parent = "//! A module.\n#[cfg(test)]\n#[path = \"load_tests.rs\"]\nmod tests;";
-    let mut sources = [
-        Source::new("src/ws/header.rs", parent),
-        Source::new("src/ws/load_tests.rs", "//! Tests.\nfn f() { x.unwrap(); }"),
-    ];
-    mark_test_files(&mut sources);
-    let findings = sources.iter().flat_map(check);
-    assert_eq!(findings.filter(|finding| finding.rule == Rule::Panic).count(), 0);
-}
-
-#[test]
 fn a_file_is_test_code_only_if_its_parent_says_so() {
     let panics = "//! Tests.\nfn f() { x.unwrap(); }";
     for (declaration, expected) in [("#[cfg(test)]\nmod tests;", 0), ("mod tests;", 1)] {
@@ -210,7 +198,7 @@ fn files(texts: &[(&str, &str)]) -> Vec<Source> {
 
 /// The findings about these files if every module may have cycles of `allowed` children.
 fn cycles(texts: &[(&str, &str)], allowed: usize) -> Vec<String> {
-    let findings = check_cycles(&files(texts), &[], |_| allowed);
+    let findings = check_cycles(&files(texts), |_| allowed);
     assert!(findings.iter().all(|finding| finding.rule == Rule::Cycle));
     findings.iter().map(ToString::to_string).collect()
 }
@@ -257,18 +245,6 @@ fn what_only_looks_like_a_cycle_is_left_alone() {
     ] {
         assert_eq!(cycles(&texts, 1), [""; 0], "{texts:?}");
     }
-}
-
-#[test]
-fn an_excuse_holds_for_its_module_alone_until_it_is_needless() {
-    let knotted = files(&[
-        ("src/ws/a.rs", "use super::b::B;"),
-        ("src/ws/b.rs", "use super::a::A;"),
-        ("src/http/a.rs", "use super::b::B;"),
-    ]);
-    assert_eq!(check_cycles(&knotted, &["src/ws"], |_| 1).len(), 0);
-    assert_eq!(check_cycles(&knotted, &["src/http"], |_| 1).len(), 1);
-    assert_eq!(needless_excuses(&knotted, &["src/ws", "src/http"]), ["src/http"]);
 }
 
 #[test]

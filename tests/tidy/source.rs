@@ -69,14 +69,7 @@ impl Source {
             let name = head.split_whitespace().last()?;
             head.contains("mod ").then(|| format!("{folder}/{name}"))
         };
-        let named = self.code.split(TEST_ONLY).skip(1).filter_map(declared);
-        // The name in `#[path = "…"]` is a literal, so it is only in the text.
-        let beside = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let elsewhere = |rest: &str| {
-            let (name, _) = rest.strip_prefix("\n#[path = \"")?.split_once(".rs\"]")?;
-            Some(format!("{beside}/{name}"))
-        };
-        named.chain(self.text.split(TEST_ONLY).skip(1).filter_map(elsewhere)).collect()
+        self.code.split(TEST_ONLY).skip(1).filter_map(declared).collect()
     }
 
     /// Takes the whole file for test code, because the file that declares it says so.

@@ -198,9 +198,6 @@ pub(crate) const CLOCK_FILE: &str = "src/time/clock.rs";
 /// The one file that reads the environment.
 pub(crate) const ENVIRONMENT_FILE: &str = "src/config/env.rs";
 
-/// Folders of modules whose children still have cycles.
-pub(crate) const CYCLES_EXCUSED: &[&str] = &[];
-
 /// The most files of one room of the domain that may name each other in a circle.
 pub(crate) const CYCLE_IN_A_ROOM_MAX: usize = 4;
 
@@ -223,12 +220,6 @@ pub(crate) const CHAT_ROOMS: &[(&str, &[&str])] = &[
 
 /// The most columns of a line of a comment.
 pub(crate) const COMMENT_COLUMNS_MAX: usize = 100;
-
-/// Beginnings of paths in which lines of comments may still be wider.
-pub(crate) const COMMENTS_EXCUSED: &[&str] = &[];
-
-/// Beginnings of paths in which modules and tests may still be laid out otherwise.
-pub(crate) const FORM_EXCUSED: &[&str] = &[];
 
 /// The most lines that a file may have.
 pub(crate) const LINES_MAX: usize = 500;
