@@ -1,5 +1,8 @@
 //! Keys that are never given out twice.
 
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
+
 /// A key of a [`Table`](super::Table): the index of a place and the generation of the value there.
 /// Each table has a key type of its own, so that keys of two tables cannot be swapped.
 pub trait Key: Copy + Eq {
@@ -16,9 +19,39 @@ pub trait Key: Copy + Eq {
     fn generation(self) -> u32;
 }
 
-/// A key of six bytes, for rows that are named by many others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A key of six bytes, for rows that are named by many others. It is read and compared as one
+/// number, which takes two loads.
+#[derive(Clone, Copy, Debug)]
 pub struct CompactKey([u16; 3]);
+
+impl PartialEq for CompactKey {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.bits() == other.bits()
+    }
+}
+
+impl Eq for CompactKey {}
+
+impl PartialOrd for CompactKey {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for CompactKey {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.bits().cmp(&other.bits())
+    }
+}
+
+impl Hash for CompactKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bits().hash(state);
+    }
+}
 
 impl CompactKey {
     /// What is left of 48 bits for the index is enough for 268 million rows, whose 50 bytes and
@@ -36,7 +69,7 @@ impl Key for CompactKey {
     fn new(index: usize, generation: u32) -> Self {
         debug_assert!(index <= Self::INDEX_MAX && generation <= Self::GENERATION_MAX);
         let bits = (index as u64) << Self::GENERATION_BITS | u64::from(generation);
-        Self([(bits >> 32) as u16, (bits >> 16) as u16, bits as u16])
+        Self([bits as u16, (bits >> 16) as u16, (bits >> 32) as u16])
     }
 
     #[inline]
@@ -54,7 +87,7 @@ impl Key for CompactKey {
 impl CompactKey {
     #[inline]
     const fn bits(self) -> u64 {
-        let [high, middle, low] = self.0;
+        let [low, middle, high] = self.0;
         (high as u64) << 32 | (middle as u64) << 16 | low as u64
     }
 }

@@ -208,7 +208,7 @@ fn what_cannot_be_done_is_said_and_told_by_the_exit_code() {
     let results: Value = serde_json::from_str(&ran.printed).expect("JSON");
     assert_eq!(results["ok"], json!(false));
     assert!(
-        results["failures"][0].as_str().is_some_and(|it| it.contains("nobody listens")),
+        results["failures"][0].as_str().is_some_and(|it| it.contains("no process listens")),
         "{results}"
     );
     for (line, hint) in [
