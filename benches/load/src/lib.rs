@@ -10,7 +10,7 @@
 //! | `plan` | the same with everything decided |
 //! | `engine` | connections on the project's own reactor: opened, loaded, verified, measured |
 //! | `scenario` | what is done with them |
-//! | `stream`, `order`, `pattern`, `zipf`, `ledger` | which messages should arrive, and which did not |
+//! | `stream`, `order`, `pattern`, `zipf`, `ledger` | what should arrive, and what did not |
 //! | `run`, `failure` | one run, from the command line to the exit code |
 //! | `processes` | the same by several processes |
 //! | [`latency`] | the distribution of how long things took |
