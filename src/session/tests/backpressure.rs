@@ -123,3 +123,50 @@ fn fin_after_a_backlog_ends_the_connection_when_all_is_answered() {
     assert_eq!(String::from_utf8(sent).unwrap().lines().count(), 101);
     assert_eq!(harness.closed(conn), Some((CloseReason::Bye, Ending::Flush)));
 }
+
+#[test]
+fn who_waits_for_too_many_answers_of_the_logs_is_not_read_from() {
+    let mut harness = Harness::with(|config, limits| {
+        config.limits.rate_per_s = None;
+        limits.rate_per_s = None;
+    });
+    let conn = harness.enter("ann");
+    harness.are_logs_slow = true;
+    let send = |id| text(&format!(r#"{{"op":"send","id":{id},"room":"lobby","text":"hello"}}"#));
+    let frames: Vec<u8> = (0..100).flat_map(send).collect();
+    harness.receive(conn, &frames);
+    harness.end_turn();
+    assert!(harness.see(conn).is_paused);
+    let asked = harness.chat.pending();
+    assert!((60..70).contains(&asked), "{asked} sends wait for the log");
+    assert_eq!(harness.see(conn).wakes, 0, "the domain wakes it when the log has answered");
+    harness.take_replies();
+    harness.end_turn();
+    assert_eq!(ids(&harness.frames(conn)), (0..asked).collect::<Vec<_>>());
+    assert_eq!(harness.see(conn).wakes, 1);
+    harness.are_logs_slow = false;
+    harness.drain(conn);
+    harness.end_turn();
+    assert_eq!(ids(&harness.frames(conn)), (asked..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn answers_without_the_domain_count_as_well() {
+    let mut harness = harness();
+    let conn = harness.open(ListenerKind::Http);
+    let request = b"GET /healthz HTTP/1.1\r\nHost: localhost:8080\r\n\r\n";
+    harness.receive(conn, &request.repeat(100));
+    let mut answered = 0;
+    for turn in 0.. {
+        let sent = String::from_utf8(harness.take(conn)).unwrap();
+        assert!(sent.len() < 2 * SOFT, "{} bytes of answers were given at once", sent.len());
+        answered += sent.matches("HTTP/1.1 200 ").count();
+        if !harness.see(conn).is_paused {
+            assert!(turn > 3, "it was never slowed down");
+            break;
+        }
+        harness.end_turn();
+        harness.drain(conn);
+    }
+    assert_eq!(answered, 100);
+}

@@ -102,3 +102,37 @@ fn a_server_that_stops_tells_each_client_when_to_come_back() {
     assert_eq!(moments, [10_000, 20_000, 30_000], "evenly spread");
     assert_eq!(harness.closed(stranger), Some((CloseReason::Shutdown, Ending::Linger)));
 }
+
+#[test]
+fn fin_waits_for_the_answers_of_the_logs() {
+    let mut harness = Harness::new();
+    let conn = harness.open(ListenerKind::Tcp);
+    let send = r#"{"op":"send","id":2,"room":"lobby","text":"hello"}"#;
+    harness.receive(conn, b"{\"op\":\"hello\"}\n{\"op\":\"join\",\"room\":\"lobby\"}\n");
+    harness.end_turn();
+    harness.take(conn);
+    harness.are_logs_slow = true;
+    harness.receive(conn, format!("{send}\n").as_bytes());
+    harness.finish(conn);
+    harness.end_turn();
+    assert_eq!(harness.closed(conn), None, "the log has not answered");
+    harness.take_replies();
+    harness.end_turn();
+    assert!(harness.take(conn).starts_with(br#"{"id":2,"code":0"#));
+    assert_eq!(harness.closed(conn), Some((CloseReason::Bye, Ending::Flush)));
+}
+
+#[test]
+fn a_connection_that_is_gone_leaves_nothing_behind() {
+    let mut harness = Harness::new();
+    let conns = ["ann", "bob"].map(|name| harness.enter(name));
+    harness.handle(|sessions, turn| sessions.handle_closed(conns[0], CloseReason::Reset, turn));
+    assert_eq!((harness.sessions.len(), harness.chat.stats().sessions), (1, 1));
+    // What still comes of it is about nobody.
+    harness.receive(conns[0], &text(&ping(1)));
+    harness.handle(|sessions, turn| sessions.handle_closed(conns[0], CloseReason::Bye, turn));
+    assert_eq!(harness.frames(conns[0]), [""; 0]);
+    harness.handle(|sessions, turn| sessions.handle_closed(conns[1], CloseReason::Bye, turn));
+    assert!(harness.sessions.is_empty());
+    assert_eq!(harness.chat.stats().subs, 0);
+}

@@ -80,3 +80,16 @@ fn too_many_control_frames_end_a_connection() {
     assert_eq!(harness.frames(conn), ["Pong ", "Pong ", "Pong ", "close 4102"]);
     assert_eq!(harness.closed(conn), Some((CloseReason::Flooding, Ending::Linger)));
 }
+
+#[test]
+fn a_stranger_is_given_less_memory_than_a_user() {
+    let message = format!(r#"{{"op":"ping","id":1,"x":"{}"}}"#, "x".repeat(90_000));
+    let mut harness = Harness::new();
+    let stranger = harness.open_websocket();
+    harness.receive(stranger, &text(&message));
+    assert_eq!(harness.frames(stranger), ["close 1009"]);
+    assert_eq!(harness.closed(stranger), Some((CloseReason::TooBig, Ending::Linger)));
+    let user = harness.enter("ann");
+    harness.receive(user, &text(&message));
+    assert_eq!(ids(&harness.frames(user)), [1]);
+}

@@ -43,6 +43,8 @@ struct Harness {
     sessions: Sessions,
     chat: Chat,
     logs: MemoryStore,
+    /// The logs answer only when they are told to.
+    are_logs_slow: bool,
     effects: Effects,
     seen: BTreeMap<ConnId, Seen>,
     millis: u64,
@@ -64,6 +66,7 @@ impl Harness {
             sessions: Sessions::new(&config, limits.clone(), metrics, entropy).unwrap(),
             chat: Chat::new(limits, now),
             logs: MemoryStore::new(),
+            are_logs_slow: false,
             effects: Effects::new(),
             seen: BTreeMap::new(),
             millis: 0,
@@ -82,12 +85,20 @@ impl Harness {
         handle(&mut self.sessions, turn);
         while let Some(request) = self.chat.poll_request() {
             self.logs.request(now, request);
-            while let Some(reply) = self.logs.poll() {
-                self.chat.on_log_reply(now, reply);
+            if !self.are_logs_slow {
+                self.take_replies();
             }
         }
         for effect in std::mem::take(&mut self.effects) {
             self.apply(effect);
+        }
+    }
+
+    /// The logs' answers are there.
+    fn take_replies(&mut self) {
+        let now = self.now();
+        while let Some(reply) = self.logs.poll() {
+            self.chat.on_log_reply(now, reply);
         }
     }
 
