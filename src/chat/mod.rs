@@ -157,6 +157,7 @@ impl Chat {
     /// Does what is due; to be called when [`Chat::next_deadline`] has passed.
     pub fn handle_timers(&mut self, now: Now) {
         self.context.now = now;
+        // One at a time, since what one does may cancel another that is due as well.
         while let Some(timer) = self.context.wheel.poll(now.tick) {
             match timer {
                 Timer::UserAbsent(user) => absence::on_user_absent(self, user),
@@ -184,6 +185,7 @@ impl Chat {
     pub fn fan_out_next(&mut self, now: Now) -> bool {
         self.context.now = now;
         let Some(room) = self.delivery.dirty.pop() else { return false };
+        // The room may have been dropped since; then its senders were answered.
         if self.rooms.table.get(room).is_some() {
             self.delivery_mut().fan_out(room);
         }

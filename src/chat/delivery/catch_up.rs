@@ -42,6 +42,7 @@ impl DeliveryMut<'_> {
         // ever.
         let first = usize::try_from(self.context.turn).unwrap_or(0) % rooms.len().max(1);
         rooms.rotate_left(first);
+        // Records that wait for the turn's end would otherwise be sent twice: replayed, then live.
         for key in rooms {
             if self.delivery.reader(conn).is_none_or(|reader| reader.lagging == 0) {
                 break;
@@ -92,6 +93,7 @@ impl Step<'_> {
         if reply_at <= next {
             self.send_reply();
         } else if next < oldest {
+            // Said before anything behind it, so that a client never splices over a hole.
             self.tell_gap(oldest.min(reply_at) - 1);
         } else if next > head {
             self.go_live(next - 1);

@@ -69,6 +69,7 @@ impl DeliveryMut<'_> {
                 debug_assert!(false, "a subscription has a reader");
                 continue;
             };
+            // Booked here, once a batch: a slow reader costs one comparison, whatever it is owed.
             if row.lagging.is_none() && !reader.credit.take(turn, limit, batch.bytes) {
                 // The cursor falls behind: it needs the first of these next.
                 row.lagging = Some(Box::new(Lagging::at(batch.first)));
@@ -113,6 +114,7 @@ impl DeliveryMut<'_> {
     /// Answers a `send` whose record is at `seq`, when the cursor of its connection is there.
     pub(in crate::chat) fn answer_at(&mut self, key: RoomKey, sender: Sender, seq: u64, at: u64) {
         self.fan_out(key);
+        // The first answer may have been lost with a connection, so the place counts again.
         let reply = self.rooms[key].sent(seq, at, true);
         let found = self.delivery.parts(key).and_then(|(readers, feed)| {
             let reader = find_reader(readers, sender.conn)?;

@@ -167,7 +167,10 @@ impl DeliveryMut<'_> {
         let Some(reader) = self.delivery.reader_mut(conn) else { return };
         let before = reader.owed();
         change(reader);
-        self.note_relief(conn, before);
+        // Only on the way down past the bound, so that a connection is woken once.
+        if before > OWED_ENOUGH && reader.owed() <= OWED_ENOUGH {
+            self.context.wake(conn);
+        }
     }
 
     /// As [`Self::relieve`], for a connection that waited for so many answers before.

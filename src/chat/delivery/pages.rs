@@ -101,6 +101,7 @@ impl Pages {
 
     /// Has the page with `seq` read, unless it is being read, and `conn` named when it is there.
     pub(in crate::chat) fn want(&mut self, (room, log): (RoomKey, LogId), seq: u64, conn: ConnId) {
+        // Aligned, so that cursors that began anywhere in the block share one reading.
         let block = seq - (seq - 1) % PAGE_RECORDS;
         // Behind the part of the block that is there already.
         let before = self.kept.range((log, block)..=(log, seq)).next_back();

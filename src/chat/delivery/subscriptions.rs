@@ -47,6 +47,7 @@ impl DeliveryMut<'_> {
         let Some(removed) = reader.subscriptions.remove(place) else { return };
         let index = usize::try_from(removed.index).unwrap_or(usize::MAX);
         let rows = &mut feed.subscriptions;
+        // Readers name their place, so the last one may take it; order among readers means nothing.
         let row = rows.swap_remove(index);
         context.stats.subs -= 1;
         if let Some(lagging) = row.lagging {

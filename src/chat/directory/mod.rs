@@ -122,6 +122,7 @@ impl Directory {
         let Some(secret) = place.and_then(|place| sessions.get(place)).map(|row| row.secret) else {
             return;
         };
+        // Not if another connection has taken the session over: its secret is that one's now.
         let may_return = self.user_of_secret(secret).is_some();
         let row = &mut self.users[user];
         place.map(|place| row.sessions.remove(place));
@@ -156,6 +157,7 @@ impl Directory {
         if std::mem::replace(&mut self.users[user].absence_mut().listed, true) {
             return;
         }
+        // Stale entries are swept when they outnumber users, so that listing costs O(1) on average.
         if self.absent.len() > 2 * self.users.len() + ABSENT_STALE_MAX {
             let users = &self.users;
             let is_listed = |row: &User| row.absence.as_ref().is_some_and(|absence| absence.listed);

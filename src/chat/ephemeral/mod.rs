@@ -135,6 +135,7 @@ impl EphemeralMut<'_> {
         let room = &mut self.rooms[key];
         let due = self.ephemeral.gathered.get(key.index()).and_then(Gathered::due);
         let Some(due) = due.filter(|_| !room.members.is_empty()) else { return };
+        // An earlier timer stays: it fires, finds nothing due, and arms the next.
         let due = due.max(soonest);
         if let Some(timer) = room.timer {
             if self.context.wheel.deadline(timer).is_some_and(|armed| armed <= due) {
@@ -200,6 +201,7 @@ impl EphemeralMut<'_> {
             let Some(row) = feed.subscriptions.get_mut(index) else { continue };
             let reader = readers.get_mut(row.conn.slot()).filter(|reader| reader.conn == row.conn);
             let Some(reader) = reader.filter(|reader| !except(reader.user)) else { continue };
+            // Half the limit: ephemeral events must never be what makes a cursor lag.
             let is_slow = reader.lagging > 0 || reader.credit.owed(context.turn) > limit;
             if is_slow || row.stale {
                 // A reader that neither lags nor is blocked would never be told that it has

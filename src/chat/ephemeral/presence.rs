@@ -110,6 +110,7 @@ impl EphemeralMut<'_> {
         if !(delta.is_changed || whole) || room.presence == PresenceMode::Off {
             return;
         }
+        // The version rises only with an event, so that a client sees a gap when it missed one.
         presence.v += 1;
         let intervals = u32::try_from(1 + subscribers / SUBSCRIBERS_PER_INTERVAL);
         let intervals = intervals.unwrap_or(u32::MAX);

@@ -59,6 +59,7 @@ impl EphemeralMut<'_> {
         if let Some(known) = typing.typists.iter_mut().find(|(typist, _)| *typist == user) {
             known.1 = until;
         } else if typing.typists.len() < TYPING_NAMES_MAX {
+            // More than these are of no use to a reader, and each costs every member a name.
             typing.typists.push((user, until));
             typing.changed = true;
         }

@@ -119,6 +119,7 @@ pub(in crate::chat) fn on_user_absent(chat: &mut Chat, user: UserKey) {
         chat.ephemeral_mut().user_changed(user);
     }
     let row = &mut chat.directory[user];
+    // A guest is forgotten by when it left, not by when its leave grace ended.
     let forgotten_at = row.absence_mut().since.after(chat.context.limits.guest_membership);
     let is_over = row.is_guest && chat.context.now.tick >= forgotten_at;
     if is_over {
@@ -133,6 +134,7 @@ pub(in crate::chat) fn on_user_absent(chat: &mut Chat, user: UserKey) {
         let timer = chat.context.wheel.arm(forgotten_at, Timer::UserAbsent(user));
         row.absence_mut().timer = Some(timer);
     } else {
+        // A named user comes back by its name; its secrets would only take memory.
         chat.directory.forget_secrets(user);
     }
     chat.directory.list_absent(user);

@@ -58,6 +58,7 @@ pub(super) fn create(
         let refusal = Refusal::new(Code::BadField, "a direct conversation is made by sending");
         return Err(refusal.field("room", "a name without '@', or use send with 'to'"));
     }
+    // Checked before anything is made, so that a refusal leaves nothing behind.
     let policy = find_policy(chat, &name, plan.policy)?;
     let private = plan.private || policy.access == Access::Private;
     if !may_make(policy, &chat.directory[by.user].name) {

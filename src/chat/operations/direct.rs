@@ -37,6 +37,8 @@ pub(super) fn open_direct(
         Some(key) => key,
         None => open_room(chat, &name, None)?,
     };
+    // Only the one who begins a conversation pays for it: others must not be able to fill one's
+    // quota.
     let begun = begin_membership(chat, from, key, Role::Member, known.is_some());
     let joined = begun.and_then(|_| begin_membership(chat, to, key, Role::Member, true));
     if let Err(refusal) = joined {

@@ -27,6 +27,7 @@ pub(super) fn history(
     let count = limit.unwrap_or(u32::MAX).clamp(1, chat.context.limits.history_page);
     let limit = usize::try_from(count).unwrap_or(usize::MAX);
     let (lower, upper) = range(page, room, u64::from(count));
+    // A page is read whole from one place, so that no change falls between ring and store.
     if room.is_stored() && lower < room.ring.first().unwrap_or(room.head + 1) && lower <= upper {
         let (part, query) = parts(room, page, count);
         read(chat, by.take(), key, (part, query));
@@ -109,6 +110,7 @@ pub(super) fn on_read(
     let Excerpt { mut records, as_of, changes } = excerpt;
     let told = changes.iter().filter(|change| change.log == room.log);
     let told: Vec<&Record> = told.map(|change| &*change.record).collect();
+    // Changes up to the head at the time of reading are in the records already.
     let newer = told.partition_point(|change| change.seq <= as_of);
     apply_changes(&mut records, told.get(newer..).unwrap_or_default());
     let (page, items) = match part {

@@ -34,6 +34,7 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
     // A client that asks again with the `rev` of the answer gets the next ones.
     changed.sort_unstable_by_key(|&(rev, ..)| rev);
     let more = changed.len() > ROWS_MAX;
+    // The oldest changes first: a client that repeats with `rev` then misses nothing.
     changed.truncate(ROWS_MAX);
     let rev = changed.last().filter(|_| more).map_or(chat.context.rev, |&(rev, ..)| rev);
     let mut ranked: Vec<_> = changed.into_iter().rev().zip(0..).collect();
@@ -54,7 +55,7 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
     }
     let query = Query::Inbox { user: user.name.clone(), rows: queries };
     let since = chat.pending.changes.begin();
-    let inbox = PartialInbox { rows, open, rev, more };
+    let inbox = Box::new(PartialInbox { rows, open, rev, more });
     chat.begin_read(PendingOp::Inbox { by: by.take(), inbox, since }, query);
     Answer::Later
 }

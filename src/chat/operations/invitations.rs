@@ -113,6 +113,7 @@ fn tell_invited(chat: &mut Chat, key: RoomKey, from: UserKey, invited: &UserName
     for session in &chat.directory[user].sessions {
         let to = session.conn;
         let Some(reader) = chat.delivery.reader_mut(to) else { continue };
+        // Invitations come from others, so they must not be able to make a reader lag.
         if reader.credit.owed(turn) <= limit {
             reader.credit.force(turn, INVITED_BYTES);
             let event = Event::Invited { room: room.clone(), from: from.clone() };

@@ -64,6 +64,7 @@ pub(super) fn finish_join(
 fn is_confirmed(chat: &mut Chat, user: UserKey, room: RoomKey, was_member: bool) -> bool {
     let Some(key) = chat.directory[user].membership(room) else { return true };
     let row = &mut chat.rooms[key];
+    // Another session of the user's may have been told already; then a failure must not end it.
     row.is_confirmed &= was_member;
     row.is_confirmed
 }
@@ -143,6 +144,7 @@ pub(super) fn enter_at(
 ) -> Result<(RoomKey, Resumption), Refusal> {
     let was_member = chat.lookup().find_membership(user, name).is_ok();
     let key = enter(chat, user, name)?;
+    // A position that is refused must not leave a membership behind that nobody was told of.
     match place(chat, key, epoch, seq) {
         Ok(resumption) => Ok((key, resumption)),
         Err(refusal) => {
@@ -218,6 +220,7 @@ fn place(chat: &Chat, key: RoomKey, epoch: Option<&str>, seq: u64) -> Result<Res
         return Ok(Resumption::Reset { epoch: room.epoch, seq: head });
     }
     room.check_reached("after", seq)?;
+    // A client's seq may be anything below 2^53; the one after it must not overflow.
     let next = seq.min(SEQ_END - 1) + 1;
     let reach = head.saturating_sub(chat.context.limits.replay) + 1;
     let from = next.max(oldest).max(reach);
@@ -249,6 +252,7 @@ pub(super) fn leave(chat: &mut Chat, by: &mut Requester, name: &str) -> Result<A
     let user = chat.directory[by.user].name.clone();
     let is_owned = room.owned;
     let ticket = chat.begin(PendingOp::Leave { by: by.take(), room: key });
+    // An owner that is leaving moderates no more, or two owners could leave at the same time.
     if is_owned {
         let departure = PendingAct::Departure(user.clone());
         chat.rooms[key].moderation.begin(ticket, departure);

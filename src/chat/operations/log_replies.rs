@@ -53,8 +53,9 @@ fn resume_deferred(chat: &mut Chat, conn: ConnId) {
     if reader.is_some_and(|reader| reader.pending_weight > EXCLUSIVE_WEIGHT) {
         return;
     }
-    if let Some(PendingOp::Deferred { request, command, .. }) = chat.take_deferred(conn) {
-        run(chat, conn, request, command);
+    let user = reader.map(|reader| reader.user);
+    if let Some(PendingOp::Deferred(reading)) = chat.take_deferred(conn) {
+        run(chat, (conn, user), reading.request, reading.command);
     }
 }
 
@@ -62,6 +63,8 @@ fn resume_deferred(chat: &mut Chat, conn: ConnId) {
 fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
     let Some(PendingOp::Append { room: key, sender }) = chat.finish(ticket) else { return };
     let Some(room) = chat.rooms.table.get_mut(key) else { return };
+    // Taken off first: while it counts, the user is no member, and could not be told of its
+    // removal.
     let act = room.moderation.finish(ticket);
     let refusal = match outcome {
         Appended::Stored(record) => {
@@ -110,6 +113,7 @@ fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord
         | Body::Moderation { .. } => {}
     }
     let bounds = (chat.context.limits.ring_records, chat.context.limits.ring_bytes);
+    // The ring shows the record before anybody is told of it, so that a join in this turn finds it.
     let rev = chat.context.next_rev();
     chat.rooms.commit(key, &record, rev, bounds);
     chat.context.stats.records += 1;
@@ -142,7 +146,7 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
             (by, result)
         }
         PendingOp::Append { .. }
-        | PendingOp::Deferred { .. }
+        | PendingOp::Deferred(_)
         | PendingOp::Page(_)
         | PendingOp::History { .. }
         | PendingOp::Inbox { .. }
@@ -167,7 +171,7 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
         PendingOp::Inbox { by, inbox, .. } => {
             let result = match outcome {
                 Ok((log::Answer::Inbox(found), changes)) => {
-                    Ok(inbox::on_read(chat, inbox, found, &changes))
+                    Ok(inbox::on_read(chat, *inbox, found, &changes))
                 }
                 outcome => Err(refusal_of(fault_of(outcome))),
             };
@@ -183,7 +187,7 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
             (by, result.map(Answer::Now))
         }
         PendingOp::Append { .. }
-        | PendingOp::Deferred { .. }
+        | PendingOp::Deferred(_)
         | PendingOp::Join { .. }
         | PendingOp::Leave { .. }
         | PendingOp::Invite { .. } => return debug_assert!(false, "a change is not read"),
@@ -216,6 +220,7 @@ fn on_page(chat: &mut Chat, id: PageId, outcome: ReadOutcome) {
     };
     let room = chat.rooms.of_log(id.0).map(|key| &chat.rooms[key]);
     let wanted = room.map_or(id.1, |room| room.oldest().max(id.1));
+    // A page without the record that was asked for would be asked for again at once, and spin.
     let is_there = records.first().is_some_and(|first| first.seq <= wanted);
     let waiting = chat.delivery.pages.arrived(id, records);
     if !is_there {

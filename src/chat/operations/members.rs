@@ -70,6 +70,7 @@ pub(super) fn ack(
     if (recv, read) != had {
         row.rev = rev;
     }
+    // Only reading is told to others; receiving is the client's own affair.
     if read != had.1 {
         chat.ephemeral_mut().read_on(membership);
     }

@@ -69,10 +69,12 @@ pub(super) fn end_membership(chat: &mut Chat, key: MembershipKey, reason: Option
         return;
     };
     let connections = chat.directory[user].connections();
+    // Cursors go first, since each names its user's membership.
     for &conn in &connections {
         chat.delivery_mut().unsubscribe(conn, room);
     }
     chat.delivery_mut().fan_out(room);
+    // After the fan-out: nothing of the room follows what says that the membership has ended.
     let row = &chat.rooms[room];
     if let Some(reason) = reason {
         for &to in &connections {

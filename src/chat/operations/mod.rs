@@ -53,20 +53,27 @@ pub(super) fn handle_command(
 ) {
     // What the connection waits for, if that is less than one exclusive operation, are records.
     let is_sending = |weight| (1..EXCLUSIVE_WEIGHT).contains(&weight);
+    // The connection is looked up once; what follows is handed its user.
     let reader = chat.delivery.reader(conn);
+    let user = reader.map(|reader| reader.user);
     let is_sending = reader.is_some_and(|reader| is_sending(reader.pending_weight));
     if !is_sending || chat.pending.is_deferred(conn) {
-        return run(chat, conn, request, command);
+        return run(chat, (conn, user), request, command);
     }
     match command.into_reading() {
         Ok(command) => chat.defer(conn, request, command),
-        Err(command) => run(chat, conn, request, command),
+        Err(command) => run(chat, (conn, user), request, command),
     }
 }
 
 /// Does what a connection asks for, and answers unless the logs must be asked first.
-pub(super) fn run(chat: &mut Chat, conn: ConnId, request: Request, command: Command<'_>) {
-    let Some(user) = chat.delivery.reader(conn).map(|reader| reader.user) else {
+pub(super) fn run(
+    chat: &mut Chat,
+    (conn, user): (ConnId, Option<UserKey>),
+    request: Request,
+    command: Command<'_>,
+) {
+    let Some(user) = user else {
         let refusal = Refusal::new(Code::HelloFirst, "say hello first").field("op", "hello");
         return chat.context.reply(conn, request, Err(refusal));
     };

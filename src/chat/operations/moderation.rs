@@ -72,6 +72,7 @@ pub(super) fn moderate(
     } else {
         check_rank(role, member.map(|member| lookup.role(member)), &wish.command)?;
     }
+    // Times are fixed here, once: the log, the store and all members then have the same end.
     let act = act(chat, (key, &target), member, &wish.command)?;
     if room.moderation.is_full() && matches!(act, Act::Mute { .. } | Act::Ban { .. }) {
         return Err(full());
@@ -82,6 +83,7 @@ pub(super) fn moderate(
         Vec::new()
     };
     let names = u32::try_from(target.as_str().len()).unwrap_or(u32::MAX);
+    // It counts from now on, or the user could speak until the disk has answered.
     let pending = Some(PendingAct::Act(target.clone(), act));
     let body = Body::Moderation { act, target, reason: wish.reason.into() };
     let weight = wish.weight.saturating_add(names);

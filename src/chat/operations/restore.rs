@@ -41,6 +41,7 @@ fn restore_room(chat: &mut Chat, snapshot: RoomSnapshot) {
     // A stored room stays stored: a policy that wants less holds for rooms that are made under it.
     let durability =
         if policy.durability == Durability::Memory { durability } else { policy.durability };
+    // The room brings its own epoch along, so none is used up for it.
     let last = chat.rooms.epoch;
     let key = chat.rooms.add(name, policy, chosen.as_deref());
     chat.rooms.epoch = last;

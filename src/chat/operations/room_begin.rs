@@ -43,6 +43,7 @@ pub(super) fn open_log(chat: &mut Chat, key: RoomKey, chosen: Option<&str>) {
 
 /// Drops a room that nobody misses.
 fn make_room(chat: &mut Chat) -> bool {
+    // From what nobody misses to what somebody might.
     drop_an_empty_room(chat)
         || drop_a_silent_room(chat)
         || (forget_absent(chat) && drop_an_empty_room(chat))

@@ -7,6 +7,7 @@ use crate::chat::model::log::LogRequest;
 
 /// Forgets a room without members, and its log.
 pub(super) fn drop_room(chat: &mut Chat, key: RoomKey) {
+    // Senders that wait for the turn's end are answered, although nobody reads the room any more.
     chat.delivery_mut().fan_out(key);
     let Some(room) = chat.rooms.remove(key) else { return };
     if let Some(timer) = room.timer {
@@ -33,6 +34,7 @@ pub(super) fn retire_room(chat: &mut Chat, key: RoomKey) {
     if let Some(timer) = room.timer.take() {
         chat.context.wheel.cancel(timer);
     }
+    // A stored room costs its row only, and its log may be wanted; a memory room holds records.
     if !is_kept {
         let deadline = chat.context.now.tick.after(chat.context.limits.guest_membership);
         room.timer = Some(chat.context.wheel.arm(deadline, Timer::RoomEmpty(key)));

@@ -47,6 +47,7 @@ pub(super) fn search(
     } else {
         0
     };
+    // What memory has fills the answer: the store is asked for the next page only.
     if logs.is_empty() || limit == 0 {
         let next = (!logs.is_empty()).then_some(STORE_END);
         return Ok(Answer::Now(found(chat, by.user, (here, Vec::new(), next), &[])));

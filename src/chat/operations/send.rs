@@ -52,6 +52,7 @@ pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Resul
         Target::User(name) => direct_to(chat, by.user, name)?,
     };
     check_size(chat, room, send.text.len() + send.data.map_or(0, str::len))?;
+    // Only the range is known here for sure: the store may hold records that the ring does not.
     let head = chat.rooms[room].head;
     for (field, seq) in [("reply_to", send.reply_to), ("thread", send.thread)] {
         if seq.is_some_and(|seq| seq == 0 || seq > head) {
@@ -92,6 +93,7 @@ pub(super) fn check_size(chat: &Chat, key: RoomKey, bytes: usize) -> Result<(), 
 fn room_to_send_to(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
     let (key, _) = chat.lookup().find_speaker(user, name)?;
     let room = &chat.rooms[key];
+    // Two members of a direct conversation are both ends: nobody has to be brought back.
     if room.members.len() == 2 {
         return Ok(key);
     }
@@ -121,6 +123,7 @@ pub(super) fn append(
     record: NewRecord,
 ) -> Result<Answer, Refusal> {
     let NewRecord { room: key, body, weight, echo, check, meta, act } = record;
+    // Refused rather than queued: a record that is taken now might not be answered any more.
     if chat.context.stopping {
         let message = "the server is stopping; send again after coming back";
         return Err(Refusal::new(Code::ShuttingDown, message).retry_after_ms(STOPPING_RETRY_MS));

@@ -94,6 +94,7 @@ fn begin_session(
         let refusal = Refusal::new(Code::TooManySessions, "you have as many sessions as you may");
         return Err(refusal.limit(sessions_max));
     }
+    // Before the old connection ends, which would keep the secret for yet another resume.
     if let Some((secret, _)) = known {
         chat.directory.take_over(user, secret);
     }
@@ -158,6 +159,7 @@ pub(in crate::chat) fn end_session(chat: &mut Chat, conn: ConnId) {
     let Some(reader) = chat.delivery.reader(conn) else { return };
     let user = reader.user;
     let rooms: Vec<RoomKey> = reader.subscriptions.iter().map(|row| row.room).collect();
+    // First, since it counts against the reader that is about to go.
     chat.take_deferred(conn);
     for room in rooms {
         chat.delivery_mut().unsubscribe(conn, room);

@@ -66,6 +66,7 @@ impl Changes {
                 self.readings.remove(&mark);
             }
         }
+        // Changes from before the oldest reading are in every answer that can still come.
         let needed = self.readings.first_key_value().map_or(u64::MAX, |(mark, _)| mark.0);
         while self.before < needed && self.forget_first() {}
         since

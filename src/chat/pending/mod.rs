@@ -80,13 +80,22 @@ pub(super) struct PartialInbox {
 /// A message that was found, and its log.
 pub(super) type Found = (LogId, SharedRecord);
 
-/// An operation that waits for an answer of the logs.
+/// A reading that waits until everything that its connection has sent before is answered.
+#[derive(Debug)]
+pub(super) struct DeferredReading {
+    pub conn: ConnId,
+    pub request: Request,
+    pub command: Command<'static>,
+}
+
+/// An operation that waits for an answer of the logs. Each `send` is one, so that large and rare
+/// ones are boxed.
 #[derive(Debug)]
 pub(super) enum PendingOp {
     /// A record to be stored.
     Append { room: RoomKey, sender: Sender },
     /// A reading that is done when everything that its connection has sent before is answered.
-    Deferred { conn: ConnId, request: Request, command: Command<'static> },
+    Deferred(Box<DeferredReading>),
     /// A membership that is written before its `join` or `create` is answered.
     Join { by: Requester, room: RoomKey, position: Option<JoinPosition> },
     /// The end of a membership, likewise.
@@ -98,7 +107,7 @@ pub(super) enum PendingOp {
     /// A part of a page of history.
     History { by: Requester, room: RoomKey, part: PagePart, since: Mark },
     /// The rows of an inbox that are not in memory.
-    Inbox { by: Requester, inbox: PartialInbox, since: Mark },
+    Inbox { by: Requester, inbox: Box<PartialInbox>, since: Mark },
     /// A search, and what was found in memory.
     Search { by: Requester, here: Vec<Found>, since: Mark },
 }
@@ -109,7 +118,7 @@ impl PendingOp {
     const fn weight(&self) -> u8 {
         match self {
             Self::Append { .. } | Self::Page(_) => 1,
-            Self::Deferred { .. }
+            Self::Deferred(_)
             | Self::Join { .. }
             | Self::Leave { .. }
             | Self::Invite { .. }
@@ -127,9 +136,7 @@ impl PendingOp {
             | Self::Leave { room, .. }
             | Self::Invite { room, .. }
             | Self::History { room, .. } => Some(*room),
-            Self::Deferred { .. } | Self::Page(_) | Self::Inbox { .. } | Self::Search { .. } => {
-                None
-            }
+            Self::Deferred(_) | Self::Page(_) | Self::Inbox { .. } | Self::Search { .. } => None,
         }
     }
 
@@ -142,7 +149,7 @@ impl PendingOp {
             // Pages keep their own books.
             Self::Page(_)
             | Self::Append { .. }
-            | Self::Deferred { .. }
+            | Self::Deferred(_)
             | Self::Join { .. }
             | Self::Leave { .. }
             | Self::Invite { .. } => None,
@@ -153,7 +160,7 @@ impl PendingOp {
     const fn conn(&self) -> Option<ConnId> {
         match self {
             Self::Append { sender, .. } => Some(sender.conn),
-            Self::Deferred { conn, .. } => Some(*conn),
+            Self::Deferred(reading) => Some(reading.conn),
             Self::Join { by, .. }
             | Self::Leave { by, .. }
             | Self::Invite { by, .. }
@@ -202,6 +209,7 @@ impl Pending {
         delivery: &mut super::delivery::Delivery,
         op: PendingOp,
     ) -> Ticket {
+        // A room that is dropped while its log still owes an answer would lose the answer.
         if let Some(room) = op.room().and_then(|room| rooms.table.get_mut(room)) {
             room.pending_ops += 1;
         }
@@ -218,7 +226,8 @@ impl Pending {
         delivery: &mut super::delivery::Delivery,
         (conn, request, command): (ConnId, Request, Command<'static>),
     ) {
-        let ticket = self.begin(rooms, delivery, PendingOp::Deferred { conn, request, command });
+        let reading = DeferredReading { conn, request, command };
+        let ticket = self.begin(rooms, delivery, PendingOp::Deferred(Box::new(reading)));
         self.deferred.insert(conn, ticket);
     }
 

@@ -37,6 +37,8 @@ impl<'a> Lookup<'a> {
     /// whether there is none or it is hidden, and [`Code::Banned`].
     pub(in crate::chat) fn find_room(self, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
         match self.rooms.named(name) {
+            // Visibility comes before the ban: a stranger must not learn that a hidden room bans
+            // it.
             Some(key) if self.is_visible(user, key) => {
                 self.check_banned(key, user)?;
                 Ok(key)
@@ -159,10 +161,12 @@ impl<'a> Lookup<'a> {
         (code, message): (Code, &'static str),
     ) -> Result<(), Refusal> {
         let state = &self.rooms[key].moderation;
+        // Nearly every room: no name is compared on the way of a message.
         if state.is_empty() {
             return Ok(());
         }
         let name = &self.directory[user].name;
+        // An act under way counts first, since the log may still hold an older, milder restriction.
         let pending = state.pending_acts(name).find_map(pending);
         let pending = pending.map(|until| Expiry { until, reason: "".into() });
         match pending.as_ref().or_else(|| self.restriction(key, name, kind)) {

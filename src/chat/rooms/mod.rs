@@ -162,6 +162,7 @@ impl Rooms {
 
     /// Lists a room among those without a member.
     pub(super) fn list_empty(&mut self, key: RoomKey) {
+        // As for absent users: swept when the stale ones outnumber the rooms.
         if self.empty.len() > 2 * self.table.len() + EMPTY_STALE_MAX {
             let table = &self.table;
             self.empty.retain(|&key| table.get(key).is_some());
@@ -236,6 +237,7 @@ impl Rooms {
             *user.count_mut(room.name.is_direct()) -= 1;
         }
         let index = usize::try_from(removed.index).unwrap_or(usize::MAX);
+        // Members name their place, so the last one may take it.
         room.members.swap_remove(index);
         if room.members.len() < room.members.capacity() / 4 {
             room.members.shrink_to(room.members.len() * 2);
@@ -277,6 +279,7 @@ impl Rooms {
 
     fn push_record(&mut self, key: RoomKey, record: SharedRecord, bounds: (usize, usize)) {
         self.rings.push(&mut self.table[key].ring, key, record, bounds);
+        // The oldest of all go first, wherever they are: a busy room must not starve quiet ones.
         while let Some((key, seq)) = self.rings.excess() {
             if let Some(room) = self.table.get_mut(key) {
                 self.rings.pop(&mut room.ring, seq);

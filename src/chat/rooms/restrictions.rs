@@ -97,6 +97,7 @@ impl ModerationState {
                 inner.restrictions.insert(place, (user.clone(), what, expiry));
             }
         }
+        // Swept here, where a change is paid for anyway, instead of by a timer for each.
         inner.restrictions.retain(|(.., expiry)| !expiry.is_over(wall_ms));
         self.tidy();
     }

@@ -62,6 +62,8 @@ impl Ring {
     fn pop(&mut self) -> usize {
         let freed = self.records.pop_front().map_or(0, |record| weight(&record));
         self.bytes -= freed;
+        // So that a burst does not pin memory; a quarter, so that it is not given back and taken
+        // again.
         if self.records.len() < self.records.capacity() / 4 {
             self.records.shrink_to(self.records.len() * 2);
         }

@@ -10,6 +10,7 @@ use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op, Page, Send, Target};
 use crate::chat::model::limits::{CID_LEN_MAX, Limits, SEARCH_LEN_MAX, TOPIC_LEN_MAX};
 use crate::chat::model::reply::Refusal;
+use crate::wire::encoded_len::parsed_len_max;
 use crate::wire::key::Key;
 use crate::wire::{encoded_len_max, help};
 
@@ -110,7 +111,7 @@ fn send<'a>(fields: &mut Fields<'a>, limits: &Limits) -> Result<Send<'a>, Fault>
         data::check(data)?;
     }
     let cid = fields.bounded(Key::Cid, CID_LEN_MAX)?;
-    let weight = encoded_len_max(&text, data, cid.as_deref());
+    let weight = parsed_len_max(Some(&text), data, cid.as_ref());
     Ok(Send {
         target,
         text,
