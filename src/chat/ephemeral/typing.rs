@@ -62,12 +62,16 @@ impl EphemeralMut<'_> {
             // More than these are of no use to a reader, and each costs every member a name.
             typing.typists.push((user, until));
             typing.changed = true;
+            self.rooms[key].typists = u8::MAX;
         }
         self.arm(key);
     }
 
     /// A user has said what it was typing.
     pub(in crate::chat) fn stop_typing(&mut self, key: RoomKey, user: UserKey) {
+        if self.rooms[key].typists == 0 {
+            return;
+        }
         let gathered = self.ephemeral.gathered.get_mut(key.index());
         if gathered.is_some_and(|gathered| gathered.typing.remove(user)) {
             self.arm(key);
@@ -82,6 +86,7 @@ impl EphemeralMut<'_> {
         typing.at = at;
         let typists: Vec<UserKey> = typing.typists.iter().map(|&(user, _)| user).collect();
         let names = typists.len();
+        self.rooms[key].typists = u8::try_from(names).unwrap_or(u8::MAX);
         let told = std::mem::replace(&mut typing.told, names);
         let event = self.typing_event(key, None);
         self.tell_room(key, (event, names), |user| typists.contains(&user));

@@ -28,6 +28,9 @@ pub(in crate::chat) struct Room {
     pub private: bool,
     pub owned: bool,
     pub presence: PresenceMode,
+    /// How many users are typing, at most; kept by `ephemeral`, so that a `send` need not look
+    /// there.
+    pub typists: u8,
     pub moderation: ModerationState,
     pub ring: Ring,
     pub members: Vec<MembershipKey>,
@@ -53,6 +56,7 @@ impl Room {
             private: false,
             owned: false,
             presence: policy.presence,
+            typists: 0,
             moderation: ModerationState::default(),
             ring: Ring::default(),
             members: Vec::new(),
@@ -114,4 +118,4 @@ impl Room {
 
 // The documentation of `server` states what a connection, a user and a room take. This is a part
 // of it.
-const _: () = assert!(size_of::<Option<Room>>() <= 160);
+const _: () = assert!(size_of::<Option<Room>>() <= 168);
