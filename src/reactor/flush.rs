@@ -83,9 +83,9 @@ fn on_emptied(shared: &mut Shared, connection: &mut Connection) {
     connection.stall_at = Tick::MAX;
     match connection.phase {
         Phase::Open => {
-            let asked = Flags::OWES_DRAINED.and(Flags::WAKE);
-            if connection.flags.any(asked) {
-                connection.flags.clear(asked);
+            let owed = Flags::OWES_DRAINED.and(Flags::WAKE);
+            if connection.flags.any(owed) {
+                connection.flags.clear(owed);
                 shared.lists.reports.push(Report::Drained(connection.id));
             }
         }

@@ -31,7 +31,7 @@ impl<'t> Session<'_, 't> {
         let mut input = bytes;
         loop {
             if self.state.backlog.is_some() {
-                return self.put_off(input);
+                return self.defer(input);
             }
             if input.is_empty() {
                 return;
@@ -41,7 +41,7 @@ impl<'t> Session<'_, 't> {
                 return;
             }
             if is_backpressured {
-                return self.put_off(input);
+                return self.defer(input);
             }
             let goes_on = match &self.state.protocol {
                 Protocol::Http { .. } => self.http_step(&mut input),
@@ -71,7 +71,7 @@ impl<'t> Session<'_, 't> {
     }
 
     /// Keeps input until the answers have drained.
-    fn put_off(&mut self, input: &[u8]) {
+    fn defer(&mut self, input: &[u8]) {
         let conn = self.state.conn;
         let backlog = self.state.backlog.get_or_insert_default();
         backlog.bytes.extend_from_slice(input);

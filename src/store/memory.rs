@@ -261,7 +261,7 @@ mod tests {
             from: UserName::parse(from).unwrap(),
             body,
             weight: 0,
-            touch: None,
+            check: None,
             meta: Vec::new(),
         };
         store.request(now, LogRequest::Append { log: LogId::new(1, 1), ticket: Ticket(7), draft });
@@ -302,7 +302,7 @@ mod tests {
             from: UserName::parse("ann").unwrap(),
             body,
             weight: 0,
-            touch: None,
+            check: None,
             meta: Vec::new(),
         };
         store
@@ -328,7 +328,7 @@ mod tests {
                 from: UserName::parse("ann").unwrap(),
                 body,
                 weight: 0,
-                touch: None,
+                check: None,
                 meta: Vec::new(),
             }
         };

@@ -60,7 +60,7 @@ pub struct Draft {
     /// See [`Record::weight`](super::record::Record::weight).
     pub weight: u32,
     /// For an edit, a deletion or a reaction: what must hold of its target.
-    pub touch: Option<TargetCheck>,
+    pub check: Option<TargetCheck>,
     /// What changes with the record: both are written, or none is.
     pub meta: Vec<RoomMeta>,
 }

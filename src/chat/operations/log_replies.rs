@@ -255,7 +255,7 @@ fn refusal_of(fault: LogFault) -> Refusal {
         LogFault::Full => (Code::StorageFull, "there is no room left to store this"),
         LogFault::Broken => (Code::Busy, "the store cannot write now"),
         LogFault::Corrupt => (Code::Internal, "the store cannot read this: it is damaged"),
-        LogFault::TooDear => (Code::Busy, "this would take the store too long; ask for less"),
+        LogFault::TooDear => (Code::Busy, "this takes the store too long; ask for less"),
     };
     let refusal = Refusal::new(code, message);
     if code.is_transient() { refusal.retry_after_ms(FAULT_RETRY_MS) } else { refusal }

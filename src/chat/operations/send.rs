@@ -138,7 +138,7 @@ pub(super) fn append(
     if let Some(act) = act {
         room.moderation.begin(ticket, act);
     }
-    let draft = Draft { from, body, weight, touch: check, meta };
+    let draft = Draft { from, body, weight, check, meta };
     chat.context.requests.push_back(LogRequest::Append { log: room.log, ticket, draft });
     Ok(Answer::Later)
 }

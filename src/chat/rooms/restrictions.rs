@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_standing_is_of_one_kind_and_ends_with_its_expiry() {
+    fn a_restriction_is_of_one_kind_and_ends_with_its_expiry() {
         let mut state = ModerationState::default();
         state.set(&name("bob"), Restriction::Muted, Some(until(10)), 0);
         state.set(&name("ann"), Restriction::Banned, Some(until(20)), 0);

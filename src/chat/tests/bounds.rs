@@ -4,7 +4,7 @@ use super::super::model::command::Page;
 use super::super::model::limits::PAGE_BYTES_MAX;
 use super::super::model::policy::{Policies, Policy};
 use super::super::model::reply::Durability;
-use super::stored::{answer, town_of};
+use super::stored::{answer, harness_of};
 use super::*;
 
 /// The seqs in the answer, and what they weigh together.
@@ -26,19 +26,19 @@ fn a_page_around_a_seq_holds_what_a_page_holds_in_memory_and_from_the_store() {
     for (ring_records, durability) in [(256, Durability::Memory), (2, Durability::Disk)] {
         let policies = Policies::uniform(Policy { durability, ..Policy::default() });
         let limits = Limits { ring_records, ring_bytes: 1 << 20, policies, ..Limits::default() };
-        let (mut town, _shelf) = town_of(limits);
-        town.hello(0, "ann");
-        town.join(0, "lobby");
+        let (mut harness, _shelf) = harness_of(limits);
+        harness.hello(0, "ann");
+        harness.join(0, "lobby");
         for (len, expect) in
             [(10, (1..=20).collect()), (5_000, vec![27, 28, 29, 30, 31, 32]), (40_000, vec![50])]
         {
             for _ in 0..20 {
-                town.say(0, &"x".repeat(len));
-                town.settle();
+                harness.say(0, &"x".repeat(len));
+                harness.settle();
             }
-            let head = town.chat.rooms[town.chat.rooms.named("lobby").unwrap()].head;
+            let head = harness.chat.rooms[harness.chat.rooms.named("lobby").unwrap()].head;
             let page = Page::Around(head - 10);
-            let said = town.run(
+            let said = harness.run(
                 0,
                 Command::History { room: "lobby".into(), page, limit: Some(20), epoch: None },
             );
@@ -51,29 +51,29 @@ fn a_page_around_a_seq_holds_what_a_page_holds_in_memory_and_from_the_store() {
 
 #[test]
 fn what_is_found_in_memory_weighs_no_more_than_a_page_and_one_message() {
-    let mut town = Town::new(Limits { ring_bytes: 1 << 20, ..Limits::default() });
-    town.hello(0, "ann");
-    town.join(0, "lobby");
+    let mut harness = Harness::new(Limits { ring_bytes: 1 << 20, ..Limits::default() });
+    harness.hello(0, "ann");
+    harness.join(0, "lobby");
     for _ in 0..12 {
-        town.say(0, &"word ".repeat(1_000));
-        town.settle();
+        harness.say(0, &"word ".repeat(1_000));
+        harness.settle();
     }
     let search = Command::Search { room: None, text: "word".into(), before: None, limit: Some(20) };
-    let (seqs, bytes) = seqs(&town.run(0, search));
+    let (seqs, bytes) = seqs(&harness.run(0, search));
     assert_eq!(seqs, [12, 11, 10, 9, 8, 7, 6]);
     assert!(bytes > PAGE_BYTES_MAX);
 }
 
 #[test]
 fn an_inbox_of_very_many_rooms_is_told_in_parts() {
-    let mut town = Town::new(Limits { rooms_per_user: 2_000, ..Limits::default() });
-    town.hello(0, "ann");
+    let mut harness = Harness::new(Limits { rooms_per_user: 2_000, ..Limits::default() });
+    harness.hello(0, "ann");
     for number in 0..1_100 {
-        town.join(0, &format!("r{number}"));
+        harness.join(0, &format!("r{number}"));
     }
     let (mut since, mut told) = (None, Vec::new());
     for expect in [(512, true), (512, true), (76, false), (0, false)] {
-        let said = town.run(0, Command::Rooms { since });
+        let said = harness.run(0, Command::Rooms { since });
         let Some(Output::Reply { result: Ok(Reply::Inbox { rev, rooms, more }), .. }) =
             answer(&said)
         else {

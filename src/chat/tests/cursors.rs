@@ -9,12 +9,12 @@ fn credit_for(messages: usize) -> Limits {
 
 #[test]
 fn a_sender_gets_its_replies_in_the_places_of_its_records() {
-    let mut town = Town::with_lobby(Limits::default(), 3);
-    town.say(0, "a");
-    town.say(1, "b");
-    town.say(0, "c");
-    town.say(1, "d");
-    let said = town.settle();
+    let mut harness = Harness::with_lobby(Limits::default(), 3);
+    harness.say(0, "a");
+    harness.say(1, "b");
+    harness.say(0, "c");
+    harness.say(1, "d");
+    let said = harness.settle();
     assert_eq!(heard(&said, 0), ["sent 1", "#2", "sent 3", "#4"]);
     assert_eq!(heard(&said, 1), ["#1", "sent 2", "#3", "sent 4"]);
     assert_eq!(heard(&said, 2), ["#1", "#2", "#3", "#4"]);
@@ -22,160 +22,163 @@ fn a_sender_gets_its_replies_in_the_places_of_its_records() {
 
 #[test]
 fn a_sender_that_wants_the_echo_gets_the_event_and_then_the_reply() {
-    let mut town = Town::with_lobby(Limits::default(), 2);
+    let mut harness = Harness::with_lobby(Limits::default(), 2);
     let mut command = message(Target::Room("lobby".into()), "a", None);
     if let Command::Send(send) = &mut command {
         send.echo = true;
     }
-    let said = town.run(0, command);
+    let said = harness.run(0, command);
     assert_eq!(heard(&said, 0), ["#1", "sent 1"]);
     assert_eq!(heard(&said, 1), ["#1"]);
 }
 
 #[test]
 fn who_joins_in_the_middle_of_a_turn_sees_only_what_follows() {
-    let mut town = Town::with_lobby(Limits::default(), 1);
-    town.hello(5, "late");
-    town.say(0, "before");
-    town.ask(5, Command::Join { room: "lobby".into(), after: None, epoch: None });
-    town.say(0, "after");
-    let said = town.settle();
+    let mut harness = Harness::with_lobby(Limits::default(), 1);
+    harness.hello(5, "late");
+    harness.say(0, "before");
+    harness.ask(5, Command::Join { room: "lobby".into(), after: None, epoch: None });
+    harness.say(0, "after");
+    let said = harness.settle();
     assert_eq!(heard(&said, 5), ["joined at 1 from 1", "#2"]);
     assert_eq!(heard(&said, 0), ["sent 1", "sent 2"]);
 }
 
 #[test]
 fn who_leaves_in_the_middle_of_a_turn_is_still_answered() {
-    let mut town = Town::with_lobby(Limits::default(), 2);
-    town.say(1, "last words");
-    town.ask(1, Command::Leave { room: "lobby".into() });
-    town.say(0, "gone");
-    let said = town.settle();
+    let mut harness = Harness::with_lobby(Limits::default(), 2);
+    harness.say(1, "last words");
+    harness.ask(1, Command::Leave { room: "lobby".into() });
+    harness.say(0, "gone");
+    let said = harness.settle();
     assert_eq!(heard(&said, 1), ["Left { room: \"lobby\" }", "sent 1", "left left"]);
     assert_eq!(heard(&said, 0), ["#1", "sent 2"]);
 }
 
 #[test]
 fn a_slow_reader_falls_behind_and_catches_up_in_order() {
-    let mut town = Town::with_lobby(credit_for(2), 2);
-    town.chat.handle_blocked(conn(1), weight(0));
-    town.say(0, "");
-    assert_eq!(heard(&town.settle(), 1), ["#1"]);
-    town.chat.handle_blocked(conn(1), 2 * weight(0));
+    let mut harness = Harness::with_lobby(credit_for(2), 2);
+    harness.chat.handle_blocked(conn(1), weight(0));
+    harness.say(0, "");
+    assert_eq!(heard(&harness.settle(), 1), ["#1"]);
+    harness.chat.handle_blocked(conn(1), 2 * weight(0));
     for _ in 0..3 {
-        town.say(0, "");
-        assert_eq!(heard(&town.settle(), 1), [""; 0]);
+        harness.say(0, "");
+        assert_eq!(heard(&harness.settle(), 1), [""; 0]);
     }
-    assert_eq!(town.chat.stats().behind, 1);
-    town.chat.handle_drained(town.now, conn(1));
-    let said = town.settle();
+    assert_eq!(harness.chat.stats().behind, 1);
+    harness.chat.handle_drained(harness.now, conn(1));
+    let said = harness.settle();
     assert_eq!(heard(&said, 1), ["replay 2..=3", "wake"]);
-    town.chat.handle_drained(town.now, conn(1));
-    let said = town.settle();
+    harness.chat.handle_drained(harness.now, conn(1));
+    let said = harness.settle();
     assert_eq!(heard(&said, 1), ["replay 4..=4", "live 4"]);
-    town.say(0, "");
-    assert_eq!(heard(&town.settle(), 1), ["#5"]);
-    assert_eq!(town.chat.stats().behind, 0);
+    harness.say(0, "");
+    assert_eq!(heard(&harness.settle(), 1), ["#5"]);
+    assert_eq!(harness.chat.stats().behind, 0);
 }
 
 #[test]
 fn the_answers_of_a_sender_that_is_behind_wait_for_their_places() {
-    let mut town = Town::with_lobby(credit_for(2), 2);
-    town.chat.handle_blocked(conn(1), 2 * weight(0));
-    town.say(0, "");
-    town.say(1, "");
-    town.say(0, "");
-    let said = town.settle();
+    let mut harness = Harness::with_lobby(credit_for(2), 2);
+    harness.chat.handle_blocked(conn(1), 2 * weight(0));
+    harness.say(0, "");
+    harness.say(1, "");
+    harness.say(0, "");
+    let said = harness.settle();
     assert_eq!(heard(&said, 1), [""; 0]);
-    assert_eq!(town.chat.owed(conn(1)), 1);
-    town.chat.handle_drained(town.now, conn(1));
-    let said = town.settle();
+    assert_eq!(harness.chat.owed(conn(1)), 1);
+    harness.chat.handle_drained(harness.now, conn(1));
+    let said = harness.settle();
     assert_eq!(heard(&said, 1), ["replay 1..=1", "sent 2", "replay 3..=3", "live 3"]);
-    assert_eq!(town.chat.owed(conn(1)), 0);
+    assert_eq!(harness.chat.owed(conn(1)), 0);
 }
 
 #[test]
 fn a_cursor_that_falls_out_of_the_ring_is_told_the_gap() {
     let limits = Limits { ring_records: 2, ..credit_for(3) };
-    let mut town = Town::with_lobby(limits, 2);
-    town.chat.handle_blocked(conn(1), 3 * weight(0));
+    let mut harness = Harness::with_lobby(limits, 2);
+    harness.chat.handle_blocked(conn(1), 3 * weight(0));
     for _ in 0..5 {
-        town.say(0, "");
-        town.settle();
+        harness.say(0, "");
+        harness.settle();
     }
-    town.chat.handle_drained(town.now, conn(1));
-    let said = town.settle();
+    harness.chat.handle_drained(harness.now, conn(1));
+    let said = harness.settle();
     assert_eq!(heard(&said, 1), ["gap 1..=3 pruned", "replay 4..=5", "live 5"]);
 }
 
 #[test]
 fn a_record_larger_than_all_credit_reaches_who_has_nothing_waiting() {
-    let mut town = Town::with_lobby(credit_for(1), 2);
-    town.say(0, &"x".repeat(1_000));
-    let said = town.settle();
+    let mut harness = Harness::with_lobby(credit_for(1), 2);
+    harness.say(0, &"x".repeat(1_000));
+    let said = harness.settle();
     assert_eq!(heard(&said, 1), ["#1"]);
 }
 
 #[test]
 fn a_join_with_a_position_brings_what_is_behind_it() {
-    let mut town = Town::with_lobby(Limits { ring_records: 3, ..Limits::default() }, 1);
+    let mut harness = Harness::with_lobby(Limits { ring_records: 3, ..Limits::default() }, 1);
     for _ in 0..5 {
-        town.say(0, "");
+        harness.say(0, "");
     }
-    town.settle();
-    town.hello(1, "late");
+    harness.settle();
+    harness.hello(1, "late");
     let join = |after| Command::Join { room: "lobby".into(), after: Some(after), epoch: None };
-    let said = town.run(1, join(0));
+    let said = harness.run(1, join(0));
     let expect = ["joined at 5 from 3", "gap 1..=2 pruned", "replay 3..=5", "live 5"];
     assert_eq!(heard(&said, 1), expect);
-    assert_eq!(heard(&town.run(1, join(4)), 1), ["joined at 5 from 3", "replay 5..=5", "live 5"]);
-    assert_eq!(heard(&town.run(1, join(5)), 1), ["joined at 5 from 3", "live 5"]);
-    assert_eq!(heard(&town.run(1, join(6)), 1), ["no 4003"]);
-    town.hello(2, "eager");
-    assert_eq!(heard(&town.run(2, join(6)), 2), ["no 4003"]);
-    assert_eq!(town.chat.sizes()[..3], [3, 1, 2], "who was refused is no member");
+    assert_eq!(
+        heard(&harness.run(1, join(4)), 1),
+        ["joined at 5 from 3", "replay 5..=5", "live 5"]
+    );
+    assert_eq!(heard(&harness.run(1, join(5)), 1), ["joined at 5 from 3", "live 5"]);
+    assert_eq!(heard(&harness.run(1, join(6)), 1), ["no 4003"]);
+    harness.hello(2, "eager");
+    assert_eq!(heard(&harness.run(2, join(6)), 2), ["no 4003"]);
+    assert_eq!(harness.chat.sizes()[..3], [3, 1, 2], "who was refused is no member");
     let fresh = Command::Join { room: "fresh".into(), after: Some(1), epoch: None };
-    assert_eq!(heard(&town.run(2, fresh), 2), ["no 4003"]);
-    assert_eq!(town.chat.sizes()[..3], [3, 1, 2], "and no room was made");
+    assert_eq!(heard(&harness.run(2, fresh), 2), ["no 4003"]);
+    assert_eq!(harness.chat.sizes()[..3], [3, 1, 2], "and no room was made");
     let stale = Command::Join { room: "lobby".into(), after: Some(2), epoch: Some("k3f9".into()) };
-    assert_eq!(heard(&town.run(1, stale), 1), ["joined at 5 from 3 reset"]);
+    assert_eq!(heard(&harness.run(1, stale), 1), ["joined at 5 from 3 reset"]);
 }
 
 #[test]
 fn a_join_that_asks_for_more_than_the_limit_is_told_to_page() {
-    let mut town = Town::with_lobby(Limits { replay: 2, ..Limits::default() }, 1);
+    let mut harness = Harness::with_lobby(Limits { replay: 2, ..Limits::default() }, 1);
     for _ in 0..5 {
-        town.say(0, "");
+        harness.say(0, "");
     }
-    town.settle();
-    town.hello(1, "late");
+    harness.settle();
+    harness.hello(1, "late");
     let join = Command::Join { room: "lobby".into(), after: Some(0), epoch: None };
-    let said = town.run(1, join);
+    let said = harness.run(1, join);
     let expect = ["joined at 5 from 1", "gap 1..=3 limit", "replay 4..=5", "live 5"];
     assert_eq!(heard(&said, 1), expect);
 }
 
 #[test]
 fn a_repeated_cid_is_answered_with_the_first_seq() {
-    let mut town = Town::with_lobby(Limits::default(), 2);
+    let mut harness = Harness::with_lobby(Limits::default(), 2);
     let send = |text| message(Target::Room("lobby".into()), text, Some("c"));
-    town.ask(0, send("a"));
-    town.ask(0, send("a"));
-    town.ask(0, send("b"));
-    let said = town.settle();
+    harness.ask(0, send("a"));
+    harness.ask(0, send("a"));
+    harness.ask(0, send("b"));
+    let said = harness.settle();
     assert_eq!(heard(&said, 0), ["sent 1", "dup 1", "no 4005"]);
     assert_eq!(heard(&said, 1), ["#1"]);
-    assert_eq!(town.chat.stats().duplicates, 1);
+    assert_eq!(harness.chat.stats().duplicates, 1);
 }
 
 #[test]
 fn a_returning_client_gets_what_it_missed_once() {
-    let mut town = Town::with_lobby(Limits::default(), 1);
-    let secret = town.hello(1, "ann");
-    town.join(1, "lobby");
-    town.say(0, "");
-    town.settle();
-    let epoch = match town
+    let mut harness = Harness::with_lobby(Limits::default(), 1);
+    let secret = harness.hello(1, "ann");
+    harness.join(1, "lobby");
+    harness.say(0, "");
+    harness.settle();
+    let epoch = match harness
         .run(
             1,
             Command::History {
@@ -190,14 +193,14 @@ fn a_returning_client_gets_what_it_missed_once() {
         [Output::Reply { result: Ok(Reply::History { epoch, .. }), .. }] => *epoch,
         other => panic!("{other:?}"),
     };
-    town.chat.handle_closed(town.now, conn(1));
-    town.say(0, "");
-    town.say(0, "");
-    town.settle();
-    let said = town.hello_with(2, None, Some((&secret, &[("lobby", epoch, 1)])));
+    harness.chat.handle_closed(harness.now, conn(1));
+    harness.say(0, "");
+    harness.say(0, "");
+    harness.settle();
+    let said = harness.hello_with(2, None, Some((&secret, &[("lobby", epoch, 1)])));
     let expect = ["welcome ann true lobby: From { from: 2, to: 3 }", "replay 2..=3", "live 3"];
     assert_eq!(heard(&said, 2), expect);
-    let said = town.hello_with(3, Some("ann"), Some(("s?", &[("lobby", Epoch(7), 3)])));
+    let said = harness.hello_with(3, Some("ann"), Some(("s?", &[("lobby", Epoch(7), 3)])));
     let reset = format!("welcome ann false lobby: Reset {{ epoch: {epoch}, seq: 3 }}");
     assert_eq!(heard(&said, 3), [reset]);
 }
@@ -205,16 +208,16 @@ fn a_returning_client_gets_what_it_missed_once() {
 #[test]
 fn all_rings_together_stay_within_their_budget() {
     let limits = Limits { ring_total_bytes: 4 * weight(100), ..Limits::default() };
-    let mut town = Town::new(limits);
-    town.hello(0, "u0");
+    let mut harness = Harness::new(limits);
+    harness.hello(0, "u0");
     for room in ["a", "b", "c"] {
-        town.join(0, room);
+        harness.join(0, room);
         for _ in 0..3 {
             let text = "x".repeat(100);
-            town.run(0, message(Target::Room(room.into()), &text, None));
+            harness.run(0, message(Target::Room(room.into()), &text, None));
         }
-        let [_, _, _, rings] = town.chat.sizes();
+        let [_, _, _, rings] = harness.chat.sizes();
         assert!(rings <= 4 * weight(100), "{rings}");
     }
-    assert!(town.chat.sizes()[3] > 2 * weight(100));
+    assert!(harness.chat.sizes()[3] > 2 * weight(100));
 }

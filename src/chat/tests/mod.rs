@@ -2,12 +2,12 @@
 
 mod bounds;
 mod cursors;
-mod moderate;
+mod edits;
+mod moderation;
 mod owners;
 mod people;
 mod readings;
 mod stored;
-mod touch;
 
 use super::model::command::{Position, Resume, Send, Target};
 use super::model::limits::RECORD_OVERHEAD;
@@ -17,7 +17,7 @@ use super::*;
 use crate::store::MemoryStore;
 
 /// A domain with its logs.
-struct Town {
+struct Harness {
     chat: Chat,
     store: Box<dyn Logs>,
     now: Now,
@@ -49,22 +49,23 @@ fn message<'a>(target: Target<'a>, text: &'a str, cid: Option<&'a str>) -> Comma
     })
 }
 
-impl Town {
+impl Harness {
     fn new(limits: Limits) -> Self {
         let now = Now { tick: Tick::from_millis(1), wall_ms: 1_000 };
         let store = Box::new(MemoryStore::new());
         Self { chat: Chat::new(limits, now), store, now, secrets: 0 }
     }
 
-    /// A town with so many users, `u0` and on, in the room `lobby`, with nothing left to be said.
+    /// A harness with so many users, `u0` and on, in the room `lobby`, with nothing left to be
+    /// said.
     fn with_lobby(limits: Limits, users: usize) -> Self {
-        let mut town = Self::new(limits);
+        let mut harness = Self::new(limits);
         for number in 0..users {
-            town.hello(number, &format!("u{number}"));
-            town.join(number, "lobby");
+            harness.hello(number, &format!("u{number}"));
+            harness.join(number, "lobby");
         }
-        town.wait(10_000);
-        town
+        harness.wait(10_000);
+        harness
     }
 
     /// Says hello and returns the session's secret.

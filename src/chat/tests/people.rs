@@ -4,25 +4,25 @@ use super::*;
 
 #[test]
 fn presence_is_gathered_and_told_as_one_change() {
-    let mut town = Town::new(Limits::default());
-    town.hello(0, "ann");
-    town.join(0, "lobby");
-    town.hello(1, "bob");
-    town.join(1, "lobby");
-    let said = town.wait(60);
+    let mut harness = Harness::new(Limits::default());
+    harness.hello(0, "ann");
+    harness.join(0, "lobby");
+    harness.hello(1, "bob");
+    harness.join(1, "lobby");
+    let said = harness.wait(60);
     let all = "presence 1 2 Delta { on: [\"ann\", \"bob\"], away: [], off: [] }";
     assert_eq!(heard(&said, 0), [all]);
-    town.run(1, Command::Status { away: true });
-    let said = town.wait(1_000);
+    harness.run(1, Command::Status { away: true });
+    let said = harness.wait(1_000);
     assert_eq!(heard(&said, 0), ["presence 2 2 Delta { on: [], away: [\"bob\"], off: [] }"]);
 }
 
 #[test]
 fn who_asks_at_once_is_there() {
-    let mut town = Town::new(Limits::default());
-    town.hello(0, "ann");
-    town.join(0, "lobby");
-    let said = town.run(0, Command::Presence { room: "lobby".into() });
+    let mut harness = Harness::new(Limits::default());
+    harness.hello(0, "ann");
+    harness.join(0, "lobby");
+    let said = harness.run(0, Command::Presence { room: "lobby".into() });
     let delta = "presence 1 1 Delta { on: [\"ann\"], away: [], off: [] }";
     let state = "Presence { v: 1, count: 1, users: Some([(\"ann\", Online)]) }";
     assert_eq!(heard(&said, 0), [delta, state]);
@@ -30,45 +30,45 @@ fn who_asks_at_once_is_there() {
 
 #[test]
 fn who_comes_back_within_the_grace_was_never_gone() {
-    let mut town = Town::with_lobby(Limits::default(), 2);
-    town.chat.handle_closed(town.now, conn(1));
-    assert_eq!(heard(&town.wait(14_000), 0), [""; 0]);
-    town.hello(5, "u1");
-    assert_eq!(heard(&town.wait(60_000), 0), [""; 0]);
-    town.chat.handle_closed(town.now, conn(5));
-    let said = town.wait(16_000);
+    let mut harness = Harness::with_lobby(Limits::default(), 2);
+    harness.chat.handle_closed(harness.now, conn(1));
+    assert_eq!(heard(&harness.wait(14_000), 0), [""; 0]);
+    harness.hello(5, "u1");
+    assert_eq!(heard(&harness.wait(60_000), 0), [""; 0]);
+    harness.chat.handle_closed(harness.now, conn(5));
+    let said = harness.wait(16_000);
     assert_eq!(heard(&said, 0), ["presence 2 1 Delta { on: [], away: [], off: [\"u1\"] }"]);
 }
 
 #[test]
 fn who_comes_and_goes_all_the_time_is_told_once_and_noted_a_bounded_number_of_times() {
-    let mut town = Town::with_lobby(Limits::default(), 3);
+    let mut harness = Harness::with_lobby(Limits::default(), 3);
     let leave = || Command::Leave { room: "lobby".into() };
     for _ in 0..1_000 {
         // Keys of memberships change hands, within the room and with another.
-        town.run(1, leave());
-        town.run(2, leave());
-        town.join(2, "lobby");
-        town.join(1, "lobby");
-        town.join(1, "other");
-        town.run(1, Command::Leave { room: "other".into() });
-        town.chat.debug_check();
+        harness.run(1, leave());
+        harness.run(2, leave());
+        harness.join(2, "lobby");
+        harness.join(1, "lobby");
+        harness.join(1, "other");
+        harness.run(1, Command::Leave { room: "other".into() });
+        harness.chat.debug_check();
     }
-    town.run(2, leave());
-    for (key, _) in town.chat.rooms.table.iter() {
-        let noted = town.chat.ephemeral.changes(key);
+    harness.run(2, leave());
+    for (key, _) in harness.chat.rooms.table.iter() {
+        let noted = harness.chat.ephemeral.changes(key);
         assert!(noted <= 2 * 3 + 65, "{noted}");
     }
-    let said = town.wait(1_100);
+    let said = harness.wait(1_100);
     assert_eq!(heard(&said, 0), ["presence 2 2 Delta { on: [\"u1\"], away: [], off: [\"u2\"] }"]);
 }
 
 #[test]
 fn a_large_room_is_told_counts_only_and_seldom() {
     let members = model::limits::PRESENCE_NAMES_MAX + 1;
-    let mut town = Town::with_lobby(Limits::default(), members);
-    town.chat.handle_closed(town.now, conn(3));
-    let said = town.wait(20_000);
+    let mut harness = Harness::with_lobby(Limits::default(), members);
+    harness.chat.handle_closed(harness.now, conn(3));
+    let said = harness.wait(20_000);
     let heard = heard(&said, 0);
     assert_eq!(heard.len(), 1, "{heard:?}");
     assert!(heard[0].ends_with(&format!("{} CountOnly", members - 1)), "{heard:?}");
@@ -76,80 +76,80 @@ fn a_large_room_is_told_counts_only_and_seldom() {
 
 #[test]
 fn nobody_is_told_that_they_are_typing_themselves() {
-    let mut town = Town::with_lobby(Limits::default(), 3);
-    town.run(0, Command::Typing { room: "lobby".into() });
-    let said = town.wait(100);
+    let mut harness = Harness::with_lobby(Limits::default(), 3);
+    harness.run(0, Command::Typing { room: "lobby".into() });
+    let said = harness.wait(100);
     assert_eq!(heard(&said, 0), [""; 0]);
     assert_eq!(heard(&said, 1), ["typing [\"u0\"]"]);
-    town.run(1, Command::Typing { room: "lobby".into() });
-    let said = town.wait(2_000);
+    harness.run(1, Command::Typing { room: "lobby".into() });
+    let said = harness.wait(2_000);
     assert_eq!(heard(&said, 0), ["typing [\"u1\"]"]);
     assert_eq!(heard(&said, 1), ["typing [\"u0\"]"]);
     assert_eq!(heard(&said, 2), ["typing [\"u0\", \"u1\"]"]);
-    let said = town.wait(10_000);
+    let said = harness.wait(10_000);
     assert_eq!(heard(&said, 2).last().map(String::as_str), Some("typing []"));
 }
 
 #[test]
 fn a_slow_typist_is_not_told_who_else_is_typing_until_it_is_in_step() {
-    let mut town = Town::with_lobby(Limits::default(), 2);
-    town.run(1, Command::Typing { room: "lobby".into() });
-    town.wait(1_000);
-    town.chat.handle_blocked(conn(1), Limits::default().outbound_soft);
-    town.run(0, Command::Typing { room: "lobby".into() });
-    assert_eq!(heard(&town.wait(1_500), 1), [""; 0]);
-    town.chat.handle_drained(town.now, conn(1));
-    let told = heard(&town.settle(), 1);
+    let mut harness = Harness::with_lobby(Limits::default(), 2);
+    harness.run(1, Command::Typing { room: "lobby".into() });
+    harness.wait(1_000);
+    harness.chat.handle_blocked(conn(1), Limits::default().outbound_soft);
+    harness.run(0, Command::Typing { room: "lobby".into() });
+    assert_eq!(heard(&harness.wait(1_500), 1), [""; 0]);
+    harness.chat.handle_drained(harness.now, conn(1));
+    let told = heard(&harness.settle(), 1);
     assert!(told.contains(&"typing [\"u0\"]".to_owned()), "{told:?}");
 }
 
 #[test]
 fn receipts_rise_and_are_told_to_the_others() {
-    let mut town = Town::with_lobby(Limits::default(), 2);
-    town.say(0, "a");
-    town.say(0, "b");
-    town.settle();
+    let mut harness = Harness::with_lobby(Limits::default(), 2);
+    harness.say(0, "a");
+    harness.say(0, "b");
+    harness.settle();
     let ack =
         |read| Command::Ack { room: "lobby".into(), recv: None, read: Some(read), epoch: None };
     for read in [2, 1] {
-        let said = town.run(1, ack(read));
+        let said = harness.run(1, ack(read));
         let expect = "Acked { room: \"lobby\", recv: 2, read: 2 }";
         assert_eq!(heard(&said, 1), [expect]);
     }
-    let said = town.wait(2_000);
+    let said = harness.wait(2_000);
     assert_eq!(heard(&said, 0), ["receipts [(\"u1\", 2)]"]);
     assert_eq!(heard(&said, 1), [""; 0]);
-    assert_eq!(heard(&town.run(1, ack(3)), 1), ["no 4003"]);
+    assert_eq!(heard(&harness.run(1, ack(3)), 1), ["no 4003"]);
 }
 
 #[test]
 fn who_was_given_much_in_one_turn_is_told_the_state_in_the_next() {
     let limits = Limits { outbound_soft: 6 * weight(0), ..Limits::default() };
-    let mut town = Town::with_lobby(limits, 2);
-    town.hello(2, "u2");
-    town.join(2, "lobby");
-    town.now.tick = Tick::from_millis(town.now.tick.as_millis() + 60);
+    let mut harness = Harness::with_lobby(limits, 2);
+    harness.hello(2, "u2");
+    harness.join(2, "lobby");
+    harness.now.tick = Tick::from_millis(harness.now.tick.as_millis() + 60);
     for _ in 0..4 {
-        town.say(0, "");
+        harness.say(0, "");
     }
     // This hands over what was said before it.
-    town.ask(1, Command::Join { room: "lobby".into(), after: None, epoch: None });
-    town.chat.handle_timers(town.now);
+    harness.ask(1, Command::Join { room: "lobby".into(), after: None, epoch: None });
+    harness.chat.handle_timers(harness.now);
     let expect = ["#1", "#2", "#3", "#4", "joined at 4 from 1", "wake"];
-    assert_eq!(heard(&town.settle(), 1), expect);
-    town.chat.handle_drained(town.now, conn(1));
-    let told = heard(&town.settle(), 1);
+    assert_eq!(heard(&harness.settle(), 1), expect);
+    harness.chat.handle_drained(harness.now, conn(1));
+    let told = heard(&harness.settle(), 1);
     assert!(told.iter().any(|line| line.starts_with("presence 2 3 State")), "{told:?}");
 }
 
 #[test]
 fn a_direct_message_subscribes_all_live_sessions_of_both() {
-    let mut town = Town::new(Limits::default());
-    town.hello(0, "ann");
-    town.hello(1, "bob");
-    town.hello(2, "bob");
-    town.hello(3, "eve");
-    let said = town.run(0, message(Target::User("bob".into()), "psst", None));
+    let mut harness = Harness::new(Limits::default());
+    harness.hello(0, "ann");
+    harness.hello(1, "bob");
+    harness.hello(2, "bob");
+    harness.hello(3, "eve");
+    let said = harness.run(0, message(Target::User("bob".into()), "psst", None));
     assert_eq!(heard(&said, 0), ["subscribed @ann:bob at 0", "sent 1"]);
     assert_eq!(heard(&said, 1), ["subscribed @ann:bob at 0", "#1"]);
     assert_eq!(heard(&said, 2), ["subscribed @ann:bob at 0", "#1"]);
@@ -159,99 +159,99 @@ fn a_direct_message_subscribes_all_live_sessions_of_both() {
         Command::Presence { room: "@ann:bob".into() },
         Command::Typing { room: "@ann:bob".into() },
     ] {
-        assert_eq!(heard(&town.run(3, command), 3), ["no 3001"]);
+        assert_eq!(heard(&harness.run(3, command), 3), ["no 3001"]);
     }
-    let again = town.run(1, message(Target::Room("@ann:bob".into()), "yo", None));
+    let again = harness.run(1, message(Target::Room("@ann:bob".into()), "yo", None));
     assert_eq!(heard(&again, 0), ["#2"]);
     assert_eq!(heard(&again, 2), ["#2"]);
 }
 
 #[test]
 fn a_direct_message_waits_for_who_is_not_there_yet() {
-    let mut town = Town::new(Limits::default());
-    town.hello(0, "ann");
-    town.run(0, message(Target::User("bob".into()), "psst", None));
-    town.hello(1, "bob");
+    let mut harness = Harness::new(Limits::default());
+    harness.hello(0, "ann");
+    harness.run(0, message(Target::User("bob".into()), "psst", None));
+    harness.hello(1, "bob");
     let join = Command::Join { room: "@ann:bob".into(), after: Some(0), epoch: None };
-    let said = town.run(1, join);
+    let said = harness.run(1, join);
     assert_eq!(heard(&said, 1), ["joined at 1 from 1", "replay 1..=1", "live 1"]);
 }
 
 #[test]
 fn the_same_session_again_replaces_the_old_connection() {
-    let mut town = Town::new(Limits::default());
-    let secret = town.hello(0, "ann");
-    let said = town.hello_with(1, Some("ann"), Some((&secret, &[])));
+    let mut harness = Harness::new(Limits::default());
+    let secret = harness.hello(0, "ann");
+    let said = harness.hello_with(1, Some("ann"), Some((&secret, &[])));
     assert_eq!(heard(&said, 0), ["close Replaced"]);
     assert_eq!(heard(&said, 1), ["welcome ann true"]);
-    let said = town.hello_with(2, Some("bob"), Some((&secret, &[])));
+    let said = harness.hello_with(2, Some("bob"), Some((&secret, &[])));
     assert_eq!(heard(&said, 2), ["welcome bob false"]);
 }
 
 #[test]
 fn who_may_not_return_yet_can_return_later() {
-    let mut town = Town::new(Limits { sessions_per_user: 2, ..Limits::default() });
-    let secret = town.hello(0, "ann");
-    town.chat.handle_closed(town.now, conn(0));
-    town.hello(1, "ann");
-    town.hello(3, "ann");
-    assert_eq!(heard(&town.hello_with(2, None, Some((&secret, &[]))), 2), ["no 3012"]);
-    town.chat.handle_closed(town.now, conn(1));
-    let said = town.hello_with(2, None, Some((&secret, &[])));
+    let mut harness = Harness::new(Limits { sessions_per_user: 2, ..Limits::default() });
+    let secret = harness.hello(0, "ann");
+    harness.chat.handle_closed(harness.now, conn(0));
+    harness.hello(1, "ann");
+    harness.hello(3, "ann");
+    assert_eq!(heard(&harness.hello_with(2, None, Some((&secret, &[]))), 2), ["no 3012"]);
+    harness.chat.handle_closed(harness.now, conn(1));
+    let said = harness.hello_with(2, None, Some((&secret, &[])));
     assert_eq!(heard(&said, 2), ["welcome ann true"]);
 }
 
 #[test]
 fn nobody_converses_with_themselves() {
-    let mut town = Town::new(Limits::default());
-    town.hello(0, "ann");
-    assert_eq!(heard(&town.join(0, "@ann:ann"), 0), ["no 1003"]);
-    let said = town.run(0, message(Target::User("ann".into()), "hm", None));
+    let mut harness = Harness::new(Limits::default());
+    harness.hello(0, "ann");
+    assert_eq!(heard(&harness.join(0, "@ann:ann"), 0), ["no 1003"]);
+    let said = harness.run(0, message(Target::User("ann".into()), "hm", None));
     assert_eq!(heard(&said, 0), ["no 1003"]);
 }
 
 #[test]
 fn guests_are_forgotten_in_time_and_so_are_rooms_without_members() {
-    let mut town = Town::new(Limits::default());
-    town.hello_with(0, None, None);
-    town.join(0, "lobby");
-    town.say(0, "hi");
-    town.settle();
-    town.chat.handle_closed(town.now, conn(0));
-    town.wait(500_000);
-    assert_eq!(town.chat.sizes()[..3], [1, 1, 1]);
-    town.wait(800_000);
-    assert_eq!(town.chat.sizes(), [0, 0, 0, 0]);
-    assert_eq!(town.chat.next_deadline(), Tick::MAX);
+    let mut harness = Harness::new(Limits::default());
+    harness.hello_with(0, None, None);
+    harness.join(0, "lobby");
+    harness.say(0, "hi");
+    harness.settle();
+    harness.chat.handle_closed(harness.now, conn(0));
+    harness.wait(500_000);
+    assert_eq!(harness.chat.sizes()[..3], [1, 1, 1]);
+    harness.wait(800_000);
+    assert_eq!(harness.chat.sizes(), [0, 0, 0, 0]);
+    assert_eq!(harness.chat.next_deadline(), Tick::MAX);
 }
 
 #[test]
 fn a_named_member_keeps_its_place_until_it_is_needed() {
-    let mut town = Town::new(Limits { users: 2, ..Limits::default() });
+    let mut harness = Harness::new(Limits { users: 2, ..Limits::default() });
     for number in 0..2 {
-        town.hello(number, &format!("u{number}"));
-        town.join(number, "lobby");
+        harness.hello(number, &format!("u{number}"));
+        harness.join(number, "lobby");
     }
-    let busy = town.hello_with(2, Some("u2"), None);
+    let busy = harness.hello_with(2, Some("u2"), None);
     assert_eq!(heard(&busy, 2), ["no 5004"]);
-    town.chat.handle_closed(town.now, conn(0));
-    town.wait(14_000);
-    assert_eq!(heard(&town.hello_with(2, Some("u2"), None), 2), ["no 5004"]);
-    assert_eq!(town.chat.sizes()[2], 2);
-    town.wait(2_000);
-    assert_eq!(heard(&town.hello_with(2, Some("u2"), None), 2), ["welcome u2 false"]);
-    assert_eq!(town.chat.sizes()[2], 1);
+    harness.chat.handle_closed(harness.now, conn(0));
+    harness.wait(14_000);
+    assert_eq!(heard(&harness.hello_with(2, Some("u2"), None), 2), ["no 5004"]);
+    assert_eq!(harness.chat.sizes()[2], 2);
+    harness.wait(2_000);
+    assert_eq!(heard(&harness.hello_with(2, Some("u2"), None), 2), ["welcome u2 false"]);
+    assert_eq!(harness.chat.sizes()[2], 1);
 }
 
 #[test]
 fn a_known_session_does_not_bring_back_a_room_that_was_left() {
-    let mut town = Town::with_lobby(Limits::default(), 1);
-    let secret = town.hello(1, "ann");
-    town.hello(2, "ann");
-    town.join(1, "lobby");
-    town.chat.handle_closed(town.now, conn(1));
-    town.run(2, Command::Leave { room: "lobby".into() });
-    let said = town.hello_with(3, Some("ann"), Some((&secret, &[("lobby", Epoch(1), 0)])));
+    let mut harness = Harness::with_lobby(Limits::default(), 1);
+    let secret = harness.hello(1, "ann");
+    harness.hello(2, "ann");
+    harness.join(1, "lobby");
+    harness.chat.handle_closed(harness.now, conn(1));
+    harness.run(2, Command::Leave { room: "lobby".into() });
+    let said = harness.hello_with(3, Some("ann"), Some((&secret, &[("lobby", Epoch(1), 0)])));
     let heard = heard(&said, 3);
     assert!(heard[0].contains("welcome ann true lobby: Refused"), "{heard:?}");
 }
@@ -265,42 +265,42 @@ fn each_bound_refuses_in_its_own_code() {
         sessions_per_user: 1,
         ..Limits::default()
     };
-    let mut town = Town::new(limits);
-    town.hello(0, "ann");
-    town.join(0, "a");
-    town.join(0, "b");
-    assert_eq!(heard(&town.join(0, "c"), 0), ["no 3011"]);
-    town.hello(1, "bob");
-    assert_eq!(heard(&town.join(1, "a"), 1), ["no 3009"]);
-    town.join(1, "c");
-    assert_eq!(heard(&town.join(1, "d"), 1), ["no 5004"]);
-    assert_eq!(heard(&town.hello_with(2, Some("ann"), None), 2), ["no 3012"]);
-    assert_eq!(heard(&town.join(1, "A"), 1), ["no 1003"]);
+    let mut harness = Harness::new(limits);
+    harness.hello(0, "ann");
+    harness.join(0, "a");
+    harness.join(0, "b");
+    assert_eq!(heard(&harness.join(0, "c"), 0), ["no 3011"]);
+    harness.hello(1, "bob");
+    assert_eq!(heard(&harness.join(1, "a"), 1), ["no 3009"]);
+    harness.join(1, "c");
+    assert_eq!(heard(&harness.join(1, "d"), 1), ["no 5004"]);
+    assert_eq!(heard(&harness.hello_with(2, Some("ann"), None), 2), ["no 3012"]);
+    assert_eq!(heard(&harness.join(1, "A"), 1), ["no 1003"]);
 }
 
 #[test]
 fn a_private_room_does_not_exist_for_strangers() {
-    let mut town = Town::new(Limits::default());
-    town.hello(0, "ann");
-    town.hello(1, "bob");
+    let mut harness = Harness::new(Limits::default());
+    harness.hello(0, "ann");
+    harness.hello(1, "bob");
     let create = || Command::Create {
         room: "den".into(),
         topic: Some("hush".into()),
         private: true,
         policy: None,
     };
-    town.run(0, create());
-    assert_eq!(heard(&town.run(1, create()), 1), ["no 3002"]);
-    assert_eq!(heard(&town.join(1, "den"), 1), ["no 3001"]);
-    assert_eq!(heard(&town.run(1, Command::Leave { room: "den".into() }), 1), ["no 3001"]);
+    harness.run(0, create());
+    assert_eq!(heard(&harness.run(1, create()), 1), ["no 3002"]);
+    assert_eq!(heard(&harness.join(1, "den"), 1), ["no 3001"]);
+    assert_eq!(heard(&harness.run(1, Command::Leave { room: "den".into() }), 1), ["no 3001"]);
 }
 
 #[test]
 fn who_stops_takes_no_record_and_says_when_to_come_back() {
-    let mut town = Town::with_lobby(Limits::default(), 2);
-    town.chat.stop(town.now);
-    town.say(0, "late");
-    assert_eq!(heard(&town.settle(), 0), ["no 5006"]);
-    town.chat.drain(conn(1), (5_000, 20_000));
-    assert_eq!(heard(&town.settle(), 1), ["drain 5000"]);
+    let mut harness = Harness::with_lobby(Limits::default(), 2);
+    harness.chat.stop(harness.now);
+    harness.say(0, "late");
+    assert_eq!(heard(&harness.settle(), 0), ["no 5006"]);
+    harness.chat.drain(conn(1), (5_000, 20_000));
+    assert_eq!(heard(&harness.settle(), 1), ["drain 5000"]);
 }

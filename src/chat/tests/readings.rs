@@ -4,21 +4,21 @@
 use super::super::model::command::Page;
 use super::super::model::policy::{Policies, Policy, Rule};
 use super::super::model::reply::Durability;
-use super::stored::{answer, say_many, told, town, town_of};
+use super::stored::{answer, harness, harness_of, say_many, told};
 use super::*;
 
 /// What is read, and changed before the answer comes: the texts of seq 1 that are shown.
 #[track_caller]
 fn shown_after(change: Command<'_>, read: Command<'_>) -> Vec<String> {
-    let (mut town, shelf) = town(2);
+    let (mut harness, shelf) = harness(2);
     for (number, name) in [(0, "ann"), (1, "bob")] {
-        town.hello(number, name);
-        town.join(number, "lobby");
+        harness.hello(number, name);
+        harness.join(number, "lobby");
     }
-    town.say(0, "secret");
-    town.settle();
+    harness.say(0, "secret");
+    harness.settle();
     for number in 2..=9 {
-        town.run(
+        harness.run(
             1,
             Command::React {
                 room: "lobby".into(),
@@ -30,13 +30,14 @@ fn shown_after(change: Command<'_>, read: Command<'_>) -> Vec<String> {
         );
     }
     shelf.0.borrow_mut().reads_wait = true;
-    town.run(1, read);
+    harness.run(1, read);
     // What is read in parts is read on while the changes come.
-    town.run(0, Command::Edit { room: "lobby".into(), target: 1, text: "first".into(), weight: 5 });
-    let said = told(&town.run(0, change), 1);
+    harness
+        .run(0, Command::Edit { room: "lobby".into(), target: 1, text: "first".into(), weight: 5 });
+    let said = told(&harness.run(0, change), 1);
     assert_eq!(said, ["#11"], "the change is told");
     shelf.0.borrow_mut().reads_wait = false;
-    let said = town.settle();
+    let said = harness.settle();
     let items: Vec<SharedRecord> = match answer(&said) {
         Some(Output::Reply { result: Ok(Reply::History { items, .. }), .. }) => items.clone(),
         Some(Output::Reply { result: Ok(Reply::Found { items, .. }), .. }) => {
@@ -75,19 +76,20 @@ fn what_was_changed_while_it_was_read_is_shown_as_it_is() {
 
 #[test]
 fn an_edit_that_was_read_loses_its_text_with_its_message() {
-    let (mut town, shelf) = town(2);
-    town.hello(0, "ann");
-    town.join(0, "lobby");
-    town.say(0, "secret");
-    town.settle();
-    town.run(0, Command::Edit { room: "lobby".into(), target: 1, text: "still".into(), weight: 5 });
-    say_many(&mut town, 0, 5);
+    let (mut harness, shelf) = harness(2);
+    harness.hello(0, "ann");
+    harness.join(0, "lobby");
+    harness.say(0, "secret");
+    harness.settle();
+    harness
+        .run(0, Command::Edit { room: "lobby".into(), target: 1, text: "still".into(), weight: 5 });
+    say_many(&mut harness, 0, 5);
     shelf.0.borrow_mut().reads_wait = true;
     let page = Page::After(0);
-    town.run(0, Command::History { room: "lobby".into(), page, limit: Some(3), epoch: None });
-    town.run(0, Command::Delete { room: "lobby".into(), target: 1 });
+    harness.run(0, Command::History { room: "lobby".into(), page, limit: Some(3), epoch: None });
+    harness.run(0, Command::Delete { room: "lobby".into(), target: 1 });
     shelf.0.borrow_mut().reads_wait = false;
-    let said = town.settle();
+    let said = harness.settle();
     let Some(Output::Reply { result: Ok(Reply::History { items, .. }), .. }) = answer(&said) else {
         panic!("{said:?}");
     };
@@ -108,37 +110,37 @@ fn history_seqs(said: &[Output]) -> Vec<u64> {
 
 #[test]
 fn who_says_something_and_reads_at_once_finds_it_there() {
-    let (mut town, shelf) = town(8);
+    let (mut harness, shelf) = harness(8);
     for (number, name) in [(0, "ann"), (1, "bob")] {
-        town.hello(number, name);
-        town.join(number, "lobby");
+        harness.hello(number, name);
+        harness.join(number, "lobby");
     }
     shelf.0.borrow_mut().slow = true;
     let history =
         || Command::History { room: "lobby".into(), page: Page::Latest, limit: None, epoch: None };
     let inbox = Command::Rooms { since: None };
     for text in ["one", "two"] {
-        town.say(0, text);
+        harness.say(0, text);
     }
-    assert_eq!(heard(&town.run(0, history()), 0), [""; 0], "not before it is stored");
-    assert!(town.chat.owed(conn(0)) > 64, "and nothing more is read meanwhile");
-    assert_eq!(history_seqs(&town.run(1, history())), [0; 0], "others do not wait");
+    assert_eq!(heard(&harness.run(0, history()), 0), [""; 0], "not before it is stored");
+    assert!(harness.chat.owed(conn(0)) > 64, "and nothing more is read meanwhile");
+    assert_eq!(history_seqs(&harness.run(1, history())), [0; 0], "others do not wait");
     shelf.0.borrow_mut().slow = false;
-    let said = town.settle();
+    let said = harness.settle();
     let own: Vec<Output> = said
         .into_iter()
         .filter(|said| matches!(said, Output::Reply { to, .. } if *to == conn(0)))
         .collect();
     assert_eq!(history_seqs(&own), [1, 2]);
-    assert_eq!(town.chat.owed(conn(0)), 0);
+    assert_eq!(harness.chat.owed(conn(0)), 0);
     // Nothing waits for what was never answered.
     shelf.0.borrow_mut().slow = true;
-    town.say(0, "three");
-    town.run(0, inbox);
-    town.chat.handle_closed(town.now, conn(0));
+    harness.say(0, "three");
+    harness.run(0, inbox);
+    harness.chat.handle_closed(harness.now, conn(0));
     shelf.0.borrow_mut().slow = false;
-    town.settle();
-    assert_eq!(town.chat.pending(), 0);
+    harness.settle();
+    assert_eq!(harness.chat.pending(), 0);
 }
 
 #[test]
@@ -149,12 +151,13 @@ fn rooms_in_memory_are_searched_as_far_as_they_are_there() {
         policy: Policy { durability: Durability::Disk, ..Policy::default() },
     };
     let policies = Policies { rules: vec![rule], ..Policies::uniform(Policy::default()) };
-    let (mut town, _shelf) = town_of(Limits { ring_records: 4, policies, ..Limits::default() });
+    let (mut harness, _shelf) =
+        harness_of(Limits { ring_records: 4, policies, ..Limits::default() });
     for (number, name) in [(0, "ann"), (1, "bob")] {
-        town.hello(number, name);
-        town.join(number, "tmp");
+        harness.hello(number, name);
+        harness.join(number, "tmp");
     }
-    town.join(0, "kept/tea");
+    harness.join(0, "kept/tea");
     let said = [
         ("tmp", "tea one"),
         ("tmp", "Tea two"),
@@ -164,8 +167,8 @@ fn rooms_in_memory_are_searched_as_far_as_they_are_there() {
         ("tmp", "tea five"),
     ];
     for (room, text) in said {
-        town.now.wall_ms += 10;
-        town.run(0, message(Target::Room(room.into()), text, None));
+        harness.now.wall_ms += 10;
+        harness.run(0, message(Target::Room(room.into()), text, None));
     }
     let search = |room: Option<&'static str>, before, limit| Command::Search {
         room: room.map(Into::into),
@@ -181,7 +184,7 @@ fn rooms_in_memory_are_searched_as_far_as_they_are_there() {
         (1, search(None, None, None), (vec!["tea five", "tea four", "Tea two"], None)),
     ] {
         let shown = format!("{command:?}");
-        let said = town.run(number, command);
+        let said = harness.run(number, command);
         let Some(Output::Reply { result: Ok(Reply::Found { items, next }), .. }) = answer(&said)
         else {
             panic!("{shown}: {said:?}");

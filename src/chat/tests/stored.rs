@@ -3,7 +3,7 @@
 
 #![expect(
     clippy::disallowed_types,
-    reason = "a store that a test looks into while the town owns it"
+    reason = "a store that a test looks into while the harness owns it"
 )]
 
 use std::cell::RefCell;
@@ -142,25 +142,25 @@ impl Contents {
     }
 }
 
-/// A town whose rooms are on a shelf, with rings of so many records.
-pub(super) fn town(ring_records: usize) -> (Town, Shelf) {
+/// A harness whose rooms are on a shelf, with rings of so many records.
+pub(super) fn harness(ring_records: usize) -> (Harness, Shelf) {
     let policy = Policy { durability: Durability::Disk, ..Policy::default() };
     let policies = Policies::uniform(policy);
-    town_of(Limits { ring_records, policies, ..Limits::default() })
+    harness_of(Limits { ring_records, policies, ..Limits::default() })
 }
 
-/// A town with its stored rooms on a shelf.
-pub(super) fn town_of(limits: Limits) -> (Town, Shelf) {
-    let mut town = Town::new(limits);
+/// A harness with its stored rooms on a shelf.
+pub(super) fn harness_of(limits: Limits) -> (Harness, Shelf) {
+    let mut harness = Harness::new(limits);
     let shelf = Shelf::default();
-    town.store = Box::new(shelf.clone());
-    (town, shelf)
+    harness.store = Box::new(shelf.clone());
+    (harness, shelf)
 }
 
-pub(super) fn say_many(town: &mut Town, number: usize, count: usize) {
+pub(super) fn say_many(harness: &mut Harness, number: usize, count: usize) {
     for _ in 0..count {
-        town.say(number, "x");
-        town.settle();
+        harness.say(number, "x");
+        harness.settle();
     }
 }
 
@@ -173,60 +173,64 @@ pub(super) fn told(said: &[Output], number: usize) -> Vec<String> {
 
 #[test]
 fn a_membership_is_written_before_the_join_is_answered() {
-    let (mut town, shelf) = town(8);
-    town.hello(0, "ann");
+    let (mut harness, shelf) = harness(8);
+    harness.hello(0, "ann");
     shelf.0.borrow_mut().slow = true;
-    assert_eq!(told(&town.join(0, "lobby"), 0), [""; 0]);
+    assert_eq!(told(&harness.join(0, "lobby"), 0), [""; 0]);
     shelf.0.borrow_mut().slow = false;
-    assert_eq!(told(&town.settle(), 0), ["joined at 0 from 1"]);
+    assert_eq!(told(&harness.settle(), 0), ["joined at 0 from 1"]);
     shelf.0.borrow_mut().slow = true;
-    assert_eq!(told(&town.join(0, "lobby"), 0), ["joined at 0 from 1"], "who is one is answered");
+    assert_eq!(
+        told(&harness.join(0, "lobby"), 0),
+        ["joined at 0 from 1"],
+        "who is one is answered"
+    );
 }
 
 #[test]
 fn a_membership_that_cannot_be_written_does_not_begin_and_one_that_cannot_be_ended_stays() {
-    let (mut town, shelf) = town(8);
-    town.hello(0, "ann");
+    let (mut harness, shelf) = harness(8);
+    harness.hello(0, "ann");
     shelf.0.borrow_mut().fault = Some(LogFault::Full);
-    assert_eq!(told(&town.join(0, "lobby"), 0), ["no 5005"]);
+    assert_eq!(told(&harness.join(0, "lobby"), 0), ["no 5005"]);
     shelf.0.borrow_mut().fault = None;
-    assert_eq!(told(&town.join(0, "lobby"), 0), ["joined at 0 from 1"]);
+    assert_eq!(told(&harness.join(0, "lobby"), 0), ["joined at 0 from 1"]);
     shelf.0.borrow_mut().fault = Some(LogFault::Broken);
     let leave = || Command::Leave { room: "lobby".into() };
-    assert_eq!(told(&town.run(0, leave()), 0), ["no 5004"]);
+    assert_eq!(told(&harness.run(0, leave()), 0), ["no 5004"]);
     shelf.0.borrow_mut().fault = None;
-    town.say(0, "still here");
-    assert_eq!(told(&town.settle(), 0), ["sent 1"]);
+    harness.say(0, "still here");
+    assert_eq!(told(&harness.settle(), 0), ["sent 1"]);
     let left = ["Left { room: \"lobby\" }", "left left"];
-    assert_eq!(told(&town.run(0, leave()), 0), left);
+    assert_eq!(told(&harness.run(0, leave()), 0), left);
 }
 
 #[test]
 fn nobody_hears_of_a_record_before_the_log_has_it() {
-    let (mut town, shelf) = town(8);
+    let (mut harness, shelf) = harness(8);
     for (number, name) in [(0, "ann"), (1, "bob")] {
-        town.hello(number, name);
-        town.join(number, "lobby");
+        harness.hello(number, name);
+        harness.join(number, "lobby");
     }
     shelf.0.borrow_mut().slow = true;
-    town.say(0, "hi");
-    assert_eq!(told(&town.settle(), 1), [""; 0]);
-    assert_eq!(town.chat.pending_of(conn(0)), 1);
+    harness.say(0, "hi");
+    assert_eq!(told(&harness.settle(), 1), [""; 0]);
+    assert_eq!(harness.chat.pending_of(conn(0)), 1);
     shelf.0.borrow_mut().slow = false;
-    let said = town.settle();
+    let said = harness.settle();
     assert_eq!((told(&said, 0), told(&said, 1)), (vec!["sent 1".into()], vec!["#1".into()]));
 }
 
 #[test]
 fn a_cursor_that_is_behind_the_ring_reads_pages_that_others_share() {
-    let (mut town, shelf) = town(4);
-    town.hello(0, "ann");
-    town.join(0, "lobby");
-    say_many(&mut town, 0, 150);
+    let (mut harness, shelf) = harness(4);
+    harness.hello(0, "ann");
+    harness.join(0, "lobby");
+    say_many(&mut harness, 0, 150);
     for number in 1..=5 {
-        town.hello(number, &format!("u{number}"));
+        harness.hello(number, &format!("u{number}"));
         let join = Command::Join { room: "lobby".into(), after: Some(0), epoch: None };
-        let said = told(&town.run(number, join), number);
+        let said = told(&harness.run(number, join), number);
         let expect = [
             "joined at 150 from 1",
             "replay 1..=64",
@@ -241,42 +245,42 @@ fn a_cursor_that_is_behind_the_ring_reads_pages_that_others_share() {
 
 #[test]
 fn a_cursor_waits_for_a_page_that_cannot_be_read_and_others_go_on() {
-    let (mut town, shelf) = town(4);
-    town.hello(0, "ann");
-    town.join(0, "lobby");
-    say_many(&mut town, 0, 20);
-    town.hello(1, "bob");
-    town.join(1, "lobby");
+    let (mut harness, shelf) = harness(4);
+    harness.hello(0, "ann");
+    harness.join(0, "lobby");
+    say_many(&mut harness, 0, 20);
+    harness.hello(1, "bob");
+    harness.join(1, "lobby");
     shelf.0.borrow_mut().fault = Some(LogFault::Broken);
     let join = Command::Join { room: "lobby".into(), after: Some(0), epoch: None };
-    assert_eq!(told(&town.run(1, join), 1), ["joined at 20 from 1"]);
-    assert!(!told(&town.wait(5_000), 1).iter().any(|line| line.starts_with("replay")));
+    assert_eq!(told(&harness.run(1, join), 1), ["joined at 20 from 1"]);
+    assert!(!told(&harness.wait(5_000), 1).iter().any(|line| line.starts_with("replay")));
     shelf.0.borrow_mut().fault = None;
-    let said = told(&town.wait(2_000), 1);
+    let said = told(&harness.wait(2_000), 1);
     assert_eq!(said[..2], ["replay 1..=20", "live 20"]);
 }
 
 #[test]
 fn what_was_pruned_is_told_as_a_gap() {
-    let (mut town, _) = town(4);
-    town.hello(0, "ann");
-    town.join(0, "lobby");
-    say_many(&mut town, 0, 20);
-    let log = town.chat.rooms[town.chat.rooms.named("lobby").unwrap()].log;
-    town.chat.on_log_reply(town.now, LogReply::Pruned { log, oldest: 11 });
-    town.hello(1, "bob");
+    let (mut harness, _) = harness(4);
+    harness.hello(0, "ann");
+    harness.join(0, "lobby");
+    say_many(&mut harness, 0, 20);
+    let log = harness.chat.rooms[harness.chat.rooms.named("lobby").unwrap()].log;
+    harness.chat.on_log_reply(harness.now, LogReply::Pruned { log, oldest: 11 });
+    harness.hello(1, "bob");
     let join = Command::Join { room: "lobby".into(), after: Some(5), epoch: None };
-    let said = told(&town.run(1, join), 1);
+    let said = told(&harness.run(1, join), 1);
     let expect = ["joined at 20 from 11", "gap 6..=10 pruned", "replay 11..=20"];
     assert_eq!(said[..3], expect);
 }
 
 #[test]
 fn history_is_read_from_the_store_where_the_ring_ends() {
-    let (mut town, _) = town(4);
-    town.hello(0, "ann");
-    town.join(0, "lobby");
-    say_many(&mut town, 0, 100);
+    let (mut harness, _) = harness(4);
+    harness.hello(0, "ann");
+    harness.join(0, "lobby");
+    say_many(&mut harness, 0, 100);
     for (page, limit, first, last, more) in [
         (Page::Latest, 4, 97, 100, true),
         (Page::Latest, 5, 96, 100, true),
@@ -290,7 +294,7 @@ fn history_is_read_from_the_store_where_the_ring_ends() {
     ] {
         let room = "lobby".into();
         let command = Command::History { room, page, limit: Some(limit), epoch: None };
-        let said = town.run(0, command);
+        let said = harness.run(0, command);
         let Some(Output::Reply { result: Ok(Reply::History { items, more: tail, .. }), .. }) =
             answer(&said)
         else {
@@ -303,13 +307,13 @@ fn history_is_read_from_the_store_where_the_ring_ends() {
 
 #[test]
 fn the_inbox_counts_in_the_store_what_the_ring_does_not_have() {
-    let (mut town, _) = town(4);
+    let (mut harness, _) = harness(4);
     for (number, name) in [(0, "ann"), (1, "bob")] {
-        town.hello(number, name);
-        town.join(number, "lobby");
+        harness.hello(number, name);
+        harness.join(number, "lobby");
     }
-    say_many(&mut town, 0, 30);
-    let said = town.run(1, Command::Rooms { since: None });
+    say_many(&mut harness, 0, 30);
+    let said = harness.run(1, Command::Rooms { since: None });
     let Some(Output::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) = answer(&said) else {
         panic!("{said:?}");
     };
@@ -318,18 +322,18 @@ fn the_inbox_counts_in_the_store_what_the_ring_does_not_have() {
 
 #[test]
 fn receipts_are_written_in_a_while_and_once() {
-    let (mut town, shelf) = town(4);
+    let (mut harness, shelf) = harness(4);
     for (number, name) in [(0, "ann"), (1, "bob")] {
-        town.hello(number, name);
-        town.join(number, "lobby");
+        harness.hello(number, name);
+        harness.join(number, "lobby");
     }
-    say_many(&mut town, 0, 3);
+    say_many(&mut harness, 0, 3);
     shelf.0.borrow_mut().meta.clear();
     for read in 1..=3 {
         let (room, read) = ("lobby".into(), Some(read));
-        town.run(1, Command::Ack { room, recv: None, read, epoch: None });
+        harness.run(1, Command::Ack { room, recv: None, read, epoch: None });
     }
-    town.wait(1_000);
+    harness.wait(1_000);
     let bob = UserName::parse("bob").unwrap();
     let member = MemberMeta { role: Role::Member, recv: 3, read: 3 };
     assert_eq!(shelf.0.borrow().meta, [RoomMeta::Member(bob, Some(member))]);
@@ -337,7 +341,7 @@ fn receipts_are_written_in_a_while_and_once() {
 
 #[test]
 fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
-    let (mut first, shelf) = town(4);
+    let (mut first, shelf) = harness(4);
     first.hello(0, "ann");
     first.join(0, "lobby");
     say_many(&mut first, 0, 10);
@@ -345,7 +349,7 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
     let (epoch, log) = (first.chat.rooms[room].epoch, first.chat.rooms[room].log);
     let records = shelf.0.borrow_mut().logs.remove(&log).unwrap();
 
-    let (mut second, shelf) = town(4);
+    let (mut second, shelf) = harness(4);
     let member = MemberMeta { role: Role::Member, recv: 7, read: 6 };
     let user = |name: &str| UserName::parse(name).unwrap();
     let kept = RoomSnapshot {
@@ -391,60 +395,66 @@ fn users_and_rooms_that_lose_nothing_make_room_and_others_do_not() {
     let policy = Policy { durability: Durability::Disk, ..Policy::default() };
     let policies = Policies::uniform(policy);
     let limits = Limits { users: 3, rooms: 3, policies, ..Limits::default() };
-    let mut town = Town::new(limits);
-    town.store = Box::new(Shelf::default());
+    let mut harness = Harness::new(limits);
+    harness.store = Box::new(Shelf::default());
     // One who has made a room in which something was said, one who has only read it, and one who
     // has a silent one.
     for (number, name) in ["ann", "bob", "cyd"].into_iter().enumerate() {
-        town.hello(number, name);
+        harness.hello(number, name);
     }
-    town.run(0, Command::Create { room: "hers".into(), private: false, policy: None, topic: None });
-    town.run(0, message(Target::Room("hers".into()), "x", None));
-    town.join(1, "hers");
-    town.join(2, "silent");
-    town.join(2, "second");
-    assert_eq!(told(&town.join(1, "third"), 1), ["no 5004"], "cyd is there");
+    harness
+        .run(0, Command::Create { room: "hers".into(), private: false, policy: None, topic: None });
+    harness.run(0, message(Target::Room("hers".into()), "x", None));
+    harness.join(1, "hers");
+    harness.join(2, "silent");
+    harness.join(2, "second");
+    assert_eq!(told(&harness.join(1, "third"), 1), ["no 5004"], "cyd is there");
     for number in 0..3 {
-        town.chat.handle_closed(town.now, conn(number));
+        harness.chat.handle_closed(harness.now, conn(number));
     }
-    town.wait(20_000);
-    let come =
-        |town: &mut Town, number, name| told(&town.hello_with(number, Some(name), None), number);
-    assert_eq!(come(&mut town, 3, "dan"), ["welcome dan false"]);
-    let names = |town: &Town| -> Vec<_> {
-        let rooms = town.chat.rooms.table.iter().map(|(_, room)| room.name.to_string());
+    harness.wait(20_000);
+    let come = |harness: &mut Harness, number, name| {
+        told(&harness.hello_with(number, Some(name), None), number)
+    };
+    assert_eq!(come(&mut harness, 3, "dan"), ["welcome dan false"]);
+    let names = |harness: &Harness| -> Vec<_> {
+        let rooms = harness.chat.rooms.table.iter().map(|(_, room)| room.name.to_string());
         let mut rooms: Vec<_> = rooms.collect();
         rooms.sort();
         rooms
     };
-    assert_eq!(names(&town), ["hers", "second", "silent"]);
+    assert_eq!(names(&harness), ["hers", "second", "silent"]);
     assert!(
-        town.chat.directory.user_named("bob").is_none(),
+        harness.chat.directory.user_named("bob").is_none(),
         "bob was absent for longest of those that may go"
     );
-    assert_eq!(told(&town.join(3, "fourth"), 3), ["joined at 0 from 1"]);
-    assert_eq!(names(&town), ["fourth", "hers", "second"]);
-    town.chat.debug_check();
-    assert_eq!(come(&mut town, 4, "eve"), ["welcome eve false"]);
-    assert_eq!(come(&mut town, 5, "fay"), ["no 5004"], "ann keeps order where something was said");
-    assert!(town.chat.directory.user_named("ann").is_some());
+    assert_eq!(told(&harness.join(3, "fourth"), 3), ["joined at 0 from 1"]);
+    assert_eq!(names(&harness), ["fourth", "hers", "second"]);
+    harness.chat.debug_check();
+    assert_eq!(come(&mut harness, 4, "eve"), ["welcome eve false"]);
+    assert_eq!(
+        come(&mut harness, 5, "fay"),
+        ["no 5004"],
+        "ann keeps order where something was said"
+    );
+    assert!(harness.chat.directory.user_named("ann").is_some());
 }
 
 #[test]
 fn who_asks_faster_than_the_log_answers_is_told_when_to_go_on() {
-    let (mut town, shelf) = town(256);
-    town.hello(0, "ann");
-    town.join(0, "lobby");
+    let (mut harness, shelf) = harness(256);
+    harness.hello(0, "ann");
+    harness.join(0, "lobby");
     shelf.0.borrow_mut().slow = true;
     for _ in 0..65 {
-        town.say(0, "x");
+        harness.say(0, "x");
     }
-    assert_eq!(heard(&town.settle(), 0), [""; 0]);
-    assert_eq!(town.chat.owed(conn(0)), 65);
+    assert_eq!(heard(&harness.settle(), 0), [""; 0]);
+    assert_eq!(harness.chat.owed(conn(0)), 65);
     shelf.0.borrow_mut().slow = false;
-    let said = heard(&town.settle(), 0);
+    let said = heard(&harness.settle(), 0);
     assert_eq!(said.iter().filter(|line| *line == "wake").count(), 1);
-    assert_eq!(town.chat.owed(conn(0)), 0);
+    assert_eq!(harness.chat.owed(conn(0)), 0);
 }
 
 /// What a request was answered with, whatever was said besides.

@@ -19,7 +19,7 @@ pub(super) fn append(
     wall_ms: u64,
     draft: Draft,
 ) -> rusqlite::Result<Appended> {
-    let Draft { from, body, weight, touch: check, meta } = draft;
+    let Draft { from, body, weight, check, meta } = draft;
     // The wall clock may go back; the times in a room never do.
     let (seq, at) = (counters.head + 1, counters.at.max(wall_ms));
     if seq >= SEQ_END {

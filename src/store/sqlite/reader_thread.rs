@@ -297,7 +297,7 @@ mod tests {
         (reader, end): &mut (ReaderHandle, Receiver<LogReply>),
         query: Query,
     ) -> Result<Answer, LogFault> {
-        reader.query(Ticket(7), query, |asked| (asked == log()).then_some(1)).unwrap();
+        reader.query(Ticket(7), query, |wanted| (wanted == log()).then_some(1)).unwrap();
         loop {
             if let LogReply::Answer { ticket: Ticket(7), outcome } =
                 end.recv_timeout(PATIENCE).unwrap()

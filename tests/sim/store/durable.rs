@@ -133,7 +133,7 @@ impl Durable {
             let (seq, at) = (sent.seq, sent.at);
             return if same { Appended::Duplicate { seq, at } } else { Appended::Conflict { seq } };
         }
-        if let Some(refusal) = draft.touch.and_then(|touch| room.refuse(touch, &draft)) {
+        if let Some(refusal) = draft.check.and_then(|check| room.refuse(check, &draft)) {
             return refusal;
         }
         room.head += 1;
@@ -211,16 +211,16 @@ impl Room {
     }
 
     /// Why a record that is about another one cannot be taken.
-    fn refuse(&self, touch: TargetCheck, draft: &Draft) -> Option<Appended> {
-        let target = self.records.get(&touch.target);
+    fn refuse(&self, check: TargetCheck, draft: &Draft) -> Option<Appended> {
+        let target = self.records.get(&check.target);
         let Some(target) = target.filter(|target| matches!(target.body, Body::Message { .. }))
         else {
             return Some(Appended::NoSuchMessage);
         };
-        if !touch.others && target.from != draft.from {
+        if !check.others && target.from != draft.from {
             return Some(Appended::NotYours);
         }
-        (target.at < touch.not_before).then_some(Appended::TooOld)
+        (target.at < check.not_before).then_some(Appended::TooOld)
     }
 
     /// Changes what `record` is about; whether that was left out on purpose.

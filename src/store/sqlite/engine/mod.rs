@@ -203,7 +203,7 @@ impl Engine {
 
     /// The level at which the unwritten metadata, and that of `ops`, must be written.
     fn meta_level(&self, ops: &VecDeque<Op>) -> Level {
-        let asked = ops.iter().map(|op| match op {
+        let levels = ops.iter().map(|op| match op {
             Op::Open(_, opening) => Level::of(opening.durability),
             Op::PutMeta(log, _) => {
                 // The room may be opened by an earlier request of the same batch.
@@ -212,7 +212,7 @@ impl Engine {
             Op::Drop(_) => Level::Disk,
             Op::Append(_) | Op::Sync(..) => Level::Os,
         });
-        asked.max().unwrap_or(Level::Os).max(self.unwritten.level())
+        levels.max().unwrap_or(Level::Os).max(self.unwritten.level())
     }
 
     fn transact(

@@ -37,12 +37,12 @@ fn said(text: &str, cid: Option<&str>) -> Draft {
     if let Body::Message { cid: of_body, .. } = &mut body {
         *of_body = cid.map(Into::into);
     }
-    Draft { from: user("ann"), body, weight: 400, touch: None, meta: Vec::new() }
+    Draft { from: user("ann"), body, weight: 400, check: None, meta: Vec::new() }
 }
 
 fn touching(target: u64, body: Body) -> Draft {
-    let touch = Some(TargetCheck { target, others: false, not_before: 0 });
-    Draft { from: user("ann"), body, weight: 400, touch, meta: Vec::new() }
+    let check = Some(TargetCheck { target, others: false, not_before: 0 });
+    Draft { from: user("ann"), body, weight: 400, check, meta: Vec::new() }
 }
 
 fn edit(target: u64, text: &str) -> Draft {
@@ -252,7 +252,7 @@ fn an_edit_and_a_deletion_change_their_target_and_nothing_else_does() {
         (Draft { from: user("bob"), ..edit(2, "not mine") }, Appended::NotYours),
         (
             Draft {
-                touch: Some(TargetCheck { target: 2, others: true, not_before: u64::MAX }),
+                check: Some(TargetCheck { target: 2, others: true, not_before: u64::MAX }),
                 ..edit(2, "late")
             },
             Appended::TooOld,

@@ -1,6 +1,6 @@
-//! Who keeps order, what it does, and what is kept of it.
+//! Moderation: who may do it, what it does, and what is kept of it.
 
-#![expect(clippy::disallowed_types, reason = "a test looks into the store that its town owns")]
+#![expect(clippy::disallowed_types, reason = "a test looks into the store that its harness owns")]
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -30,32 +30,32 @@ fn say(text: &str) -> Command<'_> {
 
 /// The room `den` of `own`, with one of each role: connections 0 to 3; `out` is number 4 and no
 /// member.
-pub(super) fn den(limits: Limits, private: bool) -> Town {
-    let mut town = Town::new(limits);
+pub(super) fn den(limits: Limits, private: bool) -> Harness {
+    let mut harness = Harness::new(limits);
     let names = ["own", "mod", "mem", "rea", "out"];
     for (number, name) in names.into_iter().enumerate() {
-        town.hello(number, name);
+        harness.hello(number, name);
     }
     let create = Command::Create { room: "den".into(), topic: None, private, policy: None };
-    town.run(0, create);
+    harness.run(0, create);
     for (number, name) in [(1, "mod"), (2, "mem"), (3, "rea")] {
-        town.run(0, invite(name));
-        assert!(heard(&town.join(number, "den"), number)[0].starts_with("joined"));
+        harness.run(0, invite(name));
+        assert!(heard(&harness.join(number, "den"), number)[0].starts_with("joined"));
     }
-    town.run(0, act("mod", ModerationCommand::Role(Role::Moderator), ""));
-    town.run(0, act("rea", ModerationCommand::Role(Role::Reader), ""));
-    town.wait(1_000);
-    town
+    harness.run(0, act("mod", ModerationCommand::Role(Role::Moderator), ""));
+    harness.run(0, act("rea", ModerationCommand::Role(Role::Reader), ""));
+    harness.wait(1_000);
+    harness
 }
 
 /// The first thing that one connection gets for its command.
-pub(super) fn told(town: &mut Town, number: usize, command: Command<'_>) -> String {
-    let lines = heard(&town.run(number, command), number);
+pub(super) fn told(harness: &mut Harness, number: usize, command: Command<'_>) -> String {
+    let lines = heard(&harness.run(number, command), number);
     lines.into_iter().find(|line| !line.starts_with('#')).unwrap_or_default()
 }
 
-pub(super) fn refusal(town: &mut Town, number: usize, command: Command<'_>) -> Refusal {
-    let said = town.run(number, command);
+pub(super) fn refusal(harness: &mut Harness, number: usize, command: Command<'_>) -> Refusal {
+    let said = harness.run(number, command);
     let found = said.iter().find_map(|said| match said {
         Output::Reply { result: Err(refusal), .. } => Some(refusal.clone()),
         _ => None,
@@ -83,8 +83,8 @@ fn what_each_role_may_do_to_each_other() {
     for (actor, row) in table.into_iter().enumerate() {
         for (target, expect) in names.into_iter().zip(row) {
             for (command, expect) in measures.into_iter().zip(expect.chars()) {
-                let mut town = den(Limits::default(), false);
-                let told = told(&mut town, actor, act(target, command, ""));
+                let mut harness = den(Limits::default(), false);
+                let told = told(&mut harness, actor, act(target, command, ""));
                 let what = format!("{} {command:?} {target}: {told}", names[actor]);
                 match expect {
                     '.' => assert!(told.starts_with("sent"), "{what}"),
@@ -97,49 +97,31 @@ fn what_each_role_may_do_to_each_other() {
 }
 
 #[test]
-fn the_only_owner_stays_and_one_of_two_may_step_down() {
-    let mut town = den(Limits::default(), false);
-    let step_down = || act("own", ModerationCommand::Role(Role::Member), "");
-    assert_eq!(told(&mut town, 0, step_down()), "no 3004");
-    assert!(
-        told(&mut town, 0, act("mod", ModerationCommand::Role(Role::Owner), ""))
-            .starts_with("sent")
-    );
-    // Both at once: the second one finds nobody who would be left.
-    town.chat.handle_command(town.now, conn(0), request(Op::Ping), step_down());
-    let other = act("mod", ModerationCommand::Role(Role::Reader), "");
-    town.chat.handle_command(town.now, conn(1), request(Op::Ping), other);
-    let said = town.settle();
-    assert!(heard(&said, 0).iter().any(|line| line.starts_with("sent")), "{said:?}");
-    assert_eq!(heard(&said, 1)[0], "no 3004");
-}
-
-#[test]
 fn who_is_put_out_is_told_and_hears_nothing_more() {
     for (command, reason, again) in [
         (ModerationCommand::Kick, "left kicked", "joined"),
         (ModerationCommand::Ban(None), "left banned", "no 3005"),
     ] {
-        let mut town = den(Limits::default(), false);
-        town.hello(9, "mem");
-        let said = town.run(1, act("mem", command, ""));
+        let mut harness = den(Limits::default(), false);
+        harness.hello(9, "mem");
+        let said = harness.run(1, act("mem", command, ""));
         let lines = heard(&said, 2);
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[0].starts_with('#'), "the record comes first: {lines:?}");
         assert_eq!(lines[1], reason);
         assert_eq!(heard(&said, 9), [reason], "all sessions are told");
-        let said = town.run(0, say("gone?"));
+        let said = harness.run(0, say("gone?"));
         assert_eq!(heard(&said, 2), [""; 0]);
         let after = if again == "joined" { "no 3003" } else { "no 3005" };
-        assert_eq!(told(&mut town, 2, say("no")), after);
-        assert!(heard(&town.join(2, "den"), 2)[0].starts_with(again));
+        assert_eq!(told(&mut harness, 2, say("no")), after);
+        assert!(heard(&harness.join(2, "den"), 2)[0].starts_with(again));
     }
 }
 
 #[test]
 fn a_ban_holds_for_everything_until_its_time_and_gives_its_reason() {
-    let mut town = den(Limits::default(), false);
-    town.run(1, act("mem", ModerationCommand::Ban(Some(5_000)), "spam"));
+    let mut harness = den(Limits::default(), false);
+    harness.run(1, act("mem", ModerationCommand::Ban(Some(5_000)), "spam"));
     let page = Page::Latest;
     let epoch = None;
     for command in [
@@ -158,48 +140,50 @@ fn a_ban_holds_for_everything_until_its_time_and_gives_its_reason() {
         act("rea", ModerationCommand::Kick, ""),
     ] {
         let shown = format!("{command:?}");
-        let refusal = refusal(&mut town, 2, command);
+        let refusal = refusal(&mut harness, 2, command);
         assert_eq!(refusal.code, Code::Banned, "{shown}");
         assert_eq!(refusal.retry_after_ms, Some(5_000), "{shown}");
         assert!(refusal.message.contains("spam"), "{refusal:?}");
     }
-    town.now.wall_ms += 5_000;
-    assert!(heard(&town.join(2, "den"), 2)[0].starts_with("joined"));
+    harness.now.wall_ms += 5_000;
+    assert!(heard(&harness.join(2, "den"), 2)[0].starts_with("joined"));
 }
 
 #[test]
 fn a_resume_from_before_a_ban_is_cut() {
     for (private, before, after) in [(false, "From", "Banned"), (true, "From", "Banned")] {
-        let mut town = den(Limits::default(), private);
-        let epoch = town.chat.rooms.table.iter().next().unwrap().1.epoch;
-        let back = |town: &mut Town| {
-            let said = town.hello_with(7, Some("mem"), Some(("gone", &[("den", epoch, 1)])));
+        let mut harness = den(Limits::default(), private);
+        let epoch = harness.chat.rooms.table.iter().next().unwrap().1.epoch;
+        let back = |harness: &mut Harness| {
+            let said = harness.hello_with(7, Some("mem"), Some(("gone", &[("den", epoch, 1)])));
             let line = heard(&said, 7)[0].clone();
-            town.chat.handle_closed(town.now, conn(7));
+            harness.chat.handle_closed(harness.now, conn(7));
             line
         };
-        assert!(back(&mut town).contains(before));
-        town.run(0, act("mem", ModerationCommand::Ban(None), ""));
-        assert!(back(&mut town).contains(after));
-        assert!(told(&mut town, 0, act("mem", ModerationCommand::Unban, "")).starts_with("sent"));
-        assert!(back(&mut town).contains(before), "who was in comes back when the ban is over");
+        assert!(back(&mut harness).contains(before));
+        harness.run(0, act("mem", ModerationCommand::Ban(None), ""));
+        assert!(back(&mut harness).contains(after));
+        assert!(
+            told(&mut harness, 0, act("mem", ModerationCommand::Unban, "")).starts_with("sent")
+        );
+        assert!(back(&mut harness).contains(before), "who was in comes back when the ban is over");
     }
 }
 
 #[test]
 fn a_private_room_stays_hidden_from_those_who_never_knew_it() {
-    let mut town = den(Limits::default(), true);
-    town.run(0, act("out", ModerationCommand::Ban(Some(1_000)), ""));
-    assert_eq!(heard(&town.join(4, "den"), 4), ["no 3001"]);
-    town.now.wall_ms += 1_000;
-    assert_eq!(heard(&town.join(4, "den"), 4), ["no 3001"]);
-    town.run(0, act("mem", ModerationCommand::Kick, ""));
-    assert_eq!(heard(&town.join(2, "den"), 2), ["no 3001"]);
+    let mut harness = den(Limits::default(), true);
+    harness.run(0, act("out", ModerationCommand::Ban(Some(1_000)), ""));
+    assert_eq!(heard(&harness.join(4, "den"), 4), ["no 3001"]);
+    harness.now.wall_ms += 1_000;
+    assert_eq!(heard(&harness.join(4, "den"), 4), ["no 3001"]);
+    harness.run(0, act("mem", ModerationCommand::Kick, ""));
+    assert_eq!(heard(&harness.join(2, "den"), 2), ["no 3001"]);
 }
 
 #[test]
 fn who_is_muted_has_no_voice_until_its_time() {
-    let mut town = den(Limits::default(), false);
+    let mut harness = den(Limits::default(), false);
     let speak = || {
         [
             say("x"),
@@ -207,51 +191,51 @@ fn who_is_muted_has_no_voice_until_its_time() {
             Command::Typing { room: "den".into() },
         ]
     };
-    town.run(1, act("mem", ModerationCommand::Mute(Some(700)), "calm down"));
+    harness.run(1, act("mem", ModerationCommand::Mute(Some(700)), "calm down"));
     for command in speak() {
-        let refusal = refusal(&mut town, 2, command);
+        let refusal = refusal(&mut harness, 2, command);
         assert_eq!((refusal.code, refusal.retry_after_ms), (Code::Muted, Some(700)));
         assert!(refusal.message.contains("calm down"), "{refusal:?}");
     }
     // It is about the user, member or not.
-    town.run(2, Command::Leave { room: "den".into() });
-    town.join(2, "den");
-    assert_eq!(told(&mut town, 2, say("x")), "no 3006");
-    town.now.wall_ms += 700;
-    assert!(told(&mut town, 2, say("x")).starts_with("sent"));
-    town.run(1, act("mem", ModerationCommand::Mute(None), ""));
-    assert_eq!(refusal(&mut town, 2, say("x")).retry_after_ms, None);
+    harness.run(2, Command::Leave { room: "den".into() });
+    harness.join(2, "den");
+    assert_eq!(told(&mut harness, 2, say("x")), "no 3006");
+    harness.now.wall_ms += 700;
+    assert!(told(&mut harness, 2, say("x")).starts_with("sent"));
+    harness.run(1, act("mem", ModerationCommand::Mute(None), ""));
+    assert_eq!(refusal(&mut harness, 2, say("x")).retry_after_ms, None);
     assert!(
-        told(&mut town, 1, act("mem", ModerationCommand::Mute(Some(0)), "")).starts_with("sent")
+        told(&mut harness, 1, act("mem", ModerationCommand::Mute(Some(0)), "")).starts_with("sent")
     );
-    assert!(told(&mut town, 2, say("x")).starts_with("sent"));
-    assert_eq!(told(&mut town, 1, act("mem", ModerationCommand::Mute(Some(0)), "")), "no 3010");
+    assert!(told(&mut harness, 2, say("x")).starts_with("sent"));
+    assert_eq!(told(&mut harness, 1, act("mem", ModerationCommand::Mute(Some(0)), "")), "no 3010");
 }
 
 #[test]
 fn an_invitation_is_told_lets_in_once_and_is_not_used_up_by_a_refusal() {
-    let mut town = den(Limits::default(), true);
-    assert_eq!(told(&mut town, 2, invite("out")), "no 3004");
-    let said = town.run(1, invite("out"));
+    let mut harness = den(Limits::default(), true);
+    assert_eq!(told(&mut harness, 2, invite("out")), "no 3004");
+    let said = harness.run(1, invite("out"));
     assert_eq!(heard(&said, 1), ["Done"]);
     assert_eq!(heard(&said, 4), ["invited to den by mod"]);
-    assert_eq!(told(&mut town, 4, say("hi")), "no 3003");
+    assert_eq!(told(&mut harness, 4, say("hi")), "no 3003");
     let join = Command::Join { room: "den".into(), after: Some(99), epoch: None };
-    assert_eq!(heard(&town.run(4, join), 4), ["no 4003"]);
-    assert!(heard(&town.join(4, "den"), 4)[0].starts_with("joined"));
-    assert_eq!(heard(&town.run(1, invite("out")), 4), [""; 0], "who is in needs none");
-    town.run(4, Command::Leave { room: "den".into() });
-    assert_eq!(heard(&town.join(4, "den"), 4), ["no 3001"]);
-    assert_eq!(told(&mut town, 1, invite("mod")), "no 3004");
-    town.run(1, act("mem", ModerationCommand::Ban(None), ""));
-    assert_eq!(told(&mut town, 0, invite("mem")), "no 3004");
+    assert_eq!(heard(&harness.run(4, join), 4), ["no 4003"]);
+    assert!(heard(&harness.join(4, "den"), 4)[0].starts_with("joined"));
+    assert_eq!(heard(&harness.run(1, invite("out")), 4), [""; 0], "who is in needs none");
+    harness.run(4, Command::Leave { room: "den".into() });
+    assert_eq!(heard(&harness.join(4, "den"), 4), ["no 3001"]);
+    assert_eq!(told(&mut harness, 1, invite("mod")), "no 3004");
+    harness.run(1, act("mem", ModerationCommand::Ban(None), ""));
+    assert_eq!(told(&mut harness, 0, invite("mem")), "no 3004");
 }
 
 #[test]
 fn anybody_may_be_told_of_an_open_room() {
-    let mut town = den(Limits::default(), false);
-    assert_eq!(heard(&town.run(3, invite("out")), 4), ["invited to den by rea"]);
-    assert_eq!(told(&mut town, 3, invite("Out")), "no 1003");
+    let mut harness = den(Limits::default(), false);
+    assert_eq!(heard(&harness.run(3, invite("out")), 4), ["invited to den by rea"]);
+    assert_eq!(told(&mut harness, 3, invite("Out")), "no 1003");
 }
 
 /// A store that keeps a note of what it is asked, answers when it may, and refuses when it must.
@@ -295,21 +279,21 @@ impl Logs for Watched {
 }
 
 /// The den in a store that is watched.
-pub(super) fn stored_den(private: bool) -> (Town, Watched) {
+pub(super) fn stored_den(private: bool) -> (Harness, Watched) {
     let policy = Policy { durability: Durability::Disk, ..Policy::default() };
     let limits = Limits { policies: Policies::uniform(policy), ..Limits::default() };
     let watched = Watched::default();
-    let mut town = Town::new(limits);
-    town.store = Box::new(watched.clone());
+    let mut harness = Harness::new(limits);
+    harness.store = Box::new(watched.clone());
     for (number, name) in [(0, "own"), (2, "mem")] {
-        town.hello(number, name);
+        harness.hello(number, name);
     }
     let topic = Some("tea".into());
-    town.run(0, Command::Create { room: "den".into(), topic, private, policy: None });
-    town.run(0, invite("mem"));
-    town.join(2, "den");
-    town.wait(1_000);
-    (town, watched)
+    harness.run(0, Command::Create { room: "den".into(), topic, private, policy: None });
+    harness.run(0, invite("mem"));
+    harness.join(2, "den");
+    harness.wait(1_000);
+    (harness, watched)
 }
 
 fn name(name: &str) -> UserName {
@@ -321,7 +305,7 @@ fn each_act_is_kept_with_its_facts() {
     let term = |until, reason: &str| Some(Expiry { until, reason: reason.into() });
     let member = |role| MemberMeta { role, recv: 0, read: 0 };
     let standing = |what, term| RoomMeta::Restriction(name("mem"), what, term);
-    let (mut town, watched) = stored_den(true);
+    let (mut harness, watched) = stored_den(true);
     let forever = || term(None, "");
     let owner = RoomMeta::Member(name("own"), Some(member(Role::Owner)));
     let joined = RoomMeta::Member(name("mem"), Some(member(Role::Member)));
@@ -330,7 +314,7 @@ fn each_act_is_kept_with_its_facts() {
     let used = standing(Restriction::Invited, None);
     let begun = [owner, access, RoomMeta::Topic("tea".into()), invited.clone(), joined, used];
     assert_eq!(std::mem::take(&mut watched.0.borrow_mut().meta), begun);
-    let until = Some(town.now.wall_ms + 50);
+    let until = Some(harness.now.wall_ms + 50);
     let gone = RoomMeta::Member(name("mem"), None);
     let reader = RoomMeta::Member(name("mem"), Some(member(Role::Reader)));
     let topic = Command::Topic { room: "den".into(), text: Some("rum".into()), weight: 3 };
@@ -352,7 +336,7 @@ fn each_act_is_kept_with_its_facts() {
         (act("mem", ModerationCommand::Unban, ""), vec![standing(Restriction::Banned, None)]),
     ] {
         let shown = format!("{command:?}");
-        assert!(told(&mut town, 0, command).starts_with("sent"), "{shown}");
+        assert!(told(&mut harness, 0, command).starts_with("sent"), "{shown}");
         assert_eq!(std::mem::take(&mut watched.0.borrow_mut().meta), expect, "{shown}");
     }
 }
@@ -371,19 +355,19 @@ fn an_act_counts_from_when_it_is_asked_for_and_is_taken_back_if_it_is_refused() 
         (ModerationCommand::Role(Role::Reader), say("x"), "no 3007"),
     ] {
         let shown = format!("{command:?}");
-        let (mut town, watched) = stored_den(false);
+        let (mut harness, watched) = stored_den(false);
         watched.0.borrow_mut().slow = true;
-        assert_eq!(heard(&town.run(0, act("mem", act_command, "")), 0), [""; 0]);
-        assert_eq!(heard(&town.run(2, command), 2), [during], "{shown}");
+        assert_eq!(heard(&harness.run(0, act("mem", act_command, "")), 0), [""; 0]);
+        assert_eq!(heard(&harness.run(2, command), 2), [during], "{shown}");
         let ack = Command::Ack { room: "den".into(), recv: None, read: Some(0), epoch: None };
-        town.run(2, ack);
+        harness.run(2, ack);
         {
             let mut notes = watched.0.borrow_mut();
             (notes.slow, notes.fault) = (false, Some(LogFault::Full));
         }
-        assert_eq!(heard(&town.settle(), 0), ["no 5005"]);
+        assert_eq!(heard(&harness.settle(), 0), ["no 5005"]);
         watched.0.borrow_mut().fault = None;
-        assert!(told(&mut town, 2, say("x")).starts_with("sent"), "{shown} is taken back");
+        assert!(told(&mut harness, 2, say("x")).starts_with("sent"), "{shown} is taken back");
         let last = watched
             .0
             .borrow()
@@ -399,37 +383,37 @@ fn an_act_counts_from_when_it_is_asked_for_and_is_taken_back_if_it_is_refused() 
 
 #[test]
 fn who_is_suspended_is_sent_away_and_not_let_in_until_the_time_is_over() {
-    let mut town = Town::with_lobby(Limits::default(), 2);
-    let term = Expiry { until: Some(town.now.wall_ms + 900), reason: "spam".into() };
+    let mut harness = Harness::with_lobby(Limits::default(), 2);
+    let term = Expiry { until: Some(harness.now.wall_ms + 900), reason: "spam".into() };
     let forever = Expiry { until: None, reason: "".into() };
     let users = vec![(name("zoe"), forever.clone()), (name("u1"), term), (name("eve"), forever)];
     let suspended = Arc::new(Suspensions { users, addresses: Vec::new() });
-    town.chat.on_log_reply(town.now, LogReply::Suspended(suspended));
-    let said = town.settle();
+    harness.chat.on_log_reply(harness.now, LogReply::Suspended(suspended));
+    let said = harness.settle();
     assert_eq!(heard(&said, 1), ["close Banned"]);
     assert_eq!(heard(&said, 0), [""; 0]);
     for user in ["u1", "eve", "zoe"] {
-        assert_eq!(heard(&town.hello_with(5, Some(user), None), 5), ["no 2004"], "{user}");
+        assert_eq!(heard(&harness.hello_with(5, Some(user), None), 5), ["no 2004"], "{user}");
     }
-    town.now.wall_ms += 900;
-    assert_eq!(heard(&town.hello_with(5, Some("u1"), None), 5), ["welcome u1 false"]);
-    town.chat.on_log_reply(town.now, LogReply::Suspended(Arc::default()));
-    assert_eq!(heard(&town.hello_with(6, Some("eve"), None), 6), ["welcome eve false"]);
+    harness.now.wall_ms += 900;
+    assert_eq!(heard(&harness.hello_with(5, Some("u1"), None), 5), ["welcome u1 false"]);
+    harness.chat.on_log_reply(harness.now, LogReply::Suspended(Arc::default()));
+    assert_eq!(heard(&harness.hello_with(6, Some("eve"), None), 6), ["welcome eve false"]);
 }
 
-/// A town under these policies, by pattern; those without a star are only to be chosen.
-fn under(rules: &[(&str, Policy)]) -> Town {
+/// A harness under these policies, by pattern; those without a star are only to be chosen.
+fn under(rules: &[(&str, Policy)]) -> Harness {
     let rules = rules.iter().map(|(key, policy)| Rule {
         name: (!key.contains('*')).then(|| (*key).into()),
         pattern: key.contains('*').then(|| (*key).into()),
         policy: policy.clone(),
     });
     let policies = Policies { rules: rules.collect(), ..Policies::uniform(Policy::default()) };
-    let mut town = Town::new(Limits { policies, ..Limits::default() });
+    let mut harness = Harness::new(Limits { policies, ..Limits::default() });
     for (number, user) in ["ann", "bob"].into_iter().enumerate() {
-        town.hello(number, user);
+        harness.hello(number, user);
     }
-    town
+    harness
 }
 
 fn create<'a>(room: &'a str, policy: Option<&'a str>) -> Command<'a> {
@@ -440,55 +424,58 @@ fn create<'a>(room: &'a str, policy: Option<&'a str>) -> Command<'a> {
 #[test]
 fn a_policy_says_who_may_make_a_room_and_who_may_enter() {
     let invited = Policy { access: Access::Invite, ..Policy::default() };
-    let mut town = under(&[
+    let mut harness = under(&[
         ("staff/*", Policy { create: Creators::Only(vec![name("ann")]), ..Policy::default() }),
         ("club/*", invited.clone()),
         ("secret/*", Policy { access: Access::Private, ..Policy::default() }),
         ("members", invited),
     ]);
-    assert_eq!(heard(&town.run(1, create("staff/a", None)), 1), ["no 3004"]);
-    assert_eq!(heard(&town.join(1, "staff/a"), 1), ["no 3001"]);
-    assert!(heard(&town.join(0, "staff/a"), 0)[0].starts_with("joined"));
-    assert!(heard(&town.join(1, "staff/a"), 1)[0].starts_with("joined"));
-    assert_eq!(heard(&town.join(0, "club/a"), 0), ["no 3001"], "nobody could invite");
+    assert_eq!(heard(&harness.run(1, create("staff/a", None)), 1), ["no 3004"]);
+    assert_eq!(heard(&harness.join(1, "staff/a"), 1), ["no 3001"]);
+    assert!(heard(&harness.join(0, "staff/a"), 0)[0].starts_with("joined"));
+    assert!(heard(&harness.join(1, "staff/a"), 1)[0].starts_with("joined"));
+    assert_eq!(heard(&harness.join(0, "club/a"), 0), ["no 3001"], "nobody could invite");
     for (room, policy, refused) in [
         ("club/a", None, "no 3008"),
         ("secret/a", None, "no 3001"),
         ("mine", Some("members"), "no 3008"),
     ] {
-        assert!(heard(&town.run(0, create(room, policy)), 0)[0].starts_with("joined"));
-        assert_eq!(heard(&town.join(1, room), 1), [refused], "{room}");
+        assert!(heard(&harness.run(0, create(room, policy)), 0)[0].starts_with("joined"));
+        assert_eq!(heard(&harness.join(1, room), 1), [refused], "{room}");
         let invite = Command::Invite { room: room.into(), user: "bob".into() };
-        assert_eq!(heard(&town.run(0, invite), 1), [format!("invited to {room} by ann")]);
-        assert!(heard(&town.join(1, room), 1)[0].starts_with("joined"), "{room}");
+        assert_eq!(heard(&harness.run(0, invite), 1), [format!("invited to {room} by ann")]);
+        assert!(heard(&harness.join(1, room), 1)[0].starts_with("joined"), "{room}");
     }
-    let refusal = refusal(&mut town, 0, create("b", Some("memberz")));
+    let refusal = refusal(&mut harness, 0, create("b", Some("memberz")));
     assert_eq!((refusal.code, refusal.field), (Code::BadField, Some("policy")));
     assert_eq!(refusal.expected.as_deref(), Some("one of members"));
 }
 
 #[test]
 fn a_policy_may_take_less_at_once() {
-    let mut town = under(&[("*", Policy { message_bytes: Some(4), ..Policy::default() })]);
-    town.join(0, "lobby");
-    assert_eq!(told(&mut town, 0, message(Target::Room("lobby".into()), "four", None)), "sent 1");
+    let mut harness = under(&[("*", Policy { message_bytes: Some(4), ..Policy::default() })]);
+    harness.join(0, "lobby");
+    assert_eq!(
+        told(&mut harness, 0, message(Target::Room("lobby".into()), "four", None)),
+        "sent 1"
+    );
     let five = message(Target::Room("lobby".into()), "five!", None);
-    let five = refusal(&mut town, 0, five);
+    let five = refusal(&mut harness, 0, five);
     assert_eq!((five.code, five.limit), (Code::TooLarge, Some(4)));
     let edit = Command::Edit { room: "lobby".into(), target: 1, text: "five!".into(), weight: 5 };
-    assert_eq!(refusal(&mut town, 0, edit).code, Code::TooLarge);
+    assert_eq!(refusal(&mut harness, 0, edit).code, Code::TooLarge);
 }
 
 #[test]
 fn a_policy_says_how_presence_is_told() {
     let told = |presence| {
-        let mut town = under(&[("*", Policy { presence, ..Policy::default() })]);
-        town.join(0, "lobby");
-        town.join(1, "lobby");
-        let mut lines = heard(&town.wait(100), 0);
-        town.run(1, Command::Leave { room: "lobby".into() });
-        lines.extend(heard(&town.wait(2_000), 0));
-        lines.extend(heard(&town.run(0, Command::Presence { room: "lobby".into() }), 0));
+        let mut harness = under(&[("*", Policy { presence, ..Policy::default() })]);
+        harness.join(0, "lobby");
+        harness.join(1, "lobby");
+        let mut lines = heard(&harness.wait(100), 0);
+        harness.run(1, Command::Leave { room: "lobby".into() });
+        lines.extend(heard(&harness.wait(2_000), 0));
+        lines.extend(heard(&harness.run(0, Command::Presence { room: "lobby".into() }), 0));
         lines
     };
     let count = ["presence 1 2 CountOnly", "presence 2 1 CountOnly"];

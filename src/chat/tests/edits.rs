@@ -31,24 +31,24 @@ fn role(user: &'static str, role: Role) -> Command<'static> {
 }
 
 /// The lobby of `u0`, its owner, with `u1` and `u2`.
-fn owned(limits: Limits) -> Town {
-    let mut town = Town::new(limits);
-    town.hello(0, "u0");
+fn owned(limits: Limits) -> Harness {
+    let mut harness = Harness::new(limits);
+    harness.hello(0, "u0");
     let room = "lobby".into();
-    town.run(0, Command::Create { room, topic: None, private: false, policy: None });
+    harness.run(0, Command::Create { room, topic: None, private: false, policy: None });
     for number in 1..3 {
-        town.hello(number, &format!("u{number}"));
-        town.join(number, "lobby");
+        harness.hello(number, &format!("u{number}"));
+        harness.join(number, "lobby");
     }
-    town.wait(1_000);
-    town
+    harness.wait(1_000);
+    harness
 }
 
 /// What the room shows of each record.
-fn shown(town: &mut Town) -> Vec<String> {
+fn shown(harness: &mut Harness) -> Vec<String> {
     let page =
         Command::History { room: "lobby".into(), page: Page::Latest, limit: None, epoch: None };
-    let said = town.run(0, page);
+    let said = harness.run(0, page);
     let Some(Output::Reply { result: Ok(Reply::History { items, .. }), .. }) = said.first() else {
         panic!("{said:?}");
     };
@@ -66,31 +66,31 @@ fn shown(town: &mut Town) -> Vec<String> {
 
 #[test]
 fn an_edited_message_shows_its_present_text_and_a_deleted_one_nothing() {
-    let mut town = Town::with_lobby(Limits::default(), 2);
-    town.run(0, message(Target::Room("lobby".into()), "tae", Some("c1")));
-    town.now.wall_ms = 5_000;
-    let said = town.run(0, edit(1, "tea"));
+    let mut harness = Harness::with_lobby(Limits::default(), 2);
+    harness.run(0, message(Target::Room("lobby".into()), "tae", Some("c1")));
+    harness.now.wall_ms = 5_000;
+    let said = harness.run(0, edit(1, "tea"));
     assert_eq!((heard(&said, 0), heard(&said, 1)), (vec!["sent 2".into()], vec!["#2".into()]));
-    assert_eq!(shown(&mut town), ["tea at 5000", "edit 1 Some(\"tea\")"]);
-    town.run(0, edit(1, &"long ".repeat(100)));
-    town.run(1, react(1));
-    assert_eq!(heard(&town.run(0, delete(1)), 1), ["#5"]);
+    assert_eq!(shown(&mut harness), ["tea at 5000", "edit 1 Some(\"tea\")"]);
+    harness.run(0, edit(1, &"long ".repeat(100)));
+    harness.run(1, react(1));
+    assert_eq!(heard(&harness.run(0, delete(1)), 1), ["#5"]);
     let erased = ["deleted", "edit 1 None", "edit 1 None", "+1 to 1", "deletion 1"];
-    assert_eq!(shown(&mut town), erased);
-    let bytes = town.chat.sizes()[3];
+    assert_eq!(shown(&mut harness), erased);
+    let bytes = harness.chat.sizes()[3];
     assert!(bytes < 6 * weight(4), "what is erased takes no more room: {bytes}");
     // The message is remembered by its cid all the same.
-    let again = town.run(0, message(Target::Room("lobby".into()), "tae", Some("c1")));
+    let again = harness.run(0, message(Target::Room("lobby".into()), "tae", Some("c1")));
     assert_eq!(heard(&again, 0), ["dup 1"]);
 }
 
 #[test]
 fn only_a_message_that_is_there_can_be_touched() {
-    let mut town = Town::with_lobby(Limits { ring_records: 4, ..Limits::default() }, 1);
+    let mut harness = Harness::with_lobby(Limits { ring_records: 4, ..Limits::default() }, 1);
     for text in ["a", "b", "c"] {
-        town.say(0, text);
+        harness.say(0, text);
     }
-    town.run(0, delete(2));
+    harness.run(0, delete(2));
     for (command, expect) in [
         (edit(2, "x"), "no 4002"),
         (delete(2), "no 4002"),
@@ -105,22 +105,22 @@ fn only_a_message_that_is_there_can_be_touched() {
         (react(3), "sent 6"),
     ] {
         let shown = format!("{command:?}");
-        assert_eq!(heard(&town.run(0, command), 0), [expect], "{shown}");
+        assert_eq!(heard(&harness.run(0, command), 0), [expect], "{shown}");
     }
 }
 
 #[test]
 fn what_one_turn_asks_for_counts_in_its_order() {
-    let mut town = Town::with_lobby(Limits::default(), 1);
-    town.say(0, "a");
-    town.settle();
+    let mut harness = Harness::with_lobby(Limits::default(), 1);
+    harness.say(0, "a");
+    harness.settle();
     for command in [delete(1), delete(1), edit(1, "back"), react(1)] {
-        town.chat.handle_command(town.now, conn(0), request(Op::Ping), command);
+        harness.chat.handle_command(harness.now, conn(0), request(Op::Ping), command);
     }
-    let mut heard = heard(&town.settle(), 0);
+    let mut heard = heard(&harness.settle(), 0);
     heard.sort();
     assert_eq!(heard, ["no 4002", "no 4002", "no 4002", "sent 2"]);
-    assert_eq!(shown(&mut town), ["deleted", "deletion 1"]);
+    assert_eq!(shown(&mut harness), ["deleted", "deletion 1"]);
 }
 
 #[test]
@@ -131,37 +131,37 @@ fn others_messages_are_deleted_by_those_who_keep_order_and_edited_by_nobody() {
         (2, Some(Role::Member), ["no 3004", "no 3004", "sent 4"]),
         (2, Some(Role::Reader), ["no 3007", "no 3007", "no 3007"]),
     ] {
-        let mut town = owned(Limits::default());
-        town.say(1, "hi");
-        town.run(1, message(Target::Room("lobby".into()), "ho", None));
+        let mut harness = owned(Limits::default());
+        harness.say(1, "hi");
+        harness.run(1, message(Target::Room("lobby".into()), "ho", None));
         if let Some(their_role) = their_role {
-            town.run(0, role("u2", their_role));
+            harness.run(0, role("u2", their_role));
         }
         for (command, expect) in [edit(1, "x"), delete(1), react(1)].into_iter().zip(expect) {
             let shown = format!("{their_role:?} {command:?}");
-            assert_eq!(heard(&town.run(actor, command), actor), [expect], "{shown}");
+            assert_eq!(heard(&harness.run(actor, command), actor), [expect], "{shown}");
         }
     }
 }
 
 #[test]
 fn nobody_keeps_order_in_a_room_without_an_owner() {
-    let mut town = Town::with_lobby(Limits::default(), 2);
-    town.say(0, "hi");
-    town.settle();
-    assert_eq!(heard(&town.run(1, delete(1)), 1), ["no 3004"]);
-    assert_eq!(heard(&town.run(1, role("u0", Role::Reader)), 1), ["no 3004"]);
+    let mut harness = Harness::with_lobby(Limits::default(), 2);
+    harness.say(0, "hi");
+    harness.settle();
+    assert_eq!(heard(&harness.run(1, delete(1)), 1), ["no 3004"]);
+    assert_eq!(heard(&harness.run(1, role("u0", Role::Reader)), 1), ["no 3004"]);
 }
 
 #[test]
 fn a_message_may_be_edited_for_a_time_and_deleted_for_ever() {
     let window = Some(Duration::from_secs(10));
-    let mut town = Town::with_lobby(Limits { edit_window: window, ..Limits::default() }, 1);
-    town.say(0, "hi");
-    let said_at = town.now.wall_ms;
-    town.now.wall_ms = said_at + 10_000;
-    assert_eq!(heard(&town.run(0, edit(1, "ho")), 0), ["sent 1", "sent 2"]);
-    town.now.wall_ms = said_at + 10_001;
-    assert_eq!(heard(&town.run(0, edit(1, "hm")), 0), ["no 4006"]);
-    assert_eq!(heard(&town.run(0, delete(1)), 0), ["sent 3"]);
+    let mut harness = Harness::with_lobby(Limits { edit_window: window, ..Limits::default() }, 1);
+    harness.say(0, "hi");
+    let said_at = harness.now.wall_ms;
+    harness.now.wall_ms = said_at + 10_000;
+    assert_eq!(heard(&harness.run(0, edit(1, "ho")), 0), ["sent 1", "sent 2"]);
+    harness.now.wall_ms = said_at + 10_001;
+    assert_eq!(heard(&harness.run(0, edit(1, "hm")), 0), ["no 4006"]);
+    assert_eq!(heard(&harness.run(0, delete(1)), 0), ["sent 3"]);
 }
