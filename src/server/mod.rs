@@ -18,10 +18,8 @@
 //! | 28 | the cursor, and the member's place: arrays | [`chat`](crate::chat) |
 //! | 21 | the entries under its name and secret | [`collections`](crate::collections) |
 //!
-//! That is 417 bytes. Measured are 435 to 450 with 10,000 to 19,000 over sockets, 437 with a
-//! million (`scripts/million`), and 425 with a million without sockets (`cargo bench --bench
-//! million`). The allocator keeps some of what a burst has taken, so that on a machine too busy to
-//! read in time there may be 80 more.
+//! That is 433 bytes. Measured are 514 with 19,000 over sockets, which is user memory with what the
+//! allocator keeps of the burst in which they came (`chinwag-bench idle --connections 19000`).
 //!
 //! | bytes | for each |
 //! |---:|---|
