@@ -215,7 +215,7 @@ fn erase_user(
     writeln!(
         out,
         "{} memberships, {} bans, mutes and invitations in rooms, {} direct conversations",
-        traces.memberships, traces.standings, traces.conversations
+        traces.memberships, traces.restrictions, traces.conversations
     )?;
     if !yes && !is_confirmed(out, name)? {
         writeln!(out, "nothing was changed")?;

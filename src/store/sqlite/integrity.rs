@@ -75,7 +75,7 @@ fn checksum(db: &Connection) -> rusqlite::Result<i64> {
     for sql in [
         "SELECT * FROM room ORDER BY id",
         "SELECT * FROM member ORDER BY room, user",
-        "SELECT * FROM standing ORDER BY room, user, kind",
+        "SELECT * FROM restriction ORDER BY room, user, kind",
     ] {
         let mut statement = db.prepare(sql)?;
         let columns = statement.column_count();

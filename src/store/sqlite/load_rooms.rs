@@ -54,7 +54,7 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Loaded> {
         Ok(())
     };
     room_meta::read_members(db, |room, meta| put(room, meta, "member"))?;
-    room_meta::read_restrictions(db, |room, meta| put(room, meta, "standing"))?;
+    room_meta::read_restrictions(db, |room, meta| put(room, meta, "restriction"))?;
     // Rows of other tables may still have the number of a room that was removed.
     let sql = "SELECT max((SELECT ifnull(max(id), 0) FROM room), (SELECT ifnull(max(room), 0) FROM \
                record), (SELECT ifnull(max(room), 0) FROM sent), (SELECT \

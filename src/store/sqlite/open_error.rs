@@ -17,6 +17,8 @@ pub enum OpenError {
     Library(&'static str),
     /// The file is of a later version of the program: the version it has, and the last known one.
     Newer(PathBuf, i32, i32),
+    /// The file is of an earlier version of the program: the version it has, and the last known one.
+    Older(PathBuf, i32, i32),
     /// The file is of another program.
     Foreign(PathBuf),
     /// The file has nothing in it.
@@ -40,6 +42,7 @@ impl OpenError {
             Unfit::Empty => Self::Empty(path),
             Unfit::WalMismatch => Self::WalMismatch(path),
             Unfit::Newer(found, known) => Self::Newer(path, found, known),
+            Unfit::Older(found, known) => Self::Older(path, found, known),
             Unfit::Damaged(error) => Self::Damaged(path, error.to_string()),
             Unfit::Failed(error) => Self::Failed(path, error),
         }
@@ -75,6 +78,12 @@ impl fmt::Display for OpenError {
                 "{} has version {found} of the schema, and this chinwag knows versions up to \
                  {known}; use the chinwag that wrote it or a later one, or restore an older \
                  backup into another directory",
+                path.display()
+            ),
+            Self::Older(path, found, known) => write!(
+                f,
+                "{} has version {found} of the schema, and this command needs {known}; start this \
+                 chinwag on it once, which brings it there, and try again",
                 path.display()
             ),
             Self::Foreign(path) => write!(

@@ -1,5 +1,5 @@
 //! Room metadata as rows: access and topic in `room`, members in `member`, restrictions in
-//! `standing`.
+//! `restriction`.
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -52,14 +52,14 @@ pub(super) fn write(db: &Connection, room: i64, meta: &RoomMeta) -> rusqlite::Re
             db.prepare_cached(sql)?.execute(params![room, user.as_str()])
         }
         RoomMeta::Restriction(user, kind, Some(Expiry { until, reason })) => {
-            let sql = "INSERT OR REPLACE INTO standing (room, user, kind, until, reason) \
+            let sql = "INSERT OR REPLACE INTO restriction (room, user, kind, until, reason) \
                        VALUES (?1, ?2, ?3, ?4, ?5)";
             let until = until.map(signed);
             let row = params![room, user.as_str(), kind.code(), until, &**reason];
             db.prepare_cached(sql)?.execute(row)
         }
         RoomMeta::Restriction(user, kind, None) => {
-            let sql = "DELETE FROM standing WHERE room = ?1 AND user = ?2 AND kind = ?3";
+            let sql = "DELETE FROM restriction WHERE room = ?1 AND user = ?2 AND kind = ?3";
             db.prepare_cached(sql)?.execute(params![room, user.as_str(), kind.code()])
         }
     }
@@ -84,7 +84,7 @@ pub(super) fn read_restrictions(
     db: &Connection,
     each: impl FnMut(i64, Option<RoomMeta>) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
-    let sql = "SELECT room, user, kind, until, reason FROM standing";
+    let sql = "SELECT room, user, kind, until, reason FROM restriction";
     read_all(db, sql, each, |user, row| {
         let kind = Restriction::from_code(row.get(2)?);
         let until = row.get::<_, Option<i64>>(3)?.map(unsigned);
@@ -117,7 +117,7 @@ pub(super) fn remove_room(db: &Connection, room: i64) -> rusqlite::Result<()> {
     for sql in [
         "DELETE FROM room WHERE id = ?1",
         "DELETE FROM member WHERE room = ?1",
-        "DELETE FROM standing WHERE room = ?1",
+        "DELETE FROM restriction WHERE room = ?1",
         "INSERT OR REPLACE INTO meta VALUES ('gone ' || ?1, 1)",
     ] {
         db.prepare_cached(sql)?.execute([room])?;

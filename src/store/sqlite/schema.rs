@@ -4,7 +4,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 /// The statements that bring a file from each version to the next; the first makes it. One that was
 /// released is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql")];
 
 /// `application_id` of our files: "chwg".
 const APPLICATION_ID: i32 = 0x6368_7767;
@@ -16,6 +16,8 @@ pub(in crate::store) enum Unfit {
     Foreign,
     /// It has a later version of the schema: its version, and the last known one.
     Newer(i32, i32),
+    /// It has an earlier version of the schema: its version, and the last known one.
+    Older(i32, i32),
     /// There is nothing in it.
     Empty,
     /// The WAL beside it belongs to another file.
@@ -39,6 +41,16 @@ impl From<rusqlite::Error> for Unfit {
 pub(in crate::store) fn check(db: &Connection) -> Result<(), Unfit> {
     match version(db, MIGRATIONS.len())? {
         0 => Err(Unfit::Empty),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that a file is ours and of the last version, for a command that reads every table.
+pub(in crate::store) fn check_current(db: &Connection) -> Result<(), Unfit> {
+    let known = last(MIGRATIONS.len());
+    match version(db, MIGRATIONS.len())? {
+        0 => Err(Unfit::Empty),
+        found if found < known => Err(Unfit::Older(found, known)),
         _ => Ok(()),
     }
 }
@@ -99,14 +111,37 @@ mod tests {
     #[test]
     fn a_newer_version_and_a_file_of_somebody_else_are_refused() {
         let mut db = Connection::open_in_memory().unwrap();
-        migrate_by(&mut db, &[MIGRATIONS[0], NEXT]).unwrap();
-        assert!(matches!(migrate(&mut db), Err(Unfit::Newer(2, 1))));
+        let known = last(MIGRATIONS.len());
+        migrate_by(&mut db, &[MIGRATIONS, &[NEXT]].concat()).unwrap();
+        let expect = (known + 1, known);
+        assert!(matches!(migrate(&mut db), Err(Unfit::Newer(a, b)) if (a, b) == expect));
         let mut db = Connection::open_in_memory().unwrap();
         db.execute_batch("CREATE TABLE theirs (id INTEGER)").unwrap();
         assert!(matches!(migrate(&mut db), Err(Unfit::Foreign)));
         let tables: i64 =
             db.query_one("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0)).unwrap();
         assert_eq!(tables, 1);
+    }
+
+    #[test]
+    fn a_command_that_reads_every_table_refuses_an_earlier_version() {
+        let mut db = Connection::open_in_memory().unwrap();
+        migrate_by(&mut db, &MIGRATIONS[..1]).unwrap();
+        check(&db).unwrap();
+        assert!(matches!(check_current(&db), Err(Unfit::Older(1, _))));
+        migrate(&mut db).unwrap();
+        check_current(&db).unwrap();
+    }
+
+    #[test]
+    fn restrictions_of_the_first_version_are_kept() {
+        let mut db = Connection::open_in_memory().unwrap();
+        migrate_by(&mut db, &MIGRATIONS[..1]).unwrap();
+        db.execute_batch("INSERT INTO standing VALUES (1, 'bob', 0, 5, 'rude')").unwrap();
+        assert_eq!(migrate(&mut db).unwrap(), 1);
+        let sql = "SELECT count(*) FROM restriction WHERE user = 'bob' AND until = 5 AND reason = 'rude' \
+                   AND \"by\" IS NULL AND at IS NULL";
+        assert_eq!(db.query_one(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
     }
 
     /// What is in the files after each statement is what a kill there would leave.
@@ -138,6 +173,6 @@ mod tests {
         }
         assert_eq!(images, 3);
         transaction.commit().unwrap();
-        assert!(matches!(check(&db), Err(Unfit::Newer(2, 1))));
+        assert_eq!(migrate_by(&mut db, &[MIGRATIONS[0], NEXT]).unwrap(), 2);
     }
 }

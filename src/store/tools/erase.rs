@@ -39,7 +39,7 @@ pub struct Traces {
     /// Memberships.
     pub memberships: u64,
     /// Bans, mutes and invitations in rooms.
-    pub standings: u64,
+    pub restrictions: u64,
     /// Direct conversations.
     pub conversations: u64,
 }
@@ -75,6 +75,7 @@ impl Erasure {
         DiskReserve::of(data).release();
         let path = open::path(data);
         let db = open::write(&path)?;
+        open::require_current(&db, &path)?;
         Ok(Self { db, path, user: user.clone(), _lock: lock })
     }
 
@@ -93,7 +94,7 @@ impl Erasure {
                 messages: count("SELECT count(*) FROM record WHERE sender = ?1 AND kind = 0")?,
                 records: count("SELECT count(*) FROM record WHERE sender = ?1 OR who = ?1")?,
                 memberships: count("SELECT count(*) FROM member WHERE user = ?1")?,
-                standings: count("SELECT count(*) FROM standing WHERE user = ?1")?,
+                restrictions: count("SELECT count(*) FROM restriction WHERE user = ?1")?,
                 conversations: u64::try_from(conversations(&self.db, &self.user)?.len())
                     .unwrap_or(u64::MAX),
             })
@@ -242,7 +243,7 @@ impl Erase<'_> {
         for sql in [
             "DELETE FROM sent WHERE sender = ?1",
             "DELETE FROM member WHERE user = ?1",
-            "DELETE FROM standing WHERE user = ?1",
+            "DELETE FROM restriction WHERE user = ?1",
         ] {
             self.db.execute(sql, [self.user.as_str()])?;
         }
@@ -287,7 +288,7 @@ mod tests {
         while index::fill(&db, 100).unwrap() {}
         db.execute_batch(
             "INSERT INTO member VALUES (1, 'bob', 1, 0, 0), (1, 'ann', 1, 0, 0);
-             INSERT INTO standing VALUES (1, 'bob', 1, NULL, '');
+             INSERT INTO restriction VALUES (1, 'bob', 1, NULL, '', NULL, NULL);
              INSERT INTO sent VALUES (1, 1, 'bob', 'c1', 1, 0, 0);
              INSERT INTO suspension VALUES ('user bob', NULL, '');",
         )
@@ -312,7 +313,7 @@ mod tests {
         let (folder, db) = stored();
         let (traces, erased) = erase(&folder);
         let expected =
-            Traces { messages: 2, records: 7, memberships: 1, standings: 1, conversations: 1 };
+            Traces { messages: 2, records: 7, memberships: 1, restrictions: 1, conversations: 1 };
         assert_eq!(traces, expected);
         assert!(erased.unswept.is_none(), "{erased:?}");
         let lobby = records(&db, 1);
@@ -349,7 +350,7 @@ mod tests {
         erase(&folder);
         let count = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(count("SELECT count(*) FROM member"), 1);
-        assert_eq!(count("SELECT count(*) FROM standing"), 0);
+        assert_eq!(count("SELECT count(*) FROM restriction"), 0);
         assert_eq!(count("SELECT count(*) FROM sent"), 0);
         assert_eq!(count("SELECT count(*) FROM suspension"), 1);
         let words = "SELECT count(*) FROM word WHERE word MATCH ";

@@ -61,6 +61,11 @@ fn open(
     Ok(db)
 }
 
+/// Refuses a file of an earlier version of the schema.
+pub(super) fn require_current(db: &Connection, path: &Path) -> Result<(), ToolError> {
+    schema::check_current(db).map_err(ToolError::unfit(path))
+}
+
 /// A connection to a backup, which cannot write.
 pub(super) fn backup(path: &Path) -> Result<Connection, ToolError> {
     let no_backup = |why: &str| ToolError::NoBackup(path.to_owned(), why.to_owned());

@@ -63,6 +63,7 @@ pub struct Verified {
 pub fn run(data: &Path, report: &mut dyn FnMut(&StoreFault)) -> Result<Verified, ToolError> {
     let path = open::path(data);
     let db = open::read(&path)?;
+    open::require_current(&db, &path)?;
     check(&db, report).map_err(ToolError::database(&path))
 }
 
@@ -77,7 +78,7 @@ pub(super) fn check(
     verification.file()?;
     verification.rooms()?;
     // The `cid`s of a removed room stay until they are old.
-    for table in ["record", "member", "standing"] {
+    for table in ["record", "member", "restriction"] {
         verification.orphans(table)?;
     }
     Ok(verification.found)
