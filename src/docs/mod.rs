@@ -11,6 +11,7 @@
 //! | What does a client say, and what does it get? | [`protocol`] |
 //! | What can be set, and how is the server run? | [`configuration`] |
 //! | What is promised, and which test shows it? | [`promises`] |
+//! | What broke elsewhere, and cannot here? | [`lessons`] |
 //! | How fast, how large? | [`measurements`] |
 //! | What does this word mean? | [`glossary`] |
 //! | How do I add an operation? | [`new_operation`] |
@@ -27,6 +28,9 @@ pub mod glossary {}
 
 #[doc = include_str!("invariants.md")]
 pub mod invariants {}
+
+#[doc = include_str!("lessons.md")]
+pub mod lessons {}
 
 #[doc = include_str!("life_of_a_message.md")]
 pub mod life_of_a_message {}

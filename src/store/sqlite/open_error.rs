@@ -17,7 +17,8 @@ pub enum OpenError {
     Library(&'static str),
     /// The file is of a later version of the program: the version it has, and the last known one.
     Newer(PathBuf, i32, i32),
-    /// The file is of an earlier version of the program: the version it has, and the last known one.
+    /// The file is of an earlier version of the program: the version it has, and the last known
+    /// one.
     Older(PathBuf, i32, i32),
     /// The file is of another program.
     Foreign(PathBuf),
