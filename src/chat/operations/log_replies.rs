@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::history::{self, Excerpt};
-use super::{Answer, Chat, edits, inbox, invitations, join, moderation, run, search, suspensions};
+use super::{
+    Answer, Chat, direct, edits, inbox, invitations, join, moderation, run, search, suspensions,
+};
 use crate::chat::context::Timer;
 use crate::chat::delivery::{PageId, Sender};
 use crate::chat::keys::RoomKey;
@@ -74,6 +76,7 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
         Appended::Duplicate { seq, at } => {
             chat.context.stats.duplicates += 1;
             chat.delivery_mut().answer_at(key, sender, seq, at);
+            direct::retract(chat, key);
             return moderation::on_answered(chat, key, act);
         }
         Appended::Conflict { seq } => {
@@ -87,6 +90,7 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
         Appended::Refused(fault) => refusal_of(fault),
     };
     chat.context.reply(sender.conn, sender.request, Err(refusal));
+    direct::retract(chat, key);
     moderation::on_answered(chat, key, act);
 }
 
@@ -105,6 +109,7 @@ fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord
             chat.delivery.pages.changed_from(log, *target);
             chat.pending.changes.note(log, &record);
         }
+        Body::Message { .. } if room.name.is_direct() => direct::confirm(chat, key),
         Body::Message { .. }
         | Body::Deleted
         | Body::Edit { text: None, .. }

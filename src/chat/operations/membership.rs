@@ -6,6 +6,7 @@ use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::{Event, LeftReason};
 use crate::chat::model::log::{MemberMeta, RoomMeta};
+use crate::chat::model::name::UserName;
 use crate::chat::model::record::Act;
 use crate::chat::model::reply::{Refusal, Role};
 use crate::chat::rooms::{Membership, no_such_room};
@@ -75,6 +76,9 @@ pub(super) fn end_membership(chat: &mut Chat, key: MembershipKey, reason: Option
     }
     chat.delivery_mut().fan_out(room);
     // After the fan-out: nothing of the room follows what says that the membership has ended.
+    if reason.is_some() {
+        note_departure(chat, room, &chat.directory[user].name.clone());
+    }
     let row = &chat.rooms[room];
     if let Some(reason) = reason {
         for &to in &connections {
@@ -89,4 +93,12 @@ pub(super) fn end_membership(chat: &mut Chat, key: MembershipKey, reason: Option
     chat.ephemeral_mut().forget_member(key);
     chat.rooms.remove_member(&mut chat.directory, key);
     retire_room(chat, room);
+}
+
+/// The user has left the room by itself, or was removed: a position from before the log was lost
+/// does not bring it back.
+pub(super) fn note_departure(chat: &mut Chat, room: RoomKey, user: &UserName) {
+    if !chat.rooms[room].is_stored() {
+        chat.rooms.departed.add(room, user);
+    }
 }

@@ -19,6 +19,7 @@ pub(super) mod members;
 mod membership;
 mod moderation;
 pub(super) mod restore;
+mod resume;
 mod room_begin;
 pub(super) mod room_end;
 mod search;

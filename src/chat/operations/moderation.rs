@@ -23,7 +23,7 @@
 //! of the room, is told of the ban, and may come back when it is over. From others the room stays
 //! hidden.
 
-use super::membership::{end_membership, put_member};
+use super::membership::{end_membership, note_departure, put_member};
 use super::send::{NewRecord, append};
 use super::{Answer, Chat};
 use crate::chat::keys::{MembershipKey, RoomKey};
@@ -262,6 +262,7 @@ pub(super) fn on_stored(chat: &mut Chat, key: RoomKey, record: &Record) {
                 restrict(chat, (key, target), Restriction::Invited, Some(forever));
             }
             restrict(chat, (key, target), Restriction::Banned, until(end_of_ban));
+            note_departure(chat, key, target);
             end(chat, member, LeftReason::Banned);
         }
         Act::Unban => restrict(chat, (key, target), Restriction::Banned, None),

@@ -1,13 +1,13 @@
 //! How sessions begin, are resumed, and end.
 
 use super::absence::{arm_absence, open_user, update_presence};
-use super::join::{enter_at, subscribe_resumed};
+use super::resume::resume_room;
 use super::{Chat, suspensions};
 use crate::chat::delivery::Reader;
 use crate::chat::directory::Secret;
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
-use crate::chat::model::command::{Position, Resume};
+use crate::chat::model::command::Resume;
 use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::name::UserName;
 use crate::chat::model::output::{Encoding, Output, Request};
@@ -135,23 +135,6 @@ fn guest_name(chat: &Chat, secret: u128) -> UserName {
         }
         seed = seed.wrapping_add(1);
     }
-}
-
-/// The cursor of one room of a resume: as a join with a position, unless the session is known and
-/// so is that its user has left meanwhile, on another session, or was removed.
-fn resume_room(
-    chat: &mut Chat,
-    (conn, user): (ConnId, UserKey),
-    position: &Position<'_>,
-    resumed: bool,
-) -> Result<Resumption, Refusal> {
-    if resumed && chat.rooms.named(&position.room).is_some() {
-        chat.lookup().find_membership(user, &position.room)?;
-    }
-    let at = (Some(&*position.epoch), position.seq);
-    let (key, resumption) = enter_at(chat, user, &position.room, at)?;
-    subscribe_resumed(chat, (conn, user), key, &resumption);
-    Ok(resumption)
 }
 
 /// The connection is gone, or its session is another connection's now.

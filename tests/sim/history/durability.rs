@@ -123,6 +123,14 @@ impl History {
         leaves == known.leaves && known.life == self.lives && !self.is_leaving(room, user)
     }
 
+    /// Whether the user was in the room when it asked for something, and is in it still.
+    pub(crate) fn is_surely_in(&self, room: &str, user: &str, known: &Known) -> bool {
+        let is_member = self.members.contains(&(room.to_owned(), user.to_owned()));
+        is_member
+            && known.rooms.iter().any(|known| known == room)
+            && self.is_settled(room, user, known)
+    }
+
     /// What must be so in the answer to what `user` asks for.
     pub(crate) fn known(&self, user: &str) -> Known {
         let rooms = self.members.iter().filter(|(_, member)| member == user);
@@ -139,9 +147,7 @@ impl History {
     /// Whether an inbox has all rooms that it must have.
     pub(crate) fn check_rooms(&self, user: &str, known: &Known, listed: &[String]) -> Check {
         for room in &known.rooms {
-            let is_member = self.members.contains(&(room.clone(), user.to_owned()));
-            let is_member = is_member && self.is_settled(room, user, known);
-            if is_member && !listed.contains(room) {
+            if self.is_surely_in(room, user, known) && !listed.contains(room) {
                 return Err(format!("{user} is in {room}, which is not listed"));
             }
         }
