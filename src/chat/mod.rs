@@ -62,9 +62,7 @@ use self::directory::Directory;
 use self::ephemeral::{Ephemeral, EphemeralMut};
 use self::model::log::{LogReply, LogRequest, Query, Snapshot, Suspensions, Ticket};
 use self::model::output::{Fanout, Output, Request};
-use self::operations::{
-    Answer, absence, log_replies, members, restore, room_end, session_lifecycle,
-};
+use self::operations::{Answer, absence, ack, log_replies, restore, room_end, session_lifecycle};
 use self::pending::{Pending, PendingOp, Requester};
 use self::rooms::{Lookup, Rooms};
 use crate::net::ConnId;
@@ -163,7 +161,7 @@ impl Chat {
                 Timer::UserAbsent(user) => absence::on_user_absent(self, user),
                 Timer::EphemeralDue(room) => self.ephemeral_mut().on_timer(room),
                 Timer::RoomEmpty(room) => room_end::on_room_empty(self, room),
-                Timer::SaveReceipts => members::save_receipts(self),
+                Timer::SaveReceipts => ack::save(self),
                 Timer::RetryPages => {
                     for conn in std::mem::take(&mut self.delivery.stuck) {
                         self.bring_up(conn);
@@ -203,7 +201,7 @@ impl Chat {
     /// answered.
     pub fn stop(&mut self, now: Now) {
         self.end_turn(now);
-        members::save_receipts(self);
+        ack::save(self);
         self.context.stopping = true;
     }
 

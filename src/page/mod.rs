@@ -101,8 +101,8 @@ mod tests {
     use super::*;
     use crate::http::{HeadParser, Limits, Parsed, PartialHead};
 
-    /// Upper bound for all files together, in bytes: one second at 750 kbit/s.
-    const PAGE_LEN_MAX: usize = 90_000;
+    /// Upper bound for all files together, in bytes: one second at 800 kbit/s.
+    const PAGE_LEN_MAX: usize = 100_000;
 
     #[test]
     fn the_page_is_small() {

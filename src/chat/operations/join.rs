@@ -88,7 +88,10 @@ pub(in crate::chat) fn answer_join(
     let next = resumption.as_ref().and_then(Resumption::next);
     chat.delivery_mut().subscribe(by.conn, key, next);
     let is_reset = matches!(resumption, Some(Resumption::Reset { .. }));
-    let reply = joined_reply(chat, by.user, key, is_reset)?;
+    let mut reply = joined_reply(chat, by.user, key, is_reset)?;
+    if let Reply::Joined { marks, .. } = &mut reply {
+        *marks = chat.ephemeral_mut().read_marks(key, by.user);
+    }
     let by = by.take();
     chat.context.reply(by.conn, by.request, Ok(reply));
     if let Some(Resumption::Gap { gap: (from, to), why, .. }) = resumption {
@@ -126,6 +129,7 @@ fn joined_reply(
         v: chat.ephemeral.presence_version(key).0,
         topic: room.topic.clone(),
         reset: is_reset,
+        marks: Vec::new(),
     })
 }
 

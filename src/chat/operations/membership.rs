@@ -9,7 +9,7 @@ use crate::chat::model::log::{MemberMeta, RoomMeta};
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::Act;
 use crate::chat::model::reply::{Refusal, Role};
-use crate::chat::rooms::{Membership, no_such_room};
+use crate::chat::rooms::{Marks, Membership, no_such_room};
 
 /// Makes `user` a member of the room, if it is not one yet.
 ///
@@ -52,15 +52,25 @@ pub(super) fn begin_membership(
 }
 
 /// Has the store keep a membership as it is; not while an act of moderation about it is under way,
-/// which the store must not see undone.
-pub(super) fn put_member(chat: &mut Chat, key: MembershipKey) {
+/// which the store must not see undone. Returns whether it has.
+pub(super) fn put_member(chat: &mut Chat, key: MembershipKey) -> bool {
     let row = &chat.rooms[key];
     let (name, room) = (&chat.directory[row.user].name, &chat.rooms[row.room]);
     let concerns = |act| matches!(act, Act::Kick | Act::Ban { .. } | Act::Role(_));
-    if room.is_stored() && !room.moderation.pending_acts(name).any(concerns) {
-        let member = MemberMeta { role: row.role, recv: row.recv, read: row.read };
+    let is_put = room.is_stored() && !room.moderation.pending_acts(name).any(concerns);
+    if is_put {
+        let member = member_meta(chat, key);
         room.put_meta(&mut chat.context, RoomMeta::Member(name.clone(), Some(member)));
     }
+    is_put
+}
+
+/// What the store keeps of a membership: with the marks that are on their way there, so that no
+/// other change of it takes them back.
+pub(super) fn member_meta(chat: &Chat, key: MembershipKey) -> MemberMeta {
+    let row = &chat.rooms[key];
+    let Marks { recv, read } = row.marks().max(chat.rooms.unkept.of(key));
+    MemberMeta { role: row.role, recv, read }
 }
 
 /// Ends a membership and all subscriptions that came with it; with a `reason`, all of the user's

@@ -7,15 +7,17 @@
 //! ```
 
 pub(super) mod absence;
+pub(super) mod ack;
 mod create;
 mod direct;
 mod edits;
+mod faults;
 mod history;
 mod inbox;
 mod invitations;
 mod join;
 pub(super) mod log_replies;
-pub(super) mod members;
+mod members;
 mod membership;
 mod moderation;
 pub(super) mod restore;
@@ -33,7 +35,7 @@ use super::model::code::Code;
 use super::model::command::Command;
 use super::model::output::Request;
 use super::model::reply::{Refusal, Reply};
-use super::pending::{EXCLUSIVE_WEIGHT, JoinPosition, Requester};
+use super::pending::{EXCLUSIVE_WEIGHT, JoinPosition, PendingOp, Requester};
 use crate::net::ConnId;
 
 /// The outcome of an operation that was not refused.
@@ -83,6 +85,18 @@ pub(super) fn run(
     chat.answer(by, result);
 }
 
+/// Runs the deferred reading of a connection, if everything that it has sent before is answered.
+fn resume_deferred(chat: &mut Chat, conn: ConnId) {
+    let reader = chat.delivery.reader(conn);
+    if reader.is_some_and(|reader| reader.pending_weight > EXCLUSIVE_WEIGHT) {
+        return;
+    }
+    let user = reader.map(|reader| reader.user);
+    if let Some(PendingOp::Deferred(reading)) = chat.take_deferred(conn) {
+        run(chat, (conn, user), reading.request, reading.command);
+    }
+}
+
 /// Does what a user asks for.
 fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<Answer, Refusal> {
     let user = by.user;
@@ -130,7 +144,7 @@ fn execute_reading(
         Command::Ping => Ok(Answer::Now(Reply::Pong { time: chat.context.now.wall_ms })),
         Command::Rooms { since } => Ok(inbox::rooms(chat, by, since)),
         Command::Ack { room, recv, read, epoch } => {
-            members::ack(chat, user, (&room, epoch.as_deref()), (recv, read))
+            ack::ack(chat, by, (&room, epoch.as_deref()), (recv, read))
         }
         Command::Typing { room } => {
             let (key, _) = chat.lookup().find_speaker(user, &room)?;

@@ -23,7 +23,7 @@
 //! of the room, is told of the ban, and may come back when it is over. From others the room stays
 //! hidden.
 
-use super::membership::{end_membership, note_departure, put_member};
+use super::membership::{end_membership, member_meta, note_departure, put_member};
 use super::send::{NewRecord, append};
 use super::{Answer, Chat};
 use crate::chat::keys::{MembershipKey, RoomKey};
@@ -233,8 +233,7 @@ fn meta_of(
         Act::Mute { until } => vec![RoomMeta::Restriction(user(), Restriction::Muted, term(until))],
         Act::Unmute => vec![RoomMeta::Restriction(user(), Restriction::Muted, None)],
         Act::Role(role) => {
-            let row = member.map(|membership| &chat.rooms[membership]);
-            let meta = row.map(|row| MemberMeta { role, recv: row.recv, read: row.read });
+            let meta = member.map(|member| MemberMeta { role, ..member_meta(chat, member) });
             meta.map(|meta| RoomMeta::Member(user(), Some(meta))).into_iter().collect()
         }
     }

@@ -6,7 +6,7 @@
 
 use super::Chat;
 use super::join::{enter_at, subscribe_resumed};
-use crate::chat::keys::UserKey;
+use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::command::Position;
 use crate::chat::model::name::RoomName;
 use crate::chat::model::policy::Access;
@@ -25,7 +25,7 @@ pub(super) fn resume_room(
     (conn, user): (ConnId, UserKey),
     position: &Position<'_>,
     resumed: bool,
-) -> Result<Resumption, Refusal> {
+) -> Result<(RoomKey, Resumption), Refusal> {
     let found = chat.lookup().find_membership(user, &position.room);
     if let Err(refusal) = found
         && (resumed || !is_lost_with_its_log(chat, user, position))
@@ -35,7 +35,7 @@ pub(super) fn resume_room(
     let at = (Some(&*position.epoch), position.seq);
     let (key, resumption) = enter_at(chat, user, &position.room, at)?;
     subscribe_resumed(chat, (conn, user), key, &resumption);
-    Ok(resumption)
+    Ok((key, resumption))
 }
 
 /// Whether the user may have been a member of the room when its log was lost, and neither has left

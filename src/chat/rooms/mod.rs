@@ -11,6 +11,7 @@
 mod departed;
 mod edits;
 mod lookup;
+mod marks;
 mod membership;
 mod restrictions;
 mod ring;
@@ -22,12 +23,14 @@ use std::ops::{Index, IndexMut};
 
 pub(super) use edits::apply_changes;
 pub(super) use lookup::{Lookup, no_such_room, not_member, parse_room, parse_user};
+pub(super) use marks::{Marks, WaitingAck};
 pub(super) use membership::Membership;
 pub(super) use restrictions::{PendingAct, refusal_until};
 pub(super) use ring::RingBudget;
 pub(super) use room::Room;
 
 use self::departed::Departed;
+use self::marks::UnkeptMarks;
 use super::directory::Directory;
 use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::model::log::LogId;
@@ -60,8 +63,8 @@ pub(super) struct Rooms {
     by_name: KeyIndex<RoomKey>,
     pub memberships: Table<MembershipKey, Membership>,
     pub rings: RingBudget,
-    /// Memberships whose receipts are not written yet.
-    pub unsaved: Vec<MembershipKey>,
+    /// How far users have read, as long as that is not kept.
+    pub unkept: UnkeptMarks,
     /// Rooms without a member, longest empty first; may hold rooms that have members or are gone.
     empty: VecDeque<RoomKey>,
     /// The place of the room that is tried next for whether it can be dropped.
@@ -115,7 +118,7 @@ impl Rooms {
             by_name: KeyIndex::new(),
             memberships: Table::new(),
             rings: RingBudget::new(ring_bytes_max),
-            unsaved: Vec::new(),
+            unkept: UnkeptMarks::default(),
             empty: VecDeque::new(),
             silent_from: 0,
             departed: Departed::default(),
@@ -255,6 +258,7 @@ impl Rooms {
         key: MembershipKey,
     ) -> Option<Membership> {
         let removed = self.memberships.remove(key)?;
+        self.unkept.forget(key);
         let user = &mut directory[removed.user];
         if let Ok(place) = user.find_membership(removed.room) {
             user.memberships.remove(place);

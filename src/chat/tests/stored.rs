@@ -27,7 +27,7 @@ pub(super) struct Shelf(pub(super) Rc<RefCell<Contents>>);
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     logs: BTreeMap<LogId, Vec<SharedRecord>>,
-    meta: Vec<RoomMeta>,
+    pub(super) meta: Vec<RoomMeta>,
     replies: VecDeque<LogReply>,
     reads: usize,
     /// Answers wait.
@@ -35,7 +35,7 @@ pub(super) struct Contents {
     /// What is read waits, as it was when it was read.
     pub(super) reads_wait: bool,
     read: VecDeque<LogReply>,
-    fault: Option<LogFault>,
+    pub(super) fault: Option<LogFault>,
 }
 
 impl Logs for Shelf {
@@ -371,7 +371,8 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
     shelf.0.borrow_mut().logs.insert(log, records);
 
     let said = second.hello_with(0, Some("ann"), Some(("gone", &[("lobby", epoch, 4)])));
-    let expect = ["welcome ann false lobby: From { from: 5, to: 10 }", "replay 5..=10", "live 10"];
+    let welcome = "welcome ann false lobby: From { from: 5, to: 10 } [(\"guest-1\", 6)]";
+    let expect = [welcome, "replay 5..=10", "live 10"];
     assert_eq!(told(&said, 0), expect);
     let said = second.run(0, Command::Rooms { since: Some(0) });
     let Some(Output::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) = answer(&said) else {

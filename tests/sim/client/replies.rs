@@ -235,6 +235,7 @@ impl Client {
             }
             let mut view = resumed(context, room, (&epoch, seq), how)?;
             view.upto = known.heads.get(&view.log).copied().unwrap_or(0);
+            view.people.marks(how, &self.name)?;
             conn.views.insert(room.clone(), view);
             self.look_around(conn, context, room);
         }
@@ -265,6 +266,7 @@ impl Client {
             _ => View::new(log, head + 1, false),
         };
         view.people = People::at(number(data, "v")?);
+        view.people.marks(data, &self.name)?;
         conn.acked.insert(room.clone(), (number(data, "recv")?, number(data, "read")?));
         conn.views.insert(room.clone(), view);
         self.look_around(conn, context, &room);
