@@ -43,7 +43,7 @@ pub fn clean(text: Cow<'_, str>) -> Result<Cow<'_, str>, Control> {
 /// a block, so that the compiler vectorizes the loop.
 fn has_suspects(text: &[u8]) -> bool {
     // DEL, and the first byte of C1, which also begins some letters.
-    let is_suspect = |byte: u8| (byte < 0x20) | (byte == 0x7f) | (byte == 0xc2);
+    let is_suspect = |byte: u8| matches!(byte, ..0x20 | 0x7f | 0xc2);
     text.chunks(64).any(|block| block.iter().fold(false, |any, &byte| any | is_suspect(byte)))
 }
 
