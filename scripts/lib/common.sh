@@ -65,7 +65,7 @@ need() {
 needs_basic=(cc build-essential ss iproute2 strace strace nc netcat-openbsd 'python3 -c "import ensurepip, venv"' python3-venv)
 needs_node=(node nodejs npm npm)
 needs_browser=(chromium chromium 'ls /usr/share/fonts/*/*' fonts-dejavu-core)
-needs_clients=('echo package require websocket | tclsh' tcllib tclsh tcl 'perl -MMojolicious -e1' libmojolicious-perl
+needs_clients=(tclsh tcl 'echo "exit [catch {package require websocket}]" | tclsh' tcllib 'perl -MMojolicious -e1' libmojolicious-perl
   'ruby -e "require %q(faye/websocket)"' ruby-faye-websocket)
 needs_proxies=(nginx nginx-light 'ls /usr/lib/nginx/modules/ngx_stream_module.so' libnginx-mod-stream haproxy haproxy
   apache2 apache2-bin lighttpd lighttpd caddy caddy)
