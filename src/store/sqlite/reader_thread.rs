@@ -447,7 +447,7 @@ mod tests {
         let (outcome, _) = answer(&mut db, &query, Duration::ZERO).unwrap();
         assert!(matches!(outcome, Err(QueryFault::TooDear)), "{outcome:?}");
         let (outcome, _) = answer(&mut db, &query, PATIENCE).unwrap();
-        assert!(matches!(&outcome, Ok(Answer::Found { items, .. }) if items.len() > 100));
+        assert!(matches!(&outcome, Ok(Answer::Found { items, .. }) if items.len() > 50));
     }
 
     #[test]
