@@ -58,7 +58,7 @@ struct Settings {
     /// Plain TCP addresses, or "off" [default: 127.0.0.1:9000]
     #[arg(long, value_name = "ADDR", global = true)]
     tcp: Option<String>,
-    /// Metrics and health addresses, or "off" [default: 127.0.0.1:9091]
+    /// Metrics/health addresses, or "off" [default: 127.0.0.1:9091]
     #[arg(long, value_name = "ADDR", global = true)]
     admin: Option<String>,
     /// Database directory [default: ./chinwag-data]
