@@ -1,11 +1,11 @@
 //! HTTP requests: the page, health, the admin listener's answers, and the way into WebSocket.
 
+use super::Turn;
 use super::context::{ECHO_OUTBOUND_MAX, SessionContext};
 use super::encode::Format;
 use super::input::Session;
 use super::state::Protocol;
 use crate::admin::{self, Answer};
-use crate::chat::Chat;
 use crate::http::{
     Admitted, Head, HttpDate, Method, Parsed, Refusal, Response, Route, Status, Upgrade,
     render_switching,
@@ -18,8 +18,6 @@ use crate::ws::{self, extension};
 const WEBSOCKET: &str = "/ws";
 /// The path of the diagnostic WebSocket.
 const ECHO: &str = "/echo";
-/// The path at which both listeners say whether the server is well.
-const HEALTH: &str = "/healthz";
 
 /// What a request comes to.
 enum Outcome {
@@ -50,7 +48,7 @@ impl Session<'_, '_> {
             }
             Ok(Parsed::Head { head, consumed }) => {
                 let date = context.dates.at(turn.now.wall_ms);
-                let outcome = context.outcome(&head, *is_admin, (date, turn.chat));
+                let outcome = context.outcome(&head, *is_admin, (date, turn));
                 let rest = std::mem::take(input);
                 *input = rest.get_mut(consumed..).unwrap_or_default();
                 outcome
@@ -122,14 +120,20 @@ impl Session<'_, '_> {
 
 impl SessionContext {
     /// What the request of this head comes to.
-    fn outcome(&self, head: &Head<'_>, is_admin: bool, (date, chat): (HttpDate, &Chat)) -> Outcome {
+    fn outcome(
+        &self,
+        head: &Head<'_>,
+        is_admin: bool,
+        (date, turn): (HttpDate, &Turn<'_>),
+    ) -> Outcome {
+        let health = (self.health, turn.now.tick);
         let keep_alive = head.keep_alive();
         let method = head.method();
         if is_admin {
             return match self.admission.admit(head, |path| Route::Page(path.to_owned())) {
                 Ok(Admitted::Page(path)) => {
-                    super::gauges::update(&self.metrics, chat, self.sessions_bytes);
-                    let answer = admin::respond(&path, &self.metrics, self.health);
+                    super::gauges::update(&self.metrics, turn.chat, self.sessions_bytes);
+                    let answer = admin::respond(&path, &self.metrics, health);
                     Outcome::Respond { response: plain(answer), method, keep_alive }
                 }
                 Ok(_) => refuse(Refusal::NotFound, Some(head)),
@@ -141,7 +145,7 @@ impl SessionContext {
                 Outcome::Respond { response: asset.response(head), method, keep_alive }
             }
             Ok(Admitted::Health) => {
-                let response = plain(admin::healthz(self.health));
+                let response = plain(admin::healthy(head.path(), &self.metrics, health));
                 Outcome::Respond { response, method, keep_alive }
             }
             Ok(Admitted::WebSocket(upgrade)) => self.switch(head, &upgrade, (date, false)),
@@ -154,7 +158,7 @@ impl SessionContext {
         match path {
             WEBSOCKET => Route::WebSocket,
             ECHO if self.is_echo_on => Route::Echo,
-            HEALTH => Route::Health,
+            admin::HEALTHZ | admin::READYZ => Route::Health,
             _ => self.pages.find(path).map_or(Route::NotFound, Route::Page),
         }
     }
