@@ -424,10 +424,10 @@ export class Client extends EventTarget {
 		return room;
 	}
 
-	/** Leaves a room for good. */
-	async leave(name) {
+	/** Leaves a room for good. `close` deletes a private room with all its messages, of which we are the last member. */
+	async leave(name, { close } = {}) {
 		const room = this.rooms.get(name);
-		if (room && room.state !== "wanted") await this.request("leave", { room: name });
+		if (room && room.state !== "wanted") await this.request("leave", { room: name, close });
 		if (room && this.rooms.get(name) === room) this.#removeRoom(room, "left");
 	}
 

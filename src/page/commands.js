@@ -1,0 +1,106 @@
+/**
+ * What is typed into the message field: a message, or a command by the name that it has at the terminal. A text that begins with
+ * a slash is never a message, so that a slip of the finger tells nobody anything; `//` stands for a slash at the beginning.
+ */
+
+/** By name: what it takes (`?`: may be missing), an example, and what it does. */
+const COMMANDS = {
+	msg: ["user text?", "/msg bob hi", "sends a message to bob alone"],
+	join: ["room", "/join tea", "opens a room"],
+	leave: ["room?", "/leave", "leaves the room"],
+	me: ["text", "/me waves", "says what you do"],
+	who: ["", "/who", "lists who is here"],
+	whois: ["user", "/whois bob", "says whether bob is here"],
+	rooms: ["", "/rooms", "lists your rooms"],
+	search: ["text?", "/search tea", "finds messages"],
+	history: ["", "/history", "shows older messages"],
+	topic: ["text?", "/topic tea", "sets the topic; without a text shows it"],
+	invite: ["user", "/invite bob", "invites bob to the room"],
+	uninvite: ["user", "/uninvite bob", "takes that back"],
+	kick: ["user text?", "/kick bob why", "removes bob from the room"],
+	mute: ["user time? text?", "/mute bob 10m why", "keeps bob from sending"],
+	unmute: ["user", "/unmute bob", "ends that"],
+	ban: ["user time? text?", "/ban bob 1d why", "keeps bob out of the room"],
+	unban: ["user", "/unban bob", "ends that"],
+	role: ["user text", "/role bob moderator", "makes bob an owner, moderator, member or reader"],
+	nick: ["name", "/nick ann", "signs you in by another name"],
+	away: ["", "/away", "shows you as away"],
+	back: ["", "/back", "ends that"],
+	help: ["", "/help", "shows this"],
+	quit: ["", "/quit", "signs you out"],
+};
+const OTHER_NAMES = { "?": "help", j: "join", part: "leave", names: "who", list: "rooms", query: "msg", m: "msg", w: "msg", find: "search", exit: "quit" };
+const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000, y: 31_536_000_000 };
+const TIME = /^(\d+) ?(s|m|h|d|w|y|sec(?:ond)?s?|min(?:ute)?s?|(?:hour|day|week|year)s?)(?=\s|$)/i;
+const NOTHING_TO_SEE = /^[\s\p{Default_Ignorable_Code_Point}\p{Cc}\u2800]*$/u;
+
+/** Normalises a name as typed into one that the server accepts. */
+export const fold = (name) => name.normalize("NFKC").trim().toLowerCase().replace(/\s+/g, "-");
+
+/** Each command with what it does, a line each. */
+export const helpText = () =>
+	[...Object.values(COMMANDS).map(([, form, about]) => `${form}: ${about}`), "//: a message that begins with a slash"].join("\n");
+
+/**
+ * Reads what was typed: `{say}` is a message, `{command, user, room, name, time, text}` a command, `{hint}` says why it is neither, and
+ * nothing at all is `{}`.
+ */
+export function readTyped(typed) {
+	// Control characters come with copied text, and mean nothing here.
+	const text = typed.replace(/[^\P{Cc}\n\t]/gu, "").trim();
+	// A keyboard for Chinese or Japanese has a wide slash; and what cannot be seen does not make it a message.
+	const seen = text.replace(/^[\s\p{Default_Ignorable_Code_Point}]+/u, "");
+	if (/^[/／]{2}/.test(seen)) return { say: seen.slice(1) };
+	if (/^[/／]/.test(seen)) return readCommand(seen.slice(1));
+	if (!NOTHING_TO_SEE.test(text)) return { say: text };
+	return typed ? { hint: "There is nothing to see in this message, so it was not sent." } : {};
+}
+
+function readCommand(text) {
+	const [, word, after] = text.match(/^(\S*)\s*([^]*)$/);
+	const typed = word.toLowerCase();
+	const command = OTHER_NAMES[typed] ?? typed;
+	if (!Object.hasOwn(COMMANDS, command)) return { hint: unknown(typed) };
+	const [takes, form] = COMMANDS[command];
+	const found = { command };
+	let rest = after;
+	for (const part of takes.split(" ").filter(Boolean)) {
+		const kind = part.replace("?", "");
+		let value;
+		[value, rest] = READERS[kind](rest);
+		if (value === undefined && (rest === null || part === kind)) return { hint: `${rest === null ? "That is no length of time." : "This needs more."} For example: ${form}` };
+		found[kind] = value;
+	}
+	return found;
+}
+
+const named = (text, mark) => fold(text).replace(mark, "") || undefined;
+/** Each takes its part from the beginning of a text: `[value, rest]`; a rest of null is wrong. */
+const READERS = {
+	user: (text) => {
+		const [first, rest] = text.match(/^(\S*)\s*([^]*)$/).slice(1);
+		return [named(first, /^@/), rest];
+	},
+	room: (text) => [named(text, /^#/), ""],
+	name: (text) => [named(text, /^@/), ""],
+	text: (text) => [text || undefined, ""],
+	time: (text) => {
+		const [found, count, unit] = text.match(TIME) ?? [];
+		if (found) return [Number(count) * UNITS[unit[0].toLowerCase()], text.slice(found.length).trimStart()];
+		// What looks like a time and is none must not become a ban for ever.
+		return [undefined, /^\d/.test(text) ? null : text];
+	},
+};
+
+function unknown(typed) {
+	const near = Object.keys(COMMANDS).find((each) => isNear(each, typed));
+	const help = near ? `Did you mean /${near}?` : "/help lists the commands.";
+	return `There is no command /${typed.slice(0, 32)}. ${help} To say it, begin with //.`;
+}
+
+/** Whether two words differ by one letter too many, missing, other, or in another place. */
+function isNear(a, b) {
+	const shorter = (each) => new Set([each, ...[...each].map((_, at) => each.slice(0, at) + each.slice(at + 1))]);
+	const some = shorter(a);
+	return b.length < 32 && [...shorter(b)].some((each) => some.has(each));
+}

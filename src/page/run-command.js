@@ -1,0 +1,65 @@
+/** What the commands that are typed into the message field do. */
+import { otherIn } from "/client.js";
+import { helpText } from "/commands.js";
+import { $, isolated } from "/dom.js";
+import { crowd } from "/lists.js";
+
+/**
+ * Returns the function that carries out a command as `readTyped` reads it. `chat()` is the client, `here()` the open room;
+ * `note(room, text)` answers in the log, `toast(text)` over the page; the others do what they are called.
+ */
+export function commandRunner({ chat, here, note, toast, fail, say, show, join, leave, invite, search, rename, signOut, setAway }) {
+	const tell = (text) => note(here(), text);
+	const moderate = (act) => ({ user, time, text }) => chat().moderate(act, here().name, user, { for_ms: time, reason: text });
+	const titleOf = (room) => isolated(room.direct ? otherIn(room.name, chat().user) : room.name);
+
+	function who() {
+		const users = [...(here().presence?.users ?? [])].map(([name, status]) => isolated(name) + (status === "away" ? " (away)" : ""));
+		return crowd(here().presence) + (users.length ? `: ${users.sort().join(", ")}` : "");
+	}
+
+	const run = {
+		msg: ({ user, text }) => {
+			const room = chat().open(user);
+			if (!text) return show(room);
+			chat().send(room.name, text);
+			tell(`To ${isolated(user)}: ${text}`);
+		},
+		join: ({ room }) => join(room),
+		leave: ({ room: name = here().name }) => {
+			const room = chat().rooms.get(name);
+			return room ? leave(room) : toast(`You are not in ${name}.`);
+		},
+		me: ({ text }) => say(`* ${chat().user} ${text}`),
+		who: () => tell(who()),
+		whois: ({ user }) => tell(`${isolated(user)} is ${here().presence?.users?.get(user) ?? "not online"} here.`),
+		rooms: () => tell(`Your conversations: ${[...chat().rooms.values()].map(titleOf).sort().join(", ")}`),
+		search: ({ text }) => search(text),
+		history: () => {
+			$("log").focus();
+			$("log").scrollTop = 0;
+		},
+		topic: ({ text }) => (text ? chat().topic(here().name, text) : tell(here().topic ? `Topic: ${here().topic}` : "There is no topic.")),
+		invite: ({ user }) => invite(here().name, user),
+		uninvite: ({ user }) => chat().request("uninvite", { room: here().name, user }).then(() => toast(`${user} is no longer invited.`)),
+		kick: moderate("kick"),
+		mute: moderate("mute"),
+		unmute: ({ user }) => moderate("mute")({ user, time: 0 }),
+		ban: moderate("ban"),
+		unban: moderate("unban"),
+		role: ({ user, text }) => chat().moderate("role", here().name, user, { role: text.toLowerCase() }),
+		nick: ({ name }) => rename(name),
+		away: () => setAway(true),
+		back: () => setAway(false),
+		help: () => tell(helpText()),
+		quit: () => signOut(),
+	};
+
+	return async ({ command, ...more }) => {
+		try {
+			await run[command](more);
+		} catch (error) {
+			fail(error);
+		}
+	};
+}
