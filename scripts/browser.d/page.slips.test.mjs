@@ -111,7 +111,9 @@ test("a room that is entered late takes no field away from under the fingers", a
 test("commands that are typed are carried out, and said to nobody", async () => {
 	const eve = await Member.connect(server.tcp, "eve");
 	await eve.join("square");
-	const ann = await enter("ann", "square");
+	const ann = await enter("ann", "hall");
+	await say(ann, "/join square");
+	await opened(ann, "square");
 	const bob = await Member.connect(server.tcp, "bob");
 	await ann.click("#add");
 	await ann.fill("#join-name", "guild");
@@ -122,8 +124,10 @@ test("commands that are typed are carried out, and said to nobody", async () => 
 	await ann.locator("#persons li", { hasText: "bob" }).waitFor();
 	const noted = (pattern) => until(`${pattern}`, async () => (await notes(ann)).some((note) => pattern.test(note)));
 	for (const [typed, pattern] of [
-		["/help", /\/msg bob hi: sends a message to bob alone/],
+		["/help", /\/msg bob hi: writes to bob alone/],
 		["/who", /^2 online: .ann., .bob.$/],
+		["/who hall", /^1 online: .ann.$/],
+		["/members", /^2 members: .ann. \(owner\), .bob.$/],
 		["/whois bob", /^.bob. is online here\.$/],
 		["/rooms", /^Your conversations: .*guild.*square/],
 		["/topic tea & cake", /^ann set the topic: tea & cake$/],
@@ -149,7 +153,7 @@ test("commands that are typed are carried out, and said to nobody", async () => 
 	await ann.locator(".toast").first().waitFor();
 	for (const [typed, expected] of [
 		["/jion square", "There is no command /jion. Did you mean /join? To say it, begin with //."],
-		["/ban bob 10 apples", "That is no length of time. For example: /ban bob 1d why"],
+		["/ban bob 10 apples", "That is no length of time. For example: /ban bob 1d spam"],
 		["   ", "There is nothing to see in this message, so it was not sent."],
 	]) {
 		await say(ann, typed);
@@ -163,10 +167,13 @@ test("commands that are typed are carried out, and said to nobody", async () => 
 	await say(ann, "//me is a command");
 	await say(ann, "/me waves");
 	await until("both", async () => (await texts(ann)).length === 2);
-	assert.equal((await texts(ann))[0], "/me is a command");
+	assert.deepEqual(await texts(ann), ["/me is a command", "*waves*"]);
 	// What is edited keeps its slash, and is no command either.
 	await ann.press("#text", "ArrowUp");
 	await ann.press("#text", "Escape");
+	await say(ann, "/create cellar private");
+	await opened(ann, "cellar");
+	assert.equal((await eve.reply("join", { room: "cellar" })).code, 3001);
 	await say(ann, "/join square");
 	await opened(ann, "square");
 	await say(ann, "/leave");

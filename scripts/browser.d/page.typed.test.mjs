@@ -18,20 +18,25 @@ test("what begins with a slash is a command or refused, and never a message", ()
 		["\u200b/msg bob psst", { command: "msg", user: "bob", text: "psst" }],
 		["／msg bob psst", { command: "msg", user: "bob", text: "psst" }],
 		["/join #Tea Time", { command: "join", room: "tea-time" }],
+		["/create #Den private", { command: "create", word: "den", text: "private" }],
+		["/create den-private", { command: "create", word: "den-private", text: undefined }],
 		["/j tea", { command: "join", room: "tea" }],
 		["/leave", { command: "leave", room: undefined }],
 		["/mute bob 10m too loud", { command: "mute", user: "bob", time: HOUR / 6, text: "too loud" }],
 		["/ban bob 2 hours", { command: "ban", user: "bob", time: 2 * HOUR, text: undefined }],
 		["/ban bob 1w", { command: "ban", user: "bob", time: 168 * HOUR, text: undefined }],
 		["/ban bob dull", { command: "ban", user: "bob", time: undefined, text: "dull" }],
-		["/ban bob 10 apples", { hint: "That is no length of time. For example: /ban bob 1d why" }],
-		["/mute bob 1.5h", { hint: "That is no length of time. For example: /mute bob 10m why" }],
+		["/ban bob 10 apples", { hint: "That is no length of time. For example: /ban bob 1d spam" }],
+		["/mute bob 1.5h", { hint: "That is no length of time. For example: /mute bob 10m spam" }],
 		["/kick bob 3 times is enough", { command: "kick", user: "bob", text: "3 times is enough" }],
-		["/kick", { hint: "This needs more. For example: /kick bob why" }],
+		["/kick", { hint: "This needs more. For example: /kick bob spam" }],
 		["/me", { hint: "This needs more. For example: /me waves" }],
 		["/role bob", { hint: "This needs more. For example: /role bob moderator" }],
 		["/?", { command: "help" }],
-		["/names", { command: "who" }],
+		["/names", { command: "who", room: undefined }],
+		["/SAY /hi", { say: "/hi" }],
+		["/say", { hint: "This needs more. For example: /say /hi" }],
+		["/op bob", { hint: "Roles are given with /role bob moderator." }],
 		["/jion tea", { hint: "There is no command /jion. Did you mean /join? To say it, begin with //." }],
 		["/constructor", { hint: "There is no command /constructor. /help lists the commands. To say it, begin with //." }],
 		["/etc/passwd is a file", { hint: "There is no command /etc/passwd. /help lists the commands. To say it, begin with //." }],
@@ -49,5 +54,8 @@ test("what begins with a slash is a command or refused, and never a message", ()
 test("each line of the help is a command that is understood", () => {
 	const lines = helpText().split("\n").filter((line) => !line.startsWith("//"));
 	assert.ok(lines.length > 20);
-	for (const line of lines) assert.ok(readTyped(line.slice(0, line.indexOf(":"))).command, line);
+	for (const line of lines) {
+		const { command, say } = readTyped(line.slice(0, line.indexOf(":")));
+		assert.ok(command ?? say, line);
+	}
 });

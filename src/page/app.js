@@ -485,8 +485,13 @@ function submitJoin() {
 	if (!name) return;
 	$("join").close();
 	if (!kind || name.startsWith("@")) return join(name);
+	create(name, kind === "private").catch(refuse);
+}
+
+/** Makes a room that is the user's own. */
+async function create(name, isPrivate) {
 	const doing = (doings += 1);
-	chat.create(name, { private: kind === "private" }).then((room) => arrive(room, doing)).catch(refuse);
+	arrive(await chat.create(name, { private: isPrivate }), doing);
 }
 
 function onScroll() {
@@ -624,6 +629,7 @@ const run = commandRunner({
 	say,
 	show,
 	join,
+	create,
 	leave,
 	invite,
 	search: (text) => openSearch(open.name, text),

@@ -8,14 +8,23 @@ import { crowd } from "/lists.js";
  * Returns the function that carries out a command as `readTyped` reads it. `chat()` is the client, `here()` the open room;
  * `note(room, text)` answers in the log, `toast(text)` over the page; the others do what they are called.
  */
-export function commandRunner({ chat, here, note, toast, fail, say, show, join, leave, invite, search, rename, signOut, setAway }) {
+export function commandRunner({ chat, here, note, toast, fail, say, show, join, create, leave, invite, search, rename, signOut, setAway }) {
 	const tell = (text) => note(here(), text);
 	const moderate = (act) => ({ user, time, text }) => chat().moderate(act, here().name, user, { for_ms: time, reason: text });
 	const titleOf = (room) => isolated(room.direct ? otherIn(room.name, chat().user) : room.name);
 
-	function who() {
-		const users = [...(here().presence?.users ?? [])].map(([name, status]) => isolated(name) + (status === "away" ? " (away)" : ""));
-		return crowd(here().presence) + (users.length ? `: ${users.sort().join(", ")}` : "");
+	const listed = (names) => (names.length ? `: ${names.sort().join(", ")}` : "");
+
+	async function who(room) {
+		const presence = room ? await chat().request("presence", { room }) : here().presence;
+		const users = [...(presence?.users ?? [])].map(([name, status]) => isolated(name) + (status === "away" ? " (away)" : ""));
+		tell(crowd(presence) + listed(users));
+	}
+
+	async function members() {
+		const { users, more } = await chat().request("members", { room: here().name });
+		const names = users.map(([name, role]) => isolated(name) + (role === "member" ? "" : ` (${role})`));
+		tell((more ? `The first ${names.length} members` : `${names.length} ${names.length === 1 ? "member" : "members"}`) + listed(names));
 	}
 
 	const run = {
@@ -30,16 +39,18 @@ export function commandRunner({ chat, here, note, toast, fail, say, show, join, 
 			const room = chat().rooms.get(name);
 			return room ? leave(room) : toast(`You are not in ${name}.`);
 		},
-		me: ({ text }) => say(`* ${chat().user} ${text}`),
-		who: () => tell(who()),
+		me: ({ text }) => say(`*${text}*`),
+		create: ({ word, text }) => create(word, text?.toLowerCase() === "private"),
+		who: ({ room }) => who(room),
+		members,
 		whois: ({ user }) => tell(`${isolated(user)} is ${here().presence?.users?.get(user) ?? "not online"} here.`),
-		rooms: () => tell(`Your conversations: ${[...chat().rooms.values()].map(titleOf).sort().join(", ")}`),
+		rooms: () => tell(`Your conversations${listed([...chat().rooms.values()].map(titleOf))}`),
 		search: ({ text }) => search(text),
 		history: () => {
 			$("log").focus();
 			$("log").scrollTop = 0;
 		},
-		topic: ({ text }) => (text ? chat().topic(here().name, text) : tell(here().topic ? `Topic: ${here().topic}` : "There is no topic.")),
+		topic: ({ text }) => (text ? chat().topic(here().name, text === "-" ? "" : text) : tell(here().topic ? `Topic: ${here().topic}` : "There is no topic.")),
 		invite: ({ user }) => invite(here().name, user),
 		uninvite: ({ user }) => chat().request("uninvite", { room: here().name, user }).then(() => toast(`${user} is no longer invited.`)),
 		kick: moderate("kick"),
