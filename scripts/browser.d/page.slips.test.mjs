@@ -124,7 +124,7 @@ test("commands that are typed are carried out, and said to nobody", async () => 
 	await ann.locator("#persons li", { hasText: "bob" }).waitFor();
 	const noted = (pattern) => until(`${pattern}`, async () => (await notes(ann)).some((note) => pattern.test(note)));
 	for (const [typed, pattern] of [
-		["/help", /\/msg bob hi: writes to bob alone/],
+		["/help", /\/msg bob hi – writes to bob alone/],
 		["/who", /^2 online: .ann., .bob.$/],
 		["/who hall", /^1 online: .ann.$/],
 		["/members", /^2 members: .ann. \(owner\), .bob.$/],

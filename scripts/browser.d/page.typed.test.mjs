@@ -55,7 +55,7 @@ test("each line of the help is a command that is understood", () => {
 	const lines = helpText().split("\n").filter((line) => !line.startsWith("//"));
 	assert.ok(lines.length > 20);
 	for (const line of lines) {
-		const { command, say } = readTyped(line.slice(0, line.indexOf(":")));
+		const { command, say } = readTyped(line.slice(0, line.indexOf(" – ")));
 		assert.ok(command ?? say, line);
 	}
 });

@@ -215,7 +215,11 @@ function onLeft({ room, reason, error }) {
 	const reads = $("messages").contains(document.activeElement);
 	const { from, reason: words } = windows.end(room, { why: whyLeft(room, reason, error) });
 	if (error) toast(`${room.name}: ${sentence(error)}`);
-	else if (reason !== "left") toast(`You were ${reason === "kicked" ? "removed" : reason} from ${room.name}.${from ? ` By ${from}${words ? `: ${words}` : "."}` : ""}`);
+	else if (reason !== "left") {
+		// Of the open room its view says more.
+		const more = open !== room && from ? ` By ${from}${words ? `: ${words}` : "."}` : "";
+		toast(`You were ${reason === "kicked" ? "removed" : reason} from ${room.name}.${more}`);
+	}
 	draw();
 	if (open !== room) return;
 	// A reload must not enter the room again.

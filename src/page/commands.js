@@ -56,7 +56,7 @@ export const fold = (name) => name.normalize("NFKC").trim().toLowerCase().replac
 
 /** Each command with what it does, a line each. */
 export const helpText = () =>
-	[...Object.values(COMMANDS).map(([, form, about]) => `${form}: ${about}`), "//: a message that begins with a slash"].join("\n");
+	[...Object.values(COMMANDS).map(([, form, about]) => `${form} – ${about}`), "//hi – says /hi"].join("\n");
 
 /**
  * Reads what was typed: `{say}` is a message, `{command, user, room, …}` a command, `{hint}` says why it is neither, and
