@@ -1,8 +1,8 @@
 // Accidents: what one presses or types by mistake, or while something happens, costs nothing and is shown to nobody else.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { enter, holds, lines, notes, opened, picture, say, server, shows } from "./page.mjs";
-import { Member, until } from "./surroundings.mjs";
+import { comeBack, enter, holds, lines, lost, notes, opened, picture, say, server, shows } from "./page.mjs";
+import { Member, Proxy, until } from "./surroundings.mjs";
 
 const hint = (page) => page.textContent("#hint");
 const focus = (page) => page.evaluate(() => document.activeElement.id);
@@ -78,6 +78,54 @@ test("one who was removed is not in again by a reload, but by a click", async ()
 	assert.equal(await isIn(kit, "inn"), false);
 	const { users } = await eve.ask("members", { room: "inn" });
 	assert.deepEqual(users.map(([name]) => name), ["eve"]);
+});
+
+test("going back, or a reload, enters no room that one has left or was removed from", async () => {
+	const proxy = await Proxy.start(server.web);
+	const eve = await Member.connect(server.tcp, "eve");
+	for (const room of ["past", "yard"]) await eve.ask("create", { room });
+	const kit = await enter("kit", "past", proxy.url);
+	await kit.goto(`${proxy.url}#room=yard`);
+	await opened(kit, "yard");
+	await eve.ask("kick", { room: "past", user: "kit" });
+	await until("the room to go", async () => !(await isIn(kit, "past")));
+	await kit.goBack();
+	await toast(kit, "You are not in past any more.");
+	assert.equal(await kit.textContent("#title"), "yard");
+	proxy.closed = true;
+	proxy.cut();
+	await lost(kit);
+	await eve.ask("kick", { room: "yard", user: "kit" });
+	proxy.closed = false;
+	await kit.reload();
+	await opened(kit, "lobby");
+	assert.equal(await isIn(kit, "yard"), false);
+	for (const room of ["past", "yard"]) {
+		const { users } = await eve.ask("members", { room });
+		assert.deepEqual(users.map(([name]) => name), ["eve"], room);
+	}
+	// An address that one opens is another thing.
+	await kit.goto(`${proxy.url}#room=yard`);
+	await opened(kit, "yard");
+});
+
+test("signing out asks if messages have not been sent", async () => {
+	const proxy = await Proxy.start(server.web);
+	const kit = await enter("kit", "shed", proxy.url);
+	proxy.closed = true;
+	proxy.cut();
+	await lost(kit);
+	await say(kit, "still here");
+	await kit.click("#sign-out");
+	await kit.locator("#asking").waitFor();
+	assert.equal(await kit.textContent("#asking-text"), "One message has not been sent yet, and would be lost.");
+	await kit.keyboard.press("Enter");
+	await kit.locator("#asking").waitFor({ state: "hidden" });
+	proxy.closed = false;
+	await comeBack(kit);
+	await until("the message", async () => (await lines(kit)).join() === "1 still here");
+	await kit.click("#sign-out");
+	await kit.locator("#sign-in").waitFor();
 });
 
 test("a room that is entered late takes no field away from under the fingers", async () => {

@@ -1,10 +1,10 @@
 /** The chat page: draws the state of a `Client`. Text reaches the document as text only. */
 import { messageToolbar } from "/actions.js";
+import { ask, leaving } from "/asking.js";
 import { Client, otherIn, present } from "/client.js";
 import { fold, readTyped } from "/commands.js";
 import { drawConnection } from "/connection.js";
 import { $, avatar, bdi, cached, el, isolated, place, setText } from "/dom.js";
-import { leaving } from "/leaving.js";
 import { addressOf, count, invitationList, peopleList, roomList } from "/lists.js";
 import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
 import { View, logWindows } from "/log-window.js";
@@ -196,7 +196,7 @@ function onWelcome(data) {
 	$("me-avatar").replaceChildren(avatar(chat.user));
 	if (data.invitations) invitations.set(data.invitations);
 	if (isAway) chat.status("away");
-	if (!open && !route()) join(FIRST_ROOM);
+	if (!open) route();
 }
 
 function onOutbox({ entry, status, error }) {
@@ -289,12 +289,36 @@ function signOut(why = "") {
 	$("name").focus();
 }
 
+/** Asks first if messages would be lost. */
+function wishToSignOut() {
+	const unsent = chat.outbox.length;
+	if (!unsent) return signOut();
+	const what = unsent === 1 ? "One message has" : `${unsent} messages have`;
+	ask(["Sign out?"], `${what} not been sent yet, and would be lost.`, "Sign out", () => signOut());
+}
+
 // --- Rooms
 
-function route() {
+/** Whether the address was come to by going back and forth, or by a reload: that enters no room that we are not in. */
+let returns = performance.getEntriesByType("navigation")[0]?.type !== "navigate";
+
+/** Opens the room that the address names. */
+async function route() {
 	const name = new URLSearchParams(location.hash.slice(1)).get("room");
-	if (name && chat?.user) join(name);
-	return Boolean(name);
+	if (!chat?.user) return;
+	const isReturn = returns;
+	returns = false;
+	if (name && isReturn && !name.startsWith("@") && !chat.rooms.has(name)) {
+		// After a reload the rooms are not known yet.
+		const isKnown = Boolean(open) || (await chat.sync().then(() => true, () => false));
+		if (isKnown && !chat.rooms.has(name)) {
+			toast(`You are not in ${name} any more.`);
+			if (open) return history.replaceState(null, "", isMember(open) ? addressOf(open.name) : "/");
+			return join(FIRST_ROOM);
+		}
+	}
+	if (name) join(name);
+	else if (!open) join(FIRST_ROOM);
 }
 
 /** Opens a room by its name, or by `@name` the conversation with a person. */
@@ -549,7 +573,7 @@ on("add", "click", () => {
 	$("join").showModal();
 });
 on("join-cancel", "click", () => $("join").close());
-on("sign-out", "click", () => signOut());
+on("sign-out", "click", wishToSignOut);
 on("about-open", "click", () => {
 	closeDrawers();
 	moderation.aboutRoom(open);
@@ -575,7 +599,8 @@ on("text", "input", () => {
 	if (say && !editing && !view(open).ended) chat.typing(open.name);
 });
 on("text", "keydown", (event) => {
-	if (event.isComposing) return;
+	// Safari ends a composition before the key that ends it.
+	if (event.isComposing || event.keyCode === 229) return;
 	if (event.key === "Enter" && !event.shiftKey) instead(submitText)(event);
 	else if (event.key === "Escape") endEdit();
 	else if (event.key === "ArrowUp" && !$("text").value && lastOwn()) instead(() => beginEdit(lastOwn()))(event);
@@ -638,7 +663,7 @@ const run = commandRunner({
 	invite,
 	search: (text) => openSearch(open.name, text),
 	rename,
-	signOut,
+	signOut: wishToSignOut,
 	setAway,
 });
 on("log", "scroll", onScroll);
@@ -646,6 +671,7 @@ new ResizeObserver(draw).observe($("log"));
 document.addEventListener("keydown", onKey);
 document.addEventListener("visibilitychange", onVisibility);
 addEventListener("resize", closeDrawers);
+globalThis.navigation?.addEventListener("navigate", ({ navigationType }) => (returns = navigationType === "traverse"));
 addEventListener("popstate", route);
 addEventListener("focus", draw);
 addEventListener("online", () => chat?.wake());

@@ -13,7 +13,7 @@
 //! | `lists.js` | conversations, invitations, people |
 //! | `connection.js` | the bar that says what becomes of the connection |
 //! | `commands.js`, `run-command.js` | slash commands: what was typed, and what it does |
-//! | `leaving.js` | asks before a room is left that one could not enter again |
+//! | `asking.js` | asks before what the user could not take back |
 //! | `actions.js` | the toolbar of a message: react, edit, delete, moderate |
 //! | `moderation.js` | the dialogs that moderate a person and describe a room |
 //! | `search.js` | the search dialog |
@@ -94,11 +94,11 @@ const FILES: [(&str, &str, &[u8]); 19] = [
     ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
     ("/actions.js", "text/javascript; charset=utf-8", include_bytes!("actions.js")),
     ("/app.js", "text/javascript; charset=utf-8", include_bytes!("app.js")),
+    ("/asking.js", "text/javascript; charset=utf-8", include_bytes!("asking.js")),
     ("/client.js", "text/javascript; charset=utf-8", include_bytes!("client.js")),
     ("/commands.js", "text/javascript; charset=utf-8", include_bytes!("commands.js")),
     ("/connection.js", "text/javascript; charset=utf-8", include_bytes!("connection.js")),
     ("/dom.js", "text/javascript; charset=utf-8", include_bytes!("dom.js")),
-    ("/leaving.js", "text/javascript; charset=utf-8", include_bytes!("leaving.js")),
     ("/lists.js", "text/javascript; charset=utf-8", include_bytes!("lists.js")),
     ("/log-entry.js", "text/javascript; charset=utf-8", include_bytes!("log-entry.js")),
     ("/log-window.js", "text/javascript; charset=utf-8", include_bytes!("log-window.js")),

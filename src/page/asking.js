@@ -1,24 +1,32 @@
-/** Leaving a room: asks before what the user could not take back. */
+/** Asks before what the user could not take back: leaving a room that does not let everybody in, unsent messages. */
 import { $, bdi } from "/dom.js";
 
+let confirmed = () => {};
+
+/** Asks; the button named `label` does `act()`. */
+export function ask(title, text, label, act) {
+	$("asking-title").replaceChildren(...title);
+	$("asking-text").textContent = text;
+	$("asking-go").textContent = label;
+	confirmed = act;
+	$("asking").showModal();
+}
+
+$("asking-form").addEventListener("submit", (event) => {
+	event.preventDefault();
+	$("asking").close();
+	confirmed();
+});
+$("asking-cancel").addEventListener("click", () => $("asking").close());
+
 /** The refusal to leave messages behind that nobody could read any more names their number. */
-const messagesIn = ({ code, data, message }) => (code === 3004 ? Number(data.messages ?? data.limit ?? message.match(/\d+/)?.[0]) || 0 : 0);
+const messagesIn = ({ code, data }) => (code === 3004 ? (data.messages ?? 0) : 0);
 
 /**
- * Connects the dialog. `members(room)` asks the server for `{users, more}`, `leave(room, more)` leaves, `me()` is the user,
- * `fail(error)` reports a refusal. Returns the function that leaves a room.
+ * Returns the function that leaves a room. `members(room)` asks the server for `{users, more}`, `leave(room, more)` leaves, `me()`
+ * is the user, `fail(error)` reports a refusal.
  */
 export function leaving({ members, leave, me, fail }) {
-	let confirmed = () => {};
-
-	function ask(title, text, label, act) {
-		$("leaving-title").replaceChildren(...title);
-		$("leaving-text").textContent = text;
-		$("leaving-go").textContent = label;
-		confirmed = act;
-		$("leaving").showModal();
-	}
-
 	async function go(room, more) {
 		try {
 			await leave(room, more);
@@ -30,13 +38,6 @@ export function leaving({ members, leave, me, fail }) {
 			ask(["Delete ", bdi(room.name), "?"], text, "Leave and delete", () => go(room, { close: true }));
 		}
 	}
-
-	$("leaving-form").addEventListener("submit", (event) => {
-		event.preventDefault();
-		$("leaving").close();
-		confirmed();
-	});
-	$("leaving-cancel").addEventListener("click", () => $("leaving").close());
 
 	return async (room) => {
 		// A room with an owner may be one that others open; from others one can come back by oneself.
