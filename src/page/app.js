@@ -27,6 +27,8 @@ function sentence(error) {
 }
 
 let chat;
+/** The name that was asked for, to be remembered if the user gets it. */
+let wished = null;
 let open = null;
 /** The message that is being edited: `{room, seq, draft}`. */
 let editing = null;
@@ -191,6 +193,7 @@ function onState({ state, error }) {
 
 function onWelcome(data) {
 	stored("me", { name: chat.user, session: chat.session });
+	if (chat.user === wished) remembered("name", wished);
 	setText($("me"), chat.user);
 	$("me").title = chat.user;
 	$("me-avatar").replaceChildren(avatar(chat.user));
@@ -434,6 +437,7 @@ function rename(name) {
 	const [before, room] = [chat.user, open];
 	signOut();
 	if (!room.direct) history.replaceState(null, "", addressOf(room.name));
+	wished = name;
 	signIn(name);
 	toast(`You sign in as ${name}. What ${before} has said and joined stays with that name.`);
 }
@@ -556,7 +560,7 @@ const instead = (run) => (event) => {
 };
 on("sign-in", "submit", instead(() => {
 	const name = fold($("name").value);
-	remembered("name", name);
+	wished = name;
 	signIn(name);
 }));
 on("composer", "submit", instead(submitText));

@@ -16,15 +16,17 @@ export function commandRunner({ chat, here, note, toast, fail, say, show, join, 
 	const listed = (names) => (names.length ? `: ${names.sort().join(", ")}` : "");
 
 	async function who(room) {
+		const at = here();
 		const presence = room ? await chat().request("presence", { room }) : here().presence;
 		const users = [...(presence?.users ?? [])].map(([name, status]) => isolated(name) + (status === "away" ? " (away)" : ""));
-		tell(crowd(presence) + listed(users));
+		note(at, crowd(presence) + listed(users));
 	}
 
 	async function members() {
-		const { users, more } = await chat().request("members", { room: here().name });
+		const at = here();
+		const { users, more } = await chat().request("members", { room: at.name });
 		const names = users.map(([name, role]) => isolated(name) + (role === "member" ? "" : ` (${role})`));
-		tell((more ? `The first ${names.length} members` : `${names.length} ${names.length === 1 ? "member" : "members"}`) + listed(names));
+		note(at, (more ? `The first ${names.length} members` : `${names.length} ${names.length === 1 ? "member" : "members"}`) + listed(names));
 	}
 
 	const run = {
