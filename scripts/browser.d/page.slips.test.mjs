@@ -156,6 +156,28 @@ test("a room that is entered late takes no field away from under the fingers", a
 	assert.equal(await kit.inputValue("#text"), "half a sentence");
 });
 
+test("a double click deletes nothing and removes nobody", async () => {
+	const ann = await enter("ann", "hall");
+	await say(ann, "/create court");
+	await opened(ann, "court");
+	const bob = await Member.connect(server.tcp, "bob");
+	await bob.join("court");
+	await say(ann, "stays");
+	await shows(ann, "stays");
+	const message = ann.locator("#messages > .msg").last();
+	await message.hover();
+	await message.getByRole("button", { name: "Delete", exact: true }).dblclick();
+	await message.getByRole("button", { name: "Delete for everyone?", exact: true }).waitFor();
+	await ann.getByRole("button", { name: "Moderate bob", exact: true }).click();
+	await ann.locator("#moderation").getByRole("button", { name: "Remove", exact: true }).dblclick();
+	assert.equal(await ann.locator("#moderation").getByRole("button", { name: "Remove from the room?", exact: true }).count(), 1);
+	await ann.keyboard.press("Escape");
+	// Acts of one connection are told in their order: had there been others, they would be here.
+	await say(ann, "after");
+	await until("the next message", async () => (await lines(ann)).join() === "1 stays,2 after");
+	assert.deepEqual(await notes(ann), []);
+});
+
 test("commands that are typed are carried out, and said to nobody", async () => {
 	const eve = await Member.connect(server.tcp, "eve");
 	await eve.join("square");
