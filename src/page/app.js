@@ -191,13 +191,12 @@ function onState({ state, error }) {
 	if (state === "stopped" && error && !chat.user) signOut(sentence(error));
 }
 
-function onWelcome(data) {
+function onWelcome() {
 	stored("me", { name: chat.user, session: chat.session });
 	if (chat.user === wished) remembered("name", wished);
 	setText($("me"), chat.user);
 	$("me").title = chat.user;
 	$("me-avatar").replaceChildren(avatar(chat.user));
-	if (data.invitations) invitations.set(data.invitations);
 	if (isAway) chat.status("away");
 	if (!open) route();
 }
