@@ -130,6 +130,21 @@ pub enum Body {
     },
 }
 
+impl Body {
+    /// The seq of the message that it is about, if it is about one.
+    #[must_use]
+    pub const fn target(&self) -> Option<u64> {
+        match self {
+            Self::Edit { target, .. }
+            | Self::Deletion { target }
+            | Self::Reaction { target, .. } => Some(*target),
+            Self::Message { .. } | Self::Deleted | Self::Topic { .. } | Self::Moderation { .. } => {
+                None
+            }
+        }
+    }
+}
+
 /// An act of moderation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Act {

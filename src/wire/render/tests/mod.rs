@@ -490,7 +490,7 @@ proptest! {
             let record = Record { seq, at: u64::MAX, from: from.clone(), body, weight: 0 };
             let (mut live, mut text_line) = (Vec::new(), Vec::new());
             record_event(&mut live, &room, &record);
-            crate::wire::text::record_event(&mut text_line, &room, &record);
+            crate::wire::text::record_event(&mut text_line, &room, &record, None);
             let bound = RECORD_OVERHEAD + names + own;
             prop_assert!(live.len() + 10 <= bound && text_line.len() <= bound, "{record:?}");
             let value: Value = serde_json::from_slice(&live).unwrap();
