@@ -79,6 +79,13 @@ pub const SEARCH_LEN_MAX: usize = 256;
 pub const RESTRICTIONS_MAX: usize = 4_096;
 /// Unread messages of a room above which they are not counted.
 pub const UNREAD_MAX: u64 = 9_999;
+/// Bytes of rooms and of others' marks that one welcome tells, at most, unless the rooms alone are
+/// more. The marks that do not fit are told afterwards.
+pub const RESUME_BYTES_MAX: usize = 32 * 1024;
+/// Bytes that a room is counted for there.
+pub const RESUMED_ROOM_BYTES: usize = 256;
+/// Bytes that one mark takes: a name and a seq.
+pub const READ_MARK_BYTES: usize = 56;
 /// The highest seq plus one: what every JSON reader can hold in a double.
 pub const SEQ_END: u64 = 1 << 53;
 /// Bytes that a rendered record takes besides its names, text, data and `cid`, at most, framing
@@ -86,6 +93,16 @@ pub const SEQ_END: u64 = 1 << 53;
 pub const RECORD_OVERHEAD: usize = 224;
 /// Bytes of records that one replay or history page holds at most, if it holds more than one.
 pub const PAGE_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of messages that one search takes from memory at most, and from the store, if it takes
+/// more than one: both go into one answer.
+pub const SEARCH_BYTES_MAX: usize = PAGE_BYTES_MAX / 2;
+/// Bytes that the rooms of one inbox take at most when they are rendered.
+pub const INBOX_BYTES_MAX: usize = 60 * 1024;
+/// Bytes of a last message's text in an inbox; longer ones are cut.
+pub const LAST_LEN_MAX: usize = 64;
+/// Bytes that a row of an inbox takes at most when it is rendered, without the room's name and the
+/// last message.
+pub const INBOX_ROW_OVERHEAD: usize = 152;
 
 impl Default for Limits {
     fn default() -> Self {
