@@ -179,6 +179,7 @@ impl Log {
                 return Appended::Duplicate { seq: known.seq, at: known.at };
             }
             Some((known, _)) => return Appended::Conflict { seq: known.seq },
+            None if draft.is_question => return Appended::Unknown,
             None if self.head + 1 >= SEQ_END => return Appended::Refused(LogFault::Full),
             None => {}
         }
@@ -263,6 +264,7 @@ mod tests {
             weight: 0,
             check: None,
             meta: Vec::new(),
+            is_question: false,
         };
         store.request(now, LogRequest::Append { log: LogId::new(1, 1), ticket: Ticket(7), draft });
         let reply = store.poll().unwrap();
@@ -304,6 +306,7 @@ mod tests {
             weight: 0,
             check: None,
             meta: Vec::new(),
+            is_question: false,
         };
         store
             .request(at(0), LogRequest::Append { log: LogId::new(2, 1), ticket: Ticket(0), draft });
@@ -330,6 +333,7 @@ mod tests {
                 weight: 0,
                 check: None,
                 meta: Vec::new(),
+                is_question: false,
             }
         };
         for log in 2..2 + logs {

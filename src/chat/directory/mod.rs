@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
+use self::session::EndedSession;
 pub(super) use session::{Secret, Session};
 pub(super) use user::User;
 
@@ -74,7 +75,8 @@ impl Directory {
     pub(super) fn user_of_secret(&self, secret: Secret) -> Option<UserKey> {
         self.by_secret.find(&secret, &self.users, |user| {
             let mut live = user.sessions.iter().map(|session| session.secret);
-            live.any(|other| other == secret) || user.resumable().contains(&secret)
+            let mut ended = user.resumable().iter().map(|session| session.secret);
+            live.any(|other| other == secret) || ended.any(|other| other == secret)
         })
     }
 
@@ -101,17 +103,25 @@ impl Directory {
         let user = self.users.remove(key)?;
         debug_assert!(user.sessions.is_empty(), "a user with a session is not forgotten");
         debug_assert!(user.memberships.is_empty(), "a member is not forgotten");
-        for secret in user.resumable() {
-            self.by_secret.remove(secret, key);
+        for ended in user.resumable() {
+            self.by_secret.remove(&ended.secret, key);
         }
         self.by_name.remove(user.name.as_str(), key);
         Some(user)
     }
 
     /// Adds the session of a connection that has none.
-    pub(super) fn add_session(&mut self, user: UserKey, conn: ConnId, secret: Secret) {
-        self.by_secret.insert(&secret, user);
-        self.users[user].sessions.push(Session { conn, secret, away: false });
+    pub(super) fn add_session(&mut self, user: UserKey, session: Session) {
+        self.by_secret.insert(&session.secret, user);
+        self.users[user].sessions.push(session);
+    }
+
+    /// Whether the session of this secret has reported itself idle, which it says once.
+    pub(super) fn is_away(&self, user: UserKey, secret: Secret) -> bool {
+        let user = &self.users[user];
+        let live = user.sessions.iter().map(|session| (session.secret, session.away));
+        let ended = user.resumable().iter().map(|session| (session.secret, session.away));
+        live.chain(ended).any(|(other, away)| other == secret && away)
     }
 
     /// Ends a session. Its secret stays good for a resume, unless it has been taken over; each user
@@ -119,7 +129,8 @@ impl Directory {
     pub(super) fn end_session(&mut self, user: UserKey, conn: ConnId, secrets_max: usize) {
         let sessions = &mut self.users[user].sessions;
         let place = sessions.iter().position(|session| session.conn == conn);
-        let Some(secret) = place.and_then(|place| sessions.get(place)).map(|row| row.secret) else {
+        let Some(&Session { secret, away, .. }) = place.and_then(|place| sessions.get(place))
+        else {
             return;
         };
         // Not if another connection has taken the session over: its secret is that one's now.
@@ -128,10 +139,10 @@ impl Directory {
         place.map(|place| row.sessions.remove(place));
         if may_return {
             let resumable = &mut row.absence_mut().resumable;
-            resumable.push(secret);
+            resumable.push(EndedSession { secret, away });
             if resumable.len() > secrets_max {
                 let oldest = resumable.remove(0);
-                self.by_secret.remove(&oldest, user);
+                self.by_secret.remove(&oldest.secret, user);
             }
         }
     }
@@ -140,15 +151,15 @@ impl Directory {
     pub(super) fn take_over(&mut self, user: UserKey, secret: Secret) {
         self.by_secret.remove(&secret, user);
         if let Some(absence) = &mut self.users[user].absence {
-            absence.resumable.retain(|&other| other != secret);
+            absence.resumable.retain(|ended| ended.secret != secret);
         }
     }
 
     /// Lets no ended session of the user be resumed any more.
     pub(super) fn forget_secrets(&mut self, user: UserKey) {
         let Some(absence) = &mut self.users[user].absence else { return };
-        for secret in std::mem::take(&mut absence.resumable) {
-            self.by_secret.remove(&secret, user);
+        for ended in std::mem::take(&mut absence.resumable) {
+            self.by_secret.remove(&ended.secret, user);
         }
     }
 
@@ -201,8 +212,8 @@ impl Directory {
     pub(super) fn debug_check(&self) {
         for (key, user) in self.users.iter() {
             debug_assert_eq!(self.user_named(user.name.as_str()), Some(key), "a user is found");
-            let live = user.sessions.iter().map(|session| &session.secret);
-            for &secret in user.resumable().iter().chain(live) {
+            let live = user.sessions.iter().map(|session| session.secret);
+            for secret in user.resumable().iter().map(|ended| ended.secret).chain(live) {
                 debug_assert_eq!(self.user_of_secret(secret), Some(key), "a user can come back");
             }
         }

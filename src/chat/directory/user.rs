@@ -1,6 +1,6 @@
 //! A user: somebody who is here, or is remembered.
 
-use super::session::{Secret, Session};
+use super::session::{EndedSession, Session};
 use crate::chat::keys::{MembershipKey, RoomKey};
 use crate::chat::model::name::UserName;
 use crate::chat::model::reply::Presence;
@@ -32,8 +32,8 @@ pub(in crate::chat) struct User {
 /// What is known of a user that is away, or has been.
 #[derive(Debug, Default)]
 pub(in crate::chat) struct Absence {
-    /// Secrets of sessions that ended, by which the user can still return.
-    pub resumable: Vec<Secret>,
+    /// Sessions that ended, by whose secrets the user can still return.
+    pub resumable: Vec<EndedSession>,
     /// The leave grace, or the time until the user is forgotten.
     pub timer: Option<TimerId>,
     /// When its last session ended.
@@ -61,8 +61,8 @@ impl User {
         self.absence.get_or_insert_default()
     }
 
-    /// Secrets of sessions that ended, by which it can still return.
-    pub(in crate::chat) fn resumable(&self) -> &[Secret] {
+    /// Sessions that ended, by whose secrets it can still return.
+    pub(in crate::chat) fn resumable(&self) -> &[EndedSession] {
         self.absence.as_ref().map_or(&[], |absence| &absence.resumable)
     }
 

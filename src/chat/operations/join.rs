@@ -5,7 +5,7 @@ use super::moderation::check_departure;
 use super::room_begin::open_room;
 use super::room_end::retire_room;
 use super::{Answer, Chat, create, invitations};
-use crate::chat::keys::{RoomKey, UserKey};
+use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::{Event, LeftReason};
 use crate::chat::model::limits::SEQ_END;
@@ -247,10 +247,10 @@ pub(super) fn leave(chat: &mut Chat, by: &mut Requester, name: &str) -> Result<A
     check_departure(chat, membership)?;
     let room = &chat.rooms[key];
     let (log, name) = (room.log, room.name.clone());
-    if !room.is_stored() {
-        let by = by.take();
-        chat.context.reply(by.conn, by.request, Ok(Reply::Left { room: name }));
-        end_membership(chat, membership, Some(LeftReason::Left));
+    // What the connection has said before is answered first, in memory rooms as in stored ones.
+    let is_sending = chat.delivery.reader(by.conn).is_some_and(|reader| reader.pending_weight > 0);
+    if !room.is_stored() && !is_sending {
+        answer_leave(chat, by, membership, Reply::Left { room: name });
         return Ok(Answer::Later);
     }
     let user = chat.directory[by.user].name.clone();
@@ -318,10 +318,17 @@ pub(in crate::chat) fn on_leave_synced(
         put_member(chat, membership);
         return Err(refusal);
     }
+    answer_leave(chat, by, membership, reply);
+    Ok(Answer::Later)
+}
+
+/// The user has left: nothing of the room comes between the answer and `left`, nor after it.
+fn answer_leave(chat: &mut Chat, by: &mut Requester, membership: MembershipKey, reply: Reply) {
     let by = by.take();
+    let room = chat.rooms[membership].room;
+    chat.delivery_mut().unsubscribe(by.conn, room);
     chat.context.reply(by.conn, by.request, Ok(reply));
     end_membership(chat, membership, Some(LeftReason::Left));
-    Ok(Answer::Later)
 }
 
 /// The connection gets the cursor of one room of a resume.

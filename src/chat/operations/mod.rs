@@ -93,7 +93,9 @@ fn resume_deferred(chat: &mut Chat, conn: ConnId) {
     }
     let user = reader.map(|reader| reader.user);
     if let Some(PendingOp::Deferred(reading)) = chat.take_deferred(conn) {
+        chat.pending.resuming = Some(conn);
         run(chat, (conn, user), reading.request, reading.command);
+        chat.pending.resuming = None;
     }
 }
 

@@ -4,7 +4,7 @@ use super::absence::{arm_absence, open_user, update_presence};
 use super::resume::resume_room;
 use super::{Chat, suspensions};
 use crate::chat::delivery::Reader;
-use crate::chat::directory::Secret;
+use crate::chat::directory::{Secret, Session};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::Resume;
@@ -127,6 +127,7 @@ fn begin_session(
         let refusal = Refusal::new(Code::TooManySessions, "you have as many sessions as you may");
         return Err(refusal.limit(sessions_max));
     }
+    let away = known.is_some_and(|(secret, user)| chat.directory.is_away(user, secret));
     // Before the old connection ends, which would keep the secret for yet another resume.
     if let Some((secret, _)) = known {
         chat.directory.take_over(user, secret);
@@ -135,7 +136,7 @@ fn begin_session(
         chat.context.outputs.push_back(Output::Close { conn, reason: CloseReason::Replaced });
         end_session(chat, conn);
     }
-    add_session(chat, conn, user, hello);
+    add_session(chat, (conn, user), hello, away);
     Ok((user, known.is_some()))
 }
 
@@ -145,8 +146,9 @@ pub(super) fn second_hello() -> Refusal {
     refusal.field("op", "hello once, first")
 }
 
-fn add_session(chat: &mut Chat, conn: ConnId, user: UserKey, hello: &Hello<'_>) {
-    chat.directory.add_session(user, conn, Secret::new(hello.secret));
+fn add_session(chat: &mut Chat, (conn, user): (ConnId, UserKey), hello: &Hello<'_>, away: bool) {
+    let session = Session { conn, secret: Secret::new(hello.secret), away };
+    chat.directory.add_session(user, session);
     chat.delivery.add_reader(Reader::new(conn, user, hello.encoding));
     chat.context.stats.sessions += 1;
     if let Some(timer) = chat.directory[user].end_absence() {
