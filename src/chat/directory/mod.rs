@@ -9,6 +9,7 @@
 //! Sessions are in their users' rows: nearly every user has one. It knows no rooms. A user's row
 //! has a place for the keys of its memberships, which `rooms` fills.
 
+mod awaited;
 mod session;
 mod user;
 
@@ -16,6 +17,7 @@ use std::collections::VecDeque;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
+use self::awaited::Awaited;
 use self::session::EndedSession;
 pub(super) use session::{Secret, Session};
 pub(super) use user::User;
@@ -42,6 +44,8 @@ pub(super) struct Directory {
     by_secret: KeyIndex<UserKey>,
     /// Users without a session, longest absent first; may hold users that are back or gone.
     absent: VecDeque<UserKey>,
+    /// Names by which nobody has come yet.
+    pub awaited: Awaited,
     /// Users and addresses that may not use the server.
     pub suspended: Arc<Suspensions>,
 }
@@ -98,9 +102,23 @@ impl Directory {
         key
     }
 
+    /// How many users have come at some time.
+    pub(super) fn known_len(&self) -> usize {
+        self.users.len() - self.awaited.users
+    }
+
+    /// Nobody has come by the name of this user yet, or somebody has.
+    pub(super) fn set_awaited(&mut self, key: UserKey, is_awaited: bool) {
+        let user = &mut self.users[key];
+        self.awaited.users -= usize::from(user.is_awaited);
+        self.awaited.users += usize::from(is_awaited);
+        user.is_awaited = is_awaited;
+    }
+
     /// Removes a user without sessions and memberships.
     pub(super) fn remove_user(&mut self, key: UserKey) -> Option<User> {
         let user = self.users.remove(key)?;
+        self.awaited.users -= usize::from(user.is_awaited);
         debug_assert!(user.sessions.is_empty(), "a user with a session is not forgotten");
         debug_assert!(user.memberships.is_empty(), "a member is not forgotten");
         for ended in user.resumable() {
@@ -210,6 +228,8 @@ impl Directory {
 
     /// Checks the invariants.
     pub(super) fn debug_check(&self) {
+        let awaited = self.users.iter().filter(|(_, user)| user.is_awaited).count();
+        debug_assert_eq!(self.awaited.users, awaited, "those who have not come are counted");
         for (key, user) in self.users.iter() {
             debug_assert_eq!(self.user_named(user.name.as_str()), Some(key), "a user is found");
             let live = user.sessions.iter().map(|session| session.secret);

@@ -19,8 +19,10 @@ pub(in crate::chat) struct User {
     pub memberships: Few<(RoomKey, MembershipKey)>,
     /// As others are told, that is with the leave grace.
     pub presence: Presence,
-    /// The server gave the name, or nobody ever came by it: the user is forgotten after a while.
+    /// The server gave the name: the user is forgotten after a while.
     pub is_guest: bool,
+    /// Nobody has come by the name yet: it is remembered for the messages that wait.
+    pub is_awaited: bool,
     /// There only for users that have been away.
     pub absence: Option<Box<Absence>>,
     /// Memberships in rooms.
@@ -50,6 +52,7 @@ impl User {
             memberships: Few::new(),
             presence: Presence::Off,
             is_guest,
+            is_awaited: false,
             absence: None,
             rooms: 0,
             conversations_begun: 0,

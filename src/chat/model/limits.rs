@@ -15,9 +15,10 @@ pub struct Limits {
     pub sessions_per_user: usize,
     /// Members of one room.
     pub members_per_room: usize,
-    /// Users in all, present or remembered. At the bound the one makes room that was absent for
-    /// longest and has nothing to lose but places in open rooms; if there is none, newcomers are
-    /// refused ([`Code::Busy`](super::code::Code::Busy)).
+    /// Users in all, present or remembered, without those who never came ([`AWAITED_MAX`]). At the
+    /// bound the one makes room that was absent for longest and has nothing to lose but places in
+    /// open rooms; if there is none, newcomers are refused
+    /// ([`Code::Busy`](super::code::Code::Busy)).
     pub users: usize,
     /// Rooms and direct conversations in all.
     pub rooms: usize,
@@ -75,6 +76,10 @@ pub const EMOJI_LEN_MAX: usize = 64;
 pub const REASON_LEN_MAX: usize = 256;
 /// Bytes of the longest text to search for.
 pub const SEARCH_LEN_MAX: usize = 256;
+/// Conversations that one user may have begun with names by which nobody has come yet.
+pub const AWAITED_BY_ONE_MAX: usize = 32;
+/// Such conversations of all users together, about 1 KB each; they count against no other bound.
+pub const AWAITED_MAX: usize = 1 << 16;
 /// Bans, mutes and invitations of one room; those that are over do not count.
 pub const RESTRICTIONS_MAX: usize = 4_096;
 /// Unread messages of a room above which they are not counted.

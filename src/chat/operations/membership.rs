@@ -100,6 +100,11 @@ pub(super) fn end_membership(chat: &mut Chat, key: MembershipKey, reason: Option
         let name = chat.directory[user].name.clone();
         row.put_meta(&mut chat.context, RoomMeta::Member(name, None));
     }
+    if chat.directory[user].is_awaited
+        && let Some(other) = chat.rooms[room].name.other_than(&chat.directory[user].name)
+    {
+        chat.directory.awaited.end(other);
+    }
     chat.ephemeral_mut().forget_member(key);
     chat.rooms.remove_member(&mut chat.directory, key);
     retire_room(chat, room);
