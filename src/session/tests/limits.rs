@@ -128,3 +128,27 @@ fn a_stranger_is_given_less_memory_than_a_user() {
     harness.receive(user, &text(&message));
     assert_eq!(ids(&harness.frames(user)), [1]);
 }
+
+#[test]
+fn the_echo_takes_a_large_message_in_tiny_fragments_and_the_chat_does_not() {
+    let fragment = |first: u8, len: u8| {
+        let mut frame = vec![first, 0x80 | len, 0, 0, 0, 0];
+        frame.resize(6 + usize::from(len), b'x');
+        frame
+    };
+    let mut harness = Harness::with(|config, _| config.echo = true);
+    let echo = harness.open(ListenerKind::Http);
+    harness.receive(echo, super::UPGRADE.replace("/ws", "/echo").as_bytes());
+    harness.take(echo);
+    harness.receive(echo, &fragment(0x01, 64));
+    let more = fragment(0x00, 64);
+    for _ in 0..1 << 10 {
+        harness.receive(echo, &more.repeat(64));
+    }
+    harness.receive(echo, &fragment(0x80, 0));
+    assert_eq!(harness.closed(echo), None);
+    assert_eq!(harness.frames(echo).concat().len(), (1 << 22) + 64);
+    let chat = harness.enter("ann");
+    harness.receive(chat, &[fragment(0x01, 0), fragment(0x00, 0).repeat(1_024)].concat());
+    assert_eq!(harness.frames(chat), ["close 1009"]);
+}

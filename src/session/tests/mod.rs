@@ -123,6 +123,7 @@ impl Harness {
             Effect::Close { conn, reason, ending } => {
                 self.see(conn).closed.get_or_insert((reason, ending));
             }
+            Effect::OutboundMax { .. } => {}
             other => panic!("{other:?}"),
         }
     }
