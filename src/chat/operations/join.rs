@@ -113,6 +113,7 @@ fn joined_reply(
         // It has ended while it was being written: the user has left on another session.
         return Err(if room.private { no_such_room() } else { not_member() });
     };
+    let role = chat.lookup().role(membership);
     let membership = &chat.rooms[membership];
     Ok(Reply::Joined {
         room: room.name.clone(),
@@ -120,7 +121,7 @@ fn joined_reply(
         seq: room.head,
         oldest: room.oldest(),
         durable: room.durability,
-        role: membership.role,
+        role,
         read: membership.read,
         recv: membership.recv,
         members: u64::try_from(room.members.len()).unwrap_or(u64::MAX),

@@ -5,7 +5,7 @@ use super::room_end::retire_room;
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::{Event, LeftReason};
-use crate::chat::model::log::{MemberMeta, RoomMeta};
+use crate::chat::model::log::{MemberMeta, Restriction, RoomMeta};
 use crate::chat::model::record::Act;
 use crate::chat::model::reply::{Refusal, Role};
 use crate::chat::rooms::{Membership, no_such_room};
@@ -37,6 +37,11 @@ pub(super) fn begin_membership(
     if row.members.len() >= members_max {
         return Err(Refusal::new(Code::RoomFull, "the room is full").limit(members_max));
     }
+    let name = &chat.directory[user].name;
+    // The voice is not given back by leaving and joining.
+    let is_reader = chat.lookup().restriction(room, name, Restriction::Reader).is_some();
+    let role = if is_reader { role.min(Role::Reader) } else { role };
+    let row = &chat.rooms[room];
     let rev = chat.context.next_rev();
     let member = Membership { counted: !force, rev, ..Membership::new(user, room, role, row.head) };
     let key = chat.rooms.add_member(&mut chat.directory, member).ok_or_else(no_such_room)?;

@@ -1,6 +1,7 @@
 //! The snapshot of the rooms that the store has, taken up at the start.
 
 use super::absence::arm_absence;
+use super::moderation::restrict;
 use super::room_begin::open_log;
 use super::room_end::retire_room;
 use super::{Chat, suspensions};
@@ -63,9 +64,7 @@ fn restore_meta(chat: &mut Chat, key: RoomKey, meta: RoomMeta) {
         RoomMeta::Access { private, owned, .. } => (room.private, room.owned) = (private, owned),
         RoomMeta::Topic(text) => room.topic = text,
         RoomMeta::Member(user, Some(member)) => restore_member(chat, key, &user, member),
-        RoomMeta::Restriction(user, kind, expiry) => {
-            room.moderation.set(&user, kind, expiry, chat.context.now.wall_ms);
-        }
+        RoomMeta::Restriction(user, kind, meta) => restrict(chat, (key, &user), kind, meta),
         RoomMeta::Member(_, None) => {}
     }
 }

@@ -7,6 +7,7 @@ mod moderation;
 mod owners;
 mod people;
 mod readings;
+mod rights;
 mod stored;
 
 use super::model::command::{Position, Resume, Send, Target};

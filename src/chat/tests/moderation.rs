@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::super::model::command::{ModerationCommand, Page};
 use super::super::model::log::{
-    Appended, Expiry, LogFault, LogReply, LogRequest, MemberMeta, Restriction, RoomMeta,
-    Suspensions,
+    Appended, Expiry, LogFault, LogReply, LogRequest, MemberMeta, Restriction, RestrictionMeta,
+    RoomMeta, Suspensions,
 };
 use super::super::model::policy::{Access, Creators, Policies, Policy, PresenceMode, Rule};
 use super::super::model::reply::{Durability, Role};
@@ -302,17 +302,21 @@ fn name(name: &str) -> UserName {
 
 #[test]
 fn each_act_is_kept_with_its_facts() {
-    let term = |until, reason: &str| Some(Expiry { until, reason: reason.into() });
+    let (by, at) = (Some(name("own")), Some(1_000));
+    let term = |until, reason: &str| {
+        let expiry = Expiry { until, reason: reason.into() };
+        Some(RestrictionMeta { by: by.clone(), at, expiry })
+    };
     let member = |role| MemberMeta { role, recv: 0, read: 0 };
     let standing = |what, term| RoomMeta::Restriction(name("mem"), what, term);
     let (mut harness, watched) = stored_den(true);
-    let forever = || term(None, "");
+    let forever = || Some(RestrictionMeta::default());
     let owner = RoomMeta::Member(name("own"), Some(member(Role::Owner)));
     let joined = RoomMeta::Member(name("mem"), Some(member(Role::Member)));
     let access = RoomMeta::Access { private: true, owned: true, policy: None };
     let invited = standing(Restriction::Invited, forever());
     let used = standing(Restriction::Invited, None);
-    let begun = [owner, access, RoomMeta::Topic("tea".into()), invited.clone(), joined, used];
+    let begun = [owner, access, RoomMeta::Topic("tea".into()), invited, joined, used];
     assert_eq!(std::mem::take(&mut watched.0.borrow_mut().meta), begun);
     let until = Some(harness.now.wall_ms + 50);
     let gone = RoomMeta::Member(name("mem"), None);
@@ -320,7 +324,10 @@ fn each_act_is_kept_with_its_facts() {
     let topic = Command::Topic { room: "den".into(), text: Some("rum".into()), weight: 3 };
     for (command, expect) in [
         (topic, vec![RoomMeta::Topic("rum".into())]),
-        (act("mem", ModerationCommand::Role(Role::Reader), ""), vec![reader.clone(), reader]),
+        (
+            act("mem", ModerationCommand::Role(Role::Reader), ""),
+            vec![reader.clone(), standing(Restriction::Reader, term(None, "")), reader],
+        ),
         (
             act("mem", ModerationCommand::Mute(Some(50)), "why"),
             vec![standing(Restriction::Muted, term(until, "why"))],
@@ -331,7 +338,12 @@ fn each_act_is_kept_with_its_facts() {
         ),
         (
             act("mem", ModerationCommand::Ban(None), ""),
-            vec![gone, invited, standing(Restriction::Banned, forever())],
+            vec![
+                gone,
+                standing(Restriction::MayReturn, forever()),
+                standing(Restriction::Invited, None),
+                standing(Restriction::Banned, term(None, "")),
+            ],
         ),
         (act("mem", ModerationCommand::Unban, ""), vec![standing(Restriction::Banned, None)]),
     ] {

@@ -40,8 +40,9 @@ fn image() -> Vec<u8> {
                     meta: RoomMeta::Member(user(who), Some(member)),
                 });
             }
-            let term = Expiry { until: Some(5), reason: "rude".into() };
-            let meta = RoomMeta::Restriction(user("mal"), Restriction::Banned, Some(term));
+            let expiry = Expiry { until: Some(5), reason: "rude".into() };
+            let ban = RestrictionMeta { expiry, ..RestrictionMeta::default() };
+            let meta = RoomMeta::Restriction(user("mal"), Restriction::Banned, Some(ban));
             harness.request(LogRequest::PutMeta { log, meta });
             harness.request(LogRequest::PutMeta { log, meta: RoomMeta::Topic("tea".into()) });
             assert_eq!(harness.sync(log), Ok(()));
