@@ -106,6 +106,8 @@ pub struct MemberMeta {
     pub recv: u64,
     /// Up to which seq the user has read.
     pub read: u64,
+    /// When it began, by a number that rises with each membership: who is the oldest member.
+    pub joined: u64,
 }
 
 /// Something that holds of a user in a room, member or not.

@@ -10,10 +10,9 @@
 //! | give roles | | | | yes |
 //!
 //! Nobody does any of it to themselves, except that an owner may take a lower role while there is
-//! another owner. In the same way an owner leaves while there is another, or nobody else at all: a
-//! room does not lose its only owner to those who stay. A room that was made by `join` has no
-//! owner: nobody moderates there, everybody may change the topic, and anybody may be invited, which
-//! changes nothing but that they are told. The same holds of direct conversations.
+//! another owner; [`owners`](super::owners) says how a room comes to another one. A room that was
+//! made by `join` has no owner: nobody moderates there, everybody may change the topic, and anybody
+//! may be invited. In direct conversations there is nothing of it.
 //!
 //! Each act but an invitation is a record. From the moment that it is asked for, it counts against
 //! the user that it is about; it takes effect when the log has it, and is taken back if the log
@@ -27,6 +26,7 @@
 //! when it is over: that is kept, too. From others the room stays hidden; a ban ends an invitation.
 
 use super::membership::{end_membership, put_member};
+use super::owners::is_owned_by_another;
 use super::send::{NewRecord, append};
 use super::{Answer, Chat};
 use crate::chat::keys::{MembershipKey, RoomKey};
@@ -34,7 +34,7 @@ use crate::chat::model::code::Code;
 use crate::chat::model::command::ModerationCommand;
 use crate::chat::model::event::LeftReason;
 use crate::chat::model::limits::{RESTRICTIONS_MAX, SEQ_END};
-use crate::chat::model::log::{Expiry, MemberMeta, Restriction, RestrictionMeta, RoomMeta};
+use crate::chat::model::log::{Expiry, Restriction, RestrictionMeta, RoomMeta};
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::{Act, Body, Record};
 use crate::chat::model::reply::{Refusal, Role};
@@ -143,28 +143,6 @@ fn check_step_down(
     Err(Refusal::new(Code::Forbidden, message))
 }
 
-/// Whether a room has another owner than this member.
-fn is_owned_by_another(chat: &Chat, membership: MembershipKey) -> bool {
-    let members = &chat.rooms[chat.rooms[membership].room].members;
-    let mut others = members.iter().filter(|&&other| other != membership);
-    others.any(|&other| chat.lookup().role(other) == Role::Owner)
-}
-
-/// # Errors
-///
-/// [`Code::Forbidden`] for the only owner of a room that others are members of.
-pub(super) fn check_departure(chat: &Chat, membership: MembershipKey) -> Result<(), Refusal> {
-    let row = &chat.rooms[membership];
-    let room = &chat.rooms[row.room];
-    let is_alone = room.members.len() == 1;
-    if !room.owned || row.role < Role::Owner || is_alone || is_owned_by_another(chat, membership) {
-        return Ok(());
-    }
-    let message =
-        "you are the only owner of this room; make another member an owner before you leave";
-    Err(Refusal::new(Code::Forbidden, message))
-}
-
 /// Only users of a lower role are removed or silenced; an owner gives any role to anybody.
 fn check_rank(
     role: Role,
@@ -228,7 +206,7 @@ fn meta_of(
     let user = || target.clone();
     let membership = |role| {
         let row = member.map(|membership| &chat.rooms[membership]);
-        let meta = row.map(|row| MemberMeta { role, recv: row.recv, read: row.read });
+        let meta = row.map(|row| row.meta(role));
         meta.map(|meta| RoomMeta::Member(user(), Some(meta)))
     };
     let end = member

@@ -83,6 +83,9 @@ fn restore_member(chat: &mut Chat, room: RoomKey, name: &UserName, member: Membe
     let counted = !row.name.is_direct();
     let (recv, read) = (member.recv.min(row.head), member.read.min(row.head));
     let new = Membership::new(user, room, member.role, row.head);
-    let member = Membership { counted, recv, read, rev: chat.context.rev, ..new };
+    // Memberships of this start begin later, also if the wall clock has gone back.
+    let joined = member.joined;
+    chat.context.rev = chat.context.rev.max(joined);
+    let member = Membership { counted, recv, read, rev: chat.context.rev, joined, ..new };
     chat.rooms.add_member(&mut chat.directory, member);
 }

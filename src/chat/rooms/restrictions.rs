@@ -164,7 +164,7 @@ impl ModerationState {
     }
 
     /// Whether this user is about to leave.
-    pub(super) fn is_departing(&self, user: &UserName) -> bool {
+    pub(in crate::chat) fn is_departing(&self, user: &UserName) -> bool {
         self.pending().any(|pending| matches!(pending, PendingAct::Departure(of) if of == user))
     }
 

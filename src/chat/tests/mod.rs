@@ -6,6 +6,7 @@ mod edits;
 mod moderation;
 mod owners;
 mod people;
+mod policies;
 mod readings;
 mod rights;
 mod stored;

@@ -41,10 +41,11 @@ pub(super) fn write(db: &Connection, room: i64, meta: &RoomMeta) -> rusqlite::Re
             let sql = "UPDATE room SET topic = ?2 WHERE id = ?1";
             db.prepare_cached(sql)?.execute(params![room, &**topic])
         }
-        RoomMeta::Member(user, Some(MemberMeta { role, recv, read })) => {
-            let sql = "INSERT OR REPLACE INTO member (room, user, role, recv, read) \
-                       VALUES (?1, ?2, ?3, ?4, ?5)";
-            let row = params![room, user.as_str(), role.code(), signed(*recv), signed(*read)];
+        RoomMeta::Member(user, Some(MemberMeta { role, recv, read, joined })) => {
+            let sql = "INSERT OR REPLACE INTO member (room, user, role, recv, read, joined) \
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            let (recv, read, joined) = (signed(*recv), signed(*read), signed(*joined));
+            let row = params![room, user.as_str(), role.code(), recv, read, joined];
             db.prepare_cached(sql)?.execute(row)
         }
         RoomMeta::Member(user, None) => {
@@ -72,11 +73,12 @@ pub(super) fn read_members(
     db: &Connection,
     each: impl FnMut(i64, Option<RoomMeta>) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
-    let sql = "SELECT room, user, role, recv, read FROM member";
+    let sql = "SELECT room, user, role, recv, read, joined FROM member";
     read_all(db, sql, each, |user, row| {
         let role = Role::from_code(row.get(2)?);
-        let (recv, read) = (unsigned(row.get(3)?), unsigned(row.get(4)?));
-        Ok(role.map(|role| RoomMeta::Member(user, Some(MemberMeta { role, recv, read }))))
+        let [recv, read, joined] = [3, 4, 5].map(|column| row.get(column).map(unsigned));
+        let (recv, read, joined) = (recv?, read?, joined?);
+        Ok(role.map(|role| RoomMeta::Member(user, Some(MemberMeta { role, recv, read, joined }))))
     })
 }
 

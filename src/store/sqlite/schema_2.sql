@@ -12,6 +12,10 @@ UPDATE restriction SET kind = 4 WHERE kind = 2 AND EXISTS (
 INSERT INTO restriction (room, user, kind, until, reason)
   SELECT room, user, 3, NULL, '' FROM member WHERE role = 0;
 
+-- Who of the members is the oldest: a number that rises with each membership; 0 where it began
+-- before this version.
+ALTER TABLE member ADD COLUMN joined INTEGER NOT NULL DEFAULT 0;
+
 -- Vowel signs (Mc) and other marks belong to the word that they are in. The index is filled again in
 -- the background.
 DROP TABLE word;

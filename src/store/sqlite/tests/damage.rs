@@ -33,7 +33,7 @@ fn image() -> Vec<u8> {
         let mut harness = Harness::open(folder.path());
         for (life, name) in [(1, "lobby"), (2, "@ann:bob"), (3, "empty")] {
             let log = harness.open_room(life, name, Durability::Disk);
-            let member = MemberMeta { role: Role::Owner, recv: 2, read: 1 };
+            let member = MemberMeta { role: Role::Owner, recv: 2, read: 1, joined: 4 };
             for who in ["ann", "bob", "eve"] {
                 harness.request(LogRequest::PutMeta {
                     log,

@@ -133,7 +133,7 @@ fn check_stored(outcome: &Appended, seq: u64) {
 fn what_was_stored_is_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("new").join("data");
-    let member = MemberMeta { role: Role::Owner, recv: 2, read: 1 };
+    let member = MemberMeta { role: Role::Owner, recv: 2, read: 1, joined: 4 };
     let expiry = Expiry { until: Some(5), reason: "rude".into() };
     let ban = RestrictionMeta { by: Some(user("ann")), at: Some(3), expiry };
     let meta = [
