@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::history::{self, Excerpt};
-use super::{Answer, Chat, edits, inbox, invitations, join, moderation, run, search, suspensions};
+use super::{
+    Answer, Chat, edits, inbox, invitations, join, leave, moderation, run, search, suspensions,
+};
 use crate::chat::context::Timer;
 use crate::chat::delivery::{PageId, Sender};
 use crate::chat::keys::RoomKey;
@@ -139,9 +141,9 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
             let result = join::on_join_synced(chat, &mut by, (room, position), outcome);
             (by, result)
         }
-        PendingOp::Leave { mut by, room } => {
+        PendingOp::Leave { mut by, room, ends } => {
             chat.rooms[room].moderation.finish(ticket);
-            let result = join::on_leave_synced(chat, &mut by, room, outcome);
+            let result = leave::on_leave_synced(chat, &mut by, (room, ends), outcome);
             (by, result)
         }
         PendingOp::Invite { by, room, invited } => {
@@ -153,6 +155,7 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
         | PendingOp::Page(_)
         | PendingOp::History { .. }
         | PendingOp::Inbox { .. }
+        | PendingOp::LeaveAsLast { .. }
         | PendingOp::Search { .. } => return debug_assert!(false, "only changes are synced"),
     };
     chat.answer(by, result);
@@ -179,6 +182,16 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
                 outcome => Err(refusal_of(fault_of(outcome))),
             };
             (by, result.map(Answer::Now))
+        }
+        PendingOp::LeaveAsLast { mut by, room, .. } => {
+            let result = match outcome {
+                Ok((log::Answer::Inbox(found), _)) => {
+                    let messages = found.first().map_or(0, |&(messages, _)| messages);
+                    leave::on_counted(chat, &mut by, room, messages)
+                }
+                outcome => Err(refusal_of(fault_of(outcome))),
+            };
+            (by, result)
         }
         PendingOp::Search { by, here, .. } => {
             let result = match outcome {

@@ -6,7 +6,9 @@ mod edits;
 mod moderation;
 mod owners;
 mod people;
+mod policies;
 mod readings;
+mod rights;
 mod stored;
 
 use super::model::command::{Position, Resume, Send, Target};
