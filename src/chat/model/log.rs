@@ -187,7 +187,7 @@ pub enum LogRequest {
 /// What is read from logs that are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
-    /// The records of these seqs, ascending, from the first that there is: as many as
+    /// The first `limit` records of these seqs that there are, ascending: as many as
     /// [`PAGE_BYTES_MAX`](super::limits::PAGE_BYTES_MAX) holds, and at least one.
     Page {
         /// Which log.
@@ -196,6 +196,8 @@ pub enum Query {
         from: u64,
         /// The last seq.
         to: u64,
+        /// How many.
+        limit: u32,
     },
     /// The last `limit` records below a seq: as many as a page holds, ascending.
     Below {

@@ -74,7 +74,7 @@ pub enum Body {
     Edit {
         /// The message's seq.
         target: u64,
-        /// Its new text; `None` if the message was deleted since.
+        /// Its new text; `None` if the message was edited again since, deleted or pruned.
         text: Option<Box<str>>,
     },
     /// Somebody deleted a message.

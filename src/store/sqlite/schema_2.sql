@@ -13,3 +13,7 @@ CREATE VIRTUAL TABLE word USING fts5 (
   tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
 );
 DELETE FROM meta WHERE key IN ('words', 'sum');
+
+-- Finds the edit of a message that still has its text: the last one.
+DROP INDEX edit;
+CREATE INDEX edit ON record (room, target) WHERE kind = 2 AND text IS NOT NULL;

@@ -11,6 +11,7 @@ use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::super::connection::Level;
+use super::super::edits;
 use super::super::integers::{signed, unsigned};
 use super::super::room_meta;
 use super::super::room_row::RoomCounters;
@@ -289,6 +290,7 @@ fn prune(
         is_over
     })?;
     if counters != before {
+        edits::prune(db, room, counters.oldest, &mut counters)?;
         counters.write(db, room)?;
     }
     let records = u64::try_from(removed).unwrap_or(u64::MAX);

@@ -82,7 +82,8 @@ impl Harness {
         let mut from = oldest;
         while from <= head {
             let ticket = self.ticket();
-            self.request(LogRequest::Read { ticket, query: Query::Page { log, from, to: head } });
+            let query = Query::Page { log, from, to: head, limit: u32::MAX };
+            self.request(LogRequest::Read { ticket, query });
             match self.reply() {
                 LogReply::Answer { outcome: Ok(Answer::Records { records, .. }), .. } => {
                     let last = records.last().ok_or("an empty page")?;

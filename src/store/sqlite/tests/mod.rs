@@ -111,7 +111,8 @@ impl Harness {
 
     fn texts(&mut self, log: LogId) -> Vec<(u64, String)> {
         let ticket = self.ticket();
-        self.request(LogRequest::Read { ticket, query: Query::Page { log, from: 1, to: 1000 } });
+        let query = Query::Page { log, from: 1, to: 1000, limit: 1000 };
+        self.request(LogRequest::Read { ticket, query });
         let reply = self.reply();
         let LogReply::Answer { outcome: Ok(Answer::Records { records, .. }), .. } = reply else {
             panic!("{reply:?}");
