@@ -14,7 +14,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use rustix::fs::Mode;
+use rustix::process::{Signal, getppid, set_parent_process_death_signal, umask};
 
 use crate::config::{self, Change, Config, Environment, Flags, Loaded};
 use crate::server;
@@ -119,6 +120,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG));
         }
     };
+    // What this process writes holds people's words: its files, SQLite's and backups are for their
+    // owner alone.
+    umask(Mode::RWXG | Mode::RWXO);
     // Before anything is read: it must work, and help, when the configuration is wrong.
     if let Some(Command::Check { defaults: true }) = cli.command {
         return print(config::DEFAULTS);

@@ -76,7 +76,7 @@ impl From<PolicyError> for ServeError {
 /// [`ServeError`] if it cannot start, or the poller breaks.
 pub fn serve(config: &Config) -> Result<(), ServeError> {
     let clock = Clock::start();
-    let descriptors = descriptors::raise()?;
+    let descriptors = descriptors::raise();
     let connections_max = connections_max(config, descriptors);
     let (reactor_config, kinds) = listeners(config, connections_max);
     let mut reactor = Reactor::bind(&reactor_config)?;
@@ -127,6 +127,9 @@ fn connections_max(config: &Config, descriptors: Descriptors) -> usize {
     let why = match config.limits.connections {
         Some(wanted) if wanted > fit => "limits.connections is more than RLIMIT_NOFILE allows",
         Some(_) => "limits.connections",
+        None if descriptors.limit < descriptors.ceiling => {
+            "RLIMIT_NOFILE, which the system does not let this process raise"
+        }
         None => "RLIMIT_NOFILE, less those kept for other files",
     };
     log::info!(connections = connections_max, descriptors = descriptors.limit, why; "capacity");

@@ -1,11 +1,11 @@
 //! HTTP requests: the page, health, the admin listener's answers, and the way into WebSocket.
 
+use super::Turn;
 use super::context::{ECHO_OUTBOUND_MAX, SessionContext};
 use super::encode::Format;
 use super::input::Session;
 use super::state::Protocol;
 use crate::admin::{self, Answer};
-use crate::chat::Chat;
 use crate::http::{
     Admitted, Head, Method, Parsed, Refusal, Response, Route, Status, Upgrade, render_switching,
 };
@@ -17,8 +17,6 @@ use crate::ws::{self, extension};
 const WEBSOCKET: &str = "/ws";
 /// The path of the diagnostic WebSocket.
 const ECHO: &str = "/echo";
-/// The path at which both listeners say whether the server is well.
-const HEALTH: &str = "/healthz";
 
 /// What a request comes to.
 enum Outcome {
@@ -48,7 +46,7 @@ impl Session<'_, '_> {
                 return false;
             }
             Ok(Parsed::Head { head, consumed }) => {
-                let outcome = context.outcome(&head, *is_admin, turn.chat);
+                let outcome = context.outcome(&head, *is_admin, turn);
                 let rest = std::mem::take(input);
                 *input = rest.get_mut(consumed..).unwrap_or_default();
                 outcome
@@ -119,14 +117,15 @@ impl Session<'_, '_> {
 
 impl SessionContext {
     /// What the request of this head comes to.
-    fn outcome(&self, head: &Head<'_>, is_admin: bool, chat: &Chat) -> Outcome {
+    fn outcome(&self, head: &Head<'_>, is_admin: bool, turn: &Turn<'_>) -> Outcome {
+        let health = (self.health, turn.now.tick);
         let keep_alive = head.keep_alive();
         let method = head.method();
         if is_admin {
             return match self.admission.admit(head, |path| Route::Page(path.to_owned())) {
                 Ok(Admitted::Page(path)) => {
-                    super::gauges::update(&self.metrics, chat, self.sessions_bytes);
-                    let answer = admin::respond(&path, &self.metrics, self.health);
+                    super::gauges::update(&self.metrics, turn.chat, self.sessions_bytes);
+                    let answer = admin::respond(&path, &self.metrics, health);
                     Outcome::Respond { response: plain(answer), method, keep_alive }
                 }
                 Ok(_) => refuse(Refusal::NotFound, Some(head)),
@@ -138,7 +137,7 @@ impl SessionContext {
                 Outcome::Respond { response: asset.response(head), method, keep_alive }
             }
             Ok(Admitted::Health) => {
-                let response = plain(admin::healthz(self.health));
+                let response = plain(admin::healthy(head.path(), &self.metrics, health));
                 Outcome::Respond { response, method, keep_alive }
             }
             Ok(Admitted::WebSocket(upgrade)) => self.switch(head, &upgrade, false),
@@ -151,7 +150,7 @@ impl SessionContext {
         match path {
             WEBSOCKET => Route::WebSocket,
             ECHO if self.is_echo_on => Route::Echo,
-            HEALTH => Route::Health,
+            admin::HEALTHZ | admin::READYZ => Route::Health,
             _ => self.pages.find(path).map_or(Route::NotFound, Route::Page),
         }
     }

@@ -90,6 +90,9 @@ struct FileRead {
 /// Opens the file, marks it as in use if it is whole, and reads the rooms.
 fn read(path: &Path, now: Now) -> Result<FileRead, OpenError> {
     if !path.exists() {
+        if let Some(found) = data_dir::remains(path) {
+            return Err(OpenError::Incomplete(path.to_owned(), found));
+        }
         create(path)?;
     }
     let failed = OpenError::of_sqlite(path);

@@ -187,7 +187,10 @@ impl Writer {
 
     fn commit(&mut self, ops: Vec<Op>) {
         let began = self.clock.micros();
-        let replies = self.engine.commit(self.clock.now(), ops);
+        let now = self.clock.now();
+        self.metrics.begin_batch(now.tick);
+        let replies = self.engine.commit(now, ops);
+        self.metrics.end_batch();
         let micros = self.clock.micros().saturating_sub(began);
         let (mut stored, mut refused) = (0, 0);
         for reply in &replies {
@@ -299,7 +302,7 @@ mod tests {
             let outcome = Err(LogFault::Broken);
             LogReply::Synced { ticket: Ticket(ticket), outcome }
         };
-        queue.push(sync(1).chain(sync(2)));
+        queue.push(sync(1).chain(sync(2)), false);
         let way = Arc::clone(&queue);
         catch_unwind(AssertUnwindSafe(move || {
             let guard = PanicGuard { queue: way, replies, is_finished: false };
@@ -309,6 +312,6 @@ mod tests {
         .unwrap_err();
         let told: Vec<_> = told.try_iter().collect();
         assert_eq!(told, [refused(1), refused(2), LogReply::Health(Err(LogFault::Broken))]);
-        assert_eq!(queue.push(sync(3)), [refused(3)]);
+        assert_eq!(queue.push(sync(3), false), [refused(3)]);
     }
 }

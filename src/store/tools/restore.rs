@@ -42,6 +42,7 @@ pub fn run(data: &Path, file: &Path, wall_ms: u64) -> Result<Restored, ToolError
     backup::remove(&part);
     let restored = backup::copy(&source, file, &part).and_then(|copied| {
         begin_epochs(&part, wall_ms)?;
+        data_dir::give_to_owner(&part).map_err(ToolError::file(&part))?;
         let kept = keep(&place, wall_ms)?;
         fs::rename(&part, &place).map_err(ToolError::file(&place))?;
         open::sync_directory_of(&place)?;

@@ -287,6 +287,20 @@ fn what_was_read_before_the_json_broke_is_told_apart_by_its_id() {
 }
 
 #[test]
+fn an_id_that_may_have_been_cut_off_is_not_answered_as_another_request() {
+    for (text, id) in [
+        (r#"{"op":"ping","id":4"#, None),
+        (r#"{"op":"ping","id":-4"#, None),
+        (r#"{"op":"ping","id":"a"#, None),
+        (r#"{"op":"ping","id":4,"#, Some("4")),
+        (r#"{"op":"ping","id":"a""#, None),
+    ] {
+        let refused = check_refused(text, 1001, None, "complete");
+        assert_eq!(refused.id.map(|id| id.0.to_string()).as_deref(), id, "{text}");
+    }
+}
+
+#[test]
 fn an_unknown_operation_is_refused_with_those_that_there_are() {
     let refused = check_refused(r#"{"op":"jion","id":1}"#, 1002, Some("op"), "hello, refresh");
     assert_eq!(refused.refusal.hint.as_deref(), Some("join"));
