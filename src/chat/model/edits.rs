@@ -9,6 +9,9 @@
 //! | a deletion ([`apply`]) | becomes [`Body::Deleted`] | lose their texts |
 //! | its log is pruned ([`prune`]) | is gone | lose their texts |
 //! | its author is erased ([`erase`]) | becomes [`Body::Deleted`], under another name | lose their texts |
+//!
+//! Topics and reasons of an erased author lose their texts too, and reactions become ones that were
+//! taken back.
 
 use super::limits::RECORD_OVERHEAD;
 use super::log::{Appended, TargetCheck};
@@ -85,11 +88,9 @@ pub fn erase(record: &Record, user: &UserName, placeholder: &UserName) -> Option
         match &mut erased.body {
             Body::Topic { text } => *text = "".into(),
             Body::Moderation { reason, .. } => *reason = "".into(),
-            Body::Message { .. }
-            | Body::Deleted
-            | Body::Edit { .. }
-            | Body::Deletion { .. }
-            | Body::Reaction { .. } => {}
+            // Nobody has reacted: whoever counts has nothing to count.
+            Body::Reaction { emoji, remove, .. } => (*emoji, *remove) = ("".into(), true),
+            Body::Message { .. } | Body::Deleted | Body::Edit { .. } | Body::Deletion { .. } => {}
         }
     }
     if let Body::Moderation { target, .. } = &mut erased.body
@@ -254,10 +255,13 @@ mod tests {
             record(5, from, Body::Moderation { act: Act::Kick, target, reason }, 300)
         };
         let topic = |text: &str| Body::Topic { text: text.into() };
+        let reaction =
+            |emoji: &str, remove| Body::Reaction { target: 3, emoji: emoji.into(), remove };
         for (before, from, after) in [
             (message(7, "ann"), "erased-1", Body::Deleted),
             (edit(8, 7), "erased-1", Body::Edit { target: 7, text: None }),
             (record(5, "ann", topic("tea"), 300), "erased-1", topic("")),
+            (record(5, "ann", reaction("+1", false), 300), "erased-1", reaction("", true)),
             (moderation("ann", "bob", "why"), "erased-1", moderation("x", "bob", "").body),
             (moderation("bob", "ann", "why"), "bob", moderation("x", "erased-1", "why").body),
             (moderation("ann", "ann", "why"), "erased-1", moderation("x", "erased-1", "").body),

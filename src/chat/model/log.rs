@@ -89,8 +89,8 @@ pub enum RoomMeta {
         /// matches.
         policy: Option<Box<str>>,
     },
-    /// The topic, empty if there is none.
-    Topic(Box<str>),
+    /// The topic, empty if there is none, and who has set it, if that is known.
+    Topic(Box<str>, Option<UserName>),
     /// A user's membership, `None` if there is none any more.
     Member(UserName, Option<MemberMeta>),
     /// Something that holds of a user in the room, member or not; `None` if it does no longer.

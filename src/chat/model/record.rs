@@ -107,6 +107,17 @@ pub enum Body {
     },
 }
 
+impl Body {
+    /// The text of a message.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Message { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+}
+
 /// An act of moderation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Act {

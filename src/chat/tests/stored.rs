@@ -366,7 +366,7 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
         head: 10,
         oldest: 1,
         meta: vec![
-            RoomMeta::Topic("tea".into()),
+            RoomMeta::Topic("tea".into(), None),
             RoomMeta::Member(user("ann"), Some(member)),
             RoomMeta::Member(user("guest-1"), Some(member)),
         ],

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::integers::signed;
 use super::record_row::{self, COLUMNS, RowFault};
 use super::room_row::RoomCounters;
-use super::search::index;
+use super::search::index::{self, Indexed};
 use crate::chat::model::edits;
 use crate::chat::model::log::{Appended, LogFault, TargetCheck};
 use crate::chat::model::record::{Body, Record};
@@ -56,11 +56,9 @@ pub(super) fn apply(
 ) -> rusqlite::Result<()> {
     let Stored { id, record } = target;
     let Some(changed) = edits::apply(&record, change) else { return Ok(()) };
-    let text = match &changed.body {
-        Body::Message { text, .. } => Some(&**text),
-        _ => None,
-    };
-    index::update(db, id, room, text)?;
+    if let Some(text) = record.body.text() {
+        index::update(db, Indexed { id, room, text }, changed.body.text())?;
+    }
     replace(db, room, (&record, &changed), counters)?;
     // Most messages have no earlier edits: no query is made for these.
     if !matches!(record.body, Body::Message { edited: Some(_), .. }) {

@@ -65,7 +65,7 @@ impl FactKey {
     pub(super) fn of(meta: &RoomMeta) -> Self {
         match meta {
             RoomMeta::Access { .. } => Self::Access,
-            RoomMeta::Topic(_) => Self::Topic,
+            RoomMeta::Topic(..) => Self::Topic,
             RoomMeta::Member(user, _) => Self::Member(user.as_str().to_owned()),
             RoomMeta::Restriction(user, standing, _) => {
                 Self::Restriction(user.as_str().to_owned(), *standing)

@@ -43,7 +43,7 @@ fn image() -> Vec<u8> {
             let term = Expiry { until: Some(5), reason: "rude".into() };
             let meta = RoomMeta::Restriction(user("mal"), Restriction::Banned, Some(term));
             harness.request(LogRequest::PutMeta { log, meta });
-            harness.request(LogRequest::PutMeta { log, meta: RoomMeta::Topic("tea".into()) });
+            harness.request(LogRequest::PutMeta { log, meta: RoomMeta::Topic("tea".into(), None) });
             assert_eq!(harness.sync(log), Ok(()));
             for number in 0..if life == 3 { 0 } else { 40 } {
                 let text = format!("{name} says {}", "word ".repeat(number));

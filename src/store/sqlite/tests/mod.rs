@@ -138,7 +138,7 @@ fn what_was_stored_is_there_after_a_restart() {
     let term = Expiry { until: Some(5), reason: "rude".into() };
     let meta = [
         RoomMeta::Access { private: true, owned: true, policy: Some("quiet".into()) },
-        RoomMeta::Topic("tea".into()),
+        RoomMeta::Topic("tea".into(), None),
         RoomMeta::Member(user("ann"), Some(member)),
         RoomMeta::Restriction(user("bob"), Restriction::Banned, Some(term)),
     ];
