@@ -62,7 +62,7 @@ fn restore_meta(chat: &mut Chat, key: RoomKey, meta: RoomMeta) {
     let room = &mut chat.rooms[key];
     match meta {
         RoomMeta::Access { private, owned, .. } => (room.private, room.owned) = (private, owned),
-        RoomMeta::Topic(text) => room.topic = text,
+        RoomMeta::Topic(text, _) => room.topic = text,
         RoomMeta::Member(user, Some(member)) => restore_member(chat, key, &user, member),
         RoomMeta::Restriction(user, kind, meta) => restrict(chat, (key, &user), kind, meta),
         RoomMeta::Member(_, None) => {}

@@ -56,12 +56,10 @@ pub(super) struct JoinPosition {
 /// A part of a page of history that is being read.
 #[derive(Debug)]
 pub(super) enum PagePart {
-    /// One page in one direction.
-    Whole(Page),
-    /// The lower half of a page around a seq; so many records are wanted in all.
-    Lower(u64, u32),
-    /// The upper half of a page around a seq, and the lower one.
-    Upper(u64, Vec<SharedRecord>),
+    /// What is below the seq that the page is about; so many records are wanted in all.
+    Lower(Page, u32),
+    /// What is from there on, and what was found below.
+    Upper(Page, u32, Vec<SharedRecord>),
 }
 
 /// An inbox of which a part is being read.

@@ -5,6 +5,7 @@ mod cursors;
 mod edits;
 mod moderation;
 mod owners;
+mod paging;
 mod people;
 mod policies;
 mod readings;

@@ -111,7 +111,8 @@ impl Harness {
 
     fn texts(&mut self, log: LogId) -> Vec<(u64, String)> {
         let ticket = self.ticket();
-        self.request(LogRequest::Read { ticket, query: Query::Page { log, from: 1, to: 1000 } });
+        let query = Query::Page { log, from: 1, to: 1000, limit: 1000 };
+        self.request(LogRequest::Read { ticket, query });
         let reply = self.reply();
         let LogReply::Answer { outcome: Ok(Answer::Records { records, .. }), .. } = reply else {
             panic!("{reply:?}");
@@ -138,7 +139,7 @@ fn what_was_stored_is_there_after_a_restart() {
     let ban = RestrictionMeta { by: Some(user("ann")), at: Some(3), expiry };
     let meta = [
         RoomMeta::Access { private: true, owned: true, policy: Some("quiet".into()) },
-        RoomMeta::Topic("tea".into()),
+        RoomMeta::Topic("tea".into(), None),
         RoomMeta::Member(user("ann"), Some(member)),
         RoomMeta::Restriction(user("bob"), Restriction::Banned, Some(ban)),
         RoomMeta::Restriction(user("bob"), Restriction::Reader, Some(RestrictionMeta::default())),
