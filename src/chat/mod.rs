@@ -103,7 +103,7 @@ impl Chat {
     /// Makes this start's epochs differ from those of another start at the same wall time, as it
     /// comes without a clock that outlives the power. To be called before anything else.
     pub fn vary_epochs(&mut self, random: u128) {
-        self.rooms.epoch = self.rooms.epoch.varied(random);
+        self.rooms.vary_epochs(random);
     }
 
     /// Takes up the store's snapshot of the rooms, before anybody comes.
@@ -288,6 +288,12 @@ impl Chat {
         [self.directory.len(), rooms.table.len(), rooms.memberships.len(), rings]
     }
 
+    /// How many users there are who never came, and how many conversations wait for them.
+    #[must_use]
+    pub const fn awaited(&self) -> [usize; 2] {
+        [self.directory.awaited.users, self.directory.awaited.conversations]
+    }
+
     /// Checks every invariant of the rooms; for tests, in builds with debug assertions.
     pub fn debug_check(&self) {
         self.directory.debug_check();
@@ -368,7 +374,10 @@ impl Chat {
         while let Some(wanted) = self.delivery.pages.next_to_read() {
             let head = self.rooms.of_log(wanted.log).map_or(0, |key| self.rooms[key].head);
             let (log, from, to) = (wanted.log, wanted.from, wanted.to.min(head));
-            self.begin_read(PendingOp::Page((log, from)), Query::Page { log, from, to });
+            self.begin_read(
+                PendingOp::Page((log, from)),
+                Query::Page { log, from, to, limit: u32::MAX },
+            );
         }
     }
 }

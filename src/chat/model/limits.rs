@@ -72,6 +72,9 @@ pub const TOPIC_LEN_MAX: usize = 512;
 pub const GUEST_PREFIX: &str = "guest-";
 /// Bytes of the longest reaction.
 pub const EMOJI_LEN_MAX: usize = 64;
+/// Marks of others in the rooms of one resume, so few that the welcome stays below 64 KiB, which
+/// some small clients have as a bound; the connection is told of the others soon after.
+pub const RESUME_MARKS_MAX: usize = 48;
 /// Bytes of the longest reason of an act of moderation.
 pub const REASON_LEN_MAX: usize = 256;
 /// Bytes of the longest text to search for.
@@ -80,17 +83,10 @@ pub const SEARCH_LEN_MAX: usize = 256;
 pub const AWAITED_BY_ONE_MAX: usize = 32;
 /// Such conversations of all users together, about 1 KB each; they count against no other bound.
 pub const AWAITED_MAX: usize = 1 << 16;
-/// Bans, mutes and invitations of one room; those that are over do not count.
+/// Bans, mutes and readers of one room; those that are over do not count.
 pub const RESTRICTIONS_MAX: usize = 4_096;
 /// Unread messages of a room above which they are not counted.
 pub const UNREAD_MAX: u64 = 9_999;
-/// Bytes of rooms and of others' marks that one welcome tells, at most, unless the rooms alone are
-/// more. The marks that do not fit are told afterwards.
-pub const RESUME_BYTES_MAX: usize = 32 * 1024;
-/// Bytes that a room is counted for there.
-pub const RESUMED_ROOM_BYTES: usize = 256;
-/// Bytes that one mark takes: a name and a seq.
-pub const READ_MARK_BYTES: usize = 56;
 /// The highest seq plus one: what every JSON reader can hold in a double.
 pub const SEQ_END: u64 = 1 << 53;
 /// Bytes that a rendered record takes besides its names, text, data and `cid`, at most, framing

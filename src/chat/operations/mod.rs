@@ -16,10 +16,12 @@ mod history;
 mod inbox;
 mod invitations;
 mod join;
+mod leave;
 pub(super) mod log_replies;
 mod members;
 mod membership;
 mod moderation;
+mod owners;
 pub(super) mod restore;
 mod resume;
 mod room_begin;
@@ -93,6 +95,7 @@ fn resume_deferred(chat: &mut Chat, conn: ConnId) {
     }
     let user = reader.map(|reader| reader.user);
     if let Some(PendingOp::Deferred(reading)) = chat.take_deferred(conn) {
+        chat.delivery_mut().fan_out_sends_of(conn);
         chat.pending.resuming = Some(conn);
         run(chat, (conn, user), reading.request, reading.command);
         chat.pending.resuming = None;
@@ -130,7 +133,8 @@ fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<
             let (topic, policy) = (topic.as_deref(), policy.as_deref());
             create::create(chat, by, &create::Plan { name: &room, topic, private, policy })
         }
-        Command::Leave { room } => join::leave(chat, by, &room),
+        Command::Leave { room } => leave::leave(chat, by, &room),
+        Command::Close { room } => leave::close(chat, by, &room),
         other => execute_reading(chat, by, other),
     }
 }

@@ -8,20 +8,13 @@ use crate::chat::directory::{Secret, Session};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::Resume;
-use crate::chat::model::limits::{
-    GUEST_PREFIX, READ_MARK_BYTES, RESUME_BYTES_MAX, RESUMED_ROOM_BYTES,
-};
+use crate::chat::model::limits::{GUEST_PREFIX, RESUME_MARKS_MAX};
 use crate::chat::model::name::UserName;
 use crate::chat::model::output::{Encoding, Output, Request};
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::{ReadMarks, Refusal, Reply, Resumption};
 use crate::chat::rooms::parse_user;
 use crate::net::{CloseReason, ConnId};
-
-/// How many marks of others the welcome tells that answers for so many rooms.
-const fn resume_marks_max(rooms: usize) -> usize {
-    RESUME_BYTES_MAX.saturating_sub(rooms.saturating_mul(RESUMED_ROOM_BYTES)) / READ_MARK_BYTES
-}
 
 /// What a connection says of itself in `hello`.
 #[derive(Debug)]
@@ -42,7 +35,7 @@ pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, he
         Ok((user, resumed)) => {
             let positions = hello.resume.map_or_else(Vec::new, |resume| resume.positions);
             let mut rooms = Vec::with_capacity(positions.len());
-            let mut marks_left = Some(resume_marks_max(positions.len()));
+            let mut marks_left = Some(RESUME_MARKS_MAX);
             for position in positions {
                 let resumption = resume_room(chat, (conn, user), &position, resumed);
                 let (resumption, marks) = match resumption {

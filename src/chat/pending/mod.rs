@@ -56,12 +56,10 @@ pub(super) struct JoinPosition {
 /// A part of a page of history that is being read.
 #[derive(Debug)]
 pub(super) enum PagePart {
-    /// One page in one direction.
-    Whole(Page),
-    /// The lower half of a page around a seq; so many records are wanted in all.
-    Lower(u64, u32),
-    /// The upper half of a page around a seq, and the lower one.
-    Upper(u64, Vec<SharedRecord>),
+    /// What is below the seq that the page is about; so many records are wanted in all.
+    Lower(Page, u32),
+    /// What is from there on, and what was found below.
+    Upper(Page, u32, Vec<SharedRecord>),
 }
 
 /// An inbox of which a part is being read.
@@ -103,8 +101,10 @@ pub(super) enum PendingOp {
     Deferred(Box<DeferredReading>),
     /// A membership that is written before its `join` or `create` is answered.
     Join { by: Requester, room: RoomKey, position: Option<JoinPosition> },
-    /// The end of a membership, likewise.
-    Leave { by: Requester, room: RoomKey },
+    /// The end of a membership, likewise, and that of the room with it.
+    Leave { by: Requester, room: RoomKey, ends: bool },
+    /// How many messages would be lost with the room that its last member wants to leave.
+    LeaveAsLast { by: Requester, room: RoomKey, since: Mark },
     /// An invitation, likewise.
     Invite { by: Requester, room: RoomKey, invited: UserName },
     /// An `ack` whose marks are not kept yet.
@@ -134,6 +134,7 @@ impl PendingOp {
             Self::Deferred(_)
             | Self::Join { .. }
             | Self::Leave { .. }
+            | Self::LeaveAsLast { .. }
             | Self::Invite { .. }
             | Self::History { .. }
             | Self::Inbox { .. }
@@ -148,6 +149,7 @@ impl PendingOp {
             | Self::Question { room, .. }
             | Self::Join { room, .. }
             | Self::Leave { room, .. }
+            | Self::LeaveAsLast { room, .. }
             | Self::Invite { room, .. }
             | Self::Marks { room, .. }
             | Self::History { room, .. } => Some(*room),
@@ -164,6 +166,7 @@ impl PendingOp {
         match self {
             Self::History { since, .. }
             | Self::Inbox { since, .. }
+            | Self::LeaveAsLast { since, .. }
             | Self::Search { since, .. } => Some(*since),
             // Pages keep their own books.
             Self::Page(_)
@@ -186,6 +189,7 @@ impl PendingOp {
             Self::Ack { by }
             | Self::Join { by, .. }
             | Self::Leave { by, .. }
+            | Self::LeaveAsLast { by, .. }
             | Self::Invite { by, .. }
             | Self::History { by, .. }
             | Self::Inbox { by, .. }

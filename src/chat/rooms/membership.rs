@@ -27,6 +27,8 @@ pub(in crate::chat) struct Membership {
     pub read: u64,
     /// When the inbox's row last changed, apart from new records.
     pub rev: u64,
+    /// The `rev` at which it began: who of the members is the oldest.
+    pub joined: u64,
 }
 
 impl Membership {
@@ -50,10 +52,11 @@ impl Membership {
             recv: head,
             read: head,
             rev: 0,
+            joined: 0,
         }
     }
 }
 
 // The documentation of `server` states what a connection, a user and a room take. This is a part
 // of it.
-const _: () = assert!(size_of::<Option<Membership>>() <= 48);
+const _: () = assert!(size_of::<Option<Membership>>() <= 56);

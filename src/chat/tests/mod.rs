@@ -6,8 +6,11 @@ mod edits;
 mod marks;
 mod moderation;
 mod owners;
+mod paging;
 mod people;
+mod policies;
 mod readings;
+mod rights;
 mod stored;
 
 use super::model::command::{Position, Resume, Send, Target};

@@ -80,7 +80,8 @@ impl Client {
                 Ok(())
             }
             NO_SUCH_MESSAGE if matches!(asked, Pending::Change { .. }) => Ok(()),
-            NO_SUCH_ROOM | NOT_MEMBER if !is_view => {
+            // A conversation may have come back while the log was asked for the `cid`.
+            NO_SUCH_ROOM | NOT_MEMBER if !is_view || is_to_direct(&asked) => {
                 if let Pending::Send(draft) = asked {
                     // What cannot be said there any more is not said.
                     self.outbox.retain(|waiting| waiting.text != draft.text);
@@ -188,6 +189,8 @@ impl Client {
             }
             Pending::Status { away } => {
                 conn.away = away;
+                let is_open = |asked: &Pending| matches!(asked, Pending::Status { .. });
+                self.away = (!conn.pending.values().any(is_open)).then_some(away);
                 Ok(())
             }
             Pending::About { .. } | Pending::Invite | Pending::Other | Pending::Wrong => Ok(()),
@@ -207,6 +210,14 @@ impl Client {
         self.session = Some(text(data, "session")?.to_owned());
         conn.greeted = true;
         context.links[conn.link].story.greeted = true;
+        // What a session has said of itself holds after a resume.
+        if data["resumed"] != true {
+            self.away = Some(false);
+        }
+        match self.away {
+            Some(away) => conn.away = away,
+            None => self.ask_status(conn, context, false),
+        }
         let none = serde_json::Map::new();
         let rooms = data.get("rooms").and_then(Value::as_object).unwrap_or(&none);
         if rooms.len() != self.positions.len() {
@@ -449,4 +460,10 @@ fn resumed(
         return Err(format!("{room} goes on at {from} behind {seq}"));
     }
     Ok(View::new(log, from, true))
+}
+
+/// A message with a `cid` to a direct conversation.
+fn is_to_direct(asked: &Pending) -> bool {
+    let Pending::Send(draft) = asked else { return false };
+    draft.cid.is_some() && matches!(&draft.target, Target::Room(room) if room.starts_with('@'))
 }

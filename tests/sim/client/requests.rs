@@ -144,6 +144,18 @@ impl Client {
         self.put(conn, context, &text);
     }
 
+    /// Says whether it is away.
+    pub(super) fn ask_status(
+        &mut self,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
+        away: bool,
+    ) {
+        self.away = None;
+        let fields = [("status", Field::Text(if away { "away" } else { "online" }))];
+        self.ask(conn, context, (Op::Status, &fields), Pending::Status { away });
+    }
+
     /// Asks for the inbox.
     pub(super) fn ask_inbox(&mut self, conn: &mut Connection, context: &mut Context<'_>) {
         let seen = conn.views.iter().map(|(room, view)| (room.clone(), (view.log, view.next)));
