@@ -90,10 +90,12 @@ impl Chat {
     #[must_use]
     pub fn new(limits: Limits, now: Now) -> Self {
         let ring_bytes_max = limits.ring_total_bytes;
+        let context = Context::new(limits, now);
+        let rev = context.rev;
         Self {
-            context: Context::new(limits, now),
+            context,
             directory: Directory::default(),
-            rooms: Rooms::new(ring_bytes_max, now.wall_ms),
+            rooms: Rooms::new(ring_bytes_max, now.wall_ms, rev),
             delivery: Delivery::new(ring_bytes_max),
             ephemeral: Ephemeral::default(),
             pending: Pending::default(),

@@ -114,7 +114,9 @@ pub(in crate::chat) fn save(chat: &mut Chat) {
     for (membership, asked) in gathered {
         let Some(room) = chat.rooms.memberships.get(membership).map(|row| row.room) else {
             // It has ended meanwhile.
-            asked.acks.into_iter().for_each(|ack| answer(chat, ack, None));
+            for ack in asked.acks {
+                answer(chat, ack, None);
+            }
             continue;
         };
         chat.rooms.unkept.begin(membership, asked.marks);
@@ -158,7 +160,9 @@ pub(in crate::chat) fn on_synced(
         }
         // If they could not be, the store writes them when it can; nobody is told before.
         let refusal = outcome.err().map(refusal_of);
-        acks.into_iter().for_each(|ack| answer(chat, ack, refusal.clone()));
+        for ack in acks {
+            answer(chat, ack, refusal.clone());
+        }
     }
 }
 

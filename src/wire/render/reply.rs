@@ -75,8 +75,13 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         Reply::Welcome { .. } => welcome(out, reply, context),
         Reply::Joined { .. } => joined(out, reply),
         Reply::Pong { time } => field(out, r#""time":"#, *time),
-        Reply::Inbox { rev, rooms, more } => {
+        Reply::Inbox { rev, rooms, more, gone, full } => {
             field(out, r#""rev":"#, *rev);
+            put(out, if *full { r#","full":true"# } else { "" });
+            if !(*full && gone.is_empty()) {
+                put(out, r#","gone":"#);
+                array(out, gone, |out, room| name(out, room.as_str()));
+            }
             if *more {
                 put(out, r#","more":true"#);
             }

@@ -33,7 +33,6 @@ impl Client {
         })
     }
 
-    #[expect(clippy::too_many_lines, reason = "an arm for each event")]
     fn event(
         &mut self,
         conn: &mut Connection,

@@ -188,13 +188,18 @@ impl Client {
                 self.inbox(conn, context, (&seen, rev, &known), data)
             }
             Pending::Status { away } => {
-                conn.away = away;
-                let is_open = |asked: &Pending| matches!(asked, Pending::Status { .. });
-                self.away = (!conn.pending.values().any(is_open)).then_some(away);
+                self.said_away(conn, away);
                 Ok(())
             }
             Pending::About { .. } | Pending::Invite | Pending::Other | Pending::Wrong => Ok(()),
         }
+    }
+
+    /// What the session has said of itself is known when no other `status` is under way.
+    fn said_away(&mut self, conn: &mut Connection, away: bool) {
+        conn.away = away;
+        let is_open = |asked: &Pending| matches!(asked, Pending::Status { .. });
+        self.away = (!conn.pending.values().any(is_open)).then_some(away);
     }
 
     fn welcomed(

@@ -137,7 +137,8 @@ fn no_inbox_is_longer_than_the_welcome_says() {
         unread: 9_999,
         last,
     };
-    let inbox = |rows| Reply::Inbox { rev: SEQ, rooms: rows, more: true };
+    let inbox =
+        |rows| Reply::Inbox { rev: SEQ, rooms: rows, more: true, gone: Vec::new(), full: true };
     let rows = INBOX_BYTES_MAX / (INBOX_ROW_OVERHEAD + longest_room().as_str().len());
     let (limits, last) = (Limits::default(), booked(&("\"".repeat(LAST_LEN_MAX) + "…")));
     let with = |count| check_reply(&limits, &inbox(vec![row(None); count]));

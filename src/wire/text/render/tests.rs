@@ -264,11 +264,11 @@ fn the_inbox_counts_what_is_unread() {
     };
     let rooms = vec![row(lobby(), 3), row(direct(), 0)];
     check_reply(
-        &Reply::Inbox { rev: 1, rooms, more: false },
+        &Reply::Inbox { rev: 1, rooms, more: false, gone: Vec::new(), full: true },
         "-- your rooms: lobby (3 unread), @ann:bob --\n",
     );
     check_reply(
-        &Reply::Inbox { rev: 1, rooms: Vec::new(), more: false },
+        &Reply::Inbox { rev: 1, rooms: Vec::new(), more: false, gone: Vec::new(), full: true },
         "-- you are not in a room; join one with /join lobby --\n",
     );
 }
@@ -284,7 +284,7 @@ fn who_comes_back_is_told_what_is_unread_and_how_to_read_it() {
         unread,
         last: None,
     };
-    let inbox = |rooms| Reply::Inbox { rev: 1, rooms, more: false };
+    let inbox = |rooms| Reply::Inbox { rev: 1, rooms, more: false, gone: Vec::new(), full: true };
     let aside = note::aside(Op::Rooms);
     check_answer(
         &aside,
