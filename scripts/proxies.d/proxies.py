@@ -143,7 +143,7 @@ class Apache(Proxy):
         config = self.write(
             "whole.conf",
             f"ServerRoot {self.folder}\nPidFile {self.folder}/pid\nErrorLog {self.folder}/errors\n"
-            f"DefaultRuntimeDir {self.folder}\nServerName localhost\n{loaded}{self.copied(self.file)}",
+            f"DefaultRuntimeDir {self.folder}\nServerName localhost\nTimeout {IDLE}\n{loaded}{self.copied(self.file)}",
         )
         return [self.command, "-D", "FOREGROUND", "-f", config]
 
