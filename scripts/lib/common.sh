@@ -40,10 +40,13 @@ install() {
   local code=0
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null || code=$?
   [ -z "$guard" ] || as_root rm "$guard"
-  if command -v systemctl >/dev/null; then
-    comm -13 <(echo "$before") <(ls "$units") | grep -E '^(nginx|haproxy|apache2|lighttpd|caddy)[.]service$' |
-      xargs --no-run-if-empty --max-args=1 systemctl disable --quiet || true
-  fi
+  local unit
+  for unit in $(comm -13 <(echo "$before") <(ls "$units")); do
+    case $unit in nginx.service | haproxy.service | apache2.service | lighttpd.service | caddy.service)
+      ! command -v systemctl >/dev/null || as_root systemctl disable --quiet "$unit" || true
+      ;;
+    esac
+  done
   return "$code"
 }
 
