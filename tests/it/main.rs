@@ -15,6 +15,7 @@ mod configuration;
 mod conversation;
 mod database_commands;
 mod direct_messages;
+mod habits;
 mod history;
 mod hostile;
 mod http;

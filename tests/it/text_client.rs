@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::support::json::NUMBER;
 use crate::support::{Client, Raw, Server, Setup};
 
 /// Presence is told at once, so that it cannot come between later lines by chance.
@@ -336,6 +337,8 @@ fn who_comes_back_is_told_what_is_unread() {
          < -- goodbye --",
     );
     bob.expect(&json!({"ev": "message", "room": "@ann:bob", "from": "ann", "text": "hi"}));
+    // That it was read counts once it is kept.
+    bob.expect(&json!({"ev": "receipts", "room": "@ann:bob", "read": {"ann": NUMBER}}));
     let mut ann = Raw::connect(server.tcp);
     converse(
         &mut ann,

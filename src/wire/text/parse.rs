@@ -18,6 +18,7 @@ use crate::wire::encoded_len_max;
 const HISTORY_LIMIT: u32 = 20;
 /// Why what nobody would see is refused.
 const BLANK: &str = "a message needs more than blanks";
+const BLANK_TOPIC: &str = "a topic needs more than blanks; /topic - removes it";
 /// Messages that `/search` shows.
 const SEARCH_LIMIT: u32 = 20;
 
@@ -185,6 +186,7 @@ impl<'a> Commands<'a, '_> {
         let text = match text {
             "" => None,
             "-" => Some(""),
+            text if prose::is_blank(text) => return refused(Code::BadField, BLANK_TOPIC),
             text => Some(text),
         };
         let weight = encoded_len_max(text.unwrap_or_default(), None, None);
@@ -475,6 +477,7 @@ mod tests {
         assert_eq!(code(b"a\x1b[2Jb"), Some(Code::BadField));
         assert_eq!(code(b"a\tb"), None);
         assert_eq!(code(b"/topic \x07"), Some(Code::BadField));
+        assert_eq!(code("/topic \u{200b}".as_bytes()), Some(Code::BadField));
         assert_eq!(code("\u{200b}".as_bytes()), Some(Code::BadField));
         assert_eq!(code("/msg bob \u{2800}".as_bytes()), Some(Code::BadField));
     }
