@@ -228,10 +228,18 @@ impl Sessions {
         self.delivery(turn).end(conn, reason);
     }
 
-    /// The server is stopping, and health says so.
+    /// The server is stopping, and health says so. Who has asked nothing by HTTP is let go at once,
+    /// without waiting for the other end to close too.
     pub fn handle_stop(&mut self, turn: &mut Turn<'_>) {
         self.context.health = Health::Draining;
-        self.drain.all = u64::try_from(self.states.len()).unwrap_or(u64::MAX);
+        let idle = self.states.iter().filter(|state| state.is_between_requests());
+        let idle: Vec<ConnId> = idle.map(|state| state.conn).collect();
+        for conn in idle {
+            let Some(state) = find(&mut self.states, conn) else { continue };
+            closing::close(state, Vec::new(), (CloseReason::Shutdown, Ending::Flush), turn);
+        }
+        let left = self.states.iter().filter(|state| !state.is_closing()).count();
+        self.drain.all = u64::try_from(left).unwrap_or(u64::MAX);
         self.flush_outputs(turn);
     }
 

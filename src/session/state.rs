@@ -95,6 +95,11 @@ impl SessionState {
         matches!(self.protocol, Protocol::Closing)
     }
 
+    /// Whether it speaks HTTP, and nothing of a request has come.
+    pub(super) const fn is_between_requests(&self) -> bool {
+        matches!(&self.protocol, Protocol::Http { partial, .. } if partial.is_empty())
+    }
+
     /// Counts an error. `true` if there were too many in a row.
     pub(super) const fn on_error(&mut self, errors_max: u32) -> bool {
         self.errors = self.errors.saturating_add(1);
