@@ -7,6 +7,7 @@ use super::Turn;
 use super::closing;
 use super::context::SessionContext;
 use super::encode::Format;
+use super::errors_in_a_row::Answered;
 use super::outgoing::Outgoing;
 use super::state::{SessionState, find};
 use crate::chat::model::output::{Encoding, Fanout, Output, Part, Request};
@@ -82,7 +83,13 @@ impl Delivery<'_, '_> {
 
     fn reply(&mut self, to: ConnId, request: &Request, result: &Result<Reply, Refusal>) {
         let Self { active, states, context, turn } = self;
+        let is_active = active.as_ref().is_some_and(|state| state.conn == to);
+        let answered = if is_active { Answered::AtOnce } else { Answered::Later };
         let Some(state) = state_of(active, states, to) else { return };
+        if let Err(refusal) = result {
+            let others_wait = turn.chat.pending_of(to) > 0;
+            count_error(state, context, refusal.code, (answered, others_wait));
+        }
         // Only these show records, of which one's own carry their `cid`.
         let viewer = match result {
             Ok(Reply::History { .. } | Reply::Inbox { .. } | Reply::Welcome { .. }) => {
@@ -90,7 +97,7 @@ impl Delivery<'_, '_> {
             }
             _ => None,
         };
-        answer(state, context, viewer, (request, result));
+        answer(state, context, viewer, (request, result), answered);
     }
 
     fn event(&mut self, to: ConnId, event: &Event) {
@@ -152,7 +159,7 @@ impl Delivery<'_, '_> {
                 }
                 Part::Sent(request, index) => {
                     if let Some(reply) = fanout.sent(*index) {
-                        put_answer(state, context, None, (request, &Ok(reply)));
+                        put_answer(state, context, None, (request, &Ok(reply)), Answered::Later);
                     }
                 }
             }
@@ -173,16 +180,31 @@ fn state_of<'s>(
     }
 }
 
-/// Stages the answer to a request, and has the connection ended if there were too many errors in a
-/// row.
+/// Counts a refusal, and has the connection ended if there were too many errors in a row. What the
+/// server cannot do now, or only later, is no error of the client's.
+pub(super) fn count_error(
+    state: &mut SessionState,
+    context: &mut SessionContext,
+    code: Code,
+    (answered, others_wait): (Answered, bool),
+) {
+    let is_error =
+        !matches!(code, Code::RateLimited | Code::Busy | Code::StorageFull | Code::ShuttingDown);
+    if is_error && state.errors.on_error(answered, others_wait, context.errors_max) {
+        context.closing.push((state.conn, CloseReason::Flooding));
+    }
+}
+
+/// Stages the answer to a request.
 pub(super) fn answer(
     state: &mut SessionState,
     context: &mut SessionContext,
     viewer: Option<&UserName>,
     (request, result): (&Request, &Result<Reply, Refusal>),
+    answered: Answered,
 ) {
     let start = context.outgoing.bytes.len();
-    put_answer(state, context, viewer, (request, result));
+    put_answer(state, context, viewer, (request, result), answered);
     context.outgoing.stage(state.conn, start);
 }
 
@@ -192,25 +214,18 @@ fn put_answer(
     context: &mut SessionContext,
     viewer: Option<&UserName>,
     (request, result): (&Request, &Result<Reply, Refusal>),
+    answered: Answered,
 ) {
     let Some(format) = state.format() else { return };
-    let SessionContext { metrics, encoder, outgoing, limits, closing, .. } = context;
+    let SessionContext { metrics, encoder, outgoing, limits, .. } = context;
     metrics.chat.replies.count(result.as_ref().map_or_else(|no| no.code.number(), |_| 0));
-    match result {
-        Ok(reply) => {
-            state.errors = 0;
-            if format == Format::Text
-                && let Some(client) = state.text_client()
-            {
-                client.on_reply(reply);
-            }
+    if let Ok(reply) = result {
+        state.errors.on_success(answered);
+        if format == Format::Text
+            && let Some(client) = state.text_client()
+        {
+            client.on_reply(reply);
         }
-        // What the server cannot do now is no fault of the client's.
-        Err(no) if matches!(no.code, Code::Busy | Code::StorageFull | Code::ShuttingDown) => {}
-        Err(_) if state.on_error(context.errors_max) => {
-            closing.push((state.conn, CloseReason::Flooding));
-        }
-        Err(_) => {}
     }
     let before = outgoing.bytes.len();
     let shown = Context { viewer, limits, server: context.server };

@@ -1,6 +1,7 @@
 //! The lines that a person types.
 
-use super::commands::{hello_as, rate_limited};
+use super::commands::hello_as;
+use super::errors_in_a_row::Answered;
 use super::input::Session;
 use super::state::Protocol;
 use super::text_client::TextClient;
@@ -17,15 +18,6 @@ impl Session<'_, '_> {
         let client = plain.text.get_or_insert_with(Box::<TextClient>::default);
         let (room, has_spoken) = (client.room.clone(), client.has_spoken);
         let line = text::parse_line(line, room.as_deref(), &self.context.limits);
-        // What becomes a command is rated there. A name costs the server a user, and an answer
-        // bytes.
-        let is_rated =
-            !matches!(line, Line::Nothing | Line::Quit | Line::Command(..) | Line::Refused(_));
-        let rate = self.context.command_rate.filter(|_| is_rated);
-        if let Err(retry_after_ms) = self.state.commands.take(self.turn.now.tick, rate) {
-            let refusal = rate_limited(&self.context.limits, retry_after_ms);
-            return self.refuse(&Refused { id: None, op: None, refusal });
-        }
         let nick = match &line {
             Line::Nick(name) => Some(*name),
             _ => None,
@@ -62,9 +54,9 @@ impl Session<'_, '_> {
         text::answer(&mut out, line);
         self.send(out);
         if matches!(line, Line::Help) {
-            self.state.errors = 0;
+            self.state.errors.on_success(Answered::AtOnce);
         } else {
-            self.count_error();
+            self.count_error(Code::UnknownOp);
         }
     }
 

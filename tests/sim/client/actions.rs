@@ -225,9 +225,6 @@ impl Client {
 
     /// Asks for more at once than its connection can hold.
     fn ask_much(&mut self, conn: &mut Connection, context: &mut Context<'_>, room: &str) {
-        if context.plan.rate_limited {
-            return;
-        }
         for _ in 0..20 + self.rng.index(60) {
             if self.rng.once_in(4) {
                 self.ask_inbox(conn, context);
