@@ -16,6 +16,7 @@ impl Session<'_, '_> {
     pub(super) fn text_line(&mut self, line: &[u8]) {
         let Protocol::Tcp(plain) = &mut self.state.protocol else { return };
         let client = plain.text.get_or_insert_with(Box::<TextClient>::default);
+        client.has_typed = true;
         let (room, has_spoken) = (client.room.clone(), client.has_spoken);
         let line = text::parse_line(line, room.as_deref(), &self.context.limits);
         let nick = match &line {
@@ -61,7 +62,7 @@ impl Session<'_, '_> {
     }
 
     /// Says hello for a person.
-    fn introduce(&mut self, name: Option<&str>) {
+    pub(super) fn introduce(&mut self, name: Option<&str>) {
         self.hello(text_request(Op::Hello), hello_as(name));
     }
 }

@@ -34,6 +34,7 @@ mod slow;
 mod stop;
 mod support;
 mod tcp_framing;
+mod terminals;
 mod text_client;
 mod upgrade;
 mod websocket_frames;
