@@ -1,5 +1,5 @@
-//! Telnet commands within a text client's lines (RFC 854, RFC 1123 sections 3.2 and 3.3). Every option
-//! is refused, so that the defaults of a network virtual terminal apply.
+//! Telnet commands within a text client's lines (RFC 854, RFC 1123 sections 3.2 and 3.3). Every
+//! option is refused, so that the defaults of a network virtual terminal apply.
 //!
 //! | command | does |
 //! |---|---|

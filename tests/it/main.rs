@@ -8,6 +8,7 @@
 )]
 
 mod catch_up;
+mod clients_rely_on;
 mod close_codes;
 mod command_line;
 mod compression;

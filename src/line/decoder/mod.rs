@@ -67,8 +67,8 @@ impl Decoder {
         !whole || self.partial.as_ref().is_some_and(|partial| !partial.taken)
     }
 
-    /// The framing, as [`Decoder::framing`], by the first byte of `input` if nothing has come before.
-    /// A mark of the byte order before it is taken off.
+    /// The framing, as [`Decoder::framing`], by the first byte of `input` if nothing has come
+    /// before. A mark of the byte order before it is taken off.
     pub fn recognise(&mut self, input: &mut &[u8]) -> Option<Framing> {
         while self.framing.is_none() {
             let (&byte, rest) = input.split_first()?;

@@ -1,7 +1,7 @@
 //! A person's lines: as they come from a pipe, from `nc`, and from telnet, key by key.
 //!
-//! A line ends with `\n`, with `\r`, or with both; `\r` and NUL are what telnet sends for Enter (RFC
-//! 854). Backspace and Delete take back a character, as telnet's own commands do.
+//! A line ends with `\n`, with `\r`, or with both; `\r` and NUL are what telnet sends for Enter
+//! (RFC 854). Backspace and Delete take back a character, as telnet's own commands do.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
