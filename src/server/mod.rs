@@ -88,12 +88,14 @@ impl Server {
     pub fn new(
         config: &Config,
         listeners: Vec<ListenerKind>,
-        (metrics, entropy): (Arc<Metrics>, Entropy),
+        (metrics, mut entropy): (Arc<Metrics>, Entropy),
         now: Now,
         (logs, kept): (Box<dyn Logs>, Snapshot),
     ) -> Result<Self, PolicyError> {
         let limits = limits(config);
         let mut chat = Chat::new(limits.clone(), now);
+        // Without random numbers no session begins either: that is refused where it is asked for.
+        chat.vary_epochs(entropy.secret().unwrap_or_default());
         chat.restore(now, kept);
         Ok(Self {
             chat,

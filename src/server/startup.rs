@@ -70,7 +70,8 @@ impl From<PolicyError> for ServeError {
 /// [`ServeError`] if it cannot start, or the poller breaks.
 pub fn serve(config: &Config) -> Result<(), ServeError> {
     let clock = Clock::start();
-    let descriptors = descriptors::raise();
+    let descriptors =
+        descriptors::raise(std::fs::read_to_string(descriptors::LIMITS).ok().as_deref());
     let connections_max = connections_max(config, descriptors);
     let (reactor_config, kinds) = listeners(config, connections_max);
     let mut reactor = Reactor::bind(&reactor_config)?;

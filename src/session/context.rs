@@ -7,6 +7,7 @@ use super::encode::Encoder;
 use super::entropy::Entropy;
 use super::outgoing::Outgoing;
 use super::rate::Rate;
+use super::text_client::Aside;
 use crate::admin::Health;
 use crate::chat::Limits;
 use crate::config::Config;
@@ -88,6 +89,8 @@ pub(super) struct SessionContext {
     pub sessions_bytes: usize,
     /// To be ended once what the domain has said to them is on its way.
     pub closing: Vec<(ConnId, CloseReason)>,
+    /// To be asked of the domain for people at terminals, in this order.
+    pub asides: Vec<(ConnId, Aside)>,
     /// Their peers have said their last word: to be ended when all that they asked for is answered.
     pub finished: Vec<ConnId>,
     /// Limits the log lines that clients can cause.
@@ -148,6 +151,7 @@ impl SessionContext {
             turn: 0,
             sessions_bytes: 0,
             closing: Vec::new(),
+            asides: Vec::new(),
             finished: Vec::new(),
             throttle: Throttle::new(CLIENT_LINES_PER_S, Duration::from_secs(1)),
         })

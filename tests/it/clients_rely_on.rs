@@ -30,6 +30,7 @@ fn a_message_is_one_frame_however_long_it_is() {
     let mut ws = RawWs::connect(server.http, "/ws", "");
     ws.send_frame(&Frame::text(HELLO));
     ws.send_frame(&Frame::text("{\"op\":\"join\",\"id\":2,\"room\":\"lobby\"}"));
+    while !ws.frame().payload.starts_with(b"{\"id\":2,\"code\":0") {}
     for len in [10, 40_000, 150_000] {
         bob.ask(&json!({"op": "send", "room": "lobby", "text": "x".repeat(len)}));
         loop {

@@ -1,6 +1,7 @@
 //! The snapshot of the rooms that the store has, taken up at the start.
 
 use super::absence::arm_absence;
+use super::moderation::restrict;
 use super::room_begin::open_log;
 use super::room_end::retire_room;
 use super::{Chat, suspensions};
@@ -8,13 +9,8 @@ use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::log::{MemberMeta, RoomMeta, RoomSnapshot, Snapshot};
 use crate::chat::model::name::UserName;
-use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Durability;
 use crate::chat::rooms::Membership;
-
-/// Epochs that one start gives out, at most: those of rooms that were in memory are not known any
-/// more.
-const EPOCHS_OF_A_START: u64 = 1 << 32;
 
 /// Takes up a snapshot, before anybody comes. It is taken whole, even if there is more of it than
 /// the limits would let in: nothing is forgotten because a limit was lowered.
@@ -22,9 +18,8 @@ pub(in crate::chat) fn restore(chat: &mut Chat, snapshot: Snapshot) {
     let Snapshot { rooms, suspended } = snapshot;
     suspensions::set(chat, &suspended);
     // Epochs of this start are above all others, also if the wall clock has gone back.
-    let newest = rooms.iter().map(|room| room.epoch.0).max().unwrap_or(0);
-    if newest >= chat.rooms.epoch.0 {
-        chat.rooms.epoch = Epoch(newest.saturating_add(EPOCHS_OF_A_START));
+    if let Some(newest) = rooms.iter().map(|room| room.epoch).max() {
+        chat.rooms.begin_epochs_above(newest);
     }
     for room in rooms {
         restore_room(chat, room);
@@ -61,11 +56,9 @@ fn restore_meta(chat: &mut Chat, key: RoomKey, meta: RoomMeta) {
     let room = &mut chat.rooms[key];
     match meta {
         RoomMeta::Access { private, owned, .. } => (room.private, room.owned) = (private, owned),
-        RoomMeta::Topic(text) => room.topic = text,
+        RoomMeta::Topic(text, _) => room.topic = text,
         RoomMeta::Member(user, Some(member)) => restore_member(chat, key, &user, member),
-        RoomMeta::Restriction(user, kind, expiry) => {
-            room.moderation.set(&user, kind, expiry, chat.context.now.wall_ms);
-        }
+        RoomMeta::Restriction(user, kind, meta) => restrict(chat, (key, &user), kind, meta),
         RoomMeta::Member(_, None) => {}
     }
 }
@@ -84,6 +77,9 @@ fn restore_member(chat: &mut Chat, room: RoomKey, name: &UserName, member: Membe
     let counted = !row.name.is_direct();
     let (recv, read) = (member.recv.min(row.head), member.read.min(row.head));
     let new = Membership::new(user, room, member.role, row.head);
-    let member = Membership { counted, recv, read, rev: chat.context.rev, ..new };
+    // Memberships of this start begin later, also if the wall clock has gone back.
+    let joined = member.joined;
+    chat.context.rev = chat.context.rev.max(joined);
+    let member = Membership { counted, recv, read, rev: chat.context.rev, joined, ..new };
     chat.rooms.add_member(&mut chat.directory, member);
 }

@@ -14,14 +14,14 @@ use std::collections::BTreeMap;
 pub(super) use changes::{Change, Changes, Mark};
 
 use super::delivery::{DeliveryMut, PageId, Sender};
-use super::keys::{PendingKey, RoomKey, UserKey};
+use super::keys::{MembershipKey, PendingKey, RoomKey, UserKey};
 use super::model::command::{Command, Page};
 use super::model::log::{LogId, Ticket};
 use super::model::name::UserName;
 use super::model::output::Request;
 use super::model::record::SharedRecord;
 use super::model::reply::InboxRow;
-use super::rooms::Rooms;
+use super::rooms::{Marks, Rooms, WaitingAck};
 use crate::collections::Table;
 use crate::net::ConnId;
 
@@ -56,12 +56,10 @@ pub(super) struct JoinPosition {
 /// A part of a page of history that is being read.
 #[derive(Debug)]
 pub(super) enum PagePart {
-    /// One page in one direction.
-    Whole(Page),
-    /// The lower half of a page around a seq; so many records are wanted in all.
-    Lower(u64, u32),
-    /// The upper half of a page around a seq, and the lower one.
-    Upper(u64, Vec<SharedRecord>),
+    /// What is below the seq that the page is about; so many records are wanted in all.
+    Lower(Page, u32),
+    /// What is from there on, and what was found below.
+    Upper(Page, u32, Vec<SharedRecord>),
 }
 
 /// An inbox of which a part is being read.
@@ -76,6 +74,9 @@ pub(super) struct PartialInbox {
     /// Whether there is more behind it.
     pub more: bool,
 }
+
+/// Marks of one membership that are being written, and who waits for that.
+pub(super) type WrittenMarks = (MembershipKey, Marks, Vec<WaitingAck>);
 
 /// A message that was found, and its log.
 pub(super) type Found = (LogId, SharedRecord);
@@ -98,10 +99,16 @@ pub(super) enum PendingOp {
     Deferred(Box<DeferredReading>),
     /// A membership that is written before its `join` or `create` is answered.
     Join { by: Requester, room: RoomKey, position: Option<JoinPosition> },
-    /// The end of a membership, likewise.
-    Leave { by: Requester, room: RoomKey },
+    /// The end of a membership, likewise, and that of the room with it.
+    Leave { by: Requester, room: RoomKey, ends: bool },
+    /// How many messages would be lost with the room that its last member wants to leave.
+    LeaveAsLast { by: Requester, room: RoomKey, since: Mark },
     /// An invitation, likewise.
     Invite { by: Requester, room: RoomKey, invited: UserName },
+    /// An `ack` whose marks are not kept yet.
+    Ack { by: Requester },
+    /// Marks of a room that are written before anybody is told.
+    Marks { room: RoomKey, written: Vec<WrittenMarks> },
     /// A page for lagging cursors.
     Page(PageId),
     /// A part of a page of history.
@@ -117,10 +124,11 @@ impl PendingOp {
     /// `leave`, since what a connection asks for behind them is meant for the time after them.
     const fn weight(&self) -> u8 {
         match self {
-            Self::Append { .. } | Self::Page(_) => 1,
+            Self::Append { .. } | Self::Ack { .. } | Self::Marks { .. } | Self::Page(_) => 1,
             Self::Deferred(_)
             | Self::Join { .. }
             | Self::Leave { .. }
+            | Self::LeaveAsLast { .. }
             | Self::Invite { .. }
             | Self::History { .. }
             | Self::Inbox { .. }
@@ -134,9 +142,15 @@ impl PendingOp {
             Self::Append { room, .. }
             | Self::Join { room, .. }
             | Self::Leave { room, .. }
+            | Self::LeaveAsLast { room, .. }
             | Self::Invite { room, .. }
+            | Self::Marks { room, .. }
             | Self::History { room, .. } => Some(*room),
-            Self::Deferred(_) | Self::Page(_) | Self::Inbox { .. } | Self::Search { .. } => None,
+            Self::Ack { .. }
+            | Self::Deferred(_)
+            | Self::Page(_)
+            | Self::Inbox { .. }
+            | Self::Search { .. } => None,
         }
     }
 
@@ -145,10 +159,13 @@ impl PendingOp {
         match self {
             Self::History { since, .. }
             | Self::Inbox { since, .. }
+            | Self::LeaveAsLast { since, .. }
             | Self::Search { since, .. } => Some(*since),
             // Pages keep their own books.
             Self::Page(_)
             | Self::Append { .. }
+            | Self::Ack { .. }
+            | Self::Marks { .. }
             | Self::Deferred(_)
             | Self::Join { .. }
             | Self::Leave { .. }
@@ -161,13 +178,15 @@ impl PendingOp {
         match self {
             Self::Append { sender, .. } => Some(sender.conn),
             Self::Deferred(reading) => Some(reading.conn),
-            Self::Join { by, .. }
+            Self::Ack { by }
+            | Self::Join { by, .. }
             | Self::Leave { by, .. }
+            | Self::LeaveAsLast { by, .. }
             | Self::Invite { by, .. }
             | Self::History { by, .. }
             | Self::Inbox { by, .. }
             | Self::Search { by, .. } => Some(by.conn),
-            Self::Page(_) => None,
+            Self::Marks { .. } | Self::Page(_) => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A user's place in a room.
 
+use super::marks::Marks;
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::reply::{Presence, Role};
 
@@ -22,15 +23,20 @@ pub(in crate::chat) struct Membership {
     pub has_receipt: bool,
     /// The user was told of it: a log that cannot write it does not end it any more.
     pub is_confirmed: bool,
-    /// The user's receipts are not written yet: listed among those to be.
-    pub unsaved: bool,
     pub recv: u64,
     pub read: u64,
     /// When the inbox's row last changed, apart from new records.
     pub rev: u64,
+    /// The `rev` at which it began: who of the members is the oldest.
+    pub joined: u64,
 }
 
 impl Membership {
+    /// How far the user has received and read, as it is kept.
+    pub(in crate::chat) const fn marks(&self) -> Marks {
+        Marks { recv: self.recv, read: self.read }
+    }
+
     /// A member that has received and read everything up to `head`.
     pub(in crate::chat) const fn new(user: UserKey, room: RoomKey, role: Role, head: u64) -> Self {
         Self {
@@ -43,14 +49,14 @@ impl Membership {
             presence_changed: false,
             has_receipt: false,
             is_confirmed: true,
-            unsaved: false,
             recv: head,
             read: head,
             rev: 0,
+            joined: 0,
         }
     }
 }
 
 // The documentation of `server` states what a connection, a user and a room take. This is a part
 // of it.
-const _: () = assert!(size_of::<Option<Membership>>() <= 48);
+const _: () = assert!(size_of::<Option<Membership>>() <= 56);

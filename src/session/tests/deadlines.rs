@@ -143,7 +143,7 @@ fn who_says_nothing_for_a_second_is_greeted_as_a_person_and_may_take_minutes_to_
     assert!(!harness.wait(conn, 3_600_000));
     harness.receive(conn, b"/nick ann\n/join lobby\n");
     let answer = told(&mut harness, conn);
-    assert!(answer.contains("You are ann.") && answer.contains("you are in lobby"), "{answer}");
+    assert!(answer.contains("you are ann now") && answer.contains("you are in lobby"), "{answer}");
     // A telnet client that negotiates at once is greeted too.
     let telnet = harness.open(ListenerKind::Tcp);
     harness.receive(telnet, b"\xff\xfb\x1f");
