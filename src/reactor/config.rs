@@ -7,6 +7,13 @@ use bytes::Bytes;
 
 use crate::time::clock::Now;
 
+/// Silence after which the kernel asks a peer whether it is still there.
+pub(super) const KEEP_ALIVE_TIME: Duration = Duration::from_mins(1);
+/// Until it asks again.
+pub(super) const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// How often it asks.
+pub(super) const KEEP_ALIVE_RETRIES: u32 = 3;
+
 /// The reactor's bounds and places. Each has a default; see [`ReactorConfig::default`].
 #[derive(Clone, Debug)]
 pub struct ReactorConfig {
@@ -56,6 +63,21 @@ impl ReactorConfig {
     #[must_use]
     pub const fn unflushed_max(outbound_bytes_max: usize) -> usize {
         outbound_bytes_max / 16
+    }
+
+    /// How long sent bytes may stay without an acknowledgement, or the peer's window closed, before
+    /// the kernel ends the connection (`TCP_USER_TIMEOUT`): a peer that is gone is found in a busy
+    /// room as in a silent one.
+    ///
+    /// A reader that does not read keeps its window closed, although it is there, and the kernel
+    /// does not tell the two apart. So this is longer than the stall timeout, and the verdict on
+    /// such a reader is this program's. Nor is it shorter than keep-alive's patience, which it
+    /// replaces where both are set.
+    #[must_use]
+    pub fn user_timeout(&self) -> Duration {
+        const KEEP_ALIVE: Duration =
+            KEEP_ALIVE_TIME.saturating_add(KEEP_ALIVE_INTERVAL.saturating_mul(KEEP_ALIVE_RETRIES));
+        (self.stall_timeout + self.stall_timeout / 4).max(KEEP_ALIVE)
     }
 }
 

@@ -104,7 +104,8 @@ impl Connections {
     ///
     /// If the poller takes no more, or there are as many connections as can be named.
     pub(super) fn insert(&mut self, stream: TcpStream, share: AddressShare) -> io::Result<ConnId> {
-        self.register(stream, share, Interest::READABLE)
+        // Priority says that a byte is urgent, at which a read stops.
+        self.register(stream, share, Interest::READABLE | Interest::PRIORITY)
     }
 
     /// The same, for the given kinds of edges.

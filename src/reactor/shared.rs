@@ -92,7 +92,7 @@ impl Shared {
             return Ok(());
         }
         let token = Source::Connection(connection.id).token();
-        let both = Interest::READABLE | Interest::WRITABLE;
+        let both = Interest::READABLE | Interest::PRIORITY | Interest::WRITABLE;
         self.registry.reregister(&mut connection.stream, token, both)?;
         connection.flags.set(Flags::WATCHES_WRITE);
         Ok(())

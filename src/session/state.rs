@@ -62,10 +62,14 @@ pub(super) enum Protocol {
 #[derive(Debug, Default)]
 pub(super) struct PlainTcp {
     pub decoder: line::Decoder,
-    /// Known from the first byte on.
+    /// How it is spoken to: known from the first byte on, and text until then for who is greeted as
+    /// a person.
     pub framing: Option<Framing>,
     pub is_greeted: bool,
-    /// There from the first line of a person on.
+    /// It has asked to be pinged when it is silent. Otherwise the kernel finds out whether it is
+    /// there.
+    pub wants_pings: bool,
+    /// There from the greeting or the first line of a person on.
     pub text: Option<Box<TextClient>>,
 }
 
@@ -87,6 +91,11 @@ impl SessionState {
 
     pub(super) const fn is_closing(&self) -> bool {
         matches!(self.protocol, Protocol::Closing)
+    }
+
+    /// Whether it speaks HTTP, and nothing of a request has come.
+    pub(super) const fn is_between_requests(&self) -> bool {
+        matches!(&self.protocol, Protocol::Http { partial, .. } if partial.is_empty())
     }
 
     /// Whether input waits, so that no more is read.

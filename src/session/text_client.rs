@@ -10,6 +10,8 @@ const ROOMS_MAX: usize = 64;
 /// A person with `nc` or telnet.
 #[derive(Debug, Default)]
 pub(super) struct TextClient {
+    /// A line has come: before, the person may still turn out to be a program.
+    pub has_typed: bool,
     /// Others know the name: it can no longer be changed.
     pub has_spoken: bool,
     /// The room in which lines are said.
@@ -121,10 +123,4 @@ impl Aside {
             }
         }
     }
-}
-
-/// Whether a first line is that of an HTTP request. A page of any origin can make a browser send
-/// one here, with lines of the page's choosing after it; a person does not type that.
-pub(super) fn is_http_request(line: &[u8]) -> bool {
-    memchr::memmem::find(line, b" HTTP/").is_some()
 }

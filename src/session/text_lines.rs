@@ -16,6 +16,7 @@ impl Session<'_, '_> {
         let Protocol::Tcp(plain) = &mut self.state.protocol else { return };
         let is_greeted = plain.is_greeted;
         let client = plain.text.get_or_insert_with(Box::<TextClient>::default);
+        client.has_typed = true;
         let (room, has_spoken) = (client.room.clone(), client.has_spoken);
         let room = room.as_ref().map(RoomName::as_str);
         let line = text::parse_line(line, room, &self.context.limits);
@@ -84,7 +85,7 @@ impl Session<'_, '_> {
     }
 
     /// Says hello for a person, who perhaps was greeted before.
-    fn introduce(&mut self, name: Option<&str>, again: bool) {
+    pub(super) fn introduce(&mut self, name: Option<&str>, again: bool) {
         self.hello(note::hello(again), hello_as(name));
     }
 }

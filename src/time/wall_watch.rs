@@ -1,5 +1,5 @@
-//! Whether the wall clock can be believed: it is set by people and time servers, and a board without
-//! a clock chip boots in 1970.
+//! Whether the wall clock can be believed: it is set by people and time servers, and a board
+//! without a clock chip boots in 1970.
 //!
 //! The monotonic clock goes on whatever happens to the wall clock, so a change of the difference
 //! between the two is a step of the wall clock.

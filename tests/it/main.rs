@@ -8,6 +8,7 @@
 )]
 
 mod catch_up;
+mod clients_rely_on;
 mod close_codes;
 mod command_line;
 mod compression;
@@ -36,6 +37,7 @@ mod slow;
 mod stop;
 mod support;
 mod tcp_framing;
+mod terminals;
 mod text_client;
 mod upgrade;
 mod websocket_frames;

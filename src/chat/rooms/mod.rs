@@ -130,8 +130,8 @@ impl Rooms {
         }
     }
 
-    /// The wall clock was set: terms that were set before end when they were to end, by the time that
-    /// has passed.
+    /// The wall clock was set: terms that were set before end when they were to end, by the time
+    /// that has passed.
     pub(super) fn shift_terms(&mut self, context: &mut Context, step_ms: i64) {
         let keys: Vec<_> = self.table.iter().map(|(key, _)| key).collect();
         for key in keys {

@@ -312,6 +312,23 @@ fn the_longer_the_bulk_list_the_less_is_read_from_a_loud_one() {
     }
 }
 
+/// A read stops at an urgent byte, and no edge tells of what follows it in the same segment.
+#[test]
+fn urgent_bytes_stay_in_their_place_and_nothing_waits_behind_them() {
+    let mut harness = Harness::new(echo, |_| {});
+    let (mut client, conn) = harness.connect();
+    client.say(b"one ");
+    client.urge(b"!");
+    client.say(b" two");
+    client.urge(b"?");
+    client.say(b" three");
+    harness.until_received(conn, 16);
+    client.expect(b"one ! two? three");
+    client.say(b"four");
+    harness.until_received(conn, 20);
+    client.expect(b"four");
+}
+
 #[test]
 fn a_stale_name_finds_nothing() {
     let mut harness = Harness::new(silence, |_| {});

@@ -100,8 +100,8 @@ fn a_server_that_stops_tells_each_client_when_to_come_back() {
         assert_eq!(frames.last().unwrap(), "close 4201");
         assert_eq!(harness.closed(conn), Some((CloseReason::Shutdown, Ending::Linger)));
     }
-    assert_eq!(moments, [250, 500, 750], "evenly spread");
-    assert_eq!(harness.closed(stranger), Some((CloseReason::Shutdown, Ending::Linger)));
+    assert_eq!(moments, [333, 666, 1_000], "evenly spread, among those who are told");
+    assert_eq!(harness.closed(stranger), Some((CloseReason::Shutdown, Ending::Flush)));
 }
 
 #[test]
