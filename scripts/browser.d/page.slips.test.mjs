@@ -221,6 +221,7 @@ test("commands that are typed are carried out, and said to nobody", async () => 
 	await until("the whisper", () => bob.lines.get("@ann:bob")?.includes("1 psst"));
 	await say(ann, "/kick nobody-here");
 	await ann.locator(".toast").first().waitFor();
+	await until("the command to come back", async () => (await ann.inputValue("#text")) === "/kick nobody-here");
 	for (const [typed, expected] of [
 		["/jion square", "There is no command /jion. Did you mean /join? To say it, begin with //."],
 		["/ban bob 10 apples", "That is no length of time. For example: /ban bob 1d spam"],
