@@ -7,9 +7,9 @@ import { stored } from "/storage.js";
 const DRAFTS_MAX = 50;
 
 /**
- * Connects the field. `say(text)` sends a message and returns why not, if it does not; `save(seq, text)` changes one, `run(command)`
- * carries out what was typed, and resolves to whether it could; `lastOwn()` is the message that an arrow edits; `typing()` is called while a message is typed,
- * `touched()` at each change; `fail(error)` reports a refusal.
+ * Connects the field. `say(text)` sends a message and returns why not, if it does not; `save(seq, text)` changes one;
+ * `run(command)` carries out what was typed, and resolves to whether it could; `lastOwn()` is the message that an arrow edits;
+ * `typing()` is called while a message is typed, `touched()` at each change; `fail(error)` reports a refusal.
  */
 export function composer({ say, save, run, lastOwn, typing, touched, fail }) {
 	/** What stands in the field of other rooms, by their names. */
