@@ -3,6 +3,7 @@
 //! Nothing but [`clock`] asks the operating system what time it is; everything else is told, so
 //! that a simulation can decide it.
 
+pub mod calendar;
 pub mod clock;
 mod tick;
 pub mod wheel;

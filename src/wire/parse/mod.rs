@@ -124,7 +124,7 @@ pub fn parse_bytes<'a>(
 pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<(Request, Parsed<'a>), Box<Refused>> {
     let mut fields = Fields::default();
     let read = read::read(text, &mut fields);
-    let id = read_id(&mut fields);
+    let id = read_id(text, &mut fields);
     let op = read_op(&mut fields);
     let known = op.as_ref().ok().copied();
     // A bad id is reported only if nothing before it was wrong, and the refusal then has no id.
@@ -142,9 +142,10 @@ pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<(Request, Parsed<'a>)
     }
 }
 
-fn read_id(fields: &mut Fields<'_>) -> Result<Option<RequestId>, Fault> {
+fn read_id(text: &str, fields: &mut Fields<'_>) -> Result<Option<RequestId>, Fault> {
     let refused = |found| Err(refuse(Key::Id, found, Key::Id.expected()));
-    let Some(raw) = fields.raw(Key::Id) else {
+    // A number that the text ends with was cut off, and is perhaps the id of another request.
+    let Some(raw) = fields.raw(Key::Id).filter(|raw| !text.ends_with(raw)) else {
         return Ok(None);
     };
     let inside = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"'));

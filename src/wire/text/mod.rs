@@ -32,6 +32,7 @@ use super::encoded_len_max;
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op, Page, Send, Target};
 use crate::chat::model::limits::{Limits, TOPIC_LEN_MAX};
+use crate::chat::model::prose;
 use crate::chat::model::reply::Refusal;
 
 /// Records that `/history` shows by default: about a screen.
@@ -118,15 +119,20 @@ fn say<'a>(target: Option<Target<'a>>, text: &'a str, limits: &Limits) -> Line<'
     if text.len() > limits.message_bytes {
         return too_large(limits.message_bytes);
     }
+    let text = match clean(text) {
+        Ok(text) => text,
+        Err(refused) => return refused,
+    };
+    let weight = encoded_len_max(&text, None, None);
     let send = Send {
         target,
-        text: text.into(),
+        text,
         cid: None,
         reply_to: None,
         thread: None,
         data: None,
         echo: false,
-        weight: encoded_len_max(text, None, None),
+        weight,
     };
     Line::Command(Op::Send, Command::Send(send))
 }
@@ -151,9 +157,36 @@ fn topic<'a>(text: &'a str, current: Option<&'a str>) -> Line<'a> {
     if text.len() > TOPIC_LEN_MAX {
         return too_large(TOPIC_LEN_MAX);
     }
-    let weight = encoded_len_max(text, None, None);
-    let text = Some(Cow::Borrowed(text)).filter(|text| !text.is_empty());
+    let text = if text.is_empty() { Ok(None) } else { clean(text).map(Some) };
+    let text = match text {
+        Ok(text) => text,
+        Err(refused) => return refused,
+    };
+    let weight = encoded_len_max(text.as_deref().unwrap_or_default(), None, None);
     Line::Command(Op::Topic, Command::Topic { room: room.into(), text, weight })
+}
+
+/// What is said, as it may be stored.
+///
+/// # Errors
+///
+/// The refusal of a text with control characters, or of one that nobody would see.
+fn clean(text: &str) -> Result<Cow<'_, str>, Line<'static>> {
+    let refused = |message: String, expected| {
+        let refusal = Refusal::new(Code::BadField, message).field("text", expected);
+        Line::Refused(Box::new(refusal))
+    };
+    match prose::clean(text.into()) {
+        Ok(text) if prose::is_blank(&text) => {
+            Err(refused("the text is blank".into(), "a text that can be seen"))
+        }
+        Ok(text) => Ok(text),
+        Err(prose::Control { character, at }) => {
+            let code = u32::from(character);
+            let message = format!("the text has the control character U+{code:04X} at byte {at}");
+            Err(refused(message, prose::EXPECTED))
+        }
+    }
 }
 
 fn room(current: Option<&str>) -> Option<Target<'_>> {
@@ -270,5 +303,10 @@ mod tests {
         assert_eq!(code(b"\xff"), Some(Code::BadField));
         assert_eq!(code(b"a\0b"), Some(Code::BadField));
         assert_eq!(code(b"ab\r\0"), None);
+        assert_eq!(code(b"a\x1b[2Jb"), Some(Code::BadField));
+        assert_eq!(code(b"a\tb"), None);
+        assert_eq!(code(b"/topic \x07"), Some(Code::BadField));
+        assert_eq!(code("\u{200b}".as_bytes()), Some(Code::BadField));
+        assert_eq!(code("/msg bob \u{2800}".as_bytes()), Some(Code::BadField));
     }
 }

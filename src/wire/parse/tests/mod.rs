@@ -1,6 +1,7 @@
 //! Right requests, and each way of being wrong.
 
 mod moderation;
+mod prose;
 mod table;
 
 use proptest::prelude::*;
@@ -287,6 +288,20 @@ fn what_was_read_before_the_json_broke_is_told_apart_by_its_id() {
 }
 
 #[test]
+fn an_id_that_may_have_been_cut_off_is_not_answered_as_another_request() {
+    for (text, id) in [
+        (r#"{"op":"ping","id":4"#, None),
+        (r#"{"op":"ping","id":-4"#, None),
+        (r#"{"op":"ping","id":"a"#, None),
+        (r#"{"op":"ping","id":4,"#, Some("4")),
+        (r#"{"op":"ping","id":"a""#, None),
+    ] {
+        let refused = check_refused(text, 1001, None, "complete");
+        assert_eq!(refused.id.map(|id| id.0.to_string()).as_deref(), id, "{text}");
+    }
+}
+
+#[test]
 fn an_unknown_operation_is_refused_with_those_that_there_are() {
     let refused = check_refused(r#"{"op":"jion","id":1}"#, 1002, Some("op"), "hello, refresh");
     assert_eq!(refused.refusal.hint.as_deref(), Some("join"));
@@ -349,7 +364,7 @@ fn what_no_text_can_hold_is_refused_with_the_place() {
         let refused = check_refused(&text, 1003, Some("text"), words);
         assert_eq!(refused.id, Some(RequestId("\"i\"".into())));
     };
-    refused("ab\\u0000", "NUL at byte 2");
+    refused("ab\\u0000", "U+0000 at byte 2");
     refused("ab\\ud800", "surrogate pair before byte 10");
     refused("ab\\ud800\\u0041", "byte ");
     refused("\\udc00", "byte ");
@@ -397,7 +412,7 @@ fn a_message_of_a_websocket_may_hold_several_requests() {
 #[test]
 fn the_longest_right_requests_are_below_the_limit_for_requests() {
     let limits = Limits { message_bytes: 50_000, ..Limits::default() };
-    let text = "\\u0001".repeat(limits.message_bytes);
+    let text = "\\u0041".repeat(limits.message_bytes);
     let request = format!(r#"{{"op":"send","room":"lobby","text":"{text}"}}"#);
     assert!(request.len() <= request_len_max(&limits));
     parse(&request, &limits).unwrap();
