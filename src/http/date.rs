@@ -4,7 +4,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::time::calendar::civil;
+use crate::time::date::civil;
 
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] =

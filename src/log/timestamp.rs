@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::time::calendar::civil;
 use crate::time::clock::Clock;
+use crate::time::date::{DAY_MS, civil};
 
 /// Milliseconds since 1970-01-01 UTC, now.
 pub(super) fn now() -> u64 {
@@ -16,7 +16,7 @@ pub struct Timestamp(pub u64);
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (days, of_day) = (self.0 / 86_400_000, self.0 % 86_400_000);
+        let (days, of_day) = (self.0 / DAY_MS, self.0 % DAY_MS);
         let (year, month, day) = civil(days);
         let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
         let (second, millis) = (of_day / 1_000 % 60, of_day % 1_000);

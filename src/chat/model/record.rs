@@ -97,7 +97,7 @@ pub enum Body {
     Edit {
         /// The message's seq.
         target: u64,
-        /// Its new text; `None` if the message was deleted since.
+        /// Its new text; `None` if the message was edited again since, deleted or pruned.
         text: Option<Box<str>>,
     },
     /// Somebody deleted a message.
@@ -128,6 +128,30 @@ pub enum Body {
         /// Why, empty if no reason was given.
         reason: Box<str>,
     },
+}
+
+impl Body {
+    /// The seq of the message that it is about, if it is about one.
+    #[must_use]
+    pub const fn target(&self) -> Option<u64> {
+        match self {
+            Self::Edit { target, .. }
+            | Self::Deletion { target }
+            | Self::Reaction { target, .. } => Some(*target),
+            Self::Message { .. } | Self::Deleted | Self::Topic { .. } | Self::Moderation { .. } => {
+                None
+            }
+        }
+    }
+
+    /// The text of a message.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Message { text, .. } => Some(text),
+            _ => None,
+        }
+    }
 }
 
 /// An act of moderation.

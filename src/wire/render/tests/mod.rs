@@ -322,10 +322,10 @@ fn an_unknown_operation_is_answered_with_all_of_them() {
 fn help_lists_the_operations_or_explains_one() {
     check(
         concat!(
-            r#"{"id":1,"code":0,"message":"ok","data":{"ops":[{"op":"leave","about":"Leaves a room for good","#,
+            r#"{"id":1,"code":0,"message":"ok","data":{"ops":[{"op":"typing","about":"Tells the room that you are typing","#,
             r#""supported":true,"fields":{"room":"the room's name"}}]}}"#,
         ),
-        |out| assert!(help(out, &request(Some("1"), Op::Help), Some(Op::Leave))),
+        |out| assert!(help(out, &request(Some("1"), Op::Help), Some(Op::Typing))),
     );
     let mut out = Vec::new();
     assert!(!help(&mut out, &request(None, Op::Help), None));
@@ -490,7 +490,7 @@ proptest! {
             let record = Record { seq, at: u64::MAX, from: from.clone(), body, weight: 0 };
             let (mut live, mut text_line) = (Vec::new(), Vec::new());
             record_event(&mut live, &room, &record);
-            crate::wire::text::record_event(&mut text_line, &room, &record);
+            crate::wire::text::record_event(&mut text_line, &room, &record, None);
             let bound = RECORD_OVERHEAD + names + own;
             prop_assert!(live.len() + 10 <= bound && text_line.len() <= bound, "{record:?}");
             let value: Value = serde_json::from_slice(&live).unwrap();

@@ -1,4 +1,7 @@
-//! The calendar: days since 1970 as people count them.
+//! Days of the calendar, in UTC.
+
+/// Milliseconds of a day.
+pub const DAY_MS: u64 = 86_400_000;
 
 /// Year, month and day of the Gregorian calendar, `days` after 1970-01-01.
 ///
@@ -14,7 +17,22 @@ pub const fn civil(days: u64) -> (u64, u64, u64) {
     let from_march = (5 * of_year + 2) / 153;
     let day = of_year - (153 * from_march + 2) / 5 + 1;
     let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (era * 400 + year_of_era + (month <= 2) as u64, month, day)
+    let january_or_february = if month <= 2 { 1 } else { 0 };
+    (era * 400 + year_of_era + january_or_february, month, day)
+}
+
+/// The name of the day of the week, `days` after 1970-01-01, which was a Thursday.
+#[must_use]
+pub const fn weekday(days: u64) -> &'static str {
+    match days % 7 {
+        0 => "Thursday",
+        1 => "Friday",
+        2 => "Saturday",
+        3 => "Sunday",
+        4 => "Monday",
+        5 => "Tuesday",
+        _ => "Wednesday",
+    }
 }
 
 #[cfg(test)]
@@ -42,6 +60,13 @@ mod tests {
                 (_, day) if day == length(year, month) => (year, month + 1, 1),
                 _ => (year, month, day + 1),
             };
+        }
+    }
+
+    #[test]
+    fn known_days_have_their_names() {
+        for (days, expect) in [(0, "Thursday"), (20_413, "Friday"), (11_016, "Tuesday")] {
+            assert_eq!(weekday(days), expect, "{days}");
         }
     }
 }
