@@ -268,6 +268,7 @@ export class Client extends EventTarget {
 
 	#resumeRoom(room, answer) {
 		if (answer?.reset) return this.#reset(room, answer);
+		if (answer?.marks) this.#mergeReceipts(room, answer.marks);
 		if (answer?.gap) this.#gap(room, { from: answer.gap[0], to: answer.gap[1], why: answer.why });
 		if (answer?.gap || answer?.to !== undefined) return this.#catchUp(room, answer.to ?? room.seq);
 		const error = answer?.code && new ChinwagError({ op: "hello", ...answer });
@@ -509,6 +510,7 @@ export class Client extends EventTarget {
 		if (room.epoch !== null && (data.reset || data.epoch !== room.epoch)) return this.#reset(room, data);
 		if (room.epoch === null) room.seq = Math.max(room.seq, room.after ?? data.seq);
 		room.epoch = data.epoch;
+		if (data.marks) this.#mergeReceipts(room, data.marks);
 		if (room.watching) this.#askPresence(room);
 		this.#catchUp(room, data.seq);
 	}
