@@ -27,7 +27,7 @@ test("the inbox brings rooms and unread counts, and nothing is counted twice", a
 test("open invitations are told as often as the server tells them", async () => {
 	const it = bench();
 	const told = [];
-	it.client.addEventListener("invitations", ({ detail }) => told.push(detail.map(({ room, by }) => `${room} ${by}`).join()));
+	it.client.addEventListener("invitations", ({ detail }) => told.push(detail.invitations.map(({ room, by }) => `${room} ${by}`).join()));
 	it.client.addEventListener("invited", ({ detail }) => told.push(`news ${detail.room} ${detail.from} ${detail.reason}`));
 	it.client.start();
 	it.socket.accept();

@@ -242,8 +242,10 @@ function onLive({ room }) {
 }
 
 function onInvited({ room, from, by = from, reason }) {
+	// After a reload it may be told again.
+	const isKnown = invitations.list().some((open) => open.room === room && open.by === by);
 	invitations.add({ room, by, reason });
-	toast(`${by} invited you to ${room}.`);
+	if (!isKnown) toast(`${by} invited you to ${room}.`);
 }
 
 function signIn(name, session, outbox) {
@@ -257,7 +259,7 @@ function signIn(name, session, outbox) {
 	on("gap", windows.gap);
 	on("reset", windows.reset);
 	on("left", onLeft);
-	on("invitations", invitations.set);
+	on("invitations", (detail) => invitations.set(detail.invitations));
 	on("outbox", onOutbox);
 	on("invited", onInvited);
 	on("live", onLive);
