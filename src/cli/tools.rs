@@ -13,6 +13,7 @@ use clap::Subcommand;
 use crate::chat::model::limits::REASON_LEN_MAX;
 use crate::chat::model::log::Expiry;
 use crate::chat::model::name::{NameError, RoomName, UserName};
+use crate::chat::model::prose;
 use crate::log::Timestamp;
 use crate::store::tools::erase::{Erasure, Traces};
 use crate::store::tools::export::{Export, Exported};
@@ -370,7 +371,12 @@ fn parse_reason(text: &str) -> Result<String, String> {
     if text.len() > REASON_LEN_MAX {
         return Err(format!("a reason has at most {REASON_LEN_MAX} bytes"));
     }
-    Ok(text.to_owned())
+    match prose::clean(text.into()) {
+        Ok(text) => Ok(text.into_owned()),
+        Err(prose::Control { at, .. }) => {
+            Err(format!("a reason has no control characters, such as the one at byte {at}"))
+        }
+    }
 }
 
 /// The milliseconds of a time such as `30m`.
@@ -409,6 +415,8 @@ mod tests {
         assert!(parse_user("Ann").unwrap_err().ends_with("did you mean ann?"));
         assert!(parse_room("a//b").unwrap_err().ends_with("did you mean a/b?"));
         assert!(parse_reason(&"x".repeat(257)).is_err() && parse_reason("x").is_ok());
+        assert_eq!(parse_reason("a\r\nb").as_deref(), Ok("a\nb"));
+        assert!(parse_reason("a\u{1b}b").is_err_and(|why| why.contains("byte 1")));
         parse_target(BanKind::Address, "home").unwrap_err();
         let mapped = parse_target(BanKind::Address, "::ffff:10.0.0.1");
         assert!(matches!(mapped, Ok(Target::Address(IpAddr::V4(_)))));

@@ -149,9 +149,11 @@ fn nobodys_terminal_obeys_what_others_write() {
     let mut ann = Raw::connect(server.tcp);
     converse(&mut ann, "> /nick ann\n< …\n< …\n> /join lobby\n< …");
     let mut bob = Client::ws(&server).named("bob", Some("lobby"));
-    for text in
-        ["\u{1b}[2J", "a\u{7}b", "x\r[lobby] bob: fake", "\u{202e}evil", "\u{9b}31m", "\u{7f}"]
-    {
+    for text in ["\u{1b}[2J", "a\u{7}b", "x\r[lobby] bob: fake", "\u{9b}31m", "\u{7f}"] {
+        let refused = bob.refused(&json!({"op": "send", "room": "lobby", "text": text}), 1003);
+        assert!(refused["data"]["offset"].is_u64(), "{refused}");
+    }
+    for text in ["\u{202e}evil", "a\tb", "\u{2066}x", "a\u{2028}b"] {
         bob.ask(&json!({"op": "send", "room": "lobby", "text": text}));
         let line = loop {
             let line = ann.line().expect("a line");
@@ -164,6 +166,7 @@ fn nobodys_terminal_obeys_what_others_write() {
     }
     bob.ask(&json!({"op": "send", "room": "lobby", "text": "one\n[lobby] eve: two"}));
     converse(&mut ann, "< [lobby] bob: one\n< …");
+    converse(&mut ann, "> \u{1b}[A\n< ! the text has the control character U+001B at byte 0…");
 }
 
 #[test]

@@ -9,12 +9,15 @@ use super::commands::{Meaning, Verb, meaning};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, ModerationCommand, Op, Page, Send, Target};
 use crate::chat::model::limits::{Limits, REASON_LEN_MAX, SEARCH_LEN_MAX, TOPIC_LEN_MAX};
+use crate::chat::model::prose;
 use crate::chat::model::reply::{Refusal, Role};
 use crate::time::span;
 use crate::wire::encoded_len_max;
 
 /// Records that `/history` shows by default: about a screen.
 const HISTORY_LIMIT: u32 = 20;
+/// Why what nobody would see is refused.
+const BLANK: &str = "a message needs more than blanks";
 /// Messages that `/search` shows.
 const SEARCH_LIMIT: u32 = 20;
 
@@ -27,14 +30,17 @@ pub fn parse_line<'a>(line: &'a [u8], current: Option<&'a str>, limits: &Limits)
     };
     // Some terminals end a line with `\r\0`.
     let line = line.trim_end_matches(['\r', '\0']);
-    if line.contains('\0') {
-        return refused(Code::BadField, "the line contains a NUL");
-    }
     if line.is_empty() {
         return Line::Nothing;
     }
-    if line.trim().is_empty() {
-        return refused(Code::BadField, "a message needs more than blanks");
+    if let Err(prose::Control { character, at }) = prose::clean(line.into()) {
+        let code = u32::from(character);
+        let message = format!("the line has the control character U+{code:04X} at byte {at}");
+        let refusal = Refusal::new(Code::BadField, message).field("text", prose::EXPECTED);
+        return Line::Refused(Box::new(refusal));
+    }
+    if prose::is_blank(line) {
+        return refused(Code::BadField, BLANK);
     }
     let commands = Commands { current, limits };
     // A leading space keeps a line from being a command, so that paths can be sent.
@@ -114,6 +120,9 @@ impl<'a> Commands<'a, '_> {
         let Some(target) = target else { return Line::NoRoom("") };
         if text.len() > self.limits.message_bytes {
             return too_large("text", self.limits.message_bytes);
+        }
+        if prose::is_blank(&text) {
+            return refused(Code::BadField, BLANK);
         }
         let send = Send {
             target,
@@ -463,5 +472,10 @@ mod tests {
         assert_eq!(code(b"\xff"), Some(Code::BadField));
         assert_eq!(code(b"a\0b"), Some(Code::BadField));
         assert_eq!(code(b"ab\r\0"), None);
+        assert_eq!(code(b"a\x1b[2Jb"), Some(Code::BadField));
+        assert_eq!(code(b"a\tb"), None);
+        assert_eq!(code(b"/topic \x07"), Some(Code::BadField));
+        assert_eq!(code("\u{200b}".as_bytes()), Some(Code::BadField));
+        assert_eq!(code("/msg bob \u{2800}".as_bytes()), Some(Code::BadField));
     }
 }
