@@ -4,6 +4,7 @@ use super::commands::{hello_as, rate_limited};
 use super::input::Session;
 use super::state::Protocol;
 use super::text_client::TextClient;
+use crate::chat::model::name::NameError;
 use crate::chat::{Code, Command, Op, Refusal, RoomName, UserName};
 use crate::net::CloseReason;
 use crate::wire::text::{self, Line, note};
@@ -27,7 +28,7 @@ impl Session<'_, '_> {
         let rate = self.context.command_rate.filter(|_| is_rated);
         if let Err(retry_after_ms) = self.state.commands.take(self.turn.now.tick, rate) {
             let refusal = rate_limited(&self.context.limits, retry_after_ms);
-            return self.refuse(&Refused { id: None, op: None, refusal });
+            return self.refuse_text(refusal);
         }
         let nick = match &line {
             Line::Nick(name) => Some(*name),
@@ -36,13 +37,18 @@ impl Session<'_, '_> {
         let conn = self.state.conn;
         if self.turn.chat.user(conn).is_none() {
             self.introduce(nick, is_greeted);
-        } else if nick.is_some() && !has_spoken {
+        } else if let Some(name) = nick {
+            if has_spoken {
+                let message =
+                    "others know you by this name; to take another, /quit and connect again";
+                return self.refuse_text(Refusal::new(Code::NameTaken, message));
+            }
+            // Whoever mistypes a name keeps the one there is.
+            if let Err(error) = UserName::parse(name) {
+                return self.refuse_text(no_name(name, error));
+            }
             self.turn.chat.handle_closed(self.turn.now, conn);
             self.introduce(nick, is_greeted);
-        } else if nick.is_some() {
-            let message = "others know you by this name; to take another, /quit and connect again";
-            let refusal = Refusal::new(Code::NameTaken, message);
-            return self.refuse(&Refused { id: None, op: None, refusal });
         }
         match line {
             Line::Nothing | Line::Nick(_) => {}
@@ -71,14 +77,15 @@ impl Session<'_, '_> {
         let Some(me) = self.turn.chat.user(self.state.conn) else { return };
         let room = match UserName::parse(other) {
             Ok(other) => RoomName::direct(me, &other),
-            Err(error) => {
-                let refusal = Refusal::new(Code::BadField, format!("{other} is not a user's name"));
-                let refusal = refusal.field("user", error.expected).hint(error.hint);
-                return self.refuse(&Refused { id: None, op: None, refusal });
-            }
+            Err(error) => return self.refuse_text(no_name(other, error)),
         };
         let join = Command::Join { room: room.as_str().into(), after: None, epoch: None };
         self.typed(Op::Join, join);
+    }
+
+    /// Refuses what a person has typed.
+    fn refuse_text(&mut self, refusal: Refusal) {
+        self.refuse(&Refused { id: None, op: None, refusal });
     }
 
     /// Answers what a person has typed that is no command for the domain.
@@ -97,4 +104,9 @@ impl Session<'_, '_> {
     fn introduce(&mut self, name: Option<&str>, again: bool) {
         self.hello(note::hello(again), hello_as(name));
     }
+}
+
+fn no_name(name: &str, error: NameError) -> Refusal {
+    let refusal = Refusal::new(Code::BadField, format!("{name} is not a name"));
+    refusal.field("user", error.expected).hint(error.hint)
 }

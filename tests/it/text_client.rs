@@ -166,7 +166,7 @@ fn nobodys_terminal_obeys_what_others_write() {
     }
     bob.ask(&json!({"op": "send", "room": "lobby", "text": "one\n[lobby] eve: two"}));
     converse(&mut ann, "< [lobby] bob: one\n< …");
-    converse(&mut ann, "> \u{1b}[A\n< ! the text has the control character U+001B at byte 0…");
+    converse(&mut ann, "> \u{1b}[A\n< ! the line has the control character U+001B at byte 0…");
 }
 
 #[test]
@@ -449,6 +449,7 @@ fn what_is_a_habit_elsewhere_is_understood_or_answered_with_what_is_meant() {
     );
     while ann.line().expect("a line") != "Times are 30s, 10m, 2h, 1d, 1w or 1y." {}
     for (typed, told) in [
+        ("/nick Ann", "! Ann is not a name; …; did you mean ann"),
         ("quit", "! you are not in a room; join one with /join lobby, or did you mean /quit"),
         ("/list", "! there is no list of all rooms; …"),
         ("/whois bob", "! …/who…"),

@@ -107,7 +107,7 @@ fn a_message_that_something_is_done_to_is_named_by_its_words() {
 
 #[test]
 fn the_longest_quote_fits_the_weight_of_the_least_record() {
-    let name = "n".repeat(32);
+    let name = "\u{5d0}".repeat(16);
     let room = RoomName::direct(&user(&name), &user(&name));
     let longest = Record { from: user(&name), ..message(&"\u{1f44d}".repeat(99)) };
     for change in [
@@ -116,8 +116,9 @@ fn the_longest_quote_fits_the_weight_of_the_least_record() {
         Body::Edit { target: 1, text: Some("".into()) },
     ] {
         let mut out = Vec::new();
-        record_event(&mut out, &room, &body(change), Some(&longest));
-        let weight = RECORD_OVERHEAD + room.as_str().len() + "bob".len();
+        let record = Record { from: user(&"\u{5d1}".repeat(16)), ..body(change) };
+        record_event(&mut out, &room, &record, Some(&longest));
+        let weight = RECORD_OVERHEAD + room.as_str().len() + record.from.as_str().len();
         assert!(out.len() <= weight, "{} of {weight}", out.len());
     }
 }
