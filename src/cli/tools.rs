@@ -18,7 +18,7 @@ use crate::log::Timestamp;
 use crate::store::tools::erase::{Erasure, Traces};
 use crate::store::tools::export::{Export, Exported};
 use crate::store::tools::suspend::Target;
-use crate::store::tools::{backup, restore, suspend, verify};
+use crate::store::tools::{backup, owner, restore, suspend, verify};
 use crate::time::clock::Clock;
 use crate::time::span;
 use crate::wire::render;
@@ -64,6 +64,18 @@ pub(super) enum Tool {
         /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
+    },
+    /// Make a user an owner of a room; stop the server first
+    ///
+    /// For a room whose only owner was erased and in which nobody could follow. The user need not
+    /// be a member; what the user was forbidden in the room ends.
+    Owner {
+        /// Name of the room
+        #[arg(value_parser = parse_room)]
+        room: RoomName,
+        /// Name of the user
+        #[arg(value_parser = parse_user)]
+        user: UserName,
     },
     /// Check the database for damage, also while the server runs
     ///
@@ -155,11 +167,9 @@ fn run_tool(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCod
             writeln!(out, "{file}: {rooms} rooms, {records} records, {bytes} bytes")?;
         }
         Tool::Restore { file } => print_restored(out, file, &restore::run(data, file, wall_ms)?)?,
-        Tool::Export { room, flag } => match room.as_ref().or(flag.as_ref()) {
-            Some(room) => return print_export(out, data, room),
-            None => return Err("name the room".into()),
-        },
-        Tool::EraseUser { name, yes } => return erase_user(out, data, name, *yes),
+        Tool::Export { room, flag } => return print_export(out, data, (room, flag)),
+        Tool::EraseUser { name, yes } => return erase_user(out, data, name, (*yes, wall_ms)),
+        Tool::Owner { room, user } => appoint_owner(out, data, (room, user), wall_ms)?,
         Tool::Verify { file } => return print_faults(out, data, file.as_deref()),
         Tool::Ban { kind, who, lasts, reason } => {
             let who = parse_target(*kind, who)?;
@@ -180,6 +190,20 @@ fn run_tool(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
+fn appoint_owner(
+    out: &mut dyn io::Write,
+    data: &Path,
+    (room, user): (&RoomName, &UserName),
+    wall_ms: u64,
+) -> Result<(), Failure> {
+    if room.is_direct() {
+        return Err("a direct conversation has no owner".into());
+    }
+    owner::appoint(data, room, user, wall_ms)?;
+    writeln!(out, "{user} is an owner of {room}")?;
+    Ok(())
+}
+
 fn print_restored(
     out: &mut dyn io::Write,
     file: &Path,
@@ -198,8 +222,9 @@ fn print_restored(
 fn print_export(
     out: &mut dyn io::Write,
     data: &Path,
-    room: &RoomName,
+    (room, flag): (&Option<RoomName>, &Option<RoomName>),
 ) -> Result<ExitCode, Failure> {
+    let room = room.as_ref().or(flag.as_ref()).ok_or("the room has no name")?;
     let export = Export::open(data, room)?;
     // Neither a room's name nor an epoch has anything to escape.
     let head = format!(r#"{{"room":"{room}","epoch":"{}","#, export.epoch());
@@ -228,7 +253,7 @@ fn erase_user(
     out: &mut dyn io::Write,
     data: &Path,
     name: &UserName,
-    yes: bool,
+    (yes, wall_ms): (bool, u64),
 ) -> Result<ExitCode, Failure> {
     let erasure = Erasure::open(data, name)?;
     let traces = erasure.traces()?;
@@ -245,8 +270,14 @@ fn erase_user(
         writeln!(out, "nothing was changed")?;
         return Ok(ExitCode::FAILURE);
     }
-    let erased = erasure.run()?;
+    let erased = erasure.run(wall_ms)?;
     writeln!(out, "erased; in the records that remain {name} is {}", erased.placeholder)?;
+    for (room, heir) in &erased.succession.heirs {
+        writeln!(out, "{heir} is the owner of {room} now")?;
+    }
+    for room in &erased.succession.ownerless {
+        writeln!(out, "{room} has no owner now; chinwag owner {room} USER makes one")?;
+    }
     // SQLite leaves deleted texts in the file until it is rewritten, which takes as much room
     // again.
     if let Some(error) = erased.unswept {

@@ -19,7 +19,8 @@
 //!    and puts the connection on the ready list; so does one that stops at a FIN that was announced
 //!    with the bytes;
 //! 2. a read that fills less than the buffer has used the edge up, without asking for `WouldBlock`;
-//! 3. a paused connection remembers its edge until it is resumed;
+//! 3. a paused connection remembers its edge until it is resumed; one that is paused at the rate is
+//!    read on once its FIN is announced;
 //! 4. a write that is taken only in part has made the kernel promise a writable edge, and no other
 //!    write is tried before it;
 //! 5. an accept that stops early keeps its listener ready; one that fails for want of descriptors
@@ -441,7 +442,7 @@ impl Reactor {
             Effect::Broadcast { to, frame } => connections.broadcast(&to, &frame),
             Effect::Arm { conn, deadline } => connections.arm(conn, deadline),
             Effect::Wake { conn } => connections.wake(conn),
-            Effect::Pause { conn } => connections.pause(conn),
+            Effect::Pause { conn, pause } => connections.pause(conn, pause),
             Effect::Resume { conn } => connections.resume(conn),
             Effect::OutboundMax { conn, bytes_max } => connections.limit_outbound(conn, bytes_max),
             Effect::Close { conn, reason, ending } => connections.close(now, conn, reason, ending),

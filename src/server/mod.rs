@@ -31,11 +31,11 @@
 //! | 240 | user who is remembered without a connection |
 //! | 656 | room, without its recent records |
 //!
-//! What moves is bounded: for a connection that does not read, `limits.outbound_hard_bytes`, 40 for
-//! each of at most 1,024 frames, and what one read has brought; for what is incomplete, one
-//! message; for the rooms together, `limits.ring_total_bytes`, and an eighth of it for pages of
-//! stored logs that cursors read; for all `cid`s of memory rooms that are remembered, 20 MB; for
-//! what waits for the disk, 16 MiB of records.
+//! What moves is bounded: for a connection that does not read, `limits.outbound_hard_bytes`, and 40
+//! for each of at most 1,024 frames; for what waits for its turn at the rate, `limits.read_ahead`;
+//! for what is incomplete, one message; for the rooms together, `limits.ring_total_bytes`, and an
+//! eighth of it for pages of stored logs that cursors read; for all `cid`s of memory rooms that are
+//! remembered, 20 MB; for what waits for the disk, 16 MiB of records.
 //!
 //! Rooms and memberships that are stored are in memory, too, whether anybody is there or not: by
 //! the table above, 656 bytes a room, 240 a user and 64 for each further membership. SQLite's
@@ -223,7 +223,10 @@ impl Handler for Server {
                 sessions.handle_drained(conn, turn);
                 self.pass_requests(now);
             }
-            Input::Expired { conn } => sessions.handle_expired(conn, turn),
+            Input::Expired { conn } => {
+                sessions.handle_expired(conn, turn);
+                self.pass_requests(now);
+            }
             Input::AddressFound { conn } => sessions.end(conn, CloseReason::Banned, turn),
             Input::Closed { conn, reason } => {
                 sessions.handle_closed(conn, reason, turn);

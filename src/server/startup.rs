@@ -159,7 +159,7 @@ fn listeners(config: &Config, connections_max: usize) -> (ReactorConfig, Vec<Lis
         connections_max,
         connections_per_address_max: limits.per_address.unwrap_or(u32::MAX),
         loopback_counts: limits.per_address_loopback,
-        read_len_max: READ_LEN_MAX,
+        read_len_max: READ_LEN_MAX.min(limits.read_ahead),
         outbound_bytes_max: limits.outbound_hard_bytes,
         send_buffer_len: limits.send_buffer_bytes,
         stall_timeout: config.timeouts.stall,

@@ -49,7 +49,7 @@ pub(super) fn close(
 }
 
 /// A close frame, or the event or line that says why the connection ends.
-fn goodbye(state: &SessionState, encoder: &mut Encoder, reason: CloseReason) -> Vec<u8> {
+pub(super) fn goodbye(state: &SessionState, encoder: &mut Encoder, reason: CloseReason) -> Vec<u8> {
     let mut out = Vec::new();
     let (code, words) = (close_code(reason), close_words(reason));
     match (&state.protocol, state.format()) {

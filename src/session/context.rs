@@ -21,8 +21,9 @@ use crate::ws::{self, CompressPolicy, Compressor};
 
 /// Bytes of the largest message that the echo takes: the largest case of the Autobahn suite.
 const ECHO_LEN_MAX: usize = 16 << 20;
-/// Frames in one message of the echo: as many as the Autobahn suite sends.
-const ECHO_FRAGMENTS_MAX: u32 = 65_536;
+/// Frames in one message of the echo: four times as many as the Autobahn suite sends, which cuts 4
+/// MiB into 65,536 and ends them with an empty one.
+const ECHO_FRAGMENTS_MAX: u32 = 1 << 18;
 /// Bytes that may wait for one connection of the echo: an answer and the one before it, badly
 /// compressed.
 pub(super) const ECHO_OUTBOUND_MAX: usize = 3 * ECHO_LEN_MAX;
@@ -42,6 +43,7 @@ pub(super) struct Timeouts {
     pub ping_after: Duration,
     pub pong: Duration,
     pub stall: Duration,
+    pub close: Duration,
     pub keep_alive: Duration,
 }
 
@@ -57,7 +59,9 @@ pub(super) struct SessionContext {
     pub command_rate: Option<Rate>,
     /// How fast one connection may send pings and pongs.
     pub control_rate: Option<Rate>,
-    pub errors_max: u32,
+    pub errors_max: u16,
+    /// Bytes that may wait on one connection to be taken apart.
+    pub read_ahead: usize,
     pub is_echo_on: bool,
     /// Of the chat over WebSocket before hello.
     pub hello_settings: ws::Settings,
@@ -87,7 +91,7 @@ pub(super) struct SessionContext {
     pub closing: Vec<(ConnId, CloseReason)>,
     /// To be asked of the domain for people at terminals, in this order.
     pub asides: Vec<(ConnId, Aside)>,
-    /// Their peers have sent FIN: to be ended when all that they asked for is answered.
+    /// Their peers have said their last word: to be ended when all that they asked for is answered.
     pub finished: Vec<ConnId>,
     /// Limits the log lines that clients can cause.
     pub throttle: Throttle,
@@ -124,6 +128,7 @@ impl SessionContext {
             command_rate: Rate::new(rates.rate_per_s, rates.burst),
             control_rate: Rate::new(rates.control_per_s, rates.control_burst),
             errors_max: rates.errors_in_a_row,
+            read_ahead: rates.read_ahead,
             is_echo_on: config.echo,
             hello_settings: ws::Settings { message_len_max: hello_len_max, ..settings },
             settings,
@@ -174,6 +179,7 @@ const fn timeouts(config: &Config) -> Timeouts {
         ping_after: timeouts.ping_after,
         pong: timeouts.pong,
         stall: timeouts.stall,
+        close: timeouts.close,
         keep_alive: timeouts.keep_alive,
     }
 }

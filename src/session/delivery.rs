@@ -7,6 +7,7 @@ use super::Turn;
 use super::closing;
 use super::context::SessionContext;
 use super::encode::Format;
+use super::errors_in_a_row::Answered;
 use super::outgoing::Outgoing;
 use super::state::{SessionState, find};
 use super::text_client::Aside;
@@ -99,7 +100,15 @@ impl Delivery<'_, '_> {
 
     fn reply(&mut self, to: ConnId, request: &Request, result: &Result<Reply, Refusal>) {
         let Self { active, states, context, turn } = self;
+        let is_active = active.as_ref().is_some_and(|state| state.conn == to);
+        let answered = if is_active { Answered::AtOnce } else { Answered::Later };
         let Some(state) = state_of(active, states, to) else { return };
+        if let Err(refusal) = result
+            && !is_unasked(state, request)
+        {
+            let others_wait = turn.chat.pending_of(to) > 0;
+            count_error(state, context, refusal.code, (answered, others_wait));
+        }
         // These show records, of which one's own carry their `cid`, or name the other one of a
         // conversation.
         let viewer = match result {
@@ -109,7 +118,7 @@ impl Delivery<'_, '_> {
             Ok(Reply::Joined { room, .. }) if room.is_direct() => turn.chat.user(to),
             _ => None,
         };
-        answer(state, context, viewer, (request, result));
+        answer(state, context, viewer, (request, result), answered);
     }
 
     fn event(&mut self, to: ConnId, event: &Event) {
@@ -189,7 +198,7 @@ impl Delivery<'_, '_> {
                 }
                 Part::Sent(request, index) => {
                     if let Some(reply) = fanout.sent(*index) {
-                        put_answer(state, context, None, (request, &Ok(reply)));
+                        put_answer(state, context, None, (request, &Ok(reply)), Answered::Later);
                     }
                     if encoding == Encoding::Text
                         && let Some((record, target)) = fanout.with_targets().nth(*index)
@@ -218,17 +227,37 @@ fn state_of<'s>(
     }
 }
 
-/// Stages the answer to a request, and has the connection ended if there were too many errors in a
-/// row.
+/// Counts a refusal, and has the connection ended if there were too many errors in a row. What the
+/// server cannot do now, or only later, is no error of the client's.
+pub(super) fn count_error(
+    state: &mut SessionState,
+    context: &mut SessionContext,
+    code: Code,
+    (answered, others_wait): (Answered, bool),
+) {
+    let is_error =
+        !matches!(code, Code::RateLimited | Code::Busy | Code::StorageFull | Code::ShuttingDown);
+    if is_error && state.errors.on_error(answered, others_wait, context.errors_max) {
+        context.closing.push((state.conn, CloseReason::Flooding));
+    }
+}
+
+/// Stages the answer to a request.
 pub(super) fn answer(
     state: &mut SessionState,
     context: &mut SessionContext,
     viewer: Option<&UserName>,
     (request, result): (&Request, &Result<Reply, Refusal>),
+    answered: Answered,
 ) {
     let start = context.outgoing.bytes.len();
-    put_answer(state, context, viewer, (request, result));
+    put_answer(state, context, viewer, (request, result), answered);
     context.outgoing.stage(state.conn, start);
+}
+
+/// Whether this was asked by the server for a person at a terminal: nobody waits for a refusal.
+fn is_unasked(state: &SessionState, request: &Request) -> bool {
+    state.format() == Some(Format::Text) && note::is_aside(request)
 }
 
 /// Renders the answer to a request, if one is wanted, and books it.
@@ -237,29 +266,24 @@ fn put_answer(
     context: &mut SessionContext,
     viewer: Option<&UserName>,
     (request, result): (&Request, &Result<Reply, Refusal>),
+    answered: Answered,
 ) {
     let Some(format) = state.format() else { return };
-    if format == Format::Text && result.is_err() && note::is_aside(request) {
-        // Nobody has asked for it.
+    let is_unasked = is_unasked(state, request);
+    if result.is_err() && is_unasked {
         return;
     }
-    let SessionContext { metrics, encoder, outgoing, limits, closing, asides, .. } = context;
+    let SessionContext { metrics, encoder, outgoing, limits, asides, .. } = context;
     metrics.chat.replies.count(result.as_ref().map_or_else(|no| no.code.number(), |_| 0));
-    match result {
-        Ok(reply) => {
-            state.errors = 0;
-            if format == Format::Text
-                && let Some(client) = state.text_client()
-            {
-                asides.extend(client.on_reply(reply).map(|aside| (state.conn, aside)));
-            }
+    if let Ok(reply) = result {
+        if !is_unasked {
+            state.errors.on_success(answered);
         }
-        // What the server cannot do now is no fault of the client's.
-        Err(no) if matches!(no.code, Code::Busy | Code::StorageFull | Code::ShuttingDown) => {}
-        Err(_) if state.on_error(context.errors_max) => {
-            closing.push((state.conn, CloseReason::Flooding));
+        if format == Format::Text
+            && let Some(client) = state.text_client()
+        {
+            asides.extend(client.on_reply(reply).map(|aside| (state.conn, aside)));
         }
-        Err(_) => {}
     }
     let before = outgoing.bytes.len();
     let shown = Context { viewer, limits, server: context.server };

@@ -1,6 +1,7 @@
 //! The lines that a person types.
 
-use super::commands::{hello_as, rate_limited};
+use super::commands::hello_as;
+use super::errors_in_a_row::Answered;
 use super::input::Session;
 use super::state::Protocol;
 use super::text_client::TextClient;
@@ -19,17 +20,6 @@ impl Session<'_, '_> {
         let (room, has_spoken) = (client.room.clone(), client.has_spoken);
         let room = room.as_ref().map(RoomName::as_str);
         let line = text::parse_line(line, room, &self.context.limits);
-        // What becomes a command is rated there. A name costs the server a user, and an answer
-        // bytes.
-        let is_rated = !matches!(
-            line,
-            Line::Nothing | Line::Quit | Line::Command(..) | Line::Talk(_) | Line::Refused(_)
-        );
-        let rate = self.context.command_rate.filter(|_| is_rated);
-        if let Err(retry_after_ms) = self.state.commands.take(self.turn.now.tick, rate) {
-            let refusal = rate_limited(&self.context.limits, retry_after_ms);
-            return self.refuse_text(refusal);
-        }
         let nick = match &line {
             Line::Nick(name) => Some(*name),
             _ => None,
@@ -94,9 +84,9 @@ impl Session<'_, '_> {
         text::answer(&mut out, line);
         self.send(out);
         if matches!(line, Line::Help(_)) {
-            self.state.errors = 0;
+            self.state.errors.on_success(Answered::AtOnce);
         } else {
-            self.count_error();
+            self.count_error(Code::UnknownOp);
         }
     }
 

@@ -49,6 +49,18 @@ impl DeliveryMut<'_> {
         feed.bytes >= BATCH_BYTES_MAX
     }
 
+    /// Answers what a connection has sent in this turn, before something that it asked for later.
+    pub(in crate::chat) fn fan_out_sends_of(&mut self, conn: ConnId) {
+        // Nearly always nothing waits.
+        for at in 0..self.delivery.dirty.len() {
+            let Some(&key) = self.delivery.dirty.get(at) else { return };
+            let feed = self.delivery.feed(key);
+            if feed.is_some_and(|feed| feed.senders.iter().any(|(_, sender)| sender.conn == conn)) {
+                self.fan_out(key);
+            }
+        }
+    }
+
     /// Hands a room's waiting records to all live cursors, and their senders' replies with them.
     pub(in crate::chat) fn fan_out(&mut self, key: RoomKey) {
         let Self { context, rooms, delivery } = self;

@@ -59,6 +59,7 @@ fn fin_ends_a_connection_by_what_it_was_in_the_middle_of() {
     let mut harness = Harness::new();
     let conn = harness.enter("ann");
     harness.finish(conn);
+    harness.end_turn();
     assert_eq!(harness.closed(conn), Some((CloseReason::PeerGone, Ending::Flush)));
 }
 
