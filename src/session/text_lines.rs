@@ -70,7 +70,10 @@ impl Session<'_, '_> {
             Err(error) => return self.refuse_text(no_name(other, error)),
         };
         let join = Command::Join { room: room.as_str().into(), after: None, epoch: None };
-        self.typed(Op::Join, join);
+        if let Some(client) = self.state.text_client() {
+            client.has_spoken = true;
+        }
+        self.request(Ok((note::talk(other), Parsed::Command(join))));
     }
 
     /// Refuses what a person has typed.
@@ -81,7 +84,15 @@ impl Session<'_, '_> {
     /// Answers what a person has typed that is no command for the domain.
     fn answer_text(&mut self, line: &Line<'_>) {
         let mut out = Vec::new();
-        text::answer(&mut out, line);
+        let another = self.state.text_client().and_then(|client| client.another_room());
+        match (line, another) {
+            // Removed from one room, and still in another.
+            (Line::NoRoom(_), Some(room)) => {
+                let message = format!("this was not said; to go on in {room}, type /join {room}");
+                text::refusal(&mut out, &Refusal::new(Code::NotMember, message));
+            }
+            _ => text::answer(&mut out, line),
+        }
         self.send(out);
         if matches!(line, Line::Help(_)) {
             self.state.errors.on_success(Answered::AtOnce);

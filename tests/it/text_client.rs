@@ -336,6 +336,8 @@ fn who_comes_back_is_told_what_is_unread() {
          < -- goodbye --",
     );
     bob.expect(&json!({"ev": "message", "room": "@ann:bob", "from": "ann", "text": "hi"}));
+    // A mark counts as soon as it is kept.
+    bob.expect(&json!({"ev": "receipts", "room": "@ann:bob", "read": {"ann": 2}}));
     let mut ann = Raw::connect(server.tcp);
     converse(
         &mut ann,
@@ -416,9 +418,9 @@ fn whoever_keeps_order_at_a_terminal_sees_what_was_done() {
     converse(
         &mut bob,
         "< -- you were removed from den --
-         < -- you are in no room now; join one with /join lobby --
+         < -- to go on in tea, type /join tea --
          > you all are
-         < ! you are not in a room; join one with /join lobby
+         < ! this was not said; to go on in tea, type /join tea
          > /join den
          < -- you are in den, 2 members --
          < -- …",
