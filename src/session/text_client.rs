@@ -51,7 +51,8 @@ impl TextClient {
     /// would be said where nobody wanted it.
     pub(super) fn on_event(&mut self, event: &Event) -> bool {
         match event {
-            Event::Joined { room, .. } => {
+            // Whoever is written to has not entered a room.
+            Event::Joined { room, .. } if !room.is_direct() => {
                 self.enter(room);
                 false
             }

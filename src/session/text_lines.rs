@@ -15,7 +15,6 @@ impl Session<'_, '_> {
     /// Does what a person has typed.
     pub(super) fn text_line(&mut self, line: &[u8]) {
         let Protocol::Tcp(plain) = &mut self.state.protocol else { return };
-        let is_greeted = plain.is_greeted;
         let client = plain.text.get_or_insert_with(Box::<TextClient>::default);
         let (room, has_spoken) = (client.room.clone(), client.has_spoken);
         let room = room.as_ref().map(RoomName::as_str);
@@ -26,7 +25,7 @@ impl Session<'_, '_> {
         };
         let conn = self.state.conn;
         if self.turn.chat.user(conn).is_none() {
-            self.introduce(nick, is_greeted);
+            self.introduce(nick);
         } else if let Some(name) = nick {
             if has_spoken {
                 let message =
@@ -38,7 +37,7 @@ impl Session<'_, '_> {
                 return self.refuse_text(no_name(name, error));
             }
             self.turn.chat.handle_closed(self.turn.now, conn);
-            self.introduce(nick, is_greeted);
+            self.introduce(nick);
         }
         match line {
             Line::Nothing | Line::Nick(_) => {}
@@ -101,8 +100,9 @@ impl Session<'_, '_> {
         }
     }
 
-    /// Says hello for a person, who perhaps was greeted before.
-    fn introduce(&mut self, name: Option<&str>, again: bool) {
+    /// Says hello for a person.
+    fn introduce(&mut self, name: Option<&str>) {
+        let again = matches!(&self.state.protocol, Protocol::Tcp(plain) if plain.is_greeted);
         self.hello(note::hello(again), hello_as(name));
     }
 }

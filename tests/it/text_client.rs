@@ -97,9 +97,6 @@ fn a_conversation_reads_well() {
          > //not a command
          > /leave
          < -- you have left lobby --
-         < -- what you type goes to bob alone now --
-         > /leave
-         < -- you have left @ann:bob --
          < -- you are in no room now; join one with /join lobby --
          > anybody?
          < ! you are not in a room; join one with /join lobby
