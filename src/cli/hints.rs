@@ -49,8 +49,18 @@ fn hint(word: &str) -> Option<String> {
     if word.strip_suffix(".toml").is_some() {
         return Some(format!("a file of settings is given with --config {word}"));
     }
+    if matches!(word, "bench" | "benchmark") {
+        return bench();
+    }
     let (_, hint) = WORDS.iter().find(|(words, _)| words.contains(&word))?;
     Some((*hint).to_owned())
+}
+
+/// The load generator is named only where it is: not everybody who has a server has built it.
+fn bench() -> Option<String> {
+    let program = std::env::current_exe().ok()?.with_file_name("chinwag-bench");
+    let what = "the load generator is a program of its own";
+    program.is_file().then(|| format!("{what}: {} --help", program.display()))
 }
 
 #[cfg(test)]

@@ -159,6 +159,7 @@ fn quote(out: &mut Vec<u8>, by: &UserName, target: Option<&Record>) {
     let end = words.last().map_or(0, |(at, c)| at + c.len_utf8());
     let (shown, rest) = text.split_at_checked(end).unwrap_or((text, ""));
     put(out, &["\""]);
-    safe::line(out, shown.trim_end());
+    // Or the quote could end early, and its rest pass for what was done.
+    safe::line(out, &shown.trim_end().replace('"', "'"));
     put(out, &[if rest.is_empty() { "\"" } else { "…\"" }]);
 }

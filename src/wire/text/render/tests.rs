@@ -83,6 +83,7 @@ fn body(body: Body) -> Record {
 fn a_message_that_something_is_done_to_is_named_by_its_words() {
     let long = message(&"see you tomorrow at ten ".repeat(9));
     let own = message("hi\n[lobby] eve: x");
+    let sly = message("x\" with -1");
     let anns = Record { from: user("ann"), ..message("tea?") };
     let edit = body(Body::Edit { target: 1, text: Some("bye".into()) });
     let deletion = body(Body::Deletion { target: 1 });
@@ -97,6 +98,7 @@ fn a_message_that_something_is_done_to_is_named_by_its_words() {
             "bob deleted \"see you tomorrow at ten see you tomorrow at ten…\"",
         ),
         (&reaction(false), Some(&anns), "bob reacted to ann's \"tea?\" with \u{1f44d}"),
+        (&reaction(false), Some(&sly), "bob reacted to \"x' with -1\" with \u{1f44d}"),
         (&reaction(true), None, "bob took back a reaction to an earlier message: \u{1f44d}"),
         (&reaction(false), Some(&message("")), "bob reacted to a message of bob with \u{1f44d}"),
     ] {
