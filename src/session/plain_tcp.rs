@@ -60,7 +60,7 @@ impl Session<'_, '_> {
         let Protocol::Tcp(plain) = &mut self.state.protocol else { return };
         plain.framing = Some(Framing::Text);
         plain.text = Some(Box::<TextClient>::default());
-        self.introduce(None, false);
+        self.introduce(None);
     }
 
     fn item_len_max(&self) -> usize {

@@ -98,9 +98,6 @@ fn a_conversation_reads_well() {
          > //not a command
          > /leave
          < -- you have left lobby --
-         < -- what you type goes to bob alone now --
-         > /leave
-         < -- you have left @ann:bob --
          < -- you are in no room now; join one with /join lobby --
          > anybody?
          < ! you are not in a room; join one with /join lobby
@@ -422,9 +419,9 @@ fn whoever_keeps_order_at_a_terminal_sees_what_was_done() {
     converse(
         &mut bob,
         "< -- you were removed from den --
-         < -- you are in no room now; join one with /join lobby --
+         < -- to go on in tea, type /join tea --
          > you all are
-         < ! you are not in a room; join one with /join lobby
+         < ! this was not said; to go on in tea, type /join tea
          > /join den
          < -- you are in den, 2 members --
          < -- …",
@@ -457,6 +454,7 @@ fn what_is_a_habit_elsewhere_is_understood_or_answered_with_what_is_meant() {
     );
     while ann.line().expect("a line") != "Times are 30s, 10m, 2h, 1d, 1w or 1y." {}
     for (typed, told) in [
+        ("/nick Ann", "! Ann is not a name; …; did you mean ann"),
         ("quit", "! you are not in a room; join one with /join lobby, or did you mean /quit"),
         ("/list", "! there is no list of all rooms; …"),
         ("/whois bob", "! …/who…"),

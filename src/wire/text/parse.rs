@@ -45,8 +45,9 @@ pub fn parse_line<'a>(line: &'a [u8], current: Option<&'a str>, limits: &Limits)
     }
     let commands = Commands { current, limits };
     // A leading space keeps a line from being a command, so that paths can be sent.
-    match line.strip_prefix('/') {
-        Some(said) if said.starts_with('/') => commands.say(said),
+    // A keyboard for Chinese or Japanese has a wide slash.
+    match line.strip_prefix(['/', '\u{ff0f}']) {
+        Some(said) if said.starts_with(['/', '\u{ff0f}']) => commands.say(said),
         Some(command) => commands.parse(command),
         // The first thing that many a newcomer types.
         None if line.trim_end().eq_ignore_ascii_case("help") || line.trim_end() == "?" => {
@@ -412,6 +413,7 @@ mod tests {
     fn what_is_a_habit_elsewhere_is_understood() {
         let lobby = || Target::Room("lobby".into());
         check("/j tea", &join("tea"));
+        check("\u{ff0f}join tea", &join("tea"));
         check("/part", &Line::Command(Op::Leave, Command::Leave { room: "lobby".into() }));
         check("/query bob", &Line::Talk("bob"));
         check("/msg @bob", &Line::Talk("bob"));
