@@ -2,15 +2,21 @@
 
 use crate::metrics::Metrics;
 use crate::net::CloseReason;
+use crate::time::Tick;
 
-/// Whether new clients should connect.
+/// Whether the server goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// Yes.
+    /// It does.
     Serving,
-    /// No: the server is stopping, and a load balancer should send clients elsewhere.
+    /// It is stopping, and a load balancer should send clients elsewhere.
     Draining,
 }
+
+/// The path at which both listeners say whether the process lives.
+pub const HEALTHZ: &str = "/healthz";
+/// The path at which both listeners say whether new clients should connect.
+pub const READYZ: &str = "/readyz";
 
 /// An answer, to be sent over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,30 +33,45 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The admin listener's answer to a GET of `path`, from which the query was removed.
 #[must_use]
-pub fn respond(path: &str, metrics: &Metrics, health: Health) -> Answer {
+pub fn respond(path: &str, metrics: &Metrics, (health, now): (Health, Tick)) -> Answer {
     match path {
         "/" => plain(
             200,
-            "/healthz  whether new clients should connect\n/metrics  metrics in the format of Prometheus\n",
+            "/healthz  whether the process lives\n\
+             /readyz   whether new clients should connect, and why not\n\
+             /metrics  metrics in the format of Prometheus\n",
         ),
-        "/healthz" => healthz(health),
+        HEALTHZ | READYZ => healthy(path, metrics, (health, now)),
         "/metrics" => Answer {
             status: 200,
             content_type: "text/plain; version=0.0.4; charset=utf-8",
-            body: metrics.render(CloseReason::ALL.iter().map(|reason| reason.label())),
+            body: metrics
+                .render(CloseReason::ALL.iter().map(|reason| reason.label()), now.as_millis()),
         },
-        _ => plain(404, "not found: the paths are /healthz and /metrics\n"),
+        _ => plain(404, "not found: the paths are /healthz, /readyz and /metrics\n"),
     }
 }
 
-/// The answer of the main and the admin listener to `/healthz`: 200, or 503 while draining.
+/// The answer of the main and the admin listener to [`HEALTHZ`], which is 200 for as long as
+/// anything answers, and to [`READYZ`]: 200, or 503 with the reason while the server stops or
+/// nothing can be stored.
 #[must_use]
-pub fn healthz(health: Health) -> Answer {
-    let (status, word) = match health {
-        Health::Serving => (200, "ok"),
-        Health::Draining => (503, "draining"),
+pub fn healthy(path: &str, metrics: &Metrics, (health, now): (Health, Tick)) -> Answer {
+    let store = &metrics.store;
+    let reason = if health == Health::Draining {
+        Some("draining".to_owned())
+    } else if path == HEALTHZ {
+        None
+    } else if store.trouble.value() > 0 {
+        Some("nothing can be stored; the log says why".to_owned())
+    } else if store.hangs(now.as_millis()) {
+        let seconds = store.batch_age_ms(now.as_millis()) / 1_000;
+        Some(format!("the disk has not answered for {seconds} s"))
+    } else {
+        None
     };
-    let body = format!("{{\"status\":\"{word}\"}}\n");
+    let status = if reason.is_some() && path == READYZ { 503 } else { 200 };
+    let body = format!("{{\"status\":\"{}\"}}\n", reason.as_deref().unwrap_or("ok"));
     Answer { status, content_type: "application/json", body }
 }
 
@@ -65,9 +86,24 @@ mod tests {
 
     #[track_caller]
     fn check(path: &str, health: Health, status: u16, content_type: &str, part: &str) {
-        let answer = respond(path, &Metrics::default(), health);
+        let answer = respond(path, &Metrics::default(), (health, Tick::ZERO));
         assert_eq!((answer.status, answer.content_type), (status, content_type));
         assert!(answer.body.contains(part), "{}", answer.body);
+    }
+
+    #[test]
+    fn a_server_that_cannot_store_lives_and_is_not_ready() {
+        let (failing, hanging) = (Metrics::default(), Metrics::default());
+        failing.store.trouble.set(1);
+        hanging.store.begin_batch(0);
+        let now = Tick::from_millis(34_000);
+        for (metrics, part) in [(&failing, "nothing can be stored"), (&hanging, "for 34 s")] {
+            let ready = healthy(READYZ, metrics, (Health::Serving, now));
+            assert_eq!(ready.status, 503);
+            assert!(ready.body.contains(part), "{}", ready.body);
+            let lives = healthy(HEALTHZ, metrics, (Health::Serving, now));
+            assert_eq!((lives.status, &*lives.body), (200, "{\"status\":\"ok\"}\n"));
+        }
     }
 
     #[test]
@@ -75,7 +111,9 @@ mod tests {
         let json = "application/json";
         check("/", Health::Serving, 200, TEXT, "/metrics");
         check("/healthz", Health::Serving, 200, json, r#"{"status":"ok"}"#);
-        check("/healthz", Health::Draining, 503, json, r#"{"status":"draining"}"#);
+        check("/healthz", Health::Draining, 200, json, r#"{"status":"draining"}"#);
+        check("/readyz", Health::Serving, 200, json, r#"{"status":"ok"}"#);
+        check("/readyz", Health::Draining, 503, json, r#"{"status":"draining"}"#);
         let prometheus = "text/plain; version=0.0.4; charset=utf-8";
         check("/metrics", Health::Serving, 200, prometheus, "\nchinwag_connections 0\n");
         for path in ["", "/metrics/", "/metricsx", "/%6detrics", "/../metrics", "*"] {
@@ -86,7 +124,8 @@ mod tests {
     #[test]
     fn every_close_reason_has_a_series() {
         assert!(CloseReason::ALL.len() <= CLOSE_REASONS_MAX);
-        let page = respond("/metrics", &Metrics::default(), Health::Serving).body;
+        let health = (Health::Serving, Tick::ZERO);
+        let page = respond("/metrics", &Metrics::default(), health).body;
         for reason in CloseReason::ALL {
             let series =
                 format!("chinwag_connections_closed_total{{reason=\"{}\"}} 0", reason.label());

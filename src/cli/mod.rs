@@ -14,7 +14,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use rustix::fs::Mode;
+use rustix::process::{Signal, getppid, set_parent_process_death_signal, umask};
 
 use crate::config::{self, Change, Config, Environment, Flags, Loaded};
 use crate::server;
@@ -52,13 +53,13 @@ struct Settings {
     /// TOML file to read settings from
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
-    /// HTTP and WebSocket address [default: 127.0.0.1:8080]
+    /// HTTP and WebSocket addresses [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", global = true)]
     listen: Option<String>,
-    /// Plain TCP address, or "off" [default: 127.0.0.1:9000]
+    /// Plain TCP addresses, or "off" [default: 127.0.0.1:9000]
     #[arg(long, value_name = "ADDR", global = true)]
     tcp: Option<String>,
-    /// Metrics and health address, or "off" [default: 127.0.0.1:9091]
+    /// Metrics/health addresses, or "off" [default: 127.0.0.1:9091]
     #[arg(long, value_name = "ADDR", global = true)]
     admin: Option<String>,
     /// Database directory [default: ./chinwag-data]
@@ -119,6 +120,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG));
         }
     };
+    // What this process writes holds people's words: its files, SQLite's and backups are for their
+    // owner alone.
+    umask(Mode::RWXG | Mode::RWXO);
     // Before anything is read: it must work, and help, when the configuration is wrong.
     if let Some(Command::Check { defaults: true }) = cli.command {
         return print(config::DEFAULTS);
@@ -185,6 +189,7 @@ fn summary(loaded: &Loaded) -> String {
         _ = writeln!(text, "{count} room policies; what they do not set is as for all other rooms");
     }
     text.extend(policy_changes.iter().map(line));
+    text.extend(config.warnings().iter().map(|warning| format!("warning: {warning}\n")));
     text
 }
 

@@ -65,14 +65,14 @@ sections! {
         connections: Option<usize> = OptionalOr("auto", &COUNT),
         /// Connections at a time from one IP address; `None`: no bound. The next one is refused as
         /// above.
-        per_address: Option<usize> = OptionalOr("off", &COUNT),
+        per_address: Option<u32> = OptionalOr("off", &COUNT),
         /// Whether `per_address` holds for loopback addresses too.
         per_address_loopback: bool = Switch,
         /// Bytes of one message's text and data together (4001 above), and the base of the bound on
         /// a frame's size (1009 above).
         message_bytes: usize = MESSAGE_BYTES,
         /// Fragments of one WebSocket message (1009 above).
-        fragments: usize = COUNT,
+        fragments: u32 = COUNT,
         /// Requests a second on one connection, as the refill of a token bucket of `burst`; `None`:
         /// no bound. Who sends faster is read at this rate. Lines and messages without anything
         /// count like requests.
@@ -100,7 +100,7 @@ sections! {
         /// Members of one room (3009 above).
         room_members: usize = COUNT,
         /// Items in one answer to `history`; a higher `limit` is lowered to this.
-        history_page: usize = Count(1, 10_000),
+        history_page: u32 = Count(1, 10_000),
         /// Records that a `join` or a resume may ask for at once; earlier ones are told as a gap.
         replay: usize = COUNT,
         /// Records that a room keeps in memory; the oldest goes first.

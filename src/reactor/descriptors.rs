@@ -1,8 +1,6 @@
 //! How many descriptors the process may have, and so how many connections.
 
-use std::io;
-
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 /// Descriptors that are not for connections: standard streams, listeners, the poller, the spare,
 /// the signal pipe, the store's files and what it opens while it compacts.
@@ -25,22 +23,42 @@ impl Descriptors {
     }
 }
 
-/// Raises the soft limit to the hard one and returns what now holds.
+/// Where Linux says what the limits of this process are.
+pub const LIMITS: &str = "/proc/self/limits";
+/// What is taken for the limit where nobody says it: what Linux gives a process by default.
+const LIMIT_DEFAULT: u64 = 1024;
+
+/// Raises the soft limit to the hard one, if the system allows that, and returns what now holds.
 ///
-/// # Errors
-///
-/// If the system refuses; the limit is then as before.
-pub fn raise() -> io::Result<Descriptors> {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let (limit, ceiling) = (current.unwrap_or(u64::MAX), maximum.unwrap_or(u64::MAX));
-    if limit < ceiling {
-        setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
+/// A service manager may forbid the calls that ask for limits and set them (systemd's
+/// `SystemCallFilter=~@resources`): `limits` is the text of [`LIMITS`], if it could be read, and a
+/// limit that cannot be raised stays as it is.
+#[must_use]
+pub fn raise(limits: Option<&str>) -> Descriptors {
+    let found = limits.and_then(parse);
+    let Descriptors { limit, ceiling } =
+        found.unwrap_or(Descriptors { limit: LIMIT_DEFAULT, ceiling: LIMIT_DEFAULT });
+    let wanted = Rlimit { current: Some(ceiling), maximum: Some(ceiling) };
+    if limit < ceiling && setrlimit(Resource::Nofile, wanted).is_err() {
+        return Descriptors { limit, ceiling };
     }
-    Ok(Descriptors { limit: ceiling, ceiling })
+    Descriptors { limit: ceiling, ceiling }
+}
+
+/// The limits that the text of [`LIMITS`] names: `Max open files  1024  20000  files`.
+fn parse(limits: &str) -> Option<Descriptors> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let mut numbers = line.split_ascii_whitespace().map(|word| match word {
+        "unlimited" => Some(u64::MAX),
+        number => number.parse().ok(),
+    });
+    Some(Descriptors { limit: numbers.next()??, ceiling: numbers.next()?? })
 }
 
 #[cfg(test)]
 mod tests {
+    use rustix::process::getrlimit;
+
     use super::*;
 
     #[test]
@@ -57,8 +75,27 @@ mod tests {
 
     #[test]
     fn raising_leaves_no_room_between_the_limits() {
-        let raised = raise().unwrap();
+        let limits = std::fs::read_to_string(LIMITS).unwrap();
+        let raised = raise(Some(&limits));
         assert_eq!(raised.limit, raised.ceiling);
         assert_eq!(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX), raised.limit);
+    }
+
+    #[test]
+    fn the_limits_are_read_from_the_systems_words() {
+        let words = |line: &str| format!("Limit  Soft Limit  Hard Limit  Units\n{line}\n");
+        for (line, expect) in [
+            (
+                "Max open files            1024                 20000                files",
+                Some((1024, 20_000)),
+            ),
+            ("Max open files  unlimited  unlimited  files", Some((u64::MAX, u64::MAX))),
+            ("Max open files  many  20000  files", None),
+            ("Max open files  1024", None),
+            ("Max processes  1  2  processes", None),
+        ] {
+            let expect = expect.map(|(limit, ceiling)| Descriptors { limit, ceiling });
+            assert_eq!(parse(&words(line)), expect, "{line}");
+        }
     }
 }

@@ -65,7 +65,7 @@ use std::time::Duration;
 use mio::{Events, Poll};
 
 use self::acceptor::{Acceptor, Arrival};
-pub use self::config::{ListenerConfig, ReactorConfig};
+pub use self::config::{Excess, ListenerConfig, ReactorConfig};
 use self::connections::Connections;
 use self::source::Source;
 use self::stop::StopSignals;
@@ -287,7 +287,7 @@ impl Reactor {
 
     fn accept(&mut self, now: Now, handler: &mut impl Handler) -> io::Result<()> {
         let mut budget = self.accepts_per_turn_max;
-        while let Some(arrival) = self.acceptor.poll(now.tick, &mut budget)? {
+        while let Some(arrival) = self.acceptor.poll(now, &mut budget)? {
             match arrival {
                 Arrival::Rejected { stream, refusal } => {
                     self.connections.reject(now.tick, stream, refusal);

@@ -41,6 +41,7 @@
 //! the table above, 656 bytes a room, 240 a user and 64 for each further membership. SQLite's
 //! caches take up to 16 MiB for the writer and 2 MiB for the reader.
 
+mod rejection;
 mod startup;
 
 use std::net::IpAddr;
@@ -87,12 +88,14 @@ impl Server {
     pub fn new(
         config: &Config,
         listeners: Vec<ListenerKind>,
-        (metrics, entropy): (Arc<Metrics>, Entropy),
+        (metrics, mut entropy): (Arc<Metrics>, Entropy),
         now: Now,
         (logs, kept): (Box<dyn Logs>, Snapshot),
     ) -> Result<Self, PolicyError> {
         let limits = limits(config);
         let mut chat = Chat::new(limits.clone(), now);
+        // Without random numbers no session begins either: that is refused where it is asked for.
+        chat.vary_epochs(entropy.secret().unwrap_or_default());
         chat.restore(now, kept);
         Ok(Self {
             chat,
@@ -256,7 +259,7 @@ fn limits(config: &Config) -> Limits {
         members_per_room: limits.room_members,
         users: limits.users,
         rooms: limits.rooms_total,
-        history_page: u32::try_from(limits.history_page).unwrap_or(u32::MAX),
+        history_page: limits.history_page,
         replay: u64::try_from(limits.replay).unwrap_or(u64::MAX),
         ring_records: limits.ring_records,
         ring_bytes: limits.ring_bytes,

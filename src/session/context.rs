@@ -7,10 +7,11 @@ use super::encode::Encoder;
 use super::entropy::Entropy;
 use super::outgoing::Outgoing;
 use super::rate::Rate;
+use super::text_client::Aside;
 use crate::admin::Health;
 use crate::chat::Limits;
 use crate::config::Config;
-use crate::http::{Admission, HostPolicy, OriginPolicy, PolicyError};
+use crate::http::{Admission, DateClock, HostPolicy, OriginPolicy, PolicyError};
 use crate::log::Throttle;
 use crate::metrics::Metrics;
 use crate::net::{CloseReason, ConnId};
@@ -50,6 +51,7 @@ pub(super) struct Timeouts {
 #[derive(Debug)]
 pub(super) struct SessionContext {
     pub admission: Admission,
+    pub dates: DateClock,
     pub pages: Pages,
     pub limits: Limits,
     pub timeouts: Timeouts,
@@ -87,6 +89,8 @@ pub(super) struct SessionContext {
     pub sessions_bytes: usize,
     /// To be ended once what the domain has said to them is on its way.
     pub closing: Vec<(ConnId, CloseReason)>,
+    /// To be asked of the domain for people at terminals, in this order.
+    pub asides: Vec<(ConnId, Aside)>,
     /// Their peers have said their last word: to be ended when all that they asked for is answered.
     pub finished: Vec<ConnId>,
     /// Limits the log lines that clients can cause.
@@ -108,7 +112,7 @@ impl SessionContext {
         let request_len_max = wire::request_len_max(&limits);
         let hello_len_max = wire::request_len_max(&Limits { message_bytes: 0, ..limits.clone() });
         let settings = ws::Settings {
-            fragments_max: u32::try_from(config.limits.fragments).unwrap_or(u32::MAX),
+            fragments_max: config.limits.fragments,
             accept_binary: false,
             ..ws::Settings::new(ws::Role::Server, request_len_max)
         };
@@ -118,6 +122,7 @@ impl SessionContext {
         let rates = &config.limits;
         Ok(Self {
             admission,
+            dates: DateClock::default(),
             pages: Pages::new(),
             timeouts: timeouts(config),
             command_rate: Rate::new(rates.rate_per_s, rates.burst),
@@ -146,6 +151,7 @@ impl SessionContext {
             turn: 0,
             sessions_bytes: 0,
             closing: Vec::new(),
+            asides: Vec::new(),
             finished: Vec::new(),
             throttle: Throttle::new(CLIENT_LINES_PER_S, Duration::from_secs(1)),
         })
@@ -179,10 +185,10 @@ const fn timeouts(config: &Config) -> Timeouts {
 }
 
 /// What a request head may be.
-pub(super) fn head_limits(config: &Config) -> crate::http::Limits {
+pub(super) const fn head_limits(config: &Config) -> crate::http::Limits {
     crate::http::Limits {
-        head_len_max: u16::try_from(config.http.head_bytes).unwrap_or(u16::MAX),
-        fields_max: u16::try_from(config.http.fields).unwrap_or(u16::MAX),
+        head_len_max: config.http.head_bytes,
+        fields_max: config.http.fields,
         ..crate::http::Limits::DEFAULT
     }
 }

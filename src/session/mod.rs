@@ -64,6 +64,13 @@ use crate::time::clock::Now;
 /// buffer.
 const DRAINED_PER_TURN_MAX: usize = 4_096;
 
+/// How much each connection widens the window over which all come back: what a server takes that
+/// has just started.
+const RETURN_MS: u64 = 2;
+
+/// The narrowest window: the server needs a moment to be back.
+const DRAIN_WINDOW_MS_MIN: u64 = 1_000;
+
 /// What an input is handled with: the moment, the domain, and what should follow.
 #[derive(Debug)]
 pub struct Turn<'a> {
@@ -229,16 +236,18 @@ impl Sessions {
         self.flush_outputs(turn);
     }
 
-    /// Tells some of the connections when to come back, evenly spread over `window_ms`, and closes
-    /// them. `false` if there were none left.
-    pub fn drain(&mut self, window_ms: u64, turn: &mut Turn<'_>) -> bool {
+    /// Tells some of the connections when to come back, evenly spread over a window that grows with
+    /// their number up to `window_ms_max`, and closes them. `false` if there were none left.
+    pub fn drain(&mut self, window_ms_max: u64, turn: &mut Turn<'_>) -> bool {
         let left = self.states.iter().filter(|state| !state.is_closing());
         let leaving: Vec<ConnId> =
             left.map(|state| state.conn).take(DRAINED_PER_TURN_MAX).collect();
         for &conn in &leaving {
             let Drain { told, all } = &mut self.drain;
             *told += 1;
-            let after_ms = window_ms.saturating_mul(*told) / (*all).max(*told);
+            let all = (*all).max(*told);
+            let window_ms = drain_window_ms(all, window_ms_max);
+            let after_ms = window_ms.saturating_mul(*told) / all;
             turn.chat.drain(conn, (after_ms, window_ms));
             let mut delivery = self.delivery(turn);
             delivery.flush_outputs();
@@ -290,4 +299,10 @@ impl Sessions {
     pub const fn is_empty(&self) -> bool {
         self.states.is_empty()
     }
+}
+
+/// The time over which `all` connections come back, in milliseconds: a few of them as soon as the
+/// server can be back, and none later than `most`.
+fn drain_window_ms(all: u64, most: u64) -> u64 {
+    all.saturating_mul(RETURN_MS).max(DRAIN_WINDOW_MS_MIN).min(most)
 }

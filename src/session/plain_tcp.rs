@@ -31,7 +31,7 @@ impl Session<'_, '_> {
             self.item(framing, item);
         }
         self.put_back(decoder);
-        is_some && !self.state.is_closing()
+        is_some && !self.state.is_closing() && !self.state.has_quit()
     }
 
     /// Takes the last line of a connection that ended without the end of that line.

@@ -241,7 +241,9 @@ fn each_line_of_the_log_is_one_line_of_json_and_none_holds_what_was_said() {
     let server =
         Setup::default().args(&["--log-format", "json"]).config("log_level = \"trace\"\n").start();
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
-    ann.ask(&json!({"op": "send", "room": "lobby", "text": "a secret\n\u{1b}[2J\u{2028}"}));
+    ann.ask(&json!({"op": "send", "room": "lobby", "text": "a secret\n\t\u{2028}"}));
+    let harmful = json!({"op": "send", "room": "lobby", "text": "a secret\u{1b}[2J"});
+    ann.refused(&harmful, 1003);
     for name in ["x\n2026 ERROR fake", "\u{1b}[2J", "\u{202e}evil", "a\u{2028}b"] {
         let mut mallory = Client::lines(&server);
         mallory

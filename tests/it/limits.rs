@@ -1,11 +1,14 @@
 //! Bounds: what happens at each, that it is told, and that what was bounded is given back.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Instant;
 
 use serde_json::json;
 
+use crate::support::client::Lines;
 use crate::support::json::NUMBER;
-use crate::support::{Client, Frame, RawWs, Server, Setup, assert_subset};
+use crate::support::{Client, Frame, Raw, RawWs, Server, Setup, Transport, assert_subset};
 
 #[test]
 fn who_is_faster_than_the_rate_is_read_at_it_and_costs_nobody_else_anything() {
@@ -30,7 +33,7 @@ fn who_is_faster_than_the_rate_is_read_at_it_and_costs_nobody_else_anything() {
 fn what_was_asked_before_a_close_frame_or_fin_is_answered_before_the_end() {
     let server = Server::start();
     let mut ws = RawWs::connect(server.http, "/ws", "");
-    let mut lines = crate::support::Raw::connect(server.tcp);
+    let mut lines = Raw::connect(server.tcp);
     let hello = json!({"op": "hello", "id": "h"}).to_string();
     let join = json!({"op": "join", "id": "j", "room": "lobby"}).to_string();
     let sends = (0..60).map(|id| {
@@ -67,7 +70,7 @@ fn what_is_empty_is_read_at_the_rate_too() {
     // Each read of the server takes some thousand of them.
     let before = server.metric("chinwag_received_bytes_total");
     flood.raw.send(&Frame::text("").encode().repeat(20_000));
-    let mut lines = crate::support::Raw::connect(server.tcp);
+    let mut lines = Raw::connect(server.tcp);
     lines.send(&b"\n".repeat(100_000));
     canary.ask(&json!({"op": "ping"}));
     let read = server.metric("chinwag_received_bytes_total") - before;
@@ -223,9 +226,63 @@ fn who_never_says_hello_is_ended_and_a_person_may_take_their_time() {
     let mut ws = RawWs::connect(server.http, "/ws", "");
     ws.assert_closed(4008);
     for first in ["", "{\"op\":\"ping\"}\n", "\0"] {
-        let mut raw = crate::support::Raw::connect(server.tcp);
+        let mut raw = Raw::connect(server.tcp);
         raw.send(first.as_bytes());
         let told = String::from_utf8(raw.take_all()).expect("UTF-8");
         assert!(told.contains("4008"), "{first:?} → {told:?}");
     }
+}
+
+/// A transport that notes the length of the longest text that came.
+struct Measured(Lines, Rc<Cell<usize>>);
+
+impl Transport for Measured {
+    fn send_text(&mut self, text: &str) {
+        self.0.send_text(text);
+    }
+
+    fn receive_text(&mut self) -> Option<String> {
+        let text = self.0.receive_text()?;
+        self.1.set(self.1.get().max(text.len()));
+        Some(text)
+    }
+}
+
+#[test]
+fn nothing_that_is_sent_is_longer_than_the_welcome_says() {
+    let server = Setup::default().set("limits.rate_per_s", "off").start();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    let longest = Rc::new(Cell::new(0));
+    let measured = || Client::over(Measured(Lines(Raw::connect(server.tcp)), Rc::clone(&longest)));
+    let mut live = measured().named("bob", Some("lobby"));
+    let fillings = ["\"\\", "\n\t", "word ", "\u{e9}\u{1f600}", "\r\n"];
+    for (n, (filling, bytes)) in fillings.iter().flat_map(|f| [(f, 16_379), (f, 200)]).enumerate() {
+        let text = format!("word {}", filling.repeat(bytes / filling.len()));
+        let cid = format!("{n:\u{1}>64}");
+        ann.ask(&json!({"op": "send", "room": "lobby", "text": text, "cid": cid}));
+    }
+    for name in 0..40 {
+        Client::lines(&server).named(&format!("{name:032}"), Some("lobby"));
+    }
+    live.ask(&json!({"op": "ping"}));
+    let mut late = measured();
+    let welcome = late.ask(&json!({"op": "hello", "name": "ann"}));
+    let bound = welcome["limits"]["frame_bytes"].as_u64().expect("a bound");
+    late.ask(&json!({"op": "join", "room": "lobby", "after": 0}));
+    late.expect(&json!({"ev": "live"}));
+    for before in 1..=11 {
+        late.ask(&json!({"op": "history", "room": "lobby", "before": before}));
+    }
+    for op in ["rooms", "members", "presence", "help"] {
+        late.ask(&json!({"op": op, "room": "lobby"}));
+    }
+    late.ask(&json!({"op": "search", "text": "word"}));
+    let rooms: serde_json::Map<_, _> =
+        (0..256).map(|room| (format!("@{room:032}:{room:032}"), json!(["k", 1]))).collect();
+    let resume = json!({"session": "gone", "rooms": rooms});
+    measured().ask(&json!({"op": "hello", "name": "ann", "resume": resume}));
+    let longest = u64::try_from(longest.get()).expect("a length");
+    assert!(longest > 32_768, "the largest message was not among them: {longest}");
+    assert!(longest <= bound, "{longest} bytes, but {bound} were promised");
+    assert!(bound <= 65_536, "small clients have buffers of 64 KiB");
 }

@@ -21,11 +21,12 @@ const FEW_SENDERS: usize = 8;
 
 impl DeliveryMut<'_> {
     /// Has a record that was just committed fanned out when the turn ends, and its sender answered
-    /// then. Returns whether so much waits that it should be fanned out at once.
+    /// then. `target` is the message that it is about, as it was before. Returns whether so much
+    /// waits that it should be fanned out at once.
     pub(in crate::chat) fn enqueue(
         &mut self,
         key: RoomKey,
-        record: SharedRecord,
+        (record, target): (SharedRecord, Option<SharedRecord>),
         sender: Sender,
     ) -> bool {
         let Some(feed) = self.delivery.feeds.get_mut(key.index()) else {
@@ -44,6 +45,7 @@ impl DeliveryMut<'_> {
             feed.senders.push((feed.records.len(), sender));
         }
         feed.records.push(record);
+        feed.targets.extend(target);
         feed.bytes >= BATCH_BYTES_MAX
     }
 
@@ -68,6 +70,7 @@ impl DeliveryMut<'_> {
         };
         let room = &rooms[key];
         let mut batch = Batch::take(feed);
+        let targets = mem::take(&mut feed.targets);
         // Nearly always all are of one encoding, so that one list is made for them.
         let encoding =
             feed.subscriptions.first().map_or_else(Encoding::default, |row| row.encoding);
@@ -118,7 +121,7 @@ impl DeliveryMut<'_> {
             context.stats.deliveries += u64::try_from(records.len() * live).unwrap_or(u64::MAX);
             let (room, durable) = (room.name.clone(), room.durability);
             log::debug!(room:% = room, seqs = records.len(), live; "fanned out");
-            let fanout = Fanout { room, durable, records, whole, partial };
+            let fanout = Fanout { room, durable, records, targets, whole, partial };
             context.outputs.push_back(Output::Fanout(fanout));
         }
     }

@@ -97,6 +97,8 @@ fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord
     let req = sender.id().map_or("-", |id| id.0.as_str());
     ::log::debug!(conn:% = sender.conn, req, room:% = room.name, seq = record.seq; "logged");
     let log = room.log;
+    // As it is before the record changes it.
+    let target = record.body.target().and_then(|target| room.ring.get(target)).cloned();
     match &record.body {
         Body::Edit { target, text: Some(_) } => {
             chat.delivery.pages.changed(log, *target);
@@ -120,7 +122,7 @@ fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord
     chat.context.stats.records += 1;
     let act = matches!(record.body, Body::Moderation { .. }).then(|| SharedRecord::clone(&record));
     let mut delivery = chat.delivery_mut();
-    if delivery.enqueue(key, record, sender) {
+    if delivery.enqueue(key, (record, target), sender) {
         delivery.fan_out(key);
     }
     if let Some(act) = act {

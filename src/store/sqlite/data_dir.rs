@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -35,6 +35,7 @@ pub(in crate::store) fn lock(data: &Path) -> Result<File, OpenError> {
     let broken = |error| OpenError::Directory(data.to_owned(), error);
     let open = OpenOptions::new().create(true).truncate(false).write(true).open(data.join(LOCK));
     let file = open.map_err(broken)?;
+    give_to_owner(&data.join(LOCK)).map_err(broken)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked(data.to_owned())),
@@ -57,6 +58,28 @@ pub(in crate::store) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
+}
+
+/// A file that belongs to the database at `path`, which is not there itself: its WAL, or what a
+/// restore that was cut off was about to put in its place.
+pub(super) fn remains(path: &Path) -> Option<PathBuf> {
+    ["-wal", ".part"].map(|suffix| with_suffix(path, suffix)).into_iter().find(|file| file.exists())
+}
+
+/// Gives `path` and what SQLite keeps beside it the owner of the directory, if this process may: a
+/// file that root has made must be one that the server's user can write.
+pub(in crate::store) fn give_to_owner(path: &Path) -> io::Result<()> {
+    let owner = std::fs::metadata(parent(path))?;
+    for suffix in ["", "-wal", "-shm"] {
+        let file = with_suffix(path, suffix);
+        match std::fs::metadata(&file) {
+            Ok(found) if found.uid() != owner.uid() => {
+                std::os::unix::fs::chown(&file, Some(owner.uid()), Some(owner.gid()))?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The length of the file at `path`, 0 if there is none.

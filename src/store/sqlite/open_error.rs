@@ -24,6 +24,8 @@ pub enum OpenError {
     Foreign(PathBuf),
     /// The file has nothing in it.
     Empty(PathBuf),
+    /// The file is not there, but others are that belong to one: the first of them.
+    Incomplete(PathBuf, PathBuf),
     /// The WAL beside the file belongs to another file.
     WalMismatch(PathBuf),
     /// The file is damaged.
@@ -56,6 +58,7 @@ impl OpenError {
 }
 
 impl fmt::Display for OpenError {
+    #[expect(clippy::too_many_lines, reason = "a text for each")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Directory(path, error) => write!(
@@ -97,6 +100,14 @@ impl fmt::Display for OpenError {
                 "{} is empty, and chinwag never leaves it so: restore a backup with `chinwag \
                  restore`, or move it away to start without data",
                 path.display()
+            ),
+            Self::Incomplete(path, found) => write!(
+                f,
+                "{} is not there, but {found} is: a restore was cut off, or somebody has removed the \
+                 one without the other; repeat `chinwag restore`, or move what is there away to start \
+                 without data",
+                path.display(),
+                found = found.display()
             ),
             Self::WalMismatch(path) => write!(
                 f,

@@ -15,6 +15,7 @@ use super::open_error::OpenError;
 use super::reader_thread::ReaderHandle;
 use super::reply_channel::{ReplySender, Wake};
 use super::room_row::{RoomCounters, RoomRow};
+use super::shared_reader::SharedReader;
 use super::suspensions;
 use super::write_op::{Append, Op, Opening};
 use super::write_queue::WriteQueue;
@@ -25,6 +26,7 @@ use crate::chat::model::reply::Durability;
 use crate::collections::{KeyedMap, Slots};
 use crate::metrics::StoreMetrics;
 use crate::store::memory::MemoryStore;
+use crate::time::Tick;
 use crate::time::clock::{Clock, Now};
 
 /// How long closing waits for the writer, which goes on for as long as the process lives: half of
@@ -60,6 +62,10 @@ pub struct SqliteStore {
     reader: ReaderHandle,
     writer: WriterHandle,
     metrics: Arc<StoreMetrics>,
+    /// When the last request came.
+    now: Tick,
+    /// It was logged that the disk does not answer.
+    is_hang_said: bool,
 }
 
 /// An open log.
@@ -99,7 +105,9 @@ impl SqliteStore {
         let (sender, replies) = ReplySender::new(wake);
         let metrics = Arc::clone(&options.metrics);
         let queue = Arc::new(WriteQueue::new(Arc::clone(&metrics)));
+        let connection = SharedReader::default();
         let mut engine = Engine::new(db, reserve);
+        engine.share_reader(connection.clone());
         if !is_clean {
             engine.schedule_check(clock.now().tick);
         }
@@ -118,9 +126,11 @@ impl SqliteStore {
             own_replies: VecDeque::new(),
             queue,
             replies,
-            reader: ReaderHandle::start(path, Arc::clone(&suspended), sender),
+            reader: ReaderHandle::start(path, connection, Arc::clone(&suspended), sender),
             writer,
             metrics,
+            now: Tick::ZERO,
+            is_hang_said: false,
         };
         Ok((store, Snapshot { rooms, suspended }))
     }
@@ -184,6 +194,7 @@ impl SqliteStore {
 
 impl Logs for SqliteStore {
     fn request(&mut self, now: Now, request: LogRequest) {
+        self.now = now.tick;
         match request {
             LogRequest::Open { .. } => self.open_log(now, request),
             LogRequest::Read { ticket, query } => self.read(ticket, query),
@@ -203,8 +214,14 @@ impl Logs for SqliteStore {
         if self.batch.is_empty() {
             return;
         }
+        let hangs = self.metrics.hangs(self.now.as_millis());
+        if hangs && !self.is_hang_said {
+            let seconds = self.metrics.batch_age_ms(self.now.as_millis()) / 1_000;
+            log::error!(seconds; "the disk does not answer: what is sent is refused until it does");
+        }
+        self.is_hang_said = hangs;
         // One lock and one wake-up for all requests of the turn.
-        let refused = self.queue.push(self.batch.drain(..));
+        let refused = self.queue.push(self.batch.drain(..), hangs);
         self.metrics.busy.add(u64::try_from(refused.len()).unwrap_or(u64::MAX));
         self.own_replies.extend(refused);
     }

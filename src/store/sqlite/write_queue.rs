@@ -82,9 +82,10 @@ impl WriteQueue {
     }
 
     /// Queues requests: the answers to those that do not fit, or to all if the writer is dead.
-    pub(super) fn push(&self, ops: impl Iterator<Item = Op>) -> Vec<LogReply> {
+    /// While the disk `hangs` no append fits.
+    pub(super) fn push(&self, ops: impl Iterator<Item = Op>, hangs: bool) -> Vec<LogReply> {
         let mut state = self.lock();
-        let refused = ops.filter_map(|op| state.push(op)).collect();
+        let refused = ops.filter_map(|op| state.push(op, hangs)).collect();
         self.count(&state);
         drop(state);
         self.condvar.notify_one();
@@ -143,14 +144,14 @@ impl WriteQueue {
 
 impl State {
     /// Queues a request, or answers it with a refusal.
-    fn push(&mut self, op: Op) -> Option<LogReply> {
+    fn push(&mut self, op: Op, hangs: bool) -> Option<LogReply> {
         if self.end == Some(End::Dead) {
             return Unanswered::of(&op).map(|unanswered| unanswered.refused(LogFault::Broken));
         }
         match &op {
             Op::Append(append) => {
                 let weight = append.weight();
-                if self.appends >= APPENDS_MAX || self.weight + weight > WEIGHT_MAX {
+                if hangs || self.appends >= APPENDS_MAX || self.weight + weight > WEIGHT_MAX {
                     return Unanswered::of(&op)
                         .map(|unanswered| unanswered.refused(LogFault::Busy));
                 }
@@ -228,6 +229,10 @@ mod tests {
         Op::Append(Append { log, ticket, level, wall_ms: 0, draft })
     }
 
+    fn push(queue: &WriteQueue, ops: impl Iterator<Item = Op>) -> Vec<LogReply> {
+        queue.push(ops, false)
+    }
+
     fn topic(text: &str) -> RoomMeta {
         RoomMeta::Topic(text.into())
     }
@@ -253,17 +258,17 @@ mod tests {
         let levels = [Level::Disk, Level::Disk, Level::Os, Level::Disk];
         let ops =
             levels.into_iter().zip(1..).map(|(level, ticket)| append(ticket, level, 1, vec![]));
-        assert_eq!(queue.push(ops.chain([put_meta("a")])), []);
+        assert_eq!(push(&queue, ops.chain([put_meta("a")])), []);
         assert_eq!([(); 4].map(|()| take(&queue)), ["1 2", "3", "4 a", ""]);
     }
 
     #[test]
     fn a_batch_is_closed_by_its_records_or_its_weight() {
         let queue = WriteQueue::default();
-        queue.push((0..600).map(|ticket| append(ticket, Level::Disk, 1, vec![])));
+        push(&queue, (0..600).map(|ticket| append(ticket, Level::Disk, 1, vec![])));
         assert_eq!(queue.take(Duration::ZERO).ops.len(), BATCH_RECORDS_MAX);
         assert_eq!(queue.take(Duration::ZERO).ops.len(), 600 - BATCH_RECORDS_MAX);
-        queue.push((0..5).map(|ticket| append(ticket, Level::Disk, 400_000, vec![])));
+        push(&queue, (0..5).map(|ticket| append(ticket, Level::Disk, 400_000, vec![])));
         assert_eq!(take(&queue), "0 1 2");
     }
 
@@ -278,10 +283,10 @@ mod tests {
             (vec![put_meta("a"), changing(), put_meta("b"), put_meta("c")], "a 2 c"),
             (vec![changing(), put_meta("b")], "2 b"),
         ] {
-            queue.push(ops.into_iter());
+            push(&queue, ops.into_iter());
             assert_eq!(take(&queue), expect);
             // What was taken is not replaced.
-            queue.push([put_meta("z")].into_iter());
+            push(&queue, [put_meta("z")].into_iter());
             assert_eq!(take(&queue), "z");
             queue.finish();
         }
@@ -292,19 +297,29 @@ mod tests {
         for (appends, weight) in [(APPENDS_MAX, 1), (16, 1 << 20)] {
             let queue = WriteQueue::default();
             let append = |ticket| append(ticket, Level::Disk, weight, vec![]);
-            assert_eq!(queue.push((0..appends).map(append)), []);
+            assert_eq!(push(&queue, (0..appends).map(append)), []);
             let outcome = Appended::Refused(LogFault::Busy);
             let busy = LogReply::Appended { ticket: Ticket(7), outcome };
             assert_eq!(
-                queue.push([append(7), put_meta("a")].into_iter()),
+                push(&queue, [append(7), put_meta("a")].into_iter()),
                 std::slice::from_ref(&busy)
             );
             // What was taken counts until it is answered.
             while !queue.take(Duration::ZERO).ops.is_empty() {}
-            assert_eq!(queue.push([append(7)].into_iter()), [busy]);
+            assert_eq!(push(&queue, [append(7)].into_iter()), [busy]);
             queue.finish();
-            assert_eq!(queue.push([append(7)].into_iter()), []);
+            assert_eq!(push(&queue, [append(7)].into_iter()), []);
         }
+    }
+
+    #[test]
+    fn while_the_disk_hangs_appends_are_refused_and_metadata_is_not() {
+        let queue = WriteQueue::default();
+        let outcome = Appended::Refused(LogFault::Busy);
+        let busy = LogReply::Appended { ticket: Ticket(1), outcome };
+        let ops = [append(1, Level::Disk, 1, vec![]), put_meta("a")];
+        assert_eq!(queue.push(ops.into_iter(), true), [busy]);
+        assert_eq!(take(&queue), "a");
     }
 
     #[test]
@@ -313,7 +328,7 @@ mod tests {
         let queue = WriteQueue::new(Arc::clone(&metrics));
         let push = |tickets: std::ops::Range<usize>| {
             let appends = tickets.map(|ticket| append(ticket, Level::Disk, 1, vec![]));
-            assert_eq!(queue.push(appends.chain([put_meta("a")])), []);
+            assert_eq!(push(&queue, appends.chain([put_meta("a")])), []);
         };
         push(0..3);
         assert_eq!(metrics.intake.value(), 3);
@@ -334,13 +349,13 @@ mod tests {
     fn when_the_writer_dies_everything_is_answered_then_and_later() {
         let queue = WriteQueue::default();
         let ops = [append(1, Level::Disk, 1, vec![]), append(2, Level::Os, 1, vec![])];
-        queue.push(ops.into_iter().chain([Op::Sync(Ticket(3), Level::Os)]));
+        push(&queue, ops.into_iter().chain([Op::Sync(Ticket(3), Level::Os)]));
         assert_eq!(take(&queue), "1");
         let outcome = Appended::Refused(LogFault::Broken);
         let dead = |ticket| LogReply::Appended { ticket: Ticket(ticket), outcome: outcome.clone() };
         let sync = LogReply::Synced { ticket: Ticket(3), outcome: Err(LogFault::Broken) };
         assert_eq!(queue.die(), [dead(1), dead(2), sync]);
-        assert_eq!(queue.push([append(4, Level::Disk, 1, vec![])].into_iter()), [dead(4)]);
+        assert_eq!(push(&queue, [append(4, Level::Disk, 1, vec![])].into_iter()), [dead(4)]);
         assert!(queue.take(Duration::from_mins(1)).is_last);
     }
 }

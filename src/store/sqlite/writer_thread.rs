@@ -187,7 +187,10 @@ impl Writer {
 
     fn commit(&mut self, ops: Vec<Op>) {
         let began = self.clock.micros();
-        let replies = self.engine.commit(self.clock.now(), ops);
+        let now = self.clock.now();
+        self.metrics.begin_batch(now.tick.as_millis());
+        let replies = self.engine.commit(now, ops);
+        self.metrics.end_batch();
         let micros = self.clock.micros().saturating_sub(began);
         let (mut stored, mut refused) = (0, 0);
         for reply in &replies {
@@ -205,6 +208,9 @@ impl Writer {
         // Before the replies are sent, so that a client that reads one can send the next.
         self.queue.finish();
         self.replies.send_all(replies);
+        let kept_up = self.engine.keep_up(now, stored);
+        self.metrics.pruned.add(kept_up.pruned);
+        self.replies.send_all(kept_up.replies);
     }
 
     /// Does what is due by the clock, without a request.
@@ -233,6 +239,7 @@ impl Writer {
             self.sync_due = due(self.engine.has_unsynced(), self.sync_due, SYNC_EVERY);
         }
         self.check(now);
+        self.metrics.lock_waits.add(self.engine.take_lock_waits());
         self.metrics.trouble.set(u64::from(self.engine.fault().is_some()));
         if self.measure_due <= now.tick {
             self.measure_due = Tick::MAX;
@@ -299,7 +306,7 @@ mod tests {
             let outcome = Err(LogFault::Broken);
             LogReply::Synced { ticket: Ticket(ticket), outcome }
         };
-        queue.push(sync(1).chain(sync(2)));
+        queue.push(sync(1).chain(sync(2)), false);
         let way = Arc::clone(&queue);
         catch_unwind(AssertUnwindSafe(move || {
             let guard = PanicGuard { queue: way, replies, is_finished: false };
@@ -309,6 +316,6 @@ mod tests {
         .unwrap_err();
         let told: Vec<_> = told.try_iter().collect();
         assert_eq!(told, [refused(1), refused(2), LogReply::Health(Err(LogFault::Broken))]);
-        assert_eq!(queue.push(sync(3)), [refused(3)]);
+        assert_eq!(queue.push(sync(3), false), [refused(3)]);
     }
 }

@@ -1,15 +1,18 @@
 //! A backup: a copy of the database as it is at one moment, while the server goes on.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ffi};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::{ToolError, open};
 use crate::store::sqlite::data_dir::with_suffix;
-use crate::store::sqlite::schema;
+use crate::store::sqlite::{file_id, schema};
 
 /// Pages that are copied at once, 4 MiB: one call holds up nobody, and the memory stays small.
 const PAGES_AT_ONCE: i32 = 1_024;
@@ -26,7 +29,8 @@ pub struct Copied {
 }
 
 /// Copies the database in `data` to `file`, which must not exist. It is written as `FILE.part` and
-/// renamed when it is whole and on the disk.
+/// renamed when it is whole and on the disk. What an earlier backup that was killed has left of
+/// `FILE.part` is written over; that of one that is still at work is not.
 ///
 /// # Errors
 ///
@@ -37,7 +41,7 @@ pub fn run(data: &Path, file: &Path) -> Result<Copied, ToolError> {
         return Err(ToolError::Exists(file.to_owned()));
     }
     let part = with_suffix(file, ".part");
-    create(&part)?;
+    let _lock = create(&part)?;
     let copied = copy(&source, &open::path(data), &part).and_then(|copied| {
         put_in_place(&part, file)?;
         Ok(copied)
@@ -48,13 +52,25 @@ pub fn run(data: &Path, file: &Path) -> Result<Copied, ToolError> {
     copied
 }
 
-fn create(part: &Path) -> Result<(), ToolError> {
-    match OpenOptions::new().create_new(true).write(true).open(part) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(ToolError::Unfinished(part.to_owned()))
-        }
-        Err(error) => Err(ToolError::File(part.to_owned(), error)),
+/// Makes the file that is written to, and locks it for as long as what is returned is held: a file
+/// of this name that nobody has locked is a leftover.
+fn create(part: &Path) -> Result<File, ToolError> {
+    let open =
+        |options: &mut OpenOptions| options.write(true).open(part).map_err(ToolError::file(part));
+    if fs::symlink_metadata(part).is_ok() {
+        lock(&open(&mut OpenOptions::new())?, part)?;
+        remove(part);
+    }
+    let file = open(OpenOptions::new().create_new(true))?;
+    lock(&file, part)?;
+    Ok(file)
+}
+
+fn lock(file: &File, part: &Path) -> Result<(), ToolError> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(ToolError::Unfinished(part.to_owned())),
+        // A file system without locks: two backups to one name are then the operator's fault.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 
@@ -71,10 +87,17 @@ pub(super) fn copy(source: &Connection, from: &Path, part: &Path) -> Result<Copi
     let at_once = source.unchecked_transaction().map_err(ToolError::database(from))?;
     schema::check(&at_once).map_err(ToolError::unfit(from))?;
     let mut target = Connection::open(part).map_err(ToolError::database(part))?;
-    copy_pages(&at_once, &mut target).map_err(ToolError::database(from))?;
+    let interruption = Interruption::watch(part)?;
+    copy_pages(&at_once, &mut target, &interruption).map_err(ToolError::database(from))?;
+    if interruption.has_come() {
+        return Err(ToolError::Interrupted);
+    }
     // No WAL beside it: the operator moves the copy around as one file.
     let alone = |target: &Connection| {
         target.pragma_update(None, "journal_mode", "DELETE")?;
+        // It is another file from now on: put in the original's place by hand, it must not be taken
+        // for the one that the WAL there belongs to.
+        file_id::renew(target)?;
         let count = |table| {
             let sql = format!("SELECT count(*) FROM {table}");
             let count = target.query_row(&sql, [], |row| row.get::<_, i64>(0))?;
@@ -93,13 +116,18 @@ pub(super) fn copy(source: &Connection, from: &Path, part: &Path) -> Result<Copi
     Ok(Copied { rooms, records, bytes })
 }
 
-fn copy_pages(source: &Connection, target: &mut Connection) -> rusqlite::Result<()> {
+fn copy_pages(
+    source: &Connection,
+    target: &mut Connection,
+    interruption: &Interruption,
+) -> rusqlite::Result<()> {
     // The whole file is synced at the end.
     target.pragma_update(None, "synchronous", "OFF")?;
     let backup = Backup::new(source, target)?;
     loop {
         match backup.step(PAGES_AT_ONCE)? {
             StepResult::Done => return Ok(()),
+            StepResult::More if interruption.has_come() => return Ok(()),
             StepResult::More => {}
             // Busy or locked, which cannot be: the source is in a transaction, and the target is
             // new.
@@ -109,6 +137,36 @@ fn copy_pages(source: &Connection, target: &mut Connection) -> rusqlite::Result<
                     None,
                 ));
             }
+        }
+    }
+}
+
+/// Notices that the process is to end (Ctrl-C, a stop of its service, a closed terminal), so that
+/// what is unfinished can be removed first.
+struct Interruption {
+    flag: Arc<AtomicBool>,
+    signals: Vec<signal_hook::SigId>,
+}
+
+impl Interruption {
+    fn watch(part: &Path) -> Result<Self, ToolError> {
+        let flag = Arc::new(AtomicBool::new(false));
+        let register = |signal| signal_hook::flag::register(signal, Arc::clone(&flag));
+        let signals: io::Result<Vec<_>> =
+            [SIGHUP, SIGINT, SIGTERM].into_iter().map(register).collect();
+        let signals = signals.map_err(ToolError::file(part))?;
+        Ok(Self { flag, signals })
+    }
+
+    fn has_come(&self) -> bool {
+        self.flag.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Interruption {
+    fn drop(&mut self) {
+        for &signal in &self.signals {
+            signal_hook::low_level::unregister(signal);
         }
     }
 }
@@ -194,12 +252,24 @@ mod tests {
         assert!(matches!(refused, ToolError::Exists(_)), "{refused}");
         assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
         fs::remove_file(&file).unwrap();
-        fs::write(with_suffix(&file, ".part"), "").unwrap();
+        let other = create(&with_suffix(&file, ".part")).unwrap();
         let refused = run(folder.path(), &file).unwrap_err();
         assert!(matches!(refused, ToolError::Unfinished(_)), "{refused}");
-        fs::remove_file(with_suffix(&file, ".part")).unwrap();
+        drop(other);
         let nowhere = target.path().join("no/where");
         assert!(matches!(run(folder.path(), &nowhere), Err(ToolError::File(..))));
-        assert_eq!(names(target.path()), [""; 0]);
+        assert_eq!(names(target.path()), ["copy.part"]);
+    }
+
+    #[test]
+    fn what_a_killed_backup_has_left_is_written_over() {
+        let (folder, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        drop(database(&folder));
+        let file = target.path().join("copy");
+        for suffix in [".part", ".part-journal"] {
+            fs::write(with_suffix(&file, suffix), "half of it").unwrap();
+        }
+        run(folder.path(), &file).unwrap();
+        assert_eq!(names(target.path()), ["copy"]);
     }
 }

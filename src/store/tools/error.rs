@@ -22,8 +22,10 @@ pub enum ToolError {
     Unfit(OpenError),
     /// A file of this name exists already.
     Exists(PathBuf),
-    /// Another backup to this file is being written, or was interrupted: the file it writes to.
+    /// Another backup to this file is being written: the file it writes to.
     Unfinished(PathBuf),
+    /// The command was told to end, and has removed what was unfinished.
+    Interrupted,
     /// The file cannot be read or written.
     File(PathBuf, io::Error),
     /// The database cannot be read or written.
@@ -79,9 +81,12 @@ impl fmt::Display for ToolError {
             ),
             Self::Unfinished(path) => write!(
                 f,
-                "{} exists: another backup is being written, or was interrupted; remove it if none is",
+                "{} is being written by another backup; wait for that, or name another file",
                 path.display()
             ),
+            Self::Interrupted => {
+                f.write_str("interrupted; nothing was changed, and what was unfinished is removed")
+            }
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Database(path, error) => {
                 write!(f, "{}: {error}{}", path.display(), advice(error))

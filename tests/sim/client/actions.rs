@@ -145,7 +145,7 @@ impl Client {
             1..6 => self.rng.index(context.plan.message_bytes / 2),
             _ => self.rng.index(60),
         };
-        let filling = *self.rng.pick(&["tea and biscuits, ", "é\"\\", "x", "\u{1}\n"]);
+        let filling = *self.rng.pick(&["tea and biscuits, ", "é\"\\", "x", "\t\n"]);
         let mut text = head;
         text.push(' ');
         while text.len() + filling.len() <= context.plan.message_bytes && text.len() < pad {
