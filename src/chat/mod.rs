@@ -370,7 +370,10 @@ impl Chat {
         while let Some(wanted) = self.delivery.pages.next_to_read() {
             let head = self.rooms.of_log(wanted.log).map_or(0, |key| self.rooms[key].head);
             let (log, from, to) = (wanted.log, wanted.from, wanted.to.min(head));
-            self.begin_read(PendingOp::Page((log, from)), Query::Page { log, from, to });
+            self.begin_read(
+                PendingOp::Page((log, from)),
+                Query::Page { log, from, to, limit: u32::MAX },
+            );
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::log::Timestamp;
 use crate::store::tools::erase::{Erasure, Traces};
 use crate::store::tools::export::{Export, Exported};
 use crate::store::tools::suspend::Target;
-use crate::store::tools::{backup, restore, suspend, verify};
+use crate::store::tools::{backup, owner, restore, suspend, verify};
 use crate::time::clock::Clock;
 use crate::time::span;
 use crate::wire::render;
@@ -60,6 +60,18 @@ pub(super) enum Tool {
         /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
+    },
+    /// Make a user an owner of a room; stop the server first
+    ///
+    /// For a room whose only owner was erased and in which nobody could follow. The user need not
+    /// be a member; what the user was forbidden in the room ends.
+    Owner {
+        /// Name of the room
+        #[arg(value_parser = parse_room)]
+        room: RoomName,
+        /// Name of the user
+        #[arg(value_parser = parse_user)]
+        user: UserName,
     },
     /// Check the database for damage, also while the server runs
     ///
@@ -136,7 +148,8 @@ fn run_tool(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCod
         }
         Tool::Restore { file } => print_restored(out, file, &restore::run(data, file, wall_ms)?)?,
         Tool::Export { room } => return print_export(out, data, room),
-        Tool::EraseUser { name, yes } => return erase_user(out, data, name, *yes),
+        Tool::EraseUser { name, yes } => return erase_user(out, data, name, (*yes, wall_ms)),
+        Tool::Owner { room, user } => appoint_owner(out, data, (room, user), wall_ms)?,
         Tool::Verify => return print_faults(out, data),
         Tool::Ban { kind, who, lasts, reason } => {
             let who = parse_target(*kind, who)?;
@@ -155,6 +168,20 @@ fn run_tool(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCod
         Tool::Bans => print_bans(out, data, wall_ms)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn appoint_owner(
+    out: &mut dyn io::Write,
+    data: &Path,
+    (room, user): (&RoomName, &UserName),
+    wall_ms: u64,
+) -> Result<(), Failure> {
+    if room.is_direct() {
+        return Err("a direct conversation has no owner".into());
+    }
+    owner::appoint(data, room, user, wall_ms)?;
+    writeln!(out, "{user} is an owner of {room}")?;
+    Ok(())
 }
 
 fn print_restored(
@@ -205,7 +232,7 @@ fn erase_user(
     out: &mut dyn io::Write,
     data: &Path,
     name: &UserName,
-    yes: bool,
+    (yes, wall_ms): (bool, u64),
 ) -> Result<ExitCode, Failure> {
     let erasure = Erasure::open(data, name)?;
     let traces = erasure.traces()?;
@@ -222,8 +249,14 @@ fn erase_user(
         writeln!(out, "nothing was changed")?;
         return Ok(ExitCode::FAILURE);
     }
-    let erased = erasure.run()?;
+    let erased = erasure.run(wall_ms)?;
     writeln!(out, "erased; in the records that remain {name} is {}", erased.placeholder)?;
+    for (room, heir) in &erased.succession.heirs {
+        writeln!(out, "{heir} is the owner of {room} now")?;
+    }
+    for room in &erased.succession.ownerless {
+        writeln!(out, "{room} has no owner now; chinwag owner {room} USER makes one")?;
+    }
     // SQLite leaves deleted texts in the file until it is rewritten, which takes as much room
     // again.
     if let Some(error) = erased.unswept {

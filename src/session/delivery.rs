@@ -104,7 +104,7 @@ impl Delivery<'_, '_> {
         let answered = if is_active { Answered::AtOnce } else { Answered::Later };
         let Some(state) = state_of(active, states, to) else { return };
         if let Err(refusal) = result
-            && !note::is_aside(request)
+            && !is_unasked(state, request)
         {
             let others_wait = turn.chat.pending_of(to) > 0;
             count_error(state, context, refusal.code, (answered, others_wait));
@@ -256,6 +256,11 @@ pub(super) fn answer(
 }
 
 /// Renders the answer to a request, if one is wanted, and books it.
+/// Whether this was asked by the server for a person at a terminal: nobody waits for a refusal.
+fn is_unasked(state: &SessionState, request: &Request) -> bool {
+    state.format() == Some(Format::Text) && note::is_aside(request)
+}
+
 fn put_answer(
     state: &mut SessionState,
     context: &mut SessionContext,
@@ -264,17 +269,13 @@ fn put_answer(
     answered: Answered,
 ) {
     let Some(format) = state.format() else { return };
-    let is_aside = format == Format::Text && note::is_aside(request);
-    if is_aside && result.is_err() {
-        // Nobody has asked for it.
+    if result.is_err() && is_unasked(state, request) {
         return;
     }
     let SessionContext { metrics, encoder, outgoing, limits, asides, .. } = context;
     metrics.chat.replies.count(result.as_ref().map_or_else(|no| no.code.number(), |_| 0));
     if let Ok(reply) = result {
-        if !is_aside {
-            state.errors.on_success(answered);
-        }
+        state.errors.on_success(answered);
         if format == Format::Text
             && let Some(client) = state.text_client()
         {

@@ -28,6 +28,7 @@ mod reply_codes;
 mod requests;
 mod restart;
 mod resume;
+mod retention;
 mod rooms;
 mod sends;
 mod slow;

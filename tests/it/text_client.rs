@@ -166,7 +166,7 @@ fn nobodys_terminal_obeys_what_others_write() {
     }
     bob.ask(&json!({"op": "send", "room": "lobby", "text": "one\n[lobby] eve: two"}));
     converse(&mut ann, "< [lobby] bob: one\n< …");
-    converse(&mut ann, "> \u{1b}[A\n< ! the text has the control character U+001B at byte 0…");
+    converse(&mut ann, "> \u{1b}[A\n< ! the line has the control character U+001B at byte 0…");
 }
 
 #[test]

@@ -213,6 +213,11 @@ pub enum Command<'a> {
         /// The room's name.
         room: Cow<'a, str>,
     },
+    /// As [`Self::Leave`], by the last member of a private room, which ends with its log.
+    Close {
+        /// The room's name.
+        room: Cow<'a, str>,
+    },
     /// See [`Op::Send`].
     Send(Send<'a>),
     /// See [`Op::Ack`].

@@ -75,7 +75,7 @@ pub const EMOJI_LEN_MAX: usize = 64;
 pub const REASON_LEN_MAX: usize = 256;
 /// Bytes of the longest text to search for.
 pub const SEARCH_LEN_MAX: usize = 256;
-/// Bans, mutes and invitations of one room; those that are over do not count.
+/// Bans, mutes and readers of one room; those that are over do not count.
 pub const RESTRICTIONS_MAX: usize = 4_096;
 /// Unread messages of a room above which they are not counted.
 pub const UNREAD_MAX: u64 = 9_999;

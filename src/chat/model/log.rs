@@ -89,12 +89,12 @@ pub enum RoomMeta {
         /// matches.
         policy: Option<Box<str>>,
     },
-    /// The topic, empty if there is none.
-    Topic(Box<str>),
+    /// The topic, empty if there is none, and who has set it, if that is known.
+    Topic(Box<str>, Option<UserName>),
     /// A user's membership, `None` if there is none any more.
     Member(UserName, Option<MemberMeta>),
     /// Something that holds of a user in the room, member or not; `None` if it does no longer.
-    Restriction(UserName, Restriction, Option<Expiry>),
+    Restriction(UserName, Restriction, Option<RestrictionMeta>),
 }
 
 /// What is kept of a membership.
@@ -106,6 +106,8 @@ pub struct MemberMeta {
     pub recv: u64,
     /// Up to which seq the user has read.
     pub read: u64,
+    /// When it began, by a number that rises with each membership: who is the oldest member.
+    pub joined: u64,
 }
 
 /// Something that holds of a user in a room, member or not.
@@ -115,12 +117,27 @@ pub enum Restriction {
     Banned,
     /// May not speak.
     Muted,
-    /// May enter where others may not.
+    /// Is invited; may enter where others may not.
     Invited,
+    /// Has the role of a reader, whenever the user is a member.
+    Reader,
+    /// Was a member when it was banned, and may come back to a closed room after that.
+    MayReturn,
 }
 
-/// For how long a [`Restriction`] holds, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is kept of a [`Restriction`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RestrictionMeta {
+    /// Who ordered it, if that is known.
+    pub by: Option<UserName>,
+    /// When: milliseconds since 1970, if that is known.
+    pub at: Option<u64>,
+    /// For how long, and why.
+    pub expiry: Expiry,
+}
+
+/// For how long something holds, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expiry {
     /// Until when: milliseconds since 1970; `None`: until it is taken back.
     pub until: Option<u64>,
@@ -187,7 +204,7 @@ pub enum LogRequest {
 /// What is read from logs that are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
-    /// The records of these seqs, ascending, from the first that there is: as many as
+    /// The first `limit` records of these seqs that there are, ascending: as many as
     /// [`PAGE_BYTES_MAX`](super::limits::PAGE_BYTES_MAX) holds, and at least one.
     Page {
         /// Which log.
@@ -196,6 +213,8 @@ pub enum Query {
         from: u64,
         /// The last seq.
         to: u64,
+        /// How many.
+        limit: u32,
     },
     /// The last `limit` records below a seq: as many as a page holds, ascending.
     Below {

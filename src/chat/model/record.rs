@@ -97,7 +97,7 @@ pub enum Body {
     Edit {
         /// The message's seq.
         target: u64,
-        /// Its new text; `None` if the message was deleted since.
+        /// Its new text; `None` if the message was edited again since, deleted or pruned.
         text: Option<Box<str>>,
     },
     /// Somebody deleted a message.
@@ -141,6 +141,15 @@ impl Body {
             Self::Message { .. } | Self::Deleted | Self::Topic { .. } | Self::Moderation { .. } => {
                 None
             }
+        }
+    }
+
+    /// The text of a message.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Message { text, .. } => Some(text),
+            _ => None,
         }
     }
 }

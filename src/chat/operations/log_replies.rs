@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::history::{self, Excerpt};
-use super::{Answer, Chat, edits, inbox, invitations, join, moderation, run, search, suspensions};
+use super::{
+    Answer, Chat, edits, inbox, invitations, join, leave, moderation, run, search, suspensions,
+};
 use crate::chat::context::Timer;
 use crate::chat::delivery::{PageId, Sender};
 use crate::chat::keys::RoomKey;
@@ -12,6 +14,7 @@ use crate::chat::model::log::{self, Appended, LogFault, LogId, LogReply, Ticket}
 use crate::chat::model::record::{Body, SharedRecord};
 use crate::chat::model::reply::Refusal;
 use crate::chat::pending::{Change, EXCLUSIVE_WEIGHT, PendingOp};
+use crate::chat::rooms::{Room, apply_pruning};
 use crate::net::ConnId;
 
 /// After how long a page that could not be read is tried again.
@@ -100,11 +103,7 @@ fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord
     // As it is before the record changes it.
     let target = record.body.target().and_then(|target| room.ring.get(target)).cloned();
     match &record.body {
-        Body::Edit { target, text: Some(_) } => {
-            chat.delivery.pages.changed(log, *target);
-            chat.pending.changes.note(log, &record);
-        }
-        Body::Deletion { target } => {
+        Body::Edit { target, text: Some(_) } | Body::Deletion { target } => {
             chat.delivery.pages.changed_from(log, *target);
             chat.pending.changes.note(log, &record);
         }
@@ -139,9 +138,9 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
             let result = join::on_join_synced(chat, &mut by, (room, position), outcome);
             (by, result)
         }
-        PendingOp::Leave { mut by, room } => {
+        PendingOp::Leave { mut by, room, ends } => {
             chat.rooms[room].moderation.finish(ticket);
-            let result = join::on_leave_synced(chat, &mut by, room, outcome);
+            let result = leave::on_leave_synced(chat, &mut by, (room, ends), outcome);
             (by, result)
         }
         PendingOp::Invite { by, room, invited } => {
@@ -153,6 +152,7 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
         | PendingOp::Page(_)
         | PendingOp::History { .. }
         | PendingOp::Inbox { .. }
+        | PendingOp::LeaveAsLast { .. }
         | PendingOp::Search { .. } => return debug_assert!(false, "only changes are synced"),
     };
     chat.answer(by, result);
@@ -179,6 +179,16 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
                 outcome => Err(refusal_of(fault_of(outcome))),
             };
             (by, result.map(Answer::Now))
+        }
+        PendingOp::LeaveAsLast { mut by, room, .. } => {
+            let result = match outcome {
+                Ok((log::Answer::Inbox(found), _)) => {
+                    let messages = found.first().map_or(0, |&(messages, _)| messages);
+                    leave::on_counted(chat, &mut by, room, messages)
+                }
+                outcome => Err(refusal_of(fault_of(outcome))),
+            };
+            (by, result)
         }
         PendingOp::Search { by, here, .. } => {
             let result = match outcome {
@@ -217,12 +227,14 @@ fn fault_of(outcome: ReadOutcome) -> LogFault {
 
 /// A page for lagging cursors was read, or could not be: then they try again in a while.
 fn on_page(chat: &mut Chat, id: PageId, outcome: ReadOutcome) {
-    let Ok((log::Answer::Records { records, .. }, _)) = outcome else {
+    let Ok((log::Answer::Records { mut records, .. }, _)) = outcome else {
         let waiting = chat.delivery.pages.failed(id);
         return retry_later(chat, waiting);
     };
     let room = chat.rooms.of_log(id.0).map(|key| &chat.rooms[key]);
-    let wanted = room.map_or(id.1, |room| room.oldest().max(id.1));
+    let oldest = room.map_or(0, Room::oldest);
+    let wanted = oldest.max(id.1);
+    apply_pruning(&mut records, oldest);
     // A page without the record that was asked for would be asked for again at once, and spin.
     let is_there = records.first().is_some_and(|first| first.seq <= wanted);
     let waiting = chat.delivery.pages.arrived(id, records);
@@ -242,12 +254,13 @@ fn retry_later(chat: &mut Chat, waiting: Vec<ConnId>) {
     chat.delivery.stuck.extend(waiting);
 }
 
-/// The oldest records of a log are gone from the store.
+/// The oldest records of a log are gone from the store: everything that has copies of them is told
+/// here. What is being read meanwhile is pruned when it arrives.
 fn on_pruned(chat: &mut Chat, log: LogId, oldest: u64) {
     if let Some(key) = chat.rooms.of_log(log) {
-        let room = &mut chat.rooms[key];
-        room.oldest = room.oldest.max(oldest);
-        chat.delivery.pages.forget(log, room.oldest);
+        let rev = chat.context.next_rev();
+        chat.rooms.prune(key, oldest, rev);
+        chat.delivery.pages.prune(log, oldest);
     }
 }
 

@@ -175,6 +175,8 @@ pub(super) fn set_topic(
     }
     lookup.check_voice(membership)?;
     let body = Body::Topic { text: text.into() };
-    let meta = if room.is_stored() { vec![RoomMeta::Topic(text.into())] } else { Vec::new() };
+    let set_by = || Some(chat.directory[by.user].name.clone());
+    let meta = room.is_stored().then(|| RoomMeta::Topic(text.into(), set_by()));
+    let meta = meta.into_iter().collect();
     append(chat, by, NewRecord { meta, ..NewRecord::new(key, body, weight) })
 }

@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::ops::{Index, IndexMut};
 
-pub(super) use edits::apply_changes;
+pub(super) use edits::{apply_changes, apply_pruning};
 pub(super) use lookup::{Lookup, no_such_room, not_member, parse_room, parse_user};
 pub(super) use membership::Membership;
 pub(super) use restrictions::{PendingAct, refusal_until};
@@ -277,12 +277,26 @@ impl Rooms {
         self.push_record(key, SharedRecord::clone(record), bounds);
     }
 
+    /// The log begins at `oldest` from now on: head, inboxes and ring show nothing from before.
+    pub(super) fn prune(&mut self, key: RoomKey, oldest: u64, rev: u64) {
+        let room = &mut self.table[key];
+        if oldest > room.oldest {
+            (room.oldest, room.rev) = (oldest, rev);
+            edits::prune_ring(&mut self.rings, room, oldest);
+        }
+    }
+
     fn push_record(&mut self, key: RoomKey, record: SharedRecord, bounds: (usize, usize)) {
-        self.rings.push(&mut self.table[key].ring, key, record, bounds);
+        let room = &mut self.table[key];
+        self.rings.push(&mut room.ring, key, record);
+        while room.ring.is_over(bounds) {
+            evict(&mut self.rings, room);
+        }
         // The oldest of all go first, wherever they are: a busy room must not starve quiet ones.
         while let Some((key, seq)) = self.rings.excess() {
-            if let Some(room) = self.table.get_mut(key) {
-                self.rings.pop(&mut room.ring, seq);
+            let room = self.table.get_mut(key).filter(|room| room.ring.first() == Some(seq));
+            if let Some(room) = room {
+                evict(&mut self.rings, room);
             }
         }
         if self.rings.is_stale() {
@@ -320,5 +334,15 @@ impl Rooms {
     /// How many members of a room have published a presence other than off.
     pub(super) fn published(&self, key: RoomKey) -> usize {
         self.members(key).filter(|row| row.published != Presence::Off).count()
+    }
+}
+
+/// Drops the oldest record of a room's ring. Where the ring is all there is, this prunes the log.
+fn evict(rings: &mut RingBudget, room: &mut Room) {
+    let dropped = rings.pop(&mut room.ring);
+    let was_edited =
+        |record: &SharedRecord| matches!(record.body, Body::Message { edited: Some(_), .. });
+    if !room.is_stored() && dropped.as_ref().is_some_and(was_edited) {
+        edits::prune_ring(rings, room, room.oldest());
     }
 }

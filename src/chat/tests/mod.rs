@@ -5,8 +5,11 @@ mod cursors;
 mod edits;
 mod moderation;
 mod owners;
+mod paging;
 mod people;
+mod policies;
 mod readings;
+mod rights;
 mod stored;
 
 use super::model::command::{Position, Resume, Send, Target};

@@ -18,6 +18,7 @@ use super::super::model::log::{
 use super::super::model::policy::{Policies, Policy};
 use super::super::model::record::Record;
 use super::super::model::reply::{Durability, Role};
+use super::moderation::without_joined;
 use super::*;
 
 /// A store that answers when it is told to, and what it has.
@@ -27,15 +28,15 @@ pub(super) struct Shelf(pub(super) Rc<RefCell<Contents>>);
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     logs: BTreeMap<LogId, Vec<SharedRecord>>,
-    meta: Vec<RoomMeta>,
+    pub(super) meta: Vec<RoomMeta>,
     replies: VecDeque<LogReply>,
-    reads: usize,
+    pub(super) reads: usize,
     /// Answers wait.
     pub(super) slow: bool,
     /// What is read waits, as it was when it was read.
     pub(super) reads_wait: bool,
     read: VecDeque<LogReply>,
-    fault: Option<LogFault>,
+    pub(super) fault: Option<LogFault>,
 }
 
 impl Logs for Shelf {
@@ -62,7 +63,7 @@ impl Contents {
                 self.logs.entry(log).or_default();
                 return;
             }
-            LogRequest::PutMeta { meta, .. } => return self.meta.push(meta),
+            LogRequest::PutMeta { meta, .. } => return self.meta.push(without_joined(&meta)),
             LogRequest::Drop { .. } => return,
             LogRequest::Append { log, ticket, draft } => {
                 let outcome = self.append(now, log, draft);
@@ -86,7 +87,7 @@ impl Contents {
             return Appended::Refused(fault);
         }
         let records = self.logs.entry(log).or_default();
-        let seq = u64::try_from(records.len()).unwrap() + 1;
+        let seq = records.last().map_or(0, |last| last.seq) + 1;
         let record = Record {
             seq,
             at: now.wall_ms,
@@ -99,11 +100,18 @@ impl Contents {
         Appended::Stored(record)
     }
 
+    /// Drops what is below `oldest`, and says so.
+    pub(super) fn prune(&mut self, log: LogId, oldest: u64) {
+        self.logs.entry(log).or_default().retain(|record| record.seq >= oldest);
+        self.replies.push_back(LogReply::Pruned { log, oldest });
+    }
+
     fn read(&self, query: Query) -> Answer {
         match query {
-            Query::Page { log, from, to } => {
+            Query::Page { log, from, to, limit } => {
                 let records = self.logs[&log].iter();
                 let records = records.filter(|record| (from..=to).contains(&record.seq));
+                let records = records.take(usize::try_from(limit).unwrap());
                 Answer::Records { records: records.cloned().collect(), as_of: 0 }
             }
             Query::Below { log, seq, limit } => {
@@ -289,8 +297,8 @@ fn history_is_read_from_the_store_where_the_ring_ends() {
         (Page::After(0), 10, 1, 10, true),
         (Page::After(95), 10, 96, 100, false),
         (Page::Around(50), 10, 45, 54, true),
-        (Page::Around(1), 10, 1, 10, false),
-        (Page::Around(100), 10, 95, 100, true),
+        (Page::Around(1), 10, 1, 10, true),
+        (Page::Around(100), 10, 91, 100, true),
     ] {
         let room = "lobby".into();
         let command = Command::History { room, page, limit: Some(limit), epoch: None };
@@ -335,7 +343,7 @@ fn receipts_are_written_in_a_while_and_once() {
     }
     harness.wait(1_000);
     let bob = UserName::parse("bob").unwrap();
-    let member = MemberMeta { role: Role::Member, recv: 3, read: 3 };
+    let member = MemberMeta { role: Role::Member, recv: 3, read: 3, joined: 0 };
     assert_eq!(shelf.0.borrow().meta, [RoomMeta::Member(bob, Some(member))]);
 }
 
@@ -350,7 +358,7 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
     let records = shelf.0.borrow_mut().logs.remove(&log).unwrap();
 
     let (mut second, shelf) = harness(4);
-    let member = MemberMeta { role: Role::Member, recv: 7, read: 6 };
+    let member = MemberMeta { role: Role::Member, recv: 7, read: 6, joined: 0 };
     let user = |name: &str| UserName::parse(name).unwrap();
     let kept = RoomSnapshot {
         name: RoomName::parse("lobby").unwrap(),
@@ -359,7 +367,7 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
         head: 10,
         oldest: 1,
         meta: vec![
-            RoomMeta::Topic("tea".into()),
+            RoomMeta::Topic("tea".into(), None),
             RoomMeta::Member(user("ann"), Some(member)),
             RoomMeta::Member(user("guest-1"), Some(member)),
         ],

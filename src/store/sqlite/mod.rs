@@ -11,7 +11,7 @@
 
 mod append;
 mod checksum;
-mod column_code;
+pub(in crate::store) mod column_code;
 pub(in crate::store) mod connection;
 pub(in crate::store) mod data_dir;
 pub(in crate::store) mod disk_reserve;

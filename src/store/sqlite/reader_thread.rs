@@ -311,7 +311,7 @@ mod tests {
     }
 
     fn page(from: u64, to: u64) -> Query {
-        Query::Page { log: log(), from, to }
+        Query::Page { log: log(), from, to, limit: u32::MAX }
     }
 
     fn start(path: PathBuf) -> (ReaderHandle, Receiver<LogReply>) {

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params};
 use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
 use crate::chat::model::log::{RoomMeta, RoomSnapshot};
-use crate::chat::model::name::RoomName;
+use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Durability;
 
@@ -68,8 +68,8 @@ pub(in crate::store) fn renew_epochs(
 }
 
 /// The columns that [`RoomRow::read`] takes.
-pub(super) const COLUMNS: &str =
-    "id, name, epoch, durability, head, oldest, at, bytes, private, owned, policy, topic";
+pub(super) const COLUMNS: &str = "id, name, epoch, durability, head, oldest, at, bytes, private, owned, policy, topic, \
+     topic_by";
 
 impl RoomRow {
     /// Stores the row of a new room.
@@ -103,7 +103,8 @@ impl RoomRow {
         let mut meta = vec![RoomMeta::Access { private, owned, policy }];
         let topic: Box<str> = row.get(11)?;
         if !topic.is_empty() {
-            meta.push(RoomMeta::Topic(topic));
+            let by = row.get::<_, Option<String>>(12)?;
+            meta.push(RoomMeta::Topic(topic, by.and_then(|by| UserName::parse(&by).ok())));
         }
         let room = RoomSnapshot { name, epoch, durability, head, oldest, meta };
         let counters = RoomCounters { head, oldest, at, bytes };

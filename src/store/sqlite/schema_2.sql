@@ -3,13 +3,34 @@
 ALTER TABLE standing RENAME TO restriction;
 ALTER TABLE restriction ADD COLUMN "by" TEXT;     -- the user who ordered it, if that is known
 ALTER TABLE restriction ADD COLUMN at INTEGER;  -- when it was ordered
+-- Two more kinds: 3 reader, 4 may return after a ban. An invitation of somebody who is banned was
+-- the mark of a former member; a reader is one by name, so that leaving does not end it.
+UPDATE restriction SET kind = 4 WHERE kind = 2 AND EXISTS (
+  SELECT 1 FROM restriction AS ban
+  WHERE ban.room = restriction.room AND ban.user = restriction.user AND ban.kind = 0
+);
+INSERT INTO restriction (room, user, kind, until, reason)
+  SELECT room, user, 3, NULL, '' FROM member WHERE role = 0;
+
+-- Who of the members is the oldest: a number that rises with each membership; 0 where it began
+-- before this version.
+ALTER TABLE member ADD COLUMN joined INTEGER NOT NULL DEFAULT 0;
 
 -- Vowel signs (Mc) and other marks belong to the word that they are in. The index is filled again in
--- the background.
+-- the background. A text that goes is taken out of it with the text's own words, so that none of
+-- them stays: `contentless_delete` would only mark them as deleted.
 DROP TABLE word;
 CREATE VIRTUAL TABLE word USING fts5 (
   place, text,
-  content = '', contentless_delete = 1,
+  content = '',
   tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
 );
+INSERT INTO word (word, rank) VALUES ('secure-delete', 1);
 DELETE FROM meta WHERE key IN ('words', 'sum');
+
+-- Whose words the topic is, if that is known.
+ALTER TABLE room ADD COLUMN topic_by TEXT;
+
+-- Finds the edit of a message that still has its text: the last one.
+DROP INDEX edit;
+CREATE INDEX edit ON record (room, target) WHERE kind = 2 AND text IS NOT NULL;

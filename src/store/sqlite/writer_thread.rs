@@ -135,9 +135,11 @@ impl Writer {
             let Batch { ops, is_last } = self.queue.take(self.timeout());
             if ops.iter().any(|op| matches!(op, Op::Append(_) | Op::Sync(..))) {
                 self.commit(ops);
-            } else {
+            } else if !ops.is_empty() {
                 // Nobody waits for metadata: it is written with the next record, or when it is due.
                 self.engine.queue_meta(ops);
+                // A room that was opened may have more than is to be kept.
+                self.step_due.get_or_insert(0);
             }
             self.run_timers();
             self.step();

@@ -1,13 +1,15 @@
 //! Erasing a user: what the user has written, and the name.
 //!
 //! - [`edits::erase`] says what goes from each record: the texts of messages and of their edits,
-//!   topics, reasons. Seq and time stay, so that no position moves.
+//!   topics, reasons, reactions. Seq and time stay, so that no position moves.
+//! - So do the topics of rooms and the reasons of restrictions, whose records may be pruned.
 //! - Memberships, restrictions in rooms and `cid`s are removed.
 //! - In the records that stay (reactions, topics, moderation, the empty messages) the name becomes
 //!   a random `erased-…`. It becomes another one in each direct conversation, whose name contains
 //!   it: a user who knows the one of the public rooms cannot take it as a name and so become the
 //!   other party of a conversation.
 //! - A ban from the server stays, since it works by the name.
+//! - A room whose only owner the user was gets another one: see [`owner`].
 //!
 //! What other people have written about the user is theirs and stays.
 
@@ -16,15 +18,18 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Transaction};
 
+use super::owner::{self, Succession};
 use super::{ToolError, open};
 use crate::chat::model::edits;
 use crate::chat::model::name::{RoomName, UserName};
-use crate::chat::model::record::{Body, Epoch, Record};
+use crate::chat::model::record::{Epoch, Record};
+use crate::chat::model::reply::Role;
+use crate::store::sqlite::column_code::ColumnCode as _;
 use crate::store::sqlite::disk_reserve::DiskReserve;
 use crate::store::sqlite::integrity::remove_checksum;
 use crate::store::sqlite::log_fault::damaged;
 use crate::store::sqlite::record_row::{self, COLUMNS, kind};
-use crate::store::sqlite::search::index;
+use crate::store::sqlite::search::index::{self, Indexed};
 
 /// Rows that are read at once, so that memory stays bounded.
 const PAGE: u32 = 100;
@@ -49,6 +54,8 @@ pub struct Traces {
 pub struct Erased {
     /// What stands for the user in records outside direct conversations.
     pub placeholder: UserName,
+    /// What became of the rooms whose only owner the user was.
+    pub succession: Succession,
     /// Why the file could not be rewritten, so that it may still contain bytes of what was erased.
     pub unswept: Option<rusqlite::Error>,
 }
@@ -108,12 +115,10 @@ impl Erasure {
     /// # Errors
     ///
     /// [`ToolError`]; nothing has changed then. A record of the user's that cannot be read is one.
-    pub fn run(mut self) -> Result<Erased, ToolError> {
+    pub fn run(mut self, wall_ms: u64) -> Result<Erased, ToolError> {
         let path = self.path.clone();
         let failed = ToolError::database(&path);
         let placeholder = placeholder()?;
-        // SQLite then overwrites with zeros what it deletes.
-        self.db.pragma_update(None, "secure_delete", true).map_err(&failed)?;
         let transaction = self.db.transaction().map_err(&failed)?;
         remove_checksum(&transaction).map_err(&failed)?;
         let mut erase = Erase {
@@ -125,11 +130,14 @@ impl Erasure {
         erase.rename_conversations(&failed)?;
         // Before the records lose the name by which it finds them.
         erase.topics().map_err(&failed)?;
+        erase.reasons().map_err(&failed)?;
         erase.records().map_err(&failed)?;
+        // Before the membership goes by which it finds the rooms.
+        let succession = owner::succeed(&transaction, &self.user, wall_ms).map_err(&failed)?;
         erase.state().map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
         let unswept = sweep(&self.db).err();
-        Ok(Erased { placeholder, unswept })
+        Ok(Erased { placeholder, succession, unswept })
     }
 }
 
@@ -191,11 +199,26 @@ impl Erase<'_> {
         Ok(())
     }
 
-    /// Clears the topics that the user has set.
+    /// Clears the topics that the user has set. Where it is not known who has, since the file is of
+    /// an earlier version, the last record that set one says so, or else the owner has.
     fn topics(&self) -> rusqlite::Result<()> {
-        let sql = "UPDATE room SET topic = '' WHERE ?1 = (SELECT sender FROM record \
-                   WHERE record.room = room.id AND kind = ?2 ORDER BY seq DESC LIMIT 1)";
-        self.db.execute(sql, (self.user.as_str(), kind::TOPIC)).map(drop)
+        let sql = "UPDATE room SET topic = '', topic_by = NULL WHERE topic <> '' AND ?1 = coalesce(\
+                   topic_by, (SELECT sender FROM record WHERE record.room = room.id AND kind = ?2 \
+                   ORDER BY seq DESC LIMIT 1), (SELECT user FROM member \
+                   WHERE member.room = room.id AND user = ?1 AND role = ?3))";
+        self.db.execute(sql, (self.user.as_str(), kind::TOPIC, Role::Owner.code())).map(drop)
+    }
+
+    /// Clears the reasons that the user has given for restrictions. Where it is not known who has,
+    /// the last record about it says so, or else whoever may order one has.
+    fn reasons(&self) -> rusqlite::Result<()> {
+        let sql = "UPDATE restriction SET reason = '', \"by\" = NULL WHERE ?1 = coalesce(\"by\", \
+                   (SELECT sender FROM record WHERE record.room = restriction.room \
+                   AND who = restriction.user AND record.kind = iif(restriction.kind = 0, ?2, ?3) ORDER BY seq DESC LIMIT 1), \
+                   (SELECT user FROM member WHERE member.room = restriction.room \
+                   AND member.user = ?1 AND role >= ?4))";
+        let params = (self.user.as_str(), kind::BAN, kind::MUTE, Role::Moderator.code());
+        self.db.execute(sql, params).map(drop)
     }
 
     fn records(&self) -> rusqlite::Result<()> {
@@ -232,8 +255,8 @@ impl Erase<'_> {
         let direct = self.direct.iter().find(|(of, _)| *of == room);
         let placeholder = direct.map_or(self.placeholder, |(_, placeholder)| placeholder);
         let Some(erased) = edits::erase(record, self.user, placeholder) else { return Ok(()) };
-        if matches!(record.body, Body::Message { .. }) && erased.body == Body::Deleted {
-            index::update(self.db, id, room, None)?;
+        if let (Some(text), None) = (record.body.text(), erased.body.text()) {
+            index::update(self.db, Indexed { id, room, text }, None)?;
         }
         record_row::write(&mut *self.db.prepare_cached(record_row::UPDATE)?, room, &erased)
             .map(drop)
@@ -244,6 +267,7 @@ impl Erase<'_> {
             "DELETE FROM sent WHERE sender = ?1",
             "DELETE FROM member WHERE user = ?1",
             "DELETE FROM restriction WHERE user = ?1",
+            "UPDATE restriction SET reason = '', \"by\" = NULL WHERE \"by\" = ?1",
         ] {
             self.db.execute(sql, [self.user.as_str()])?;
         }
@@ -256,7 +280,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::chat::model::record::Act;
+    use crate::chat::model::record::{Act, Body};
     use crate::store::sqlite::testing::{database, message, room, say, user};
     use crate::store::tools::verify;
 
@@ -287,8 +311,9 @@ mod tests {
         db.execute_batch("UPDATE room SET topic = 'tea' WHERE id = 3").unwrap();
         while index::fill(&db, 100).unwrap() {}
         db.execute_batch(
-            "INSERT INTO member VALUES (1, 'bob', 1, 0, 0), (1, 'ann', 1, 0, 0);
-             INSERT INTO restriction VALUES (1, 'bob', 1, NULL, '', NULL, NULL);
+            "INSERT INTO member VALUES (1, 'bob', 1, 0, 0, 1), (1, 'ann', 1, 0, 0, 2);
+             INSERT INTO restriction VALUES (1, 'bob', 1, NULL, '', NULL, NULL),
+               (1, 'eve', 0, NULL, 'secret', 'bob', 5);
              INSERT INTO sent VALUES (1, 1, 'bob', 'c1', 1, 0, 0);
              INSERT INTO suspension VALUES ('user bob', NULL, '');",
         )
@@ -305,7 +330,7 @@ mod tests {
 
     fn erase(folder: &TempDir) -> (Traces, Erased) {
         let erasure = Erasure::open(folder.path(), &user("bob")).unwrap();
-        (erasure.traces().unwrap(), erasure.run().unwrap())
+        (erasure.traces().unwrap(), erasure.run(0).unwrap())
     }
 
     #[test]
@@ -350,7 +375,9 @@ mod tests {
         erase(&folder);
         let count = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(count("SELECT count(*) FROM member"), 1);
-        assert_eq!(count("SELECT count(*) FROM restriction"), 0);
+        assert_eq!(count("SELECT count(*) FROM restriction WHERE user = 'bob'"), 0);
+        let nobody = "\"by\" IS NULL AND reason = ''";
+        assert_eq!(count(&format!("SELECT count(*) FROM restriction WHERE {nobody}")), 1);
         assert_eq!(count("SELECT count(*) FROM sent"), 0);
         assert_eq!(count("SELECT count(*) FROM suspension"), 1);
         let words = "SELECT count(*) FROM word WHERE word MATCH ";
@@ -385,7 +412,7 @@ mod tests {
         drop(lock);
         db.execute("UPDATE record SET at = 7 WHERE room = 2 AND seq = 1", []).unwrap();
         let erasure = Erasure::open(folder.path(), &user("bob")).unwrap();
-        let refused = erasure.run().unwrap_err();
+        let refused = erasure.run(0).unwrap_err();
         assert!(matches!(refused, ToolError::Database(..)), "{refused}");
         let why = "record 1 of room 2: its checksum does not match; nothing was changed";
         assert!(refused.to_string().contains(why), "{refused}");
@@ -397,7 +424,7 @@ mod tests {
         let (folder, db) = stored();
         let erasure = Erasure::open(folder.path(), &user("carl")).unwrap();
         assert_eq!(erasure.traces().unwrap(), Traces::default());
-        erasure.run().unwrap();
+        erasure.run(0).unwrap();
         assert_eq!(records(&db, 1)[0].body, message("secret one"));
     }
 }

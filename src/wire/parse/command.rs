@@ -34,7 +34,7 @@ pub(super) fn parse<'a>(
             after: fields.seq(Key::After)?,
             epoch: fields.bounded(Key::Epoch, SECRET_LEN_MAX)?,
         },
-        Op::Leave => Command::Leave { room: fields.required(Key::Room)? },
+        Op::Leave => leave(fields)?,
         Op::Send => Command::Send(send(fields, limits)?),
         Op::Ack => ack(fields)?,
         Op::Typing => Command::Typing { room: fields.required(Key::Room)? },
@@ -86,6 +86,12 @@ fn create<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
         private: fields.flag(Key::Private)?,
         policy: fields.string(Key::Policy)?,
     })
+}
+
+fn leave<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
+    let room = fields.required(Key::Room)?;
+    let closes = fields.flag(Key::Close)?;
+    Ok(if closes { Command::Close { room } } else { Command::Leave { room } })
 }
 
 fn send<'a>(fields: &mut Fields<'a>, limits: &Limits) -> Result<Send<'a>, Fault> {

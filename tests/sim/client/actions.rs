@@ -7,6 +7,7 @@ use chinwag::ws;
 
 use super::{Behaviour, Client, Connection, Context, Draft, Pending, Target};
 use crate::codec::Kind;
+use crate::plan::MODERATED_ROOM;
 
 /// Requests that a client has under way before it asks for more.
 const ASKED_MAX: usize = 6;
@@ -55,7 +56,8 @@ impl Client {
             66..78 => self.ack(conn, context, &room),
             78..84 => self.join(conn, context),
             84..86 => {
-                let fields = [("room", Field::Text(&room))];
+                let closes = room == MODERATED_ROOM && self.rng.once_in(2);
+                let fields = [("room", Field::Text(&room)), ("close", Field::Flag(closes))];
                 context.history.leaving(&room, &self.name);
                 self.ask(
                     conn,

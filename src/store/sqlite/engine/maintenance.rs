@@ -11,13 +11,16 @@ use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::super::connection::{BUSY_TIMEOUT, Level, is_busy};
+use super::super::edits;
 use super::super::integers::{signed, unsigned};
+use super::super::record_row::{self, COLUMNS, RowFault};
 use super::super::room_meta;
 use super::super::room_row::RoomCounters;
 use super::super::search::index;
 use super::{Engine, Room, find};
 use crate::chat::model::log::{LogId, LogReply};
 use crate::chat::model::policy::Retention;
+use crate::chat::model::record::Record;
 use crate::time::Tick;
 use crate::time::clock::Now;
 
@@ -105,7 +108,16 @@ const TASKS: [Task; 5] = [
 ];
 
 impl Maintenance {
-    /// Records were appended to a room, or it was opened.
+    /// A room was opened, perhaps on records of a life of the server that is long over.
+    pub(super) fn note_opened(&mut self, room: &Room) {
+        // The retention may have become shorter since the last start.
+        self.note_records(room);
+        if room.retention.age.is_some() {
+            self.may_age.push(room.log);
+        }
+    }
+
+    /// Records were appended to a room.
     pub(super) fn note_records(&mut self, room: &Room) {
         self.has_unindexed = true;
         let Retention { records, bytes, .. } = room.retention;
@@ -386,10 +398,46 @@ fn prune(
         is_over
     })?;
     if counters != before {
+        edits::prune(db, room, counters.oldest, &mut counters)?;
         counters.write(db, room)?;
     }
     let records = u64::try_from(removed).unwrap_or(u64::MAX);
     Ok(Pruned { counters, records, has_more: removed == STEP_RECORDS })
+}
+
+/// Removes the first records of a room, no more than a step may, for as long as `is_due` says so of
+/// them and their bytes of text and data: how many.
+fn remove_first(
+    db: &Connection,
+    room: i64,
+    mut is_due: impl FnMut(&OldRecord) -> bool,
+) -> rusqlite::Result<usize> {
+    let sql = format!(
+        "SELECT {COLUMNS}, id, ifnull(octet_length(text), 0) + ifnull(octet_length(data), 0) \
+         AS bytes FROM record WHERE room = ?1 ORDER BY seq LIMIT ?2"
+    );
+    let limit = i64::try_from(STEP_RECORDS).unwrap_or(i64::MAX);
+    // Collected before the first is removed: a row must not vanish under the statement that reads
+    // it.
+    let mut due: Vec<(i64, Result<Record, RowFault>)> = Vec::new();
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query([room, limit])?;
+    while let Some(row) = rows.next()? {
+        let [seq, at, bytes] = ["seq", "at", "bytes"].map(|column| row.get(column).map(unsigned));
+        if !is_due(&OldRecord { seq: seq?, at: at?, bytes: bytes? }) {
+            break;
+        }
+        due.push((row.get("id")?, record_row::decode(row)));
+    }
+    for (id, record) in &due {
+        match record {
+            Ok(record) => index::remove(db, (*id, room), record.body.text())?,
+            // Its words are not those that are in the index.
+            Err(_) => index::discard(db)?,
+        }
+        db.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([id])?;
+    }
+    Ok(due.len())
 }
 
 /// What decides whether a record is removed.
@@ -397,35 +445,6 @@ struct OldRecord {
     seq: u64,
     at: u64,
     bytes: u64,
-}
-
-/// Removes the first records of a room, no more than a step may, for as long as `is_due` says so:
-/// how many.
-fn remove_first(
-    db: &Connection,
-    room: i64,
-    mut is_due: impl FnMut(&OldRecord) -> bool,
-) -> rusqlite::Result<usize> {
-    let sql = "SELECT id, seq, at, ifnull(octet_length(text), 0) + ifnull(octet_length(data), 0) \
-               FROM record WHERE room = ?1 ORDER BY seq LIMIT ?2";
-    let limit = i64::try_from(STEP_RECORDS).unwrap_or(i64::MAX);
-    // Collected before the first is removed: a row must not vanish under the statement that reads
-    // it.
-    let mut ids: Vec<i64> = Vec::new();
-    let mut statement = db.prepare_cached(sql)?;
-    let mut rows = statement.query([room, limit])?;
-    while let Some(row) = rows.next()? {
-        let (seq, at) = (unsigned(row.get(1)?), unsigned(row.get(2)?));
-        if !is_due(&OldRecord { seq, at, bytes: unsigned(row.get(3)?) }) {
-            break;
-        }
-        ids.push(row.get(0)?);
-    }
-    for &id in &ids {
-        index::update(db, id, room, None)?;
-        db.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([id])?;
-    }
-    Ok(ids.len())
 }
 
 fn is_old(retention: Retention, at: u64, now: Now) -> bool {

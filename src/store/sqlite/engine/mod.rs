@@ -350,8 +350,7 @@ impl Engine {
         let Opening { name, durability, retention, row, is_stored } = opening;
         let RoomRow { id, counters, .. } = row;
         let room = Room { log, id, durability, retention, counters };
-        // The retention may have become shorter since the last start.
-        self.maintenance.note_records(&room);
+        self.maintenance.note_opened(&room);
         self.rooms.insert(log.slot(), room);
         if !is_stored || row.durability != durability {
             let name = (!is_stored).then_some(name);

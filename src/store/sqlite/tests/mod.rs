@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::*;
 use crate::chat::model::log::{
     Answer, Appended, Draft, Expiry, LogFault, LogId, LogReply, LogRequest, Logs as _, MemberMeta,
-    Query, Restriction, RoomMeta, Snapshot, Ticket,
+    Query, Restriction, RestrictionMeta, RoomMeta, Snapshot, Ticket,
 };
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::policy::Retention;
@@ -111,7 +111,8 @@ impl Harness {
 
     fn texts(&mut self, log: LogId) -> Vec<(u64, String)> {
         let ticket = self.ticket();
-        self.request(LogRequest::Read { ticket, query: Query::Page { log, from: 1, to: 1000 } });
+        let query = Query::Page { log, from: 1, to: 1000, limit: 1000 };
+        self.request(LogRequest::Read { ticket, query });
         let reply = self.reply();
         let LogReply::Answer { outcome: Ok(Answer::Records { records, .. }), .. } = reply else {
             panic!("{reply:?}");
@@ -133,13 +134,15 @@ fn check_stored(outcome: &Appended, seq: u64) {
 fn what_was_stored_is_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("new").join("data");
-    let member = MemberMeta { role: Role::Owner, recv: 2, read: 1 };
-    let term = Expiry { until: Some(5), reason: "rude".into() };
+    let member = MemberMeta { role: Role::Owner, recv: 2, read: 1, joined: 4 };
+    let expiry = Expiry { until: Some(5), reason: "rude".into() };
+    let ban = RestrictionMeta { by: Some(user("ann")), at: Some(3), expiry };
     let meta = [
         RoomMeta::Access { private: true, owned: true, policy: Some("quiet".into()) },
-        RoomMeta::Topic("tea".into()),
+        RoomMeta::Topic("tea".into(), None),
         RoomMeta::Member(user("ann"), Some(member)),
-        RoomMeta::Restriction(user("bob"), Restriction::Banned, Some(term)),
+        RoomMeta::Restriction(user("bob"), Restriction::Banned, Some(ban)),
+        RoomMeta::Restriction(user("bob"), Restriction::Reader, Some(RestrictionMeta::default())),
     ];
     {
         let mut harness = Harness::open(&data);

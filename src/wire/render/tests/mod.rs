@@ -322,10 +322,10 @@ fn an_unknown_operation_is_answered_with_all_of_them() {
 fn help_lists_the_operations_or_explains_one() {
     check(
         concat!(
-            r#"{"id":1,"code":0,"message":"ok","data":{"ops":[{"op":"leave","about":"Leaves a room for good","#,
+            r#"{"id":1,"code":0,"message":"ok","data":{"ops":[{"op":"typing","about":"Tells the room that you are typing","#,
             r#""supported":true,"fields":{"room":"the room's name"}}]}}"#,
         ),
-        |out| assert!(help(out, &request(Some("1"), Op::Help), Some(Op::Leave))),
+        |out| assert!(help(out, &request(Some("1"), Op::Help), Some(Op::Typing))),
     );
     let mut out = Vec::new();
     assert!(!help(&mut out, &request(None, Op::Help), None));

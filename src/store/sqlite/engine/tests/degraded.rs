@@ -18,7 +18,7 @@ fn check_recovery(fail: impl Fn(&Engine), heal: impl Fn(&Path), expect: LogFault
         Op::PutMeta(log, member(1)),
         harness.op(log, said("small", Some("c"))),
         harness.op(log, said(&big, None)),
-        Op::PutMeta(log, RoomMeta::Topic("late".into())),
+        Op::PutMeta(log, RoomMeta::Topic("late".into(), None)),
         Op::Sync(Ticket(99), Level::Disk),
     ];
     let replies = harness.engine.commit(harness.now, ops);
@@ -41,7 +41,7 @@ fn check_recovery(fail: impl Fn(&Engine), heal: impl Fn(&Path), expect: LogFault
     check_stored(&harness.append(log, said("small", Some("c"))), 2);
     let harness = harness.restart();
     assert_eq!((harness.rooms[0].head, harness.number("SELECT count(*) FROM record")), (2, 2));
-    assert_eq!(harness.rooms[0].meta[1..], [RoomMeta::Topic("late".into()), member(2)]);
+    assert_eq!(harness.rooms[0].meta[1..], [RoomMeta::Topic("late".into(), None), member(2)]);
 }
 
 #[test]
