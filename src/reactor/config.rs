@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::budget::FLUSHES_MAX;
+
 use crate::time::clock::Now;
 
 /// Silence after which the kernel asks a peer whether it is still there.
@@ -35,6 +37,8 @@ pub struct ReactorConfig {
     /// Bytes read in one turn from all connections, give or take one read; the rest waits for the
     /// next.
     pub read_per_turn_max: usize,
+    /// Connections that a turn flushes in all, besides one portion for large broadcasts.
+    pub flushes_per_turn_max: usize,
     /// Connections that a turn flushes for large broadcasts. The rest waits for later turns, so
     /// that it does not delay what is sent to single connections.
     pub bulk_flushes_per_turn_max: usize,
@@ -57,9 +61,9 @@ pub struct ReactorConfig {
 }
 
 impl ReactorConfig {
-    /// The part of a ring of `outbound_bytes_max` that may wait for a later turn of the bulk list;
-    /// with more, a connection is flushed in the same turn. The handler learns of waiting bytes
-    /// only after a flush, so it does not count these.
+    /// The part of a ring of `outbound_bytes_max` that may wait for a later turn without being
+    /// counted: the handler learns of waiting bytes after a flush, or when there are more than
+    /// these.
     #[must_use]
     pub const fn unflushed_max(outbound_bytes_max: usize) -> usize {
         outbound_bytes_max / 16
@@ -90,7 +94,8 @@ impl Default for ReactorConfig {
             loopback_counts: false,
             accepts_per_turn_max: 64,
             read_len_max: 64 * 1024,
-            read_per_turn_max: 1024 * 1024,
+            read_per_turn_max: 256 * 1024,
+            flushes_per_turn_max: FLUSHES_MAX,
             bulk_flushes_per_turn_max: 128,
             outbound_bytes_max: 256 * 1024,
             send_buffer_len: 64 * 1024,

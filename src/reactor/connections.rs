@@ -148,6 +148,7 @@ impl Connections {
     #[inline]
     pub(super) fn send(&mut self, id: ConnId, frame: SharedFrame) {
         if let Some((connection, shared)) = self.open(id) {
+            shared.made_bytes += frame.len() as u64;
             shared.push(connection, frame, Flags::URGENT);
         }
     }

@@ -33,7 +33,7 @@ impl Session<'_, '_> {
             }
         };
         self.put_back(decoder);
-        goes_on && !self.state.is_closing()
+        goes_on && !self.state.is_closing() && !self.state.has_quit()
     }
 
     /// The first byte has come. `false` if it is none that anybody should send here.

@@ -1,6 +1,6 @@
 //! One connection's state between two of its inputs.
 
-use super::backlog::Backlog;
+use super::backlog::{Backlog, PeerEnd};
 use super::context::SessionContext;
 use super::encode::Format;
 use super::errors_in_a_row::ErrorsInARow;
@@ -106,6 +106,11 @@ impl SessionState {
     /// Whether the peer has said its last word, and only answers are still due.
     pub(super) fn is_leaving(&self) -> bool {
         self.backlog.as_ref().is_some_and(|backlog| backlog.end.is_some() && !backlog.is_waiting())
+    }
+
+    /// Whether a person has said `/quit`.
+    pub(super) fn has_quit(&self) -> bool {
+        self.backlog.as_ref().is_some_and(|backlog| backlog.end == Some(PeerEnd::Quit))
     }
 
     /// From when on the rate allows the next request or control frame.

@@ -1,5 +1,6 @@
 //! The lines that a person types.
 
+use super::backlog::PeerEnd;
 use super::commands::hello_as;
 use super::errors_in_a_row::Answered;
 use super::input::Session;
@@ -7,7 +8,6 @@ use super::state::Protocol;
 use super::text_client::TextClient;
 use crate::chat::model::name::NameError;
 use crate::chat::{Code, Command, Op, Refusal, RoomName, UserName};
-use crate::net::CloseReason;
 use crate::wire::text::{self, Line, note};
 use crate::wire::{Parsed, Refused};
 
@@ -42,7 +42,7 @@ impl Session<'_, '_> {
         }
         match line {
             Line::Nothing | Line::Nick(_) => {}
-            Line::Quit => self.close_after_outputs(CloseReason::Bye),
+            Line::Quit => self.on_leave_taken(PeerEnd::Quit),
             Line::Command(op, command) => self.typed(op, command),
             Line::Talk(user) => self.talk(user),
             Line::NoRoom(_)

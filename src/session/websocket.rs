@@ -1,5 +1,6 @@
 //! The chat over WebSocket: messages into requests, control frames into their answers.
 
+use super::backlog::PeerEnd;
 use super::input::Session;
 use super::state::Protocol;
 use crate::net::{CloseReason, Ending};
@@ -35,7 +36,7 @@ impl Session<'_, '_> {
                 true
             }
             Ok(Some(Item::Close { code, .. })) => {
-                self.on_close_frame(code);
+                self.on_leave_taken(PeerEnd::Close(code));
                 false
             }
             Err(Violation::UnmaskedFrame) if is_proxys => {

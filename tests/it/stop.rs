@@ -13,7 +13,8 @@ use crate::support::{Client, Raw, RawWs, Server, Setup, assert_subset, http};
 #[test]
 fn each_client_is_told_when_to_come_back_and_the_process_leaves_with_0() {
     for signal in [Signal::TERM, Signal::INT] {
-        let mut server = Server::start();
+        // Presence would come in between.
+        let mut server = Setup::default().set("timeouts.presence_interval", "1h").start();
         let mut ann = Client::ws(&server).named("ann", Some("lobby"));
         let mut bob = Client::lines(&server).named("bob", Some("lobby"));
         let mut silent = RawWs::connect(server.http, "/ws", "");

@@ -139,6 +139,31 @@ fn fin_waits_for_the_answers_of_the_logs() {
 }
 
 #[test]
+fn quit_waits_for_the_answers_of_the_logs_and_is_the_last_word() {
+    let mut harness = Harness::new();
+    let conn = harness.open(ListenerKind::Tcp);
+    harness.receive(conn, b"/join lobby\n");
+    harness.end_turn();
+    harness.are_logs_slow = true;
+    harness.receive(conn, b"good night\n/history 1\n/quit\n/nonsense\n");
+    for _ in 0..3 {
+        harness.end_turn();
+        assert_eq!(harness.closed(conn), None, "the log has not answered");
+    }
+    harness.are_logs_slow = false;
+    for _ in 0..3 {
+        harness.take_replies();
+        harness.end_turn();
+        harness.drain(conn);
+    }
+    harness.end_turn();
+    let sent = String::from_utf8(harness.take(conn)).unwrap();
+    assert!(sent.contains(": good night\n"), "{sent}");
+    assert!(sent.ends_with("goodbye --\n"), "{sent}");
+    assert_eq!(harness.closed(conn), Some((CloseReason::Bye, Ending::Linger)));
+}
+
+#[test]
 fn a_connection_that_is_gone_leaves_nothing_behind() {
     let mut harness = Harness::new();
     let conns = ["ann", "bob"].map(|name| harness.enter(name));
