@@ -3,6 +3,7 @@
 mod bounds;
 mod cursors;
 mod edits;
+mod effects;
 mod moderation;
 mod owners;
 mod paging;
