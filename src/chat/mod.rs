@@ -102,6 +102,12 @@ impl Chat {
         }
     }
 
+    /// Makes this start's epochs differ from those of another start at the same wall time, as it
+    /// comes without a clock that outlives the power. To be called before anything else.
+    pub fn vary_epochs(&mut self, random: u128) {
+        self.rooms.epoch = self.rooms.epoch.varied(random);
+    }
+
     /// Takes up the store's snapshot of the rooms, before anybody comes.
     pub fn restore(&mut self, now: Now, snapshot: Snapshot) {
         self.context.now = now;

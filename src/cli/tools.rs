@@ -7,19 +7,20 @@ use std::io::{self, BufRead as _, BufWriter, Write as _};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 
 use crate::chat::model::limits::REASON_LEN_MAX;
 use crate::chat::model::log::Expiry;
 use crate::chat::model::name::{NameError, RoomName, UserName};
+use crate::chat::model::prose;
 use crate::log::Timestamp;
 use crate::store::tools::erase::{Erasure, Traces};
 use crate::store::tools::export::{Export, Exported};
 use crate::store::tools::suspend::Target;
-use crate::store::tools::{backup, restore, suspend, verify};
+use crate::store::tools::{backup, owner, restore, suspend, verify};
 use crate::time::clock::Clock;
+use crate::time::span;
 use crate::wire::render;
 
 /// The commands about the database.
@@ -60,6 +61,18 @@ pub(super) enum Tool {
         #[arg(long)]
         yes: bool,
     },
+    /// Make a user an owner of a room; stop the server first
+    ///
+    /// For a room whose only owner was erased and in which nobody could follow. The user need not
+    /// be a member; what the user was forbidden in the room ends.
+    Owner {
+        /// Name of the room
+        #[arg(value_parser = parse_room)]
+        room: RoomName,
+        /// Name of the user
+        #[arg(value_parser = parse_user)]
+        user: UserName,
+    },
     /// Check the database for damage, also while the server runs
     ///
     /// Prints a line for each fault; the exit code is 1 if there are any. Nothing is changed.
@@ -72,7 +85,7 @@ pub(super) enum Tool {
         who: String,
         /// How long, such as 30m, 12h, 1d or 2w [default: until unban]
         #[arg(long = "for", value_name = "TIME", value_parser = parse_time)]
-        lasts: Option<Duration>,
+        lasts: Option<u64>,
         /// Reason that the banned user is shown
         #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
         #[arg(value_parser = parse_reason)]
@@ -135,11 +148,12 @@ fn run_tool(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCod
         }
         Tool::Restore { file } => print_restored(out, file, &restore::run(data, file, wall_ms)?)?,
         Tool::Export { room } => return print_export(out, data, room),
-        Tool::EraseUser { name, yes } => return erase_user(out, data, name, *yes),
+        Tool::EraseUser { name, yes } => return erase_user(out, data, name, (*yes, wall_ms)),
+        Tool::Owner { room, user } => appoint_owner(out, data, (room, user), wall_ms)?,
         Tool::Verify => return print_faults(out, data),
         Tool::Ban { kind, who, lasts, reason } => {
             let who = parse_target(*kind, who)?;
-            let until = lasts.map(|lasts| wall_ms.saturating_add(millis(lasts)));
+            let until = lasts.map(|lasts| wall_ms.saturating_add(lasts));
             let term = Expiry { until, reason: reason.as_str().into() };
             suspend::ban(data, &who, &term, wall_ms)?;
             writeln!(out, "banned {}", BanLine(&who, &term))?;
@@ -154,6 +168,20 @@ fn run_tool(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCod
         Tool::Bans => print_bans(out, data, wall_ms)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn appoint_owner(
+    out: &mut dyn io::Write,
+    data: &Path,
+    (room, user): (&RoomName, &UserName),
+    wall_ms: u64,
+) -> Result<(), Failure> {
+    if room.is_direct() {
+        return Err("a direct conversation has no owner".into());
+    }
+    owner::appoint(data, room, user, wall_ms)?;
+    writeln!(out, "{user} is an owner of {room}")?;
+    Ok(())
 }
 
 fn print_restored(
@@ -204,7 +232,7 @@ fn erase_user(
     out: &mut dyn io::Write,
     data: &Path,
     name: &UserName,
-    yes: bool,
+    (yes, wall_ms): (bool, u64),
 ) -> Result<ExitCode, Failure> {
     let erasure = Erasure::open(data, name)?;
     let traces = erasure.traces()?;
@@ -221,8 +249,14 @@ fn erase_user(
         writeln!(out, "nothing was changed")?;
         return Ok(ExitCode::FAILURE);
     }
-    let erased = erasure.run()?;
+    let erased = erasure.run(wall_ms)?;
     writeln!(out, "erased; in the records that remain {name} is {}", erased.placeholder)?;
+    for (room, heir) in &erased.succession.heirs {
+        writeln!(out, "{heir} is the owner of {room} now")?;
+    }
+    for room in &erased.succession.ownerless {
+        writeln!(out, "{room} has no owner now; chinwag owner {room} USER makes one")?;
+    }
     // SQLite leaves deleted texts in the file until it is rewritten, which takes as much room
     // again.
     if let Some(error) = erased.unswept {
@@ -324,29 +358,18 @@ fn parse_reason(text: &str) -> Result<String, String> {
     if text.len() > REASON_LEN_MAX {
         return Err(format!("a reason has at most {REASON_LEN_MAX} bytes"));
     }
-    Ok(text.to_owned())
+    match prose::clean(text.into()) {
+        Ok(text) => Ok(text.into_owned()),
+        Err(prose::Control { at, .. }) => {
+            Err(format!("a reason has no control characters, such as the one at byte {at}"))
+        }
+    }
 }
 
-/// A time such as `30m`.
-fn parse_time(text: &str) -> Result<Duration, String> {
-    let wrong =
-        || "must be a whole number with a unit (s, m, h, d, w), such as 30m or 1d".to_owned();
-    let unit = text.chars().last().ok_or_else(wrong)?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        'w' => 604_800,
-        _ => return Err(wrong()),
-    };
-    let count = text.strip_suffix(unit).and_then(|count| count.parse::<u32>().ok());
-    let count = count.filter(|count| *count > 0).ok_or_else(wrong)?;
-    Ok(Duration::from_secs(u64::from(count) * seconds))
-}
-
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+/// The milliseconds of a time such as `30m`.
+fn parse_time(text: &str) -> Result<u64, String> {
+    let millis = span::parse(text).filter(|millis| *millis > 0);
+    millis.ok_or_else(|| format!("a time is {}", span::UNITS_ARE))
 }
 
 #[cfg(test)]
@@ -354,14 +377,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_a_number_with_a_unit() {
-        for (text, seconds) in
-            [("1s", 1), ("30m", 1_800), ("12h", 43_200), ("1d", 86_400), ("2w", 1_209_600)]
-        {
-            assert_eq!(parse_time(text), Ok(Duration::from_secs(seconds)), "{text}");
-        }
-        for text in ["", "d", "1", "1.5d", "-1d", "1 d", "0d", "1y", "9999999999d", "1é"] {
-            parse_time(text).unwrap_err();
+    fn a_time_is_one_of_at_least_a_moment() {
+        assert_eq!(parse_time("1y"), Ok(365 * 86_400_000));
+        for text in ["", "1", "0d", "1.5d"] {
+            assert!(parse_time(text).unwrap_err().contains("(s, m, h, d, w, y)"), "{text}");
         }
     }
 
@@ -383,6 +402,8 @@ mod tests {
         assert!(parse_user("Ann").unwrap_err().ends_with("did you mean ann?"));
         assert!(parse_room("a//b").unwrap_err().ends_with("did you mean a/b?"));
         assert!(parse_reason(&"x".repeat(257)).is_err() && parse_reason("x").is_ok());
+        assert_eq!(parse_reason("a\r\nb").as_deref(), Ok("a\nb"));
+        assert!(parse_reason("a\u{1b}b").is_err_and(|why| why.contains("byte 1")));
         parse_target(BanKind::Address, "home").unwrap_err();
         let mapped = parse_target(BanKind::Address, "::ffff:10.0.0.1");
         assert!(matches!(mapped, Ok(Target::Address(IpAddr::V4(_)))));

@@ -26,7 +26,8 @@
  * | `live` | `{room}` | the room has caught up |
  * | `room` | `{room}` | unread, presence, typing or receipts changed |
  * | `left` | `{room, reason, error}` | we are no longer in the room |
- * | `invited` | `{room, from}` | an invitation to `join` the room |
+ * | `invited` | `{room, from, reason}` | a new invitation to `join` the room |
+ * | `invitations` | `[{room, by, at, reason}]` | all that are open, as the server tells them on each return |
  * | `outbox` | `{entry, status, error}` | a message is `pending`, `sent` or `failed` |
  * | `problem` | {@link ChinwagError} | a refusal without a promise |
  */
@@ -252,6 +253,7 @@ export class Client extends EventTarget {
 		this.#watch();
 		this.#setState({ state: "ready" });
 		this.#emit("welcome", data);
+		if (data.invitations) this.#emit("invitations", data.invitations);
 		for (const room of [...this.rooms.values()]) {
 			if (room.state !== "wanted") this.#resumeRoom(room, data.rooms?.[room.name]);
 			if (room.state === "wanted" && (!room.direct || room.epoch !== null)) this.#joinRoom(room).catch(() => {});
@@ -386,7 +388,10 @@ export class Client extends EventTarget {
 	#event(event) {
 		if (event.ev === "drain") this.#comeBackAt = this.#clock.now() + event.reconnect_after_ms;
 		if (event.ev === "joined") return this.#joined(this.#room(event.room), event);
-		if (event.ev === "invited") return this.#emit("invited", { room: event.room, from: event.from });
+		if (event.ev === "invited") {
+			const { ev, ...news } = event;
+			return this.#emit(ev, news);
+		}
 		const room = this.rooms.get(event.room);
 		if (!room) return;
 		switch (event.ev) {
@@ -424,10 +429,10 @@ export class Client extends EventTarget {
 		return room;
 	}
 
-	/** Leaves a room for good. */
-	async leave(name) {
+	/** Leaves a room for good. `close` deletes a private room with all its messages, of which we are the last member. */
+	async leave(name, { close } = {}) {
 		const room = this.rooms.get(name);
-		if (room && room.state !== "wanted") await this.request("leave", { room: name });
+		if (room && room.state !== "wanted") await this.request("leave", { room: name, close });
 		if (room && this.rooms.get(name) === room) this.#removeRoom(room, "left");
 	}
 
@@ -450,6 +455,7 @@ export class Client extends EventTarget {
 	async #syncSome() {
 		const data = await this.request("rooms", { since: this.#rev });
 		this.#rev = data.rev;
+		if (data.invitations) this.#emit("invitations", data.invitations);
 		for (const entry of data.rooms ?? []) {
 			const room = this.#room(entry.room);
 			// Another epoch: its `reset` is on the way.

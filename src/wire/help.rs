@@ -44,7 +44,13 @@ pub(super) const fn entry(op: Op) -> Entry {
             "Joins a room",
             &[ROOM, (Key::After, "the last seq you have; 0 for all there are; optional"), EPOCH],
         ),
-        Op::Leave => ("Leaves a room for good", &[ROOM]),
+        Op::Leave => (
+            "Leaves a room for good, or declines an invitation",
+            &[
+                ROOM,
+                (Key::Close, "whether a private room ends with you, its last member, optional"),
+            ],
+        ),
         Op::Send => ("Sends a message", SEND),
         Op::Ack => ("Tells how far you have received and read", ACK),
         Op::Typing => ("Tells the room that you are typing", &[ROOM]),

@@ -46,6 +46,7 @@ macro_rules! for_each_key {
             Role role "role" "\"owner\", \"moderator\", \"member\" or \"reader\"",
             ForMs for_ms "for_ms" "milliseconds, an integer of 0 or more and below 2^53",
             Reason reason "reason" "a string",
+            Close close "close" "true or false",
         }
     };
 }

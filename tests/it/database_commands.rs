@@ -269,3 +269,39 @@ fn what_is_wrong_on_the_command_line_is_said_with_what_would_be_right() {
         assert!(error.contains(hint), "{args:?}: {error}");
     }
 }
+
+#[test]
+fn a_room_whose_only_owner_is_erased_goes_to_the_oldest_member_or_to_whom_an_administrator_names() {
+    let mut server = durable();
+    let [mut ann, mut zoe, mut bob] =
+        ["ann", "zoe", "bob"].map(|name| Client::ws(&server).named(name, None));
+    for room in ["team", "board"] {
+        ann.ask(&json!({"op": "create", "room": room, "private": true}));
+        for (client, user) in [(&mut zoe, "zoe"), (&mut bob, "bob")] {
+            ann.ask(&json!({"op": "invite", "room": room, "user": user}));
+            client.ask(&json!({"op": "join", "room": room}));
+        }
+    }
+    for user in ["zoe", "bob"] {
+        ann.ask(&json!({"op": "role", "room": "board", "user": user, "role": "reader"}));
+    }
+    let running = refused(&server.data(), &["owner", "board", "bob"]);
+    assert!(running.contains("stop it"), "{running}");
+    drop((ann, zoe, bob));
+    server.restart_after(Signal::TERM, |data| {
+        let said = done(data, &["erase-user", "ann", "--yes"]);
+        assert!(said.contains("zoe is the owner of team now"), "{said}");
+        assert!(said.contains("chinwag owner board USER"), "{said}");
+        assert!(refused(data, &["owner", "bored", "bob"]).contains("bored"));
+        assert!(refused(data, &["owner", "@bob:zoe", "bob"]).contains("direct"));
+        assert_eq!(done(data, &["owner", "board", "bob"]), "bob is an owner of board\n");
+        assert!(done(data, &["verify"]).ends_with("0 faults\n"));
+    });
+    let mut zoe = Client::ws(&server).named("zoe", None);
+    zoe.ask(&json!({"op": "invite", "room": "team", "user": "eve"}));
+    zoe.refused(&json!({"op": "send", "room": "board", "text": "x"}), 3007);
+    let mut bob = Client::ws(&server).named("bob", None);
+    bob.refused(&json!({"op": "invite", "room": "team", "user": "eve"}), 3004);
+    bob.ask(&json!({"op": "role", "room": "board", "user": "zoe", "role": "member"}));
+    zoe.ask(&json!({"op": "send", "room": "board", "text": "x"}));
+}

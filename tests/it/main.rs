@@ -23,6 +23,7 @@ mod offline;
 mod permissions;
 mod presence;
 mod protocol_example;
+mod refusals;
 mod reply_codes;
 mod requests;
 mod restart;

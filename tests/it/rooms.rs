@@ -188,3 +188,35 @@ fn the_topic_is_a_record_and_the_rooms_state() {
     let rejoined = ann.ask(&json!({"op": "join", "room": "lobby"}));
     assert_subset(&rejoined, &json!({"topic": "coffee", "role": "owner"}));
 }
+
+#[test]
+fn the_last_member_of_a_private_room_closes_it_knowingly() {
+    let server = Server::start();
+    let mut ann = Client::ws(&server).named("ann", None);
+    ann.ask(&json!({"op": "create", "room": "den", "private": true}));
+    for number in 0..3 {
+        ann.ask(&json!({"op": "send", "room": "den", "text": format!("{number}")}));
+    }
+    let refused = ann.refused(&json!({"op": "leave", "room": "den"}), 3004);
+    assert_subset(
+        &refused["data"],
+        &json!({"error": "forbidden", "field": "close", "messages": 3}),
+    );
+    ann.refused(&json!({"op": "leave", "room": "den", "close": "yes"}), 1003);
+    ann.ask(&json!({"op": "leave", "room": "den", "close": true}));
+    ann.refused(&json!({"op": "history", "room": "den"}), 3001);
+    let made = ann.ask(&json!({"op": "create", "room": "den", "private": true}));
+    assert_subset(&made, &json!({"seq": 0, "role": "owner"}));
+    ann.ask(&json!({"op": "leave", "room": "den"}));
+    ann.ask(&json!({"op": "create", "room": "den"}));
+    ann.refused(&json!({"op": "leave", "room": "den", "close": true}), 3004);
+    ann.ask(&json!({"op": "join", "room": "lobby"}));
+    ann.refused(&json!({"op": "leave", "room": "lobby", "close": true}), 3004);
+    ann.ask(&json!({"op": "send", "to": "bob", "text": "hi"}));
+    ann.refused(&json!({"op": "leave", "room": "@ann:bob", "close": true}), 3004);
+    ann.ask(&json!({"op": "leave", "room": "@ann:bob"}));
+    assert_subset(
+        &ann.ask(&json!({"op": "send", "to": "bob", "text": "again"})),
+        &json!({"seq": 2}),
+    );
+}

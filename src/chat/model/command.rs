@@ -213,6 +213,11 @@ pub enum Command<'a> {
         /// The room's name.
         room: Cow<'a, str>,
     },
+    /// As [`Self::Leave`], by the last member of a private room, which ends with its log.
+    Close {
+        /// The room's name.
+        room: Cow<'a, str>,
+    },
     /// See [`Op::Send`].
     Send(Send<'a>),
     /// See [`Op::Ack`].
@@ -353,9 +358,9 @@ impl Command<'_> {
         )
     }
 
-    /// A reading, with its texts copied so that it can outlive the input that it was parsed from.
-    /// It is done after the records that its connection has asked for before, so that a client that
-    /// sends and then reads finds its message.
+    /// A reading or a leave, with its texts copied so that it can outlive the input that it was
+    /// parsed from. It is done after the records that its connection has asked for before, so that
+    /// a client that sends and then reads finds its message, and one that leaves is answered first.
     ///
     /// # Errors
     ///
@@ -370,6 +375,7 @@ impl Command<'_> {
                 Command::Search { room: room.map(own), text: own(text), before, limit }
             }
             Self::Rooms { since } => Command::Rooms { since },
+            Self::Leave { room } => Command::Leave { room: own(room) },
             Self::Topic { room, text: None, weight } => {
                 Command::Topic { room: own(room), text: None, weight }
             }

@@ -75,7 +75,7 @@ pub const EMOJI_LEN_MAX: usize = 64;
 pub const REASON_LEN_MAX: usize = 256;
 /// Bytes of the longest text to search for.
 pub const SEARCH_LEN_MAX: usize = 256;
-/// Bans, mutes and invitations of one room; those that are over do not count.
+/// Bans, mutes and readers of one room; those that are over do not count.
 pub const RESTRICTIONS_MAX: usize = 4_096;
 /// Unread messages of a room above which they are not counted.
 pub const UNREAD_MAX: u64 = 9_999;
@@ -86,6 +86,16 @@ pub const SEQ_END: u64 = 1 << 53;
 pub const RECORD_OVERHEAD: usize = 224;
 /// Bytes of records that one replay or history page holds at most, if it holds more than one.
 pub const PAGE_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of messages that one search takes from memory at most, and from the store, if it takes
+/// more than one: both go into one answer.
+pub const SEARCH_BYTES_MAX: usize = PAGE_BYTES_MAX / 2;
+/// Bytes that the rooms of one inbox take at most when they are rendered.
+pub const INBOX_BYTES_MAX: usize = 60 * 1024;
+/// Bytes of a last message's text in an inbox; longer ones are cut.
+pub const LAST_LEN_MAX: usize = 64;
+/// Bytes that a row of an inbox takes at most when it is rendered, without the room's name and the
+/// last message.
+pub const INBOX_ROW_OVERHEAD: usize = 152;
 
 impl Default for Limits {
     fn default() -> Self {

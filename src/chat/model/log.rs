@@ -99,7 +99,7 @@ pub enum RoomMeta {
     /// A user's membership, `None` if there is none any more.
     Member(UserName, Option<MemberMeta>),
     /// Something that holds of a user in the room, member or not; `None` if it does no longer.
-    Restriction(UserName, Restriction, Option<Expiry>),
+    Restriction(UserName, Restriction, Option<RestrictionMeta>),
 }
 
 /// What is kept of a membership.
@@ -111,6 +111,8 @@ pub struct MemberMeta {
     pub recv: u64,
     /// Up to which seq the user has read.
     pub read: u64,
+    /// When it began, by a number that rises with each membership: who is the oldest member.
+    pub joined: u64,
 }
 
 /// Something that holds of a user in a room, member or not.
@@ -120,12 +122,27 @@ pub enum Restriction {
     Banned,
     /// May not speak.
     Muted,
-    /// May enter where others may not.
+    /// Is invited; may enter where others may not.
     Invited,
+    /// Has the role of a reader, whenever the user is a member.
+    Reader,
+    /// Was a member when it was banned, and may come back to a closed room after that.
+    MayReturn,
 }
 
-/// For how long a [`Restriction`] holds, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is kept of a [`Restriction`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RestrictionMeta {
+    /// Who ordered it, if that is known.
+    pub by: Option<UserName>,
+    /// When: milliseconds since 1970, if that is known.
+    pub at: Option<u64>,
+    /// For how long, and why.
+    pub expiry: Expiry,
+}
+
+/// For how long something holds, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expiry {
     /// Until when: milliseconds since 1970; `None`: until it is taken back.
     pub until: Option<u64>,

@@ -44,6 +44,12 @@ impl UserName {
         check(text, is_user_char, RULE_USER).map(|()| Self(text.into()))
     }
 
+    /// A name that nobody can have, where those of all are to be counted.
+    #[must_use]
+    pub(in crate::chat) const fn nobody() -> Self {
+        Self(CompactString::const_new(""))
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -317,6 +317,8 @@ pub struct Refusal {
     pub retry_after_ms: Option<u64>,
     /// For [`Code::BadJson`]: at which byte.
     pub offset: Option<u64>,
+    /// How many messages would be lost, as far as they are counted.
+    pub messages: Option<u32>,
 }
 
 impl Refusal {
@@ -333,6 +335,7 @@ impl Refusal {
             epoch: None,
             retry_after_ms: None,
             offset: None,
+            messages: None,
         }
     }
 

@@ -1,9 +1,11 @@
 //! `rooms`: the inbox of a user.
 
 use super::{Answer, Chat};
-use crate::chat::model::limits::UNREAD_MAX;
+use crate::chat::model::limits::{
+    INBOX_BYTES_MAX, INBOX_ROW_OVERHEAD, LAST_LEN_MAX, RECORD_OVERHEAD, UNREAD_MAX,
+};
 use crate::chat::model::log::{InboxQuery, Query};
-use crate::chat::model::name::UserName;
+use crate::chat::model::name::{NAME_LEN_MAX, UserName};
 use crate::chat::model::record::{Body, Record, SharedRecord};
 use crate::chat::model::reply::{InboxRow, Reply};
 use crate::chat::pending::{Change, PartialInbox, PendingOp, Requester};
@@ -13,12 +15,12 @@ use crate::chat::rooms::{Membership, Room, apply_changes};
 const ROWS_MAX: usize = 512;
 /// Rows that show their last message.
 const LASTS_MAX: usize = 128;
-/// Bytes of a last message's text; longer ones are cut.
-const LAST_LEN_MAX: usize = 64;
+/// Bytes that a last message takes at most when it is rendered: its text escaped, and cut.
+const LAST_BYTES_MAX: usize = RECORD_OVERHEAD + NAME_LEN_MAX + 2 * LAST_LEN_MAX + "…".len();
 
-/// The user's rooms that have changed since `since`, by name: at most [`ROWS_MAX`], those that
-/// changed first, with the last message of the latest of them, so that an inbox is of a bounded
-/// size. Rows that the rings do not have are read.
+/// The user's rooms that have changed since `since`, by name: at most [`ROWS_MAX`] and
+/// [`INBOX_BYTES_MAX`], those that changed first, with the last message of the latest of them as
+/// far as these fit, too. Rows that the rings do not have are read.
 pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> Answer {
     // A `rev` that was not reached yet is of a life of the server whose clock was ahead.
     let since = since.filter(|since| *since <= chat.context.rev).unwrap_or(0);
@@ -33,16 +35,17 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
     }
     // A client that asks again with the `rev` of the answer gets the next ones.
     changed.sort_unstable_by_key(|&(rev, ..)| rev);
-    let more = changed.len() > ROWS_MAX;
+    let (rows_max, lasts_max) = fitting(changed.iter().map(|(_, room, _)| room.name.as_str()));
+    let more = changed.len() > rows_max;
     // The oldest changes first: a client that repeats with `rev` then misses nothing.
-    changed.truncate(ROWS_MAX);
+    changed.truncate(rows_max);
     let rev = changed.last().filter(|_| more).map_or(chat.context.rev, |&(rev, ..)| rev);
     let mut ranked: Vec<_> = changed.into_iter().rev().zip(0..).collect();
     ranked.sort_unstable_by(|((_, a, _), _), ((_, b, _), _)| a.name.cmp(&b.name));
     let mut rows = Vec::with_capacity(ranked.len());
     let (mut open, mut queries) = (Vec::new(), Vec::new());
     for ((_, room, membership), rank) in ranked {
-        let last = rank < LASTS_MAX;
+        let last = rank < lasts_max;
         if !is_in_ring(room, membership.read, last) {
             open.push(rows.len());
             let (log, read, head) = (room.log, membership.read, room.head);
@@ -58,6 +61,19 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
     let inbox = Box::new(PartialInbox { rows, open, rev, more });
     chat.begin_read(PendingOp::Inbox { by: by.take(), inbox, since }, query);
     Answer::Later
+}
+
+/// How many rows fit into one inbox, and how many last messages besides.
+fn fitting<'a>(names: impl Iterator<Item = &'a str>) -> (usize, usize) {
+    let (mut rows, mut bytes) = (0, 0);
+    for name in names.take(ROWS_MAX) {
+        let more = bytes + INBOX_ROW_OVERHEAD + name.len();
+        if more > INBOX_BYTES_MAX {
+            break;
+        }
+        (rows, bytes) = (rows + 1, more);
+    }
+    (rows, LASTS_MAX.min((INBOX_BYTES_MAX - bytes) / LAST_BYTES_MAX))
 }
 
 /// Whether the ring shows what is unread, and, if it is wanted, the last message.

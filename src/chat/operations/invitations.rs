@@ -1,11 +1,11 @@
 //! Invitations into rooms.
 
-use super::moderation::{full, restrict};
+use super::moderation::restrict;
 use super::{Answer, Chat};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::Event;
-use crate::chat::model::log::{Expiry, LogRequest, Restriction, RoomMeta};
+use crate::chat::model::log::{LogRequest, Restriction, RestrictionMeta, RoomMeta};
 use crate::chat::model::name::UserName;
 use crate::chat::model::reply::{Refusal, Reply, Role};
 use crate::chat::pending::{PendingOp, Requester};
@@ -48,11 +48,8 @@ pub(super) fn invite(
         return Ok(Answer::Now(Reply::Done));
     }
     if is_closed {
-        if room.moderation.is_full() {
-            return Err(full());
-        }
         let (log, is_stored) = (room.log, room.is_stored());
-        set_invited(chat, key, &invited, Some(Expiry { until: None, reason: "".into() }));
+        set_invited(chat, key, &invited, Some(RestrictionMeta::default()));
         if is_stored {
             let ticket = chat.begin(PendingOp::Invite { by: by.take(), room: key, invited });
             chat.context.requests.push_back(LogRequest::Sync { log, ticket });
@@ -93,15 +90,22 @@ pub(in crate::chat) fn on_invite_synced(
 
 /// The user has entered: the invitation has served.
 pub(super) fn use_invitation(chat: &mut Chat, key: RoomKey, user: UserKey) {
-    if chat.lookup().is_invited(key, user) {
-        let name = chat.directory[user].name.clone();
-        set_invited(chat, key, &name, None);
+    if !chat.lookup().is_invited(key, user) {
+        return;
+    }
+    let name = chat.directory[user].name.clone();
+    for kind in [Restriction::Invited, Restriction::MayReturn] {
+        if chat.lookup().restriction(key, &name, kind).is_some() {
+            restrict(chat, (key, &name), kind, None);
+            let meta = RoomMeta::Restriction(name.clone(), kind, None);
+            chat.rooms[key].put_meta(&mut chat.context, meta);
+        }
     }
 }
 
-fn set_invited(chat: &mut Chat, key: RoomKey, user: &UserName, expiry: Option<Expiry>) {
-    restrict(chat, (key, user), Restriction::Invited, expiry.clone());
-    let meta = RoomMeta::Restriction(user.clone(), Restriction::Invited, expiry);
+fn set_invited(chat: &mut Chat, key: RoomKey, user: &UserName, meta: Option<RestrictionMeta>) {
+    restrict(chat, (key, user), Restriction::Invited, meta.clone());
+    let meta = RoomMeta::Restriction(user.clone(), Restriction::Invited, meta);
     chat.rooms[key].put_meta(&mut chat.context, meta);
 }
 

@@ -1,20 +1,19 @@
-//! `join` and `leave`, and where a cursor begins.
+//! `join`, and where a cursor begins.
 
 use super::direct::open_direct;
-use super::membership::{begin_membership, end_membership, put_member};
-use super::moderation::check_departure;
+use super::membership::{begin_membership, end_membership};
 use super::room_begin::open_room;
 use super::room_end::retire_room;
 use super::{Answer, Chat, create, invitations};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
-use crate::chat::model::event::{Event, LeftReason};
+use crate::chat::model::event::Event;
 use crate::chat::model::limits::SEQ_END;
-use crate::chat::model::log::{LogRequest, RoomMeta};
+use crate::chat::model::log::LogRequest;
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::{GapWhy, Refusal, Reply, Resumption, Role};
 use crate::chat::pending::{JoinPosition, PendingOp, Requester};
-use crate::chat::rooms::{PendingAct, no_such_room, not_member, parse_room};
+use crate::chat::rooms::{no_such_room, not_member, parse_room};
 use crate::net::ConnId;
 
 /// A user becomes a member, and its connection gets a cursor.
@@ -113,6 +112,7 @@ fn joined_reply(
         // It has ended while it was being written: the user has left on another session.
         return Err(if room.private { no_such_room() } else { not_member() });
     };
+    let role = chat.lookup().role(membership);
     let membership = &chat.rooms[membership];
     Ok(Reply::Joined {
         room: room.name.clone(),
@@ -120,7 +120,7 @@ fn joined_reply(
         seq: room.head,
         oldest: room.oldest(),
         durable: room.durability,
-        role: membership.role,
+        role,
         read: membership.read,
         recv: membership.recv,
         members: u64::try_from(room.members.len()).unwrap_or(u64::MAX),
@@ -233,36 +233,6 @@ fn place(chat: &Chat, key: RoomKey, epoch: Option<&str>, seq: u64) -> Result<Res
     Ok(Resumption::Gap { gap: (next, from - 1), why, from, to: head })
 }
 
-/// A user's membership ends.
-///
-/// # Errors
-///
-/// Those of finding the membership, and [`Code::Forbidden`] for a room's only owner.
-pub(super) fn leave(chat: &mut Chat, by: &mut Requester, name: &str) -> Result<Answer, Refusal> {
-    let (key, membership) = chat.lookup().find_membership(by.user, name)?;
-    check_departure(chat, membership)?;
-    let room = &chat.rooms[key];
-    let (log, name) = (room.log, room.name.clone());
-    if !room.is_stored() {
-        let by = by.take();
-        chat.context.reply(by.conn, by.request, Ok(Reply::Left { room: name }));
-        end_membership(chat, membership, Some(LeftReason::Left));
-        return Ok(Answer::Later);
-    }
-    let user = chat.directory[by.user].name.clone();
-    let is_owned = room.owned;
-    let ticket = chat.begin(PendingOp::Leave { by: by.take(), room: key });
-    // An owner that is leaving moderates no more, or two owners could leave at the same time.
-    if is_owned {
-        let departure = PendingAct::Departure(user.clone());
-        chat.rooms[key].moderation.begin(ticket, departure);
-    }
-    let meta = RoomMeta::Member(user, None);
-    chat.context.requests.push_back(LogRequest::PutMeta { log, meta });
-    chat.context.requests.push_back(LogRequest::Sync { log, ticket });
-    Ok(Answer::Later)
-}
-
 /// The membership of a `join` or `create` is written, or could not be.
 ///
 /// # Errors
@@ -289,35 +259,6 @@ pub(in crate::chat) fn on_join_synced(
     }
     chat.rooms[membership].is_confirmed = true;
     answer_join(chat, by, room, position.as_ref())
-}
-
-/// The end of a membership is written, or could not be.
-///
-/// # Errors
-///
-/// That of the log, and [`Code::Forbidden`] if others have joined meanwhile, whom an only owner
-/// does not leave without one.
-pub(in crate::chat) fn on_leave_synced(
-    chat: &mut Chat,
-    by: &mut Requester,
-    room: RoomKey,
-    outcome: Result<(), Refusal>,
-) -> Result<Answer, Refusal> {
-    let reply = Reply::Left { room: chat.rooms[room].name.clone() };
-    let membership = chat.directory.user(by.user).and_then(|user| user.membership(room));
-    let Some(membership) = membership else {
-        retire_room(chat, room);
-        return Ok(Answer::Now(reply));
-    };
-    if let Err(refusal) = outcome.and_then(|()| check_departure(chat, membership)) {
-        // Still a member, as was written before.
-        put_member(chat, membership);
-        return Err(refusal);
-    }
-    let by = by.take();
-    chat.context.reply(by.conn, by.request, Ok(reply));
-    end_membership(chat, membership, Some(LeftReason::Left));
-    Ok(Answer::Later)
 }
 
 /// The connection gets the cursor of one room of a resume.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::history::{self, Excerpt};
-use super::{Answer, Chat, edits, inbox, invitations, join, moderation, run, search, suspensions};
+use super::{
+    Answer, Chat, edits, inbox, invitations, join, leave, moderation, run, search, suspensions,
+};
 use crate::chat::context::Timer;
 use crate::chat::delivery::{PageId, Sender};
 use crate::chat::keys::RoomKey;
@@ -56,6 +58,7 @@ fn resume_deferred(chat: &mut Chat, conn: ConnId) {
     }
     let user = reader.map(|reader| reader.user);
     if let Some(PendingOp::Deferred(reading)) = chat.take_deferred(conn) {
+        chat.delivery_mut().fan_out_sends_of(conn);
         run(chat, (conn, user), reading.request, reading.command);
     }
 }
@@ -99,6 +102,8 @@ fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord
     let req = sender.id().map_or("-", |id| id.0.as_str());
     ::log::debug!(conn:% = sender.conn, req, room:% = room.name, seq = record.seq; "logged");
     let log = room.log;
+    // As it is before the record changes it.
+    let target = record.body.target().and_then(|target| room.ring.get(target)).cloned();
     match &record.body {
         Body::Edit { target, text: Some(_) } | Body::Deletion { target } => {
             chat.delivery.pages.changed_from(log, *target);
@@ -118,7 +123,7 @@ fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord
     chat.context.stats.records += 1;
     let act = matches!(record.body, Body::Moderation { .. }).then(|| SharedRecord::clone(&record));
     let mut delivery = chat.delivery_mut();
-    if delivery.enqueue(key, record, sender) {
+    if delivery.enqueue(key, (record, target), sender) {
         delivery.fan_out(key);
     }
     if let Some(act) = act {
@@ -135,9 +140,9 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
             let result = join::on_join_synced(chat, &mut by, (room, position), outcome);
             (by, result)
         }
-        PendingOp::Leave { mut by, room } => {
+        PendingOp::Leave { mut by, room, ends } => {
             chat.rooms[room].moderation.finish(ticket);
-            let result = join::on_leave_synced(chat, &mut by, room, outcome);
+            let result = leave::on_leave_synced(chat, &mut by, (room, ends), outcome);
             (by, result)
         }
         PendingOp::Invite { by, room, invited } => {
@@ -149,6 +154,7 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
         | PendingOp::Page(_)
         | PendingOp::History { .. }
         | PendingOp::Inbox { .. }
+        | PendingOp::LeaveAsLast { .. }
         | PendingOp::Search { .. } => return debug_assert!(false, "only changes are synced"),
     };
     chat.answer(by, result);
@@ -175,6 +181,16 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
                 outcome => Err(refusal_of(fault_of(outcome))),
             };
             (by, result.map(Answer::Now))
+        }
+        PendingOp::LeaveAsLast { mut by, room, .. } => {
+            let result = match outcome {
+                Ok((log::Answer::Inbox(found), _)) => {
+                    let messages = found.first().map_or(0, |&(messages, _)| messages);
+                    leave::on_counted(chat, &mut by, room, messages)
+                }
+                outcome => Err(refusal_of(fault_of(outcome))),
+            };
+            (by, result)
         }
         PendingOp::Search { by, here, .. } => {
             let result = match outcome {

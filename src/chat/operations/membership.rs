@@ -1,11 +1,12 @@
 //! How memberships begin and end, and how the store is told.
 
 use super::Chat;
+use super::owners::heir_of;
 use super::room_end::retire_room;
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::{Event, LeftReason};
-use crate::chat::model::log::{MemberMeta, RoomMeta};
+use crate::chat::model::log::{Restriction, RoomMeta};
 use crate::chat::model::record::Act;
 use crate::chat::model::reply::{Refusal, Role};
 use crate::chat::rooms::{Membership, no_such_room};
@@ -37,8 +38,18 @@ pub(super) fn begin_membership(
     if row.members.len() >= members_max {
         return Err(Refusal::new(Code::RoomFull, "the room is full").limit(members_max));
     }
+    let name = &chat.directory[user].name;
+    // The voice is not given back by leaving and joining.
+    let is_reader = chat.lookup().restriction(room, name, Restriction::Reader).is_some();
+    let role = if is_reader { role.min(Role::Reader) } else { role };
+    let row = &chat.rooms[room];
     let rev = chat.context.next_rev();
-    let member = Membership { counted: !force, rev, ..Membership::new(user, room, role, row.head) };
+    let member = Membership {
+        counted: !force,
+        rev,
+        joined: rev,
+        ..Membership::new(user, room, role, row.head)
+    };
     let key = chat.rooms.add_member(&mut chat.directory, member).ok_or_else(no_such_room)?;
     let row = &mut chat.rooms[room];
     if let Some(timer) = row.timer.take_if(|_| row.members.len() == 1) {
@@ -57,8 +68,8 @@ pub(super) fn put_member(chat: &mut Chat, key: MembershipKey) {
     let (name, room) = (&chat.directory[row.user].name, &chat.rooms[row.room]);
     let concerns = |act| matches!(act, Act::Kick | Act::Ban { .. } | Act::Role(_));
     if room.is_stored() && !room.moderation.pending_acts(name).any(concerns) {
-        let member = MemberMeta { role: row.role, recv: row.recv, read: row.read };
-        room.put_meta(&mut chat.context, RoomMeta::Member(name.clone(), Some(member)));
+        let member = RoomMeta::Member(name.clone(), Some(row.meta(row.role)));
+        room.put_meta(&mut chat.context, member);
     }
 }
 
@@ -87,6 +98,21 @@ pub(super) fn end_membership(chat: &mut Chat, key: MembershipKey, reason: Option
         row.put_meta(&mut chat.context, RoomMeta::Member(name, None));
     }
     chat.ephemeral_mut().forget_member(key);
-    chat.rooms.remove_member(&mut chat.directory, key);
+    let ended = chat.rooms.remove_member(&mut chat.directory, key);
+    if ended.is_some_and(|row| row.role == Role::Owner) {
+        appoint_owner(chat, room);
+    }
     retire_room(chat, room);
+}
+
+/// A room's owner is gone, without having been asked: if that was the only one, the oldest
+/// moderator becomes owner, else the oldest member who may speak. If there is none, the room waits
+/// for an administrator.
+fn appoint_owner(chat: &mut Chat, key: RoomKey) {
+    if !chat.rooms[key].owned || chat.rooms.members(key).any(|row| row.role == Role::Owner) {
+        return;
+    }
+    let Some(heir) = heir_of(chat, key, None) else { return };
+    chat.rooms[heir].role = Role::Owner;
+    put_member(chat, heir);
 }

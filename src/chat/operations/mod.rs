@@ -14,10 +14,12 @@ mod history;
 mod inbox;
 mod invitations;
 mod join;
+mod leave;
 pub(super) mod log_replies;
 pub(super) mod members;
 mod membership;
 mod moderation;
+mod owners;
 pub(super) mod restore;
 mod room_begin;
 pub(super) mod room_end;
@@ -113,7 +115,8 @@ fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<
             let (topic, policy) = (topic.as_deref(), policy.as_deref());
             create::create(chat, by, &create::Plan { name: &room, topic, private, policy })
         }
-        Command::Leave { room } => join::leave(chat, by, &room),
+        Command::Leave { room } => leave::leave(chat, by, &room),
+        Command::Close { room } => leave::close(chat, by, &room),
         other => execute_reading(chat, by, other),
     }
 }

@@ -10,20 +10,23 @@
 //! | give roles | | | | yes |
 //!
 //! Nobody does any of it to themselves, except that an owner may take a lower role while there is
-//! another owner. In the same way an owner leaves while there is another, or nobody else at all: a
-//! room does not lose its only owner to those who stay. A room that was made by `join` has no
-//! owner: nobody moderates there, everybody may change the topic, and anybody may be invited, which
-//! changes nothing but that they are told. The same holds of direct conversations.
+//! another owner; [`owners`](super::owners) says how a room comes to another one. A room that was
+//! made by `join` has no owner: nobody moderates there, everybody may change the topic, and anybody
+//! may be invited. In direct conversations there is nothing of it.
 //!
 //! Each act but an invitation is a record. From the moment that it is asked for, it counts against
 //! the user that it is about; it takes effect when the log has it, and is taken back if the log
 //! refuses.
 //!
-//! A ban from a closed room leaves its mark in an invitation: a user who was in, or invited, knows
-//! of the room, is told of the ban, and may come back when it is over. From others the room stays
-//! hidden.
+//! What takes a right away is kept by name, so that leaving, joining or being forgotten does not
+//! end it: a reader who leaves and joins is a reader. An owner may give the voice back to one who
+//! has left.
+//!
+//! A member who is banned from a closed room knows of it, is told of the ban, and may come back
+//! when it is over: that is kept, too. From others the room stays hidden; a ban ends an invitation.
 
 use super::membership::{end_membership, put_member};
+use super::owners::is_owned_by_another;
 use super::send::{NewRecord, append};
 use super::{Answer, Chat};
 use crate::chat::delivery::Sender;
@@ -32,7 +35,7 @@ use crate::chat::model::code::Code;
 use crate::chat::model::command::ModerationCommand;
 use crate::chat::model::event::LeftReason;
 use crate::chat::model::limits::{RESTRICTIONS_MAX, SEQ_END};
-use crate::chat::model::log::{Expiry, MemberMeta, Restriction, RoomMeta};
+use crate::chat::model::log::{Expiry, Restriction, RestrictionMeta, RoomMeta};
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::{Act, Body, Record};
 use crate::chat::model::reply::{Refusal, Role};
@@ -78,11 +81,12 @@ pub(super) fn moderate(
     if is_so_already(chat, (key, &target), member, (act, wish.reason)) {
         return Ok(answer_without_effect(chat, by, key));
     }
-    if room.moderation.is_full() && matches!(act, Act::Mute { .. } | Act::Ban { .. }) {
+    if room.moderation.is_full_for(&target, act, chat.context.now.wall_ms) {
         return Err(full());
     }
     let meta = if room.is_stored() {
-        meta_of(chat, (key, &target), member, (act, wish.reason))
+        let by = &chat.directory[by.user].name;
+        meta_of(chat, (key, &target), member, (act, by, wish.reason))
     } else {
         Vec::new()
     };
@@ -143,28 +147,6 @@ fn check_step_down(
     Err(Refusal::new(Code::Forbidden, message))
 }
 
-/// Whether a room has another owner than this member.
-fn is_owned_by_another(chat: &Chat, membership: MembershipKey) -> bool {
-    let members = &chat.rooms[chat.rooms[membership].room].members;
-    let mut others = members.iter().filter(|&&other| other != membership);
-    others.any(|&other| chat.lookup().role(other) == Role::Owner)
-}
-
-/// # Errors
-///
-/// [`Code::Forbidden`] for the only owner of a room that others are members of.
-pub(super) fn check_departure(chat: &Chat, membership: MembershipKey) -> Result<(), Refusal> {
-    let row = &chat.rooms[membership];
-    let room = &chat.rooms[row.room];
-    let is_alone = room.members.len() == 1;
-    if !room.owned || row.role < Role::Owner || is_alone || is_owned_by_another(chat, membership) {
-        return Ok(());
-    }
-    let message =
-        "you are the only owner of this room; make another member an owner before you leave";
-    Err(Refusal::new(Code::Forbidden, message))
-}
-
 /// Only users of a lower role are removed or silenced; an owner gives any role to anybody.
 fn check_rank(
     role: Role,
@@ -191,7 +173,12 @@ fn act(
         |for_ms: Option<u64>| for_ms.map(|for_ms| wall_ms.saturating_add(for_ms).min(SEQ_END - 1));
     let state = &chat.rooms[key].moderation;
     let (is_possible, act, message) = match command {
-        ModerationCommand::Role(role) => (member.is_some(), Act::Role(*role), NO_MEMBER),
+        ModerationCommand::Role(role) => {
+            let is_reader =
+                || chat.lookup().restriction(key, target, Restriction::Reader).is_some();
+            let gives_voice = || *role == Role::Member && is_reader();
+            (member.is_some() || gives_voice(), Act::Role(*role), NO_MEMBER)
+        }
         ModerationCommand::Kick => (member.is_some(), Act::Kick, NO_MEMBER),
         ModerationCommand::Mute(Some(0)) => {
             let is_muted = state.expiry(target, Restriction::Muted, wall_ms).is_some()
@@ -250,78 +237,101 @@ fn meta_of(
     chat: &Chat,
     (key, target): (RoomKey, &UserName),
     member: Option<MembershipKey>,
-    (act, reason): (Act, &str),
+    (act, by, reason): (Act, &UserName, &str),
 ) -> Vec<RoomMeta> {
     let user = || target.clone();
-    let end = || member.map(|_| RoomMeta::Member(user(), None));
-    let term = |until| Some(Expiry { until, reason: reason.into() });
+    let membership = |role| {
+        let row = member.map(|membership| &chat.rooms[membership]);
+        let meta = row.map(|row| row.meta(role));
+        meta.map(|meta| RoomMeta::Member(user(), Some(meta)))
+    };
+    let end = member
+        .filter(|_| matches!(act, Act::Kick | Act::Ban { .. }))
+        .map(|_| RoomMeta::Member(user(), None));
+    let role = match act {
+        Act::Role(role) => membership(role),
+        _ => None,
+    };
+    let changes = restrictions_of((act, by, chat.context.now.wall_ms), reason);
+    let mark = may_return(chat, key, target, act);
+    let marked = mark.then(|| (Restriction::MayReturn, Some(RestrictionMeta::default())));
+    let changes = marked.into_iter().chain(changes);
+    let restrictions = changes.map(|(kind, meta)| RoomMeta::Restriction(user(), kind, meta));
+    end.into_iter().chain(role).chain(restrictions).collect()
+}
+
+/// What an act changes of the restrictions of the user that it is about.
+fn restrictions_of(
+    (act, by, at): (Act, &UserName, u64),
+    reason: &str,
+) -> Vec<(Restriction, Option<RestrictionMeta>)> {
+    let kept = |until| {
+        let expiry = Expiry { until, reason: reason.into() };
+        Some(RestrictionMeta { by: Some(by.clone()), at: Some(at), expiry })
+    };
     match act {
-        Act::Kick => end().into_iter().collect(),
+        Act::Kick => Vec::new(),
         Act::Ban { until } => {
-            let mark = knows_of(chat, key, target).then(|| {
-                let forever = Expiry { until: None, reason: "".into() };
-                RoomMeta::Restriction(user(), Restriction::Invited, Some(forever))
-            });
-            let ban = RoomMeta::Restriction(user(), Restriction::Banned, term(until));
-            end().into_iter().chain(mark).chain([ban]).collect()
+            vec![(Restriction::Invited, None), (Restriction::Banned, kept(until))]
         }
-        Act::Unban => vec![RoomMeta::Restriction(user(), Restriction::Banned, None)],
-        Act::Mute { until } => vec![RoomMeta::Restriction(user(), Restriction::Muted, term(until))],
-        Act::Unmute => vec![RoomMeta::Restriction(user(), Restriction::Muted, None)],
-        Act::Role(role) => {
-            let row = member.map(|membership| &chat.rooms[membership]);
-            let meta = row.map(|row| MemberMeta { role, recv: row.recv, read: row.read });
-            meta.map(|meta| RoomMeta::Member(user(), Some(meta))).into_iter().collect()
+        Act::Unban => vec![(Restriction::Banned, None)],
+        Act::Mute { until } => vec![(Restriction::Muted, kept(until))],
+        Act::Unmute => vec![(Restriction::Muted, None)],
+        Act::Role(Role::Reader) => vec![(Restriction::Reader, kept(None))],
+        Act::Role(Role::Member | Role::Moderator | Role::Owner) => {
+            vec![(Restriction::Reader, None)]
         }
     }
 }
 
-/// Whether a closed room is no secret to the user: a member, invited, or banned as one of these.
-fn knows_of(chat: &Chat, key: RoomKey, user: &UserName) -> bool {
-    let room = &chat.rooms[key];
-    let is_invited = || chat.lookup().restriction(key, user, Restriction::Invited).is_some();
-    chat.lookup().is_closed(room)
-        && (chat.lookup().member_named(key, user).is_some() || is_invited())
+/// Whether the act bans a member of a closed room. Only so many are noted: another one needs an
+/// invitation when the ban is over.
+fn may_return(chat: &Chat, key: RoomKey, user: &UserName, act: Act) -> bool {
+    let (lookup, room) = (chat.lookup(), &chat.rooms[key]);
+    let member = chat.directory.user_named(user.as_str());
+    let is_member = member.is_some_and(|user| chat.directory[user].membership(key).is_some());
+    let noted = || room.moderation.count(Restriction::MayReturn, chat.context.now.wall_ms);
+    matches!(act, Act::Ban { .. })
+        && is_member
+        && lookup.is_closed(room)
+        && noted() < RESTRICTIONS_MAX
 }
 
 /// The log has an act of moderation: it takes effect.
 pub(super) fn on_stored(chat: &mut Chat, key: RoomKey, record: &Record) {
     let Body::Moderation { act, target, reason } = &record.body else { return };
-    let until = |until| Some(Expiry { until, reason: reason.clone() });
     let member = chat.directory.user_named(target.as_str());
     let member = member.and_then(|user| chat.directory[user].membership(key));
+    if may_return(chat, key, target, *act) {
+        let mark = Some(RestrictionMeta::default());
+        restrict(chat, (key, target), Restriction::MayReturn, mark);
+    }
+    for (kind, meta) in restrictions_of((*act, &record.from, record.at), reason) {
+        restrict(chat, (key, target), kind, meta);
+    }
     match *act {
         Act::Kick => end(chat, member, LeftReason::Kicked),
-        Act::Ban { until: end_of_ban } => {
-            if knows_of(chat, key, target) {
-                let forever = Expiry { until: None, reason: "".into() };
-                restrict(chat, (key, target), Restriction::Invited, Some(forever));
-            }
-            restrict(chat, (key, target), Restriction::Banned, until(end_of_ban));
-            end(chat, member, LeftReason::Banned);
-        }
-        Act::Unban => restrict(chat, (key, target), Restriction::Banned, None),
-        Act::Mute { until: end_of_mute } => {
-            restrict(chat, (key, target), Restriction::Muted, until(end_of_mute));
-        }
-        Act::Unmute => restrict(chat, (key, target), Restriction::Muted, None),
+        Act::Ban { .. } => end(chat, member, LeftReason::Banned),
         Act::Role(role) => {
             if let Some(member) = member {
                 chat.rooms[member].role = role;
             }
         }
+        Act::Unban | Act::Mute { .. } | Act::Unmute => {}
     }
 }
 
-/// Sets or ends a restriction.
+/// Sets or ends a restriction. Those that have run out are no longer kept.
 pub(super) fn restrict(
     chat: &mut Chat,
     (key, user): (RoomKey, &UserName),
     kind: Restriction,
-    expiry: Option<Expiry>,
+    meta: Option<RestrictionMeta>,
 ) {
     let wall_ms = chat.context.now.wall_ms;
-    chat.rooms[key].moderation.set(user, kind, expiry, wall_ms);
+    for (user, kind) in chat.rooms[key].moderation.set(user, kind, meta, wall_ms) {
+        chat.rooms[key].put_meta(&mut chat.context, RoomMeta::Restriction(user, kind, None));
+    }
 }
 
 /// Ends a membership, of which the record that says so is the last thing that is told.
@@ -349,7 +359,7 @@ pub(super) fn on_answered(chat: &mut Chat, key: RoomKey, act: Option<PendingAct>
 }
 
 /// The refusal of another restriction in a room that has as many as it may.
-pub(super) fn full() -> Refusal {
-    let message = "the room has as many bans, mutes and invitations as it may";
+fn full() -> Refusal {
+    let message = "the room has as many bans, mutes and readers as it may";
     Refusal::new(Code::TooLarge, message).limit(RESTRICTIONS_MAX)
 }

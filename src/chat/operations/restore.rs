@@ -1,6 +1,7 @@
 //! The snapshot of the rooms that the store has, taken up at the start.
 
 use super::absence::arm_absence;
+use super::moderation::restrict;
 use super::room_begin::open_log;
 use super::room_end::retire_room;
 use super::{Chat, suspensions};
@@ -63,9 +64,7 @@ fn restore_meta(chat: &mut Chat, key: RoomKey, meta: RoomMeta) {
         RoomMeta::Access { private, owned, .. } => (room.private, room.owned) = (private, owned),
         RoomMeta::Topic(text, _) => room.topic = text,
         RoomMeta::Member(user, Some(member)) => restore_member(chat, key, &user, member),
-        RoomMeta::Restriction(user, kind, expiry) => {
-            room.moderation.set(&user, kind, expiry, chat.context.now.wall_ms);
-        }
+        RoomMeta::Restriction(user, kind, meta) => restrict(chat, (key, &user), kind, meta),
         RoomMeta::Member(_, None) => {}
     }
 }
@@ -84,6 +83,9 @@ fn restore_member(chat: &mut Chat, room: RoomKey, name: &UserName, member: Membe
     let counted = !row.name.is_direct();
     let (recv, read) = (member.recv.min(row.head), member.read.min(row.head));
     let new = Membership::new(user, room, member.role, row.head);
-    let member = Membership { counted, recv, read, rev: chat.context.rev, ..new };
+    // Memberships of this start begin later, also if the wall clock has gone back.
+    let joined = member.joined;
+    chat.context.rev = chat.context.rev.max(joined);
+    let member = Membership { counted, recv, read, rev: chat.context.rev, joined, ..new };
     chat.rooms.add_member(&mut chat.directory, member);
 }

@@ -1,9 +1,15 @@
 //! How rooms end.
 
+use std::time::Duration;
+
 use super::Chat;
 use crate::chat::context::Timer;
 use crate::chat::keys::RoomKey;
 use crate::chat::model::log::LogRequest;
+
+/// After how long a room that was closed is tried to be dropped again, if the log owes an answer
+/// about it.
+const CLOSE_RETRY: Duration = Duration::from_secs(1);
 
 /// Forgets a room without members, and its log.
 pub(super) fn drop_room(chat: &mut Chat, key: RoomKey) {
@@ -19,27 +25,35 @@ pub(super) fn drop_room(chat: &mut Chat, key: RoomKey) {
     chat.context.requests.push_back(LogRequest::Drop { log: room.log });
 }
 
-/// Drops a room that has no member: at once if nothing was ever said there, otherwise after a
-/// while, or, if it is stored, when there are as many rooms as there may be.
+/// Drops a room that has no member: at once if nothing was ever said there or its last member has
+/// closed it, otherwise after a while, or, if it is stored, when there are as many rooms as there
+/// may be. An open room has no owner any more.
 pub(super) fn retire_room(chat: &mut Chat, key: RoomKey) {
     let room = &mut chat.rooms[key];
     if !room.members.is_empty() {
         return;
     }
-    if room.head == 0 && room.pending_ops == 0 {
+    let is_closed = room.is_closed_for_good();
+    if (room.head == 0 || is_closed) && room.pending_ops == 0 {
         drop_room(chat, key);
         return;
     }
-    let is_kept = room.is_stored() && room.head > 0;
+    let is_kept = room.is_stored() && room.head > 0 && !is_closed;
     if let Some(timer) = room.timer.take() {
         chat.context.wheel.cancel(timer);
     }
     // A stored room costs its row only, and its log may be wanted; a memory room holds records.
     if !is_kept {
-        let deadline = chat.context.now.tick.after(chat.context.limits.guest_membership);
+        let lasts = if is_closed { CLOSE_RETRY } else { chat.context.limits.guest_membership };
+        let deadline = chat.context.now.tick.after(lasts);
         room.timer = Some(chat.context.wheel.arm(deadline, Timer::RoomEmpty(key)));
     }
     chat.rooms.list_empty(key);
+    if chat.rooms[key].owned && !chat.lookup().is_closed(&chat.rooms[key]) {
+        // Whoever comes next could not keep order, and nobody else is left to.
+        chat.rooms[key].owned = false;
+        chat.rooms[key].put_access(&mut chat.context);
+    }
 }
 
 /// A room has had no member for long enough: drops it, unless the log still owes an answer about

@@ -96,8 +96,10 @@ pub(super) enum PendingOp {
     Deferred(Box<DeferredReading>),
     /// A membership that is written before its `join` or `create` is answered.
     Join { by: Requester, room: RoomKey, position: Option<JoinPosition> },
-    /// The end of a membership, likewise.
-    Leave { by: Requester, room: RoomKey },
+    /// The end of a membership, likewise, and that of the room with it.
+    Leave { by: Requester, room: RoomKey, ends: bool },
+    /// How many messages would be lost with the room that its last member wants to leave.
+    LeaveAsLast { by: Requester, room: RoomKey, since: Mark },
     /// An invitation, likewise.
     Invite { by: Requester, room: RoomKey, invited: UserName },
     /// A page for lagging cursors.
@@ -119,6 +121,7 @@ impl PendingOp {
             Self::Deferred(_)
             | Self::Join { .. }
             | Self::Leave { .. }
+            | Self::LeaveAsLast { .. }
             | Self::Invite { .. }
             | Self::History { .. }
             | Self::Inbox { .. }
@@ -132,6 +135,7 @@ impl PendingOp {
             Self::Append { room, .. }
             | Self::Join { room, .. }
             | Self::Leave { room, .. }
+            | Self::LeaveAsLast { room, .. }
             | Self::Invite { room, .. }
             | Self::History { room, .. } => Some(*room),
             Self::Deferred(_) | Self::Page(_) | Self::Inbox { .. } | Self::Search { .. } => None,
@@ -143,6 +147,7 @@ impl PendingOp {
         match self {
             Self::History { since, .. }
             | Self::Inbox { since, .. }
+            | Self::LeaveAsLast { since, .. }
             | Self::Search { since, .. } => Some(*since),
             // Pages keep their own books.
             Self::Page(_)
@@ -161,6 +166,7 @@ impl PendingOp {
             Self::Deferred(reading) => Some(reading.conn),
             Self::Join { by, .. }
             | Self::Leave { by, .. }
+            | Self::LeaveAsLast { by, .. }
             | Self::Invite { by, .. }
             | Self::History { by, .. }
             | Self::Inbox { by, .. }

@@ -111,9 +111,12 @@ impl<'a> Lookup<'a> {
         self.rooms[key].moderation.expiry(user, kind, self.context.now.wall_ms)
     }
 
-    /// Whether the user may enter a room that others may not.
+    /// Whether the user may enter a room that others may not: by an invitation, or as a member of
+    /// before a ban.
     pub(in crate::chat) fn is_invited(self, key: RoomKey, user: UserKey) -> bool {
-        self.restriction(key, &self.directory[user].name, Restriction::Invited).is_some()
+        let name = &self.directory[user].name;
+        let mut kinds = [Restriction::Invited, Restriction::MayReturn].into_iter();
+        kinds.any(|kind| self.restriction(key, name, kind).is_some())
     }
 
     /// Whether the user is banned, or about to be.
@@ -217,7 +220,8 @@ impl<'a> Lookup<'a> {
             return row.role;
         }
         let name = &self.directory[row.user].name;
-        if row.role > Role::Member && state.is_departing(name) {
+        let is_departing = || state.is_departing(name) || self.is_being_removed(row.room, row.user);
+        if row.role > Role::Member && is_departing() {
             return Role::Member;
         }
         let pending = state.pending_acts(name).filter_map(|act| match act {

@@ -1,6 +1,7 @@
 //! A user's place in a room.
 
 use crate::chat::keys::{RoomKey, UserKey};
+use crate::chat::model::log::MemberMeta;
 use crate::chat::model::reply::{Presence, Role};
 
 /// A user's place in a room.
@@ -28,9 +29,17 @@ pub(in crate::chat) struct Membership {
     pub read: u64,
     /// When the inbox's row last changed, apart from new records.
     pub rev: u64,
+    /// The `rev` at which it began: who of the members is the oldest.
+    pub joined: u64,
 }
 
 impl Membership {
+    /// What is kept of it.
+    pub(in crate::chat) const fn meta(&self, role: Role) -> MemberMeta {
+        let Self { recv, read, joined, .. } = *self;
+        MemberMeta { role, recv, read, joined }
+    }
+
     /// A member that has received and read everything up to `head`.
     pub(in crate::chat) const fn new(user: UserKey, room: RoomKey, role: Role, head: u64) -> Self {
         Self {
@@ -47,10 +56,11 @@ impl Membership {
             recv: head,
             read: head,
             rev: 0,
+            joined: 0,
         }
     }
 }
 
 // The documentation of `server` states what a connection, a user and a room take. This is a part
 // of it.
-const _: () = assert!(size_of::<Option<Membership>>() <= 48);
+const _: () = assert!(size_of::<Option<Membership>>() <= 56);

@@ -97,8 +97,8 @@ impl IndexMut<MembershipKey> for Rooms {
 }
 
 impl Rooms {
-    /// No rooms. Epochs of different starts differ by the wall time, those of one start by a
-    /// counter.
+    /// No rooms. Epochs of different starts differ by the wall time and random bits, those of
+    /// one start by a counter.
     pub(super) fn new(ring_bytes_max: usize, wall_ms: u64) -> Self {
         Self {
             table: Table::new(),
@@ -109,7 +109,7 @@ impl Rooms {
             empty: VecDeque::new(),
             silent_from: 0,
             logs: 0,
-            epoch: Epoch(wall_ms.wrapping_shl(20)),
+            epoch: Epoch::at(wall_ms),
             spelling: String::new(),
         }
     }

@@ -1,16 +1,16 @@
-//! Restrictions: what holds of users in a room besides membership, that is bans, mutes and
-//! invitations, and the acts about them that the log has not answered yet.
+//! Restrictions: what holds of users in a room besides membership, that is bans, mutes, the role of
+//! a reader and invitations, and the acts about them that the log has not answered yet.
 //!
 //! Nearly no room has any, so a room without them owns no memory for them. A restriction is about a
-//! name, not a user: a banned user may be forgotten and come back. It ends by the wall clock, as it
-//! was told.
+//! name, not a user or a membership, which the restricted could end: a banned user may be forgotten
+//! and come back. It ends by the wall clock, as it was told.
 
 use crate::chat::model::code::Code;
 use crate::chat::model::limits::RESTRICTIONS_MAX;
-use crate::chat::model::log::{Expiry, Restriction, Ticket};
+use crate::chat::model::log::{Expiry, Restriction, RestrictionMeta, Ticket};
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::Act;
-use crate::chat::model::reply::Refusal;
+use crate::chat::model::reply::{Refusal, Role};
 
 /// A room's restrictions, pending acts and chosen policy; `None` inside while it has none of them.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ struct Inner {
     /// The policy that was chosen by name when the room was made.
     policy: Option<Box<str>>,
     /// By user and kind.
-    restrictions: Vec<(UserName, Restriction, Expiry)>,
+    restrictions: Vec<(UserName, Restriction, RestrictionMeta)>,
     /// What has been asked of the log and not been answered, in that order.
     pending: Vec<(Ticket, PendingAct)>,
 }
@@ -63,48 +63,85 @@ impl ModerationState {
         what: Restriction,
         wall_ms: u64,
     ) -> Option<&Expiry> {
-        let inner = self.0.as_ref()?;
-        let place = inner.find(user, what).ok()?;
-        inner
-            .restrictions
-            .get(place)
-            .map(|(.., expiry)| expiry)
-            .filter(|expiry| !expiry.is_over(wall_ms))
+        self.find(user, what, wall_ms).map(|meta| &meta.expiry)
     }
 
-    /// Sets for how long the restriction holds of the user, `None` if it does not any more.
-    /// Restrictions that have run out are forgotten.
+    /// What is kept of the restriction of the user; `None` if it does not hold.
+    pub(in crate::chat) fn find(
+        &self,
+        user: &UserName,
+        what: Restriction,
+        wall_ms: u64,
+    ) -> Option<&RestrictionMeta> {
+        let inner = self.0.as_ref()?;
+        let place = inner.find(user, what).ok()?;
+        let meta = inner.restrictions.get(place).map(|(.., meta)| meta);
+        meta.filter(|meta| !meta.expiry.is_over(wall_ms))
+    }
+
+    /// The restrictions that hold, by user and kind.
+    pub(in crate::chat) fn holding(
+        &self,
+        wall_ms: u64,
+    ) -> impl Iterator<Item = &(UserName, Restriction, RestrictionMeta)> {
+        let all = self.0.iter().flat_map(|inner| &inner.restrictions);
+        all.filter(move |(.., meta)| !meta.expiry.is_over(wall_ms))
+    }
+
+    /// How many of this kind hold.
+    pub(in crate::chat) fn count(&self, what: Restriction, wall_ms: u64) -> usize {
+        self.holding(wall_ms).filter(|(_, kind, _)| *kind == what).count()
+    }
+
+    /// Sets what holds of the user, `None` if it does not any more. Returns those that have run out
+    /// and are forgotten.
     pub(in crate::chat) fn set(
         &mut self,
         user: &UserName,
         what: Restriction,
-        expiry: Option<Expiry>,
+        meta: Option<RestrictionMeta>,
         wall_ms: u64,
-    ) {
-        if self.0.is_none() && expiry.is_none() {
-            return;
+    ) -> Vec<(UserName, Restriction)> {
+        if self.0.is_none() && meta.is_none() {
+            return Vec::new();
         }
         let inner = self.0.get_or_insert_default();
-        match (inner.find(user, what), expiry) {
+        match (inner.find(user, what), meta) {
             (Ok(place), None) => drop(inner.restrictions.remove(place)),
-            (Ok(place), Some(expiry)) => {
+            (Ok(place), Some(meta)) => {
                 if let Some(known) = inner.restrictions.get_mut(place) {
-                    known.2 = expiry;
+                    known.2 = meta;
                 }
             }
             (Err(_), None) => {}
-            (Err(place), Some(expiry)) => {
-                inner.restrictions.insert(place, (user.clone(), what, expiry));
+            (Err(place), Some(meta)) => {
+                inner.restrictions.insert(place, (user.clone(), what, meta));
             }
         }
         // Swept here, where a change is paid for anyway, instead of by a timer for each.
-        inner.restrictions.retain(|(.., expiry)| !expiry.is_over(wall_ms));
+        let is_over = |row: &mut (_, _, RestrictionMeta)| row.2.expiry.is_over(wall_ms);
+        let over = inner.restrictions.extract_if(.., is_over).map(|(user, kind, _)| (user, kind));
+        let over = over.collect();
         self.tidy();
+        over
     }
 
-    /// Whether there are as many restrictions as there may be.
-    pub(in crate::chat) fn is_full(&self) -> bool {
-        self.0.as_ref().is_some_and(|inner| inner.restrictions.len() >= RESTRICTIONS_MAX)
+    /// Whether there are as many bans, mutes and readers as there may be, those under way included,
+    /// and the act would add another.
+    pub(in crate::chat) fn is_full_for(&self, user: &UserName, act: Act, wall_ms: u64) -> bool {
+        let Some((inner, kind)) = self.0.as_ref().zip(restriction_of(act)) else { return false };
+        let is_known = inner.find(user, kind).is_ok();
+        let mut pending = self.pending_acts(user).filter_map(restriction_of);
+        if is_known || pending.any(|other| other == kind) {
+            return false;
+        }
+        let is_counted =
+            |kind| matches!(kind, Restriction::Banned | Restriction::Muted | Restriction::Reader);
+        let held = self.holding(wall_ms).filter(|(_, kind, _)| is_counted(*kind)).count();
+        let begun = self.pending().filter(
+            |pending| matches!(pending, PendingAct::Act(_, act) if restriction_of(*act).is_some()),
+        );
+        held + begun.count() >= RESTRICTIONS_MAX
     }
 
     /// From now on the act counts as done.
@@ -127,7 +164,7 @@ impl ModerationState {
     }
 
     /// Whether this user is about to leave.
-    pub(super) fn is_departing(&self, user: &UserName) -> bool {
+    pub(in crate::chat) fn is_departing(&self, user: &UserName) -> bool {
         self.pending().any(|pending| matches!(pending, PendingAct::Departure(of) if of == user))
     }
 
@@ -148,6 +185,16 @@ impl ModerationState {
         self.0.take_if(|inner| {
             inner.policy.is_none() && inner.restrictions.is_empty() && inner.pending.is_empty()
         });
+    }
+}
+
+/// The restriction that an act adds.
+const fn restriction_of(act: Act) -> Option<Restriction> {
+    match act {
+        Act::Ban { .. } => Some(Restriction::Banned),
+        Act::Mute { .. } => Some(Restriction::Muted),
+        Act::Role(Role::Reader) => Some(Restriction::Reader),
+        Act::Role(_) | Act::Kick | Act::Unban | Act::Unmute => None,
     }
 }
 
@@ -177,14 +224,14 @@ pub(in crate::chat) fn refusal_until(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::model::reply::Role;
 
     fn name(name: &str) -> UserName {
         UserName::parse(name).unwrap()
     }
 
-    fn until(until: u64) -> Expiry {
-        Expiry { until: Some(until), reason: "".into() }
+    fn until(until: u64) -> RestrictionMeta {
+        let expiry = Expiry { until: Some(until), reason: "".into() };
+        RestrictionMeta { expiry, ..RestrictionMeta::default() }
     }
 
     #[test]
@@ -216,12 +263,9 @@ mod tests {
             let found = state.expiry(&name(user), what, wall_ms).is_some();
             assert_eq!(found, expect, "{user} {what:?} at {wall_ms}");
         }
-        state.set(
-            &name("eve"),
-            Restriction::Invited,
-            Some(Expiry { until: None, reason: "".into() }),
-            10,
-        );
+        let forever = Some(RestrictionMeta::default());
+        let over = state.set(&name("eve"), Restriction::Invited, forever, 10);
+        assert_eq!(over, [(name("bob"), Restriction::Muted)]);
         let left = state.0.map_or(0, |inner| inner.restrictions.len());
         assert_eq!(left, 2, "what is over is forgotten");
     }

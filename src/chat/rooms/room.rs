@@ -107,6 +107,26 @@ impl Room {
         }
     }
 
+    /// Has the store keep who may enter.
+    pub(in crate::chat) fn put_access(&self, context: &mut Context) {
+        let Self { private, owned, .. } = *self;
+        let policy = self.moderation.policy().map(Into::into);
+        self.put_meta(context, RoomMeta::Access { private, owned, policy });
+    }
+
+    /// With `ends`, the room ends with its last membership: no other private room is without an
+    /// owner.
+    pub(in crate::chat) const fn close_for_good(&mut self, ends: bool) {
+        if ends {
+            (self.private, self.owned) = (true, false);
+        }
+    }
+
+    /// Whether its last member has closed it.
+    pub(in crate::chat) const fn is_closed_for_good(&self) -> bool {
+        self.private && !self.owned
+    }
+
     /// The reply to a `send` whose record is at `seq`.
     pub(in crate::chat) fn sent(&self, seq: u64, at: u64, dup: bool) -> Reply {
         Reply::Sent { room: self.name.clone(), seq, at, durable: self.durability, dup }

@@ -8,7 +8,9 @@ mod moderation;
 mod owners;
 mod paging;
 mod people;
+mod policies;
 mod readings;
+mod rights;
 mod stored;
 
 use super::model::command::{Position, Resume, Send, Target};

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use super::super::model::command::{ModerationCommand, Page};
 use super::super::model::log::{
-    Appended, Expiry, LogFault, LogReply, LogRequest, MemberMeta, Restriction, RoomMeta,
-    Suspensions,
+    Appended, Expiry, LogFault, LogReply, LogRequest, MemberMeta, Restriction, RestrictionMeta,
+    RoomMeta, Suspensions,
 };
-use super::super::model::policy::{Access, Creators, Policies, Policy, PresenceMode, Rule};
+use super::super::model::policy::{Policies, Policy};
 use super::super::model::reply::{Durability, Role};
 use super::*;
 
@@ -51,7 +51,8 @@ pub(super) fn den(limits: Limits, private: bool) -> Harness {
 /// The first thing that one connection gets for its command.
 pub(super) fn told(harness: &mut Harness, number: usize, command: Command<'_>) -> String {
     let lines = heard(&harness.run(number, command), number);
-    lines.into_iter().find(|line| !line.starts_with('#')).unwrap_or_default()
+    let is_told = |line: &String| !line.starts_with('#') && line != "wake";
+    lines.into_iter().find(is_told).unwrap_or_default()
 }
 
 pub(super) fn refusal(harness: &mut Harness, number: usize, command: Command<'_>) -> Refusal {
@@ -256,8 +257,10 @@ impl Logs for Watched {
     fn request(&mut self, now: Now, request: LogRequest) {
         let mut notes = self.0.borrow_mut();
         match &request {
-            LogRequest::Append { draft, .. } => notes.meta.extend(draft.meta.iter().cloned()),
-            LogRequest::PutMeta { meta, .. } => notes.meta.push(meta.clone()),
+            LogRequest::Append { draft, .. } => {
+                notes.meta.extend(draft.meta.iter().map(without_joined));
+            }
+            LogRequest::PutMeta { meta, .. } => notes.meta.push(without_joined(meta)),
             _ => {}
         }
         notes.store.request(now, request);
@@ -280,6 +283,16 @@ impl Logs for Watched {
     }
 }
 
+/// What is kept, without when a membership began.
+pub(super) fn without_joined(meta: &RoomMeta) -> RoomMeta {
+    match meta {
+        RoomMeta::Member(user, Some(member)) => {
+            RoomMeta::Member(user.clone(), Some(MemberMeta { joined: 0, ..*member }))
+        }
+        meta => meta.clone(),
+    }
+}
+
 /// The den in a store that is watched.
 pub(super) fn stored_den(private: bool) -> (Harness, Watched) {
     let policy = Policy { durability: Durability::Disk, ..Policy::default() };
@@ -298,30 +311,28 @@ pub(super) fn stored_den(private: bool) -> (Harness, Watched) {
     (harness, watched)
 }
 
-fn name(name: &str) -> UserName {
+pub(super) fn name(name: &str) -> UserName {
     UserName::parse(name).unwrap()
 }
 
 #[test]
 fn each_act_is_kept_with_its_facts() {
-    let term = |until, reason: &str| Some(Expiry { until, reason: reason.into() });
-    let member = |role| MemberMeta { role, recv: 0, read: 0 };
+    let (by, at) = (Some(name("own")), Some(1_000));
+    let term = |until, reason: &str| {
+        let expiry = Expiry { until, reason: reason.into() };
+        Some(RestrictionMeta { by: by.clone(), at, expiry })
+    };
+    let member = |role| MemberMeta { role, recv: 0, read: 0, joined: 0 };
     let standing = |what, term| RoomMeta::Restriction(name("mem"), what, term);
     let (mut harness, watched) = stored_den(true);
-    let forever = || term(None, "");
+    let forever = || Some(RestrictionMeta::default());
     let owner = RoomMeta::Member(name("own"), Some(member(Role::Owner)));
     let joined = RoomMeta::Member(name("mem"), Some(member(Role::Member)));
     let access = RoomMeta::Access { private: true, owned: true, policy: None };
     let invited = standing(Restriction::Invited, forever());
     let used = standing(Restriction::Invited, None);
-    let begun = [
-        owner,
-        access,
-        RoomMeta::Topic("tea".into(), Some(name("own"))),
-        invited.clone(),
-        joined,
-        used,
-    ];
+    let topic_at_first = RoomMeta::Topic("tea".into(), Some(name("own")));
+    let begun = [owner, access, topic_at_first, invited, joined, used];
     assert_eq!(std::mem::take(&mut watched.0.borrow_mut().meta), begun);
     let until = Some(harness.now.wall_ms + 50);
     let gone = RoomMeta::Member(name("mem"), None);
@@ -329,7 +340,10 @@ fn each_act_is_kept_with_its_facts() {
     let topic = Command::Topic { room: "den".into(), text: Some("rum".into()), weight: 3 };
     for (command, expect) in [
         (topic, vec![RoomMeta::Topic("rum".into(), Some(name("own")))]),
-        (act("mem", ModerationCommand::Role(Role::Reader), ""), vec![reader.clone(), reader]),
+        (
+            act("mem", ModerationCommand::Role(Role::Reader), ""),
+            vec![reader.clone(), standing(Restriction::Reader, term(None, "")), reader],
+        ),
         (
             act("mem", ModerationCommand::Mute(Some(50)), "why"),
             vec![standing(Restriction::Muted, term(until, "why"))],
@@ -340,7 +354,12 @@ fn each_act_is_kept_with_its_facts() {
         ),
         (
             act("mem", ModerationCommand::Ban(None), ""),
-            vec![gone, invited, standing(Restriction::Banned, forever())],
+            vec![
+                gone,
+                standing(Restriction::MayReturn, forever()),
+                standing(Restriction::Invited, None),
+                standing(Restriction::Banned, term(None, "")),
+            ],
         ),
         (act("mem", ModerationCommand::Unban, ""), vec![standing(Restriction::Banned, None)]),
     ] {
@@ -385,7 +404,7 @@ fn an_act_counts_from_when_it_is_asked_for_and_is_taken_back_if_it_is_refused() 
             .rev()
             .find(|meta| matches!(meta, RoomMeta::Member(user, _) if *user == name("mem")))
             .cloned();
-        let member = MemberMeta { role: Role::Member, recv: 0, read: 0 };
+        let member = MemberMeta { role: Role::Member, recv: 0, read: 0, joined: 0 };
         assert_eq!(last, Some(RoomMeta::Member(name("mem"), Some(member))), "{shown}");
     }
 }
@@ -408,88 +427,4 @@ fn who_is_suspended_is_sent_away_and_not_let_in_until_the_time_is_over() {
     assert_eq!(heard(&harness.hello_with(5, Some("u1"), None), 5), ["welcome u1 false"]);
     harness.chat.on_log_reply(harness.now, LogReply::Suspended(Arc::default()));
     assert_eq!(heard(&harness.hello_with(6, Some("eve"), None), 6), ["welcome eve false"]);
-}
-
-/// A harness under these policies, by pattern; those without a star are only to be chosen.
-fn under(rules: &[(&str, Policy)]) -> Harness {
-    let rules = rules.iter().map(|(key, policy)| Rule {
-        name: (!key.contains('*')).then(|| (*key).into()),
-        pattern: key.contains('*').then(|| (*key).into()),
-        policy: policy.clone(),
-    });
-    let policies = Policies { rules: rules.collect(), ..Policies::uniform(Policy::default()) };
-    let mut harness = Harness::new(Limits { policies, ..Limits::default() });
-    for (number, user) in ["ann", "bob"].into_iter().enumerate() {
-        harness.hello(number, user);
-    }
-    harness
-}
-
-fn create<'a>(room: &'a str, policy: Option<&'a str>) -> Command<'a> {
-    let policy = policy.map(Into::into);
-    Command::Create { room: room.into(), topic: None, private: false, policy }
-}
-
-#[test]
-fn a_policy_says_who_may_make_a_room_and_who_may_enter() {
-    let invited = Policy { access: Access::Invite, ..Policy::default() };
-    let mut harness = under(&[
-        ("staff/*", Policy { create: Creators::Only(vec![name("ann")]), ..Policy::default() }),
-        ("club/*", invited.clone()),
-        ("secret/*", Policy { access: Access::Private, ..Policy::default() }),
-        ("members", invited),
-    ]);
-    assert_eq!(heard(&harness.run(1, create("staff/a", None)), 1), ["no 3004"]);
-    assert_eq!(heard(&harness.join(1, "staff/a"), 1), ["no 3001"]);
-    assert!(heard(&harness.join(0, "staff/a"), 0)[0].starts_with("joined"));
-    assert!(heard(&harness.join(1, "staff/a"), 1)[0].starts_with("joined"));
-    assert_eq!(heard(&harness.join(0, "club/a"), 0), ["no 3001"], "nobody could invite");
-    for (room, policy, refused) in [
-        ("club/a", None, "no 3008"),
-        ("secret/a", None, "no 3001"),
-        ("mine", Some("members"), "no 3008"),
-    ] {
-        assert!(heard(&harness.run(0, create(room, policy)), 0)[0].starts_with("joined"));
-        assert_eq!(heard(&harness.join(1, room), 1), [refused], "{room}");
-        let invite = Command::Invite { room: room.into(), user: "bob".into() };
-        assert_eq!(heard(&harness.run(0, invite), 1), [format!("invited to {room} by ann")]);
-        assert!(heard(&harness.join(1, room), 1)[0].starts_with("joined"), "{room}");
-    }
-    let refusal = refusal(&mut harness, 0, create("b", Some("memberz")));
-    assert_eq!((refusal.code, refusal.field), (Code::BadField, Some("policy")));
-    assert_eq!(refusal.expected.as_deref(), Some("one of members"));
-}
-
-#[test]
-fn a_policy_may_take_less_at_once() {
-    let mut harness = under(&[("*", Policy { message_bytes: Some(4), ..Policy::default() })]);
-    harness.join(0, "lobby");
-    assert_eq!(
-        told(&mut harness, 0, message(Target::Room("lobby".into()), "four", None)),
-        "sent 1"
-    );
-    let five = message(Target::Room("lobby".into()), "five!", None);
-    let five = refusal(&mut harness, 0, five);
-    assert_eq!((five.code, five.limit), (Code::TooLarge, Some(4)));
-    let edit = Command::Edit { room: "lobby".into(), target: 1, text: "five!".into(), weight: 5 };
-    assert_eq!(refusal(&mut harness, 0, edit).code, Code::TooLarge);
-}
-
-#[test]
-fn a_policy_says_how_presence_is_told() {
-    let told = |presence| {
-        let mut harness = under(&[("*", Policy { presence, ..Policy::default() })]);
-        harness.join(0, "lobby");
-        harness.join(1, "lobby");
-        let mut lines = heard(&harness.wait(100), 0);
-        harness.run(1, Command::Leave { room: "lobby".into() });
-        lines.extend(heard(&harness.wait(2_000), 0));
-        lines.extend(heard(&harness.run(0, Command::Presence { room: "lobby".into() }), 0));
-        lines
-    };
-    let count = ["presence 1 2 CountOnly", "presence 2 1 CountOnly"];
-    let count = [count[0], count[1], "Presence { v: 2, count: 1, users: None }"];
-    assert_eq!(told(PresenceMode::Count), count);
-    assert_eq!(told(PresenceMode::Off), ["Presence { v: 0, count: 0, users: None }"]);
-    assert_eq!(told(PresenceMode::Names).len(), 3);
 }

@@ -18,6 +18,7 @@ use super::super::model::log::{
 use super::super::model::policy::{Policies, Policy};
 use super::super::model::record::Record;
 use super::super::model::reply::{Durability, Role};
+use super::moderation::without_joined;
 use super::*;
 
 /// A store that answers when it is told to, and what it has.
@@ -27,15 +28,15 @@ pub(super) struct Shelf(pub(super) Rc<RefCell<Contents>>);
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     logs: BTreeMap<LogId, Vec<SharedRecord>>,
-    meta: Vec<RoomMeta>,
+    pub(super) meta: Vec<RoomMeta>,
     replies: VecDeque<LogReply>,
-    reads: usize,
+    pub(super) reads: usize,
     /// Answers wait.
     pub(super) slow: bool,
     /// What is read waits, as it was when it was read.
     pub(super) reads_wait: bool,
     read: VecDeque<LogReply>,
-    fault: Option<LogFault>,
+    pub(super) fault: Option<LogFault>,
 }
 
 impl Logs for Shelf {
@@ -62,7 +63,7 @@ impl Contents {
                 self.logs.entry(log).or_default();
                 return;
             }
-            LogRequest::PutMeta { meta, .. } => return self.meta.push(meta),
+            LogRequest::PutMeta { meta, .. } => return self.meta.push(without_joined(&meta)),
             LogRequest::Drop { .. } => return,
             LogRequest::Append { log, ticket, draft } => {
                 let outcome = self.append(now, log, draft);
@@ -342,7 +343,7 @@ fn receipts_are_written_in_a_while_and_once() {
     }
     harness.wait(1_000);
     let bob = UserName::parse("bob").unwrap();
-    let member = MemberMeta { role: Role::Member, recv: 3, read: 3 };
+    let member = MemberMeta { role: Role::Member, recv: 3, read: 3, joined: 0 };
     assert_eq!(shelf.0.borrow().meta, [RoomMeta::Member(bob, Some(member))]);
 }
 
@@ -357,7 +358,7 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
     let records = shelf.0.borrow_mut().logs.remove(&log).unwrap();
 
     let (mut second, shelf) = harness(4);
-    let member = MemberMeta { role: Role::Member, recv: 7, read: 6 };
+    let member = MemberMeta { role: Role::Member, recv: 7, read: 6, joined: 0 };
     let user = |name: &str| UserName::parse(name).unwrap();
     let kept = RoomSnapshot {
         name: RoomName::parse("lobby").unwrap(),

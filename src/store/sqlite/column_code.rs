@@ -28,6 +28,6 @@ macro_rules! column_codes {
 
 column_codes! {
     Role { Reader = 0, Member = 1, Moderator = 2, Owner = 3 }
-    Restriction { Banned = 0, Muted = 1, Invited = 2 }
+    Restriction { Banned = 0, Muted = 1, Invited = 2, Reader = 3, MayReturn = 4 }
     Durability { Memory = 0, Os = 1, Disk = 2 }
 }

@@ -33,9 +33,10 @@ mod reader_thread;
 pub(in crate::store) mod record_row;
 mod reply_channel;
 mod room_meta;
-mod room_row;
+pub(in crate::store) mod room_row;
 pub(in crate::store) mod schema;
 pub(in crate::store) mod search;
+mod shared_reader;
 mod store;
 pub(in crate::store) mod suspensions;
 #[cfg(test)]

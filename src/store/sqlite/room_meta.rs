@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
-use crate::chat::model::log::{Expiry, MemberMeta, Restriction, RoomMeta};
+use crate::chat::model::log::{Expiry, MemberMeta, Restriction, RestrictionMeta, RoomMeta};
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::Record;
 use crate::chat::model::reply::Role;
@@ -43,21 +43,23 @@ pub(super) fn write(db: &Connection, room: i64, meta: &RoomMeta) -> rusqlite::Re
             let by = by.as_ref().map(UserName::as_str);
             db.prepare_cached(sql)?.execute(params![room, &**topic, by])
         }
-        RoomMeta::Member(user, Some(MemberMeta { role, recv, read })) => {
-            let sql = "INSERT OR REPLACE INTO member (room, user, role, recv, read) \
-                       VALUES (?1, ?2, ?3, ?4, ?5)";
-            let row = params![room, user.as_str(), role.code(), signed(*recv), signed(*read)];
+        RoomMeta::Member(user, Some(MemberMeta { role, recv, read, joined })) => {
+            let sql = "INSERT OR REPLACE INTO member (room, user, role, recv, read, joined) \
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            let (recv, read, joined) = (signed(*recv), signed(*read), signed(*joined));
+            let row = params![room, user.as_str(), role.code(), recv, read, joined];
             db.prepare_cached(sql)?.execute(row)
         }
         RoomMeta::Member(user, None) => {
             let sql = "DELETE FROM member WHERE room = ?1 AND user = ?2";
             db.prepare_cached(sql)?.execute(params![room, user.as_str()])
         }
-        RoomMeta::Restriction(user, kind, Some(Expiry { until, reason })) => {
-            let sql = "INSERT OR REPLACE INTO restriction (room, user, kind, until, reason) \
-                       VALUES (?1, ?2, ?3, ?4, ?5)";
-            let until = until.map(signed);
-            let row = params![room, user.as_str(), kind.code(), until, &**reason];
+        RoomMeta::Restriction(user, kind, Some(RestrictionMeta { by, at, expiry })) => {
+            let sql = "INSERT OR REPLACE INTO restriction (room, user, kind, until, reason, \"by\", at) \
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+            let (user, kind, by) = (user.as_str(), kind.code(), by.as_ref().map(UserName::as_str));
+            let (until, at) = (expiry.until.map(signed), at.map(signed));
+            let row = params![room, user, kind, until, &*expiry.reason, by, at];
             db.prepare_cached(sql)?.execute(row)
         }
         RoomMeta::Restriction(user, kind, None) => {
@@ -87,11 +89,12 @@ pub(super) fn read_members(
     db: &Connection,
     each: impl FnMut(i64, Option<RoomMeta>) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
-    let sql = "SELECT room, user, role, recv, read FROM member";
+    let sql = "SELECT room, user, role, recv, read, joined FROM member";
     read_all(db, sql, each, |user, row| {
         let role = Role::from_code(row.get(2)?);
-        let (recv, read) = (unsigned(row.get(3)?), unsigned(row.get(4)?));
-        Ok(role.map(|role| RoomMeta::Member(user, Some(MemberMeta { role, recv, read }))))
+        let [recv, read, joined] = [3, 4, 5].map(|column| row.get(column).map(unsigned));
+        let (recv, read, joined) = (recv?, read?, joined?);
+        Ok(role.map(|role| RoomMeta::Member(user, Some(MemberMeta { role, recv, read, joined }))))
     })
 }
 
@@ -100,12 +103,15 @@ pub(super) fn read_restrictions(
     db: &Connection,
     each: impl FnMut(i64, Option<RoomMeta>) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
-    let sql = "SELECT room, user, kind, until, reason FROM restriction";
+    let sql = "SELECT room, user, kind, until, reason, \"by\", at FROM restriction";
     read_all(db, sql, each, |user, row| {
         let kind = Restriction::from_code(row.get(2)?);
-        let until = row.get::<_, Option<i64>>(3)?.map(unsigned);
-        let expiry = Expiry { until, reason: row.get(4)? };
-        Ok(kind.map(|kind| RoomMeta::Restriction(user, kind, Some(expiry))))
+        let number =
+            |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(unsigned));
+        let by = row.get_ref(5)?.as_str_or_null()?.and_then(|by| UserName::parse(by).ok());
+        let expiry = Expiry { until: number(3)?, reason: row.get(4)? };
+        let meta = RestrictionMeta { by, at: number(6)?, expiry };
+        Ok(kind.map(|kind| RoomMeta::Restriction(user, kind, Some(meta))))
     })
 }
 

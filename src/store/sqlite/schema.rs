@@ -137,11 +137,24 @@ mod tests {
     fn restrictions_of_the_first_version_are_kept() {
         let mut db = Connection::open_in_memory().unwrap();
         migrate_by(&mut db, &MIGRATIONS[..1]).unwrap();
-        db.execute_batch("INSERT INTO standing VALUES (1, 'bob', 0, 5, 'rude')").unwrap();
+        db.execute_batch(
+            "INSERT INTO standing VALUES (1, 'bob', 0, 5, 'rude'), (1, 'bob', 2, NULL, ''),
+               (1, 'zoe', 2, NULL, '');
+             INSERT INTO member VALUES (1, 'rea', 0, 0, 0), (1, 'mem', 1, 0, 0);",
+        )
+        .unwrap();
         assert_eq!(migrate(&mut db).unwrap(), 1);
-        let sql = "SELECT count(*) FROM restriction WHERE user = 'bob' AND until = 5 AND reason = 'rude' \
-                   AND \"by\" IS NULL AND at IS NULL";
-        assert_eq!(db.query_one(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+        let count = |what: &str| {
+            let sql = format!(
+                "SELECT count(*) FROM restriction WHERE \"by\" IS NULL AND at IS NULL AND {what}"
+            );
+            db.query_one(&sql, [], |row| row.get::<_, i64>(0)).unwrap()
+        };
+        assert_eq!(count("user = 'bob' AND kind = 0 AND until = 5 AND reason = 'rude'"), 1);
+        assert_eq!(count("user = 'bob' AND kind = 4"), 1, "was the mark of a member of before");
+        assert_eq!(count("user = 'zoe' AND kind = 2"), 1);
+        assert_eq!(count("user = 'rea' AND kind = 3"), 1, "a reader is one by name");
+        assert_eq!(count("true"), 4);
     }
 
     /// What is in the files after each statement is what a kill there would leave.

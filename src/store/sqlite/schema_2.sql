@@ -3,6 +3,18 @@
 ALTER TABLE standing RENAME TO restriction;
 ALTER TABLE restriction ADD COLUMN "by" TEXT;     -- the user who ordered it, if that is known
 ALTER TABLE restriction ADD COLUMN at INTEGER;  -- when it was ordered
+-- Two more kinds: 3 reader, 4 may return after a ban. An invitation of somebody who is banned was
+-- the mark of a former member; a reader is one by name, so that leaving does not end it.
+UPDATE restriction SET kind = 4 WHERE kind = 2 AND EXISTS (
+  SELECT 1 FROM restriction AS ban
+  WHERE ban.room = restriction.room AND ban.user = restriction.user AND ban.kind = 0
+);
+INSERT INTO restriction (room, user, kind, until, reason)
+  SELECT room, user, 3, NULL, '' FROM member WHERE role = 0;
+
+-- Who of the members is the oldest: a number that rises with each membership; 0 where it began
+-- before this version.
+ALTER TABLE member ADD COLUMN joined INTEGER NOT NULL DEFAULT 0;
 
 -- Vowel signs (Mc) and other marks belong to the word that they are in. The index is filled again in
 -- the background. A text that goes is taken out of it with the text's own words, so that none of

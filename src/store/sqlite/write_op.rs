@@ -10,7 +10,6 @@ use super::room_row::RoomRow;
 
 /// One request; they are done in the order in which they were made.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all of them are appends")]
 pub(super) enum Op {
     /// A log begins or goes on.
     Open(LogId, Box<Opening>),

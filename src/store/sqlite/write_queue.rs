@@ -81,8 +81,8 @@ impl WriteQueue {
         Self { metrics, ..Self::default() }
     }
 
-    /// Queues requests: the answers to those that do not fit, or to all if the writer is dead. While
-    /// the disk `hangs` no append fits.
+    /// Queues requests: the answers to those that do not fit, or to all if the writer is dead.
+    /// While the disk `hangs` no append fits.
     pub(super) fn push(&self, ops: impl Iterator<Item = Op>, hangs: bool) -> Vec<LogReply> {
         let mut state = self.lock();
         let refused = ops.filter_map(|op| state.push(op, hangs)).collect();

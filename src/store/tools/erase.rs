@@ -9,6 +9,7 @@
 //!   it: a user who knows the one of the public rooms cannot take it as a name and so become the
 //!   other party of a conversation.
 //! - A ban from the server stays, since it works by the name.
+//! - A room whose only owner the user was gets another one: see [`owner`].
 //!
 //! What other people have written about the user is theirs and stays.
 
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Transaction};
 
+use super::owner::{self, Succession};
 use super::{ToolError, open};
 use crate::chat::model::edits;
 use crate::chat::model::name::{RoomName, UserName};
@@ -52,6 +54,8 @@ pub struct Traces {
 pub struct Erased {
     /// What stands for the user in records outside direct conversations.
     pub placeholder: UserName,
+    /// What became of the rooms whose only owner the user was.
+    pub succession: Succession,
     /// Why the file could not be rewritten, so that it may still contain bytes of what was erased.
     pub unswept: Option<rusqlite::Error>,
 }
@@ -111,7 +115,7 @@ impl Erasure {
     /// # Errors
     ///
     /// [`ToolError`]; nothing has changed then. A record of the user's that cannot be read is one.
-    pub fn run(mut self) -> Result<Erased, ToolError> {
+    pub fn run(mut self, wall_ms: u64) -> Result<Erased, ToolError> {
         let path = self.path.clone();
         let failed = ToolError::database(&path);
         let placeholder = placeholder()?;
@@ -128,10 +132,12 @@ impl Erasure {
         erase.topics().map_err(&failed)?;
         erase.reasons().map_err(&failed)?;
         erase.records().map_err(&failed)?;
+        // Before the membership goes by which it finds the rooms.
+        let succession = owner::succeed(&transaction, &self.user, wall_ms).map_err(&failed)?;
         erase.state().map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
         let unswept = sweep(&self.db).err();
-        Ok(Erased { placeholder, unswept })
+        Ok(Erased { placeholder, succession, unswept })
     }
 }
 
@@ -261,6 +267,7 @@ impl Erase<'_> {
             "DELETE FROM sent WHERE sender = ?1",
             "DELETE FROM member WHERE user = ?1",
             "DELETE FROM restriction WHERE user = ?1",
+            "UPDATE restriction SET reason = '', \"by\" = NULL WHERE \"by\" = ?1",
         ] {
             self.db.execute(sql, [self.user.as_str()])?;
         }
@@ -304,8 +311,9 @@ mod tests {
         db.execute_batch("UPDATE room SET topic = 'tea' WHERE id = 3").unwrap();
         while index::fill(&db, 100).unwrap() {}
         db.execute_batch(
-            "INSERT INTO member VALUES (1, 'bob', 1, 0, 0), (1, 'ann', 1, 0, 0);
-             INSERT INTO restriction VALUES (1, 'bob', 1, NULL, '', NULL, NULL);
+            "INSERT INTO member VALUES (1, 'bob', 1, 0, 0, 1), (1, 'ann', 1, 0, 0, 2);
+             INSERT INTO restriction VALUES (1, 'bob', 1, NULL, '', NULL, NULL),
+               (1, 'eve', 0, NULL, 'secret', 'bob', 5);
              INSERT INTO sent VALUES (1, 1, 'bob', 'c1', 1, 0, 0);
              INSERT INTO suspension VALUES ('user bob', NULL, '');",
         )
@@ -322,7 +330,7 @@ mod tests {
 
     fn erase(folder: &TempDir) -> (Traces, Erased) {
         let erasure = Erasure::open(folder.path(), &user("bob")).unwrap();
-        (erasure.traces().unwrap(), erasure.run().unwrap())
+        (erasure.traces().unwrap(), erasure.run(0).unwrap())
     }
 
     #[test]
@@ -367,7 +375,9 @@ mod tests {
         erase(&folder);
         let count = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(count("SELECT count(*) FROM member"), 1);
-        assert_eq!(count("SELECT count(*) FROM restriction"), 0);
+        assert_eq!(count("SELECT count(*) FROM restriction WHERE user = 'bob'"), 0);
+        let nobody = "\"by\" IS NULL AND reason = ''";
+        assert_eq!(count(&format!("SELECT count(*) FROM restriction WHERE {nobody}")), 1);
         assert_eq!(count("SELECT count(*) FROM sent"), 0);
         assert_eq!(count("SELECT count(*) FROM suspension"), 1);
         let words = "SELECT count(*) FROM word WHERE word MATCH ";
@@ -402,7 +412,7 @@ mod tests {
         drop(lock);
         db.execute("UPDATE record SET at = 7 WHERE room = 2 AND seq = 1", []).unwrap();
         let erasure = Erasure::open(folder.path(), &user("bob")).unwrap();
-        let refused = erasure.run().unwrap_err();
+        let refused = erasure.run(0).unwrap_err();
         assert!(matches!(refused, ToolError::Database(..)), "{refused}");
         let why = "record 1 of room 2: its checksum does not match; nothing was changed";
         assert!(refused.to_string().contains(why), "{refused}");
@@ -414,7 +424,7 @@ mod tests {
         let (folder, db) = stored();
         let erasure = Erasure::open(folder.path(), &user("carl")).unwrap();
         assert_eq!(erasure.traces().unwrap(), Traces::default());
-        erasure.run().unwrap();
+        erasure.run(0).unwrap();
         assert_eq!(records(&db, 1)[0].body, message("secret one"));
     }
 }

@@ -8,12 +8,14 @@
 //! | [`suspend`] | yes | bans users and addresses from the server |
 //! | [`restore`] | no | puts a backup in the place of the database |
 //! | [`erase`] | no | removes what a user has written, and the name |
+//! | [`owner`] | no | makes a user an owner of a room |
 
 pub mod backup;
 pub mod erase;
 mod error;
 pub mod export;
 mod open;
+pub mod owner;
 pub mod restore;
 pub mod suspend;
 pub mod verify;

@@ -257,7 +257,7 @@ mod tests {
         for _ in 0..5 {
             say(&db, 1, "ann", message("hello"));
         }
-        db.execute("INSERT INTO member VALUES (1, 'ann', 1, 0, 0)", []).unwrap();
+        db.execute("INSERT INTO member VALUES (1, 'ann', 1, 0, 0, 1)", []).unwrap();
         db.execute_batch(change).unwrap();
         let mut told = Vec::new();
         let found = run(folder.path(), &mut |fault| told.push(fault.to_string())).unwrap();

@@ -48,7 +48,7 @@ pub(super) fn unban<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
 
 fn moderate<'a>(fields: &mut Fields<'a>, command: ModerationCommand) -> Result<Command<'a>, Fault> {
     let (room, user) = (fields.required(Key::Room)?, fields.required(Key::User)?);
-    let reason = fields.string(Key::Reason)?.unwrap_or_default();
+    let reason = fields.prose(Key::Reason)?.unwrap_or_default();
     if reason.len() > REASON_LEN_MAX {
         let message = format!("reason takes {} bytes", reason.len());
         return Err(too_large(Key::Reason, message, REASON_LEN_MAX));

@@ -9,7 +9,7 @@ use crate::chat::model::command::{Op, RequestId};
 use crate::chat::model::output::Request;
 use crate::chat::model::reply::{InboxRow, Reply};
 use crate::wire::help::{self, Entry};
-use crate::wire::json::{array, boolean, name, number_or_null, put, string};
+use crate::wire::json::{array, boolean, name, number_or_null, prose, put, string};
 
 /// Appends the answer to a request that succeeded. Nothing, and `false`, if the request has no
 /// `id`.
@@ -122,7 +122,7 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         Reply::Topic { room, text } => {
             room_field(out, room.as_str());
             put(out, r#","text":"#);
-            string(out, text);
+            prose(out, text);
         }
     }
 }
@@ -157,7 +157,7 @@ fn joined(out: &mut Vec<u8>, reply: &Reply) {
     field(out, r#","v":"#, *v);
     if !topic.is_empty() {
         put(out, r#","topic":"#);
-        string(out, topic);
+        prose(out, topic);
     }
     put(out, if *reset { r#","reset":true"# } else { "" });
 }

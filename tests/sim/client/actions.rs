@@ -7,6 +7,7 @@ use chinwag::ws;
 
 use super::{Behaviour, Client, Connection, Context, Draft, Pending, Target};
 use crate::codec::Kind;
+use crate::plan::MODERATED_ROOM;
 
 /// Requests that a client has under way before it asks for more.
 const ASKED_MAX: usize = 6;
@@ -55,7 +56,8 @@ impl Client {
             66..78 => self.ack(conn, context, &room),
             78..84 => self.join(conn, context),
             84..86 => {
-                let fields = [("room", Field::Text(&room))];
+                let closes = room == MODERATED_ROOM && self.rng.once_in(2);
+                let fields = [("room", Field::Text(&room)), ("close", Field::Flag(closes))];
                 context.history.leaving(&room, &self.name);
                 self.ask(
                     conn,
@@ -145,7 +147,7 @@ impl Client {
             1..6 => self.rng.index(context.plan.message_bytes / 2),
             _ => self.rng.index(60),
         };
-        let filling = *self.rng.pick(&["tea and biscuits, ", "é\"\\", "x", "\u{1}\n"]);
+        let filling = *self.rng.pick(&["tea and biscuits, ", "é\"\\", "x", "\t\n"]);
         let mut text = head;
         text.push(' ');
         while text.len() + filling.len() <= context.plan.message_bytes && text.len() < pad {
@@ -225,9 +227,6 @@ impl Client {
 
     /// Asks for more at once than its connection can hold.
     fn ask_much(&mut self, conn: &mut Connection, context: &mut Context<'_>, room: &str) {
-        if context.plan.rate_limited {
-            return;
-        }
         for _ in 0..20 + self.rng.index(60) {
             if self.rng.once_in(4) {
                 self.ask_inbox(conn, context);

@@ -4,6 +4,7 @@ use chinwag::chat::Op;
 use chinwag::wire::client::Field;
 
 use super::{Client, ClientState, Connection, Context, Pending};
+use crate::plan::MODERATED_ROOM;
 
 impl Client {
     /// Does something with the connection if it was welcomed.
@@ -46,7 +47,9 @@ impl Client {
     pub(crate) fn leave_all(&mut self, context: &mut Context<'_>) {
         self.with_connection(context, |client, conn, context| {
             for room in std::mem::take(&mut conn.inbox) {
-                let fields = [("room", Field::Text(&room))];
+                // The last one of a private room says so; it is refused while others are there.
+                let closes = room == MODERATED_ROOM && client.rng.once_in(2);
+                let fields = [("room", Field::Text(&room)), ("close", Field::Flag(closes))];
                 context.history.leaving(&room, &client.name);
                 let asked = Pending::Leave { room: room.clone() };
                 client.ask(conn, context, (Op::Leave, &fields), asked);

@@ -11,8 +11,9 @@ use crate::client::Behaviour;
 use crate::codec::Kind;
 use crate::history::Check;
 
-/// Rounds in which everyone leaves every room. An only owner cannot leave before the others.
-const LEAVE_ROUNDS: usize = 4;
+/// Rounds in which everyone leaves every room. An only owner cannot leave before the others, and
+/// the last member of a private room tries with and without closing it.
+const LEAVE_ROUNDS: usize = 12;
 
 impl World {
     pub(super) fn end(&mut self, seed: u64) -> Check {

@@ -109,7 +109,7 @@ fn an_index_of_another_version_is_filled_again() {
 #[test]
 fn a_page_of_heavy_messages_is_short_and_the_next_goes_on() {
     let (_folder, db) = stored(&[]);
-    let weight = u32::try_from(PAGE_BYTES_MAX / 3).unwrap();
+    let weight = u32::try_from(SEARCH_BYTES_MAX / 4).unwrap();
     for text in ["a word", "a word", "a word", "a word", "a word", "a word"] {
         say_heavy(&db, 1, "ann", message(text), weight);
     }

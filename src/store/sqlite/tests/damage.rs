@@ -33,15 +33,16 @@ fn image() -> Vec<u8> {
         let mut harness = Harness::open(folder.path());
         for (life, name) in [(1, "lobby"), (2, "@ann:bob"), (3, "empty")] {
             let log = harness.open_room(life, name, Durability::Disk);
-            let member = MemberMeta { role: Role::Owner, recv: 2, read: 1 };
+            let member = MemberMeta { role: Role::Owner, recv: 2, read: 1, joined: 4 };
             for who in ["ann", "bob", "eve"] {
                 harness.request(LogRequest::PutMeta {
                     log,
                     meta: RoomMeta::Member(user(who), Some(member)),
                 });
             }
-            let term = Expiry { until: Some(5), reason: "rude".into() };
-            let meta = RoomMeta::Restriction(user("mal"), Restriction::Banned, Some(term));
+            let expiry = Expiry { until: Some(5), reason: "rude".into() };
+            let ban = RestrictionMeta { expiry, ..RestrictionMeta::default() };
+            let meta = RoomMeta::Restriction(user("mal"), Restriction::Banned, Some(ban));
             harness.request(LogRequest::PutMeta { log, meta });
             harness.request(LogRequest::PutMeta { log, meta: RoomMeta::Topic("tea".into(), None) });
             assert_eq!(harness.sync(log), Ok(()));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::*;
 use crate::chat::model::log::{
     Answer, Appended, Draft, Expiry, LogFault, LogId, LogReply, LogRequest, Logs as _, MemberMeta,
-    Query, Restriction, RoomMeta, Snapshot, Ticket,
+    Query, Restriction, RestrictionMeta, RoomMeta, Snapshot, Ticket,
 };
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::policy::Retention;
@@ -134,13 +134,15 @@ fn check_stored(outcome: &Appended, seq: u64) {
 fn what_was_stored_is_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("new").join("data");
-    let member = MemberMeta { role: Role::Owner, recv: 2, read: 1 };
-    let term = Expiry { until: Some(5), reason: "rude".into() };
+    let member = MemberMeta { role: Role::Owner, recv: 2, read: 1, joined: 4 };
+    let expiry = Expiry { until: Some(5), reason: "rude".into() };
+    let ban = RestrictionMeta { by: Some(user("ann")), at: Some(3), expiry };
     let meta = [
         RoomMeta::Access { private: true, owned: true, policy: Some("quiet".into()) },
         RoomMeta::Topic("tea".into(), None),
         RoomMeta::Member(user("ann"), Some(member)),
-        RoomMeta::Restriction(user("bob"), Restriction::Banned, Some(term)),
+        RoomMeta::Restriction(user("bob"), Restriction::Banned, Some(ban)),
+        RoomMeta::Restriction(user("bob"), Restriction::Reader, Some(RestrictionMeta::default())),
     ];
     {
         let mut harness = Harness::open(&data);
@@ -227,8 +229,9 @@ fn service_returns_by_itself_when_the_cause_of_a_failure_is_gone() {
     let mut harness = Harness::open(folder.path());
     let log = harness.open_room(1, "lobby", Durability::Disk);
     check_stored(&harness.append(log, message("before", None)), 1);
-    let other = rusqlite::Connection::open(folder.path().join("chinwag.db")).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(harness.texts(log), [(1, "before".to_owned())]);
+    let (file, away) = (folder.path().join("chinwag.db"), folder.path().join("away"));
+    std::fs::rename(&file, &away).unwrap();
     let refused = Appended::Refused(LogFault::Broken);
     let ticket = harness.ticket();
     let draft = message("now", Some("c"));
@@ -243,9 +246,59 @@ fn service_returns_by_itself_when_the_cause_of_a_failure_is_gone() {
     let light = harness.open_room(2, "light", Durability::Memory);
     check_stored(&harness.append(light, message("x", None)), 1);
     assert_eq!(harness.sync(log), Err(LogFault::Broken));
-    other.execute_batch("COMMIT").unwrap();
+    std::fs::rename(&away, &file).unwrap();
     assert_eq!(harness.reply(), LogReply::Health(Ok(())));
     check_stored(&harness.append(log, message("now", Some("c"))), 2);
+}
+
+#[test]
+fn a_lock_of_another_process_is_waited_for_and_refuses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut harness = Harness::open(folder.path());
+    let log = harness.open_room(1, "lobby", Durability::Disk);
+    check_stored(&harness.append(log, message("before", None)), 1);
+    let other = rusqlite::Connection::open(folder.path().join("chinwag.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let ticket = harness.ticket();
+    harness.request(LogRequest::Append { log, ticket, draft: message("now", None) });
+    // It waits by now, if it is to wait at all.
+    assert!(harness.woken.recv_timeout(Duration::from_millis(700)).is_err(), "answered too soon");
+    other.execute_batch("COMMIT").unwrap();
+    match harness.reply() {
+        LogReply::Appended { ticket: answered, outcome } => {
+            assert_eq!(answered, ticket);
+            check_stored(&outcome, 2);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(harness.metrics.trouble.value() == 0, "a lock is no trouble");
+}
+
+#[test]
+fn an_index_of_the_wal_that_was_removed_is_noticed_and_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut harness = Harness::open(folder.path());
+    let log = harness.open_room(1, "lobby", Durability::Disk);
+    check_stored(&harness.append(log, message("before", None)), 1);
+    assert_eq!(harness.texts(log), [(1, "before".to_owned())]);
+    std::fs::remove_file(folder.path().join("chinwag.db-shm")).unwrap();
+    // Another process makes an index of its own, and writes.
+    let other = rusqlite::Connection::open(folder.path().join("chinwag.db")).unwrap();
+    other.execute_batch("INSERT INTO suspension VALUES ('user eve', NULL, '')").unwrap();
+    let ticket = harness.ticket();
+    harness.request(LogRequest::Append { log, ticket, draft: message("lost", None) });
+    let told = [harness.reply(), harness.reply()];
+    let health = LogReply::Health(Err(LogFault::Broken));
+    assert!(told.contains(&health), "{told:?}");
+    let mut healthy = false;
+    while !healthy {
+        healthy = harness.reply() == LogReply::Health(Ok(()));
+    }
+    check_stored(&harness.append(log, message("after", None)), 2);
+    let texts = harness.texts(log);
+    assert_eq!(texts, [(1, "before".to_owned()), (2, "after".to_owned())]);
+    let sql = "SELECT count(*) FROM suspension WHERE who = 'user eve'";
+    assert_eq!(other.query_one(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
 }
 
 /// Fills the root of this index with zeros, in a file that nobody uses.

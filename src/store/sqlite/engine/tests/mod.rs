@@ -30,7 +30,10 @@ struct Harness {
 }
 
 fn member(read: u64) -> RoomMeta {
-    RoomMeta::Member(user("ann"), Some(MemberMeta { role: Role::Member, recv: read, read }))
+    RoomMeta::Member(
+        user("ann"),
+        Some(MemberMeta { role: Role::Member, recv: read, read, joined: 4 }),
+    )
 }
 
 fn said(text: &str, cid: Option<&str>) -> Draft {

@@ -1,0 +1,119 @@
+//! What takes a right away is kept by name: nobody ends it by leaving, coming or being forgotten.
+
+use super::super::model::command::ModerationCommand;
+use super::super::model::limits::RESTRICTIONS_MAX;
+use super::super::model::reply::Role;
+use super::moderation::{act, den, refusal, stored_den, told};
+use super::*;
+
+fn join() -> Command<'static> {
+    Command::Join { room: "den".into(), after: None, epoch: None }
+}
+
+fn leave() -> Command<'static> {
+    Command::Leave { room: "den".into() }
+}
+
+fn say() -> Command<'static> {
+    message(Target::Room("den".into()), "x", None)
+}
+
+/// The role that the reply to a join names.
+fn role_of(said: &[Output]) -> Option<Role> {
+    said.iter().find_map(|said| match said {
+        Output::Reply { result: Ok(Reply::Joined { role, .. }), .. } => Some(*role),
+        _ => None,
+    })
+}
+
+#[test]
+fn who_is_a_reader_stays_one_whatever_it_does() {
+    for private in [false, true] {
+        for way in ["leaves", "is kicked", "is forgotten", "is banned for a time"] {
+            let mut harness = den(Limits::default(), private);
+            match way {
+                "leaves" => drop(harness.run(3, leave())),
+                "is kicked" => drop(harness.run(0, act("rea", ModerationCommand::Kick, ""))),
+                "is banned for a time" => {
+                    harness.run(0, act("rea", ModerationCommand::Ban(Some(5)), ""));
+                    harness.now.wall_ms += 5;
+                }
+                _ => {
+                    harness.run(3, leave());
+                    harness.chat.handle_closed(harness.now, conn(3));
+                    harness.wait(10_000_000);
+                    assert!(harness.chat.directory.user_named("rea").is_none(), "is forgotten");
+                    harness.hello(3, "rea");
+                }
+            }
+            harness.run(0, Command::Invite { room: "den".into(), user: "rea".into() });
+            let said = harness.run(3, join());
+            assert_eq!(role_of(&said), Some(Role::Reader), "{private} {way}: {said:?}");
+            assert_eq!(told(&mut harness, 3, say()), "no 3007", "{private} {way}");
+            assert_eq!(told(&mut harness, 3, act("mem", ModerationCommand::Kick, "")), "no 3004");
+            let voice = act("rea", ModerationCommand::Role(Role::Member), "");
+            assert!(told(&mut harness, 0, voice).starts_with("sent"), "{way}");
+            harness.run(3, leave());
+            harness.run(0, Command::Invite { room: "den".into(), user: "rea".into() });
+            assert_eq!(role_of(&harness.run(3, join())), Some(Role::Member), "{private} {way}");
+        }
+    }
+}
+
+#[test]
+fn the_voice_is_given_back_to_a_reader_that_has_left_and_nothing_else() {
+    let mut harness = den(Limits::default(), false);
+    harness.run(3, leave());
+    harness.run(2, leave());
+    let role = |user, role| act(user, ModerationCommand::Role(role), "");
+    assert_eq!(told(&mut harness, 0, role("mem", Role::Member)), "no 3010");
+    assert_eq!(told(&mut harness, 0, role("rea", Role::Moderator)), "no 3010");
+    assert!(told(&mut harness, 0, role("rea", Role::Member)).starts_with("sent"));
+    assert_eq!(told(&mut harness, 0, role("rea", Role::Member)), "no 3010", "it was given");
+    assert_eq!(role_of(&harness.run(3, join())), Some(Role::Member));
+}
+
+#[test]
+fn a_reader_in_the_making_that_leaves_and_joins_meanwhile_is_one() {
+    let (mut harness, watched) = stored_den(false);
+    watched.0.borrow_mut().slow = true;
+    harness.run(0, act("mem", ModerationCommand::Role(Role::Reader), ""));
+    harness.run(2, leave());
+    harness.hello(9, "mem");
+    harness.run(9, join());
+    watched.0.borrow_mut().slow = false;
+    harness.settle();
+    assert_eq!(role_of(&harness.run(2, join())), Some(Role::Reader));
+    assert_eq!(told(&mut harness, 2, say()), "no 3007");
+}
+
+#[test]
+fn restrictions_under_way_count_against_their_bound() {
+    let (mut harness, watched) = stored_den(false);
+    let ban = |user| act(user, ModerationCommand::Ban(None), "");
+    let names: Vec<String> = (0..=RESTRICTIONS_MAX).map(|number| format!("x{number}")).collect();
+    for names in names[..RESTRICTIONS_MAX - 1].chunks(45) {
+        for name in names {
+            harness.ask(0, ban(name));
+        }
+        harness.settle();
+    }
+    watched.0.borrow_mut().slow = true;
+    assert_eq!(heard(&harness.run(0, ban(&names[RESTRICTIONS_MAX - 1])), 0), [""; 0]);
+    for command in [
+        ban(&names[RESTRICTIONS_MAX]),
+        act("mem", ModerationCommand::Mute(None), ""),
+        act("mem", ModerationCommand::Role(Role::Reader), ""),
+    ] {
+        let refusal = refusal(&mut harness, 0, command);
+        assert_eq!((refusal.code, refusal.limit), (Code::TooLarge, Some(4_096)));
+    }
+    // Who is banned already takes no further place, and neither does an end.
+    harness.run(0, act("x1", ModerationCommand::Ban(None), "again"));
+    harness.run(0, act("x2", ModerationCommand::Unban, ""));
+    watched.0.borrow_mut().slow = false;
+    let lines = heard(&harness.settle(), 0);
+    assert_eq!(lines.iter().filter(|line| line.starts_with("sent")).count(), 3, "{lines:?}");
+    assert!(told(&mut harness, 0, ban(&names[RESTRICTIONS_MAX])).starts_with("sent"));
+    assert_eq!(told(&mut harness, 0, ban("another")), "no 4001");
+}
