@@ -25,7 +25,7 @@
  * | `reset` | `{room, seq}` | the room has a new log, now at `seq` |
  * | `live` | `{room}` | the room has caught up |
  * | `room` | `{room}` | unread, presence, typing or receipts changed |
- * | `left` | `{room, reason, error}` | we are no longer in the room |
+ * | `left` | `{room, reason, error}` | we are no longer in the room: `left`, `kicked`, `banned`, or `refused` with an `error` on return |
  * | `invited` | `{room, from, reason}` | a new invitation to `join` the room |
  * | `invitations` | `[{room, by, at, reason}]` | all that are open, as the server tells them on each return |
  * | `outbox` | `{entry, status, error}` | a message is `pending`, `sent` or `failed` |
@@ -43,6 +43,8 @@ const TYPING_SENT_MS = 3_000;
 const ACK_GATHER_MS = 300;
 /** The longest `retry_after_ms` that is waited for. */
 const RETRY_WAIT_MAX_MS = 30_000;
+/** Codes of a room in which we are not: no such room, not a member, banned, by invitation. */
+const NOT_OURS = new Set([3001, 3003, 3005, 3008]);
 /** Records held back while others are fetched. */
 const HELD_MAX = 1_000;
 
@@ -256,6 +258,7 @@ export class Client extends EventTarget {
 		if (data.invitations) this.#emit("invitations", data.invitations);
 		for (const room of [...this.rooms.values()]) {
 			if (room.state !== "wanted") this.#resumeRoom(room, data.rooms?.[room.name]);
+			if (this.rooms.get(room.name) !== room) continue;
 			if (room.state === "wanted" && (!room.direct || room.epoch !== null)) this.#joinRoom(room).catch(() => {});
 			else if (room.watching) this.#askPresence(room);
 		}
@@ -267,8 +270,16 @@ export class Client extends EventTarget {
 		if (answer?.reset) return this.#reset(room, answer);
 		if (answer?.gap) this.#gap(room, { from: answer.gap[0], to: answer.gap[1], why: answer.why });
 		if (answer?.gap || answer?.to !== undefined) return this.#catchUp(room, answer.to ?? room.seq);
-		// The server no longer has us as a member.
+		const error = answer?.code && new ChinwagError({ op: "hello", ...answer });
+		// Never undone by a join: we have left it on another device, or were removed.
+		if (error && NOT_OURS.has(error.code)) return this.#lost(room, error);
 		room.state = "wanted";
+	}
+
+	/** A room is not ours any more. A direct conversation begins again with a message that waits for it. */
+	#lost(room, error) {
+		if (room.direct && this.#queueOf(room.name).length) return this.#reset(room, { epoch: null, seq: 0 });
+		this.#removeRoom(room, "refused", error);
 	}
 
 	#refused(error) {
@@ -485,9 +496,7 @@ export class Client extends EventTarget {
 		const fields = { room: room.name, after: known ? room.seq : room.after, epoch: room.epoch ?? undefined };
 		room.joining ??= this.#request("join", fields, (data) => this.#joined(room, data)).catch((error) => {
 			room.joining = null;
-			// A direct conversation that the server has lost starts again.
-			if (error.code && !room.direct) this.#removeRoom(room, "refused", error);
-			else if (error.code && known) this.#reset(room, { epoch: null, seq: 0 });
+			if (error.code && (known || !room.direct)) this.#lost(room, error);
 			throw error;
 		});
 		return room.joining;

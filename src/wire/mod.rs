@@ -78,6 +78,7 @@
 //! < {"ev":"presence","room":"lobby","v":43,"users":[["ann","online"],["bob","away"]],"count":2}
 //! < {"ev":"typing","room":"lobby","users":["bob"]}
 //! < {"ev":"receipts","room":"lobby","read":{"bob":122,"eve":123}}
+//! < {"ev":"receipts","room":"lobby","read":{"ann":123},"own":true}
 //! < {"ev":"drain","reconnect_after_ms":7350,"window_ms":20000,"reason":"restart"}
 //! < {"ev":"ping"}
 //! < {"ev":"bye","close":4101,"reason":"you did not read for too long"}

@@ -71,6 +71,9 @@ pub const TOPIC_LEN_MAX: usize = 512;
 pub const GUEST_PREFIX: &str = "guest-";
 /// Bytes of the longest reaction.
 pub const EMOJI_LEN_MAX: usize = 64;
+/// Marks of others in the rooms of one resume, so few that the welcome stays below 64 KiB, which
+/// some small clients have as a bound; the connection is told of the others soon after.
+pub const RESUME_MARKS_MAX: usize = 48;
 /// Bytes of the longest reason of an act of moderation.
 pub const REASON_LEN_MAX: usize = 256;
 /// Bytes of the longest text to search for.

@@ -28,6 +28,10 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
     let mut changed = Vec::new();
     for &(room, membership) in &user.memberships {
         let (room, membership) = (&chat.rooms[room], &chat.rooms[membership]);
+        if room.name.is_direct() && !membership.is_confirmed {
+            // Its first message is not in the log yet.
+            continue;
+        }
         let rev = room.rev.max(membership.rev);
         if since == 0 || rev > since {
             changed.push((rev, room, membership));

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use super::faults::refusal_of;
 use super::history::{self, Excerpt};
 use super::{
-    Answer, Chat, edits, inbox, invitations, join, leave, moderation, run, search, suspensions,
+    Answer, Chat, ack, direct, edits, inbox, invitations, join, leave, moderation, resume_deferred,
+    search, suspensions,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::{PageId, Sender};
@@ -13,15 +15,12 @@ use crate::chat::model::code::Code;
 use crate::chat::model::log::{self, Appended, LogFault, LogId, LogReply, Ticket};
 use crate::chat::model::record::{Body, SharedRecord};
 use crate::chat::model::reply::Refusal;
-use crate::chat::pending::{Change, EXCLUSIVE_WEIGHT, PendingOp};
+use crate::chat::pending::{Change, PendingOp};
 use crate::chat::rooms::{Room, apply_pruning};
 use crate::net::ConnId;
 
 /// After how long a page that could not be read is tried again.
 const PAGE_RETRY: Duration = Duration::from_secs(1);
-/// When a client should try again what the logs could not do: about as often as they try
-/// themselves.
-const FAULT_RETRY_MS: u64 = 1_500;
 
 /// The logs have answered, or have something to say.
 pub(in crate::chat) fn on_log_reply(chat: &mut Chat, reply: LogReply) {
@@ -50,19 +49,6 @@ fn deferring_connection(chat: &Chat, reply: &LogReply) -> Option<ConnId> {
     }
 }
 
-/// Runs the deferred reading of a connection, if everything that it has sent before is answered.
-fn resume_deferred(chat: &mut Chat, conn: ConnId) {
-    let reader = chat.delivery.reader(conn);
-    if reader.is_some_and(|reader| reader.pending_weight > EXCLUSIVE_WEIGHT) {
-        return;
-    }
-    let user = reader.map(|reader| reader.user);
-    if let Some(PendingOp::Deferred(reading)) = chat.take_deferred(conn) {
-        chat.delivery_mut().fan_out_sends_of(conn);
-        run(chat, (conn, user), reading.request, reading.command);
-    }
-}
-
 /// The log has answered an append.
 fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
     let Some(PendingOp::Append { room: key, sender }) = chat.finish(ticket) else { return };
@@ -78,6 +64,7 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
         Appended::Duplicate { seq, at } => {
             chat.context.stats.duplicates += 1;
             chat.delivery_mut().answer_at(key, sender, seq, at);
+            direct::retract(chat, key);
             return moderation::on_answered(chat, key, act);
         }
         Appended::Conflict { seq } => {
@@ -93,6 +80,7 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
         Appended::Refused(fault) => refusal_of(fault),
     };
     chat.context.reply(sender.conn, sender.request, Err(refusal));
+    direct::retract(chat, key);
     moderation::on_answered(chat, key, act);
 }
 
@@ -109,6 +97,7 @@ fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord
             chat.delivery.pages.changed_from(log, *target);
             chat.pending.changes.note(log, &record);
         }
+        Body::Message { .. } if room.name.is_direct() => direct::confirm(chat, key),
         Body::Message { .. }
         | Body::Deleted
         | Body::Edit { text: None, .. }
@@ -134,7 +123,7 @@ fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord
 /// A change of the members is written, or could not be.
 fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
     let Some(op) = chat.finish(ticket) else { return };
-    let outcome = outcome.map_err(refusal_of);
+    let (fault, outcome) = (outcome, outcome.map_err(refusal_of));
     let (by, result) = match op {
         PendingOp::Join { mut by, room, position } => {
             let result = join::on_join_synced(chat, &mut by, (room, position), outcome);
@@ -149,7 +138,9 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
             let result = invitations::on_invite_synced(chat, &by, (room, &invited), outcome);
             (by, result)
         }
+        PendingOp::Marks { room, written } => return ack::on_synced(chat, room, written, fault),
         PendingOp::Append { .. }
+        | PendingOp::Ack { .. }
         | PendingOp::Deferred(_)
         | PendingOp::Page(_)
         | PendingOp::History { .. }
@@ -202,6 +193,8 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
             (by, result.map(Answer::Now))
         }
         PendingOp::Append { .. }
+        | PendingOp::Ack { .. }
+        | PendingOp::Marks { .. }
         | PendingOp::Deferred(_)
         | PendingOp::Join { .. }
         | PendingOp::Leave { .. }
@@ -264,17 +257,4 @@ fn on_pruned(chat: &mut Chat, log: LogId, oldest: u64) {
         chat.rooms.prune(key, oldest, rev);
         chat.delivery.pages.prune(log, oldest);
     }
-}
-
-/// The refusal that tells a client of a fault of the logs.
-fn refusal_of(fault: LogFault) -> Refusal {
-    let (code, message) = match fault {
-        LogFault::Busy => (Code::Busy, "too many writes are waiting for the store"),
-        LogFault::Full => (Code::StorageFull, "there is no room left to store this"),
-        LogFault::Broken => (Code::Busy, "the store cannot write now"),
-        LogFault::Corrupt => (Code::Internal, "the store cannot read this: it is damaged"),
-        LogFault::TooDear => (Code::Busy, "this takes the store too long; ask for less"),
-    };
-    let refusal = Refusal::new(code, message);
-    if code.is_transient() { refusal.retry_after_ms(FAULT_RETRY_MS) } else { refusal }
 }

@@ -1,6 +1,6 @@
 //! `send` and `topic`, and how any record goes on its way into the log.
 
-use super::direct::{open_direct, subscribe_both};
+use super::direct::{open_direct, retract};
 use super::{Answer, Chat};
 use crate::chat::delivery::Sender;
 use crate::chat::keys::{RoomKey, UserKey};
@@ -51,14 +51,21 @@ pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Resul
         Target::Room(name) => room_to_send_to(chat, by.user, name)?,
         Target::User(name) => direct_to(chat, by.user, name)?,
     };
+    say(chat, by, room, send).inspect_err(|_| retract(chat, room))
+}
+
+/// Says something in a room in which the user has a voice.
+fn say(
+    chat: &mut Chat,
+    by: &mut Requester,
+    room: RoomKey,
+    send: Send<'_>,
+) -> Result<Answer, Refusal> {
     check_size(chat, room, send.text.len() + send.data.map_or(0, str::len))?;
     for (field, seq) in [("reply_to", send.reply_to), ("thread", send.thread)] {
         if seq.is_some_and(|seq| !may_be_message(&chat.rooms[room], seq)) {
             return Err(no_such_reference(field));
         }
-    }
-    if chat.rooms[room].name.is_direct() {
-        subscribe_both(chat, room);
     }
     chat.ephemeral_mut().stop_typing(room, by.user);
     let body = Body::Message {

@@ -14,14 +14,14 @@ use std::collections::BTreeMap;
 pub(super) use changes::{Change, Changes, Mark};
 
 use super::delivery::{DeliveryMut, PageId, Sender};
-use super::keys::{PendingKey, RoomKey, UserKey};
+use super::keys::{MembershipKey, PendingKey, RoomKey, UserKey};
 use super::model::command::{Command, Page};
 use super::model::log::{LogId, Ticket};
 use super::model::name::UserName;
 use super::model::output::Request;
 use super::model::record::SharedRecord;
 use super::model::reply::InboxRow;
-use super::rooms::Rooms;
+use super::rooms::{Marks, Rooms, WaitingAck};
 use crate::collections::Table;
 use crate::net::ConnId;
 
@@ -75,6 +75,9 @@ pub(super) struct PartialInbox {
     pub more: bool,
 }
 
+/// Marks of one membership that are being written, and who waits for that.
+pub(super) type WrittenMarks = (MembershipKey, Marks, Vec<WaitingAck>);
+
 /// A message that was found, and its log.
 pub(super) type Found = (LogId, SharedRecord);
 
@@ -102,6 +105,10 @@ pub(super) enum PendingOp {
     LeaveAsLast { by: Requester, room: RoomKey, since: Mark },
     /// An invitation, likewise.
     Invite { by: Requester, room: RoomKey, invited: UserName },
+    /// An `ack` whose marks are not kept yet.
+    Ack { by: Requester },
+    /// Marks of a room that are written before anybody is told.
+    Marks { room: RoomKey, written: Vec<WrittenMarks> },
     /// A page for lagging cursors.
     Page(PageId),
     /// A part of a page of history.
@@ -117,7 +124,7 @@ impl PendingOp {
     /// `leave`, since what a connection asks for behind them is meant for the time after them.
     const fn weight(&self) -> u8 {
         match self {
-            Self::Append { .. } | Self::Page(_) => 1,
+            Self::Append { .. } | Self::Ack { .. } | Self::Marks { .. } | Self::Page(_) => 1,
             Self::Deferred(_)
             | Self::Join { .. }
             | Self::Leave { .. }
@@ -137,8 +144,13 @@ impl PendingOp {
             | Self::Leave { room, .. }
             | Self::LeaveAsLast { room, .. }
             | Self::Invite { room, .. }
+            | Self::Marks { room, .. }
             | Self::History { room, .. } => Some(*room),
-            Self::Deferred(_) | Self::Page(_) | Self::Inbox { .. } | Self::Search { .. } => None,
+            Self::Ack { .. }
+            | Self::Deferred(_)
+            | Self::Page(_)
+            | Self::Inbox { .. }
+            | Self::Search { .. } => None,
         }
     }
 
@@ -152,6 +164,8 @@ impl PendingOp {
             // Pages keep their own books.
             Self::Page(_)
             | Self::Append { .. }
+            | Self::Ack { .. }
+            | Self::Marks { .. }
             | Self::Deferred(_)
             | Self::Join { .. }
             | Self::Leave { .. }
@@ -164,14 +178,15 @@ impl PendingOp {
         match self {
             Self::Append { sender, .. } => Some(sender.conn),
             Self::Deferred(reading) => Some(reading.conn),
-            Self::Join { by, .. }
+            Self::Ack { by }
+            | Self::Join { by, .. }
             | Self::Leave { by, .. }
             | Self::LeaveAsLast { by, .. }
             | Self::Invite { by, .. }
             | Self::History { by, .. }
             | Self::Inbox { by, .. }
             | Self::Search { by, .. } => Some(by.conn),
-            Self::Page(_) => None,
+            Self::Marks { .. } | Self::Page(_) => None,
         }
     }
 }

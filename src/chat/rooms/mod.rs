@@ -8,8 +8,10 @@
 //! It looks down on `directory` and knows neither connections nor cursors. Questions that change
 //! nothing are asked of a [`Lookup`].
 
+mod departed;
 mod edits;
 mod lookup;
+mod marks;
 mod membership;
 mod restrictions;
 mod ring;
@@ -21,11 +23,14 @@ use std::ops::{Index, IndexMut};
 
 pub(super) use edits::{apply_changes, apply_pruning};
 pub(super) use lookup::{Lookup, no_such_room, not_member, parse_room, parse_user};
+pub(super) use marks::{Marks, WaitingAck};
 pub(super) use membership::Membership;
 pub(super) use restrictions::{PendingAct, refusal_until};
 pub(super) use ring::RingBudget;
 pub(super) use room::Room;
 
+use self::departed::Departed;
+use self::marks::UnkeptMarks;
 use super::directory::Directory;
 use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::model::log::LogId;
@@ -43,6 +48,10 @@ const SILENT_MEMBERS_MAX: usize = 64;
 /// Stale entries that the list of empty rooms may have beside one for each room.
 const EMPTY_STALE_MAX: usize = 1024;
 
+/// Epochs that one start gives out, at most: those of rooms that were in memory are not known any
+/// more.
+const EPOCHS_OF_A_START: u64 = 1 << 32;
+
 /// All rooms and memberships.
 ///
 /// Invariants:
@@ -54,15 +63,19 @@ pub(super) struct Rooms {
     by_name: KeyIndex<RoomKey>,
     pub memberships: Table<MembershipKey, Membership>,
     pub rings: RingBudget,
-    /// Memberships whose receipts are not written yet.
-    pub unsaved: Vec<MembershipKey>,
+    /// How far users have read, as long as that is not kept.
+    pub unkept: UnkeptMarks,
     /// Rooms without a member, longest empty first; may hold rooms that have members or are gone.
     empty: VecDeque<RoomKey>,
     /// The place of the room that is tried next for whether it can be dropped.
     silent_from: usize,
+    /// Who has left memory rooms, or was removed.
+    pub departed: Departed,
     /// The number of the last log, and the last epoch that was given out.
     logs: u64,
     pub epoch: Epoch,
+    /// The epochs that this start gives out are above this one.
+    epoch_before: Epoch,
     /// Where the name of a room is spelled that is looked for, so that a send allocates nothing for
     /// it.
     spelling: String,
@@ -105,13 +118,34 @@ impl Rooms {
             by_name: KeyIndex::new(),
             memberships: Table::new(),
             rings: RingBudget::new(ring_bytes_max),
-            unsaved: Vec::new(),
+            unkept: UnkeptMarks::default(),
             empty: VecDeque::new(),
             silent_from: 0,
+            departed: Departed::default(),
             logs: 0,
             epoch: Epoch::at(wall_ms),
+            epoch_before: Epoch::at(wall_ms),
             spelling: String::new(),
         }
+    }
+
+    /// Gives the epochs of this start other low bits, before one is given out.
+    pub(super) fn vary_epochs(&mut self, random: u128) {
+        self.epoch = self.epoch.varied(random);
+        self.epoch_before = self.epoch;
+    }
+
+    /// Has all epochs of this start be above `last`, which an earlier one has given out.
+    pub(super) fn begin_epochs_above(&mut self, last: Epoch) {
+        if last >= self.epoch {
+            self.epoch = Epoch(last.0.saturating_add(EPOCHS_OF_A_START));
+            self.epoch_before = self.epoch;
+        }
+    }
+
+    /// Whether this start has given out the epoch.
+    pub(super) fn is_of_this_start(&self, epoch: Epoch) -> bool {
+        epoch > self.epoch_before && epoch <= self.epoch
     }
 
     /// The room of this name.
@@ -156,6 +190,7 @@ impl Rooms {
         let room = self.table.remove(key)?;
         debug_assert!(room.members.is_empty(), "only empty rooms are dropped");
         self.rings.forget(&room.ring);
+        self.departed.remove_room(key);
         self.by_name.remove(room.name.as_str(), key);
         Some(room)
     }
@@ -210,6 +245,7 @@ impl Rooms {
     ) -> Option<MembershipKey> {
         let (user, room) = (member.user, member.room);
         let place = directory[user].find_membership(room).err()?;
+        self.departed.remove(room, &directory[user].name);
         let row = &mut self.table[room];
         member.index = u32::try_from(row.members.len()).unwrap_or(u32::MAX);
         if member.counted {
@@ -228,6 +264,7 @@ impl Rooms {
         key: MembershipKey,
     ) -> Option<Membership> {
         let removed = self.memberships.remove(key)?;
+        self.unkept.forget(key);
         let user = &mut directory[removed.user];
         if let Ok(place) = user.find_membership(removed.room) {
             user.memberships.remove(place);

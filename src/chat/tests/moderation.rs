@@ -169,7 +169,11 @@ fn a_resume_from_before_a_ban_is_cut() {
         assert!(
             told(&mut harness, 0, act("mem", ModerationCommand::Unban, "")).starts_with("sent")
         );
-        assert!(back(&mut harness).contains(before), "who was in comes back when the ban is over");
+        assert!(back(&mut harness).contains("NotMember"), "a removal outlives the ban");
+        harness.hello(7, "mem");
+        assert!(heard(&harness.join(7, "den"), 7)[0].starts_with("joined"), "but one may join");
+        harness.chat.handle_closed(harness.now, conn(7));
+        assert!(back(&mut harness).contains(before));
     }
 }
 

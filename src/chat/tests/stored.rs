@@ -379,7 +379,8 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
     shelf.0.borrow_mut().logs.insert(log, records);
 
     let said = second.hello_with(0, Some("ann"), Some(("gone", &[("lobby", epoch, 4)])));
-    let expect = ["welcome ann false lobby: From { from: 5, to: 10 }", "replay 5..=10", "live 10"];
+    let welcome = "welcome ann false lobby: From { from: 5, to: 10 } [(\"guest-1\", 6)]";
+    let expect = [welcome, "replay 5..=10", "live 10"];
     assert_eq!(told(&said, 0), expect);
     let said = second.run(0, Command::Rooms { since: Some(0) });
     let Some(Output::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) = answer(&said) else {

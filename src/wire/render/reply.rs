@@ -1,7 +1,7 @@
 //! Replies to requests that succeeded.
 
 use super::Context;
-use super::event::states;
+use super::event::{read_marks, states};
 use super::field::{epoch_field, field, name_field};
 use super::record::item;
 use super::welcome::welcome;
@@ -141,6 +141,7 @@ fn joined(out: &mut Vec<u8>, reply: &Reply) {
         v,
         topic,
         reset,
+        marks,
     } = reply
     else {
         return;
@@ -160,6 +161,9 @@ fn joined(out: &mut Vec<u8>, reply: &Reply) {
         prose(out, topic);
     }
     put(out, if *reset { r#","reset":true"# } else { "" });
+    if !marks.is_empty() {
+        read_marks(out, r#","marks":{"#, marks);
+    }
 }
 
 fn history(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {

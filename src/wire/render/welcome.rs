@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Context;
+use super::event::read_marks;
 use super::field::{epoch_field, field, name_field};
 use crate::chat::model::limits::{
     CID_LEN_MAX, EMOJI_LEN_MAX, Limits, PRESENCE_NAMES_MAX, REASON_LEN_MAX, RECEIPTS_MEMBERS_MAX,
@@ -30,11 +31,14 @@ pub(super) fn welcome(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
     // Only a `hello` with `resume` has rooms to report.
     if !rooms.is_empty() {
         put(out, r#","rooms":{"#);
-        for (index, (room, resumption)) in rooms.iter().enumerate() {
+        for (index, (room, resumption, marks)) in rooms.iter().enumerate() {
             put(out, if index == 0 { "" } else { "," });
             string(out, room);
             put(out, ":{");
             resumption_fields(out, resumption);
+            if !marks.is_empty() {
+                read_marks(out, r#","marks":{"#, marks);
+            }
             put(out, "}");
         }
         put(out, "}");

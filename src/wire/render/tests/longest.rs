@@ -1,6 +1,7 @@
 //! No answer and no event is longer than the welcome says: the longest of each kind.
 
 use super::*;
+use crate::chat::model::limits::RESUME_MARKS_MAX;
 use crate::chat::model::limits::{
     CID_LEN_MAX, INBOX_BYTES_MAX, INBOX_ROW_OVERHEAD, LAST_LEN_MAX, PAGE_BYTES_MAX,
     PRESENCE_NAMES_MAX, RECEIPTS_MEMBERS_MAX, REQUEST_ID_LEN_MAX, SEARCH_BYTES_MAX, TOPIC_LEN_MAX,
@@ -160,7 +161,13 @@ fn no_welcome_is_longer_than_it_says() {
             Resumption::Refused(long.clone()),
         ] {
             let room = || longest_room().as_str().into();
-            let rooms = (0..limits.rooms_per_user).map(|_| (room(), resumption.clone())).collect();
+            let marks = vec![(longest_user(), SEQ); RESUME_MARKS_MAX];
+            let rooms =
+                (0..limits.rooms_per_user).map(|_| (room(), resumption.clone(), Vec::new()));
+            let mut rooms: Vec<_> = rooms.collect();
+            if let Some(first) = rooms.first_mut() {
+                first.2 = marks;
+            }
             let session = "s".repeat(64).into();
             let user = longest_user();
             let welcome = Reply::Welcome { user, session, time: SEQ, resumed: true, rooms };

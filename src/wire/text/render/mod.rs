@@ -121,7 +121,10 @@ pub fn event(out: &mut Vec<u8>, event: &Event) {
             put(out, &["-- ", what, room.as_str(), " --\n"]);
         }
         Event::Presence { room, change, .. } => presence(out, room, change),
-        Event::Live { .. } | Event::Typing { .. } | Event::Receipts { .. } => {}
+        Event::Live { .. }
+        | Event::Typing { .. }
+        | Event::Receipts { .. }
+        | Event::ReadElsewhere { .. } => {}
         Event::Drain { reconnect_after_ms, reason, .. } => {
             put(out, &["-- the server stops ("]);
             safe::line(out, reason);

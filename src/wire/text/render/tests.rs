@@ -193,6 +193,7 @@ fn a_room_says_who_is_there() {
         v: 1,
         topic: topic.into(),
         reset: false,
+        marks: Vec::new(),
     };
     check_reply(&joined("", 1), "-- you are in lobby as owner, 1 member --\n");
     check_reply(
