@@ -681,7 +681,7 @@ export class Client extends EventTarget {
 
 	#change(op, name, ev, fields, record = () => fields) {
 		// This connection gets the answer instead of the record.
-		const note = ({ seq, at }) => this.rooms.has(name) && this.#record(this.rooms.get(name), { ev, seq, from: this.user, at, ...record(at) });
+		const note = ({ seq, at, dup }) => !dup && this.rooms.has(name) && this.#record(this.rooms.get(name), { ev, seq, from: this.user, at, ...record(at) });
 		return this.#request(op, { room: name, ...fields }, note);
 	}
 

@@ -72,9 +72,11 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
                 .field("cid", "an id that was not used in this room before")
                 .hint(Some(format!("seq {seq}")))
         }
-        Appended::NoSuchMessage | Appended::NotYours | Appended::TooOld => {
-            edits::refusal_of(&outcome)
-        }
+        Appended::NoSuchMessage
+        | Appended::NotYours
+        | Appended::TooOld
+        | Appended::TooLarge(_)
+        | Appended::NoSuchReference(_) => edits::refusal_of(chat, key, &outcome),
         Appended::Refused(fault) => refusal_of(fault),
     };
     chat.context.reply(sender.conn, sender.request, Err(refusal));

@@ -3,6 +3,7 @@
 mod bounds;
 mod cursors;
 mod edits;
+mod effects;
 mod marks;
 mod moderation;
 mod owners;

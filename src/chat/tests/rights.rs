@@ -109,7 +109,7 @@ fn restrictions_under_way_count_against_their_bound() {
         assert_eq!((refusal.code, refusal.limit), (Code::TooLarge, Some(4_096)));
     }
     // Who is banned already takes no further place, and neither does an end.
-    harness.run(0, ban("x1"));
+    harness.run(0, act("x1", ModerationCommand::Ban(None), "again"));
     harness.run(0, act("x2", ModerationCommand::Unban, ""));
     watched.0.borrow_mut().slow = false;
     let lines = heard(&harness.settle(), 0);

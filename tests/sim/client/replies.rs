@@ -388,6 +388,11 @@ fn place(
             if moved == room)
     });
     let Some(view) = conn.views.get_mut(room) else { return Ok(()) };
+    // A change without effect has no record of its own, and names one that was shown before.
+    if answer.dup && said.0 != "message" {
+        let is_shown = moves || answer.seq < view.next;
+        return is_shown.then_some(()).ok_or_else(|| format!("{data} names what was not shown"));
+    }
     if !moves {
         view.answer(answer)?;
     } else if view.answer(answer).is_err() {
@@ -410,7 +415,7 @@ fn changed(
         Some(new) => ("edit", new.to_owned()),
         None => ("deletion", crate::history::deletion(room, target)),
     };
-    let is_known = answer.seq > target;
+    let is_known = answer.seq > target && !answer.dup;
     place(conn, context, (room, answer), (kind, &client.name, &text), data)?;
     if is_known {
         context.history.note_change(log, answer.seq, target, new);

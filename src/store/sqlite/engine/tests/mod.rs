@@ -1,6 +1,7 @@
 //! The engine on files of its own.
 
 mod degraded;
+mod effects;
 
 use std::fs;
 use std::time::Duration;
@@ -40,12 +41,12 @@ fn said(text: &str, cid: Option<&str>) -> Draft {
     if let Body::Message { cid: of_body, .. } = &mut body {
         *of_body = cid.map(Into::into);
     }
-    Draft { from: user("ann"), body, weight: 400, check: None, meta: Vec::new() }
+    Draft { from: user("ann"), body, weight: 400, check: None, since: None, meta: Vec::new() }
 }
 
 fn touching(target: u64, body: Body) -> Draft {
-    let check = Some(TargetCheck { target, others: false, not_before: 0 });
-    Draft { from: user("ann"), body, weight: 400, check, meta: Vec::new() }
+    let check = Some(TargetCheck { target, others: false, not_before: 0, data_max: 9 });
+    Draft { from: user("ann"), body, weight: 400, check, since: None, meta: Vec::new() }
 }
 
 fn edit(target: u64, text: &str) -> Draft {
@@ -239,6 +240,7 @@ fn an_edit_and_a_deletion_change_their_target_and_nothing_else_does() {
     check_stored(&harness.append(log, edit(1, "uno")), 3);
     assert_eq!((harness.text(1), harness.text(3)), (Some("uno".into()), Some("uno".into())));
     check_stored(&harness.append(log, edit(1, "ein Wort")), 4);
+    assert_eq!((harness.text(3), harness.text(4)), (None, Some("ein Wort".into())));
     check_stored(&harness.append(log, deletion(1)), 5);
     assert_eq!([1, 3, 4, 5].map(|seq| harness.text(seq)), [const { None }; 4]);
     assert_eq!(harness.text(2).as_deref(), Some("two"));
@@ -255,7 +257,12 @@ fn an_edit_and_a_deletion_change_their_target_and_nothing_else_does() {
         (Draft { from: user("bob"), ..edit(2, "not mine") }, Appended::NotYours),
         (
             Draft {
-                check: Some(TargetCheck { target: 2, others: true, not_before: u64::MAX }),
+                check: Some(TargetCheck {
+                    target: 2,
+                    others: true,
+                    not_before: u64::MAX,
+                    data_max: 0,
+                }),
                 ..edit(2, "late")
             },
             Appended::TooOld,
