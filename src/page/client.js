@@ -26,7 +26,8 @@
  * | `live` | `{room}` | the room has caught up |
  * | `room` | `{room}` | unread, presence, typing or receipts changed |
  * | `left` | `{room, reason, error}` | we are no longer in the room |
- * | `invited` | `{room, from}` | an invitation to `join` the room |
+ * | `invited` | `{room, from, reason}` | an invitation to `join` the room, once for each; all open ones are in `invitations` |
+ * | `invitations` | `{invitations}` | the open invitations as the server lists them: `{room, by, at, reason}` |
  * | `outbox` | `{entry, status, error}` | a message is `pending`, `sent` or `failed` |
  * | `problem` | {@link ChinwagError} | a refusal without a promise |
  */
@@ -181,6 +182,9 @@ export class Client extends EventTarget {
 	#sendAfter = 0;
 	#timers = new Map();
 	#rev;
+	/** The open invitations, as the server listed them last: `{room, by, at, reason}`. */
+	invitations = [];
+	#told = new Set();
 
 	/**
 	 * @param {string | URL} url the server's `/ws`
@@ -386,7 +390,7 @@ export class Client extends EventTarget {
 	#event(event) {
 		if (event.ev === "drain") this.#comeBackAt = this.#clock.now() + event.reconnect_after_ms;
 		if (event.ev === "joined") return this.#joined(this.#room(event.room), event);
-		if (event.ev === "invited") return this.#emit("invited", { room: event.room, from: event.from });
+		if (event.ev === "invited") return this.#invited(event.room, event.from, event.reason ?? "");
 		const room = this.rooms.get(event.room);
 		if (!room) return;
 		switch (event.ev) {
@@ -424,10 +428,14 @@ export class Client extends EventTarget {
 		return room;
 	}
 
-	/** Leaves a room for good. */
-	async leave(name) {
+	/**
+	 * Leaves a room for good, or declines an invitation. The last member of a private room with messages is refused
+	 * (3004, with their number as `error.data.messages`) unless `close` is true: then the room and its log are gone.
+	 */
+	async leave(name, { close } = {}) {
 		const room = this.rooms.get(name);
-		if (room && room.state !== "wanted") await this.request("leave", { room: name });
+		const known = room ? room.state !== "wanted" : this.invitations.some((open) => open.room === name);
+		if (known) await this.request("leave", { room: name, close });
 		if (room && this.rooms.get(name) === room) this.#removeRoom(room, "left");
 	}
 
@@ -450,6 +458,7 @@ export class Client extends EventTarget {
 	async #syncSome() {
 		const data = await this.request("rooms", { since: this.#rev });
 		this.#rev = data.rev;
+		this.#setInvitations(data.invitations ?? []);
 		for (const entry of data.rooms ?? []) {
 			const room = this.#room(entry.room);
 			// Another epoch: its `reset` is on the way.
@@ -462,6 +471,33 @@ export class Client extends EventTarget {
 			this.#emit("room", { room });
 		}
 		return data.more === true;
+	}
+
+	/** All open invitations, as after each connection: those that we have not heard of are told. */
+	#setInvitations(open) {
+		this.invitations = open;
+		const rooms = new Set(open.map(({ room }) => room));
+		for (const room of this.#told) if (!rooms.has(room)) this.#told.delete(room);
+		for (const { room, by, reason } of open) if (!this.#told.has(room)) this.#invited(room, by, reason);
+		this.#emit("invitations", { invitations: open });
+	}
+
+	#invited(room, from, reason) {
+		this.#told.add(room);
+		this.#emit("invited", { room, from, reason });
+	}
+
+	/** Withdraws an invitation. */
+	async uninvite(name, user) {
+		await this.request("uninvite", { room: name, user });
+	}
+
+	/**
+	 * A page of a room's bans, mutes, readers and invitations, for those who may end them:
+	 * `{items: [{user, kind, until, by, at, reason}], more}`. The next one is `after` the last user.
+	 */
+	restrictions(name, { limit, after } = {}) {
+		return this.request("restrictions", { room: name, limit, after });
 	}
 
 	#room(name) {

@@ -1,6 +1,7 @@
 //! `rooms`: the inbox of a user.
 
-use super::{Answer, Chat};
+use super::{Answer, Chat, invitations};
+use crate::chat::keys::UserKey;
 use crate::chat::model::limits::UNREAD_MAX;
 use crate::chat::model::log::{InboxQuery, Query};
 use crate::chat::model::name::UserName;
@@ -51,7 +52,8 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
         rows.push(inbox_row(room, membership, &user.name, last));
     }
     if open.is_empty() {
-        return Answer::Now(Reply::Inbox { rev, rooms: rows, more });
+        let invitations = invitations::of_user(chat, by.user);
+        return Answer::Now(Reply::Inbox { rev, rooms: rows, more, invitations });
     }
     let query = Query::Inbox { user: user.name.clone(), rows: queries };
     let since = chat.pending.changes.begin();
@@ -75,7 +77,7 @@ pub(super) type Counted = Vec<(u64, Option<SharedRecord>)>;
 /// the one before it.
 pub(super) fn on_read(
     chat: &Chat,
-    inbox: PartialInbox,
+    (user, inbox): (UserKey, PartialInbox),
     found: Counted,
     changes: &[Change],
 ) -> Reply {
@@ -94,7 +96,10 @@ pub(super) fn on_read(
         apply_changes(&mut row.last, &[&change.record]);
         row.last = row.last.take().filter(is_message).as_ref().map(glance);
     }
-    Reply::Inbox { rev, rooms: rows, more }
+    // A user that is gone is not answered any more.
+    let is_known = chat.directory.user(user).is_some();
+    let invitations = if is_known { invitations::of_user(chat, user) } else { Vec::new() };
+    Reply::Inbox { rev, rooms: rows, more, invitations }
 }
 
 fn inbox_row(room: &Room, membership: &Membership, me: &UserName, last: bool) -> InboxRow {

@@ -143,8 +143,8 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
             let result = leave::on_leave_synced(chat, &mut by, (room, ends), outcome);
             (by, result)
         }
-        PendingOp::Invite { by, room, invited } => {
-            let result = invitations::on_invite_synced(chat, &by, (room, &invited), outcome);
+        PendingOp::Invite { by, room, invitation } => {
+            let result = invitations::on_synced(chat, &by, (room, *invitation), outcome);
             (by, result)
         }
         PendingOp::Append { .. }
@@ -174,7 +174,7 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
         PendingOp::Inbox { by, inbox, .. } => {
             let result = match outcome {
                 Ok((log::Answer::Inbox(found), changes)) => {
-                    Ok(inbox::on_read(chat, *inbox, found, &changes))
+                    Ok(inbox::on_read(chat, (by.user, *inbox), found, &changes))
                 }
                 outcome => Err(refusal_of(fault_of(outcome))),
             };

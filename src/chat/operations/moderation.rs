@@ -293,7 +293,7 @@ pub(super) fn restrict(
     meta: Option<RestrictionMeta>,
 ) {
     let wall_ms = chat.context.now.wall_ms;
-    for (user, kind) in chat.rooms[key].moderation.set(user, kind, meta, wall_ms) {
+    for (user, kind) in chat.rooms.restrict((key, user), kind, meta, wall_ms) {
         chat.rooms[key].put_meta(&mut chat.context, RoomMeta::Restriction(user, kind, None));
     }
 }

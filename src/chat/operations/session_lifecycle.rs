@@ -2,7 +2,7 @@
 
 use super::absence::{arm_absence, open_user, update_presence};
 use super::join::{enter_at, subscribe_resumed};
-use super::{Chat, suspensions};
+use super::{Chat, invitations, suspensions};
 use crate::chat::delivery::Reader;
 use crate::chat::directory::Secret;
 use crate::chat::keys::{RoomKey, UserKey};
@@ -46,6 +46,7 @@ pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, he
                 time: chat.context.now.wall_ms,
                 resumed,
                 rooms,
+                invitations: invitations::of_user(chat, user),
             };
             chat.context.reply(conn, request, Ok(welcome));
             chat.catch_up(conn);

@@ -16,7 +16,7 @@ pub(super) use changes::{Change, Changes, Mark};
 use super::delivery::{DeliveryMut, PageId, Sender};
 use super::keys::{PendingKey, RoomKey, UserKey};
 use super::model::command::{Command, Page};
-use super::model::log::{LogId, Ticket};
+use super::model::log::{LogId, RestrictionMeta, Ticket};
 use super::model::name::UserName;
 use super::model::output::Request;
 use super::model::record::SharedRecord;
@@ -77,6 +77,25 @@ pub(super) struct PartialInbox {
     pub more: bool,
 }
 
+/// A change of an invitation that memory has and the store may not.
+#[derive(Debug)]
+pub(super) struct PendingInvitation {
+    /// Who is, or was, invited.
+    pub user: UserName,
+    pub change: InvitationChange,
+}
+
+/// What is done to an invitation, and what it was before.
+#[derive(Debug)]
+pub(super) enum InvitationChange {
+    /// The user is invited, for the first time or again.
+    Given { is_new: bool },
+    /// It was withdrawn.
+    Withdrawn(RestrictionMeta),
+    /// The invited user has declined.
+    Declined(RestrictionMeta),
+}
+
 /// A message that was found, and its log.
 pub(super) type Found = (LogId, SharedRecord);
 
@@ -102,8 +121,8 @@ pub(super) enum PendingOp {
     Leave { by: Requester, room: RoomKey, ends: bool },
     /// How many messages would be lost with the room that its last member wants to leave.
     LeaveAsLast { by: Requester, room: RoomKey, since: Mark },
-    /// An invitation, likewise.
-    Invite { by: Requester, room: RoomKey, invited: UserName },
+    /// A change of an invitation, likewise.
+    Invite { by: Requester, room: RoomKey, invitation: Box<PendingInvitation> },
     /// A page for lagging cursors.
     Page(PageId),
     /// A part of a page of history.

@@ -10,7 +10,7 @@ use crate::chat::context::Context;
 use crate::chat::directory::Directory;
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
-use crate::chat::model::log::{Expiry, Restriction};
+use crate::chat::model::log::{Expiry, Restriction, RestrictionMeta};
 use crate::chat::model::name::{NameError, RoomName, UserName};
 use crate::chat::model::policy::{Access, Policy};
 use crate::chat::model::record::Act;
@@ -117,6 +117,18 @@ impl<'a> Lookup<'a> {
         let name = &self.directory[user].name;
         let mut kinds = [Restriction::Invited, Restriction::MayReturn].into_iter();
         kinds.any(|kind| self.restriction(key, name, kind).is_some())
+    }
+
+    /// The rooms into which a user of this name is invited, and how.
+    pub(in crate::chat) fn invitations(
+        self,
+        user: &UserName,
+    ) -> impl Iterator<Item = (RoomKey, &'a RestrictionMeta)> {
+        let wall_ms = self.context.now.wall_ms;
+        self.rooms.invited.rooms_of(user).iter().filter_map(move |&key| {
+            let state = &self.rooms[key].moderation;
+            state.find(user, Restriction::Invited, wall_ms).map(|meta| (key, meta))
+        })
     }
 
     /// Whether the user is banned, or about to be.

@@ -9,6 +9,7 @@
 //! nothing are asked of a [`Lookup`].
 
 mod edits;
+mod invited;
 mod lookup;
 mod membership;
 mod restrictions;
@@ -26,10 +27,11 @@ pub(super) use restrictions::{PendingAct, refusal_until};
 pub(super) use ring::RingBudget;
 pub(super) use room::Room;
 
+use self::invited::Invited;
 use super::directory::Directory;
 use super::keys::{MembershipKey, RoomKey, UserKey};
-use super::model::log::LogId;
-use super::model::name::{NAME_LEN_MAX, RoomName};
+use super::model::log::{LogId, Restriction, RestrictionMeta};
+use super::model::name::{NAME_LEN_MAX, RoomName, UserName};
 use super::model::policy::Policy;
 use super::model::record::{Body, Epoch, SharedRecord};
 use super::model::reply::Presence;
@@ -56,6 +58,7 @@ pub(super) struct Rooms {
     pub rings: RingBudget,
     /// Memberships whose receipts are not written yet.
     pub unsaved: Vec<MembershipKey>,
+    invited: Invited,
     /// Rooms without a member, longest empty first; may hold rooms that have members or are gone.
     empty: VecDeque<RoomKey>,
     /// The place of the room that is tried next for whether it can be dropped.
@@ -106,6 +109,7 @@ impl Rooms {
             memberships: Table::new(),
             rings: RingBudget::new(ring_bytes_max),
             unsaved: Vec::new(),
+            invited: Invited::default(),
             empty: VecDeque::new(),
             silent_from: 0,
             logs: 0,
@@ -156,6 +160,9 @@ impl Rooms {
         let room = self.table.remove(key)?;
         debug_assert!(room.members.is_empty(), "only empty rooms are dropped");
         self.rings.forget(&room.ring);
+        for user in room.moderation.invited() {
+            self.invited.remove(user, key);
+        }
         self.by_name.remove(room.name.as_str(), key);
         Some(room)
     }
@@ -248,6 +255,27 @@ impl Rooms {
         Some(removed)
     }
 
+    /// Sets what holds of the user in the room, `None` if it does not any more. Returns what has
+    /// run out and is forgotten.
+    pub(super) fn restrict(
+        &mut self,
+        (key, user): (RoomKey, &UserName),
+        kind: Restriction,
+        meta: Option<RestrictionMeta>,
+        wall_ms: u64,
+    ) -> Vec<(UserName, Restriction)> {
+        match (kind, &meta) {
+            (Restriction::Invited, Some(_)) => self.invited.add(user, key),
+            (Restriction::Invited, None) => self.invited.remove(user, key),
+            _ => {}
+        }
+        let over = self.table[key].moderation.set(user, kind, meta, wall_ms);
+        for (user, _) in over.iter().filter(|(_, kind)| *kind == Restriction::Invited) {
+            self.invited.remove(user, key);
+        }
+        over
+    }
+
     /// The members of a room.
     pub(super) fn members(&self, key: RoomKey) -> impl Iterator<Item = &Membership> {
         self.table[key].members.iter().map(|&member| &self.memberships[member])
@@ -309,10 +337,20 @@ impl Rooms {
             members += room.members.len();
         }
         debug_assert_eq!(self.memberships.len(), members, "every membership has a room");
+        self.debug_check_invitations();
         for (key, user) in directory.users() {
             for &(room, member) in &user.memberships {
                 let row = &self.memberships[member];
                 debug_assert_eq!((row.user, row.room), (key, room), "a membership is the user's");
+            }
+        }
+    }
+
+    fn debug_check_invitations(&self) {
+        for (key, room) in self.table.iter() {
+            for user in room.moderation.invited() {
+                let rooms = self.invited.rooms_of(user);
+                debug_assert!(rooms.contains(&key), "an invitation is found by its user");
             }
         }
     }

@@ -74,7 +74,7 @@ fn an_inbox_of_very_many_rooms_is_told_in_parts() {
     let (mut since, mut told) = (None, Vec::new());
     for expect in [(512, true), (512, true), (76, false), (0, false)] {
         let said = harness.run(0, Command::Rooms { since });
-        let Some(Output::Reply { result: Ok(Reply::Inbox { rev, rooms, more }), .. }) =
+        let Some(Output::Reply { result: Ok(Reply::Inbox { rev, rooms, more, .. }), .. }) =
             answer(&said)
         else {
             panic!("{said:?}");

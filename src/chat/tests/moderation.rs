@@ -21,7 +21,7 @@ pub(super) fn act<'a>(user: &'a str, command: ModerationCommand, reason: &'a str
 }
 
 fn invite(user: &str) -> Command<'_> {
-    Command::Invite { room: "den".into(), user: user.into() }
+    Command::Invite { room: "den".into(), user: user.into(), reason: "".into() }
 }
 
 fn say(text: &str) -> Command<'_> {
@@ -327,7 +327,7 @@ fn each_act_is_kept_with_its_facts() {
     let owner = RoomMeta::Member(name("own"), Some(member(Role::Owner)));
     let joined = RoomMeta::Member(name("mem"), Some(member(Role::Member)));
     let access = RoomMeta::Access { private: true, owned: true, policy: None };
-    let invited = standing(Restriction::Invited, forever());
+    let invited = standing(Restriction::Invited, term(Some(2_592_001_000), ""));
     let used = standing(Restriction::Invited, None);
     let begun = [owner, access, RoomMeta::Topic("tea".into()), invited, joined, used];
     assert_eq!(std::mem::take(&mut watched.0.borrow_mut().meta), begun);

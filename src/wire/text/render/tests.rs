@@ -165,11 +165,11 @@ fn the_inbox_counts_what_is_unread() {
     };
     let rooms = vec![row(lobby(), 3), row(direct(), 0)];
     check_reply(
-        &Reply::Inbox { rev: 1, rooms, more: false },
+        &Reply::Inbox { rev: 1, rooms, more: false, invitations: Vec::new() },
         "-- your rooms: lobby (3 unread), @ann:bob --\n",
     );
     check_reply(
-        &Reply::Inbox { rev: 1, rooms: Vec::new(), more: false },
+        &Reply::Inbox { rev: 1, rooms: Vec::new(), more: false, invitations: Vec::new() },
         "-- you are not in a room; join one with /join lobby --\n",
     );
 }
