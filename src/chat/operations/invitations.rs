@@ -22,7 +22,7 @@ use crate::chat::model::log::{Expiry, LogRequest, Restriction, RestrictionMeta, 
 use crate::chat::model::name::UserName;
 use crate::chat::model::reply::{Invitation, Refusal, Reply, Role};
 use crate::chat::pending::{InvitationChange, PendingInvitation, PendingOp, Requester};
-use crate::chat::rooms::{not_member, parse_user};
+use crate::chat::rooms::not_member;
 
 /// Bytes that an `invited` event takes besides its reason, at most.
 const INVITED_BYTES: usize = 160;
@@ -48,7 +48,7 @@ pub(super) fn invite(
     if lookup.is_closed(&chat.rooms[key]) && lookup.role(membership) < Role::Moderator {
         return forbidden("only the owner and moderators may invite into this room");
     }
-    let invited = parse_user("user", invited)?;
+    let invited = lookup.user_name(("user", invited), Some(key))?;
     if invited == chat.directory[by.user].name {
         return forbidden("you cannot do this to yourself");
     }
@@ -85,7 +85,7 @@ pub(super) fn uninvite(
     let lookup = chat.lookup();
     let (key, membership) = lookup.find_membership(by.user, name)?;
     check_not_direct(chat, key)?;
-    let invited = parse_user("user", invited)?;
+    let invited = lookup.user_name(("user", invited), Some(key))?;
     let wall_ms = chat.context.now.wall_ms;
     let meta = chat.rooms[key].moderation.find(&invited, Restriction::Invited, wall_ms).cloned();
     if !may_end(chat, membership, meta.as_ref()) {

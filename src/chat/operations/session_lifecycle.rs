@@ -13,7 +13,6 @@ use crate::chat::model::name::UserName;
 use crate::chat::model::output::{Encoding, Output, Request};
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::{Refusal, Reply, Resumption};
-use crate::chat::rooms::parse_user;
 use crate::net::{CloseReason, ConnId};
 
 /// What a connection says of itself in `hello`.
@@ -76,7 +75,7 @@ fn begin_session(
             user
         }
         (None, Some(name)) => {
-            let name = parse_user("name", name)?;
+            let name = chat.lookup().user_name(("name", name), None)?;
             suspensions::check(chat, &name)?;
             let user = open_user(chat, &name, false)?;
             chat.directory[user].is_guest = false;
@@ -130,7 +129,10 @@ fn guest_name(chat: &Chat, secret: u128) -> UserName {
     loop {
         seed = (seed ^ (seed >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let name = format!("{GUEST_PREFIX}{}", Epoch(seed % 36_u64.pow(5)));
-        let is_free = |name: &UserName| chat.directory.user_named(name.as_str()).is_none();
+        let is_free = |name: &UserName| {
+            let name = name.as_str();
+            chat.directory.user_named(name).is_none() && chat.directory.lookalike(name).is_none()
+        };
         if let Some(name) = UserName::parse(&name).ok().filter(is_free) {
             return name;
         }

@@ -21,7 +21,7 @@ use std::mem;
 use std::ops::{Index, IndexMut};
 
 pub(super) use edits::apply_changes;
-pub(super) use lookup::{Lookup, no_such_room, not_member, parse_room, parse_user};
+pub(super) use lookup::{Lookup, no_such_room, not_member, parse_room};
 pub(super) use membership::Membership;
 pub(super) use restrictions::{PendingAct, refusal_until};
 pub(super) use ring::RingBudget;
@@ -31,7 +31,7 @@ use self::invited::Invited;
 use super::directory::Directory;
 use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::model::log::{LogId, Restriction, RestrictionMeta};
-use super::model::name::{NAME_LEN_MAX, RoomName, UserName};
+use super::model::name::{NAME_LEN_MAX, RoomName, Skeletons, UserName};
 use super::model::policy::Policy;
 use super::model::record::{Body, Epoch, SharedRecord};
 use super::model::reply::Presence;
@@ -54,6 +54,8 @@ const EMPTY_STALE_MAX: usize = 1024;
 pub(super) struct Rooms {
     pub table: Table<RoomKey, Room>,
     by_name: KeyIndex<RoomKey>,
+    /// By what their names look like; without direct conversations.
+    skeletons: Skeletons<RoomKey>,
     pub memberships: Table<MembershipKey, Membership>,
     pub rings: RingBudget,
     /// Memberships whose receipts are not written yet.
@@ -106,6 +108,7 @@ impl Rooms {
         Self {
             table: Table::new(),
             by_name: KeyIndex::new(),
+            skeletons: Skeletons::default(),
             memberships: Table::new(),
             rings: RingBudget::new(ring_bytes_max),
             unsaved: Vec::new(),
@@ -121,6 +124,12 @@ impl Rooms {
     /// The room of this name.
     pub(super) fn named(&self, name: &str) -> Option<RoomKey> {
         self.by_name.find(name, &self.table, |room| room.name.as_str() == name)
+    }
+
+    /// Another room whose name looks like this one.
+    pub(super) fn lookalike(&self, name: &RoomName) -> Option<RoomKey> {
+        let rows = (&self.by_name, &self.table);
+        self.skeletons.find(name.as_str(), rows, |room| room.name.as_str(), |_| true)
     }
 
     /// The room of this log, if it is still there.
@@ -152,6 +161,9 @@ impl Rooms {
         room.log = LogId::new(key.index(), self.logs);
         room.moderation.choose_policy(chosen);
         self.by_name.insert(room.name.as_str(), key);
+        if !room.name.is_direct() {
+            self.skeletons.insert(room.name.as_str(), key);
+        }
         key
     }
 
@@ -164,6 +176,9 @@ impl Rooms {
             self.invited.remove(user, key);
         }
         self.by_name.remove(room.name.as_str(), key);
+        if !room.name.is_direct() {
+            self.skeletons.remove(room.name.as_str(), key);
+        }
         Some(room)
     }
 

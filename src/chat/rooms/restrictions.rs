@@ -94,6 +94,12 @@ impl ModerationState {
         all.filter(|(_, kind, _)| *kind == Restriction::Invited).map(|(user, ..)| user)
     }
 
+    /// Whether anything is kept of this user.
+    pub(super) fn is_about(&self, user: &UserName) -> bool {
+        let mut all = self.0.iter().flat_map(|inner| &inner.restrictions);
+        all.any(|(name, ..)| name == user)
+    }
+
     /// How many of this kind hold.
     pub(in crate::chat) fn count(&self, what: Restriction, wall_ms: u64) -> usize {
         self.holding(wall_ms).filter(|(_, kind, _)| *kind == what).count()

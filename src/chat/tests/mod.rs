@@ -5,6 +5,7 @@ mod cursors;
 mod edits;
 mod invitations;
 mod moderation;
+mod names;
 mod owners;
 mod people;
 mod policies;
