@@ -5,8 +5,8 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 use chinwag::http::{
-    Admission, Admitted, HeadParser, Limits, Method, Parsed, PartialHead, Refusal, Response, Route,
-    render_switching,
+    Admission, Admitted, HeadParser, HttpDate, Limits, Method, Parsed, PartialHead, Refusal,
+    Response, Route, render_switching,
 };
 
 const BROWSER: &[u8] = b"GET /ws HTTP/1.1\r\n\
@@ -44,7 +44,7 @@ fn handshake(parser: &mut HeadParser, admission: &Admission, out: &mut Vec<u8>) 
     let Ok(Parsed::Head { head, .. }) = parsed else { return };
     match admission.admit(&head, |_| Route::<()>::WebSocket) {
         Ok(Admitted::WebSocket(upgrade)) => {
-            render_switching(out, &upgrade.accept, upgrade.protocol, None);
+            render_switching(out, HttpDate::at(0), &upgrade.accept, upgrade.protocol, None);
         }
         Ok(_) => {}
         Err(refusal) => Response::from(refusal).render(out, Method::Get, false),

@@ -76,7 +76,7 @@ fn render_all(c: &mut Criterion) {
     bench("item_of_ones_own", &mut |out| render::item(out, &plain, Some(&viewer)));
     bench("reply_to_send", &mut |out| assert!(render::reply(out, &request, &sent, &context)));
     bench("refusal", &mut |out| render::refusal(out, &request, &refusal));
-    bench("message_for_a_person", &mut |out| text::record_event(out, &room, &plain));
+    bench("message_for_a_person", &mut |out| text::record_event(out, &room, &plain, None));
     group.finish();
 }
 

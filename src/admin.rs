@@ -45,7 +45,8 @@ pub fn respond(path: &str, metrics: &Metrics, (health, now): (Health, Tick)) -> 
         "/metrics" => Answer {
             status: 200,
             content_type: "text/plain; version=0.0.4; charset=utf-8",
-            body: metrics.render(CloseReason::ALL.iter().map(|reason| reason.label()), now),
+            body: metrics
+                .render(CloseReason::ALL.iter().map(|reason| reason.label()), now.as_millis()),
         },
         _ => plain(404, "not found: the paths are /healthz, /readyz and /metrics\n"),
     }
@@ -63,8 +64,8 @@ pub fn healthy(path: &str, metrics: &Metrics, (health, now): (Health, Tick)) -> 
         None
     } else if store.trouble.value() > 0 {
         Some("nothing can be stored; the log says why".to_owned())
-    } else if store.hangs(now) {
-        let seconds = store.batch_age(now).as_secs();
+    } else if store.hangs(now.as_millis()) {
+        let seconds = store.batch_age_ms(now.as_millis()) / 1_000;
         Some(format!("the disk has not answered for {seconds} s"))
     } else {
         None
@@ -94,7 +95,7 @@ mod tests {
     fn a_server_that_cannot_store_lives_and_is_not_ready() {
         let (failing, hanging) = (Metrics::default(), Metrics::default());
         failing.store.trouble.set(1);
-        hanging.store.begin_batch(Tick::ZERO);
+        hanging.store.begin_batch(0);
         let now = Tick::from_millis(34_000);
         for (metrics, part) in [(&failing, "nothing can be stored"), (&hanging, "for 34 s")] {
             let ready = healthy(READYZ, metrics, (Health::Serving, now));

@@ -6,7 +6,9 @@ use chinwag::chat::model::command::RequestId;
 use chinwag::chat::model::output::Request;
 use chinwag::chat::model::reply::Durability;
 use chinwag::chat::{Body, Limits, Op, Record, Reply, RoomName, UserName};
-use chinwag::http::{self, Admission, Admitted, HeadParser, PartialHead, Route, render_switching};
+use chinwag::http::{
+    self, Admission, Admitted, HeadParser, HttpDate, PartialHead, Route, render_switching,
+};
 use chinwag::time::Tick;
 use chinwag::time::wheel::{TimerId, TimerWheel};
 use chinwag::wire::{self, Context, render};
@@ -117,7 +119,13 @@ fn upgrade(counter: &Counter) {
             let Ok(http::Parsed::Head { head, .. }) = parsed else { continue };
             let admitted = admission.admit(&head, |_| Route::<()>::WebSocket);
             if let Ok(Admitted::WebSocket(upgrade)) = admitted {
-                render_switching(&mut out, &upgrade.accept, upgrade.protocol, None);
+                render_switching(
+                    &mut out,
+                    HttpDate::at(0),
+                    &upgrade.accept,
+                    upgrade.protocol,
+                    None,
+                );
             }
         }
         assert!(out.starts_with(b"HTTP/1.1 101"), "the upgrade is granted");

@@ -122,18 +122,21 @@ test("the first direct message opens the conversation", async () => {
 	assert.deepEqual(it.told(), ["psst sent", "@ann:bob 1 psst", "@ann:bob 2 yes?"]);
 });
 
-test("a direct conversation that the server has lost is reset, and starts again with the next message", async () => {
-	const it = await inLobby();
-	it.socket.say({ ev: "joined", room: "@ann:bob", epoch: "d1", seq: 4 });
-	it.socket.end(1006);
-	await it.clock.advance(500);
-	await it.welcome({ rooms: { lobby: { from: 11, to: 10 }, "@ann:bob": { code: 3001, message: "no such room" } } });
-	await it.socket.reply("join", { error: "no_such_room" }, 3001, "no such room");
-	assert.deepEqual(it.told(), ["@ann:bob reset 0"]);
-	it.client.send("@ann:bob", "again");
-	it.socket.say({ ev: "joined", room: "@ann:bob", epoch: "d2", seq: 0 });
-	await it.socket.reply("send", { room: "@ann:bob", seq: 1, at: 1 });
-	assert.deepEqual(it.told(), ["again sent", "@ann:bob 1 again"]);
+test("a direct conversation that is refused on return is left, unless a message waits for it", async () => {
+	for (const waits of [false, true]) {
+		const it = await inLobby();
+		it.socket.say({ ev: "joined", room: "@ann:bob", epoch: "d1", seq: 4 });
+		it.socket.end(1006);
+		if (waits) it.client.send("@ann:bob", "again");
+		await it.clock.advance(500);
+		await it.welcome({ rooms: { lobby: { from: 11, to: 10 }, "@ann:bob": { code: 3001, message: "no such room" } } });
+		assert.equal(it.socket.sent.find((request) => request.op === "join"), undefined);
+		assert.deepEqual(it.told(), [waits ? "@ann:bob reset 0" : "@ann:bob left refused"]);
+		if (!waits) it.client.send("@ann:bob", "again");
+		it.socket.say({ ev: "joined", room: "@ann:bob", epoch: "d2", seq: 0 });
+		await it.socket.reply("send", { room: "@ann:bob", seq: 1, at: 1 });
+		assert.deepEqual(it.told(), ["again sent", "@ann:bob 1 again"]);
+	}
 });
 
 test("a direct message of an earlier page goes out without a join", async () => {

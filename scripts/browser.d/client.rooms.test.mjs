@@ -65,11 +65,23 @@ test("a reset starts again at the new head and forgets what was read", async () 
 	assert.deepEqual([room.epoch, room.read, room.unread], ["e2", 0, 1]);
 });
 
-test("a room that the server has lost is joined again with the old position", async () => {
+test("a room that is refused on return is left, and not joined again", async () => {
+	for (const code of [3001, 3003, 3005]) {
+		const it = await inLobby(10);
+		it.socket.end(1006);
+		await it.clock.advance(500);
+		await it.welcome({ resumed: code === 3003, rooms: { lobby: { code, message: "no" } } });
+		assert.equal(it.socket.sent.find((request) => request.op === "join"), undefined);
+		assert.deepEqual(it.told(), ["lobby left refused"]);
+		assert.equal(it.client.rooms.size, 0);
+	}
+});
+
+test("a room that cannot be resumed at the old position is joined again", async () => {
 	const it = await inLobby(10);
 	it.socket.end(1006);
 	await it.clock.advance(500);
-	await it.welcome({ rooms: { lobby: { code: 3001, message: "no such room" } } });
+	await it.welcome({ rooms: { lobby: { code: 4003, message: "not reached" } } });
 	const join = await it.socket.reply("join", { room: "lobby", epoch: "e2", seq: 0, reset: true });
 	assert.deepEqual([join.after, join.epoch], [10, "e1"]);
 	assert.deepEqual(it.told(), ["lobby reset 0"]);

@@ -24,6 +24,26 @@ test("the inbox brings rooms and unread counts, and nothing is counted twice", a
 	assert.equal(room.unread, 0);
 });
 
+test("open invitations are told as often as the server tells them", async () => {
+	const it = bench();
+	const told = [];
+	it.client.addEventListener("invitations", ({ detail }) => told.push(detail.map(({ room, by }) => `${room} ${by}`).join()));
+	it.client.addEventListener("invited", ({ detail }) => told.push(`news ${detail.room} ${detail.from} ${detail.reason}`));
+	it.client.start();
+	it.socket.accept();
+	const den = { room: "den", by: "eve", at: 1 };
+	await it.socket.reply("hello", { user: "ann", session: "s1", limits: LIMITS, invitations: [den] });
+	await it.socket.reply("rooms", { rooms: [], invitations: [den, { ...den, room: "inn" }], rev: 7 });
+	it.socket.say({ ev: "invited", room: "bar", from: "kit", reason: "tea" });
+	const synced = it.client.sync();
+	await it.socket.reply("rooms", { rooms: [], rev: 8 });
+	await synced;
+	const again = it.client.sync();
+	await it.socket.reply("rooms", { rooms: [], invitations: [], rev: 9 });
+	await again;
+	assert.deepEqual(told, ["den eve", "den eve,inn eve", "news bar kit tea", ""]);
+});
+
 test("reading is gathered into one ack, which survives a lost connection", async () => {
 	const it = await inLobby(10);
 	it.socket.say(message(11));

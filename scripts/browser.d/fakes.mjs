@@ -1,11 +1,14 @@
 // A clock that moves only when told to, and a WebSocket whose server is the test.
 import { readFile } from "node:fs/promises";
 
-/** The module under test, loaded as a browser loads it. */
-export async function loadClient() {
-	const source = await readFile(new URL("../../src/page/client.js", import.meta.url));
+/** A module of the page that needs no other, loaded as a browser loads it. */
+export async function load(name) {
+	const source = await readFile(new URL(`../../src/page/${name}`, import.meta.url));
 	return import(`data:text/javascript;base64,${source.toString("base64")}`);
 }
+
+/** The module under test. */
+export const loadClient = () => load("client.js");
 
 export class FakeClock {
 	time = 1_000_000;

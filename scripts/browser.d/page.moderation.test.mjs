@@ -192,6 +192,7 @@ test("a newcomer creates a private room, sets its topic, invites, and leaves", a
 	await ray.fill("#about-user", "kit");
 	await Promise.all([toast(ray, "Only the owner and moderators may invite into this room."), ray.press("#about-user", "Enter")]);
 	await ray.click("#leave");
+	await ray.click("#asking-go");
 	await opened(ray, "hall");
 	await until("the room to go", async () => (await ray.locator("#rooms a", { hasText: "den" }).count()) === 0);
 	// A name in use is refused; in a room without moderators everyone may set the topic.

@@ -6,6 +6,8 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 root=$PWD
+# Servers are there, which a user's path may not name.
+PATH=$PATH:/usr/sbin:/sbin
 
 # Says one line about what happens next.
 say() { printf '== %s\n' "$*"; }
@@ -21,18 +23,52 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# install PACKAGE: installs one of Debian's packages.
+# install PACKAGE…: installs packages of Debian. A server among them is started neither now nor at the next boot.
 install() {
-  command -v apt-get >/dev/null || die "install what Debian calls $1, and try again"
-  say "installing $1"
+  if ! command -v apt-get >/dev/null || ! as_root true 2>/dev/null; then
+    die "install what Debian calls $*, and try again"
+  fi
+  say "installing $*"
+  local guard=/usr/sbin/policy-rc.d units=/lib/systemd/system before
+  before=$(ls "$units" 2>/dev/null || true)
   as_root apt-get update -qq
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null
+  if [ -e "$guard" ]; then guard=''; fi
+  if [ -n "$guard" ]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$guard" >/dev/null
+    as_root chmod 755 "$guard"
+  fi
+  local code=0
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null || code=$?
+  [ -z "$guard" ] || as_root rm "$guard"
+  if command -v systemctl >/dev/null; then
+    comm -13 <(echo "$before") <(ls "$units") | grep -E '^(nginx|haproxy|apache2|lighttpd|caddy)[.]service$' |
+      xargs --no-run-if-empty --max-args=1 systemctl disable --quiet || true
+  fi
+  return "$code"
 }
 
-# need COMMAND PACKAGE: installs PACKAGE if there is no COMMAND.
+# need COMMAND PACKAGE [COMMAND PACKAGE]…: installs the packages, together, whose command is missing. A command with a
+# blank is run to see whether it is there.
 need() {
-  command -v "$1" >/dev/null || install "$2"
+  local missing=()
+  while [ $# -gt 1 ]; do
+    case $1 in
+      *' '*) eval "$1" >/dev/null 2>&1 || missing+=("$2") ;;
+      *) command -v "$1" >/dev/null || missing+=("$2") ;;
+    esac
+    shift 2
+  done
+  [ ${#missing[@]} = 0 ] || install "${missing[@]}"
 }
+
+# The programs that the tests run, and Debian's packages of them: of each part, for itself and for scripts/setup.
+needs_basic=(cc build-essential ss iproute2 strace strace nc netcat-openbsd 'python3 -c "import ensurepip, venv"' python3-venv)
+needs_node=(node nodejs npm npm)
+needs_browser=(chromium chromium 'ls /usr/share/fonts/*/*' fonts-dejavu-core)
+needs_clients=(tclsh tcl 'echo "exit [catch {package require websocket}]" | tclsh' tcllib 'perl -MMojolicious -e1' libmojolicious-perl
+  'ruby -e "require %q(faye/websocket)"' ruby-faye-websocket)
+needs_proxies=(nginx nginx-light 'ls /usr/lib/nginx/modules/ngx_stream_module.so' libnginx-mod-stream haproxy haproxy
+  apache2 apache2-bin lighttpd lighttpd caddy caddy)
 
 need_cargo() {
   command -v cargo >/dev/null || die "cargo is missing; install Rust 1.95 or later from https://rustup.rs"
@@ -43,8 +79,7 @@ need_venv() {
   local venv=$root/scripts/.venv list=$root/scripts/lib/requirements.txt
   python=$venv/bin/python
   if [ -x "$python" ] && cmp -s "$list" "$venv/requirements.txt"; then return; fi
-  need python3 python3
-  python3 -c 'import ensurepip, venv' 2>/dev/null || install python3-venv
+  need 'python3 -c "import ensurepip, venv"' python3-venv
   say "installing the Python packages into scripts/.venv"
   python3 -m venv --clear "$venv"
   "$python" -m pip install --quiet --disable-pip-version-check --requirement "$list"
@@ -53,8 +88,7 @@ need_venv() {
 
 # need_npm FOLDER: installs the packages that FOLDER's lock file names, once for each state of it.
 need_npm() {
-  need node nodejs
-  need npm npm
+  need "${needs_node[@]}"
   if cmp -s "$1/package-lock.json" "$1/node_modules/.installed"; then return; fi
   say "installing the Node packages of ${1#"$root"/}"
   npm ci --prefix "$1" --no-audit --no-fund --silent

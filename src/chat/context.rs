@@ -23,7 +23,7 @@ pub(super) enum Timer {
     EphemeralDue(RoomKey),
     /// A room has had no member for long enough to be dropped.
     RoomEmpty(RoomKey),
-    /// Receipts have been gathered long enough to be written.
+    /// Marks have been gathered long enough to be written.
     SaveReceipts,
     /// Pages that could not be read are tried again.
     RetryPages,

@@ -62,9 +62,7 @@ use self::directory::Directory;
 use self::ephemeral::{Ephemeral, EphemeralMut};
 use self::model::log::{LogReply, LogRequest, Query, Snapshot, Suspensions, Ticket};
 use self::model::output::{Fanout, Output, Request};
-use self::operations::{
-    Answer, absence, log_replies, members, restore, room_end, session_lifecycle,
-};
+use self::operations::{Answer, absence, ack, log_replies, restore, room_end, session_lifecycle};
 use self::pending::{Pending, PendingOp, Requester};
 use self::rooms::{Lookup, Rooms};
 use crate::net::ConnId;
@@ -100,6 +98,12 @@ impl Chat {
             ephemeral: Ephemeral::default(),
             pending: Pending::default(),
         }
+    }
+
+    /// Makes this start's epochs differ from those of another start at the same wall time, as it
+    /// comes without a clock that outlives the power. To be called before anything else.
+    pub fn vary_epochs(&mut self, random: u128) {
+        self.rooms.vary_epochs(random);
     }
 
     /// Takes up the store's snapshot of the rooms, before anybody comes.
@@ -163,7 +167,7 @@ impl Chat {
                 Timer::UserAbsent(user) => absence::on_user_absent(self, user),
                 Timer::EphemeralDue(room) => self.ephemeral_mut().on_timer(room),
                 Timer::RoomEmpty(room) => room_end::on_room_empty(self, room),
-                Timer::SaveReceipts => members::save_receipts(self),
+                Timer::SaveReceipts => ack::save(self),
                 Timer::RetryPages => {
                     for conn in std::mem::take(&mut self.delivery.stuck) {
                         self.bring_up(conn);
@@ -203,7 +207,7 @@ impl Chat {
     /// answered.
     pub fn stop(&mut self, now: Now) {
         self.end_turn(now);
-        members::save_receipts(self);
+        ack::save(self);
         self.context.stopping = true;
     }
 
@@ -364,7 +368,10 @@ impl Chat {
         while let Some(wanted) = self.delivery.pages.next_to_read() {
             let head = self.rooms.of_log(wanted.log).map_or(0, |key| self.rooms[key].head);
             let (log, from, to) = (wanted.log, wanted.from, wanted.to.min(head));
-            self.begin_read(PendingOp::Page((log, from)), Query::Page { log, from, to });
+            self.begin_read(
+                PendingOp::Page((log, from)),
+                Query::Page { log, from, to, limit: u32::MAX },
+            );
         }
     }
 }

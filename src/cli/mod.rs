@@ -53,13 +53,13 @@ struct Settings {
     /// TOML file to read settings from
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
-    /// HTTP and WebSocket address [default: 127.0.0.1:8080]
+    /// HTTP and WebSocket addresses [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", global = true)]
     listen: Option<String>,
-    /// Plain TCP address, or "off" [default: 127.0.0.1:9000]
+    /// Plain TCP addresses, or "off" [default: 127.0.0.1:9000]
     #[arg(long, value_name = "ADDR", global = true)]
     tcp: Option<String>,
-    /// Metrics and health address, or "off" [default: 127.0.0.1:9091]
+    /// Metrics/health addresses, or "off" [default: 127.0.0.1:9091]
     #[arg(long, value_name = "ADDR", global = true)]
     admin: Option<String>,
     /// Database directory [default: ./chinwag-data]
@@ -189,6 +189,7 @@ fn summary(loaded: &Loaded) -> String {
         _ = writeln!(text, "{count} room policies; what they do not set is as for all other rooms");
     }
     text.extend(policy_changes.iter().map(line));
+    text.extend(config.warnings().iter().map(|warning| format!("warning: {warning}\n")));
     text
 }
 

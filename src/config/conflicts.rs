@@ -66,22 +66,28 @@ fn at_least(values: &Values, rule: AtLeast) -> Option<(String, Option<&Origin>)>
 }
 
 fn listeners(values: &Values) -> Vec<ConfigFault> {
-    let address = |name: &str| match values.get(name)? {
-        Assigned { value: Value::Address(address), origin } => Some((*address, origin.as_ref())),
-        _ => None,
-    };
-    let fault = |(earlier, name): (&str, &str)| {
-        let ((other, at_other), (own, at_own)) = (address(earlier)?, address(name)?);
-        let what = format!(
-            "{earlier} = \"{other}\" and {name} = \"{own}\" would listen on the same port: give one \
-             of them another"
-        );
-        collide(own, other).then(|| ConfigFault::new(what, at_own.or(at_other)))
-    };
-    [("listen", "tcp"), ("listen", "admin"), ("tcp", "admin")]
-        .into_iter()
-        .filter_map(fault)
-        .collect()
+    let mut faults = Vec::new();
+    let mut before: Vec<(&str, SocketAddr, Option<&Origin>)> = Vec::new();
+    for name in ["listen", "tcp", "admin"] {
+        let Some(Assigned { value: Value::Addresses(addresses), origin }) = values.get(name) else {
+            continue;
+        };
+        for own in addresses {
+            let other = before.iter().find(|(earlier, other, _)| {
+                // One setting's listeners of both families share a port: they are kept apart.
+                collide(*own, *other) && (*earlier != name || own.is_ipv4() == other.is_ipv4())
+            });
+            if let Some((earlier, other, at_other)) = other {
+                let what = format!(
+                    "{earlier} = \"{other}\" and {name} = \"{own}\" would listen on the same port: \
+                     give one of them another"
+                );
+                faults.push(ConfigFault::new(what, origin.as_ref().or(*at_other)));
+            }
+            before.push((name, *own, origin.as_ref()));
+        }
+    }
+    faults
 }
 
 /// Whether the system would refuse to bind both. Port 0 is a different one each time.

@@ -35,6 +35,7 @@ mod unknown;
 mod value;
 mod value_type;
 mod values;
+mod warnings;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -56,11 +57,13 @@ pub const DEFAULTS: &str = include_str!("defaults.toml");
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 pub struct Config {
     /// Where HTTP and WebSocket are served. Port 0 lets the system choose.
-    pub listen: SocketAddr,
-    /// Where plain TCP is served, `None` if nowhere.
-    pub tcp: Option<SocketAddr>,
-    /// Where metrics and health are served, `None` if nowhere.
-    pub admin: Option<SocketAddr>,
+    pub listen: Vec<SocketAddr>,
+    /// Where plain TCP is served; empty if nowhere.
+    #[serde(default)]
+    pub tcp: Vec<SocketAddr>,
+    /// Where metrics and health are served; empty if nowhere.
+    #[serde(default)]
+    pub admin: Vec<SocketAddr>,
     /// The directory for what must outlive the process.
     pub data: PathBuf,
     /// Whether `/echo` answers each WebSocket message with itself.

@@ -65,25 +65,29 @@ sections! {
         connections: Option<usize> = OptionalOr("auto", &COUNT),
         /// Connections at a time from one IP address; `None`: no bound. The next one is refused as
         /// above.
-        per_address: Option<usize> = OptionalOr("off", &COUNT),
+        per_address: Option<u32> = OptionalOr("off", &COUNT),
         /// Whether `per_address` holds for loopback addresses too.
         per_address_loopback: bool = Switch,
         /// Bytes of one message's text and data together (4001 above), and the base of the bound on
         /// a frame's size (1009 above).
         message_bytes: usize = MESSAGE_BYTES,
         /// Fragments of one WebSocket message (1009 above).
-        fragments: usize = COUNT,
+        fragments: u32 = COUNT,
         /// Requests a second on one connection, as the refill of a token bucket of `burst`; `None`:
-        /// no bound (5001 above, 4102 when it goes on).
+        /// no bound. Who sends faster is read at this rate. Lines and messages without anything
+        /// count like requests.
         rate_per_s: Option<u32> = OptionalOr("off", &RATE),
         /// Requests at once on one connection. Without meaning if `rate_per_s` is `None`.
         burst: u32 = RATE,
-        /// WebSocket control frames a second on one connection; `None`: no bound (4102 above).
+        /// WebSocket control frames a second on one connection, likewise.
         control_per_s: Option<u32> = OptionalOr("off", &RATE),
         /// WebSocket control frames at once. Without meaning if `control_per_s` is `None`.
         control_burst: u32 = RATE,
+        /// Bytes of one connection that were read and wait for their turn at the rate. Of what was
+        /// sent before a FIN, this much is done (4102 if there was more).
+        read_ahead: usize = Bytes(1 << 10, 1 << 30),
         /// Errors in a row, with no success between them, until a connection is closed (4102).
-        errors_in_a_row: u32 = RATE,
+        errors_in_a_row: u16 = Count(1, 65_535),
         /// Rooms that one user may be a member of (3011 above).
         rooms: usize = Count(1, 65_536),
         /// Sessions of one user at a time (3012 above).
@@ -96,7 +100,7 @@ sections! {
         /// Members of one room (3009 above).
         room_members: usize = COUNT,
         /// Items in one answer to `history`; a higher `limit` is lowered to this.
-        history_page: usize = Count(1, 10_000),
+        history_page: u32 = Count(1, 10_000),
         /// Records that a `join` or a resume may ask for at once; earlier ones are told as a gap.
         replay: usize = COUNT,
         /// Records that a room keeps in memory; the oldest goes first.

@@ -3,14 +3,14 @@
 use super::sections::{AGE, Compression, Http, Limits, MESSAGE_BYTES, Rooms, Timeouts};
 use super::value_type::Setting;
 use super::value_type::ValueType::{
-    self, Address, Bytes, Count, Creators, Directory, LogFilter, OptionalOr, Pattern, PolicyName,
+    self, Addresses, Bytes, Count, Creators, Directory, LogFilter, OptionalOr, Pattern, PolicyName,
     Switch, Word,
 };
 
 /// The header of the tables with settings for some of the rooms.
 pub(super) const POLICY_SECTION: &str = "room_policy";
 
-const ADDRESS_OR_OFF: ValueType = OptionalOr("off", &Address);
+const ADDRESSES_OR_OFF: ValueType = OptionalOr("off", &Addresses);
 const DURABILITY: ValueType = Word(&["disk", "os", "memory"]);
 /// 2^53: the highest `seq`.
 const KEEP_RECORDS: ValueType = OptionalOr("off", &Count(1, 1 << 53));
@@ -18,9 +18,9 @@ const KEEP_BYTES: ValueType = OptionalOr("off", &Bytes(1, 1 << 50));
 
 /// Those before the first section.
 const TOP: &[Setting] = &[
-    ("listen", Address),
-    ("tcp", ADDRESS_OR_OFF),
-    ("admin", ADDRESS_OR_OFF),
+    ("listen", Addresses),
+    ("tcp", ADDRESSES_OR_OFF),
+    ("admin", ADDRESSES_OR_OFF),
     ("data", Directory),
     ("durability", DURABILITY),
     ("echo", Switch),

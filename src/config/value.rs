@@ -16,7 +16,7 @@ pub(super) enum Value {
     Number(u64),
     Bytes(u64),
     Time(Duration),
-    Address(SocketAddr),
+    Addresses(Vec<SocketAddr>),
     Text(String),
     List(Vec<String>),
     /// The word that stands for having none, such as `off`.
@@ -52,6 +52,9 @@ impl fmt::Display for Value {
                 toml::Value::from(units::render(*bytes, units::BYTES))
             }
             Self::Time(time) => toml::Value::from(units::render(millis(*time), units::TIMES)),
+            Self::Addresses(addresses) if addresses.len() == 1 => {
+                toml::Value::from(addresses.iter().map(ToString::to_string).collect::<String>())
+            }
             other => toml::Value::try_from(other).map_err(|_unwritable| fmt::Error)?,
         };
         write!(f, "{written}")

@@ -25,8 +25,8 @@ pub(super) enum ValueType {
     Bytes(u64, u64),
     /// A length of time between two others, in milliseconds: text with a unit.
     Time(u64, u64),
-    /// An IP address and a port.
-    Address,
+    /// IP addresses with their ports: one, or a list of them.
+    Addresses,
     /// The path of a directory, which need not exist.
     Directory,
     /// One of a few words.
@@ -61,7 +61,7 @@ impl ValueType {
             },
             Self::Bytes(min, max) => parse_bytes(raw, min, max),
             Self::Time(min, max) => parse_time(raw, min, max),
-            Self::Address => text(ADDRESS, &|text| text.parse().ok().map(Value::Address)),
+            Self::Addresses => parse_addresses(raw).ok_or_else(|| ADDRESSES.to_owned()),
             // No system call takes a path with a NUL in it.
             Self::Directory => text("must be the path of a directory", &|text| {
                 (!text.is_empty() && !text.contains('\0')).then(|| Value::Text(text.to_owned()))
@@ -91,14 +91,17 @@ impl ValueType {
     }
 }
 
-const ADDRESS: &str = r#"must be an IP address and a port such as "127.0.0.1:8080" or "[::]:8080""#;
+const ADDRESSES: &str = r#"must be an IP address and a port such as "127.0.0.1:8080" or "[::]:8080", or a list of up to 64"#;
+/// Addresses of one kind of listener: listeners are numbered in eight bits, and there are three
+/// kinds.
+const ADDRESSES_MAX: usize = 64;
 const LOG_FILTER: &str = "must be off, error, warn, info, debug or trace, or several with a module's \
                           name such as \"info,session=debug\"";
 const SIZE: &str =
     r#"must be a number of bytes such as 65536 or "64KiB" (units: B, KiB, MiB, GiB)"#;
 const HOST: &str = r#"is not a host name without scheme and port, such as "chat.example.org""#;
-const ORIGIN: &str = "is not an origin: http or https, a host and the port if it is not the scheme's \
-                      own, such as \"https://chat.example.org\"";
+const ORIGIN: &str = "is not an origin: a scheme, a host and perhaps a port, without a slash at the \
+                      end, such as \"https://chat.example.org\" or \"capacitor://localhost\"";
 const CREATORS: &str =
     r#"must be "anyone", "nobody" or a list of users' names such as ["ann", "bob"]"#;
 const ROOM: &str = r#"must be a room's name, such as "tmp/*""#;
@@ -159,6 +162,12 @@ fn parse_time(raw: RawValue<'_>, min: u64, max: u64) -> Result<Value, String> {
 /// Milliseconds of a day.
 const DAY: u64 = 86_400_000;
 
+fn parse_addresses(raw: RawValue<'_>) -> Option<Value> {
+    let items = raw.list().or_else(|| Some(vec![raw.text()?]))?;
+    let addresses: Vec<_> = items.iter().map(|item| item.parse().ok()).collect::<Option<_>>()?;
+    (1..=ADDRESSES_MAX).contains(&addresses.len()).then_some(Value::Addresses(addresses))
+}
+
 fn parse_list(
     raw: RawValue<'_>,
     parse: impl Fn(&str) -> Result<String, String>,
@@ -183,8 +192,11 @@ fn parse_host(text: &str) -> Result<String, String> {
 }
 
 fn parse_origin(text: &str) -> Result<String, String> {
-    // Browsers send origins in lower case, and they are compared byte for byte.
-    let origin = text.to_ascii_lowercase();
+    // Browsers send scheme and host in lower case, and they are compared byte for byte.
+    let host = text.find("://").map_or(0, |colon| colon + "://".len());
+    let path = text.get(host..).and_then(|rest| rest.find('/')).map_or(text.len(), |at| host + at);
+    let (before, path) = text.split_at_checked(path).unwrap_or((text, ""));
+    let origin = before.to_ascii_lowercase() + path;
     let is_origin = OriginPolicy::new([&origin], false).is_ok();
     if is_origin { Ok(origin) } else { Err(ORIGIN.to_owned()) }
 }

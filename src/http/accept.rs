@@ -3,10 +3,17 @@
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 
 /// The constant that is hashed with a key (section 1.3).
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Takes a last character whose low bits, which no byte is made of, are not zero: the key that
+/// section 4.1 prints has such (erratum 3150), and the answer is made of the text as it came.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
 
 /// Characters of an accept value: 20 bytes in base64.
 const ACCEPT_TEXT_LEN: usize = 4 * 20_usize.div_ceil(3);
@@ -16,14 +23,14 @@ const ACCEPT_TEXT_LEN: usize = 4 * 20_usize.div_ceil(3);
 pub struct AcceptKey([u8; ACCEPT_TEXT_LEN]);
 
 impl AcceptKey {
-    /// The answer to `key`, the value of `Sec-WebSocket-Key`; `None` if that is not the canonical
-    /// base64 form of 16 bytes.
+    /// The answer to `key`, the value of `Sec-WebSocket-Key`; `None` if that is not a base64
+    /// form of 16 bytes.
     #[must_use]
     pub fn of(key: &[u8]) -> Option<Self> {
-        // Room for the padding, which the decoder estimates with; a longer key does not fit. It
-        // wants the padding, and no bits behind the last byte, so 16 bytes have one form.
+        // Room for the padding, which the decoder wants and estimates with; a longer key does not
+        // fit.
         let mut nonce = [0; 18];
-        if STANDARD.decode_slice(key, &mut nonce) != Ok(16) {
+        if LENIENT.decode_slice(key, &mut nonce) != Ok(16) {
             return None;
         }
         let mut hash = sha1_smol::Sha1::new();
@@ -71,13 +78,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_16_bytes_of_canonical_base64_is_refused() {
+    fn bits_of_a_key_that_no_byte_is_made_of_may_be_anything() {
+        for last in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".chars() {
+            let key = format!("AQIDBAUGBwgJCgsMDQ4PE{last}==");
+            assert!(AcceptKey::of(key.as_bytes()).is_some(), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_16_bytes_of_base64_is_refused() {
         for key in [
             "",
             "dGhlIHNhbXBsZSBub25jZQ",
             "dGhlIHNhbXBsZSBub25jZQ=",
             "dGhlIHNhbXBsZSBub25jZQ===",
-            "dGhlIHNhbXBsZSBub25jZR==",
             "dGhlIHNhbXBsZSBub25jZQ=a",
             "dGhlIHNhbXBsZSBub25jZQAA",
             "dGhlIHNhbXBsZSBub25jZQA=",

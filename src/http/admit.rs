@@ -1,10 +1,10 @@
 //! The one order in which a request is checked on its way in.
 //!
 //! ```text
-//!  limits ─▶ head ─▶ Host ─▶ Origin ─▶ route ─▶ method ─▶ upgrade
-//!  413 414   400     400     403       404      405       400 426
-//!  431       505     421
-//!  └─ HeadParser ─┘  └─ admit ───────────────────────────────────┘
+//!  limits ─▶ head ─▶ body ─▶ Host ─▶ Origin ─▶ route ─▶ method ─▶ upgrade
+//!  414 431   400     413     400     403       404      405       400 426
+//!            505     415 417 421
+//!  └────── HeadParser ────┘  └─ admit ───────────────────────────────────┘
 //! ```
 //!
 //! Nothing about the paths can be learnt by a page or under a name that is not allowed in.

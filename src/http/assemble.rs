@@ -18,7 +18,7 @@ impl<S> Part<S> {
     fn append(&mut self, bytes: &[u8], limits: Limits) {
         let len = self.bytes.len() + bytes.len();
         if len > self.bytes.capacity() {
-            let wanted = len.next_power_of_two().min(usize::from(limits.head_len_max)).max(len);
+            let wanted = len.next_power_of_two().min(limits.head_len_max).max(len);
             self.bytes.reserve_exact(wanted - self.bytes.len());
         }
         self.bytes.extend_from_slice(bytes);
@@ -99,7 +99,7 @@ impl<S: StartLine> Assembler<S> {
     ) -> Result<Option<Complete<'a, S>>, Refusal> {
         let before = begun.bytes.len();
         // No more than can be the head's: the rest may be a long message.
-        let room = usize::from(self.limits.head_len_max).saturating_sub(before);
+        let room = self.limits.head_len_max.saturating_sub(before);
         begun.append(input.get(..room).unwrap_or(input), self.limits);
         let Some(head_len) = begun.scan.advance(&begun.bytes, self.limits)? else {
             *part = Some(begun);

@@ -226,7 +226,7 @@ impl<'a> Answer<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::render_switching;
+    use crate::http::{HttpDate, render_switching};
 
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
     const OFFERED: [&str; 2] = ["chinwag.v2", "chinwag.v1"];
@@ -275,7 +275,7 @@ mod tests {
         for protocol in [None, Some("chinwag.v1")] {
             for extensions in [None, Some("permessage-deflate; server_no_context_takeover")] {
                 let mut out = Vec::new();
-                render_switching(&mut out, &accept, protocol, extensions);
+                render_switching(&mut out, HttpDate::at(0), &accept, protocol, extensions);
                 let head_len = out.len();
                 out.extend_from_slice(b"frames");
                 let text = String::from_utf8(out).unwrap();

@@ -66,6 +66,10 @@ impl HeadParser {
         };
         let mut head = Head { bytes, line, scan, authority: None };
         head.check_framing()?;
+        // Of another method it is answered first that the path does not have it.
+        if head.method() != Method::Other {
+            head.check_body()?;
+        }
         head.authority = head.parse_authority()?;
         Ok(Parsed::Head { head, consumed })
     }
@@ -97,7 +101,8 @@ impl PartialHead {
     }
 }
 
-/// A request head that is well-formed, has no body, and names one host if it is of HTTP/1.1.
+/// A request head that is well-formed and names one host if it is of HTTP/1.1. It has a body only
+/// if its method is one that no path here has.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
     bytes: &'a [u8],
@@ -173,10 +178,12 @@ impl<'a> Head<'a> {
 
     /// Whether another request may follow on this connection (RFC 9112 section 9.3): in HTTP/1.1,
     /// unless the client says `Connection: close` or asks for any upgrade, since after an upgrade
-    /// that did not happen a proxy on the way may take what follows for something else.
+    /// that did not happen a proxy on the way may take what follows for something else. Nor if a
+    /// body follows, which nobody reads.
     #[must_use]
     pub fn keep_alive(&self) -> bool {
         self.line.version == Version::Http11
+            && self.check_body().is_ok()
             && !self.scan.seen.contains(Name::Upgrade)
             && !self.values(Name::Connection).any(|value| list::names(value, "close"))
     }
@@ -187,24 +194,28 @@ impl<'a> Head<'a> {
         self.values(Name::Upgrade).any(|value| list::names(value, "websocket"))
     }
 
-    /// Refuses a body, in any of the ways in which one can be announced (RFC 9112 section 6).
+    /// Refuses what leaves open where the request ends (RFC 9112 section 6), whatever the method.
     fn check_framing(&self) -> Result<(), Refusal> {
-        let seen = self.scan.seen;
-        if seen.contains(Name::TransferEncoding) {
+        if self.scan.seen.contains(Name::TransferEncoding) {
             self.check_coding()?;
         }
         if self.is_repeated(Name::ContentLength) {
             return Err(Refusal::LengthRepeated);
         }
-        let length = self.value(Name::ContentLength).map_or(Ok(()), check_length);
-        if length == Err(Refusal::LengthForm) {
-            return length;
+        match self.value(Name::ContentLength) {
+            Some(length) if !is_length(length) => Err(Refusal::LengthForm),
+            Some(_) | None => Ok(()),
         }
+    }
+
+    /// Refuses a body, in any of the ways in which one can be announced.
+    fn check_body(&self) -> Result<(), Refusal> {
+        let seen = self.scan.seen;
         if seen.contains(Name::ContentEncoding) {
             return Err(Refusal::ContentCoding);
         }
-        length?;
-        if seen.contains(Name::TransferEncoding) {
+        let has_length = self.value(Name::ContentLength).is_some_and(|length| length != b"0");
+        if has_length || seen.contains(Name::TransferEncoding) {
             return Err(Refusal::Body);
         }
         // Expectations came with HTTP/1.1 and mean nothing before (RFC 9110 section 10.1.1).
@@ -249,12 +260,7 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Accepts only `0`: any other number announces a body, and anything else may be an attempt at
-/// request smuggling.
-fn check_length(value: &[u8]) -> Result<(), Refusal> {
-    match value {
-        b"0" => Ok(()),
-        [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => Err(Refusal::Body),
-        _ => Err(Refusal::LengthForm),
-    }
+/// Whether `value` is a plain number: anything else may be an attempt at request smuggling.
+fn is_length(value: &[u8]) -> bool {
+    matches!(value, [b'0'] | [b'1'..=b'9', ..]) && value.iter().all(u8::is_ascii_digit)
 }

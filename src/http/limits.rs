@@ -1,15 +1,14 @@
 //! The bounds of a message head.
 
-/// How large a head may be. Sixteen bits are enough for any head that makes sense, and keep the
-/// positions within one small.
+/// How large a head may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a whole head, from the first to the empty line's last; a longer one is 431.
-    pub head_len_max: u16,
+    pub head_len_max: usize,
     /// Bytes of the first line without its CRLF; a longer one is 414.
-    pub first_line_len_max: u16,
+    pub first_line_len_max: usize,
     /// Field lines; one more is 431, never a partial view of them.
-    pub fields_max: u16,
+    pub fields_max: usize,
 }
 
 impl Limits {

@@ -18,13 +18,14 @@
 //! | [`authority`](Authority), [`host`](HostPolicy), [`origin`](OriginPolicy) | the host asked for, and the page |
 //! | `admit` | the order of the checks |
 //! | `upgrade`, `accept`, `client` | the opening handshake, from both sides |
-//! | `response`, `status`, `etag`, `refusal` | what is said in return |
+//! | `response`, `status`, `etag`, `date`, `refusal` | what is said in return |
 
 mod accept;
 mod admit;
 mod assemble;
 mod authority;
 mod client;
+mod date;
 mod etag;
 mod head;
 mod host;
@@ -47,12 +48,13 @@ pub use accept::{AcceptKey, encode_key};
 pub use admit::{Admission, Admitted, Route};
 pub use authority::{Authority, Host};
 pub use client::{AnswerParser, Mismatch, PartialAnswer, Switched, UpgradeRequest};
+pub use date::{DateClock, HttpDate};
 pub use etag::ETag;
 pub use head::{Head, HeadParser, Parsed, PartialHead};
 pub use host::{HostPolicy, PolicyError};
 pub use limits::Limits;
 pub use name::Name;
-pub use origin::OriginPolicy;
+pub use origin::{OriginPolicy, is_anybodys};
 pub use refusal::{Foreign, HeadPosition, Methods, Refusal};
 pub use request::{Method, Version};
 pub use response::{Response, TEXT};

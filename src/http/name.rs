@@ -5,6 +5,8 @@
 /// A field name that the server or the client looks for; all others are [`Name::Other`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name {
+    /// `Via`.
+    Via,
     /// `Host`.
     Host,
     /// `Origin`.
@@ -35,6 +37,10 @@ pub enum Name {
     WebSocketProtocol,
     /// `Sec-WebSocket-Extensions`.
     WebSocketExtensions,
+    /// `Forwarded`.
+    Forwarded,
+    /// `X-Forwarded-For`.
+    XForwardedFor,
     /// Any other.
     Other,
 }
@@ -45,12 +51,15 @@ impl Name {
         // No two that are looked for in one place share a length with many others, so the length
         // alone leaves at most two to compare with.
         let candidates: &[Self] = match text.len() {
+            3 => &[Self::Via],
             4 => &[Self::Host],
             6 => &[Self::Origin, Self::Expect],
             7 => &[Self::Upgrade],
+            9 => &[Self::Forwarded],
             10 => &[Self::Connection],
             13 => &[Self::IfNoneMatch, Self::Authorization],
             14 => &[Self::ContentLength],
+            15 => &[Self::XForwardedFor],
             16 => &[Self::ContentEncoding],
             17 => &[Self::WebSocketKey, Self::TransferEncoding],
             20 => &[Self::WebSocketAccept],
@@ -68,6 +77,7 @@ impl Name {
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
+            Self::Via => "Via",
             Self::Host => "Host",
             Self::Origin => "Origin",
             Self::Expect => "Expect",
@@ -83,12 +93,14 @@ impl Name {
             Self::WebSocketVersion => "Sec-WebSocket-Version",
             Self::WebSocketProtocol => "Sec-WebSocket-Protocol",
             Self::WebSocketExtensions => "Sec-WebSocket-Extensions",
+            Self::Forwarded => "Forwarded",
+            Self::XForwardedFor => "X-Forwarded-For",
             Self::Other => "",
         }
     }
 
     /// One bit for each name.
-    const fn bit(self) -> u16 {
+    const fn bit(self) -> u32 {
         match self {
             Self::Host => 1,
             Self::Origin => 1 << 1,
@@ -105,14 +117,17 @@ impl Name {
             Self::WebSocketVersion => 1 << 12,
             Self::WebSocketProtocol => 1 << 13,
             Self::WebSocketExtensions => 1 << 14,
-            Self::Other => 1 << 15,
+            Self::Via => 1 << 15,
+            Self::Forwarded => 1 << 16,
+            Self::XForwardedFor => 1 << 17,
+            Self::Other => 1 << 18,
         }
     }
 }
 
 /// Which names a head has, so that asking for an absent one costs nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct NameSet(u16);
+pub(super) struct NameSet(u32);
 
 impl NameSet {
     /// Adds `name`.
@@ -130,7 +145,10 @@ impl NameSet {
 mod tests {
     use super::*;
 
-    const ALL: [Name; 15] = [
+    const ALL: [Name; 18] = [
+        Name::Via,
+        Name::Forwarded,
+        Name::XForwardedFor,
         Name::Host,
         Name::Origin,
         Name::Expect,

@@ -33,24 +33,25 @@ pub(super) fn trim(bytes: &[u8]) -> &[u8] {
     rest.get(..rest.len().saturating_sub(blanks)).unwrap_or_default()
 }
 
-/// A stretch of a head. Heads are shorter than 64 KiB ([`Limits`](super::Limits)), so two small
+/// A stretch of a head. Heads are shorter than 4 GiB ([`Limits`](super::Limits)), so two small
 /// numbers name it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Span {
-    start: u16,
-    end: u16,
+    start: u32,
+    end: u32,
 }
 
 impl Span {
     /// The `len` bytes from `start` on.
     pub(super) fn new(start: usize, len: usize) -> Self {
-        let clamp = |position: usize| u16::try_from(position).unwrap_or(u16::MAX);
+        let clamp = |position: usize| u32::try_from(position).unwrap_or(u32::MAX);
         Self { start: clamp(start), end: clamp(start.saturating_add(len)) }
     }
 
     /// What it covers of `head`; nothing, if it is of another one.
     pub(super) fn of(self, head: &[u8]) -> &[u8] {
-        head.get(usize::from(self.start)..usize::from(self.end)).unwrap_or_default()
+        let position = |position: u32| usize::try_from(position).unwrap_or(usize::MAX);
+        head.get(position(self.start)..position(self.end)).unwrap_or_default()
     }
 }
 

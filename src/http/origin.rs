@@ -3,16 +3,18 @@
 //! A browser lets any page open a WebSocket to any server, and says in `Origin` which page it was.
 //! A page may use this server if its origin is
 //!
-//! - **the server's own**: the scheme is `http` or `https`, and host and port are those of the
-//!   request's `Host`, where an absent port stands for the scheme's default. The scheme is not
-//!   compared with the connection's: behind a proxy that ends TLS the page's is `https` and the
-//!   connection's is not;
-//! - or **configured**, as it stands, byte for byte.
+//! - **the server's own**: the scheme is `http` or `https` (or `ws` or `wss`, which some libraries
+//!   write), and host and port are those of the request's `Host`, where an absent port stands for
+//!   the scheme's default. The scheme is not compared with the connection's: behind a proxy that
+//!   ends TLS the page's is `https` and the connection's is not;
+//! - or **configured**: of a web page, with the same scheme, host and port; of anything else, such
+//!   as `capacitor://localhost` or `chrome-extension://ID`, byte for byte.
 //!
 //! Origins are compared as browsers write them: in lower case, without a path, without a trailing
-//! dot that the `Host` does not have. `null`, which sandboxed frames and local files have, matches
-//! no page and cannot be configured. A client without `Origin` is not a browser and passes unless
-//! configured otherwise, since it could send any origin anyway.
+//! dot that the `Host` does not have. `null` and `file://`, which sandboxed frames and local files
+//! have, match only if they are configured: any page can make itself such an origin. A client
+//! without `Origin` is not a browser and passes unless configured otherwise, since it could send
+//! any origin anyway.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
@@ -33,21 +35,17 @@ impl OriginPolicy {
     ///
     /// # Errors
     ///
-    /// An origin that no browser would send: with a path, a capital letter, a default port, or
-    /// without a scheme.
+    /// What no client sends as an origin: without a scheme, with a wildcard, with a slash at its
+    /// end, or with a capital letter in the scheme or the host.
     pub fn new<O: AsRef<str>>(
         allowed: impl IntoIterator<Item = O>,
         is_required: bool,
     ) -> Result<Self, PolicyError> {
         let allowed = allowed.into_iter().map(|origin| {
             let origin = origin.as_ref();
-            let is_default = |origin: &Origin<'_>| {
-                origin.authority.port == Some(origin.default_port) || origin.text.ends_with(':')
-            };
-            let parsed = Origin::parse(origin.as_bytes()).filter(|origin| !is_default(origin));
-            parsed.map(|_| origin.into()).ok_or_else(|| PolicyError {
+            is_origin(origin).then(|| origin.into()).ok_or_else(|| PolicyError {
                 value: origin.to_owned(),
-                expected: "an origin as browsers send it, as in https://chat.example.org",
+                expected: "an origin as clients send it, as in https://chat.example.org",
             })
         });
         Ok(Self { allowed: allowed.collect::<Result<_, _>>()?, is_required })
@@ -68,36 +66,37 @@ impl OriginPolicy {
 
     /// Whether a page of `origin` may use the server that was asked for as `host`.
     fn allows(&self, origin: &[u8], host: Option<Authority<'_>>) -> bool {
-        let is_own = || {
-            let origin = Origin::parse(origin);
-            origin.zip(host).is_some_and(|(origin, host)| origin.is_of(host))
-        };
-        // The configured origins come first, since they need no parsing.
-        self.allowed.iter().any(|allowed| allowed.as_bytes() == origin) || is_own()
+        // The configured origins come first, since they seldom need parsing.
+        if self.allowed.iter().any(|allowed| allowed.as_bytes() == origin) {
+            return true;
+        }
+        let Some(origin) = WebOrigin::parse(origin) else { return false };
+        let allowed = self.allowed.iter().filter_map(|text| WebOrigin::parse(text.as_bytes()));
+        host.is_some_and(|host| origin.is_of(host))
+            || allowed
+                .into_iter()
+                .any(|allowed| origin.scheme == allowed.scheme && origin.is_of(allowed.authority))
     }
 }
 
-/// An origin of a web page.
+/// The origin of a web page, or of a library that puts the WebSocket's own URL in its place.
 #[derive(Clone, Copy, Debug)]
-struct Origin<'a> {
-    text: &'a str,
+struct WebOrigin<'a> {
+    scheme: &'a str,
     authority: Authority<'a>,
     default_port: u16,
 }
 
-impl<'a> Origin<'a> {
+impl<'a> WebOrigin<'a> {
     /// Parses an origin as a browser writes it.
     fn parse(text: &'a [u8]) -> Option<Self> {
-        let text = super::octets::ascii(text)?;
-        let (rest, default_port) = match text.strip_prefix("http://") {
-            Some(rest) => (rest, 80),
-            None => (text.strip_prefix("https://")?, 443),
-        };
+        let (scheme, rest) = super::octets::ascii(text)?.split_once("://")?;
         // Browsers write origins in lower case; anything else was not written by one.
         if rest.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return None;
         }
-        Some(Self { text, authority: Authority::parse(rest.as_bytes())?, default_port })
+        let default_port = default_port(scheme)?;
+        Some(Self { scheme, authority: Authority::parse(rest.as_bytes())?, default_port })
     }
 
     /// Whether it is the origin of the page at `host`.
@@ -105,6 +104,37 @@ impl<'a> Origin<'a> {
         let port = |authority: Authority<'_>| authority.port.unwrap_or(self.default_port);
         self.authority.host == host.host && port(self.authority) == port(host)
     }
+}
+
+/// The port of a scheme of the web.
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" | "ws" => Some(80),
+        "https" | "wss" => Some(443),
+        _ => None,
+    }
+}
+
+/// Whether any page can give itself this origin, by a sandboxed frame or as a local file.
+#[must_use]
+pub fn is_anybodys(origin: &str) -> bool {
+    origin == "null" || origin.starts_with("file:")
+}
+
+/// Whether a client may send `text` as its origin: `null`, or a scheme, a host and perhaps a port.
+/// Some libraries send a whole URL, but nobody one that ends with a slash.
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return text == "null" };
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_lowercase())
+        && scheme.bytes().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte)
+        });
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    let is_host = !host.bytes().any(|byte| byte.is_ascii_uppercase())
+        && (default_port(scheme).is_none() || Authority::parse(host.as_bytes()).is_some());
+    let is_visible = |byte: u8| byte.is_ascii_graphic() && !b"*,\"<>\\".contains(&byte);
+    let has_end = !rest.ends_with(['/', '?', ':']) || scheme == "file";
+    is_scheme && is_host && has_end && rest.bytes().all(is_visible)
 }
 
 #[cfg(test)]
@@ -145,6 +175,61 @@ mod tests {
     }
 
     #[test]
+    fn the_default_port_may_stand_on_either_side_alone() {
+        check("https://app.example.org:443", "localhost:8080", true);
+        check("https://chat.example.org:443", "chat.example.org", true);
+        check("http://chat.example.org:80", "chat.example.org", true);
+        check("wss://chat.example.org", "chat.example.org:443", true);
+        check("ws://chat.example.org:80", "chat.example.org", true);
+        check("https://app.example.org:80", "localhost:8080", false);
+    }
+
+    #[test]
+    fn the_servers_own_address_may_be_written_as_that_of_a_websocket() {
+        check("ws://localhost:8080", "localhost:8080", true);
+        check("wss://chat.example.org", "chat.example.org", true);
+        check("ws://evil.example:8080", "localhost:8080", false);
+        check("wss://app.example.org", "localhost:8080", false);
+    }
+
+    #[test]
+    fn an_origin_of_any_scheme_may_be_configured_and_then_passes_as_it_stands() {
+        let host = Authority::parse(b"localhost:8080").unwrap();
+        for origin in [
+            "capacitor://localhost",
+            "ionic://localhost",
+            "tauri://localhost",
+            "app://obsidian.md",
+            "app://",
+            "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+            "moz-extension://5a3f0d3e-6a2b-4c3d-9e1f-0123456789ab",
+            "file://",
+            "null",
+            "ws://127.0.0.1:8080",
+            "wss://example.org",
+            "http://192.0.2.7/Ws",
+            "https://example.org:443",
+            "http://example.org:80",
+        ] {
+            let policy = OriginPolicy::new([origin], false).unwrap();
+            assert!(policy.allows(origin.as_bytes(), Some(host)), "{origin}");
+            assert!(!OriginPolicy::default().allows(origin.as_bytes(), Some(host)), "{origin}");
+            for other in ["https://evil.example", "capacitor://evil", "file:///x", "nul"] {
+                assert!(!policy.allows(other.as_bytes(), Some(host)), "{other} by {origin}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_origin_that_any_page_can_have_is_known_as_such() {
+        for (origin, expect) in
+            [("null", true), ("file://", true), ("https://null", false), ("app://file:", false)]
+        {
+            assert_eq!(is_anybodys(origin), expect, "{origin}");
+        }
+    }
+
+    #[test]
     fn every_other_page_may_not() {
         for origin in [
             "https://evil.example",
@@ -182,12 +267,12 @@ mod tests {
             "http:localhost:8080",
             "//localhost:8080",
             "localhost:8080",
-            "ws://localhost:8080",
+            "ws://localhost:8081",
             "http://127.0.0.1:8080",
             "http://[::1]:8080",
             "http://l\u{f6}calhost:8080",
             "https://app.example.org.",
-            "https://app.example.org:443",
+            "https://app.example.org:444",
             "https://app.example.org/",
             "http://app.example.org",
             "https://APP.example.org",
@@ -212,20 +297,23 @@ mod tests {
     }
 
     #[test]
-    fn what_no_browser_sends_cannot_be_configured() {
+    fn what_nobody_sends_cannot_be_configured() {
         for origin in [
             "",
-            "null",
             "*",
             "example.org",
+            "://example.org",
+            "HTTPS://example.org",
             "https://Example.org",
             "https://example.org/",
-            "https://example.org:443",
-            "http://example.org:80",
+            "https://example.org/a/",
             "https://example.org:",
             "https://*.example.org",
-            "wss://example.org",
             "https://a@example.org",
+            "https://",
+            "capacitor://localhost/",
+            "capacitor://local host",
+            "*://localhost",
         ] {
             let error = OriginPolicy::new([origin], false).unwrap_err();
             assert_eq!(error.value, origin);

@@ -10,13 +10,13 @@ pub struct HeadPosition {
     /// The line; the first line is 1.
     pub line: u16,
     /// The byte within the line.
-    pub byte: u16,
+    pub byte: usize,
 }
 
 impl HeadPosition {
     /// The byte at `offset` of `line`.
-    pub(super) fn new(line: u16, offset: usize) -> Self {
-        Self { line, byte: u16::try_from(offset).unwrap_or(u16::MAX).saturating_add(1) }
+    pub(super) const fn new(line: u16, offset: usize) -> Self {
+        Self { line, byte: offset.saturating_add(1) }
     }
 }
 
@@ -92,19 +92,24 @@ macro_rules! refusals {
 refusals! {
     // Limits.
     /// The head is longer than its limit.
-    HeadTooLarge { /** The limit in bytes. */ max: u16 }
-        => HeadTooLarge, "the request head is longer than {max} bytes: send fewer or shorter fields";
+    HeadTooLarge { /** The limit in bytes. */ max: usize }
+        => HeadTooLarge, "the request head is longer than {max} bytes: send fewer or shorter fields, or raise [http] head_bytes";
     /// The first line is longer than its limit.
-    FirstLineTooLong { /** The limit in bytes. */ max: u16 }
+    FirstLineTooLong { /** The limit in bytes. */ max: usize }
         => UriTooLong, "the request line is longer than {max} bytes: ask for a shorter path or query";
     /// There are more fields than the limit.
-    TooManyFields { /** The limit. */ max: u16 }
-        => HeadTooLarge, "the request has more than {max} header fields: send fewer";
+    TooManyFields { /** The limit. */ max: usize }
+        => HeadTooLarge, "the request has more than {max} header fields: send fewer, or raise [http] fields";
     /// The head was not complete within its deadline.
     HeadTimeout => RequestTimeout, "the request head was not complete in time: send it at once";
     /// The server cannot take another connection now.
     Overloaded { /** Seconds after which to try again. */ retry_after_s: u32 }
-        => ServiceUnavailable, "the server is full: try again in {retry_after_s} s";
+        => ServiceUnavailable, "the server is full ([limits] connections): try again in {retry_after_s} s";
+    /// The client's address has as many connections as one address may have.
+    AddressFull { /** Seconds after which to try again. */ retry_after_s: u32 }
+        => TooManyRequests, "too many connections from your address ([limits] per_address): close some, or try again in {retry_after_s} s";
+    /// The client's address is banned.
+    Banned => Forbidden, "your address is banned from this server";
 
     // The form of the head (RFC 9112).
     /// The bytes are of another protocol.
@@ -175,7 +180,7 @@ refusals! {
     CodingUnknown => NotImplemented,
         "only the transfer coding chunked is known: leave Transfer-Encoding out, no body is accepted";
     /// The request has a body.
-    Body => ContentTooLarge, "no request here has a body: send Content-Length: 0 or leave it out";
+    Body => ContentTooLarge, "a GET, HEAD or OPTIONS here has no body: leave Content-Length and the body out";
     /// The request has a content coding.
     ContentCoding => UnsupportedMediaType,
         "no content coding is accepted in requests: leave Content-Encoding out";
@@ -198,16 +203,16 @@ refusals! {
     OriginRepeated => Forbidden, "the Origin field is given twice: a browser sends exactly one";
     /// The origin is not the one of this server's page, nor a configured one.
     OriginForeign => Forbidden,
-        "pages of that origin may not use this server: open its own page, or have the origin configured";
+        "pages of that origin may not use this server: open its own page, or add the origin to [http] origins";
     /// There is no `Origin` where the configuration requires one.
-    OriginMissing => Forbidden, "this server is for browsers only: the Origin field is missing";
+    OriginMissing => Forbidden, "the Origin field is missing: send one, or turn [http] require_origin off";
 
     // The route.
     /// There is nothing at the path.
     NotFound => NotFound, "there is nothing at this path: the chat page is at / and the WebSocket at /ws";
     /// The path does not have the method.
     MethodNotAllowed { /** Which it has. */ allowed: Methods }
-        => MethodNotAllowed, "this path does not have that method: use {allowed}";
+        => MethodNotAllowed, "this path does not have that method: use {allowed}; what is said goes by the WebSocket at /ws or by the TCP port";
     /// The path of a WebSocket request has no WebSocket.
     UpgradeElsewhere => NotFound, "there is no WebSocket at this path: it is at /ws";
 
@@ -215,6 +220,9 @@ refusals! {
     /// A WebSocket endpoint was asked for something else.
     UpgradeRequired => UpgradeRequired,
         "this path speaks WebSocket only: send Upgrade: websocket and Connection: Upgrade";
+    /// The same, by way of a proxy, which will have taken the wish for an upgrade away.
+    UpgradeTaken => UpgradeRequired,
+        "this path speaks WebSocket only, and a proxy on the way has taken Upgrade away: have it pass Upgrade and Connection on";
     /// An upgrade was asked for in HTTP/1.0.
     UpgradeVersion => BadRequest,
         "a WebSocket needs HTTP/1.1: a proxy in between may have to be told to use it";

@@ -138,7 +138,7 @@ impl StartLine for RequestLine {
 impl Target {
     /// Parses `text`, which begins at `start` of the head and at `at` for people.
     fn parse(text: &[u8], method: Method, start: usize, at: HeadPosition) -> Result<Self, Refusal> {
-        let offset = usize::from(at.byte.saturating_sub(1));
+        let offset = at.byte.saturating_sub(1);
         if text.starts_with(b"/") {
             check_bytes(text, at.line, offset)?;
             return Ok(Self::path_and_query(text, start, None));

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::io::Write as _;
 
-use super::{ETag, Method, Methods, Refusal, Status};
+use super::{ETag, HttpDate, Method, Methods, Refusal, Status};
 
 /// Sent with every response.
 ///
@@ -35,6 +35,7 @@ enum Value {
     Text(&'static str),
     Number(u32),
     ETag(ETag),
+    Date(HttpDate),
 }
 
 /// A response: status, fields, body.
@@ -84,6 +85,13 @@ impl Response {
         self
     }
 
+    /// Adds the date, as every answer must have one.
+    #[must_use]
+    pub fn date(mut self, date: HttpDate) -> Self {
+        self.fields.push(("Date", Value::Date(date)));
+        self
+    }
+
     /// Sets the body and its type.
     #[must_use]
     pub fn body(self, content_type: &'static str, body: impl Into<Cow<'static, [u8]>>) -> Self {
@@ -113,6 +121,7 @@ impl Response {
                 Value::Text(text) => push(out, &[text]),
                 Value::Number(number) => push_number(out, u64::from(*number)),
                 Value::ETag(tag) => push(out, &[tag.as_str()]),
+                Value::Date(date) => push(out, &[date.as_str()]),
             }
             push(out, &["\r\n"]);
         }
@@ -146,8 +155,10 @@ impl From<Refusal> for Response {
         match refusal {
             Refusal::MethodNotAllowed { allowed } => response.field("Allow", allowed.allow()),
             Refusal::Connect => response.field("Allow", Methods::GetAndHead.allow()),
-            Refusal::Overloaded { retry_after_s } => response.number("Retry-After", retry_after_s),
-            Refusal::UpgradeRequired | Refusal::WebSocketVersion => {
+            Refusal::Overloaded { retry_after_s } | Refusal::AddressFull { retry_after_s } => {
+                response.number("Retry-After", retry_after_s)
+            }
+            Refusal::UpgradeRequired | Refusal::UpgradeTaken | Refusal::WebSocketVersion => {
                 response.offer_websocket().field("Sec-WebSocket-Version", "13")
             }
             _ => response,

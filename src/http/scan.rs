@@ -133,8 +133,8 @@ impl<S: StartLine> Scan<S> {
 
     /// Before which position the current line's LF must stand, and what it is otherwise.
     fn bound(&self, limits: Limits) -> (usize, Refusal) {
-        let head = usize::from(limits.head_len_max);
-        let first_line = self.line_start + usize::from(limits.first_line_len_max) + "\r\n".len();
+        let head = limits.head_len_max;
+        let first_line = self.line_start + limits.first_line_len_max + "\r\n".len();
         if self.start_line.is_none() && first_line < head {
             (first_line, Refusal::FirstLineTooLong { max: limits.first_line_len_max })
         } else {
@@ -161,7 +161,7 @@ impl<S: StartLine> Scan<S> {
         if text.is_empty() {
             return Ok(true);
         }
-        if self.fields.len() >= usize::from(limits.fields_max) {
+        if self.fields.len() >= limits.fields_max {
             return Err(Refusal::TooManyFields { max: limits.fields_max });
         }
         let field = parse_field(text, self.line_start, self.line)?;

@@ -8,7 +8,7 @@ use super::accept::AcceptKey;
 use super::list;
 use super::name::Name;
 use super::octets::{ascii, is_token_text};
-use super::{Head, Method, Methods, Refusal, Version};
+use super::{Head, HttpDate, Method, Methods, Refusal, Version};
 
 /// The subprotocol of the chat endpoint.
 pub const SUBPROTOCOL: &str = "chinwag.v1";
@@ -61,14 +61,16 @@ impl<'a> Upgrade<'a> {
 /// value of `Sec-WebSocket-Extensions`, in the server's own words.
 pub fn render_switching(
     out: &mut Vec<u8>,
+    date: HttpDate,
     accept: &AcceptKey,
     protocol: Option<&'static str>,
     extensions: Option<&str>,
 ) {
     out.extend_from_slice(
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-          Sec-WebSocket-Accept: ",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nDate: ",
     );
+    out.extend_from_slice(date.as_str().as_bytes());
+    out.extend_from_slice(b"\r\nSec-WebSocket-Accept: ");
     out.extend_from_slice(accept.as_str().as_bytes());
     for (name, value) in
         [(Name::WebSocketProtocol, protocol), (Name::WebSocketExtensions, extensions)]
@@ -89,7 +91,10 @@ fn check_wish(head: &Head<'_>) -> Result<(), Refusal> {
         return Err(Refusal::UpgradeForm);
     }
     if !head.asks_for_websocket() {
-        return Err(Refusal::UpgradeRequired);
+        let is_proxied = [Name::Via, Name::Forwarded, Name::XForwardedFor]
+            .into_iter()
+            .any(|name| head.value(name).is_some());
+        return Err(if is_proxied { Refusal::UpgradeTaken } else { Refusal::UpgradeRequired });
     }
     if head.version() == Version::Http10 {
         return Err(Refusal::UpgradeVersion);
@@ -123,13 +128,9 @@ struct Offer<'a> {
 impl<'a> Offer<'a> {
     fn parse(head: &Head<'a>) -> Result<Self, Refusal> {
         let mut offer = Self { has_protocols: false, bearer: None };
-        for value in head.values(Name::WebSocketProtocol) {
-            if list::elements(value).next().is_none() {
-                return Err(Refusal::ProtocolForm);
-            }
-            for element in list::elements(value) {
-                offer.add(element)?;
-            }
+        // A list without elements offers nothing: clients send an empty field for no protocols.
+        for element in head.values(Name::WebSocketProtocol).flat_map(list::elements) {
+            offer.add(element)?;
         }
         Ok(offer)
     }

@@ -30,6 +30,9 @@ impl Framing {
 pub enum Item<'a> {
     /// A whole item without its framing: at least one byte, at most the limit.
     Message(&'a [u8]),
+    /// A line or a length without anything: not to be answered, but counted, so that nobody sends
+    /// millions.
+    Empty,
     /// An item that is longer than the limit: said once, and the rest of it is skipped.
     TooLong {
         /// The limit that it exceeds, in bytes.

@@ -5,14 +5,13 @@ use super::{
     ChatMetrics, Counter, HttpMetrics, MemoryMetrics, Metrics, ReactorMetrics, StoreMetrics,
     TURN_MICROS_BOUNDS,
 };
-use crate::time::Tick;
 
 impl Metrics {
     /// The page for Prometheus. `close_reasons` are the labels of
     /// [`ReactorMetrics::closed`](super::ReactorMetrics::closed), in its order.
     ///
     /// The same series in the same order each time, whatever clients do.
-    pub fn render(&self, close_reasons: impl Iterator<Item = &'static str>, now: Tick) -> String {
+    pub fn render(&self, close_reasons: impl Iterator<Item = &'static str>, now_ms: u64) -> String {
         let mut page = Exposition::default();
         let version = [(env!("CARGO_PKG_VERSION"), 1)];
         page.gauges("chinwag_info", "The version that runs.", "version", version.into_iter());
@@ -23,7 +22,7 @@ impl Metrics {
         population(&self.chat, &mut page);
         messages(&self.chat, &mut page);
         memory(&self.memory, self.reactor.queued_bytes.value(), &mut page);
-        store(&self.store, now, &mut page);
+        store(&self.store, now_ms, &mut page);
         let dropped = crate::log::dropped();
         page.counter(
             "chinwag_log_lines_dropped_total",
@@ -185,7 +184,7 @@ fn memory(memory: &MemoryMetrics, queued_bytes: u64, page: &mut Exposition) {
     );
 }
 
-fn store(store: &StoreMetrics, now: Tick, page: &mut Exposition) {
+fn store(store: &StoreMetrics, now_ms: u64, page: &mut Exposition) {
     page.counter(
         "chinwag_store_records_total",
         "Records that were committed to the file.",
@@ -215,10 +214,15 @@ fn store(store: &StoreMetrics, now: Tick, page: &mut Exposition) {
         "Records that wait for the disk or are under way.",
         store.intake.value(),
     );
+    page.counter(
+        "chinwag_store_lock_waits_total",
+        "Half seconds for which another process had locked the file.",
+        store.lock_waits.value(),
+    );
     page.gauge(
         "chinwag_store_batch_seconds",
         "For how long the batch under way has been waiting for the disk.",
-        store.batch_age(now).as_secs(),
+        store.batch_age_ms(now_ms) / 1_000,
     );
     page.gauge("chinwag_store_trouble", "1 if records cannot be written.", store.trouble.value());
     let checks = [
@@ -243,7 +247,7 @@ mod tests {
     use super::*;
 
     fn render(metrics: &Metrics) -> String {
-        metrics.render(["bye", "reset"].into_iter(), Tick::ZERO)
+        metrics.render(["bye", "reset"].into_iter(), 0)
     }
 
     fn is_name(text: &str) -> bool {

@@ -1,13 +1,10 @@
 //! What the store counts.
 
-use std::time::Duration;
-
 use super::{Counter, Gauge, TURN_MICROS_BOUNDS};
-use crate::time::Tick;
 
 /// From here on a batch that has not ended counts as one that hangs: a disk that is merely slow
 /// syncs in less.
-const HANGS_AFTER: Duration = Duration::from_secs(10);
+const HANGS_AFTER_MS: u64 = 10_000;
 
 /// The store's cells: `busy` and `reads` are written by the loop, `intake` by whoever holds the
 /// intake's lock, all others by the writer.
@@ -26,6 +23,8 @@ pub struct StoreMetrics {
     pub pruned: Counter,
     /// Appends that were refused since too many waited.
     pub busy: Counter,
+    /// How often half a second was waited for a lock of another process.
+    pub lock_waits: Counter,
     /// Appends that were refused since they could not be written.
     pub refused: Counter,
     /// Questions that were put to the reader.
@@ -34,7 +33,7 @@ pub struct StoreMetrics {
     pub intake: Gauge,
     /// 1 if records cannot be written, otherwise 0.
     pub trouble: Gauge,
-    /// When the batch under way began: a millisecond more than its tick, 0 if there is none.
+    /// When the batch under way began: a millisecond more than its time, 0 if there is none.
     batch_since: Gauge,
     /// Looks at the whole file that found nothing.
     pub checks_sound: Counter,
@@ -49,9 +48,9 @@ pub struct StoreMetrics {
 }
 
 impl StoreMetrics {
-    /// A batch begins.
-    pub fn begin_batch(&self, now: Tick) {
-        self.batch_since.set(now.as_millis().saturating_add(1));
+    /// A batch begins. Times are milliseconds of the monotonic clock.
+    pub fn begin_batch(&self, now_ms: u64) {
+        self.batch_since.set(now_ms.saturating_add(1));
     }
 
     /// The batch has ended, well or not.
@@ -59,19 +58,17 @@ impl StoreMetrics {
         self.batch_since.set(0);
     }
 
-    /// For how long the batch under way has been waiting for the disk; nothing without one.
+    /// For how many milliseconds the batch under way has been waiting for the disk; 0 without one.
     #[must_use]
-    pub fn batch_age(&self, now: Tick) -> Duration {
-        match self.batch_since.value().checked_sub(1) {
-            Some(since) => now.since(Tick::from_millis(since)),
-            None => Duration::ZERO,
-        }
+    pub fn batch_age_ms(&self, now_ms: u64) -> u64 {
+        let since = self.batch_since.value().checked_sub(1);
+        since.map_or(0, |since| now_ms.saturating_sub(since))
     }
 
     /// Whether the disk has not answered for so long that what is sent now had better be refused.
     #[must_use]
-    pub fn hangs(&self, now: Tick) -> bool {
-        self.batch_age(now) >= HANGS_AFTER
+    pub fn hangs(&self, now_ms: u64) -> bool {
+        self.batch_age_ms(now_ms) >= HANGS_AFTER_MS
     }
 
     /// Counts one batch of `records` whose commit took `micros`.
@@ -93,13 +90,12 @@ mod tests {
     #[test]
     fn a_batch_hangs_when_it_has_not_ended_for_long() {
         let metrics = StoreMetrics::default();
-        let at = Tick::from_millis;
-        assert!(!metrics.hangs(at(60_000)), "there is none");
-        metrics.begin_batch(at(0));
-        assert_eq!((metrics.hangs(at(9_999)), metrics.hangs(at(10_000))), (false, true));
-        assert_eq!(metrics.batch_age(at(12_000)), Duration::from_secs(12));
+        assert!(!metrics.hangs(60_000), "there is none");
+        metrics.begin_batch(0);
+        assert_eq!((metrics.hangs(9_999), metrics.hangs(10_000)), (false, true));
+        assert_eq!(metrics.batch_age_ms(12_000), 12_000);
         metrics.end_batch();
-        assert!(!metrics.hangs(at(60_000)));
+        assert!(!metrics.hangs(60_000));
     }
 
     #[test]

@@ -64,8 +64,10 @@ close_reasons! {
     Violation => "violation",
     /// A message was larger than its limit (1009).
     TooBig => "too_big",
-    /// Too many errors or too much traffic (4102).
+    /// Too many errors (4102).
     Flooding => "flooding",
+    /// The peer sent FIN after more than is kept for its turn at the rate (4102).
+    Unread => "unread",
     /// A token is not good (4000, 1008).
     BadToken => "bad_token",
     /// The user is banned (4005).

@@ -13,6 +13,17 @@ pub type SharedFrame = Bytes;
 /// The effects of one or more inputs, in the order in which they are to be applied.
 pub type Effects = Vec<Effect>;
 
+/// What a connection is not read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// The peer must take its answers first. If it takes none, it has stalled.
+    Answers,
+    /// It sends faster than it may. It cannot be blamed for what it does not take meanwhile, since
+    /// it may be waiting for this end to read. Once it has sent FIN, the rest is read, so that the
+    /// end of a connection is noticed.
+    Rate,
+}
+
 /// A request to the reactor. An effect on a connection that is gone does nothing.
 #[derive(Clone, Debug)]
 pub enum Effect {
@@ -53,6 +64,8 @@ pub enum Effect {
     Pause {
         /// Whose.
         conn: ConnId,
+        /// What for.
+        pause: Pause,
     },
     /// Read again.
     Resume {

@@ -14,7 +14,7 @@ mod input;
 pub use close::{CloseReason, Ending};
 pub use conn_id::ConnId;
 pub use connect::{Connect, ConnectFault};
-pub use effect::{Effect, Effects, SharedFrame};
+pub use effect::{Effect, Effects, Pause, SharedFrame};
 pub use input::{Input, ListenerId, StopSignal};
 /// An address without a port, as plain data.
 pub use std::net::IpAddr;

@@ -14,8 +14,8 @@ export function messageToolbar(log, { rights, react, edit, remove, moderate, lea
 	const run = (act, ...more) => () => at && act(stateOf(at), ...more);
 	const emoji = EMOJI.map(([text, label]) => el("button", { ariaLabel: label, title: label, onclick: run(react, text) }, text));
 	const change = el("button", { onclick: run(edit) }, "Edit");
-	// The first press asks, so that a slip deletes nothing; the second deletes.
-	const confirm = () => (erase.dataset.armed ? at && remove(stateOf(at)) : arm(true));
+	// The first press asks, so that a slip deletes nothing; the second deletes, unless both are one double click.
+	const confirm = ({ detail }) => (!erase.dataset.armed ? arm(true) : detail < 2 && at && remove(stateOf(at)));
 	const erase = el("button", { onclick: confirm });
 	const more = el("button", { ariaLabel: "Moderate", title: "Moderate", onclick: run(moderate) }, "⋯");
 	const bar = el("div", { className: "actions", role: "toolbar", ariaLabel: "Message actions", ariaLive: "off" }, ...emoji, change, erase, more);

@@ -1,34 +1,23 @@
 /** The chat page: draws the state of a `Client`. Text reaches the document as text only. */
 import { messageToolbar } from "/actions.js";
+import { ask, leaving } from "/asking.js";
 import { Client, otherIn, present } from "/client.js";
+import { fold, readTyped } from "/commands.js";
+import { drawConnection } from "/connection.js";
 import { $, avatar, bdi, cached, el, isolated, place, setText } from "/dom.js";
+import { addressOf, count, invitationList, peopleList, roomList } from "/lists.js";
 import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
+import { View, logWindows } from "/log-window.js";
 import { canModerate, moderationDialogs } from "/moderation.js";
+import { commandRunner } from "/run-command.js";
 import { searchDialog } from "/search.js";
+import { remembered, stored } from "/storage.js";
+import { catchFiles, toast } from "/toasts.js";
 
-/** Entries kept of the open room; others are fetched again. */
-const SHOWN_MAX = 400;
-/** Entries in one fetch, and kept of each other room. */
-const PAGE = 60;
 const AWAY_MS = 60_000;
-const TOAST_MS = 7_000;
 const FIRST_ROOM = "lobby";
-/** Invitations kept; the oldest go first. */
-const INVITES_MAX = 20;
-
-/** A value that survives a reload of this tab, where the browser allows it. */
-function stored(key, value) {
-	try {
-		if (value !== undefined) sessionStorage.setItem(key, JSON.stringify(value));
-		return JSON.parse(sessionStorage.getItem(key));
-	} catch {
-		return null;
-	}
-}
-
-const count = (n) => (n > 99 ? "99+" : String(n || ""));
-/** Normalises a name as typed into one that the server accepts. */
-const fold = (name) => name.normalize("NFKC").trim().toLowerCase().replace(/\s+/g, "-");
+/** Drafts kept; those of rooms left longest ago go first. */
+const DRAFTS_MAX = 50;
 
 /** An error as a sentence. */
 function sentence(error) {
@@ -37,144 +26,51 @@ function sentence(error) {
 	return error.message.charAt(0).toUpperCase() + error.message.slice(1).replace(/\.?$/, ".") + hint;
 }
 
-/** A window on the log of a room. `more`: there are older entries; `atHead`: it reaches to the newest. */
-class View {
-	entries = [];
-	/** Edits, deletions and reactions that came after the end of the window. */
-	later = [];
-	more = true;
-	atHead = true;
-	loading = null;
-	draft = "";
-	newFrom = 0;
-}
-
 let chat;
+/** The name that was asked for, to be remembered if the user gets it. */
+let wished = null;
 let open = null;
 /** The message that is being edited: `{room, seq, draft}`. */
 let editing = null;
-/** The senders of invitations, by the name of the room. */
-const invites = new Map();
+/** What stands in the message field of other rooms, by their names. */
+let drafts = new Map();
+/** Counts what the user does, so that nothing that was asked for earlier takes the field away from under the fingers. */
+let doings = 0;
+/** Whether the user wants to be shown as away. */
+let isAway = false;
 /** Whether the log scrolls along with new messages. */
 let following = true;
-const views = new WeakMap();
-const roomNodes = new WeakMap();
+/** The message that a search has led to. */
+let sought = 0;
 const waitingStates = new WeakMap();
-const inviteNodes = new Map();
-const personNodes = new Map();
 
-const view = (room) => cached(views, room, () => new View());
 const label = (room) => (room.direct ? otherIn(room.name, chat.user) : room.name);
 const watched = () => !document.hidden && document.hasFocus();
 
-// --- The window on the log
+const refuse = (error) => toast(sentence(error));
+/** Whether we are, or are to be, in this room; not if it was left meanwhile. */
+const isMember = (room) => chat.rooms.get(room.name) === room;
 
-function note(room, text, ev = "note") {
-	view(room).entries.push({ ev, text, at: Date.now(), epoch: room.epoch });
-	draw();
-}
-
-/** Cuts one end off a window that has grown too large. */
-function trim(room, end) {
-	const shown = view(room);
-	const most = room === open ? SHOWN_MAX : PAGE;
-	const over = shown.entries.length - most;
-	if (over <= 0) return;
-	if (end === "newest") {
-		shown.entries.splice(most);
-		shown.atHead = false;
-	} else {
-		shown.entries.splice(0, over);
-		shown.more = shown.entries[0].epoch === room.epoch;
-	}
-}
-
-function onRecord({ room, item }) {
-	const shown = view(room);
-	const away = room !== open || !following;
-	// The window of a reader far above stays; newer entries are fetched on the way down.
-	if (room === open && away && shown.entries.length >= SHOWN_MAX) shown.atHead = false;
-	if (shown.atHead) {
-		shown.entries.push({ ...item, epoch: room.epoch });
-		trim(room, "oldest");
-	} else if (item.ev !== "message" && item.target) {
-		shown.later.push(item);
-		if (shown.later.length > SHOWN_MAX) shown.later.shift();
-	}
-	if (!shown.newFrom && item.ev === "message" && item.from !== chat.user && (away || !watched())) shown.newFrom = item.seq;
-	draw();
-}
-
-function onGap({ room, from, to, why }) {
-	// Too many for a replay: the window restarts here.
-	if (why === "limit") return Object.assign(view(room), new View(), { draft: view(room).draft });
-	const what = from === to ? `Message ${from} is` : `Messages ${from}–${to} are`;
-	note(room, `${what} ${why === "pruned" ? "no longer stored" : "missing"}.`);
-}
-
-function onReset({ room, seq }) {
-	Object.assign(view(room), { newFrom: 0, more: false, atHead: true, loading: null });
-	const cause = room.durable === "memory" ? "The server restarted" : "The server went back to an earlier state";
-	note(room, `${cause}. Messages above this line may no longer be stored.`, "reset");
-	if (seq > 0) loadOlder(room, seq + 1);
-}
-
-/** Fetches the page before the window, after a reset the newest one. */
-function loadOlder(room, before) {
-	const shown = view(room);
-	if (room.epoch === null || (before === undefined && !shown.more)) return;
-	const first = shown.entries.find((entry) => entry.seq && entry.epoch === room.epoch)?.seq;
-	load(room, { before: before ?? first ?? room.seq + 1 }, (items, more) => {
-		const line = shown.entries.findLastIndex((entry) => entry.ev === "reset" && entry.epoch === room.epoch);
-		// If the new log does not fit, its entries replace those from before the reset.
-		if (more) shown.entries.splice(0, line);
-		shown.entries.splice(more ? Math.min(line + 1, 1) : line + 1, 0, ...items);
-		shown.more = more;
-		trim(room, following ? "oldest" : "newest");
-	});
-}
-
-function loadNewer(room) {
-	const shown = view(room);
-	const last = shown.entries.findLast((entry) => entry.seq)?.seq ?? room.seq;
-	load(room, { after: last }, (items) => {
-		shown.entries.push(...items);
-		shown.atHead = (items.at(-1)?.seq ?? last) >= room.seq;
-		if (shown.atHead) shown.later = [];
-		trim(room, "oldest");
-	});
-}
-
-async function load(room, where, apply) {
-	const shown = view(room);
-	if (shown.loading) return;
-	const { epoch } = room;
-	const token = (shown.loading = {});
-	try {
-		const { items, more, oldest } = await chat.history(room.name, { ...where, limit: PAGE });
-		if (shown.loading === token && room.epoch === epoch) apply(items.map((item) => ({ ...item, epoch })), more, oldest);
-	} catch (error) {
-		if (error.code && error.code !== 4004) refuse(error);
-	}
-	if (shown.loading === token) shown.loading = null;
-	draw();
-}
+const windows = logWindows({
+	history: (name, where) => chat.history(name, where),
+	me: () => chat.user,
+	isOpen: (room) => room === open,
+	isFollowing: () => following,
+	isWatched: watched,
+	draw,
+	fail: refuse,
+});
+const { view, note } = windows;
 
 /** Shows a message at its place in the log, in any room. */
 async function goTo({ room: name, seq }) {
 	await join(name);
 	const room = open;
 	if (room?.name !== name) return;
-	const shown = view(room);
 	following = false;
-	if (!shown.entries.some((entry) => entry.seq === seq && entry.epoch === room.epoch)) {
-		shown.loading = null;
-		await load(room, { around: seq }, (items, _more, oldest) => {
-			const atHead = (items.at(-1)?.seq ?? 0) >= room.seq;
-			Object.assign(shown, { entries: items, later: [], more: items[0]?.seq > oldest, atHead });
-		});
-	}
+	await windows.around(room, seq);
 	if (open !== room) return;
+	sought = seq;
 	drawNow();
 	const node = [...$("messages").children].find((each) => each.value === seq);
 	node?.scrollIntoView({ block: "center" });
@@ -183,7 +79,7 @@ async function goTo({ room: name, seq }) {
 
 function toLatest() {
 	const shown = view(open);
-	if (!shown.atHead) Object.assign(shown, new View());
+	if (!shown.atHead) windows.restart(open);
 	following = true;
 	draw();
 }
@@ -205,44 +101,18 @@ function drawNow() {
 	if (!chat?.user) return;
 	drawRooms();
 	drawFrame();
-	drawPeople(open?.presence);
+	people.draw(open && !view(open).ended ? open.presence : null);
 	drawLog();
 }
 
 function drawRooms() {
-	const rooms = [...chat.rooms.values()].sort((a, b) => label(a).localeCompare(label(b)));
-	place($("rooms"), rooms.filter((room) => !room.direct).map(roomNode));
-	place($("directs"), rooms.filter((room) => room.direct).map(roomNode));
-	for (const name of invites.keys()) if (chat.rooms.has(name)) forgetInvite(name);
-	place($("invites"), [...invites].map(inviteNode));
+	const rooms = [...chat.rooms.values()];
+	drawRoomList(rooms, open);
+	for (const { room } of invitations.list()) if (chat.rooms.has(room)) invitations.forget(room);
+	invitations.draw();
 	const unread = rooms.reduce((sum, room) => sum + room.unread, 0);
-	setText($("nav-badge"), count(unread + invites.size));
+	setText($("nav-badge"), count(unread + invitations.list().length));
 	document.title = `${unread ? `(${count(unread)}) ` : ""}${open ? `${label(open)} · ` : ""}Chinwag`;
-}
-
-function roomNode(room) {
-	const { name, direct, unread } = room;
-	const node = cached(roomNodes, room, () => {
-		const mark = direct ? avatar(label(room)) : el("span", { className: "hash", ariaHidden: "true" }, "#");
-		return el("li", null, el("a", { href: addressOf(name) }, mark, bdi(label(room)), el("span", { className: "badge" })));
-	});
-	const link = node.firstChild;
-	link.ariaCurrent = room === open ? "page" : null;
-	link.classList.toggle("unread", unread > 0);
-	setText(link.lastChild, unread ? `${count(unread)} new` : "");
-	return node;
-}
-
-function inviteNode([name, from]) {
-	return cached(inviteNodes, `${name} ${from}`, () => {
-		const by = el("small", null, "from ", bdi(from));
-		const onclick = () => {
-			forgetInvite(name);
-			draw();
-		};
-		const decline = el("button", { className: "plain", ariaLabel: `Decline ${name}`, title: "Decline", onclick }, "×");
-		return el("li", null, el("a", { href: addressOf(name) }, el("span", { className: "hash", ariaHidden: "true" }, "+"), bdi(name), by), decline);
-	});
 }
 
 function drawFrame() {
@@ -252,31 +122,13 @@ function drawFrame() {
 	$("app").classList.toggle("alone", !open || open.direct);
 	$("chat").classList.toggle("bare", !open);
 	$("text").placeholder = `Message ${open ? label(open) : ""}`;
-	const names = open?.typing ?? [];
+	const ended = open && view(open).ended;
+	for (const id of ["leave", "about-open"]) $(id).hidden = Boolean(ended);
+	$("gone").hidden = !ended;
+	setText($("gone-text"), ended ? `You are not in ${isolated(label(open))} any more.` : "");
+	const names = (!ended && open?.typing) || [];
 	const who = names.length > 2 ? "Several people" : names.map(isolated).join(" and ");
 	setText($("typing"), names.length ? `${who} ${names.length > 1 ? "are" : "is"} typing…` : "");
-}
-
-function drawPeople(presence) {
-	const total = presence?.count ? `${presence.count.toLocaleString("en")} online` : "People";
-	setText($("open-people"), total);
-	setText($("crowd"), presence && !presence.users ? `${total}, too many to list` : total);
-	const rank = ([name, status]) => (name === chat.user ? 0 : status === "away" ? 2 : 1);
-	const users = [...(presence?.users ?? [])].sort((a, b) => rank(a) - rank(b) || a[0].localeCompare(b[0]));
-	if (personNodes.size > 2 * users.length + 50) personNodes.clear();
-	place($("persons"), users.map(personNode));
-}
-
-function personNode([name, status]) {
-	const node = cached(personNodes, name, () => {
-		const onclick = () => moderatePerson(name);
-		const moderate = el("button", { className: "plain", ariaLabel: `Moderate ${name}`, title: "Moderate", onclick }, "⋯");
-		return el("li", null, writeButton(name, avatar(name), bdi(name), el("small")), moderate);
-	});
-	node.className = status;
-	node.lastChild.hidden = !mayModerate(name);
-	setText(node.querySelector("small"), status === "away" ? "away" : name === chat.user ? "you" : "");
-	return node;
 }
 
 function writeButton(name, ...children) {
@@ -297,6 +149,7 @@ function drawLog() {
 	const nodes = [...states, ...waiting].map((state) => {
 		const node = entryNode(state, { me: chat.user, writeTo: writeButton, react });
 		decorate(node, state.item, previous, shown.newFrom);
+		node.classList.toggle("sought", sought > 0 && state.item.seq === sought);
 		previous = state.item;
 		return node;
 	});
@@ -310,13 +163,14 @@ function drawLog() {
 	else if (anchor?.isConnected) log.scrollTop += topOf(anchor) - offset;
 	$("latest").hidden = following && shown.atHead;
 	setText($("latest"), open?.unread ? `${count(open.unread)} new ↓` : "Latest ↓");
-	if (open?.state !== "live") return;
+	if (open?.state !== "live" || shown.ended) return;
 	if (following && shown.atHead && watched()) chat.read(open.name, open.seq);
-	if (shown.more && log.scrollTop < 300) loadOlder(open);
+	if (shown.more && log.scrollTop < 300) windows.older(open);
 }
 
 function beginning(shown) {
 	if (!open) return "Join a room or choose a person to message.";
+	if (shown.ended) return "";
 	if (open.epoch !== null && (shown.loading || shown.more)) return "Loading messages…";
 	return open.oldest > 1 ? "Older messages are no longer stored." : `This is the beginning of ${label(open)}.`;
 }
@@ -330,69 +184,71 @@ const waitingState = (entry) =>
 
 // --- The connection
 
-const STOPPED = { 4005: "You are banned from this server.", 4010: "This session continues in another tab." };
-let retryTimer;
-
-function drawConnection() {
-	clearInterval(retryTimer);
-	const { state, retryAt, announced, close, error } = chat.state;
-	const why = announced ? "The server is restarting." : error ? sentence(error) : "Connection lost.";
-	const stopped = STOPPED[close] ?? "The server closed this session.";
-	$("app").dataset.connection = state;
-	setText($("me-status"), state === "ready" ? "Connected" : "Offline");
-	$("connection-button").hidden = state === "connecting";
-	setText($("connection-button"), close === 4010 ? "Use this tab" : "Retry now");
-	setText($("connection-text"), { connecting: "Connecting…", waiting: `${why} Reconnecting`, stopped }[state] ?? "");
-	const tick = () => {
-		const seconds = Math.ceil((retryAt - Date.now()) / 1000);
-		setText($("connection-count"), retryAt ? (seconds > 0 ? `in ${seconds} s` : "now") : "");
-	};
-	tick();
-	if (retryAt) retryTimer = setInterval(tick, 250);
-}
-
 function onState({ state, error }) {
-	drawConnection();
+	drawConnection(chat.state, sentence);
 	draw();
-	if (state === "stopped" && error) signOut(sentence(error));
+	// Who has been in stays: what is being typed belongs to nobody else.
+	if (state === "stopped" && error && !chat.user) signOut(sentence(error));
 }
 
 function onWelcome() {
 	stored("me", { name: chat.user, session: chat.session });
+	if (chat.user === wished) remembered("name", wished);
 	setText($("me"), chat.user);
+	$("me").title = chat.user;
 	$("me-avatar").replaceChildren(avatar(chat.user));
-	if (!open && !route()) join(FIRST_ROOM);
+	if (isAway) chat.status("away");
+	if (!open) route();
 }
 
 function onOutbox({ entry, status, error }) {
 	stored("outbox", chat.outbox);
 	if (status === "failed") {
 		toast(`Not sent: ${sentence(error)}`);
-		const room = chat.rooms.get(entry.room);
-		if (room) note(room, `Not sent: ${entry.text}`);
+		const room = chat.rooms.get(entry.room) ?? (open?.name === entry.room ? open : null);
+		if (room) note(room, `Not sent: ${entry.text}`, "unsent");
 	}
 	draw();
 }
 
+/** The view of a room that ends stays, with what was being typed: the next key must not go to another room. */
 function onLeft({ room, reason, error }) {
-	forgetInvite(room.name);
+	invitations.forget(room.name);
+	const reads = $("messages").contains(document.activeElement);
+	const { from, reason: words } = windows.end(room, { why: whyLeft(room, reason, error) });
 	if (error) toast(`${room.name}: ${sentence(error)}`);
-	else if (reason !== "left") toast(`You were ${reason === "kicked" ? "removed" : reason} from ${room.name}.`);
-	if (open === room) show([...chat.rooms.values()][0] ?? null);
+	else if (reason !== "left") {
+		// Of the open room its view says more.
+		const more = open !== room && from ? ` By ${from}${words ? `: ${words}` : "."}` : "";
+		toast(`You were ${reason === "kicked" ? "removed" : reason} from ${room.name}.${more}`);
+	}
+	draw();
+	if (open !== room) return;
+	// A reload must not enter the room again.
+	history.replaceState(null, "", "/");
+	if (reads) $("log").focus();
+}
+
+function whyLeft(room, reason, error) {
+	if (error) return sentence(error);
+	const name = isolated(label(room));
+	return { left: `You have left ${name}.`, banned: `You were banned from ${name}.` }[reason] ?? `You were removed from ${name}.`;
+}
+
+/** We are in a room again, whose view had ended. */
+function onLive({ room }) {
+	if (open && open !== room && open.name === room.name) {
+		open = room;
+		following = true;
+		history.replaceState(null, "", addressOf(room.name));
+		chat.watch(room.name);
+	}
 	draw();
 }
 
-function onInvited({ room, from }) {
-	invites.delete(room);
-	invites.set(room, from);
-	if (invites.size > INVITES_MAX) invites.delete(invites.keys().next().value);
-	stored("invites", [...invites]);
-	toast(`${from} invited you to ${room}.`);
-	draw();
-}
-
-function forgetInvite(name) {
-	if (invites.delete(name)) stored("invites", [...invites]);
+function onInvited({ room, from, by = from, reason }) {
+	invitations.add({ room, by, reason });
+	toast(`${by} invited you to ${room}.`);
 }
 
 function signIn(name, session, outbox) {
@@ -402,29 +258,31 @@ function signIn(name, session, outbox) {
 	const on = (type, run) => chat.addEventListener(type, (event) => run(event.detail));
 	on("state", onState);
 	on("welcome", onWelcome);
-	on("record", onRecord);
-	on("gap", onGap);
-	on("reset", onReset);
+	on("record", windows.record);
+	on("gap", windows.gap);
+	on("reset", windows.reset);
 	on("left", onLeft);
+	on("invitations", invitations.set);
 	on("outbox", onOutbox);
 	on("invited", onInvited);
-	on("live", draw);
+	on("live", onLive);
 	on("room", draw);
 	on("problem", (error) => error.code !== 5001 && refuse(error));
 	chat.start();
 }
 
 function signOut(why = "") {
-	stored("me", null);
-	stored("outbox", null);
-	stored("invites", null);
+	for (const key of ["me", "outbox", "drafts"]) stored(key, null);
 	setText($("name-error"), why);
 	chat.user = null;
 	chat.stop();
-	personNodes.clear();
-	invites.clear();
-	inviteNodes.clear();
+	invitations.set([]);
+	people.clear();
+	drafts.clear();
 	open = editing = null;
+	isAway = false;
+	$("text").value = "";
+	hint("");
 	drawEditing();
 	history.replaceState(null, "", "/");
 	document.title = "Chinwag";
@@ -433,40 +291,74 @@ function signOut(why = "") {
 	$("name").focus();
 }
 
+/** Asks first if messages would be lost. */
+function wishToSignOut() {
+	const unsent = chat.outbox.length;
+	if (!unsent) return signOut();
+	const what = unsent === 1 ? "One message has" : `${unsent} messages have`;
+	ask(["Sign out?"], `${what} not been sent yet, and would be lost.`, "Sign out", () => signOut());
+}
+
 // --- Rooms
 
-const addressOf = (name) => `#room=${encodeURIComponent(name)}`;
+/** Whether the address was come to by going back and forth, or by a reload: that enters no room that we are not in. */
+let returns = performance.getEntriesByType("navigation")[0]?.type !== "navigate";
 
-function route() {
+/** Opens the room that the address names. */
+async function route() {
 	const name = new URLSearchParams(location.hash.slice(1)).get("room");
-	if (name && chat?.user) join(name);
-	return Boolean(name);
+	if (!chat?.user) return;
+	const isReturn = returns;
+	returns = false;
+	if (name && isReturn && !name.startsWith("@") && !chat.rooms.has(name)) {
+		// After a reload the rooms are not known yet.
+		const isKnown = Boolean(open) || (await chat.sync().then(() => true, () => false));
+		if (isKnown && !chat.rooms.has(name)) {
+			toast(`You are not in ${name} any more.`);
+			if (open) return history.replaceState(null, "", isMember(open) ? addressOf(open.name) : "/");
+			return join(FIRST_ROOM);
+		}
+	}
+	if (name) join(name);
+	else if (!open) join(FIRST_ROOM);
 }
 
 /** Opens a room by its name, or by `@name` the conversation with a person. */
 async function join(name) {
+	const doing = (doings += 1);
 	const person = name.startsWith("@") && (name.includes(":") ? otherIn(name, chat.user) : name.slice(1));
 	// The event `left` reports a refusal.
 	const room = person ? chat.open(person) : await chat.join(name).catch(() => null);
-	if (room) show(room);
-	else if (open) history.replaceState(null, "", addressOf(open.name));
+	if (room) arrive(room, doing);
+	else if (open) history.replaceState(null, "", isMember(open) ? addressOf(open.name) : "/");
+	else if (name !== FIRST_ROOM) join(FIRST_ROOM);
+}
+
+/** Shows a room that was asked for, unless the user has gone on meanwhile. */
+function arrive(room, doing) {
+	if (!open || doing === doings) show(room);
+	else toast(`You are in ${label(room)} now.`);
 }
 
 function show(room) {
 	closeDrawers();
+	doings += 1;
 	if (room === open) return focusText();
 	endEdit();
+	keepDraft();
 	if (open) {
 		const [before, shown] = [open, view(open)];
 		open = room;
-		if (shown.atHead) trim(before, "oldest");
-		else Object.assign(shown, new View());
-		Object.assign(shown, { draft: $("text").value, newFrom: 0 });
+		if (shown.atHead) windows.trim(before, "oldest");
+		else windows.restart(before);
+		shown.newFrom = 0;
 		shown.entries.forEach(forget);
 	}
 	open = room;
 	following = true;
-	$("text").value = room ? view(room).draft : "";
+	sought = 0;
+	hint("");
+	$("text").value = (room && drafts.get(room.name)) ?? "";
 	if (room) {
 		if (location.hash !== addressOf(room.name)) history.pushState(null, "", addressOf(room.name));
 		if (room.unread) view(room).newFrom = room.read + 1;
@@ -474,6 +366,16 @@ function show(room) {
 	}
 	drawNow();
 	focusText();
+}
+
+/** Keeps what stands in the field, for this room alone. */
+function keepDraft() {
+	if (!open) return;
+	drafts.delete(open.name);
+	const text = editing ? editing.draft : $("text").value;
+	if (text) drafts.set(open.name, text);
+	if (drafts.size > DRAFTS_MAX) drafts.delete(drafts.keys().next().value);
+	stored("drafts", [...drafts]);
 }
 
 function step(by) {
@@ -484,14 +386,10 @@ function step(by) {
 
 // --- What the user does
 
-const refuse = (error) => toast(sentence(error));
-
-function toast(text) {
-	const remove = () => box.remove();
-	const close = el("button", { className: "plain", ariaLabel: "Dismiss", onclick: remove }, "×");
-	const box = el("div", { className: "toast" }, el("p", null, text), close);
-	setTimeout(remove, TOAST_MS);
-	$("toasts").append(box);
+/** Says beside the field why nothing was sent. */
+function hint(text) {
+	setText($("hint"), text);
+	$("hint").hidden = !text;
 }
 
 // On a touch screen focus would open the keyboard.
@@ -500,24 +398,55 @@ function focusText() {
 }
 
 function submitText() {
-	const text = $("text").value.trim();
-	if (!text) return;
-	if (editing) return saveEdit(text);
+	const typed = readTyped($("text").value);
+	hint(typed.hint ?? "");
+	if (typed.command) {
+		if (editing) return hint("Save or cancel the edit first.");
+		$("text").value = "";
+		return run(typed);
+	}
+	if (typed.say === undefined) return;
+	if (editing) return saveEdit(typed.say);
+	if (say(typed.say)) $("text").value = "";
+}
+
+/** Sends a message to the open room. Whether it is in the outbox. */
+function say(text) {
+	if (view(open).ended) return hint(`You are not in ${isolated(label(open))} any more, so this was not sent.`);
 	try {
 		chat.send(open.name, text);
 	} catch (error) {
 		return refuse(error);
 	}
-	$("text").value = "";
 	view(open).newFrom = 0;
 	toLatest();
+	return true;
+}
+
+function setAway(wanted) {
+	isAway = wanted;
+	chat.status(wanted ? "away" : "online");
+	note(open, wanted ? "You are shown as away, until you type /back." : "You are shown as online.");
+}
+
+/** Signs in by another name, in the same room. */
+function rename(name) {
+	if (name === chat.user) return;
+	if (chat.outbox.length) return hint("Wait until your messages have been sent.");
+	const [before, room] = [chat.user, open];
+	signOut();
+	if (!room.direct) history.replaceState(null, "", addressOf(room.name));
+	wished = name;
+	signIn(name);
+	toast(`You sign in as ${name}. What ${before} has said and joined stays with that name.`);
 }
 
 /** Puts a message's text into the field; the draft there comes back afterwards. */
 function beginEdit({ item, text }) {
 	endEdit();
 	editing = { room: open.name, seq: item.seq, draft: $("text").value };
-	$("text").value = text;
+	$("text").value = /^[/／]/.test(text) ? `/${text}` : text;
+	hint("");
 	drawEditing();
 	$("text").focus();
 }
@@ -587,7 +516,13 @@ function submitJoin() {
 	if (!name) return;
 	$("join").close();
 	if (!kind || name.startsWith("@")) return join(name);
-	chat.create(name, { private: kind === "private" }).then(show).catch(refuse);
+	create(name, kind === "private").catch(refuse);
+}
+
+/** Makes a room that is the user's own. */
+async function create(name, isPrivate) {
+	const doing = (doings += 1);
+	arrive(await chat.create(name, { private: isPrivate }), doing);
 }
 
 function onScroll() {
@@ -595,7 +530,7 @@ function onScroll() {
 	following = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
 	if (following && open && !view(open).atHead) {
 		following = false;
-		loadNewer(open);
+		windows.newer(open);
 	}
 	draw();
 }
@@ -607,7 +542,7 @@ function onVisibility() {
 	if (!chat?.user) return;
 	if (document.hidden) return (awayTimer = setTimeout(() => chat.status("away"), AWAY_MS));
 	chat.wake();
-	chat.status("online");
+	if (!isAway) chat.status("online");
 	chat.sync().catch(() => {});
 }
 
@@ -622,7 +557,11 @@ const instead = (run) => (event) => {
 	event.preventDefault();
 	run();
 };
-on("sign-in", "submit", instead(() => signIn(fold($("name").value))));
+on("sign-in", "submit", instead(() => {
+	const name = fold($("name").value);
+	wished = name;
+	signIn(name);
+}));
 on("composer", "submit", instead(submitText));
 on("edit-cancel", "click", () => {
 	endEdit();
@@ -637,12 +576,16 @@ on("add", "click", () => {
 	$("join").showModal();
 });
 on("join-cancel", "click", () => $("join").close());
-on("sign-out", "click", () => signOut());
+on("sign-out", "click", wishToSignOut);
 on("about-open", "click", () => {
 	closeDrawers();
 	moderation.aboutRoom(open);
 });
-on("leave", "click", () => chat.leave(open.name).catch(refuse));
+on("leave", "click", () => {
+	closeDrawers();
+	leave(open);
+});
+on("rejoin", "click", () => join(open.name));
 on("latest", "click", toLatest);
 on("open-nav", "click", () => drawer("nav", true));
 on("open-people", "click", () => drawer("people", true));
@@ -652,9 +595,15 @@ on("connection-button", "click", () => {
 	if (chat.state.close === 4010) chat.session = null;
 	chat.start();
 });
-on("text", "input", () => !editing && $("text").value.trim() && chat.typing(open.name));
+on("text", "input", () => {
+	doings += 1;
+	hint("");
+	const { say } = readTyped($("text").value);
+	if (say && !editing && !view(open).ended) chat.typing(open.name);
+});
 on("text", "keydown", (event) => {
-	if (event.isComposing) return;
+	// Safari ends a composition before the key that ends it.
+	if (event.isComposing || event.keyCode === 229) return;
 	if (event.key === "Enter" && !event.shiftKey) instead(submitText)(event);
 	else if (event.key === "Escape") endEdit();
 	else if (event.key === "ArrowUp" && !$("text").value && lastOwn()) instead(() => beginEdit(lastOwn()))(event);
@@ -674,22 +623,68 @@ const moderation = moderationDialogs({
 	invite,
 	fail: refuse,
 });
+const drawRoomList = roomList(label);
+const invitations = invitationList({
+	decline: (room) => chat.request("leave", { room }).catch((error) => {
+		// It is gone, by whatever means.
+		if (error.code) return;
+		refuse(error);
+		throw error;
+	}),
+	changed: () => {
+		stored("invites", invitations.list());
+		draw();
+	},
+});
+const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson });
+const leave = leaving({
+	members: ({ name }) => chat.request("members", { room: name }),
+	leave: async ({ name }, more) => {
+		await chat.leave(name, more);
+		if (open?.name === name && view(open).ended) show([...chat.rooms.values()][0] ?? null);
+	},
+	me: () => chat.user,
+	fail: refuse,
+});
 const openSearch = searchDialog({
 	search: (text, where) => chat.search(text, where),
 	label: (name) => (name.startsWith("@") ? otherIn(name, chat.user) : name),
 	go: goTo,
 	fail: refuse,
 });
+const run = commandRunner({
+	chat: () => chat,
+	here: () => open,
+	note,
+	toast,
+	fail: refuse,
+	say,
+	show,
+	join,
+	create,
+	leave,
+	invite,
+	search: (text) => openSearch(open.name, text),
+	rename,
+	signOut: wishToSignOut,
+	setAway,
+});
 on("log", "scroll", onScroll);
 new ResizeObserver(draw).observe($("log"));
 document.addEventListener("keydown", onKey);
 document.addEventListener("visibilitychange", onVisibility);
 addEventListener("resize", closeDrawers);
+globalThis.navigation?.addEventListener("navigate", ({ navigationType }) => (returns = navigationType === "traverse"));
 addEventListener("popstate", route);
 addEventListener("focus", draw);
 addEventListener("online", () => chat?.wake());
 
+addEventListener("pagehide", keepDraft);
+catchFiles();
+
+$("name").value = remembered("name") ?? "";
 const me = stored("me");
-for (const [room, from] of (me && stored("invites")) ?? []) invites.set(room, from);
+drafts = new Map(me && stored("drafts"));
+if (me) invitations.set(stored("invites") ?? []);
 if (me) signIn(me.name, me.session, stored("outbox") ?? []);
 else $("name").focus();

@@ -25,9 +25,9 @@
  * | `reset` | `{room, seq}` | the room has a new log, now at `seq` |
  * | `live` | `{room}` | the room has caught up |
  * | `room` | `{room}` | unread, presence, typing or receipts changed |
- * | `left` | `{room, reason, error}` | we are no longer in the room |
- * | `invited` | `{room, from, reason}` | an invitation to `join` the room, once for each; all open ones are in `invitations` |
- * | `invitations` | `{invitations}` | the open invitations as the server lists them: `{room, by, at, reason}` |
+ * | `left` | `{room, reason, error}` | we are no longer in the room: `left`, `kicked`, `banned`, or `refused` with an `error` on return |
+ * | `invited` | `{room, from, reason}` | a new invitation to `join` the room |
+ * | `invitations` | `[{room, by, at, reason}]` | all that are open, as the server tells them on each return |
  * | `outbox` | `{entry, status, error}` | a message is `pending`, `sent` or `failed` |
  * | `problem` | {@link ChinwagError} | a refusal without a promise |
  */
@@ -43,6 +43,8 @@ const TYPING_SENT_MS = 3_000;
 const ACK_GATHER_MS = 300;
 /** The longest `retry_after_ms` that is waited for. */
 const RETRY_WAIT_MAX_MS = 30_000;
+/** Codes of a room in which we are not: no such room, not a member, banned, by invitation. */
+const NOT_OURS = new Set([3001, 3003, 3005, 3008]);
 /** Records held back while others are fetched. */
 const HELD_MAX = 1_000;
 
@@ -182,9 +184,6 @@ export class Client extends EventTarget {
 	#sendAfter = 0;
 	#timers = new Map();
 	#rev;
-	/** The open invitations, as the server listed them last: `{room, by, at, reason}`. */
-	invitations = [];
-	#told = new Set();
 
 	/**
 	 * @param {string | URL} url the server's `/ws`
@@ -256,8 +255,10 @@ export class Client extends EventTarget {
 		this.#watch();
 		this.#setState({ state: "ready" });
 		this.#emit("welcome", data);
+		if (data.invitations) this.#emit("invitations", data.invitations);
 		for (const room of [...this.rooms.values()]) {
 			if (room.state !== "wanted") this.#resumeRoom(room, data.rooms?.[room.name]);
+			if (this.rooms.get(room.name) !== room) continue;
 			if (room.state === "wanted" && (!room.direct || room.epoch !== null)) this.#joinRoom(room).catch(() => {});
 			else if (room.watching) this.#askPresence(room);
 		}
@@ -269,8 +270,16 @@ export class Client extends EventTarget {
 		if (answer?.reset) return this.#reset(room, answer);
 		if (answer?.gap) this.#gap(room, { from: answer.gap[0], to: answer.gap[1], why: answer.why });
 		if (answer?.gap || answer?.to !== undefined) return this.#catchUp(room, answer.to ?? room.seq);
-		// The server no longer has us as a member.
+		const error = answer?.code && new ChinwagError({ op: "hello", ...answer });
+		// Never undone by a join: we have left it on another device, or were removed.
+		if (error && NOT_OURS.has(error.code)) return this.#lost(room, error);
 		room.state = "wanted";
+	}
+
+	/** A room is not ours any more. A direct conversation begins again with a message that waits for it. */
+	#lost(room, error) {
+		if (room.direct && this.#queueOf(room.name).length) return this.#reset(room, { epoch: null, seq: 0 });
+		this.#removeRoom(room, "refused", error);
 	}
 
 	#refused(error) {
@@ -390,7 +399,10 @@ export class Client extends EventTarget {
 	#event(event) {
 		if (event.ev === "drain") this.#comeBackAt = this.#clock.now() + event.reconnect_after_ms;
 		if (event.ev === "joined") return this.#joined(this.#room(event.room), event);
-		if (event.ev === "invited") return this.#invited(event.room, event.from, event.reason ?? "");
+		if (event.ev === "invited") {
+			const { ev, ...news } = event;
+			return this.#emit(ev, news);
+		}
 		const room = this.rooms.get(event.room);
 		if (!room) return;
 		switch (event.ev) {
@@ -428,14 +440,10 @@ export class Client extends EventTarget {
 		return room;
 	}
 
-	/**
-	 * Leaves a room for good, or declines an invitation. The last member of a private room with messages is refused
-	 * (3004, with their number as `error.data.messages`) unless `close` is true: then the room and its log are gone.
-	 */
+	/** Leaves a room for good. `close` deletes a private room with all its messages, of which we are the last member. */
 	async leave(name, { close } = {}) {
 		const room = this.rooms.get(name);
-		const known = room ? room.state !== "wanted" : this.invitations.some((open) => open.room === name);
-		if (known) await this.request("leave", { room: name, close });
+		if (room && room.state !== "wanted") await this.request("leave", { room: name, close });
 		if (room && this.rooms.get(name) === room) this.#removeRoom(room, "left");
 	}
 
@@ -458,7 +466,7 @@ export class Client extends EventTarget {
 	async #syncSome() {
 		const data = await this.request("rooms", { since: this.#rev });
 		this.#rev = data.rev;
-		this.#setInvitations(data.invitations ?? []);
+		if (data.invitations) this.#emit("invitations", data.invitations);
 		for (const entry of data.rooms ?? []) {
 			const room = this.#room(entry.room);
 			// Another epoch: its `reset` is on the way.
@@ -471,20 +479,6 @@ export class Client extends EventTarget {
 			this.#emit("room", { room });
 		}
 		return data.more === true;
-	}
-
-	/** All open invitations, as after each connection: those that we have not heard of are told. */
-	#setInvitations(open) {
-		this.invitations = open;
-		const rooms = new Set(open.map(({ room }) => room));
-		for (const room of this.#told) if (!rooms.has(room)) this.#told.delete(room);
-		for (const { room, by, reason } of open) if (!this.#told.has(room)) this.#invited(room, by, reason);
-		this.#emit("invitations", { invitations: open });
-	}
-
-	#invited(room, from, reason) {
-		this.#told.add(room);
-		this.#emit("invited", { room, from, reason });
 	}
 
 	/** Withdraws an invitation. */
@@ -515,9 +509,7 @@ export class Client extends EventTarget {
 		const fields = { room: room.name, after: known ? room.seq : room.after, epoch: room.epoch ?? undefined };
 		room.joining ??= this.#request("join", fields, (data) => this.#joined(room, data)).catch((error) => {
 			room.joining = null;
-			// A direct conversation that the server has lost starts again.
-			if (error.code && !room.direct) this.#removeRoom(room, "refused", error);
-			else if (error.code && known) this.#reset(room, { epoch: null, seq: 0 });
+			if (error.code && (known || !room.direct)) this.#lost(room, error);
 			throw error;
 		});
 		return room.joining;

@@ -39,12 +39,27 @@ export function avatar(name) {
 	return el("span", { className: `avatar h${hash % 8}`, ariaHidden: "true" }, [...name][0].toUpperCase());
 }
 
+const OPENING = { ")": "(", "]": "[", "}": "{", "）": "（" };
+
+/** An address as found in a text, without what belongs to the sentence: punctuation, and brackets opened before it. */
+function addressIn(found) {
+	const counts = new Map();
+	for (const char of found) counts.set(char, (counts.get(char) ?? 0) + 1);
+	for (let end = found.length; end > 0; end -= 1) {
+		const last = found[end - 1];
+		const isOwn = last in OPENING ? counts.get(last) <= (counts.get(OPENING[last]) ?? 0) : "/#%&@-".includes(last) || !/\p{P}/u.test(last);
+		if (isOwn) return found.slice(0, end);
+		counts.set(last, counts.get(last) - 1);
+	}
+	return "";
+}
+
 /** Text with its http and https addresses as links. */
 export function linked(text) {
 	const nodes = [];
 	let from = 0;
-	for (const { 0: found, index } of text.matchAll(/\bhttps?:\/\/[^\s<>"'`]+/gi)) {
-		const href = found.replace(/[.,;:!?)\]}*_]+$/, "");
+	for (const { 0: found, index } of text.matchAll(/\bhttps?:\/\/[^\s<>"'`。、，「」『』【】《》]+/gi)) {
+		const href = addressIn(found);
 		if (!URL.canParse(href)) continue;
 		nodes.push(text.slice(from, index), el("a", { href, target: "_blank", rel: "noopener noreferrer" }, href));
 		from = index + href.length;

@@ -67,13 +67,22 @@ function reaction(list, node, emoji, users, { me, react }) {
 
 function note(item) {
 	const { ev, from, text = "" } = item;
-	const what = ev === "topic" ? [bdi(from), " set the topic: ", bdi(text)] : ev === "moderation" ? moderated(item) : [text || `${from}: ${ev}`];
-	return el("li", { className: "note" }, el("p", null, ...what));
+	const kinds = { topic: () => [bdi(from), " set the topic: ", bdi(text)], moderation: () => moderated(item), ended: () => ended(item) };
+	return el("li", { className: `note ${ev === "ended" ? ev : ""}` }, el("p", null, ...(kinds[ev]?.() ?? [text || `${from}: ${ev}`])));
+}
+
+const endOf = (until) => (until ? ` until ${new Date(until).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}` : "");
+
+/** What ended our membership, as a sentence. */
+function ended({ act, from, until, reason, room, why }) {
+	if (!from) return [why];
+	const what = act === "ban" ? ` banned you from ${isolated(room)}${endOf(until)}` : ` removed you from ${isolated(room)}`;
+	return [bdi(from), what, ...(reason ? [": ", bdi(reason)] : ["."])];
 }
 
 /** A moderation record as a sentence. */
 function moderated({ act, from, target, until, role, reason }) {
-	const end = until ? ` until ${new Date(until).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}` : "";
+	const end = endOf(until);
 	const [verb, after] = {
 		kick: [" removed ", ""],
 		ban: [" banned ", end],
@@ -86,13 +95,16 @@ function moderated({ act, from, target, until, role, reason }) {
 }
 
 /** Marks that depend on the previous entry: a new day, a new author, the first unread message. */
-export function decorate(node, { ev, from, at, seq }, previous, newFrom) {
+export function decorate(node, { from, at, seq }, previous, newFrom) {
 	const newDay = !previous || dayOf(previous.at) !== dayOf(at);
 	node.classList.toggle("lead", newDay || previous.ev !== "message" || previous.from !== from || at - previous.at > TOGETHER_MS);
 	node.classList.toggle("new", newFrom > 0 && seq >= newFrom && !(previous?.seq >= newFrom));
 	const shown = node.querySelector(".day");
-	if (!newDay) shown?.remove();
-	else if (!shown) node.prepend(el("p", { className: "day" }, dayName(at)));
+	if (!newDay) return shown?.remove();
+	const line = shown ?? el("p", { className: "day" });
+	// “Today” is another day tomorrow.
+	setText(line, dayName(at));
+	if (!shown) node.prepend(line);
 }
 
 /** A sentence about who has read a message of `me`. */

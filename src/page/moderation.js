@@ -35,9 +35,10 @@ export function moderationDialogs({ ask, act, setTopic, invite, fail }) {
 		armed = null;
 	}
 
-	/** A button for an action. With `question()` its first press asks, its second acts. */
+	/** A button for an action. With `question()` its first press asks, its second acts, unless both are one double click. */
 	function button(label, what, more, question) {
-		const press = () => {
+		const press = ({ detail }) => {
+			if (detail > 1) return;
 			if (question && armed !== node) {
 				disarm();
 				armed = node;

@@ -11,12 +11,13 @@ use mio::{Interest, Registry};
 
 use super::addresses::{AddressShare, Addresses};
 use super::backoff::{AcceptBackoff, AcceptFault};
-use super::config::ReactorConfig;
+use super::config::{Excess, ReactorConfig};
 use super::listener;
 use super::source::Source;
 use crate::metrics::ReactorMetrics;
 use crate::net::ListenerId;
 use crate::time::Tick;
+use crate::time::clock::Now;
 
 /// Connections that one attempt rejects when descriptors have run out.
 const SHED_MAX: usize = 16;
@@ -38,7 +39,7 @@ pub(super) enum Arrival {
 struct Listener {
     socket: TcpListener,
     addr: SocketAddr,
-    refusal: Bytes,
+    refusal: fn(Excess, Now) -> Bytes,
     limited: bool,
     /// An edge came, and no attempt since has found the queue empty.
     is_ready: bool,
@@ -76,7 +77,7 @@ impl Acceptor {
             let mut socket = TcpListener::from_std(listener::open(config, listener)?);
             registry.register(&mut socket, Source::Listener(nth).token(), Interest::READABLE)?;
             let addr = socket.local_addr()?;
-            let (refusal, limited) = (listener.refusal.clone(), listener.limited);
+            let (refusal, limited) = (listener.refusal, listener.limited);
             listeners.push(Listener { socket, addr, refusal, limited, is_ready: true });
         }
         Ok(Self {
@@ -119,8 +120,8 @@ impl Acceptor {
     /// # Errors
     ///
     /// If a listening socket is broken: the process would run on without accepting anybody.
-    pub(super) fn poll(&mut self, now: Tick, budget: &mut usize) -> io::Result<Option<Arrival>> {
-        if self.backoff.is_pausing(now) {
+    pub(super) fn poll(&mut self, now: Now, budget: &mut usize) -> io::Result<Option<Arrival>> {
+        if self.backoff.is_pausing(now.tick) {
             return Ok(None);
         }
         while let Some(nth) = self.next_ready().filter(|_| *budget > 0) {
@@ -131,7 +132,7 @@ impl Acceptor {
                 Ok((stream, peer)) => {
                     self.backoff.on_success();
                     self.next = nth + 1;
-                    return Ok(Some(self.admit(nth, stream, peer)));
+                    return Ok(Some(self.admit(now, nth, (stream, peer))));
                 }
                 Err(error) => error,
             };
@@ -139,8 +140,8 @@ impl Acceptor {
                 AcceptFault::NoneWaiting => self.listeners[nth].is_ready = false,
                 AcceptFault::Lost => self.metrics.accept_lost.add(1),
                 AcceptFault::Exhausted => {
-                    self.pause(now, &error);
-                    self.shed(nth);
+                    self.pause(now.tick, &error);
+                    self.shed(now, nth);
                     return Ok(None);
                 }
                 AcceptFault::Broken => {
@@ -179,7 +180,7 @@ impl Acceptor {
         self.listeners.iter().any(|listener| listener.is_ready)
     }
 
-    fn admit(&mut self, nth: usize, stream: TcpStream, peer: SocketAddr) -> Arrival {
+    fn admit(&mut self, now: Now, nth: usize, (stream, peer): (TcpStream, SocketAddr)) -> Arrival {
         let listener = &self.listeners[nth];
         let id = ListenerId(u8::try_from(nth).unwrap_or(u8::MAX));
         // The admin listener must be reachable even when the server is full.
@@ -193,11 +194,13 @@ impl Acceptor {
         }
         if self.counted >= self.connections_max {
             self.metrics.refused_full.add(1);
-            return Arrival::Rejected { stream, refusal: listener.refusal.clone() };
+            let refusal = (listener.refusal)(Excess::Connections, now);
+            return Arrival::Rejected { stream, refusal };
         }
         let Ok(share) = self.addresses.acquire(peer.ip()) else {
             self.metrics.refused_address.add(1);
-            return Arrival::Rejected { stream, refusal: listener.refusal.clone() };
+            let refusal = (listener.refusal)(Excess::PerAddress, now);
+            return Arrival::Rejected { stream, refusal };
         };
         self.counted += 1;
         Arrival::Accepted { stream, peer, listener: id, share }
@@ -213,12 +216,13 @@ impl Acceptor {
 
     /// Rejects a few waiting connections with the spare descriptor, so that their clients can go
     /// elsewhere instead of waiting.
-    fn shed(&mut self, nth: usize) {
+    fn shed(&mut self, now: Now, nth: usize) {
         let listener = &mut self.listeners[nth];
         if self.spare.take().is_some() {
+            let refusal = (listener.refusal)(Excess::Connections, now);
             for _ in 0..SHED_MAX {
                 match listener.socket.accept() {
-                    Ok((stream, _)) => write_refusal(&stream, &listener.refusal),
+                    Ok((stream, _)) => write_refusal(&stream, &refusal),
                     Err(error) => {
                         listener.is_ready = AcceptFault::of(&error) != AcceptFault::NoneWaiting;
                         break;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::time::clock::Now;
+
 /// The reactor's bounds and places. Each has a default; see [`ReactorConfig::default`].
 #[derive(Clone, Debug)]
 pub struct ReactorConfig {
@@ -78,6 +80,15 @@ impl Default for ReactorConfig {
     }
 }
 
+/// The limit that a new connection exceeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Excess {
+    /// That of all connections, or of the process's descriptors.
+    Connections,
+    /// That of one address.
+    PerAddress,
+}
+
 /// One listening socket.
 #[derive(Clone, Debug)]
 pub struct ListenerConfig {
@@ -87,7 +98,7 @@ pub struct ListenerConfig {
     /// s, three times. For protocols without a ping of their own.
     pub keep_alive: bool,
     /// What a connection over a limit is told before it is closed; may be empty.
-    pub refusal: Bytes,
+    pub refusal: fn(Excess, Now) -> Bytes,
     /// Whether its connections count for the limits and are refused by them. Not for an admin
     /// listener, so that one can look into a server that is full.
     pub limited: bool,
@@ -97,6 +108,6 @@ impl ListenerConfig {
     /// A listener on `addr` without keep-alive and refusal text, whose connections are limited.
     #[must_use]
     pub const fn new(addr: SocketAddr) -> Self {
-        Self { addr, keep_alive: false, refusal: Bytes::new(), limited: true }
+        Self { addr, keep_alive: false, refusal: |_, _| Bytes::new(), limited: true }
     }
 }

@@ -74,6 +74,8 @@ impl Flags {
     pub(super) const RESET: Self = Self(1 << 12);
     /// Rejected by a limit: the handler never learns of it.
     pub(super) const HIDDEN: Self = Self(1 << 13);
+    /// Paused since it sends too fast ([`Pause::Rate`](crate::net::Pause::Rate)).
+    pub(super) const PACED: Self = Self(1 << 14);
 
     /// Both sets together.
     pub(super) const fn and(self, other: Self) -> Self {
@@ -167,8 +169,14 @@ impl Connection {
     /// Whether the peer's bytes are read, to be handed over or discarded.
     pub(super) const fn takes_bytes(&self) -> bool {
         match self.phase {
-            Phase::Open => !self.flags.any(Flags::PAUSED.and(Flags::FINISHED)),
-            Phase::Lingering(_) | Phase::Discarding(_) => !self.flags.any(Flags::FINISHED),
+            Phase::Open if self.flags.any(Flags::PAUSED) => {
+                // All that will ever come is there, up to the FIN.
+                let is_last = self.flags.any(Flags::PACED) && self.flags.any(Flags::READ_CLOSED);
+                is_last && !self.flags.any(Flags::FINISHED)
+            }
+            Phase::Open | Phase::Lingering(_) | Phase::Discarding(_) => {
+                !self.flags.any(Flags::FINISHED)
+            }
             Phase::Connecting | Phase::Flushing(_) | Phase::Ended(_) => false,
         }
     }

@@ -18,7 +18,7 @@ use super::outbound::Outbound;
 use super::shared::Shared;
 use super::source::Source;
 use crate::metrics::ReactorMetrics;
-use crate::net::{CloseReason, ConnId, Ending, SharedFrame};
+use crate::net::{CloseReason, ConnId, Ending, Pause, SharedFrame};
 use crate::time::Tick;
 
 /// Rejected connections that linger at a time so that their peers can read why; further ones are
@@ -175,14 +175,21 @@ impl Connections {
         shared.lists.queue_flush(connection, Flags::URGENT);
     }
 
-    pub(super) fn pause(&mut self, id: ConnId) {
-        let Some((connection, _)) = self.open(id) else { return };
+    pub(super) fn pause(&mut self, id: ConnId, pause: Pause) {
+        let Some((connection, shared)) = self.open(id) else { return };
         connection.flags.set(Flags::PAUSED);
+        match pause {
+            Pause::Answers => connection.flags.clear(Flags::PACED),
+            Pause::Rate => {
+                connection.flags.set(Flags::PACED);
+                shared.lists.queue_read(connection);
+            }
+        }
     }
 
     pub(super) fn resume(&mut self, id: ConnId) {
         let Some((connection, shared)) = self.open(id) else { return };
-        connection.flags.clear(Flags::PAUSED);
+        connection.flags.clear(Flags::PAUSED.and(Flags::PACED));
         // The edge may have come during the pause, and is not told again.
         shared.lists.queue_read(connection);
     }

@@ -1,7 +1,5 @@
 //! How many descriptors the process may have, and so how many connections.
 
-use std::fs;
-
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 /// Descriptors that are not for connections: standard streams, listeners, the poller, the spare,
@@ -26,18 +24,18 @@ impl Descriptors {
 }
 
 /// Where Linux says what the limits of this process are.
-const LIMITS: &str = "/proc/self/limits";
+pub const LIMITS: &str = "/proc/self/limits";
 /// What is taken for the limit where nobody says it: what Linux gives a process by default.
 const LIMIT_DEFAULT: u64 = 1024;
 
 /// Raises the soft limit to the hard one, if the system allows that, and returns what now holds.
 ///
 /// A service manager may forbid the calls that ask for limits and set them (systemd's
-/// `SystemCallFilter=~@resources`): the limits are read from [`LIMITS`], and one that cannot be
-/// raised stays as it is.
+/// `SystemCallFilter=~@resources`): `limits` is the text of [`LIMITS`], if it could be read, and a
+/// limit that cannot be raised stays as it is.
 #[must_use]
-pub fn raise() -> Descriptors {
-    let found = fs::read_to_string(LIMITS).ok().as_deref().and_then(parse);
+pub fn raise(limits: Option<&str>) -> Descriptors {
+    let found = limits.and_then(parse);
     let Descriptors { limit, ceiling } =
         found.unwrap_or(Descriptors { limit: LIMIT_DEFAULT, ceiling: LIMIT_DEFAULT });
     let wanted = Rlimit { current: Some(ceiling), maximum: Some(ceiling) };
@@ -77,7 +75,8 @@ mod tests {
 
     #[test]
     fn raising_leaves_no_room_between_the_limits() {
-        let raised = raise();
+        let limits = std::fs::read_to_string(LIMITS).unwrap();
+        let raised = raise(Some(&limits));
         assert_eq!(raised.limit, raised.ceiling);
         assert_eq!(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX), raised.limit);
     }

@@ -38,7 +38,14 @@ fn expire_stalled(shared: &mut Shared, connection: &mut Connection, now: Tick) {
     // Whatever the socket takes now, this write stands for its edge, which may not come again.
     connection.flags.clear(Flags::BLOCKED);
     flush::write(shared, connection, now);
-    if connection.stall_at <= now {
+    if connection.stall_at > now {
+        return;
+    }
+    if connection.flags.any(Flags::PACED) {
+        // The peer may be waiting for this end to read before it takes anything.
+        connection.stall_at = now.after(shared.stall_timeout);
+        shared.ensure_timer(connection);
+    } else {
         shared.lists.end(connection, CloseReason::Stalled, Flags::RESET);
     }
 }

@@ -27,6 +27,11 @@ fn prepare(config: &ReactorConfig, listener: &ListenerConfig) -> io::Result<TcpL
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM.nonblocking(), None)?;
     // The address can be taken again although old connections linger in TIME-WAIT.
     socket.set_reuse_address(true)?;
+    // `[::]` would take the IPv4 connections too, for which another listener is there.
+    let is_twin = |other: &ListenerConfig| other.addr.is_ipv4() && other.addr.port() == addr.port();
+    if addr.is_ipv6() && addr.port() != 0 && config.listeners.iter().any(is_twin) {
+        socket.set_only_v6(true)?;
+    }
     socket.set_send_buffer_size(config.send_buffer_len)?;
     if let Some(len) = config.receive_buffer_len {
         socket.set_recv_buffer_size(len)?;
@@ -79,5 +84,20 @@ mod tests {
         let taken = open(&ReactorConfig::default(), &any).unwrap();
         check_refused(taken.local_addr().unwrap(), "another process listens there");
         check_refused(([192, 0, 2, 1], 0).into(), "no interface of this machine");
+    }
+
+    #[test]
+    fn all_addresses_of_both_families_can_share_a_port() {
+        let loopback = ListenerConfig::new(([127, 0, 0, 1], 0).into());
+        // Somebody else may take the port that was just free.
+        let are_opened = (0..9).any(|_| {
+            let free = open(&ReactorConfig::default(), &loopback).unwrap().local_addr().unwrap();
+            let all = ["0.0.0.0", "[::]"].map(|ip| format!("{ip}:{}", free.port()));
+            let listeners = all.map(|addr| ListenerConfig::new(addr.parse().unwrap())).to_vec();
+            let config = ReactorConfig { listeners, ..ReactorConfig::default() };
+            let opened: Vec<_> = config.listeners.iter().map(|own| open(&config, own)).collect();
+            opened.iter().all(Result::is_ok)
+        });
+        assert!(are_opened);
     }
 }

@@ -19,7 +19,8 @@
 //!    and puts the connection on the ready list; so does one that stops at a FIN that was announced
 //!    with the bytes;
 //! 2. a read that fills less than the buffer has used the edge up, without asking for `WouldBlock`;
-//! 3. a paused connection remembers its edge until it is resumed;
+//! 3. a paused connection remembers its edge until it is resumed; one that is paused at the rate is
+//!    read on once its FIN is announced;
 //! 4. a write that is taken only in part has made the kernel promise a writable edge, and no other
 //!    write is tried before it;
 //! 5. an accept that stops early keeps its listener ready; one that fails for want of descriptors
@@ -64,7 +65,7 @@ use std::time::Duration;
 use mio::{Events, Poll};
 
 use self::acceptor::{Acceptor, Arrival};
-pub use self::config::{ListenerConfig, ReactorConfig};
+pub use self::config::{Excess, ListenerConfig, ReactorConfig};
 use self::connections::Connections;
 use self::source::Source;
 use self::stop::StopSignals;
@@ -286,7 +287,7 @@ impl Reactor {
 
     fn accept(&mut self, now: Now, handler: &mut impl Handler) -> io::Result<()> {
         let mut budget = self.accepts_per_turn_max;
-        while let Some(arrival) = self.acceptor.poll(now.tick, &mut budget)? {
+        while let Some(arrival) = self.acceptor.poll(now, &mut budget)? {
             match arrival {
                 Arrival::Rejected { stream, refusal } => {
                     self.connections.reject(now.tick, stream, refusal);
@@ -441,7 +442,7 @@ impl Reactor {
             Effect::Broadcast { to, frame } => connections.broadcast(&to, &frame),
             Effect::Arm { conn, deadline } => connections.arm(conn, deadline),
             Effect::Wake { conn } => connections.wake(conn),
-            Effect::Pause { conn } => connections.pause(conn),
+            Effect::Pause { conn, pause } => connections.pause(conn, pause),
             Effect::Resume { conn } => connections.resume(conn),
             Effect::OutboundMax { conn, bytes_max } => connections.limit_outbound(conn, bytes_max),
             Effect::Close { conn, reason, ending } => connections.close(now, conn, reason, ending),

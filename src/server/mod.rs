@@ -31,16 +31,17 @@
 //! | 240 | user who is remembered without a connection |
 //! | 656 | room, without its recent records |
 //!
-//! What moves is bounded: for a connection that does not read, `limits.outbound_hard_bytes`, 40 for
-//! each of at most 1,024 frames, and what one read has brought; for what is incomplete, one
-//! message; for the rooms together, `limits.ring_total_bytes`, and an eighth of it for pages of
-//! stored logs that cursors read; for all `cid`s of memory rooms that are remembered, 20 MB; for
-//! what waits for the disk, 16 MiB of records.
+//! What moves is bounded: for a connection that does not read, `limits.outbound_hard_bytes`, and 40
+//! for each of at most 1,024 frames; for what waits for its turn at the rate, `limits.read_ahead`;
+//! for what is incomplete, one message; for the rooms together, `limits.ring_total_bytes`, and an
+//! eighth of it for pages of stored logs that cursors read; for all `cid`s of memory rooms that are
+//! remembered, 20 MB; for what waits for the disk, 16 MiB of records.
 //!
 //! Rooms and memberships that are stored are in memory, too, whether anybody is there or not: by
 //! the table above, 656 bytes a room, 240 a user and 64 for each further membership. SQLite's
 //! caches take up to 16 MiB for the writer and 2 MiB for the reader.
 
+mod rejection;
 mod startup;
 
 use std::net::IpAddr;
@@ -87,12 +88,14 @@ impl Server {
     pub fn new(
         config: &Config,
         listeners: Vec<ListenerKind>,
-        (metrics, entropy): (Arc<Metrics>, Entropy),
+        (metrics, mut entropy): (Arc<Metrics>, Entropy),
         now: Now,
         (logs, kept): (Box<dyn Logs>, Snapshot),
     ) -> Result<Self, PolicyError> {
         let limits = limits(config);
         let mut chat = Chat::new(limits.clone(), now);
+        // Without random numbers no session begins either: that is refused where it is asked for.
+        chat.vary_epochs(entropy.secret().unwrap_or_default());
         chat.restore(now, kept);
         Ok(Self {
             chat,
@@ -220,7 +223,10 @@ impl Handler for Server {
                 sessions.handle_drained(conn, turn);
                 self.pass_requests(now);
             }
-            Input::Expired { conn } => sessions.handle_expired(conn, turn),
+            Input::Expired { conn } => {
+                sessions.handle_expired(conn, turn);
+                self.pass_requests(now);
+            }
             Input::AddressFound { conn } => sessions.end(conn, CloseReason::Banned, turn),
             Input::Closed { conn, reason } => {
                 sessions.handle_closed(conn, reason, turn);
@@ -253,7 +259,7 @@ fn limits(config: &Config) -> Limits {
         members_per_room: limits.room_members,
         users: limits.users,
         rooms: limits.rooms_total,
-        history_page: u32::try_from(limits.history_page).unwrap_or(u32::MAX),
+        history_page: limits.history_page,
         replay: u64::try_from(limits.replay).unwrap_or(u64::MAX),
         ring_records: limits.ring_records,
         ring_bytes: limits.ring_bytes,

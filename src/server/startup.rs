@@ -2,27 +2,21 @@
 
 use std::fmt;
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
-use super::Server;
+use super::{Server, rejection};
 use crate::chat::model::log::{Logs, Snapshot};
 use crate::chat::model::policy::Policies;
 use crate::chat::model::reply::Durability;
 use crate::config::Config;
-use crate::http::{Method, PolicyError, Refusal, Response};
+use crate::http::PolicyError;
 use crate::metrics::Metrics;
-use crate::net::{CloseReason, ListenerId};
+use crate::net::ListenerId;
 use crate::reactor::descriptors::{self, Descriptors};
 use crate::reactor::{ListenerConfig, Reactor, ReactorConfig, Waker};
 use crate::session::{Entropy, ListenerKind};
 use crate::store::{self, OpenError};
 use crate::time::clock::Clock;
-
-/// How long a client that was refused since the server is full should wait.
-const FULL_RETRY_S: u32 = 10;
 
 /// Bytes read from one connection in one turn: a hundred short messages, so that a client that
 /// floods costs the others some 0.2 ms a turn.
@@ -76,7 +70,8 @@ impl From<PolicyError> for ServeError {
 /// [`ServeError`] if it cannot start, or the poller breaks.
 pub fn serve(config: &Config) -> Result<(), ServeError> {
     let clock = Clock::start();
-    let descriptors = descriptors::raise();
+    let descriptors =
+        descriptors::raise(std::fs::read_to_string(descriptors::LIMITS).ok().as_deref());
     let connections_max = connections_max(config, descriptors);
     let (reactor_config, kinds) = listeners(config, connections_max);
     let mut reactor = Reactor::bind(&reactor_config)?;
@@ -86,6 +81,9 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     if let Err(error) = announce(&reactor, &server.listeners) {
         // Its reader is gone, or the disk that it goes to is full: the chat can go on without it.
         log::warn!(error:%; "standard output cannot be written: where the server listens is not said there");
+    }
+    for warning in config.warnings() {
+        log::warn!("{warning}");
     }
     log::info!(version = env!("CARGO_PKG_VERSION"), connections = connections_max; "serving");
     reactor.run(&clock, &mut server)?;
@@ -138,44 +136,30 @@ fn connections_max(config: &Config, descriptors: Descriptors) -> usize {
 
 /// The reactor's configuration, and what each listener is for.
 fn listeners(config: &Config, connections_max: usize) -> (ReactorConfig, Vec<ListenerKind>) {
-    let mut full = Vec::new();
-    let refusal = Refusal::Overloaded { retry_after_s: FULL_RETRY_S };
-    Response::from(refusal).render(&mut full, Method::Get, false);
-    let mut bye = Vec::new();
-    let reason = CloseReason::Overloaded;
-    crate::wire::render::bye(
-        &mut bye,
-        crate::wire::close_code(reason),
-        crate::wire::close_words(reason),
-    );
-    bye.push(b'\n');
-
     let mut listeners = Vec::new();
     let mut kinds = Vec::new();
-    let mut listen = |addr: SocketAddr, kind: ListenerKind, refusal: Vec<u8>| {
-        listeners.push(ListenerConfig {
-            keep_alive: kind == ListenerKind::Tcp,
-            refusal: Bytes::from(refusal),
-            limited: kind != ListenerKind::Admin,
-            ..ListenerConfig::new(addr)
-        });
-        kinds.push(kind);
-    };
-    listen(config.listen, ListenerKind::Http, full);
-    if let Some(addr) = config.tcp {
-        listen(addr, ListenerKind::Tcp, bye);
-    }
-    if let Some(addr) = config.admin {
-        listen(addr, ListenerKind::Admin, Vec::new());
+    for (kind, addresses) in [
+        (ListenerKind::Http, &config.listen),
+        (ListenerKind::Tcp, &config.tcp),
+        (ListenerKind::Admin, &config.admin),
+    ] {
+        for &addr in addresses {
+            listeners.push(ListenerConfig {
+                keep_alive: kind == ListenerKind::Tcp,
+                refusal: rejection::of(kind),
+                limited: kind != ListenerKind::Admin,
+                ..ListenerConfig::new(addr)
+            });
+            kinds.push(kind);
+        }
     }
     let limits = &config.limits;
-    let per_address = limits.per_address.and_then(|max| u32::try_from(max).ok());
     let reactor = ReactorConfig {
         listeners,
         connections_max,
-        connections_per_address_max: per_address.unwrap_or(u32::MAX),
+        connections_per_address_max: limits.per_address.unwrap_or(u32::MAX),
         loopback_counts: limits.per_address_loopback,
-        read_len_max: READ_LEN_MAX,
+        read_len_max: READ_LEN_MAX.min(limits.read_ahead),
         outbound_bytes_max: limits.outbound_hard_bytes,
         send_buffer_len: limits.send_buffer_bytes,
         stall_timeout: config.timeouts.stall,

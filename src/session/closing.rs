@@ -4,6 +4,7 @@ use super::Turn;
 use super::context::SessionContext;
 use super::encode::{Encoder, Format};
 use super::state::{Protocol, SessionState};
+use crate::http::{Method, Refusal, Response};
 use crate::net::{CloseReason, Effect, Ending, SharedFrame};
 use crate::wire::{close_code, close_words, render, text};
 use crate::ws::{CloseCode, encode_close};
@@ -15,7 +16,16 @@ pub(super) fn end(
     reason: CloseReason,
     turn: &mut Turn<'_>,
 ) {
-    let goodbye = goodbye(state, &mut context.encoder, reason);
+    let goodbye = match &state.protocol {
+        Protocol::Http { .. } if reason == CloseReason::Banned => {
+            let response = Response::from(Refusal::Banned).date(context.dates.at(turn.now.wall_ms));
+            context.metrics.http.count_response(response.status().code());
+            let mut out = Vec::new();
+            response.render(&mut out, Method::Get, false);
+            out
+        }
+        _ => goodbye(state, &mut context.encoder, reason),
+    };
     close(state, goodbye, (reason, Ending::Linger), turn);
 }
 
@@ -39,7 +49,7 @@ pub(super) fn close(
 }
 
 /// A close frame, or the event or line that says why the connection ends.
-fn goodbye(state: &SessionState, encoder: &mut Encoder, reason: CloseReason) -> Vec<u8> {
+pub(super) fn goodbye(state: &SessionState, encoder: &mut Encoder, reason: CloseReason) -> Vec<u8> {
     let mut out = Vec::new();
     let (code, words) = (close_code(reason), close_words(reason));
     match (&state.protocol, state.format()) {

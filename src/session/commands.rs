@@ -1,9 +1,10 @@
-//! Requests into the domain's commands, within the rate of their connection.
+//! Requests into the domain's commands, each for a token of its connection's rate.
 
 use super::encode::Format;
+use super::errors_in_a_row::Answered;
 use super::input::Session;
 use crate::chat::model::output::{Encoding, Request};
-use crate::chat::{Code, Command, Hello, Limits, Op, Refusal};
+use crate::chat::{Code, Command, Hello, Op, Refusal};
 use crate::net::{CloseReason, Effect};
 use crate::time::Tick;
 use crate::wire::{Parsed, Refused, render, text};
@@ -16,14 +17,9 @@ impl Session<'_, '_> {
     /// Does one request.
     pub(super) fn request(&mut self, parsed: Result<(Request, Parsed<'_>), Box<Refused>>) {
         let (now, conn) = (self.turn.now, self.state.conn);
-        let waits = self.state.commands.take(now.tick, self.context.command_rate);
-        let (request, parsed) = match (parsed, waits) {
-            (Ok(parsed), Ok(())) => parsed,
-            (Ok((request, _)), Err(retry_after_ms)) => {
-                let refusal = rate_limited(&self.context.limits, retry_after_ms);
-                return self.answer(&request, &Err(refusal));
-            }
-            (Err(refused), _) => return self.refuse(&refused),
+        let (request, parsed) = match parsed {
+            Ok(parsed) => parsed,
+            Err(refused) => return self.refuse(&refused),
         };
         log::debug!(conn:% = conn, req:% = id_of(&request), op = request.op.name(); "request");
         match parsed {
@@ -35,9 +31,19 @@ impl Session<'_, '_> {
                 if command.is_logged() {
                     self.state.answers.give(self.context.turn, SENT_REPLY_BYTES);
                 }
+                let waited = self.turn.chat.pending_of(conn);
                 self.turn.chat.handle_command(now, conn, request, command);
+                if self.turn.chat.pending_of(conn) > waited {
+                    self.state.errors.on_waiting();
+                }
             }
         }
+    }
+
+    /// Takes the token of one request, or of what stands where one could. There is one: otherwise
+    /// it would wait.
+    pub(super) fn take_token(&mut self) {
+        self.state.commands.take(self.turn.now.tick, self.context.command_rate);
     }
 
     /// Says hello to the domain for the connection.
@@ -63,7 +69,7 @@ impl Session<'_, '_> {
 
     fn help(&mut self, request: &Request, of: Option<Op>) {
         let Some(format) = self.state.format() else { return };
-        self.state.errors = 0;
+        self.state.errors.on_success(Answered::AtOnce);
         let mut out = Vec::new();
         // Nothing is rendered where the request has no id.
         self.context.encoder.message(format, &mut out, |out| _ = render::help(out, request, of));
@@ -80,14 +86,7 @@ impl Session<'_, '_> {
             _ => render::refused(out, refused),
         });
         self.send(out);
-        self.count_error();
-    }
-
-    /// Counts an error of the client's. After too many in a row the connection ends.
-    pub(super) fn count_error(&mut self) {
-        if self.state.on_error(self.context.errors_max) {
-            self.close_after_outputs(CloseReason::Flooding);
-        }
+        self.count_error(refused.refusal.code);
     }
 
     /// Has the connection ended as soon as what the domain has said to it is on its way.
@@ -99,13 +98,6 @@ impl Session<'_, '_> {
 /// A hello without a position to return to.
 pub(super) fn hello_as(name: Option<&str>) -> Hello<'_> {
     Hello { name, resume: None, secret: 0, encoding: Encoding::default() }
-}
-
-/// The refusal of what came too fast.
-pub(super) fn rate_limited(limits: &Limits, retry_after_ms: u64) -> Refusal {
-    let refusal = Refusal::new(Code::RateLimited, "too many commands; slow down");
-    let limit = limits.rate_per_s.and_then(|rate| usize::try_from(rate).ok());
-    refusal.limit(limit.unwrap_or(0)).retry_after_ms(retry_after_ms)
 }
 
 fn id_of(request: &Request) -> &str {

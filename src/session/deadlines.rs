@@ -18,11 +18,16 @@ pub(super) enum Due {
     Hello,
     /// Nothing has come for a while: ping, or give up.
     Silence,
+    /// What the peer asked for before its last word has not been answered.
+    Answers,
 }
 
 impl SessionState {
     /// What its deadline is for, `None` if it has none.
     pub(super) fn due(&self) -> Option<Due> {
+        if self.is_leaving() && !self.is_closing() {
+            return Some(Due::Answers);
+        }
         match &self.protocol {
             Protocol::Http { is_idle: true, .. } => Some(Due::KeepAlive),
             Protocol::Http { is_idle: false, .. } => Some(Due::Head),
@@ -38,17 +43,20 @@ impl SessionState {
         }
     }
 
-    /// When its deadline is.
-    pub(super) fn deadline(&self, context: &SessionContext) -> Tick {
+    /// When its deadline is, or when input may go on that waits for its turn at the rate.
+    pub(super) fn deadline(&self, now: Tick, context: &SessionContext) -> Tick {
+        let ready_at = Some(self.ready_at(context)).filter(|&at| self.is_waiting() && at > now);
         let timeouts = &context.timeouts;
-        match self.due() {
+        let due_at = match self.due() {
             None => Tick::MAX,
             Some(Due::Head) => self.since.after(timeouts.head),
             Some(Due::KeepAlive) => self.since.after(timeouts.keep_alive),
             Some(Due::Hello) => self.since.after(timeouts.hello),
             Some(Due::Silence) if self.is_pinged => self.pong_by(context),
             Some(Due::Silence) => self.since.after(timeouts.ping_after),
-        }
+            Some(Due::Answers) => self.since.after(timeouts.close),
+        };
+        due_at.min(ready_at.unwrap_or(Tick::MAX))
     }
 
     /// When the answer to a ping is overdue, [`Tick::MAX`] if none is awaited.
@@ -88,16 +96,31 @@ impl Due {
             Self::KeepAlive => CloseReason::KeepAliveTimeout,
             Self::Hello => CloseReason::HelloTimeout,
             Self::Silence => CloseReason::NoPong,
+            Self::Answers => CloseReason::CloseTimeout,
+        }
+    }
+
+    /// Whether it rests while the server itself does not read what the peer sends.
+    const fn rests(self) -> bool {
+        match self {
+            Self::Head | Self::KeepAlive | Self::Silence => true,
+            Self::Hello | Self::Answers => false,
         }
     }
 }
 
 impl Session<'_, '_> {
-    /// The deadline that was armed has passed. It may have moved meanwhile.
+    /// The deadline that was armed has passed. It may have moved meanwhile, and what waits for its
+    /// turn at the rate may go on.
     pub(super) fn on_expired(&mut self) {
-        let deadline = self.state.deadline(self.context);
+        self.resume();
+        let now = self.turn.now.tick;
         let Some(due) = self.state.due() else { return };
-        if self.turn.now.tick < deadline {
+        if self.state.is_waiting() && due.rests() {
+            self.state.since = now;
+        }
+        let deadline = self.state.deadline(now, self.context);
+        if now < deadline {
             return self.arm(deadline);
         }
         match due {
@@ -105,6 +128,7 @@ impl Session<'_, '_> {
             Due::Head => self.http_timeout(),
             Due::KeepAlive => self.close(Vec::new(), (due.reason(), Ending::Flush)),
             Due::Hello => self.end(due.reason()),
+            Due::Answers => self.farewell(),
         }
     }
 
@@ -113,11 +137,6 @@ impl Session<'_, '_> {
     /// silence.
     fn on_silence(&mut self) {
         let now = self.turn.now.tick;
-        if self.state.backlog.is_some() {
-            // What it sends is not read at the moment, so its silence says nothing.
-            self.state.since = now;
-            return self.arm(self.state.deadline(self.context));
-        }
         if now >= self.state.pong_by(self.context) {
             return self.end(CloseReason::NoPong);
         }
@@ -130,7 +149,7 @@ impl Session<'_, '_> {
             self.context.metrics.http.pings.add(1);
             self.send(ping);
         }
-        self.arm(self.state.deadline(self.context));
+        self.arm(self.state.deadline(now, self.context));
     }
 
     fn arm(&mut self, deadline: Tick) {

@@ -7,14 +7,17 @@ use super::Turn;
 use super::closing;
 use super::context::SessionContext;
 use super::encode::Format;
+use super::errors_in_a_row::Answered;
 use super::outgoing::Outgoing;
 use super::state::{SessionState, find};
+use super::text_client::Aside;
 use crate::chat::model::output::{Encoding, Fanout, Output, Part, Request};
 use crate::chat::model::reply::{Refusal, Reply};
-use crate::chat::{Code, Event, RoomName, SharedRecord, UserName};
+use crate::chat::{Code, Event, UserName};
 use crate::collections::Slots;
 use crate::net::{CloseReason, ConnId, Effect};
-use crate::wire::{Context, render, text};
+use crate::wire::text::{self, Shown, note};
+use crate::wire::{Context, render};
 
 /// Bytes of records up to which they are copied for a sender, so that they leave in one piece with
 /// the answers around them. More are shared with the other recipients.
@@ -35,6 +38,9 @@ impl Delivery<'_, '_> {
     pub(super) fn flush_outputs(&mut self) {
         loop {
             self.stage_outputs();
+            if self.ask_asides() {
+                continue;
+            }
             self.context.outgoing.seal(self.turn.effects);
             let Some((conn, reason)) = self.context.closing.pop() else { return };
             self.end(conn, reason);
@@ -50,6 +56,18 @@ impl Delivery<'_, '_> {
                 self.context.outgoing.seal(self.turn.effects);
             }
         }
+    }
+
+    /// Asks the domain what people at terminals are told unasked. `false` if that was nothing.
+    fn ask_asides(&mut self) -> bool {
+        if self.context.asides.is_empty() {
+            return false;
+        }
+        for (conn, aside) in std::mem::take(&mut self.context.asides) {
+            let (op, command) = aside.command();
+            self.turn.chat.handle_command(self.turn.now, conn, note::aside(op), command);
+        }
+        true
     }
 
     /// Ends a connection; the domain forgets it at once.
@@ -82,15 +100,25 @@ impl Delivery<'_, '_> {
 
     fn reply(&mut self, to: ConnId, request: &Request, result: &Result<Reply, Refusal>) {
         let Self { active, states, context, turn } = self;
+        let is_active = active.as_ref().is_some_and(|state| state.conn == to);
+        let answered = if is_active { Answered::AtOnce } else { Answered::Later };
         let Some(state) = state_of(active, states, to) else { return };
-        // Only these show records, of which one's own carry their `cid`.
+        if let Err(refusal) = result
+            && !is_unasked(state, request)
+        {
+            let others_wait = turn.chat.pending_of(to) > 0;
+            count_error(state, context, refusal.code, (answered, others_wait));
+        }
+        // These show records, of which one's own carry their `cid`, or name the other one of a
+        // conversation.
         let viewer = match result {
             Ok(Reply::History { .. } | Reply::Inbox { .. } | Reply::Welcome { .. }) => {
                 turn.chat.user(to)
             }
+            Ok(Reply::Joined { room, .. }) if room.is_direct() => turn.chat.user(to),
             _ => None,
         };
-        answer(state, context, viewer, (request, result));
+        answer(state, context, viewer, (request, result), answered);
     }
 
     fn event(&mut self, to: ConnId, event: &Event) {
@@ -107,7 +135,17 @@ impl Delivery<'_, '_> {
         encoder.message(format, &mut outgoing.bytes, |out| {
             render_event(out, format, event, viewer);
         });
-        outgoing.stage(to, start);
+        if format == Format::Text
+            && let Some(client) = state.text_client()
+        {
+            if client.on_event(event) {
+                text::focus(&mut outgoing.bytes, client.room.as_ref(), turn.chat.user(to));
+            }
+            if let Event::Replay { room, to: seq, .. } = event {
+                context.asides.push((to, Aside::Shown(room.clone(), *seq)));
+            }
+        }
+        context.outgoing.stage(to, start);
     }
 
     /// Hands a room's new records to all who get them.
@@ -116,7 +154,12 @@ impl Delivery<'_, '_> {
             self.parts(&fanout, parts);
         }
         for (encoding, to) in std::mem::take(&mut fanout.whole).into_lists() {
-            render_records(self.context, encoding, (&fanout.room, &fanout.records));
+            render_records(self.context, encoding, &fanout);
+            if encoding == Encoding::Text {
+                for &conn in &to {
+                    note_shown(self.context, conn, &fanout);
+                }
+            }
             let outgoing = &mut self.context.outgoing;
             let all = outgoing.batches[encoding.index()].whole();
             outgoing.stage_for_all(to, all);
@@ -135,7 +178,10 @@ impl Delivery<'_, '_> {
         let Some(format) = state.format() else { return };
         let encoding = format.encoding();
         // Before the piece begins: the records of a fan-out lie end to end.
-        render_records(context, encoding, (&fanout.room, &fanout.records));
+        render_records(context, encoding, fanout);
+        if encoding == Encoding::Text {
+            note_shown(context, conn, fanout);
+        }
         let mut start = context.outgoing.bytes.len();
         for (_, part) in parts {
             match part {
@@ -152,7 +198,15 @@ impl Delivery<'_, '_> {
                 }
                 Part::Sent(request, index) => {
                     if let Some(reply) = fanout.sent(*index) {
-                        put_answer(state, context, None, (request, &Ok(reply)));
+                        put_answer(state, context, None, (request, &Ok(reply)), Answered::Later);
+                    }
+                    if encoding == Encoding::Text
+                        && let Some((record, target)) = fanout.with_targets().nth(*index)
+                    {
+                        let before = context.outgoing.bytes.len();
+                        text::sent(&mut context.outgoing.bytes, &fanout.room, record, target);
+                        let len = context.outgoing.bytes.len() - before;
+                        state.answers.give(context.turn, len);
                     }
                 }
             }
@@ -173,49 +227,67 @@ fn state_of<'s>(
     }
 }
 
-/// Stages the answer to a request, and has the connection ended if there were too many errors in a
-/// row.
+/// Counts a refusal, and has the connection ended if there were too many errors in a row. What the
+/// server cannot do now, or only later, is no error of the client's.
+pub(super) fn count_error(
+    state: &mut SessionState,
+    context: &mut SessionContext,
+    code: Code,
+    (answered, others_wait): (Answered, bool),
+) {
+    let is_error =
+        !matches!(code, Code::RateLimited | Code::Busy | Code::StorageFull | Code::ShuttingDown);
+    if is_error && state.errors.on_error(answered, others_wait, context.errors_max) {
+        context.closing.push((state.conn, CloseReason::Flooding));
+    }
+}
+
+/// Stages the answer to a request.
 pub(super) fn answer(
     state: &mut SessionState,
     context: &mut SessionContext,
     viewer: Option<&UserName>,
     (request, result): (&Request, &Result<Reply, Refusal>),
+    answered: Answered,
 ) {
     let start = context.outgoing.bytes.len();
-    put_answer(state, context, viewer, (request, result));
+    put_answer(state, context, viewer, (request, result), answered);
     context.outgoing.stage(state.conn, start);
 }
 
 /// Renders the answer to a request, if one is wanted, and books it.
+/// Whether this was asked by the server for a person at a terminal: nobody waits for a refusal.
+fn is_unasked(state: &SessionState, request: &Request) -> bool {
+    state.format() == Some(Format::Text) && note::is_aside(request)
+}
+
 fn put_answer(
     state: &mut SessionState,
     context: &mut SessionContext,
     viewer: Option<&UserName>,
     (request, result): (&Request, &Result<Reply, Refusal>),
+    answered: Answered,
 ) {
     let Some(format) = state.format() else { return };
-    let SessionContext { metrics, encoder, outgoing, limits, closing, .. } = context;
+    if result.is_err() && is_unasked(state, request) {
+        return;
+    }
+    let SessionContext { metrics, encoder, outgoing, limits, asides, .. } = context;
     metrics.chat.replies.count(result.as_ref().map_or_else(|no| no.code.number(), |_| 0));
-    match result {
-        Ok(reply) => {
-            state.errors = 0;
-            if format == Format::Text
-                && let Some(client) = state.text_client()
-            {
-                client.on_reply(reply);
-            }
+    if let Ok(reply) = result {
+        state.errors.on_success(answered);
+        if format == Format::Text
+            && let Some(client) = state.text_client()
+        {
+            asides.extend(client.on_reply(reply).map(|aside| (state.conn, aside)));
         }
-        // What the server cannot do now is no fault of the client's.
-        Err(no) if matches!(no.code, Code::Busy | Code::StorageFull | Code::ShuttingDown) => {}
-        Err(_) if state.on_error(context.errors_max) => {
-            closing.push((state.conn, CloseReason::Flooding));
-        }
-        Err(_) => {}
     }
     let before = outgoing.bytes.len();
     let shown = Context { viewer, limits, server: context.server };
     encoder.message(format, &mut outgoing.bytes, |out| match (format, result) {
-        (Format::Text, Ok(reply)) => text::reply(out, reply, shown.server),
+        (Format::Text, Ok(reply)) => {
+            text::reply(out, reply, &Shown { request, server: shown.server, viewer });
+        }
         (Format::Text, Err(refusal)) => text::refusal(out, refusal),
         // Nothing is rendered where the request has no id.
         (_, Ok(reply)) => _ = render::reply(out, request, reply, &shown),
@@ -232,11 +304,7 @@ fn render_event(out: &mut Vec<u8>, format: Format, event: &Event, viewer: Option
 }
 
 /// Renders the records of a fan-out in one encoding, unless they are rendered already.
-fn render_records(
-    context: &mut SessionContext,
-    encoding: Encoding,
-    (room, records): (&RoomName, &[SharedRecord]),
-) {
+fn render_records(context: &mut SessionContext, encoding: Encoding, fanout: &Fanout) {
     let SessionContext { encoder, outgoing, .. } = context;
     let Outgoing { bytes, batches, .. } = outgoing;
     let batch = &mut batches[encoding.index()];
@@ -245,15 +313,22 @@ fn render_records(
     }
     let format = Format::of(encoding);
     batch.begin(bytes.len());
-    for record in records {
+    for (record, target) in fanout.with_targets() {
         encoder.message(format, bytes, |out| match format {
-            Format::Text => text::record_event(out, room, record),
-            _ => render::record_event(out, room, record),
+            Format::Text => text::record_event(out, &fanout.room, record, target),
+            _ => render::record_event(out, &fanout.room, record),
         });
         debug_assert!(
             bytes.len() - batch.end() <= usize::try_from(record.weight).unwrap_or(0),
             "a record takes no more than its weight"
         );
         batch.push(bytes.len());
+    }
+}
+
+/// A person was shown the records of a fan-out.
+fn note_shown(context: &mut SessionContext, conn: ConnId, fanout: &Fanout) {
+    if let Some(last) = fanout.records.last() {
+        context.asides.push((conn, Aside::Shown(fanout.room.clone(), last.seq)));
     }
 }

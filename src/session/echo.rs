@@ -19,7 +19,7 @@ impl Session<'_, '_> {
             Ok(Some(Item::Ping(bytes))) => (Opcode::Pong, bytes),
             Ok(Some(Item::Pong(_))) => return true,
             Ok(Some(Item::Close { code, .. })) => {
-                self.answer_close(code);
+                self.on_close_frame(code);
                 return false;
             }
             Err(violation) => {

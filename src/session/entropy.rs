@@ -13,7 +13,7 @@ pub enum Entropy {
 
 impl Entropy {
     /// 128 bits; `None` if the operating system has none to give.
-    pub(super) fn secret(&mut self) -> Option<u128> {
+    pub(crate) fn secret(&mut self) -> Option<u128> {
         match self {
             Self::System => {
                 let mut bytes = [0; 16];

@@ -7,7 +7,8 @@ use super::input::Session;
 use super::state::Protocol;
 use crate::admin::{self, Answer};
 use crate::http::{
-    Admitted, Head, Method, Parsed, Refusal, Response, Route, Status, Upgrade, render_switching,
+    Admitted, Head, HttpDate, Method, Parsed, Refusal, Response, Route, Status, Upgrade,
+    render_switching,
 };
 use crate::net::{CloseReason, Effect, Ending};
 use crate::page::Asset;
@@ -46,7 +47,8 @@ impl Session<'_, '_> {
                 return false;
             }
             Ok(Parsed::Head { head, consumed }) => {
-                let outcome = context.outcome(&head, *is_admin, turn);
+                let date = context.dates.at(turn.now.wall_ms);
+                let outcome = context.outcome(&head, *is_admin, (date, turn));
                 let rest = std::mem::take(input);
                 *input = rest.get_mut(consumed..).unwrap_or_default();
                 outcome
@@ -58,7 +60,7 @@ impl Session<'_, '_> {
 
     /// A head was not complete in time.
     pub(super) fn http_timeout(&mut self) {
-        self.respond(&Response::from(Refusal::HeadTimeout), (Method::Get, false));
+        self.respond(Response::from(Refusal::HeadTimeout), (Method::Get, false));
         self.close(Vec::new(), (CloseReason::HeadTimeout, Ending::Linger));
     }
 
@@ -70,7 +72,7 @@ impl Session<'_, '_> {
         match outcome {
             Outcome::Respond { response, method, keep_alive } => {
                 let is_refused = response.status().code() >= 400;
-                self.respond(&response, (method, keep_alive));
+                self.respond(response, (method, keep_alive));
                 if keep_alive {
                     if let Protocol::Http { is_idle, .. } = &mut self.state.protocol {
                         *is_idle = true;
@@ -103,8 +105,9 @@ impl Session<'_, '_> {
         }
     }
 
-    fn respond(&mut self, response: &Response, (method, keep_alive): (Method, bool)) {
+    fn respond(&mut self, response: Response, (method, keep_alive): (Method, bool)) {
         let mut out = Vec::new();
+        let response = response.date(self.context.dates.at(self.turn.now.wall_ms));
         response.render(&mut out, method, keep_alive);
         let status = response.status().code();
         self.context.metrics.http.count_response(status);
@@ -117,7 +120,12 @@ impl Session<'_, '_> {
 
 impl SessionContext {
     /// What the request of this head comes to.
-    fn outcome(&self, head: &Head<'_>, is_admin: bool, turn: &Turn<'_>) -> Outcome {
+    fn outcome(
+        &self,
+        head: &Head<'_>,
+        is_admin: bool,
+        (date, turn): (HttpDate, &Turn<'_>),
+    ) -> Outcome {
         let health = (self.health, turn.now.tick);
         let keep_alive = head.keep_alive();
         let method = head.method();
@@ -140,8 +148,8 @@ impl SessionContext {
                 let response = plain(admin::healthy(head.path(), &self.metrics, health));
                 Outcome::Respond { response, method, keep_alive }
             }
-            Ok(Admitted::WebSocket(upgrade)) => self.switch(head, &upgrade, false),
-            Ok(Admitted::Echo(upgrade)) => self.switch(head, &upgrade, true),
+            Ok(Admitted::WebSocket(upgrade)) => self.switch(head, &upgrade, (date, false)),
+            Ok(Admitted::Echo(upgrade)) => self.switch(head, &upgrade, (date, true)),
             Err(refusal) => refuse(refusal, Some(head)),
         }
     }
@@ -155,7 +163,12 @@ impl SessionContext {
         }
     }
 
-    fn switch(&self, head: &Head<'_>, upgrade: &Upgrade<'_>, is_echo: bool) -> Outcome {
+    fn switch(
+        &self,
+        head: &Head<'_>,
+        upgrade: &Upgrade<'_>,
+        (date, is_echo): (HttpDate, bool),
+    ) -> Outcome {
         let offered = upgrade.extensions.as_deref().map(str::as_bytes);
         let accepted = match extension::negotiate(offered.filter(|_| self.is_deflate_on)) {
             Ok(accepted) => accepted,
@@ -167,7 +180,8 @@ impl SessionContext {
         };
         let extensions = accepted.map(|accepted| accepted.to_string());
         let mut out = Vec::with_capacity(256);
-        render_switching(&mut out, &upgrade.accept, upgrade.protocol, extensions.as_deref());
+        let extensions = extensions.as_deref();
+        render_switching(&mut out, date, &upgrade.accept, upgrade.protocol, extensions);
         let deflate = accepted.map(extension::Accepted::deflate);
         let decoder = ws::Decoder::new(deflate);
         let protocol = if is_echo {

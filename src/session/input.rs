@@ -1,15 +1,19 @@
 //! One connection while an input of it is handled.
 
 use super::Turn;
+use super::backlog::{Backlog, PeerEnd};
 use super::closing;
 use super::context::SessionContext;
 use super::delivery::{self, Delivery};
+use super::errors_in_a_row::Answered;
 use super::state::{Protocol, SessionState};
+use crate::chat::Code;
 use crate::chat::model::output::Request;
 use crate::chat::model::reply::{Refusal, Reply};
 use crate::collections::Slots;
 use crate::http::HeadParser;
-use crate::net::{CloseReason, Effect, Ending, SharedFrame};
+use crate::net::{CloseReason, Effect, Ending, Pause, SharedFrame};
+use crate::ws::{CloseCode, encode_close};
 
 /// Answers that may wait for a cursor or a log before no more is read from their connection.
 const OWED_MAX: u32 = 64;
@@ -25,23 +29,36 @@ pub(super) struct Session<'a, 't> {
 }
 
 impl<'t> Session<'_, 't> {
-    /// Takes apart what has come until it is used up, or too many answers wait: then the rest is
-    /// kept, and no more is read.
-    pub(super) fn consume(&mut self, bytes: &mut [u8]) {
+    /// Bytes have come. What cannot be done yet waits, and no more is read meanwhile.
+    pub(super) fn on_bytes(&mut self, bytes: &mut [u8]) {
+        self.state.on_bytes(self.turn.now.tick);
+        if let Some(backlog) = &mut self.state.backlog {
+            // After its last word the peer has nothing more to say.
+            if backlog.end.is_none() {
+                backlog.append(bytes, self.context.read_ahead);
+            }
+            return;
+        }
+        let left = self.consume(bytes);
+        let rest = bytes.get(bytes.len() - left..).unwrap_or_default();
+        if !rest.is_empty() && !self.state.is_closing() {
+            let backlog = self.state.backlog.get_or_insert_default();
+            backlog.append(rest, usize::MAX);
+        }
+        self.after_input();
+    }
+
+    /// Takes apart what has come until it is used up or must wait; returns how much is left at its
+    /// end.
+    fn consume(&mut self, bytes: &mut [u8]) -> usize {
         let mut input = bytes;
-        loop {
-            if self.state.backlog.is_some() {
-                return self.defer(input);
-            }
-            if input.is_empty() {
-                return;
-            }
-            let is_backpressured = self.is_backpressured();
+        while !input.is_empty() {
+            let must_wait = self.must_wait();
             if self.state.is_closing() {
-                return;
+                return 0;
             }
-            if is_backpressured {
-                return self.defer(input);
+            if must_wait {
+                return input.len();
             }
             let goes_on = match &self.state.protocol {
                 Protocol::Http { .. } => self.http_step(&mut input),
@@ -57,63 +74,146 @@ impl<'t> Session<'_, 't> {
                 Protocol::Closing => false,
             };
             if !goes_on {
-                return;
+                return 0;
             }
         }
+        0
+    }
+
+    /// Whether nothing more is taken apart for now: too many answers wait, or the rate is used up.
+    pub(super) fn must_wait(&mut self) -> bool {
+        self.is_backpressured() || self.state.ready_at(self.context) > self.turn.now.tick
     }
 
     /// Whether so many answers wait that no more is read. All that were given so far count: they
     /// are delivered before.
-    pub(super) fn is_backpressured(&mut self) -> bool {
+    fn is_backpressured(&mut self) -> bool {
         self.flush_outputs();
         self.state.answers.bytes(self.context.turn) > self.context.outbound_soft()
             || self.turn.chat.owed(self.state.conn) > OWED_MAX
     }
 
-    /// Keeps input until the answers have drained.
-    fn defer(&mut self, input: &[u8]) {
+    /// What waits goes on, if it may.
+    pub(super) fn resume(&mut self) {
+        if !self.state.is_waiting() {
+            return;
+        }
+        if self.must_wait() {
+            return self.pause();
+        }
+        let Some(backlog) = self.state.backlog.as_deref_mut() else { return };
+        let mut unread = std::mem::take(&mut backlog.unread);
+        let lines = unread.lines();
+        let left = if lines.is_empty() { 0 } else { self.requests(lines) };
+        unread.lines_done = unread.lines.len() - left;
+        if left == 0 {
+            let left = self.consume(unread.bytes_mut());
+            unread.bytes_done = unread.bytes.len() - left;
+        }
+        // It is gone if the connection has ended.
+        let Some(backlog) = self.state.backlog.as_deref_mut() else { return };
+        if !backlog.unread.lines.is_empty() {
+            // Of a message among the bytes.
+            (unread.lines, unread.lines_done) = (std::mem::take(&mut backlog.unread.lines), 0);
+        }
+        backlog.unread = unread;
+        self.after_input();
+    }
+
+    /// Decides what follows when input was taken apart: it waits, the peer's last word is answered,
+    /// or more is read.
+    fn after_input(&mut self) {
+        let Some(backlog) = &self.state.backlog else { return };
+        if backlog.is_waiting() {
+            return self.pause();
+        }
+        if backlog.end.is_some() {
+            return self.leave();
+        }
+        self.state.backlog = None;
+        self.state.on_bytes(self.turn.now.tick);
+        self.turn.effects.push(Effect::Resume { conn: self.state.conn });
+    }
+
+    /// Has no more read until what waits may go on.
+    fn pause(&mut self) {
         let conn = self.state.conn;
-        let backlog = self.state.backlog.get_or_insert_default();
-        backlog.bytes.extend_from_slice(input);
-        self.turn.effects.push(Effect::Pause { conn });
+        if !self.is_backpressured() {
+            let due = self.state.deadline(self.turn.now.tick, self.context);
+            let deadline = due.min(self.state.ready_at(self.context));
+            self.turn.effects.push(Effect::Pause { conn, pause: Pause::Rate });
+            return self.turn.effects.push(Effect::Arm { conn, deadline });
+        }
+        self.turn.effects.push(Effect::Pause { conn, pause: Pause::Answers });
         // The domain wakes those who wait for its answers.
         if self.turn.chat.owed(conn) <= OWED_MAX {
             self.turn.effects.push(Effect::Wake { conn });
         }
     }
 
-    /// Nothing waits for the connection any more: what was put off goes on.
-    pub(super) fn resume(&mut self) {
-        self.flush_outputs();
-        let Some(mut backlog) = self.state.backlog.take() else { return };
-        self.consume(&mut backlog.bytes);
-        match &mut self.state.backlog {
-            Some(rest) => rest.is_last |= backlog.is_last,
-            None if backlog.is_last => self.on_finished(),
-            None => self.turn.effects.push(Effect::Resume { conn: self.state.conn }),
+    /// The peer has sent FIN: the connection ends when all that it has asked for is answered.
+    pub(super) fn on_finished(&mut self) {
+        if self.state.is_closing() || self.state.is_leaving() {
+            return;
+        }
+        let backlog = self.state.backlog.get_or_insert_default();
+        backlog.end = Some(PeerEnd::Fin);
+        if !backlog.is_waiting() {
+            self.leave();
         }
     }
 
-    /// The peer has sent FIN: the connection ends, after its backlog and, over plain TCP, when all
-    /// that it has asked for is answered.
-    pub(super) fn on_finished(&mut self) {
-        if let Some(backlog) = &mut self.state.backlog {
-            backlog.is_last = true;
-            return;
-        }
+    /// The peer has sent a close frame, which is answered when all that it has asked for is.
+    pub(super) fn on_close_frame(&mut self, code: Option<CloseCode>) {
+        self.state.backlog.get_or_insert_default().end = Some(PeerEnd::Close(code));
+    }
+
+    /// All that came before the peer's last word is under way: the connection ends when it is
+    /// answered, and at its deadline at the latest.
+    fn leave(&mut self) {
         let reason = match &self.state.protocol {
-            Protocol::Tcp(_) => {
-                self.tcp_finish();
-                self.context.finished.push(self.state.conn);
-                return;
-            }
             Protocol::Http { partial, .. } if partial.is_empty() => CloseReason::HttpDone,
-            Protocol::Http { .. } | Protocol::WebSocket { .. } | Protocol::Echo { .. } => {
-                CloseReason::PeerGone
-            }
+            Protocol::Http { .. } => CloseReason::PeerGone,
             Protocol::Closing => return,
+            Protocol::Tcp(_) | Protocol::WebSocket { .. } | Protocol::Echo { .. } => {
+                return self.await_answers();
+            }
         };
         self.close(Vec::new(), (reason, Ending::Flush));
+    }
+
+    fn await_answers(&mut self) {
+        if self.state.backlog.as_ref().is_some_and(|backlog| !backlog.is_cut) {
+            self.tcp_finish();
+        }
+        let (conn, now) = (self.state.conn, self.turn.now.tick);
+        self.state.since = now;
+        self.context.finished.push(conn);
+        let deadline = self.state.deadline(now, self.context);
+        self.turn.effects.push(Effect::Arm { conn, deadline });
+    }
+
+    /// Ends a connection whose peer has said its last word, with all answers that there are.
+    pub(super) fn farewell(&mut self) {
+        let Some(&Backlog { end: Some(end), is_cut, .. }) = self.state.backlog.as_deref() else {
+            return;
+        };
+        // Answers that wait for a cursor are said when the domain forgets the connection.
+        self.turn.chat.handle_closed(self.turn.now, self.state.conn);
+        let (goodbye, reason) = match (end, &self.state.protocol) {
+            (PeerEnd::Close(code), _) => {
+                let mut out = Vec::new();
+                encode_close(code, "", None, &mut out);
+                (out, CloseReason::Bye)
+            }
+            (PeerEnd::Fin, _) if is_cut => {
+                let reason = CloseReason::Unread;
+                (closing::goodbye(&self.state, &mut self.context.encoder, reason), reason)
+            }
+            (PeerEnd::Fin, Protocol::Tcp(_)) => (Vec::new(), CloseReason::Bye),
+            (PeerEnd::Fin, _) => (Vec::new(), CloseReason::PeerGone),
+        };
+        self.close(goodbye, (reason, Ending::Flush));
     }
 
     /// Delivers what the domain has to say so far, to this connection and to others.
@@ -149,7 +249,17 @@ impl<'t> Session<'_, 't> {
     /// Answers a request in place of the domain.
     pub(super) fn answer(&mut self, request: &Request, result: &Result<Reply, Refusal>) {
         self.flush_outputs();
-        delivery::answer(&mut self.state, self.context, None, (request, result));
+        if let Err(refusal) = result {
+            self.count_error(refusal.code);
+        }
+        let answered = Answered::AtOnce;
+        delivery::answer(&mut self.state, self.context, None, (request, result), answered);
+    }
+
+    /// Counts an error of the client's. After too many in a row the connection ends.
+    pub(super) fn count_error(&mut self, code: Code) {
+        let others_wait = self.turn.chat.pending_of(self.state.conn) > 0;
+        delivery::count_error(&mut self.state, self.context, code, (Answered::AtOnce, others_wait));
     }
 
     const fn delivery(&mut self) -> Delivery<'_, 't> {

@@ -14,10 +14,11 @@
 //! (`SessionContext`). When it is handled, all that the domain has to
 //! say is delivered, to that connection and to others.
 //!
-//! A connection for which too many answers wait is not read from until they have drained: what was
-//! received and not taken apart is its backlog, and nothing of it is answered before there is room
-//! for the answer.
+//! A connection for which too many answers wait is not read from until they have drained, and who
+//! sends faster than the rate is read at the rate: what was received and not taken apart is its
+//! [backlog](backlog::Backlog), and nothing of it is answered before its turn.
 
+mod backlog;
 mod closing;
 mod commands;
 mod context;
@@ -26,6 +27,7 @@ mod delivery;
 mod echo;
 mod encode;
 mod entropy;
+mod errors_in_a_row;
 mod gauges;
 mod http;
 mod input;
@@ -54,13 +56,20 @@ use crate::collections::Slots;
 use crate::config::Config;
 use crate::http::{HeadParser, PartialHead, PolicyError};
 use crate::metrics::Metrics;
-use crate::net::{CloseReason, ConnId, Effect, Effects, Ending};
+use crate::net::{CloseReason, ConnId, Effect, Effects};
 use crate::time::Tick;
 use crate::time::clock::Now;
 
 /// Connections that are closed in one turn when the server stops: closing costs each of them a
 /// buffer.
 const DRAINED_PER_TURN_MAX: usize = 4_096;
+
+/// How much each connection widens the window over which all come back: what a server takes that
+/// has just started.
+const RETURN_MS: u64 = 2;
+
+/// The narrowest window: the server needs a moment to be back.
+const DRAIN_WINDOW_MS_MIN: u64 = 1_000;
 
 /// What an input is handled with: the moment, the domain, and what should follow.
 #[derive(Debug)]
@@ -133,7 +142,8 @@ impl Sessions {
             ListenerKind::Tcp => Protocol::Tcp(Box::default()),
         };
         let state = SessionState::new(conn, protocol, turn.now.tick);
-        turn.effects.push(Effect::Arm { conn, deadline: state.deadline(&self.context) });
+        let deadline = state.deadline(turn.now.tick, &self.context);
+        turn.effects.push(Effect::Arm { conn, deadline });
         self.states.insert(conn.slot(), state);
         self.context.sessions_bytes += size_of::<SessionState>();
     }
@@ -141,11 +151,7 @@ impl Sessions {
     /// Bytes have come.
     pub fn handle_received(&mut self, conn: ConnId, bytes: &mut [u8], turn: &mut Turn<'_>) {
         self.with(conn, turn, |session| {
-            session.state.on_bytes(session.turn.now.tick);
-            match &mut session.state.backlog {
-                Some(backlog) => backlog.bytes.extend_from_slice(bytes),
-                None => session.consume(bytes),
-            }
+            session.on_bytes(bytes);
         });
     }
 
@@ -192,8 +198,8 @@ impl Sessions {
         self.flush_outputs(turn);
     }
 
-    /// All of a turn's inputs have been handled: the domain's records go out, and who has sent FIN
-    /// and been answered is let go.
+    /// All of a turn's inputs have been handled: the domain's records go out, and those are let go
+    /// who have said their last word and been answered.
     pub fn handle_turn_end(&mut self, turn: &mut Turn<'_>) {
         // Room by room, so that what is said about one is still in the cache.
         while turn.chat.fan_out_next(turn.now) {
@@ -207,19 +213,14 @@ impl Sessions {
         self.context.on_turn_end();
     }
 
-    /// Ends those whose peers have sent FIN and been answered.
+    /// Ends those whose peers have said their last word and been answered.
     fn let_go(&mut self, turn: &mut Turn<'_>) {
         let finished = &mut self.context.finished;
         let answered = finished.extract_if(.., |conn| turn.chat.pending_of(*conn) == 0);
-        let answered: Vec<ConnId> = answered.collect();
-        // Answers that wait for a cursor are said when the domain forgets the connection.
-        for &conn in &answered {
-            turn.chat.handle_closed(turn.now, conn);
-        }
-        self.flush_outputs(turn);
-        for conn in answered {
-            let Some(state) = find(&mut self.states, conn) else { continue };
-            closing::close(state, Vec::new(), (CloseReason::Bye, Ending::Flush), turn);
+        for conn in answered.collect::<Vec<ConnId>>() {
+            self.with(conn, turn, |session| {
+                session.farewell();
+            });
         }
     }
 
@@ -235,16 +236,18 @@ impl Sessions {
         self.flush_outputs(turn);
     }
 
-    /// Tells some of the connections when to come back, evenly spread over `window_ms`, and closes
-    /// them. `false` if there were none left.
-    pub fn drain(&mut self, window_ms: u64, turn: &mut Turn<'_>) -> bool {
+    /// Tells some of the connections when to come back, evenly spread over a window that grows with
+    /// their number up to `window_ms_max`, and closes them. `false` if there were none left.
+    pub fn drain(&mut self, window_ms_max: u64, turn: &mut Turn<'_>) -> bool {
         let left = self.states.iter().filter(|state| !state.is_closing());
         let leaving: Vec<ConnId> =
             left.map(|state| state.conn).take(DRAINED_PER_TURN_MAX).collect();
         for &conn in &leaving {
             let Drain { told, all } = &mut self.drain;
             *told += 1;
-            let after_ms = window_ms.saturating_mul(*told) / (*all).max(*told);
+            let all = (*all).max(*told);
+            let window_ms = drain_window_ms(all, window_ms_max);
+            let after_ms = window_ms.saturating_mul(*told) / all;
             turn.chat.drain(conn, (after_ms, window_ms));
             let mut delivery = self.delivery(turn);
             delivery.flush_outputs();
@@ -296,4 +299,10 @@ impl Sessions {
     pub const fn is_empty(&self) -> bool {
         self.states.is_empty()
     }
+}
+
+/// The time over which `all` connections come back, in milliseconds: a few of them as soon as the
+/// server can be back, and none later than `most`.
+fn drain_window_ms(all: u64, most: u64) -> u64 {
+    all.saturating_mul(RETURN_MS).max(DRAIN_WINDOW_MS_MIN).min(most)
 }

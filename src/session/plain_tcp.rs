@@ -53,7 +53,9 @@ impl Session<'_, '_> {
 
     fn item(&mut self, framing: Framing, item: Item<'_>) {
         let is_text = framing == Framing::Text;
+        self.take_token();
         match item {
+            Item::Empty => {}
             // A request line of HTTP that is too long to be recognised is refused like one.
             Item::TooLong { limit } => {
                 self.refuse(&wire::too_long(limit));

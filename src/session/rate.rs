@@ -25,22 +25,18 @@ impl Rate {
 }
 
 impl Bucket {
-    /// Takes a token.
-    ///
-    /// # Errors
-    ///
-    /// The milliseconds until there is one again, at least one.
-    pub(super) fn take(&mut self, now: Tick, rate: Option<Rate>) -> Result<(), u64> {
-        let Some(Rate { interval_us, ahead_us }) = rate else { return Ok(()) };
+    /// From when on there is a token.
+    pub(super) const fn ready_at(self, rate: Option<Rate>) -> Tick {
+        let Some(Rate { interval_us, ahead_us }) = rate else { return Tick::ZERO };
+        let ready_us = self.0.saturating_add(interval_us).saturating_sub(ahead_us);
+        Tick::from_millis(ready_us.div_ceil(1_000))
+    }
+
+    /// Takes a token, which the caller knows to be there.
+    pub(super) fn take(&mut self, now: Tick, rate: Option<Rate>) {
+        let Some(Rate { interval_us, .. }) = rate else { return };
         let now_us = now.as_millis().saturating_mul(1_000);
-        let full_us = self.0.max(now_us).saturating_add(interval_us);
-        match full_us.checked_sub(now_us.saturating_add(ahead_us)) {
-            Some(early_us) if early_us > 0 => Err(early_us.div_ceil(1_000)),
-            _ => {
-                self.0 = full_us;
-                Ok(())
-            }
-        }
+        self.0 = self.0.max(now_us).saturating_add(interval_us);
     }
 }
 
@@ -48,26 +44,35 @@ impl Bucket {
 mod tests {
     use super::*;
 
+    /// Takes a token if there is one.
+    fn take(bucket: &mut Bucket, ms: u64, rate: Option<Rate>) -> bool {
+        let now = Tick::from_millis(ms);
+        let is_ready = bucket.ready_at(rate) <= now;
+        if is_ready {
+            bucket.take(now, rate);
+        }
+        is_ready
+    }
+
     #[test]
     fn a_burst_passes_and_then_the_steady_rate() {
         let rate = Rate::new(Some(20), 3);
         let mut bucket = Bucket::default();
-        let at = Tick::from_millis(10_000);
         for _ in 0..3 {
-            assert_eq!(bucket.take(at, rate), Ok(()));
+            assert!(take(&mut bucket, 10_000, rate));
         }
-        assert_eq!(bucket.take(at, rate), Err(50));
-        assert_eq!(bucket.take(Tick::from_millis(10_049), rate), Err(1));
-        assert_eq!(bucket.take(Tick::from_millis(10_050), rate), Ok(()));
-        assert_eq!(bucket.take(Tick::from_millis(10_050), rate), Err(50));
+        assert_eq!(bucket.ready_at(rate), Tick::from_millis(10_050));
+        for (ms, is_ready) in [(10_049, false), (10_050, true), (10_050, false), (10_150, true)] {
+            assert_eq!(take(&mut bucket, ms, rate), is_ready, "{ms}");
+        }
     }
 
     #[test]
     fn a_rate_above_one_a_millisecond_is_kept_too() {
         let rate = Rate::new(Some(4_000), 1);
         let mut bucket = Bucket::default();
-        let taken = (0..1_000).flat_map(|ms| std::iter::repeat_n(Tick::from_millis(ms), 10));
-        let passed = taken.filter(|&now| bucket.take(now, rate).is_ok()).count();
+        let tries = (0..1_000).flat_map(|ms| std::iter::repeat_n(ms, 10));
+        let passed = tries.filter(|&ms| take(&mut bucket, ms, rate)).count();
         assert!((990..=4_010).contains(&passed), "{passed}");
     }
 
@@ -75,7 +80,7 @@ mod tests {
     fn without_a_rate_everything_passes() {
         let mut bucket = Bucket::default();
         for _ in 0..10_000 {
-            assert_eq!(bucket.take(Tick::ZERO, None), Ok(()));
+            assert!(take(&mut bucket, 0, None));
         }
     }
 }

@@ -1,6 +1,9 @@
 //! One connection's state between two of its inputs.
 
+use super::backlog::Backlog;
+use super::context::SessionContext;
 use super::encode::Format;
+use super::errors_in_a_row::ErrorsInARow;
 use super::rate::Bucket;
 use super::text_client::TextClient;
 use super::waiting_answers::WaitingAnswers;
@@ -28,9 +31,8 @@ pub(super) struct SessionState {
     pub commands: Bucket,
     pub controls: Bucket,
     pub answers: WaitingAnswers,
-    /// Errors since its last request that succeeded.
-    pub errors: u32,
-    /// What was received but not taken apart, since too many answers wait.
+    pub errors: ErrorsInARow,
+    /// What was received and waits, and what the peer has said last.
     pub backlog: Option<Box<Backlog>>,
 }
 
@@ -67,14 +69,6 @@ pub(super) struct PlainTcp {
     pub text: Option<Box<TextClient>>,
 }
 
-/// Input that waits until the answers before it have drained.
-#[derive(Debug, Default)]
-pub(super) struct Backlog {
-    pub bytes: Vec<u8>,
-    /// The peer has sent FIN after it.
-    pub is_last: bool,
-}
-
 impl SessionState {
     pub(super) fn new(conn: ConnId, protocol: Protocol, now: Tick) -> Self {
         Self {
@@ -86,7 +80,7 @@ impl SessionState {
             commands: Bucket::default(),
             controls: Bucket::default(),
             answers: WaitingAnswers::default(),
-            errors: 0,
+            errors: ErrorsInARow::default(),
             backlog: None,
         }
     }
@@ -95,10 +89,20 @@ impl SessionState {
         matches!(self.protocol, Protocol::Closing)
     }
 
-    /// Counts an error. `true` if there were too many in a row.
-    pub(super) const fn on_error(&mut self, errors_max: u32) -> bool {
-        self.errors = self.errors.saturating_add(1);
-        self.errors >= errors_max
+    /// Whether input waits, so that no more is read.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.backlog.as_ref().is_some_and(|backlog| backlog.is_waiting())
+    }
+
+    /// Whether the peer has said its last word, and only answers are still due.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.backlog.as_ref().is_some_and(|backlog| backlog.end.is_some() && !backlog.is_waiting())
+    }
+
+    /// From when on the rate allows the next request or control frame.
+    pub(super) fn ready_at(&self, context: &SessionContext) -> Tick {
+        let commands = self.commands.ready_at(context.command_rate);
+        commands.max(self.controls.ready_at(context.control_rate))
     }
 
     /// How events are put on the wire for it, if it takes any.

@@ -1,25 +1,124 @@
-//! A person on a plain TCP connection: what the server remembers between two of their lines.
+//! A person on a plain TCP connection: what the server remembers between two of their lines, and
+//! what it asks in their place.
 
-use crate::chat::Reply;
+use crate::chat::model::command::Page;
+use crate::chat::{Command, Event, Op, Reply, RoomName};
+
+/// Rooms of one terminal that are remembered, to fall back to.
+const ROOMS_MAX: usize = 64;
 
 /// A person with `nc` or telnet.
 #[derive(Debug, Default)]
 pub(super) struct TextClient {
     /// Others know the name: it can no longer be changed.
     pub has_spoken: bool,
-    /// The room joined last, in which lines are said.
-    pub room: Option<String>,
+    /// The room in which lines are said.
+    pub room: Option<RoomName>,
+    /// The rooms that were joined on this connection, the last one last.
+    joined: Vec<RoomName>,
+    /// The person has asked to leave the room in which lines were said.
+    is_leaving: bool,
 }
 
 impl TextClient {
-    /// Keeps up with what an answer says about the room in which lines are said.
-    pub(super) fn on_reply(&mut self, reply: &Reply) {
-        match reply {
-            Reply::Joined { room, .. } => self.room = Some(room.as_str().to_owned()),
-            Reply::Left { room } if self.room.as_deref() == Some(room.as_str()) => {
-                self.room = None;
+    /// Keeps up with what an answer says about the rooms, and returns what is to be asked next.
+    pub(super) fn on_reply(&mut self, reply: &Reply) -> Option<Aside> {
+        let entered = match reply {
+            Reply::Joined { room, .. } => {
+                self.room = Some(room.clone());
+                self.enter(room)
             }
-            _ => {}
+            Reply::Left { room } => {
+                self.is_leaving = self.room.as_ref() == Some(room);
+                false
+            }
+            _ => false,
+        };
+        Aside::of_reply(reply, entered)
+    }
+
+    /// Keeps up with what has happened to the rooms. `true` if the person must be told where lines
+    /// go now.
+    ///
+    /// Only who leaves by choice is taken to another room: after a removal the rest of a sentence
+    /// would be said where nobody wanted it.
+    pub(super) fn on_event(&mut self, event: &Event) -> bool {
+        match event {
+            Event::Joined { room, .. } => {
+                self.enter(room);
+                false
+            }
+            Event::Left { room, .. } => {
+                self.joined.retain(|joined| joined != room);
+                let was_here = self.room.take_if(|here| here == room).is_some();
+                if std::mem::take(&mut self.is_leaving) && was_here {
+                    self.room = self.joined.last().cloned();
+                }
+                was_here
+            }
+            _ => false,
+        }
+    }
+
+    /// Notes a room as the one that was entered last. `true` if it is new.
+    fn enter(&mut self, room: &RoomName) -> bool {
+        let before = self.joined.len();
+        self.joined.retain(|joined| joined != room);
+        let is_new = self.joined.len() == before;
+        if self.joined.len() >= ROOMS_MAX {
+            self.joined.remove(0);
+        }
+        self.joined.push(room.clone());
+        is_new
+    }
+}
+
+/// What the server asks the domain for in the place of a person, once what led to it is told.
+#[derive(Debug)]
+pub(super) enum Aside {
+    /// What is unread, for somebody who has come.
+    Unread,
+    /// What was said lately in a room that was entered, up to `seq`, at least from `read` on.
+    Lately { room: RoomName, read: u64, seq: u64 },
+    /// To note that the person was shown the room up to this seq.
+    Shown(RoomName, u64),
+}
+
+/// Records that are shown to somebody who enters a room, and how many more if they are unread.
+const LATELY: u64 = 10;
+const LATELY_MAX: u64 = 20;
+
+impl Aside {
+    /// What follows from an answer. `entered` tells whether it is the first one about this room.
+    pub(super) fn of_reply(reply: &Reply, entered: bool) -> Option<Self> {
+        match reply {
+            Reply::Welcome { .. } => Some(Self::Unread),
+            Reply::Joined { room, read, seq, .. } if entered && *seq > 0 => {
+                Some(Self::Lately { room: room.clone(), read: *read, seq: *seq })
+            }
+            Reply::History { room, items, .. } => {
+                items.last().map(|last| Self::Shown(room.clone(), last.seq))
+            }
+            _ => None,
+        }
+    }
+
+    /// What the domain is asked.
+    pub(super) fn command(&self) -> (Op, Command<'_>) {
+        let (recv, epoch) = (None, None);
+        match self {
+            Self::Unread => (Op::Rooms, Command::Rooms { since: None }),
+            Self::Lately { room, read, seq } => {
+                // What comes after the answer to the join is told by itself.
+                let page = Page::Before(seq.saturating_add(1));
+                let limit = seq.saturating_sub(*read).clamp(LATELY, LATELY_MAX);
+                let (room, limit) = (room.as_str().into(), u32::try_from(limit).ok());
+                (Op::History, Command::History { room, page, limit, epoch })
+            }
+            Self::Shown(room, seq) => {
+                let (room, read) = (room.as_str().into(), Some(*seq));
+                (Op::Ack, Command::Ack { room, recv, read, epoch })
+            }
         }
     }
 }

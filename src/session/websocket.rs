@@ -18,20 +18,23 @@ impl Session<'_, '_> {
         // A message may be lent from the scratch space, which nothing else needs meanwhile.
         let mut decoding = std::mem::take(&mut context.decoding);
         let goes_on = match decoder.decode(input, settings, &mut decoding) {
-            Ok(None) => false,
+            // The settings refuse binary messages.
+            Ok(None | Some(Item::Binary(_))) => false,
             Ok(Some(Item::Text(text))) => {
                 self.message(text);
                 true
             }
-            Ok(Some(Item::Ping(payload))) => self.pong(payload),
+            Ok(Some(Item::Ping(payload))) => {
+                self.pong(payload);
+                true
+            }
             Ok(Some(Item::Pong(_))) => {
                 context.metrics.http.pongs.add(1);
-                self.control_frame()
+                self.on_control_frame();
+                true
             }
-            // The settings refuse it.
-            Ok(Some(Item::Binary(_))) => self.control_frame(),
             Ok(Some(Item::Close { code, .. })) => {
-                self.answer_close(code);
+                self.on_close_frame(code);
                 false
             }
             Err(violation) => {
@@ -43,60 +46,54 @@ impl Session<'_, '_> {
         goes_on
     }
 
-    /// Does the requests of one message, a line each, as long as not too many answers wait. The
-    /// others are kept as a frame in which they could have come.
+    /// Does the requests of one message, a line each, until one must wait: it and the following
+    /// ones are kept.
     fn message(&mut self, text: &str) {
-        let mut rest = text;
+        let left = self.requests(text);
+        if left > 0
+            && let Some(rest) = text.get(text.len() - left..)
+        {
+            self.state.backlog.get_or_insert_default().unread.keep_lines(rest);
+        }
+    }
+
+    /// Does requests, a line each, until one must wait; returns how many bytes are left then. What
+    /// holds no request costs as much as one.
+    pub(super) fn requests(&mut self, lines: &str) -> usize {
+        let mut rest = lines;
         loop {
             let line_end = memchr::memchr(b'\n', rest.as_bytes());
             let cut = line_end.and_then(|end| rest.get(..end).zip(rest.get(end + 1..)));
-            let (request, following) = cut.unwrap_or((rest, ""));
+            let (line, following) = cut.unwrap_or((rest, ""));
             rest = following;
-            if !request.trim_ascii().is_empty() {
-                let parsed = wire::parse(request, &self.context.limits);
+            self.take_token();
+            if !line.trim_ascii().is_empty() {
+                let parsed = wire::parse(line, &self.context.limits);
                 self.request(parsed);
             }
             if rest.is_empty() {
-                return;
+                return 0;
             }
-            let is_backpressured = self.is_backpressured();
+            let must_wait = self.must_wait();
             if self.state.is_closing() {
-                return;
+                return 0;
             }
-            if is_backpressured {
-                break;
+            if must_wait {
+                return rest.len();
             }
         }
-        let backlog = self.state.backlog.get_or_insert_default();
-        encode(Opcode::Text, rest.as_bytes(), Some([0; 4]), &mut backlog.bytes);
     }
 
-    /// Answers a ping. `false` if the connection ends, since there are too many.
-    fn pong(&mut self, payload: &[u8]) -> bool {
-        if !self.control_frame() {
-            return false;
-        }
+    /// Answers a ping.
+    fn pong(&mut self, payload: &[u8]) {
+        self.on_control_frame();
         let mut out = Vec::with_capacity(payload.len() + 2);
         encode(Opcode::Pong, payload, None, &mut out);
         self.send(out);
-        true
     }
 
-    /// Counts a control frame. `false` if the connection ends, since there are too many.
-    fn control_frame(&mut self) -> bool {
-        let rate = self.context.control_rate;
-        let is_within_rate = self.state.controls.take(self.turn.now.tick, rate).is_ok();
-        if !is_within_rate {
-            self.end(CloseReason::Flooding);
-        }
-        is_within_rate
-    }
-
-    /// Answers the peer's close frame, and closes.
-    pub(super) fn answer_close(&mut self, code: Option<CloseCode>) {
-        let mut out = Vec::new();
-        encode_close(code, "", None, &mut out);
-        self.close(out, (CloseReason::Bye, Ending::Flush));
+    fn on_control_frame(&mut self) {
+        self.state.controls.take(self.turn.now.tick, self.context.control_rate);
     }
 
     /// Fails a WebSocket (RFC 6455 section 7.1.7).

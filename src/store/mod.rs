@@ -12,8 +12,9 @@
 //!   the batch is committed and, at level `disk`, synced.
 //! - A membership that begins or ends, an invitation: with the next batch; answered when it is
 //!   written.
-//! - Receipts, and other metadata without an answer: a tenth of a second later, the last of each
-//!   only, and before any record that was asked for after them.
+//! - Metadata without an answer: a tenth of a second later, the last of each only, and before any
+//!   record that was asked for after it. Marks (how far users have read) are gathered by the domain
+//!   for up to a quarter of a second, and then answered as memberships are.
 //! - Pruning, the index of words, moving the WAL into the file: between batches, in steps of a few
 //!   milliseconds.
 //!

@@ -27,7 +27,7 @@ pub const fn close_code(reason: CloseReason) -> u16 {
         CloseReason::HelloTimeout => 4008,
         CloseReason::Replaced => 4010,
         CloseReason::Stalled => 4101,
-        CloseReason::Flooding => 4102,
+        CloseReason::Flooding | CloseReason::Unread => 4102,
         CloseReason::NoPong => 4103,
         CloseReason::Overloaded => 4104,
         CloseReason::Shutdown => 4201,
@@ -54,7 +54,10 @@ pub const fn close_words(reason: CloseReason) -> &'static str {
         CloseReason::HelloTimeout => "no hello in time",
         CloseReason::Replaced => "the same session came back on another connection",
         CloseReason::Stalled => "you did not read for too long",
-        CloseReason::Flooding => "too many errors or too much at once",
+        CloseReason::Flooding => "too many errors in a row",
+        CloseReason::Unread => {
+            "more was sent than [limits] read_ahead keeps at this rate; the rest was not read"
+        }
         CloseReason::NoPong => "no answer to a ping",
         CloseReason::Overloaded => "the server is full",
         CloseReason::Shutdown => "the server is stopping",

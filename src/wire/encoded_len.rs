@@ -47,7 +47,7 @@ mod tests {
     fn a_parsed_text_counts_what_it_counts_when_it_is_scanned() {
         for (text, cid) in [
             ("hello", "c-1"),
-            ("h\u{e9}llo \u{2028}\u{7f}", "\u{e9}"),
+            ("h\u{e9}llo \u{2028}\u{b7}", "\u{e9}"),
             ("a\\nb\\\"c", "c-1"),
             ("hello", "c\\u0001"),
             ("\\u0041", "\\u0042"),

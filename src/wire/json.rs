@@ -36,6 +36,22 @@ pub(super) fn name(out: &mut Vec<u8>, name: &str) {
 
 /// Appends a string in quotes, escaped.
 pub(super) fn string(out: &mut Vec<u8>, text: &str) {
+    escaped(out, text, escape);
+}
+
+/// Appends what a person has written in quotes, escaped. Control characters for which JSON has no
+/// short form are shown as `?`: only what was stored by older versions has any.
+pub(super) fn prose(out: &mut Vec<u8>, text: &str) {
+    escaped(
+        out,
+        text,
+        |out, byte| {
+            if has_short_escape(byte) { escape(out, byte) } else { out.push(b'?') }
+        },
+    );
+}
+
+fn escaped(out: &mut Vec<u8>, text: &str, escape: impl Fn(&mut Vec<u8>, u8)) {
     out.push(b'"');
     let mut rest = text.as_bytes();
     loop {
@@ -193,6 +209,20 @@ mod tests {
             for offset in (0..9).chain(23..34).chain(55..66) {
                 check(&format!("{}{c}{}", "x".repeat(offset), "\u{7f}y\"".repeat(offset)));
             }
+        }
+    }
+
+    #[test]
+    fn what_a_person_has_written_takes_two_bytes_for_one_at_most() {
+        for code in 0..0x300 {
+            let c = char::from_u32(code).unwrap();
+            let text = format!("a{c}").repeat(20);
+            let mut out = Vec::new();
+            prose(&mut out, &text);
+            assert!(out.len() <= 2 * text.len() + 2, "{c:?}");
+            let shown: String = serde_json::from_slice(&out).unwrap();
+            let is_shown = c >= ' ' || has_short_escape(u8::try_from(code).unwrap());
+            assert_eq!(shown, if is_shown { text } else { text.replace(c, "?") });
         }
     }
 

@@ -26,6 +26,10 @@
 //! - `data` is passed on as it was written, except for line ends, so it must be JSON that every
 //!   parser can read: at most [`DATA_DEPTH_MAX`](parse::DATA_DEPTH_MAX) levels, no half of a
 //!   surrogate pair, no number beyond a double.
+//! - What people write (`text`, `topic`, `reason`, `emoji`): CR LF is taken as LF; other control
+//!   characters (C0, DEL, C1) but tab and newline are refused with the `offset` in the text, and so
+//!   is what nobody would see: a text of blanks alone. Messages that older versions took are shown
+//!   with `?` for such characters.
 //! - `text` and `data` together are at most `message_bytes` (4001).
 //!
 //! # Replies
@@ -74,6 +78,7 @@
 //! < {"ev":"presence","room":"lobby","v":43,"users":[["ann","online"],["bob","away"]],"count":2}
 //! < {"ev":"typing","room":"lobby","users":["bob"]}
 //! < {"ev":"receipts","room":"lobby","read":{"bob":122,"eve":123}}
+//! < {"ev":"receipts","room":"lobby","read":{"ann":123},"own":true}
 //! < {"ev":"drain","reconnect_after_ms":7350,"window_ms":20000,"reason":"restart"}
 //! < {"ev":"ping"}
 //! < {"ev":"bye","close":4101,"reason":"you did not read for too long"}
@@ -96,6 +101,7 @@
 pub mod client;
 mod close;
 mod encoded_len;
+mod frame_len;
 mod help;
 mod json;
 mod key;
@@ -105,5 +111,6 @@ pub mod text;
 
 pub use close::{close_code, close_words};
 pub use encoded_len::encoded_len_max;
+pub use frame_len::frame_len_max;
 pub use parse::{Parsed, Refused, parse, parse_bytes, request_len_max, requests, too_long};
 pub use render::Context;

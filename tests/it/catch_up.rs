@@ -151,6 +151,7 @@ fn a_position_in_another_epoch_is_answered_with_a_reset() {
     let server = Server::start();
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     ann.ask(&json!({"op": "send", "room": "lobby", "text": "hi"}));
+    drop(Client::ws(&server).named("bob", Some("lobby")));
     let mut bob = Client::ws(&server);
     let resume = json!({"session": "unknown", "rooms": {"lobby": ["another", 7]}});
     let hello = bob.ask(&json!({"op": "hello", "name": "bob", "resume": resume}));

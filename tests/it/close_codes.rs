@@ -59,6 +59,7 @@ const ENDINGS: &[(Reason, u16, Proof)] = &[
     (Reason::Replaced, 4010, Told(replaced)),
     (Reason::Stalled, 4101, Counted(stalled)),
     (Reason::Flooding, 4102, Told(too_many_errors)),
+    (Reason::Unread, 4102, Told(unread)),
     (Reason::NoPong, 4103, Told(no_pong)),
     (Reason::Overloaded, 4104, Refused(overloaded)),
     (Reason::Shutdown, 4201, Told(shutdown)),
@@ -143,6 +144,16 @@ fn replaced() -> (u16, Server) {
     let mut second = Client::lines(&server);
     second.ask(&json!({"op": "hello", "name": "ann", "resume": resume}));
     (told_code(&mut first), server)
+}
+
+/// A client sends FIN behind more than is kept for its turn.
+fn unread() -> (u16, Server) {
+    let server = Setup::default().set("limits.read_ahead", "1KiB").start();
+    let mut client = RawWs::connect(server.http, "/ws", "");
+    client.send_frame(&Frame::text("{\"op\":\"hello\",\"name\":\"ann\"}"));
+    client.raw.send(&Frame::text("{\"op\":\"ping\",\"id\":1}").encode().repeat(200));
+    client.raw.finish();
+    (told_code(&mut client), server)
 }
 
 /// A client that does not read is cut off in the middle of what waits for it.

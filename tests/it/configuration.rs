@@ -6,7 +6,9 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::{Client, Server, Setup, http};
+use crate::support::client::Lines;
+use crate::support::ws::upgrade_head;
+use crate::support::{Client, Raw, Server, Setup, http};
 
 /// What the binary leaves with, and says on standard output and standard error.
 fn run(args: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String, String) {
@@ -201,4 +203,53 @@ fn logs_go_to_standard_error_and_nothing_but_the_addresses_to_standard_output() 
     server.assert_no_connection_left();
     assert!(server.log().contains("INFO"), "{}", server.log());
     assert!(!server.log().contains("listening http://"), "announced on standard error");
+}
+
+#[test]
+fn each_kind_of_listener_takes_several_addresses() {
+    let server = Setup::default()
+        .args(&["--listen", "127.0.0.1:0, 127.0.0.2:0"])
+        .args(&["--tcp", "127.0.0.3:0,127.0.0.4:0"])
+        .start();
+    let places = |prefix: &str| -> Vec<std::net::SocketAddr> {
+        let rests = server.announced.iter().filter_map(|line| line.strip_prefix(prefix));
+        rests.map(|rest| rest.split(' ').next().unwrap_or_default().parse().unwrap()).collect()
+    };
+    let (listen, tcp) = (places("listening http://"), places("listening tcp://"));
+    assert_eq!((listen.len(), tcp.len()), (2, 2), "{:?}", server.announced);
+    for address in listen {
+        assert_eq!(http::get(address, "/healthz").status, 200, "{address}");
+    }
+    for address in tcp {
+        Client::over(Lines(Raw::connect(address))).named("ann", None);
+    }
+}
+
+#[test]
+fn who_listens_for_strangers_is_warned_by_the_check_and_at_the_start() {
+    let exposed = [("CHINWAG_LISTEN", "127.0.0.1:0,0.0.0.0:0"), ("CHINWAG_HTTP_ORIGINS", "null")];
+    let (code, out, _) = run(&["check"], &exposed);
+    assert_eq!(code, Some(0));
+    for warning in
+        ["warning: listen = \"0.0.0.0:0\": everybody", "warning: [http] origins has \"null\""]
+    {
+        assert!(out.contains(warning), "{out}");
+    }
+    let (_, out, _) = run(&["check"], &[]);
+    assert!(!out.contains("warning"), "{out}");
+    let server = Setup::default().args(&["--listen", "127.0.0.1:0,0.0.0.0:0"]).start();
+    server.log_when(|log| log.contains("WARN") && log.contains("everybody who can connect"));
+}
+
+/// What libraries and apps send as their origin, and nobody's page has.
+#[test]
+fn an_origin_of_any_scheme_can_be_allowed() {
+    let origins = "capacitor://localhost,ionic://localhost,tauri://localhost,app://obsidian.md,\
+                   chrome-extension://abcdefghijklmnopabcdefghijklmnop,file://,null,\
+                   ws://127.0.0.1:8080,http://192.0.2.7/ws,https://Chat.Example.org:443";
+    let server = Setup::default().set("http.origins", origins).start();
+    for origin in origins.to_lowercase().split(',') {
+        let head = upgrade_head(server.http, "/ws", &format!("Origin: {origin}\r\n"));
+        assert_eq!(http::request(server.http, head.as_bytes()).status, 101, "{origin}");
+    }
 }

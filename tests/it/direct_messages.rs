@@ -120,3 +120,36 @@ fn strangers_cannot_fill_somebodys_rooms_with_conversations() {
     bob.ask(&json!({"op": "join", "room": "lobby"}));
     bob.refused(&json!({"op": "join", "room": "attic"}), 3011);
 }
+
+#[test]
+fn a_conversation_that_was_left_comes_back_with_a_message_and_by_nothing_else() {
+    let server = Setup::default().set("limits.message_bytes", "64").start();
+    let mut ann = Client::ws(&server).named("ann", None);
+    let mut bob = Client::lines(&server).named("bob", None);
+    ann.ask(&json!({"op": "send", "to": "bob", "text": "one", "cid": "c"}));
+    bob.ask(&json!({"op": "leave", "room": "@ann:bob"}));
+    bob.expect(&json!({"ev": "left", "room": "@ann:bob"}));
+    bob.forget();
+    // The other one looks into it again, acts on what was said, and fails to say something more.
+    let room = |op: &str| json!({"op": op, "room": "@ann:bob"});
+    ann.ask(&room("leave"));
+    ann.ask(&room("join"));
+    ann.ask(&json!({"op": "react", "room": "@ann:bob", "target": 1, "emoji": "x"}));
+    ann.ask(&room("typing"));
+    ann.refused(&json!({"op": "send", "to": "bob", "text": "hm", "reply_to": 77}), 4002);
+    let again = ann.ask(&json!({"op": "send", "to": "bob", "text": "one", "cid": "c"}));
+    assert_subset(&again, &json!({"seq": 1, "dup": true}));
+    ann.refused(&json!({"op": "send", "to": "bob", "text": "other", "cid": "c"}), 4005);
+    // Neither is one made without a message.
+    ann.refused(&json!({"op": "send", "to": "cat", "text": "hm", "reply_to": 1}), 4002);
+    ann.refused(&json!({"op": "join", "room": "@ann:dan"}), 3001);
+    let row = |row: &serde_json::Value| row["room"].clone();
+    let rooms = ann.ask(&json!({"op": "rooms"}))["rooms"].take();
+    assert_eq!(rooms.as_array().expect("rows").iter().map(row).collect::<Vec<_>>(), ["@ann:bob"]);
+    assert_eq!(bob.ask(&json!({"op": "rooms"}))["rooms"], json!([]));
+    bob.assert_not_told(&json!({"room": STRING}));
+    ann.ask(&to("bob", "two"));
+    bob.expect_next(&json!({"ev": "joined", "room": "@ann:bob", "seq": 2}));
+    bob.expect(&json!({"ev": "message", "seq": 3, "text": "two"}));
+    assert_subset(&bob.ask(&json!({"op": "rooms"}))["rooms"], &json!([{"unread": 1}]));
+}

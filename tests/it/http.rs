@@ -30,6 +30,10 @@ const ANSWERS: &[(&str, &str, u16, bool)] = &[
     ("GET /ws HTTP/1.1", "", 426, false),
     ("GET / HTTP/1.1", "Upgrade: h2c\r\nConnection: Upgrade\r\n", 200, false),
     ("GET / HTTP/1.1", "Content-Length: 5\r\n", 413, false),
+    ("POST / HTTP/1.1", "Content-Length: 5\r\n", 405, false),
+    ("POST /nowhere HTTP/1.1", "Transfer-Encoding: chunked\r\n", 404, false),
+    ("PUT / HTTP/1.1", "Expect: 100-continue\r\nContent-Length: 5\r\n", 405, false),
+    ("POST / HTTP/1.1", "Content-Length: 5, 5\r\n", 400, false),
     ("GET / HTTP/1.1", "Content-Length: +0\r\n", 400, false),
     ("GET / HTTP/1.1", "Content-Length: 0x0\r\n", 400, false),
     ("GET / HTTP/1.1", "Content-Length: 0\r\nContent-Length: 0\r\n", 400, false),
@@ -66,6 +70,8 @@ fn each_request_is_answered_with_its_status_and_the_connection_goes_on_or_ends()
         let response = http::read(&mut raw, !line.starts_with("HEAD"));
         assert_eq!(response.status, *status, "{what}: {response:?}");
         assert_eq!(response.header("X-Content-Type-Options"), Some("nosniff"), "{what}");
+        let date = response.header("Date").unwrap_or_default();
+        assert!(date.len() == 29 && date.ends_with(" GMT"), "{what}: {response:?}");
         if *status == 405 {
             assert!(response.header("Allow").is_some_and(|allow| allow.contains("GET")), "{what}");
         }
@@ -223,6 +229,21 @@ fn a_request_is_understood_wherever_it_is_split_and_byte_by_byte() {
     let mut raw = Raw::connect(server.http);
     raw.send(largest.replacen("X: ", "X: y", 1).as_bytes());
     assert_eq!(http::read(&mut raw, true).status, 431);
+}
+
+#[test]
+fn a_head_of_any_size_that_can_be_set_passes() {
+    let largest = 1 << 20;
+    let server = Setup::default().set("http.head_bytes", "1MiB").start();
+    for size in [70_000, 200_000, largest] {
+        let empty = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nCookie: \r\n\r\n";
+        let filler = "x".repeat(size - empty.len());
+        let head = empty.replace("Cookie: ", &format!("Cookie: {filler}"));
+        assert_eq!(head.len(), size);
+        assert_eq!(http::request(server.http, head.as_bytes()).status, 200, "{size}");
+    }
+    let head = format!("GET / HTTP/1.1\r\nCookie: {}\r\n\r\n", "x".repeat(largest));
+    assert_eq!(http::request(server.http, head.as_bytes()).status, 431);
 }
 
 #[test]

@@ -1,58 +1,80 @@
 //! Bounds: what happens at each, that it is told, and that what was bounded is given back.
 
-use std::time::{Duration, Instant};
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Instant;
 
 use serde_json::json;
 
+use crate::support::client::Lines;
 use crate::support::json::NUMBER;
-use crate::support::{Client, Frame, RawWs, Server, Setup, assert_subset};
+use crate::support::{Client, Frame, Raw, RawWs, Server, Setup, Transport, assert_subset};
 
 #[test]
-fn who_asks_too_fast_is_told_when_to_go_on_and_can() {
-    let server = Setup::default().set("limits.rate_per_s", "20").set("limits.burst", "30").start();
-    let mut ann = Client::ws(&server).named("ann", None);
+fn who_is_faster_than_the_rate_is_read_at_it_and_costs_nobody_else_anything() {
+    let server = Setup::default().set("limits.rate_per_s", "50").set("limits.burst", "50").start();
     let mut bob = Client::ws(&server).named("bob", None);
-    let mut wait = None;
-    for _ in 0..60 {
-        let reply = ann.request(&json!({"op": "ping"}));
-        if reply["code"] == 5001 {
-            assert_subset(&reply, &json!({"data": {"error": "rate_limited", "limit": 20}}));
-            wait = reply["data"]["retry_after_ms"].as_u64();
-            break;
+    for mut ann in [Client::ws(&server), Client::lines(&server), Client::framed(&server)] {
+        ann.ask(&json!({"op": "hello", "name": "ann"}));
+        ann.ask(&json!({"op": "join", "room": "lobby"}));
+        for id in 0..150 {
+            ann.say(&json!({"op": "send", "id": id, "room": "lobby", "text": "hi"}));
         }
+        // Nobody else waits meanwhile.
+        bob.ask(&json!({"op": "ping"}));
+        for id in 0..150 {
+            ann.expect(&json!({"id": id, "code": 0}));
+        }
+        ann.ask(&json!({"op": "ping"}));
     }
-    let told = Instant::now();
-    let wait = wait.expect("never limited");
-    assert!((1..=50).contains(&wait), "{wait} ms at 20 a second");
-    // Nobody else is limited meanwhile.
-    bob.ask(&json!({"op": "ping"}));
-    while told.elapsed() < Duration::from_millis(wait) {
-        // Each look is a round trip through the server's loop.
-        server.metric("chinwag_connections");
-    }
-    ann.ask(&json!({"op": "ping"}));
 }
 
 #[test]
-fn who_does_not_stop_is_cut() {
+fn what_was_asked_before_a_close_frame_or_fin_is_answered_before_the_end() {
+    let server = Server::start();
+    let mut ws = RawWs::connect(server.http, "/ws", "");
+    let mut lines = Raw::connect(server.tcp);
+    let hello = json!({"op": "hello", "id": "h"}).to_string();
+    let join = json!({"op": "join", "id": "j", "room": "lobby"}).to_string();
+    let sends = (0..60).map(|id| {
+        json!({"op": "send", "id": id, "room": "lobby", "text": "last words"}).to_string()
+    });
+    let all: Vec<String> = [hello, join].into_iter().chain(sends).collect();
+    let mut frames: Vec<u8> = all.iter().flat_map(|text| Frame::text(text).encode()).collect();
+    frames.extend(Frame::close(1000, "").encode());
+    ws.raw.send(&frames);
+    lines.send((all.join("\n") + "\n").as_bytes());
+    lines.finish();
+    let is_answer = |text: &[u8]| {
+        let text = String::from_utf8_lossy(text);
+        text.starts_with("{\"id\":") && text.contains("\"seq\"")
+    };
+    // The join and the sends.
+    let (mut answered, mut closed) = (0, None);
+    while closed.is_none() {
+        let frame = ws.frame();
+        closed = frame.close_code();
+        answered += u32::from(is_answer(&frame.payload));
+    }
+    assert_eq!((answered, closed), (61, Some(1000)));
+    let told = lines.take_all();
+    let answered = told.split(|&byte| byte == b'\n').filter(|line| is_answer(line));
+    assert_eq!(answered.count(), 61);
+}
+
+#[test]
+fn what_is_empty_is_read_at_the_rate_too() {
     let server = Server::start();
     let mut canary = Client::ws(&server).named("canary", None);
-    let mut ann = Client::lines(&server).named("ann", None);
-    for _ in 0..200 {
-        ann.say(&json!({"op": "ping", "id": 1}));
-    }
-    let mut limited = 0;
-    loop {
-        let message = ann.next().expect("a farewell");
-        if message["ev"] == "bye" {
-            assert_subset(&message, &json!({"close": 4102}));
-            break;
-        }
-        limited += u64::from(message["code"] == 5001);
-    }
-    assert_eq!(limited, 32, "errors in a row");
-    assert_eq!(ann.next(), None);
+    let mut flood = RawWs::connect(server.http, "/ws", "");
+    // Each read of the server takes some thousand of them.
+    let before = server.metric("chinwag_received_bytes_total");
+    flood.raw.send(&Frame::text("").encode().repeat(20_000));
+    let mut lines = Raw::connect(server.tcp);
+    lines.send(&b"\n".repeat(100_000));
     canary.ask(&json!({"op": "ping"}));
+    let read = server.metric("chinwag_received_bytes_total") - before;
+    assert!(read < 100_000.0, "{read} bytes of nothing were read at once");
 }
 
 #[test]
@@ -75,24 +97,22 @@ fn only_errors_in_a_row_end_a_connection() {
 }
 
 #[test]
-fn control_frames_have_a_bound_of_their_own() {
-    let server = Server::start();
-    for first in [0x89, 0x8a] {
-        let mut flood = RawWs::connect(server.http, "/ws", "");
-        let frames = Frame { first, payload: b"x".to_vec() }.encode().repeat(1_000);
-        flood.raw.send(&frames);
-        let mut pongs = 0;
-        let code = loop {
-            let frame = flood.frame();
-            match frame.close_code() {
-                Some(code) => break code,
-                None => pongs += 1,
-            }
-        };
-        assert_eq!(code, 4102);
-        assert!(pongs <= 61, "{pongs} pongs");
-        flood.raw.assert_ended();
+fn control_frames_are_answered_at_a_rate_of_their_own() {
+    let server = Setup::default()
+        .set("limits.control_per_s", "100")
+        .set("limits.control_burst", "100")
+        .start();
+    let mut flood = RawWs::connect(server.http, "/ws", "");
+    flood.send_frame(&Frame::text("{\"op\":\"hello\",\"id\":1,\"name\":\"ann\"}"));
+    assert_eq!(flood.frame().first, 0x81);
+    let mut frames = Frame { first: 0x8a, payload: b"x".to_vec() }.encode().repeat(50);
+    frames.extend(Frame { first: 0x89, payload: b"x".to_vec() }.encode().repeat(150));
+    flood.raw.send(&frames);
+    for _ in 0..150 {
+        assert_eq!(flood.frame().first, 0x8a);
     }
+    flood.send_frame(&Frame::text("{\"op\":\"ping\",\"id\":2}"));
+    assert_eq!(flood.frame().first, 0x81);
 }
 
 #[test]
@@ -206,9 +226,63 @@ fn who_never_says_hello_is_ended_and_a_person_may_take_their_time() {
     let mut ws = RawWs::connect(server.http, "/ws", "");
     ws.assert_closed(4008);
     for first in ["", "{\"op\":\"ping\"}\n", "\0"] {
-        let mut raw = crate::support::Raw::connect(server.tcp);
+        let mut raw = Raw::connect(server.tcp);
         raw.send(first.as_bytes());
         let told = String::from_utf8(raw.take_all()).expect("UTF-8");
         assert!(told.contains("4008"), "{first:?} → {told:?}");
     }
+}
+
+/// A transport that notes the length of the longest text that came.
+struct Measured(Lines, Rc<Cell<usize>>);
+
+impl Transport for Measured {
+    fn send_text(&mut self, text: &str) {
+        self.0.send_text(text);
+    }
+
+    fn receive_text(&mut self) -> Option<String> {
+        let text = self.0.receive_text()?;
+        self.1.set(self.1.get().max(text.len()));
+        Some(text)
+    }
+}
+
+#[test]
+fn nothing_that_is_sent_is_longer_than_the_welcome_says() {
+    let server = Setup::default().set("limits.rate_per_s", "off").start();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    let longest = Rc::new(Cell::new(0));
+    let measured = || Client::over(Measured(Lines(Raw::connect(server.tcp)), Rc::clone(&longest)));
+    let mut live = measured().named("bob", Some("lobby"));
+    let fillings = ["\"\\", "\n\t", "word ", "\u{e9}\u{1f600}", "\r\n"];
+    for (n, (filling, bytes)) in fillings.iter().flat_map(|f| [(f, 16_379), (f, 200)]).enumerate() {
+        let text = format!("word {}", filling.repeat(bytes / filling.len()));
+        let cid = format!("{n:\u{1}>64}");
+        ann.ask(&json!({"op": "send", "room": "lobby", "text": text, "cid": cid}));
+    }
+    for name in 0..40 {
+        Client::lines(&server).named(&format!("{name:032}"), Some("lobby"));
+    }
+    live.ask(&json!({"op": "ping"}));
+    let mut late = measured();
+    let welcome = late.ask(&json!({"op": "hello", "name": "ann"}));
+    let bound = welcome["limits"]["frame_bytes"].as_u64().expect("a bound");
+    late.ask(&json!({"op": "join", "room": "lobby", "after": 0}));
+    late.expect(&json!({"ev": "live"}));
+    for before in 1..=11 {
+        late.ask(&json!({"op": "history", "room": "lobby", "before": before}));
+    }
+    for op in ["rooms", "members", "presence", "help"] {
+        late.ask(&json!({"op": op, "room": "lobby"}));
+    }
+    late.ask(&json!({"op": "search", "text": "word"}));
+    let rooms: serde_json::Map<_, _> =
+        (0..256).map(|room| (format!("@{room:032}:{room:032}"), json!(["k", 1]))).collect();
+    let resume = json!({"session": "gone", "rooms": rooms});
+    measured().ask(&json!({"op": "hello", "name": "ann", "resume": resume}));
+    let longest = u64::try_from(longest.get()).expect("a length");
+    assert!(longest > 32_768, "the largest message was not among them: {longest}");
+    assert!(longest <= bound, "{longest} bytes, but {bound} were promised");
+    assert!(bound <= 65_536, "small clients have buffers of 64 KiB");
 }

@@ -210,7 +210,7 @@ fn check(server: &Server) {
 fn setup() -> Setup {
     Setup::default()
         .set("limits.rate_per_s", "off")
-        .set("limits.errors_in_a_row", "100000")
+        .set("limits.errors_in_a_row", "65535")
         .set("limits.rooms", "4096")
 }
 

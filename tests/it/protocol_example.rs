@@ -130,7 +130,7 @@ fn converse(connect: Connect) {
     }
     ann.expect(&json!({"ev": "live", "room": "lobby", "seq": 140}));
     server.signal(Signal::TERM);
-    ann.expect(&json!({"ev": "drain", "reconnect_after_ms": NUMBER, "window_ms": 20000, "reason": "restart"}));
+    ann.expect(&json!({"ev": "drain", "reconnect_after_ms": NUMBER, "window_ms": NUMBER, "reason": "restart"}));
     while let Some(last) = ann.next() {
         assert!(last.get("ev").is_some(), "{last}");
     }

@@ -76,11 +76,12 @@ fn every_room_goes_on_behind_the_position_that_was_named() {
 }
 
 #[test]
-fn an_unknown_session_is_not_resumed_and_its_positions_are_honoured() {
+fn an_unknown_session_is_not_resumed_and_its_positions_are_honoured_where_its_user_is_a_member() {
     let server = Server::start();
     let mut ann = Client::ws(&server).named("ann", None);
     let epoch = ann.ask(&json!({"op": "join", "room": "lobby"}))["epoch"].take();
     say(&mut ann, "lobby", 1..=3);
+    let _bob = Client::ws(&server).named("bob", Some("lobby"));
     for session in [json!("s0123"), json!("s00000000000000000000000000000000"), json!("?")] {
         let mut bob = Client::lines(&server);
         let welcome = resume(&mut bob, &session, &json!({"lobby": [epoch, 1]}));
@@ -90,6 +91,97 @@ fn an_unknown_session_is_not_resumed_and_its_positions_are_honoured() {
         );
         assert_eq!(replayed(&mut bob, "lobby"), [2, 3]);
     }
+}
+
+/// The names of the members of a room, as `ann` is told them.
+fn members(ann: &mut Client, room: &str) -> Vec<String> {
+    let users = ann.ask(&json!({"op": "members", "room": room}))["users"].take();
+    let names = users.as_array().expect("users").iter().map(|user| user[0].as_str());
+    names.map(|name| name.expect("a name").to_owned()).collect()
+}
+
+#[test]
+fn a_position_makes_nobody_a_member_of_a_stored_room_again() {
+    let mut server = Setup::default().set("timeouts.leave_grace", "10ms").start();
+    let mut ann = Client::ws(&server).named("ann", None);
+    for (room, private) in [("board", false), ("den", true)] {
+        ann.ask(&json!({"op": "create", "room": room, "private": private}));
+    }
+    ann.ask(&json!({"op": "invite", "room": "den", "user": "bob"}));
+    let mut bob = Client::ws(&server);
+    let session = hello(&mut bob, "bob");
+    let [board, den] =
+        ["board", "den"].map(|room| bob.ask(&json!({"op": "join", "room": room}))["epoch"].take());
+    let chat = ann.ask(&json!({"op": "send", "to": "bob", "text": "hi"}));
+    let direct = bob.ask(&json!({"op": "join", "room": chat["room"]}))["epoch"].take();
+    let rooms = json!({"board": [board, 0], "den": [den, 0], "@ann:bob": [direct, 0],
+                       "@bob:cat": [direct, 0], "never": [board, 0]});
+    // Removed from one room, and gone from the others by another device.
+    drop(bob);
+    ann.ask(&json!({"op": "kick", "room": "board", "user": "bob"}));
+    let mut phone = Client::ws(&server).named("bob", None);
+    for room in ["den", "@ann:bob"] {
+        phone.ask(&json!({"op": "leave", "room": room}));
+    }
+    let expected = json!({"board": {"code": 3003}, "den": {"code": 3001},
+                          "@ann:bob": {"code": 3001}, "@bob:cat": {"code": 3001},
+                          "never": {"code": 3001}});
+    for is_restarted in [false, true] {
+        for session in [&session, &json!("unknown")] {
+            let mut bob = Client::lines(&server);
+            let welcome = resume(&mut bob, session, &rooms);
+            assert_subset(&welcome["rooms"], &expected);
+            assert_eq!(bob.ask(&json!({"op": "rooms"}))["rooms"], json!([]));
+        }
+        for room in ["board", "den", "@ann:bob"] {
+            assert_eq!(members(&mut ann, room), ["ann"], "{room}");
+        }
+        if !is_restarted {
+            server.restart(rustix::process::Signal::KILL);
+            ann = Client::ws(&server).named("ann", None);
+        }
+    }
+}
+
+#[test]
+fn a_position_brings_back_what_was_lost_with_a_memory_room_but_no_departure() {
+    let mut server = Setup::default().in_memory().start();
+    let mut ann = Client::ws(&server).named("ann", None);
+    let mut epoch = json!(null);
+    for (name, then) in [("bob", None), ("cat", None), ("dan", None), ("eve", Some("leave"))] {
+        let mut client = Client::ws(&server).named(name, None);
+        epoch = client.ask(&json!({"op": "join", "room": "lobby"}))["epoch"].take();
+        if let Some(then) = then {
+            client.ask(&json!({"op": then, "room": "lobby"}));
+        }
+    }
+    let back = |server: &Server, name: &str, room: &str| {
+        let resume = json!({"session": "s", "rooms": {room: [epoch, 3]}});
+        let hello = json!({"op": "hello", "name": name, "resume": resume});
+        Client::ws(server).ask(&hello)["rooms"][room].take()
+    };
+    // The log goes on: who is not in it has left it.
+    assert_subset(&back(&server, "eve", "lobby"), &json!({"code": 3003}));
+    drop(ann);
+    server.restart(rustix::process::Signal::TERM);
+    // The log was lost, and the memberships with it.
+    assert_subset(&back(&server, "bob", "lobby"), &json!({"reset": true, "seq": 0}));
+    // By now it is known that one has left again, and that one was removed.
+    ann = Client::ws(&server).named("ann", None);
+    let mut cat = Client::ws(&server).named("cat", Some("lobby"));
+    cat.ask(&json!({"op": "leave", "room": "lobby"}));
+    assert_subset(&back(&server, "cat", "lobby"), &json!({"code": 3003}));
+    ann.ask(&json!({"op": "create", "room": "board"}));
+    let _dan = Client::ws(&server).named("dan", Some("board"));
+    ann.ask(&json!({"op": "kick", "room": "board", "user": "dan"}));
+    ann.ask(&json!({"op": "ban", "room": "board", "user": "fay", "for_ms": 1}));
+    for name in ["dan", "fay"] {
+        let refused = back(&server, name, "board");
+        assert!([3003, 3005].map(|code| json!(code)).contains(&refused["code"]), "{refused}");
+    }
+    // A direct conversation is made by a message alone.
+    assert_subset(&back(&server, "bob", "@ann:bob"), &json!({"code": 3001}));
+    assert_subset(&back(&server, "bob", "lobby"), &json!({"reset": true}));
 }
 
 #[test]
@@ -120,6 +212,7 @@ fn what_is_no_longer_there_is_a_gap_and_said_before_what_is() {
     let mut ann = Client::ws(&server).named("ann", None);
     let epoch = ann.ask(&json!({"op": "join", "room": "lobby"}))["epoch"].take();
     say(&mut ann, "lobby", 1..=10);
+    drop(Client::ws(&server).named("bob", Some("lobby")));
     let mut bob = Client::lines(&server);
     let welcome = resume(&mut bob, &json!("s"), &json!({"lobby": [epoch, 2]}));
     let gap = json!({"gap": [3, 6], "why": "pruned", "from": 7, "to": 10});
@@ -139,6 +232,7 @@ fn more_than_may_be_asked_for_at_once_is_left_to_history() {
     let mut ann = Client::ws(&server).named("ann", None);
     let epoch = ann.ask(&json!({"op": "join", "room": "lobby"}))["epoch"].take();
     say(&mut ann, "lobby", 1..=10);
+    drop(Client::ws(&server).named("bob", Some("lobby")));
     let mut bob = Client::lines(&server);
     let welcome = resume(&mut bob, &json!("s"), &json!({"lobby": [epoch, 0]}));
     let gap = json!({"gap": [1, 7], "why": "limit", "from": 8, "to": 10});
@@ -155,6 +249,9 @@ fn each_room_of_a_resume_has_its_own_answer() {
     let epoch = ann.ask(&json!({"op": "join", "room": "lobby"}))["epoch"].take();
     ann.ask(&json!({"op": "create", "room": "attic", "private": true}));
     say(&mut ann, "lobby", 1..=2);
+    for name in ["bob", "cat"] {
+        Client::ws(&server).named(name, Some("lobby")).ask(&json!({"op": "join", "room": "other"}));
+    }
     let rooms = json!({"lobby": [epoch, 2], "attic": [epoch, 0], "@ann:eve": [epoch, 0],
                        "other": ["x", 7], "No Room": ["x", 0]});
     let mut bob = Client::ws(&server);
@@ -168,21 +265,23 @@ fn each_room_of_a_resume_has_its_own_answer() {
     });
     assert_subset(&welcome["rooms"], &expected);
     let mut cat = Client::ws(&server);
-    let welcome = resume(&mut cat, &json!("s"), &json!({"lobby": [epoch, 3]}));
+    let resume = json!({"session": "s", "rooms": {"lobby": [epoch, 3]}});
+    let welcome = cat.ask(&json!({"op": "hello", "name": "cat", "resume": resume}));
     assert_subset(&welcome["rooms"]["lobby"], &json!({"code": 4003}));
 }
 
 #[test]
 fn a_memory_room_has_another_epoch_after_each_start() {
-    let join = || {
-        let server = Server::start();
-        let mut ann = Client::ws(&server).named("ann", None);
+    let mut server = Setup::default().in_memory().start();
+    let join = |server: &Server| {
+        let mut ann = Client::ws(server).named("ann", None);
         let joined = ann.ask(&json!({"op": "join", "room": "lobby"}));
-        (server, ann, joined["epoch"].clone())
+        (ann, joined["epoch"].clone())
     };
-    let (server, ann, first) = join();
-    drop((ann, server));
-    let (server, _ann, second) = join();
+    let (ann, first) = join(&server);
+    drop(ann);
+    server.restart(rustix::process::Signal::TERM);
+    let (_ann, second) = join(&server);
     assert_ne!(first, second);
     let mut bob = Client::ws(&server);
     let welcome = resume(&mut bob, &json!("s"), &json!({"lobby": [first, 121]}));

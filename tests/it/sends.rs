@@ -51,6 +51,7 @@ fn the_sender_gets_the_reply_instead_of_the_event_and_its_other_sessions_the_eve
         // With echo: the event, then the reply.
         desk.say(&json!({"op": "send", "id": "e", "room": "lobby", "text": "ho", "echo": true}));
         desk.expect(&json!({"ev": "message", "seq": 2, "text": "ho"}));
+        desk.forget();
         desk.expect_next(&json!({"id": "e", "code": 0, "data": {"seq": 2}}));
         phone.expect(&json!({"ev": "message", "seq": 2}));
     }

@@ -63,24 +63,31 @@ fn what_was_sent_before_the_signal_is_answered_before_the_farewell() {
     server.assert_left_in_order();
 }
 
-#[test]
-fn returns_are_spread_over_the_window_and_each_client_has_its_own() {
-    let mut server = Setup::default().set("timeouts.drain_window", "10s").start();
+/// Stops a server of ten clients, to which it names `window_ms`; each is given its own moment.
+fn check_returns(drain_window: &str, window_ms: u64) {
+    let mut server = Setup::default().set("timeouts.drain_window", drain_window).start();
     let mut clients: Vec<_> =
         (0..10).map(|n| Client::lines(&server).named(&format!("user{n}"), None)).collect();
     server.signal(Signal::TERM);
     let mut waits: Vec<_> = clients
         .iter_mut()
-        .map(|client| client.expect(&json!({"ev": "drain", "window_ms": 10_000})))
+        .map(|client| client.expect(&json!({"ev": "drain", "window_ms": window_ms})))
         .map(|drain| drain["reconnect_after_ms"].as_u64().expect("a number"))
         .collect();
     waits.sort_unstable();
     waits.dedup();
     assert_eq!(waits.len(), 10, "all at once: {waits:?}");
-    assert!(waits.iter().all(|wait| *wait <= 10_000), "{waits:?}");
-    assert!(waits[9] - waits[0] >= 5_000, "not spread: {waits:?}");
+    assert!(waits.iter().all(|wait| *wait <= window_ms), "{waits:?}");
+    assert!(waits[9] - waits[0] >= window_ms / 2, "not spread: {waits:?}");
     drop(clients);
     server.assert_left_in_order();
+}
+
+#[test]
+fn returns_are_spread_over_a_window_that_suits_the_number_of_clients() {
+    check_returns("20s", 1_000);
+    // The setting is the widest window.
+    check_returns("500ms", 500);
 }
 
 #[test]

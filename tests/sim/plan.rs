@@ -146,7 +146,6 @@ impl Plan {
     /// Whether a request may be refused with this code, and is right later.
     pub(crate) fn may_refuse(&self, code: u64, now: Tick) -> bool {
         match code {
-            5001 => self.rate_limited,
             5004 | 5005 => self.store.is_some(),
             5006 => self.drains(now),
             _ => false,

@@ -83,7 +83,8 @@ fn measure(args: &Args, words: Vec<OsString>) -> Result<Results, Failure> {
     };
     let plan = plan::from_args(args, &target).map_err(Failure::Wrong)?;
     // Raised before anything is planned, since the limit decides how many processes there must be.
-    let fit = descriptors::raise().connections_max();
+    let fit = descriptors::raise(std::fs::read_to_string(descriptors::LIMITS).ok().as_deref())
+        .connections_max();
     let (plan, count, start_signal) = if let Some(share) = args.share {
         (processes::take(args.scenario, plan, share), 1, Some(StartSignal::new()))
     } else {

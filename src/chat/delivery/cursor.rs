@@ -20,6 +20,8 @@ pub(in crate::chat) struct Feed {
     pub subscriptions: Vec<Subscription>,
     /// Records that were committed in this turn and not fanned out yet.
     pub records: Vec<SharedRecord>,
+    /// The messages that `records` are about, as they were before, as far as the ring had them.
+    pub targets: Vec<SharedRecord>,
     /// The senders that are answered in the place of one of `records`, or do not get it: with its
     /// index, ascending.
     pub senders: Vec<(usize, Sender)>,

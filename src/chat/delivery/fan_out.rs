@@ -21,11 +21,12 @@ const FEW_SENDERS: usize = 8;
 
 impl DeliveryMut<'_> {
     /// Has a record that was just committed fanned out when the turn ends, and its sender answered
-    /// then. Returns whether so much waits that it should be fanned out at once.
+    /// then. `target` is the message that it is about, as it was before. Returns whether so much
+    /// waits that it should be fanned out at once.
     pub(in crate::chat) fn enqueue(
         &mut self,
         key: RoomKey,
-        record: SharedRecord,
+        (record, target): (SharedRecord, Option<SharedRecord>),
         sender: Sender,
     ) -> bool {
         let Some(feed) = self.delivery.feeds.get_mut(key.index()) else {
@@ -44,7 +45,20 @@ impl DeliveryMut<'_> {
             feed.senders.push((feed.records.len(), sender));
         }
         feed.records.push(record);
+        feed.targets.extend(target);
         feed.bytes >= BATCH_BYTES_MAX
+    }
+
+    /// Answers what a connection has sent in this turn, before something that it asked for later.
+    pub(in crate::chat) fn fan_out_sends_of(&mut self, conn: ConnId) {
+        // Nearly always nothing waits.
+        for at in 0..self.delivery.dirty.len() {
+            let Some(&key) = self.delivery.dirty.get(at) else { return };
+            let feed = self.delivery.feed(key);
+            if feed.is_some_and(|feed| feed.senders.iter().any(|(_, sender)| sender.conn == conn)) {
+                self.fan_out(key);
+            }
+        }
     }
 
     /// Hands a room's waiting records to all live cursors, and their senders' replies with them.
@@ -56,6 +70,7 @@ impl DeliveryMut<'_> {
         };
         let room = &rooms[key];
         let mut batch = Batch::take(feed);
+        let targets = mem::take(&mut feed.targets);
         // Nearly always all are of one encoding, so that one list is made for them.
         let encoding =
             feed.subscriptions.first().map_or_else(Encoding::default, |row| row.encoding);
@@ -106,7 +121,7 @@ impl DeliveryMut<'_> {
             context.stats.deliveries += u64::try_from(records.len() * live).unwrap_or(u64::MAX);
             let (room, durable) = (room.name.clone(), room.durability);
             log::debug!(room:% = room, seqs = records.len(), live; "fanned out");
-            let fanout = Fanout { room, durable, records, whole, partial };
+            let fanout = Fanout { room, durable, records, targets, whole, partial };
             context.outputs.push_back(Output::Fanout(fanout));
         }
     }

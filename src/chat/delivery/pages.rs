@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::log::LogId;
 use crate::chat::model::record::SharedRecord;
+use crate::chat::rooms::apply_pruning;
 use crate::net::ConnId;
 
 /// Records of a page, at most. A page of long ones has fewer, and the next one begins behind it.
@@ -161,7 +162,7 @@ impl Pages {
     }
 
     /// The record of this seq is another now.
-    pub(in crate::chat) fn changed(&mut self, log: LogId, seq: u64) {
+    fn changed(&mut self, log: LogId, seq: u64) {
         if let Some((&id, page)) = self.kept.range((log, 0)..=(log, seq)).next_back()
             && page.records.last().is_some_and(|last| last.seq >= seq)
         {
@@ -183,11 +184,15 @@ impl Pages {
         }
     }
 
-    /// The log is gone, or begins later: what is before `seq` is dropped.
-    pub(in crate::chat) fn forget(&mut self, log: LogId, seq: u64) {
-        let range = (log, 0)..(log, seq);
+    /// The log begins at `oldest` from now on, or is gone: what is before is dropped, and with it
+    /// the texts that do not outlive it.
+    pub(in crate::chat) fn prune(&mut self, log: LogId, oldest: u64) {
+        let range = (log, 0)..(log, oldest);
         while let Some((&id, _)) = self.kept.range(range.clone()).next() {
             self.drop_page(id);
+        }
+        for (_, page) in self.kept.range_mut((log, oldest)..=(log, u64::MAX)) {
+            apply_pruning(&mut page.records, oldest);
         }
     }
 

@@ -34,6 +34,15 @@ impl DeliveryMut<'_> {
         self.context.stats.subs += 1;
     }
 
+    /// The connection has missed the present state of the room, and is told it when it is in step.
+    pub(in crate::chat) fn mark_stale(&mut self, conn: ConnId, key: RoomKey) {
+        let Some((readers, feed)) = self.delivery.parts(key) else { return };
+        let index = find_reader(readers, conn).and_then(|reader| reader.index_in(key));
+        if let Some(row) = index.and_then(|index| feed.subscriptions.get_mut(index)) {
+            row.stale = true;
+        }
+    }
+
     /// Takes the cursor of `conn` away, if it has one; replies that waited for it are sent.
     pub(in crate::chat) fn unsubscribe(&mut self, conn: ConnId, key: RoomKey) {
         if self.delivery.reader(conn).is_none_or(|reader| !reader.is_subscribed(key)) {

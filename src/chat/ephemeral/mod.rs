@@ -245,7 +245,7 @@ impl EphemeralMut<'_> {
             row.stale = false;
             let named = self.rooms[found.room].members.len().min(PRESENCE_NAMES_MAX);
             let names = named + TYPING_NAMES_MAX + RECEIPTS_MEMBERS_MAX.min(named);
-            reader.credit.force(turn, (names + 3 * EVENT_OVERHEAD_NAMES) * NAME_BYTES);
+            reader.credit.force(turn, (names + 1 + 4 * EVENT_OVERHEAD_NAMES) * NAME_BYTES);
             self.tell_state(conn, found.room, user);
         }
     }
@@ -255,7 +255,8 @@ impl EphemeralMut<'_> {
         let presence = self.presence_state(key);
         let typing = self.typing_event(key, Some(user));
         let receipts = self.receipts_state(key, user);
-        let events = presence.into_iter().chain([typing]).chain(receipts);
+        let own = self.directory[user].membership(key).map(|member| self.own_receipt(member));
+        let events = presence.into_iter().chain([typing]).chain(receipts).chain(own);
         self.context.outputs.extend(events.map(|event| Output::Event { to, event }));
     }
 }

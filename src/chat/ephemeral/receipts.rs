@@ -2,10 +2,12 @@
 
 use std::mem;
 
-use super::EphemeralMut;
+use super::{EVENT_OVERHEAD_NAMES, EphemeralMut, NAME_BYTES};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::event::Event;
 use crate::chat::model::limits::RECEIPTS_MEMBERS_MAX;
+use crate::chat::model::reply::ReadMarks;
+use crate::net::ConnId;
 use crate::time::Tick;
 
 /// Who has read on in one room.
@@ -63,6 +65,38 @@ impl EphemeralMut<'_> {
         }
     }
 
+    /// Tells the user's other connections at once how far it has read, in rooms of any size: all
+    /// but those that `except` picks.
+    pub(in crate::chat) fn tell_own(
+        &mut self,
+        membership: MembershipKey,
+        except: impl Fn(ConnId) -> bool,
+    ) {
+        let row = &self.rooms[membership];
+        let (user, room) = (row.user, row.room);
+        let event = self.own_receipt(membership);
+        for &to in self.directory[user].connections().iter().filter(|&&conn| !except(conn)) {
+            let Some(reader) = self.delivery.reader_mut(to) else { continue };
+            if let Some(index) = reader.index_in(room) {
+                self.tell_subscribers(room, (event.clone(), 1), [index], |_| false);
+                continue;
+            }
+            // It knows of the room by its inbox, which shows the mark when it asks again.
+            let (turn, limit) = (self.context.turn, self.context.limits.outbound_soft / 2);
+            if reader.credit.owed(turn) <= limit {
+                reader.credit.force(turn, (EVENT_OVERHEAD_NAMES + 1) * NAME_BYTES);
+                self.context.tell(to, event.clone());
+            }
+        }
+    }
+
+    /// How far a member has read, for its own connections.
+    pub(super) fn own_receipt(&self, membership: MembershipKey) -> Event {
+        let row = &self.rooms[membership];
+        let (room, user) = (&self.rooms[row.room].name, &self.directory[row.user].name);
+        Event::ReadElsewhere { room: room.clone(), user: user.clone(), read: row.read }
+    }
+
     /// How far each member but `except` has read, where receipts are told.
     pub(super) fn receipts_state(&self, key: RoomKey, except: UserKey) -> Option<Event> {
         if self.rooms[key].members.len() > RECEIPTS_MEMBERS_MAX {
@@ -70,6 +104,18 @@ impl EphemeralMut<'_> {
         }
         let readers: Vec<_> = self.rooms.members(key).map(|row| (row.user, row.read)).collect();
         Some(self.receipts_event(key, &readers, Some(except)))
+    }
+
+    /// How far each member but `except` has read, for one that comes or comes back; empty where
+    /// receipts are not told.
+    pub(in crate::chat) fn read_marks(&self, key: RoomKey, except: UserKey) -> ReadMarks {
+        match self.receipts_state(key, except) {
+            Some(Event::Receipts { mut read, .. }) => {
+                read.retain(|&(_, seq)| seq > 0);
+                read
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn receipts_event(

@@ -381,9 +381,9 @@ impl Command<'_> {
         )
     }
 
-    /// A reading, with its texts copied so that it can outlive the input that it was parsed from.
-    /// It is done after the records that its connection has asked for before, so that a client that
-    /// sends and then reads finds its message.
+    /// A reading or a leave, with its texts copied so that it can outlive the input that it was
+    /// parsed from. It is done after the records that its connection has asked for before, so that
+    /// a client that sends and then reads finds its message, and one that leaves is answered first.
     ///
     /// # Errors
     ///
@@ -401,6 +401,8 @@ impl Command<'_> {
             Self::Restrictions { room, limit, after } => {
                 Command::Restrictions { room: own(room), limit, after: after.map(own) }
             }
+            Self::Leave { room } => Command::Leave { room: own(room) },
+            Self::Close { room } => Command::Close { room: own(room) },
             Self::Topic { room, text: None, weight } => {
                 Command::Topic { room: own(room), text: None, weight }
             }

@@ -5,9 +5,13 @@
 //!
 //! | a change | of the message | of its earlier edits |
 //! |---|---|---|
-//! | an edit ([`apply`]) | has the new text and the time of the edit | stay as they are |
+//! | an edit ([`apply`]) | has the new text and the time of the edit | lose their texts |
 //! | a deletion ([`apply`]) | becomes [`Body::Deleted`] | lose their texts |
+//! | its log is pruned ([`prune`]) | is gone | lose their texts |
 //! | its author is erased ([`erase`]) | becomes [`Body::Deleted`], under another name | lose their texts |
+//!
+//! Topics and reasons of an erased author lose their texts too, and reactions become ones that were
+//! taken back.
 
 use super::limits::RECORD_OVERHEAD;
 use super::log::{Appended, TargetCheck};
@@ -42,7 +46,21 @@ pub fn apply(record: &Record, change: &Record) -> Option<Record> {
         {
             Some(edited(record, text, change))
         }
+        // Of the texts that a message had, only the last one is kept.
+        (Body::Edit { target, text: Some(_) }, Body::Edit { .. }) if record.seq < change.seq => {
+            without_text(record, *target)
+        }
         (Body::Deletion { target }, _) => without_text(record, *target),
+        _ => None,
+    }
+}
+
+/// The record as it is once everything below `oldest` is gone from its log; `None` if that does not
+/// change it: the text of an edit does not outlive its message.
+#[must_use]
+pub fn prune(record: &Record, oldest: u64) -> Option<Record> {
+    match record.body {
+        Body::Edit { target, text: Some(_) } if target < oldest => without_text(record, target),
         _ => None,
     }
 }
@@ -70,11 +88,9 @@ pub fn erase(record: &Record, user: &UserName, placeholder: &UserName) -> Option
         match &mut erased.body {
             Body::Topic { text } => *text = "".into(),
             Body::Moderation { reason, .. } => *reason = "".into(),
-            Body::Message { .. }
-            | Body::Deleted
-            | Body::Edit { .. }
-            | Body::Deletion { .. }
-            | Body::Reaction { .. } => {}
+            // Nobody has reacted: whoever counts has nothing to count.
+            Body::Reaction { emoji, remove, .. } => (*emoji, *remove) = ("".into(), true),
+            Body::Message { .. } | Body::Deleted | Body::Edit { .. } | Body::Deletion { .. } => {}
         }
     }
     if let Body::Moderation { target, .. } = &mut erased.body
@@ -185,6 +201,16 @@ mod tests {
     }
 
     #[test]
+    fn only_the_last_edit_of_a_message_keeps_its_text_and_none_outlives_it() {
+        let cleared = Body::Edit { target: 7, text: None };
+        assert_eq!(apply(&edit(8, 7), &edit(9, 7)).map(|edit| edit.body), Some(cleared.clone()));
+        assert_eq!(prune(&edit(9, 7), 8).map(|edit| edit.body), Some(cleared));
+        assert_eq!(prune(&edit(9, 7), 7), None);
+        assert_eq!(prune(&message(7, "ann"), 8), None);
+        assert_eq!(prune(&deletion(9, 7), 8), None);
+    }
+
+    #[test]
     fn what_a_change_is_not_about_stays() {
         let cleared = record(9, "ann", Body::Edit { target: 7, text: None }, 300);
         for (before, change) in [
@@ -192,8 +218,9 @@ mod tests {
             (message(6, "ann"), deletion(9, 7)),
             (message(7, "ann"), cleared.clone()),
             (message(7, "ann"), message(9, "ann")),
-            (edit(8, 7), edit(9, 7)),
             (edit(8, 7), edit(9, 8)),
+            (edit(8, 6), edit(9, 7)),
+            (edit(9, 7), edit(8, 7)),
             (edit(8, 6), deletion(9, 7)),
             (edit(8, 6), deletion(9, 8)),
             (cleared, deletion(10, 7)),
@@ -228,10 +255,13 @@ mod tests {
             record(5, from, Body::Moderation { act: Act::Kick, target, reason }, 300)
         };
         let topic = |text: &str| Body::Topic { text: text.into() };
+        let reaction =
+            |emoji: &str, remove| Body::Reaction { target: 3, emoji: emoji.into(), remove };
         for (before, from, after) in [
             (message(7, "ann"), "erased-1", Body::Deleted),
             (edit(8, 7), "erased-1", Body::Edit { target: 7, text: None }),
             (record(5, "ann", topic("tea"), 300), "erased-1", topic("")),
+            (record(5, "ann", reaction("+1", false), 300), "erased-1", reaction("", true)),
             (moderation("ann", "bob", "why"), "erased-1", moderation("x", "bob", "").body),
             (moderation("bob", "ann", "why"), "bob", moderation("x", "erased-1", "why").body),
             (moderation("ann", "ann", "why"), "erased-1", moderation("x", "erased-1", "").body),

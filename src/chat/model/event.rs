@@ -108,6 +108,15 @@ pub enum Event {
         /// Who has read up to which seq.
         read: Vec<(UserName, u64)>,
     },
+    /// How far the user has read on another connection.
+    ReadElsewhere {
+        /// The room.
+        room: RoomName,
+        /// The user.
+        user: UserName,
+        /// Up to which seq.
+        read: u64,
+    },
     /// The server is stopping.
     Drain {
         /// When this client should come back, from now.

@@ -71,6 +71,9 @@ pub const TOPIC_LEN_MAX: usize = 512;
 pub const GUEST_PREFIX: &str = "guest-";
 /// Bytes of the longest reaction.
 pub const EMOJI_LEN_MAX: usize = 64;
+/// Marks of others in the rooms of one resume, so few that the welcome stays below 64 KiB, which
+/// some small clients have as a bound; the connection is told of the others soon after.
+pub const RESUME_MARKS_MAX: usize = 48;
 /// Bytes of the longest reason of an act of moderation.
 pub const REASON_LEN_MAX: usize = 256;
 /// Bytes of the longest text to search for.
@@ -79,6 +82,11 @@ pub const SEARCH_LEN_MAX: usize = 256;
 pub const RESTRICTIONS_MAX: usize = 4_096;
 /// Entries of one page of a room's restrictions.
 pub const RESTRICTIONS_PAGE_MAX: usize = 100;
+/// Bytes that an entry of these, or an invitation in a list, takes at most when it is rendered,
+/// without the names and the reason.
+pub const RESTRICTION_OVERHEAD: usize = 128;
+/// Bytes of invitations in one welcome; `rooms` has all of them.
+pub const WELCOME_INVITATIONS_BYTES_MAX: usize = 512;
 /// Open invitations of one room.
 pub const INVITATIONS_OF_ROOM_MAX: usize = 100;
 /// Open invitations of one user.
@@ -94,6 +102,16 @@ pub const SEQ_END: u64 = 1 << 53;
 pub const RECORD_OVERHEAD: usize = 224;
 /// Bytes of records that one replay or history page holds at most, if it holds more than one.
 pub const PAGE_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of messages that one search takes from memory at most, and from the store, if it takes
+/// more than one: both go into one answer.
+pub const SEARCH_BYTES_MAX: usize = PAGE_BYTES_MAX / 2;
+/// Bytes that the rooms of one inbox take at most when they are rendered.
+pub const INBOX_BYTES_MAX: usize = 60 * 1024;
+/// Bytes of a last message's text in an inbox; longer ones are cut.
+pub const LAST_LEN_MAX: usize = 64;
+/// Bytes that a row of an inbox takes at most when it is rendered, without the room's name and the
+/// last message.
+pub const INBOX_ROW_OVERHEAD: usize = 152;
 
 impl Default for Limits {
     fn default() -> Self {

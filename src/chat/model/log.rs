@@ -89,8 +89,8 @@ pub enum RoomMeta {
         /// matches.
         policy: Option<Box<str>>,
     },
-    /// The topic, empty if there is none.
-    Topic(Box<str>),
+    /// The topic, empty if there is none, and who has set it, if that is known.
+    Topic(Box<str>, Option<UserName>),
     /// A user's membership, `None` if there is none any more.
     Member(UserName, Option<MemberMeta>),
     /// Something that holds of a user in the room, member or not; `None` if it does no longer.
@@ -218,7 +218,7 @@ pub enum LogRequest {
 /// What is read from logs that are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
-    /// The records of these seqs, ascending, from the first that there is: as many as
+    /// The first `limit` records of these seqs that there are, ascending: as many as
     /// [`PAGE_BYTES_MAX`](super::limits::PAGE_BYTES_MAX) holds, and at least one.
     Page {
         /// Which log.
@@ -227,6 +227,8 @@ pub enum Query {
         from: u64,
         /// The last seq.
         to: u64,
+        /// How many.
+        limit: u32,
     },
     /// The last `limit` records below a seq: as many as a page holds, ascending.
     Below {

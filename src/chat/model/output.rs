@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::command::{Op, RequestId};
 use super::event::Event;
 use super::name::RoomName;
-use super::record::SharedRecord;
+use super::record::{Record, SharedRecord};
 use super::reply::{Durability, Refusal, Reply};
 use crate::net::{CloseReason, ConnId};
 
@@ -110,6 +110,9 @@ pub struct Fanout {
     pub durable: Durability,
     /// The records, ascending, dense.
     pub records: Vec<SharedRecord>,
+    /// The messages that records are about, as they were before, where they are recent: a person is
+    /// told which by their words. In the order of the records.
+    pub targets: Vec<SharedRecord>,
     /// Those who get all of them.
     pub whole: Audience,
     /// Those who get parts, each one's together and in order.
@@ -117,6 +120,16 @@ pub struct Fanout {
 }
 
 impl Fanout {
+    /// The records, each with the message that it is about, as it was before.
+    pub fn with_targets(&self) -> impl Iterator<Item = (&Record, Option<&Record>)> {
+        let mut targets = self.targets.iter().peekable();
+        self.records.iter().map(move |record| {
+            let seq = record.body.target();
+            let target = seq.and_then(|seq| targets.next_if(|target| target.seq == seq));
+            (&**record, target.map(|target| &**target))
+        })
+    }
+
     /// The answer to the `send` of the record of this index.
     #[must_use]
     pub fn sent(&self, index: usize) -> Option<Reply> {

@@ -11,6 +11,29 @@ use super::reply::Role;
 pub struct Epoch(pub u64);
 
 impl Epoch {
+    /// The bits below those of the wall time, which are random at first and then count.
+    const LOW_BITS: u32 = 20;
+
+    /// The first epoch of something that begins at this time.
+    #[must_use]
+    pub const fn at(wall_ms: u64) -> Self {
+        Self(wall_ms.wrapping_shl(Self::LOW_BITS))
+    }
+
+    /// The same with other low bits.
+    #[must_use]
+    pub fn varied(self, random: u128) -> Self {
+        let low = u64::try_from(random % (1 << Self::LOW_BITS)).unwrap_or(0);
+        Self(self.0 >> Self::LOW_BITS << Self::LOW_BITS | low)
+    }
+
+    /// An epoch for a log that goes on with other records than this one had: above it, whatever the
+    /// clock says, and another than anybody else would choose.
+    #[must_use]
+    pub fn next(self, wall_ms: u64, random: u128) -> Self {
+        Self::at(wall_ms).max(Self(self.0.saturating_add(1 << Self::LOW_BITS))).varied(random)
+    }
+
     /// Characters of the longest rendered epoch.
     pub const LEN_MAX: usize = 13;
 
@@ -74,7 +97,7 @@ pub enum Body {
     Edit {
         /// The message's seq.
         target: u64,
-        /// Its new text; `None` if the message was deleted since.
+        /// Its new text; `None` if the message was edited again since, deleted or pruned.
         text: Option<Box<str>>,
     },
     /// Somebody deleted a message.
@@ -105,6 +128,30 @@ pub enum Body {
         /// Why, empty if no reason was given.
         reason: Box<str>,
     },
+}
+
+impl Body {
+    /// The seq of the message that it is about, if it is about one.
+    #[must_use]
+    pub const fn target(&self) -> Option<u64> {
+        match self {
+            Self::Edit { target, .. }
+            | Self::Deletion { target }
+            | Self::Reaction { target, .. } => Some(*target),
+            Self::Message { .. } | Self::Deleted | Self::Topic { .. } | Self::Moderation { .. } => {
+                None
+            }
+        }
+    }
+
+    /// The text of a message.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Message { text, .. } => Some(text),
+            _ => None,
+        }
+    }
 }
 
 /// An act of moderation.

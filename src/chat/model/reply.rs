@@ -143,6 +143,9 @@ impl Resumption {
     }
 }
 
+/// Users and up to which seq each has read, by name; those who have read nothing are left out.
+pub type ReadMarks = Vec<(UserName, u64)>;
+
 /// One row of the inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxRow {
@@ -188,9 +191,10 @@ pub enum Reply {
         time: u64,
         /// Whether the former session was known.
         resumed: bool,
-        /// How each room of the resume goes on, in the order in which they were named.
-        rooms: Vec<(Box<str>, Resumption)>,
-        /// The user's open invitations, by room.
+        /// How each room of the resume goes on, in the order in which they were named, and how far
+        /// others have read there.
+        rooms: Vec<(Box<str>, Resumption, ReadMarks)>,
+        /// The user's open invitations, by room, as far as the welcome has room for them.
         invitations: Vec<Invitation>,
     },
     /// To `ping`.
@@ -236,6 +240,8 @@ pub enum Reply {
         topic: Box<str>,
         /// The client's position belongs to another epoch; the cursor starts at the head.
         reset: bool,
+        /// How far others have read, where that is told.
+        marks: ReadMarks,
     },
     /// To `leave`.
     Left {

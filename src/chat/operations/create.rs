@@ -82,7 +82,8 @@ pub(super) fn create(
     let policy = plan.policy.map(Into::into);
     room.put_meta(&mut chat.context, RoomMeta::Access { private, owned: true, policy });
     if !topic.is_empty() {
-        room.put_meta(&mut chat.context, RoomMeta::Topic(topic.into()));
+        let by = chat.directory[by.user].name.clone();
+        room.put_meta(&mut chat.context, RoomMeta::Topic(topic.into(), Some(by)));
     }
     finish_join(chat, by, key, (false, None))
 }

@@ -2,7 +2,7 @@
 
 use super::Chat;
 use super::absence::open_user_to_wait_for;
-use super::membership::begin_membership;
+use super::membership::{begin_membership, end_membership};
 use super::room_begin::open_room;
 use super::room_end::retire_room;
 use crate::chat::keys::{RoomKey, UserKey};
@@ -12,7 +12,7 @@ use crate::chat::model::name::RoomName;
 use crate::chat::model::reply::{Refusal, Role};
 
 /// The conversation of a user with the one named in `field`, made if there is none, with both as
-/// members.
+/// members: confirmed by the message, or retracted without one.
 ///
 /// # Errors
 ///
@@ -38,17 +38,46 @@ pub(super) fn open_direct(
     };
     // Only the one who begins a conversation pays for it: others must not be able to fill one's
     // quota.
-    let begun = begin_membership(chat, from, key, Role::Member, known.is_some());
-    let joined = begun.and_then(|_| begin_membership(chat, to, key, Role::Member, true));
-    if let Err(refusal) = joined {
-        retire_room(chat, key);
-        return Err(refusal);
+    let ends = [(from, known.is_some()), (to, true)];
+    for (user, force) in ends {
+        let is_new = chat.directory[user].membership(key).is_none();
+        match begin_membership(chat, user, key, Role::Member, force) {
+            Ok(membership) => chat.rooms[membership].is_confirmed &= !is_new,
+            Err(refusal) => {
+                retract(chat, key);
+                retire_room(chat, key);
+                return Err(refusal);
+            }
+        }
     }
     Ok(key)
 }
 
+/// A message is in the log of a conversation: both are in it, and are told.
+pub(super) fn confirm(chat: &mut Chat, key: RoomKey) {
+    for index in 0..chat.rooms[key].members.len() {
+        let membership = chat.rooms[key].members[index];
+        chat.rooms[membership].is_confirmed = true;
+    }
+    subscribe_both(chat, key);
+}
+
+/// A message did not come about: who was to be in the conversation because of it is not, since
+/// only a message brings one back.
+pub(super) fn retract(chat: &mut Chat, key: RoomKey) {
+    let room = chat.rooms.table.get(key);
+    let Some(room) = room.filter(|room| room.name.is_direct() && room.pending_ops == 0) else {
+        return;
+    };
+    for membership in room.members.clone() {
+        if !chat.rooms[membership].is_confirmed {
+            end_membership(chat, membership, None);
+        }
+    }
+}
+
 /// Subscribes all live sessions of both users that are not yet, and tells them.
-pub(super) fn subscribe_both(chat: &mut Chat, key: RoomKey) {
+fn subscribe_both(chat: &mut Chat, key: RoomKey) {
     let is_missing = |chat: &Chat, conn| {
         chat.delivery.reader(conn).is_some_and(|reader| !reader.is_subscribed(key))
     };

@@ -8,7 +8,7 @@ use crate::chat::model::log::Query;
 use crate::chat::model::record::{Record, SharedRecord};
 use crate::chat::model::reply::{Refusal, Reply};
 use crate::chat::pending::{Change, PagePart, PendingOp, Requester};
-use crate::chat::rooms::{Room, apply_changes, not_member};
+use crate::chat::rooms::{Room, apply_changes, apply_pruning, not_member};
 
 /// A page of a room's log, from the ring if that has all of it.
 ///
@@ -25,61 +25,83 @@ pub(super) fn history(
     let room = &chat.rooms[key];
     room.check_epoch(epoch)?;
     let count = limit.unwrap_or(u32::MAX).clamp(1, chat.context.limits.history_page);
-    let limit = usize::try_from(count).unwrap_or(usize::MAX);
-    let (lower, upper) = range(page, room, u64::from(count));
+    let Span { lower, pivot, upper } = Span::of(page, room, count);
     // A page is read whole from one place, so that no change falls between ring and store.
-    if room.is_stored() && lower < room.ring.first().unwrap_or(room.head + 1) && lower <= upper {
-        let (part, query) = parts(room, page, count);
-        read(chat, by.take(), key, (part, query));
-        return Ok(Answer::Later);
+    let in_ring = room.ring.first().unwrap_or(room.head + 1);
+    if room.is_stored() && lower < upper.min(in_ring) {
+        return Ok(if lower < pivot {
+            let query = Query::Below { log: room.log, seq: pivot, limit: length(lower, pivot) };
+            read(chat, by.take(), key, (PagePart::Lower(page, count), query))
+        } else {
+            read_above(chat, by, key, (pivot, count), PagePart::Upper(page, count, Vec::new()))
+        });
     }
-    let items = match page {
-        Page::Latest => newest_below(room, room.head + 1, limit),
-        Page::Before(seq) => newest_below(room, seq, limit),
-        Page::After(seq) => oldest_above(room, seq, limit),
-        Page::Around(seq) => {
-            let items = newest_below(room, seq, limit / 2);
-            let upper = oldest_above(room, seq.saturating_sub(1), limit - items.len());
-            joined(items, upper)
-        }
-    };
-    Ok(Answer::Now(history_page(room, page, items)))
+    let below = newest_below(room, pivot, length(lower, pivot));
+    let items = joined(below, oldest_from(room, pivot, length(pivot, upper)));
+    Ok(Answer::Now(history_page(room, (page, count), items)))
 }
 
 /// Has a part of a page read.
-fn read(chat: &mut Chat, by: Requester, room: RoomKey, (part, query): (PagePart, Query)) {
+fn read(chat: &mut Chat, by: Requester, room: RoomKey, (part, query): (PagePart, Query)) -> Answer {
     let since = chat.pending.changes.begin();
     chat.begin_read(PendingOp::History { by, room, part, since }, query);
+    Answer::Later
 }
 
-/// The first and the last seq that a page may hold, of those that are there.
-fn range(page: Page, room: &Room, count: u64) -> (u64, u64) {
-    let (lower, upper) = match page {
-        Page::Latest => ((room.head + 1).saturating_sub(count), room.head),
-        Page::Before(seq) => {
-            let seq = seq.min(room.head + 1);
-            (seq.saturating_sub(count), seq.saturating_sub(1))
-        }
-        Page::After(seq) => (seq.saturating_add(1), seq.saturating_add(count)),
-        Page::Around(seq) => {
-            let lower = seq.min(room.head + 1).saturating_sub(count / 2);
-            (lower, lower.saturating_add(count))
-        }
-    };
-    (lower.max(room.oldest()), upper.min(room.head))
+/// Has the first `limit` records read from a seq on, or from the oldest, if that is pruned by then.
+fn read_above(
+    chat: &mut Chat,
+    by: &mut Requester,
+    key: RoomKey,
+    (from, limit): (u64, u32),
+    part: PagePart,
+) -> Answer {
+    let room = &chat.rooms[key];
+    let query = Query::Page { log: room.log, from, to: room.head, limit };
+    read(chat, by.take(), key, (part, query))
 }
 
-/// What is to be read of a stored log for a page, to begin with.
-fn parts(room: &Room, page: Page, count: u32) -> (PagePart, Query) {
-    let log = room.log;
-    let below = |seq: u64, limit| Query::Below { log, seq: seq.min(room.head + 1), limit };
-    let (_, to) = range(page, room, u64::from(count));
-    match page {
-        Page::Latest => (PagePart::Whole(page), below(u64::MAX, count)),
-        Page::Before(seq) => (PagePart::Whole(page), below(seq, count)),
-        Page::After(seq) => (PagePart::Whole(page), Query::Page { log, from: seq + 1, to }),
-        Page::Around(seq) => (PagePart::Lower(seq, count), below(seq, count / 2)),
+/// The seqs that a page may hold, of those that are there: from `lower` on, below `upper`. If they
+/// are more than fit, those closest to `pivot` are told.
+///
+/// They follow from the log's ends alone and not from what is found, so that a page which begins
+/// below the oldest record, or beyond the head, is the one next to it.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    lower: u64,
+    pivot: u64,
+    upper: u64,
+}
+
+impl Span {
+    fn of(page: Page, room: &Room, count: u32) -> Self {
+        let (oldest, end, count) = (room.oldest(), room.head + 1, u64::from(count));
+        let within = |seq: u64| seq.clamp(oldest.min(end), end);
+        let lower_of = |seq: u64| within(seq.saturating_sub(count));
+        match page {
+            Page::Latest => Self { lower: lower_of(end), pivot: end, upper: end },
+            Page::Before(seq) => {
+                let pivot = within(seq);
+                Self { lower: lower_of(pivot), pivot, upper: pivot }
+            }
+            Page::After(seq) => {
+                let pivot = within(seq.saturating_add(1));
+                Self { lower: pivot, pivot, upper: within(pivot + count) }
+            }
+            Page::Around(seq) => {
+                let pivot = within(seq.min(room.head));
+                // What is missing on one side is there on the other.
+                let lower = pivot.saturating_sub(count / 2).min(end.saturating_sub(count));
+                let lower = within(lower);
+                Self { lower, pivot, upper: within(lower + count) }
+            }
+        }
     }
+}
+
+/// How many seqs there are from one on below another.
+fn length(from: u64, end: u64) -> u32 {
+    u32::try_from(end.saturating_sub(from)).unwrap_or(u32::MAX)
 }
 
 /// An excerpt of a log, and the changes that were told since it was asked for.
@@ -113,33 +135,35 @@ pub(super) fn on_read(
     // Changes up to the head at the time of reading are in the records already.
     let newer = told.partition_point(|change| change.seq <= as_of);
     apply_changes(&mut records, told.get(newer..).unwrap_or_default());
-    let (page, items) = match part {
-        PagePart::Whole(page) => (page, records),
-        PagePart::Lower(seq, count) => {
-            let had = u64::try_from(records.len()).unwrap_or(u64::MAX);
-            // Behind the lower half, also if the log has reached `seq` only since that was read.
-            let from = records.last().map_or(seq, |last| last.seq + 1);
-            let (log, from) = (room.log, from.max(room.oldest()));
-            let to = from.saturating_add(u64::from(count) - had - 1).min(room.head);
-            if from <= to {
-                let part = PagePart::Upper(seq, records);
-                read(chat, by.take(), key, (part, Query::Page { log, from, to }));
-                return Ok(Answer::Later);
+    let (page, count, items) = match part {
+        PagePart::Lower(page @ (Page::Latest | Page::Before(_)), count) => (page, count, records),
+        PagePart::Lower(page @ (Page::After(_) | Page::Around(_)), count) => {
+            let rest = count.saturating_sub(u32::try_from(records.len()).unwrap_or(count));
+            // Behind the lower half, also if the log has reached further since that was read.
+            let from = records.last().map(|last| last.seq + 1);
+            let from = from.unwrap_or_else(|| Span::of(page, room, count).pivot);
+            if from <= room.head && rest > 0 {
+                let part = PagePart::Upper(page, count, records);
+                return Ok(read_above(chat, by, key, (from, rest), part));
             }
-            (Page::Around(seq), records)
+            (page, count, records)
         }
-        PagePart::Upper(seq, mut lower) => {
+        PagePart::Upper(page, count, mut lower) => {
             // They were up to date when this part was asked for.
             apply_changes(&mut lower, &told);
-            (Page::Around(seq), joined(lower, records))
+            (page, count, joined(lower, records))
         }
     };
-    Ok(Answer::Now(history_page(room, page, items)))
+    Ok(Answer::Now(history_page(room, (page, count), items)))
 }
 
-/// The two halves of a page around a seq, which is the first of the upper one: what is farthest
-/// from it goes, so that both together hold what one page holds.
+/// The two halves of a page, either of which may be empty: what is farthest from where they meet
+/// goes, so that both together hold what one page holds.
 fn joined(mut lower: Vec<SharedRecord>, mut upper: Vec<SharedRecord>) -> Vec<SharedRecord> {
+    if lower.is_empty() || upper.is_empty() {
+        lower.extend(upper);
+        return lower;
+    }
     let weight = |record: &SharedRecord| usize::try_from(record.weight).unwrap_or(usize::MAX);
     let fitting = |records: &mut dyn Iterator<Item = &SharedRecord>, bytes_max: usize| {
         let mut bytes = 0_usize;
@@ -150,7 +174,9 @@ fn joined(mut lower: Vec<SharedRecord>, mut upper: Vec<SharedRecord>) -> Vec<Sha
         records.take_while(fits).count()
     };
     let least = upper.first().map_or(0, weight);
-    let lower_max = PAGE_BYTES_MAX.saturating_sub(least).min(PAGE_BYTES_MAX / 2);
+    // Half of the bytes, and those that the upper half does not need.
+    let above = upper.iter().map(weight).sum::<usize>().min(PAGE_BYTES_MAX / 2).max(least);
+    let lower_max = PAGE_BYTES_MAX.saturating_sub(above);
     let kept = fitting(&mut lower.iter().rev(), lower_max);
     lower.drain(..lower.len() - kept);
     let bytes: usize = lower.iter().map(weight).sum();
@@ -160,36 +186,41 @@ fn joined(mut lower: Vec<SharedRecord>, mut upper: Vec<SharedRecord>) -> Vec<Sha
     lower
 }
 
-fn history_page(room: &Room, page: Page, mut items: Vec<SharedRecord>) -> Reply {
+fn history_page(room: &Room, (page, count): (Page, u32), mut items: Vec<SharedRecord>) -> Reply {
     let (oldest, epoch) = (room.oldest(), room.epoch);
     // What was pruned since it was read would stand before the oldest, or before a hole.
     items.retain(|record| record.seq >= oldest);
+    apply_pruning(&mut items, oldest);
+    // Of the log, not of the page: one that is empty stands where it would begin.
+    let pivot = Span::of(page, room, count).pivot;
+    let has_older = items.first().map_or(pivot, |first| first.seq) > oldest;
+    let has_newer = items.last().map_or(pivot, |last| last.seq + 1) <= room.head;
     let more = match page {
-        Page::Latest | Page::Before(_) | Page::Around(_) => {
-            items.first().is_some_and(|first| first.seq > oldest)
-        }
-        Page::After(_) => items.last().is_some_and(|last| last.seq < room.head),
+        Page::Latest | Page::Before(_) => has_older,
+        Page::After(_) => has_newer,
+        Page::Around(_) => has_older || has_newer,
     };
     Reply::History { room: room.name.clone(), epoch, items, oldest, more }
 }
 
 /// The last records of the ring below `seq`, ascending.
-fn newest_below(room: &Room, seq: u64, limit: usize) -> Vec<SharedRecord> {
+fn newest_below(room: &Room, seq: u64, limit: u32) -> Vec<SharedRecord> {
     let below = room.ring.from(0).rev().skip_while(|record| record.seq >= seq);
     let mut items = take_page(&mut below.peekable(), limit);
     items.reverse();
     items
 }
 
-/// The first records of the ring above `seq`, ascending.
-fn oldest_above(room: &Room, seq: u64, limit: usize) -> Vec<SharedRecord> {
-    take_page(&mut room.ring.from(seq.saturating_add(1)).peekable(), limit)
+/// The first records of the ring from `seq` on, ascending.
+fn oldest_from(room: &Room, seq: u64, limit: u32) -> Vec<SharedRecord> {
+    take_page(&mut room.ring.from(seq).peekable(), limit)
 }
 
 fn take_page<'a>(
     records: &mut std::iter::Peekable<impl Iterator<Item = &'a SharedRecord>>,
-    limit: usize,
+    limit: u32,
 ) -> Vec<SharedRecord> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut bytes = 0;
     let mut items = Vec::new();
     while items.len() < limit {

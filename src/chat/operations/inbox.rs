@@ -1,10 +1,12 @@
 //! `rooms`: the inbox of a user.
 
 use super::{Answer, Chat, invitations};
-use crate::chat::keys::UserKey;
-use crate::chat::model::limits::UNREAD_MAX;
+use crate::chat::model::limits::{
+    INBOX_BYTES_MAX, INBOX_ROW_OVERHEAD, INVITATIONS_OF_USER_MAX, LAST_LEN_MAX, REASON_LEN_MAX,
+    RECORD_OVERHEAD, RESTRICTION_OVERHEAD, UNREAD_MAX,
+};
 use crate::chat::model::log::{InboxQuery, Query};
-use crate::chat::model::name::UserName;
+use crate::chat::model::name::{NAME_LEN_MAX, UserName};
 use crate::chat::model::record::{Body, Record, SharedRecord};
 use crate::chat::model::reply::{InboxRow, Reply};
 use crate::chat::pending::{Change, PartialInbox, PendingOp, Requester};
@@ -12,14 +14,19 @@ use crate::chat::rooms::{Membership, Room, apply_changes};
 
 /// Rows of one inbox: the rooms that changed last.
 const ROWS_MAX: usize = 512;
+// Also the longest invitations leave a third of it to the rooms, so that paging goes on.
+const _: () = assert!(
+    INVITATIONS_OF_USER_MAX * (RESTRICTION_OVERHEAD + 2 * NAME_LEN_MAX + 2 * REASON_LEN_MAX)
+        <= INBOX_BYTES_MAX * 2 / 3
+);
 /// Rows that show their last message.
 const LASTS_MAX: usize = 128;
-/// Bytes of a last message's text; longer ones are cut.
-const LAST_LEN_MAX: usize = 64;
+/// Bytes that a last message takes at most when it is rendered: its text escaped, and cut.
+const LAST_BYTES_MAX: usize = RECORD_OVERHEAD + NAME_LEN_MAX + 2 * LAST_LEN_MAX + "…".len();
 
-/// The user's rooms that have changed since `since`, by name: at most [`ROWS_MAX`], those that
-/// changed first, with the last message of the latest of them, so that an inbox is of a bounded
-/// size. Rows that the rings do not have are read.
+/// The user's rooms that have changed since `since`, by name: at most [`ROWS_MAX`] and
+/// [`INBOX_BYTES_MAX`], those that changed first, with the last message of the latest of them as
+/// far as these fit, too. Rows that the rings do not have are read.
 pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> Answer {
     // A `rev` that was not reached yet is of a life of the server whose clock was ahead.
     let since = since.filter(|since| *since <= chat.context.rev).unwrap_or(0);
@@ -27,6 +34,10 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
     let mut changed = Vec::new();
     for &(room, membership) in &user.memberships {
         let (room, membership) = (&chat.rooms[room], &chat.rooms[membership]);
+        if room.name.is_direct() && !membership.is_confirmed {
+            // Its first message is not in the log yet.
+            continue;
+        }
         let rev = room.rev.max(membership.rev);
         if since == 0 || rev > since {
             changed.push((rev, room, membership));
@@ -34,16 +45,20 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
     }
     // A client that asks again with the `rev` of the answer gets the next ones.
     changed.sort_unstable_by_key(|&(rev, ..)| rev);
-    let more = changed.len() > ROWS_MAX;
+    let invitations = invitations::of_user(chat, by.user);
+    let invited = invitations.iter().map(invitations::len_max).sum();
+    let names = changed.iter().map(|(_, room, _)| room.name.as_str());
+    let (rows_max, lasts_max) = fitting(invited, names);
+    let more = changed.len() > rows_max;
     // The oldest changes first: a client that repeats with `rev` then misses nothing.
-    changed.truncate(ROWS_MAX);
+    changed.truncate(rows_max);
     let rev = changed.last().filter(|_| more).map_or(chat.context.rev, |&(rev, ..)| rev);
     let mut ranked: Vec<_> = changed.into_iter().rev().zip(0..).collect();
     ranked.sort_unstable_by(|((_, a, _), _), ((_, b, _), _)| a.name.cmp(&b.name));
     let mut rows = Vec::with_capacity(ranked.len());
     let (mut open, mut queries) = (Vec::new(), Vec::new());
     for ((_, room, membership), rank) in ranked {
-        let last = rank < LASTS_MAX;
+        let last = rank < lasts_max;
         if !is_in_ring(room, membership.read, last) {
             open.push(rows.len());
             let (log, read, head) = (room.log, membership.read, room.head);
@@ -52,14 +67,27 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
         rows.push(inbox_row(room, membership, &user.name, last));
     }
     if open.is_empty() {
-        let invitations = invitations::of_user(chat, by.user);
         return Answer::Now(Reply::Inbox { rev, rooms: rows, more, invitations });
     }
     let query = Query::Inbox { user: user.name.clone(), rows: queries };
     let since = chat.pending.changes.begin();
-    let inbox = Box::new(PartialInbox { rows, open, rev, more });
+    let inbox = Box::new(PartialInbox { rows, open, rev, more, invitations });
     chat.begin_read(PendingOp::Inbox { by: by.take(), inbox, since }, query);
     Answer::Later
+}
+
+/// How many rows fit into one inbox beside so many bytes of invitations, and how many last messages
+/// besides.
+fn fitting<'a>(invited: usize, names: impl Iterator<Item = &'a str>) -> (usize, usize) {
+    let (mut rows, mut bytes) = (0, invited);
+    for name in names.take(ROWS_MAX) {
+        let more = bytes + INBOX_ROW_OVERHEAD + name.len();
+        if more > INBOX_BYTES_MAX {
+            break;
+        }
+        (rows, bytes) = (rows + 1, more);
+    }
+    (rows, LASTS_MAX.min((INBOX_BYTES_MAX - bytes) / LAST_BYTES_MAX))
 }
 
 /// Whether the ring shows what is unread, and, if it is wanted, the last message.
@@ -77,11 +105,11 @@ pub(super) type Counted = Vec<(u64, Option<SharedRecord>)>;
 /// the one before it.
 pub(super) fn on_read(
     chat: &Chat,
-    (user, inbox): (UserKey, PartialInbox),
+    inbox: PartialInbox,
     found: Counted,
     changes: &[Change],
 ) -> Reply {
-    let PartialInbox { mut rows, open, rev, more } = inbox;
+    let PartialInbox { mut rows, open, rev, more, invitations } = inbox;
     for (&index, (unread, last)) in open.iter().zip(found) {
         if let Some(row) = rows.get_mut(index) {
             row.unread = unread;
@@ -96,9 +124,6 @@ pub(super) fn on_read(
         apply_changes(&mut row.last, &[&change.record]);
         row.last = row.last.take().filter(is_message).as_ref().map(glance);
     }
-    // A user that is gone is not answered any more.
-    let is_known = chat.directory.user(user).is_some();
-    let invitations = if is_known { invitations::of_user(chat, user) } else { Vec::new() };
     Reply::Inbox { rev, rooms: rows, more, invitations }
 }
 

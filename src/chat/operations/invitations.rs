@@ -16,7 +16,7 @@ use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::Event;
 use crate::chat::model::limits::{
-    INVITATION_LASTS, INVITATIONS_OF_ROOM_MAX, INVITATIONS_OF_USER_MAX,
+    INVITATION_LASTS, INVITATIONS_OF_ROOM_MAX, INVITATIONS_OF_USER_MAX, RESTRICTION_OVERHEAD,
 };
 use crate::chat::model::log::{Expiry, LogRequest, Restriction, RestrictionMeta, RoomMeta};
 use crate::chat::model::name::UserName;
@@ -258,6 +258,25 @@ pub(super) fn of_user(chat: &Chat, user: UserKey) -> Vec<Invitation> {
         .collect();
     found.sort_unstable_by(|a, b| a.room.cmp(&b.room));
     found
+}
+
+/// As many of these as take so many bytes when they are rendered.
+pub(super) fn within(mut invitations: Vec<Invitation>, bytes_max: usize) -> Vec<Invitation> {
+    let mut bytes = 0;
+    let fitting = invitations.iter().take_while(|invitation| {
+        bytes += len_max(invitation);
+        bytes <= bytes_max
+    });
+    let fitting = fitting.count();
+    invitations.truncate(fitting);
+    invitations
+}
+
+/// Bytes that an invitation takes at most when it is rendered: each of the reason may be escaped.
+pub(super) fn len_max(invitation: &Invitation) -> usize {
+    let Invitation { room, by, reason, .. } = invitation;
+    let by = by.as_ref().map_or(0, |by| by.as_str().len());
+    RESTRICTION_OVERHEAD + room.as_str().len() + by + 2 * reason.len()
 }
 
 fn set_invited(chat: &mut Chat, at: (RoomKey, &UserName), meta: Option<RestrictionMeta>) {

@@ -1,6 +1,5 @@
 //! `join`, and where a cursor begins.
 
-use super::direct::open_direct;
 use super::membership::{begin_membership, end_membership};
 use super::room_begin::open_room;
 use super::room_end::retire_room;
@@ -88,7 +87,10 @@ pub(in crate::chat) fn answer_join(
     let next = resumption.as_ref().and_then(Resumption::next);
     chat.delivery_mut().subscribe(by.conn, key, next);
     let is_reset = matches!(resumption, Some(Resumption::Reset { .. }));
-    let reply = joined_reply(chat, by.user, key, is_reset)?;
+    let mut reply = joined_reply(chat, by.user, key, is_reset)?;
+    if let Reply::Joined { marks, .. } = &mut reply {
+        *marks = chat.ephemeral_mut().read_marks(key, by.user);
+    }
     let by = by.take();
     chat.context.reply(by.conn, by.request, Ok(reply));
     if let Some(Resumption::Gap { gap: (from, to), why, .. }) = resumption {
@@ -127,6 +129,7 @@ fn joined_reply(
         v: chat.ephemeral.presence_version(key).0,
         topic: room.topic.clone(),
         reset: is_reset,
+        marks: Vec::new(),
     })
 }
 
@@ -175,11 +178,12 @@ fn enter(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal>
             let name = parse_room(name)?;
             if let Some((a, b)) = name.pair() {
                 let me = chat.directory[user].name.as_str();
-                if me != a && me != b {
-                    return Err(refusal);
-                }
-                let other = if me == a { b } else { a };
-                return open_direct(chat, user, "room", other);
+                // One end may look into it again. The other one is told of nothing, and only a
+                // `send` makes one.
+                let known = chat.rooms.named(name.as_str()).filter(|_| me == a || me == b);
+                let key = known.ok_or(refusal)?;
+                begin_membership(chat, user, key, Role::Member, true)?;
+                return Ok(key);
             }
             if chat.rooms.named(name.as_str()).is_some() || !create::by_join(chat, user, &name) {
                 return Err(refusal);

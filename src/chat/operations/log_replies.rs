@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use super::faults::refusal_of;
 use super::history::{self, Excerpt};
 use super::{
-    Answer, Chat, edits, inbox, invitations, join, leave, moderation, run, search, suspensions,
+    Answer, Chat, ack, direct, edits, inbox, invitations, join, leave, moderation, resume_deferred,
+    search, suspensions,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::{PageId, Sender};
@@ -13,14 +15,12 @@ use crate::chat::model::code::Code;
 use crate::chat::model::log::{self, Appended, LogFault, LogId, LogReply, Ticket};
 use crate::chat::model::record::{Body, SharedRecord};
 use crate::chat::model::reply::Refusal;
-use crate::chat::pending::{Change, EXCLUSIVE_WEIGHT, PendingOp};
+use crate::chat::pending::{Change, PendingOp};
+use crate::chat::rooms::{Room, apply_pruning};
 use crate::net::ConnId;
 
 /// After how long a page that could not be read is tried again.
 const PAGE_RETRY: Duration = Duration::from_secs(1);
-/// When a client should try again what the logs could not do: about as often as they try
-/// themselves.
-const FAULT_RETRY_MS: u64 = 1_500;
 
 /// The logs have answered, or have something to say.
 pub(in crate::chat) fn on_log_reply(chat: &mut Chat, reply: LogReply) {
@@ -49,18 +49,6 @@ fn deferring_connection(chat: &Chat, reply: &LogReply) -> Option<ConnId> {
     }
 }
 
-/// Runs the deferred reading of a connection, if everything that it has sent before is answered.
-fn resume_deferred(chat: &mut Chat, conn: ConnId) {
-    let reader = chat.delivery.reader(conn);
-    if reader.is_some_and(|reader| reader.pending_weight > EXCLUSIVE_WEIGHT) {
-        return;
-    }
-    let user = reader.map(|reader| reader.user);
-    if let Some(PendingOp::Deferred(reading)) = chat.take_deferred(conn) {
-        run(chat, (conn, user), reading.request, reading.command);
-    }
-}
-
 /// The log has answered an append.
 fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
     let Some(PendingOp::Append { room: key, sender }) = chat.finish(ticket) else { return };
@@ -76,6 +64,7 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
         Appended::Duplicate { seq, at } => {
             chat.context.stats.duplicates += 1;
             chat.delivery_mut().answer_at(key, sender, seq, at);
+            direct::retract(chat, key);
             return moderation::on_answered(chat, key, act);
         }
         Appended::Conflict { seq } => {
@@ -89,6 +78,7 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
         Appended::Refused(fault) => refusal_of(fault),
     };
     chat.context.reply(sender.conn, sender.request, Err(refusal));
+    direct::retract(chat, key);
     moderation::on_answered(chat, key, act);
 }
 
@@ -98,15 +88,14 @@ fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord
     let req = sender.id().map_or("-", |id| id.0.as_str());
     ::log::debug!(conn:% = sender.conn, req, room:% = room.name, seq = record.seq; "logged");
     let log = room.log;
+    // As it is before the record changes it.
+    let target = record.body.target().and_then(|target| room.ring.get(target)).cloned();
     match &record.body {
-        Body::Edit { target, text: Some(_) } => {
-            chat.delivery.pages.changed(log, *target);
-            chat.pending.changes.note(log, &record);
-        }
-        Body::Deletion { target } => {
+        Body::Edit { target, text: Some(_) } | Body::Deletion { target } => {
             chat.delivery.pages.changed_from(log, *target);
             chat.pending.changes.note(log, &record);
         }
+        Body::Message { .. } if room.name.is_direct() => direct::confirm(chat, key),
         Body::Message { .. }
         | Body::Deleted
         | Body::Edit { text: None, .. }
@@ -121,7 +110,7 @@ fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord
     chat.context.stats.records += 1;
     let act = matches!(record.body, Body::Moderation { .. }).then(|| SharedRecord::clone(&record));
     let mut delivery = chat.delivery_mut();
-    if delivery.enqueue(key, record, sender) {
+    if delivery.enqueue(key, (record, target), sender) {
         delivery.fan_out(key);
     }
     if let Some(act) = act {
@@ -132,7 +121,7 @@ fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord
 /// A change of the members is written, or could not be.
 fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
     let Some(op) = chat.finish(ticket) else { return };
-    let outcome = outcome.map_err(refusal_of);
+    let (fault, outcome) = (outcome, outcome.map_err(refusal_of));
     let (by, result) = match op {
         PendingOp::Join { mut by, room, position } => {
             let result = join::on_join_synced(chat, &mut by, (room, position), outcome);
@@ -147,7 +136,9 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
             let result = invitations::on_synced(chat, &by, (room, *invitation), outcome);
             (by, result)
         }
+        PendingOp::Marks { room, written } => return ack::on_synced(chat, room, written, fault),
         PendingOp::Append { .. }
+        | PendingOp::Ack { .. }
         | PendingOp::Deferred(_)
         | PendingOp::Page(_)
         | PendingOp::History { .. }
@@ -174,7 +165,7 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
         PendingOp::Inbox { by, inbox, .. } => {
             let result = match outcome {
                 Ok((log::Answer::Inbox(found), changes)) => {
-                    Ok(inbox::on_read(chat, (by.user, *inbox), found, &changes))
+                    Ok(inbox::on_read(chat, *inbox, found, &changes))
                 }
                 outcome => Err(refusal_of(fault_of(outcome))),
             };
@@ -200,6 +191,8 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
             (by, result.map(Answer::Now))
         }
         PendingOp::Append { .. }
+        | PendingOp::Ack { .. }
+        | PendingOp::Marks { .. }
         | PendingOp::Deferred(_)
         | PendingOp::Join { .. }
         | PendingOp::Leave { .. }
@@ -227,12 +220,14 @@ fn fault_of(outcome: ReadOutcome) -> LogFault {
 
 /// A page for lagging cursors was read, or could not be: then they try again in a while.
 fn on_page(chat: &mut Chat, id: PageId, outcome: ReadOutcome) {
-    let Ok((log::Answer::Records { records, .. }, _)) = outcome else {
+    let Ok((log::Answer::Records { mut records, .. }, _)) = outcome else {
         let waiting = chat.delivery.pages.failed(id);
         return retry_later(chat, waiting);
     };
     let room = chat.rooms.of_log(id.0).map(|key| &chat.rooms[key]);
-    let wanted = room.map_or(id.1, |room| room.oldest().max(id.1));
+    let oldest = room.map_or(0, Room::oldest);
+    let wanted = oldest.max(id.1);
+    apply_pruning(&mut records, oldest);
     // A page without the record that was asked for would be asked for again at once, and spin.
     let is_there = records.first().is_some_and(|first| first.seq <= wanted);
     let waiting = chat.delivery.pages.arrived(id, records);
@@ -252,24 +247,12 @@ fn retry_later(chat: &mut Chat, waiting: Vec<ConnId>) {
     chat.delivery.stuck.extend(waiting);
 }
 
-/// The oldest records of a log are gone from the store.
+/// The oldest records of a log are gone from the store: everything that has copies of them is told
+/// here. What is being read meanwhile is pruned when it arrives.
 fn on_pruned(chat: &mut Chat, log: LogId, oldest: u64) {
     if let Some(key) = chat.rooms.of_log(log) {
-        let room = &mut chat.rooms[key];
-        room.oldest = room.oldest.max(oldest);
-        chat.delivery.pages.forget(log, room.oldest);
+        let rev = chat.context.next_rev();
+        chat.rooms.prune(key, oldest, rev);
+        chat.delivery.pages.prune(log, oldest);
     }
-}
-
-/// The refusal that tells a client of a fault of the logs.
-fn refusal_of(fault: LogFault) -> Refusal {
-    let (code, message) = match fault {
-        LogFault::Busy => (Code::Busy, "too many writes are waiting for the store"),
-        LogFault::Full => (Code::StorageFull, "there is no room left to store this"),
-        LogFault::Broken => (Code::Busy, "the store cannot write now"),
-        LogFault::Corrupt => (Code::Internal, "the store cannot read this: it is damaged"),
-        LogFault::TooDear => (Code::Busy, "this takes the store too long; ask for less"),
-    };
-    let refusal = Refusal::new(code, message);
-    if code.is_transient() { refusal.retry_after_ms(FAULT_RETRY_MS) } else { refusal }
 }

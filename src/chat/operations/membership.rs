@@ -6,10 +6,11 @@ use super::room_end::retire_room;
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::{Event, LeftReason};
-use crate::chat::model::log::{Restriction, RoomMeta};
+use crate::chat::model::log::{MemberMeta, Restriction, RoomMeta};
+use crate::chat::model::name::UserName;
 use crate::chat::model::record::Act;
 use crate::chat::model::reply::{Refusal, Role};
-use crate::chat::rooms::{Membership, no_such_room};
+use crate::chat::rooms::{Marks, Membership, no_such_room};
 
 /// Makes `user` a member of the room, if it is not one yet.
 ///
@@ -62,15 +63,25 @@ pub(super) fn begin_membership(
 }
 
 /// Has the store keep a membership as it is; not while an act of moderation about it is under way,
-/// which the store must not see undone.
-pub(super) fn put_member(chat: &mut Chat, key: MembershipKey) {
+/// which the store must not see undone. Returns whether it has.
+pub(super) fn put_member(chat: &mut Chat, key: MembershipKey) -> bool {
     let row = &chat.rooms[key];
     let (name, room) = (&chat.directory[row.user].name, &chat.rooms[row.room]);
     let concerns = |act| matches!(act, Act::Kick | Act::Ban { .. } | Act::Role(_));
-    if room.is_stored() && !room.moderation.pending_acts(name).any(concerns) {
-        let member = RoomMeta::Member(name.clone(), Some(row.meta(row.role)));
-        room.put_meta(&mut chat.context, member);
+    let is_put = room.is_stored() && !room.moderation.pending_acts(name).any(concerns);
+    if is_put {
+        let member = member_meta(chat, key);
+        room.put_meta(&mut chat.context, RoomMeta::Member(name.clone(), Some(member)));
     }
+    is_put
+}
+
+/// What the store keeps of a membership: with the marks that are on their way there, so that no
+/// other change of it takes them back.
+pub(super) fn member_meta(chat: &Chat, key: MembershipKey) -> MemberMeta {
+    let row = &chat.rooms[key];
+    let Marks { recv, read } = row.marks().max(chat.rooms.unkept.of(key));
+    MemberMeta { role: row.role, recv, read, joined: row.joined }
 }
 
 /// Ends a membership and all subscriptions that came with it; with a `reason`, all of the user's
@@ -86,6 +97,9 @@ pub(super) fn end_membership(chat: &mut Chat, key: MembershipKey, reason: Option
     }
     chat.delivery_mut().fan_out(room);
     // After the fan-out: nothing of the room follows what says that the membership has ended.
+    if reason.is_some() {
+        note_departure(chat, room, &chat.directory[user].name.clone());
+    }
     let row = &chat.rooms[room];
     if let Some(reason) = reason {
         for &to in &connections {
@@ -115,4 +129,12 @@ fn appoint_owner(chat: &mut Chat, key: RoomKey) {
     let Some(heir) = heir_of(chat, key, None) else { return };
     chat.rooms[heir].role = Role::Owner;
     put_member(chat, heir);
+}
+
+/// The user has left the room by itself, or was removed: a position from before the log was lost
+/// does not bring it back.
+pub(super) fn note_departure(chat: &mut Chat, room: RoomKey, user: &UserName) {
+    if !chat.rooms[room].is_stored() {
+        chat.rooms.departed.add(room, user);
+    }
 }

@@ -7,21 +7,24 @@
 //! ```
 
 pub(super) mod absence;
+pub(super) mod ack;
 mod create;
 mod direct;
 mod edits;
+mod faults;
 mod history;
 mod inbox;
 mod invitations;
 mod join;
 mod leave;
 pub(super) mod log_replies;
-pub(super) mod members;
+mod members;
 mod membership;
 mod moderation;
 mod owners;
 pub(super) mod restore;
 mod restrictions;
+mod resume;
 mod room_begin;
 pub(super) mod room_end;
 mod search;
@@ -35,7 +38,7 @@ use super::model::code::Code;
 use super::model::command::Command;
 use super::model::output::Request;
 use super::model::reply::{Refusal, Reply};
-use super::pending::{EXCLUSIVE_WEIGHT, JoinPosition, Requester};
+use super::pending::{EXCLUSIVE_WEIGHT, JoinPosition, PendingOp, Requester};
 use crate::net::ConnId;
 
 /// The outcome of an operation that was not refused.
@@ -83,6 +86,19 @@ pub(super) fn run(
     let mut by = Requester { conn, user, request };
     let result = execute(chat, &mut by, command);
     chat.answer(by, result);
+}
+
+/// Runs the deferred reading of a connection, if everything that it has sent before is answered.
+fn resume_deferred(chat: &mut Chat, conn: ConnId) {
+    let reader = chat.delivery.reader(conn);
+    if reader.is_some_and(|reader| reader.pending_weight > EXCLUSIVE_WEIGHT) {
+        return;
+    }
+    let user = reader.map(|reader| reader.user);
+    if let Some(PendingOp::Deferred(reading)) = chat.take_deferred(conn) {
+        chat.delivery_mut().fan_out_sends_of(conn);
+        run(chat, (conn, user), reading.request, reading.command);
+    }
 }
 
 /// Does what a user asks for.
@@ -138,7 +154,7 @@ fn execute_reading(
         Command::Ping => Ok(Answer::Now(Reply::Pong { time: chat.context.now.wall_ms })),
         Command::Rooms { since } => Ok(inbox::rooms(chat, by, since)),
         Command::Ack { room, recv, read, epoch } => {
-            members::ack(chat, user, (&room, epoch.as_deref()), (recv, read))
+            ack::ack(chat, by, (&room, epoch.as_deref()), (recv, read))
         }
         Command::Typing { room } => {
             let (key, _) = chat.lookup().find_speaker(user, &room)?;

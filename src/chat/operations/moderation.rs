@@ -25,7 +25,7 @@
 //! A member who is banned from a closed room knows of it, is told of the ban, and may come back
 //! when it is over: that is kept, too. From others the room stays hidden; a ban ends an invitation.
 
-use super::membership::{end_membership, put_member};
+use super::membership::{end_membership, member_meta, note_departure, put_member};
 use super::owners::is_owned_by_another;
 use super::send::{NewRecord, append};
 use super::{Answer, Chat};
@@ -34,7 +34,7 @@ use crate::chat::model::code::Code;
 use crate::chat::model::command::ModerationCommand;
 use crate::chat::model::event::LeftReason;
 use crate::chat::model::limits::{RESTRICTIONS_MAX, SEQ_END};
-use crate::chat::model::log::{Expiry, Restriction, RestrictionMeta, RoomMeta};
+use crate::chat::model::log::{Expiry, MemberMeta, Restriction, RestrictionMeta, RoomMeta};
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::{Act, Body, Record};
 use crate::chat::model::reply::{Refusal, Role};
@@ -205,8 +205,7 @@ fn meta_of(
 ) -> Vec<RoomMeta> {
     let user = || target.clone();
     let membership = |role| {
-        let row = member.map(|membership| &chat.rooms[membership]);
-        let meta = row.map(|row| row.meta(role));
+        let meta = member.map(|membership| MemberMeta { role, ..member_meta(chat, membership) });
         meta.map(|meta| RoomMeta::Member(user(), Some(meta)))
     };
     let end = member
@@ -275,7 +274,10 @@ pub(super) fn on_stored(chat: &mut Chat, key: RoomKey, record: &Record) {
     }
     match *act {
         Act::Kick => end(chat, member, LeftReason::Kicked),
-        Act::Ban { .. } => end(chat, member, LeftReason::Banned),
+        Act::Ban { .. } => {
+            note_departure(chat, key, target);
+            end(chat, member, LeftReason::Banned);
+        }
         Act::Role(role) => {
             if let Some(member) = member {
                 chat.rooms[member].role = role;

@@ -11,13 +11,8 @@ use crate::chat::model::log::{
     MemberMeta, Restriction, RestrictionMeta, RoomMeta, RoomSnapshot, Snapshot,
 };
 use crate::chat::model::name::UserName;
-use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Durability;
 use crate::chat::rooms::Membership;
-
-/// Epochs that one start gives out, at most: those of rooms that were in memory are not known any
-/// more.
-const EPOCHS_OF_A_START: u64 = 1 << 32;
 
 /// Takes up a snapshot, before anybody comes. It is taken whole, even if there is more of it than
 /// the limits would let in: nothing is forgotten because a limit was lowered.
@@ -25,9 +20,8 @@ pub(in crate::chat) fn restore(chat: &mut Chat, snapshot: Snapshot) {
     let Snapshot { rooms, suspended } = snapshot;
     suspensions::set(chat, &suspended);
     // Epochs of this start are above all others, also if the wall clock has gone back.
-    let newest = rooms.iter().map(|room| room.epoch.0).max().unwrap_or(0);
-    if newest >= chat.rooms.epoch.0 {
-        chat.rooms.epoch = Epoch(newest.saturating_add(EPOCHS_OF_A_START));
+    if let Some(newest) = rooms.iter().map(|room| room.epoch).max() {
+        chat.rooms.begin_epochs_above(newest);
     }
     for room in rooms {
         restore_room(chat, room);
@@ -64,7 +58,7 @@ fn restore_meta(chat: &mut Chat, key: RoomKey, meta: RoomMeta) {
     let room = &mut chat.rooms[key];
     match meta {
         RoomMeta::Access { private, owned, .. } => (room.private, room.owned) = (private, owned),
-        RoomMeta::Topic(text) => room.topic = text,
+        RoomMeta::Topic(text, _) => room.topic = text,
         RoomMeta::Member(user, Some(member)) => restore_member(chat, key, &user, member),
         RoomMeta::Restriction(user, kind, meta) => {
             restore_restriction(chat, (key, &user), kind, meta);

@@ -3,7 +3,7 @@
 use super::{Answer, Chat, invitations};
 use crate::chat::keys::UserKey;
 use crate::chat::model::code::Code;
-use crate::chat::model::limits::RESTRICTIONS_PAGE_MAX;
+use crate::chat::model::limits::{PAGE_BYTES_MAX, RESTRICTION_OVERHEAD, RESTRICTIONS_PAGE_MAX};
 use crate::chat::model::log::{Restriction, RestrictionMeta};
 use crate::chat::model::name::UserName;
 use crate::chat::model::reply::{Refusal, Reply, Role};
@@ -43,14 +43,21 @@ pub(super) fn restrictions(
     let limit = limit.clamp(1, RESTRICTIONS_PAGE_MAX);
     let mut rows = room.moderation.holding(chat.context.now.wall_ms).filter(is_listed).peekable();
     let mut items: Vec<Row> = Vec::new();
-    while let Some(row) = rows.next_if(|row| is_same_page(&items, row, limit)) {
+    let mut bytes = 0;
+    while let Some(row) = rows.next_if(|row| {
+        let has_room = items.len() < limit && bytes + len_max(row) <= PAGE_BYTES_MAX;
+        // A user is on one page: a kind or three more is all that there can be.
+        has_room || items.last().is_some_and(|last| last.0 == row.0)
+    }) {
+        bytes += len_max(row);
         items.push(row.clone());
     }
     let more = rows.peek().is_some();
     Ok(Answer::Now(Reply::Restrictions { room: room.name.clone(), items, more }))
 }
 
-/// Whether a row belongs to the page: there is room for it, or its user is on the page already.
-fn is_same_page(items: &[Row], row: &Row, limit: usize) -> bool {
-    items.len() < limit || items.last().is_some_and(|last| last.0 == row.0)
+/// Bytes that a row takes at most when it is rendered: each of the reason may be escaped.
+fn len_max((user, _, meta): &Row) -> usize {
+    let by = meta.by.as_ref().map_or(0, |by| by.as_str().len());
+    RESTRICTION_OVERHEAD + user.as_str().len() + by + 2 * meta.expiry.reason.len()
 }

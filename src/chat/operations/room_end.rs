@@ -20,7 +20,7 @@ pub(super) fn drop_room(chat: &mut Chat, key: RoomKey) {
         chat.context.wheel.cancel(timer);
     }
     chat.delivery.remove_feed(key);
-    chat.delivery.pages.forget(room.log, u64::MAX);
+    chat.delivery.pages.prune(room.log, u64::MAX);
     chat.ephemeral.remove_room(key);
     chat.context.requests.push_back(LogRequest::Drop { log: room.log });
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::{Answer, Chat};
 use crate::chat::keys::UserKey;
-use crate::chat::model::limits::{PAGE_BYTES_MAX, SEQ_END};
+use crate::chat::model::limits::{SEARCH_BYTES_MAX, SEQ_END};
 use crate::chat::model::log::{LogId, Query};
 use crate::chat::model::record::{Body, Record, SharedRecord};
 use crate::chat::model::reply::{Refusal, Reply};
@@ -42,7 +42,7 @@ pub(super) fn search(
     let here = if before.is_none() { look(in_memory, text, limit) } else { Vec::new() };
     let logs: Vec<LogId> = stored.into_iter().map(|room| room.log).collect();
     let bytes: u64 = here.iter().map(|(_, record)| u64::from(record.weight)).sum();
-    let limit = if usize::try_from(bytes).is_ok_and(|bytes| bytes <= PAGE_BYTES_MAX) {
+    let limit = if usize::try_from(bytes).is_ok_and(|bytes| bytes <= SEARCH_BYTES_MAX) {
         limit.saturating_sub(u32::try_from(here.len()).unwrap_or(u32::MAX))
     } else {
         0
@@ -78,13 +78,14 @@ fn look(mut rooms: Vec<&Room>, text: &str, limit: u32) -> Vec<Found> {
     }
     found.sort_by_key(|(_, record)| Reverse(record.at));
     let mut bytes = 0_usize;
-    let fits = |(_, record): &Found| {
-        let was = bytes;
+    let fits = |(_, record): &&Found| {
         bytes = bytes.saturating_add(usize::try_from(record.weight).unwrap_or(usize::MAX));
-        was <= PAGE_BYTES_MAX
+        bytes <= SEARCH_BYTES_MAX
     };
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    found.into_iter().take_while(fits).take(limit).collect()
+    // The first one is taken whatever its size.
+    let count = found.iter().take_while(fits).count().max(1);
+    found.truncate(count.min(usize::try_from(limit).unwrap_or(usize::MAX)));
+    found
 }
 
 /// What a search has found in memory and in the store, in rooms of which the user still is a

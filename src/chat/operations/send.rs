@@ -1,6 +1,6 @@
 //! `send` and `topic`, and how any record goes on its way into the log.
 
-use super::direct::{open_direct, subscribe_both};
+use super::direct::{open_direct, retract};
 use super::{Answer, Chat};
 use crate::chat::delivery::Sender;
 use crate::chat::keys::{RoomKey, UserKey};
@@ -51,6 +51,16 @@ pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Resul
         Target::Room(name) => room_to_send_to(chat, by.user, name)?,
         Target::User(name) => direct_to(chat, by.user, name)?,
     };
+    say(chat, by, room, send).inspect_err(|_| retract(chat, room))
+}
+
+/// Says something in a room in which the user has a voice.
+fn say(
+    chat: &mut Chat,
+    by: &mut Requester,
+    room: RoomKey,
+    send: Send<'_>,
+) -> Result<Answer, Refusal> {
     check_size(chat, room, send.text.len() + send.data.map_or(0, str::len))?;
     // Only the range is known here for sure: the store may hold records that the ring does not.
     let head = chat.rooms[room].head;
@@ -59,9 +69,6 @@ pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Resul
             let refusal = Refusal::new(Code::NoSuchMessage, "there is no message of this seq");
             return Err(refusal.field(field, format!("a seq from 1 to {head}")));
         }
-    }
-    if chat.rooms[room].name.is_direct() {
-        subscribe_both(chat, room);
     }
     chat.ephemeral_mut().stop_typing(room, by.user);
     let body = Body::Message {
@@ -175,6 +182,8 @@ pub(super) fn set_topic(
     }
     lookup.check_voice(membership)?;
     let body = Body::Topic { text: text.into() };
-    let meta = if room.is_stored() { vec![RoomMeta::Topic(text.into())] } else { Vec::new() };
+    let set_by = || Some(chat.directory[by.user].name.clone());
+    let meta = room.is_stored().then(|| RoomMeta::Topic(text.into(), set_by()));
+    let meta = meta.into_iter().collect();
     append(chat, by, NewRecord { meta, ..NewRecord::new(key, body, weight) })
 }

@@ -1,18 +1,18 @@
 //! How sessions begin, are resumed, and end.
 
 use super::absence::{arm_absence, open_user, update_presence};
-use super::join::{enter_at, subscribe_resumed};
+use super::resume::resume_room;
 use super::{Chat, invitations, suspensions};
 use crate::chat::delivery::Reader;
 use crate::chat::directory::Secret;
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
-use crate::chat::model::command::{Position, Resume};
-use crate::chat::model::limits::GUEST_PREFIX;
+use crate::chat::model::command::Resume;
+use crate::chat::model::limits::{GUEST_PREFIX, RESUME_MARKS_MAX, WELCOME_INVITATIONS_BYTES_MAX};
 use crate::chat::model::name::UserName;
 use crate::chat::model::output::{Encoding, Output, Request};
 use crate::chat::model::record::Epoch;
-use crate::chat::model::reply::{Refusal, Reply, Resumption};
+use crate::chat::model::reply::{ReadMarks, Refusal, Reply, Resumption};
 use crate::net::{CloseReason, ConnId};
 
 /// What a connection says of itself in `hello`.
@@ -34,10 +34,16 @@ pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, he
         Ok((user, resumed)) => {
             let positions = hello.resume.map_or_else(Vec::new, |resume| resume.positions);
             let mut rooms = Vec::with_capacity(positions.len());
+            let mut marks_left = Some(RESUME_MARKS_MAX);
             for position in positions {
                 let resumption = resume_room(chat, (conn, user), &position, resumed);
-                let resumption = resumption.unwrap_or_else(Resumption::Refused);
-                rooms.push((position.room.into_owned().into_boxed_str(), resumption));
+                let (resumption, marks) = match resumption {
+                    Ok((key, resumption)) => {
+                        (resumption, take_marks(chat, (conn, user), key, &mut marks_left))
+                    }
+                    Err(refusal) => (Resumption::Refused(refusal), Vec::new()),
+                };
+                rooms.push((position.room.into_owned().into_boxed_str(), resumption, marks));
             }
             let welcome = Reply::Welcome {
                 user: chat.directory[user].name.clone(),
@@ -45,13 +51,36 @@ pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, he
                 time: chat.context.now.wall_ms,
                 resumed,
                 rooms,
-                invitations: invitations::of_user(chat, user),
+                invitations: invitations::within(
+                    invitations::of_user(chat, user),
+                    WELCOME_INVITATIONS_BYTES_MAX,
+                ),
             };
             chat.context.reply(conn, request, Ok(welcome));
             chat.catch_up(conn);
+            if marks_left.is_none() {
+                chat.context.wake(conn);
+            }
         }
         Err(refusal) => chat.context.reply(conn, request, Err(refusal)),
     }
+}
+
+/// How far others have read in a room of a resume. Where they are more than the welcome holds, the
+/// connection is told later, as one that has missed it.
+fn take_marks(
+    chat: &mut Chat,
+    (conn, user): (ConnId, UserKey),
+    key: RoomKey,
+    left: &mut Option<usize>,
+) -> ReadMarks {
+    let marks = chat.ephemeral_mut().read_marks(key, user);
+    *left = left.and_then(|left| left.checked_sub(marks.len()));
+    if left.is_some() {
+        return marks;
+    }
+    chat.delivery_mut().mark_stale(conn, key);
+    Vec::new()
 }
 
 /// Returns the user, and whether the session is a former one.
@@ -138,23 +167,6 @@ fn guest_name(chat: &Chat, secret: u128) -> UserName {
         }
         seed = seed.wrapping_add(1);
     }
-}
-
-/// The cursor of one room of a resume: as a join with a position, unless the session is known and
-/// so is that its user has left meanwhile, on another session, or was removed.
-fn resume_room(
-    chat: &mut Chat,
-    (conn, user): (ConnId, UserKey),
-    position: &Position<'_>,
-    resumed: bool,
-) -> Result<Resumption, Refusal> {
-    if resumed && chat.rooms.named(&position.room).is_some() {
-        chat.lookup().find_membership(user, &position.room)?;
-    }
-    let at = (Some(&*position.epoch), position.seq);
-    let (key, resumption) = enter_at(chat, user, &position.room, at)?;
-    subscribe_resumed(chat, (conn, user), key, &resumption);
-    Ok(resumption)
 }
 
 /// The connection is gone, or its session is another connection's now.

@@ -14,14 +14,14 @@ use std::collections::BTreeMap;
 pub(super) use changes::{Change, Changes, Mark};
 
 use super::delivery::{DeliveryMut, PageId, Sender};
-use super::keys::{PendingKey, RoomKey, UserKey};
+use super::keys::{MembershipKey, PendingKey, RoomKey, UserKey};
 use super::model::command::{Command, Page};
 use super::model::log::{LogId, RestrictionMeta, Ticket};
 use super::model::name::UserName;
 use super::model::output::Request;
 use super::model::record::SharedRecord;
-use super::model::reply::InboxRow;
-use super::rooms::Rooms;
+use super::model::reply::{InboxRow, Invitation};
+use super::rooms::{Marks, Rooms, WaitingAck};
 use crate::collections::Table;
 use crate::net::ConnId;
 
@@ -56,12 +56,10 @@ pub(super) struct JoinPosition {
 /// A part of a page of history that is being read.
 #[derive(Debug)]
 pub(super) enum PagePart {
-    /// One page in one direction.
-    Whole(Page),
-    /// The lower half of a page around a seq; so many records are wanted in all.
-    Lower(u64, u32),
-    /// The upper half of a page around a seq, and the lower one.
-    Upper(u64, Vec<SharedRecord>),
+    /// What is below the seq that the page is about; so many records are wanted in all.
+    Lower(Page, u32),
+    /// What is from there on, and what was found below.
+    Upper(Page, u32, Vec<SharedRecord>),
 }
 
 /// An inbox of which a part is being read.
@@ -75,6 +73,8 @@ pub(super) struct PartialInbox {
     pub rev: u64,
     /// Whether there is more behind it.
     pub more: bool,
+    /// The user's open invitations.
+    pub invitations: Vec<Invitation>,
 }
 
 /// A change of an invitation that memory has and the store may not.
@@ -95,6 +95,8 @@ pub(super) enum InvitationChange {
     /// The invited user has declined.
     Declined(RestrictionMeta),
 }
+/// Marks of one membership that are being written, and who waits for that.
+pub(super) type WrittenMarks = (MembershipKey, Marks, Vec<WaitingAck>);
 
 /// A message that was found, and its log.
 pub(super) type Found = (LogId, SharedRecord);
@@ -123,6 +125,10 @@ pub(super) enum PendingOp {
     LeaveAsLast { by: Requester, room: RoomKey, since: Mark },
     /// A change of an invitation, likewise.
     Invite { by: Requester, room: RoomKey, invitation: Box<PendingInvitation> },
+    /// An `ack` whose marks are not kept yet.
+    Ack { by: Requester },
+    /// Marks of a room that are written before anybody is told.
+    Marks { room: RoomKey, written: Vec<WrittenMarks> },
     /// A page for lagging cursors.
     Page(PageId),
     /// A part of a page of history.
@@ -138,7 +144,7 @@ impl PendingOp {
     /// `leave`, since what a connection asks for behind them is meant for the time after them.
     const fn weight(&self) -> u8 {
         match self {
-            Self::Append { .. } | Self::Page(_) => 1,
+            Self::Append { .. } | Self::Ack { .. } | Self::Marks { .. } | Self::Page(_) => 1,
             Self::Deferred(_)
             | Self::Join { .. }
             | Self::Leave { .. }
@@ -158,8 +164,13 @@ impl PendingOp {
             | Self::Leave { room, .. }
             | Self::LeaveAsLast { room, .. }
             | Self::Invite { room, .. }
+            | Self::Marks { room, .. }
             | Self::History { room, .. } => Some(*room),
-            Self::Deferred(_) | Self::Page(_) | Self::Inbox { .. } | Self::Search { .. } => None,
+            Self::Ack { .. }
+            | Self::Deferred(_)
+            | Self::Page(_)
+            | Self::Inbox { .. }
+            | Self::Search { .. } => None,
         }
     }
 
@@ -173,6 +184,8 @@ impl PendingOp {
             // Pages keep their own books.
             Self::Page(_)
             | Self::Append { .. }
+            | Self::Ack { .. }
+            | Self::Marks { .. }
             | Self::Deferred(_)
             | Self::Join { .. }
             | Self::Leave { .. }
@@ -185,14 +198,15 @@ impl PendingOp {
         match self {
             Self::Append { sender, .. } => Some(sender.conn),
             Self::Deferred(reading) => Some(reading.conn),
-            Self::Join { by, .. }
+            Self::Ack { by }
+            | Self::Join { by, .. }
             | Self::Leave { by, .. }
             | Self::LeaveAsLast { by, .. }
             | Self::Invite { by, .. }
             | Self::History { by, .. }
             | Self::Inbox { by, .. }
             | Self::Search { by, .. } => Some(by.conn),
-            Self::Page(_) => None,
+            Self::Marks { .. } | Self::Page(_) => None,
         }
     }
 }

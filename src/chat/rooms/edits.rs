@@ -1,4 +1,4 @@
-//! Edits and deletions, made to the records in memory; what they do to a record is in
+//! Edits, deletions and pruning, made to the records in memory; what they do to a record is in
 //! [`model::edits`](crate::chat::model::edits).
 
 use super::{RingBudget, Room};
@@ -10,11 +10,39 @@ pub(super) fn apply_to_ring(rings: &mut RingBudget, room: &mut Room, change: &Re
     let (Body::Edit { target, text: Some(_) } | Body::Deletion { target }) = change.body else {
         return;
     };
-    // An edit changes its target; a deletion also the edits, which are behind it.
-    let affected = room.ring.from(target).filter_map(|record| edits::apply(record, change));
-    let affected: Vec<Record> = affected.collect();
-    for record in affected {
+    // Of the target itself, and of its earlier edits, which are behind it.
+    change_ring(rings, room, target, |record| edits::apply(record, change));
+}
+
+/// Drops the records below `oldest` from the room's ring, and the texts that went with them.
+pub(super) fn prune_ring(rings: &mut RingBudget, room: &mut Room, oldest: u64) {
+    while room.ring.first().is_some_and(|first| first < oldest) {
+        rings.pop(&mut room.ring);
+    }
+    change_ring(rings, room, 0, |record| edits::prune(record, oldest));
+}
+
+fn change_ring(
+    rings: &mut RingBudget,
+    room: &mut Room,
+    from: u64,
+    change: impl Fn(&Record) -> Option<Record>,
+) {
+    let changed: Vec<Record> = room.ring.from(from).filter_map(|record| change(record)).collect();
+    for record in changed {
         rings.replace(&mut room.ring, SharedRecord::new(record));
+    }
+}
+
+/// Makes to records what their log has gone through that now begins at `oldest`.
+pub(in crate::chat) fn apply_pruning<'a>(
+    records: impl IntoIterator<Item = &'a mut SharedRecord>,
+    oldest: u64,
+) {
+    for record in records {
+        if let Some(pruned) = edits::prune(record, oldest) {
+            *record = SharedRecord::new(pruned);
+        }
     }
 }
 

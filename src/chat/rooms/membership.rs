@@ -1,7 +1,7 @@
 //! A user's place in a room.
 
+use super::marks::Marks;
 use crate::chat::keys::{RoomKey, UserKey};
-use crate::chat::model::log::MemberMeta;
 use crate::chat::model::reply::{Presence, Role};
 
 /// A user's place in a room.
@@ -23,8 +23,6 @@ pub(in crate::chat) struct Membership {
     pub has_receipt: bool,
     /// The user was told of it: a log that cannot write it does not end it any more.
     pub is_confirmed: bool,
-    /// The user's receipts are not written yet: listed among those to be.
-    pub unsaved: bool,
     pub recv: u64,
     pub read: u64,
     /// When the inbox's row last changed, apart from new records.
@@ -34,10 +32,9 @@ pub(in crate::chat) struct Membership {
 }
 
 impl Membership {
-    /// What is kept of it.
-    pub(in crate::chat) const fn meta(&self, role: Role) -> MemberMeta {
-        let Self { recv, read, joined, .. } = *self;
-        MemberMeta { role, recv, read, joined }
+    /// How far the user has received and read, as it is kept.
+    pub(in crate::chat) const fn marks(&self) -> Marks {
+        Marks { recv: self.recv, read: self.read }
     }
 
     /// A member that has received and read everything up to `head`.
@@ -52,7 +49,6 @@ impl Membership {
             presence_changed: false,
             has_receipt: false,
             is_confirmed: true,
-            unsaved: false,
             recv: head,
             read: head,
             rev: 0,

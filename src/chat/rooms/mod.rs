@@ -8,9 +8,11 @@
 //! It looks down on `directory` and knows neither connections nor cursors. Questions that change
 //! nothing are asked of a [`Lookup`].
 
+mod departed;
 mod edits;
 mod invited;
 mod lookup;
+mod marks;
 mod membership;
 mod restrictions;
 mod ring;
@@ -20,14 +22,17 @@ use std::collections::VecDeque;
 use std::mem;
 use std::ops::{Index, IndexMut};
 
-pub(super) use edits::apply_changes;
+pub(super) use edits::{apply_changes, apply_pruning};
 pub(super) use lookup::{Lookup, no_such_room, not_member, parse_room};
+pub(super) use marks::{Marks, WaitingAck};
 pub(super) use membership::Membership;
 pub(super) use restrictions::{PendingAct, refusal_until};
 pub(super) use ring::RingBudget;
 pub(super) use room::Room;
 
+use self::departed::Departed;
 use self::invited::Invited;
+use self::marks::UnkeptMarks;
 use super::directory::Directory;
 use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::model::log::{LogId, Restriction, RestrictionMeta};
@@ -45,6 +50,10 @@ const SILENT_MEMBERS_MAX: usize = 64;
 /// Stale entries that the list of empty rooms may have beside one for each room.
 const EMPTY_STALE_MAX: usize = 1024;
 
+/// Epochs that one start gives out, at most: those of rooms that were in memory are not known any
+/// more.
+const EPOCHS_OF_A_START: u64 = 1 << 32;
+
 /// All rooms and memberships.
 ///
 /// Invariants:
@@ -58,16 +67,20 @@ pub(super) struct Rooms {
     skeletons: Skeletons<RoomKey>,
     pub memberships: Table<MembershipKey, Membership>,
     pub rings: RingBudget,
-    /// Memberships whose receipts are not written yet.
-    pub unsaved: Vec<MembershipKey>,
+    /// How far users have read, as long as that is not kept.
+    pub unkept: UnkeptMarks,
     invited: Invited,
     /// Rooms without a member, longest empty first; may hold rooms that have members or are gone.
     empty: VecDeque<RoomKey>,
     /// The place of the room that is tried next for whether it can be dropped.
     silent_from: usize,
+    /// Who has left memory rooms, or was removed.
+    pub departed: Departed,
     /// The number of the last log, and the last epoch that was given out.
     logs: u64,
     pub epoch: Epoch,
+    /// The epochs that this start gives out are above this one.
+    epoch_before: Epoch,
     /// Where the name of a room is spelled that is looked for, so that a send allocates nothing for
     /// it.
     spelling: String,
@@ -102,8 +115,8 @@ impl IndexMut<MembershipKey> for Rooms {
 }
 
 impl Rooms {
-    /// No rooms. Epochs of different starts differ by the wall time, those of one start by a
-    /// counter.
+    /// No rooms. Epochs of different starts differ by the wall time and random bits, those of
+    /// one start by a counter.
     pub(super) fn new(ring_bytes_max: usize, wall_ms: u64) -> Self {
         Self {
             table: Table::new(),
@@ -111,14 +124,35 @@ impl Rooms {
             skeletons: Skeletons::default(),
             memberships: Table::new(),
             rings: RingBudget::new(ring_bytes_max),
-            unsaved: Vec::new(),
+            unkept: UnkeptMarks::default(),
             invited: Invited::default(),
             empty: VecDeque::new(),
             silent_from: 0,
+            departed: Departed::default(),
             logs: 0,
-            epoch: Epoch(wall_ms.wrapping_shl(20)),
+            epoch: Epoch::at(wall_ms),
+            epoch_before: Epoch::at(wall_ms),
             spelling: String::new(),
         }
+    }
+
+    /// Gives the epochs of this start other low bits, before one is given out.
+    pub(super) fn vary_epochs(&mut self, random: u128) {
+        self.epoch = self.epoch.varied(random);
+        self.epoch_before = self.epoch;
+    }
+
+    /// Has all epochs of this start be above `last`, which an earlier one has given out.
+    pub(super) fn begin_epochs_above(&mut self, last: Epoch) {
+        if last >= self.epoch {
+            self.epoch = Epoch(last.0.saturating_add(EPOCHS_OF_A_START));
+            self.epoch_before = self.epoch;
+        }
+    }
+
+    /// Whether this start has given out the epoch.
+    pub(super) fn is_of_this_start(&self, epoch: Epoch) -> bool {
+        epoch > self.epoch_before && epoch <= self.epoch
     }
 
     /// The room of this name.
@@ -175,6 +209,7 @@ impl Rooms {
         for user in room.moderation.invited() {
             self.invited.remove(user, key);
         }
+        self.departed.remove_room(key);
         self.by_name.remove(room.name.as_str(), key);
         if !room.name.is_direct() {
             self.skeletons.remove(room.name.as_str(), key);
@@ -232,6 +267,7 @@ impl Rooms {
     ) -> Option<MembershipKey> {
         let (user, room) = (member.user, member.room);
         let place = directory[user].find_membership(room).err()?;
+        self.departed.remove(room, &directory[user].name);
         let row = &mut self.table[room];
         member.index = u32::try_from(row.members.len()).unwrap_or(u32::MAX);
         if member.counted {
@@ -250,6 +286,7 @@ impl Rooms {
         key: MembershipKey,
     ) -> Option<Membership> {
         let removed = self.memberships.remove(key)?;
+        self.unkept.forget(key);
         let user = &mut directory[removed.user];
         if let Ok(place) = user.find_membership(removed.room) {
             user.memberships.remove(place);
@@ -320,12 +357,26 @@ impl Rooms {
         self.push_record(key, SharedRecord::clone(record), bounds);
     }
 
+    /// The log begins at `oldest` from now on: head, inboxes and ring show nothing from before.
+    pub(super) fn prune(&mut self, key: RoomKey, oldest: u64, rev: u64) {
+        let room = &mut self.table[key];
+        if oldest > room.oldest {
+            (room.oldest, room.rev) = (oldest, rev);
+            edits::prune_ring(&mut self.rings, room, oldest);
+        }
+    }
+
     fn push_record(&mut self, key: RoomKey, record: SharedRecord, bounds: (usize, usize)) {
-        self.rings.push(&mut self.table[key].ring, key, record, bounds);
+        let room = &mut self.table[key];
+        self.rings.push(&mut room.ring, key, record);
+        while room.ring.is_over(bounds) {
+            evict(&mut self.rings, room);
+        }
         // The oldest of all go first, wherever they are: a busy room must not starve quiet ones.
         while let Some((key, seq)) = self.rings.excess() {
-            if let Some(room) = self.table.get_mut(key) {
-                self.rings.pop(&mut room.ring, seq);
+            let room = self.table.get_mut(key).filter(|room| room.ring.first() == Some(seq));
+            if let Some(room) = room {
+                evict(&mut self.rings, room);
             }
         }
         if self.rings.is_stale() {
@@ -373,5 +424,15 @@ impl Rooms {
     /// How many members of a room have published a presence other than off.
     pub(super) fn published(&self, key: RoomKey) -> usize {
         self.members(key).filter(|row| row.published != Presence::Off).count()
+    }
+}
+
+/// Drops the oldest record of a room's ring. Where the ring is all there is, this prunes the log.
+fn evict(rings: &mut RingBudget, room: &mut Room) {
+    let dropped = rings.pop(&mut room.ring);
+    let was_edited =
+        |record: &SharedRecord| matches!(record.body, Body::Message { edited: Some(_), .. });
+    if !room.is_stored() && dropped.as_ref().is_some_and(was_edited) {
+        edits::prune_ring(rings, room, room.oldest());
     }
 }

@@ -39,18 +39,10 @@ impl Ring {
         self.records.range(start.min(self.records.len())..)
     }
 
-    /// Adds the next record and drops the oldest ones that are over the bounds, but never the
-    /// newest. Returns how many bytes that has freed.
-    fn push(&mut self, record: SharedRecord, records_max: usize, bytes_max: usize) -> usize {
-        self.bytes += weight(&record);
-        self.records.push_back(record);
-        let mut freed = 0;
-        while self.records.len() > records_max.max(1)
-            || (self.bytes > bytes_max && self.records.len() > 1)
-        {
-            freed += self.pop();
-        }
-        freed
+    /// Whether the oldest record is over the bounds. The newest never is.
+    pub(in crate::chat) fn is_over(&self, (records_max, bytes_max): (usize, usize)) -> bool {
+        let len = self.records.len();
+        len > records_max.max(1) || (self.bytes > bytes_max && len > 1)
     }
 
     /// The record of this seq, if it is here.
@@ -58,16 +50,16 @@ impl Ring {
         self.from(seq).next().filter(|record| record.seq == seq)
     }
 
-    /// Drops the oldest record and returns the bytes that this has freed.
-    fn pop(&mut self) -> usize {
-        let freed = self.records.pop_front().map_or(0, |record| weight(&record));
-        self.bytes -= freed;
+    /// Takes the oldest record off.
+    fn pop(&mut self) -> Option<SharedRecord> {
+        let record = self.records.pop_front();
+        self.bytes -= record.as_ref().map_or(0, weight);
         // So that a burst does not pin memory; a quarter, so that it is not given back and taken
         // again.
         if self.records.len() < self.records.capacity() / 4 {
             self.records.shrink_to(self.records.len() * 2);
         }
-        freed
+        record
     }
 
     /// Checks the invariants.
@@ -106,18 +98,12 @@ impl RingBudget {
 
     /// Adds the next record to a room's `ring`. If this exceeds the budget, [`RingBudget::excess`]
     /// says whose oldest record is to go.
-    pub(in crate::chat) fn push(
-        &mut self,
-        ring: &mut Ring,
-        room: RoomKey,
-        record: SharedRecord,
-        (records_max, bytes_max): (usize, usize),
-    ) {
-        let before = ring.len();
+    pub(in crate::chat) fn push(&mut self, ring: &mut Ring, room: RoomKey, record: SharedRecord) {
         self.bytes += weight(&record);
+        self.records += 1;
         self.by_age.push_back((room, record.seq));
-        self.bytes -= ring.push(record, records_max, bytes_max);
-        self.records = self.records + ring.len() - before;
+        ring.bytes += weight(&record);
+        ring.records.push_back(record);
     }
 
     /// Puts another record in the place of the one of its seq, if that is in `ring`.
@@ -131,7 +117,8 @@ impl RingBudget {
         self.bytes = self.bytes - before + after;
     }
 
-    /// The oldest record of all, if the budget is exceeded: drop it by [`RingBudget::pop`].
+    /// The oldest record of all, if the budget is exceeded: drop it by [`RingBudget::pop`], if it
+    /// is still the first of its ring.
     pub(in crate::chat) fn excess(&mut self) -> Option<(RoomKey, u64)> {
         if self.bytes <= self.bytes_max {
             return None;
@@ -139,12 +126,12 @@ impl RingBudget {
         self.by_age.pop_front()
     }
 
-    /// Drops the first record of `ring` if it is `seq`.
-    pub(in crate::chat) fn pop(&mut self, ring: &mut Ring, seq: u64) {
-        if ring.first() == Some(seq) {
-            self.bytes -= ring.pop();
-            self.records -= 1;
-        }
+    /// Takes the first record of `ring` off.
+    pub(in crate::chat) fn pop(&mut self, ring: &mut Ring) -> Option<SharedRecord> {
+        let record = ring.pop()?;
+        self.bytes -= weight(&record);
+        self.records -= 1;
+        Some(record)
     }
 
     /// A room is gone, and its ring with it.

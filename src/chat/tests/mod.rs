@@ -4,9 +4,11 @@ mod bounds;
 mod cursors;
 mod edits;
 mod invitations;
+mod marks;
 mod moderation;
 mod names;
 mod owners;
+mod paging;
 mod people;
 mod policies;
 mod readings;
@@ -204,7 +206,10 @@ fn reply_line(result: &Result<Reply, Refusal>) -> String {
             format!("joined at {seq} from {oldest}{}", if *reset { " reset" } else { "" })
         }
         Ok(Reply::Welcome { user, resumed, rooms, .. }) => {
-            let rooms = rooms.iter().map(|(room, resumption)| format!(" {room}: {resumption:?}"));
+            let rooms = rooms.iter().map(|(room, resumption, marks)| {
+                let marks = if marks.is_empty() { String::new() } else { format!(" {marks:?}") };
+                format!(" {room}: {resumption:?}{marks}")
+            });
             format!("welcome {user} {resumed}{}", rooms.collect::<String>())
         }
         Ok(reply) => format!("{reply:?}"),
@@ -225,6 +230,7 @@ fn event_line(event: &Event) -> String {
         Event::Presence { v, count, change, .. } => format!("presence {v} {count} {change:?}"),
         Event::Typing { users, .. } => format!("typing {users:?}"),
         Event::Receipts { read, .. } => format!("receipts {read:?}"),
+        Event::ReadElsewhere { read, .. } => format!("own receipt {read}"),
         Event::Drain { reconnect_after_ms, .. } => format!("drain {reconnect_after_ms}"),
     }
 }

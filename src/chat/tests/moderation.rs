@@ -167,7 +167,11 @@ fn a_resume_from_before_a_ban_is_cut() {
         assert!(
             told(&mut harness, 0, act("mem", ModerationCommand::Unban, "")).starts_with("sent")
         );
-        assert!(back(&mut harness).contains(before), "who was in comes back when the ban is over");
+        assert!(back(&mut harness).contains("NotMember"), "a removal outlives the ban");
+        harness.hello(7, "mem");
+        assert!(heard(&harness.join(7, "den"), 7)[0].starts_with("joined"), "but one may join");
+        harness.chat.handle_closed(harness.now, conn(7));
+        assert!(back(&mut harness).contains(before));
     }
 }
 
@@ -329,14 +333,15 @@ fn each_act_is_kept_with_its_facts() {
     let access = RoomMeta::Access { private: true, owned: true, policy: None };
     let invited = standing(Restriction::Invited, term(Some(2_592_001_000), ""));
     let used = standing(Restriction::Invited, None);
-    let begun = [owner, access, RoomMeta::Topic("tea".into()), invited, joined, used];
+    let topic_at_first = RoomMeta::Topic("tea".into(), Some(name("own")));
+    let begun = [owner, access, topic_at_first, invited, joined, used];
     assert_eq!(std::mem::take(&mut watched.0.borrow_mut().meta), begun);
     let until = Some(harness.now.wall_ms + 50);
     let gone = RoomMeta::Member(name("mem"), None);
     let reader = RoomMeta::Member(name("mem"), Some(member(Role::Reader)));
     let topic = Command::Topic { room: "den".into(), text: Some("rum".into()), weight: 3 };
     for (command, expect) in [
-        (topic, vec![RoomMeta::Topic("rum".into())]),
+        (topic, vec![RoomMeta::Topic("rum".into(), Some(name("own")))]),
         (
             act("mem", ModerationCommand::Role(Role::Reader), ""),
             vec![reader.clone(), standing(Restriction::Reader, term(None, "")), reader],

@@ -205,7 +205,7 @@ fn who_may_not_return_yet_can_return_later() {
 fn nobody_converses_with_themselves() {
     let mut harness = Harness::new(Limits::default());
     harness.hello(0, "ann");
-    assert_eq!(heard(&harness.join(0, "@ann:ann"), 0), ["no 1003"]);
+    assert_eq!(heard(&harness.join(0, "@ann:ann"), 0), ["no 3001"]);
     let said = harness.run(0, message(Target::User("ann".into()), "hm", None));
     assert_eq!(heard(&said, 0), ["no 1003"]);
 }

@@ -80,7 +80,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
     ]));
     loader.flags(&Flags { config: None, settings: vec![("tcp", "[::1]:3".to_owned())] });
     let Loaded { config, changes, .. } = loader.finish().unwrap();
-    assert_eq!(config.tcp, "[::1]:3".parse().ok());
+    assert_eq!(config.tcp, ["[::1]:3".parse().unwrap()]);
     assert_eq!(config.limits.burst, 31);
     assert_eq!(config.http.hosts, ["one", "two"]);
     assert_eq!(

@@ -19,8 +19,8 @@ fn a_value_is_refused_with_what_would_be_right() {
         "must be \"anyone\", \"nobody\" or a list of users' names such as [\"ann\", \"bob\"]";
     const NO_USER: &str = "\"Bob\" is not a user's name: 1 to 32 bytes of lower-case letters, digits, \
                            '.', '_' or '-'";
-    const ADDRESS: &str =
-        "must be an IP address and a port such as \"127.0.0.1:8080\" or \"[::]:8080\"";
+    const ADDRESS: &str = "must be an IP address and a port such as \"127.0.0.1:8080\" or \"[::]:8080\", or a list of up \
+         to 64";
     for (section, setting, expect) in [
         ("limits", "message_bytes = 0", "must be between 1 and 1048576"),
         ("limits", "message_bytes = 1048577", "must be between 1 and 1048576"),
@@ -197,22 +197,26 @@ fn a_host_is_a_name_without_anything_around_it() {
 }
 
 #[test]
-fn an_origin_is_what_a_browser_would_send() {
+fn an_origin_is_what_a_client_could_send() {
     check_one(ValueType::Origins, "https://Chat.example.org", Some("https://chat.example.org"));
     check_one(ValueType::Origins, "http://127.0.0.1:3000", Some("http://127.0.0.1:3000"));
     check_one(ValueType::Origins, "http://[::1]", Some("http://[::1]"));
     check_one(ValueType::Origins, "http://[::1]:3000", Some("http://[::1]:3000"));
+    check_one(ValueType::Origins, "Capacitor://LocalHost", Some("capacitor://localhost"));
+    check_one(ValueType::Origins, "HTTP://a/Path", Some("http://a/Path"));
+    for good in ["null", "file://", "ftp://a", "app://", "https://a:443", "http://a:80", "wss://a"]
+    {
+        check_one(ValueType::Origins, good, Some(good));
+    }
     for bad in [
         "",
-        "null",
         "*",
         "https://",
         "https://*",
+        "*://a",
         "chat.example.org",
-        "ftp://a",
         "https://a/",
-        "https://a:443",
-        "http://a:80",
+        "app://a/",
         "https://a:",
         "https://a:0443",
         "https://a:99999",

@@ -85,6 +85,7 @@ impl Decoder {
         Some(match found {
             Found::Lent(item) => Item::Message(item),
             Found::Kept { len } => Item::Message(self.lend(len)),
+            Found::Empty => Item::Empty,
             Found::TooLong => Item::TooLong { limit: len_max },
             Found::Malformed => Item::Malformed,
         })
@@ -163,7 +164,7 @@ impl Decoder {
         // A line that is whole in the input is borrowed, without a copy.
         if ended && before == 0 {
             let line = trimmed(piece);
-            return (!line.is_empty()).then_some(Found::Lent(line));
+            return Some(if line.is_empty() { Found::Empty } else { Found::Lent(line) });
         }
         if !piece.is_empty() {
             self.partial.get_or_insert_default().bytes.extend_from_slice(piece);
@@ -174,7 +175,7 @@ impl Decoder {
         // An empty line, of which only a `\r` had come.
         if len == 0 {
             self.partial = None;
-            return None;
+            return Some(Found::Empty);
         }
         Some(Found::Kept { len })
     }
@@ -224,6 +225,10 @@ impl Decoder {
             self.phase = Phase::Header { have: have + 1, value };
             return None;
         }
+        if value == 0 {
+            self.phase = Phase::Header { have: 0, value: 0 };
+            return Some(Found::Empty);
+        }
         // The announced length is judged at once; memory is taken only as the bytes come.
         if usize::try_from(value).is_ok_and(|len| len <= len_max) {
             self.phase = after_body(value, Phase::Body { missing: value });
@@ -261,6 +266,7 @@ enum Found<'i> {
     Kept {
         len: usize,
     },
+    Empty,
     TooLong,
     Malformed,
 }

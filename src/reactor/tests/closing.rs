@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::harness::{Client, Harness, Seen, send, silence};
-use crate::net::{CloseReason, ConnId, Effect, Ending};
+use crate::net::{CloseReason, ConnId, Effect, Ending, Pause};
 use crate::time::Tick;
 
 const MUCH: usize = 8 * 1024 * 1024;
@@ -65,7 +65,11 @@ fn a_closing_connection_that_takes_nothing_is_reset_at_the_close_deadline() {
 fn linger_lets_a_peer_read_the_last_word_although_it_goes_on_talking() {
     let (mut harness, mut client, conn) = one();
     client.say(b"something that nobody reads");
-    harness.ask([Effect::Pause { conn }, send(conn, b"no"), close(conn, Ending::Linger)]);
+    harness.ask([
+        Effect::Pause { conn, pause: Pause::Answers },
+        send(conn, b"no"),
+        close(conn, Ending::Linger),
+    ]);
     for _ in 0..20 {
         client.say(&[0; 1000]);
         harness.turn();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::harness::{Harness, Seen, send, silence};
-use crate::net::{CloseReason, ConnId, Effect};
+use crate::net::{CloseReason, ConnId, Effect, Pause};
 use crate::time::Tick;
 
 const MUCH: usize = 8 * 1024 * 1024;
@@ -115,6 +115,26 @@ fn a_socket_that_takes_nothing_is_closed_at_the_stall_deadline() {
         assert_eq!(harness.count(&closed), 0);
         harness.pass(1);
     }
+    assert_eq!(harness.count(&closed), 1);
+    client.expect_reset_in_the_end();
+    harness.assert_nothing_left();
+}
+
+#[test]
+fn whoever_is_paused_at_the_rate_has_not_stalled() {
+    let mut harness = Harness::new(silence, |config| config.outbound_bytes_max = MUCH);
+    let (mut client, conn) = harness.connect();
+    let pause = |pause| [Effect::Pause { conn, pause }];
+    harness.ask([send(conn, &vec![1; MUCH])]);
+    harness.ask(pause(Pause::Rate));
+    harness.until_quiet();
+    let closed = Seen::Closed(conn, CloseReason::Stalled);
+    for _ in 0..5 {
+        harness.pass(120_000);
+    }
+    assert_eq!(harness.count(&closed), 0);
+    harness.ask(pause(Pause::Answers));
+    harness.pass(240_000);
     assert_eq!(harness.count(&closed), 1);
     client.expect_reset_in_the_end();
     harness.assert_nothing_left();

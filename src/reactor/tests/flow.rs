@@ -1,7 +1,7 @@
 //! Bytes in and bytes out.
 
 use super::harness::{Harness, Seen, echo, frame, send, silence};
-use crate::net::{CloseReason, ConnId, Effect, Ending};
+use crate::net::{CloseReason, ConnId, Effect, Ending, Pause};
 
 /// More than the kernel takes for a peer that does not read.
 const MUCH: usize = 8 * 1024 * 1024;
@@ -102,12 +102,35 @@ fn a_reset_closes_whether_anyone_reads_or_not() {
         let mut harness = Harness::new(silence, |_| {});
         let (client, conn) = harness.connect();
         if paused {
-            harness.ask([Effect::Pause { conn }]);
+            harness.ask([Effect::Pause { conn, pause: Pause::Answers }]);
         }
         client.reset();
         harness.until_seen(&Seen::Closed(conn, CloseReason::Reset));
         harness.assert_nothing_left();
     }
+}
+
+#[test]
+fn whoever_is_paused_at_the_rate_is_read_to_the_end_once_fin_has_come() {
+    let mut harness = Harness::new(silence, |config| config.read_len_max = 1_000);
+    let (mut client, conn) = harness.connect();
+    harness.ask([Effect::Pause { conn, pause: Pause::Rate }]);
+    client.say(&[7; 5_000]);
+    harness.until_quiet();
+    assert_eq!(harness.received(conn), b"", "it is paused");
+    client.finish();
+    harness.until_seen(&Seen::Finished(conn));
+    assert_eq!(harness.received(conn), [7; 5_000]);
+    // FIN may have come before.
+    let (mut client, conn) = harness.connect();
+    harness.ask([Effect::Pause { conn, pause: Pause::Answers }]);
+    client.say(b"later");
+    client.finish();
+    harness.until_quiet();
+    assert_eq!(harness.received(conn), b"", "its answers come first");
+    harness.ask([Effect::Pause { conn, pause: Pause::Rate }]);
+    harness.until_seen(&Seen::Finished(conn));
+    assert_eq!(harness.received(conn), b"later");
 }
 
 #[test]
@@ -146,7 +169,7 @@ fn a_ring_that_would_exceed_its_limit_ends_its_connection() {
 fn a_paused_connection_is_not_read_until_it_is_resumed() {
     let mut harness = Harness::new(silence, |_| {});
     let (mut client, conn) = harness.connect();
-    harness.ask([Effect::Pause { conn }]);
+    harness.ask([Effect::Pause { conn, pause: Pause::Answers }]);
     client.say(b"patience");
     harness.until_edge();
     assert_eq!(harness.received(conn), b"");
@@ -162,7 +185,7 @@ fn pausing_in_the_middle_of_a_flood_loses_nothing() {
     let mut rest = &bytes[..];
     while harness.received(conn).len() < bytes.len() {
         rest = client.offer(rest);
-        harness.ask([Effect::Pause { conn }]);
+        harness.ask([Effect::Pause { conn, pause: Pause::Answers }]);
         harness.ask([Effect::Resume { conn }]);
     }
     assert!(harness.received(conn) == bytes);
@@ -302,7 +325,7 @@ fn a_stale_name_finds_nothing() {
         Effect::Broadcast { to: vec![old], frame: frame(b"for somebody else") },
         Effect::Arm { conn: old, deadline: crate::time::Tick::ZERO },
         Effect::Wake { conn: old },
-        Effect::Pause { conn: old },
+        Effect::Pause { conn: old, pause: Pause::Answers },
         Effect::OutboundMax { conn: old, bytes_max: 0 },
         close(old, CloseReason::Banned, Ending::Abort),
         send(new, b"for you"),

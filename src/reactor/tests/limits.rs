@@ -17,7 +17,7 @@ const REFUSAL: &[u8] = b"full, come back later";
 
 fn refusing(harness: &mut crate::reactor::ReactorConfig) {
     for listener in &mut harness.listeners {
-        listener.refusal = Bytes::from_static(REFUSAL);
+        listener.refusal = |_, _| Bytes::from_static(REFUSAL);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Harness, frame, ping, text};
 use crate::net::{CloseReason, Ending};
-use crate::session::ListenerKind;
+use crate::session::{ListenerKind, drain_window_ms};
 use crate::ws::Opcode;
 
 #[track_caller]
@@ -59,6 +59,7 @@ fn fin_ends_a_connection_by_what_it_was_in_the_middle_of() {
     let mut harness = Harness::new();
     let conn = harness.enter("ann");
     harness.finish(conn);
+    harness.end_turn();
     assert_eq!(harness.closed(conn), Some((CloseReason::PeerGone, Ending::Flush)));
 }
 
@@ -88,8 +89,8 @@ fn a_server_that_stops_tells_each_client_when_to_come_back() {
     }
     harness.handle(|sessions, turn| {
         sessions.handle_stop(turn);
-        assert!(sessions.drain(40_000, turn));
-        assert!(!sessions.drain(40_000, turn), "nobody is told twice");
+        assert!(sessions.drain(20_000, turn));
+        assert!(!sessions.drain(20_000, turn), "nobody is told twice");
     });
     let mut moments = Vec::new();
     for conn in conns {
@@ -99,8 +100,23 @@ fn a_server_that_stops_tells_each_client_when_to_come_back() {
         assert_eq!(frames.last().unwrap(), "close 4201");
         assert_eq!(harness.closed(conn), Some((CloseReason::Shutdown, Ending::Linger)));
     }
-    assert_eq!(moments, [10_000, 20_000, 30_000], "evenly spread");
+    assert_eq!(moments, [250, 500, 750], "evenly spread");
     assert_eq!(harness.closed(stranger), Some((CloseReason::Shutdown, Ending::Linger)));
+}
+
+#[test]
+fn the_time_over_which_clients_come_back_follows_their_number() {
+    for (all, window_ms_max, expect) in [
+        (1, 20_000, 1_000),
+        (2, 20_000, 1_000),
+        (1_000, 20_000, 2_000),
+        (10_000, 20_000, 20_000),
+        (1_000_000, 20_000, 20_000),
+        (2, 300, 300),
+        (u64::MAX, u64::MAX, u64::MAX),
+    ] {
+        assert_eq!(drain_window_ms(all, window_ms_max), expect, "{all} clients");
+    }
 }
 
 #[test]

@@ -75,3 +75,34 @@ fn who_is_replaced_is_told_so_while_another_connection_is_handled() {
     assert_eq!(harness.frames(first), ["close 4010"]);
     assert_eq!(harness.closed(second), None);
 }
+
+#[test]
+fn what_a_connection_asks_for_behind_a_send_is_answered_behind_it_in_one_segment_or_in_two() {
+    let send = send(1, "hello");
+    let readings = [
+        r#"{"op":"history","id":2,"room":"lobby","after":0}"#,
+        r#"{"op":"rooms","id":2}"#,
+        r#"{"op":"search","id":2,"text":"hello"}"#,
+        r#"{"op":"leave","id":2,"room":"lobby"}"#,
+    ];
+    for reading in readings {
+        for (is_glued, are_slow) in [(true, true), (true, false), (false, false)] {
+            let mut harness = Harness::new();
+            let conn = harness.enter("ann");
+            harness.are_logs_slow = are_slow;
+            if is_glued {
+                harness.receive(conn, &[&*send, &*text(reading)].concat());
+            } else {
+                harness.receive(conn, &send);
+                harness.end_turn();
+                harness.receive(conn, &text(reading));
+            }
+            harness.take_replies();
+            harness.end_turn();
+            harness.take_replies();
+            harness.end_turn();
+            let frames = harness.frames(conn);
+            assert_eq!(ids(&frames), [1, 2], "{is_glued} {are_slow} {frames:?}");
+        }
+    }
+}

@@ -1,12 +1,11 @@
 //! Rates, and errors in a row.
 
-use super::{Harness, frame, ids, ping, text};
+use super::{Harness, ids, ping, text};
 use crate::net::{CloseReason, Ending};
 use crate::session::ListenerKind;
-use crate::ws::Opcode;
 
 /// A harness in which so many errors in a row end a connection.
-fn with_errors_max(errors_max: u32) -> Harness {
+fn with_errors_max(errors_max: u16) -> Harness {
     Harness::with(|config, _| config.limits.errors_in_a_row = errors_max)
 }
 
@@ -36,6 +35,77 @@ fn too_many_errors_in_a_row_end_a_connection() {
     }
 }
 
+/// What a connection is told of requests that come in one piece, or one after the other's answer;
+/// and how it ended.
+fn outcome(
+    (is_tcp, is_apart): (bool, bool),
+    requests: &[String],
+) -> (Vec<usize>, Option<CloseReason>) {
+    let mut harness = with_errors_max(3);
+    let encode = |request: &String| {
+        if is_tcp { format!("{request}\n").into_bytes() } else { text(request) }
+    };
+    let conn = if is_tcp { harness.open(ListenerKind::Tcp) } else { harness.open_websocket() };
+    for request in [r#"{"op":"hello"}"#, r#"{"op":"join","room":"lobby"}"#] {
+        harness.receive(conn, &encode(&request.to_owned()));
+        harness.end_turn();
+    }
+    harness.take(conn);
+    harness.are_logs_slow = true;
+    let pieces: Vec<Vec<u8>> = requests.iter().map(encode).collect();
+    let pieces = if is_apart { pieces } else { vec![pieces.concat()] };
+    for piece in pieces {
+        harness.receive(conn, &piece);
+        harness.take_replies();
+        harness.end_turn();
+        while harness.see(conn).is_paused && harness.closed(conn).is_none() {
+            harness.drain(conn);
+            harness.take_replies();
+            harness.end_turn();
+        }
+    }
+    let told = if is_tcp {
+        let sent = String::from_utf8(harness.take(conn)).unwrap();
+        sent.lines().map(str::to_owned).collect()
+    } else {
+        harness.frames(conn)
+    };
+    let mut answered = ids(&told);
+    answered.sort_unstable();
+    (answered, harness.closed(conn).map(|(reason, _)| reason))
+}
+
+#[test]
+fn errors_are_judged_by_request_however_many_come_at_once() {
+    let request = |(id, kind): (usize, char)| match kind {
+        's' => format!(r#"{{"op":"send","id":{id},"room":"lobby","text":"hello"}}"#),
+        'q' => r#"{"op":"send","room":"lobby","text":"hello"}"#.to_owned(),
+        // Known to be wrong when the log has answered.
+        'l' => format!(r#"{{"op":"delete","id":{id},"room":"lobby","target":1000}}"#),
+        _ => format!(r#"{{"op":"dance","id":{id}}}"#),
+    };
+    for (kinds, answers) in [
+        ("eeseeseesees", None),
+        ("eeqeeqeeqeeqeeq", None),
+        ("lslslslslsls", None),
+        ("seeesss", Some(4)),
+        ("eelssss", Some(3)),
+    ] {
+        let requests: Vec<String> = kinds.chars().enumerate().map(request).collect();
+        for is_tcp in [false, true] {
+            let apart = outcome((is_tcp, true), &requests);
+            let glued = outcome((is_tcp, false), &requests);
+            let expect = answers.map(|_| CloseReason::Flooding);
+            assert_eq!((apart.1, glued.1), (expect, expect), "{kinds} {is_tcp}");
+            if let Some(answers) = answers {
+                assert_eq!(apart.0.len(), answers, "{kinds} {is_tcp}");
+            } else {
+                assert_eq!(apart, glued, "{kinds} {is_tcp}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_person_who_is_not_understood_too_often_is_ended_too() {
     let mut harness = with_errors_max(3);
@@ -43,41 +113,6 @@ fn a_person_who_is_not_understood_too_often_is_ended_too() {
     harness.receive(conn, b"/jion\n/jion\n/help\n/jion\n/jion\n");
     assert_eq!(harness.closed(conn), None);
     harness.receive(conn, b"/jion\n/jion\n");
-    assert_eq!(harness.closed(conn), Some((CloseReason::Flooding, Ending::Linger)));
-}
-
-#[test]
-fn requests_beyond_the_rate_are_refused_until_there_is_room_again() {
-    let mut harness = Harness::with(|config, limits| {
-        config.limits.rate_per_s = Some(2);
-        config.limits.burst = 4;
-        limits.rate_per_s = Some(2);
-        limits.burst = 4;
-    });
-    let conn = harness.enter("ann");
-    // Two of the burst are used up by hello and join.
-    let batch: Vec<u8> = (0..4).flat_map(|id| text(&ping(id))).collect();
-    harness.receive(conn, &batch);
-    let frames = harness.frames(conn);
-    let is_refused = |frame: &&String| frame.contains(r#""error":"rate_limited""#);
-    assert_eq!(ids(&frames), [0, 1, 2, 3]);
-    assert_eq!(frames.iter().filter(is_refused).count(), 2, "{frames:?}");
-    assert!(frames[2].contains(r#""retry_after_ms":500"#), "{}", frames[2]);
-    harness.millis += 500;
-    harness.receive(conn, &batch);
-    let frames = harness.frames(conn);
-    assert_eq!(frames.iter().filter(is_refused).count(), 3, "{frames:?}");
-}
-
-#[test]
-fn too_many_control_frames_end_a_connection() {
-    let mut harness = Harness::with(|config, _| {
-        config.limits.control_per_s = Some(1);
-        config.limits.control_burst = 3;
-    });
-    let conn = harness.enter("ann");
-    harness.receive(conn, &frame(Opcode::Ping, b"").repeat(5));
-    assert_eq!(harness.frames(conn), ["Pong ", "Pong ", "Pong ", "close 4102"]);
     assert_eq!(harness.closed(conn), Some((CloseReason::Flooding, Ending::Linger)));
 }
 
@@ -92,4 +127,28 @@ fn a_stranger_is_given_less_memory_than_a_user() {
     let user = harness.enter("ann");
     harness.receive(user, &text(&message));
     assert_eq!(ids(&harness.frames(user)), [1]);
+}
+
+#[test]
+fn the_echo_takes_a_large_message_in_tiny_fragments_and_the_chat_does_not() {
+    let fragment = |first: u8, len: u8| {
+        let mut frame = vec![first, 0x80 | len, 0, 0, 0, 0];
+        frame.resize(6 + usize::from(len), b'x');
+        frame
+    };
+    let mut harness = Harness::with(|config, _| config.echo = true);
+    let echo = harness.open(ListenerKind::Http);
+    harness.receive(echo, super::UPGRADE.replace("/ws", "/echo").as_bytes());
+    harness.take(echo);
+    harness.receive(echo, &fragment(0x01, 64));
+    let more = fragment(0x00, 64);
+    for _ in 0..1 << 10 {
+        harness.receive(echo, &more.repeat(64));
+    }
+    harness.receive(echo, &fragment(0x80, 0));
+    assert_eq!(harness.closed(echo), None);
+    assert_eq!(harness.frames(echo).concat().len(), (1 << 22) + 64);
+    let chat = harness.enter("ann");
+    harness.receive(chat, &[fragment(0x01, 0), fragment(0x00, 0).repeat(1_024)].concat());
+    assert_eq!(harness.frames(chat), ["close 1009"]);
 }

@@ -6,6 +6,7 @@ mod deadlines;
 mod delivery;
 mod limits;
 mod opening;
+mod pace;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::chat::model::log::Logs as _;
 use crate::chat::{Chat, Limits};
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::net::{CloseReason, ConnId, Effect, Effects, Ending};
+use crate::net::{CloseReason, ConnId, Effect, Effects, Ending, Pause};
 use crate::store::MemoryStore;
 use crate::time::Tick;
 use crate::time::clock::Now;
@@ -34,6 +35,8 @@ struct Seen {
     closed: Option<(CloseReason, Ending)>,
     deadline: Option<Tick>,
     is_paused: bool,
+    /// Paused since it sends too fast.
+    is_paced: bool,
     /// How many times the domain or the session asked to be told of drained output.
     wakes: u32,
 }
@@ -112,11 +115,15 @@ impl Harness {
             }
             Effect::Arm { conn, deadline } => self.see(conn).deadline = Some(deadline),
             Effect::Wake { conn } => self.see(conn).wakes += 1,
-            Effect::Pause { conn } => self.see(conn).is_paused = true,
+            Effect::Pause { conn, pause } => {
+                let seen = self.see(conn);
+                (seen.is_paused, seen.is_paced) = (true, pause == Pause::Rate);
+            }
             Effect::Resume { conn } => self.see(conn).is_paused = false,
             Effect::Close { conn, reason, ending } => {
                 self.see(conn).closed.get_or_insert((reason, ending));
             }
+            Effect::OutboundMax { .. } => {}
             other => panic!("{other:?}"),
         }
     }

@@ -38,6 +38,7 @@ pub(super) fn append(
     record_row::write(&mut *db.prepare_cached(record_row::INSERT)?, room, &record)?;
     for meta in &meta {
         room_meta::write(db, room, meta)?;
+        room_meta::sign(db, room, meta, &record)?;
     }
     let bytes = counters.bytes.saturating_add(record_row::text_bytes(&record));
     *counters = RoomCounters { head: seq, at, bytes, ..*counters };

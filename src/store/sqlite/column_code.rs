@@ -5,7 +5,7 @@ use crate::chat::model::log::Restriction;
 use crate::chat::model::reply::{Durability, Role};
 
 /// Something that is stored as a small number.
-pub(super) trait ColumnCode: Sized {
+pub(in crate::store) trait ColumnCode: Sized {
     /// The number.
     fn code(self) -> i64;
     /// The inverse of [`ColumnCode::code`]; `None` for any other number.

@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, Error, OpenFlags, Row, ffi};
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Row, ffi};
 
 use super::data_dir::with_suffix;
 use crate::chat::model::reply::Durability;
 
-/// How long a statement of the writer waits for a lock. Only a backup or a verification holds one,
-/// and the reader while the WAL is being truncated: milliseconds, so that half a second means that
-/// something is wrong.
-const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long a statement of the writer waits for a lock before that is said in the log.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
+/// How often [`WriteConnection::begin`] waits so long: 30 s together. Another process that writes
+/// may be waiting for a slow disk, as `chinwag ban` does.
+const LOCK_ATTEMPTS: u32 = 60;
 /// Kibibytes of pages that the writer keeps: the inner pages of all indexes of some ten million
 /// records, so that a commit reads little.
 const CACHE_KIB: i64 = 16 * 1024;
@@ -74,6 +75,12 @@ pub(in crate::store) fn open(
     Ok(db)
 }
 
+/// Has SQLite overwrite with zeros what it deletes. Half of what it takes: the index of words has a
+/// setting of its own, in the schema.
+pub(in crate::store) fn overwrite_deleted(db: &Connection) -> rusqlite::Result<()> {
+    db.pragma_update(None, "secure_delete", true)
+}
+
 /// A file by its device and inode; `None` if there is none.
 type Inode = Option<(u64, u64)>;
 
@@ -86,6 +93,8 @@ pub(super) struct WriteConnection {
     /// The file that is open, and its WAL, once there is one.
     file: Inode,
     wal: Inode,
+    /// The index of the WAL, which all processes that have the file open share.
+    index: Inode,
     level: Level,
 }
 
@@ -94,15 +103,18 @@ impl WriteConnection {
     pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let connection = open(path, flags, BUSY_TIMEOUT)?;
+        // The WAL and its index stay when the file is closed: the next start then needs no inode,
+        // even on a disk that has none left. First of all, or a WAL that is refused would be moved
+        // into the file by the way.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         // Damage within a page is then an error, instead of a wrong read.
         connection.pragma_update(None, "cell_size_check", true)?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-        // The WAL and its index stay when the file is closed: the next start then needs no inode,
-        // even on a disk that has none left.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        overwrite_deleted(&connection)?;
         let (path, wal_path) = (path.to_owned(), with_suffix(path, "-wal"));
         let file = inode_of(&path);
-        Ok(Self { connection, path, wal_path, file, wal: None, level: Level::Disk })
+        let (wal, index) = (None, None);
+        Ok(Self { connection, path, wal_path, file, wal, index, level: Level::Disk })
     }
 
     /// Turns to the write-ahead log, with synced commits.
@@ -125,7 +137,39 @@ impl WriteConnection {
     pub(super) fn reopen(&mut self) -> rusqlite::Result<()> {
         let new = Self::open(&self.path)?;
         new.use_wal()?;
-        *self = Self { file: self.file, wal: self.wal, ..new };
+        *self = Self { file: self.file, wal: self.wal, index: self.index, ..new };
+        Ok(())
+    }
+
+    /// Closes this connection before another to the same file is opened: SQLite keeps the index of
+    /// the WAL, once it has it open, for as long as the process has any connection.
+    pub(super) fn reopen_with_new_index(&mut self) -> rusqlite::Result<()> {
+        self.connection = Connection::open_in_memory()?;
+        self.index = None;
+        self.reopen()
+    }
+
+    /// Whether the index of the WAL was removed or replaced: other processes use another one, and
+    /// what they and this one write would not be seen by each other.
+    pub(super) fn has_lost_index(&mut self) -> bool {
+        let index = inode_of(&with_suffix(&self.path, "-shm"));
+        self.index = self.index.or(index);
+        self.index != index
+    }
+
+    /// Begins a transaction that writes, which one that begins with a read may fail to turn to. A
+    /// lock of another process is waited for, and `waits` is told how often.
+    ///
+    /// # Errors
+    ///
+    /// Busy after some 30 s.
+    pub(super) fn begin(&self, mut waits: impl FnMut(u32)) -> rusqlite::Result<()> {
+        for attempt in 1.. {
+            match self.connection.execute_batch("BEGIN IMMEDIATE") {
+                Err(error) if is_busy(&error) && attempt < LOCK_ATTEMPTS => waits(attempt),
+                outcome => return outcome,
+            }
+        }
         Ok(())
     }
 
@@ -138,6 +182,11 @@ impl WriteConnection {
     pub(super) fn check_place(&mut self) -> rusqlite::Result<()> {
         let wal = inode_of(&self.wal_path);
         self.wal = self.wal.or(wal);
+        if self.has_lost_index() {
+            let why = "its -shm was removed while it is in use";
+            let error = ffi::Error::new(ffi::SQLITE_READONLY_DBMOVED);
+            return Err(Error::SqliteFailure(error, Some(why.to_owned())));
+        }
         if inode_of(&self.path) == self.file && wal == self.wal {
             return Ok(());
         }
@@ -170,6 +219,12 @@ impl WriteConnection {
     pub(super) fn wal_path(&self) -> &Path {
         &self.wal_path
     }
+}
+
+/// Whether an error is only that somebody else holds a lock.
+pub(super) fn is_busy(error: &Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 fn inode_of(path: &Path) -> Inode {

@@ -1,12 +1,14 @@
-//! What an edit or a deletion does to rows; what it does to a record is in
+//! What an edit, a deletion or pruning does to rows; what it does to a record is in
 //! [`model::edits`](crate::chat::model::edits).
+
+use std::ops::Range;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::integers::signed;
 use super::record_row::{self, COLUMNS, RowFault};
 use super::room_row::RoomCounters;
-use super::search::index;
+use super::search::index::{self, Indexed};
 use crate::chat::model::edits;
 use crate::chat::model::log::{Appended, LogFault, TargetCheck};
 use crate::chat::model::record::{Body, Record};
@@ -54,26 +56,46 @@ pub(super) fn apply(
 ) -> rusqlite::Result<()> {
     let Stored { id, record } = target;
     let Some(changed) = edits::apply(&record, change) else { return Ok(()) };
-    let text = match &changed.body {
-        Body::Message { text, .. } => Some(&**text),
-        _ => None,
-    };
-    index::update(db, id, room, text)?;
+    if let Some(text) = record.body.text() {
+        index::update(db, Indexed { id, room, text }, changed.body.text())?;
+    }
     replace(db, room, (&record, &changed), counters)?;
-    // Only a deletion changes the earlier edits, and most messages have none: no query is made for
-    // these.
-    let was_edited = matches!(record.body, Body::Message { edited: Some(_), .. });
-    if !was_edited || matches!(change.body, Body::Edit { .. }) {
+    // Most messages have no earlier edits: no query is made for these.
+    if !matches!(record.body, Body::Message { edited: Some(_), .. }) {
         return Ok(());
     }
-    let sql =
-        format!("SELECT {COLUMNS}, id FROM record WHERE room = ?1 AND target = ?2 AND kind = 2");
-    let earlier: Vec<_> = db
+    let targets = record.seq..record.seq + 1;
+    change_edits(db, room, targets, counters, |edit| edits::apply(edit, change))
+}
+
+/// Takes the texts of the edits of messages that are pruned.
+pub(super) fn prune(
+    db: &Connection,
+    room: i64,
+    oldest: u64,
+    counters: &mut RoomCounters,
+) -> rusqlite::Result<()> {
+    change_edits(db, room, 0..oldest, counters, |edit| edits::prune(edit, oldest))
+}
+
+/// Changes the edits of these messages that still have a text.
+fn change_edits(
+    db: &Connection,
+    room: i64,
+    targets: Range<u64>,
+    counters: &mut RoomCounters,
+    change: impl Fn(&Record) -> Option<Record>,
+) -> rusqlite::Result<()> {
+    let sql = format!(
+        "SELECT {COLUMNS}, id FROM record WHERE room = ?1 AND target >= ?2 AND target < ?3 \
+         AND kind = 2 AND text IS NOT NULL"
+    );
+    let edits: Vec<_> = db
         .prepare_cached(&sql)?
-        .query_map([room, signed(record.seq)], read)?
+        .query_map([room, signed(targets.start), signed(targets.end)], read)?
         .collect::<rusqlite::Result<_>>()?;
-    for Stored { record, .. } in earlier.into_iter().flatten() {
-        if let Some(changed) = edits::apply(&record, change) {
+    for Stored { record, .. } in edits.into_iter().flatten() {
+        if let Some(changed) = change(&record) {
             replace(db, room, (&record, &changed), counters)?;
         }
     }

@@ -8,13 +8,14 @@ use crate::chat::model::log::LogFault;
 ///
 /// A failed write counts as want of space: SQLite reports a disk, a quota and a file-size limit
 /// that are exhausted by the same code as others, and the caller can ask the file system. A failed
-/// sync, a lock and a read-only disk are [`LogFault::Broken`].
+/// sync and a read-only disk are [`LogFault::Broken`]. A lock says nothing about the disk.
 pub(super) fn classify(error: &Error) -> LogFault {
     let Some(error) = error.sqlite_error() else {
         // A value has another type than the one that was written.
         return LogFault::Corrupt;
     };
     match (error.code, error.extended_code) {
+        (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => LogFault::Busy,
         (ErrorCode::DiskFull, _) => LogFault::Full,
         (ErrorCode::SystemIoFailure, ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE) => {
             LogFault::Full
@@ -33,7 +34,7 @@ pub(in crate::store) fn damaged(what: String) -> Error {
 /// What has happened, for the operator.
 pub(super) const fn describe(fault: LogFault) -> &'static str {
     match fault {
-        LogFault::Busy => "too many writes are waiting",
+        LogFault::Busy => "another process has locked the file",
         LogFault::Full => "there is no space left on the disk",
         LogFault::Broken => "the disk or the file cannot be written",
         LogFault::Corrupt => "the file is damaged",
@@ -54,7 +55,7 @@ mod tests {
             (ffi::SQLITE_IOERR_FSYNC, LogFault::Broken),
             (ffi::SQLITE_READONLY_DBMOVED, LogFault::Broken),
             (ffi::SQLITE_READONLY, LogFault::Broken),
-            (ffi::SQLITE_BUSY, LogFault::Broken),
+            (ffi::SQLITE_BUSY, LogFault::Busy),
             (ffi::SQLITE_CANTOPEN, LogFault::Broken),
             (ffi::SQLITE_CORRUPT, LogFault::Corrupt),
             (ffi::SQLITE_NOTADB, LogFault::Corrupt),

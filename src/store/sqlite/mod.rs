@@ -11,7 +11,7 @@
 
 mod append;
 mod checksum;
-mod column_code;
+pub(in crate::store) mod column_code;
 pub(in crate::store) mod connection;
 pub(in crate::store) mod data_dir;
 pub(in crate::store) mod disk_reserve;
@@ -32,9 +32,10 @@ mod reader_thread;
 pub(in crate::store) mod record_row;
 mod reply_channel;
 mod room_meta;
-mod room_row;
+pub(in crate::store) mod room_row;
 pub(in crate::store) mod schema;
 pub(in crate::store) mod search;
+mod shared_reader;
 mod store;
 pub(in crate::store) mod suspensions;
 #[cfg(test)]

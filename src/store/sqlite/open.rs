@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rusqlite::ffi;
 use rusqlite::types::Value;
+use rusqlite::wal::CheckpointMode;
 
 use super::connection::WriteConnection;
 use super::data_dir::{self, DATABASE, file_len, with_suffix};
@@ -15,6 +16,7 @@ use super::load_rooms::{Loaded, load};
 use super::log_fault::{classify, damaged};
 use super::meta_table::{self, BOOT, CLEAN};
 use super::open_error::OpenError;
+use super::room_row::{Renewed, renew_epochs};
 use super::schema::{self, Unfit};
 use crate::chat::model::log::LogFault;
 use crate::time::clock::{Clock, Now};
@@ -96,10 +98,11 @@ fn read(path: &Path, now: Now) -> Result<FileRead, OpenError> {
         create(path)?;
     }
     let failed = OpenError::of_sqlite(path);
+    let wal_bytes = file_len(&with_suffix(path, "-wal"));
     let mut db = prepare(path).map_err(|unfit| OpenError::of_unfit(path, unfit))?;
     let damage = check_rooms(&db).map_err(&failed)?;
     let left = match damage {
-        None => mark_in_use(&mut db, now).map_err(&failed)?,
+        None => mark_in_use(&mut db, wal_bytes, now).map_err(&failed)?,
         Some(_) => FileLeft::Damaged,
     };
     let loaded = load(&db).map_err(&failed)?;
@@ -121,6 +124,8 @@ enum FileLeft {
     Clean,
     /// The process ended before it could close it.
     Killed,
+    /// Likewise, and somebody has removed its WAL since, or copied the file without it.
+    WalLost,
     /// The machine did: what it had not synced may be lost.
     PowerLost,
     /// It is not what was written.
@@ -134,6 +139,7 @@ impl FileLeft {
             Self::Clean => "closed in good order",
             Self::Killed => "not closed: the server was killed",
             Self::PowerLost => "not closed: the machine went down",
+            Self::WalLost => "not closed, and without its -wal",
             Self::Damaged => "damage: nothing is written",
         }
     }
@@ -159,10 +165,18 @@ fn create(path: &Path) -> Result<(), OpenError> {
 /// Opens the file, if it is one of ours, and brings it to the last version of the schema.
 fn prepare(path: &Path) -> Result<WriteConnection, Unfit> {
     let without_wal = file_id::without_wal(path);
-    let mut db = WriteConnection::open(path)?;
-    // Nothing is written to a file before it is known to be ours.
-    schema::check(&db)?;
-    file_id::check(&db, without_wal)?;
+    let opened = || {
+        let db = WriteConnection::open(path)?;
+        // Nothing is written to a file before it is known to be ours.
+        schema::check(&db)?;
+        file_id::check(&db, without_wal)?;
+        Ok(db)
+    };
+    let mut db = opened().map_err(|unfit| match unfit {
+        // The file alone can be read.
+        Unfit::Damaged(_) if without_wal.is_some() => Unfit::WalMismatch,
+        unfit => unfit,
+    })?;
     db.use_wal()?;
     schema::migrate(&mut db)?;
     Ok(db)
@@ -170,7 +184,10 @@ fn prepare(path: &Path) -> Result<WriteConnection, Unfit> {
 
 /// Marks the file as ours and not closed. If the machine went down with it, the rooms that may have
 /// lost records begin a new epoch: clients may know their seqs, which will be given again.
-fn mark_in_use(db: &mut WriteConnection, now: Now) -> rusqlite::Result<FileLeft> {
+///
+/// While the file is in use its WAL is never empty: one that is not there (`wal_bytes` is 0) was
+/// removed, or the file was copied without it, and records with it.
+fn mark_in_use(db: &mut WriteConnection, wal_bytes: u64, now: Now) -> rusqlite::Result<FileLeft> {
     let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_default();
     let boot = boot.trim();
     let transaction = db.transaction()?;
@@ -180,17 +197,28 @@ fn mark_in_use(db: &mut WriteConnection, now: Now) -> rusqlite::Result<FileLeft>
     let left = match clean {
         None => FileLeft::New,
         Some(Value::Integer(1)) => FileLeft::Clean,
+        Some(_) if wal_bytes == 0 => FileLeft::WalLost,
         Some(_) if is_same_boot => FileLeft::Killed,
         Some(_) => FileLeft::PowerLost,
     };
-    if left == FileLeft::PowerLost {
-        // Milliseconds since 1970 in the upper bits: larger than any epoch that was given before.
-        let epoch = now.wall_ms.wrapping_shl(20).cast_signed();
-        transaction.execute("UPDATE room SET epoch = ?1 WHERE durability = 1", [epoch])?;
+    match left {
+        FileLeft::PowerLost => renew_epochs(&transaction, Renewed::Os, now.wall_ms)?,
+        FileLeft::WalLost => renew_epochs(&transaction, Renewed::All, now.wall_ms)?,
+        FileLeft::New | FileLeft::Clean | FileLeft::Killed | FileLeft::Damaged => {}
     }
     remove_checksum(&transaction)?;
     meta_table::put(&transaction, CLEAN, 0)?;
     meta_table::put(&transaction, BOOT, boot)?;
     transaction.commit()?;
+    // The file itself must say that it is in use, or without its WAL it would look closed.
+    db.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE)?;
+    if left == FileLeft::WalLost {
+        let file = db.path().display().to_string();
+        log::warn!(
+            file;
+            "the write-ahead log of a server that was killed is gone, and what it held is lost: all rooms \
+             begin a new epoch, so that clients notice"
+        );
+    }
     Ok(left)
 }

@@ -58,6 +58,7 @@ impl OpenError {
 }
 
 impl fmt::Display for OpenError {
+    #[expect(clippy::too_many_lines, reason = "a text for each")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Directory(path, error) => write!(

@@ -28,7 +28,7 @@ const _: () = assert!(INBOX_RECORDS_MAX >= 4 * INBOX_ROOM_RECORDS_MAX);
 /// A [`Query`] about rooms by their row ids; `None` is a room that is not stored.
 #[derive(Debug)]
 pub(super) enum StoredQuery {
-    Page { room: Option<i64>, from: u64, to: u64 },
+    Page { room: Option<i64>, from: u64, to: u64, limit: u32 },
     Below { room: Option<i64>, seq: u64, limit: u32 },
     Inbox { user: UserName, rows: Vec<(Option<i64>, InboxQuery)> },
     Search(StoredSearch),
@@ -38,7 +38,9 @@ impl StoredQuery {
     /// The same as `query`, where `rooms` gives the row id of a log's room.
     pub(super) fn of(query: Query, rooms: impl Fn(LogId) -> Option<i64>) -> Self {
         match query {
-            Query::Page { log, from, to } => Self::Page { room: rooms(log), from, to },
+            Query::Page { log, from, to, limit } => {
+                Self::Page { room: rooms(log), from, to, limit }
+            }
             Query::Below { log, seq, limit } => Self::Below { room: rooms(log), seq, limit },
             Query::Inbox { user, rows } => {
                 let rows = rows.into_iter().map(|row| (rooms(row.log), row)).collect();
@@ -54,7 +56,7 @@ impl StoredQuery {
     /// The answer.
     pub(super) fn answer(&self, reading: &mut ReadTransaction<'_>) -> Result<Answer, QueryFault> {
         match self {
-            Self::Page { room, from, to } => page(reading, *room, *from, *to),
+            Self::Page { room, from, to, limit } => page(reading, *room, *from..=*to, *limit),
             Self::Below { room, seq, limit } => below(reading, *room, *seq, *limit),
             Self::Inbox { user, rows } => inbox(reading, user, rows).map(Answer::Inbox),
             Self::Search(search) => search::find(reading, search),
@@ -77,11 +79,14 @@ fn extent(
 fn page(
     reading: &mut ReadTransaction<'_>,
     room: Option<i64>,
-    from: u64,
-    to: u64,
+    wanted: RangeInclusive<u64>,
+    limit: u32,
 ) -> Result<Answer, QueryFault> {
     let stored = extent(reading, room)?;
-    let seqs = from.max(*stored.start())..=to.min(*stored.end());
+    let from = *wanted.start().max(stored.start());
+    let to = *wanted.end().min(stored.end());
+    // Counted from the first that is there, so that what was pruned does not make the page short.
+    let seqs = from..=to.min(from.saturating_add(u64::from(limit)).saturating_sub(1));
     let records = records(reading, Direction::Up, room, &seqs, seqs.clone())?;
     Ok(Answer::Records { records, as_of: *stored.end() })
 }
@@ -251,15 +256,20 @@ mod tests {
     #[test]
     fn a_page_is_what_there_is_of_its_seqs() {
         let (_folder, db) = stored(20, 300, 5);
-        let page = |from, to| StoredQuery::Page { room: Some(1), from, to };
+        let limited = |from, to, limit| StoredQuery::Page { room: Some(1), from, to, limit };
+        let page = |from, to| limited(from, to, 100);
         check(&db, &page(1, 20), 5..=20, 20);
         check(&db, &page(7, 9), 7..=9, 20);
         check(&db, &page(0, u64::MAX), 5..=20, 20);
         check(&db, &page(21, 30), NOTHING, 20);
         check(&db, &page(1, 4), NOTHING, 20);
         check(&db, &page(9, 7), NOTHING, 20);
-        check(&db, &StoredQuery::Page { room: None, from: 1, to: 9 }, NOTHING, 0);
-        check(&db, &StoredQuery::Page { room: Some(2), from: 1, to: 9 }, NOTHING, 0);
+        check(&db, &limited(1, 20, 3), 5..=7, 20);
+        check(&db, &limited(7, 20, 3), 7..=9, 20);
+        check(&db, &limited(1, 20, 0), NOTHING, 20);
+        let elsewhere = |room| StoredQuery::Page { room, from: 1, to: 9, limit: 9 };
+        check(&db, &elsewhere(None), NOTHING, 0);
+        check(&db, &elsewhere(Some(2)), NOTHING, 0);
     }
 
     #[test]
@@ -280,7 +290,8 @@ mod tests {
         let weight = u32::try_from(PAGE_BYTES_MAX / 4).unwrap();
         for (weight, count) in [(weight, 4), (weight + 1, 3), (10 * weight, 1)] {
             let (_folder, db) = stored(9, weight, 1);
-            check(&db, &StoredQuery::Page { room: Some(1), from: 2, to: 9 }, 2..=1 + count, 9);
+            let page = StoredQuery::Page { room: Some(1), from: 2, to: 9, limit: 9 };
+            check(&db, &page, 2..=1 + count, 9);
             check(&db, &StoredQuery::Below { room: Some(1), seq: 9, limit: 9 }, 9 - count..=8, 9);
         }
     }
@@ -294,10 +305,11 @@ mod tests {
         ] {
             let (_folder, db) = stored(6, 300, 1);
             db.execute(damage, []).unwrap();
-            check(&db, &StoredQuery::Page { room: Some(1), from: 2, to: 6 }, 2..=3, 6);
+            let page = |from| StoredQuery::Page { room: Some(1), from, to: 6, limit: 9 };
+            check(&db, &page(2), 2..=3, 6);
             check(&db, &StoredQuery::Below { room: Some(1), seq: 7, limit: 9 }, 5..=6, 6);
             let mut reading = ReadTransaction::new(&db);
-            let outcome = StoredQuery::Page { room: Some(1), from: 4, to: 6 }.answer(&mut reading);
+            let outcome = page(4).answer(&mut reading);
             assert!(matches!(outcome, Err(QueryFault::Corrupt)), "{damage}: {outcome:?}");
             assert_eq!(reading.damaged, [DamagedRecord { room: 1, seq: 4, fault }], "{damage}");
         }

@@ -56,9 +56,9 @@ pub(in crate::store) mod kind {
     pub(super) const REACTION: i64 = 4;
     pub(in crate::store) const TOPIC: i64 = 5;
     pub(super) const KICK: i64 = 6;
-    pub(super) const BAN: i64 = 7;
+    pub(in crate::store) const BAN: i64 = 7;
     pub(super) const UNBAN: i64 = 8;
-    pub(super) const MUTE: i64 = 9;
+    pub(in crate::store) const MUTE: i64 = 9;
     pub(super) const UNMUTE: i64 = 10;
     pub(super) const ROLE: i64 = 11;
 }

@@ -7,6 +7,7 @@ use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
 use crate::chat::model::log::{Expiry, MemberMeta, Restriction, RestrictionMeta, RoomMeta};
 use crate::chat::model::name::UserName;
+use crate::chat::model::record::Record;
 use crate::chat::model::reply::Role;
 
 /// What a piece of metadata is about: a later one with the same key replaces it.
@@ -23,7 +24,7 @@ impl MetaKey {
     pub(super) fn of(meta: &RoomMeta) -> Self {
         match meta {
             RoomMeta::Access { .. } => Self::Access,
-            RoomMeta::Topic(_) => Self::Topic,
+            RoomMeta::Topic(..) => Self::Topic,
             RoomMeta::Member(user, _) => Self::Member(user.clone()),
             RoomMeta::Restriction(user, kind, _) => Self::Restriction(user.clone(), *kind),
         }
@@ -37,9 +38,10 @@ pub(super) fn write(db: &Connection, room: i64, meta: &RoomMeta) -> rusqlite::Re
             let sql = "UPDATE room SET private = ?2, owned = ?3, policy = ?4 WHERE id = ?1";
             db.prepare_cached(sql)?.execute(params![room, private, owned, policy.as_deref()])
         }
-        RoomMeta::Topic(topic) => {
-            let sql = "UPDATE room SET topic = ?2 WHERE id = ?1";
-            db.prepare_cached(sql)?.execute(params![room, &**topic])
+        RoomMeta::Topic(topic, by) => {
+            let sql = "UPDATE room SET topic = ?2, topic_by = ?3 WHERE id = ?1";
+            let by = by.as_ref().map(UserName::as_str);
+            db.prepare_cached(sql)?.execute(params![room, &**topic, by])
         }
         RoomMeta::Member(user, Some(MemberMeta { role, recv, read, joined })) => {
             let sql = "INSERT OR REPLACE INTO member (room, user, role, recv, read, joined) \
@@ -66,6 +68,20 @@ pub(super) fn write(db: &Connection, room: i64, meta: &RoomMeta) -> rusqlite::Re
         }
     }
     .map(drop)
+}
+
+/// Notes who has ordered a restriction, and when: the author of its record.
+pub(super) fn sign(
+    db: &Connection,
+    room: i64,
+    meta: &RoomMeta,
+    record: &Record,
+) -> rusqlite::Result<()> {
+    let RoomMeta::Restriction(user, kind, Some(_)) = meta else { return Ok(()) };
+    let sql =
+        "UPDATE restriction SET \"by\" = ?4, at = ?5 WHERE room = ?1 AND user = ?2 AND kind = ?3";
+    let row = params![room, user.as_str(), kind.code(), record.from.as_str(), signed(record.at)];
+    db.prepare_cached(sql)?.execute(row).map(drop)
 }
 
 /// Reads all memberships, each with the row id of its room; `None` is one that was not written so.

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params};
 use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
 use crate::chat::model::log::{RoomMeta, RoomSnapshot};
-use crate::chat::model::name::RoomName;
+use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Durability;
 
@@ -38,9 +38,38 @@ impl Default for RoomCounters {
     }
 }
 
+/// Which rooms get a new epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Renewed {
+    /// All: their logs go on from an earlier state, or from another one.
+    All,
+    /// Those of level `os`, which a power loss may have cost records.
+    Os,
+}
+
+/// Gives rooms epochs that they never had: clients may know seqs that will be given again.
+pub(in crate::store) fn renew_epochs(
+    db: &Connection,
+    which: Renewed,
+    wall_ms: u64,
+) -> rusqlite::Result<()> {
+    let mut find = db.prepare("SELECT id, epoch FROM room WHERE ?1 OR durability = 1")?;
+    let mut rooms = find.query([which == Renewed::All])?;
+    while let Some(room) = rooms.next()? {
+        let epoch = Epoch(room.get::<_, i64>(1)?.cast_unsigned());
+        // SQLite's random numbers will do: they only have to differ.
+        let random: i64 = db.query_one("SELECT random()", [], |row| row.get(0))?;
+        let epoch = epoch.next(wall_ms, u128::from(random.cast_unsigned()));
+        let sql = "UPDATE room SET epoch = ?2 WHERE id = ?1";
+        let row = [room.get::<_, i64>(0)?, epoch.0.cast_signed()];
+        db.prepare_cached(sql)?.execute(row)?;
+    }
+    Ok(())
+}
+
 /// The columns that [`RoomRow::read`] takes.
-pub(super) const COLUMNS: &str =
-    "id, name, epoch, durability, head, oldest, at, bytes, private, owned, policy, topic";
+pub(super) const COLUMNS: &str = "id, name, epoch, durability, head, oldest, at, bytes, private, owned, policy, topic, \
+     topic_by";
 
 impl RoomRow {
     /// Stores the row of a new room.
@@ -74,7 +103,8 @@ impl RoomRow {
         let mut meta = vec![RoomMeta::Access { private, owned, policy }];
         let topic: Box<str> = row.get(11)?;
         if !topic.is_empty() {
-            meta.push(RoomMeta::Topic(topic));
+            let by = row.get::<_, Option<String>>(12)?;
+            meta.push(RoomMeta::Topic(topic, by.and_then(|by| UserName::parse(&by).ok())));
         }
         let room = RoomSnapshot { name, epoch, durability, head, oldest, meta };
         let counters = RoomCounters { head, oldest, at, bytes };

@@ -17,11 +17,20 @@ INSERT INTO restriction (room, user, kind, until, reason)
 ALTER TABLE member ADD COLUMN joined INTEGER NOT NULL DEFAULT 0;
 
 -- Vowel signs (Mc) and other marks belong to the word that they are in. The index is filled again in
--- the background.
+-- the background. A text that goes is taken out of it with the text's own words, so that none of
+-- them stays: `contentless_delete` would only mark them as deleted.
 DROP TABLE word;
 CREATE VIRTUAL TABLE word USING fts5 (
   place, text,
-  content = '', contentless_delete = 1,
+  content = '',
   tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
 );
+INSERT INTO word (word, rank) VALUES ('secure-delete', 1);
 DELETE FROM meta WHERE key IN ('words', 'sum');
+
+-- Whose words the topic is, if that is known.
+ALTER TABLE room ADD COLUMN topic_by TEXT;
+
+-- Finds the edit of a message that still has its text: the last one.
+DROP INDEX edit;
+CREATE INDEX edit ON record (room, target) WHERE kind = 2 AND text IS NOT NULL;

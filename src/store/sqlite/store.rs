@@ -15,6 +15,7 @@ use super::open_error::OpenError;
 use super::reader_thread::ReaderHandle;
 use super::reply_channel::{ReplySender, Wake};
 use super::room_row::{RoomCounters, RoomRow};
+use super::shared_reader::SharedReader;
 use super::suspensions;
 use super::write_op::{Append, Op, Opening};
 use super::write_queue::WriteQueue;
@@ -104,7 +105,9 @@ impl SqliteStore {
         let (sender, replies) = ReplySender::new(wake);
         let metrics = Arc::clone(&options.metrics);
         let queue = Arc::new(WriteQueue::new(Arc::clone(&metrics)));
+        let connection = SharedReader::default();
         let mut engine = Engine::new(db, reserve);
+        engine.share_reader(connection.clone());
         if !is_clean {
             engine.schedule_check(clock.now().tick);
         }
@@ -123,7 +126,7 @@ impl SqliteStore {
             own_replies: VecDeque::new(),
             queue,
             replies,
-            reader: ReaderHandle::start(path, Arc::clone(&suspended), sender),
+            reader: ReaderHandle::start(path, connection, Arc::clone(&suspended), sender),
             writer,
             metrics,
             now: Tick::ZERO,
@@ -211,9 +214,9 @@ impl Logs for SqliteStore {
         if self.batch.is_empty() {
             return;
         }
-        let hangs = self.metrics.hangs(self.now);
+        let hangs = self.metrics.hangs(self.now.as_millis());
         if hangs && !self.is_hang_said {
-            let seconds = self.metrics.batch_age(self.now).as_secs();
+            let seconds = self.metrics.batch_age_ms(self.now.as_millis()) / 1_000;
             log::error!(seconds; "the disk does not answer: what is sent is refused until it does");
         }
         self.is_hang_said = hangs;

@@ -81,8 +81,8 @@ impl WriteQueue {
         Self { metrics, ..Self::default() }
     }
 
-    /// Queues requests: the answers to those that do not fit, or to all if the writer is dead. While
-    /// the disk `hangs` no append fits.
+    /// Queues requests: the answers to those that do not fit, or to all if the writer is dead.
+    /// While the disk `hangs` no append fits.
     pub(super) fn push(&self, ops: impl Iterator<Item = Op>, hangs: bool) -> Vec<LogReply> {
         let mut state = self.lock();
         let refused = ops.filter_map(|op| state.push(op, hangs)).collect();
@@ -234,7 +234,7 @@ mod tests {
     }
 
     fn topic(text: &str) -> RoomMeta {
-        RoomMeta::Topic(text.into())
+        RoomMeta::Topic(text.into(), None)
     }
 
     fn put_meta(text: &str) -> Op {
@@ -246,7 +246,7 @@ mod tests {
         let Batch { ops, .. } = queue.take(Duration::ZERO);
         let short = |op: &Op| match op {
             Op::Append(append) => append.ticket.0.to_string(),
-            Op::PutMeta(_, RoomMeta::Topic(text)) => text.to_string(),
+            Op::PutMeta(_, RoomMeta::Topic(text, _)) => text.to_string(),
             other => format!("{other:?}"),
         };
         ops.iter().map(short).collect::<Vec<_>>().join(" ")

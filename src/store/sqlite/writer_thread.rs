@@ -135,9 +135,11 @@ impl Writer {
             let Batch { ops, is_last } = self.queue.take(self.timeout());
             if ops.iter().any(|op| matches!(op, Op::Append(_) | Op::Sync(..))) {
                 self.commit(ops);
-            } else {
+            } else if !ops.is_empty() {
                 // Nobody waits for metadata: it is written with the next record, or when it is due.
                 self.engine.queue_meta(ops);
+                // A room that was opened may have more than is to be kept.
+                self.step_due.get_or_insert(0);
             }
             self.run_timers();
             self.step();
@@ -188,7 +190,7 @@ impl Writer {
     fn commit(&mut self, ops: Vec<Op>) {
         let began = self.clock.micros();
         let now = self.clock.now();
-        self.metrics.begin_batch(now.tick);
+        self.metrics.begin_batch(now.tick.as_millis());
         let replies = self.engine.commit(now, ops);
         self.metrics.end_batch();
         let micros = self.clock.micros().saturating_sub(began);
@@ -208,6 +210,9 @@ impl Writer {
         // Before the replies are sent, so that a client that reads one can send the next.
         self.queue.finish();
         self.replies.send_all(replies);
+        let kept_up = self.engine.keep_up(now, stored);
+        self.metrics.pruned.add(kept_up.pruned);
+        self.replies.send_all(kept_up.replies);
     }
 
     /// Does what is due by the clock, without a request.
@@ -236,6 +241,7 @@ impl Writer {
             self.sync_due = due(self.engine.has_unsynced(), self.sync_due, SYNC_EVERY);
         }
         self.check(now);
+        self.metrics.lock_waits.add(self.engine.take_lock_waits());
         self.metrics.trouble.set(u64::from(self.engine.fault().is_some()));
         if self.measure_due <= now.tick {
             self.measure_due = Tick::MAX;

@@ -12,7 +12,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::{ToolError, open};
 use crate::store::sqlite::data_dir::with_suffix;
-use crate::store::sqlite::schema;
+use crate::store::sqlite::{file_id, schema};
 
 /// Pages that are copied at once, 4 MiB: one call holds up nobody, and the memory stays small.
 const PAGES_AT_ONCE: i32 = 1_024;
@@ -95,6 +95,9 @@ pub(super) fn copy(source: &Connection, from: &Path, part: &Path) -> Result<Copi
     // No WAL beside it: the operator moves the copy around as one file.
     let alone = |target: &Connection| {
         target.pragma_update(None, "journal_mode", "DELETE")?;
+        // It is another file from now on: put in the original's place by hand, it must not be taken
+        // for the one that the WAL there belongs to.
+        file_id::renew(target)?;
         let count = |table| {
             let sql = format!("SELECT count(*) FROM {table}");
             let count = target.query_row(&sql, [], |row| row.get::<_, i64>(0))?;

@@ -1,7 +1,8 @@
 //! Erasing a user: what the user has written, and the name.
 //!
 //! - [`edits::erase`] says what goes from each record: the texts of messages and of their edits,
-//!   topics, reasons. Seq and time stay, so that no position moves.
+//!   topics, reasons, reactions. Seq and time stay, so that no position moves.
+//! - So do the topics of rooms and the reasons of restrictions, whose records may be pruned.
 //! - Memberships, restrictions in rooms and `cid`s are removed.
 //! - In the records that stay (reactions, topics, moderation, the empty messages) the name becomes
 //!   a random `erased-…`. It becomes another one in each direct conversation, whose name contains
@@ -21,12 +22,14 @@ use super::owner::{self, Succession};
 use super::{ToolError, open};
 use crate::chat::model::edits;
 use crate::chat::model::name::{RoomName, UserName};
-use crate::chat::model::record::{Body, Epoch, Record};
+use crate::chat::model::record::{Epoch, Record};
+use crate::chat::model::reply::Role;
+use crate::store::sqlite::column_code::ColumnCode as _;
 use crate::store::sqlite::disk_reserve::DiskReserve;
 use crate::store::sqlite::integrity::remove_checksum;
 use crate::store::sqlite::log_fault::damaged;
 use crate::store::sqlite::record_row::{self, COLUMNS, kind};
-use crate::store::sqlite::search::index;
+use crate::store::sqlite::search::index::{self, Indexed};
 
 /// Rows that are read at once, so that memory stays bounded.
 const PAGE: u32 = 100;
@@ -116,8 +119,6 @@ impl Erasure {
         let path = self.path.clone();
         let failed = ToolError::database(&path);
         let placeholder = placeholder()?;
-        // SQLite then overwrites with zeros what it deletes.
-        self.db.pragma_update(None, "secure_delete", true).map_err(&failed)?;
         let transaction = self.db.transaction().map_err(&failed)?;
         remove_checksum(&transaction).map_err(&failed)?;
         let mut erase = Erase {
@@ -129,6 +130,7 @@ impl Erasure {
         erase.rename_conversations(&failed)?;
         // Before the records lose the name by which it finds them.
         erase.topics().map_err(&failed)?;
+        erase.reasons().map_err(&failed)?;
         erase.records().map_err(&failed)?;
         // Before the membership goes by which it finds the rooms.
         let succession = owner::succeed(&transaction, &self.user, wall_ms).map_err(&failed)?;
@@ -197,11 +199,26 @@ impl Erase<'_> {
         Ok(())
     }
 
-    /// Clears the topics that the user has set.
+    /// Clears the topics that the user has set. Where it is not known who has, since the file is of
+    /// an earlier version, the last record that set one says so, or else the owner has.
     fn topics(&self) -> rusqlite::Result<()> {
-        let sql = "UPDATE room SET topic = '' WHERE ?1 = (SELECT sender FROM record \
-                   WHERE record.room = room.id AND kind = ?2 ORDER BY seq DESC LIMIT 1)";
-        self.db.execute(sql, (self.user.as_str(), kind::TOPIC)).map(drop)
+        let sql = "UPDATE room SET topic = '', topic_by = NULL WHERE topic <> '' AND ?1 = coalesce(\
+                   topic_by, (SELECT sender FROM record WHERE record.room = room.id AND kind = ?2 \
+                   ORDER BY seq DESC LIMIT 1), (SELECT user FROM member \
+                   WHERE member.room = room.id AND user = ?1 AND role = ?3))";
+        self.db.execute(sql, (self.user.as_str(), kind::TOPIC, Role::Owner.code())).map(drop)
+    }
+
+    /// Clears the reasons that the user has given for restrictions. Where it is not known who has,
+    /// the last record about it says so, or else whoever may order one has.
+    fn reasons(&self) -> rusqlite::Result<()> {
+        let sql = "UPDATE restriction SET reason = '', \"by\" = NULL WHERE ?1 = coalesce(\"by\", \
+                   (SELECT sender FROM record WHERE record.room = restriction.room \
+                   AND who = restriction.user AND record.kind = iif(restriction.kind = 0, ?2, ?3) ORDER BY seq DESC LIMIT 1), \
+                   (SELECT user FROM member WHERE member.room = restriction.room \
+                   AND member.user = ?1 AND role >= ?4))";
+        let params = (self.user.as_str(), kind::BAN, kind::MUTE, Role::Moderator.code());
+        self.db.execute(sql, params).map(drop)
     }
 
     fn records(&self) -> rusqlite::Result<()> {
@@ -238,8 +255,8 @@ impl Erase<'_> {
         let direct = self.direct.iter().find(|(of, _)| *of == room);
         let placeholder = direct.map_or(self.placeholder, |(_, placeholder)| placeholder);
         let Some(erased) = edits::erase(record, self.user, placeholder) else { return Ok(()) };
-        if matches!(record.body, Body::Message { .. }) && erased.body == Body::Deleted {
-            index::update(self.db, id, room, None)?;
+        if let (Some(text), None) = (record.body.text(), erased.body.text()) {
+            index::update(self.db, Indexed { id, room, text }, None)?;
         }
         record_row::write(&mut *self.db.prepare_cached(record_row::UPDATE)?, room, &erased)
             .map(drop)
@@ -263,7 +280,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::chat::model::record::Act;
+    use crate::chat::model::record::{Act, Body};
     use crate::store::sqlite::testing::{database, message, room, say, user};
     use crate::store::tools::verify;
 

@@ -41,6 +41,7 @@ pub(super) fn write(path: &Path) -> Result<Connection, ToolError> {
     open(path, || {
         let db = connection::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, LOCK_TIMEOUT)?;
         db.pragma_update(None, "synchronous", "FULL")?;
+        connection::overwrite_deleted(&db)?;
         Ok(db)
     })
 }

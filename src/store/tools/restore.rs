@@ -14,6 +14,7 @@ use crate::store::sqlite::data_dir::{self, file_len, with_suffix};
 use crate::store::sqlite::file_id;
 use crate::store::sqlite::integrity::remove_checksum;
 use crate::store::sqlite::meta_table::{self, CLEAN};
+use crate::store::sqlite::room_row::{Renewed, renew_epochs};
 
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,14 +70,11 @@ fn check_sound(source: &Connection, file: &Path) -> Result<(), ToolError> {
 
 /// Gives each room an epoch that it never had, in a file that no server has opened yet.
 fn begin_epochs(part: &Path, wall_ms: u64) -> Result<(), ToolError> {
-    let epoch = wall_ms.wrapping_shl(20).cast_signed();
     let begin = || {
         let mut db = Connection::open(part)?;
         db.pragma_update(None, "synchronous", "FULL")?;
         let transaction = db.transaction()?;
-        // A clock that was set back must not give the epoch that the backup has.
-        let sql = "UPDATE room SET epoch = CASE epoch WHEN ?1 THEN ?1 + 1 ELSE ?1 END";
-        transaction.execute(sql, [epoch])?;
+        renew_epochs(&transaction, Renewed::All, wall_ms)?;
         meta_table::put(&transaction, CLEAN, 1)?;
         file_id::renew(&transaction)?;
         remove_checksum(&transaction)?;
@@ -160,7 +158,7 @@ mod tests {
         assert!(kept.ends_with("chinwag.db.20251121T044001456Z"), "{}", kept.display());
         assert_eq!(content(&kept), (1_001, 4));
         let (epoch, records) = content(&open::path(folder.path()));
-        assert_eq!((epoch, records), (i64::try_from(WALL_MS << 20).unwrap(), 3));
+        assert_eq!((epoch >> 20, records), (i64::try_from(WALL_MS).unwrap(), 3));
         drop(db);
         assert_eq!(content(&open::path(folder.path())).1, 3);
     }

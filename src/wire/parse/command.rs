@@ -4,11 +4,12 @@
 
 use std::borrow::Cow;
 
-use super::fields::{Fields, refuse, refuse_unknown, too_large};
+use super::fields::{Fields, refuse, refuse_blank, refuse_unknown, too_large};
 use super::{AGENT_LEN_MAX, Fault, Parsed, SECRET_LEN_MAX, data, edits, moderation, resume};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op, Page, Send, Target};
 use crate::chat::model::limits::{CID_LEN_MAX, Limits, SEARCH_LEN_MAX, TOPIC_LEN_MAX};
+use crate::chat::model::prose::is_blank;
 use crate::chat::model::reply::Refusal;
 use crate::wire::encoded_len::parsed_len_max;
 use crate::wire::key::Key;
@@ -104,7 +105,7 @@ fn send<'a>(fields: &mut Fields<'a>, limits: &Limits) -> Result<Send<'a>, Fault>
             return Err(refuse(Key::To, "given together with room", "either room or to"));
         }
     };
-    let text = fields.string(Key::Text)?.unwrap_or_default();
+    let text = fields.prose(Key::Text)?.unwrap_or_default();
     let data = fields.raw(Key::Data);
     let bytes = text.len() + data.map_or(0, str::len);
     // The length is checked first: checking the data costs time in proportion to it.
@@ -114,6 +115,9 @@ fn send<'a>(fields: &mut Fields<'a>, limits: &Limits) -> Result<Send<'a>, Fault>
     }
     if bytes == 0 {
         return Err(refuse(Key::Text, "empty", "a text of at least one byte, or data"));
+    }
+    if !text.is_empty() && is_blank(&text) {
+        return Err(refuse_blank(Key::Text, "a text that can be seen, or none with data"));
     }
     if let Some(data) = data {
         data::check(data)?;
@@ -214,10 +218,13 @@ fn help<'a>(fields: &mut Fields<'a>) -> Result<Parsed<'a>, Fault> {
 }
 
 fn topic_text<'a>(fields: &mut Fields<'a>, key: Key) -> Result<Option<Cow<'a, str>>, Fault> {
-    let text = fields.string(key)?;
+    let text = fields.prose(key)?;
     let len = text.as_ref().map_or(0, |text| text.len());
     if len > TOPIC_LEN_MAX {
         return Err(too_large(key, format!("the topic takes {len} bytes"), TOPIC_LEN_MAX));
+    }
+    if text.as_ref().is_some_and(|text| !text.is_empty() && is_blank(text)) {
+        return Err(refuse_blank(key, "a topic that can be seen, or an empty one for none"));
     }
     Ok(text)
 }

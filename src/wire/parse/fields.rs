@@ -8,6 +8,7 @@ use super::Fault;
 use super::value::Value;
 use crate::chat::model::code::Code;
 use crate::chat::model::limits::SEQ_END;
+use crate::chat::model::prose;
 use crate::chat::model::reply::Refusal;
 use crate::wire::key::{Key, for_each_key};
 
@@ -60,6 +61,21 @@ pub(super) fn refuse_unknown(key: Key, word: &str) -> Fault {
 pub(super) fn too_large(key: Key, message: String, limit: usize) -> Fault {
     let expected = format!("at most {limit} bytes");
     Box::new(Refusal::new(Code::TooLarge, message).field(key.name(), expected).limit(limit))
+}
+
+/// The refusal of a text with a control character, which it names, with its place in the text.
+#[cold]
+fn control_character(key: Key, prose::Control { character, at }: prose::Control) -> Fault {
+    let found = format!("not valid: control character U+{:04X} at byte {at}", u32::from(character));
+    let mut fault = refuse(key, &found, prose::EXPECTED);
+    fault.offset = u64::try_from(at).ok();
+    fault
+}
+
+/// The refusal of a text of which nobody would see anything.
+#[cold]
+pub(super) fn refuse_blank(key: Key, expected: &'static str) -> Fault {
+    refuse(key, "blank: it has no character that is shown", expected)
 }
 
 impl<'a> Fields<'a> {
@@ -126,6 +142,18 @@ impl<'a> Fields<'a> {
             return Err(refuse(key, &format!("not valid: NUL at byte {at}"), "text without NUL"));
         }
         Ok(Some(text))
+    }
+
+    /// What a person has written, with LF for CR LF and no other control character but tab and
+    /// newline.
+    pub(super) fn prose(&mut self, key: Key) -> Result<Option<Cow<'a, str>>, Fault> {
+        match self.value(key) {
+            Value::String(text) => match prose::clean(std::mem::take(text)) {
+                Ok(text) => Ok(Some(text)),
+                Err(control) => Err(control_character(key, control)),
+            },
+            _ => self.string(key),
+        }
     }
 
     /// A string of 1 to `len_max` bytes.

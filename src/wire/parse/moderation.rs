@@ -69,7 +69,7 @@ fn moderate<'a>(fields: &mut Fields<'a>, command: ModerationCommand) -> Result<C
 }
 
 fn reason<'a>(fields: &mut Fields<'a>) -> Result<Cow<'a, str>, Fault> {
-    let reason = fields.string(Key::Reason)?.unwrap_or_default();
+    let reason = fields.prose(Key::Reason)?.unwrap_or_default();
     if reason.len() > REASON_LEN_MAX {
         let message = format!("reason takes {} bytes", reason.len());
         return Err(too_large(Key::Reason, message, REASON_LEN_MAX));

@@ -13,6 +13,8 @@ use super::value::Value;
 use super::{Fault, SECRET_LEN_MAX};
 use crate::chat::model::command::{Position, Resume};
 use crate::chat::model::limits::{Limits, SEQ_END};
+use crate::chat::model::name::DIRECT_LEN_MAX;
+use crate::wire::json::escaped_len;
 use crate::wire::key::Key;
 
 /// Reads `raw`, with at most as many rooms as a user may have.
@@ -102,6 +104,10 @@ impl<'a> Visitor<'a> for Rooms {
             }
             if seq >= SEQ_END {
                 return Err(A::Error::custom("a seq is too large"));
+            }
+            // The welcome names each room again.
+            if room.len() > DIRECT_LEN_MAX || escaped_len(&room) > room.len() {
+                return Err(A::Error::custom("what is not the name of a room"));
             }
             positions.push(Position { room, epoch: bounded(epoch)?, seq });
         }

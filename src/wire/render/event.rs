@@ -55,7 +55,12 @@ pub fn event(out: &mut Vec<u8>, event: &Event, viewer: Option<&UserName>) {
         }
         Event::Receipts { room, read } => {
             open(out, r#"{"ev":"receipts","room":"#, room);
-            receipts(out, read);
+            read_marks(out, r#","read":{"#, read);
+        }
+        Event::ReadElsewhere { room, user, read } => {
+            open(out, r#"{"ev":"receipts","room":"#, room);
+            read_marks(out, r#","read":{"#, std::slice::from_ref(&(user.clone(), *read)));
+            put(out, r#","own":true"#);
         }
         Event::Drain { reconnect_after_ms, window_ms, reason } => {
             put(out, r#"{"ev":"drain""#);
@@ -109,8 +114,9 @@ fn presence(out: &mut Vec<u8>, change: &PresenceChange) {
     }
 }
 
-fn receipts(out: &mut Vec<u8>, read: &[(UserName, u64)]) {
-    put(out, r#","read":{"#);
+/// Appends how far users have read as an object behind `key`.
+pub(super) fn read_marks(out: &mut Vec<u8>, key: &str, read: &[(UserName, u64)]) {
+    put(out, key);
     for (index, (user, seq)) in read.iter().enumerate() {
         put(out, if index == 0 { "" } else { "," });
         name(out, user.as_str());

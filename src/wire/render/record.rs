@@ -2,7 +2,7 @@
 
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Act, Body, Record};
-use crate::wire::json::{name, number, put, raw, string};
+use crate::wire::json::{name, number, prose, put, raw, string};
 
 /// Appends a record as the live event of its room. It has no `cid`, so that all members get the
 /// same bytes.
@@ -48,7 +48,7 @@ fn fields(out: &mut Vec<u8>, record: &Record) {
     match &record.body {
         Body::Topic { text } => {
             put(out, r#","text":"#);
-            string(out, text);
+            prose(out, text);
         }
         Body::Deleted => put(out, r#","deleted":true"#),
         Body::Edit { target, text } => {
@@ -56,7 +56,7 @@ fn fields(out: &mut Vec<u8>, record: &Record) {
             match text {
                 Some(text) => {
                     put(out, r#","text":"#);
-                    string(out, text);
+                    prose(out, text);
                 }
                 None => put(out, r#","deleted":true"#),
             }
@@ -65,7 +65,7 @@ fn fields(out: &mut Vec<u8>, record: &Record) {
         Body::Reaction { target, emoji, remove } => {
             seq(out, r#","target":"#, Some(*target));
             put(out, r#","emoji":"#);
-            string(out, emoji);
+            prose(out, emoji);
             if *remove {
                 put(out, r#","remove":true"#);
             }
@@ -73,7 +73,7 @@ fn fields(out: &mut Vec<u8>, record: &Record) {
         Body::Moderation { act, target, reason } => moderation(out, *act, target, reason),
         Body::Message { text, data, reply_to, thread, edited, .. } => {
             put(out, r#","text":"#);
-            string(out, text);
+            prose(out, text);
             seq(out, r#","edited":"#, *edited);
             seq(out, r#","reply_to":"#, *reply_to);
             seq(out, r#","thread":"#, *thread);
@@ -100,7 +100,7 @@ fn moderation(out: &mut Vec<u8>, act: Act, target: &UserName, reason: &str) {
     }
     if !reason.is_empty() {
         put(out, r#","reason":"#);
-        string(out, reason);
+        prose(out, reason);
     }
 }
 

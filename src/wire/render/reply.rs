@@ -1,7 +1,7 @@
 //! Replies to requests that succeeded.
 
 use super::Context;
-use super::event::states;
+use super::event::{read_marks, states};
 use super::field::{epoch_field, field, name_field};
 use super::record::item;
 use super::restrictions::{invitations, restriction};
@@ -10,7 +10,7 @@ use crate::chat::model::command::{Op, RequestId};
 use crate::chat::model::output::Request;
 use crate::chat::model::reply::{InboxRow, Reply};
 use crate::wire::help::{self, Entry};
-use crate::wire::json::{array, boolean, name, number_or_null, put, string};
+use crate::wire::json::{array, boolean, name, number_or_null, prose, put, string};
 
 /// Appends the answer to a request that succeeded. Nothing, and `false`, if the request has no
 /// `id`.
@@ -131,7 +131,7 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         Reply::Topic { room, text } => {
             room_field(out, room.as_str());
             put(out, r#","text":"#);
-            string(out, text);
+            prose(out, text);
         }
     }
 }
@@ -150,6 +150,7 @@ fn joined(out: &mut Vec<u8>, reply: &Reply) {
         v,
         topic,
         reset,
+        marks,
     } = reply
     else {
         return;
@@ -166,9 +167,12 @@ fn joined(out: &mut Vec<u8>, reply: &Reply) {
     field(out, r#","v":"#, *v);
     if !topic.is_empty() {
         put(out, r#","topic":"#);
-        string(out, topic);
+        prose(out, topic);
     }
     put(out, if *reset { r#","reset":true"# } else { "" });
+    if !marks.is_empty() {
+        read_marks(out, r#","marks":{"#, marks);
+    }
 }
 
 fn history(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use super::Context;
+use super::event::read_marks;
 use super::field::{epoch_field, field, name_field};
-use super::refusal::refusal_fields;
 use crate::chat::model::limits::{
     CID_LEN_MAX, EMOJI_LEN_MAX, INVITATIONS_OF_ROOM_MAX, INVITATIONS_OF_USER_MAX, Limits,
     PRESENCE_NAMES_MAX, REASON_LEN_MAX, RECEIPTS_MEMBERS_MAX, REQUEST_ID_LEN_MAX, RESTRICTIONS_MAX,
     SEARCH_LEN_MAX, TOPIC_LEN_MAX, TYPING_LASTS,
 };
 use crate::chat::model::name::NAME_LEN_MAX;
-use crate::chat::model::reply::{Reply, Resumption};
-use crate::wire::json::{boolean, number_or_null, put, string};
+use crate::chat::model::reply::{Refusal, Reply, Resumption};
+use crate::wire::frame_len::{RESUMPTION_MESSAGE_MAX, frame_len_max};
+use crate::wire::json::{boolean, number_or_null, prose, put, string};
 use crate::wire::parse::{AGENT_LEN_MAX, DATA_DEPTH_MAX, request_len_max};
 
 /// Appends the data of a [`Reply::Welcome`], without the braces.
@@ -31,11 +32,14 @@ pub(super) fn welcome(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
     // Only a `hello` with `resume` has rooms to report.
     if !rooms.is_empty() {
         put(out, r#","rooms":{"#);
-        for (index, (room, resumption)) in rooms.iter().enumerate() {
+        for (index, (room, resumption, marks)) in rooms.iter().enumerate() {
             put(out, if index == 0 { "" } else { "," });
             string(out, room);
             put(out, ":{");
             resumption_fields(out, resumption);
+            if !marks.is_empty() {
+                read_marks(out, r#","marks":{"#, marks);
+            }
             put(out, "}");
         }
         put(out, "}");
@@ -63,8 +67,31 @@ fn resumption_fields(out: &mut Vec<u8>, resumption: &Resumption) {
             epoch_field(out, r#""reset":true,"epoch":"#, *epoch);
             field(out, r#","seq":"#, *seq);
         }
-        Resumption::Refused(refusal) => refusal_fields(out, refusal),
+        Resumption::Refused(refusal) => resumption_refusal(out, refusal),
     }
+}
+
+/// Why a room cannot be resumed: in few words, since there may be many.
+fn resumption_refusal(out: &mut Vec<u8>, refusal: &Refusal) {
+    field(out, r#""code":"#, refusal.code.number().into());
+    put(out, r#","message":"#);
+    prose(out, beginning(&refusal.message));
+    name_field(out, r#","data":{"error":"#, refusal.code.slug());
+    if let Some(millis) = refusal.retry_after_ms {
+        field(out, r#","retry_after_ms":"#, millis);
+    }
+    put(out, "}");
+}
+
+/// As much of a message as takes no more than [`RESUMPTION_MESSAGE_MAX`] bytes when it is escaped.
+fn beginning(message: &str) -> &str {
+    let mut bytes = 0;
+    let fits = |&(_, c): &(usize, char)| {
+        bytes += c.len_utf8() + usize::from(c < ' ' || matches!(c, '"' | '\\'));
+        bytes <= RESUMPTION_MESSAGE_MAX
+    };
+    let end = message.char_indices().take_while(fits).last().map_or(0, |(at, c)| at + c.len_utf8());
+    message.get(..end).unwrap_or_default()
 }
 
 /// Every bound that a client can meet. `rate_per_s`, `burst` and `edit_ms` are `null` if there is
@@ -75,6 +102,7 @@ fn limits(out: &mut Vec<u8>, limits: &Limits) {
     field(out, r#""message_bytes":"#, count(limits.message_bytes));
     let rest = [
         (r#","request_bytes":"#, Some(count(request_len_max(limits)))),
+        (r#","frame_bytes":"#, Some(count(frame_len_max(limits)))),
         (r#","rooms":"#, Some(count(limits.rooms_per_user))),
         (r#","sessions":"#, Some(count(limits.sessions_per_user))),
         (r#","members":"#, Some(count(limits.members_per_room))),

@@ -1,14 +1,20 @@
 //! The first and the last lines of a connection.
 
 use super::safe::{self, put};
+use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::name::UserName;
 
 /// Appends the two lines of the greeting.
 pub fn welcome(out: &mut Vec<u8>, server: &str, user: &UserName) {
     let user = user.as_str();
-    let hint = if user.starts_with("guest-") { "; choose a name with /nick ann" } else { "" };
+    let hint = if user.starts_with(GUEST_PREFIX) { "; choose a name with /nick ann" } else { "" };
     put(out, &["Welcome to ", server, ". You are ", user, hint, ".\n"]);
     put(out, &["Type /join lobby to join a room, /help for all commands.\n"]);
+}
+
+/// Appends the name of somebody who was greeted before, under another.
+pub(super) fn renamed(out: &mut Vec<u8>, user: &UserName) {
+    put(out, &["-- you are ", user.as_str(), " now --\n"]);
 }
 
 /// Appends the last line, with the reason if there is one.

@@ -1,54 +1,71 @@
 //! Answers to lines that are not for the domain: help, and what a mistyped command should be.
 
 use super::Line;
+use super::commands::{COMMANDS, Meaning, Verb, meaning, nearest};
 use super::greeting::bye;
 use super::render::refusal;
 use super::safe::{self, put};
 
-/// The commands, for `/help` and for suggestions after an unknown one.
-const COMMANDS: [(&str, &str, &str); 10] = [
-    ("nick", "/nick ann", "takes a name"),
-    ("join", "/join lobby", "joins a room, and creates it if needed"),
-    ("msg", "/msg bob hi", "sends a message to bob alone"),
-    ("who", "/who", "lists who is online in the room"),
-    ("rooms", "/rooms", "lists your rooms"),
-    ("history", "/history 20", "shows the latest messages"),
-    ("topic", "/topic tea", "sets the topic; without a text shows it"),
-    ("leave", "/leave", "leaves the room"),
-    ("help", "/help", "shows this"),
-    ("quit", "/quit", "ends the connection"),
-];
+/// Characters of a mistyped word that are shown, so that the mistake can be seen.
+const WORD_LEN_MAX: usize = 32;
 
 /// Appends the answer to a line that is not for the domain. Nothing if the line needs no answer or
 /// another part of the server gives it.
 pub fn answer(out: &mut Vec<u8>, line: &Line<'_>) {
     match line {
-        Line::Nothing | Line::Nick(_) | Line::Command(..) => {}
-        Line::NoRoom => put(out, &["! you are not in a room; join one with /join lobby\n"]),
-        Line::Help => help(out),
+        Line::Nothing | Line::Nick(_) | Line::Command(..) | Line::Talk(_) => {}
+        Line::NoRoom(word) => no_room(out, word),
+        Line::Help(word) => help(out, word),
         Line::Quit => bye(out, ""),
         Line::Unknown(word) => unknown(out, word),
+        Line::Hint(hint) => put(out, &["! ", hint, "\n"]),
         Line::Usage(form) => put(out, &["! this command needs more, for example: ", form, "\n"]),
         Line::Refused(why) => refusal(out, why),
     }
 }
 
-fn help(out: &mut Vec<u8>) {
-    for (_, form, about) in COMMANDS {
-        let blanks = " ".repeat(13usize.saturating_sub(form.len()));
-        put(out, &["  ", form, &blanks, about, "\n"]);
+/// Explains the command called `word`, or all of them if that is none.
+fn help(out: &mut Vec<u8>, word: &str) {
+    let word = word.strip_prefix('/').unwrap_or(word);
+    let one = match meaning(word) {
+        Meaning::Hint(hint) => return put(out, &["! ", hint, "\n"]),
+        Meaning::Command(verb, _) => Some(verb).filter(|verb| is_explained(*verb)),
+        Meaning::Unknown => None,
+    };
+    for entry in COMMANDS.iter().filter(|entry| is_explained(entry.verb)) {
+        if one.is_some_and(|one| one != entry.verb) {
+            continue;
+        }
+        let blanks = " ".repeat(20usize.saturating_sub(entry.form.len()));
+        put(out, &["  ", entry.form, &blanks, entry.about, "\n"]);
     }
-    put(out, &["Any other line is sent to the room you joined last.\n"]);
+    if one.is_some() {
+        return;
+    }
+    put(out, &["Any other line is said in the room you joined last; // says a slash.\n"]);
+    put(out, &["Times are 30s, 10m, 2h, 1d, 1w or 1y.\n"]);
+}
+
+/// Whether a command has a line of its own.
+fn is_explained(verb: Verb) -> bool {
+    COMMANDS.iter().any(|entry| entry.verb == verb && !entry.about.is_empty())
+}
+
+/// Who types a command without its slash where nothing can be said has not said anything.
+fn no_room(out: &mut Vec<u8>, word: &str) {
+    put(out, &["! you are not in a room; join one with /join lobby"]);
+    if matches!(meaning(word), Meaning::Command(..)) {
+        put(out, &[", or did you mean /"]);
+        safe::line(out, word);
+    }
+    put(out, &["\n"]);
 }
 
 fn unknown(out: &mut Vec<u8>, word: &str) {
-    const WORD_LEN_MAX: usize = 32;
     put(out, &["! there is no /"]);
-    // The word is echoed, so that a typing mistake can be seen, but not at any length.
     let shown: String = word.chars().take(WORD_LEN_MAX).collect();
     safe::line(out, &shown);
-    let distances = COMMANDS.map(|(name, ..)| (strsim::damerau_levenshtein(name, &shown), name));
-    if let Some((1..=2, near)) = distances.into_iter().min() {
+    if let Some(near) = nearest(&shown.to_lowercase()) {
         put(out, &["; did you mean /", near]);
     }
     put(out, &["; /help lists the commands\n"]);
@@ -69,7 +86,9 @@ mod tests {
 
     #[test]
     fn what_is_no_command_is_answered_with_what_would_be_one() {
-        check(&Line::NoRoom, "! you are not in a room; join one with /join lobby\n");
+        let no_room = "! you are not in a room; join one with /join lobby";
+        check(&Line::NoRoom("hello"), &format!("{no_room}\n"));
+        check(&Line::NoRoom("quit"), &format!("{no_room}, or did you mean /quit\n"));
         check(&Line::Usage("/msg bob hi"), "! this command needs more, for example: /msg bob hi\n");
         check(
             &Line::Unknown("jion"),
@@ -83,11 +102,23 @@ mod tests {
     }
 
     #[test]
-    fn help_names_each_command_on_a_line() {
+    fn help_of_one_command_is_its_line() {
+        let ban = "  /ban bob 1d spam    keeps bob out; /unban ends it\n";
+        check(&Line::Help("ban"), ban);
+        check(&Line::Help("/BAN"), ban);
+        check(&Line::Help("op"), "! roles are given with /role bob moderator\n");
+    }
+
+    #[test]
+    fn help_fits_a_terminal_and_names_each_command() {
         let mut out = Vec::new();
-        answer(&mut out, &Line::Help);
+        answer(&mut out, &Line::Help(""));
         let shown = String::from_utf8(out).unwrap();
-        assert_eq!(shown.lines().count(), COMMANDS.len() + 1);
-        assert!(shown.contains("  /join lobby  joins a room"), "{shown}");
+        assert!(shown.lines().count() <= 23, "{shown}");
+        assert!(shown.lines().all(|line| line.len() < 80), "{shown}");
+        for entry in COMMANDS.iter().filter(|entry| entry.verb != Verb::Say) {
+            let name = entry.names.first().unwrap();
+            assert!(shown.contains(&format!("/{name}")), "{name} in {shown}");
+        }
     }
 }

@@ -29,24 +29,26 @@ fn decode<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Out> {
     let mut out = Vec::new();
     for mut piece in pieces {
         while let Some(item) = decoder.decode(&mut piece, LEN_MAX) {
-            out.push(owned(item));
+            out.extend(owned(item));
         }
         assert!(piece.is_empty());
     }
-    out.extend(decoder.finish().map(owned));
+    out.extend(decoder.finish().and_then(owned));
     out
 }
 
-fn owned(item: Item<'_>) -> Out {
+/// What is empty is left out.
+fn owned(item: Item<'_>) -> Option<Out> {
     match item {
         Item::Message(bytes) => {
             assert!((1..=LEN_MAX).contains(&bytes.len()));
-            Out::Message(bytes.to_vec())
+            Some(Out::Message(bytes.to_vec()))
         }
+        Item::Empty => None,
         Item::TooLong { limit } => {
             assert_eq!(limit, LEN_MAX);
-            Out::TooLong
+            Some(Out::TooLong)
         }
-        Item::Malformed => Out::Malformed,
+        Item::Malformed => Some(Out::Malformed),
     }
 }

@@ -4,6 +4,7 @@
 //! comes near, and each failure says what was seen instead.
 
 pub(crate) mod client;
+pub(crate) mod clock;
 pub(crate) mod http;
 pub(crate) mod json;
 pub(crate) mod library;

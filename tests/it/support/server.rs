@@ -84,13 +84,15 @@ impl Setup {
     #[track_caller]
     pub(crate) fn start(self) -> Server {
         let folder = TempDir::new().expect("a folder for temporary files");
-        let (process, [http, tcp, admin]) = self.run(folder.path());
-        Server { http, tcp, admin, process, ended: false, folder, setup: self }
+        let (process, listening) = self.run(folder.path());
+        let [http, tcp, admin] = listening.addresses();
+        let announced = listening.announced;
+        Server { http, tcp, admin, announced, process, ended: false, folder, setup: self }
     }
 
-    /// Starts it in `folder` and reads where it listens: HTTP, TCP, admin.
+    /// Starts it in `folder` and reads where it listens.
     #[track_caller]
-    fn run(&self, folder: &Path) -> (Process, [SocketAddr; 3]) {
+    fn run(&self, folder: &Path) -> (Process, Listening) {
         let process = Process::start(&mut self.command(folder));
         let mut listening = Listening::default();
         while !listening.is_complete() {
@@ -100,7 +102,7 @@ impl Setup {
             };
             listening.note(&line);
         }
-        (process, listening.addresses())
+        (process, listening)
     }
 
     /// Starts it, expects it to leave with an error, and returns what it said on standard error.
@@ -162,10 +164,13 @@ struct Listening {
     http: Option<SocketAddr>,
     tcp: Option<SocketAddr>,
     admin: Option<SocketAddr>,
+    /// Every line, in its order.
+    announced: Vec<String>,
 }
 
 impl Listening {
     fn note(&mut self, line: &str) {
+        self.announced.push(line.to_owned());
         let address = |text: &str| text.parse().ok();
         if let Some(rest) = line.strip_prefix("listening http://") {
             self.http = rest.strip_suffix(" (WebSocket at /ws)").and_then(address);
@@ -198,6 +203,8 @@ pub(crate) struct Server {
     pub(crate) tcp: SocketAddr,
     /// Where metrics are served.
     pub(crate) admin: SocketAddr,
+    /// The lines that say where it listens.
+    pub(crate) announced: Vec<String>,
     process: Process,
     ended: bool,
     folder: TempDir,
@@ -233,9 +240,10 @@ impl Server {
             self.assert_left_in_order();
         }
         between(&self.data());
-        let (process, [http, tcp, admin]) = self.setup.run(self.folder.path());
+        let (process, listening) = self.setup.run(self.folder.path());
         (self.process, self.ended) = (process, false);
-        (self.http, self.tcp, self.admin) = (http, tcp, admin);
+        [self.http, self.tcp, self.admin] = listening.addresses();
+        self.announced = listening.announced;
     }
 
     /// Its data directory.

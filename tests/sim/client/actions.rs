@@ -147,7 +147,7 @@ impl Client {
             1..6 => self.rng.index(context.plan.message_bytes / 2),
             _ => self.rng.index(60),
         };
-        let filling = *self.rng.pick(&["tea and biscuits, ", "é\"\\", "x", "\u{1}\n"]);
+        let filling = *self.rng.pick(&["tea and biscuits, ", "é\"\\", "x", "\t\n"]);
         let mut text = head;
         text.push(' ');
         while text.len() + filling.len() <= context.plan.message_bytes && text.len() < pad {
@@ -227,9 +227,6 @@ impl Client {
 
     /// Asks for more at once than its connection can hold.
     fn ask_much(&mut self, conn: &mut Connection, context: &mut Context<'_>, room: &str) {
-        if context.plan.rate_limited {
-            return;
-        }
         for _ in 0..20 + self.rng.index(60) {
             if self.rng.once_in(4) {
                 self.ask_inbox(conn, context);

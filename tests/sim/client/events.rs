@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Client, Connection, Context};
 use crate::codec::Kind;
-use crate::history::{Check, People, View, number, text};
+use crate::history::{Check, People, View, number, people, text};
 use crate::plan::MODERATED_ROOM;
 
 impl Client {
@@ -33,6 +33,7 @@ impl Client {
         })
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each event")]
     fn event(
         &mut self,
         conn: &mut Connection,
@@ -53,6 +54,10 @@ impl Client {
             "live" => find(conn, value)?.live(context.history, value),
             "presence" => find(conn, value)?.people.presence(value),
             "typing" => find(conn, value)?.people.typing(value, &self.name),
+            // The user's own marks are told in all of its rooms, subscribed or not.
+            "receipts" if value.get("own").is_some() => {
+                people::rise(&mut conn.own, value, &self.name)
+            }
             "receipts" => find(conn, value)?.people.receipts(value, &self.name),
             "joined" => {
                 let room = People::room(value)?;
@@ -73,14 +78,16 @@ impl Client {
                 let view = conn.views.remove(room);
                 self.positions.remove(room);
                 conn.acked.remove(room);
+                conn.own.remove(room);
                 if let Some(view) = view {
                     context.history.forget_read(view.log, &self.name);
                 }
                 Ok(())
             }
             "invited" => {
-                let is_den = People::room(value)? == MODERATED_ROOM;
-                is_den.then_some(()).ok_or_else(|| "invited to another room".to_owned())?;
+                if People::room(value)? != MODERATED_ROOM {
+                    return Err("invited to another room".to_owned());
+                }
                 context.history.check_invited(&self.name)?;
                 if !conn.views.contains_key(MODERATED_ROOM) && !conn.closing {
                     self.enter_moderated_room(conn, context);

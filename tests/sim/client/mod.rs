@@ -123,6 +123,8 @@ pub(crate) struct Connection {
     pub(crate) told: Option<u16>,
     /// How far the user has read, by room, as it was answered here.
     pub(crate) acked: BTreeMap<String, (u64, u64)>,
+    /// How far the user has read on other connections, by room, as it was told here.
+    pub(crate) own: BTreeMap<String, u64>,
 }
 
 impl Client {

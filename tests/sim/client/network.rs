@@ -74,6 +74,7 @@ impl Client {
             drain: None,
             told: None,
             acked: BTreeMap::new(),
+            own: BTreeMap::new(),
         }))
     }
 

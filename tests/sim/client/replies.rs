@@ -217,12 +217,14 @@ impl Client {
                 return Err(format!("{room} was not asked for"));
             };
             if how.get("code").is_some() {
-                // Left meanwhile on another session, which only a session that is known can tell.
-                // That there is a direct conversation is not told to who is not in it.
-                let code = if room.starts_with('@') { NO_SUCH_ROOM } else { NOT_MEMBER };
+                // Left meanwhile on another session. That there is a direct conversation is not
+                // told to who is not in it, and only a message makes one.
                 let is_kept_out =
                     room == MODERATED_ROOM && how["code"].as_u64().is_some_and(Self::may_keep_out);
-                if !is_kept_out && (how["code"] != code || data["resumed"] != true) {
+                let is_gone = how["code"] == NO_SUCH_ROOM
+                    || (how["code"] == NOT_MEMBER && !room.starts_with('@'));
+                let is_member = context.history.is_surely_in(room, &self.name, known);
+                if is_member || !(is_kept_out || is_gone) {
                     return Err(format!("{room} at {seq} of {epoch} is refused: {how}"));
                 }
                 let log = context.history.log(room, &epoch);
@@ -233,6 +235,7 @@ impl Client {
             }
             let mut view = resumed(context, room, (&epoch, seq), how)?;
             view.upto = known.heads.get(&view.log).copied().unwrap_or(0);
+            view.people.marks(how, &self.name)?;
             conn.views.insert(room.clone(), view);
             self.look_around(conn, context, room);
         }
@@ -263,6 +266,7 @@ impl Client {
             _ => View::new(log, head + 1, false),
         };
         view.people = People::at(number(data, "v")?);
+        view.people.marks(data, &self.name)?;
         conn.acked.insert(room.clone(), (number(data, "recv")?, number(data, "read")?));
         conn.views.insert(room.clone(), view);
         self.look_around(conn, context, &room);

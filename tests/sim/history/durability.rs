@@ -1,8 +1,6 @@
 //! What must outlive a process: records, memberships, and how far users have read.
 //!
-//! Marks are written lazily: within one process they never go back. A crash may take back what was
-//! answered less than [`LAZY_TURNS`] turns before it in which the store had nothing to do; a stop
-//! in good order takes back nothing.
+//! Marks are told when they are kept: what was answered is never taken back, as records are not.
 
 use std::collections::BTreeMap;
 
@@ -12,20 +10,6 @@ use chinwag::chat::model::record::{Body, Record};
 use super::{Check, Entry, History, LogKey};
 use crate::plan::MODERATED_ROOM;
 use crate::store::Durable;
-
-/// Turns in which the store had nothing to do, after which a mark that was answered has surely been
-/// written: longer than its timer.
-const LAZY_TURNS: u64 = 60;
-
-/// How far a user has read in a log, as it was answered.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Read {
-    pub(crate) read: u64,
-    /// When it was answered first in this process, in turns in which the store had nothing to do.
-    answered: Vec<(u64, u64)>,
-    /// What earlier processes have surely written.
-    floor: u64,
-}
 
 /// What was so when a request was made, and must still be so in its answer.
 #[derive(Clone, Debug, Default)]
@@ -40,39 +24,12 @@ pub(crate) struct Known {
     pub(crate) heads: BTreeMap<LogKey, u64>,
 }
 
-impl Read {
-    pub(super) fn rise(&mut self, read: u64, turn: u64) {
-        if read > self.read {
-            self.read = read;
-            self.answered.push((turn, read));
-        }
-    }
-
-    /// A new process begins.
-    fn survive(&mut self, turn: u64, in_order: bool) {
-        let is_safe = |&&(at, _): &&(u64, u64)| in_order || at + LAZY_TURNS <= turn;
-        let safe = self.answered.iter().filter(is_safe).map(|&(_, read)| read).max();
-        self.floor = self.floor.max(safe.unwrap_or(0));
-        self.read = self.floor;
-        self.answered.clear();
-    }
-}
-
 impl History {
-    /// A turn has passed in which the store had nothing to do.
-    pub(crate) const fn pass_turn(&mut self) {
-        self.turns += 1;
-    }
-
-    /// A new process has begun, after one that was stopped `in_order` or not.
-    pub(crate) fn on_restart(&mut self, in_order: bool) {
+    /// A new process has begun.
+    pub(crate) fn on_restart(&mut self) {
         self.lives += 1;
-        let turn = self.turns;
         let stored: Vec<bool> = self.logs.iter().map(|log| log.is_stored).collect();
-        self.reads.retain(|(key, _), read| {
-            read.survive(turn, in_order);
-            stored[key.0]
-        });
+        self.reads.retain(|(key, _), _| stored[key.0]);
         let rules = self.rules.clone();
         self.members.retain(|(room, _)| rules.is_stored(room));
     }
@@ -123,6 +80,14 @@ impl History {
         leaves == known.leaves && known.life == self.lives && !self.is_leaving(room, user)
     }
 
+    /// Whether the user was in the room when it asked for something, and is in it still.
+    pub(crate) fn is_surely_in(&self, room: &str, user: &str, known: &Known) -> bool {
+        let is_member = self.members.contains(&(room.to_owned(), user.to_owned()));
+        is_member
+            && known.rooms.iter().any(|known| known == room)
+            && self.is_settled(room, user, known)
+    }
+
     /// What must be so in the answer to what `user` asks for.
     pub(crate) fn known(&self, user: &str) -> Known {
         let rooms = self.members.iter().filter(|(_, member)| member == user);
@@ -132,16 +97,14 @@ impl History {
             heads: self.heads(),
             life: self.lives,
             leaves: self.leaves.get(user).copied().unwrap_or(0),
-            reads: reads.map(|((key, _), read)| (*key, read.read)).collect(),
+            reads: reads.map(|((key, _), read)| (*key, *read)).collect(),
         }
     }
 
     /// Whether an inbox has all rooms that it must have.
     pub(crate) fn check_rooms(&self, user: &str, known: &Known, listed: &[String]) -> Check {
         for room in &known.rooms {
-            let is_member = self.members.contains(&(room.clone(), user.to_owned()));
-            let is_member = is_member && self.is_settled(room, user, known);
-            if is_member && !listed.contains(room) {
+            if self.is_surely_in(room, user, known) && !listed.contains(room) {
                 return Err(format!("{user} is in {room}, which is not listed"));
             }
         }
@@ -158,7 +121,7 @@ impl History {
         if !self.is_settled(&self.logs[key.0].room, user, known) {
             return Ok(());
         }
-        let present = self.reads.get(&(key, user.to_owned())).map_or(0, |read| read.read);
+        let present = self.reads.get(&(key, user.to_owned())).copied().unwrap_or(0);
         let least = known.reads.get(&key).copied().unwrap_or(0).min(present);
         if read < least {
             let room = &self.logs[key.0].room;

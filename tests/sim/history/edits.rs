@@ -59,7 +59,12 @@ impl History {
             _ => return Ok(false),
         };
         if item.get("deleted").is_some() {
-            let is_asked = self.asked.deletions.contains(&(log.room.clone(), about));
+            let named = (log.room.clone(), about);
+            let edits = self.asked.edits.get(&named).map_or(0, BTreeSet::len);
+            let forgets = self.rules.forgetful.is_some_and(|(room, _)| room == log.room);
+            // The text of an edit goes with the next edit, and with the message.
+            let has_gone = kind == "edit" && (edits > 1 || forgets || !log.is_stored);
+            let is_asked = has_gone || self.asked.deletions.contains(&named);
             let is_empty = item.get("text").is_none() && item.get("cid").is_none();
             return (is_asked && is_empty).then_some(true).ok_or_else(|| {
                 format!("{item} is deleted, which nobody has asked for, or not erased")
@@ -69,7 +74,12 @@ impl History {
             return Err(format!("{item} is shown, though it was deleted at or before {upto}"));
         }
         if kind == "edit" {
-            return Ok(false);
+            let edits = log.changes.edits.get(&about);
+            let next = edits.and_then(|edits| edits.range(seq + 1..).next());
+            return match next.filter(|(at, _)| **at <= upto) {
+                Some((at, _)) => Err(format!("{item} has a text, though {at} has replaced it")),
+                None => Ok(false),
+            };
         }
         self.check_edited(key, item, (seq, upto))
     }

@@ -7,7 +7,7 @@ mod durability;
 mod edits;
 mod json;
 mod moderation;
-mod people;
+pub(crate) mod people;
 mod room_view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ use std::time::Duration;
 use chinwag::time::Tick;
 use serde_json::Value;
 
-pub(crate) use self::durability::{Known, Read};
+pub(crate) use self::durability::Known;
 pub(crate) use self::edits::deletion;
 pub(crate) use self::json::{items, names, number, text};
 pub(crate) use self::room_view::{Answer, People, View};
@@ -59,7 +59,7 @@ pub(crate) struct History {
     /// What clients have said or tried to say, by its text, which is unique.
     said: BTreeMap<String, Saying>,
     /// How far users have read, as they were answered.
-    reads: BTreeMap<(LogKey, String), Read>,
+    reads: BTreeMap<(LogKey, String), u64>,
     /// Who is surely in which room.
     members: BTreeSet<(String, String)>,
     /// Requests to leave a room that were not answered.
@@ -74,8 +74,6 @@ pub(crate) struct History {
     leaves: BTreeMap<String, u64>,
     /// How many processes there were before this one.
     lives: u64,
-    /// Turns in which the store had nothing to do.
-    turns: u64,
 }
 
 #[derive(Debug)]
@@ -121,7 +119,6 @@ impl History {
             acts_asked: BTreeSet::new(),
             cut: BTreeSet::new(),
             asked: edits::Requested::default(),
-            turns: 0,
         }
     }
 
@@ -305,8 +302,8 @@ impl History {
         if read > recv {
             return Err(format!("{user} has read {read} and received only {recv}"));
         }
-        let turn = self.turns;
-        self.reads.entry((key, user.to_owned())).or_default().rise(read, turn);
+        let known = self.reads.entry((key, user.to_owned())).or_default();
+        *known = read.max(*known);
         Ok(())
     }
 
@@ -316,10 +313,10 @@ impl History {
     }
 
     /// Who has said how far it has read in a log.
-    pub(crate) fn readers(&self, key: LogKey) -> impl Iterator<Item = (&str, &Read)> {
+    pub(crate) fn readers(&self, key: LogKey) -> impl Iterator<Item = (&str, u64)> {
         let of_log =
             self.reads.range((key, String::new())..).take_while(move |(at, _)| at.0 == key);
-        of_log.map(|((_, user), read)| (user.as_str(), read))
+        of_log.map(|((_, user), read)| (user.as_str(), *read))
     }
 }
 

@@ -108,6 +108,12 @@ impl People {
         Ok(())
     }
 
+    /// How far others have read, as a join or a resume says for `viewer`. None is told less later.
+    pub(crate) fn marks(&mut self, value: &Value, viewer: &str) -> Check {
+        let Some(marks) = value.get("marks") else { return Ok(()) };
+        self.receipts(&serde_json::json!({ "read": marks }), viewer)
+    }
+
     /// Whether `name` is told to be there, and away.
     pub(crate) fn find(&self, name: &str) -> Option<bool> {
         self.users.as_ref()?.get(name).copied()
@@ -117,4 +123,17 @@ impl People {
     pub(crate) fn room(value: &Value) -> Check<&str> {
         text(value, "room")
     }
+}
+
+/// The mark of `viewer` itself rises.
+pub(crate) fn rise(known: &mut BTreeMap<String, u64>, value: &Value, viewer: &str) -> Check {
+    let known = known.entry(text(value, "room")?.to_owned()).or_default();
+    let read = value.get("read").and_then(Value::as_object);
+    let own = read.filter(|read| read.len() == 1).and_then(|read| read.get(viewer));
+    let seq = own.and_then(Value::as_u64).ok_or_else(|| format!("no own receipt in {value}"))?;
+    if seq < *known {
+        return Err(format!("the own receipt goes back from {known} to {seq}"));
+    }
+    *known = seq;
+    Ok(())
 }

@@ -33,6 +33,8 @@ pub(crate) struct Conn {
     pub(crate) deadline: Tick,
     pub(crate) stall_at: Tick,
     pub(crate) paused: bool,
+    /// Paused since it sends too fast.
+    pub(crate) paced: bool,
     pub(crate) finished: bool,
     pub(crate) blocked: bool,
     pub(crate) urgent: bool,
@@ -55,6 +57,7 @@ impl Conn {
             deadline: Tick::MAX,
             stall_at: Tick::MAX,
             paused: false,
+            paced: false,
             finished: false,
             blocked: false,
             urgent: false,
@@ -69,10 +72,11 @@ impl Conn {
         }
     }
 
-    /// Whether what the client sends is read: handed over or discarded.
-    pub(crate) const fn takes_bytes(&self) -> bool {
+    /// Whether what the client sends is read: handed over or discarded. After its FIN, at the rate
+    /// or not.
+    pub(crate) const fn takes_bytes(&self, has_fin: bool) -> bool {
         match self.phase {
-            Phase::Open => !self.paused && !self.finished,
+            Phase::Open => (!self.paused || self.paced && has_fin) && !self.finished,
             Phase::Lingering(_) | Phase::Discarding(_) => !self.finished,
             Phase::Flushing(_) | Phase::Ended(_) => false,
         }

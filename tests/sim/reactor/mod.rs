@@ -8,7 +8,9 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use chinwag::net::{CloseReason, ConnId, Effect, Effects, Ending, Handler, Input, StopSignal};
+use chinwag::net::{
+    CloseReason, ConnId, Effect, Effects, Ending, Handler, Input, Pause, StopSignal,
+};
 use chinwag::rng::Rng;
 use chinwag::time::Tick;
 use chinwag::time::clock::Now;
@@ -41,8 +43,6 @@ enum Report {
 pub(crate) struct Gone {
     pub(crate) link: usize,
     pub(crate) reason: CloseReason,
-    /// It was not read from.
-    pub(crate) paused: bool,
 }
 
 #[derive(Debug)]
@@ -176,11 +176,17 @@ impl Reactor {
                     conn.urgent = true;
                 }
             }
-            Effect::Pause { conn } => {
-                self.open(conn).into_iter().for_each(|conn| conn.paused = true);
+            Effect::Pause { conn, pause } => {
+                if let Some(conn) = self.open(conn) {
+                    conn.paused = true;
+                    conn.paced = pause == Pause::Rate;
+                }
             }
             Effect::Resume { conn } => {
-                self.open(conn).into_iter().for_each(|conn| conn.paused = false);
+                if let Some(conn) = self.open(conn) {
+                    conn.paused = false;
+                    conn.paced = false;
+                }
             }
             Effect::OutboundMax { conn, bytes_max } => {
                 self.open(conn).into_iter().for_each(|conn| conn.queued_max = bytes_max);

@@ -58,7 +58,7 @@ impl Reactor {
             // A reset is noticed even on a connection that is not being read.
             return end(conn, CloseReason::Reset, false);
         }
-        if !conn.takes_bytes() {
+        if !conn.takes_bytes(link.up_fin) {
             return;
         }
         let id = conn.id;
@@ -123,9 +123,13 @@ impl Reactor {
             return;
         }
         if conn.stall_at <= now.tick {
-            return end(conn, CloseReason::Stalled, true);
+            if !conn.paced {
+                return end(conn, CloseReason::Stalled, true);
+            }
+            conn.stall_at = now.tick.after(self.config.stall);
         }
-        let is_unheard = !links[conn.link].up.is_empty() && conn.takes_bytes();
+        let link = &links[conn.link];
+        let is_unheard = !link.up.is_empty() && conn.takes_bytes(link.up_fin);
         if conn.deadline <= now.tick && !is_unheard {
             conn.deadline = Tick::MAX;
             let conn = conn.id;
@@ -237,7 +241,7 @@ impl Reactor {
             let Some(conn) = ended else { continue };
             let Phase::Ended(reason) = conn.phase else { continue };
             hang_up(&mut links[conn.link], &conn);
-            self.gone.push(Gone { link: conn.link, reason, paused: conn.paused });
+            self.gone.push(Gone { link: conn.link, reason });
             self.tell(now, Input::Closed { conn: conn.id, reason }, handler);
         }
     }

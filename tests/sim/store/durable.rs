@@ -65,7 +65,7 @@ impl FactKey {
     pub(super) fn of(meta: &RoomMeta) -> Self {
         match meta {
             RoomMeta::Access { .. } => Self::Access,
-            RoomMeta::Topic(_) => Self::Topic,
+            RoomMeta::Topic(..) => Self::Topic,
             RoomMeta::Member(user, _) => Self::Member(user.as_str().to_owned()),
             RoomMeta::Restriction(user, standing, _) => {
                 Self::Restriction(user.as_str().to_owned(), *standing)
@@ -192,6 +192,7 @@ impl Durable {
         }
         room.oldest = oldest;
         room.records = room.records.split_off(&oldest);
+        room.clear_edits(|target| target < oldest);
         self.order.retain(|_, (of, seq)| of != name || *seq >= oldest);
         Some(oldest)
     }
@@ -251,7 +252,21 @@ impl Room {
             *edited = Some(edit.at);
             changed.weight = changed.weight.max(edit.weight);
         }
+        let seq = target.seq;
         *target = SharedRecord::new(changed);
+        self.clear_edits(|target| target == seq);
+    }
+
+    /// Takes the texts of the edits of these messages.
+    fn clear_edits(&mut self, is_of: impl Fn(u64) -> bool) {
+        for record in self.records.values_mut() {
+            if let Body::Edit { target, text: Some(_) } = record.body
+                && is_of(target)
+            {
+                let body = Body::Edit { target, text: None };
+                *record = SharedRecord::new(Record { body, ..Record::clone(record) });
+            }
+        }
     }
 
     fn erase(&mut self, erased: u64) {

@@ -183,12 +183,6 @@ impl SimStore {
         self.0.borrow().durable.faults_done
     }
 
-    /// Whether all that was asked for is written.
-    pub(crate) fn is_idle(&self) -> bool {
-        let store = self.0.borrow();
-        store.intake.is_empty() && store.batch.is_none()
-    }
-
     /// Whether there are answers that the server has not taken.
     pub(crate) fn has_replies(&self) -> bool {
         !self.0.borrow().replies.is_empty()

@@ -16,7 +16,9 @@ pub(super) type OpenLogs = BTreeMap<LogId, RoomName>;
 pub(super) fn answer(durable: &Durable, open: &OpenLogs, query: &Query) -> Answer {
     let room = |log: &LogId| durable.rooms.get(open.get(log)?);
     match query {
-        Query::Page { log, from, to } => records(room(log), |room| ascending(room, (*from, *to))),
+        Query::Page { log, from, to, limit } => {
+            records(room(log), |room| ascending(room, (*from, *to), *limit))
+        }
         Query::Below { log, seq, limit } => records(room(log), |room| below(room, *seq, *limit)),
         Query::Inbox { user, rows } => {
             Answer::Inbox(rows.iter().map(|row| inbox_row(room(&row.log), user, row)).collect())
@@ -32,11 +34,14 @@ fn records(room: Option<&Room>, read: impl FnOnce(&Room) -> Vec<SharedRecord>) -
     Answer::Records { records: room.map(read).unwrap_or_default(), as_of }
 }
 
-fn ascending(room: &Room, (from, to): (u64, u64)) -> Vec<SharedRecord> {
+fn ascending(room: &Room, (from, to): (u64, u64), limit: u32) -> Vec<SharedRecord> {
     if from > to {
         return Vec::new();
     }
-    page(room.records.range(from..=to).map(|(_, record)| record), usize::MAX)
+    page(
+        room.records.range(from..=to).map(|(_, record)| record),
+        usize::try_from(limit).unwrap_or(usize::MAX),
+    )
 }
 
 fn below(room: &Room, seq: u64, limit: u32) -> Vec<SharedRecord> {

@@ -16,14 +16,11 @@ impl World {
             let link = &self.links[gone.link];
             let story = &link.story;
             self.trace.closed(story.client, gone.reason);
-            // While the store is busy with a client's requests, its socket is not read, so that its
-            // pong goes unnoticed.
-            let unheard = gone.paused && gone.reason == CloseReason::NoPong && self.store.is_some();
             // A person who could not join gets an error for each line, which ends the connection.
             let lost = self.clients[story.client].kind == crate::codec::Kind::Text
                 && gone.reason == CloseReason::Flooding
                 && self.store.is_some();
-            if !unheard && !lost && !self.is_explained(story, gone.reason, link.up_reset) {
+            if !lost && !self.is_explained(story, gone.reason, link.up_reset) {
                 let client = &self.clients[story.client];
                 return Err(format!(
                     "client {} ({}) was closed, {:?}: {story:?}",
@@ -54,7 +51,8 @@ impl World {
             CloseReason::Violation | CloseReason::TooBig | CloseReason::HttpRefused => {
                 story.hostile
             }
-            CloseReason::Flooding => story.hostile || self.plan.rate_limited,
+            CloseReason::Flooding => story.hostile,
+            CloseReason::Unread => self.plan.rate_limited && story.said_bye,
             CloseReason::Replaced => story.replaced,
             CloseReason::CloseTimeout => was_dull(timeouts.close),
             CloseReason::Shutdown => self.plan.drains(self.tick),

@@ -69,7 +69,7 @@ impl World {
             self.lose_machine();
         }
         self.start_next_process();
-        self.history.on_restart(false);
+        self.history.on_restart();
     }
 
     /// The machine is lost with the process: what was not synced is gone.
@@ -94,7 +94,7 @@ impl World {
         }
         self.stop_store(true);
         self.start_next_process();
-        self.history.on_restart(true);
+        self.history.on_restart();
         Ok(())
     }
 

@@ -175,9 +175,6 @@ impl World {
         self.wall_latest = self.wall_latest.max(now.wall_ms);
         if let Some(store) = &self.store {
             store.step(now);
-            if store.is_idle() {
-                self.history.pass_turn();
-            }
         }
         self.reactor.turn(now, &mut self.server, &mut self.links);
         if self.crash_plan.is_dead() {

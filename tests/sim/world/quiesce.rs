@@ -144,7 +144,7 @@ impl World {
             // Messages to the moderated room may be refused, and then there is nothing new to read.
             let is_here = is_here && room != MODERATED_ROOM;
             // A client that was about to leave may have read on, which the history does not note.
-            let is_told = told.is_some_and(|&told| told >= read.read);
+            let is_told = told.is_some_and(|&told| told >= read);
             if reader != client.name && is_here && !is_told {
                 return Err(format!("{reader} has read {read:?}, told {told:?}"));
             }

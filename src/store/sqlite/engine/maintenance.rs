@@ -10,14 +10,17 @@ use std::time::Duration;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::super::connection::Level;
+use super::super::connection::{BUSY_TIMEOUT, Level, is_busy};
+use super::super::edits;
 use super::super::integers::{signed, unsigned};
+use super::super::record_row::{self, COLUMNS, RowFault};
 use super::super::room_meta;
 use super::super::room_row::RoomCounters;
 use super::super::search::index;
 use super::{Engine, Room, find};
 use crate::chat::model::log::{LogId, LogReply};
 use crate::chat::model::policy::Retention;
+use crate::chat::model::record::Record;
 use crate::time::Tick;
 use crate::time::clock::Now;
 
@@ -28,6 +31,11 @@ const CID_LASTS: Duration = Duration::from_hours(7 * 24);
 const STEP_RECORDS: usize = 64;
 const STEP_ROOMS: usize = 64;
 const STEP_CIDS: usize = 256;
+/// A room is far over its limit when it has a quarter more, and so much besides: maintenance, which
+/// yields to senders, is then not enough.
+const FAR_OVER_PART: u64 = 4;
+const SLACK_RECORDS: u64 = 256;
+const SLACK_BYTES: u64 = 1024 * 1024;
 /// How often records and `cid`s are searched that have become too old: retention is given in hours
 /// and days.
 const ROUND_EVERY: Duration = Duration::from_mins(1);
@@ -36,11 +44,18 @@ const WAL_PAGES: i32 = 1024;
 /// The same, 8 MiB, while batches come: pages that many batches change are then moved less often.
 const WAL_PAGES_BUSY: i32 = 2 * WAL_PAGES;
 
+/// Pages in the WAL, 32 MiB, from which it has to begin anew: half of what it may have at the most.
+const WAL_PAGES_RESTART: i32 = 8 * WAL_PAGES;
+/// From a checkpoint that a reader has kept from moving anything to the next.
+const CHECKPOINT_AGAIN: Duration = Duration::from_secs(1);
+
 /// What is to be done.
 #[derive(Debug)]
 pub(super) struct Maintenance {
     /// Rooms that have, or may have, more than their retention allows.
     over_limit: BTreeSet<LogId>,
+    /// Those of them that have much more: they are pruned at the pace of their senders.
+    far_over_limit: BTreeSet<LogId>,
     /// Rooms whose oldest record may be too old.
     may_age: Vec<LogId>,
     /// There may be `cid`s that are too old.
@@ -48,6 +63,8 @@ pub(super) struct Maintenance {
     /// There may be records that are not in the search index.
     has_unindexed: bool,
     round_at: Tick,
+    /// When the WAL may be moved into the file again, after a reader kept it from being moved.
+    checkpoint_at: Tick,
     /// Which task is next, so that each gets its turn.
     turn: usize,
 }
@@ -56,11 +73,13 @@ impl Default for Maintenance {
     fn default() -> Self {
         Self {
             over_limit: BTreeSet::new(),
+            far_over_limit: BTreeSet::new(),
             may_age: Vec::new(),
             // The last process may have left some of both.
             has_old_cids: true,
             has_unindexed: true,
             round_at: Tick::ZERO,
+            checkpoint_at: Tick::ZERO,
             turn: 0,
         }
     }
@@ -89,7 +108,16 @@ const TASKS: [Task; 5] = [
 ];
 
 impl Maintenance {
-    /// Records were appended to a room, or it was opened.
+    /// A room was opened, perhaps on records of a life of the server that is long over.
+    pub(super) fn note_opened(&mut self, room: &Room) {
+        // The retention may have become shorter since the last start.
+        self.note_records(room);
+        if room.retention.age.is_some() {
+            self.may_age.push(room.log);
+        }
+    }
+
+    /// Records were appended to a room.
     pub(super) fn note_records(&mut self, room: &Room) {
         self.has_unindexed = true;
         let Retention { records, bytes, .. } = room.retention;
@@ -97,6 +125,14 @@ impl Maintenance {
         let count = (head + 1).saturating_sub(oldest);
         if records.is_some_and(|max| count > max) || bytes.is_some_and(|max| stored > max) {
             self.note_over_limit(room.log);
+        }
+        let is_far_over = records
+            .is_some_and(|max| count > max + max / FAR_OVER_PART + SLACK_RECORDS)
+            || bytes.is_some_and(|max| stored > max + max / FAR_OVER_PART + SLACK_BYTES);
+        if is_far_over {
+            self.far_over_limit.insert(room.log);
+        } else {
+            self.far_over_limit.remove(&room.log);
         }
     }
 
@@ -108,8 +144,10 @@ impl Maintenance {
 
 impl Engine {
     /// When [`Engine::step`] has something to do again after it had not.
-    pub(in crate::store::sqlite) const fn round_at(&self) -> Tick {
-        self.maintenance.round_at
+    pub(in crate::store::sqlite) fn round_at(&self) -> Tick {
+        let Maintenance { round_at, checkpoint_at, .. } = self.maintenance;
+        // Zero is: nothing keeps it.
+        if checkpoint_at == Tick::ZERO { round_at } else { round_at.min(checkpoint_at) }
     }
 
     /// Does one small step. `is_calm` is whether no batches come: then more of it is worth doing.
@@ -123,8 +161,14 @@ impl Engine {
         }
         let wal_pages = if is_calm { WAL_PAGES } else { WAL_PAGES_BUSY };
         if let Err(error) = self.try_step(now, wal_pages, &mut step) {
-            // The probe decides when to go on: another step would fail in the same way.
             step.has_more = false;
+            if is_busy(&error) {
+                // Somebody else writes: what was begun is done in the next round.
+                self.maintenance.has_unindexed = true;
+                self.maintenance.has_old_cids = true;
+                return step;
+            }
+            // The probe decides when to go on: another step would fail in the same way.
             step.replies = vec![LogReply::Health(Err(self.enter_degraded(now, &error)))];
         }
         step
@@ -142,7 +186,7 @@ impl Engine {
     }
 
     fn try_step(&mut self, now: Now, wal_pages: i32, step: &mut Step) -> rusqlite::Result<()> {
-        step.has_more = self.checkpoint_wal(wal_pages)?;
+        step.has_more = self.checkpoint_wal(now, wal_pages)?;
         for _ in TASKS {
             let turn = self.maintenance.turn;
             self.maintenance.turn = (turn + 1) % TASKS.len();
@@ -155,16 +199,48 @@ impl Engine {
         Ok(())
     }
 
-    /// Moves the pages of the WAL into the file, if there are so many.
-    fn checkpoint_wal(&self, wal_pages: i32) -> rusqlite::Result<bool> {
+    /// Moves the pages of the WAL into the file, if there are so many: whether there is more to do
+    /// at once.
+    fn checkpoint_wal(&mut self, now: Now, wal_pages: i32) -> rusqlite::Result<bool> {
+        if now.tick < self.maintenance.checkpoint_at {
+            return Ok(false);
+        }
+        self.maintenance.checkpoint_at = Tick::ZERO;
         // NOOP only counts the pages.
         let (pages, moved) = self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::NOOP)?;
-        let is_due = pages.saturating_sub(moved) >= wal_pages;
-        if is_due {
+        if pages.saturating_sub(moved) >= wal_pages {
             // PASSIVE waits for no reader: what a reader still needs is moved the next time.
-            self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE)?;
+            let (_, after) = self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE)?;
+            self.begins_wal |= after == pages;
+            if after == moved {
+                self.maintenance.checkpoint_at = now.tick.after(CHECKPOINT_AGAIN);
+            }
+            return Ok(after != moved);
         }
-        Ok(is_due)
+        if pages >= WAL_PAGES_RESTART {
+            self.restart_wal(now)?;
+        }
+        Ok(false)
+    }
+
+    /// Has the WAL begin anew with the next commit. It does so by itself only at a moment when
+    /// everything is moved and nobody reads, which may never come under searches: the reader is
+    /// kept from its next query for as long as this takes.
+    fn restart_wal(&mut self, now: Now) -> rusqlite::Result<()> {
+        let held = self.reader.hold();
+        // Another process that reads is not waited for.
+        self.db.busy_timeout(Duration::ZERO)?;
+        let restarted = self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::RESTART);
+        drop(held);
+        self.db.busy_timeout(BUSY_TIMEOUT)?;
+        self.begins_wal = true;
+        match restarted {
+            Err(error) if is_busy(&error) => {
+                self.maintenance.checkpoint_at = now.tick.after(CHECKPOINT_AGAIN);
+                Ok(())
+            }
+            outcome => outcome.map(drop),
+        }
     }
 
     /// Runs a transaction that is not synced.
@@ -173,22 +249,55 @@ impl Engine {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
         self.db.set_level(Level::Os)?;
-        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        self.begin()?;
         let done = work(&self.db)?;
         self.db.execute_batch("COMMIT")?;
         Ok(done)
     }
 
+    /// Prunes rooms that are far over their limits, two records for each that was `stored` in the
+    /// last batch: a limit that yields to senders for good would be none.
+    pub(in crate::store::sqlite) fn keep_up(&mut self, now: Now, stored: u64) -> Step {
+        let mut step = Step::default();
+        let mut pruned = 0;
+        while pruned < stored * 2
+            && !self.is_suspended()
+            && let Some(log) = self.maintenance.far_over_limit.first().copied()
+        {
+            if let Err(error) = self.prune_room(log, now, &mut step) {
+                if !is_busy(&error) {
+                    let health = self.enter_degraded(now, &error);
+                    step.replies.push(LogReply::Health(Err(health)));
+                }
+                break;
+            }
+            if step.pruned == 0 {
+                // Its bytes are those of few records, or it is gone.
+                self.maintenance.far_over_limit.remove(&log);
+            }
+            pruned += step.pruned;
+        }
+        step.pruned = pruned;
+        step
+    }
+
     fn prune(&mut self, now: Now, step: &mut Step) -> rusqlite::Result<bool> {
         let Some(log) = self.maintenance.over_limit.first().copied() else { return Ok(false) };
+        self.prune_room(log, now, step)?;
+        Ok(true)
+    }
+
+    fn prune_room(&mut self, log: LogId, now: Now, step: &mut Step) -> rusqlite::Result<()> {
+        step.pruned = 0;
         let Some(room) = find(&mut self.rooms, log) else {
             self.maintenance.over_limit.remove(&log);
-            return Ok(true);
+            return Ok(());
         };
         let (id, counters, retention) = (room.id, room.counters, room.retention);
         let pruned = self.unsynced(|db| prune(db, id, (counters, retention), now))?;
         if let Some(room) = find(&mut self.rooms, log) {
             room.counters = pruned.counters;
+            self.maintenance.note_records(room);
         }
         if !pruned.has_more {
             self.maintenance.over_limit.remove(&log);
@@ -198,7 +307,7 @@ impl Engine {
         if oldest != counters.oldest {
             step.replies.push(LogReply::Pruned { log, oldest });
         }
-        Ok(true)
+        Ok(())
     }
 
     fn fill_index(&mut self, _: Now, _: &mut Step) -> rusqlite::Result<bool> {
@@ -289,10 +398,46 @@ fn prune(
         is_over
     })?;
     if counters != before {
+        edits::prune(db, room, counters.oldest, &mut counters)?;
         counters.write(db, room)?;
     }
     let records = u64::try_from(removed).unwrap_or(u64::MAX);
     Ok(Pruned { counters, records, has_more: removed == STEP_RECORDS })
+}
+
+/// Removes the first records of a room, no more than a step may, for as long as `is_due` says so of
+/// them and their bytes of text and data: how many.
+fn remove_first(
+    db: &Connection,
+    room: i64,
+    mut is_due: impl FnMut(&OldRecord) -> bool,
+) -> rusqlite::Result<usize> {
+    let sql = format!(
+        "SELECT {COLUMNS}, id, ifnull(octet_length(text), 0) + ifnull(octet_length(data), 0) \
+         AS bytes FROM record WHERE room = ?1 ORDER BY seq LIMIT ?2"
+    );
+    let limit = i64::try_from(STEP_RECORDS).unwrap_or(i64::MAX);
+    // Collected before the first is removed: a row must not vanish under the statement that reads
+    // it.
+    let mut due: Vec<(i64, Result<Record, RowFault>)> = Vec::new();
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query([room, limit])?;
+    while let Some(row) = rows.next()? {
+        let [seq, at, bytes] = ["seq", "at", "bytes"].map(|column| row.get(column).map(unsigned));
+        if !is_due(&OldRecord { seq: seq?, at: at?, bytes: bytes? }) {
+            break;
+        }
+        due.push((row.get("id")?, record_row::decode(row)));
+    }
+    for (id, record) in &due {
+        match record {
+            Ok(record) => index::remove(db, (*id, room), record.body.text())?,
+            // Its words are not those that are in the index.
+            Err(_) => index::discard(db)?,
+        }
+        db.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([id])?;
+    }
+    Ok(due.len())
 }
 
 /// What decides whether a record is removed.
@@ -300,35 +445,6 @@ struct OldRecord {
     seq: u64,
     at: u64,
     bytes: u64,
-}
-
-/// Removes the first records of a room, no more than a step may, for as long as `is_due` says so:
-/// how many.
-fn remove_first(
-    db: &Connection,
-    room: i64,
-    mut is_due: impl FnMut(&OldRecord) -> bool,
-) -> rusqlite::Result<usize> {
-    let sql = "SELECT id, seq, at, ifnull(octet_length(text), 0) + ifnull(octet_length(data), 0) \
-               FROM record WHERE room = ?1 ORDER BY seq LIMIT ?2";
-    let limit = i64::try_from(STEP_RECORDS).unwrap_or(i64::MAX);
-    // Collected before the first is removed: a row must not vanish under the statement that reads
-    // it.
-    let mut ids: Vec<i64> = Vec::new();
-    let mut statement = db.prepare_cached(sql)?;
-    let mut rows = statement.query([room, limit])?;
-    while let Some(row) = rows.next()? {
-        let (seq, at) = (unsigned(row.get(1)?), unsigned(row.get(2)?));
-        if !is_due(&OldRecord { seq, at, bytes: unsigned(row.get(3)?) }) {
-            break;
-        }
-        ids.push(row.get(0)?);
-    }
-    for &id in &ids {
-        index::update(db, id, room, None)?;
-        db.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([id])?;
-    }
-    Ok(ids.len())
 }
 
 fn is_old(retention: Retention, at: u64, now: Now) -> bool {

@@ -19,13 +19,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use self::maintenance::Maintenance;
-use self::recovery::Degraded;
+use self::recovery::{Degraded, PROBE};
 use super::append::append;
-use super::connection::{Level, WriteConnection};
+use super::connection::{Level, WriteConnection, is_busy};
 use super::disk_reserve::DiskReserve;
 use super::integrity::store_checksum;
 use super::meta_table::{self, CLEAN};
 use super::room_row::{RoomCounters, RoomRow};
+use super::shared_reader::SharedReader;
 use super::unwritten_meta::{UnwrittenMeta, UnwrittenRow};
 use super::write_op::{Append, Op, Opening, Unanswered};
 use crate::chat::model::log::{Appended, LogFault, LogId, LogReply};
@@ -63,6 +64,13 @@ pub(super) struct Engine {
     check_at: Tick,
     /// Lines about failures.
     lines: Throttle,
+    /// The connection that reads, which is asked to make room now and then.
+    reader: SharedReader,
+    /// How often a lock of another process was waited for, since that was last asked for.
+    lock_waits: u64,
+    /// The WAL may begin anew with the next transaction, which then brings the number of the file
+    /// along: the WAL of another file is told by it.
+    begins_wal: bool,
 }
 
 /// An open log.
@@ -98,7 +106,37 @@ impl Engine {
             maintenance: Maintenance::default(),
             check_at: Tick::MAX,
             lines: Throttle::new(LINES_AT_ONCE, LINE_EVERY),
+            reader: SharedReader::default(),
+            lock_waits: 0,
+            begins_wal: true,
         }
+    }
+
+    /// The connection that reads beside this one.
+    pub(super) fn share_reader(&mut self, reader: SharedReader) {
+        self.reader = reader;
+    }
+
+    /// How often a lock of another process was waited for, since the last call.
+    pub(super) const fn take_lock_waits(&mut self) -> u64 {
+        std::mem::replace(&mut self.lock_waits, 0)
+    }
+
+    /// Begins a transaction that writes, as [`WriteConnection::begin`] does, and says so if another
+    /// process keeps it waiting.
+    fn begin(&mut self) -> rusqlite::Result<()> {
+        let Self { db, lock_waits, .. } = self;
+        db.begin(|attempt| {
+            *lock_waits += 1;
+            if attempt == 1 {
+                let file = db.path().display().to_string();
+                log::warn!(file; "another process has locked the file: what is sent waits for it");
+            }
+        })?;
+        if std::mem::take(&mut self.begins_wal) {
+            self.db.execute_batch(PROBE)?;
+        }
+        Ok(())
     }
 
     /// Whether there is metadata that waits for the next batch.
@@ -156,9 +194,14 @@ impl Engine {
             Err(error) => {
                 self.undo(transaction);
                 self.queue_meta(ops);
-                let fault = self.enter_degraded(now, &error);
+                // A lock is no failure of the disk: what was to be written is refused, and tried
+                // again.
+                let is_only_busy = is_busy(&error) && self.fault().is_none();
+                let fault =
+                    if is_only_busy { LogFault::Busy } else { self.enter_degraded(now, &error) };
                 let refused = unanswered.into_iter().map(|unanswered| unanswered.refused(fault));
-                refused.chain([LogReply::Health(Err(fault))]).collect()
+                let health = (!is_only_busy).then_some(LogReply::Health(Err(fault)));
+                refused.chain(health).collect()
             }
         }
     }
@@ -167,6 +210,8 @@ impl Engine {
     pub(super) fn sync(&mut self, now: Now) -> Vec<LogReply> {
         match self.write_all() {
             Ok(()) => Vec::new(),
+            // It is tried again, since it is still unsynced.
+            Err(error) if is_busy(&error) => Vec::new(),
             Err(error) => vec![LogReply::Health(Err(self.enter_degraded(now, &error)))],
         }
     }
@@ -177,7 +222,7 @@ impl Engine {
         // Metadata may still wait for a disk that works again by now. A damaged file is not
         // touched.
         if let Some(fault) = self.fault()
-            && (fault == LogFault::Corrupt || self.recover().is_err())
+            && (fault == LogFault::Corrupt || self.recover(fault).is_err())
         {
             return;
         }
@@ -223,8 +268,7 @@ impl Engine {
     ) -> rusqlite::Result<()> {
         self.db.check_place()?;
         self.db.set_level(level)?;
-        // A transaction that begins with a read could fail when it turns to writing.
-        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        self.begin()?;
         while let Some(op) = ops.pop_front() {
             match op {
                 Op::Append(append) => self.append(transaction, append)?,
@@ -271,6 +315,7 @@ impl Engine {
 
     /// Puts everything back as it was before the transaction, which has failed.
     fn undo(&mut self, transaction: Transaction) {
+        self.begins_wal = true;
         for (log, before) in transaction.before {
             if let Some(room) = find(&mut self.rooms, log) {
                 room.counters = before;
@@ -305,8 +350,7 @@ impl Engine {
         let Opening { name, durability, retention, row, is_stored } = opening;
         let RoomRow { id, counters, .. } = row;
         let room = Room { log, id, durability, retention, counters };
-        // The retention may have become shorter since the last start.
-        self.maintenance.note_records(&room);
+        self.maintenance.note_opened(&room);
         self.rooms.insert(log.slot(), room);
         if !is_stored || row.durability != durability {
             let name = (!is_stored).then_some(name);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{ErrorCode, OptionalExtension as _, ffi};
 
-use super::super::connection::Level;
+use super::super::connection::{Level, is_busy};
 use super::super::disk_reserve::{RESERVE_BYTES, is_no_space};
 use super::super::integers::{signed, unsigned};
 use super::super::integrity::check_latest;
@@ -32,8 +32,9 @@ use crate::time::clock::Now;
 /// is not flooded with attempts.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
-/// Changes a number, so that there is something to commit.
-const PROBE: &str =
+/// Changes a number, so that there is something to commit; it is on the page of the file's own
+/// number.
+pub(super) const PROBE: &str =
     "INSERT INTO meta VALUES ('probe', 1) ON CONFLICT DO UPDATE SET value = value + 1";
 
 /// Records cannot be written.
@@ -182,7 +183,7 @@ impl Engine {
         };
         // With the reserve released the connection works: only the space has to be checked again.
         let written =
-            if frees_space { self.write_all().map(|()| Vec::new()) } else { self.recover() };
+            if frees_space { self.write_all().map(|()| Vec::new()) } else { self.recover(before) };
         let (mut replies, degraded) = match written {
             Ok(replies) if self.has_space() => {
                 self.schedule_check(now.tick);
@@ -223,19 +224,37 @@ impl Engine {
         self.reserve.acquire().is_ok() || free >= RESERVE_BYTES
     }
 
-    /// Opens the file again, checks it, and writes to it.
-    pub(super) fn recover(&mut self) -> rusqlite::Result<Vec<LogReply>> {
+    /// Opens the file again after this failure, checks it, and writes to it.
+    pub(super) fn recover(&mut self, before: LogFault) -> rusqlite::Result<Vec<LogReply>> {
         if !self.db.is_autocommit() {
             self.db.execute_batch("ROLLBACK")?;
+        }
+        if self.db.has_lost_index() {
+            // The reader's connection keeps the lost one open as well.
+            *self.reader.hold() = None;
+            self.db.reopen_with_new_index()?;
         }
         self.db.check_place()?;
         self.db.reopen()?;
         // Before anything is written: a new commit must not make an old, refused one visible.
-        self.truncate_wal()?;
+        self.clear_wal(before)?;
         let replies = self.repair_heads()?;
         check_latest(&self.db)?;
         self.write_all()?;
         Ok(replies)
+    }
+
+    /// Sees to it that what a refused transaction has left behind the end of the WAL is never taken
+    /// for a part of it. Where the disk was merely full, what is committed there is whole, and the
+    /// next commit is written over the rest: a reader who keeps the WAL from being truncated need
+    /// not be waited for.
+    fn clear_wal(&self, before: LogFault) -> rusqlite::Result<()> {
+        match self.truncate_wal() {
+            Err(error) if is_busy(&error) && before == LogFault::Full => {
+                self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE).map(drop)
+            }
+            outcome => outcome,
+        }
     }
 
     /// Moves everything that is committed into the file, and truncates the WAL.
@@ -247,7 +266,7 @@ impl Engine {
     /// asked in any case.
     pub(super) fn write_all(&mut self) -> rusqlite::Result<()> {
         self.db.set_level(Level::Disk)?;
-        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        self.begin()?;
         self.unwritten.write(&self.db)?;
         self.db.execute_batch(PROBE)?;
         self.db.execute_batch("COMMIT")?;

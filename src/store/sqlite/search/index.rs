@@ -36,32 +36,68 @@ pub(super) fn spaced(text: &str) -> Cow<'_, str> {
     Cow::Owned(spaced)
 }
 
-/// Follows a change of a message's text, or its removal (`None`), if its words are in the index
-/// already. To be called for every row of `record` that is deleted, in the same transaction: its id
-/// may be given again.
+/// A message as it stands in the index.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) struct Indexed<'a> {
+    /// The record's id.
+    pub(in crate::store) id: i64,
+    /// The room's.
+    pub(in crate::store) room: i64,
+    /// Its text: what of it is in the index is found by its words.
+    pub(in crate::store) text: &'a str,
+}
+
+/// Follows a change of a message's text to `new`, or its removal (`None`), if its words are in the
+/// index already.
 ///
 /// # Errors
 ///
 /// What the database says.
 pub(in crate::store) fn update(
     db: &Connection,
-    record_id: i64,
-    room_id: i64,
+    old: Indexed<'_>,
+    new: Option<&str>,
+) -> rusqlite::Result<()> {
+    if old.id > indexed(db)? {
+        return Ok(());
+    }
+    let sql = "INSERT INTO word (word, rowid, place, text) VALUES ('delete', ?1, 'r' || ?2, ?3)";
+    db.prepare_cached(sql)?.execute((old.id, old.room, spaced(old.text)))?;
+    new.map_or(Ok(()), |text| put(db, Indexed { text, ..old }))
+}
+
+/// The row of a record is deleted: its id may be given again. To be called for every row of
+/// `record`, in the same transaction, with its text if it is a message.
+///
+/// # Errors
+///
+/// What the database says.
+pub(in crate::store) fn remove(
+    db: &Connection,
+    (id, room): (i64, i64),
     text: Option<&str>,
 ) -> rusqlite::Result<()> {
     let indexed = indexed(db)?;
-    if record_id > indexed {
+    if id > indexed {
         return Ok(());
     }
     if let Some(text) = text {
-        return put(db, record_id, room_id, text);
+        update(db, Indexed { id, room, text }, None)?;
     }
-    db.prepare_cached("DELETE FROM word WHERE rowid = ?1")?.execute([record_id])?;
     let sql = "SELECT coalesce(max(id), 0) FROM record WHERE id < ?1 OR id > ?1";
-    let highest: i64 = db.prepare_cached(sql)?.query_row([record_id], |row| row.get(0))?;
+    let highest: i64 = db.prepare_cached(sql)?.query_row([id], |row| row.get(0))?;
     // SQLite gives ids above the highest one that is left again: their new records are to be
     // indexed.
     if highest < indexed { meta_table::put(db, INDEXED, highest) } else { Ok(()) }
+}
+
+/// The index has words that nobody can name any more, of a damaged row: it is filled again.
+///
+/// # Errors
+///
+/// What the database says.
+pub(in crate::store) fn discard(db: &Connection) -> rusqlite::Result<()> {
+    meta_table::put(db, INDEX_VERSION, 0)
 }
 
 /// Indexes the next `budget` records, in the caller's transaction or, without one, in one of its
@@ -101,7 +137,7 @@ fn fill_inside(db: &Connection, budget: usize) -> rusqlite::Result<bool> {
         // A damaged row is left out here: the reader reports it.
         let text = row.get_ref(3)?.as_str().ok();
         if let (kind::MESSAGE, Some(text)) = (row.get(2)?, text) {
-            put(db, last, row.get(1)?, text)?;
+            put(db, Indexed { id: last, room: row.get(1)?, text })?;
         }
     }
     if last != before {
@@ -110,12 +146,16 @@ fn fill_inside(db: &Connection, budget: usize) -> rusqlite::Result<bool> {
     Ok(count == budget)
 }
 
-fn put(db: &Connection, id: i64, room: i64, text: &str) -> rusqlite::Result<()> {
-    let sql = "INSERT OR REPLACE INTO word (rowid, place, text) VALUES (?1, 'r' || ?2, ?3)";
+fn put(db: &Connection, message: Indexed<'_>) -> rusqlite::Result<()> {
+    let Indexed { id, room, text } = message;
+    let sql = "INSERT INTO word (rowid, place, text) VALUES (?1, 'r' || ?2, ?3)";
     db.prepare_cached(sql)?.execute((id, room, spaced(text))).map(drop)
 }
 
-/// The id of the last record that is indexed.
+/// The id of the last record that is indexed as texts are now: none of an index of another version.
 fn indexed(db: &Connection) -> rusqlite::Result<i64> {
+    if meta_table::get(db, INDEX_VERSION)? != Some(VERSION) {
+        return Ok(0);
+    }
     Ok(meta_table::get(db, INDEXED)?.unwrap_or(0))
 }

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use super::integers::{signed, unsigned};
 use super::read_transaction::{QueryFault, ReadTransaction};
 use super::record_row::{COLUMNS, kind};
-use crate::chat::model::limits::PAGE_BYTES_MAX;
+use crate::chat::model::limits::SEARCH_BYTES_MAX;
 use crate::chat::model::log::{Answer, LogId};
 use crate::chat::model::words::words;
 
@@ -34,8 +34,7 @@ pub(super) struct StoredSearch {
     pub(super) limit: u32,
 }
 
-/// The latest messages that contain all the words, up to the one with which they are more than
-/// [`PAGE_BYTES_MAX`].
+/// The latest messages that contain all the words: one, or as many as [`SEARCH_BYTES_MAX`] holds.
 pub(super) fn find(
     reading: &mut ReadTransaction<'_>,
     search: &StoredSearch,
@@ -52,20 +51,27 @@ pub(super) fn find(
     let mut rows = statement.query((expression, signed(search.before.unwrap_or(u64::MAX))))?;
     let (mut place, mut bytes) = (0, 0_usize);
     while let Some(row) = rows.next()? {
-        if items.len() >= limit || bytes > PAGE_BYTES_MAX {
+        if items.len() >= limit {
             next = Some(place);
             break;
         }
         let id: i64 = row.get(0)?;
-        place = unsigned(id);
         let mut found = record.query((id, kind::MESSAGE))?;
-        let Some(row) = found.next()? else { continue };
+        let Some(row) = found.next()? else {
+            place = unsigned(id);
+            continue;
+        };
         let room: i64 = row.get("room")?;
         // The row says which room it is: the index could be out of date.
         let log = search.rooms.iter().find(|(id, _)| *id == room);
         let item = log.and_then(|(_, log)| Some((*log, reading.decode(row, room)?)));
         let weight = item.as_ref().map_or(0, |(_, record)| record.weight);
         bytes = bytes.saturating_add(usize::try_from(weight).unwrap_or(usize::MAX));
+        if bytes > SEARCH_BYTES_MAX && !items.is_empty() {
+            next = Some(place);
+            break;
+        }
+        place = unsigned(id);
         items.extend(item);
     }
     Ok(Answer::Found { items, next })

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::index::{fill, update};
+use super::index::{Indexed, fill, remove, update};
 use super::*;
 use crate::chat::model::record::Body;
 use crate::store::sqlite::testing::{database, message, room, say, say_heavy};
@@ -93,7 +93,9 @@ fn what_is_written_without_spaces_is_found_by_any_part_of_it() {
 fn an_index_of_another_version_is_filled_again() {
     let (_folder, db) = stored(&["one", "天气很好", "three"]);
     db.execute("DELETE FROM meta WHERE key = 'words'", []).unwrap();
-    db.execute("UPDATE word SET place = 'r1', text = '天气很好' WHERE rowid = 2", []).unwrap();
+    let put = "INSERT INTO word (word, rowid, place, text) VALUES ('delete', 2, 'r1', ' 天  气  很  好 '); \
+               INSERT INTO word (rowid, place, text) VALUES (2, 'r1', '天气很好')";
+    db.execute_batch(put).unwrap();
     check(&db, "天气", &[]);
     assert_eq!(fill(&db, 2), Ok(true));
     check(&db, "天气", &[2]);
@@ -107,7 +109,7 @@ fn an_index_of_another_version_is_filled_again() {
 #[test]
 fn a_page_of_heavy_messages_is_short_and_the_next_goes_on() {
     let (_folder, db) = stored(&[]);
-    let weight = u32::try_from(PAGE_BYTES_MAX / 3).unwrap();
+    let weight = u32::try_from(SEARCH_BYTES_MAX / 4).unwrap();
     for text in ["a word", "a word", "a word", "a word", "a word", "a word"] {
         say_heavy(&db, 1, "ann", message(text), weight);
     }
@@ -175,10 +177,14 @@ fn pages_follow_each_other_without_a_gap() {
 }
 
 fn set(db: &Connection, id: i64, text: Option<&str>) {
-    update(db, id, 1, text).unwrap();
+    update(db, Indexed { id, room: 1, text: &text_of(db, id) }, text).unwrap();
     // What the writer does, as far as search sees it.
     let sql = "UPDATE record SET text = ?2, kind = ?2 IS NULL WHERE id = ?1";
     db.execute(sql, (id, text)).unwrap();
+}
+
+fn text_of(db: &Connection, id: i64) -> String {
+    db.query_row("SELECT text FROM record WHERE id = ?1", [id], |row| row.get(0)).unwrap()
 }
 
 fn count(db: &Connection, text: &str) -> i64 {
@@ -220,7 +226,7 @@ fn ids_that_are_given_again_are_searched_again() {
     for ids in [[2, 3, 4], [4, 3, 2]] {
         let (_folder, db) = stored(&["one", "two", "three"]);
         for id in ids {
-            update(&db, id, 1, None).unwrap();
+            remove(&db, (id, 1), Some(&text_of(&db, id))).unwrap();
             db.execute("DELETE FROM record WHERE id = ?1", [id]).unwrap();
         }
         for text in ["four", "five"] {

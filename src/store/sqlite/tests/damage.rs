@@ -44,7 +44,7 @@ fn image() -> Vec<u8> {
             let ban = RestrictionMeta { expiry, ..RestrictionMeta::default() };
             let meta = RoomMeta::Restriction(user("mal"), Restriction::Banned, Some(ban));
             harness.request(LogRequest::PutMeta { log, meta });
-            harness.request(LogRequest::PutMeta { log, meta: RoomMeta::Topic("tea".into()) });
+            harness.request(LogRequest::PutMeta { log, meta: RoomMeta::Topic("tea".into(), None) });
             assert_eq!(harness.sync(log), Ok(()));
             for number in 0..if life == 3 { 0 } else { 40 } {
                 let text = format!("{name} says {}", "word ".repeat(number));
@@ -83,7 +83,8 @@ impl Harness {
         let mut from = oldest;
         while from <= head {
             let ticket = self.ticket();
-            self.request(LogRequest::Read { ticket, query: Query::Page { log, from, to: head } });
+            let query = Query::Page { log, from, to: head, limit: u32::MAX };
+            self.request(LogRequest::Read { ticket, query });
             match self.reply() {
                 LogReply::Answer { outcome: Ok(Answer::Records { records, .. }), .. } => {
                     let last = records.last().ok_or("an empty page")?;

@@ -111,7 +111,8 @@ impl Harness {
 
     fn texts(&mut self, log: LogId) -> Vec<(u64, String)> {
         let ticket = self.ticket();
-        self.request(LogRequest::Read { ticket, query: Query::Page { log, from: 1, to: 1000 } });
+        let query = Query::Page { log, from: 1, to: 1000, limit: 1000 };
+        self.request(LogRequest::Read { ticket, query });
         let reply = self.reply();
         let LogReply::Answer { outcome: Ok(Answer::Records { records, .. }), .. } = reply else {
             panic!("{reply:?}");
@@ -138,7 +139,7 @@ fn what_was_stored_is_there_after_a_restart() {
     let ban = RestrictionMeta { by: Some(user("ann")), at: Some(3), expiry };
     let meta = [
         RoomMeta::Access { private: true, owned: true, policy: Some("quiet".into()) },
-        RoomMeta::Topic("tea".into()),
+        RoomMeta::Topic("tea".into(), None),
         RoomMeta::Member(user("ann"), Some(member)),
         RoomMeta::Restriction(user("bob"), Restriction::Banned, Some(ban)),
         RoomMeta::Restriction(user("bob"), Restriction::Reader, Some(RestrictionMeta::default())),
@@ -228,8 +229,9 @@ fn service_returns_by_itself_when_the_cause_of_a_failure_is_gone() {
     let mut harness = Harness::open(folder.path());
     let log = harness.open_room(1, "lobby", Durability::Disk);
     check_stored(&harness.append(log, message("before", None)), 1);
-    let other = rusqlite::Connection::open(folder.path().join("chinwag.db")).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(harness.texts(log), [(1, "before".to_owned())]);
+    let (file, away) = (folder.path().join("chinwag.db"), folder.path().join("away"));
+    std::fs::rename(&file, &away).unwrap();
     let refused = Appended::Refused(LogFault::Broken);
     let ticket = harness.ticket();
     let draft = message("now", Some("c"));
@@ -244,9 +246,59 @@ fn service_returns_by_itself_when_the_cause_of_a_failure_is_gone() {
     let light = harness.open_room(2, "light", Durability::Memory);
     check_stored(&harness.append(light, message("x", None)), 1);
     assert_eq!(harness.sync(log), Err(LogFault::Broken));
-    other.execute_batch("COMMIT").unwrap();
+    std::fs::rename(&away, &file).unwrap();
     assert_eq!(harness.reply(), LogReply::Health(Ok(())));
     check_stored(&harness.append(log, message("now", Some("c"))), 2);
+}
+
+#[test]
+fn a_lock_of_another_process_is_waited_for_and_refuses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut harness = Harness::open(folder.path());
+    let log = harness.open_room(1, "lobby", Durability::Disk);
+    check_stored(&harness.append(log, message("before", None)), 1);
+    let other = rusqlite::Connection::open(folder.path().join("chinwag.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let ticket = harness.ticket();
+    harness.request(LogRequest::Append { log, ticket, draft: message("now", None) });
+    // It waits by now, if it is to wait at all.
+    assert!(harness.woken.recv_timeout(Duration::from_millis(700)).is_err(), "answered too soon");
+    other.execute_batch("COMMIT").unwrap();
+    match harness.reply() {
+        LogReply::Appended { ticket: answered, outcome } => {
+            assert_eq!(answered, ticket);
+            check_stored(&outcome, 2);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(harness.metrics.trouble.value() == 0, "a lock is no trouble");
+}
+
+#[test]
+fn an_index_of_the_wal_that_was_removed_is_noticed_and_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut harness = Harness::open(folder.path());
+    let log = harness.open_room(1, "lobby", Durability::Disk);
+    check_stored(&harness.append(log, message("before", None)), 1);
+    assert_eq!(harness.texts(log), [(1, "before".to_owned())]);
+    std::fs::remove_file(folder.path().join("chinwag.db-shm")).unwrap();
+    // Another process makes an index of its own, and writes.
+    let other = rusqlite::Connection::open(folder.path().join("chinwag.db")).unwrap();
+    other.execute_batch("INSERT INTO suspension VALUES ('user eve', NULL, '')").unwrap();
+    let ticket = harness.ticket();
+    harness.request(LogRequest::Append { log, ticket, draft: message("lost", None) });
+    let told = [harness.reply(), harness.reply()];
+    let health = LogReply::Health(Err(LogFault::Broken));
+    assert!(told.contains(&health), "{told:?}");
+    let mut healthy = false;
+    while !healthy {
+        healthy = harness.reply() == LogReply::Health(Ok(()));
+    }
+    check_stored(&harness.append(log, message("after", None)), 2);
+    let texts = harness.texts(log);
+    assert_eq!(texts, [(1, "before".to_owned()), (2, "after".to_owned())]);
+    let sql = "SELECT count(*) FROM suspension WHERE who = 'user eve'";
+    assert_eq!(other.query_one(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
 }
 
 /// Fills the root of this index with zeros, in a file that nobody uses.

@@ -1,6 +1,7 @@
 //! Right requests, and each way of being wrong.
 
 mod moderation;
+mod prose;
 mod table;
 
 use proptest::prelude::*;
@@ -363,7 +364,7 @@ fn what_no_text_can_hold_is_refused_with_the_place() {
         let refused = check_refused(&text, 1003, Some("text"), words);
         assert_eq!(refused.id, Some(RequestId("\"i\"".into())));
     };
-    refused("ab\\u0000", "NUL at byte 2");
+    refused("ab\\u0000", "U+0000 at byte 2");
     refused("ab\\ud800", "surrogate pair before byte 10");
     refused("ab\\ud800\\u0041", "byte ");
     refused("\\udc00", "byte ");
@@ -411,7 +412,7 @@ fn a_message_of_a_websocket_may_hold_several_requests() {
 #[test]
 fn the_longest_right_requests_are_below_the_limit_for_requests() {
     let limits = Limits { message_bytes: 50_000, ..Limits::default() };
-    let text = "\\u0001".repeat(limits.message_bytes);
+    let text = "\\u0041".repeat(limits.message_bytes);
     let request = format!(r#"{{"op":"send","room":"lobby","text":"{text}"}}"#);
     assert!(request.len() <= request_len_max(&limits));
     parse(&request, &limits).unwrap();

@@ -1,33 +1,57 @@
 //! Replies, refusals and events as lines of text.
 
-use super::greeting::welcome;
+mod records;
+
+use self::records::{other_of, past};
+pub use self::records::{record_event, sent};
+use super::greeting::{renamed, welcome};
+use super::note;
 use super::safe::{self, put};
 use crate::chat::model::event::{Event, LeftReason, PresenceChange};
 use crate::chat::model::name::{RoomName, UserName};
-use crate::chat::model::record::{Body, Record, SharedRecord};
+use crate::chat::model::output::Request;
+use crate::chat::model::record::SharedRecord;
 use crate::chat::model::reply::{GapWhy, InboxRow, Presence, Refusal, Reply, Role};
+use crate::time::span::in_words;
 
-/// Appends the answer to a success. Nothing for a sent message, since the terminal has shown the
-/// line already.
-pub fn reply(out: &mut Vec<u8>, reply: &Reply, server: &str) {
+/// What an answer is shown with.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    /// What it answers.
+    pub request: &'a Request,
+    /// The name of the server.
+    pub server: &'a str,
+    /// The person, where the answer is about conversations.
+    pub viewer: Option<&'a UserName>,
+}
+
+/// Appends the answer to a success. What was sent is shown by [`sent`].
+pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
     match reply {
-        Reply::Welcome { user, .. } => welcome(out, server, user),
-        Reply::Joined { room, members, topic, .. } => {
+        Reply::Welcome { user, .. } if note::is_again(shown.request) => renamed(out, user),
+        Reply::Welcome { user, .. } => welcome(out, shown.server, user),
+        Reply::Joined { room, .. } if room.is_direct() => focus(out, Some(room), shown.viewer),
+        Reply::Joined { room, members, topic, role, .. } => {
             let members = count(*members, "member", "members");
-            put(out, &["-- you are in ", room.as_str(), ", ", &members, " --\n"]);
+            put(out, &["-- you are in ", room.as_str()]);
+            if *role != Role::Member {
+                put(out, &[" as ", role.name()]);
+            }
+            put(out, &[", ", &members, " --\n"]);
             if !topic.is_empty() {
                 topic_line(out, room, topic);
             }
         }
+        Reply::Inbox { rooms, .. } if note::is_aside(shown.request) => unread(out, rooms, shown),
         Reply::Inbox { rooms, .. } => inbox(out, rooms),
-        Reply::History { room, items, .. } => history(out, room, items),
+        Reply::History { room, items, .. } => {
+            history(out, room, items, note::is_aside(shown.request));
+        }
         Reply::Found { items, .. } => {
             if items.is_empty() {
                 return put(out, &["-- nothing was found --\n"]);
             }
-            for (room, record) in items {
-                past(out, room, record);
-            }
+            past(out, items.iter().map(|(room, record)| (room, record)), false);
         }
         Reply::Presence { count: here, users, .. } => {
             put(out, &["-- ", &here.to_string(), " here"]);
@@ -52,11 +76,12 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, server: &str) {
         }
         Reply::Topic { room, text } => topic_line(out, room, text),
         // That one has left is said by the event, to all of one's sessions.
-        Reply::Left { .. }
-        | Reply::Sent { .. }
-        | Reply::Pong { .. }
-        | Reply::Acked { .. }
-        | Reply::Done => {}
+        Reply::Left { .. } | Reply::Sent { .. } | Reply::Pong { .. } | Reply::Acked { .. } => {}
+        Reply::Done => {
+            put(out, &["-- "]);
+            safe::line(out, note::of(shown.request));
+            put(out, &[" --\n"]);
+        }
     }
 }
 
@@ -73,15 +98,9 @@ pub fn refusal(out: &mut Vec<u8>, refusal: &Refusal) {
         safe::line(out, hint);
     }
     if let Some(millis) = refusal.retry_after_ms {
-        put(out, &["; try again in ", &seconds(millis)]);
+        put(out, &["; try again in ", &in_words(millis)]);
     }
     put(out, &["\n"]);
-}
-
-/// Appends a record as it happens, such as `[lobby] bob: hi`.
-pub fn record_event(out: &mut Vec<u8>, room: &RoomName, record: &Record) {
-    put(out, &["[", room.as_str(), "] "]);
-    said(out, record);
 }
 
 /// Appends an event. Nothing for typing and receipts, which would only scroll the conversation
@@ -89,9 +108,7 @@ pub fn record_event(out: &mut Vec<u8>, room: &RoomName, record: &Record) {
 pub fn event(out: &mut Vec<u8>, event: &Event) {
     match event {
         Event::Replay { room, items, .. } => {
-            for record in items {
-                past(out, room, record);
-            }
+            past(out, items.iter().map(|record| (room, record)), true);
         }
         Event::Gap { room, from, to, why } => gap(out, room, to.saturating_sub(*from) + 1, *why),
         // The message that follows shows the conversation well enough.
@@ -115,76 +132,23 @@ pub fn event(out: &mut Vec<u8>, event: &Event) {
             put(out, &["-- ", what, room.as_str(), " --\n"]);
         }
         Event::Presence { room, change, .. } => presence(out, room, change),
-        Event::Live { .. } | Event::Typing { .. } | Event::Receipts { .. } => {}
+        Event::Live { .. }
+        | Event::Typing { .. }
+        | Event::Receipts { .. }
+        | Event::ReadElsewhere { .. } => {}
         Event::Drain { reconnect_after_ms, reason, .. } => {
             put(out, &["-- the server stops ("]);
             safe::line(out, reason);
-            put(out, &["); come back in ", &seconds(*reconnect_after_ms), " --\n"]);
+            put(out, &["); come back in ", &in_words(*reconnect_after_ms), " --\n"]);
         }
     }
 }
 
-fn history(out: &mut Vec<u8>, room: &RoomName, items: &[SharedRecord]) {
-    if items.is_empty() {
+fn history(out: &mut Vec<u8>, room: &RoomName, items: &[SharedRecord], is_aside: bool) {
+    if items.is_empty() && !is_aside {
         return put(out, &["-- no messages yet in ", room.as_str(), " --\n"]);
     }
-    put(out, &["-- ", room.as_str(), ", times in UTC --\n"]);
-    for record in items {
-        past(out, room, record);
-    }
-}
-
-/// A record of the past, with its time, such as `[lobby] 14:05 bob: hi`.
-fn past(out: &mut Vec<u8>, room: &RoomName, record: &Record) {
-    // Without the date: the latest messages are usually of today.
-    let minute = record.at / 60_000 % (24 * 60);
-    let time = format!("{:02}:{:02} ", minute / 60, minute % 60);
-    put(out, &["[", room.as_str(), "] ", &time]);
-    said(out, record);
-}
-
-fn said(out: &mut Vec<u8>, record: &Record) {
-    let from = record.from.as_str();
-    match &record.body {
-        Body::Message { text, data: Some(_), .. } if text.is_empty() => {
-            put(out, &[from, " sent data"]);
-        }
-        Body::Message { text, .. } => {
-            put(out, &[from, ": "]);
-            safe::text(out, text);
-        }
-        Body::Deleted => put(out, &[from, " deleted this"]),
-        Body::Edit { target, text: Some(text) } => {
-            put(out, &["* ", from, " edited ", &target.to_string(), ": "]);
-            safe::text(out, text);
-        }
-        Body::Edit { target, text: None } => {
-            put(out, &["* ", from, " edited ", &target.to_string(), ", deleted since"]);
-        }
-        Body::Deletion { target } => {
-            put(out, &["* ", from, " deleted ", &target.to_string()]);
-        }
-        Body::Reaction { target, emoji, remove } => {
-            let verb = if *remove { " takes back " } else { " reacts with " };
-            put(out, &["* ", from, verb]);
-            safe::line(out, emoji);
-            put(out, &[" to ", &target.to_string()]);
-        }
-        Body::Moderation { act, target, reason } => {
-            put(out, &["* ", from, ": ", act.name(), " ", target.as_str()]);
-            if !reason.is_empty() {
-                put(out, &[" ("]);
-                safe::line(out, reason);
-                put(out, &[")"]);
-            }
-        }
-        Body::Topic { text } if text.is_empty() => put(out, &["* ", from, " removed the topic"]),
-        Body::Topic { text } => {
-            put(out, &["* ", from, " changed the topic: "]);
-            safe::line(out, text);
-        }
-    }
-    put(out, &["\n"]);
+    past(out, items.iter().map(|record| (room, record)), false);
 }
 
 fn topic_line(out: &mut Vec<u8>, room: &RoomName, topic: &str) {
@@ -205,6 +169,35 @@ fn inbox(out: &mut Vec<u8>, rooms: &[InboxRow]) {
         }
     }
     put(out, &[" --\n"]);
+}
+
+/// Appends what is unread, and how to read it; nothing if everything was read.
+fn unread(out: &mut Vec<u8>, rooms: &[InboxRow], shown: &Shown<'_>) {
+    let mut before = "-- unread: ";
+    for row in rooms.iter().filter(|row| row.unread > 0) {
+        let other = shown.viewer.and_then(|me| other_of(&row.room, me));
+        let (what, how) = match other {
+            Some(other) => ([" from ", other], ["/msg ", other]),
+            None => ([" in ", row.room.as_str()], ["/join ", row.room.as_str()]),
+        };
+        put(out, &[before, &row.unread.to_string(), what[0], what[1]]);
+        put(out, &[" (", how[0], how[1], ")"]);
+        before = ", ";
+    }
+    if before == ", " {
+        put(out, &[" --\n"]);
+    }
+}
+
+/// Appends where the lines go that `me` types from now on: to `room`, or nowhere.
+pub fn focus(out: &mut Vec<u8>, room: Option<&RoomName>, me: Option<&UserName>) {
+    let Some(room) = room else {
+        return put(out, &["-- you are in no room now; join one with /join lobby --\n"]);
+    };
+    match me.and_then(|me| other_of(room, me)) {
+        Some(other) => put(out, &["-- what you type goes to ", other, " alone now --\n"]),
+        None => put(out, &["-- what you type goes to ", room.as_str(), " now --\n"]),
+    }
 }
 
 fn gap(out: &mut Vec<u8>, room: &RoomName, missing: u64, why: GapWhy) {
@@ -261,11 +254,6 @@ fn list<'a>(
 
 fn count(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
-}
-
-/// Milliseconds in whole seconds, rounded up.
-fn seconds(millis: u64) -> String {
-    format!("{} s", millis.div_ceil(1_000))
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::chat::model::code::Code;
-use crate::chat::model::record::Epoch;
+use crate::chat::model::command::{Command, Op};
+use crate::chat::model::limits::RECORD_OVERHEAD;
+use crate::chat::model::record::{Act, Body, Epoch, Record};
 use crate::chat::model::reply::Durability;
 
 fn user(name: &str) -> UserName {
@@ -45,7 +47,14 @@ fn check(expect: &str, render: impl FnOnce(&mut Vec<u8>)) {
 
 #[track_caller]
 fn check_reply(answer: &Reply, expect: &str) {
-    check(expect, |out| reply(out, answer, "chinwag 0.1.0"));
+    check_answer(&note::hello(false), answer, expect);
+}
+
+#[track_caller]
+fn check_answer(request: &Request, answer: &Reply, expect: &str) {
+    let ann = user("ann");
+    let shown = Shown { request, server: "chinwag 0.1.0", viewer: Some(&ann) };
+    check(expect, |out| reply(out, answer, &shown));
 }
 
 #[track_caller]
@@ -55,28 +64,118 @@ fn check_event(what: &Event, expect: &str) {
 
 #[test]
 fn what_is_said_names_room_and_speaker() {
-    let live =
-        |record: &Record, expect: &str| check(expect, |out| record_event(out, &lobby(), record));
+    let live = |record: &Record, expect: &str| {
+        check(expect, |out| record_event(out, &lobby(), record, None));
+    };
     live(&message("hi"), "[lobby] bob: hi\n");
     live(&message("\u{1b}]0;x\u{7}\nyo"), "[lobby] bob: ?]0;x?\n| yo\n");
     live(&message(""), "[lobby] bob sent data\n");
     live(&topic("tea\ntime"), "[lobby] * bob changed the topic: tea time\n");
     live(&topic(""), "[lobby] * bob removed the topic\n");
-    check("[@ann:bob] bob: psst\n", |out| record_event(out, &direct(), &message("psst")));
+    check("[@ann:bob] bob: psst\n", |out| record_event(out, &direct(), &message("psst"), None));
+}
+
+fn body(body: Body) -> Record {
+    Record { seq: 9, body, ..message("") }
 }
 
 #[test]
-fn what_was_said_names_the_time_too() {
-    let items = || vec![Arc::new(message("hi")), Arc::new(topic("tea"))];
-    let lines = "[lobby] 14:05 bob: hi\n[lobby] 14:05 * bob changed the topic: tea\n";
+fn a_message_that_something_is_done_to_is_named_by_its_words() {
+    let long = message(&"see you tomorrow at ten ".repeat(9));
+    let own = message("hi\n[lobby] eve: x");
+    let anns = Record { from: user("ann"), ..message("tea?") };
+    let edit = body(Body::Edit { target: 1, text: Some("bye".into()) });
+    let deletion = body(Body::Deletion { target: 1 });
+    let reaction = |remove| body(Body::Reaction { target: 1, emoji: "\u{1f44d}".into(), remove });
+    for (record, target, expect) in [
+        (&edit, Some(&own), "bob changed \"hi [lobby] eve: x\" to: bye"),
+        (&edit, None, "bob changed an earlier message to: bye"),
+        (&deletion, Some(&anns), "bob deleted ann's \"tea?\""),
+        (
+            &deletion,
+            Some(&long),
+            "bob deleted \"see you tomorrow at ten see you tomorrow at ten…\"",
+        ),
+        (&reaction(false), Some(&anns), "bob reacted to ann's \"tea?\" with \u{1f44d}"),
+        (&reaction(true), None, "bob took back a reaction to an earlier message: \u{1f44d}"),
+        (&reaction(false), Some(&message("")), "bob reacted to a message of bob with \u{1f44d}"),
+    ] {
+        let expect = format!("[lobby] * {expect}\n");
+        check(&expect, |out| record_event(out, &lobby(), record, target));
+    }
+}
+
+#[test]
+fn the_longest_quote_fits_the_weight_of_the_least_record() {
+    let name = "n".repeat(32);
+    let room = RoomName::direct(&user(&name), &user(&name));
+    let longest = Record { from: user(&name), ..message(&"\u{1f44d}".repeat(99)) };
+    for change in [
+        Body::Reaction { target: 1, emoji: "".into(), remove: true },
+        Body::Deletion { target: 1 },
+        Body::Edit { target: 1, text: Some("".into()) },
+    ] {
+        let mut out = Vec::new();
+        record_event(&mut out, &room, &body(change), Some(&longest));
+        let weight = RECORD_OVERHEAD + room.as_str().len() + "bob".len();
+        assert!(out.len() <= weight, "{} of {weight}", out.len());
+    }
+}
+
+#[test]
+fn an_act_says_who_did_what_to_whom_for_how_long_and_why() {
+    let at = message("").at;
+    let act = |act, reason: &str, expect: &str| {
+        let what = Body::Moderation { act, target: user("eve"), reason: reason.into() };
+        let expect = format!("[lobby] * eve {expect}\n");
+        check(&expect, |out| record_event(out, &lobby(), &body(what), None));
+    };
+    let soon = Some(at + 600_000);
+    act(Act::Mute { until: soon }, "spam", "was muted for 10 minutes by bob: spam");
+    act(Act::Mute { until: None }, "", "was muted by bob");
+    act(Act::Ban { until: Some(at + 86_400_000) }, "a\nb", "was banned for 1 day by bob: a b");
+    act(Act::Kick, "spam", "was removed by bob: spam");
+    act(Act::Unmute, "", "may speak again: the mute was ended by bob");
+    act(Act::Unban, "", "may come back: the ban was ended by bob");
+    act(Act::Role(Role::Moderator), "", "was made a moderator by bob");
+    act(Act::Role(Role::Owner), "", "was made an owner by bob");
+}
+
+#[test]
+fn what_was_said_names_the_day_and_the_time_too() {
+    let at = |at, record: Record| Arc::new(Record { at, ..record });
+    let (evening, morning) = (1_763_675_940_000, 1_763_676_300_000);
+    let items =
+        || vec![at(evening, message("hi")), at(evening, topic("tea")), at(morning, message("yo"))];
+    let lines = "-- Thursday 2025-11-20, times in UTC --\n\
+                 [lobby] 21:59 bob: hi\n[lobby] 21:59 * bob changed the topic: tea\n\
+                 [lobby] 22:05 bob: yo\n";
     check_event(&Event::Replay { room: lobby(), items: items(), to: 2 }, lines);
     let history =
         |items| Reply::History { room: lobby(), epoch: Epoch(1), items, oldest: 1, more: false };
-    check_reply(&history(items()), &format!("-- lobby, times in UTC --\n{lines}"));
+    check_reply(&history(items()), lines);
     check_reply(&history(Vec::new()), "-- no messages yet in lobby --\n");
-    let midnight = Record { at: 86_400_000, ..message("hi") };
-    let replay = Event::Replay { room: lobby(), items: vec![Arc::new(midnight)], to: 2 };
-    check_event(&replay, "[lobby] 00:00 bob: hi\n");
+    check_answer(&note::aside(Op::History), &history(Vec::new()), "");
+    let (late, midnight) = (at(86_399_999, message("hi")), at(86_400_000, message("hi")));
+    let replay = Event::Replay { room: lobby(), items: vec![late, midnight], to: 2 };
+    check_event(
+        &replay,
+        "-- Thursday 1970-01-01, times in UTC --\n[lobby] 23:59 bob: hi\n\
+         -- Friday 1970-01-02, times in UTC --\n[lobby] 00:00 bob: hi\n",
+    );
+}
+
+#[test]
+fn who_reads_it_for_the_first_time_sees_a_message_as_it_is_now() {
+    let items = vec![
+        Arc::new(Record { seq: 1, body: Body::Deleted, ..message("") }),
+        Arc::new(body(Body::Deletion { target: 1 })),
+    ];
+    let history = Reply::History { room: lobby(), epoch: Epoch(1), items, oldest: 1, more: false };
+    check_reply(
+        &history,
+        "-- Thursday 2025-11-20, times in UTC --\n[lobby] 14:05 * a message of bob was deleted\n",
+    );
 }
 
 #[test]
@@ -87,15 +186,16 @@ fn a_room_says_who_is_there() {
         seq: 1,
         oldest: 1,
         durable: Durability::Memory,
-        role: Role::Member,
+        role: if members == 1 { Role::Owner } else { Role::Member },
         read: 0,
         recv: 0,
         members,
         v: 1,
         topic: topic.into(),
         reset: false,
+        marks: Vec::new(),
     };
-    check_reply(&joined("", 1), "-- you are in lobby, 1 member --\n");
+    check_reply(&joined("", 1), "-- you are in lobby as owner, 1 member --\n");
     check_reply(
         &joined("tea\u{202e}", 2),
         "-- you are in lobby, 2 members --\n-- topic of lobby: tea? --\n",
@@ -125,7 +225,6 @@ fn what_a_terminal_has_no_place_for_is_not_said() {
     check_event(&Event::Receipts { room: lobby(), read: Vec::new() }, "");
     check_event(&Event::Live { room: lobby(), seq: 1 }, "");
     check_event(&Event::Joined { room: direct(), epoch: Epoch(1), seq: 0 }, "");
-    check_reply(&Reply::Done, "");
     check_reply(&Reply::Pong { time: 1 }, "");
 }
 
@@ -148,7 +247,7 @@ fn what_happened_to_a_room_is_said() {
     check_reply(&topic(""), "-- lobby has no topic --\n");
     check_event(
         &Event::Drain { reconnect_after_ms: 7_350, window_ms: 20_000, reason: "restart" },
-        "-- the server stops (restart); come back in 8 s --\n",
+        "-- the server stops (restart); come back in 8 seconds --\n",
     );
 }
 
@@ -175,6 +274,37 @@ fn the_inbox_counts_what_is_unread() {
 }
 
 #[test]
+fn who_comes_back_is_told_what_is_unread_and_how_to_read_it() {
+    let row = |room, unread| InboxRow {
+        room,
+        epoch: Epoch(1),
+        seq: 9,
+        recv: 0,
+        read: 0,
+        unread,
+        last: None,
+    };
+    let inbox = |rooms| Reply::Inbox { rev: 1, rooms, more: false, invitations: Vec::new() };
+    let aside = note::aside(Op::Rooms);
+    check_answer(
+        &aside,
+        &inbox(vec![row(lobby(), 3), row(direct(), 1)]),
+        "-- unread: 3 in lobby (/join lobby), 1 from bob (/msg bob) --\n",
+    );
+    check_answer(&aside, &inbox(vec![row(lobby(), 0)]), "");
+    check_answer(&aside, &inbox(Vec::new()), "");
+}
+
+#[test]
+fn what_has_no_data_to_show_says_what_was_done() {
+    let invite = Command::Invite { room: "den".into(), user: "bob".into(), reason: "".into() };
+    check_answer(&note::typed(Op::Invite, &invite), &Reply::Done, "-- bob is invited to den --\n");
+    let away = Command::Status { away: true };
+    let said = "-- you are shown as away; /back ends it --\n";
+    check_answer(&note::typed(Op::Status, &away), &Reply::Done, said);
+}
+
+#[test]
 fn a_refusal_says_what_helps() {
     let refusal = |refusal: &Refusal, expect| check(expect, |out| super::refusal(out, refusal));
     refusal(&Refusal::new(Code::NoSuchRoom, "there is no such room"), "! there is no such room\n");
@@ -186,6 +316,6 @@ fn a_refusal_says_what_helps() {
     );
     refusal(
         &Refusal::new(Code::RateLimited, "too fast").retry_after_ms(1_001),
-        "! too fast; try again in 2 s\n",
+        "! too fast; try again in 2 seconds\n",
     );
 }

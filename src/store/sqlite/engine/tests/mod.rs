@@ -272,10 +272,10 @@ fn metadata_is_written_with_the_first_record_after_it_and_with_its_own() {
     let mut harness = Harness::new();
     let log = harness.room(1, "lobby", Durability::Disk);
     harness.engine.queue_meta([Op::PutMeta(log, member(3)), Op::PutMeta(log, member(4))]);
-    let draft = Draft { meta: vec![RoomMeta::Topic("tea".into())], ..said("hi", None) };
+    let draft = Draft { meta: vec![RoomMeta::Topic("tea".into(), None)], ..said("hi", None) };
     check_stored(&harness.append(log, draft), 1);
     let harness = harness.restart();
-    assert_eq!(harness.rooms[0].meta[1..], [RoomMeta::Topic("tea".into()), member(4)]);
+    assert_eq!(harness.rooms[0].meta[1..], [RoomMeta::Topic("tea".into(), None), member(4)]);
 }
 
 #[test]

@@ -1,0 +1,178 @@
+//! `ack`: how far a user has received and read, which is told when it is kept.
+
+use std::time::Duration;
+
+use super::faults::refusal_of;
+use super::membership::put_member;
+use super::{Answer, Chat, resume_deferred};
+use crate::chat::context::Timer;
+use crate::chat::keys::{MembershipKey, RoomKey};
+use crate::chat::model::log::{LogFault, LogRequest};
+use crate::chat::model::reply::{Refusal, Reply};
+use crate::chat::pending::{PendingOp, Requester, WrittenMarks};
+use crate::chat::rooms::{Marks, WaitingAck, not_member};
+use crate::net::ConnId;
+
+/// The least time between two batches of marks: those of a busy room are many, and each replaces
+/// the one before. Who reads now and then is not kept waiting.
+const SAVE_EVERY: Duration = Duration::from_millis(250);
+
+/// Moves the user's marks in a room forward; lower values are ignored. In a stored room it is
+/// answered, and told to others, when it is kept.
+///
+/// # Errors
+///
+/// Those of finding the room, [`Code::EpochChanged`](crate::chat::Code::EpochChanged), and
+/// [`Code::SeqUnavailable`](crate::chat::Code::SeqUnavailable) for a seq that the log has not
+/// reached.
+pub(super) fn ack(
+    chat: &mut Chat,
+    by: &mut Requester,
+    (name, epoch): (&str, Option<&str>),
+    (recv, read): (Option<u64>, Option<u64>),
+) -> Result<Answer, Refusal> {
+    let (key, membership) = chat.lookup().find_membership(by.user, name)?;
+    let room = &chat.rooms[key];
+    room.check_epoch(epoch)?;
+    room.check_reached("recv", recv.unwrap_or(0))?;
+    room.check_reached("read", read.unwrap_or(0))?;
+    let read = read.unwrap_or(0);
+    let asked = Marks { recv: recv.unwrap_or(0).max(read), read };
+    if chat.rooms[membership].marks().max(asked) == chat.rooms[membership].marks() {
+        return Ok(Answer::Now(acked(chat, key, membership)));
+    }
+    if !room.is_stored() {
+        let conn = by.conn;
+        apply(chat, membership, asked, |other, _| other == conn);
+        return Ok(Answer::Now(acked(chat, key, membership)));
+    }
+    gather(chat, by, membership, asked);
+    Ok(Answer::Later)
+}
+
+/// The marks go to the log with those of others.
+fn gather(chat: &mut Chat, by: &mut Requester, membership: MembershipKey, asked: Marks) {
+    let (conn, is_quiet) = (by.conn, by.request.id.is_none());
+    let unkept = &mut chat.rooms.unkept;
+    let entry = unkept.gathered.entry(membership).or_default();
+    entry.marks = entry.marks.max(asked);
+    let mut acks = entry.acks.iter_mut();
+    let joined = acks.find(|ack| is_quiet && ack.is_quiet && ack.conn == conn);
+    if let Some(ack) = joined {
+        ack.read = ack.read.max(asked.read);
+    } else {
+        let ticket = chat.begin(PendingOp::Ack { by: by.take() });
+        let ack = WaitingAck { ticket, conn, read: asked.read, is_quiet };
+        let entry = chat.rooms.unkept.gathered.entry(membership).or_default();
+        entry.acks.push(ack);
+    }
+    if chat.context.stopping {
+        // There may be no later any more.
+        save(chat);
+    } else if chat.rooms.unkept.gathered.len() == 1 {
+        arm(chat);
+    }
+}
+
+/// Has what is gathered saved in time.
+fn arm(chat: &mut Chat) {
+    let now = chat.context.now.tick;
+    let deadline = now.max(chat.rooms.unkept.saved_at.after(SAVE_EVERY));
+    chat.context.wheel.arm(deadline, Timer::SaveReceipts);
+}
+
+/// Hands the gathered marks to the logs: one request to sync for each room.
+pub(in crate::chat) fn save(chat: &mut Chat) {
+    let gathered = std::mem::take(&mut chat.rooms.unkept.gathered);
+    if gathered.is_empty() {
+        return;
+    }
+    chat.rooms.unkept.saved_at = chat.context.now.tick;
+    let mut by_room: Vec<(RoomKey, WrittenMarks)> = Vec::new();
+    for (membership, asked) in gathered {
+        let Some(room) = chat.rooms.memberships.get(membership).map(|row| row.room) else {
+            // It has ended meanwhile.
+            asked.acks.into_iter().for_each(|ack| answer(chat, ack, Err(not_member())));
+            continue;
+        };
+        chat.rooms.unkept.begin(membership, asked.marks);
+        if put_member(chat, membership) {
+            by_room.push((room, (membership, asked.marks, asked.acks)));
+        } else {
+            // An act of moderation about the member is under way.
+            chat.rooms.unkept.gathered.insert(membership, asked);
+        }
+    }
+    if !chat.rooms.unkept.gathered.is_empty() {
+        arm(chat);
+    }
+    by_room.sort_by_key(|&(room, _)| room);
+    let mut rest = by_room.into_iter().peekable();
+    while let Some((room, first)) = rest.next() {
+        let mut written = vec![first];
+        while let Some((_, next)) = rest.next_if(|&(other, _)| other == room) {
+            written.push(next);
+        }
+        let log = chat.rooms[room].log;
+        let ticket = chat.begin(PendingOp::Marks { room, written });
+        chat.context.requests.push_back(LogRequest::Sync { log, ticket });
+    }
+}
+
+/// Marks of a room are kept, or could not be.
+pub(in crate::chat) fn on_synced(
+    chat: &mut Chat,
+    room: RoomKey,
+    written: Vec<WrittenMarks>,
+    outcome: Result<(), LogFault>,
+) {
+    for (membership, marks, acks) in written {
+        let is_member = chat.rooms.memberships.get(membership).is_some();
+        if outcome.is_ok() && is_member {
+            chat.rooms.unkept.end(membership, marks);
+            let has_read = |conn, read| acks.iter().any(|ack| ack.conn == conn && ack.read == read);
+            apply(chat, membership, marks, has_read);
+        }
+        // If they could not be, the store writes them when it can; nobody is told before.
+        let refusal = outcome.err().map(refusal_of);
+        let refusal = refusal.or_else(|| (!is_member).then(not_member));
+        for ack in acks {
+            answer(chat, ack, refusal.clone().map_or_else(|| Ok((room, membership)), Err));
+        }
+    }
+}
+
+fn answer(chat: &mut Chat, ack: WaitingAck, outcome: Result<(RoomKey, MembershipKey), Refusal>) {
+    let Some(PendingOp::Ack { by }) = chat.finish(ack.ticket) else { return };
+    let result = outcome.map(|(room, membership)| Answer::Now(acked(chat, room, membership)));
+    chat.answer(by, result);
+    resume_deferred(chat, ack.conn);
+}
+
+/// The marks are kept: they are the user's, and are told, but not to a connection that has said so
+/// itself.
+fn apply(
+    chat: &mut Chat,
+    membership: MembershipKey,
+    marks: Marks,
+    has_read: impl Fn(ConnId, u64) -> bool,
+) {
+    let rev = chat.context.next_rev();
+    let row = &mut chat.rooms[membership];
+    let had = row.marks();
+    let marks = had.max(marks);
+    if marks == had {
+        return;
+    }
+    (row.recv, row.read, row.rev) = (marks.recv, marks.read, rev);
+    // Only reading is told; receiving is the client's own affair.
+    if marks.read != had.read {
+        chat.ephemeral_mut().read_on(membership);
+        chat.ephemeral_mut().tell_own(membership, |conn| has_read(conn, marks.read));
+    }
+}
+
+fn acked(chat: &Chat, room: RoomKey, membership: MembershipKey) -> Reply {
+    let Marks { recv, read } = chat.rooms[membership].marks();
+    Reply::Acked { room: chat.rooms[room].name.clone(), recv, read }
+}

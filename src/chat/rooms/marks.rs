@@ -1,0 +1,84 @@
+//! Marks on their way to the log: how far users say that they have received and read, which counts
+//! when it is kept, and not before.
+//!
+//! ```text
+//!  ack ─▶ gathered ─ PutMeta, Sync ─▶ being written ─ Synced ─▶ the membership's marks, told
+//! ```
+//!
+//! So what anybody is told of a mark is what a crash cannot take back.
+
+use std::collections::BTreeMap;
+
+use crate::chat::keys::MembershipKey;
+use crate::chat::model::log::Ticket;
+use crate::net::ConnId;
+use crate::time::Tick;
+
+/// How far a user has received and read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::chat) struct Marks {
+    pub recv: u64,
+    pub read: u64,
+}
+
+/// One `ack` that waits until its marks are kept.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::chat) struct WaitingAck {
+    pub ticket: Ticket,
+    pub conn: ConnId,
+    /// Up to which seq it said that the user has read.
+    pub read: u64,
+    /// Nobody is answered: a later one of the connection joins it.
+    pub is_quiet: bool,
+}
+
+/// Marks that were asked for and are to be written, and who waits for that.
+#[derive(Debug, Default)]
+pub(in crate::chat) struct AskedMarks {
+    pub marks: Marks,
+    pub acks: Vec<WaitingAck>,
+}
+
+/// All marks that are not kept yet.
+#[derive(Debug, Default)]
+pub(in crate::chat) struct UnkeptMarks {
+    /// To be written with the next batch.
+    pub gathered: BTreeMap<MembershipKey, AskedMarks>,
+    /// Handed to the logs, which have not answered yet, or could not write them then.
+    writing: BTreeMap<MembershipKey, Marks>,
+    /// When the last batch was handed over.
+    pub saved_at: Tick,
+}
+
+impl Marks {
+    /// The higher of both.
+    pub(in crate::chat) fn max(self, other: Self) -> Self {
+        Self { recv: self.recv.max(other.recv), read: self.read.max(other.read) }
+    }
+}
+
+impl UnkeptMarks {
+    /// The highest that was asked for of a membership, if it is not kept yet.
+    pub(in crate::chat) fn of(&self, key: MembershipKey) -> Marks {
+        let gathered = self.gathered.get(&key).map(|asked| asked.marks).unwrap_or_default();
+        gathered.max(self.writing.get(&key).copied().unwrap_or_default())
+    }
+
+    /// These are handed to the logs.
+    pub(in crate::chat) fn begin(&mut self, key: MembershipKey, marks: Marks) {
+        let writing = self.writing.entry(key).or_default();
+        *writing = writing.max(marks);
+    }
+
+    /// The logs have these: whoever writes the membership need not mind them any more.
+    pub(in crate::chat) fn end(&mut self, key: MembershipKey, marks: Marks) {
+        if self.writing.get(&key).is_some_and(|writing| writing.max(marks) == marks) {
+            self.writing.remove(&key);
+        }
+    }
+
+    /// The membership has ended. Who waits for its marks is answered with the next batch.
+    pub(super) fn forget(&mut self, key: MembershipKey) {
+        self.writing.remove(&key);
+    }
+}

@@ -1,0 +1,202 @@
+//! How far users have read: kept before it is told, and told to whom it concerns.
+
+use super::super::model::log::{LogFault, MemberMeta, RoomMeta};
+use super::super::model::reply::{ReadMarks, Role};
+use super::stored::{harness, say_many};
+use super::*;
+use crate::chat::model::limits::RESUME_MARKS_MAX;
+
+fn ack(read: u64) -> Command<'static> {
+    Command::Ack { room: "lobby".into(), recv: None, read: Some(read), epoch: None }
+}
+
+/// The receipts that a connection is told.
+fn receipts(said: &[Output], number: usize) -> Vec<String> {
+    let mut lines = heard(said, number);
+    lines.retain(|line| line.contains("receipt"));
+    lines
+}
+
+#[test]
+fn a_mark_is_told_when_it_is_kept_and_not_before() {
+    let (mut harness, shelf) = harness(4);
+    for (number, name) in [(0, "ann"), (1, "bob"), (2, "bob")] {
+        harness.hello(number, name);
+        harness.join(number, "lobby");
+    }
+    say_many(&mut harness, 0, 3);
+    harness.wait(5_000);
+    shelf.0.borrow_mut().slow = true;
+    harness.run(1, ack(2));
+    let mut said = harness.run(1, Command::Rooms { since: None });
+    said.extend(harness.run(2, Command::Rooms { since: None }));
+    said.extend(harness.wait(5_000));
+    let read = |number: usize, said: &[Output]| {
+        let lines = heard(said, number);
+        let read = |line: &String| line.contains("Inbox").then(|| line.contains("read: 2"));
+        (lines.iter().filter_map(read).collect::<Vec<_>>(), receipts(said, number))
+    };
+    assert_eq!(read(0, &said), (vec![], vec![]));
+    assert_eq!(read(1, &said), (vec![], vec![]), "who asks behind an ack waits for it");
+    assert_eq!(read(2, &said), (vec![false], vec![]));
+    shelf.0.borrow_mut().slow = false;
+    let mut said = harness.settle();
+    assert_eq!(heard(&said, 1)[0], "Acked { room: \"lobby\", recv: 2, read: 2 }");
+    assert_eq!(read(1, &said), (vec![true], vec![]));
+    assert_eq!(read(2, &said).1, ["own receipt 2"]);
+    said = harness.wait(2_000);
+    assert_eq!(receipts(&said, 0), ["receipts [(\"bob\", 2)]"]);
+    assert_eq!(receipts(&said, 1), [""; 0]);
+}
+
+#[test]
+fn a_mark_that_cannot_be_kept_is_refused_and_told_to_nobody() {
+    let (mut harness, shelf) = harness(4);
+    for (number, name) in [(0, "ann"), (1, "bob"), (2, "bob")] {
+        harness.hello(number, name);
+        harness.join(number, "lobby");
+    }
+    say_many(&mut harness, 0, 3);
+    harness.wait(5_000);
+    shelf.0.borrow_mut().fault = Some(LogFault::Full);
+    harness.run(1, ack(3));
+    let said = harness.wait(2_000);
+    assert_eq!(heard(&said, 1), ["no 5005"]);
+    assert_eq!((receipts(&said, 0), receipts(&said, 2)), (vec![], vec![]));
+    shelf.0.borrow_mut().fault = None;
+    harness.run(1, ack(3));
+    let said = harness.wait(2_000);
+    assert_eq!(heard(&said, 1), ["Acked { room: \"lobby\", recv: 3, read: 3 }"]);
+    assert_eq!(receipts(&said, 2), ["own receipt 3"]);
+}
+
+#[test]
+fn no_other_change_of_a_membership_takes_a_mark_back() {
+    let (mut harness, shelf) = harness(4);
+    harness.hello(0, "ann");
+    let create =
+        Command::Create { room: "lobby".into(), topic: None, private: false, policy: None };
+    harness.run(0, create);
+    harness.hello(1, "bob");
+    harness.join(1, "lobby");
+    say_many(&mut harness, 0, 3);
+    harness.wait(5_000);
+    shelf.0.borrow_mut().slow = true;
+    harness.run(1, ack(3));
+    harness.wait(1_000);
+    let role = Command::Moderate {
+        room: "lobby".into(),
+        user: "bob".into(),
+        command: model::command::ModerationCommand::Role(Role::Moderator),
+        reason: "".into(),
+        weight: 0,
+    };
+    harness.run(0, role);
+    shelf.0.borrow_mut().slow = false;
+    let mut said = harness.settle();
+    said.extend(harness.wait(2_000));
+    assert_eq!(heard(&said, 1)[0], "Acked { room: \"lobby\", recv: 3, read: 3 }");
+    let bob = UserName::parse("bob").unwrap();
+    let shelf = shelf.0.borrow();
+    let kept = shelf.meta.iter().rev().find_map(|meta| match meta {
+        RoomMeta::Member(user, member) if *user == bob => *member,
+        _ => None,
+    });
+    assert_eq!(kept, Some(MemberMeta { role: Role::Moderator, recv: 3, read: 3, joined: 0 }));
+}
+
+#[test]
+fn what_is_read_on_one_device_is_told_on_the_others_at_once_in_rooms_of_any_size() {
+    for users in [2, 60] {
+        let mut harness = Harness::with_lobby(Limits::default(), users);
+        // One that is in the room, and one that only knows of it.
+        harness.hello(100, "u1");
+        harness.join(100, "lobby");
+        harness.hello(101, "u1");
+        say_many(&mut harness, 0, 3);
+        harness.wait(5_000);
+        let said = harness.run(1, ack(2));
+        for number in [100, 101] {
+            assert_eq!(receipts(&said, number), ["own receipt 2"], "{users} users");
+        }
+        let later = harness.wait(5_000);
+        for number in [1, 100, 101] {
+            assert_eq!(receipts(&later, number), [""; 0], "{users} users");
+        }
+        assert_eq!(receipts(&said, 1), [""; 0]);
+        assert_eq!(receipts(&harness.run(100, ack(1)), 1), [""; 0], "it does not go back");
+        // A slow one is told when it is in step again.
+        harness.chat.handle_blocked(conn(100), Limits::default().outbound_soft);
+        assert_eq!(receipts(&harness.run(1, ack(3)), 100), [""; 0]);
+        harness.chat.handle_drained(harness.now, conn(100));
+        assert!(receipts(&harness.settle(), 100).contains(&"own receipt 3".to_owned()));
+    }
+}
+
+#[test]
+fn others_marks_come_with_a_join_and_with_each_resumed_room_where_they_are_told_at_all() {
+    for (users, is_told) in [(49, true), (60, false)] {
+        let mut harness = Harness::with_lobby(Limits::default(), users);
+        say_many(&mut harness, 0, 3);
+        harness.run(1, ack(2));
+        let epoch = harness.chat.rooms.table.iter().next().unwrap().1.epoch;
+        let mine = |marks: &ReadMarks| {
+            marks.iter().map(|(name, read)| format!("{name} {read}")).collect::<Vec<_>>()
+        };
+        let expect: &[&str] = if is_told { &["u1 2"] } else { &[] };
+        harness.hello(100, "u0");
+        let said = harness.join(100, "lobby");
+        let Some(Output::Reply { result: Ok(Reply::Joined { marks, .. }), .. }) = said.first()
+        else {
+            panic!("{said:?}");
+        };
+        assert_eq!(mine(marks), expect);
+        let said = harness.hello_with(101, Some("u0"), Some(("gone", &[("lobby", epoch, 3)])));
+        let Some(Output::Reply { result: Ok(Reply::Welcome { rooms, .. }), .. }) = said.first()
+        else {
+            panic!("{said:?}");
+        };
+        assert_eq!(mine(&rooms[0].2), expect);
+    }
+}
+
+#[test]
+fn marks_that_are_too_many_for_a_welcome_are_told_afterwards() {
+    let mut harness = Harness::new(Limits::default());
+    let rooms: Vec<String> = (0..30).map(|number| format!("r{number}")).collect();
+    for number in 0..20 {
+        harness.hello(number, &format!("u{number}"));
+        for room in &rooms {
+            harness.join(number, room);
+        }
+    }
+    for room in &rooms {
+        harness.run(0, message(Target::Room(room.as_str().into()), "hi", None));
+        for number in 1..20 {
+            let room = room.as_str().into();
+            let ack = Command::Ack { room, recv: None, read: Some(1), epoch: None };
+            harness.run(number, ack);
+        }
+    }
+    harness.wait(5_000);
+    let epoch = |room: &String| {
+        let key = harness.chat.rooms.named(room).unwrap();
+        harness.chat.rooms[key].epoch
+    };
+    let positions: Vec<_> = rooms.iter().map(|room| (&**room, epoch(room), 1)).collect();
+    let said = harness.hello_with(60, Some("u0"), Some(("gone", &positions)));
+    let Some(Output::Reply { result: Ok(Reply::Welcome { rooms: told, .. }), .. }) = said.first()
+    else {
+        panic!("no welcome");
+    };
+    let in_welcome = told.iter().filter(|(.., marks)| marks.len() == 19).count();
+    assert_eq!(in_welcome, RESUME_MARKS_MAX / 19);
+    assert!(heard(&said, 60).contains(&"wake".to_owned()));
+    let mut afterwards = Vec::new();
+    while afterwards.len() < 2 * (rooms.len() - in_welcome) {
+        harness.chat.handle_drained(harness.now, conn(60));
+        let told = receipts(&harness.settle(), 60);
+        assert!(!told.is_empty(), "{afterwards:?}");
+        afterwards.extend(told);
+    }
+}

@@ -1,0 +1,50 @@
+/** Asks before what the user could not take back: leaving a room that does not let everybody in, unsent messages. */
+import { $, bdi } from "/dom.js";
+
+let confirmed = () => {};
+
+/** Asks; the button named `label` does `act()`. */
+export function ask(title, text, label, act) {
+	$("asking-title").replaceChildren(...title);
+	$("asking-text").textContent = text;
+	$("asking-go").textContent = label;
+	confirmed = act;
+	$("asking").showModal();
+}
+
+$("asking-form").addEventListener("submit", (event) => {
+	event.preventDefault();
+	$("asking").close();
+	confirmed();
+});
+$("asking-cancel").addEventListener("click", () => $("asking").close());
+
+/** The refusal to leave messages behind that nobody could read any more names their number. */
+const messagesIn = ({ code, data }) => (code === 3004 ? (data.messages ?? 0) : 0);
+
+/**
+ * Returns the function that leaves a room. `members(room)` asks the server for `{users, more}`, `leave(room, more)` leaves, `me()`
+ * is the user, `fail(error)` reports a refusal.
+ */
+export function leaving({ members, leave, me, fail }) {
+	async function go(room, more) {
+		try {
+			await leave(room, more);
+		} catch (error) {
+			const messages = messagesIn(error);
+			if (more || !messages) return fail(error);
+			const what = messages === 1 ? "its only message" : `its ${messages.toLocaleString("en")} messages`;
+			const text = `You are its last member. If you leave, the room and ${what} are deleted for good. Nobody can bring them back.`;
+			ask(["Delete ", bdi(room.name), "?"], text, "Leave and delete", () => go(room, { close: true }));
+		}
+	}
+
+	return async (room) => {
+		// A room with an owner may be one that others open; from others one can come back by oneself.
+		const { users, more } = room.direct ? { users: [] } : await members(room).catch(() => ({ users: [], more: true }));
+		const isOwned = more || users.some(([, role]) => role === "owner");
+		const isAlone = !more && users.every(([name]) => name === me());
+		if (!isOwned || isAlone) return go(room);
+		ask(["Leave ", bdi(room.name), "?"], "You get no more of its messages. To come back you may need an invitation.", "Leave", () => go(room));
+	};
+}

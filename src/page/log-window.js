@@ -1,0 +1,147 @@
+/** The windows on the logs of rooms: which entries are there to be shown, and how others are fetched. */
+import { cached } from "/dom.js";
+
+/** Entries kept of the open room; others are fetched again. */
+const SHOWN_MAX = 400;
+/** Entries in one fetch, and kept of each other room. */
+const PAGE = 60;
+
+/** A window on the log of a room. `more`: there are older entries; `atHead`: it reaches to the newest. */
+export class View {
+	entries = [];
+	/** Edits, deletions and reactions that came after the end of the window. */
+	later = [];
+	more = true;
+	atHead = true;
+	loading = null;
+	newFrom = 0;
+	/** What ended our membership, if anything did. */
+	ended = null;
+}
+
+/**
+ * Keeps the windows. `history(name, where)` asks the server, `me()` is the user; `isOpen(room)`, `isFollowing()` and `isWatched()`
+ * say what the user looks at; `draw()` is called after each change, `fail(error)` after a refusal.
+ */
+export function logWindows({ history, me, isOpen, isFollowing, isWatched, draw, fail }) {
+	const views = new WeakMap();
+	const view = (room) => cached(views, room, () => new View());
+
+	function note(room, text, ev = "note") {
+		view(room).entries.push({ ev, text, at: Date.now(), epoch: room.epoch });
+		draw();
+	}
+
+	/** Cuts one end off a window that has grown too large. */
+	function trim(room, end) {
+		const shown = view(room);
+		const most = isOpen(room) ? SHOWN_MAX : PAGE;
+		const over = shown.entries.length - most;
+		if (over <= 0) return;
+		if (end === "newest") {
+			shown.entries.splice(most);
+			shown.atHead = false;
+		} else {
+			shown.entries.splice(0, over);
+			shown.more = shown.entries[0].epoch === room.epoch;
+		}
+	}
+
+	function record({ room, item }) {
+		const shown = view(room);
+		const away = !isOpen(room) || !isFollowing();
+		// The window of a reader far above stays; newer entries are fetched on the way down.
+		if (isOpen(room) && away && shown.entries.length >= SHOWN_MAX) shown.atHead = false;
+		if (shown.atHead) {
+			shown.entries.push({ ...item, epoch: room.epoch });
+			trim(room, "oldest");
+		} else if (item.ev !== "message" && item.target) {
+			shown.later.push(item);
+			if (shown.later.length > SHOWN_MAX) shown.later.shift();
+		}
+		if (!shown.newFrom && item.ev === "message" && item.from !== me() && (away || !isWatched())) shown.newFrom = item.seq;
+		draw();
+	}
+
+	function gap({ room, from, to, why }) {
+		// Too many for a replay: the window restarts here.
+		if (why === "limit") return restart(room);
+		const what = from === to ? `Message ${from} is` : `Messages ${from}–${to} are`;
+		note(room, `${what} ${why === "pruned" ? "no longer stored" : "missing"}.`);
+	}
+
+	function reset({ room, seq }) {
+		Object.assign(view(room), { newFrom: 0, more: false, atHead: true, loading: null });
+		const cause = room.durable === "memory" ? "The server restarted" : "The server went back to an earlier state";
+		note(room, `${cause}. Messages above this line may no longer be stored.`, "reset");
+		if (seq > 0) older(room, seq + 1);
+	}
+
+	const restart = (room) => Object.assign(view(room), new View());
+
+	/** We are no longer in the room. Of its window there remains what says so, and what could not be sent. */
+	function end(room, how) {
+		const shown = view(room);
+		const act = [...shown.entries, ...shown.later].findLast(({ act, target }) => target === me() && (act === "kick" || act === "ban"));
+		const notes = shown.entries.filter(({ ev }) => ev === "unsent");
+		const ended = { ...act, ev: "ended", room: room.name, at: act?.at ?? Date.now(), epoch: room.epoch, ...how };
+		Object.assign(shown, new View(), { entries: [...notes, ended], more: false, ended });
+		draw();
+		return ended;
+	}
+
+	/** Fetches the page before the window, after a reset the newest one. */
+	function older(room, before) {
+		const shown = view(room);
+		if (room.epoch === null || (before === undefined && !shown.more)) return;
+		const first = shown.entries.find((entry) => entry.seq && entry.epoch === room.epoch)?.seq;
+		load(room, { before: before ?? first ?? room.seq + 1 }, (items, more) => {
+			const line = shown.entries.findLastIndex((entry) => entry.ev === "reset" && entry.epoch === room.epoch);
+			// If the new log does not fit, its entries replace those from before the reset.
+			if (more) shown.entries.splice(0, line);
+			shown.entries.splice(more ? Math.min(line + 1, 1) : line + 1, 0, ...items);
+			shown.more = more;
+			trim(room, isFollowing() ? "oldest" : "newest");
+		});
+	}
+
+	function newer(room) {
+		const shown = view(room);
+		const last = shown.entries.findLast((entry) => entry.seq)?.seq ?? room.seq;
+		load(room, { after: last }, (items) => {
+			shown.entries.push(...items);
+			shown.atHead = (items.at(-1)?.seq ?? last) >= room.seq;
+			if (shown.atHead) shown.later = [];
+			trim(room, "oldest");
+		});
+	}
+
+	/** Moves the window to a record, if that is not in it. */
+	async function around(room, seq) {
+		const shown = view(room);
+		if (shown.entries.some((entry) => entry.seq === seq && entry.epoch === room.epoch)) return;
+		shown.loading = null;
+		await load(room, { around: seq }, (items, _more, oldest) => {
+			const atHead = (items.at(-1)?.seq ?? 0) >= room.seq;
+			Object.assign(shown, { entries: items, later: [], more: items[0]?.seq > oldest, atHead });
+		});
+	}
+
+	async function load(room, where, apply) {
+		const shown = view(room);
+		if (shown.loading || shown.ended) return;
+		const { epoch } = room;
+		const token = (shown.loading = {});
+		const isWanted = () => shown.loading === token && room.epoch === epoch;
+		try {
+			const { items, more, oldest } = await history(room.name, { ...where, limit: PAGE });
+			if (isWanted()) apply(items.map((item) => ({ ...item, epoch })), more, oldest);
+		} catch (error) {
+			if (isWanted() && error.code && error.code !== 4004) fail(error);
+		}
+		if (shown.loading === token) shown.loading = null;
+		draw();
+	}
+
+	return { view, note, record, gap, reset, restart, end, trim, older, newer, around };
+}

@@ -1,0 +1,78 @@
+/** What the commands that are typed into the message field do. */
+import { otherIn } from "/client.js";
+import { helpText } from "/commands.js";
+import { $, isolated } from "/dom.js";
+import { crowd } from "/lists.js";
+
+/**
+ * Returns the function that carries out a command as `readTyped` reads it. `chat()` is the client, `here()` the open room;
+ * `note(room, text)` answers in the log, `toast(text)` over the page; the others do what they are called.
+ */
+export function commandRunner({ chat, here, note, toast, fail, say, show, join, create, leave, invite, search, rename, signOut, setAway }) {
+	const tell = (text) => note(here(), text);
+	const moderate = (act) => ({ user, time, text }) => chat().moderate(act, here().name, user, { for_ms: time, reason: text });
+	const titleOf = (room) => isolated(room.direct ? otherIn(room.name, chat().user) : room.name);
+
+	const listed = (names) => (names.length ? `: ${names.sort().join(", ")}` : "");
+
+	async function who(room) {
+		const at = here();
+		const presence = room ? await chat().request("presence", { room }) : here().presence;
+		const users = [...(presence?.users ?? [])].map(([name, status]) => isolated(name) + (status === "away" ? " (away)" : ""));
+		note(at, crowd(presence) + listed(users));
+	}
+
+	async function members() {
+		const at = here();
+		const { users, more } = await chat().request("members", { room: at.name });
+		const names = users.map(([name, role]) => isolated(name) + (role === "member" ? "" : ` (${role})`));
+		note(at, (more ? `The first ${names.length} members` : `${names.length} ${names.length === 1 ? "member" : "members"}`) + listed(names));
+	}
+
+	const run = {
+		msg: ({ user, text }) => {
+			const room = chat().open(user);
+			if (!text) return show(room);
+			chat().send(room.name, text);
+			tell(`To ${isolated(user)}: ${text}`);
+		},
+		join: ({ room }) => join(room),
+		leave: ({ room: name = here().name }) => {
+			const room = chat().rooms.get(name);
+			return room ? leave(room) : toast(`You are not in ${name}.`);
+		},
+		me: ({ text }) => say(`*${text}*`),
+		create: ({ word, text }) => create(word, text?.toLowerCase() === "private"),
+		who: ({ room }) => who(room),
+		members,
+		whois: ({ user }) => tell(`${isolated(user)} is ${here().presence?.users?.get(user) ?? "not online"} here.`),
+		rooms: () => tell(`Your conversations${listed([...chat().rooms.values()].map(titleOf))}`),
+		search: ({ text }) => search(text),
+		history: () => {
+			$("log").focus();
+			$("log").scrollTop = 0;
+		},
+		topic: ({ text }) => (text ? chat().topic(here().name, text === "-" ? "" : text) : tell(here().topic ? `Topic: ${here().topic}` : "There is no topic.")),
+		invite: ({ user }) => invite(here().name, user),
+		uninvite: ({ user }) => chat().request("uninvite", { room: here().name, user }).then(() => toast(`${user} is no longer invited.`)),
+		kick: moderate("kick"),
+		mute: moderate("mute"),
+		unmute: ({ user }) => moderate("mute")({ user, time: 0 }),
+		ban: moderate("ban"),
+		unban: moderate("unban"),
+		role: ({ user, text }) => chat().moderate("role", here().name, user, { role: text.toLowerCase() }),
+		nick: ({ name }) => rename(name),
+		away: () => setAway(true),
+		back: () => setAway(false),
+		help: () => tell(helpText()),
+		quit: () => signOut(),
+	};
+
+	return async ({ command, ...more }) => {
+		try {
+			await run[command](more);
+		} catch (error) {
+			fail(error);
+		}
+	};
+}

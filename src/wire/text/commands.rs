@@ -1,0 +1,208 @@
+//! The commands of a person: their names, also those that they have elsewhere, and what `/help`
+//! says of them.
+
+/// What a command does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Nick,
+    Join,
+    Leave,
+    Msg,
+    Me,
+    Say,
+    Who,
+    Members,
+    Rooms,
+    History,
+    Search,
+    Topic,
+    Create,
+    Invite,
+    Kick,
+    Mute,
+    Unmute,
+    Ban,
+    Unban,
+    Role,
+    Away,
+    Back,
+    Help,
+    Quit,
+}
+
+/// One command.
+pub(super) struct Entry {
+    pub verb: Verb,
+    /// Its name and those that other chats have for it.
+    pub names: &'static [&'static str],
+    /// How it is written.
+    pub form: &'static str,
+    /// What it does, for `/help`.
+    pub about: &'static str,
+}
+
+const fn entry(
+    verb: Verb,
+    names: &'static [&'static str],
+    form: &'static str,
+    about: &'static str,
+) -> Entry {
+    Entry { verb, names, form, about }
+}
+
+/// All of them, in the order of `/help`.
+pub(super) const COMMANDS: &[Entry] = &[
+    entry(Verb::Nick, &["nick", "name"], "/nick ann", "takes a name"),
+    entry(
+        Verb::Join,
+        &["join", "j"],
+        "/join lobby",
+        "enters a room, and makes it if there is none",
+    ),
+    entry(Verb::Leave, &["leave", "part"], "/leave", "leaves the room"),
+    entry(
+        Verb::Msg,
+        &["msg", "query", "m", "w", "whisper", "tell", "dm", "pm", "privmsg"],
+        "/msg bob hi",
+        "writes to bob alone; without a text, all that follows",
+    ),
+    entry(Verb::Me, &["me"], "/me waves", "says what you do"),
+    entry(Verb::Who, &["who", "names", "users", "here"], "/who", "lists who is online in the room"),
+    entry(Verb::Members, &["members"], "/members", "lists all members, with their roles"),
+    entry(
+        Verb::Rooms,
+        &["rooms", "channels", "unread", "inbox"],
+        "/rooms",
+        "lists your rooms, and what is unread there",
+    ),
+    entry(Verb::History, &["history", "log", "last"], "/history 20", "shows the latest messages"),
+    entry(
+        Verb::Search,
+        &["search", "find", "grep"],
+        "/search tea",
+        "finds messages in all your rooms",
+    ),
+    entry(
+        Verb::Topic,
+        &["topic", "t"],
+        "/topic tea",
+        "sets the topic; alone shows it, with - removes it",
+    ),
+    entry(Verb::Away, &["away", "afk"], "/away", "shows you as away; /back ends it"),
+    entry(Verb::Create, &["create", "new"], "/create den private", "makes a room that is yours"),
+    entry(Verb::Invite, &["invite"], "/invite bob", "invites bob into the room"),
+    entry(Verb::Kick, &["kick", "remove"], "/kick bob spam", "removes bob, for a reason"),
+    entry(
+        Verb::Mute,
+        &["mute", "silence", "quiet"],
+        "/mute bob 10m spam",
+        "keeps bob from speaking; /unmute ends it",
+    ),
+    entry(Verb::Ban, &["ban"], "/ban bob 1d spam", "keeps bob out; /unban ends it"),
+    entry(Verb::Role, &["role", "mode"], "/role bob moderator", "or owner, member, reader"),
+    entry(Verb::Help, &["help", "h", "?", "commands"], "/help", "shows this"),
+    entry(
+        Verb::Quit,
+        &["quit", "exit", "bye", "q", "logout", "disconnect"],
+        "/quit",
+        "ends the connection",
+    ),
+    // Those below are named in the line of another one.
+    entry(Verb::Back, &["back", "unaway"], "/back", ""),
+    entry(Verb::Unmute, &["unmute", "voice", "unsilence"], "/unmute bob", ""),
+    entry(Verb::Unban, &["unban"], "/unban bob", ""),
+    entry(Verb::Say, &["say"], "/say hi", ""),
+];
+
+/// Commands of other chats that there are none of here, and what to do instead.
+const ELSEWHERE: &[(&[&str], &str)] = &[
+    (
+        &["list"],
+        "there is no list of all rooms; /rooms lists yours, /join lobby enters one by its name",
+    ),
+    (
+        &["whois", "whowas", "finger"],
+        "nobody has a profile here; /who lists who is online, /members who belongs to the room",
+    ),
+    (&["op", "deop", "halfop", "devoice"], "roles are given with /role bob moderator"),
+    (&["notice", "ctcp"], "use /msg bob hi"),
+    (&["ignore", "block"], "nobody can be ignored here; a moderator may /mute or /kick"),
+    (
+        &["server", "connect", "reconnect"],
+        "to change the name or the server, /quit and connect again",
+    ),
+    (&["clear"], "what the terminal shows is the terminal's; most clear it with Ctrl-L"),
+    (
+        &["edit", "delete", "react"],
+        "messages are changed and reacted to on the page, not at a terminal",
+    ),
+    (
+        &["register", "identify", "login", "pass", "user"],
+        "there are no passwords here; /nick ann takes a name",
+    ),
+];
+
+/// What a word behind a `/` means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// This command, and how it is written.
+    Command(Verb, &'static str),
+    /// What to do instead.
+    Hint(&'static str),
+    /// Nothing.
+    Unknown,
+}
+
+/// What `word` means, in any case of its letters.
+pub(super) fn meaning(word: &str) -> Meaning {
+    let is = |name: &&str| name.eq_ignore_ascii_case(word);
+    if let Some(entry) = COMMANDS.iter().find(|entry| entry.names.iter().any(is)) {
+        return Meaning::Command(entry.verb, entry.form);
+    }
+    let hint = ELSEWHERE.iter().find(|(names, _)| names.iter().any(is));
+    hint.map_or(Meaning::Unknown, |(_, hint)| Meaning::Hint(hint))
+}
+
+/// The command whose name is most like `word`, if one is.
+pub(super) fn nearest(word: &str) -> Option<&'static str> {
+    // One letter is near to every other.
+    let names = COMMANDS.iter().flat_map(|entry| entry.names).filter(|name| name.len() > 1);
+    let near = names.map(|name| (strsim::damerau_levenshtein(name, word), *name)).min()?;
+    // Of a short word two letters are most of it.
+    let far = if word.chars().count() <= 3 { 1 } else { 2 };
+    (1..=far).contains(&near.0).then_some(near.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_means_one_thing() {
+        let here = COMMANDS.iter().flat_map(|entry| entry.names);
+        let elsewhere = ELSEWHERE.iter().flat_map(|(names, _)| *names);
+        let mut names: Vec<_> = here.chain(elsewhere).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count, "{names:?}");
+        for name in names {
+            assert_ne!(meaning(&name.to_uppercase()), Meaning::Unknown, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_nearly_a_command_is_guessed() {
+        for (word, expect) in [
+            ("jion", Some("join")),
+            ("joim", Some("join")),
+            ("hlep", Some("help")),
+            ("mgs", Some("msg")),
+            ("qiut", Some("quit")),
+            ("xyzzy", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(word), expect, "{word}");
+        }
+    }
+}

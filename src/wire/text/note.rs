@@ -1,0 +1,54 @@
+//! What a person's request was about: its id, since the answer does not repeat it.
+
+use compact_str::{CompactString, format_compact};
+
+use crate::chat::model::command::{Command, Op, RequestId};
+use crate::chat::model::output::Request;
+
+/// Of a request that the server makes for the person: its refusal is not shown.
+const ASIDE: &str = "aside";
+/// Of the `hello` of somebody who was greeted before.
+const AGAIN: &str = "again";
+
+/// The request of a command that a person has typed.
+#[must_use]
+pub fn typed(op: Op, command: &Command<'_>) -> Request {
+    let note = match command {
+        Command::Invite { room, user, .. } => format_compact!("{user} is invited to {room}"),
+        Command::Status { away: true } => "you are shown as away; /back ends it".into(),
+        Command::Status { away: false } => "you are shown as online".into(),
+        _ => CompactString::default(),
+    };
+    Request { id: Some(RequestId(note)), op }
+}
+
+/// The `hello` for a person, who perhaps was greeted before.
+#[must_use]
+pub fn hello(again: bool) -> Request {
+    let note = if again { AGAIN.into() } else { CompactString::default() };
+    Request { id: Some(RequestId(note)), op: Op::Hello }
+}
+
+/// A request that the server makes for the person.
+#[must_use]
+pub fn aside(op: Op) -> Request {
+    Request { id: Some(RequestId(ASIDE.into())), op }
+}
+
+/// The note of a request.
+#[must_use]
+pub fn of(request: &Request) -> &str {
+    request.id.as_ref().map_or("", |id| &id.0)
+}
+
+/// Whether the server has made the request for the person.
+#[must_use]
+pub fn is_aside(request: &Request) -> bool {
+    of(request) == ASIDE
+}
+
+/// Whether the request is the `hello` of somebody who was greeted before.
+#[must_use]
+pub fn is_again(request: &Request) -> bool {
+    of(request) == AGAIN
+}

@@ -1,0 +1,162 @@
+//! Records as people speak of them: a message that something is done to is named by its words.
+
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::record::{Act, Body, Record, SharedRecord};
+use crate::time::date::{DAY_MS, civil, weekday};
+use crate::time::span::in_words;
+use crate::wire::text::safe::{self, put};
+
+/// Bytes of a message that are quoted, at most. A record takes no more than its weight, of which
+/// what JSON has besides names and texts is larger than a quote with the words around it.
+const QUOTE_LEN_MAX: usize = 48;
+
+/// Appends a record as it happens, such as `[lobby] bob: hi`. `target` is the message that it is
+/// about, as it was before.
+pub fn record_event(out: &mut Vec<u8>, room: &RoomName, record: &Record, target: Option<&Record>) {
+    put(out, &["[", room.as_str(), "] "]);
+    body(out, record, target);
+}
+
+/// Appends what its sender is told in place of the record: nothing for a message in a room, since
+/// the terminal has shown the line already.
+pub fn sent(out: &mut Vec<u8>, room: &RoomName, record: &Record, target: Option<&Record>) {
+    match &record.body {
+        Body::Message { text, .. } => {
+            if let Some(other) = other_of(room, &record.from) {
+                put(out, &["to ", other, ": "]);
+                safe::text(out, text);
+                put(out, &["\n"]);
+            }
+        }
+        _ => record_event(out, room, record, target),
+    }
+}
+
+/// The other one of a direct conversation.
+pub(super) fn other_of<'a>(room: &'a RoomName, me: &UserName) -> Option<&'a str> {
+    let (a, b) = room.pair()?;
+    Some(if a == me.as_str() { b } else { a })
+}
+
+/// Appends records of the past, with a line for each day. `changes` tells whether edits and
+/// deletions are shown: who reads a message for the first time sees it as it is now.
+pub(super) fn past<'a>(
+    out: &mut Vec<u8>,
+    items: impl Iterator<Item = (&'a RoomName, &'a SharedRecord)> + Clone,
+    changes: bool,
+) {
+    let (mut day, all) = (None, items.clone());
+    for (room, record) in items {
+        if !changes && matches!(record.body, Body::Edit { .. } | Body::Deletion { .. }) {
+            continue;
+        }
+        let of_record = record.at / DAY_MS;
+        if day.replace(of_record) != Some(of_record) {
+            put(out, &["-- ", &date(of_record), ", times in UTC --\n"]);
+        }
+        let minute = record.at / 60_000 % (24 * 60);
+        let time = format!("{:02}:{:02} ", minute / 60, minute % 60);
+        put(out, &["[", room.as_str(), "] ", &time]);
+        let target = record.body.target();
+        let target = target.and_then(|seq| {
+            all.clone().find(|(other, record)| *other == room && record.seq == seq)
+        });
+        body(out, record, target.map(|(_, record)| &**record));
+    }
+}
+
+/// Such as `Friday 2025-11-21`.
+fn date(days: u64) -> String {
+    let (year, month, day) = civil(days);
+    format!("{} {year:04}-{month:02}-{day:02}", weekday(days))
+}
+
+/// Appends what a record says, and the line's end.
+fn body(out: &mut Vec<u8>, record: &Record, target: Option<&Record>) {
+    let from = record.from.as_str();
+    match &record.body {
+        Body::Message { text, data: Some(_), .. } if text.is_empty() => {
+            put(out, &[from, " sent data"]);
+        }
+        Body::Message { text, edited, .. } => {
+            put(out, &[from, if edited.is_some() { " (edited): " } else { ": " }]);
+            safe::text(out, text);
+        }
+        Body::Deleted => put(out, &["* a message of ", from, " was deleted"]),
+        Body::Edit { text, .. } => {
+            put(out, &["* ", from, " changed "]);
+            quote(out, &record.from, target);
+            if let Some(text) = text {
+                put(out, &[" to: "]);
+                safe::text(out, text);
+            }
+        }
+        Body::Deletion { .. } => {
+            put(out, &["* ", from, " deleted "]);
+            quote(out, &record.from, target);
+        }
+        Body::Reaction { emoji, remove, .. } => {
+            let verb = if *remove { " took back a reaction to " } else { " reacted to " };
+            put(out, &["* ", from, verb]);
+            quote(out, &record.from, target);
+            put(out, &[if *remove { ": " } else { " with " }]);
+            safe::line(out, emoji);
+        }
+        Body::Moderation { act, target, reason } => {
+            act_line(out, *act, (record, target));
+            if !reason.is_empty() {
+                put(out, &[": "]);
+                safe::line(out, reason);
+            }
+        }
+        Body::Topic { text } if text.is_empty() => put(out, &["* ", from, " removed the topic"]),
+        Body::Topic { text } => {
+            put(out, &["* ", from, " changed the topic: "]);
+            safe::line(out, text);
+        }
+    }
+    put(out, &["\n"]);
+}
+
+/// Such as `* bob was muted for 10 minutes by ann`.
+fn act_line(out: &mut Vec<u8>, act: Act, (record, target): (&Record, &UserName)) {
+    let lasts = |until: Option<u64>| {
+        until.map(|until| format!(" for {}", in_words(until.saturating_sub(record.at))))
+    };
+    let (what, lasts) = match act {
+        Act::Kick => (" was removed", None),
+        Act::Ban { until } => (" was banned", lasts(until)),
+        Act::Unban => (" may come back: the ban was ended", None),
+        Act::Mute { until } => (" was muted", lasts(until)),
+        Act::Unmute => (" may speak again: the mute was ended", None),
+        Act::Role(role) => {
+            let role = role.name();
+            let article = if role.starts_with('o') { " was made an " } else { " was made a " };
+            return put(out, &["* ", target.as_str(), article, role, " by ", record.from.as_str()]);
+        }
+    };
+    let lasts = lasts.as_deref().unwrap_or_default();
+    put(out, &["* ", target.as_str(), what, lasts, " by ", record.from.as_str()]);
+}
+
+/// Appends which message is meant, such as `ann's "see you tomor…"`; one of the user's own has no
+/// name.
+fn quote(out: &mut Vec<u8>, by: &UserName, target: Option<&Record>) {
+    let Some(target) = target else { return put(out, &["an earlier message"]) };
+    let text = match &target.body {
+        Body::Message { text, .. } => text.trim(),
+        _ => "",
+    };
+    if text.is_empty() {
+        return put(out, &["a message of ", target.from.as_str()]);
+    }
+    if target.from != *by {
+        put(out, &[target.from.as_str(), "'s "]);
+    }
+    let words = text.char_indices().take_while(|(at, c)| at + c.len_utf8() <= QUOTE_LEN_MAX);
+    let end = words.last().map_or(0, |(at, c)| at + c.len_utf8());
+    let (shown, rest) = text.split_at_checked(end).unwrap_or((text, ""));
+    put(out, &["\""]);
+    safe::line(out, shown.trim_end());
+    put(out, &[if rest.is_empty() { "\"" } else { "…\"" }]);
+}
