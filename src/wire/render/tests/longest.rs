@@ -201,7 +201,11 @@ fn no_welcome_is_longer_than_it_says() {
             let session = "s".repeat(64).into();
             let user = longest_user();
             let invitations = vec![longest_invitation(""); 2];
-            assert!(2 * (RESTRICTION_OVERHEAD + 2 * NAME_LEN_MAX) <= WELCOME_INVITATIONS_BYTES_MAX);
+            const {
+                assert!(
+                    2 * (RESTRICTION_OVERHEAD + 2 * NAME_LEN_MAX) <= WELCOME_INVITATIONS_BYTES_MAX
+                );
+            }
             let (time, resumed) = (SEQ, true);
             let welcome = Reply::Welcome { user, session, time, resumed, rooms, invitations };
             check_reply(&limits, &welcome);
