@@ -202,7 +202,10 @@ impl<'a> Commands<'a, '_> {
             return None;
         }
         let user = person(user).into();
-        Some(self.in_room(room, Op::Invite, |room| Command::Invite { room, user }))
+        Some(self.in_room(room, Op::Invite, |room| {
+            let reason = "".into();
+            Command::Invite { room, user, reason }
+        }))
     }
 
     /// `bob`, or `bob a reason`.

@@ -70,6 +70,12 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
             list(out, ": ", shown);
             put(out, &[if *more { ", and more --\n" } else { " --\n" }]);
         }
+        Reply::Restrictions { room, items, more } => {
+            put(out, &["-- restrictions in ", room.as_str()]);
+            let shown = items.iter().map(|(user, kind, _)| (user, Some(kind.name())));
+            list(out, ": ", shown);
+            put(out, &[if *more { ", and more --\n" } else { " --\n" }]);
+        }
         Reply::Topic { room, text } if text.is_empty() => {
             put(out, &["-- ", room.as_str(), " has no topic --\n"]);
         }
@@ -124,9 +130,14 @@ pub fn event(out: &mut Vec<u8>, event: &Event) {
         // The message that follows shows the conversation well enough.
         Event::Joined { room, .. } if room.is_direct() => {}
         Event::Joined { room, .. } => put(out, &["-- you are in ", room.as_str(), " --\n"]),
-        Event::Invited { room, from } => {
-            let room = room.as_str();
-            put(out, &["-- ", from.as_str(), " invites you: /join ", room, " --\n"]);
+        Event::Invited { room, from, reason } => {
+            put(out, &["-- ", from.as_str(), " invites you: /join ", room.as_str()]);
+            if !reason.is_empty() {
+                put(out, &[" ("]);
+                safe::line(out, reason);
+                put(out, &[")"]);
+            }
+            put(out, &[" --\n"]);
         }
         Event::Left { room, reason } => {
             let what = match reason {

@@ -286,11 +286,11 @@ fn the_inbox_counts_what_is_unread() {
     };
     let rooms = vec![row(lobby(), 3), row(direct(), 0)];
     check_reply(
-        &Reply::Inbox { rev: 1, rooms, more: false },
+        &Reply::Inbox { rev: 1, rooms, more: false, invitations: Vec::new() },
         "-- your rooms: lobby (3 unread), @ann:bob --\n",
     );
     check_reply(
-        &Reply::Inbox { rev: 1, rooms: Vec::new(), more: false },
+        &Reply::Inbox { rev: 1, rooms: Vec::new(), more: false, invitations: Vec::new() },
         "-- you are not in a room; join one with /join lobby --\n",
     );
 }
@@ -306,7 +306,7 @@ fn who_comes_back_is_told_what_is_unread_and_how_to_read_it() {
         unread,
         last: None,
     };
-    let inbox = |rooms| Reply::Inbox { rev: 1, rooms, more: false };
+    let inbox = |rooms| Reply::Inbox { rev: 1, rooms, more: false, invitations: Vec::new() };
     let aside = note::aside(Op::Rooms, None);
     check_answer(
         &aside,
@@ -319,7 +319,7 @@ fn who_comes_back_is_told_what_is_unread_and_how_to_read_it() {
 
 #[test]
 fn what_has_no_data_to_show_says_what_was_done() {
-    let invite = Command::Invite { room: "den".into(), user: "bob".into() };
+    let invite = Command::Invite { room: "den".into(), user: "bob".into(), reason: "".into() };
     check_answer(&note::typed(Op::Invite, &invite), &Reply::Done, "-- bob is invited to den --\n");
     let away = Command::Status { away: true };
     let said = "-- you are shown as away; /back ends it --\n";
