@@ -204,6 +204,7 @@ impl Log {
                 return Appended::Duplicate { seq: known.seq, at: known.at };
             }
             Some((known, _)) => return Appended::Conflict { seq: known.seq },
+            None if draft.is_question => return Appended::Unknown,
             None if self.head + 1 >= SEQ_END => return Appended::Refused(LogFault::Full),
             None => {}
         }
@@ -289,6 +290,7 @@ mod tests {
             check: None,
             since: None,
             meta: Vec::new(),
+            is_question: false,
         };
         store.request(now, LogRequest::Append { log: LogId::new(1, 1), ticket: Ticket(7), draft });
         let reply = store.poll().unwrap();
@@ -331,6 +333,7 @@ mod tests {
             check: None,
             since: None,
             meta: Vec::new(),
+            is_question: false,
         };
         store
             .request(at(0), LogRequest::Append { log: LogId::new(2, 1), ticket: Ticket(0), draft });
@@ -358,6 +361,7 @@ mod tests {
                 check: None,
                 since: None,
                 meta: Vec::new(),
+                is_question: false,
             }
         };
         for log in 2..2 + logs {

@@ -153,3 +153,52 @@ fn a_conversation_that_was_left_comes_back_with_a_message_and_by_nothing_else() 
     bob.expect(&json!({"ev": "message", "seq": 3, "text": "two"}));
     assert_subset(&bob.ask(&json!({"op": "rooms"}))["rooms"], &json!([{"unread": 1}]));
 }
+
+#[test]
+fn a_message_to_somebody_who_never_came_waits_and_crowds_out_nobody() {
+    for is_stored in [true, false] {
+        let setup = Setup::default()
+            .set("limits.users", "4")
+            .set("limits.rooms", "34")
+            .set("limits.rooms_total", "34")
+            .set("limits.rate_per_s", "off")
+            .set("timeouts.leave_grace", "10ms");
+        let mut server = if is_stored { setup } else { setup.in_memory() }.start();
+        let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+        for number in 0..32 {
+            ann.ask(&to(&format!("late{number}"), "for you"));
+        }
+        let full = ann.refused(&to("late32", "for you"), 3010);
+        assert_subset(&full["data"], &json!({"error": "no_such_user", "limit": 32}));
+        // Leaving does not make place, and what was begun goes on.
+        ann.ask(&json!({"op": "leave", "room": "@ann:late31"}));
+        ann.refused(&to("late32", "for you"), 3010);
+        ann.ask(&to("late0", "more"));
+        // Others come and go: more than there may be at a time.
+        for number in 0..12 {
+            let mut visitor = Client::lines(&server);
+            let hello = json!({"op": "hello", "name": format!("visitor{number}")});
+            while visitor.request(&hello)["code"] == 5004 {}
+            visitor.ask(&json!({"op": "join", "room": format!("room{}", number % 3)}));
+        }
+        if is_stored {
+            drop(ann);
+            server.restart(rustix::process::Signal::KILL);
+            ann = Client::ws(&server).named("ann", None);
+            ann.refused(&to("late32", "for you"), 3010);
+        }
+        for (number, unread) in [(0, 2), (31, 1)] {
+            let mut late = Client::lines(&server);
+            let hello = json!({"op": "hello", "name": format!("late{number}")});
+            while late.request(&hello)["code"] == 5004 {}
+            let rooms = late.ask(&json!({"op": "rooms"}))["rooms"].take();
+            assert_subset(
+                &rooms,
+                &json!([{"room": format!("@ann:late{number}"), "unread": unread}]),
+            );
+            // Who has come is not waited for any more.
+            ann.ask(&to(&format!("late{}", number + 40), "for you"));
+            ann.refused(&to("late99", "for you"), 3010);
+        }
+    }
+}

@@ -1,9 +1,10 @@
 //! What is said: order, replies in place of events, several sessions, `cid` and its memory.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::client::TRANSPORTS;
-use crate::support::json::NUMBER;
+use crate::support::json::{NUMBER, STRING};
 use crate::support::{Client, Server, Setup, assert_subset};
 
 fn say(text: &str) -> Value {
@@ -161,4 +162,73 @@ fn the_bound_of_a_message_holds_for_text_and_data_together() {
         "\\u0061".repeat(1000)
     ));
     ann.expect(&json!({"id": "u", "code": 0}));
+}
+
+#[test]
+fn a_retry_is_answered_as_the_first_time_whatever_has_happened_since() {
+    for is_stored in [true, false] {
+        let setup = Setup::default().set("limits.rate_per_s", "off");
+        let mut server = if is_stored { setup } else { setup.in_memory() }.start();
+        let mut ann = Client::ws(&server).named("ann", None);
+        ann.ask(&json!({"op": "create", "room": "den", "private": true}));
+        ann.ask(&json!({"op": "invite", "room": "den", "user": "bob"}));
+        let mut bob = Client::lines(&server).named("bob", Some("den"));
+        let first = json!({"op": "send", "room": "den", "text": "x".repeat(200), "cid": "c1"});
+        let direct = json!({"op": "send", "to": "ann", "text": "psst", "cid": "c1"});
+        for request in [&first, &direct] {
+            assert_subset(&bob.ask(request), &json!({"seq": 1}));
+        }
+        let act = |op: &str| json!({"op": op, "room": "den", "user": "bob"});
+        let reader = json!({"op": "role", "room": "den", "user": "bob", "role": "reader"});
+        let leave = json!({"op": "leave", "room": "@ann:bob"});
+        for (by_bob, step, code) in [
+            (false, act("mute"), 3006),
+            (false, reader, 3007),
+            (true, leave, 3007),
+            (false, act("kick"), 3001),
+            (false, act("ban"), 3005),
+        ] {
+            if by_bob { &mut bob } else { &mut ann }.ask(&step);
+            for request in [&first, &direct] {
+                let again = bob.ask(request);
+                assert_subset(&again, &json!({"seq": 1, "dup": true, "room": STRING}));
+            }
+            let other = json!({"op": "send", "room": "den", "text": "y", "cid": "c1"});
+            bob.refused(&other, 4005);
+            // What the log does not have is refused as it is without a cid.
+            let new = bob.request(&json!({"op": "send", "room": "den", "text": "y", "cid": "c2"}));
+            let bare = bob.request(&json!({"op": "send", "room": "den", "text": "y"}));
+            assert_eq!(
+                (&new["code"], &new["data"]["error"]),
+                (&bare["code"], &bare["data"]["error"])
+            );
+            assert!(new["code"] == code || new["code"] == 3001, "{new} after {step}");
+        }
+        if is_stored {
+            drop((ann, bob));
+            server.restart_with(Signal::KILL, ("limits.message_bytes", "64"));
+            let mut bob = Client::lines(&server).named("bob", None);
+            assert_subset(&bob.ask(&first), &json!({"seq": 1, "dup": true}));
+            bob.refused(
+                &json!({"op": "send", "to": "ann", "text": "x".repeat(65), "cid": "c3"}),
+                4001,
+            );
+            bob.refused(&json!({"op": "send", "to": "ann", "text": "x".repeat(65)}), 4001);
+        }
+    }
+}
+
+#[test]
+fn what_was_said_before_leaving_is_heard_before_the_end() {
+    for is_stored in [true, false] {
+        let setup = Setup::default();
+        let server = if is_stored { setup } else { setup.in_memory() }.start();
+        let mut ann = Client::lines(&server).named("ann", Some("lobby"));
+        let quiet = json!({"op": "send", "room": "lobby", "text": "bye", "echo": true});
+        let leave = json!({"op": "leave", "id": "l", "room": "lobby"});
+        ann.say_text(&format!("{quiet}\n{leave}"));
+        ann.expect(&json!({"ev": "message", "text": "bye"}));
+        ann.expect(&json!({"id": "l", "code": 0}));
+        ann.expect(&json!({"ev": "left", "room": "lobby", "reason": "left"}));
+    }
 }

@@ -9,6 +9,7 @@
 //! Sessions are in their users' rows: nearly every user has one. It knows no rooms. A user's row
 //! has a place for the keys of its memberships, which `rooms` fills.
 
+mod awaited;
 mod session;
 mod user;
 
@@ -16,6 +17,8 @@ use std::collections::VecDeque;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
+use self::awaited::Awaited;
+use self::session::EndedSession;
 pub(super) use session::{Secret, Session};
 pub(super) use user::User;
 
@@ -43,6 +46,8 @@ pub(super) struct Directory {
     by_secret: KeyIndex<UserKey>,
     /// Users without a session, longest absent first; may hold users that are back or gone.
     absent: VecDeque<UserKey>,
+    /// Names by which nobody has come yet.
+    pub awaited: Awaited,
     /// Users and addresses that may not use the server.
     pub suspended: Arc<Suspensions>,
 }
@@ -83,7 +88,8 @@ impl Directory {
     pub(super) fn user_of_secret(&self, secret: Secret) -> Option<UserKey> {
         self.by_secret.find(&secret, &self.users, |user| {
             let mut live = user.sessions.iter().map(|session| session.secret);
-            live.any(|other| other == secret) || user.resumable().contains(&secret)
+            let mut ended = user.resumable().iter().map(|session| session.secret);
+            live.any(|other| other == secret) || ended.any(|other| other == secret)
         })
     }
 
@@ -106,13 +112,27 @@ impl Directory {
         key
     }
 
+    /// How many users have come at some time.
+    pub(super) fn known_len(&self) -> usize {
+        self.users.len() - self.awaited.users
+    }
+
+    /// Nobody has come by the name of this user yet, or somebody has.
+    pub(super) fn set_awaited(&mut self, key: UserKey, is_awaited: bool) {
+        let user = &mut self.users[key];
+        self.awaited.users -= usize::from(user.is_awaited);
+        self.awaited.users += usize::from(is_awaited);
+        user.is_awaited = is_awaited;
+    }
+
     /// Removes a user without sessions and memberships.
     pub(super) fn remove_user(&mut self, key: UserKey) -> Option<User> {
         let user = self.users.remove(key)?;
+        self.awaited.users -= usize::from(user.is_awaited);
         debug_assert!(user.sessions.is_empty(), "a user with a session is not forgotten");
         debug_assert!(user.memberships.is_empty(), "a member is not forgotten");
-        for secret in user.resumable() {
-            self.by_secret.remove(secret, key);
+        for ended in user.resumable() {
+            self.by_secret.remove(&ended.secret, key);
         }
         self.by_name.remove(user.name.as_str(), key);
         self.skeletons.remove(user.name.as_str(), key);
@@ -120,9 +140,17 @@ impl Directory {
     }
 
     /// Adds the session of a connection that has none.
-    pub(super) fn add_session(&mut self, user: UserKey, conn: ConnId, secret: Secret) {
-        self.by_secret.insert(&secret, user);
-        self.users[user].sessions.push(Session { conn, secret, away: false });
+    pub(super) fn add_session(&mut self, user: UserKey, session: Session) {
+        self.by_secret.insert(&session.secret, user);
+        self.users[user].sessions.push(session);
+    }
+
+    /// Whether the session of this secret has reported itself idle, which it says once.
+    pub(super) fn is_away(&self, user: UserKey, secret: Secret) -> bool {
+        let user = &self.users[user];
+        let live = user.sessions.iter().map(|session| (session.secret, session.away));
+        let ended = user.resumable().iter().map(|session| (session.secret, session.away));
+        live.chain(ended).any(|(other, away)| other == secret && away)
     }
 
     /// Ends a session. Its secret stays good for a resume, unless it has been taken over; each user
@@ -130,7 +158,8 @@ impl Directory {
     pub(super) fn end_session(&mut self, user: UserKey, conn: ConnId, secrets_max: usize) {
         let sessions = &mut self.users[user].sessions;
         let place = sessions.iter().position(|session| session.conn == conn);
-        let Some(secret) = place.and_then(|place| sessions.get(place)).map(|row| row.secret) else {
+        let Some(&Session { secret, away, .. }) = place.and_then(|place| sessions.get(place))
+        else {
             return;
         };
         // Not if another connection has taken the session over: its secret is that one's now.
@@ -139,10 +168,10 @@ impl Directory {
         place.map(|place| row.sessions.remove(place));
         if may_return {
             let resumable = &mut row.absence_mut().resumable;
-            resumable.push(secret);
+            resumable.push(EndedSession { secret, away });
             if resumable.len() > secrets_max {
                 let oldest = resumable.remove(0);
-                self.by_secret.remove(&oldest, user);
+                self.by_secret.remove(&oldest.secret, user);
             }
         }
     }
@@ -151,15 +180,15 @@ impl Directory {
     pub(super) fn take_over(&mut self, user: UserKey, secret: Secret) {
         self.by_secret.remove(&secret, user);
         if let Some(absence) = &mut self.users[user].absence {
-            absence.resumable.retain(|&other| other != secret);
+            absence.resumable.retain(|ended| ended.secret != secret);
         }
     }
 
     /// Lets no ended session of the user be resumed any more.
     pub(super) fn forget_secrets(&mut self, user: UserKey) {
         let Some(absence) = &mut self.users[user].absence else { return };
-        for secret in std::mem::take(&mut absence.resumable) {
-            self.by_secret.remove(&secret, user);
+        for ended in std::mem::take(&mut absence.resumable) {
+            self.by_secret.remove(&ended.secret, user);
         }
     }
 
@@ -210,10 +239,12 @@ impl Directory {
 
     /// Checks the invariants.
     pub(super) fn debug_check(&self) {
+        let awaited = self.users.iter().filter(|(_, user)| user.is_awaited).count();
+        debug_assert_eq!(self.awaited.users, awaited, "those who have not come are counted");
         for (key, user) in self.users.iter() {
             debug_assert_eq!(self.user_named(user.name.as_str()), Some(key), "a user is found");
-            let live = user.sessions.iter().map(|session| &session.secret);
-            for &secret in user.resumable().iter().chain(live) {
+            let live = user.sessions.iter().map(|session| session.secret);
+            for secret in user.resumable().iter().map(|ended| ended.secret).chain(live) {
                 debug_assert_eq!(self.user_of_secret(secret), Some(key), "a user can come back");
             }
         }

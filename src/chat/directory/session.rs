@@ -15,6 +15,14 @@ pub(in crate::chat) struct Session {
     pub away: bool,
 }
 
+/// A session whose connection is gone, and which may be resumed: what it has said of itself holds
+/// then, too.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::chat) struct EndedSession {
+    pub secret: Secret,
+    pub away: bool,
+}
+
 impl Secret {
     /// The secret of these bits.
     pub(in crate::chat) const fn new(bits: u128) -> Self {

@@ -1,6 +1,6 @@
 //! A user: somebody who is here, or is remembered.
 
-use super::session::{Secret, Session};
+use super::session::{EndedSession, Session};
 use crate::chat::keys::{MembershipKey, RoomKey};
 use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::name::UserName;
@@ -20,8 +20,10 @@ pub(in crate::chat) struct User {
     pub memberships: Few<(RoomKey, MembershipKey)>,
     /// As others are told, that is with the leave grace.
     pub presence: Presence,
-    /// The server gave the name, or nobody ever came by it: the user is forgotten after a while.
+    /// The server gave the name: the user is forgotten after a while.
     pub is_guest: bool,
+    /// Nobody has come by the name yet: it is remembered for the messages that wait.
+    pub is_awaited: bool,
     /// There only for users that have been away.
     pub absence: Option<Box<Absence>>,
     /// Memberships in rooms.
@@ -33,8 +35,8 @@ pub(in crate::chat) struct User {
 /// What is known of a user that is away, or has been.
 #[derive(Debug, Default)]
 pub(in crate::chat) struct Absence {
-    /// Secrets of sessions that ended, by which the user can still return.
-    pub resumable: Vec<Secret>,
+    /// Sessions that ended, by whose secrets the user can still return.
+    pub resumable: Vec<EndedSession>,
     /// The leave grace, or the time until the user is forgotten.
     pub timer: Option<TimerId>,
     /// When its last session ended.
@@ -51,6 +53,7 @@ impl User {
             memberships: Few::new(),
             presence: Presence::Off,
             is_guest,
+            is_awaited: false,
             absence: None,
             rooms: 0,
             conversations_begun: 0,
@@ -62,8 +65,8 @@ impl User {
         self.absence.get_or_insert_default()
     }
 
-    /// Secrets of sessions that ended, by which it can still return.
-    pub(in crate::chat) fn resumable(&self) -> &[Secret] {
+    /// Sessions that ended, by whose secrets it can still return.
+    pub(in crate::chat) fn resumable(&self) -> &[EndedSession] {
         self.absence.as_ref().map_or(&[], |absence| &absence.resumable)
     }
 

@@ -15,9 +15,10 @@ pub struct Limits {
     pub sessions_per_user: usize,
     /// Members of one room.
     pub members_per_room: usize,
-    /// Users in all, present or remembered. At the bound the one makes room that was absent for
-    /// longest and has nothing to lose but places in open rooms; if there is none, newcomers are
-    /// refused ([`Code::Busy`](super::code::Code::Busy)).
+    /// Users in all, present or remembered, without those who never came ([`AWAITED_MAX`]). At the
+    /// bound the one makes room that was absent for longest and has nothing to lose but places in
+    /// open rooms; if there is none, newcomers are refused
+    /// ([`Code::Busy`](super::code::Code::Busy)).
     pub users: usize,
     /// Rooms and direct conversations in all.
     pub rooms: usize,
@@ -73,13 +74,14 @@ pub const TOPIC_LEN_MAX: usize = 512;
 pub const GUEST_PREFIX: &str = "guest-";
 /// Bytes of the longest reaction.
 pub const EMOJI_LEN_MAX: usize = 64;
-/// Marks of others in the rooms of one resume, so few that the welcome stays below 64 KiB, which
-/// some small clients have as a bound; the connection is told of the others soon after.
-pub const RESUME_MARKS_MAX: usize = 48;
 /// Bytes of the longest reason of an act of moderation.
 pub const REASON_LEN_MAX: usize = 256;
 /// Bytes of the longest text to search for.
 pub const SEARCH_LEN_MAX: usize = 256;
+/// Conversations that one user may have begun with names by which nobody has come yet.
+pub const AWAITED_BY_ONE_MAX: usize = 32;
+/// Such conversations of all users together, about 1 KB each; they count against no other bound.
+pub const AWAITED_MAX: usize = 1 << 16;
 /// Bans, mutes and readers of one room; those that are over do not count.
 pub const RESTRICTIONS_MAX: usize = 4_096;
 /// Entries of one page of a room's restrictions.
@@ -97,6 +99,13 @@ pub const INVITATIONS_OF_USER_MAX: usize = 50;
 pub const INVITATION_LASTS: Duration = Duration::from_hours(30 * 24);
 /// Unread messages of a room above which they are not counted.
 pub const UNREAD_MAX: u64 = 9_999;
+/// Bytes of rooms and of others' marks that one welcome tells, at most, unless the rooms alone are
+/// more. The marks that do not fit are told afterwards.
+pub const RESUME_BYTES_MAX: usize = 32 * 1024;
+/// Bytes that a room is counted for there.
+pub const RESUMED_ROOM_BYTES: usize = 256;
+/// Bytes that one mark takes: a name and a seq.
+pub const READ_MARK_BYTES: usize = 56;
 /// The highest seq plus one: what every JSON reader can hold in a double.
 pub const SEQ_END: u64 = 1 << 53;
 /// Bytes that a rendered record takes besides its names, text, data and `cid`, at most, framing

@@ -66,6 +66,8 @@ pub struct Draft {
     pub since: Option<Box<(u64, u64)>>,
     /// What changes with the record: both are written, or none is.
     pub meta: Vec<RoomMeta>,
+    /// Nothing is to be written: the log says whether it has this message already.
+    pub is_question: bool,
 }
 
 /// What must hold of the message that an edit, a deletion or a reaction is about.
@@ -333,6 +335,8 @@ pub enum Appended {
         /// That message's seq.
         seq: u64,
     },
+    /// The log does not have this message, about which it was only asked.
+    Unknown,
     /// The target is no message, or one that was deleted.
     NoSuchMessage,
     /// The target is another user's.

@@ -6,7 +6,8 @@ use super::membership::end_membership;
 use crate::chat::context::Timer;
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
-use crate::chat::model::name::UserName;
+use crate::chat::model::limits::{AWAITED_BY_ONE_MAX, AWAITED_MAX};
+use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::reply::{Presence, Refusal, Role};
 
 /// When a client should try again what the server has no memory for: as long as memberships of
@@ -29,7 +30,8 @@ pub(super) fn open_user(
     name: &UserName,
     is_guest: bool,
 ) -> Result<UserKey, Refusal> {
-    if let Some(key) = chat.directory.user_named(name.as_str()) {
+    let known = chat.directory.user_named(name.as_str());
+    if let Some(key) = known.filter(|&key| !chat.directory[key].is_awaited) {
         return Ok(key);
     }
     if let Some(other) = chat.directory.lookalike(name.as_str()) {
@@ -38,24 +40,60 @@ pub(super) fn open_user(
         return Err(Refusal::new(Code::NameTaken, message));
     }
     let users_max = chat.context.limits.users;
-    if chat.directory.len() >= users_max && !forget_absent(chat) {
+    if chat.directory.known_len() >= users_max && !forget_absent(chat) {
         return Err(busy("the server knows as many users as it can", users_max));
     }
-    Ok(chat.directory.add_user(name, is_guest))
+    let Some(key) = known else { return Ok(chat.directory.add_user(name, is_guest)) };
+    for sender in senders_to(chat, key) {
+        chat.directory.awaited.end(&sender);
+    }
+    chat.directory.set_awaited(key, false);
+    Ok(key)
 }
 
-/// The user `name`, who may not have come yet.
+/// The user `name`, to whom `from` wants to write for the first time and who may not have come yet.
 ///
 /// # Errors
 ///
-/// Those of [`open_user`].
-pub(super) fn open_user_to_wait_for(chat: &mut Chat, name: &UserName) -> Result<UserKey, Refusal> {
-    let is_known = chat.directory.user_named(name.as_str()).is_some();
-    let key = open_user(chat, name, true)?;
-    if !is_known {
-        arm_absence(chat, key);
+/// [`Code::NoSuchUser`] if nobody has come by the name and the sender waits for as many such names
+/// as it may, and [`Code::Busy`] if all senders together do.
+pub(super) fn open_user_to_wait_for(
+    chat: &mut Chat,
+    from: UserKey,
+    name: &UserName,
+) -> Result<UserKey, Refusal> {
+    let known = chat.directory.user_named(name.as_str());
+    if let Some(key) = known.filter(|&key| !chat.directory[key].is_awaited) {
+        return Ok(key);
     }
+    let sender = &chat.directory[from].name;
+    let is_begun = chat.rooms.named(RoomName::direct(sender, name).as_str()).is_some();
+    if let Some(key) = known.filter(|_| is_begun) {
+        return Ok(key);
+    }
+    if chat.directory.awaited.of(sender) >= AWAITED_BY_ONE_MAX {
+        let message = "nobody has come by this name yet, and you wait for as many as you may";
+        let refusal = Refusal::new(Code::NoSuchUser, message).limit(AWAITED_BY_ONE_MAX);
+        return Err(refusal.field("to", "the name of a user who has been here"));
+    }
+    if chat.directory.awaited.conversations >= AWAITED_MAX {
+        let message = "the server keeps as many messages for names that never came as it can";
+        return Err(busy(message, AWAITED_MAX));
+    }
+    let key = known.unwrap_or_else(|| {
+        let key = chat.directory.add_user(name, false);
+        chat.directory.set_awaited(key, true);
+        arm_absence(chat, key);
+        key
+    });
     Ok(key)
+}
+
+/// With whom a user is in conversations.
+pub(super) fn senders_to(chat: &Chat, user: UserKey) -> Vec<Box<str>> {
+    let user = &chat.directory[user];
+    let rooms = user.memberships.iter().map(|&(room, _)| &chat.rooms[room].name);
+    rooms.filter_map(|room| room.other_than(&user.name)).map(Into::into).collect()
 }
 
 /// Forgets the user that was absent for longest, if the leave grace of anybody is over: users that
@@ -87,7 +125,7 @@ fn may_be_forgotten(chat: &Chat, key: UserKey) -> bool {
 }
 
 /// Ends all memberships of a user without sessions, and forgets it.
-fn forget_user(chat: &mut Chat, key: UserKey) {
+pub(super) fn forget_user(chat: &mut Chat, key: UserKey) {
     while let Some(&(_, membership)) = chat.directory[key].memberships.last() {
         end_membership(chat, membership, None);
     }
@@ -124,6 +162,9 @@ pub(in crate::chat) fn on_user_absent(chat: &mut Chat, user: UserKey) {
         row.presence = Presence::Off;
         chat.ephemeral_mut().user_changed(user);
     }
+    if chat.directory[user].is_awaited {
+        return keep_awaited(chat, user);
+    }
     let row = &mut chat.directory[user];
     // A guest is forgotten by when it left, not by when its leave grace ended.
     let forgotten_at = row.absence_mut().since.after(chat.context.limits.guest_membership);
@@ -144,6 +185,22 @@ pub(in crate::chat) fn on_user_absent(chat: &mut Chat, user: UserKey) {
         chat.directory.forget_secrets(user);
     }
     chat.directory.list_absent(user);
+}
+
+/// Nobody has come by this name: it is remembered as long as something waits there that was
+/// acknowledged.
+fn keep_awaited(chat: &mut Chat, user: UserKey) {
+    let mut rooms = chat.directory[user].memberships.iter().map(|&(room, _)| &chat.rooms[room]);
+    let (mut is_kept, mut is_open) = (false, false);
+    rooms.by_ref().for_each(|room| {
+        is_kept |= room.head > 0;
+        is_open |= room.pending_ops > 0;
+    });
+    if is_open && !is_kept {
+        arm_absence(chat, user);
+    } else if !is_kept {
+        forget_user(chat, user);
+    }
 }
 
 /// A guest does not come back: its memberships in rooms that are not stored end.

@@ -7,7 +7,9 @@ use super::membership::put_member;
 use super::{Answer, Chat, resume_deferred};
 use crate::chat::context::Timer;
 use crate::chat::keys::{MembershipKey, RoomKey};
+use crate::chat::model::command::{Command, Op};
 use crate::chat::model::log::{LogFault, LogRequest};
+use crate::chat::model::output::Request;
 use crate::chat::model::reply::{Refusal, Reply};
 use crate::chat::pending::{PendingOp, Requester, WrittenMarks};
 use crate::chat::rooms::{Marks, WaitingAck, not_member};
@@ -54,6 +56,7 @@ pub(super) fn ack(
 fn gather(chat: &mut Chat, by: &mut Requester, membership: MembershipKey, asked: Marks) {
     let (conn, is_quiet) = (by.conn, by.request.id.is_none());
     let unkept = &mut chat.rooms.unkept;
+    let is_first = unkept.gathered.is_empty();
     let entry = unkept.gathered.entry(membership).or_default();
     entry.marks = entry.marks.max(asked);
     let mut acks = entry.acks.iter_mut();
@@ -69,9 +72,27 @@ fn gather(chat: &mut Chat, by: &mut Requester, membership: MembershipKey, asked:
     if chat.context.stopping {
         // There may be no later any more.
         save(chat);
-    } else if chat.rooms.unkept.gathered.len() == 1 {
+    } else if is_first {
         arm(chat);
     }
+}
+
+/// What the user has asked for on any connection is kept before this one is told its inbox, which
+/// is asked for again then. Returns whether there is anything to wait for.
+pub(super) fn wait_for_marks(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> bool {
+    if chat.pending.resuming == Some(by.conn) {
+        return false;
+    }
+    let unkept = &chat.rooms.unkept;
+    let mut rooms = chat.directory[by.user].memberships.iter();
+    let Some(&(_, membership)) = rooms.find(|&&(_, key)| unkept.is_under_way(key)) else {
+        return false;
+    };
+    let Requester { conn, user, request } = by.take();
+    let quiet = Request { id: None, op: Op::Ack };
+    gather(chat, &mut Requester { conn, user, request: quiet }, membership, Marks::default());
+    chat.defer(conn, request, Command::Rooms { since });
+    true
 }
 
 /// Has what is gathered saved in time.
@@ -128,8 +149,10 @@ pub(in crate::chat) fn on_synced(
 ) {
     for (membership, marks, acks) in written {
         let is_member = chat.rooms.memberships.get(membership).is_some();
+        if is_member {
+            chat.rooms.unkept.end(membership, marks, outcome.is_ok());
+        }
         if outcome.is_ok() && is_member {
-            chat.rooms.unkept.end(membership, marks);
             let has_read = |conn, read| acks.iter().any(|ack| ack.conn == conn && ack.read == read);
             apply(chat, membership, marks, has_read);
         }

@@ -1,7 +1,7 @@
 //! Direct conversations: rooms of two, made by the first `send`.
 
 use super::Chat;
-use super::absence::open_user_to_wait_for;
+use super::absence::{forget_user, open_user_to_wait_for};
 use super::membership::{begin_membership, end_membership};
 use super::room_begin::open_room;
 use super::room_end::retire_room;
@@ -29,7 +29,7 @@ pub(super) fn open_direct(
         let refusal = Refusal::new(Code::BadField, "this is your own name");
         return Err(refusal.field(field, "the name of another user"));
     }
-    let to = open_user_to_wait_for(chat, &to)?;
+    let to = open_user_to_wait_for(chat, from, &to)?;
     let name = RoomName::direct(&chat.directory[from].name, &chat.directory[to].name);
     let known = chat.rooms.named(name.as_str());
     let key = match known {
@@ -42,7 +42,13 @@ pub(super) fn open_direct(
     for (user, force) in ends {
         let is_new = chat.directory[user].membership(key).is_none();
         match begin_membership(chat, user, key, Role::Member, force) {
-            Ok(membership) => chat.rooms[membership].is_confirmed &= !is_new,
+            Ok(membership) => {
+                chat.rooms[membership].is_confirmed &= !is_new;
+                if is_new && chat.directory[user].is_awaited {
+                    let sender = chat.directory[from].name.clone();
+                    chat.directory.awaited.begin(sender.as_str());
+                }
+            }
             Err(refusal) => {
                 retract(chat, key);
                 retire_room(chat, key);
@@ -71,7 +77,11 @@ pub(super) fn retract(chat: &mut Chat, key: RoomKey) {
     };
     for membership in room.members.clone() {
         if !chat.rooms[membership].is_confirmed {
+            let user = chat.rooms[membership].user;
             end_membership(chat, membership, None);
+            if chat.directory[user].is_awaited && chat.directory[user].memberships.is_empty() {
+                forget_user(chat, user);
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `rooms`: the inbox of a user.
 
+use super::ack::wait_for_marks;
 use super::{Answer, Chat, invitations};
 use crate::chat::model::limits::{
     INBOX_BYTES_MAX, INBOX_ROW_OVERHEAD, INVITATIONS_OF_USER_MAX, LAST_LEN_MAX, REASON_LEN_MAX,
@@ -28,6 +29,9 @@ const LAST_BYTES_MAX: usize = RECORD_OVERHEAD + NAME_LEN_MAX + 2 * LAST_LEN_MAX 
 /// [`INBOX_BYTES_MAX`], those that changed first, with the last message of the latest of them as
 /// far as these fit, too. Rows that the rings do not have are read.
 pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> Answer {
+    if wait_for_marks(chat, by, since) {
+        return Answer::Later;
+    }
     // A `rev` that was not reached yet is of a life of the server whose clock was ahead.
     let since = since.filter(|since| *since <= chat.context.rev).unwrap_or(0);
     let user = &chat.directory[by.user];

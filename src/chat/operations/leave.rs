@@ -146,11 +146,11 @@ fn begin_to_leave(
     let key = chat.rooms[membership].room;
     let room = &chat.rooms[key];
     let (log, name) = (room.log, room.name.clone());
-    if !room.is_stored() {
-        let by = by.take();
-        chat.context.reply(by.conn, by.request, Ok(Reply::Left { room: name }));
+    // What the connection has said before is answered first, in memory rooms as in stored ones.
+    let is_sending = chat.delivery.reader(by.conn).is_some_and(|reader| reader.pending_weight > 0);
+    if !room.is_stored() && !is_sending {
         chat.rooms[key].close_for_good(ends);
-        end_membership(chat, membership, Some(LeftReason::Left));
+        answer_leave(chat, by, membership, Reply::Left { room: name });
         return Answer::Later;
     }
     let user = chat.directory[by.user].name.clone();
@@ -202,8 +202,15 @@ pub(in crate::chat) fn on_leave_synced(
         return Err(refusal);
     }
     chat.rooms[room].close_for_good(ends_now);
+    answer_leave(chat, by, membership, reply);
+    Ok(Answer::Later)
+}
+
+/// The user has left: nothing of the room comes between the answer and `left`, nor after it.
+fn answer_leave(chat: &mut Chat, by: &mut Requester, membership: MembershipKey, reply: Reply) {
     let by = by.take();
+    let room = chat.rooms[membership].room;
+    chat.delivery_mut().unsubscribe(by.conn, room);
     chat.context.reply(by.conn, by.request, Ok(reply));
     end_membership(chat, membership, Some(LeftReason::Left));
-    Ok(Answer::Later)
 }

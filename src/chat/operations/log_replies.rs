@@ -51,7 +51,11 @@ fn deferring_connection(chat: &Chat, reply: &LogReply) -> Option<ConnId> {
 
 /// The log has answered an append.
 fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
-    let Some(PendingOp::Append { room: key, sender }) = chat.finish(ticket) else { return };
+    let (key, sender, refused) = match chat.finish(ticket) {
+        Some(PendingOp::Append { room, sender }) => (room, sender, None),
+        Some(PendingOp::Question { room, sender, refusal }) => (room, sender, Some(*refusal)),
+        _ => return,
+    };
     let Some(room) = chat.rooms.table.get_mut(key) else { return };
     // Taken off first: while it counts, the user is no member, and could not be told of its
     // removal.
@@ -78,6 +82,7 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
         | Appended::TooLarge(_)
         | Appended::NoSuchReference(_) => edits::refusal_of(chat, key, &outcome),
         Appended::Refused(fault) => refusal_of(fault),
+        Appended::Unknown => refused.unwrap_or_else(|| refusal_of(LogFault::Broken)),
     };
     chat.context.reply(sender.conn, sender.request, Err(refusal));
     direct::retract(chat, key);
@@ -140,6 +145,7 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
         }
         PendingOp::Marks { room, written } => return ack::on_synced(chat, room, written, fault),
         PendingOp::Append { .. }
+        | PendingOp::Question { .. }
         | PendingOp::Ack { .. }
         | PendingOp::Deferred(_)
         | PendingOp::Page(_)
@@ -193,6 +199,7 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
             (by, result.map(Answer::Now))
         }
         PendingOp::Append { .. }
+        | PendingOp::Question { .. }
         | PendingOp::Ack { .. }
         | PendingOp::Marks { .. }
         | PendingOp::Deferred(_)

@@ -111,6 +111,11 @@ pub(super) fn end_membership(chat: &mut Chat, key: MembershipKey, reason: Option
         let name = chat.directory[user].name.clone();
         row.put_meta(&mut chat.context, RoomMeta::Member(name, None));
     }
+    if chat.directory[user].is_awaited
+        && let Some(other) = chat.rooms[room].name.other_than(&chat.directory[user].name)
+    {
+        chat.directory.awaited.end(other);
+    }
     chat.ephemeral_mut().forget_member(key);
     let ended = chat.rooms.remove_member(&mut chat.directory, key);
     if ended.is_some_and(|row| row.role == Role::Owner) {

@@ -97,7 +97,9 @@ fn resume_deferred(chat: &mut Chat, conn: ConnId) {
     let user = reader.map(|reader| reader.user);
     if let Some(PendingOp::Deferred(reading)) = chat.take_deferred(conn) {
         chat.delivery_mut().fan_out_sends_of(conn);
+        chat.pending.resuming = Some(conn);
         run(chat, (conn, user), reading.request, reading.command);
+        chat.pending.resuming = None;
     }
 }
 

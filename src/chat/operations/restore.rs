@@ -1,18 +1,18 @@
 //! The snapshot of the rooms that the store has, taken up at the start.
 
-use super::absence::arm_absence;
+use super::absence::{arm_absence, senders_to};
 use super::moderation::restrict;
 use super::room_begin::open_log;
 use super::room_end::retire_room;
 use super::{Chat, suspensions};
-use crate::chat::keys::{RoomKey, UserKey};
+use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::limits::{GUEST_PREFIX, INVITATION_LASTS};
 use crate::chat::model::log::{
     MemberMeta, Restriction, RestrictionMeta, RoomMeta, RoomSnapshot, Snapshot,
 };
 use crate::chat::model::name::UserName;
 use crate::chat::model::reply::Durability;
-use crate::chat::rooms::Membership;
+use crate::chat::rooms::{Marks, Membership};
 
 /// Takes up a snapshot, before anybody comes. It is taken whole, even if there is more of it than
 /// the limits would let in: nothing is forgotten because a limit was lowered.
@@ -25,6 +25,25 @@ pub(in crate::chat) fn restore(chat: &mut Chat, snapshot: Snapshot) {
     }
     for room in rooms {
         restore_room(chat, room);
+    }
+    find_awaited(chat);
+}
+
+/// Whoever is in nothing but conversations, and has received nothing there, counts as never come:
+/// whether somebody was here and took nothing is not kept.
+fn find_awaited(chat: &mut Chat) {
+    let has_nothing = |&(room, membership): &(RoomKey, MembershipKey)| {
+        let marks = chat.rooms[membership].marks();
+        chat.rooms[room].name.is_direct() && marks == Marks::default()
+    };
+    let users = chat.directory.users();
+    let awaited = users.filter(|(_, user)| user.memberships.iter().all(has_nothing));
+    let awaited: Vec<UserKey> = awaited.map(|(key, _)| key).collect();
+    for user in awaited {
+        chat.directory.set_awaited(user, true);
+        for sender in senders_to(chat, user) {
+            chat.directory.awaited.begin(&sender);
+        }
     }
 }
 

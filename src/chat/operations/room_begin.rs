@@ -23,7 +23,9 @@ pub(super) fn open_room(
     chosen: Option<&str>,
 ) -> Result<RoomKey, Refusal> {
     let rooms_max = chat.context.limits.rooms;
-    if chat.rooms.table.len() >= rooms_max && !make_room(chat) {
+    // Conversations that wait for somebody to come crowd out nobody.
+    let awaited = chat.directory.awaited.conversations;
+    if chat.rooms.table.len() - awaited >= rooms_max && !make_room(chat) {
         return Err(busy("the server has as many rooms as it can", rooms_max));
     }
     let policy = chat.context.limits.policies.of(name, chosen);
@@ -60,5 +62,5 @@ fn drop_a_silent_room(chat: &mut Chat) -> bool {
         end_membership(chat, member, None);
     }
     // The room goes with its last member.
-    chat.rooms.table.len() < chat.context.limits.rooms
+    chat.rooms.table.len() - chat.directory.awaited.conversations < chat.context.limits.rooms
 }

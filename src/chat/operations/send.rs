@@ -8,6 +8,7 @@ use crate::chat::model::code::Code;
 use crate::chat::model::command::{Send, Target};
 use crate::chat::model::limits::RECORD_OVERHEAD;
 use crate::chat::model::log::{Draft, LogRequest, RoomMeta, TargetCheck};
+use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::Body;
 use crate::chat::model::reply::{Refusal, Reply, Role};
 use crate::chat::pending::{PendingOp, Requester};
@@ -30,12 +31,24 @@ pub(super) struct NewRecord {
     pub meta: Vec<RoomMeta>,
     /// What counts as done until the log answers.
     pub act: Option<PendingAct>,
+    /// It may not be written any more, so the log is only asked whether it is there; if not,
+    /// this is the answer.
+    pub refusal: Option<Box<Refusal>>,
 }
 
 impl NewRecord {
     /// A record that changes nothing else.
     pub(super) const fn new(room: RoomKey, body: Body, weight: u32) -> Self {
-        Self { room, body, weight, echo: false, check: None, meta: Vec::new(), act: None }
+        Self {
+            room,
+            body,
+            weight,
+            echo: false,
+            check: None,
+            meta: Vec::new(),
+            act: None,
+            refusal: None,
+        }
     }
 }
 
@@ -47,27 +60,17 @@ impl NewRecord {
 /// [`Code::TooLarge`] for what is more than this room takes, and [`Code::NoSuchMessage`] for an
 /// answer to what was never said.
 pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Result<Answer, Refusal> {
-    let room = match &send.target {
-        Target::Room(name) => room_to_send_to(chat, by.user, name)?,
-        Target::User(name) => direct_to(chat, by.user, name)?,
+    let (room, refusal) = match find_room(chat, by.user, &send) {
+        Ok(room) => (room, None),
+        Err(refusal) => match send.cid.as_ref().and_then(|_| named_room(chat, by.user, &send)) {
+            // A message that was taken is not refused afterwards, whatever has happened since.
+            Some(room) => (room, Some(Box::new(refusal))),
+            None => return Err(refusal),
+        },
     };
-    say(chat, by, room, send).inspect_err(|_| retract(chat, room))
-}
-
-/// Says something in a room in which the user has a voice.
-fn say(
-    chat: &mut Chat,
-    by: &mut Requester,
-    room: RoomKey,
-    send: Send<'_>,
-) -> Result<Answer, Refusal> {
-    check_size(chat, room, send.text.len() + send.data.map_or(0, str::len))?;
-    for (field, seq) in [("reply_to", send.reply_to), ("thread", send.thread)] {
-        if seq.is_some_and(|seq| !may_be_message(&chat.rooms[room], seq)) {
-            return Err(no_such_reference(field));
-        }
+    if refusal.is_none() {
+        chat.ephemeral_mut().stop_typing(room, by.user);
     }
-    chat.ephemeral_mut().stop_typing(room, by.user);
     let body = Body::Message {
         text: send.text.into(),
         data: send.data.map(Into::into),
@@ -76,15 +79,47 @@ fn say(
         thread: send.thread,
         edited: None,
     };
-    let record = NewRecord { echo: send.echo, ..NewRecord::new(room, body, send.weight) };
-    append(chat, by, record)
+    let record = NewRecord { echo: send.echo, refusal, ..NewRecord::new(room, body, send.weight) };
+    append(chat, by, record).inspect_err(|_| retract(chat, room))
+}
+
+/// The room in which the message may be said.
+fn find_room(chat: &mut Chat, user: UserKey, send: &Send<'_>) -> Result<RoomKey, Refusal> {
+    let room = match &send.target {
+        Target::Room(name) => room_to_send_to(chat, user, name)?,
+        Target::User(name) => direct_to(chat, user, name)?,
+    };
+    check_message(chat, room, send).inspect_err(|_| retract(chat, room))?;
+    Ok(room)
+}
+
+/// The room that the message names, whether or not it may be said there.
+fn named_room(chat: &Chat, user: UserKey, send: &Send<'_>) -> Option<RoomKey> {
+    match &send.target {
+        Target::Room(name) => chat.rooms.named(name),
+        Target::User(name) => {
+            let name = UserName::parse(name).ok()?;
+            chat.rooms.named(RoomName::direct(&chat.directory[user].name, &name).as_str())
+        }
+    }
+}
+
+fn check_message(chat: &Chat, room: RoomKey, send: &Send<'_>) -> Result<(), Refusal> {
+    check_size(chat, room, send.text.len() + send.data.map_or(0, str::len))?;
+    for (field, seq) in [("reply_to", send.reply_to), ("thread", send.thread)] {
+        if seq.is_some_and(|seq| !may_be_message(&chat.rooms[room], seq)) {
+            return Err(no_such_reference(field));
+        }
+    }
+    Ok(())
 }
 
 /// # Errors
 ///
 /// [`Code::TooLarge`] for more bytes of text and data than the room's policy allows.
 pub(super) fn check_size(chat: &Chat, key: RoomKey, bytes: usize) -> Result<(), Refusal> {
-    match chat.lookup().policy(&chat.rooms[key]).message_bytes {
+    let limit = chat.context.limits.message_bytes;
+    match chat.lookup().policy(&chat.rooms[key]).message_bytes.or(Some(limit)) {
         Some(limit) if bytes > limit => {
             let refusal = Refusal::new(Code::TooLarge, format!("text and data take {bytes} bytes"));
             Err(refusal.field("text", format!("at most {limit} bytes in this room")).limit(limit))
@@ -147,7 +182,7 @@ pub(super) fn append(
     by: &mut Requester,
     record: NewRecord,
 ) -> Result<Answer, Refusal> {
-    let NewRecord { room: key, body, weight, echo, check, meta, act } = record;
+    let NewRecord { room: key, body, weight, echo, check, meta, act, refusal } = record;
     // Refused rather than queued: a record that is taken now might not be answered any more.
     if chat.context.stopping {
         let message = "the server is stopping; send again after coming back";
@@ -155,7 +190,11 @@ pub(super) fn append(
     }
     let Requester { conn, user, request } = by.take();
     let sender = Sender { conn, request, echo };
-    let ticket = chat.begin(PendingOp::Append { room: key, sender });
+    let is_question = refusal.is_some();
+    let ticket = chat.begin(match refusal {
+        None => PendingOp::Append { room: key, sender },
+        Some(refusal) => PendingOp::Question { room: key, sender, refusal },
+    });
     let room = &mut chat.rooms[key];
     let from = chat.directory[user].name.clone();
     let names = RECORD_OVERHEAD + room.name.as_str().len() + from.as_str().len();
@@ -164,7 +203,7 @@ pub(super) fn append(
         room.moderation.begin(ticket, act);
     }
     let since = room.since(&from, &body);
-    let draft = Draft { from, body, weight, check, since, meta };
+    let draft = Draft { from, body, weight, check, since, meta, is_question };
     chat.context.requests.push_back(LogRequest::Append { log: room.log, ticket, draft });
     Ok(Answer::Later)
 }

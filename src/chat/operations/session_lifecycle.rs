@@ -4,16 +4,24 @@ use super::absence::{arm_absence, open_user, update_presence};
 use super::resume::resume_room;
 use super::{Chat, invitations, suspensions};
 use crate::chat::delivery::Reader;
-use crate::chat::directory::Secret;
+use crate::chat::directory::{Secret, Session};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::Resume;
-use crate::chat::model::limits::{GUEST_PREFIX, RESUME_MARKS_MAX, WELCOME_INVITATIONS_BYTES_MAX};
+use crate::chat::model::limits::{
+    GUEST_PREFIX, READ_MARK_BYTES, RESUME_BYTES_MAX, RESUMED_ROOM_BYTES,
+    WELCOME_INVITATIONS_BYTES_MAX,
+};
 use crate::chat::model::name::UserName;
 use crate::chat::model::output::{Encoding, Output, Request};
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::{ReadMarks, Refusal, Reply, Resumption};
 use crate::net::{CloseReason, ConnId};
+
+/// How many marks of others the welcome tells that answers for so many rooms.
+const fn resume_marks_max(rooms: usize) -> usize {
+    RESUME_BYTES_MAX.saturating_sub(rooms.saturating_mul(RESUMED_ROOM_BYTES)) / READ_MARK_BYTES
+}
 
 /// What a connection says of itself in `hello`.
 #[derive(Debug)]
@@ -34,7 +42,7 @@ pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, he
         Ok((user, resumed)) => {
             let positions = hello.resume.map_or_else(Vec::new, |resume| resume.positions);
             let mut rooms = Vec::with_capacity(positions.len());
-            let mut marks_left = Some(RESUME_MARKS_MAX);
+            let mut marks_left = Some(resume_marks_max(positions.len()));
             for position in positions {
                 let resumption = resume_room(chat, (conn, user), &position, resumed);
                 let (resumption, marks) = match resumption {
@@ -123,6 +131,7 @@ fn begin_session(
         let refusal = Refusal::new(Code::TooManySessions, "you have as many sessions as you may");
         return Err(refusal.limit(sessions_max));
     }
+    let away = known.is_some_and(|(secret, user)| chat.directory.is_away(user, secret));
     // Before the old connection ends, which would keep the secret for yet another resume.
     if let Some((secret, _)) = known {
         chat.directory.take_over(user, secret);
@@ -131,7 +140,7 @@ fn begin_session(
         chat.context.outputs.push_back(Output::Close { conn, reason: CloseReason::Replaced });
         end_session(chat, conn);
     }
-    add_session(chat, conn, user, hello);
+    add_session(chat, (conn, user), hello, away);
     Ok((user, known.is_some()))
 }
 
@@ -141,8 +150,9 @@ pub(super) fn second_hello() -> Refusal {
     refusal.field("op", "hello once, first")
 }
 
-fn add_session(chat: &mut Chat, conn: ConnId, user: UserKey, hello: &Hello<'_>) {
-    chat.directory.add_session(user, conn, Secret::new(hello.secret));
+fn add_session(chat: &mut Chat, (conn, user): (ConnId, UserKey), hello: &Hello<'_>, away: bool) {
+    let session = Session { conn, secret: Secret::new(hello.secret), away };
+    chat.directory.add_session(user, session);
     chat.delivery.add_reader(Reader::new(conn, user, hello.encoding));
     chat.context.stats.sessions += 1;
     if let Some(timer) = chat.directory[user].end_absence() {

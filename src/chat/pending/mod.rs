@@ -20,7 +20,7 @@ use super::model::log::{LogId, RestrictionMeta, Ticket};
 use super::model::name::UserName;
 use super::model::output::Request;
 use super::model::record::SharedRecord;
-use super::model::reply::{InboxRow, Invitation};
+use super::model::reply::{InboxRow, Invitation, Refusal};
 use super::rooms::{Marks, Rooms, WaitingAck};
 use crate::collections::Table;
 use crate::net::ConnId;
@@ -115,6 +115,8 @@ pub(super) struct DeferredReading {
 pub(super) enum PendingOp {
     /// A record to be stored.
     Append { room: RoomKey, sender: Sender },
+    /// A message that may not be stored, unless it is already: otherwise this is the answer.
+    Question { room: RoomKey, sender: Sender, refusal: Box<Refusal> },
     /// A reading that is done when everything that its connection has sent before is answered.
     Deferred(Box<DeferredReading>),
     /// A membership that is written before its `join` or `create` is answered.
@@ -144,7 +146,11 @@ impl PendingOp {
     /// `leave`, since what a connection asks for behind them is meant for the time after them.
     const fn weight(&self) -> u8 {
         match self {
-            Self::Append { .. } | Self::Ack { .. } | Self::Marks { .. } | Self::Page(_) => 1,
+            Self::Append { .. }
+            | Self::Question { .. }
+            | Self::Ack { .. }
+            | Self::Marks { .. }
+            | Self::Page(_) => 1,
             Self::Deferred(_)
             | Self::Join { .. }
             | Self::Leave { .. }
@@ -160,6 +166,7 @@ impl PendingOp {
     const fn room(&self) -> Option<RoomKey> {
         match self {
             Self::Append { room, .. }
+            | Self::Question { room, .. }
             | Self::Join { room, .. }
             | Self::Leave { room, .. }
             | Self::LeaveAsLast { room, .. }
@@ -184,6 +191,7 @@ impl PendingOp {
             // Pages keep their own books.
             Self::Page(_)
             | Self::Append { .. }
+            | Self::Question { .. }
             | Self::Ack { .. }
             | Self::Marks { .. }
             | Self::Deferred(_)
@@ -196,7 +204,7 @@ impl PendingOp {
     /// The connection that is answered.
     const fn conn(&self) -> Option<ConnId> {
         match self {
-            Self::Append { sender, .. } => Some(sender.conn),
+            Self::Append { sender, .. } | Self::Question { sender, .. } => Some(sender.conn),
             Self::Deferred(reading) => Some(reading.conn),
             Self::Ack { by }
             | Self::Join { by, .. }
@@ -220,6 +228,8 @@ pub(super) struct Pending {
     /// The readings that wait for what their connections have sent before.
     deferred: BTreeMap<ConnId, Ticket>,
     pub changes: Changes,
+    /// The connection whose deferred reading is run now: it has waited, and does so once.
+    pub resuming: Option<ConnId>,
 }
 
 impl Pending {

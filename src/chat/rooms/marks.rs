@@ -44,8 +44,10 @@ pub(in crate::chat) struct AskedMarks {
 pub(in crate::chat) struct UnkeptMarks {
     /// To be written with the next batch.
     pub gathered: BTreeMap<MembershipKey, AskedMarks>,
-    /// Handed to the logs, which have not answered yet, or could not write them then.
+    /// Handed to the logs, which have not answered yet.
     writing: BTreeMap<MembershipKey, Marks>,
+    /// Handed to the logs, which could not write them then, and do so when they can.
+    failed: BTreeMap<MembershipKey, Marks>,
     /// When the last batch was handed over.
     pub saved_at: Tick,
 }
@@ -61,7 +63,13 @@ impl UnkeptMarks {
     /// The highest that was asked for of a membership, if it is not kept yet.
     pub(in crate::chat) fn of(&self, key: MembershipKey) -> Marks {
         let gathered = self.gathered.get(&key).map(|asked| asked.marks).unwrap_or_default();
-        gathered.max(self.writing.get(&key).copied().unwrap_or_default())
+        let handed_over = [&self.writing, &self.failed].map(|marks| marks.get(&key).copied());
+        handed_over.into_iter().flatten().fold(gathered, Marks::max)
+    }
+
+    /// Whether marks of the membership are on their way.
+    pub(in crate::chat) fn is_under_way(&self, key: MembershipKey) -> bool {
+        self.gathered.contains_key(&key) || self.writing.contains_key(&key)
     }
 
     /// These are handed to the logs.
@@ -70,15 +78,22 @@ impl UnkeptMarks {
         *writing = writing.max(marks);
     }
 
-    /// The logs have these: whoever writes the membership need not mind them any more.
-    pub(in crate::chat) fn end(&mut self, key: MembershipKey, marks: Marks) {
+    /// The logs have these, or could not write them.
+    pub(in crate::chat) fn end(&mut self, key: MembershipKey, marks: Marks, is_kept: bool) {
         if self.writing.get(&key).is_some_and(|writing| writing.max(marks) == marks) {
             self.writing.remove(&key);
+        }
+        if is_kept {
+            self.failed.remove(&key);
+        } else {
+            let failed = self.failed.entry(key).or_default();
+            *failed = failed.max(marks);
         }
     }
 
     /// The membership has ended. Who waits for its marks is answered with the next batch.
     pub(super) fn forget(&mut self, key: MembershipKey) {
         self.writing.remove(&key);
+        self.failed.remove(&key);
     }
 }

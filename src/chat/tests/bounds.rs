@@ -27,7 +27,9 @@ fn seqs(said: &[Output]) -> (Vec<u64>, usize) {
 fn a_page_around_a_seq_holds_what_a_page_holds_in_memory_and_from_the_store() {
     for (ring_records, durability) in [(256, Durability::Memory), (2, Durability::Disk)] {
         let policies = Policies::uniform(Policy { durability, ..Policy::default() });
-        let limits = Limits { ring_records, ring_bytes: 1 << 20, policies, ..Limits::default() };
+        let message_bytes = 1 << 20;
+        let base = Limits { message_bytes, policies, ..Limits::default() };
+        let limits = Limits { ring_records, ring_bytes: 1 << 20, ..base };
         let (mut harness, _shelf) = harness_of(limits);
         harness.hello(0, "ann");
         harness.join(0, "lobby");

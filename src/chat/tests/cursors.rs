@@ -51,7 +51,7 @@ fn who_leaves_in_the_middle_of_a_turn_is_still_answered() {
     harness.ask(1, Command::Leave { room: "lobby".into() });
     harness.say(0, "gone");
     let said = harness.settle();
-    assert_eq!(heard(&said, 1), ["Left { room: \"lobby\" }", "sent 1", "left left"]);
+    assert_eq!(heard(&said, 1), ["sent 1", "Left { room: \"lobby\" }", "left left"]);
     assert_eq!(heard(&said, 0), ["#1", "sent 2"]);
 }
 
@@ -220,4 +220,22 @@ fn all_rings_together_stay_within_their_budget() {
         assert!(rings <= 4 * weight(100), "{rings}");
     }
     assert!(harness.chat.sizes()[3] > 2 * weight(100));
+}
+
+#[test]
+fn nothing_of_a_room_comes_between_the_answer_to_leave_and_the_end() {
+    let mut harness = Harness::with_lobby(Limits::default(), 2);
+    harness.say(0, "just before");
+    let left = "Left { room: \"lobby\" }";
+    let said = harness.run(1, Command::Leave { room: "lobby".into() });
+    assert_eq!(heard(&said, 1), ["#1", left, "left left"]);
+    harness.join(1, "lobby");
+    // A lagging one gets the answers to what it has said, and then no more.
+    harness.chat.handle_blocked(conn(1), Limits::default().outbound_soft);
+    harness.say(0, "just before");
+    harness.say(1, "mine");
+    let said = harness.run(1, Command::Leave { room: "lobby".into() });
+    let mut heard = heard(&said, 1);
+    heard.retain(|line| line != "wake");
+    assert_eq!(heard, ["sent 3", left, "left left"]);
 }

@@ -18,6 +18,42 @@ fn presence_is_gathered_and_told_as_one_change() {
 }
 
 #[test]
+fn what_a_session_has_said_of_itself_holds_after_a_resume() {
+    let mut harness = Harness::with_lobby(Limits::default(), 1);
+    let first = harness.hello(1, "bob");
+    harness.join(1, "lobby");
+    harness.run(1, Command::Status { away: true });
+    harness.wait(2_000);
+    let presence = |harness: &mut Harness| {
+        harness.wait(2_000);
+        let said = harness.run(0, Command::Presence { room: "lobby".into() });
+        let line = heard(&said, 0).pop().unwrap();
+        line.contains("(\"bob\", Away)")
+    };
+    let secret = |said: &[Output]| match said.iter().rev().find_map(|said| match said {
+        Output::Reply { result: Ok(Reply::Welcome { session, .. }), .. } => Some(session),
+        _ => None,
+    }) {
+        Some(session) => session.to_string(),
+        None => panic!("{said:?}"),
+    };
+    // Over a lost connection, and over one that is still there.
+    harness.chat.handle_closed(harness.now, conn(1));
+    let second = secret(&harness.hello_with(2, Some("bob"), Some((&first, &[]))));
+    assert!(presence(&mut harness));
+    let third = secret(&harness.hello_with(3, Some("bob"), Some((&second, &[]))));
+    assert!(presence(&mut harness));
+    // Another session speaks for itself, and so does this one when it changes its mind.
+    harness.hello(4, "bob");
+    assert!(!presence(&mut harness));
+    harness.chat.handle_closed(harness.now, conn(4));
+    harness.run(3, Command::Status { away: false });
+    harness.chat.handle_closed(harness.now, conn(3));
+    harness.hello_with(5, Some("bob"), Some((&third, &[])));
+    assert!(!presence(&mut harness));
+}
+
+#[test]
 fn who_asks_at_once_is_there() {
     let mut harness = Harness::new(Limits::default());
     harness.hello(0, "ann");

@@ -56,6 +56,14 @@ impl Logs for Shelf {
     }
 }
 
+fn is_retry(known: &Body, body: &Body) -> bool {
+    let cid = |body: &Body| match body {
+        Body::Message { cid, .. } => cid.clone(),
+        _ => None,
+    };
+    cid(known) == cid(body)
+}
+
 impl Contents {
     fn request(&mut self, now: Now, request: LogRequest) {
         let reply = match request {
@@ -87,6 +95,13 @@ impl Contents {
             return Appended::Refused(fault);
         }
         let records = self.logs.entry(log).or_default();
+        if draft.is_question {
+            let known = records.iter().find(|known| is_retry(&known.body, &draft.body));
+            return known.map_or(Appended::Unknown, |known| Appended::Duplicate {
+                seq: known.seq,
+                at: known.at,
+            });
+        }
         let seq = records.last().map_or(0, |last| last.seq) + 1;
         let record = Record {
             seq,

@@ -1,6 +1,6 @@
 //! Appending one record to a log, within the transaction of its batch.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::edits::{self, Stored};
 use super::effects;
@@ -20,12 +20,15 @@ pub(super) fn append(
     wall_ms: u64,
     draft: Draft,
 ) -> rusqlite::Result<Appended> {
-    let Draft { from, body, weight, check, meta, .. } = draft;
+    let Draft { from, body, weight, check, meta, is_question, .. } = draft;
     let (seq, at) = (counters.head + 1, stamp(counters.at, wall_ms));
     if seq >= SEQ_END {
         return Ok(Appended::Refused(LogFault::Full));
     }
     let record = Record { seq, at, from, body, weight };
+    if is_question {
+        return Ok(known_cid(db, room, &record)?.unwrap_or(Appended::Unknown));
+    }
     if let Some(known) = note_cid(db, room, &record)? {
         return Ok(known);
     }
@@ -69,15 +72,23 @@ fn note_cid(db: &Connection, room: i64, record: &Record) -> rusqlite::Result<Opt
     if db.prepare_cached(sql)?.execute(row)? == 1 {
         return Ok(None);
     }
+    known_cid(db, room, record)
+}
+
+/// The answer to a message whose `cid` is known, if it is.
+fn known_cid(db: &Connection, room: i64, record: &Record) -> rusqlite::Result<Option<Appended>> {
+    let Body::Message { cid: Some(cid), .. } = &record.body else { return Ok(None) };
     let sql = "SELECT seq, at, hash FROM sent WHERE room = ?1 AND sender = ?2 AND cid = ?3";
     let known = params![room, record.from.as_str(), &**cid];
-    let (seq, at, known) = db.prepare_cached(sql)?.query_one(known, |row| {
+    let known = db.prepare_cached(sql)?.query_one(known, |row| {
         Ok((unsigned(row.get(0)?), unsigned(row.get(1)?), row.get::<_, i64>(2)?))
-    })?;
-    Ok(Some(if known == hash {
-        Appended::Duplicate { seq, at }
-    } else {
-        Appended::Conflict { seq }
+    });
+    Ok(known.optional()?.map(|(seq, at, known)| {
+        if known == content_hash(&record.body) {
+            Appended::Duplicate { seq, at }
+        } else {
+            Appended::Conflict { seq }
+        }
     }))
 }
 

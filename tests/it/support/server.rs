@@ -230,6 +230,14 @@ impl Server {
         self.restart_after(signal, |_| {});
     }
 
+    /// The same, with one setting changed, named as by [`Setup::set`].
+    #[track_caller]
+    pub(crate) fn restart_with(&mut self, signal: Signal, (key, value): (&str, &str)) {
+        let name = format!("CHINWAG_{}", key.replace('.', "_").to_uppercase());
+        self.setup.environment.push((name, value.to_owned()));
+        self.restart(signal);
+    }
+
     /// The same, with something done to its data directory in between.
     #[track_caller]
     pub(crate) fn restart_after(&mut self, signal: Signal, between: impl FnOnce(&Path)) {

@@ -54,11 +54,7 @@ impl Client {
             "live" => find(conn, value)?.live(context.history, value),
             "presence" => find(conn, value)?.people.presence(value),
             "typing" => find(conn, value)?.people.typing(value, &self.name),
-            // The user's own marks are told in all of its rooms, subscribed or not.
-            "receipts" if value.get("own").is_some() => {
-                people::rise(&mut conn.own, value, &self.name)
-            }
-            "receipts" => find(conn, value)?.people.receipts(value, &self.name),
+            "receipts" => self.receipts(conn, value),
             "joined" => {
                 let room = People::room(value)?;
                 if conn.views.contains_key(room) {
@@ -114,6 +110,14 @@ impl Client {
             }
             _ => Err(format!("an unknown event {event}")),
         }
+    }
+
+    /// The user's own marks are told in all of its rooms, subscribed or not.
+    fn receipts(&self, conn: &mut Connection, value: &Value) -> Check {
+        if value.get("own").is_some() {
+            return people::rise(&mut conn.own, value, &self.name);
+        }
+        find(conn, value)?.people.receipts(value, &self.name)
     }
 
     /// Asks who is there, as a client does that has just come.

@@ -133,6 +133,9 @@ impl Durable {
             let (seq, at) = (sent.seq, sent.at);
             return if same { Appended::Duplicate { seq, at } } else { Appended::Conflict { seq } };
         }
+        if draft.is_question {
+            return Appended::Unknown;
+        }
         if let Some(refusal) = draft.check.and_then(|check| room.refuse(check, &draft)) {
             return refusal;
         }

@@ -133,6 +133,12 @@ impl RoomName {
         self.0.strip_prefix('@')?.split_once(':')
     }
 
+    /// The other one of a direct conversation in which `user` is, `None` for a room.
+    #[must_use]
+    pub fn other_than(&self, user: &UserName) -> Option<&str> {
+        self.pair().map(|(a, b)| if a == user.as_str() { b } else { a })
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {

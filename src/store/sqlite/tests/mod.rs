@@ -45,7 +45,15 @@ pub(super) fn message(text: &str, cid: Option<&str>) -> Draft {
         thread: None,
         edited: None,
     };
-    Draft { from: user("ann"), body, weight: 300, check: None, since: None, meta: Vec::new() }
+    Draft {
+        from: user("ann"),
+        body,
+        weight: 300,
+        check: None,
+        since: None,
+        meta: Vec::new(),
+        is_question: false,
+    }
 }
 
 impl Harness {

@@ -1,10 +1,10 @@
 //! No answer and no event is longer than the welcome says: the longest of each kind.
 
 use super::*;
-use crate::chat::model::limits::RESUME_MARKS_MAX;
 use crate::chat::model::limits::{
     CID_LEN_MAX, INBOX_BYTES_MAX, INBOX_ROW_OVERHEAD, LAST_LEN_MAX, PAGE_BYTES_MAX,
-    PRESENCE_NAMES_MAX, RECEIPTS_MEMBERS_MAX, REQUEST_ID_LEN_MAX, SEARCH_BYTES_MAX, TOPIC_LEN_MAX,
+    PRESENCE_NAMES_MAX, READ_MARK_BYTES, RECEIPTS_MEMBERS_MAX, REQUEST_ID_LEN_MAX,
+    RESUMED_ROOM_BYTES, SEARCH_BYTES_MAX, TOPIC_LEN_MAX,
 };
 use crate::chat::model::limits::{
     INVITATIONS_OF_USER_MAX, REASON_LEN_MAX, RESTRICTION_OVERHEAD, WELCOME_INVITATIONS_BYTES_MAX,
@@ -191,13 +191,9 @@ fn no_welcome_is_longer_than_it_says() {
             Resumption::Refused(long.clone()),
         ] {
             let room = || longest_room().as_str().into();
-            let marks = vec![(longest_user(), SEQ); RESUME_MARKS_MAX];
-            let rooms =
-                (0..limits.rooms_per_user).map(|_| (room(), resumption.clone(), Vec::new()));
-            let mut rooms: Vec<_> = rooms.collect();
-            if let Some(first) = rooms.first_mut() {
-                first.2 = marks;
-            }
+            let rooms = (0..limits.rooms_per_user)
+                .map(|_| (room(), resumption.clone(), Vec::new()))
+                .collect();
             let session = "s".repeat(64).into();
             let user = longest_user();
             let invitations = vec![longest_invitation(""); 2];
@@ -211,4 +207,21 @@ fn no_welcome_is_longer_than_it_says() {
             check_reply(&limits, &welcome);
         }
     }
+}
+
+#[test]
+fn marks_take_no_more_than_they_are_counted_for() {
+    let with = |marks: usize, rooms: usize| {
+        let marks = vec![(longest_user(), SEQ); marks];
+        let room = || longest_room().as_str().into();
+        let how = Resumption::From { from: SEQ, to: SEQ };
+        let rooms = (0..rooms).map(|_| (room(), how.clone(), marks.clone())).collect();
+        let (session, user) = ("s".into(), longest_user());
+        let invitations = Vec::new();
+        let (time, resumed) = (SEQ, true);
+        let welcome = Reply::Welcome { user, session, time, resumed, rooms, invitations };
+        check_reply(&Limits::default(), &welcome)
+    };
+    assert!(with(10, 1) - with(0, 1) <= 10 * READ_MARK_BYTES);
+    assert!(with(0, 3) - with(0, 2) <= RESUMED_ROOM_BYTES);
 }

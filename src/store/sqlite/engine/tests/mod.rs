@@ -41,12 +41,28 @@ fn said(text: &str, cid: Option<&str>) -> Draft {
     if let Body::Message { cid: of_body, .. } = &mut body {
         *of_body = cid.map(Into::into);
     }
-    Draft { from: user("ann"), body, weight: 400, check: None, since: None, meta: Vec::new() }
+    Draft {
+        from: user("ann"),
+        body,
+        weight: 400,
+        check: None,
+        since: None,
+        meta: Vec::new(),
+        is_question: false,
+    }
 }
 
 fn touching(target: u64, body: Body) -> Draft {
     let check = Some(TargetCheck { target, others: false, not_before: 0, data_max: 9 });
-    Draft { from: user("ann"), body, weight: 400, check, since: None, meta: Vec::new() }
+    Draft {
+        from: user("ann"),
+        body,
+        weight: 400,
+        check,
+        since: None,
+        meta: Vec::new(),
+        is_question: false,
+    }
 }
 
 fn edit(target: u64, text: &str) -> Draft {
