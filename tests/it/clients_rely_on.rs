@@ -86,3 +86,29 @@ fn a_close_frame_of_a_proxy_is_no_violation_of_the_clients() {
     ws.assert_closed(1002);
     Client::ws(&server).named("ann", None);
 }
+
+#[test]
+fn nobody_is_sent_elsewhere() {
+    let server = Server::start();
+    for target in ["/", "/ws", "/ws/", "//ws", "/WS", "/index.html", "/client.js/", "/.", "/?a=1"] {
+        let plain = format!("GET {target} HTTP/1.1\r\nHost: {}\r\n\r\n", server.http);
+        for head in [plain, upgrade_head(server.http, target, "")] {
+            let response = http::request(server.http, head.as_bytes());
+            assert!(!(300..400).contains(&response.status), "{target}: {response:?}");
+            assert_eq!(response.header("Location"), None, "{target}");
+        }
+    }
+}
+
+#[test]
+fn what_comes_after_the_servers_own_close_is_read_so_that_the_close_arrives() {
+    let server = Server::start();
+    let mut ann = RawWs::connect(server.http, "/ws", "");
+    ann.send_frame(&Frame { first: 0x82, payload: b"{}".to_vec() });
+    // Unread bytes would make the kernel reset the connection, and the Close would be lost.
+    for _ in 0..20 {
+        ann.send_frame(&Frame::text(&format!("{{\"op\":\"ping\"}}{}", " ".repeat(10_000))));
+    }
+    ann.assert_closed(1003);
+    server.assert_no_connection_left();
+}

@@ -16,7 +16,6 @@ mod configuration;
 mod conversation;
 mod database_commands;
 mod direct_messages;
-mod habits;
 mod history;
 mod hostile;
 mod http;
