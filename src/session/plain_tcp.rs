@@ -6,7 +6,7 @@
 
 use super::input::Session;
 use super::state::{PlainTcp, Protocol};
-use super::text_client::TextClient;
+use super::text_client::{Progress, TextClient};
 use crate::chat::{Code, Refusal};
 use crate::line::{Decoder, Foreign, Framing, Item};
 use crate::net::{CloseReason, Ending};
@@ -112,7 +112,9 @@ impl Session<'_, '_> {
 
     /// Whether no line has come yet that a person typed.
     fn is_stranger(&self) -> bool {
-        let has_typed = |plain: &PlainTcp| plain.text.as_ref().is_some_and(|text| text.has_typed);
+        let has_typed = |plain: &PlainTcp| {
+            plain.text.as_ref().is_some_and(|text| text.progress >= Progress::Typed)
+        };
         matches!(&self.state.protocol, Protocol::Tcp(plain) if !has_typed(plain))
     }
 

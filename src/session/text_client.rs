@@ -12,16 +12,26 @@ const ROOMS_MAX: usize = 64;
 /// A person with `nc` or telnet.
 #[derive(Debug, Default)]
 pub(super) struct TextClient {
-    /// A line has come: before, the person may still turn out to be a program.
-    pub has_typed: bool,
-    /// Others know the name: it can no longer be changed.
-    pub has_spoken: bool,
+    /// How far the person has come.
+    pub progress: Progress,
     /// The room in which lines are said.
     pub room: Option<RoomName>,
     /// The rooms that were joined on this connection, the last one last.
     joined: Vec<RoomName>,
     /// The person has asked to leave the room in which lines were said.
     is_leaving: bool,
+}
+
+/// How far a person has come. It only grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Progress {
+    /// No line has come: the person may still turn out to be a program.
+    #[default]
+    Greeted,
+    /// A line has come.
+    Typed,
+    /// Others know the name: it can no longer be changed.
+    Spoken,
 }
 
 impl TextClient {

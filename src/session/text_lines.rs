@@ -5,7 +5,7 @@ use super::commands::hello_as;
 use super::errors_in_a_row::Answered;
 use super::input::Session;
 use super::state::Protocol;
-use super::text_client::TextClient;
+use super::text_client::{Progress, TextClient};
 use crate::chat::model::name::NameError;
 use crate::chat::{Code, Command, Op, Refusal, RoomName, UserName};
 use crate::wire::text::{self, Line, note};
@@ -16,8 +16,8 @@ impl Session<'_, '_> {
     pub(super) fn text_line(&mut self, line: &[u8]) {
         let Protocol::Tcp(plain) = &mut self.state.protocol else { return };
         let client = plain.text.get_or_insert_with(Box::<TextClient>::default);
-        client.has_typed = true;
-        let (room, has_spoken) = (client.room.clone(), client.has_spoken);
+        client.progress = client.progress.max(Progress::Typed);
+        let (room, has_spoken) = (client.room.clone(), client.progress == Progress::Spoken);
         let room = room.as_ref().map(RoomName::as_str);
         let line = text::parse_line(line, room, &self.context.limits);
         let nick = match &line {
@@ -56,8 +56,10 @@ impl Session<'_, '_> {
 
     /// Does a command that a person has typed.
     fn typed(&mut self, op: Op, command: Command<'_>) {
-        if let Some(client) = self.state.text_client() {
-            client.has_spoken |= matches!(op, Op::Join | Op::Create | Op::Send);
+        if matches!(op, Op::Join | Op::Create | Op::Send)
+            && let Some(client) = self.state.text_client()
+        {
+            client.progress = Progress::Spoken;
         }
         self.request(Ok((note::typed(op, &command), Parsed::Command(command))));
     }

@@ -65,7 +65,7 @@ fn a_mark_that_cannot_be_kept_is_refused_and_told_to_nobody() {
     shelf.0.borrow_mut().fault = None;
     harness.run(1, ack(3));
     let said = harness.wait(2_000);
-    assert_eq!(heard(&said, 1), ["Acked { room: \"lobby\", recv: 3, read: 3, joined: 0 }"]);
+    assert_eq!(heard(&said, 1), ["Acked { room: \"lobby\", recv: 3, read: 3 }"]);
     assert_eq!(receipts(&said, 2), ["own receipt 3"]);
 }
 
