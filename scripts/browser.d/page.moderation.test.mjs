@@ -253,3 +253,33 @@ test("an invitation stays over a reload until it is accepted, declined or refuse
 	await opened(ray, "lobby");
 	assert.deepEqual(await names(), []);
 });
+
+test("a moderator sees whom a room keeps out or has invited, and can end it", async () => {
+	const ann = await enter("ann", "hall");
+	await make(ann, "salon", "private");
+	const [kit, bob] = await Promise.all(["kit", "bob"].map((name) => Member.connect(server.tcp, name)));
+	for (const typed of ["/invite kit", "/invite bob", "/invite ray"]) {
+		await ann.fill("#text", typed);
+		await Promise.all([toast(ann, `You invited ${typed.slice(8)} to salon.`), ann.press("#text", "Enter")]);
+	}
+	for (const member of [kit, bob]) await member.join("salon");
+	for (const [typed, note] of [[`/ban kit ${PAYLOADS[3]}`, /^ann banned kit/], ["/mute bob 1h", /^ann muted bob until/]]) {
+		await ann.fill("#text", typed);
+		await ann.press("#text", "Enter");
+		await until(`${note}`, async () => note.test((await notes(ann)).at(-1)));
+	}
+	const held = () => ann.$$eval("#about-held li", (nodes) => nodes.map((node) => node.firstChild.textContent).sort());
+	await ann.click("#about-open");
+	await until("three", async () => (await held()).length === 3);
+	const [first, second, third] = await held();
+	assert.match(first, /^bob is muted until .*\d, by ann$/);
+	assert.equal(second, `kit is banned, by ann: ${PAYLOADS[3]}`);
+	assert.match(third, /^ray is invited until .*\d.*, by ann$/);
+	await picture(ann, "held");
+	for (const name of ["Withdraw ray", "Unmute bob", "Unban kit"]) {
+		const before = (await held()).length;
+		await ann.locator("#about-held").getByRole("button", { name, exact: true }).click();
+		await until(`${name} to be done`, async () => (await held()).length === before - 1);
+	}
+	assert.deepEqual(await held(), []);
+});
