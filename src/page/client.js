@@ -27,7 +27,7 @@
  * | `room` | `{room}` | unread, presence, typing or receipts changed |
  * | `left` | `{room, reason, error}` | we are no longer in the room: `left`, `kicked`, `banned`, or `refused` with an `error` on return |
  * | `invited` | `{room, from, reason}` | a new invitation to `join` the room |
- * | `invitations` | `[{room, by, at, reason}]` | all that are open, as the server tells them on each return |
+ * | `invitations` | `{invitations}` | the open invitations as the server lists them: `{room, by, at, reason}` |
  * | `outbox` | `{entry, status, error}` | a message is `pending`, `sent` or `failed` |
  * | `problem` | {@link ChinwagError} | a refusal without a promise |
  */
@@ -255,7 +255,7 @@ export class Client extends EventTarget {
 		this.#watch();
 		this.#setState({ state: "ready" });
 		this.#emit("welcome", data);
-		if (data.invitations) this.#emit("invitations", data.invitations);
+		if (data.invitations) this.#emit("invitations", { invitations: data.invitations });
 		for (const room of [...this.rooms.values()]) {
 			if (room.state !== "wanted") this.#resumeRoom(room, data.rooms?.[room.name]);
 			if (this.rooms.get(room.name) !== room) continue;
@@ -268,6 +268,7 @@ export class Client extends EventTarget {
 
 	#resumeRoom(room, answer) {
 		if (answer?.reset) return this.#reset(room, answer);
+		if (answer?.marks) this.#mergeReceipts(room, answer.marks);
 		if (answer?.gap) this.#gap(room, { from: answer.gap[0], to: answer.gap[1], why: answer.why });
 		if (answer?.gap || answer?.to !== undefined) return this.#catchUp(room, answer.to ?? room.seq);
 		const error = answer?.code && new ChinwagError({ op: "hello", ...answer });
@@ -466,7 +467,7 @@ export class Client extends EventTarget {
 	async #syncSome() {
 		const data = await this.request("rooms", { since: this.#rev });
 		this.#rev = data.rev;
-		if (data.invitations) this.#emit("invitations", data.invitations);
+		if (data.invitations) this.#emit("invitations", { invitations: data.invitations });
 		for (const entry of data.rooms ?? []) {
 			const room = this.#room(entry.room);
 			// Another epoch: its `reset` is on the way.
@@ -522,6 +523,7 @@ export class Client extends EventTarget {
 		if (room.epoch !== null && (data.reset || data.epoch !== room.epoch)) return this.#reset(room, data);
 		if (room.epoch === null) room.seq = Math.max(room.seq, room.after ?? data.seq);
 		room.epoch = data.epoch;
+		if (data.marks) this.#mergeReceipts(room, data.marks);
 		if (room.watching) this.#askPresence(room);
 		this.#catchUp(room, data.seq);
 	}

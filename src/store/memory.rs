@@ -12,7 +12,7 @@ use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::log::{
     Appended, Draft, LogFault, LogId, LogReply, LogRequest, Logs, Ticket,
 };
-use crate::chat::model::record::{Body, Record};
+use crate::chat::model::record::{Body, Record, stamp};
 use crate::collections::{KeyedMap, Slots};
 use crate::time::Tick;
 use crate::time::clock::Now;
@@ -184,7 +184,7 @@ impl Log {
         }
         self.head += 1;
         // The wall clock may go back; what a room shows does not.
-        self.last_at = self.last_at.max(now.wall_ms);
+        self.last_at = stamp(self.last_at, now.wall_ms);
         let (seq, at) = (self.head, self.last_at);
         if let Some((key, said)) = cid {
             let cids = self.cids.get_or_insert_default();

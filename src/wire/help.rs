@@ -106,6 +106,10 @@ const HELLO: &[Field] = &[
     (Key::Agent, "the name of your program, optional"),
     (Key::Version, "1, optional"),
     (Key::Resume, "{\"session\":…,\"rooms\":{room:[epoch,seq],…}} to resume a session, optional"),
+    (
+        Key::Ping,
+        "true to be sent {\"ev\":\"ping\"} when the line is silent (plain TCP only), optional",
+    ),
 ];
 const CREATE: &[Field] = &[
     ROOM,

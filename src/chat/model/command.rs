@@ -183,6 +183,8 @@ pub enum Command<'a> {
         name: Option<Cow<'a, str>>,
         /// The client's former session.
         resume: Option<Resume<'a>>,
+        /// Whether it wants to be pinged over a transport that has no pings of its own.
+        ping: bool,
     },
     /// See [`Op::Ping`].
     Ping,

@@ -37,6 +37,8 @@ pub struct Limits {
     pub rate_per_s: Option<u32>,
     /// Commands at once, for the welcome.
     pub burst: u32,
+    /// Bytes that are read of a connection before it is their turn at that rate.
+    pub read_ahead: usize,
     /// Silence after which a connection is pinged, for the welcome.
     pub ping_after: Duration,
     /// From a user's last session to being told as off.
@@ -130,6 +132,7 @@ impl Default for Limits {
             outbound_soft: 64 * 1024,
             rate_per_s: Some(20),
             burst: 40,
+            read_ahead: 64 * 1024,
             ping_after: Duration::from_secs(25),
             leave_grace: Duration::from_secs(15),
             guest_membership: Duration::from_mins(10),

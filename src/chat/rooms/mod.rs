@@ -33,9 +33,10 @@ pub(super) use room::Room;
 use self::departed::Departed;
 use self::invited::Invited;
 use self::marks::UnkeptMarks;
+use super::context::Context;
 use super::directory::Directory;
 use super::keys::{MembershipKey, RoomKey, UserKey};
-use super::model::log::{LogId, Restriction, RestrictionMeta};
+use super::model::log::{LogId, Restriction, RestrictionMeta, RoomMeta};
 use super::model::name::{NAME_LEN_MAX, RoomName, Skeletons, UserName};
 use super::model::policy::Policy;
 use super::model::record::{Body, Epoch, SharedRecord};
@@ -133,6 +134,24 @@ impl Rooms {
             epoch: Epoch::at(wall_ms),
             epoch_before: Epoch::at(wall_ms),
             spelling: String::new(),
+        }
+    }
+
+    /// The wall clock was set: terms that were set before end when they were to end, by the time
+    /// that has passed.
+    pub(super) fn shift_terms(&mut self, context: &mut Context, step_ms: i64) {
+        let keys: Vec<_> = self.table.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let Some(room) = self.table.get_mut(key) else { continue };
+            if room.moderation.is_empty() {
+                continue;
+            }
+            let mut moderation = mem::take(&mut room.moderation);
+            for (user, kind, meta) in moderation.shift_terms(step_ms) {
+                let meta = RoomMeta::Restriction(user.clone(), *kind, Some(meta.clone()));
+                room.put_meta(context, meta);
+            }
+            room.moderation = moderation;
         }
     }
 

@@ -9,7 +9,7 @@ use super::room_meta;
 use super::room_row::RoomCounters;
 use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::log::{Appended, Draft, LogFault};
-use crate::chat::model::record::{Body, Record, SharedRecord};
+use crate::chat::model::record::{Body, Record, SharedRecord, stamp};
 
 /// Appends a record and moves the counters, or says why not; then nothing has changed.
 pub(super) fn append(
@@ -20,8 +20,7 @@ pub(super) fn append(
     draft: Draft,
 ) -> rusqlite::Result<Appended> {
     let Draft { from, body, weight, check, meta } = draft;
-    // The wall clock may go back; the times in a room never do.
-    let (seq, at) = (counters.head + 1, counters.at.max(wall_ms));
+    let (seq, at) = (counters.head + 1, stamp(counters.at, wall_ms));
     if seq >= SEQ_END {
         return Ok(Appended::Refused(LogFault::Full));
     }

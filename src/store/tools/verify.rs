@@ -68,9 +68,25 @@ pub struct Verified {
 /// [`ToolError`], if it cannot be read.
 pub fn run(data: &Path, report: &mut dyn FnMut(&StoreFault)) -> Result<Verified, ToolError> {
     let path = open::path(data);
-    let db = open::read(&path)?;
-    open::require_current(&db, &path)?;
-    check(&db, report).map_err(ToolError::database(&path))
+    verify(&open::read(&path)?, &path, report)
+}
+
+/// Verifies the database in the file `path`, such as a backup.
+///
+/// # Errors
+///
+/// [`ToolError`], if it cannot be read.
+pub fn file(path: &Path, report: &mut dyn FnMut(&StoreFault)) -> Result<Verified, ToolError> {
+    verify(&open::backup(path)?, path, report)
+}
+
+fn verify(
+    db: &Connection,
+    path: &Path,
+    report: &mut dyn FnMut(&StoreFault),
+) -> Result<Verified, ToolError> {
+    open::require_current(db, path)?;
+    check(db, report).map_err(ToolError::database(path))
 }
 
 /// Verifies a database that is open.

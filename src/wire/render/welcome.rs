@@ -108,6 +108,7 @@ fn limits(out: &mut Vec<u8>, limits: &Limits) {
         (r#","members":"#, Some(count(limits.members_per_room))),
         (r#","rate_per_s":"#, limits.rate_per_s.map(u64::from)),
         (r#","burst":"#, limits.rate_per_s.map(|_| limits.burst.into())),
+        (r#","read_ahead":"#, Some(count(limits.read_ahead))),
         (r#","history_page":"#, Some(limits.history_page.into())),
         (r#","ping_ms":"#, Some(millis(limits.ping_after))),
         (r#","replay":"#, Some(limits.replay)),

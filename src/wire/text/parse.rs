@@ -18,6 +18,7 @@ use crate::wire::encoded_len_max;
 const HISTORY_LIMIT: u32 = 20;
 /// Why what nobody would see is refused.
 const BLANK: &str = "a message needs more than blanks";
+const BLANK_TOPIC: &str = "a topic needs more than blanks; /topic - removes it";
 /// Messages that `/search` shows.
 const SEARCH_LIMIT: u32 = 20;
 
@@ -44,8 +45,9 @@ pub fn parse_line<'a>(line: &'a [u8], current: Option<&'a str>, limits: &Limits)
     }
     let commands = Commands { current, limits };
     // A leading space keeps a line from being a command, so that paths can be sent.
-    match line.strip_prefix('/') {
-        Some(said) if said.starts_with('/') => commands.say(said),
+    // A keyboard for Chinese or Japanese has a wide slash.
+    match line.strip_prefix(['/', '\u{ff0f}']) {
+        Some(said) if said.starts_with(['/', '\u{ff0f}']) => commands.say(said),
         Some(command) => commands.parse(command),
         // The first thing that many a newcomer types.
         None if line.trim_end().eq_ignore_ascii_case("help") || line.trim_end() == "?" => {
@@ -185,6 +187,7 @@ impl<'a> Commands<'a, '_> {
         let text = match text {
             "" => None,
             "-" => Some(""),
+            text if prose::is_blank(text) => return refused(Code::BadField, BLANK_TOPIC),
             text => Some(text),
         };
         let weight = encoded_len_max(text.unwrap_or_default(), None, None);
@@ -413,6 +416,7 @@ mod tests {
     fn what_is_a_habit_elsewhere_is_understood() {
         let lobby = || Target::Room("lobby".into());
         check("/j tea", &join("tea"));
+        check("\u{ff0f}join tea", &join("tea"));
         check("/part", &Line::Command(Op::Leave, Command::Leave { room: "lobby".into() }));
         check("/query bob", &Line::Talk("bob"));
         check("/msg @bob", &Line::Talk("bob"));
@@ -478,6 +482,7 @@ mod tests {
         assert_eq!(code(b"a\x1b[2Jb"), Some(Code::BadField));
         assert_eq!(code(b"a\tb"), None);
         assert_eq!(code(b"/topic \x07"), Some(Code::BadField));
+        assert_eq!(code("/topic \u{200b}".as_bytes()), Some(Code::BadField));
         assert_eq!(code("\u{200b}".as_bytes()), Some(Code::BadField));
         assert_eq!(code("/msg bob \u{2800}".as_bytes()), Some(Code::BadField));
     }

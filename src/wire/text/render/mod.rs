@@ -7,12 +7,16 @@ pub use self::records::{record_event, sent};
 use super::greeting::{renamed, welcome};
 use super::note;
 use super::safe::{self, put};
+use crate::chat::model::code::Code;
 use crate::chat::model::event::{Event, LeftReason, PresenceChange};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::output::Request;
 use crate::chat::model::record::SharedRecord;
 use crate::chat::model::reply::{GapWhy, InboxRow, Presence, Refusal, Reply, Role};
 use crate::time::span::in_words;
+
+/// Records that `/history` is proposed for, at most.
+const HISTORY_MAX: u64 = 200;
 
 /// What an answer is shown with.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +34,7 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
     match reply {
         Reply::Welcome { user, .. } if note::is_again(shown.request) => renamed(out, user),
         Reply::Welcome { user, .. } => welcome(out, shown.server, user),
-        Reply::Joined { room, .. } if room.is_direct() => focus(out, Some(room), shown.viewer),
+        Reply::Joined { room, .. } if room.is_direct() => focus(out, room, shown.viewer),
         Reply::Joined { room, members, topic, role, .. } => {
             let members = count(*members, "member", "members");
             put(out, &["-- you are in ", room.as_str()]);
@@ -45,6 +49,7 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
         Reply::Inbox { rooms, .. } if note::is_aside(shown.request) => unread(out, rooms, shown),
         Reply::Inbox { rooms, .. } => inbox(out, rooms),
         Reply::History { room, items, .. } => {
+            unread_above(out, items, shown.request);
             history(out, room, items, note::is_aside(shown.request));
         }
         Reply::Found { items, .. } => {
@@ -82,6 +87,17 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
             safe::line(out, note::of(shown.request));
             put(out, &[" --\n"]);
         }
+    }
+}
+
+/// Appends the answer to a request that was refused.
+pub fn refused(out: &mut Vec<u8>, why: &Refusal, request: &Request) {
+    match note::other(request) {
+        Some(other) if why.code == Code::NoSuchRoom => {
+            put(out, &["! you have not talked with ", other, " yet; begin with /msg "]);
+            put(out, &[other, " hi\n"]);
+        }
+        _ => refusal(out, why),
     }
 }
 
@@ -189,14 +205,29 @@ fn unread(out: &mut Vec<u8>, rooms: &[InboxRow], shown: &Shown<'_>) {
     }
 }
 
-/// Appends where the lines go that `me` types from now on: to `room`, or nowhere.
-pub fn focus(out: &mut Vec<u8>, room: Option<&RoomName>, me: Option<&UserName>) {
-    let Some(room) = room else {
-        return put(out, &["-- you are in no room now; join one with /join lobby --\n"]);
-    };
+/// Appends how to see what is unread above `items`, which are shown to somebody who has entered.
+fn unread_above(out: &mut Vec<u8>, items: &[SharedRecord], request: &Request) {
+    let Some(read) = note::read(request) else { return };
+    let (Some(first), Some(last)) = (items.first(), items.last()) else { return };
+    if first.seq > read + 1 {
+        let count = last.seq.saturating_sub(read).min(HISTORY_MAX).to_string();
+        put(out, &["-- more is unread: /history ", &count, " --\n"]);
+    }
+}
+
+/// Appends where the lines go that `me` types from now on.
+pub fn focus(out: &mut Vec<u8>, room: &RoomName, me: Option<&UserName>) {
     match me.and_then(|me| other_of(room, me)) {
         Some(other) => put(out, &["-- what you type goes to ", other, " alone now --\n"]),
         None => put(out, &["-- what you type goes to ", room.as_str(), " now --\n"]),
+    }
+}
+
+/// Appends that lines go nowhere from now on, and that the person is in `another` room.
+pub fn no_focus(out: &mut Vec<u8>, another: Option<&RoomName>) {
+    match another.map(RoomName::as_str) {
+        Some(room) => put(out, &["-- to go on in ", room, ", type /join ", room, " --\n"]),
+        None => put(out, &["-- you are in no room now; join one with /join lobby --\n"]),
     }
 }
 

@@ -66,7 +66,7 @@ impl Harness {
             open(folder.path(), &Clock::start()).unwrap();
         let now = Now { tick: Tick::from_millis(1_000_000), wall_ms: 1_763_700_000_000 };
         let rooms = loaded.rooms;
-        Self { engine: Engine::new(db, reserve), folder, rooms, now, tickets: 0, _lock: lock }
+        Self { engine: Engine::new(db, reserve, now), folder, rooms, now, tickets: 0, _lock: lock }
     }
 
     /// The server is killed and started again.
@@ -373,4 +373,19 @@ fn an_append_to_a_room_that_is_not_open_is_refused() {
     let replies = harness.engine.commit(harness.now, vec![Op::Drop(log), late]);
     let outcome = Appended::Refused(LogFault::Broken);
     assert_eq!(replies, [LogReply::Appended { ticket: Ticket(1), outcome }]);
+}
+
+#[test]
+fn a_suspension_lasts_as_long_as_it_was_to_last_though_the_clock_is_set() {
+    let mut harness = Harness::new();
+    let until = harness.now.wall_ms + 1_000;
+    let sql =
+        format!("INSERT INTO suspension VALUES ('user eve', {until}, ''), ('user bob', NULL, '')");
+    harness.connect().execute_batch(&sql).unwrap();
+    harness.now.tick = harness.now.tick.after(Duration::from_secs(1));
+    harness.now.wall_ms += 100_001_000;
+    harness.engine.look_at_clock(harness.now);
+    let found = harness.number("SELECT until FROM suspension WHERE who = 'user eve'");
+    assert_eq!(found, i64::try_from(until).unwrap() + 100_000_000);
+    assert_eq!(harness.number("SELECT count(*) FROM suspension WHERE until IS NULL"), 1);
 }
