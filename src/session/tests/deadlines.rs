@@ -121,7 +121,8 @@ fn a_slow_reader_is_not_blamed_for_a_pong_that_cannot_have_come() {
 
 /// What a plain connection has been told.
 fn told(harness: &mut Harness, conn: ConnId) -> String {
-    String::from_utf8(harness.take(conn)).unwrap()
+    // A length before a text need not be UTF-8.
+    String::from_utf8_lossy(&harness.take(conn)).into_owned()
 }
 
 /// A plain connection on which nothing has come, until it was greeted.
@@ -166,7 +167,8 @@ fn a_program_that_speaks_at_once_is_not_greeted_and_one_that_is_slow_is_still_un
         let slow = greeted(&mut harness);
         harness.receive(slow, hello);
         for answer in [at_once, told(&mut harness, slow)] {
-            let answer = answer.get(if is_lengths { 4 } else { 0 }..).unwrap();
+            let start = if is_lengths { answer.find('{') } else { Some(0) };
+            let answer = answer.get(start.unwrap()..).unwrap();
             assert!(answer.starts_with(r#"{"id":1,"code":0"#), "{answer}");
         }
     }
