@@ -314,7 +314,10 @@ fn print_faults(
         None => verify::run(data, &mut report)?,
     };
     printed?;
-    let verify::Verified { rooms, records, faults } = found;
+    let verify::Verified { rooms, records, faults, names } = found;
+    for name in names {
+        writeln!(out, "name, which stays usable: {name}")?;
+    }
     writeln!(out, "{rooms} rooms, {records} records, {faults} faults")?;
     if faults == 0 {
         return Ok(ExitCode::SUCCESS);
@@ -384,11 +387,14 @@ fn parse_kind(text: &str) -> Result<BanKind, String> {
 }
 
 fn parse_user(text: &str) -> Result<UserName, String> {
-    UserName::parse(text).map_err(|error| describe_name_error(&error))
+    // One that is stored must be nameable, also if the rules for new names have changed.
+    let stored = UserName::stored(text);
+    stored.map_or_else(|| UserName::parse(text), Ok).map_err(|error| describe_name_error(&error))
 }
 
 fn parse_room(text: &str) -> Result<RoomName, String> {
-    RoomName::parse(text).map_err(|error| describe_name_error(&error))
+    let stored = RoomName::stored(text);
+    stored.map_or_else(|| RoomName::parse(text), Ok).map_err(|error| describe_name_error(&error))
 }
 
 fn describe_name_error(error: &NameError) -> String {

@@ -481,6 +481,19 @@ export class Client extends EventTarget {
 		return data.more === true;
 	}
 
+	/** Withdraws an invitation. */
+	async uninvite(name, user) {
+		await this.request("uninvite", { room: name, user });
+	}
+
+	/**
+	 * A page of a room's bans, mutes, readers and invitations, for those who may end them:
+	 * `{items: [{user, kind, until, by, at, reason}], more}`. The next one is `after` the last user.
+	 */
+	restrictions(name, { limit, after } = {}) {
+		return this.request("restrictions", { room: name, limit, after });
+	}
+
 	#room(name) {
 		let room = this.rooms.get(name);
 		if (!room) {

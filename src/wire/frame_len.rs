@@ -3,7 +3,7 @@
 
 use crate::chat::model::limits::{
     CID_LEN_MAX, INBOX_BYTES_MAX, Limits, PAGE_BYTES_MAX, RECORD_OVERHEAD, RESUME_MARKS_MAX,
-    SEARCH_BYTES_MAX, TOPIC_LEN_MAX,
+    SEARCH_BYTES_MAX, TOPIC_LEN_MAX, WELCOME_INVITATIONS_BYTES_MAX,
 };
 use crate::chat::model::name::{DIRECT_LEN_MAX, NAME_LEN_MAX};
 
@@ -32,6 +32,7 @@ pub fn frame_len_max(limits: &Limits) -> usize {
     let found = SEARCH_BYTES_MAX + SEARCH_BYTES_MAX.max(record);
     let welcome = limits.rooms_per_user.saturating_mul(RESUMPTION_LEN_MAX);
     let welcome = welcome.saturating_add(WELCOME + RESUME_MARKS_MAX * MARK_LEN_MAX);
+    let welcome = welcome.saturating_add(WELCOME_INVITATIONS_BYTES_MAX);
     let longest = [record, PAGE_BYTES_MAX, found, INBOX_BYTES_MAX, welcome, FIXED];
     longest.into_iter().max().unwrap_or_default().saturating_add(ENVELOPE)
 }

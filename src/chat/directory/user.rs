@@ -2,6 +2,7 @@
 
 use super::session::{Secret, Session};
 use crate::chat::keys::{MembershipKey, RoomKey};
+use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::name::UserName;
 use crate::chat::model::reply::Presence;
 use crate::collections::Few;
@@ -87,6 +88,11 @@ impl User {
     /// What counts against its bound on rooms, or on direct conversations that it has begun.
     pub(in crate::chat) const fn count_mut(&mut self, direct: bool) -> &mut u32 {
         if direct { &mut self.conversations_begun } else { &mut self.rooms }
+    }
+
+    /// Whether it is somebody, not only a name that somebody has written to.
+    pub(super) fn has_come(&self) -> bool {
+        !self.is_guest || self.name.as_str().starts_with(GUEST_PREFIX) || !self.sessions.is_empty()
     }
 
     /// Whether it has no session and its leave grace is over.

@@ -80,6 +80,19 @@ pub const REASON_LEN_MAX: usize = 256;
 pub const SEARCH_LEN_MAX: usize = 256;
 /// Bans, mutes and readers of one room; those that are over do not count.
 pub const RESTRICTIONS_MAX: usize = 4_096;
+/// Entries of one page of a room's restrictions.
+pub const RESTRICTIONS_PAGE_MAX: usize = 100;
+/// Bytes that an entry of these, or an invitation in a list, takes at most when it is rendered,
+/// without the names and the reason.
+pub const RESTRICTION_OVERHEAD: usize = 128;
+/// Bytes of invitations in one welcome; `rooms` has all of them.
+pub const WELCOME_INVITATIONS_BYTES_MAX: usize = 512;
+/// Open invitations of one room.
+pub const INVITATIONS_OF_ROOM_MAX: usize = 100;
+/// Open invitations of one user.
+pub const INVITATIONS_OF_USER_MAX: usize = 50;
+/// How long an invitation is open.
+pub const INVITATION_LASTS: Duration = Duration::from_hours(30 * 24);
 /// Unread messages of a room above which they are not counted.
 pub const UNREAD_MAX: u64 = 9_999;
 /// The highest seq plus one: what every JSON reader can hold in a double.

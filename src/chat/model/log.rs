@@ -125,6 +125,20 @@ pub enum Restriction {
     MayReturn,
 }
 
+impl Restriction {
+    /// The word that stands in the protocol.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Banned => "ban",
+            Self::Muted => "mute",
+            Self::Invited => "invitation",
+            Self::Reader => "reader",
+            Self::MayReturn => "return",
+        }
+    }
+}
+
 /// What is kept of a [`Restriction`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RestrictionMeta {

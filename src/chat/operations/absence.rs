@@ -22,7 +22,8 @@ pub(super) fn busy(message: &'static str, limit: usize) -> Refusal {
 ///
 /// # Errors
 ///
-/// [`Code::Busy`] if there are as many users as there may be, and none of them makes room.
+/// [`Code::NameTaken`] for a new name that is taken for that of another user; [`Code::Busy`] if
+/// there are as many users as there may be, and none of them makes room.
 pub(super) fn open_user(
     chat: &mut Chat,
     name: &UserName,
@@ -30,6 +31,11 @@ pub(super) fn open_user(
 ) -> Result<UserKey, Refusal> {
     if let Some(key) = chat.directory.user_named(name.as_str()) {
         return Ok(key);
+    }
+    if let Some(other) = chat.directory.lookalike(name.as_str()) {
+        let other = chat.directory[other].name.as_str();
+        let message = format!("this name looks like that of another user, {other}");
+        return Err(Refusal::new(Code::NameTaken, message));
     }
     let users_max = chat.context.limits.users;
     if chat.directory.len() >= users_max && !forget_absent(chat) {

@@ -1,8 +1,9 @@
 //! `rooms`: the inbox of a user.
 
-use super::{Answer, Chat};
+use super::{Answer, Chat, invitations};
 use crate::chat::model::limits::{
-    INBOX_BYTES_MAX, INBOX_ROW_OVERHEAD, LAST_LEN_MAX, RECORD_OVERHEAD, UNREAD_MAX,
+    INBOX_BYTES_MAX, INBOX_ROW_OVERHEAD, INVITATIONS_OF_USER_MAX, LAST_LEN_MAX, REASON_LEN_MAX,
+    RECORD_OVERHEAD, RESTRICTION_OVERHEAD, UNREAD_MAX,
 };
 use crate::chat::model::log::{InboxQuery, Query};
 use crate::chat::model::name::{NAME_LEN_MAX, UserName};
@@ -13,6 +14,11 @@ use crate::chat::rooms::{Membership, Room, apply_changes};
 
 /// Rows of one inbox: the rooms that changed last.
 const ROWS_MAX: usize = 512;
+// Also the longest invitations leave a third of it to the rooms, so that paging goes on.
+const _: () = assert!(
+    INVITATIONS_OF_USER_MAX * (RESTRICTION_OVERHEAD + 2 * NAME_LEN_MAX + 2 * REASON_LEN_MAX)
+        <= INBOX_BYTES_MAX * 2 / 3
+);
 /// Rows that show their last message.
 const LASTS_MAX: usize = 128;
 /// Bytes that a last message takes at most when it is rendered: its text escaped, and cut.
@@ -39,7 +45,10 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
     }
     // A client that asks again with the `rev` of the answer gets the next ones.
     changed.sort_unstable_by_key(|&(rev, ..)| rev);
-    let (rows_max, lasts_max) = fitting(changed.iter().map(|(_, room, _)| room.name.as_str()));
+    let invitations = invitations::of_user(chat, by.user);
+    let invited = invitations.iter().map(invitations::len_max).sum();
+    let names = changed.iter().map(|(_, room, _)| room.name.as_str());
+    let (rows_max, lasts_max) = fitting(invited, names);
     let more = changed.len() > rows_max;
     // The oldest changes first: a client that repeats with `rev` then misses nothing.
     changed.truncate(rows_max);
@@ -58,18 +67,19 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
         rows.push(inbox_row(room, membership, &user.name, last));
     }
     if open.is_empty() {
-        return Answer::Now(Reply::Inbox { rev, rooms: rows, more });
+        return Answer::Now(Reply::Inbox { rev, rooms: rows, more, invitations });
     }
     let query = Query::Inbox { user: user.name.clone(), rows: queries };
     let since = chat.pending.changes.begin();
-    let inbox = Box::new(PartialInbox { rows, open, rev, more });
+    let inbox = Box::new(PartialInbox { rows, open, rev, more, invitations });
     chat.begin_read(PendingOp::Inbox { by: by.take(), inbox, since }, query);
     Answer::Later
 }
 
-/// How many rows fit into one inbox, and how many last messages besides.
-fn fitting<'a>(names: impl Iterator<Item = &'a str>) -> (usize, usize) {
-    let (mut rows, mut bytes) = (0, 0);
+/// How many rows fit into one inbox beside so many bytes of invitations, and how many last messages
+/// besides.
+fn fitting<'a>(invited: usize, names: impl Iterator<Item = &'a str>) -> (usize, usize) {
+    let (mut rows, mut bytes) = (0, invited);
     for name in names.take(ROWS_MAX) {
         let more = bytes + INBOX_ROW_OVERHEAD + name.len();
         if more > INBOX_BYTES_MAX {
@@ -99,7 +109,7 @@ pub(super) fn on_read(
     found: Counted,
     changes: &[Change],
 ) -> Reply {
-    let PartialInbox { mut rows, open, rev, more } = inbox;
+    let PartialInbox { mut rows, open, rev, more, invitations } = inbox;
     for (&index, (unread, last)) in open.iter().zip(found) {
         if let Some(row) = rows.get_mut(index) {
             row.unread = unread;
@@ -114,7 +124,7 @@ pub(super) fn on_read(
         apply_changes(&mut row.last, &[&change.record]);
         row.last = row.last.take().filter(is_message).as_ref().map(glance);
     }
-    Reply::Inbox { rev, rooms: rows, more }
+    Reply::Inbox { rev, rooms: rows, more, invitations }
 }
 
 fn inbox_row(room: &Room, membership: &Membership, me: &UserName, last: bool) -> InboxRow {

@@ -11,7 +11,7 @@
 use super::membership::{end_membership, put_member};
 use super::owners::check_departure;
 use super::room_end::retire_room;
-use super::{Answer, Chat};
+use super::{Answer, Chat, invitations};
 use crate::chat::keys::{MembershipKey, RoomKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::LeftReason;
@@ -23,14 +23,17 @@ use crate::chat::model::reply::{Refusal, Reply};
 use crate::chat::pending::{PendingOp, Requester};
 use crate::chat::rooms::{PendingAct, Room, not_member};
 
-/// A user's membership ends.
+/// A user's membership ends, or an invitation is declined.
 ///
 /// # Errors
 ///
 /// Those of finding the membership, and [`Code::Forbidden`] for a room's only owner, and for the
 /// last member of a closed room in which something was said.
 pub(super) fn leave(chat: &mut Chat, by: &mut Requester, name: &str) -> Result<Answer, Refusal> {
-    let (key, membership) = chat.lookup().find_membership(by.user, name)?;
+    let (key, membership) = match chat.lookup().find_membership(by.user, name) {
+        Ok(found) => found,
+        Err(refusal) => return invitations::decline(chat, by, name).unwrap_or(Err(refusal)),
+    };
     check_departure(chat, membership)?;
     if !is_last_of_closed(chat, membership) {
         return Ok(begin_to_leave(chat, by, membership, false));

@@ -132,8 +132,8 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
             let result = leave::on_leave_synced(chat, &mut by, (room, ends), outcome);
             (by, result)
         }
-        PendingOp::Invite { by, room, invited } => {
-            let result = invitations::on_invite_synced(chat, &by, (room, &invited), outcome);
+        PendingOp::Invite { by, room, invitation } => {
+            let result = invitations::on_synced(chat, &by, (room, *invitation), outcome);
             (by, result)
         }
         PendingOp::Marks { room, written } => return ack::on_synced(chat, room, written, fault),

@@ -39,7 +39,7 @@ use crate::chat::model::name::UserName;
 use crate::chat::model::record::{Act, Body, Record};
 use crate::chat::model::reply::{Refusal, Role};
 use crate::chat::pending::Requester;
-use crate::chat::rooms::{PendingAct, parse_user};
+use crate::chat::rooms::PendingAct;
 
 /// An act of moderation as it is asked for.
 pub(super) struct Wish<'a> {
@@ -66,7 +66,7 @@ pub(super) fn moderate(
     let (key, membership) = lookup.find_membership(by.user, wish.room)?;
     let room = &chat.rooms[key];
     check_owned(chat, key)?;
-    let target = parse_user("user", wish.user)?;
+    let target = lookup.user_name(("user", wish.user), Some(key))?;
     let role = lookup.role(membership);
     check_role(role, &wish.command)?;
     let member = lookup.member_named(key, &target);
@@ -295,7 +295,7 @@ pub(super) fn restrict(
     meta: Option<RestrictionMeta>,
 ) {
     let wall_ms = chat.context.now.wall_ms;
-    for (user, kind) in chat.rooms[key].moderation.set(user, kind, meta, wall_ms) {
+    for (user, kind) in chat.rooms.restrict((key, user), kind, meta, wall_ms) {
         chat.rooms[key].put_meta(&mut chat.context, RoomMeta::Restriction(user, kind, None));
     }
 }

@@ -2,19 +2,17 @@
 
 use super::absence::{arm_absence, open_user, update_presence};
 use super::resume::resume_room;
-use super::{Chat, suspensions};
+use super::{Chat, invitations, suspensions};
 use crate::chat::delivery::Reader;
 use crate::chat::directory::Secret;
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::Resume;
-use crate::chat::model::limits::GUEST_PREFIX;
-use crate::chat::model::limits::RESUME_MARKS_MAX;
+use crate::chat::model::limits::{GUEST_PREFIX, RESUME_MARKS_MAX, WELCOME_INVITATIONS_BYTES_MAX};
 use crate::chat::model::name::UserName;
 use crate::chat::model::output::{Encoding, Output, Request};
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::{ReadMarks, Refusal, Reply, Resumption};
-use crate::chat::rooms::parse_user;
 use crate::net::{CloseReason, ConnId};
 
 /// What a connection says of itself in `hello`.
@@ -53,6 +51,10 @@ pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, he
                 time: chat.context.now.wall_ms,
                 resumed,
                 rooms,
+                invitations: invitations::within(
+                    invitations::of_user(chat, user),
+                    WELCOME_INVITATIONS_BYTES_MAX,
+                ),
             };
             chat.context.reply(conn, request, Ok(welcome));
             chat.catch_up(conn);
@@ -102,7 +104,7 @@ fn begin_session(
             user
         }
         (None, Some(name)) => {
-            let name = parse_user("name", name)?;
+            let name = chat.lookup().user_name(("name", name), None)?;
             suspensions::check(chat, &name)?;
             let user = open_user(chat, &name, false)?;
             chat.directory[user].is_guest = false;
@@ -156,7 +158,10 @@ fn guest_name(chat: &Chat, secret: u128) -> UserName {
     loop {
         seed = (seed ^ (seed >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let name = format!("{GUEST_PREFIX}{}", Epoch(seed % 36_u64.pow(5)));
-        let is_free = |name: &UserName| chat.directory.user_named(name.as_str()).is_none();
+        let is_free = |name: &UserName| {
+            let name = name.as_str();
+            chat.directory.user_named(name).is_none() && chat.directory.lookalike(name).is_none()
+        };
         if let Some(name) = UserName::parse(&name).ok().filter(is_free) {
             return name;
         }

@@ -88,6 +88,18 @@ impl ModerationState {
         all.filter(move |(.., meta)| !meta.expiry.is_over(wall_ms))
     }
 
+    /// Who has an invitation, also one that has run out.
+    pub(super) fn invited(&self) -> impl Iterator<Item = &UserName> {
+        let all = self.0.iter().flat_map(|inner| &inner.restrictions);
+        all.filter(|(_, kind, _)| *kind == Restriction::Invited).map(|(user, ..)| user)
+    }
+
+    /// Whether anything is kept of this user.
+    pub(super) fn is_about(&self, user: &UserName) -> bool {
+        let mut all = self.0.iter().flat_map(|inner| &inner.restrictions);
+        all.any(|(name, ..)| name == user)
+    }
+
     /// How many of this kind hold.
     pub(in crate::chat) fn count(&self, what: Restriction, wall_ms: u64) -> usize {
         self.holding(wall_ms).filter(|(_, kind, _)| *kind == what).count()

@@ -77,7 +77,7 @@ fn an_inbox_of_very_many_rooms_is_told_in_parts() {
     let fitting = INBOX_BYTES_MAX / (INBOX_ROW_OVERHEAD + "r0000".len());
     for expect in [(fitting, true), (fitting, true), (1_100 - 2 * fitting, false), (0, false)] {
         let said = harness.run(0, Command::Rooms { since });
-        let Some(Output::Reply { result: Ok(Reply::Inbox { rev, rooms, more }), .. }) =
+        let Some(Output::Reply { result: Ok(Reply::Inbox { rev, rooms, more, .. }), .. }) =
             answer(&said)
         else {
             panic!("{said:?}");

@@ -21,7 +21,7 @@ pub(super) fn act<'a>(user: &'a str, command: ModerationCommand, reason: &'a str
 }
 
 fn invite(user: &str) -> Command<'_> {
-    Command::Invite { room: "den".into(), user: user.into() }
+    Command::Invite { room: "den".into(), user: user.into(), reason: "".into() }
 }
 
 fn say(text: &str) -> Command<'_> {
@@ -331,7 +331,7 @@ fn each_act_is_kept_with_its_facts() {
     let owner = RoomMeta::Member(name("own"), Some(member(Role::Owner)));
     let joined = RoomMeta::Member(name("mem"), Some(member(Role::Member)));
     let access = RoomMeta::Access { private: true, owned: true, policy: None };
-    let invited = standing(Restriction::Invited, forever());
+    let invited = standing(Restriction::Invited, term(Some(2_592_001_000), ""));
     let used = standing(Restriction::Invited, None);
     let topic_at_first = RoomMeta::Topic("tea".into(), Some(name("own")));
     let begun = [owner, access, topic_at_first, invited, joined, used];

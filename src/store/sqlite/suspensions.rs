@@ -32,7 +32,7 @@ impl Suspended {
     /// The inverse of [`Suspended::key`].
     fn of(key: &str) -> Option<Self> {
         Some(match key.split_once(' ')? {
-            ("user", name) => Self::User(UserName::parse(name).ok()?),
+            ("user", name) => Self::User(UserName::stored(name)?),
             ("address", address) => Self::Address(address.parse().ok()?),
             _ => return None,
         })

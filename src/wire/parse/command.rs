@@ -53,6 +53,8 @@ pub(super) fn parse<'a>(
         Op::Delete => edits::delete(fields)?,
         Op::React => edits::react(fields)?,
         Op::Invite => moderation::invite(fields)?,
+        Op::Uninvite => moderation::uninvite(fields)?,
+        Op::Restrictions => moderation::restrictions(fields)?,
         Op::Role => moderation::role(fields)?,
         Op::Kick => moderation::kick(fields)?,
         Op::Mute => moderation::mute(fields)?,

@@ -4,6 +4,7 @@ use super::Context;
 use super::event::{read_marks, states};
 use super::field::{epoch_field, field, name_field};
 use super::record::item;
+use super::restrictions::{invitations, restriction};
 use super::welcome::welcome;
 use crate::chat::model::command::{Op, RequestId};
 use crate::chat::model::output::Request;
@@ -75,13 +76,21 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         Reply::Welcome { .. } => welcome(out, reply, context),
         Reply::Joined { .. } => joined(out, reply),
         Reply::Pong { time } => field(out, r#""time":"#, *time),
-        Reply::Inbox { rev, rooms, more } => {
+        Reply::Inbox { rev, rooms, more, invitations: open } => {
             field(out, r#""rev":"#, *rev);
             if *more {
                 put(out, r#","more":true"#);
             }
             put(out, r#","rooms":"#);
             array(out, rooms, |out, row| inbox_row(out, row, context));
+            invitations(out, open);
+        }
+        Reply::Restrictions { room, items, more } => {
+            room_field(out, room.as_str());
+            put(out, r#","items":"#);
+            array(out, items, restriction);
+            put(out, r#","more":"#);
+            boolean(out, *more);
         }
         Reply::Left { room } => room_field(out, room.as_str()),
         Reply::Acked { room, recv, read } => {

@@ -7,7 +7,7 @@ use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op};
 use crate::chat::model::limits::RECORD_OVERHEAD;
 use crate::chat::model::record::{Act, Body, Epoch, Record};
-use crate::chat::model::reply::Durability;
+use crate::chat::model::reply::{Durability, Invitation};
 
 fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()
@@ -286,11 +286,11 @@ fn the_inbox_counts_what_is_unread() {
     };
     let rooms = vec![row(lobby(), 3), row(direct(), 0)];
     check_reply(
-        &Reply::Inbox { rev: 1, rooms, more: false },
+        &Reply::Inbox { rev: 1, rooms, more: false, invitations: Vec::new() },
         "-- your rooms: lobby (3 unread), @ann:bob --\n",
     );
     check_reply(
-        &Reply::Inbox { rev: 1, rooms: Vec::new(), more: false },
+        &Reply::Inbox { rev: 1, rooms: Vec::new(), more: false, invitations: Vec::new() },
         "-- you are not in a room; join one with /join lobby --\n",
     );
 }
@@ -306,7 +306,7 @@ fn who_comes_back_is_told_what_is_unread_and_how_to_read_it() {
         unread,
         last: None,
     };
-    let inbox = |rooms| Reply::Inbox { rev: 1, rooms, more: false };
+    let inbox = |rooms| Reply::Inbox { rev: 1, rooms, more: false, invitations: Vec::new() };
     let aside = note::aside(Op::Rooms, None);
     check_answer(
         &aside,
@@ -314,12 +314,18 @@ fn who_comes_back_is_told_what_is_unread_and_how_to_read_it() {
         "-- unread: 3 in lobby (/join lobby), 1 from bob (/msg bob) --\n",
     );
     check_answer(&aside, &inbox(vec![row(lobby(), 0)]), "");
+    let invitation = |by| Invitation { room: lobby(), by, at: None, reason: "tea".into() };
+    let invitations = vec![invitation(Some(user("bob"))), invitation(None)];
+    let invited = Reply::Inbox { rev: 1, rooms: Vec::new(), more: false, invitations };
+    let told =
+        "-- bob invites you: /join lobby (tea) --\n-- you are invited: /join lobby (tea) --\n";
+    check_answer(&aside, &invited, told);
     check_answer(&aside, &inbox(Vec::new()), "");
 }
 
 #[test]
 fn what_has_no_data_to_show_says_what_was_done() {
-    let invite = Command::Invite { room: "den".into(), user: "bob".into() };
+    let invite = Command::Invite { room: "den".into(), user: "bob".into(), reason: "".into() };
     check_answer(&note::typed(Op::Invite, &invite), &Reply::Done, "-- bob is invited to den --\n");
     let away = Command::Status { away: true };
     let said = "-- you are shown as away; /back ends it --\n";
