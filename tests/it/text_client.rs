@@ -399,6 +399,7 @@ fn whoever_keeps_order_at_a_terminal_sees_what_was_done() {
         "> /nick bob
          < Welcome …
          < Type …
+         < -- ann invites you: /join den --
          > /join tea
          < -- you are in tea, 1 member --
          > /join den
@@ -430,8 +431,14 @@ fn whoever_keeps_order_at_a_terminal_sees_what_was_done() {
         &mut ann,
         "> /ban bob 1w
          < [den] * bob was banned for 1 week by ann
+         > /bans
+         < -- restrictions in den: bob (ban) --
          > /unban bob
          < [den] * bob may come back: the ban was ended by ann
+         > /invite eve
+         < -- eve is invited to den --
+         > /uninvite eve
+         < -- eve is not invited to den now --
          > /mute bob 10
          < ! how long is this?; expected: a whole number with a unit …
          > /away

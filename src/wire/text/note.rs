@@ -18,6 +18,7 @@ const TALK: &str = "talk with ";
 pub fn typed(op: Op, command: &Command<'_>) -> Request {
     let note = match command {
         Command::Invite { room, user, .. } => format_compact!("{user} is invited to {room}"),
+        Command::Uninvite { room, user } => format_compact!("{user} is not invited to {room} now"),
         Command::Status { away: true } => "you are shown as away; /back ends it".into(),
         Command::Status { away: false } => "you are shown as online".into(),
         _ => CompactString::default(),

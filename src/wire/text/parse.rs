@@ -96,7 +96,18 @@ impl<'a> Commands<'a, '_> {
             Verb::Search => search(rest)?,
             Verb::Topic => self.topic(rest),
             Verb::Create => create(rest)?,
-            Verb::Invite => self.invite(rest)?,
+            Verb::Invite => self.invite(Op::Invite, rest, |room, user| {
+                let reason = "".into();
+                Command::Invite { room, user, reason }
+            })?,
+            Verb::Uninvite => {
+                self.invite(Op::Uninvite, rest, |room, user| Command::Uninvite { room, user })?
+            }
+            Verb::Bans => self.in_room(rest, Op::Restrictions, |room| Command::Restrictions {
+                room,
+                limit: None,
+                after: None,
+            }),
             Verb::Kick => self.moderate(Op::Kick, rest, ModerationCommand::Kick)?,
             Verb::Unmute => self.moderate(Op::Mute, rest, ModerationCommand::Mute(Some(0)))?,
             Verb::Unban => self.moderate(Op::Unban, rest, ModerationCommand::Unban)?,
@@ -196,16 +207,15 @@ impl<'a> Commands<'a, '_> {
     }
 
     /// `bob`, or `bob den`.
-    fn invite(self, rest: &'a str) -> Option<Line<'a>> {
+    fn invite(
+        self,
+        op: Op,
+        rest: &'a str,
+        command: fn(Cow<'a, str>, Cow<'a, str>) -> Command<'a>,
+    ) -> Option<Line<'a>> {
         let (user, room) = split_word(rest);
-        if user.is_empty() {
-            return None;
-        }
-        let user = person(user).into();
-        Some(self.in_room(room, Op::Invite, |room| {
-            let reason = "".into();
-            Command::Invite { room, user, reason }
-        }))
+        let user = Some(person(user)).filter(|user| !user.is_empty())?;
+        Some(self.in_room(room, op, |room| command(room, user.into())))
     }
 
     /// `bob`, or `bob a reason`.

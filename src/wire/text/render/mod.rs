@@ -12,7 +12,7 @@ use crate::chat::model::event::{Event, LeftReason, PresenceChange};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::output::Request;
 use crate::chat::model::record::SharedRecord;
-use crate::chat::model::reply::{GapWhy, InboxRow, Presence, Refusal, Reply, Role};
+use crate::chat::model::reply::{GapWhy, InboxRow, Invitation, Presence, Refusal, Reply, Role};
 use crate::time::span::in_words;
 
 /// Records that `/history` is proposed for, at most.
@@ -46,8 +46,16 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
                 topic_line(out, room, topic);
             }
         }
-        Reply::Inbox { rooms, .. } if note::is_aside(shown.request) => unread(out, rooms, shown),
-        Reply::Inbox { rooms, .. } => inbox(out, rooms),
+        Reply::Inbox { rooms, invitations, .. } => {
+            if note::is_aside(shown.request) {
+                unread(out, rooms, shown);
+            } else {
+                inbox(out, rooms);
+            }
+            for Invitation { room, by, reason, .. } in invitations {
+                invited(out, room, by.as_ref(), reason);
+            }
+        }
         Reply::History { room, items, .. } => {
             unread_above(out, items, shown.request);
             history(out, room, items, note::is_aside(shown.request));
@@ -130,15 +138,7 @@ pub fn event(out: &mut Vec<u8>, event: &Event) {
         // The message that follows shows the conversation well enough.
         Event::Joined { room, .. } if room.is_direct() => {}
         Event::Joined { room, .. } => put(out, &["-- you are in ", room.as_str(), " --\n"]),
-        Event::Invited { room, from, reason } => {
-            put(out, &["-- ", from.as_str(), " invites you: /join ", room.as_str()]);
-            if !reason.is_empty() {
-                put(out, &[" ("]);
-                safe::line(out, reason);
-                put(out, &[")"]);
-            }
-            put(out, &[" --\n"]);
-        }
+        Event::Invited { room, from, reason } => invited(out, room, Some(from), reason),
         Event::Left { room, reason } => {
             let what = match reason {
                 LeftReason::Left => "you have left ",
@@ -183,6 +183,20 @@ fn inbox(out: &mut Vec<u8>, rooms: &[InboxRow]) {
         if row.unread > 0 {
             put(out, &[" (", &row.unread.to_string(), " unread)"]);
         }
+    }
+    put(out, &[" --\n"]);
+}
+
+/// Appends an invitation, and how to accept it.
+fn invited(out: &mut Vec<u8>, room: &RoomName, by: Option<&UserName>, reason: &str) {
+    match by {
+        Some(by) => put(out, &["-- ", by.as_str(), " invites you: /join ", room.as_str()]),
+        None => put(out, &["-- you are invited: /join ", room.as_str()]),
+    }
+    if !reason.is_empty() {
+        put(out, &[" ("]);
+        safe::line(out, reason);
+        put(out, &[")"]);
     }
     put(out, &[" --\n"]);
 }

@@ -7,7 +7,7 @@ use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op};
 use crate::chat::model::limits::RECORD_OVERHEAD;
 use crate::chat::model::record::{Act, Body, Epoch, Record};
-use crate::chat::model::reply::Durability;
+use crate::chat::model::reply::{Durability, Invitation};
 
 fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()
@@ -314,6 +314,12 @@ fn who_comes_back_is_told_what_is_unread_and_how_to_read_it() {
         "-- unread: 3 in lobby (/join lobby), 1 from bob (/msg bob) --\n",
     );
     check_answer(&aside, &inbox(vec![row(lobby(), 0)]), "");
+    let invitation = |by| Invitation { room: lobby(), by, at: None, reason: "tea".into() };
+    let invitations = vec![invitation(Some(user("bob"))), invitation(None)];
+    let invited = Reply::Inbox { rev: 1, rooms: Vec::new(), more: false, invitations };
+    let told =
+        "-- bob invites you: /join lobby (tea) --\n-- you are invited: /join lobby (tea) --\n";
+    check_answer(&aside, &invited, told);
     check_answer(&aside, &inbox(Vec::new()), "");
 }
 
