@@ -73,7 +73,7 @@ impl Session<'_, '_> {
         };
         let join = Command::Join { room: room.as_str().into(), after: None, epoch: None };
         if let Some(client) = self.state.text_client() {
-            client.has_spoken = true;
+            client.progress = Progress::Spoken;
         }
         self.request(Ok((note::talk(other), Parsed::Command(join))));
     }
