@@ -128,7 +128,8 @@ fn users_are_bounded_and_given_back() {
     let mut bob = Client::ws(&server).named("bob", None);
     let refused = Client::ws(&server).refused(&json!({"op": "hello", "name": "cat"}), 5004);
     assert_subset(&refused, &json!({"data": {"limit": 2, "retry_after_ms": NUMBER}}));
-    bob.refused(&json!({"op": "send", "to": "cat", "text": "hi"}), 5004);
+    // Somebody who has not come is written to, and is nobody yet.
+    bob.ask(&json!({"op": "send", "to": "dan", "text": "hi"}));
     // Another session of a known user is no other user.
     Client::ws(&server).named("bob", None);
     drop(ann);

@@ -2,7 +2,6 @@
 
 use super::session::{EndedSession, Session};
 use crate::chat::keys::{MembershipKey, RoomKey};
-use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::name::UserName;
 use crate::chat::model::reply::Presence;
 use crate::collections::Few;
@@ -94,8 +93,8 @@ impl User {
     }
 
     /// Whether it is somebody, not only a name that somebody has written to.
-    pub(super) fn has_come(&self) -> bool {
-        !self.is_guest || self.name.as_str().starts_with(GUEST_PREFIX) || !self.sessions.is_empty()
+    pub(super) const fn has_come(&self) -> bool {
+        !self.is_awaited
     }
 
     /// Whether it has no session and its leave grace is over.

@@ -111,7 +111,7 @@ fn the_welcome_states_every_limit() {
         concat!(
             r#"{"id":1,"code":0,"message":"ok","data":{"user":"ann","session":"s9f","#,
             r#""server":"chinwag 0.1.0","time":1763700000123,"resumed":false,"invitations":[],"limits":{"#,
-            r#""message_bytes":16384,"request_bytes":106496,"frame_bytes":65472,"rooms":256,"sessions":16,"#,
+            r#""message_bytes":16384,"request_bytes":106496,"frame_bytes":62976,"rooms":256,"sessions":16,"#,
             r#""members":100000,"rate_per_s":20,"burst":40,"read_ahead":65536,"#,
             r#""history_page":200,"ping_ms":25000,"#,
             r#""replay":10000,"id_bytes":64,"cid_bytes":64,"name_bytes":32,"topic_bytes":512,"#,
