@@ -12,7 +12,7 @@ use crate::chat::model::log::{LogFault, LogRequest};
 use crate::chat::model::output::Request;
 use crate::chat::model::reply::{Refusal, Reply};
 use crate::chat::pending::{PendingOp, Requester, WrittenMarks};
-use crate::chat::rooms::{Marks, WaitingAck, no_such_room, not_member};
+use crate::chat::rooms::{AckKind, Marks, WaitingAck, no_such_room, not_member};
 use crate::net::ConnId;
 
 /// The least time between two batches of marks: those of a busy room are many, and each replaces
@@ -48,25 +48,32 @@ pub(super) fn ack(
         apply(chat, membership, asked, |other, _| other == conn);
         return Ok(Answer::Now(acked(chat, key, membership)));
     }
-    gather(chat, by, membership, asked);
+    let kind = if by.request.id.is_none() { AckKind::Quiet } else { AckKind::Answered };
+    gather(chat, (by, kind), membership, asked);
     Ok(Answer::Later)
 }
 
 /// The marks go to the log with those of others.
-fn gather(chat: &mut Chat, by: &mut Requester, membership: MembershipKey, asked: Marks) {
-    let (conn, is_quiet) = (by.conn, by.request.id.is_none());
+fn gather(
+    chat: &mut Chat,
+    (by, kind): (&mut Requester, AckKind),
+    membership: MembershipKey,
+    asked: Marks,
+) {
+    let conn = by.conn;
     let unkept = &mut chat.rooms.unkept;
     let is_first = unkept.gathered.is_empty();
     let entry = unkept.gathered.entry(membership).or_default();
     entry.marks = entry.marks.max(asked);
     let mut acks = entry.acks.iter_mut();
-    let joined = acks.find(|ack| is_quiet && ack.is_quiet && ack.conn == conn);
+    let is_like = |ack: &&mut WaitingAck| ack.kind == kind && ack.conn == conn;
+    let joined = acks.find(|ack| kind == AckKind::Quiet && is_like(ack));
     if let Some(ack) = joined {
         ack.read = ack.read.max(asked.read);
     } else {
         let ticket = chat.begin(PendingOp::Ack { by: by.take() });
         let room = chat.rooms[membership].room;
-        let ack = WaitingAck { ticket, room, conn, read: asked.read, is_quiet };
+        let ack = WaitingAck { ticket, room, conn, read: asked.read, kind };
         let entry = chat.rooms.unkept.gathered.entry(membership).or_default();
         entry.acks.push(ack);
     }
@@ -90,8 +97,9 @@ pub(super) fn wait_for_marks(chat: &mut Chat, by: &mut Requester, since: Option<
         return false;
     };
     let Requester { conn, user, request } = by.take();
-    let quiet = Request { id: None, op: Op::Ack };
-    gather(chat, &mut Requester { conn, user, request: quiet }, membership, Marks::default());
+    let waiter = Request { id: None, op: Op::Rooms };
+    let mut waiter = Requester { conn, user, request: waiter };
+    gather(chat, (&mut waiter, AckKind::Inbox), membership, Marks::default());
     chat.defer(conn, request, Command::Rooms { since });
     true
 }
@@ -169,6 +177,9 @@ pub(in crate::chat) fn on_synced(
 /// Answers with the marks as they are now: the membership may have ended, and begun again.
 fn answer(chat: &mut Chat, ack: WaitingAck, refusal: Option<Refusal>) {
     let Some(PendingOp::Ack { by }) = chat.finish(ack.ticket) else { return };
+    if ack.kind == AckKind::Inbox {
+        return resume_deferred(chat, ack.conn);
+    }
     let found = chat.directory.user(by.user).and_then(|user| user.membership(ack.room));
     let result = match (refusal, found) {
         (Some(refusal), _) => Err(refusal),

@@ -29,8 +29,18 @@ pub(in crate::chat) struct WaitingAck {
     pub conn: ConnId,
     /// Up to which seq it said that the user has read.
     pub read: u64,
-    /// Nobody is answered: a later one of the connection joins it.
-    pub is_quiet: bool,
+    pub kind: AckKind,
+}
+
+/// What waits for marks to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::chat) enum AckKind {
+    /// An `ack` that is answered.
+    Answered,
+    /// One without an `id`, of which only a refusal is told. A later one joins it.
+    Quiet,
+    /// An inbox, which is answered by itself.
+    Inbox,
 }
 
 /// Marks that were asked for and are to be written, and who waits for that.
