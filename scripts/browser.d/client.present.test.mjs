@@ -88,3 +88,14 @@ test("an invitation, a search, and a new role", async () => {
 	it.socket.say({ ev: "moderation", room: "lobby", seq: 12, from: "eve", at: 1, act: "role", target: "bob", role: "owner" });
 	assert.equal(it.client.rooms.get("lobby").role, "moderator");
 });
+
+test("invitations are withdrawn, and what holds in a room is listed", async () => {
+	const it = await inLobby(10);
+	const withdrawing = it.client.uninvite("lobby", "zoe");
+	const { id: _, ...request } = await it.socket.reply("uninvite");
+	assert.deepEqual(request, { op: "uninvite", room: "lobby", user: "zoe" });
+	await withdrawing;
+	const listing = it.client.restrictions("lobby", { limit: 2 });
+	await it.socket.reply("restrictions", { room: "lobby", items: [], more: false });
+	assert.deepEqual((await listing).items, []);
+});

@@ -96,7 +96,7 @@ test("others' marks come with a join and a resume", async () => {
 test("open invitations are told as often as the server tells them", async () => {
 	const it = bench();
 	const told = [];
-	it.client.addEventListener("invitations", ({ detail }) => told.push(detail.map(({ room, by }) => `${room} ${by}`).join()));
+	it.client.addEventListener("invitations", ({ detail }) => told.push(detail.invitations.map(({ room, by }) => `${room} ${by}`).join()));
 	it.client.addEventListener("invited", ({ detail }) => told.push(`news ${detail.room} ${detail.from} ${detail.reason}`));
 	it.client.start();
 	it.socket.accept();
@@ -111,6 +111,21 @@ test("open invitations are told as often as the server tells them", async () => 
 	await it.socket.reply("rooms", { rooms: [], invitations: [], rev: 9 });
 	await again;
 	assert.deepEqual(told, ["den eve", "den eve,inn eve", "news bar kit tea", ""]);
+});
+
+test("how far others have read is known from the join and the return on", async () => {
+	const it = bench();
+	it.client.start();
+	it.socket.accept();
+	await it.socket.reply("hello", { user: "ann", session: "s1", limits: LIMITS });
+	const joined = it.client.join("tea");
+	await it.socket.reply("join", { room: "tea", epoch: "t1", seq: 9, marks: { bob: 7, eve: 9 } });
+	const { receipts } = await joined;
+	assert.deepEqual([...receipts], [["bob", 7], ["eve", 9]]);
+	it.socket.end(1006);
+	await it.clock.advance(500);
+	await it.welcome({ resumed: true, rooms: { tea: { from: 10, to: 9, marks: { bob: 9, eve: 9 } } } });
+	assert.deepEqual([...receipts], [["bob", 9], ["eve", 9]]);
 });
 
 test("reading is gathered into one ack, which survives a lost connection", async () => {

@@ -65,7 +65,8 @@ test("a moderator acts from the list of people or a message; nobody else is offe
 		{ from: fromPeople, offers: [...judge, ...own], press: ["Mute", "Mute with no time limit?"], time: "No time limit", note: /^ann muted kit$/ },
 		{ from: fromPeople, offers: [...judge, ...own], press: ["Make moderator", "Make moderator?"], note: /^ann made kit a moderator$/ },
 		{ from: fromMessage, offers: [...judge, "Make read-only", "Make member", "Make owner"], press: ["Make read-only", "Make read-only?"], note: /^ann made kit read-only$/ },
-		{ from: fromPeople, offers: [...judge, "Make member", "Make moderator", "Make owner"], press: ["Ban", "Ban for 1 day?"], time: "1 day", reason: "enough", note: /^ann banned kit until .*\d.*: enough$/ },
+		{ from: fromPeople, offers: [...judge, "Make member", "Make moderator", "Make owner"], press: ["Make member", "Make member?"], note: /^ann made kit a member$/ },
+		{ from: fromPeople, offers: [...judge, ...own], press: ["Ban", "Ban for 1 day?"], time: "1 day", reason: "enough", note: /^ann banned kit until .*\d.*: enough$/ },
 		{ from: fromMessage, offers: strange, press: ["Ban", "Ban with no time limit?"], time: "No time limit", note: /^ann banned kit$/ },
 		{ from: fromMessage, offers: strange, press: ["Unban"], note: /^ann unbanned kit$/, then: () => kit.join(room) },
 		{ from: fromMessage, offers: [...judge, ...own], press: ["Remove", "Remove from the room?"], reason: "bye", note: /^ann removed kit: bye$/ },
@@ -251,4 +252,34 @@ test("an invitation stays over a reload until it is accepted, declined or refuse
 	await ray.click("#sign-in .primary");
 	await opened(ray, "lobby");
 	assert.deepEqual(await names(), []);
+});
+
+test("a moderator sees whom a room keeps out or has invited, and can end it", async () => {
+	const ann = await enter("ann", "hall");
+	await make(ann, "salon", "private");
+	const [kit, bob] = await Promise.all(["kit", "bob"].map((name) => Member.connect(server.tcp, name)));
+	for (const typed of ["/invite kit", "/invite bob", "/invite ray"]) {
+		await ann.fill("#text", typed);
+		await Promise.all([toast(ann, `You invited ${typed.slice(8)} to salon.`), ann.press("#text", "Enter")]);
+	}
+	for (const member of [kit, bob]) await member.join("salon");
+	for (const [typed, note] of [[`/ban kit ${PAYLOADS[3]}`, /^ann banned kit/], ["/mute bob 1h", /^ann muted bob until/]]) {
+		await ann.fill("#text", typed);
+		await ann.press("#text", "Enter");
+		await until(`${note}`, async () => note.test((await notes(ann)).at(-1)));
+	}
+	const held = () => ann.$$eval("#about-held li", (nodes) => nodes.map((node) => node.firstChild.textContent).sort());
+	await ann.click("#about-open");
+	await until("three", async () => (await held()).length === 3);
+	const [first, second, third] = await held();
+	assert.match(first, /^bob is muted until .*\d, by ann$/);
+	assert.equal(second, `kit is banned, by ann: ${PAYLOADS[3]}`);
+	assert.match(third, /^ray is invited until .*\d.*, by ann$/);
+	await picture(ann, "held");
+	for (const name of ["Withdraw ray", "Unmute bob", "Unban kit"]) {
+		const before = (await held()).length;
+		await ann.locator("#about-held").getByRole("button", { name, exact: true }).click();
+		await until(`${name} to be done`, async () => (await held()).length === before - 1);
+	}
+	assert.deepEqual(await held(), []);
 });

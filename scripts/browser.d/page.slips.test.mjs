@@ -156,6 +156,46 @@ test("a room that is entered late takes no field away from under the fingers", a
 	assert.equal(await kit.inputValue("#text"), "half a sentence");
 });
 
+test("leaving asks before what could not be taken back, with the number of messages", async () => {
+	const ann = await enter("ann", "hall");
+	await ann.click("#add");
+	await ann.fill("#join-name", "den");
+	await ann.selectOption("#join-kind", "private");
+	await ann.press("#join-name", "Enter");
+	await opened(ann, "den");
+	for (const text of ["one", "two", "three"]) await say(ann, text);
+	await shows(ann, "three");
+	await ann.click("#leave");
+	await ann.locator("#asking").waitFor();
+	assert.match(await ann.textContent("#asking-text"), /its 3 messages are deleted for good/);
+	await picture(ann, "leaving");
+	// The way back has the focus.
+	await ann.keyboard.press("Enter");
+	await ann.locator("#asking").waitFor({ state: "hidden" });
+	assert.equal(await isIn(ann, "den"), true);
+	await say(ann, "/invite bob");
+	const bob = await Member.connect(server.tcp, "bob");
+	await until("bob in the room", async () => (await bob.reply("join", { room: "den" })).code === 0);
+	await ann.locator("#persons li", { hasText: "bob" }).waitFor();
+	await say(ann, "/leave");
+	await ann.locator("#asking").waitFor();
+	assert.match(await ann.textContent("#asking-text"), /To come back you may need an invitation/);
+	await ann.keyboard.press("Escape");
+	assert.equal(await isIn(ann, "den"), true);
+	await say(ann, "/kick bob");
+	await until("bob to go", async () => (await notes(ann)).some((note) => note === "ann removed bob"));
+	await ann.click("#leave");
+	await ann.click("#asking-go");
+	await opened(ann, "hall");
+	await until("the room to go", async () => !(await isIn(ann, "den")));
+	assert.equal((await bob.reply("create", { room: "den" })).code, 0, "the name is free again");
+	// An open room is a click away, and left by one.
+	await ann.goto(`${server.url}#room=lobby`);
+	await opened(ann, "lobby");
+	await ann.click("#leave");
+	await until("the room to go", async () => !(await isIn(ann, "lobby")));
+});
+
 test("a double click deletes nothing and removes nobody", async () => {
 	const ann = await enter("ann", "hall");
 	await say(ann, "/create court");
@@ -221,6 +261,7 @@ test("commands that are typed are carried out, and said to nobody", async () => 
 	await until("the whisper", () => bob.lines.get("@ann:bob")?.includes("1 psst"));
 	await say(ann, "/kick nobody-here");
 	await ann.locator(".toast").first().waitFor();
+	await until("the command to come back", async () => (await ann.inputValue("#text")) === "/kick nobody-here");
 	for (const [typed, expected] of [
 		["/jion square", "There is no command /jion. Did you mean /join? To say it, begin with //."],
 		["/ban bob 10 apples", "That is no length of time. For example: /ban bob 1d spam"],

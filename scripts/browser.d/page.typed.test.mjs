@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { load } from "./fakes.mjs";
 
@@ -58,4 +59,17 @@ test("each line of the help is a command that is understood", () => {
 		const { command, say } = readTyped(line.slice(0, line.indexOf(" – ")));
 		assert.ok(command ?? say, line);
 	}
+});
+
+test("every name that a command has at the terminal is the same command here", async () => {
+	const source = await readFile(new URL("../../src/wire/text/commands.rs", import.meta.url), "utf8");
+	const entries = [...source.matchAll(/\bentry\(\s*Verb::\w+,\s*&\[([^\]]+)\]/g)].map(([, names]) => names.match(/[\w?]+/g));
+	assert.ok(entries.length > 20, `${entries.length} commands`);
+	for (const [first, ...others] of entries) {
+		const read = (name) => readTyped(`/${name} bob moderator`);
+		assert.ok(read(first).command ?? read(first).say, first);
+		for (const name of others) assert.deepEqual(read(name), read(first), name);
+	}
+	const elsewhere = source.slice(source.indexOf("ELSEWHERE"), source.indexOf("enum Meaning")).match(/&\["[^\]]+\]/g).flatMap((names) => names.match(/\w+/g));
+	for (const name of elsewhere) assert.doesNotMatch(readTyped(`/${name} bob`).hint ?? "", /^There is no command/, name);
 });

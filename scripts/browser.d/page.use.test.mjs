@@ -99,6 +99,7 @@ test("direct messages, unread counts, typing and presence", async () => {
 	await opened(vic, "una");
 	await shows(vic, "psst");
 	await vic.locator("#rooms a", { hasText: "park" }).waitFor();
+	await until("what una has read, still", async () => /Read by .una/.test(await vic.textContent("#read")));
 });
 
 test("a room of many shows how many, not who", async () => {

@@ -40,10 +40,13 @@ install() {
   local code=0
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null || code=$?
   [ -z "$guard" ] || as_root rm "$guard"
-  if command -v systemctl >/dev/null; then
-    comm -13 <(echo "$before") <(ls "$units") | grep -E '^(nginx|haproxy|apache2|lighttpd|caddy)[.]service$' |
-      xargs --no-run-if-empty --max-args=1 systemctl disable --quiet || true
-  fi
+  local unit
+  for unit in $(comm -13 <(echo "$before") <(ls "$units")); do
+    case $unit in nginx.service | haproxy.service | apache2.service | lighttpd.service | caddy.service)
+      ! command -v systemctl >/dev/null || as_root systemctl disable --quiet "$unit" || true
+      ;;
+    esac
+  done
   return "$code"
 }
 
@@ -86,9 +89,24 @@ need_venv() {
   cp "$list" "$venv/requirements.txt"
 }
 
-# need_npm FOLDER: installs the packages that FOLDER's lock file names, once for each state of it.
-need_npm() {
+# Node from 20.11 on, of which the tests use the options and Playwright the rest: this machine's, or where that is older,
+# as Debian 12's is, one of npm's in scripts/lib/node.
+need_node() {
   need "${needs_node[@]}"
+  local is_new='const [major, minor] = process.versions.node.split("."); process.exit(Number(major * 100 + Number(minor) < 2011))'
+  if node -e "$is_new"; then return; fi
+  npm_packages "$root/scripts/lib/node"
+  PATH=$(echo "$root"/scripts/lib/node/node_modules/node-linux-*/bin):$PATH
+}
+
+# need_npm FOLDER: installs the packages that FOLDER's lock file names.
+need_npm() {
+  need_node
+  npm_packages "$1"
+}
+
+# npm_packages FOLDER: the same, once for each state of the list.
+npm_packages() {
   if cmp -s "$1/package-lock.json" "$1/node_modules/.installed"; then return; fi
   say "installing the Node packages of ${1#"$root"/}"
   npm ci --prefix "$1" --no-audit --no-fund --silent

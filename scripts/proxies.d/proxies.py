@@ -143,7 +143,7 @@ class Apache(Proxy):
         config = self.write(
             "whole.conf",
             f"ServerRoot {self.folder}\nPidFile {self.folder}/pid\nErrorLog {self.folder}/errors\n"
-            f"DefaultRuntimeDir {self.folder}\nServerName localhost\n{loaded}{self.copied(self.file)}",
+            f"DefaultRuntimeDir {self.folder}\nServerName localhost\nTimeout {IDLE}\n{loaded}{self.copied(self.file)}",
         )
         return [self.command, "-D", "FOREGROUND", "-f", config]
 
@@ -176,13 +176,13 @@ class Caddy(Proxy):
     def prepare(self):
         os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_DATA_HOME"] = str(self.folder)
         self.config = self.write(
-            "whole", f"{{\n\tadmin localhost:{self.admin_port}\n}}\n{self.copied(self.file)}"
+            "whole", f"{{\n\tadmin 127.0.0.1:{self.admin_port}\n}}\n{self.copied(self.file)}"
         )
         return [self.command, "run", "--adapter", "caddyfile", "--config", self.config]
 
     def reload(self):
         # A reload without a change does nothing.
-        address = f"localhost:{self.admin_port}"
+        address = f"127.0.0.1:{self.admin_port}"
         argv = [self.command, "reload", "--force", "--adapter", "caddyfile", "--address", address]
         subprocess.run([*argv, "--config", self.config], check=True, capture_output=True, cwd=self.folder)
 

@@ -12,6 +12,7 @@ use super::model::reply::{Refusal, Reply};
 use super::model::stats::Stats;
 use crate::net::ConnId;
 use crate::time::clock::Now;
+use crate::time::wall_watch::WallWatch;
 use crate::time::wheel::TimerWheel;
 
 /// The purpose of one of the domain's deadlines.
@@ -34,6 +35,8 @@ pub(super) enum Timer {
 pub(super) struct Context {
     pub limits: Limits,
     pub now: Now,
+    /// Whether the wall clock was set.
+    pub wall: WallWatch,
     /// Rises with each turn: bytes that a session was given in an earlier one have been flushed.
     pub turn: u32,
     /// The server is stopping: no record is taken any more.
@@ -55,6 +58,7 @@ impl Context {
         Self {
             limits,
             now,
+            wall: WallWatch::new(now, None),
             turn: 0,
             stopping: false,
             wheel: TimerWheel::new(),

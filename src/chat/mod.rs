@@ -114,9 +114,17 @@ impl Chat {
         restore::restore(self, snapshot);
     }
 
+    /// Something begins at this moment.
+    fn arrive_at(&mut self, now: Now) {
+        self.context.now = now;
+        if let Some(step_ms) = self.context.wall.look(now) {
+            self.rooms.shift_terms(&mut self.context, step_ms);
+        }
+    }
+
     /// A connection says who it is. Refused if it has said so already.
     pub fn handle_hello(&mut self, now: Now, conn: ConnId, request: Request, hello: Hello<'_>) {
-        self.context.now = now;
+        self.arrive_at(now);
         session_lifecycle::hello(self, conn, request, hello);
     }
 
@@ -128,7 +136,7 @@ impl Chat {
         request: Request,
         command: Command<'_>,
     ) {
-        self.context.now = now;
+        self.arrive_at(now);
         operations::handle_command(self, conn, request, command);
     }
 
@@ -141,7 +149,7 @@ impl Chat {
 
     /// Nothing waits for this connection any more: its lagging cursors go on.
     pub fn handle_drained(&mut self, now: Now, conn: ConnId) {
-        self.context.now = now;
+        self.arrive_at(now);
         if let Some(reader) = self.delivery.reader_mut(conn) {
             reader.credit.set_queued(0);
             self.bring_up(conn);
@@ -150,19 +158,19 @@ impl Chat {
 
     /// The connection is gone. Nothing happens if it never said hello.
     pub fn handle_closed(&mut self, now: Now, conn: ConnId) {
-        self.context.now = now;
+        self.arrive_at(now);
         session_lifecycle::end_session(self, conn);
     }
 
     /// A log has answered.
     pub fn on_log_reply(&mut self, now: Now, reply: LogReply) {
-        self.context.now = now;
+        self.arrive_at(now);
         log_replies::on_log_reply(self, reply);
     }
 
     /// Does what is due; to be called when [`Chat::next_deadline`] has passed.
     pub fn handle_timers(&mut self, now: Now) {
-        self.context.now = now;
+        self.arrive_at(now);
         // One at a time, since what one does may cancel another that is due as well.
         while let Some(timer) = self.context.wheel.poll(now.tick) {
             match timer {
@@ -189,7 +197,7 @@ impl Chat {
     /// out. `false` if that was all; [`Chat::end_turn`] follows. Room by room, so that what is said
     /// is still in the cache when it is sent.
     pub fn fan_out_next(&mut self, now: Now) -> bool {
-        self.context.now = now;
+        self.arrive_at(now);
         let Some(room) = self.delivery.dirty.pop() else { return false };
         // The room may have been dropped since; then its senders were answered.
         if self.rooms.table.get(room).is_some() {

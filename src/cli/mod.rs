@@ -5,6 +5,7 @@
 //!   done, or, with `verify` and `export`, found damage.
 //! - 2: the command line or the configuration is wrong.
 
+mod hints;
 mod tools;
 
 use std::ffi::OsString;
@@ -13,7 +14,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use rustix::fs::Mode;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal, umask};
 
@@ -26,7 +27,6 @@ const WRONG: u8 = 2;
 /// A small, fast chat server: rooms, direct messages and presence over WebSocket and TCP
 #[derive(Debug, Parser)]
 #[command(name = "chinwag", bin_name = "chinwag", version, after_help = AFTER_HELP)]
-#[command(disable_help_subcommand = true)]
 struct Cli {
     #[command(flatten)]
     settings: Settings,
@@ -79,6 +79,7 @@ struct Settings {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve until SIGTERM or SIGINT (the default)
+    #[command(aliases = ["start", "run", "server"])]
     Serve {
         /// Be killed when the process that started this one ends
         #[arg(long, hide = true)]
@@ -86,6 +87,9 @@ enum Command {
     },
     /// Check the configuration, and show what is set and where
     Check {
+        /// TOML file to check, as with --config
+        #[arg(conflicts_with = "config")]
+        file: Option<PathBuf>,
         /// Print a file with all settings, their defaults and their meaning instead
         #[arg(long)]
         defaults: bool,
@@ -112,11 +116,14 @@ impl From<Settings> for Flags {
 
 /// Does what the command line asks for. `args` begins with the program's name.
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let mut cli = match parse(args) {
         Ok(cli) => cli,
         Err(error) => {
-            // The texts of --help and --version come this way too, and go to standard output.
-            _ = error.print();
+            match hints::explain(&error) {
+                Some(explained) => _ = write!(io::stderr(), "{explained}"),
+                // The texts of --help and --version come this way too, and go to standard output.
+                None => _ = error.print(),
+            }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG));
         }
     };
@@ -124,11 +131,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
     // owner alone.
     umask(Mode::RWXG | Mode::RWXO);
     // Before anything is read: it must work, and help, when the configuration is wrong.
-    if let Some(Command::Check { defaults: true }) = cli.command {
+    if let Some(Command::Check { defaults: true, .. }) = cli.command {
         return print(config::DEFAULTS);
     }
+    if let Some(Command::Check { file: Some(file), .. }) = &cli.command {
+        cli.settings.config = Some(file.clone());
+    }
     let loaded = match config::load(&cli.settings.into(), environment) {
-        Ok(loaded) => loaded,
+        Ok(loaded) => loaded.with_whole_paths(),
         Err(faults) => {
             _ = writeln!(io::stderr(), "{faults}");
             return ExitCode::from(WRONG);
@@ -146,6 +156,29 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
         Some(Command::Serve { with_parent: false }) | None => serve(&loaded.config),
         Some(Command::Tool(tool)) => tools::run(&tool, &loaded.config.data),
     }
+}
+
+/// Parses the command line.
+fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let matches: ArgMatches = definition().try_get_matches_from(args)?;
+    Cli::from_arg_matches(&matches)
+}
+
+/// The definition of the command line. The help of a command about the database names only the
+/// settings that have to do with it.
+fn definition() -> clap::Command {
+    let all = Cli::command();
+    let is_needed = |id: &str| matches!(id, "config" | "data");
+    let hidden: Vec<_> = all
+        .get_arguments()
+        .filter(|arg| arg.is_global_set() && !is_needed(arg.get_id().as_str()))
+        .map(|arg| arg.clone().hide(true))
+        .collect();
+    // A command that has an argument of its own is not given the global one of the same name.
+    all.mut_subcommands(|sub| match sub.get_name() {
+        "serve" | "check" => sub,
+        _ => sub.args(&hidden),
+    })
 }
 
 /// Has the kernel kill this process when its parent ends: a server that is started for a
@@ -208,13 +241,12 @@ fn print(text: &str) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     /// The flags that a command line sets, as `key=value` separated by spaces.
     fn parse(line: &str) -> Result<(Option<Command>, String), String> {
-        let cli = Cli::try_parse_from(line.split(' ')).map_err(|error| error.to_string())?;
+        let cli = super::parse(line.split(' ').map(OsString::from));
+        let cli = cli.map_err(|error| error.to_string())?;
         let flags = Flags::from(cli.settings);
         let mut shown: Vec<_> =
             flags.settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -229,7 +261,7 @@ mod tests {
 
     #[test]
     fn the_definition_holds() {
-        Cli::command().debug_assert();
+        definition().debug_assert();
     }
 
     #[test]
@@ -242,6 +274,7 @@ mod tests {
         check("chinwag serve --with-parent --tcp off", "tcp=off");
         check("chinwag --config a.toml check", "config=a.toml");
         check("chinwag check --config=a.toml", "config=a.toml");
+        check("chinwag start --tcp off", "tcp=off");
     }
 
     #[test]
@@ -269,8 +302,26 @@ mod tests {
     }
 
     #[test]
+    fn the_help_of_a_command_says_what_a_person_needs_and_no_more() {
+        let help = |name: &str| {
+            let error = super::parse(["c", name, "--help"].map(OsString::from)).unwrap_err();
+            assert_eq!(error.exit_code(), 0, "{error}");
+            let same = super::parse(["c", "help", name].map(OsString::from)).unwrap_err();
+            assert_eq!(error.to_string(), same.to_string());
+            error.to_string()
+        };
+        for name in ["ban", "unban", "bans", "verify", "export", "backup", "restore", "erase-user"]
+        {
+            let help = help(name);
+            assert!(help.contains("--data") && !help.contains("--listen"), "{help}");
+        }
+        assert!(help("ban").contains("chinwag ban user bob --for 1d"), "{}", help("ban"));
+        assert!(help("serve").contains("--listen"));
+    }
+
+    #[test]
     fn the_help_fits_a_terminal_and_names_everything() {
-        let help = Cli::command().render_help().to_string();
+        let help = definition().render_help().to_string();
         assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
         for part in ["serve", "check", "--durability <disk|os|memory>", "nc 127", "CHINWAG_"] {
             assert!(help.contains(part), "{part} in {help}");

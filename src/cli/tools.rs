@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 
 use crate::chat::model::limits::REASON_LEN_MAX;
 use crate::chat::model::log::Expiry;
@@ -46,8 +46,12 @@ pub(super) enum Tool {
     /// Print a room's records, one JSON object a line, also while the server runs
     Export {
         /// Name of the room; a direct conversation is @ann:bob
-        #[arg(long, value_parser = parse_room)]
-        room: RoomName,
+        #[arg(value_name = "ROOM", required_unless_present = "flag", value_parser = parse_room)]
+        room: Option<RoomName>,
+        /// The same as ROOM
+        #[arg(id = "flag", long = "room", value_name = "ROOM", conflicts_with = "room")]
+        #[arg(value_parser = parse_room)]
+        flag: Option<RoomName>,
     },
     /// Erase a user's messages and name; stop the server first
     ///
@@ -76,14 +80,22 @@ pub(super) enum Tool {
     /// Check the database for damage, also while the server runs
     ///
     /// Prints a line for each fault; the exit code is 1 if there are any. Nothing is changed.
-    Verify,
+    Verify {
+        /// Database to check, such as a backup [default: the one in --data]
+        file: Option<PathBuf>,
+    },
     /// Ban a user or an IP address; a running server applies it within two seconds
+    ///
+    /// Who is banned cannot connect any more, and connections that are there are closed. Bans of a
+    /// user from one room are made in the chat, by the owner and the moderators of the room.
+    #[command(after_help = BAN_EXAMPLES)]
     Ban {
         /// Whether WHO is a user or an address
+        #[arg(value_name = "user|address", value_parser = parse_kind)]
         kind: BanKind,
         /// Name of the user, or the IP address
         who: String,
-        /// How long, such as 30m, 12h, 1d or 2w [default: until unban]
+        /// How long: a number with s, m, h, d, w or y, such as 30m or 1d [default: until unban]
         #[arg(long = "for", value_name = "TIME", value_parser = parse_time)]
         lasts: Option<u64>,
         /// Reason that the banned user is shown
@@ -94,6 +106,7 @@ pub(super) enum Tool {
     /// Lift the ban of a user or an IP address
     Unban {
         /// Whether WHO is a user or an address
+        #[arg(value_name = "user|address", value_parser = parse_kind)]
         kind: BanKind,
         /// Name of the user, or the IP address
         who: String,
@@ -102,8 +115,15 @@ pub(super) enum Tool {
     Bans,
 }
 
+const BAN_EXAMPLES: &str = "\
+Examples:
+  chinwag ban user bob --for 1d --reason spam
+  chinwag ban address 203.0.113.7
+  chinwag bans                                  lists them
+  chinwag unban user bob                        ends one";
+
 /// What is banned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BanKind {
     /// The name of a user
     User,
@@ -147,10 +167,10 @@ fn run_tool(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCod
             writeln!(out, "{file}: {rooms} rooms, {records} records, {bytes} bytes")?;
         }
         Tool::Restore { file } => print_restored(out, file, &restore::run(data, file, wall_ms)?)?,
-        Tool::Export { room } => return print_export(out, data, room),
+        Tool::Export { room, flag } => return print_export(out, data, (room, flag)),
         Tool::EraseUser { name, yes } => return erase_user(out, data, name, (*yes, wall_ms)),
         Tool::Owner { room, user } => appoint_owner(out, data, (room, user), wall_ms)?,
-        Tool::Verify => return print_faults(out, data),
+        Tool::Verify { file } => return print_faults(out, data, file.as_deref()),
         Tool::Ban { kind, who, lasts, reason } => {
             let who = parse_target(*kind, who)?;
             let until = lasts.map(|lasts| wall_ms.saturating_add(lasts));
@@ -202,8 +222,9 @@ fn print_restored(
 fn print_export(
     out: &mut dyn io::Write,
     data: &Path,
-    room: &RoomName,
+    (room, flag): (&Option<RoomName>, &Option<RoomName>),
 ) -> Result<ExitCode, Failure> {
+    let room = room.as_ref().or(flag.as_ref()).ok_or("the room has no name")?;
     let export = Export::open(data, room)?;
     // Neither a room's name nor an epoch has anything to escape.
     let head = format!(r#"{{"room":"{room}","epoch":"{}","#, export.epoch());
@@ -275,16 +296,28 @@ fn is_confirmed(out: &mut dyn io::Write, name: &UserName) -> io::Result<bool> {
     Ok(line.trim() == name.as_str())
 }
 
-fn print_faults(out: &mut dyn io::Write, data: &Path) -> Result<ExitCode, Failure> {
+fn print_faults(
+    out: &mut dyn io::Write,
+    data: &Path,
+    file: Option<&Path>,
+) -> Result<ExitCode, Failure> {
     let mut printed = Ok(());
     // The check goes on to its end if the output is closed; the error is told afterwards.
-    let found = verify::run(data, &mut |fault| {
+    let mut report = |fault: &verify::StoreFault| {
         if printed.is_ok() {
             printed = writeln!(out, "{fault}");
         }
-    })?;
+    };
+    let found = match file {
+        Some(file) if !file.is_dir() => verify::file(file, &mut report)?,
+        Some(directory) => verify::run(&std::path::absolute(directory)?, &mut report)?,
+        None => verify::run(data, &mut report)?,
+    };
     printed?;
-    let verify::Verified { rooms, records, faults } = found;
+    let verify::Verified { rooms, records, faults, names } = found;
+    for name in names {
+        writeln!(out, "name, which stays usable: {name}")?;
+    }
     writeln!(out, "{rooms} rooms, {records} records, {faults} faults")?;
     if faults == 0 {
         return Ok(ExitCode::SUCCESS);
@@ -301,7 +334,11 @@ fn print_bans(out: &mut dyn io::Write, data: &Path, wall_ms: u64) -> Result<(), 
     let users = all.users.into_iter().map(|(name, term)| (Target::User(name), term));
     let addresses =
         all.addresses.into_iter().map(|(address, term)| (Target::Address(address), term));
-    for (who, term) in users.chain(addresses) {
+    let mut all = users.chain(addresses).peekable();
+    if all.peek().is_none() {
+        writeln!(out, "nobody is banned")?;
+    }
+    for (who, term) in all {
         writeln!(out, "{}", BanLine(&who, &term))?;
     }
     Ok(())
@@ -339,12 +376,25 @@ fn parse_target(kind: BanKind, who: &str) -> Result<Target, Failure> {
     })
 }
 
+fn parse_kind(text: &str) -> Result<BanKind, String> {
+    match text {
+        "user" | "name" => Ok(BanKind::User),
+        "address" | "ip" => Ok(BanKind::Address),
+        other => Err(format!(
+            "say whether it is a user or an address, such as: user {other}, or address 203.0.113.7"
+        )),
+    }
+}
+
 fn parse_user(text: &str) -> Result<UserName, String> {
-    UserName::parse(text).map_err(|error| describe_name_error(&error))
+    // One that is stored must be nameable, also if the rules for new names have changed.
+    let stored = UserName::stored(text);
+    stored.map_or_else(|| UserName::parse(text), Ok).map_err(|error| describe_name_error(&error))
 }
 
 fn parse_room(text: &str) -> Result<RoomName, String> {
-    RoomName::parse(text).map_err(|error| describe_name_error(&error))
+    let stored = RoomName::stored(text);
+    stored.map_or_else(|| RoomName::parse(text), Ok).map_err(|error| describe_name_error(&error))
 }
 
 fn describe_name_error(error: &NameError) -> String {

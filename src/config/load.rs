@@ -33,6 +33,18 @@ pub struct Loaded {
     pub settings_count: usize,
 }
 
+impl Loaded {
+    /// With the directory as it is called from everywhere, so that a message that names it tells
+    /// where it was looked for.
+    #[must_use]
+    pub fn with_whole_paths(mut self) -> Self {
+        if let Ok(data) = std::path::absolute(&self.config.data) {
+            self.config.data = data;
+        }
+        self
+    }
+}
+
 /// A setting that was set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {

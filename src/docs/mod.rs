@@ -10,12 +10,20 @@
 //! | What is on the disk, and what if the disk fails? | [`store`] |
 //! | What does a client say, and what does it get? | [`protocol`] |
 //! | What can be set, and how is the server run? | [`configuration`] |
+//! | What does a proxy in front need? | [`behind_a_proxy`] |
+//! | Which clients were tried, and what does each need? | [`clients`] |
 //! | What is promised, and which test shows it? | [`promises`] |
 //! | What broke elsewhere, and cannot here? | [`lessons`] |
 //! | How fast, how large? | [`measurements`] |
 //! | What does this word mean? | [`glossary`] |
 //! | How do I add an operation? | [`new_operation`] |
 //! | What must always hold? | [`invariants`] |
+
+#[doc = include_str!("behind_a_proxy.md")]
+pub mod behind_a_proxy {}
+
+#[doc = include_str!("clients.md")]
+pub mod clients {}
 
 #[doc = include_str!("configuration.md")]
 pub mod configuration {}

@@ -87,6 +87,14 @@ impl Status {
 mod tests {
     use super::*;
 
+    /// Half of the clients would not follow one, and some would follow it anywhere.
+    #[test]
+    fn there_is_no_redirect() {
+        let redirects = Status::ALL.iter().map(|status| status.code());
+        let redirects: Vec<u16> = redirects.filter(|code| (300..400).contains(code)).collect();
+        assert_eq!(redirects, [304]);
+    }
+
     #[test]
     fn the_codes_ascend_and_are_three_digits() {
         let codes: Vec<u16> = Status::ALL.iter().map(|status| status.code()).collect();

@@ -2,6 +2,8 @@
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
+use super::telnet::TelnetAnswer;
+
 /// How a connection marks where its items end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
@@ -33,6 +35,8 @@ pub enum Item<'a> {
     /// A line or a length without anything: not to be answered, but counted, so that nobody sends
     /// millions.
     Empty,
+    /// A telnet command that must be answered, with these bytes.
+    Answer(TelnetAnswer),
     /// An item that is longer than the limit: said once, and the rest of it is skipped.
     TooLong {
         /// The limit that it exceeds, in bytes.

@@ -4,7 +4,10 @@
 //! |---|---|---|---|
 //! | `{` | [`Framing::Lines`] | one JSON text, ended by `\n` or `\r\n` | empty lines |
 //! | `0x00` | [`Framing::Lengths`] | a 4-byte big-endian length, and its bytes | empty items |
-//! | any other | [`Framing::Text`] | a line of text, ended likewise | empty lines, telnet |
+//! | any other | [`Framing::Text`] | a line of text, ended by `\n`, `\r`, or both | empty lines, telnet |
+//!
+//! The mark of a byte order before the first byte is skipped. [`Foreign`] names what comes here by
+//! mistake.
 //!
 //! Bytes in, items out: no socket, no clock, and the same items however the bytes were split.
 //! [`wire`](crate::wire) parses the items.
@@ -20,12 +23,15 @@
 
 mod decoder;
 mod encode;
+mod foreign;
 mod item;
 mod telnet;
 
 pub use decoder::Decoder;
 pub use encode::{TooLong, encode_length, encode_line, put_length};
+pub use foreign::Foreign;
 pub use item::{Framing, Item};
+pub use telnet::TelnetAnswer;
 
 /// Bytes of a length.
 pub const LENGTH_BYTES: usize = 4;

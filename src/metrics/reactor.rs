@@ -4,7 +4,7 @@ use super::{Counter, Gauge};
 
 /// The upper bounds of the turn-time buckets in microseconds; one more bucket holds what is longer.
 pub const TURN_MICROS_BOUNDS: [u64; 14] = [
-    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 50_000, 100_000, 250_000, 500_000,
     1_000_000,
 ];
 

@@ -53,7 +53,7 @@ close_reasons! {
     KeepAliveTimeout => "keep_alive_timeout",
     /// No `hello` within its deadline (4008).
     HelloTimeout => "hello_timeout",
-    /// No pong within its deadline (4103).
+    /// No pong within its deadline (4103), or the kernel has given the peer up.
     NoPong => "no_pong",
     /// The socket took no byte for the stall deadline (4101).
     Stalled => "stalled",

@@ -61,8 +61,9 @@ pub enum Input<'a> {
         /// The connection.
         conn: ConnId,
     },
-    /// A flush left bytes over: the socket takes no more for now. Told after each such flush, so
-    /// that `queued` is current; [`Input::Drained`] follows in time.
+    /// Bytes wait: the socket takes no more for now, or it is not their turn yet and they are many.
+    /// Told in each turn in which that has changed, so that `queued` is current;
+    /// [`Input::Drained`] follows in time.
     Blocked {
         /// The connection.
         conn: ConnId,

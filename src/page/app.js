@@ -2,7 +2,8 @@
 import { messageToolbar } from "/actions.js";
 import { ask, leaving } from "/asking.js";
 import { Client, otherIn, present } from "/client.js";
-import { fold, readTyped } from "/commands.js";
+import { fold } from "/commands.js";
+import { composer } from "/composer.js";
 import { drawConnection } from "/connection.js";
 import { $, avatar, bdi, cached, el, isolated, place, setText } from "/dom.js";
 import { addressOf, count, invitationList, peopleList, roomList } from "/lists.js";
@@ -16,8 +17,6 @@ import { catchFiles, toast } from "/toasts.js";
 
 const AWAY_MS = 60_000;
 const FIRST_ROOM = "lobby";
-/** Drafts kept; those of rooms left longest ago go first. */
-const DRAFTS_MAX = 50;
 
 /** An error as a sentence. */
 function sentence(error) {
@@ -30,10 +29,6 @@ let chat;
 /** The name that was asked for, to be remembered if the user gets it. */
 let wished = null;
 let open = null;
-/** The message that is being edited: `{room, seq, draft}`. */
-let editing = null;
-/** What stands in the message field of other rooms, by their names. */
-let drafts = new Map();
 /** Counts what the user does, so that nothing that was asked for earlier takes the field away from under the fingers. */
 let doings = 0;
 /** Whether the user wants to be shown as away. */
@@ -247,8 +242,10 @@ function onLive({ room }) {
 }
 
 function onInvited({ room, from, by = from, reason }) {
+	// After a reload it may be told again.
+	const isKnown = invitations.list().some((open) => open.room === room && open.by === by);
 	invitations.add({ room, by, reason });
-	toast(`${by} invited you to ${room}.`);
+	if (!isKnown) toast(`${by} invited you to ${room}.`);
 }
 
 function signIn(name, session, outbox) {
@@ -262,7 +259,7 @@ function signIn(name, session, outbox) {
 	on("gap", windows.gap);
 	on("reset", windows.reset);
 	on("left", onLeft);
-	on("invitations", invitations.set);
+	on("invitations", (detail) => invitations.set(detail.invitations));
 	on("outbox", onOutbox);
 	on("invited", onInvited);
 	on("live", onLive);
@@ -272,18 +269,15 @@ function signIn(name, session, outbox) {
 }
 
 function signOut(why = "") {
-	for (const key of ["me", "outbox", "drafts"]) stored(key, null);
+	for (const key of ["me", "outbox"]) stored(key, null);
 	setText($("name-error"), why);
 	chat.user = null;
 	chat.stop();
 	invitations.set([]);
 	people.clear();
-	drafts.clear();
-	open = editing = null;
+	field.clear();
+	open = null;
 	isAway = false;
-	$("text").value = "";
-	hint("");
-	drawEditing();
 	history.replaceState(null, "", "/");
 	document.title = "Chinwag";
 	$("app").hidden = true;
@@ -343,10 +337,9 @@ function arrive(room, doing) {
 function show(room) {
 	closeDrawers();
 	doings += 1;
-	if (room === open) return focusText();
-	endEdit();
-	keepDraft();
+	if (room === open) return field.focus();
 	if (open) {
+		field.keep(open.name);
 		const [before, shown] = [open, view(open)];
 		open = room;
 		if (shown.atHead) windows.trim(before, "oldest");
@@ -357,25 +350,14 @@ function show(room) {
 	open = room;
 	following = true;
 	sought = 0;
-	hint("");
-	$("text").value = (room && drafts.get(room.name)) ?? "";
+	field.take(room?.name);
 	if (room) {
 		if (location.hash !== addressOf(room.name)) history.pushState(null, "", addressOf(room.name));
 		if (room.unread) view(room).newFrom = room.read + 1;
 		chat.watch(room.name);
 	}
 	drawNow();
-	focusText();
-}
-
-/** Keeps what stands in the field, for this room alone. */
-function keepDraft() {
-	if (!open) return;
-	drafts.delete(open.name);
-	const text = editing ? editing.draft : $("text").value;
-	if (text) drafts.set(open.name, text);
-	if (drafts.size > DRAFTS_MAX) drafts.delete(drafts.keys().next().value);
-	stored("drafts", [...drafts]);
+	field.focus();
 }
 
 function step(by) {
@@ -386,41 +368,16 @@ function step(by) {
 
 // --- What the user does
 
-/** Says beside the field why nothing was sent. */
-function hint(text) {
-	setText($("hint"), text);
-	$("hint").hidden = !text;
-}
-
-// On a touch screen focus would open the keyboard.
-function focusText() {
-	if (matchMedia("(hover: hover)").matches) $("text").focus();
-}
-
-function submitText() {
-	const typed = readTyped($("text").value);
-	hint(typed.hint ?? "");
-	if (typed.command) {
-		if (editing) return hint("Save or cancel the edit first.");
-		$("text").value = "";
-		return run(typed);
-	}
-	if (typed.say === undefined) return;
-	if (editing) return saveEdit(typed.say);
-	if (say(typed.say)) $("text").value = "";
-}
-
-/** Sends a message to the open room. Whether it is in the outbox. */
+/** Sends a message to the open room. Returns why not, if it cannot be sent. */
 function say(text) {
-	if (view(open).ended) return hint(`You are not in ${isolated(label(open))} any more, so this was not sent.`);
+	if (view(open).ended) return `You are not in ${isolated(label(open))} any more, so this was not sent.`;
 	try {
 		chat.send(open.name, text);
 	} catch (error) {
-		return refuse(error);
+		return sentence(error);
 	}
 	view(open).newFrom = 0;
 	toLatest();
-	return true;
 }
 
 function setAway(wanted) {
@@ -432,44 +389,13 @@ function setAway(wanted) {
 /** Signs in by another name, in the same room. */
 function rename(name) {
 	if (name === chat.user) return;
-	if (chat.outbox.length) return hint("Wait until your messages have been sent.");
+	if (chat.outbox.length) return field.hint("Wait until your messages have been sent.");
 	const [before, room] = [chat.user, open];
 	signOut();
 	if (!room.direct) history.replaceState(null, "", addressOf(room.name));
 	wished = name;
 	signIn(name);
 	toast(`You sign in as ${name}. What ${before} has said and joined stays with that name.`);
-}
-
-/** Puts a message's text into the field; the draft there comes back afterwards. */
-function beginEdit({ item, text }) {
-	endEdit();
-	editing = { room: open.name, seq: item.seq, draft: $("text").value };
-	$("text").value = /^[/／]/.test(text) ? `/${text}` : text;
-	hint("");
-	drawEditing();
-	$("text").focus();
-}
-
-async function saveEdit(text) {
-	const edit = editing;
-	try {
-		await chat.edit(edit.room, edit.seq, text);
-		if (editing === edit) endEdit();
-	} catch (error) {
-		refuse(error);
-	}
-}
-
-function endEdit() {
-	if (!editing) return;
-	$("text").value = editing.draft;
-	editing = null;
-	drawEditing();
-}
-
-function drawEditing() {
-	$("editing").hidden = !editing;
 }
 
 /** The user's last message in the window. */
@@ -562,11 +488,6 @@ on("sign-in", "submit", instead(() => {
 	wished = name;
 	signIn(name);
 }));
-on("composer", "submit", instead(submitText));
-on("edit-cancel", "click", () => {
-	endEdit();
-	focusText();
-});
 on("open-search", "click", () => openSearch(open?.name));
 on("join-form", "submit", instead(submitJoin));
 on("skip", "click", instead(() => $("text").focus()));
@@ -595,23 +516,19 @@ on("connection-button", "click", () => {
 	if (chat.state.close === 4010) chat.session = null;
 	chat.start();
 });
-on("text", "input", () => {
-	doings += 1;
-	hint("");
-	const { say } = readTyped($("text").value);
-	if (say && !editing && !view(open).ended) chat.typing(open.name);
-});
-on("text", "keydown", (event) => {
-	// Safari ends a composition before the key that ends it.
-	if (event.isComposing || event.keyCode === 229) return;
-	if (event.key === "Enter" && !event.shiftKey) instead(submitText)(event);
-	else if (event.key === "Escape") endEdit();
-	else if (event.key === "ArrowUp" && !$("text").value && lastOwn()) instead(() => beginEdit(lastOwn()))(event);
+const field = composer({
+	say,
+	save: (seq, text) => chat.edit(open.name, seq, text),
+	run: (command) => run(command),
+	lastOwn,
+	typing: () => !view(open).ended && chat.typing(open.name),
+	touched: () => (doings += 1),
+	fail: refuse,
 });
 const updateActions = messageToolbar($("log"), {
 	rights,
 	react,
-	edit: beginEdit,
+	edit: field.edit,
 	remove: ({ item }) => chat.delete(open.name, item.seq).catch(refuse),
 	moderate: ({ item }) => moderatePerson(item.from),
 	leave: () => $("text").focus(),
@@ -658,7 +575,7 @@ const run = commandRunner({
 	note,
 	toast,
 	fail: refuse,
-	say,
+	say: (text) => field.hint(say(text) ?? ""),
 	show,
 	join,
 	create,
@@ -679,12 +596,12 @@ addEventListener("popstate", route);
 addEventListener("focus", draw);
 addEventListener("online", () => chat?.wake());
 
-addEventListener("pagehide", keepDraft);
+addEventListener("pagehide", () => open && field.keep(open.name));
 catchFiles();
 
 $("name").value = remembered("name") ?? "";
 const me = stored("me");
-drafts = new Map(me && stored("drafts"));
+if (me) field.restore();
 if (me) invitations.set(stored("invites") ?? []);
 if (me) signIn(me.name, me.session, stored("outbox") ?? []);
 else $("name").focus();

@@ -27,7 +27,7 @@
  * | `room` | `{room}` | unread, presence, typing or receipts changed |
  * | `left` | `{room, reason, error}` | we are no longer in the room: `left`, `kicked`, `banned`, or `refused` with an `error` on return |
  * | `invited` | `{room, from, reason}` | a new invitation to `join` the room |
- * | `invitations` | `[{room, by, at, reason}]` | all that are open, as the server tells them on each return |
+ * | `invitations` | `{invitations}` | the open invitations as the server lists them: `{room, by, at, reason}` |
  * | `outbox` | `{entry, status, error}` | a message is `pending`, `sent` or `failed` |
  * | `problem` | {@link ChinwagError} | a refusal without a promise |
  */
@@ -262,7 +262,7 @@ export class Client extends EventTarget {
 		this.#watch();
 		this.#setState({ state: "ready" });
 		this.#emit("welcome", data);
-		if (data.invitations) this.#emit("invitations", data.invitations);
+		if (data.invitations) this.#emit("invitations", { invitations: data.invitations });
 		for (const room of [...this.rooms.values()]) {
 			if (room.state !== "wanted") this.#resumeRoom(room, data.rooms?.[room.name]);
 			if (this.rooms.get(room.name) !== room) continue;
@@ -488,7 +488,7 @@ export class Client extends EventTarget {
 		this.#rev = data.rev;
 		for (const name of data.gone ?? []) this.#gone(had.find((room) => room.name === name));
 		for (const { room } of data.rooms ?? []) listed.add(room);
-		if (data.invitations) this.#emit("invitations", data.invitations);
+		if (data.invitations) this.#emit("invitations", { invitations: data.invitations });
 		for (const entry of data.rooms ?? []) {
 			const room = this.#room(entry.room);
 			// Another epoch: its `reset` is on the way.
@@ -529,6 +529,19 @@ export class Client extends EventTarget {
 		this.#emit("room", { room });
 	}
 
+	/** Withdraws an invitation. */
+	async uninvite(name, user) {
+		await this.request("uninvite", { room: name, user });
+	}
+
+	/**
+	 * A page of a room's bans, mutes, readers and invitations, for those who may end them:
+	 * `{items: [{user, kind, until, by, at, reason}], more}`. The next one is `after` the last user.
+	 */
+	restrictions(name, { limit, after } = {}) {
+		return this.request("restrictions", { room: name, limit, after });
+	}
+
 	#room(name) {
 		let room = this.rooms.get(name);
 		if (!room) {
@@ -554,10 +567,13 @@ export class Client extends EventTarget {
 	#joined(room, data) {
 		room.joining = null;
 		for (const key of ["role", "durable", "oldest", "topic"]) room[key] = data[key] ?? room[key];
-		this.#mergeReceipts(room, { read: data.marks });
-		if (room.epoch !== null && (data.reset || data.epoch !== room.epoch)) return this.#reset(room, data);
+		if (room.epoch !== null && (data.reset || data.epoch !== room.epoch)) {
+			this.#reset(room, data);
+			return this.#mergeReceipts(room, { read: data.marks });
+		}
 		if (room.epoch === null) room.seq = Math.max(room.seq, room.after ?? data.seq);
 		room.epoch = data.epoch;
+		if (data.marks) this.#mergeReceipts(room, { read: data.marks });
 		if (room.watching) this.#askPresence(room);
 		this.#catchUp(room, data.seq);
 	}
@@ -738,7 +754,7 @@ export class Client extends EventTarget {
 
 	#change(op, name, ev, fields, record = () => fields) {
 		// This connection gets the answer instead of the record.
-		const note = ({ seq, at }) => this.rooms.has(name) && this.#record(this.rooms.get(name), { ev, seq, from: this.user, at, ...record(at) });
+		const note = ({ seq, at, dup }) => !dup && this.rooms.has(name) && this.#record(this.rooms.get(name), { ev, seq, from: this.user, at, ...record(at) });
 		return this.#request(op, { room: name, ...fields }, note);
 	}
 

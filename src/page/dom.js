@@ -70,3 +70,4 @@ export function linked(text) {
 export const dayOf = (at) => new Date(at).toDateString();
 export const dayName = (at) => (dayOf(at) === dayOf(Date.now()) ? "Today" : new Date(at).toLocaleDateString("en", { dateStyle: "full" }));
 export const hourOf = (at) => new Date(at).toLocaleTimeString([], { timeStyle: "short" });
+export const endOf = (until) => (until ? ` until ${new Date(until).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}` : "");

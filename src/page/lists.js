@@ -48,7 +48,7 @@ export function invitationList({ decline, changed }) {
 	function node(invitation) {
 		const { room, by, reason } = invitation;
 		return cached(nodes, invitation, () => {
-			const from = el("small", null, "from ", bdi(by), ...(reason ? [": ", bdi(reason)] : []));
+			const from = el("small", null, ...(by ? ["from ", bdi(by)] : []), ...(reason ? [": ", bdi(reason)] : []));
 			const onclick = () => decline(room).then(() => forget(room), () => {});
 			const button = el("button", { className: "plain", ariaLabel: `Decline ${room}`, title: "Decline", onclick }, "×");
 			const link = el("a", { href: addressOf(room), title: "Accept the invitation" }, el("span", { className: "hash", ariaHidden: "true" }, "+"), bdi(room), from);

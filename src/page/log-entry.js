@@ -1,5 +1,5 @@
 /** One entry of the log as a node: a message with its edits and reactions applied, or a notice. */
-import { avatar, bdi, dayName, dayOf, el, hourOf, isolated, linked, place, setText } from "/dom.js";
+import { avatar, bdi, dayName, dayOf, el, endOf, hourOf, isolated, linked, place, setText } from "/dom.js";
 
 /** Messages of one author within this time stand under one name. */
 const TOGETHER_MS = 300_000;
@@ -70,8 +70,6 @@ function note(item) {
 	const kinds = { topic: () => [bdi(from), " set the topic: ", bdi(text)], moderation: () => moderated(item), ended: () => ended(item) };
 	return el("li", { className: `note ${ev === "ended" ? ev : ""}` }, el("p", null, ...(kinds[ev]?.() ?? [text || `${from}: ${ev}`])));
 }
-
-const endOf = (until) => (until ? ` until ${new Date(until).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}` : "");
 
 /** What ended our membership, as a sentence. */
 function ended({ act, from, until, reason, room, why }) {

@@ -1,5 +1,5 @@
 /** Two dialogs: one to moderate a member of a room, one with the topic and invitations of a room. */
-import { $, bdi, el } from "/dom.js";
+import { $, bdi, el, endOf } from "/dom.js";
 
 const ROLES = ["reader", "member", "moderator", "owner"];
 const rank = (role) => ROLES.indexOf(role);
@@ -9,6 +9,14 @@ export const canModerate = (role) => rank(role) >= rank("moderator");
 
 /** A role in words. */
 const roleName = (role) => (role === "reader" ? "read-only" : role);
+
+/** What holds of people in a room, by the server's words: in ours, and how it is ended. */
+const HELD = {
+	ban: ["banned", "Unban", "unban"],
+	mute: ["muted", "Unmute", "mute", { for_ms: 0 }],
+	reader: ["read-only", "Make member", "role", { role: "member" }],
+	invitation: ["invited", "Withdraw"],
+};
 
 /**
  * Connects the dialogs. `ask(op, fields)` asks the server; `act(act, room, user, more)` moderates; `setTopic(room, text)`,
@@ -112,7 +120,22 @@ export function moderationDialogs({ ask, act, setTopic, invite, fail }) {
 		$("about-invite").reset();
 		$("about-title").replaceChildren(bdi(where.name));
 		$("about-text").value = where.topic;
+		drawHeld();
 		$("about").showModal();
+	}
+
+	/** Lists bans, mutes and invitations, for those who may end them. */
+	async function drawHeld() {
+		const where = room;
+		const items = canModerate(where.role) ? await ask("restrictions", { room: where.name }).then((answer) => answer.items, () => []) : [];
+		if (room === where) $("about-held").replaceChildren(...items.filter(({ kind }) => kind in HELD).map((item) => held(where, item)));
+	}
+
+	function held(where, { user, kind, until, by, reason }) {
+		const [state, label, what, more] = HELD[kind];
+		const onclick = () => (what ? act(what, where.name, user, more) : ask("uninvite", { room: where.name, user })).then(drawHeld, fail);
+		const words = [bdi(user), ` is ${state}${endOf(until)}`, ...(by ? [", by ", bdi(by)] : []), ...(reason ? [": ", bdi(reason)] : [])];
+		return el("li", null, el("span", null, ...words), el("button", { type: "button", ariaLabel: `${label} ${user}`, onclick }, label));
 	}
 
 	const on = (id, type, run) =>

@@ -5,7 +5,7 @@ import { $, isolated } from "/dom.js";
 import { crowd } from "/lists.js";
 
 /**
- * Returns the function that carries out a command as `readTyped` reads it. `chat()` is the client, `here()` the open room;
+ * Returns the function that carries out a command as `readTyped` reads it, and says whether it could. `chat()` is the client, `here()` the open room;
  * `note(room, text)` answers in the log, `toast(text)` over the page; the others do what they are called.
  */
 export function commandRunner({ chat, here, note, toast, fail, say, show, join, create, leave, invite, search, rename, signOut, setAway }) {
@@ -71,8 +71,10 @@ export function commandRunner({ chat, here, note, toast, fail, say, show, join, 
 	return async ({ command, ...more }) => {
 		try {
 			await run[command](more);
+			return true;
 		} catch (error) {
 			fail(error);
+			return false;
 		}
 	};
 }

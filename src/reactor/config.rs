@@ -5,7 +5,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::budget::FLUSHES_MAX;
+
 use crate::time::clock::Now;
+
+/// Silence after which the kernel asks a peer whether it is still there.
+pub(super) const KEEP_ALIVE_TIME: Duration = Duration::from_mins(1);
+/// Until it asks again.
+pub(super) const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// How often it asks.
+pub(super) const KEEP_ALIVE_RETRIES: u32 = 3;
 
 /// The reactor's bounds and places. Each has a default; see [`ReactorConfig::default`].
 #[derive(Clone, Debug)]
@@ -28,6 +37,8 @@ pub struct ReactorConfig {
     /// Bytes read in one turn from all connections, give or take one read; the rest waits for the
     /// next.
     pub read_per_turn_max: usize,
+    /// Connections that a turn flushes in all, besides one portion for large broadcasts.
+    pub flushes_per_turn_max: usize,
     /// Connections that a turn flushes for large broadcasts. The rest waits for later turns, so
     /// that it does not delay what is sent to single connections.
     pub bulk_flushes_per_turn_max: usize,
@@ -50,12 +61,27 @@ pub struct ReactorConfig {
 }
 
 impl ReactorConfig {
-    /// The part of a ring of `outbound_bytes_max` that may wait for a later turn of the bulk list;
-    /// with more, a connection is flushed in the same turn. The handler learns of waiting bytes
-    /// only after a flush, so it does not count these.
+    /// The part of a ring of `outbound_bytes_max` that may wait for a later turn without being
+    /// counted: the handler learns of waiting bytes after a flush, or when there are more than
+    /// these.
     #[must_use]
     pub const fn unflushed_max(outbound_bytes_max: usize) -> usize {
         outbound_bytes_max / 16
+    }
+
+    /// How long sent bytes may stay without an acknowledgement, or the peer's window closed, before
+    /// the kernel ends the connection (`TCP_USER_TIMEOUT`): a peer that is gone is found in a busy
+    /// room as in a silent one.
+    ///
+    /// A reader that does not read keeps its window closed, although it is there, and the kernel
+    /// does not tell the two apart. So this is longer than the stall timeout, and the verdict on
+    /// such a reader is this program's. Nor is it shorter than keep-alive's patience, which it
+    /// replaces where both are set.
+    #[must_use]
+    pub fn user_timeout(&self) -> Duration {
+        const KEEP_ALIVE: Duration =
+            KEEP_ALIVE_TIME.saturating_add(KEEP_ALIVE_INTERVAL.saturating_mul(KEEP_ALIVE_RETRIES));
+        (self.stall_timeout + self.stall_timeout / 4).max(KEEP_ALIVE)
     }
 }
 
@@ -68,7 +94,8 @@ impl Default for ReactorConfig {
             loopback_counts: false,
             accepts_per_turn_max: 64,
             read_len_max: 64 * 1024,
-            read_per_turn_max: 1024 * 1024,
+            read_per_turn_max: 256 * 1024,
+            flushes_per_turn_max: FLUSHES_MAX,
             bulk_flushes_per_turn_max: 128,
             outbound_bytes_max: 256 * 1024,
             send_buffer_len: 64 * 1024,

@@ -74,8 +74,10 @@ impl Flags {
     pub(super) const RESET: Self = Self(1 << 12);
     /// Rejected by a limit: the handler never learns of it.
     pub(super) const HIDDEN: Self = Self(1 << 13);
+    /// An edge said that a byte is urgent: reads stop before it, and a short one is not the end.
+    pub(super) const HAS_URGENT: Self = Self(1 << 14);
     /// Paused since it sends too fast ([`Pause::Rate`](crate::net::Pause::Rate)).
-    pub(super) const PACED: Self = Self(1 << 14);
+    pub(super) const PACED: Self = Self(1 << 15);
 
     /// Both sets together.
     pub(super) const fn and(self, other: Self) -> Self {
@@ -187,13 +189,20 @@ impl Connection {
         match received.map(|(len, _)| len).map_err(io::Error::from) {
             Ok(0) => ReadOutcome::Eof,
             // A stream socket that fills less than it was given is drained (epoll(7), question 9),
-            // but the FIN that an edge has already announced would never be announced again.
-            Ok(len) if len < scratch.len() && !self.flags.any(Flags::READ_CLOSED) => {
+            // but the FIN that an edge has already announced would never be announced again, nor
+            // would what follows an urgent byte.
+            Ok(len)
+                if len < scratch.len()
+                    && !self.flags.any(Flags::READ_CLOSED.and(Flags::HAS_URGENT)) =>
+            {
                 ReadOutcome::Drained(len)
             }
             Ok(len) => ReadOutcome::More(len),
             Err(error) => match error.kind() {
-                ErrorKind::WouldBlock => ReadOutcome::Drained(0),
+                ErrorKind::WouldBlock => {
+                    self.flags.clear(Flags::HAS_URGENT);
+                    ReadOutcome::Drained(0)
+                }
                 ErrorKind::Interrupted => ReadOutcome::More(0),
                 _ => ReadOutcome::Failed(reason_of(&error)),
             },
@@ -259,6 +268,8 @@ pub(super) fn reason_of(error: &io::Error) -> CloseReason {
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
             CloseReason::Reset
         }
+        // The kernel has asked the peer, or sent it the same bytes again and again, in vain.
+        ErrorKind::TimedOut => CloseReason::NoPong,
         _ => CloseReason::SocketError,
     }
 }

@@ -104,7 +104,8 @@ impl Connections {
     ///
     /// If the poller takes no more, or there are as many connections as can be named.
     pub(super) fn insert(&mut self, stream: TcpStream, share: AddressShare) -> io::Result<ConnId> {
-        self.register(stream, share, Interest::READABLE)
+        // Priority says that a byte is urgent, at which a read stops.
+        self.register(stream, share, Interest::READABLE | Interest::PRIORITY)
     }
 
     /// The same, for the given kinds of edges.
@@ -147,6 +148,7 @@ impl Connections {
     #[inline]
     pub(super) fn send(&mut self, id: ConnId, frame: SharedFrame) {
         if let Some((connection, shared)) = self.open(id) {
+            shared.made_bytes += frame.len() as u64;
             shared.push(connection, frame, Flags::URGENT);
         }
     }

@@ -1,5 +1,6 @@
 //! Deadlines that have passed.
 
+use super::budget::EXPIRED_MAX;
 use super::connect;
 use super::connection::{Connection, Flags, Phase};
 use super::connections::Connections;
@@ -9,9 +10,10 @@ use crate::net::{CloseReason, ConnId};
 use crate::time::Tick;
 
 /// Acts on every deadline that has passed at `now`, and appends to `expired` the connections whose
-/// deadline was the handler's.
+/// deadline was the handler's, as many as one turn may tell.
 pub(super) fn expire(connections: &mut Connections, now: Tick, expired: &mut Vec<ConnId>) {
-    while let Some(slot) = connections.shared.wheel.poll(now) {
+    while expired.len() < EXPIRED_MAX {
+        let Some(slot) = connections.shared.wheel.poll(now) else { return };
         let Connections { slab, shared, .. } = connections;
         let Some(connection) = slab.get_mut(slot as usize) else { continue };
         connection.timer = None;

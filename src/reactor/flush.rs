@@ -1,5 +1,6 @@
 //! Sending what a turn produced.
 
+use super::budget::FLUSHED_BYTES_MAX;
 use super::connection::{Connection, Flags, Phase, WriteOutcome};
 use super::connections::Connections;
 use super::shared::Shared;
@@ -11,23 +12,57 @@ use crate::time::Tick;
 /// copies them in about a millisecond, by which single messages are delayed at most.
 const BULK_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// Flushes every connection that something was sent to, then the next `bulk_max` of those that
-/// large broadcasts reached, or fewer if much waits for each.
-pub(super) fn flush(connections: &mut Connections, now: Tick, bulk_max: usize) {
-    let mut urgent = std::mem::take(&mut connections.shared.lists.urgent);
-    for slot in urgent.drain(..) {
-        flush_one(connections, slot, now);
-    }
-    debug_assert!(connections.shared.lists.urgent.is_empty(), "another pass is for the bulk list");
-    connections.shared.lists.urgent = urgent;
+/// Connections that one turn flushes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// In all, besides one portion of the bulk list.
+    pub(super) all: usize,
+    /// The portion of those that large broadcasts reached.
+    pub(super) bulk: usize,
+}
+
+/// Flushes the connections that something was sent to, then the next portion of those that large
+/// broadcasts reached, or fewer if much waits for each. If much has come to wait for some of these,
+/// the portion is as large as a turn allows.
+pub(super) fn flush(connections: &mut Connections, now: Tick, bounds: Bounds) {
     let before = connections.shared.metrics.sent_bytes.value();
+    let sent = |connections: &Connections| connections.shared.metrics.sent_bytes.value() - before;
+    let mut left = bounds.all;
     // A connection that asks for another pass meanwhile gets it in the next turn.
-    for _ in 0..connections.shared.lists.bulk.len().min(bulk_max) {
-        if connections.shared.metrics.sent_bytes.value() - before >= BULK_BYTES_MAX {
+    for _ in 0..connections.shared.lists.urgent.len().min(left) {
+        if sent(connections) >= FLUSHED_BYTES_MAX {
+            break;
+        }
+        let Some(slot) = connections.shared.lists.urgent.pop_front() else { break };
+        flush_one(connections, slot, now);
+        left -= 1;
+    }
+    report_late(connections);
+    let urgent = sent(connections);
+    let is_overdue = std::mem::take(&mut connections.shared.lists.is_overdue);
+    let (count, bytes_max) = if is_overdue {
+        (left.max(bounds.bulk), FLUSHED_BYTES_MAX)
+    } else {
+        (bounds.bulk, BULK_BYTES_MAX)
+    };
+    for _ in 0..connections.shared.lists.bulk.len().min(count) {
+        if sent(connections) - urgent >= bytes_max {
             break;
         }
         let Some(slot) = connections.shared.lists.bulk.pop_front() else { break };
         flush_one(connections, slot, now);
+    }
+}
+
+/// Tells the handler of those that must wait for the next turn although much waits for them.
+fn report_late(connections: &mut Connections) {
+    let Connections { slab, shared, .. } = connections;
+    for at in 0..shared.lists.urgent.len() {
+        let slot = shared.lists.urgent.get(at).copied();
+        let Some(connection) = slot.and_then(|slot| slab.get_mut(slot as usize)) else { continue };
+        if shared.has_much(connection) {
+            shared.lists.report_blocked(connection);
+        }
     }
 }
 
@@ -41,7 +76,7 @@ fn flush_one(connections: &mut Connections, slot: u32, now: Tick) {
     }
     connection.flags.clear(dirty);
     if connection.flags.any(Flags::BLOCKED) {
-        report_blocked(shared, connection);
+        shared.lists.report_blocked(connection);
     } else {
         write(shared, connection, now);
     }
@@ -76,7 +111,7 @@ fn on_blocked(shared: &mut Shared, connection: &mut Connection, progress: usize,
     if shared.watch_write(connection).is_err() {
         shared.lists.end(connection, CloseReason::SocketError, Flags::RESET);
     }
-    report_blocked(shared, connection);
+    shared.lists.report_blocked(connection);
 }
 
 fn on_emptied(shared: &mut Shared, connection: &mut Connection) {
@@ -95,13 +130,6 @@ fn on_emptied(shared: &mut Shared, connection: &mut Connection) {
     }
 }
 
-fn report_blocked(shared: &mut Shared, connection: &mut Connection) {
-    if connection.phase == Phase::Open {
-        connection.flags.set(Flags::OWES_DRAINED);
-        shared.lists.reports.push(Report::Blocked(connection.id));
-    }
-}
-
 /// The input that a report has become, `None` if its connection has gone or is closing.
 pub(super) fn input_of(connections: &Connections, report: Report) -> Option<Input<'static>> {
     let (Report::Blocked(id) | Report::Drained(id)) = report;
@@ -109,8 +137,13 @@ pub(super) fn input_of(connections: &Connections, report: Report) -> Option<Inpu
     if connection.id != id || connection.phase != Phase::Open {
         return None;
     }
-    Some(match report {
-        Report::Blocked(conn) => Input::Blocked { conn, queued: connection.outbound.queued() },
-        Report::Drained(conn) => Input::Drained { conn },
-    })
+    let queued = connection.outbound.queued();
+    match report {
+        // It has been flushed since, which is told after this.
+        Report::Blocked(_) if queued == 0 => None,
+        Report::Blocked(conn) => Some(Input::Blocked { conn, queued }),
+        // More has come to wait since, after which it will be told again.
+        Report::Drained(_) if connection.flags.any(Flags::OWES_DRAINED) => None,
+        Report::Drained(conn) => Some(Input::Drained { conn }),
+    }
 }

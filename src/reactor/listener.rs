@@ -2,11 +2,12 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
 
 use socket2::{Domain, Socket, TcpKeepalive, Type};
 
-use super::config::{ListenerConfig, ReactorConfig};
+use super::config::{
+    KEEP_ALIVE_INTERVAL, KEEP_ALIVE_RETRIES, KEEP_ALIVE_TIME, ListenerConfig, ReactorConfig,
+};
 
 /// Connections that the kernel holds until they are accepted: what `net.core.somaxconn` allows by
 /// default.
@@ -38,11 +39,15 @@ fn prepare(config: &ReactorConfig, listener: &ListenerConfig) -> io::Result<TcpL
     }
     // Each turn's bytes leave in one call already; Nagle's algorithm would only delay them.
     socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_user_timeout(Some(config.user_timeout()))?;
+    // A byte that is sent as urgent stays where it is: without it the rest would mean something
+    // else (RFC 6093 section 5).
+    socket.set_out_of_band_inline(true)?;
     if listener.keep_alive {
         let keep_alive = TcpKeepalive::new()
-            .with_time(Duration::from_mins(1))
-            .with_interval(Duration::from_secs(15))
-            .with_retries(3);
+            .with_time(KEEP_ALIVE_TIME)
+            .with_interval(KEEP_ALIVE_INTERVAL)
+            .with_retries(KEEP_ALIVE_RETRIES);
         socket.set_tcp_keepalive(&keep_alive)?;
     }
     socket.bind(&addr.into())?;
@@ -68,6 +73,8 @@ fn explain(addr: SocketAddr, error: &io::Error) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[track_caller]
@@ -84,6 +91,38 @@ mod tests {
         let taken = open(&ReactorConfig::default(), &any).unwrap();
         check_refused(taken.local_addr().unwrap(), "another process listens there");
         check_refused(([192, 0, 2, 1], 0).into(), "no interface of this machine");
+    }
+
+    #[test]
+    fn accepted_sockets_have_what_their_listener_has() {
+        let config = ReactorConfig { send_buffer_len: 50_000, ..ReactorConfig::default() };
+        for keep_alive in [false, true] {
+            let any =
+                ListenerConfig { keep_alive, ..ListenerConfig::new(([127, 0, 0, 1], 0).into()) };
+            let listener = open(&config, &any).unwrap();
+            let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            listener.set_nonblocking(false).unwrap();
+            let (accepted, _) = listener.accept().unwrap();
+            let accepted = socket2::SockRef::from(&accepted);
+            assert_eq!(accepted.tcp_user_timeout().unwrap(), Some(config.user_timeout()));
+            // Linux doubles it for its own bookkeeping.
+            assert_eq!(accepted.send_buffer_size().unwrap(), 2 * config.send_buffer_len);
+            assert!(accepted.out_of_band_inline().unwrap() && accepted.tcp_nodelay().unwrap());
+            assert_eq!(accepted.keepalive().unwrap(), keep_alive);
+            if keep_alive {
+                assert_eq!(accepted.tcp_keepalive_time().unwrap(), KEEP_ALIVE_TIME);
+            }
+        }
+    }
+
+    #[test]
+    fn a_reader_that_does_not_read_is_found_stalled_before_the_kernel_ends_it() {
+        for (stall_s, expect_s) in [(1, 105), (120, 150), (3_600, 4_500)] {
+            let stall_timeout = Duration::from_secs(stall_s);
+            let config = ReactorConfig { stall_timeout, ..ReactorConfig::default() };
+            assert_eq!(config.user_timeout(), Duration::from_secs(expect_s));
+            assert!(config.user_timeout() > stall_timeout);
+        }
     }
 
     #[test]

@@ -32,10 +32,13 @@
 //! A turn accepts, and reads from one connection and in all, as much as the configuration says,
 //! offers at most 256 KiB to one socket, and flushes what was sent to single connections before the
 //! next portion of what was sent to many. While portions wait it reads less from each connection.
+//! Each step is bounded ([`budget`]), so that a turn is short under any load; what is left over
+//! gathers meanwhile, and leaves in fewer and larger writes.
 
 mod acceptor;
 mod addresses;
 mod backoff;
+mod budget;
 mod config;
 mod connect;
 mod connection;
@@ -70,7 +73,7 @@ use self::connections::Connections;
 use self::source::Source;
 use self::stop::StopSignals;
 pub use self::waker::Waker;
-use self::work_lists::Attempt;
+use self::work_lists::{Attempt, Report};
 use crate::metrics::{CLOSE_REASONS_MAX, ReactorMetrics};
 use crate::net::{CloseReason, ConnId, Effect, Effects, Handler, Input, ListenerId};
 use crate::time::Tick;
@@ -122,7 +125,7 @@ pub struct Reactor {
     exit_at: Option<Tick>,
     accepts_per_turn_max: usize,
     read_per_turn_max: usize,
-    bulk_flushes_per_turn_max: usize,
+    flushes: flush::Bounds,
     metrics: Arc<ReactorMetrics>,
 }
 
@@ -159,7 +162,10 @@ impl Reactor {
             exit_at: None,
             accepts_per_turn_max: config.accepts_per_turn_max,
             read_per_turn_max: config.read_per_turn_max,
-            bulk_flushes_per_turn_max: config.bulk_flushes_per_turn_max,
+            flushes: flush::Bounds {
+                all: config.flushes_per_turn_max,
+                bulk: config.bulk_flushes_per_turn_max,
+            },
             metrics,
         })
     }
@@ -204,6 +210,7 @@ impl Reactor {
 
     /// One turn with what the last wait brought; `Break` once [`Effect::Exit`] is fulfilled.
     fn turn(&mut self, now: Now, handler: &mut impl Handler) -> io::Result<ControlFlow<()>> {
+        self.connections.shared.made_bytes = 0;
         self.connect(now, handler);
         self.accept(now, handler)?;
         self.read(now, handler);
@@ -214,8 +221,8 @@ impl Reactor {
             self.dispatch(now, Input::StoreReady, handler);
         }
         self.dispatch(now, Input::TurnEnd, handler);
-        flush::flush(&mut self.connections, now.tick, self.bulk_flushes_per_turn_max);
-        self.close(now, handler);
+        flush::flush(&mut self.connections, now.tick, self.flushes);
+        self.close(now, handler, budget::CLOSES_MAX);
         // After the flush, when the ring of most connections is empty.
         self.connections.shared.pool.trim(now.tick);
         self.count();
@@ -314,8 +321,8 @@ impl Reactor {
         let mut budget = self.read_per_turn_max;
         // A connection that is queued again meanwhile waits for the next turn, so that one which
         // always has more cannot use up the turn.
-        let mut passes = self.connections.shared.lists.readable.len();
-        while budget > 0 && passes > 0 {
+        let mut passes = self.connections.shared.lists.readable.len().min(budget::READS_MAX);
+        while budget > 0 && passes > 0 && !self.connections.shared.has_made_much() {
             let Some(room) = scratch.get_mut(..len_max) else { break };
             let Some(step) = read::read_next(&mut self.connections, room) else { break };
             passes -= 1;
@@ -337,8 +344,7 @@ impl Reactor {
     /// flush the bulk list. So a fast sender in a large room is slowed down to the pace of its
     /// flushes, and the turns stay short.
     fn read_len_max(&self) -> usize {
-        let portions =
-            self.connections.shared.lists.bulk.len() / self.bulk_flushes_per_turn_max.max(1);
+        let portions = self.connections.shared.lists.bulk.len() / self.flushes.bulk.max(1);
         let share = READ_PER_ROUND.checked_div(portions).unwrap_or(usize::MAX);
         share.max(READ_LEN_MIN).min(self.scratch.len())
     }
@@ -374,21 +380,26 @@ impl Reactor {
     }
 
     fn report(&mut self, now: Now, handler: &mut impl Handler) {
-        let mut reports = mem::take(&mut self.connections.shared.lists.reports);
-        for report in reports.drain(..) {
-            if let Some(input) = flush::input_of(&self.connections, report) {
+        self.connections.shared.made_bytes = 0;
+        let mut late = Vec::new();
+        for report in mem::take(&mut self.connections.shared.lists.reports) {
+            // Whoever has drained may be sent much, and can wait; how much waits must be known.
+            if matches!(report, Report::Drained(_)) && self.connections.shared.has_made_much() {
+                late.push(report);
+            } else if let Some(input) = flush::input_of(&self.connections, report) {
                 self.dispatch(now, input, handler);
             }
         }
-        // The list is empty: only a flush reports, and none has been since.
-        self.connections.shared.lists.reports = reports;
+        late.append(&mut self.connections.shared.lists.reports);
+        self.connections.shared.lists.reports = late;
         while let Some(signal) = self.signals.as_mut().and_then(StopSignals::poll) {
             self.dispatch(now, Input::Stop(signal), handler);
         }
     }
 
-    fn close(&mut self, now: Now, handler: &mut impl Handler) {
-        while let Some(removed) = self.connections.poll_ended() {
+    fn close(&mut self, now: Now, handler: &mut impl Handler, count_max: usize) {
+        for _ in 0..count_max {
+            let Some(removed) = self.connections.poll_ended() else { return };
             self.acceptor.release(removed.share);
             if !removed.is_hidden {
                 let (conn, reason) = (removed.id, removed.reason);
@@ -416,7 +427,7 @@ impl Reactor {
         }
         connect::abandon_all(&mut self.connections);
         self.connections.end_all(CloseReason::Shutdown);
-        self.close(now, handler);
+        self.close(now, handler, usize::MAX);
         ControlFlow::Break(())
     }
 

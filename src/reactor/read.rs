@@ -35,6 +35,9 @@ pub(super) fn on_edge(connections: &mut Connections, id: ConnId, event: &Event) 
     if event.is_read_closed() {
         connection.flags.set(Flags::READ_CLOSED);
     }
+    if event.is_priority() {
+        connection.flags.set(Flags::HAS_URGENT);
+    }
     if is_dead || event.is_readable() || event.is_read_closed() {
         connection.flags.set(Flags::READABLE.and(Flags::FRESH));
         shared.lists.queue_read(connection);
@@ -71,7 +74,7 @@ pub(super) fn read_next(connections: &mut Connections, scratch: &mut [u8]) -> Op
         ReadOutcome::More(len) => {
             connection.flags.set(Flags::QUEUED);
             if len < scratch.len() {
-                // Only the FIN is left, so it may as well come at once.
+                // Only the FIN is left, or little behind an urgent byte: it may come at once.
                 shared.lists.readable.push_front(slot);
             } else {
                 shared.lists.readable.push_back(slot);

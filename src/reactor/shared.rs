@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mio::{Interest, Registry};
 
+use super::budget::MADE_BYTES_MAX;
 use super::config::ReactorConfig;
 use super::connection::{Connection, Flags, Phase};
 use super::outbound::{FramePool, detached};
@@ -29,6 +30,8 @@ pub(super) struct Shared {
     pub(super) metrics: Arc<ReactorMetrics>,
     /// See [`ReactorConfig::unflushed_max`].
     unflushed_max: usize,
+    /// Bytes that this turn has made for single connections.
+    pub(super) made_bytes: u64,
     pub(super) stall_timeout: Duration,
 }
 
@@ -46,6 +49,7 @@ impl Shared {
             registry,
             metrics,
             unflushed_max: ReactorConfig::unflushed_max(config.outbound_bytes_max),
+            made_bytes: 0,
             stall_timeout: config.stall_timeout,
         }
     }
@@ -55,14 +59,26 @@ impl Shared {
     pub(super) fn push(&mut self, connection: &mut Connection, frame: SharedFrame, flag: Flags) {
         // It will wait for a while, so it must not keep the rest of a turn's buffer in memory.
         let frame = if connection.flags.any(Flags::BLOCKED) { detached(frame) } else { frame };
-        // The handler learns of waiting bytes only after a flush, so only few may wait for one.
-        let is_much = connection.outbound.queued() > self.unflushed_max;
-        let flag = if is_much { Flags::URGENT } else { flag };
-        if connection.outbound.push(&mut self.pool, frame).is_ok() {
-            self.lists.queue_flush(connection, flag);
-        } else {
-            self.lists.end(connection, CloseReason::Overloaded, Flags::RESET);
+        if connection.outbound.push(&mut self.pool, frame).is_err() {
+            return self.lists.end(connection, CloseReason::Overloaded, Flags::RESET);
         }
+        self.lists.queue_flush(connection, flag);
+        if flag == Flags::BULK && self.has_much(connection) {
+            self.lists.is_overdue = true;
+            self.lists.report_blocked(connection);
+        }
+    }
+
+    /// Whether so much waits for the connection, of which a flush has not told the handler, that it
+    /// must learn of it before the flush.
+    pub(super) fn has_much(&self, connection: &Connection) -> bool {
+        let is_much = connection.outbound.queued() > self.unflushed_max;
+        is_much && !connection.flags.any(Flags::BLOCKED)
+    }
+
+    /// Whether this turn has made so much for single connections that it takes no more requests.
+    pub(super) const fn has_made_much(&self) -> bool {
+        self.made_bytes >= MADE_BYTES_MAX
     }
 
     /// Makes the wheel fire by the connection's next deadline. It may fire earlier: a timer is only
@@ -92,7 +108,7 @@ impl Shared {
             return Ok(());
         }
         let token = Source::Connection(connection.id).token();
-        let both = Interest::READABLE | Interest::WRITABLE;
+        let both = Interest::READABLE | Interest::PRIORITY | Interest::WRITABLE;
         self.registry.reregister(&mut connection.stream, token, both)?;
         connection.flags.set(Flags::WATCHES_WRITE);
         Ok(())

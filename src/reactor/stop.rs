@@ -1,4 +1,5 @@
-//! The signals that stop the process, as bytes in a pipe that the poller watches.
+//! The signals that stop the process, and those that others are stopped by, as bytes in pipes that
+//! the poller watches.
 
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::net;
@@ -6,14 +7,18 @@ use std::os::unix::net;
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
 use signal_hook::SigId;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::low_level;
 
 use crate::net::StopSignal;
 
-/// SIGTERM and SIGINT, watched for as long as this lives.
+/// SIGTERM and SIGINT, watched for as long as this lives; and those that would end the process
+/// although nobody means that: SIGHUP, which is sent to reload, or because a terminal has closed,
+/// and the two that have no meaning.
 pub(super) struct StopSignals {
     pipe: UnixStream,
+    /// Where those come that stop nothing.
+    others: UnixStream,
     registered: Vec<SigId>,
     /// Signals that came and are not told yet.
     pending: u32,
@@ -28,13 +33,18 @@ impl StopSignals {
     ///
     /// If there is no descriptor left, or the system refuses the handlers.
     pub(super) fn watch(registry: &Registry, token: Token) -> io::Result<Self> {
-        let (reader, writer) = net::UnixStream::pair()?;
-        reader.set_nonblocking(true)?;
-        let mut pipe = UnixStream::from_std(reader);
-        registry.register(&mut pipe, token, Interest::READABLE)?;
-        let mut signals = Self { pipe, registered: Vec::new(), pending: 0, is_draining: false };
+        let (pipe, writer) = watched_pipe(registry, token)?;
+        let (others, to_others) = watched_pipe(registry, token)?;
+        let mut signals =
+            Self { pipe, others, registered: Vec::new(), pending: 0, is_draining: false };
         // A handler may only do what is safe in a signal: it writes a byte.
-        for signal in [SIGTERM, SIGINT] {
+        for (signal, writer) in [
+            (SIGTERM, &writer),
+            (SIGINT, &writer),
+            (SIGHUP, &to_others),
+            (SIGUSR1, &to_others),
+            (SIGUSR2, &to_others),
+        ] {
             signals.registered.push(low_level::pipe::register(signal, writer.try_clone()?)?);
         }
         Ok(signals)
@@ -42,16 +52,11 @@ impl StopSignals {
 
     /// Takes in what came.
     pub(super) fn on_ready(&mut self) {
-        let mut bytes = [0; 64];
-        loop {
-            match self.pipe.read(&mut bytes) {
-                Ok(0) => return,
-                Ok(count) => {
-                    self.pending = self.pending.saturating_add(u32::try_from(count).unwrap_or(1));
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return,
-            }
+        self.pending = self.pending.saturating_add(drain(&mut self.pipe));
+        if drain(&mut self.others) > 0 {
+            log::info!(
+                "SIGHUP, SIGUSR1 and SIGUSR2 do nothing yet: to read the configuration again, restart the server (SIGTERM stops it)"
+            );
         }
     }
 
@@ -60,6 +65,29 @@ impl StopSignals {
         self.pending = self.pending.checked_sub(1)?;
         let was_draining = std::mem::replace(&mut self.is_draining, true);
         Some(if was_draining { StopSignal::Now } else { StopSignal::Drain })
+    }
+}
+
+/// A pipe whose readable end the poller watches.
+fn watched_pipe(registry: &Registry, token: Token) -> io::Result<(UnixStream, net::UnixStream)> {
+    let (reader, writer) = net::UnixStream::pair()?;
+    reader.set_nonblocking(true)?;
+    let mut pipe = UnixStream::from_std(reader);
+    registry.register(&mut pipe, token, Interest::READABLE)?;
+    Ok((pipe, writer))
+}
+
+/// Reads all that has come, and returns how many bytes that was.
+fn drain(pipe: &mut UnixStream) -> u32 {
+    let mut bytes = [0; 64];
+    let mut count = 0;
+    loop {
+        match pipe.read(&mut bytes) {
+            Ok(0) => return count,
+            Ok(more) => count = u32::saturating_add(count, u32::try_from(more).unwrap_or(1)),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return count,
+        }
     }
 }
 

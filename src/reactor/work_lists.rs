@@ -30,10 +30,12 @@ pub(super) struct Attempt {
 pub(super) struct WorkLists {
     /// To be read, oldest first ([`Flags::QUEUED`]).
     pub(super) readable: VecDeque<u32>,
-    /// To be flushed in this turn ([`Flags::URGENT`]).
-    pub(super) urgent: Vec<u32>,
+    /// To be flushed first, oldest first ([`Flags::URGENT`]).
+    pub(super) urgent: VecDeque<u32>,
     /// To be flushed in portions, oldest first ([`Flags::BULK`]).
     pub(super) bulk: VecDeque<u32>,
+    /// Since the last flush, much has come to wait for a connection of the bulk list.
+    pub(super) is_overdue: bool,
     pub(super) reports: Vec<Report>,
     /// The outcomes of connections that this end began.
     pub(super) attempts: Vec<Attempt>,
@@ -64,9 +66,17 @@ impl WorkLists {
         }
         connection.flags.set(flag);
         if flag == Flags::URGENT {
-            self.urgent.push(connection.slot());
+            self.urgent.push_back(connection.slot());
         } else {
             self.bulk.push_back(connection.slot());
+        }
+    }
+
+    /// Has the handler told how much waits, and later that it has drained.
+    pub(super) fn report_blocked(&mut self, connection: &mut Connection) {
+        if connection.phase == Phase::Open {
+            connection.flags.set(Flags::OWES_DRAINED);
+            self.reports.push(Report::Blocked(connection.id));
         }
     }
 

@@ -267,6 +267,7 @@ fn limits(config: &Config) -> Limits {
         outbound_soft: limits.outbound_soft_bytes,
         rate_per_s: limits.rate_per_s,
         burst: limits.burst,
+        read_ahead: limits.read_ahead,
         ping_after: timeouts.ping_after,
         leave_grace: timeouts.leave_grace,
         guest_membership: timeouts.guest_membership,

@@ -19,6 +19,8 @@ pub(super) enum PeerEnd {
     Fin,
     /// By a WebSocket close frame with this code.
     Close(Option<CloseCode>),
+    /// By `/quit`.
+    Quit,
 }
 
 /// Input that waits. It is used up from its front without being moved.

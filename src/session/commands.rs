@@ -3,10 +3,10 @@
 use super::encode::Format;
 use super::errors_in_a_row::Answered;
 use super::input::Session;
+use super::state::Protocol;
 use crate::chat::model::output::{Encoding, Request};
 use crate::chat::{Code, Command, Hello, Op, Refusal};
-use crate::net::{CloseReason, Effect};
-use crate::time::Tick;
+use crate::net::CloseReason;
 use crate::wire::{Parsed, Refused, render, text};
 
 /// Bytes that the answer to a `send` or the like takes, at most. They are booked when it is asked
@@ -24,7 +24,10 @@ impl Session<'_, '_> {
         log::debug!(conn:% = conn, req:% = id_of(&request), op = request.op.name(); "request");
         match parsed {
             Parsed::Help { of } => self.help(&request, of),
-            Parsed::Command(Command::Hello { name, resume }) => {
+            Parsed::Command(Command::Hello { name, resume, ping }) => {
+                if let Protocol::Tcp(plain) = &mut self.state.protocol {
+                    plain.wants_pings = ping;
+                }
                 self.hello(request, Hello { resume, ..hello_as(name.as_deref()) });
             }
             Parsed::Command(command) => {
@@ -60,11 +63,7 @@ impl Session<'_, '_> {
             return;
         }
         self.state.on_greeted(now.tick);
-        let deadline = match format {
-            Format::Text => Tick::MAX,
-            _ => now.tick.after(self.context.timeouts.ping_after),
-        };
-        self.turn.effects.push(Effect::Arm { conn, deadline });
+        self.arm(self.state.deadline(now.tick, self.context));
     }
 
     fn help(&mut self, request: &Request, of: Option<Op>) {

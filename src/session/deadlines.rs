@@ -1,11 +1,18 @@
 //! A session's one deadline, and what is due when it has passed.
 
+use std::time::Duration;
+
 use super::closing::ping;
 use super::context::SessionContext;
 use super::input::Session;
-use super::state::{Protocol, SessionState};
+use super::state::{PlainTcp, Protocol, SessionState};
+use crate::line::Framing;
 use crate::net::{CloseReason, Effect, Ending};
 use crate::time::Tick;
+
+/// From the beginning of a plain connection on which nothing comes to the greeting of a person: a
+/// program speaks at once.
+const GREETING_AFTER: Duration = Duration::from_secs(1);
 
 /// What is due when a session's deadline has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +21,8 @@ pub(super) enum Due {
     Head,
     /// The connection has been idle between two requests.
     KeepAlive,
+    /// Nothing has come that tells a person from a program.
+    Greeting,
     /// Hello has not been said.
     Hello,
     /// Nothing has come for a while: ping, or give up.
@@ -32,13 +41,8 @@ impl SessionState {
             Protocol::Http { is_idle: true, .. } => Some(Due::KeepAlive),
             Protocol::Http { is_idle: false, .. } => Some(Due::Head),
             Protocol::WebSocket { is_greeted: false, .. } => Some(Due::Hello),
-            // A person's terminal cannot answer a ping: TCP's keep-alive finds out whether it is
-            // there.
-            Protocol::Tcp(plain) if plain.text.is_some() => None,
-            Protocol::Tcp(plain) if !plain.is_greeted => Some(Due::Hello),
-            Protocol::WebSocket { .. } | Protocol::Echo { .. } | Protocol::Tcp(_) => {
-                Some(Due::Silence)
-            }
+            Protocol::Tcp(plain) => plain.due(),
+            Protocol::WebSocket { .. } | Protocol::Echo { .. } => Some(Due::Silence),
             Protocol::Closing => None,
         }
     }
@@ -51,6 +55,7 @@ impl SessionState {
             None => Tick::MAX,
             Some(Due::Head) => self.since.after(timeouts.head),
             Some(Due::KeepAlive) => self.since.after(timeouts.keep_alive),
+            Some(Due::Greeting) => self.since.after(GREETING_AFTER),
             Some(Due::Hello) => self.since.after(timeouts.hello),
             Some(Due::Silence) if self.is_pinged => self.pong_by(context),
             Some(Due::Silence) => self.since.after(timeouts.ping_after),
@@ -88,13 +93,24 @@ impl SessionState {
     }
 }
 
+impl PlainTcp {
+    fn due(&self) -> Option<Due> {
+        match self.framing {
+            None | Some(Framing::Text) => self.text.is_none().then_some(Due::Greeting),
+            Some(Framing::Lines | Framing::Lengths) if !self.is_greeted => Some(Due::Hello),
+            // Whether it is there is found out by the kernel, unless it wants to be asked.
+            Some(Framing::Lines | Framing::Lengths) => self.wants_pings.then_some(Due::Silence),
+        }
+    }
+}
+
 impl Due {
     /// Why a connection ends whose deadline for this has passed.
     pub(super) const fn reason(self) -> CloseReason {
         match self {
             Self::Head => CloseReason::HeadTimeout,
             Self::KeepAlive => CloseReason::KeepAliveTimeout,
-            Self::Hello => CloseReason::HelloTimeout,
+            Self::Greeting | Self::Hello => CloseReason::HelloTimeout,
             Self::Silence => CloseReason::NoPong,
             Self::Answers => CloseReason::CloseTimeout,
         }
@@ -104,7 +120,7 @@ impl Due {
     const fn rests(self) -> bool {
         match self {
             Self::Head | Self::KeepAlive | Self::Silence => true,
-            Self::Hello | Self::Answers => false,
+            Self::Greeting | Self::Hello | Self::Answers => false,
         }
     }
 }
@@ -127,6 +143,7 @@ impl Session<'_, '_> {
             Due::Silence => self.on_silence(),
             Due::Head => self.http_timeout(),
             Due::KeepAlive => self.close(Vec::new(), (due.reason(), Ending::Flush)),
+            Due::Greeting => self.greet(),
             Due::Hello => self.end(due.reason()),
             Due::Answers => self.farewell(),
         }
@@ -152,7 +169,7 @@ impl Session<'_, '_> {
         self.arm(self.state.deadline(now, self.context));
     }
 
-    fn arm(&mut self, deadline: Tick) {
+    pub(super) fn arm(&mut self, deadline: Tick) {
         self.turn.effects.push(Effect::Arm { conn: self.state.conn, deadline });
     }
 }

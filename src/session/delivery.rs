@@ -64,8 +64,8 @@ impl Delivery<'_, '_> {
             return false;
         }
         for (conn, aside) in std::mem::take(&mut self.context.asides) {
-            let (op, command) = aside.command();
-            self.turn.chat.handle_command(self.turn.now, conn, note::aside(op), command);
+            let (request, command) = aside.request();
+            self.turn.chat.handle_command(self.turn.now, conn, request, command);
         }
         true
     }
@@ -139,7 +139,11 @@ impl Delivery<'_, '_> {
             && let Some(client) = state.text_client()
         {
             if client.on_event(event) {
-                text::focus(&mut outgoing.bytes, client.room.as_ref(), turn.chat.user(to));
+                let out = &mut outgoing.bytes;
+                match &client.room {
+                    Some(room) => text::focus(out, room, turn.chat.user(to)),
+                    None => text::no_focus(out, client.another_room()),
+                }
             }
             if let Event::Replay { room, to: seq, .. } = event {
                 context.asides.push((to, Aside::Shown(room.clone(), *seq)));
@@ -255,12 +259,12 @@ pub(super) fn answer(
     context.outgoing.stage(state.conn, start);
 }
 
-/// Renders the answer to a request, if one is wanted, and books it.
 /// Whether this was asked by the server for a person at a terminal: nobody waits for a refusal.
 fn is_unasked(state: &SessionState, request: &Request) -> bool {
     state.format() == Some(Format::Text) && note::is_aside(request)
 }
 
+/// Renders the answer to a request, if one is wanted, and books it.
 fn put_answer(
     state: &mut SessionState,
     context: &mut SessionContext,
@@ -269,13 +273,16 @@ fn put_answer(
     answered: Answered,
 ) {
     let Some(format) = state.format() else { return };
-    if result.is_err() && is_unasked(state, request) {
+    let is_unasked = is_unasked(state, request);
+    if result.is_err() && is_unasked {
         return;
     }
     let SessionContext { metrics, encoder, outgoing, limits, asides, .. } = context;
     metrics.chat.replies.count(result.as_ref().map_or_else(|no| no.code.number(), |_| 0));
     if let Ok(reply) = result {
-        state.errors.on_success(answered);
+        if !is_unasked {
+            state.errors.on_success(answered);
+        }
         if format == Format::Text
             && let Some(client) = state.text_client()
         {
@@ -288,7 +295,7 @@ fn put_answer(
         (Format::Text, Ok(reply)) => {
             text::reply(out, reply, &Shown { request, server: shown.server, viewer });
         }
-        (Format::Text, Err(refusal)) => text::refusal(out, refusal),
+        (Format::Text, Err(refusal)) => text::refused(out, refusal, request),
         // Nothing is rendered where the request has no id.
         (_, Ok(reply)) => _ = render::reply(out, request, reply, &shown),
         (_, Err(refusal)) => render::refusal(out, request, refusal),

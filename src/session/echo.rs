@@ -1,5 +1,6 @@
 //! The diagnostic echo: every message comes back as it came, compressed if that was agreed upon.
 
+use super::backlog::PeerEnd;
 use super::input::Session;
 use super::state::Protocol;
 use crate::ws::{Item, Opcode, encode, encode_compressed};
@@ -19,7 +20,7 @@ impl Session<'_, '_> {
             Ok(Some(Item::Ping(bytes))) => (Opcode::Pong, bytes),
             Ok(Some(Item::Pong(_))) => return true,
             Ok(Some(Item::Close { code, .. })) => {
-                self.on_close_frame(code);
+                self.on_leave_taken(PeerEnd::Close(code));
                 return false;
             }
             Err(violation) => {

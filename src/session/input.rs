@@ -13,7 +13,7 @@ use crate::chat::model::reply::{Refusal, Reply};
 use crate::collections::Slots;
 use crate::http::HeadParser;
 use crate::net::{CloseReason, Effect, Ending, Pause, SharedFrame};
-use crate::ws::{CloseCode, encode_close};
+use crate::ws::encode_close;
 
 /// Answers that may wait for a cursor or a log before no more is read from their connection.
 const OWED_MAX: u32 = 64;
@@ -163,9 +163,9 @@ impl<'t> Session<'_, 't> {
         }
     }
 
-    /// The peer has sent a close frame, which is answered when all that it has asked for is.
-    pub(super) fn on_close_frame(&mut self, code: Option<CloseCode>) {
-        self.state.backlog.get_or_insert_default().end = Some(PeerEnd::Close(code));
+    /// The peer has taken its leave, which is answered when all that it has asked for is.
+    pub(super) fn on_leave_taken(&mut self, end: PeerEnd) {
+        self.state.backlog.get_or_insert_default().end = Some(end);
     }
 
     /// All that came before the peer's last word is under way: the connection ends when it is
@@ -200,20 +200,21 @@ impl<'t> Session<'_, 't> {
         };
         // Answers that wait for a cursor are said when the domain forgets the connection.
         self.turn.chat.handle_closed(self.turn.now, self.state.conn);
-        let (goodbye, reason) = match (end, &self.state.protocol) {
+        let mut said = |reason| closing::goodbye(&self.state, &mut self.context.encoder, reason);
+        let (goodbye, how) = match (end, &self.state.protocol) {
             (PeerEnd::Close(code), _) => {
                 let mut out = Vec::new();
                 encode_close(code, "", None, &mut out);
-                (out, CloseReason::Bye)
+                (out, (CloseReason::Bye, Ending::Flush))
             }
+            (PeerEnd::Quit, _) => (said(CloseReason::Bye), (CloseReason::Bye, Ending::Linger)),
             (PeerEnd::Fin, _) if is_cut => {
-                let reason = CloseReason::Unread;
-                (closing::goodbye(&self.state, &mut self.context.encoder, reason), reason)
+                (said(CloseReason::Unread), (CloseReason::Unread, Ending::Flush))
             }
-            (PeerEnd::Fin, Protocol::Tcp(_)) => (Vec::new(), CloseReason::Bye),
-            (PeerEnd::Fin, _) => (Vec::new(), CloseReason::PeerGone),
+            (PeerEnd::Fin, Protocol::Tcp(_)) => (Vec::new(), (CloseReason::Bye, Ending::Flush)),
+            (PeerEnd::Fin, _) => (Vec::new(), (CloseReason::PeerGone, Ending::Flush)),
         };
-        self.close(goodbye, (reason, Ending::Flush));
+        self.close(goodbye, how);
     }
 
     /// Delivers what the domain has to say so far, to this connection and to others.

@@ -56,7 +56,7 @@ use crate::collections::Slots;
 use crate::config::Config;
 use crate::http::{HeadParser, PartialHead, PolicyError};
 use crate::metrics::Metrics;
-use crate::net::{CloseReason, ConnId, Effect, Effects};
+use crate::net::{CloseReason, ConnId, Effect, Effects, Ending};
 use crate::time::Tick;
 use crate::time::clock::Now;
 
@@ -229,10 +229,18 @@ impl Sessions {
         self.delivery(turn).end(conn, reason);
     }
 
-    /// The server is stopping, and health says so.
+    /// The server is stopping, and health says so. Who has asked nothing by HTTP is let go at once,
+    /// without waiting for the other end to close too.
     pub fn handle_stop(&mut self, turn: &mut Turn<'_>) {
         self.context.health = Health::Draining;
-        self.drain.all = u64::try_from(self.states.len()).unwrap_or(u64::MAX);
+        let idle = self.states.iter().filter(|state| state.is_between_requests());
+        let idle: Vec<ConnId> = idle.map(|state| state.conn).collect();
+        for conn in idle {
+            let Some(state) = find(&mut self.states, conn) else { continue };
+            closing::close(state, Vec::new(), (CloseReason::Shutdown, Ending::Flush), turn);
+        }
+        let left = self.states.iter().filter(|state| !state.is_closing()).count();
+        self.drain.all = u64::try_from(left).unwrap_or(u64::MAX);
         self.flush_outputs(turn);
     }
 

@@ -1,37 +1,73 @@
 //! The chat over plain TCP: the first byte decides how items are told apart, and whether a person
 //! types them.
+//!
+//! A program speaks at once. Who has not is greeted as a person, and may take minutes to answer;
+//! the first byte still decides when it comes.
 
 use super::input::Session;
 use super::state::{PlainTcp, Protocol};
-use super::text_client::is_http_request;
+use super::text_client::{Progress, TextClient};
 use crate::chat::{Code, Refusal};
-use crate::line::{Decoder, Framing, Item};
-use crate::net::CloseReason;
-use crate::wire::{self, Refused};
+use crate::line::{Decoder, Foreign, Framing, Item};
+use crate::net::{CloseReason, Ending};
+use crate::wire::{self, text};
 
 impl Session<'_, '_> {
     /// Takes one item off the front of `input`. `false` if there is no whole one, or the connection
     /// ends.
     pub(super) fn tcp_step(&mut self, input: &mut &[u8]) -> bool {
         let Protocol::Tcp(plain) = &mut self.state.protocol else { return false };
-        let context = &*self.context;
-        let len_max =
-            if plain.is_greeted { context.request_len_max } else { context.hello_len_max };
-        let Some(framing) =
-            plain.framing.or_else(|| input.first().map(|&first| Framing::of(first)))
-        else {
-            return false;
-        };
-        plain.framing = Some(framing);
         // The item is lent from the decoder, which nothing else needs meanwhile.
         let mut decoder = std::mem::take(&mut plain.decoder);
-        let item = decoder.decode(input, len_max);
-        let is_some = item.is_some();
-        if let Some(item) = item {
-            self.item(framing, item);
-        }
+        let is_first = decoder.framing().is_none();
+        let goes_on = match decoder.recognise(input) {
+            None => false,
+            Some(framing) if is_first && !self.begin(framing, input) => false,
+            Some(framing) => {
+                let item = decoder.decode(input, self.item_len_max());
+                let is_some = item.is_some();
+                if let Some(item) = item {
+                    self.item(framing, item);
+                }
+                is_some
+            }
+        };
         self.put_back(decoder);
-        is_some && !self.state.is_closing()
+        goes_on && !self.state.is_closing() && !self.state.has_quit()
+    }
+
+    /// The first byte has come. `false` if it is none that anybody should send here.
+    fn begin(&mut self, framing: Framing, input: &[u8]) -> bool {
+        let (now, conn) = (self.turn.now, self.state.conn);
+        let Protocol::Tcp(plain) = &mut self.state.protocol else { return false };
+        plain.framing = Some(framing);
+        if framing != Framing::Text {
+            if plain.text.take().is_some() {
+                // It was greeted as a person, and is a program that was slow.
+                plain.is_greeted = false;
+                self.turn.chat.handle_closed(now, conn);
+            }
+            self.state.since = now.tick;
+            self.arm(self.state.deadline(now.tick, self.context));
+            return true;
+        }
+        let foreign = input.first().and_then(|&byte| Foreign::of_first_byte(byte));
+        foreign.inspect(|foreign| self.turn_away(&foreign.to_string())).is_none()
+    }
+
+    /// Greets who has said nothing for a while as a person.
+    pub(super) fn greet(&mut self) {
+        let Protocol::Tcp(plain) = &mut self.state.protocol else { return };
+        plain.framing = Some(Framing::Text);
+        plain.text = Some(Box::<TextClient>::default());
+        self.introduce(None);
+    }
+
+    fn item_len_max(&self) -> usize {
+        match &self.state.protocol {
+            Protocol::Tcp(plain) if plain.is_greeted => self.context.request_len_max,
+            _ => self.context.hello_len_max,
+        }
     }
 
     /// Takes the last line of a connection that ended without the end of that line.
@@ -56,20 +92,16 @@ impl Session<'_, '_> {
         self.take_token();
         match item {
             Item::Empty => {}
+            Item::Answer(answer) => self.send(answer.as_bytes().to_vec()),
             // A request line of HTTP that is too long to be recognised is refused like one.
-            Item::TooLong { limit } => {
-                self.refuse(&wire::too_long(limit));
-                if is_text && self.is_stranger() {
-                    self.close_after_outputs(CloseReason::Violation);
-                }
+            Item::TooLong { .. } if is_text && self.is_stranger() => {
+                self.turn_away("the first line is too long; this port takes lines of text or JSON");
             }
-            Item::Message(line) if is_text && self.is_stranger() && is_http_request(line) => {
-                let message = "this port takes lines, not HTTP; the page is on the HTTP port";
-                let refusal = Refusal::new(Code::BadField, message);
-                self.refuse(&Refused { id: None, op: None, refusal });
-                self.close_after_outputs(CloseReason::Violation);
-            }
-            Item::Message(line) if is_text => self.text_line(line),
+            Item::TooLong { limit } => self.refuse(&wire::too_long(limit)),
+            Item::Message(line) if is_text => match Foreign::of_first_line(line) {
+                Some(foreign) if self.is_stranger() => self.turn_away(&foreign.to_string()),
+                Some(_) | None => self.text_line(line),
+            },
             Item::Message(bytes) => {
                 let parsed = wire::parse_bytes(bytes, &self.context.limits);
                 self.request(parsed);
@@ -78,12 +110,18 @@ impl Session<'_, '_> {
         }
     }
 
-    /// Whether nothing has come from a plain connection yet that a person typed.
-    const fn is_stranger(&self) -> bool {
-        matches!(&self.state.protocol, Protocol::Tcp(plain) if is_new(plain))
+    /// Whether no line has come yet that a person typed.
+    fn is_stranger(&self) -> bool {
+        let has_typed = |plain: &PlainTcp| {
+            plain.text.as_ref().is_some_and(|text| text.progress >= Progress::Typed)
+        };
+        matches!(&self.state.protocol, Protocol::Tcp(plain) if !has_typed(plain))
     }
-}
 
-const fn is_new(plain: &PlainTcp) -> bool {
-    plain.text.is_none()
+    /// Ends the connection of who should not be here with one line that says so.
+    fn turn_away(&mut self, why: &str) {
+        let mut out = Vec::new();
+        text::refusal(&mut out, &Refusal::new(Code::BadField, why.to_owned()));
+        self.close(out, (CloseReason::Violation, Ending::Linger));
+    }
 }

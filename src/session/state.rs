@@ -1,6 +1,6 @@
 //! One connection's state between two of its inputs.
 
-use super::backlog::Backlog;
+use super::backlog::{Backlog, PeerEnd};
 use super::context::SessionContext;
 use super::encode::Format;
 use super::errors_in_a_row::ErrorsInARow;
@@ -62,10 +62,14 @@ pub(super) enum Protocol {
 #[derive(Debug, Default)]
 pub(super) struct PlainTcp {
     pub decoder: line::Decoder,
-    /// Known from the first byte on.
+    /// How it is spoken to: known from the first byte on, and text until then for who is greeted as
+    /// a person.
     pub framing: Option<Framing>,
     pub is_greeted: bool,
-    /// There from the first line of a person on.
+    /// It has asked to be pinged when it is silent. Otherwise the kernel finds out whether it is
+    /// there.
+    pub wants_pings: bool,
+    /// There from the greeting or the first line of a person on.
     pub text: Option<Box<TextClient>>,
 }
 
@@ -89,6 +93,11 @@ impl SessionState {
         matches!(self.protocol, Protocol::Closing)
     }
 
+    /// Whether it speaks HTTP, and nothing of a request has come.
+    pub(super) const fn is_between_requests(&self) -> bool {
+        matches!(&self.protocol, Protocol::Http { partial, .. } if partial.is_empty())
+    }
+
     /// Whether input waits, so that no more is read.
     pub(super) fn is_waiting(&self) -> bool {
         self.backlog.as_ref().is_some_and(|backlog| backlog.is_waiting())
@@ -97,6 +106,11 @@ impl SessionState {
     /// Whether the peer has said its last word, and only answers are still due.
     pub(super) fn is_leaving(&self) -> bool {
         self.backlog.as_ref().is_some_and(|backlog| backlog.end.is_some() && !backlog.is_waiting())
+    }
+
+    /// Whether a person has said `/quit`.
+    pub(super) fn has_quit(&self) -> bool {
+        self.backlog.as_ref().is_some_and(|backlog| backlog.end == Some(PeerEnd::Quit))
     }
 
     /// From when on the rate allows the next request or control frame.

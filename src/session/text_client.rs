@@ -2,7 +2,9 @@
 //! what it asks in their place.
 
 use crate::chat::model::command::Page;
+use crate::chat::model::output::Request;
 use crate::chat::{Command, Event, Op, Reply, RoomName};
+use crate::wire::text::note;
 
 /// Rooms of one terminal that are remembered, to fall back to.
 const ROOMS_MAX: usize = 64;
@@ -10,14 +12,26 @@ const ROOMS_MAX: usize = 64;
 /// A person with `nc` or telnet.
 #[derive(Debug, Default)]
 pub(super) struct TextClient {
-    /// Others know the name: it can no longer be changed.
-    pub has_spoken: bool,
+    /// How far the person has come.
+    pub progress: Progress,
     /// The room in which lines are said.
     pub room: Option<RoomName>,
     /// The rooms that were joined on this connection, the last one last.
     joined: Vec<RoomName>,
     /// The person has asked to leave the room in which lines were said.
     is_leaving: bool,
+}
+
+/// How far a person has come. It only grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Progress {
+    /// No line has come: the person may still turn out to be a program.
+    #[default]
+    Greeted,
+    /// A line has come.
+    Typed,
+    /// Others know the name: it can no longer be changed.
+    Spoken,
 }
 
 impl TextClient {
@@ -37,6 +51,11 @@ impl TextClient {
         Aside::of_reply(reply, entered)
     }
 
+    /// A room in which the person is, though no lines go there.
+    pub(super) fn another_room(&self) -> Option<&RoomName> {
+        self.joined.last()
+    }
+
     /// Keeps up with what has happened to the rooms. `true` if the person must be told where lines
     /// go now.
     ///
@@ -44,7 +63,8 @@ impl TextClient {
     /// would be said where nobody wanted it.
     pub(super) fn on_event(&mut self, event: &Event) -> bool {
         match event {
-            Event::Joined { room, .. } => {
+            // Whoever is written to has not entered a room.
+            Event::Joined { room, .. } if !room.is_direct() => {
                 self.enter(room);
                 false
             }
@@ -104,27 +124,22 @@ impl Aside {
     }
 
     /// What the domain is asked.
-    pub(super) fn command(&self) -> (Op, Command<'_>) {
+    pub(super) fn request(&self) -> (Request, Command<'_>) {
         let (recv, epoch) = (None, None);
         match self {
-            Self::Unread => (Op::Rooms, Command::Rooms { since: None }),
+            Self::Unread => (note::aside(Op::Rooms, None), Command::Rooms { since: None }),
             Self::Lately { room, read, seq } => {
                 // What comes after the answer to the join is told by itself.
                 let page = Page::Before(seq.saturating_add(1));
                 let limit = seq.saturating_sub(*read).clamp(LATELY, LATELY_MAX);
                 let (room, limit) = (room.as_str().into(), u32::try_from(limit).ok());
-                (Op::History, Command::History { room, page, limit, epoch })
+                let request = note::aside(Op::History, Some(*read));
+                (request, Command::History { room, page, limit, epoch })
             }
             Self::Shown(room, seq) => {
                 let (room, read) = (room.as_str().into(), Some(*seq));
-                (Op::Ack, Command::Ack { room, recv, read, epoch })
+                (note::aside(Op::Ack, None), Command::Ack { room, recv, read, epoch })
             }
         }
     }
-}
-
-/// Whether a first line is that of an HTTP request. A page of any origin can make a browser send
-/// one here, with lines of the page's choosing after it; a person does not type that.
-pub(super) fn is_http_request(line: &[u8]) -> bool {
-    memchr::memmem::find(line, b" HTTP/").is_some()
 }

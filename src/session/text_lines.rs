@@ -1,12 +1,13 @@
 //! The lines that a person types.
 
+use super::backlog::PeerEnd;
 use super::commands::hello_as;
 use super::errors_in_a_row::Answered;
 use super::input::Session;
 use super::state::Protocol;
-use super::text_client::TextClient;
+use super::text_client::{Progress, TextClient};
+use crate::chat::model::name::NameError;
 use crate::chat::{Code, Command, Op, Refusal, RoomName, UserName};
-use crate::net::CloseReason;
 use crate::wire::text::{self, Line, note};
 use crate::wire::{Parsed, Refused};
 
@@ -14,9 +15,9 @@ impl Session<'_, '_> {
     /// Does what a person has typed.
     pub(super) fn text_line(&mut self, line: &[u8]) {
         let Protocol::Tcp(plain) = &mut self.state.protocol else { return };
-        let is_greeted = plain.is_greeted;
         let client = plain.text.get_or_insert_with(Box::<TextClient>::default);
-        let (room, has_spoken) = (client.room.clone(), client.has_spoken);
+        client.progress = client.progress.max(Progress::Typed);
+        let (room, has_spoken) = (client.room.clone(), client.progress == Progress::Spoken);
         let room = room.as_ref().map(RoomName::as_str);
         let line = text::parse_line(line, room, &self.context.limits);
         let nick = match &line {
@@ -25,18 +26,23 @@ impl Session<'_, '_> {
         };
         let conn = self.state.conn;
         if self.turn.chat.user(conn).is_none() {
-            self.introduce(nick, is_greeted);
-        } else if nick.is_some() && !has_spoken {
+            self.introduce(nick);
+        } else if let Some(name) = nick {
+            if has_spoken {
+                let message =
+                    "others know you by this name; to take another, /quit and connect again";
+                return self.refuse_text(Refusal::new(Code::NameTaken, message));
+            }
+            // Whoever mistypes a name keeps the one there is.
+            if let Err(error) = UserName::parse(name) {
+                return self.refuse_text(no_name(name, error));
+            }
             self.turn.chat.handle_closed(self.turn.now, conn);
-            self.introduce(nick, is_greeted);
-        } else if nick.is_some() {
-            let message = "others know you by this name; to take another, /quit and connect again";
-            let refusal = Refusal::new(Code::NameTaken, message);
-            return self.refuse(&Refused { id: None, op: None, refusal });
+            self.introduce(nick);
         }
         match line {
             Line::Nothing | Line::Nick(_) => {}
-            Line::Quit => self.close_after_outputs(CloseReason::Bye),
+            Line::Quit => self.on_leave_taken(PeerEnd::Quit),
             Line::Command(op, command) => self.typed(op, command),
             Line::Talk(user) => self.talk(user),
             Line::NoRoom(_)
@@ -50,8 +56,10 @@ impl Session<'_, '_> {
 
     /// Does a command that a person has typed.
     fn typed(&mut self, op: Op, command: Command<'_>) {
-        if let Some(client) = self.state.text_client() {
-            client.has_spoken |= matches!(op, Op::Join | Op::Create | Op::Send);
+        if matches!(op, Op::Join | Op::Create | Op::Send)
+            && let Some(client) = self.state.text_client()
+        {
+            client.progress = Progress::Spoken;
         }
         self.request(Ok((note::typed(op, &command), Parsed::Command(command))));
     }
@@ -61,20 +69,32 @@ impl Session<'_, '_> {
         let Some(me) = self.turn.chat.user(self.state.conn) else { return };
         let room = match UserName::parse(other) {
             Ok(other) => RoomName::direct(me, &other),
-            Err(error) => {
-                let refusal = Refusal::new(Code::BadField, format!("{other} is not a user's name"));
-                let refusal = refusal.field("user", error.expected).hint(error.hint);
-                return self.refuse(&Refused { id: None, op: None, refusal });
-            }
+            Err(error) => return self.refuse_text(no_name(other, error)),
         };
         let join = Command::Join { room: room.as_str().into(), after: None, epoch: None };
-        self.typed(Op::Join, join);
+        if let Some(client) = self.state.text_client() {
+            client.progress = Progress::Spoken;
+        }
+        self.request(Ok((note::talk(other), Parsed::Command(join))));
+    }
+
+    /// Refuses what a person has typed.
+    fn refuse_text(&mut self, refusal: Refusal) {
+        self.refuse(&Refused { id: None, op: None, refusal });
     }
 
     /// Answers what a person has typed that is no command for the domain.
     fn answer_text(&mut self, line: &Line<'_>) {
         let mut out = Vec::new();
-        text::answer(&mut out, line);
+        let another = self.state.text_client().and_then(|client| client.another_room());
+        match (line, another) {
+            // Removed from one room, and still in another.
+            (Line::NoRoom(_), Some(room)) => {
+                let message = format!("this was not said; to go on in {room}, type /join {room}");
+                text::refusal(&mut out, &Refusal::new(Code::NotMember, message));
+            }
+            _ => text::answer(&mut out, line),
+        }
         self.send(out);
         if matches!(line, Line::Help(_)) {
             self.state.errors.on_success(Answered::AtOnce);
@@ -83,8 +103,14 @@ impl Session<'_, '_> {
         }
     }
 
-    /// Says hello for a person, who perhaps was greeted before.
-    fn introduce(&mut self, name: Option<&str>, again: bool) {
+    /// Says hello for a person.
+    pub(super) fn introduce(&mut self, name: Option<&str>) {
+        let again = matches!(&self.state.protocol, Protocol::Tcp(plain) if plain.is_greeted);
         self.hello(note::hello(again), hello_as(name));
     }
+}
+
+fn no_name(name: &str, error: NameError) -> Refusal {
+    let refusal = Refusal::new(Code::BadField, format!("{name} is not a name"));
+    refusal.field("user", error.expected).hint(error.hint)
 }

@@ -1,5 +1,6 @@
 //! The chat over WebSocket: messages into requests, control frames into their answers.
 
+use super::backlog::PeerEnd;
 use super::input::Session;
 use super::state::Protocol;
 use crate::net::{CloseReason, Ending};
@@ -14,6 +15,7 @@ impl Session<'_, '_> {
             return false;
         };
         let context = &mut *self.context;
+        let is_proxys = is_close_of_a_proxy(input);
         let settings = if *is_greeted { &context.settings } else { &context.hello_settings };
         // A message may be lent from the scratch space, which nothing else needs meanwhile.
         let mut decoding = std::mem::take(&mut context.decoding);
@@ -34,7 +36,12 @@ impl Session<'_, '_> {
                 true
             }
             Ok(Some(Item::Close { code, .. })) => {
-                self.on_close_frame(code);
+                self.on_leave_taken(PeerEnd::Close(code));
+                false
+            }
+            Err(Violation::UnmaskedFrame) if is_proxys => {
+                log::debug!(conn:% = self.state.conn; "a proxy closed it");
+                self.close(Vec::new(), (CloseReason::PeerGone, Ending::Flush));
                 false
             }
             Err(violation) => {
@@ -111,4 +118,10 @@ impl Session<'_, '_> {
         };
         self.close(out, (reason, Ending::Linger));
     }
+}
+
+/// Whether `input` begins with a close frame 1001 that no client has made, since it is not masked:
+/// some proxies send one to both ends when they reload their configuration.
+fn is_close_of_a_proxy(input: &[u8]) -> bool {
+    matches!(input, [0x88, 2..=125, 0x03, 0xe9, ..])
 }

@@ -8,11 +8,12 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::chat::model::edits;
 use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::log::{
     Appended, Draft, LogFault, LogId, LogReply, LogRequest, Logs, Ticket,
 };
-use crate::chat::model::record::{Body, Record};
+use crate::chat::model::record::{Body, Record, SharedRecord, stamp};
 use crate::collections::{KeyedMap, Slots};
 use crate::time::Tick;
 use crate::time::clock::Now;
@@ -31,6 +32,9 @@ pub struct MemoryStore {
     /// By slot.
     logs: Slots<Log>,
     replies: VecDeque<LogReply>,
+    /// Records that the domain may not have been told of, but for messages: what it has seen in its
+    /// rings is from before.
+    untold: Vec<(LogId, SharedRecord)>,
     cids: usize,
     /// Every log that remembers `cid`s, by when it was visited last: a log in which nothing more
     /// is said must forget them, too.
@@ -85,6 +89,10 @@ impl MemoryStore {
         let cid = self.cid_key(&draft).map(|key| (key, self.hasher.0.hash_one(&draft.body)));
         let outcome = match find(&mut self.logs, id) {
             Some(log) => {
+                if let Some((seq, at)) = since(&self.untold, id, &draft) {
+                    let outcome = Appended::Duplicate { seq, at };
+                    return self.replies.push_back(LogReply::Appended { ticket, outcome });
+                }
                 let before = log.cids();
                 let outcome = log.append(now, cid, draft);
                 let after = log.cids();
@@ -96,6 +104,11 @@ impl MemoryStore {
             }
             None => Appended::Refused(LogFault::Broken),
         };
+        if let Appended::Stored(record) = &outcome
+            && record.body.text().is_none()
+        {
+            self.untold.push((id, SharedRecord::clone(record)));
+        }
         self.forget(now.tick);
         self.replies.push_back(LogReply::Appended { ticket, outcome });
     }
@@ -161,8 +174,20 @@ impl Logs for MemoryStore {
     fn flush(&mut self) {}
 
     fn poll(&mut self) -> Option<LogReply> {
+        if self.replies.is_empty() {
+            self.untold.clear();
+        }
         self.replies.pop_front()
     }
+}
+
+/// The seq and time of the record since which it is so already what the draft says, if it is.
+fn since(untold: &[(LogId, SharedRecord)], id: LogId, draft: &Draft) -> Option<(u64, u64)> {
+    let told = untold.iter().rev().filter(|(log, _)| *log == id).find_map(|(_, record)| {
+        let repeats = edits::repeats(record, &draft.from, &draft.body)?;
+        Some(repeats.then_some((record.seq, record.at)))
+    });
+    told.unwrap_or_else(|| draft.since.as_deref().copied())
 }
 
 /// The log of this name, if it is open.
@@ -185,7 +210,7 @@ impl Log {
         }
         self.head += 1;
         // The wall clock may go back; what a room shows does not.
-        self.last_at = self.last_at.max(now.wall_ms);
+        self.last_at = stamp(self.last_at, now.wall_ms);
         let (seq, at) = (self.head, self.last_at);
         if let Some((key, said)) = cid {
             let cids = self.cids.get_or_insert_default();
@@ -263,6 +288,7 @@ mod tests {
             body,
             weight: 0,
             check: None,
+            since: None,
             meta: Vec::new(),
             is_question: false,
         };
@@ -305,6 +331,7 @@ mod tests {
             body,
             weight: 0,
             check: None,
+            since: None,
             meta: Vec::new(),
             is_question: false,
         };
@@ -332,6 +359,7 @@ mod tests {
                 body,
                 weight: 0,
                 check: None,
+                since: None,
                 meta: Vec::new(),
                 is_question: false,
             }

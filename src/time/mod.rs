@@ -8,6 +8,7 @@ pub mod clock;
 pub mod date;
 pub mod span;
 mod tick;
+pub mod wall_watch;
 pub mod wheel;
 
 pub use tick::Tick;

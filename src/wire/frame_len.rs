@@ -2,8 +2,8 @@
 //! a buffer of a fixed size.
 
 use crate::chat::model::limits::{
-    CID_LEN_MAX, INBOX_BYTES_MAX, Limits, PAGE_BYTES_MAX, RECORD_OVERHEAD, RESUME_MARKS_MAX,
-    SEARCH_BYTES_MAX, TOPIC_LEN_MAX,
+    CID_LEN_MAX, INBOX_BYTES_MAX, Limits, PAGE_BYTES_MAX, RECORD_OVERHEAD, SEARCH_BYTES_MAX,
+    TOPIC_LEN_MAX, WELCOME_INVITATIONS_BYTES_MAX,
 };
 use crate::chat::model::name::{DIRECT_LEN_MAX, NAME_LEN_MAX};
 
@@ -15,8 +15,6 @@ const WELCOME: usize = 2 * 1024;
 pub(super) const RESUMPTION_MESSAGE_MAX: usize = 64;
 /// Bytes that one room takes in the answer to a resume, its name included.
 const RESUMPTION_LEN_MAX: usize = DIRECT_LEN_MAX + RESUMPTION_MESSAGE_MAX + 102;
-/// Bytes of a name and how far it has read.
-const MARK_LEN_MAX: usize = NAME_LEN_MAX + 20;
 /// Bytes of the longest of the answers that no limit changes: the description of all operations.
 const FIXED: usize = 16 * 1024;
 
@@ -31,7 +29,8 @@ pub fn frame_len_max(limits: &Limits) -> usize {
     let record = text.saturating_add(RECORD_OVERHEAD + names);
     let found = SEARCH_BYTES_MAX + SEARCH_BYTES_MAX.max(record);
     let welcome = limits.rooms_per_user.saturating_mul(RESUMPTION_LEN_MAX);
-    let welcome = welcome.saturating_add(WELCOME + RESUME_MARKS_MAX * MARK_LEN_MAX);
+    let welcome = welcome.saturating_add(WELCOME);
+    let welcome = welcome.saturating_add(WELCOME_INVITATIONS_BYTES_MAX);
     let longest = [record, PAGE_BYTES_MAX, found, INBOX_BYTES_MAX, welcome, FIXED];
     longest.into_iter().max().unwrap_or_default().saturating_add(ENVELOPE)
 }

@@ -73,8 +73,9 @@ pub(super) const fn entry(op: Op) -> Entry {
         Op::Delete => ("Deletes a message of yours or, as a moderator, of others", &[ROOM, TARGET]),
         Op::React => ("Adds a reaction to a message, or removes it", REACT),
         Op::Invite => {
-            ("Lets a user into a private room or one joined by invitation", &[ROOM, USER])
+            ("Invites a user, who may then join a private room, too", &[ROOM, USER, REASON])
         }
+        Op::Uninvite => ("Withdraws an invitation", &[ROOM, USER]),
         Op::Role => (
             "Changes a member's role",
             &[
@@ -91,6 +92,10 @@ pub(super) const fn entry(op: Op) -> Entry {
         ),
         Op::Ban => ("Keeps a user out of a room", &[ROOM, USER, FOR_MS, REASON]),
         Op::Unban => ("Ends a ban", &[ROOM, USER, REASON]),
+        Op::Restrictions => (
+            "Lists the bans, mutes, readers and invitations of a room that you may end",
+            &[ROOM, (Key::After, "the last user of the page before, optional"), LIMIT],
+        ),
     };
     Entry { about, fields, is_supported: !matches!(op, Op::Refresh) }
 }
@@ -101,6 +106,10 @@ const HELLO: &[Field] = &[
     (Key::Agent, "the name of your program, optional"),
     (Key::Version, "1, optional"),
     (Key::Resume, "{\"session\":…,\"rooms\":{room:[epoch,seq],…}} to resume a session, optional"),
+    (
+        Key::Ping,
+        "true to be sent {\"ev\":\"ping\"} when the line is silent (plain TCP only), optional",
+    ),
 ];
 const CREATE: &[Field] = &[
     ROOM,

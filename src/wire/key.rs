@@ -33,6 +33,7 @@ macro_rules! for_each_key {
             Token token "token" "a string",
             Agent agent "agent" "a string of at most 128 bytes",
             Version version "version" "1",
+            Ping ping "ping" "true or false",
             Resume resume "resume" "{\"session\":…,\"rooms\":{room:[epoch,seq],…}}",
             Since since "since" "the rev of an earlier reply, an integer of 0 or more and below 2^53",
             Topic topic "topic" "a string",

@@ -56,3 +56,51 @@ fn the_environment_is_read_and_a_flag_outweighs_it() {
     // Nobody could listen at the address that the environment names.
     assert!(server.http.ip().is_loopback(), "{}", server.http);
 }
+
+/// What the binary prints for `line` in an empty folder, and its exit code: standard output and
+/// standard error together.
+#[track_caller]
+fn in_empty_folder(line: &str) -> (i32, String) {
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+    command.env_clear().current_dir(folder.path()).args(line.split_whitespace());
+    let errors = folder.path().join("errors");
+    command.stderr(std::fs::File::create(&errors).expect("a file for what it says"));
+    let process = Process::start(&mut command);
+    let printed = std::iter::from_fn(|| process.line()).collect::<Vec<_>>().join("\n");
+    let code = process.end().code().expect("an exit code");
+    let place = folder.path().canonicalize().expect("a folder");
+    let said = std::fs::read_to_string(&errors).expect("what it said");
+    (code, format!("{printed}{said}").replace(&place.display().to_string(), "HERE"))
+}
+
+#[test]
+fn a_newcomer_s_line_is_done_or_answered_with_what_is_meant() {
+    for (line, code, answer) in [
+        ("help", 0, "Usage: chinwag"),
+        ("help ban", 0, "chinwag ban user bob --for 1d"),
+        ("ban --help", 0, "s, m, h, d, w or y"),
+        ("ban bob", 2, "such as: user bob, or address 203.0.113.7"),
+        ("ban user bob --for 10", 2, "(s, m, h, d, w, y), such as 30m or 1d"),
+        ("ban user bob --for 1w", 1, "there is no database HERE/chinwag-data/chinwag.db; name"),
+        ("bans", 1, "HERE/chinwag-data/chinwag.db; name the server's directory with --data"),
+        ("bans --data .", 1, "there is no database HERE/chinwag.db"),
+        ("verify", 1, "there is no database HERE/chinwag-data/chinwag.db"),
+        ("verify nothing", 1, "nothing is not a backup: there is no such file"),
+        ("verify errors", 1, "errors is not a backup: it is empty"),
+        ("verify .", 1, "there is no database HERE/chinwag.db"),
+        ("export lobby", 1, "there is no database HERE"),
+        ("export", 2, "<ROOM>"),
+        ("check nofile.toml", 2, "cannot read the configuration file nofile.toml"),
+        ("chek", 2, "'check'"),
+        ("--lisen x", 2, "'--listen'"),
+        ("stop", 2, "hint: a server ends on Ctrl-C or SIGTERM"),
+        ("status", 2, "/healthz"),
+        ("serve --port 80", 2, "hint: write --listen"),
+        ("chinwag.toml", 2, "hint: a file of settings is given with --config chinwag.toml"),
+    ] {
+        let (ended, printed) = in_empty_folder(line);
+        assert_eq!(ended, code, "{line}:\n{printed}");
+        assert!(printed.contains(answer), "no {answer:?} for {line:?} in:\n{printed}");
+    }
+}

@@ -89,6 +89,9 @@ fn a_backup_of_a_running_server_is_restored_with_another_epoch() {
     say(&mut ann, numbered(0..20));
     let said = done(&server.data(), &["backup", file]);
     assert!(said.contains("1 rooms, 20 records"), "{said}");
+    // The copy is verified by itself, wherever the server's database is.
+    let elsewhere = copies.path().join("nowhere");
+    assert!(done(&elsewhere, &["verify", file]).contains("1 rooms, 20 records, 0 faults"));
     assert!(refused(&server.data(), &["backup", file]).contains("never overwritten"));
     say(&mut ann, numbered(20..30));
     assert!(done(&server.data(), &["verify"]).contains("1 rooms, 30 records, 0 faults"));
@@ -180,6 +183,7 @@ fn a_running_server_learns_of_a_ban_and_of_its_end() {
     drop(Client::ws(&server).named("ann", Some("lobby")));
     let mut bob = Client::lines(&server).named("bob", Some("lobby"));
     let data = server.data();
+    assert_eq!(done(&data, &["bans"]), "nobody is banned\n");
     let said = done(&data, &["ban", "user", "bob", "--for", "1d", "--reason", "spam"]);
     assert!(said.starts_with("banned user bob until 2"), "{said}");
     done(&data, &["ban", "address", "192.0.2.7"]);

@@ -8,6 +8,7 @@
 )]
 
 mod catch_up;
+mod clients_rely_on;
 mod close_codes;
 mod command_line;
 mod compression;
@@ -35,6 +36,7 @@ mod slow;
 mod stop;
 mod support;
 mod tcp_framing;
+mod terminals;
 mod text_client;
 mod upgrade;
 mod websocket_frames;

@@ -50,7 +50,10 @@ const TABLE: &[Row] = &[
     ("role", [0, 3004, 3004, 3004, 3004, 3005, 3003, 3003, 3003], HIDDEN),
     ("invite", READ, &[("mem", 3004), ("rea", 3004), ("mut", 3004), ("exm", 3001), ("str", 3001)]),
     // The room's only owner does not leave others behind.
-    ("leave", [3004, 0, 0, 0, 0, 3005, 3003, 3003, 3003], HIDDEN),
+    // Who is invited declines.
+    ("leave", [3004, 0, 0, 0, 0, 3005, 3003, 3003, 0], HIDDEN),
+    ("uninvite", [0, 0, 3004, 3004, 3004, 3005, 3003, 3003, 3003], HIDDEN),
+    ("restrictions", KEEP_ORDER, HIDDEN),
     ("join", [0, 0, 0, 0, 0, 3005, 0, 0, 0], HIDDEN),
     ("join after", [0, 0, 0, 0, 0, 3005, 0, 0, 0], HIDDEN),
     ("resume", READ, HIDDEN),
@@ -147,6 +150,7 @@ impl<'a> Cast<'a> {
             "unban" => json!({"op": "unban", "user": "ban"}),
             "role" => json!({"op": "role", "user": "vic", "role": "reader"}),
             "invite" => json!({"op": "invite", "user": "gus"}),
+            "uninvite" => json!({"op": "uninvite", "user": "inv"}),
             "join after" => json!({"op": "join", "after": 0}),
             verb => json!({"op": verb}),
         };
@@ -156,7 +160,13 @@ impl<'a> Cast<'a> {
     }
 
     /// What was told to anybody meanwhile does not matter.
-    fn forget(&mut self) {
+    /// Withdraws what is open, since a user has so many invitations only, and forgets what was
+    /// told.
+    fn clear(&mut self, scene: &Scene) {
+        let (own, _) = self.clients.get_mut("own").expect("the owner");
+        for user in ["inv", "gus"] {
+            own.request(&json!({"op": "uninvite", "room": scene.room, "user": user}));
+        }
         for (client, _) in self.clients.values_mut() {
             client.forget();
         }
@@ -190,7 +200,7 @@ fn check(server: &Server) {
             if code != expect {
                 wrong.push(format!("{name}, {} in {kind:?}: {code}, not {expect}", row.0));
             }
-            cast.forget();
+            cast.clear(&scene);
         }
     }
     assert_eq!(cells, 4 * 9 * TABLE.len());

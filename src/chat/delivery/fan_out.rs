@@ -6,6 +6,7 @@ use super::cursor::{DeferredReply, Feed, Lagging, ReplyPosition, Sender};
 use super::reader::Reader;
 use super::{Delivery, DeliveryMut, find_reader};
 use crate::chat::keys::RoomKey;
+use crate::chat::model::command::Op;
 use crate::chat::model::limits::PAGE_BYTES_MAX;
 use crate::chat::model::output::{Audience, Encoding, Fanout, Output, Part};
 use crate::chat::model::record::SharedRecord;
@@ -139,8 +140,10 @@ impl DeliveryMut<'_> {
         });
         match found {
             Some((reader, lagging)) if sender.id().is_some() => {
+                // A change without effect names a record of others, perhaps: that is shown first.
+                let is_shown = sender.echo || sender.request.op != Op::Send;
+                let position = ReplyPosition::new(seq, is_shown);
                 let index = lagging.replies.partition_point(|row| row.position.next() <= seq);
-                let position = ReplyPosition::new(seq, sender.echo);
                 let row = DeferredReply { position, request: sender.request, reply };
                 lagging.replies.insert(index, row);
                 reader.deferred_replies = reader.deferred_replies.saturating_add(1);

@@ -24,7 +24,7 @@ pub(super) use user::User;
 
 use super::keys::UserKey;
 use super::model::log::Suspensions;
-use super::model::name::UserName;
+use super::model::name::{Skeletons, UserName};
 use super::model::reply::Presence;
 use crate::collections::{KeyIndex, Table};
 use crate::net::ConnId;
@@ -41,6 +41,8 @@ const ABSENT_STALE_MAX: usize = 1024;
 pub(super) struct Directory {
     users: Table<UserKey, User>,
     by_name: KeyIndex<UserKey>,
+    /// By what their names look like.
+    skeletons: Skeletons<UserKey>,
     by_secret: KeyIndex<UserKey>,
     /// Users without a session, longest absent first; may hold users that are back or gone.
     absent: VecDeque<UserKey>,
@@ -75,6 +77,13 @@ impl Directory {
         self.by_name.find(name, &self.users, |user| user.name.as_str() == name)
     }
 
+    /// Another user whose name looks like this one. Who never came has no name that others could
+    /// be taken for.
+    pub(super) fn lookalike(&self, name: &str) -> Option<UserKey> {
+        let rows = (&self.by_name, &self.users);
+        self.skeletons.find(name, rows, |user| user.name.as_str(), User::has_come)
+    }
+
     /// The user whose session has or had this secret, if it can still come back.
     pub(super) fn user_of_secret(&self, secret: Secret) -> Option<UserKey> {
         self.by_secret.find(&secret, &self.users, |user| {
@@ -99,6 +108,7 @@ impl Directory {
     pub(super) fn add_user(&mut self, name: &UserName, is_guest: bool) -> UserKey {
         let key = self.users.insert(User::new(name.clone(), is_guest));
         self.by_name.insert(name.as_str(), key);
+        self.skeletons.insert(name.as_str(), key);
         key
     }
 
@@ -125,6 +135,7 @@ impl Directory {
             self.by_secret.remove(&ended.secret, key);
         }
         self.by_name.remove(user.name.as_str(), key);
+        self.skeletons.remove(user.name.as_str(), key);
         Some(user)
     }
 

@@ -92,6 +92,11 @@ impl User {
         if direct { &mut self.conversations_begun } else { &mut self.rooms }
     }
 
+    /// Whether it is somebody, not only a name that somebody has written to.
+    pub(super) const fn has_come(&self) -> bool {
+        !self.is_awaited
+    }
+
     /// Whether it has no session and its leave grace is over.
     pub(in crate::chat) fn is_off(&self) -> bool {
         self.sessions.is_empty() && self.presence == Presence::Off

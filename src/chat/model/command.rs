@@ -78,6 +78,8 @@ ops! {
     Topic "topic",
     /// Invites a user into a private room.
     Invite "invite",
+    /// Withdraws an invitation.
+    Uninvite "uninvite",
     /// Changes a member's role.
     Role "role",
     /// Ends another's membership.
@@ -88,6 +90,8 @@ ops! {
     Ban "ban",
     /// Ends a ban.
     Unban "unban",
+    /// Lists bans, mutes, readers and invitations of a room.
+    Restrictions "restrictions",
     /// Explains the operations.
     Help "help",
 }
@@ -179,6 +183,8 @@ pub enum Command<'a> {
         name: Option<Cow<'a, str>>,
         /// The client's former session.
         resume: Option<Resume<'a>>,
+        /// Whether it wants to be pinged over a transport that has no pings of its own.
+        ping: bool,
     },
     /// See [`Op::Ping`].
     Ping,
@@ -324,6 +330,25 @@ pub enum Command<'a> {
         room: Cow<'a, str>,
         /// Whom.
         user: Cow<'a, str>,
+        /// Why, empty if no reason is given; at most
+        /// [`REASON_LEN_MAX`](super::limits::REASON_LEN_MAX) bytes.
+        reason: Cow<'a, str>,
+    },
+    /// See [`Op::Uninvite`].
+    Uninvite {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// Whom.
+        user: Cow<'a, str>,
+    },
+    /// See [`Op::Restrictions`].
+    Restrictions {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// How many at most.
+        limit: Option<u32>,
+        /// The user behind whom to begin.
+        after: Option<Cow<'a, str>>,
     },
     /// [`Op::Role`], [`Op::Kick`], [`Op::Mute`], [`Op::Ban`] and [`Op::Unban`].
     Moderate {
@@ -375,7 +400,11 @@ impl Command<'_> {
                 Command::Search { room: room.map(own), text: own(text), before, limit }
             }
             Self::Rooms { since } => Command::Rooms { since },
+            Self::Restrictions { room, limit, after } => {
+                Command::Restrictions { room: own(room), limit, after: after.map(own) }
+            }
             Self::Leave { room } => Command::Leave { room: own(room) },
+            Self::Close { room } => Command::Close { room: own(room) },
             Self::Topic { room, text: None, weight } => {
                 Command::Topic { room: own(room), text: None, weight }
             }

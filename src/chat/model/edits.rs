@@ -31,8 +31,44 @@ pub fn refusal(target: &Record, by: &UserName, check: &TargetCheck) -> Option<Ap
         Some(Appended::NoSuchMessage)
     } else if !check.others && target.from != *by {
         Some(Appended::NotYours)
+    } else if target.at < check.not_before {
+        Some(Appended::TooOld)
     } else {
-        (target.at < check.not_before).then_some(Appended::TooOld)
+        let Body::Message { data, .. } = &target.body else { return None };
+        let data = data.as_ref().map_or(0, |data| data.len());
+        (data > check.data_max).then_some(Appended::TooLarge(data))
+    }
+}
+
+/// Whether `earlier` says already what a record of `from` with this body would say, so that this
+/// would have no effect; `Some(false)` if it says something else of the same matter, `None` if it
+/// is about another.
+///
+/// The last record of a log that is about the matter decides:
+///
+/// | a record | says already |
+/// |---|---|
+/// | a reaction | the same reaction of the same user; that it is taken back is said by the message itself |
+/// | an edit | the edit or the message that has the same text |
+/// | a topic | the topic of the same text |
+#[must_use]
+pub fn repeats(earlier: &Record, from: &UserName, body: &Body) -> Option<bool> {
+    match (&earlier.body, body) {
+        (
+            Body::Reaction { target, emoji, remove },
+            Body::Reaction { target: of, emoji: with, remove: removes },
+        ) => (target == of && emoji == with && earlier.from == *from).then_some(remove == removes),
+        (Body::Message { .. }, Body::Reaction { target, remove, .. }) => {
+            (earlier.seq == *target).then_some(*remove)
+        }
+        (Body::Edit { target, text: Some(text) }, Body::Edit { target: of, text: new }) => {
+            (target == of).then_some(Some(text) == new.as_ref())
+        }
+        (Body::Message { text, .. }, Body::Edit { target, text: new }) => {
+            (earlier.seq == *target).then_some(Some(text) == new.as_ref())
+        }
+        (Body::Topic { text }, Body::Topic { text: new }) => Some(text == new),
+        _ => None,
     }
 }
 
@@ -201,6 +237,34 @@ mod tests {
     }
 
     #[test]
+    fn a_record_that_says_what_is_so_already_has_no_effect() {
+        let reaction = |seq, from, target, emoji: &str, remove| {
+            record(seq, from, Body::Reaction { target, emoji: emoji.into(), remove }, 300)
+        };
+        let topic = |text: &str| record(9, "bob", Body::Topic { text: text.into() }, 300);
+        let added = reaction(8, "ann", 7, "+1", false);
+        for (earlier, later, expect) in [
+            (added.clone(), reaction(9, "ann", 7, "+1", false), Some(true)),
+            (added.clone(), reaction(9, "ann", 7, "+1", true), Some(false)),
+            (added.clone(), reaction(9, "bob", 7, "+1", false), None),
+            (added.clone(), reaction(9, "ann", 6, "+1", false), None),
+            (added, reaction(9, "ann", 7, "-1", false), None),
+            (message(7, "bob"), reaction(9, "ann", 7, "+1", true), Some(true)),
+            (message(7, "bob"), reaction(9, "ann", 7, "+1", false), Some(false)),
+            (message(6, "bob"), reaction(9, "ann", 7, "+1", true), None),
+            (edit(8, 7), edit(9, 7), Some(true)),
+            (edit(8, 6), edit(9, 7), None),
+            (message(7, "ann"), edit(9, 7), Some(false)),
+            (topic("tea"), topic("tea"), Some(true)),
+            (topic("tea"), topic("rum"), Some(false)),
+            (message(7, "ann"), message(9, "ann"), None),
+        ] {
+            let found = repeats(&earlier, &later.from, &later.body);
+            assert_eq!(found, expect, "{earlier:?} {later:?}");
+        }
+    }
+
+    #[test]
     fn only_the_last_edit_of_a_message_keeps_its_text_and_none_outlives_it() {
         let cleared = Body::Edit { target: 7, text: None };
         assert_eq!(apply(&edit(8, 7), &edit(9, 7)).map(|edit| edit.body), Some(cleared.clone()));
@@ -233,7 +297,7 @@ mod tests {
 
     #[test]
     fn only_a_message_of_ones_own_that_is_not_too_old_may_be_changed() {
-        let check = |others, not_before| TargetCheck { target: 7, others, not_before };
+        let check = |others, not_before| TargetCheck { target: 7, others, not_before, data_max: 7 };
         let deleted = record(7, "ann", Body::Deleted, 300);
         for (target, by, check, expect) in [
             (message(7, "ann"), "ann", check(false, 1_007), None),
@@ -242,6 +306,12 @@ mod tests {
             (message(7, "ann"), "ann", check(false, 1_008), Some(Appended::TooOld)),
             (deleted, "ann", check(false, 0), Some(Appended::NoSuchMessage)),
             (edit(7, 3), "ann", check(true, 0), Some(Appended::NoSuchMessage)),
+            (
+                message(7, "ann"),
+                "ann",
+                TargetCheck { data_max: 6, ..check(false, 0) },
+                Some(Appended::TooLarge(7)),
+            ),
         ] {
             assert_eq!(refusal(&target, &user(by), &check), expect, "{target:?}");
         }

@@ -73,6 +73,8 @@ pub enum Event {
         room: RoomName,
         /// Who invites.
         from: UserName,
+        /// Why, empty if no reason was given.
+        reason: Box<str>,
     },
     /// The membership ended; nothing of the room follows.
     Left {

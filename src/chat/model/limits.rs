@@ -38,6 +38,8 @@ pub struct Limits {
     pub rate_per_s: Option<u32>,
     /// Commands at once, for the welcome.
     pub burst: u32,
+    /// Bytes that are read of a connection before it is their turn at that rate.
+    pub read_ahead: usize,
     /// Silence after which a connection is pinged, for the welcome.
     pub ping_after: Duration,
     /// From a user's last session to being told as off.
@@ -72,9 +74,6 @@ pub const TOPIC_LEN_MAX: usize = 512;
 pub const GUEST_PREFIX: &str = "guest-";
 /// Bytes of the longest reaction.
 pub const EMOJI_LEN_MAX: usize = 64;
-/// Marks of others in the rooms of one resume, so few that the welcome stays below 64 KiB, which
-/// some small clients have as a bound; the connection is told of the others soon after.
-pub const RESUME_MARKS_MAX: usize = 48;
 /// Bytes of the longest reason of an act of moderation.
 pub const REASON_LEN_MAX: usize = 256;
 /// Bytes of the longest text to search for.
@@ -85,8 +84,28 @@ pub const AWAITED_BY_ONE_MAX: usize = 32;
 pub const AWAITED_MAX: usize = 1 << 16;
 /// Bans, mutes and readers of one room; those that are over do not count.
 pub const RESTRICTIONS_MAX: usize = 4_096;
+/// Entries of one page of a room's restrictions.
+pub const RESTRICTIONS_PAGE_MAX: usize = 100;
+/// Bytes that an entry of these, or an invitation in a list, takes at most when it is rendered,
+/// without the names and the reason.
+pub const RESTRICTION_OVERHEAD: usize = 128;
+/// Bytes of invitations in one welcome; `rooms` has all of them.
+pub const WELCOME_INVITATIONS_BYTES_MAX: usize = 512;
+/// Open invitations of one room.
+pub const INVITATIONS_OF_ROOM_MAX: usize = 100;
+/// Open invitations of one user.
+pub const INVITATIONS_OF_USER_MAX: usize = 50;
+/// How long an invitation is open.
+pub const INVITATION_LASTS: Duration = Duration::from_hours(30 * 24);
 /// Unread messages of a room above which they are not counted.
 pub const UNREAD_MAX: u64 = 9_999;
+/// Bytes of rooms and of others' marks that one welcome tells, at most, unless the rooms alone are
+/// more. The marks that do not fit are told afterwards.
+pub const RESUME_BYTES_MAX: usize = 32 * 1024;
+/// Bytes that a room is counted for there.
+pub const RESUMED_ROOM_BYTES: usize = 256;
+/// Bytes that one mark takes: a name and a seq.
+pub const READ_MARK_BYTES: usize = 56;
 /// The highest seq plus one: what every JSON reader can hold in a double.
 pub const SEQ_END: u64 = 1 << 53;
 /// Bytes that a rendered record takes besides its names, text, data and `cid`, at most, framing
@@ -122,6 +141,7 @@ impl Default for Limits {
             outbound_soft: 64 * 1024,
             rate_per_s: Some(20),
             burst: 40,
+            read_ahead: 64 * 1024,
             ping_after: Duration::from_secs(25),
             leave_grace: Duration::from_secs(15),
             guest_membership: Duration::from_mins(10),

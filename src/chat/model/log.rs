@@ -61,6 +61,9 @@ pub struct Draft {
     pub weight: u32,
     /// For an edit, a deletion or a reaction: what must hold of its target.
     pub check: Option<TargetCheck>,
+    /// Where the log has no records to look into, as in memory: seq and time of the record since
+    /// which it is so already what this one says. Boxed, since nearly no draft has it.
+    pub since: Option<Box<(u64, u64)>>,
     /// What changes with the record: both are written, or none is.
     pub meta: Vec<RoomMeta>,
     /// Nothing is to be written: the log says whether it has this message already.
@@ -76,6 +79,8 @@ pub struct TargetCheck {
     pub others: bool,
     /// It must not be older: milliseconds since 1970.
     pub not_before: u64,
+    /// Bytes that its data may take: an edit keeps them beside its own text.
+    pub data_max: usize,
 }
 
 /// Something that is true of a room until the next fact of the same kind (and about the same user).
@@ -127,6 +132,20 @@ pub enum Restriction {
     MayReturn,
 }
 
+impl Restriction {
+    /// The word that stands in the protocol.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Banned => "ban",
+            Self::Muted => "mute",
+            Self::Invited => "invitation",
+            Self::Reader => "reader",
+            Self::MayReturn => "return",
+        }
+    }
+}
+
 /// What is kept of a [`Restriction`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RestrictionMeta {
@@ -164,7 +183,7 @@ pub enum LogRequest {
         retention: Retention,
     },
     /// Put a record at the log's end. A message with the `cid` of an earlier one by the same user
-    /// is not put there again. Answered by [`LogReply::Appended`].
+    /// is not put there again, and no record without an effect. Answered by [`LogReply::Appended`].
     Append {
         /// Which log.
         log: LogId,
@@ -303,9 +322,10 @@ pub enum LogFault {
 pub enum Appended {
     /// The record is in the log.
     Stored(SharedRecord),
-    /// The same message is in the log already.
+    /// The same message is in the log already, or what the record says is so already: it would have
+    /// no effect.
     Duplicate {
-        /// Its seq.
+        /// Since which record.
         seq: u64,
         /// When the log took it.
         at: u64,
@@ -323,6 +343,10 @@ pub enum Appended {
     NotYours,
     /// The target is too old.
     TooOld,
+    /// The target keeps so many bytes of data beside the new text.
+    TooLarge(usize),
+    /// The seq in this field of a message is not that of a message, or not any more.
+    NoSuchReference(&'static str),
     /// Not now, for this reason. It is not in the log and will not be.
     Refused(LogFault),
 }

@@ -154,6 +154,17 @@ impl Body {
     }
 }
 
+/// How far the time of a record may be ahead of the wall clock, in milliseconds.
+const AHEAD_MAX_MS: u64 = 5_000;
+
+/// The time of a record behind one of `last_at`: not before that, so that a room's times rise
+/// though the wall clock is adjusted; unless the last one is so far ahead that the clock must have
+/// been wrong.
+#[must_use]
+pub const fn stamp(last_at: u64, wall_ms: u64) -> u64 {
+    if last_at > wall_ms && last_at - wall_ms <= AHEAD_MAX_MS { last_at } else { wall_ms }
+}
+
 /// An act of moderation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Act {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::code::Code;
+use super::log::{Restriction, RestrictionMeta};
 use super::name::{RoomName, UserName};
 use super::record::{Epoch, SharedRecord};
 
@@ -164,6 +165,19 @@ pub struct InboxRow {
     pub last: Option<SharedRecord>,
 }
 
+/// An open invitation, as the invited user is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    /// The room.
+    pub room: RoomName,
+    /// Who invites, if that is known.
+    pub by: Option<UserName>,
+    /// Since when: milliseconds since 1970, if that is known.
+    pub at: Option<u64>,
+    /// Why, empty if no reason was given.
+    pub reason: Box<str>,
+}
+
 /// The data of a reply with code 0, by operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
@@ -180,6 +194,8 @@ pub enum Reply {
         /// How each room of the resume goes on, in the order in which they were named, and how far
         /// others have read there.
         rooms: Vec<(Box<str>, Resumption, ReadMarks)>,
+        /// The user's open invitations, by room, as far as the welcome has room for them.
+        invitations: Vec<Invitation>,
     },
     /// To `ping`.
     Pong {
@@ -200,6 +216,8 @@ pub enum Reply {
         /// Together with the answers before it that had `more`, it has all rooms: the user is in no
         /// other.
         full: bool,
+        /// The user's open invitations, by room.
+        invitations: Vec<Invitation>,
     },
     /// To `join` and `create`.
     Joined {
@@ -258,7 +276,7 @@ pub enum Reply {
         /// Up to which seq the user has read.
         read: u64,
     },
-    /// To `typing`, `status` and `invite`.
+    /// To `typing`, `status`, `invite` and `uninvite`.
     Done,
     /// To `history`.
     History {
@@ -296,6 +314,15 @@ pub enum Reply {
         /// A page of them, by name.
         users: Vec<(UserName, Role)>,
         /// Whether there are more behind this page.
+        more: bool,
+    },
+    /// To `restrictions`.
+    Restrictions {
+        /// The room.
+        room: RoomName,
+        /// What holds of whom, by user.
+        items: Vec<(UserName, Restriction, RestrictionMeta)>,
+        /// Whether there is more behind the last user.
         more: bool,
     },
     /// To `topic` without a text.

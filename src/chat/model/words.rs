@@ -3,13 +3,59 @@
 use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization as _;
-use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
 /// The words of a text: letters and digits with their marks.
 pub fn words(text: &str) -> impl Iterator<Item = &str> {
     let of_word = |c: char| c.is_alphanumeric() || is_combining_mark(c);
     let words = text.split(move |c| !of_word(c));
     words.filter(|word| word.chars().any(char::is_alphanumeric))
+}
+
+/// The text without what is written or left out at will: accents of Latin and Greek letters, Hebrew
+/// points, Arabic vowel marks and tatweel, joiners. Marks that make another letter of one, such as
+/// the vowel signs of Indic scripts, stay.
+#[must_use]
+pub fn bare(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let mut bare = String::with_capacity(text.len());
+    let is_accent = |c: char| ('\u{300}'..='\u{36f}').contains(&c);
+    let mut takes_accents = false;
+    for c in text.nfc() {
+        if is_optional(c) || (takes_accents && is_accent(c)) {
+            continue;
+        }
+        takes_accents = is_latin_or_greek(c);
+        match c {
+            // The same letter at the end of a word.
+            '\u{3c2}' => bare.push('\u{3c3}'),
+            _ if takes_accents => {
+                decompose_canonical(c, |part| bare.extend(Some(part).filter(|c| !is_accent(*c))));
+            }
+            _ => bare.push(c),
+        }
+    }
+    Cow::Owned(bare)
+}
+
+const fn is_latin_or_greek(c: char) -> bool {
+    matches!(c, 'a'..='z' | 'A'..='Z' | '\u{c0}'..='\u{24f}' | '\u{370}'..='\u{3ff}' | '\u{1e00}'..='\u{1fff}')
+}
+
+/// Whether a character may be left out of a word without making another of it.
+const fn is_optional(c: char) -> bool {
+    matches!(
+        c,
+        // Hebrew points and accents, but not the punctuation among them.
+        '\u{591}'..='\u{5bd}' | '\u{5bf}' | '\u{5c1}'..='\u{5c2}' | '\u{5c4}'..='\u{5c5}' | '\u{5c7}'
+            // Arabic marks and tatweel.
+            | '\u{610}'..='\u{61a}' | '\u{640}' | '\u{64b}'..='\u{65f}' | '\u{670}'
+            | '\u{6d6}'..='\u{6dc}' | '\u{6df}'..='\u{6e4}' | '\u{6e7}'..='\u{6e8}' | '\u{6ea}'..='\u{6ed}'
+            // Soft hyphen, joiners.
+            | '\u{ad}' | '\u{200c}' | '\u{200d}'
+    )
 }
 
 /// Whether a character is of a script that has no space between words: there any part of a text is
@@ -32,16 +78,18 @@ pub const fn is_unspaced(c: char) -> bool {
 /// Words that are looked for, whatever their case and marks; the last one may be the beginning of a
 /// word, if it is more than a letter.
 #[derive(Debug)]
-pub(in crate::chat) struct Wanted(Vec<String>);
+pub struct Wanted(Vec<String>);
 
 impl Wanted {
     /// The words of a text as it was typed.
-    pub(in crate::chat) fn of(text: &str) -> Self {
-        Self(words(text).map(|word| folded(word).into_owned()).collect())
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        Self(words(&folded(text)).map(str::to_owned).collect())
     }
 
     /// Whether a text has all of them; none, if there are none.
-    pub(in crate::chat) fn are_in(&self, text: &str) -> bool {
+    #[must_use]
+    pub fn are_in(&self, text: &str) -> bool {
         let text = folded(text);
         let is_there = |(index, word): (usize, &String)| {
             if word.chars().any(is_unspaced) {
@@ -56,18 +104,75 @@ impl Wanted {
     }
 }
 
-/// The text in lower case and without marks.
-fn folded(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() {
-        return Cow::Owned(text.to_ascii_lowercase());
-    }
-    let plain = text.nfd().filter(|&c| !is_combining_mark(c));
-    Cow::Owned(plain.flat_map(char::to_lowercase).collect())
+/// The text [`bare`] and in lower case.
+fn folded(text: &str) -> String {
+    // Letter by letter. The dot over a capital I becomes a mark of its own.
+    bare(text).chars().flat_map(char::to_lowercase).filter(|c| *c != '\u{307}').collect()
 }
+
+/// For each script two words, of which only the one that is asked for is to be found.
+#[cfg(test)]
+pub(crate) const WORD_PAIRS: &[(&str, &str)] = &[
+    ("किताब", "कीताब"),   // Devanagari: vowel signs
+    ("कर्म", "करम"),       // and a virama
+    ("বল", "বেল"),        // Bengali
+    ("கல்", "கால்"),         // Tamil
+    ("ਪੰਜਾਬੀ", "ਪੰਜਾਬ"),    // Gurmukhi
+    ("తల", "తెల"),         // Telugu
+    ("മല", "മാല"),         // Malayalam
+    ("ที่นี่", "ที่นั่น"),        // Thai
+    ("ພາສາ", "ພສາ"),      // Lao
+    ("မြန်မာ", "မန်မာ"),    // Myanmar
+    ("ភាសា", "ភសា"),      // Khmer
+    ("שלום", "שלם"),      // Hebrew
+    ("كتاب", "كتب"),      // Arabic
+    ("کار", "کارد"),      // Persian
+    ("λόγος", "λόφος"),   // Greek
+    ("мой", "мои"),       // Cyrillic
+    ("ışık", "isim"),     // Turkish
+    ("đường", "dưới"),    // Vietnamese
+    ("天气", "气天"),     // Han
+    ("さくら", "さらく"), // Hiragana
+    ("ガス", "カス"),     // Katakana: voiced
+    ("한국", "한구"),     // Hangul
+    ("ქალი", "ქალაქი"),   // Georgian
+    ("հայ", "հայր"),      // Armenian
+];
+
+/// Two spellings of one word: each finds the other.
+#[cfg(test)]
+pub(crate) const SPELLINGS: &[(&str, &str)] = &[
+    ("שָׁלוֹם", "שלום"),
+    ("كِتَابٌ", "كتاب"),
+    ("كتـــاب", "كتاب"),
+    ("می\u{200c}خواهم", "میخواهم"),
+    ("λόγος", "ΛΟΓΟΣ"),
+    ("J\u{fc}rgen", "jurgen"),
+    ("cafe\u{301}", "CAF\u{c9}"),
+    ("İSTANBUL", "istanbul"),
+    ("ЁЛКА", "ёлка"),
+    ("е\u{308}лка", "ёлка"),
+    ("क\u{93c}लम", "\u{958}लम"),
+    ("한국", "\u{1112}\u{1161}\u{11ab}\u{1100}\u{116e}\u{11a8}"),
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn in_every_script_a_word_is_found_and_not_another() {
+        for (one, other) in WORD_PAIRS {
+            // The last word may be a beginning: another one behind it makes it whole.
+            let (wanted, text) = (Wanted::of(&format!("{one} x")), |word| format!("a {word}, x."));
+            assert!(wanted.are_in(&text(one)), "{one}");
+            assert!(!wanted.are_in(&text(other)), "{one} in {other}");
+        }
+        for (one, other) in SPELLINGS {
+            assert!(Wanted::of(one).are_in(other), "{one} in {other}");
+            assert!(Wanted::of(other).are_in(one), "{other} in {one}");
+        }
+    }
 
     #[test]
     fn a_text_has_what_is_looked_for() {

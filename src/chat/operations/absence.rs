@@ -23,7 +23,8 @@ pub(super) fn busy(message: &'static str, limit: usize) -> Refusal {
 ///
 /// # Errors
 ///
-/// [`Code::Busy`] if there are as many users as there may be, and none of them makes room.
+/// [`Code::NameTaken`] for a new name that is taken for that of another user; [`Code::Busy`] if
+/// there are as many users as there may be, and none of them makes room.
 pub(super) fn open_user(
     chat: &mut Chat,
     name: &UserName,
@@ -33,6 +34,7 @@ pub(super) fn open_user(
     if let Some(key) = known.filter(|&key| !chat.directory[key].is_awaited) {
         return Ok(key);
     }
+    check_lookalike(chat, name)?;
     let users_max = chat.context.limits.users;
     if chat.directory.known_len() >= users_max && !forget_absent(chat) {
         return Err(busy("the server knows as many users as it can", users_max));
@@ -43,6 +45,14 @@ pub(super) fn open_user(
     }
     chat.directory.set_awaited(key, false);
     Ok(key)
+}
+
+/// Refuses a new name that looks like that of somebody who has come.
+fn check_lookalike(chat: &Chat, name: &UserName) -> Result<(), Refusal> {
+    let Some(other) = chat.directory.lookalike(name.as_str()) else { return Ok(()) };
+    let other = chat.directory[other].name.as_str();
+    let message = format!("this name looks like that of another user, {other}");
+    Err(Refusal::new(Code::NameTaken, message))
 }
 
 /// The user `name`, to whom `from` wants to write for the first time and who may not have come yet.
@@ -65,6 +75,7 @@ pub(super) fn open_user_to_wait_for(
     if let Some(key) = known.filter(|_| is_begun) {
         return Ok(key);
     }
+    check_lookalike(chat, name)?;
     if chat.directory.awaited.of(sender) >= AWAITED_BY_ONE_MAX {
         let message = "nobody has come by this name yet, and you wait for as many as you may";
         let refusal = Refusal::new(Code::NoSuchUser, message).limit(AWAITED_BY_ONE_MAX);

@@ -54,7 +54,8 @@ pub(super) fn ack(
 
 /// The marks go to the log with those of others.
 fn gather(chat: &mut Chat, by: &mut Requester, membership: MembershipKey, asked: Marks) {
-    let (conn, is_quiet) = (by.conn, by.request.id.is_none());
+    let conn = by.conn;
+    let is_quiet = by.request.id.is_none() && by.request.op == Op::Ack;
     let unkept = &mut chat.rooms.unkept;
     let is_first = unkept.gathered.is_empty();
     let entry = unkept.gathered.entry(membership).or_default();
@@ -90,8 +91,8 @@ pub(super) fn wait_for_marks(chat: &mut Chat, by: &mut Requester, since: Option<
         return false;
     };
     let Requester { conn, user, request } = by.take();
-    let quiet = Request { id: None, op: Op::Ack };
-    gather(chat, &mut Requester { conn, user, request: quiet }, membership, Marks::default());
+    let waiter = Request { id: None, op: Op::Rooms };
+    gather(chat, &mut Requester { conn, user, request: waiter }, membership, Marks::default());
     chat.defer(conn, request, Command::Rooms { since });
     true
 }
@@ -169,6 +170,10 @@ pub(in crate::chat) fn on_synced(
 /// Answers with the marks as they are now: the membership may have ended, and begun again.
 fn answer(chat: &mut Chat, ack: WaitingAck, refusal: Option<Refusal>) {
     let Some(PendingOp::Ack { by }) = chat.finish(ack.ticket) else { return };
+    if by.request.op != Op::Ack {
+        // An inbox that waits: it is answered by itself.
+        return resume_deferred(chat, ack.conn);
+    }
     let found = chat.directory.user(by.user).and_then(|user| user.membership(ack.room));
     let result = match (refusal, found) {
         (Some(refusal), _) => Err(refusal),

@@ -12,7 +12,7 @@ use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::policy::{Access, Creators, Policy};
 use crate::chat::model::reply::{Refusal, Role};
 use crate::chat::pending::Requester;
-use crate::chat::rooms::parse_room;
+use crate::chat::rooms::{no_such_room, parse_room};
 
 /// Characters of an unknown policy's name that are shown to the client that chose it.
 const POLICY_NAME_SHOWN: usize = 32;
@@ -68,6 +68,7 @@ pub(super) fn create(
         let refusal = Refusal::new(Code::RoomExists, "there is a room of this name already");
         return Err(refusal.field("room", "a name that is free"));
     }
+    check_lookalike(chat, by.user, &name, Code::RoomExists)?;
     let key = open_room(chat, &name, plan.policy)?;
     if let Err(refusal) = begin_membership(chat, by.user, key, Role::Owner, false) {
         retire_room(chat, key);
@@ -85,6 +86,29 @@ pub(super) fn create(
         room.put_meta(&mut chat.context, RoomMeta::Topic(topic.into(), Some(by)));
     }
     finish_join(chat, by, key, (false, None))
+}
+
+/// A room is not made whose name is taken for that of another: people would be led into it.
+///
+/// # Errors
+///
+/// `code`, with the other room's name if the user may know of it.
+pub(super) fn check_lookalike(
+    chat: &Chat,
+    user: UserKey,
+    name: &RoomName,
+    code: Code,
+) -> Result<(), Refusal> {
+    let Some(other) = chat.rooms.lookalike(name) else { return Ok(()) };
+    let refusal = match code {
+        Code::NoSuchRoom => no_such_room(),
+        _ => Refusal::new(code, "there is a room whose name looks like this one"),
+    };
+    if !chat.lookup().is_visible(user, other) {
+        return Err(refusal);
+    }
+    let other = chat.rooms[other].name.as_str().to_owned();
+    Err(refusal.field("room", "a name that looks like no other").hint(Some(other)))
 }
 
 /// The policy of the room to be made.

@@ -10,7 +10,6 @@ use crate::chat::model::code::Code;
 use crate::chat::model::event::Event;
 use crate::chat::model::name::RoomName;
 use crate::chat::model::reply::{Refusal, Role};
-use crate::chat::rooms::parse_user;
 
 /// The conversation of a user with the one named in `field`, made if there is none, with both as
 /// members: confirmed by the message, or retracted without one.
@@ -25,7 +24,7 @@ pub(super) fn open_direct(
     field: &'static str,
     name: &str,
 ) -> Result<RoomKey, Refusal> {
-    let to = parse_user(field, name)?;
+    let to = chat.lookup().user_name((field, name), None)?;
     if to == chat.directory[from].name {
         let refusal = Refusal::new(Code::BadField, "this is your own name");
         return Err(refusal.field(field, "the name of another user"));

@@ -4,7 +4,7 @@
 //! target may be changed; what the recent ring shows is refused before the log is asked, and where
 //! the ring is all there is, it decides.
 
-use super::send::{NewRecord, append, check_size};
+use super::send::{NewRecord, append, check_size, no_such_reference, size_max};
 use super::{Answer, Chat};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::log::{Appended, TargetCheck};
@@ -31,7 +31,8 @@ pub(super) fn edit(
     let window = chat.context.limits.edit_window;
     let window = window.map(|window| u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
     let not_before = window.map_or(0, |window| chat.context.now.wall_ms.saturating_sub(window));
-    let check = TargetCheck { target, others: false, not_before };
+    let data_max = size_max(chat, room).saturating_sub(text.len());
+    let check = TargetCheck { target, others: false, not_before, data_max };
     check_target(chat, (room, by.user), &check)?;
     let body = Body::Edit { target, text: Some(text.into()) };
     append(chat, by, NewRecord { check: Some(check), ..NewRecord::new(room, body, weight) })
@@ -49,7 +50,7 @@ pub(super) fn delete(
 ) -> Result<Answer, Refusal> {
     let (room, membership) = chat.lookup().find_speaker(by.user, name)?;
     let others = chat.rooms[room].owned && chat.lookup().role(membership) >= Role::Moderator;
-    let check = TargetCheck { target, others, not_before: 0 };
+    let check = TargetCheck { target, others, not_before: 0, data_max: usize::MAX };
     check_target(chat, (room, by.user), &check)?;
     // A store does these in order; where there is none, what this turn has asked for counts.
     let act = (!chat.rooms[room].is_stored()).then_some(PendingAct::Deletion(target));
@@ -69,7 +70,7 @@ pub(super) fn react(
     (emoji, remove, weight): (&str, bool, u32),
 ) -> Result<Answer, Refusal> {
     let (room, _) = chat.lookup().find_speaker(by.user, name)?;
-    let check = TargetCheck { target, others: true, not_before: 0 };
+    let check = TargetCheck { target, others: true, not_before: 0, data_max: usize::MAX };
     check_target(chat, (room, by.user), &check)?;
     let body = Body::Reaction { target, emoji: emoji.into(), remove };
     append(chat, by, NewRecord { check: Some(check), ..NewRecord::new(room, body, weight) })
@@ -90,14 +91,21 @@ fn check_target(
         return Err(no_such_message());
     }
     match model::edits::refusal(record, &chat.directory[user].name, check) {
-        Some(refused) => Err(refusal_of(&refused)),
+        Some(refused) => Err(refusal_of(chat, key, &refused)),
         None => Ok(()),
     }
 }
 
 /// The refusal of a change that its target does not allow.
-pub(super) fn refusal_of(refused: &Appended) -> Refusal {
+pub(super) fn refusal_of(chat: &Chat, key: RoomKey, refused: &Appended) -> Refusal {
     match refused {
+        Appended::TooLarge(data) => {
+            let message = format!("the message keeps {data} bytes of data beside the new text");
+            let (limit, refusal) = (size_max(chat, key), Refusal::new(Code::TooLarge, message));
+            let text_max = limit.saturating_sub(*data);
+            refusal.field("text", format!("at most {text_max} bytes")).limit(limit)
+        }
+        Appended::NoSuchReference(field) => no_such_reference(field),
         Appended::NotYours => Refusal::new(Code::Forbidden, "the message is another user's"),
         Appended::TooOld => {
             Refusal::new(Code::EditWindowOver, "the message is too old to be edited")

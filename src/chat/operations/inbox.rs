@@ -1,10 +1,11 @@
 //! `rooms`: the inbox of a user.
 
 use super::ack::wait_for_marks;
-use super::{Answer, Chat};
+use super::{Answer, Chat, invitations};
 use crate::chat::keys::UserKey;
 use crate::chat::model::limits::{
-    INBOX_BYTES_MAX, INBOX_ROW_OVERHEAD, LAST_LEN_MAX, RECORD_OVERHEAD, UNREAD_MAX,
+    INBOX_BYTES_MAX, INBOX_ROW_OVERHEAD, INVITATIONS_OF_USER_MAX, LAST_LEN_MAX, REASON_LEN_MAX,
+    RECORD_OVERHEAD, RESTRICTION_OVERHEAD, UNREAD_MAX,
 };
 use crate::chat::model::log::{InboxQuery, Query};
 use crate::chat::model::name::{NAME_LEN_MAX, RoomName, UserName};
@@ -15,6 +16,11 @@ use crate::chat::rooms::{Membership, Room, apply_changes};
 
 /// Rows of one inbox: the rooms that changed last.
 const ROWS_MAX: usize = 512;
+// Also the longest invitations leave a third of it to the rooms, so that paging goes on.
+const _: () = assert!(
+    INVITATIONS_OF_USER_MAX * (RESTRICTION_OVERHEAD + 2 * NAME_LEN_MAX + 2 * REASON_LEN_MAX)
+        <= INBOX_BYTES_MAX * 2 / 3
+);
 /// Rows that show their last message.
 const LASTS_MAX: usize = 128;
 /// Bytes that a last message takes at most when it is rendered: its text escaped, and cut.
@@ -46,8 +52,10 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
     }
     // A client that asks again with the `rev` of the answer gets the next ones.
     changed.sort_unstable_by_key(|&(rev, ..)| rev);
+    let invitations = invitations::of_user(chat, by.user);
+    let invited: usize = invitations.iter().map(invitations::len_max).sum();
     let names = changed.iter().map(|(_, room, _)| room.name.as_str());
-    let (rows_max, lasts_max) = fitting(names, gone_bytes(&gone));
+    let (rows_max, lasts_max) = fitting(names, invited + gone_bytes(&gone));
     let more = changed.len() > rows_max;
     // The oldest changes first: a client that repeats with `rev` then misses nothing.
     changed.truncate(rows_max);
@@ -67,11 +75,11 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
         rows.push(inbox_row(room, membership, &user.name, last));
     }
     if open.is_empty() {
-        return Answer::Now(Reply::Inbox { rev, rooms: rows, more, gone, full });
+        return Answer::Now(Reply::Inbox { rev, rooms: rows, more, gone, full, invitations });
     }
     let query = Query::Inbox { user: user.name.clone(), rows: queries };
     let since = chat.pending.changes.begin();
-    let inbox = Box::new(PartialInbox { rows, open, rev, more, gone, full });
+    let inbox = Box::new(PartialInbox { rows, open, rev, more, gone, full, invitations });
     chat.begin_read(PendingOp::Inbox { by: by.take(), inbox, since }, query);
     Answer::Later
 }
@@ -138,7 +146,7 @@ pub(super) fn on_read(
     found: Counted,
     changes: &[Change],
 ) -> Reply {
-    let PartialInbox { mut rows, open, rev, more, gone, full } = inbox;
+    let PartialInbox { mut rows, open, rev, more, gone, full, invitations } = inbox;
     for (&index, (unread, last)) in open.iter().zip(found) {
         if let Some(row) = rows.get_mut(index) {
             row.unread = unread;
@@ -153,7 +161,7 @@ pub(super) fn on_read(
         apply_changes(&mut row.last, &[&change.record]);
         row.last = row.last.take().filter(is_message).as_ref().map(glance);
     }
-    Reply::Inbox { rev, rooms: rows, more, gone, full }
+    Reply::Inbox { rev, rooms: rows, more, gone, full, invitations }
 }
 
 fn inbox_row(room: &Room, membership: &Membership, me: &UserName, last: bool) -> InboxRow {

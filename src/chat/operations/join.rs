@@ -188,6 +188,7 @@ fn enter(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal>
             if chat.rooms.named(name.as_str()).is_some() || !create::by_join(chat, user, &name) {
                 return Err(refusal);
             }
+            create::check_lookalike(chat, user, &name, Code::NoSuchRoom)?;
             open_room(chat, &name, None)?
         }
     };

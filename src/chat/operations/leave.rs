@@ -11,7 +11,7 @@
 use super::membership::{end_membership, put_member};
 use super::owners::check_departure;
 use super::room_end::retire_room;
-use super::{Answer, Chat};
+use super::{Answer, Chat, invitations};
 use crate::chat::keys::{MembershipKey, RoomKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::LeftReason;
@@ -23,14 +23,17 @@ use crate::chat::model::reply::{Refusal, Reply};
 use crate::chat::pending::{PendingOp, Requester};
 use crate::chat::rooms::{PendingAct, Room, not_member};
 
-/// A user's membership ends.
+/// A user's membership ends, or an invitation is declined.
 ///
 /// # Errors
 ///
 /// Those of finding the membership, and [`Code::Forbidden`] for a room's only owner, and for the
 /// last member of a closed room in which something was said.
 pub(super) fn leave(chat: &mut Chat, by: &mut Requester, name: &str) -> Result<Answer, Refusal> {
-    let (key, membership) = chat.lookup().find_membership(by.user, name)?;
+    let (key, membership) = match chat.lookup().find_membership(by.user, name) {
+        Ok(found) => found,
+        Err(refusal) => return invitations::decline(chat, by, name).unwrap_or(Err(refusal)),
+    };
     check_departure(chat, membership)?;
     if !is_last_of_closed(chat, membership) {
         return Ok(begin_to_leave(chat, by, membership, false));
@@ -146,7 +149,8 @@ fn begin_to_leave(
     // What the connection has said before is answered first, in memory rooms as in stored ones.
     let is_sending = chat.delivery.reader(by.conn).is_some_and(|reader| reader.pending_weight > 0);
     if !room.is_stored() && !is_sending {
-        answer_leave(chat, by, (membership, ends), Reply::Left { room: name });
+        chat.rooms[key].close_for_good(ends);
+        answer_leave(chat, by, membership, Reply::Left { room: name });
         return Answer::Later;
     }
     let user = chat.directory[by.user].name.clone();
@@ -197,21 +201,16 @@ pub(in crate::chat) fn on_leave_synced(
         put_member(chat, membership);
         return Err(refusal);
     }
-    answer_leave(chat, by, (membership, ends_now), reply);
+    chat.rooms[room].close_for_good(ends_now);
+    answer_leave(chat, by, membership, reply);
     Ok(Answer::Later)
 }
 
 /// The user has left: nothing of the room comes between the answer and `left`, nor after it.
-fn answer_leave(
-    chat: &mut Chat,
-    by: &mut Requester,
-    (membership, ends): (MembershipKey, bool),
-    reply: Reply,
-) {
+fn answer_leave(chat: &mut Chat, by: &mut Requester, membership: MembershipKey, reply: Reply) {
     let by = by.take();
     let room = chat.rooms[membership].room;
     chat.delivery_mut().unsubscribe(by.conn, room);
     chat.context.reply(by.conn, by.request, Ok(reply));
-    chat.rooms[room].close_for_good(ends);
     end_membership(chat, membership, Some(LeftReason::Left));
 }

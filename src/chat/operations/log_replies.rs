@@ -76,9 +76,11 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
                 .field("cid", "an id that was not used in this room before")
                 .hint(Some(format!("seq {seq}")))
         }
-        Appended::NoSuchMessage | Appended::NotYours | Appended::TooOld => {
-            edits::refusal_of(&outcome)
-        }
+        Appended::NoSuchMessage
+        | Appended::NotYours
+        | Appended::TooOld
+        | Appended::TooLarge(_)
+        | Appended::NoSuchReference(_) => edits::refusal_of(chat, key, &outcome),
         Appended::Refused(fault) => refusal_of(fault),
         Appended::Unknown => refused.unwrap_or_else(|| refusal_of(LogFault::Broken)),
     };
@@ -137,8 +139,8 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
             let result = leave::on_leave_synced(chat, &mut by, (room, ends), outcome);
             (by, result)
         }
-        PendingOp::Invite { by, room, invited } => {
-            let result = invitations::on_invite_synced(chat, &by, (room, &invited), outcome);
+        PendingOp::Invite { by, room, invitation } => {
+            let result = invitations::on_synced(chat, &by, (room, *invitation), outcome);
             (by, result)
         }
         PendingOp::Marks { written, .. } => return ack::on_synced(chat, written, fault),

@@ -23,6 +23,7 @@ mod membership;
 mod moderation;
 mod owners;
 pub(super) mod restore;
+mod restrictions;
 mod resume;
 mod room_begin;
 pub(super) mod room_end;
@@ -123,7 +124,12 @@ fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<
             let wish = moderation::Wish { room, user: target, command, reason, weight };
             moderation::moderate(chat, by, &wish)
         }
-        Command::Invite { room, user: invited } => invitations::invite(chat, by, &room, &invited),
+        Command::Invite { room, user: invited, reason } => {
+            invitations::invite(chat, by, (&room, &invited), &reason)
+        }
+        Command::Uninvite { room, user: invited } => {
+            invitations::uninvite(chat, by, (&room, &invited))
+        }
         Command::Join { room, after, epoch } => {
             let epoch = epoch.map(|epoch| epoch.into_owned().into_boxed_str());
             let position = after.map(|after| JoinPosition { epoch, after });
@@ -170,6 +176,9 @@ fn execute_reading(
         }
         Command::Members { room, limit, after } => {
             members::members(chat, user, &room, (limit, after.as_deref()))
+        }
+        Command::Restrictions { room, limit, after } => {
+            restrictions::restrictions(chat, user, &room, (limit, after.as_deref()))
         }
         Command::Hello { .. } => Err(session_lifecycle::second_hello()),
         _ => {

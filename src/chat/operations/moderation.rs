@@ -29,6 +29,7 @@ use super::membership::{end_membership, member_meta, note_departure, put_member}
 use super::owners::is_owned_by_another;
 use super::send::{NewRecord, append};
 use super::{Answer, Chat};
+use crate::chat::delivery::Sender;
 use crate::chat::keys::{MembershipKey, RoomKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::ModerationCommand;
@@ -39,7 +40,7 @@ use crate::chat::model::name::UserName;
 use crate::chat::model::record::{Act, Body, Record};
 use crate::chat::model::reply::{Refusal, Role};
 use crate::chat::pending::Requester;
-use crate::chat::rooms::{PendingAct, parse_user};
+use crate::chat::rooms::PendingAct;
 
 /// An act of moderation as it is asked for.
 pub(super) struct Wish<'a> {
@@ -66,7 +67,7 @@ pub(super) fn moderate(
     let (key, membership) = lookup.find_membership(by.user, wish.room)?;
     let room = &chat.rooms[key];
     check_owned(chat, key)?;
-    let target = parse_user("user", wish.user)?;
+    let target = lookup.user_name(("user", wish.user), Some(key))?;
     let role = lookup.role(membership);
     check_role(role, &wish.command)?;
     let member = lookup.member_named(key, &target);
@@ -77,6 +78,9 @@ pub(super) fn moderate(
     }
     // Times are fixed here, once: the log, the store and all members then have the same end.
     let act = act(chat, (key, &target), member, &wish.command)?;
+    if is_so_already(chat, (key, &target), member, (act, wish.reason)) {
+        return Ok(answer_without_effect(chat, by, key));
+    }
     if room.moderation.is_full_for(&target, act, chat.context.now.wall_ms) {
         return Err(full());
     }
@@ -194,6 +198,38 @@ fn act(
     Err(Refusal::new(Code::NoSuchUser, message).field("user", "another user"))
 }
 
+/// Whether an act would change nothing: a record has an effect.
+fn is_so_already(
+    chat: &Chat,
+    (key, target): (RoomKey, &UserName),
+    member: Option<MembershipKey>,
+    (act, reason): (Act, &str),
+) -> bool {
+    let state = &chat.rooms[key].moderation;
+    let is_under = |kind| {
+        let known = state.expiry(target, kind, chat.context.now.wall_ms);
+        known.is_some_and(|known| known.until.is_none() && *known.reason == *reason)
+    };
+    let is_so = match act {
+        Act::Role(role) => member.is_some_and(|member| chat.rooms[member].role == role),
+        Act::Ban { until: None } => member.is_none() && is_under(Restriction::Banned),
+        Act::Mute { until: None } => is_under(Restriction::Muted),
+        // Each begins its time again, or ends something that is there.
+        Act::Ban { .. } | Act::Mute { .. } | Act::Kick | Act::Unban | Act::Unmute => false,
+    };
+    is_so && state.pending_acts(target).next().is_none()
+}
+
+/// Answers an act without effect with the last seq: up to there it is so.
+fn answer_without_effect(chat: &mut Chat, by: &mut Requester, key: RoomKey) -> Answer {
+    let Requester { conn, request, .. } = by.take();
+    let room = &chat.rooms[key];
+    let at = room.ring.get(room.head).map_or(chat.context.now.wall_ms, |last| last.at);
+    let (sender, seq) = (Sender { conn, request, echo: false }, room.head);
+    chat.delivery_mut().answer_at(key, sender, seq, at);
+    Answer::Later
+}
+
 const NO_MEMBER: &str = "nobody of this name is a member of this room";
 
 /// What is kept of the act.
@@ -295,7 +331,7 @@ pub(super) fn restrict(
     meta: Option<RestrictionMeta>,
 ) {
     let wall_ms = chat.context.now.wall_ms;
-    for (user, kind) in chat.rooms[key].moderation.set(user, kind, meta, wall_ms) {
+    for (user, kind) in chat.rooms.restrict((key, user), kind, meta, wall_ms) {
         chat.rooms[key].put_meta(&mut chat.context, RoomMeta::Restriction(user, kind, None));
     }
 }

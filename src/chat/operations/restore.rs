@@ -6,8 +6,10 @@ use super::room_begin::open_log;
 use super::room_end::retire_room;
 use super::{Chat, suspensions};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
-use crate::chat::model::limits::GUEST_PREFIX;
-use crate::chat::model::log::{MemberMeta, RoomMeta, RoomSnapshot, Snapshot};
+use crate::chat::model::limits::{GUEST_PREFIX, INVITATION_LASTS};
+use crate::chat::model::log::{
+    MemberMeta, Restriction, RestrictionMeta, RoomMeta, RoomSnapshot, Snapshot,
+};
 use crate::chat::model::name::UserName;
 use crate::chat::model::reply::Durability;
 use crate::chat::rooms::{Marks, Membership};
@@ -77,9 +79,31 @@ fn restore_meta(chat: &mut Chat, key: RoomKey, meta: RoomMeta) {
         RoomMeta::Access { private, owned, .. } => (room.private, room.owned) = (private, owned),
         RoomMeta::Topic(text, _) => room.topic = text,
         RoomMeta::Member(user, Some(member)) => restore_member(chat, key, &user, member),
-        RoomMeta::Restriction(user, kind, meta) => restrict(chat, (key, &user), kind, meta),
+        RoomMeta::Restriction(user, kind, meta) => {
+            restore_restriction(chat, (key, &user), kind, meta);
+        }
         RoomMeta::Member(_, None) => {}
     }
+}
+
+fn restore_restriction(
+    chat: &mut Chat,
+    (key, user): (RoomKey, &UserName),
+    kind: Restriction,
+    meta: Option<RestrictionMeta>,
+) {
+    let mut meta = meta;
+    if let Some(meta) = meta.as_mut().filter(|_| kind == Restriction::Invited) {
+        // One of before invitations ran out is open for as long as one that is given now.
+        let lasts = u64::try_from(INVITATION_LASTS.as_millis()).unwrap_or(u64::MAX);
+        let until = chat.context.now.wall_ms.saturating_add(lasts);
+        if meta.expiry.until.is_none() {
+            meta.expiry.until = Some(until);
+            let kept = RoomMeta::Restriction(user.clone(), kind, Some(meta.clone()));
+            chat.rooms[key].put_meta(&mut chat.context, kept);
+        }
+    }
+    restrict(chat, (key, user), kind, meta);
 }
 
 fn restore_user(chat: &mut Chat, name: &UserName) -> UserKey {

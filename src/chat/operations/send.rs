@@ -12,7 +12,7 @@ use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::Body;
 use crate::chat::model::reply::{Refusal, Reply, Role};
 use crate::chat::pending::{PendingOp, Requester};
-use crate::chat::rooms::PendingAct;
+use crate::chat::rooms::{PendingAct, Room};
 
 /// When a client whose record was refused because the server stops should come back: a restart
 /// takes about as long.
@@ -106,12 +106,9 @@ fn named_room(chat: &Chat, user: UserKey, send: &Send<'_>) -> Option<RoomKey> {
 
 fn check_message(chat: &Chat, room: RoomKey, send: &Send<'_>) -> Result<(), Refusal> {
     check_size(chat, room, send.text.len() + send.data.map_or(0, str::len))?;
-    // Only the range is known here for sure: the store may hold records that the ring does not.
-    let head = chat.rooms[room].head;
     for (field, seq) in [("reply_to", send.reply_to), ("thread", send.thread)] {
-        if seq.is_some_and(|seq| seq == 0 || seq > head) {
-            let refusal = Refusal::new(Code::NoSuchMessage, "there is no message of this seq");
-            return Err(refusal.field(field, format!("a seq from 1 to {head}")));
+        if seq.is_some_and(|seq| !may_be_message(&chat.rooms[room], seq)) {
+            return Err(no_such_reference(field));
         }
     }
     Ok(())
@@ -129,6 +126,27 @@ pub(super) fn check_size(chat: &Chat, key: RoomKey, bytes: usize) -> Result<(), 
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// Bytes that text and data of a message in this room may take.
+pub(super) fn size_max(chat: &Chat, key: RoomKey) -> usize {
+    let policy = chat.lookup().policy(&chat.rooms[key]);
+    policy.message_bytes.unwrap_or(chat.context.limits.message_bytes)
+}
+
+/// Whether there may be a message of this seq: what only the store has is for the log to say.
+pub(super) fn may_be_message(room: &Room, seq: u64) -> bool {
+    let is_there = (room.oldest()..=room.head).contains(&seq);
+    match room.ring.get(seq) {
+        Some(record) => record.body.text().is_some() && !room.moderation.is_deleting(seq),
+        None => is_there && room.is_stored(),
+    }
+}
+
+/// The refusal of a message that refers to what is no message, or is none any more.
+pub(super) fn no_such_reference(field: &'static str) -> Refusal {
+    let refusal = Refusal::new(Code::NoSuchMessage, "there is no message of this seq");
+    refusal.field(field, "the seq of a message")
 }
 
 /// The room in which `user` may say something.
@@ -184,7 +202,8 @@ pub(super) fn append(
     if let Some(act) = act {
         room.moderation.begin(ticket, act);
     }
-    let draft = Draft { from, body, weight, check, meta, is_question };
+    let since = room.since(&from, &body);
+    let draft = Draft { from, body, weight, check, since, meta, is_question };
     chat.context.requests.push_back(LogRequest::Append { log: room.log, ticket, draft });
     Ok(Answer::Later)
 }

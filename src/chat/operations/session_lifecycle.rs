@@ -2,19 +2,26 @@
 
 use super::absence::{arm_absence, open_user, update_presence};
 use super::resume::resume_room;
-use super::{Chat, suspensions};
+use super::{Chat, invitations, suspensions};
 use crate::chat::delivery::Reader;
 use crate::chat::directory::{Secret, Session};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::Resume;
-use crate::chat::model::limits::{GUEST_PREFIX, RESUME_MARKS_MAX};
+use crate::chat::model::limits::{
+    GUEST_PREFIX, READ_MARK_BYTES, RESUME_BYTES_MAX, RESUMED_ROOM_BYTES,
+    WELCOME_INVITATIONS_BYTES_MAX,
+};
 use crate::chat::model::name::UserName;
 use crate::chat::model::output::{Encoding, Output, Request};
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::{ReadMarks, Refusal, Reply, Resumption};
-use crate::chat::rooms::parse_user;
 use crate::net::{CloseReason, ConnId};
+
+/// How many marks of others the welcome tells that answers for so many rooms.
+const fn resume_marks_max(rooms: usize) -> usize {
+    RESUME_BYTES_MAX.saturating_sub(rooms.saturating_mul(RESUMED_ROOM_BYTES)) / READ_MARK_BYTES
+}
 
 /// What a connection says of itself in `hello`.
 #[derive(Debug)]
@@ -35,7 +42,7 @@ pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, he
         Ok((user, resumed)) => {
             let positions = hello.resume.map_or_else(Vec::new, |resume| resume.positions);
             let mut rooms = Vec::with_capacity(positions.len());
-            let mut marks_left = Some(RESUME_MARKS_MAX);
+            let mut marks_left = Some(resume_marks_max(positions.len()));
             for position in positions {
                 let resumption = resume_room(chat, (conn, user), &position, resumed);
                 let (resumption, marks) = match resumption {
@@ -52,6 +59,10 @@ pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, he
                 time: chat.context.now.wall_ms,
                 resumed,
                 rooms,
+                invitations: invitations::within(
+                    invitations::of_user(chat, user),
+                    WELCOME_INVITATIONS_BYTES_MAX,
+                ),
             };
             chat.context.reply(conn, request, Ok(welcome));
             chat.catch_up(conn);
@@ -101,7 +112,7 @@ fn begin_session(
             user
         }
         (None, Some(name)) => {
-            let name = parse_user("name", name)?;
+            let name = chat.lookup().user_name(("name", name), None)?;
             suspensions::check(chat, &name)?;
             let user = open_user(chat, &name, false)?;
             chat.directory[user].is_guest = false;
@@ -157,7 +168,10 @@ fn guest_name(chat: &Chat, secret: u128) -> UserName {
     loop {
         seed = (seed ^ (seed >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let name = format!("{GUEST_PREFIX}{}", Epoch(seed % 36_u64.pow(5)));
-        let is_free = |name: &UserName| chat.directory.user_named(name.as_str()).is_none();
+        let is_free = |name: &UserName| {
+            let name = name.as_str();
+            chat.directory.user_named(name).is_none() && chat.directory.lookalike(name).is_none()
+        };
         if let Some(name) = UserName::parse(&name).ok().filter(is_free) {
             return name;
         }

@@ -16,11 +16,11 @@ pub(super) use changes::{Change, Changes, Mark};
 use super::delivery::{DeliveryMut, PageId, Sender};
 use super::keys::{MembershipKey, PendingKey, RoomKey, UserKey};
 use super::model::command::{Command, Page};
-use super::model::log::{LogId, Ticket};
+use super::model::log::{LogId, RestrictionMeta, Ticket};
 use super::model::name::{RoomName, UserName};
 use super::model::output::Request;
 use super::model::record::SharedRecord;
-use super::model::reply::{InboxRow, Refusal};
+use super::model::reply::{InboxRow, Invitation, Refusal};
 use super::rooms::{Marks, Rooms, WaitingAck};
 use crate::collections::Table;
 use crate::net::ConnId;
@@ -77,8 +77,28 @@ pub(super) struct PartialInbox {
     pub gone: Vec<RoomName>,
     /// Whether it is a part of the whole.
     pub full: bool,
+    /// The user's open invitations.
+    pub invitations: Vec<Invitation>,
 }
 
+/// A change of an invitation that memory has and the store may not.
+#[derive(Debug)]
+pub(super) struct PendingInvitation {
+    /// Who is, or was, invited.
+    pub user: UserName,
+    pub change: InvitationChange,
+}
+
+/// What is done to an invitation, and what it was before.
+#[derive(Debug)]
+pub(super) enum InvitationChange {
+    /// The user is invited, for the first time or again.
+    Given { is_new: bool },
+    /// It was withdrawn.
+    Withdrawn(RestrictionMeta),
+    /// The invited user has declined.
+    Declined(RestrictionMeta),
+}
 /// Marks of one membership that are being written, and who waits for that.
 pub(super) type WrittenMarks = (MembershipKey, Marks, Vec<WaitingAck>);
 
@@ -109,8 +129,8 @@ pub(super) enum PendingOp {
     Leave { by: Requester, room: RoomKey, ends: bool },
     /// How many messages would be lost with the room that its last member wants to leave.
     LeaveAsLast { by: Requester, room: RoomKey, since: Mark },
-    /// An invitation, likewise.
-    Invite { by: Requester, room: RoomKey, invited: UserName },
+    /// A change of an invitation, likewise.
+    Invite { by: Requester, room: RoomKey, invitation: Box<PendingInvitation> },
     /// An `ack` whose marks are not kept yet.
     Ack { by: Requester },
     /// Marks of a room that are written before anybody is told.

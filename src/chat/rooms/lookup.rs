@@ -10,7 +10,7 @@ use crate::chat::context::Context;
 use crate::chat::directory::Directory;
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
-use crate::chat::model::log::{Expiry, Restriction};
+use crate::chat::model::log::{Expiry, Restriction, RestrictionMeta};
 use crate::chat::model::name::{NameError, RoomName, UserName};
 use crate::chat::model::policy::{Access, Policy};
 use crate::chat::model::record::Act;
@@ -83,7 +83,8 @@ impl<'a> Lookup<'a> {
         Ok((room, membership))
     }
 
-    fn is_visible(self, user: UserKey, key: RoomKey) -> bool {
+    /// Whether the user may know of the room.
+    pub(in crate::chat) fn is_visible(self, user: UserKey, key: RoomKey) -> bool {
         let room = &self.rooms[key];
         !(room.private || room.name.is_direct())
             || self.directory[user].membership(key).is_some()
@@ -117,6 +118,18 @@ impl<'a> Lookup<'a> {
         let name = &self.directory[user].name;
         let mut kinds = [Restriction::Invited, Restriction::MayReturn].into_iter();
         kinds.any(|kind| self.restriction(key, name, kind).is_some())
+    }
+
+    /// The rooms into which a user of this name is invited, and how.
+    pub(in crate::chat) fn invitations(
+        self,
+        user: &UserName,
+    ) -> impl Iterator<Item = (RoomKey, &'a RestrictionMeta)> {
+        let wall_ms = self.context.now.wall_ms;
+        self.rooms.invited.rooms_of(user).iter().filter_map(move |&key| {
+            let state = &self.rooms[key].moderation;
+            state.find(user, Restriction::Invited, wall_ms).map(|meta| (key, meta))
+        })
     }
 
     /// Whether the user is banned, or about to be.
@@ -200,6 +213,28 @@ impl<'a> Lookup<'a> {
         acts.any(|act| matches!(act, Act::Kick | Act::Ban { .. }))
     }
 
+    /// The name of a user that stands in `field`: that of somebody who is known, or restricted in
+    /// this room, or else one by the rules for new names.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::BadField`] with the right spelling.
+    pub(in crate::chat) fn user_name(
+        self,
+        (field, name): (&'static str, &str),
+        room: Option<RoomKey>,
+    ) -> Result<UserName, Refusal> {
+        if let Some(user) = self.directory.user_named(name) {
+            return Ok(self.directory[user].name.clone());
+        }
+        let is_restricted =
+            |name: &UserName| room.is_some_and(|room| self.rooms[room].moderation.is_about(name));
+        UserName::parse(name).or_else(|error| {
+            let stored = UserName::stored(name).filter(is_restricted);
+            stored.ok_or_else(|| bad_name(field, error))
+        })
+    }
+
     /// The membership of the user of this name, unless it is about to end.
     pub(in crate::chat) fn member_named(
         self,
@@ -249,15 +284,6 @@ pub(in crate::chat) fn no_such_room() -> Refusal {
 /// [`Code::BadField`] with the right spelling.
 pub(in crate::chat) fn parse_room(name: &str) -> Result<RoomName, Refusal> {
     RoomName::parse(name).map_err(|error| bad_name("room", error))
-}
-
-/// Reads a user's name that stands in `field`.
-///
-/// # Errors
-///
-/// [`Code::BadField`] with the right spelling.
-pub(in crate::chat) fn parse_user(field: &'static str, name: &str) -> Result<UserName, Refusal> {
-    UserName::parse(name).map_err(|error| bad_name(field, error))
 }
 
 fn bad_name(field: &'static str, error: NameError) -> Refusal {

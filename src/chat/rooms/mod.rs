@@ -10,6 +10,7 @@
 
 mod departed;
 mod edits;
+mod invited;
 mod lookup;
 mod marks;
 mod membership;
@@ -23,7 +24,7 @@ use std::mem;
 use std::ops::{Index, IndexMut};
 
 pub(super) use edits::{apply_changes, apply_pruning};
-pub(super) use lookup::{Lookup, no_such_room, not_member, parse_room, parse_user};
+pub(super) use lookup::{Lookup, no_such_room, not_member, parse_room};
 pub(super) use marks::{Marks, WaitingAck};
 pub(super) use membership::Membership;
 pub(super) use restrictions::{PendingAct, refusal_until};
@@ -31,12 +32,14 @@ pub(super) use ring::RingBudget;
 pub(super) use room::Room;
 
 use self::departed::Departed;
+use self::invited::Invited;
 use self::marks::UnkeptMarks;
 use self::removals::Removals;
+use super::context::Context;
 use super::directory::Directory;
 use super::keys::{MembershipKey, RoomKey, UserKey};
-use super::model::log::LogId;
-use super::model::name::{NAME_LEN_MAX, RoomName};
+use super::model::log::{LogId, Restriction, RestrictionMeta, RoomMeta};
+use super::model::name::{NAME_LEN_MAX, RoomName, Skeletons, UserName};
 use super::model::policy::Policy;
 use super::model::record::{Body, Epoch, SharedRecord};
 use super::model::reply::Presence;
@@ -63,10 +66,13 @@ const EPOCHS_OF_A_START: u64 = 1 << 32;
 pub(super) struct Rooms {
     pub table: Table<RoomKey, Room>,
     by_name: KeyIndex<RoomKey>,
+    /// By what their names look like; without direct conversations.
+    skeletons: Skeletons<RoomKey>,
     pub memberships: Table<MembershipKey, Membership>,
     pub rings: RingBudget,
     /// How far users have read, as long as that is not kept.
     pub unkept: UnkeptMarks,
+    invited: Invited,
     /// Rooms without a member, longest empty first; may hold rooms that have members or are gone.
     empty: VecDeque<RoomKey>,
     /// The place of the room that is tried next for whether it can be dropped.
@@ -120,9 +126,11 @@ impl Rooms {
         Self {
             table: Table::new(),
             by_name: KeyIndex::new(),
+            skeletons: Skeletons::default(),
             memberships: Table::new(),
             rings: RingBudget::new(ring_bytes_max),
             unkept: UnkeptMarks::default(),
+            invited: Invited::default(),
             empty: VecDeque::new(),
             silent_from: 0,
             removals: Removals::new(rev),
@@ -131,6 +139,24 @@ impl Rooms {
             epoch: Epoch::at(wall_ms),
             epoch_before: Epoch::at(wall_ms),
             spelling: String::new(),
+        }
+    }
+
+    /// The wall clock was set: terms that were set before end when they were to end, by the time
+    /// that has passed.
+    pub(super) fn shift_terms(&mut self, context: &mut Context, step_ms: i64) {
+        let keys: Vec<_> = self.table.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let Some(room) = self.table.get_mut(key) else { continue };
+            if room.moderation.is_empty() {
+                continue;
+            }
+            let mut moderation = mem::take(&mut room.moderation);
+            for (user, kind, meta) in moderation.shift_terms(step_ms) {
+                let meta = RoomMeta::Restriction(user.clone(), *kind, Some(meta.clone()));
+                room.put_meta(context, meta);
+            }
+            room.moderation = moderation;
         }
     }
 
@@ -156,6 +182,12 @@ impl Rooms {
     /// The room of this name.
     pub(super) fn named(&self, name: &str) -> Option<RoomKey> {
         self.by_name.find(name, &self.table, |room| room.name.as_str() == name)
+    }
+
+    /// Another room whose name looks like this one.
+    pub(super) fn lookalike(&self, name: &RoomName) -> Option<RoomKey> {
+        let rows = (&self.by_name, &self.table);
+        self.skeletons.find(name.as_str(), rows, |room| room.name.as_str(), |_| true)
     }
 
     /// The room of this log, if it is still there.
@@ -187,6 +219,9 @@ impl Rooms {
         room.log = LogId::new(key.index(), self.logs);
         room.moderation.choose_policy(chosen);
         self.by_name.insert(room.name.as_str(), key);
+        if !room.name.is_direct() {
+            self.skeletons.insert(room.name.as_str(), key);
+        }
         key
     }
 
@@ -195,8 +230,14 @@ impl Rooms {
         let room = self.table.remove(key)?;
         debug_assert!(room.members.is_empty(), "only empty rooms are dropped");
         self.rings.forget(&room.ring);
+        for user in room.moderation.invited() {
+            self.invited.remove(user, key);
+        }
         self.departed.remove_room(key);
         self.by_name.remove(room.name.as_str(), key);
+        if !room.name.is_direct() {
+            self.skeletons.remove(room.name.as_str(), key);
+        }
         Some(room)
     }
 
@@ -290,6 +331,27 @@ impl Rooms {
         Some(removed)
     }
 
+    /// Sets what holds of the user in the room, `None` if it does not any more. Returns what has
+    /// run out and is forgotten.
+    pub(super) fn restrict(
+        &mut self,
+        (key, user): (RoomKey, &UserName),
+        kind: Restriction,
+        meta: Option<RestrictionMeta>,
+        wall_ms: u64,
+    ) -> Vec<(UserName, Restriction)> {
+        match (kind, &meta) {
+            (Restriction::Invited, Some(_)) => self.invited.add(user, key),
+            (Restriction::Invited, None) => self.invited.remove(user, key),
+            _ => {}
+        }
+        let over = self.table[key].moderation.set(user, kind, meta, wall_ms);
+        for (user, _) in over.iter().filter(|(_, kind)| *kind == Restriction::Invited) {
+            self.invited.remove(user, key);
+        }
+        over
+    }
+
     /// The members of a room.
     pub(super) fn members(&self, key: RoomKey) -> impl Iterator<Item = &Membership> {
         self.table[key].members.iter().map(|&member| &self.memberships[member])
@@ -365,10 +427,20 @@ impl Rooms {
             members += room.members.len();
         }
         debug_assert_eq!(self.memberships.len(), members, "every membership has a room");
+        self.debug_check_invitations();
         for (key, user) in directory.users() {
             for &(room, member) in &user.memberships {
                 let row = &self.memberships[member];
                 debug_assert_eq!((row.user, row.room), (key, room), "a membership is the user's");
+            }
+        }
+    }
+
+    fn debug_check_invitations(&self) {
+        for (key, room) in self.table.iter() {
+            for user in room.moderation.invited() {
+                let rooms = self.invited.rooms_of(user);
+                debug_assert!(rooms.contains(&key), "an invitation is found by its user");
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::chat::model::log::{Expiry, Restriction, RestrictionMeta, Ticket};
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::Act;
 use crate::chat::model::reply::{Refusal, Role};
+use crate::time::wall_watch::shifted;
 
 /// A room's restrictions, pending acts and chosen policy; `None` inside while it has none of them.
 #[derive(Debug, Default)]
@@ -88,6 +89,18 @@ impl ModerationState {
         all.filter(move |(.., meta)| !meta.expiry.is_over(wall_ms))
     }
 
+    /// Who has an invitation, also one that has run out.
+    pub(super) fn invited(&self) -> impl Iterator<Item = &UserName> {
+        let all = self.0.iter().flat_map(|inner| &inner.restrictions);
+        all.filter(|(_, kind, _)| *kind == Restriction::Invited).map(|(user, ..)| user)
+    }
+
+    /// Whether anything is kept of this user.
+    pub(super) fn is_about(&self, user: &UserName) -> bool {
+        let mut all = self.0.iter().flat_map(|inner| &inner.restrictions);
+        all.any(|(name, ..)| name == user)
+    }
+
     /// How many of this kind hold.
     pub(in crate::chat) fn count(&self, what: Restriction, wall_ms: u64) -> usize {
         self.holding(wall_ms).filter(|(_, kind, _)| *kind == what).count()
@@ -142,6 +155,20 @@ impl ModerationState {
             |pending| matches!(pending, PendingAct::Act(_, act) if restriction_of(*act).is_some()),
         );
         held + begun.count() >= RESTRICTIONS_MAX
+    }
+
+    /// Moves the ends of all terms by as much as the wall clock was set: the restrictions that have
+    /// changed.
+    pub(super) fn shift_terms(
+        &mut self,
+        step_ms: i64,
+    ) -> impl Iterator<Item = &(UserName, Restriction, RestrictionMeta)> {
+        let all = self.0.iter_mut().flat_map(|inner| &mut inner.restrictions);
+        all.filter_map(move |restriction| {
+            let until = restriction.2.expiry.until.as_mut()?;
+            *until = shifted(*until, step_ms);
+            Some(&*restriction)
+        })
     }
 
     /// From now on the act counts as done.

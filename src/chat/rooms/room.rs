@@ -5,10 +5,11 @@ use super::ring::Ring;
 use crate::chat::context::Context;
 use crate::chat::keys::MembershipKey;
 use crate::chat::model::code::Code;
+use crate::chat::model::edits;
 use crate::chat::model::log::{LogId, LogRequest, RoomMeta};
-use crate::chat::model::name::RoomName;
+use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::policy::{Policy, PresenceMode};
-use crate::chat::model::record::Epoch;
+use crate::chat::model::record::{Body, Epoch};
 use crate::chat::model::reply::{Durability, Refusal, Reply};
 use crate::time::wheel::TimerId;
 
@@ -74,6 +75,29 @@ impl Room {
     /// Whether its records outlive the ring.
     pub(in crate::chat) fn is_stored(&self) -> bool {
         self.durability != Durability::Memory
+    }
+
+    /// Seq and time of the record since which it is so already what a record of `from` with this
+    /// body would say, where the ring is all there is. A stored room's log looks for itself.
+    pub(in crate::chat) fn since(&self, from: &UserName, body: &Body) -> Option<Box<(u64, u64)>> {
+        // Nearly every record: nothing of the ring is looked at on the way of a message.
+        if self.is_stored() || matches!(body, Body::Message { .. } | Body::Moderation { .. }) {
+            return None;
+        }
+        let mut records = self.ring.from(0).rev();
+        let said = records.find_map(|earlier| {
+            let repeats = edits::repeats(earlier, from, body)?;
+            Some(repeats.then_some((earlier.seq, earlier.at)))
+        });
+        let is_topic = |text: &str| *self.topic == *text;
+        let since = match (said, body) {
+            // The record that has set it is gone, or the room was made with it.
+            (None, Body::Topic { text }) if is_topic(text) => {
+                Some((self.head, self.ring.get(self.head).map_or(0, |last| last.at)))
+            }
+            (said, _) => said.flatten(),
+        };
+        since.map(Box::new)
     }
 
     /// Has the store keep something that is true of the room. Nothing of a memory room is kept.

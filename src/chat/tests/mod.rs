@@ -3,8 +3,11 @@
 mod bounds;
 mod cursors;
 mod edits;
+mod effects;
+mod invitations;
 mod marks;
 mod moderation;
+mod names;
 mod owners;
 mod paging;
 mod people;
@@ -223,7 +226,7 @@ fn event_line(event: &Event) -> String {
         Event::Live { seq, .. } => format!("live {seq}"),
         Event::Gap { from, to, why, .. } => format!("gap {from}..={to} {}", why.name()),
         Event::Joined { room, seq, .. } => format!("subscribed {room} at {seq}"),
-        Event::Invited { room, from } => format!("invited to {room} by {from}"),
+        Event::Invited { room, from, .. } => format!("invited to {room} by {from}"),
         Event::Left { reason, .. } => format!("left {}", reason.name()),
         Event::Presence { v, count, change, .. } => format!("presence {v} {count} {change:?}"),
         Event::Typing { users, .. } => format!("typing {users:?}"),

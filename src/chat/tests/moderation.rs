@@ -21,7 +21,7 @@ pub(super) fn act<'a>(user: &'a str, command: ModerationCommand, reason: &'a str
 }
 
 fn invite(user: &str) -> Command<'_> {
-    Command::Invite { room: "den".into(), user: user.into() }
+    Command::Invite { room: "den".into(), user: user.into(), reason: "".into() }
 }
 
 fn say(text: &str) -> Command<'_> {
@@ -74,9 +74,10 @@ fn what_each_role_may_do_to_each_other() {
         ModerationCommand::Unban,
     ];
     let names = ["own", "mod", "mem", "rea", "out"];
-    // By actor and target, in the order of the measures: `.` is done, `x` is 3004, `n` is 3010.
+    // By actor and target, in the order of the measures: `.` is done, `=` is so already, `x` is
+    // 3004, `n` is 3010.
     let table = [
-        ["xxxxx", "....n", "....n", "....n", "nn..n"],
+        ["xxxxx", "....n", "=...n", "....n", "nn..n"],
         ["xxxxn", "xxxxx", "x...n", "x...n", "xn..n"],
         ["xxxxx", "xxxxx", "xxxxx", "xxxxx", "xxxxx"],
         ["xxxxx", "xxxxx", "xxxxx", "xxxxx", "xxxxx"],
@@ -89,6 +90,7 @@ fn what_each_role_may_do_to_each_other() {
                 let what = format!("{} {command:?} {target}: {told}", names[actor]);
                 match expect {
                     '.' => assert!(told.starts_with("sent"), "{what}"),
+                    '=' => assert!(told.starts_with("dup"), "{what}"),
                     'x' => assert_eq!(told, "no 3004", "{what}"),
                     _ => assert_eq!(told, "no 3010", "{what}"),
                 }
@@ -331,7 +333,7 @@ fn each_act_is_kept_with_its_facts() {
     let owner = RoomMeta::Member(name("own"), Some(member(Role::Owner)));
     let joined = RoomMeta::Member(name("mem"), Some(member(Role::Member)));
     let access = RoomMeta::Access { private: true, owned: true, policy: None };
-    let invited = standing(Restriction::Invited, forever());
+    let invited = standing(Restriction::Invited, term(Some(2_592_001_000), ""));
     let used = standing(Restriction::Invited, None);
     let topic_at_first = RoomMeta::Topic("tea".into(), Some(name("own")));
     let begun = [owner, access, topic_at_first, invited, joined, used];

@@ -182,7 +182,7 @@ fn a_room_that_could_not_be_ended_is_as_it_was() {
 fn who_comes_while_a_room_is_closed_keeps_it() {
     let (mut harness, shelf) = shelved_den();
     harness.run(0, say("x"));
-    harness.run(0, Command::Invite { room: "den".into(), user: "bob".into() });
+    harness.run(0, Command::Invite { room: "den".into(), user: "bob".into(), reason: "".into() });
     shelf.0.borrow_mut().slow = true;
     harness.run(0, close_den());
     harness.join(1, "den");

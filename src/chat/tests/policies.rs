@@ -45,7 +45,7 @@ fn a_policy_says_who_may_make_a_room_and_who_may_enter() {
     ] {
         assert!(heard(&harness.run(0, create(room, policy)), 0)[0].starts_with("joined"));
         assert_eq!(heard(&harness.join(1, room), 1), [refused], "{room}");
-        let invite = Command::Invite { room: room.into(), user: "bob".into() };
+        let invite = Command::Invite { room: room.into(), user: "bob".into(), reason: "".into() };
         assert_eq!(heard(&harness.run(0, invite), 1), [format!("invited to {room} by ann")]);
         assert!(heard(&harness.join(1, room), 1)[0].starts_with("joined"), "{room}");
     }

@@ -46,7 +46,10 @@ fn who_is_a_reader_stays_one_whatever_it_does() {
                     harness.hello(3, "rea");
                 }
             }
-            harness.run(0, Command::Invite { room: "den".into(), user: "rea".into() });
+            harness.run(
+                0,
+                Command::Invite { room: "den".into(), user: "rea".into(), reason: "".into() },
+            );
             let said = harness.run(3, join());
             assert_eq!(role_of(&said), Some(Role::Reader), "{private} {way}: {said:?}");
             assert_eq!(told(&mut harness, 3, say()), "no 3007", "{private} {way}");
@@ -54,7 +57,10 @@ fn who_is_a_reader_stays_one_whatever_it_does() {
             let voice = act("rea", ModerationCommand::Role(Role::Member), "");
             assert!(told(&mut harness, 0, voice).starts_with("sent"), "{way}");
             harness.run(3, leave());
-            harness.run(0, Command::Invite { room: "den".into(), user: "rea".into() });
+            harness.run(
+                0,
+                Command::Invite { room: "den".into(), user: "rea".into(), reason: "".into() },
+            );
             assert_eq!(role_of(&harness.run(3, join())), Some(Role::Member), "{private} {way}");
         }
     }
@@ -109,7 +115,7 @@ fn restrictions_under_way_count_against_their_bound() {
         assert_eq!((refusal.code, refusal.limit), (Code::TooLarge, Some(4_096)));
     }
     // Who is banned already takes no further place, and neither does an end.
-    harness.run(0, ban("x1"));
+    harness.run(0, act("x1", ModerationCommand::Ban(None), "again"));
     harness.run(0, act("x2", ModerationCommand::Unban, ""));
     watched.0.borrow_mut().slow = false;
     let lines = heard(&harness.settle(), 0);

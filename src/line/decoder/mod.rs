@@ -2,10 +2,12 @@
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
+mod text;
+
 use memchr::memchr;
 
 use super::item::{Framing, Item};
-use super::telnet::{IAC, Telnet};
+use super::telnet::{Telnet, TelnetAnswer};
 
 /// Splits the bytes of one connection into items. A few bytes in size; it owns memory only while an
 /// item is incomplete.
@@ -16,7 +18,14 @@ pub struct Decoder {
     framing: Option<Framing>,
     phase: Phase,
     telnet: Telnet,
+    /// The last byte of the text was a `\r`, to whose line end a `\n` or a NUL belongs.
+    is_after_cr: bool,
+    /// Bytes of [`BYTE_ORDER_MARK`] that have come before the first byte.
+    mark_len: u8,
 }
+
+/// Some programs put it before a text in UTF-8.
+const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 #[derive(Debug, Default)]
 struct Partial {
@@ -58,6 +67,35 @@ impl Decoder {
         !whole || self.partial.as_ref().is_some_and(|partial| !partial.taken)
     }
 
+    /// The framing, as [`Decoder::framing`], by the first byte of `input` if nothing has come
+    /// before. A mark of the byte order before it is taken off.
+    pub fn recognise(&mut self, input: &mut &[u8]) -> Option<Framing> {
+        while self.framing.is_none() {
+            let (&byte, rest) = input.split_first()?;
+            let mark_len = usize::from(self.mark_len);
+            if BYTE_ORDER_MARK.get(mark_len) == Some(&byte) {
+                self.mark_len += 1;
+                *input = rest;
+                continue;
+            }
+            let framing = match Framing::of(byte) {
+                Framing::Lengths if mark_len > 0 => Framing::Text,
+                framing if mark_len == 0 || mark_len == BYTE_ORDER_MARK.len() => framing,
+                // It was none, but the beginning of a text.
+                _ => Framing::Text,
+            };
+            if (1..BYTE_ORDER_MARK.len()).contains(&mark_len) {
+                let begun = BYTE_ORDER_MARK.get(..mark_len).unwrap_or_default();
+                self.partial.get_or_insert_default().bytes.extend_from_slice(begun);
+            }
+            if framing == Framing::Lengths {
+                self.phase = Phase::Header { have: 0, value: 0 };
+            }
+            self.framing = Some(framing);
+        }
+        self.framing
+    }
+
     /// Takes the next item off the front of `input`. `None` once all of `input` is consumed: call
     /// it until then, with the same limit of `len_max` bytes an item.
     ///
@@ -70,13 +108,7 @@ impl Decoder {
         if self.partial.as_ref().is_some_and(|partial| partial.taken) {
             self.partial = None;
         }
-        let framing = self.framing.or_else(|| {
-            self.framing = input.first().map(|&first| Framing::of(first));
-            if self.framing == Some(Framing::Lengths) {
-                self.phase = Phase::Header { have: 0, value: 0 };
-            }
-            self.framing
-        })?;
+        let framing = self.recognise(input)?;
         let found = match framing {
             Framing::Lines => self.decode_line(input, len_max),
             Framing::Lengths => self.decode_length(input, len_max),
@@ -86,6 +118,7 @@ impl Decoder {
             Found::Lent(item) => Item::Message(item),
             Found::Kept { len } => Item::Message(self.lend(len)),
             Found::Empty => Item::Empty,
+            Found::Answer(answer) => Item::Answer(answer),
             Found::TooLong => Item::TooLong { limit: len_max },
             Found::Malformed => Item::Malformed,
         })
@@ -108,41 +141,6 @@ impl Decoder {
             }
         }
         None
-    }
-
-    /// A person's lines: as others', but where there is a telnet command, byte by byte.
-    fn decode_text<'i>(&mut self, input: &mut &'i [u8], len_max: usize) -> Option<Found<'i>> {
-        while !input.is_empty() {
-            let (piece, ended) = if self.telnet == Telnet::Text {
-                let clean = memchr(IAC, input).unwrap_or(input.len());
-                let (mut piece, rest) = input.split_at_checked(clean).unwrap_or((input, &[]));
-                let (line, ended) = split_line(&mut piece);
-                *input = input.get(input.len() - piece.len() - rest.len()..).unwrap_or(&[]);
-                (line, ended)
-            } else {
-                (&[][..], false)
-            };
-            // A command may stand inside a line, so the text before it is a piece of the line.
-            if let Some(found) = self.push_line(piece, ended, len_max) {
-                return Some(found);
-            }
-            if !ended {
-                self.skip_telnet(input);
-            }
-        }
-        None
-    }
-
-    /// Takes a telnet command, or as much of one as there is, off the front of `input`.
-    fn skip_telnet(&mut self, input: &mut &[u8]) {
-        while let Some((&byte, rest)) = input.split_first() {
-            let (next, is_text) = self.telnet.advance(byte);
-            if is_text {
-                return;
-            }
-            self.telnet = next;
-            *input = rest;
-        }
     }
 
     /// Adds a piece of a line, which ends with it if `ended`.
@@ -267,6 +265,7 @@ enum Found<'i> {
         len: usize,
     },
     Empty,
+    Answer(TelnetAnswer),
     TooLong,
     Malformed,
 }

@@ -12,6 +12,7 @@ enum Out {
     Message(Vec<u8>),
     TooLong,
     Malformed,
+    Answer(Vec<u8>),
     /// What [`Decoder::finish`] gave.
     Last(Vec<u8>),
 }
@@ -21,6 +22,7 @@ fn owned(item: Item<'_>) -> Option<Out> {
     match item {
         Item::Message(bytes) => Some(Out::Message(bytes.to_vec())),
         Item::Empty => None,
+        Item::Answer(answer) => Some(Out::Answer(answer.as_bytes().to_vec())),
         Item::TooLong { limit } => {
             assert_eq!(limit, LEN_MAX);
             Some(Out::TooLong)
@@ -55,6 +57,10 @@ fn check(input: &[u8], expect: &[Result<&str, &str>]) {
             Ok(text) => Out::Message(text.into()),
             Err("too long") => Out::TooLong,
             Err("malformed") => Out::Malformed,
+            Err("will") => Out::Answer(vec![0xff, 0xfb, 6]),
+            Err("wont") => Out::Answer(vec![0xff, 0xfc, 3]),
+            Err("dont") => Out::Answer(vec![0xff, 0xfe, 31]),
+            Err("here") => Out::Answer(b"-- still here --\n".to_vec()),
             Err(last) => Out::Last(last.strip_prefix("last ").unwrap().into()),
         })
         .collect();
@@ -86,7 +92,7 @@ fn a_line_of_the_limit_is_taken_and_one_above_it_said_once() {
 #[test]
 fn a_last_line_without_its_end_is_kept_for_the_end_of_the_connection() {
     check(b"{1}\n{2}", &[Ok("{1}"), Err("last {2}")]);
-    check(b"hi\r", &[Err("last hi")]);
+    check(b"hi\r", &[Ok("hi")]);
     check(b"{1}\n\r", &[Ok("{1}")]);
     check(b"{\r\r", &[Err("last {\r")]);
 }
@@ -114,10 +120,47 @@ fn a_length_of_more_than_three_bytes_ends_it() {
 #[test]
 fn a_person_is_read_by_lines_without_telnet_commands() {
     check(b"hi\r\n\r\n{}\n", &[Ok("hi"), Ok("{}")]);
-    check(b"\xff\xfd\x03hi\xff\xf4\n\xff\xfayo\n\xff\xf0yo\n", &[Ok("hi"), Ok("yo")]);
-    check(b"\xff\xfd\nhi\xff\xff\n", &[Ok("hi")]);
-    check(b"h\xff\xf6\r\xff\xf6\nyo", &[Ok("h"), Err("last yo")]);
-    check(b"12345678\xff\xf69\nyo\n", &[Err("too long"), Ok("yo")]);
+    check(b"\xff\xfe\x03hi\xff\xf1\n\xff\xfayo\n\xff\xf0yo\n", &[Ok("hi"), Ok("yo")]);
+    check(b"\xff\xfc\nhi\xff\xff\n", &[Ok("hi")]);
+    check(b"h\xff\xf2\r\xff\xf2\nyo", &[Ok("h"), Err("last yo")]);
+    check(b"12345678\xff\xf29\nyo\n", &[Err("too long"), Ok("yo")]);
+}
+
+#[test]
+fn a_persons_line_ends_as_any_terminal_ends_it() {
+    check(
+        b"one\r\0two\r\nthree\rfour\nfive",
+        &[Ok("one"), Ok("two"), Ok("three"), Ok("four"), Err("last five")],
+    );
+    check(b"a\r\r\0\r\n\n\rb\r", &[Ok("a"), Ok("b")]);
+    // A NUL elsewhere is none of a line's end.
+    check(b"a\0b\n\0\n", &[Ok("a\0b"), Ok("\0")]);
+}
+
+#[test]
+fn what_telnet_asks_is_answered_in_its_place() {
+    check(b"\xff\xfd\x03\xff\xfb\x1fhi\n", &[Err("wont"), Err("dont"), Ok("hi")]);
+    check(b"h\xff\xfd\x06i\n\xff\xf6", &[Err("will"), Ok("hi"), Err("here")]);
+}
+
+#[test]
+fn keys_that_take_back_do_so() {
+    check(b"hallo\x08\x08\x08\x08ello\n", &[Ok("hello")]);
+    check(b"/jion\x7f\x7f\x7foin\r\0", &[Ok("/join")]);
+    check(b"ab\xff\xf7\n", &[Ok("a")]);
+    check("a\u{e9}\u{1f600}\x7f\x7fb\n".as_bytes(), &[Ok("ab")]);
+    check(b"a\x7f\x7f\x7f\nb\n\x7fc\n", &[Ok("b"), Ok("c")]);
+    check(b"oops\xff\xf8hi\n", &[Ok("hi")]);
+    check(b"oops\xff\xf4\xff\xfd\x06hi\n", &[Err("will"), Ok("hi")]);
+    check(b"123456789\xff\xf8hi\n", &[Err("too long"), Ok("hi")]);
+    check(b"{\x7f}\n", &[Ok("{\x7f}")]);
+}
+
+#[test]
+fn the_mark_of_a_byte_order_before_everything_is_skipped() {
+    check(b"\xef\xbb\xbf{}\n{}\n", &[Ok("{}"), Ok("{}")]);
+    check(b"\xef\xbb\xbfhi\n", &[Ok("hi")]);
+    check(b"\xef\xbb\xbf\0hi\n", &[Ok("\0hi")]);
 }
 
 #[test]

@@ -291,6 +291,61 @@ fn a_portion_ends_when_much_has_been_copied() {
 }
 
 #[test]
+fn no_turn_flushes_more_than_its_bound_and_the_rest_follows_in_order() {
+    let mut harness = Harness::new(silence, |config| {
+        (config.flushes_per_turn_max, config.bulk_flushes_per_turn_max) = (10, 2);
+    });
+    let mut peers: Vec<_> = (0..100).map(|_| harness.connect()).collect();
+    let to: Vec<_> = peers.iter().map(|peer| peer.1).collect();
+    let mut before = harness.calls().2;
+    harness.ask([Effect::Broadcast { to: to.clone(), frame: frame(b"all") }]);
+    harness.ask(to.iter().map(|&conn| send(conn, b"you")));
+    harness.ask([send(to[0], b"!")]);
+    while harness.reactor.connections.shared.lists.has_work() {
+        let writes = harness.calls().2;
+        assert!(writes - before <= 3 * 12, "{} writes in some turns", writes - before);
+        before = writes;
+        harness.turn();
+    }
+    for (at, (client, _)) in peers.iter_mut().enumerate() {
+        client.expect(if at == 0 { b"allyou!" } else { b"allyou" });
+    }
+}
+
+#[test]
+fn of_much_that_waits_for_its_turn_the_handler_is_told_before_and_after() {
+    const FRAME: usize = 3 * 1024;
+    let mut harness = Harness::new(silence, |config| {
+        (config.flushes_per_turn_max, config.bulk_flushes_per_turn_max) = (20, 5);
+        config.outbound_bytes_max = 64 * 1024;
+    });
+    let mut peers: Vec<_> = (0..100).map(|_| harness.connect()).collect();
+    let to: Vec<_> = peers.iter().map(|peer| peer.1).collect();
+    for round in 0..4 {
+        let writes = harness.calls().2;
+        let frame = frame(&[b'a' + round; FRAME]);
+        harness.ask([Effect::Broadcast { to: to.clone(), frame }]);
+        assert!(harness.calls().2 - writes <= 20);
+    }
+    harness.turn();
+    // Four kibibytes may wait without being told.
+    let last = to[99];
+    assert!(harness.count(&Seen::Blocked(last, 4 * FRAME)) > 0, "{:?}", harness.handler.seen);
+    let mut client = peers.pop().unwrap().0;
+    let all: Vec<u8> = (b'a'..=b'd').flat_map(|letter| [letter; FRAME]).collect();
+    assert!(client.take(&mut harness, all.len()) == all);
+    harness.until_seen(&Seen::Drained(last));
+    assert_eq!(harness.count(&Seen::Closed(last, CloseReason::Overloaded)), 0);
+    while harness.reactor.connections.shared.lists.has_work() {
+        harness.turn();
+    }
+    for (client, _) in &mut peers {
+        assert!(client.take(&mut harness, all.len()) == all);
+    }
+    assert_eq!(harness.reactor.connections.shared.pool.in_use(), 0);
+}
+
+#[test]
 fn the_longer_the_bulk_list_the_less_is_read_from_a_loud_one() {
     let mut harness = Harness::new(silence, |config| config.bulk_flushes_per_turn_max = 10);
     let peers: Vec<_> = (0..100).map(|_| harness.connect()).collect();
@@ -310,6 +365,23 @@ fn the_longer_the_bulk_list_the_less_is_read_from_a_loud_one() {
         assert_eq!(now - before, expect);
         before = now;
     }
+}
+
+/// A read stops at an urgent byte, and no edge tells of what follows it in the same segment.
+#[test]
+fn urgent_bytes_stay_in_their_place_and_nothing_waits_behind_them() {
+    let mut harness = Harness::new(echo, |_| {});
+    let (mut client, conn) = harness.connect();
+    client.say(b"one ");
+    client.urge(b"!");
+    client.say(b" two");
+    client.urge(b"?");
+    client.say(b" three");
+    harness.until_received(conn, 16);
+    client.expect(b"one ! two? three");
+    client.say(b"four");
+    harness.until_received(conn, 20);
+    client.expect(b"four");
 }
 
 #[test]

@@ -277,6 +277,12 @@ impl Client {
         self.stream.write_all(bytes).unwrap();
     }
 
+    /// Sends bytes, the last of them urgent.
+    pub(super) fn urge(&mut self, bytes: &[u8]) {
+        let sent = SockRef::from(&self.stream).send_out_of_band(bytes);
+        assert_eq!(sent.unwrap(), bytes.len());
+    }
+
     /// Says as much as the kernel takes, and returns the rest.
     pub(super) fn offer<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
         self.stream.set_nonblocking(true).unwrap();

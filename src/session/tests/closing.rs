@@ -100,8 +100,8 @@ fn a_server_that_stops_tells_each_client_when_to_come_back() {
         assert_eq!(frames.last().unwrap(), "close 4201");
         assert_eq!(harness.closed(conn), Some((CloseReason::Shutdown, Ending::Linger)));
     }
-    assert_eq!(moments, [250, 500, 750], "evenly spread");
-    assert_eq!(harness.closed(stranger), Some((CloseReason::Shutdown, Ending::Linger)));
+    assert_eq!(moments, [333, 666, 1_000], "evenly spread, among those who are told");
+    assert_eq!(harness.closed(stranger), Some((CloseReason::Shutdown, Ending::Flush)));
 }
 
 #[test]
@@ -136,6 +136,31 @@ fn fin_waits_for_the_answers_of_the_logs() {
     harness.end_turn();
     assert!(harness.take(conn).starts_with(br#"{"id":2,"code":0"#));
     assert_eq!(harness.closed(conn), Some((CloseReason::Bye, Ending::Flush)));
+}
+
+#[test]
+fn quit_waits_for_the_answers_of_the_logs_and_is_the_last_word() {
+    let mut harness = Harness::new();
+    let conn = harness.open(ListenerKind::Tcp);
+    harness.receive(conn, b"/join lobby\n");
+    harness.end_turn();
+    harness.are_logs_slow = true;
+    harness.receive(conn, b"good night\n/history 1\n/quit\n/nonsense\n");
+    for _ in 0..3 {
+        harness.end_turn();
+        assert_eq!(harness.closed(conn), None, "the log has not answered");
+    }
+    harness.are_logs_slow = false;
+    for _ in 0..3 {
+        harness.take_replies();
+        harness.end_turn();
+        harness.drain(conn);
+    }
+    harness.end_turn();
+    let sent = String::from_utf8(harness.take(conn)).unwrap();
+    assert!(sent.contains(": good night\n"), "{sent}");
+    assert!(sent.ends_with("goodbye --\n"), "{sent}");
+    assert_eq!(harness.closed(conn), Some((CloseReason::Bye, Ending::Linger)));
 }
 
 #[test]

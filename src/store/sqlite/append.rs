@@ -2,14 +2,15 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::edits;
+use super::edits::{self, Stored};
+use super::effects;
 use super::integers::{signed, unsigned};
 use super::record_row;
 use super::room_meta;
 use super::room_row::RoomCounters;
 use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::log::{Appended, Draft, LogFault};
-use crate::chat::model::record::{Body, Record, SharedRecord};
+use crate::chat::model::record::{Body, Record, SharedRecord, stamp};
 
 /// Appends a record and moves the counters, or says why not; then nothing has changed.
 pub(super) fn append(
@@ -19,9 +20,8 @@ pub(super) fn append(
     wall_ms: u64,
     draft: Draft,
 ) -> rusqlite::Result<Appended> {
-    let Draft { from, body, weight, check, meta, is_question } = draft;
-    // The wall clock may go back; the times in a room never do.
-    let (seq, at) = (counters.head + 1, counters.at.max(wall_ms));
+    let Draft { from, body, weight, check, meta, is_question, .. } = draft;
+    let (seq, at) = (counters.head + 1, stamp(counters.at, wall_ms));
     if seq >= SEQ_END {
         return Ok(Appended::Refused(LogFault::Full));
     }
@@ -32,11 +32,21 @@ pub(super) fn append(
     if let Some(known) = note_cid(db, room, &record)? {
         return Ok(known);
     }
-    if let Some(check) = check {
-        match edits::find(db, room, &record, check)? {
-            Ok(target) => edits::apply(db, room, (target, &record), counters)?,
-            Err(refused) => return Ok(refused),
-        }
+    if let Some(field) = effects::missing_reference(db, room, &record.body)? {
+        forget_cid(db, room, &record)?;
+        return Ok(Appended::NoSuchReference(field));
+    }
+    let target = match check.map(|check| edits::find(db, room, &record, check)).transpose()? {
+        Some(Err(refused)) => return Ok(refused),
+        Some(Ok(target)) => Some(target),
+        None => None,
+    };
+    let about = target.as_ref().map(Stored::record);
+    if let Some((seq, at)) = effects::since(db, room, (about, &record), *counters)? {
+        return Ok(Appended::Duplicate { seq, at });
+    }
+    if let Some(target) = target {
+        edits::apply(db, room, (target, &record), counters)?;
     }
     record_row::write(&mut *db.prepare_cached(record_row::INSERT)?, room, &record)?;
     for meta in &meta {
@@ -80,6 +90,13 @@ fn known_cid(db: &Connection, room: i64, record: &Record) -> rusqlite::Result<Op
             Appended::Conflict { seq }
         }
     }))
+}
+
+/// The message was not stored: its `cid` may be used again.
+fn forget_cid(db: &Connection, room: i64, record: &Record) -> rusqlite::Result<()> {
+    let Body::Message { cid: Some(cid), .. } = &record.body else { return Ok(()) };
+    let sql = "DELETE FROM sent WHERE room = ?1 AND sender = ?2 AND cid = ?3";
+    db.prepare_cached(sql)?.execute(params![room, record.from.as_str(), &**cid]).map(drop)
 }
 
 /// A hash of what is sent with a `cid`. It is stored: the function never changes.

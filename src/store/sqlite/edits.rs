@@ -19,6 +19,13 @@ pub(super) struct Stored {
     record: Record,
 }
 
+impl Stored {
+    /// The record.
+    pub(super) const fn record(&self) -> &Record {
+        &self.record
+    }
+}
+
 /// Finds the target of a record, or says why it must not be changed by it.
 pub(super) fn find(
     db: &Connection,

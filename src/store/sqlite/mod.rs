@@ -16,6 +16,7 @@ pub(in crate::store) mod connection;
 pub(in crate::store) mod data_dir;
 pub(in crate::store) mod disk_reserve;
 mod edits;
+mod effects;
 mod engine;
 pub(in crate::store) mod file_id;
 mod full_check;

@@ -280,7 +280,7 @@ impl RowReader<'_, '_> {
 
     fn user(&self, column: usize) -> Result<UserName, RowFault> {
         let text = self.text(column)?.ok_or_else(|| fault(column))?;
-        UserName::parse(&text).ok().ok_or_else(|| fault(column))
+        UserName::stored(&text).ok_or_else(|| fault(column))
     }
 }
 

@@ -108,7 +108,7 @@ pub(super) fn read_restrictions(
         let kind = Restriction::from_code(row.get(2)?);
         let number =
             |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(unsigned));
-        let by = row.get_ref(5)?.as_str_or_null()?.and_then(|by| UserName::parse(by).ok());
+        let by = row.get_ref(5)?.as_str_or_null()?.and_then(UserName::stored);
         let expiry = Expiry { until: number(3)?, reason: row.get(4)? };
         let meta = RestrictionMeta { by, at: number(6)?, expiry };
         Ok(kind.map(|kind| RoomMeta::Restriction(user, kind, Some(meta))))
@@ -124,9 +124,9 @@ fn read_all(
     let mut statement = db.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let meta = match UserName::parse(row.get_ref(1)?.as_str()?) {
-            Ok(user) => read(user, row)?,
-            Err(_) => None,
+        let meta = match UserName::stored(row.get_ref(1)?.as_str()?) {
+            Some(user) => read(user, row)?,
+            None => None,
         };
         each(row.get(0)?, meta)?;
     }

@@ -93,7 +93,7 @@ impl RoomRow {
 
     /// The room of a row of [`COLUMNS`]; `None` if it is not what was written.
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Option<(RoomSnapshot, Self)>> {
-        let Ok(name) = RoomName::parse(row.get_ref(1)?.as_str()?) else { return Ok(None) };
+        let Some(name) = RoomName::stored(row.get_ref(1)?.as_str()?) else { return Ok(None) };
         let Some(durability) = Durability::from_code(row.get(3)?) else { return Ok(None) };
         let epoch = Epoch(row.get::<_, i64>(2)?.cast_unsigned());
         let head = unsigned(row.get(4)?);

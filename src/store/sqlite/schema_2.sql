@@ -34,3 +34,7 @@ ALTER TABLE room ADD COLUMN topic_by TEXT;
 -- Finds the edit of a message that still has its text: the last one.
 DROP INDEX edit;
 CREATE INDEX edit ON record (room, target) WHERE kind = 2 AND text IS NOT NULL;
+
+-- Find whether a reaction, or a topic, is there already: the last record about it.
+CREATE INDEX reaction ON record (room, target, sender, text) WHERE kind = 4;
+CREATE INDEX topic ON record (room) WHERE kind = 5;

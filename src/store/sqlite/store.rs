@@ -106,7 +106,7 @@ impl SqliteStore {
         let metrics = Arc::clone(&options.metrics);
         let queue = Arc::new(WriteQueue::new(Arc::clone(&metrics)));
         let connection = SharedReader::default();
-        let mut engine = Engine::new(db, reserve);
+        let mut engine = Engine::new(db, reserve, clock.now());
         engine.share_reader(connection.clone());
         if !is_clean {
             engine.schedule_check(clock.now().tick);

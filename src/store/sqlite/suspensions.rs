@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::integers::unsigned;
+use super::integers::{signed, unsigned};
 use crate::chat::model::log::{Expiry, Suspensions};
 use crate::chat::model::name::UserName;
+use crate::time::wall_watch::shifted;
 
 /// Whom a suspension is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl Suspended {
     /// The inverse of [`Suspended::key`].
     fn of(key: &str) -> Option<Self> {
         Some(match key.split_once(' ')? {
-            ("user", name) => Self::User(UserName::parse(name).ok()?),
+            ("user", name) => Self::User(UserName::stored(name)?),
             ("address", address) => Self::Address(address.parse().ok()?),
             _ => return None,
         })
@@ -59,6 +60,25 @@ pub(in crate::store) fn load(db: &Connection) -> rusqlite::Result<Suspensions> {
         }
     }
     Ok(all)
+}
+
+/// Moves the ends of all suspensions by as much as the wall clock was set, so that each lasts as
+/// long as it was to last.
+///
+/// # Errors
+///
+/// What the database says.
+pub(super) fn shift(db: &Connection, step_ms: i64) -> rusqlite::Result<()> {
+    let mut find = db.prepare("SELECT who, until FROM suspension WHERE until IS NOT NULL")?;
+    let found = find.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+    // Collected before the first is changed: a row that is changed under the statement that reads
+    // it may come again.
+    for (who, until) in found.collect::<rusqlite::Result<Vec<_>>>()? {
+        let until = signed(shifted(unsigned(until), step_ms));
+        let sql = "UPDATE suspension SET until = ?2 WHERE who = ?1";
+        db.prepare_cached(sql)?.execute((who, until))?;
+    }
+    Ok(())
 }
 
 /// Notices when another connection has changed the suspensions.

@@ -229,6 +229,7 @@ mod tests {
             body: message("x"),
             weight,
             check: None,
+            since: None,
             meta,
             is_question: false,
         };

@@ -218,6 +218,7 @@ impl Writer {
     /// Does what is due by the clock, without a request.
     fn run_timers(&mut self) {
         let now = self.clock.now();
+        self.engine.look_at_clock(now);
         if let Some(probe_at) = self.engine.probe_at() {
             if probe_at <= now.tick {
                 // The check would keep the WAL from being truncated.

@@ -164,7 +164,7 @@ fn conversations(db: &Connection, user: &UserName) -> rusqlite::Result<Vec<(i64,
     let mut found = Vec::new();
     for row in rows {
         let (id, name) = row?;
-        let name = RoomName::parse(&name).ok();
+        let name = RoomName::stored(&name);
         let of_user = |name: &RoomName| {
             name.pair().is_some_and(|(a, b)| a == user.as_str() || b == user.as_str())
         };
@@ -190,7 +190,7 @@ impl Erase<'_> {
             let placeholder = placeholder()?;
             let (a, b) = name.pair().unwrap_or_default();
             let other = if a == self.user.as_str() { b } else { a };
-            let other = UserName::parse(other).ok().filter(|other| other != self.user);
+            let other = UserName::stored(other).filter(|other| other != self.user);
             let renamed = RoomName::direct(&placeholder, other.as_ref().unwrap_or(&placeholder));
             let sql = "UPDATE room SET name = ?2 WHERE id = ?1";
             self.db.execute(sql, (id, renamed.as_str())).map_err(failed)?;

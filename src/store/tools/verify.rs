@@ -1,12 +1,13 @@
 //! Verification: reads everything that is stored, and names each fault.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::{ToolError, open};
-use crate::chat::model::name::RoomName;
+use crate::chat::model::name::{NameError, RoomName, UserName, skeleton};
 use crate::chat::model::record::Record;
 use crate::store::sqlite::integers::signed;
 use crate::store::sqlite::integrity;
@@ -44,8 +45,11 @@ impl fmt::Display for StoreFault {
     }
 }
 
+/// Names that are listed of those that would be refused now.
+const NAMES_MAX: usize = 1_000;
+
 /// How much was read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
     /// Rooms.
     pub rooms: u64,
@@ -53,6 +57,8 @@ pub struct Verified {
     pub records: u64,
     /// Faults.
     pub faults: u64,
+    /// Names of users and rooms that nobody could take now, each with why: they stay usable.
+    pub names: Vec<String>,
 }
 
 /// Verifies the database in `data`, as it is at one moment, and calls `report` with each fault.
@@ -62,9 +68,25 @@ pub struct Verified {
 /// [`ToolError`], if it cannot be read.
 pub fn run(data: &Path, report: &mut dyn FnMut(&StoreFault)) -> Result<Verified, ToolError> {
     let path = open::path(data);
-    let db = open::read(&path)?;
-    open::require_current(&db, &path)?;
-    check(&db, report).map_err(ToolError::database(&path))
+    verify(&open::read(&path)?, &path, report)
+}
+
+/// Verifies the database in the file `path`, such as a backup.
+///
+/// # Errors
+///
+/// [`ToolError`], if it cannot be read.
+pub fn file(path: &Path, report: &mut dyn FnMut(&StoreFault)) -> Result<Verified, ToolError> {
+    verify(&open::backup(path)?, path, report)
+}
+
+fn verify(
+    db: &Connection,
+    path: &Path,
+    report: &mut dyn FnMut(&StoreFault),
+) -> Result<Verified, ToolError> {
+    open::require_current(db, path)?;
+    check(db, report).map_err(ToolError::database(path))
 }
 
 /// Verifies a database that is open.
@@ -77,6 +99,14 @@ pub(super) fn check(
     let mut verification = Verification { db: &transaction, report, found: Verified::default() };
     verification.file()?;
     verification.rooms()?;
+    verification.names(
+        "user",
+        "SELECT user FROM member UNION SELECT user FROM restriction",
+        |name| UserName::parse(name).map(drop),
+    )?;
+    verification.names("room", "SELECT name FROM room WHERE name NOT LIKE '@%'", |name| {
+        RoomName::parse(name).map(drop)
+    })?;
     // The `cid`s of a removed room stay until they are old.
     for table in ["record", "member", "restriction"] {
         verification.orphans(table)?;
@@ -145,7 +175,7 @@ impl Verification<'_> {
     }
 
     fn room(&mut self, room: &Room) -> rusqlite::Result<()> {
-        if RoomName::parse(&room.name).is_err() {
+        if RoomName::stored(&room.name).is_none() {
             self.wrong(room, "its name is not valid".to_owned());
         }
         if room.oldest < 1 || room.oldest > room.head + 1 {
@@ -169,6 +199,31 @@ impl Verification<'_> {
         if tally.bytes != room.bytes {
             let Tally { bytes, .. } = tally;
             self.wrong(room, format!("its records have {bytes} bytes, not {}", room.bytes));
+        }
+        Ok(())
+    }
+
+    /// Lists names that would be refused now, or taken for another one.
+    fn names(
+        &mut self,
+        what: &str,
+        sql: &str,
+        parse: impl Fn(&str) -> Result<(), NameError>,
+    ) -> rusqlite::Result<()> {
+        let mut statement = self.db.prepare(&format!("{sql} ORDER BY 1"))?;
+        let mut rows = statement.query([])?;
+        let mut seen = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let name: String = row.get(0)?;
+            let wrong = if let Err(NameError { expected, .. }) = parse(&name) {
+                Some(format!("a new one is {expected}"))
+            } else {
+                let other = seen.insert(skeleton(&name).into_owned(), shown(&name));
+                other.map(|other| format!("it looks like {other}"))
+            };
+            if let Some(why) = wrong.filter(|_| self.found.names.len() < NAMES_MAX) {
+                self.found.names.push(format!("{what} {}: {why}", shown(&name)));
+            }
         }
         Ok(())
     }
@@ -240,6 +295,13 @@ impl Verification<'_> {
         }
         Ok(())
     }
+}
+
+/// A name with everything that is not plain spelt out, since it may show nothing or something else.
+fn shown(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_graphic();
+    let spelt = name.chars().flat_map(char::escape_unicode).collect::<String>();
+    if name.chars().all(plain) { name.to_owned() } else { format!("{name} ({spelt})") }
 }
 
 #[cfg(test)]
@@ -327,6 +389,29 @@ mod tests {
         ] {
             check(change, expect);
         }
+    }
+
+    #[test]
+    fn stored_names_that_would_be_refused_now_are_listed_and_no_faults() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        for (id, name) in [(1, "hall"), (2, "ha11"), (3, "a\u{1160}"), (4, "@ann:bi11")] {
+            room(&db, id, name);
+        }
+        for user in ["ann", "bill", "bi11", "\u{430}nn"] {
+            let sql = "INSERT INTO member (room, user, role, recv, read) VALUES (1, ?1, 1, 0, 0)";
+            db.execute(sql, [user]).unwrap();
+        }
+        let found = run(folder.path(), &mut |fault| panic!("{fault}")).unwrap();
+        let scripts = "letters of one script, or of Latin and another but Cyrillic and Greek";
+        let letters = "1 to 32 bytes of lower-case letters, digits, '.', '_', '-', or '/' inside";
+        let expect = [
+            "user bill: it looks like bi11".to_owned(),
+            format!("user \u{430}nn (\\u{{430}}\\u{{6e}}\\u{{6e}}): a new one is {scripts}"),
+            format!("room a\u{1160} (\\u{{61}}\\u{{1160}}): a new one is {letters}"),
+            "room hall: it looks like ha11".to_owned(),
+        ];
+        assert_eq!((found.faults, found.names), (0, expect.to_vec()));
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub(super) fn parse<'a>(
         Op::Delete => edits::delete(fields)?,
         Op::React => edits::react(fields)?,
         Op::Invite => moderation::invite(fields)?,
+        Op::Uninvite => moderation::uninvite(fields)?,
+        Op::Restrictions => moderation::restrictions(fields)?,
         Op::Role => moderation::role(fields)?,
         Op::Kick => moderation::kick(fields)?,
         Op::Mute => moderation::mute(fields)?,
@@ -76,7 +78,8 @@ fn hello<'a>(fields: &mut Fields<'a>, limits: &Limits) -> Result<Command<'a>, Fa
     fields.bounded(Key::Agent, AGENT_LEN_MAX)?;
     let name = fields.string(Key::Name)?;
     let resume = fields.raw(Key::Resume).map(|raw| resume::parse(raw, limits)).transpose()?;
-    Ok(Command::Hello { name, resume })
+    let ping = fields.flag(Key::Ping)?;
+    Ok(Command::Hello { name, resume, ping })
 }
 
 fn create<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {

@@ -122,6 +122,8 @@ pub fn parse_bytes<'a>(
 /// - 4001 with the limit: `text` and `data` take more than `message_bytes`, or a topic, a reason or
 ///   what to search for is too long.
 pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<(Request, Parsed<'a>), Box<Refused>> {
+    // Some programs begin a text with the mark of its byte order.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut fields = Fields::default();
     let read = read::read(text, &mut fields);
     let id = read_id(text, &mut fields);

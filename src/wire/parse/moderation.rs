@@ -2,6 +2,8 @@
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
+use std::borrow::Cow;
+
 use super::Fault;
 use super::fields::{Fields, refuse, refuse_unknown, too_large};
 use crate::chat::model::command::{Command, ModerationCommand};
@@ -11,7 +13,20 @@ use crate::wire::encoded_len_max;
 use crate::wire::key::Key;
 
 pub(super) fn invite<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
-    Ok(Command::Invite { room: fields.required(Key::Room)?, user: fields.required(Key::User)? })
+    let (room, user) = (fields.required(Key::Room)?, fields.required(Key::User)?);
+    Ok(Command::Invite { room, user, reason: reason(fields)? })
+}
+
+pub(super) fn uninvite<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
+    Ok(Command::Uninvite { room: fields.required(Key::Room)?, user: fields.required(Key::User)? })
+}
+
+pub(super) fn restrictions<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
+    Ok(Command::Restrictions {
+        room: fields.required(Key::Room)?,
+        limit: fields.limit()?,
+        after: fields.string_as(Key::After, "the name of a user")?,
+    })
 }
 
 pub(super) fn role<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
@@ -48,11 +63,16 @@ pub(super) fn unban<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
 
 fn moderate<'a>(fields: &mut Fields<'a>, command: ModerationCommand) -> Result<Command<'a>, Fault> {
     let (room, user) = (fields.required(Key::Room)?, fields.required(Key::User)?);
+    let reason = reason(fields)?;
+    let weight = encoded_len_max(&reason, None, None);
+    Ok(Command::Moderate { room, user, command, reason, weight })
+}
+
+fn reason<'a>(fields: &mut Fields<'a>) -> Result<Cow<'a, str>, Fault> {
     let reason = fields.prose(Key::Reason)?.unwrap_or_default();
     if reason.len() > REASON_LEN_MAX {
         let message = format!("reason takes {} bytes", reason.len());
         return Err(too_large(Key::Reason, message, REASON_LEN_MAX));
     }
-    let weight = encoded_len_max(&reason, None, None);
-    Ok(Command::Moderate { room, user, command, reason, weight })
+    Ok(reason)
 }

@@ -31,9 +31,13 @@ pub fn event(out: &mut Vec<u8>, event: &Event, viewer: Option<&UserName>) {
             epoch_field(out, r#","epoch":"#, *epoch);
             field(out, r#","seq":"#, *seq);
         }
-        Event::Invited { room, from } => {
+        Event::Invited { room, from, reason } => {
             open(out, r#"{"ev":"invited","room":"#, room);
             name_field(out, r#","from":"#, from.as_str());
+            if !reason.is_empty() {
+                put(out, r#","reason":"#);
+                string(out, reason);
+            }
         }
         Event::Left { room, reason } => {
             open(out, r#"{"ev":"left","room":"#, room);

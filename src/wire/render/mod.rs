@@ -8,6 +8,7 @@ mod field;
 mod record;
 mod refusal;
 mod reply;
+mod restrictions;
 mod welcome;
 
 pub use event::{bye, event, ping};

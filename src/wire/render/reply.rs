@@ -4,6 +4,7 @@ use super::Context;
 use super::event::{read_marks, states};
 use super::field::{epoch_field, field, name_field};
 use super::record::item;
+use super::restrictions::{invitations, restriction};
 use super::welcome::welcome;
 use crate::chat::model::command::{Op, RequestId};
 use crate::chat::model::output::Request;
@@ -75,18 +76,13 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         Reply::Welcome { .. } => welcome(out, reply, context),
         Reply::Joined { .. } => joined(out, reply),
         Reply::Pong { time } => field(out, r#""time":"#, *time),
-        Reply::Inbox { rev, rooms, more, gone, full } => {
-            field(out, r#""rev":"#, *rev);
-            put(out, if *full { r#","full":true"# } else { "" });
-            if !(*full && gone.is_empty()) {
-                put(out, r#","gone":"#);
-                array(out, gone, |out, room| name(out, room.as_str()));
-            }
-            if *more {
-                put(out, r#","more":true"#);
-            }
-            put(out, r#","rooms":"#);
-            array(out, rooms, |out, row| inbox_row(out, row, context));
+        Reply::Inbox { .. } => inbox(out, reply, context),
+        Reply::Restrictions { room, items, more } => {
+            room_field(out, room.as_str());
+            put(out, r#","items":"#);
+            array(out, items, restriction);
+            put(out, r#","more":"#);
+            boolean(out, *more);
         }
         Reply::Left { room } => room_field(out, room.as_str()),
         Reply::Acked { room, recv, read } => {
@@ -186,6 +182,22 @@ fn history(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
     field(out, r#","oldest":"#, *oldest);
     put(out, r#","more":"#);
     boolean(out, *more);
+}
+
+fn inbox(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
+    let Reply::Inbox { rev, rooms, more, gone, full, invitations: open } = reply else {
+        return;
+    };
+    field(out, r#""rev":"#, *rev);
+    put(out, if *full { r#","full":true"# } else { "" });
+    if !(*full && gone.is_empty()) {
+        put(out, r#","gone":"#);
+        array(out, gone, |out, room| name(out, room.as_str()));
+    }
+    put(out, if *more { r#","more":true"# } else { "" });
+    put(out, r#","rooms":"#);
+    array(out, rooms, |out, row| inbox_row(out, row, context));
+    invitations(out, open);
 }
 
 fn inbox_row(out: &mut Vec<u8>, row: &InboxRow, context: &Context<'_>) {

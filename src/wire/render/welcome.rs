@@ -6,8 +6,9 @@ use super::Context;
 use super::event::read_marks;
 use super::field::{epoch_field, field, name_field};
 use crate::chat::model::limits::{
-    CID_LEN_MAX, EMOJI_LEN_MAX, Limits, PRESENCE_NAMES_MAX, REASON_LEN_MAX, RECEIPTS_MEMBERS_MAX,
-    REQUEST_ID_LEN_MAX, RESTRICTIONS_MAX, SEARCH_LEN_MAX, TOPIC_LEN_MAX, TYPING_LASTS,
+    CID_LEN_MAX, EMOJI_LEN_MAX, INVITATIONS_OF_ROOM_MAX, INVITATIONS_OF_USER_MAX, Limits,
+    PRESENCE_NAMES_MAX, REASON_LEN_MAX, RECEIPTS_MEMBERS_MAX, REQUEST_ID_LEN_MAX, RESTRICTIONS_MAX,
+    SEARCH_LEN_MAX, TOPIC_LEN_MAX, TYPING_LASTS,
 };
 use crate::chat::model::name::NAME_LEN_MAX;
 use crate::chat::model::reply::{Refusal, Reply, Resumption};
@@ -17,7 +18,7 @@ use crate::wire::parse::{AGENT_LEN_MAX, DATA_DEPTH_MAX, request_len_max};
 
 /// Appends the data of a [`Reply::Welcome`], without the braces.
 pub(super) fn welcome(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
-    let Reply::Welcome { user, session, time, resumed, rooms } = reply else {
+    let Reply::Welcome { user, session, time, resumed, rooms, invitations } = reply else {
         return;
     };
     name_field(out, r#""user":"#, user.as_str());
@@ -43,6 +44,7 @@ pub(super) fn welcome(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         }
         put(out, "}");
     }
+    super::restrictions::invitations(out, invitations);
     put(out, r#","limits":{"#);
     limits(out, context.limits);
     put(out, "}");
@@ -106,6 +108,7 @@ fn limits(out: &mut Vec<u8>, limits: &Limits) {
         (r#","members":"#, Some(count(limits.members_per_room))),
         (r#","rate_per_s":"#, limits.rate_per_s.map(u64::from)),
         (r#","burst":"#, limits.rate_per_s.map(|_| limits.burst.into())),
+        (r#","read_ahead":"#, Some(count(limits.read_ahead))),
         (r#","history_page":"#, Some(limits.history_page.into())),
         (r#","ping_ms":"#, Some(millis(limits.ping_after))),
         (r#","replay":"#, Some(limits.replay)),
@@ -122,6 +125,8 @@ fn limits(out: &mut Vec<u8>, limits: &Limits) {
         (r#","receipts_members":"#, Some(count(RECEIPTS_MEMBERS_MAX))),
         (r#","typing_ms":"#, Some(millis(TYPING_LASTS))),
         (r#","standings":"#, Some(count(RESTRICTIONS_MAX))),
+        (r#","room_invitations":"#, Some(count(INVITATIONS_OF_ROOM_MAX))),
+        (r#","user_invitations":"#, Some(count(INVITATIONS_OF_USER_MAX))),
         (r#","edit_ms":"#, limits.edit_window.map(millis)),
     ];
     for (key, value) in rest {

@@ -18,6 +18,8 @@ pub(super) enum Verb {
     Topic,
     Create,
     Invite,
+    Uninvite,
+    Bans,
     Kick,
     Mute,
     Unmute,
@@ -90,7 +92,12 @@ pub(super) const COMMANDS: &[Entry] = &[
     ),
     entry(Verb::Away, &["away", "afk"], "/away", "shows you as away; /back ends it"),
     entry(Verb::Create, &["create", "new"], "/create den private", "makes a room that is yours"),
-    entry(Verb::Invite, &["invite"], "/invite bob", "invites bob into the room"),
+    entry(
+        Verb::Invite,
+        &["invite"],
+        "/invite bob",
+        "invites bob into the room; /uninvite takes it back",
+    ),
     entry(Verb::Kick, &["kick", "remove"], "/kick bob spam", "removes bob, for a reason"),
     entry(
         Verb::Mute,
@@ -98,7 +105,12 @@ pub(super) const COMMANDS: &[Entry] = &[
         "/mute bob 10m spam",
         "keeps bob from speaking; /unmute ends it",
     ),
-    entry(Verb::Ban, &["ban"], "/ban bob 1d spam", "keeps bob out; /unban ends it"),
+    entry(
+        Verb::Ban,
+        &["ban"],
+        "/ban bob 1d spam",
+        "keeps bob out; /unban ends it, /bans lists all",
+    ),
     entry(Verb::Role, &["role", "mode"], "/role bob moderator", "or owner, member, reader"),
     entry(Verb::Help, &["help", "h", "?", "commands"], "/help", "shows this"),
     entry(
@@ -111,6 +123,8 @@ pub(super) const COMMANDS: &[Entry] = &[
     entry(Verb::Back, &["back", "unaway"], "/back", ""),
     entry(Verb::Unmute, &["unmute", "voice", "unsilence"], "/unmute bob", ""),
     entry(Verb::Unban, &["unban"], "/unban bob", ""),
+    entry(Verb::Uninvite, &["uninvite"], "/uninvite bob", ""),
+    entry(Verb::Bans, &["bans", "restrictions", "mutes", "banlist"], "/bans", ""),
     entry(Verb::Say, &["say"], "/say hi", ""),
 ];
 

@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn help_of_one_command_is_its_line() {
-        let ban = "  /ban bob 1d spam    keeps bob out; /unban ends it\n";
+        let ban = "  /ban bob 1d spam    keeps bob out; /unban ends it, /bans lists all\n";
         check(&Line::Help("ban"), ban);
         check(&Line::Help("/BAN"), ban);
         check(&Line::Help("op"), "! roles are given with /role bob moderator\n");

@@ -33,7 +33,9 @@ mod safe;
 pub use self::greeting::{bye, welcome};
 pub use self::lines::answer;
 pub use self::parse::parse_line;
-pub use self::render::{Shown, event, focus, record_event, refusal, reply, sent};
+pub use self::render::{
+    Shown, event, focus, no_focus, record_event, refusal, refused, reply, sent,
+};
 use crate::chat::model::command::{Command, Op};
 use crate::chat::model::reply::Refusal;
 

@@ -10,11 +10,15 @@ const ASIDE: &str = "aside";
 /// Of the `hello` of somebody who was greeted before.
 const AGAIN: &str = "again";
 
+/// Of a `join` of the conversation with a user, whose name follows.
+const TALK: &str = "talk with ";
+
 /// The request of a command that a person has typed.
 #[must_use]
 pub fn typed(op: Op, command: &Command<'_>) -> Request {
     let note = match command {
-        Command::Invite { room, user } => format_compact!("{user} is invited to {room}"),
+        Command::Invite { room, user, .. } => format_compact!("{user} is invited to {room}"),
+        Command::Uninvite { room, user } => format_compact!("{user} is not invited to {room} now"),
         Command::Status { away: true } => "you are shown as away; /back ends it".into(),
         Command::Status { away: false } => "you are shown as online".into(),
         _ => CompactString::default(),
@@ -29,10 +33,21 @@ pub fn hello(again: bool) -> Request {
     Request { id: Some(RequestId(note)), op: Op::Hello }
 }
 
-/// A request that the server makes for the person.
+/// The `join` of the conversation with `other`.
 #[must_use]
-pub fn aside(op: Op) -> Request {
-    Request { id: Some(RequestId(ASIDE.into())), op }
+pub fn talk(other: &str) -> Request {
+    Request { id: Some(RequestId(format_compact!("{TALK}{other}"))), op: Op::Join }
+}
+
+/// A request that the server makes for the person. `read` is up to where the person has read what
+/// is asked for, where that matters.
+#[must_use]
+pub fn aside(op: Op, read: Option<u64>) -> Request {
+    let note = match read {
+        Some(read) => format_compact!("{ASIDE} {read}"),
+        None => ASIDE.into(),
+    };
+    Request { id: Some(RequestId(note)), op }
 }
 
 /// The note of a request.
@@ -44,7 +59,17 @@ pub fn of(request: &Request) -> &str {
 /// Whether the server has made the request for the person.
 #[must_use]
 pub fn is_aside(request: &Request) -> bool {
-    of(request) == ASIDE
+    of(request).starts_with(ASIDE)
+}
+
+/// Up to where the person has read what the server has asked for.
+pub(super) fn read(request: &Request) -> Option<u64> {
+    of(request).strip_prefix(ASIDE)?.trim_start().parse().ok()
+}
+
+/// With whom the person wanted to talk.
+pub(super) fn other(request: &Request) -> Option<&str> {
+    of(request).strip_prefix(TALK)
 }
 
 /// Whether the request is the `hello` of somebody who was greeted before.

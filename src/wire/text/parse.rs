@@ -18,6 +18,7 @@ use crate::wire::encoded_len_max;
 const HISTORY_LIMIT: u32 = 20;
 /// Why what nobody would see is refused.
 const BLANK: &str = "a message needs more than blanks";
+const BLANK_TOPIC: &str = "a topic needs more than blanks; /topic - removes it";
 /// Messages that `/search` shows.
 const SEARCH_LIMIT: u32 = 20;
 
@@ -44,8 +45,9 @@ pub fn parse_line<'a>(line: &'a [u8], current: Option<&'a str>, limits: &Limits)
     }
     let commands = Commands { current, limits };
     // A leading space keeps a line from being a command, so that paths can be sent.
-    match line.strip_prefix('/') {
-        Some(said) if said.starts_with('/') => commands.say(said),
+    // A keyboard for Chinese or Japanese has a wide slash.
+    match line.strip_prefix(['/', '\u{ff0f}']) {
+        Some(said) if said.starts_with(['/', '\u{ff0f}']) => commands.say(said),
         Some(command) => commands.parse(command),
         // The first thing that many a newcomer types.
         None if line.trim_end().eq_ignore_ascii_case("help") || line.trim_end() == "?" => {
@@ -94,7 +96,18 @@ impl<'a> Commands<'a, '_> {
             Verb::Search => search(rest)?,
             Verb::Topic => self.topic(rest),
             Verb::Create => create(rest)?,
-            Verb::Invite => self.invite(rest)?,
+            Verb::Invite => self.invite(Op::Invite, rest, |room, user| {
+                let reason = "".into();
+                Command::Invite { room, user, reason }
+            })?,
+            Verb::Uninvite => {
+                self.invite(Op::Uninvite, rest, |room, user| Command::Uninvite { room, user })?
+            }
+            Verb::Bans => self.in_room(rest, Op::Restrictions, |room| Command::Restrictions {
+                room,
+                limit: None,
+                after: None,
+            }),
             Verb::Kick => self.moderate(Op::Kick, rest, ModerationCommand::Kick)?,
             Verb::Unmute => self.moderate(Op::Mute, rest, ModerationCommand::Mute(Some(0)))?,
             Verb::Unban => self.moderate(Op::Unban, rest, ModerationCommand::Unban)?,
@@ -185,6 +198,7 @@ impl<'a> Commands<'a, '_> {
         let text = match text {
             "" => None,
             "-" => Some(""),
+            text if prose::is_blank(text) => return refused(Code::BadField, BLANK_TOPIC),
             text => Some(text),
         };
         let weight = encoded_len_max(text.unwrap_or_default(), None, None);
@@ -193,13 +207,15 @@ impl<'a> Commands<'a, '_> {
     }
 
     /// `bob`, or `bob den`.
-    fn invite(self, rest: &'a str) -> Option<Line<'a>> {
+    fn invite(
+        self,
+        op: Op,
+        rest: &'a str,
+        command: fn(Cow<'a, str>, Cow<'a, str>) -> Command<'a>,
+    ) -> Option<Line<'a>> {
         let (user, room) = split_word(rest);
-        if user.is_empty() {
-            return None;
-        }
-        let user = person(user).into();
-        Some(self.in_room(room, Op::Invite, |room| Command::Invite { room, user }))
+        let user = Some(person(user)).filter(|user| !user.is_empty())?;
+        Some(self.in_room(room, op, |room| command(room, user.into())))
     }
 
     /// `bob`, or `bob a reason`.
@@ -410,6 +426,7 @@ mod tests {
     fn what_is_a_habit_elsewhere_is_understood() {
         let lobby = || Target::Room("lobby".into());
         check("/j tea", &join("tea"));
+        check("\u{ff0f}join tea", &join("tea"));
         check("/part", &Line::Command(Op::Leave, Command::Leave { room: "lobby".into() }));
         check("/query bob", &Line::Talk("bob"));
         check("/msg @bob", &Line::Talk("bob"));
@@ -475,6 +492,7 @@ mod tests {
         assert_eq!(code(b"a\x1b[2Jb"), Some(Code::BadField));
         assert_eq!(code(b"a\tb"), None);
         assert_eq!(code(b"/topic \x07"), Some(Code::BadField));
+        assert_eq!(code("/topic \u{200b}".as_bytes()), Some(Code::BadField));
         assert_eq!(code("\u{200b}".as_bytes()), Some(Code::BadField));
         assert_eq!(code("/msg bob \u{2800}".as_bytes()), Some(Code::BadField));
     }

@@ -1,10 +1,25 @@
 //! Makes other people's text safe for a terminal: control characters could reprogram it.
 
+use std::borrow::Cow;
+
 /// Appends pieces that a terminal may receive as they are.
 pub(super) fn put(out: &mut Vec<u8>, pieces: &[&str]) {
     for piece in pieces {
         out.extend_from_slice(piece.as_bytes());
     }
+}
+
+/// A name as it is shown. Behind one in another script stands a mark that ends its direction of
+/// writing: without it a terminal that writes Hebrew from the right would exchange the name and
+/// what is said.
+pub(super) fn name(name: &str) -> Cow<'_, str> {
+    if name.is_ascii() { name.into() } else { format!("{name}\u{200e}").into() }
+}
+
+/// Appends the room in front of a line.
+pub(super) fn put_room(out: &mut Vec<u8>, room: &str) {
+    // The first letter of a line decides from which side it is read.
+    put(out, &["[", if room.is_ascii() { "" } else { "\u{200e}" }, &name(room), "] "]);
 }
 
 /// Appends a text of one or more lines. Control characters and those that override the direction of
@@ -77,6 +92,17 @@ mod tests {
         let mut out = Vec::new();
         line(&mut out, "a\n-- b\r\nc");
         assert_eq!(out, b"a -- b c");
+    }
+
+    #[test]
+    fn a_name_that_is_read_from_the_right_does_not_change_places_with_what_is_said() {
+        assert_eq!(name("bob"), "bob");
+        assert_eq!(name("\u{5d0}\u{5d1}"), "\u{5d0}\u{5d1}\u{200e}");
+        let mut out = Vec::new();
+        put_room(&mut out, "\u{5d7}\u{5d3}\u{5e8}");
+        put_room(&mut out, "lobby");
+        let expect = "[\u{200e}\u{5d7}\u{5d3}\u{5e8}\u{200e}] [lobby] ";
+        assert_eq!(String::from_utf8(out).unwrap(), expect);
     }
 
     proptest! {

@@ -65,7 +65,7 @@ fn check_weight(command: &Command<'_>) {
     let (mut live, mut own, mut shown) = (Vec::new(), Vec::new(), Vec::new());
     render::record_event(&mut live, &room, &record);
     render::item(&mut own, &record, Some(&record.from));
-    text::record_event(&mut shown, &room, &record);
+    text::record_event(&mut shown, &room, &record, None);
     assert!(live.len() <= bound && own.len() <= bound && shown.len() <= bound);
     assert_eq!(check_json(&live)["text"].as_str(), Some(send.text.as_ref()));
     assert_eq!(check_json(&own)["cid"].as_str(), send.cid.as_deref());

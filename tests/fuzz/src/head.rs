@@ -4,8 +4,8 @@
 //! The first byte of the input says where to split the rest.
 
 use chinwag::http::{
-    Admission, Admitted, HeadParser, Limits, Method, Parsed, PartialHead, Refusal, Response, Route,
-    render_switching,
+    Admission, Admitted, HeadParser, HttpDate, Limits, Method, Parsed, PartialHead, Refusal,
+    Response, Route, render_switching,
 };
 
 /// Runs one input.
@@ -62,7 +62,7 @@ fn respond(
 ) {
     let response = match admitted {
         Ok(Admitted::WebSocket(upgrade) | Admitted::Echo(upgrade)) => {
-            return render_switching(out, &upgrade.accept, upgrade.protocol, None);
+            return render_switching(out, HttpDate::at(0), &upgrade.accept, upgrade.protocol, None);
         }
         Ok(Admitted::Page(()) | Admitted::Health) => {
             Response::text(chinwag::http::Status::Ok, "hello")

@@ -20,6 +20,7 @@ pub fn run(input: &[u8]) {
 #[derive(Debug, PartialEq, Eq)]
 enum Out {
     Message(Vec<u8>),
+    Answer(Vec<u8>),
     TooLong,
     Malformed,
 }
@@ -45,6 +46,7 @@ fn owned(item: Item<'_>) -> Option<Out> {
             Some(Out::Message(bytes.to_vec()))
         }
         Item::Empty => None,
+        Item::Answer(answer) => Some(Out::Answer(answer.as_bytes().to_vec())),
         Item::TooLong { limit } => {
             assert_eq!(limit, LEN_MAX);
             Some(Out::TooLong)

@@ -27,7 +27,13 @@ impl Transport for Lines {
     }
 
     fn receive_text(&mut self) -> Option<String> {
-        self.0.line()
+        loop {
+            let line = self.0.line()?;
+            // On a slow machine it may have been greeted as a person before it spoke.
+            if !is_greeting(line.as_bytes()) {
+                return Some(line);
+            }
+        }
     }
 }
 
@@ -44,9 +50,19 @@ impl Transport for Framed {
         if self.0.is_at_end() {
             return None;
         }
-        let length = self.0.take(4).iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+        let mut head = self.0.take(4);
+        while is_greeting(&head) {
+            self.0.take_until("\n");
+            head = self.0.take(4);
+        }
+        let length = head.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
         Some(String::from_utf8(self.0.take(length)).expect("UTF-8"))
     }
+}
+
+/// Whether these are the first bytes of one of the two lines with which a person is greeted.
+fn is_greeting(line: &[u8]) -> bool {
+    line.starts_with(b"Welc") || line.starts_with(b"Type")
 }
 
 /// A client with what it has received and nobody has asked for yet.

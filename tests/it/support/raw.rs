@@ -57,6 +57,13 @@ impl Raw {
         }
     }
 
+    /// Sends `bytes`, the last of them as urgent data.
+    #[track_caller]
+    pub(crate) fn send_urgent(&mut self, bytes: &[u8]) {
+        let sent = SockRef::from(&self.stream).send_out_of_band(bytes);
+        assert_eq!(sent.expect("a socket that takes a few bytes"), bytes.len());
+    }
+
     /// Sends `bytes` one by one, each in a segment of its own.
     pub(crate) fn send_bytewise(&mut self, bytes: &[u8]) {
         for byte in bytes {

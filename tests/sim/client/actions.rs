@@ -135,7 +135,15 @@ impl Client {
         context.history.say(Some(&self.name), cid.as_deref(), &text, context.now);
         let echo = self.rng.once_in(8);
         let not_before = Tick::ZERO;
-        self.outbox.push_back(Draft { target, text, cid, echo, sent: false, not_before });
+        self.outbox.push_back(Draft {
+            target,
+            text,
+            cid,
+            echo,
+            sent: false,
+            in_view: false,
+            not_before,
+        });
     }
 
     /// A text that nobody else says.

@@ -80,8 +80,7 @@ impl Client {
                 Ok(())
             }
             NO_SUCH_MESSAGE if matches!(asked, Pending::Change { .. }) => Ok(()),
-            // A conversation may have come back while the log was asked for the `cid`.
-            NO_SUCH_ROOM | NOT_MEMBER if !is_view || is_to_direct(&asked) => {
+            NO_SUCH_ROOM | NOT_MEMBER if !is_view || was_elsewhere(&asked) => {
                 if let Pending::Send(draft) = asked {
                     // What cannot be said there any more is not said.
                     self.outbox.retain(|waiting| waiting.text != draft.text);
@@ -404,6 +403,11 @@ fn place(
             if moved == room)
     });
     let Some(view) = conn.views.get_mut(room) else { return Ok(()) };
+    // A change without effect has no record of its own, and names one that was shown before.
+    if answer.dup && said.0 != "message" {
+        let is_shown = moves || answer.seq < view.next;
+        return is_shown.then_some(()).ok_or_else(|| format!("{data} names what was not shown"));
+    }
     if !moves {
         view.answer(answer)?;
     } else if view.answer(answer).is_err() {
@@ -426,7 +430,7 @@ fn changed(
         Some(new) => ("edit", new.to_owned()),
         None => ("deletion", crate::history::deletion(room, target)),
     };
-    let is_known = answer.seq > target;
+    let is_known = answer.seq > target && !answer.dup;
     place(conn, context, (room, answer), (kind, &client.name, &text), data)?;
     if is_known {
         context.history.note_change(log, answer.seq, target, new);
@@ -467,8 +471,8 @@ fn resumed(
     Ok(View::new(log, from, true))
 }
 
-/// A message with a `cid` to a direct conversation.
-fn is_to_direct(asked: &Pending) -> bool {
-    let Pending::Send(draft) = asked else { return false };
-    draft.cid.is_some() && matches!(&draft.target, Target::Room(room) if room.starts_with('@'))
+/// A message with a `cid` to a room that was not subscribed then: it may have been entered while the
+/// log was asked for the `cid`.
+fn was_elsewhere(asked: &Pending) -> bool {
+    matches!(asked, Pending::Send(draft) if draft.cid.is_some() && !draft.in_view)
 }

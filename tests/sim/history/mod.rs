@@ -27,6 +27,8 @@ pub(crate) type Check<T = ()> = Result<T, String>;
 /// For how long and for how many records a `cid` of a memory room is remembered.
 const CID_LASTS: Duration = Duration::from_mins(10);
 const CID_RECORDS: u64 = 1024;
+/// How far a time may be ahead of the wall clock, in milliseconds, and still hold for what follows.
+const AHEAD_MAX_MS: u64 = 5_000;
 
 /// The bounds that decide what a room must still have.
 #[derive(Clone, Debug)]
@@ -268,8 +270,11 @@ impl History {
         }
         let before = log.records.range(..seq).next_back();
         let after = log.records.range(seq..).next();
-        if before.is_some_and(|(_, before)| before.at > entry.at)
-            || after.is_some_and(|(_, after)| after.at < entry.at)
+        // A time that is further ahead was given by a clock that was wrong.
+        let goes_back =
+            |earlier: u64, later: u64| (1..=AHEAD_MAX_MS).contains(&earlier.saturating_sub(later));
+        if before.is_some_and(|(_, before)| goes_back(before.at, entry.at))
+            || after.is_some_and(|(_, after)| goes_back(entry.at, after.at))
         {
             return Err(format!("the time of {} goes back around seq {seq}", log.room));
         }

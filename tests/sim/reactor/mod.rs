@@ -11,6 +11,7 @@ use std::time::Duration;
 use chinwag::net::{
     CloseReason, ConnId, Effect, Effects, Ending, Handler, Input, Pause, StopSignal,
 };
+use chinwag::reactor::ReactorConfig;
 use chinwag::rng::Rng;
 use chinwag::time::Tick;
 use chinwag::time::clock::Now;
@@ -205,17 +206,23 @@ impl Reactor {
     }
 
     fn push(&mut self, id: ConnId, frame: chinwag::net::SharedFrame, bulk: bool) {
+        let unflushed_max = ReactorConfig::unflushed_max(self.config.outbound_max);
         let Some(conn) = self.open(id) else { return };
         if !conn.push(frame) {
             end(conn, CloseReason::Overloaded, true);
             return;
         }
         let queued = conn.queued;
+        let is_much = queued > unflushed_max && !conn.blocked;
+        conn.owes_drained |= bulk && is_much;
         if bulk && !conn.urgent && !conn.bulk {
             conn.bulk = true;
             self.bulk.push_back(id.slot());
         } else if !bulk {
             conn.urgent = true;
+        }
+        if bulk && is_much {
+            self.reports.push(Report::Blocked(id));
         }
         self.queued_peak = self.queued_peak.max(queued);
     }

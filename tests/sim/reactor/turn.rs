@@ -142,6 +142,8 @@ impl Reactor {
             let (Report::Blocked(id) | Report::Drained(id)) = report;
             let Some(conn) = self.open(id) else { continue };
             let input = match report {
+                Report::Blocked(_) if conn.queued == 0 => continue,
+                Report::Drained(_) if conn.owes_drained => continue,
                 Report::Blocked(conn_id) => Input::Blocked { conn: conn_id, queued: conn.queued },
                 Report::Drained(conn) => Input::Drained { conn },
             };

@@ -10,7 +10,7 @@ use std::collections::BinaryHeap;
 use super::traffic::Traffic;
 use crate::engine::{Core, Scenario, Stage, Window};
 use crate::results::{Results, float};
-use chinwag::net::{Effect, Effects};
+use chinwag::net::{Effect, Effects, Pause};
 
 /// Bytes that a crawling reader takes at a time, roughly: its socket's buffer.
 const GULP: u64 = 4096;
@@ -33,7 +33,8 @@ impl Slow {
     }
 
     fn pause(&mut self, core: &Core, (peer, now_us): (u32, u64), len: u64, effects: &mut Effects) {
-        effects.push(Effect::Pause { conn: core.peers[peer as usize].conn });
+        let conn = core.peers[peer as usize].conn;
+        effects.push(Effect::Pause { conn, pause: Pause::Answers });
         let crawls = core.plan.connections - peer <= core.plan.crawlers;
         let wait_us = (len * 1_000_000).checked_div(core.plan.crawl_per_s);
         if let Some(wait_us) = wait_us.filter(|_| crawls) {

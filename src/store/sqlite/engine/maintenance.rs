@@ -17,6 +17,7 @@ use super::super::record_row::{self, COLUMNS, RowFault};
 use super::super::room_meta;
 use super::super::room_row::RoomCounters;
 use super::super::search::index;
+use super::super::suspensions;
 use super::{Engine, Room, find};
 use crate::chat::model::log::{LogId, LogReply};
 use crate::chat::model::policy::Retention;
@@ -27,6 +28,8 @@ use crate::time::clock::Now;
 /// How long the `cid` of a message is remembered, however short its record is kept: PROTOCOL
 /// promises a week.
 const CID_LASTS: Duration = Duration::from_hours(7 * 24);
+/// A `cid` that was stored so far in the future was stored by a clock that was wrong.
+const CID_AHEAD_MS: u64 = 24 * 3_600_000;
 /// Records, rooms and `cid`s that one step handles: each some milliseconds of work.
 const STEP_RECORDS: usize = 64;
 const STEP_ROOMS: usize = 64;
@@ -174,6 +177,27 @@ impl Engine {
         step
     }
 
+    /// The present moment as ages are reckoned: while the wall clock is not to be believed, nothing
+    /// is old.
+    fn for_ages(&self, now: Now) -> Now {
+        if self.wall.is_trusted(now) { now } else { Now { wall_ms: 0, ..now } }
+    }
+
+    /// Looks whether the wall clock was set, which must not end terms nor delete anything.
+    pub(in crate::store::sqlite) fn look_at_clock(&mut self, now: Now) {
+        let Some(step_ms) = self.wall.look(now) else { return };
+        log::warn!(
+            step_s = step_ms / 1_000;
+            "the wall clock was set: nothing is deleted for its age until it has held for a day"
+        );
+        if self.fault().is_none()
+            && let Err(error) = self.unsynced(|db| suspensions::shift(db, step_ms))
+            && !is_busy(&error)
+        {
+            self.enter_degraded(now, &error);
+        }
+    }
+
     fn begin_round(&mut self, now: Now) {
         let maintenance = &mut self.maintenance;
         maintenance.round_at = now.tick.after(ROUND_EVERY);
@@ -294,6 +318,7 @@ impl Engine {
             return Ok(());
         };
         let (id, counters, retention) = (room.id, room.counters, room.retention);
+        let now = self.for_ages(now);
         let pruned = self.unsynced(|db| prune(db, id, (counters, retention), now))?;
         if let Some(room) = find(&mut self.rooms, log) {
             room.counters = pruned.counters;
@@ -336,7 +361,7 @@ impl Engine {
 
     /// Finds rooms whose oldest record is too old.
     fn find_aged(&mut self, now: Now, _: &mut Step) -> rusqlite::Result<bool> {
-        let mut has_rooms = false;
+        let (mut has_rooms, now) = (false, self.for_ages(now));
         for _ in 0..STEP_ROOMS {
             let Some(log) = self.maintenance.may_age.pop() else { break };
             has_rooms = true;
@@ -354,14 +379,19 @@ impl Engine {
         if !std::mem::take(&mut self.maintenance.has_old_cids) {
             return Ok(false);
         }
+        let now = self.for_ages(now);
         let old = now.wall_ms.saturating_sub(millis(CID_LASTS));
+        // The clock was wrong when they were stored: they would keep all later ones from being
+        // forgotten.
+        let ahead =
+            if now.wall_ms > 0 { now.wall_ms.saturating_add(CID_AHEAD_MS) } else { u64::MAX };
         // The ids rise with the time: the first ones are the oldest, and no index by time is
         // needed.
-        let sql =
-            "DELETE FROM sent WHERE at < ?2 AND id IN (SELECT id FROM sent ORDER BY id LIMIT ?1)";
+        let sql = "DELETE FROM sent WHERE (at < ?2 OR at > ?3) \
+                   AND id IN (SELECT id FROM sent ORDER BY id LIMIT ?1)";
         let limit = i64::try_from(STEP_CIDS).unwrap_or(i64::MAX);
-        let forgotten =
-            self.unsynced(|db| db.prepare_cached(sql)?.execute([limit, signed(old)]))?;
+        let forgotten = self
+            .unsynced(|db| db.prepare_cached(sql)?.execute([limit, signed(old), signed(ahead)]))?;
         self.maintenance.has_old_cids = forgotten > 0;
         Ok(true)
     }

@@ -23,6 +23,7 @@ use self::recovery::{Degraded, PROBE};
 use super::append::append;
 use super::connection::{Level, WriteConnection, is_busy};
 use super::disk_reserve::DiskReserve;
+use super::integers::unsigned;
 use super::integrity::store_checksum;
 use super::meta_table::{self, CLEAN};
 use super::room_row::{RoomCounters, RoomRow};
@@ -36,6 +37,7 @@ use crate::collections::Slots;
 use crate::log::Throttle;
 use crate::time::Tick;
 use crate::time::clock::Now;
+use crate::time::wall_watch::WallWatch;
 
 /// Lines about failures that may be logged at once, and the time from one to the next after that: a
 /// disk that fails for a day must not fill another one with lines.
@@ -71,6 +73,8 @@ pub(super) struct Engine {
     /// The WAL may begin anew with the next transaction, which then brings the number of the file
     /// along: the WAL of another file is told by it.
     begins_wal: bool,
+    /// Whether the wall clock can be believed.
+    wall: WallWatch,
 }
 
 /// An open log.
@@ -95,8 +99,11 @@ struct Transaction {
 
 impl Engine {
     /// An engine on a file that is open and has the last version of the schema.
-    pub(super) fn new(db: WriteConnection, reserve: DiskReserve) -> Self {
+    pub(super) fn new(db: WriteConnection, reserve: DiskReserve, now: Now) -> Self {
+        let latest = db.query_one("SELECT max(at) FROM room", [], |row| row.get(0));
+        let latest = latest.unwrap_or(None::<i64>).map(unsigned);
         Self {
+            wall: WallWatch::new(now, latest),
             db,
             rooms: Slots::new(),
             unwritten: UnwrittenMeta::default(),

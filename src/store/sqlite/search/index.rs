@@ -15,15 +15,17 @@ use rusqlite::Connection;
 
 use super::super::meta_table::{self, INDEX_VERSION, INDEXED};
 use super::super::record_row::kind;
-use crate::chat::model::words::is_unspaced;
+use crate::chat::model::words::{bare, is_unspaced};
 
 /// How texts are put into the index now. An index of another version is filled again.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
-/// The text with a space before and after each character that is a word of its own.
+/// The text as it is indexed: [`bare`], with a space before and after each character that is a word
+/// of its own.
 pub(super) fn spaced(text: &str) -> Cow<'_, str> {
+    let text = bare(text);
     if text.is_ascii() || !text.chars().any(is_unspaced) {
-        return Cow::Borrowed(text);
+        return text;
     }
     let mut spaced = String::with_capacity(text.len() * 2);
     for c in text.chars() {
@@ -153,7 +155,7 @@ fn put(db: &Connection, message: Indexed<'_>) -> rusqlite::Result<()> {
 }
 
 /// The id of the last record that is indexed as texts are now: none of an index of another version.
-fn indexed(db: &Connection) -> rusqlite::Result<i64> {
+pub(super) fn indexed(db: &Connection) -> rusqlite::Result<i64> {
     if meta_table::get(db, INDEX_VERSION)? != Some(VERSION) {
         return Ok(0);
     }

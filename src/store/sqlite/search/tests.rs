@@ -6,6 +6,7 @@ use tempfile::TempDir;
 use super::index::{Indexed, fill, remove, update};
 use super::*;
 use crate::chat::model::record::Body;
+use crate::chat::model::words::{SPELLINGS, WORD_PAIRS};
 use crate::store::sqlite::testing::{database, message, room, say, say_heavy};
 
 /// Two rooms, `r1` with these messages and `r2` with one of the same words.
@@ -96,10 +97,13 @@ fn an_index_of_another_version_is_filled_again() {
     let put = "INSERT INTO word (word, rowid, place, text) VALUES ('delete', 2, 'r1', ' 天  气  很  好 '); \
                INSERT INTO word (rowid, place, text) VALUES (2, 'r1', '天气很好')";
     db.execute_batch(put).unwrap();
-    check(&db, "天气", &[]);
-    assert_eq!(fill(&db, 2), Ok(true));
-    check(&db, "天气", &[2]);
-    check(&db, "three", &[]);
+    // What is not filled yet is looked at itself.
+    for filled in [0, 2] {
+        check(&db, "天气", &[2]);
+        check(&db, "three", &[3]);
+        assert_eq!(count(&db, "three"), 2 - filled, "{filled} are filled");
+        assert_eq!(fill(&db, 2), Ok(true));
+    }
     while fill(&db, 2).unwrap() {}
     for (word, expect) in [("one", 2), ("three", 2), ("天气很好", 0)] {
         assert_eq!(count(&db, word), expect, "{word}");
@@ -261,4 +265,54 @@ fn a_message_that_cannot_be_read_is_not_shown() {
     let answer = find(&mut reading, &search).unwrap();
     assert!(matches!(&answer, Answer::Found { items, .. } if items.len() == 1), "{answer:?}");
     assert_eq!(reading.damaged.iter().map(|damaged| damaged.seq).collect::<Vec<_>>(), [2]);
+}
+
+#[test]
+fn in_every_script_a_word_is_found_and_not_another() {
+    for (one, other) in WORD_PAIRS {
+        let (_folder, db) = stored(&[&format!("a {one}, x."), &format!("a {other}, x.")]);
+        // The last word may be a beginning: another one behind it makes it whole.
+        check(&db, &format!("{one} x"), &[1]);
+        check(&db, &format!("{other} x"), &[2]);
+    }
+    for (one, other) in SPELLINGS {
+        let (_folder, db) = stored(&[one, other]);
+        check(&db, one, &[2, 1]);
+        check(&db, other, &[2, 1]);
+    }
+}
+
+#[test]
+fn what_is_not_in_the_index_yet_is_found_and_nothing_twice() {
+    let (_folder, db) = stored(&["hi 1", "hi 2"]);
+    for text in ["hi 3", "ho", "hi 5"] {
+        say(&db, 1, "ann", message(text));
+    }
+    let (first, next) = page(&db, &[1], "hi", None);
+    assert_eq!(first, [5, 3]);
+    assert_eq!(page(&db, &[1], "hi", next), (vec![2, 1], None));
+    // The index is of another version, and to be filled again.
+    db.execute("UPDATE meta SET value = 0 WHERE key = 'words'", []).unwrap();
+    for fills in 0..3 {
+        let (first, next) = page(&db, &[1], "hi", None);
+        assert_eq!(first, [5, 3], "after {fills}");
+        assert_eq!(page(&db, &[1], "hi", next), (vec![2, 1], None), "after {fills}");
+        fill(&db, 2).unwrap();
+    }
+}
+
+#[test]
+fn a_search_looks_at_a_bounded_number_of_records_and_goes_on_behind_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = database(&folder);
+    room(&db, 1, "lobby");
+    say(&db, 1, "ann", message("needle"));
+    db.execute_batch("BEGIN").unwrap();
+    for _ in 0..LOOK_RECORDS_MAX {
+        say(&db, 1, "ann", message("hay"));
+    }
+    db.execute_batch("COMMIT").unwrap();
+    let (found, next) = page(&db, &[1], "needle", None);
+    assert_eq!((found, next.is_some()), (Vec::new(), true));
+    assert_eq!(page(&db, &[1], "needle", next), (vec![1], None));
 }

@@ -50,6 +50,7 @@ pub(super) fn message(text: &str, cid: Option<&str>) -> Draft {
         body,
         weight: 300,
         check: None,
+        since: None,
         meta: Vec::new(),
         is_question: false,
     }

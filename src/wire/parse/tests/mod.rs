@@ -161,7 +161,7 @@ fn a_text_without_escapes_is_not_copied() {
 
 #[test]
 fn hello_may_bring_the_positions_of_a_former_session() {
-    check(r#"{"op":"hello"}"#, None, &Command::Hello { name: None, resume: None });
+    check(r#"{"op":"hello"}"#, None, &Command::Hello { name: None, resume: None, ping: false });
     let position = |room: &'static str, epoch: &'static str, seq| Position {
         room: room.into(),
         epoch: epoch.into(),
@@ -177,7 +177,13 @@ fn hello_may_bring_the_positions_of_a_former_session() {
                 session: "s9f".into(),
                 positions: vec![position("lobby", "k3f9", 123), position("@ann:bob", "z1", 0)],
             }),
+            ping: false,
         },
+    );
+    check(
+        r#"{"op":"hello","ping":true}"#,
+        None,
+        &Command::Hello { name: None, resume: None, ping: true },
     );
     check(
         r#"{"op":"hello","resume":{"session":"s9f"}}"#,
@@ -185,6 +191,7 @@ fn hello_may_bring_the_positions_of_a_former_session() {
         &Command::Hello {
             name: None,
             resume: Some(Resume { session: "s9f".into(), positions: Vec::new() }),
+            ping: false,
         },
     );
 }
@@ -196,6 +203,7 @@ fn a_bad_hello_is_refused() {
     };
     refused(r#""version":2"#, 1005, "version");
     refused(r#""version":"1""#, 1003, "version");
+    refused(r#""ping":1"#, 1003, "ping");
     refused(r#""token":1"#, 1003, "token");
     refused(r#""name":["ann"]"#, 1003, "name");
     refused(&format!(r#""agent":"{}""#, "x".repeat(129)), 1003, "agent");
@@ -271,7 +279,6 @@ fn what_is_not_one_json_object_is_refused_with_the_offset() {
     check_bad_json("{\"a\":\"\t\"}", 6);
     check_bad_json("{\"a\":\"\\x\"}", 7);
     check_bad_json("{\"a\":+1}", 5);
-    check_bad_json("\u{feff}{}", 0);
     check_bad_json("{'a':1}", 1);
     check_bad_json(&"[".repeat(1_000_000), 0);
     check_bad_json(&"{\"a\":".repeat(200_000), 1_000_000);
@@ -472,4 +479,12 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_mark_of_the_byte_order_before_a_request_is_skipped() {
+    check("\u{feff}{\"op\":\"ping\",\"id\":1}", Some("1"), &Command::Ping);
+    check("\u{feff} {\"op\":\"ping\",\"id\":1}", Some("1"), &Command::Ping);
+    check_refused("\u{feff}\u{feff}{\"op\":\"ping\"}", 1001, None, "");
+    check_refused("{\u{feff}\"op\":\"ping\"}", 1001, None, "");
 }

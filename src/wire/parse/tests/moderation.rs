@@ -26,8 +26,25 @@ fn edits_and_moderation_are_read() {
     check(
         r#"{"op":"invite","room":"lobby","user":"bob"}"#,
         None,
-        &Command::Invite { room: room(), user: user() },
+        &Command::Invite { room: room(), user: user(), reason: "".into() },
     );
+    check(
+        r#"{"op":"invite","room":"lobby","user":"bob","reason":"tea"}"#,
+        None,
+        &Command::Invite { room: room(), user: user(), reason: "tea".into() },
+    );
+    check(
+        r#"{"op":"uninvite","room":"lobby","user":"bob"}"#,
+        None,
+        &Command::Uninvite { room: room(), user: user() },
+    );
+    check(
+        r#"{"op":"restrictions","room":"lobby","limit":5,"after":"bob"}"#,
+        None,
+        &Command::Restrictions { room: room(), limit: Some(5), after: Some(user()) },
+    );
+    check(r#"{"op":"leave","room":"lobby"}"#, None, &Command::Leave { room: room() });
+    check(r#"{"op":"leave","room":"lobby","close":true}"#, None, &Command::Close { room: room() });
     let roles = [Role::Owner, Role::Moderator, Role::Member, Role::Reader];
     let roles = roles.map(|role| {
         let fields = format!(r#""op":"role","role":"{}""#, role.name());

@@ -16,6 +16,7 @@ fn required(op: Op) -> Vec<(&'static str, &'static str)> {
         | Op::History
         | Op::Presence
         | Op::Members
+        | Op::Restrictions
         | Op::Topic => vec![room],
         Op::Send => vec![room, ("text", "\"hi\"")],
         Op::Ack => vec![room, ("recv", "1"), ("read", "1")],
@@ -24,7 +25,7 @@ fn required(op: Op) -> Vec<(&'static str, &'static str)> {
         Op::Edit => vec![room, target, ("text", "\"hi\"")],
         Op::Delete => vec![room, target],
         Op::React => vec![room, target, ("emoji", "\"+1\"")],
-        Op::Invite | Op::Kick | Op::Mute | Op::Ban | Op::Unban => vec![room, user],
+        Op::Invite | Op::Uninvite | Op::Kick | Op::Mute | Op::Ban | Op::Unban => vec![room, user],
         Op::Role => vec![room, user, ("role", "\"owner\"")],
     }
 }

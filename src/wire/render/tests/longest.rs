@@ -1,11 +1,15 @@
 //! No answer and no event is longer than the welcome says: the longest of each kind.
 
 use super::*;
-use crate::chat::model::limits::RESUME_MARKS_MAX;
 use crate::chat::model::limits::{
     CID_LEN_MAX, INBOX_BYTES_MAX, INBOX_ROW_OVERHEAD, LAST_LEN_MAX, PAGE_BYTES_MAX,
-    PRESENCE_NAMES_MAX, RECEIPTS_MEMBERS_MAX, REQUEST_ID_LEN_MAX, SEARCH_BYTES_MAX, TOPIC_LEN_MAX,
+    PRESENCE_NAMES_MAX, READ_MARK_BYTES, RECEIPTS_MEMBERS_MAX, REQUEST_ID_LEN_MAX,
+    RESUMED_ROOM_BYTES, SEARCH_BYTES_MAX, TOPIC_LEN_MAX,
 };
+use crate::chat::model::limits::{
+    INVITATIONS_OF_USER_MAX, REASON_LEN_MAX, RESTRICTION_OVERHEAD, WELCOME_INVITATIONS_BYTES_MAX,
+};
+use crate::chat::model::log::{Expiry, Restriction, RestrictionMeta};
 use crate::chat::model::name::NAME_LEN_MAX;
 use crate::wire::frame_len_max;
 
@@ -137,8 +141,14 @@ fn no_inbox_is_longer_than_the_welcome_says() {
         unread: 9_999,
         last,
     };
-    let inbox =
-        |rows| Reply::Inbox { rev: SEQ, rooms: rows, more: true, gone: Vec::new(), full: true };
+    let inbox = |rooms| Reply::Inbox {
+        rev: SEQ,
+        rooms,
+        more: true,
+        invitations: Vec::new(),
+        gone: Vec::new(),
+        full: true,
+    };
     let rows = INBOX_BYTES_MAX / (INBOX_ROW_OVERHEAD + longest_room().as_str().len());
     let (limits, last) = (Limits::default(), booked(&("\"".repeat(LAST_LEN_MAX) + "…")));
     let with = |count| check_reply(&limits, &inbox(vec![row(None); count]));
@@ -148,6 +158,42 @@ fn no_inbox_is_longer_than_the_welcome_says() {
     let cid = r#","cid":"""#.len() + 6 * CID_LEN_MAX;
     let most = RECORD_OVERHEAD + NAME_LEN_MAX + 2 * LAST_LEN_MAX + "…".len();
     assert!(lasts / 10 - cid <= most, "{}", lasts / 10 - cid);
+}
+
+fn longest_invitation(reason: &str) -> Invitation {
+    let room = RoomName::parse(&"r".repeat(NAME_LEN_MAX)).unwrap();
+    Invitation { room, by: Some(longest_user()), at: Some(SEQ), reason: reason.into() }
+}
+
+#[test]
+fn what_holds_of_users_takes_no_more_than_the_domain_counts_for_it() {
+    let limits = Limits::default();
+    let reason = "\"".repeat(REASON_LEN_MAX);
+    let counted = RESTRICTION_OVERHEAD + 2 * NAME_LEN_MAX + 2 * REASON_LEN_MAX;
+    let inbox = |count| {
+        let invitations = vec![longest_invitation(&reason); count];
+        check_reply(
+            &limits,
+            &Reply::Inbox {
+                rev: SEQ,
+                rooms: Vec::new(),
+                more: true,
+                invitations,
+                gone: Vec::new(),
+                full: true,
+            },
+        )
+    };
+    assert!(inbox(INVITATIONS_OF_USER_MAX) - inbox(0) <= INVITATIONS_OF_USER_MAX * counted);
+    let expiry = Expiry { until: Some(SEQ), reason: reason.as_str().into() };
+    let meta = RestrictionMeta { by: Some(longest_user()), at: Some(SEQ), expiry };
+    let row = (longest_user(), Restriction::Invited, meta);
+    let page = |count| {
+        let items = vec![row.clone(); count];
+        check_reply(&limits, &Reply::Restrictions { room: longest_room(), items, more: true })
+    };
+    let most = PAGE_BYTES_MAX / counted + 3;
+    assert!(page(most) - page(0) <= most * counted);
 }
 
 #[test]
@@ -162,17 +208,37 @@ fn no_welcome_is_longer_than_it_says() {
             Resumption::Refused(long.clone()),
         ] {
             let room = || longest_room().as_str().into();
-            let marks = vec![(longest_user(), SEQ); RESUME_MARKS_MAX];
-            let rooms =
-                (0..limits.rooms_per_user).map(|_| (room(), resumption.clone(), Vec::new()));
-            let mut rooms: Vec<_> = rooms.collect();
-            if let Some(first) = rooms.first_mut() {
-                first.2 = marks;
-            }
+            let rooms = (0..limits.rooms_per_user)
+                .map(|_| (room(), resumption.clone(), Vec::new()))
+                .collect();
             let session = "s".repeat(64).into();
             let user = longest_user();
-            let welcome = Reply::Welcome { user, session, time: SEQ, resumed: true, rooms };
+            let invitations = vec![longest_invitation(""); 2];
+            const {
+                assert!(
+                    2 * (RESTRICTION_OVERHEAD + 2 * NAME_LEN_MAX) <= WELCOME_INVITATIONS_BYTES_MAX
+                );
+            }
+            let (time, resumed) = (SEQ, true);
+            let welcome = Reply::Welcome { user, session, time, resumed, rooms, invitations };
             check_reply(&limits, &welcome);
         }
     }
+}
+
+#[test]
+fn marks_take_no_more_than_they_are_counted_for() {
+    let with = |marks: usize, rooms: usize| {
+        let marks = vec![(longest_user(), SEQ); marks];
+        let room = || longest_room().as_str().into();
+        let how = Resumption::From { from: SEQ, to: SEQ };
+        let rooms = (0..rooms).map(|_| (room(), how.clone(), marks.clone())).collect();
+        let (session, user) = ("s".into(), longest_user());
+        let invitations = Vec::new();
+        let (time, resumed) = (SEQ, true);
+        let welcome = Reply::Welcome { user, session, time, resumed, rooms, invitations };
+        check_reply(&Limits::default(), &welcome)
+    };
+    assert!(with(10, 1) - with(0, 1) <= 10 * READ_MARK_BYTES);
+    assert!(with(0, 3) - with(0, 2) <= RESUMED_ROOM_BYTES);
 }

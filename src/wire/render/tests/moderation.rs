@@ -1,6 +1,7 @@
 //! What is done to messages and to members, as it stands on the wire.
 
 use super::*;
+use crate::chat::model::log::{Expiry, Restriction, RestrictionMeta};
 
 #[test]
 fn what_is_done_to_messages_and_members_stands_as_the_protocol_has_it() {
@@ -47,8 +48,10 @@ fn what_is_done_to_messages_and_members_stands_as_the_protocol_has_it() {
             record_event(out, &room(), &record);
         });
     }
-    let invited = Event::Invited { room: room(), from: user("ann") };
-    check_event(&invited, r#"{"ev":"invited","room":"lobby","from":"ann"}"#);
+    let invited =
+        |reason: &str| Event::Invited { room: room(), from: user("ann"), reason: reason.into() };
+    check_event(&invited(""), r#"{"ev":"invited","room":"lobby","from":"ann"}"#);
+    check_event(&invited("tea"), r#"{"ev":"invited","room":"lobby","from":"ann","reason":"tea"}"#);
     let hit = |text| (room(), SharedRecord::new(message(text)));
     check_reply(
         "8",
@@ -62,5 +65,25 @@ fn what_is_done_to_messages_and_members_stands_as_the_protocol_has_it() {
         "8",
         &Reply::Found { items: Vec::new(), next: None },
         r#"{"id":8,"code":0,"message":"ok","data":{"items":[],"more":false}}"#,
+    );
+}
+
+#[test]
+fn restrictions_stand_as_the_protocol_has_them() {
+    let expiry = Expiry { until: Some(9), reason: "rude".into() };
+    let ban = RestrictionMeta { by: Some(user("ann")), at: Some(5), expiry };
+    let items = vec![
+        (user("bob"), Restriction::Banned, ban),
+        (user("eve"), Restriction::Invited, RestrictionMeta::default()),
+    ];
+    check_reply(
+        "8",
+        &Reply::Restrictions { room: room(), items, more: true },
+        concat!(
+            r#"{"id":8,"code":0,"message":"ok","data":{"room":"lobby","items":["#,
+            r#"{"user":"bob","kind":"ban","until":9,"by":"ann","at":5,"reason":"rude"},"#,
+            r#"{"user":"eve","kind":"invitation","until":null,"by":null,"at":null,"reason":""}],"#,
+            r#""more":true}}"#,
+        ),
     );
 }

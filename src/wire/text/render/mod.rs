@@ -7,12 +7,16 @@ pub use self::records::{record_event, sent};
 use super::greeting::{renamed, welcome};
 use super::note;
 use super::safe::{self, put};
+use crate::chat::model::code::Code;
 use crate::chat::model::event::{Event, LeftReason, PresenceChange};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::output::Request;
 use crate::chat::model::record::SharedRecord;
-use crate::chat::model::reply::{GapWhy, InboxRow, Presence, Refusal, Reply, Role};
+use crate::chat::model::reply::{GapWhy, InboxRow, Invitation, Presence, Refusal, Reply, Role};
 use crate::time::span::in_words;
+
+/// Records that `/history` is proposed for, at most.
+const HISTORY_MAX: u64 = 200;
 
 /// What an answer is shown with.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +34,7 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
     match reply {
         Reply::Welcome { user, .. } if note::is_again(shown.request) => renamed(out, user),
         Reply::Welcome { user, .. } => welcome(out, shown.server, user),
-        Reply::Joined { room, .. } if room.is_direct() => focus(out, Some(room), shown.viewer),
+        Reply::Joined { room, .. } if room.is_direct() => focus(out, room, shown.viewer),
         Reply::Joined { room, members, topic, role, .. } => {
             let members = count(*members, "member", "members");
             put(out, &["-- you are in ", room.as_str()]);
@@ -42,9 +46,18 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
                 topic_line(out, room, topic);
             }
         }
-        Reply::Inbox { rooms, .. } if note::is_aside(shown.request) => unread(out, rooms, shown),
-        Reply::Inbox { rooms, .. } => inbox(out, rooms),
+        Reply::Inbox { rooms, invitations, .. } => {
+            if note::is_aside(shown.request) {
+                unread(out, rooms, shown);
+            } else {
+                inbox(out, rooms);
+            }
+            for Invitation { room, by, reason, .. } in invitations {
+                invited(out, room, by.as_ref(), reason);
+            }
+        }
         Reply::History { room, items, .. } => {
+            unread_above(out, items, shown.request);
             history(out, room, items, note::is_aside(shown.request));
         }
         Reply::Found { items, .. } => {
@@ -65,6 +78,12 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
             list(out, ": ", shown);
             put(out, &[if *more { ", and more --\n" } else { " --\n" }]);
         }
+        Reply::Restrictions { room, items, more } => {
+            put(out, &["-- restrictions in ", room.as_str()]);
+            let shown = items.iter().map(|(user, kind, _)| (user, Some(kind.name())));
+            list(out, ": ", shown);
+            put(out, &[if *more { ", and more --\n" } else { " --\n" }]);
+        }
         Reply::Topic { room, text } if text.is_empty() => {
             put(out, &["-- ", room.as_str(), " has no topic --\n"]);
         }
@@ -76,6 +95,17 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
             safe::line(out, note::of(shown.request));
             put(out, &[" --\n"]);
         }
+    }
+}
+
+/// Appends the answer to a request that was refused.
+pub fn refused(out: &mut Vec<u8>, why: &Refusal, request: &Request) {
+    match note::other(request) {
+        Some(other) if why.code == Code::NoSuchRoom => {
+            put(out, &["! you have not talked with ", other, " yet; begin with /msg "]);
+            put(out, &[other, " hi\n"]);
+        }
+        _ => refusal(out, why),
     }
 }
 
@@ -108,10 +138,7 @@ pub fn event(out: &mut Vec<u8>, event: &Event) {
         // The message that follows shows the conversation well enough.
         Event::Joined { room, .. } if room.is_direct() => {}
         Event::Joined { room, .. } => put(out, &["-- you are in ", room.as_str(), " --\n"]),
-        Event::Invited { room, from } => {
-            let room = room.as_str();
-            put(out, &["-- ", from.as_str(), " invites you: /join ", room, " --\n"]);
-        }
+        Event::Invited { room, from, reason } => invited(out, room, Some(from), reason),
         Event::Left { room, reason } => {
             let what = match reason {
                 LeftReason::Left => "you have left ",
@@ -160,6 +187,20 @@ fn inbox(out: &mut Vec<u8>, rooms: &[InboxRow]) {
     put(out, &[" --\n"]);
 }
 
+/// Appends an invitation, and how to accept it.
+fn invited(out: &mut Vec<u8>, room: &RoomName, by: Option<&UserName>, reason: &str) {
+    match by {
+        Some(by) => put(out, &["-- ", by.as_str(), " invites you: /join ", room.as_str()]),
+        None => put(out, &["-- you are invited: /join ", room.as_str()]),
+    }
+    if !reason.is_empty() {
+        put(out, &[" ("]);
+        safe::line(out, reason);
+        put(out, &[")"]);
+    }
+    put(out, &[" --\n"]);
+}
+
 /// Appends what is unread, and how to read it; nothing if everything was read.
 fn unread(out: &mut Vec<u8>, rooms: &[InboxRow], shown: &Shown<'_>) {
     let mut before = "-- unread: ";
@@ -178,14 +219,29 @@ fn unread(out: &mut Vec<u8>, rooms: &[InboxRow], shown: &Shown<'_>) {
     }
 }
 
-/// Appends where the lines go that `me` types from now on: to `room`, or nowhere.
-pub fn focus(out: &mut Vec<u8>, room: Option<&RoomName>, me: Option<&UserName>) {
-    let Some(room) = room else {
-        return put(out, &["-- you are in no room now; join one with /join lobby --\n"]);
-    };
+/// Appends how to see what is unread above `items`, which are shown to somebody who has entered.
+fn unread_above(out: &mut Vec<u8>, items: &[SharedRecord], request: &Request) {
+    let Some(read) = note::read(request) else { return };
+    let (Some(first), Some(last)) = (items.first(), items.last()) else { return };
+    if first.seq > read + 1 {
+        let count = last.seq.saturating_sub(read).min(HISTORY_MAX).to_string();
+        put(out, &["-- more is unread: /history ", &count, " --\n"]);
+    }
+}
+
+/// Appends where the lines go that `me` types from now on.
+pub fn focus(out: &mut Vec<u8>, room: &RoomName, me: Option<&UserName>) {
     match me.and_then(|me| other_of(room, me)) {
         Some(other) => put(out, &["-- what you type goes to ", other, " alone now --\n"]),
         None => put(out, &["-- what you type goes to ", room.as_str(), " now --\n"]),
+    }
+}
+
+/// Appends that lines go nowhere from now on, and that the person is in `another` room.
+pub fn no_focus(out: &mut Vec<u8>, another: Option<&RoomName>) {
+    match another.map(RoomName::as_str) {
+        Some(room) => put(out, &["-- to go on in ", room, ", type /join ", room, " --\n"]),
+        None => put(out, &["-- you are in no room now; join one with /join lobby --\n"]),
     }
 }
 

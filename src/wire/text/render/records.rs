@@ -13,7 +13,7 @@ const QUOTE_LEN_MAX: usize = 48;
 /// Appends a record as it happens, such as `[lobby] bob: hi`. `target` is the message that it is
 /// about, as it was before.
 pub fn record_event(out: &mut Vec<u8>, room: &RoomName, record: &Record, target: Option<&Record>) {
-    put(out, &["[", room.as_str(), "] "]);
+    safe::put_room(out, room.as_str());
     body(out, record, target);
 }
 
@@ -23,7 +23,7 @@ pub fn sent(out: &mut Vec<u8>, room: &RoomName, record: &Record, target: Option<
     match &record.body {
         Body::Message { text, .. } => {
             if let Some(other) = other_of(room, &record.from) {
-                put(out, &["to ", other, ": "]);
+                put(out, &["to ", &safe::name(other), ": "]);
                 safe::text(out, text);
                 put(out, &["\n"]);
             }
@@ -56,7 +56,8 @@ pub(super) fn past<'a>(
         }
         let minute = record.at / 60_000 % (24 * 60);
         let time = format!("{:02}:{:02} ", minute / 60, minute % 60);
-        put(out, &["[", room.as_str(), "] ", &time]);
+        safe::put_room(out, room.as_str());
+        put(out, &[&time]);
         let target = record.body.target();
         let target = target.and_then(|seq| {
             all.clone().find(|(other, record)| *other == room && record.seq == seq)
@@ -73,7 +74,7 @@ fn date(days: u64) -> String {
 
 /// Appends what a record says, and the line's end.
 fn body(out: &mut Vec<u8>, record: &Record, target: Option<&Record>) {
-    let from = record.from.as_str();
+    let from = &*safe::name(record.from.as_str());
     match &record.body {
         Body::Message { text, data: Some(_), .. } if text.is_empty() => {
             put(out, &[from, " sent data"]);
@@ -120,6 +121,7 @@ fn body(out: &mut Vec<u8>, record: &Record, target: Option<&Record>) {
 
 /// Such as `* bob was muted for 10 minutes by ann`.
 fn act_line(out: &mut Vec<u8>, act: Act, (record, target): (&Record, &UserName)) {
+    let (target, from) = (safe::name(target.as_str()), safe::name(record.from.as_str()));
     let lasts = |until: Option<u64>| {
         until.map(|until| format!(" for {}", in_words(until.saturating_sub(record.at))))
     };
@@ -132,11 +134,11 @@ fn act_line(out: &mut Vec<u8>, act: Act, (record, target): (&Record, &UserName))
         Act::Role(role) => {
             let role = role.name();
             let article = if role.starts_with('o') { " was made an " } else { " was made a " };
-            return put(out, &["* ", target.as_str(), article, role, " by ", record.from.as_str()]);
+            return put(out, &["* ", &target, article, role, " by ", &from]);
         }
     };
     let lasts = lasts.as_deref().unwrap_or_default();
-    put(out, &["* ", target.as_str(), what, lasts, " by ", record.from.as_str()]);
+    put(out, &["* ", &target, what, lasts, " by ", &from]);
 }
 
 /// Appends which message is meant, such as `ann's "see you tomor…"`; one of the user's own has no
@@ -148,15 +150,16 @@ fn quote(out: &mut Vec<u8>, by: &UserName, target: Option<&Record>) {
         _ => "",
     };
     if text.is_empty() {
-        return put(out, &["a message of ", target.from.as_str()]);
+        return put(out, &["a message of ", &safe::name(target.from.as_str())]);
     }
     if target.from != *by {
-        put(out, &[target.from.as_str(), "'s "]);
+        put(out, &[&safe::name(target.from.as_str()), "'s "]);
     }
     let words = text.char_indices().take_while(|(at, c)| at + c.len_utf8() <= QUOTE_LEN_MAX);
     let end = words.last().map_or(0, |(at, c)| at + c.len_utf8());
     let (shown, rest) = text.split_at_checked(end).unwrap_or((text, ""));
     put(out, &["\""]);
-    safe::line(out, shown.trim_end());
+    // Or the quote could end early, and its rest pass for what was done.
+    safe::line(out, &shown.trim_end().replace('"', "'"));
     put(out, &[if rest.is_empty() { "\"" } else { "…\"" }]);
 }

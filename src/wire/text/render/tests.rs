@@ -7,7 +7,7 @@ use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op};
 use crate::chat::model::limits::RECORD_OVERHEAD;
 use crate::chat::model::record::{Act, Body, Epoch, Record};
-use crate::chat::model::reply::Durability;
+use crate::chat::model::reply::{Durability, Invitation};
 
 fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()
@@ -83,6 +83,7 @@ fn body(body: Body) -> Record {
 fn a_message_that_something_is_done_to_is_named_by_its_words() {
     let long = message(&"see you tomorrow at ten ".repeat(9));
     let own = message("hi\n[lobby] eve: x");
+    let sly = message("x\" with -1");
     let anns = Record { from: user("ann"), ..message("tea?") };
     let edit = body(Body::Edit { target: 1, text: Some("bye".into()) });
     let deletion = body(Body::Deletion { target: 1 });
@@ -97,6 +98,7 @@ fn a_message_that_something_is_done_to_is_named_by_its_words() {
             "bob deleted \"see you tomorrow at ten see you tomorrow at ten…\"",
         ),
         (&reaction(false), Some(&anns), "bob reacted to ann's \"tea?\" with \u{1f44d}"),
+        (&reaction(false), Some(&sly), "bob reacted to \"x' with -1\" with \u{1f44d}"),
         (&reaction(true), None, "bob took back a reaction to an earlier message: \u{1f44d}"),
         (&reaction(false), Some(&message("")), "bob reacted to a message of bob with \u{1f44d}"),
     ] {
@@ -107,7 +109,7 @@ fn a_message_that_something_is_done_to_is_named_by_its_words() {
 
 #[test]
 fn the_longest_quote_fits_the_weight_of_the_least_record() {
-    let name = "n".repeat(32);
+    let name = "\u{5d0}".repeat(16);
     let room = RoomName::direct(&user(&name), &user(&name));
     let longest = Record { from: user(&name), ..message(&"\u{1f44d}".repeat(99)) };
     for change in [
@@ -116,8 +118,9 @@ fn the_longest_quote_fits_the_weight_of_the_least_record() {
         Body::Edit { target: 1, text: Some("".into()) },
     ] {
         let mut out = Vec::new();
-        record_event(&mut out, &room, &body(change), Some(&longest));
-        let weight = RECORD_OVERHEAD + room.as_str().len() + "bob".len();
+        let record = Record { from: user(&"\u{5d1}".repeat(16)), ..body(change) };
+        record_event(&mut out, &room, &record, Some(&longest));
+        let weight = RECORD_OVERHEAD + room.as_str().len() + record.from.as_str().len();
         assert!(out.len() <= weight, "{} of {weight}", out.len());
     }
 }
@@ -155,7 +158,7 @@ fn what_was_said_names_the_day_and_the_time_too() {
         |items| Reply::History { room: lobby(), epoch: Epoch(1), items, oldest: 1, more: false };
     check_reply(&history(items()), lines);
     check_reply(&history(Vec::new()), "-- no messages yet in lobby --\n");
-    check_answer(&note::aside(Op::History), &history(Vec::new()), "");
+    check_answer(&note::aside(Op::History, None), &history(Vec::new()), "");
     let (late, midnight) = (at(86_399_999, message("hi")), at(86_400_000, message("hi")));
     let replay = Event::Replay { room: lobby(), items: vec![late, midnight], to: 2 };
     check_event(
@@ -163,6 +166,25 @@ fn what_was_said_names_the_day_and_the_time_too() {
         "-- Thursday 1970-01-01, times in UTC --\n[lobby] 23:59 bob: hi\n\
          -- Friday 1970-01-02, times in UTC --\n[lobby] 00:00 bob: hi\n",
     );
+}
+
+#[test]
+fn what_is_unread_above_what_is_shown_is_pointed_at() {
+    let items = vec![Arc::new(Record { seq: 21, ..message("hi") })];
+    let history = Reply::History { room: lobby(), epoch: Epoch(1), items, oldest: 1, more: true };
+    let shown = "-- Thursday 2025-11-20, times in UTC --\n[lobby] 14:05 bob: hi\n";
+    let more = format!("-- more is unread: /history 18 --\n{shown}");
+    check_answer(&note::aside(Op::History, Some(3)), &history, &more);
+    check_answer(&note::aside(Op::History, Some(20)), &history, shown);
+    check_reply(&history, shown);
+}
+
+#[test]
+fn who_has_not_talked_with_somebody_yet_is_told_how_to_begin() {
+    let unknown = Refusal::new(Code::NoSuchRoom, "there is no such room");
+    let begin = "! you have not talked with ann yet; begin with /msg ann hi\n";
+    check(begin, |out| refused(out, &unknown, &note::talk("ann")));
+    check("! there is no such room\n", |out| refused(out, &unknown, &note::hello(false)));
 }
 
 #[test]
@@ -264,11 +286,25 @@ fn the_inbox_counts_what_is_unread() {
     };
     let rooms = vec![row(lobby(), 3), row(direct(), 0)];
     check_reply(
-        &Reply::Inbox { rev: 1, rooms, more: false, gone: Vec::new(), full: true },
+        &Reply::Inbox {
+            rev: 1,
+            rooms,
+            more: false,
+            invitations: Vec::new(),
+            gone: Vec::new(),
+            full: true,
+        },
         "-- your rooms: lobby (3 unread), @ann:bob --\n",
     );
     check_reply(
-        &Reply::Inbox { rev: 1, rooms: Vec::new(), more: false, gone: Vec::new(), full: true },
+        &Reply::Inbox {
+            rev: 1,
+            rooms: Vec::new(),
+            more: false,
+            invitations: Vec::new(),
+            gone: Vec::new(),
+            full: true,
+        },
         "-- you are not in a room; join one with /join lobby --\n",
     );
 }
@@ -284,20 +320,40 @@ fn who_comes_back_is_told_what_is_unread_and_how_to_read_it() {
         unread,
         last: None,
     };
-    let inbox = |rooms| Reply::Inbox { rev: 1, rooms, more: false, gone: Vec::new(), full: true };
-    let aside = note::aside(Op::Rooms);
+    let inbox = |rooms| Reply::Inbox {
+        rev: 1,
+        rooms,
+        more: false,
+        invitations: Vec::new(),
+        gone: Vec::new(),
+        full: true,
+    };
+    let aside = note::aside(Op::Rooms, None);
     check_answer(
         &aside,
         &inbox(vec![row(lobby(), 3), row(direct(), 1)]),
         "-- unread: 3 in lobby (/join lobby), 1 from bob (/msg bob) --\n",
     );
     check_answer(&aside, &inbox(vec![row(lobby(), 0)]), "");
+    let invitation = |by| Invitation { room: lobby(), by, at: None, reason: "tea".into() };
+    let invitations = vec![invitation(Some(user("bob"))), invitation(None)];
+    let invited = Reply::Inbox {
+        rev: 1,
+        rooms: Vec::new(),
+        more: false,
+        invitations,
+        gone: Vec::new(),
+        full: true,
+    };
+    let told =
+        "-- bob invites you: /join lobby (tea) --\n-- you are invited: /join lobby (tea) --\n";
+    check_answer(&aside, &invited, told);
     check_answer(&aside, &inbox(Vec::new()), "");
 }
 
 #[test]
 fn what_has_no_data_to_show_says_what_was_done() {
-    let invite = Command::Invite { room: "den".into(), user: "bob".into() };
+    let invite = Command::Invite { room: "den".into(), user: "bob".into(), reason: "".into() };
     check_answer(&note::typed(Op::Invite, &invite), &Reply::Done, "-- bob is invited to den --\n");
     let away = Command::Status { away: true };
     let said = "-- you are shown as away; /back ends it --\n";

@@ -1,6 +1,7 @@
 //! The engine on files of its own.
 
 mod degraded;
+mod effects;
 
 use std::fs;
 use std::time::Duration;
@@ -45,14 +46,23 @@ fn said(text: &str, cid: Option<&str>) -> Draft {
         body,
         weight: 400,
         check: None,
+        since: None,
         meta: Vec::new(),
         is_question: false,
     }
 }
 
 fn touching(target: u64, body: Body) -> Draft {
-    let check = Some(TargetCheck { target, others: false, not_before: 0 });
-    Draft { from: user("ann"), body, weight: 400, check, meta: Vec::new(), is_question: false }
+    let check = Some(TargetCheck { target, others: false, not_before: 0, data_max: 9 });
+    Draft {
+        from: user("ann"),
+        body,
+        weight: 400,
+        check,
+        since: None,
+        meta: Vec::new(),
+        is_question: false,
+    }
 }
 
 fn edit(target: u64, text: &str) -> Draft {
@@ -73,7 +83,7 @@ impl Harness {
             open(folder.path(), &Clock::start()).unwrap();
         let now = Now { tick: Tick::from_millis(1_000_000), wall_ms: 1_763_700_000_000 };
         let rooms = loaded.rooms;
-        Self { engine: Engine::new(db, reserve), folder, rooms, now, tickets: 0, _lock: lock }
+        Self { engine: Engine::new(db, reserve, now), folder, rooms, now, tickets: 0, _lock: lock }
     }
 
     /// The server is killed and started again.
@@ -246,6 +256,7 @@ fn an_edit_and_a_deletion_change_their_target_and_nothing_else_does() {
     check_stored(&harness.append(log, edit(1, "uno")), 3);
     assert_eq!((harness.text(1), harness.text(3)), (Some("uno".into()), Some("uno".into())));
     check_stored(&harness.append(log, edit(1, "ein Wort")), 4);
+    assert_eq!((harness.text(3), harness.text(4)), (None, Some("ein Wort".into())));
     check_stored(&harness.append(log, deletion(1)), 5);
     assert_eq!([1, 3, 4, 5].map(|seq| harness.text(seq)), [const { None }; 4]);
     assert_eq!(harness.text(2).as_deref(), Some("two"));
@@ -262,7 +273,12 @@ fn an_edit_and_a_deletion_change_their_target_and_nothing_else_does() {
         (Draft { from: user("bob"), ..edit(2, "not mine") }, Appended::NotYours),
         (
             Draft {
-                check: Some(TargetCheck { target: 2, others: true, not_before: u64::MAX }),
+                check: Some(TargetCheck {
+                    target: 2,
+                    others: true,
+                    not_before: u64::MAX,
+                    data_max: 0,
+                }),
                 ..edit(2, "late")
             },
             Appended::TooOld,
@@ -380,4 +396,19 @@ fn an_append_to_a_room_that_is_not_open_is_refused() {
     let replies = harness.engine.commit(harness.now, vec![Op::Drop(log), late]);
     let outcome = Appended::Refused(LogFault::Broken);
     assert_eq!(replies, [LogReply::Appended { ticket: Ticket(1), outcome }]);
+}
+
+#[test]
+fn a_suspension_lasts_as_long_as_it_was_to_last_though_the_clock_is_set() {
+    let mut harness = Harness::new();
+    let until = harness.now.wall_ms + 1_000;
+    let sql =
+        format!("INSERT INTO suspension VALUES ('user eve', {until}, ''), ('user bob', NULL, '')");
+    harness.connect().execute_batch(&sql).unwrap();
+    harness.now.tick = harness.now.tick.after(Duration::from_secs(1));
+    harness.now.wall_ms += 100_001_000;
+    harness.engine.look_at_clock(harness.now);
+    let found = harness.number("SELECT until FROM suspension WHERE who = 'user eve'");
+    assert_eq!(found, i64::try_from(until).unwrap() + 100_000_000);
+    assert_eq!(harness.number("SELECT count(*) FROM suspension WHERE until IS NULL"), 1);
 }

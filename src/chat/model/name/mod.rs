@@ -1,10 +1,19 @@
-//! Names of users and rooms: what is one, and what the right spelling would be.
+//! Names of users and rooms: what is one, what the right spelling would be, and what looks like it.
+//!
+//! The [`rules`] bind names that are new. A name that is stored stays usable, also one that the
+//! rules of its time allowed and today's do not.
+
+mod rules;
+mod skeleton;
 
 use std::fmt;
 use std::sync::Arc;
 
 use compact_str::CompactString;
-use unicode_normalization::{UnicodeNormalization, is_nfkc};
+
+use self::rules::Kind;
+pub(in crate::chat) use self::skeleton::Skeletons;
+pub use self::skeleton::skeleton;
 
 /// Bytes of the longest name.
 pub const NAME_LEN_MAX: usize = 32;
@@ -21,11 +30,8 @@ pub struct NameError {
     pub hint: Option<String>,
 }
 
-/// The rule, as a client that breaks it is told.
-const RULE_USER: &str = "1 to 32 bytes of lower-case letters, digits, '.', '_' or '-'";
-const RULE_ROOM: &str = "1 to 32 bytes of lower-case letters, digits, '.', '_', '-', or '/' inside";
-
-/// The name of a user: NFKC, lower case, 1 to 32 bytes of letters, digits, `.`, `_` and `-`.
+/// The name of a user: NFKC, lower case, 1 to 32 bytes of letters, digits, `.`, `_` and `-`, by the
+/// [`rules`].
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserName(CompactString);
 
@@ -41,7 +47,13 @@ impl UserName {
     ///
     /// [`NameError`] with the right spelling, if there is one near: nothing is folded silently.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        check(text, is_user_char, RULE_USER).map(|()| Self(text.into()))
+        rules::check(text, Kind::User).map(|()| Self(text.into()))
+    }
+
+    /// Takes `text` if it is a name, or was one when it was stored.
+    #[must_use]
+    pub fn stored(text: &str) -> Option<Self> {
+        rules::is_stored(text, Kind::User).then(|| Self(text.into()))
     }
 
     /// A name that nobody can have, where those of all are to be counted.
@@ -68,16 +80,15 @@ impl RoomName {
         if let Some(pair) = text.strip_prefix('@') {
             return Self::parse_direct(pair);
         }
-        let outside = |text: &str| text.split('/').any(str::is_empty);
-        match check(text, is_room_char, RULE_ROOM) {
-            Ok(()) if !outside(text) => Ok(Self(text.into())),
-            refused => {
-                let near = refused.err().map_or_else(|| Some(text.to_owned()), |error| error.hint);
-                let parts = near.iter().flat_map(|near| near.split('/'));
-                let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
-                let hint = Some(parts.join("/")).filter(|hint| is_right(hint, is_room_char));
-                Err(NameError { expected: RULE_ROOM, hint })
-            }
+        rules::check(text, Kind::Room).map(|()| Self(text.into()))
+    }
+
+    /// Takes `text` if it is a name, or was one when it was stored.
+    #[must_use]
+    pub fn stored(text: &str) -> Option<Self> {
+        match text.strip_prefix('@') {
+            Some(pair) => Self::parse_direct(pair).ok(),
+            None => rules::is_stored(text, Kind::Room).then(|| Self(text.into())),
         }
     }
 
@@ -85,7 +96,9 @@ impl RoomName {
         let expected = "a direct conversation is '@a:b', two users' names sorted by bytes";
         let refused = |hint| NameError { expected, hint };
         let (a, b) = pair.split_once(':').ok_or_else(|| refused(None))?;
-        let (a, b) = (UserName::parse(a)?, UserName::parse(b)?);
+        // Both may be stored; who of them is new is checked where the conversation is made.
+        let user = |name| UserName::stored(name).map_or_else(|| UserName::parse(name), Ok);
+        let (a, b) = (user(a)?, user(b)?);
         if a > b {
             return Err(refused(Some(Self::direct(&a, &b).as_str().to_owned())));
         }
@@ -155,46 +168,6 @@ impl fmt::Debug for RoomName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", &*self.0)
     }
-}
-
-fn is_user_char(c: char) -> bool {
-    let letter_or_digit = c.is_alphanumeric() && c.to_lowercase().eq([c]);
-    letter_or_digit || matches!(c, '.' | '_' | '-')
-}
-
-fn is_room_char(c: char) -> bool {
-    is_user_char(c) || c == '/'
-}
-
-fn check(text: &str, allowed: fn(char) -> bool, expected: &'static str) -> Result<(), NameError> {
-    if is_right(text, allowed) {
-        return Ok(());
-    }
-    Err(NameError { expected, hint: right_spelling(text, allowed) })
-}
-
-fn is_right(text: &str, allowed: fn(char) -> bool) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    // Nearly every name is plain, which is cheaper to see.
-    (1..=NAME_LEN_MAX).contains(&text.len())
-        && (text.bytes().all(plain) || (text.chars().all(allowed) && is_nfkc(text)))
-}
-
-/// The nearest name to `text`: normalised, in lower case, spaces as `-`, the rest left out.
-fn right_spelling(text: &str, allowed: fn(char) -> bool) -> Option<String> {
-    let mut spelling = String::new();
-    // Only as much is looked at as could ever become a name.
-    let shown = text.chars().take(4 * NAME_LEN_MAX).nfkc().flat_map(char::to_lowercase);
-    for c in shown.nfkc() {
-        let c = if c == ' ' { '-' } else { c };
-        if spelling.len() + c.len_utf8() > NAME_LEN_MAX {
-            break;
-        }
-        if allowed(c) {
-            spelling.push(c);
-        }
-    }
-    is_right(&spelling, allowed).then_some(spelling)
 }
 
 #[cfg(test)]

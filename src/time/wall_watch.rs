@@ -1,0 +1,119 @@
+//! Whether the wall clock can be believed: it is set by people and time servers, and a board
+//! without a clock chip boots in 1970.
+//!
+//! The monotonic clock goes on whatever happens to the wall clock, so a change of the difference
+//! between the two is a step of the wall clock.
+
+use std::time::Duration;
+
+use super::Tick;
+use super::clock::Now;
+
+/// A smaller change is the work of a time server that adjusts the clock.
+const STEP_MIN_MS: i64 = 60_000;
+/// What was written last may be so much older than the present without a doubt: the server may have
+/// been off.
+const GAP_MAX: Duration = Duration::from_hours(30 * 24);
+/// For how long a clock that was set must have held before anything is deleted because of it.
+const HOLD: Duration = Duration::from_hours(24);
+
+/// Notices steps of the wall clock.
+#[derive(Clone, Copy, Debug)]
+pub struct WallWatch {
+    /// Wall time minus monotonic time, in milliseconds, as of the last look.
+    offset_ms: i64,
+    /// When the present wall time has held for long enough.
+    trusted_at: Tick,
+}
+
+impl WallWatch {
+    /// A watch that takes the present wall time for right, unless it is not what is to be expected
+    /// after `latest_ms`, the wall time of what was written last, if anything was.
+    #[must_use]
+    pub fn new(now: Now, latest_ms: Option<u64>) -> Self {
+        let gap_max = u64::try_from(GAP_MAX.as_millis()).unwrap_or(u64::MAX);
+        let is_plausible = latest_ms.is_none_or(|latest| {
+            let until = latest.saturating_add(gap_max);
+            now.wall_ms.saturating_add(STEP_MIN_MS.unsigned_abs()) >= latest && now.wall_ms <= until
+        });
+        let trusted_at = if is_plausible { now.tick } else { now.tick.after(HOLD) };
+        Self { offset_ms: offset_ms(now), trusted_at }
+    }
+
+    /// Takes a look: by how many milliseconds the wall clock was set since the last one, if it was.
+    pub fn look(&mut self, now: Now) -> Option<i64> {
+        let offset_ms = offset_ms(now);
+        let step_ms = offset_ms.saturating_sub(std::mem::replace(&mut self.offset_ms, offset_ms));
+        if step_ms.saturating_abs() < STEP_MIN_MS {
+            return None;
+        }
+        self.trusted_at = now.tick.after(HOLD);
+        Some(step_ms)
+    }
+
+    /// Whether the wall clock has held for so long that things may be deleted for their age.
+    #[must_use]
+    pub fn is_trusted(&self, now: Now) -> bool {
+        now.tick >= self.trusted_at
+    }
+}
+
+/// The end of a term that was set before the wall clock was, so that the term keeps its length.
+#[must_use]
+pub const fn shifted(until_ms: u64, step_ms: i64) -> u64 {
+    until_ms.saturating_add_signed(step_ms)
+}
+
+fn offset_ms(now: Now) -> i64 {
+    let signed = |millis: u64| i64::try_from(millis).unwrap_or(i64::MAX);
+    signed(now.wall_ms).saturating_sub(signed(now.tick.as_millis()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_MS: u64 = 86_400_000;
+    const WALL_MS: u64 = 1_763_700_000_000;
+
+    fn at(tick_ms: u64, wall_ms: u64) -> Now {
+        Now { tick: Tick::from_millis(tick_ms), wall_ms }
+    }
+
+    #[test]
+    fn a_clock_that_goes_on_is_trusted_and_one_that_was_set_is_not_for_a_day() {
+        let mut watch = WallWatch::new(at(0, WALL_MS), None);
+        assert_eq!(watch.look(at(1_000, WALL_MS + 1_000)), None);
+        // A time server adjusts it.
+        assert_eq!(watch.look(at(2_000, WALL_MS + 31_000)), None);
+        assert!(watch.is_trusted(at(2_000, WALL_MS + 31_000)));
+        let year = 365 * DAY_MS;
+        let step = i64::try_from(year).unwrap();
+        assert_eq!(watch.look(at(3_000, WALL_MS + 32_000 + year)), Some(step));
+        assert!(!watch.is_trusted(at(3_000 + DAY_MS - 1, 0)));
+        assert_eq!(watch.look(at(4_000, WALL_MS + 33_000)), Some(-step));
+        assert!(watch.is_trusted(at(4_000 + DAY_MS, 0)));
+    }
+
+    #[test]
+    fn a_start_is_believed_if_it_is_soon_after_what_was_written_last() {
+        for (wall_ms, latest, expect) in [
+            (0, None, true),
+            (WALL_MS, Some(WALL_MS), true),
+            (WALL_MS - 59_000, Some(WALL_MS), true),
+            (WALL_MS - 61_000, Some(WALL_MS), false),
+            (WALL_MS + 30 * DAY_MS, Some(WALL_MS), true),
+            (WALL_MS + 30 * DAY_MS + 1, Some(WALL_MS), false),
+        ] {
+            let now = at(5, wall_ms);
+            assert_eq!(WallWatch::new(now, latest).is_trusted(now), expect, "{wall_ms} {latest:?}");
+        }
+    }
+
+    #[test]
+    fn a_term_keeps_its_length_when_the_clock_is_set() {
+        assert_eq!(shifted(5_000, 60_000), 65_000);
+        assert_eq!(shifted(65_000, -60_000), 5_000);
+        assert_eq!((shifted(5, -60_000), shifted(u64::MAX, 60_000)), (0, u64::MAX));
+    }
+}
