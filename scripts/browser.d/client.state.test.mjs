@@ -21,7 +21,76 @@ test("the inbox brings rooms and unread counts, and nothing is counted twice", a
 	it.socket.say({ ...message(11), room: "tea" });
 	assert.equal(room.unread, 8);
 	it.client.read("tea", 11);
+	assert.equal(room.unread, 1);
+	it.socket.say({ ...message(12), room: "tea" });
+	it.client.read("tea", 12);
 	assert.equal(room.unread, 0);
+});
+
+test("unread goes down as one reads here or elsewhere, and what only the server can count is asked", async () => {
+	const it = await inLobby(10);
+	const room = it.client.rooms.get("lobby");
+	for (let seq = 11; seq <= 15; seq += 1) it.socket.say(message(seq));
+	assert.equal(room.unread, 5);
+	it.socket.say({ ev: "deletion", room: "lobby", seq: 16, from: "bob", at: 16, target: 12 });
+	assert.equal(room.unread, 4);
+	it.client.read("lobby", 13);
+	assert.equal(room.unread, 2);
+	// On another device of ours: that is known already, and is not told again.
+	it.socket.say({ ev: "receipts", room: "lobby", read: { ann: 14 }, own: true });
+	assert.deepEqual([room.read, room.unread], [14, 1]);
+	it.socket.say({ ev: "receipts", room: "lobby", read: { ann: 12 }, own: true });
+	assert.deepEqual([room.read, room.unread], [14, 1]);
+	await it.clock.advance(300);
+	assert.equal(it.socket.sent.some((request) => request.op === "rooms"), false);
+	// A part of what the server has counted was read: it counts again, once it knows that.
+	const row = (read, unread) => ({ rooms: [{ room: "lobby", epoch: "e1", seq: 20, read, unread }], rev: 3 });
+	const synced = it.client.sync();
+	await it.socket.reply("rooms", row(14, 6));
+	await synced;
+	assert.equal(room.unread, 6);
+	it.client.read("lobby", 16);
+	assert.equal(room.unread, 4);
+	await it.clock.advance(300);
+	const ack = it.socket.sent.findLast((request) => request.op === "ack");
+	assert.equal(ack.read, 16);
+	it.socket.sent.length = 0;
+	it.socket.say({ id: ack.id, code: 0, data: { room: "lobby", recv: 16, read: 16 } });
+	await it.clock.advance(100);
+	await it.socket.reply("rooms", row(16, 3));
+	assert.equal(room.unread, 3);
+});
+
+test("a room that is gone from the inbox is left, and one that was joined meanwhile is not", async () => {
+	const it = await inLobby(10);
+	let synced = it.client.sync();
+	await it.socket.reply("rooms", { rooms: [], rev: 2, full: true });
+	await synced;
+	assert.deepEqual(it.told(), ["lobby left left"]);
+	synced = it.client.sync();
+	const joining = it.client.join("tea");
+	await it.socket.reply("join", { room: "tea", epoch: "t1", seq: 0 });
+	await joining;
+	await it.socket.reply("rooms", { rooms: [], rev: 3, full: true });
+	await synced;
+	assert.deepEqual(it.told(), []);
+	synced = it.client.sync();
+	assert.equal((await it.socket.reply("rooms", { rooms: [], rev: 4, gone: ["tea", "other"] })).since, 3);
+	await synced;
+	assert.deepEqual(it.told(), ["tea left left"]);
+});
+
+test("others' marks come with a join and a resume", async () => {
+	const it = await inLobby(10);
+	const joining = it.client.join("tea");
+	await it.socket.reply("join", { room: "tea", epoch: "t1", seq: 5, marks: { bob: 4 } });
+	await joining;
+	assert.deepEqual([...it.client.rooms.get("tea").receipts], [["bob", 4]]);
+	it.socket.end(1006);
+	await it.clock.advance(500);
+	await it.welcome({ resumed: true, rooms: { lobby: { from: 11, to: 10, marks: { eve: 9 } }, tea: { from: 6, to: 5, marks: { bob: 5 } } } });
+	assert.deepEqual([...it.client.rooms.get("lobby").receipts], [["eve", 9]]);
+	assert.deepEqual([...it.client.rooms.get("tea").receipts], [["bob", 5]]);
 });
 
 test("open invitations are told as often as the server tells them", async () => {

@@ -49,6 +49,8 @@ pub(super) struct Context {
     pub stats: Stats,
     /// Rises with each change that somebody's inbox shows.
     pub rev: u64,
+    /// What it was when the server started.
+    pub first_rev: u64,
 }
 
 impl Context {
@@ -65,6 +67,7 @@ impl Context {
             stats: Stats::default(),
             // Above those of earlier starts, which clients may still have.
             rev: now.wall_ms.saturating_mul(1_000),
+            first_rev: now.wall_ms.saturating_mul(1_000),
         }
     }
 

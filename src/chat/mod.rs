@@ -90,10 +90,12 @@ impl Chat {
     #[must_use]
     pub fn new(limits: Limits, now: Now) -> Self {
         let ring_bytes_max = limits.ring_total_bytes;
+        let context = Context::new(limits, now);
+        let rev = context.rev;
         Self {
-            context: Context::new(limits, now),
+            context,
             directory: Directory::default(),
-            rooms: Rooms::new(ring_bytes_max, now.wall_ms),
+            rooms: Rooms::new(ring_bytes_max, now.wall_ms, rev),
             delivery: Delivery::new(ring_bytes_max),
             ephemeral: Ephemeral::default(),
             pending: Pending::default(),
@@ -294,6 +296,12 @@ impl Chat {
         let rooms = &self.rooms;
         let rings = rooms.rings.bytes() + self.delivery.pages.bytes();
         [self.directory.len(), rooms.table.len(), rooms.memberships.len(), rings]
+    }
+
+    /// How many users there are who never came, and how many conversations wait for them.
+    #[must_use]
+    pub const fn awaited(&self) -> [usize; 2] {
+        [self.directory.awaited.users, self.directory.awaited.conversations]
     }
 
     /// Checks every invariant of the rooms; for tests, in builds with debug assertions.

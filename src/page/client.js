@@ -43,6 +43,8 @@ const TYPING_SENT_MS = 3_000;
 const ACK_GATHER_MS = 300;
 /** The longest `retry_after_ms` that is waited for. */
 const RETRY_WAIT_MAX_MS = 30_000;
+/** Before the server is asked to count again. */
+const RECOUNT_MS = 100;
 /** Codes of a room in which we are not: no such room, not a member, banned, by invitation. */
 const NOT_OURS = new Set([3001, 3003, 3005, 3008]);
 /** Records held back while others are fetched. */
@@ -88,7 +90,12 @@ export class Room {
 	after = undefined;
 	catchUp = 0;
 	counted = 0;
+	/** Unread up to `counted`, as the server has counted them, and the seqs of those behind it. */
+	unreadBefore = 0;
+	unreadSince = [];
 	acked = 0;
+	acking = 0;
+	recounting = false;
 	typingSentAt = -Infinity;
 	heldBack = null;
 	joining = null;
@@ -267,8 +274,9 @@ export class Client extends EventTarget {
 	}
 
 	#resumeRoom(room, answer) {
-		if (answer?.reset) return this.#reset(room, answer);
-		if (answer?.marks) this.#mergeReceipts(room, answer.marks);
+		if (answer?.reset) this.#reset(room, answer);
+		if (answer?.marks) this.#mergeReceipts(room, { read: answer.marks });
+		if (answer?.reset) return;
 		if (answer?.gap) this.#gap(room, { from: answer.gap[0], to: answer.gap[1], why: answer.why });
 		if (answer?.gap || answer?.to !== undefined) return this.#catchUp(room, answer.to ?? room.seq);
 		const error = answer?.code && new ChinwagError({ op: "hello", ...answer });
@@ -319,7 +327,7 @@ export class Client extends EventTarget {
 		this.#timers.clear();
 		socket?.close(code);
 		for (const queue of this.#queues.values()) if (queue[0]) queue[0].inFlight = false;
-		for (const room of this.rooms.values()) Object.assign(room, { typing: [], heldBack: null, joining: null });
+		for (const room of this.rooms.values()) Object.assign(room, { typing: [], heldBack: null, joining: null, acking: 0 });
 		const asked = [...this.#pending.values()];
 		this.#pending.clear();
 		for (const { reject } of asked) reject(offline());
@@ -421,7 +429,7 @@ export class Client extends EventTarget {
 			case "typing":
 				return this.#showTyping(room, event.users ?? []);
 			case "receipts":
-				return this.#mergeReceipts(room, event.read ?? {});
+				return this.#mergeReceipts(room, event);
 			default:
 				if (event.seq) this.#record(room, event);
 		}
@@ -461,25 +469,64 @@ export class Client extends EventTarget {
 
 	/** Fetches our rooms and their unread counts, as after each connection. */
 	async sync() {
-		for (let more = true; more; ) more = await this.#syncSome();
+		const had = [...this.rooms.values()].filter((room) => room.state !== "wanted");
+		const listed = new Set();
+		let data;
+		do data = await this.#syncSome(had, listed);
+		while (data.more === true);
+		// The whole was told: we are in no other room.
+		if (data.full) for (const room of had) if (!listed.has(room.name)) this.#gone(room);
 	}
 
-	async #syncSome() {
+	/** A room that we were in when we asked, and are not in any more. */
+	#gone(room) {
+		if (room && this.rooms.get(room.name) === room && !room.joining) this.#removeRoom(room, "left");
+	}
+
+	async #syncSome(had, listed) {
 		const data = await this.request("rooms", { since: this.#rev });
 		this.#rev = data.rev;
+		for (const name of data.gone ?? []) this.#gone(had.find((room) => room.name === name));
+		for (const { room } of data.rooms ?? []) listed.add(room);
 		if (data.invitations) this.#emit("invitations", { invitations: data.invitations });
 		for (const entry of data.rooms ?? []) {
 			const room = this.#room(entry.room);
 			// Another epoch: its `reset` is on the way.
 			if (room.epoch !== null && entry.epoch !== room.epoch) continue;
-			room.counted = Math.max(room.counted, entry.seq);
 			room.acked = entry.read;
-			if (entry.read < room.read) this.#armAck(room);
-			else Object.assign(room, { read: entry.read, unread: entry.unread });
+			if (entry.read < room.read) {
+				room.recounting = true;
+				this.#armAck(room);
+			} else if (entry.seq >= room.counted) {
+				Object.assign(room, { read: entry.read, counted: entry.seq, unreadBefore: entry.unread, recounting: false });
+				this.#count(room);
+			}
 			if (room.state === "wanted") this.#joinRoom(room).catch(() => {});
 			this.#emit("room", { room });
 		}
-		return data.more === true;
+		return data;
+	}
+
+	/** Counts what is unread: what the server has counted, and what came later. */
+	#count(room) {
+		room.unreadSince = room.unreadSince.filter((seq) => seq > Math.max(room.read, room.counted));
+		room.unreadBefore = Math.min(room.unreadBefore, Math.max(0, room.counted - room.read));
+		room.unread = room.unreadBefore + room.unreadSince.length;
+	}
+
+	/** Only the server can tell how much is unread: it is asked, once it knows what we have read. */
+	#recount(room) {
+		room.recounting = true;
+		if (room.read <= room.acked) this.#arm("recount", RECOUNT_MS, () => this.sync().catch(() => {}));
+	}
+
+	/** All up to `seq` has been read, here or on another device. */
+	#readUpTo(room, seq) {
+		if (seq <= room.read) return;
+		room.read = seq;
+		this.#count(room);
+		if (room.unreadBefore > 0) this.#recount(room);
+		this.#emit("room", { room });
 	}
 
 	/** Withdraws an invitation. */
@@ -520,10 +567,13 @@ export class Client extends EventTarget {
 	#joined(room, data) {
 		room.joining = null;
 		for (const key of ["role", "durable", "oldest", "topic"]) room[key] = data[key] ?? room[key];
-		if (room.epoch !== null && (data.reset || data.epoch !== room.epoch)) return this.#reset(room, data);
+		if (room.epoch !== null && (data.reset || data.epoch !== room.epoch)) {
+			this.#reset(room, data);
+			return this.#mergeReceipts(room, { read: data.marks });
+		}
 		if (room.epoch === null) room.seq = Math.max(room.seq, room.after ?? data.seq);
 		room.epoch = data.epoch;
-		if (data.marks) this.#mergeReceipts(room, data.marks);
+		if (data.marks) this.#mergeReceipts(room, { read: data.marks });
 		if (room.watching) this.#askPresence(room);
 		this.#catchUp(room, data.seq);
 	}
@@ -550,7 +600,7 @@ export class Client extends EventTarget {
 	#becomeLive(room, seq) {
 		if (seq > room.seq && !room.heldBack) this.#fetchMissing(room, seq, []);
 		room.state = "live";
-		if (room.read > room.acked) this.#armAck(room);
+		if (room.read > Math.max(room.acked, room.acking)) this.#armAck(room);
 		this.#emit("live", { room });
 		this.#sendNext(room.name);
 	}
@@ -574,7 +624,16 @@ export class Client extends EventTarget {
 		if (item.act === "role" && item.target === this.user) room.role = item.role;
 		if (item.ev === "message") {
 			room.typing = room.typing.filter((user) => user !== item.from);
-			if (!ours && !item.deleted && item.seq > Math.max(room.read, room.counted)) room.unread += 1;
+			if (!ours && !item.deleted && item.seq > Math.max(room.read, room.counted)) {
+				room.unreadSince.push(item.seq);
+				this.#count(room);
+			}
+		}
+		if (item.ev === "deletion" && item.target > room.read) {
+			room.unreadSince = room.unreadSince.filter((seq) => seq !== item.target);
+			this.#count(room);
+			// Whose it was is not known.
+			if (item.target <= room.counted) this.#recount(room);
 		}
 		this.#emit("record", { room, item });
 	}
@@ -602,11 +661,12 @@ export class Client extends EventTarget {
 		if (to <= room.seq) return;
 		const detail = { room, from: Math.max(from, room.seq + 1), to, why };
 		room.seq = to;
+		if (to > room.counted) this.#recount(room);
 		this.#emit("gap", detail);
 	}
 
 	#reset(room, { epoch, seq }) {
-		Object.assign(room, { epoch, seq, oldest: 1, read: 0, acked: 0, counted: 0, unread: 0, heldBack: null, presence: null });
+		Object.assign(room, { epoch, seq, oldest: 1, read: 0, acked: 0, counted: 0, unread: 0, unreadBefore: 0, unreadSince: [], heldBack: null, presence: null });
 		room.receipts.clear();
 		this.#emit("reset", { room, seq });
 		if (room.watching) this.#askPresence(room);
@@ -750,21 +810,28 @@ export class Client extends EventTarget {
 	read(name, seq) {
 		const room = this.rooms.get(name);
 		if (!room || seq <= room.read) return;
-		room.read = seq;
-		if (seq >= room.seq) room.unread = 0;
+		this.#readUpTo(room, seq);
 		this.#armAck(room);
-		this.#emit("room", { room });
 	}
 
 	#armAck(room) {
 		if (this.#timers.has(`ack ${room.name}`) || room.state !== "live") return;
 		this.#arm(`ack ${room.name}`, ACK_GATHER_MS, () => {
-			room.acked = room.read;
-			this.#transmit({ op: "ack", room: room.name, read: room.read });
+			const { read } = room;
+			room.acking = read;
+			this.request("ack", { room: room.name, read }).then((data) => {
+				room.acked = Math.max(room.acked, data.read ?? read);
+				if (room.recounting) this.#recount(room);
+			}).catch(() => {});
 		});
 	}
 
-	#mergeReceipts(room, read) {
+	#mergeReceipts(room, { read = {}, own }) {
+		if (own) {
+			const seq = read[this.user] ?? 0;
+			room.acked = Math.max(room.acked, seq);
+			return this.#readUpTo(room, seq);
+		}
 		for (const [user, seq] of Object.entries(read)) room.receipts.set(user, Math.max(seq, room.receipts.get(user) ?? 0));
 		this.#emit("room", { room });
 	}

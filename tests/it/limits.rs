@@ -128,7 +128,7 @@ fn users_are_bounded_and_given_back() {
     let mut bob = Client::ws(&server).named("bob", None);
     let refused = Client::ws(&server).refused(&json!({"op": "hello", "name": "cat"}), 5004);
     assert_subset(&refused, &json!({"data": {"limit": 2, "retry_after_ms": NUMBER}}));
-    // Somebody who has not come is written to, and is nobody yet.
+    // Who is only written to takes no place, and gets none by that.
     bob.ask(&json!({"op": "send", "to": "dan", "text": "hi"}));
     // Another session of a known user is no other user.
     Client::ws(&server).named("bob", None);

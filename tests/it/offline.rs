@@ -140,3 +140,44 @@ fn of_two_devices_the_one_that_was_away_for_ten_thousand_messages_gets_each_once
     on_phone.read_to(&mut phone, &rooms[1], head + 1);
     server.await_metric("chinwag_cursors_lagging", 0.0);
 }
+
+#[test]
+fn an_inbox_since_a_rev_tells_what_is_gone_and_says_when_it_is_the_whole() {
+    let mut server = Setup::default().set("limits.rate_per_s", "off").start();
+    let mut bob = Client::ws(&server).named("bob", None);
+    let mut ann = Client::lines(&server).named("ann", None);
+    ann.ask(&json!({"op": "create", "room": "board"}));
+    for room in ["board", "left", "again", "stays"] {
+        bob.ask(&json!({"op": "join", "room": room}));
+    }
+    ann.ask(&json!({"op": "send", "to": "bob", "text": "hi"}));
+    let inbox = |client: &mut Client, since: Option<u64>| {
+        let answer = client.ask(&json!({"op": "rooms", "since": since}));
+        let rows = answer["rooms"].as_array().expect("rows").iter();
+        let rooms: Vec<_> = rows.map(|row| row["room"].clone()).collect();
+        let rev = answer["rev"].as_u64().expect("a rev");
+        (json!(rooms), answer["gone"].clone(), answer["full"].clone(), rev)
+    };
+    let all = json!(["@ann:bob", "again", "board", "left", "stays"]);
+    let (rooms, gone, full, rev) = inbox(&mut bob, None);
+    assert_eq!((rooms, gone, full), (all, json!(null), json!(true)));
+    for room in ["left", "again", "@ann:bob"] {
+        bob.ask(&json!({"op": "leave", "room": room}));
+    }
+    ann.ask(&json!({"op": "kick", "room": "board", "user": "bob"}));
+    bob.ask(&json!({"op": "join", "room": "again"}));
+    let (rooms, gone, full, later) = inbox(&mut bob, Some(rev));
+    let expected = (json!(["again"]), json!(["@ann:bob", "board", "left"]), json!(null));
+    assert_eq!((rooms, gone, full), expected);
+    let (rooms, gone, full, _) = inbox(&mut bob, Some(later));
+    assert_eq!((rooms, gone, full), (json!([]), json!([]), json!(null)));
+    // One of another start, and one that was never given.
+    bob.ask(&json!({"op": "leave", "room": "again"}));
+    drop((ann, bob));
+    server.restart(rustix::process::Signal::KILL);
+    let mut bob = Client::ws(&server).named("bob", None);
+    for since in [rev, later, later * 2, 1] {
+        let (rooms, gone, full, _) = inbox(&mut bob, Some(since));
+        assert_eq!((rooms, gone, full), (json!(["stays"]), json!(null), json!(true)), "{since}");
+    }
+}

@@ -204,7 +204,7 @@ fn what_is_too_old_goes_when_the_clock_says_so_and_a_clock_that_jumped_harms_not
     // The clock was ahead, and is set right: what is said now is dated now, nothing is lost by it.
     clock.set(0);
     let third = ann.ask(&json!({"op": "send", "room": "lobby", "text": "third"}));
-    let time = |sent: &serde_json::Value| sent["at"].as_i64().expect("a time");
+    let time = |sent: &Value| sent["at"].as_i64().expect("a time");
     assert!(time(&third) < time(&second) - 5 * DAY * 1_000, "it is dated days ahead");
     drop(ann);
     server.restart(Signal::TERM);

@@ -211,6 +211,11 @@ pub enum Reply {
         rooms: Vec<InboxRow>,
         /// There are more: the client gets them when it asks again with this `rev`.
         more: bool,
+        /// Rooms in which the user is no more, since the `rev` that was given, by name.
+        gone: Vec<RoomName>,
+        /// Together with the answers before it that had `more`, it has all rooms: the user is in no
+        /// other.
+        full: bool,
         /// The user's open invitations, by room.
         invitations: Vec<Invitation>,
     },

@@ -12,7 +12,7 @@ use crate::chat::model::log::{LogFault, LogRequest};
 use crate::chat::model::output::Request;
 use crate::chat::model::reply::{Refusal, Reply};
 use crate::chat::pending::{PendingOp, Requester, WrittenMarks};
-use crate::chat::rooms::{Marks, WaitingAck, not_member};
+use crate::chat::rooms::{Marks, WaitingAck, no_such_room, not_member};
 use crate::net::ConnId;
 
 /// The least time between two batches of marks: those of a busy room are many, and each replaces
@@ -54,7 +54,8 @@ pub(super) fn ack(
 
 /// The marks go to the log with those of others.
 fn gather(chat: &mut Chat, by: &mut Requester, membership: MembershipKey, asked: Marks) {
-    let (conn, is_quiet) = (by.conn, by.request.id.is_none());
+    let conn = by.conn;
+    let is_quiet = by.request.id.is_none() && by.request.op == Op::Ack;
     let unkept = &mut chat.rooms.unkept;
     let is_first = unkept.gathered.is_empty();
     let entry = unkept.gathered.entry(membership).or_default();
@@ -65,7 +66,8 @@ fn gather(chat: &mut Chat, by: &mut Requester, membership: MembershipKey, asked:
         ack.read = ack.read.max(asked.read);
     } else {
         let ticket = chat.begin(PendingOp::Ack { by: by.take() });
-        let ack = WaitingAck { ticket, conn, read: asked.read, is_quiet };
+        let room = chat.rooms[membership].room;
+        let ack = WaitingAck { ticket, room, conn, read: asked.read, is_quiet };
         let entry = chat.rooms.unkept.gathered.entry(membership).or_default();
         entry.acks.push(ack);
     }
@@ -89,8 +91,8 @@ pub(super) fn wait_for_marks(chat: &mut Chat, by: &mut Requester, since: Option<
         return false;
     };
     let Requester { conn, user, request } = by.take();
-    let quiet = Request { id: None, op: Op::Ack };
-    gather(chat, &mut Requester { conn, user, request: quiet }, membership, Marks::default());
+    let waiter = Request { id: None, op: Op::Rooms };
+    gather(chat, &mut Requester { conn, user, request: waiter }, membership, Marks::default());
     chat.defer(conn, request, Command::Rooms { since });
     true
 }
@@ -113,7 +115,9 @@ pub(in crate::chat) fn save(chat: &mut Chat) {
     for (membership, asked) in gathered {
         let Some(room) = chat.rooms.memberships.get(membership).map(|row| row.room) else {
             // It has ended meanwhile.
-            asked.acks.into_iter().for_each(|ack| answer(chat, ack, Err(not_member())));
+            for ack in asked.acks {
+                answer(chat, ack, None);
+            }
             continue;
         };
         chat.rooms.unkept.begin(membership, asked.marks);
@@ -143,7 +147,6 @@ pub(in crate::chat) fn save(chat: &mut Chat) {
 /// Marks of a room are kept, or could not be.
 pub(in crate::chat) fn on_synced(
     chat: &mut Chat,
-    room: RoomKey,
     written: Vec<WrittenMarks>,
     outcome: Result<(), LogFault>,
 ) {
@@ -158,18 +161,36 @@ pub(in crate::chat) fn on_synced(
         }
         // If they could not be, the store writes them when it can; nobody is told before.
         let refusal = outcome.err().map(refusal_of);
-        let refusal = refusal.or_else(|| (!is_member).then(not_member));
         for ack in acks {
-            answer(chat, ack, refusal.clone().map_or_else(|| Ok((room, membership)), Err));
+            answer(chat, ack, refusal.clone());
         }
     }
 }
 
-fn answer(chat: &mut Chat, ack: WaitingAck, outcome: Result<(RoomKey, MembershipKey), Refusal>) {
+/// Answers with the marks as they are now: the membership may have ended, and begun again.
+fn answer(chat: &mut Chat, ack: WaitingAck, refusal: Option<Refusal>) {
     let Some(PendingOp::Ack { by }) = chat.finish(ack.ticket) else { return };
-    let result = outcome.map(|(room, membership)| Answer::Now(acked(chat, room, membership)));
+    if by.request.op != Op::Ack {
+        // An inbox that waits: it is answered by itself.
+        return resume_deferred(chat, ack.conn);
+    }
+    let found = chat.directory.user(by.user).and_then(|user| user.membership(ack.room));
+    let result = match (refusal, found) {
+        (Some(refusal), _) => Err(refusal),
+        (None, Some(membership)) => Ok(Answer::Now(acked(chat, ack.room, membership))),
+        (None, None) => Err(refusal_of_departed(chat, ack.room)),
+    };
     chat.answer(by, result);
     resume_deferred(chat, ack.conn);
+}
+
+/// The refusal of who is no member any more: a room that is closed, or gone, is not there.
+fn refusal_of_departed(chat: &Chat, room: RoomKey) -> Refusal {
+    let room = chat.rooms.table.get(room);
+    if room.is_none_or(|room| room.private || room.name.is_direct()) {
+        return no_such_room();
+    }
+    not_member()
 }
 
 /// The marks are kept: they are the user's, and are told, but not to a connection that has said so

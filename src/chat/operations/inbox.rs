@@ -2,12 +2,13 @@
 
 use super::ack::wait_for_marks;
 use super::{Answer, Chat, invitations};
+use crate::chat::keys::UserKey;
 use crate::chat::model::limits::{
     INBOX_BYTES_MAX, INBOX_ROW_OVERHEAD, INVITATIONS_OF_USER_MAX, LAST_LEN_MAX, REASON_LEN_MAX,
     RECORD_OVERHEAD, RESTRICTION_OVERHEAD, UNREAD_MAX,
 };
 use crate::chat::model::log::{InboxQuery, Query};
-use crate::chat::model::name::{NAME_LEN_MAX, UserName};
+use crate::chat::model::name::{NAME_LEN_MAX, RoomName, UserName};
 use crate::chat::model::record::{Body, Record, SharedRecord};
 use crate::chat::model::reply::{InboxRow, Reply};
 use crate::chat::pending::{Change, PartialInbox, PendingOp, Requester};
@@ -25,6 +26,9 @@ const LASTS_MAX: usize = 128;
 /// Bytes that a last message takes at most when it is rendered: its text escaped, and cut.
 const LAST_BYTES_MAX: usize = RECORD_OVERHEAD + NAME_LEN_MAX + 2 * LAST_LEN_MAX + "…".len();
 
+/// Rooms that one inbox tells as gone; where they are more, it is told whole.
+const GONE_MAX: usize = 256;
+
 /// The user's rooms that have changed since `since`, by name: at most [`ROWS_MAX`] and
 /// [`INBOX_BYTES_MAX`], those that changed first, with the last message of the latest of them as
 /// far as these fit, too. Rows that the rings do not have are read.
@@ -32,8 +36,7 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
     if wait_for_marks(chat, by, since) {
         return Answer::Later;
     }
-    // A `rev` that was not reached yet is of a life of the server whose clock was ahead.
-    let since = since.filter(|since| *since <= chat.context.rev).unwrap_or(0);
+    let (since, gone, full) = begin(chat, by.user, since);
     let user = &chat.directory[by.user];
     let mut changed = Vec::new();
     for &(room, membership) in &user.memberships {
@@ -50,13 +53,14 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
     // A client that asks again with the `rev` of the answer gets the next ones.
     changed.sort_unstable_by_key(|&(rev, ..)| rev);
     let invitations = invitations::of_user(chat, by.user);
-    let invited = invitations.iter().map(invitations::len_max).sum();
+    let invited: usize = invitations.iter().map(invitations::len_max).sum();
     let names = changed.iter().map(|(_, room, _)| room.name.as_str());
-    let (rows_max, lasts_max) = fitting(invited, names);
+    let (rows_max, lasts_max) = fitting(names, invited + gone_bytes(&gone));
     let more = changed.len() > rows_max;
     // The oldest changes first: a client that repeats with `rev` then misses nothing.
     changed.truncate(rows_max);
     let rev = changed.last().filter(|_| more).map_or(chat.context.rev, |&(rev, ..)| rev);
+    let rev = 2 * rev + u64::from(full && more);
     let mut ranked: Vec<_> = changed.into_iter().rev().zip(0..).collect();
     ranked.sort_unstable_by(|((_, a, _), _), ((_, b, _), _)| a.name.cmp(&b.name));
     let mut rows = Vec::with_capacity(ranked.len());
@@ -71,19 +75,48 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
         rows.push(inbox_row(room, membership, &user.name, last));
     }
     if open.is_empty() {
-        return Answer::Now(Reply::Inbox { rev, rooms: rows, more, invitations });
+        return Answer::Now(Reply::Inbox { rev, rooms: rows, more, gone, full, invitations });
     }
     let query = Query::Inbox { user: user.name.clone(), rows: queries };
     let since = chat.pending.changes.begin();
-    let inbox = Box::new(PartialInbox { rows, open, rev, more, invitations });
+    let inbox = Box::new(PartialInbox { rows, open, rev, more, gone, full, invitations });
     chat.begin_read(PendingOp::Inbox { by: by.take(), inbox, since }, query);
     Answer::Later
 }
 
-/// How many rows fit into one inbox beside so many bytes of invitations, and how many last messages
-/// besides.
-fn fitting<'a>(invited: usize, names: impl Iterator<Item = &'a str>) -> (usize, usize) {
-    let (mut rows, mut bytes) = (0, invited);
+/// From which `rev` on rows are told, the rooms that are gone since, and whether that is the whole.
+///
+/// Twice a `rev` stands in the protocol, and one more if it is in the middle of a whole inbox,
+/// which then goes on. The whole is told to who gives none, one of another start, or one since
+/// which more has ended than is known or can be told.
+fn begin(chat: &Chat, user: UserKey, since: Option<u64>) -> (u64, Vec<RoomName>, bool) {
+    let removals = &chat.rooms.removals;
+    let since = since.unwrap_or(0);
+    let (rev, goes_on) = (since / 2, since % 2 == 1);
+    // A `rev` that was not reached yet is of a life of the server whose clock was ahead.
+    let is_of_this_start = rev <= chat.context.rev && rev >= chat.context.first_rev;
+    if !is_of_this_start || !(goes_on || removals.reach(rev)) {
+        return (0, Vec::new(), true);
+    }
+    let is_member = |room: &RoomName| {
+        let room = chat.rooms.named(room.as_str());
+        room.is_some_and(|room| chat.directory[user].membership(room).is_some())
+    };
+    let mut gone = removals.of(&chat.directory[user].name, rev);
+    gone.retain(|room| !is_member(room));
+    if gone.len() > GONE_MAX && !goes_on {
+        return (0, Vec::new(), true);
+    }
+    (rev, gone.into_iter().take(GONE_MAX).cloned().collect(), goes_on)
+}
+
+fn gone_bytes(gone: &[RoomName]) -> usize {
+    gone.iter().map(|room| room.as_str().len() + "\"\",".len()).sum()
+}
+
+/// How many rows fit into one inbox besides so many bytes, and how many last messages.
+fn fitting<'a>(names: impl Iterator<Item = &'a str>, mut bytes: usize) -> (usize, usize) {
+    let mut rows = 0;
     for name in names.take(ROWS_MAX) {
         let more = bytes + INBOX_ROW_OVERHEAD + name.len();
         if more > INBOX_BYTES_MAX {
@@ -113,7 +146,7 @@ pub(super) fn on_read(
     found: Counted,
     changes: &[Change],
 ) -> Reply {
-    let PartialInbox { mut rows, open, rev, more, invitations } = inbox;
+    let PartialInbox { mut rows, open, rev, more, gone, full, invitations } = inbox;
     for (&index, (unread, last)) in open.iter().zip(found) {
         if let Some(row) = rows.get_mut(index) {
             row.unread = unread;
@@ -128,7 +161,7 @@ pub(super) fn on_read(
         apply_changes(&mut row.last, &[&change.record]);
         row.last = row.last.take().filter(is_message).as_ref().map(glance);
     }
-    Reply::Inbox { rev, rooms: rows, more, invitations }
+    Reply::Inbox { rev, rooms: rows, more, gone, full, invitations }
 }
 
 fn inbox_row(room: &Room, membership: &Membership, me: &UserName, last: bool) -> InboxRow {

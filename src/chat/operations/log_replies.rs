@@ -143,7 +143,7 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
             let result = invitations::on_synced(chat, &by, (room, *invitation), outcome);
             (by, result)
         }
-        PendingOp::Marks { room, written } => return ack::on_synced(chat, room, written, fault),
+        PendingOp::Marks { written, .. } => return ack::on_synced(chat, written, fault),
         PendingOp::Append { .. }
         | PendingOp::Question { .. }
         | PendingOp::Ack { .. }

@@ -100,6 +100,10 @@ pub(super) fn end_membership(chat: &mut Chat, key: MembershipKey, reason: Option
     if reason.is_some() {
         note_departure(chat, room, &chat.directory[user].name.clone());
     }
+    if chat.rooms[key].is_confirmed || !chat.rooms[room].name.is_direct() {
+        let (user, room) = (&chat.directory[user].name, chat.rooms[room].name.clone());
+        chat.rooms.removals.add(chat.context.next_rev(), user, &room);
+    }
     let row = &chat.rooms[room];
     if let Some(reason) = reason {
         for &to in &connections {

@@ -17,7 +17,7 @@ use super::delivery::{DeliveryMut, PageId, Sender};
 use super::keys::{MembershipKey, PendingKey, RoomKey, UserKey};
 use super::model::command::{Command, Page};
 use super::model::log::{LogId, RestrictionMeta, Ticket};
-use super::model::name::UserName;
+use super::model::name::{RoomName, UserName};
 use super::model::output::Request;
 use super::model::record::SharedRecord;
 use super::model::reply::{InboxRow, Invitation, Refusal};
@@ -73,6 +73,10 @@ pub(super) struct PartialInbox {
     pub rev: u64,
     /// Whether there is more behind it.
     pub more: bool,
+    /// Rooms in which the user is no more.
+    pub gone: Vec<RoomName>,
+    /// Whether it is a part of the whole.
+    pub full: bool,
     /// The user's open invitations.
     pub invitations: Vec<Invitation>,
 }

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::chat::keys::MembershipKey;
+use crate::chat::keys::{MembershipKey, RoomKey};
 use crate::chat::model::log::Ticket;
 use crate::net::ConnId;
 use crate::time::Tick;
@@ -25,6 +25,7 @@ pub(in crate::chat) struct Marks {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::chat) struct WaitingAck {
     pub ticket: Ticket,
+    pub room: RoomKey,
     pub conn: ConnId,
     /// Up to which seq it said that the user has read.
     pub read: u64,

@@ -14,6 +14,7 @@ mod invited;
 mod lookup;
 mod marks;
 mod membership;
+mod removals;
 mod restrictions;
 mod ring;
 mod room;
@@ -33,6 +34,7 @@ pub(super) use room::Room;
 use self::departed::Departed;
 use self::invited::Invited;
 use self::marks::UnkeptMarks;
+use self::removals::Removals;
 use super::context::Context;
 use super::directory::Directory;
 use super::keys::{MembershipKey, RoomKey, UserKey};
@@ -75,6 +77,8 @@ pub(super) struct Rooms {
     empty: VecDeque<RoomKey>,
     /// The place of the room that is tried next for whether it can be dropped.
     silent_from: usize,
+    /// Which memberships have ended.
+    pub removals: Removals,
     /// Who has left memory rooms, or was removed.
     pub departed: Departed,
     /// The number of the last log, and the last epoch that was given out.
@@ -118,7 +122,7 @@ impl IndexMut<MembershipKey> for Rooms {
 impl Rooms {
     /// No rooms. Epochs of different starts differ by the wall time and random bits, those of
     /// one start by a counter.
-    pub(super) fn new(ring_bytes_max: usize, wall_ms: u64) -> Self {
+    pub(super) fn new(ring_bytes_max: usize, wall_ms: u64, rev: u64) -> Self {
         Self {
             table: Table::new(),
             by_name: KeyIndex::new(),
@@ -129,6 +133,7 @@ impl Rooms {
             invited: Invited::default(),
             empty: VecDeque::new(),
             silent_from: 0,
+            removals: Removals::new(rev),
             departed: Departed::default(),
             logs: 0,
             epoch: Epoch::at(wall_ms),

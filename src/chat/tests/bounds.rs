@@ -92,3 +92,31 @@ fn an_inbox_of_very_many_rooms_is_told_in_parts() {
     told.dedup();
     assert_eq!(told.len(), 1_100);
 }
+
+#[test]
+fn an_inbox_is_told_whole_when_more_has_ended_than_is_remembered() {
+    let mut harness = Harness::new(Limits::default());
+    harness.hello(0, "ann");
+    harness.hello(1, "bob");
+    harness.join(0, "lobby");
+    let ask = |harness: &mut Harness, since| {
+        let said = harness.run(0, Command::Rooms { since });
+        let Some(Output::Reply { result: Ok(Reply::Inbox { rev, rooms, gone, full, .. }), .. }) =
+            answer(&said)
+        else {
+            panic!("{said:?}");
+        };
+        (*rev, rooms.len(), gone.len(), *full)
+    };
+    let (rev, rows, gone, full) = ask(&mut harness, None);
+    assert_eq!((rows, gone, full), (1, 0, true));
+    for (more, expect) in [(10, (0, 0, false)), (60, (1, 0, true))] {
+        // Another one's come and go: they are no affair of ann's, but for the places.
+        for _ in 0..more {
+            harness.join(1, "attic");
+            harness.run(1, Command::Leave { room: "attic".into() });
+        }
+        let (_, rows, gone, full) = ask(&mut harness, Some(rev));
+        assert_eq!((rows, gone, full), expect);
+    }
+}

@@ -76,15 +76,7 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         Reply::Welcome { .. } => welcome(out, reply, context),
         Reply::Joined { .. } => joined(out, reply),
         Reply::Pong { time } => field(out, r#""time":"#, *time),
-        Reply::Inbox { rev, rooms, more, invitations: open } => {
-            field(out, r#""rev":"#, *rev);
-            if *more {
-                put(out, r#","more":true"#);
-            }
-            put(out, r#","rooms":"#);
-            array(out, rooms, |out, row| inbox_row(out, row, context));
-            invitations(out, open);
-        }
+        Reply::Inbox { .. } => inbox(out, reply, context),
         Reply::Restrictions { room, items, more } => {
             room_field(out, room.as_str());
             put(out, r#","items":"#);
@@ -190,6 +182,22 @@ fn history(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
     field(out, r#","oldest":"#, *oldest);
     put(out, r#","more":"#);
     boolean(out, *more);
+}
+
+fn inbox(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
+    let Reply::Inbox { rev, rooms, more, gone, full, invitations: open } = reply else {
+        return;
+    };
+    field(out, r#""rev":"#, *rev);
+    put(out, if *full { r#","full":true"# } else { "" });
+    if !(*full && gone.is_empty()) {
+        put(out, r#","gone":"#);
+        array(out, gone, |out, room| name(out, room.as_str()));
+    }
+    put(out, if *more { r#","more":true"# } else { "" });
+    put(out, r#","rooms":"#);
+    array(out, rooms, |out, row| inbox_row(out, row, context));
+    invitations(out, open);
 }
 
 fn inbox_row(out: &mut Vec<u8>, row: &InboxRow, context: &Context<'_>) {

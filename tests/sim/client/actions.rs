@@ -73,8 +73,7 @@ impl Client {
             }
             92..96 => {
                 let away = self.rng.once_in(2);
-                let fields = [("status", Field::Text(if away { "away" } else { "online" }))];
-                self.ask(conn, context, (Op::Status, &fields), Pending::Status { away });
+                self.ask_status(conn, context, away);
             }
             96..102 => self.page(conn, context, &room),
             102..104 => self.look_around(conn, context, &room),
@@ -136,7 +135,15 @@ impl Client {
         context.history.say(Some(&self.name), cid.as_deref(), &text, context.now);
         let echo = self.rng.once_in(8);
         let not_before = Tick::ZERO;
-        self.outbox.push_back(Draft { target, text, cid, echo, sent: false, not_before });
+        self.outbox.push_back(Draft {
+            target,
+            text,
+            cid,
+            echo,
+            sent: false,
+            in_view: false,
+            not_before,
+        });
     }
 
     /// A text that nobody else says.

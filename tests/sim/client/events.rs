@@ -33,7 +33,6 @@ impl Client {
         })
     }
 
-    #[expect(clippy::too_many_lines, reason = "an arm for each event")]
     fn event(
         &mut self,
         conn: &mut Connection,
@@ -75,6 +74,7 @@ impl Client {
                 self.positions.remove(room);
                 conn.acked.remove(room);
                 conn.own.remove(room);
+                conn.pending.values_mut().for_each(|asked| asked.note_left(room));
                 if let Some(view) = view {
                     context.history.forget_read(view.log, &self.name);
                 }

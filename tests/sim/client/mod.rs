@@ -63,6 +63,8 @@ pub(crate) struct Client {
     rng: Rng,
     /// The secret of the last session.
     session: Option<String>,
+    /// Whether that session has said that it is away; `None` while that is not answered.
+    away: Option<bool>,
     /// What it has of each room it is in, from connections that are gone.
     positions: BTreeMap<String, (String, u64)>,
     /// Sends that were not answered, with a `cid`, to be repeated.
@@ -139,6 +141,7 @@ impl Client {
             behaviour: Behaviour::Normal,
             rng,
             session: None,
+            away: Some(false),
             positions: BTreeMap::new(),
             outbox: VecDeque::new(),
             answered: None,

@@ -80,7 +80,7 @@ impl Client {
                 Ok(())
             }
             NO_SUCH_MESSAGE if matches!(asked, Pending::Change { .. }) => Ok(()),
-            NO_SUCH_ROOM | NOT_MEMBER if !is_view => {
+            NO_SUCH_ROOM | NOT_MEMBER if !is_view || was_elsewhere(&asked) => {
                 if let Pending::Send(draft) = asked {
                     // What cannot be said there any more is not said.
                     self.outbox.retain(|waiting| waiting.text != draft.text);
@@ -187,11 +187,18 @@ impl Client {
                 self.inbox(conn, context, (&seen, rev, &known), data)
             }
             Pending::Status { away } => {
-                conn.away = away;
+                self.said_away(conn, away);
                 Ok(())
             }
             Pending::About { .. } | Pending::Invite | Pending::Other | Pending::Wrong => Ok(()),
         }
+    }
+
+    /// What the session has said of itself is known when no other `status` is under way.
+    fn said_away(&mut self, conn: &mut Connection, away: bool) {
+        conn.away = away;
+        let is_open = |asked: &Pending| matches!(asked, Pending::Status { .. });
+        self.away = (!conn.pending.values().any(is_open)).then_some(away);
     }
 
     fn welcomed(
@@ -207,6 +214,14 @@ impl Client {
         self.session = Some(text(data, "session")?.to_owned());
         conn.greeted = true;
         context.links[conn.link].story.greeted = true;
+        // What a session has said of itself holds after a resume.
+        if data["resumed"] != true {
+            self.away = Some(false);
+        }
+        match self.away {
+            Some(away) => conn.away = away,
+            None => self.ask_status(conn, context, false),
+        }
         let none = serde_json::Map::new();
         let rooms = data.get("rooms").and_then(Value::as_object).unwrap_or(&none);
         if rooms.len() != self.positions.len() {
@@ -454,4 +469,10 @@ fn resumed(
         return Err(format!("{room} goes on at {from} behind {seq}"));
     }
     Ok(View::new(log, from, true))
+}
+
+/// A message with a `cid` to a room that was not subscribed then: it may have been entered while the
+/// log was asked for the `cid`.
+fn was_elsewhere(asked: &Pending) -> bool {
+    matches!(asked, Pending::Send(draft) if draft.cid.is_some() && !draft.in_view)
 }

@@ -29,6 +29,8 @@ pub(crate) struct Draft {
     pub(crate) echo: bool,
     /// It was sent on this connection.
     pub(crate) sent: bool,
+    /// The room was subscribed then, and has been since.
+    pub(crate) in_view: bool,
     /// Not before this, as the server has asked.
     pub(crate) not_before: Tick,
 }
@@ -101,6 +103,15 @@ pub(crate) enum Pending {
 }
 
 impl Pending {
+    /// The room is not subscribed any more.
+    pub(crate) fn note_left(&mut self, left: &str) {
+        if let Self::Send(draft) = self
+            && matches!(&draft.target, Target::Room(room) if room == left)
+        {
+            draft.in_view = false;
+        }
+    }
+
     /// The room that it is about.
     pub(crate) fn room(&self) -> Option<&str> {
         match self {
@@ -142,6 +153,18 @@ impl Client {
         conn.pending.insert(conn.next_id, asked);
         let text = String::from_utf8(text).expect("JSON is UTF-8");
         self.put(conn, context, &text);
+    }
+
+    /// Says whether it is away.
+    pub(super) fn ask_status(
+        &mut self,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
+        away: bool,
+    ) {
+        self.away = None;
+        let fields = [("status", Field::Text(if away { "away" } else { "online" }))];
+        self.ask(conn, context, (Op::Status, &fields), Pending::Status { away });
     }
 
     /// Asks for the inbox.
@@ -189,6 +212,10 @@ impl Client {
             }
             if !draft.sent {
                 draft.sent = true;
+                draft.in_view = match &draft.target {
+                    Target::Room(room) => conn.views.contains_key(room),
+                    Target::User(_) => true,
+                };
                 let draft = draft.clone();
                 self.send(conn, context, &draft);
             }

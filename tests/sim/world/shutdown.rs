@@ -56,7 +56,12 @@ impl World {
         let chat = self.server.chat();
         let stats = chat.stats();
         // What is stored is there for those who come back.
-        let remembered = if self.store.is_some() { 0 } else { chat.sizes().iter().sum() };
+        let [users, rooms, memberships, ring_bytes] = chat.sizes();
+        let [awaited, conversations] = chat.awaited();
+        // What was said to somebody who never came waits, and nothing else does.
+        let remembered = users - awaited + rooms + memberships - 2 * conversations;
+        let remembered = remembered + if conversations > 0 { 0 } else { ring_bytes };
+        let remembered = if self.store.is_some() { 0 } else { remembered };
         let left = [
             ("users, rooms, memberships, ring bytes", remembered),
             ("requests to the logs", chat.pending()),

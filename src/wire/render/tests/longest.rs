@@ -141,7 +141,14 @@ fn no_inbox_is_longer_than_the_welcome_says() {
         unread: 9_999,
         last,
     };
-    let inbox = |rooms| Reply::Inbox { rev: SEQ, rooms, more: true, invitations: Vec::new() };
+    let inbox = |rooms| Reply::Inbox {
+        rev: SEQ,
+        rooms,
+        more: true,
+        invitations: Vec::new(),
+        gone: Vec::new(),
+        full: true,
+    };
     let rows = INBOX_BYTES_MAX / (INBOX_ROW_OVERHEAD + longest_room().as_str().len());
     let (limits, last) = (Limits::default(), booked(&("\"".repeat(LAST_LEN_MAX) + "…")));
     let with = |count| check_reply(&limits, &inbox(vec![row(None); count]));
@@ -165,7 +172,17 @@ fn what_holds_of_users_takes_no_more_than_the_domain_counts_for_it() {
     let counted = RESTRICTION_OVERHEAD + 2 * NAME_LEN_MAX + 2 * REASON_LEN_MAX;
     let inbox = |count| {
         let invitations = vec![longest_invitation(&reason); count];
-        check_reply(&limits, &Reply::Inbox { rev: SEQ, rooms: Vec::new(), more: true, invitations })
+        check_reply(
+            &limits,
+            &Reply::Inbox {
+                rev: SEQ,
+                rooms: Vec::new(),
+                more: true,
+                invitations,
+                gone: Vec::new(),
+                full: true,
+            },
+        )
     };
     assert!(inbox(INVITATIONS_OF_USER_MAX) - inbox(0) <= INVITATIONS_OF_USER_MAX * counted);
     let expiry = Expiry { until: Some(SEQ), reason: reason.as_str().into() };

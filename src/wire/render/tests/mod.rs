@@ -247,6 +247,8 @@ fn pages_and_inboxes_hold_items_and_ones_own_carry_their_cid() {
             rev: 3,
             rooms: vec![row(None), row(Some(Arc::new(topic("tea"))))],
             more: false,
+            gone: vec![room()],
+            full: false,
             invitations: vec![Invitation {
                 room: RoomName::parse("den").unwrap(),
                 by: Some(user("ann")),
@@ -255,7 +257,7 @@ fn pages_and_inboxes_hold_items_and_ones_own_carry_their_cid() {
             }],
         },
         concat!(
-            r#"{"id":6,"code":0,"message":"ok","data":{"rev":3,"rooms":["#,
+            r#"{"id":6,"code":0,"message":"ok","data":{"rev":3,"gone":["lobby"],"rooms":["#,
             r#"{"room":"lobby","epoch":"k3f9","seq":9,"recv":8,"read":7,"unread":2,"last":null},"#,
             r#"{"room":"lobby","epoch":"k3f9","seq":9,"recv":8,"read":7,"unread":2,"last":"#,
             r#"{"ev":"topic","seq":123,"from":"bob","at":1763700002001,"text":"tea"}}],"#,

@@ -286,11 +286,25 @@ fn the_inbox_counts_what_is_unread() {
     };
     let rooms = vec![row(lobby(), 3), row(direct(), 0)];
     check_reply(
-        &Reply::Inbox { rev: 1, rooms, more: false, invitations: Vec::new() },
+        &Reply::Inbox {
+            rev: 1,
+            rooms,
+            more: false,
+            invitations: Vec::new(),
+            gone: Vec::new(),
+            full: true,
+        },
         "-- your rooms: lobby (3 unread), @ann:bob --\n",
     );
     check_reply(
-        &Reply::Inbox { rev: 1, rooms: Vec::new(), more: false, invitations: Vec::new() },
+        &Reply::Inbox {
+            rev: 1,
+            rooms: Vec::new(),
+            more: false,
+            invitations: Vec::new(),
+            gone: Vec::new(),
+            full: true,
+        },
         "-- you are not in a room; join one with /join lobby --\n",
     );
 }
@@ -306,7 +320,14 @@ fn who_comes_back_is_told_what_is_unread_and_how_to_read_it() {
         unread,
         last: None,
     };
-    let inbox = |rooms| Reply::Inbox { rev: 1, rooms, more: false, invitations: Vec::new() };
+    let inbox = |rooms| Reply::Inbox {
+        rev: 1,
+        rooms,
+        more: false,
+        invitations: Vec::new(),
+        gone: Vec::new(),
+        full: true,
+    };
     let aside = note::aside(Op::Rooms, None);
     check_answer(
         &aside,
@@ -316,7 +337,14 @@ fn who_comes_back_is_told_what_is_unread_and_how_to_read_it() {
     check_answer(&aside, &inbox(vec![row(lobby(), 0)]), "");
     let invitation = |by| Invitation { room: lobby(), by, at: None, reason: "tea".into() };
     let invitations = vec![invitation(Some(user("bob"))), invitation(None)];
-    let invited = Reply::Inbox { rev: 1, rooms: Vec::new(), more: false, invitations };
+    let invited = Reply::Inbox {
+        rev: 1,
+        rooms: Vec::new(),
+        more: false,
+        invitations,
+        gone: Vec::new(),
+        full: true,
+    };
     let told =
         "-- bob invites you: /join lobby (tea) --\n-- you are invited: /join lobby (tea) --\n";
     check_answer(&aside, &invited, told);

@@ -1,0 +1,51 @@
+//! Which memberships have ended: what an inbox tells to a client that was away.
+
+use std::collections::VecDeque;
+
+use crate::chat::model::name::{RoomName, UserName};
+
+/// Ended memberships that are remembered, some 2 MB. Who asks about earlier ones gets its whole
+/// inbox.
+const REMOVALS_MAX: usize = if cfg!(test) { 64 } else { 1 << 14 };
+
+/// The memberships that ended last, oldest first.
+#[derive(Debug)]
+pub(in crate::chat) struct Removals {
+    /// With the inboxes' `rev` at which each ended.
+    list: VecDeque<(u64, UserName, RoomName)>,
+    /// All later ones are in the list.
+    known_since: u64,
+}
+
+impl Removals {
+    /// None since `rev`; what was before is not known.
+    pub(super) const fn new(rev: u64) -> Self {
+        Self { list: VecDeque::new(), known_since: rev }
+    }
+
+    /// A membership has ended at this `rev`, which is the highest so far.
+    pub(in crate::chat) fn add(&mut self, rev: u64, user: &UserName, room: &RoomName) {
+        self.list.push_back((rev, user.clone(), room.clone()));
+        if self.list.len() > REMOVALS_MAX
+            && let Some((forgotten, ..)) = self.list.pop_front()
+        {
+            self.known_since = forgotten;
+        }
+    }
+
+    /// Whether all that ended after this `rev` is known.
+    pub(in crate::chat) const fn reach(&self, rev: u64) -> bool {
+        rev >= self.known_since
+    }
+
+    /// The rooms of which the user's membership has ended after this `rev`, each once, by name; it
+    /// may have begun again.
+    pub(in crate::chat) fn of(&self, user: &UserName, rev: u64) -> Vec<&RoomName> {
+        let from = self.list.partition_point(|&(at, ..)| at <= rev);
+        let later = self.list.iter().skip(from).filter(|(_, who, _)| who == user);
+        let mut rooms: Vec<&RoomName> = later.map(|(.., room)| room).collect();
+        rooms.sort_unstable();
+        rooms.dedup();
+        rooms
+    }
+}
