@@ -105,23 +105,14 @@ fn split_frame(input: &[u8], len_max: usize) -> Result<Option<(Unit<'_>, usize)>
     Ok(Some((unit, end)))
 }
 
-/// Lines that are no objects are for people, and skipped: a server takes who is slow to speak for
-/// one, and greets.
 fn split_line(input: &[u8], len_max: usize) -> Result<Option<(Unit<'_>, usize)>, Violation> {
-    let mut start = 0;
-    while let Some(rest) = input.get(start..) {
-        let end = memchr::memchr(b'\n', rest);
-        if end.unwrap_or(rest.len()) > len_max {
-            return Err(Violation::MessageTooLong { len_max });
-        }
-        let Some(line) = end.and_then(|end| rest.get(..end)) else { break };
-        start += line.len() + 1;
-        if line.first() == Some(&b'{') {
-            let unit = Unit::Message(line.strip_suffix(b"\r").unwrap_or(line));
-            return Ok(Some((unit, start)));
-        }
+    let end = memchr::memchr(b'\n', input);
+    if end.unwrap_or(input.len()) > len_max {
+        return Err(Violation::MessageTooLong { len_max });
     }
-    Ok(None)
+    let Some(line) = end.and_then(|end| input.get(..end)) else { return Ok(None) };
+    let len = line.len().saturating_add(1);
+    Ok(Some((Unit::Message(line.strip_suffix(b"\r").unwrap_or(line)), len)))
 }
 
 #[cfg(test)]
@@ -151,9 +142,9 @@ mod tests {
         check(Framing::WebSocket, b"\x88\x05\x03\xe9bye", Unit::Close { code, reason: "bye" });
         let long = [b"\x81\x7e\x01\x2c", &[b'x'; 300][..]].concat();
         check(Framing::WebSocket, &long, Unit::Message(&[b'x'; 300]));
-        check(Framing::Lines, b"{hi\n", Unit::Message(b"{hi"));
-        check(Framing::Lines, b"{hi\r\n", Unit::Message(b"{hi"));
-        check(Framing::Lines, b"Welcome.\nType /help.\n{}\n", Unit::Message(b"{}"));
+        check(Framing::Lines, b"hi\n", Unit::Message(b"hi"));
+        check(Framing::Lines, b"hi\r\n", Unit::Message(b"hi"));
+        check(Framing::Lines, b"\n", Unit::Message(b""));
     }
 
     #[test]

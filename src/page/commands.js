@@ -24,6 +24,7 @@ const COMMANDS = {
 	unmute: ["user", "/unmute bob", "ends that"],
 	ban: ["user time? text?", "/ban bob 1d spam", "keeps bob out"],
 	unban: ["user", "/unban bob", "ends that"],
+	bans: ["", "/bans", "shows who is kept out, muted or invited, to those who may end it"],
 	role: ["user text", "/role bob moderator", "or owner, member, reader"],
 	nick: ["name", "/nick ann", "signs you in by another name"],
 	away: ["", "/away", "shows you as away"],
@@ -36,7 +37,7 @@ const COMMANDS = {
 const OTHER_NAMES = {
 	msg: "query m w whisper tell dm pm privmsg", join: "j", create: "new", leave: "part", who: "names users here", rooms: "list channels unread inbox",
 	whois: "whowas finger", search: "find grep", history: "log last", topic: "t", kick: "remove", mute: "silence quiet", unmute: "voice unsilence",
-	role: "mode", nick: "name", away: "afk", back: "unaway", help: "h ? commands", quit: "exit bye q logout disconnect",
+	role: "mode", bans: "restrictions mutes banlist", nick: "name", away: "afk", back: "unaway", help: "h ? commands", quit: "exit bye q logout disconnect",
 };
 const BY_NAME = new Map(Object.keys(COMMANDS).flatMap((command) => [command, ...(OTHER_NAMES[command]?.split(" ") ?? [])].map((name) => [name, command])));
 /** Commands of other chats that there are none of here, and what to do instead. */

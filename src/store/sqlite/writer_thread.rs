@@ -213,6 +213,9 @@ impl Writer {
         let kept_up = self.engine.keep_up(now, stored);
         self.metrics.pruned.add(kept_up.pruned);
         self.replies.send_all(kept_up.replies);
+        if stored > 0 {
+            self.engine.bound_wal(now);
+        }
     }
 
     /// Does what is due by the clock, without a request.

@@ -49,6 +49,8 @@ const WAL_PAGES_BUSY: i32 = 2 * WAL_PAGES;
 
 /// Pages in the WAL, 32 MiB, from which it has to begin anew: half of what it may have at the most.
 const WAL_PAGES_RESTART: i32 = 8 * WAL_PAGES;
+/// Pages in the WAL, 48 MiB, at which it begins anew whatever else there is to do.
+const WAL_PAGES_MAX: i32 = 12 * WAL_PAGES;
 /// From a checkpoint that a reader has kept from moving anything to the next.
 const CHECKPOINT_AGAIN: Duration = Duration::from_secs(1);
 
@@ -245,6 +247,16 @@ impl Engine {
             self.restart_wal(now)?;
         }
         Ok(false)
+    }
+
+    /// Keeps the WAL within its bound, also while batches come without a pause and maintenance gets
+    /// no turn. A failure is found by the next commit.
+    pub(in crate::store::sqlite) fn bound_wal(&mut self, now: Now) {
+        let counted = self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::NOOP);
+        let is_long = counted.is_ok_and(|(pages, _)| pages >= WAL_PAGES_MAX);
+        if is_long && now.tick >= self.maintenance.checkpoint_at {
+            _ = self.restart_wal(now);
+        }
     }
 
     /// Has the WAL begin anew with the next commit. It does so by itself only at a moment when
