@@ -54,7 +54,6 @@ pub(super) fn ack(
 }
 
 /// The marks go to the log with those of others.
-<<<<<<< HEAD
 fn gather(
     chat: &mut Chat,
     (by, kind): (&mut Requester, AckKind),
@@ -62,11 +61,6 @@ fn gather(
     asked: Marks,
 ) {
     let conn = by.conn;
-=======
-fn gather(chat: &mut Chat, by: &mut Requester, membership: MembershipKey, asked: Marks) {
-    let conn = by.conn;
-    let is_quiet = by.request.id.is_none() && by.request.op == Op::Ack;
->>>>>>> main
     let unkept = &mut chat.rooms.unkept;
     let is_first = unkept.gathered.is_empty();
     let entry = unkept.gathered.entry(membership).or_default();
@@ -104,12 +98,8 @@ pub(super) fn wait_for_marks(chat: &mut Chat, by: &mut Requester, since: Option<
     };
     let Requester { conn, user, request } = by.take();
     let waiter = Request { id: None, op: Op::Rooms };
-<<<<<<< HEAD
     let mut waiter = Requester { conn, user, request: waiter };
     gather(chat, (&mut waiter, AckKind::Inbox), membership, Marks::default());
-=======
-    gather(chat, &mut Requester { conn, user, request: waiter }, membership, Marks::default());
->>>>>>> main
     chat.defer(conn, request, Command::Rooms { since });
     true
 }
@@ -187,12 +177,7 @@ pub(in crate::chat) fn on_synced(
 /// Answers with the marks as they are now: the membership may have ended, and begun again.
 fn answer(chat: &mut Chat, ack: WaitingAck, refusal: Option<Refusal>) {
     let Some(PendingOp::Ack { by }) = chat.finish(ack.ticket) else { return };
-<<<<<<< HEAD
     if ack.kind == AckKind::Inbox {
-=======
-    if by.request.op != Op::Ack {
-        // An inbox that waits: it is answered by itself.
->>>>>>> main
         return resume_deferred(chat, ack.conn);
     }
     let found = chat.directory.user(by.user).and_then(|user| user.membership(ack.room));
