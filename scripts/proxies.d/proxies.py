@@ -18,7 +18,8 @@ here = Path(__file__).parent
 def free_port():
     """A port that nobody uses now. A proxy cannot be asked for a port of the system's choice."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        # On all addresses, as the proxies do: a connection that has just ended keeps its port on its own.
+        probe.bind(("", 0))
         return probe.getsockname()[1]
 
 

@@ -140,7 +140,10 @@ pub(super) fn remove_room(db: &Connection, room: i64) -> rusqlite::Result<()> {
         "DELETE FROM room WHERE id = ?1",
         "DELETE FROM member WHERE room = ?1",
         "DELETE FROM restriction WHERE room = ?1",
-        "INSERT OR REPLACE INTO meta VALUES ('gone ' || ?1, 1)",
+        // A room in which nothing was said leaves nothing to be removed.
+        "INSERT OR REPLACE INTO meta SELECT 'gone ' || ?1, 1 \
+         WHERE EXISTS (SELECT 1 FROM record WHERE room = ?1) \
+         OR EXISTS (SELECT 1 FROM sent WHERE room = ?1)",
     ] {
         db.prepare_cached(sql)?.execute([room])?;
     }
