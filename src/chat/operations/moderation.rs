@@ -108,7 +108,7 @@ fn check_owned(chat: &Chat, key: RoomKey) -> Result<(), Refusal> {
     } else if room.owned {
         return Ok(());
     } else {
-        "there is no moderation in a room without an owner; create makes one with"
+        "this room has no owner, so nobody can moderate it; a room that you create is yours"
     };
     Err(Refusal::new(Code::Forbidden, message))
 }
