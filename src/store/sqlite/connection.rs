@@ -72,6 +72,9 @@ pub(in crate::store) fn open(
     // A file from elsewhere must not run functions by its views and triggers.
     db.pragma_update(None, "trusted_schema", false)?;
     db.pragma_update(None, "temp_store", "memory")?;
+    // SQLite would prepare a statement anew each time that a value is bound which may change its plan;
+    // none of ours is better for it.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(db)
 }
 
@@ -242,5 +245,35 @@ impl std::ops::Deref for WriteConnection {
 impl std::ops::DerefMut for WriteConnection {
     fn deref_mut(&mut self) -> &mut Connection {
         &mut self.connection
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::store::sqlite::testing::{database, path};
+
+    #[test]
+    fn no_statement_is_prepared_again_for_the_values_that_are_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(database(&folder));
+        let db = WriteConnection::open(&path(&folder)).unwrap();
+        for sql in [
+            "SELECT * FROM record WHERE room = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq DESC",
+            "SELECT text FROM record WHERE id > ?1 ORDER BY id LIMIT ?2",
+            "SELECT seq FROM cid JOIN record ON record.id = cid.record WHERE cid.hash = ?1",
+            "SELECT count(*) FROM record WHERE room = ?1 AND seq > ?2 AND kind = ?3",
+        ] {
+            let mut statement = db.prepare(sql).unwrap();
+            for value in 0..5_i64 {
+                for parameter in 1..=statement.parameter_count() {
+                    statement.raw_bind_parameter(parameter, value).unwrap();
+                }
+                assert!(statement.raw_query().next().is_ok());
+            }
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{sql}");
+        }
     }
 }
