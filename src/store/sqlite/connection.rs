@@ -168,12 +168,22 @@ impl WriteConnection {
     /// Busy after some 30 s.
     pub(super) fn begin(&self, mut waits: impl FnMut(u32)) -> rusqlite::Result<()> {
         for attempt in 1.. {
-            match self.connection.execute_batch("BEGIN IMMEDIATE") {
+            match self.run("BEGIN IMMEDIATE") {
                 Err(error) if is_busy(&error) && attempt < LOCK_ATTEMPTS => waits(attempt),
                 outcome => return outcome,
             }
         }
         Ok(())
+    }
+
+    /// Commits the transaction.
+    pub(super) fn commit(&self) -> rusqlite::Result<()> {
+        self.run("COMMIT")
+    }
+
+    /// Runs a statement of every batch, which is prepared once.
+    fn run(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.raw_execute().map(drop)
     }
 
     /// Checks that the file and its WAL are still where they were. Writes to a file that was

@@ -81,6 +81,8 @@ pub(super) struct Engine {
     /// The WAL may begin anew with the next transaction, which then brings the number of the file
     /// along: the WAL of another file is told by it.
     begins_wal: bool,
+    /// Records that were stored, and batches, since the WAL was measured.
+    unmeasured: u64,
     /// Whether the wall clock can be believed.
     wall: WallWatch,
 }
@@ -129,6 +131,7 @@ impl Engine {
             reader: SharedReader::default(),
             lock_waits: 0,
             begins_wal: true,
+            unmeasured: 0,
         }
     }
 
@@ -304,7 +307,7 @@ impl Engine {
             }
         }
         self.write_meta(transaction)?;
-        self.db.execute_batch("COMMIT")
+        self.db.commit()
     }
 
     fn append(&mut self, transaction: &mut Transaction, append_op: Append) -> rusqlite::Result<()> {
@@ -329,6 +332,7 @@ impl Engine {
         // It stays at hand until the commit: a transaction that fails has written none of it.
         let unwritten = std::mem::take(&mut self.unwritten);
         let written = unwritten.write(&self.db);
+        self.maintenance.note_meta();
         let rooms = &self.rooms;
         transaction.written.add_later(unwritten, |log| is_open(rooms, log));
         written

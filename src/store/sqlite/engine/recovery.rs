@@ -272,8 +272,9 @@ impl Engine {
         self.db.set_level(Level::Disk)?;
         self.begin()?;
         self.unwritten.write(&self.db)?;
+        self.maintenance.note_meta();
         self.db.execute_batch(PROBE)?;
-        self.db.execute_batch("COMMIT")?;
+        self.db.commit()?;
         self.unwritten = UnwrittenMeta::default();
         self.is_unsynced = false;
         Ok(())
