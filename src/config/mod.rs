@@ -23,6 +23,7 @@ mod conflicts;
 mod env;
 mod fault;
 mod file;
+mod listen_address;
 mod load;
 mod policies;
 mod raw;
@@ -37,15 +38,15 @@ mod value_type;
 mod values;
 mod warnings;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 
 pub use env::Environment;
 pub use fault::{ConfigError, ConfigFault, FilePosition, Origin};
+pub use listen_address::{BadListenAddress, ListenAddress, Place};
 pub use load::{Change, Flags, Loaded, load};
-pub use sections::{Compression, Http, Limits, Rooms, Timeouts};
+pub use sections::{Compression, Http, Limits, Rooms, Timeouts, Tls};
 
 use crate::chat::model::policy::{Policies, Policy};
 use crate::log::{Filter, Format};
@@ -57,13 +58,13 @@ pub const DEFAULTS: &str = include_str!("defaults.toml");
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 pub struct Config {
     /// Where HTTP and WebSocket are served. Port 0 lets the system choose.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<ListenAddress>,
     /// Where plain TCP is served; empty if nowhere.
     #[serde(default)]
-    pub tcp: Vec<SocketAddr>,
+    pub tcp: Vec<ListenAddress>,
     /// Where metrics and health are served; empty if nowhere.
     #[serde(default)]
-    pub admin: Vec<SocketAddr>,
+    pub admin: Vec<ListenAddress>,
     /// The directory for what must outlive the process.
     pub data: PathBuf,
     /// Whether `/echo` answers each WebSocket message with itself.
@@ -73,6 +74,8 @@ pub struct Config {
     /// Which log lines are written.
     #[serde(deserialize_with = "from_text")]
     pub log_level: Filter,
+    /// The certificates of the listeners with TLS.
+    pub tls: Tls,
     /// Who may connect by HTTP, and how large a request head may be.
     pub http: Http,
     /// Every bound on what clients can make the server hold or do.
