@@ -1,12 +1,13 @@
 //! The sections of the file: each setting's meaning, type and bounds. Serde fills them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::value_type::Setting;
 use super::value_type::ValueType::{
-    self, Bytes, Count, Hosts, OptionalOr, Origins, Switch, Time, Word,
+    self, Bytes, Count, Files, Hosts, OptionalOr, Origins, Switch, Time, Word,
 };
 use crate::chat::model::identity::{Inviters, Registration};
 
@@ -45,6 +46,17 @@ macro_rules! sections {
 }
 
 sections! {
+    /// The certificates of the listeners with TLS.
+    Tls in "tls" {
+        /// Files of certificates with their chains, in PEM; the first is for clients that ask for
+        /// no name or for one that none of them has.
+        certificate: Vec<PathBuf> = Files,
+        /// The file of each one's key, in PEM.
+        key: Vec<PathBuf> = Files,
+        /// Handshakes at a time of which something has come; the next ones wait.
+        handshakes: usize = COUNT,
+    }
+
     /// Who may connect by HTTP, and how large a request head may be.
     Http in "http" {
         /// Host names, lower-case and without a port, that requests may name besides loopback and
@@ -138,6 +150,8 @@ sections! {
         /// From the connection, or the end of the last response, to a whole HTTP request head
         /// (408).
         head: Duration = DEADLINE,
+        /// From the connection to the end of the TLS handshake.
+        handshake: Duration = DEADLINE,
         /// From the connection to a `hello` (4008).
         hello: Duration = DEADLINE,
         /// Of silence until the server pings; also `limits.ping_ms` of the welcome.

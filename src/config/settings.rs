@@ -1,6 +1,8 @@
 //! The list of all settings: names and what each may be. `defaults.toml` has the defaults.
 
-use super::sections::{AGE, Accounts, Compression, Http, Limits, MESSAGE_BYTES, Rooms, Timeouts};
+use super::sections::{
+    AGE, Accounts, Compression, Http, Limits, MESSAGE_BYTES, Rooms, Timeouts, Tls,
+};
 use super::value_type::Setting;
 use super::value_type::ValueType::{
     self, Addresses, Bytes, Count, Creators, Directory, LogFilter, OptionalOr, Pattern, PolicyName,
@@ -54,7 +56,14 @@ pub(super) const POLICY_SETTINGS: &[Setting] = &[
 
 /// The settings of which there is one each, in the order of the default file.
 pub(super) fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
-    let before = [TOP, Accounts::SETTINGS, Http::SETTINGS, Limits::SETTINGS, Timeouts::SETTINGS];
+    let before = [
+        TOP,
+        Accounts::SETTINGS,
+        Tls::SETTINGS,
+        Http::SETTINGS,
+        Limits::SETTINGS,
+        Timeouts::SETTINGS,
+    ];
     let rest = [Rooms::SETTINGS, ROOM_DEFAULTS, Compression::SETTINGS];
     before.into_iter().chain(rest).flatten()
 }

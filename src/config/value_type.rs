@@ -25,10 +25,12 @@ pub(super) enum ValueType {
     Bytes(u64, u64),
     /// A length of time between two others, in milliseconds: text with a unit.
     Time(u64, u64),
-    /// IP addresses with their ports: one, or a list of them.
+    /// Addresses to listen on: one, or a list of them.
     Addresses,
     /// The path of a directory, which need not exist.
     Directory,
+    /// Paths of files: one, or a list of them.
+    Files,
     /// One of a few words.
     Word(&'static [&'static str]),
     /// Which log lines are written.
@@ -68,6 +70,7 @@ impl ValueType {
             Self::Directory => text("must be the path of a directory", &|text| {
                 (!text.is_empty() && !text.contains('\0')).then(|| Value::Text(text.to_owned()))
             }),
+            Self::Files => parse_files(raw).ok_or_else(|| FILES.to_owned()),
             Self::Word(words) => text(&format!("must be {}", alternatives(words)), &|text| {
                 words.contains(&text).then(|| Value::Text(text.to_owned()))
             }),
@@ -94,7 +97,9 @@ impl ValueType {
     }
 }
 
-const ADDRESSES: &str = r#"must be an IP address and a port such as "127.0.0.1:8080" or "[::]:8080", or a list of up to 64"#;
+const ADDRESSES: &str = r#"must be an IP address and a port such as "127.0.0.1:8080" or "[::]:8080", with tls: in front for TLS, or "unix:/PATH" or "systemd:NAME", or a list of up to 64"#;
+const FILES: &str =
+    r#"must be the path of a file such as "/etc/chinwag/cert.pem", or a list of up to 64"#;
 /// Addresses of one kind of listener: listeners are numbered in eight bits, and there are three
 /// kinds.
 const ADDRESSES_MAX: usize = 64;
@@ -172,6 +177,17 @@ fn parse_addresses(raw: RawValue<'_>) -> Option<Value> {
     let addresses: Vec<_> = items.iter().map(|item| item.parse().ok()).collect::<Option<_>>()?;
     (1..=ADDRESSES_MAX).contains(&addresses.len()).then_some(Value::Addresses(addresses))
 }
+
+fn parse_files(raw: RawValue<'_>) -> Option<Value> {
+    let items = raw.list().or_else(|| Some(vec![raw.text()?]))?;
+    // No system call takes a path with a NUL in it.
+    let is_path = |path: &&str| !path.is_empty() && !path.contains('\0');
+    let is_good = items.len() <= FILES_MAX && items.iter().all(is_path);
+    is_good.then(|| Value::List(items.into_iter().map(str::to_owned).collect()))
+}
+
+/// Certificates of one server.
+const FILES_MAX: usize = 64;
 
 fn parse_list(
     raw: RawValue<'_>,

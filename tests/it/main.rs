@@ -39,5 +39,6 @@ mod support;
 mod tcp_framing;
 mod terminals;
 mod text_client;
+mod tls;
 mod upgrade;
 mod websocket_frames;
