@@ -45,6 +45,14 @@ pub struct ReactorMetrics {
     pub queued_bytes: Gauge,
     /// Frames that wait in outbound rings.
     pub queued_frames: Gauge,
+    /// TLS handshakes that were completed, those that resumed included.
+    pub handshakes: Counter,
+    /// Those of them that resumed an earlier connection.
+    pub handshakes_resumed: Counter,
+    /// TLS handshakes of which something has come.
+    pub handshaking: Gauge,
+    /// TLS handshakes that wait for one of those to end.
+    pub handshakes_waiting: Gauge,
     /// Armed timers.
     pub timers: Gauge,
     /// Turns of the loop.

@@ -64,6 +64,22 @@ fn connections(
         reactor.closed_late.value(),
     );
     page.counter(
+        "chinwag_tls_handshakes_total",
+        "TLS handshakes that were completed.",
+        reactor.handshakes.value(),
+    );
+    page.counter(
+        "chinwag_tls_handshakes_resumed_total",
+        "TLS handshakes that resumed an earlier connection.",
+        reactor.handshakes_resumed.value(),
+    );
+    page.gauge("chinwag_tls_handshaking", "TLS handshakes under way.", reactor.handshaking.value());
+    page.gauge(
+        "chinwag_tls_handshakes_waiting",
+        "TLS handshakes that wait for one under way to end.",
+        reactor.handshakes_waiting.value(),
+    );
+    page.counter(
         "chinwag_accept_exhausted_total",
         "Times that accepting had to back off for want of descriptors or memory.",
         reactor.accept_exhausted.value(),

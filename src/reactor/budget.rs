@@ -5,6 +5,10 @@
 /// Connections that are read in one turn.
 pub(super) const READS_MAX: usize = 1024;
 
+/// Reads of connections that shake hands in one turn: a signature takes some 100 µs, so that a
+/// flood of handshakes takes 2 ms of a turn from those that are served.
+pub(super) const HANDSHAKE_READS_MAX: usize = 16;
+
 /// Deadlines of the handler that are told in one turn.
 pub(super) const EXPIRED_MAX: usize = 1024;
 

@@ -1,6 +1,7 @@
 //! The settings of a reactor.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use super::budget::FLUSHES_MAX;
 
 use crate::time::clock::Now;
+use crate::tls::ServerConfig;
 
 /// Silence after which the kernel asks a peer whether it is still there.
 pub(super) const KEEP_ALIVE_TIME: Duration = Duration::from_mins(1);
@@ -53,6 +55,11 @@ pub struct ReactorConfig {
     /// ([`CloseReason::Stalled`](crate::net::CloseReason::Stalled)). A write is tried first; what
     /// the socket takes then counts as progress, so that the verdict can fall one timeout later.
     pub stall_timeout: Duration,
+    /// How long a TLS handshake may take, from the connection on.
+    pub handshake_timeout: Duration,
+    /// TLS handshakes at a time of which something has come; the next ones wait, unread, for one of
+    /// them to end. Each holds some 10 KiB.
+    pub handshakes_max: usize,
     /// How long a closing connection may take for its last bytes and the peer's FIN.
     pub close_timeout: Duration,
     /// Whether SIGTERM and SIGINT become [`Input::Stop`](crate::net::Input::Stop). Off in tests,
@@ -101,6 +108,8 @@ impl Default for ReactorConfig {
             send_buffer_len: 64 * 1024,
             receive_buffer_len: None,
             stall_timeout: Duration::from_mins(2),
+            handshake_timeout: Duration::from_secs(5),
+            handshakes_max: 512,
             close_timeout: Duration::from_secs(5),
             signals: true,
         }
@@ -129,12 +138,25 @@ pub struct ListenerConfig {
     /// Whether its connections count for the limits and are refused by them. Not for an admin
     /// listener, so that one can look into a server that is full.
     pub limited: bool,
+    /// What its connections speak TLS with, if they do. The handler then sees plaintext, and learns
+    /// of a connection when its handshake is complete.
+    pub tls: Option<TlsListener>,
+}
+
+/// TLS of a listener.
+#[derive(Clone, Debug)]
+pub struct TlsListener {
+    /// Certificates, versions, tickets.
+    pub config: Arc<ServerConfig>,
+    /// What a connection is told, in clear, whose first bytes are these and are no TLS; may be
+    /// empty.
+    pub otherwise: fn(&[u8], Now) -> Bytes,
 }
 
 impl ListenerConfig {
     /// A listener on `addr` without keep-alive and refusal text, whose connections are limited.
     #[must_use]
     pub const fn new(addr: SocketAddr) -> Self {
-        Self { addr, keep_alive: false, refusal: |_, _| Bytes::new(), limited: true }
+        Self { addr, keep_alive: false, refusal: |_, _| Bytes::new(), limited: true, tls: None }
     }
 }

@@ -41,6 +41,7 @@
 //! the table above, 656 bytes a room, 240 a user and 64 for each further membership. SQLite's
 //! caches take up to 16 MiB for the writer and 2 MiB for the reader.
 
+mod certificates;
 mod rejection;
 mod startup;
 
@@ -48,6 +49,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::certificates::CertificateWatch;
+pub use self::certificates::{CertificateError, inspect as inspect_certificates};
 pub use self::startup::{ServeError, serve};
 
 use crate::chat::model::log::{LogReply, Logs, Snapshot};
@@ -76,6 +79,8 @@ pub struct Server {
     stopping: Option<Tick>,
     drain_window_ms: u64,
     stop_timeout: Duration,
+    /// If a listener speaks TLS.
+    certificates: Option<CertificateWatch>,
 }
 
 impl Server {
@@ -108,6 +113,7 @@ impl Server {
             drain_window_ms: u64::try_from(config.timeouts.drain_window.as_millis())
                 .unwrap_or(u64::MAX),
             stop_timeout: config.timeouts.stop,
+            certificates: None,
         })
     }
 
@@ -172,6 +178,14 @@ impl Server {
             self.alarm = deadline;
             effects.push(Effect::Alarm { deadline });
         }
+    }
+
+    /// Has read again what may change while the server runs.
+    fn reload(&self) {
+        log::info!(
+            "SIGHUP: the certificates are read again; the other settings are read at a start"
+        );
+        self.certificates.iter().for_each(CertificateWatch::reload);
     }
 
     fn stop(&mut self, now: Now, signal: StopSignal, effects: &mut Effects) {
@@ -243,6 +257,7 @@ impl Handler for Server {
                 sessions.flush_outputs(turn);
             }
             Input::Stop(signal) => self.stop(now, signal, effects),
+            Input::Reload => self.reload(),
             Input::TurnEnd => self.turn_end(now, effects),
         }
     }
@@ -276,5 +291,6 @@ fn limits(config: &Config) -> Limits {
         open_join_creates: config.rooms.open_join_creates,
         edit_window: config.rooms.edit_window,
         policies: config.policies.clone(),
+        auth: config.auth_policy(),
     }
 }

@@ -87,6 +87,8 @@ pub struct Turn<'a> {
 pub enum ListenerKind {
     /// HTTP: the page, and WebSocket.
     Http,
+    /// The same over TLS.
+    Https,
     /// Plain TCP.
     Tcp,
     /// HTTP for the operator: metrics and health.
@@ -134,11 +136,10 @@ impl Sessions {
 
     /// A connection was accepted.
     pub fn handle_opened(&mut self, conn: ConnId, kind: ListenerKind, turn: &mut Turn<'_>) {
-        let http =
-            |is_admin| Protocol::Http { partial: PartialHead::default(), is_admin, is_idle: false };
         let protocol = match kind {
-            ListenerKind::Http => http(false),
-            ListenerKind::Admin => http(true),
+            ListenerKind::Http | ListenerKind::Https | ListenerKind::Admin => {
+                Protocol::Http { partial: PartialHead::default(), kind, is_idle: false }
+            }
             ListenerKind::Tcp => Protocol::Tcp(Box::default()),
         };
         let state = SessionState::new(conn, protocol, turn.now.tick);
