@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::auth;
 use super::fault::{ConfigFault, Origin};
 use super::listen_address::ListenAddress;
 use super::policies::PolicyTable;
@@ -41,6 +42,7 @@ const AT_LEAST: [AtLeast; 10] = [
 /// Everything that does not fit together, each blamed on the first of its settings that was set.
 pub(super) fn find(values: &Values, tables: &[PolicyTable]) -> Vec<ConfigFault> {
     let mut faults = listeners(values);
+    faults.extend(auth::exposed(values));
     faults.extend(outbound(values));
     faults.extend(certificates(values));
     for rule in AT_LEAST {

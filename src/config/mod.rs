@@ -19,6 +19,7 @@
 //!
 //! To add a setting to a section: a line in `sections.rs`, its default in `defaults.toml`.
 
+mod auth;
 mod conflicts;
 mod env;
 mod fault;
@@ -42,11 +43,12 @@ use std::path::PathBuf;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 
+pub use auth::INSTEAD;
 pub use env::Environment;
 pub use fault::{ConfigError, ConfigFault, FilePosition, Origin};
 pub use listen_address::{BadListenAddress, ListenAddress, Place};
 pub use load::{Change, Flags, Loaded, load};
-pub use sections::{Compression, Http, Limits, Rooms, Timeouts, Tls};
+pub use sections::{Accounts, Compression, Http, Limits, Rooms, Timeouts, Tls};
 
 use crate::chat::model::policy::{Policies, Policy};
 use crate::log::{Filter, Format};
@@ -67,6 +69,13 @@ pub struct Config {
     pub admin: Vec<ListenAddress>,
     /// The directory for what must outlive the process.
     pub data: PathBuf,
+    /// Who may say who somebody is, by the words of the file.
+    #[serde(deserialize_with = "auth::words")]
+    pub auth: Vec<String>,
+    /// Whether names are believed outside of loopback, too.
+    pub insecure: bool,
+    /// Accounts.
+    pub accounts: Accounts,
     /// Whether `/echo` answers each WebSocket message with itself.
     pub echo: bool,
     /// How log lines are written.

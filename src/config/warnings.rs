@@ -9,7 +9,9 @@ impl Config {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        for (name, addresses) in [("listen", &self.listen), ("tcp", &self.tcp)] {
+        let believes_names = self.auth.iter().any(|source| source == "none");
+        let listeners = [("listen", &self.listen), ("tcp", &self.tcp)];
+        for (name, addresses) in listeners.into_iter().filter(|_| believes_names) {
             warnings.extend(addresses.iter().filter(|addr| addr.is_exposed()).map(|addr| {
                 format!(
                     "{name} = \"{addr}\": everybody who can connect there can be anybody, since a \

@@ -134,7 +134,10 @@ impl SessionContext {
             ListenerKind::Http | ListenerKind::Tcp | ListenerKind::Admin => Scheme::Any,
         };
         if kind == ListenerKind::Admin {
-            return match self.admission.admit(head, scheme, |path| Route::Page(path.to_owned())) {
+            return match self
+                .admin_admission
+                .admit(head, scheme, |path| Route::Page(path.to_owned()))
+            {
                 Ok(Admitted::Page(path)) => {
                     super::gauges::update(&self.metrics, turn.chat, self.sessions_bytes);
                     let answer = admin::respond(&path, &self.metrics, health);

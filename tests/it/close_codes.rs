@@ -11,6 +11,7 @@ use chinwag::wire::close_code;
 use rustix::process::Signal;
 use serde_json::json;
 
+use crate::support::tls::Certificates;
 use crate::support::{Client, Frame, Raw, RawWs, Server, Setup, http};
 
 /// How it is known that a connection ends for a reason.
@@ -151,8 +152,7 @@ fn replaced() -> (u16, Server) {
 /// A server with TLS to which somebody says `bytes`, in clear, and waits for the end.
 fn told_in_clear(bytes: &[u8]) -> Server {
     let certificates = Certificates::of(&["localhost"]);
-    let server =
-        Setup::default().tls(&certificates).set("timeouts.handshake", "100ms").start();
+    let server = Setup::default().tls(&certificates).set("timeouts.handshake", "100ms").start();
     let mut raw = Raw::connect(server.https);
     raw.send(bytes);
     raw.take_all();
