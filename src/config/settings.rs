@@ -56,15 +56,8 @@ pub(super) const POLICY_SETTINGS: &[Setting] = &[
 
 /// The settings of which there is one each, in the order of the default file.
 pub(super) fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
-    let before = [
-        TOP,
-        Accounts::SETTINGS,
-        Tls::SETTINGS,
-        Http::SETTINGS,
-        Limits::SETTINGS,
-        Timeouts::SETTINGS,
-    ];
-    let rest = [Rooms::SETTINGS, ROOM_DEFAULTS, Compression::SETTINGS];
+    let before = [TOP, Accounts::SETTINGS, Tls::SETTINGS, Http::SETTINGS, Limits::SETTINGS];
+    let rest = [Timeouts::SETTINGS, Rooms::SETTINGS, ROOM_DEFAULTS, Compression::SETTINGS];
     before.into_iter().chain(rest).flatten()
 }
 
