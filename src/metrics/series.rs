@@ -121,6 +121,11 @@ fn turns(reactor: &ReactorMetrics, page: &mut Exposition) {
         (&TURN_MICROS_BOUNDS, &reactor.turns_by_micros.each_ref().map(Counter::value)),
         reactor.turn_micros.value(),
     );
+    page.gauge(
+        "chinwag_turn_longest_microseconds",
+        "Time of the longest turn since the start; some 20,000 at the most are aimed at.",
+        reactor.turn_micros_max.value(),
+    );
 }
 
 fn http(http: &HttpMetrics, page: &mut Exposition) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::budget::FLUSHES_MAX;
+use super::budget::{FLUSHES_MAX, READ_BYTES_MAX};
 
 use crate::time::clock::Now;
 use crate::tls::ServerConfig;
@@ -39,10 +39,11 @@ pub struct ReactorConfig {
     /// Bytes read in one turn from all connections, give or take one read; the rest waits for the
     /// next.
     pub read_per_turn_max: usize,
-    /// Connections that a turn flushes in all, besides one portion for large broadcasts.
+    /// Small writes that a turn makes in all, besides one portion for large broadcasts. A write
+    /// that moves many bytes counts for several.
     pub flushes_per_turn_max: usize,
-    /// Connections that a turn flushes for large broadcasts. The rest waits for later turns, so
-    /// that it does not delay what is sent to single connections.
+    /// The same for large broadcasts. The rest waits for later turns, so that it does not delay
+    /// what is sent to single connections.
     pub bulk_flushes_per_turn_max: usize,
     /// The hard limit of a new connection's outbound ring, in bytes.
     pub outbound_bytes_max: usize,
@@ -99,9 +100,9 @@ impl Default for ReactorConfig {
             connections_max: 10_000,
             connections_per_address_max: 1_000,
             loopback_counts: false,
-            accepts_per_turn_max: 64,
+            accepts_per_turn_max: 32,
             read_len_max: 64 * 1024,
-            read_per_turn_max: 256 * 1024,
+            read_per_turn_max: READ_BYTES_MAX,
             flushes_per_turn_max: FLUSHES_MAX,
             bulk_flushes_per_turn_max: 128,
             outbound_bytes_max: 256 * 1024,

@@ -351,11 +351,14 @@ impl Reactor {
     fn report(&mut self, now: Now, handler: &mut impl Handler) {
         self.connections.shared.made_bytes = 0;
         let mut late = Vec::new();
+        let mut left = budget::DRAINED_MAX;
         for report in mem::take(&mut self.connections.shared.lists.reports) {
             // Whoever has drained may be sent much, and can wait; how much waits must be known.
-            if matches!(report, Report::Drained(_)) && self.connections.shared.has_made_much() {
+            let is_drained = matches!(report, Report::Drained(_));
+            if is_drained && (left == 0 || self.connections.shared.has_made_much()) {
                 late.push(report);
             } else if let Some(input) = flush::input_of(&self.connections, report) {
+                left -= usize::from(is_drained);
                 self.dispatch(now, input, handler);
             }
         }

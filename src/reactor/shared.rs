@@ -67,9 +67,13 @@ impl Shared {
             return self.lists.end(connection, CloseReason::Overloaded, Flags::RESET);
         }
         self.lists.queue_flush(connection, flag);
-        if flag == Flags::BULK && self.has_much(connection) {
-            self.lists.is_overdue = true;
-            self.lists.report_blocked(connection);
+        if self.has_much(connection) {
+            if flag == Flags::BULK {
+                self.lists.is_overdue = true;
+                self.lists.report_blocked(connection);
+            } else {
+                self.lists.is_much_urgent = true;
+            }
         }
     }
 
