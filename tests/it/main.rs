@@ -21,6 +21,7 @@ mod hostile;
 mod http;
 mod limits;
 mod offline;
+mod other_hands;
 mod permissions;
 mod presence;
 mod protocol_example;
