@@ -22,6 +22,7 @@ mod http;
 mod identity;
 mod limits;
 mod offline;
+mod other_hands;
 mod permissions;
 mod presence;
 mod protocol_example;

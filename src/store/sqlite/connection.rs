@@ -84,6 +84,19 @@ pub(in crate::store) fn overwrite_deleted(db: &Connection) -> rusqlite::Result<(
     db.pragma_update(None, "secure_delete", true)
 }
 
+/// What `.cargo/config.toml` has SQLite compiled with: it is passed over by a build from another
+/// directory, such as `cargo install`. The one of the flags that SQLite can be asked for.
+const BUILD_FLAG: &str = "DEFAULT_MEMSTATUS=0";
+/// What follows if that was not so.
+pub(in crate::store) const WITHOUT_BUILD_FLAGS: &str = "this chinwag was built without its flags for SQLite, so that each commit also syncs the times \
+     of a file (fsync instead of fdatasync), which slows it down: build it in its own directory, or \
+     set LIBSQLITE3_FLAGS as in .cargo/config.toml";
+
+/// Whether SQLite was compiled with the flags that belong to this program.
+pub(in crate::store) fn has_build_flags(db: &Connection) -> rusqlite::Result<bool> {
+    db.query_row("SELECT sqlite_compileoption_used(?1)", [BUILD_FLAG], |row| row.get(0))
+}
+
 /// A file by its device and inode; `None` if there is none.
 type Inode = Option<(u64, u64)>;
 
@@ -134,6 +147,13 @@ impl WriteConnection {
         connection.pragma_update(None, "wal_autocheckpoint", AUTOCHECKPOINT_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
         connection.pragma_update(None, "synchronous", "full")
+    }
+
+    /// Closes the file with nothing beside it.
+    pub(super) fn close_and_remove_wal(self) -> rusqlite::Result<()> {
+        let Self { connection, .. } = self;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+        connection.close().map_err(|(_, error)| error)
     }
 
     /// Replaces this connection, which is not trusted any more, by a new one to the same file.
@@ -240,7 +260,8 @@ pub(super) fn is_busy(error: &Error) -> bool {
     matches!(code, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
-fn inode_of(path: &Path) -> Inode {
+/// The device and the inode of the file at `path`, if there is one.
+pub(in crate::store) fn inode_of(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).map(|file| (file.dev(), file.ino())).ok()
 }
 
@@ -285,5 +306,13 @@ mod tests {
             }
             assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{sql}");
         }
+    }
+
+    #[test]
+    fn this_build_has_its_flags_for_sqlite() {
+        let db = Connection::open_in_memory().unwrap();
+        assert!(has_build_flags(&db).unwrap(), "{WITHOUT_BUILD_FLAGS}");
+        let other = "SELECT sqlite_compileoption_used('DEFAULT_MEMSTATUS=1')";
+        assert!(!db.query_row(other, [], |row| row.get::<_, bool>(0)).unwrap());
     }
 }

@@ -46,10 +46,18 @@ impl StoredQuery {
                 let rows = rows.into_iter().map(|row| (rooms(row.log), row)).collect();
                 Self::Inbox { user, rows }
             }
-            Query::Search { logs, text, before, limit } => {
+            Query::Search { user, logs, text, before, limit } => {
                 let rooms = logs.into_iter().filter_map(|log| Some((rooms(log)?, log))).collect();
-                Self::Search(StoredSearch { rooms, text, before, limit })
+                Self::Search(StoredSearch { user, rooms, text, before, limit })
             }
+        }
+    }
+
+    /// Who asks for what may take long: a page takes a millisecond.
+    pub(super) const fn user(&self) -> Option<&UserName> {
+        match self {
+            Self::Page { .. } | Self::Below { .. } => None,
+            Self::Inbox { user, .. } | Self::Search(StoredSearch { user, .. }) => Some(user),
         }
     }
 

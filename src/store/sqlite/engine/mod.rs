@@ -21,14 +21,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use self::maintenance::Maintenance;
-use self::recovery::{Degraded, PROBE};
+use self::recovery::Degraded;
 use super::append::append;
 use super::connection::{Level, WriteConnection, is_busy};
 use super::disk_reserve::DiskReserve;
 use super::heads;
 use super::integers::unsigned;
 use super::integrity::store_checksum;
-use super::meta_table::{self, CLEAN};
+use super::meta_table::{self, CLEAN, PROBE};
 use super::people;
 use super::room_row::{RoomCounters, RoomRow};
 use super::shared_reader::SharedReader;
@@ -255,10 +255,12 @@ impl Engine {
             return;
         }
         let closed = self.write_all().and_then(|()| {
-            // What this writes is synced by the checkpoint below.
+            // The checkpoint syncs what this writes.
+            self.db.pragma_update(None, "synchronous", "off")?;
             heads::book_all(&self.db)?;
             store_checksum(&self.db)?;
             meta_table::put(&self.db, CLEAN, 1)?;
+            self.db.pragma_update(None, "synchronous", "full")?;
             self.truncate_wal()
         });
         if let Err(error) = closed {
