@@ -25,10 +25,6 @@ pub(in crate::chat) struct User {
     pub is_awaited: bool,
     /// There only for users that have been away.
     pub absence: Option<Box<Absence>>,
-    /// Memberships in rooms.
-    pub rooms: u32,
-    /// Direct conversations that it has begun.
-    pub conversations_begun: u32,
 }
 
 /// What is known of a user that is away, or has been.
@@ -54,8 +50,6 @@ impl User {
             is_guest,
             is_awaited: false,
             absence: None,
-            rooms: 0,
-            conversations_begun: 0,
         }
     }
 
@@ -87,11 +81,6 @@ impl User {
         timer
     }
 
-    /// What counts against its bound on rooms, or on direct conversations that it has begun.
-    pub(in crate::chat) const fn count_mut(&mut self, direct: bool) -> &mut u32 {
-        if direct { &mut self.conversations_begun } else { &mut self.rooms }
-    }
-
     /// Whether it is somebody, not only a name that somebody has written to.
     pub(super) const fn has_come(&self) -> bool {
         !self.is_awaited
@@ -116,4 +105,4 @@ impl User {
 
 // The documentation of `server` states what a connection, a user and a room take. This is a part
 // of it.
-const _: () = assert!(size_of::<Option<User>>() <= 96);
+const _: () = assert!(size_of::<Option<User>>() <= 88);
