@@ -20,6 +20,8 @@ pub struct Decoder {
     telnet: Telnet,
     /// The last byte of the text was a `\r`, to whose line end a `\n` or a NUL belongs.
     is_after_cr: bool,
+    /// Bytes of a text that said nothing, modulo some of them.
+    silent: u8,
     /// Bytes of [`BYTE_ORDER_MARK`] that have come before the first byte.
     mark_len: u8,
 }
