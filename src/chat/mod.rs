@@ -58,7 +58,7 @@ pub use operations::session_lifecycle::Hello;
 
 use self::context::{Context, Timer};
 use self::delivery::{Delivery, DeliveryMut, Reader};
-use self::directory::Directory;
+use self::directory::{Directory, Quotas};
 use self::ephemeral::{Ephemeral, EphemeralMut};
 use self::model::log::{LogReply, LogRequest, Query, Snapshot, Suspensions, Ticket};
 use self::model::output::{Fanout, Output, Request};
@@ -78,6 +78,7 @@ pub struct Chat {
     delivery: Delivery,
     ephemeral: Ephemeral,
     pending: Pending,
+    quotas: Quotas,
 }
 
 impl Chat {
@@ -90,6 +91,7 @@ impl Chat {
     #[must_use]
     pub fn new(limits: Limits, now: Now) -> Self {
         let ring_bytes_max = limits.ring_total_bytes;
+        let quotas = Quotas::new(&limits);
         let context = Context::new(limits, now);
         let rev = context.rev;
         Self {
@@ -99,6 +101,7 @@ impl Chat {
             delivery: Delivery::new(ring_bytes_max),
             ephemeral: Ephemeral::default(),
             pending: Pending::default(),
+            quotas,
         }
     }
 
@@ -145,6 +148,11 @@ impl Chat {
         if let Some(reader) = self.delivery.reader_mut(conn) {
             reader.credit.set_queued(queued);
         }
+    }
+
+    /// So many bytes wait for all connections together, as the last flush has left them.
+    pub const fn handle_waiting(&mut self, bytes: usize) {
+        self.context.pressure.set_used(bytes);
     }
 
     /// Nothing waits for this connection any more: its lagging cursors go on.
@@ -256,6 +264,12 @@ impl Chat {
     #[must_use]
     pub fn owed(&self, conn: ConnId) -> u32 {
         self.delivery.reader(conn).map_or(0, Reader::owed)
+    }
+
+    /// Bytes of answers that may wait for one connection before no more is read from it.
+    #[must_use]
+    pub fn outbound_limit(&self) -> usize {
+        self.context.outbound_limit()
     }
 
     /// How many answers of the logs this connection waits for.

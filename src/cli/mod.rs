@@ -18,7 +18,7 @@ use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, S
 use rustix::fs::Mode;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal, umask};
 
-use crate::config::{self, Change, Config, Environment, Flags, Loaded};
+use crate::config::{self, Change, Config, Environment, Flags, Loaded, Part};
 use crate::server;
 
 /// The command line or the configuration is wrong.
@@ -222,6 +222,10 @@ fn summary(loaded: &Loaded) -> String {
         _ = writeln!(text, "{count} room policies; what they do not set is as for all other rooms");
     }
     text.extend(policy_changes.iter().map(line));
+    if let Some(memory) = config.memory {
+        _ = writeln!(text, "memory, at most:");
+        text.push_str(&Part::account(&config.account, memory));
+    }
     text.extend(config.warnings().iter().map(|warning| format!("warning: {warning}\n")));
     text
 }

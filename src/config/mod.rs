@@ -24,6 +24,7 @@ mod env;
 mod fault;
 mod file;
 mod load;
+mod memory;
 mod policies;
 mod raw;
 mod sections;
@@ -45,7 +46,8 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 pub use env::Environment;
 pub use fault::{ConfigError, ConfigFault, FilePosition, Origin};
 pub use load::{Change, Flags, Loaded, load};
-pub use sections::{Compression, Http, Limits, Rooms, Timeouts};
+pub use memory::Part;
+pub use sections::{Compression, Http, Limits, Rooms, Store, Timeouts};
 
 use crate::chat::model::policy::{Policies, Policy};
 use crate::log::{Filter, Format};
@@ -66,6 +68,12 @@ pub struct Config {
     pub admin: Vec<SocketAddr>,
     /// The directory for what must outlive the process.
     pub data: PathBuf,
+    /// How much memory the server may take, that of the kernel for its sockets included.
+    #[serde(default)]
+    pub memory: Option<u64>,
+    /// What that is divided into; empty without it.
+    #[serde(skip)]
+    pub account: Vec<Part>,
     /// Whether `/echo` answers each WebSocket message with itself.
     pub echo: bool,
     /// How log lines are written.
@@ -85,6 +93,8 @@ pub struct Config {
     /// `[[room_policy]]`.
     #[serde(skip, default = "no_policies")]
     pub policies: Policies,
+    /// What the store keeps in memory.
+    pub store: Store,
     /// WebSocket compression.
     pub compression: Compression,
 }

@@ -1,6 +1,6 @@
 //! The list of all settings: names and what each may be. `defaults.toml` has the defaults.
 
-use super::sections::{AGE, Compression, Http, Limits, MESSAGE_BYTES, Rooms, Timeouts};
+use super::sections::{AGE, Compression, Http, Limits, MESSAGE_BYTES, Rooms, Store, Timeouts};
 use super::value_type::Setting;
 use super::value_type::ValueType::{
     self, Addresses, Bytes, Count, Creators, Directory, LogFilter, OptionalOr, Pattern, PolicyName,
@@ -11,6 +11,10 @@ use super::value_type::ValueType::{
 pub(super) const POLICY_SECTION: &str = "room_policy";
 
 const ADDRESSES_OR_OFF: ValueType = OptionalOr("off", &Addresses);
+/// The least budget: below, there would be fewer than some hundred connections.
+pub(super) const MEMORY_MIN: u64 = 24 << 20;
+/// Up to a tebibyte.
+const MEMORY: ValueType = OptionalOr("off", &OptionalOr("auto", &Bytes(MEMORY_MIN, 1 << 40)));
 const DURABILITY: ValueType = Word(&["disk", "os", "memory"]);
 /// 2^53: the highest `seq`.
 const KEEP_RECORDS: ValueType = OptionalOr("off", &Count(1, 1 << 53));
@@ -23,6 +27,7 @@ const TOP: &[Setting] = &[
     ("admin", ADDRESSES_OR_OFF),
     ("data", Directory),
     ("durability", DURABILITY),
+    ("memory", MEMORY),
     ("echo", Switch),
     ("log_format", Word(&["text", "json"])),
     ("log_level", LogFilter),
@@ -53,7 +58,7 @@ pub(super) const POLICY_SETTINGS: &[Setting] = &[
 /// The settings of which there is one each, in the order of the default file.
 pub(super) fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
     let before = [TOP, Http::SETTINGS, Limits::SETTINGS, Timeouts::SETTINGS];
-    let rest = [Rooms::SETTINGS, ROOM_DEFAULTS, Compression::SETTINGS];
+    let rest = [Rooms::SETTINGS, ROOM_DEFAULTS, Store::SETTINGS, Compression::SETTINGS];
     before.into_iter().chain(rest).flatten()
 }
 

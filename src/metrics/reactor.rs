@@ -22,6 +22,10 @@ pub struct ReactorMetrics {
     pub refused_full: Counter,
     /// Connections refused since their address has as many as it may.
     pub refused_address: Counter,
+    /// Connections refused since their address connects too fast.
+    pub refused_connects: Counter,
+    /// Connections refused since too much waits for slow readers.
+    pub refused_memory: Counter,
     /// Times that `accept` failed for want of descriptors or memory.
     pub accept_exhausted: Counter,
     /// Connections that were gone before they were accepted.

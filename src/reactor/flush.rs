@@ -88,7 +88,7 @@ pub(super) fn write(shared: &mut Shared, connection: &mut Connection, now: Tick)
         return;
     }
     let before = connection.outbound.queued();
-    let outcome = connection.write(&mut shared.pool, &shared.metrics);
+    let outcome = connection.write(&mut shared.pool, shared.writes, &shared.metrics);
     shared.metrics.sent_bytes.add((before - connection.outbound.queued()) as u64);
     match outcome {
         WriteOutcome::Emptied => on_emptied(shared, connection),

@@ -9,7 +9,7 @@ use mio::{Interest, Registry};
 
 use super::budget::MADE_BYTES_MAX;
 use super::config::ReactorConfig;
-use super::connection::{Connection, Flags, Phase};
+use super::connection::{Connection, Flags, Phase, WriteBounds};
 use super::outbound::{FramePool, detached};
 use super::source::Source;
 use super::work_lists::WorkLists;
@@ -33,6 +33,7 @@ pub(super) struct Shared {
     /// Bytes that this turn has made for single connections.
     pub(super) made_bytes: u64,
     pub(super) stall_timeout: Duration,
+    pub(super) writes: WriteBounds,
 }
 
 impl Shared {
@@ -51,6 +52,7 @@ impl Shared {
             unflushed_max: ReactorConfig::unflushed_max(config.outbound_bytes_max),
             made_bytes: 0,
             stall_timeout: config.stall_timeout,
+            writes: WriteBounds::new(config),
         }
     }
 

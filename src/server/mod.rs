@@ -39,7 +39,9 @@
 //!
 //! Rooms and memberships that are stored are in memory, too, whether anybody is there or not: by
 //! the table above, 656 bytes a room, 240 a user and 64 for each further membership. SQLite's
-//! caches take up to 16 MiB for the writer and 2 MiB for the reader.
+//! caches take up to `store.cache_bytes` for the writer and 2 MiB for the reader.
+//!
+//! With a budget (`memory`) all of these follow from it: see [`docs::memory`](crate::docs::memory).
 
 mod rejection;
 mod startup;
@@ -50,6 +52,7 @@ use std::time::Duration;
 
 pub use self::startup::{ServeError, serve};
 
+use crate::chat::model::limits::UserRates;
 use crate::chat::model::log::{LogReply, Logs, Snapshot};
 use crate::chat::{Chat, Limits};
 use crate::config::Config;
@@ -59,6 +62,7 @@ use crate::net::{CloseReason, Effect, Effects, Handler, Input, StopSignal};
 use crate::session::{Entropy, ListenerKind, Sessions, Turn};
 use crate::time::Tick;
 use crate::time::clock::Now;
+use crate::time::rate::Rate;
 
 /// Everything above the reactor.
 #[derive(Debug)]
@@ -218,6 +222,7 @@ impl Handler for Server {
                 sessions.handle_finished(conn, turn);
                 self.pass_requests(now);
             }
+            Input::Waiting { bytes } => turn.chat.handle_waiting(bytes),
             Input::Blocked { conn, queued } => sessions.handle_blocked(conn, queued, turn),
             Input::Drained { conn } => {
                 sessions.handle_drained(conn, turn);
@@ -248,6 +253,16 @@ impl Handler for Server {
     }
 }
 
+/// Whoever turns the rate of a connection off wants none for users either.
+fn user_rates(limits: &crate::config::Limits) -> UserRates {
+    let rate = |per_s: Option<u32>, burst| Rate::new(limits.rate_per_s.and(per_s), burst);
+    UserRates {
+        messages: rate(limits.user_per_s, limits.user_burst),
+        joins: rate(limits.joins_per_s, limits.joins_burst),
+        readings: rate(limits.pages_per_s, limits.pages_burst),
+    }
+}
+
 /// The domain's bounds as they are configured.
 fn limits(config: &Config) -> Limits {
     let limits = &config.limits;
@@ -259,12 +274,15 @@ fn limits(config: &Config) -> Limits {
         members_per_room: limits.room_members,
         users: limits.users,
         rooms: limits.rooms_total,
+        memberships: limits.memberships,
         history_page: limits.history_page,
         replay: u64::try_from(limits.replay).unwrap_or(u64::MAX),
         ring_records: limits.ring_records,
         ring_bytes: limits.ring_bytes,
         ring_total_bytes: limits.ring_total_bytes,
         outbound_soft: limits.outbound_soft_bytes,
+        outbound_total: limits.outbound_total_bytes,
+        user_rates: user_rates(limits),
         rate_per_s: limits.rate_per_s,
         burst: limits.burst,
         read_ahead: limits.read_ahead,

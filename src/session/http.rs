@@ -132,7 +132,11 @@ impl SessionContext {
         if is_admin {
             return match self.admission.admit(head, |path| Route::Page(path.to_owned())) {
                 Ok(Admitted::Page(path)) => {
-                    super::gauges::update(&self.metrics, turn.chat, self.sessions_bytes);
+                    super::gauges::update(
+                        &self.metrics,
+                        turn.chat,
+                        [self.sessions_bytes, self.inbound.used()],
+                    );
                     let answer = admin::respond(&path, &self.metrics, health);
                     Outcome::Respond { response: plain(answer), method, keep_alive }
                 }

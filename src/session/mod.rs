@@ -33,7 +33,6 @@ mod http;
 mod input;
 mod outgoing;
 mod plain_tcp;
-mod rate;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -192,7 +191,8 @@ impl Sessions {
             return;
         }
         log::debug!(conn:% = conn, reason = reason.label(); "closed");
-        self.states.remove(conn.slot());
+        let held = self.states.remove(conn.slot()).map_or(0, |state| state.held());
+        self.context.inbound.change(held, 0);
         self.context.sessions_bytes -= size_of::<SessionState>();
         turn.chat.handle_closed(turn.now, conn);
         self.flush_outputs(turn);
@@ -287,9 +287,11 @@ impl Sessions {
         let Some(place) = find(states, conn) else { return };
         let absent = SessionState::new(conn, Protocol::Closing, Tick::ZERO);
         let state = std::mem::replace(place, absent);
+        let held = state.held();
         let mut session = Session { state, others: states, context, heads, turn };
         handle(&mut session);
         session.flush_outputs();
+        session.bound_held(held);
         let Session { state, others, .. } = session;
         if let Some(place) = find(others, conn) {
             *place = state;

@@ -10,6 +10,7 @@
 //! has a place for the keys of its memberships, which `rooms` fills.
 
 mod awaited;
+mod quotas;
 mod session;
 mod user;
 
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use self::awaited::Awaited;
 use self::session::EndedSession;
+pub(super) use quotas::{Quota, Quotas};
 pub(super) use session::{Secret, Session};
 pub(super) use user::User;
 

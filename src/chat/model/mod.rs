@@ -10,6 +10,7 @@ pub mod log;
 pub mod name;
 pub mod output;
 pub mod policy;
+pub mod pressure;
 pub mod prose;
 pub mod record;
 pub mod reply;

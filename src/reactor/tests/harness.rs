@@ -62,6 +62,7 @@ impl Handler for Scripted {
             Input::Closed { conn, reason } => Seen::Closed(conn, reason),
             Input::AddressFound { conn } => Seen::AddressFound(conn),
             Input::Alarm => Seen::Alarm,
+            Input::Waiting { .. } => return,
             Input::Stop(signal) => Seen::Stop(signal),
             Input::StoreReady => Seen::StoreReady,
             Input::TurnEnd => {

@@ -16,9 +16,9 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
 /// How often [`WriteConnection::begin`] waits so long: 30 s together. Another process that writes
 /// may be waiting for a slow disk, as `chinwag ban` does.
 const LOCK_ATTEMPTS: u32 = 60;
-/// Kibibytes of pages that the writer keeps: the inner pages of all indexes of some ten million
-/// records, so that a commit reads little.
-const CACHE_KIB: i64 = 16 * 1024;
+/// Bytes of pages that the writer keeps unless it is told otherwise: the inner pages of all indexes
+/// of some ten million records, so that a commit reads little.
+pub(super) const CACHE_BYTES: usize = 16 << 20;
 /// Pages in the WAL, 64 MiB, at which SQLite itself moves them into the file. Maintenance does so
 /// much earlier, between batches; this bounds the WAL if maintenance cannot keep up.
 const AUTOCHECKPOINT_PAGES: i64 = 16 * 1024;
@@ -96,6 +96,7 @@ pub(super) struct WriteConnection {
     /// The index of the WAL, which all processes that have the file open share.
     index: Inode,
     level: Level,
+    cache_bytes: usize,
 }
 
 impl WriteConnection {
@@ -109,12 +110,23 @@ impl WriteConnection {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         // Damage within a page is then an error, instead of a wrong read.
         connection.pragma_update(None, "cell_size_check", true)?;
-        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         overwrite_deleted(&connection)?;
         let (path, wal_path) = (path.to_owned(), with_suffix(path, "-wal"));
         let file = inode_of(&path);
         let (wal, index) = (None, None);
-        Ok(Self { connection, path, wal_path, file, wal, index, level: Level::Disk })
+        let level = Level::Disk;
+        let mut own =
+            Self { connection, path, wal_path, file, wal, index, level, cache_bytes: CACHE_BYTES };
+        own.keep(CACHE_BYTES)?;
+        Ok(own)
+    }
+
+    /// Has so many bytes of pages kept in memory.
+    pub(super) fn keep(&mut self, cache_bytes: usize) -> rusqlite::Result<()> {
+        // A negative number is kibibytes.
+        let kibibytes = i64::try_from(cache_bytes / 1024).unwrap_or(i64::MAX);
+        self.cache_bytes = cache_bytes;
+        self.connection.pragma_update(None, "cache_size", -kibibytes)
     }
 
     /// Turns to the write-ahead log, with synced commits.
@@ -137,8 +149,9 @@ impl WriteConnection {
     pub(super) fn reopen(&mut self) -> rusqlite::Result<()> {
         let new = Self::open(&self.path)?;
         new.use_wal()?;
+        let cache_bytes = self.cache_bytes;
         *self = Self { file: self.file, wal: self.wal, index: self.index, ..new };
-        Ok(())
+        self.keep(cache_bytes)
     }
 
     /// Closes this connection before another to the same file is opened: SQLite keeps the index of

@@ -295,6 +295,7 @@ impl<S: Scenario> Handler for Engine<S> {
             Input::Opened { .. }
             | Input::AddressFound { .. }
             | Input::Blocked { .. }
+            | Input::Waiting { .. }
             | Input::Drained { .. }
             | Input::Expired { .. }
             | Input::StoreReady
