@@ -1,10 +1,12 @@
 //! The list of all settings: names and what each may be. `defaults.toml` has the defaults.
 
-use super::sections::{AGE, Compression, Http, Limits, MESSAGE_BYTES, Rooms, Store, Timeouts};
+use super::sections::{
+    AGE, Accounts, Compression, Http, Limits, MESSAGE_BYTES, Rooms, Store, Timeouts, Tls,
+};
 use super::value_type::Setting;
 use super::value_type::ValueType::{
     self, Addresses, Bytes, Count, Creators, Directory, LogFilter, OptionalOr, Pattern, PolicyName,
-    Switch, Word,
+    Sources, Switch, Word,
 };
 
 /// The header of the tables with settings for some of the rooms.
@@ -27,6 +29,8 @@ const TOP: &[Setting] = &[
     ("admin", ADDRESSES_OR_OFF),
     ("data", Directory),
     ("durability", DURABILITY),
+    ("auth", Sources),
+    ("insecure", Switch),
     ("memory", MEMORY),
     ("echo", Switch),
     ("log_format", Word(&["text", "json"])),
@@ -57,9 +61,11 @@ pub(super) const POLICY_SETTINGS: &[Setting] = &[
 
 /// The settings of which there is one each, in the order of the default file.
 pub(super) fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
-    let before = [TOP, Http::SETTINGS, Limits::SETTINGS, Timeouts::SETTINGS];
-    let rest = [Rooms::SETTINGS, ROOM_DEFAULTS, Store::SETTINGS, Compression::SETTINGS];
-    before.into_iter().chain(rest).flatten()
+    let before = [TOP, Accounts::SETTINGS, Tls::SETTINGS, Http::SETTINGS, Limits::SETTINGS];
+    let rooms = [Rooms::SETTINGS, ROOM_DEFAULTS];
+    let rest = [Timeouts::SETTINGS].into_iter().chain(rooms);
+    let last = [Store::SETTINGS, Compression::SETTINGS];
+    before.into_iter().chain(rest).chain(last).flatten()
 }
 
 /// Section and key of every setting, those of the room policies last.

@@ -57,6 +57,7 @@ impl<'t> Session<'_, 't> {
         let most = self.context.inbound.limit(usize::MAX).max(Pressure::LEAST);
         if held > before && held > most {
             self.end(CloseReason::Overloaded);
+            self.context.inbound.change(held, self.state.held());
         }
     }
 

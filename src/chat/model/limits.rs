@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::identity::AuthPolicy;
 use super::policy::{Policies, Policy};
 use crate::time::rate::Rate;
 
@@ -63,6 +64,8 @@ pub struct Limits {
     pub edit_window: Option<Duration>,
     /// What holds for rooms by their names.
     pub policies: Policies,
+    /// Whom the server believes.
+    pub auth: AuthPolicy,
 }
 
 /// How fast one user may do what; `None`: as fast as its connections may.
@@ -171,6 +174,7 @@ impl Default for Limits {
             open_join_creates: true,
             edit_window: None,
             policies: Policies::uniform(Policy::default()),
+            auth: AuthPolicy::default(),
         }
     }
 }

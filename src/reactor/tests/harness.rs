@@ -36,6 +36,7 @@ pub(super) enum Seen {
     Alarm,
     StoreReady,
     Stop(StopSignal),
+    Reload,
 }
 
 /// Records every input, and answers each by a function.
@@ -64,6 +65,7 @@ impl Handler for Scripted {
             Input::Alarm => Seen::Alarm,
             Input::Waiting { .. } => return,
             Input::Stop(signal) => Seen::Stop(signal),
+            Input::Reload => Seen::Reload,
             Input::StoreReady => Seen::StoreReady,
             Input::TurnEnd => {
                 self.turns += 1;

@@ -155,7 +155,7 @@ fn the_echo_takes_a_large_message_in_tiny_fragments_and_the_chat_does_not() {
 
 #[test]
 fn what_has_come_in_part_is_bounded_for_all_together_and_given_back() {
-    const TOTAL: usize = 64 * 1024;
+    const TOTAL: usize = 128 * 1024;
     let mut harness = Harness::with(|config, _| {
         config.limits.inbound_total_bytes = Some(TOTAL);
         config.limits.rate_per_s = None;

@@ -299,6 +299,7 @@ impl<S: Scenario> Handler for Engine<S> {
             | Input::Drained { .. }
             | Input::Expired { .. }
             | Input::StoreReady
+            | Input::Reload
             | Input::Alarm => {}
         }
     }
