@@ -22,6 +22,8 @@ pub struct ReactorMetrics {
     pub refused_full: Counter,
     /// Connections refused since their address has as many as it may.
     pub refused_address: Counter,
+    /// Connections refused since they were to come by a proxy and did not.
+    pub refused_proxy: Counter,
     /// Times that `accept` failed for want of descriptors or memory.
     pub accept_exhausted: Counter,
     /// Connections that were gone before they were accepted.

@@ -44,11 +44,14 @@ fn connections(
         "Connections accepted and kept.",
         reactor.accepted.value(),
     );
-    let refused =
-        [("full", reactor.refused_full.value()), ("address", reactor.refused_address.value())];
+    let refused = [
+        ("full", reactor.refused_full.value()),
+        ("address", reactor.refused_address.value()),
+        ("proxy", reactor.refused_proxy.value()),
+    ];
     page.counters(
         "chinwag_connections_refused_total",
-        "Connections refused: the server is full, or their address has its share.",
+        "Connections refused: the server is full, their address has its share, or they are no proxy's.",
         "why",
         refused.into_iter(),
     );

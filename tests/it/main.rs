@@ -25,6 +25,7 @@ mod offline;
 mod permissions;
 mod presence;
 mod protocol_example;
+mod proxies;
 mod refusals;
 mod reply_codes;
 mod requests;
