@@ -4,14 +4,13 @@
 use std::error::Error;
 use std::fmt;
 use std::io::{self, BufRead as _, BufWriter, Write as _};
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
 use crate::chat::model::limits::REASON_LEN_MAX;
-use crate::chat::model::log::Expiry;
+use crate::chat::model::log::{Expiry, Network};
 use crate::chat::model::name::{NameError, RoomName, UserName};
 use crate::chat::model::prose;
 use crate::log::Timestamp;
@@ -128,7 +127,7 @@ pub(super) enum Tool {
 const BAN_EXAMPLES: &str = "\
 Examples:
   chinwag ban user bob --for 1d --reason spam
-  chinwag ban address 203.0.113.7
+  chinwag ban address 203.0.113.7               or a network: 10.0.0.0/8
   chinwag bans                                  lists them
   chinwag unban user bob                        ends one";
 
@@ -137,7 +136,7 @@ Examples:
 pub(super) enum BanKind {
     /// The name of a user
     User,
-    /// An IP address
+    /// An IP address or a network
     Address,
 }
 
@@ -393,14 +392,10 @@ impl fmt::Display for BanLine<'_> {
 }
 
 fn parse_target(kind: BanKind, who: &str) -> Result<Target, Failure> {
-    Ok(match (kind, who.parse::<IpAddr>()) {
+    Ok(match (kind, who.parse::<Network>()) {
         (BanKind::User, _) => Target::User(parse_user(who)?),
-        // A client with IPv4 arrives as IPv6 on a listener for both, and is known by its IPv4
-        // address.
-        (BanKind::Address, Ok(address)) => Target::Address(address.to_canonical()),
-        (BanKind::Address, Err(_)) => {
-            return Err(format!("{who} is not an IP address such as 203.0.113.7").into());
-        }
+        (BanKind::Address, Ok(network)) => Target::Address(network),
+        (BanKind::Address, Err(expected)) => return Err(format!("{who} is {expected}").into()),
     })
 }
 
@@ -484,6 +479,8 @@ mod tests {
         assert!(parse_reason("a\u{1b}b").is_err_and(|why| why.contains("byte 1")));
         parse_target(BanKind::Address, "home").unwrap_err();
         let mapped = parse_target(BanKind::Address, "::ffff:10.0.0.1");
-        assert!(matches!(mapped, Ok(Target::Address(IpAddr::V4(_)))));
+        assert!(matches!(mapped, Ok(Target::Address(v4)) if v4.to_string() == "10.0.0.1"));
+        let network = parse_target(BanKind::Address, "10.1.2.3/8");
+        assert!(matches!(network, Ok(Target::Address(all)) if all.to_string() == "10.0.0.0/8"));
     }
 }

@@ -49,6 +49,7 @@ pub(super) fn find(values: &Values, tables: &[PolicyTable]) -> Vec<ConfigFault> 
     faults.extend(auth::exposed(values));
     faults.extend(outbound(values));
     faults.extend(certificates(values));
+    faults.extend(proxies(values));
     for rule in AT_LEAST {
         let fault = at_least(values, rule);
         faults.extend(fault.map(|(what, origin)| ConfigFault::new(what, origin)));
@@ -98,6 +99,31 @@ fn listeners(values: &Values) -> Vec<ConfigFault> {
     faults
 }
 
+/// A listener for proxies needs some.
+fn proxies(values: &Values) -> Option<ConfigFault> {
+    let has_proxies =
+        matches!(values.get("proxies")?.value, Value::List(ref listed) if !listed.is_empty());
+    let (name, address, origin) = first_listener(values, |address| address.has_proxy_header)?;
+    let what = format!(
+        "{name} = \"{address}\" takes connections from proxies alone: name them in proxies, such as \
+         [\"127.0.0.1\"]"
+    );
+    (!has_proxies).then(|| ConfigFault::new(what, origin))
+}
+
+/// The first listener that is like this, with the setting's name and origin.
+fn first_listener(
+    values: &Values,
+    is_it: impl Fn(&ListenAddress) -> bool,
+) -> Option<(&'static str, &ListenAddress, Option<&Origin>)> {
+    ["listen", "tcp", "admin"].into_iter().find_map(|name| {
+        let Assigned { value: Value::Addresses(addresses), origin } = values.get(name)? else {
+            return None;
+        };
+        Some((name, addresses.iter().find(|address| is_it(address))?, origin.as_ref()))
+    })
+}
+
 /// TLS needs certificates, and each of them its key.
 fn certificates(values: &Values) -> Option<ConfigFault> {
     let list = |name: &str| match values.get(name) {
@@ -112,19 +138,14 @@ fn certificates(values: &Values) -> Option<ConfigFault> {
         );
         return Some(ConfigFault::new(what, origin.or(key_origin)));
     }
-    let (name, address, origin) = ["listen", "tcp", "admin"].into_iter().find_map(|name| {
-        let Assigned { value: Value::Addresses(addresses), origin } = values.get(name)? else {
-            return None;
-        };
-        Some((name, addresses.iter().find(|address| address.is_tls)?, origin))
-    })?;
+    let (name, address, origin) = first_listener(values, |address| address.is_tls)?;
     if certificates > 0 {
         return None;
     }
     let what = format!(
         "{name} = \"{address}\" needs a certificate and its key: set certificate and key in [tls]"
     );
-    Some(ConfigFault::new(what, origin.as_ref()))
+    Some(ConfigFault::new(what, origin))
 }
 
 /// Whether the system would refuse to bind both. Port 0 is a different one each time.

@@ -26,9 +26,8 @@ pub enum Place {
     Ip(SocketAddr),
     /// A socket in the file system.
     Unix(PathBuf),
-    /// A socket that systemd has opened, by its name (`FileDescriptorName`), or the next one
-    /// without.
-    Systemd(String),
+    /// The next socket that systemd has opened, in the order of its unit and of these settings.
+    Systemd,
 }
 
 /// A text that is no [`ListenAddress`].
@@ -49,7 +48,7 @@ impl ListenAddress {
     pub const fn ip(&self) -> Option<SocketAddr> {
         match &self.place {
             Place::Ip(addr) => Some(*addr),
-            Place::Unix(_) | Place::Systemd(_) => None,
+            Place::Unix(_) | Place::Systemd => None,
         }
     }
 
@@ -60,7 +59,7 @@ impl ListenAddress {
         match &self.place {
             Place::Ip(addr) => !addr.ip().to_canonical().is_loopback(),
             Place::Unix(_) => false,
-            Place::Systemd(_) => true,
+            Place::Systemd => true,
         }
     }
 }
@@ -97,13 +96,8 @@ impl FromStr for Place {
             let is_path = is_path && path.len() <= UNIX_PATH_LEN_MAX && !path.ends_with('/');
             return if is_path { Ok(Self::Unix(path.into())) } else { Err(BadListenAddress) };
         }
-        match text.strip_prefix("systemd") {
-            Some("") => return Ok(Self::Systemd(String::new())),
-            Some(name) => {
-                let name = name.strip_prefix(':').filter(|name| !name.is_empty());
-                return name.map(|name| Self::Systemd(name.to_owned())).ok_or(BadListenAddress);
-            }
-            None => {}
+        if text == "systemd" {
+            return Ok(Self::Systemd);
         }
         text.parse().map(Self::Ip).map_err(|_malformed| BadListenAddress)
     }
@@ -123,8 +117,7 @@ impl fmt::Display for Place {
         match self {
             Self::Ip(addr) => write!(f, "{addr}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
-            Self::Systemd(name) if name.is_empty() => f.write_str("systemd"),
-            Self::Systemd(name) => write!(f, "systemd:{name}"),
+            Self::Systemd => f.write_str("systemd"),
         }
     }
 }
@@ -156,7 +149,7 @@ mod tests {
             "unix:/run/chinwag/http.sock",
             "tls:unix:/run/chinwag/https.sock",
             "systemd",
-            "tls:systemd:https",
+            "tls:systemd",
         ] {
             let parsed: ListenAddress = text.parse().unwrap();
             assert_eq!(parsed.to_string(), text);
@@ -176,7 +169,7 @@ mod tests {
             "unix:",
             "unix:relative.sock",
             "unix:/run/",
-            "systemd:",
+            "systemd:http",
             "systemdx",
             long.as_str(),
         ] {

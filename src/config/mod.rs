@@ -54,6 +54,7 @@ pub use sections::{Accounts, Compression, Http, Limits, Rooms, Store, Timeouts, 
 
 use crate::chat::model::policy::{Policies, Policy};
 use crate::log::{Filter, Format};
+use crate::net::Network;
 
 /// The file of all defaults with a comment for each, as `chinwag check --defaults` prints it.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
@@ -69,6 +70,9 @@ pub struct Config {
     /// Where metrics and health are served; empty if nowhere.
     #[serde(default)]
     pub admin: Vec<ListenAddress>,
+    /// The proxies whose word on whom they speak for is taken.
+    #[serde(deserialize_with = "networks")]
+    pub proxies: Vec<Network>,
     /// The directory for what must outlive the process.
     pub data: PathBuf,
     /// Who may say who somebody is, by the words of the file.
@@ -123,6 +127,11 @@ impl Default for Config {
 /// Until they are read from their own tables.
 fn no_policies() -> Policies {
     Policies::uniform(Policy::default())
+}
+
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Network>, D::Error> {
+    let listed = Vec::<String>::deserialize(deserializer)?;
+    listed.iter().map(|text| text.parse().map_err(D::Error::custom)).collect()
 }
 
 fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Filter, D::Error> {

@@ -10,6 +10,7 @@ use super::value::Value;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::http::OriginPolicy;
 use crate::log::Filter;
+use crate::net::Network;
 
 /// The name of a setting (`section.key`, or the bare key) and what it may be.
 pub(super) type Setting = (&'static str, ValueType);
@@ -29,6 +30,8 @@ pub(super) enum ValueType {
     Addresses,
     /// The path of a directory, which need not exist.
     Directory,
+    /// IP addresses and networks.
+    Networks,
     /// Paths of files: one, or a list of them.
     Files,
     /// One of a few words.
@@ -70,6 +73,10 @@ impl ValueType {
             Self::Directory => text("must be the path of a directory", &|text| {
                 (!text.is_empty() && !text.contains('\0')).then(|| Value::Text(text.to_owned()))
             }),
+            Self::Networks => parse_list(raw, |text| match text.parse::<Network>() {
+                Ok(network) => Ok(network.to_string()),
+                Err(expected) => Err(format!("is {expected}")),
+            }),
             Self::Files => parse_files(raw).ok_or_else(|| FILES.to_owned()),
             Self::Word(words) => text(&format!("must be {}", alternatives(words)), &|text| {
                 words.contains(&text).then(|| Value::Text(text.to_owned()))
@@ -97,7 +104,7 @@ impl ValueType {
     }
 }
 
-const ADDRESSES: &str = r#"must be an IP address and a port such as "127.0.0.1:8080" or "[::]:8080", with tls: in front for TLS, or "unix:/PATH" or "systemd:NAME", or a list of up to 64"#;
+const ADDRESSES: &str = r#"must be an IP address and a port such as "127.0.0.1:8080" or "[::]:8080", with tls: in front for TLS, or "unix:/PATH" or "systemd", or a list of up to 64"#;
 const FILES: &str =
     r#"must be the path of a file such as "/etc/chinwag/cert.pem", or a list of up to 64"#;
 /// Addresses of one kind of listener: listeners are numbered in eight bits, and there are three

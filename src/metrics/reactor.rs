@@ -26,6 +26,8 @@ pub struct ReactorMetrics {
     pub refused_connects: Counter,
     /// Connections refused since too much waits for slow readers.
     pub refused_memory: Counter,
+    /// Connections refused since they were to come by a proxy and did not.
+    pub refused_proxy: Counter,
     /// Times that `accept` failed for want of descriptors or memory.
     pub accept_exhausted: Counter,
     /// Connections that were gone before they were accepted.

@@ -51,12 +51,12 @@ fn connections(
         ("address", reactor.refused_address.value()),
         ("connects", reactor.refused_connects.value()),
         ("memory", reactor.refused_memory.value()),
+        ("proxy", reactor.refused_proxy.value()),
     ];
     page.counters(
         "chinwag_connections_refused_total",
         "Connections refused: the server is full, their address has its share or connects too fast, \
-         or slow readers take the memory."
-        ,
+         slow readers take the memory, or they are no proxy's.",
         "why",
         refused.into_iter(),
     );

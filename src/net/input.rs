@@ -105,6 +105,13 @@ pub enum Input<'a> {
         /// The bytes; what is shared counts for each connection.
         bytes: usize,
     },
+    /// The address for which a connection speaks has as many as it may: see [`Effect::Client`].
+    ///
+    /// [`Effect::Client`]: super::Effect::Client
+    AddressFull {
+        /// The connection.
+        conn: ConnId,
+    },
     /// Another thread woke the reactor: the store has answers. Said once for any number of wakes,
     /// and possibly when the answers have been taken already.
     StoreReady,

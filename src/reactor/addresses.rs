@@ -33,7 +33,7 @@ impl AddressShare {
     /// For no limit.
     pub(super) const UNCOUNTED: Self = Self(u32::MAX);
     /// For the limit of all connections, but not for that of an address.
-    const TOTAL_ONLY: Self = Self(u32::MAX - 1);
+    pub(super) const TOTAL_ONLY: Self = Self(u32::MAX - 1);
 }
 
 /// The address has as many connections as it may.
@@ -78,6 +78,18 @@ impl Addresses {
             return true;
         }
         self.connects.take(now, Block::of(address), 1).is_ok()
+    }
+
+    /// Counts a connection from `address`, or one of which that is not known yet.
+    ///
+    /// # Errors
+    ///
+    /// [`TooMany`] if there are as many as may be; it is then not counted.
+    pub(super) fn acquire_some(
+        &mut self,
+        address: Option<IpAddr>,
+    ) -> Result<AddressShare, TooMany> {
+        address.map_or(Ok(AddressShare::TOTAL_ONLY), |address| self.acquire(address))
     }
 
     /// Counts a connection from `address`.

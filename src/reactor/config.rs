@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::budget::{FLUSHES_MAX, READ_BYTES_MAX};
 
+use crate::net::Network;
 use crate::time::clock::Now;
 use crate::time::rate::Rate;
 use crate::tls::ServerConfig;
@@ -166,6 +167,9 @@ pub struct ListenerConfig {
     /// What its connections speak TLS with, if they do. The handler then sees plaintext, and learns
     /// of a connection when its handshake is complete.
     pub tls: Option<TlsListener>,
+    /// From whom connections are taken, if each begins with a PROXY header, before TLS; from anyone
+    /// else they are closed.
+    pub proxies: Option<Arc<[Network]>>,
 }
 
 /// TLS of a listener.
@@ -182,6 +186,13 @@ impl ListenerConfig {
     /// A listener on `addr` without keep-alive and refusal text, whose connections are limited.
     #[must_use]
     pub const fn new(addr: SocketAddr) -> Self {
-        Self { addr, keep_alive: false, refusal: |_, _| Bytes::new(), limited: true, tls: None }
+        Self {
+            addr,
+            keep_alive: false,
+            refusal: |_, _| Bytes::new(),
+            limited: true,
+            tls: None,
+            proxies: None,
+        }
     }
 }

@@ -19,7 +19,7 @@ use super::shared::Shared;
 use super::source::Source;
 use super::tls::Arrival;
 use crate::metrics::ReactorMetrics;
-use crate::net::{CloseReason, ConnId, Ending, Pause, SharedFrame};
+use crate::net::{CloseReason, ConnId, Ending, Network, Pause, SharedFrame, is_in};
 use crate::time::Tick;
 
 /// Rejected connections that linger at a time so that their peers can read why; further ones are
@@ -56,6 +56,8 @@ pub(super) struct Connections {
     pub(super) connecting: BTreeMap<usize, u64>,
     /// The connections that are shaking hands, by slot.
     pub(super) arrivals: BTreeMap<usize, Arrival>,
+    /// Whom the connections speak for that came by a proxy, by slot.
+    pub(super) clients: BTreeMap<usize, IpAddr>,
     /// The generation of the newest connection.
     generation: u64,
     rejected: usize,
@@ -79,6 +81,7 @@ impl Connections {
             shared: Shared::new(config, slots, registry, metrics),
             connecting: BTreeMap::new(),
             arrivals: BTreeMap::new(),
+            clients: BTreeMap::new(),
             generation: 0,
             rejected: 0,
             outbound_bytes_max: config.outbound_bytes_max,
@@ -238,10 +241,11 @@ impl Connections {
 
     /// Lists the connections that come from one of these addresses. The kernel is asked, so that an
     /// idle connection need not keep its peer's address.
-    pub(super) fn find_by_address(&mut self, addresses: &[IpAddr]) {
+    pub(super) fn find_by_address(&mut self, addresses: &[Network]) {
         for (_, connection) in &self.slab {
-            let peer = connection.stream.peer_addr().map(|peer| peer.ip().to_canonical());
-            if peer.is_ok_and(|peer| addresses.contains(&peer)) {
+            let client = self.clients.get(&connection.id.slot()).copied();
+            let peer = || connection.stream.peer_addr().ok().map(|peer| peer.ip());
+            if client.or_else(peer).is_some_and(|peer| is_in(addresses, peer)) {
                 self.shared.lists.addresses_found.push(connection.id);
             }
         }
@@ -269,6 +273,7 @@ impl Connections {
         let is_rejected = connection.flags.any(Flags::HIDDEN);
         self.rejected -= usize::from(is_rejected);
         let is_hidden = self.arrivals.remove(&connection.id.slot()).is_some() || is_rejected;
+        self.clients.remove(&connection.id.slot());
         let Connection { id, share, .. } = connection;
         Some(Removed { id, reason, share, is_hidden, is_rejected })
     }

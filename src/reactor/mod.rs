@@ -49,11 +49,13 @@ mod expire;
 mod flush;
 mod listener;
 mod outbound;
+mod proxy_header;
 mod read;
 mod receive;
 mod sealed;
 mod shared;
 mod source;
+mod step;
 mod stop;
 #[cfg(test)]
 mod tests;
@@ -282,6 +284,11 @@ impl Reactor {
                 self.dispatch(now, Input::AddressFound { conn }, handler);
             }
         }
+        for conn in mem::take(&mut self.connections.shared.lists.addresses_full) {
+            if self.connections.is_open(conn) {
+                self.dispatch(now, Input::AddressFull { conn }, handler);
+            }
+        }
         for Attempt { tag, outcome } in mem::take(&mut self.connections.shared.lists.attempts) {
             let input = match outcome {
                 Ok(conn) => Input::Connected { conn, tag },
@@ -300,13 +307,15 @@ impl Reactor {
                     self.connections.reject(now.tick, stream, refusal);
                 }
                 Arrival::Accepted { stream, peer, listener, share } => {
-                    let tls = self.acceptor.tls(listener);
-                    let conn = match tls {
-                        Some(tls) => {
-                            let arrival = tls::Arrival { peer, listener };
-                            self.connections.insert_arriving(now, (stream, share), arrival, tls)
-                        }
-                        None => self.connections.insert(stream, share),
+                    let tls = self.acceptor.tls(listener).map(|tls| Arc::clone(&tls.config));
+                    let has_header = self.acceptor.has_proxy_header(listener);
+                    let arrives = has_header || tls.is_some();
+                    let conn = if arrives {
+                        let arrival = tls::Arrival { peer, listener, tls, head: Vec::new() };
+                        let accepted = (stream, share);
+                        self.connections.insert_arriving(now, accepted, arrival, has_header)
+                    } else {
+                        self.connections.insert(stream, share)
                     };
                     let Ok(conn) = conn else {
                         self.metrics.accept_lost.add(1);
@@ -314,7 +323,7 @@ impl Reactor {
                         continue;
                     };
                     self.metrics.accepted.add(1);
-                    if tls.is_none() {
+                    if !arrives {
                         self.dispatch(now, Input::Opened { conn, listener, peer }, handler);
                     }
                 }
@@ -450,6 +459,11 @@ impl Reactor {
             Effect::Close { conn, reason, ending } => connections.close(now, conn, reason, ending),
             Effect::Alarm { deadline } => self.alarm = deadline,
             Effect::FindByAddress { addresses } => connections.find_by_address(&addresses),
+            Effect::Client { conn, address } => {
+                if self.count_for(conn, address).is_err() {
+                    self.connections.shared.lists.addresses_full.push(conn);
+                }
+            }
             Effect::StopAccepting => self.acceptor.close(),
             Effect::Exit { deadline } => self.exit_at = Some(deadline),
         }

@@ -1,29 +1,18 @@
 //! Readiness edges and reads.
 
+use std::collections::BTreeMap;
+
 use mio::event::Event;
 
+use super::arriving;
 use super::connect;
-use super::connection::{Flags, Phase, ReadOutcome, reason_of};
+use super::connection::{Connection, Flags, Phase, ReadOutcome, reason_of};
 use super::connections::Connections;
 use super::sealed::{self, Unsealed};
+use super::shared::Shared;
+use super::step::Step;
+use super::tls::Arrival;
 use crate::net::{CloseReason, ConnId};
-
-/// The outcome of one read.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Step {
-    /// So many bytes in the scratch buffer, for the handler.
-    Received(ConnId, usize),
-    /// The peer's FIN, for the handler.
-    Finished(ConnId),
-    /// So many bytes that the handler does not get.
-    Discarded(usize),
-    /// So many bytes of ciphertext; what they have become is in [`TlsTable`](super::tls::TlsTable).
-    Opened(ConnId, usize),
-    /// So many bytes in the scratch buffer, which should have been TLS.
-    NotTls(ConnId, usize),
-    /// The connection is of no more use, and why.
-    Broken(ConnId, CloseReason),
-}
 
 /// Notes what an edge says. One of a connection that has gone is ignored.
 pub(super) fn on_edge(connections: &mut Connections, id: ConnId, event: &Event) {
@@ -65,6 +54,7 @@ pub(super) fn read_next(connections: &mut Connections, scratch: &mut [u8]) -> Op
     // Whoever shakes hands waits behind those who are served.
     if let Some(connection) = slab.get(slot as usize)
         && connection.phase == Phase::Arriving
+        && connection.is_tls
         && connection.flags.any(Flags::QUEUED)
     {
         shared.tls.put_aside(slot);
@@ -88,6 +78,13 @@ fn read_one(connections: &mut Connections, slot: u32, scratch: &mut [u8]) -> Ste
     connection.flags.clear(Flags::QUEUED);
     if !connection.takes_bytes() {
         return Step::Discarded(0);
+    }
+    if connection.phase == Phase::Arriving
+        && connection.is_tls
+        && let Some(mut rest) = arriving::take_rest(connection, arrivals)
+    {
+        shared.lists.queue_read(connection);
+        return unseal(shared, connection, arrivals, &mut rest);
     }
     connection.flags.clear(Flags::FRESH);
     shared.metrics.reads.add(1);
@@ -133,14 +130,26 @@ fn read_one(connections: &mut Connections, slot: u32, scratch: &mut [u8]) -> Ste
     if len == 0 || !matches!(connection.phase, Phase::Open | Phase::Arriving) {
         return Step::Discarded(len);
     }
+    let bytes = scratch.get_mut(..len).unwrap_or_default();
     if connection.is_tls {
-        let bytes = scratch.get_mut(..len).unwrap_or_default();
-        let id = connection.id;
-        return match sealed::unseal(shared, connection, arrivals, bytes) {
-            Unsealed::Opened => Step::Opened(id, len),
-            Unsealed::NotTls => Step::NotTls(id, len),
-            Unsealed::Broken(reason) => Step::Broken(id, reason),
-        };
+        return unseal(shared, connection, arrivals, bytes);
+    }
+    if connection.phase == Phase::Arriving {
+        return arriving::take_header(shared, connection, arrivals, bytes);
     }
     Step::Received(connection.id, len)
+}
+
+fn unseal(
+    shared: &mut Shared,
+    connection: &mut Connection,
+    arrivals: &mut BTreeMap<usize, Arrival>,
+    bytes: &mut [u8],
+) -> Step {
+    let (id, len) = (connection.id, bytes.len());
+    match sealed::unseal(shared, connection, arrivals, bytes) {
+        Unsealed::Opened => Step::Opened(id, len),
+        Unsealed::NotTls => Step::NotTls(id, len),
+        Unsealed::Broken(reason) => Step::Broken(id, reason),
+    }
 }

@@ -2,8 +2,10 @@
 
 use std::mem;
 
+use super::addresses::{AddressShare, TooMany};
+use super::step::Step;
 use super::{Reactor, budget, read, tls};
-use crate::net::{ConnId, Ending, Handler, Input};
+use crate::net::{CloseReason, ConnId, Ending, Handler, Input, IpAddr};
 use crate::time::clock::Now;
 
 /// Bytes read from one connection in one turn, however long the bulk list is: enough for a request,
@@ -47,39 +49,78 @@ impl Reactor {
     fn take_step(
         &mut self,
         now: Now,
-        step: read::Step,
+        step: Step,
         scratch: &mut [u8],
         handler: &mut impl Handler,
     ) -> usize {
         match step {
-            read::Step::Received(conn, len) => {
+            Step::Received(conn, len) => {
                 if let Some(bytes) = scratch.get_mut(..len) {
                     self.dispatch(now, Input::Received { conn, bytes }, handler);
                 }
                 len
             }
-            read::Step::Finished(conn) => {
+            Step::Finished(conn) => {
                 self.dispatch(now, Input::Finished { conn }, handler);
                 0
             }
-            read::Step::Discarded(len) => len,
-            read::Step::Opened(conn, len) => {
+            Step::Discarded(len) => len,
+            Step::Opened(conn, len) => {
                 self.take_plaintext(now, conn, handler);
                 len
             }
-            read::Step::NotTls(conn, len) => {
+            Step::NotTls(conn, len) => {
                 let bytes = scratch.get(..len).unwrap_or_default();
                 let arrival = self.connections.arrivals.get(&conn.slot());
                 let tls = arrival.and_then(|arrival| self.acceptor.tls(arrival.listener));
                 let answer = tls.map(|tls| (tls.otherwise)(bytes, now)).unwrap_or_default();
-                self.connections.answer_in_clear(now, conn, answer);
+                self.connections.turn_away(now, conn, (answer, CloseReason::TlsBroken));
                 len
             }
-            read::Step::Broken(conn, reason) => {
+            Step::Announced(conn, client) => {
+                self.take_announced(now, conn, client, handler);
+                0
+            }
+            Step::Broken(conn, reason) => {
                 self.connections.close(now.tick, conn, reason, Ending::Flush);
                 0
             }
         }
+    }
+
+    /// A proxy has said whom a connection speaks for.
+    fn take_announced(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        client: Option<IpAddr>,
+        handler: &mut impl Handler,
+    ) {
+        if let Some(client) = client
+            && let Some(listener) = self.connections.arrivals.get(&conn.slot())
+            && let listener = listener.listener
+            && self.count_for(conn, client).is_err()
+        {
+            let refusal = self.acceptor.refusal(now, listener);
+            return self.connections.turn_away(now, conn, (refusal, CloseReason::Overloaded));
+        }
+        let Some(arrival) = self.connections.on_announced(conn) else { return };
+        let tls::Arrival { peer, listener, mut head, .. } = arrival;
+        self.dispatch(now, Input::Opened { conn, listener, peer }, handler);
+        if !head.is_empty() && self.connections.is_open(conn) {
+            self.dispatch(now, Input::Received { conn, bytes: &mut head }, handler);
+        }
+    }
+
+    /// Has a connection count for the client that it speaks for, and not for its proxy.
+    pub(super) fn count_for(&mut self, conn: ConnId, client: IpAddr) -> Result<(), TooMany> {
+        let Some(share) = self.connections.share(conn) else { return Ok(()) };
+        let (share, result) = match self.acceptor.recount(share, client) {
+            Ok(share) => (share, Ok(())),
+            Err(too_many) => (AddressShare::TOTAL_ONLY, Err(too_many)),
+        };
+        self.connections.set_client(conn, client, share);
+        result
     }
 
     /// Tells the handler what a connection's ciphertext has become.
@@ -87,7 +128,7 @@ impl Reactor {
         let outcome = mem::take(&mut self.connections.shared.tls.outcome);
         // Taken out while the handler runs, as the scratch buffer is.
         let mut plain = mem::take(&mut self.connections.shared.tls.plain);
-        if let Some(tls::Arrival { peer, listener }) = outcome.opened {
+        if let Some(tls::Arrival { peer, listener, .. }) = outcome.opened {
             self.dispatch(now, Input::Opened { conn, listener, peer }, handler);
         }
         if !plain.is_empty() && self.connections.is_open(conn) {

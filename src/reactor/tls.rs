@@ -8,21 +8,26 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::connection::Connection;
 use crate::collections::Slots;
 use crate::net::ListenerId;
-use crate::tls;
+use crate::tls::{self, ServerConfig};
 
 /// A connection that the handler does not know yet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Arrival {
     pub(super) peer: SocketAddr,
     pub(super) listener: ListenerId,
+    /// What follows the PROXY header, if there is one to come: without TLS, data.
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    /// What has come of a PROXY header, and later what came behind it.
+    pub(super) head: Vec<u8>,
 }
 
 /// What a read has come to, besides the plaintext.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Outcome {
     /// The handshake is complete: the handler should learn of the connection.
     pub(super) opened: Option<Arrival>,

@@ -43,6 +43,8 @@ pub(super) struct WorkLists {
     pub(super) attempts: Vec<Attempt>,
     /// Connections from an address that the handler asked for.
     pub(super) addresses_found: Vec<ConnId>,
+    /// Connections for whose addresses there are too many.
+    pub(super) addresses_full: Vec<ConnId>,
     /// To be closed at the end of the turn ([`Phase::Ended`]).
     pub(super) ended: VecDeque<u32>,
 }
@@ -56,6 +58,7 @@ impl WorkLists {
             && self.reports.is_empty()
             && self.attempts.is_empty()
             && self.addresses_found.is_empty()
+            && self.addresses_full.is_empty()
             && self.ended.is_empty())
     }
 

@@ -49,7 +49,6 @@ mod startup;
 #[cfg(test)]
 mod tests;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,7 +62,7 @@ use crate::chat::{Chat, Limits};
 use crate::config::Config;
 use crate::http::PolicyError;
 use crate::metrics::Metrics;
-use crate::net::{CloseReason, Effect, Effects, Handler, Input, StopSignal};
+use crate::net::{CloseReason, Effect, Effects, Handler, Input, Network, StopSignal};
 use crate::session::{Entropy, ListenerKind, Sessions, Turn};
 use crate::time::Tick;
 use crate::time::clock::Now;
@@ -88,7 +87,7 @@ pub struct Server {
     /// The last turn has left answers for this one.
     has_replies: bool,
     /// Addresses from which nobody may use the server any more, to be looked for.
-    banned: Vec<IpAddr>,
+    banned: Vec<Network>,
     /// Until when answers of the logs are waited for before the clients are sent away, if the
     /// server is stopping.
     stopping: Option<Tick>,
@@ -240,7 +239,7 @@ impl Handler for Server {
                 let kind =
                     listeners.get(usize::from(listener.0)).copied().unwrap_or(ListenerKind::Http);
                 log::debug!(conn:% = conn, peer:% = peer; "opened");
-                sessions.handle_opened(conn, kind, turn);
+                sessions.handle_opened(conn, (kind, peer.ip()), turn);
                 if turn.chat.suspended().has_address(peer.ip(), now.wall_ms)
                     && kind != ListenerKind::Admin
                 {
@@ -268,6 +267,7 @@ impl Handler for Server {
                 self.pass_requests(now);
             }
             Input::AddressFound { conn } => sessions.end(conn, CloseReason::Banned, turn),
+            Input::AddressFull { conn } => sessions.end(conn, CloseReason::Overloaded, turn),
             Input::Closed { conn, reason } => {
                 sessions.handle_closed(conn, reason, turn);
                 // This comes after the turn's end, and perhaps nothing for a long time after it.

@@ -14,7 +14,7 @@ use crate::chat::model::reply::Durability;
 use crate::config::{Config, ListenAddress, Place};
 use crate::http::PolicyError;
 use crate::metrics::Metrics;
-use crate::net::ListenerId;
+use crate::net::{ListenerId, Network};
 use crate::reactor::descriptors::{self, Descriptors};
 use crate::reactor::{ListenerConfig, Reactor, ReactorConfig, TlsListener, Waker};
 use crate::session::{Entropy, ListenerKind};
@@ -166,6 +166,7 @@ fn listeners(
 ) -> io::Result<(ReactorConfig, Vec<ListenerKind>)> {
     let mut listeners = Vec::new();
     let mut kinds = Vec::new();
+    let proxies: Arc<[Network]> = config.proxies.as_slice().into();
     let ticketer = find.map(|_| tls::ticketer()).transpose().map_err(io::Error::other)?;
     let tls_with = |protocol: &[u8]| {
         let (find, ticketer) = find.cloned().zip(ticketer.clone())?;
@@ -184,6 +185,7 @@ fn listeners(
             refusal: if address.is_tls { |_, _| Bytes::new() } else { rejection::of(kind) },
             limited: kind != ListenerKind::Admin,
             tls,
+            proxies: address.has_proxy_header.then(|| Arc::clone(&proxies)),
             ..ListenerConfig::new(addr)
         });
         kinds.push(kind);

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::http::{Admission, DateClock, HostPolicy, OriginPolicy, PolicyError};
 use crate::log::Throttle;
 use crate::metrics::Metrics;
-use crate::net::{CloseReason, ConnId};
+use crate::net::{CloseReason, ConnId, Network};
 use crate::page::Pages;
 use crate::time::rate::Rate;
 use crate::wire;
@@ -54,6 +54,8 @@ pub(super) struct SessionContext {
     pub admission: Admission,
     /// Of the admin listener.
     pub admin_admission: Admission,
+    /// Whose word is taken on whom they speak for.
+    pub proxies: Vec<Network>,
     pub dates: DateClock,
     pub pages: Pages,
     pub limits: Limits,
@@ -129,6 +131,7 @@ impl SessionContext {
         Ok(Self {
             admin_admission: Admission { is_local_only: false, ..admission.clone() },
             admission,
+            proxies: config.proxies.clone(),
             dates: DateClock::default(),
             pages: Pages::new(),
             timeouts: timeouts(config),

@@ -7,10 +7,10 @@ use super::state::Protocol;
 use super::{ListenerKind, Turn};
 use crate::admin::{self, Answer};
 use crate::http::{
-    Admitted, Head, HttpDate, Method, Parsed, Refusal, Response, Route, Scheme, Status, Upgrade,
-    render_switching,
+    self, Admitted, Head, HttpDate, Method, Parsed, Refusal, Response, Route, Scheme, Status,
+    Upgrade, render_switching,
 };
-use crate::net::{CloseReason, Effect, Ending};
+use crate::net::{CloseReason, Effect, Ending, IpAddr, is_in};
 use crate::page::Asset;
 use crate::ws::{self, extension};
 
@@ -32,7 +32,7 @@ impl Session<'_, '_> {
     /// connection ends.
     pub(super) fn http_step(&mut self, input: &mut &mut [u8]) -> bool {
         let Self { state, context, heads, turn, .. } = self;
-        let Protocol::Http { partial, kind, is_idle } = &mut state.protocol else {
+        let Protocol::Http { partial, kind, is_proxy, is_idle } = &mut state.protocol else {
             return false;
         };
         let is_first = std::mem::replace(is_idle, false);
@@ -48,7 +48,15 @@ impl Session<'_, '_> {
             }
             Ok(Parsed::Head { head, consumed }) => {
                 let date = context.dates.at(turn.now.wall_ms);
-                let outcome = context.outcome(&head, *kind, (date, turn));
+                let client = if *is_proxy { context.client(&head) } else { None };
+                let mut outcome = context.outcome(&head, *kind, (date, turn));
+                if let Some(address) = client {
+                    if turn.chat.suspended().has_address(address, turn.now.wall_ms) {
+                        outcome = refuse(Refusal::Banned, Some(&head));
+                    } else if matches!(outcome, Outcome::Switch { .. }) {
+                        turn.effects.push(Effect::Client { conn: state.conn, address });
+                    }
+                }
                 let rest = std::mem::take(input);
                 *input = rest.get_mut(consumed..).unwrap_or_default();
                 outcome
@@ -119,6 +127,11 @@ impl Session<'_, '_> {
 }
 
 impl SessionContext {
+    /// Whom a proxy's request speaks for.
+    fn client(&self, head: &Head<'_>) -> Option<IpAddr> {
+        http::forwarded_client(head, |address| is_in(&self.proxies, address))
+    }
+
     /// What the request of this head comes to.
     fn outcome(
         &self,

@@ -55,7 +55,7 @@ use crate::collections::Slots;
 use crate::config::Config;
 use crate::http::{HeadParser, PartialHead, PolicyError};
 use crate::metrics::Metrics;
-use crate::net::{CloseReason, ConnId, Effect, Effects, Ending};
+use crate::net::{CloseReason, ConnId, Effect, Effects, Ending, IpAddr, is_in};
 use crate::time::Tick;
 use crate::time::clock::Now;
 
@@ -138,10 +138,16 @@ impl Sessions {
     }
 
     /// A connection was accepted.
-    pub fn handle_opened(&mut self, conn: ConnId, kind: ListenerKind, turn: &mut Turn<'_>) {
+    pub fn handle_opened(
+        &mut self,
+        conn: ConnId,
+        (kind, peer): (ListenerKind, IpAddr),
+        turn: &mut Turn<'_>,
+    ) {
         let protocol = match kind {
             ListenerKind::Http | ListenerKind::Https | ListenerKind::Admin => {
-                Protocol::Http { partial: PartialHead::default(), kind, is_idle: false }
+                let is_proxy = is_in(&self.context.proxies, peer);
+                Protocol::Http { partial: PartialHead::default(), kind, is_proxy, is_idle: false }
             }
             ListenerKind::Tcp => Protocol::Tcp(Box::default()),
         };

@@ -47,8 +47,9 @@ pub(super) struct SessionState {
 /// ```
 #[derive(Debug)]
 pub(super) enum Protocol {
-    /// HTTP requests, one after the other; `is_idle` between two of them.
-    Http { partial: PartialHead, kind: ListenerKind, is_idle: bool },
+    /// HTTP requests, one after the other; `is_idle` between two of them. What they say of whom
+    /// they speak for is believed if `is_proxy`.
+    Http { partial: PartialHead, kind: ListenerKind, is_proxy: bool, is_idle: bool },
     /// The chat over WebSocket.
     WebSocket { decoder: ws::Decoder, format: Format, is_greeted: bool },
     /// The diagnostic echo over WebSocket.

@@ -28,6 +28,7 @@ mod other_hands;
 mod permissions;
 mod presence;
 mod protocol_example;
+mod proxies;
 mod refusals;
 mod reply_codes;
 mod requests;

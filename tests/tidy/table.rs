@@ -27,7 +27,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     // Beside the server: the other end of the protocol.
     ("client", &["net", "ws", "http", "wire", "chat", "collections", "time"]),
     // The edge.
-    ("config", &["time", "log", "chat", "http"]),
+    ("config", &["time", "log", "chat", "http", "net"]),
     ("page", &["http"]),
     ("admin", &["http", "net", "metrics", "time"]),
     ("store", &["chat", "collections", "time", "metrics", "log"]),

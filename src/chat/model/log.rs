@@ -20,7 +20,7 @@ use super::people::{People, PeopleChange};
 use super::policy::Retention;
 use super::record::{Body, Epoch, SharedRecord};
 use super::reply::{Durability, Role};
-pub use super::suspensions::{Expiry, Suspensions};
+pub use super::suspensions::{Expiry, Network, Suspensions};
 
 /// Names an open log: one life of one room. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

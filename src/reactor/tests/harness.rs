@@ -37,6 +37,7 @@ pub(super) enum Seen {
     StoreReady,
     Stop(StopSignal),
     Reload,
+    AddressFull(ConnId),
 }
 
 /// Records every input, and answers each by a function.
@@ -62,6 +63,7 @@ impl Handler for Scripted {
             Input::Expired { conn } => Seen::Expired(conn),
             Input::Closed { conn, reason } => Seen::Closed(conn, reason),
             Input::AddressFound { conn } => Seen::AddressFound(conn),
+            Input::AddressFull { conn } => Seen::AddressFull(conn),
             Input::Alarm => Seen::Alarm,
             Input::Waiting { .. } => return,
             Input::Stop(signal) => Seen::Stop(signal),

@@ -294,6 +294,7 @@ impl<S: Scenario> Handler for Engine<S> {
             Input::Stop(_) => self.asked_to_stop = true,
             Input::Opened { .. }
             | Input::AddressFound { .. }
+            | Input::AddressFull { .. }
             | Input::Blocked { .. }
             | Input::Waiting { .. }
             | Input::Drained { .. }
