@@ -72,8 +72,8 @@ pub(in crate::store) fn open(
     // A file from elsewhere must not run functions by its views and triggers.
     db.pragma_update(None, "trusted_schema", false)?;
     db.pragma_update(None, "temp_store", "memory")?;
-    // SQLite would prepare a statement anew each time that a value is bound which may change its plan;
-    // none of ours is better for it.
+    // SQLite would prepare a statement anew each time that a value is bound which may change its
+    // plan; none of ours is better for it.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(db)
 }
@@ -315,7 +315,7 @@ mod tests {
                 for parameter in 1..=statement.parameter_count() {
                     statement.raw_bind_parameter(parameter, value).unwrap();
                 }
-                assert!(statement.raw_query().next().is_ok());
+                statement.raw_query().next().unwrap();
             }
             assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{sql}");
         }

@@ -55,11 +55,10 @@ pub(super) struct Maintenance {
     pub(super) has_old_cids: bool,
     /// There may be records of rooms that were removed.
     has_orphans: bool,
-    /// Records that are not in the search index, as far as that is known, and since when.
+    /// Records that are not in the search index, as far as that is known, and since when: from
+    /// [`WORDS_LOT`] on it is being filled, to the end.
     unindexed: u64,
     unindexed_since: Option<Tick>,
-    /// The index is being filled.
-    is_filling: bool,
     round_at: Tick,
     /// When the WAL may be moved into the file again, after a reader kept it from being moved.
     pub(super) checkpoint_at: Tick,
@@ -76,9 +75,8 @@ impl Default for Maintenance {
             // The last process may have left some of both.
             has_old_cids: true,
             has_orphans: true,
-            unindexed: 0,
+            unindexed: WORDS_LOT,
             unindexed_since: None,
-            is_filling: true,
             round_at: Tick::ZERO,
             checkpoint_at: Tick::ZERO,
             turn: 0,
@@ -151,8 +149,10 @@ impl Maintenance {
     /// Whether the index is to be filled: once begun, to the end.
     fn is_filling(&mut self, now: Now) -> bool {
         let is_old = self.unindexed_since.is_some_and(|since| now.tick >= since.after(WORDS_WAIT));
-        self.is_filling |= is_old || self.unindexed >= WORDS_LOT;
-        self.is_filling
+        if is_old {
+            self.unindexed = self.unindexed.max(WORDS_LOT);
+        }
+        self.unindexed >= WORDS_LOT
     }
 
     /// The room may have records that are not to be kept.
@@ -182,7 +182,6 @@ impl Engine {
             step.has_more = false;
             if is_busy(&error) {
                 // Somebody else writes: what was begun is done in the next round.
-                self.maintenance.is_filling = true;
                 self.maintenance.has_orphans = true;
                 self.maintenance.has_old_cids = true;
                 return step;
@@ -323,7 +322,6 @@ impl Engine {
             return Ok(false);
         }
         if !self.unsynced(|db| index::fill(db, STEP_WORDS))? {
-            self.maintenance.is_filling = false;
             self.maintenance.unindexed = 0;
             self.maintenance.unindexed_since = None;
         }

@@ -18,8 +18,8 @@ const WAL_PAGES_BUSY: i32 = 2 * WAL_PAGES;
 const WAL_PAGES_RESTART: i32 = 8 * WAL_PAGES;
 /// Pages in the WAL, 48 MiB, at which it begins anew whatever else there is to do.
 const WAL_PAGES_MAX: i32 = 12 * WAL_PAGES;
-/// Records after which the WAL is measured while batches come, and for how many a batch counts: they
-/// write less than what is left then up to SQLite's own bound.
+/// Records after which the WAL is measured while batches come, and for how many a batch counts:
+/// they write less than what is left then up to SQLite's own bound.
 const MEASURE_AFTER: u64 = 512;
 const BATCH_COUNTS_FOR: u64 = 64;
 /// From a checkpoint that a reader has kept from moving anything to the next.
