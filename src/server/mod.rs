@@ -76,6 +76,7 @@ pub struct Server {
     stopping: Option<Tick>,
     drain_window_ms: u64,
     stop_timeout: Duration,
+    metrics: Arc<Metrics>,
 }
 
 impl Server {
@@ -100,7 +101,7 @@ impl Server {
         Ok(Self {
             chat,
             logs,
-            sessions: Sessions::new(config, limits, metrics, entropy)?,
+            sessions: Sessions::new(config, limits, Arc::clone(&metrics), entropy)?,
             listeners,
             alarm: Tick::MAX,
             banned: Vec::new(),
@@ -108,6 +109,7 @@ impl Server {
             drain_window_ms: u64::try_from(config.timeouts.drain_window.as_millis())
                 .unwrap_or(u64::MAX),
             stop_timeout: config.timeouts.stop,
+            metrics,
         })
     }
 
@@ -184,12 +186,19 @@ impl Server {
                 self.pass_requests(now);
                 self.sessions.handle_stop(&mut Turn { now, chat: &mut self.chat, effects });
                 self.stopping = Some(now.tick.after(self.stop_timeout / 4));
-                // Early, so that closing thousands of full sockets is over when the time is.
-                now.tick.after(self.stop_timeout * 4 / 5)
+                let commit = self.metrics.store.mean_commit();
+                now.tick
+                    .after(self.stop_timeout.saturating_sub(time_of_end(self.stop_timeout, commit)))
             }
         };
         effects.push(Effect::Exit { deadline });
     }
+}
+
+/// The part of `timeouts.stop` that is kept for what comes after the last connection: closing
+/// thousands of full sockets, and the store, which asks the disk four times at the most.
+fn time_of_end(stop: Duration, commit: Duration) -> Duration {
+    (commit * 4).clamp(stop / 5, stop / 2)
 }
 
 impl Handler for Server {
@@ -276,5 +285,18 @@ fn limits(config: &Config) -> Limits {
         open_join_creates: config.rooms.open_join_creates,
         edit_window: config.rooms.edit_window,
         policies: config.policies.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_leaves_as_much_time_to_the_store_as_its_disk_takes() {
+        let millis = Duration::from_millis;
+        for (commit, expect) in [(0, 1_000), (100, 1_000), (500, 2_000), (9_000, 2_500)] {
+            assert_eq!(time_of_end(millis(5_000), millis(commit)), millis(expect), "{commit}");
+        }
     }
 }

@@ -7,6 +7,8 @@ use crate::chat::model::reply::Refusal;
 /// When a client should try again what the logs could not do: about as often as they try
 /// themselves.
 const FAULT_RETRY_MS: u64 = 1_500;
+/// Likewise, where somebody has to put a backup in place.
+const DAMAGE_RETRY_MS: u64 = 60_000;
 
 /// The refusal that tells a client of a fault of the logs.
 pub(super) fn refusal_of(fault: LogFault) -> Refusal {
@@ -14,9 +16,12 @@ pub(super) fn refusal_of(fault: LogFault) -> Refusal {
         LogFault::Busy => (Code::Busy, "too many writes are waiting for the store"),
         LogFault::Full => (Code::StorageFull, "there is no room left to store this"),
         LogFault::Broken => (Code::Busy, "the store cannot write now"),
-        LogFault::Corrupt => (Code::Internal, "the store cannot read this: it is damaged"),
+        LogFault::Corrupt => {
+            (Code::Busy, "the store is damaged here; its administrator can restore a backup")
+        }
         LogFault::TooDear => (Code::Busy, "this takes the store too long; ask for less"),
     };
     let refusal = Refusal::new(code, message);
-    if code.is_transient() { refusal.retry_after_ms(FAULT_RETRY_MS) } else { refusal }
+    let retry_ms = if fault == LogFault::Corrupt { DAMAGE_RETRY_MS } else { FAULT_RETRY_MS };
+    if code.is_transient() { refusal.retry_after_ms(retry_ms) } else { refusal }
 }
