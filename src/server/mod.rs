@@ -95,6 +95,7 @@ pub struct Server {
     stop_timeout: Duration,
     /// If a listener speaks TLS.
     certificates: Option<CertificateWatch>,
+    metrics: Arc<Metrics>,
 }
 
 impl Server {
@@ -119,7 +120,7 @@ impl Server {
         Ok(Self {
             chat,
             logs,
-            sessions: Sessions::new(config, limits, metrics, entropy)?,
+            sessions: Sessions::new(config, limits, Arc::clone(&metrics), entropy)?,
             listeners,
             alarm: Tick::MAX,
             replies_left: REPLIES_MAX,
@@ -130,6 +131,7 @@ impl Server {
                 .unwrap_or(u64::MAX),
             stop_timeout: config.timeouts.stop,
             certificates: None,
+            metrics,
         })
     }
 
@@ -222,12 +224,19 @@ impl Server {
                 self.pass_requests(now);
                 self.sessions.handle_stop(&mut Turn { now, chat: &mut self.chat, effects });
                 self.stopping = Some(now.tick.after(self.stop_timeout / 4));
-                // Early, so that closing thousands of full sockets is over when the time is.
-                now.tick.after(self.stop_timeout * 4 / 5)
+                let commit = self.metrics.store.mean_commit();
+                now.tick
+                    .after(self.stop_timeout.saturating_sub(time_of_end(self.stop_timeout, commit)))
             }
         };
         effects.push(Effect::Exit { deadline });
     }
+}
+
+/// The part of `timeouts.stop` that is kept for what comes after the last connection: closing
+/// thousands of full sockets, and the store, which asks the disk four times at the most.
+fn time_of_end(stop: Duration, commit: Duration) -> Duration {
+    (commit * 4).clamp(stop / 5, stop / 2)
 }
 
 impl Handler for Server {
