@@ -444,13 +444,13 @@ impl Expiry {
 }
 
 impl Suspensions {
-    /// Whether nobody may use the server from this address at this time, in milliseconds since
-    /// 1970. An IPv4 address is the same written as IPv6.
+    /// For how long nobody may use the server from this address, and why; `None` if one may. The
+    /// time is in milliseconds since 1970. An IPv4 address is the same written as IPv6.
     #[must_use]
-    pub fn has_address(&self, address: crate::net::IpAddr, wall_ms: u64) -> bool {
+    pub fn address(&self, address: crate::net::IpAddr, wall_ms: u64) -> Option<&Expiry> {
         let address = address.to_canonical();
-        let mut known = self.addresses.iter().filter(|(known, _)| known.to_canonical() == address);
-        known.any(|(_, expiry)| !expiry.is_over(wall_ms))
+        let known = self.addresses.iter().filter(|(known, _)| known.to_canonical() == address);
+        known.map(|(_, expiry)| expiry).find(|expiry| !expiry.is_over(wall_ms))
     }
 
     /// The addresses from which nobody may use the server at this time, in the form of
@@ -485,7 +485,7 @@ mod tests {
             ("10.0.0.2", 99, false),
             ("::1", 99, false),
         ] {
-            let has = suspensions.has_address(address.parse().unwrap(), wall_ms);
+            let has = suspensions.address(address.parse().unwrap(), wall_ms).is_some();
             assert_eq!(has, expect, "{address} at {wall_ms}");
         }
     }
