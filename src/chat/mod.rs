@@ -49,27 +49,30 @@ mod tests;
 pub use model::code::Code;
 pub use model::command::{Command, Op, RequestId};
 pub use model::event::Event;
+pub use model::hello::Hello;
 pub use model::limits::Limits;
 pub use model::name::{RoomName, UserName};
 pub use model::record::{Body, Epoch, Record, SharedRecord};
 pub use model::reply::{Refusal, Reply};
 pub use model::stats::Stats;
-pub use operations::session_lifecycle::Hello;
 
 use self::context::{Context, Timer};
 use self::delivery::{Delivery, DeliveryMut, Reader};
-use self::directory::Directory;
+use self::directory::{Directory, Quotas};
 use self::ephemeral::{Ephemeral, EphemeralMut};
 use self::model::limits::PRESENCE_NAMES_MAX;
 use self::model::log::{LogReply, LogRequest, Query, Snapshot, Suspensions, Ticket};
 use self::model::output::{Fanout, Output, Request};
+use self::model::people::PeopleChange;
 use self::operations::{Answer, absence, ack, log_replies, restore, room_end, session_lifecycle};
-use self::pending::{Pending, PendingOp, Requester};
+use self::pending::{EXCLUSIVE_WEIGHT, Pending, PendingOp, PeopleOp, Requester};
 use self::rooms::{Lookup, Rooms};
 use crate::net::ConnId;
 use crate::time::Tick;
 use crate::time::clock::Now;
 
+/// What a connection owes whose `hello` is not answered yet: nothing more is taken from it.
+const HELD_OWES: u32 = EXCLUSIVE_WEIGHT as u32 + 1;
 /// Timers that are done in one turn, as absences that end: 0.8 ms.
 const TIMER_WORK_MAX: usize = 512;
 /// Subscribers who are told of presence in the time of one such timer.
@@ -88,6 +91,7 @@ pub struct Chat {
     delivery: Delivery,
     ephemeral: Ephemeral,
     pending: Pending,
+    quotas: Quotas,
 }
 
 impl Chat {
@@ -100,6 +104,7 @@ impl Chat {
     #[must_use]
     pub fn new(limits: Limits, now: Now) -> Self {
         let ring_bytes_max = limits.ring_total_bytes;
+        let quotas = Quotas::new(&limits);
         let context = Context::new(limits, now);
         let rev = context.rev;
         Self {
@@ -109,6 +114,7 @@ impl Chat {
             delivery: Delivery::new(ring_bytes_max),
             ephemeral: Ephemeral::default(),
             pending: Pending::default(),
+            quotas,
         }
     }
 
@@ -157,6 +163,11 @@ impl Chat {
         }
     }
 
+    /// So many bytes wait for all connections together, as the last flush has left them.
+    pub const fn handle_waiting(&mut self, bytes: usize) {
+        self.context.pressure.set_used(bytes);
+    }
+
     /// Nothing waits for this connection any more: its lagging cursors go on.
     pub fn handle_drained(&mut self, now: Now, conn: ConnId) {
         self.arrive_at(now);
@@ -169,6 +180,7 @@ impl Chat {
     /// The connection is gone. Nothing happens if it never said hello.
     pub fn handle_closed(&mut self, now: Now, conn: ConnId) {
         self.arrive_at(now);
+        self.pending.held.remove(&conn);
         session_lifecycle::end_session(self, conn);
     }
 
@@ -291,13 +303,21 @@ impl Chat {
     /// log has not answered. Once they have become few, [`Output::Wake`] says so.
     #[must_use]
     pub fn owed(&self, conn: ConnId) -> u32 {
-        self.delivery.reader(conn).map_or(0, Reader::owed)
+        let held = || if self.pending.held.contains(&conn) { HELD_OWES } else { 0 };
+        self.delivery.reader(conn).map_or_else(held, Reader::owed)
+    }
+
+    /// Bytes of answers that may wait for one connection before no more is read from it.
+    #[must_use]
+    pub fn outbound_limit(&self) -> usize {
+        self.context.outbound_limit()
     }
 
     /// How many answers of the logs this connection waits for.
     #[must_use]
     pub fn pending_of(&self, conn: ConnId) -> u32 {
-        self.delivery.reader(conn).map_or(0, |reader| u32::from(reader.pending_weight))
+        let held = || u32::from(self.pending.held.contains(&conn));
+        self.delivery.reader(conn).map_or_else(held, |reader| u32::from(reader.pending_weight))
     }
 
     /// How many answers of the logs are waited for in all.
@@ -376,6 +396,12 @@ impl Chat {
     fn begin_read(&mut self, op: PendingOp, query: Query) {
         let ticket = self.begin(op);
         self.context.requests.push_back(LogRequest::Read { ticket, query });
+    }
+
+    /// Begins an operation that waits for a change of what is kept of people.
+    fn change_people(&mut self, op: PeopleOp, changes: Vec<PeopleChange>) {
+        let ticket = self.begin(PendingOp::People(Box::new(op)));
+        self.context.requests.push_back(LogRequest::People { ticket, changes });
     }
 
     /// The log has answered a ticket: the operation that waited for it.

@@ -105,9 +105,15 @@ refusals! {
     /// The server cannot take another connection now.
     Overloaded { /** Seconds after which to try again. */ retry_after_s: u32 }
         => ServiceUnavailable, "the server is full ([limits] connections): try again in {retry_after_s} s";
+    /// So much waits for slow readers that there is no memory for another connection.
+    Memory { /** Seconds after which to try again. */ retry_after_s: u32 }
+        => ServiceUnavailable, "too much waits for slow readers (memory): try again in {retry_after_s} s";
     /// The client's address has as many connections as one address may have.
     AddressFull { /** Seconds after which to try again. */ retry_after_s: u32 }
         => TooManyRequests, "too many connections from your address ([limits] per_address): close some, or try again in {retry_after_s} s";
+    /// The client's address connects too often.
+    AddressFast { /** Seconds after which to try again. */ retry_after_s: u32 }
+        => TooManyRequests, "your address connects too often ([limits] connects_per_s): try again in {retry_after_s} s";
     /// The client's address is banned.
     Banned => Forbidden, "your address is banned from this server";
 
@@ -206,6 +212,11 @@ refusals! {
         "pages of that origin may not use this server: open its own page, or add the origin to [http] origins";
     /// There is no `Origin` where the configuration requires one.
     OriginMissing => Forbidden, "the Origin field is missing: send one, or turn [http] require_origin off";
+
+    /// Names are believed here, and the request is not of this machine, or has come by a proxy.
+    NotLocal => Forbidden, "with auth = \"none\" only this machine may speak to the server, and by no proxy: everybody else could be anybody; write auth = \"accounts\" (people log in with a password), \"jwt\" or \"header\", or insecure = true if you trust everybody who can connect";
+    /// Names are believed here, and the host is not one of this server besides.
+    HostNotLocal => MisdirectedRequest, "this server does not answer to that host name: use localhost or the address, or add the name to [http] hosts; and with auth = \"none\" only this machine may speak to the server, and by no proxy: everybody else could be anybody; write auth = \"accounts\" (people log in with a password), \"jwt\" or \"header\", or insecure = true if you trust everybody who can connect";
 
     // The route.
     /// There is nothing at the path.

@@ -22,6 +22,10 @@ pub struct ReactorMetrics {
     pub refused_full: Counter,
     /// Connections refused since their address has as many as it may.
     pub refused_address: Counter,
+    /// Connections refused since their address connects too fast.
+    pub refused_connects: Counter,
+    /// Connections refused since too much waits for slow readers.
+    pub refused_memory: Counter,
     /// Times that `accept` failed for want of descriptors or memory.
     pub accept_exhausted: Counter,
     /// Connections that were gone before they were accepted.
@@ -45,6 +49,14 @@ pub struct ReactorMetrics {
     pub queued_bytes: Gauge,
     /// Frames that wait in outbound rings.
     pub queued_frames: Gauge,
+    /// TLS handshakes that were completed, those that resumed included.
+    pub handshakes: Counter,
+    /// Those of them that resumed an earlier connection.
+    pub handshakes_resumed: Counter,
+    /// TLS handshakes of which something has come.
+    pub handshaking: Gauge,
+    /// TLS handshakes that wait for one of those to end.
+    pub handshakes_waiting: Gauge,
     /// Armed timers.
     pub timers: Gauge,
     /// Turns of the loop.

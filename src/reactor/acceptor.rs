@@ -11,7 +11,7 @@ use mio::{Interest, Registry};
 
 use super::addresses::{AddressShare, Addresses};
 use super::backoff::{AcceptBackoff, AcceptFault};
-use super::config::{Excess, ReactorConfig};
+use super::config::{Excess, ReactorConfig, TlsListener};
 use super::listener;
 use super::source::Source;
 use crate::metrics::ReactorMetrics;
@@ -41,6 +41,7 @@ struct Listener {
     addr: SocketAddr,
     refusal: fn(Excess, Now) -> Bytes,
     limited: bool,
+    tls: Option<TlsListener>,
     /// An edge came, and no attempt since has found the queue empty.
     is_ready: bool,
 }
@@ -53,6 +54,10 @@ pub(super) struct Acceptor {
     backoff: AcceptBackoff,
     addresses: Addresses,
     connections_max: usize,
+    /// Bytes that wait for all connections at which no more are let in.
+    waiting_max: u64,
+    /// Bytes that wait for all connections.
+    waiting: u64,
     /// Connections that count for the limit.
     counted: usize,
     /// Held so that one descriptor is left for rejecting connections when there is no other.
@@ -78,23 +83,37 @@ impl Acceptor {
             registry.register(&mut socket, Source::Listener(nth).token(), Interest::READABLE)?;
             let addr = socket.local_addr()?;
             let (refusal, limited) = (listener.refusal, listener.limited);
-            listeners.push(Listener { socket, addr, refusal, limited, is_ready: true });
+            let tls = listener.tls.clone();
+            listeners.push(Listener { socket, addr, refusal, limited, tls, is_ready: true });
         }
         Ok(Self {
             listeners,
             next: 0,
             backoff: AcceptBackoff::new(),
-            addresses: Addresses::new(config.connections_per_address_max, config.loopback_counts),
+            addresses: Addresses::new(config.connections_per_address_max, config.loopback_counts)
+                .at_rate(config.connects),
             connections_max: config.connections_max,
+            waiting_max: config.waiting_max(),
+            waiting: 0,
             counted: 0,
             spare: open_spare(),
             metrics,
         })
     }
 
+    /// So many bytes wait for all connections together.
+    pub(super) const fn set_waiting(&mut self, bytes: u64) {
+        self.waiting = bytes;
+    }
+
     /// Where the listener listens, with the port that the kernel chose.
     pub(super) fn local_addr(&self, listener: ListenerId) -> Option<SocketAddr> {
         self.listeners.get(usize::from(listener.0)).map(|listener| listener.addr)
+    }
+
+    /// TLS of the listener, if its connections speak it.
+    pub(super) fn tls(&self, listener: ListenerId) -> Option<&TlsListener> {
+        self.listeners.get(usize::from(listener.0))?.tls.as_ref()
     }
 
     /// An edge: connections wait at the listener.
@@ -195,6 +214,16 @@ impl Acceptor {
         if self.counted >= self.connections_max {
             self.metrics.refused_full.add(1);
             let refusal = (listener.refusal)(Excess::Connections, now);
+            return Arrival::Rejected { stream, refusal };
+        }
+        if self.waiting >= self.waiting_max {
+            self.metrics.refused_memory.add(1);
+            let refusal = (listener.refusal)(Excess::Memory, now);
+            return Arrival::Rejected { stream, refusal };
+        }
+        if !self.addresses.connect(now.tick, peer.ip()) {
+            self.metrics.refused_connects.add(1);
+            let refusal = (listener.refusal)(Excess::Connects, now);
             return Arrival::Rejected { stream, refusal };
         }
         let Ok(share) = self.addresses.acquire(peer.ip()) else {

@@ -9,6 +9,10 @@
 /// Connections that are read in one turn: with what the handler does for a small request, 1.4 ms.
 pub(super) const READS_MAX: usize = 320;
 
+/// Reads of connections that shake hands in one turn: a signature takes some 100 µs, so that a
+/// flood of handshakes takes 2 ms of a turn from those that are served.
+pub(super) const HANDSHAKE_READS_MAX: usize = 16;
+
 /// Bytes read in one turn, give or take one read: of requests as small as they can be 1.5 ms, of
 /// resumes of twenty rooms each 3 ms.
 pub(super) const READ_BYTES_MAX: usize = 48 * 1024;

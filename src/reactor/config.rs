@@ -1,6 +1,7 @@
 //! The settings of a reactor.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +9,8 @@ use bytes::Bytes;
 use super::budget::{FLUSHES_MAX, READ_BYTES_MAX};
 
 use crate::time::clock::Now;
+use crate::time::rate::Rate;
+use crate::tls::ServerConfig;
 
 /// Silence after which the kernel asks a peer whether it is still there.
 pub(super) const KEEP_ALIVE_TIME: Duration = Duration::from_mins(1);
@@ -28,6 +31,9 @@ pub struct ReactorConfig {
     pub connections_max: usize,
     /// Connections at a time from one IPv4 address or one IPv6 /64, likewise.
     pub connections_per_address_max: u32,
+    /// How fast one address may connect; `None`: as it likes. What loopback addresses do is counted
+    /// only if the next says so.
+    pub connects: Option<Rate>,
     /// Whether [`ReactorConfig::connections_per_address_max`] counts connections from this machine.
     pub loopback_counts: bool,
     /// New connections in one turn; the next ones wait for the next turn.
@@ -45,6 +51,13 @@ pub struct ReactorConfig {
     pub bulk_flushes_per_turn_max: usize,
     /// The hard limit of a new connection's outbound ring, in bytes.
     pub outbound_bytes_max: usize,
+    /// Bytes that may wait for all connections together, `None` for no bound. At seven eighths of
+    /// it new connections are told [`ListenerConfig::refusal`]; the handler, who knows what
+    /// waits by [`Input::Waiting`](crate::net::Input::Waiting), keeps to the rest.
+    pub outbound_total_max: Option<usize>,
+    /// Bytes of one write, each of which is then a segment of its own, so that the kernel keeps to
+    /// `send_buffer_len`. `None`: one segment may take up to 64 KiB, however small the buffer.
+    pub segment_len_max: Option<usize>,
     /// The kernel's send buffer of each connection in bytes (`SO_SNDBUF`; the kernel doubles it for
     /// its own bookkeeping). A few readers that do not read cost that much each.
     pub send_buffer_len: usize,
@@ -54,6 +67,11 @@ pub struct ReactorConfig {
     /// ([`CloseReason::Stalled`](crate::net::CloseReason::Stalled)). A write is tried first; what
     /// the socket takes then counts as progress, so that the verdict can fall one timeout later.
     pub stall_timeout: Duration,
+    /// How long a TLS handshake may take, from the connection on.
+    pub handshake_timeout: Duration,
+    /// TLS handshakes at a time of which something has come; the next ones wait, unread, for one of
+    /// them to end. Each holds some 10 KiB.
+    pub handshakes_max: usize,
     /// How long a closing connection may take for its last bytes and the peer's FIN.
     pub close_timeout: Duration,
     /// Whether SIGTERM and SIGINT become [`Input::Stop`](crate::net::Input::Stop). Off in tests,
@@ -62,6 +80,12 @@ pub struct ReactorConfig {
 }
 
 impl ReactorConfig {
+    /// Bytes that wait for all connections at which no more are accepted.
+    pub(super) fn waiting_max(&self) -> u64 {
+        let total = self.outbound_total_max.map_or(u64::MAX, |max| max as u64);
+        total / 8 * 7
+    }
+
     /// The part of a ring of `outbound_bytes_max` that may wait for a later turn without being
     /// counted: the handler learns of waiting bytes after a flush, or when there are more than
     /// these.
@@ -92,6 +116,7 @@ impl Default for ReactorConfig {
             listeners: Vec::new(),
             connections_max: 10_000,
             connections_per_address_max: 1_000,
+            connects: None,
             loopback_counts: false,
             accepts_per_turn_max: 32,
             read_len_max: 64 * 1024,
@@ -99,9 +124,13 @@ impl Default for ReactorConfig {
             flushes_per_turn_max: FLUSHES_MAX,
             bulk_flushes_per_turn_max: 128,
             outbound_bytes_max: 256 * 1024,
+            outbound_total_max: None,
+            segment_len_max: None,
             send_buffer_len: 64 * 1024,
             receive_buffer_len: None,
             stall_timeout: Duration::from_mins(2),
+            handshake_timeout: Duration::from_secs(5),
+            handshakes_max: 512,
             close_timeout: Duration::from_secs(5),
             signals: true,
         }
@@ -115,6 +144,10 @@ pub enum Excess {
     Connections,
     /// That of one address.
     PerAddress,
+    /// That of how fast one address may connect.
+    Connects,
+    /// That of all bytes that wait for slow readers.
+    Memory,
 }
 
 /// One listening socket.
@@ -130,12 +163,25 @@ pub struct ListenerConfig {
     /// Whether its connections count for the limits and are refused by them. Not for an admin
     /// listener, so that one can look into a server that is full.
     pub limited: bool,
+    /// What its connections speak TLS with, if they do. The handler then sees plaintext, and learns
+    /// of a connection when its handshake is complete.
+    pub tls: Option<TlsListener>,
+}
+
+/// TLS of a listener.
+#[derive(Clone, Debug)]
+pub struct TlsListener {
+    /// Certificates, versions, tickets.
+    pub config: Arc<ServerConfig>,
+    /// What a connection is told, in clear, whose first bytes are these and are no TLS; may be
+    /// empty.
+    pub otherwise: fn(&[u8], Now) -> Bytes,
 }
 
 impl ListenerConfig {
     /// A listener on `addr` without keep-alive and refusal text, whose connections are limited.
     #[must_use]
     pub const fn new(addr: SocketAddr) -> Self {
-        Self { addr, keep_alive: false, refusal: |_, _| Bytes::new(), limited: true }
+        Self { addr, keep_alive: false, refusal: |_, _| Bytes::new(), limited: true, tls: None }
     }
 }

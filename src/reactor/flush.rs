@@ -3,6 +3,7 @@
 use super::budget::flushes_of;
 use super::connection::{Connection, Flags, Phase, WriteOutcome};
 use super::connections::Connections;
+use super::sealed;
 use super::shared::Shared;
 use super::work_lists::Report;
 use crate::net::{CloseReason, Input};
@@ -90,9 +91,14 @@ pub(super) fn write(shared: &mut Shared, connection: &mut Connection, now: Tick)
     if matches!(connection.phase, Phase::Ended(_)) {
         return;
     }
-    let before = connection.outbound.queued();
-    let outcome = connection.write(&mut shared.pool, &shared.metrics);
-    shared.metrics.sent_bytes.add((before - connection.outbound.queued()) as u64);
+    let outcome = if connection.is_tls {
+        sealed::write(shared, connection)
+    } else {
+        let before = connection.outbound.queued();
+        let outcome = connection.write(&mut shared.pool, shared.writes, &shared.metrics);
+        shared.metrics.sent_bytes.add((before - connection.outbound.queued()) as u64);
+        outcome
+    };
     match outcome {
         WriteOutcome::Emptied => on_emptied(shared, connection),
         WriteOutcome::More => shared.lists.queue_flush(connection, Flags::BULK),
@@ -129,7 +135,7 @@ fn on_emptied(shared: &mut Shared, connection: &mut Connection) {
         }
         Phase::Flushing(reason) => shared.lists.end(connection, reason, Flags::default()),
         Phase::Lingering(reason) => shared.finish_lingering(connection, reason),
-        Phase::Connecting | Phase::Discarding(_) | Phase::Ended(_) => {}
+        Phase::Connecting | Phase::Arriving | Phase::Discarding(_) | Phase::Ended(_) => {}
     }
 }
 

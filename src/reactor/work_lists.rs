@@ -97,7 +97,7 @@ impl WorkLists {
     pub(super) fn end(&mut self, connection: &mut Connection, reason: CloseReason, flag: Flags) {
         let reason = match connection.phase {
             Phase::Ended(_) => return,
-            Phase::Connecting | Phase::Open => reason,
+            Phase::Connecting | Phase::Arriving | Phase::Open => reason,
             Phase::Flushing(first) | Phase::Lingering(first) | Phase::Discarding(first) => first,
         };
         connection.phase = Phase::Ended(reason);

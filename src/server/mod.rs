@@ -40,8 +40,11 @@
 //!
 //! Rooms and memberships that are stored are in memory, too, whether anybody is there or not: by
 //! the table above, 656 bytes a room, 240 a user and 64 for each further membership. SQLite's
-//! caches take up to 16 MiB for the writer and 2 MiB for the reader.
+//! caches take up to `store.cache_bytes` for the writer and 2 MiB for the reader.
+//!
+//! With a budget (`memory`) all of these follow from it: see [`docs::memory`](crate::docs::memory).
 
+mod certificates;
 mod rejection;
 mod startup;
 #[cfg(test)]
@@ -51,8 +54,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::certificates::CertificateWatch;
+pub use self::certificates::{CertificateError, inspect as inspect_certificates};
 pub use self::startup::{ServeError, serve};
 
+use crate::chat::model::limits::UserRates;
 use crate::chat::model::log::{LogReply, Logs, Snapshot};
 use crate::chat::{Chat, Limits};
 use crate::config::Config;
@@ -62,6 +68,7 @@ use crate::net::{CloseReason, Effect, Effects, Handler, Input, StopSignal};
 use crate::session::{Entropy, ListenerKind, Sessions, Turn};
 use crate::time::Tick;
 use crate::time::clock::Now;
+use crate::time::rate::Rate;
 
 /// Answers of the logs that one turn takes up, by weight: with what they make, 2 ms.
 const REPLIES_MAX: usize = 1024;
@@ -88,6 +95,8 @@ pub struct Server {
     stopping: Option<Tick>,
     drain_window_ms: u64,
     stop_timeout: Duration,
+    /// If a listener speaks TLS.
+    certificates: Option<CertificateWatch>,
 }
 
 impl Server {
@@ -122,6 +131,7 @@ impl Server {
             drain_window_ms: u64::try_from(config.timeouts.drain_window.as_millis())
                 .unwrap_or(u64::MAX),
             stop_timeout: config.timeouts.stop,
+            certificates: None,
         })
     }
 
@@ -196,6 +206,14 @@ impl Server {
         }
     }
 
+    /// Has read again what may change while the server runs.
+    fn reload(&self) {
+        log::info!(
+            "SIGHUP: the certificates are read again; the other settings are read at a start"
+        );
+        self.certificates.iter().for_each(CertificateWatch::reload);
+    }
+
     fn stop(&mut self, now: Now, signal: StopSignal, effects: &mut Effects) {
         effects.push(Effect::StopAccepting);
         let deadline = match signal {
@@ -240,6 +258,7 @@ impl Handler for Server {
                 sessions.handle_finished(conn, turn);
                 self.pass_requests(now);
             }
+            Input::Waiting { bytes } => turn.chat.handle_waiting(bytes),
             Input::Blocked { conn, queued } => sessions.handle_blocked(conn, queued, turn),
             Input::Drained { conn } => {
                 sessions.handle_drained(conn, turn);
@@ -268,8 +287,19 @@ impl Handler for Server {
                 }
             }
             Input::Stop(signal) => self.stop(now, signal, effects),
+            Input::Reload => self.reload(),
             Input::TurnEnd => self.turn_end(now, effects),
         }
+    }
+}
+
+/// Whoever turns the rate of a connection off wants none for users either.
+fn user_rates(limits: &crate::config::Limits) -> UserRates {
+    let rate = |per_s: Option<u32>, burst| Rate::new(limits.rate_per_s.and(per_s), burst);
+    UserRates {
+        messages: rate(limits.user_per_s, limits.user_burst),
+        joins: rate(limits.joins_per_s, limits.joins_burst),
+        readings: rate(limits.pages_per_s, limits.pages_burst),
     }
 }
 
@@ -284,12 +314,15 @@ fn limits(config: &Config) -> Limits {
         members_per_room: limits.room_members,
         users: limits.users,
         rooms: limits.rooms_total,
+        memberships: limits.memberships,
         history_page: limits.history_page,
         replay: u64::try_from(limits.replay).unwrap_or(u64::MAX),
         ring_records: limits.ring_records,
         ring_bytes: limits.ring_bytes,
         ring_total_bytes: limits.ring_total_bytes,
         outbound_soft: limits.outbound_soft_bytes,
+        outbound_total: limits.outbound_total_bytes,
+        user_rates: user_rates(limits),
         rate_per_s: limits.rate_per_s,
         burst: limits.burst,
         read_ahead: limits.read_ahead,
@@ -301,5 +334,6 @@ fn limits(config: &Config) -> Limits {
         open_join_creates: config.rooms.open_join_creates,
         edit_window: config.rooms.edit_window,
         policies: config.policies.clone(),
+        auth: config.auth_policy(),
     }
 }

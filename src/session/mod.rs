@@ -33,7 +33,6 @@ mod http;
 mod input;
 mod outgoing;
 mod plain_tcp;
-mod rate;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -89,6 +88,8 @@ pub struct Turn<'a> {
 pub enum ListenerKind {
     /// HTTP: the page, and WebSocket.
     Http,
+    /// The same over TLS.
+    Https,
     /// Plain TCP.
     Tcp,
     /// HTTP for the operator: metrics and health.
@@ -138,11 +139,10 @@ impl Sessions {
 
     /// A connection was accepted.
     pub fn handle_opened(&mut self, conn: ConnId, kind: ListenerKind, turn: &mut Turn<'_>) {
-        let http =
-            |is_admin| Protocol::Http { partial: PartialHead::default(), is_admin, is_idle: false };
         let protocol = match kind {
-            ListenerKind::Http => http(false),
-            ListenerKind::Admin => http(true),
+            ListenerKind::Http | ListenerKind::Https | ListenerKind::Admin => {
+                Protocol::Http { partial: PartialHead::default(), kind, is_idle: false }
+            }
             ListenerKind::Tcp => Protocol::Tcp(Box::default()),
         };
         let state = SessionState::new(conn, protocol, turn.now.tick);
@@ -196,7 +196,8 @@ impl Sessions {
             return;
         }
         log::debug!(conn:% = conn, reason = reason.label(); "closed");
-        self.states.remove(conn.slot());
+        let held = self.states.remove(conn.slot()).map_or(0, |state| state.held());
+        self.context.inbound.change(held, 0);
         self.context.sessions_bytes -= size_of::<SessionState>();
         turn.chat.handle_closed(turn.now, conn);
         self.flush_outputs(turn);
@@ -308,9 +309,11 @@ impl Sessions {
         let Some(place) = find(states, conn) else { return };
         let absent = SessionState::new(conn, Protocol::Closing, Tick::ZERO);
         let state = std::mem::replace(place, absent);
+        let held = state.held();
         let mut session = Session { state, others: states, context, heads, turn };
         handle(&mut session);
         session.flush_outputs();
+        session.bound_held(held);
         let Session { state, others, .. } = session;
         if let Some(place) = find(others, conn) {
             *place = state;

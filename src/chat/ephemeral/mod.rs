@@ -196,7 +196,7 @@ impl EphemeralMut<'_> {
         let Some((readers, feed)) = delivery.parts(key) else { return };
         let mut to = Audience::default();
         let bytes = (EVENT_OVERHEAD_NAMES + names) * NAME_BYTES;
-        let limit = context.limits.outbound_soft / 2;
+        let limit = context.outbound_limit() / 2;
         for index in indices {
             let Some(row) = feed.subscriptions.get_mut(index) else { continue };
             let reader = readers.get_mut(row.conn.slot()).filter(|reader| reader.conn == row.conn);
@@ -236,7 +236,7 @@ impl EphemeralMut<'_> {
             let row = feed.subscriptions.get_mut(index).filter(|row| row.stale);
             let Some((row, reader)) = row.zip(readers.get_mut(conn.slot())) else { continue };
             let turn = self.context.turn;
-            if reader.credit.owed(turn) > self.context.limits.outbound_soft / 2 {
+            if reader.credit.owed(turn) > self.context.outbound_limit() / 2 {
                 if !reader.credit.is_blocked() {
                     self.context.wake(conn);
                 }
@@ -298,8 +298,13 @@ mod tests {
         let mut chat = Chat::new(limits, at(0));
         let conn = ConnId::new(0, 1).unwrap();
         let request = |op| Request { id: None, op };
-        let hello =
-            Hello { name: Some("ann"), resume: None, secret: 1, encoding: Encoding::default() };
+        let hello = Hello {
+            name: Some("ann"),
+            resume: None,
+            secret: 1,
+            encoding: Encoding::default(),
+            identity: None,
+        };
         chat.handle_hello(at(0), conn, request(Op::Hello), hello);
         for room in ["a", "b", "c"] {
             let join = Command::Join { room: room.into(), after: None, epoch: None };

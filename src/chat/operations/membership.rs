@@ -1,6 +1,7 @@
 //! How memberships begin and end, and how the store is told.
 
 use super::Chat;
+use super::absence::busy;
 use super::owners::heir_of;
 use super::room_end::retire_room;
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
@@ -36,6 +37,10 @@ pub(super) fn begin_membership(
     if may_be_full && chat.rooms.counted(&member.memberships, row.name.is_direct()) >= rooms_max {
         let refusal = Refusal::new(Code::TooManyRooms, "you are in as many rooms as you may be");
         return Err(refusal.limit(rooms_max));
+    }
+    let memberships_max = limits.memberships;
+    if chat.rooms.memberships.len() >= memberships_max {
+        return Err(busy("the server has as many memberships as it can", memberships_max));
     }
     if row.members.len() >= members_max {
         return Err(Refusal::new(Code::RoomFull, "the room is full").limit(members_max));

@@ -12,6 +12,8 @@ mod owners;
 mod paging;
 mod people;
 mod policies;
+mod pressure;
+mod quotas;
 mod readings;
 mod rights;
 mod stored;
@@ -104,7 +106,13 @@ impl Harness {
                 })
                 .collect(),
         });
-        let hello = Hello { name, resume, secret: self.secrets, encoding: Encoding::default() };
+        let hello = Hello {
+            name,
+            resume,
+            secret: self.secrets,
+            encoding: Encoding::default(),
+            identity: None,
+        };
         self.chat.handle_hello(self.now, conn(number), request(Op::Hello), hello);
         self.settle()
     }

@@ -69,6 +69,12 @@ impl Decoder {
         !whole || self.partial.as_ref().is_some_and(|partial| !partial.taken)
     }
 
+    /// Bytes of the item that is incomplete, or was returned last.
+    #[must_use]
+    pub fn gathered_len(&self) -> usize {
+        self.partial.as_ref().map_or(0, |partial| partial.bytes.len())
+    }
+
     /// The framing, as [`Decoder::framing`], by the first byte of `input` if nothing has come
     /// before. A mark of the byte order before it is taken off.
     pub fn recognise(&mut self, input: &mut &[u8]) -> Option<Framing> {

@@ -36,6 +36,7 @@ pub(super) enum Seen {
     Alarm,
     StoreReady,
     Stop(StopSignal),
+    Reload,
 }
 
 /// Records every input, and answers each by a function.
@@ -62,7 +63,9 @@ impl Handler for Scripted {
             Input::Closed { conn, reason } => Seen::Closed(conn, reason),
             Input::AddressFound { conn } => Seen::AddressFound(conn),
             Input::Alarm => Seen::Alarm,
+            Input::Waiting { .. } => return,
             Input::Stop(signal) => Seen::Stop(signal),
+            Input::Reload => Seen::Reload,
             Input::StoreReady => Seen::StoreReady,
             Input::TurnEnd => {
                 self.turns += 1;

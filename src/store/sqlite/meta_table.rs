@@ -9,17 +9,37 @@ pub(in crate::store) const CLEAN: &str = "clean";
 pub(super) const BOOT: &str = "boot";
 /// A number that no other file has.
 pub(super) const FILE_ID: &str = "file";
+/// The one that the file had before the last start, until the file itself has the new one.
+pub(super) const FILE_ID_BEFORE: &str = "file before";
 /// While the file is closed in good order: a checksum over rooms, members and restrictions.
 pub(super) const CHECKSUM: &str = "sum";
 /// Present once a failure has cost records: there may be some below the oldest of a room.
 pub(super) const REPAIRED: &str = "mended";
+/// While the file is in use: the id of the last record that rooms and `cid`s are booked up to. What
+/// comes after it is found in the records themselves.
+pub(super) const BOOKED: &str = "booked";
+/// The key of the hashes in the table `cid`.
+pub(super) const CID_SECRET: &str = "cid key";
+/// The id of the last record whose `cid` was forgotten for its age.
+pub(super) const FORGOTTEN: &str = "forgotten";
 /// The id of the last record whose words are in the index.
 pub(super) const INDEXED: &str = "searched";
+/// 1 if the names of rooms' members are proved, unless table `identity` says otherwise.
+pub(super) const PROVED: &str = "proved";
 /// How texts were put into the index.
 pub(super) const INDEX_VERSION: &str = "words";
 
+/// Begins the keys of erasures of users that are not finished: the user's name follows, and for a
+/// direct conversation its row id. The values are the names that stand for the user.
+pub(in crate::store) const ERASURE: &str = "erase ";
+
+/// Changes a number, so that there is something to commit; it is on the page of the file's own
+/// number.
+pub(in crate::store) const PROBE: &str =
+    "INSERT INTO meta VALUES ('probe', 1) ON CONFLICT DO UPDATE SET value = value + 1";
+
 /// The value of a key, if there is one.
-pub(super) fn get<T: FromSql>(db: &Connection, key: &str) -> rusqlite::Result<Option<T>> {
+pub(in crate::store) fn get<T: FromSql>(db: &Connection, key: &str) -> rusqlite::Result<Option<T>> {
     let sql = "SELECT value FROM meta WHERE key = ?1";
     db.prepare_cached(sql)?.query_one([key], |row| row.get(0)).optional()
 }
@@ -28,4 +48,11 @@ pub(super) fn get<T: FromSql>(db: &Connection, key: &str) -> rusqlite::Result<Op
 pub(in crate::store) fn put(db: &Connection, key: &str, value: impl ToSql) -> rusqlite::Result<()> {
     let sql = "INSERT OR REPLACE INTO meta VALUES (?1, ?2)";
     db.prepare_cached(sql)?.execute((key, value)).map(drop)
+}
+
+/// The users whose erasures are not finished.
+pub(super) fn unfinished_erasures(db: &Connection) -> rusqlite::Result<Vec<String>> {
+    let sql = "SELECT substr(key, length(?1) + 1) FROM meta WHERE key GLOB ?1 || '*' \
+               AND key NOT GLOB ?1 || '* *'";
+    db.prepare(sql)?.query_map([ERASURE], |row| row.get(0))?.collect()
 }

@@ -47,10 +47,18 @@ impl StoredQuery {
                 let rows = rows.into_iter().map(|row| (rooms(row.log), row)).collect();
                 Self::Inbox { user, rows }
             }
-            Query::Search { logs, text, before, limit } => {
+            Query::Search { user, logs, text, before, limit } => {
                 let rooms = logs.into_iter().filter_map(|log| Some((rooms(log)?, log))).collect();
-                Self::Search(StoredSearch { rooms, text, before, limit })
+                Self::Search(StoredSearch { user, rooms, text, before, limit })
             }
+        }
+    }
+
+    /// Who asks for what may take long: a page takes a millisecond.
+    pub(super) const fn user(&self) -> Option<&UserName> {
+        match self {
+            Self::Page { .. } | Self::Below { .. } => None,
+            Self::Inbox { user, .. } | Self::Search(StoredSearch { user, .. }) => Some(user),
         }
     }
 
@@ -70,7 +78,9 @@ fn extent(
     reading: &ReadTransaction<'_>,
     room: Option<i64>,
 ) -> rusqlite::Result<RangeInclusive<u64>> {
-    let sql = "SELECT oldest, head FROM room WHERE id = ?1";
+    // The room's row may lag.
+    let sql = "SELECT oldest, ifnull((SELECT max(seq) FROM record WHERE room = ?1 AND seq > head \
+               AND id > (SELECT value FROM meta WHERE key = 'booked')), head) FROM room WHERE id = ?1";
     let mut statement = reading.db.prepare_cached(sql)?;
     let row = statement.query_row([room], |row| Ok((row.get(0)?, row.get(1)?)));
     let (oldest, head): (i64, i64) = row.optional()?.unwrap_or((1, 0));

@@ -295,9 +295,11 @@ impl<S: Scenario> Handler for Engine<S> {
             Input::Opened { .. }
             | Input::AddressFound { .. }
             | Input::Blocked { .. }
+            | Input::Waiting { .. }
             | Input::Drained { .. }
             | Input::Expired { .. }
             | Input::StoreReady
+            | Input::Reload
             | Input::Alarm => {}
         }
     }
