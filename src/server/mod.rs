@@ -42,6 +42,7 @@
 //! caches take up to 16 MiB for the writer and 2 MiB for the reader.
 
 mod certificates;
+mod inherited;
 mod rejection;
 mod startup;
 
