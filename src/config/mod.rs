@@ -26,6 +26,7 @@ mod fault;
 mod file;
 mod listen_address;
 mod load;
+mod memory;
 mod policies;
 mod raw;
 mod sections;
@@ -48,7 +49,8 @@ pub use env::Environment;
 pub use fault::{ConfigError, ConfigFault, FilePosition, Origin};
 pub use listen_address::{BadListenAddress, ListenAddress, Place};
 pub use load::{Change, Flags, Loaded, load};
-pub use sections::{Accounts, Compression, Http, Limits, Rooms, Timeouts, Tls};
+pub use memory::Part;
+pub use sections::{Accounts, Compression, Http, Limits, Rooms, Store, Timeouts, Tls};
 
 use crate::chat::model::policy::{Policies, Policy};
 use crate::log::{Filter, Format};
@@ -83,6 +85,12 @@ pub struct Config {
     pub insecure: bool,
     /// Accounts.
     pub accounts: Accounts,
+    /// How much memory the server may take, that of the kernel for its sockets included.
+    #[serde(default)]
+    pub memory: Option<u64>,
+    /// What that is divided into; empty without it.
+    #[serde(skip)]
+    pub account: Vec<Part>,
     /// Whether `/echo` answers each WebSocket message with itself.
     pub echo: bool,
     /// How log lines are written.
@@ -104,6 +112,8 @@ pub struct Config {
     /// `[[room_policy]]`.
     #[serde(skip, default = "no_policies")]
     pub policies: Policies,
+    /// What the store keeps in memory.
+    pub store: Store,
     /// WebSocket compression.
     pub compression: Compression,
 }

@@ -106,6 +106,26 @@ sections! {
         rate_per_s: Option<u32> = OptionalOr("off", &RATE),
         /// Requests at once on one connection. Without meaning if `rate_per_s` is `None`.
         burst: u32 = RATE,
+        /// Messages a second of one user over all connections together (5001 above), as the refill
+        /// of a bucket of `user_burst`; `None`, or if `rate_per_s` is: no bound. One connection
+        /// alone is never refused.
+        user_per_s: Option<u32> = OptionalOr("off", &RATE),
+        /// Messages of one user at once.
+        user_burst: u32 = RATE,
+        /// Rooms that one user may enter, make or invite to a second, likewise.
+        joins_per_s: Option<u32> = OptionalOr("off", &RATE),
+        /// Rooms at once: a client that comes back to all of its rooms joins each.
+        joins_burst: u32 = RATE,
+        /// Pages of history that one user may ask for a second, likewise; a search counts like
+        /// five.
+        pages_per_s: Option<u32> = OptionalOr("off", &RATE),
+        /// Pages at once: a client that comes back reads one of each room.
+        pages_burst: u32 = RATE,
+        /// Connections a second from one address, likewise; the next one is refused with 429, or
+        /// closed. Not from loopback, unless `per_address_loopback`.
+        connects_per_s: Option<u32> = OptionalOr("off", &RATE),
+        /// Connections from one address at once.
+        connects_burst: u32 = RATE,
         /// WebSocket control frames a second on one connection, likewise.
         control_per_s: Option<u32> = OptionalOr("off", &RATE),
         /// WebSocket control frames at once. Without meaning if `control_per_s` is `None`.
@@ -124,6 +144,8 @@ sections! {
         users: usize = COUNT,
         /// Rooms at a time, direct conversations included (5004 above).
         rooms_total: usize = COUNT,
+        /// Memberships of all users in all rooms together (5004 above).
+        memberships: usize = COUNT,
         /// Members of one room (3009 above).
         room_members: usize = COUNT,
         /// Items in one answer to `history`; a higher `limit` is lowered to this.
@@ -141,8 +163,18 @@ sections! {
         /// Bytes that may wait for one connection's socket at all. The books keep it from being
         /// reached; a connection that exceeds it is closed (4104).
         outbound_hard_bytes: usize = Bytes(4 << 10, 1 << 30),
+        /// Bytes that wait for all sockets together; `None`: no bound. The nearer it is, the sooner
+        /// a slow reader's cursors lag, those with the largest queues first; at seven eighths new
+        /// connections are refused (503), at the bound long answers are, too (5004).
+        outbound_total_bytes: Option<usize> = OptionalOr("off", &BUDGET),
+        /// Bytes of all connections together that have come in part or wait for their turn; `None`:
+        /// no bound. The nearer it is, the less one connection may have; one that has more is
+        /// closed (4104).
+        inbound_total_bytes: Option<usize> = OptionalOr("off", &BUDGET),
         /// The kernel's send buffer of one connection (`SO_SNDBUF`).
         send_buffer_bytes: usize = Bytes(4 << 10, 64 << 20),
+        /// The kernel's receive buffer of one connection (`SO_RCVBUF`); `None`: as it sees fit.
+        receive_buffer_bytes: Option<usize> = OptionalOr("auto", &Bytes(2 << 10, 64 << 20)),
     }
 
     /// Deadlines for peers, and the pace of what the server says by itself.
@@ -185,6 +217,16 @@ sections! {
         /// How long after it was sent a message may be edited by its author (4006 later); `None`:
         /// for ever.
         edit_window: Option<Duration> = AGE,
+    }
+
+    /// What the store keeps in memory.
+    Store in "store" {
+        /// Bytes of pages of the database that its writer keeps.
+        cache_bytes: usize = Bytes(512 << 10, 64 << 30),
+        /// Bytes of messages that wait for the disk (5004 above).
+        queue_bytes: usize = Bytes(1 << 20, 1 << 30),
+        /// `cid`s of memory rooms that are remembered; above, the oldest is forgotten early.
+        cids: usize = COUNT,
     }
 
     /// WebSocket compression: RFC 7692, always without context takeover.

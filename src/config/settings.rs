@@ -1,7 +1,7 @@
 //! The list of all settings: names and what each may be. `defaults.toml` has the defaults.
 
 use super::sections::{
-    AGE, Accounts, Compression, Http, Limits, MESSAGE_BYTES, Rooms, Timeouts, Tls,
+    AGE, Accounts, Compression, Http, Limits, MESSAGE_BYTES, Rooms, Store, Timeouts, Tls,
 };
 use super::value_type::Setting;
 use super::value_type::ValueType::{
@@ -13,6 +13,10 @@ use super::value_type::ValueType::{
 pub(super) const POLICY_SECTION: &str = "room_policy";
 
 const ADDRESSES_OR_OFF: ValueType = OptionalOr("off", &Addresses);
+/// The least budget: below, there would be fewer than some hundred connections.
+pub(super) const MEMORY_MIN: u64 = 24 << 20;
+/// Up to a tebibyte.
+const MEMORY: ValueType = OptionalOr("off", &OptionalOr("auto", &Bytes(MEMORY_MIN, 1 << 40)));
 const DURABILITY: ValueType = Word(&["disk", "os", "memory"]);
 /// 2^53: the highest `seq`.
 const KEEP_RECORDS: ValueType = OptionalOr("off", &Count(1, 1 << 53));
@@ -29,6 +33,7 @@ const TOP: &[Setting] = &[
     ("durability", DURABILITY),
     ("auth", Sources),
     ("insecure", Switch),
+    ("memory", MEMORY),
     ("echo", Switch),
     ("log_format", Word(&["text", "json"])),
     ("log_level", LogFilter),
@@ -59,8 +64,10 @@ pub(super) const POLICY_SETTINGS: &[Setting] = &[
 /// The settings of which there is one each, in the order of the default file.
 pub(super) fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
     let before = [TOP, Accounts::SETTINGS, Tls::SETTINGS, Http::SETTINGS, Limits::SETTINGS];
-    let rest = [Timeouts::SETTINGS, Rooms::SETTINGS, ROOM_DEFAULTS, Compression::SETTINGS];
-    before.into_iter().chain(rest).flatten()
+    let rooms = [Rooms::SETTINGS, ROOM_DEFAULTS];
+    let rest = [Timeouts::SETTINGS].into_iter().chain(rooms);
+    let last = [Store::SETTINGS, Compression::SETTINGS];
+    before.into_iter().chain(rest).chain(last).flatten()
 }
 
 /// Section and key of every setting, those of the room policies last.

@@ -48,7 +48,10 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let written = match self {
             // Only what a unit divides is easier to read with it.
-            Self::Bytes(bytes) if *bytes > 0 && bytes.is_multiple_of(1024) => {
+            Self::Bytes(bytes)
+                if *bytes > 0
+                    && (bytes.is_multiple_of(1024) || bytes.is_multiple_of(1_000_000)) =>
+            {
                 toml::Value::from(units::render(*bytes, units::BYTES))
             }
             Self::Time(time) => toml::Value::from(units::render(millis(*time), units::TIMES)),

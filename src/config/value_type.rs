@@ -119,7 +119,7 @@ const ADDRESSES_MAX: usize = 64;
 const LOG_FILTER: &str = "must be off, error, warn, info, debug or trace, or several with a module's \
                           name such as \"info,session=debug\"";
 const SIZE: &str =
-    r#"must be a number of bytes such as 65536 or "64KiB" (units: B, KiB, MiB, GiB)"#;
+    r#"must be a number of bytes such as 65536 or "64KiB" (units: B, KiB, MiB, GiB, KB, MB, GB)"#;
 const HOST: &str = r#"is not a host name without scheme and port, such as "chat.example.org""#;
 const ORIGIN: &str = "is not an origin: a scheme, a host and perhaps a port, without a slash at the \
                       end, such as \"https://chat.example.org\" or \"capacitor://localhost\"";

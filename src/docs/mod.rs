@@ -15,6 +15,7 @@
 //! | Which clients were tried, and what does each need? | [`clients`] |
 //! | What is promised, and which test shows it? | [`promises`] |
 //! | What broke elsewhere, and cannot here? | [`lessons`] |
+//! | How much memory does it take, and what if that is not enough? | [`memory`] |
 //! | How fast, how large? | [`measurements`] |
 //! | What does this word mean? | [`glossary`] |
 //! | How do I add an operation? | [`new_operation`] |
@@ -46,6 +47,9 @@ pub mod life_of_a_message {}
 
 #[doc = include_str!("measurements.md")]
 pub mod measurements {}
+
+#[doc = include_str!("memory.md")]
+pub mod memory {}
 
 #[doc = include_str!("new_operation.md")]
 pub mod new_operation {}

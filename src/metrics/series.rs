@@ -1,6 +1,7 @@
 //! The names of all series: what a cell is called outside.
 
 use super::exposition::Exposition;
+use super::kernel;
 use super::{
     ChatMetrics, Counter, HttpMetrics, MemoryMetrics, Metrics, ReactorMetrics, StoreMetrics,
     TURN_MICROS_BOUNDS,
@@ -16,6 +17,7 @@ impl Metrics {
         let version = [(env!("CARGO_PKG_VERSION"), 1)];
         page.gauges("chinwag_info", "The version that runs.", "version", version.into_iter());
         connections(&self.reactor, close_reasons, &mut page);
+        listeners(&mut page);
         bytes(&self.reactor, &mut page);
         turns(&self.reactor, &mut page);
         http(&self.http, &mut page);
@@ -47,11 +49,14 @@ fn connections(
     let refused = [
         ("full", reactor.refused_full.value()),
         ("address", reactor.refused_address.value()),
+        ("connects", reactor.refused_connects.value()),
+        ("memory", reactor.refused_memory.value()),
         ("proxy", reactor.refused_proxy.value()),
     ];
     page.counters(
         "chinwag_connections_refused_total",
-        "Connections refused: the server is full, their address has its share, or they are no proxy's.",
+        "Connections refused: the server is full, their address has its share or connects too fast, \
+         slow readers take the memory, or they are no proxy's.",
         "why",
         refused.into_iter(),
     );
@@ -94,6 +99,15 @@ fn connections(
     );
 }
 
+fn listeners(page: &mut Exposition) {
+    page.counter(
+        "chinwag_listen_overflows_total",
+        "Connections that the kernel dropped at full listeners, of all processes of this machine \
+         or container.",
+        kernel::listen_overflows(),
+    );
+}
+
 fn bytes(reactor: &ReactorMetrics, page: &mut Exposition) {
     page.counter("chinwag_received_bytes_total", "Bytes received.", reactor.received_bytes.value());
     page.counter("chinwag_sent_bytes_total", "Bytes sent.", reactor.sent_bytes.value());
@@ -123,6 +137,11 @@ fn turns(reactor: &ReactorMetrics, page: &mut Exposition) {
         "Time of a turn of the loop, without its waiting.",
         (&TURN_MICROS_BOUNDS, &reactor.turns_by_micros.each_ref().map(Counter::value)),
         reactor.turn_micros.value(),
+    );
+    page.gauge(
+        "chinwag_turn_longest_microseconds",
+        "Time of the longest turn since the start; some 20,000 at the most are aimed at.",
+        reactor.turn_micros_max.value(),
     );
 }
 

@@ -99,6 +99,12 @@ pub enum Input<'a> {
         /// The connection.
         conn: ConnId,
     },
+    /// So many bytes wait for all connections together, as the last flush has left them: told
+    /// before [`Input::Blocked`] and [`Input::Drained`] if that has changed, where a bound is set.
+    Waiting {
+        /// The bytes; what is shared counts for each connection.
+        bytes: usize,
+    },
     /// The address for which a connection speaks has as many as it may: see [`Effect::Client`].
     ///
     /// [`Effect::Client`]: super::Effect::Client

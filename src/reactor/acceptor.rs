@@ -59,6 +59,10 @@ pub(super) struct Acceptor {
     backoff: AcceptBackoff,
     addresses: Addresses,
     connections_max: usize,
+    /// Bytes that wait for all connections at which no more are let in.
+    waiting_max: u64,
+    /// Bytes that wait for all connections.
+    waiting: u64,
     /// Connections that count for the limit.
     counted: usize,
     /// Held so that one descriptor is left for rejecting connections when there is no other.
@@ -92,13 +96,21 @@ impl Acceptor {
             listeners,
             next: 0,
             backoff: AcceptBackoff::new(),
-            addresses: Addresses::new(config.connections_per_address_max, config.loopback_counts),
+            addresses: Addresses::new(config.connections_per_address_max, config.loopback_counts)
+                .at_rate(config.connects),
             connections_max: config.connections_max,
+            waiting_max: config.waiting_max(),
+            waiting: 0,
             counted: 0,
             spare: open_spare(),
             strangers: Throttle::new(1, STRANGERS_EVERY),
             metrics,
         })
+    }
+
+    /// So many bytes wait for all connections together.
+    pub(super) const fn set_waiting(&mut self, bytes: u64) {
+        self.waiting = bytes;
     }
 
     /// Where the listener listens, with the port that the kernel chose.
@@ -255,8 +267,18 @@ impl Acceptor {
             let refusal = (listener.refusal)(Excess::Connections, now);
             return Arrival::Rejected { stream, refusal };
         }
+        if self.waiting >= self.waiting_max {
+            self.metrics.refused_memory.add(1);
+            let refusal = (listener.refusal)(Excess::Memory, now);
+            return Arrival::Rejected { stream, refusal };
+        }
         // Whom a proxy speaks for is known later.
         let counts = if listener.proxies.is_some() { None } else { Some(peer.ip()) };
+        if counts.is_some_and(|address| !self.addresses.connect(now.tick, address)) {
+            self.metrics.refused_connects.add(1);
+            let refusal = (listener.refusal)(Excess::Connects, now);
+            return Arrival::Rejected { stream, refusal };
+        }
         let Ok(share) = self.addresses.acquire_some(counts) else {
             self.metrics.refused_address.add(1);
             let refusal = (listener.refusal)(Excess::PerAddress, now);

@@ -118,6 +118,9 @@ pub struct Reactor {
     alarm: Tick,
     /// Since when deadlines have been held up, [`Tick::MAX`] if they are not.
     held_since: Tick,
+    /// What the handler was last told to wait for all connections; `None` if there is no bound, so
+    /// that it is not told.
+    waiting_told: Option<u64>,
     /// When to leave the loop at the latest, if at all.
     exit_at: Option<Tick>,
     accepts_per_turn_max: usize,
@@ -156,6 +159,7 @@ impl Reactor {
             expired: Vec::new(),
             alarm: Tick::MAX,
             held_since: Tick::MAX,
+            waiting_told: config.outbound_total_max.map(|_| 0),
             exit_at: None,
             accepts_per_turn_max: config.accepts_per_turn_max,
             read_per_turn_max: config.read_per_turn_max,
@@ -302,6 +306,7 @@ impl Reactor {
     }
 
     fn accept(&mut self, now: Now, handler: &mut impl Handler) -> io::Result<()> {
+        self.acceptor.set_waiting(self.connections.shared.pool.queued_bytes());
         let mut budget = self.accepts_per_turn_max;
         while let Some(arrival) = self.acceptor.poll(now, &mut budget)? {
             match arrival {
@@ -366,12 +371,21 @@ impl Reactor {
 
     fn report(&mut self, now: Now, handler: &mut impl Handler) {
         self.connections.shared.made_bytes = 0;
+        let waiting = self.connections.shared.pool.queued_bytes();
+        if self.waiting_told.is_some_and(|told| told != waiting) {
+            self.waiting_told = Some(waiting);
+            let bytes = usize::try_from(waiting).unwrap_or(usize::MAX);
+            self.dispatch(now, Input::Waiting { bytes }, handler);
+        }
         let mut late = Vec::new();
+        let mut left = budget::DRAINED_MAX;
         for report in mem::take(&mut self.connections.shared.lists.reports) {
             // Whoever has drained may be sent much, and can wait; how much waits must be known.
-            if matches!(report, Report::Drained(_)) && self.connections.shared.has_made_much() {
+            let is_drained = matches!(report, Report::Drained(_));
+            if is_drained && (left == 0 || self.connections.shared.has_made_much()) {
                 late.push(report);
             } else if let Some(input) = flush::input_of(&self.connections, report) {
+                left -= usize::from(is_drained);
                 self.dispatch(now, input, handler);
             }
         }

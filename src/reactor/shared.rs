@@ -9,7 +9,7 @@ use mio::{Interest, Registry};
 
 use super::budget::MADE_BYTES_MAX;
 use super::config::ReactorConfig;
-use super::connection::{Connection, Flags, Phase};
+use super::connection::{Connection, Flags, Phase, WriteBounds};
 use super::outbound::{FramePool, detached};
 use super::source::Source;
 use super::tls::TlsTable;
@@ -36,6 +36,7 @@ pub(super) struct Shared {
     /// Bytes that this turn has made for single connections.
     pub(super) made_bytes: u64,
     pub(super) stall_timeout: Duration,
+    pub(super) writes: WriteBounds,
 }
 
 impl Shared {
@@ -55,6 +56,7 @@ impl Shared {
             unflushed_max: ReactorConfig::unflushed_max(config.outbound_bytes_max),
             made_bytes: 0,
             stall_timeout: config.stall_timeout,
+            writes: WriteBounds::new(config),
         }
     }
 
@@ -67,9 +69,13 @@ impl Shared {
             return self.lists.end(connection, CloseReason::Overloaded, Flags::RESET);
         }
         self.lists.queue_flush(connection, flag);
-        if flag == Flags::BULK && self.has_much(connection) {
-            self.lists.is_overdue = true;
-            self.lists.report_blocked(connection);
+        if self.has_much(connection) {
+            if flag == Flags::BULK {
+                self.lists.is_overdue = true;
+                self.lists.report_blocked(connection);
+            } else {
+                self.lists.is_much_urgent = true;
+            }
         }
     }
 

@@ -36,6 +36,8 @@ pub(super) struct WorkLists {
     pub(super) bulk: VecDeque<u32>,
     /// Since the last flush, much has come to wait for a connection of the bulk list.
     pub(super) is_overdue: bool,
+    /// Much has come to wait for a connection of the urgent list, unless it was flushed since.
+    pub(super) is_much_urgent: bool,
     pub(super) reports: Vec<Report>,
     /// The outcomes of connections that this end began.
     pub(super) attempts: Vec<Attempt>,

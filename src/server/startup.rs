@@ -21,6 +21,7 @@ use crate::reactor::{Endpoint, ListenerConfig, Reactor, ReactorConfig, TlsListen
 use crate::session::{Entropy, ListenerKind};
 use crate::store::{self, OpenError};
 use crate::time::clock::Clock;
+use crate::time::rate::Rate;
 use crate::tls;
 
 /// Bytes read from one connection in one turn: a hundred short messages, so that a client that
@@ -95,6 +96,10 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         // Its reader is gone, or the disk that it goes to is full: the chat can go on without it.
         log::warn!(error:%; "standard output cannot be written: where the server listens is not said there");
     }
+    for part in &config.account {
+        let (name, bytes, what) = (part.name, part.bytes, &part.what);
+        log::info!(part = name, bytes, what:%; "memory");
+    }
     for warning in config.warnings() {
         log::warn!("{warning}");
     }
@@ -116,9 +121,15 @@ fn open_store(
 ) -> Result<(Box<dyn Logs>, Snapshot), OpenError> {
     let keeps_names = !config.auth_policy().is_only_names();
     if !keeps_names && !has_stored_rooms(config) && !store::is_there(&config.data) {
-        return Ok(store::in_memory());
+        return Ok(store::in_memory_with(config.store.cids));
     }
-    let options = store::Options { data: config.data.clone(), metrics: Arc::clone(&metrics.store) };
+    let options = store::Options {
+        data: config.data.clone(),
+        cache_bytes: config.store.cache_bytes,
+        queue_bytes: config.store.queue_bytes,
+        cids: config.store.cids,
+        metrics: Arc::clone(&metrics.store),
+    };
     // It fails only if the poller is gone, and the loop with it.
     let wake = move || _ = waker.wake();
     store::open(&options, *clock, Arc::new(wake))
@@ -190,9 +201,13 @@ fn listeners(
         listeners,
         connections_max,
         connections_per_address_max: limits.per_address.unwrap_or(u32::MAX),
+        connects: Rate::new(limits.connects_per_s, limits.connects_burst),
         loopback_counts: limits.per_address_loopback,
         read_len_max: READ_LEN_MAX.min(limits.read_ahead),
         outbound_bytes_max: limits.outbound_hard_bytes,
+        outbound_total_max: limits.outbound_total_bytes,
+        segment_len_max: config.memory.map(|_| limits.send_buffer_bytes),
+        receive_buffer_len: limits.receive_buffer_bytes,
         send_buffer_len: limits.send_buffer_bytes,
         stall_timeout: config.timeouts.stall,
         handshake_timeout: config.timeouts.handshake,

@@ -147,12 +147,14 @@ impl SessionContext {
             ListenerKind::Http | ListenerKind::Tcp | ListenerKind::Admin => Scheme::Any,
         };
         if kind == ListenerKind::Admin {
-            return match self
-                .admin_admission
-                .admit(head, scheme, |path| Route::Page(path.to_owned()))
-            {
+            let route = |path: &str| Route::Page(path.to_owned());
+            return match self.admin_admission.admit(head, scheme, route) {
                 Ok(Admitted::Page(path)) => {
-                    super::gauges::update(&self.metrics, turn.chat, self.sessions_bytes);
+                    super::gauges::update(
+                        &self.metrics,
+                        turn.chat,
+                        [self.sessions_bytes, self.inbound.used()],
+                    );
                     let answer = admin::respond(&path, &self.metrics, health);
                     Outcome::Respond { response: plain(answer), method, keep_alive }
                 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod client;
 pub(crate) mod clock;
+pub(crate) mod disk;
 pub(crate) mod http;
 pub(crate) mod json;
 pub(crate) mod library;

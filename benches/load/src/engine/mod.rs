@@ -296,6 +296,7 @@ impl<S: Scenario> Handler for Engine<S> {
             | Input::AddressFound { .. }
             | Input::AddressFull { .. }
             | Input::Blocked { .. }
+            | Input::Waiting { .. }
             | Input::Drained { .. }
             | Input::Expired { .. }
             | Input::StoreReady
