@@ -73,6 +73,9 @@ pub struct Config {
     /// The proxies whose word on whom they speak for is taken.
     #[serde(deserialize_with = "networks")]
     pub proxies: Vec<Network>,
+    /// Who may connect to the sockets in the file system.
+    #[serde(deserialize_with = "mode")]
+    pub socket_mode: u32,
     /// The directory for what must outlive the process.
     pub data: PathBuf,
     /// Who may say who somebody is, by the words of the file.
@@ -127,6 +130,10 @@ impl Default for Config {
 /// Until they are read from their own tables.
 fn no_policies() -> Policies {
     Policies::uniform(Policy::default())
+}
+
+fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    u32::from_str_radix(&String::deserialize(deserializer)?, 8).map_err(D::Error::custom)
 }
 
 fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Network>, D::Error> {

@@ -5,8 +5,8 @@ use super::sections::{
 };
 use super::value_type::Setting;
 use super::value_type::ValueType::{
-    self, Addresses, Bytes, Count, Creators, Directory, LogFilter, Networks, OptionalOr, Pattern,
-    PolicyName, Sources, Switch, Word,
+    self, Addresses, Bytes, Count, Creators, Directory, LogFilter, Mode, Networks, OptionalOr,
+    Pattern, PolicyName, Sources, Switch, Word,
 };
 
 /// The header of the tables with settings for some of the rooms.
@@ -28,6 +28,7 @@ const TOP: &[Setting] = &[
     ("tcp", ADDRESSES_OR_OFF),
     ("admin", ADDRESSES_OR_OFF),
     ("proxies", Networks),
+    ("socket_mode", Mode),
     ("data", Directory),
     ("durability", DURABILITY),
     ("auth", Sources),

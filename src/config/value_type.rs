@@ -32,6 +32,8 @@ pub(super) enum ValueType {
     Directory,
     /// IP addresses and networks.
     Networks,
+    /// Who may do what with a file, in octal digits.
+    Mode,
     /// Paths of files: one, or a list of them.
     Files,
     /// One of a few words.
@@ -72,6 +74,10 @@ impl ValueType {
             // No system call takes a path with a NUL in it.
             Self::Directory => text("must be the path of a directory", &|text| {
                 (!text.is_empty() && !text.contains('\0')).then(|| Value::Text(text.to_owned()))
+            }),
+            Self::Mode => text("must be three octal digits such as \"660\"", &|text| {
+                let is_octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+                (is_octal && text.len() == 3).then(|| Value::Text(text.to_owned()))
             }),
             Self::Networks => parse_list(raw, |text| match text.parse::<Network>() {
                 Ok(network) => Ok(network.to_string()),

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mio::net::{TcpListener, TcpStream};
-use mio::{Interest, Registry};
+use mio::Registry;
+use mio::net::TcpStream;
 
 use super::addresses::{AddressShare, Addresses, TooMany};
 use super::backoff::{AcceptBackoff, AcceptFault};
 use super::config::{Excess, ReactorConfig, TlsListener};
-use super::listener;
+use super::listener::ListeningSocket;
 use super::source::Source;
 use crate::log::Throttle;
 use crate::metrics::ReactorMetrics;
@@ -42,8 +42,7 @@ pub(super) enum Arrival {
 }
 
 struct Listener {
-    socket: TcpListener,
-    addr: SocketAddr,
+    socket: ListeningSocket,
     refusal: fn(Excess, Now) -> Bytes,
     limited: bool,
     tls: Option<TlsListener>,
@@ -87,20 +86,11 @@ impl Acceptor {
         let mut listeners = Vec::with_capacity(config.listeners.len());
         // Listeners begin ready: connections may have come before the poller watched.
         for (nth, listener) in config.listeners.iter().enumerate() {
-            let mut socket = TcpListener::from_std(listener::open(config, listener)?);
-            registry.register(&mut socket, Source::Listener(nth).token(), Interest::READABLE)?;
-            let addr = socket.local_addr()?;
+            let mut socket = ListeningSocket::open(config, listener)?;
+            socket.register(registry, Source::Listener(nth).token())?;
             let (refusal, limited) = (listener.refusal, listener.limited);
             let (tls, proxies) = (listener.tls.clone(), listener.proxies.clone());
-            listeners.push(Listener {
-                socket,
-                addr,
-                refusal,
-                limited,
-                tls,
-                proxies,
-                is_ready: true,
-            });
+            listeners.push(Listener { socket, refusal, limited, tls, proxies, is_ready: true });
         }
         Ok(Self {
             listeners,
@@ -125,7 +115,12 @@ impl Acceptor {
 
     /// Where the listener listens, with the port that the kernel chose.
     pub(super) fn local_addr(&self, listener: ListenerId) -> Option<SocketAddr> {
-        self.listeners.get(usize::from(listener.0)).map(|listener| listener.addr)
+        self.listeners.get(usize::from(listener.0))?.socket.local_addr()
+    }
+
+    /// The same for people, also in the file system.
+    pub(super) fn name(&self, listener: ListenerId) -> Option<String> {
+        Some(self.listeners.get(usize::from(listener.0))?.socket.name())
     }
 
     /// TLS of the listener, if its connections speak it.
@@ -211,7 +206,7 @@ impl Acceptor {
                     return Ok(None);
                 }
                 AcceptFault::Broken => {
-                    let addr = self.listeners[nth].addr;
+                    let addr = self.listeners[nth].socket.name();
                     let text = format!("cannot accept connections on {addr} any more: {error}");
                     return Err(io::Error::new(error.kind(), text));
                 }

@@ -1,6 +1,8 @@
 //! The settings of a reactor.
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -151,11 +153,22 @@ pub enum Excess {
     Memory,
 }
 
+/// What a listening socket is bound to.
+#[derive(Clone, Debug)]
+pub enum Endpoint {
+    /// An address; port 0 lets the kernel choose one.
+    Ip(SocketAddr),
+    /// A socket in the file system, and its mode. It is removed when it is closed.
+    Unix(PathBuf, u32),
+    /// A socket that another process has opened: of TCP, or in the file system.
+    Inherited(Arc<OwnedFd>),
+}
+
 /// One listening socket.
 #[derive(Clone, Debug)]
 pub struct ListenerConfig {
-    /// The address; port 0 lets the kernel choose one.
-    pub addr: SocketAddr,
+    /// Where it listens.
+    pub endpoint: Endpoint,
     /// Whether the kernel asks silent peers whether they are still there: after a minute, every 15
     /// s, three times. For protocols without a ping of their own.
     pub keep_alive: bool,
@@ -187,7 +200,7 @@ impl ListenerConfig {
     #[must_use]
     pub const fn new(addr: SocketAddr) -> Self {
         Self {
-            addr,
+            endpoint: Endpoint::Ip(addr),
             keep_alive: false,
             refusal: |_, _| Bytes::new(),
             limited: true,

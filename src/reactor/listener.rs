@@ -1,38 +1,145 @@
 //! Opening a listening socket.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 
-use socket2::{Domain, Socket, TcpKeepalive, Type};
+use mio::net::{TcpListener, TcpStream, UnixListener};
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 
 use super::config::{
-    KEEP_ALIVE_INTERVAL, KEEP_ALIVE_RETRIES, KEEP_ALIVE_TIME, ListenerConfig, ReactorConfig,
+    Endpoint, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_RETRIES, KEEP_ALIVE_TIME, ListenerConfig,
+    ReactorConfig,
 };
+use super::unix_socket::{self, SocketFile};
 
 /// Connections that the kernel holds until they are accepted: what `net.core.somaxconn` allows by
 /// default.
 const BACKLOG: i32 = 4096;
 
-/// Opens a listening socket. Accepted sockets inherit the options that are set here, so that no
-/// connection costs a call for them.
-///
-/// # Errors
-///
-/// The text says what was tried, what failed and what to do.
-pub(super) fn open(config: &ReactorConfig, listener: &ListenerConfig) -> io::Result<TcpListener> {
-    prepare(config, listener).map_err(|error| explain(listener.addr, &error))
+/// A listening socket.
+pub(super) enum ListeningSocket {
+    Tcp(TcpListener),
+    /// In the file system, with the send buffer that its connections get.
+    Unix {
+        socket: UnixListener,
+        send_buffer_len: usize,
+        _file: SocketFile,
+    },
 }
 
-fn prepare(config: &ReactorConfig, listener: &ListenerConfig) -> io::Result<TcpListener> {
-    let addr = listener.addr;
+impl ListeningSocket {
+    /// Opens it. What is accepted at TCP's inherits the options that are set here, so that no
+    /// connection costs a call for them.
+    ///
+    /// # Errors
+    ///
+    /// The text says what was tried, what failed and what to do.
+    pub(super) fn open(config: &ReactorConfig, listener: &ListenerConfig) -> io::Result<Self> {
+        match &listener.endpoint {
+            Endpoint::Ip(addr) => {
+                Ok(Self::Tcp(TcpListener::from_std(open(config, listener, *addr)?)))
+            }
+            Endpoint::Unix(path, mode) => {
+                let (socket, file) = unix_socket::open(path, *mode)?;
+                Ok(Self::unix(config, UnixListener::from_std(socket), file))
+            }
+            Endpoint::Inherited(socket) => Self::inherit(config, listener, socket.try_clone()?),
+        }
+    }
+
+    const fn unix(config: &ReactorConfig, socket: UnixListener, file: SocketFile) -> Self {
+        Self::Unix { socket, send_buffer_len: config.send_buffer_len, _file: file }
+    }
+
+    fn inherit(
+        config: &ReactorConfig,
+        listener: &ListenerConfig,
+        socket: OwnedFd,
+    ) -> io::Result<Self> {
+        let socket = Socket::from(socket);
+        socket.set_nonblocking(true)?;
+        if socket.domain()? == Domain::UNIX {
+            let socket = UnixListener::from_std(OwnedFd::from(socket).into());
+            return Ok(Self::unix(config, socket, SocketFile::of_others()));
+        }
+        prepare(config, listener, &socket)?;
+        Ok(Self::Tcp(TcpListener::from_std(socket.into())))
+    }
+
+    /// The next connection. Who connects through the file system is on this machine.
+    pub(super) fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        match self {
+            Self::Tcp(socket) => socket.accept(),
+            Self::Unix { socket, send_buffer_len, .. } => {
+                let (stream, _) = socket.accept()?;
+                let stream = std::os::unix::net::UnixStream::from(stream);
+                // Best effort: otherwise the kernel's own choice holds.
+                let _set = SockRef::from(&stream).set_send_buffer_size(*send_buffer_len);
+                // A socket is a socket: what is read and written is the same.
+                let stream = std::net::TcpStream::from(OwnedFd::from(stream));
+                Ok((TcpStream::from_std(stream), (Ipv4Addr::LOCALHOST, 0).into()))
+            }
+        }
+    }
+
+    /// Has the poller watch it.
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket) => registry.register(socket, token, Interest::READABLE),
+            Self::Unix { socket, .. } => registry.register(socket, token, Interest::READABLE),
+        }
+    }
+
+    /// Its address, with the port that the kernel chose; `None` in the file system.
+    pub(super) fn local_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(socket) => socket.local_addr().ok(),
+            Self::Unix { .. } => None,
+        }
+    }
+
+    /// Where it listens, for people.
+    pub(super) fn name(&self) -> String {
+        let Self::Unix { socket, .. } = self else {
+            return self.local_addr().map_or_else(String::new, |addr| addr.to_string());
+        };
+        let addr = socket.local_addr().ok();
+        let path = addr.as_ref().and_then(|addr| addr.as_pathname());
+        path.map_or_else(|| "unix:".to_owned(), |path| format!("unix:{}", path.display()))
+    }
+}
+
+fn open(
+    config: &ReactorConfig,
+    listener: &ListenerConfig,
+    addr: SocketAddr,
+) -> io::Result<std::net::TcpListener> {
+    bind(config, listener, addr).map_err(|error| explain(addr, &error))
+}
+
+fn bind(
+    config: &ReactorConfig,
+    listener: &ListenerConfig,
+    addr: SocketAddr,
+) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM.nonblocking(), None)?;
     // The address can be taken again although old connections linger in TIME-WAIT.
     socket.set_reuse_address(true)?;
     // `[::]` would take the IPv4 connections too, for which another listener is there.
-    let is_twin = |other: &ListenerConfig| other.addr.is_ipv4() && other.addr.port() == addr.port();
+    let is_twin = |other: &ListenerConfig| matches!(other.endpoint, Endpoint::Ip(other) if other.is_ipv4() && other.port() == addr.port());
     if addr.is_ipv6() && addr.port() != 0 && config.listeners.iter().any(is_twin) {
         socket.set_only_v6(true)?;
     }
+    prepare(config, listener, &socket)?;
+    socket.bind(&addr.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Sets what accepted sockets inherit.
+fn prepare(config: &ReactorConfig, listener: &ListenerConfig, socket: &Socket) -> io::Result<()> {
     socket.set_send_buffer_size(config.send_buffer_len)?;
     if let Some(len) = config.receive_buffer_len {
         socket.set_recv_buffer_size(len)?;
@@ -50,9 +157,7 @@ fn prepare(config: &ReactorConfig, listener: &ListenerConfig) -> io::Result<TcpL
             .with_retries(KEEP_ALIVE_RETRIES);
         socket.set_tcp_keepalive(&keep_alive)?;
     }
-    socket.bind(&addr.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(())
 }
 
 fn explain(addr: SocketAddr, error: &io::Error) -> io::Error {
@@ -79,7 +184,7 @@ mod tests {
 
     #[track_caller]
     fn check_refused(addr: SocketAddr, expect: &str) {
-        let error = open(&ReactorConfig::default(), &ListenerConfig::new(addr)).unwrap_err();
+        let error = open(&ReactorConfig::default(), &ListenerConfig::new(addr), addr).unwrap_err();
         let text = error.to_string();
         assert!(text.starts_with(&format!("cannot listen on {addr}: ")), "{text}");
         assert!(text.contains(expect), "{text}");
@@ -87,8 +192,8 @@ mod tests {
 
     #[test]
     fn an_address_that_cannot_be_had_is_named_with_its_remedy() {
-        let any = ListenerConfig::new(([127, 0, 0, 1], 0).into());
-        let taken = open(&ReactorConfig::default(), &any).unwrap();
+        let any = ([127, 0, 0, 1], 0).into();
+        let taken = open(&ReactorConfig::default(), &ListenerConfig::new(any), any).unwrap();
         check_refused(taken.local_addr().unwrap(), "another process listens there");
         check_refused(([192, 0, 2, 1], 0).into(), "no interface of this machine");
     }
@@ -97,13 +202,13 @@ mod tests {
     fn accepted_sockets_have_what_their_listener_has() {
         let config = ReactorConfig { send_buffer_len: 50_000, ..ReactorConfig::default() };
         for keep_alive in [false, true] {
-            let any =
-                ListenerConfig { keep_alive, ..ListenerConfig::new(([127, 0, 0, 1], 0).into()) };
-            let listener = open(&config, &any).unwrap();
+            let addr = ([127, 0, 0, 1], 0).into();
+            let any = ListenerConfig { keep_alive, ..ListenerConfig::new(addr) };
+            let listener = open(&config, &any, addr).unwrap();
             let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             listener.set_nonblocking(false).unwrap();
             let (accepted, _) = listener.accept().unwrap();
-            let accepted = socket2::SockRef::from(&accepted);
+            let accepted = SockRef::from(&accepted);
             assert_eq!(accepted.tcp_user_timeout().unwrap(), Some(config.user_timeout()));
             // Linux doubles it for its own bookkeeping.
             assert_eq!(accepted.send_buffer_size().unwrap(), 2 * config.send_buffer_len);
@@ -127,14 +232,17 @@ mod tests {
 
     #[test]
     fn all_addresses_of_both_families_can_share_a_port() {
-        let loopback = ListenerConfig::new(([127, 0, 0, 1], 0).into());
+        let loopback = ([127, 0, 0, 1], 0).into();
+        let own = ListenerConfig::new(loopback);
         // Somebody else may take the port that was just free.
         let are_opened = (0..9).any(|_| {
-            let free = open(&ReactorConfig::default(), &loopback).unwrap().local_addr().unwrap();
+            let free =
+                open(&ReactorConfig::default(), &own, loopback).unwrap().local_addr().unwrap();
             let all = ["0.0.0.0", "[::]"].map(|ip| format!("{ip}:{}", free.port()));
             let listeners = all.map(|addr| ListenerConfig::new(addr.parse().unwrap())).to_vec();
             let config = ReactorConfig { listeners, ..ReactorConfig::default() };
-            let opened: Vec<_> = config.listeners.iter().map(|own| open(&config, own)).collect();
+            let opened: Vec<_> =
+                config.listeners.iter().map(|own| ListeningSocket::open(&config, own)).collect();
             opened.iter().all(Result::is_ok)
         });
         assert!(are_opened);

@@ -60,6 +60,7 @@ mod stop;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod unix_socket;
 mod waker;
 mod work_lists;
 
@@ -74,7 +75,7 @@ use std::time::Duration;
 use mio::{Events, Poll};
 
 use self::acceptor::{Acceptor, Arrival};
-pub use self::config::{Excess, ListenerConfig, ReactorConfig, TlsListener};
+pub use self::config::{Endpoint, Excess, ListenerConfig, ReactorConfig, TlsListener};
 use self::connections::Connections;
 use self::source::Source;
 use self::stop::StopSignals;
@@ -175,6 +176,12 @@ impl Reactor {
     #[must_use]
     pub fn local_addr(&self, listener: ListenerId) -> Option<SocketAddr> {
         self.acceptor.local_addr(listener)
+    }
+
+    /// Where a listener listens, for people: an address, or `unix:` and a path.
+    #[must_use]
+    pub fn listener_name(&self, listener: ListenerId) -> Option<String> {
+        self.acceptor.name(listener)
     }
 
     /// The counters of this reactor.

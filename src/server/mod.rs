@@ -45,6 +45,7 @@
 //! With a budget (`memory`) all of these follow from it: see [`docs::memory`](crate::docs::memory).
 
 mod certificates;
+mod inherited;
 mod rejection;
 mod startup;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::certificates::{CertificateWatch, InUse};
+use super::inherited::Inherited;
 use super::{Server, rejection};
 use crate::chat::model::log::{Logs, Snapshot};
 use crate::chat::model::policy::Policies;
@@ -16,7 +17,7 @@ use crate::http::PolicyError;
 use crate::metrics::Metrics;
 use crate::net::{ListenerId, Network};
 use crate::reactor::descriptors::{self, Descriptors};
-use crate::reactor::{ListenerConfig, Reactor, ReactorConfig, TlsListener, Waker};
+use crate::reactor::{Endpoint, ListenerConfig, Reactor, ReactorConfig, TlsListener, Waker};
 use crate::session::{Entropy, ListenerKind};
 use crate::store::{self, OpenError};
 use crate::time::clock::Clock;
@@ -166,6 +167,7 @@ fn listeners(
 ) -> io::Result<(ReactorConfig, Vec<ListenerKind>)> {
     let mut listeners = Vec::new();
     let mut kinds = Vec::new();
+    let mut inherited = Inherited::default();
     let proxies: Arc<[Network]> = config.proxies.as_slice().into();
     let ticketer = find.map(|_| tls::ticketer()).transpose().map_err(io::Error::other)?;
     let tls_with = |protocol: &[u8]| {
@@ -175,7 +177,11 @@ fn listeners(
     let http_tls = tls_with(HTTP_PROTOCOL).transpose().map_err(io::Error::other)?;
     let tcp_tls = tls_with(TCP_PROTOCOL).transpose().map_err(io::Error::other)?;
     for (kind, address) in addresses(config) {
-        let Place::Ip(addr) = address.place else { continue };
+        let endpoint = match &address.place {
+            Place::Ip(addr) => Endpoint::Ip(*addr),
+            Place::Unix(path) => Endpoint::Unix(path.clone(), config.socket_mode),
+            Place::Systemd => Endpoint::Inherited(inherited.next()?),
+        };
         let server_config = if kind == ListenerKind::Tcp { &tcp_tls } else { &http_tls };
         let server_config = server_config.clone().filter(|_| address.is_tls);
         let tls = server_config
@@ -186,7 +192,7 @@ fn listeners(
             limited: kind != ListenerKind::Admin,
             tls,
             proxies: address.has_proxy_header.then(|| Arc::clone(&proxies)),
-            ..ListenerConfig::new(addr)
+            endpoint,
         });
         kinds.push(kind);
     }
@@ -233,7 +239,7 @@ fn announce(reactor: &Reactor, config: &Config, kinds: &[ListenerKind]) -> io::R
     let mut out = io::stdout().lock();
     let are_tls = addresses(config).map(|(_, address)| address.is_tls);
     for ((kind, is_tls), id) in kinds.iter().zip(are_tls).zip(0u8..) {
-        let Some(addr) = reactor.local_addr(ListenerId(id)) else { continue };
+        let Some(addr) = reactor.listener_name(ListenerId(id)) else { continue };
         match kind {
             ListenerKind::Http => writeln!(out, "listening http://{addr} (WebSocket at /ws)")?,
             ListenerKind::Https => writeln!(out, "listening https://{addr} (WebSocket at /ws)")?,

@@ -1,12 +1,16 @@
 //! Whom a proxy speaks for: PROXY headers and forwarded fields, believed from proxies alone.
 
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::database_commands::done;
 use crate::support::client::Lines;
 use crate::support::tls::{Certificates, client};
 use crate::support::ws::upgrade_head;
-use crate::support::{Client, Raw, RawWs, Server, Setup, http};
+use crate::support::{Client, PATIENCE, Raw, RawWs, Server, Setup, http};
 
 /// A server behind a proxy on loopback, both of whose ports begin with a PROXY header.
 fn behind_a_proxy() -> Setup {
@@ -168,4 +172,36 @@ fn forwarded_fields_are_believed_from_proxies_alone() {
     let stranger = open().start();
     let _clients: Vec<_> =
         (0..3).map(|_| forwarded(&stranger, "X-Forwarded-For: 192.0.2.7\r\n")).collect();
+}
+
+#[test]
+fn a_socket_in_the_file_system_serves_and_is_gone_with_the_server() {
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let path = folder.path().join("http.sock");
+    let both = format!("127.0.0.1:0,unix:{}", path.display());
+    let mut server = Setup::default()
+        .args(&["--listen", &both])
+        .set("proxies", "127.0.0.1")
+        .set("insecure", "true")
+        .set("limits.per_address", "1")
+        .start();
+    assert!(server.announced.iter().any(|line| line.contains(&format!("unix:{}", path.display()))));
+    let connect = |fields: &str| {
+        let mut stream = UnixStream::connect(&path).expect("a server that accepts");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+        let address = server.http;
+        stream.write_all(upgrade_head(address, "/ws", fields).as_bytes()).expect("a request");
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 101");
+        stream
+    };
+    // Who connects so is on this machine, and a proxy if that is one.
+    let clients = [connect(""), connect(""), connect("X-Forwarded-For: 192.0.2.7\r\n")];
+    server.await_metric("chinwag_connections", 4.0);
+    drop(clients);
+    server.restart(Signal::KILL);
+    server.signal(Signal::TERM);
+    server.assert_left_in_order();
+    assert!(!path.exists());
 }

@@ -199,7 +199,8 @@ impl Listening {
         self.announced.push(line.to_owned());
         let address = |text: &str| text.parse().ok();
         if let Some(rest) = line.strip_prefix("listening http://") {
-            self.http = rest.strip_suffix(" (WebSocket at /ws)").and_then(address);
+            // One in the file system has no address.
+            self.http = rest.strip_suffix(" (WebSocket at /ws)").and_then(address).or(self.http);
         } else if let Some(rest) = line.strip_prefix("listening https://") {
             self.https = rest.strip_suffix(" (WebSocket at /ws)").and_then(address);
         } else if let Some(rest) = line.strip_prefix("listening tls://") {

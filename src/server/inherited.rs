@@ -1,0 +1,44 @@
+//! Listening sockets that systemd has opened for this process.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use listenfd::ListenFd;
+
+/// The sockets that were handed over, in their order.
+#[derive(Default)]
+pub(super) struct Inherited {
+    sockets: Option<ListenFd>,
+    taken: usize,
+}
+
+impl Inherited {
+    /// The next one.
+    ///
+    /// # Errors
+    ///
+    /// If there is no other, or it is none that connections come by.
+    pub(super) fn next(&mut self) -> io::Result<Arc<OwnedFd>> {
+        let sockets = self.sockets.get_or_insert_with(ListenFd::from_env);
+        let nth = self.taken;
+        self.taken += 1;
+        let tcp = sockets.take_tcp_listener(nth).map(|found| found.map(OwnedFd::from));
+        // One of another kind is still there.
+        let found = tcp.or_else(|_other| {
+            sockets.take_unix_listener(nth).map(|found| found.map(OwnedFd::from))
+        });
+        match found {
+            Ok(Some(socket)) => Ok(Arc::new(socket)),
+            Ok(None) => Err(io::Error::other(format!(
+                "systemd has opened {nth} sockets for this process, and the settings name more: \
+                 start it by a socket unit with a ListenStream for each \"systemd\""
+            ))),
+            Err(error) => Err(io::Error::other(format!(
+                "socket {} of those that systemd has opened is none that connections come by: use \
+                 ListenStream in its unit ({error})",
+                nth + 1
+            ))),
+        }
+    }
+}
