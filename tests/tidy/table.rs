@@ -22,6 +22,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("ws", &["collections", "time"]),
     ("line", &["collections", "time"]),
     ("wire", &["chat", "net", "collections", "time"]),
+    ("auth", &["chat", "collections", "time"]),
     // Beside the server: the other end of the protocol.
     ("client", &["net", "ws", "http", "wire", "chat", "collections", "time"]),
     // The edge.
@@ -112,7 +113,7 @@ pub(crate) struct Refusal {
 }
 
 /// Bytes in, values out: no sockets, no clock, no files, no threads.
-const SANS_IO: &[&str] = &["http", "ws", "line", "wire", "chat", "net"];
+const SANS_IO: &[&str] = &["http", "ws", "line", "wire", "auth", "chat", "net"];
 
 /// Who refuses what.
 pub(crate) const REFUSALS: &[Refusal] = &[
@@ -172,7 +173,7 @@ pub(crate) const REFUSALS: &[Refusal] = &[
 
 /// The modules that see bytes from the network: there a panic would be a peer's to cause.
 pub(crate) const NETWORK_PATHS: &[&str] =
-    &["http", "ws", "line", "wire", "session", "chat", "reactor"];
+    &["http", "ws", "line", "wire", "auth", "session", "chat", "reactor"];
 
 /// Assertions on network paths that are meant: the file, a part of the line, and why it cannot be
 /// met.
