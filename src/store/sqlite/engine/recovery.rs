@@ -15,6 +15,7 @@ use rusqlite::{ErrorCode, OptionalExtension as _, ffi};
 
 use super::super::connection::{Level, is_busy};
 use super::super::disk_reserve::{RESERVE_BYTES, is_no_space};
+use super::super::heads;
 use super::super::integers::{signed, unsigned};
 use super::super::integrity::check_latest;
 use super::super::log_fault::{classify, damaged, describe};
@@ -238,6 +239,9 @@ impl Engine {
         self.db.reopen()?;
         // Before anything is written: a new commit must not make an old, refused one visible.
         self.clear_wal(before)?;
+        heads::book(&self.db)?;
+        // Records that were known may be lost, and with them their `cid`s.
+        self.tail = None;
         let replies = self.repair_heads()?;
         check_latest(&self.db)?;
         self.write_all()?;
