@@ -13,7 +13,7 @@
 //! A setting `key` of the file's `[section]` is `CHINWAG_SECTION_KEY` in the environment; those
 //! before the first section are `CHINWAG_KEY`. The tables `[[room_policy]]`, of which there may be
 //! many, are the file's alone: they have neither variables nor flags, but what they do not say
-//! follows the others. An unknown key, section or `CHINWAG_` variable is refused rather than
+//! follows the others. So are the tables `[[jwt.key]]`. An unknown key, section or `CHINWAG_` variable is refused rather than
 //! ignored, with the name that was probably meant. A [`Config`] that exists has passed every check:
 //! nothing that uses it checks again.
 //!
@@ -24,12 +24,14 @@ mod env;
 mod fault;
 mod file;
 mod load;
+mod network;
 mod policies;
 mod raw;
 mod sections;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod token_keys;
 mod units;
 mod unknown;
 mod value;
@@ -45,7 +47,9 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 pub use env::Environment;
 pub use fault::{ConfigError, ConfigFault, FilePosition, Origin};
 pub use load::{Change, Flags, Loaded, load};
-pub use sections::{Compression, Http, Limits, Rooms, Timeouts};
+pub use network::{BadNetwork, Network};
+pub use sections::{Compression, Header, Http, Jwt, Limits, Rooms, Timeouts};
+pub use token_keys::{KeyMaterial, Secret, TokenKey};
 
 use crate::chat::model::policy::{Policies, Policy};
 use crate::log::{Filter, Format};
@@ -64,6 +68,8 @@ pub struct Config {
     /// Where metrics and health are served; empty if nowhere.
     #[serde(default)]
     pub admin: Vec<SocketAddr>,
+    /// Networks whose machines are believed to say on whose behalf they speak.
+    pub proxies: Vec<Network>,
     /// The directory for what must outlive the process.
     pub data: PathBuf,
     /// Whether `/echo` answers each WebSocket message with itself.
@@ -73,6 +79,13 @@ pub struct Config {
     /// Which log lines are written.
     #[serde(deserialize_with = "from_text")]
     pub log_level: Filter,
+    /// Tokens that somebody else has signed.
+    pub jwt: Jwt,
+    /// The keys of these tokens.
+    #[serde(skip)]
+    pub token_keys: Vec<TokenKey>,
+    /// Identity by a trusted proxy.
+    pub header: Header,
     /// Who may connect by HTTP, and how large a request head may be.
     pub http: Http,
     /// Every bound on what clients can make the server hold or do.

@@ -43,6 +43,7 @@
 
 mod rejection;
 mod startup;
+pub mod token_keys;
 
 use std::net::IpAddr;
 use std::sync::Arc;

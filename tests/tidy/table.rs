@@ -26,7 +26,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     // Beside the server: the other end of the protocol.
     ("client", &["net", "ws", "http", "wire", "chat", "collections", "time"]),
     // The edge.
-    ("config", &["time", "log", "chat", "http"]),
+    ("config", &["time", "log", "auth", "chat", "http"]),
     ("page", &["http"]),
     ("admin", &["http", "net", "metrics", "time"]),
     ("store", &["chat", "collections", "time", "metrics", "log"]),
@@ -59,6 +59,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "log",
             "net",
             "reactor",
+            "auth",
             "chat",
             "http",
             "ws",
@@ -71,7 +72,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "session",
         ],
     ),
-    ("cli", &["config", "server", "log", "store", "chat", "wire", "time"]),
+    ("cli", &["config", "server", "log", "store", "auth", "chat", "wire", "time"]),
     ("main", &["cli", "config"]),
 ];
 

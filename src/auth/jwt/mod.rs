@@ -13,6 +13,7 @@
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
 mod claims;
+mod mint;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -31,6 +32,7 @@ use super::json::Object;
 use super::keys::{Key, KeyTable};
 
 pub use claims::{ClaimPolicy, Claims, LEEWAY_MS, RoomGrant};
+pub use mint::{MintError, SigningKey, mint};
 pub use token::TOKEN_LEN_MAX;
 pub use unfit::Unfit;
 

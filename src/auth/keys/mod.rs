@@ -58,7 +58,7 @@ impl Algorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
-    const fn backend(self) -> Backend {
+    pub(super) const fn backend(self) -> Backend {
         match self {
             Self::Hs256 => Backend::HS256,
             Self::Rs256 => Backend::RS256,

@@ -3,6 +3,7 @@
 mod conflicts;
 mod policies;
 mod sources;
+mod token_keys;
 mod values;
 
 use super::load::{Flags, Loaded, Loader};
