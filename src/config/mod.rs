@@ -13,12 +13,15 @@
 //! A setting `key` of the file's `[section]` is `CHINWAG_SECTION_KEY` in the environment; those
 //! before the first section are `CHINWAG_KEY`. The tables `[[room_policy]]`, of which there may be
 //! many, are the file's alone: they have neither variables nor flags, but what they do not say
-//! follows the others. So are the tables `[[jwt.key]]`. An unknown key, section or `CHINWAG_` variable is refused rather than
+//! follows the others. So are the tables `[[jwt.key]]`.
+//!
+//! An unknown key, section or `CHINWAG_` variable is refused rather than
 //! ignored, with the name that was probably meant. A [`Config`] that exists has passed every check:
 //! nothing that uses it checks again.
 //!
 //! To add a setting to a section: a line in `sections.rs`, its default in `defaults.toml`.
 
+mod auth;
 mod conflicts;
 mod env;
 mod fault;
@@ -27,6 +30,7 @@ mod load;
 mod network;
 mod policies;
 mod raw;
+mod secret;
 mod sections;
 mod settings;
 #[cfg(test)]
@@ -44,12 +48,14 @@ use std::path::PathBuf;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 
+pub use auth::INSTEAD;
 pub use env::Environment;
 pub use fault::{ConfigError, ConfigFault, FilePosition, Origin};
 pub use load::{Change, Flags, Loaded, load};
 pub use network::{BadNetwork, Network};
-pub use sections::{Compression, Header, Http, Jwt, Limits, Rooms, Timeouts};
-pub use token_keys::{KeyMaterial, Secret, TokenKey};
+pub use secret::Secret;
+pub use sections::{Accounts, Compression, Header, Http, Jwt, Limits, Rooms, Timeouts};
+pub use token_keys::{KeyMaterial, TokenKey};
 
 use crate::chat::model::policy::{Policies, Policy};
 use crate::log::{Filter, Format};
@@ -72,6 +78,13 @@ pub struct Config {
     pub proxies: Vec<Network>,
     /// The directory for what must outlive the process.
     pub data: PathBuf,
+    /// Who may say who somebody is, by the words of the file.
+    #[serde(deserialize_with = "auth::words")]
+    pub auth: Vec<String>,
+    /// Whether names are believed outside of loopback, too.
+    pub insecure: bool,
+    /// Accounts.
+    pub accounts: Accounts,
     /// Whether `/echo` answers each WebSocket message with itself.
     pub echo: bool,
     /// How log lines are written.

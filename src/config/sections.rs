@@ -8,6 +8,7 @@ use super::value_type::Setting;
 use super::value_type::ValueType::{
     self, Bytes, Count, FieldName, Hosts, OptionalOr, Origins, Switch, Text, Texts, Time, Word,
 };
+use crate::chat::model::identity::{Inviters, Registration};
 
 /// The most of anything that is counted: far above what one machine holds.
 const COUNT: ValueType = Count(1, 1 << 24);
@@ -82,6 +83,18 @@ sections! {
         head_bytes: usize = Bytes(1 << 10, 1 << 20),
         /// Fields of a request head (431 above).
         fields: usize = Count(16, 1_000),
+    }
+
+    /// Accounts.
+    Accounts in "accounts" {
+        /// Who may make an account.
+        #[serde(deserialize_with = "super::auth::registration")]
+        registration: Registration = Word(&["closed", "invite", "open"]),
+        /// Whether who proves nothing may be a guest.
+        guests: bool = Switch,
+        /// Who may make invite links.
+        #[serde(deserialize_with = "super::auth::inviters")]
+        invites: Inviters = Word(&["admins", "anyone"]),
     }
 
     /// Every bound on what clients can make the server hold or do, and what happens at each.

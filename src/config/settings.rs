@@ -1,12 +1,12 @@
 //! The list of all settings: names and what each may be. `defaults.toml` has the defaults.
 
 use super::sections::{
-    AGE, Compression, Header, Http, Jwt, Limits, MESSAGE_BYTES, Rooms, Timeouts,
+    AGE, Accounts, Compression, Header, Http, Jwt, Limits, MESSAGE_BYTES, Rooms, Timeouts,
 };
 use super::value_type::Setting;
 use super::value_type::ValueType::{
     self, Addresses, Bytes, Count, Creators, Directory, File, LogFilter, Networks, OptionalOr,
-    Pattern, PolicyName, Secret, Switch, Text, Word,
+    Pattern, PolicyName, Secret, Sources, Switch, Text, Word,
 };
 
 /// The header of the tables with settings for some of the rooms.
@@ -29,6 +29,8 @@ const TOP: &[Setting] = &[
     ("proxies", Networks),
     ("data", Directory),
     ("durability", DURABILITY),
+    ("auth", Sources),
+    ("insecure", Switch),
     ("echo", Switch),
     ("log_format", Word(&["text", "json"])),
     ("log_level", LogFilter),
@@ -71,6 +73,7 @@ pub(super) const KEY_SETTINGS: &[Setting] = &[
 pub(super) fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
     let before = [
         TOP,
+        Accounts::SETTINGS,
         Jwt::SETTINGS,
         Header::SETTINGS,
         Http::SETTINGS,

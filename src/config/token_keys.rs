@@ -1,10 +1,10 @@
 //! The `[[jwt.key]]` tables of the file: whose tokens are taken, and by which keys.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use super::fault::{ConfigFault, Origin};
 use super::file::Entry;
+use super::secret::Secret;
 use super::settings::{KEY_SECTION, KEY_SETTINGS};
 use super::unknown;
 use super::value::Value;
@@ -18,37 +18,6 @@ const TABLES_MAX: usize = 64;
 const MATERIALS: [&str; 4] = ["secret", "secret_file", "public_key_file", "jwks_file"];
 const ONE_MATERIAL: &str =
     "needs exactly one of secret, secret_file, public_key_file and jwks_file";
-
-/// A text that is never shown.
-#[derive(Clone, PartialEq, PartialOrd, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub(super) const fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text, for what it is a secret of.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(HIDDEN)
-    }
-}
-
-/// As `check` shows it.
-impl serde::Serialize for Secret {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(HIDDEN)
-    }
-}
-
-const HIDDEN: &str = "(hidden)";
 
 /// One `[[jwt.key]]`: a key of an issuer, or a file with all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::token_keys::Secret;
+use super::secret::Secret;
 use super::units;
 
 /// A value that its setting may have.

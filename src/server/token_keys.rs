@@ -12,7 +12,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::auth::jwt::{ClaimPolicy, Verifier};
 use crate::auth::keys::{Key, KeyError, KeyTable, parse_jwks};
@@ -141,13 +141,13 @@ pub fn verifier(config: &Config) -> Result<Option<Verifier>, TokenKeyError> {
 }
 
 /// What tells that a file is another one.
-type Stamp = Option<(SystemTime, u64, u64)>;
+type Stamp = Option<(i64, i64, u64, u64)>;
 
 fn stamps(tables: &[TokenKey]) -> Vec<Stamp> {
     let files = tables.iter().filter_map(|table| table.material.file());
     let stamp = |path| {
         let metadata = fs::metadata(path).ok()?;
-        Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
+        Some((metadata.mtime(), metadata.mtime_nsec(), metadata.len(), metadata.ino()))
     };
     files.map(stamp).collect()
 }

@@ -22,6 +22,8 @@ pub(super) const CID_SECRET: &str = "cid key";
 pub(super) const FORGOTTEN: &str = "forgotten";
 /// The id of the last record whose words are in the index.
 pub(super) const INDEXED: &str = "searched";
+/// 1 if the names of rooms' members are proved, unless table `identity` says otherwise.
+pub(super) const PROVED: &str = "proved";
 /// How texts were put into the index.
 pub(super) const INDEX_VERSION: &str = "words";
 

@@ -29,6 +29,7 @@ pub(in crate::store) mod log_fault;
 pub(in crate::store) mod meta_table;
 mod open;
 mod open_error;
+mod people;
 mod queries;
 mod read_transaction;
 mod reader_thread;

@@ -39,6 +39,16 @@ CREATE INDEX edit ON record (room, target) WHERE kind = 2 AND text IS NOT NULL;
 CREATE INDEX reaction ON record (room, target, sender, text) WHERE kind = 4;
 CREATE INDEX topic ON record (room) WHERE kind = 5;
 
+-- Whose each name is. It stays when the user goes: no name is ever another's.
+CREATE TABLE identity (
+  name TEXT PRIMARY KEY,
+  source INTEGER NOT NULL,      -- 0 none: not proved, 1 guest, 2 account, 3 token, 4 header, 5 key, 6 nobody any more
+  issuer TEXT NOT NULL,         -- of tokens, otherwise empty
+  subject TEXT NOT NULL,        -- who that is to the source, empty for 0 and 6
+  display TEXT,
+  at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX subject ON identity (source, issuer, subject) WHERE subject != '';
 -- The `cid`s of messages that are there as they were sent: such a record answers for its own, and is
 -- found by it here. `sent` has those of messages that were changed or are gone, and of all that are
 -- older than this version. Its ids rise with `at`.

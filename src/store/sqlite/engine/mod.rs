@@ -29,6 +29,7 @@ use super::heads;
 use super::integers::unsigned;
 use super::integrity::store_checksum;
 use super::meta_table::{self, CLEAN};
+use super::people;
 use super::room_row::{RoomCounters, RoomRow};
 use super::shared_reader::SharedReader;
 use super::tail::Tail;
@@ -187,7 +188,7 @@ impl Engine {
         // fails.
         let unanswered: Vec<_> = ops.iter().filter_map(Unanswered::of).collect();
         let mut ops = VecDeque::from(ops);
-        let has_records = ops.iter().any(|op| matches!(op, Op::Append(_)));
+        let has_records = ops.iter().any(|op| matches!(op, Op::Append(_) | Op::People(..)));
         let level = ops.iter().filter_map(Op::level).max().unwrap_or(Level::Os);
         if !has_records {
             // Metadata that cancels out, such as a room that was opened and dropped, needs no
@@ -281,7 +282,7 @@ impl Engine {
                 self.room(*log).map_or(Level::Disk, |room| Level::of(room.durability))
             }
             Op::Drop(_) => Level::Disk,
-            Op::Append(_) | Op::Sync(..) => Level::Os,
+            Op::Append(_) | Op::Sync(..) | Op::People(..) => Level::Os,
         });
         levels.max().unwrap_or(Level::Os).max(self.unwritten.level())
     }
@@ -300,6 +301,10 @@ impl Engine {
             match op {
                 Op::Append(append) => self.append(transaction, append)?,
                 Op::Sync(..) => {}
+                Op::People(ticket, changes) => {
+                    let outcome = people::write(&self.db, &changes)?;
+                    transaction.replies.push(LogReply::Synced { ticket, outcome });
+                }
                 meta => self.queue_meta([meta]),
             }
         }
@@ -365,7 +370,7 @@ impl Engine {
                         self.rooms.remove(log.slot());
                     }
                 }
-                Op::Append(_) | Op::Sync(..) => {}
+                Op::Append(_) | Op::Sync(..) | Op::People(..) => {}
             }
         }
     }

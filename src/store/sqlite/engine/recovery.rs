@@ -54,9 +54,11 @@ impl Degraded {
         let probe_at = match fault {
             // Damage does not go away.
             LogFault::Corrupt => Tick::MAX,
-            LogFault::Busy | LogFault::Full | LogFault::Broken | LogFault::TooDear => {
-                now.tick.after(PROBE_EVERY)
-            }
+            LogFault::Busy
+            | LogFault::Full
+            | LogFault::Broken
+            | LogFault::TooDear
+            | LogFault::Taken => now.tick.after(PROBE_EVERY),
         };
         Self { fault, since, probe_at, frees_space: false }
     }
@@ -91,7 +93,7 @@ impl Engine {
             Op::Append(append) => {
                 is_suspended || !matches!(append.draft.body, Body::Deletion { .. })
             }
-            Op::Sync(..) => is_suspended,
+            Op::Sync(..) | Op::People(..) => is_suspended,
             Op::Open(..) | Op::PutMeta(..) | Op::Drop(_) => false,
         };
         let (refused, ops): (Vec<_>, Vec<_>) = ops.into_iter().partition(is_refused);
