@@ -63,6 +63,17 @@ impl KeyMaterial {
 /// server that does not know its own names could take none.
 pub(super) fn conflict(values: &Values, keys: &[TokenKey]) -> Option<ConfigFault> {
     let audience = values.get("jwt.audience")?;
+    let listed = values.get("auth")?;
+    if keys.is_empty() && has_source(values, "jwt") {
+        let what = "auth has \"jwt\", and no key verifies a token: write a [[jwt.key]] in the file";
+        return Some(ConfigFault::new(what.to_owned(), listed.origin.as_ref()));
+    }
+    let proxies = values.get("proxies")?;
+    if has_source(values, "header") && proxies.value == Value::List(Vec::new()) {
+        let what = "auth has \"header\", and no proxy is believed: write its address in proxies, such \
+                    as [\"127.0.0.1\"]";
+        return Some(ConfigFault::new(what.to_owned(), listed.origin.as_ref()));
+    }
     let is_named = !matches!(&audience.value, Value::List(names) if names.is_empty());
     if is_named || keys.is_empty() {
         return None;
@@ -70,6 +81,15 @@ pub(super) fn conflict(values: &Values, keys: &[TokenKey]) -> Option<ConfigFault
     let what = "jwt.audience = [] fits no token: write the aud that the issuer of [[jwt.key]] gives \
                 to tokens for this server, such as [\"chat\"]";
     Some(ConfigFault::new(what.to_owned(), audience.origin.as_ref()))
+}
+
+/// Whether `auth` lists this source.
+fn has_source(values: &Values, source: &str) -> bool {
+    match values.get("auth").map(|assigned| &assigned.value) {
+        Some(Value::List(listed)) => listed.iter().any(|other| other == source),
+        Some(value) => value.text() == Some(source),
+        None => false,
+    }
 }
 
 /// Reads the tables. Adds to `faults` what is wrong with them; nothing of a secret is shown.

@@ -75,6 +75,8 @@ pub struct Server {
     /// Until when answers of the logs are waited for before the clients are sent away, if the
     /// server is stopping.
     stopping: Option<Tick>,
+    /// Looks at the files of tokens' keys.
+    key_watch: Option<token_keys::KeyWatch>,
     drain_window_ms: u64,
     stop_timeout: Duration,
 }
@@ -106,6 +108,7 @@ impl Server {
             alarm: Tick::MAX,
             banned: Vec::new(),
             stopping: None,
+            key_watch: None,
             drain_window_ms: u64::try_from(config.timeouts.drain_window.as_millis())
                 .unwrap_or(u64::MAX),
             stop_timeout: config.timeouts.stop,
@@ -145,6 +148,13 @@ impl Server {
                 self.banned = suspensions.addresses_at(now.wall_ms);
             }
             self.chat.on_log_reply(now, reply);
+        }
+    }
+
+    /// Other keys of tokens may have been read.
+    fn take_keys(&mut self) {
+        if let Some(keys) = self.key_watch.as_ref().and_then(token_keys::KeyWatch::poll) {
+            self.sessions.set_keys(keys);
         }
     }
 
@@ -202,7 +212,7 @@ impl Handler for Server {
                 let kind =
                     listeners.get(usize::from(listener.0)).copied().unwrap_or(ListenerKind::Http);
                 log::debug!(conn:% = conn, peer:% = peer; "opened");
-                sessions.handle_opened(conn, kind, turn);
+                sessions.handle_opened(conn, (kind, peer.ip()), turn);
                 if turn.chat.suspended().has_address(peer.ip(), now.wall_ms)
                     && kind != ListenerKind::Admin
                 {
@@ -235,6 +245,7 @@ impl Handler for Server {
                 self.arm_alarm(effects);
             }
             Input::StoreReady => {
+                self.take_keys();
                 self.take_replies(now);
                 self.pass_requests(now);
             }

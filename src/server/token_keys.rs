@@ -133,7 +133,7 @@ pub fn claim_policy(config: &Config) -> ClaimPolicy {
 ///
 /// As [`load`].
 pub fn verifier(config: &Config) -> Result<Option<Verifier>, TokenKeyError> {
-    if config.token_keys.is_empty() {
+    if !config.auth_policy().tokens {
         return Ok(None);
     }
     let keys = load(&config.token_keys)?;

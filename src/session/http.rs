@@ -6,11 +6,13 @@ use super::encode::Format;
 use super::input::Session;
 use super::state::Protocol;
 use crate::admin::{self, Answer};
+use crate::auth::jwt::Unfit;
+use crate::chat::model::identity::Identity;
 use crate::http::{
     Admitted, Head, HttpDate, Method, Parsed, Refusal, Response, Route, Status, Upgrade,
     render_switching,
 };
-use crate::net::{CloseReason, Effect, Ending};
+use crate::net::{CloseReason, ConnId, Effect, Ending};
 use crate::page::Asset;
 use crate::ws::{self, extension};
 
@@ -24,7 +26,19 @@ enum Outcome {
     /// A response; the connection goes on if `keep_alive`.
     Respond { response: Response, method: Method, keep_alive: bool },
     /// The connection becomes a WebSocket.
-    Switch { head: Vec<u8>, protocol: Protocol },
+    Switch { head: Vec<u8>, protocol: Protocol, identity: Option<Box<Identity>> },
+}
+
+impl Outcome {
+    /// The same, of somebody who has shown who it is.
+    fn with(self, identity: Option<Identity>) -> Self {
+        match self {
+            Self::Switch { head, protocol, .. } => {
+                Self::Switch { head, protocol, identity: identity.map(Box::new) }
+            }
+            Self::Respond { .. } => self,
+        }
+    }
 }
 
 impl Session<'_, '_> {
@@ -48,7 +62,7 @@ impl Session<'_, '_> {
             }
             Ok(Parsed::Head { head, consumed }) => {
                 let date = context.dates.at(turn.now.wall_ms);
-                let outcome = context.outcome(&head, *is_admin, (date, turn));
+                let outcome = context.outcome((state.conn, &head), *is_admin, (date, turn));
                 let rest = std::mem::take(input);
                 *input = rest.get_mut(consumed..).unwrap_or_default();
                 outcome
@@ -86,7 +100,10 @@ impl Session<'_, '_> {
                 self.close(Vec::new(), (reason, Ending::Linger));
                 false
             }
-            Outcome::Switch { head, protocol } => {
+            Outcome::Switch { head, protocol, identity } => {
+                if let Some(identity) = identity {
+                    self.context.tokens.keep(conn, *identity);
+                }
                 self.context.metrics.http.count_response(101);
                 self.context.metrics.http.handshakes.add(1);
                 let timeouts = &self.context.timeouts;
@@ -121,8 +138,8 @@ impl Session<'_, '_> {
 impl SessionContext {
     /// What the request of this head comes to.
     fn outcome(
-        &self,
-        head: &Head<'_>,
+        &mut self,
+        (conn, head): (ConnId, &Head<'_>),
         is_admin: bool,
         (date, turn): (HttpDate, &Turn<'_>),
     ) -> Outcome {
@@ -140,6 +157,10 @@ impl SessionContext {
                 Err(refusal) => refuse(refusal, Some(head)),
             };
         }
+        let named = match self.proxy_header.identity(conn, head) {
+            Ok(named) => named,
+            Err(refusal) => return refuse(refusal, Some(head)),
+        };
         match self.admission.admit(head, |path| self.route(path)) {
             Ok(Admitted::Page(asset)) => {
                 Outcome::Respond { response: asset.response(head), method, keep_alive }
@@ -148,10 +169,28 @@ impl SessionContext {
                 let response = plain(admin::healthy(head.path(), &self.metrics, health));
                 Outcome::Respond { response, method, keep_alive }
             }
-            Ok(Admitted::WebSocket(upgrade)) => self.switch(head, &upgrade, (date, false)),
+            Ok(Admitted::WebSocket(upgrade)) => match self.bearer(upgrade.bearer, turn) {
+                Ok(bearer) => self.switch(head, &upgrade, (date, false)).with(bearer.or(named)),
+                Err(refusal) => refuse(refusal, Some(head)),
+            },
             Ok(Admitted::Echo(upgrade)) => self.switch(head, &upgrade, (date, true)),
             Err(refusal) => refuse(refusal, Some(head)),
         }
+    }
+
+    /// Who the token of an upgrade is of. Others than signed ones are not read here.
+    fn bearer(
+        &mut self,
+        token: Option<&str>,
+        turn: &Turn<'_>,
+    ) -> Result<Option<Identity>, Refusal> {
+        let Some(token) = token.filter(|token| self.tokens.is_on() && token.contains('.')) else {
+            return Ok(None);
+        };
+        self.tokens.verify(token, turn.now).map(Some).map_err(|unfit| {
+            log::info!(why:% = unfit; "the token of an upgrade is refused");
+            if unfit == Unfit::Expired { Refusal::TokenExpired } else { Refusal::TokenRefused }
+        })
     }
 
     fn route(&self, path: &str) -> Route<&Asset> {
@@ -191,7 +230,7 @@ impl SessionContext {
                 deflate.map_or(Format::WebSocket, |deflate| Format::Deflate(deflate.window_bits));
             Protocol::WebSocket { decoder, format, is_greeted: false }
         };
-        Outcome::Switch { head: out, protocol }
+        Outcome::Switch { head: out, protocol, identity: None }
     }
 }
 

@@ -33,12 +33,14 @@ mod http;
 mod input;
 mod outgoing;
 mod plain_tcp;
+mod proxy_header;
 mod rate;
 mod state;
 #[cfg(test)]
 mod tests;
 mod text_client;
 mod text_lines;
+mod tokens;
 mod waiting_answers;
 mod websocket;
 
@@ -50,6 +52,7 @@ use self::context::SessionContext;
 use self::delivery::Delivery;
 use self::input::Session;
 use self::state::{Protocol, SessionState, find};
+use self::tokens::Tokens;
 use crate::admin::Health;
 use crate::chat::{Chat, Limits};
 use crate::collections::Slots;
@@ -132,8 +135,26 @@ impl Sessions {
         })
     }
 
+    /// Tokens are verified by these keys from now on.
+    pub fn set_verifier(&mut self, verifier: Option<crate::auth::jwt::Verifier>) {
+        self.context.tokens = Tokens::new(verifier);
+    }
+
+    /// Other keys of tokens are in force.
+    pub fn set_keys(&mut self, keys: crate::auth::keys::KeyTable) {
+        if let Some(verifier) = self.context.tokens.verifier_mut() {
+            verifier.set_keys(keys);
+        }
+    }
+
     /// A connection was accepted.
-    pub fn handle_opened(&mut self, conn: ConnId, kind: ListenerKind, turn: &mut Turn<'_>) {
+    pub fn handle_opened(
+        &mut self,
+        conn: ConnId,
+        (kind, peer): (ListenerKind, std::net::IpAddr),
+        turn: &mut Turn<'_>,
+    ) {
+        self.context.proxy_header.on_opened(conn, peer);
         let http =
             |is_admin| Protocol::Http { partial: PartialHead::default(), is_admin, is_idle: false };
         let protocol = match kind {
@@ -194,6 +215,8 @@ impl Sessions {
         log::debug!(conn:% = conn, reason = reason.label(); "closed");
         self.states.remove(conn.slot());
         self.context.sessions_bytes -= size_of::<SessionState>();
+        self.context.tokens.forget(conn);
+        self.context.proxy_header.forget(conn);
         turn.chat.handle_closed(turn.now, conn);
         self.flush_outputs(turn);
     }

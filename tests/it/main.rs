@@ -39,5 +39,6 @@ mod support;
 mod tcp_framing;
 mod terminals;
 mod text_client;
+mod tokens;
 mod upgrade;
 mod websocket_frames;

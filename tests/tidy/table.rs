@@ -39,6 +39,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "metrics",
             "log",
             "net",
+            "auth",
             "chat",
             "http",
             "ws",

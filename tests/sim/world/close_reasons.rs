@@ -58,6 +58,7 @@ impl World {
             CloseReason::Shutdown => self.plan.drains(self.tick),
             CloseReason::SocketError
             | CloseReason::KeepAliveTimeout
+            | CloseReason::TokenExpired
             | CloseReason::BadToken
             | CloseReason::Banned
             | CloseReason::Overloaded
