@@ -6,6 +6,7 @@ mod edits;
 mod effects;
 mod invitations;
 mod marks;
+mod matrix;
 mod moderation;
 mod names;
 mod owners;
