@@ -10,6 +10,8 @@ use serde_json::{Map, Value, json};
 
 use crate::auth::jwt::{Claims, LEEWAY_MS, SigningKey, TOKEN_LEN_MAX, inspect, mint};
 use crate::auth::keys::Algorithm;
+use crate::chat::model::name::{NameError, UserName};
+use crate::chat::model::suspensions::Revocation;
 use crate::config::{Config, TokenKey};
 use crate::log::Timestamp;
 use crate::server::token_keys;
@@ -44,6 +46,20 @@ pub(super) enum TokenCommand {
         #[arg(long, value_name = "FILE")]
         private_key: Option<PathBuf>,
     },
+    /// Have tokens not taken any more; a running server ends their connections within two seconds
+    ///
+    /// Example: chinwag token revoke --user ann
+    Revoke {
+        /// The token of this jti
+        #[arg(long, required_unless_present = "user", conflicts_with = "user")]
+        jti: Option<String>,
+        /// All tokens of this user that were issued until now
+        #[arg(long)]
+        user: Option<String>,
+        /// How long such tokens may still be good: then it is forgotten
+        #[arg(long = "for", value_name = "TIME", default_value = "30d", value_parser = parse_time)]
+        lasts: u64,
+    },
     /// Show a token's header and claims, the key that it needs, and whether it is taken
     ///
     /// It exits with 0 if the server would take the token now, and with 1 if not.
@@ -60,6 +76,9 @@ pub(super) fn run(command: &TokenCommand, config: &Config) -> ExitCode {
     let mut out = io::stdout().lock();
     let done = match command {
         TokenCommand::Mint { .. } => print_minted(&mut out, command, config),
+        TokenCommand::Revoke { jti, user, lasts } => {
+            revoke(&mut out, (jti.as_deref(), user.as_deref()), *lasts, config)
+        }
         TokenCommand::Inspect { token } => print_inspected(&mut out, token.as_deref(), config),
     };
     let flushed = |code| out.flush().map(|()| code).map_err(Failure::from);
@@ -122,6 +141,29 @@ fn print_minted(
 
 fn read_key(path: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+fn revoke(
+    out: &mut dyn io::Write,
+    (jti, user): (Option<&str>, Option<&str>),
+    lasts: u64,
+    config: &Config,
+) -> Result<ExitCode, Failure> {
+    let at = Clock::start().now().wall_ms;
+    let what = match (jti, user) {
+        (Some(id), _) => Revocation::of_token(id),
+        (None, Some(name)) => {
+            let stored = UserName::stored(name);
+            let name = stored.map_or_else(|| UserName::parse(name), Ok);
+            let wrong = |error: NameError| format!("a name is {}", error.expected);
+            Revocation::of_user(&name.map_err(wrong)?)
+        }
+        (None, None) => return Err("say which, by --jti or --user".into()),
+    };
+    let revocation = Revocation { what, at, until: at.saturating_add(lasts) };
+    crate::store::tools::revoke::revoke(&config.data, &revocation)?;
+    writeln!(out, "revoked {}", shown(&revocation.what))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The table of the key that is meant.

@@ -131,6 +131,7 @@ fn identity(claims: &Claims, wall_ms: u64) -> Identity {
         is_admin: claims.is_admin,
         grants,
         expires: Some(expires),
+        issued: claims.issued_ms,
         token_id: claims.id.clone(),
         login: None,
     }

@@ -210,6 +210,33 @@ fn another_token_of_the_same_user_renews_and_one_of_another_changes_nothing() {
 }
 
 #[test]
+fn a_token_that_was_revoked_ends_its_connections_and_is_not_taken_again() {
+    let server = server();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("chinwag.toml");
+    let data = format!("data = {:?}\n{CONFIG}", server.data().display().to_string());
+    std::fs::write(&config, data).expect("a file");
+    let (one, two) = (token("ann", &["jti=one"]), token("ann", &["jti=two"]));
+    let mut first = Client::lines(&server);
+    let mut second = Client::lines(&server);
+    first.ask(&hello(&one));
+    second.ask(&hello(&two));
+    let (code, said) = run(&config, &["revoke", "--jti", "one"], "");
+    assert_eq!((code, said.trim()), (Some(0), "revoked jti one"));
+    first.expect(&json!({"code": 2001, "id": null}));
+    first.expect(&json!({"ev": "bye", "close": 4000}));
+    Client::lines(&server).refused(&hello(&one), 2001);
+    second.refused(&json!({"op": "refresh", "token": one}), 2001);
+    second.ask(&json!({"op": "ping"}));
+    let (code, _) = run(&config, &["revoke", "--user", "ann"], "");
+    assert_eq!(code, Some(0));
+    second.expect(&json!({"ev": "bye", "close": 4000}));
+    Client::lines(&server).refused(&hello(&two), 2001);
+    let later = token("ann", &[&format!("iat={}", now_s() + 5)]);
+    assert_eq!(Client::lines(&server).ask(&hello(&later))["user"], "ann");
+}
+
+#[test]
 fn what_is_minted_is_inspected_and_nothing_secret_is_shown() {
     let minted = token("ann", &[r#"rooms={"news":"r"}"#]);
     let (code, said) = chinwag(&["inspect"], &minted);

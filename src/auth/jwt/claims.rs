@@ -68,6 +68,8 @@ pub struct Claims {
     pub expires_ms: u64,
     /// From when on it is taken, leeway included.
     pub begins_ms: u64,
+    /// When it was issued, if it says so.
+    pub issued_ms: Option<u64>,
     /// Its own id.
     pub id: Option<Box<str>>,
 }
@@ -123,6 +125,7 @@ impl Claims {
             subject: subject.into(),
             expires_ms: expires.saturating_add(LEEWAY_MS),
             begins_ms,
+            issued_ms: issued,
             id: token_id.map(Into::into),
         };
         if policy.audience.iter().any(|ours| audience.has(ours)) {

@@ -38,6 +38,16 @@ impl Credentials {
         self.rows.get_mut(&conn).map(|row| &mut **row)
     }
 
+    /// Who this connection has proved to be.
+    pub(in crate::chat) fn get(&self, conn: ConnId) -> Option<&Identity> {
+        self.rows.get(&conn).map(|row| &row.identity)
+    }
+
+    /// The connections that have a row.
+    pub(in crate::chat) fn connections(&self) -> impl Iterator<Item = ConnId> {
+        self.rows.keys().copied()
+    }
+
     /// The connection is gone.
     pub(in crate::chat) fn remove(&mut self, conn: ConnId) -> Option<Box<Credential>> {
         self.rows.remove(&conn)

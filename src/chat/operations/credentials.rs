@@ -76,6 +76,29 @@ pub(in crate::chat) fn on_due(chat: &mut Chat, conn: ConnId) {
     arm(chat, conn);
 }
 
+/// Ends the connections whose tokens were taken back.
+pub(super) fn end_revoked(chat: &mut Chat) {
+    if chat.directory.suspended.revoked.is_empty() {
+        return;
+    }
+    let is_revoked = |conn: &ConnId| {
+        let name = chat.user(*conn);
+        let identity = chat.directory.credentials.get(*conn);
+        name.zip(identity)
+            .is_some_and(|(name, row)| chat.directory.suspended.has_revoked(row, name))
+    };
+    let revoked: Vec<ConnId> =
+        chat.directory.credentials.connections().filter(is_revoked).collect();
+    for conn in revoked {
+        end(chat, conn, revocation(), CloseReason::BadToken);
+    }
+}
+
+/// The refusal of a token that was taken back.
+pub(super) fn revocation() -> Refusal {
+    Refusal::new(Code::Unauthorized, "the token was taken back").field("token", "another one")
+}
+
 /// Ends a connection, which is told why.
 fn end(chat: &mut Chat, conn: ConnId, refusal: Refusal, reason: CloseReason) {
     chat.context.reply(conn, Request { id: None, op: Op::Hello }, Err(refusal));
@@ -97,6 +120,10 @@ pub(in crate::chat) fn refresh(
         (row.source, &row.issuer, &row.subject)
             == (identity.source, &identity.issuer, &identity.subject)
     };
+    let name = chat.user(conn);
+    if name.is_some_and(|name| chat.directory.suspended.has_revoked(&identity, name)) {
+        return Err(revocation());
+    }
     let row = chat.directory.credentials.get_mut(conn);
     let Some(row) = row.filter(|row| same(&row.identity)) else {
         let message = "this token is not of the user of this connection";
@@ -104,6 +131,7 @@ pub(in crate::chat) fn refresh(
             Refusal::new(Code::TokenNotForUs, message).field("token", "one of the same user")
         );
     };
+    let row = &mut *row;
     row.identity = identity;
     row.is_warned = false;
     arm(chat, conn);

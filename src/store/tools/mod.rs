@@ -5,6 +5,7 @@
 //! | [`backup`] | yes | copies the database as it is at one moment |
 //! | [`export`] | yes | reads all records of a room |
 //! | [`verify`] | yes | reads everything, names each fault, changes nothing |
+//! | [`revoke`] | yes | has tokens not taken any more |
 //! | [`suspend`] | yes | bans users and addresses from the server |
 //! | [`restore`] | no | puts a backup in the place of the database |
 //! | [`erase`] | no | removes what a user has written, and the name |
@@ -17,6 +18,7 @@ pub mod export;
 mod open;
 pub mod owner;
 pub mod restore;
+pub mod revoke;
 pub mod suspend;
 pub mod verify;
 
