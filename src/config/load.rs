@@ -10,7 +10,7 @@ use super::settings::{POLICY_SECTION, POLICY_SETTINGS, settings, variable};
 use super::token_keys::{self, TokenKey};
 use super::value_type::Setting;
 use super::values::{Assigned, Values, assign, read};
-use super::{Config, DEFAULTS, conflicts, unknown};
+use super::{Config, DEFAULTS, conflicts, memory, unknown};
 
 /// The configuration's part of the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,6 +77,7 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigEr
     }
     // In the order in which they win: what is set later replaces what was set before.
     loader.environment(environment);
+    loader.memory_limit = environment.memory_limit();
     loader.flags(flags);
     loader.finish()
 }
@@ -88,6 +89,8 @@ pub(super) struct Loader {
     policies: Vec<PolicyTable>,
     token_keys: Vec<TokenKey>,
     pub(super) faults: Vec<ConfigFault>,
+    /// Bytes that the system lets this process have, if it says so.
+    pub(super) memory_limit: Option<u64>,
 }
 
 impl Loader {
@@ -147,8 +150,16 @@ impl Loader {
     }
 
     pub(super) fn finish(self) -> Result<Loaded, ConfigError> {
-        let Self { values, policies: tables, token_keys, mut faults } = self;
+        let Self { mut values, policies: tables, token_keys, mut faults, memory_limit } = self;
+        let mut account = Vec::new();
         // A value that was refused was not set, so that comparing the others would mislead.
+        if faults.is_empty() {
+            memory::resolve(&mut values, memory_limit);
+            match memory::divide(&mut values) {
+                Ok(parts) => account = parts,
+                Err(fault) => faults.push(fault),
+            }
+        }
         if faults.is_empty() {
             faults = conflicts::find(&values, &tables);
             faults.extend(token_keys::conflict(&values, &token_keys));
@@ -160,6 +171,7 @@ impl Loader {
         let mut config: Config = read(&values).map_err(failed)?;
         config.policies = policies(&values, &tables);
         config.token_keys = token_keys;
+        config.account = account;
         let policy_changes = (1..).zip(&tables).flat_map(|(number, table)| {
             changes(POLICY_SETTINGS.iter(), &table.values, format!("{POLICY_SECTION} {number}: "))
         });

@@ -1,7 +1,8 @@
 //! The list of all settings: names and what each may be. `defaults.toml` has the defaults.
 
 use super::sections::{
-    AGE, Accounts, Compression, Header, Http, Jwt, Limits, MESSAGE_BYTES, Rooms, Timeouts,
+    AGE, Accounts, Compression, Header, Http, Jwt, Limits, MESSAGE_BYTES, Rooms, Store, Timeouts,
+    Tls,
 };
 use super::value_type::Setting;
 use super::value_type::ValueType::{
@@ -16,6 +17,10 @@ pub(super) const POLICY_SECTION: &str = "room_policy";
 pub(super) const KEY_SECTION: &str = "jwt.key";
 
 const ADDRESSES_OR_OFF: ValueType = OptionalOr("off", &Addresses);
+/// The least budget: below, there would be fewer than some hundred connections.
+pub(super) const MEMORY_MIN: u64 = 24 << 20;
+/// Up to a tebibyte.
+const MEMORY: ValueType = OptionalOr("off", &OptionalOr("auto", &Bytes(MEMORY_MIN, 1 << 40)));
 const DURABILITY: ValueType = Word(&["disk", "os", "memory"]);
 /// 2^53: the highest `seq`.
 const KEEP_RECORDS: ValueType = OptionalOr("off", &Count(1, 1 << 53));
@@ -31,6 +36,7 @@ const TOP: &[Setting] = &[
     ("durability", DURABILITY),
     ("auth", Sources),
     ("insecure", Switch),
+    ("memory", MEMORY),
     ("echo", Switch),
     ("log_format", Word(&["text", "json"])),
     ("log_level", LogFilter),
@@ -71,17 +77,11 @@ pub(super) const KEY_SETTINGS: &[Setting] = &[
 
 /// The settings of which there is one each, in the order of the default file.
 pub(super) fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
-    let before = [
-        TOP,
-        Accounts::SETTINGS,
-        Jwt::SETTINGS,
-        Header::SETTINGS,
-        Http::SETTINGS,
-        Limits::SETTINGS,
-        Timeouts::SETTINGS,
-    ];
-    let rest = [Rooms::SETTINGS, ROOM_DEFAULTS, Compression::SETTINGS];
-    before.into_iter().chain(rest).flatten()
+    let before = [TOP, Accounts::SETTINGS, Jwt::SETTINGS, Header::SETTINGS, Tls::SETTINGS];
+    let limits = [Http::SETTINGS, Limits::SETTINGS, Timeouts::SETTINGS];
+    let rooms = [Rooms::SETTINGS, ROOM_DEFAULTS];
+    let last = [Store::SETTINGS, Compression::SETTINGS];
+    before.into_iter().chain(limits).chain(rooms).chain(last).flatten()
 }
 
 /// Section and key of every setting, those of the room policies last.

@@ -39,27 +39,40 @@
 //!
 //! Rooms and memberships that are stored are in memory, too, whether anybody is there or not: by
 //! the table above, 656 bytes a room, 240 a user and 64 for each further membership. SQLite's
-//! caches take up to 16 MiB for the writer and 2 MiB for the reader.
+//! caches take up to `store.cache_bytes` for the writer and 2 MiB for the reader.
+//!
+//! With a budget (`memory`) all of these follow from it: see [`docs::memory`](crate::docs::memory).
 
+mod certificates;
 mod rejection;
 mod startup;
+#[cfg(test)]
+mod tests;
 pub mod token_keys;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::certificates::CertificateWatch;
+pub use self::certificates::{CertificateError, inspect as inspect_certificates};
 pub use self::startup::{ServeError, serve};
 
+use crate::chat::model::limits::UserRates;
 use crate::chat::model::log::{LogReply, Logs, Snapshot};
 use crate::chat::{Chat, Limits};
 use crate::config::Config;
 use crate::http::PolicyError;
 use crate::metrics::Metrics;
-use crate::net::{CloseReason, Effect, Effects, Handler, Input, StopSignal};
+use crate::net::{CloseReason, Effect, Effects, Handler, Input, Network, StopSignal};
 use crate::session::{Entropy, ListenerKind, Sessions, Turn};
 use crate::time::Tick;
 use crate::time::clock::Now;
+use crate::time::rate::Rate;
+
+/// Answers of the logs that one turn takes up, by weight: with what they make, 2 ms.
+const REPLIES_MAX: usize = 1024;
+/// The weight of each output that an answer makes, such as a replay or a page of history.
+const OUTPUT_WEIGHT: usize = 4;
 
 /// Everything above the reactor.
 #[derive(Debug)]
@@ -70,8 +83,12 @@ pub struct Server {
     listeners: Vec<ListenerKind>,
     /// When the alarm is set for.
     alarm: Tick,
+    /// The weight of answers that this turn may still take up.
+    replies_left: usize,
+    /// The last turn has left answers for this one.
+    has_replies: bool,
     /// Addresses from which nobody may use the server any more, to be looked for.
-    banned: Vec<IpAddr>,
+    banned: Vec<Network>,
     /// Until when answers of the logs are waited for before the clients are sent away, if the
     /// server is stopping.
     stopping: Option<Tick>,
@@ -79,6 +96,8 @@ pub struct Server {
     key_watch: Option<token_keys::KeyWatch>,
     drain_window_ms: u64,
     stop_timeout: Duration,
+    /// If a listener speaks TLS.
+    certificates: Option<CertificateWatch>,
 }
 
 impl Server {
@@ -106,12 +125,15 @@ impl Server {
             sessions: Sessions::new(config, limits, metrics, entropy)?,
             listeners,
             alarm: Tick::MAX,
+            replies_left: REPLIES_MAX,
+            has_replies: false,
             banned: Vec::new(),
             stopping: None,
             key_watch: None,
             drain_window_ms: u64::try_from(config.timeouts.drain_window.as_millis())
                 .unwrap_or(u64::MAX),
             stop_timeout: config.timeouts.stop,
+            certificates: None,
         })
     }
 
@@ -141,13 +163,18 @@ impl Server {
         }
     }
 
-    /// Hands the logs' answers to the domain.
+    /// Hands the logs' answers to the domain, as many as a turn takes up.
     fn take_replies(&mut self, now: Now) {
-        while let Some(reply) = self.logs.poll() {
+        while self.replies_left > 0
+            && let Some(reply) = self.logs.poll()
+        {
             if let LogReply::Suspended(suspensions) = &reply {
                 self.banned = suspensions.addresses_at(now.wall_ms);
             }
+            let before = self.chat.outputs();
             self.chat.on_log_reply(now, reply);
+            let made = self.chat.outputs().saturating_sub(before);
+            self.replies_left = self.replies_left.saturating_sub(1 + OUTPUT_WEIGHT * made);
         }
     }
 
@@ -160,14 +187,17 @@ impl Server {
 
     fn turn_end(&mut self, now: Now, effects: &mut Effects) {
         self.pass_requests(now);
+        // What is left may be told by no wake any more: the next turn begins at once.
+        self.has_replies = std::mem::replace(&mut self.replies_left, REPLIES_MAX) == 0;
         if !self.banned.is_empty() {
             effects.push(Effect::FindByAddress { addresses: std::mem::take(&mut self.banned) });
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
         self.sessions.handle_turn_end(turn);
-        let Some(deadline) = self.stopping else { return self.arm_alarm(effects) };
+        let Some(deadline) = self.stopping else { return self.arm_alarm(now, effects) };
         // What was accepted is answered first, if the logs do in time.
         if self.chat.pending() > 0 && now.tick < deadline {
+            let deadline = if self.has_replies { now.tick } else { deadline };
             return effects.push(Effect::Alarm { deadline });
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
@@ -177,12 +207,21 @@ impl Server {
     }
 
     /// Has the reactor wake the domain when it next has something to do.
-    fn arm_alarm(&mut self, effects: &mut Effects) {
-        let deadline = self.chat.next_deadline();
+    fn arm_alarm(&mut self, now: Now, effects: &mut Effects) {
+        let deadline = if self.has_replies { now.tick } else { self.chat.next_deadline() };
         if deadline != self.alarm {
             self.alarm = deadline;
             effects.push(Effect::Alarm { deadline });
         }
+    }
+
+    /// Has read again what may change while the server runs.
+    fn reload(&self) {
+        log::info!(
+            "SIGHUP: the certificates and the keys of tokens are read again; the other settings are read at a start"
+        );
+        self.certificates.iter().for_each(CertificateWatch::reload);
+        self.key_watch.iter().for_each(token_keys::KeyWatch::look_now);
     }
 
     fn stop(&mut self, now: Now, signal: StopSignal, effects: &mut Effects) {
@@ -229,6 +268,7 @@ impl Handler for Server {
                 sessions.handle_finished(conn, turn);
                 self.pass_requests(now);
             }
+            Input::Waiting { bytes } => turn.chat.handle_waiting(bytes),
             Input::Blocked { conn, queued } => sessions.handle_blocked(conn, queued, turn),
             Input::Drained { conn } => {
                 sessions.handle_drained(conn, turn);
@@ -239,10 +279,11 @@ impl Handler for Server {
                 self.pass_requests(now);
             }
             Input::AddressFound { conn } => sessions.end(conn, CloseReason::Banned, turn),
+            Input::AddressFull { conn } => sessions.end(conn, CloseReason::Overloaded, turn),
             Input::Closed { conn, reason } => {
                 sessions.handle_closed(conn, reason, turn);
                 // This comes after the turn's end, and perhaps nothing for a long time after it.
-                self.arm_alarm(effects);
+                self.arm_alarm(now, effects);
             }
             Input::StoreReady => {
                 self.take_keys();
@@ -253,10 +294,24 @@ impl Handler for Server {
                 self.alarm = Tick::MAX;
                 turn.chat.handle_timers(now);
                 sessions.flush_outputs(turn);
+                if self.has_replies {
+                    self.take_replies(now);
+                }
             }
             Input::Stop(signal) => self.stop(now, signal, effects),
+            Input::Reload => self.reload(),
             Input::TurnEnd => self.turn_end(now, effects),
         }
+    }
+}
+
+/// Whoever turns the rate of a connection off wants none for users either.
+fn user_rates(limits: &crate::config::Limits) -> UserRates {
+    let rate = |per_s: Option<u32>, burst| Rate::new(limits.rate_per_s.and(per_s), burst);
+    UserRates {
+        messages: rate(limits.user_per_s, limits.user_burst),
+        joins: rate(limits.joins_per_s, limits.joins_burst),
+        readings: rate(limits.pages_per_s, limits.pages_burst),
     }
 }
 
@@ -271,12 +326,15 @@ fn limits(config: &Config) -> Limits {
         members_per_room: limits.room_members,
         users: limits.users,
         rooms: limits.rooms_total,
+        memberships: limits.memberships,
         history_page: limits.history_page,
         replay: u64::try_from(limits.replay).unwrap_or(u64::MAX),
         ring_records: limits.ring_records,
         ring_bytes: limits.ring_bytes,
         ring_total_bytes: limits.ring_total_bytes,
         outbound_soft: limits.outbound_soft_bytes,
+        outbound_total: limits.outbound_total_bytes,
+        user_rates: user_rates(limits),
         rate_per_s: limits.rate_per_s,
         burst: limits.burst,
         read_ahead: limits.read_ahead,

@@ -7,17 +7,18 @@ use super::encode::Encoder;
 use super::entropy::Entropy;
 use super::outgoing::Outgoing;
 use super::proxy_header::ProxyHeader;
-use super::rate::Rate;
 use super::text_client::Aside;
 use super::tokens::Tokens;
 use crate::admin::Health;
 use crate::chat::Limits;
+use crate::chat::model::pressure::Pressure;
 use crate::config::Config;
 use crate::http::{Admission, DateClock, HostPolicy, OriginPolicy, PolicyError};
 use crate::log::Throttle;
 use crate::metrics::Metrics;
-use crate::net::{CloseReason, ConnId};
+use crate::net::{CloseReason, ConnId, Network};
 use crate::page::Pages;
+use crate::time::rate::Rate;
 use crate::wire;
 use crate::ws::{self, CompressPolicy, Compressor};
 
@@ -55,6 +56,8 @@ pub(super) struct SessionContext {
     pub admission: Admission,
     /// Of the admin listener.
     pub admin_admission: Admission,
+    /// Whose word is taken on whom they speak for.
+    pub proxies: Vec<Network>,
     pub dates: DateClock,
     pub pages: Pages,
     pub limits: Limits,
@@ -89,6 +92,8 @@ pub(super) struct SessionContext {
     pub server: &'static str,
     /// Rises with each turn: what a session was given in an earlier one has been flushed.
     pub turn: u32,
+    /// Bytes of all connections that have come in part or wait for their turn.
+    pub inbound: Pressure,
     /// Bytes that the table of sessions takes.
     pub sessions_bytes: usize,
     /// To be ended once what the domain has said to them is on its way.
@@ -132,6 +137,7 @@ impl SessionContext {
         Ok(Self {
             admin_admission: Admission { is_local_only: false, ..admission.clone() },
             admission,
+            proxies: config.proxies.clone(),
             dates: DateClock::default(),
             pages: Pages::new(),
             timeouts: timeouts(config),
@@ -159,6 +165,7 @@ impl SessionContext {
             health: Health::Serving,
             server: SERVER,
             turn: 0,
+            inbound: Pressure::new(rates.inbound_total_bytes),
             sessions_bytes: 0,
             closing: Vec::new(),
             asides: Vec::new(),
@@ -167,11 +174,6 @@ impl SessionContext {
             tokens: Tokens::new(None),
             throttle: Throttle::new(CLIENT_LINES_PER_S, Duration::from_secs(1)),
         })
-    }
-
-    /// The most bytes of answers that may wait for a connection from which more is read.
-    pub(super) const fn outbound_soft(&self) -> usize {
-        self.limits.outbound_soft
     }
 
     /// Begins the next turn, and frees what large messages left behind in the scratch space.

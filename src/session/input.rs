@@ -9,6 +9,7 @@ use super::errors_in_a_row::Answered;
 use super::state::{Protocol, SessionState};
 use crate::chat::Code;
 use crate::chat::model::output::Request;
+use crate::chat::model::pressure::Pressure;
 use crate::chat::model::reply::{Refusal, Reply};
 use crate::collections::Slots;
 use crate::http::HeadParser;
@@ -46,6 +47,18 @@ impl<'t> Session<'_, 't> {
             backlog.append(rest, usize::MAX);
         }
         self.after_input();
+    }
+
+    /// Ends the connection if it holds more of what has come in part, or waits, than it may beside
+    /// all others.
+    pub(super) fn bound_held(&mut self, before: usize) {
+        let held = self.state.held();
+        self.context.inbound.change(before, held);
+        let most = self.context.inbound.limit(usize::MAX).max(Pressure::LEAST);
+        if held > before && held > most {
+            self.end(CloseReason::Overloaded);
+            self.context.inbound.change(held, self.state.held());
+        }
     }
 
     /// Takes apart what has come until it is used up or must wait; returns how much is left at its
@@ -89,7 +102,7 @@ impl<'t> Session<'_, 't> {
     /// are delivered before.
     fn is_backpressured(&mut self) -> bool {
         self.flush_outputs();
-        self.state.answers.bytes(self.context.turn) > self.context.outbound_soft()
+        self.state.answers.bytes(self.context.turn) > self.turn.chat.outbound_limit()
             || self.turn.chat.owed(self.state.conn) > OWED_MAX
     }
 

@@ -3,14 +3,10 @@
 //! From anybody else such a request is refused, not stripped of the field: who sends it believes
 //! that it counts, and would otherwise find out much later that it did not.
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
-
 use crate::chat::UserName;
 use crate::chat::model::identity::{Identity, Source};
-use crate::config::{Config, Network};
+use crate::config::Config;
 use crate::http::{Head, Refusal};
-use crate::net::ConnId;
 
 /// Bytes of the longest name that a proxy may give.
 const NAME_LEN_MAX: usize = 255;
@@ -20,31 +16,16 @@ const NAME_LEN_MAX: usize = 255;
 pub(super) struct ProxyHeader {
     /// `None` if no proxy is believed.
     field: Option<String>,
-    proxies: Vec<Network>,
-    /// Connections from the proxies. Bound: one for each connection.
-    trusted: BTreeSet<ConnId>,
 }
 
 impl ProxyHeader {
     pub(super) fn new(config: &Config) -> Self {
         let is_on = config.auth_policy().header;
         let field = is_on.then(|| config.header.name.clone());
-        Self { field, proxies: config.proxies.clone(), trusted: BTreeSet::new() }
+        Self { field }
     }
 
-    /// A connection has come from this address.
-    pub(super) fn on_opened(&mut self, conn: ConnId, peer: IpAddr) {
-        if self.field.is_some() && self.proxies.iter().any(|network| network.contains(peer)) {
-            self.trusted.insert(conn);
-        }
-    }
-
-    /// The connection is gone.
-    pub(super) fn forget(&mut self, conn: ConnId) {
-        self.trusted.remove(&conn);
-    }
-
-    /// Who the request says that its user is.
+    /// Who the request of a peer says that its user is; `is_proxy` says whether that is believed.
     ///
     /// # Errors
     ///
@@ -52,14 +33,14 @@ impl ProxyHeader {
     /// [`Refusal::OriginUnsure`] for a WebSocket of a page that could be anybody's.
     pub(super) fn identity(
         &self,
-        conn: ConnId,
+        is_proxy: bool,
         head: &Head<'_>,
     ) -> Result<Option<Identity>, Refusal> {
         let Some(field) = &self.field else { return Ok(None) };
         let mut values =
             head.fields().filter(|(name, _)| is_field(name, field)).map(|(_, value)| value);
         let Some(value) = values.next() else { return Ok(None) };
-        if !self.trusted.contains(&conn) {
+        if !is_proxy {
             return Err(Refusal::UserNamedByStranger);
         }
         let text = str::from_utf8(value).map_err(|_error| Refusal::UserNameForm)?;

@@ -12,6 +12,7 @@
 mod awaited;
 mod credentials;
 mod identities;
+mod quotas;
 mod session;
 mod user;
 
@@ -23,6 +24,7 @@ use self::awaited::Awaited;
 use self::credentials::Credentials;
 use self::identities::Identities;
 use self::session::EndedSession;
+pub(super) use quotas::{Quota, Quotas};
 pub(super) use session::{Secret, Session};
 pub(super) use user::User;
 

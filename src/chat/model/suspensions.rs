@@ -2,6 +2,7 @@
 
 use super::identity::{Identity, Source};
 use super::name::UserName;
+pub use crate::net::Network;
 
 /// For how long something holds, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,8 +18,8 @@ pub struct Expiry {
 pub struct Suspensions {
     /// Users, with until when (milliseconds since 1970) and why.
     pub users: Vec<(UserName, Expiry)>,
-    /// IP addresses, likewise.
-    pub addresses: Vec<(crate::net::IpAddr, Expiry)>,
+    /// IP addresses and networks, likewise.
+    pub addresses: Vec<(Network, Expiry)>,
     /// Tokens that are not taken any more, by what they are known by.
     pub revoked: Vec<Revocation>,
 }
@@ -74,17 +75,15 @@ impl Suspensions {
     /// 1970. An IPv4 address is the same written as IPv6.
     #[must_use]
     pub fn has_address(&self, address: crate::net::IpAddr, wall_ms: u64) -> bool {
-        let address = address.to_canonical();
-        let mut known = self.addresses.iter().filter(|(known, _)| known.to_canonical() == address);
+        let mut known = self.addresses.iter().filter(|(known, _)| known.contains(address));
         known.any(|(_, expiry)| !expiry.is_over(wall_ms))
     }
 
-    /// The addresses from which nobody may use the server at this time, in the form of
-    /// [`IpAddr::to_canonical`](std::net::IpAddr::to_canonical).
+    /// The addresses and networks from which nobody may use the server at this time.
     #[must_use]
-    pub fn addresses_at(&self, wall_ms: u64) -> Vec<crate::net::IpAddr> {
+    pub fn addresses_at(&self, wall_ms: u64) -> Vec<Network> {
         let known = self.addresses.iter().filter(|(_, expiry)| !expiry.is_over(wall_ms));
-        known.map(|(address, _)| address.to_canonical()).collect()
+        known.map(|(network, _)| *network).collect()
     }
 
     /// For how long this user may not use the server, `None` if it may.

@@ -8,6 +8,16 @@ use crate::chat::model::reply::Refusal;
 /// themselves.
 const FAULT_RETRY_MS: u64 = 1_500;
 
+/// When a client should try again what there is no memory for: slow readers lag within a turn, and
+/// take what waits for them within moments, or never.
+const MEMORY_RETRY_MS: u64 = 1_000;
+
+/// The refusal of a long answer while the budget for what waits for sockets is used up.
+pub(super) fn no_memory() -> Refusal {
+    let message = "too much waits for slow readers; this answer is long";
+    Refusal::new(Code::Busy, message).retry_after_ms(MEMORY_RETRY_MS)
+}
+
 /// The refusal that tells a client of a fault of the logs.
 pub(super) fn refusal_of(fault: LogFault) -> Refusal {
     let (code, message) = match fault {

@@ -19,7 +19,7 @@ type Mutex<T> = std::sync::Mutex<T>;
 /// it is less than a second of work.
 const APPENDS_MAX: usize = 8192;
 /// Their weight together, in bytes, above which the next is refused as busy.
-const WEIGHT_MAX: usize = 16 * 1024 * 1024;
+pub(super) const QUEUE_BYTES: usize = 16 * 1024 * 1024;
 /// Records of one batch: they bound how long a commit takes, and with it everybody's answer.
 pub(super) const BATCH_RECORDS_MAX: usize = 512;
 /// Their weight together, in bytes, after which a batch is closed.
@@ -28,7 +28,7 @@ const BATCH_WEIGHT: usize = 1024 * 1024;
 const BATCH_OPS_MAX: usize = 4096;
 
 // A writer that has finished one batch must find the next ones waiting.
-const _: () = assert!(APPENDS_MAX >= 4 * BATCH_RECORDS_MAX && WEIGHT_MAX >= 4 * BATCH_WEIGHT);
+const _: () = assert!(APPENDS_MAX >= 4 * BATCH_RECORDS_MAX && QUEUE_BYTES >= 4 * BATCH_WEIGHT);
 const _: () = assert!(BATCH_OPS_MAX > BATCH_RECORDS_MAX);
 
 /// The queue between the loop's thread and the writer's.
@@ -55,7 +55,18 @@ struct State {
     /// Appends that are queued or under way, and their weight.
     appends: usize,
     weight: usize,
+    bytes_max: BytesMax,
     end: Option<End>,
+}
+
+/// The most weight of appends that are queued or under way.
+#[derive(Debug)]
+struct BytesMax(usize);
+
+impl Default for BytesMax {
+    fn default() -> Self {
+        Self(QUEUE_BYTES)
+    }
 }
 
 /// How it ends.
@@ -76,9 +87,11 @@ pub(super) struct Batch {
 }
 
 impl WriteQueue {
-    /// An empty queue. `metrics` has how many appends are queued or under way.
-    pub(super) fn new(metrics: Arc<StoreMetrics>) -> Self {
-        Self { metrics, ..Self::default() }
+    /// An empty queue for at most so many bytes of records. `metrics` has how many appends are
+    /// queued or under way.
+    pub(super) fn new(metrics: Arc<StoreMetrics>, bytes_max: usize) -> Self {
+        let state = State { bytes_max: BytesMax(bytes_max), ..State::default() };
+        Self { state: Mutex::new(state), metrics, ..Self::default() }
     }
 
     /// Queues requests: the answers to those that do not fit, or to all if the writer is dead.
@@ -151,7 +164,7 @@ impl State {
         match &op {
             Op::Append(append) => {
                 let weight = append.weight();
-                if hangs || self.appends >= APPENDS_MAX || self.weight + weight > WEIGHT_MAX {
+                if hangs || self.appends >= APPENDS_MAX || self.weight + weight > self.bytes_max.0 {
                     return Unanswered::of(&op)
                         .map(|unanswered| unanswered.refused(LogFault::Busy));
                 }
@@ -334,7 +347,7 @@ mod tests {
     #[test]
     fn the_metric_counts_appends_that_wait_or_are_under_way() {
         let metrics = Arc::new(StoreMetrics::default());
-        let queue = WriteQueue::new(Arc::clone(&metrics));
+        let queue = WriteQueue::new(Arc::clone(&metrics), QUEUE_BYTES);
         let push = |tickets: std::ops::Range<usize>| {
             let appends = tickets.map(|ticket| append(ticket, Level::Disk, 1, vec![]));
             assert_eq!(push(&queue, appends.chain([put_meta("a")])), []);

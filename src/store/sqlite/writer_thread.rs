@@ -214,7 +214,7 @@ impl Writer {
         self.metrics.pruned.add(kept_up.pruned);
         self.replies.send_all(kept_up.replies);
         if stored > 0 {
-            self.engine.bound_wal(now);
+            self.engine.bound_wal(now, stored);
         }
     }
 

@@ -4,12 +4,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::ToolError;
 use crate::store::sqlite::OpenError;
-use crate::store::sqlite::connection::{self, open_read_only};
+use crate::store::sqlite::connection::{self, inode_of, open_read_only};
 use crate::store::sqlite::data_dir::{self, DATABASE};
+use crate::store::sqlite::meta_table::{self, CLEAN, PROBE};
 use crate::store::sqlite::schema::{self, Unfit};
 
 /// How long a command waits for a lock: the server holds one while it truncates the WAL.
@@ -31,6 +33,22 @@ pub(super) fn lock(data: &Path) -> Result<File, ToolError> {
     data_dir::lock(data).map_err(ToolError::Unfit)
 }
 
+/// Which file is at a path: a command that has waited for a lock may have waited for the file to be
+/// replaced.
+pub(super) struct Place<'a>(&'a Path, Option<(u64, u64)>);
+
+impl<'a> Place<'a> {
+    pub(super) fn of(path: &'a Path) -> Self {
+        Self(path, inode_of(path))
+    }
+
+    /// Checks that the same file is there. To be called with the lock that the change needs.
+    pub(super) fn check(&self) -> Result<(), ToolError> {
+        let Self(path, inode) = self;
+        if inode_of(path) == *inode { Ok(()) } else { Err(ToolError::Replaced((*path).to_owned())) }
+    }
+}
+
 /// A connection that cannot write.
 pub(super) fn read(path: &Path) -> Result<Connection, ToolError> {
     open(path, || open_read_only(path, LOCK_TIMEOUT))
@@ -44,6 +62,34 @@ pub(super) fn write(path: &Path) -> Result<Connection, ToolError> {
         connection::overwrite_deleted(&db)?;
         Ok(db)
     })
+    .and_then(|db| {
+        keep_wal_of_killed(&db).map_err(ToolError::database(path))?;
+        Ok(db)
+    })
+}
+
+/// While a file is in use its WAL is never empty: the server tells by that whether somebody has
+/// removed it after a kill. So the last one to close the file must not remove it either.
+fn keep_wal_of_killed(db: &Connection) -> rusqlite::Result<()> {
+    let keep = !is_clean(db)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop)
+}
+
+/// Whether the file was closed in good order.
+pub(super) fn is_clean(db: &Connection) -> rusqlite::Result<bool> {
+    Ok(meta_table::get::<i64>(db, CLEAN)?.is_none_or(|clean| clean == 1))
+}
+
+/// Gives a file whose server was killed a WAL again, which has to be there: see
+/// [`keep_wal_of_killed`].
+pub(super) fn leave_wal(path: &Path) -> Result<(), ToolError> {
+    let db = write(path)?;
+    let leave = || {
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        db.execute_batch(PROBE)
+    };
+    leave().map_err(ToolError::database(path))?;
+    data_dir::give_to_owner(path).map_err(ToolError::file(path))
 }
 
 fn open(

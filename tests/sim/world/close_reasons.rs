@@ -60,6 +60,8 @@ impl World {
             | CloseReason::KeepAliveTimeout
             | CloseReason::TokenExpired
             | CloseReason::BadToken
+            | CloseReason::HandshakeTimeout
+            | CloseReason::TlsBroken
             | CloseReason::Banned
             | CloseReason::Overloaded
             | CloseReason::Rebalance

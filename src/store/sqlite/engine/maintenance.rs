@@ -53,6 +53,8 @@ pub(super) struct Maintenance {
     may_age: Vec<LogId>,
     /// There may be `cid`s that are too old.
     pub(super) has_old_cids: bool,
+    /// There may be records of rooms that were removed.
+    has_orphans: bool,
     /// Records that are not in the search index, as far as that is known, and since when.
     unindexed: u64,
     unindexed_since: Option<Tick>,
@@ -73,6 +75,7 @@ impl Default for Maintenance {
             may_age: Vec::new(),
             // The last process may have left some of both.
             has_old_cids: true,
+            has_orphans: true,
             unindexed: 0,
             unindexed_since: None,
             is_filling: true,
@@ -134,6 +137,11 @@ impl Maintenance {
         }
     }
 
+    /// Metadata was written, perhaps that a room was removed.
+    pub(super) const fn note_meta(&mut self) {
+        self.has_orphans = true;
+    }
+
     /// So many records were stored.
     pub(super) fn note_stored(&mut self, records: u64, now: Now) {
         self.unindexed = self.unindexed.saturating_add(records);
@@ -175,6 +183,7 @@ impl Engine {
             if is_busy(&error) {
                 // Somebody else writes: what was begun is done in the next round.
                 self.maintenance.is_filling = true;
+                self.maintenance.has_orphans = true;
                 self.maintenance.has_old_cids = true;
                 return step;
             }
@@ -238,7 +247,7 @@ impl Engine {
         self.db.set_level(Level::Os)?;
         self.begin()?;
         let done = work(&self.db)?;
-        self.db.execute_batch("COMMIT")?;
+        self.db.commit()?;
         Ok(done)
     }
 
@@ -323,7 +332,11 @@ impl Engine {
 
     /// Removes records of a room that was removed.
     fn remove_orphans(&mut self, _: Now, step: &mut Step) -> rusqlite::Result<bool> {
+        if !std::mem::take(&mut self.maintenance.has_orphans) {
+            return Ok(false);
+        }
         let Some(room) = room_meta::first_removed(&self.db)? else { return Ok(false) };
+        self.maintenance.has_orphans = true;
         let cids = self.tail()?.secret();
         let removed = self.unsynced(|db| {
             // Nobody says anything in this room again.
