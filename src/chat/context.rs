@@ -27,6 +27,8 @@ pub(super) enum Timer {
     RoomEmpty(RoomKey),
     /// Marks have been gathered long enough to be written.
     SaveReceipts,
+    /// What a connection has proved ends, or the client is to be told that it will.
+    TokenDue(ConnId),
     /// Pages that could not be read are tried again.
     RetryPages,
 }

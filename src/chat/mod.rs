@@ -64,7 +64,9 @@ use self::model::limits::PRESENCE_NAMES_MAX;
 use self::model::log::{LogReply, LogRequest, Query, Snapshot, Suspensions, Ticket};
 use self::model::output::{Fanout, Output, Request};
 use self::model::people::PeopleChange;
-use self::operations::{Answer, absence, ack, log_replies, restore, room_end, session_lifecycle};
+use self::operations::{
+    Answer, absence, ack, credentials, log_replies, restore, room_end, session_lifecycle,
+};
 use self::pending::{EXCLUSIVE_WEIGHT, Pending, PendingOp, PeopleOp, Requester};
 use self::rooms::{Lookup, Rooms};
 use crate::net::ConnId;
@@ -156,6 +158,21 @@ impl Chat {
         operations::handle_command(self, conn, request, command);
     }
 
+    /// A connection brings another token for the user that it is; its answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::TokenNotForUs`] if it is of another user: the connection goes on as it was.
+    pub fn handle_refresh(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        identity: model::identity::Identity,
+    ) -> Result<Reply, Refusal> {
+        self.arrive_at(now);
+        credentials::refresh(self, conn, identity)
+    }
+
     /// A flush has left `queued` bytes of this connection waiting.
     pub fn handle_blocked(&mut self, conn: ConnId, queued: usize) {
         if let Some(reader) = self.delivery.reader_mut(conn) {
@@ -210,6 +227,7 @@ impl Chat {
                 }
                 Timer::RoomEmpty(room) => room_end::on_room_empty(self, room),
                 Timer::SaveReceipts => ack::save(self),
+                Timer::TokenDue(conn) => credentials::on_due(self, conn),
                 Timer::RetryPages => work += self.retry_pages(),
             }
         }

@@ -7,6 +7,7 @@
 
 mod disk;
 mod hints;
+mod token;
 mod tools;
 
 use std::ffi::OsString;
@@ -99,6 +100,11 @@ enum Command {
         #[arg(long)]
         defaults: bool,
     },
+    /// Make a token for a test, or say why one is not taken
+    Token {
+        #[command(subcommand)]
+        what: token::TokenCommand,
+    },
     #[command(flatten)]
     Tool(tools::Tool),
 }
@@ -163,6 +169,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
             }
         },
         Some(Command::Serve { with_parent: false }) | None => serve(&loaded.config),
+        Some(Command::Token { what }) => token::run(&what, &loaded.config),
         Some(Command::Tool(tool)) => tools::run(&tool, &loaded.config.data),
     }
 }

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::fault::{ConfigFault, FilePosition, Origin};
 use super::raw::{RawValue, are_tables};
-use super::settings::{POLICY_SECTION, is_section};
+use super::settings::{KEY_SECTION, POLICY_SECTION, is_section};
 
 /// A file that is larger than this is not a configuration.
 const BYTES_MAX: u64 = 1 << 20;
@@ -47,12 +47,22 @@ impl<'a> Entry<'a> {
     }
 }
 
+impl Entry<'_> {
+    /// Whether it is the list of the `[[jwt.key]]` tables.
+    fn is_token_keys(&self) -> bool {
+        self.name == KEY_SECTION
+            && matches!(self.raw, RawValue::Toml(DeValue::Array(items), _) if are_tables(items))
+    }
+}
+
 /// The entries of a file.
 #[derive(Debug, Default)]
 pub(super) struct Contents<'a> {
     pub(super) entries: Vec<Entry<'a>>,
     /// The `[[room_policy]]` tables in their order: the place of the header, and the entries.
     pub(super) policies: Vec<(Origin, Vec<Entry<'a>>)>,
+    /// The `[[jwt.key]]` tables, likewise.
+    pub(super) token_keys: Vec<(Origin, Vec<Entry<'a>>)>,
 }
 
 /// Parses the `text` of the file at `path`.
@@ -82,18 +92,28 @@ impl<'a> Contents<'a> {
             keys.map(|(key, value)| entry(format!("{prefix}{}", key.get_ref()), key.span(), value))
                 .collect()
         };
+        let tables = |items: &'a [Spanned<DeValue<'a>>]| -> Vec<(Origin, Vec<Entry<'a>>)> {
+            let tables = items.iter().filter_map(|item| {
+                Some((position(item.span()), entries("", item.get_ref().as_table()?)))
+            });
+            tables.collect()
+        };
         let mut contents = Self::default();
         for (key, value) in root {
             let name = key.get_ref();
             match value.get_ref() {
                 DeValue::Table(table) if is_section(name) => {
-                    contents.entries.extend(entries(&format!("{name}."), table));
+                    let listed = entries(&format!("{name}."), table);
+                    let (keys, others) = listed.into_iter().partition(Entry::is_token_keys);
+                    contents.entries.extend::<Vec<_>>(others);
+                    let keys: Vec<Entry<'a>> = keys;
+                    contents.token_keys.extend(keys.iter().flat_map(|keys| match keys.raw {
+                        RawValue::Toml(DeValue::Array(items), _) => tables(items),
+                        RawValue::Toml(..) | RawValue::Word(_) => Vec::new(),
+                    }));
                 }
                 DeValue::Array(items) if name == POLICY_SECTION && are_tables(items) => {
-                    let tables = items.iter().filter_map(|item| {
-                        Some((position(item.span()), entries("", item.get_ref().as_table()?)))
-                    });
-                    contents.policies = tables.collect();
+                    contents.policies = tables(items);
                 }
                 _ => contents.entries.push(entry(name.to_string(), key.span(), value)),
             }

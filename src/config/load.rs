@@ -7,6 +7,7 @@ use super::fault::{ConfigError, ConfigFault, Origin};
 use super::file::{self, Contents, Entry};
 use super::policies::{PolicyTable, policies};
 use super::settings::{POLICY_SECTION, POLICY_SETTINGS, settings, variable};
+use super::token_keys::{self, TokenKey};
 use super::value_type::Setting;
 use super::values::{Assigned, Values, assign, read};
 use super::{Config, DEFAULTS, conflicts, memory, unknown};
@@ -86,6 +87,7 @@ pub(super) struct Loader {
     pub(super) values: Values,
     /// Kept until all sources are read, since what they do not set follows the other settings.
     policies: Vec<PolicyTable>,
+    token_keys: Vec<TokenKey>,
     pub(super) faults: Vec<ConfigFault>,
     /// Bytes that the system lets this process have, if it says so.
     pub(super) memory_limit: Option<u64>,
@@ -107,13 +109,14 @@ impl Loader {
             Ok(root) => root,
             Err(fault) => return self.faults.push(fault),
         };
-        let Contents { entries, policies } = Contents::new(path, text, &root);
+        let Contents { entries, policies, token_keys } = Contents::new(path, text, &root);
         for entry in &entries {
             self.set(entry, |entry| unknown::entry(&entry.name, entry.raw));
         }
         for (number, table) in (1..).zip(&policies) {
             self.policies.push(PolicyTable::read(number, table, &mut self.faults));
         }
+        self.token_keys.extend(token_keys::read(&token_keys, &mut self.faults));
         // The file is the first source: all complaints so far are about it.
         self.faults.sort_by_key(|fault| match &fault.origin {
             Some(Origin::File(position)) => (position.line, position.column),
@@ -147,7 +150,7 @@ impl Loader {
     }
 
     pub(super) fn finish(self) -> Result<Loaded, ConfigError> {
-        let Self { mut values, policies: tables, mut faults, memory_limit } = self;
+        let Self { mut values, policies: tables, token_keys, mut faults, memory_limit } = self;
         let mut account = Vec::new();
         // A value that was refused was not set, so that comparing the others would mislead.
         if faults.is_empty() {
@@ -159,6 +162,7 @@ impl Loader {
         }
         if faults.is_empty() {
             faults = conflicts::find(&values, &tables);
+            faults.extend(token_keys::conflict(&values, &token_keys));
         }
         if !faults.is_empty() {
             return Err(ConfigError(faults));
@@ -166,6 +170,7 @@ impl Loader {
         let failed = |what| ConfigError(vec![ConfigFault { what, origin: None }]);
         let mut config: Config = read(&values).map_err(failed)?;
         config.policies = policies(&values, &tables);
+        config.token_keys = token_keys;
         config.account = account;
         let policy_changes = (1..).zip(&tables).flat_map(|(number, table)| {
             changes(POLICY_SETTINGS.iter(), &table.values, format!("{POLICY_SECTION} {number}: "))

@@ -13,7 +13,9 @@
 //! A setting `key` of the file's `[section]` is `CHINWAG_SECTION_KEY` in the environment; those
 //! before the first section are `CHINWAG_KEY`. The tables `[[room_policy]]`, of which there may be
 //! many, are the file's alone: they have neither variables nor flags, but what they do not say
-//! follows the others. An unknown key, section or `CHINWAG_` variable is refused rather than
+//! follows the others. So are the tables `[[jwt.key]]`.
+//!
+//! An unknown key, section or `CHINWAG_` variable is refused rather than
 //! ignored, with the name that was probably meant. A [`Config`] that exists has passed every check:
 //! nothing that uses it checks again.
 //!
@@ -29,10 +31,12 @@ mod load;
 mod memory;
 mod policies;
 mod raw;
+mod secret;
 mod sections;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod token_keys;
 mod units;
 mod unknown;
 mod value;
@@ -50,7 +54,9 @@ pub use fault::{ConfigError, ConfigFault, FilePosition, Origin};
 pub use listen_address::{BadListenAddress, ListenAddress, Place};
 pub use load::{Change, Flags, Loaded, load};
 pub use memory::Part;
-pub use sections::{Accounts, Compression, Http, Limits, Rooms, Store, Timeouts, Tls};
+pub use secret::Secret;
+pub use sections::{Accounts, Compression, Header, Http, Jwt, Limits, Rooms, Store, Timeouts, Tls};
+pub use token_keys::{KeyMaterial, TokenKey};
 
 use crate::chat::model::policy::{Policies, Policy};
 use crate::log::{Filter, Format};
@@ -98,6 +104,13 @@ pub struct Config {
     /// Which log lines are written.
     #[serde(deserialize_with = "from_text")]
     pub log_level: Filter,
+    /// Tokens that somebody else has signed.
+    pub jwt: Jwt,
+    /// The keys of these tokens.
+    #[serde(skip)]
+    pub token_keys: Vec<TokenKey>,
+    /// Identity by a trusted proxy.
+    pub header: Header,
     /// The certificates of the listeners with TLS.
     pub tls: Tls,
     /// Who may connect by HTTP, and how large a request head may be.

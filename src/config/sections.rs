@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use super::value_type::Setting;
 use super::value_type::ValueType::{
-    self, Bytes, Count, Files, Hosts, OptionalOr, Origins, Switch, Time, Word,
+    self, Bytes, Count, FieldName, Files, Hosts, OptionalOr, Origins, Switch, Text, Texts, Time,
+    Word,
 };
 use crate::chat::model::identity::{Inviters, Registration};
 
@@ -21,6 +22,8 @@ const BUDGET: ValueType = Bytes(1 << 10, 64 << 30);
 pub(super) const MESSAGE_BYTES: ValueType = Bytes(1, 1 << 20);
 /// Below 10 ms a busy machine would cut healthy peers; above a day, a unit was mistyped.
 const DEADLINE: ValueType = Time(10, 86_400_000);
+/// The name of a claim.
+const CLAIM: ValueType = OptionalOr("off", &Text(64));
 /// How old something may become: 1 s to 100 years.
 pub(super) const AGE: ValueType = OptionalOr("off", &Time(1_000, 100 * 365 * 86_400_000));
 
@@ -46,6 +49,28 @@ macro_rules! sections {
 }
 
 sections! {
+    /// Tokens that somebody else has signed. The keys are tables of their own.
+    Jwt in "jwt" {
+        /// The names of this service, one of which the `aud` of a token must have.
+        audience: Vec<String> = Texts,
+        /// Whether a token must say from when on it is valid: "required" or "optional".
+        nbf: String = Word(&["required", "optional"]),
+        /// The claim with the user's name; `None`: `sub`.
+        name_claim: Option<String> = CLAIM,
+        /// The claim with what people call the user.
+        display_claim: Option<String> = CLAIM,
+        /// The claim that makes an administrator.
+        admin_claim: Option<String> = CLAIM,
+        /// The claim with the only rooms of a token.
+        rooms_claim: Option<String> = CLAIM,
+    }
+
+    /// Identity by a trusted proxy.
+    Header in "header" {
+        /// The field of a request with the user's name.
+        name: String = FieldName,
+    }
+
     /// The certificates of the listeners with TLS.
     Tls in "tls" {
         /// Files of certificates with their chains, in PEM; the first is for clients that ask for

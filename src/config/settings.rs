@@ -1,16 +1,20 @@
 //! The list of all settings: names and what each may be. `defaults.toml` has the defaults.
 
 use super::sections::{
-    AGE, Accounts, Compression, Http, Limits, MESSAGE_BYTES, Rooms, Store, Timeouts, Tls,
+    AGE, Accounts, Compression, Header, Http, Jwt, Limits, MESSAGE_BYTES, Rooms, Store, Timeouts,
+    Tls,
 };
 use super::value_type::Setting;
 use super::value_type::ValueType::{
-    self, Addresses, Bytes, Count, Creators, Directory, LogFilter, Mode, Networks, OptionalOr,
-    Pattern, PolicyName, Sources, Switch, Word,
+    self, Addresses, Bytes, Count, Creators, Directory, File, LogFilter, Mode, Networks,
+    OptionalOr, Pattern, PolicyName, Secret, Sources, Switch, Text, Word,
 };
 
 /// The header of the tables with settings for some of the rooms.
 pub(super) const POLICY_SECTION: &str = "room_policy";
+
+/// The header of the tables with the keys of tokens.
+pub(super) const KEY_SECTION: &str = "jwt.key";
 
 const ADDRESSES_OR_OFF: ValueType = OptionalOr("off", &Addresses);
 /// The least budget: below, there would be fewer than some hundred connections.
@@ -61,24 +65,41 @@ pub(super) const POLICY_SETTINGS: &[Setting] = &[
     ("presence", Word(&["names", "count", "off"])),
 ];
 
+/// The keys of a `[[jwt.key]]`, in the order of the default file's example.
+pub(super) const KEY_SETTINGS: &[Setting] = &[
+    ("issuer", Text(255)),
+    ("kid", Text(255)),
+    ("algorithm", Word(&["HS256", "RS256", "ES256", "EdDSA"])),
+    ("secret", Secret),
+    ("secret_file", File),
+    ("public_key_file", File),
+    ("jwks_file", File),
+];
+
 /// The settings of which there is one each, in the order of the default file.
 pub(super) fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
-    let before = [TOP, Accounts::SETTINGS, Tls::SETTINGS, Http::SETTINGS, Limits::SETTINGS];
+    let before = [TOP, Accounts::SETTINGS, Jwt::SETTINGS, Header::SETTINGS, Tls::SETTINGS];
+    let limits = [Http::SETTINGS, Limits::SETTINGS, Timeouts::SETTINGS];
     let rooms = [Rooms::SETTINGS, ROOM_DEFAULTS];
-    let rest = [Timeouts::SETTINGS].into_iter().chain(rooms);
     let last = [Store::SETTINGS, Compression::SETTINGS];
-    before.into_iter().chain(rest).chain(last).flatten()
+    before.into_iter().chain(limits).chain(rooms).chain(last).flatten()
 }
 
 /// Section and key of every setting, those of the room policies last.
 pub(super) fn keys() -> impl Iterator<Item = (&'static str, &'static str)> + Clone {
     let single = settings().map(|(name, _)| name.split_once('.').unwrap_or(("", name)));
-    single.chain(POLICY_SETTINGS.iter().map(|(key, _)| (POLICY_SECTION, *key)))
+    let tables = [(POLICY_SECTION, POLICY_SETTINGS), (KEY_SECTION, KEY_SETTINGS)];
+    let of_tables = tables
+        .into_iter()
+        .flat_map(|(section, settings)| settings.iter().map(move |(key, _)| (section, *key)));
+    single.chain(of_tables)
 }
 
 /// Whether there is such a `[section]`.
 pub(super) fn is_section(name: &str) -> bool {
-    !name.is_empty() && name != POLICY_SECTION && keys().any(|(section, _)| section == name)
+    !name.is_empty()
+        && ![POLICY_SECTION, KEY_SECTION].contains(&name)
+        && keys().any(|(section, _)| section == name)
 }
 
 /// The beginning of the names of our variables: others are ignored.

@@ -2,7 +2,8 @@
 
 use super::raw::RawValue;
 use super::settings::{
-    CONFIG_VARIABLE, POLICY_SECTION, VARIABLE_PREFIX, is_section, keys, settings, variable,
+    CONFIG_VARIABLE, KEY_SECTION, POLICY_SECTION, VARIABLE_PREFIX, is_section, keys, settings,
+    variable,
 };
 
 /// Names longer than this are not compared: nobody mistypes so much.
@@ -10,7 +11,7 @@ const NAME_LEN_MAX: usize = 64;
 
 /// About an entry of the file that is in no section, or in one that exists.
 pub(super) fn entry(name: &str, raw: RawValue<'_>) -> String {
-    if name == POLICY_SECTION {
+    if name == POLICY_SECTION || name == KEY_SECTION {
         return format!("{name} is a list of tables: write [[{name}]] above each of them");
     }
     if is_section(name) {
@@ -72,7 +73,11 @@ fn hint(near: Option<String>) -> String {
 
 /// The line above the keys of a section.
 fn header(section: &str) -> String {
-    if section == POLICY_SECTION { format!("[[{section}]]") } else { format!("[{section}]") }
+    if section == POLICY_SECTION || section == KEY_SECTION {
+        format!("[[{section}]]")
+    } else {
+        format!("[{section}]")
+    }
 }
 
 /// The one of `known` that is nearest to `word`, if it is near enough to have been meant.

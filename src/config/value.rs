@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::listen_address::ListenAddress;
+use super::secret::Secret;
 use super::units;
 
 /// A value that its setting may have.
@@ -19,6 +20,7 @@ pub(super) enum Value {
     Addresses(Vec<ListenAddress>),
     Text(String),
     List(Vec<String>),
+    Secret(Secret),
     /// The word that stands for having none, such as `off`.
     Absent(&'static str),
 }
@@ -31,6 +33,11 @@ impl Value {
             Self::Time(time) => Some(millis(*time)),
             _ => None,
         }
+    }
+
+    /// The secret, if it is one.
+    pub(super) fn secret(&self) -> Option<&Secret> {
+        if let Self::Secret(secret) = self { Some(secret) } else { None }
     }
 
     /// The text, if it is one.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::raw::RawValue;
+use super::secret::Secret;
 use super::units::{self, BYTES, TIMES};
 use super::value::Value;
 use crate::chat::model::name::{RoomName, UserName};
@@ -30,6 +31,16 @@ pub(super) enum ValueType {
     Addresses,
     /// The path of a directory, which need not exist.
     Directory,
+    /// The path of a file.
+    File,
+    /// Text that is written as it is: at least one character, at most this many bytes.
+    Text(usize),
+    /// Texts, at least one of them.
+    Texts,
+    /// Text that is never shown.
+    Secret,
+    /// The name of a field of HTTP.
+    FieldName,
     /// IP addresses and networks.
     Networks,
     /// Who may do what with a file, in octal digits.
@@ -71,14 +82,26 @@ impl ValueType {
             Self::Bytes(min, max) => parse_bytes(raw, min, max),
             Self::Time(min, max) => parse_time(raw, min, max),
             Self::Addresses => parse_addresses(raw).ok_or_else(|| ADDRESSES.to_owned()),
-            // No system call takes a path with a NUL in it.
-            Self::Directory => text("must be the path of a directory", &|text| {
-                (!text.is_empty() && !text.contains('\0')).then(|| Value::Text(text.to_owned()))
+            Self::Directory => text("must be the path of a directory", &parse_path),
+            Self::File => text("must be the path of a file", &parse_path),
+            Self::Text(len_max) => text(
+                &format!("must be text of at most {len_max} bytes, without control characters"),
+                &|text| is_plain(text, len_max).then(|| Value::Text(text.to_owned())),
+            ),
+            Self::Texts => parse_list(raw, |text| {
+                let plain = Some(text).filter(|text| is_plain(text, TEXT_LEN_MAX));
+                plain.map(str::to_owned).ok_or_else(|| "is no name of an audience".to_owned())
             }),
             Self::Mode => text("must be three octal digits such as \"660\"", &|text| {
                 let is_octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
                 (is_octal && text.len() == 3).then(|| Value::Text(text.to_owned()))
             }),
+            Self::Secret => text("must be text in quotes", &|text| {
+                Some(Value::Secret(Secret::new(text.to_owned())))
+            }),
+            Self::FieldName => {
+                text(FIELD_NAME, &|text| is_field_name(text).then(|| Value::Text(text.to_owned())))
+            }
             Self::Networks => parse_list(raw, |text| match text.parse::<Network>() {
                 Ok(network) => Ok(network.to_string()),
                 Err(expected) => Err(format!("is {expected}")),
@@ -108,6 +131,43 @@ impl ValueType {
             }
         }
     }
+}
+
+/// No system call takes a path with a NUL in it.
+fn parse_path(text: &str) -> Option<Value> {
+    (!text.is_empty() && !text.contains('\0')).then(|| Value::Text(text.to_owned()))
+}
+
+const FIELD_NAME: &str = r#"must be the name of a field of HTTP such as "X-Forwarded-User", and not one that says something else"#;
+/// Bytes of the longest name of an audience.
+const TEXT_LEN_MAX: usize = 255;
+
+fn is_plain(text: &str, len_max: usize) -> bool {
+    (1..=len_max).contains(&text.len()) && !text.contains(char::is_control)
+}
+
+/// Fields that have a meaning of their own: as somebody's name they would let everybody in.
+const OTHER_FIELDS: [&str; 12] = [
+    "accept",
+    "authorization",
+    "connection",
+    "content-length",
+    "cookie",
+    "host",
+    "origin",
+    "referer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "via",
+];
+
+fn is_field_name(text: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    (1..=64).contains(&text.len())
+        && text.bytes().all(is_token)
+        && !OTHER_FIELDS.iter().any(|other| text.eq_ignore_ascii_case(other))
+        && !text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("sec-"))
 }
 
 const ADDRESSES: &str = r#"must be an IP address and a port such as "127.0.0.1:8080" or "[::]:8080", with tls: in front for TLS, or "unix:/PATH" or "systemd", or a list of up to 64"#;

@@ -10,9 +10,11 @@
 //! | What is on the disk, and what if the disk fails? | [`store`] |
 //! | What does a client say, and what does it get? | [`protocol`] |
 //! | What can be set, and how is the server run? | [`configuration`] |
+//! | Who is who, and who says so? | [`identity`] |
 //! | How does the server speak TLS? | [`tls`] |
 //! | What does a proxy in front need? | [`behind_a_proxy`] |
 //! | Which clients were tried, and what does each need? | [`clients`] |
+//! | Who may do what? | [`rights`] |
 //! | What is promised, and which test shows it? | [`promises`] |
 //! | What broke elsewhere, and cannot here? | [`lessons`] |
 //! | How much memory does it take, and what if that is not enough? | [`memory`] |
@@ -35,6 +37,9 @@ pub mod durable_send {}
 
 #[doc = include_str!("glossary.md")]
 pub mod glossary {}
+
+#[doc = include_str!("identity.md")]
+pub mod identity {}
 
 #[doc = include_str!("invariants.md")]
 pub mod invariants {}
@@ -62,6 +67,9 @@ pub mod protocol {}
 
 #[doc = include_str!("resume.md")]
 pub mod resume {}
+
+#[doc = include_str!("rights.md")]
+pub mod rights {}
 
 #[doc = include_str!("slow_reader.md")]
 pub mod slow_reader {}

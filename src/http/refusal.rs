@@ -218,6 +218,18 @@ refusals! {
     /// Names are believed here, and the host is not one of this server besides.
     HostNotLocal => MisdirectedRequest, "this server does not answer to that host name: use localhost or the address, or add the name to [http] hosts; and with auth = \"none\" only this machine may speak to the server, and by no proxy: everybody else could be anybody; write auth = \"accounts\" (people log in with a password), \"jwt\" or \"header\", or insecure = true if you trust everybody who can connect";
 
+    // Who it is.
+    /// The token of the upgrade is not taken.
+    TokenRefused => Unauthorized, "this token is not one that this server takes";
+    /// The token of the upgrade has expired.
+    TokenExpired => Unauthorized, "the token has expired; get a new one";
+    /// The field that names the user has come from somebody who is not believed.
+    UserNamedByStranger => Forbidden, "the field of [header] name may come only from an address of `proxies`: a proxy there must remove it from what its clients send";
+    /// The field that names the user is there twice, or is no text of 1 to 255 bytes.
+    UserNameForm => BadRequest, "the field of [header] name must be there once, with 1 to 255 bytes of text";
+    /// The user is known by a proxy's field, and the page has an origin that any page can have.
+    OriginUnsure => Forbidden, "where a proxy's field says who the user is, a WebSocket needs the Origin of a page: null, file:// and none could be any page's, whatever [http] origins says";
+
     // The route.
     /// There is nothing at the path.
     NotFound => NotFound, "there is nothing at this path: the chat page is at / and the WebSocket at /ws";

@@ -55,6 +55,8 @@ close_reasons! {
     TlsBroken => "tls_broken",
     /// A kept-alive HTTP connection stayed idle.
     KeepAliveTimeout => "keep_alive_timeout",
+    /// What the connection had proved has ended (1008).
+    TokenExpired => "token_expired",
     /// No `hello` within its deadline (4008).
     HelloTimeout => "hello_timeout",
     /// No pong within its deadline (4103), or the kernel has given the peer up.

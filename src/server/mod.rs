@@ -50,6 +50,7 @@ mod rejection;
 mod startup;
 #[cfg(test)]
 mod tests;
+pub mod token_keys;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,6 +94,8 @@ pub struct Server {
     /// Until when answers of the logs are waited for before the clients are sent away, if the
     /// server is stopping.
     stopping: Option<Tick>,
+    /// Looks at the files of tokens' keys.
+    key_watch: Option<token_keys::KeyWatch>,
     drain_window_ms: u64,
     stop_timeout: Duration,
     /// If a listener speaks TLS.
@@ -129,6 +132,7 @@ impl Server {
             has_replies: false,
             banned: Vec::new(),
             stopping: None,
+            key_watch: None,
             drain_window_ms: u64::try_from(config.timeouts.drain_window.as_millis())
                 .unwrap_or(u64::MAX),
             stop_timeout: config.timeouts.stop,
@@ -178,6 +182,13 @@ impl Server {
         }
     }
 
+    /// Other keys of tokens may have been read.
+    fn take_keys(&mut self) {
+        if let Some(keys) = self.key_watch.as_ref().and_then(token_keys::KeyWatch::poll) {
+            self.sessions.set_keys(keys);
+        }
+    }
+
     fn turn_end(&mut self, now: Now, effects: &mut Effects) {
         self.pass_requests(now);
         // What is left may be told by no wake any more: the next turn begins at once.
@@ -211,9 +222,10 @@ impl Server {
     /// Has read again what may change while the server runs.
     fn reload(&self) {
         log::info!(
-            "SIGHUP: the certificates are read again; the other settings are read at a start"
+            "SIGHUP: the certificates and the keys of tokens are read again; the other settings are read at a start"
         );
         self.certificates.iter().for_each(CertificateWatch::reload);
+        self.key_watch.iter().for_each(token_keys::KeyWatch::look_now);
     }
 
     fn stop(&mut self, now: Now, signal: StopSignal, effects: &mut Effects) {
@@ -285,6 +297,7 @@ impl Handler for Server {
                 self.arm_alarm(now, effects);
             }
             Input::StoreReady => {
+                self.take_keys();
                 self.take_replies(now);
                 self.pass_requests(now);
             }

@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use super::certificates::{CertificateWatch, InUse};
 use super::inherited::Inherited;
-use super::{Server, rejection};
+use super::token_keys::{KeyWatch, TokenKeyError};
+use super::{Server, rejection, token_keys};
 use crate::chat::model::log::{Logs, Snapshot};
 use crate::chat::model::policy::Policies;
 use crate::chat::model::reply::Durability;
@@ -40,6 +41,8 @@ pub enum ServeError {
     Policy(PolicyError),
     /// The store could not be opened.
     Store(OpenError),
+    /// A key of tokens cannot be used.
+    TokenKeys(TokenKeyError),
     /// The system refused something.
     Io(io::Error),
 }
@@ -49,6 +52,7 @@ impl fmt::Display for ServeError {
         match self {
             Self::Policy(error) => write!(f, "{error}"),
             Self::Store(error) => write!(f, "{error}"),
+            Self::TokenKeys(error) => write!(f, "{error}"),
             Self::Io(error) => write!(f, "{error}"),
         }
     }
@@ -65,6 +69,12 @@ impl From<io::Error> for ServeError {
 impl From<OpenError> for ServeError {
     fn from(error: OpenError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<TokenKeyError> for ServeError {
+    fn from(error: TokenKeyError) -> Self {
+        Self::TokenKeys(error)
     }
 }
 
@@ -91,6 +101,10 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let metrics = Arc::new(Metrics { reactor: reactor.metrics(), ..Metrics::default() });
     let kept = open_store(config, &clock, &metrics, reactor.waker())?;
     let mut server = Server::new(config, kinds, (metrics, Entropy::System), clock.now(), kept)?;
+    let verifier = token_keys::verifier(config)?;
+    server.sessions.set_verifier(verifier);
+    let waker = reactor.waker();
+    server.key_watch = KeyWatch::start(&config.token_keys, move || _ = waker.wake())?;
     server.certificates = certificates;
     if let Err(error) = announce(&reactor, config, &server.listeners) {
         // Its reader is gone, or the disk that it goes to is full: the chat can go on without it.

@@ -4,6 +4,9 @@ use super::encode::Format;
 use super::errors_in_a_row::Answered;
 use super::input::Session;
 use super::state::Protocol;
+use super::tokens;
+use crate::auth::jwt::Unfit;
+use crate::chat::model::identity::Identity;
 use crate::chat::model::output::{Encoding, Request};
 use crate::chat::{Code, Command, Hello, Op, Refusal};
 use crate::net::CloseReason;
@@ -12,6 +15,9 @@ use crate::wire::{Parsed, Refused, render, text};
 /// Bytes that the answer to a `send` or the like takes, at most. They are booked when it is asked
 /// for, since the answer comes later, and a reader that does not read must not ask for ever more.
 const SENT_REPLY_BYTES: usize = 320;
+
+/// When a token may be brought again that could not be verified in its turn.
+const REFRESH_AGAIN_MS: u64 = 1_000;
 
 impl Session<'_, '_> {
     /// Does one request.
@@ -24,12 +30,19 @@ impl Session<'_, '_> {
         log::debug!(conn:% = conn, req:% = id_of(&request), op = request.op.name(); "request");
         match parsed {
             Parsed::Help { of } => self.help(&request, of),
-            Parsed::Command(Command::Hello { name, resume, ping }) => {
+            Parsed::Command(Command::Hello { name, resume, ping, token }) => {
                 if let Protocol::Tcp(plain) = &mut self.state.protocol {
                     plain.wants_pings = ping;
                 }
-                self.hello(request, Hello { resume, ..hello_as(name.as_deref()) });
+                match self.identity(token.as_deref()) {
+                    Ok(identity) => {
+                        let hello = hello_as(name.as_deref());
+                        self.hello(request, Hello { resume, identity, ..hello });
+                    }
+                    Err(unfit) => self.refuse_token(&request, unfit),
+                }
             }
+            Parsed::Command(Command::Refresh { token }) => self.refresh(&request, &token),
             Parsed::Command(command) => {
                 if command.is_logged() {
                     self.state.answers.give(self.context.turn, SENT_REPLY_BYTES);
@@ -41,6 +54,42 @@ impl Session<'_, '_> {
                 }
             }
         }
+    }
+
+    /// Who the connection is: by the token that it brings, or by its upgrade.
+    fn identity(&mut self, token: Option<&str>) -> Result<Option<Identity>, Unfit> {
+        let tokens = &mut self.context.tokens;
+        match token {
+            // Where nobody proves anything a token says nothing.
+            Some(token) if tokens.is_on() => tokens.verify(token, self.turn.now).map(Some),
+            Some(_) | None => Ok(tokens.proven(self.state.conn).cloned()),
+        }
+    }
+
+    fn refuse_token(&mut self, request: &Request, unfit: Unfit) {
+        let conn = self.state.conn;
+        if let Some(suppressed) = self.context.throttle.admit(self.turn.now.tick) {
+            log::info!(conn:% = conn, why:% = unfit, suppressed; "a token is refused");
+        }
+        self.answer(request, &Err(tokens::refusal(unfit)));
+    }
+
+    /// Renews what the connection has proved.
+    fn refresh(&mut self, request: &Request, token: &str) {
+        let (now, conn) = (self.turn.now, self.state.conn);
+        if self.turn.chat.user(conn).is_none() {
+            let refusal = Refusal::new(Code::HelloFirst, "say hello first").field("op", "hello");
+            return self.answer(request, &Err(refusal));
+        }
+        if self.context.tokens.is_used_up() {
+            let refusal = Refusal::new(Code::Busy, "too many tokens are being verified");
+            return self.answer(request, &Err(refusal.retry_after_ms(REFRESH_AGAIN_MS)));
+        }
+        let result = match self.context.tokens.verify(token, now) {
+            Ok(identity) => self.turn.chat.handle_refresh(now, conn, identity),
+            Err(unfit) => return self.refuse_token(request, unfit),
+        };
+        self.answer(request, &result);
     }
 
     /// Takes the token of one request, or of what stands where one could. There is one: otherwise

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::encode::Encoder;
 use super::entropy::Entropy;
 use super::outgoing::Outgoing;
+use super::proxy_header::ProxyHeader;
 use super::text_client::Aside;
+use super::tokens::Tokens;
 use crate::admin::Health;
 use crate::chat::Limits;
 use crate::chat::model::pressure::Pressure;
@@ -100,6 +102,10 @@ pub(super) struct SessionContext {
     pub asides: Vec<(ConnId, Aside)>,
     /// Their peers have said their last word: to be ended when all that they asked for is answered.
     pub finished: Vec<ConnId>,
+    /// Who connections are by what a proxy says.
+    pub proxy_header: ProxyHeader,
+    /// Who connections are by their tokens.
+    pub tokens: Tokens,
     /// Limits the log lines that clients can cause.
     pub throttle: Throttle,
 }
@@ -164,6 +170,8 @@ impl SessionContext {
             closing: Vec::new(),
             asides: Vec::new(),
             finished: Vec::new(),
+            proxy_header: ProxyHeader::new(config),
+            tokens: Tokens::new(None),
             throttle: Throttle::new(CLIENT_LINES_PER_S, Duration::from_secs(1)),
         })
     }
@@ -171,6 +179,7 @@ impl SessionContext {
     /// Begins the next turn, and frees what large messages left behind in the scratch space.
     pub(super) fn on_turn_end(&mut self) {
         self.turn = self.turn.wrapping_add(1);
+        self.tokens.on_turn_end();
         self.decoding.trim();
         self.encoder.trim();
         self.echo_compressor.trim();

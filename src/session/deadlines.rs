@@ -147,7 +147,9 @@ impl Session<'_, '_> {
         self.resume();
         let now = self.turn.now.tick;
         let Some(due) = self.state.due() else { return };
-        if self.state.is_waiting() && due.rests() {
+        // Who waits to be verified is not late.
+        let is_verified_late = due == Due::Hello && self.context.tokens.is_used_up();
+        if self.state.is_waiting() && (due.rests() || is_verified_late) {
             self.state.since = now;
         }
         let deadline = self.state.deadline(now, self.context);

@@ -6,6 +6,8 @@ use super::input::Session;
 use super::state::Protocol;
 use super::{ListenerKind, Turn};
 use crate::admin::{self, Answer};
+use crate::auth::jwt::Unfit;
+use crate::chat::model::identity::Identity;
 use crate::http::{
     self, Admitted, Head, HttpDate, Method, Parsed, Refusal, Response, Route, Scheme, Status,
     Upgrade, render_switching,
@@ -24,7 +26,19 @@ enum Outcome {
     /// A response; the connection goes on if `keep_alive`.
     Respond { response: Response, method: Method, keep_alive: bool },
     /// The connection becomes a WebSocket.
-    Switch { head: Vec<u8>, protocol: Protocol },
+    Switch { head: Vec<u8>, protocol: Protocol, identity: Option<Box<Identity>> },
+}
+
+impl Outcome {
+    /// The same, of somebody who has shown who it is.
+    fn with(self, identity: Option<Identity>) -> Self {
+        match self {
+            Self::Switch { head, protocol, .. } => {
+                Self::Switch { head, protocol, identity: identity.map(Box::new) }
+            }
+            Self::Respond { .. } => self,
+        }
+    }
 }
 
 impl Session<'_, '_> {
@@ -49,7 +63,7 @@ impl Session<'_, '_> {
             Ok(Parsed::Head { head, consumed }) => {
                 let date = context.dates.at(turn.now.wall_ms);
                 let client = if *is_proxy { context.client(&head) } else { None };
-                let mut outcome = context.outcome(&head, *kind, (date, turn));
+                let mut outcome = context.outcome((*is_proxy, &head), *kind, (date, turn));
                 if let Some(address) = client {
                     if turn.chat.suspended().address(address, turn.now.wall_ms).is_some() {
                         outcome = refuse(Refusal::Banned, Some(&head));
@@ -94,7 +108,10 @@ impl Session<'_, '_> {
                 self.close(Vec::new(), (reason, Ending::Linger));
                 false
             }
-            Outcome::Switch { head, protocol } => {
+            Outcome::Switch { head, protocol, identity } => {
+                if let Some(identity) = identity {
+                    self.context.tokens.keep(conn, *identity);
+                }
                 self.context.metrics.http.count_response(101);
                 self.context.metrics.http.handshakes.add(1);
                 let timeouts = &self.context.timeouts;
@@ -134,8 +151,8 @@ impl SessionContext {
 
     /// What the request of this head comes to.
     fn outcome(
-        &self,
-        head: &Head<'_>,
+        &mut self,
+        (is_proxy, head): (bool, &Head<'_>),
         kind: ListenerKind,
         (date, turn): (HttpDate, &Turn<'_>),
     ) -> Outcome {
@@ -162,6 +179,10 @@ impl SessionContext {
                 Err(refusal) => refuse(refusal, Some(head)),
             };
         }
+        let named = match self.proxy_header.identity(is_proxy, head) {
+            Ok(named) => named,
+            Err(refusal) => return refuse(refusal, Some(head)),
+        };
         match self.admission.admit(head, scheme, |path| self.route(path)) {
             Ok(Admitted::Page(asset)) => {
                 Outcome::Respond { response: asset.response(head), method, keep_alive }
@@ -170,10 +191,28 @@ impl SessionContext {
                 let response = plain(admin::healthy(head.path(), &self.metrics, health));
                 Outcome::Respond { response, method, keep_alive }
             }
-            Ok(Admitted::WebSocket(upgrade)) => self.switch(head, &upgrade, (date, false)),
+            Ok(Admitted::WebSocket(upgrade)) => match self.bearer(upgrade.bearer, turn) {
+                Ok(bearer) => self.switch(head, &upgrade, (date, false)).with(bearer.or(named)),
+                Err(refusal) => refuse(refusal, Some(head)),
+            },
             Ok(Admitted::Echo(upgrade)) => self.switch(head, &upgrade, (date, true)),
             Err(refusal) => refuse(refusal, Some(head)),
         }
+    }
+
+    /// Who the token of an upgrade is of. Others than signed ones are not read here.
+    fn bearer(
+        &mut self,
+        token: Option<&str>,
+        turn: &Turn<'_>,
+    ) -> Result<Option<Identity>, Refusal> {
+        let Some(token) = token.filter(|token| self.tokens.is_on() && token.contains('.')) else {
+            return Ok(None);
+        };
+        self.tokens.verify(token, turn.now).map(Some).map_err(|unfit| {
+            log::info!(why:% = unfit; "the token of an upgrade is refused");
+            if unfit == Unfit::Expired { Refusal::TokenExpired } else { Refusal::TokenRefused }
+        })
     }
 
     fn route(&self, path: &str) -> Route<&Asset> {
@@ -213,7 +252,7 @@ impl SessionContext {
                 deflate.map_or(Format::WebSocket, |deflate| Format::Deflate(deflate.window_bits));
             Protocol::WebSocket { decoder, format, is_greeted: false }
         };
-        Outcome::Switch { head: out, protocol }
+        Outcome::Switch { head: out, protocol, identity: None }
     }
 }
 

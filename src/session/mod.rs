@@ -33,11 +33,13 @@ mod http;
 mod input;
 mod outgoing;
 mod plain_tcp;
+mod proxy_header;
 mod state;
 #[cfg(test)]
 mod tests;
 mod text_client;
 mod text_lines;
+mod tokens;
 mod waiting_answers;
 mod websocket;
 
@@ -49,6 +51,7 @@ use self::context::SessionContext;
 use self::delivery::Delivery;
 use self::input::Session;
 use self::state::{Protocol, SessionState, find};
+use self::tokens::Tokens;
 use crate::admin::Health;
 use crate::chat::{Chat, Limits};
 use crate::collections::Slots;
@@ -137,6 +140,18 @@ impl Sessions {
         })
     }
 
+    /// Tokens are verified by these keys from now on.
+    pub fn set_verifier(&mut self, verifier: Option<crate::auth::jwt::Verifier>) {
+        self.context.tokens = Tokens::new(verifier);
+    }
+
+    /// Other keys of tokens are in force.
+    pub fn set_keys(&mut self, keys: crate::auth::keys::KeyTable) {
+        if let Some(verifier) = self.context.tokens.verifier_mut() {
+            verifier.set_keys(keys);
+        }
+    }
+
     /// A connection was accepted.
     pub fn handle_opened(
         &mut self,
@@ -205,6 +220,7 @@ impl Sessions {
         let held = self.states.remove(conn.slot()).map_or(0, |state| state.held());
         self.context.inbound.change(held, 0);
         self.context.sessions_bytes -= size_of::<SessionState>();
+        self.context.tokens.forget(conn);
         turn.chat.handle_closed(turn.now, conn);
         self.flush_outputs(turn);
     }

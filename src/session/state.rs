@@ -132,7 +132,22 @@ impl SessionState {
     /// From when on the rate allows the next request or control frame.
     pub(super) fn ready_at(&self, context: &SessionContext) -> Tick {
         let commands = self.commands.ready_at(context.command_rate);
-        commands.max(self.controls.ready_at(context.control_rate))
+        let ready_at = commands.max(self.controls.ready_at(context.control_rate));
+        if self.brings_token() {
+            ready_at.max(context.tokens.ready_at(self.conn))
+        } else {
+            ready_at
+        }
+    }
+
+    /// Whether a token may come with what it sends next.
+    pub(super) const fn brings_token(&self) -> bool {
+        match &self.protocol {
+            Protocol::Http { kind, .. } => !matches!(kind, ListenerKind::Admin),
+            Protocol::WebSocket { is_greeted, .. } => !*is_greeted,
+            Protocol::Tcp(plain) => !plain.is_greeted,
+            Protocol::Echo { .. } | Protocol::Closing => false,
+        }
     }
 
     /// How events are put on the wire for it, if it takes any.

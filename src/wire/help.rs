@@ -97,7 +97,7 @@ pub(super) const fn entry(op: Op) -> Entry {
             &[ROOM, (Key::After, "the last user of the page before, optional"), LIMIT],
         ),
     };
-    Entry { about, fields, is_supported: !matches!(op, Op::Refresh) }
+    Entry { about, fields, is_supported: true }
 }
 
 const HELLO: &[Field] = &[

@@ -49,6 +49,7 @@ const ENDINGS: &[(Reason, u16, Proof)] = &[
     (Reason::Violation, 1002, Told(|| closed_after(&frame(0xc1, b"")))),
     (Reason::Violation, 1003, Told(|| closed_after(&frame(0x82, b"{}")))),
     (Reason::Violation, 1007, Told(|| closed_after(&frame(0x81, b"\xff")))),
+    (Reason::TokenExpired, 1008, NotHere("`tokens` sees it, in the time of a token")),
     (Reason::BadToken, 1008, NotHere(NO_TOKENS)),
     (Reason::TooBig, 1009, Told(|| closed_after(&frame(0x81, &vec![b' '; 1 << 20])))),
     (Reason::Internal, 1011, NotHere("a bug would have to be known")),

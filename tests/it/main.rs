@@ -45,5 +45,6 @@ mod tcp_framing;
 mod terminals;
 mod text_client;
 mod tls;
+mod tokens;
 mod upgrade;
 mod websocket_frames;

@@ -24,10 +24,11 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("ws", &["collections", "time"]),
     ("line", &["collections", "time"]),
     ("wire", &["chat", "net", "collections", "time"]),
+    ("auth", &["chat", "collections", "time"]),
     // Beside the server: the other end of the protocol.
     ("client", &["net", "ws", "http", "wire", "chat", "collections", "time"]),
     // The edge.
-    ("config", &["time", "log", "chat", "http", "net"]),
+    ("config", &["time", "log", "auth", "chat", "http", "net"]),
     ("page", &["http"]),
     ("admin", &["http", "net", "metrics", "time"]),
     ("store", &["chat", "collections", "time", "metrics", "log"]),
@@ -40,6 +41,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "metrics",
             "log",
             "net",
+            "auth",
             "chat",
             "http",
             "ws",
@@ -61,6 +63,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "net",
             "tls",
             "reactor",
+            "auth",
             "chat",
             "http",
             "ws",
@@ -73,7 +76,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "session",
         ],
     ),
-    ("cli", &["config", "server", "log", "store", "chat", "wire", "time"]),
+    ("cli", &["config", "server", "log", "store", "auth", "chat", "wire", "time"]),
     ("main", &["cli", "config"]),
 ];
 
@@ -115,7 +118,7 @@ pub(crate) struct Refusal {
 }
 
 /// Bytes in, values out: no sockets, no clock, no files, no threads.
-const SANS_IO: &[&str] = &["tls", "http", "ws", "line", "wire", "chat", "net"];
+const SANS_IO: &[&str] = &["tls", "http", "ws", "line", "wire", "auth", "chat", "net"];
 
 /// Who refuses what.
 pub(crate) const REFUSALS: &[Refusal] = &[
@@ -175,7 +178,7 @@ pub(crate) const REFUSALS: &[Refusal] = &[
 
 /// The modules that see bytes from the network: there a panic would be a peer's to cause.
 pub(crate) const NETWORK_PATHS: &[&str] =
-    &["tls", "http", "ws", "line", "wire", "session", "chat", "reactor"];
+    &["tls", "http", "ws", "line", "wire", "auth", "session", "chat", "reactor"];
 
 /// Assertions on network paths that are meant: the file, a part of the line, and why it cannot be
 /// met.

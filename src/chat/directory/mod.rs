@@ -10,6 +10,7 @@
 //! has a place for the keys of its memberships, which `rooms` fills.
 
 mod awaited;
+mod credentials;
 mod identities;
 mod quotas;
 mod session;
@@ -20,6 +21,7 @@ use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
 use self::awaited::Awaited;
+use self::credentials::Credentials;
 use self::identities::Identities;
 use self::session::EndedSession;
 pub(super) use quotas::{Quota, Quotas};
@@ -55,6 +57,8 @@ pub(super) struct Directory {
     pub awaited: Awaited,
     /// Whose the names are.
     pub identities: Identities,
+    /// What connections have proved that ends or is restricted.
+    pub credentials: Credentials,
     /// Users and addresses that may not use the server.
     pub suspended: Arc<Suspensions>,
 }

@@ -201,6 +201,13 @@ pub enum Command<'a> {
         resume: Option<Resume<'a>>,
         /// Whether it wants to be pinged over a transport that has no pings of its own.
         ping: bool,
+        /// What proves who it is.
+        token: Option<Cow<'a, str>>,
+    },
+    /// See [`Op::Refresh`].
+    Refresh {
+        /// The new token.
+        token: Cow<'a, str>,
     },
     /// See [`Op::Ping`].
     Ping,

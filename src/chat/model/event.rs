@@ -117,6 +117,11 @@ pub enum Event {
         /// Up to which seq.
         read: u64,
     },
+    /// What the connection has proved ends soon: another token renews it.
+    Expires {
+        /// In how many milliseconds.
+        in_ms: u64,
+    },
     /// The server is stopping.
     Drain {
         /// When this client should come back, from now.

@@ -78,6 +78,8 @@ pub struct Identity {
     pub grants: Vec<Grant>,
     /// Until when it holds: milliseconds since 1970; `None`: until it is taken back.
     pub expires: Option<u64>,
+    /// When the token was issued, if it says so: milliseconds since 1970.
+    pub issued: Option<u64>,
     /// The token's own id, by which it may be taken back.
     pub token_id: Option<Box<str>>,
     /// Which login of an account it is.

@@ -131,13 +131,14 @@ impl Rule {
     /// Whether a room's name matches.
     #[must_use]
     pub fn matches(&self, room: &str) -> bool {
-        self.pattern.as_ref().is_some_and(|pattern| matches(pattern, room))
+        self.pattern.as_ref().is_some_and(|pattern| pattern_matches(pattern, room))
     }
 }
 
 /// Whether `text` is `pattern` with something for each `*`. Linear in their product: both are
 /// short.
-fn matches(pattern: &str, text: &str) -> bool {
+#[must_use]
+pub fn pattern_matches(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else {
         return pattern == text;
     };
@@ -170,7 +171,7 @@ mod tests {
             ("a*b*c", "acb", false),
             ("ab*ba", "aba", false),
         ] {
-            assert_eq!(matches(pattern, room), expect, "{pattern} {room}");
+            assert_eq!(pattern_matches(pattern, room), expect, "{pattern} {room}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Who may not use the server at all.
 
+use super::identity::{Identity, Source};
 use super::name::UserName;
 pub use crate::net::Network;
 
@@ -19,6 +20,8 @@ pub struct Suspensions {
     pub users: Vec<(UserName, Expiry)>,
     /// IP addresses and networks, likewise.
     pub addresses: Vec<(Network, Expiry)>,
+    /// Tokens that are not taken any more, by what they are known by.
+    pub revoked: Vec<Revocation>,
 }
 
 impl Expiry {
@@ -29,7 +32,45 @@ impl Expiry {
     }
 }
 
+/// Tokens that are not taken any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// `jti ID`, or `user NAME` for all that were issued until `at`.
+    pub what: String,
+    /// Since when: milliseconds since 1970.
+    pub at: u64,
+    /// From when on no such token can be good any more.
+    pub until: u64,
+}
+
+impl Revocation {
+    /// What the token of this id is known by.
+    #[must_use]
+    pub fn of_token(id: &str) -> String {
+        format!("jti {id}")
+    }
+
+    /// What the tokens of this user are known by.
+    #[must_use]
+    pub fn of_user(name: &UserName) -> String {
+        format!("user {name}")
+    }
+}
+
 impl Suspensions {
+    /// Whether what this user has proved was taken back.
+    #[must_use]
+    pub fn has_revoked(&self, identity: &Identity, name: &UserName) -> bool {
+        if self.revoked.is_empty() || identity.source != Source::Token {
+            return false;
+        }
+        let row = |what: String| self.revoked.iter().find(|row| row.what == what);
+        let token = identity.token_id.as_ref().and_then(|id| row(Revocation::of_token(id)));
+        // One that does not say when it was issued may be as old as any.
+        let is_old = |row: &Revocation| identity.issued.is_none_or(|issued| issued <= row.at);
+        token.is_some() || row(Revocation::of_user(name)).is_some_and(is_old)
+    }
+
     /// For how long nobody may use the server from this address, and why; `None` if one may. The
     /// time is in milliseconds since 1970. An IPv4 address is the same written as IPv6.
     #[must_use]
@@ -61,7 +102,7 @@ mod tests {
     fn an_address_is_the_same_in_both_notations_and_until_its_expiry() {
         let expiry = Expiry { until: Some(100), reason: "".into() };
         let addresses = vec![("::ffff:10.0.0.1".parse().unwrap(), expiry)];
-        let suspensions = Suspensions { users: Vec::new(), addresses };
+        let suspensions = Suspensions { addresses, ..Suspensions::default() };
         for (address, wall_ms, expect) in [
             ("10.0.0.1", 99, true),
             ("::ffff:10.0.0.1", 99, true),

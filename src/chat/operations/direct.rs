@@ -90,6 +90,7 @@ pub(super) fn retract(chat: &mut Chat, key: RoomKey) {
 fn subscribe_both(chat: &mut Chat, key: RoomKey) {
     let is_missing = |chat: &Chat, conn| {
         chat.delivery.reader(conn).is_some_and(|reader| !reader.is_subscribed(key))
+            && chat.directory.credentials.may_read(conn, chat.rooms[key].name.as_str())
     };
     let mut sessions = chat.rooms.users(key).flat_map(|user| &chat.directory[user].sessions);
     let is_anybody_missing = sessions.any(|session| is_missing(chat, session.conn));

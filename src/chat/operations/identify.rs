@@ -10,7 +10,7 @@
 //! ```
 
 use super::absence::{busy, check_lookalike};
-use super::{Chat, suspensions};
+use super::{Chat, credentials, suspensions};
 use crate::chat::directory::Secret;
 use crate::chat::keys::UserKey;
 use crate::chat::model::code::Code;
@@ -54,7 +54,12 @@ pub(super) fn who(chat: &Chat, hello: &Hello<'_>) -> Result<Who, Refusal> {
         Who::New(bound) => &bound.name,
     };
     suspensions::check(chat, name)?;
-    Ok(who)
+    match &hello.identity {
+        Some(identity) if chat.directory.suspended.has_revoked(identity, name) => {
+            Err(credentials::revocation())
+        }
+        Some(_) | None => Ok(who),
+    }
 }
 
 /// Who has proved who it is.

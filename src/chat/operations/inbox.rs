@@ -36,11 +36,16 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
     if wait_for_marks(chat, by, since) {
         return Answer::Later;
     }
-    let (since, gone, full) = begin(chat, by.user, since);
+    let (since, mut gone, full) = begin(chat, by.user, since);
+    let credentials = &chat.directory.credentials;
+    gone.retain(|room| credentials.may_read(by.conn, room.as_str()));
     let user = &chat.directory[by.user];
     let mut changed = Vec::new();
     for &(room, membership) in &user.memberships {
         let (room, membership) = (&chat.rooms[room], &chat.rooms[membership]);
+        if !credentials.may_read(by.conn, room.name.as_str()) {
+            continue;
+        }
         if room.name.is_direct() && !membership.is_confirmed {
             // Its first message is not in the log yet.
             continue;
@@ -52,7 +57,7 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
     }
     // A client that asks again with the `rev` of the answer gets the next ones.
     changed.sort_unstable_by_key(|&(rev, ..)| rev);
-    let invitations = invitations::of_user(chat, by.user);
+    let invitations = invitations::seen_by(chat, (by.conn, by.user));
     let invited: usize = invitations.iter().map(invitations::len_max).sum();
     let names = changed.iter().map(|(_, room, _)| room.name.as_str());
     let (rows_max, lasts_max) = fitting(names, invited + gone_bytes(&gone));

@@ -23,6 +23,7 @@ use crate::chat::model::name::UserName;
 use crate::chat::model::reply::{Invitation, Refusal, Reply, Role};
 use crate::chat::pending::{InvitationChange, PendingInvitation, PendingOp, Requester};
 use crate::chat::rooms::not_member;
+use crate::net::ConnId;
 
 /// Bytes that an `invited` event takes besides its reason, at most.
 const INVITED_BYTES: usize = 160;
@@ -260,6 +261,13 @@ pub(super) fn of_user(chat: &Chat, user: UserKey) -> Vec<Invitation> {
     found
 }
 
+/// Those of which the connection may know.
+pub(super) fn seen_by(chat: &Chat, (conn, user): (ConnId, UserKey)) -> Vec<Invitation> {
+    let mut all = of_user(chat, user);
+    all.retain(|row| chat.directory.credentials.may_read(conn, row.room.as_str()));
+    all
+}
+
 /// As many of these as take so many bytes when they are rendered.
 pub(super) fn within(mut invitations: Vec<Invitation>, bytes_max: usize) -> Vec<Invitation> {
     let mut bytes = 0;
@@ -306,6 +314,9 @@ fn tell_invited(chat: &mut Chat, key: RoomKey, invited: &UserName) {
     let bytes = INVITED_BYTES + REASON_BYTE_LEN_MAX * meta.expiry.reason.len();
     for session in &chat.directory[user].sessions {
         let to = session.conn;
+        if !chat.directory.credentials.may_read(to, room.name.as_str()) {
+            continue;
+        }
         let Some(reader) = chat.delivery.reader_mut(to) else { continue };
         // Invitations come from others, so they must not be able to make a reader lag.
         if reader.credit.owed(turn) <= limit {

@@ -9,6 +9,7 @@
 pub(super) mod absence;
 pub(super) mod ack;
 mod create;
+pub(super) mod credentials;
 mod direct;
 mod edits;
 mod faults;
@@ -86,8 +87,9 @@ pub(super) fn run(
         let refusal = Refusal::new(Code::HelloFirst, "say hello first").field("op", "hello");
         return chat.context.reply(conn, request, Err(refusal));
     };
+    let allowed = credentials::check(chat, (conn, &chat.directory[user].name), &command);
     let mut by = Requester { conn, user, request };
-    let result = execute(chat, &mut by, command);
+    let result = allowed.and_then(|()| execute(chat, &mut by, command));
     chat.answer(by, result);
 }
 

@@ -12,6 +12,7 @@ use crate::chat::model::name::RoomName;
 use crate::chat::model::policy::Access;
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::{Durability, Refusal, Resumption};
+use crate::chat::rooms::no_such_room;
 use crate::net::ConnId;
 
 /// The cursor of one room of a resume. `resumed` says that the session is known, and with it what
@@ -26,6 +27,9 @@ pub(super) fn resume_room(
     position: &Position<'_>,
     resumed: bool,
 ) -> Result<(RoomKey, Resumption), Refusal> {
+    if !chat.directory.credentials.may_read(conn, &position.room) {
+        return Err(no_such_room());
+    }
     let found = chat.lookup().find_membership(user, &position.room);
     if let Err(refusal) = found
         && (resumed || !is_lost_with_its_log(chat, user, position))

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::{Answer, Chat};
-use crate::chat::keys::UserKey;
+use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::limits::{SEARCH_BYTES_MAX, SEQ_END};
 use crate::chat::model::log::{LogId, Query};
 use crate::chat::model::record::{Body, Record, SharedRecord};
@@ -32,9 +32,14 @@ pub(super) fn search(
     (name, text): (Option<&str>, &str),
     (before, limit): (Option<u64>, Option<u32>),
 ) -> Result<Answer, Refusal> {
-    let rooms = match name {
-        Some(name) => vec![chat.lookup().find_membership(by.user, name)?.0],
-        None => chat.directory[by.user].memberships.iter().map(|&(room, _)| room).collect(),
+    let rooms = if let Some(name) = name {
+        vec![chat.lookup().find_membership(by.user, name)?.0]
+    } else {
+        let credentials = &chat.directory.credentials;
+        let is_seen =
+            |room: &RoomKey| credentials.may_read(by.conn, chat.rooms[*room].name.as_str());
+        let rooms = chat.directory[by.user].memberships.iter().map(|&(room, _)| room);
+        rooms.filter(is_seen).collect()
     };
     let rooms = rooms.into_iter().map(|key| &chat.rooms[key]);
     let (stored, in_memory): (Vec<_>, Vec<_>) = rooms.partition(|room| room.is_stored());

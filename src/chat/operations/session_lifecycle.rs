@@ -3,7 +3,7 @@
 use super::absence::{arm_absence, open_user, update_presence};
 use super::identify::{self, Who};
 use super::resume::resume_room;
-use super::{Chat, invitations};
+use super::{Chat, credentials, invitations};
 use crate::chat::delivery::Reader;
 use crate::chat::directory::{Secret, Session};
 use crate::chat::keys::{RoomKey, UserKey};
@@ -53,7 +53,7 @@ pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, he
                 resumed,
                 rooms,
                 invitations: invitations::within(
-                    invitations::of_user(chat, user),
+                    invitations::seen_by(chat, (conn, user)),
                     WELCOME_INVITATIONS_BYTES_MAX,
                 ),
             };
@@ -140,6 +140,7 @@ pub(super) fn second_hello() -> Refusal {
 }
 
 fn add_session(chat: &mut Chat, (conn, user): (ConnId, UserKey), hello: &Hello<'_>, away: bool) {
+    credentials::keep(chat, conn, hello.identity.as_ref());
     let session = Session { conn, secret: Secret::new(hello.secret), away };
     chat.directory.add_session(user, session);
     chat.delivery.add_reader(Reader::new(conn, user, hello.encoding));
@@ -160,6 +161,7 @@ pub(in crate::chat) fn end_session(chat: &mut Chat, conn: ConnId) {
     for room in rooms {
         chat.delivery_mut().unsubscribe(conn, room);
     }
+    credentials::forget(chat, conn);
     chat.delivery.remove_reader(conn);
     chat.directory.end_session(user, conn, chat.context.limits.sessions_per_user);
     chat.context.stats.sessions -= 1;

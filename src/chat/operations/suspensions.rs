@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Chat;
 use super::session_lifecycle::end_session;
+use super::{Chat, credentials};
 use crate::chat::model::code::Code;
 use crate::chat::model::log::Suspensions;
 use crate::chat::model::name::UserName;
@@ -38,4 +38,5 @@ pub(super) fn set(chat: &mut Chat, suspended: &Arc<Suspensions>) {
             end_session(chat, conn);
         }
     }
+    credentials::end_revoked(chat);
 }

@@ -6,6 +6,7 @@ mod edits;
 mod effects;
 mod invitations;
 mod marks;
+mod matrix;
 mod moderation;
 mod names;
 mod owners;
@@ -240,6 +241,7 @@ fn event_line(event: &Event) -> String {
         Event::Typing { users, .. } => format!("typing {users:?}"),
         Event::Receipts { read, .. } => format!("receipts {read:?}"),
         Event::ReadElsewhere { read, .. } => format!("own receipt {read}"),
+        Event::Expires { in_ms } => format!("expires {in_ms}"),
         Event::Drain { reconnect_after_ms, .. } => format!("drain {reconnect_after_ms}"),
     }
 }

@@ -419,7 +419,7 @@ fn who_is_suspended_is_sent_away_and_not_let_in_until_the_time_is_over() {
     let term = Expiry { until: Some(harness.now.wall_ms + 900), reason: "spam".into() };
     let forever = Expiry { until: None, reason: "".into() };
     let users = vec![(name("zoe"), forever.clone()), (name("u1"), term), (name("eve"), forever)];
-    let suspended = Arc::new(Suspensions { users, addresses: Vec::new() });
+    let suspended = Arc::new(Suspensions { users, ..Suspensions::default() });
     harness.chat.on_log_reply(harness.now, LogReply::Suspended(suspended));
     let said = harness.settle();
     assert_eq!(heard(&said, 1), ["close Banned"]);

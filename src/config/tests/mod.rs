@@ -4,6 +4,7 @@ mod conflicts;
 mod memory;
 mod policies;
 mod sources;
+mod token_keys;
 mod values;
 
 use super::load::{Flags, Loaded, Loader};

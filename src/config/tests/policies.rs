@@ -10,8 +10,8 @@ use crate::chat::model::reply::Durability;
 
 /// The example of the default file.
 fn example() -> String {
-    let (_, text) = DEFAULTS.split_once("\n#[[").unwrap();
-    format!("[[{}", text.replace("\n#", "\n"))
+    let (_, text) = DEFAULTS.split_once("\n#[[room_policy").unwrap();
+    format!("[[room_policy{}", text.replace("\n#", "\n"))
 }
 
 #[test]

@@ -50,6 +50,13 @@ CREATE TABLE identity (
   at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX subject ON identity (source, issuer, subject) WHERE subject != '';
+
+-- Tokens that are not taken any more. A row goes when no token that it is about can be good.
+CREATE TABLE revocation (
+  what TEXT PRIMARY KEY,        -- 'jti ID', or 'user NAME': those that were issued until `at`
+  at INTEGER NOT NULL,
+  until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 -- The `cid`s of messages that are there as they were sent: such a record answers for its own, and is
 -- found by it here. `sent` has those of messages that were changed or are gone, and of all that are
 -- older than this version. Its ids rise with `at`.

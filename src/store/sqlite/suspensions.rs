@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use super::integers::{signed, unsigned};
 use crate::chat::model::log::{Expiry, Network, Suspensions};
 use crate::chat::model::name::UserName;
+use crate::chat::model::suspensions::Revocation;
 use crate::time::wall_watch::shifted;
 
 /// Whom a suspension is about.
@@ -57,7 +58,20 @@ pub(in crate::store) fn load(db: &Connection) -> rusqlite::Result<Suspensions> {
             None => {}
         }
     }
+    drop(rows);
+    all.revoked = revoked(db)?;
     Ok(all)
+}
+
+/// Tokens that are not taken any more.
+fn revoked(db: &Connection) -> rusqlite::Result<Vec<Revocation>> {
+    let sql = "SELECT what, at, until FROM revocation ORDER BY what";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map([], |row| {
+        let (at, until) = (unsigned(row.get(1)?), unsigned(row.get(2)?));
+        Ok(Revocation { what: row.get(0)?, at, until })
+    })?;
+    rows.collect()
 }
 
 /// Moves the ends of all suspensions by as much as the wall clock was set, so that each lasts as
@@ -143,6 +157,7 @@ mod tests {
         suspend(&db, "address 10.0.0.1", Some(5));
         let expected = Suspensions {
             users: vec![(UserName::parse("ann").unwrap(), term(None))],
+            revoked: Vec::new(),
             addresses: vec![
                 ("10.0.0.1".parse().unwrap(), term(Some(5))),
                 ("::1".parse().unwrap(), term(None)),

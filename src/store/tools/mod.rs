@@ -5,6 +5,7 @@
 //! | [`backup`] | yes | copies the database as it is at one moment |
 //! | [`export`] | yes | reads all records of a room |
 //! | [`verify`] | yes | reads everything, names each fault, changes nothing |
+//! | [`revoke`] | yes | has tokens not taken any more |
 //! | [`suspend`] | yes | bans users and addresses from the server |
 //! | [`measure`] | yes | measures how long the disk takes to sync |
 //! | [`restore`] | no | puts a backup in the place of the database |
@@ -22,6 +23,7 @@ pub mod measure;
 mod open;
 pub mod owner;
 pub mod restore;
+pub mod revoke;
 mod rewrite;
 pub mod suspend;
 pub mod verify;

@@ -48,7 +48,7 @@ pub fn bans(data: &Path, wall_ms: u64) -> Result<Suspensions, ToolError> {
     Ok(all)
 }
 
-fn change<T>(
+pub(super) fn change<T>(
     data: &Path,
     change: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> Result<T, ToolError> {

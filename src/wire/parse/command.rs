@@ -60,7 +60,7 @@ pub(super) fn parse<'a>(
         Op::Mute => moderation::mute(fields)?,
         Op::Ban => moderation::ban(fields)?,
         Op::Unban => moderation::unban(fields)?,
-        Op::Refresh => Command::Unsupported(op),
+        Op::Refresh => Command::Refresh { token: fields.required(Key::Token)? },
     };
     Ok(Parsed::Command(command))
 }
@@ -74,12 +74,12 @@ fn hello<'a>(fields: &mut Fields<'a>, limits: &Limits) -> Result<Command<'a>, Fa
             return Err(Box::new(refusal.field("version", Key::Version.expected())));
         }
     }
-    fields.string(Key::Token)?;
+    let token = fields.string(Key::Token)?;
     fields.bounded(Key::Agent, AGENT_LEN_MAX)?;
     let name = fields.string(Key::Name)?;
     let resume = fields.raw(Key::Resume).map(|raw| resume::parse(raw, limits)).transpose()?;
     let ping = fields.flag(Key::Ping)?;
-    Ok(Command::Hello { name, resume, ping })
+    Ok(Command::Hello { name, resume, ping, token })
 }
 
 fn create<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {

@@ -62,6 +62,10 @@ pub fn event(out: &mut Vec<u8>, event: &Event, viewer: Option<&UserName>) {
             read_marks(out, r#","read":{"#, std::slice::from_ref(&(user.clone(), *read)));
             put(out, r#","own":true"#);
         }
+        Event::Expires { in_ms } => {
+            put(out, r#"{"ev":"expires""#);
+            field(out, r#","in_ms":"#, *in_ms);
+        }
         Event::Drain { reconnect_after_ms, window_ms, reason } => {
             put(out, r#"{"ev":"drain""#);
             field(out, r#","reconnect_after_ms":"#, *reconnect_after_ms);

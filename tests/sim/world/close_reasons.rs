@@ -60,6 +60,7 @@ impl World {
             CloseReason::Shutdown => self.plan.drains(self.tick),
             CloseReason::SocketError
             | CloseReason::KeepAliveTimeout
+            | CloseReason::TokenExpired
             | CloseReason::BadToken
             | CloseReason::HandshakeTimeout
             | CloseReason::TlsBroken

@@ -107,7 +107,7 @@ fn each_operation_is_read() {
         None,
         &Command::Topic { room: room(), text: None, weight: 0 },
     );
-    check(r#"{"op":"refresh"}"#, None, &Command::Unsupported(Op::Refresh));
+    check(r#"{"op":"refresh","token":"x"}"#, None, &Command::Refresh { token: "x".into() });
     check(
         r#"{"op":"search","text":"tea le","room":"lobby","before":9,"limit":3}"#,
         None,
@@ -161,7 +161,11 @@ fn a_text_without_escapes_is_not_copied() {
 
 #[test]
 fn hello_may_bring_the_positions_of_a_former_session() {
-    check(r#"{"op":"hello"}"#, None, &Command::Hello { name: None, resume: None, ping: false });
+    check(
+        r#"{"op":"hello"}"#,
+        None,
+        &Command::Hello { name: None, resume: None, ping: false, token: None },
+    );
     let position = |room: &'static str, epoch: &'static str, seq| Position {
         room: room.into(),
         epoch: epoch.into(),
@@ -178,12 +182,13 @@ fn hello_may_bring_the_positions_of_a_former_session() {
                 positions: vec![position("lobby", "k3f9", 123), position("@ann:bob", "z1", 0)],
             }),
             ping: false,
+            token: Some("x".into()),
         },
     );
     check(
         r#"{"op":"hello","ping":true}"#,
         None,
-        &Command::Hello { name: None, resume: None, ping: true },
+        &Command::Hello { name: None, resume: None, ping: true, token: None },
     );
     check(
         r#"{"op":"hello","resume":{"session":"s9f"}}"#,
@@ -192,6 +197,7 @@ fn hello_may_bring_the_positions_of_a_former_session() {
             name: None,
             resume: Some(Resume { session: "s9f".into(), positions: Vec::new() }),
             ping: false,
+            token: None,
         },
     );
 }

@@ -8,7 +8,8 @@ use crate::wire::key::Key;
 fn required(op: Op) -> Vec<(&'static str, &'static str)> {
     let (room, user, target) = (("room", "\"a\""), ("user", "\"bob\""), ("target", "1"));
     match op {
-        Op::Hello | Op::Ping | Op::Rooms | Op::Help | Op::Refresh => vec![],
+        Op::Hello | Op::Ping | Op::Rooms | Op::Help => vec![],
+        Op::Refresh => vec![("token", "\"x\"")],
         Op::Create
         | Op::Join
         | Op::Leave

@@ -154,6 +154,9 @@ pub fn event(out: &mut Vec<u8>, event: &Event) {
         | Event::Typing { .. }
         | Event::Receipts { .. }
         | Event::ReadElsewhere { .. } => {}
+        Event::Expires { in_ms } => {
+            put(out, &["-- your token expires in ", &in_words(*in_ms), " --\n"]);
+        }
         Event::Drain { reconnect_after_ms, reason, .. } => {
             put(out, &["-- the server stops ("]);
             safe::line(out, reason);

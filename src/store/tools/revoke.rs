@@ -1,0 +1,22 @@
+//! Tokens that are not taken any more. A running server notices within two seconds.
+
+use std::path::Path;
+
+use super::ToolError;
+use super::suspend::change;
+use crate::chat::model::suspensions::Revocation;
+use crate::store::sqlite::integers::signed;
+
+/// Has tokens not taken any more. What can be about no good token by `revocation.at` goes.
+///
+/// # Errors
+///
+/// [`ToolError`]; nothing has changed then.
+pub fn revoke(data: &Path, revocation: &Revocation) -> Result<(), ToolError> {
+    let Revocation { what, at, until } = revocation;
+    change(data, |db| {
+        db.execute("DELETE FROM revocation WHERE until <= ?1", [signed(*at)])?;
+        let sql = "INSERT OR REPLACE INTO revocation (what, at, until) VALUES (?1, ?2, ?3)";
+        db.execute(sql, (what, signed(*at), signed(*until))).map(drop)
+    })
+}
