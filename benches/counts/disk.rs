@@ -76,7 +76,7 @@ fn traced(workload: usize, batches: usize) -> Outcome<(u32, u32)> {
 /// What strace runs: so many batches of one of the workloads. It ends as a kill would end it.
 pub(crate) fn run(workload: &str, batches: &str, data: &Path) -> Outcome<()> {
     let (_, _, messages) = WORKLOADS.get(workload.parse::<usize>()?).ok_or("no such workload")?;
-    let options = Options { data: data.to_owned(), metrics: Arc::default() };
+    let options = Options::new(data.to_owned(), Arc::default());
     let (sender, woken) = channel();
     let wake = Arc::new(move || _ = sender.send(()));
     let clock = Clock::start();

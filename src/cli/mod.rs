@@ -204,7 +204,8 @@ fn serve(config: &Config) -> ExitCode {
     let _log = match crate::log::start(config.log_format, &config.log_level) {
         Ok(guard) => guard,
         Err(error) => {
-            _ = writeln!(io::stderr(), "error: cannot start the log: {error}");
+            let hint = "raise the limit of processes and threads (ulimit -u, TasksMax, pids)";
+            _ = writeln!(io::stderr(), "error: the log has no thread: {error}; {hint}");
             return ExitCode::FAILURE;
         }
     };

@@ -52,3 +52,11 @@ fn a_turn_takes_up_so_many_answers_of_the_logs_and_the_next_ones_follow_at_once(
     }
     assert_eq!(turns, [COUNT - REPLIES_MAX, 7, 0]);
 }
+
+#[test]
+fn a_stop_leaves_as_much_time_to_the_store_as_its_disk_takes() {
+    let millis = Duration::from_millis;
+    for (commit, expect) in [(0, 1_000), (100, 1_000), (500, 2_000), (9_000, 2_500)] {
+        assert_eq!(time_of_end(millis(5_000), millis(commit)), millis(expect), "{commit}");
+    }
+}

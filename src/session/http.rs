@@ -51,7 +51,7 @@ impl Session<'_, '_> {
                 let client = if *is_proxy { context.client(&head) } else { None };
                 let mut outcome = context.outcome(&head, *kind, (date, turn));
                 if let Some(address) = client {
-                    if turn.chat.suspended().has_address(address, turn.now.wall_ms) {
+                    if turn.chat.suspended().address(address, turn.now.wall_ms).is_some() {
                         outcome = refuse(Refusal::Banned, Some(&head));
                     } else if matches!(outcome, Outcome::Switch { .. }) {
                         turn.effects.push(Effect::Client { conn: state.conn, address });

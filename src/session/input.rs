@@ -251,12 +251,13 @@ impl<'t> Session<'_, 't> {
 
     /// Sends bytes that answer the connection's own input, after all that the domain has said
     /// before.
-    pub(super) fn send(&mut self, out: Vec<u8>) {
+    pub(super) fn send(&mut self, out: impl Into<SharedFrame>) {
         self.flush_outputs();
-        if !out.is_empty() && !self.state.is_closing() {
-            self.state.answers.give(self.context.turn, out.len());
+        let frame = out.into();
+        if !frame.is_empty() && !self.state.is_closing() {
+            self.state.answers.give(self.context.turn, frame.len());
             let conn = self.state.conn;
-            self.turn.effects.push(Effect::Send { conn, frame: SharedFrame::from(out) });
+            self.turn.effects.push(Effect::Send { conn, frame });
         }
     }
 

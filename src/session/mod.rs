@@ -240,6 +240,17 @@ impl Sessions {
         self.delivery(turn).end(conn, reason);
     }
 
+    /// Ends a connection from an address that is banned, before it has said anything. Who speaks
+    /// HTTP is told why.
+    pub fn refuse_banned(&mut self, conn: ConnId, why: &str, turn: &mut Turn<'_>) {
+        match find(&mut self.states, conn) {
+            Some(state) if matches!(state.protocol, Protocol::Http { .. }) => {
+                closing::refuse_banned(state, &mut self.context, why, turn);
+            }
+            _ => self.end(conn, CloseReason::Banned, turn),
+        }
+    }
+
     /// The server is stopping, and health says so. Who has asked nothing by HTTP is let go at once,
     /// without waiting for the other end to close too.
     pub fn handle_stop(&mut self, turn: &mut Turn<'_>) {

@@ -30,12 +30,12 @@ impl Expiry {
 }
 
 impl Suspensions {
-    /// Whether nobody may use the server from this address at this time, in milliseconds since
-    /// 1970. An IPv4 address is the same written as IPv6.
+    /// For how long nobody may use the server from this address, and why; `None` if one may. The
+    /// time is in milliseconds since 1970. An IPv4 address is the same written as IPv6.
     #[must_use]
-    pub fn has_address(&self, address: crate::net::IpAddr, wall_ms: u64) -> bool {
-        let mut known = self.addresses.iter().filter(|(known, _)| known.contains(address));
-        known.any(|(_, expiry)| !expiry.is_over(wall_ms))
+    pub fn address(&self, address: crate::net::IpAddr, wall_ms: u64) -> Option<&Expiry> {
+        let known = self.addresses.iter().filter(|(known, _)| known.contains(address));
+        known.map(|(_, expiry)| expiry).find(|expiry| !expiry.is_over(wall_ms))
     }
 
     /// The addresses and networks from which nobody may use the server at this time.
@@ -69,7 +69,7 @@ mod tests {
             ("10.0.0.2", 99, false),
             ("::1", 99, false),
         ] {
-            let has = suspensions.has_address(address.parse().unwrap(), wall_ms);
+            let has = suspensions.address(address.parse().unwrap(), wall_ms).is_some();
             assert_eq!(has, expect, "{address} at {wall_ms}");
         }
     }

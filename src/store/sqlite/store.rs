@@ -131,7 +131,7 @@ impl SqliteStore {
         }
         let ways = (Arc::clone(&queue), sender.clone());
         let writer = WriterHandle::start(engine, lock, ways, (clock, Arc::clone(&metrics)))
-            .map_err(|error| OpenError::Directory(options.data.clone(), error))?;
+            .map_err(OpenError::Thread)?;
         let store = Self {
             memory: MemoryStore::with_cids_max(options.cids),
             logs: Slots::new(),

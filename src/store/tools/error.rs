@@ -4,9 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::ErrorCode;
-
 use crate::store::sqlite::OpenError;
+use crate::store::sqlite::log_fault::advice;
 use crate::store::sqlite::schema::Unfit;
 
 /// Why a command could not be done. Each says what to do.
@@ -99,7 +98,16 @@ impl fmt::Display for ToolError {
             Self::Interrupted => {
                 f.write_str("interrupted; nothing was changed, and what was unfinished is removed")
             }
-            Self::File(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::File(path, error) => {
+                let advice = match error.kind() {
+                    io::ErrorKind::PermissionDenied => "; run this as the user of the server",
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                        "; free space on the disk and try again"
+                    }
+                    _ => "",
+                };
+                write!(f, "{}: {error}{advice}", path.display())
+            }
             Self::Database(path, error) => {
                 write!(f, "{}: {error}{}", path.display(), advice(error))
             }
@@ -153,22 +161,6 @@ impl fmt::Display for Mebibytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tenths = self.0.saturating_mul(10).div_ceil(1024 * 1024);
         write!(f, "{}.{} MiB", tenths / 10, tenths % 10)
-    }
-}
-
-fn advice(error: &rusqlite::Error) -> &'static str {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            "; see what is damaged with chinwag verify, and restore a backup with chinwag restore"
-        }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            "; another process has locked it: try again when that has ended"
-        }
-        Some(ErrorCode::DiskFull) => "; free space on the disk and try again",
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            "; run this as the user of the server, who may write to its directory"
-        }
-        _ => "",
     }
 }
 

@@ -11,6 +11,7 @@ use super::ToolError;
 use crate::store::sqlite::OpenError;
 use crate::store::sqlite::connection::{self, inode_of, open_read_only};
 use crate::store::sqlite::data_dir::{self, DATABASE};
+use crate::store::sqlite::disk_reserve::{DiskReserve, is_no_space};
 use crate::store::sqlite::meta_table::{self, CLEAN, PROBE};
 use crate::store::sqlite::schema::{self, Unfit};
 
@@ -51,7 +52,23 @@ impl<'a> Place<'a> {
 
 /// A connection that cannot write.
 pub(super) fn read(path: &Path) -> Result<Connection, ToolError> {
-    open(path, || open_read_only(path, LOCK_TIMEOUT))
+    open(path, || open_read_only(path, LOCK_TIMEOUT)).map_err(or_no_space(path))
+}
+
+/// The same error, or that there is no space, if that is what the file system says: SQLite needs
+/// some also to read a file whose server was killed, and reports less than it has learned.
+fn or_no_space(path: &Path) -> impl Fn(ToolError) -> ToolError {
+    move |error| match error {
+        ToolError::Database(_, error) | ToolError::Unfit(OpenError::Failed(_, error)) => {
+            let probe = DiskReserve::of(data_dir::parent(path)).probe();
+            if probe.is_some_and(|refusal| is_no_space(&refusal)) {
+                ToolError::Unfit(OpenError::NoRoom(path.to_owned(), error))
+            } else {
+                ToolError::Database(path.to_owned(), error)
+            }
+        }
+        error => error,
+    }
 }
 
 /// A connection that writes, and waits for the disk.
@@ -66,6 +83,7 @@ pub(super) fn write(path: &Path) -> Result<Connection, ToolError> {
         keep_wal_of_killed(&db).map_err(ToolError::database(path))?;
         Ok(db)
     })
+    .map_err(or_no_space(path))
 }
 
 /// While a file is in use its WAL is never empty: the server tells by that whether somebody has
@@ -98,7 +116,10 @@ fn open(
 ) -> Result<Connection, ToolError> {
     match path.parent() {
         Some(data) if data.is_file() => return Err(ToolError::NoDirectory(data.to_owned())),
-        _ if !path.exists() => return Err(ToolError::Missing(path.to_owned())),
+        // A directory that may not be read looks as if it had nothing.
+        _ if !path.try_exists().map_err(ToolError::file(path))? => {
+            return Err(ToolError::Missing(path.to_owned()));
+        }
         _ if path.is_dir() => return Err(ToolError::unfit(path)(Unfit::Foreign)),
         _ => {}
     }
