@@ -82,7 +82,8 @@ fn flush_one(connections: &mut Connections, slot: u32, now: Tick) -> usize {
         // What is left was copied.
         flushes_of(calls, queued, outbound.frames())
     } else {
-        flushes_of(calls, queued - outbound.queued(), 0)
+        // What was sealed for a socket that has failed is longer than it was.
+        flushes_of(calls, queued.saturating_sub(outbound.queued()), 0)
     }
 }
 
