@@ -49,25 +49,38 @@ mod tests;
 pub use model::code::Code;
 pub use model::command::{Command, Op, RequestId};
 pub use model::event::Event;
+pub use model::hello::Hello;
 pub use model::limits::Limits;
 pub use model::name::{RoomName, UserName};
 pub use model::record::{Body, Epoch, Record, SharedRecord};
 pub use model::reply::{Refusal, Reply};
 pub use model::stats::Stats;
-pub use operations::session_lifecycle::Hello;
 
 use self::context::{Context, Timer};
 use self::delivery::{Delivery, DeliveryMut, Reader};
 use self::directory::Directory;
 use self::ephemeral::{Ephemeral, EphemeralMut};
+use self::model::limits::PRESENCE_NAMES_MAX;
 use self::model::log::{LogReply, LogRequest, Query, Snapshot, Suspensions, Ticket};
 use self::model::output::{Fanout, Output, Request};
+use self::model::people::PeopleChange;
 use self::operations::{Answer, absence, ack, log_replies, restore, room_end, session_lifecycle};
-use self::pending::{Pending, PendingOp, Requester};
+use self::pending::{EXCLUSIVE_WEIGHT, Pending, PendingOp, PeopleOp, Requester};
 use self::rooms::{Lookup, Rooms};
 use crate::net::ConnId;
 use crate::time::Tick;
 use crate::time::clock::Now;
+
+/// What a connection owes whose `hello` is not answered yet: nothing more is taken from it.
+const HELD_OWES: u32 = EXCLUSIVE_WEIGHT as u32 + 1;
+/// Timers that are done in one turn, as absences that end: 0.8 ms.
+const TIMER_WORK_MAX: usize = 512;
+/// Subscribers who are told of presence in the time of one such timer.
+const SUBSCRIBERS_PER_WORK: usize = 32;
+/// Members whose names are told in that time.
+const NAMES_PER_WORK: usize = 4;
+/// Connections that are brought up again by one timer.
+const RETRIES_MAX: usize = 128;
 
 /// All users, rooms and cursors.
 #[derive(Debug)]
@@ -159,6 +172,7 @@ impl Chat {
     /// The connection is gone. Nothing happens if it never said hello.
     pub fn handle_closed(&mut self, now: Now, conn: ConnId) {
         self.arrive_at(now);
+        self.pending.held.remove(&conn);
         session_lifecycle::end_session(self, conn);
     }
 
@@ -168,23 +182,43 @@ impl Chat {
         log_replies::on_log_reply(self, reply);
     }
 
-    /// Does what is due; to be called when [`Chat::next_deadline`] has passed.
+    /// Does what is due, or so much of it as may hold up a turn; to be called when
+    /// [`Chat::next_deadline`] has passed, which it still has if there is more to do.
     pub fn handle_timers(&mut self, now: Now) {
         self.arrive_at(now);
+        let mut work = 0;
         // One at a time, since what one does may cancel another that is due as well.
-        while let Some(timer) = self.context.wheel.poll(now.tick) {
+        while work < TIMER_WORK_MAX
+            && let Some(timer) = self.context.wheel.poll(now.tick)
+        {
+            work += 1;
             match timer {
                 Timer::UserAbsent(user) => absence::on_user_absent(self, user),
-                Timer::EphemeralDue(room) => self.ephemeral_mut().on_timer(room),
+                Timer::EphemeralDue(room) => {
+                    let count = self.delivery.subscribers(room);
+                    work += count / SUBSCRIBERS_PER_WORK;
+                    work += count.min(PRESENCE_NAMES_MAX) / NAMES_PER_WORK;
+                    self.ephemeral_mut().on_timer(room);
+                }
                 Timer::RoomEmpty(room) => room_end::on_room_empty(self, room),
                 Timer::SaveReceipts => ack::save(self),
-                Timer::RetryPages => {
-                    for conn in std::mem::take(&mut self.delivery.stuck) {
-                        self.bring_up(conn);
-                    }
-                }
+                Timer::RetryPages => work += self.retry_pages(),
             }
         }
+    }
+
+    /// Brings up some of the connections whose pages could not be read; returns how many.
+    fn retry_pages(&mut self) -> usize {
+        let stuck = &mut self.delivery.stuck;
+        let later = stuck.split_off(stuck.len().min(RETRIES_MAX));
+        let retried = std::mem::replace(stuck, later);
+        if !self.delivery.stuck.is_empty() {
+            self.context.wheel.arm(self.context.now.tick, Timer::RetryPages);
+        }
+        for &conn in &retried {
+            self.bring_up(conn);
+        }
+        retried.len()
     }
 
     /// The earliest moment at which [`Chat::handle_timers`] has something to do.
@@ -234,6 +268,12 @@ impl Chat {
         self.context.outputs.pop_front()
     }
 
+    /// How many outputs wait to be polled.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        self.context.outputs.len()
+    }
+
     /// Takes back a fan-out that was sent, so that its lists are used again.
     pub fn recycle(&mut self, fanout: Fanout) {
         self.delivery.recycle(fanout);
@@ -255,13 +295,15 @@ impl Chat {
     /// log has not answered. Once they have become few, [`Output::Wake`] says so.
     #[must_use]
     pub fn owed(&self, conn: ConnId) -> u32 {
-        self.delivery.reader(conn).map_or(0, Reader::owed)
+        let held = || if self.pending.held.contains(&conn) { HELD_OWES } else { 0 };
+        self.delivery.reader(conn).map_or_else(held, Reader::owed)
     }
 
     /// How many answers of the logs this connection waits for.
     #[must_use]
     pub fn pending_of(&self, conn: ConnId) -> u32 {
-        self.delivery.reader(conn).map_or(0, |reader| u32::from(reader.pending_weight))
+        let held = || u32::from(self.pending.held.contains(&conn));
+        self.delivery.reader(conn).map_or_else(held, |reader| u32::from(reader.pending_weight))
     }
 
     /// How many answers of the logs are waited for in all.
@@ -340,6 +382,12 @@ impl Chat {
     fn begin_read(&mut self, op: PendingOp, query: Query) {
         let ticket = self.begin(op);
         self.context.requests.push_back(LogRequest::Read { ticket, query });
+    }
+
+    /// Begins an operation that waits for a change of what is kept of people.
+    fn change_people(&mut self, op: PeopleOp, changes: Vec<PeopleChange>) {
+        let ticket = self.begin(PendingOp::People(Box::new(op)));
+        self.context.requests.push_back(LogRequest::People { ticket, changes });
     }
 
     /// The log has answered a ticket: the operation that waited for it.

@@ -21,6 +21,7 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal, umask};
 
 use crate::config::{self, Change, Config, Environment, Flags, Loaded};
 use crate::server;
+use crate::time::clock::Clock;
 
 /// The command line or the configuration is wrong.
 const WRONG: u8 = 2;
@@ -54,7 +55,7 @@ struct Settings {
     /// TOML file to read settings from
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
-    /// HTTP and WebSocket addresses [default: 127.0.0.1:8080]
+    /// HTTP addresses, tls:ADDR for TLS [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", global = true)]
     listen: Option<String>,
     /// Plain TCP addresses, or "off" [default: 127.0.0.1:9000]
@@ -150,10 +151,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
         }
     };
     match cli.command {
-        Some(Command::Check { .. }) => {
-            let outcome = print(&summary(&loaded));
-            if names_data { disk::check(&loaded.config) } else { outcome }
-        }
+        Some(Command::Check { .. }) => match check(&loaded) {
+            ExitCode::SUCCESS if names_data => disk::check(&loaded.config),
+            outcome => outcome,
+        },
         Some(Command::Serve { with_parent: true }) => match follow_parent() {
             Ok(()) => serve(&loaded.config),
             Err(error) => {
@@ -213,6 +214,21 @@ fn serve(config: &Config) -> ExitCode {
         Err(error) => {
             log::error!(cause:% = error; "cannot serve");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints what `check` has found, the files of certificates included.
+fn check(loaded: &Loaded) -> ExitCode {
+    let now_ms = Clock::start().now().wall_ms;
+    match server::inspect_certificates(&loaded.config.tls, now_ms) {
+        Ok(lines) => {
+            let certificates = lines.iter().map(|line| format!("{line}\n"));
+            print(&(summary(loaded) + &certificates.collect::<String>()))
+        }
+        Err(error) => {
+            _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::from(WRONG)
         }
     }
 }
@@ -292,7 +308,7 @@ mod tests {
             "chinwag --config F --listen L --tcp T --admin A --data D --durability U --log-format X",
             "listen=L tcp=T admin=A data=D durability=U log_format=X config=F",
         );
-        let line = "c --listen [::]:1 --tcp off --admin off --data D --durability os --echo \
+        let line = "c --listen [::1]:1 --tcp off --admin off --data D --durability os --echo \
                     --log-format json";
         let cli = Cli::try_parse_from(line.split(' ')).unwrap();
         let loaded = config::load(&cli.settings.into(), &Environment::default()).unwrap();

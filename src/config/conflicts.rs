@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
+use super::auth;
 use super::fault::{ConfigFault, Origin};
+use super::listen_address::ListenAddress;
 use super::policies::PolicyTable;
 use super::value::Value;
 use super::values::{Assigned, Values};
@@ -40,7 +42,9 @@ const AT_LEAST: [AtLeast; 10] = [
 /// Everything that does not fit together, each blamed on the first of its settings that was set.
 pub(super) fn find(values: &Values, tables: &[PolicyTable]) -> Vec<ConfigFault> {
     let mut faults = listeners(values);
+    faults.extend(auth::exposed(values));
     faults.extend(outbound(values));
+    faults.extend(certificates(values));
     for rule in AT_LEAST {
         let fault = at_least(values, rule);
         faults.extend(fault.map(|(what, origin)| ConfigFault::new(what, origin)));
@@ -72,10 +76,10 @@ fn listeners(values: &Values) -> Vec<ConfigFault> {
         let Some(Assigned { value: Value::Addresses(addresses), origin }) = values.get(name) else {
             continue;
         };
-        for own in addresses {
+        for own in addresses.iter().filter_map(ListenAddress::ip) {
             let other = before.iter().find(|(earlier, other, _)| {
                 // One setting's listeners of both families share a port: they are kept apart.
-                collide(*own, *other) && (*earlier != name || own.is_ipv4() == other.is_ipv4())
+                collide(own, *other) && (*earlier != name || own.is_ipv4() == other.is_ipv4())
             });
             if let Some((earlier, other, at_other)) = other {
                 let what = format!(
@@ -84,10 +88,39 @@ fn listeners(values: &Values) -> Vec<ConfigFault> {
                 );
                 faults.push(ConfigFault::new(what, origin.as_ref().or(*at_other)));
             }
-            before.push((name, *own, origin.as_ref()));
+            before.push((name, own, origin.as_ref()));
         }
     }
     faults
+}
+
+/// TLS needs certificates, and each of them its key.
+fn certificates(values: &Values) -> Option<ConfigFault> {
+    let list = |name: &str| match values.get(name) {
+        Some(Assigned { value: Value::List(files), origin }) => (files.len(), origin.as_ref()),
+        _ => (0, None),
+    };
+    let ((certificates, origin), (keys, key_origin)) = (list("tls.certificate"), list("tls.key"));
+    if certificates != keys {
+        let what = format!(
+            "tls.certificate names {certificates} files and tls.key names {keys}: each certificate \
+             needs its key, in the same order"
+        );
+        return Some(ConfigFault::new(what, origin.or(key_origin)));
+    }
+    let (name, address, origin) = ["listen", "tcp", "admin"].into_iter().find_map(|name| {
+        let Assigned { value: Value::Addresses(addresses), origin } = values.get(name)? else {
+            return None;
+        };
+        Some((name, addresses.iter().find(|address| address.is_tls)?, origin))
+    })?;
+    if certificates > 0 {
+        return None;
+    }
+    let what = format!(
+        "{name} = \"{address}\" needs a certificate and its key: set certificate and key in [tls]"
+    );
+    Some(ConfigFault::new(what, origin.as_ref()))
 }
 
 /// Whether the system would refuse to bind both. Port 0 is a different one each time.

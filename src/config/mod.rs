@@ -19,10 +19,12 @@
 //!
 //! To add a setting to a section: a line in `sections.rs`, its default in `defaults.toml`.
 
+mod auth;
 mod conflicts;
 mod env;
 mod fault;
 mod file;
+mod listen_address;
 mod load;
 mod policies;
 mod raw;
@@ -37,15 +39,16 @@ mod value_type;
 mod values;
 mod warnings;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 
+pub use auth::INSTEAD;
 pub use env::Environment;
 pub use fault::{ConfigError, ConfigFault, FilePosition, Origin};
+pub use listen_address::{BadListenAddress, ListenAddress, Place};
 pub use load::{Change, Flags, Loaded, load};
-pub use sections::{Compression, Http, Limits, Rooms, Timeouts};
+pub use sections::{Accounts, Compression, Http, Limits, Rooms, Timeouts, Tls};
 
 use crate::chat::model::policy::{Policies, Policy};
 use crate::log::{Filter, Format};
@@ -57,15 +60,22 @@ pub const DEFAULTS: &str = include_str!("defaults.toml");
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 pub struct Config {
     /// Where HTTP and WebSocket are served. Port 0 lets the system choose.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<ListenAddress>,
     /// Where plain TCP is served; empty if nowhere.
     #[serde(default)]
-    pub tcp: Vec<SocketAddr>,
+    pub tcp: Vec<ListenAddress>,
     /// Where metrics and health are served; empty if nowhere.
     #[serde(default)]
-    pub admin: Vec<SocketAddr>,
+    pub admin: Vec<ListenAddress>,
     /// The directory for what must outlive the process.
     pub data: PathBuf,
+    /// Who may say who somebody is, by the words of the file.
+    #[serde(deserialize_with = "auth::words")]
+    pub auth: Vec<String>,
+    /// Whether names are believed outside of loopback, too.
+    pub insecure: bool,
+    /// Accounts.
+    pub accounts: Accounts,
     /// Whether `/echo` answers each WebSocket message with itself.
     pub echo: bool,
     /// How log lines are written.
@@ -73,6 +83,8 @@ pub struct Config {
     /// Which log lines are written.
     #[serde(deserialize_with = "from_text")]
     pub log_level: Filter,
+    /// The certificates of the listeners with TLS.
+    pub tls: Tls,
     /// Who may connect by HTTP, and how large a request head may be.
     pub http: Http,
     /// Every bound on what clients can make the server hold or do.

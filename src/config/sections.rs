@@ -1,11 +1,15 @@
 //! The sections of the file: each setting's meaning, type and bounds. Serde fills them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::value_type::Setting;
-use super::value_type::ValueType::{self, Bytes, Count, Hosts, OptionalOr, Origins, Switch, Time};
+use super::value_type::ValueType::{
+    self, Bytes, Count, Files, Hosts, OptionalOr, Origins, Switch, Time, Word,
+};
+use crate::chat::model::identity::{Inviters, Registration};
 
 /// The most of anything that is counted: far above what one machine holds.
 const COUNT: ValueType = Count(1, 1 << 24);
@@ -42,6 +46,17 @@ macro_rules! sections {
 }
 
 sections! {
+    /// The certificates of the listeners with TLS.
+    Tls in "tls" {
+        /// Files of certificates with their chains, in PEM; the first is for clients that ask for
+        /// no name or for one that none of them has.
+        certificate: Vec<PathBuf> = Files,
+        /// The file of each one's key, in PEM.
+        key: Vec<PathBuf> = Files,
+        /// Handshakes at a time of which something has come; the next ones wait.
+        handshakes: usize = COUNT,
+    }
+
     /// Who may connect by HTTP, and how large a request head may be.
     Http in "http" {
         /// Host names, lower-case and without a port, that requests may name besides loopback and
@@ -56,6 +71,18 @@ sections! {
         head_bytes: usize = Bytes(1 << 10, 1 << 20),
         /// Fields of a request head (431 above).
         fields: usize = Count(16, 1_000),
+    }
+
+    /// Accounts.
+    Accounts in "accounts" {
+        /// Who may make an account.
+        #[serde(deserialize_with = "super::auth::registration")]
+        registration: Registration = Word(&["closed", "invite", "open"]),
+        /// Whether who proves nothing may be a guest.
+        guests: bool = Switch,
+        /// Who may make invite links.
+        #[serde(deserialize_with = "super::auth::inviters")]
+        invites: Inviters = Word(&["admins", "anyone"]),
     }
 
     /// Every bound on what clients can make the server hold or do, and what happens at each.
@@ -123,6 +150,8 @@ sections! {
         /// From the connection, or the end of the last response, to a whole HTTP request head
         /// (408).
         head: Duration = DEADLINE,
+        /// From the connection to the end of the TLS handshake.
+        handshake: Duration = DEADLINE,
         /// From the connection to a `hello` (4008).
         hello: Duration = DEADLINE,
         /// Of silence until the server pings; also `limits.ping_ms` of the welcome.

@@ -1,11 +1,11 @@
 //! A value that a setting may have, after the check.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::listen_address::ListenAddress;
 use super::units;
 
 /// A value that its setting may have.
@@ -16,7 +16,7 @@ pub(super) enum Value {
     Number(u64),
     Bytes(u64),
     Time(Duration),
-    Addresses(Vec<SocketAddr>),
+    Addresses(Vec<ListenAddress>),
     Text(String),
     List(Vec<String>),
     /// The word that stands for having none, such as `off`.

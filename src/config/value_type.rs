@@ -25,10 +25,12 @@ pub(super) enum ValueType {
     Bytes(u64, u64),
     /// A length of time between two others, in milliseconds: text with a unit.
     Time(u64, u64),
-    /// IP addresses with their ports: one, or a list of them.
+    /// Addresses to listen on: one, or a list of them.
     Addresses,
     /// The path of a directory, which need not exist.
     Directory,
+    /// Paths of files: one, or a list of them.
+    Files,
     /// One of a few words.
     Word(&'static [&'static str]),
     /// Which log lines are written.
@@ -37,6 +39,8 @@ pub(super) enum ValueType {
     Hosts,
     /// Origins of web pages as browsers send them.
     Origins,
+    /// Who is believed to say who somebody is.
+    Sources,
     /// Who may make rooms.
     Creators,
     /// The name of a room in which each `*` stands for any text.
@@ -66,6 +70,7 @@ impl ValueType {
             Self::Directory => text("must be the path of a directory", &|text| {
                 (!text.is_empty() && !text.contains('\0')).then(|| Value::Text(text.to_owned()))
             }),
+            Self::Files => parse_files(raw).ok_or_else(|| FILES.to_owned()),
             Self::Word(words) => text(&format!("must be {}", alternatives(words)), &|text| {
                 words.contains(&text).then(|| Value::Text(text.to_owned()))
             }),
@@ -74,6 +79,7 @@ impl ValueType {
             }),
             Self::Hosts => parse_list(raw, parse_host),
             Self::Origins => parse_list(raw, parse_origin),
+            Self::Sources => parse_sources(raw),
             Self::Creators => parse_creators(raw),
             Self::Pattern => parse_pattern(raw),
             Self::PolicyName => match UserName::parse(raw.text().unwrap_or_default()) {
@@ -91,7 +97,9 @@ impl ValueType {
     }
 }
 
-const ADDRESSES: &str = r#"must be an IP address and a port such as "127.0.0.1:8080" or "[::]:8080", or a list of up to 64"#;
+const ADDRESSES: &str = r#"must be an IP address and a port such as "127.0.0.1:8080" or "[::]:8080", with tls: in front for TLS, or "unix:/PATH" or "systemd:NAME", or a list of up to 64"#;
+const FILES: &str =
+    r#"must be the path of a file such as "/etc/chinwag/cert.pem", or a list of up to 64"#;
 /// Addresses of one kind of listener: listeners are numbered in eight bits, and there are three
 /// kinds.
 const ADDRESSES_MAX: usize = 64;
@@ -104,6 +112,8 @@ const ORIGIN: &str = "is not an origin: a scheme, a host and perhaps a port, wit
                       end, such as \"https://chat.example.org\" or \"capacitor://localhost\"";
 const CREATORS: &str =
     r#"must be "anyone", "nobody" or a list of users' names such as ["ann", "bob"]"#;
+const SOURCE_WORDS: [&str; 4] = ["none", "accounts", "jwt", "header"];
+const SOURCES: &str = r#"must be "none", "accounts", "jwt" or "header", or a list of some of them such as ["accounts", "jwt"]"#;
 const ROOM: &str = r#"must be a room's name, such as "tmp/*""#;
 const DIRECT: &str = "must be a room's name: direct conversations follow durability and [rooms], \
                       whatever their names";
@@ -168,6 +178,17 @@ fn parse_addresses(raw: RawValue<'_>) -> Option<Value> {
     (1..=ADDRESSES_MAX).contains(&addresses.len()).then_some(Value::Addresses(addresses))
 }
 
+fn parse_files(raw: RawValue<'_>) -> Option<Value> {
+    let items = raw.list().or_else(|| Some(vec![raw.text()?]))?;
+    // No system call takes a path with a NUL in it.
+    let is_path = |path: &&str| !path.is_empty() && !path.contains('\0');
+    let is_good = items.len() <= FILES_MAX && items.iter().all(is_path);
+    is_good.then(|| Value::List(items.into_iter().map(str::to_owned).collect()))
+}
+
+/// Certificates of one server.
+const FILES_MAX: usize = 64;
+
 fn parse_list(
     raw: RawValue<'_>,
     parse: impl Fn(&str) -> Result<String, String>,
@@ -199,6 +220,22 @@ fn parse_origin(text: &str) -> Result<String, String> {
     let origin = before.to_ascii_lowercase() + path;
     let is_origin = OriginPolicy::new([&origin], false).is_ok();
     if is_origin { Ok(origin) } else { Err(ORIGIN.to_owned()) }
+}
+
+fn parse_sources(raw: RawValue<'_>) -> Result<Value, String> {
+    let items = raw.list().or_else(|| Some(vec![raw.text()?])).unwrap_or_default();
+    let source = |item: &str| SOURCE_WORDS.contains(&item);
+    let is_once = |(at, item): (usize, &&str)| !items.iter().take(at).any(|other| other == item);
+    if items.is_empty() || !items.iter().all(|item| source(item)) {
+        return Err(SOURCES.to_owned());
+    }
+    if !items.iter().enumerate().all(is_once) {
+        return Err("must name each source once".to_owned());
+    }
+    Ok(match *items {
+        [alone] => Value::Text(alone.to_owned()),
+        _ => Value::List(items.into_iter().map(str::to_owned).collect()),
+    })
 }
 
 fn parse_creators(raw: RawValue<'_>) -> Result<Value, String> {

@@ -1,7 +1,5 @@
 //! What is allowed, and yet may not be what the operator wants.
 
-use std::net::SocketAddr;
-
 use super::Config;
 use crate::http::is_anybodys;
 
@@ -11,8 +9,10 @@ impl Config {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        for (name, addresses) in [("listen", &self.listen), ("tcp", &self.tcp)] {
-            warnings.extend(addresses.iter().filter(|addr| is_exposed(addr)).map(|addr| {
+        let believes_names = self.auth.iter().any(|source| source == "none");
+        let listeners = [("listen", &self.listen), ("tcp", &self.tcp)];
+        for (name, addresses) in listeners.into_iter().filter(|_| believes_names) {
+            warnings.extend(addresses.iter().filter(|addr| addr.is_exposed()).map(|addr| {
                 format!(
                     "{name} = \"{addr}\": everybody who can connect there can be anybody, since a \
                      name is all that a client gives and nobody proves it. Listen on 127.0.0.1 and \
@@ -21,7 +21,7 @@ impl Config {
                 )
             }));
         }
-        warnings.extend(self.admin.iter().filter(|addr| is_exposed(addr)).map(|addr| {
+        warnings.extend(self.admin.iter().filter(|addr| addr.is_exposed()).map(|addr| {
             format!(
                 "admin = \"{addr}\": everybody who can connect there can read the metrics. Listen on \
                  127.0.0.1, or keep strangers out by a firewall"
@@ -36,11 +36,6 @@ impl Config {
         }));
         warnings
     }
-}
-
-/// Whether others than this machine can connect.
-fn is_exposed(addr: &SocketAddr) -> bool {
-    !addr.ip().to_canonical().is_loopback()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //! | What is on the disk, and what if the disk fails? | [`store`] |
 //! | What does a client say, and what does it get? | [`protocol`] |
 //! | What can be set, and how is the server run? | [`configuration`] |
+//! | How does the server speak TLS? | [`tls`] |
 //! | What does a proxy in front need? | [`behind_a_proxy`] |
 //! | Which clients were tried, and what does each need? | [`clients`] |
 //! | What is promised, and which test shows it? | [`promises`] |
@@ -63,3 +64,6 @@ pub mod slow_reader {}
 
 #[doc = include_str!("store.md")]
 pub mod store {}
+
+#[doc = include_str!("tls.md")]
+pub mod tls {}

@@ -54,7 +54,7 @@ pub use head::{Head, HeadParser, Parsed, PartialHead};
 pub use host::{HostPolicy, PolicyError};
 pub use limits::Limits;
 pub use name::Name;
-pub use origin::{OriginPolicy, is_anybodys};
+pub use origin::{OriginPolicy, Scheme, is_anybodys};
 pub use refusal::{Foreign, HeadPosition, Methods, Refusal};
 pub use request::{Method, Version};
 pub use response::{Response, TEXT};

@@ -64,6 +64,22 @@ fn connections(
         reactor.closed_late.value(),
     );
     page.counter(
+        "chinwag_tls_handshakes_total",
+        "TLS handshakes that were completed.",
+        reactor.handshakes.value(),
+    );
+    page.counter(
+        "chinwag_tls_handshakes_resumed_total",
+        "TLS handshakes that resumed an earlier connection.",
+        reactor.handshakes_resumed.value(),
+    );
+    page.gauge("chinwag_tls_handshaking", "TLS handshakes under way.", reactor.handshaking.value());
+    page.gauge(
+        "chinwag_tls_handshakes_waiting",
+        "TLS handshakes that wait for one under way to end.",
+        reactor.handshakes_waiting.value(),
+    );
+    page.counter(
         "chinwag_accept_exhausted_total",
         "Times that accepting had to back off for want of descriptors or memory.",
         reactor.accept_exhausted.value(),
@@ -104,6 +120,11 @@ fn turns(reactor: &ReactorMetrics, page: &mut Exposition) {
         "Time of a turn of the loop, without its waiting.",
         (&TURN_MICROS_BOUNDS, &reactor.turns_by_micros.each_ref().map(Counter::value)),
         reactor.turn_micros.value(),
+    );
+    page.gauge(
+        "chinwag_turn_longest_microseconds",
+        "Time of the longest turn since the start; some 20,000 at the most are aimed at.",
+        reactor.turn_micros_max.value(),
     );
 }
 

@@ -106,6 +106,8 @@ pub enum Input<'a> {
     Alarm,
     /// The process was asked to stop.
     Stop(StopSignal),
+    /// The process was asked to read again what may change while it runs (SIGHUP).
+    Reload,
     /// All inputs of this turn have been dispatched. The flush follows, so this is the moment to
     /// send what was collected during the turn.
     TurnEnd,

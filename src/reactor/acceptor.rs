@@ -11,7 +11,7 @@ use mio::{Interest, Registry};
 
 use super::addresses::{AddressShare, Addresses};
 use super::backoff::{AcceptBackoff, AcceptFault};
-use super::config::{Excess, ReactorConfig};
+use super::config::{Excess, ReactorConfig, TlsListener};
 use super::listener;
 use super::source::Source;
 use crate::metrics::ReactorMetrics;
@@ -41,6 +41,7 @@ struct Listener {
     addr: SocketAddr,
     refusal: fn(Excess, Now) -> Bytes,
     limited: bool,
+    tls: Option<TlsListener>,
     /// An edge came, and no attempt since has found the queue empty.
     is_ready: bool,
 }
@@ -78,7 +79,8 @@ impl Acceptor {
             registry.register(&mut socket, Source::Listener(nth).token(), Interest::READABLE)?;
             let addr = socket.local_addr()?;
             let (refusal, limited) = (listener.refusal, listener.limited);
-            listeners.push(Listener { socket, addr, refusal, limited, is_ready: true });
+            let tls = listener.tls.clone();
+            listeners.push(Listener { socket, addr, refusal, limited, tls, is_ready: true });
         }
         Ok(Self {
             listeners,
@@ -95,6 +97,11 @@ impl Acceptor {
     /// Where the listener listens, with the port that the kernel chose.
     pub(super) fn local_addr(&self, listener: ListenerId) -> Option<SocketAddr> {
         self.listeners.get(usize::from(listener.0)).map(|listener| listener.addr)
+    }
+
+    /// TLS of the listener, if its connections speak it.
+    pub(super) fn tls(&self, listener: ListenerId) -> Option<&TlsListener> {
+        self.listeners.get(usize::from(listener.0))?.tls.as_ref()
     }
 
     /// An edge: connections wait at the listener.

@@ -1,13 +1,15 @@
 //! The settings of a reactor.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::budget::FLUSHES_MAX;
+use super::budget::{FLUSHES_MAX, READ_BYTES_MAX};
 
 use crate::time::clock::Now;
+use crate::tls::ServerConfig;
 
 /// Silence after which the kernel asks a peer whether it is still there.
 pub(super) const KEEP_ALIVE_TIME: Duration = Duration::from_mins(1);
@@ -37,10 +39,11 @@ pub struct ReactorConfig {
     /// Bytes read in one turn from all connections, give or take one read; the rest waits for the
     /// next.
     pub read_per_turn_max: usize,
-    /// Connections that a turn flushes in all, besides one portion for large broadcasts.
+    /// Small writes that a turn makes in all, besides one portion for large broadcasts. A write
+    /// that moves many bytes counts for several.
     pub flushes_per_turn_max: usize,
-    /// Connections that a turn flushes for large broadcasts. The rest waits for later turns, so
-    /// that it does not delay what is sent to single connections.
+    /// The same for large broadcasts. The rest waits for later turns, so that it does not delay
+    /// what is sent to single connections.
     pub bulk_flushes_per_turn_max: usize,
     /// The hard limit of a new connection's outbound ring, in bytes.
     pub outbound_bytes_max: usize,
@@ -53,6 +56,11 @@ pub struct ReactorConfig {
     /// ([`CloseReason::Stalled`](crate::net::CloseReason::Stalled)). A write is tried first; what
     /// the socket takes then counts as progress, so that the verdict can fall one timeout later.
     pub stall_timeout: Duration,
+    /// How long a TLS handshake may take, from the connection on.
+    pub handshake_timeout: Duration,
+    /// TLS handshakes at a time of which something has come; the next ones wait, unread, for one of
+    /// them to end. Each holds some 10 KiB.
+    pub handshakes_max: usize,
     /// How long a closing connection may take for its last bytes and the peer's FIN.
     pub close_timeout: Duration,
     /// Whether SIGTERM and SIGINT become [`Input::Stop`](crate::net::Input::Stop). Off in tests,
@@ -92,15 +100,17 @@ impl Default for ReactorConfig {
             connections_max: 10_000,
             connections_per_address_max: 1_000,
             loopback_counts: false,
-            accepts_per_turn_max: 64,
+            accepts_per_turn_max: 32,
             read_len_max: 64 * 1024,
-            read_per_turn_max: 256 * 1024,
+            read_per_turn_max: READ_BYTES_MAX,
             flushes_per_turn_max: FLUSHES_MAX,
             bulk_flushes_per_turn_max: 128,
             outbound_bytes_max: 256 * 1024,
             send_buffer_len: 64 * 1024,
             receive_buffer_len: None,
             stall_timeout: Duration::from_mins(2),
+            handshake_timeout: Duration::from_secs(5),
+            handshakes_max: 512,
             close_timeout: Duration::from_secs(5),
             signals: true,
         }
@@ -129,12 +139,25 @@ pub struct ListenerConfig {
     /// Whether its connections count for the limits and are refused by them. Not for an admin
     /// listener, so that one can look into a server that is full.
     pub limited: bool,
+    /// What its connections speak TLS with, if they do. The handler then sees plaintext, and learns
+    /// of a connection when its handshake is complete.
+    pub tls: Option<TlsListener>,
+}
+
+/// TLS of a listener.
+#[derive(Clone, Debug)]
+pub struct TlsListener {
+    /// Certificates, versions, tickets.
+    pub config: Arc<ServerConfig>,
+    /// What a connection is told, in clear, whose first bytes are these and are no TLS; may be
+    /// empty.
+    pub otherwise: fn(&[u8], Now) -> Bytes,
 }
 
 impl ListenerConfig {
     /// A listener on `addr` without keep-alive and refusal text, whose connections are limited.
     #[must_use]
     pub const fn new(addr: SocketAddr) -> Self {
-        Self { addr, keep_alive: false, refusal: |_, _| Bytes::new(), limited: true }
+        Self { addr, keep_alive: false, refusal: |_, _| Bytes::new(), limited: true, tls: None }
     }
 }

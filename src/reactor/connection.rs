@@ -16,7 +16,7 @@ use crate::time::wheel::TimerId;
 
 /// Bytes that one flush offers to one socket. The rest is left to the next turn, so that a fast
 /// reader with much to fetch does not delay the others.
-const WRITE_MAX: usize = 256 * 1024;
+pub(super) const WRITE_MAX: usize = 256 * 1024;
 
 /// Pieces for which a write needs only a short list: most writes are a reply and an event, and
 /// clearing a list for 64 pieces would cost more than the rest of the call's preparation.
@@ -29,6 +29,8 @@ const _: () = assert!(FEW < IOVECS_MAX && IOVECS_MAX <= 1024, "IOV_MAX of Linux"
 pub(super) enum Phase {
     /// This end has begun to connect; the handler does not know the connection yet.
     Connecting,
+    /// The peer has connected and shakes hands; the handler does not know the connection yet.
+    Arriving,
     /// The handler talks with the peer.
     Open,
     /// What waits is still sent; then the socket is closed.
@@ -141,6 +143,8 @@ pub(super) struct Connection {
     pub(super) share: AddressShare,
     pub(super) flags: Flags,
     pub(super) phase: Phase,
+    /// What passes through the socket is sealed: see [`sealed`](super::sealed).
+    pub(super) is_tls: bool,
 }
 
 impl Connection {
@@ -160,6 +164,7 @@ impl Connection {
             share,
             flags: Flags::default(),
             phase: Phase::Open,
+            is_tls: false,
         }
     }
 
@@ -176,7 +181,7 @@ impl Connection {
                 let is_last = self.flags.any(Flags::PACED) && self.flags.any(Flags::READ_CLOSED);
                 is_last && !self.flags.any(Flags::FINISHED)
             }
-            Phase::Open | Phase::Lingering(_) | Phase::Discarding(_) => {
+            Phase::Arriving | Phase::Open | Phase::Lingering(_) | Phase::Discarding(_) => {
                 !self.flags.any(Flags::FINISHED)
             }
             Phase::Connecting | Phase::Flushing(_) | Phase::Ended(_) => false,

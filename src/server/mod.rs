@@ -41,13 +41,18 @@
 //! the table above, 656 bytes a room, 240 a user and 64 for each further membership. SQLite's
 //! caches take up to 16 MiB for the writer and 2 MiB for the reader.
 
+mod certificates;
 mod rejection;
 mod startup;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::certificates::CertificateWatch;
+pub use self::certificates::{CertificateError, inspect as inspect_certificates};
 pub use self::startup::{ServeError, serve};
 
 use crate::chat::model::log::{LogReply, Logs, Snapshot};
@@ -60,6 +65,11 @@ use crate::session::{Entropy, ListenerKind, Sessions, Turn};
 use crate::time::Tick;
 use crate::time::clock::Now;
 
+/// Answers of the logs that one turn takes up, by weight: with what they make, 2 ms.
+const REPLIES_MAX: usize = 1024;
+/// The weight of each output that an answer makes, such as a replay or a page of history.
+const OUTPUT_WEIGHT: usize = 4;
+
 /// Everything above the reactor.
 #[derive(Debug)]
 pub struct Server {
@@ -69,6 +79,10 @@ pub struct Server {
     listeners: Vec<ListenerKind>,
     /// When the alarm is set for.
     alarm: Tick,
+    /// The weight of answers that this turn may still take up.
+    replies_left: usize,
+    /// The last turn has left answers for this one.
+    has_replies: bool,
     /// Addresses from which nobody may use the server any more, to be looked for.
     banned: Vec<IpAddr>,
     /// Until when answers of the logs are waited for before the clients are sent away, if the
@@ -77,6 +91,8 @@ pub struct Server {
     drain_window_ms: u64,
     stop_timeout: Duration,
     metrics: Arc<Metrics>,
+    /// If a listener speaks TLS.
+    certificates: Option<CertificateWatch>,
 }
 
 impl Server {
@@ -104,12 +120,15 @@ impl Server {
             sessions: Sessions::new(config, limits, Arc::clone(&metrics), entropy)?,
             listeners,
             alarm: Tick::MAX,
+            replies_left: REPLIES_MAX,
+            has_replies: false,
             banned: Vec::new(),
             stopping: None,
             drain_window_ms: u64::try_from(config.timeouts.drain_window.as_millis())
                 .unwrap_or(u64::MAX),
             stop_timeout: config.timeouts.stop,
             metrics,
+            certificates: None,
         })
     }
 
@@ -139,26 +158,34 @@ impl Server {
         }
     }
 
-    /// Hands the logs' answers to the domain.
+    /// Hands the logs' answers to the domain, as many as a turn takes up.
     fn take_replies(&mut self, now: Now) {
-        while let Some(reply) = self.logs.poll() {
+        while self.replies_left > 0
+            && let Some(reply) = self.logs.poll()
+        {
             if let LogReply::Suspended(suspensions) = &reply {
                 self.banned = suspensions.addresses_at(now.wall_ms);
             }
+            let before = self.chat.outputs();
             self.chat.on_log_reply(now, reply);
+            let made = self.chat.outputs().saturating_sub(before);
+            self.replies_left = self.replies_left.saturating_sub(1 + OUTPUT_WEIGHT * made);
         }
     }
 
     fn turn_end(&mut self, now: Now, effects: &mut Effects) {
         self.pass_requests(now);
+        // What is left may be told by no wake any more: the next turn begins at once.
+        self.has_replies = std::mem::replace(&mut self.replies_left, REPLIES_MAX) == 0;
         if !self.banned.is_empty() {
             effects.push(Effect::FindByAddress { addresses: std::mem::take(&mut self.banned) });
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
         self.sessions.handle_turn_end(turn);
-        let Some(deadline) = self.stopping else { return self.arm_alarm(effects) };
+        let Some(deadline) = self.stopping else { return self.arm_alarm(now, effects) };
         // What was accepted is answered first, if the logs do in time.
         if self.chat.pending() > 0 && now.tick < deadline {
+            let deadline = if self.has_replies { now.tick } else { deadline };
             return effects.push(Effect::Alarm { deadline });
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
@@ -168,12 +195,20 @@ impl Server {
     }
 
     /// Has the reactor wake the domain when it next has something to do.
-    fn arm_alarm(&mut self, effects: &mut Effects) {
-        let deadline = self.chat.next_deadline();
+    fn arm_alarm(&mut self, now: Now, effects: &mut Effects) {
+        let deadline = if self.has_replies { now.tick } else { self.chat.next_deadline() };
         if deadline != self.alarm {
             self.alarm = deadline;
             effects.push(Effect::Alarm { deadline });
         }
+    }
+
+    /// Has read again what may change while the server runs.
+    fn reload(&self) {
+        log::info!(
+            "SIGHUP: the certificates are read again; the other settings are read at a start"
+        );
+        self.certificates.iter().for_each(CertificateWatch::reload);
     }
 
     fn stop(&mut self, now: Now, signal: StopSignal, effects: &mut Effects) {
@@ -240,7 +275,7 @@ impl Handler for Server {
             Input::Closed { conn, reason } => {
                 sessions.handle_closed(conn, reason, turn);
                 // This comes after the turn's end, and perhaps nothing for a long time after it.
-                self.arm_alarm(effects);
+                self.arm_alarm(now, effects);
             }
             Input::StoreReady => {
                 self.take_replies(now);
@@ -250,8 +285,12 @@ impl Handler for Server {
                 self.alarm = Tick::MAX;
                 turn.chat.handle_timers(now);
                 sessions.flush_outputs(turn);
+                if self.has_replies {
+                    self.take_replies(now);
+                }
             }
             Input::Stop(signal) => self.stop(now, signal, effects),
+            Input::Reload => self.reload(),
             Input::TurnEnd => self.turn_end(now, effects),
         }
     }
@@ -285,18 +324,6 @@ fn limits(config: &Config) -> Limits {
         open_join_creates: config.rooms.open_join_creates,
         edit_window: config.rooms.edit_window,
         policies: config.policies.clone(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stop_leaves_as_much_time_to_the_store_as_its_disk_takes() {
-        let millis = Duration::from_millis;
-        for (commit, expect) in [(0, 1_000), (100, 1_000), (500, 2_000), (9_000, 2_500)] {
-            assert_eq!(time_of_end(millis(5_000), millis(commit)), millis(expect), "{commit}");
-        }
+        auth: config.auth_policy(),
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::http::{HttpDate, Method, Refusal, Response};
+use crate::http::{Authority, HttpDate, Method, Refusal, Response, Status};
 use crate::net::CloseReason;
 use crate::reactor::Excess;
 use crate::session::ListenerKind;
@@ -15,10 +15,43 @@ const RETRY_S: u32 = 10;
 /// What listeners of this kind say. Nobody is rejected at an admin listener.
 pub(super) const fn of(kind: ListenerKind) -> fn(Excess, Now) -> Bytes {
     match kind {
+        // Without a handshake there is nothing that could be said over TLS.
+        ListenerKind::Https => |_, _| Bytes::new(),
         ListenerKind::Http => http,
         ListenerKind::Tcp => tcp,
         ListenerKind::Admin => |_, _| Bytes::new(),
     }
+}
+
+/// What a connection to a listener of this kind is told that does not speak TLS there.
+pub(super) const fn without_tls(kind: ListenerKind) -> fn(&[u8], Now) -> Bytes {
+    match kind {
+        ListenerKind::Tcp => |_, _| line(NO_TLS_LINE),
+        ListenerKind::Http | ListenerKind::Https | ListenerKind::Admin => http_without_tls,
+    }
+}
+
+const NO_TLS_LINE: &str = "this port speaks TLS: connect with it, as by openssl s_client";
+
+fn http_without_tls(bytes: &[u8], now: Now) -> Bytes {
+    let text = match host_of(bytes) {
+        Some(host) => format!("This port speaks HTTPS. Use https://{host}/\n"),
+        None => "This port speaks HTTPS. Use an address that begins with https://\n".to_owned(),
+    };
+    let mut out = Vec::new();
+    let response = Response::text(Status::BadRequest, text).date(HttpDate::at(now.wall_ms));
+    response.render(&mut out, Method::Get, false);
+    out.into()
+}
+
+/// The host that the beginning of a request names, if it does.
+fn host_of(bytes: &[u8]) -> Option<&str> {
+    let mut lines = std::str::from_utf8(bytes).ok()?.split("\r\n").skip(1);
+    let host = lines.find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("host").then_some(value.trim())
+    })?;
+    Authority::parse(host.as_bytes()).map(|_| host)
 }
 
 fn http(excess: Excess, now: Now) -> Bytes {
@@ -39,8 +72,13 @@ fn tcp(excess: Excess, _: Now) -> Bytes {
         Excess::Connections => close_words(reason),
         Excess::PerAddress => "too many connections from your address ([limits] per_address)",
     };
+    line(words)
+}
+
+/// The last line that a connection gets.
+fn line(words: &str) -> Bytes {
     let mut out = Vec::new();
-    render::bye(&mut out, close_code(reason), words);
+    render::bye(&mut out, close_code(CloseReason::Overloaded), words);
     out.push(b'\n');
     out.into()
 }

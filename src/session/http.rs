@@ -1,13 +1,13 @@
 //! HTTP requests: the page, health, the admin listener's answers, and the way into WebSocket.
 
-use super::Turn;
 use super::context::{ECHO_OUTBOUND_MAX, SessionContext};
 use super::encode::Format;
 use super::input::Session;
 use super::state::Protocol;
+use super::{ListenerKind, Turn};
 use crate::admin::{self, Answer};
 use crate::http::{
-    Admitted, Head, HttpDate, Method, Parsed, Refusal, Response, Route, Status, Upgrade,
+    Admitted, Head, HttpDate, Method, Parsed, Refusal, Response, Route, Scheme, Status, Upgrade,
     render_switching,
 };
 use crate::net::{CloseReason, Effect, Ending};
@@ -32,7 +32,7 @@ impl Session<'_, '_> {
     /// connection ends.
     pub(super) fn http_step(&mut self, input: &mut &mut [u8]) -> bool {
         let Self { state, context, heads, turn, .. } = self;
-        let Protocol::Http { partial, is_admin, is_idle } = &mut state.protocol else {
+        let Protocol::Http { partial, kind, is_idle } = &mut state.protocol else {
             return false;
         };
         let is_first = std::mem::replace(is_idle, false);
@@ -48,7 +48,7 @@ impl Session<'_, '_> {
             }
             Ok(Parsed::Head { head, consumed }) => {
                 let date = context.dates.at(turn.now.wall_ms);
-                let outcome = context.outcome(&head, *is_admin, (date, turn));
+                let outcome = context.outcome(&head, *kind, (date, turn));
                 let rest = std::mem::take(input);
                 *input = rest.get_mut(consumed..).unwrap_or_default();
                 outcome
@@ -123,14 +123,19 @@ impl SessionContext {
     fn outcome(
         &self,
         head: &Head<'_>,
-        is_admin: bool,
+        kind: ListenerKind,
         (date, turn): (HttpDate, &Turn<'_>),
     ) -> Outcome {
         let health = (self.health, turn.now.tick);
         let keep_alive = head.keep_alive();
         let method = head.method();
-        if is_admin {
-            return match self.admission.admit(head, |path| Route::Page(path.to_owned())) {
+        let scheme = match kind {
+            ListenerKind::Https => Scheme::Https,
+            ListenerKind::Http | ListenerKind::Tcp | ListenerKind::Admin => Scheme::Any,
+        };
+        if kind == ListenerKind::Admin {
+            let route = |path: &str| Route::Page(path.to_owned());
+            return match self.admin_admission.admit(head, scheme, route) {
                 Ok(Admitted::Page(path)) => {
                     super::gauges::update(&self.metrics, turn.chat, self.sessions_bytes);
                     let answer = admin::respond(&path, &self.metrics, health);
@@ -140,7 +145,7 @@ impl SessionContext {
                 Err(refusal) => refuse(refusal, Some(head)),
             };
         }
-        match self.admission.admit(head, |path| self.route(path)) {
+        match self.admission.admit(head, scheme, |path| self.route(path)) {
             Ok(Admitted::Page(asset)) => {
                 Outcome::Respond { response: asset.response(head), method, keep_alive }
             }

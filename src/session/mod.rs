@@ -60,9 +60,11 @@ use crate::net::{CloseReason, ConnId, Effect, Effects, Ending};
 use crate::time::Tick;
 use crate::time::clock::Now;
 
-/// Connections that are closed in one turn when the server stops: closing costs each of them a
-/// buffer.
-const DRAINED_PER_TURN_MAX: usize = 4_096;
+/// Connections that are sent away in one turn when the server stops: 2 ms.
+const DRAINED_PER_TURN_MAX: usize = 256;
+
+/// Slots that one turn looks at for those.
+const SLOTS_PER_TURN_MAX: usize = 64 * 1024;
 
 /// How much each connection widens the window over which all come back: what a server takes that
 /// has just started.
@@ -87,6 +89,8 @@ pub struct Turn<'a> {
 pub enum ListenerKind {
     /// HTTP: the page, and WebSocket.
     Http,
+    /// The same over TLS.
+    Https,
     /// Plain TCP.
     Tcp,
     /// HTTP for the operator: metrics and health.
@@ -110,6 +114,8 @@ struct Drain {
     told: u64,
     /// Connections that there were when it began.
     all: u64,
+    /// The slots below have none that is left: nobody comes any more.
+    next_slot: usize,
 }
 
 impl Sessions {
@@ -134,11 +140,10 @@ impl Sessions {
 
     /// A connection was accepted.
     pub fn handle_opened(&mut self, conn: ConnId, kind: ListenerKind, turn: &mut Turn<'_>) {
-        let http =
-            |is_admin| Protocol::Http { partial: PartialHead::default(), is_admin, is_idle: false };
         let protocol = match kind {
-            ListenerKind::Http => http(false),
-            ListenerKind::Admin => http(true),
+            ListenerKind::Http | ListenerKind::Https | ListenerKind::Admin => {
+                Protocol::Http { partial: PartialHead::default(), kind, is_idle: false }
+            }
             ListenerKind::Tcp => Protocol::Tcp(Box::default()),
         };
         let state = SessionState::new(conn, protocol, turn.now.tick);
@@ -247,11 +252,17 @@ impl Sessions {
     /// Tells some of the connections when to come back, evenly spread over a window that grows with
     /// their number up to `window_ms_max`, and closes them. `false` if there were none left.
     pub fn drain(&mut self, window_ms_max: u64, turn: &mut Turn<'_>) -> bool {
-        let left = self.states.iter().filter(|state| !state.is_closing());
-        let leaving: Vec<ConnId> =
-            left.map(|state| state.conn).take(DRAINED_PER_TURN_MAX).collect();
-        for &conn in &leaving {
-            let Drain { told, all } = &mut self.drain;
+        let places = self.states.places();
+        let is_left = self.drain.next_slot < places;
+        let end = places.min(self.drain.next_slot + SLOTS_PER_TURN_MAX);
+        let mut leaving = Vec::new();
+        while self.drain.next_slot < end && leaving.len() < DRAINED_PER_TURN_MAX {
+            let state = self.states.get(self.drain.next_slot).filter(|state| !state.is_closing());
+            leaving.extend(state.map(|state| state.conn));
+            self.drain.next_slot += 1;
+        }
+        for conn in leaving {
+            let Drain { told, all, .. } = &mut self.drain;
             *told += 1;
             let all = (*all).max(*told);
             let window_ms = drain_window_ms(all, window_ms_max);
@@ -262,7 +273,7 @@ impl Sessions {
             delivery.end(conn, CloseReason::Shutdown);
         }
         self.flush_outputs(turn);
-        !leaving.is_empty()
+        is_left
     }
 
     /// Delivers all that the domain has to say.

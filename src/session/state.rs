@@ -1,5 +1,6 @@
 //! One connection's state between two of its inputs.
 
+use super::ListenerKind;
 use super::backlog::{Backlog, PeerEnd};
 use super::context::SessionContext;
 use super::encode::Format;
@@ -47,7 +48,7 @@ pub(super) struct SessionState {
 #[derive(Debug)]
 pub(super) enum Protocol {
     /// HTTP requests, one after the other; `is_idle` between two of them.
-    Http { partial: PartialHead, is_admin: bool, is_idle: bool },
+    Http { partial: PartialHead, kind: ListenerKind, is_idle: bool },
     /// The chat over WebSocket.
     WebSocket { decoder: ws::Decoder, format: Format, is_greeted: bool },
     /// The diagnostic echo over WebSocket.

@@ -51,10 +51,14 @@ fn two_listeners_need_two_ports() {
     check(file("tcp = \"off\""), &[]);
     check(file("listen = [\"127.0.0.1:1\", \"127.0.0.2:1\", \"[::1]:1\"]"), &[]);
     let (any, all) = ("listen = \"0.0.0.0:1\"", "listen = \"127.0.0.1:1\"");
-    check(file("listen = [\"0.0.0.0:1\", \"127.0.0.1:1\"]"), &[&same(any, all)]);
-    check(file("listen = [\"0.0.0.0:1\", \"[::]:1\"]"), &[]);
+    let insecure = "insecure = true\n";
+    check(
+        file(&format!("{insecure}listen = [\"0.0.0.0:1\", \"127.0.0.1:1\"]")),
+        &[&same(any, all)],
+    );
+    check(file(&format!("{insecure}listen = [\"0.0.0.0:1\", \"[::]:1\"]")), &[]);
     let (six, four) = ("listen = \"[::]:1\"", "tcp = \"127.0.0.1:1\"");
-    check(file(&format!("{six}\n{four}")), &[&same(six, four)]);
+    check(file(&format!("{insecure}{six}\n{four}")), &[&same(six, four)]);
 }
 
 #[test]
@@ -91,4 +95,22 @@ fn deadlines_come_in_their_order() {
     too_small("timeouts.ping_after = \"10s\"", &[]);
     too_small("timeouts.ping_after = \"9999ms\"", &["timeouts.ping_after"]);
     too_small("timeouts.leave_grace = \"601s\"", &["timeouts.guest_membership"]);
+}
+
+#[test]
+fn tls_needs_a_certificate_and_each_certificate_its_key() {
+    check(
+        file("listen = \"tls:127.0.0.1:1\""),
+        &[
+            "listen = \"tls:127.0.0.1:1\" needs a certificate and its key: set certificate and key in \
+           [tls]",
+        ],
+    );
+    check(
+        file("[tls]\ncertificate = [\"a.pem\", \"b.pem\"]\nkey = \"a.key\""),
+        &[
+            "tls.certificate names 2 files and tls.key names 1: each certificate needs its key, in the \
+           same order",
+        ],
+    );
 }

@@ -19,8 +19,8 @@ fn a_value_is_refused_with_what_would_be_right() {
         "must be \"anyone\", \"nobody\" or a list of users' names such as [\"ann\", \"bob\"]";
     const NO_USER: &str = "\"Bob\" is not a user's name: 1 to 32 bytes of lower-case letters, digits, \
                            '.', '_' or '-'";
-    const ADDRESS: &str = "must be an IP address and a port such as \"127.0.0.1:8080\" or \"[::]:8080\", or a list of up \
-         to 64";
+    const ADDRESS: &str = "must be an IP address and a port such as \"127.0.0.1:8080\" or \"[::]:8080\", with tls: in \
+         front for TLS, or \"unix:/PATH\" or \"systemd:NAME\", or a list of up to 64";
     for (section, setting, expect) in [
         ("limits", "message_bytes = 0", "must be between 1 and 1048576"),
         ("limits", "message_bytes = 1048577", "must be between 1 and 1048576"),

@@ -36,6 +36,7 @@ pub(super) enum Seen {
     Alarm,
     StoreReady,
     Stop(StopSignal),
+    Reload,
 }
 
 /// Records every input, and answers each by a function.
@@ -63,6 +64,7 @@ impl Handler for Scripted {
             Input::AddressFound { conn } => Seen::AddressFound(conn),
             Input::Alarm => Seen::Alarm,
             Input::Stop(signal) => Seen::Stop(signal),
+            Input::Reload => Seen::Reload,
             Input::StoreReady => Seen::StoreReady,
             Input::TurnEnd => {
                 self.turns += 1;

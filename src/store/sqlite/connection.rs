@@ -72,6 +72,9 @@ pub(in crate::store) fn open(
     // A file from elsewhere must not run functions by its views and triggers.
     db.pragma_update(None, "trusted_schema", false)?;
     db.pragma_update(None, "temp_store", "memory")?;
+    // SQLite would prepare a statement anew each time that a value is bound which may change its
+    // plan; none of ours is better for it.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(db)
 }
 
@@ -185,12 +188,22 @@ impl WriteConnection {
     /// Busy after some 30 s.
     pub(super) fn begin(&self, mut waits: impl FnMut(u32)) -> rusqlite::Result<()> {
         for attempt in 1.. {
-            match self.connection.execute_batch("BEGIN IMMEDIATE") {
+            match self.run("BEGIN IMMEDIATE") {
                 Err(error) if is_busy(&error) && attempt < LOCK_ATTEMPTS => waits(attempt),
                 outcome => return outcome,
             }
         }
         Ok(())
+    }
+
+    /// Commits the transaction.
+    pub(super) fn commit(&self) -> rusqlite::Result<()> {
+        self.run("COMMIT")
+    }
+
+    /// Runs a statement of every batch, which is prepared once.
+    fn run(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.raw_execute().map(drop)
     }
 
     /// Checks that the file and its WAL are still where they were. Writes to a file that was
@@ -268,7 +281,32 @@ impl std::ops::DerefMut for WriteConnection {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::StatementStatus;
+
     use super::*;
+    use crate::store::sqlite::testing::{database, path};
+
+    #[test]
+    fn no_statement_is_prepared_again_for_the_values_that_are_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(database(&folder));
+        let db = WriteConnection::open(&path(&folder)).unwrap();
+        for sql in [
+            "SELECT * FROM record WHERE room = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq DESC",
+            "SELECT text FROM record WHERE id > ?1 ORDER BY id LIMIT ?2",
+            "SELECT seq FROM cid JOIN record ON record.id = cid.record WHERE cid.hash = ?1",
+            "SELECT count(*) FROM record WHERE room = ?1 AND seq > ?2 AND kind = ?3",
+        ] {
+            let mut statement = db.prepare(sql).unwrap();
+            for value in 0..5_i64 {
+                for parameter in 1..=statement.parameter_count() {
+                    statement.raw_bind_parameter(parameter, value).unwrap();
+                }
+                assert!(statement.raw_query().next().is_ok());
+            }
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{sql}");
+        }
+    }
 
     #[test]
     fn this_build_has_its_flags_for_sqlite() {

@@ -136,7 +136,7 @@ impl Writer {
     fn run(mut self) {
         loop {
             let Batch { ops, is_last } = self.queue.take(self.timeout(), self.gathering);
-            if ops.iter().any(|op| matches!(op, Op::Append(_) | Op::Sync(..))) {
+            if ops.iter().any(|op| matches!(op, Op::Append(_) | Op::Sync(..) | Op::People(..))) {
                 self.commit(ops);
             } else if !ops.is_empty() {
                 // Nobody waits for metadata: it is written with the next record, or when it is due.
@@ -218,7 +218,7 @@ impl Writer {
         self.metrics.pruned.add(kept_up.pruned);
         self.replies.send_all(kept_up.replies);
         if stored > 0 {
-            self.engine.bound_wal(now);
+            self.engine.bound_wal(now, stored);
         }
     }
 

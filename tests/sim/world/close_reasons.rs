@@ -59,6 +59,8 @@ impl World {
             CloseReason::SocketError
             | CloseReason::KeepAliveTimeout
             | CloseReason::BadToken
+            | CloseReason::HandshakeTimeout
+            | CloseReason::TlsBroken
             | CloseReason::Banned
             | CloseReason::Overloaded
             | CloseReason::Rebalance

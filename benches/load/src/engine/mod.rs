@@ -298,6 +298,7 @@ impl<S: Scenario> Handler for Engine<S> {
             | Input::Drained { .. }
             | Input::Expired { .. }
             | Input::StoreReady
+            | Input::Reload
             | Input::Alarm => {}
         }
     }

@@ -32,8 +32,10 @@ use crate::chat::model::edits;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Body, Epoch, Record};
 use crate::chat::model::reply::Role;
+use crate::store::sqlite::cids::CidSecret;
 use crate::store::sqlite::column_code::ColumnCode as _;
 use crate::store::sqlite::disk_reserve::DiskReserve;
+use crate::store::sqlite::heads;
 use crate::store::sqlite::integers::signed;
 use crate::store::sqlite::integrity::remove_checksum;
 use crate::store::sqlite::log_fault::damaged;
@@ -229,6 +231,8 @@ fn begin(db: &mut Connection, user: &UserName) -> Result<UserName, BeginError> {
     };
     meta_table::put(&transaction, &key(user), placeholder.as_str())?;
     remove_checksum(&transaction)?;
+    // A server that was killed has not done so.
+    heads::book_all(&transaction)?;
     rename_conversations(&transaction, user)?;
     clear_topics(&transaction, user)?;
     clear_reasons(&transaction, user)?;
@@ -311,8 +315,9 @@ fn erase_lot(
         .prepare_cached(sql)?
         .query_map((*above, user.as_str(), LOT), |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
+    let cids = CidSecret::load(&transaction)?;
     for id in &ids {
-        erase_record(&transaction, *id, (user, placeholder))?;
+        erase_record(&transaction, (*id, cids), (user, placeholder))?;
     }
     transaction.commit()?;
     *above = ids.last().copied().unwrap_or(*above);
@@ -321,7 +326,7 @@ fn erase_lot(
 
 fn erase_record(
     db: &Connection,
-    id: i64,
+    (id, cids): (i64, CidSecret),
     (user, placeholder): (&UserName, &UserName),
 ) -> rusqlite::Result<()> {
     let sql = format!("SELECT {COLUMNS} FROM record WHERE id = ?1");
@@ -332,6 +337,7 @@ fn erase_record(
     let direct = direct.as_deref().and_then(UserName::stored);
     let placeholder = direct.as_ref().unwrap_or(placeholder);
     let Some(erased) = edits::erase(&record, user, placeholder) else { return Ok(()) };
+    cids.forget(db, (room, id), &record)?;
     if let (Some(text), None) = (record.body.text(), erased.body.text()) {
         index::update(db, Indexed { id, room, text }, None)?;
     }
@@ -355,6 +361,7 @@ fn finish(db: &mut Connection, user: &UserName, wall_ms: u64) -> rusqlite::Resul
     let succession = owner::succeed(&transaction, user, wall_ms)?;
     for sql in [
         "DELETE FROM member WHERE user = ?1",
+        "DELETE FROM identity WHERE name = ?1",
         "DELETE FROM restriction WHERE user = ?1",
         "UPDATE restriction SET reason = '', \"by\" = NULL WHERE \"by\" = ?1",
     ] {

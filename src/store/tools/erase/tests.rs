@@ -165,7 +165,7 @@ fn an_erasure_that_was_cut_off_goes_on_with_the_same_placeholder() {
     let first: i64 = db
         .query_row("SELECT min(id) FROM record WHERE sender = 'bob'", [], |row| row.get(0))
         .unwrap();
-    erase_record(&db, first, (&bob, &placeholder)).unwrap();
+    erase_record(&db, (first, CidSecret::load(&db).unwrap()), (&bob, &placeholder)).unwrap();
     verify::run(folder.path(), &mut |fault| panic!("{fault}")).unwrap();
     let (traces, erased) = erase(&folder);
     assert!(traces.is_unfinished);
