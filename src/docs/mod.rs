@@ -10,6 +10,7 @@
 //! | What is on the disk, and what if the disk fails? | [`store`] |
 //! | What does a client say, and what does it get? | [`protocol`] |
 //! | What can be set, and how is the server run? | [`configuration`] |
+//! | Who is who, and who says so? | [`identity`] |
 //! | What does a proxy in front need? | [`behind_a_proxy`] |
 //! | Which clients were tried, and what does each need? | [`clients`] |
 //! | What is promised, and which test shows it? | [`promises`] |
@@ -33,6 +34,9 @@ pub mod durable_send {}
 
 #[doc = include_str!("glossary.md")]
 pub mod glossary {}
+
+#[doc = include_str!("identity.md")]
+pub mod identity {}
 
 #[doc = include_str!("invariants.md")]
 pub mod invariants {}
