@@ -6,7 +6,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 use chinwag::http::{
     Admission, Admitted, HeadParser, HttpDate, Limits, Method, Parsed, PartialHead, Refusal,
-    Response, Route, render_switching,
+    Response, Route, Scheme, render_switching,
 };
 
 const BROWSER: &[u8] = b"GET /ws HTTP/1.1\r\n\
@@ -42,7 +42,7 @@ fn handshake(parser: &mut HeadParser, admission: &Admission, out: &mut Vec<u8>) 
     out.clear();
     let parsed = parser.parse(&mut PartialHead::default(), black_box(BROWSER));
     let Ok(Parsed::Head { head, .. }) = parsed else { return };
-    match admission.admit(&head, |_| Route::<()>::WebSocket) {
+    match admission.admit(&head, Scheme::Any, |_| Route::<()>::WebSocket) {
         Ok(Admitted::WebSocket(upgrade)) => {
             render_switching(out, HttpDate::at(0), &upgrade.accept, upgrade.protocol, None);
         }

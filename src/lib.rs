@@ -34,6 +34,8 @@
 //!   net                             ConnId, Input, Effect: plain data
 //!    │
 //!  reactor                          mio, slab, timer wheel, outbound rings; no HTTP, no chat
+//!    │
+//!   tls                             sans-io: what the reactor's bytes are sealed with
 //! ```
 //!
 //! | layer | modules | knows |
@@ -48,6 +50,7 @@
 //! | domain | [`chat`] | rooms, members, cursors, roles |
 //! | boundary | [`net`] | [`net::ConnId`], [`net::Input`], [`net::Effect`] |
 //! | reactor | [`reactor`] | readiness, bytes, deadlines |
+//! | below it | [`tls`] | ciphertext in, plaintext out, certificates |
 //! | beside it | [`client`] | the other end of the protocol, for tests and the generator |
 //! | leaves | [`collections`], [`rng`], [`time`] | containers, repeatable numbers, ticks |
 //! | | [`metrics`], [`log`](mod@log) | counters, the sink of the logging |
@@ -84,5 +87,6 @@ pub mod server;
 pub mod session;
 pub mod store;
 pub mod time;
+pub mod tls;
 pub mod wire;
 pub mod ws;

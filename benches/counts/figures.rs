@@ -19,6 +19,7 @@ const SLACK: f64 = 0.1;
 
 const HEADER: &str = "\
 # Instructions, allocations and system calls of one operation each, in user space, as callgrind counts them.
+# What a message at `disk` takes of the disk: bytes a message, syncs a batch, as strace counts them.
 # `scripts/bench counts` compares with these, `scripts/bench counts --accept` writes them anew.
 ";
 
@@ -40,6 +41,23 @@ pub(crate) struct Figure {
     pub(crate) counts: Counts,
 }
 
+/// What a message takes of the disk.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DiskCounts {
+    /// Bytes that are written for one message.
+    pub(crate) bytes: f64,
+    /// How often a batch waits for the disk.
+    pub(crate) syncs: f64,
+}
+
+/// The same, named.
+#[derive(Clone, Debug)]
+pub(crate) struct DiskFigure {
+    pub(crate) name: String,
+    pub(crate) counts: DiskCounts,
+}
+
 /// What figures can only be compared under.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
@@ -56,6 +74,7 @@ struct Conditions {
 struct Committed {
     conditions: Conditions,
     counts: BTreeMap<String, Counts>,
+    disk: BTreeMap<String, DiskCounts>,
 }
 
 impl Counts {
@@ -94,7 +113,7 @@ fn first_line(program: &str, argument: &str) -> Outcome<String> {
 }
 
 /// Writes the figures down.
-pub(crate) fn accept(figures: &[Figure]) -> Outcome<()> {
+pub(crate) fn accept(figures: &[Figure], disk: &[DiskFigure]) -> Outcome<()> {
     let Conditions { rustc, valgrind, libc, cpu } = Conditions::here()?;
     let mut text = HEADER.to_owned();
     write!(text, "\n[conditions]\nrustc = {rustc:?}\nvalgrind = {valgrind:?}\n")?;
@@ -104,6 +123,10 @@ pub(crate) fn accept(figures: &[Figure]) -> Outcome<()> {
         write!(text, "{name:?} = {{ instructions = {instructions:.1}")?;
         writeln!(text, ", allocations = {allocations:.2}, system_calls = {system_calls:.2} }}")?;
     }
+    text.push_str("\n[disk]\n");
+    for DiskFigure { name, counts: DiskCounts { bytes, syncs } } in disk {
+        writeln!(text, "{name:?} = {{ bytes = {bytes:.0}, syncs = {syncs:.2} }}")?;
+    }
     Ok(fs::write(PATH, text)?)
 }
 
@@ -111,8 +134,7 @@ pub(crate) fn accept(figures: &[Figure]) -> Outcome<()> {
 /// tolerance, or is not known.
 #[expect(clippy::print_stdout, reason = "it reports on its standard output")]
 pub(crate) fn compare(figures: &[Figure]) -> Outcome<bool> {
-    let text = fs::read_to_string(PATH).map_err(|error| format!("{PATH}: {error}"))?;
-    let Committed { conditions, counts } = toml::from_str(&text)?;
+    let Committed { conditions, counts, .. } = committed()?;
     let here = Conditions::here()?;
     if here != conditions {
         println!("note: the committed figures are of {conditions:?}, these of {here:?}");
@@ -126,19 +148,50 @@ pub(crate) fn compare(figures: &[Figure]) -> Outcome<bool> {
             is_good = false;
             continue;
         };
-        let mut verdict = "";
         let columns = before.columns().into_iter().zip(now.columns());
-        for ((before, now), width) in columns.zip([8, 6, 6]) {
-            let change = if before == 0.0 { 0.0 } else { (now - before) / before * 100.0 };
-            print!("  {before:>width$.1} {now:>width$.1} {change:>+5.1}%");
-            if now > before * (1.0 + TOLERANCE) + SLACK {
-                verdict = "  worse";
-                is_good = false;
-            } else if verdict.is_empty() && now < before * (1.0 - TOLERANCE) - SLACK {
-                verdict = "  better";
-            }
-        }
-        println!("{verdict}");
+        is_good &= compare_columns(&columns.zip([8, 6, 6]).collect::<Vec<_>>());
     }
     Ok(is_good)
+}
+
+/// Likewise what messages take of the disk.
+#[expect(clippy::print_stdout, reason = "it reports on its standard output")]
+pub(crate) fn compare_disk(figures: &[DiskFigure]) -> Outcome<bool> {
+    let Committed { disk, .. } = committed()?;
+    println!("{:<52}{:>24}{:>20}", "", "bytes a message", "syncs a batch");
+    let mut is_good = true;
+    for DiskFigure { name, counts: now } in figures {
+        print!("{name:<52}");
+        let Some(before) = disk.get(name) else {
+            println!("  not in the committed figures");
+            is_good = false;
+            continue;
+        };
+        let columns = [((before.bytes, now.bytes), 8), ((before.syncs, now.syncs), 6)];
+        is_good &= compare_columns(&columns);
+    }
+    Ok(is_good)
+}
+
+fn committed() -> Outcome<Committed> {
+    let text = fs::read_to_string(PATH).map_err(|error| format!("{PATH}: {error}"))?;
+    Ok(toml::from_str(&text)?)
+}
+
+/// Prints figures of before and now, each so wide: `false` if one is worse.
+#[expect(clippy::print_stdout, reason = "it reports on its standard output")]
+fn compare_columns(columns: &[((f64, f64), usize)]) -> bool {
+    let (mut is_good, mut verdict) = (true, "");
+    for &((before, now), width) in columns {
+        let change = if before == 0.0 { 0.0 } else { (now - before) / before * 100.0 };
+        print!("  {before:>width$.1} {now:>width$.1} {change:>+5.1}%");
+        if now > before * (1.0 + TOLERANCE) + SLACK {
+            verdict = "  worse";
+            is_good = false;
+        } else if verdict.is_empty() && now < before * (1.0 - TOLERANCE) - SLACK {
+            verdict = "  better";
+        }
+    }
+    println!("{verdict}");
+    is_good
 }

@@ -1,5 +1,6 @@
 //! What the hot paths take, counted instead of timed: instructions, allocations and system calls of
-//! fixed inputs, by callgrind. A count is the same on a busy machine.
+//! fixed inputs, by callgrind, and what a stored message takes of the disk, by strace. A count is
+//! the same on a busy machine.
 //!
 //! ```text
 //! scripts/bench counts              compares with benches/counts.toml; fails where it is worse
@@ -12,6 +13,7 @@
 //! 3 % is a change. Another compiler, C library or kind of processor gives other figures.
 
 mod callgrind;
+mod disk;
 mod figures;
 mod mark;
 mod pieces;
@@ -37,12 +39,19 @@ fn main() -> Outcome<ExitCode> {
             world::count(&counter)?;
             sockets::count(&counter)?;
         }
+        // What strace runs.
+        Some("store") => {
+            let mut next = || arguments.next().unwrap_or_default();
+            let (workload, batches) = (next(), next());
+            disk::run(&workload, &batches, next().as_ref())?;
+        }
         Some("--accept") => {
-            figures::accept(&callgrind::measure(None)?)?;
+            figures::accept(&callgrind::measure(None)?, &disk::measure(None)?)?;
             println!("benches/counts.toml is written anew");
         }
         only => {
-            if !figures::compare(&callgrind::measure(only)?)? {
+            let is_good = figures::compare(&callgrind::measure(only)?)?;
+            if !(figures::compare_disk(&disk::measure(only)?)? && is_good) {
                 println!("worse than the committed figures: mend it, or accept it and say why");
                 return Ok(ExitCode::FAILURE);
             }

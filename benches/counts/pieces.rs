@@ -7,7 +7,7 @@ use chinwag::chat::model::output::Request;
 use chinwag::chat::model::reply::Durability;
 use chinwag::chat::{Body, Limits, Op, Record, Reply, RoomName, UserName};
 use chinwag::http::{
-    self, Admission, Admitted, HeadParser, HttpDate, PartialHead, Route, render_switching,
+    self, Admission, Admitted, HeadParser, HttpDate, PartialHead, Route, Scheme, render_switching,
 };
 use chinwag::time::Tick;
 use chinwag::time::wheel::{TimerId, TimerWheel};
@@ -117,7 +117,7 @@ fn upgrade(counter: &Counter) {
             out.clear();
             let parsed = parser.parse(&mut PartialHead::default(), black_box(HEAD.as_bytes()));
             let Ok(http::Parsed::Head { head, .. }) = parsed else { continue };
-            let admitted = admission.admit(&head, |_| Route::<()>::WebSocket);
+            let admitted = admission.admit(&head, Scheme::Any, |_| Route::<()>::WebSocket);
             if let Ok(Admitted::WebSocket(upgrade)) = admitted {
                 render_switching(
                     &mut out,

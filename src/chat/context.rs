@@ -8,6 +8,7 @@ use super::model::event::Event;
 use super::model::limits::Limits;
 use super::model::log::LogRequest;
 use super::model::output::{Output, Request};
+use super::model::pressure::Pressure;
 use super::model::reply::{Refusal, Reply};
 use super::model::stats::Stats;
 use crate::net::ConnId;
@@ -47,6 +48,8 @@ pub(super) struct Context {
     /// Requests to the logs, in order.
     pub requests: VecDeque<LogRequest>,
     pub stats: Stats,
+    /// What waits for all connections, and how much of the budget for it is left.
+    pub pressure: Pressure,
     /// Rises with each change that somebody's inbox shows.
     pub rev: u64,
     /// What it was when the server started.
@@ -56,6 +59,7 @@ pub(super) struct Context {
 impl Context {
     pub(super) fn new(limits: Limits, now: Now) -> Self {
         Self {
+            pressure: Pressure::new(limits.outbound_total),
             limits,
             now,
             wall: WallWatch::new(now, None),
@@ -69,6 +73,11 @@ impl Context {
             rev: now.wall_ms.saturating_mul(1_000),
             first_rev: now.wall_ms.saturating_mul(1_000),
         }
+    }
+
+    /// Bytes that may wait for one connection before its cursors fall behind.
+    pub(super) fn outbound_limit(&self) -> usize {
+        self.pressure.limit(self.limits.outbound_soft)
     }
 
     /// Answers a request.

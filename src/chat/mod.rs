@@ -61,10 +61,11 @@ pub use model::stats::Stats;
 use self::accounts::Accounts;
 use self::context::{Context, Timer};
 use self::delivery::{Delivery, DeliveryMut, Reader};
-use self::directory::Directory;
+use self::directory::{Directory, Quotas};
 use self::ephemeral::{Ephemeral, EphemeralMut};
 use self::model::account::{Extra, HashJob, Hashed, NewSecret, SecretHash};
 use self::model::identity::Identity;
+use self::model::limits::PRESENCE_NAMES_MAX;
 use self::model::log::{LogReply, LogRequest, Query, Snapshot, Suspensions, Ticket};
 use self::model::output::{Fanout, Output, Request};
 use self::model::people::PeopleChange;
@@ -77,6 +78,14 @@ use crate::time::clock::Now;
 
 /// What a connection owes whose `hello` is not answered yet: nothing more is taken from it.
 const HELD_OWES: u32 = EXCLUSIVE_WEIGHT as u32 + 1;
+/// Timers that are done in one turn, as absences that end: 0.8 ms.
+const TIMER_WORK_MAX: usize = 512;
+/// Subscribers who are told of presence in the time of one such timer.
+const SUBSCRIBERS_PER_WORK: usize = 32;
+/// Members whose names are told in that time.
+const NAMES_PER_WORK: usize = 4;
+/// Connections that are brought up again by one timer.
+const RETRIES_MAX: usize = 128;
 
 /// All users, rooms and cursors.
 #[derive(Debug)]
@@ -88,6 +97,7 @@ pub struct Chat {
     delivery: Delivery,
     ephemeral: Ephemeral,
     pending: Pending,
+    quotas: Quotas,
 }
 
 impl Chat {
@@ -100,6 +110,7 @@ impl Chat {
     #[must_use]
     pub fn new(limits: Limits, now: Now) -> Self {
         let ring_bytes_max = limits.ring_total_bytes;
+        let quotas = Quotas::new(&limits);
         let context = Context::new(limits, now);
         let rev = context.rev;
         Self {
@@ -110,6 +121,7 @@ impl Chat {
             delivery: Delivery::new(ring_bytes_max),
             ephemeral: Ephemeral::default(),
             pending: Pending::default(),
+            quotas,
         }
     }
 
@@ -156,6 +168,11 @@ impl Chat {
         if let Some(reader) = self.delivery.reader_mut(conn) {
             reader.credit.set_queued(queued);
         }
+    }
+
+    /// So many bytes wait for all connections together, as the last flush has left them.
+    pub const fn handle_waiting(&mut self, bytes: usize) {
+        self.context.pressure.set_used(bytes);
     }
 
     /// Nothing waits for this connection any more: its lagging cursors go on.
@@ -217,23 +234,43 @@ impl Chat {
         log_replies::on_log_reply(self, reply);
     }
 
-    /// Does what is due; to be called when [`Chat::next_deadline`] has passed.
+    /// Does what is due, or so much of it as may hold up a turn; to be called when
+    /// [`Chat::next_deadline`] has passed, which it still has if there is more to do.
     pub fn handle_timers(&mut self, now: Now) {
         self.arrive_at(now);
+        let mut work = 0;
         // One at a time, since what one does may cancel another that is due as well.
-        while let Some(timer) = self.context.wheel.poll(now.tick) {
+        while work < TIMER_WORK_MAX
+            && let Some(timer) = self.context.wheel.poll(now.tick)
+        {
+            work += 1;
             match timer {
                 Timer::UserAbsent(user) => absence::on_user_absent(self, user),
-                Timer::EphemeralDue(room) => self.ephemeral_mut().on_timer(room),
+                Timer::EphemeralDue(room) => {
+                    let count = self.delivery.subscribers(room);
+                    work += count / SUBSCRIBERS_PER_WORK;
+                    work += count.min(PRESENCE_NAMES_MAX) / NAMES_PER_WORK;
+                    self.ephemeral_mut().on_timer(room);
+                }
                 Timer::RoomEmpty(room) => room_end::on_room_empty(self, room),
                 Timer::SaveReceipts => ack::save(self),
-                Timer::RetryPages => {
-                    for conn in std::mem::take(&mut self.delivery.stuck) {
-                        self.bring_up(conn);
-                    }
-                }
+                Timer::RetryPages => work += self.retry_pages(),
             }
         }
+    }
+
+    /// Brings up some of the connections whose pages could not be read; returns how many.
+    fn retry_pages(&mut self) -> usize {
+        let stuck = &mut self.delivery.stuck;
+        let later = stuck.split_off(stuck.len().min(RETRIES_MAX));
+        let retried = std::mem::replace(stuck, later);
+        if !self.delivery.stuck.is_empty() {
+            self.context.wheel.arm(self.context.now.tick, Timer::RetryPages);
+        }
+        for &conn in &retried {
+            self.bring_up(conn);
+        }
+        retried.len()
     }
 
     /// The earliest moment at which [`Chat::handle_timers`] has something to do.
@@ -283,6 +320,12 @@ impl Chat {
         self.context.outputs.pop_front()
     }
 
+    /// How many outputs wait to be polled.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        self.context.outputs.len()
+    }
+
     /// Takes back a fan-out that was sent, so that its lists are used again.
     pub fn recycle(&mut self, fanout: Fanout) {
         self.delivery.recycle(fanout);
@@ -306,6 +349,12 @@ impl Chat {
     pub fn owed(&self, conn: ConnId) -> u32 {
         let held = || if self.pending.held.contains(&conn) { HELD_OWES } else { 0 };
         self.delivery.reader(conn).map_or_else(held, Reader::owed)
+    }
+
+    /// Bytes of answers that may wait for one connection before no more is read from it.
+    #[must_use]
+    pub fn outbound_limit(&self) -> usize {
+        self.context.outbound_limit()
     }
 
     /// How many answers of the logs this connection waits for.

@@ -5,6 +5,7 @@
 //!   done, or, with `verify` and `export`, found damage.
 //! - 2: the command line or the configuration is wrong.
 
+mod disk;
 mod hints;
 mod names;
 mod people;
@@ -20,8 +21,9 @@ use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, S
 use rustix::fs::Mode;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal, umask};
 
-use crate::config::{self, Change, Config, Environment, Flags, Loaded};
+use crate::config::{self, Change, Config, Environment, Flags, Loaded, Part};
 use crate::server;
+use crate::time::clock::Clock;
 
 /// The command line or the configuration is wrong.
 const WRONG: u8 = 2;
@@ -55,7 +57,7 @@ struct Settings {
     /// TOML file to read settings from
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
-    /// HTTP and WebSocket addresses [default: 127.0.0.1:8080]
+    /// HTTP addresses, tls:ADDR for TLS [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", global = true)]
     listen: Option<String>,
     /// Plain TCP addresses, or "off" [default: 127.0.0.1:9000]
@@ -87,7 +89,10 @@ enum Command {
         #[arg(long, hide = true)]
         with_parent: bool,
     },
-    /// Check the configuration, and show what is set and where
+    /// Check the configuration, and show what is set and where; with --data, measure its disk
+    ///
+    /// With --data DIR it also writes to a file of its own in DIR for two seconds, and says how
+    /// many messages a second its disk can keep. Nothing stays there.
     Check {
         /// TOML file to check, as with --config
         #[arg(conflicts_with = "config")]
@@ -139,6 +144,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
     if let Some(Command::Check { file: Some(file), .. }) = &cli.command {
         cli.settings.config = Some(file.clone());
     }
+    let names_data = cli.settings.data.is_some();
     let loaded = match config::load(&cli.settings.into(), environment) {
         Ok(loaded) => loaded.with_whole_paths(),
         Err(faults) => {
@@ -147,7 +153,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
         }
     };
     match cli.command {
-        Some(Command::Check { .. }) => print(&summary(&loaded)),
+        Some(Command::Check { .. }) => match check(&loaded) {
+            ExitCode::SUCCESS if names_data => disk::check(&loaded.config),
+            outcome => outcome,
+        },
         Some(Command::Serve { with_parent: true }) => match follow_parent() {
             Ok(()) => serve(&loaded.config),
             Err(error) => {
@@ -197,7 +206,8 @@ fn serve(config: &Config) -> ExitCode {
     let _log = match crate::log::start(config.log_format, &config.log_level) {
         Ok(guard) => guard,
         Err(error) => {
-            _ = writeln!(io::stderr(), "error: cannot start the log: {error}");
+            let hint = "raise the limit of processes and threads (ulimit -u, TasksMax, pids)";
+            _ = writeln!(io::stderr(), "error: the log has no thread: {error}; {hint}");
             return ExitCode::FAILURE;
         }
     };
@@ -206,6 +216,21 @@ fn serve(config: &Config) -> ExitCode {
         Err(error) => {
             log::error!(cause:% = error; "cannot serve");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints what `check` has found, the files of certificates included.
+fn check(loaded: &Loaded) -> ExitCode {
+    let now_ms = Clock::start().now().wall_ms;
+    match server::inspect_certificates(&loaded.config.tls, now_ms) {
+        Ok(lines) => {
+            let certificates = lines.iter().map(|line| format!("{line}\n"));
+            print(&(summary(loaded) + &certificates.collect::<String>()))
+        }
+        Err(error) => {
+            _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::from(WRONG)
         }
     }
 }
@@ -224,6 +249,10 @@ fn summary(loaded: &Loaded) -> String {
         _ = writeln!(text, "{count} room policies; what they do not set is as for all other rooms");
     }
     text.extend(policy_changes.iter().map(line));
+    if let Some(memory) = config.memory {
+        _ = writeln!(text, "memory, at most:");
+        text.push_str(&Part::account(&config.account, memory));
+    }
     text.extend(config.warnings().iter().map(|warning| format!("warning: {warning}\n")));
     text
 }
@@ -312,8 +341,17 @@ mod tests {
             assert_eq!(error.to_string(), same.to_string());
             error.to_string()
         };
-        for name in ["ban", "unban", "bans", "verify", "export", "backup", "restore", "erase-user"]
-        {
+        for name in [
+            "ban",
+            "unban",
+            "bans",
+            "verify",
+            "export",
+            "backup",
+            "restore",
+            "erase-user",
+            "compact",
+        ] {
             let help = help(name);
             assert!(help.contains("--data") && !help.contains("--listen"), "{help}");
         }

@@ -4,7 +4,6 @@
 use std::error::Error;
 use std::fmt;
 use std::io::{self, BufRead as _, BufWriter, Write as _};
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,14 +12,15 @@ use clap::Subcommand;
 use super::names::{parse_room, parse_time, parse_user};
 use super::people;
 use crate::chat::model::limits::REASON_LEN_MAX;
-use crate::chat::model::log::Expiry;
+use crate::chat::model::log::{Expiry, Network};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::prose;
 use crate::log::Timestamp;
+use crate::store::tools::compact::{Compaction, Rewritten, Space};
 use crate::store::tools::erase::{Erasure, Traces};
 use crate::store::tools::export::{Export, Exported};
 use crate::store::tools::suspend::Target;
-use crate::store::tools::{backup, owner, restore, suspend, verify};
+use crate::store::tools::{Mebibytes, backup, owner, restore, suspend, verify};
 use crate::time::clock::Clock;
 use crate::wire::render;
 
@@ -58,6 +58,9 @@ pub(super) enum Tool {
     ///
     /// The texts are erased for good, and the messages are shown as deleted. The user's memberships
     /// end. Other records of the user, such as reactions, get an invented name: erased-…
+    ///
+    /// Then the file is rewritten, which takes as much disk space again while it lasts. If it is
+    /// cut off, the same command goes on from there.
     EraseUser {
         /// Name of the user
         #[arg(value_parser = parse_user)]
@@ -66,6 +69,12 @@ pub(super) enum Tool {
         #[arg(long)]
         yes: bool,
     },
+    /// Give unused parts of the database file back to the file system; stop the server first
+    ///
+    /// The file does not become smaller by itself when messages are deleted or pruned: what is
+    /// unused is used for later messages. This rewrites it without these parts, in a file beside
+    /// it that takes its place when it is complete. If it is cut off, the database is as it was.
+    Compact,
     /// Make a user an owner of a room; stop the server first
     ///
     /// For a room whose only owner was erased and in which nobody could follow. The user need not
@@ -121,7 +130,7 @@ pub(super) enum Tool {
 const BAN_EXAMPLES: &str = "\
 Examples:
   chinwag ban user bob --for 1d --reason spam
-  chinwag ban address 203.0.113.7
+  chinwag ban address 203.0.113.7               or a network: 10.0.0.0/8
   chinwag bans                                  lists them
   chinwag unban user bob                        ends one";
 
@@ -130,7 +139,7 @@ Examples:
 pub(super) enum BanKind {
     /// The name of a user
     User,
-    /// An IP address
+    /// An IP address or a network
     Address,
 }
 
@@ -172,6 +181,7 @@ fn run_tool(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCod
         Tool::Restore { file } => print_restored(out, file, &restore::run(data, file, wall_ms)?)?,
         Tool::Export { room, flag } => return print_export(out, data, (room, flag)),
         Tool::EraseUser { name, yes } => return erase_user(out, data, name, (*yes, wall_ms)),
+        Tool::Compact => compact(out, data)?,
         Tool::Owner { room, user } => appoint_owner(out, data, (room, user), wall_ms)?,
         Tool::Verify { file } => return print_faults(out, data, file.as_deref()),
         Tool::Ban { kind, who, lasts, reason } => {
@@ -179,13 +189,7 @@ fn run_tool(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCod
             let term = Expiry { until, reason: reason.as_str().into() };
             ban(out, data, &parse_target(*kind, who)?, (&term, wall_ms))?;
         }
-        Tool::Unban { kind, who } => {
-            let target = parse_target(*kind, who)?;
-            if !suspend::unban(data, &target)? {
-                return Err(format!("{who} was not banned; chinwag bans lists all bans").into());
-            }
-            writeln!(out, "{who} is no longer banned")?;
-        }
+        Tool::Unban { kind, who } => unban(out, data, *kind, who)?,
         Tool::Bans => print_bans(out, data, wall_ms)?,
         Tool::People(people) => people::run(people, data, out, wall_ms)?,
     }
@@ -203,6 +207,14 @@ fn ban(
     Ok(())
 }
 
+fn unban(out: &mut dyn io::Write, data: &Path, kind: BanKind, who: &str) -> Result<(), Failure> {
+    if !suspend::unban(data, &parse_target(kind, who)?)? {
+        return Err(format!("{who} was not banned; chinwag bans lists all bans").into());
+    }
+    writeln!(out, "{who} is no longer banned")?;
+    Ok(())
+}
+
 fn appoint_owner(
     out: &mut dyn io::Write,
     data: &Path,
@@ -214,6 +226,20 @@ fn appoint_owner(
     }
     owner::appoint(data, room, user, wall_ms)?;
     writeln!(out, "{user} is an owner of {room}")?;
+    Ok(())
+}
+
+fn compact(out: &mut dyn io::Write, data: &Path) -> Result<(), Failure> {
+    let compaction = Compaction::open(data)?;
+    let Space { needed, free } = compaction.space();
+    let needed = Mebibytes(needed);
+    match free {
+        Some(free) => writeln!(out, "needs {needed} of disk space, {} are free", Mebibytes(free))?,
+        None => writeln!(out, "needs {needed} of disk space")?,
+    }
+    out.flush()?;
+    let Rewritten { before, after } = compaction.run()?;
+    writeln!(out, "before {}, after {}", Mebibytes(before), Mebibytes(after))?;
     Ok(())
 }
 
@@ -268,7 +294,7 @@ fn erase_user(
     name: &UserName,
     (yes, wall_ms): (bool, u64),
 ) -> Result<ExitCode, Failure> {
-    let erasure = Erasure::open(data, name)?;
+    let mut erasure = Erasure::open(data, name)?;
     let traces = erasure.traces()?;
     if traces == Traces::default() {
         return Err(format!("the database has nothing of {name}; nothing was changed").into());
@@ -279,6 +305,9 @@ fn erase_user(
         "{} memberships, {} bans, mutes and invitations in rooms, {} direct conversations",
         traces.memberships, traces.restrictions, traces.conversations
     )?;
+    if traces.is_unfinished {
+        writeln!(out, "an earlier erasure of {name} was cut off and is finished by this one")?;
+    }
     if !yes && !is_confirmed(out, name)? {
         writeln!(out, "nothing was changed")?;
         return Ok(ExitCode::FAILURE);
@@ -291,8 +320,6 @@ fn erase_user(
     for room in &erased.succession.ownerless {
         writeln!(out, "{room} has no owner now; chinwag owner {room} USER makes one")?;
     }
-    // SQLite leaves deleted texts in the file until it is rewritten, which takes as much room
-    // again.
     if let Some(error) = erased.unswept {
         let what = "erased, but unused parts of the file may still contain the texts";
         return Err(format!("{what}: {error}; free some disk space and run this again").into());
@@ -378,14 +405,10 @@ impl fmt::Display for BanLine<'_> {
 }
 
 fn parse_target(kind: BanKind, who: &str) -> Result<Target, Failure> {
-    Ok(match (kind, who.parse::<IpAddr>()) {
+    Ok(match (kind, who.parse::<Network>()) {
         (BanKind::User, _) => Target::User(parse_user(who)?),
-        // A client with IPv4 arrives as IPv6 on a listener for both, and is known by its IPv4
-        // address.
-        (BanKind::Address, Ok(address)) => Target::Address(address.to_canonical()),
-        (BanKind::Address, Err(_)) => {
-            return Err(format!("{who} is not an IP address such as 203.0.113.7").into());
-        }
+        (BanKind::Address, Ok(network)) => Target::Address(network),
+        (BanKind::Address, Err(expected)) => return Err(format!("{who} is {expected}").into()),
     })
 }
 
@@ -445,6 +468,8 @@ mod tests {
         assert!(parse_reason("a\u{1b}b").is_err_and(|why| why.contains("byte 1")));
         parse_target(BanKind::Address, "home").unwrap_err();
         let mapped = parse_target(BanKind::Address, "::ffff:10.0.0.1");
-        assert!(matches!(mapped, Ok(Target::Address(IpAddr::V4(_)))));
+        assert!(matches!(mapped, Ok(Target::Address(v4)) if v4.to_string() == "10.0.0.1"));
+        let network = parse_target(BanKind::Address, "10.1.2.3/8");
+        assert!(matches!(network, Ok(Target::Address(all)) if all.to_string() == "10.0.0.0/8"));
     }
 }

@@ -13,6 +13,7 @@ mod keyed_map;
 mod pages;
 mod slots;
 mod table;
+mod tight;
 
 pub use few::Few;
 pub use key::{CompactKey, Key, WideKey};
@@ -21,3 +22,4 @@ pub use keyed_map::KeyedMap;
 pub use pages::Pages;
 pub use slots::Slots;
 pub use table::Table;
+pub use tight::push_tightly;

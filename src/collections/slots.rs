@@ -78,6 +78,12 @@ impl<T> Slots<T> {
         self.len == 0
     }
 
+    /// How many slots there are, vacant ones included: above each that has a value.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        self.pages.len()
+    }
+
     /// All values, by slot.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.pages.iter().flatten()

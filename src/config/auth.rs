@@ -1,7 +1,5 @@
 //! Whom the server believes: `auth`, and where names alone may be believed.
 
-use std::net::SocketAddr;
-
 use serde::de::{Deserialize as _, Deserializer};
 
 use super::Config;
@@ -54,7 +52,7 @@ pub(super) fn exposed(values: &Values) -> Vec<ConfigFault> {
         let Some(Assigned { value: Value::Addresses(addresses), origin }) = values.get(name) else {
             continue;
         };
-        let Some(addr) = addresses.iter().find(|addr| is_exposed(addr)) else { continue };
+        let Some(addr) = addresses.iter().find(|addr| addr.is_exposed()) else { continue };
         let what = format!(
             "{name} = \"{addr}\": with auth = \"none\" everybody who can connect there can be anybody, \
              since a name is all that a client gives. Listen on 127.0.0.1, or {INSTEAD}"
@@ -62,11 +60,6 @@ pub(super) fn exposed(values: &Values) -> Vec<ConfigFault> {
         faults.push(ConfigFault::new(what, origin.as_ref()));
     }
     faults
-}
-
-/// Whether others than this machine can connect.
-pub(super) fn is_exposed(addr: &SocketAddr) -> bool {
-    !addr.ip().to_canonical().is_loopback()
 }
 
 /// Reads one word or several, which were checked.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::auth;
 use super::fault::{ConfigFault, Origin};
+use super::listen_address::ListenAddress;
 use super::policies::PolicyTable;
 use super::value::Value;
 use super::values::{Assigned, Values};
@@ -25,13 +26,17 @@ const STALL: &str = "a slow reader must be found slow before it is found dead";
 const PONG: &str = "a ping must be answered, or the peer held dead, before the next ping is due";
 const GUEST: &str = "a guest must be shown as gone before the membership ends";
 
-const AT_LEAST: [AtLeast; 10] = [
+const AT_LEAST: [AtLeast; 14] = [
     ("limits.ring_bytes", 2, "limits.message_bytes", LAST_MESSAGE),
     ("limits.ring_total_bytes", 1, "limits.ring_bytes", "one room alone must fit"),
     ("limits.replay", 1, "limits.history_page", ONE_PAGE),
     ("limits.rooms_total", 1, "limits.rooms", PART),
     ("limits.burst", 1, "limits.rate_per_s", BURST),
     ("limits.control_burst", 1, "limits.control_per_s", BURST),
+    ("limits.user_burst", 1, "limits.user_per_s", BURST),
+    ("limits.joins_burst", 1, "limits.joins_per_s", BURST),
+    ("limits.pages_burst", 1, "limits.pages_per_s", BURST),
+    ("limits.connects_burst", 1, "limits.connects_per_s", BURST),
     ("timeouts.stall", 1, "timeouts.pong", STALL),
     ("timeouts.ping_after", 1, "timeouts.pong", PONG),
     ("timeouts.guest_membership", 1, "timeouts.leave_grace", GUEST),
@@ -43,6 +48,8 @@ pub(super) fn find(values: &Values, tables: &[PolicyTable]) -> Vec<ConfigFault> 
     let mut faults = listeners(values);
     faults.extend(auth::exposed(values));
     faults.extend(outbound(values));
+    faults.extend(certificates(values));
+    faults.extend(proxies(values));
     for rule in AT_LEAST {
         let fault = at_least(values, rule);
         faults.extend(fault.map(|(what, origin)| ConfigFault::new(what, origin)));
@@ -74,10 +81,10 @@ fn listeners(values: &Values) -> Vec<ConfigFault> {
         let Some(Assigned { value: Value::Addresses(addresses), origin }) = values.get(name) else {
             continue;
         };
-        for own in addresses {
+        for own in addresses.iter().filter_map(ListenAddress::ip) {
             let other = before.iter().find(|(earlier, other, _)| {
                 // One setting's listeners of both families share a port: they are kept apart.
-                collide(*own, *other) && (*earlier != name || own.is_ipv4() == other.is_ipv4())
+                collide(own, *other) && (*earlier != name || own.is_ipv4() == other.is_ipv4())
             });
             if let Some((earlier, other, at_other)) = other {
                 let what = format!(
@@ -86,10 +93,59 @@ fn listeners(values: &Values) -> Vec<ConfigFault> {
                 );
                 faults.push(ConfigFault::new(what, origin.as_ref().or(*at_other)));
             }
-            before.push((name, *own, origin.as_ref()));
+            before.push((name, own, origin.as_ref()));
         }
     }
     faults
+}
+
+/// A listener for proxies needs some.
+fn proxies(values: &Values) -> Option<ConfigFault> {
+    let has_proxies =
+        matches!(values.get("proxies")?.value, Value::List(ref listed) if !listed.is_empty());
+    let (name, address, origin) = first_listener(values, |address| address.has_proxy_header)?;
+    let what = format!(
+        "{name} = \"{address}\" takes connections from proxies alone: name them in proxies, such as \
+         [\"127.0.0.1\"]"
+    );
+    (!has_proxies).then(|| ConfigFault::new(what, origin))
+}
+
+/// The first listener that is like this, with the setting's name and origin.
+fn first_listener(
+    values: &Values,
+    is_it: impl Fn(&ListenAddress) -> bool,
+) -> Option<(&'static str, &ListenAddress, Option<&Origin>)> {
+    ["listen", "tcp", "admin"].into_iter().find_map(|name| {
+        let Assigned { value: Value::Addresses(addresses), origin } = values.get(name)? else {
+            return None;
+        };
+        Some((name, addresses.iter().find(|address| is_it(address))?, origin.as_ref()))
+    })
+}
+
+/// TLS needs certificates, and each of them its key.
+fn certificates(values: &Values) -> Option<ConfigFault> {
+    let list = |name: &str| match values.get(name) {
+        Some(Assigned { value: Value::List(files), origin }) => (files.len(), origin.as_ref()),
+        _ => (0, None),
+    };
+    let ((certificates, origin), (keys, key_origin)) = (list("tls.certificate"), list("tls.key"));
+    if certificates != keys {
+        let what = format!(
+            "tls.certificate names {certificates} files and tls.key names {keys}: each certificate \
+             needs its key, in the same order"
+        );
+        return Some(ConfigFault::new(what, origin.or(key_origin)));
+    }
+    let (name, address, origin) = first_listener(values, |address| address.is_tls)?;
+    if certificates > 0 {
+        return None;
+    }
+    let what = format!(
+        "{name} = \"{address}\" needs a certificate and its key: set certificate and key in [tls]"
+    );
+    Some(ConfigFault::new(what, origin))
 }
 
 /// Whether the system would refuse to bind both. Port 0 is a different one each time.

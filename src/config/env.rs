@@ -2,29 +2,47 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::settings::{CONFIG_VARIABLE, VARIABLE_PREFIX};
 
-/// The `CHINWAG_` variables of a process.
+/// The `CHINWAG_` variables of a process, and the memory that its control group lets it have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Environment(BTreeMap<String, OsString>);
+pub struct Environment {
+    variables: BTreeMap<String, OsString>,
+    memory_limit: Option<u64>,
+}
+
+/// Where the control groups are.
+const CGROUPS: &str = "/sys/fs/cgroup";
+/// The file in which this process finds its own.
+const OWN_CGROUP: &str = "/proc/self/cgroup";
+/// Above this a control group of version 1 has no limit: it then says almost 2^63.
+const UNLIMITED: u64 = 1 << 60;
 
 impl Environment {
     /// The variables of this process.
     #[must_use]
     pub fn read() -> Self {
-        std::env::vars_os().collect()
+        let variables: Self = std::env::vars_os().collect();
+        let own = fs::read_to_string(OWN_CGROUP).unwrap_or_default();
+        Self { memory_limit: memory_limit(Path::new(CGROUPS), &own), ..variables }
+    }
+
+    /// The bytes that the system lets this process have, if it says so.
+    pub(super) const fn memory_limit(&self) -> Option<u64> {
+        self.memory_limit
     }
 
     /// The file to read, if a variable names one.
     pub(super) fn config_file(&self) -> Option<PathBuf> {
-        self.0.get(CONFIG_VARIABLE).map(PathBuf::from)
+        self.variables.get(CONFIG_VARIABLE).map(PathBuf::from)
     }
 
     /// The variables that set something, with their values.
     pub(super) fn settings(&self) -> impl Iterator<Item = (&String, &OsString)> {
-        self.0.iter().filter(|(name, _)| *name != CONFIG_VARIABLE)
+        self.variables.iter().filter(|(name, _)| *name != CONFIG_VARIABLE)
     }
 }
 
@@ -35,6 +53,57 @@ impl FromIterator<(OsString, OsString)> for Environment {
             let name = name.to_string_lossy().into_owned();
             name.starts_with(VARIABLE_PREFIX).then_some((name, value))
         };
-        Self(variables.into_iter().filter_map(ours).collect())
+        Self { variables: variables.into_iter().filter_map(ours).collect(), memory_limit: None }
+    }
+}
+
+/// The least memory limit of the control group that `own` (`/proc/self/cgroup`) names, and of those
+/// around it. In a container its own one is at the root.
+fn memory_limit(cgroups: &Path, own: &str) -> Option<u64> {
+    let group = |line: &str| {
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        let path = path.trim_start_matches('/').to_owned();
+        match controllers {
+            "" => Some((cgroups.to_owned(), path, "memory.max")),
+            _ if controllers.split(',').any(|name| name == "memory") => {
+                Some((cgroups.join("memory"), path, "memory.limit_in_bytes"))
+            }
+            _ => None,
+        }
+    };
+    let limits = own.lines().filter_map(group).flat_map(|(root, path, file)| {
+        let folder = root.join(path);
+        let around = folder.ancestors().take_while(|folder| folder.starts_with(&root));
+        let limit = |folder: &Path| fs::read_to_string(folder.join(file)).ok()?.trim().parse().ok();
+        around.filter_map(limit).collect::<Vec<u64>>()
+    });
+    limits.min().filter(|limit| *limit < UNLIMITED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_the_control_group_is_the_least_of_those_around_it() {
+        let root = tempfile::tempdir().unwrap();
+        let make = |path: &str, text: &str| {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        let limit = |own| memory_limit(root.path(), own);
+        assert_eq!(limit("0::/chat.slice/chinwag.service\n"), None);
+        make("chat.slice/memory.max", "268435456\n");
+        make("chat.slice/chinwag.service/memory.max", "max\n");
+        assert_eq!(limit("0::/chat.slice/chinwag.service\n"), Some(256 << 20));
+        assert_eq!(limit("0::/other.slice\n"), None);
+        make("memory.max", "67108864\n");
+        assert_eq!(limit("0::/\n"), Some(64 << 20));
+        make("memory/docker/1/memory.limit_in_bytes", "33554432\n");
+        make("memory/docker/memory.limit_in_bytes", "9223372036854771712\n");
+        assert_eq!(limit("5:cpu,memory:/docker/1\n1:name=x:/y\n"), Some(32 << 20));
+        assert_eq!(limit("5:memory:/docker\n"), None);
+        assert_eq!(limit("nonsense"), None);
     }
 }

@@ -9,7 +9,7 @@ use super::policies::{PolicyTable, policies};
 use super::settings::{POLICY_SECTION, POLICY_SETTINGS, settings, variable};
 use super::value_type::Setting;
 use super::values::{Assigned, Values, assign, read};
-use super::{Config, DEFAULTS, conflicts, unknown};
+use super::{Config, DEFAULTS, conflicts, memory, unknown};
 
 /// The configuration's part of the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,6 +76,7 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigEr
     }
     // In the order in which they win: what is set later replaces what was set before.
     loader.environment(environment);
+    loader.memory_limit = environment.memory_limit();
     loader.flags(flags);
     loader.finish()
 }
@@ -86,6 +87,8 @@ pub(super) struct Loader {
     /// Kept until all sources are read, since what they do not set follows the other settings.
     policies: Vec<PolicyTable>,
     pub(super) faults: Vec<ConfigFault>,
+    /// Bytes that the system lets this process have, if it says so.
+    pub(super) memory_limit: Option<u64>,
 }
 
 impl Loader {
@@ -144,8 +147,16 @@ impl Loader {
     }
 
     pub(super) fn finish(self) -> Result<Loaded, ConfigError> {
-        let Self { values, policies: tables, mut faults } = self;
+        let Self { mut values, policies: tables, mut faults, memory_limit } = self;
+        let mut account = Vec::new();
         // A value that was refused was not set, so that comparing the others would mislead.
+        if faults.is_empty() {
+            memory::resolve(&mut values, memory_limit);
+            match memory::divide(&mut values) {
+                Ok(parts) => account = parts,
+                Err(fault) => faults.push(fault),
+            }
+        }
         if faults.is_empty() {
             faults = conflicts::find(&values, &tables);
         }
@@ -155,6 +166,7 @@ impl Loader {
         let failed = |what| ConfigError(vec![ConfigFault { what, origin: None }]);
         let mut config: Config = read(&values).map_err(failed)?;
         config.policies = policies(&values, &tables);
+        config.account = account;
         let policy_changes = (1..).zip(&tables).flat_map(|(number, table)| {
             changes(POLICY_SETTINGS.iter(), &table.values, format!("{POLICY_SECTION} {number}: "))
         });

@@ -24,7 +24,9 @@ mod conflicts;
 mod env;
 mod fault;
 mod file;
+mod listen_address;
 mod load;
+mod memory;
 mod policies;
 mod raw;
 mod sections;
@@ -38,7 +40,6 @@ mod value_type;
 mod values;
 mod warnings;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
@@ -46,11 +47,14 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 pub use auth::INSTEAD;
 pub use env::Environment;
 pub use fault::{ConfigError, ConfigFault, FilePosition, Origin};
+pub use listen_address::{BadListenAddress, ListenAddress, Place};
 pub use load::{Change, Flags, Loaded, load};
-pub use sections::{Accounts, Compression, Http, Limits, Rooms, Timeouts};
+pub use memory::Part;
+pub use sections::{Accounts, Compression, Http, Limits, Rooms, Store, Timeouts, Tls};
 
 use crate::chat::model::policy::{Policies, Policy};
 use crate::log::{Filter, Format};
+use crate::net::Network;
 
 /// The file of all defaults with a comment for each, as `chinwag check --defaults` prints it.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
@@ -59,13 +63,16 @@ pub const DEFAULTS: &str = include_str!("defaults.toml");
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 pub struct Config {
     /// Where HTTP and WebSocket are served. Port 0 lets the system choose.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<ListenAddress>,
     /// Where plain TCP is served; empty if nowhere.
     #[serde(default)]
-    pub tcp: Vec<SocketAddr>,
+    pub tcp: Vec<ListenAddress>,
     /// Where metrics and health are served; empty if nowhere.
     #[serde(default)]
-    pub admin: Vec<SocketAddr>,
+    pub admin: Vec<ListenAddress>,
+    /// The proxies whose word on whom they speak for is taken.
+    #[serde(deserialize_with = "networks")]
+    pub proxies: Vec<Network>,
     /// The directory for what must outlive the process.
     pub data: PathBuf,
     /// Who may say who somebody is, by the words of the file.
@@ -75,6 +82,12 @@ pub struct Config {
     pub insecure: bool,
     /// Accounts.
     pub accounts: Accounts,
+    /// How much memory the server may take, that of the kernel for its sockets included.
+    #[serde(default)]
+    pub memory: Option<u64>,
+    /// What that is divided into; empty without it.
+    #[serde(skip)]
+    pub account: Vec<Part>,
     /// Whether `/echo` answers each WebSocket message with itself.
     pub echo: bool,
     /// How log lines are written.
@@ -82,6 +95,8 @@ pub struct Config {
     /// Which log lines are written.
     #[serde(deserialize_with = "from_text")]
     pub log_level: Filter,
+    /// The certificates of the listeners with TLS.
+    pub tls: Tls,
     /// Who may connect by HTTP, and how large a request head may be.
     pub http: Http,
     /// Every bound on what clients can make the server hold or do.
@@ -94,6 +109,8 @@ pub struct Config {
     /// `[[room_policy]]`.
     #[serde(skip, default = "no_policies")]
     pub policies: Policies,
+    /// What the store keeps in memory.
+    pub store: Store,
     /// WebSocket compression.
     pub compression: Compression,
 }
@@ -110,6 +127,11 @@ impl Default for Config {
 /// Until they are read from their own tables.
 fn no_policies() -> Policies {
     Policies::uniform(Policy::default())
+}
+
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Network>, D::Error> {
+    let listed = Vec::<String>::deserialize(deserializer)?;
+    listed.iter().map(|text| text.parse().map_err(D::Error::custom)).collect()
 }
 
 fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Filter, D::Error> {

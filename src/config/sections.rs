@@ -1,12 +1,13 @@
 //! The sections of the file: each setting's meaning, type and bounds. Serde fills them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::value_type::Setting;
 use super::value_type::ValueType::{
-    self, Bytes, Count, Hosts, OptionalOr, Origins, Switch, Time, Word,
+    self, Bytes, Count, Files, Hosts, OptionalOr, Origins, Switch, Time, Word,
 };
 use crate::chat::model::identity::{Inviters, Registration};
 
@@ -45,6 +46,17 @@ macro_rules! sections {
 }
 
 sections! {
+    /// The certificates of the listeners with TLS.
+    Tls in "tls" {
+        /// Files of certificates with their chains, in PEM; the first is for clients that ask for
+        /// no name or for one that none of them has.
+        certificate: Vec<PathBuf> = Files,
+        /// The file of each one's key, in PEM.
+        key: Vec<PathBuf> = Files,
+        /// Handshakes at a time of which something has come; the next ones wait.
+        handshakes: usize = COUNT,
+    }
+
     /// Who may connect by HTTP, and how large a request head may be.
     Http in "http" {
         /// Host names, lower-case and without a port, that requests may name besides loopback and
@@ -94,6 +106,26 @@ sections! {
         rate_per_s: Option<u32> = OptionalOr("off", &RATE),
         /// Requests at once on one connection. Without meaning if `rate_per_s` is `None`.
         burst: u32 = RATE,
+        /// Messages a second of one user over all connections together (5001 above), as the refill
+        /// of a bucket of `user_burst`; `None`, or if `rate_per_s` is: no bound. One connection
+        /// alone is never refused.
+        user_per_s: Option<u32> = OptionalOr("off", &RATE),
+        /// Messages of one user at once.
+        user_burst: u32 = RATE,
+        /// Rooms that one user may enter, make or invite to a second, likewise.
+        joins_per_s: Option<u32> = OptionalOr("off", &RATE),
+        /// Rooms at once: a client that comes back to all of its rooms joins each.
+        joins_burst: u32 = RATE,
+        /// Pages of history that one user may ask for a second, likewise; a search counts like
+        /// five.
+        pages_per_s: Option<u32> = OptionalOr("off", &RATE),
+        /// Pages at once: a client that comes back reads one of each room.
+        pages_burst: u32 = RATE,
+        /// Connections a second from one address, likewise; the next one is refused with 429, or
+        /// closed. Not from loopback, unless `per_address_loopback`.
+        connects_per_s: Option<u32> = OptionalOr("off", &RATE),
+        /// Connections from one address at once.
+        connects_burst: u32 = RATE,
         /// WebSocket control frames a second on one connection, likewise.
         control_per_s: Option<u32> = OptionalOr("off", &RATE),
         /// WebSocket control frames at once. Without meaning if `control_per_s` is `None`.
@@ -112,6 +144,8 @@ sections! {
         users: usize = COUNT,
         /// Rooms at a time, direct conversations included (5004 above).
         rooms_total: usize = COUNT,
+        /// Memberships of all users in all rooms together (5004 above).
+        memberships: usize = COUNT,
         /// Members of one room (3009 above).
         room_members: usize = COUNT,
         /// Items in one answer to `history`; a higher `limit` is lowered to this.
@@ -129,8 +163,18 @@ sections! {
         /// Bytes that may wait for one connection's socket at all. The books keep it from being
         /// reached; a connection that exceeds it is closed (4104).
         outbound_hard_bytes: usize = Bytes(4 << 10, 1 << 30),
+        /// Bytes that wait for all sockets together; `None`: no bound. The nearer it is, the sooner
+        /// a slow reader's cursors lag, those with the largest queues first; at seven eighths new
+        /// connections are refused (503), at the bound long answers are, too (5004).
+        outbound_total_bytes: Option<usize> = OptionalOr("off", &BUDGET),
+        /// Bytes of all connections together that have come in part or wait for their turn; `None`:
+        /// no bound. The nearer it is, the less one connection may have; one that has more is
+        /// closed (4104).
+        inbound_total_bytes: Option<usize> = OptionalOr("off", &BUDGET),
         /// The kernel's send buffer of one connection (`SO_SNDBUF`).
         send_buffer_bytes: usize = Bytes(4 << 10, 64 << 20),
+        /// The kernel's receive buffer of one connection (`SO_RCVBUF`); `None`: as it sees fit.
+        receive_buffer_bytes: Option<usize> = OptionalOr("auto", &Bytes(2 << 10, 64 << 20)),
     }
 
     /// Deadlines for peers, and the pace of what the server says by itself.
@@ -138,6 +182,8 @@ sections! {
         /// From the connection, or the end of the last response, to a whole HTTP request head
         /// (408).
         head: Duration = DEADLINE,
+        /// From the connection to the end of the TLS handshake.
+        handshake: Duration = DEADLINE,
         /// From the connection to a `hello` (4008).
         hello: Duration = DEADLINE,
         /// Of silence until the server pings; also `limits.ping_ms` of the welcome.
@@ -171,6 +217,16 @@ sections! {
         /// How long after it was sent a message may be edited by its author (4006 later); `None`:
         /// for ever.
         edit_window: Option<Duration> = AGE,
+    }
+
+    /// What the store keeps in memory.
+    Store in "store" {
+        /// Bytes of pages of the database that its writer keeps.
+        cache_bytes: usize = Bytes(512 << 10, 64 << 30),
+        /// Bytes of messages that wait for the disk (5004 above).
+        queue_bytes: usize = Bytes(1 << 20, 1 << 30),
+        /// `cid`s of memory rooms that are remembered; above, the oldest is forgotten early.
+        cids: usize = COUNT,
     }
 
     /// WebSocket compression: RFC 7692, always without context takeover.

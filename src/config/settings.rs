@@ -1,16 +1,22 @@
 //! The list of all settings: names and what each may be. `defaults.toml` has the defaults.
 
-use super::sections::{AGE, Accounts, Compression, Http, Limits, MESSAGE_BYTES, Rooms, Timeouts};
+use super::sections::{
+    AGE, Accounts, Compression, Http, Limits, MESSAGE_BYTES, Rooms, Store, Timeouts, Tls,
+};
 use super::value_type::Setting;
 use super::value_type::ValueType::{
-    self, Addresses, Bytes, Count, Creators, Directory, LogFilter, OptionalOr, Pattern, PolicyName,
-    Sources, Switch, Word,
+    self, Addresses, Bytes, Count, Creators, Directory, LogFilter, Networks, OptionalOr, Pattern,
+    PolicyName, Sources, Switch, Word,
 };
 
 /// The header of the tables with settings for some of the rooms.
 pub(super) const POLICY_SECTION: &str = "room_policy";
 
 const ADDRESSES_OR_OFF: ValueType = OptionalOr("off", &Addresses);
+/// The least budget: below, there would be fewer than some hundred connections.
+pub(super) const MEMORY_MIN: u64 = 24 << 20;
+/// Up to a tebibyte.
+const MEMORY: ValueType = OptionalOr("off", &OptionalOr("auto", &Bytes(MEMORY_MIN, 1 << 40)));
 const DURABILITY: ValueType = Word(&["disk", "os", "memory"]);
 /// 2^53: the highest `seq`.
 const KEEP_RECORDS: ValueType = OptionalOr("off", &Count(1, 1 << 53));
@@ -21,10 +27,12 @@ const TOP: &[Setting] = &[
     ("listen", Addresses),
     ("tcp", ADDRESSES_OR_OFF),
     ("admin", ADDRESSES_OR_OFF),
+    ("proxies", Networks),
     ("data", Directory),
     ("durability", DURABILITY),
     ("auth", Sources),
     ("insecure", Switch),
+    ("memory", MEMORY),
     ("echo", Switch),
     ("log_format", Word(&["text", "json"])),
     ("log_level", LogFilter),
@@ -54,9 +62,11 @@ pub(super) const POLICY_SETTINGS: &[Setting] = &[
 
 /// The settings of which there is one each, in the order of the default file.
 pub(super) fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
-    let before = [TOP, Accounts::SETTINGS, Http::SETTINGS, Limits::SETTINGS, Timeouts::SETTINGS];
-    let rest = [Rooms::SETTINGS, ROOM_DEFAULTS, Compression::SETTINGS];
-    before.into_iter().chain(rest).flatten()
+    let before = [TOP, Accounts::SETTINGS, Tls::SETTINGS, Http::SETTINGS, Limits::SETTINGS];
+    let rooms = [Rooms::SETTINGS, ROOM_DEFAULTS];
+    let rest = [Timeouts::SETTINGS].into_iter().chain(rooms);
+    let last = [Store::SETTINGS, Compression::SETTINGS];
+    before.into_iter().chain(rest).chain(last).flatten()
 }
 
 /// Section and key of every setting, those of the room policies last.

@@ -6,7 +6,15 @@ pub(super) use crate::time::span::{UNITS as TIMES, parse_with as parse};
 pub(super) type Units = &'static [(&'static str, u64)];
 
 /// Units of size; a bare number is bytes, too.
-pub(super) const BYTES: Units = &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+pub(super) const BYTES: Units = &[
+    ("GiB", 1 << 30),
+    ("GB", 1_000_000_000),
+    ("MiB", 1 << 20),
+    ("MB", 1_000_000),
+    ("KiB", 1 << 10),
+    ("KB", 1_000),
+    ("B", 1),
+];
 
 /// The value in the largest unit that divides it.
 pub(super) fn render(value: u64, units: Units) -> String {

@@ -1,11 +1,11 @@
 //! A value that a setting may have, after the check.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::listen_address::ListenAddress;
 use super::units;
 
 /// A value that its setting may have.
@@ -16,7 +16,7 @@ pub(super) enum Value {
     Number(u64),
     Bytes(u64),
     Time(Duration),
-    Addresses(Vec<SocketAddr>),
+    Addresses(Vec<ListenAddress>),
     Text(String),
     List(Vec<String>),
     /// The word that stands for having none, such as `off`.
@@ -48,7 +48,10 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let written = match self {
             // Only what a unit divides is easier to read with it.
-            Self::Bytes(bytes) if *bytes > 0 && bytes.is_multiple_of(1024) => {
+            Self::Bytes(bytes)
+                if *bytes > 0
+                    && (bytes.is_multiple_of(1024) || bytes.is_multiple_of(1_000_000)) =>
+            {
                 toml::Value::from(units::render(*bytes, units::BYTES))
             }
             Self::Time(time) => toml::Value::from(units::render(millis(*time), units::TIMES)),

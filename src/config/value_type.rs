@@ -10,6 +10,7 @@ use super::value::Value;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::http::OriginPolicy;
 use crate::log::Filter;
+use crate::net::Network;
 
 /// The name of a setting (`section.key`, or the bare key) and what it may be.
 pub(super) type Setting = (&'static str, ValueType);
@@ -25,10 +26,14 @@ pub(super) enum ValueType {
     Bytes(u64, u64),
     /// A length of time between two others, in milliseconds: text with a unit.
     Time(u64, u64),
-    /// IP addresses with their ports: one, or a list of them.
+    /// Addresses to listen on: one, or a list of them.
     Addresses,
     /// The path of a directory, which need not exist.
     Directory,
+    /// IP addresses and networks.
+    Networks,
+    /// Paths of files: one, or a list of them.
+    Files,
     /// One of a few words.
     Word(&'static [&'static str]),
     /// Which log lines are written.
@@ -68,6 +73,11 @@ impl ValueType {
             Self::Directory => text("must be the path of a directory", &|text| {
                 (!text.is_empty() && !text.contains('\0')).then(|| Value::Text(text.to_owned()))
             }),
+            Self::Networks => parse_list(raw, |text| match text.parse::<Network>() {
+                Ok(network) => Ok(network.to_string()),
+                Err(expected) => Err(format!("is {expected}")),
+            }),
+            Self::Files => parse_files(raw).ok_or_else(|| FILES.to_owned()),
             Self::Word(words) => text(&format!("must be {}", alternatives(words)), &|text| {
                 words.contains(&text).then(|| Value::Text(text.to_owned()))
             }),
@@ -94,14 +104,16 @@ impl ValueType {
     }
 }
 
-const ADDRESSES: &str = r#"must be an IP address and a port such as "127.0.0.1:8080" or "[::]:8080", or a list of up to 64"#;
+const ADDRESSES: &str = r#"must be an IP address and a port such as "127.0.0.1:8080" or "[::]:8080", with tls: in front for TLS, or "unix:/PATH" or "systemd", or a list of up to 64"#;
+const FILES: &str =
+    r#"must be the path of a file such as "/etc/chinwag/cert.pem", or a list of up to 64"#;
 /// Addresses of one kind of listener: listeners are numbered in eight bits, and there are three
 /// kinds.
 const ADDRESSES_MAX: usize = 64;
 const LOG_FILTER: &str = "must be off, error, warn, info, debug or trace, or several with a module's \
                           name such as \"info,session=debug\"";
 const SIZE: &str =
-    r#"must be a number of bytes such as 65536 or "64KiB" (units: B, KiB, MiB, GiB)"#;
+    r#"must be a number of bytes such as 65536 or "64KiB" (units: B, KiB, MiB, GiB, KB, MB, GB)"#;
 const HOST: &str = r#"is not a host name without scheme and port, such as "chat.example.org""#;
 const ORIGIN: &str = "is not an origin: a scheme, a host and perhaps a port, without a slash at the \
                       end, such as \"https://chat.example.org\" or \"capacitor://localhost\"";
@@ -172,6 +184,17 @@ fn parse_addresses(raw: RawValue<'_>) -> Option<Value> {
     let addresses: Vec<_> = items.iter().map(|item| item.parse().ok()).collect::<Option<_>>()?;
     (1..=ADDRESSES_MAX).contains(&addresses.len()).then_some(Value::Addresses(addresses))
 }
+
+fn parse_files(raw: RawValue<'_>) -> Option<Value> {
+    let items = raw.list().or_else(|| Some(vec![raw.text()?]))?;
+    // No system call takes a path with a NUL in it.
+    let is_path = |path: &&str| !path.is_empty() && !path.contains('\0');
+    let is_good = items.len() <= FILES_MAX && items.iter().all(is_path);
+    is_good.then(|| Value::List(items.into_iter().map(str::to_owned).collect()))
+}
+
+/// Certificates of one server.
+const FILES_MAX: usize = 64;
 
 fn parse_list(
     raw: RawValue<'_>,

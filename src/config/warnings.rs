@@ -1,7 +1,6 @@
 //! What is allowed, and yet may not be what the operator wants.
 
 use super::Config;
-use super::auth::is_exposed;
 use crate::http::is_anybodys;
 
 impl Config {
@@ -13,7 +12,7 @@ impl Config {
         let believes_names = self.auth.iter().any(|source| source == "none");
         let listeners = [("listen", &self.listen), ("tcp", &self.tcp)];
         for (name, addresses) in listeners.into_iter().filter(|_| believes_names) {
-            warnings.extend(addresses.iter().filter(|addr| is_exposed(addr)).map(|addr| {
+            warnings.extend(addresses.iter().filter(|addr| addr.is_exposed()).map(|addr| {
                 format!(
                     "{name} = \"{addr}\": everybody who can connect there can be anybody, since a \
                      name is all that a client gives and nobody proves it. Listen on 127.0.0.1 and \
@@ -22,7 +21,7 @@ impl Config {
                 )
             }));
         }
-        warnings.extend(self.admin.iter().filter(|addr| is_exposed(addr)).map(|addr| {
+        warnings.extend(self.admin.iter().filter(|addr| addr.is_exposed()).map(|addr| {
             format!(
                 "admin = \"{addr}\": everybody who can connect there can read the metrics. Listen on \
                  127.0.0.1, or keep strangers out by a firewall"

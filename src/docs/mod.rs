@@ -11,10 +11,12 @@
 //! | What does a client say, and what does it get? | [`protocol`] |
 //! | What can be set, and how is the server run? | [`configuration`] |
 //! | Who is who, and who says so? | [`identity`] |
+//! | How does the server speak TLS? | [`tls`] |
 //! | What does a proxy in front need? | [`behind_a_proxy`] |
 //! | Which clients were tried, and what does each need? | [`clients`] |
 //! | What is promised, and which test shows it? | [`promises`] |
 //! | What broke elsewhere, and cannot here? | [`lessons`] |
+//! | How much memory does it take, and what if that is not enough? | [`memory`] |
 //! | How fast, how large? | [`measurements`] |
 //! | What does this word mean? | [`glossary`] |
 //! | How do I add an operation? | [`new_operation`] |
@@ -50,6 +52,9 @@ pub mod life_of_a_message {}
 #[doc = include_str!("measurements.md")]
 pub mod measurements {}
 
+#[doc = include_str!("memory.md")]
+pub mod memory {}
+
 #[doc = include_str!("new_operation.md")]
 pub mod new_operation {}
 
@@ -67,3 +72,6 @@ pub mod slow_reader {}
 
 #[doc = include_str!("store.md")]
 pub mod store {}
+
+#[doc = include_str!("tls.md")]
+pub mod tls {}

@@ -12,7 +12,7 @@
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
 use super::upgrade::SUBPROTOCOL;
-use super::{Head, HostPolicy, Method, Methods, OriginPolicy, Refusal, Upgrade};
+use super::{Head, HostPolicy, Method, Methods, OriginPolicy, Refusal, Scheme, Upgrade};
 
 /// Who is let in.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +54,8 @@ pub enum Admitted<'a, P> {
 }
 
 impl Admission {
-    /// Checks `head`, in the order above. `route` looks up the resource of a path.
+    /// Checks `head` that came over `scheme`, in the order above. `route` looks up the resource of
+    /// a path.
     ///
     /// # Errors
     ///
@@ -63,13 +64,14 @@ impl Admission {
     pub fn admit<'a, P>(
         &self,
         head: &Head<'a>,
+        scheme: Scheme,
         route: impl FnOnce(&str) -> Route<P>,
     ) -> Result<Admitted<'a, P>, Refusal> {
         if self.is_local_only {
             self.check_local(head)?;
         }
         self.hosts.check(head)?;
-        self.origins.check(head)?;
+        self.origins.check(head, scheme)?;
         if head.path() == "*" {
             return Err(Refusal::MethodNotAllowed { allowed: Methods::GetAndHead });
         }

@@ -5,8 +5,9 @@
 //!
 //! - **the server's own**: the scheme is `http` or `https` (or `ws` or `wss`, which some libraries
 //!   write), and host and port are those of the request's `Host`, where an absent port stands for
-//!   the scheme's default. The scheme is not compared with the connection's: behind a proxy that
-//!   ends TLS the page's is `https` and the connection's is not;
+//!   the scheme's default. A connection over TLS has `https` pages alone, since a page that came in
+//!   clear may be anybody's; without TLS the scheme is not compared: behind a proxy that ends TLS
+//!   the page's is `https` and the connection's is not;
 //! - or **configured**: of a web page, with the same scheme, host and port; of anything else, such
 //!   as `capacitor://localhost` or `chrome-extension://ID`, byte for byte.
 //!
@@ -52,30 +53,47 @@ impl OriginPolicy {
     }
 
     /// Refuses a request from a page that may not make it.
-    pub(super) fn check(&self, head: &Head<'_>) -> Result<(), Refusal> {
+    pub(super) fn check(&self, head: &Head<'_>, scheme: Scheme) -> Result<(), Refusal> {
         if head.is_repeated(Name::Origin) {
             return Err(Refusal::OriginRepeated);
         }
         match head.value(Name::Origin) {
             None if self.is_required && head.asks_for_websocket() => Err(Refusal::OriginMissing),
             None => Ok(()),
-            Some(origin) if self.allows(origin, head.authority()) => Ok(()),
+            Some(origin) if self.allows(origin, head.authority(), scheme) => Ok(()),
             Some(_) => Err(Refusal::OriginForeign),
         }
     }
 
-    /// Whether a page of `origin` may use the server that was asked for as `host`.
-    fn allows(&self, origin: &[u8], host: Option<Authority<'_>>) -> bool {
+    /// Whether a page of `origin` may use the server that was asked for as `host` over `scheme`.
+    fn allows(&self, origin: &[u8], host: Option<Authority<'_>>, scheme: Scheme) -> bool {
         // The configured origins come first, since they seldom need parsing.
         if self.allowed.iter().any(|allowed| allowed.as_bytes() == origin) {
             return true;
         }
         let Some(origin) = WebOrigin::parse(origin) else { return false };
         let allowed = self.allowed.iter().filter_map(|text| WebOrigin::parse(text.as_bytes()));
-        host.is_some_and(|host| origin.is_of(host))
+        let is_own = |host| scheme.is_of(origin.scheme) && origin.is_of(host);
+        host.is_some_and(is_own)
             || allowed
                 .into_iter()
                 .any(|allowed| origin.scheme == allowed.scheme && origin.is_of(allowed.authority))
+    }
+}
+
+/// What a request came over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// TLS, of which this server is the end.
+    Https,
+    /// A connection in clear, perhaps from a proxy that ends TLS.
+    Any,
+}
+
+impl Scheme {
+    /// Whether the server's own page has an origin of scheme `page`.
+    fn is_of(self, page: &str) -> bool {
+        self == Self::Any || matches!(page, "https" | "wss")
     }
 }
 
@@ -145,7 +163,7 @@ mod tests {
     fn check(origin: &str, host: &str, expect: bool) {
         let policy = OriginPolicy::new(["https://app.example.org", "http://dev.test:3000"], false);
         let host = Authority::parse(host.as_bytes()).unwrap();
-        let found = policy.unwrap().allows(origin.as_bytes(), Some(host));
+        let found = policy.unwrap().allows(origin.as_bytes(), Some(host), Scheme::Any);
         assert_eq!(found, expect, "{origin:?} at {host:?}");
     }
 
@@ -159,6 +177,24 @@ mod tests {
         check("http://chat.example.org.", "chat.example.org.", true);
         check("http://chat.example.org", "chat.example.org:80", true);
         check("http://chat.example.org:443", "chat.example.org:443", true);
+    }
+
+    #[test]
+    fn over_tls_the_servers_own_page_has_come_over_tls() {
+        let policy = OriginPolicy::new(["http://dev.test:3000"], false).unwrap();
+        let host = Authority::parse(b"chat.example.org").unwrap();
+        for (origin, expect) in [
+            ("https://chat.example.org", true),
+            ("wss://chat.example.org", true),
+            ("http://chat.example.org", false),
+            ("ws://chat.example.org", false),
+            ("http://chat.example.org:443", false),
+            // Whoever configures a page in clear means it.
+            ("http://dev.test:3000", true),
+        ] {
+            let found = policy.allows(origin.as_bytes(), Some(host), Scheme::Https);
+            assert_eq!(found, expect, "{origin}");
+        }
     }
 
     #[test]
@@ -212,10 +248,12 @@ mod tests {
             "http://example.org:80",
         ] {
             let policy = OriginPolicy::new([origin], false).unwrap();
-            assert!(policy.allows(origin.as_bytes(), Some(host)), "{origin}");
-            assert!(!OriginPolicy::default().allows(origin.as_bytes(), Some(host)), "{origin}");
+            assert!(policy.allows(origin.as_bytes(), Some(host), Scheme::Any), "{origin}");
+            let default = OriginPolicy::default();
+            assert!(!default.allows(origin.as_bytes(), Some(host), Scheme::Any), "{origin}");
             for other in ["https://evil.example", "capacitor://evil", "file:///x", "nul"] {
-                assert!(!policy.allows(other.as_bytes(), Some(host)), "{other} by {origin}");
+                let is_let_in = policy.allows(other.as_bytes(), Some(host), Scheme::Any);
+                assert!(!is_let_in, "{other} by {origin}");
             }
         }
     }
@@ -292,8 +330,8 @@ mod tests {
     #[test]
     fn without_a_host_only_configured_pages_may() {
         let policy = OriginPolicy::new(["https://app.example.org"], false).unwrap();
-        assert!(policy.allows(b"https://app.example.org", None));
-        assert!(!policy.allows(b"http://localhost", None));
+        assert!(policy.allows(b"https://app.example.org", None, Scheme::Any));
+        assert!(!policy.allows(b"http://localhost", None, Scheme::Any));
     }
 
     #[test]

@@ -105,9 +105,15 @@ refusals! {
     /// The server cannot take another connection now.
     Overloaded { /** Seconds after which to try again. */ retry_after_s: u32 }
         => ServiceUnavailable, "the server is full ([limits] connections): try again in {retry_after_s} s";
+    /// So much waits for slow readers that there is no memory for another connection.
+    Memory { /** Seconds after which to try again. */ retry_after_s: u32 }
+        => ServiceUnavailable, "too much waits for slow readers (memory): try again in {retry_after_s} s";
     /// The client's address has as many connections as one address may have.
     AddressFull { /** Seconds after which to try again. */ retry_after_s: u32 }
         => TooManyRequests, "too many connections from your address ([limits] per_address): close some, or try again in {retry_after_s} s";
+    /// The client's address connects too often.
+    AddressFast { /** Seconds after which to try again. */ retry_after_s: u32 }
+        => TooManyRequests, "your address connects too often ([limits] connects_per_s): try again in {retry_after_s} s";
     /// The client's address is banned.
     Banned => Forbidden, "your address is banned from this server";
 

@@ -155,7 +155,10 @@ impl From<Refusal> for Response {
         match refusal {
             Refusal::MethodNotAllowed { allowed } => response.field("Allow", allowed.allow()),
             Refusal::Connect => response.field("Allow", Methods::GetAndHead.allow()),
-            Refusal::Overloaded { retry_after_s } | Refusal::AddressFull { retry_after_s } => {
+            Refusal::Overloaded { retry_after_s }
+            | Refusal::Memory { retry_after_s }
+            | Refusal::AddressFast { retry_after_s }
+            | Refusal::AddressFull { retry_after_s } => {
                 response.number("Retry-After", retry_after_s)
             }
             Refusal::UpgradeRequired | Refusal::UpgradeTaken | Refusal::WebSocketVersion => {

@@ -8,6 +8,10 @@ use log::LevelFilter;
 /// The crate's own modules are named without it.
 const CRATE: &str = "chinwag::";
 
+/// A library that writes lines which strangers can cause, as many as they like: only who names it
+/// gets them (`::rustls=warn`).
+const PEERS_CAUSE: &str = "rustls";
+
 /// A level for everything, and others for some modules: `info,session=debug`.
 ///
 /// A module's name is that of this crate (`session`) or, with `::` in it or in front of it, any
@@ -34,7 +38,9 @@ impl Filter {
             None => format!("{CRATE}{name}"),
         };
         let modules = self.modules.iter().map(move |(name, level)| (Some(path(name)), *level));
-        std::iter::once((None, self.level)).chain(modules)
+        // What is said last holds.
+        let quiet = (Some(PEERS_CAUSE.to_owned()), LevelFilter::Off);
+        [(None, self.level), quiet].into_iter().chain(modules)
     }
 }
 
@@ -123,6 +129,8 @@ mod tests {
             directives,
             [
                 (None, LevelFilter::Warn),
+                // What strangers can cause is not written unless it is named, as here.
+                (path("rustls"), LevelFilter::Off),
                 (path("chinwag::http"), LevelFilter::Debug),
                 (path("mio::poll"), LevelFilter::Info),
                 (path("rustls"), LevelFilter::Off),

@@ -12,8 +12,10 @@ pub struct MemoryMetrics {
     pub rooms: Gauge,
     /// Users.
     pub users: Gauge,
-    /// Sessions, with what is partly received.
+    /// Sessions.
     pub sessions: Gauge,
+    /// What has come in part, or waits for its turn.
+    pub inbound: Gauge,
 }
 
 impl MemoryMetrics {
@@ -24,6 +26,7 @@ impl MemoryMetrics {
             ("rooms", &self.rooms),
             ("users", &self.users),
             ("sessions", &self.sessions),
+            ("inbound", &self.inbound),
         ];
         accounts.into_iter().map(|(account, cell)| (account, cell.value()))
     }

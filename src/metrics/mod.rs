@@ -7,6 +7,7 @@
 mod chat;
 mod exposition;
 mod http;
+mod kernel;
 mod memory;
 mod reactor;
 mod series;

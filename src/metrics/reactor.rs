@@ -22,6 +22,12 @@ pub struct ReactorMetrics {
     pub refused_full: Counter,
     /// Connections refused since their address has as many as it may.
     pub refused_address: Counter,
+    /// Connections refused since their address connects too fast.
+    pub refused_connects: Counter,
+    /// Connections refused since too much waits for slow readers.
+    pub refused_memory: Counter,
+    /// Connections refused since they were to come by a proxy and did not.
+    pub refused_proxy: Counter,
     /// Times that `accept` failed for want of descriptors or memory.
     pub accept_exhausted: Counter,
     /// Connections that were gone before they were accepted.
@@ -45,12 +51,22 @@ pub struct ReactorMetrics {
     pub queued_bytes: Gauge,
     /// Frames that wait in outbound rings.
     pub queued_frames: Gauge,
+    /// TLS handshakes that were completed, those that resumed included.
+    pub handshakes: Counter,
+    /// Those of them that resumed an earlier connection.
+    pub handshakes_resumed: Counter,
+    /// TLS handshakes of which something has come.
+    pub handshaking: Gauge,
+    /// TLS handshakes that wait for one of those to end.
+    pub handshakes_waiting: Gauge,
     /// Armed timers.
     pub timers: Gauge,
     /// Turns of the loop.
     pub turns: Counter,
     /// Microseconds that turns took, waiting not included.
     pub turn_micros: Counter,
+    /// Microseconds that the longest turn took.
+    pub turn_micros_max: Gauge,
     /// Turns by duration: bucket `n` counts those of at most [`TURN_MICROS_BOUNDS`]`[n]`
     /// microseconds and more than the bound before; the last one all longer ones.
     pub turns_by_micros: [Counter; TURN_MICROS_BOUNDS.len() + 1],
@@ -61,6 +77,7 @@ impl ReactorMetrics {
     pub fn count_turn(&self, micros: u64) {
         self.turns.add(1);
         self.turn_micros.add(micros);
+        self.turn_micros_max.set(self.turn_micros_max.value().max(micros));
         let bucket = TURN_MICROS_BOUNDS.partition_point(|bound| *bound < micros);
         if let Some(bucket) = self.turns_by_micros.get(bucket) {
             bucket.add(1);
@@ -86,5 +103,14 @@ mod tests {
         check(1_000_000, 13);
         check(1_000_001, 14);
         check(u64::MAX, 14);
+    }
+
+    #[test]
+    fn the_longest_turn_is_kept() {
+        let metrics = ReactorMetrics::default();
+        for micros in [70, 20_001, 3] {
+            metrics.count_turn(micros);
+        }
+        assert_eq!(metrics.turn_micros_max.value(), 20_001);
     }
 }

@@ -1,6 +1,7 @@
 //! The names of all series: what a cell is called outside.
 
 use super::exposition::Exposition;
+use super::kernel;
 use super::{
     ChatMetrics, Counter, HttpMetrics, MemoryMetrics, Metrics, ReactorMetrics, StoreMetrics,
     TURN_MICROS_BOUNDS,
@@ -16,6 +17,7 @@ impl Metrics {
         let version = [(env!("CARGO_PKG_VERSION"), 1)];
         page.gauges("chinwag_info", "The version that runs.", "version", version.into_iter());
         connections(&self.reactor, close_reasons, &mut page);
+        listeners(&mut page);
         bytes(&self.reactor, &mut page);
         turns(&self.reactor, &mut page);
         http(&self.http, &mut page);
@@ -44,11 +46,17 @@ fn connections(
         "Connections accepted and kept.",
         reactor.accepted.value(),
     );
-    let refused =
-        [("full", reactor.refused_full.value()), ("address", reactor.refused_address.value())];
+    let refused = [
+        ("full", reactor.refused_full.value()),
+        ("address", reactor.refused_address.value()),
+        ("connects", reactor.refused_connects.value()),
+        ("memory", reactor.refused_memory.value()),
+        ("proxy", reactor.refused_proxy.value()),
+    ];
     page.counters(
         "chinwag_connections_refused_total",
-        "Connections refused: the server is full, or their address has its share.",
+        "Connections refused: the server is full, their address has its share or connects too fast, \
+         slow readers take the memory, or they are no proxy's.",
         "why",
         refused.into_iter(),
     );
@@ -64,6 +72,22 @@ fn connections(
         reactor.closed_late.value(),
     );
     page.counter(
+        "chinwag_tls_handshakes_total",
+        "TLS handshakes that were completed.",
+        reactor.handshakes.value(),
+    );
+    page.counter(
+        "chinwag_tls_handshakes_resumed_total",
+        "TLS handshakes that resumed an earlier connection.",
+        reactor.handshakes_resumed.value(),
+    );
+    page.gauge("chinwag_tls_handshaking", "TLS handshakes under way.", reactor.handshaking.value());
+    page.gauge(
+        "chinwag_tls_handshakes_waiting",
+        "TLS handshakes that wait for one under way to end.",
+        reactor.handshakes_waiting.value(),
+    );
+    page.counter(
         "chinwag_accept_exhausted_total",
         "Times that accepting had to back off for want of descriptors or memory.",
         reactor.accept_exhausted.value(),
@@ -72,6 +96,15 @@ fn connections(
         "chinwag_accept_lost_total",
         "Connections that were gone before they were accepted.",
         reactor.accept_lost.value(),
+    );
+}
+
+fn listeners(page: &mut Exposition) {
+    page.counter(
+        "chinwag_listen_overflows_total",
+        "Connections that the kernel dropped at full listeners, of all processes of this machine \
+         or container.",
+        kernel::listen_overflows(),
     );
 }
 
@@ -104,6 +137,11 @@ fn turns(reactor: &ReactorMetrics, page: &mut Exposition) {
         "Time of a turn of the loop, without its waiting.",
         (&TURN_MICROS_BOUNDS, &reactor.turns_by_micros.each_ref().map(Counter::value)),
         reactor.turn_micros.value(),
+    );
+    page.gauge(
+        "chinwag_turn_longest_microseconds",
+        "Time of the longest turn since the start; some 20,000 at the most are aimed at.",
+        reactor.turn_micros_max.value(),
     );
 }
 

@@ -1,5 +1,7 @@
 //! What the store counts.
 
+use std::time::Duration;
+
 use super::{Counter, Gauge, TURN_MICROS_BOUNDS};
 
 /// From here on a batch that has not ended counts as one that hangs: a disk that is merely slow
@@ -69,6 +71,14 @@ impl StoreMetrics {
     #[must_use]
     pub fn hangs(&self, now_ms: u64) -> bool {
         self.batch_age_ms(now_ms) >= HANGS_AFTER_MS
+    }
+
+    /// How long a commit takes.
+    #[must_use]
+    pub fn mean_commit(&self) -> Duration {
+        Duration::from_micros(
+            self.commit_micros.value().checked_div(self.batches.value()).unwrap_or(0),
+        )
     }
 
     /// Counts one batch of `records` whose commit took `micros`.

@@ -49,6 +49,10 @@ close_reasons! {
     HttpRefused => "http_refused",
     /// The request head was not complete within its deadline.
     HeadTimeout => "head_timeout",
+    /// The TLS handshake was not complete within its deadline.
+    HandshakeTimeout => "handshake_timeout",
+    /// The TLS handshake failed, or what followed it was not what the peer had sealed.
+    TlsBroken => "tls_broken",
     /// A kept-alive HTTP connection stayed idle.
     KeepAliveTimeout => "keep_alive_timeout",
     /// No `hello` within its deadline (4008).

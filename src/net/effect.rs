@@ -1,10 +1,8 @@
 //! Effects: requests of the handler to the reactor.
 
-use std::net::IpAddr;
-
 use bytes::Bytes;
 
-use super::{CloseReason, ConnId, Connect, Ending};
+use super::{CloseReason, ConnId, Connect, Ending, IpAddr, Network};
 use crate::time::Tick;
 
 /// Bytes encoded once and sent to any number of connections: a clone is a reference.
@@ -79,6 +77,15 @@ pub enum Effect {
         /// The new limit in bytes.
         bytes_max: usize,
     },
+    /// Have a connection that has come by a proxy count for the address that it speaks for, and be
+    /// found by that ([`Effect::FindByAddress`]). If that has as many connections as it may,
+    /// [`Input::AddressFull`](super::Input::AddressFull) is said in the next turn.
+    Client {
+        /// Which.
+        conn: ConnId,
+        /// For whom it speaks.
+        address: IpAddr,
+    },
     /// End the connection. From here on it receives nothing more and effects on it do nothing.
     Close {
         /// Which.
@@ -96,8 +103,8 @@ pub enum Effect {
     /// Say [`Input::AddressFound`](super::Input::AddressFound) of every connection from one of
     /// these addresses, in the next turn. Costs a system call for each connection that there is.
     FindByAddress {
-        /// The addresses, as [`IpAddr::to_canonical`] has them.
-        addresses: Vec<IpAddr>,
+        /// The addresses and networks.
+        addresses: Vec<Network>,
     },
     /// Close all listeners: new connections are refused by the kernel.
     StopAccepting,

@@ -99,6 +99,19 @@ pub enum Input<'a> {
         /// The connection.
         conn: ConnId,
     },
+    /// So many bytes wait for all connections together, as the last flush has left them: told
+    /// before [`Input::Blocked`] and [`Input::Drained`] if that has changed, where a bound is set.
+    Waiting {
+        /// The bytes; what is shared counts for each connection.
+        bytes: usize,
+    },
+    /// The address for which a connection speaks has as many as it may: see [`Effect::Client`].
+    ///
+    /// [`Effect::Client`]: super::Effect::Client
+    AddressFull {
+        /// The connection.
+        conn: ConnId,
+    },
     /// Another thread woke the reactor: the store has answers. Said once for any number of wakes,
     /// and possibly when the answers have been taken already.
     StoreReady,
@@ -106,6 +119,8 @@ pub enum Input<'a> {
     Alarm,
     /// The process was asked to stop.
     Stop(StopSignal),
+    /// The process was asked to read again what may change while it runs (SIGHUP).
+    Reload,
     /// All inputs of this turn have been dispatched. The flush follows, so this is the moment to
     /// send what was collected during the turn.
     TurnEnd,

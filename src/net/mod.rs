@@ -10,12 +10,14 @@ mod conn_id;
 mod connect;
 mod effect;
 mod input;
+mod network;
 
 pub use close::{CloseReason, Ending};
 pub use conn_id::ConnId;
 pub use connect::{Connect, ConnectFault};
 pub use effect::{Effect, Effects, Pause, SharedFrame};
 pub use input::{Input, ListenerId, StopSignal};
+pub use network::{BadNetwork, Network, is_in};
 /// An address without a port, as plain data.
 pub use std::net::IpAddr;
 

@@ -4,20 +4,25 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
 
-use super::addresses::{AddressShare, Addresses};
+use super::addresses::{AddressShare, Addresses, TooMany};
 use super::backoff::{AcceptBackoff, AcceptFault};
-use super::config::{Excess, ReactorConfig};
+use super::config::{Excess, ReactorConfig, TlsListener};
 use super::listener;
 use super::source::Source;
+use crate::log::Throttle;
 use crate::metrics::ReactorMetrics;
-use crate::net::ListenerId;
+use crate::net::{IpAddr, ListenerId, Network, is_in};
 use crate::time::Tick;
 use crate::time::clock::Now;
+
+/// How often a connection that should have come by a proxy is worth a line.
+const STRANGERS_EVERY: Duration = Duration::from_secs(5);
 
 /// Connections that one attempt rejects when descriptors have run out.
 const SHED_MAX: usize = 16;
@@ -41,6 +46,8 @@ struct Listener {
     addr: SocketAddr,
     refusal: fn(Excess, Now) -> Bytes,
     limited: bool,
+    tls: Option<TlsListener>,
+    proxies: Option<Arc<[Network]>>,
     /// An edge came, and no attempt since has found the queue empty.
     is_ready: bool,
 }
@@ -53,10 +60,16 @@ pub(super) struct Acceptor {
     backoff: AcceptBackoff,
     addresses: Addresses,
     connections_max: usize,
+    /// Bytes that wait for all connections at which no more are let in.
+    waiting_max: u64,
+    /// Bytes that wait for all connections.
+    waiting: u64,
     /// Connections that count for the limit.
     counted: usize,
     /// Held so that one descriptor is left for rejecting connections when there is no other.
     spare: Option<File>,
+    /// Limits the lines about connections that should have come by a proxy.
+    strangers: Throttle,
     metrics: Arc<ReactorMetrics>,
 }
 
@@ -78,23 +91,76 @@ impl Acceptor {
             registry.register(&mut socket, Source::Listener(nth).token(), Interest::READABLE)?;
             let addr = socket.local_addr()?;
             let (refusal, limited) = (listener.refusal, listener.limited);
-            listeners.push(Listener { socket, addr, refusal, limited, is_ready: true });
+            let (tls, proxies) = (listener.tls.clone(), listener.proxies.clone());
+            listeners.push(Listener {
+                socket,
+                addr,
+                refusal,
+                limited,
+                tls,
+                proxies,
+                is_ready: true,
+            });
         }
         Ok(Self {
             listeners,
             next: 0,
             backoff: AcceptBackoff::new(),
-            addresses: Addresses::new(config.connections_per_address_max, config.loopback_counts),
+            addresses: Addresses::new(config.connections_per_address_max, config.loopback_counts)
+                .at_rate(config.connects),
             connections_max: config.connections_max,
+            waiting_max: config.waiting_max(),
+            waiting: 0,
             counted: 0,
             spare: open_spare(),
+            strangers: Throttle::new(1, STRANGERS_EVERY),
             metrics,
         })
+    }
+
+    /// So many bytes wait for all connections together.
+    pub(super) const fn set_waiting(&mut self, bytes: u64) {
+        self.waiting = bytes;
     }
 
     /// Where the listener listens, with the port that the kernel chose.
     pub(super) fn local_addr(&self, listener: ListenerId) -> Option<SocketAddr> {
         self.listeners.get(usize::from(listener.0)).map(|listener| listener.addr)
+    }
+
+    /// TLS of the listener, if its connections speak it.
+    pub(super) fn tls(&self, listener: ListenerId) -> Option<&TlsListener> {
+        self.listeners.get(usize::from(listener.0))?.tls.as_ref()
+    }
+
+    /// Whether the listener's connections begin with a PROXY header.
+    pub(super) fn has_proxy_header(&self, listener: ListenerId) -> bool {
+        self.listeners
+            .get(usize::from(listener.0))
+            .is_some_and(|listener| listener.proxies.is_some())
+    }
+
+    /// What a connection of the listener is told whose address has as many as it may.
+    pub(super) fn refusal(&self, now: Now, listener: ListenerId) -> Bytes {
+        let listener = self.listeners.get(usize::from(listener.0));
+        listener.map(|own| (own.refusal)(Excess::PerAddress, now)).unwrap_or_default()
+    }
+
+    /// Counts a connection for the address that it turns out to speak for.
+    ///
+    /// # Errors
+    ///
+    /// [`TooMany`] if that has as many as it may.
+    pub(super) fn recount(
+        &mut self,
+        share: AddressShare,
+        client: IpAddr,
+    ) -> Result<AddressShare, TooMany> {
+        if share == AddressShare::UNCOUNTED {
+            return Ok(share);
+        }
+        self.addresses.release(share);
+        self.addresses.acquire(client).inspect_err(|_| self.metrics.refused_address.add(1))
     }
 
     /// An edge: connections wait at the listener.
@@ -182,6 +248,15 @@ impl Acceptor {
 
     fn admit(&mut self, now: Now, nth: usize, (stream, peer): (TcpStream, SocketAddr)) -> Arrival {
         let listener = &self.listeners[nth];
+        if let Some(proxies) = &listener.proxies
+            && !is_in(proxies, peer.ip())
+        {
+            self.metrics.refused_proxy.add(1);
+            if let Some(more) = self.strangers.admit(now.tick) {
+                log::warn!(peer:% = peer.ip(), more; "closed a connection that is from none of the proxies: add its address to proxies, or connect elsewhere");
+            }
+            return Arrival::Rejected { stream, refusal: Bytes::new() };
+        }
         let id = ListenerId(u8::try_from(nth).unwrap_or(u8::MAX));
         // The admin listener must be reachable even when the server is full.
         if !listener.limited {
@@ -197,7 +272,19 @@ impl Acceptor {
             let refusal = (listener.refusal)(Excess::Connections, now);
             return Arrival::Rejected { stream, refusal };
         }
-        let Ok(share) = self.addresses.acquire(peer.ip()) else {
+        if self.waiting >= self.waiting_max {
+            self.metrics.refused_memory.add(1);
+            let refusal = (listener.refusal)(Excess::Memory, now);
+            return Arrival::Rejected { stream, refusal };
+        }
+        // Whom a proxy speaks for is known later.
+        let counts = if listener.proxies.is_some() { None } else { Some(peer.ip()) };
+        if counts.is_some_and(|address| !self.addresses.connect(now.tick, address)) {
+            self.metrics.refused_connects.add(1);
+            let refusal = (listener.refusal)(Excess::Connects, now);
+            return Arrival::Rejected { stream, refusal };
+        }
+        let Ok(share) = self.addresses.acquire_some(counts) else {
             self.metrics.refused_address.add(1);
             let refusal = (listener.refusal)(Excess::PerAddress, now);
             return Arrival::Rejected { stream, refusal };

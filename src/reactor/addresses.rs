@@ -5,10 +5,12 @@ use std::net::IpAddr;
 use slab::Slab;
 
 use crate::collections::KeyedMap;
+use crate::time::Tick;
+use crate::time::rate::{Buckets, Rate};
 
 /// An IPv4 address or an IPv6 /64, the smallest block that one subscriber is given, as the upper
 /// half of an IPv6 address. IPv4 lies in `::/32`, which no peer can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Block(u64);
 
 impl Block {
@@ -31,7 +33,7 @@ impl AddressShare {
     /// For no limit.
     pub(super) const UNCOUNTED: Self = Self(u32::MAX);
     /// For the limit of all connections, but not for that of an address.
-    const TOTAL_ONLY: Self = Self(u32::MAX - 1);
+    pub(super) const TOTAL_ONLY: Self = Self(u32::MAX - 1);
 }
 
 /// The address has as many connections as it may.
@@ -43,15 +45,51 @@ pub(super) struct TooMany;
 pub(super) struct Addresses {
     blocks: KeyedMap<Block, usize>,
     counts: Slab<(Block, u32)>,
+    connects: Buckets<Block>,
     each_max: u32,
     loopback_counts: bool,
 }
+
+/// Addresses whose connects are counted at a time, about 1 MB: those that have connected lately.
+/// While there are more, further ones are not limited in how fast they connect.
+const CONNECTS_KEPT_MAX: usize = 16 * 1024;
 
 impl Addresses {
     /// No connections yet, and at most `each_max` for each address; loopback addresses are counted
     /// only if `loopback_counts`.
     pub(super) fn new(each_max: u32, loopback_counts: bool) -> Self {
-        Self { blocks: KeyedMap::new(), counts: Slab::new(), each_max, loopback_counts }
+        Self {
+            blocks: KeyedMap::new(),
+            counts: Slab::new(),
+            connects: Buckets::new(None, 0),
+            each_max,
+            loopback_counts,
+        }
+    }
+
+    /// The same, with a bound on how fast each may connect.
+    pub(super) fn at_rate(self, connects: Option<Rate>) -> Self {
+        Self { connects: Buckets::new(connects, CONNECTS_KEPT_MAX), ..self }
+    }
+
+    /// Counts an attempt to connect; `false` if the address is too fast.
+    pub(super) fn connect(&mut self, now: Tick, address: IpAddr) -> bool {
+        if !self.loopback_counts && address.to_canonical().is_loopback() {
+            return true;
+        }
+        self.connects.take(now, Block::of(address), 1).is_ok()
+    }
+
+    /// Counts a connection from `address`, or one of which that is not known yet.
+    ///
+    /// # Errors
+    ///
+    /// [`TooMany`] if there are as many as may be; it is then not counted.
+    pub(super) fn acquire_some(
+        &mut self,
+        address: Option<IpAddr>,
+    ) -> Result<AddressShare, TooMany> {
+        address.map_or(Ok(AddressShare::TOTAL_ONLY), |address| self.acquire(address))
     }
 
     /// Counts a connection from `address`.

@@ -1,13 +1,17 @@
 //! The settings of a reactor.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::budget::FLUSHES_MAX;
+use super::budget::{FLUSHES_MAX, READ_BYTES_MAX};
 
+use crate::net::Network;
 use crate::time::clock::Now;
+use crate::time::rate::Rate;
+use crate::tls::ServerConfig;
 
 /// Silence after which the kernel asks a peer whether it is still there.
 pub(super) const KEEP_ALIVE_TIME: Duration = Duration::from_mins(1);
@@ -28,6 +32,9 @@ pub struct ReactorConfig {
     pub connections_max: usize,
     /// Connections at a time from one IPv4 address or one IPv6 /64, likewise.
     pub connections_per_address_max: u32,
+    /// How fast one address may connect; `None`: as it likes. What loopback addresses do is counted
+    /// only if the next says so.
+    pub connects: Option<Rate>,
     /// Whether [`ReactorConfig::connections_per_address_max`] counts connections from this machine.
     pub loopback_counts: bool,
     /// New connections in one turn; the next ones wait for the next turn.
@@ -37,13 +44,21 @@ pub struct ReactorConfig {
     /// Bytes read in one turn from all connections, give or take one read; the rest waits for the
     /// next.
     pub read_per_turn_max: usize,
-    /// Connections that a turn flushes in all, besides one portion for large broadcasts.
+    /// Small writes that a turn makes in all, besides one portion for large broadcasts. A write
+    /// that moves many bytes counts for several.
     pub flushes_per_turn_max: usize,
-    /// Connections that a turn flushes for large broadcasts. The rest waits for later turns, so
-    /// that it does not delay what is sent to single connections.
+    /// The same for large broadcasts. The rest waits for later turns, so that it does not delay
+    /// what is sent to single connections.
     pub bulk_flushes_per_turn_max: usize,
     /// The hard limit of a new connection's outbound ring, in bytes.
     pub outbound_bytes_max: usize,
+    /// Bytes that may wait for all connections together, `None` for no bound. At seven eighths of
+    /// it new connections are told [`ListenerConfig::refusal`]; the handler, who knows what
+    /// waits by [`Input::Waiting`](crate::net::Input::Waiting), keeps to the rest.
+    pub outbound_total_max: Option<usize>,
+    /// Bytes of one write, each of which is then a segment of its own, so that the kernel keeps to
+    /// `send_buffer_len`. `None`: one segment may take up to 64 KiB, however small the buffer.
+    pub segment_len_max: Option<usize>,
     /// The kernel's send buffer of each connection in bytes (`SO_SNDBUF`; the kernel doubles it for
     /// its own bookkeeping). A few readers that do not read cost that much each.
     pub send_buffer_len: usize,
@@ -53,6 +68,11 @@ pub struct ReactorConfig {
     /// ([`CloseReason::Stalled`](crate::net::CloseReason::Stalled)). A write is tried first; what
     /// the socket takes then counts as progress, so that the verdict can fall one timeout later.
     pub stall_timeout: Duration,
+    /// How long a TLS handshake may take, from the connection on.
+    pub handshake_timeout: Duration,
+    /// TLS handshakes at a time of which something has come; the next ones wait, unread, for one of
+    /// them to end. Each holds some 10 KiB.
+    pub handshakes_max: usize,
     /// How long a closing connection may take for its last bytes and the peer's FIN.
     pub close_timeout: Duration,
     /// Whether SIGTERM and SIGINT become [`Input::Stop`](crate::net::Input::Stop). Off in tests,
@@ -61,6 +81,12 @@ pub struct ReactorConfig {
 }
 
 impl ReactorConfig {
+    /// Bytes that wait for all connections at which no more are accepted.
+    pub(super) fn waiting_max(&self) -> u64 {
+        let total = self.outbound_total_max.map_or(u64::MAX, |max| max as u64);
+        total / 8 * 7
+    }
+
     /// The part of a ring of `outbound_bytes_max` that may wait for a later turn without being
     /// counted: the handler learns of waiting bytes after a flush, or when there are more than
     /// these.
@@ -91,16 +117,21 @@ impl Default for ReactorConfig {
             listeners: Vec::new(),
             connections_max: 10_000,
             connections_per_address_max: 1_000,
+            connects: None,
             loopback_counts: false,
-            accepts_per_turn_max: 64,
+            accepts_per_turn_max: 32,
             read_len_max: 64 * 1024,
-            read_per_turn_max: 256 * 1024,
+            read_per_turn_max: READ_BYTES_MAX,
             flushes_per_turn_max: FLUSHES_MAX,
             bulk_flushes_per_turn_max: 128,
             outbound_bytes_max: 256 * 1024,
+            outbound_total_max: None,
+            segment_len_max: None,
             send_buffer_len: 64 * 1024,
             receive_buffer_len: None,
             stall_timeout: Duration::from_mins(2),
+            handshake_timeout: Duration::from_secs(5),
+            handshakes_max: 512,
             close_timeout: Duration::from_secs(5),
             signals: true,
         }
@@ -114,6 +145,10 @@ pub enum Excess {
     Connections,
     /// That of one address.
     PerAddress,
+    /// That of how fast one address may connect.
+    Connects,
+    /// That of all bytes that wait for slow readers.
+    Memory,
 }
 
 /// One listening socket.
@@ -129,12 +164,35 @@ pub struct ListenerConfig {
     /// Whether its connections count for the limits and are refused by them. Not for an admin
     /// listener, so that one can look into a server that is full.
     pub limited: bool,
+    /// What its connections speak TLS with, if they do. The handler then sees plaintext, and learns
+    /// of a connection when its handshake is complete.
+    pub tls: Option<TlsListener>,
+    /// From whom connections are taken, if each begins with a PROXY header, before TLS; from anyone
+    /// else they are closed.
+    pub proxies: Option<Arc<[Network]>>,
+}
+
+/// TLS of a listener.
+#[derive(Clone, Debug)]
+pub struct TlsListener {
+    /// Certificates, versions, tickets.
+    pub config: Arc<ServerConfig>,
+    /// What a connection is told, in clear, whose first bytes are these and are no TLS; may be
+    /// empty.
+    pub otherwise: fn(&[u8], Now) -> Bytes,
 }
 
 impl ListenerConfig {
     /// A listener on `addr` without keep-alive and refusal text, whose connections are limited.
     #[must_use]
     pub const fn new(addr: SocketAddr) -> Self {
-        Self { addr, keep_alive: false, refusal: |_, _| Bytes::new(), limited: true }
+        Self {
+            addr,
+            keep_alive: false,
+            refusal: |_, _| Bytes::new(),
+            limited: true,
+            tls: None,
+            proxies: None,
+        }
     }
 }

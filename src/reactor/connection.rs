@@ -8,6 +8,7 @@ use mio::net::TcpStream;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 
 use super::addresses::AddressShare;
+use super::config::ReactorConfig;
 use super::outbound::{FramePool, IOVECS_MAX, Outbound};
 use crate::metrics::ReactorMetrics;
 use crate::net::{CloseReason, ConnId};
@@ -16,7 +17,26 @@ use crate::time::wheel::TimerId;
 
 /// Bytes that one flush offers to one socket. The rest is left to the next turn, so that a fast
 /// reader with much to fetch does not delay the others.
-const WRITE_MAX: usize = 256 * 1024;
+pub(super) const WRITE_MAX: usize = 256 * 1024;
+
+/// How one write is made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WriteBounds {
+    /// Bytes that it offers.
+    len_max: usize,
+    flags: SendFlags,
+}
+
+impl WriteBounds {
+    pub(super) fn new(config: &ReactorConfig) -> Self {
+        let Some(len_max) = config.segment_len_max else {
+            return Self { len_max: usize::MAX, flags: SendFlags::NOSIGNAL };
+        };
+        // The kernel looks at the buffer's size only when it begins a segment, and fills one that
+        // has not left yet up to 64 KiB. The end of a record is the end of its segment.
+        Self { len_max, flags: SendFlags::NOSIGNAL | SendFlags::EOR }
+    }
+}
 
 /// Pieces for which a write needs only a short list: most writes are a reply and an event, and
 /// clearing a list for 64 pieces would cost more than the rest of the call's preparation.
@@ -29,6 +49,8 @@ const _: () = assert!(FEW < IOVECS_MAX && IOVECS_MAX <= 1024, "IOV_MAX of Linux"
 pub(super) enum Phase {
     /// This end has begun to connect; the handler does not know the connection yet.
     Connecting,
+    /// The peer has connected and shakes hands; the handler does not know the connection yet.
+    Arriving,
     /// The handler talks with the peer.
     Open,
     /// What waits is still sent; then the socket is closed.
@@ -141,6 +163,8 @@ pub(super) struct Connection {
     pub(super) share: AddressShare,
     pub(super) flags: Flags,
     pub(super) phase: Phase,
+    /// What passes through the socket is sealed: see [`sealed`](super::sealed).
+    pub(super) is_tls: bool,
 }
 
 impl Connection {
@@ -160,6 +184,7 @@ impl Connection {
             share,
             flags: Flags::default(),
             phase: Phase::Open,
+            is_tls: false,
         }
     }
 
@@ -176,7 +201,7 @@ impl Connection {
                 let is_last = self.flags.any(Flags::PACED) && self.flags.any(Flags::READ_CLOSED);
                 is_last && !self.flags.any(Flags::FINISHED)
             }
-            Phase::Open | Phase::Lingering(_) | Phase::Discarding(_) => {
+            Phase::Arriving | Phase::Open | Phase::Lingering(_) | Phase::Discarding(_) => {
                 !self.flags.any(Flags::FINISHED)
             }
             Phase::Connecting | Phase::Flushing(_) | Phase::Ended(_) => false,
@@ -210,13 +235,18 @@ impl Connection {
     }
 
     /// Writes what waits: one call for one piece, one vectored call for several.
-    pub(super) fn write(&mut self, pool: &mut FramePool, metrics: &ReactorMetrics) -> WriteOutcome {
+    pub(super) fn write(
+        &mut self,
+        pool: &mut FramePool,
+        bounds: WriteBounds,
+        metrics: &ReactorMetrics,
+    ) -> WriteOutcome {
         let mut progress = 0;
         while !self.outbound.is_empty() {
             if progress >= WRITE_MAX {
                 return WriteOutcome::More;
             }
-            let (offered, result) = self.offer(pool);
+            let (offered, result) = self.offer(pool, bounds);
             metrics.writes.add(1);
             match result {
                 Ok(taken) => {
@@ -237,29 +267,55 @@ impl Connection {
     }
 
     /// One write call: how much was offered, and what became of it.
-    fn offer(&self, pool: &FramePool) -> (usize, io::Result<usize>) {
+    fn offer(&self, pool: &FramePool, bounds: WriteBounds) -> (usize, io::Result<usize>) {
         match self.outbound.frames() {
-            0 | 1 => {
-                let piece = self.outbound.front(pool);
-                let sent = send(&self.stream, piece, SendFlags::NOSIGNAL);
-                (piece.len(), sent.map_err(io::Error::from))
-            }
-            2..=FEW => self.offer_pieces::<FEW>(pool),
-            _ => self.offer_pieces::<IOVECS_MAX>(pool),
+            0 | 1 => self.offer_front(pool, bounds),
+            2..=FEW => self.offer_pieces::<FEW>(pool, bounds),
+            _ => self.offer_pieces::<IOVECS_MAX>(pool, bounds),
         }
     }
 
+    /// The same for the first piece.
+    fn offer_front(&self, pool: &FramePool, bounds: WriteBounds) -> (usize, io::Result<usize>) {
+        let piece = self.outbound.front(pool);
+        let piece = piece.get(..bounds.len_max).unwrap_or(piece);
+        let sent = send(&self.stream, piece, bounds.flags);
+        (piece.len(), sent.map_err(io::Error::from))
+    }
+
     /// The same for several pieces, of which the first `N` are offered.
-    fn offer_pieces<const N: usize>(&self, pool: &FramePool) -> (usize, io::Result<usize>) {
+    fn offer_pieces<const N: usize>(
+        &self,
+        pool: &FramePool,
+        bounds: WriteBounds,
+    ) -> (usize, io::Result<usize>) {
         let mut slices = [IoSlice::new(&[]); N];
         let count = self.outbound.fill_iovecs(pool, &mut slices);
-        let slices = slices.get(..count).unwrap_or_default();
-        let offered = slices.iter().map(|slice| slice.len()).sum();
+        let mut slices = slices.get(..count).unwrap_or_default();
+        let mut offered: usize = slices.iter().map(|slice| slice.len()).sum();
+        if offered > bounds.len_max {
+            slices = slices.get(..fitting(slices, bounds.len_max)).unwrap_or_default();
+            if slices.is_empty() {
+                return self.offer_front(pool, bounds);
+            }
+            offered = slices.iter().map(|slice| slice.len()).sum();
+        }
         // Unlike `writev` it raises no signal, whatever this library is part of.
         let mut nothing = SendAncillaryBuffer::default();
-        let sent = sendmsg(&self.stream, slices, &mut nothing, SendFlags::NOSIGNAL);
+        let sent = sendmsg(&self.stream, slices, &mut nothing, bounds.flags);
         (offered, sent.map_err(io::Error::from))
     }
+}
+
+/// How many of the pieces `len_max` bytes hold whole.
+fn fitting(slices: &[IoSlice<'_>], len_max: usize) -> usize {
+    let mut left = len_max;
+    let fits = |slice: &&IoSlice<'_>| {
+        let rest = left.checked_sub(slice.len());
+        left = rest.unwrap_or(0);
+        rest.is_some()
+    };
+    slices.iter().take_while(fits).count()
 }
 
 /// Why a connection ended whose socket reported `error`.

@@ -17,8 +17,9 @@ use super::connection::{Connection, Flags, Phase};
 use super::outbound::Outbound;
 use super::shared::Shared;
 use super::source::Source;
+use super::tls::Arrival;
 use crate::metrics::ReactorMetrics;
-use crate::net::{CloseReason, ConnId, Ending, Pause, SharedFrame};
+use crate::net::{CloseReason, ConnId, Ending, Network, Pause, SharedFrame, is_in};
 use crate::time::Tick;
 
 /// Rejected connections that linger at a time so that their peers can read why; further ones are
@@ -39,6 +40,8 @@ pub(super) struct Removed {
     pub(super) share: AddressShare,
     /// The handler never knew it.
     pub(super) is_hidden: bool,
+    /// It was over a limit.
+    pub(super) is_rejected: bool,
 }
 
 /// All connections with their frames and deadlines.
@@ -51,11 +54,16 @@ pub(super) struct Connections {
     pub(super) shared: Shared,
     /// The handler's tags of the connections that are still connecting, by slot.
     pub(super) connecting: BTreeMap<usize, u64>,
+    /// The connections that are shaking hands, by slot.
+    pub(super) arrivals: BTreeMap<usize, Arrival>,
+    /// Whom the connections speak for that came by a proxy, by slot.
+    pub(super) clients: BTreeMap<usize, IpAddr>,
     /// The generation of the newest connection.
     generation: u64,
     rejected: usize,
     outbound_bytes_max: usize,
     pub(super) send_buffer_len: usize,
+    pub(super) handshake_timeout: Duration,
     close_timeout: Duration,
 }
 
@@ -72,17 +80,20 @@ impl Connections {
             slab: Slab::with_capacity(slots),
             shared: Shared::new(config, slots, registry, metrics),
             connecting: BTreeMap::new(),
+            arrivals: BTreeMap::new(),
+            clients: BTreeMap::new(),
             generation: 0,
             rejected: 0,
             outbound_bytes_max: config.outbound_bytes_max,
             send_buffer_len: config.send_buffer_len,
+            handshake_timeout: config.handshake_timeout,
             close_timeout: config.close_timeout,
         }
     }
 
     /// Connections that the handler knows.
     pub(super) fn len(&self) -> usize {
-        self.slab.len() - self.rejected - self.connecting.len()
+        self.slab.len() - self.rejected - self.connecting.len() - self.arrivals.len()
     }
 
     /// Whether the connection is there and not closing.
@@ -204,10 +215,17 @@ impl Connections {
     /// Ends a connection, at the end of the turn at the earliest.
     pub(super) fn close(&mut self, now: Tick, id: ConnId, reason: CloseReason, ending: Ending) {
         let close_at = now.after(self.close_timeout);
-        let Some((connection, shared)) = self.open(id) else { return };
+        let Self { slab, shared, .. } = self;
+        let Some(connection) = slab.get_mut(id.slot()).filter(|found| found.id == id) else {
+            return;
+        };
+        if !matches!(connection.phase, Phase::Open | Phase::Arriving) {
+            return;
+        }
         connection.phase = match ending {
             Ending::Abort => return shared.lists.end(connection, reason, Flags::RESET),
-            Ending::Flush if connection.outbound.is_empty() => {
+            // One with TLS has still to say that nothing more comes.
+            Ending::Flush if connection.outbound.is_empty() && !connection.is_tls => {
                 return shared.lists.end(connection, reason, Flags::default());
             }
             Ending::Flush => Phase::Flushing(reason),
@@ -223,10 +241,11 @@ impl Connections {
 
     /// Lists the connections that come from one of these addresses. The kernel is asked, so that an
     /// idle connection need not keep its peer's address.
-    pub(super) fn find_by_address(&mut self, addresses: &[IpAddr]) {
+    pub(super) fn find_by_address(&mut self, addresses: &[Network]) {
         for (_, connection) in &self.slab {
-            let peer = connection.stream.peer_addr().map(|peer| peer.ip().to_canonical());
-            if peer.is_ok_and(|peer| addresses.contains(&peer)) {
+            let client = self.clients.get(&connection.id.slot()).copied();
+            let peer = || connection.stream.peer_addr().ok().map(|peer| peer.ip());
+            if client.or_else(peer).is_some_and(|peer| is_in(addresses, peer)) {
                 self.shared.lists.addresses_found.push(connection.id);
             }
         }
@@ -250,9 +269,12 @@ impl Connections {
             // Best effort: if it fails, the peer sees FIN instead of a reset.
             let _set = SockRef::from(&connection.stream).set_linger(Some(Duration::ZERO));
         }
-        let is_hidden = connection.flags.any(Flags::HIDDEN);
-        self.rejected -= usize::from(is_hidden);
+        self.shared.tls.remove(&connection);
+        let is_rejected = connection.flags.any(Flags::HIDDEN);
+        self.rejected -= usize::from(is_rejected);
+        let is_hidden = self.arrivals.remove(&connection.id.slot()).is_some() || is_rejected;
+        self.clients.remove(&connection.id.slot());
         let Connection { id, share, .. } = connection;
-        Some(Removed { id, reason, share, is_hidden })
+        Some(Removed { id, reason, share, is_hidden, is_rejected })
     }
 }

@@ -19,6 +19,10 @@ pub(super) fn expire(connections: &mut Connections, now: Tick, expired: &mut Vec
         connection.timer = None;
         match connection.phase {
             Phase::Connecting => connect::expire(connections, slot as usize),
+            Phase::Arriving if connection.deadline > now => shared.ensure_timer(connection),
+            Phase::Arriving => {
+                shared.lists.end(connection, CloseReason::HandshakeTimeout, Flags::default());
+            }
             Phase::Open => {
                 if connection.stall_at <= now {
                     expire_stalled(shared, connection, now);

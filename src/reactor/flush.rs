@@ -1,18 +1,15 @@
 //! Sending what a turn produced.
 
-use super::budget::FLUSHED_BYTES_MAX;
+use super::budget::flushes_of;
 use super::connection::{Connection, Flags, Phase, WriteOutcome};
 use super::connections::Connections;
+use super::sealed;
 use super::shared::Shared;
 use super::work_lists::Report;
 use crate::net::{CloseReason, Input};
 use crate::time::Tick;
 
-/// Bytes after which a turn flushes no more of those that large broadcasts reached: the kernel
-/// copies them in about a millisecond, by which single messages are delayed at most.
-const BULK_BYTES_MAX: u64 = 4 * 1024 * 1024;
-
-/// Connections that one turn flushes.
+/// Small writes that one turn makes; a large one counts for several.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     /// In all, besides one portion of the bulk list.
@@ -25,60 +22,67 @@ pub(super) struct Bounds {
 /// broadcasts reached, or fewer if much waits for each. If much has come to wait for some of these,
 /// the portion is as large as a turn allows.
 pub(super) fn flush(connections: &mut Connections, now: Tick, bounds: Bounds) {
-    let before = connections.shared.metrics.sent_bytes.value();
-    let sent = |connections: &Connections| connections.shared.metrics.sent_bytes.value() - before;
     let mut left = bounds.all;
     // A connection that asks for another pass meanwhile gets it in the next turn.
-    for _ in 0..connections.shared.lists.urgent.len().min(left) {
-        if sent(connections) >= FLUSHED_BYTES_MAX {
+    for _ in 0..connections.shared.lists.urgent.len() {
+        if left == 0 {
             break;
         }
         let Some(slot) = connections.shared.lists.urgent.pop_front() else { break };
-        flush_one(connections, slot, now);
-        left -= 1;
+        left = left.saturating_sub(flush_one(connections, slot, now));
     }
     report_late(connections);
-    let urgent = sent(connections);
     let is_overdue = std::mem::take(&mut connections.shared.lists.is_overdue);
-    let (count, bytes_max) = if is_overdue {
-        (left.max(bounds.bulk), FLUSHED_BYTES_MAX)
-    } else {
-        (bounds.bulk, BULK_BYTES_MAX)
-    };
-    for _ in 0..connections.shared.lists.bulk.len().min(count) {
-        if sent(connections) - urgent >= bytes_max {
+    let mut left = if is_overdue { left.max(bounds.bulk) } else { bounds.bulk };
+    for _ in 0..connections.shared.lists.bulk.len() {
+        if left == 0 {
             break;
         }
         let Some(slot) = connections.shared.lists.bulk.pop_front() else { break };
-        flush_one(connections, slot, now);
+        left = left.saturating_sub(flush_one(connections, slot, now));
     }
 }
 
 /// Tells the handler of those that must wait for the next turn although much waits for them.
 fn report_late(connections: &mut Connections) {
     let Connections { slab, shared, .. } = connections;
+    // Nearly always there is none, and the list may be long.
+    if !std::mem::take(&mut shared.lists.is_much_urgent) {
+        return;
+    }
     for at in 0..shared.lists.urgent.len() {
         let slot = shared.lists.urgent.get(at).copied();
         let Some(connection) = slot.and_then(|slot| slab.get_mut(slot as usize)) else { continue };
         if shared.has_much(connection) {
+            shared.lists.is_much_urgent = true;
             shared.lists.report_blocked(connection);
         }
     }
 }
 
-fn flush_one(connections: &mut Connections, slot: u32, now: Tick) {
+/// Returns how many small writes it counts for.
+fn flush_one(connections: &mut Connections, slot: u32, now: Tick) -> usize {
     let Connections { slab, shared, .. } = connections;
-    let Some(connection) = slab.get_mut(slot as usize) else { return };
+    let Some(connection) = slab.get_mut(slot as usize) else { return 0 };
     let dirty = Flags::URGENT.and(Flags::BULK);
     if !connection.flags.any(dirty) {
         // The connection was on both lists and has been flushed already.
-        return;
+        return 0;
     }
     connection.flags.clear(dirty);
     if connection.flags.any(Flags::BLOCKED) {
         shared.lists.report_blocked(connection);
+        return 0;
+    }
+    let (queued, calls) = (connection.outbound.queued(), shared.metrics.writes.value());
+    write(shared, connection, now);
+    let calls = usize::try_from(shared.metrics.writes.value() - calls).unwrap_or(usize::MAX);
+    let outbound = &connection.outbound;
+    if connection.flags.any(Flags::BLOCKED) {
+        // What is left was copied.
+        flushes_of(calls, queued, outbound.frames())
     } else {
-        write(shared, connection, now);
+        flushes_of(calls, queued - outbound.queued(), 0)
     }
 }
 
@@ -87,9 +91,14 @@ pub(super) fn write(shared: &mut Shared, connection: &mut Connection, now: Tick)
     if matches!(connection.phase, Phase::Ended(_)) {
         return;
     }
-    let before = connection.outbound.queued();
-    let outcome = connection.write(&mut shared.pool, &shared.metrics);
-    shared.metrics.sent_bytes.add((before - connection.outbound.queued()) as u64);
+    let outcome = if connection.is_tls {
+        sealed::write(shared, connection)
+    } else {
+        let before = connection.outbound.queued();
+        let outcome = connection.write(&mut shared.pool, shared.writes, &shared.metrics);
+        shared.metrics.sent_bytes.add((before - connection.outbound.queued()) as u64);
+        outcome
+    };
     match outcome {
         WriteOutcome::Emptied => on_emptied(shared, connection),
         WriteOutcome::More => shared.lists.queue_flush(connection, Flags::BULK),
@@ -126,7 +135,7 @@ fn on_emptied(shared: &mut Shared, connection: &mut Connection) {
         }
         Phase::Flushing(reason) => shared.lists.end(connection, reason, Flags::default()),
         Phase::Lingering(reason) => shared.finish_lingering(connection, reason),
-        Phase::Connecting | Phase::Discarding(_) | Phase::Ended(_) => {}
+        Phase::Connecting | Phase::Arriving | Phase::Discarding(_) | Phase::Ended(_) => {}
     }
 }
 

@@ -37,6 +37,7 @@
 
 mod acceptor;
 mod addresses;
+mod arriving;
 mod backoff;
 mod budget;
 mod config;
@@ -48,12 +49,17 @@ mod expire;
 mod flush;
 mod listener;
 mod outbound;
+mod proxy_header;
 mod read;
+mod receive;
+mod sealed;
 mod shared;
 mod source;
+mod step;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod waker;
 mod work_lists;
 
@@ -68,7 +74,7 @@ use std::time::Duration;
 use mio::{Events, Poll};
 
 use self::acceptor::{Acceptor, Arrival};
-pub use self::config::{Excess, ListenerConfig, ReactorConfig};
+pub use self::config::{Excess, ListenerConfig, ReactorConfig, TlsListener};
 use self::connections::Connections;
 use self::source::Source;
 use self::stop::StopSignals;
@@ -78,15 +84,6 @@ use crate::metrics::{CLOSE_REASONS_MAX, ReactorMetrics};
 use crate::net::{CloseReason, ConnId, Effect, Effects, Handler, Input, ListenerId};
 use crate::time::Tick;
 use crate::time::clock::{Clock, Now};
-
-/// Bytes read from one connection in one turn, however long the bulk list is: enough for a request,
-/// so that every connection makes progress.
-const READ_LEN_MIN: usize = 256;
-
-/// Bytes that are read from one connection until the whole bulk list has been flushed: so few that
-/// their broadcast, which is somewhat longer than the request, seldom exceeds
-/// [`ReactorConfig::unflushed_max`].
-const READ_PER_ROUND: usize = 10 * 1024;
 
 /// Edges taken in with one wait: as many as the kernel copies in some 20 µs.
 const EVENTS_MAX: usize = 1024;
@@ -100,7 +97,6 @@ const WAITS_MAX: usize = 16;
 const EXPIRE_LATENESS_MAX: Duration = Duration::from_secs(1);
 
 const _: () = assert!(CloseReason::ALL.len() <= CLOSE_REASONS_MAX, "a reason without a counter");
-const _: () = assert!(READ_LEN_MIN <= READ_PER_ROUND);
 
 /// Sockets, deadlines and waiting frames, and the loop that drives them. See the [module](self).
 pub struct Reactor {
@@ -121,6 +117,9 @@ pub struct Reactor {
     alarm: Tick,
     /// Since when deadlines have been held up, [`Tick::MAX`] if they are not.
     held_since: Tick,
+    /// What the handler was last told to wait for all connections; `None` if there is no bound, so
+    /// that it is not told.
+    waiting_told: Option<u64>,
     /// When to leave the loop at the latest, if at all.
     exit_at: Option<Tick>,
     accepts_per_turn_max: usize,
@@ -149,7 +148,7 @@ impl Reactor {
             poll,
             events: Events::with_capacity(EVENTS_MAX),
             is_flooded: false,
-            scratch: vec![0; config.read_len_max.max(READ_LEN_MIN)].into_boxed_slice(),
+            scratch: vec![0; config.read_len_max.max(receive::READ_LEN_MIN)].into_boxed_slice(),
             acceptor,
             connections,
             signals,
@@ -159,6 +158,7 @@ impl Reactor {
             expired: Vec::new(),
             alarm: Tick::MAX,
             held_since: Tick::MAX,
+            waiting_told: config.outbound_total_max.map(|_| 0),
             exit_at: None,
             accepts_per_turn_max: config.accepts_per_turn_max,
             read_per_turn_max: config.read_per_turn_max,
@@ -265,7 +265,8 @@ impl Reactor {
 
     /// The time until something is due, `None` if nothing ever is.
     fn time_to_wait(&self, now: Tick) -> Option<Duration> {
-        if self.connections.shared.lists.has_work() || self.acceptor.has_work(now) {
+        let shared = &self.connections.shared;
+        if shared.lists.has_work() || shared.tls.has_work() || self.acceptor.has_work(now) {
             return Some(Duration::ZERO);
         }
         let wheel = self.connections.shared.wheel.next_deadline().unwrap_or(Tick::MAX);
@@ -283,6 +284,11 @@ impl Reactor {
                 self.dispatch(now, Input::AddressFound { conn }, handler);
             }
         }
+        for conn in mem::take(&mut self.connections.shared.lists.addresses_full) {
+            if self.connections.is_open(conn) {
+                self.dispatch(now, Input::AddressFull { conn }, handler);
+            }
+        }
         for Attempt { tag, outcome } in mem::take(&mut self.connections.shared.lists.attempts) {
             let input = match outcome {
                 Ok(conn) => Input::Connected { conn, tag },
@@ -293,6 +299,7 @@ impl Reactor {
     }
 
     fn accept(&mut self, now: Now, handler: &mut impl Handler) -> io::Result<()> {
+        self.acceptor.set_waiting(self.connections.shared.pool.queued_bytes());
         let mut budget = self.accepts_per_turn_max;
         while let Some(arrival) = self.acceptor.poll(now, &mut budget)? {
             match arrival {
@@ -300,53 +307,29 @@ impl Reactor {
                     self.connections.reject(now.tick, stream, refusal);
                 }
                 Arrival::Accepted { stream, peer, listener, share } => {
-                    let Ok(conn) = self.connections.insert(stream, share) else {
+                    let tls = self.acceptor.tls(listener).map(|tls| Arc::clone(&tls.config));
+                    let has_header = self.acceptor.has_proxy_header(listener);
+                    let arrives = has_header || tls.is_some();
+                    let conn = if arrives {
+                        let arrival = tls::Arrival { peer, listener, tls, head: Vec::new() };
+                        let accepted = (stream, share);
+                        self.connections.insert_arriving(now, accepted, arrival, has_header)
+                    } else {
+                        self.connections.insert(stream, share)
+                    };
+                    let Ok(conn) = conn else {
                         self.metrics.accept_lost.add(1);
                         self.acceptor.release(share);
                         continue;
                     };
                     self.metrics.accepted.add(1);
-                    self.dispatch(now, Input::Opened { conn, listener, peer }, handler);
+                    if !arrives {
+                        self.dispatch(now, Input::Opened { conn, listener, peer }, handler);
+                    }
                 }
             }
         }
         Ok(())
-    }
-
-    fn read(&mut self, now: Now, handler: &mut impl Handler) {
-        let len_max = self.read_len_max();
-        // Taken out while the handler runs, since it is lent the bytes and `self` applies its
-        // effects.
-        let mut scratch = mem::take(&mut self.scratch);
-        let mut budget = self.read_per_turn_max;
-        // A connection that is queued again meanwhile waits for the next turn, so that one which
-        // always has more cannot use up the turn.
-        let mut passes = self.connections.shared.lists.readable.len().min(budget::READS_MAX);
-        while budget > 0 && passes > 0 && !self.connections.shared.has_made_much() {
-            let Some(room) = scratch.get_mut(..len_max) else { break };
-            let Some(step) = read::read_next(&mut self.connections, room) else { break };
-            passes -= 1;
-            match step {
-                read::Step::Received(conn, len) => {
-                    budget = budget.saturating_sub(len);
-                    if let Some(bytes) = scratch.get_mut(..len) {
-                        self.dispatch(now, Input::Received { conn, bytes }, handler);
-                    }
-                }
-                read::Step::Finished(conn) => self.dispatch(now, Input::Finished { conn }, handler),
-                read::Step::Discarded(len) => budget = budget.saturating_sub(len),
-            }
-        }
-        self.scratch = scratch;
-    }
-
-    /// Bytes that are read from one connection in this turn: fewer, the more turns it takes to
-    /// flush the bulk list. So a fast sender in a large room is slowed down to the pace of its
-    /// flushes, and the turns stay short.
-    fn read_len_max(&self) -> usize {
-        let portions = self.connections.shared.lists.bulk.len() / self.flushes.bulk.max(1);
-        let share = READ_PER_ROUND.checked_div(portions).unwrap_or(usize::MAX);
-        share.max(READ_LEN_MIN).min(self.scratch.len())
     }
 
     fn expire(&mut self, now: Now, handler: &mut impl Handler) {
@@ -381,17 +364,29 @@ impl Reactor {
 
     fn report(&mut self, now: Now, handler: &mut impl Handler) {
         self.connections.shared.made_bytes = 0;
+        let waiting = self.connections.shared.pool.queued_bytes();
+        if self.waiting_told.is_some_and(|told| told != waiting) {
+            self.waiting_told = Some(waiting);
+            let bytes = usize::try_from(waiting).unwrap_or(usize::MAX);
+            self.dispatch(now, Input::Waiting { bytes }, handler);
+        }
         let mut late = Vec::new();
+        let mut left = budget::DRAINED_MAX;
         for report in mem::take(&mut self.connections.shared.lists.reports) {
             // Whoever has drained may be sent much, and can wait; how much waits must be known.
-            if matches!(report, Report::Drained(_)) && self.connections.shared.has_made_much() {
+            let is_drained = matches!(report, Report::Drained(_));
+            if is_drained && (left == 0 || self.connections.shared.has_made_much()) {
                 late.push(report);
             } else if let Some(input) = flush::input_of(&self.connections, report) {
+                left -= usize::from(is_drained);
                 self.dispatch(now, input, handler);
             }
         }
         late.append(&mut self.connections.shared.lists.reports);
         self.connections.shared.lists.reports = late;
+        if self.signals.as_mut().is_some_and(StopSignals::take_reload) {
+            self.dispatch(now, Input::Reload, handler);
+        }
         while let Some(signal) = self.signals.as_mut().and_then(StopSignals::poll) {
             self.dispatch(now, Input::Stop(signal), handler);
         }
@@ -401,11 +396,13 @@ impl Reactor {
         for _ in 0..count_max {
             let Some(removed) = self.connections.poll_ended() else { return };
             self.acceptor.release(removed.share);
+            let (conn, reason) = (removed.id, removed.reason);
+            if !removed.is_rejected
+                && let Some(counter) = self.metrics.closed.get(reason as usize)
+            {
+                counter.add(1);
+            }
             if !removed.is_hidden {
-                let (conn, reason) = (removed.id, removed.reason);
-                if let Some(counter) = self.metrics.closed.get(reason as usize) {
-                    counter.add(1);
-                }
                 self.dispatch(now, Input::Closed { conn, reason }, handler);
             }
         }
@@ -415,6 +412,9 @@ impl Reactor {
         self.metrics.connections.set(self.connections.len() as u64);
         self.metrics.queued_frames.set(self.connections.shared.pool.in_use() as u64);
         self.metrics.queued_bytes.set(self.connections.shared.pool.queued_bytes());
+        let (begun, waiting) = self.connections.shared.tls.handshakes();
+        self.metrics.handshaking.set(begun as u64);
+        self.metrics.handshakes_waiting.set(waiting as u64);
         self.metrics.timers.set(self.connections.shared.wheel.len() as u64);
     }
 
@@ -459,6 +459,11 @@ impl Reactor {
             Effect::Close { conn, reason, ending } => connections.close(now, conn, reason, ending),
             Effect::Alarm { deadline } => self.alarm = deadline,
             Effect::FindByAddress { addresses } => connections.find_by_address(&addresses),
+            Effect::Client { conn, address } => {
+                if self.count_for(conn, address).is_err() {
+                    self.connections.shared.lists.addresses_full.push(conn);
+                }
+            }
             Effect::StopAccepting => self.acceptor.close(),
             Effect::Exit { deadline } => self.exit_at = Some(deadline),
         }

@@ -1,21 +1,18 @@
 //! Readiness edges and reads.
 
+use std::collections::BTreeMap;
+
 use mio::event::Event;
 
+use super::arriving;
 use super::connect;
-use super::connection::{Flags, Phase, ReadOutcome, reason_of};
+use super::connection::{Connection, Flags, Phase, ReadOutcome, reason_of};
 use super::connections::Connections;
+use super::sealed::{self, Unsealed};
+use super::shared::Shared;
+use super::step::Step;
+use super::tls::Arrival;
 use crate::net::{CloseReason, ConnId};
-
-/// The outcome of one read.
-pub(super) enum Step {
-    /// So many bytes in the scratch buffer, for the handler.
-    Received(ConnId, usize),
-    /// The peer's FIN, for the handler.
-    Finished(ConnId),
-    /// So many bytes that the handler does not get.
-    Discarded(usize),
-}
 
 /// Notes what an edge says. One of a connection that has gone is ignored.
 pub(super) fn on_edge(connections: &mut Connections, id: ConnId, event: &Event) {
@@ -54,15 +51,40 @@ pub(super) fn on_edge(connections: &mut Connections, id: ConnId, event: &Event) 
 pub(super) fn read_next(connections: &mut Connections, scratch: &mut [u8]) -> Option<Step> {
     let Connections { slab, shared, .. } = connections;
     let slot = shared.lists.readable.pop_front()?;
-    let Some(connection) = slab.get_mut(slot as usize) else {
+    // Whoever shakes hands waits behind those who are served.
+    if let Some(connection) = slab.get(slot as usize)
+        && connection.phase == Phase::Arriving
+        && connection.is_tls
+        && connection.flags.any(Flags::QUEUED)
+    {
+        shared.tls.put_aside(slot);
         return Some(Step::Discarded(0));
-    };
+    }
+    Some(read_one(connections, slot, scratch))
+}
+
+/// Reads the next connection of those that shake hands; `None` if none may be read.
+pub(super) fn read_arriving(connections: &mut Connections, scratch: &mut [u8]) -> Option<Step> {
+    let slot = connections.shared.tls.next_ready()?;
+    Some(read_one(connections, slot, scratch))
+}
+
+fn read_one(connections: &mut Connections, slot: u32, scratch: &mut [u8]) -> Step {
+    let Connections { slab, shared, arrivals, .. } = connections;
+    let Some(connection) = slab.get_mut(slot as usize) else { return Step::Discarded(0) };
     if !connection.flags.any(Flags::QUEUED) {
-        return Some(Step::Discarded(0));
+        return Step::Discarded(0);
     }
     connection.flags.clear(Flags::QUEUED);
     if !connection.takes_bytes() {
-        return Some(Step::Discarded(0));
+        return Step::Discarded(0);
+    }
+    if connection.phase == Phase::Arriving
+        && connection.is_tls
+        && let Some(mut rest) = arriving::take_rest(connection, arrivals)
+    {
+        shared.lists.queue_read(connection);
+        return unseal(shared, connection, arrivals, &mut rest);
     }
     connection.flags.clear(Flags::FRESH);
     shared.metrics.reads.add(1);
@@ -89,15 +111,45 @@ pub(super) fn read_next(connections: &mut Connections, scratch: &mut [u8]) -> Op
             if let Phase::Discarding(reason) = connection.phase {
                 shared.lists.end(connection, reason, Flags::default());
             }
-            let is_open = connection.phase == Phase::Open;
-            return Some(if is_open { Step::Finished(connection.id) } else { Step::Discarded(0) });
+            return match connection.phase {
+                // Without the goodbye of TLS, somebody on the way may have cut it off.
+                Phase::Arriving => Step::Broken(connection.id, CloseReason::PeerGone),
+                Phase::Open if connection.is_tls => {
+                    Step::Broken(connection.id, CloseReason::PeerGone)
+                }
+                Phase::Open => Step::Finished(connection.id),
+                _ => Step::Discarded(0),
+            };
         }
         ReadOutcome::Failed(reason) => {
             shared.lists.end(connection, reason, Flags::default());
-            return Some(Step::Discarded(0));
+            return Step::Discarded(0);
         }
     };
     shared.metrics.received_bytes.add(len as u64);
-    let is_for_handler = connection.phase == Phase::Open && len > 0;
-    Some(if is_for_handler { Step::Received(connection.id, len) } else { Step::Discarded(len) })
+    if len == 0 || !matches!(connection.phase, Phase::Open | Phase::Arriving) {
+        return Step::Discarded(len);
+    }
+    let bytes = scratch.get_mut(..len).unwrap_or_default();
+    if connection.is_tls {
+        return unseal(shared, connection, arrivals, bytes);
+    }
+    if connection.phase == Phase::Arriving {
+        return arriving::take_header(shared, connection, arrivals, bytes);
+    }
+    Step::Received(connection.id, len)
+}
+
+fn unseal(
+    shared: &mut Shared,
+    connection: &mut Connection,
+    arrivals: &mut BTreeMap<usize, Arrival>,
+    bytes: &mut [u8],
+) -> Step {
+    let (id, len) = (connection.id, bytes.len());
+    match sealed::unseal(shared, connection, arrivals, bytes) {
+        Unsealed::Opened => Step::Opened(id, len),
+        Unsealed::NotTls => Step::NotTls(id, len),
+        Unsealed::Broken(reason) => Step::Broken(id, reason),
+    }
 }

@@ -9,9 +9,10 @@ use mio::{Interest, Registry};
 
 use super::budget::MADE_BYTES_MAX;
 use super::config::ReactorConfig;
-use super::connection::{Connection, Flags, Phase};
+use super::connection::{Connection, Flags, Phase, WriteBounds};
 use super::outbound::{FramePool, detached};
 use super::source::Source;
+use super::tls::TlsTable;
 use super::work_lists::WorkLists;
 use crate::metrics::ReactorMetrics;
 use crate::net::{CloseReason, SharedFrame};
@@ -28,11 +29,14 @@ pub(super) struct Shared {
     pub(super) lists: WorkLists,
     pub(super) registry: Registry,
     pub(super) metrics: Arc<ReactorMetrics>,
+    /// The ciphers of the connections that have any.
+    pub(super) tls: TlsTable,
     /// See [`ReactorConfig::unflushed_max`].
     unflushed_max: usize,
     /// Bytes that this turn has made for single connections.
     pub(super) made_bytes: u64,
     pub(super) stall_timeout: Duration,
+    pub(super) writes: WriteBounds,
 }
 
 impl Shared {
@@ -48,9 +52,11 @@ impl Shared {
             lists: WorkLists::default(),
             registry,
             metrics,
+            tls: TlsTable::new(config.handshakes_max),
             unflushed_max: ReactorConfig::unflushed_max(config.outbound_bytes_max),
             made_bytes: 0,
             stall_timeout: config.stall_timeout,
+            writes: WriteBounds::new(config),
         }
     }
 
@@ -63,9 +69,13 @@ impl Shared {
             return self.lists.end(connection, CloseReason::Overloaded, Flags::RESET);
         }
         self.lists.queue_flush(connection, flag);
-        if flag == Flags::BULK && self.has_much(connection) {
-            self.lists.is_overdue = true;
-            self.lists.report_blocked(connection);
+        if self.has_much(connection) {
+            if flag == Flags::BULK {
+                self.lists.is_overdue = true;
+                self.lists.report_blocked(connection);
+            } else {
+                self.lists.is_much_urgent = true;
+            }
         }
     }
 

@@ -13,10 +13,11 @@ use signal_hook::low_level;
 use crate::net::StopSignal;
 
 /// SIGTERM and SIGINT, watched for as long as this lives; and those that would end the process
-/// although nobody means that: SIGHUP, which is sent to reload, or because a terminal has closed,
-/// and the two that have no meaning.
+/// although nobody means that: SIGHUP, which asks to reload, or comes because a terminal has
+/// closed, and the two that have no meaning.
 pub(super) struct StopSignals {
     pipe: UnixStream,
+    reload: UnixStream,
     /// Where those come that stop nothing.
     others: UnixStream,
     registered: Vec<SigId>,
@@ -24,6 +25,8 @@ pub(super) struct StopSignals {
     pending: u32,
     /// Whether the first one was told.
     is_draining: bool,
+    /// SIGHUP came and is not told yet.
+    is_reloading: bool,
 }
 
 impl StopSignals {
@@ -34,14 +37,22 @@ impl StopSignals {
     /// If there is no descriptor left, or the system refuses the handlers.
     pub(super) fn watch(registry: &Registry, token: Token) -> io::Result<Self> {
         let (pipe, writer) = watched_pipe(registry, token)?;
+        let (reload, to_reload) = watched_pipe(registry, token)?;
         let (others, to_others) = watched_pipe(registry, token)?;
-        let mut signals =
-            Self { pipe, others, registered: Vec::new(), pending: 0, is_draining: false };
+        let mut signals = Self {
+            pipe,
+            reload,
+            others,
+            registered: Vec::new(),
+            pending: 0,
+            is_draining: false,
+            is_reloading: false,
+        };
         // A handler may only do what is safe in a signal: it writes a byte.
         for (signal, writer) in [
             (SIGTERM, &writer),
             (SIGINT, &writer),
-            (SIGHUP, &to_others),
+            (SIGHUP, &to_reload),
             (SIGUSR1, &to_others),
             (SIGUSR2, &to_others),
         ] {
@@ -53,11 +64,17 @@ impl StopSignals {
     /// Takes in what came.
     pub(super) fn on_ready(&mut self) {
         self.pending = self.pending.saturating_add(drain(&mut self.pipe));
+        self.is_reloading |= drain(&mut self.reload) > 0;
         if drain(&mut self.others) > 0 {
             log::info!(
-                "SIGHUP, SIGUSR1 and SIGUSR2 do nothing yet: to read the configuration again, restart the server (SIGTERM stops it)"
+                "SIGUSR1 and SIGUSR2 do nothing: SIGHUP reads the certificates again, SIGTERM stops the server"
             );
         }
+    }
+
+    /// Whether SIGHUP has come since this was asked.
+    pub(super) const fn take_reload(&mut self) -> bool {
+        std::mem::replace(&mut self.is_reloading, false)
     }
 
     /// The next signal: first to drain, then to stop now.

@@ -36,11 +36,15 @@ pub(super) struct WorkLists {
     pub(super) bulk: VecDeque<u32>,
     /// Since the last flush, much has come to wait for a connection of the bulk list.
     pub(super) is_overdue: bool,
+    /// Much has come to wait for a connection of the urgent list, unless it was flushed since.
+    pub(super) is_much_urgent: bool,
     pub(super) reports: Vec<Report>,
     /// The outcomes of connections that this end began.
     pub(super) attempts: Vec<Attempt>,
     /// Connections from an address that the handler asked for.
     pub(super) addresses_found: Vec<ConnId>,
+    /// Connections for whose addresses there are too many.
+    pub(super) addresses_full: Vec<ConnId>,
     /// To be closed at the end of the turn ([`Phase::Ended`]).
     pub(super) ended: VecDeque<u32>,
 }
@@ -54,6 +58,7 @@ impl WorkLists {
             && self.reports.is_empty()
             && self.attempts.is_empty()
             && self.addresses_found.is_empty()
+            && self.addresses_full.is_empty()
             && self.ended.is_empty())
     }
 
@@ -95,7 +100,7 @@ impl WorkLists {
     pub(super) fn end(&mut self, connection: &mut Connection, reason: CloseReason, flag: Flags) {
         let reason = match connection.phase {
             Phase::Ended(_) => return,
-            Phase::Connecting | Phase::Open => reason,
+            Phase::Connecting | Phase::Arriving | Phase::Open => reason,
             Phase::Flushing(first) | Phase::Lingering(first) | Phase::Discarding(first) => first,
         };
         connection.phase = Phase::Ended(reason);

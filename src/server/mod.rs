@@ -14,12 +14,13 @@
 //! | 88 | its protocol stack | [`session`](crate::session) |
 //! | 64 | the domain's reader, with its place in one room | [`chat`](crate::chat) |
 //! | 96 | the user, with name, session and place in one room | [`chat`](crate::chat) |
-//! | 48 | the membership | [`chat`](crate::chat) |
+//! | 64 | the membership | [`chat`](crate::chat) |
 //! | 28 | the cursor, and the member's place: arrays | [`chat`](crate::chat) |
 //! | 21 | the entries under its name and secret | [`collections`](crate::collections) |
 //!
-//! That is 433 bytes. Measured are 514 with 19,000 over sockets, which is user memory with what the
-//! allocator keeps of the burst in which they came (`chinwag-bench idle --connections 19000`).
+//! That is 449 bytes. Measured are 564 with 18,900 over sockets, which is user memory with what the
+//! allocator keeps of the burst in which they came, and the pages of the program that were touched
+//! (`chinwag-bench idle --connections 18900`).
 //!
 //! | bytes | for each |
 //! |---:|---|
@@ -39,29 +40,42 @@
 //!
 //! Rooms and memberships that are stored are in memory, too, whether anybody is there or not: by
 //! the table above, 656 bytes a room, 240 a user and 64 for each further membership. SQLite's
-//! caches take up to 16 MiB for the writer and 2 MiB for the reader.
+//! caches take up to `store.cache_bytes` for the writer and 2 MiB for the reader.
+//!
+//! With a budget (`memory`) all of these follow from it: see [`docs::memory`](crate::docs::memory).
 
+mod certificates;
 mod hashing;
 mod rejection;
 mod startup;
+#[cfg(test)]
+mod tests;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::certificates::CertificateWatch;
+pub use self::certificates::{CertificateError, inspect as inspect_certificates};
 pub use self::hashing::Hashing;
 pub use self::startup::{ServeError, serve};
 
 use crate::chat::model::account::{Hashed, NewSecret};
+use crate::chat::model::limits::UserRates;
 use crate::chat::model::log::{LogReply, Logs, Snapshot};
 use crate::chat::{Chat, Limits};
 use crate::config::Config;
 use crate::http::PolicyError;
 use crate::metrics::Metrics;
-use crate::net::{CloseReason, Effect, Effects, Handler, Input, StopSignal};
+use crate::net::{CloseReason, Effect, Effects, Handler, Input, Network, StopSignal};
 use crate::session::{Entropy, ListenerKind, Sessions, Turn};
 use crate::time::Tick;
 use crate::time::clock::Now;
+use crate::time::rate::Rate;
+
+/// Answers of the logs that one turn takes up, by weight: with what they make, 2 ms.
+const REPLIES_MAX: usize = 1024;
+/// The weight of each output that an answer makes, such as a replay or a page of history.
+const OUTPUT_WEIGHT: usize = 4;
 
 /// Everything above the reactor.
 #[derive(Debug)]
@@ -72,8 +86,12 @@ pub struct Server {
     listeners: Vec<ListenerKind>,
     /// When the alarm is set for.
     alarm: Tick,
+    /// The weight of answers that this turn may still take up.
+    replies_left: usize,
+    /// The last turn has left answers for this one.
+    has_replies: bool,
     /// Addresses from which nobody may use the server any more, to be looked for.
-    banned: Vec<IpAddr>,
+    banned: Vec<Network>,
     /// Until when answers of the logs are waited for before the clients are sent away, if the
     /// server is stopping.
     stopping: Option<Tick>,
@@ -81,6 +99,9 @@ pub struct Server {
     hashing: Option<Hashing>,
     drain_window_ms: u64,
     stop_timeout: Duration,
+    /// If a listener speaks TLS.
+    certificates: Option<CertificateWatch>,
+    metrics: Arc<Metrics>,
 }
 
 impl Server {
@@ -105,15 +126,19 @@ impl Server {
         Ok(Self {
             chat,
             logs,
-            sessions: Sessions::new(config, limits, metrics, entropy)?,
+            sessions: Sessions::new(config, limits, Arc::clone(&metrics), entropy)?,
             listeners,
             alarm: Tick::MAX,
+            replies_left: REPLIES_MAX,
+            has_replies: false,
             banned: Vec::new(),
             stopping: None,
             hashing: None,
             drain_window_ms: u64::try_from(config.timeouts.drain_window.as_millis())
                 .unwrap_or(u64::MAX),
             stop_timeout: config.timeouts.stop,
+            certificates: None,
+            metrics,
         })
     }
 
@@ -174,26 +199,34 @@ impl Server {
         }
     }
 
-    /// Hands the logs' answers to the domain.
+    /// Hands the logs' answers to the domain, as many as a turn takes up.
     fn take_replies(&mut self, now: Now) {
-        while let Some(reply) = self.logs.poll() {
+        while self.replies_left > 0
+            && let Some(reply) = self.logs.poll()
+        {
             if let LogReply::Suspended(suspensions) = &reply {
                 self.banned = suspensions.addresses_at(now.wall_ms);
             }
+            let before = self.chat.outputs();
             self.chat.on_log_reply(now, reply);
+            let made = self.chat.outputs().saturating_sub(before);
+            self.replies_left = self.replies_left.saturating_sub(1 + OUTPUT_WEIGHT * made);
         }
     }
 
     fn turn_end(&mut self, now: Now, effects: &mut Effects) {
         self.pass_requests(now);
+        // What is left may be told by no wake any more: the next turn begins at once.
+        self.has_replies = std::mem::replace(&mut self.replies_left, REPLIES_MAX) == 0;
         if !self.banned.is_empty() {
             effects.push(Effect::FindByAddress { addresses: std::mem::take(&mut self.banned) });
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
         self.sessions.handle_turn_end(turn);
-        let Some(deadline) = self.stopping else { return self.arm_alarm(effects) };
+        let Some(deadline) = self.stopping else { return self.arm_alarm(now, effects) };
         // What was accepted is answered first, if the logs do in time.
         if self.chat.pending() > 0 && now.tick < deadline {
+            let deadline = if self.has_replies { now.tick } else { deadline };
             return effects.push(Effect::Alarm { deadline });
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
@@ -203,12 +236,20 @@ impl Server {
     }
 
     /// Has the reactor wake the domain when it next has something to do.
-    fn arm_alarm(&mut self, effects: &mut Effects) {
-        let deadline = self.chat.next_deadline();
+    fn arm_alarm(&mut self, now: Now, effects: &mut Effects) {
+        let deadline = if self.has_replies { now.tick } else { self.chat.next_deadline() };
         if deadline != self.alarm {
             self.alarm = deadline;
             effects.push(Effect::Alarm { deadline });
         }
+    }
+
+    /// Has read again what may change while the server runs.
+    fn reload(&self) {
+        log::info!(
+            "SIGHUP: the certificates are read again; the other settings are read at a start"
+        );
+        self.certificates.iter().for_each(CertificateWatch::reload);
     }
 
     fn stop(&mut self, now: Now, signal: StopSignal, effects: &mut Effects) {
@@ -221,12 +262,19 @@ impl Server {
                 self.pass_requests(now);
                 self.sessions.handle_stop(&mut Turn { now, chat: &mut self.chat, effects });
                 self.stopping = Some(now.tick.after(self.stop_timeout / 4));
-                // Early, so that closing thousands of full sockets is over when the time is.
-                now.tick.after(self.stop_timeout * 4 / 5)
+                let commit = self.metrics.store.mean_commit();
+                now.tick
+                    .after(self.stop_timeout.saturating_sub(time_of_end(self.stop_timeout, commit)))
             }
         };
         effects.push(Effect::Exit { deadline });
     }
+}
+
+/// The part of `timeouts.stop` that is kept for what comes after the last connection: closing
+/// thousands of full sockets, and the store, which asks the disk four times at the most.
+fn time_of_end(stop: Duration, commit: Duration) -> Duration {
+    (commit * 4).clamp(stop / 5, stop / 2)
 }
 
 impl Handler for Server {
@@ -238,12 +286,12 @@ impl Handler for Server {
                 let kind =
                     listeners.get(usize::from(listener.0)).copied().unwrap_or(ListenerKind::Http);
                 log::debug!(conn:% = conn, peer:% = peer; "opened");
-                sessions.handle_opened(conn, kind, turn);
+                sessions.handle_opened(conn, (kind, peer.ip()), turn);
                 sessions.set_address(conn, peer.ip());
-                if turn.chat.suspended().has_address(peer.ip(), now.wall_ms)
-                    && kind != ListenerKind::Admin
-                {
-                    sessions.end(conn, CloseReason::Banned, turn);
+                let expiry = turn.chat.suspended().address(peer.ip(), now.wall_ms);
+                if let Some(expiry) = expiry.filter(|_| kind != ListenerKind::Admin) {
+                    let why = expiry.reason.clone();
+                    sessions.refuse_banned(conn, &why, turn);
                 }
             }
             // A server connects to nobody.
@@ -256,6 +304,7 @@ impl Handler for Server {
                 sessions.handle_finished(conn, turn);
                 self.pass_requests(now);
             }
+            Input::Waiting { bytes } => turn.chat.handle_waiting(bytes),
             Input::Blocked { conn, queued } => sessions.handle_blocked(conn, queued, turn),
             Input::Drained { conn } => {
                 sessions.handle_drained(conn, turn);
@@ -266,10 +315,11 @@ impl Handler for Server {
                 self.pass_requests(now);
             }
             Input::AddressFound { conn } => sessions.end(conn, CloseReason::Banned, turn),
+            Input::AddressFull { conn } => sessions.end(conn, CloseReason::Overloaded, turn),
             Input::Closed { conn, reason } => {
                 sessions.handle_closed(conn, reason, turn);
                 // This comes after the turn's end, and perhaps nothing for a long time after it.
-                self.arm_alarm(effects);
+                self.arm_alarm(now, effects);
             }
             Input::StoreReady => {
                 self.take_hashes(now);
@@ -280,10 +330,24 @@ impl Handler for Server {
                 self.alarm = Tick::MAX;
                 turn.chat.handle_timers(now);
                 sessions.flush_outputs(turn);
+                if self.has_replies {
+                    self.take_replies(now);
+                }
             }
             Input::Stop(signal) => self.stop(now, signal, effects),
+            Input::Reload => self.reload(),
             Input::TurnEnd => self.turn_end(now, effects),
         }
+    }
+}
+
+/// Whoever turns the rate of a connection off wants none for users either.
+fn user_rates(limits: &crate::config::Limits) -> UserRates {
+    let rate = |per_s: Option<u32>, burst| Rate::new(limits.rate_per_s.and(per_s), burst);
+    UserRates {
+        messages: rate(limits.user_per_s, limits.user_burst),
+        joins: rate(limits.joins_per_s, limits.joins_burst),
+        readings: rate(limits.pages_per_s, limits.pages_burst),
     }
 }
 
@@ -298,12 +362,15 @@ fn limits(config: &Config) -> Limits {
         members_per_room: limits.room_members,
         users: limits.users,
         rooms: limits.rooms_total,
+        memberships: limits.memberships,
         history_page: limits.history_page,
         replay: u64::try_from(limits.replay).unwrap_or(u64::MAX),
         ring_records: limits.ring_records,
         ring_bytes: limits.ring_bytes,
         ring_total_bytes: limits.ring_total_bytes,
         outbound_soft: limits.outbound_soft_bytes,
+        outbound_total: limits.outbound_total_bytes,
+        user_rates: user_rates(limits),
         rate_per_s: limits.rate_per_s,
         burst: limits.burst,
         read_ahead: limits.read_ahead,

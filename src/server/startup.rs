@@ -4,24 +4,34 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
+use bytes::Bytes;
+
+use super::certificates::{CertificateWatch, InUse};
 use super::{Hashing, Server, rejection};
 use crate::auth::secret;
 use crate::chat::model::log::{Logs, Snapshot};
 use crate::chat::model::policy::Policies;
 use crate::chat::model::reply::Durability;
-use crate::config::Config;
+use crate::config::{Config, ListenAddress, Place};
 use crate::http::PolicyError;
 use crate::metrics::Metrics;
-use crate::net::ListenerId;
+use crate::net::{ListenerId, Network};
 use crate::reactor::descriptors::{self, Descriptors};
-use crate::reactor::{ListenerConfig, Reactor, ReactorConfig, Waker};
+use crate::reactor::{ListenerConfig, Reactor, ReactorConfig, TlsListener, Waker};
 use crate::session::{Entropy, ListenerKind};
 use crate::store::{self, OpenError};
 use crate::time::clock::Clock;
+use crate::time::rate::Rate;
+use crate::tls;
 
 /// Bytes read from one connection in one turn: a hundred short messages, so that a client that
 /// floods costs the others some 0.2 ms a turn.
 const READ_LEN_MAX: usize = 16 * 1024;
+
+/// What clients that offer protocols (ALPN) must offer on listeners of HTTP.
+const HTTP_PROTOCOL: &[u8] = b"http/1.1";
+/// The same on listeners of plain TCP: a browser that was sent there is refused.
+const TCP_PROTOCOL: &[u8] = b"chinwag";
 
 /// Why the server could not start or go on.
 #[derive(Debug)]
@@ -74,20 +84,27 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let descriptors =
         descriptors::raise(std::fs::read_to_string(descriptors::LIMITS).ok().as_deref());
     let connections_max = connections_max(config, descriptors);
-    let (reactor_config, kinds) = listeners(config, connections_max);
+    let certificates = watch_certificates(config, clock)?;
+    let find = certificates.as_ref().map(|watch| &watch.in_use);
+    let (reactor_config, kinds) = listeners(config, connections_max, find)?;
     let mut reactor = Reactor::bind(&reactor_config)?;
     let metrics = Arc::new(Metrics { reactor: reactor.metrics(), ..Metrics::default() });
     let kept = open_store(config, &clock, &metrics, reactor.waker())?;
     let waker = reactor.waker();
     let mut server = Server::new(config, kinds, (metrics, Entropy::System), clock.now(), kept)?;
+    server.certificates = certificates;
     if config.auth_policy().accounts {
         // It fails only if the poller is gone, and the loop with it.
         server.set_hashing(Hashing::start(Arc::new(move || _ = waker.wake()))?);
         invite_admin(&reactor, &mut server, &clock)?;
     }
-    if let Err(error) = announce(&reactor, &server.listeners) {
+    if let Err(error) = announce(&reactor, config, &server.listeners) {
         // Its reader is gone, or the disk that it goes to is full: the chat can go on without it.
         log::warn!(error:%; "standard output cannot be written: where the server listens is not said there");
+    }
+    for part in &config.account {
+        let (name, bytes, what) = (part.name, part.bytes, &part.what);
+        log::info!(part = name, bytes, what:%; "memory");
     }
     for warning in config.warnings() {
         log::warn!("{warning}");
@@ -127,9 +144,15 @@ fn open_store(
 ) -> Result<(Box<dyn Logs>, Snapshot), OpenError> {
     let keeps_names = !config.auth_policy().is_only_names();
     if !keeps_names && !has_stored_rooms(config) && !store::is_there(&config.data) {
-        return Ok(store::in_memory());
+        return Ok(store::in_memory_with(config.store.cids));
     }
-    let options = store::Options { data: config.data.clone(), metrics: Arc::clone(&metrics.store) };
+    let options = store::Options {
+        data: config.data.clone(),
+        cache_bytes: config.store.cache_bytes,
+        queue_bytes: config.store.queue_bytes,
+        cids: config.store.cids,
+        metrics: Arc::clone(&metrics.store),
+    };
     // It fails only if the poller is gone, and the loop with it.
     let wake = move || _ = waker.wake();
     store::open(&options, *clock, Arc::new(wake))
@@ -160,48 +183,87 @@ fn connections_max(config: &Config, descriptors: Descriptors) -> usize {
 }
 
 /// The reactor's configuration, and what each listener is for.
-fn listeners(config: &Config, connections_max: usize) -> (ReactorConfig, Vec<ListenerKind>) {
+fn listeners(
+    config: &Config,
+    connections_max: usize,
+    find: Option<&Arc<InUse>>,
+) -> io::Result<(ReactorConfig, Vec<ListenerKind>)> {
     let mut listeners = Vec::new();
     let mut kinds = Vec::new();
-    for (kind, addresses) in [
-        (ListenerKind::Http, &config.listen),
-        (ListenerKind::Tcp, &config.tcp),
-        (ListenerKind::Admin, &config.admin),
-    ] {
-        for &addr in addresses {
-            listeners.push(ListenerConfig {
-                keep_alive: kind == ListenerKind::Tcp,
-                refusal: rejection::of(kind),
-                limited: kind != ListenerKind::Admin,
-                ..ListenerConfig::new(addr)
-            });
-            kinds.push(kind);
-        }
+    let proxies: Arc<[Network]> = config.proxies.as_slice().into();
+    let ticketer = find.map(|_| tls::ticketer()).transpose().map_err(io::Error::other)?;
+    let tls_with = |protocol: &[u8]| {
+        let (find, ticketer) = find.cloned().zip(ticketer.clone())?;
+        Some(tls::server_config(find, ticketer, protocol))
+    };
+    let http_tls = tls_with(HTTP_PROTOCOL).transpose().map_err(io::Error::other)?;
+    let tcp_tls = tls_with(TCP_PROTOCOL).transpose().map_err(io::Error::other)?;
+    for (kind, address) in addresses(config) {
+        let Place::Ip(addr) = address.place else { continue };
+        let server_config = if kind == ListenerKind::Tcp { &tcp_tls } else { &http_tls };
+        let server_config = server_config.clone().filter(|_| address.is_tls);
+        let tls = server_config
+            .map(|config| TlsListener { config, otherwise: rejection::without_tls(kind) });
+        listeners.push(ListenerConfig {
+            keep_alive: kind == ListenerKind::Tcp,
+            refusal: if address.is_tls { |_, _| Bytes::new() } else { rejection::of(kind) },
+            limited: kind != ListenerKind::Admin,
+            tls,
+            proxies: address.has_proxy_header.then(|| Arc::clone(&proxies)),
+            ..ListenerConfig::new(addr)
+        });
+        kinds.push(kind);
     }
     let limits = &config.limits;
     let reactor = ReactorConfig {
         listeners,
         connections_max,
         connections_per_address_max: limits.per_address.unwrap_or(u32::MAX),
+        connects: Rate::new(limits.connects_per_s, limits.connects_burst),
         loopback_counts: limits.per_address_loopback,
         read_len_max: READ_LEN_MAX.min(limits.read_ahead),
         outbound_bytes_max: limits.outbound_hard_bytes,
+        outbound_total_max: limits.outbound_total_bytes,
+        segment_len_max: config.memory.map(|_| limits.send_buffer_bytes),
+        receive_buffer_len: limits.receive_buffer_bytes,
         send_buffer_len: limits.send_buffer_bytes,
         stall_timeout: config.timeouts.stall,
+        handshake_timeout: config.timeouts.handshake,
+        handshakes_max: config.tls.handshakes,
         close_timeout: config.timeouts.close,
         ..ReactorConfig::default()
     };
-    (reactor, kinds)
+    Ok((reactor, kinds))
+}
+
+/// Where to listen, and for what, in the order of the listeners.
+fn addresses(config: &Config) -> impl Iterator<Item = (ListenerKind, &ListenAddress)> {
+    let http = config.listen.iter().map(|address| {
+        (if address.is_tls { ListenerKind::Https } else { ListenerKind::Http }, address)
+    });
+    let tcp = config.tcp.iter().map(|address| (ListenerKind::Tcp, address));
+    let admin = config.admin.iter().map(|address| (ListenerKind::Admin, address));
+    http.chain(tcp).chain(admin)
+}
+
+/// The certificates, if a listener speaks TLS.
+fn watch_certificates(config: &Config, clock: Clock) -> io::Result<Option<CertificateWatch>> {
+    let is_needed = addresses(config).any(|(_, address)| address.is_tls);
+    is_needed.then(|| CertificateWatch::start(&config.tls, clock)).transpose()
 }
 
 /// Says on standard output where the server listens, a line for each listener.
-fn announce(reactor: &Reactor, kinds: &[ListenerKind]) -> io::Result<()> {
+fn announce(reactor: &Reactor, config: &Config, kinds: &[ListenerKind]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    for (kind, id) in kinds.iter().zip(0u8..) {
+    let are_tls = addresses(config).map(|(_, address)| address.is_tls);
+    for ((kind, is_tls), id) in kinds.iter().zip(are_tls).zip(0u8..) {
         let Some(addr) = reactor.local_addr(ListenerId(id)) else { continue };
         match kind {
             ListenerKind::Http => writeln!(out, "listening http://{addr} (WebSocket at /ws)")?,
+            ListenerKind::Https => writeln!(out, "listening https://{addr} (WebSocket at /ws)")?,
+            ListenerKind::Tcp if is_tls => writeln!(out, "listening tls://{addr}")?,
             ListenerKind::Tcp => writeln!(out, "listening tcp://{addr}")?,
+            ListenerKind::Admin if is_tls => writeln!(out, "listening admin https://{addr}")?,
             ListenerKind::Admin => writeln!(out, "listening admin http://{addr}")?,
         }
     }

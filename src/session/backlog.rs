@@ -51,6 +51,11 @@ impl Unread {
         self.lines_done = 0;
     }
 
+    /// Bytes of memory that it takes besides itself.
+    pub(super) const fn memory(&self) -> usize {
+        self.lines.capacity() + self.bytes.capacity()
+    }
+
     const fn is_empty(&self) -> bool {
         self.lines_done >= self.lines.len() && self.bytes_done >= self.bytes.len()
     }

@@ -16,17 +16,33 @@ pub(super) fn end(
     reason: CloseReason,
     turn: &mut Turn<'_>,
 ) {
-    let goodbye = match &state.protocol {
-        Protocol::Http { .. } if reason == CloseReason::Banned => {
-            let response = Response::from(Refusal::Banned).date(context.dates.at(turn.now.wall_ms));
-            context.metrics.http.count_response(response.status().code());
-            let mut out = Vec::new();
-            response.render(&mut out, Method::Get, false);
-            out
-        }
-        _ => goodbye(state, &mut context.encoder, reason),
-    };
+    if reason == CloseReason::Banned && matches!(state.protocol, Protocol::Http { .. }) {
+        return refuse_banned(state, context, "", turn);
+    }
+    let goodbye = goodbye(state, &mut context.encoder, reason);
     close(state, goodbye, (reason, Ending::Linger), turn);
+}
+
+/// Ends a connection that speaks HTTP, whose address is banned for this reason, empty if none was
+/// given.
+pub(super) fn refuse_banned(
+    state: &mut SessionState,
+    context: &mut SessionContext,
+    why: &str,
+    turn: &mut Turn<'_>,
+) {
+    let refusal = Refusal::Banned;
+    let response = if why.is_empty() {
+        Response::from(refusal)
+    } else {
+        let status = refusal.status();
+        Response::text(status, format!("{}: {refusal}: {why}\n", status.line()))
+    };
+    let response = response.date(context.dates.at(turn.now.wall_ms));
+    context.metrics.http.count_response(response.status().code());
+    let mut out = Vec::new();
+    response.render(&mut out, Method::Get, false);
+    close(state, out, (CloseReason::Banned, Ending::Linger), turn);
 }
 
 /// Sends the last bytes and closes.
@@ -69,16 +85,16 @@ pub(super) fn goodbye(state: &SessionState, encoder: &mut Encoder, reason: Close
 }
 
 /// The bytes that ask whether the peer is still there.
-pub(super) fn ping(state: &SessionState, encoder: &mut Encoder) -> Vec<u8> {
-    let mut out = Vec::new();
+pub(super) fn ping(state: &SessionState, encoder: &mut Encoder) -> SharedFrame {
+    /// An empty ping: final, unmasked. It is the same for all, and takes no memory.
+    const PING: &[u8] = &[0x89, 0];
     match state.format() {
         Some(format @ (Format::Lines | Format::Lengths)) => {
+            let mut out = Vec::new();
             encoder.message(format, &mut out, render::ping);
+            out.into()
         }
-        Some(Format::Text) => {}
-        Some(Format::WebSocket | Format::Deflate(_)) | None => {
-            crate::ws::encode(crate::ws::Opcode::Ping, &[], None, &mut out);
-        }
+        Some(Format::Text) => SharedFrame::new(),
+        Some(Format::WebSocket | Format::Deflate(_)) | None => SharedFrame::from_static(PING),
     }
-    out
 }

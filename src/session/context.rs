@@ -7,16 +7,17 @@ use std::time::Duration;
 use super::encode::Encoder;
 use super::entropy::Entropy;
 use super::outgoing::Outgoing;
-use super::rate::Rate;
 use super::text_client::Aside;
 use crate::admin::Health;
 use crate::chat::Limits;
+use crate::chat::model::pressure::Pressure;
 use crate::config::Config;
 use crate::http::{Admission, DateClock, HostPolicy, OriginPolicy, PolicyError};
 use crate::log::Throttle;
 use crate::metrics::Metrics;
-use crate::net::{CloseReason, ConnId, IpAddr};
+use crate::net::{CloseReason, ConnId, IpAddr, Network};
 use crate::page::Pages;
+use crate::time::rate::Rate;
 use crate::wire;
 use crate::ws::{self, CompressPolicy, Compressor};
 
@@ -54,6 +55,8 @@ pub(super) struct SessionContext {
     pub admission: Admission,
     /// Of the admin listener.
     pub admin_admission: Admission,
+    /// Whose word is taken on whom they speak for.
+    pub proxies: Vec<Network>,
     pub dates: DateClock,
     pub pages: Pages,
     pub limits: Limits,
@@ -88,6 +91,8 @@ pub(super) struct SessionContext {
     pub server: &'static str,
     /// Rises with each turn: what a session was given in an earlier one has been flushed.
     pub turn: u32,
+    /// Bytes of all connections that have come in part or wait for their turn.
+    pub inbound: Pressure,
     /// Bytes that the table of sessions takes.
     pub sessions_bytes: usize,
     /// To be ended once what the domain has said to them is on its way.
@@ -129,6 +134,7 @@ impl SessionContext {
         Ok(Self {
             admin_admission: Admission { is_local_only: false, ..admission.clone() },
             admission,
+            proxies: config.proxies.clone(),
             dates: DateClock::default(),
             pages: Pages::new(),
             timeouts: timeouts(config),
@@ -156,6 +162,7 @@ impl SessionContext {
             health: Health::Serving,
             server: SERVER,
             turn: 0,
+            inbound: Pressure::new(rates.inbound_total_bytes),
             sessions_bytes: 0,
             closing: Vec::new(),
             asides: Vec::new(),
@@ -163,11 +170,6 @@ impl SessionContext {
             addresses: BTreeMap::new(),
             throttle: Throttle::new(CLIENT_LINES_PER_S, Duration::from_secs(1)),
         })
-    }
-
-    /// The most bytes of answers that may wait for a connection from which more is read.
-    pub(super) const fn outbound_soft(&self) -> usize {
-        self.limits.outbound_soft
     }
 
     /// Begins the next turn, and frees what large messages left behind in the scratch space.

@@ -14,6 +14,12 @@ use crate::time::Tick;
 /// program speaks at once.
 const GREETING_AFTER: Duration = Duration::from_secs(1);
 
+/// Pings are due at multiples of this, a little early, so that those of thousands of silent
+/// connections leave in few turns, and their pongs come in few.
+const PING_STEP_MS: u64 = 64;
+/// Shorter timeouts are kept to the millisecond.
+const PINGS_IN_STEP_FROM: Duration = Duration::from_secs(1);
+
 /// What is due when a session's deadline has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
@@ -58,7 +64,7 @@ impl SessionState {
             Some(Due::Greeting) => self.since.after(GREETING_AFTER),
             Some(Due::Hello) => self.since.after(timeouts.hello),
             Some(Due::Silence) if self.is_pinged => self.pong_by(context),
-            Some(Due::Silence) => self.since.after(timeouts.ping_after),
+            Some(Due::Silence) => ping_at(self.since, timeouts.ping_after),
             Some(Due::Answers) => self.since.after(timeouts.close),
         };
         due_at.min(ready_at.unwrap_or(Tick::MAX))
@@ -91,6 +97,15 @@ impl SessionState {
         self.answers.set_queued(queued);
         self.slow_s = u32::try_from(now.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
     }
+}
+
+/// When a connection that was last heard of at `since` is pinged.
+fn ping_at(since: Tick, ping_after: Duration) -> Tick {
+    let exact = since.after(ping_after);
+    if ping_after < PINGS_IN_STEP_FROM {
+        return exact;
+    }
+    Tick::from_millis(exact.as_millis() / PING_STEP_MS * PING_STEP_MS)
 }
 
 impl PlainTcp {
@@ -173,5 +188,23 @@ impl Session<'_, '_> {
 
     pub(super) fn arm(&mut self, deadline: Tick) {
         self.turn.effects.push(Effect::Arm { conn: self.state.conn, deadline });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_fell_silent_at_about_the_same_time_are_pinged_together_and_none_too_late() {
+        let at = |since, after| ping_at(Tick::from_millis(since), Duration::from_millis(after));
+        let pinged: std::collections::BTreeSet<_> =
+            (0..640).map(|at_ms| at(at_ms, 25_000)).collect();
+        assert!(pinged.len() <= 11, "{pinged:?}");
+        for since in 0..640 {
+            let early = since + 25_000 - at(since, 25_000).as_millis();
+            assert!(early < PING_STEP_MS, "{early} ms");
+        }
+        assert_eq!(at(7, 100), Tick::from_millis(107));
     }
 }

@@ -73,7 +73,12 @@ impl Delivery<'_, '_> {
     /// Ends a connection; the domain forgets it at once.
     pub(super) fn end(&mut self, conn: ConnId, reason: CloseReason) {
         let Self { active, states, context, turn } = self;
+        let is_active = active.as_ref().is_some_and(|state| state.conn == conn);
         let Some(state) = state_of(active, states, conn) else { return };
+        // What the active one holds is booked when its input is handled.
+        if !is_active {
+            context.inbound.change(state.held(), 0);
+        }
         closing::end(state, context, reason, turn);
         turn.chat.handle_closed(turn.now, conn);
     }

@@ -3,7 +3,7 @@
 use crate::chat::Chat;
 use crate::metrics::{Counter, Metrics};
 
-pub(super) fn update(metrics: &Metrics, chat: &Chat, sessions_bytes: usize) {
+pub(super) fn update(metrics: &Metrics, chat: &Chat, [sessions_bytes, inbound]: [usize; 2]) {
     let stats = chat.stats();
     let [users, rooms, memberships, rings] = chat.sizes().map(count);
     let cells = &metrics.chat;
@@ -22,6 +22,7 @@ pub(super) fn update(metrics: &Metrics, chat: &Chat, sessions_bytes: usize) {
     metrics.memory.rings.set(rings);
     metrics.memory.users.set(users * Chat::USER_BYTES);
     metrics.memory.rooms.set(rooms * Chat::ROOM_BYTES);
+    metrics.memory.inbound.set(count(inbound));
     metrics.memory.sessions.set(count(sessions_bytes));
 }
 

@@ -1,16 +1,16 @@
 //! HTTP requests: the page, health, the admin listener's answers, and the way into WebSocket.
 
-use super::Turn;
 use super::context::{ECHO_OUTBOUND_MAX, SessionContext};
 use super::encode::Format;
 use super::input::Session;
 use super::state::Protocol;
+use super::{ListenerKind, Turn};
 use crate::admin::{self, Answer};
 use crate::http::{
-    Admitted, Head, HttpDate, Method, Parsed, Refusal, Response, Route, Status, Upgrade,
-    render_switching,
+    self, Admitted, Head, HttpDate, Method, Parsed, Refusal, Response, Route, Scheme, Status,
+    Upgrade, render_switching,
 };
-use crate::net::{CloseReason, Effect, Ending};
+use crate::net::{CloseReason, Effect, Ending, IpAddr, is_in};
 use crate::page::Asset;
 use crate::ws::{self, extension};
 
@@ -32,7 +32,7 @@ impl Session<'_, '_> {
     /// connection ends.
     pub(super) fn http_step(&mut self, input: &mut &mut [u8]) -> bool {
         let Self { state, context, heads, turn, .. } = self;
-        let Protocol::Http { partial, is_admin, is_idle } = &mut state.protocol else {
+        let Protocol::Http { partial, kind, is_proxy, is_idle } = &mut state.protocol else {
             return false;
         };
         let is_first = std::mem::replace(is_idle, false);
@@ -48,7 +48,15 @@ impl Session<'_, '_> {
             }
             Ok(Parsed::Head { head, consumed }) => {
                 let date = context.dates.at(turn.now.wall_ms);
-                let outcome = context.outcome(&head, *is_admin, (date, turn));
+                let client = if *is_proxy { context.client(&head) } else { None };
+                let mut outcome = context.outcome(&head, *kind, (date, turn));
+                if let Some(address) = client {
+                    if turn.chat.suspended().address(address, turn.now.wall_ms).is_some() {
+                        outcome = refuse(Refusal::Banned, Some(&head));
+                    } else if matches!(outcome, Outcome::Switch { .. }) {
+                        turn.effects.push(Effect::Client { conn: state.conn, address });
+                    }
+                }
                 let rest = std::mem::take(input);
                 *input = rest.get_mut(consumed..).unwrap_or_default();
                 outcome
@@ -119,20 +127,34 @@ impl Session<'_, '_> {
 }
 
 impl SessionContext {
+    /// Whom a proxy's request speaks for.
+    fn client(&self, head: &Head<'_>) -> Option<IpAddr> {
+        http::forwarded_client(head, |address| is_in(&self.proxies, address))
+    }
+
     /// What the request of this head comes to.
     fn outcome(
         &self,
         head: &Head<'_>,
-        is_admin: bool,
+        kind: ListenerKind,
         (date, turn): (HttpDate, &Turn<'_>),
     ) -> Outcome {
         let health = (self.health, turn.now.tick);
         let keep_alive = head.keep_alive();
         let method = head.method();
-        if is_admin {
-            return match self.admin_admission.admit(head, |path| Route::Page(path.to_owned())) {
+        let scheme = match kind {
+            ListenerKind::Https => Scheme::Https,
+            ListenerKind::Http | ListenerKind::Tcp | ListenerKind::Admin => Scheme::Any,
+        };
+        if kind == ListenerKind::Admin {
+            let route = |path: &str| Route::Page(path.to_owned());
+            return match self.admin_admission.admit(head, scheme, route) {
                 Ok(Admitted::Page(path)) => {
-                    super::gauges::update(&self.metrics, turn.chat, self.sessions_bytes);
+                    super::gauges::update(
+                        &self.metrics,
+                        turn.chat,
+                        [self.sessions_bytes, self.inbound.used()],
+                    );
                     let answer = admin::respond(&path, &self.metrics, health);
                     Outcome::Respond { response: plain(answer), method, keep_alive }
                 }
@@ -140,7 +162,7 @@ impl SessionContext {
                 Err(refusal) => refuse(refusal, Some(head)),
             };
         }
-        match self.admission.admit(head, |path| self.route(path)) {
+        match self.admission.admit(head, scheme, |path| self.route(path)) {
             Ok(Admitted::Page(asset)) => {
                 Outcome::Respond { response: asset.response(head), method, keep_alive }
             }

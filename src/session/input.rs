@@ -9,6 +9,7 @@ use super::errors_in_a_row::Answered;
 use super::state::{Protocol, SessionState};
 use crate::chat::Code;
 use crate::chat::model::output::Request;
+use crate::chat::model::pressure::Pressure;
 use crate::chat::model::reply::{Refusal, Reply};
 use crate::collections::Slots;
 use crate::http::HeadParser;
@@ -46,6 +47,18 @@ impl<'t> Session<'_, 't> {
             backlog.append(rest, usize::MAX);
         }
         self.after_input();
+    }
+
+    /// Ends the connection if it holds more of what has come in part, or waits, than it may beside
+    /// all others.
+    pub(super) fn bound_held(&mut self, before: usize) {
+        let held = self.state.held();
+        self.context.inbound.change(before, held);
+        let most = self.context.inbound.limit(usize::MAX).max(Pressure::LEAST);
+        if held > before && held > most {
+            self.end(CloseReason::Overloaded);
+            self.context.inbound.change(held, self.state.held());
+        }
     }
 
     /// Takes apart what has come until it is used up or must wait; returns how much is left at its
@@ -89,7 +102,7 @@ impl<'t> Session<'_, 't> {
     /// are delivered before.
     fn is_backpressured(&mut self) -> bool {
         self.flush_outputs();
-        self.state.answers.bytes(self.context.turn) > self.context.outbound_soft()
+        self.state.answers.bytes(self.context.turn) > self.turn.chat.outbound_limit()
             || self.turn.chat.owed(self.state.conn) > OWED_MAX
     }
 
@@ -238,12 +251,13 @@ impl<'t> Session<'_, 't> {
 
     /// Sends bytes that answer the connection's own input, after all that the domain has said
     /// before.
-    pub(super) fn send(&mut self, out: Vec<u8>) {
+    pub(super) fn send(&mut self, out: impl Into<SharedFrame>) {
         self.flush_outputs();
-        if !out.is_empty() && !self.state.is_closing() {
-            self.state.answers.give(self.context.turn, out.len());
+        let frame = out.into();
+        if !frame.is_empty() && !self.state.is_closing() {
+            self.state.answers.give(self.context.turn, frame.len());
             let conn = self.state.conn;
-            self.turn.effects.push(Effect::Send { conn, frame: SharedFrame::from(out) });
+            self.turn.effects.push(Effect::Send { conn, frame });
         }
     }
 

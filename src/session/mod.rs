@@ -34,7 +34,6 @@ mod input;
 mod login;
 mod outgoing;
 mod plain_tcp;
-mod rate;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -57,13 +56,15 @@ use crate::collections::Slots;
 use crate::config::Config;
 use crate::http::{HeadParser, PartialHead, PolicyError};
 use crate::metrics::Metrics;
-use crate::net::{CloseReason, ConnId, Effect, Effects, Ending, IpAddr};
+use crate::net::{CloseReason, ConnId, Effect, Effects, Ending, IpAddr, is_in};
 use crate::time::Tick;
 use crate::time::clock::Now;
 
-/// Connections that are closed in one turn when the server stops: closing costs each of them a
-/// buffer.
-const DRAINED_PER_TURN_MAX: usize = 4_096;
+/// Connections that are sent away in one turn when the server stops: 2 ms.
+const DRAINED_PER_TURN_MAX: usize = 256;
+
+/// Slots that one turn looks at for those.
+const SLOTS_PER_TURN_MAX: usize = 64 * 1024;
 
 /// How much each connection widens the window over which all come back: what a server takes that
 /// has just started.
@@ -88,6 +89,8 @@ pub struct Turn<'a> {
 pub enum ListenerKind {
     /// HTTP: the page, and WebSocket.
     Http,
+    /// The same over TLS.
+    Https,
     /// Plain TCP.
     Tcp,
     /// HTTP for the operator: metrics and health.
@@ -111,6 +114,8 @@ struct Drain {
     told: u64,
     /// Connections that there were when it began.
     all: u64,
+    /// The slots below have none that is left: nobody comes any more.
+    next_slot: usize,
 }
 
 impl Sessions {
@@ -134,12 +139,17 @@ impl Sessions {
     }
 
     /// A connection was accepted.
-    pub fn handle_opened(&mut self, conn: ConnId, kind: ListenerKind, turn: &mut Turn<'_>) {
-        let http =
-            |is_admin| Protocol::Http { partial: PartialHead::default(), is_admin, is_idle: false };
+    pub fn handle_opened(
+        &mut self,
+        conn: ConnId,
+        (kind, peer): (ListenerKind, IpAddr),
+        turn: &mut Turn<'_>,
+    ) {
         let protocol = match kind {
-            ListenerKind::Http => http(false),
-            ListenerKind::Admin => http(true),
+            ListenerKind::Http | ListenerKind::Https | ListenerKind::Admin => {
+                let is_proxy = is_in(&self.context.proxies, peer);
+                Protocol::Http { partial: PartialHead::default(), kind, is_proxy, is_idle: false }
+            }
             ListenerKind::Tcp => Protocol::Tcp(Box::default()),
         };
         let state = SessionState::new(conn, protocol, turn.now.tick);
@@ -201,8 +211,9 @@ impl Sessions {
             return;
         }
         log::debug!(conn:% = conn, reason = reason.label(); "closed");
-        self.states.remove(conn.slot());
         self.context.addresses.remove(&conn);
+        let held = self.states.remove(conn.slot()).map_or(0, |state| state.held());
+        self.context.inbound.change(held, 0);
         self.context.sessions_bytes -= size_of::<SessionState>();
         turn.chat.handle_closed(turn.now, conn);
         self.flush_outputs(turn);
@@ -239,6 +250,17 @@ impl Sessions {
         self.delivery(turn).end(conn, reason);
     }
 
+    /// Ends a connection from an address that is banned, before it has said anything. Who speaks
+    /// HTTP is told why.
+    pub fn refuse_banned(&mut self, conn: ConnId, why: &str, turn: &mut Turn<'_>) {
+        match find(&mut self.states, conn) {
+            Some(state) if matches!(state.protocol, Protocol::Http { .. }) => {
+                closing::refuse_banned(state, &mut self.context, why, turn);
+            }
+            _ => self.end(conn, CloseReason::Banned, turn),
+        }
+    }
+
     /// The server is stopping, and health says so. Who has asked nothing by HTTP is let go at once,
     /// without waiting for the other end to close too.
     pub fn handle_stop(&mut self, turn: &mut Turn<'_>) {
@@ -257,11 +279,17 @@ impl Sessions {
     /// Tells some of the connections when to come back, evenly spread over a window that grows with
     /// their number up to `window_ms_max`, and closes them. `false` if there were none left.
     pub fn drain(&mut self, window_ms_max: u64, turn: &mut Turn<'_>) -> bool {
-        let left = self.states.iter().filter(|state| !state.is_closing());
-        let leaving: Vec<ConnId> =
-            left.map(|state| state.conn).take(DRAINED_PER_TURN_MAX).collect();
-        for &conn in &leaving {
-            let Drain { told, all } = &mut self.drain;
+        let places = self.states.places();
+        let is_left = self.drain.next_slot < places;
+        let end = places.min(self.drain.next_slot + SLOTS_PER_TURN_MAX);
+        let mut leaving = Vec::new();
+        while self.drain.next_slot < end && leaving.len() < DRAINED_PER_TURN_MAX {
+            let state = self.states.get(self.drain.next_slot).filter(|state| !state.is_closing());
+            leaving.extend(state.map(|state| state.conn));
+            self.drain.next_slot += 1;
+        }
+        for conn in leaving {
+            let Drain { told, all, .. } = &mut self.drain;
             *told += 1;
             let all = (*all).max(*told);
             let window_ms = drain_window_ms(all, window_ms_max);
@@ -272,7 +300,7 @@ impl Sessions {
             delivery.end(conn, CloseReason::Shutdown);
         }
         self.flush_outputs(turn);
-        !leaving.is_empty()
+        is_left
     }
 
     /// Delivers all that the domain has to say.
@@ -297,9 +325,11 @@ impl Sessions {
         let Some(place) = find(states, conn) else { return };
         let absent = SessionState::new(conn, Protocol::Closing, Tick::ZERO);
         let state = std::mem::replace(place, absent);
+        let held = state.held();
         let mut session = Session { state, others: states, context, heads, turn };
         handle(&mut session);
         session.flush_outputs();
+        session.bound_held(held);
         let Session { state, others, .. } = session;
         if let Some(place) = find(others, conn) {
             *place = state;

@@ -1,10 +1,10 @@
 //! One connection's state between two of its inputs.
 
+use super::ListenerKind;
 use super::backlog::{Backlog, PeerEnd};
 use super::context::SessionContext;
 use super::encode::Format;
 use super::errors_in_a_row::ErrorsInARow;
-use super::rate::Bucket;
 use super::text_client::TextClient;
 use super::waiting_answers::WaitingAnswers;
 use crate::collections::Slots;
@@ -12,6 +12,7 @@ use crate::http::PartialHead;
 use crate::line::{self, Framing};
 use crate::net::ConnId;
 use crate::time::Tick;
+use crate::time::rate::Bucket;
 use crate::ws;
 
 /// One connection's protocol stack. What is the same for all connections is in
@@ -46,8 +47,9 @@ pub(super) struct SessionState {
 /// ```
 #[derive(Debug)]
 pub(super) enum Protocol {
-    /// HTTP requests, one after the other; `is_idle` between two of them.
-    Http { partial: PartialHead, is_admin: bool, is_idle: bool },
+    /// HTTP requests, one after the other; `is_idle` between two of them. What they say of whom
+    /// they speak for is believed if `is_proxy`.
+    Http { partial: PartialHead, kind: ListenerKind, is_proxy: bool, is_idle: bool },
     /// The chat over WebSocket.
     WebSocket { decoder: ws::Decoder, format: Format, is_greeted: bool },
     /// The diagnostic echo over WebSocket.
@@ -91,6 +93,20 @@ impl SessionState {
 
     pub(super) const fn is_closing(&self) -> bool {
         matches!(self.protocol, Protocol::Closing)
+    }
+
+    /// Bytes that have come in part, or wait for their turn.
+    pub(super) fn held(&self) -> usize {
+        let waiting = self.backlog.as_ref().map_or(0, |backlog| backlog.unread.memory());
+        waiting
+            + match &self.protocol {
+                Protocol::Http { partial, .. } => partial.memory(),
+                Protocol::WebSocket { decoder, .. } | Protocol::Echo { decoder } => {
+                    decoder.gathered_len()
+                }
+                Protocol::Tcp(plain) => plain.decoder.gathered_len(),
+                Protocol::Closing => 0,
+            }
     }
 
     /// Whether it speaks HTTP, and nothing of a request has come.

@@ -22,9 +22,9 @@ use crate::time::clock::Now;
 const CID_RECORDS: u64 = 1024;
 /// How long a `cid` is remembered: longer than a client tries to come back to a server that runs.
 const CID_LASTS: Duration = Duration::from_mins(10);
-/// `cid`s remembered in all, some 20 MB; at more than that, the log that was visited longest ago
-/// forgets its oldest early.
-const CIDS_MAX: usize = if cfg!(test) { 1 << 12 } else { 1 << 18 };
+/// `cid`s remembered in all unless another number is given, some 20 MB; at more than that, the log
+/// that was visited longest ago forgets its oldest early.
+pub(in crate::store) const CIDS_MAX: usize = if cfg!(test) { 1 << 12 } else { 1 << 18 };
 
 /// The logs of all memory rooms. Answers at once.
 #[derive(Debug, Default)]
@@ -36,10 +36,21 @@ pub struct MemoryStore {
     /// rings is from before.
     untold: Vec<(LogId, SharedRecord)>,
     cids: usize,
+    cids_max: CidsMax,
     /// Every log that remembers `cid`s, by when it was visited last: a log in which nothing more
     /// is said must forget them, too.
     visits: VecDeque<(Tick, LogId)>,
     hasher: (RandomState, RandomState),
+}
+
+/// The most `cid`s that are remembered.
+#[derive(Debug)]
+struct CidsMax(usize);
+
+impl Default for CidsMax {
+    fn default() -> Self {
+        Self(CIDS_MAX)
+    }
 }
 
 #[derive(Debug)]
@@ -79,6 +90,12 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// No logs, and later at most so many `cid`s in all.
+    #[must_use]
+    pub fn with_cids_max(cids_max: usize) -> Self {
+        Self { cids_max: CidsMax(cids_max), ..Self::default() }
+    }
+
     /// How many `cid`s are remembered in all.
     #[must_use]
     pub const fn cids(&self) -> usize {
@@ -116,7 +133,7 @@ impl MemoryStore {
     /// Visits the log that was visited longest ago, if that was long enough ago, or there are too
     /// many `cid`s. One for each append is enough: no append adds more than one to the list.
     fn forget(&mut self, now: Tick) {
-        let is_full = self.cids > CIDS_MAX;
+        let is_full = self.cids > self.cids_max.0;
         let due = |&(since, _): &(Tick, LogId)| is_full || now >= since.after(CID_LASTS);
         let (id, log) = loop {
             let Some((_, id)) = self.visits.pop_front_if(|next| due(next)) else { return };

@@ -59,7 +59,13 @@ use crate::time::clock::Clock;
 /// Logs that are all in memory, and begin empty.
 #[must_use]
 pub fn in_memory() -> (Box<dyn Logs>, Snapshot) {
-    (Box::new(MemoryStore::new()), Snapshot::default())
+    in_memory_with(memory::CIDS_MAX)
+}
+
+/// The same, with at most so many `cid`s.
+#[must_use]
+pub fn in_memory_with(cids_max: usize) -> (Box<dyn Logs>, Snapshot) {
+    (Box::new(MemoryStore::with_cids_max(cids_max)), Snapshot::default())
 }
 
 /// Whether this directory has a database of an earlier start.

@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod date;
+pub mod rate;
 pub mod span;
 mod tick;
 pub mod wall_watch;

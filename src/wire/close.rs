@@ -17,6 +17,8 @@ pub const fn close_code(reason: CloseReason) -> u16 {
         | CloseReason::HttpDone
         | CloseReason::HttpRefused
         | CloseReason::HeadTimeout
+        | CloseReason::HandshakeTimeout
+        | CloseReason::TlsBroken
         | CloseReason::KeepAliveTimeout
         | CloseReason::CloseTimeout => 1001,
         CloseReason::Violation => 1002,
@@ -45,6 +47,8 @@ pub const fn close_words(reason: CloseReason) -> &'static str {
         CloseReason::SocketError => "the connection broke",
         CloseReason::HttpDone | CloseReason::HttpRefused => "the HTTP response was the last one",
         CloseReason::HeadTimeout => "the request was too slow",
+        CloseReason::HandshakeTimeout => "the TLS handshake was too slow",
+        CloseReason::TlsBroken => "TLS is broken",
         CloseReason::KeepAliveTimeout => "no further request came in time",
         CloseReason::CloseTimeout => "you did not take the last bytes in time",
         CloseReason::Violation => "the protocol was violated",

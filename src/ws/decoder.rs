@@ -41,6 +41,13 @@ impl Decoder {
         self.partial.is_some()
     }
 
+    /// Bytes of the message that is incomplete.
+    #[must_use]
+    pub fn gathered_len(&self) -> usize {
+        let message = self.partial.as_deref().and_then(|partial| partial.message.as_ref());
+        message.map_or(0, Message::len)
+    }
+
     /// Bytes that the incomplete message has reserved.
     #[cfg(test)]
     pub(super) fn gathered_capacity(&self) -> usize {

@@ -11,6 +11,7 @@ use chinwag::wire::close_code;
 use rustix::process::Signal;
 use serde_json::json;
 
+use crate::support::tls::Certificates;
 use crate::support::{Client, Frame, Raw, RawWs, Server, Setup, http};
 
 /// How it is known that a connection ends for a reason.
@@ -41,6 +42,8 @@ const ENDINGS: &[(Reason, u16, Proof)] = &[
     (Reason::HttpDone, 1001, Counted(http_done)),
     (Reason::HttpRefused, 1001, Counted(http_refused)),
     (Reason::HeadTimeout, 1001, Counted(head_timeout)),
+    (Reason::HandshakeTimeout, 1001, Counted(handshake_timeout)),
+    (Reason::TlsBroken, 1001, Counted(tls_broken)),
     (Reason::KeepAliveTimeout, 1001, Counted(keep_alive_timeout)),
     (Reason::CloseTimeout, 1001, NotHere(KEEPS_FIRST)),
     (Reason::Violation, 1002, Told(|| closed_after(&frame(0xc1, b"")))),
@@ -145,6 +148,24 @@ fn replaced() -> (u16, Server) {
     let mut second = Client::lines(&server);
     second.ask(&json!({"op": "hello", "name": "ann", "resume": resume}));
     (told_code(&mut first), server)
+}
+
+/// A server with TLS to which somebody says `bytes`, in clear, and waits for the end.
+fn told_in_clear(bytes: &[u8]) -> Server {
+    let certificates = Certificates::of(&["localhost"]);
+    let server = Setup::default().tls(&certificates).set("timeouts.handshake", "100ms").start();
+    let mut raw = Raw::connect(server.https);
+    raw.send(bytes);
+    raw.take_all();
+    server
+}
+
+fn handshake_timeout() -> Server {
+    told_in_clear(b"\x16\x03")
+}
+
+fn tls_broken() -> Server {
+    told_in_clear(b"\x16\x03\x01\xff\xff")
 }
 
 /// A client sends FIN behind more than is kept for its turn.

@@ -39,7 +39,7 @@ fn each_mistake_is_shown_where_it_is_with_what_was_meant() {
         ("[limits]\nrooms = 0", &["rooms", ":2:9", "^"]),
         ("[limits]\nrooms = \"many\"", &["rooms", ":2:9"]),
         ("[limits]\nrooms = -1", &["rooms", ":2:9"]),
-        ("[limits]\nmessage_bytes = \"16 KB\"", &["message_bytes", "KiB"]),
+        ("[limits]\nmessage_bytes = \"16 K\"", &["message_bytes", "KiB"]),
         ("[timeouts]\nhello = 10", &["hello", "10s"]),
         ("[timeouts]\nhello = \"10 parsecs\"", &["hello"]),
         ("[timeouts]\nhello = \"99999999999h\"", &["hello"]),

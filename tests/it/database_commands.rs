@@ -39,7 +39,7 @@ fn chinwag(data: &Path, args: &[&str]) -> Outcome {
 
 /// Runs a command that must succeed, and returns what it printed.
 #[track_caller]
-fn done(data: &Path, args: &[&str]) -> String {
+pub(crate) fn done(data: &Path, args: &[&str]) -> String {
     let Outcome { code, out, error } = chinwag(data, args);
     assert_eq!(code, Some(0), "{args:?} printed:\n{out}{error}");
     out

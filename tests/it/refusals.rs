@@ -106,16 +106,18 @@ fn a_full_server_names_its_limit() {
 }
 
 #[test]
-fn a_banned_address_is_told_so_by_http_too() {
+fn a_banned_address_is_told_so_and_why_by_http_too() {
     let server = Server::start();
     Client::ws(&server).named("ann", None);
     let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
-    command.env_clear().arg("--data").arg(server.data()).args(["ban", "address", "127.0.0.1"]);
+    let ban = ["ban", "address", "127.0.0.1", "--reason", "sent spam"];
+    command.env_clear().arg("--data").arg(server.data()).args(ban);
     assert!(command.output().expect("a command that runs").status.success());
     // The running server looks for bans now and then, and ends whom it finds.
     let mut bob = Client::lines(&server);
     while bob.next().is_some_and(|message| message["ev"] != "bye") {}
     let response = http::read(&mut Raw::connect(server.http), true);
     assert_eq!((response.status, response.header("Connection")), (403, Some("close")));
-    assert!(response.text().contains("your address is banned"), "{response:?}");
+    let said = "your address is banned from this server: sent spam";
+    assert!(response.text().contains(said), "{response:?}");
 }

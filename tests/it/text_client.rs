@@ -477,3 +477,23 @@ fn what_is_a_habit_elsewhere_is_understood_or_answered_with_what_is_meant() {
     converse(&mut ann, "< -- goodbye --");
     ann.assert_ended();
 }
+
+#[test]
+fn the_last_member_of_a_private_room_ends_it_with_close() {
+    converse(
+        &mut Raw::connect(server().tcp),
+        "> /nick ann
+         < …
+         < …
+         > /create den private
+         < -- you are in den as owner, 1 member --
+         > secret
+         > /leave
+         < ! you are the last member; leaving ends this room, and 1 message with it; /close does so
+         > /close
+         < -- you have left den…
+         < -- you are in no room now…
+         > /join den
+         < -- you are in den, 1 member --",
+    );
+}

@@ -69,7 +69,12 @@ impl Plan {
             limits.replay = *rng.pick(&[20, 10_000]);
             limits.history_page = 20;
         }
+        if rng.once_in(3) {
+            limits.outbound_total_bytes = Some(*rng.pick(&[16 << 10, 64 << 10]));
+            limits.inbound_total_bytes = Some(1 << 20);
+        }
         let reactor = reactor::Config {
+            tells_waiting: limits.outbound_total_bytes.is_some(),
             outbound_max: limits.outbound_hard_bytes,
             stall: config.timeouts.stall,
             close: config.timeouts.close,

@@ -138,7 +138,8 @@ impl Step<'_> {
 
     /// Sends a page of records, from `next` on and below `end`.
     fn replay(&mut self, key: RoomKey, next: u64, end: u64) -> Option<CatchUp> {
-        let credit = (self.context.turn, self.context.limits.outbound_soft);
+        let credit = (self.context.turn, self.context.outbound_limit());
+        let is_blocked = self.reader.credit.is_blocked();
         let books = &mut self.reader.credit;
         let log = self.room.log;
         let items = if self.room.ring.first().is_some_and(|first| first <= next) {
@@ -149,6 +150,9 @@ impl Step<'_> {
             self.pages.want((key, log), next, self.row.conn);
             return Some(CatchUp::NeedsPage);
         };
+        if is_blocked {
+            self.context.pressure.change(0, items.iter().map(encoded_len).sum());
+        }
         let Some(to) = items.last().map(|record| record.seq) else {
             return Some(CatchUp::NoCredit);
         };

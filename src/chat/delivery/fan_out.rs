@@ -9,6 +9,7 @@ use crate::chat::keys::RoomKey;
 use crate::chat::model::command::Op;
 use crate::chat::model::limits::PAGE_BYTES_MAX;
 use crate::chat::model::output::{Audience, Encoding, Fanout, Output, Part};
+use crate::chat::model::pressure::Pressure;
 use crate::chat::model::record::SharedRecord;
 use crate::chat::rooms::Room;
 use crate::collections::Key as _;
@@ -79,14 +80,19 @@ impl DeliveryMut<'_> {
         let mut whole = Audience::expecting(others, encoding);
         let mut partial = spare.parts.take();
         let mut live = 0;
-        let (turn, limit) = (context.turn, context.limits.outbound_soft);
+        let (turn, mut limit) = (context.turn, context.outbound_limit());
+        // When little is left, a batch that is more than a few messages goes by pages, which are as
+        // small as need be.
+        let is_too_much = context.pressure.is_high() && batch.bytes > limit.max(Pressure::LEAST);
         for row in &mut feed.subscriptions {
             let Some(reader) = find_reader(readers, row.conn) else {
                 debug_assert!(false, "a subscription has a reader");
                 continue;
             };
             // Booked here, once a batch: a slow reader costs one comparison, whatever it is owed.
-            if row.lagging.is_none() && !reader.credit.take(turn, limit, batch.bytes) {
+            if row.lagging.is_none()
+                && (is_too_much || !reader.credit.take(turn, limit, batch.bytes))
+            {
                 // The cursor falls behind: it needs the first of these next.
                 row.lagging = Some(Box::new(Lagging::at(batch.first)));
                 reader.lagging += 1;
@@ -94,6 +100,9 @@ impl DeliveryMut<'_> {
                 if !reader.credit.is_blocked() {
                     context.outputs.push_back(Output::Wake { conn: row.conn });
                 }
+            } else if row.lagging.is_none() && reader.credit.is_blocked() {
+                context.pressure.change(0, batch.bytes);
+                limit = context.outbound_limit();
             }
             match &mut row.lagging {
                 Some(lagging) => batch.defer_replies(room, reader, &mut lagging.replies),

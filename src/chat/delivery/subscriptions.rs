@@ -4,12 +4,8 @@ use super::cursor::{DeferredReply, Lagging, Subscription};
 use super::reader::SubscriptionRef;
 use super::{DeliveryMut, find_reader};
 use crate::chat::keys::RoomKey;
-use crate::collections::Key as _;
+use crate::collections::{Key as _, push_tightly};
 use crate::net::ConnId;
-
-/// Subscriptions up to which a room's list grows by one at a time: there are very many rooms of
-/// two.
-const FEW_SUBSCRIPTIONS: usize = 4;
 
 impl DeliveryMut<'_> {
     /// Adds a cursor of `conn` to the room: live at the head, or lagging, with `next` to be sent
@@ -27,10 +23,8 @@ impl DeliveryMut<'_> {
         reader.subscriptions.insert(place, SubscriptionRef { room: key, index });
         let lagging = next.map(|next| Box::new(Lagging::at(next)));
         reader.lagging += u32::from(lagging.is_some());
-        if rows.len() < FEW_SUBSCRIPTIONS {
-            rows.reserve_exact(1);
-        }
-        rows.push(Subscription { conn, lagging, encoding: reader.encoding, stale: false });
+        let row = Subscription { conn, lagging, encoding: reader.encoding, stale: false };
+        push_tightly(rows, row);
         self.context.stats.subs += 1;
     }
 

@@ -11,6 +11,7 @@
 
 mod awaited;
 mod identities;
+mod quotas;
 mod session;
 mod user;
 
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use self::awaited::Awaited;
 use self::identities::Identities;
 use self::session::EndedSession;
+pub(super) use quotas::{Quota, Quotas};
 pub(super) use session::{Secret, Session};
 pub(super) use user::User;
 

@@ -26,10 +26,6 @@ pub(in crate::chat) struct User {
     pub is_awaited: bool,
     /// There only for users that have been away.
     pub absence: Option<Box<Absence>>,
-    /// Memberships in rooms.
-    pub rooms: u32,
-    /// Direct conversations that it has begun.
-    pub conversations_begun: u32,
 }
 
 /// What is known of a user that is away, or has been.
@@ -55,8 +51,6 @@ impl User {
             source,
             is_awaited: false,
             absence: None,
-            rooms: 0,
-            conversations_begun: 0,
         }
     }
 
@@ -88,11 +82,6 @@ impl User {
         timer
     }
 
-    /// What counts against its bound on rooms, or on direct conversations that it has begun.
-    pub(in crate::chat) const fn count_mut(&mut self, direct: bool) -> &mut u32 {
-        if direct { &mut self.conversations_begun } else { &mut self.rooms }
-    }
-
     /// Whether the server gave the name: the user is forgotten after a while.
     pub(in crate::chat) fn is_guest(&self) -> bool {
         self.source == Source::Guest
@@ -122,4 +111,4 @@ impl User {
 
 // The documentation of `server` states what a connection, a user and a room take. This is a part
 // of it.
-const _: () = assert!(size_of::<Option<User>>() <= 96);
+const _: () = assert!(size_of::<Option<User>>() <= 88);

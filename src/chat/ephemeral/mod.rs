@@ -196,7 +196,7 @@ impl EphemeralMut<'_> {
         let Some((readers, feed)) = delivery.parts(key) else { return };
         let mut to = Audience::default();
         let bytes = (EVENT_OVERHEAD_NAMES + names) * NAME_BYTES;
-        let limit = context.limits.outbound_soft / 2;
+        let limit = context.outbound_limit() / 2;
         for index in indices {
             let Some(row) = feed.subscriptions.get_mut(index) else { continue };
             let reader = readers.get_mut(row.conn.slot()).filter(|reader| reader.conn == row.conn);
@@ -236,7 +236,7 @@ impl EphemeralMut<'_> {
             let row = feed.subscriptions.get_mut(index).filter(|row| row.stale);
             let Some((row, reader)) = row.zip(readers.get_mut(conn.slot())) else { continue };
             let turn = self.context.turn;
-            if reader.credit.owed(turn) > self.context.limits.outbound_soft / 2 {
+            if reader.credit.owed(turn) > self.context.outbound_limit() / 2 {
                 if !reader.credit.is_blocked() {
                     self.context.wake(conn);
                 }

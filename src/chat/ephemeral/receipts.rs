@@ -82,7 +82,7 @@ impl EphemeralMut<'_> {
                 continue;
             }
             // It knows of the room by its inbox, which shows the mark when it asks again.
-            let (turn, limit) = (self.context.turn, self.context.limits.outbound_soft / 2);
+            let (turn, limit) = (self.context.turn, self.context.outbound_limit() / 2);
             if reader.credit.owed(turn) <= limit {
                 reader.credit.force(turn, (EVENT_OVERHEAD_NAMES + 1) * NAME_BYTES);
                 self.context.tell(to, event.clone());

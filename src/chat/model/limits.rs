@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::identity::AuthPolicy;
 use super::policy::{Policies, Policy};
+use crate::time::rate::Rate;
 
 /// Bounds and intervals. What happens at each is said at the operation that meets it.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct Limits {
     pub users: usize,
     /// Rooms and direct conversations in all.
     pub rooms: usize,
+    /// Memberships in all.
+    pub memberships: usize,
     /// Records that a history page holds at most.
     pub history_page: u32,
     /// Records that a join or resume may ask for at once.
@@ -35,6 +38,10 @@ pub struct Limits {
     pub ring_total_bytes: usize,
     /// Bytes that may wait for one slow connection before its cursors fall behind.
     pub outbound_soft: usize,
+    /// Bytes that may wait for all connections together; `None`: no bound.
+    pub outbound_total: Option<usize>,
+    /// How fast one user may do what, over all of its connections.
+    pub user_rates: UserRates,
     /// Commands a second, for the welcome; `None` if they are not limited.
     pub rate_per_s: Option<u32>,
     /// Commands at once, for the welcome.
@@ -59,6 +66,17 @@ pub struct Limits {
     pub policies: Policies,
     /// Whom the server believes.
     pub auth: AuthPolicy,
+}
+
+/// How fast one user may do what; `None`: as fast as its connections may.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UserRates {
+    /// Send, edit and whatever else goes into a log, over several connections.
+    pub messages: Option<Rate>,
+    /// Enter or make rooms, and invite.
+    pub joins: Option<Rate>,
+    /// Ask for pages of history; a search counts like several.
+    pub readings: Option<Rate>,
 }
 
 /// Members above which presence is told as a count only.
@@ -136,12 +154,15 @@ impl Default for Limits {
             members_per_room: 100_000,
             users: 100_000,
             rooms: 100_000,
+            memberships: 1 << 24,
             history_page: 200,
             replay: 10_000,
             ring_records: 256,
             ring_bytes: 64 * 1024,
             ring_total_bytes: 64 * 1024 * 1024,
             outbound_soft: 64 * 1024,
+            outbound_total: None,
+            user_rates: UserRates::default(),
             rate_per_s: Some(20),
             burst: 40,
             read_ahead: 64 * 1024,

@@ -20,7 +20,7 @@ use super::people::{People, PeopleChange};
 use super::policy::Retention;
 use super::record::{Body, Epoch, SharedRecord};
 use super::reply::{Durability, Role};
-pub use super::suspensions::{Expiry, Suspensions};
+pub use super::suspensions::{Expiry, Network, Suspensions};
 
 /// Names an open log: one life of one room. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -257,6 +257,8 @@ pub enum Query {
     /// The latest messages that contain all these words, in any of these logs: none behind the one
     /// with which they are more than [`PAGE_BYTES_MAX`](super::limits::PAGE_BYTES_MAX).
     Search {
+        /// Who searches.
+        user: UserName,
         /// Where: logs in which the user is a member.
         logs: Vec<LogId>,
         /// Words, as they were typed; the last one may be the beginning of a word.

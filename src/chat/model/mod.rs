@@ -14,6 +14,7 @@ pub mod name;
 pub mod output;
 pub mod people;
 pub mod policy;
+pub mod pressure;
 pub mod prose;
 pub mod record;
 pub mod reply;

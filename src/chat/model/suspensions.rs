@@ -1,6 +1,7 @@
 //! Who may not use the server at all.
 
 use super::name::UserName;
+pub use crate::net::Network;
 
 /// For how long something holds, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,8 +17,8 @@ pub struct Expiry {
 pub struct Suspensions {
     /// Users, with until when (milliseconds since 1970) and why.
     pub users: Vec<(UserName, Expiry)>,
-    /// IP addresses, likewise.
-    pub addresses: Vec<(crate::net::IpAddr, Expiry)>,
+    /// IP addresses and networks, likewise.
+    pub addresses: Vec<(Network, Expiry)>,
 }
 
 impl Expiry {
@@ -29,21 +30,19 @@ impl Expiry {
 }
 
 impl Suspensions {
-    /// Whether nobody may use the server from this address at this time, in milliseconds since
-    /// 1970. An IPv4 address is the same written as IPv6.
+    /// For how long nobody may use the server from this address, and why; `None` if one may. The
+    /// time is in milliseconds since 1970. An IPv4 address is the same written as IPv6.
     #[must_use]
-    pub fn has_address(&self, address: crate::net::IpAddr, wall_ms: u64) -> bool {
-        let address = address.to_canonical();
-        let mut known = self.addresses.iter().filter(|(known, _)| known.to_canonical() == address);
-        known.any(|(_, expiry)| !expiry.is_over(wall_ms))
+    pub fn address(&self, address: crate::net::IpAddr, wall_ms: u64) -> Option<&Expiry> {
+        let known = self.addresses.iter().filter(|(known, _)| known.contains(address));
+        known.map(|(_, expiry)| expiry).find(|expiry| !expiry.is_over(wall_ms))
     }
 
-    /// The addresses from which nobody may use the server at this time, in the form of
-    /// [`IpAddr::to_canonical`](std::net::IpAddr::to_canonical).
+    /// The addresses and networks from which nobody may use the server at this time.
     #[must_use]
-    pub fn addresses_at(&self, wall_ms: u64) -> Vec<crate::net::IpAddr> {
+    pub fn addresses_at(&self, wall_ms: u64) -> Vec<Network> {
         let known = self.addresses.iter().filter(|(_, expiry)| !expiry.is_over(wall_ms));
-        known.map(|(address, _)| address.to_canonical()).collect()
+        known.map(|(network, _)| *network).collect()
     }
 
     /// For how long this user may not use the server, `None` if it may.
@@ -70,7 +69,7 @@ mod tests {
             ("10.0.0.2", 99, false),
             ("::1", 99, false),
         ] {
-            let has = suspensions.has_address(address.parse().unwrap(), wall_ms);
+            let has = suspensions.address(address.parse().unwrap(), wall_ms).is_some();
             assert_eq!(has, expect, "{address} at {wall_ms}");
         }
     }

@@ -7,6 +7,18 @@ use crate::chat::model::reply::Refusal;
 /// When a client should try again what the logs could not do: about as often as they try
 /// themselves.
 const FAULT_RETRY_MS: u64 = 1_500;
+/// Likewise, where somebody has to put a backup in place.
+const DAMAGE_RETRY_MS: u64 = 60_000;
+
+/// When a client should try again what there is no memory for: slow readers lag within a turn, and
+/// take what waits for them within moments, or never.
+const MEMORY_RETRY_MS: u64 = 1_000;
+
+/// The refusal of a long answer while the budget for what waits for sockets is used up.
+pub(super) fn no_memory() -> Refusal {
+    let message = "too much waits for slow readers; this answer is long";
+    Refusal::new(Code::Busy, message).retry_after_ms(MEMORY_RETRY_MS)
+}
 
 /// The refusal that tells a client of a fault of the logs.
 pub(super) fn refusal_of(fault: LogFault) -> Refusal {
@@ -14,12 +26,15 @@ pub(super) fn refusal_of(fault: LogFault) -> Refusal {
         LogFault::Busy => (Code::Busy, "too many writes are waiting for the store"),
         LogFault::Full => (Code::StorageFull, "there is no room left to store this"),
         LogFault::Broken => (Code::Busy, "the store cannot write now"),
-        LogFault::Corrupt => (Code::Internal, "the store cannot read this: it is damaged"),
+        LogFault::Corrupt => {
+            (Code::Busy, "the store is damaged here; its administrator can restore a backup")
+        }
         LogFault::Taken => {
             (Code::NameTaken, "somebody else was first: the name, or the link, has just been taken")
         }
         LogFault::TooDear => (Code::Busy, "this takes the store too long; ask for less"),
     };
     let refusal = Refusal::new(code, message);
-    if code.is_transient() { refusal.retry_after_ms(FAULT_RETRY_MS) } else { refusal }
+    let retry_ms = if fault == LogFault::Corrupt { DAMAGE_RETRY_MS } else { FAULT_RETRY_MS };
+    if code.is_transient() { refusal.retry_after_ms(retry_ms) } else { refusal }
 }

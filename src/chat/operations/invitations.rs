@@ -316,7 +316,7 @@ fn tell_invited(chat: &mut Chat, key: RoomKey, invited: &UserName) {
     let wall_ms = chat.context.now.wall_ms;
     let Some(meta) = room.moderation.find(invited, Restriction::Invited, wall_ms) else { return };
     let Some(from) = &meta.by else { return };
-    let (turn, limit) = (chat.context.turn, chat.context.limits.outbound_soft / 2);
+    let (turn, limit) = (chat.context.turn, chat.context.outbound_limit() / 2);
     let bytes = INVITED_BYTES + REASON_BYTE_LEN_MAX * meta.expiry.reason.len();
     for session in &chat.directory[user].sessions {
         let to = session.conn;

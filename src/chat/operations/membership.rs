@@ -1,6 +1,7 @@
 //! How memberships begin and end, and how the store is told.
 
 use super::Chat;
+use super::absence::busy;
 use super::owners::heir_of;
 use super::room_end::retire_room;
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
@@ -25,16 +26,21 @@ pub(super) fn begin_membership(
     role: Role,
     force: bool,
 ) -> Result<MembershipKey, Refusal> {
-    let (row, member) = (&chat.rooms[room], &mut chat.directory[user]);
+    let (row, member) = (&chat.rooms[room], &chat.directory[user]);
     if let Some(membership) = member.membership(room) {
         return Ok(membership);
     }
     let limits = &chat.context.limits;
     let (rooms_max, members_max) = (limits.rooms_per_user, limits.members_per_room);
-    let count = *member.count_mut(row.name.is_direct());
-    if !force && usize::try_from(count).unwrap_or(usize::MAX) >= rooms_max {
+    // Only who has that many in all is counted.
+    let may_be_full = !force && member.memberships.len() >= rooms_max;
+    if may_be_full && chat.rooms.counted(&member.memberships, row.name.is_direct()) >= rooms_max {
         let refusal = Refusal::new(Code::TooManyRooms, "you are in as many rooms as you may be");
         return Err(refusal.limit(rooms_max));
+    }
+    let memberships_max = limits.memberships;
+    if chat.rooms.memberships.len() >= memberships_max {
+        return Err(busy("the server has as many memberships as it can", memberships_max));
     }
     if row.members.len() >= members_max {
         return Err(Refusal::new(Code::RoomFull, "the room is full").limit(members_max));

@@ -38,6 +38,7 @@ pub(super) mod session_lifecycle;
 mod suspensions;
 
 use super::Chat;
+use super::directory::Quota;
 use super::keys::UserKey;
 use super::model::code::Code;
 use super::model::command::Command;
@@ -111,16 +112,23 @@ fn resume_deferred(chat: &mut Chat, conn: ConnId) {
 /// Does what a user asks for.
 fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<Answer, Refusal> {
     let user = by.user;
+    if let Some(quota) = quota_of(&command) {
+        let now = chat.context.now.tick;
+        chat.quotas.take(now, user, quota)?;
+    }
     match command {
         Command::Send(message) => send::send(chat, by, message),
         Command::Edit { room, target, text, weight } => {
+            send::check_rate(chat, user)?;
             edits::edit(chat, by, (&room, target), (&text, weight))
         }
         Command::Delete { room, target } => edits::delete(chat, by, (&room, target)),
         Command::React { room, target, emoji, remove, weight } => {
+            send::check_rate(chat, user)?;
             edits::react(chat, by, (&room, target), (&emoji, remove, weight))
         }
         Command::Topic { room, text: Some(text), weight } => {
+            send::check_rate(chat, user)?;
             send::set_topic(chat, by, &room, (&text, weight))
         }
         Command::Topic { room, text: None, .. } => send::topic(chat, user, &room),
@@ -159,6 +167,9 @@ fn execute_reading(
     command: Command<'_>,
 ) -> Result<Answer, Refusal> {
     let user = by.user;
+    if chat.context.pressure.is_full() && is_long(&command) {
+        return Err(faults::no_memory());
+    }
     match command {
         Command::Ping => Ok(Answer::Now(Reply::Pong { time: chat.context.now.wall_ms })),
         Command::Rooms { since } => Ok(inbox::rooms(chat, by, since)),
@@ -194,6 +205,35 @@ fn execute_reading(
             Err(Refusal::new(Code::NotSupported, message))
         }
     }
+}
+
+/// Searches cost the store more than a page.
+const SEARCH_TOKENS: u32 = 5;
+
+/// What a command counts as for its user; a `send` is counted where it is refused, since one that
+/// is repeated is not.
+const fn quota_of(command: &Command<'_>) -> Option<(Quota, u32)> {
+    match command {
+        Command::Join { .. } | Command::Create { .. } | Command::Invite { .. } => {
+            Some((Quota::Joins, 1))
+        }
+        Command::History { .. } => Some((Quota::Readings, 1)),
+        Command::Search { .. } => Some((Quota::Readings, SEARCH_TOKENS)),
+        _ => None,
+    }
+}
+
+/// Whether the answer may be a page or a list.
+const fn is_long(command: &Command<'_>) -> bool {
+    matches!(
+        command,
+        Command::Rooms { .. }
+            | Command::History { .. }
+            | Command::Search { .. }
+            | Command::Presence { .. }
+            | Command::Members { .. }
+            | Command::Restrictions { .. }
+    )
 }
 
 fn set_away(chat: &mut Chat, (conn, user): (ConnId, UserKey), away: bool) -> Answer {

@@ -52,7 +52,8 @@ pub(super) fn search(
         let next = (!logs.is_empty()).then_some(STORE_END);
         return Ok(Answer::Now(found(chat, by.user, (here, Vec::new(), next), &[])));
     }
-    let query = Query::Search { logs, text: text.into(), before, limit };
+    let user = chat.directory[by.user].name.clone();
+    let query = Query::Search { user, logs, text: text.into(), before, limit };
     let since = chat.pending.changes.begin();
     chat.begin_read(PendingOp::Search { by: by.take(), here, since }, query);
     Ok(Answer::Later)

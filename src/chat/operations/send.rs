@@ -3,6 +3,7 @@
 use super::direct::{open_direct, retract};
 use super::{Answer, Chat};
 use crate::chat::delivery::Sender;
+use crate::chat::directory::Quota;
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Send, Target};
@@ -89,8 +90,21 @@ fn find_room(chat: &mut Chat, user: UserKey, send: &Send<'_>) -> Result<RoomKey,
         Target::Room(name) => room_to_send_to(chat, user, name)?,
         Target::User(name) => direct_to(chat, user, name)?,
     };
-    check_message(chat, room, send).inspect_err(|_| retract(chat, room))?;
+    let checked = check_message(chat, room, send).and_then(|()| check_rate(chat, user));
+    checked.inspect_err(|_| retract(chat, room))?;
     Ok(room)
+}
+
+/// Counts a record of a user that has several connections: that of one is read at its own rate.
+///
+/// # Errors
+///
+/// [`Code::RateLimited`] if all of them together are too fast.
+pub(super) fn check_rate(chat: &mut Chat, user: UserKey) -> Result<(), Refusal> {
+    if chat.directory[user].sessions.len() < 2 {
+        return Ok(());
+    }
+    chat.quotas.take(chat.context.now.tick, user, (Quota::Messages, 1))
 }
 
 /// The room that the message names, whether or not it may be said there.

@@ -43,7 +43,7 @@ use super::model::name::{NAME_LEN_MAX, RoomName, Skeletons, UserName};
 use super::model::policy::Policy;
 use super::model::record::{Body, Epoch, SharedRecord};
 use super::model::reply::Presence;
-use crate::collections::{Key as _, KeyIndex, Table};
+use crate::collections::{Key as _, KeyIndex, Table, push_tightly};
 
 /// Rooms that are tried for one that can be dropped, when there are as many as there may be: one
 /// `join` must not walk all of them.
@@ -294,13 +294,19 @@ impl Rooms {
         self.departed.remove(room, &directory[user].name);
         let row = &mut self.table[room];
         member.index = u32::try_from(row.members.len()).unwrap_or(u32::MAX);
-        if member.counted {
-            *directory[user].count_mut(row.name.is_direct()) += 1;
-        }
         let key = self.memberships.insert(member);
-        row.members.push(key);
+        push_tightly(&mut row.members, key);
         directory[user].memberships.insert(place, (room, key));
         Some(key)
+    }
+
+    /// How many of these memberships count against their user's bound: on rooms, or on direct
+    /// conversations that it has begun.
+    pub(super) fn counted(&self, memberships: &[(RoomKey, MembershipKey)], direct: bool) -> usize {
+        let counts = |&&(room, key): &&(RoomKey, MembershipKey)| {
+            self.memberships[key].counted && self.table[room].name.is_direct() == direct
+        };
+        memberships.iter().filter(counts).count()
     }
 
     /// Removes a membership.
@@ -316,9 +322,6 @@ impl Rooms {
             user.memberships.remove(place);
         }
         let room = &mut self.table[removed.room];
-        if removed.counted {
-            *user.count_mut(room.name.is_direct()) -= 1;
-        }
         let index = usize::try_from(removed.index).unwrap_or(usize::MAX);
         // Members name their place, so the last one may take it.
         room.members.swap_remove(index);

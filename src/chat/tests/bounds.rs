@@ -5,7 +5,7 @@ use super::super::model::limits::{
     INBOX_BYTES_MAX, INBOX_ROW_OVERHEAD, PAGE_BYTES_MAX, SEARCH_BYTES_MAX,
 };
 use super::super::model::policy::{Policies, Policy};
-use super::super::model::reply::Durability;
+use super::super::model::reply::{Durability, Presence};
 use super::stored::{answer, harness_of};
 use super::*;
 
@@ -119,4 +119,25 @@ fn an_inbox_is_told_whole_when_more_has_ended_than_is_remembered() {
         let (_, rows, gone, full) = ask(&mut harness, Some(rev));
         assert_eq!((rows, gone, full), expect);
     }
+}
+
+#[test]
+fn a_turn_ends_so_many_absences_and_the_next_one_the_others() {
+    const COUNT: usize = 2 * TIMER_WORK_MAX;
+    let mut harness = Harness::with_lobby(Limits::default(), COUNT);
+    for number in 0..COUNT {
+        harness.chat.handle_closed(harness.now, conn(number));
+    }
+    harness.settle();
+    harness.now.tick = harness.now.tick.after(harness.chat.limits().leave_grace);
+    let present = |harness: &Harness| {
+        let users = harness.chat.directory.users();
+        users.filter(|(_, user)| user.presence != Presence::Off).count()
+    };
+    let mut left = Vec::new();
+    while harness.chat.next_deadline() <= harness.now.tick && present(&harness) > 0 {
+        harness.chat.handle_timers(harness.now);
+        left.push(present(&harness));
+    }
+    assert_eq!(left, [COUNT - TIMER_WORK_MAX, 0]);
 }

@@ -12,6 +12,8 @@ mod owners;
 mod paging;
 mod people;
 mod policies;
+mod pressure;
+mod quotas;
 mod readings;
 mod rights;
 mod stored;

@@ -101,7 +101,7 @@ fn who_comes_and_goes_all_the_time_is_told_once_and_noted_a_bounded_number_of_ti
 
 #[test]
 fn a_large_room_is_told_counts_only_and_seldom() {
-    let members = model::limits::PRESENCE_NAMES_MAX + 1;
+    let members = PRESENCE_NAMES_MAX + 1;
     let mut harness = Harness::with_lobby(Limits::default(), members);
     harness.chat.handle_closed(harness.now, conn(3));
     let said = harness.wait(20_000);

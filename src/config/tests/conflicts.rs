@@ -96,3 +96,21 @@ fn deadlines_come_in_their_order() {
     too_small("timeouts.ping_after = \"9999ms\"", &["timeouts.ping_after"]);
     too_small("timeouts.leave_grace = \"601s\"", &["timeouts.guest_membership"]);
 }
+
+#[test]
+fn tls_needs_a_certificate_and_each_certificate_its_key() {
+    check(
+        file("listen = \"tls:127.0.0.1:1\""),
+        &[
+            "listen = \"tls:127.0.0.1:1\" needs a certificate and its key: set certificate and key in \
+           [tls]",
+        ],
+    );
+    check(
+        file("[tls]\ncertificate = [\"a.pem\", \"b.pem\"]\nkey = \"a.key\""),
+        &[
+            "tls.certificate names 2 files and tls.key names 1: each certificate needs its key, in the \
+           same order",
+        ],
+    );
+}

@@ -1,6 +1,7 @@
 //! Sources, and the configuration or the complaints that come of them.
 
 mod conflicts;
+mod memory;
 mod policies;
 mod sources;
 mod values;

@@ -89,7 +89,7 @@ fn a_table_is_refused_by_its_number_and_what_it_matches() {
     const DIRECT: &str = "must be a room's name: direct conversations follow durability and [rooms], \
                           whatever their names";
     const NAME: &str = "must be 1 to 32 bytes of lower-case letters, digits, '.', '_' or '-'";
-    const BYTES: &str = "must be a number of bytes such as 65536 or \"64KiB\" (units: B, KiB, MiB, GiB), or \"off\"";
+    const BYTES: &str = "must be a number of bytes such as 65536 or \"64KiB\" (units: B, KiB, MiB, GiB, KB, MB, GB), or \"off\"";
     for (named, rest, wrong, expect) in [
         ("", "", "", NEITHER),
         ("", "access = \"open\"", "", NEITHER),

@@ -8,8 +8,7 @@ use super::*;
 
 #[test]
 fn a_value_is_refused_with_what_would_be_right() {
-    const SIZE: &str =
-        "must be a number of bytes such as 65536 or \"64KiB\" (units: B, KiB, MiB, GiB)";
+    const SIZE: &str = "must be a number of bytes such as 65536 or \"64KiB\" (units: B, KiB, MiB, GiB, KB, MB, GB)";
     const TIME: &str = "must be a time such as \"250ms\", \"10s\", \"2m\" or \"1h\"";
     const AGE: &str =
         "must be a time such as \"10m\", \"12h\", \"90d\" or \"1y\" (365 days), or \"off\"";
@@ -19,14 +18,14 @@ fn a_value_is_refused_with_what_would_be_right() {
         "must be \"anyone\", \"nobody\" or a list of users' names such as [\"ann\", \"bob\"]";
     const NO_USER: &str = "\"Bob\" is not a user's name: 1 to 32 bytes of lower-case letters, digits, \
                            '.', '_' or '-'";
-    const ADDRESS: &str = "must be an IP address and a port such as \"127.0.0.1:8080\" or \"[::]:8080\", or a list of up \
-         to 64";
+    const ADDRESS: &str = "must be an IP address and a port such as \"127.0.0.1:8080\" or \"[::]:8080\", with tls: in \
+         front for TLS, or \"unix:/PATH\" or \"systemd\", or a list of up to 64";
     for (section, setting, expect) in [
         ("limits", "message_bytes = 0", "must be between 1 and 1048576"),
         ("limits", "message_bytes = 1048577", "must be between 1 and 1048576"),
         ("limits", "message_bytes = -1", "must be between 1 and 1048576"),
         ("limits", "message_bytes = \"2MiB\"", "must be between 1 and 1048576"),
-        ("limits", "message_bytes = \"64KB\"", SIZE),
+        ("limits", "message_bytes = \"64kb\"", SIZE),
         ("limits", "message_bytes = true", SIZE),
         ("limits", "rooms = \"5\"", "must be a whole number between 1 and 65536"),
         ("limits", "rooms = 9223372036854775807", "must be between 1 and 65536"),

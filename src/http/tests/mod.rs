@@ -106,6 +106,6 @@ fn admit<T>(
     let mut parser = HeadParser::new(Limits::DEFAULT);
     match parser.parse(&mut PartialHead::default(), text.as_bytes())? {
         Parsed::Incomplete => panic!("incomplete: {text:?}"),
-        Parsed::Head { head, .. } => admission.admit(&head, route).map(then),
+        Parsed::Head { head, .. } => admission.admit(&head, Scheme::Any, route).map(then),
     }
 }

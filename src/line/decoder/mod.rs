@@ -20,6 +20,8 @@ pub struct Decoder {
     telnet: Telnet,
     /// The last byte of the text was a `\r`, to whose line end a `\n` or a NUL belongs.
     is_after_cr: bool,
+    /// Bytes of a text that said nothing, modulo some of them.
+    silent: u8,
     /// Bytes of [`BYTE_ORDER_MARK`] that have come before the first byte.
     mark_len: u8,
 }
@@ -65,6 +67,12 @@ impl Decoder {
         let whole = matches!(self.phase, Phase::Line | Phase::Malformed)
             || self.phase == Phase::Header { have: 0, value: 0 };
         !whole || self.partial.as_ref().is_some_and(|partial| !partial.taken)
+    }
+
+    /// Bytes of the item that is incomplete, or was returned last.
+    #[must_use]
+    pub fn gathered_len(&self) -> usize {
+        self.partial.as_ref().map_or(0, |partial| partial.bytes.len())
     }
 
     /// The framing, as [`Decoder::framing`], by the first byte of `input` if nothing has come

@@ -183,6 +183,26 @@ fn the_first_byte_tells_the_framing() {
 }
 
 #[test]
+fn a_flood_that_says_nothing_counts_as_empty_lines() {
+    for piece in [&b"\xff\xf1"[..], b"\xff\xff", b"\x08", b"\xff\xfc\x01"] {
+        let input = [b"hi\n".to_vec(), piece.repeat(1_000)].concat();
+        let (mut rest, mut decoder) = (&input[..], Decoder::default());
+        let mut empty = 0;
+        while let Some(item) = decoder.decode(&mut rest, LEN_MAX) {
+            empty += usize::from(item == Item::Empty);
+        }
+        assert!(empty >= 1_000 / 64, "{empty} for a thousand of {piece:?}");
+        // What a client says when it connects is no flood.
+        let few = [b"hi\n".to_vec(), piece.repeat(20)].concat();
+        let (mut rest, mut decoder) = (&few[..], Decoder::default());
+        let items = std::iter::from_fn(|| {
+            decoder.decode(&mut rest, LEN_MAX).map(|item| item == Item::Empty)
+        });
+        assert_eq!(items.collect::<Vec<_>>(), [false], "{piece:?}");
+    }
+}
+
+#[test]
 fn what_is_whole_is_lent_and_nothing_is_owned_between_items() {
     let mut decoder = Decoder::default();
     let input = b"{1}\n{2}\n".to_vec();

@@ -11,6 +11,10 @@ use super::{Decoder, Found, Phase};
 const BACKSPACE: u8 = 0x08;
 const DELETE: u8 = 0x7f;
 
+/// Bytes that say nothing (commands of telnet, erased characters) which count as an empty line, so
+/// that a flood of them is read at the rate. A negotiation has fewer.
+const SILENT_MAX: u8 = 64;
+
 impl Decoder {
     pub(super) fn decode_text<'i>(
         &mut self,
@@ -27,6 +31,9 @@ impl Decoder {
                     Act::EraseCharacter => self.erase_character(),
                     Act::EraseLine => self.erase_line(),
                     Act::Answer(answer) => return Some(Found::Answer(answer)),
+                }
+                if let Some(found) = self.count_silent() {
+                    return Some(found);
                 }
                 continue;
             }
@@ -56,10 +63,23 @@ impl Decoder {
             if ended || !piece.is_empty() { self.push_line(piece, ended, len_max) } else { None };
         match special {
             Some(IAC) => self.telnet = Telnet::Command,
-            Some(BACKSPACE | DELETE) => self.erase_character(),
+            Some(BACKSPACE | DELETE) => {
+                self.erase_character();
+                return found.or_else(|| self.count_silent());
+            }
             _ => {}
         }
         found
+    }
+
+    /// Counts a byte that says nothing.
+    const fn count_silent<'i>(&mut self) -> Option<Found<'i>> {
+        self.silent += 1;
+        if self.silent < SILENT_MAX {
+            return None;
+        }
+        self.silent = 0;
+        Some(Found::Empty)
     }
 
     /// Takes back the last character of the line, if there is one.

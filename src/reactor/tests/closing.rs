@@ -181,13 +181,13 @@ fn once_accepting_has_stopped_the_kernel_refuses() {
 #[test]
 fn connections_from_an_address_are_found_and_no_others() {
     let (mut harness, _client, conn) = one();
-    let addresses = |addresses: &[&str]| -> Vec<std::net::IpAddr> {
+    let addresses = |addresses: &[&str]| -> Vec<crate::net::Network> {
         addresses.iter().map(|address| address.parse().unwrap()).collect()
     };
     harness.ask([Effect::FindByAddress { addresses: addresses(&["127.0.0.9", "::1"]) }]);
     harness.turn();
     assert!(!harness.handler.seen.contains(&Seen::AddressFound(conn)));
-    harness.ask([Effect::FindByAddress { addresses: addresses(&["127.0.0.9", "127.0.0.1"]) }]);
+    harness.ask([Effect::FindByAddress { addresses: addresses(&["127.0.0.9", "127.0.0.0/16"]) }]);
     harness.turn();
     assert!(harness.handler.seen.contains(&Seen::AddressFound(conn)));
 }

@@ -2,6 +2,9 @@
 
 use super::harness::{Harness, Seen, echo, frame, send, silence};
 use crate::net::{CloseReason, ConnId, Effect, Ending, Pause};
+use crate::reactor::budget::{CLOSES_MAX, DRAINED_MAX};
+use crate::reactor::connection::Flags;
+use crate::reactor::work_lists::Report;
 
 /// More than the kernel takes for a peer that does not read.
 const MUCH: usize = 8 * 1024 * 1024;
@@ -283,11 +286,63 @@ fn a_portion_ends_when_much_has_been_copied() {
     let mut peers: Vec<_> = (0..100).map(|_| harness.connect()).collect();
     let to = peers.iter().map(|peer| peer.1).collect();
     harness.ask([Effect::Broadcast { to, frame: frame(&vec![b'x'; LARGE]) }]);
-    // The last of these passes four mebibytes.
-    assert_eq!(harness.calls().2, 69);
+    // Each of these counts for eleven of the 128 small writes.
+    assert_eq!(harness.calls().2, 12);
     for (client, _) in &mut peers {
         assert_eq!(client.take(&mut harness, LARGE).len(), LARGE);
     }
+}
+
+#[test]
+fn what_a_full_socket_leaves_counts_for_the_bytes_that_are_copied() {
+    const FRAME: usize = 3 * 1024;
+    let mut harness = Harness::new(silence, |config| {
+        (config.flushes_per_turn_max, config.send_buffer_len) = (40, 4 * 1024);
+    });
+    let peers: Vec<_> = (0..8).map(|_| harness.connect()).collect();
+    let all = frame(&vec![b'x'; 80 * FRAME]);
+    let pieces: Vec<_> = (0..80).map(|at| all.slice(at * FRAME..(at + 1) * FRAME)).collect();
+    let sends = peers.iter().flat_map(|&(_, conn)| {
+        pieces.iter().map(move |piece| Effect::Send { conn, frame: piece.clone() })
+    });
+    harness.ask(sends);
+    let blocked = |harness: &Harness| {
+        let slab = &harness.reactor.connections.slab;
+        slab.iter().filter(|(_, connection)| connection.flags.any(Flags::BLOCKED)).count()
+    };
+    let mut before = blocked(&harness);
+    assert!((1..=2).contains(&before), "{before} in the first turn");
+    while harness.reactor.connections.shared.lists.has_work() {
+        harness.turn();
+        let now = blocked(&harness);
+        assert!(now <= before + 2, "{before}, {now}");
+        before = now;
+    }
+    assert_eq!(before, peers.len());
+}
+
+#[test]
+fn a_turn_tells_of_so_many_drained_rings_and_the_next_one_of_the_others() {
+    const COUNT: usize = 2 * DRAINED_MAX + 7;
+    let mut harness = Harness::new(silence, |_| {});
+    let (_client, conn) = harness.connect();
+    harness.reactor.connections.shared.lists.reports = vec![Report::Drained(conn); COUNT];
+    for expect in [DRAINED_MAX, 2 * DRAINED_MAX, COUNT, COUNT] {
+        harness.turn();
+        assert_eq!(harness.count(&Seen::Drained(conn)), expect);
+    }
+}
+
+#[test]
+fn a_turn_closes_so_many_and_the_next_one_the_others() {
+    let mut harness = Harness::new(silence, |_| {});
+    let peers: Vec<_> = (0..CLOSES_MAX + 7).map(|_| harness.connect()).collect();
+    let (reason, ending) = (CloseReason::Bye, Ending::Abort);
+    let closes = peers.iter().map(|&(_, conn)| Effect::Close { conn, reason, ending });
+    harness.ask(closes);
+    assert_eq!(harness.reactor.connections.len(), 7);
+    harness.turn();
+    assert_eq!(harness.reactor.connections.len(), 0);
 }
 
 #[test]

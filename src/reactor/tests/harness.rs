@@ -36,6 +36,8 @@ pub(super) enum Seen {
     Alarm,
     StoreReady,
     Stop(StopSignal),
+    Reload,
+    AddressFull(ConnId),
 }
 
 /// Records every input, and answers each by a function.
@@ -61,8 +63,11 @@ impl Handler for Scripted {
             Input::Expired { conn } => Seen::Expired(conn),
             Input::Closed { conn, reason } => Seen::Closed(conn, reason),
             Input::AddressFound { conn } => Seen::AddressFound(conn),
+            Input::AddressFull { conn } => Seen::AddressFull(conn),
             Input::Alarm => Seen::Alarm,
+            Input::Waiting { .. } => return,
             Input::Stop(signal) => Seen::Stop(signal),
+            Input::Reload => Seen::Reload,
             Input::StoreReady => Seen::StoreReady,
             Input::TurnEnd => {
                 self.turns += 1;

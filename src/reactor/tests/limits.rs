@@ -8,10 +8,11 @@ use bytes::Bytes;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
 
-use super::harness::{Client, Harness, Seen, echo, run_alone, silence};
+use super::harness::{Client, Harness, Seen, echo, run_alone, send, silence};
 use crate::net::{CloseReason, ListenerId};
 use crate::reactor::ListenerConfig;
 use crate::time::Tick;
+use crate::time::rate::Rate;
 
 const REFUSAL: &[u8] = b"full, come back later";
 
@@ -80,6 +81,67 @@ fn whoever_is_turned_away_in_numbers_leaves_nothing_behind() {
     }
     harness.assert_nothing_left();
     assert_eq!(harness.handler.seen, []);
+}
+
+#[test]
+fn who_connects_too_often_is_turned_away_and_comes_in_later() {
+    let mut harness = Harness::new(silence, |config| {
+        config.connects = Rate::new(Some(1), 2);
+        config.loopback_counts = true;
+        refusing(config);
+    });
+    for _ in 0..2 {
+        harness.connect();
+    }
+    let client = harness.client();
+    check_turned_away(&mut harness, client);
+    assert_eq!(harness.reactor.metrics().refused_connects.value(), 1);
+    harness.pass(1_000);
+    harness.connect();
+}
+
+#[test]
+fn while_much_waits_for_slow_readers_nobody_else_is_let_in() {
+    let mut harness = Harness::new(silence, |config| {
+        config.outbound_total_max = Some(1 << 20);
+        config.outbound_bytes_max = 32 << 20;
+        refusing(config);
+    });
+    let (mut slow, conn) = harness.connect();
+    harness.ask([send(conn, &vec![b'x'; 16 << 20])]);
+    assert!(harness.reactor.connections.shared.pool.queued_bytes() > 1 << 20);
+    let client = harness.client();
+    check_turned_away(&mut harness, client);
+    assert_eq!(harness.reactor.metrics().refused_memory.value(), 1);
+    // It reads: there is room again.
+    let mut left = 16 << 20;
+    while left > 0 {
+        let len = left.min(1 << 16);
+        let _flow = harness.turn_now();
+        slow.expect(&vec![b'x'; len]);
+        left -= len;
+    }
+    harness.connect();
+}
+
+#[test]
+fn the_kernel_keeps_no_more_than_the_buffer_and_one_write_where_it_is_bounded() {
+    let waiting_in_kernel = |segment_len_max: Option<usize>| {
+        let mut harness = Harness::new(silence, |config| {
+            (config.send_buffer_len, config.segment_len_max) = (4096, segment_len_max);
+            config.outbound_bytes_max = 32 << 20;
+        });
+        let (_slow, conn) = harness.connect();
+        harness.ask([send(conn, &vec![b'x'; 400_000])]);
+        for _ in 0..20 {
+            let _flow = harness.turn_now();
+        }
+        let (_, connection) = harness.reactor.connections.slab.iter().next().unwrap();
+        (400_000 - connection.outbound.queued()) as u64
+    };
+    // The peer's receive buffer is in both; what this end's kernel adds is bounded in one.
+    let (bounded, usual) = (waiting_in_kernel(Some(4096)), waiting_in_kernel(None));
+    assert!(bounded + 20_000 < usual, "{bounded} and {usual} bytes");
 }
 
 #[test]

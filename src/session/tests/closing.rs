@@ -2,7 +2,7 @@
 
 use super::{Harness, frame, ping, text};
 use crate::net::{CloseReason, Ending};
-use crate::session::{ListenerKind, drain_window_ms};
+use crate::session::{DRAINED_PER_TURN_MAX, ListenerKind, Sessions, drain_window_ms};
 use crate::ws::Opcode;
 
 #[track_caller]
@@ -102,6 +102,24 @@ fn a_server_that_stops_tells_each_client_when_to_come_back() {
     }
     assert_eq!(moments, [333, 666, 1_000], "evenly spread, among those who are told");
     assert_eq!(harness.closed(stranger), Some((CloseReason::Shutdown, Ending::Flush)));
+}
+
+#[test]
+fn a_stopping_server_sends_so_many_away_in_a_turn_and_forgets_nobody() {
+    const COUNT: usize = 2 * DRAINED_PER_TURN_MAX + 7;
+    let mut harness = Harness::new();
+    let conns: Vec<_> = (0..COUNT).map(|_| harness.open(ListenerKind::Tcp)).collect();
+    harness.handle(Sessions::handle_stop);
+    let mut left = vec![COUNT];
+    loop {
+        let mut is_left = false;
+        harness.handle(|sessions, turn| is_left = sessions.drain(1_000, turn));
+        if !is_left {
+            break;
+        }
+        left.push(conns.iter().filter(|&&conn| harness.closed(conn).is_none()).count());
+    }
+    assert_eq!(left, [COUNT, DRAINED_PER_TURN_MAX + 7, 7, 0]);
 }
 
 #[test]

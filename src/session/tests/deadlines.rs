@@ -66,7 +66,8 @@ fn an_idle_http_connection_is_closed_without_a_word() {
 fn until_pinged(harness: &mut Harness, conn: ConnId) {
     let ping_after = millis(Config::default().timeouts.ping_after);
     let before = harness.millis;
-    while harness.millis < before + ping_after {
+    // It comes in step with others, a little early.
+    while harness.millis + 64 <= before + ping_after {
         assert_eq!(harness.frames(conn), [""; 0], "it was not silent for long enough");
         assert!(harness.wait(conn, ping_after));
     }

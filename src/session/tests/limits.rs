@@ -152,3 +152,42 @@ fn the_echo_takes_a_large_message_in_tiny_fragments_and_the_chat_does_not() {
     harness.receive(chat, &[fragment(0x01, 0), fragment(0x00, 0).repeat(1_024)].concat());
     assert_eq!(harness.frames(chat), ["close 1009"]);
 }
+
+#[test]
+fn what_has_come_in_part_is_bounded_for_all_together_and_given_back() {
+    const TOTAL: usize = 128 * 1024;
+    let mut harness = Harness::with(|config, _| {
+        config.limits.inbound_total_bytes = Some(TOTAL);
+        config.limits.rate_per_s = None;
+    });
+    let conns: Vec<_> = (0..40).map(|n| harness.enter(&format!("u{n}"))).collect();
+    let message =
+        text(&format!(r#"{{"op":"send","room":"lobby","text":"{}"}}"#, "x".repeat(12_000)));
+    let parts: Vec<&[u8]> = message.chunks(1_000).collect();
+    let held = |harness: &Harness| harness.sessions.context.inbound.used();
+    for part in &parts[..parts.len() - 1] {
+        for &conn in &conns {
+            harness.receive(conn, part);
+            assert!(held(&harness) <= TOTAL + 40 * 4_096, "{} bytes are held", held(&harness));
+        }
+    }
+    let ended = conns.iter().filter(|conn| harness.closed(**conn).is_some());
+    assert!(ended.count() > 20, "not all can have so much");
+    for &conn in &conns {
+        if let Some(closed) = harness.closed(conn) {
+            assert_eq!(closed, (CloseReason::Overloaded, Ending::Linger));
+        } else {
+            harness.receive(conn, parts[parts.len() - 1]);
+            harness.end_turn();
+            assert_eq!(harness.closed(conn), None);
+        }
+        harness.handle(|sessions, turn| sessions.handle_closed(conn, CloseReason::Bye, turn));
+    }
+    assert_eq!(held(&harness), 0, "all is given back");
+    // Who comes later may send as before.
+    let conn = harness.enter("late");
+    for part in parts {
+        harness.receive(conn, part);
+    }
+    assert_eq!(harness.closed(conn), None);
+}

@@ -136,7 +136,9 @@ impl Harness {
     fn open(&mut self, kind: ListenerKind) -> ConnId {
         let slot = self.seen.len();
         let conn = ConnId::new(slot, u64::try_from(slot).unwrap() + 1).unwrap();
-        self.handle(|sessions, turn| sessions.handle_opened(conn, kind, turn));
+        self.handle(|sessions, turn| {
+            sessions.handle_opened(conn, (kind, [127, 0, 0, 1].into()), turn);
+        });
         conn
     }
 

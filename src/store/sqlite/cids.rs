@@ -174,25 +174,39 @@ pub(super) fn stored(
     (room, key): (i64, CidKey),
     record: &Record,
 ) -> rusqlite::Result<Option<Appended>> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM cid JOIN record ON record.id = cid.record WHERE cid.hash = ?1"
-    );
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query([key.hash])?;
-    while let Some(row) = rows.next()? {
-        if row.get_ref("edited")? != ValueRef::Null || !is_by(row, room, record)? {
-            continue;
+    // Nearly all are new: what is asked for each is as little as can be.
+    let mut entries = db.prepare_cached("SELECT record FROM cid WHERE hash = ?1")?;
+    let mut ids = entries.query([key.hash])?;
+    while let Some(id) = ids.next()? {
+        if let Some(answer) = answer_of(db, id.get(0)?, room, record)? {
+            return Ok(Some(answer));
         }
-        return Ok(Some(match record_row::decode(row) {
-            Ok(found) => KnownCid::of(&found).answer_to(record),
-            Err(fault) => {
-                let seq: i64 = row.get("seq")?;
-                log::error!(room, seq, fault:% = fault; "a stored record is damaged");
-                Appended::Refused(LogFault::Corrupt)
-            }
-        }));
     }
     apart(db, room, record)
+}
+
+/// The answer to a message, if the record with this id is of the same room, sender and `cid`.
+fn answer_of(
+    db: &Connection,
+    id: i64,
+    room: i64,
+    record: &Record,
+) -> rusqlite::Result<Option<Appended>> {
+    let sql = format!("SELECT {COLUMNS} FROM record WHERE id = ?1");
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query([id])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    if row.get_ref("edited")? != ValueRef::Null || !is_by(row, room, record)? {
+        return Ok(None);
+    }
+    Ok(Some(match record_row::decode(row) {
+        Ok(found) => KnownCid::of(&found).answer_to(record),
+        Err(fault) => {
+            let seq: i64 = row.get("seq")?;
+            log::error!(room, seq, fault:% = fault; "a stored record is damaged");
+            Appended::Refused(LogFault::Corrupt)
+        }
+    }))
 }
 
 /// Whether the message of a row is of the same room, sender and `cid` as `record`.

@@ -16,9 +16,9 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
 /// How often [`WriteConnection::begin`] waits so long: 30 s together. Another process that writes
 /// may be waiting for a slow disk, as `chinwag ban` does.
 const LOCK_ATTEMPTS: u32 = 60;
-/// Kibibytes of pages that the writer keeps: the inner pages of all indexes of some ten million
-/// records, so that a commit reads little.
-const CACHE_KIB: i64 = 16 * 1024;
+/// Bytes of pages that the writer keeps unless it is told otherwise: the inner pages of all indexes
+/// of some ten million records, so that a commit reads little.
+pub(super) const CACHE_BYTES: usize = 16 << 20;
 /// Pages in the WAL, 64 MiB, at which SQLite itself moves them into the file. Maintenance does so
 /// much earlier, between batches; this bounds the WAL if maintenance cannot keep up.
 const AUTOCHECKPOINT_PAGES: i64 = 16 * 1024;
@@ -72,6 +72,9 @@ pub(in crate::store) fn open(
     // A file from elsewhere must not run functions by its views and triggers.
     db.pragma_update(None, "trusted_schema", false)?;
     db.pragma_update(None, "temp_store", "memory")?;
+    // SQLite would prepare a statement anew each time that a value is bound which may change its
+    // plan; none of ours is better for it.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(db)
 }
 
@@ -79,6 +82,19 @@ pub(in crate::store) fn open(
 /// setting of its own, in the schema.
 pub(in crate::store) fn overwrite_deleted(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "secure_delete", true)
+}
+
+/// What `.cargo/config.toml` has SQLite compiled with: it is passed over by a build from another
+/// directory, such as `cargo install`. The one of the flags that SQLite can be asked for.
+const BUILD_FLAG: &str = "DEFAULT_MEMSTATUS=0";
+/// What follows if that was not so.
+pub(in crate::store) const WITHOUT_BUILD_FLAGS: &str = "this chinwag was built without its flags for SQLite, so that each commit also syncs the times \
+     of a file (fsync instead of fdatasync), which slows it down: build it in its own directory, or \
+     set LIBSQLITE3_FLAGS as in .cargo/config.toml";
+
+/// Whether SQLite was compiled with the flags that belong to this program.
+pub(in crate::store) fn has_build_flags(db: &Connection) -> rusqlite::Result<bool> {
+    db.query_row("SELECT sqlite_compileoption_used(?1)", [BUILD_FLAG], |row| row.get(0))
 }
 
 /// A file by its device and inode; `None` if there is none.
@@ -96,6 +112,7 @@ pub(super) struct WriteConnection {
     /// The index of the WAL, which all processes that have the file open share.
     index: Inode,
     level: Level,
+    cache_bytes: usize,
 }
 
 impl WriteConnection {
@@ -109,12 +126,23 @@ impl WriteConnection {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         // Damage within a page is then an error, instead of a wrong read.
         connection.pragma_update(None, "cell_size_check", true)?;
-        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         overwrite_deleted(&connection)?;
         let (path, wal_path) = (path.to_owned(), with_suffix(path, "-wal"));
         let file = inode_of(&path);
         let (wal, index) = (None, None);
-        Ok(Self { connection, path, wal_path, file, wal, index, level: Level::Disk })
+        let level = Level::Disk;
+        let mut own =
+            Self { connection, path, wal_path, file, wal, index, level, cache_bytes: CACHE_BYTES };
+        own.keep(CACHE_BYTES)?;
+        Ok(own)
+    }
+
+    /// Has so many bytes of pages kept in memory.
+    pub(super) fn keep(&mut self, cache_bytes: usize) -> rusqlite::Result<()> {
+        // A negative number is kibibytes.
+        let kibibytes = i64::try_from(cache_bytes / 1024).unwrap_or(i64::MAX);
+        self.cache_bytes = cache_bytes;
+        self.connection.pragma_update(None, "cache_size", -kibibytes)
     }
 
     /// Turns to the write-ahead log, with synced commits.
@@ -133,12 +161,20 @@ impl WriteConnection {
         connection.pragma_update(None, "synchronous", "full")
     }
 
+    /// Closes the file with nothing beside it.
+    pub(super) fn close_and_remove_wal(self) -> rusqlite::Result<()> {
+        let Self { connection, .. } = self;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+        connection.close().map_err(|(_, error)| error)
+    }
+
     /// Replaces this connection, which is not trusted any more, by a new one to the same file.
     pub(super) fn reopen(&mut self) -> rusqlite::Result<()> {
         let new = Self::open(&self.path)?;
         new.use_wal()?;
+        let cache_bytes = self.cache_bytes;
         *self = Self { file: self.file, wal: self.wal, index: self.index, ..new };
-        Ok(())
+        self.keep(cache_bytes)
     }
 
     /// Closes this connection before another to the same file is opened: SQLite keeps the index of
@@ -165,12 +201,22 @@ impl WriteConnection {
     /// Busy after some 30 s.
     pub(super) fn begin(&self, mut waits: impl FnMut(u32)) -> rusqlite::Result<()> {
         for attempt in 1.. {
-            match self.connection.execute_batch("BEGIN IMMEDIATE") {
+            match self.run("BEGIN IMMEDIATE") {
                 Err(error) if is_busy(&error) && attempt < LOCK_ATTEMPTS => waits(attempt),
                 outcome => return outcome,
             }
         }
         Ok(())
+    }
+
+    /// Commits the transaction.
+    pub(super) fn commit(&self) -> rusqlite::Result<()> {
+        self.run("COMMIT")
+    }
+
+    /// Runs a statement of every batch, which is prepared once.
+    fn run(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.raw_execute().map(drop)
     }
 
     /// Checks that the file and its WAL are still where they were. Writes to a file that was
@@ -227,7 +273,8 @@ pub(super) fn is_busy(error: &Error) -> bool {
     matches!(code, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
-fn inode_of(path: &Path) -> Inode {
+/// The device and the inode of the file at `path`, if there is one.
+pub(in crate::store) fn inode_of(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).map(|file| (file.dev(), file.ino())).ok()
 }
 
@@ -242,5 +289,43 @@ impl std::ops::Deref for WriteConnection {
 impl std::ops::DerefMut for WriteConnection {
     fn deref_mut(&mut self) -> &mut Connection {
         &mut self.connection
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::store::sqlite::testing::{database, path};
+
+    #[test]
+    fn no_statement_is_prepared_again_for_the_values_that_are_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(database(&folder));
+        let db = WriteConnection::open(&path(&folder)).unwrap();
+        for sql in [
+            "SELECT * FROM record WHERE room = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq DESC",
+            "SELECT text FROM record WHERE id > ?1 ORDER BY id LIMIT ?2",
+            "SELECT seq FROM cid JOIN record ON record.id = cid.record WHERE cid.hash = ?1",
+            "SELECT count(*) FROM record WHERE room = ?1 AND seq > ?2 AND kind = ?3",
+        ] {
+            let mut statement = db.prepare(sql).unwrap();
+            for value in 0..5_i64 {
+                for parameter in 1..=statement.parameter_count() {
+                    statement.raw_bind_parameter(parameter, value).unwrap();
+                }
+                statement.raw_query().next().unwrap();
+            }
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{sql}");
+        }
+    }
+
+    #[test]
+    fn this_build_has_its_flags_for_sqlite() {
+        let db = Connection::open_in_memory().unwrap();
+        assert!(has_build_flags(&db).unwrap(), "{WITHOUT_BUILD_FLAGS}");
+        let other = "SELECT sqlite_compileoption_used('DEFAULT_MEMSTATUS=1')";
+        assert!(!db.query_row(other, [], |row| row.get::<_, bool>(0)).unwrap());
     }
 }

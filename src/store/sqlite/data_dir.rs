@@ -39,7 +39,7 @@ pub(in crate::store) fn lock(data: &Path) -> Result<File, OpenError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked(data.to_owned())),
-        Err(TryLockError::Error(error)) => Err(broken(error)),
+        Err(TryLockError::Error(error)) => Err(OpenError::NoLocks(data.to_owned(), error)),
     }
 }
 

@@ -99,7 +99,7 @@ impl DiskReserve {
 
     /// Why the file system refuses a small file, or `None` if it does not: SQLite reports less than
     /// it has learned.
-    pub(super) fn probe(&self) -> Option<io::Error> {
+    pub(in crate::store) fn probe(&self) -> Option<io::Error> {
         let path = self.data.join(PROBE);
         let written = File::create(&path).and_then(|mut file| {
             file.write_all(&[0; PROBE_BYTES])?;
@@ -111,7 +111,7 @@ impl DiskReserve {
 }
 
 /// Whether this is for want of space: bytes, inodes, a quota, or a limit of the file's length.
-pub(super) fn is_no_space(error: &io::Error) -> bool {
+pub(in crate::store) fn is_no_space(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge

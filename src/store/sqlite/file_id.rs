@@ -2,7 +2,8 @@
 //!
 //! SQLite takes any WAL of the right name for the file's own, and the WAL of another file would
 //! replace its content. So each file has a random number, which must be the same with and without
-//! the WAL.
+//! the WAL. A start of the server gives it another one: the file as it was at an earlier stop is
+//! another file than the one that the WAL belongs to.
 
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -10,7 +11,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::meta_table::{self, FILE_ID};
+use super::meta_table::{self, FILE_ID, FILE_ID_BEFORE};
 use super::schema::Unfit;
 
 /// Gives a file a new number.
@@ -18,6 +19,20 @@ pub(in crate::store) fn renew(db: &Connection) -> rusqlite::Result<()> {
     // Uniqueness is all that is needed, so SQLite's random numbers will do.
     let number: i64 = db.query_one("SELECT random()", [], |row| row.get(0))?;
     meta_table::put(db, FILE_ID, number)
+}
+
+/// Gives a file a new number and keeps the one of before, until [`forget_before`]: until the new
+/// one is in the file itself, the file has the old one without its WAL.
+pub(super) fn renew_at_start(db: &Connection) -> rusqlite::Result<()> {
+    if let Some(before) = meta_table::get::<i64>(db, FILE_ID)? {
+        meta_table::put(db, FILE_ID_BEFORE, before)?;
+    }
+    renew(db)
+}
+
+/// The new number is in the file: from here on one with the old number is another.
+pub(super) fn forget_before(db: &Connection) -> rusqlite::Result<()> {
+    db.execute("DELETE FROM meta WHERE key = ?1", [FILE_ID_BEFORE]).map(drop)
 }
 
 /// The number of the file at `path` as it is without its WAL; `None` if it has none, or is half
@@ -34,10 +49,11 @@ pub(super) fn without_wal(path: &Path) -> Option<i64> {
 
 /// Checks that a file that has the number `without_wal` without its WAL has it with the WAL too.
 pub(super) fn check(db: &Connection, without_wal: Option<i64>) -> Result<(), Unfit> {
-    match without_wal {
-        Some(_) if meta_table::get(db, FILE_ID)? != without_wal => Err(Unfit::WalMismatch),
-        _ => Ok(()),
+    if without_wal.is_none() {
+        return Ok(());
     }
+    let [now, before] = [FILE_ID, FILE_ID_BEFORE].map(|key| meta_table::get::<i64>(db, key));
+    if now? == without_wal || before? == without_wal { Ok(()) } else { Err(Unfit::WalMismatch) }
 }
 
 /// The name under which SQLite opens the file as if it had no WAL.
@@ -72,5 +88,18 @@ mod tests {
         assert_eq!(without_wal(&path), before);
         assert!(matches!(check(&db, before), Err(Unfit::WalMismatch)));
         check(&db, None).unwrap();
+    }
+
+    #[test]
+    fn a_start_that_is_cut_off_is_no_other_file_and_an_earlier_copy_is() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch("CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY)").unwrap();
+        renew_at_start(&db).unwrap();
+        let copied = meta_table::get::<i64>(&db, FILE_ID).unwrap();
+        renew_at_start(&db).unwrap();
+        check(&db, copied).unwrap();
+        forget_before(&db).unwrap();
+        assert!(matches!(check(&db, copied), Err(Unfit::WalMismatch)));
+        check(&db, meta_table::get::<i64>(&db, FILE_ID).unwrap()).unwrap();
     }
 }

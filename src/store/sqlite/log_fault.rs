@@ -26,6 +26,44 @@ pub(super) fn classify(error: &Error) -> LogFault {
     }
 }
 
+/// What to do about this error of a file, for the operator: begins with a semicolon, or is empty.
+pub(in crate::store) fn advice(error: &Error) -> &'static str {
+    let Some(error) = error.sqlite_error() else { return "" };
+    match (error.code, error.extended_code) {
+        (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _) => {
+            "; see what is damaged with chinwag verify, and restore a backup with chinwag restore"
+        }
+        (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => {
+            "; another process has locked it, or its file system, such as NFS, has no locks: try again \
+             when that has ended, or use a disk of this machine"
+        }
+        (ErrorCode::DiskFull, _)
+        | (ErrorCode::SystemIoFailure, ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE) => {
+            "; free space on the disk and try again"
+        }
+        (ErrorCode::ReadOnly | ErrorCode::CannotOpen, _) => {
+            "; it and its directory must be writable for the user that runs this, who should be the one \
+             of the server"
+        }
+        (ErrorCode::PermissionDenied, _)
+        | (
+            ErrorCode::SystemIoFailure,
+            ffi::SQLITE_IOERR_LOCK | ffi::SQLITE_IOERR_UNLOCK | ffi::SQLITE_IOERR_RDLOCK,
+        ) => "; its file system refuses to lock it: use a disk of this machine",
+        (
+            ErrorCode::SystemIoFailure,
+            ffi::SQLITE_IOERR_SHMOPEN | ffi::SQLITE_IOERR_SHMLOCK | ffi::SQLITE_IOERR_SHMMAP,
+        ) => {
+            "; its file system cannot share memory between processes (the file -shm), which the \
+             write-ahead log needs: use a disk of this machine"
+        }
+        (ErrorCode::SystemIoFailure, _) => {
+            "; the disk reports errors: see the log of the system (dmesg), and copy the files elsewhere"
+        }
+        _ => "",
+    }
+}
+
 /// The error for damage that was found without SQLite.
 pub(in crate::store) fn damaged(what: String) -> Error {
     Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(what))
@@ -63,6 +101,24 @@ mod tests {
         ] {
             let error = Error::SqliteFailure(ffi::Error::new(code), None);
             assert_eq!(classify(&error), expect, "{code}");
+        }
+    }
+
+    #[test]
+    fn what_to_do_fits_the_cause() {
+        for (code, expect) in [
+            (ffi::SQLITE_BUSY, "another process has locked it"),
+            (ffi::SQLITE_PERM, "refuses to lock"),
+            (ffi::SQLITE_IOERR_RDLOCK, "refuses to lock"),
+            (ffi::SQLITE_IOERR_SHMMAP, "share memory"),
+            (ffi::SQLITE_IOERR_SHMSIZE, "free space"),
+            (ffi::SQLITE_FULL, "free space"),
+            (ffi::SQLITE_IOERR_READ, "dmesg"),
+            (ffi::SQLITE_CANTOPEN, "must be writable"),
+            (ffi::SQLITE_CORRUPT, "chinwag verify"),
+        ] {
+            let advice = advice(&Error::SqliteFailure(ffi::Error::new(code), None));
+            assert!(advice.contains(expect) && advice.starts_with("; "), "{code}: {advice}");
         }
     }
 }

@@ -9,6 +9,8 @@ pub(in crate::store) const CLEAN: &str = "clean";
 pub(super) const BOOT: &str = "boot";
 /// A number that no other file has.
 pub(super) const FILE_ID: &str = "file";
+/// The one that the file had before the last start, until the file itself has the new one.
+pub(super) const FILE_ID_BEFORE: &str = "file before";
 /// While the file is closed in good order: a checksum over rooms, members and restrictions.
 pub(super) const CHECKSUM: &str = "sum";
 /// Present once a failure has cost records: there may be some below the oldest of a room.
@@ -27,8 +29,17 @@ pub(super) const PROVED: &str = "proved";
 /// How texts were put into the index.
 pub(super) const INDEX_VERSION: &str = "words";
 
+/// Begins the keys of erasures of users that are not finished: the user's name follows, and for a
+/// direct conversation its row id. The values are the names that stand for the user.
+pub(in crate::store) const ERASURE: &str = "erase ";
+
+/// Changes a number, so that there is something to commit; it is on the page of the file's own
+/// number.
+pub(in crate::store) const PROBE: &str =
+    "INSERT INTO meta VALUES ('probe', 1) ON CONFLICT DO UPDATE SET value = value + 1";
+
 /// The value of a key, if there is one.
-pub(super) fn get<T: FromSql>(db: &Connection, key: &str) -> rusqlite::Result<Option<T>> {
+pub(in crate::store) fn get<T: FromSql>(db: &Connection, key: &str) -> rusqlite::Result<Option<T>> {
     let sql = "SELECT value FROM meta WHERE key = ?1";
     db.prepare_cached(sql)?.query_one([key], |row| row.get(0)).optional()
 }
@@ -37,4 +48,11 @@ pub(super) fn get<T: FromSql>(db: &Connection, key: &str) -> rusqlite::Result<Op
 pub(in crate::store) fn put(db: &Connection, key: &str, value: impl ToSql) -> rusqlite::Result<()> {
     let sql = "INSERT OR REPLACE INTO meta VALUES (?1, ?2)";
     db.prepare_cached(sql)?.execute((key, value)).map(drop)
+}
+
+/// The users whose erasures are not finished.
+pub(super) fn unfinished_erasures(db: &Connection) -> rusqlite::Result<Vec<String>> {
+    let sql = "SELECT substr(key, length(?1) + 1) FROM meta WHERE key GLOB ?1 || '*' \
+               AND key NOT GLOB ?1 || '* *'";
+    db.prepare(sql)?.query_map([ERASURE], |row| row.get(0))?.collect()
 }

@@ -7,7 +7,7 @@ use rusqlite::ffi;
 use rusqlite::types::Value;
 use rusqlite::wal::CheckpointMode;
 
-use super::connection::WriteConnection;
+use super::connection::{self, WriteConnection};
 use super::data_dir::{self, DATABASE, file_len, with_suffix};
 use super::disk_reserve::{DiskReserve, is_no_space};
 use super::file_id;
@@ -63,7 +63,10 @@ pub(super) fn open(data: &Path, clock: &Clock) -> Result<Opened, OpenError> {
         read = self::read(&path, began).map_err(|error| or_no_space(error, &reserve));
     }
     let FileRead { db, left, loaded, damage } = read?;
-    data_dir::sync_parent(&path).map_err(failed)?;
+    if left == FileLeft::New {
+        data_dir::sync_parent(&path).map_err(failed)?;
+    }
+    warn_of_library(&db).map_err(OpenError::of_sqlite(&path))?;
     let millis = u64::try_from(clock.now().tick.since(began.tick).as_millis()).unwrap_or(u64::MAX);
     let (rooms, records) = (loaded.rooms.len(), loaded.records);
     let file = path.display().to_string();
@@ -92,14 +95,16 @@ struct FileRead {
 
 /// Opens the file, marks it as in use if it is whole, and reads the rooms.
 fn read(path: &Path, now: Now) -> Result<FileRead, OpenError> {
+    let mut is_new = false;
     if !path.exists() {
         if let Some(found) = data_dir::remains(path) {
             return Err(OpenError::Incomplete(path.to_owned(), found));
         }
         create(path)?;
+        is_new = true;
     }
     let failed = OpenError::of_sqlite(path);
-    let wal_bytes = file_len(&with_suffix(path, "-wal"));
+    let wal_bytes = if is_new { None } else { Some(file_len(&with_suffix(path, "-wal"))) };
     let mut db = prepare(path).map_err(|unfit| OpenError::of_unfit(path, unfit))?;
     let damage = check_rooms(&db).map_err(&failed)?;
     let left = match damage {
@@ -107,7 +112,28 @@ fn read(path: &Path, now: Now) -> Result<FileRead, OpenError> {
         Some(_) => FileLeft::Damaged,
     };
     let loaded = load(&db).map_err(&failed)?;
+    // What was to take the place of this file, of a command that was cut off.
+    remove_part(path);
+    warn_of_erasures(&db).map_err(&failed)?;
     Ok(FileRead { db, left, loaded, damage })
+}
+
+/// Removes a file as long as the database that nobody else would.
+fn remove_part(path: &Path) {
+    for suffix in [".part", ".part-journal"] {
+        _ = std::fs::remove_file(with_suffix(path, suffix));
+    }
+}
+
+/// Says which erasures of users were cut off: of what they have written a part is there.
+fn warn_of_erasures(db: &WriteConnection) -> rusqlite::Result<()> {
+    for user in meta_table::unfinished_erasures(db)? {
+        log::warn!(
+            user;
+            "an erasure of this user was cut off: stop the server and run chinwag erase-user again"
+        );
+    }
+    Ok(())
 }
 
 /// The same error, or that there is no space, if that is what the file system says.
@@ -150,17 +176,38 @@ impl FileLeft {
 fn create(path: &Path) -> Result<(), OpenError> {
     let part = with_suffix(path, ".new");
     // An earlier start may have been killed while it made the file.
-    for suffix in [".new", ".new-journal"] {
+    for suffix in [".new", ".new-journal", ".new-wal", ".new-shm"] {
         _ = std::fs::remove_file(with_suffix(path, suffix));
     }
     let make = || -> Result<(), Unfit> {
         let mut db = WriteConnection::open(&part)?;
+        // One sync at the end is enough.
+        db.pragma_update(None, "synchronous", "off")?;
         schema::migrate(&mut db)?;
-        Ok(file_id::renew(&db)?)
+        file_id::renew(&db)?;
+        meta_table::put(&db, CLEAN, 0)?;
+        meta_table::put(&db, BOOT, boot().trim())?;
+        db.use_wal()?;
+        db.pragma_update(None, "synchronous", "off")?;
+        Ok(db.close_and_remove_wal()?)
     };
     make().map_err(|unfit| OpenError::of_unfit(path, unfit))?;
-    let named = std::fs::rename(&part, path);
-    named.map_err(|error| OpenError::Directory(path.to_owned(), error))
+    let placed = File::open(&part).and_then(|file| file.sync_all());
+    let placed = placed.and_then(|()| std::fs::rename(&part, path));
+    placed.map_err(|error| OpenError::Directory(path.to_owned(), error))
+}
+
+/// Which boot of the machine this is, if the system says so.
+fn boot() -> String {
+    std::fs::read_to_string(BOOT_ID).unwrap_or_default()
+}
+
+/// Says if the program was built without the flags for SQLite that belong to it.
+fn warn_of_library(db: &WriteConnection) -> rusqlite::Result<()> {
+    if !connection::has_build_flags(db)? {
+        log::warn!("{}", connection::WITHOUT_BUILD_FLAGS);
+    }
+    Ok(())
 }
 
 /// Opens the file, if it is one of ours, and brings it to the last version of the schema.
@@ -187,20 +234,27 @@ fn prepare(path: &Path) -> Result<WriteConnection, Unfit> {
 /// lost records begin a new epoch: clients may know their seqs, which will be given again.
 ///
 /// While the file is in use its WAL is never empty: one that is not there (`wal_bytes` is 0) was
-/// removed, or the file was copied without it, and records with it.
-fn mark_in_use(db: &mut WriteConnection, wal_bytes: u64, now: Now) -> rusqlite::Result<FileLeft> {
-    let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_default();
+/// removed, or the file was copied without it, and records with it. `wal_bytes` is `None` of a file
+/// that is new.
+fn mark_in_use(
+    db: &mut WriteConnection,
+    wal_bytes: Option<u64>,
+    now: Now,
+) -> rusqlite::Result<FileLeft> {
+    let boot = boot();
     let boot = boot.trim();
+    // A slow disk must not be asked twice: the checkpoint syncs what this writes.
+    db.pragma_update(None, "synchronous", "off")?;
     let transaction = db.transaction()?;
     let clean = meta_table::get::<Value>(&transaction, CLEAN)?;
     let last_boot = meta_table::get::<Value>(&transaction, BOOT)?;
     let is_same_boot = last_boot == Some(boot.to_owned().into()) && !boot.is_empty();
-    let left = match clean {
-        None => FileLeft::New,
-        Some(Value::Integer(1)) => FileLeft::Clean,
-        Some(_) if wal_bytes == 0 => FileLeft::WalLost,
-        Some(_) if is_same_boot => FileLeft::Killed,
-        Some(_) => FileLeft::PowerLost,
+    let left = match (clean, wal_bytes) {
+        (None, _) | (_, None) => FileLeft::New,
+        (Some(Value::Integer(1)), _) => FileLeft::Clean,
+        (Some(_), Some(0)) => FileLeft::WalLost,
+        (Some(_), _) if is_same_boot => FileLeft::Killed,
+        (Some(_), _) => FileLeft::PowerLost,
     };
     match left {
         FileLeft::PowerLost => renew_epochs(&transaction, Renewed::Os, now.wall_ms)?,
@@ -211,9 +265,20 @@ fn mark_in_use(db: &mut WriteConnection, wal_bytes: u64, now: Now) -> rusqlite::
     heads::begin_tail(&transaction)?;
     meta_table::put(&transaction, CLEAN, 0)?;
     meta_table::put(&transaction, BOOT, boot)?;
+    file_id::renew_at_start(&transaction)?;
     transaction.commit()?;
-    // The file itself must say that it is in use, or without its WAL it would look closed.
-    db.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE)?;
+    db.pragma_update(None, "synchronous", "full")?;
+    // The file itself must say that it is in use, or without its WAL it would look closed. A new
+    // one has said so from the beginning.
+    if left != FileLeft::New {
+        let (pages, moved) = db.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE)?;
+        // Not all is moved while another process reads.
+        if pages == moved {
+            db.pragma_update(None, "synchronous", "off")?;
+            file_id::forget_before(db)?;
+            db.pragma_update(None, "synchronous", "full")?;
+        }
+    }
     if left == FileLeft::WalLost {
         let file = db.path().display().to_string();
         log::warn!(

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::log_fault::advice;
 use super::schema::Unfit;
 
 /// Why the store could not be opened. Each says what to do.
@@ -34,6 +35,10 @@ pub enum OpenError {
     NoRoom(PathBuf, rusqlite::Error),
     /// The file cannot be read or written.
     Failed(PathBuf, rusqlite::Error),
+    /// The file system cannot lock the directory's lock.
+    NoLocks(PathBuf, io::Error),
+    /// The system refuses a thread.
+    Thread(io::Error),
 }
 
 impl OpenError {
@@ -63,9 +68,18 @@ impl fmt::Display for OpenError {
         match self {
             Self::Directory(path, error) => write!(
                 f,
-                "the data directory {} cannot be used: {error}; make it writable, free space on \
-                 its disk, or name another directory with `data`",
-                path.display()
+                "the data directory {} cannot be used: {error}; {}, or name another directory with \
+                 `data`",
+                path.display(),
+                match error.kind() {
+                    io::ErrorKind::PermissionDenied => {
+                        "make it writable for the user that runs this"
+                    }
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                        "free space on its disk"
+                    }
+                    _ => "make it writable, free space on its disk",
+                }
             ),
             Self::Locked(path) => write!(
                 f,
@@ -127,11 +141,19 @@ impl fmt::Display for OpenError {
                  free some and start again",
                 path.display()
             ),
-            Self::Failed(path, error) => write!(
+            Self::Failed(path, error) => {
+                write!(f, "{} cannot be opened: {error}{}", path.display(), advice(error))
+            }
+            Self::NoLocks(path, error) => write!(
                 f,
-                "{} cannot be opened: {error}; check its permissions, its disk, and which other \
-                 process has it open",
+                "the file system of {} has no locks, which keep two servers from using it: {error}; use \
+                 a disk of this machine",
                 path.display()
+            ),
+            Self::Thread(error) => write!(
+                f,
+                "no thread can be started: {error}; raise the limit of processes and threads (ulimit -u, \
+                 TasksMax of systemd, pids of a container), or free some memory"
             ),
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use super::connection::Level;
+use super::connection::{CACHE_BYTES, Level};
 use super::engine::Engine;
 use super::load_rooms::Loaded;
 use super::open::{Opened, open};
@@ -18,14 +18,14 @@ use super::room_row::{RoomCounters, RoomRow};
 use super::shared_reader::SharedReader;
 use super::suspensions;
 use super::write_op::{Append, Op, Opening};
-use super::write_queue::WriteQueue;
+use super::write_queue::{QUEUE_BYTES, WriteQueue};
 use super::writer_thread::WriterHandle;
 use crate::chat::model::log::{LogId, LogReply, LogRequest, Logs, Query, Snapshot, Ticket};
 use crate::chat::model::name::RoomName;
 use crate::chat::model::reply::Durability;
 use crate::collections::{KeyedMap, Slots};
 use crate::metrics::StoreMetrics;
-use crate::store::memory::MemoryStore;
+use crate::store::memory::{CIDS_MAX, MemoryStore};
 use crate::time::Tick;
 use crate::time::clock::{Clock, Now};
 
@@ -38,8 +38,22 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Options {
     /// The directory of its files.
     pub data: PathBuf,
+    /// Bytes of pages of the file that its writer keeps in memory.
+    pub cache_bytes: usize,
+    /// Bytes of records that may wait for the disk.
+    pub queue_bytes: usize,
+    /// `cid`s of memory rooms that are remembered.
+    pub cids: usize,
     /// Its counters.
     pub metrics: Arc<StoreMetrics>,
+}
+
+impl Options {
+    /// The files in `data`, with as much memory as is taken where nothing is said about it.
+    #[must_use]
+    pub const fn new(data: PathBuf, metrics: Arc<StoreMetrics>) -> Self {
+        Self { data, cache_bytes: CACHE_BYTES, queue_bytes: QUEUE_BYTES, cids: CIDS_MAX, metrics }
+    }
 }
 
 /// The logs of all rooms: those of memory rooms, and those in the file.
@@ -95,16 +109,17 @@ impl SqliteStore {
         clock: Clock,
         wake: Wake,
     ) -> Result<(Self, Snapshot), OpenError> {
-        let Opened { db, lock, loaded, is_clean, reserve, write_error } =
+        let Opened { mut db, lock, loaded, is_clean, reserve, write_error } =
             open(&options.data, &clock)?;
         let path = db.path().to_owned();
+        db.keep(options.cache_bytes).map_err(|error| OpenError::Failed(path.clone(), error))?;
         let suspended =
             suspensions::load(&db).map_err(|error| OpenError::Failed(path.clone(), error))?;
         let suspended = Arc::new(suspended);
         let Loaded { rooms, rows, next_id: next_row, people, .. } = loaded;
         let (sender, replies) = ReplySender::new(wake);
         let metrics = Arc::clone(&options.metrics);
-        let queue = Arc::new(WriteQueue::new(Arc::clone(&metrics)));
+        let queue = Arc::new(WriteQueue::new(Arc::clone(&metrics), options.queue_bytes));
         let connection = SharedReader::default();
         let mut engine = Engine::new(db, reserve, clock.now());
         engine.share_reader(connection.clone());
@@ -119,9 +134,9 @@ impl SqliteStore {
         }
         let ways = (Arc::clone(&queue), sender.clone());
         let writer = WriterHandle::start(engine, lock, ways, (clock, Arc::clone(&metrics)))
-            .map_err(|error| OpenError::Directory(options.data.clone(), error))?;
+            .map_err(OpenError::Thread)?;
         let store = Self {
-            memory: MemoryStore::new(),
+            memory: MemoryStore::with_cids_max(options.cids),
             logs: Slots::new(),
             rows,
             next_row,

@@ -1,13 +1,12 @@
 //! Users and addresses that may not use the server: the table `suspension`, which another process
 //! changes.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use super::integers::{signed, unsigned};
-use crate::chat::model::log::{Expiry, Suspensions};
+use crate::chat::model::log::{Expiry, Network, Suspensions};
 use crate::chat::model::name::UserName;
 use crate::time::wall_watch::shifted;
 
@@ -16,8 +15,8 @@ use crate::time::wall_watch::shifted;
 pub enum Suspended {
     /// A user.
     User(UserName),
-    /// An IP address.
-    Address(IpAddr),
+    /// An IP address, or a network.
+    Address(Network),
 }
 
 impl Suspended {
@@ -25,8 +24,7 @@ impl Suspended {
     pub(in crate::store) fn key(&self) -> String {
         match self {
             Self::User(name) => format!("user {name}"),
-            // An IPv4 address may come mapped into IPv6: it has one key.
-            Self::Address(address) => format!("address {}", address.to_canonical()),
+            Self::Address(network) => format!("address {network}"),
         }
     }
 
@@ -155,7 +153,8 @@ mod tests {
 
     #[test]
     fn a_key_is_read_as_it_was_written() {
-        for key in ["user jürgen", "address 10.0.0.1", "address 2001:db8::1"] {
+        for key in ["user jürgen", "address 10.0.0.1", "address 10.0.0.0/8", "address 2001:db8::1"]
+        {
             assert_eq!(Suspended::of(key).unwrap().key(), key);
         }
     }

@@ -19,7 +19,7 @@ type Mutex<T> = std::sync::Mutex<T>;
 /// it is less than a second of work.
 const APPENDS_MAX: usize = 8192;
 /// Their weight together, in bytes, above which the next is refused as busy.
-const WEIGHT_MAX: usize = 16 * 1024 * 1024;
+pub(super) const QUEUE_BYTES: usize = 16 * 1024 * 1024;
 /// Records of one batch: they bound how long a commit takes, and with it everybody's answer.
 pub(super) const BATCH_RECORDS_MAX: usize = 512;
 /// Their weight together, in bytes, after which a batch is closed.
@@ -28,7 +28,7 @@ const BATCH_WEIGHT: usize = 1024 * 1024;
 const BATCH_OPS_MAX: usize = 4096;
 
 // A writer that has finished one batch must find the next ones waiting.
-const _: () = assert!(APPENDS_MAX >= 4 * BATCH_RECORDS_MAX && WEIGHT_MAX >= 4 * BATCH_WEIGHT);
+const _: () = assert!(APPENDS_MAX >= 4 * BATCH_RECORDS_MAX && QUEUE_BYTES >= 4 * BATCH_WEIGHT);
 const _: () = assert!(BATCH_OPS_MAX > BATCH_RECORDS_MAX);
 
 /// The queue between the loop's thread and the writer's.
@@ -55,7 +55,18 @@ struct State {
     /// Appends that are queued or under way, and their weight.
     appends: usize,
     weight: usize,
+    bytes_max: BytesMax,
     end: Option<End>,
+}
+
+/// The most weight of appends that are queued or under way.
+#[derive(Debug)]
+struct BytesMax(usize);
+
+impl Default for BytesMax {
+    fn default() -> Self {
+        Self(QUEUE_BYTES)
+    }
 }
 
 /// How it ends.
@@ -75,10 +86,39 @@ pub(super) struct Batch {
     pub(super) is_last: bool,
 }
 
+/// How much is waited for before a batch is closed.
+///
+/// Whoever was answered by the last batch sends the next at the same moment as all others. On a
+/// disk that takes long to sync, the first of them would be a batch alone, and all others would
+/// wait for that one and then for theirs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Gathering {
+    appends: usize,
+    time: Duration,
+}
+
+impl Gathering {
+    /// A commit that is shorter is not worth waiting.
+    const COMMIT_MIN: Duration = Duration::from_millis(20);
+    /// The part of a commit that may be waited, and the most of it.
+    const PART: u32 = 50;
+    const TIME_MAX: Duration = Duration::from_millis(10);
+
+    /// What is waited for after a batch of so many appends whose commit took so long.
+    pub(super) fn after(appends: usize, commit: Duration) -> Self {
+        if commit < Self::COMMIT_MIN {
+            return Self::default();
+        }
+        Self { appends, time: (commit / Self::PART).min(Self::TIME_MAX) }
+    }
+}
+
 impl WriteQueue {
-    /// An empty queue. `metrics` has how many appends are queued or under way.
-    pub(super) fn new(metrics: Arc<StoreMetrics>) -> Self {
-        Self { metrics, ..Self::default() }
+    /// An empty queue for at most so many bytes of records. `metrics` has how many appends are
+    /// queued or under way.
+    pub(super) fn new(metrics: Arc<StoreMetrics>, bytes_max: usize) -> Self {
+        let state = State { bytes_max: BytesMax(bytes_max), ..State::default() };
+        Self { state: Mutex::new(state), metrics, ..Self::default() }
     }
 
     /// Queues requests: the answers to those that do not fit, or to all if the writer is dead.
@@ -93,10 +133,15 @@ impl WriteQueue {
     }
 
     /// Takes the next batch; waits for one no longer than `timeout`.
-    pub(super) fn take(&self, timeout: Duration) -> Batch {
+    pub(super) fn take(&self, timeout: Duration, gathering: Gathering) -> Batch {
         let idle = |state: &mut State| state.queued.is_empty() && state.end.is_none();
         let waited = self.condvar.wait_timeout_while(self.lock(), timeout, idle);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if !state.queued.is_empty() && !gathering.time.is_zero() {
+            let few = |state: &mut State| state.appends < gathering.appends && state.end.is_none();
+            let waited = self.condvar.wait_timeout_while(state, gathering.time, few);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
         let ops = state.take();
         Batch { ops, is_last: state.queued.is_empty() && state.end.is_some() }
     }
@@ -151,7 +196,7 @@ impl State {
         match &op {
             Op::Append(append) => {
                 let weight = append.weight();
-                if hangs || self.appends >= APPENDS_MAX || self.weight + weight > WEIGHT_MAX {
+                if hangs || self.appends >= APPENDS_MAX || self.weight + weight > self.bytes_max.0 {
                     return Unanswered::of(&op)
                         .map(|unanswered| unanswered.refused(LogFault::Busy));
                 }
@@ -251,8 +296,37 @@ mod tests {
     }
 
     /// What is taken next, in short.
+    #[test]
+    fn after_a_slow_batch_those_who_were_answered_share_the_next_one() {
+        let queue = WriteQueue::default();
+        let wanted = |count| Gathering { appends: count, time: PATIENCE };
+        queue.push([append(1, Level::Disk, 1, vec![])].into_iter(), false);
+        assert_eq!(
+            queue.take(Duration::ZERO, wanted(1)).ops.len(),
+            1,
+            "one alone waits for nobody"
+        );
+        queue.finish();
+        queue.push([append(2, Level::Disk, 1, vec![])].into_iter(), false);
+        std::thread::scope(|scope| {
+            let taken = scope.spawn(|| queue.take(Duration::ZERO, wanted(3)).ops.len());
+            queue.push(
+                [3, 4].map(|ticket| append(ticket, Level::Disk, 1, vec![])).into_iter(),
+                false,
+            );
+            assert_eq!(taken.join().unwrap(), 3);
+        });
+        let millis = Duration::from_millis;
+        assert_eq!(Gathering::after(9, millis(19)), Gathering::default());
+        assert_eq!(Gathering::after(9, millis(100)), Gathering { appends: 9, time: millis(2) });
+        assert_eq!(Gathering::after(9, millis(5_000)).time, Gathering::TIME_MAX);
+    }
+
+    /// How long a test waits for what must come.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
     fn take(queue: &WriteQueue) -> String {
-        let Batch { ops, .. } = queue.take(Duration::ZERO);
+        let Batch { ops, .. } = queue.take(Duration::ZERO, Gathering::default());
         let short = |op: &Op| match op {
             Op::Append(append) => append.ticket.0.to_string(),
             Op::PutMeta(_, RoomMeta::Topic(text, _)) => text.to_string(),
@@ -275,8 +349,11 @@ mod tests {
     fn a_batch_is_closed_by_its_records_or_its_weight() {
         let queue = WriteQueue::default();
         push(&queue, (0..600).map(|ticket| append(ticket, Level::Disk, 1, vec![])));
-        assert_eq!(queue.take(Duration::ZERO).ops.len(), BATCH_RECORDS_MAX);
-        assert_eq!(queue.take(Duration::ZERO).ops.len(), 600 - BATCH_RECORDS_MAX);
+        assert_eq!(queue.take(Duration::ZERO, Gathering::default()).ops.len(), BATCH_RECORDS_MAX);
+        assert_eq!(
+            queue.take(Duration::ZERO, Gathering::default()).ops.len(),
+            600 - BATCH_RECORDS_MAX
+        );
         push(&queue, (0..5).map(|ticket| append(ticket, Level::Disk, 400_000, vec![])));
         assert_eq!(take(&queue), "0 1 2");
     }
@@ -314,7 +391,7 @@ mod tests {
                 std::slice::from_ref(&busy)
             );
             // What was taken counts until it is answered.
-            while !queue.take(Duration::ZERO).ops.is_empty() {}
+            while !queue.take(Duration::ZERO, Gathering::default()).ops.is_empty() {}
             assert_eq!(push(&queue, [append(7)].into_iter()), [busy]);
             queue.finish();
             assert_eq!(push(&queue, [append(7)].into_iter()), []);
@@ -334,7 +411,7 @@ mod tests {
     #[test]
     fn the_metric_counts_appends_that_wait_or_are_under_way() {
         let metrics = Arc::new(StoreMetrics::default());
-        let queue = WriteQueue::new(Arc::clone(&metrics));
+        let queue = WriteQueue::new(Arc::clone(&metrics), QUEUE_BYTES);
         let push = |tickets: std::ops::Range<usize>| {
             let appends = tickets.map(|ticket| append(ticket, Level::Disk, 1, vec![]));
             assert_eq!(push(&queue, appends.chain([put_meta("a")])), []);
@@ -365,6 +442,6 @@ mod tests {
         let sync = LogReply::Synced { ticket: Ticket(3), outcome: Err(LogFault::Broken) };
         assert_eq!(queue.die(), [dead(1), dead(2), sync]);
         assert_eq!(push(&queue, [append(4, Level::Disk, 1, vec![])].into_iter()), [dead(4)]);
-        assert!(queue.take(Duration::from_mins(1)).is_last);
+        assert!(queue.take(Duration::from_mins(1), Gathering::default()).is_last);
     }
 }

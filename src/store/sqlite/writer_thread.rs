@@ -14,7 +14,7 @@ use super::engine::Engine;
 use super::full_check::{CheckOutcome, FullCheck};
 use super::reply_channel::ReplySender;
 use super::write_op::Op;
-use super::write_queue::{Batch, WriteQueue};
+use super::write_queue::{Batch, Gathering, WriteQueue};
 use crate::chat::model::log::{Appended, LogFault, LogReply};
 use crate::metrics::StoreMetrics;
 use crate::time::Tick;
@@ -54,8 +54,7 @@ impl WriterHandle {
     ) -> io::Result<Self> {
         // A thread cannot be joined with a timeout; the end of a channel can be waited for.
         let (end, ended) = sync_channel(0);
-        let guard =
-            PanicGuard { queue: Arc::clone(&queue), replies: replies.clone(), is_finished: false };
+        let (guarded, guarded_replies) = (Arc::clone(&queue), replies.clone());
         let writer = Writer {
             engine,
             queue,
@@ -68,13 +67,15 @@ impl WriterHandle {
             people_due: Tick::ZERO,
             step_due: Some(0),
             batch_at: Tick::ZERO,
+            gathering: Gathering::default(),
             check: None,
             _lock: lock,
             _end: end,
         };
         thread::Builder::new().name("store".to_owned()).spawn(move || {
-            // A closure that only sets the field would take a copy of it, and drop the guard here.
-            let mut guard = guard;
+            // Made in the thread: one that could not be started has not died.
+            let mut guard =
+                PanicGuard { queue: guarded, replies: guarded_replies, is_finished: false };
             writer.run();
             guard.is_finished = true;
         })?;
@@ -126,6 +127,8 @@ struct Writer {
     step_due: Option<u64>,
     /// When the last batch came.
     batch_at: Tick,
+    /// What the next batch waits for.
+    gathering: Gathering,
     /// The check of the whole file, while it lasts.
     check: Option<FullCheck>,
     /// No other process may serve the directory.
@@ -137,7 +140,7 @@ struct Writer {
 impl Writer {
     fn run(mut self) {
         loop {
-            let Batch { ops, is_last } = self.queue.take(self.timeout());
+            let Batch { ops, is_last } = self.queue.take(self.timeout(), self.gathering);
             if ops.iter().any(|op| matches!(op, Op::Append(_) | Op::Sync(..) | Op::People(..))) {
                 self.commit(ops);
             } else if !ops.is_empty() {
@@ -199,6 +202,7 @@ impl Writer {
         let replies = self.engine.commit(now, ops);
         self.metrics.end_batch();
         let micros = self.clock.micros().saturating_sub(began);
+        self.gathering = Gathering::after(replies.len(), Duration::from_micros(micros));
         let (mut stored, mut refused) = (0, 0);
         for reply in &replies {
             if let LogReply::Appended { outcome, .. } = reply {
@@ -219,7 +223,7 @@ impl Writer {
         self.metrics.pruned.add(kept_up.pruned);
         self.replies.send_all(kept_up.replies);
         if stored > 0 {
-            self.engine.bound_wal(now);
+            self.engine.bound_wal(now, stored);
         }
     }
 
@@ -330,7 +334,7 @@ mod tests {
         let way = Arc::clone(&queue);
         catch_unwind(AssertUnwindSafe(move || {
             let guard = PanicGuard { queue: way, replies, is_finished: false };
-            assert_eq!(guard.queue.take(Duration::ZERO).ops.len(), 2);
+            assert_eq!(guard.queue.take(Duration::ZERO, Gathering::default()).ops.len(), 2);
             panic!("planted");
         }))
         .unwrap_err();

@@ -3,13 +3,11 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ffi};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use super::interruption::Interruption;
 use super::{ToolError, open};
 use crate::store::sqlite::data_dir::with_suffix;
 use crate::store::sqlite::{file_id, schema};
@@ -137,36 +135,6 @@ fn copy_pages(
                     None,
                 ));
             }
-        }
-    }
-}
-
-/// Notices that the process is to end (Ctrl-C, a stop of its service, a closed terminal), so that
-/// what is unfinished can be removed first.
-struct Interruption {
-    flag: Arc<AtomicBool>,
-    signals: Vec<signal_hook::SigId>,
-}
-
-impl Interruption {
-    fn watch(part: &Path) -> Result<Self, ToolError> {
-        let flag = Arc::new(AtomicBool::new(false));
-        let register = |signal| signal_hook::flag::register(signal, Arc::clone(&flag));
-        let signals: io::Result<Vec<_>> =
-            [SIGHUP, SIGINT, SIGTERM].into_iter().map(register).collect();
-        let signals = signals.map_err(ToolError::file(part))?;
-        Ok(Self { flag, signals })
-    }
-
-    fn has_come(&self) -> bool {
-        self.flag.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Interruption {
-    fn drop(&mut self) {
-        for &signal in &self.signals {
-            signal_hook::low_level::unregister(signal);
         }
     }
 }

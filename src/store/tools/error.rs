@@ -4,9 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::ErrorCode;
-
 use crate::store::sqlite::OpenError;
+use crate::store::sqlite::log_fault::advice;
 use crate::store::sqlite::schema::Unfit;
 
 /// Why a command could not be done. Each says what to do.
@@ -36,6 +35,17 @@ pub enum ToolError {
     Faulty(PathBuf, String, u64),
     /// The operating system has no random numbers.
     Entropy,
+    /// The disk of the file has too little space: the bytes that are needed, and those that are
+    /// free.
+    NoSpace(PathBuf, u64, u64),
+    /// Another process reads or writes the file.
+    InUse(PathBuf),
+    /// The file was replaced by another one meanwhile.
+    Replaced(PathBuf),
+    /// The name of the file is not UTF-8.
+    NameNotText(PathBuf),
+    /// An erasure was cut off by this, with a part of it done.
+    HalfErased(Box<Self>),
 }
 
 impl ToolError {
@@ -56,6 +66,7 @@ impl ToolError {
 }
 
 impl fmt::Display for ToolError {
+    #[expect(clippy::too_many_lines, reason = "a text for each")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(path) => write!(
@@ -87,7 +98,16 @@ impl fmt::Display for ToolError {
             Self::Interrupted => {
                 f.write_str("interrupted; nothing was changed, and what was unfinished is removed")
             }
-            Self::File(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::File(path, error) => {
+                let advice = match error.kind() {
+                    io::ErrorKind::PermissionDenied => "; run this as the user of the server",
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                        "; free space on the disk and try again"
+                    }
+                    _ => "",
+                };
+                write!(f, "{}: {error}{advice}", path.display())
+            }
             Self::Database(path, error) => {
                 write!(f, "{}: {error}{}", path.display(), advice(error))
             }
@@ -100,24 +120,47 @@ impl fmt::Display for ToolError {
                 "{} has {count} fault(s), and nothing was changed; the first one: {first}",
                 path.display()
             ),
+            Self::NoSpace(path, needed, free) => write!(
+                f,
+                "{} needs {} of free disk space beside it, and {} are free; nothing was changed: free \
+                 some space and try again",
+                path.display(),
+                Mebibytes(*needed),
+                Mebibytes(*free)
+            ),
+            Self::InUse(path) => write!(
+                f,
+                "{} is being read by another process, such as chinwag verify or a backup; nothing was \
+                 changed: try again when that has ended",
+                path.display()
+            ),
+            Self::Replaced(path) => write!(
+                f,
+                "{} was replaced meanwhile by chinwag restore or chinwag compact; nothing was \
+                 changed: try again",
+                path.display()
+            ),
+            Self::NameNotText(path) => write!(
+                f,
+                "the name of {} is not UTF-8, which this command needs; rename its directory",
+                path.display()
+            ),
+            Self::HalfErased(error) => {
+                write!(f, "{error}; a part is erased, and the same command goes on from there")
+            }
             Self::Entropy => f.write_str("the operating system has no random numbers available"),
         }
     }
 }
 
-fn advice(error: &rusqlite::Error) -> &'static str {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            "; see what is damaged with chinwag verify, and restore a backup with chinwag restore"
-        }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            "; another process has locked it: try again when that has ended"
-        }
-        Some(ErrorCode::DiskFull) => "; free space on the disk and try again",
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            "; run this as the user of the server, who may write to its directory"
-        }
-        _ => "",
+/// Bytes, shown as `12.5 MiB`.
+#[derive(Clone, Copy, Debug)]
+pub struct Mebibytes(pub u64);
+
+impl fmt::Display for Mebibytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = self.0.saturating_mul(10).div_ceil(1024 * 1024);
+        write!(f, "{}.{} MiB", tenths / 10, tenths % 10)
     }
 }
 

@@ -6,19 +6,25 @@
 //! | [`export`] | yes | reads all records of a room |
 //! | [`verify`] | yes | reads everything, names each fault, changes nothing |
 //! | [`suspend`] | yes | bans users and addresses from the server |
+//! | [`measure`] | yes | measures how long the disk takes to sync |
 //! | [`restore`] | no | puts a backup in the place of the database |
 //! | [`erase`] | no | removes what a user has written, and the name |
+//! | [`compact`] | no | gives the unused parts of the file back to the file system |
 //! | [`owner`] | no | makes a user an owner of a room |
 
 pub mod backup;
+pub mod compact;
 pub mod erase;
 mod error;
 pub mod export;
+mod interruption;
+pub mod measure;
 mod open;
 pub mod owner;
 pub mod people;
 pub mod restore;
+mod rewrite;
 pub mod suspend;
 pub mod verify;
 
-pub use error::ToolError;
+pub use error::{Mebibytes, ToolError};

@@ -4,12 +4,15 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::ToolError;
 use crate::store::sqlite::OpenError;
-use crate::store::sqlite::connection::{self, open_read_only};
+use crate::store::sqlite::connection::{self, inode_of, open_read_only};
 use crate::store::sqlite::data_dir::{self, DATABASE};
+use crate::store::sqlite::disk_reserve::{DiskReserve, is_no_space};
+use crate::store::sqlite::meta_table::{self, CLEAN, PROBE};
 use crate::store::sqlite::schema::{self, Unfit};
 
 /// How long a command waits for a lock: the server holds one while it truncates the WAL.
@@ -31,9 +34,41 @@ pub(super) fn lock(data: &Path) -> Result<File, ToolError> {
     data_dir::lock(data).map_err(ToolError::Unfit)
 }
 
+/// Which file is at a path: a command that has waited for a lock may have waited for the file to be
+/// replaced.
+pub(super) struct Place<'a>(&'a Path, Option<(u64, u64)>);
+
+impl<'a> Place<'a> {
+    pub(super) fn of(path: &'a Path) -> Self {
+        Self(path, inode_of(path))
+    }
+
+    /// Checks that the same file is there. To be called with the lock that the change needs.
+    pub(super) fn check(&self) -> Result<(), ToolError> {
+        let Self(path, inode) = self;
+        if inode_of(path) == *inode { Ok(()) } else { Err(ToolError::Replaced((*path).to_owned())) }
+    }
+}
+
 /// A connection that cannot write.
 pub(super) fn read(path: &Path) -> Result<Connection, ToolError> {
-    open(path, || open_read_only(path, LOCK_TIMEOUT))
+    open(path, || open_read_only(path, LOCK_TIMEOUT)).map_err(or_no_space(path))
+}
+
+/// The same error, or that there is no space, if that is what the file system says: SQLite needs
+/// some also to read a file whose server was killed, and reports less than it has learned.
+fn or_no_space(path: &Path) -> impl Fn(ToolError) -> ToolError {
+    move |error| match error {
+        ToolError::Database(_, error) | ToolError::Unfit(OpenError::Failed(_, error)) => {
+            let probe = DiskReserve::of(data_dir::parent(path)).probe();
+            if probe.is_some_and(|refusal| is_no_space(&refusal)) {
+                ToolError::Unfit(OpenError::NoRoom(path.to_owned(), error))
+            } else {
+                ToolError::Database(path.to_owned(), error)
+            }
+        }
+        error => error,
+    }
 }
 
 /// A connection that writes, and waits for the disk.
@@ -44,6 +79,35 @@ pub(super) fn write(path: &Path) -> Result<Connection, ToolError> {
         connection::overwrite_deleted(&db)?;
         Ok(db)
     })
+    .and_then(|db| {
+        keep_wal_of_killed(&db).map_err(ToolError::database(path))?;
+        Ok(db)
+    })
+    .map_err(or_no_space(path))
+}
+
+/// While a file is in use its WAL is never empty: the server tells by that whether somebody has
+/// removed it after a kill. So the last one to close the file must not remove it either.
+fn keep_wal_of_killed(db: &Connection) -> rusqlite::Result<()> {
+    let keep = !is_clean(db)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop)
+}
+
+/// Whether the file was closed in good order.
+pub(super) fn is_clean(db: &Connection) -> rusqlite::Result<bool> {
+    Ok(meta_table::get::<i64>(db, CLEAN)?.is_none_or(|clean| clean == 1))
+}
+
+/// Gives a file whose server was killed a WAL again, which has to be there: see
+/// [`keep_wal_of_killed`].
+pub(super) fn leave_wal(path: &Path) -> Result<(), ToolError> {
+    let db = write(path)?;
+    let leave = || {
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        db.execute_batch(PROBE)
+    };
+    leave().map_err(ToolError::database(path))?;
+    data_dir::give_to_owner(path).map_err(ToolError::file(path))
 }
 
 fn open(
@@ -52,7 +116,10 @@ fn open(
 ) -> Result<Connection, ToolError> {
     match path.parent() {
         Some(data) if data.is_file() => return Err(ToolError::NoDirectory(data.to_owned())),
-        _ if !path.exists() => return Err(ToolError::Missing(path.to_owned())),
+        // A directory that may not be read looks as if it had nothing.
+        _ if !path.try_exists().map_err(ToolError::file(path))? => {
+            return Err(ToolError::Missing(path.to_owned()));
+        }
         _ if path.is_dir() => return Err(ToolError::unfit(path)(Unfit::Foreign)),
         _ => {}
     }

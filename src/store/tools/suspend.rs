@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::{ToolError, open};
 use crate::chat::model::log::{Expiry, Suspensions};
@@ -53,14 +53,15 @@ fn change<T>(
     change: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> Result<T, ToolError> {
     let path = open::path(data);
+    let failed = ToolError::database(&path);
+    let place = open::Place::of(&path);
     let mut db = open::write(&path)?;
-    let in_transaction = || {
-        let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let outcome = change(&transaction)?;
-        transaction.commit()?;
-        Ok(outcome)
-    };
-    in_transaction().map_err(ToolError::database(&path))
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate);
+    let transaction = transaction.map_err(&failed)?;
+    let outcome = change(&transaction).map_err(&failed)?;
+    place.check()?;
+    transaction.commit().map_err(&failed)?;
+    Ok(outcome)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub(super) enum Verb {
     Nick,
     Join,
     Leave,
+    Close,
     Msg,
     Me,
     Say,
@@ -61,7 +62,12 @@ pub(super) const COMMANDS: &[Entry] = &[
         "/join lobby",
         "enters a room, and makes it if there is none",
     ),
-    entry(Verb::Leave, &["leave", "part"], "/leave", "leaves the room"),
+    entry(
+        Verb::Leave,
+        &["leave", "part"],
+        "/leave",
+        "leaves the room; /close leaves a private one as its last",
+    ),
     entry(
         Verb::Msg,
         &["msg", "query", "m", "w", "whisper", "tell", "dm", "pm", "privmsg"],
@@ -125,6 +131,7 @@ pub(super) const COMMANDS: &[Entry] = &[
     entry(Verb::Unban, &["unban"], "/unban bob", ""),
     entry(Verb::Uninvite, &["uninvite"], "/uninvite bob", ""),
     entry(Verb::Bans, &["bans", "restrictions", "mutes", "banlist"], "/bans", ""),
+    entry(Verb::Close, &["close"], "/close", ""),
     entry(Verb::Say, &["say"], "/say hi", ""),
 ];
 

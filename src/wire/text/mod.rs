@@ -3,7 +3,7 @@
 //! | line | does |
 //! |---|---|
 //! | `/nick ann` | takes a name |
-//! | `/join lobby`, `/leave` | enters a room, leaves it |
+//! | `/join lobby`, `/leave`, `/close` | enters a room, leaves it, ends a private one |
 //! | `/msg bob hi`, `/msg bob` | sends a message to one user; lets all that follows go there |
 //! | `/who`, `/members`, `/rooms` | lists who is online, who belongs to the room, the user's rooms |
 //! | `/history 20`, `/search tea` | shows the latest messages, or those with a word |

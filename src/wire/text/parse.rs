@@ -82,6 +82,7 @@ impl<'a> Commands<'a, '_> {
             Verb::Nick => Line::Nick(rest),
             Verb::Join => join(named(rest)?),
             Verb::Leave => self.in_room(rest, Op::Leave, |room| Command::Leave { room }),
+            Verb::Close => self.in_room(rest, Op::Leave, |room| Command::Close { room }),
             Verb::Msg => self.message(rest)?,
             Verb::Me => self.send(self.room(), format!("*{rest}*").into()),
             Verb::Say => self.say(rest),

@@ -5,7 +5,7 @@
 
 use chinwag::http::{
     Admission, Admitted, HeadParser, HttpDate, Limits, Method, Parsed, PartialHead, Refusal,
-    Response, Route, render_switching,
+    Response, Route, Scheme, render_switching,
 };
 
 /// Runs one input.
@@ -30,7 +30,7 @@ fn answer(pieces: &[&[u8]]) -> Option<(Vec<u8>, usize)> {
         match parser.parse(&mut partial, piece) {
             Ok(Parsed::Incomplete) => received += piece.len(),
             Ok(Parsed::Head { head, consumed }) => {
-                let admitted = Admission::default().admit(&head, route);
+                let admitted = Admission::default().admit(&head, Scheme::Any, route);
                 respond(&mut out, admitted, head.method(), head.keep_alive());
                 return Some((check(out), received + consumed));
             }

@@ -8,6 +8,16 @@ use tempfile::TempDir;
 
 use super::Setup;
 
+/// Compiles a library of this directory, to be preloaded, into the folder.
+#[track_caller]
+pub(crate) fn preload(folder: &TempDir, name: &str) {
+    let source = format!("{}/tests/it/support/{name}.c", env!("CARGO_MANIFEST_DIR"));
+    let library = folder.path().join(format!("{name}.so"));
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-o"]).arg(library).args([&source, "-ldl"]);
+    assert!(compiler.status().expect("a C compiler").success(), "{compiler:?}");
+}
+
 /// The clock of one server.
 #[derive(Debug)]
 pub(crate) struct MovedClock {
@@ -19,11 +29,8 @@ impl MovedClock {
     #[track_caller]
     pub(crate) fn new() -> Self {
         let folder = TempDir::new().expect("a folder for temporary files");
+        preload(&folder, "clock");
         let clock = Self { folder };
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/clock.c");
-        let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-o"]).arg(clock.library()).args([source, "-ldl"]);
-        assert!(compiler.status().expect("a C compiler").success(), "{compiler:?}");
         clock.set(0);
         clock
     }

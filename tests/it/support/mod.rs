@@ -5,12 +5,14 @@
 
 pub(crate) mod client;
 pub(crate) mod clock;
+pub(crate) mod disk;
 pub(crate) mod http;
 pub(crate) mod json;
 pub(crate) mod library;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod server;
+pub(crate) mod tls;
 pub(crate) mod ws;
 
 use std::time::Duration;

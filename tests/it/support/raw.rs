@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use rustls::ClientConnection;
 use socket2::SockRef;
 
 use super::PATIENCE;
@@ -32,6 +33,8 @@ impl Patience {
 #[derive(Debug)]
 pub(crate) struct Raw {
     stream: TcpStream,
+    /// What is between the socket and the bytes, if they are sealed.
+    tls: Option<Box<ClientConnection>>,
     received: Vec<u8>,
     /// Whether the server has sent FIN or reset the connection.
     ended: bool,
@@ -43,12 +46,59 @@ impl Raw {
     pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("a server that accepts");
         stream.set_nodelay(true).expect("a socket option");
-        Self { stream, received: Vec::new(), ended: false }
+        Self { stream, tls: None, received: Vec::new(), ended: false }
+    }
+
+    /// The same with TLS: what is sent and received is its plaintext from now on.
+    #[track_caller]
+    pub(crate) fn with_tls(mut self, client: ClientConnection) -> Self {
+        self.tls = Some(Box::new(client));
+        self.push_tls();
+        self
+    }
+
+    /// The TLS that it speaks.
+    #[track_caller]
+    pub(crate) fn tls(&mut self) -> &mut ClientConnection {
+        self.tls.as_mut().expect("a connection with TLS")
+    }
+
+    /// Reads until the handshake is complete; `false` if the connection ended before.
+    #[track_caller]
+    pub(crate) fn shake_hands(&mut self) -> bool {
+        let patience = Patience::begin();
+        while self.tls().is_handshaking() && !self.ended {
+            self.read_once(patience);
+        }
+        !self.tls().is_handshaking()
+    }
+
+    /// Sends what TLS has to say.
+    pub(crate) fn push_tls(&mut self) {
+        let Self { stream, tls, .. } = self;
+        let Some(tls) = tls else { return };
+        stream.set_write_timeout(Some(PATIENCE)).expect("a socket option");
+        while tls.wants_write() {
+            match tls.write_tls(stream) {
+                Ok(_) => {}
+                Err(error) if is_ended(error.kind()) => return,
+                Err(error) => panic!("could not send: {error}"),
+            }
+        }
     }
 
     /// Sends `bytes`. The server may have closed already: then nobody hears them, and what it said
     /// is read.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
+        if let Some(tls) = &mut self.tls {
+            tls.writer().write_all(bytes).expect("a buffer that takes it");
+            return self.push_tls();
+        }
+        self.send_in_clear(bytes);
+    }
+
+    /// The same, whatever else is spoken.
+    pub(crate) fn send_in_clear(&mut self, bytes: &[u8]) {
         self.stream.set_write_timeout(Some(PATIENCE)).expect("a socket option");
         match self.stream.write_all(bytes) {
             Ok(()) => {}
@@ -174,11 +224,26 @@ impl Raw {
         let mut buffer = [0; 16 * 1024];
         match self.stream.read(&mut buffer) {
             Ok(0) => self.ended = true,
+            Ok(count) if self.tls.is_some() => self.unseal(&buffer[..count]),
             Ok(count) => self.received.extend_from_slice(&buffer[..count]),
             Err(error) if is_ended(error.kind()) => self.ended = true,
             Err(error) if is_passing(error.kind()) => {}
             Err(error) => panic!("could not read: {error}"),
         }
+    }
+}
+
+impl Raw {
+    fn unseal(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let tls = self.tls.as_mut().expect("a connection with TLS");
+            tls.read_tls(&mut bytes).expect("a buffer that takes it");
+            // After a fault, which the test asks for, nothing more comes.
+            let state = tls.process_new_packets();
+            self.ended |= state.is_err();
+            let _would_block = tls.reader().read_to_end(&mut self.received);
+        }
+        self.push_tls();
     }
 }
 

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::http;
 use super::process::Process;
 use super::raw::Patience;
+use super::tls::Certificates;
 
 /// How a server should be started. Its files, data included, are in a folder of its own, which is
 /// deleted with it. Its rooms are of durability [`DURABILITY`] unless the test says something about
@@ -23,6 +24,7 @@ pub(crate) struct Setup {
     config: Option<String>,
     environment: Vec<(String, String)>,
     descriptors: Option<u32>,
+    is_tls: bool,
 }
 
 /// Bytes that wait for a connection of a [`Setup::bounded`] server before its cursors fall behind.
@@ -74,6 +76,16 @@ impl Setup {
         self.set("durability", "memory")
     }
 
+    /// Has it listen with TLS too, for HTTP and for TCP.
+    pub(crate) fn tls(mut self, certificates: &Certificates) -> Self {
+        self.is_tls = true;
+        let both = "127.0.0.1:0,tls:127.0.0.1:0";
+        let (certificate, key) = certificates.files();
+        self.args(&["--listen", both, "--tcp", both])
+            .set("tls.certificate", &certificate)
+            .set("tls.key", &key)
+    }
+
     /// Lets it have so many file descriptors and no more.
     pub(crate) fn descriptors(mut self, most: u32) -> Self {
         self.descriptors = Some(most);
@@ -86,8 +98,20 @@ impl Setup {
         let folder = TempDir::new().expect("a folder for temporary files");
         let (process, listening) = self.run(folder.path());
         let [http, tcp, admin] = listening.addresses();
+        let (https, tls) = (listening.https.unwrap_or(http), listening.tls.unwrap_or(tcp));
         let announced = listening.announced;
-        Server { http, tcp, admin, announced, process, ended: false, folder, setup: self }
+        Server {
+            http,
+            tcp,
+            admin,
+            https,
+            tls,
+            announced,
+            process,
+            ended: false,
+            folder,
+            setup: self,
+        }
     }
 
     /// Starts it in `folder` and reads where it listens.
@@ -95,7 +119,7 @@ impl Setup {
     fn run(&self, folder: &Path) -> (Process, Listening) {
         let process = Process::start(&mut self.command(folder));
         let mut listening = Listening::default();
-        while !listening.is_complete() {
+        while !listening.is_complete(self.is_tls) {
             let Some(line) = process.line() else {
                 let log = fs::read_to_string(log_path(folder)).unwrap_or_default();
                 panic!("the server ended before it listened; its log:\n{log}");
@@ -164,6 +188,8 @@ struct Listening {
     http: Option<SocketAddr>,
     tcp: Option<SocketAddr>,
     admin: Option<SocketAddr>,
+    https: Option<SocketAddr>,
+    tls: Option<SocketAddr>,
     /// Every line, in its order.
     announced: Vec<String>,
 }
@@ -174,6 +200,10 @@ impl Listening {
         let address = |text: &str| text.parse().ok();
         if let Some(rest) = line.strip_prefix("listening http://") {
             self.http = rest.strip_suffix(" (WebSocket at /ws)").and_then(address);
+        } else if let Some(rest) = line.strip_prefix("listening https://") {
+            self.https = rest.strip_suffix(" (WebSocket at /ws)").and_then(address);
+        } else if let Some(rest) = line.strip_prefix("listening tls://") {
+            self.tls = address(rest);
         } else if let Some(rest) = line.strip_prefix("listening tcp://") {
             self.tcp = address(rest);
         } else if let Some(rest) = line.strip_prefix("listening admin http://") {
@@ -181,8 +211,9 @@ impl Listening {
         }
     }
 
-    fn is_complete(&self) -> bool {
-        self.http.is_some() && self.tcp.is_some() && self.admin.is_some()
+    fn is_complete(&self, is_tls: bool) -> bool {
+        let has_tls = self.https.is_some() && self.tls.is_some();
+        (has_tls || !is_tls) && self.http.is_some() && self.tcp.is_some() && self.admin.is_some()
     }
 
     fn addresses(&self) -> [SocketAddr; 3] {
@@ -203,6 +234,10 @@ pub(crate) struct Server {
     pub(crate) tcp: SocketAddr,
     /// Where metrics are served.
     pub(crate) admin: SocketAddr,
+    /// Where HTTP and WebSocket are served over TLS, if they are.
+    pub(crate) https: SocketAddr,
+    /// Where lines and frames are served over TLS, if they are.
+    pub(crate) tls: SocketAddr,
     /// The lines that say where it listens.
     pub(crate) announced: Vec<String>,
     process: Process,
@@ -251,6 +286,8 @@ impl Server {
         let (process, listening) = self.setup.run(self.folder.path());
         (self.process, self.ended) = (process, false);
         [self.http, self.tcp, self.admin] = listening.addresses();
+        self.https = listening.https.unwrap_or(self.http);
+        self.tls = listening.tls.unwrap_or(self.tcp);
         self.announced = listening.announced;
     }
 

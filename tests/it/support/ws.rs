@@ -73,7 +73,12 @@ impl RawWs {
     /// Upgrades at `target` with `extra` headers, each ended by CRLF.
     #[track_caller]
     pub(crate) fn connect(address: SocketAddr, target: &str, extra: &str) -> Self {
-        let mut raw = Raw::connect(address);
+        Self::over(Raw::connect(address), address, target, extra)
+    }
+
+    /// The same on a connection that is there.
+    #[track_caller]
+    pub(crate) fn over(mut raw: Raw, address: SocketAddr, target: &str, extra: &str) -> Self {
         raw.send(upgrade_head(address, target, extra).as_bytes());
         let response = http::read(&mut raw, true);
         assert_eq!(response.status, 101, "{response:?}");

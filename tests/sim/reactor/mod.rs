@@ -24,6 +24,8 @@ use crate::store::{CrashPlan, SimStore};
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) outbound_max: usize,
+    /// Whether the handler is told how much waits for all connections.
+    pub(crate) tells_waiting: bool,
     pub(crate) stall: Duration,
     pub(crate) close: Duration,
     /// A broadcast to at least this many is flushed in portions.
@@ -194,7 +196,7 @@ impl Reactor {
             }
             Effect::Close { conn, reason, ending } => self.close(now, conn, reason, ending),
             Effect::Alarm { deadline } => self.alarm = deadline,
-            Effect::FindByAddress { .. } => {}
+            Effect::FindByAddress { .. } | Effect::Client { .. } => {}
             Effect::StopAccepting => {
                 self.accepting = false;
                 // When a listener is closed, the kernel resets the connections that wait in its

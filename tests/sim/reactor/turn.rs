@@ -138,6 +138,10 @@ impl Reactor {
     }
 
     fn report(&mut self, now: Now, handler: &mut impl Handler) {
+        if self.config.tells_waiting {
+            let bytes = self.slots.iter().flatten().map(|conn| conn.queued).sum();
+            self.tell(now, Input::Waiting { bytes }, handler);
+        }
         for report in std::mem::take(&mut self.reports) {
             let (Report::Blocked(id) | Report::Drained(id)) = report;
             let Some(conn) = self.open(id) else { continue };

@@ -23,7 +23,7 @@ pub(super) fn answer(durable: &Durable, open: &OpenLogs, query: &Query) -> Answe
         Query::Inbox { user, rows } => {
             Answer::Inbox(rows.iter().map(|row| inbox_row(room(&row.log), user, row)).collect())
         }
-        Query::Search { logs, text, before, limit } => {
+        Query::Search { logs, text, before, limit, .. } => {
             search(durable, open, logs, (text, *before, *limit))
         }
     }

@@ -42,7 +42,9 @@ impl World {
             }
             CloseReason::Reset => was_reset,
             CloseReason::NoPong => {
+                // Pings are due in steps, a little early.
                 let silence = timeouts.ping_after + timeouts.pong;
+                let silence = silence.saturating_sub(Duration::from_millis(64));
                 since(story.heard) >= silence && was_dull(silence + timeouts.stall)
             }
             CloseReason::Stalled => since(story.took) >= timeouts.stall,
@@ -59,6 +61,8 @@ impl World {
             CloseReason::SocketError
             | CloseReason::KeepAliveTimeout
             | CloseReason::BadToken
+            | CloseReason::HandshakeTimeout
+            | CloseReason::TlsBroken
             | CloseReason::Banned
             | CloseReason::LoginEnded
             | CloseReason::Overloaded

@@ -294,10 +294,13 @@ impl<S: Scenario> Handler for Engine<S> {
             Input::Stop(_) => self.asked_to_stop = true,
             Input::Opened { .. }
             | Input::AddressFound { .. }
+            | Input::AddressFull { .. }
             | Input::Blocked { .. }
+            | Input::Waiting { .. }
             | Input::Drained { .. }
             | Input::Expired { .. }
             | Input::StoreReady
+            | Input::Reload
             | Input::Alarm => {}
         }
     }

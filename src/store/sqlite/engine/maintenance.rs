@@ -53,11 +53,12 @@ pub(super) struct Maintenance {
     may_age: Vec<LogId>,
     /// There may be `cid`s that are too old.
     pub(super) has_old_cids: bool,
-    /// Records that are not in the search index, as far as that is known, and since when.
+    /// There may be records of rooms that were removed.
+    has_orphans: bool,
+    /// Records that are not in the search index, as far as that is known, and since when: from
+    /// [`WORDS_LOT`] on it is being filled, to the end.
     unindexed: u64,
     unindexed_since: Option<Tick>,
-    /// The index is being filled.
-    is_filling: bool,
     round_at: Tick,
     /// When the WAL may be moved into the file again, after a reader kept it from being moved.
     pub(super) checkpoint_at: Tick,
@@ -73,9 +74,9 @@ impl Default for Maintenance {
             may_age: Vec::new(),
             // The last process may have left some of both.
             has_old_cids: true,
-            unindexed: 0,
+            has_orphans: true,
+            unindexed: WORDS_LOT,
             unindexed_since: None,
-            is_filling: true,
             round_at: Tick::ZERO,
             checkpoint_at: Tick::ZERO,
             turn: 0,
@@ -134,6 +135,11 @@ impl Maintenance {
         }
     }
 
+    /// Metadata was written, perhaps that a room was removed.
+    pub(super) const fn note_meta(&mut self) {
+        self.has_orphans = true;
+    }
+
     /// So many records were stored.
     pub(super) fn note_stored(&mut self, records: u64, now: Now) {
         self.unindexed = self.unindexed.saturating_add(records);
@@ -143,8 +149,10 @@ impl Maintenance {
     /// Whether the index is to be filled: once begun, to the end.
     fn is_filling(&mut self, now: Now) -> bool {
         let is_old = self.unindexed_since.is_some_and(|since| now.tick >= since.after(WORDS_WAIT));
-        self.is_filling |= is_old || self.unindexed >= WORDS_LOT;
-        self.is_filling
+        if is_old {
+            self.unindexed = self.unindexed.max(WORDS_LOT);
+        }
+        self.unindexed >= WORDS_LOT
     }
 
     /// The room may have records that are not to be kept.
@@ -174,7 +182,7 @@ impl Engine {
             step.has_more = false;
             if is_busy(&error) {
                 // Somebody else writes: what was begun is done in the next round.
-                self.maintenance.is_filling = true;
+                self.maintenance.has_orphans = true;
                 self.maintenance.has_old_cids = true;
                 return step;
             }
@@ -238,7 +246,7 @@ impl Engine {
         self.db.set_level(Level::Os)?;
         self.begin()?;
         let done = work(&self.db)?;
-        self.db.execute_batch("COMMIT")?;
+        self.db.commit()?;
         Ok(done)
     }
 
@@ -314,7 +322,6 @@ impl Engine {
             return Ok(false);
         }
         if !self.unsynced(|db| index::fill(db, STEP_WORDS))? {
-            self.maintenance.is_filling = false;
             self.maintenance.unindexed = 0;
             self.maintenance.unindexed_since = None;
         }
@@ -323,7 +330,11 @@ impl Engine {
 
     /// Removes records of a room that was removed.
     fn remove_orphans(&mut self, _: Now, step: &mut Step) -> rusqlite::Result<bool> {
+        if !std::mem::take(&mut self.maintenance.has_orphans) {
+            return Ok(false);
+        }
         let Some(room) = room_meta::first_removed(&self.db)? else { return Ok(false) };
+        self.maintenance.has_orphans = true;
         let cids = self.tail()?.secret();
         let removed = self.unsynced(|db| {
             // Nobody says anything in this room again.

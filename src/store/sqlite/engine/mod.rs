@@ -21,14 +21,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use self::maintenance::Maintenance;
-use self::recovery::{Degraded, PROBE};
+use self::recovery::Degraded;
 use super::append::append;
 use super::connection::{Level, WriteConnection, is_busy};
 use super::disk_reserve::DiskReserve;
 use super::heads;
 use super::integers::unsigned;
 use super::integrity::store_checksum;
-use super::meta_table::{self, CLEAN};
+use super::meta_table::{self, CLEAN, PROBE};
 use super::people::{self, PeopleWatch};
 use super::room_row::{RoomCounters, RoomRow};
 use super::shared_reader::SharedReader;
@@ -82,6 +82,8 @@ pub(super) struct Engine {
     /// The WAL may begin anew with the next transaction, which then brings the number of the file
     /// along: the WAL of another file is told by it.
     begins_wal: bool,
+    /// Records that were stored, and batches, since the WAL was measured.
+    unmeasured: u64,
     /// Whether the wall clock can be believed.
     wall: WallWatch,
     /// Changes of people by other processes, once somebody is kept at all.
@@ -133,6 +135,7 @@ impl Engine {
             lock_waits: 0,
             begins_wal: true,
             people: PeopleWatch::default(),
+            unmeasured: 0,
         }
     }
 
@@ -273,10 +276,12 @@ impl Engine {
             return;
         }
         let closed = self.write_all().and_then(|()| {
-            // What this writes is synced by the checkpoint below.
+            // The checkpoint syncs what this writes.
+            self.db.pragma_update(None, "synchronous", "off")?;
             heads::book_all(&self.db)?;
             store_checksum(&self.db)?;
             meta_table::put(&self.db, CLEAN, 1)?;
+            self.db.pragma_update(None, "synchronous", "full")?;
             self.truncate_wal()
         });
         if let Err(error) = closed {
@@ -331,7 +336,7 @@ impl Engine {
             }
         }
         self.write_meta(transaction)?;
-        self.db.execute_batch("COMMIT")
+        self.db.commit()
     }
 
     fn append(&mut self, transaction: &mut Transaction, append_op: Append) -> rusqlite::Result<()> {
@@ -356,6 +361,7 @@ impl Engine {
         // It stays at hand until the commit: a transaction that fails has written none of it.
         let unwritten = std::mem::take(&mut self.unwritten);
         let written = unwritten.write(&self.db);
+        self.maintenance.note_meta();
         let rooms = &self.rooms;
         transaction.written.add_later(unwritten, |log| is_open(rooms, log));
         written

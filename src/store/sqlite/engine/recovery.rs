@@ -19,7 +19,7 @@ use super::super::heads;
 use super::super::integers::{signed, unsigned};
 use super::super::integrity::check_latest;
 use super::super::log_fault::{classify, damaged, describe};
-use super::super::meta_table::{self, REPAIRED};
+use super::super::meta_table::{self, PROBE, REPAIRED};
 use super::super::room_row::RoomCounters;
 use super::super::unwritten_meta::UnwrittenMeta;
 use super::super::write_op::{Op, Unanswered};
@@ -32,11 +32,6 @@ use crate::time::clock::Now;
 /// From one attempt to write to the next: service returns within a second or two, and a broken disk
 /// is not flooded with attempts.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
-
-/// Changes a number, so that there is something to commit; it is on the page of the file's own
-/// number.
-pub(super) const PROBE: &str =
-    "INSERT INTO meta VALUES ('probe', 1) ON CONFLICT DO UPDATE SET value = value + 1";
 
 /// Records cannot be written.
 #[derive(Debug)]
@@ -274,8 +269,9 @@ impl Engine {
         self.db.set_level(Level::Disk)?;
         self.begin()?;
         self.unwritten.write(&self.db)?;
+        self.maintenance.note_meta();
         self.db.execute_batch(PROBE)?;
-        self.db.execute_batch("COMMIT")?;
+        self.db.commit()?;
         self.unwritten = UnwrittenMeta::default();
         self.is_unsynced = false;
         Ok(())

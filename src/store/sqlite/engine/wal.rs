@@ -18,6 +18,10 @@ const WAL_PAGES_BUSY: i32 = 2 * WAL_PAGES;
 const WAL_PAGES_RESTART: i32 = 8 * WAL_PAGES;
 /// Pages in the WAL, 48 MiB, at which it begins anew whatever else there is to do.
 const WAL_PAGES_MAX: i32 = 12 * WAL_PAGES;
+/// Records after which the WAL is measured while batches come, and for how many a batch counts:
+/// they write less than what is left then up to SQLite's own bound.
+const MEASURE_AFTER: u64 = 512;
+const BATCH_COUNTS_FOR: u64 = 64;
 /// From a checkpoint that a reader has kept from moving anything to the next.
 const CHECKPOINT_AGAIN: Duration = Duration::from_secs(1);
 
@@ -49,7 +53,12 @@ impl Engine {
 
     /// Keeps the WAL within its bound, also while batches come without a pause and maintenance gets
     /// no turn. A failure is found by the next commit.
-    pub(in crate::store::sqlite) fn bound_wal(&mut self, now: Now) {
+    pub(in crate::store::sqlite) fn bound_wal(&mut self, now: Now, stored: u64) {
+        self.unmeasured += stored + BATCH_COUNTS_FOR;
+        if self.unmeasured < MEASURE_AFTER {
+            return;
+        }
+        self.unmeasured = 0;
         let counted = self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::NOOP);
         let is_long = counted.is_ok_and(|(pages, _)| pages >= WAL_PAGES_MAX);
         if is_long && now.tick >= self.maintenance.checkpoint_at {

@@ -17,6 +17,7 @@ use super::read_transaction::{QueryFault, ReadTransaction};
 use super::record_row::{COLUMNS, kind};
 use crate::chat::model::limits::SEARCH_BYTES_MAX;
 use crate::chat::model::log::{Answer, LogId};
+use crate::chat::model::name::UserName;
 use crate::chat::model::record::SharedRecord;
 use crate::chat::model::words::{Wanted, bare, words};
 
@@ -30,6 +31,8 @@ const LOOK_RECORDS_MAX: u32 = 5_000;
 /// A search in rooms by their row ids.
 #[derive(Debug)]
 pub(super) struct StoredSearch {
+    /// Who searches.
+    pub(super) user: UserName,
     /// The row ids of the rooms, and their logs.
     pub(super) rooms: Vec<(i64, LogId)>,
     /// Words, as they were typed; the last one may be the beginning of a word.

@@ -7,7 +7,7 @@ use super::index::{Indexed, fill, remove, update};
 use super::*;
 use crate::chat::model::record::Body;
 use crate::chat::model::words::{SPELLINGS, WORD_PAIRS};
-use crate::store::sqlite::testing::{database, message, room, say, say_heavy};
+use crate::store::sqlite::testing::{database, message, room, say, say_heavy, user};
 
 /// Two rooms, `r1` with these messages and `r2` with one of the same words.
 fn stored(texts: &[&str]) -> (TempDir, Connection) {
@@ -35,7 +35,8 @@ fn page(
     text: &str,
     before: Option<u64>,
 ) -> (Vec<u64>, Option<u64>) {
-    let search = StoredSearch { rooms: logs(rooms), text: text.into(), before, limit: 2 };
+    let search =
+        StoredSearch { user: user("ann"), rooms: logs(rooms), text: text.into(), before, limit: 2 };
     let mut reading = ReadTransaction::new(db);
     match find(&mut reading, &search) {
         Ok(Answer::Found { items, next }) => {
@@ -119,7 +120,13 @@ fn a_page_of_heavy_messages_is_short_and_the_next_goes_on() {
     }
     while fill(&db, 2).unwrap() {}
     let ten = |before| {
-        let search = StoredSearch { rooms: logs(&[1]), text: "word".into(), before, limit: 10 };
+        let search = StoredSearch {
+            user: user("ann"),
+            rooms: logs(&[1]),
+            text: "word".into(),
+            before,
+            limit: 10,
+        };
         match find(&mut ReadTransaction::new(&db), &search) {
             Ok(Answer::Found { items, next }) => (items.len(), next),
             other => panic!("{other:?}"),
@@ -260,7 +267,13 @@ fn a_fill_that_is_rolled_back_is_done_again() {
 fn a_message_that_cannot_be_read_is_not_shown() {
     let (_folder, db) = stored(&["one", "one"]);
     db.execute("UPDATE record SET text = 'forged' WHERE id = 2", []).unwrap();
-    let search = StoredSearch { rooms: logs(&[1]), text: "one".into(), before: None, limit: 2 };
+    let search = StoredSearch {
+        user: user("ann"),
+        rooms: logs(&[1]),
+        text: "one".into(),
+        before: None,
+        limit: 2,
+    };
     let mut reading = ReadTransaction::new(&db);
     let answer = find(&mut reading, &search).unwrap();
     assert!(matches!(&answer, Answer::Found { items, .. } if items.len() == 1), "{answer:?}");

@@ -64,7 +64,7 @@ impl Harness {
     fn try_open(data: &Path) -> Result<Self, OpenError> {
         let (wake, woken) = channel();
         let metrics = Arc::new(StoreMetrics::default());
-        let options = Options { data: data.to_owned(), metrics: Arc::clone(&metrics) };
+        let options = Options::new(data.to_owned(), Arc::clone(&metrics));
         let clock = Clock::start();
         let wake: Wake = Arc::new(move || _ = wake.send(()));
         let (store, snapshot) = SqliteStore::open(&options, clock, wake)?;

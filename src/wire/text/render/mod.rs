@@ -140,7 +140,9 @@ pub fn refused(out: &mut Vec<u8>, why: &Refusal, request: &Request) {
 pub fn refusal(out: &mut Vec<u8>, refusal: &Refusal) {
     put(out, &["! "]);
     safe::line(out, &refusal.message);
-    if let Some(expected) = &refusal.expected {
+    if refusal.messages.is_some() {
+        put(out, &["; /close does so"]);
+    } else if let Some(expected) = &refusal.expected {
         put(out, &["; expected: "]);
         safe::line(out, expected);
     }

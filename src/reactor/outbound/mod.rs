@@ -1,5 +1,8 @@
 //! What waits for one peer's socket.
 
+#[cfg(test)]
+mod tests;
+
 use std::io::IoSlice;
 use std::mem;
 use std::time::Duration;
@@ -175,6 +178,49 @@ impl Outbound {
         Ok(())
     }
 
+    /// Puts `frame` in front of all that waits, beyond the limit if need be.
+    pub(super) fn prepend(&mut self, pool: &mut FramePool, frame: SharedFrame) {
+        let Ok(len) = u32::try_from(frame.len()) else { return };
+        if len == 0 {
+            return;
+        }
+        if self.frames >= FRAMES_MAX {
+            self.coalesce(pool);
+        }
+        let sent = mem::take(&mut self.sent_of_front);
+        if let Some(front) = pool.get(self.tail).map(|tail| tail.next as usize) {
+            pool.nodes[front].frame.advance(sent as usize);
+        }
+        // In a circle the place before the first is that after the last.
+        let last = self.tail;
+        self.link(pool, frame);
+        if last != NIL {
+            self.tail = last;
+        }
+        self.queued += len;
+        pool.queued_bytes += u64::from(len);
+        self.debug_check(pool);
+    }
+
+    /// Copies the first bytes, at most `len_max` of them, to the end of `out` and returns how many.
+    pub(super) fn copy_front(&self, pool: &FramePool, len_max: usize, out: &mut Vec<u8>) -> usize {
+        let Some(tail) = pool.get(self.tail) else { return 0 };
+        let mut node = &pool.nodes[tail.next as usize];
+        let (mut sent, mut left) = (self.sent_of_front as usize, len_max);
+        for _ in 0..self.frames {
+            let frame = node.frame.get(sent..).unwrap_or_default();
+            let part = frame.get(..left).unwrap_or(frame);
+            out.extend_from_slice(part);
+            left -= part.len();
+            if left == 0 {
+                break;
+            }
+            sent = 0;
+            node = &pool.nodes[node.next as usize];
+        }
+        len_max - left
+    }
+
     /// The unsent part of the first frame; empty if nothing waits.
     #[inline]
     pub(super) fn front<'a>(&self, pool: &'a FramePool) -> &'a [u8] {
@@ -295,195 +341,5 @@ impl Outbound {
         assert!(self.frames > 0 || self.sent_of_front == 0, "{self:?}");
         assert_eq!(self.frames == 0, self.front(pool).is_empty(), "{self:?}");
         assert!(usize::from(self.frames) <= pool.in_use(), "{self:?}");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::VecDeque;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// The obvious way: a queue of bytes.
-    struct Queue {
-        bytes: VecDeque<u8>,
-        bytes_max: usize,
-    }
-
-    #[derive(Clone, Debug)]
-    enum Op {
-        Push { ring: usize, len: usize },
-        Advance { ring: usize, part: usize },
-        Limit { ring: usize, bytes_max: usize },
-        Clear { ring: usize },
-    }
-
-    fn op() -> impl Strategy<Value = Op> {
-        let ring = 0..3usize;
-        let len = prop_oneof![8 => 0..9usize, 2 => 0..700usize];
-        prop_oneof![
-            6 => (ring.clone(), len).prop_map(|(ring, len)| Op::Push { ring, len }),
-            4 => (ring.clone(), 0..=100usize).prop_map(|(ring, part)| Op::Advance { ring, part }),
-            1 => (ring.clone(), 0..4000usize)
-                .prop_map(|(ring, bytes_max)| Op::Limit { ring, bytes_max }),
-            1 => ring.prop_map(|ring| Op::Clear { ring }),
-        ]
-    }
-
-    /// What a vectored write would send.
-    fn gathered(ring: &Outbound, pool: &FramePool) -> Vec<u8> {
-        let mut slices = [IoSlice::new(&[]); IOVECS_MAX];
-        let count = ring.fill_iovecs(pool, &mut slices);
-        assert!(slices[..count].iter().all(|slice| !slice.is_empty()));
-        slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect()
-    }
-
-    fn step(ring: &mut Outbound, pool: &mut FramePool, queue: &mut Queue, op: &Op, fill: u8) {
-        match *op {
-            Op::Push { len, .. } => {
-                let fits = len <= queue.bytes_max.saturating_sub(queue.bytes.len());
-                let frame = vec![fill; len];
-                if fits {
-                    queue.bytes.extend(&frame);
-                }
-                assert_eq!(ring.push(pool, frame.into()), fits.then_some(()).ok_or(Overflow));
-            }
-            Op::Advance { part, .. } => {
-                let sent = queue.bytes.len() * part / 100;
-                queue.bytes.drain(..sent);
-                ring.advance(pool, sent);
-            }
-            Op::Limit { bytes_max, .. } => {
-                queue.bytes_max = bytes_max;
-                ring.limit(bytes_max);
-            }
-            Op::Clear { .. } => {
-                queue.bytes.clear();
-                ring.clear(pool);
-            }
-        }
-        assert_eq!(ring.queued(), queue.bytes.len());
-        assert_eq!(ring.is_empty(), queue.bytes.is_empty());
-        let wire = gathered(ring, pool);
-        assert!(wire.iter().eq(queue.bytes.iter().take(wire.len())));
-        assert!(wire.starts_with(ring.front(pool)));
-        assert!(wire.len() == queue.bytes.len() || usize::from(ring.frames) > IOVECS_MAX);
-    }
-
-    proptest! {
-        #[test]
-        fn rings_that_share_a_pool_are_queues_of_bytes(
-            ops in prop::collection::vec(op(), 0..600),
-        ) {
-            let mut pool = FramePool::new();
-            let mut rings = [(); 3].map(|()| Outbound::new(2000));
-            let mut queues = [(); 3].map(|()| Queue { bytes: VecDeque::new(), bytes_max: 2000 });
-            for (nth, op) in ops.iter().enumerate() {
-                let (Op::Push { ring, .. }
-                | Op::Advance { ring, .. }
-                | Op::Limit { ring, .. }
-                | Op::Clear { ring }) = *op;
-                let fill = u8::try_from(nth % 251).unwrap();
-                step(&mut rings[ring], &mut pool, &mut queues[ring], op, fill);
-            }
-            for ring in &mut rings {
-                ring.clear(&mut pool);
-            }
-            prop_assert_eq!((pool.in_use(), pool.queued_bytes()), (0, 0));
-        }
-    }
-
-    #[test]
-    fn a_ring_of_tiny_frames_is_laid_end_to_end() {
-        let mut pool = FramePool::new();
-        let mut ring = Outbound::new(1 << 20);
-        let mut expect = Vec::new();
-        for nth in 0..10_000u32 {
-            let frame = nth.to_be_bytes();
-            expect.extend(frame);
-            ring.push(&mut pool, SharedFrame::copy_from_slice(&frame)).unwrap();
-            assert!(ring.frames <= FRAMES_MAX);
-        }
-        assert!(pool.nodes.capacity() <= usize::from(FRAMES_MAX));
-        let mut wire = Vec::new();
-        while !ring.is_empty() {
-            let part = gathered(&ring, &pool);
-            ring.advance(&mut pool, part.len());
-            wire.extend(part);
-        }
-        assert_eq!(wire, expect);
-    }
-
-    #[test]
-    fn the_limit_is_exact_and_refusal_changes_nothing() {
-        let mut pool = FramePool::new();
-        let mut ring = Outbound::new(10);
-        let frame = SharedFrame::from_static(b"12345");
-        assert_eq!(ring.push(&mut pool, frame.clone()), Ok(()));
-        assert_eq!(ring.push(&mut pool, frame.clone()), Ok(()));
-        assert_eq!(ring.push(&mut pool, frame.slice(..1)), Err(Overflow));
-        assert_eq!((ring.queued(), pool.in_use()), (10, 2));
-    }
-
-    #[test]
-    fn a_frame_is_let_go_as_soon_as_it_has_left() {
-        let mut pool = FramePool::new();
-        let mut ring = Outbound::new(10);
-        let frame = SharedFrame::from(vec![1, 2, 3]);
-        ring.push(&mut pool, frame.clone()).unwrap();
-        assert!(!frame.is_unique());
-        ring.advance(&mut pool, 3);
-        assert!(frame.is_unique());
-    }
-
-    #[test]
-    fn small_frames_that_wait_do_not_keep_the_buffer_that_they_are_parts_of() {
-        let mut pool = FramePool::new();
-        let mut ring = Outbound::new(1 << 20);
-        let buffer = SharedFrame::from(vec![7; 16 * 1024]);
-        for range in [0..10, 10..20, 20..30] {
-            ring.push(&mut pool, buffer.slice(range)).unwrap();
-        }
-        ring.advance(&mut pool, 5);
-        ring.detach(&mut pool);
-        assert!(buffer.is_unique());
-        assert_eq!(gathered(&ring, &pool), vec![7; 25]);
-        ring.push(&mut pool, buffer.slice(..8_000)).unwrap();
-        ring.detach(&mut pool);
-        assert!(!buffer.is_unique(), "what is large is not copied");
-        ring.clear(&mut pool);
-        assert_eq!((pool.in_use(), pool.queued_bytes()), (0, 0));
-    }
-
-    #[test]
-    fn sizes_are_as_stated() {
-        assert!(size_of::<Outbound>() <= 20 && size_of::<Node>() <= 40);
-    }
-
-    #[test]
-    fn the_nodes_of_a_burst_are_given_back_when_nothing_has_waited_for_a_while() {
-        let mut pool = FramePool::new();
-        let mut ring = Outbound::new(1_000);
-        let second = |n: u64| Tick::from_millis(n * 1_000);
-        ring.push(&mut pool, SharedFrame::from_static(b"burst")).unwrap();
-        pool.trim(second(1));
-        pool.trim(second(9));
-        assert!(pool.nodes.capacity() > 0, "the nodes of what waits are kept");
-        ring.advance(&mut pool, 5);
-        assert_eq!(pool.trim_at(), Tick::MAX);
-        pool.trim(second(10));
-        assert!(pool.nodes.capacity() > 0, "the next burst may be near");
-        assert_eq!(pool.trim_at(), second(11));
-        ring.push(&mut pool, SharedFrame::from_static(b"burst")).unwrap();
-        ring.advance(&mut pool, 5);
-        pool.trim(second(11));
-        assert!(pool.nodes.capacity() > 0, "there was another burst");
-        assert_eq!(pool.trim_at(), second(12));
-        pool.trim(second(12));
-        assert_eq!((pool.nodes.capacity(), pool.trim_at()), (0, Tick::MAX));
-        ring.push(&mut pool, SharedFrame::from_static(b"again")).unwrap();
-        assert_eq!((pool.in_use(), ring.queued()), (1, 5));
     }
 }

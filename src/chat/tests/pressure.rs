@@ -1,0 +1,133 @@
+//! A budget for what waits for all connections.
+
+use super::*;
+use crate::chat::model::pressure::Pressure;
+
+/// Connections with what waits for each: what a reactor would keep.
+struct Sockets {
+    queued: Vec<usize>,
+    /// The last seq that each was sent.
+    seen: Vec<u64>,
+}
+
+impl Sockets {
+    fn new(count: usize) -> Self {
+        Self { queued: vec![0; count], seen: vec![0; count] }
+    }
+
+    fn push(&mut self, to: ConnId, records: &[SharedRecord]) {
+        for record in records {
+            self.queued[to.slot()] += usize::try_from(record.weight).unwrap();
+            assert_eq!(record.seq, self.seen[to.slot()] + 1, "{to} misses something");
+            self.seen[to.slot()] = record.seq;
+        }
+    }
+
+    fn take(&mut self, said: Vec<Output>) {
+        for output in said {
+            match output {
+                Output::Fanout(fanout) => {
+                    let all = fanout.whole.clone().into_lists().flat_map(|(_, list)| list);
+                    all.for_each(|to| self.push(to, &fanout.records));
+                }
+                Output::Event { to, event: Event::Replay { items, .. } } => self.push(to, &items),
+                Output::Event { event: Event::Gap { .. }, .. } => panic!("a gap"),
+                _ => {}
+            }
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.queued.iter().sum()
+    }
+
+    /// Nobody reads but `quick`; tells the domain what waits after the flush.
+    fn flush(&mut self, harness: &mut Harness, quick: std::ops::Range<usize>) {
+        self.queued[quick].fill(0);
+        harness.chat.handle_waiting(self.waiting());
+        for (number, &queued) in self.queued.iter().enumerate().filter(|(_, queued)| **queued > 0) {
+            harness.chat.handle_blocked(conn(number), queued);
+        }
+    }
+}
+
+/// What a connection is named by in these tests begins with 1.
+const READERS: usize = 200;
+const QUICK: std::ops::Range<usize> = READERS..READERS + 10;
+const TOTAL: usize = 256 * 1024;
+
+#[test]
+fn what_waits_for_all_stays_within_its_budget_at_every_turn_and_nobody_loses_anything() {
+    let limits = Limits {
+        outbound_total: Some(TOTAL),
+        ring_records: 10_000,
+        ring_bytes: 16 << 20,
+        ..Limits::default()
+    };
+    let mut harness = Harness::new(limits);
+    for number in 1..QUICK.end {
+        harness.hello(number, &format!("u{number}"));
+        harness.join(number, "lobby");
+    }
+    harness.wait(10_000);
+    let mut sockets = Sockets::new(QUICK.end);
+    let text = "x".repeat(100);
+    let mut sent = 0;
+    for turn in 0..400 {
+        // One that is in another room says it, so that all others get events.
+        for _ in 0..=turn % 4 {
+            harness.say(QUICK.end - 1, &text);
+            sent += 1;
+        }
+        sockets.seen[QUICK.end - 1] = 0;
+        let said = harness.settle();
+        sockets.take(said);
+        sockets.flush(&mut harness, QUICK);
+        let waiting = sockets.waiting();
+        let most = TOTAL + READERS * Pressure::LEAST / 4;
+        assert!(waiting <= most, "turn {turn}: {waiting} bytes wait, above {most}");
+        // Those who read are live, and have everything.
+        assert_eq!(sockets.seen[QUICK.start], sent);
+    }
+    assert!(sockets.waiting() > TOTAL / 2, "the budget is used");
+    assert!(harness.chat.outbound_limit() < 4_096);
+    // Then all read, and get what they missed.
+    for _ in 0..4_000 {
+        let slow: Vec<_> = (1..READERS).filter(|&number| sockets.seen[number] < sent).collect();
+        if slow.is_empty() {
+            break;
+        }
+        sockets.queued.fill(0);
+        harness.chat.handle_waiting(0);
+        for number in slow {
+            harness.chat.handle_drained(harness.now, conn(number));
+        }
+        let said = harness.settle();
+        sockets.take(said);
+    }
+    assert!(sockets.seen[1..READERS].iter().all(|&seen| seen == sent), "nobody lost anything");
+}
+
+#[test]
+fn while_nothing_is_left_long_answers_wait_and_short_ones_do_not() {
+    let limits = Limits { outbound_total: Some(TOTAL), ..Limits::default() };
+    let mut harness = Harness::with_lobby(limits, 2);
+    harness.chat.handle_waiting(TOTAL);
+    let ask = |harness: &mut Harness, command| heard(&harness.run(1, command), 1).join(" ");
+    assert_eq!(ask(&mut harness, Command::Rooms { since: None }), "no 5004");
+    let members = Command::Members { room: "lobby".into(), limit: None, after: None };
+    assert_eq!(ask(&mut harness, members), "no 5004");
+    let said = ask(&mut harness, message(Target::Room("lobby".into()), "hi", None));
+    assert!(said.starts_with("sent 1"), "{said}");
+    harness.chat.handle_waiting(TOTAL / 2);
+    assert!(!ask(&mut harness, Command::Rooms { since: None }).starts_with("no"));
+}
+
+#[test]
+fn memberships_are_bounded_in_all() {
+    let mut harness = Harness::with_lobby(Limits { memberships: 3, ..Limits::default() }, 2);
+    assert!(heard(&harness.join(0, "one"), 0)[0].starts_with("joined"));
+    assert_eq!(heard(&harness.join(1, "one"), 1)[0], "no 5004");
+    harness.run(0, Command::Leave { room: "one".into() });
+    assert!(heard(&harness.join(1, "one"), 1)[0].starts_with("joined"));
+}
