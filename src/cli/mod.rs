@@ -7,6 +7,8 @@
 
 mod disk;
 mod hints;
+mod names;
+mod people;
 mod token;
 mod tools;
 

@@ -45,6 +45,7 @@
 //! With a budget (`memory`) all of these follow from it: see [`docs::memory`](crate::docs::memory).
 
 mod certificates;
+mod hashing;
 mod inherited;
 mod rejection;
 mod startup;
@@ -57,8 +58,10 @@ use std::time::Duration;
 
 use self::certificates::CertificateWatch;
 pub use self::certificates::{CertificateError, inspect as inspect_certificates};
+pub use self::hashing::Hashing;
 pub use self::startup::{ServeError, serve};
 
+use crate::chat::model::account::{Hashed, NewSecret};
 use crate::chat::model::limits::UserRates;
 use crate::chat::model::log::{LogReply, Logs, Snapshot};
 use crate::chat::{Chat, Limits};
@@ -96,6 +99,8 @@ pub struct Server {
     stopping: Option<Tick>,
     /// Looks at the files of tokens' keys.
     key_watch: Option<token_keys::KeyWatch>,
+    /// Where passwords are hashed; `None` where there are none.
+    hashing: Option<Hashing>,
     drain_window_ms: u64,
     stop_timeout: Duration,
     /// If a listener speaks TLS.
@@ -133,6 +138,7 @@ impl Server {
             banned: Vec::new(),
             stopping: None,
             key_watch: None,
+            hashing: None,
             drain_window_ms: u64::try_from(config.timeouts.drain_window.as_millis())
                 .unwrap_or(u64::MAX),
             stop_timeout: config.timeouts.stop,
@@ -156,6 +162,7 @@ impl Server {
     /// Hands the domain's requests to the logs. Rooms in memory answer at once; when the store has
     /// answers, it says so by [`Input::StoreReady`].
     fn pass_requests(&mut self, now: Now) {
+        self.pass_jobs(now);
         while let Some(first) = self.chat.poll_request() {
             self.logs.request(now, first);
             // Those of one input are written together.
@@ -164,6 +171,36 @@ impl Server {
             }
             self.logs.flush();
             self.take_replies(now);
+        }
+    }
+
+    /// Has a link made for the first administrator; `false` if there is one already.
+    pub fn invite_admin(&mut self, now: Now, secret: &NewSecret) -> bool {
+        let is_new = self.chat.invite_admin(now, secret);
+        self.pass_requests(now);
+        is_new
+    }
+
+    /// Lets passwords be hashed.
+    pub fn set_hashing(&mut self, hashing: Hashing) {
+        self.hashing = Some(hashing);
+    }
+
+    /// Hands the domain's passwords to the thread that hashes them.
+    fn pass_jobs(&mut self, now: Now) {
+        while let Some(job) = self.chat.poll_job() {
+            let failed = (job.ticket, Hashed::Failed);
+            let answer = self.hashing.as_ref().map_or(Some(failed), |hashing| hashing.ask(job));
+            if let Some((ticket, outcome)) = answer {
+                self.chat.on_hashed(now, ticket, outcome);
+            }
+        }
+    }
+
+    /// Hands the hashing thread's answers to the domain.
+    fn take_hashes(&mut self, now: Now) {
+        while let Some((ticket, outcome)) = self.hashing.as_ref().and_then(Hashing::poll) {
+            self.chat.on_hashed(now, ticket, outcome);
         }
     }
 
@@ -263,6 +300,7 @@ impl Handler for Server {
                     listeners.get(usize::from(listener.0)).copied().unwrap_or(ListenerKind::Http);
                 log::debug!(conn:% = conn, peer:% = peer; "opened");
                 sessions.handle_opened(conn, (kind, peer.ip()), turn);
+                sessions.set_address(conn, peer.ip());
                 let expiry = turn.chat.suspended().address(peer.ip(), now.wall_ms);
                 if let Some(expiry) = expiry.filter(|_| kind != ListenerKind::Admin) {
                     let why = expiry.reason.clone();
@@ -298,6 +336,7 @@ impl Handler for Server {
             }
             Input::StoreReady => {
                 self.take_keys();
+                self.take_hashes(now);
                 self.take_replies(now);
                 self.pass_requests(now);
             }

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use super::certificates::{CertificateWatch, InUse};
 use super::inherited::Inherited;
 use super::token_keys::{KeyWatch, TokenKeyError};
-use super::{Server, rejection, token_keys};
+use super::{Hashing, Server, rejection, token_keys};
+use crate::auth::secret;
 use crate::chat::model::log::{Logs, Snapshot};
 use crate::chat::model::policy::Policies;
 use crate::chat::model::reply::Durability;
@@ -106,6 +107,12 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let waker = reactor.waker();
     server.key_watch = KeyWatch::start(&config.token_keys, move || _ = waker.wake())?;
     server.certificates = certificates;
+    if config.auth_policy().accounts {
+        // It fails only if the poller is gone, and the loop with it.
+        let waker = reactor.waker();
+        server.set_hashing(Hashing::start(Arc::new(move || _ = waker.wake()))?);
+        invite_admin(&reactor, &mut server, &clock)?;
+    }
     if let Err(error) = announce(&reactor, config, &server.listeners) {
         // Its reader is gone, or the disk that it goes to is full: the chat can go on without it.
         log::warn!(error:%; "standard output cannot be written: where the server listens is not said there");
@@ -123,6 +130,23 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     drop(server);
     log::info!("stopped");
     Ok(())
+}
+
+/// Says on standard output by which link the first administrator comes in, if there is none yet: at
+/// each start another one, since only its hash is kept.
+fn invite_admin(reactor: &Reactor, server: &mut Server, clock: &Clock) -> io::Result<()> {
+    let mut bits = [0; 32];
+    getrandom::fill(&mut bits).map_err(|error| io::Error::other(error.to_string()))?;
+    let link = secret::make(secret::ADMIN, bits);
+    if !server.invite_admin(clock.now(), &link) {
+        return Ok(());
+    }
+    let http = server.listeners.iter().zip(0u8..).find(|(kind, _)| **kind == ListenerKind::Http);
+    let addr = http.and_then(|(_, id)| reactor.local_addr(ListenerId(id)));
+    let place = addr.map_or_else(String::new, |addr| format!("http://{addr}"));
+    let mut out = io::stdout().lock();
+    writeln!(out, "first administrator {place}/#invite={} (for one use)", link.text())?;
+    out.flush()
 }
 
 /// The logs, and what was kept of them. Where all rooms are in memory and nothing was stored

@@ -4,8 +4,9 @@ use super::encode::Format;
 use super::errors_in_a_row::Answered;
 use super::input::Session;
 use super::state::Protocol;
-use super::tokens;
+use super::{login, tokens};
 use crate::auth::jwt::Unfit;
+use crate::chat::model::account::Hidden;
 use crate::chat::model::identity::Identity;
 use crate::chat::model::output::{Encoding, Request};
 use crate::chat::{Code, Command, Hello, Op, Refusal};
@@ -31,18 +32,22 @@ impl Session<'_, '_> {
         match parsed {
             Parsed::Help { of } => self.help(&request, of),
             Parsed::Command(Command::Hello { name, resume, ping, token }) => {
+                let identity = match self.identity(token.as_ref()) {
+                    Ok(identity) => identity,
+                    Err(refusal) => return self.answer(&request, &Err(refusal)),
+                };
                 if let Protocol::Tcp(plain) = &mut self.state.protocol {
                     plain.wants_pings = ping;
                 }
-                match self.identity(token.as_deref()) {
-                    Ok(identity) => {
-                        let hello = hello_as(name.as_deref());
-                        self.hello(request, Hello { resume, identity, ..hello });
-                    }
-                    Err(unfit) => self.refuse_token(&request, unfit),
-                }
+                self.hello(request, Hello { resume, identity, ..hello_as(name.as_deref()) });
             }
-            Parsed::Command(Command::Refresh { token }) => self.refresh(&request, &token),
+            Parsed::Command(Command::Refresh { token }) => self.refresh(&request, token.reveal()),
+            Parsed::Command(
+                command @ (Command::Register { .. }
+                | Command::Login { .. }
+                | Command::InviteLink { .. }
+                | Command::Accept { .. }),
+            ) => self.account_request(request, command),
             Parsed::Command(command) => {
                 if command.is_logged() {
                     self.state.answers.give(self.context.turn, SENT_REPLY_BYTES);
@@ -57,21 +62,29 @@ impl Session<'_, '_> {
     }
 
     /// Who the connection is: by the token that it brings, or by its upgrade.
-    fn identity(&mut self, token: Option<&str>) -> Result<Option<Identity>, Unfit> {
-        let tokens = &mut self.context.tokens;
-        match token {
-            // Where nobody proves anything a token says nothing.
-            Some(token) if tokens.is_on() => tokens.verify(token, self.turn.now).map(Some),
-            Some(_) | None => Ok(tokens.proven(self.state.conn).cloned()),
+    fn identity(&mut self, token: Option<&Hidden>) -> Result<Option<Identity>, Refusal> {
+        let (conn, now) = (self.state.conn, self.turn.now);
+        let Some(token) = token.map(Hidden::reveal) else {
+            return Ok(self.context.tokens.proven(conn).cloned());
+        };
+        // Where nobody has to prove anything, there is nothing that a token could prove.
+        if self.context.limits.auth.is_only_names() {
+            return Ok(None);
         }
+        if self.context.tokens.is_on() && !login::is_secret(token) {
+            let verified = self.context.tokens.verify(token, now);
+            return verified.map(Some).map_err(|unfit| self.refusal_of(unfit));
+        }
+        self.login(token).map(Some)
     }
 
-    fn refuse_token(&mut self, request: &Request, unfit: Unfit) {
+    /// What a client is told of a token that is not taken; the log says more.
+    fn refusal_of(&mut self, unfit: Unfit) -> Refusal {
         let conn = self.state.conn;
         if let Some(suppressed) = self.context.throttle.admit(self.turn.now.tick) {
             log::info!(conn:% = conn, why:% = unfit, suppressed; "a token is refused");
         }
-        self.answer(request, &Err(tokens::refusal(unfit)));
+        tokens::refusal(unfit)
     }
 
     /// Renews what the connection has proved.
@@ -87,7 +100,7 @@ impl Session<'_, '_> {
         }
         let result = match self.context.tokens.verify(token, now) {
             Ok(identity) => self.turn.chat.handle_refresh(now, conn, identity),
-            Err(unfit) => return self.refuse_token(request, unfit),
+            Err(unfit) => Err(self.refusal_of(unfit)),
         };
         self.answer(request, &result);
     }

@@ -1,5 +1,6 @@
 //! What all sessions share: limits, parsers, scratch space, counters.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::config::Config;
 use crate::http::{Admission, DateClock, HostPolicy, OriginPolicy, PolicyError};
 use crate::log::Throttle;
 use crate::metrics::Metrics;
-use crate::net::{CloseReason, ConnId, Network};
+use crate::net::{CloseReason, ConnId, IpAddr, Network};
 use crate::page::Pages;
 use crate::time::rate::Rate;
 use crate::wire;
@@ -106,6 +107,8 @@ pub(super) struct SessionContext {
     pub proxy_header: ProxyHeader,
     /// Who connections are by their tokens.
     pub tokens: Tokens,
+    /// From where connections come that have not said hello.
+    pub addresses: BTreeMap<ConnId, IpAddr>,
     /// Limits the log lines that clients can cause.
     pub throttle: Throttle,
 }
@@ -172,6 +175,7 @@ impl SessionContext {
             finished: Vec::new(),
             proxy_header: ProxyHeader::new(config),
             tokens: Tokens::new(None),
+            addresses: BTreeMap::new(),
             throttle: Throttle::new(CLIENT_LINES_PER_S, Duration::from_secs(1)),
         })
     }

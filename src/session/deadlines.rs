@@ -147,9 +147,13 @@ impl Session<'_, '_> {
         self.resume();
         let now = self.turn.now.tick;
         let Some(due) = self.state.due() else { return };
-        // Who waits to be verified is not late.
-        let is_verified_late = due == Due::Hello && self.context.tokens.is_used_up();
-        if self.state.is_waiting() && (due.rests() || is_verified_late) {
+        // Who has said hello, or logs in, and is kept waiting has nothing to hurry with; nor is who
+        // waits to be verified late.
+        let is_hello = due == Due::Hello;
+        let is_held = is_hello && self.turn.chat.pending_of(self.state.conn) > 0;
+        let is_verified_late = is_hello && self.context.tokens.is_used_up();
+        let is_waiting = self.state.is_waiting();
+        if is_held || (is_waiting && (due.rests() || is_verified_late)) {
             self.state.since = now;
         }
         let deadline = self.state.deadline(now, self.context);

@@ -31,6 +31,7 @@ mod errors_in_a_row;
 mod gauges;
 mod http;
 mod input;
+mod login;
 mod outgoing;
 mod plain_tcp;
 mod proxy_header;
@@ -173,6 +174,14 @@ impl Sessions {
         self.context.sessions_bytes += size_of::<SessionState>();
     }
 
+    /// From where a connection comes, for as long as it has not said hello: who tries too many
+    /// passwords is known by it.
+    pub fn set_address(&mut self, conn: ConnId, address: IpAddr) {
+        if self.context.limits.auth.accounts {
+            self.context.addresses.insert(conn, address);
+        }
+    }
+
     /// Bytes have come.
     pub fn handle_received(&mut self, conn: ConnId, bytes: &mut [u8], turn: &mut Turn<'_>) {
         self.with(conn, turn, |session| {
@@ -217,6 +226,7 @@ impl Sessions {
             return;
         }
         log::debug!(conn:% = conn, reason = reason.label(); "closed");
+        self.context.addresses.remove(&conn);
         let held = self.states.remove(conn.slot()).map_or(0, |state| state.held());
         self.context.inbound.change(held, 0);
         self.context.sessions_bytes -= size_of::<SessionState>();

@@ -47,6 +47,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "ws",
             "line",
             "wire",
+            "auth",
             "config",
             "page",
             "admin",
@@ -69,6 +70,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "ws",
             "line",
             "wire",
+            "auth",
             "config",
             "page",
             "admin",
@@ -76,7 +78,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "session",
         ],
     ),
-    ("cli", &["config", "server", "log", "store", "auth", "chat", "wire", "time"]),
+    ("cli", &["auth", "config", "server", "log", "store", "chat", "wire", "time"]),
     ("main", &["cli", "config"]),
 ];
 
@@ -214,13 +216,24 @@ pub(crate) const CHAT_ROOMS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("context", &["keys", "model"]),
     ("directory", &["keys", "model", "context"]),
+    ("accounts", &["model"]),
     ("rooms", &["keys", "model", "context", "directory"]),
     ("delivery", &["keys", "model", "context", "directory", "rooms"]),
     ("ephemeral", &["keys", "model", "context", "directory", "rooms", "delivery"]),
     ("pending", &["keys", "model", "context", "directory", "rooms", "delivery"]),
     (
         "operations",
-        &["keys", "model", "context", "directory", "rooms", "delivery", "ephemeral", "pending"],
+        &[
+            "keys",
+            "model",
+            "context",
+            "directory",
+            "accounts",
+            "rooms",
+            "delivery",
+            "ephemeral",
+            "pending",
+        ],
     ),
 ];
 

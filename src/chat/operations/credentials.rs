@@ -217,6 +217,13 @@ fn needs(command: &Command<'_>, user: &UserName) -> Option<(String, Rights)> {
         | Command::Search { room: Some(room), .. } => (room, READ),
         Command::Hello { .. }
         | Command::Refresh { .. }
+        | Command::Register { .. }
+        | Command::Login { .. }
+        | Command::Password { .. }
+        | Command::Logins
+        | Command::EndLogin { .. }
+        | Command::InviteLink { .. }
+        | Command::Accept { .. }
         | Command::Ping
         | Command::Rooms { .. }
         | Command::Status { .. }

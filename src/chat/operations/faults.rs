@@ -29,7 +29,9 @@ pub(super) fn refusal_of(fault: LogFault) -> Refusal {
         LogFault::Corrupt => {
             (Code::Busy, "the store is damaged here; its administrator can restore a backup")
         }
-        LogFault::Taken => (Code::NameTaken, "this name has been taken in the meantime"),
+        LogFault::Taken => {
+            (Code::NameTaken, "somebody else was first: the name, or the link, has just been taken")
+        }
         LogFault::TooDear => (Code::Busy, "this takes the store too long; ask for less"),
     };
     let refusal = Refusal::new(code, message);

@@ -22,6 +22,7 @@ mod interruption;
 pub mod measure;
 mod open;
 pub mod owner;
+pub mod people;
 pub mod restore;
 pub mod revoke;
 mod rewrite;

@@ -65,6 +65,7 @@ impl World {
             | CloseReason::HandshakeTimeout
             | CloseReason::TlsBroken
             | CloseReason::Banned
+            | CloseReason::LoginEnded
             | CloseReason::Overloaded
             | CloseReason::Rebalance
             | CloseReason::Internal => false,

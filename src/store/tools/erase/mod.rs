@@ -363,6 +363,11 @@ fn finish(db: &mut Connection, user: &UserName, wall_ms: u64) -> rusqlite::Resul
         "DELETE FROM member WHERE user = ?1",
         "DELETE FROM identity WHERE name = ?1",
         "DELETE FROM restriction WHERE user = ?1",
+        "DELETE FROM account WHERE name = ?1",
+        "DELETE FROM login WHERE name = ?1",
+        "UPDATE invite SET \"by\" = NULL WHERE \"by\" = ?1",
+        // The name stays taken: whoever got it would be taken for the one who is gone.
+        "UPDATE identity SET source = 6, issuer = '', subject = '', display = NULL WHERE name = ?1",
         "UPDATE restriction SET reason = '', \"by\" = NULL WHERE \"by\" = ?1",
     ] {
         transaction.execute(sql, [user.as_str()])?;

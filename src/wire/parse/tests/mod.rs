@@ -7,6 +7,7 @@ mod table;
 use proptest::prelude::*;
 
 use super::*;
+use crate::chat::model::account::Hidden;
 use crate::chat::model::command::{ModerationCommand, Page, Position, Resume, Send, Target};
 use crate::chat::model::reply::Role;
 
@@ -107,7 +108,7 @@ fn each_operation_is_read() {
         None,
         &Command::Topic { room: room(), text: None, weight: 0 },
     );
-    check(r#"{"op":"refresh","token":"x"}"#, None, &Command::Refresh { token: "x".into() });
+    check(r#"{"op":"refresh","token":"x"}"#, None, &Command::Refresh { token: Hidden::new("x") });
     check(
         r#"{"op":"search","text":"tea le","room":"lobby","before":9,"limit":3}"#,
         None,
@@ -182,7 +183,7 @@ fn hello_may_bring_the_positions_of_a_former_session() {
                 positions: vec![position("lobby", "k3f9", 123), position("@ann:bob", "z1", 0)],
             }),
             ping: false,
-            token: Some("x".into()),
+            token: Some(Hidden::new("x")),
         },
     );
     check(
@@ -316,7 +317,7 @@ fn an_id_that_may_have_been_cut_off_is_not_answered_as_another_request() {
 
 #[test]
 fn an_unknown_operation_is_refused_with_those_that_there_are() {
-    let refused = check_refused(r#"{"op":"jion","id":1}"#, 1002, Some("op"), "hello, refresh");
+    let refused = check_refused(r#"{"op":"jion","id":1}"#, 1002, Some("op"), "hello, register");
     assert_eq!(refused.refusal.hint.as_deref(), Some("join"));
     assert_eq!((refused.id.is_some(), refused.op.as_deref()), (true, Some("jion")));
     let long = format!(r#"{{"op":"{}"}}"#, "x".repeat(10_000));
