@@ -45,7 +45,8 @@ impl Session<'_, '_> {
             Line::Quit => self.on_leave_taken(PeerEnd::Quit),
             Line::Command(op, command) => self.typed(op, command),
             Line::Talk(user) => self.talk(user),
-            Line::NoRoom(_)
+            Line::Account(_)
+            | Line::NoRoom(_)
             | Line::Help(_)
             | Line::Unknown(_)
             | Line::Hint(_)
@@ -93,7 +94,7 @@ impl Session<'_, '_> {
                 let message = format!("this was not said; to go on in {room}, type /join {room}");
                 text::refusal(&mut out, &Refusal::new(Code::NotMember, message));
             }
-            _ => text::answer(&mut out, line),
+            _ => text::answer(&mut out, line, false),
         }
         self.send(out);
         if matches!(line, Line::Help(_)) {
