@@ -49,12 +49,12 @@ mod tests;
 pub use model::code::Code;
 pub use model::command::{Command, Op, RequestId};
 pub use model::event::Event;
+pub use model::hello::Hello;
 pub use model::limits::Limits;
 pub use model::name::{RoomName, UserName};
 pub use model::record::{Body, Epoch, Record, SharedRecord};
 pub use model::reply::{Refusal, Reply};
 pub use model::stats::Stats;
-pub use operations::session_lifecycle::Hello;
 
 use self::context::{Context, Timer};
 use self::delivery::{Delivery, DeliveryMut, Reader};
@@ -62,12 +62,16 @@ use self::directory::Directory;
 use self::ephemeral::{Ephemeral, EphemeralMut};
 use self::model::log::{LogReply, LogRequest, Query, Snapshot, Suspensions, Ticket};
 use self::model::output::{Fanout, Output, Request};
+use self::model::people::PeopleChange;
 use self::operations::{Answer, absence, ack, log_replies, restore, room_end, session_lifecycle};
-use self::pending::{Pending, PendingOp, Requester};
+use self::pending::{EXCLUSIVE_WEIGHT, Pending, PendingOp, PeopleOp, Requester};
 use self::rooms::{Lookup, Rooms};
 use crate::net::ConnId;
 use crate::time::Tick;
 use crate::time::clock::Now;
+
+/// What a connection owes whose `hello` is not answered yet: nothing more is taken from it.
+const HELD_OWES: u32 = EXCLUSIVE_WEIGHT as u32 + 1;
 
 /// All users, rooms and cursors.
 #[derive(Debug)]
@@ -159,6 +163,7 @@ impl Chat {
     /// The connection is gone. Nothing happens if it never said hello.
     pub fn handle_closed(&mut self, now: Now, conn: ConnId) {
         self.arrive_at(now);
+        self.pending.held.remove(&conn);
         session_lifecycle::end_session(self, conn);
     }
 
@@ -255,13 +260,15 @@ impl Chat {
     /// log has not answered. Once they have become few, [`Output::Wake`] says so.
     #[must_use]
     pub fn owed(&self, conn: ConnId) -> u32 {
-        self.delivery.reader(conn).map_or(0, Reader::owed)
+        let held = || if self.pending.held.contains(&conn) { HELD_OWES } else { 0 };
+        self.delivery.reader(conn).map_or_else(held, Reader::owed)
     }
 
     /// How many answers of the logs this connection waits for.
     #[must_use]
     pub fn pending_of(&self, conn: ConnId) -> u32 {
-        self.delivery.reader(conn).map_or(0, |reader| u32::from(reader.pending_weight))
+        let held = || u32::from(self.pending.held.contains(&conn));
+        self.delivery.reader(conn).map_or_else(held, |reader| u32::from(reader.pending_weight))
     }
 
     /// How many answers of the logs are waited for in all.
@@ -340,6 +347,12 @@ impl Chat {
     fn begin_read(&mut self, op: PendingOp, query: Query) {
         let ticket = self.begin(op);
         self.context.requests.push_back(LogRequest::Read { ticket, query });
+    }
+
+    /// Begins an operation that waits for a change of what is kept of people.
+    fn change_people(&mut self, op: PeopleOp, changes: Vec<PeopleChange>) {
+        let ticket = self.begin(PendingOp::People(Box::new(op)));
+        self.context.requests.push_back(LogRequest::People { ticket, changes });
     }
 
     /// The log has answered a ticket: the operation that waited for it.

@@ -283,7 +283,7 @@ mod tests {
             "chinwag --config F --listen L --tcp T --admin A --data D --durability U --log-format X",
             "listen=L tcp=T admin=A data=D durability=U log_format=X config=F",
         );
-        let line = "c --listen [::]:1 --tcp off --admin off --data D --durability os --echo \
+        let line = "c --listen [::1]:1 --tcp off --admin off --data D --durability os --echo \
                     --log-format json";
         let cli = Cli::try_parse_from(line.split(' ')).unwrap();
         let loaded = config::load(&cli.settings.into(), &Environment::default()).unwrap();

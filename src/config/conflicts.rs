@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::auth;
 use super::fault::{ConfigFault, Origin};
 use super::policies::PolicyTable;
 use super::value::Value;
@@ -40,6 +41,7 @@ const AT_LEAST: [AtLeast; 10] = [
 /// Everything that does not fit together, each blamed on the first of its settings that was set.
 pub(super) fn find(values: &Values, tables: &[PolicyTable]) -> Vec<ConfigFault> {
     let mut faults = listeners(values);
+    faults.extend(auth::exposed(values));
     faults.extend(outbound(values));
     for rule in AT_LEAST {
         let fault = at_least(values, rule);

@@ -19,6 +19,7 @@
 //!
 //! To add a setting to a section: a line in `sections.rs`, its default in `defaults.toml`.
 
+mod auth;
 mod conflicts;
 mod env;
 mod fault;
@@ -42,10 +43,11 @@ use std::path::PathBuf;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 
+pub use auth::INSTEAD;
 pub use env::Environment;
 pub use fault::{ConfigError, ConfigFault, FilePosition, Origin};
 pub use load::{Change, Flags, Loaded, load};
-pub use sections::{Compression, Http, Limits, Rooms, Timeouts};
+pub use sections::{Accounts, Compression, Http, Limits, Rooms, Timeouts};
 
 use crate::chat::model::policy::{Policies, Policy};
 use crate::log::{Filter, Format};
@@ -66,6 +68,13 @@ pub struct Config {
     pub admin: Vec<SocketAddr>,
     /// The directory for what must outlive the process.
     pub data: PathBuf,
+    /// Who may say who somebody is, by the words of the file.
+    #[serde(deserialize_with = "auth::words")]
+    pub auth: Vec<String>,
+    /// Whether names are believed outside of loopback, too.
+    pub insecure: bool,
+    /// Accounts.
+    pub accounts: Accounts,
     /// Whether `/echo` answers each WebSocket message with itself.
     pub echo: bool,
     /// How log lines are written.

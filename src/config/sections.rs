@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::value_type::Setting;
-use super::value_type::ValueType::{self, Bytes, Count, Hosts, OptionalOr, Origins, Switch, Time};
+use super::value_type::ValueType::{
+    self, Bytes, Count, Hosts, OptionalOr, Origins, Switch, Time, Word,
+};
+use crate::chat::model::identity::{Inviters, Registration};
 
 /// The most of anything that is counted: far above what one machine holds.
 const COUNT: ValueType = Count(1, 1 << 24);
@@ -56,6 +59,18 @@ sections! {
         head_bytes: usize = Bytes(1 << 10, 1 << 20),
         /// Fields of a request head (431 above).
         fields: usize = Count(16, 1_000),
+    }
+
+    /// Accounts.
+    Accounts in "accounts" {
+        /// Who may make an account.
+        #[serde(deserialize_with = "super::auth::registration")]
+        registration: Registration = Word(&["closed", "invite", "open"]),
+        /// Whether who proves nothing may be a guest.
+        guests: bool = Switch,
+        /// Who may make invite links.
+        #[serde(deserialize_with = "super::auth::inviters")]
+        invites: Inviters = Word(&["admins", "anyone"]),
     }
 
     /// Every bound on what clients can make the server hold or do, and what happens at each.

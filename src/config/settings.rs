@@ -1,10 +1,10 @@
 //! The list of all settings: names and what each may be. `defaults.toml` has the defaults.
 
-use super::sections::{AGE, Compression, Http, Limits, MESSAGE_BYTES, Rooms, Timeouts};
+use super::sections::{AGE, Accounts, Compression, Http, Limits, MESSAGE_BYTES, Rooms, Timeouts};
 use super::value_type::Setting;
 use super::value_type::ValueType::{
     self, Addresses, Bytes, Count, Creators, Directory, LogFilter, OptionalOr, Pattern, PolicyName,
-    Switch, Word,
+    Sources, Switch, Word,
 };
 
 /// The header of the tables with settings for some of the rooms.
@@ -23,6 +23,8 @@ const TOP: &[Setting] = &[
     ("admin", ADDRESSES_OR_OFF),
     ("data", Directory),
     ("durability", DURABILITY),
+    ("auth", Sources),
+    ("insecure", Switch),
     ("echo", Switch),
     ("log_format", Word(&["text", "json"])),
     ("log_level", LogFilter),
@@ -52,7 +54,7 @@ pub(super) const POLICY_SETTINGS: &[Setting] = &[
 
 /// The settings of which there is one each, in the order of the default file.
 pub(super) fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
-    let before = [TOP, Http::SETTINGS, Limits::SETTINGS, Timeouts::SETTINGS];
+    let before = [TOP, Accounts::SETTINGS, Http::SETTINGS, Limits::SETTINGS, Timeouts::SETTINGS];
     let rest = [Rooms::SETTINGS, ROOM_DEFAULTS, Compression::SETTINGS];
     before.into_iter().chain(rest).flatten()
 }

@@ -37,6 +37,8 @@ pub(super) enum ValueType {
     Hosts,
     /// Origins of web pages as browsers send them.
     Origins,
+    /// Who is believed to say who somebody is.
+    Sources,
     /// Who may make rooms.
     Creators,
     /// The name of a room in which each `*` stands for any text.
@@ -74,6 +76,7 @@ impl ValueType {
             }),
             Self::Hosts => parse_list(raw, parse_host),
             Self::Origins => parse_list(raw, parse_origin),
+            Self::Sources => parse_sources(raw),
             Self::Creators => parse_creators(raw),
             Self::Pattern => parse_pattern(raw),
             Self::PolicyName => match UserName::parse(raw.text().unwrap_or_default()) {
@@ -104,6 +107,8 @@ const ORIGIN: &str = "is not an origin: a scheme, a host and perhaps a port, wit
                       end, such as \"https://chat.example.org\" or \"capacitor://localhost\"";
 const CREATORS: &str =
     r#"must be "anyone", "nobody" or a list of users' names such as ["ann", "bob"]"#;
+const SOURCE_WORDS: [&str; 4] = ["none", "accounts", "jwt", "header"];
+const SOURCES: &str = r#"must be "none", "accounts", "jwt" or "header", or a list of some of them such as ["accounts", "jwt"]"#;
 const ROOM: &str = r#"must be a room's name, such as "tmp/*""#;
 const DIRECT: &str = "must be a room's name: direct conversations follow durability and [rooms], \
                       whatever their names";
@@ -199,6 +204,22 @@ fn parse_origin(text: &str) -> Result<String, String> {
     let origin = before.to_ascii_lowercase() + path;
     let is_origin = OriginPolicy::new([&origin], false).is_ok();
     if is_origin { Ok(origin) } else { Err(ORIGIN.to_owned()) }
+}
+
+fn parse_sources(raw: RawValue<'_>) -> Result<Value, String> {
+    let items = raw.list().or_else(|| Some(vec![raw.text()?])).unwrap_or_default();
+    let source = |item: &str| SOURCE_WORDS.contains(&item);
+    let is_once = |(at, item): (usize, &&str)| !items.iter().take(at).any(|other| other == item);
+    if items.is_empty() || !items.iter().all(|item| source(item)) {
+        return Err(SOURCES.to_owned());
+    }
+    if !items.iter().enumerate().all(is_once) {
+        return Err("must name each source once".to_owned());
+    }
+    Ok(match *items {
+        [alone] => Value::Text(alone.to_owned()),
+        _ => Value::List(items.into_iter().map(str::to_owned).collect()),
+    })
 }
 
 fn parse_creators(raw: RawValue<'_>) -> Result<Value, String> {

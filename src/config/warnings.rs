@@ -1,8 +1,7 @@
 //! What is allowed, and yet may not be what the operator wants.
 
-use std::net::SocketAddr;
-
 use super::Config;
+use super::auth::is_exposed;
 use crate::http::is_anybodys;
 
 impl Config {
@@ -11,7 +10,9 @@ impl Config {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        for (name, addresses) in [("listen", &self.listen), ("tcp", &self.tcp)] {
+        let believes_names = self.auth.iter().any(|source| source == "none");
+        let listeners = [("listen", &self.listen), ("tcp", &self.tcp)];
+        for (name, addresses) in listeners.into_iter().filter(|_| believes_names) {
             warnings.extend(addresses.iter().filter(|addr| is_exposed(addr)).map(|addr| {
                 format!(
                     "{name} = \"{addr}\": everybody who can connect there can be anybody, since a \
@@ -36,11 +37,6 @@ impl Config {
         }));
         warnings
     }
-}
-
-/// Whether others than this machine can connect.
-fn is_exposed(addr: &SocketAddr) -> bool {
-    !addr.ip().to_canonical().is_loopback()
 }
 
 #[cfg(test)]

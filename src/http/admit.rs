@@ -21,6 +21,8 @@ pub struct Admission {
     pub hosts: HostPolicy,
     /// From which pages.
     pub origins: OriginPolicy,
+    /// Names are believed: only this machine may ask, and no proxy in between.
+    pub is_local_only: bool,
 }
 
 /// The kind of resource at a path, which the caller knows.
@@ -63,6 +65,9 @@ impl Admission {
         head: &Head<'a>,
         route: impl FnOnce(&str) -> Route<P>,
     ) -> Result<Admitted<'a, P>, Refusal> {
+        if self.is_local_only {
+            self.check_local(head)?;
+        }
         self.hosts.check(head)?;
         self.origins.check(head)?;
         if head.path() == "*" {
@@ -77,7 +82,30 @@ impl Admission {
             Route::NotFound => Err(Refusal::NotFound),
         }
     }
+
+    /// Refuses a request that does not name this machine, or says that it has come by a proxy.
+    fn check_local(&self, head: &Head<'_>) -> Result<(), Refusal> {
+        match head.authority() {
+            Some(authority) if !self.hosts.serves(authority.host) => Err(Refusal::HostNotLocal),
+            Some(authority) if !authority.host.is_loopback() => Err(Refusal::NotLocal),
+            Some(_) | None if is_proxied(head) => Err(Refusal::NotLocal),
+            Some(_) | None => Ok(()),
+        }
+    }
 }
+
+/// Whether the request says that it has come by a proxy.
+fn is_proxied(head: &Head<'_>) -> bool {
+    let is_proxys = |name: &str| {
+        let starts =
+            name.get(..FORWARDED.len()).is_some_and(|start| start.eq_ignore_ascii_case(FORWARDED));
+        starts || ["Via", "Forwarded"].iter().any(|other| name.eq_ignore_ascii_case(other))
+    };
+    head.fields().any(|(name, _)| is_proxys(name))
+}
+
+/// How the names of fields begin that proxies add.
+const FORWARDED: &str = "X-Forwarded-";
 
 /// Requires a request that a file or a status can answer.
 fn check_plain(head: &Head<'_>) -> Result<(), Refusal> {

@@ -63,7 +63,8 @@ impl HostPolicy {
         match host {
             Host::V4(_) | Host::V6(_) => true,
             Host::Name(name) => {
-                is_loopback(name) || self.names.iter().any(|own| own.eq_ignore_ascii_case(name))
+                is_loopback_name(name)
+                    || self.names.iter().any(|own| own.eq_ignore_ascii_case(name))
             }
         }
     }
@@ -77,8 +78,19 @@ impl HostPolicy {
     }
 }
 
+impl Host<'_> {
+    /// Whether it is this machine as it calls itself.
+    pub(super) fn is_loopback(self) -> bool {
+        match self {
+            Self::V4(address) => address.is_loopback(),
+            Self::V6(address) => address.to_canonical().is_loopback(),
+            Self::Name(name) => is_loopback_name(name),
+        }
+    }
+}
+
 /// `localhost` and what is under it (RFC 6761 section 6.3).
-fn is_loopback(name: &str) -> bool {
+fn is_loopback_name(name: &str) -> bool {
     let (under, last) = name.rsplit_once('.').unwrap_or(("localhost", name));
     last.eq_ignore_ascii_case("localhost") && !under.is_empty()
 }

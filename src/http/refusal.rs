@@ -207,6 +207,11 @@ refusals! {
     /// There is no `Origin` where the configuration requires one.
     OriginMissing => Forbidden, "the Origin field is missing: send one, or turn [http] require_origin off";
 
+    /// Names are believed here, and the request is not of this machine, or has come by a proxy.
+    NotLocal => Forbidden, "with auth = \"none\" only this machine may speak to the server, and by no proxy: everybody else could be anybody; write auth = \"accounts\" (people log in with a password), \"jwt\" or \"header\", or insecure = true if you trust everybody who can connect";
+    /// Names are believed here, and the host is not one of this server besides.
+    HostNotLocal => MisdirectedRequest, "this server does not answer to that host name: use localhost or the address, or add the name to [http] hosts; and with auth = \"none\" only this machine may speak to the server, and by no proxy: everybody else could be anybody; write auth = \"accounts\" (people log in with a password), \"jwt\" or \"header\", or insecure = true if you trust everybody who can connect";
+
     // The route.
     /// There is nothing at the path.
     NotFound => NotFound, "there is nothing at this path: the chat page is at / and the WebSocket at /ws";

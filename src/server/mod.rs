@@ -276,5 +276,6 @@ fn limits(config: &Config) -> Limits {
         open_join_creates: config.rooms.open_join_creates,
         edit_window: config.rooms.edit_window,
         policies: config.policies.clone(),
+        auth: config.auth_policy(),
     }
 }

@@ -101,7 +101,8 @@ fn open_store(
     metrics: &Metrics,
     waker: Waker,
 ) -> Result<(Box<dyn Logs>, Snapshot), OpenError> {
-    if !has_stored_rooms(config) && !store::is_there(&config.data) {
+    let keeps_names = !config.auth_policy().is_only_names();
+    if !keeps_names && !has_stored_rooms(config) && !store::is_there(&config.data) {
         return Ok(store::in_memory());
     }
     let options = store::Options { data: config.data.clone(), metrics: Arc::clone(&metrics.store) };

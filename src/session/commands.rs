@@ -59,11 +59,6 @@ impl Session<'_, '_> {
         };
         let hello = Hello { secret, encoding: format.encoding(), ..hello };
         self.turn.chat.handle_hello(now, conn, request, hello);
-        if self.turn.chat.user(conn).is_none() {
-            return;
-        }
-        self.state.on_greeted(now.tick);
-        self.arm(self.state.deadline(now.tick, self.context));
     }
 
     fn help(&mut self, request: &Request, of: Option<Op>) {
@@ -96,7 +91,7 @@ impl Session<'_, '_> {
 
 /// A hello without a position to return to.
 pub(super) fn hello_as(name: Option<&str>) -> Hello<'_> {
-    Hello { name, resume: None, secret: 0, encoding: Encoding::default() }
+    Hello { name, resume: None, secret: 0, encoding: Encoding::default(), identity: None }
 }
 
 fn id_of(request: &Request) -> &str {

@@ -51,6 +51,8 @@ pub(super) struct Timeouts {
 #[derive(Debug)]
 pub(super) struct SessionContext {
     pub admission: Admission,
+    /// Of the admin listener.
+    pub admin_admission: Admission,
     pub dates: DateClock,
     pub pages: Pages,
     pub limits: Limits,
@@ -108,6 +110,7 @@ impl SessionContext {
         let admission = Admission {
             hosts: HostPolicy::new(&http.hosts)?,
             origins: OriginPolicy::new(&http.origins, http.require_origin)?,
+            is_local_only: config.is_local_only(),
         };
         let request_len_max = wire::request_len_max(&limits);
         let hello_len_max = wire::request_len_max(&Limits { message_bytes: 0, ..limits.clone() });
@@ -121,6 +124,7 @@ impl SessionContext {
         });
         let rates = &config.limits;
         Ok(Self {
+            admin_admission: Admission { is_local_only: false, ..admission.clone() },
             admission,
             dates: DateClock::default(),
             pages: Pages::new(),

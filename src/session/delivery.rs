@@ -118,6 +118,11 @@ impl Delivery<'_, '_> {
             Ok(Reply::Joined { room, .. }) if room.is_direct() => turn.chat.user(to),
             _ => None,
         };
+        if matches!(result, Ok(Reply::Welcome { .. })) {
+            state.on_greeted(turn.now.tick);
+            let deadline = state.deadline(turn.now.tick, context);
+            turn.effects.push(Effect::Arm { conn: to, deadline });
+        }
         answer(state, context, viewer, (request, result), answered);
     }
 

@@ -130,7 +130,7 @@ impl SessionContext {
         let keep_alive = head.keep_alive();
         let method = head.method();
         if is_admin {
-            return match self.admission.admit(head, |path| Route::Page(path.to_owned())) {
+            return match self.admin_admission.admit(head, |path| Route::Page(path.to_owned())) {
                 Ok(Admitted::Page(path)) => {
                     super::gauges::update(&self.metrics, turn.chat, self.sessions_bytes);
                     let answer = admin::respond(&path, &self.metrics, health);

@@ -161,7 +161,7 @@ impl Logs for MemoryStore {
             }
             // The domain has it in memory, which is all that such a room promises.
             LogRequest::PutMeta { .. } => {}
-            LogRequest::Sync { ticket, .. } => {
+            LogRequest::Sync { ticket, .. } | LogRequest::People { ticket, .. } => {
                 self.replies.push_back(LogReply::Synced { ticket, outcome: Ok(()) });
             }
             // There is nothing to be read but what the domain has in its rings.

@@ -59,7 +59,7 @@ fn each_mistake_is_shown_where_it_is_with_what_was_meant() {
         ("[limits\nrooms = 5", &[":1:"]),
         ("a = \u{1}", &[":1:"]),
         ("[limits]\nburst = 5\nrate_per_s = 6", &["burst", "rate_per_s"]),
-        ("listen = \"127.0.0.1:7001\"\ntcp = \"0.0.0.0:7001\"", &["listen", "tcp", "7001"]),
+        ("listen = \"127.0.0.1:7001\"\ntcp = \"127.0.0.1:7001\"", &["listen", "tcp", "7001"]),
     ] {
         let said = checked(toml);
         for hint in hints {
@@ -227,7 +227,11 @@ fn each_kind_of_listener_takes_several_addresses() {
 
 #[test]
 fn who_listens_for_strangers_is_warned_by_the_check_and_at_the_start() {
-    let exposed = [("CHINWAG_LISTEN", "127.0.0.1:0,0.0.0.0:0"), ("CHINWAG_HTTP_ORIGINS", "null")];
+    let exposed = [
+        ("CHINWAG_LISTEN", "127.0.0.1:0,0.0.0.0:0"),
+        ("CHINWAG_HTTP_ORIGINS", "null"),
+        ("CHINWAG_INSECURE", "true"),
+    ];
     let (code, out, _) = run(&["check"], &exposed);
     assert_eq!(code, Some(0));
     for warning in
@@ -237,7 +241,8 @@ fn who_listens_for_strangers_is_warned_by_the_check_and_at_the_start() {
     }
     let (_, out, _) = run(&["check"], &[]);
     assert!(!out.contains("warning"), "{out}");
-    let server = Setup::default().args(&["--listen", "127.0.0.1:0,0.0.0.0:0"]).start();
+    let setup = Setup::default().args(&["--listen", "127.0.0.1:0,0.0.0.0:0"]);
+    let server = setup.set("insecure", "true").start();
     server.log_when(|log| log.contains("WARN") && log.contains("everybody who can connect"));
 }
 

@@ -91,7 +91,8 @@ fn each_request_is_answered_with_its_status_and_the_connection_goes_on_or_ends()
 
 #[test]
 fn a_host_that_could_have_been_rebound_finds_nothing() {
-    let server = Setup::default().config("[http]\nhosts = [\"chat.example.org\"]\n").start();
+    let setup = Setup::default().config("[http]\nhosts = [\"chat.example.org\"]\n");
+    let server = setup.set("insecure", "true").start();
     for (host, status) in [
         ("localhost", 200),
         ("localhost:1", 200),

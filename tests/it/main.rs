@@ -19,6 +19,7 @@ mod direct_messages;
 mod history;
 mod hostile;
 mod http;
+mod identity;
 mod limits;
 mod offline;
 mod permissions;

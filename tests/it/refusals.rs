@@ -67,7 +67,7 @@ fn what_is_posted_is_told_that_the_path_takes_no_posts_and_how_one_speaks() {
 
 #[test]
 fn where_a_proxy_has_taken_the_upgrade_away_it_is_said_that_a_proxy_did() {
-    let server = Server::start();
+    let server = Setup::default().set("insecure", "true").start();
     let get = |fields: &str| format!("GET /ws HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
     for proxied in ["Via: 1.1 a", "Forwarded: for=192.0.2.1", "X-Forwarded-For: 192.0.2.1"] {
         check(&server, &get(&format!("{proxied}\r\n")), 426, &["a proxy", "taken Upgrade away"]);

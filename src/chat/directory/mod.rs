@@ -10,6 +10,7 @@
 //! has a place for the keys of its memberships, which `rooms` fills.
 
 mod awaited;
+mod identities;
 mod session;
 mod user;
 
@@ -18,11 +19,13 @@ use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
 use self::awaited::Awaited;
+use self::identities::Identities;
 use self::session::EndedSession;
 pub(super) use session::{Secret, Session};
 pub(super) use user::User;
 
 use super::keys::UserKey;
+use super::model::identity::Source;
 use super::model::log::Suspensions;
 use super::model::name::{Skeletons, UserName};
 use super::model::reply::Presence;
@@ -48,6 +51,8 @@ pub(super) struct Directory {
     absent: VecDeque<UserKey>,
     /// Names by which nobody has come yet.
     pub awaited: Awaited,
+    /// Whose the names are.
+    pub identities: Identities,
     /// Users and addresses that may not use the server.
     pub suspended: Arc<Suspensions>,
 }
@@ -105,8 +110,8 @@ impl Directory {
     }
 
     /// Adds a user whose name nobody has.
-    pub(super) fn add_user(&mut self, name: &UserName, is_guest: bool) -> UserKey {
-        let key = self.users.insert(User::new(name.clone(), is_guest));
+    pub(super) fn add_user(&mut self, name: &UserName, source: Source) -> UserKey {
+        let key = self.users.insert(User::new(name.clone(), source));
         self.by_name.insert(name.as_str(), key);
         self.skeletons.insert(name.as_str(), key);
         key
@@ -239,6 +244,7 @@ impl Directory {
 
     /// Checks the invariants.
     pub(super) fn debug_check(&self) {
+        self.identities.debug_check();
         let awaited = self.users.iter().filter(|(_, user)| user.is_awaited).count();
         debug_assert_eq!(self.awaited.users, awaited, "those who have not come are counted");
         for (key, user) in self.users.iter() {

@@ -2,6 +2,7 @@
 
 use super::session::{EndedSession, Session};
 use crate::chat::keys::{MembershipKey, RoomKey};
+use crate::chat::model::identity::Source;
 use crate::chat::model::name::UserName;
 use crate::chat::model::reply::Presence;
 use crate::collections::Few;
@@ -19,8 +20,8 @@ pub(in crate::chat) struct User {
     pub memberships: Few<(RoomKey, MembershipKey)>,
     /// As others are told, that is with the leave grace.
     pub presence: Presence,
-    /// The server gave the name: the user is forgotten after a while.
-    pub is_guest: bool,
+    /// Who says who it is.
+    pub source: Source,
     /// Nobody has come by the name yet: it is remembered for the messages that wait.
     pub is_awaited: bool,
     /// There only for users that have been away.
@@ -45,13 +46,13 @@ pub(in crate::chat) struct Absence {
 }
 
 impl User {
-    pub(super) const fn new(name: UserName, is_guest: bool) -> Self {
+    pub(super) const fn new(name: UserName, source: Source) -> Self {
         Self {
             name,
             sessions: Few::new(),
             memberships: Few::new(),
             presence: Presence::Off,
-            is_guest,
+            source,
             is_awaited: false,
             absence: None,
             rooms: 0,
@@ -90,6 +91,11 @@ impl User {
     /// What counts against its bound on rooms, or on direct conversations that it has begun.
     pub(in crate::chat) const fn count_mut(&mut self, direct: bool) -> &mut u32 {
         if direct { &mut self.conversations_begun } else { &mut self.rooms }
+    }
+
+    /// Whether the server gave the name: the user is forgotten after a while.
+    pub(in crate::chat) fn is_guest(&self) -> bool {
+        self.source == Source::Guest
     }
 
     /// Whether it is somebody, not only a name that somebody has written to.

@@ -298,8 +298,13 @@ mod tests {
         let mut chat = Chat::new(limits, at(0));
         let conn = ConnId::new(0, 1).unwrap();
         let request = |op| Request { id: None, op };
-        let hello =
-            Hello { name: Some("ann"), resume: None, secret: 1, encoding: Encoding::default() };
+        let hello = Hello {
+            name: Some("ann"),
+            resume: None,
+            secret: 1,
+            encoding: Encoding::default(),
+            identity: None,
+        };
         chat.handle_hello(at(0), conn, request(Op::Hello), hello);
         for room in ["a", "b", "c"] {
             let join = Command::Join { room: room.into(), after: None, epoch: None };

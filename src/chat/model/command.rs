@@ -174,6 +174,22 @@ pub struct Resume<'a> {
     pub positions: Vec<Position<'a>>,
 }
 
+impl Resume<'_> {
+    /// The same for later.
+    pub(in crate::chat) fn into_owned(self) -> Resume<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let position = |Position { room, epoch, seq }: Position<'_>| Position {
+            room: owned(room),
+            epoch: owned(epoch),
+            seq,
+        };
+        Resume {
+            session: owned(self.session),
+            positions: self.positions.into_iter().map(position).collect(),
+        }
+    }
+}
+
 /// One command, with its fields checked for type and range but not against the state of anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command<'a> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::identity::AuthPolicy;
 use super::policy::{Policies, Policy};
 
 /// Bounds and intervals. What happens at each is said at the operation that meets it.
@@ -56,6 +57,8 @@ pub struct Limits {
     pub edit_window: Option<Duration>,
     /// What holds for rooms by their names.
     pub policies: Policies,
+    /// Whom the server believes.
+    pub auth: AuthPolicy,
 }
 
 /// Members above which presence is told as a count only.
@@ -150,6 +153,7 @@ impl Default for Limits {
             open_join_creates: true,
             edit_window: None,
             policies: Policies::uniform(Policy::default()),
+            auth: AuthPolicy::default(),
         }
     }
 }

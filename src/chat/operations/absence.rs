@@ -6,6 +6,7 @@ use super::membership::end_membership;
 use crate::chat::context::Timer;
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
+use crate::chat::model::identity::Source;
 use crate::chat::model::limits::{AWAITED_BY_ONE_MAX, AWAITED_MAX};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::reply::{Presence, Refusal, Role};
@@ -28,7 +29,7 @@ pub(super) fn busy(message: &'static str, limit: usize) -> Refusal {
 pub(super) fn open_user(
     chat: &mut Chat,
     name: &UserName,
-    is_guest: bool,
+    source: Source,
 ) -> Result<UserKey, Refusal> {
     let known = chat.directory.user_named(name.as_str());
     if let Some(key) = known.filter(|&key| !chat.directory[key].is_awaited) {
@@ -39,7 +40,7 @@ pub(super) fn open_user(
     if chat.directory.known_len() >= users_max && !forget_absent(chat) {
         return Err(busy("the server knows as many users as it can", users_max));
     }
-    let Some(key) = known else { return Ok(chat.directory.add_user(name, is_guest)) };
+    let Some(key) = known else { return Ok(chat.directory.add_user(name, source)) };
     for sender in senders_to(chat, key) {
         chat.directory.awaited.end(&sender);
     }
@@ -48,9 +49,10 @@ pub(super) fn open_user(
 }
 
 /// Refuses a new name that looks like that of somebody who has come.
-fn check_lookalike(chat: &Chat, name: &UserName) -> Result<(), Refusal> {
-    let Some(other) = chat.directory.lookalike(name.as_str()) else { return Ok(()) };
-    let other = chat.directory[other].name.as_str();
+pub(super) fn check_lookalike(chat: &Chat, name: &UserName) -> Result<(), Refusal> {
+    let known = chat.directory.lookalike(name.as_str()).map(|key| &chat.directory[key].name);
+    let bound = || chat.directory.identities.lookalike(name.as_str());
+    let Some(other) = known.or_else(bound) else { return Ok(()) };
     let message = format!("this name looks like that of another user, {other}");
     Err(Refusal::new(Code::NameTaken, message))
 }
@@ -86,7 +88,7 @@ pub(super) fn open_user_to_wait_for(
         return Err(busy(message, AWAITED_MAX));
     }
     let key = known.unwrap_or_else(|| {
-        let key = chat.directory.add_user(name, false);
+        let key = chat.directory.add_user(name, Source::None);
         chat.directory.set_awaited(key, true);
         arm_absence(chat, key);
         key
@@ -126,7 +128,7 @@ fn may_be_forgotten(chat: &Chat, key: UserKey) -> bool {
             role > Role::Member || room.name.is_direct() || chat.lookup().is_closed(room);
         room.is_stored() && room.head > 0 && is_special
     };
-    user.is_guest || !user.memberships.iter().any(is_kept)
+    user.is_guest() || !user.memberships.iter().any(is_kept)
 }
 
 /// Ends all memberships of a user without sessions, and forgets it.
@@ -173,7 +175,7 @@ pub(in crate::chat) fn on_user_absent(chat: &mut Chat, user: UserKey) {
     let row = &mut chat.directory[user];
     // A guest is forgotten by when it left, not by when its leave grace ended.
     let forgotten_at = row.absence_mut().since.after(chat.context.limits.guest_membership);
-    let is_over = row.is_guest && chat.context.now.tick >= forgotten_at;
+    let is_over = row.is_guest() && chat.context.now.tick >= forgotten_at;
     if is_over {
         end_guest(chat, user);
     }
@@ -182,7 +184,7 @@ pub(in crate::chat) fn on_user_absent(chat: &mut Chat, user: UserKey) {
         forget_user(chat, user);
         return;
     }
-    if row.is_guest && !is_over {
+    if row.is_guest() && !is_over {
         let timer = chat.context.wheel.arm(forgotten_at, Timer::UserAbsent(user));
         row.absence_mut().timer = Some(timer);
     } else {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::faults::refusal_of;
 use super::history::{self, Excerpt};
 use super::{
-    Answer, Chat, ack, direct, edits, inbox, invitations, join, leave, moderation, resume_deferred,
-    search, suspensions,
+    Answer, Chat, ack, direct, edits, inbox, invitations, join, leave, moderation, people,
+    resume_deferred, search, suspensions,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::{PageId, Sender};
@@ -144,6 +144,7 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
             (by, result)
         }
         PendingOp::Marks { written, .. } => return ack::on_synced(chat, written, fault),
+        PendingOp::People(op) => return people::on_written(chat, *op, outcome),
         PendingOp::Append { .. }
         | PendingOp::Question { .. }
         | PendingOp::Ack { .. }
@@ -205,6 +206,7 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
         | PendingOp::Deferred(_)
         | PendingOp::Join { .. }
         | PendingOp::Leave { .. }
+        | PendingOp::People(_)
         | PendingOp::Invite { .. } => return debug_assert!(false, "a change is not read"),
     };
     chat.answer(by, result);

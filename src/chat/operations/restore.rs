@@ -4,8 +4,9 @@ use super::absence::{arm_absence, senders_to};
 use super::moderation::restrict;
 use super::room_begin::open_log;
 use super::room_end::retire_room;
-use super::{Chat, suspensions};
+use super::{Chat, people as kept_people, suspensions};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
+use crate::chat::model::identity::Source;
 use crate::chat::model::limits::{GUEST_PREFIX, INVITATION_LASTS};
 use crate::chat::model::log::{
     MemberMeta, Restriction, RestrictionMeta, RoomMeta, RoomSnapshot, Snapshot,
@@ -17,8 +18,9 @@ use crate::chat::rooms::{Marks, Membership};
 /// Takes up a snapshot, before anybody comes. It is taken whole, even if there is more of it than
 /// the limits would let in: nothing is forgotten because a limit was lowered.
 pub(in crate::chat) fn restore(chat: &mut Chat, snapshot: Snapshot) {
-    let Snapshot { rooms, suspended } = snapshot;
+    let Snapshot { rooms, suspended, people } = snapshot;
     suspensions::set(chat, &suspended);
+    kept_people::restore(chat, people, &rooms);
     // Epochs of this start are above all others, also if the wall clock has gone back.
     if let Some(newest) = rooms.iter().map(|room| room.epoch).max() {
         chat.rooms.begin_epochs_above(newest);
@@ -108,7 +110,9 @@ fn restore_restriction(
 
 fn restore_user(chat: &mut Chat, name: &UserName) -> UserKey {
     let is_guest = name.as_str().starts_with(GUEST_PREFIX);
-    let user = chat.directory.add_user(name, is_guest);
+    let otherwise = if is_guest { Source::Guest } else { Source::None };
+    let source = chat.directory.identities.source_of(name.as_str(), otherwise);
+    let user = chat.directory.add_user(name, source);
     arm_absence(chat, user);
     user
 }

@@ -1,21 +1,22 @@
 //! How sessions begin, are resumed, and end.
 
 use super::absence::{arm_absence, open_user, update_presence};
+use super::identify::{self, Who};
 use super::resume::resume_room;
-use super::{Chat, invitations, suspensions};
+use super::{Chat, invitations};
 use crate::chat::delivery::Reader;
 use crate::chat::directory::{Secret, Session};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
-use crate::chat::model::command::Resume;
+use crate::chat::model::hello::Hello;
 use crate::chat::model::limits::{
-    GUEST_PREFIX, READ_MARK_BYTES, RESUME_BYTES_MAX, RESUMED_ROOM_BYTES,
-    WELCOME_INVITATIONS_BYTES_MAX,
+    READ_MARK_BYTES, RESUME_BYTES_MAX, RESUMED_ROOM_BYTES, WELCOME_INVITATIONS_BYTES_MAX,
 };
 use crate::chat::model::name::UserName;
-use crate::chat::model::output::{Encoding, Output, Request};
-use crate::chat::model::record::Epoch;
+use crate::chat::model::output::{Output, Request};
+use crate::chat::model::people::PeopleChange;
 use crate::chat::model::reply::{ReadMarks, Refusal, Reply, Resumption};
+use crate::chat::pending::PeopleOp;
 use crate::net::{CloseReason, ConnId};
 
 /// How many marks of others the welcome tells that answers for so many rooms.
@@ -23,23 +24,15 @@ const fn resume_marks_max(rooms: usize) -> usize {
     RESUME_BYTES_MAX.saturating_sub(rooms.saturating_mul(RESUMED_ROOM_BYTES)) / READ_MARK_BYTES
 }
 
-/// What a connection says of itself in `hello`.
-#[derive(Debug)]
-pub struct Hello<'a> {
-    /// The wanted name; the server gives one if there is none.
-    pub name: Option<&'a str>,
-    /// The former session.
-    pub resume: Option<Resume<'a>>,
-    /// 128 bits that nobody can guess: the new session's secret.
-    pub secret: u128,
-    /// Which rendering of events the session takes.
-    pub encoding: Encoding,
-}
-
 /// A connection says who it is, and where it was.
 pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, hello: Hello<'_>) {
     match begin_session(chat, conn, &hello) {
-        Ok((user, resumed)) => {
+        Ok(Begun::Held(name, changes)) => {
+            chat.pending.held.insert(conn);
+            let hello = Box::new(hello.held());
+            chat.change_people(PeopleOp::Hello { conn, request, hello, name }, changes);
+        }
+        Ok(Begun::Session(user, resumed)) => {
             let positions = hello.resume.map_or_else(Vec::new, |resume| resume.positions);
             let mut rooms = Vec::with_capacity(positions.len());
             let mut marks_left = Some(resume_marks_max(positions.len()));
@@ -91,37 +84,33 @@ fn take_marks(
     Vec::new()
 }
 
-/// Returns the user, and whether the session is a former one.
-fn begin_session(
-    chat: &mut Chat,
-    conn: ConnId,
-    hello: &Hello<'_>,
-) -> Result<(UserKey, bool), Refusal> {
-    if chat.delivery.reader(conn).is_some() {
+/// What became of a `hello` that was not refused.
+enum Begun {
+    /// The user's session has begun; whether it is a former one.
+    Session(UserKey, bool),
+    /// First it has to be stored that the name is somebody's.
+    Held(UserName, Vec<PeopleChange>),
+}
+
+fn begin_session(chat: &mut Chat, conn: ConnId, hello: &Hello<'_>) -> Result<Begun, Refusal> {
+    if chat.delivery.reader(conn).is_some() || chat.pending.held.contains(&conn) {
         return Err(second_hello());
     }
-    let former = hello.resume.as_ref().and_then(|resume| Secret::parse(&resume.session));
-    let known = former.and_then(|secret| {
-        let user = chat.directory.user_of_secret(secret)?;
-        let name = chat.directory[user].name.as_str();
-        hello.name.is_none_or(|wanted| wanted == name).then_some((secret, user))
-    });
-    let user = match (known, hello.name) {
-        (Some((_, user)), _) => {
-            suspensions::check(chat, &chat.directory[user].name)?;
-            user
+    let (known, user) = match identify::who(chat, hello)? {
+        Who::Former(secret, user) => (Some((secret, user)), user),
+        Who::Named(name, source) => {
+            let user = open_user(chat, &name, source)?;
+            chat.directory[user].source = source;
+            (None, user)
         }
-        (None, Some(name)) => {
-            let name = chat.lookup().user_name(("name", name), None)?;
-            suspensions::check(chat, &name)?;
-            let user = open_user(chat, &name, false)?;
-            chat.directory[user].is_guest = false;
-            user
+        Who::New(bound) => {
+            let name = bound.name.clone();
+            chat.directory.identities.bind(bound.clone());
+            chat.directory.identities.unwritten.insert(name.clone());
+            return Ok(Begun::Held(name, vec![PeopleChange::Bind(bound)]));
         }
-        (None, None) => {
-            let name = guest_name(chat, hello.secret);
-            open_user(chat, &name, true)?
-        }
+        // Behind what is under way: the answer comes when that is written.
+        Who::Unwritten(name) => return Ok(Begun::Held(name, Vec::new())),
     };
     let replaced =
         known.and_then(|(secret, user)| chat.directory.session_with_secret(user, secret));
@@ -141,7 +130,7 @@ fn begin_session(
         end_session(chat, conn);
     }
     add_session(chat, (conn, user), hello, away);
-    Ok((user, known.is_some()))
+    Ok(Begun::Session(user, known.is_some()))
 }
 
 /// The refusal of a `hello` on a connection that has said it already.
@@ -159,24 +148,6 @@ fn add_session(chat: &mut Chat, (conn, user): (ConnId, UserKey), hello: &Hello<'
         chat.context.wheel.cancel(timer);
     }
     update_presence(chat, user);
-}
-
-/// A name that nobody has.
-fn guest_name(chat: &Chat, secret: u128) -> UserName {
-    // The secret is mixed so that the name tells nothing of it.
-    let mut seed = u64::try_from(secret >> 64).unwrap_or(0) ^ 0x9e37_79b9_7f4a_7c15;
-    loop {
-        seed = (seed ^ (seed >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let name = format!("{GUEST_PREFIX}{}", Epoch(seed % 36_u64.pow(5)));
-        let is_free = |name: &UserName| {
-            let name = name.as_str();
-            chat.directory.user_named(name).is_none() && chat.directory.lookalike(name).is_none()
-        };
-        if let Some(name) = UserName::parse(&name).ok().filter(is_free) {
-            return name;
-        }
-        seed = seed.wrapping_add(1);
-    }
 }
 
 /// The connection is gone, or its session is another connection's now.

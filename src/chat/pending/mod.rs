@@ -9,13 +9,14 @@
 
 mod changes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use changes::{Change, Changes, Mark};
 
 use super::delivery::{DeliveryMut, PageId, Sender};
 use super::keys::{MembershipKey, PendingKey, RoomKey, UserKey};
 use super::model::command::{Command, Page};
+use super::model::hello::HeldHello;
 use super::model::log::{LogId, RestrictionMeta, Ticket};
 use super::model::name::{RoomName, UserName};
 use super::model::output::Request;
@@ -143,6 +144,17 @@ pub(super) enum PendingOp {
     Inbox { by: Requester, inbox: Box<PartialInbox>, since: Mark },
     /// A search, and what was found in memory.
     Search { by: Requester, here: Vec<Found>, since: Mark },
+    /// A change of what is kept of people.
+    People(Box<PeopleOp>),
+}
+
+/// A change of what is kept of people, and who waits for it.
+#[derive(Debug)]
+pub(super) enum PeopleOp {
+    /// Nobody does.
+    Noted,
+    /// A `hello` by which a name becomes somebody's.
+    Hello { conn: ConnId, request: Request, hello: Box<HeldHello>, name: UserName },
 }
 
 impl PendingOp {
@@ -154,7 +166,8 @@ impl PendingOp {
             | Self::Question { .. }
             | Self::Ack { .. }
             | Self::Marks { .. }
-            | Self::Page(_) => 1,
+            | Self::Page(_)
+            | Self::People(_) => 1,
             Self::Deferred(_)
             | Self::Join { .. }
             | Self::Leave { .. }
@@ -181,6 +194,7 @@ impl PendingOp {
             | Self::Deferred(_)
             | Self::Page(_)
             | Self::Inbox { .. }
+            | Self::People(_)
             | Self::Search { .. } => None,
         }
     }
@@ -201,7 +215,8 @@ impl PendingOp {
             | Self::Deferred(_)
             | Self::Join { .. }
             | Self::Leave { .. }
-            | Self::Invite { .. } => None,
+            | Self::Invite { .. }
+            | Self::People(_) => None,
         }
     }
 
@@ -218,7 +233,8 @@ impl PendingOp {
             | Self::History { by, .. }
             | Self::Inbox { by, .. }
             | Self::Search { by, .. } => Some(by.conn),
-            Self::Marks { .. } | Self::Page(_) => None,
+            // Who waits for people has no reader yet: see `held`.
+            Self::Marks { .. } | Self::Page(_) | Self::People(_) => None,
         }
     }
 }
@@ -232,6 +248,9 @@ pub(super) struct Pending {
     /// The readings that wait for what their connections have sent before.
     deferred: BTreeMap<ConnId, Ticket>,
     pub changes: Changes,
+    /// Connections without a user that wait for an answer, and are not read from meanwhile: one
+    /// each.
+    pub held: BTreeSet<ConnId>,
     /// The connection whose deferred reading is run now: it has waited, and does so once.
     pub resuming: Option<ConnId>,
 }

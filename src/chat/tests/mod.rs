@@ -104,7 +104,13 @@ impl Harness {
                 })
                 .collect(),
         });
-        let hello = Hello { name, resume, secret: self.secrets, encoding: Encoding::default() };
+        let hello = Hello {
+            name,
+            resume,
+            secret: self.secrets,
+            encoding: Encoding::default(),
+            identity: None,
+        };
         self.chat.handle_hello(self.now, conn(number), request(Op::Hello), hello);
         self.settle()
     }

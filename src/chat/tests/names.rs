@@ -100,7 +100,7 @@ fn a_stored_name_stays_usable_though_it_would_be_refused_now() {
     let (epoch, durability) = (Epoch(7), Durability::Disk);
     let room = RoomSnapshot { name: room, epoch, durability, head: 0, oldest: 1, meta };
     let mut harness = stored::harness(4).0;
-    let snapshot = Snapshot { rooms: vec![room], suspended: std::sync::Arc::default() };
+    let snapshot = Snapshot { rooms: vec![room], ..Snapshot::default() };
     harness.chat.restore(harness.now, snapshot);
     harness.hello(0, "own");
     assert_eq!(come(&mut harness, 1, MIXED), format!("welcome {MIXED} false"));

@@ -207,7 +207,7 @@ fn a_room_that_was_closed_before_a_crash_does_not_come_back() {
             oldest: 1,
             meta: vec![RoomMeta::Access { private, owned, policy: None }],
         };
-        let snapshot = Snapshot { rooms: vec![room], suspended: std::sync::Arc::default() };
+        let snapshot = Snapshot { rooms: vec![room], ..Snapshot::default() };
         harness.chat.restore(harness.now, snapshot);
         harness.settle();
         let rooms = harness.chat.rooms.table.iter();

@@ -77,7 +77,7 @@ impl Contents {
                 let outcome = self.append(now, log, draft);
                 LogReply::Appended { ticket, outcome }
             }
-            LogRequest::Sync { ticket, .. } => {
+            LogRequest::Sync { ticket, .. } | LogRequest::People { ticket, .. } => {
                 let outcome = self.fault.map_or(Ok(()), Err);
                 LogReply::Synced { ticket, outcome }
             }

@@ -51,10 +51,14 @@ fn two_listeners_need_two_ports() {
     check(file("tcp = \"off\""), &[]);
     check(file("listen = [\"127.0.0.1:1\", \"127.0.0.2:1\", \"[::1]:1\"]"), &[]);
     let (any, all) = ("listen = \"0.0.0.0:1\"", "listen = \"127.0.0.1:1\"");
-    check(file("listen = [\"0.0.0.0:1\", \"127.0.0.1:1\"]"), &[&same(any, all)]);
-    check(file("listen = [\"0.0.0.0:1\", \"[::]:1\"]"), &[]);
+    let insecure = "insecure = true\n";
+    check(
+        file(&format!("{insecure}listen = [\"0.0.0.0:1\", \"127.0.0.1:1\"]")),
+        &[&same(any, all)],
+    );
+    check(file(&format!("{insecure}listen = [\"0.0.0.0:1\", \"[::]:1\"]")), &[]);
     let (six, four) = ("listen = \"[::]:1\"", "tcp = \"127.0.0.1:1\"");
-    check(file(&format!("{six}\n{four}")), &[&same(six, four)]);
+    check(file(&format!("{insecure}{six}\n{four}")), &[&same(six, four)]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::cids::CidSecret;
 use super::integers::signed;
 use super::record_row::{self, COLUMNS, RowFault};
 use super::room_row::RoomCounters;
@@ -56,13 +57,14 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<Stored, RowFault>> {
 
 /// Changes the target, and the earlier edits of it, as the change says.
 pub(super) fn apply(
-    db: &Connection,
+    (db, cids): (&Connection, &CidSecret),
     room: i64,
     (target, change): (Stored, &Record),
     counters: &mut RoomCounters,
 ) -> rusqlite::Result<()> {
     let Stored { id, record } = target;
     let Some(changed) = edits::apply(&record, change) else { return Ok(()) };
+    cids.keep_apart(db, (room, id), &record, change.at)?;
     if let Some(text) = record.body.text() {
         index::update(db, Indexed { id, room, text }, changed.body.text())?;
     }

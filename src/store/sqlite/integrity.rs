@@ -4,10 +4,12 @@
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::checksum::Checksum;
-use super::integers::signed;
+use super::heads;
+use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
 use super::meta_table::{self, CHECKSUM};
 use super::record_row::{self, COLUMNS};
+use super::room_row::RoomCounters;
 use super::write_queue::BATCH_RECORDS_MAX;
 
 /// Rows of each table that [`check_latest`] reads: more than the last two batches can have written,
@@ -24,7 +26,7 @@ pub(super) fn check_rooms(db: &Connection) -> rusqlite::Result<Option<String>> {
                (SELECT min(seq) FROM record WHERE room = room.id), \
                (SELECT max(seq) FROM record WHERE room = room.id), \
                (SELECT at FROM record WHERE room = room.id AND seq = head), \
-               EXISTS (SELECT 1 FROM meta WHERE key = 'mended') FROM room";
+               EXISTS (SELECT 1 FROM meta WHERE key = 'mended'), id FROM room";
     let mut statement = db.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -33,8 +35,14 @@ pub(super) fn check_rooms(db: &Connection) -> rusqlite::Result<Option<String>> {
         let [first, last, last_at] = [4, 5, 6].map(|column| row.get::<_, Option<i64>>(column));
         let (first, last, last_at) = (first?, last?, last_at?);
         let is_empty = oldest == head.saturating_add(1);
+        let [below, at] = [head, at].map(unsigned);
+        let counters = RoomCounters { head: below, at, oldest: unsigned(oldest), bytes: 0 };
         let fits = match (first, last) {
-            (Some(first), Some(last)) => first == oldest && last == head && last_at == Some(at),
+            (Some(first), Some(last)) => {
+                let is_last = heads::with_tail(db, row.get(8)?, counters)?.head == unsigned(last);
+                let has_head = last_at.map(unsigned) == Some(at) || is_empty;
+                first == oldest && is_last && has_head
+            }
             _ => is_empty,
         };
         // What a failure has cost is counted as removed before it is removed.

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use super::log_fault::damaged;
+use super::people;
 use super::room_meta;
 use super::room_row::{self, RoomRow};
 use crate::chat::model::log::{RoomMeta, RoomSnapshot};
 use crate::chat::model::name::RoomName;
+use crate::chat::model::people::People;
 use crate::collections::KeyedMap;
 
 /// What the file has of the rooms.
@@ -22,6 +24,8 @@ pub(super) struct Loaded {
     pub(super) next_id: i64,
     /// How many records there are.
     pub(super) records: u64,
+    /// What is kept of people.
+    pub(super) people: People,
 }
 
 /// Reads all rooms with their metadata.
@@ -60,5 +64,5 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Loaded> {
                record), (SELECT ifnull(max(room), 0) FROM sent), (SELECT \
                ifnull(max(CAST(substr(key, 6) AS INTEGER)), 0) FROM meta WHERE key GLOB 'gone *'))";
     let last: i64 = db.query_one(sql, [], |row| row.get(0))?;
-    Ok(Loaded { rooms, rows, next_id: last + 1, records })
+    Ok(Loaded { rooms, rows, next_id: last + 1, records, people: people::load(db)? })
 }

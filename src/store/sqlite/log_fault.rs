@@ -39,6 +39,7 @@ pub(super) const fn describe(fault: LogFault) -> &'static str {
         LogFault::Broken => "the disk or the file cannot be written",
         LogFault::Corrupt => "the file is damaged",
         LogFault::TooDear => "the query takes too long",
+        LogFault::Taken => "somebody else was first",
     }
 }
 

@@ -13,8 +13,17 @@ pub(super) const FILE_ID: &str = "file";
 pub(super) const CHECKSUM: &str = "sum";
 /// Present once a failure has cost records: there may be some below the oldest of a room.
 pub(super) const REPAIRED: &str = "mended";
+/// While the file is in use: the id of the last record that rooms and `cid`s are booked up to. What
+/// comes after it is found in the records themselves.
+pub(super) const BOOKED: &str = "booked";
+/// The key of the hashes in the table `cid`.
+pub(super) const CID_SECRET: &str = "cid key";
+/// The id of the last record whose `cid` was forgotten for its age.
+pub(super) const FORGOTTEN: &str = "forgotten";
 /// The id of the last record whose words are in the index.
 pub(super) const INDEXED: &str = "searched";
+/// 1 if the names of rooms' members are proved, unless table `identity` says otherwise.
+pub(super) const PROVED: &str = "proved";
 /// How texts were put into the index.
 pub(super) const INDEX_VERSION: &str = "words";
 

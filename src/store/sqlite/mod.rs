@@ -11,6 +11,7 @@
 
 mod append;
 mod checksum;
+pub(in crate::store) mod cids;
 pub(in crate::store) mod column_code;
 pub(in crate::store) mod connection;
 pub(in crate::store) mod data_dir;
@@ -20,6 +21,7 @@ mod effects;
 mod engine;
 pub(in crate::store) mod file_id;
 mod full_check;
+pub(in crate::store) mod heads;
 pub(in crate::store) mod integers;
 pub(in crate::store) mod integrity;
 mod load_rooms;
@@ -27,6 +29,7 @@ pub(in crate::store) mod log_fault;
 pub(in crate::store) mod meta_table;
 mod open;
 mod open_error;
+mod people;
 mod queries;
 mod read_transaction;
 mod reader_thread;
@@ -39,6 +42,7 @@ pub(in crate::store) mod search;
 mod shared_reader;
 mod store;
 pub(in crate::store) mod suspensions;
+mod tail;
 #[cfg(test)]
 pub(in crate::store) mod testing;
 #[cfg(test)]

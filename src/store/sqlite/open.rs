@@ -11,6 +11,7 @@ use super::connection::WriteConnection;
 use super::data_dir::{self, DATABASE, file_len, with_suffix};
 use super::disk_reserve::{DiskReserve, is_no_space};
 use super::file_id;
+use super::heads;
 use super::integrity::{check_rooms, remove_checksum};
 use super::load_rooms::{Loaded, load};
 use super::log_fault::{classify, damaged};
@@ -207,6 +208,7 @@ fn mark_in_use(db: &mut WriteConnection, wal_bytes: u64, now: Now) -> rusqlite::
         FileLeft::New | FileLeft::Clean | FileLeft::Killed | FileLeft::Damaged => {}
     }
     remove_checksum(&transaction)?;
+    heads::begin_tail(&transaction)?;
     meta_table::put(&transaction, CLEAN, 0)?;
     meta_table::put(&transaction, BOOT, boot)?;
     transaction.commit()?;

@@ -69,7 +69,9 @@ fn extent(
     reading: &ReadTransaction<'_>,
     room: Option<i64>,
 ) -> rusqlite::Result<RangeInclusive<u64>> {
-    let sql = "SELECT oldest, head FROM room WHERE id = ?1";
+    // The room's row may lag.
+    let sql = "SELECT oldest, ifnull((SELECT max(seq) FROM record WHERE room = ?1 AND seq > head \
+               AND id > (SELECT value FROM meta WHERE key = 'booked')), head) FROM room WHERE id = ?1";
     let mut statement = reading.db.prepare_cached(sql)?;
     let row = statement.query_row([room], |row| Ok((row.get(0)?, row.get(1)?)));
     let (oldest, head): (i64, i64) = row.optional()?.unwrap_or((1, 0));

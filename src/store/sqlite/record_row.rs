@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use rusqlite::ToSql;
-use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::Connection;
+use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::checksum::Checksum;
 use super::column_code::ColumnCode as _;
@@ -17,10 +17,11 @@ use crate::chat::model::reply::Role;
 pub(in crate::store) const COLUMNS: &str = "room, seq, at, sender, kind, target, who, number, text, \
                                             data, cid, reply_to, thread, edited, weight, sum";
 
-/// Inserts the record that [`write`] is given.
+/// Inserts the record that [`write`] is given. Its id, the last parameter, rises by itself if it is
+/// not set.
 pub(in crate::store) const INSERT: &str = "INSERT INTO record (room, seq, at, sender, kind, target, who, number, text, data, cid, \
-     reply_to, thread, edited, weight, sum) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+     reply_to, thread, edited, weight, sum, id) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 
 /// Replaces the record of the same room and seq by the one that [`write`] is given.
 pub(in crate::store) const UPDATE: &str = "UPDATE record SET at = ?3, sender = ?4, kind = ?5, target = ?6, who = ?7, number = ?8, \
@@ -87,18 +88,37 @@ pub(in crate::store) fn write(
     room: i64,
     record: &Record,
 ) -> rusqlite::Result<usize> {
+    bind(statement, room, record)?;
+    statement.raw_execute()
+}
+
+/// Inserts a record of this room, with this id.
+pub(super) fn insert(
+    db: &Connection,
+    (room, id): (i64, i64),
+    record: &Record,
+) -> rusqlite::Result<()> {
+    let mut statement = db.prepare_cached(INSERT)?;
+    bind(&mut statement, room, record)?;
+    statement.raw_bind_parameter(column::SUM + 2, id)?;
+    statement.raw_execute().map(drop)
+}
+
+fn bind(
+    statement: &mut rusqlite::Statement<'_>,
+    room: i64,
+    record: &Record,
+) -> rusqlite::Result<()> {
     // Borrowed from the record: a message is not copied on its way into the file.
     let values = values(room, record);
     let mut sum = Checksum::default();
     for value in values {
         sum.push(value);
     }
-    let mut row = [const { ToSqlOutput::Owned(Value::Null) }; column::SUM + 1];
-    for (to, from) in row.iter_mut().zip(values) {
-        *to = ToSqlOutput::Borrowed(from);
+    for (value, parameter) in values.into_iter().zip(1..) {
+        statement.raw_bind_parameter(parameter, ToSqlOutput::Borrowed(value))?;
     }
-    row[column::SUM] = ToSqlOutput::Owned(Value::Integer(sum.finish()));
-    statement.execute(row.each_ref().map(|value| value as &dyn ToSql))
+    statement.raw_bind_parameter(column::SUM + 1, sum.finish())
 }
 
 /// Bytes of text and data: what `room.bytes` counts.
@@ -286,8 +306,6 @@ impl RowReader<'_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::Connection;
-
     use super::*;
 
     fn user(name: &str) -> UserName {

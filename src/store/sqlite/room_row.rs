@@ -20,15 +20,15 @@ pub(super) struct RoomRow {
 
 /// What changes with each record of a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RoomCounters {
+pub(in crate::store) struct RoomCounters {
     /// The last seq.
-    pub(super) head: u64,
+    pub(in crate::store) head: u64,
     /// The first seq that is still there, head + 1 if none is.
-    pub(super) oldest: u64,
+    pub(in crate::store) oldest: u64,
     /// When the last record came.
-    pub(super) at: u64,
+    pub(in crate::store) at: u64,
     /// Bytes of text and data of all records that are there.
-    pub(super) bytes: u64,
+    pub(in crate::store) bytes: u64,
 }
 
 /// Those of a room without records.

@@ -22,7 +22,7 @@ ALTER TABLE member ADD COLUMN joined INTEGER NOT NULL DEFAULT 0;
 DROP TABLE word;
 CREATE VIRTUAL TABLE word USING fts5 (
   place, text,
-  content = '',
+  content = '', columnsize = 0,
   tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
 );
 INSERT INTO word (word, rank) VALUES ('secure-delete', 1);
@@ -38,3 +38,23 @@ CREATE INDEX edit ON record (room, target) WHERE kind = 2 AND text IS NOT NULL;
 -- Find whether a reaction, or a topic, is there already: the last record about it.
 CREATE INDEX reaction ON record (room, target, sender, text) WHERE kind = 4;
 CREATE INDEX topic ON record (room) WHERE kind = 5;
+
+-- Whose each name is. It stays when the user goes: no name is ever another's.
+CREATE TABLE identity (
+  name TEXT PRIMARY KEY,
+  source INTEGER NOT NULL,      -- 0 none: not proved, 1 guest, 2 account, 3 token, 4 header, 5 key, 6 nobody any more
+  issuer TEXT NOT NULL,         -- of tokens, otherwise empty
+  subject TEXT NOT NULL,        -- who that is to the source, empty for 0 and 6
+  display TEXT,
+  at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX subject ON identity (source, issuer, subject) WHERE subject != '';
+-- The `cid`s of messages that are there as they were sent: such a record answers for its own, and is
+-- found by it here. `sent` has those of messages that were changed or are gone, and of all that are
+-- older than this version. Its ids rise with `at`.
+CREATE TABLE cid (
+  hash INTEGER NOT NULL,    -- of room, sender and cid, see cids.rs
+  record INTEGER NOT NULL,  -- the record's id
+  PRIMARY KEY (hash, record)
+) STRICT, WITHOUT ROWID;
+INSERT INTO meta SELECT 'forgotten', coalesce(max(id), 0) FROM record;

@@ -101,7 +101,7 @@ impl SqliteStore {
         let suspended =
             suspensions::load(&db).map_err(|error| OpenError::Failed(path.clone(), error))?;
         let suspended = Arc::new(suspended);
-        let Loaded { rooms, rows, next_id: next_row, .. } = loaded;
+        let Loaded { rooms, rows, next_id: next_row, people, .. } = loaded;
         let (sender, replies) = ReplySender::new(wake);
         let metrics = Arc::clone(&options.metrics);
         let queue = Arc::new(WriteQueue::new(Arc::clone(&metrics)));
@@ -132,7 +132,7 @@ impl SqliteStore {
             now: Tick::ZERO,
             is_hang_said: false,
         };
-        Ok((store, Snapshot { rooms, suspended }))
+        Ok((store, Snapshot { rooms, suspended, people }))
     }
 
     fn location(&self, id: LogId) -> Option<Location> {
@@ -186,7 +186,7 @@ impl SqliteStore {
             LogRequest::PutMeta { log, meta } => Op::PutMeta(log, meta),
             LogRequest::Sync { ticket, .. } => Op::Sync(ticket, level),
             LogRequest::Drop { log } => Op::Drop(log),
-            LogRequest::Open { .. } | LogRequest::Read { .. } => return,
+            LogRequest::Open { .. } | LogRequest::Read { .. } | LogRequest::People { .. } => return,
         };
         self.batch.push(op);
     }
@@ -198,6 +198,7 @@ impl Logs for SqliteStore {
         match request {
             LogRequest::Open { .. } => self.open_log(now, request),
             LogRequest::Read { ticket, query } => self.read(ticket, query),
+            LogRequest::People { ticket, changes } => self.batch.push(Op::People(ticket, changes)),
             LogRequest::Append { log, .. }
             | LogRequest::PutMeta { log, .. }
             | LogRequest::Sync { log, .. } => self.route(now, log, request),

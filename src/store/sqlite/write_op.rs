@@ -2,6 +2,7 @@
 
 use crate::chat::model::log::{Appended, Draft, LogFault, LogId, LogReply, RoomMeta, Ticket};
 use crate::chat::model::name::RoomName;
+use crate::chat::model::people::PeopleChange;
 use crate::chat::model::policy::Retention;
 use crate::chat::model::reply::Durability;
 
@@ -19,6 +20,8 @@ pub(super) enum Op {
     PutMeta(LogId, RoomMeta),
     /// Reply when everything before is written.
     Sync(Ticket, Level),
+    /// Change what is kept of people.
+    People(Ticket, Vec<PeopleChange>),
     /// Forget the log.
     Drop(LogId),
 }
@@ -52,6 +55,8 @@ impl Op {
         match self {
             Self::Append(append) => Some(append.level),
             Self::Sync(_, level) => Some(*level),
+            // Who is told that a name is its own must find it so after a loss of power.
+            Self::People(..) => Some(Level::Disk),
             Self::Open(..) | Self::PutMeta(..) | Self::Drop(_) => None,
         }
     }
@@ -70,6 +75,7 @@ pub(super) enum Unanswered {
     /// An append of this weight.
     Append(Ticket, usize),
     Sync(Ticket),
+    People(Ticket),
 }
 
 impl Unanswered {
@@ -78,6 +84,7 @@ impl Unanswered {
         match op {
             Op::Append(append) => Some(Self::Append(append.ticket, append.weight())),
             Op::Sync(ticket, _) => Some(Self::Sync(*ticket)),
+            Op::People(ticket, _) => Some(Self::People(*ticket)),
             Op::Open(..) | Op::PutMeta(..) | Op::Drop(_) => None,
         }
     }
@@ -88,14 +95,16 @@ impl Unanswered {
             Self::Append(ticket, _) => {
                 LogReply::Appended { ticket, outcome: Appended::Refused(fault) }
             }
-            Self::Sync(ticket) => LogReply::Synced { ticket, outcome: Err(fault) },
+            Self::Sync(ticket) | Self::People(ticket) => {
+                LogReply::Synced { ticket, outcome: Err(fault) }
+            }
         }
     }
 
-    /// The answer to a sync once everything is written; an append has got its own answer by then.
+    /// The answer to a sync once everything is written; all else has got its own answer by then.
     pub(super) const fn synced(self) -> Option<LogReply> {
         match self {
-            Self::Append(..) => None,
+            Self::Append(..) | Self::People(_) => None,
             Self::Sync(ticket) => Some(LogReply::Synced { ticket, outcome: Ok(()) }),
         }
     }

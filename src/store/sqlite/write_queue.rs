@@ -171,7 +171,8 @@ impl State {
                     return None;
                 }
             }
-            Op::Open(..) | Op::Sync(..) | Op::Drop(_) => {}
+            // Each connection waits for one change of people at most.
+            Op::Open(..) | Op::Sync(..) | Op::Drop(_) | Op::People(..) => {}
         }
         self.queued.push_back(op);
         None

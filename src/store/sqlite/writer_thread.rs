@@ -133,7 +133,7 @@ impl Writer {
     fn run(mut self) {
         loop {
             let Batch { ops, is_last } = self.queue.take(self.timeout());
-            if ops.iter().any(|op| matches!(op, Op::Append(_) | Op::Sync(..))) {
+            if ops.iter().any(|op| matches!(op, Op::Append(_) | Op::Sync(..) | Op::People(..))) {
                 self.commit(ops);
             } else if !ops.is_empty() {
                 // Nobody waits for metadata: it is written with the next record, or when it is due.

@@ -24,8 +24,10 @@ use crate::chat::model::edits;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Epoch, Record};
 use crate::chat::model::reply::Role;
+use crate::store::sqlite::cids::CidSecret;
 use crate::store::sqlite::column_code::ColumnCode as _;
 use crate::store::sqlite::disk_reserve::DiskReserve;
+use crate::store::sqlite::heads;
 use crate::store::sqlite::integrity::remove_checksum;
 use crate::store::sqlite::log_fault::damaged;
 use crate::store::sqlite::record_row::{self, COLUMNS, kind};
@@ -121,8 +123,12 @@ impl Erasure {
         let placeholder = placeholder()?;
         let transaction = self.db.transaction().map_err(&failed)?;
         remove_checksum(&transaction).map_err(&failed)?;
+        // A server that was killed has not done so.
+        heads::book_all(&transaction).map_err(&failed)?;
+        let cids = CidSecret::load(&transaction).map_err(&failed)?;
         let mut erase = Erase {
             db: &transaction,
+            cids,
             user: &self.user,
             placeholder: &placeholder,
             direct: Vec::new(),
@@ -175,6 +181,7 @@ fn conversations(db: &Connection, user: &UserName) -> rusqlite::Result<Vec<(i64,
 
 struct Erase<'a> {
     db: &'a Transaction<'a>,
+    cids: CidSecret,
     user: &'a UserName,
     placeholder: &'a UserName,
     /// The user's direct conversations, with the placeholder in each.
@@ -255,6 +262,7 @@ impl Erase<'_> {
         let direct = self.direct.iter().find(|(of, _)| *of == room);
         let placeholder = direct.map_or(self.placeholder, |(_, placeholder)| placeholder);
         let Some(erased) = edits::erase(record, self.user, placeholder) else { return Ok(()) };
+        self.cids.forget(self.db, (room, id), record)?;
         if let (Some(text), None) = (record.body.text(), erased.body.text()) {
             index::update(self.db, Indexed { id, room, text }, None)?;
         }

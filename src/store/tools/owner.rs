@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
 use super::{ToolError, open};
 use crate::chat::model::name::{RoomName, UserName};
+use crate::store::sqlite::heads;
 use crate::store::sqlite::integers::signed;
 use crate::store::sqlite::integrity::remove_checksum;
 
@@ -40,6 +41,8 @@ pub fn appoint(
             transaction.query_row(sql, [room.as_str()], |row| row.get(0)).optional()?;
         let Some(id) = id else { return Ok(false) };
         remove_checksum(&transaction)?;
+        // A server that was killed has not done so.
+        heads::book_all(&transaction)?;
         // As when the server counts memberships: microseconds.
         let joined = signed(wall_ms.saturating_mul(1_000));
         transaction.execute(

@@ -9,9 +9,11 @@ use rusqlite::Connection;
 use super::{ToolError, open};
 use crate::chat::model::name::{NameError, RoomName, UserName, skeleton};
 use crate::chat::model::record::Record;
-use crate::store::sqlite::integers::signed;
+use crate::store::sqlite::heads;
+use crate::store::sqlite::integers::{signed, unsigned};
 use crate::store::sqlite::integrity;
 use crate::store::sqlite::record_row::{self, COLUMNS, RowFault};
+use crate::store::sqlite::room_row::RoomCounters;
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,6 +171,12 @@ impl Verification<'_> {
             self.found.rooms += 1;
             let [id, head, oldest, at, bytes] = [0, 2, 3, 4, 5].map(|index| row.get(index));
             let (id, head, oldest, at, bytes) = (id?, head?, oldest?, at?, bytes?);
+            let [head, oldest, at, bytes] = [head, oldest, at, bytes].map(unsigned);
+            // While a server runs, and after it was killed, the row lags behind the records.
+            let counters = RoomCounters { head, oldest, at, bytes };
+            let counters = heads::with_tail(self.db, id, counters)?;
+            let RoomCounters { head, oldest, at, bytes } = counters;
+            let [head, oldest, at, bytes] = [head, oldest, at, bytes].map(signed);
             self.room(&Room { id, name: row.get(1)?, head, oldest, at, bytes })?;
         }
         Ok(())

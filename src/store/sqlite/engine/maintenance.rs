@@ -7,12 +7,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::super::connection::{BUSY_TIMEOUT, Level, is_busy};
+use super::super::cids::CidSecret;
+use super::super::connection::{Level, is_busy};
 use super::super::edits;
-use super::super::integers::{signed, unsigned};
+use super::super::integers::unsigned;
 use super::super::record_row::{self, COLUMNS, RowFault};
 use super::super::room_meta;
 use super::super::room_row::RoomCounters;
@@ -25,35 +25,23 @@ use crate::chat::model::record::Record;
 use crate::time::Tick;
 use crate::time::clock::Now;
 
-/// How long the `cid` of a message is remembered, however short its record is kept: PROTOCOL
-/// promises a week.
-const CID_LASTS: Duration = Duration::from_hours(7 * 24);
-/// A `cid` that was stored so far in the future was stored by a clock that was wrong.
-const CID_AHEAD_MS: u64 = 24 * 3_600_000;
-/// Records, rooms and `cid`s that one step handles: each some milliseconds of work.
+/// Records and rooms that one step handles: each some milliseconds of work.
 const STEP_RECORDS: usize = 64;
+/// Likewise records whose words are put into the index.
+const STEP_WORDS: usize = 256;
 const STEP_ROOMS: usize = 64;
-const STEP_CIDS: usize = 256;
 /// A room is far over its limit when it has a quarter more, and so much besides: maintenance, which
 /// yields to senders, is then not enough.
 const FAR_OVER_PART: u64 = 4;
 const SLACK_RECORDS: u64 = 256;
 const SLACK_BYTES: u64 = 1024 * 1024;
+/// Messages whose words are not in the index, from which it is filled ...
+const WORDS_LOT: u64 = 1024;
+/// ... and how long the first of them waits at the most: the index is written in large parts.
+const WORDS_WAIT: Duration = Duration::from_mins(5);
 /// How often records and `cid`s are searched that have become too old: retention is given in hours
 /// and days.
 const ROUND_EVERY: Duration = Duration::from_mins(1);
-/// Pages in the WAL, 4 MiB, from which they are moved into the file when no batches come.
-const WAL_PAGES: i32 = 1024;
-/// The same, 8 MiB, while batches come: pages that many batches change are then moved less often.
-const WAL_PAGES_BUSY: i32 = 2 * WAL_PAGES;
-
-/// Pages in the WAL, 32 MiB, from which it has to begin anew: half of what it may have at the most.
-const WAL_PAGES_RESTART: i32 = 8 * WAL_PAGES;
-/// Pages in the WAL, 48 MiB, at which it begins anew whatever else there is to do.
-const WAL_PAGES_MAX: i32 = 12 * WAL_PAGES;
-/// From a checkpoint that a reader has kept from moving anything to the next.
-const CHECKPOINT_AGAIN: Duration = Duration::from_secs(1);
-
 /// What is to be done.
 #[derive(Debug)]
 pub(super) struct Maintenance {
@@ -64,12 +52,15 @@ pub(super) struct Maintenance {
     /// Rooms whose oldest record may be too old.
     may_age: Vec<LogId>,
     /// There may be `cid`s that are too old.
-    has_old_cids: bool,
-    /// There may be records that are not in the search index.
-    has_unindexed: bool,
+    pub(super) has_old_cids: bool,
+    /// Records that are not in the search index, as far as that is known, and since when.
+    unindexed: u64,
+    unindexed_since: Option<Tick>,
+    /// The index is being filled.
+    is_filling: bool,
     round_at: Tick,
     /// When the WAL may be moved into the file again, after a reader kept it from being moved.
-    checkpoint_at: Tick,
+    pub(super) checkpoint_at: Tick,
     /// Which task is next, so that each gets its turn.
     turn: usize,
 }
@@ -82,7 +73,9 @@ impl Default for Maintenance {
             may_age: Vec::new(),
             // The last process may have left some of both.
             has_old_cids: true,
-            has_unindexed: true,
+            unindexed: 0,
+            unindexed_since: None,
+            is_filling: true,
             round_at: Tick::ZERO,
             checkpoint_at: Tick::ZERO,
             turn: 0,
@@ -104,7 +97,8 @@ pub(in crate::store::sqlite) struct Step {
 type Task = fn(&mut Engine, Now, &mut Step) -> rusqlite::Result<bool>;
 
 /// Each says whether there was something to do.
-const TASKS: [Task; 5] = [
+const TASKS: [Task; 6] = [
+    Engine::book,
     Engine::prune,
     Engine::fill_index,
     Engine::remove_orphans,
@@ -124,7 +118,6 @@ impl Maintenance {
 
     /// Records were appended to a room.
     pub(super) fn note_records(&mut self, room: &Room) {
-        self.has_unindexed = true;
         let Retention { records, bytes, .. } = room.retention;
         let RoomCounters { head, oldest, bytes: stored, .. } = room.counters;
         let count = (head + 1).saturating_sub(oldest);
@@ -139,6 +132,19 @@ impl Maintenance {
         } else {
             self.far_over_limit.remove(&room.log);
         }
+    }
+
+    /// So many records were stored.
+    pub(super) fn note_stored(&mut self, records: u64, now: Now) {
+        self.unindexed = self.unindexed.saturating_add(records);
+        self.unindexed_since.get_or_insert(now.tick);
+    }
+
+    /// Whether the index is to be filled: once begun, to the end.
+    fn is_filling(&mut self, now: Now) -> bool {
+        let is_old = self.unindexed_since.is_some_and(|since| now.tick >= since.after(WORDS_WAIT));
+        self.is_filling |= is_old || self.unindexed >= WORDS_LOT;
+        self.is_filling
     }
 
     /// The room may have records that are not to be kept.
@@ -164,12 +170,11 @@ impl Engine {
         if now.tick >= self.maintenance.round_at {
             self.begin_round(now);
         }
-        let wal_pages = if is_calm { WAL_PAGES } else { WAL_PAGES_BUSY };
-        if let Err(error) = self.try_step(now, wal_pages, &mut step) {
+        if let Err(error) = self.try_step(now, is_calm, &mut step) {
             step.has_more = false;
             if is_busy(&error) {
                 // Somebody else writes: what was begun is done in the next round.
-                self.maintenance.has_unindexed = true;
+                self.maintenance.is_filling = true;
                 self.maintenance.has_old_cids = true;
                 return step;
             }
@@ -181,7 +186,7 @@ impl Engine {
 
     /// The present moment as ages are reckoned: while the wall clock is not to be believed, nothing
     /// is old.
-    fn for_ages(&self, now: Now) -> Now {
+    pub(super) fn for_ages(&self, now: Now) -> Now {
         if self.wall.is_trusted(now) { now } else { Now { wall_ms: 0, ..now } }
     }
 
@@ -211,8 +216,8 @@ impl Engine {
         maintenance.may_age = self.rooms.iter().filter(may_age).map(|room| room.log).collect();
     }
 
-    fn try_step(&mut self, now: Now, wal_pages: i32, step: &mut Step) -> rusqlite::Result<()> {
-        step.has_more = self.checkpoint_wal(now, wal_pages)?;
+    fn try_step(&mut self, now: Now, is_calm: bool, step: &mut Step) -> rusqlite::Result<()> {
+        step.has_more = self.checkpoint_wal(now, is_calm)?;
         for _ in TASKS {
             let turn = self.maintenance.turn;
             self.maintenance.turn = (turn + 1) % TASKS.len();
@@ -225,62 +230,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Moves the pages of the WAL into the file, if there are so many: whether there is more to do
-    /// at once.
-    fn checkpoint_wal(&mut self, now: Now, wal_pages: i32) -> rusqlite::Result<bool> {
-        if now.tick < self.maintenance.checkpoint_at {
-            return Ok(false);
-        }
-        self.maintenance.checkpoint_at = Tick::ZERO;
-        // NOOP only counts the pages.
-        let (pages, moved) = self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::NOOP)?;
-        if pages.saturating_sub(moved) >= wal_pages {
-            // PASSIVE waits for no reader: what a reader still needs is moved the next time.
-            let (_, after) = self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE)?;
-            self.begins_wal |= after == pages;
-            if after == moved {
-                self.maintenance.checkpoint_at = now.tick.after(CHECKPOINT_AGAIN);
-            }
-            return Ok(after != moved);
-        }
-        if pages >= WAL_PAGES_RESTART {
-            self.restart_wal(now)?;
-        }
-        Ok(false)
-    }
-
-    /// Keeps the WAL within its bound, also while batches come without a pause and maintenance gets
-    /// no turn. A failure is found by the next commit.
-    pub(in crate::store::sqlite) fn bound_wal(&mut self, now: Now) {
-        let counted = self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::NOOP);
-        let is_long = counted.is_ok_and(|(pages, _)| pages >= WAL_PAGES_MAX);
-        if is_long && now.tick >= self.maintenance.checkpoint_at {
-            _ = self.restart_wal(now);
-        }
-    }
-
-    /// Has the WAL begin anew with the next commit. It does so by itself only at a moment when
-    /// everything is moved and nobody reads, which may never come under searches: the reader is
-    /// kept from its next query for as long as this takes.
-    fn restart_wal(&mut self, now: Now) -> rusqlite::Result<()> {
-        let held = self.reader.hold();
-        // Another process that reads is not waited for.
-        self.db.busy_timeout(Duration::ZERO)?;
-        let restarted = self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::RESTART);
-        drop(held);
-        self.db.busy_timeout(BUSY_TIMEOUT)?;
-        self.begins_wal = true;
-        match restarted {
-            Err(error) if is_busy(&error) => {
-                self.maintenance.checkpoint_at = now.tick.after(CHECKPOINT_AGAIN);
-                Ok(())
-            }
-            outcome => outcome.map(drop),
-        }
-    }
-
     /// Runs a transaction that is not synced.
-    fn unsynced<T>(
+    pub(super) fn unsynced<T>(
         &mut self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
@@ -295,6 +246,15 @@ impl Engine {
     /// last batch: a limit that yields to senders for good would be none.
     pub(in crate::store::sqlite) fn keep_up(&mut self, now: Now, stored: u64) -> Step {
         let mut step = Step::default();
+        if self.is_suspended() {
+            return step;
+        }
+        if let Err(error) = self.book_along(now, stored, &mut step)
+            && !is_busy(&error)
+        {
+            let health = self.enter_degraded(now, &error);
+            step.replies.push(LogReply::Health(Err(health)));
+        }
         let mut pruned = 0;
         while pruned < stored * 2
             && !self.is_suspended()
@@ -331,7 +291,8 @@ impl Engine {
         };
         let (id, counters, retention) = (room.id, room.counters, room.retention);
         let now = self.for_ages(now);
-        let pruned = self.unsynced(|db| prune(db, id, (counters, retention), now))?;
+        let cids = self.tail()?.secret();
+        let pruned = self.unsynced(|db| prune((db, &cids), id, (counters, retention), now))?;
         if let Some(room) = find(&mut self.rooms, log) {
             room.counters = pruned.counters;
             self.maintenance.note_records(room);
@@ -347,20 +308,26 @@ impl Engine {
         Ok(())
     }
 
-    fn fill_index(&mut self, _: Now, _: &mut Step) -> rusqlite::Result<bool> {
+    fn fill_index(&mut self, now: Now, _: &mut Step) -> rusqlite::Result<bool> {
         // On a full disk the space is needed by the tasks that free some.
-        if self.degraded.is_some() || !std::mem::take(&mut self.maintenance.has_unindexed) {
+        if self.degraded.is_some() || !self.maintenance.is_filling(now) {
             return Ok(false);
         }
-        self.maintenance.has_unindexed = self.unsynced(|db| index::fill(db, STEP_RECORDS))?;
+        if !self.unsynced(|db| index::fill(db, STEP_WORDS))? {
+            self.maintenance.is_filling = false;
+            self.maintenance.unindexed = 0;
+            self.maintenance.unindexed_since = None;
+        }
         Ok(true)
     }
 
     /// Removes records of a room that was removed.
     fn remove_orphans(&mut self, _: Now, step: &mut Step) -> rusqlite::Result<bool> {
         let Some(room) = room_meta::first_removed(&self.db)? else { return Ok(false) };
+        let cids = self.tail()?.secret();
         let removed = self.unsynced(|db| {
-            let removed = remove_first(db, room, |_| true)?;
+            // Nobody says anything in this room again.
+            let removed = remove_first((db, &cids), room, u64::MAX, |_| true)?;
             // Fewer than a step may remove were the last ones.
             if removed < STEP_RECORDS {
                 room_meta::forget_removed(db, room)?;
@@ -386,27 +353,6 @@ impl Engine {
         }
         Ok(has_rooms)
     }
-
-    fn forget_cids(&mut self, now: Now, _: &mut Step) -> rusqlite::Result<bool> {
-        if !std::mem::take(&mut self.maintenance.has_old_cids) {
-            return Ok(false);
-        }
-        let now = self.for_ages(now);
-        let old = now.wall_ms.saturating_sub(millis(CID_LASTS));
-        // The clock was wrong when they were stored: they would keep all later ones from being
-        // forgotten.
-        let ahead =
-            if now.wall_ms > 0 { now.wall_ms.saturating_add(CID_AHEAD_MS) } else { u64::MAX };
-        // The ids rise with the time: the first ones are the oldest, and no index by time is
-        // needed.
-        let sql = "DELETE FROM sent WHERE (at < ?2 OR at > ?3) \
-                   AND id IN (SELECT id FROM sent ORDER BY id LIMIT ?1)";
-        let limit = i64::try_from(STEP_CIDS).unwrap_or(i64::MAX);
-        let forgotten = self
-            .unsynced(|db| db.prepare_cached(sql)?.execute([limit, signed(old), signed(ahead)]))?;
-        self.maintenance.has_old_cids = forgotten > 0;
-        Ok(true)
-    }
 }
 
 /// What pruning has done.
@@ -418,13 +364,13 @@ struct Pruned {
 
 /// Removes the oldest records of a room, as many as one step may and the retention wants.
 fn prune(
-    db: &Connection,
+    (db, cids): (&Connection, &CidSecret),
     room: i64,
     (mut counters, retention): (RoomCounters, Retention),
     now: Now,
 ) -> rusqlite::Result<Pruned> {
     let before = counters;
-    let removed = remove_first(db, room, |record| {
+    let removed = remove_first((db, cids), room, now.wall_ms, |record| {
         // A failure may have left records below the oldest: the counters do not count them.
         if record.seq < counters.oldest {
             return true;
@@ -450,8 +396,9 @@ fn prune(
 /// Removes the first records of a room, no more than a step may, for as long as `is_due` says so of
 /// them and their bytes of text and data: how many.
 fn remove_first(
-    db: &Connection,
+    (db, cids): (&Connection, &CidSecret),
     room: i64,
+    now_ms: u64,
     mut is_due: impl FnMut(&OldRecord) -> bool,
 ) -> rusqlite::Result<usize> {
     let sql = format!(
@@ -473,7 +420,10 @@ fn remove_first(
     }
     for (id, record) in &due {
         match record {
-            Ok(record) => index::remove(db, (*id, room), record.body.text())?,
+            Ok(record) => {
+                cids.keep_apart(db, (room, *id), record, now_ms)?;
+                index::remove(db, (*id, room), record.body.text())?;
+            }
             // Its words are not those that are in the index.
             Err(_) => index::discard(db)?,
         }
@@ -493,6 +443,6 @@ fn is_old(retention: Retention, at: u64, now: Now) -> bool {
     retention.age.is_some_and(|age| at.saturating_add(millis(age)) < now.wall_ms)
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -8,11 +8,13 @@
 //!      └── file reopened, checked, written ── a probe each second
 //! ```
 
+mod booking;
 mod check_schedule;
 mod maintenance;
 mod recovery;
 #[cfg(test)]
 mod tests;
+mod wal;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -23,11 +25,14 @@ use self::recovery::{Degraded, PROBE};
 use super::append::append;
 use super::connection::{Level, WriteConnection, is_busy};
 use super::disk_reserve::DiskReserve;
+use super::heads;
 use super::integers::unsigned;
 use super::integrity::store_checksum;
 use super::meta_table::{self, CLEAN};
+use super::people;
 use super::room_row::{RoomCounters, RoomRow};
 use super::shared_reader::SharedReader;
+use super::tail::Tail;
 use super::unwritten_meta::{UnwrittenMeta, UnwrittenRow};
 use super::write_op::{Append, Op, Opening, Unanswered};
 use crate::chat::model::log::{Appended, LogFault, LogId, LogReply};
@@ -56,6 +61,10 @@ pub(super) struct Engine {
     /// By the slots of their logs.
     rooms: Slots<Room>,
     unwritten: UnwrittenMeta,
+    /// `None` until a record is appended, and while the file is not trusted.
+    tail: Option<Tail>,
+    /// `cid`s that are to be booked at the pace of the senders.
+    bookings_due: usize,
     reserve: DiskReserve,
     /// Set while records cannot be written.
     degraded: Option<Degraded>,
@@ -95,11 +104,14 @@ struct Transaction {
     before: BTreeMap<LogId, RoomCounters>,
     /// What was unwritten before the transaction.
     written: UnwrittenMeta,
+    /// The id of the last record before the transaction.
+    last: i64,
 }
 
 impl Engine {
     /// An engine on a file that is open and has the last version of the schema.
     pub(super) fn new(db: WriteConnection, reserve: DiskReserve, now: Now) -> Self {
+        // The rows of rooms have their heads at a start.
         let latest = db.query_one("SELECT max(at) FROM room", [], |row| row.get(0));
         let latest = latest.unwrap_or(None::<i64>).map(unsigned);
         Self {
@@ -107,6 +119,8 @@ impl Engine {
             db,
             rooms: Slots::new(),
             unwritten: UnwrittenMeta::default(),
+            tail: None,
+            bookings_due: 0,
             reserve,
             degraded: None,
             is_unsynced: false,
@@ -174,7 +188,7 @@ impl Engine {
         // fails.
         let unanswered: Vec<_> = ops.iter().filter_map(Unanswered::of).collect();
         let mut ops = VecDeque::from(ops);
-        let has_records = ops.iter().any(|op| matches!(op, Op::Append(_)));
+        let has_records = ops.iter().any(|op| matches!(op, Op::Append(_) | Op::People(..)));
         let level = ops.iter().filter_map(Op::level).max().unwrap_or(Level::Os);
         if !has_records {
             // Metadata that cancels out, such as a room that was opened and dropped, needs no
@@ -190,9 +204,13 @@ impl Engine {
             Ok(()) => {
                 // A synced commit syncs the WAL, and with it all earlier commits.
                 self.is_unsynced = level == Level::Os;
+                let last = self.tail.as_ref().map_or(transaction.last, Tail::last);
+                let stored = unsigned(last - transaction.last);
+                self.maintenance.note_stored(stored, now);
                 for log in transaction.before.keys() {
                     if let Some(room) = find(&mut self.rooms, *log) {
                         self.maintenance.note_records(room);
+                        self.note_in_tail(*log, now);
                     }
                 }
                 transaction.replies.extend(unanswered.into_iter().filter_map(Unanswered::synced));
@@ -234,6 +252,8 @@ impl Engine {
             return;
         }
         let closed = self.write_all().and_then(|()| {
+            // What this writes is synced by the checkpoint below.
+            heads::book_all(&self.db)?;
             store_checksum(&self.db)?;
             meta_table::put(&self.db, CLEAN, 1)?;
             self.truncate_wal()
@@ -262,7 +282,7 @@ impl Engine {
                 self.room(*log).map_or(Level::Disk, |room| Level::of(room.durability))
             }
             Op::Drop(_) => Level::Disk,
-            Op::Append(_) | Op::Sync(..) => Level::Os,
+            Op::Append(_) | Op::Sync(..) | Op::People(..) => Level::Os,
         });
         levels.max().unwrap_or(Level::Os).max(self.unwritten.level())
     }
@@ -276,20 +296,19 @@ impl Engine {
         self.db.check_place()?;
         self.db.set_level(level)?;
         self.begin()?;
+        transaction.last = self.tail()?.last();
         while let Some(op) = ops.pop_front() {
             match op {
                 Op::Append(append) => self.append(transaction, append)?,
                 Op::Sync(..) => {}
+                Op::People(ticket, changes) => {
+                    let outcome = people::write(&self.db, &changes)?;
+                    transaction.replies.push(LogReply::Synced { ticket, outcome });
+                }
                 meta => self.queue_meta([meta]),
             }
         }
         self.write_meta(transaction)?;
-        // Once for each room, not for each record: many records of a batch are of the same rooms.
-        for (log, before) in &transaction.before {
-            if let Some(room) = self.room(*log).filter(|room| room.counters != *before) {
-                room.counters.write(&self.db, room.id)?;
-            }
-        }
         self.db.execute_batch("COMMIT")
     }
 
@@ -297,12 +316,12 @@ impl Engine {
         // Metadata that was asked for before a record is written before it.
         self.write_meta(transaction)?;
         let Append { log, ticket, wall_ms, draft, .. } = append_op;
-        let outcome = match find(&mut self.rooms, log) {
-            None => Appended::Refused(LogFault::Broken),
-            Some(room) => {
+        let outcome = match (find(&mut self.rooms, log), &mut self.tail) {
+            (Some(room), Some(tail)) => {
                 transaction.before.entry(log).or_insert(room.counters);
-                append(&self.db, room.id, &mut room.counters, wall_ms, draft)?
+                append((&self.db, tail), room.id, &mut room.counters, wall_ms, draft)?
             }
+            _ => Appended::Refused(LogFault::Broken),
         };
         transaction.replies.push(LogReply::Appended { ticket, outcome });
         Ok(())
@@ -328,6 +347,9 @@ impl Engine {
                 room.counters = before;
             }
         }
+        if let Some(tail) = &mut self.tail {
+            tail.undo(transaction.last);
+        }
         let rooms = &self.rooms;
         self.unwritten.add_earlier(transaction.written, |log| is_open(rooms, log));
     }
@@ -348,7 +370,7 @@ impl Engine {
                         self.rooms.remove(log.slot());
                     }
                 }
-                Op::Append(_) | Op::Sync(..) => {}
+                Op::Append(_) | Op::Sync(..) | Op::People(..) => {}
             }
         }
     }

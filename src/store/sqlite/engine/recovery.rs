@@ -15,6 +15,7 @@ use rusqlite::{ErrorCode, OptionalExtension as _, ffi};
 
 use super::super::connection::{Level, is_busy};
 use super::super::disk_reserve::{RESERVE_BYTES, is_no_space};
+use super::super::heads;
 use super::super::integers::{signed, unsigned};
 use super::super::integrity::check_latest;
 use super::super::log_fault::{classify, damaged, describe};
@@ -53,9 +54,11 @@ impl Degraded {
         let probe_at = match fault {
             // Damage does not go away.
             LogFault::Corrupt => Tick::MAX,
-            LogFault::Busy | LogFault::Full | LogFault::Broken | LogFault::TooDear => {
-                now.tick.after(PROBE_EVERY)
-            }
+            LogFault::Busy
+            | LogFault::Full
+            | LogFault::Broken
+            | LogFault::TooDear
+            | LogFault::Taken => now.tick.after(PROBE_EVERY),
         };
         Self { fault, since, probe_at, frees_space: false }
     }
@@ -90,7 +93,7 @@ impl Engine {
             Op::Append(append) => {
                 is_suspended || !matches!(append.draft.body, Body::Deletion { .. })
             }
-            Op::Sync(..) => is_suspended,
+            Op::Sync(..) | Op::People(..) => is_suspended,
             Op::Open(..) | Op::PutMeta(..) | Op::Drop(_) => false,
         };
         let (refused, ops): (Vec<_>, Vec<_>) = ops.into_iter().partition(is_refused);
@@ -238,6 +241,9 @@ impl Engine {
         self.db.reopen()?;
         // Before anything is written: a new commit must not make an old, refused one visible.
         self.clear_wal(before)?;
+        heads::book(&self.db)?;
+        // Records that were known may be lost, and with them their `cid`s.
+        self.tail = None;
         let replies = self.repair_heads()?;
         check_latest(&self.db)?;
         self.write_all()?;

@@ -248,7 +248,8 @@ fn a_kill_in_the_midst_of_a_commit_leaves_all_of_the_batch_or_nothing() {
     let mut counters = harness.engine.room(log).unwrap().counters;
     for _ in 0..200 {
         let draft = Draft { meta: vec![member(9)], ..said(&"x".repeat(500), None) };
-        let appended = append(&harness.engine.db, 1, &mut counters, 0, draft);
+        let mut tail = Tail::load(&harness.engine.db).unwrap();
+        let appended = append((&harness.engine.db, &mut tail), 1, &mut counters, 0, draft);
         assert!(matches!(appended, Ok(Appended::Stored(_))), "{appended:?}");
     }
     let image = tempfile::tempdir().unwrap();

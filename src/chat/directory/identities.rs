@@ -1,0 +1,97 @@
+//! Whose each name is: a name belongs to one source, and to one subject of it, for ever.
+
+use crate::chat::model::identity::{Bound, Identity, Source};
+use std::collections::BTreeSet;
+
+use crate::chat::model::name::{Skeletons, UserName};
+use crate::collections::{CompactKey, KeyIndex, Table};
+
+/// All names that belong to somebody, whether their users are known at the moment or not.
+///
+/// Invariants: a name is there once, and a subject of a source is there once, if it is not empty.
+#[derive(Debug, Default)]
+pub(in crate::chat) struct Identities {
+    rows: Table<CompactKey, Bound>,
+    by_name: KeyIndex<CompactKey>,
+    by_subject: KeyIndex<CompactKey>,
+    skeletons: Skeletons<CompactKey>,
+    /// Names of which the store has not said yet that it has them.
+    pub unwritten: BTreeSet<UserName>,
+}
+
+impl Identities {
+    /// How many there are.
+    pub(in crate::chat) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whose this name is.
+    pub(in crate::chat) fn of_name(&self, name: &str) -> Option<&Bound> {
+        // Where names are not proved there are none.
+        if self.rows.is_empty() {
+            return None;
+        }
+        self.rows.get(self.key_of(name)?)
+    }
+
+    /// The name that this identity has.
+    pub(in crate::chat) fn of(&self, identity: &Identity) -> Option<&Bound> {
+        let Identity { source, issuer, subject, .. } = identity;
+        let key = self.by_subject.find(&(*source, &**issuer, &**subject), &self.rows, |row| {
+            row.source == *source && row.issuer == *issuer && row.subject == *subject
+        })?;
+        self.rows.get(key)
+    }
+
+    /// A name of somebody that looks like this one.
+    pub(in crate::chat) fn lookalike(&self, name: &str) -> Option<&UserName> {
+        if self.rows.is_empty() {
+            return None;
+        }
+        let rows = (&self.by_name, &self.rows);
+        let key = self.skeletons.find(name, rows, |row| row.name.as_str(), |_| true)?;
+        self.rows.get(key).map(|row| &row.name)
+    }
+
+    /// The name is somebody's now, instead of whoever had it.
+    pub(in crate::chat) fn bind(&mut self, bound: Bound) {
+        self.release(bound.name.as_str());
+        let has_subject = !bound.subject.is_empty();
+        let subject = (bound.source, bound.issuer.clone(), bound.subject.clone());
+        let name = bound.name.clone();
+        let key = self.rows.insert(bound);
+        self.by_name.insert(name.as_str(), key);
+        self.skeletons.insert(name.as_str(), key);
+        if has_subject {
+            self.by_subject.insert(&(subject.0, &*subject.1, &*subject.2), key);
+        }
+    }
+
+    /// The name is nobody's any more.
+    pub(in crate::chat) fn release(&mut self, name: &str) -> Option<Bound> {
+        let key = self.key_of(name)?;
+        let row = self.rows.remove(key)?;
+        self.by_name.remove(name, key);
+        self.skeletons.remove(name, key);
+        if !row.subject.is_empty() {
+            self.by_subject.remove(&(row.source, &*row.issuer, &*row.subject), key);
+        }
+        Some(row)
+    }
+
+    /// The source of a user of this name, where names that are nobody's are of `otherwise`.
+    pub(in crate::chat) fn source_of(&self, name: &str, otherwise: Source) -> Source {
+        self.of_name(name).map_or(otherwise, |bound| bound.source)
+    }
+
+    fn key_of(&self, name: &str) -> Option<CompactKey> {
+        self.by_name.find(name, &self.rows, |row| row.name.as_str() == name)
+    }
+
+    /// Checks the invariants.
+    pub(super) fn debug_check(&self) {
+        for (key, row) in self.rows.iter() {
+            debug_assert_eq!(self.key_of(row.name.as_str()), Some(key), "a name is there once");
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Who somebody is: from what a `hello` proves to the user that it is here, and the rule that a
+//! name belongs to one source.
+//!
+//! ```text
+//!  identity ──▶ its name is stored ─────────────────▶ that user
+//!           └─▶ it is new ──▶ free? ──▶ stored first ─▶ that user
+//!  nothing  ──▶ `none`: the name is the user, unless it is somebody's
+//!           └─▶ guests: a new name of their own
+//!           └─▶ 2001
+//! ```
+
+use super::absence::{busy, check_lookalike};
+use super::{Chat, suspensions};
+use crate::chat::directory::Secret;
+use crate::chat::keys::UserKey;
+use crate::chat::model::code::Code;
+use crate::chat::model::hello::Hello;
+use crate::chat::model::identity::{AuthPolicy, Bound, Identity, Source};
+use crate::chat::model::limits::GUEST_PREFIX;
+use crate::chat::model::name::UserName;
+use crate::chat::model::record::Epoch;
+use crate::chat::model::reply::Refusal;
+
+/// How names begin that the server gives to whom a source knows by something else.
+const MADE_PREFIX: &str = "user-";
+
+/// The user that a `hello` is of.
+pub(super) enum Who {
+    /// The one of a session that it returns to.
+    Former(Secret, UserKey),
+    /// The one of this name.
+    Named(UserName, Source),
+    /// The one of this name, which is to be stored before anybody is told.
+    New(Bound),
+    /// The one of this name, which is being stored.
+    Unwritten(UserName),
+}
+
+/// Who says hello.
+///
+/// # Errors
+///
+/// [`Code::Unauthorized`] if nothing was proved where that is needed, or no longer holds;
+/// [`Code::NameTaken`] for a name that is somebody else's; [`Code::BadField`] for what is no name,
+/// or not that of the identity; [`Code::Suspended`].
+pub(super) fn who(chat: &Chat, hello: &Hello<'_>) -> Result<Who, Refusal> {
+    let who = match &hello.identity {
+        Some(identity) => of_identity(chat, hello, identity)?,
+        None => of_nobody(chat, hello)?,
+    };
+    let name = match &who {
+        Who::Former(_, user) => &chat.directory[*user].name,
+        Who::Named(name, _) | Who::Unwritten(name) => name,
+        Who::New(bound) => &bound.name,
+    };
+    suspensions::check(chat, name)?;
+    Ok(who)
+}
+
+/// Who has proved who it is.
+fn of_identity(chat: &Chat, hello: &Hello<'_>, identity: &Identity) -> Result<Who, Refusal> {
+    let identities = &chat.directory.identities;
+    let who = match identities.of(identity) {
+        Some(bound) if identities.unwritten.contains(&bound.name) => {
+            Who::Unwritten(bound.name.clone())
+        }
+        Some(bound) => Who::Named(bound.name.clone(), bound.source),
+        None if identity.source == Source::Account => {
+            return Err(Refusal::new(Code::Unauthorized, "there is no such account any more"));
+        }
+        None => Who::New(new_name(chat, hello, identity)?),
+    };
+    let (Who::Named(name, _) | Who::Unwritten(name) | Who::New(Bound { name, .. })) = &who else {
+        return Ok(who);
+    };
+    if let Some(wanted) = hello.name.filter(|wanted| *wanted != name.as_str()) {
+        let message = format!("you are {name} here, and not {wanted}");
+        let expected = "no name, or the one that you have";
+        return Err(Refusal::new(Code::BadField, message).field("name", expected));
+    }
+    // Whose secret it is counts, not only that it is one.
+    match former(chat, hello) {
+        Some((secret, user)) if chat.directory[user].name == *name => Ok(Who::Former(secret, user)),
+        Some(_) | None => Ok(who),
+    }
+}
+
+/// Who has proved nothing.
+fn of_nobody(chat: &Chat, hello: &Hello<'_>) -> Result<Who, Refusal> {
+    let auth = &chat.context.limits.auth;
+    let may_return = |user: UserKey| match chat.directory[user].source {
+        Source::None => auth.none,
+        Source::Guest => auth.none || auth.guests,
+        Source::Account | Source::Token | Source::Header | Source::Key | Source::Retired => false,
+    };
+    if let Some((secret, user)) = former(chat, hello).filter(|&(_, user)| may_return(user)) {
+        return Ok(Who::Former(secret, user));
+    }
+    match hello.name {
+        Some(name) if auth.none => of_name(chat, name),
+        Some(name) if auth.guests => guest_named(chat, name),
+        None if auth.none || auth.guests => {
+            Ok(Who::Named(made_name(chat, GUEST_PREFIX, hello.secret), Source::Guest))
+        }
+        Some(_) | None => Err(unproved(auth)),
+    }
+}
+
+/// The user of a name that nobody has to prove, unless it is somebody else's.
+fn of_name(chat: &Chat, name: &str) -> Result<Who, Refusal> {
+    let name = chat.lookup().user_name(("name", name), None)?;
+    let identities = &chat.directory.identities;
+    match identities.of_name(name.as_str()) {
+        Some(bound) if bound.source != Source::None => Err(taken()),
+        Some(_) if identities.unwritten.contains(&name) => Ok(Who::Unwritten(name)),
+        Some(_) => Ok(Who::Named(name, Source::None)),
+        // Where names are all that there is, nothing is kept of them.
+        None if chat.context.limits.auth.is_only_names() => Ok(Who::Named(name, Source::None)),
+        None => {
+            check_free(chat, &name)?;
+            Ok(Who::New(bound(chat, name, &Identity::default())))
+        }
+    }
+}
+
+/// A guest that wants to be called something: the prefix says what it is.
+fn guest_named(chat: &Chat, wanted: &str) -> Result<Who, Refusal> {
+    let wanted = wanted.strip_prefix(GUEST_PREFIX).unwrap_or(wanted);
+    let name = format!("{GUEST_PREFIX}{wanted}");
+    let name = chat.lookup().user_name(("name", &name), None)?;
+    let identities = &chat.directory.identities;
+    if chat.directory.user_named(name.as_str()).is_some()
+        || identities.of_name(name.as_str()).is_some()
+    {
+        return Err(taken());
+    }
+    check_lookalike(chat, &name)?;
+    Ok(Who::Named(name, Source::Guest))
+}
+
+/// The session that a `hello` returns to.
+fn former(chat: &Chat, hello: &Hello<'_>) -> Option<(Secret, UserKey)> {
+    let secret = Secret::parse(&hello.resume.as_ref()?.session)?;
+    let user = chat.directory.user_of_secret(secret)?;
+    let name = chat.directory[user].name.as_str();
+    hello.name.is_none_or(|wanted| wanted == name).then_some((secret, user))
+}
+
+/// The name of an identity that comes for the first time.
+fn new_name(chat: &Chat, hello: &Hello<'_>, identity: &Identity) -> Result<Bound, Refusal> {
+    let made = || made_name(chat, MADE_PREFIX, hello.secret);
+    let name = identity.name.clone().unwrap_or_else(made);
+    check_free(chat, &name)?;
+    Ok(bound(chat, name, identity))
+}
+
+/// # Errors
+///
+/// [`Code::NameTaken`] if the name is somebody's, or looks like it; [`Code::Busy`] if as many names
+/// are as there may be.
+pub(super) fn check_free(chat: &Chat, name: &UserName) -> Result<(), Refusal> {
+    let identities = &chat.directory.identities;
+    let is_guest = |user: UserKey| chat.directory[user].is_guest();
+    if identities.of_name(name.as_str()).is_some()
+        || chat.directory.user_named(name.as_str()).is_some_and(is_guest)
+        || name.as_str().starts_with(GUEST_PREFIX)
+    {
+        return Err(taken());
+    }
+    check_lookalike(chat, name)?;
+    let names_max = chat.context.limits.users;
+    if identities.len() >= names_max {
+        return Err(busy("as many names are taken as there may be", names_max));
+    }
+    Ok(())
+}
+
+fn bound(chat: &Chat, name: UserName, identity: &Identity) -> Bound {
+    let Identity { source, issuer, subject, display, .. } = identity.clone();
+    Bound { name, source, issuer, subject, display, at: chat.context.now.wall_ms }
+}
+
+/// A name that nobody has.
+fn made_name(chat: &Chat, prefix: &str, secret: u128) -> UserName {
+    // The secret is mixed so that the name tells nothing of it.
+    let mut seed = u64::try_from(secret >> 64).unwrap_or(0) ^ 0x9e37_79b9_7f4a_7c15;
+    loop {
+        seed = (seed ^ (seed >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let name = format!("{prefix}{}", Epoch(seed % 36_u64.pow(5)));
+        let is_free = |name: &UserName| {
+            chat.directory.user_named(name.as_str()).is_none()
+                && chat.directory.identities.of_name(name.as_str()).is_none()
+                && check_lookalike(chat, name).is_ok()
+        };
+        if let Some(name) = UserName::parse(&name).ok().filter(is_free) {
+            return name;
+        }
+        seed = seed.wrapping_add(1);
+    }
+}
+
+fn taken() -> Refusal {
+    let message =
+        "this name is somebody else's, who proves it: choose another, or prove that it is yours";
+    Refusal::new(Code::NameTaken, message)
+}
+
+/// The refusal of who has to prove who it is, and has not.
+fn unproved(auth: &AuthPolicy) -> Refusal {
+    let expected = match (auth.accounts, auth.tokens, auth.header) {
+        (true, false, _) => "the token that login or register has given",
+        (true, true, _) => "a signed token, or the one that login or register has given",
+        (false, true, _) => "a signed token",
+        (false, false, true) => "to come by the proxy that knows who you are",
+        (false, false, false) => "a name",
+    };
+    Refusal::new(Code::Unauthorized, "say who you are").field("token", expected)
+}

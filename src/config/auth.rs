@@ -1,0 +1,101 @@
+//! Whom the server believes: `auth`, and where names alone may be believed.
+
+use std::net::SocketAddr;
+
+use serde::de::{Deserialize as _, Deserializer};
+
+use super::Config;
+use super::fault::ConfigFault;
+use super::value::Value;
+use super::values::{Assigned, Values};
+use crate::chat::model::identity::{AuthPolicy, Inviters, Registration};
+
+/// What to do where names that nobody proves are not enough: said at the start, and to each request
+/// that has come from elsewhere.
+pub const INSTEAD: &str = "write auth = \"accounts\" (people log in with a password), \"jwt\" or \
+                           \"header\", or insecure = true if you trust everybody who can connect";
+
+impl Config {
+    /// Whom the server believes, as the domain takes it.
+    #[must_use]
+    pub fn auth_policy(&self) -> AuthPolicy {
+        let has = |source: &str| self.auth.iter().any(|listed| listed == source);
+        AuthPolicy {
+            none: has("none"),
+            accounts: has("accounts"),
+            tokens: has("jwt"),
+            header: has("header"),
+            guests: has("accounts") && self.accounts.guests,
+            registration: self.accounts.registration,
+            invites: self.accounts.invites,
+        }
+    }
+
+    /// Whether only this machine may speak to the server, since names are believed.
+    #[must_use]
+    pub fn is_local_only(&self) -> bool {
+        !self.insecure && self.auth.iter().any(|source| source == "none")
+    }
+}
+
+/// Listeners for others than this machine, where names are believed.
+pub(super) fn exposed(values: &Values) -> Vec<ConfigFault> {
+    let value = |name: &str| values.get(name).map(|assigned| &assigned.value);
+    let has_none = match value("auth") {
+        Some(Value::List(listed)) => listed.iter().any(|source| source == "none"),
+        Some(value) => value.text() == Some("none"),
+        None => false,
+    };
+    if !has_none || value("insecure") == Some(&Value::Boolean(true)) {
+        return Vec::new();
+    }
+    let mut faults = Vec::new();
+    for name in ["listen", "tcp"] {
+        let Some(Assigned { value: Value::Addresses(addresses), origin }) = values.get(name) else {
+            continue;
+        };
+        let Some(addr) = addresses.iter().find(|addr| is_exposed(addr)) else { continue };
+        let what = format!(
+            "{name} = \"{addr}\": with auth = \"none\" everybody who can connect there can be anybody, \
+             since a name is all that a client gives. Listen on 127.0.0.1, or {INSTEAD}"
+        );
+        faults.push(ConfigFault::new(what, origin.as_ref()));
+    }
+    faults
+}
+
+/// Whether others than this machine can connect.
+pub(super) fn is_exposed(addr: &SocketAddr) -> bool {
+    !addr.ip().to_canonical().is_loopback()
+}
+
+/// Reads one word or several, which were checked.
+pub(super) fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Words {
+        One(String),
+        Several(Vec<String>),
+    }
+    Ok(match Words::deserialize(deserializer)? {
+        Words::One(word) => vec![word],
+        Words::Several(words) => words,
+    })
+}
+
+/// Reads the word, which was checked.
+pub(super) fn registration<'de, D: Deserializer<'de>>(word: D) -> Result<Registration, D::Error> {
+    Ok(match String::deserialize(word)?.as_str() {
+        "open" => Registration::Open,
+        "invite" => Registration::Invite,
+        _ => Registration::Closed,
+    })
+}
+
+/// Likewise.
+pub(super) fn inviters<'de, D: Deserializer<'de>>(word: D) -> Result<Inviters, D::Error> {
+    Ok(match String::deserialize(word)?.as_str() {
+        "anyone" => Inviters::Anyone,
+        _ => Inviters::Admins,
+    })
+}

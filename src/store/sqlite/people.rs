@@ -1,0 +1,74 @@
+//! What is kept of people: the table `identity`, and whether names are proved.
+
+use rusqlite::{Connection, Row, params};
+
+use super::column_code::ColumnCode as _;
+use super::integers::{signed, unsigned};
+use super::log_fault::damaged;
+use super::meta_table::{self, PROVED};
+use crate::chat::model::identity::{Bound, Source};
+use crate::chat::model::log::LogFault;
+use crate::chat::model::name::UserName;
+use crate::chat::model::people::{People, PeopleChange};
+
+/// Reads all of it.
+///
+/// # Errors
+///
+/// What the database says; a row that was not written so is damage.
+pub(super) fn load(db: &Connection) -> rusqlite::Result<People> {
+    let proved = meta_table::get::<i64>(db, PROVED)? == Some(1);
+    let sql = "SELECT name, source, issuer, subject, display, at FROM identity ORDER BY name";
+    let mut statement = db.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut bound = Vec::new();
+    while let Some(row) = rows.next()? {
+        let invalid = || damaged("a row of table identity makes no sense".to_owned());
+        bound.push(read_bound(row)?.ok_or_else(invalid)?);
+    }
+    Ok(People { bound, proved })
+}
+
+fn read_bound(row: &Row<'_>) -> rusqlite::Result<Option<Bound>> {
+    let name = UserName::stored(row.get_ref(0)?.as_str()?);
+    let Some((name, source)) = name.zip(Source::from_code(row.get(1)?)) else { return Ok(None) };
+    let (issuer, subject, display) = (row.get(2)?, row.get(3)?, row.get(4)?);
+    Ok(Some(Bound { name, source, issuer, subject, display, at: unsigned(row.get(5)?) }))
+}
+
+/// Makes all `changes` or none: the inner error says that somebody else was first, as a command
+/// beside the server may be.
+///
+/// # Errors
+///
+/// What the database says; then nothing is certain.
+pub(super) fn write(
+    db: &Connection,
+    changes: &[PeopleChange],
+) -> rusqlite::Result<Result<(), LogFault>> {
+    db.execute_batch("SAVEPOINT people")?;
+    for change in changes {
+        if !write_one(db, change)? {
+            db.execute_batch("ROLLBACK TO people; RELEASE people")?;
+            return Ok(Err(LogFault::Taken));
+        }
+    }
+    db.execute_batch("RELEASE people").map(Ok)
+}
+
+/// Makes one change; `false` if it cannot be made any more.
+fn write_one(db: &Connection, change: &PeopleChange) -> rusqlite::Result<bool> {
+    match change {
+        PeopleChange::Bind(Bound { name, source, issuer, subject, display, at }) => {
+            let sql = "INSERT INTO identity (name, source, issuer, subject, display, at) \
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+            let (name, source, at) = (name.as_str(), source.code(), signed(*at));
+            let row = params![name, source, &**issuer, &**subject, display.as_deref(), at];
+            Ok(db.prepare_cached(sql)?.execute(row)? == 1)
+        }
+        PeopleChange::Proved(proved) => {
+            meta_table::put(db, PROVED, i64::from(*proved))?;
+            Ok(true)
+        }
+    }
+}
