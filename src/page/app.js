@@ -212,7 +212,7 @@ function onWelcome({ admin, invites }) {
 	stored("me", { name: chat.user, session: chat.session, account: Boolean(login) });
 	if (chat.user === wished || login) remembered("name", chat.user);
 	$("account-open").hidden = !login;
-	$("invite-friend").hidden = !(login && (admin || invites));
+	$("invite-friend").hidden = !(login && (admin || invites === "anyone"));
 	setText($("me"), chat.user);
 	$("me").title = chat.user;
 	$("me-avatar").replaceChildren(avatar(chat.user));

@@ -1,5 +1,6 @@
 //! Requests into the domain's commands, each for a token of its connection's rate.
 
+use super::context::SessionContext;
 use super::encode::Format;
 use super::errors_in_a_row::Answered;
 use super::input::Session;
@@ -66,7 +67,8 @@ impl Session<'_, '_> {
         self.state.errors.on_success(Answered::AtOnce);
         let mut out = Vec::new();
         // Nothing is rendered where the request has no id.
-        self.context.encoder.message(format, &mut out, |out| _ = render::help(out, request, of));
+        let SessionContext { encoder, limits, .. } = &mut *self.context;
+        encoder.message(format, &mut out, |out| _ = render::help(out, request, of, &limits.auth));
         self.send(out);
     }
 

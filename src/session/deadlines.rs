@@ -14,6 +14,9 @@ use crate::time::Tick;
 /// program speaks at once.
 const GREETING_AFTER: Duration = Duration::from_secs(1);
 
+/// The time of a person to find a password and to type it.
+const LOGIN_WITHIN: Duration = Duration::from_mins(5);
+
 /// What is due when a session's deadline has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
@@ -25,6 +28,8 @@ pub(super) enum Due {
     Greeting,
     /// Hello has not been said.
     Hello,
+    /// A person has not said who they are.
+    Login,
     /// Nothing has come for a while: ping, or give up.
     Silence,
     /// What the peer asked for before its last word has not been answered.
@@ -57,6 +62,7 @@ impl SessionState {
             Some(Due::KeepAlive) => self.since.after(timeouts.keep_alive),
             Some(Due::Greeting) => self.since.after(GREETING_AFTER),
             Some(Due::Hello) => self.since.after(timeouts.hello),
+            Some(Due::Login) => self.since.after(LOGIN_WITHIN),
             Some(Due::Silence) if self.is_pinged => self.pong_by(context),
             Some(Due::Silence) => self.since.after(timeouts.ping_after),
             Some(Due::Answers) => self.since.after(timeouts.close),
@@ -96,7 +102,8 @@ impl SessionState {
 impl PlainTcp {
     fn due(&self) -> Option<Due> {
         match self.framing {
-            None | Some(Framing::Text) => self.text.is_none().then_some(Due::Greeting),
+            None | Some(Framing::Text) if self.text.is_none() => Some(Due::Greeting),
+            None | Some(Framing::Text) => (!self.is_greeted).then_some(Due::Login),
             Some(Framing::Lines | Framing::Lengths) if !self.is_greeted => Some(Due::Hello),
             // Whether it is there is found out by the kernel, unless it wants to be asked.
             Some(Framing::Lines | Framing::Lengths) => self.wants_pings.then_some(Due::Silence),
@@ -110,7 +117,7 @@ impl Due {
         match self {
             Self::Head => CloseReason::HeadTimeout,
             Self::KeepAlive => CloseReason::KeepAliveTimeout,
-            Self::Greeting | Self::Hello => CloseReason::HelloTimeout,
+            Self::Greeting | Self::Hello | Self::Login => CloseReason::HelloTimeout,
             Self::Silence => CloseReason::NoPong,
             Self::Answers => CloseReason::CloseTimeout,
         }
@@ -120,7 +127,7 @@ impl Due {
     const fn rests(self) -> bool {
         match self {
             Self::Head | Self::KeepAlive | Self::Silence => true,
-            Self::Greeting | Self::Hello | Self::Answers => false,
+            Self::Greeting | Self::Hello | Self::Login | Self::Answers => false,
         }
     }
 }
@@ -144,7 +151,7 @@ impl Session<'_, '_> {
             Due::Head => self.http_timeout(),
             Due::KeepAlive => self.close(Vec::new(), (due.reason(), Ending::Flush)),
             Due::Greeting => self.greet(),
-            Due::Hello => self.end(due.reason()),
+            Due::Hello | Due::Login => self.end(due.reason()),
             Due::Answers => self.farewell(),
         }
     }

@@ -15,6 +15,7 @@ impl Session<'_, '_> {
     /// Does what a person has typed.
     pub(super) fn text_line(&mut self, line: &[u8]) {
         let Protocol::Tcp(plain) = &mut self.state.protocol else { return };
+        let is_first = plain.text.is_none();
         let client = plain.text.get_or_insert_with(Box::<TextClient>::default);
         client.progress = client.progress.max(Progress::Typed);
         let (room, has_spoken) = (client.room.clone(), client.progress == Progress::Spoken);
@@ -25,6 +26,9 @@ impl Session<'_, '_> {
             _ => None,
         };
         let conn = self.state.conn;
+        if self.turn.chat.user(conn).is_none() && self.context.limits.auth.needs_proof() {
+            return self.stranger(&line, is_first);
+        }
         if self.turn.chat.user(conn).is_none() {
             self.introduce(nick);
         } else if let Some(name) = nick {
@@ -52,6 +56,26 @@ impl Session<'_, '_> {
             | Line::Hint(_)
             | Line::Usage(_)
             | Line::Refused(_) => self.answer_text(&line),
+        }
+    }
+
+    /// Answers a person who has to say first who they are.
+    fn stranger(&mut self, line: &Line<'_>, is_first: bool) {
+        if is_first && !matches!(line, Line::Quit | Line::Account(_)) {
+            self.ask_who();
+        }
+        match line {
+            Line::Nothing => {}
+            Line::Quit => self.on_leave_taken(PeerEnd::Quit),
+            Line::Help(_) | Line::Hint(_) | Line::Usage(_) | Line::Unknown(_) => {
+                self.answer_text(line);
+            }
+            // The greeting has said it.
+            _ if is_first => {}
+            _ => {
+                let message = "nobody is told this: log in first, with /login NAME PASSWORD";
+                self.refuse_text(Refusal::new(Code::Unauthorized, message));
+            }
         }
     }
 
@@ -94,7 +118,7 @@ impl Session<'_, '_> {
                 let message = format!("this was not said; to go on in {room}, type /join {room}");
                 text::refusal(&mut out, &Refusal::new(Code::NotMember, message));
             }
-            _ => text::answer(&mut out, line, false),
+            _ => text::answer(&mut out, line, self.context.limits.auth.accounts),
         }
         self.send(out);
         if matches!(line, Line::Help(_)) {

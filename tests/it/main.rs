@@ -38,6 +38,7 @@ mod stop;
 mod support;
 mod tcp_framing;
 mod terminals;
+mod text_accounts;
 mod text_client;
 mod upgrade;
 mod websocket_frames;

@@ -152,6 +152,29 @@ pub enum Inviters {
     Anyone,
 }
 
+impl Registration {
+    /// The word for it in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Invite => "invite",
+            Self::Open => "open",
+        }
+    }
+}
+
+impl Inviters {
+    /// The word for it in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Admins => "admins",
+            Self::Anyone => "anyone",
+        }
+    }
+}
+
 impl Default for AuthPolicy {
     /// Names are believed.
     fn default() -> Self {
@@ -172,6 +195,12 @@ impl AuthPolicy {
     #[must_use]
     pub const fn is_only_names(&self) -> bool {
         self.none && !self.accounts && !self.tokens && !self.header
+    }
+
+    /// Whether nobody comes in without proving who they are.
+    #[must_use]
+    pub const fn needs_proof(&self) -> bool {
+        !self.none && !self.guests
     }
 
     /// The sources, as they stand in the welcome.

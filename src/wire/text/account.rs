@@ -176,7 +176,8 @@ pub(super) fn help(out: &mut Vec<u8>) {
 }
 
 /// What to know before a password is typed.
-const WARNING: &str = "Passwords stay on this screen, and without TLS can be read on the way.\n";
+pub(super) const WARNING: &str =
+    "Passwords stay on this screen, and without TLS can be read on the way.\n";
 
 #[cfg(test)]
 mod tests {

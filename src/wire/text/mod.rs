@@ -34,7 +34,7 @@ mod safe;
 mod words;
 
 pub use self::account::AccountLine;
-pub use self::greeting::{bye, welcome};
+pub use self::greeting::{bye, welcome, who_are_you};
 pub use self::lines::answer;
 pub use self::parse::parse_line;
 pub use self::render::{

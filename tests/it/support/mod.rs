@@ -11,6 +11,7 @@ pub(crate) mod library;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod server;
+pub(crate) mod terminal;
 pub(crate) mod ws;
 
 use std::time::Duration;

@@ -125,7 +125,7 @@ fn no_list_is_longer_than_the_welcome_says() {
         let text = "\"".repeat(TOPIC_LEN_MAX).into();
         check_reply(&limits, &Reply::Topic { room: longest_room(), text });
         let mut out = Vec::new();
-        help(&mut out, &request(Some("1"), Op::Help), None);
+        help(&mut out, &request(Some("1"), Op::Help), None, &limits.auth);
         assert!(out.len() <= frame_len_max(&limits), "{}", out.len());
     }
 }
