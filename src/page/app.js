@@ -38,8 +38,8 @@ let chat;
 let login = null;
 /** An invitation to be accepted once we are in, by an account that there is already. */
 let toAccept = null;
-/** Whether we come by an invitation, so that the room that we come to is one of its rooms. */
-let isInvited = false;
+/** The rooms of the invitation by which we come: the first one is shown. */
+let invitedTo = [];
 /** The name that was asked for, to be remembered if the user gets it. */
 let wished = null;
 let open = null;
@@ -318,11 +318,11 @@ async function enter(way, { name, password, invite }) {
 		return signIn({ name });
 	}
 	prepare();
-	const { user, token } = await (way === "login" ? chat.login(name, password) : chat.register(name, password, { invite }));
+	const { user, token, rooms = [] } = await (way === "login" ? chat.login(name, password) : chat.register(name, password, { invite }));
 	login = { user, token };
 	remembered("login", login);
 	toAccept = way === "login" && invite?.startsWith("cwi_") ? invite : null;
-	isInvited = way === "register" && Boolean(invite);
+	invitedTo = rooms;
 	if (invite) history.replaceState(null, "", "/");
 	showApp();
 }
@@ -333,7 +333,7 @@ function signOut(why = "") {
 	if (login && remembered("login")?.token === login.token) remembered("login", null);
 	login = null;
 	toAccept = null;
-	isInvited = false;
+	invitedTo = [];
 	chat.user = null;
 	chat.stop();
 	invitations.set([]);
@@ -390,14 +390,13 @@ async function route() {
 		}
 	}
 	if (name) join(name);
-	else if (!open) join(isInvited ? await invitedTo() : FIRST_ROOM);
+	else if (!open) enterRooms(invitedTo.splice(0));
 }
 
-/** The room that a new account was invited to. */
-async function invitedTo() {
-	isInvited = false;
-	await chat.sync().catch(() => {});
-	return [...chat.rooms.values()].find((room) => !room.direct)?.name ?? FIRST_ROOM;
+/** Enters rooms, and shows the first; without any, the one that everybody comes to first. */
+function enterRooms([first = FIRST_ROOM, ...others]) {
+	for (const name of others) chat.join(name).catch(() => {});
+	join(first);
 }
 
 /** Who is in already has opened a link that lets others in. */
@@ -412,9 +411,8 @@ async function acceptInvitation(secret) {
 	toAccept = null;
 	try {
 		const { rooms = [] } = await chat.accept(secret);
-		await chat.sync();
 		toast("You have accepted the invitation.");
-		if (rooms.length || !open) join(rooms[0] ?? FIRST_ROOM);
+		if (rooms.length || !open) enterRooms(rooms);
 	} catch (error) {
 		refuse(error);
 		if (!open) route();
