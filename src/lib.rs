@@ -27,7 +27,7 @@
 //!    ┌────┼────────┬─────────┐
 //!  session  page  admin    store    session: one connection's stack  http → ws|line → wire
 //!    │
-//!  http  ws  line  wire             sans-io: bytes in, values out; no sockets, clock or files
+//!  http  ws  line  wire  auth       sans-io: bytes in, values out; no sockets, clock or files
 //!    │
 //!   chat                            rooms, members, cursors; no bytes, no sockets, no JSON
 //!    │
@@ -44,6 +44,7 @@
 //! | | [`page`], [`admin`] | the files of the chat page; health and metrics |
 //! | | [`store`] | the logs on the disk |
 //! | sans-io | [`http`], [`line`](mod@line), [`wire`], [`ws`] | bytes in, values out, both roles |
+//! | | [`auth`] | secrets, tokens and keys in, identities out |
 //! | domain | [`chat`] | rooms, members, cursors, roles |
 //! | boundary | [`net`] | [`net::ConnId`], [`net::Input`], [`net::Effect`] |
 //! | reactor | [`reactor`] | readiness, bytes, deadlines |
@@ -64,6 +65,7 @@
 //! crashes it at will.
 
 pub mod admin;
+pub mod auth;
 pub mod chat;
 pub mod cli;
 pub mod client;

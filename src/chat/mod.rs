@@ -27,6 +27,7 @@
 //!   ├─ delivery       cursors, pages, fan-out, catch-up, one SendCredit a connection
 //!   ├─ rooms          a room's head and ring, membership, roles, restrictions, edits
 //!   ├─ directory      users, sessions, names
+//!   ├─ accounts       passwords, logins, invite links
 //!   ├─ context        time, bounds, timers, outputs and requests
 //!   └─ model          the plain data that every layer above speaks
 //! ```
@@ -34,6 +35,7 @@
 //! Each room has its own state and looks down only; `tests/tidy` holds that. Keys are generational:
 //! a stale one finds nothing.
 
+mod accounts;
 mod context;
 mod delivery;
 mod directory;
@@ -56,10 +58,13 @@ pub use model::record::{Body, Epoch, Record, SharedRecord};
 pub use model::reply::{Refusal, Reply};
 pub use model::stats::Stats;
 
+use self::accounts::Accounts;
 use self::context::{Context, Timer};
 use self::delivery::{Delivery, DeliveryMut, Reader};
 use self::directory::Directory;
 use self::ephemeral::{Ephemeral, EphemeralMut};
+use self::model::account::{Extra, HashJob, Hashed, NewSecret, SecretHash};
+use self::model::identity::Identity;
 use self::model::log::{LogReply, LogRequest, Query, Snapshot, Suspensions, Ticket};
 use self::model::output::{Fanout, Output, Request};
 use self::model::people::PeopleChange;
@@ -77,6 +82,7 @@ const HELD_OWES: u32 = EXCLUSIVE_WEIGHT as u32 + 1;
 #[derive(Debug)]
 pub struct Chat {
     context: Context,
+    accounts: Accounts,
     directory: Directory,
     rooms: Rooms,
     delivery: Delivery,
@@ -98,6 +104,7 @@ impl Chat {
         let rev = context.rev;
         Self {
             context,
+            accounts: Accounts::default(),
             directory: Directory::default(),
             rooms: Rooms::new(ring_bytes_max, now.wall_ms, rev),
             delivery: Delivery::new(ring_bytes_max),
@@ -164,7 +171,44 @@ impl Chat {
     pub fn handle_closed(&mut self, now: Now, conn: ConnId) {
         self.arrive_at(now);
         self.pending.held.remove(&conn);
+        self.accounts.live.remove(&conn);
         session_lifecycle::end_session(self, conn);
+    }
+
+    /// A connection asks for something about accounts, with what comes along.
+    pub fn handle_account(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        request: Request,
+        (command, extra): (Command<'_>, Extra),
+    ) {
+        self.arrive_at(now);
+        operations::accounts::handle(self, (conn, request), command, extra);
+    }
+
+    /// The next password to be hashed or compared; answered by [`Chat::on_hashed`].
+    pub fn poll_job(&mut self) -> Option<HashJob> {
+        self.accounts.jobs.pop_front()
+    }
+
+    /// A password was hashed or compared.
+    pub fn on_hashed(&mut self, now: Now, ticket: u64, outcome: Hashed) {
+        self.arrive_at(now);
+        operations::accounts::on_hashed(self, Ticket(ticket), outcome);
+    }
+
+    /// Who a login's secret is of.
+    #[must_use]
+    pub fn login(&self, secret: &SecretHash) -> Option<Identity> {
+        let login = self.accounts.login(secret)?;
+        Some(Identity::account(login.name.clone(), login.id))
+    }
+
+    /// Has a link made for the first administrator, `false` if there is one already.
+    pub fn invite_admin(&mut self, now: Now, secret: &NewSecret) -> bool {
+        self.arrive_at(now);
+        operations::invite_links::invite_admin(self, secret)
     }
 
     /// A log has answered.

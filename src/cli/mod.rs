@@ -6,6 +6,8 @@
 //! - 2: the command line or the configuration is wrong.
 
 mod hints;
+mod names;
+mod people;
 mod tools;
 
 use std::ffi::OsString;

@@ -10,9 +10,11 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use super::names::{parse_room, parse_time, parse_user};
+use super::people;
 use crate::chat::model::limits::REASON_LEN_MAX;
 use crate::chat::model::log::Expiry;
-use crate::chat::model::name::{NameError, RoomName, UserName};
+use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::prose;
 use crate::log::Timestamp;
 use crate::store::tools::erase::{Erasure, Traces};
@@ -20,7 +22,6 @@ use crate::store::tools::export::{Export, Exported};
 use crate::store::tools::suspend::Target;
 use crate::store::tools::{backup, owner, restore, suspend, verify};
 use crate::time::clock::Clock;
-use crate::time::span;
 use crate::wire::render;
 
 /// The commands about the database.
@@ -113,6 +114,8 @@ pub(super) enum Tool {
     },
     /// List the bans that hold, with their ends and reasons
     Bans,
+    #[command(flatten)]
+    People(people::People),
 }
 
 const BAN_EXAMPLES: &str = "\
@@ -172,11 +175,9 @@ fn run_tool(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCod
         Tool::Owner { room, user } => appoint_owner(out, data, (room, user), wall_ms)?,
         Tool::Verify { file } => return print_faults(out, data, file.as_deref()),
         Tool::Ban { kind, who, lasts, reason } => {
-            let who = parse_target(*kind, who)?;
             let until = lasts.map(|lasts| wall_ms.saturating_add(lasts));
             let term = Expiry { until, reason: reason.as_str().into() };
-            suspend::ban(data, &who, &term, wall_ms)?;
-            writeln!(out, "banned {}", BanLine(&who, &term))?;
+            ban(out, data, &parse_target(*kind, who)?, (&term, wall_ms))?;
         }
         Tool::Unban { kind, who } => {
             let target = parse_target(*kind, who)?;
@@ -186,8 +187,20 @@ fn run_tool(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCod
             writeln!(out, "{who} is no longer banned")?;
         }
         Tool::Bans => print_bans(out, data, wall_ms)?,
+        Tool::People(people) => people::run(people, data, out, wall_ms)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn ban(
+    out: &mut dyn io::Write,
+    data: &Path,
+    who: &Target,
+    (term, wall_ms): (&Expiry, u64),
+) -> Result<(), Failure> {
+    suspend::ban(data, who, term, wall_ms)?;
+    writeln!(out, "banned {}", BanLine(who, term))?;
+    Ok(())
 }
 
 fn appoint_owner(
@@ -386,24 +399,6 @@ fn parse_kind(text: &str) -> Result<BanKind, String> {
     }
 }
 
-fn parse_user(text: &str) -> Result<UserName, String> {
-    // One that is stored must be nameable, also if the rules for new names have changed.
-    let stored = UserName::stored(text);
-    stored.map_or_else(|| UserName::parse(text), Ok).map_err(|error| describe_name_error(&error))
-}
-
-fn parse_room(text: &str) -> Result<RoomName, String> {
-    let stored = RoomName::stored(text);
-    stored.map_or_else(|| RoomName::parse(text), Ok).map_err(|error| describe_name_error(&error))
-}
-
-fn describe_name_error(error: &NameError) -> String {
-    match &error.hint {
-        Some(hint) => format!("a name is {}; did you mean {hint}?", error.expected),
-        None => format!("a name is {}", error.expected),
-    }
-}
-
 fn parse_reason(text: &str) -> Result<String, String> {
     if text.len() > REASON_LEN_MAX {
         return Err(format!("a reason has at most {REASON_LEN_MAX} bytes"));
@@ -414,12 +409,6 @@ fn parse_reason(text: &str) -> Result<String, String> {
             Err(format!("a reason has no control characters, such as the one at byte {at}"))
         }
     }
-}
-
-/// The milliseconds of a time such as `30m`.
-fn parse_time(text: &str) -> Result<u64, String> {
-    let millis = span::parse(text).filter(|millis| *millis > 0);
-    millis.ok_or_else(|| format!("a time is {}", span::UNITS_ARE))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 //! | What does a client say, and what does it get? | [`protocol`] |
 //! | What can be set, and how is the server run? | [`configuration`] |
 //! | How do people come in, in the browser and at a terminal? | [`sign_in`] |
+//! | Who is who, and who says so? | [`identity`] |
 //! | What does a proxy in front need? | [`behind_a_proxy`] |
 //! | Which clients were tried, and what does each need? | [`clients`] |
 //! | What is promised, and which test shows it? | [`promises`] |
@@ -34,6 +35,9 @@ pub mod durable_send {}
 
 #[doc = include_str!("glossary.md")]
 pub mod glossary {}
+
+#[doc = include_str!("identity.md")]
+pub mod identity {}
 
 #[doc = include_str!("invariants.md")]
 pub mod invariants {}

@@ -72,6 +72,8 @@ close_reasons! {
     BadToken => "bad_token",
     /// The user is banned (4005).
     Banned => "banned",
+    /// The login was ended (4006).
+    LoginEnded => "login_ended",
     /// The same session returned on another connection (4010).
     Replaced => "replaced",
     /// The server holds as many connections as it can, or as one address may (503, 4104).

@@ -41,6 +41,7 @@
 //! the table above, 656 bytes a room, 240 a user and 64 for each further membership. SQLite's
 //! caches take up to 16 MiB for the writer and 2 MiB for the reader.
 
+mod hashing;
 mod rejection;
 mod startup;
 
@@ -48,8 +49,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::hashing::Hashing;
 pub use self::startup::{ServeError, serve};
 
+use crate::chat::model::account::{Hashed, NewSecret};
 use crate::chat::model::log::{LogReply, Logs, Snapshot};
 use crate::chat::{Chat, Limits};
 use crate::config::Config;
@@ -74,6 +77,8 @@ pub struct Server {
     /// Until when answers of the logs are waited for before the clients are sent away, if the
     /// server is stopping.
     stopping: Option<Tick>,
+    /// Where passwords are hashed; `None` where there are none.
+    hashing: Option<Hashing>,
     drain_window_ms: u64,
     stop_timeout: Duration,
 }
@@ -105,6 +110,7 @@ impl Server {
             alarm: Tick::MAX,
             banned: Vec::new(),
             stopping: None,
+            hashing: None,
             drain_window_ms: u64::try_from(config.timeouts.drain_window.as_millis())
                 .unwrap_or(u64::MAX),
             stop_timeout: config.timeouts.stop,
@@ -126,6 +132,7 @@ impl Server {
     /// Hands the domain's requests to the logs. Rooms in memory answer at once; when the store has
     /// answers, it says so by [`Input::StoreReady`].
     fn pass_requests(&mut self, now: Now) {
+        self.pass_jobs(now);
         while let Some(first) = self.chat.poll_request() {
             self.logs.request(now, first);
             // Those of one input are written together.
@@ -134,6 +141,36 @@ impl Server {
             }
             self.logs.flush();
             self.take_replies(now);
+        }
+    }
+
+    /// Has a link made for the first administrator; `false` if there is one already.
+    pub fn invite_admin(&mut self, now: Now, secret: &NewSecret) -> bool {
+        let is_new = self.chat.invite_admin(now, secret);
+        self.pass_requests(now);
+        is_new
+    }
+
+    /// Lets passwords be hashed.
+    pub fn set_hashing(&mut self, hashing: Hashing) {
+        self.hashing = Some(hashing);
+    }
+
+    /// Hands the domain's passwords to the thread that hashes them.
+    fn pass_jobs(&mut self, now: Now) {
+        while let Some(job) = self.chat.poll_job() {
+            let failed = (job.ticket, Hashed::Failed);
+            let answer = self.hashing.as_ref().map_or(Some(failed), |hashing| hashing.ask(job));
+            if let Some((ticket, outcome)) = answer {
+                self.chat.on_hashed(now, ticket, outcome);
+            }
+        }
+    }
+
+    /// Hands the hashing thread's answers to the domain.
+    fn take_hashes(&mut self, now: Now) {
+        while let Some((ticket, outcome)) = self.hashing.as_ref().and_then(Hashing::poll) {
+            self.chat.on_hashed(now, ticket, outcome);
         }
     }
 
@@ -202,6 +239,7 @@ impl Handler for Server {
                     listeners.get(usize::from(listener.0)).copied().unwrap_or(ListenerKind::Http);
                 log::debug!(conn:% = conn, peer:% = peer; "opened");
                 sessions.handle_opened(conn, kind, turn);
+                sessions.set_address(conn, peer.ip());
                 if turn.chat.suspended().has_address(peer.ip(), now.wall_ms)
                     && kind != ListenerKind::Admin
                 {
@@ -234,6 +272,7 @@ impl Handler for Server {
                 self.arm_alarm(effects);
             }
             Input::StoreReady => {
+                self.take_hashes(now);
                 self.take_replies(now);
                 self.pass_requests(now);
             }

@@ -4,7 +4,8 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
-use super::{Server, rejection};
+use super::{Hashing, Server, rejection};
+use crate::auth::secret;
 use crate::chat::model::log::{Logs, Snapshot};
 use crate::chat::model::policy::Policies;
 use crate::chat::model::reply::Durability;
@@ -77,7 +78,13 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let mut reactor = Reactor::bind(&reactor_config)?;
     let metrics = Arc::new(Metrics { reactor: reactor.metrics(), ..Metrics::default() });
     let kept = open_store(config, &clock, &metrics, reactor.waker())?;
+    let waker = reactor.waker();
     let mut server = Server::new(config, kinds, (metrics, Entropy::System), clock.now(), kept)?;
+    if config.auth_policy().accounts {
+        // It fails only if the poller is gone, and the loop with it.
+        server.set_hashing(Hashing::start(Arc::new(move || _ = waker.wake()))?);
+        invite_admin(&reactor, &mut server, &clock)?;
+    }
     if let Err(error) = announce(&reactor, &server.listeners) {
         // Its reader is gone, or the disk that it goes to is full: the chat can go on without it.
         log::warn!(error:%; "standard output cannot be written: where the server listens is not said there");
@@ -91,6 +98,23 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     drop(server);
     log::info!("stopped");
     Ok(())
+}
+
+/// Says on standard output by which link the first administrator comes in, if there is none yet: at
+/// each start another one, since only its hash is kept.
+fn invite_admin(reactor: &Reactor, server: &mut Server, clock: &Clock) -> io::Result<()> {
+    let mut bits = [0; 32];
+    getrandom::fill(&mut bits).map_err(|error| io::Error::other(error.to_string()))?;
+    let link = secret::make(secret::ADMIN, bits);
+    if !server.invite_admin(clock.now(), &link) {
+        return Ok(());
+    }
+    let http = server.listeners.iter().zip(0u8..).find(|(kind, _)| **kind == ListenerKind::Http);
+    let addr = http.and_then(|(_, id)| reactor.local_addr(ListenerId(id)));
+    let place = addr.map_or_else(String::new, |addr| format!("http://{addr}"));
+    let mut out = io::stdout().lock();
+    writeln!(out, "first administrator {place}/#invite={} (for one use)", link.text())?;
+    out.flush()
 }
 
 /// The logs, and what was kept of them. Where all rooms are in memory and nothing was stored

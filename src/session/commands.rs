@@ -25,12 +25,22 @@ impl Session<'_, '_> {
         log::debug!(conn:% = conn, req:% = id_of(&request), op = request.op.name(); "request");
         match parsed {
             Parsed::Help { of } => self.help(&request, of),
-            Parsed::Command(Command::Hello { name, resume, ping }) => {
+            Parsed::Command(Command::Hello { name, resume, ping, token }) => {
+                let identity = match self.identity(token.as_ref()) {
+                    Ok(identity) => identity,
+                    Err(refusal) => return self.answer(&request, &Err(refusal)),
+                };
                 if let Protocol::Tcp(plain) = &mut self.state.protocol {
                     plain.wants_pings = ping;
                 }
-                self.hello(request, Hello { resume, ..hello_as(name.as_deref()) });
+                self.hello(request, Hello { resume, identity, ..hello_as(name.as_deref()) });
             }
+            Parsed::Command(
+                command @ (Command::Register { .. }
+                | Command::Login { .. }
+                | Command::InviteLink { .. }
+                | Command::Accept { .. }),
+            ) => self.account_request(request, command),
             Parsed::Command(command) => {
                 if command.is_logged() {
                     self.state.answers.give(self.context.turn, SENT_REPLY_BYTES);

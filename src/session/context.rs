@@ -1,5 +1,6 @@
 //! What all sessions share: limits, parsers, scratch space, counters.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::config::Config;
 use crate::http::{Admission, DateClock, HostPolicy, OriginPolicy, PolicyError};
 use crate::log::Throttle;
 use crate::metrics::Metrics;
-use crate::net::{CloseReason, ConnId};
+use crate::net::{CloseReason, ConnId, IpAddr};
 use crate::page::Pages;
 use crate::wire;
 use crate::ws::{self, CompressPolicy, Compressor};
@@ -95,6 +96,8 @@ pub(super) struct SessionContext {
     pub asides: Vec<(ConnId, Aside)>,
     /// Their peers have said their last word: to be ended when all that they asked for is answered.
     pub finished: Vec<ConnId>,
+    /// From where connections come that have not said hello.
+    pub addresses: BTreeMap<ConnId, IpAddr>,
     /// Limits the log lines that clients can cause.
     pub throttle: Throttle,
 }
@@ -157,6 +160,7 @@ impl SessionContext {
             closing: Vec::new(),
             asides: Vec::new(),
             finished: Vec::new(),
+            addresses: BTreeMap::new(),
             throttle: Throttle::new(CLIENT_LINES_PER_S, Duration::from_secs(1)),
         })
     }

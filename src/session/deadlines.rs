@@ -139,7 +139,9 @@ impl Session<'_, '_> {
         self.resume();
         let now = self.turn.now.tick;
         let Some(due) = self.state.due() else { return };
-        if self.state.is_waiting() && due.rests() {
+        // Who has said hello, or logs in, and is kept waiting has nothing to hurry with.
+        let is_held = matches!(due, Due::Hello) && self.turn.chat.pending_of(self.state.conn) > 0;
+        if is_held || (self.state.is_waiting() && due.rests()) {
             self.state.since = now;
         }
         let deadline = self.state.deadline(now, self.context);

@@ -118,8 +118,12 @@ impl Delivery<'_, '_> {
             Ok(Reply::Joined { room, .. }) if room.is_direct() => turn.chat.user(to),
             _ => None,
         };
-        if matches!(result, Ok(Reply::Welcome { .. })) {
-            state.on_greeted(turn.now.tick);
+        if matches!(result, Ok(Reply::Welcome { .. } | Reply::LoggedIn { .. })) {
+            state.since = turn.now.tick;
+            if matches!(result, Ok(Reply::Welcome { .. })) {
+                state.on_greeted(turn.now.tick);
+                context.addresses.remove(&to);
+            }
             let deadline = state.deadline(turn.now.tick, context);
             turn.effects.push(Effect::Arm { conn: to, deadline });
         }

@@ -12,6 +12,15 @@ pub enum Entropy {
 }
 
 impl Entropy {
+    /// 256 bits; `None` if the operating system has none to give.
+    pub(crate) fn bits(&mut self) -> Option<[u8; 32]> {
+        let mut bytes = [0; 32];
+        let (one, other) = bytes.split_at_mut(16);
+        one.copy_from_slice(&self.secret()?.to_ne_bytes());
+        other.copy_from_slice(&self.secret()?.to_ne_bytes());
+        Some(bytes)
+    }
+
     /// 128 bits; `None` if the operating system has none to give.
     pub(crate) fn secret(&mut self) -> Option<u128> {
         match self {

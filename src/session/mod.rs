@@ -31,6 +31,7 @@ mod errors_in_a_row;
 mod gauges;
 mod http;
 mod input;
+mod login;
 mod outgoing;
 mod plain_tcp;
 mod rate;
@@ -56,7 +57,7 @@ use crate::collections::Slots;
 use crate::config::Config;
 use crate::http::{HeadParser, PartialHead, PolicyError};
 use crate::metrics::Metrics;
-use crate::net::{CloseReason, ConnId, Effect, Effects, Ending};
+use crate::net::{CloseReason, ConnId, Effect, Effects, Ending, IpAddr};
 use crate::time::Tick;
 use crate::time::clock::Now;
 
@@ -148,6 +149,14 @@ impl Sessions {
         self.context.sessions_bytes += size_of::<SessionState>();
     }
 
+    /// From where a connection comes, for as long as it has not said hello: who tries too many
+    /// passwords is known by it.
+    pub fn set_address(&mut self, conn: ConnId, address: IpAddr) {
+        if self.context.limits.auth.accounts {
+            self.context.addresses.insert(conn, address);
+        }
+    }
+
     /// Bytes have come.
     pub fn handle_received(&mut self, conn: ConnId, bytes: &mut [u8], turn: &mut Turn<'_>) {
         self.with(conn, turn, |session| {
@@ -193,6 +202,7 @@ impl Sessions {
         }
         log::debug!(conn:% = conn, reason = reason.label(); "closed");
         self.states.remove(conn.slot());
+        self.context.addresses.remove(&conn);
         self.context.sessions_bytes -= size_of::<SessionState>();
         turn.chat.handle_closed(turn.now, conn);
         self.flush_outputs(turn);

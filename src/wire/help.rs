@@ -22,6 +22,7 @@ pub(super) struct Entry {
     pub(super) is_supported: bool,
 }
 
+const AGENT: Field = (Key::Agent, "the name of your program, optional");
 const ROOM: Field = (Key::Room, "the room's name");
 const TARGET: Field = (Key::Target, "the seq of the message");
 const USER: Field = (Key::User, "the user's name");
@@ -34,6 +35,13 @@ const FOR_MS: Field = (Key::ForMs, "for how many milliseconds; without it, until
 pub(super) const fn entry(op: Op) -> Entry {
     let (about, fields): (_, &'static [Field]) = match op {
         Op::Hello => ("Opens the session; comes first", HELLO),
+        Op::Register
+        | Op::Login
+        | Op::Password
+        | Op::Logins
+        | Op::EndLogin
+        | Op::InviteLink
+        | Op::Accept => about_accounts(op),
         Op::Ping => ("Asks for the server's time", &[]),
         Op::Rooms => (
             "Lists your rooms with their unread messages",
@@ -59,10 +67,7 @@ pub(super) const fn entry(op: Op) -> Entry {
         }
         Op::History => ("Reads a page of a room's log", HISTORY),
         Op::Presence => ("Lists who is online in a room", &[ROOM]),
-        Op::Members => (
-            "Lists a room's members",
-            &[ROOM, (Key::After, "the last name of the page before, optional"), LIMIT],
-        ),
+        Op::Members => ("Lists a room's members", MEMBERS),
         Op::Topic => {
             ("Reads or sets a room's topic", &[ROOM, (Key::Text, "the new topic, optional")])
         }
@@ -92,18 +97,59 @@ pub(super) const fn entry(op: Op) -> Entry {
         ),
         Op::Ban => ("Keeps a user out of a room", &[ROOM, USER, FOR_MS, REASON]),
         Op::Unban => ("Ends a ban", &[ROOM, USER, REASON]),
-        Op::Restrictions => (
-            "Lists the bans, mutes, readers and invitations of a room that you may end",
-            &[ROOM, (Key::After, "the last user of the page before, optional"), LIMIT],
-        ),
+        Op::Restrictions => {
+            ("Lists the bans, mutes, readers and invitations of a room that you may end", LISTED)
+        }
     };
     Entry { about, fields, is_supported: !matches!(op, Op::Refresh) }
 }
 
+/// What the operations about accounts do, and their fields.
+const fn about_accounts(op: Op) -> (&'static str, &'static [Field]) {
+    match op {
+        Op::Register => (
+            "Makes an account and logs in; before hello",
+            &[
+                (Key::Name, "the name of the account"),
+                (Key::Password, "8 to 256 bytes"),
+                (Key::Invite, "the secret of an invite link, where one is needed"),
+                AGENT,
+            ],
+        ),
+        Op::Login => (
+            "Logs in; before hello, which takes the token",
+            &[(Key::Name, "the name of the account"), (Key::Password, "its password"), AGENT],
+        ),
+        Op::Password => (
+            "Changes your password, and ends your other logins",
+            &[(Key::Old, "your password"), (Key::New, "the new one, 8 to 256 bytes")],
+        ),
+        Op::Logins => ("Lists where you are logged in", &[]),
+        Op::EndLogin => {
+            ("Ends logins of yours", &[(Key::Login, "the id of one, \"others\" or \"all\"")])
+        }
+        Op::InviteLink => (
+            "Makes a link that lets others register",
+            &[
+                (Key::Uses, "how often it can be used, 1 without it"),
+                (Key::ForMs, "for how many milliseconds, 7 days without it"),
+                (Key::Rooms, "the rooms that it leads into, optional"),
+            ],
+        ),
+        Op::Accept => {
+            ("Uses an invite link for its rooms", &[(Key::Invite, "the secret of the link")])
+        }
+        _ => ("", &[]),
+    }
+}
+
+const MEMBERS: &[Field] =
+    &[ROOM, (Key::After, "the last name of the page before, optional"), LIMIT];
+const LISTED: &[Field] = &[ROOM, (Key::After, "the last user of the page before, optional"), LIMIT];
 const HELLO: &[Field] = &[
     (Key::Name, "the name you want, optional"),
     (Key::Token, "a token, where the server asks for one"),
-    (Key::Agent, "the name of your program, optional"),
+    AGENT,
     (Key::Version, "1, optional"),
     (Key::Resume, "{\"session\":…,\"rooms\":{room:[epoch,seq],…}} to resume a session, optional"),
     (

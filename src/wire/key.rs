@@ -48,6 +48,13 @@ macro_rules! for_each_key {
             ForMs for_ms "for_ms" "milliseconds, an integer of 0 or more and below 2^53",
             Reason reason "reason" "a string",
             Close close "close" "true or false",
+            Password password "password" "a string of 8 to 256 bytes",
+            Invite invite "invite" "the secret of an invite link",
+            Old old "old" "your password",
+            New new "new" "a string of 8 to 256 bytes",
+            Login login "login" "the id of one of logins, \"others\" or \"all\"",
+            Uses uses "uses" "an integer of 1 to 10000",
+            Rooms rooms "rooms" "a list of up to 16 names of rooms",
         }
     };
 }
@@ -97,6 +104,6 @@ for_each_key!(define_keys);
 impl Key {
     /// Whether the value is kept as it was written, of whatever type it is.
     pub(super) const fn is_raw(self) -> bool {
-        matches!(self, Self::Id | Self::Data | Self::Resume)
+        matches!(self, Self::Id | Self::Data | Self::Resume | Self::Rooms | Self::Login)
     }
 }

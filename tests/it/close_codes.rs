@@ -55,6 +55,7 @@ const ENDINGS: &[(Reason, u16, Proof)] = &[
         4005,
         NotHere("it takes the operator's command: tests/it/database_commands.rs"),
     ),
+    (Reason::LoginEnded, 4006, NotHere("it takes an account: tests/it/accounts.rs")),
     (Reason::HelloTimeout, 4008, Told(hello_timeout)),
     (Reason::Replaced, 4010, Told(replaced)),
     (Reason::Stalled, 4101, Counted(stalled)),

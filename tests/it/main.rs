@@ -7,6 +7,7 @@
     reason = "tests may wait, start threads, fail and print"
 )]
 
+mod accounts;
 mod catch_up;
 mod clients_rely_on;
 mod close_codes;

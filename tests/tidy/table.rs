@@ -22,6 +22,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("ws", &["collections", "time"]),
     ("line", &["collections", "time"]),
     ("wire", &["chat", "net", "collections", "time"]),
+    ("auth", &["chat", "collections", "time"]),
     // Beside the server: the other end of the protocol.
     ("client", &["net", "ws", "http", "wire", "chat", "collections", "time"]),
     // The edge.
@@ -43,6 +44,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "ws",
             "line",
             "wire",
+            "auth",
             "config",
             "page",
             "admin",
@@ -63,6 +65,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "ws",
             "line",
             "wire",
+            "auth",
             "config",
             "page",
             "admin",
@@ -70,7 +73,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "session",
         ],
     ),
-    ("cli", &["config", "server", "log", "store", "chat", "wire", "time"]),
+    ("cli", &["auth", "config", "server", "log", "store", "chat", "wire", "time"]),
     ("main", &["cli", "config"]),
 ];
 
@@ -112,7 +115,7 @@ pub(crate) struct Refusal {
 }
 
 /// Bytes in, values out: no sockets, no clock, no files, no threads.
-const SANS_IO: &[&str] = &["http", "ws", "line", "wire", "chat", "net"];
+const SANS_IO: &[&str] = &["http", "ws", "line", "wire", "auth", "chat", "net"];
 
 /// Who refuses what.
 pub(crate) const REFUSALS: &[Refusal] = &[
@@ -172,7 +175,7 @@ pub(crate) const REFUSALS: &[Refusal] = &[
 
 /// The modules that see bytes from the network: there a panic would be a peer's to cause.
 pub(crate) const NETWORK_PATHS: &[&str] =
-    &["http", "ws", "line", "wire", "session", "chat", "reactor"];
+    &["http", "ws", "line", "wire", "auth", "session", "chat", "reactor"];
 
 /// Assertions on network paths that are meant: the file, a part of the line, and why it cannot be
 /// met.
@@ -208,13 +211,24 @@ pub(crate) const CHAT_ROOMS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("context", &["keys", "model"]),
     ("directory", &["keys", "model", "context"]),
+    ("accounts", &["model"]),
     ("rooms", &["keys", "model", "context", "directory"]),
     ("delivery", &["keys", "model", "context", "directory", "rooms"]),
     ("ephemeral", &["keys", "model", "context", "directory", "rooms", "delivery"]),
     ("pending", &["keys", "model", "context", "directory", "rooms", "delivery"]),
     (
         "operations",
-        &["keys", "model", "context", "directory", "rooms", "delivery", "ephemeral", "pending"],
+        &[
+            "keys",
+            "model",
+            "context",
+            "directory",
+            "accounts",
+            "rooms",
+            "delivery",
+            "ephemeral",
+            "pending",
+        ],
     ),
 ];
 

@@ -67,6 +67,12 @@ impl Identities {
         }
     }
 
+    /// Forgets all of them, but for what is being written.
+    pub(in crate::chat) fn clear(&mut self) {
+        let unwritten = std::mem::take(&mut self.unwritten);
+        *self = Self { unwritten, ..Self::default() };
+    }
+
     /// The name is nobody's any more.
     pub(in crate::chat) fn release(&mut self, name: &str) -> Option<Bound> {
         let key = self.key_of(name)?;

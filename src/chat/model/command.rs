@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use compact_str::CompactString;
 
+use super::account::Hidden;
 use super::reply::Role;
 
 /// The client's own name for a request, echoed verbatim and never interpreted.
@@ -40,6 +41,10 @@ macro_rules! ops {
 ops! {
     /// Says who the client is and where it was.
     Hello "hello",
+    /// Makes an account.
+    Register "register",
+    /// Begins a login of an account.
+    Login "login",
     /// Brings a new token.
     Refresh "refresh",
     /// Asks for the time, and shows that both ends live.
@@ -92,6 +97,16 @@ ops! {
     Unban "unban",
     /// Lists bans, mutes, readers and invitations of a room.
     Restrictions "restrictions",
+    /// Changes the password.
+    Password "password",
+    /// Lists the account's logins.
+    Logins "logins",
+    /// Ends logins.
+    EndLogin "end_login",
+    /// Makes an invite link.
+    InviteLink "invite_link",
+    /// Uses an invite link.
+    Accept "accept",
     /// Explains the operations.
     Help "help",
 }
@@ -201,6 +216,56 @@ pub enum Command<'a> {
         resume: Option<Resume<'a>>,
         /// Whether it wants to be pinged over a transport that has no pings of its own.
         ping: bool,
+        /// What proves who it is.
+        token: Option<Hidden>,
+    },
+    /// See [`Op::Register`].
+    Register {
+        /// The name of the account.
+        name: Cow<'a, str>,
+        /// Its password, of a length that is allowed.
+        password: Hidden,
+        /// The secret of an invite link.
+        invite: Option<Hidden>,
+        /// What the client calls itself.
+        agent: Option<Cow<'a, str>>,
+    },
+    /// See [`Op::Login`].
+    Login {
+        /// The name of the account.
+        name: Cow<'a, str>,
+        /// Its password.
+        password: Hidden,
+        /// What the client calls itself.
+        agent: Option<Cow<'a, str>>,
+    },
+    /// See [`Op::Password`].
+    Password {
+        /// The password that there is.
+        old: Hidden,
+        /// The one that is to be, of a length that is allowed.
+        new: Hidden,
+    },
+    /// See [`Op::Logins`].
+    Logins,
+    /// See [`Op::EndLogin`].
+    EndLogin {
+        /// The number of one, or `others` or `all`.
+        which: Cow<'a, str>,
+    },
+    /// See [`Op::InviteLink`].
+    InviteLink {
+        /// How often it can be used.
+        uses: u32,
+        /// For how many milliseconds.
+        for_ms: u64,
+        /// Which rooms it leads into, by name.
+        rooms: Vec<Box<str>>,
+    },
+    /// See [`Op::Accept`].
+    Accept {
+        /// The secret of the link.
+        invite: Hidden,
     },
     /// See [`Op::Ping`].
     Ping,

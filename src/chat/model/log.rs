@@ -387,6 +387,8 @@ pub enum LogReply {
     },
     /// Whether records can be written has changed.
     Health(Result<(), LogFault>),
+    /// A command has changed what is kept of people: all of it as it is now.
+    People(Box<People>),
     /// Who may not use the server at all, from now on: all of them.
     Suspended(Arc<Suspensions>),
 }

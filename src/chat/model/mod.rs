@@ -1,6 +1,7 @@
 //! The plain data that every layer above speaks: names, records, events, commands, replies, codes,
 //! limits and policies, and the boundary to the log. It has no state and calls nobody.
 
+pub mod account;
 pub mod code;
 pub mod command;
 pub mod edits;

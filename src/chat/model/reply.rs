@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::account::{Hidden, Login};
 use super::code::Code;
 use super::log::{Restriction, RestrictionMeta};
 use super::name::{RoomName, UserName};
@@ -324,6 +325,36 @@ pub enum Reply {
         items: Vec<(UserName, Restriction, RestrictionMeta)>,
         /// Whether there is more behind the last user.
         more: bool,
+    },
+    /// To `register` and `login`.
+    LoggedIn {
+        /// The name of the account.
+        user: UserName,
+        /// The secret of the login, for `hello`.
+        token: Hidden,
+        /// The rooms that the invite link leads into.
+        rooms: Vec<RoomName>,
+    },
+    /// To `logins`.
+    Logins {
+        /// The account's logins, oldest first.
+        logins: Vec<Login>,
+        /// Which of them this connection is of.
+        current: Option<u64>,
+    },
+    /// To `invite_link`.
+    InviteLink {
+        /// Its secret.
+        invite: Hidden,
+        /// How often it can be used.
+        uses: u32,
+        /// Until when: milliseconds since 1970.
+        until: u64,
+    },
+    /// To `accept`.
+    Accepted {
+        /// The rooms that the link leads into.
+        rooms: Vec<RoomName>,
     },
     /// To `topic` without a text.
     Topic {

@@ -15,7 +15,9 @@ pub(super) fn refusal_of(fault: LogFault) -> Refusal {
         LogFault::Full => (Code::StorageFull, "there is no room left to store this"),
         LogFault::Broken => (Code::Busy, "the store cannot write now"),
         LogFault::Corrupt => (Code::Internal, "the store cannot read this: it is damaged"),
-        LogFault::Taken => (Code::NameTaken, "this name has been taken in the meantime"),
+        LogFault::Taken => {
+            (Code::NameTaken, "somebody else was first: the name, or the link, has just been taken")
+        }
         LogFault::TooDear => (Code::Busy, "this takes the store too long; ask for less"),
     };
     let refusal = Refusal::new(code, message);

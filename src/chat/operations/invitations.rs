@@ -19,7 +19,7 @@ use crate::chat::model::limits::{
     INVITATION_LASTS, INVITATIONS_OF_ROOM_MAX, INVITATIONS_OF_USER_MAX, RESTRICTION_OVERHEAD,
 };
 use crate::chat::model::log::{Expiry, LogRequest, Restriction, RestrictionMeta, RoomMeta};
-use crate::chat::model::name::UserName;
+use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::reply::{Invitation, Refusal, Reply, Role};
 use crate::chat::pending::{InvitationChange, PendingInvitation, PendingOp, Requester};
 use crate::chat::rooms::not_member;
@@ -277,6 +277,20 @@ pub(super) fn len_max(invitation: &Invitation) -> usize {
     let Invitation { room, by, reason, .. } = invitation;
     let by = by.as_ref().map_or(0, |by| by.as_str().len());
     RESTRICTION_OVERHEAD + room.as_str().len() + by + 2 * reason.len()
+}
+
+/// Lets somebody into a closed room, by a link that was made by somebody who could invite there.
+/// Nothing happens if there is no such room any more, or the user is banned there.
+pub(super) fn grant(chat: &mut Chat, room: &RoomName, user: &UserName, by: Option<&UserName>) {
+    let Some(key) = chat.rooms.named(room.as_str()) else { return };
+    let is_open = !chat.lookup().is_closed(&chat.rooms[key]);
+    if is_open || chat.lookup().is_banned(key, user) || check_bounds(chat, key, user).is_err() {
+        return;
+    }
+    let wall_ms = chat.context.now.wall_ms;
+    let expiry = Expiry { until: Some(wall_ms.saturating_add(lasts_ms())), reason: "".into() };
+    let meta = RestrictionMeta { by: by.cloned(), at: Some(wall_ms), expiry };
+    set_invited(chat, (key, user), Some(meta));
 }
 
 fn set_invited(chat: &mut Chat, at: (RoomKey, &UserName), meta: Option<RestrictionMeta>) {

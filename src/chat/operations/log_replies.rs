@@ -32,6 +32,7 @@ pub(in crate::chat) fn on_log_reply(chat: &mut Chat, reply: LogReply) {
         LogReply::Pruned { log, oldest } => on_pruned(chat, log, oldest),
         LogReply::Health(_) => {}
         LogReply::Suspended(suspended) => suspensions::set(chat, &suspended),
+        LogReply::People(people) => people::replace(chat, *people),
     }
     if let Some(conn) = conn {
         resume_deferred(chat, conn);
@@ -45,7 +46,10 @@ fn deferring_connection(chat: &Chat, reply: &LogReply) -> Option<ConnId> {
         LogReply::Appended { ticket, .. }
         | LogReply::Synced { ticket, .. }
         | LogReply::Answer { ticket, .. } => chat.pending.conn_of(*ticket),
-        LogReply::Pruned { .. } | LogReply::Health(_) | LogReply::Suspended(_) => None,
+        LogReply::Pruned { .. }
+        | LogReply::Health(_)
+        | LogReply::People(_)
+        | LogReply::Suspended(_) => None,
     }
 }
 
@@ -153,6 +157,7 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
         | PendingOp::History { .. }
         | PendingOp::Inbox { .. }
         | PendingOp::LeaveAsLast { .. }
+        | PendingOp::Hash(_)
         | PendingOp::Search { .. } => return debug_assert!(false, "only changes are synced"),
     };
     chat.answer(by, result);
@@ -206,6 +211,7 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
         | PendingOp::Deferred(_)
         | PendingOp::Join { .. }
         | PendingOp::Leave { .. }
+        | PendingOp::Hash(_)
         | PendingOp::People(_)
         | PendingOp::Invite { .. } => return debug_assert!(false, "a change is not read"),
     };

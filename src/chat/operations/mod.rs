@@ -7,6 +7,7 @@
 //! ```
 
 pub(super) mod absence;
+pub(super) mod accounts;
 pub(super) mod ack;
 mod create;
 mod direct;
@@ -16,6 +17,7 @@ mod history;
 mod identify;
 mod inbox;
 mod invitations;
+pub(super) mod invite_links;
 mod join;
 mod leave;
 pub(super) mod log_replies;
@@ -23,6 +25,7 @@ mod members;
 mod membership;
 mod moderation;
 mod owners;
+mod passwords;
 mod people;
 pub(super) mod restore;
 mod restrictions;
@@ -143,6 +146,8 @@ fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<
         }
         Command::Leave { room } => leave::leave(chat, by, &room),
         Command::Close { room } => leave::close(chat, by, &room),
+        Command::Password { old, new } => accounts::change_password(chat, by, (old, new)),
+        Command::EndLogin { which } => accounts::end_login(chat, by, &which),
         other => execute_reading(chat, by, other),
     }
 }
@@ -182,6 +187,7 @@ fn execute_reading(
         Command::Restrictions { room, limit, after } => {
             restrictions::restrictions(chat, user, &room, (limit, after.as_deref()))
         }
+        Command::Logins => accounts::logins(chat, by),
         Command::Hello { .. } => Err(session_lifecycle::second_hello()),
         _ => {
             let message = "this server does not have this operation yet";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Chat, session_lifecycle};
+use super::{Chat, accounts, invite_links, session_lifecycle};
 use crate::chat::model::identity::{Bound, Identity};
 use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::log::{RoomMeta, RoomSnapshot};
@@ -15,6 +15,12 @@ use crate::chat::pending::PeopleOp;
 pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refusal>) {
     match op {
         PeopleOp::Noted => {}
+        PeopleOp::AdminInvite(invite) => {
+            if outcome.is_ok() {
+                chat.accounts.end_admin_invites();
+                chat.accounts.put_invite(invite);
+            }
+        }
         PeopleOp::Hello { conn, request, hello, name } => {
             let identities = &mut chat.directory.identities;
             if identities.unwritten.remove(&name) && outcome.is_err() {
@@ -30,13 +36,46 @@ pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refu
             }
             chat.context.wake(conn);
         }
+        PeopleOp::Register { who, account, login, invite } => {
+            accounts::on_registered(chat, *who, (account, login, invite), outcome);
+        }
+        PeopleOp::Login { who, login } => accounts::on_logged_in(chat, *who, login, outcome),
+        PeopleOp::Account { by, account, ended } => {
+            accounts::on_changed(chat, by, (account, &ended), outcome);
+        }
+        PeopleOp::Invite { by, invite, secret } => {
+            invite_links::on_invite_made(chat, by, (invite, secret), outcome);
+        }
+        PeopleOp::Accept { by, invite } => invite_links::on_accepted(chat, by, &invite, outcome),
     }
+}
+
+/// A command has changed what is kept: what it has taken away ends here, too.
+pub(super) fn replace(chat: &mut Chat, people: People) {
+    let unwritten: Vec<Bound> = {
+        let identities = &chat.directory.identities;
+        let bound =
+            identities.unwritten.iter().filter_map(|name| identities.of_name(name.as_str()));
+        bound.cloned().collect()
+    };
+    chat.accounts.restore(&people);
+    chat.directory.identities.clear();
+    for bound in people.bound {
+        chat.directory.identities.bind(bound);
+    }
+    for bound in unwritten {
+        if chat.directory.identities.of_name(bound.name.as_str()).is_none() {
+            chat.directory.identities.bind(bound);
+        }
+    }
+    accounts::close_ended(chat);
 }
 
 /// Takes up whose the names are. Where names were all that there was until now, the names of the
 /// `rooms` are kept as those of users that nobody has proved to be: no other source takes them.
 pub(super) fn restore(chat: &mut Chat, people: People, rooms: &[RoomSnapshot]) {
-    let People { bound, proved } = people;
+    chat.accounts.restore(&people);
+    let People { bound, proved, .. } = people;
     let identities = &mut chat.directory.identities;
     for bound in bound {
         identities.bind(bound);

@@ -130,6 +130,9 @@ fn begin_session(chat: &mut Chat, conn: ConnId, hello: &Hello<'_>) -> Result<Beg
         end_session(chat, conn);
     }
     add_session(chat, (conn, user), hello, away);
+    if let Some(login) = hello.identity.as_ref().and_then(|identity| identity.login) {
+        note_login(chat, (conn, user), login);
+    }
     Ok(Begun::Session(user, known.is_some()))
 }
 
@@ -148,6 +151,15 @@ fn add_session(chat: &mut Chat, (conn, user): (ConnId, UserKey), hello: &Hello<'
         chat.context.wheel.cancel(timer);
     }
     update_presence(chat, user);
+}
+
+/// A login is used by this connection.
+fn note_login(chat: &mut Chat, (conn, user): (ConnId, UserKey), login: u64) {
+    chat.accounts.live.insert(conn, login);
+    let name = chat.directory[user].name.clone();
+    if let Some(used) = chat.accounts.use_login(login, &name, chat.context.now.wall_ms) {
+        chat.change_people(PeopleOp::Noted, vec![PeopleChange::Used(login, used)]);
+    }
 }
 
 /// The connection is gone, or its session is another connection's now.

@@ -15,6 +15,7 @@ pub(super) use changes::{Change, Changes, Mark};
 
 use super::delivery::{DeliveryMut, PageId, Sender};
 use super::keys::{MembershipKey, PendingKey, RoomKey, UserKey};
+use super::model::account::{Account, Hidden, Invite, Login, NewSecret, SecretHash};
 use super::model::command::{Command, Page};
 use super::model::hello::HeldHello;
 use super::model::log::{LogId, RestrictionMeta, Ticket};
@@ -24,7 +25,7 @@ use super::model::record::SharedRecord;
 use super::model::reply::{InboxRow, Invitation, Refusal};
 use super::rooms::{Marks, Rooms, WaitingAck};
 use crate::collections::Table;
-use crate::net::ConnId;
+use crate::net::{ConnId, IpAddr};
 
 /// The weight of an operation of which a connection has one under way at a time: more than all
 /// others together, so that everything that waits for one connection fits its hard limit.
@@ -146,6 +147,8 @@ pub(super) enum PendingOp {
     Search { by: Requester, here: Vec<Found>, since: Mark },
     /// A change of what is kept of people.
     People(Box<PeopleOp>),
+    /// A password that is being hashed or compared.
+    Hash(HashOp),
 }
 
 /// A change of what is kept of people, and who waits for it.
@@ -153,8 +156,60 @@ pub(super) enum PendingOp {
 pub(super) enum PeopleOp {
     /// Nobody does.
     Noted,
+    /// The operator does, for the link of the first administrator.
+    AdminInvite(Invite),
     /// A `hello` by which a name becomes somebody's.
     Hello { conn: ConnId, request: Request, hello: Box<HeldHello>, name: UserName },
+    /// A registration.
+    Register { who: Box<Stranger>, account: Account, login: Login, invite: Option<Invite> },
+    /// A login.
+    Login { who: Box<Stranger>, login: Login },
+    /// A change of an account by its user, and the logins that it ends.
+    Account { by: Requester, account: Option<Account>, ended: Vec<u64> },
+    /// A new invite link.
+    Invite { by: Requester, invite: Invite, secret: Hidden },
+    /// The use of one by somebody who is in already.
+    Accept { by: Requester, invite: Invite },
+}
+
+impl PeopleOp {
+    /// The connection that is answered, if it has said hello.
+    const fn conn(&self) -> Option<ConnId> {
+        match self {
+            Self::Account { by, .. } | Self::Invite { by, .. } | Self::Accept { by, .. } => {
+                Some(by.conn)
+            }
+            Self::Noted
+            | Self::AdminInvite(_)
+            | Self::Hello { .. }
+            | Self::Register { .. }
+            | Self::Login { .. } => None,
+        }
+    }
+}
+
+/// Somebody who has not said hello, and registers or logs in.
+#[derive(Debug)]
+pub(super) struct Stranger {
+    pub conn: ConnId,
+    pub request: Request,
+    pub name: UserName,
+    /// What its client calls itself.
+    pub agent: Box<str>,
+    /// The secret of its login, if it comes to one.
+    pub login: NewSecret,
+    pub address: Option<IpAddr>,
+}
+
+/// What waits for a password to be hashed.
+#[derive(Debug)]
+pub(super) enum HashOp {
+    /// A registration, and the link that it uses.
+    Register(Box<Stranger>, Option<SecretHash>),
+    /// A login.
+    Login(Box<Stranger>),
+    /// A change of the password: the new one, if the old one is being compared.
+    Password(Requester, Option<Hidden>),
 }
 
 impl PendingOp {
@@ -166,8 +221,7 @@ impl PendingOp {
             | Self::Question { .. }
             | Self::Ack { .. }
             | Self::Marks { .. }
-            | Self::Page(_)
-            | Self::People(_) => 1,
+            | Self::Page(_) => 1,
             Self::Deferred(_)
             | Self::Join { .. }
             | Self::Leave { .. }
@@ -175,6 +229,8 @@ impl PendingOp {
             | Self::Invite { .. }
             | Self::History { .. }
             | Self::Inbox { .. }
+            | Self::People(_)
+            | Self::Hash(_)
             | Self::Search { .. } => EXCLUSIVE_WEIGHT,
         }
     }
@@ -195,6 +251,7 @@ impl PendingOp {
             | Self::Page(_)
             | Self::Inbox { .. }
             | Self::People(_)
+            | Self::Hash(_)
             | Self::Search { .. } => None,
         }
     }
@@ -216,6 +273,7 @@ impl PendingOp {
             | Self::Join { .. }
             | Self::Leave { .. }
             | Self::Invite { .. }
+            | Self::Hash(_)
             | Self::People(_) => None,
         }
     }
@@ -226,6 +284,7 @@ impl PendingOp {
             Self::Append { sender, .. } | Self::Question { sender, .. } => Some(sender.conn),
             Self::Deferred(reading) => Some(reading.conn),
             Self::Ack { by }
+            | Self::Hash(HashOp::Password(by, _))
             | Self::Join { by, .. }
             | Self::Leave { by, .. }
             | Self::LeaveAsLast { by, .. }
@@ -233,8 +292,11 @@ impl PendingOp {
             | Self::History { by, .. }
             | Self::Inbox { by, .. }
             | Self::Search { by, .. } => Some(by.conn),
-            // Who waits for people has no reader yet: see `held`.
-            Self::Marks { .. } | Self::Page(_) | Self::People(_) => None,
+            Self::People(op) => op.conn(),
+            // Who has not said hello has no reader yet: see `held`.
+            Self::Hash(HashOp::Register(..) | HashOp::Login(_))
+            | Self::Marks { .. }
+            | Self::Page(_) => None,
         }
     }
 }

@@ -9,6 +9,7 @@
 //!   poll ◀────────────────── ReplySender ┼──────────────────────────────────┘┼──────────┘
 //! ```
 
+mod accounts;
 mod append;
 mod checksum;
 pub(in crate::store) mod cids;
@@ -29,7 +30,7 @@ pub(in crate::store) mod log_fault;
 pub(in crate::store) mod meta_table;
 mod open;
 mod open_error;
-mod people;
+pub(in crate::store) mod people;
 mod queries;
 mod read_transaction;
 mod reader_thread;

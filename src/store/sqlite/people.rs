@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, Row, params};
 
+use super::accounts;
 use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
@@ -16,7 +17,7 @@ use crate::chat::model::people::{People, PeopleChange};
 /// # Errors
 ///
 /// What the database says; a row that was not written so is damage.
-pub(super) fn load(db: &Connection) -> rusqlite::Result<People> {
+pub(in crate::store) fn load(db: &Connection) -> rusqlite::Result<People> {
     let proved = meta_table::get::<i64>(db, PROVED)? == Some(1);
     let sql = "SELECT name, source, issuer, subject, display, at FROM identity ORDER BY name";
     let mut statement = db.prepare(sql)?;
@@ -26,7 +27,9 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<People> {
         let invalid = || damaged("a row of table identity makes no sense".to_owned());
         bound.push(read_bound(row)?.ok_or_else(invalid)?);
     }
-    Ok(People { bound, proved })
+    let mut people = People { bound, proved, ..People::default() };
+    accounts::load(db, &mut people)?;
+    Ok(people)
 }
 
 fn read_bound(row: &Row<'_>) -> rusqlite::Result<Option<Bound>> {
@@ -36,13 +39,39 @@ fn read_bound(row: &Row<'_>) -> rusqlite::Result<Option<Bound>> {
     Ok(Some(Bound { name, source, issuer, subject, display, at: unsigned(row.get(5)?) }))
 }
 
+/// Notices when another process has changed the file.
+#[derive(Debug, Default)]
+pub(super) struct PeopleWatch {
+    /// Whether anybody is kept.
+    pub(super) is_on: bool,
+    /// The last `PRAGMA data_version` of this connection, which changes with every commit of
+    /// another.
+    version: Option<i64>,
+}
+
+impl PeopleWatch {
+    /// What is kept, if another connection has changed anything since the last call.
+    pub(super) fn poll(&mut self, db: &Connection) -> rusqlite::Result<Option<People>> {
+        if !self.is_on {
+            return Ok(None);
+        }
+        let version = db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        if self.version == Some(version) {
+            return Ok(None);
+        }
+        let people = load(db)?;
+        self.version = Some(version);
+        Ok(Some(people))
+    }
+}
+
 /// Makes all `changes` or none: the inner error says that somebody else was first, as a command
 /// beside the server may be.
 ///
 /// # Errors
 ///
 /// What the database says; then nothing is certain.
-pub(super) fn write(
+pub(in crate::store) fn write(
     db: &Connection,
     changes: &[PeopleChange],
 ) -> rusqlite::Result<Result<(), LogFault>> {
@@ -65,6 +94,19 @@ fn write_one(db: &Connection, change: &PeopleChange) -> rusqlite::Result<bool> {
             let (name, source, at) = (name.as_str(), source.code(), signed(*at));
             let row = params![name, source, &**issuer, &**subject, display.as_deref(), at];
             Ok(db.prepare_cached(sql)?.execute(row)? == 1)
+        }
+        PeopleChange::Account(account) => accounts::put_account(db, account),
+        PeopleChange::Login(login) => accounts::put_login(db, login),
+        PeopleChange::Used(id, used) => accounts::use_login(db, *id, *used),
+        PeopleChange::EndLogin(id) => accounts::end_login(db, *id),
+        PeopleChange::Invite(invite) => accounts::put_invite(db, invite),
+        PeopleChange::UseInvite(hash) => accounts::use_invite(db, hash),
+        PeopleChange::EndAdminInvites => accounts::end_admin_invites(db),
+        PeopleChange::Audit(by, act, whom, at) => {
+            let sql = "INSERT INTO audit (at, \"by\", act, whom) VALUES (?1, ?2, ?3, ?4)";
+            let by = by.as_ref().map(UserName::as_str);
+            db.prepare_cached(sql)?.execute(params![signed(*at), by, act, &**whom])?;
+            Ok(true)
         }
         PeopleChange::Proved(proved) => {
             meta_table::put(db, PROVED, i64::from(*proved))?;

@@ -58,3 +58,36 @@ CREATE TABLE cid (
   PRIMARY KEY (hash, record)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO meta SELECT 'forgotten', coalesce(max(id), 0) FROM record;
+
+-- Accounts: whoever has the password of `hash` (argon2id) is the user of this name.
+CREATE TABLE account (
+  name TEXT PRIMARY KEY,
+  hash TEXT NOT NULL,
+  admin INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+-- The logins of accounts, by the SHA-256 of the secret that the device has.
+CREATE TABLE login (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  hash BLOB NOT NULL UNIQUE,
+  agent TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  used INTEGER NOT NULL         -- to the minute
+) STRICT;
+-- Links that invite, by the SHA-256 of their secrets.
+CREATE TABLE invite (
+  hash BLOB PRIMARY KEY,
+  uses INTEGER NOT NULL,        -- how often it can still be used
+  until INTEGER NOT NULL,
+  rooms TEXT NOT NULL,          -- separated by spaces
+  "by" TEXT,                    -- the user who has made it; NULL: a command
+  admin INTEGER NOT NULL        -- who uses it becomes an administrator
+) STRICT, WITHOUT ROWID;
+-- What owners and administrators have done; it is only added to.
+CREATE TABLE audit (
+  id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  "by" TEXT,                    -- NULL: a command
+  act TEXT NOT NULL,
+  whom TEXT NOT NULL
+) STRICT;

@@ -108,6 +108,9 @@ impl SqliteStore {
         let connection = SharedReader::default();
         let mut engine = Engine::new(db, reserve, clock.now());
         engine.share_reader(connection.clone());
+        if people.proved {
+            engine.watch_people();
+        }
         if !is_clean {
             engine.schedule_check(clock.now().tick);
         }

@@ -24,6 +24,8 @@ use crate::time::clock::{Clock, Now};
 const META_DELAY: Duration = Duration::from_millis(100);
 /// How long a power loss may cost rooms of level `os` their records.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// How often it is looked whether a command has changed what is kept of people.
+const PEOPLE_EVERY: Duration = Duration::from_secs(1);
 /// From a batch to the next measurement of the files' lengths.
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
 /// How often the writer asks whether the check of the whole file has ended.
@@ -63,6 +65,7 @@ impl WriterHandle {
             meta_due: Tick::MAX,
             sync_due: Tick::MAX,
             measure_due: Tick::ZERO,
+            people_due: Tick::ZERO,
             step_due: Some(0),
             batch_at: Tick::ZERO,
             check: None,
@@ -116,6 +119,8 @@ struct Writer {
     /// When commits that were not synced are.
     sync_due: Tick,
     measure_due: Tick,
+    /// When to look whether a command has changed what is kept of people.
+    people_due: Tick,
     /// When the next step of maintenance may be done, in microseconds; `None` if nothing is left to
     /// do.
     step_due: Option<u64>,
@@ -154,7 +159,7 @@ impl Writer {
     /// How long there is nothing to do unless a request comes.
     fn timeout(&self) -> Duration {
         let due = self.meta_due.min(self.sync_due).min(self.measure_due).min(self.check_due());
-        let due = due.min(self.engine.probe_at().unwrap_or(Tick::MAX));
+        let due = due.min(self.engine.probe_at().unwrap_or(Tick::MAX)).min(self.people_due);
         let now = self.clock.now().tick;
         match self.step_due {
             _ if self.engine.is_suspended() => due.since(now),
@@ -243,6 +248,15 @@ impl Writer {
             };
             self.meta_due = due(self.engine.has_unwritten_meta(), self.meta_due, META_DELAY);
             self.sync_due = due(self.engine.has_unsynced(), self.sync_due, SYNC_EVERY);
+        }
+        if self.people_due <= now.tick {
+            self.people_due = now.tick.after(PEOPLE_EVERY);
+            self.replies.send_all(self.engine.poll_people());
+        }
+        if !self.engine.watches_people() {
+            self.people_due = Tick::MAX;
+        } else if self.people_due == Tick::MAX {
+            self.people_due = now.tick;
         }
         self.check(now);
         self.metrics.lock_waits.add(self.engine.take_lock_waits());

@@ -273,6 +273,11 @@ impl Erase<'_> {
     fn state(&self) -> rusqlite::Result<()> {
         for sql in [
             "DELETE FROM sent WHERE sender = ?1",
+            "DELETE FROM account WHERE name = ?1",
+            "DELETE FROM login WHERE name = ?1",
+            "UPDATE invite SET \"by\" = NULL WHERE \"by\" = ?1",
+            // The name stays taken: whoever got it would be taken for the one who is gone.
+            "UPDATE identity SET source = 6, issuer = '', subject = '', display = NULL WHERE name = ?1",
             "DELETE FROM member WHERE user = ?1",
             "DELETE FROM restriction WHERE user = ?1",
             "UPDATE restriction SET reason = '', \"by\" = NULL WHERE \"by\" = ?1",

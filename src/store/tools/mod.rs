@@ -16,6 +16,7 @@ mod error;
 pub mod export;
 mod open;
 pub mod owner;
+pub mod people;
 pub mod restore;
 pub mod suspend;
 pub mod verify;

@@ -5,7 +5,9 @@
 use std::borrow::Cow;
 
 use super::fields::{Fields, refuse, refuse_blank, refuse_unknown, too_large};
-use super::{AGENT_LEN_MAX, Fault, Parsed, SECRET_LEN_MAX, data, edits, moderation, resume};
+use super::{
+    AGENT_LEN_MAX, Fault, Parsed, SECRET_LEN_MAX, accounts, data, edits, moderation, resume,
+};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op, Page, Send, Target};
 use crate::chat::model::limits::{CID_LEN_MAX, Limits, SEARCH_LEN_MAX, TOPIC_LEN_MAX};
@@ -60,6 +62,13 @@ pub(super) fn parse<'a>(
         Op::Mute => moderation::mute(fields)?,
         Op::Ban => moderation::ban(fields)?,
         Op::Unban => moderation::unban(fields)?,
+        Op::Register => accounts::register(fields)?,
+        Op::Login => accounts::login(fields)?,
+        Op::Password => accounts::change(fields)?,
+        Op::Logins => Command::Logins,
+        Op::EndLogin => accounts::end_login(fields)?,
+        Op::InviteLink => accounts::invite_link(fields)?,
+        Op::Accept => accounts::accept(fields)?,
         Op::Refresh => Command::Unsupported(op),
     };
     Ok(Parsed::Command(command))
@@ -74,12 +83,12 @@ fn hello<'a>(fields: &mut Fields<'a>, limits: &Limits) -> Result<Command<'a>, Fa
             return Err(Box::new(refusal.field("version", Key::Version.expected())));
         }
     }
-    fields.string(Key::Token)?;
+    let token = accounts::hidden(fields, Key::Token)?;
     fields.bounded(Key::Agent, AGENT_LEN_MAX)?;
     let name = fields.string(Key::Name)?;
     let resume = fields.raw(Key::Resume).map(|raw| resume::parse(raw, limits)).transpose()?;
     let ping = fields.flag(Key::Ping)?;
-    Ok(Command::Hello { name, resume, ping })
+    Ok(Command::Hello { name, resume, ping, token })
 }
 
 fn create<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {

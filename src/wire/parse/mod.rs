@@ -2,6 +2,7 @@
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
+mod accounts;
 mod command;
 mod data;
 mod edits;

@@ -76,6 +76,10 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
             put(out, if *dup { r#","dup":true"# } else { "" });
         }
         Reply::Welcome { .. } => welcome(out, reply, context),
+        Reply::LoggedIn { .. }
+        | Reply::Logins { .. }
+        | Reply::InviteLink { .. }
+        | Reply::Accepted { .. } => accounts(out, reply),
         Reply::Joined { .. } => joined(out, reply),
         Reply::Pong { time } => field(out, r#""time":"#, *time),
         Reply::Inbox { .. } => inbox(out, reply, context),
@@ -166,6 +170,47 @@ fn joined(out: &mut Vec<u8>, reply: &Reply) {
     put(out, if *reset { r#","reset":true"# } else { "" });
     if !marks.is_empty() {
         read_marks(out, r#","marks":{"#, marks);
+    }
+}
+
+/// What concerns accounts.
+fn accounts(out: &mut Vec<u8>, reply: &Reply) {
+    match reply {
+        Reply::LoggedIn { user, token, rooms } => {
+            name_field(out, r#""user":"#, user.as_str());
+            put(out, r#","token":"#);
+            string(out, token.reveal());
+            if !rooms.is_empty() {
+                put(out, r#","rooms":"#);
+                array(out, rooms, |out, room| name(out, room.as_str()));
+            }
+        }
+        Reply::Logins { logins, current } => {
+            put(out, r#""logins":"#);
+            array(out, logins, |out, login| {
+                field(out, r#"{"id":"#, login.id);
+                put(out, r#","agent":"#);
+                string(out, &login.agent);
+                field(out, r#","at":"#, login.at);
+                field(out, r#","used":"#, login.used);
+                put(out, r#","current":"#);
+                boolean(out, *current == Some(login.id));
+                put(out, "}");
+            });
+        }
+        Reply::InviteLink { invite, uses, until } => {
+            put(out, r#""invite":"#);
+            string(out, invite.reveal());
+            put(out, r#","path":"#);
+            string(out, &format!("/#invite={}", invite.reveal()));
+            field(out, r#","uses":"#, u64::from(*uses));
+            field(out, r#","until":"#, *until);
+        }
+        Reply::Accepted { rooms } => {
+            put(out, r#""rooms":"#);
+            array(out, rooms, |out, room| name(out, room.as_str()));
+        }
+        _ => {}
     }
 }
 

@@ -13,7 +13,7 @@ use crate::chat::model::limits::{
 use crate::chat::model::name::NAME_LEN_MAX;
 use crate::chat::model::reply::{Refusal, Reply, Resumption};
 use crate::wire::frame_len::{RESUMPTION_MESSAGE_MAX, frame_len_max};
-use crate::wire::json::{boolean, number_or_null, prose, put, string};
+use crate::wire::json::{array, boolean, name, number_or_null, prose, put, string};
 use crate::wire::parse::{AGENT_LEN_MAX, DATA_DEPTH_MAX, request_len_max};
 
 /// Appends the data of a [`Reply::Welcome`], without the braces.
@@ -45,6 +45,14 @@ pub(super) fn welcome(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         put(out, "}");
     }
     super::restrictions::invitations(out, invitations);
+    // Where names are all that there is, there is nothing to say.
+    let auth = &context.limits.auth;
+    if !auth.is_only_names() {
+        put(out, r#","auth":"#);
+        array(out, auth.names(), name);
+        put(out, r#","registration":"#);
+        name(out, auth.registration.name());
+    }
     put(out, r#","limits":{"#);
     limits(out, context.limits);
     put(out, "}");

@@ -60,6 +60,7 @@ impl World {
             | CloseReason::KeepAliveTimeout
             | CloseReason::BadToken
             | CloseReason::Banned
+            | CloseReason::LoginEnded
             | CloseReason::Overloaded
             | CloseReason::Rebalance
             | CloseReason::Internal => false,

@@ -29,7 +29,7 @@ use super::heads;
 use super::integers::unsigned;
 use super::integrity::store_checksum;
 use super::meta_table::{self, CLEAN};
-use super::people;
+use super::people::{self, PeopleWatch};
 use super::room_row::{RoomCounters, RoomRow};
 use super::shared_reader::SharedReader;
 use super::tail::Tail;
@@ -84,6 +84,8 @@ pub(super) struct Engine {
     begins_wal: bool,
     /// Whether the wall clock can be believed.
     wall: WallWatch,
+    /// Changes of people by other processes, once somebody is kept at all.
+    people: PeopleWatch,
 }
 
 /// An open log.
@@ -130,7 +132,26 @@ impl Engine {
             reader: SharedReader::default(),
             lock_waits: 0,
             begins_wal: true,
+            people: PeopleWatch::default(),
         }
+    }
+
+    /// Whether somebody is kept, so that a command may change it.
+    pub(super) const fn watches_people(&self) -> bool {
+        self.people.is_on
+    }
+
+    /// Has it looked for what commands change of people.
+    pub(super) const fn watch_people(&mut self) {
+        self.people.is_on = true;
+    }
+
+    /// What is kept of people, if another process has changed it. It comes between the answers to
+    /// what this one has changed before and after.
+    pub(super) fn poll_people(&mut self) -> Option<LogReply> {
+        // What cannot be read now is tried again.
+        let people = self.people.poll(&self.db).ok().flatten()?;
+        Some(LogReply::People(Box::new(people)))
     }
 
     /// The connection that reads beside this one.
@@ -302,6 +323,7 @@ impl Engine {
                 Op::Append(append) => self.append(transaction, append)?,
                 Op::Sync(..) => {}
                 Op::People(ticket, changes) => {
+                    self.people.is_on = true;
                     let outcome = people::write(&self.db, &changes)?;
                     transaction.replies.push(LogReply::Synced { ticket, outcome });
                 }

@@ -7,6 +7,7 @@ mod table;
 use proptest::prelude::*;
 
 use super::*;
+use crate::chat::model::account::Hidden;
 use crate::chat::model::command::{ModerationCommand, Page, Position, Resume, Send, Target};
 use crate::chat::model::reply::Role;
 
@@ -161,7 +162,11 @@ fn a_text_without_escapes_is_not_copied() {
 
 #[test]
 fn hello_may_bring_the_positions_of_a_former_session() {
-    check(r#"{"op":"hello"}"#, None, &Command::Hello { name: None, resume: None, ping: false });
+    check(
+        r#"{"op":"hello"}"#,
+        None,
+        &Command::Hello { name: None, resume: None, ping: false, token: None },
+    );
     let position = |room: &'static str, epoch: &'static str, seq| Position {
         room: room.into(),
         epoch: epoch.into(),
@@ -178,12 +183,13 @@ fn hello_may_bring_the_positions_of_a_former_session() {
                 positions: vec![position("lobby", "k3f9", 123), position("@ann:bob", "z1", 0)],
             }),
             ping: false,
+            token: Some(Hidden::new("x")),
         },
     );
     check(
         r#"{"op":"hello","ping":true}"#,
         None,
-        &Command::Hello { name: None, resume: None, ping: true },
+        &Command::Hello { name: None, resume: None, ping: true, token: None },
     );
     check(
         r#"{"op":"hello","resume":{"session":"s9f"}}"#,
@@ -192,6 +198,7 @@ fn hello_may_bring_the_positions_of_a_former_session() {
             name: None,
             resume: Some(Resume { session: "s9f".into(), positions: Vec::new() }),
             ping: false,
+            token: None,
         },
     );
 }
@@ -310,7 +317,7 @@ fn an_id_that_may_have_been_cut_off_is_not_answered_as_another_request() {
 
 #[test]
 fn an_unknown_operation_is_refused_with_those_that_there_are() {
-    let refused = check_refused(r#"{"op":"jion","id":1}"#, 1002, Some("op"), "hello, refresh");
+    let refused = check_refused(r#"{"op":"jion","id":1}"#, 1002, Some("op"), "hello, register");
     assert_eq!(refused.refusal.hint.as_deref(), Some("join"));
     assert_eq!((refused.id.is_some(), refused.op.as_deref()), (true, Some("jion")));
     let long = format!(r#"{{"op":"{}"}}"#, "x".repeat(10_000));

@@ -8,7 +8,13 @@ use crate::wire::key::Key;
 fn required(op: Op) -> Vec<(&'static str, &'static str)> {
     let (room, user, target) = (("room", "\"a\""), ("user", "\"bob\""), ("target", "1"));
     match op {
-        Op::Hello | Op::Ping | Op::Rooms | Op::Help | Op::Refresh => vec![],
+        Op::Hello | Op::Ping | Op::Rooms | Op::Help | Op::Refresh | Op::Logins | Op::InviteLink => {
+            vec![]
+        }
+        Op::Register | Op::Login => vec![("name", "\"ann\""), ("password", "\"12345678\"")],
+        Op::Password => vec![("old", "\"12345678\""), ("new", "\"12345678\"")],
+        Op::EndLogin => vec![("login", "1")],
+        Op::Accept => vec![("invite", "\"cwi_\"")],
         Op::Create
         | Op::Join
         | Op::Leave

@@ -1,0 +1,213 @@
+//! Accounts, their logins and the invite links: what is known of them, and how often somebody may
+//! try.
+//!
+//! It knows no users and no sessions: an account is a name with a password, whether its user is
+//! here or not.
+
+mod attempts;
+
+use std::collections::BTreeMap;
+
+use self::attempts::Attempts;
+use super::model::account::{Account, HASHES_MAX, HashJob, Invite, LOGINS_MAX, Login, SecretHash};
+use super::model::name::UserName;
+use super::model::people::People;
+use crate::collections::KeyedMap;
+use crate::net::{ConnId, IpAddr};
+use crate::time::Tick;
+use std::collections::VecDeque;
+
+/// How often one name may be tried at once, and how long one try takes to come back.
+const BY_NAME: (u32, u64) = (20, 15_000);
+/// The same for an address: many people may share it.
+const BY_ADDRESS: (u32, u64) = (60, 2_000);
+
+/// All accounts.
+///
+/// Invariant: each login is of an account that there is.
+#[derive(Debug)]
+pub(super) struct Accounts {
+    accounts: BTreeMap<UserName, Account>,
+    logins: KeyedMap<SecretHash, Login>,
+    /// The secrets of the logins of each account.
+    of_account: BTreeMap<UserName, Vec<SecretHash>>,
+    invites: BTreeMap<SecretHash, Invite>,
+    next_login: u64,
+    /// Which login each connection is of.
+    pub live: BTreeMap<ConnId, u64>,
+    /// What the hashing thread is to be asked.
+    pub jobs: VecDeque<HashJob>,
+    /// How many passwords are hashed or wait for it.
+    pub hashing: usize,
+    names: Attempts<UserName>,
+    addresses: Attempts<IpAddr>,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self {
+            accounts: BTreeMap::new(),
+            logins: KeyedMap::new(),
+            of_account: BTreeMap::new(),
+            invites: BTreeMap::new(),
+            next_login: 1,
+            live: BTreeMap::new(),
+            jobs: VecDeque::new(),
+            hashing: 0,
+            names: Attempts::new(BY_NAME),
+            addresses: Attempts::new(BY_ADDRESS),
+        }
+    }
+}
+
+impl Accounts {
+    /// Takes up what is kept, instead of what was known.
+    pub(super) fn restore(&mut self, people: &People) {
+        self.accounts = people.accounts.iter().map(|row| (row.name.clone(), row.clone())).collect();
+        self.invites = people.invites.iter().map(|row| (row.hash, row.clone())).collect();
+        self.logins = KeyedMap::new();
+        self.of_account.clear();
+        for login in &people.logins {
+            self.next_login = self.next_login.max(login.id + 1);
+            self.put_login(login.clone());
+        }
+    }
+
+    /// The account of this name.
+    pub(super) fn account(&self, name: &UserName) -> Option<&Account> {
+        self.accounts.get(name)
+    }
+
+    /// Whether there is an administrator.
+    pub(super) fn has_admin(&self) -> bool {
+        self.accounts.values().any(|account| account.is_admin)
+    }
+
+    /// Adds an account, or changes it.
+    pub(super) fn put_account(&mut self, account: Account) {
+        self.accounts.insert(account.name.clone(), account);
+    }
+
+    /// The login of a secret.
+    pub(super) fn login(&self, hash: &SecretHash) -> Option<&Login> {
+        self.logins.get(hash)
+    }
+
+    /// Notes that a login is used; `None` unless that is to be kept.
+    pub(super) fn use_login(&mut self, id: u64, name: &UserName, wall_ms: u64) -> Option<u64> {
+        let hash = self.logins_of(name).find(|login| login.id == id)?.hash;
+        let login = self.logins.get_mut(&hash)?;
+        let minute = wall_ms - wall_ms % 60_000;
+        (minute > login.used).then(|| {
+            login.used = minute;
+            minute
+        })
+    }
+
+    /// Whether this login is not over.
+    pub(super) fn has_login(&self, id: u64) -> bool {
+        self.of_account
+            .values()
+            .flatten()
+            .any(|hash| self.logins.get(hash).is_some_and(|login| login.id == id))
+    }
+
+    /// The logins of an account, oldest first.
+    pub(super) fn logins_of(&self, name: &UserName) -> impl Iterator<Item = &Login> {
+        let hashes = self.of_account.get(name).into_iter().flatten();
+        hashes.filter_map(|hash| self.logins.get(hash))
+    }
+
+    /// The number of a new login.
+    pub(super) fn next_login(&mut self) -> u64 {
+        self.next_login += 1;
+        self.next_login - 1
+    }
+
+    /// The login that makes room for another one of the account, if one has to.
+    pub(super) fn surplus(&self, name: &UserName) -> Option<u64> {
+        let count = self.logins_of(name).count();
+        let oldest = || self.logins_of(name).min_by_key(|login| (login.used, login.id));
+        if count >= LOGINS_MAX { oldest().map(|login| login.id) } else { None }
+    }
+
+    /// Adds a login.
+    pub(super) fn put_login(&mut self, login: Login) {
+        self.of_account.entry(login.name.clone()).or_default().push(login.hash);
+        self.logins.insert(login.hash, login);
+    }
+
+    /// Ends a login: the connections that are of it.
+    pub(super) fn end_login(&mut self, name: &UserName, id: u64) -> Vec<ConnId> {
+        let hash = self.logins_of(name).find(|login| login.id == id).map(|login| login.hash);
+        if let Some(hash) = hash {
+            self.logins.remove(&hash);
+            if let Some(hashes) = self.of_account.get_mut(name) {
+                hashes.retain(|other| *other != hash);
+            }
+        }
+        self.live.iter().filter(|(_, login)| **login == id).map(|(conn, _)| *conn).collect()
+    }
+
+    /// An invite link that can be used.
+    pub(super) fn invite(&self, hash: &SecretHash, wall_ms: u64) -> Option<&Invite> {
+        self.invites.get(hash).filter(|invite| invite.uses > 0 && invite.until > wall_ms)
+    }
+
+    /// How many invite links can be used; those that cannot are forgotten.
+    pub(super) fn count_invites(&mut self, wall_ms: u64) -> usize {
+        self.invites.retain(|_, invite| invite.until > wall_ms);
+        self.invites.len()
+    }
+
+    /// Adds an invite link.
+    pub(super) fn put_invite(&mut self, invite: Invite) {
+        self.invites.insert(invite.hash, invite);
+    }
+
+    /// The links for the first administrator are over.
+    pub(super) fn end_admin_invites(&mut self) {
+        self.invites.retain(|_, invite| !invite.is_admin);
+    }
+
+    /// An invite link is used once more, or once less.
+    pub(super) fn count_use(&mut self, hash: &SecretHash, used: bool) {
+        if let Some(invite) = self.invites.get_mut(hash) {
+            invite.uses = if used { invite.uses.saturating_sub(1) } else { invite.uses + 1 };
+        }
+    }
+
+    /// Whether another password can be hashed.
+    pub(super) const fn may_hash(&self) -> bool {
+        self.hashing < HASHES_MAX
+    }
+
+    /// Somebody tries a name from an address; otherwise, when to come back, in milliseconds.
+    pub(super) fn attempt(
+        &mut self,
+        now: Tick,
+        name: &UserName,
+        address: Option<IpAddr>,
+    ) -> Result<(), u64> {
+        if let Some(address) = address {
+            self.addresses.take(now, &network_of(address))?;
+        }
+        self.names.take(now, name)
+    }
+
+    /// The attempt was right: it does not count.
+    pub(super) fn succeeded(&mut self, name: &UserName, address: Option<IpAddr>) {
+        self.names.give_back(name);
+        if let Some(address) = address {
+            self.addresses.give_back(&network_of(address));
+        }
+    }
+}
+
+/// What counts as one address: of IPv6, the 64 bits that one customer is given at least.
+fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::from((v6.to_bits() >> 64 << 64).to_be_bytes()),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}

@@ -1,0 +1,168 @@
+//! Accounts: a name with a password, its logins, and the links that invite others.
+
+use std::fmt;
+
+use super::name::{RoomName, UserName};
+
+/// Bytes of the shortest password.
+pub const PASSWORD_LEN_MIN: usize = 8;
+/// Bytes of the longest password.
+pub const PASSWORD_LEN_MAX: usize = 256;
+/// Passwords that wait to be hashed, in all; more are refused. One is hashed at a time.
+pub const HASHES_MAX: usize = 64;
+/// Logins of one account; the one that was used longest ago makes room.
+pub const LOGINS_MAX: usize = 32;
+/// Invite links in all, those that are over not counted.
+pub const INVITES_MAX: usize = 10_000;
+/// Rooms of one invite link.
+pub const INVITE_ROOMS_MAX: usize = 16;
+/// Bytes of the name of a program or device that is kept of a login.
+pub const AGENT_LEN_MAX: usize = 128;
+
+/// A text that is shown to nobody.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Hidden(Box<str>);
+
+impl Hidden {
+    /// Hides a text.
+    #[must_use]
+    pub fn new(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// What is kept of a secret: nothing from which it could be found.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SecretHash(pub [u8; 32]);
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretHash(…)")
+    }
+}
+
+/// A secret that was just made, to be told once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSecret {
+    hash: SecretHash,
+    text: Hidden,
+}
+
+impl NewSecret {
+    /// A secret with its hash.
+    #[must_use]
+    pub fn new(hash: SecretHash, text: impl Into<Box<str>>) -> Self {
+        Self { hash, text: Hidden::new(text) }
+    }
+
+    /// What is kept of it.
+    #[must_use]
+    pub const fn hash(&self) -> SecretHash {
+        self.hash
+    }
+
+    /// The secret.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.text.reveal()
+    }
+}
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Whose.
+    pub name: UserName,
+    /// Of its password.
+    pub hash: Hidden,
+    /// It may do what administrators may.
+    pub is_admin: bool,
+}
+
+/// A login of an account: one device, until it is ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// Names it to its user.
+    pub id: u64,
+    /// Whose.
+    pub name: UserName,
+    /// Of its secret.
+    pub hash: SecretHash,
+    /// What the client called itself.
+    pub agent: Box<str>,
+    /// When it began: milliseconds since 1970.
+    pub at: u64,
+    /// When it was used last, to the minute.
+    pub used: u64,
+}
+
+/// An invite link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invite {
+    /// Of its secret.
+    pub hash: SecretHash,
+    /// How often it can still be used.
+    pub uses: u32,
+    /// Until when: milliseconds since 1970.
+    pub until: u64,
+    /// Which rooms it leads into.
+    pub rooms: Vec<RoomName>,
+    /// Who has made it; `None`: the operator.
+    pub by: Option<UserName>,
+    /// Who uses it becomes an administrator.
+    pub is_admin: bool,
+}
+
+/// What comes with a request about accounts besides its fields.
+#[derive(Clone, Debug)]
+pub struct Extra {
+    /// A secret that nobody can guess, for what is made.
+    pub new: NewSecret,
+    /// What is kept of the secret that was given, if it has the form of one.
+    pub given: Option<SecretHash>,
+    /// From where it comes.
+    pub address: Option<crate::net::IpAddr>,
+}
+
+/// Something to be done with a password, by a thread that has the time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HashJob {
+    /// To be named in the answer.
+    pub ticket: u64,
+    /// The password.
+    pub password: Hidden,
+    /// The hash that it is compared with; `None`: one is made.
+    pub of: Option<HashOf>,
+}
+
+/// What a password is compared with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HashOf {
+    /// The hash of an account.
+    Account(Hidden),
+    /// Nothing, in the same time.
+    Nobody,
+}
+
+/// What became of a [`HashJob`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hashed {
+    /// The hash.
+    Made(Hidden),
+    /// Whether it was the password.
+    Compared(bool),
+    /// It could not be done.
+    Failed,
+}

@@ -1,0 +1,216 @@
+//! The commands about users and invite links: what they print, and how they went. The work is done
+//! in [`crate::store::tools::people`].
+
+use std::error::Error;
+use std::io::{self, BufRead as _, IsTerminal as _, Write};
+use std::path::Path;
+
+use clap::Subcommand;
+
+use super::names::{parse_room, parse_time, parse_user};
+use crate::auth::{password, secret};
+use crate::chat::model::account::{Hidden, INVITES_MAX, PASSWORD_LEN_MAX, PASSWORD_LEN_MIN};
+use crate::chat::model::name::{RoomName, UserName};
+use crate::log::Timestamp;
+use crate::store::tools::people;
+
+/// The commands about people.
+#[derive(Debug, Subcommand)]
+pub(super) enum People {
+    /// Add users and change them; a running server applies it within two seconds
+    #[command(subcommand)]
+    User(User),
+    /// Make a link by which others can register; a running server takes it within two seconds
+    Invite {
+        /// How often it can be used
+        #[arg(long, value_name = "N", default_value = "1", value_parser = parse_uses)]
+        uses: u32,
+        /// How long: a number with s, m, h, d, w or y, such as 7d
+        #[arg(long = "for", value_name = "TIME", default_value = "7d", value_parser = parse_time)]
+        lasts: u64,
+        /// Room that it leads into; may be given several times
+        #[arg(long = "room", value_name = "ROOM", value_parser = parse_room)]
+        rooms: Vec<RoomName>,
+    },
+    /// List what administrators and the operator have done
+    Audit,
+}
+
+/// The commands about users.
+#[derive(Debug, Subcommand)]
+pub(super) enum User {
+    /// List the names that belong to somebody, and to whom
+    List,
+    /// Add an account; the password is read from standard input, or made
+    Add {
+        /// Name of the user
+        #[arg(value_parser = parse_user)]
+        name: UserName,
+    },
+    /// Give an account another password, and end its logins
+    Passwd {
+        /// Name of the user
+        #[arg(value_parser = parse_user)]
+        name: UserName,
+    },
+    /// Give a user of before accounts an account
+    Claim {
+        /// Name of the user
+        #[arg(value_parser = parse_user)]
+        name: UserName,
+    },
+    /// Make a user an administrator, or no longer
+    Admin {
+        /// Name of the user
+        #[arg(value_parser = parse_user)]
+        name: UserName,
+        /// No longer
+        #[arg(long)]
+        off: bool,
+    },
+    /// End an account for good; its name is not given again
+    Retire {
+        /// Name of the user
+        #[arg(value_parser = parse_user)]
+        name: UserName,
+    },
+}
+
+/// Why a command was not done: it is only printed.
+type Failure = Box<dyn Error>;
+
+/// Runs a command about people.
+pub(super) fn run(
+    people: &People,
+    data: &Path,
+    out: &mut dyn Write,
+    wall_ms: u64,
+) -> Result<(), Failure> {
+    match people {
+        People::User(user) => run_user(user, data, out, wall_ms),
+        People::Invite { uses, lasts, rooms } => {
+            invite(data, out, (*uses, *lasts), (rooms, wall_ms))
+        }
+        People::Audit => audit(data, out),
+    }
+}
+
+/// Runs a command about users.
+fn run_user(user: &User, data: &Path, out: &mut dyn Write, wall_ms: u64) -> Result<(), Failure> {
+    match user {
+        User::List => return list(data, out),
+        User::Add { name } => add(data, out, (name, false), wall_ms)?,
+        User::Claim { name } => add(data, out, (name, true), wall_ms)?,
+        User::Passwd { name } => {
+            let (hash, made) = new_password()?;
+            people::set_password(data, name, &hash, wall_ms)??;
+            say_password(out, name, made.as_ref())?;
+        }
+        User::Admin { name, off } => {
+            people::set_admin(data, (name, !off), wall_ms)??;
+            let what = if *off { "is no administrator now" } else { "is an administrator" };
+            writeln!(out, "{name} {what}")?;
+        }
+        User::Retire { name } => {
+            people::retire(data, name, wall_ms)??;
+            writeln!(out, "{name} has no account now, and the name is not given again")?;
+        }
+    }
+    Ok(())
+}
+
+fn add(
+    data: &Path,
+    out: &mut dyn Write,
+    (name, claims): (&UserName, bool),
+    wall_ms: u64,
+) -> Result<(), Failure> {
+    let (hash, made) = new_password()?;
+    people::add(data, (name, hash), claims, wall_ms)??;
+    say_password(out, name, made.as_ref())
+}
+
+fn say_password(
+    out: &mut dyn Write,
+    name: &UserName,
+    made: Option<&Hidden>,
+) -> Result<(), Failure> {
+    match made {
+        Some(made) => writeln!(out, "{name} has the password {}", made.reveal())?,
+        None => writeln!(out, "{name} has the password that you gave")?,
+    }
+    Ok(())
+}
+
+/// The hash of a password from standard input, or of one that is made, which comes along.
+fn new_password() -> Result<(Hidden, Option<Hidden>), Failure> {
+    let mut line = String::new();
+    if !io::stdin().is_terminal() {
+        io::stdin().lock().read_line(&mut line)?;
+    }
+    let given = line.trim_end_matches(['\n', '\r']);
+    let made = given.is_empty().then(|| random().map(secret::password)).transpose()?;
+    let text = made.as_ref().map_or(given, Hidden::reveal);
+    if !(PASSWORD_LEN_MIN..=PASSWORD_LEN_MAX).contains(&text.len()) {
+        return Err("a password has 8 to 256 bytes".into());
+    }
+    let salt: [u8; 16] = random()?.first_chunk().copied().ok_or("no random numbers")?;
+    let hash = password::hash(text, salt).ok_or("there is no memory to hash a password")?;
+    Ok((Hidden::new(hash), made))
+}
+
+fn random() -> Result<[u8; 32], Failure> {
+    let mut bits = [0; 32];
+    getrandom::fill(&mut bits).map_err(|error| error.to_string())?;
+    Ok(bits)
+}
+
+fn list(data: &Path, out: &mut dyn Write) -> Result<(), Failure> {
+    let all = people::load(data)?;
+    if all.bound.is_empty() {
+        writeln!(out, "no name belongs to anybody yet")?;
+    }
+    for bound in &all.bound {
+        let account = all.accounts.iter().find(|account| account.name == bound.name);
+        let admin =
+            if account.is_some_and(|account| account.is_admin) { " administrator" } else { "" };
+        let used = all.logins.iter().filter(|login| login.name == bound.name);
+        write!(out, "{} {}{admin}", bound.name, bound.source.name())?;
+        match used.map(|login| login.used).max() {
+            Some(used) => writeln!(out, " used {}", Timestamp(used))?,
+            None => writeln!(out)?,
+        }
+    }
+    Ok(())
+}
+
+/// Makes an invite link and prints it.
+fn invite(
+    data: &Path,
+    out: &mut dyn Write,
+    (uses, for_ms): (u32, u64),
+    (rooms, wall_ms): (&[RoomName], u64),
+) -> Result<(), Failure> {
+    let made = secret::make(secret::INVITE, random()?);
+    let until = wall_ms.saturating_add(for_ms);
+    people::invite(data, (made.hash(), uses, until), rooms, wall_ms)?;
+    writeln!(out, "/#invite={}", made.text())?;
+    writeln!(out, "behind the address of the page; {uses} uses, until {}", Timestamp(until))?;
+    Ok(())
+}
+
+/// Prints what owners and administrators have done.
+fn audit(data: &Path, out: &mut dyn Write) -> Result<(), Failure> {
+    for (at, by, act, whom) in people::acts(data)? {
+        let by = by.unwrap_or_else(|| "operator".to_owned());
+        writeln!(out, "{} {by} {act} {whom}", Timestamp(at))?;
+    }
+    Ok(())
+}
+
+/// Reads how often a link can be used.
+fn parse_uses(text: &str) -> Result<u32, String> {
+    let most = u32::try_from(INVITES_MAX).unwrap_or(u32::MAX);
+    let uses = text.parse().ok().filter(|uses| (1..=most).contains(uses));
+    uses.ok_or_else(|| format!("must be a number from 1 to {most}"))
+}

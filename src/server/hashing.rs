@@ -1,0 +1,74 @@
+//! The thread that hashes passwords: one at a time, so that logins take no more than one hash's
+//! memory (19 MiB) and one core, whatever comes.
+//!
+//! At most [`HASHES_MAX`](crate::chat::model::account::HASHES_MAX) wait: the domain asks for no
+//! more. The loop is woken for each answer, as it is for those of the store.
+
+use std::io;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use crate::auth::password;
+use crate::chat::model::account::{HashJob, HashOf, Hashed, Hidden};
+use crate::store::Wake;
+
+/// The thread, as its owner sees it. It ends when this is dropped, after what it is doing.
+#[derive(Debug)]
+pub struct Hashing {
+    jobs: Sender<HashJob>,
+    answers: Receiver<(u64, Hashed)>,
+}
+
+impl Hashing {
+    /// Starts the thread, which calls `wake` for each answer.
+    ///
+    /// # Errors
+    ///
+    /// What the system says if it has no thread to give.
+    pub fn start(wake: Wake) -> io::Result<Self> {
+        let (jobs, asked) = channel::<HashJob>();
+        let (answer, answers) = channel();
+        let run = move || {
+            for job in asked {
+                let answered = (job.ticket, done(&job));
+                if answer.send(answered).is_err() {
+                    return;
+                }
+                wake();
+            }
+        };
+        thread::Builder::new().name("passwords".to_owned()).spawn(run)?;
+        Ok(Self { jobs, answers })
+    }
+
+    /// Hands a password over.
+    pub(super) fn ask(&self, job: HashJob) -> Option<(u64, Hashed)> {
+        let ticket = job.ticket;
+        self.jobs.send(job).err().map(|_| (ticket, Hashed::Failed))
+    }
+
+    /// The next answer.
+    pub(super) fn poll(&self) -> Option<(u64, Hashed)> {
+        self.answers.try_recv().ok()
+    }
+}
+
+fn done(job: &HashJob) -> Hashed {
+    let password = job.password.reveal();
+    match &job.of {
+        None => {
+            let mut salt = [0; 16];
+            let hash =
+                getrandom::fill(&mut salt).ok().and_then(|()| password::hash(password, salt));
+            hash.map_or(Hashed::Failed, |hash| Hashed::Made(Hidden::new(hash)))
+        }
+        Some(HashOf::Account(hash)) => {
+            password::is_of(password, hash.reveal()).map_or(Hashed::Failed, Hashed::Compared)
+        }
+        Some(HashOf::Nobody) => {
+            // The answer is thrown away, the time is not.
+            _ = password::is_of(password, password::NOBODYS);
+            Hashed::Compared(false)
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What clients prove: secrets into hashes, and those into identities.
+
+use super::input::Session;
+use crate::auth::secret;
+use crate::chat::model::account::{Extra, Hidden};
+use crate::chat::model::identity::Identity;
+use crate::chat::model::output::Request;
+use crate::chat::{Code, Command, Refusal};
+
+impl Session<'_, '_> {
+    /// Who a token is of, if there is one.
+    pub(super) fn identity(&self, token: Option<&Hidden>) -> Result<Option<Identity>, Refusal> {
+        let Some(token) = token else { return Ok(None) };
+        // Where nobody has to prove anything, there is nothing that a token could prove.
+        if self.context.limits.auth.is_only_names() {
+            return Ok(None);
+        }
+        let login = secret::hash(token.reveal(), &[secret::LOGIN]);
+        let identity = login.and_then(|hash| self.turn.chat.login(&hash));
+        identity.map(Some).ok_or_else(|| {
+            let refusal = Refusal::new(Code::Unauthorized, "this token is not good, or no longer");
+            refusal.field("token", "the token of a new login")
+        })
+    }
+
+    /// Hands a request to the domain that brings secrets, or makes some.
+    pub(super) fn account_request(&mut self, request: Request, command: Command<'_>) {
+        let (now, conn) = (self.turn.now, self.state.conn);
+        let Some(bits) = self.context.entropy.bits() else {
+            let refusal = Refusal::new(Code::Internal, "the system has no random numbers to give");
+            return self.answer(&request, &Err(refusal));
+        };
+        let (word, given) = match &command {
+            Command::InviteLink { .. } => (secret::INVITE, None),
+            Command::Register { invite, .. } => (secret::LOGIN, invite.as_ref()),
+            Command::Accept { invite } => (secret::LOGIN, Some(invite)),
+            _ => (secret::LOGIN, None),
+        };
+        let words = [secret::INVITE, secret::ADMIN];
+        let extra = Extra {
+            new: secret::make(word, bits),
+            given: given.and_then(|given| secret::hash(given.reveal(), &words)),
+            address: self.context.addresses.get(&conn).copied(),
+        };
+        self.turn.chat.handle_account(now, conn, request, (command, extra));
+    }
+}

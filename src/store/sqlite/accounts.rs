@@ -1,0 +1,114 @@
+//! Accounts as rows: `account`, `login`, `invite`. Secrets are there as hashes only.
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, params};
+
+use super::integers::{signed, unsigned};
+use super::log_fault::damaged;
+use crate::chat::model::account::{Account, Hidden, Invite, Login, SecretHash};
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::people::People;
+
+/// Reads all of them into `people`.
+///
+/// # Errors
+///
+/// What the database says; a row that was not written so is damage.
+pub(super) fn load(db: &Connection, people: &mut People) -> rusqlite::Result<()> {
+    people.accounts = read(db, "account", "SELECT name, hash, admin FROM account", |row| {
+        let (hash, is_admin) = (Hidden::new(row.get::<_, String>(1)?), row.get(2)?);
+        let name = UserName::stored(row.get_ref(0)?.as_str()?);
+        Ok(name.map(|name| Account { name, hash, is_admin }))
+    })?;
+    let sql = "SELECT id, name, hash, agent, at, used FROM login ORDER BY id";
+    people.logins = read(db, "login", sql, |row| {
+        let name = UserName::stored(row.get_ref(1)?.as_str()?);
+        let (id, at, used) = (unsigned(row.get(0)?), unsigned(row.get(4)?), unsigned(row.get(5)?));
+        let agent: Box<str> = row.get(3)?;
+        let hash = hash_of(row.get_ref(2)?);
+        Ok(name.zip(hash).map(|(name, hash)| Login { id, name, hash, agent, at, used }))
+    })?;
+    let sql = "SELECT hash, uses, until, rooms, \"by\", admin FROM invite";
+    people.invites = read(db, "invite", sql, |row| {
+        let Some(hash) = hash_of(row.get_ref(0)?) else { return Ok(None) };
+        let (uses, until, is_admin) = (row.get(1)?, unsigned(row.get(2)?), row.get(5)?);
+        let by = row.get_ref(4)?.as_str_or_null()?.and_then(UserName::stored);
+        let rooms = row.get_ref(3)?.as_str()?.split(' ').filter_map(RoomName::stored).collect();
+        Ok(Some(Invite { hash, uses, until, rooms, by, is_admin }))
+    })?;
+    Ok(())
+}
+
+fn read<T>(
+    db: &Connection,
+    table: &str,
+    sql: &str,
+    each: impl Fn(&Row<'_>) -> rusqlite::Result<Option<T>>,
+) -> rusqlite::Result<Vec<T>> {
+    let mut statement = db.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let invalid = || damaged(format!("a row of table {table} makes no sense"));
+        all.push(each(row)?.ok_or_else(invalid)?);
+    }
+    Ok(all)
+}
+
+fn hash_of(value: ValueRef<'_>) -> Option<SecretHash> {
+    Some(SecretHash(value.as_blob().ok()?.try_into().ok()?))
+}
+
+/// There is such an account, instead of one that has another password.
+pub(in crate::store) fn put_account(db: &Connection, account: &Account) -> rusqlite::Result<bool> {
+    let Account { name, hash, is_admin } = account;
+    let sql = "INSERT OR REPLACE INTO account (name, hash, admin) VALUES (?1, ?2, ?3)";
+    db.prepare_cached(sql)?.execute(params![name.as_str(), hash.reveal(), is_admin])?;
+    Ok(true)
+}
+
+pub(super) fn put_login(db: &Connection, login: &Login) -> rusqlite::Result<bool> {
+    let Login { id, name, hash, agent, at, used } = login;
+    // Its account may have been removed by a command in the meantime.
+    let sql = "INSERT INTO login (id, name, hash, agent, at, used) SELECT ?1, ?2, ?3, ?4, ?5, ?6 \
+               WHERE EXISTS (SELECT 1 FROM account WHERE name = ?2)";
+    let row = params![signed(*id), name.as_str(), hash.0, &**agent, signed(*at), signed(*used)];
+    Ok(db.prepare_cached(sql)?.execute(row)? == 1)
+}
+
+pub(super) fn use_login(db: &Connection, id: u64, used: u64) -> rusqlite::Result<bool> {
+    let sql = "UPDATE login SET used = ?2 WHERE id = ?1";
+    db.prepare_cached(sql)?.execute([signed(id), signed(used)])?;
+    Ok(true)
+}
+
+pub(super) fn end_login(db: &Connection, id: u64) -> rusqlite::Result<bool> {
+    db.prepare_cached("DELETE FROM login WHERE id = ?1")?.execute([signed(id)])?;
+    Ok(true)
+}
+
+/// There is such an invite link; those that are over by now are removed on the way.
+pub(in crate::store) fn put_invite(db: &Connection, invite: &Invite) -> rusqlite::Result<bool> {
+    let Invite { hash, uses, until, rooms, by, is_admin } = invite;
+    let rooms: Vec<&str> = rooms.iter().map(RoomName::as_str).collect();
+    let (rooms, by) = (rooms.join(" "), by.as_ref().map(UserName::as_str));
+    let sql = "INSERT INTO invite (hash, uses, until, rooms, \"by\", admin) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    db.prepare_cached(sql)?.execute(params![hash.0, uses, signed(*until), rooms, by, is_admin])?;
+    Ok(true)
+}
+
+/// Uses a link once more; `false` if it is used up.
+pub(super) fn use_invite(db: &Connection, hash: &SecretHash) -> rusqlite::Result<bool> {
+    let sql = "UPDATE invite SET uses = uses - 1 WHERE hash = ?1 AND uses > 0";
+    if db.prepare_cached(sql)?.execute([hash.0])? == 0 {
+        return Ok(false);
+    }
+    db.prepare_cached("DELETE FROM invite WHERE uses = 0")?.execute([])?;
+    Ok(true)
+}
+
+pub(super) fn end_admin_invites(db: &Connection) -> rusqlite::Result<bool> {
+    db.prepare_cached("DELETE FROM invite WHERE admin = 1")?.execute([])?;
+    Ok(true)
+}

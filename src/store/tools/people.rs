@@ -1,0 +1,201 @@
+//! Accounts and invite links, from outside. A running server notices within two seconds.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
+
+use super::{ToolError, open};
+use crate::chat::model::account::{Account, Hidden, Invite, SecretHash};
+use crate::chat::model::identity::{Bound, Source};
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::people::{People, PeopleChange};
+use crate::store::sqlite::people;
+
+/// What was not done, as a sentence.
+pub type Refused = &'static str;
+
+/// Everything that is kept of people.
+///
+/// # Errors
+///
+/// [`ToolError`].
+pub fn load(data: &Path) -> Result<People, ToolError> {
+    let path = open::path(data);
+    let db = open::read(&path)?;
+    people::load(&db).map_err(ToolError::database(&path))
+}
+
+/// Adds an account. A name that is there already is taken only from the time in which names were
+/// not proved, and if `claims` says so.
+///
+/// # Errors
+///
+/// [`ToolError`]; nothing has changed then. The inner error says that the name is somebody's.
+pub fn add(
+    data: &Path,
+    (name, hash): (&UserName, Hidden),
+    claims: bool,
+    wall_ms: u64,
+) -> Result<Result<(), Refused>, ToolError> {
+    change(data, |db| {
+        let sql = "SELECT source FROM identity WHERE name = ?1";
+        let source: Option<i64> =
+            db.query_one(sql, [name.as_str()], |row| row.get(0)).optional()?;
+        match (source, claims) {
+            (None, _) => {}
+            (Some(0), true) => {
+                db.execute("DELETE FROM identity WHERE name = ?1", [name.as_str()])?;
+            }
+            (Some(0), false) => {
+                return Ok(Err(
+                    "this name is of a user of before: chinwag user claim gives it a password",
+                ));
+            }
+            (Some(6), _) => return Ok(Err("this name was somebody's, and is not given again")),
+            (Some(_), _) => return Ok(Err("this name is somebody's")),
+        }
+        let bound = Bound {
+            name: name.clone(),
+            source: Source::Account,
+            issuer: "".into(),
+            subject: name.as_str().into(),
+            display: None,
+            at: wall_ms,
+        };
+        let account = Account { name: name.clone(), hash, is_admin: false };
+        let act = if claims { "claim" } else { "add" };
+        let whom = name.as_str().into();
+        let audit = PeopleChange::Audit(None, act, whom, wall_ms);
+        let changes = [PeopleChange::Bind(bound), PeopleChange::Account(account), audit];
+        Ok(people::write(db, &changes)?.map_err(|_taken| "this name is somebody's"))
+    })
+}
+
+/// Gives an account another password, and ends its logins.
+///
+/// # Errors
+///
+/// [`ToolError`]; nothing has changed then. The inner error says that there is no such account.
+pub fn set_password(
+    data: &Path,
+    name: &UserName,
+    hash: &Hidden,
+    wall_ms: u64,
+) -> Result<Result<(), Refused>, ToolError> {
+    change(data, |db| {
+        let sql = "UPDATE account SET hash = ?2 WHERE name = ?1";
+        if db.execute(sql, (name.as_str(), hash.reveal()))? == 0 {
+            return Ok(Err(NO_ACCOUNT));
+        }
+        db.execute("DELETE FROM login WHERE name = ?1", [name.as_str()])?;
+        audit(db, ("password", name, wall_ms))
+    })
+}
+
+/// Makes an account an administrator's, or no longer.
+///
+/// # Errors
+///
+/// As [`set_password`].
+pub fn set_admin(
+    data: &Path,
+    (name, is_admin): (&UserName, bool),
+    wall_ms: u64,
+) -> Result<Result<(), Refused>, ToolError> {
+    change(data, |db| {
+        let sql = "UPDATE account SET admin = ?2 WHERE name = ?1";
+        if db.execute(sql, (name.as_str(), is_admin))? == 0 {
+            return Ok(Err(NO_ACCOUNT));
+        }
+        audit(db, (if is_admin { "admin" } else { "no admin" }, name, wall_ms))
+    })
+}
+
+/// Ends an account for good: its name is not given again.
+///
+/// # Errors
+///
+/// As [`set_password`].
+pub fn retire(
+    data: &Path,
+    name: &UserName,
+    wall_ms: u64,
+) -> Result<Result<(), Refused>, ToolError> {
+    change(data, |db| {
+        let sql = "UPDATE identity SET source = 6, issuer = '', subject = '', display = NULL \
+                   WHERE name = ?1 AND source != 6";
+        if db.execute(sql, [name.as_str()])? == 0 {
+            return Ok(Err("this name is nobody's"));
+        }
+        db.execute("DELETE FROM account WHERE name = ?1", [name.as_str()])?;
+        db.execute("DELETE FROM login WHERE name = ?1", [name.as_str()])?;
+        audit(db, ("retire", name, wall_ms))
+    })
+}
+
+/// Makes an invite link.
+///
+/// # Errors
+///
+/// [`ToolError`]; nothing has changed then.
+pub fn invite(
+    data: &Path,
+    (hash, uses, until): (SecretHash, u32, u64),
+    rooms: &[RoomName],
+    wall_ms: u64,
+) -> Result<(), ToolError> {
+    let invite = Invite { hash, uses, until, rooms: rooms.to_vec(), by: None, is_admin: false };
+    let made = PeopleChange::Invite(invite);
+    let audit = PeopleChange::Audit(None, "invite", "".into(), wall_ms);
+    change(data, |db| people::write(db, &[made, audit])).map(drop)
+}
+
+/// One line of what owners and administrators have done: when, who, what, to whom.
+pub type Act = (u64, Option<String>, String, String);
+
+/// What owners and administrators have done, oldest first.
+///
+/// # Errors
+///
+/// [`ToolError`].
+pub fn acts(data: &Path) -> Result<Vec<Act>, ToolError> {
+    let path = open::path(data);
+    let db = open::read(&path)?;
+    let read = || {
+        let mut statement = db.prepare("SELECT at, \"by\", act, whom FROM audit ORDER BY id")?;
+        let rows = statement.query_map([], |row| {
+            let at: i64 = row.get(0)?;
+            Ok((at.unsigned_abs(), row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
+        rows.collect::<rusqlite::Result<Vec<Act>>>()
+    };
+    read().map_err(ToolError::database(&path))
+}
+
+const NO_ACCOUNT: Refused = "there is no account of this name; chinwag user list lists them";
+
+fn audit(
+    db: &Connection,
+    (act, name, wall_ms): (&'static str, &UserName, u64),
+) -> rusqlite::Result<Result<(), Refused>> {
+    let done = PeopleChange::Audit(None, act, name.as_str().into(), wall_ms);
+    Ok(people::write(db, &[done])?.map_err(|_taken| "it could not be noted"))
+}
+
+/// Does all of it in one transaction, or nothing.
+fn change<T, E>(
+    data: &Path,
+    change: impl FnOnce(&Connection) -> rusqlite::Result<Result<T, E>>,
+) -> Result<Result<T, E>, ToolError> {
+    let path = open::path(data);
+    let mut db = open::write(&path)?;
+    let in_transaction = || {
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let outcome = change(&transaction)?;
+        if outcome.is_ok() {
+            transaction.commit()?;
+        }
+        Ok(outcome)
+    };
+    in_transaction().map_err(ToolError::database(&path))
+}
