@@ -49,7 +49,7 @@ export class Server {
 		const lines = createInterface(server.child.stdout);
 		lines.on("line", (line) => {
 			server.web ??= line.match(/^listening http:\/\/127\.0\.0\.1:(\d+) \(/)?.[1];
-			server.admin ??= line.match(/#admin=(cwa_[\w-]+)/)?.[1];
+			server.admin ??= line.match(/#invite=(cwa_[\w-]+)/)?.[1];
 			server.tcp ??= line.match(/^listening tcp:\/\/127\.0\.0\.1:(\d+)/)?.[1];
 		});
 		await Promise.race([

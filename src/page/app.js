@@ -208,11 +208,11 @@ function tokenEnded(token) {
 	signOut(TOKEN_ENDS[token] + lost);
 }
 
-function onWelcome({ admin, invites }) {
+function onWelcome({ may_invite }) {
 	stored("me", { name: chat.user, session: chat.session, account: Boolean(login) });
 	if (chat.user === wished || login) remembered("name", chat.user);
 	$("account-open").hidden = !login;
-	$("invite-friend").hidden = !(login && (admin || invites === "anyone"));
+	$("invite-friend").hidden = !(login && may_invite);
 	setText($("me"), chat.user);
 	$("me").title = chat.user;
 	$("me-avatar").replaceChildren(avatar(chat.user));

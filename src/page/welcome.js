@@ -19,15 +19,14 @@ const WAYS = {
 	header: { text: "You are signed in where this server is kept.", go: "Continue", to: "Continue with the sign-in of this site", fields: [] },
 	none: { text: "People come in from another application here. Open the chat there.", fields: [] },
 };
-/** What becomes of an invitation or of the first administrator's link in the address. */
+/** What stands above the form, by the kind of secret that the link has. */
 const SECRETS = { invite: "You are invited. Choose a name and a password.", admin: "Create the first administrator's account." };
 const SECRET = /cw[ia]_[\w-]+/;
 
 /** The invitation, or the first administrator's link, that the address holds: `{kind, secret}`. */
 export function secretInAddress() {
-	const named = new URLSearchParams(location.hash.slice(1));
-	const kind = Object.keys(SECRETS).find((each) => SECRET.test(named.get(each)));
-	return kind && { kind, secret: named.get(kind).match(SECRET)[0] };
+	const secret = new URLSearchParams(location.hash.slice(1)).get("invite")?.match(SECRET)?.[0];
+	return secret && { kind: secret.startsWith("cwa_") ? "admin" : "invite", secret };
 }
 
 /** The ways in that a server has, the first of which is shown. */

@@ -1,6 +1,7 @@
 //! What clients prove: secrets into hashes, and those into identities.
 
 use super::input::Session;
+use super::proof;
 use crate::auth::secret;
 use crate::chat::model::account::{Extra, Hidden};
 use crate::chat::model::identity::Identity;
@@ -10,17 +11,7 @@ use crate::chat::{Code, Command, Refusal};
 impl Session<'_, '_> {
     /// Who a token is of, if there is one.
     pub(super) fn identity(&self, token: Option<&Hidden>) -> Result<Option<Identity>, Refusal> {
-        let Some(token) = token else { return Ok(None) };
-        // Where nobody has to prove anything, there is nothing that a token could prove.
-        if self.context.limits.auth.is_only_names() {
-            return Ok(None);
-        }
-        let login = secret::hash(token.reveal(), &[secret::LOGIN]);
-        let identity = login.and_then(|hash| self.turn.chat.login(&hash));
-        identity.map(Some).ok_or_else(|| {
-            let refusal = Refusal::new(Code::Unauthorized, "this token is not good, or no longer");
-            refusal.field("token", "the token of a new login")
-        })
+        proof::identity(self.turn.chat, &self.context.limits.auth, token)
     }
 
     /// Hands a request to the domain that brings secrets, or makes some.

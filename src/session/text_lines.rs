@@ -8,7 +8,7 @@ use super::state::Protocol;
 use super::text_client::{Progress, TextClient};
 use crate::chat::model::name::NameError;
 use crate::chat::{Code, Command, Op, Refusal, RoomName, UserName};
-use crate::wire::text::{self, Line, note};
+use crate::wire::text::{self, AccountLine, Line, note};
 use crate::wire::{Parsed, Refused};
 
 impl Session<'_, '_> {
@@ -18,6 +18,7 @@ impl Session<'_, '_> {
         let is_first = plain.text.is_none();
         let client = plain.text.get_or_insert_with(Box::<TextClient>::default);
         client.progress = client.progress.max(Progress::Typed);
+        let is_account = client.is_account;
         let (room, has_spoken) = (client.room.clone(), client.progress == Progress::Spoken);
         let room = room.as_ref().map(RoomName::as_str);
         let line = text::parse_line(line, room, &self.context.limits);
@@ -32,6 +33,10 @@ impl Session<'_, '_> {
         if self.turn.chat.user(conn).is_none() {
             self.introduce(nick);
         } else if let Some(name) = nick {
+            if is_account {
+                let message = "your name is that of your account; to come by another, /quit";
+                return self.refuse_text(Refusal::new(Code::NameTaken, message));
+            }
             if has_spoken {
                 let message =
                     "others know you by this name; to take another, /quit and connect again";
@@ -49,6 +54,9 @@ impl Session<'_, '_> {
             Line::Quit => self.on_leave_taken(PeerEnd::Quit),
             Line::Command(op, command) => self.typed(op, command),
             Line::Talk(user) => self.talk(user),
+            Line::Account(account) if self.context.limits.auth.accounts => {
+                self.account_of_guest(account, has_spoken || is_account);
+            }
             Line::Account(_)
             | Line::NoRoom(_)
             | Line::Help(_)
@@ -56,6 +64,27 @@ impl Session<'_, '_> {
             | Line::Hint(_)
             | Line::Usage(_)
             | Line::Refused(_) => self.answer_text(&line),
+        }
+    }
+
+    /// Does something about an account for a person who has a name already, by which others may
+    /// `know` them.
+    fn account_of_guest(&mut self, line: AccountLine<'_>, known: bool) {
+        if !line.is_entrance() {
+            return self.account(line);
+        }
+        if known {
+            let message = "you are in already; to come in as another, /quit and connect again";
+            return self.refuse_text(Refusal::new(Code::NameTaken, message));
+        }
+        self.turn.chat.handle_closed(self.turn.now, self.state.conn);
+        self.account(line);
+    }
+
+    fn account(&mut self, line: AccountLine<'_>) {
+        match line.command() {
+            Ok((op, command)) => self.typed(op, command),
+            Err(refusal) => self.refuse_text(refusal),
         }
     }
 
@@ -70,6 +99,7 @@ impl Session<'_, '_> {
             Line::Help(_) | Line::Hint(_) | Line::Usage(_) | Line::Unknown(_) => {
                 self.answer_text(line);
             }
+            Line::Account(account) if account.is_entrance() => self.account(*account),
             // The greeting has said it.
             _ if is_first => {}
             _ => {

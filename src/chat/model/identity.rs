@@ -142,18 +142,6 @@ pub enum Registration {
     Open,
 }
 
-impl Registration {
-    /// The word that stands in the protocol.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Invite => "invite",
-            Self::Open => "open",
-        }
-    }
-}
-
 /// Who may make invite links.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Inviters {

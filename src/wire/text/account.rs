@@ -8,8 +8,14 @@ use std::fmt;
 use super::commands::{Meaning, Verb, meaning};
 use super::safe::put;
 use super::words::{named, person, split_word};
+use crate::chat::model::account::{Hidden, INVITE_MS, PASSWORD_LEN_MAX, PASSWORD_LEN_MIN};
+use crate::chat::model::code::Code;
+use crate::chat::model::command::{Command, Op};
+use crate::chat::model::reply::Refusal;
 use crate::time::span;
 
+/// What the login of a person at a terminal is listed as.
+const AGENT: &str = "terminal";
 /// How the secret of an invitation, and that of the first administrator's link, begin.
 const INVITES: [&str; 2] = ["cwi_", "cwa_"];
 
@@ -69,6 +75,59 @@ impl fmt::Debug for AccountLine<'_> {
             Self::Accept(_) => "Accept",
         })
     }
+}
+
+impl<'a> AccountLine<'a> {
+    /// What the domain is asked.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::BadField`] if a password is too short or too long.
+    pub fn command(self) -> Result<(Op, Command<'a>), Refusal> {
+        let agent = Some(AGENT.into());
+        Ok(match self {
+            Self::Register { name, password, invite } => {
+                let (name, password) = (name.into(), new_password(password)?);
+                let invite = invite.map(Hidden::new);
+                (Op::Register, Command::Register { name, password, invite, agent })
+            }
+            Self::Login { name, password } => {
+                let (name, password) = (name.into(), some_password(password)?);
+                (Op::Login, Command::Login { name, password, agent })
+            }
+            Self::Password { old, new } => {
+                let (old, new) = (some_password(old)?, new_password(new)?);
+                (Op::Password, Command::Password { old, new })
+            }
+            Self::Logins => (Op::Logins, Command::Logins),
+            Self::EndLogin(which) => (Op::EndLogin, Command::EndLogin { which: which.into() }),
+            Self::InviteLink { room, uses, for_ms } => {
+                let rooms = room.map(Into::into).into_iter().collect();
+                let (uses, for_ms) = (uses.unwrap_or(1), for_ms.unwrap_or(INVITE_MS));
+                (Op::InviteLink, Command::InviteLink { uses, for_ms, rooms })
+            }
+            Self::Accept(invite) => (Op::Accept, Command::Accept { invite: Hidden::new(invite) }),
+        })
+    }
+
+    /// Whether it says who somebody is, and so comes before all else.
+    #[must_use]
+    pub const fn is_entrance(&self) -> bool {
+        matches!(self, Self::Register { .. } | Self::Login { .. })
+    }
+}
+
+fn some_password(text: &str) -> Result<Hidden, Refusal> {
+    if text.len() <= PASSWORD_LEN_MAX { Ok(Hidden::new(text)) } else { Err(no_password()) }
+}
+
+fn new_password(text: &str) -> Result<Hidden, Refusal> {
+    if text.len() < PASSWORD_LEN_MIN { Err(no_password()) } else { some_password(text) }
+}
+
+fn no_password() -> Refusal {
+    let message = format!("a password has {PASSWORD_LEN_MIN} to {PASSWORD_LEN_MAX} bytes");
+    Refusal::new(Code::BadField, message)
 }
 
 /// Reads what stands behind the command. `None` if it needs something else.
@@ -239,6 +298,21 @@ mod tests {
     }
 
     #[test]
+    fn a_password_that_cannot_be_one_is_refused_before_anybody_is_asked() {
+        let (short, long) = ("x".repeat(7), "x".repeat(257));
+        for line in [
+            AccountLine::Register { name: "ann", password: &short, invite: None },
+            AccountLine::Register { name: "ann", password: &long, invite: None },
+            AccountLine::Login { name: "ann", password: &long },
+            AccountLine::Password { old: "old", new: &short },
+        ] {
+            assert_eq!(line.command(), Err(no_password()), "{line:?}");
+        }
+        // What was a password once may be shorter than those that are made.
+        assert!(AccountLine::Login { name: "ann", password: "old" }.command().is_ok());
+    }
+
+    #[test]
     fn no_secret_is_shown_by_debug() {
         for line in [
             AccountLine::Register { name: "ann", password: "secret", invite: Some("cwi_secret") },
@@ -246,7 +320,7 @@ mod tests {
             AccountLine::Password { old: "secret", new: "secret" },
             AccountLine::Accept("cwi_secret"),
         ] {
-            assert!(!format!("{line:?}").contains("secret"));
+            assert!(!format!("{line:?} {:?}", line.command()).contains("secret"));
         }
     }
 
