@@ -5,7 +5,7 @@ import { PAYLOADS } from "./hostile.mjs";
 import { enter, lines, picture, server, shows, visit, visitAgain } from "./page.mjs";
 import { Member, until } from "./surroundings.mjs";
 
-test("the page comes with a strict policy and under 131 KB in all", async () => {
+test("the page comes with a strict policy and under 160 KB in all", async () => {
 	let total = 0;
 	const folder = new URL("../../src/page/", import.meta.url);
 	const files = (await readdir(folder)).filter((name) => /\.(js|css|svg)$/.test(name));
@@ -22,10 +22,11 @@ test("the page comes with a strict policy and under 131 KB in all", async () => 
 			assert.doesNotMatch(policy, /unsafe|\*/);
 		}
 	}
-	assert.ok(total < 131_000, `${total} bytes`);
+	assert.ok(total < 160_000, `${total} bytes`);
 });
 
 test("hostile input stays text, wherever it is shown", async () => {
+	assert.ok(new Set(PAYLOADS).size >= 200, `${PAYLOADS.length}`);
 	const page = await enter("zoe", "zoo");
 	const mallory = await Member.connect(server.tcp, "mallory");
 	await mallory.join("zoo");
@@ -34,18 +35,34 @@ test("hostile input stays text, wherever it is shown", async () => {
 	await mallory.ask("topic", { room: "zoo", text: "harmless" });
 	await shows(page, "set the topic");
 	const expected = await kinds();
-	for (const payload of PAYLOADS) {
-		await mallory.say("zoo", payload);
-		const topic = await mallory.reply("topic", { room: "zoo", text: payload });
-		assert.ok([0, 1003].includes(topic.code), JSON.stringify(topic));
-		// A room's name is refused or accepted; a success in between keeps the server from closing for too many errors.
-		const joined = await mallory.reply("join", { room: payload });
-		assert.ok([0, 1003].includes(joined.code), JSON.stringify(joined));
+	for (let at = 0; at < PAYLOADS.length; at += 50) {
+		// The page keeps a window of the log.
+		const some = PAYLOADS.slice(at, at + 50);
+		for (const payload of some) {
+			await mallory.say("zoo", payload);
+			const topic = await mallory.reply("topic", { room: "zoo", text: payload });
+			assert.ok([0, 1003].includes(topic.code), JSON.stringify(topic));
+			// A room's name is refused or accepted; a success in between keeps the server from closing for too many errors.
+			const joined = await mallory.reply("join", { room: payload });
+			assert.ok([0, 1003].includes(joined.code), JSON.stringify(joined));
+		}
+		await mallory.say("zoo", `up to ${at}`);
+		await until("some payloads", async () => (await lines(page)).some((line) => line.endsWith(` up to ${at}`)));
+		const texts = (await lines(page)).map((line) => line.replace(/^\d+ /, ""));
+		for (const payload of some) assert.ok(texts.includes(payload.trim()) || texts.includes(payload), `${payload} is shown as it is`);
 	}
-	await until("all payloads", async () => (await lines(page)).some((line) => line.endsWith(` ${PAYLOADS.at(-1)}`)));
-	const texts = (await lines(page)).map((line) => line.replace(/^\d+ /, ""));
-	for (const payload of PAYLOADS) assert.ok(texts.includes(payload.trim()), `${payload} is shown as it is`);
-	assert.deepEqual(await kinds(), expected);
+	// Where little fits: as reactions, at most as many as one message has, and as the reason of an act of moderation.
+	await mallory.ask("create", { room: "cage" });
+	await mallory.ask("invite", { room: "cage", user: "zoe", reason: "<img src=x onerror=alert(1)>" });
+	const small = PAYLOADS.filter((payload) => new TextEncoder().encode(payload).length <= 64 && payload === payload.trim());
+	const { seq } = await mallory.say("zoo", "reactions");
+	let reactions = 0;
+	for (const emoji of small) reactions += (await mallory.reply("react", { room: "zoo", target: seq, emoji })).code === 0 ? 1 : 0;
+	assert.ok(reactions > 0);
+	await until("all payloads", async () => (await lines(page)).some((line) => line.endsWith(" reactions")));
+	await until("the reactions", async () => (await page.locator(".reaction").count()) >= Math.min(reactions, 5));
+	const harmless = ["small"];
+	assert.deepEqual((await kinds()).filter((kind) => !harmless.includes(kind)), expected.filter((kind) => !harmless.includes(kind)));
 	const links = await page.$$eval("#messages a", (nodes) => nodes.map((node) => [node.protocol, node.rel]));
 	for (const [protocol, rel] of links) {
 		assert.match(protocol, /^https?:$/);
@@ -56,9 +73,18 @@ test("hostile input stays text, wherever it is shown", async () => {
 	await page.locator("#messages > .msg").last().hover();
 	await picture(page, "hostile");
 
+	// What is searched for is marked where it is found.
+	await page.click("#open-search");
+	for (const payload of PAYLOADS.filter((_, index) => index % 20 === 0)) {
+		await page.fill("#search-text", payload);
+		await page.press("#search-text", "Enter");
+		await until("an answer", async () => (await page.textContent("#search-status")) !== "Searching…");
+	}
+	await page.click("#search-close");
+
 	// Hostile input of our own: the name of a room in the address and in the dialog, and a user name.
 	const door = await visit();
-	for (const payload of PAYLOADS.filter((_, index) => index % 6 === 0)) {
+	for (const payload of PAYLOADS.filter((_, index) => index % 12 === 0)) {
 		await page.goto(`${server.url}#room=${encodeURIComponent(payload)}`);
 		await page.click("#add");
 		await page.fill("#join-name", payload);

@@ -1,6 +1,6 @@
 // The chat page in Chromium against the real server; scripts/browser says where the binary is. Each file of tests has its own.
 import assert from "node:assert/strict";
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { after, afterEach, before } from "node:test";
 import { chromium } from "playwright-core";
 import { LOOK_MS, PATIENCE_MS, Server, clear, closeLater, until } from "./surroundings.mjs";
@@ -11,14 +11,20 @@ const FLAGS = [
 	"--disable-component-update", "--disable-sync",
 ];
 
+const AXE = await readFile(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+
 let browser;
 export let server;
 /** Errors, dialogs and policy violations, of which no page may have any. */
 const troubles = [];
 
+/** Settings of the server that a file of tests needs, in TOML. */
+let settings = "";
+export const configure = (toml) => (settings = toml);
+
 before(async () => {
 	await mkdir(SCREENSHOTS, { recursive: true });
-	server = await Server.start(CHINWAG_BIN);
+	server = await Server.start(CHINWAG_BIN, { settings });
 	browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS, timeout: PATIENCE_MS });
 });
 
@@ -122,6 +128,15 @@ export const shows = (page, text) =>
 		const parts = document.querySelectorAll("#log > p, #messages > :not(.waiting)");
 		return [...parts].some((part) => part.textContent.includes(wanted));
 	}, text);
+/** Asserts that axe-core finds nothing to complain about in what is shown. */
+export async function assertAccessible(page, what) {
+	// By the protocol of the browser's tools, which the page's policy does not bind.
+	if (!(await page.evaluate(() => Boolean(window.axe)))) await page.evaluate(AXE);
+	const { violations, passes } = await page.evaluate(() => window.axe.run());
+	assert.ok(passes.length > 5, what);
+	assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`), [], what);
+}
+
 export const picture = (page, name) => page.screenshot({ path: `${SCREENSHOTS}/${name}.png` });
 
 /** The seqs of `seq text` lines must rise by one. */

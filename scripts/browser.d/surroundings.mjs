@@ -32,12 +32,13 @@ export async function until(what, probe) {
 }
 
 export class Server {
-	/** Starts the server on free ports, or in place of an `earlier` one: on its port and its data. */
+	/** Starts the server on free ports, or in place of an `earlier` one: on its port and its data, with its `settings`. */
 	static async start(binary, earlier) {
 		const server = new Server();
 		server.directory = earlier?.directory ?? (await mkdtemp(join(tmpdir(), "chinwag-browser-")));
 		const config = join(server.directory, "chinwag.toml");
-		await writeFile(config, CONFIG);
+		server.settings = earlier?.settings ?? "";
+		await writeFile(config, server.settings + CONFIG);
 		const flags = ["--config", config, "--listen", `127.0.0.1:${earlier?.web ?? 0}`, "--tcp", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
 		// The server refuses unknown variables with its prefix, such as the one that names its binary.
 		const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CHINWAG_")));
@@ -48,6 +49,7 @@ export class Server {
 		const lines = createInterface(server.child.stdout);
 		lines.on("line", (line) => {
 			server.web ??= line.match(/^listening http:\/\/127\.0\.0\.1:(\d+) \(/)?.[1];
+			server.admin ??= line.match(/#invite=(cwa_[\w-]+)/)?.[1];
 			server.tcp ??= line.match(/^listening tcp:\/\/127\.0\.0\.1:(\d+)/)?.[1];
 		});
 		await Promise.race([

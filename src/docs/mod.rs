@@ -10,6 +10,7 @@
 //! | What is on the disk, and what if the disk fails? | [`store`] |
 //! | What does a client say, and what does it get? | [`protocol`] |
 //! | What can be set, and how is the server run? | [`configuration`] |
+//! | How do people come in, in the browser and at a terminal? | [`sign_in`] |
 //! | Who is who, and who says so? | [`identity`] |
 //! | How does the server speak TLS? | [`tls`] |
 //! | What does a proxy in front need? | [`behind_a_proxy`] |
@@ -70,6 +71,9 @@ pub mod resume {}
 
 #[doc = include_str!("rights.md")]
 pub mod rights {}
+
+#[doc = include_str!("sign_in.md")]
+pub mod sign_in {}
 
 #[doc = include_str!("slow_reader.md")]
 pub mod slow_reader {}

@@ -1,4 +1,5 @@
 /** The chat page: draws the state of a `Client`. Text reaches the document as text only. */
+import { accountDialogs } from "/account.js";
 import { messageToolbar } from "/actions.js";
 import { ask, leaving } from "/asking.js";
 import { Client, otherIn, present } from "/client.js";
@@ -14,9 +15,16 @@ import { commandRunner } from "/run-command.js";
 import { searchDialog } from "/search.js";
 import { remembered, stored } from "/storage.js";
 import { catchFiles, toast } from "/toasts.js";
+import { secretInAddress, signInView } from "/welcome.js";
 
 const AWAY_MS = 60_000;
 const FIRST_ROOM = "lobby";
+/** What became of our token, in words. */
+const TOKEN_ENDS = {
+	ended: "You were signed out: this login was ended on another device, or the password was changed.",
+	expired: "Your sign-in has expired. Sign in again.",
+	refused: "Your sign-in is no longer valid. Sign in again.",
+};
 
 /** An error as a sentence. */
 function sentence(error) {
@@ -26,6 +34,12 @@ function sentence(error) {
 }
 
 let chat;
+/** The login of an account by which we are in: `{user, token}`. */
+let login = null;
+/** An invitation to be accepted once we are in, by an account that there is already. */
+let toAccept = null;
+/** The rooms of the invitation by which we come: the first one is shown. */
+let invitedTo = [];
 /** The name that was asked for, to be remembered if the user gets it. */
 let wished = null;
 let open = null;
@@ -179,21 +193,32 @@ const waitingState = (entry) =>
 
 // --- The connection
 
-function onState({ state, error }) {
+function onState({ state, error, token }) {
 	drawConnection(chat.state, sentence);
 	draw();
+	if (state === "stopped" && token) return tokenEnded(token);
 	// Who has been in stays: what is being typed belongs to nobody else.
 	if (state === "stopped" && error && !chat.user) signOut(sentence(error));
 }
 
-function onWelcome() {
-	stored("me", { name: chat.user, session: chat.session });
-	if (chat.user === wished) remembered("name", wished);
+/** Our token is no longer good. Nothing stays to be read: the device may be in other hands. */
+function tokenEnded(token) {
+	const unsent = chat.outbox.length;
+	const lost = unsent ? ` ${unsent === 1 ? "One message was" : `${unsent} messages were`} not sent.` : "";
+	signOut(TOKEN_ENDS[token] + lost);
+}
+
+function onWelcome({ may_invite }) {
+	stored("me", { name: chat.user, session: chat.session, account: Boolean(login) });
+	if (chat.user === wished || login) remembered("name", chat.user);
+	$("account-open").hidden = !login;
+	$("invite-friend").hidden = !(login && may_invite);
 	setText($("me"), chat.user);
 	$("me").title = chat.user;
 	$("me-avatar").replaceChildren(avatar(chat.user));
 	if (isAway) chat.status("away");
-	if (!open) route();
+	if (toAccept) acceptInvitation(toAccept);
+	else if (!open) route();
 }
 
 function onOutbox({ entry, status, error }) {
@@ -248,11 +273,11 @@ function onInvited({ room, from, by = from, reason }) {
 	if (!isKnown) toast(`${by} invited you to ${room}.`);
 }
 
-function signIn(name, session, outbox) {
-	$("welcome").hidden = true;
-	$("app").hidden = false;
-	chat = new Client(`${location.origin.replace("http", "ws")}/ws`, { name, session, outbox, agent: "chinwag-page" });
-	const on = (type, run) => chat.addEventListener(type, (event) => run(event.detail));
+/** Makes the client, which is not connected yet. */
+function prepare(options) {
+	chat = new Client(`${location.origin.replace("http", "ws")}/ws`, { agent: `chinwag-page (${browserName()})`, ...options });
+	const client = chat;
+	const on = (type, run) => chat.addEventListener(type, (event) => chat === client && run(event.detail));
 	on("state", onState);
 	on("welcome", onWelcome);
 	on("record", windows.record);
@@ -265,12 +290,50 @@ function signIn(name, session, outbox) {
 	on("live", onLive);
 	on("room", draw);
 	on("problem", (error) => error.code !== 5001 && refuse(error));
+}
+
+/** What this browser is called, in the list of devices. */
+function browserName() {
+	const { userAgentData: data, userAgent, platform } = navigator;
+	const [name] = userAgent.match(/Firefox|Edg|OPR|Chrome|Safari/) ?? ["browser"];
+	return `${{ Edg: "Edge", OPR: "Opera" }[name] ?? name}, ${data?.platform || platform || "unknown system"}`;
+}
+
+function showApp() {
+	$("welcome").hidden = true;
+	$("app").hidden = false;
+}
+
+/** Signs in by a name, or by the token of a login. */
+function signIn(options) {
+	prepare(options);
+	showApp();
 	chat.start();
 }
 
+/** Goes in as the form at the door says. */
+async function enter(way, { name, password, invite }) {
+	if (way !== "login" && way !== "register") {
+		wished = name;
+		return signIn({ name });
+	}
+	prepare();
+	const { user, token, rooms = [] } = await (way === "login" ? chat.login(name, password) : chat.register(name, password, { invite }));
+	login = { user, token };
+	remembered("login", login);
+	toAccept = way === "login" && invite?.startsWith("cwi_") ? invite : null;
+	invitedTo = rooms;
+	if (invite) history.replaceState(null, "", "/");
+	showApp();
+}
+
 function signOut(why = "") {
-	for (const key of ["me", "outbox"]) stored(key, null);
-	setText($("name-error"), why);
+	for (const key of ["me", "outbox", "invites"]) stored(key, null);
+	// Another tab may have signed in anew.
+	if (login && remembered("login")?.token === login.token) remembered("login", null);
+	login = null;
+	toAccept = null;
+	invitedTo = [];
 	chat.user = null;
 	chat.stop();
 	invitations.set([]);
@@ -278,19 +341,30 @@ function signOut(why = "") {
 	field.clear();
 	open = null;
 	isAway = false;
+	document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
+	$("messages").replaceChildren();
 	history.replaceState(null, "", "/");
 	document.title = "Chinwag";
 	$("app").hidden = true;
 	$("welcome").hidden = false;
-	$("name").focus();
+	showDoor(why);
+}
+
+/** Ends the login of this device, and goes. Without a connection it can only be forgotten here. */
+async function endAndSignOut() {
+	const client = chat;
+	const isKept = login ? await client.logout().then(() => false, () => true) : false;
+	// The end of the connection may have come first.
+	if (chat !== client || !chat.user) return;
+	signOut(isKept ? "You are signed out here. The server could not be told: end this login from another device to be sure." : "");
 }
 
 /** Asks first if messages would be lost. */
 function wishToSignOut() {
 	const unsent = chat.outbox.length;
-	if (!unsent) return signOut();
+	if (!unsent) return endAndSignOut();
 	const what = unsent === 1 ? "One message has" : `${unsent} messages have`;
-	ask(["Sign out?"], `${what} not been sent yet, and would be lost.`, "Sign out", () => signOut());
+	ask(["Sign out?"], `${what} not been sent yet, and would be lost.`, "Sign out", endAndSignOut);
 }
 
 // --- Rooms
@@ -300,6 +374,8 @@ let returns = performance.getEntriesByType("navigation")[0]?.type !== "navigate"
 
 /** Opens the room that the address names. */
 async function route() {
+	const given = chat?.user && secretInAddress();
+	if (given) return offerInvitation(given);
 	const name = new URLSearchParams(location.hash.slice(1)).get("room");
 	if (!chat?.user) return;
 	const isReturn = returns;
@@ -314,7 +390,33 @@ async function route() {
 		}
 	}
 	if (name) join(name);
-	else if (!open) join(FIRST_ROOM);
+	else if (!open) enterRooms(invitedTo.splice(0));
+}
+
+/** Enters rooms, and shows the first; without any, the one that everybody comes to first. */
+function enterRooms([first = FIRST_ROOM, ...others]) {
+	for (const name of others) chat.join(name).catch(() => {});
+	join(first);
+}
+
+/** Who is in already has opened a link that lets others in. */
+function offerInvitation({ kind, secret }) {
+	history.replaceState(null, "", open && isMember(open) ? addressOf(open.name) : "/");
+	if (!open) route();
+	if (!login || kind === "admin") return toast("This link creates an account. To use it, sign out first.");
+	ask(["Accept the invitation?"], `You are signed in as ${chat.user}, and would join the rooms of this invitation.`, "Accept", () => acceptInvitation(secret));
+}
+
+async function acceptInvitation(secret) {
+	toAccept = null;
+	try {
+		const { rooms = [] } = await chat.accept(secret);
+		toast("You have accepted the invitation.");
+		if (rooms.length || !open) enterRooms(rooms);
+	} catch (error) {
+		refuse(error);
+		if (!open) route();
+	}
 }
 
 /** Opens a room by its name, or by `@name` the conversation with a person. */
@@ -389,12 +491,13 @@ function setAway(wanted) {
 /** Signs in by another name, in the same room. */
 function rename(name) {
 	if (name === chat.user) return;
+	if (login) return field.hint("Your name is that of your account. To come in by another, sign out first.");
 	if (chat.outbox.length) return field.hint("Wait until your messages have been sent.");
 	const [before, room] = [chat.user, open];
 	signOut();
 	if (!room.direct) history.replaceState(null, "", addressOf(room.name));
 	wished = name;
-	signIn(name);
+	signIn({ name });
 	toast(`You sign in as ${name}. What ${before} has said and joined stays with that name.`);
 }
 
@@ -483,11 +586,6 @@ const instead = (run) => (event) => {
 	event.preventDefault();
 	run();
 };
-on("sign-in", "submit", instead(() => {
-	const name = fold($("name").value);
-	wished = name;
-	signIn(name);
-}));
 on("open-search", "click", () => openSearch(open?.name));
 on("join-form", "submit", instead(submitJoin));
 on("skip", "click", instead(() => $("text").focus()));
@@ -498,6 +596,14 @@ on("add", "click", () => {
 });
 on("join-cancel", "click", () => $("join").close());
 on("sign-out", "click", wishToSignOut);
+on("account-open", "click", () => {
+	closeDrawers();
+	account.account();
+});
+on("invite-friend", "click", () => {
+	closeDrawers();
+	account.inviteLink(open);
+});
 on("about-open", "click", () => {
 	closeDrawers();
 	moderation.aboutRoom(open);
@@ -540,6 +646,7 @@ const moderation = moderationDialogs({
 	invite,
 	fail: refuse,
 });
+const account = accountDialogs({ chat: () => chat, sentence, label, toast });
 const drawRoomList = roomList(label);
 const invitations = invitationList({
 	decline: (room) => chat.request("leave", { room }).catch((error) => {
@@ -583,6 +690,8 @@ const run = commandRunner({
 	invite,
 	search: (text) => openSearch(open.name, text),
 	rename,
+	account: () => (login ? account.account() : toast("You are in without an account.")),
+	inviteLink: (room) => (login ? account.inviteLink(room) : toast("Only who has an account can make invite links.")),
 	signOut: wishToSignOut,
 	setAway,
 });
@@ -600,8 +709,20 @@ addEventListener("pagehide", () => open && field.keep(open.name));
 catchFiles();
 
 $("name").value = remembered("name") ?? "";
-const me = stored("me");
-if (me) field.restore();
-if (me) invitations.set(stored("invites") ?? []);
-if (me) signIn(me.name, me.session, stored("outbox") ?? []);
-else $("name").focus();
+const showDoor = signInView({ offers: () => new Client(`${location.origin.replace("http", "ws")}/ws`).offers(), enter, sentence });
+
+/** Goes on as who was in here before, if they still are. */
+function begin() {
+	login = remembered("login");
+	const me = stored("me");
+	const isSame = me && (login ? me.name === login.user : !me.account);
+	if (me && !isSame) for (const key of ["me", "outbox", "invites", "drafts"]) stored(key, null);
+	if (isSame) {
+		field.restore();
+		invitations.set(stored("invites") ?? []);
+	}
+	if (login || isSame) return signIn({ name: me?.name, token: login?.token, session: isSame ? me.session : null, outbox: (isSame && stored("outbox")) || [] });
+	showDoor();
+}
+
+begin();

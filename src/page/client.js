@@ -13,6 +13,9 @@
  *     await chat.join("lobby");
  *     chat.send("lobby", "hi");          // kept, and repeated until the server has answered
  *
+ * Where the server has accounts, `await chat.login("ann", password)` stands for `start`; the `token` that it resolves to is for the
+ * option `token` of later clients. Where tokens come from elsewhere, that option may be a function that fetches one.
+ *
  * Each record of a joined room arrives once and in the order of `seq`, also over lost connections; a `gap` or `reset` stands for
  * missing ones. Each `send` is stored once. {@link present} applies edits and reactions.
  *
@@ -67,6 +70,9 @@ export class ChinwagError extends Error {
 }
 
 const offline = () => new ChinwagError({ message: "not connected" });
+
+/** What has become of a token, by the code of a refusal or of a close. */
+const TOKEN_ENDS = { 2001: "refused", 2002: "expired", 2003: "refused", 4000: "refused", 4006: "ended", 1008: "expired" };
 
 /** One room, or a `direct` conversation of two. All records up to `seq` have arrived. */
 export class Room {
@@ -160,8 +166,11 @@ function react(reactions, { emoji, from, remove }) {
 
 /**
  * `state` is `stopped`, `connecting`, `ready` or `waiting` until `retryAt`, with `announced` if the server named that time.
+ * `token` says why it is `stopped` for good: ours is `refused`, has `expired`, or its login was `ended`.
  *
- * @typedef {{state: string, retryAt?: number, announced?: boolean, close?: number, error?: ChinwagError}} State
+ * @typedef {{state: string, retryAt?: number, announced?: boolean, close?: number, error?: ChinwagError, token?: string}} State
+ *
+ * @typedef {{id: string, agent: string, at: number, used: number, current: boolean}} Login one device of an account: since when, last used
  */
 
 export class Client extends EventTarget {
@@ -194,8 +203,9 @@ export class Client extends EventTarget {
 
 	/**
 	 * @param {string | URL} url the server's `/ws`
-	 * @param {object} [options] `name` (without it the server gives one), `token` (a JWT), `agent` (this program); `session`
-	 *   and `outbox` of an earlier client, to go on where it ended; for tests `WebSocket`, `clock`, `random`
+	 * @param {object} [options] `name` (without it the server gives one), `agent` (this program); `token`, which says who we are
+	 *   (from `login` or `register`, or made elsewhere), or a function that gives one or a promise of it, called for each
+	 *   connection; `session` and `outbox` of an earlier client, to go on where it ended; for tests `WebSocket`, `clock`, `random`
 	 */
 	constructor(url, options = {}) {
 		super();
@@ -237,19 +247,21 @@ export class Client extends EventTarget {
 		this.#socket = socket;
 		// An abandoned socket may still fire events.
 		const present = (handle) => (event) => this.#socket === socket && handle(event);
-		socket.onopen = present(() => this.#hello());
+		const { token } = this.#options;
+		const failed = present(() => this.#closed(1006));
+		const greet = present((given) => this.#hello(given || undefined));
+		socket.onopen = typeof token === "function" ? () => Promise.resolve().then(token).then(greet, failed) : () => greet(token);
 		socket.onmessage = present((event) => this.#receive(event.data));
 		socket.onclose = present((event) => this.#closed(event.code));
 		this.#arm("watch", HELLO_MS, () => this.#closed(1006));
 	}
 
-	#hello() {
+	#hello(token) {
 		const joined = [...this.rooms.values()].filter((room) => room.state !== "wanted");
 		const rooms = Object.fromEntries(joined.map((room) => [room.name, [room.epoch, room.seq]]));
 		const resume = this.session ? { session: this.session, rooms } : undefined;
-		const { token, agent } = this.#options;
 		const name = (!token && (this.user ?? this.#options.name)) || undefined;
-		const fields = { name, token, agent, resume };
+		const fields = { name, token, agent: this.#options.agent, resume };
 		this.#ask("hello", fields, (data) => this.#welcome(data)).catch((error) => this.#refused(error));
 	}
 
@@ -294,7 +306,7 @@ export class Client extends EventTarget {
 	#refused(error) {
 		if (!error.code) return;
 		this.#closeSocket(1000);
-		if (error.retryAfterMs === undefined) return this.#setState({ state: "stopped", error });
+		if (error.retryAfterMs === undefined) return this.#setState({ state: "stopped", error, token: this.#tokenEnd(error.code) });
 		this.#wait(error.retryAfterMs + this.#backoff(), { error });
 	}
 
@@ -302,9 +314,13 @@ export class Client extends EventTarget {
 		this.#closeSocket(1000);
 		if (this.#readyAt && this.#clock.now() - this.#readyAt >= HEALTHY_MS) this.#attempt = 0;
 		this.#readyAt = 0;
-		if ((code >= 4000 && code < 4100) || code === 1008) return this.#setState({ state: "stopped", close: code });
+		if ((code >= 4000 && code < 4100) || code === 1008) return this.#setState({ state: "stopped", close: code, token: this.#tokenEnd(code) });
 		const announced = this.#comeBackAt > 0;
 		this.#wait(announced ? this.#comeBackAt - this.#clock.now() : this.#backoff(), { close: code, announced });
+	}
+
+	#tokenEnd(code) {
+		return this.#options.token ? TOKEN_ENDS[code] : undefined;
 	}
 
 	/** Full jitter, so that not all clients come back at once. */
@@ -349,6 +365,111 @@ export class Client extends EventTarget {
 		this.#pingAt = this.#clock.now();
 		this.#transmit({ op: "ping", id: this.#nextId++ });
 		this.#watch();
+	}
+
+	// --- Accounts
+
+	/**
+	 * How people come in: `{auth, registration}`. `auth` lists what the server believes: `none` (a name), `accounts`, `jwt`, `header`,
+	 * `guests`; `registration` is `closed`, `invite` or `open`. Needs no session.
+	 */
+	async offers() {
+		const { auth = ["none"], registration = "closed" } = await this.#askBefore("help", { of: "hello" }).catch((error) => {
+			// Only who has said hello may ask: an older server.
+			if (error.code === 1004) return {};
+			throw error;
+		});
+		return { auth, registration };
+	}
+
+	/**
+	 * Proves by a password who we are, and connects. Resolves to `{user, token}`: the `token` is a secret of this device, good until
+	 * its login is ended. Rejects with 2001 for a wrong name or password, 5001 after too many tries. For a stopped client.
+	 */
+	login(name, password) {
+		return this.#enter("login", { name, password });
+	}
+
+	/** Makes an account, and goes on as {@link login} does; `invite` is the secret of an invite link. Rejects with 2005 if the name is taken. */
+	register(name, password, { invite } = {}) {
+		return this.#enter("register", { name, password, invite });
+	}
+
+	/** Ends our own login, so that the token is no longer good, and stops. */
+	async logout() {
+		try {
+			const own = (await this.logins()).find((login) => login.current);
+			if (own) await this.endLogin(own.id);
+		} catch (error) {
+			// The end of the login is the end of the connection, which may come first.
+			if (this.state.token !== "ended") throw error;
+		} finally {
+			this.stop();
+		}
+	}
+
+	/** Changes our password. All our other logins end. */
+	async password(old, password) {
+		if (this.state.state !== "ready") throw offline();
+		// Not repeated: who guesses has to wait, and is told so.
+		await this.#ask("password", { old, new: password });
+	}
+
+	/** Our logins, a {@link Login} for each device. */
+	async logins() {
+		return (await this.request("logins")).logins;
+	}
+
+	/** Ends one login by its `id`, `others` than this one, or `all`: their tokens and connections. */
+	async endLogin(login) {
+		await this.request("end_login", { login });
+	}
+
+	/**
+	 * Makes a link with which others can `register`: `uses` times, for `for_ms`; they become members of `rooms`. Resolves to
+	 * `{invite, path, uses, until}`; `path` is that of the chat page.
+	 */
+	inviteLink({ uses, for_ms, rooms } = {}) {
+		return this.request("invite_link", { uses, for_ms, rooms });
+	}
+
+	/** Takes an invite link with the account that we have: we become members of its rooms. */
+	accept(invite) {
+		return this.request("accept", { invite });
+	}
+
+	/** Replaces the token by a newer one of the same user, without a new connection. */
+	async refresh(token) {
+		if (typeof this.#options.token !== "function") this.#options.token = token;
+		if (this.state.state === "ready") await this.request("refresh", { token });
+	}
+
+	async #enter(op, fields) {
+		const data = await this.#askBefore(op, { ...fields, agent: this.#options.agent });
+		this.#options.token = data.token;
+		this.start();
+		return data;
+	}
+
+	/** Asks on a connection of its own, before any `hello`. */
+	#askBefore(op, fields) {
+		return new Promise((resolve, reject) => {
+			const socket = new this.#options.WebSocket(this.#url, "chinwag.v1");
+			const end = (settle, value) => {
+				this.#clock.clearTimeout(timer);
+				socket.onclose = null;
+				socket.close(1000);
+				settle(value);
+			};
+			const timer = this.#clock.setTimeout(() => end(reject, offline()), HELLO_MS);
+			socket.onopen = () => socket.send(JSON.stringify({ op, id: 1, ...fields }));
+			socket.onclose = () => end(reject, offline());
+			socket.onmessage = (event) => {
+				const reply = JSON.parse(event.data);
+				if (reply.code === 0) end(resolve, reply.data ?? {});
+				else if (reply.code) end(reject, new ChinwagError({ op, ...reply }));
+			};
+		});
 	}
 
 	// --- Requests

@@ -27,6 +27,8 @@ const COMMANDS = {
 	bans: ["", "/bans", "shows who is kept out, muted or invited, to those who may end it"],
 	role: ["user text", "/role bob moderator", "or owner, member, reader"],
 	nick: ["name", "/nick ann", "signs you in by another name"],
+	account: ["", "/account", "shows your devices, and changes your password"],
+	"invite-link": ["", "/invite-link", "makes a link that lets others in"],
 	away: ["", "/away", "shows you as away"],
 	back: ["", "/back", "ends that"],
 	help: ["", "/help", "shows this"],
@@ -37,7 +39,7 @@ const COMMANDS = {
 const OTHER_NAMES = {
 	msg: "query m w whisper tell dm pm privmsg", join: "j", create: "new", leave: "part", who: "names users here", rooms: "list channels unread inbox",
 	whois: "whowas finger", search: "find grep", history: "log last", topic: "t", kick: "remove", mute: "silence quiet", unmute: "voice unsilence",
-	role: "mode", bans: "restrictions mutes banlist", nick: "name", away: "afk", back: "unaway", help: "h ? commands", quit: "exit bye q logout disconnect",
+	role: "mode", account: "password passwd logins devices sessions", bans: "restrictions mutes banlist", nick: "name", away: "afk", back: "unaway", help: "h ? commands", quit: "exit bye q logout disconnect",
 };
 const BY_NAME = new Map(Object.keys(COMMANDS).flatMap((command) => [command, ...(OTHER_NAMES[command]?.split(" ") ?? [])].map((name) => [name, command])));
 /** Commands of other chats that there are none of here, and what to do instead. */
@@ -46,7 +48,8 @@ const ELSEWHERE = [
 	["notice ctcp", "Use /msg bob hi."],
 	["ignore block", "Nobody can be ignored here; a moderator may /mute or /kick."],
 	["edit delete react", "Point at a message, or tap it, to change it or react to it."],
-	["server connect reconnect register identify login pass user clear", "This page has no such command. /help lists those that it has."],
+	["register identify login pass", "You are in already. To come in by another name, /quit first; names and passwords are asked for at the door."],
+	["server connect reconnect user clear", "This page has no such command. /help lists those that it has."],
 ];
 const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000, y: 31_536_000_000 };
 const TIME = /^(\d+) ?(s|m|h|d|w|y|sec(?:ond)?s?|min(?:ute)?s?|(?:hour|day|week|year)s?)(?=\s|$)/i;

@@ -1,10 +1,11 @@
 //! Requests into the domain's commands, each for a token of its connection's rate.
 
+use super::context::SessionContext;
 use super::encode::Format;
 use super::errors_in_a_row::Answered;
 use super::input::Session;
 use super::state::Protocol;
-use super::{login, tokens};
+use super::{proof, tokens};
 use crate::auth::jwt::Unfit;
 use crate::chat::model::account::Hidden;
 use crate::chat::model::identity::Identity;
@@ -71,11 +72,11 @@ impl Session<'_, '_> {
         if self.context.limits.auth.is_only_names() {
             return Ok(None);
         }
-        if self.context.tokens.is_on() && !login::is_secret(token) {
+        if self.context.tokens.is_on() && !proof::is_login(token) {
             let verified = self.context.tokens.verify(token, now);
             return verified.map(Some).map_err(|unfit| self.refusal_of(unfit));
         }
-        self.login(token).map(Some)
+        proof::login(self.turn.chat, token).map(Some)
     }
 
     /// What a client is told of a token that is not taken; the log says more.
@@ -128,7 +129,8 @@ impl Session<'_, '_> {
         self.state.errors.on_success(Answered::AtOnce);
         let mut out = Vec::new();
         // Nothing is rendered where the request has no id.
-        self.context.encoder.message(format, &mut out, |out| _ = render::help(out, request, of));
+        let SessionContext { encoder, limits, .. } = &mut *self.context;
+        encoder.message(format, &mut out, |out| _ = render::help(out, request, of, &limits.auth));
         self.send(out);
     }
 

@@ -20,6 +20,9 @@ const PING_STEP_MS: u64 = 64;
 /// Shorter timeouts are kept to the millisecond.
 const PINGS_IN_STEP_FROM: Duration = Duration::from_secs(1);
 
+/// The time of a person to find a password and to type it.
+const LOGIN_WITHIN: Duration = Duration::from_mins(5);
+
 /// What is due when a session's deadline has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
@@ -31,6 +34,8 @@ pub(super) enum Due {
     Greeting,
     /// Hello has not been said.
     Hello,
+    /// A person has not said who they are.
+    Login,
     /// Nothing has come for a while: ping, or give up.
     Silence,
     /// What the peer asked for before its last word has not been answered.
@@ -63,6 +68,7 @@ impl SessionState {
             Some(Due::KeepAlive) => self.since.after(timeouts.keep_alive),
             Some(Due::Greeting) => self.since.after(GREETING_AFTER),
             Some(Due::Hello) => self.since.after(timeouts.hello),
+            Some(Due::Login) => self.since.after(LOGIN_WITHIN),
             Some(Due::Silence) if self.is_pinged => self.pong_by(context),
             Some(Due::Silence) => ping_at(self.since, timeouts.ping_after),
             Some(Due::Answers) => self.since.after(timeouts.close),
@@ -111,7 +117,8 @@ fn ping_at(since: Tick, ping_after: Duration) -> Tick {
 impl PlainTcp {
     fn due(&self) -> Option<Due> {
         match self.framing {
-            None | Some(Framing::Text) => self.text.is_none().then_some(Due::Greeting),
+            None | Some(Framing::Text) if self.text.is_none() => Some(Due::Greeting),
+            None | Some(Framing::Text) => (!self.is_greeted).then_some(Due::Login),
             Some(Framing::Lines | Framing::Lengths) if !self.is_greeted => Some(Due::Hello),
             // Whether it is there is found out by the kernel, unless it wants to be asked.
             Some(Framing::Lines | Framing::Lengths) => self.wants_pings.then_some(Due::Silence),
@@ -125,7 +132,7 @@ impl Due {
         match self {
             Self::Head => CloseReason::HeadTimeout,
             Self::KeepAlive => CloseReason::KeepAliveTimeout,
-            Self::Greeting | Self::Hello => CloseReason::HelloTimeout,
+            Self::Greeting | Self::Hello | Self::Login => CloseReason::HelloTimeout,
             Self::Silence => CloseReason::NoPong,
             Self::Answers => CloseReason::CloseTimeout,
         }
@@ -135,7 +142,7 @@ impl Due {
     const fn rests(self) -> bool {
         match self {
             Self::Head | Self::KeepAlive | Self::Silence => true,
-            Self::Greeting | Self::Hello | Self::Answers => false,
+            Self::Greeting | Self::Hello | Self::Login | Self::Answers => false,
         }
     }
 }
@@ -165,7 +172,7 @@ impl Session<'_, '_> {
             Due::Head => self.http_timeout(),
             Due::KeepAlive => self.close(Vec::new(), (due.reason(), Ending::Flush)),
             Due::Greeting => self.greet(),
-            Due::Hello => self.end(due.reason()),
+            Due::Hello | Due::Login => self.end(due.reason()),
             Due::Answers => self.farewell(),
         }
     }

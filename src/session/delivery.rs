@@ -9,11 +9,13 @@ use super::context::SessionContext;
 use super::encode::Format;
 use super::errors_in_a_row::Answered;
 use super::outgoing::Outgoing;
+use super::proof;
 use super::state::{SessionState, find};
 use super::text_client::Aside;
+use crate::chat::model::account::Hidden;
 use crate::chat::model::output::{Encoding, Fanout, Output, Part, Request};
 use crate::chat::model::reply::{Refusal, Reply};
-use crate::chat::{Code, Event, UserName};
+use crate::chat::{Code, Command, Event, Hello, UserName};
 use crate::collections::Slots;
 use crate::net::{CloseReason, ConnId, Effect};
 use crate::wire::text::{self, Shown, note};
@@ -65,9 +67,24 @@ impl Delivery<'_, '_> {
         }
         for (conn, aside) in std::mem::take(&mut self.context.asides) {
             let (request, command) = aside.request();
+            if let Command::Hello { token, .. } = &command {
+                self.let_in(conn, request, token.as_ref());
+                continue;
+            }
             self.turn.chat.handle_command(self.turn.now, conn, request, command);
         }
         true
+    }
+
+    /// Says hello for a person who has logged in.
+    fn let_in(&mut self, conn: ConnId, request: Request, token: Option<&Hidden>) {
+        let login = token.map(|token| proof::login(self.turn.chat, token.reveal()));
+        let identity = login.transpose();
+        let secret = self.context.entropy.secret();
+        let (Ok(identity), Some(secret)) = (identity, secret) else { return };
+        let encoding = Format::Text.encoding();
+        let hello = Hello { name: None, resume: None, secret, encoding, identity };
+        self.turn.chat.handle_hello(self.turn.now, conn, request, hello);
     }
 
     /// Ends a connection; the domain forgets it at once.

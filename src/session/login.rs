@@ -3,26 +3,10 @@
 use super::input::Session;
 use crate::auth::secret;
 use crate::chat::model::account::Extra;
-use crate::chat::model::identity::Identity;
 use crate::chat::model::output::Request;
 use crate::chat::{Code, Command, Refusal};
 
-/// Whether a token is the secret of a login, rather than one that somebody has signed.
-pub(super) fn is_secret(token: &str) -> bool {
-    secret::hash(token, &[secret::LOGIN]).is_some()
-}
-
 impl Session<'_, '_> {
-    /// Whose login this secret is of.
-    pub(super) fn login(&self, token: &str) -> Result<Identity, Refusal> {
-        let login = secret::hash(token, &[secret::LOGIN]);
-        let identity = login.and_then(|hash| self.turn.chat.login(&hash));
-        identity.ok_or_else(|| {
-            let refusal = Refusal::new(Code::Unauthorized, "this token is not good, or no longer");
-            refusal.field("token", "the token of a new login")
-        })
-    }
-
     /// Hands a request to the domain that brings secrets, or makes some.
     pub(super) fn account_request(&mut self, request: Request, command: Command<'_>) {
         let (now, conn) = (self.turn.now, self.state.conn);

@@ -34,6 +34,7 @@ mod input;
 mod login;
 mod outgoing;
 mod plain_tcp;
+mod proof;
 mod proxy_header;
 mod state;
 #[cfg(test)]

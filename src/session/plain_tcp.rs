@@ -60,7 +60,16 @@ impl Session<'_, '_> {
         let Protocol::Tcp(plain) = &mut self.state.protocol else { return };
         plain.framing = Some(Framing::Text);
         plain.text = Some(Box::<TextClient>::default());
-        self.introduce(None);
+        if self.context.limits.auth.needs_proof() { self.ask_who() } else { self.introduce(None) }
+    }
+
+    /// Tells a person how to log in.
+    pub(super) fn ask_who(&mut self) {
+        let mut out = Vec::new();
+        text::who_are_you(&mut out, self.context.server, &self.context.limits.auth);
+        self.send(out);
+        self.state.since = self.turn.now.tick;
+        self.arm(self.state.deadline(self.turn.now.tick, self.context));
     }
 
     fn item_len_max(&self) -> usize {

@@ -1,6 +1,7 @@
 //! A person on a plain TCP connection: what the server remembers between two of their lines, and
 //! what it asks in their place.
 
+use crate::chat::model::account::Hidden;
 use crate::chat::model::command::Page;
 use crate::chat::model::output::Request;
 use crate::chat::{Command, Event, Op, Reply, RoomName};
@@ -18,6 +19,8 @@ pub(super) struct TextClient {
     pub room: Option<RoomName>,
     /// The rooms that were joined on this connection, the last one last.
     joined: Vec<RoomName>,
+    /// The person has come in as an account, whose name stays.
+    pub is_account: bool,
     /// The person has asked to leave the room in which lines were said.
     is_leaving: bool,
 }
@@ -38,6 +41,10 @@ impl TextClient {
     /// Keeps up with what an answer says about the rooms, and returns what is to be asked next.
     pub(super) fn on_reply(&mut self, reply: &Reply) -> Option<Aside> {
         let entered = match reply {
+            Reply::LoggedIn { .. } => {
+                self.is_account = true;
+                false
+            }
             Reply::Joined { room, .. } => {
                 self.room = Some(room.clone());
                 self.enter(room)
@@ -96,6 +103,8 @@ impl TextClient {
 /// What the server asks the domain for in the place of a person, once what led to it is told.
 #[derive(Debug)]
 pub(super) enum Aside {
+    /// To let in who has logged in.
+    Hello(Hidden),
     /// What is unread, for somebody who has come.
     Unread,
     /// What was said lately in a room that was entered, up to `seq`, at least from `read` on.
@@ -112,6 +121,7 @@ impl Aside {
     /// What follows from an answer. `entered` tells whether it is the first one about this room.
     pub(super) fn of_reply(reply: &Reply, entered: bool) -> Option<Self> {
         match reply {
+            Reply::LoggedIn { token, .. } => Some(Self::Hello(token.clone())),
             Reply::Welcome { .. } => Some(Self::Unread),
             Reply::Joined { room, read, seq, .. } if entered && *seq > 0 => {
                 Some(Self::Lately { room: room.clone(), read: *read, seq: *seq })
@@ -127,6 +137,10 @@ impl Aside {
     pub(super) fn request(&self) -> (Request, Command<'_>) {
         let (recv, epoch) = (None, None);
         match self {
+            Self::Hello(token) => {
+                let (name, resume, token) = (None, None, Some(token.clone()));
+                (note::hello(false), Command::Hello { name, resume, ping: false, token })
+            }
             Self::Unread => (note::aside(Op::Rooms, None), Command::Rooms { since: None }),
             Self::Lately { room, read, seq } => {
                 // What comes after the answer to the join is told by itself.

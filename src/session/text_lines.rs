@@ -8,15 +8,17 @@ use super::state::Protocol;
 use super::text_client::{Progress, TextClient};
 use crate::chat::model::name::NameError;
 use crate::chat::{Code, Command, Op, Refusal, RoomName, UserName};
-use crate::wire::text::{self, Line, note};
+use crate::wire::text::{self, AccountLine, Line, note};
 use crate::wire::{Parsed, Refused};
 
 impl Session<'_, '_> {
     /// Does what a person has typed.
     pub(super) fn text_line(&mut self, line: &[u8]) {
         let Protocol::Tcp(plain) = &mut self.state.protocol else { return };
+        let is_first = plain.text.is_none();
         let client = plain.text.get_or_insert_with(Box::<TextClient>::default);
         client.progress = client.progress.max(Progress::Typed);
+        let is_account = client.is_account;
         let (room, has_spoken) = (client.room.clone(), client.progress == Progress::Spoken);
         let room = room.as_ref().map(RoomName::as_str);
         let line = text::parse_line(line, room, &self.context.limits);
@@ -25,9 +27,16 @@ impl Session<'_, '_> {
             _ => None,
         };
         let conn = self.state.conn;
+        if self.turn.chat.user(conn).is_none() && self.context.limits.auth.needs_proof() {
+            return self.stranger(&line, is_first);
+        }
         if self.turn.chat.user(conn).is_none() {
             self.introduce(nick);
         } else if let Some(name) = nick {
+            if is_account {
+                let message = "your name is that of your account; to come by another, /quit";
+                return self.refuse_text(Refusal::new(Code::NameTaken, message));
+            }
             if has_spoken {
                 let message =
                     "others know you by this name; to take another, /quit and connect again";
@@ -45,12 +54,58 @@ impl Session<'_, '_> {
             Line::Quit => self.on_leave_taken(PeerEnd::Quit),
             Line::Command(op, command) => self.typed(op, command),
             Line::Talk(user) => self.talk(user),
-            Line::NoRoom(_)
+            Line::Account(account) if self.context.limits.auth.accounts => {
+                self.account_of_guest(account, has_spoken || is_account);
+            }
+            Line::Account(_)
+            | Line::NoRoom(_)
             | Line::Help(_)
             | Line::Unknown(_)
             | Line::Hint(_)
             | Line::Usage(_)
             | Line::Refused(_) => self.answer_text(&line),
+        }
+    }
+
+    /// Does something about an account for a person who has a name already, by which others may
+    /// `know` them.
+    fn account_of_guest(&mut self, line: AccountLine<'_>, known: bool) {
+        if !line.is_entrance() {
+            return self.account(line);
+        }
+        if known {
+            let message = "you are in already; to come in as another, /quit and connect again";
+            return self.refuse_text(Refusal::new(Code::NameTaken, message));
+        }
+        self.turn.chat.handle_closed(self.turn.now, self.state.conn);
+        self.account(line);
+    }
+
+    fn account(&mut self, line: AccountLine<'_>) {
+        match line.command() {
+            Ok((op, command)) => self.typed(op, command),
+            Err(refusal) => self.refuse_text(refusal),
+        }
+    }
+
+    /// Answers a person who has to say first who they are.
+    fn stranger(&mut self, line: &Line<'_>, is_first: bool) {
+        if is_first && !matches!(line, Line::Quit | Line::Account(_)) {
+            self.ask_who();
+        }
+        match line {
+            Line::Nothing => {}
+            Line::Quit => self.on_leave_taken(PeerEnd::Quit),
+            Line::Help(_) | Line::Hint(_) | Line::Usage(_) | Line::Unknown(_) => {
+                self.answer_text(line);
+            }
+            Line::Account(account) if account.is_entrance() => self.account(*account),
+            // The greeting has said it.
+            _ if is_first => {}
+            _ => {
+                let message = "nobody is told this: log in first, with /login NAME PASSWORD";
+                self.refuse_text(Refusal::new(Code::Unauthorized, message));
+            }
         }
     }
 
@@ -93,7 +148,7 @@ impl Session<'_, '_> {
                 let message = format!("this was not said; to go on in {room}, type /join {room}");
                 text::refusal(&mut out, &Refusal::new(Code::NotMember, message));
             }
-            _ => text::answer(&mut out, line),
+            _ => text::answer(&mut out, line, self.context.limits.auth.accounts),
         }
         self.send(out);
         if matches!(line, Line::Help(_)) {

@@ -44,6 +44,7 @@ mod storm;
 mod support;
 mod tcp_framing;
 mod terminals;
+mod text_accounts;
 mod text_client;
 mod tls;
 mod tokens;

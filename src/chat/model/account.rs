@@ -14,6 +14,8 @@ pub const HASHES_MAX: usize = 64;
 pub const LOGINS_MAX: usize = 32;
 /// Invite links in all, those that are over not counted.
 pub const INVITES_MAX: usize = 10_000;
+/// For how long an invite link can be used if nothing is said of it, in milliseconds.
+pub const INVITE_MS: u64 = 7 * 86_400_000;
 /// Rooms of one invite link.
 pub const INVITE_ROOMS_MAX: usize = 16;
 /// Bytes of the name of a program or device that is kept of a login.

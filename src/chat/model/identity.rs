@@ -144,8 +144,18 @@ pub enum Registration {
     Open,
 }
 
+/// Who may make invite links.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Inviters {
+    /// Administrators.
+    #[default]
+    Admins,
+    /// Everybody who has an account.
+    Anyone,
+}
+
 impl Registration {
-    /// The word that stands in the protocol.
+    /// The word for it in the configuration.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -156,14 +166,15 @@ impl Registration {
     }
 }
 
-/// Who may make invite links.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Inviters {
-    /// Administrators.
-    #[default]
-    Admins,
-    /// Everybody who has an account.
-    Anyone,
+impl Inviters {
+    /// The word for it in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Admins => "admins",
+            Self::Anyone => "anyone",
+        }
+    }
 }
 
 impl Default for AuthPolicy {
@@ -186,6 +197,12 @@ impl AuthPolicy {
     #[must_use]
     pub const fn is_only_names(&self) -> bool {
         self.none && !self.accounts && !self.tokens && !self.header
+    }
+
+    /// Whether nobody comes in without proving who they are.
+    #[must_use]
+    pub const fn needs_proof(&self) -> bool {
+        !self.none && !self.guests
     }
 
     /// The sources, as they stand in the welcome.

@@ -195,6 +195,8 @@ pub enum Reply {
         /// How each room of the resume goes on, in the order in which they were named, and how far
         /// others have read there.
         rooms: Vec<(Box<str>, Resumption, ReadMarks)>,
+        /// Whether the user may make invite links.
+        may_invite: bool,
         /// The user's open invitations, by room, as far as the welcome has room for them.
         invitations: Vec<Invitation>,
     },

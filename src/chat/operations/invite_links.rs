@@ -42,6 +42,13 @@ pub(super) fn check_invite(
     Err(Refusal::new(Code::Unauthorized, message).field("invite", expected))
 }
 
+/// Whether somebody may make invite links.
+pub(super) fn may_invite(chat: &Chat, name: &UserName) -> bool {
+    let account = chat.accounts.account(name);
+    let is_open = chat.context.limits.auth.invites == Inviters::Anyone;
+    account.is_some_and(|account| is_open || account.is_admin)
+}
+
 pub(super) fn invite_link(
     chat: &mut Chat,
     by: &mut Requester,
@@ -50,7 +57,7 @@ pub(super) fn invite_link(
 ) -> Result<Answer, Refusal> {
     let account = account_of(chat, by)?;
     let wall_ms = chat.context.now.wall_ms;
-    if chat.context.limits.auth.invites == Inviters::Admins && !account.is_admin {
+    if !may_invite(chat, &account.name) {
         let message = "only administrators make invite links here ([accounts] invites)";
         return Err(Refusal::new(Code::Forbidden, message));
     }

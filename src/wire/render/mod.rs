@@ -3,6 +3,7 @@
 //! Everything is appended to the buffer of the caller. The literals are the protocol as it is on
 //! the wire.
 
+mod auth;
 mod event;
 mod field;
 mod record;

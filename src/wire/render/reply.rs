@@ -7,6 +7,7 @@ use super::record::item;
 use super::restrictions::{invitations, restriction};
 use super::welcome::welcome;
 use crate::chat::model::command::{Op, RequestId};
+use crate::chat::model::identity::AuthPolicy;
 use crate::chat::model::output::Request;
 use crate::chat::model::reply::{InboxRow, Reply};
 use crate::wire::help::{self, Entry};
@@ -27,12 +28,13 @@ pub fn reply(out: &mut Vec<u8>, request: &Request, reply: &Reply, context: &Cont
 
 /// Appends the answer to `help`: the operations with their fields, or one of them. Nothing, and
 /// `false`, if the request has no `id`.
-pub fn help(out: &mut Vec<u8>, request: &Request, of: Option<Op>) -> bool {
+pub fn help(out: &mut Vec<u8>, request: &Request, of: Option<Op>, auth: &AuthPolicy) -> bool {
     let Some(id) = &request.id else {
         return false;
     };
     open(out, id);
-    put(out, r#""ops":"#);
+    super::auth::auth(out, auth);
+    put(out, r#","ops":"#);
     let wanted = Op::ALL.iter().filter(|&&op| of.is_none_or(|of| of == op));
     array(out, wanted, |out, &op| operation(out, op));
     put(out, "}}");

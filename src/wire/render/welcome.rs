@@ -13,12 +13,13 @@ use crate::chat::model::limits::{
 use crate::chat::model::name::NAME_LEN_MAX;
 use crate::chat::model::reply::{Refusal, Reply, Resumption};
 use crate::wire::frame_len::{RESUMPTION_MESSAGE_MAX, frame_len_max};
-use crate::wire::json::{array, boolean, name, number_or_null, prose, put, string};
+use crate::wire::json::{boolean, number_or_null, prose, put, string};
 use crate::wire::parse::{AGENT_LEN_MAX, DATA_DEPTH_MAX, request_len_max};
 
 /// Appends the data of a [`Reply::Welcome`], without the braces.
 pub(super) fn welcome(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
-    let Reply::Welcome { user, session, time, resumed, rooms, invitations } = reply else {
+    let Reply::Welcome { user, session, time, resumed, rooms, may_invite, invitations } = reply
+    else {
         return;
     };
     name_field(out, r#""user":"#, user.as_str());
@@ -48,10 +49,9 @@ pub(super) fn welcome(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
     // Where names are all that there is, there is nothing to say.
     let auth = &context.limits.auth;
     if !auth.is_only_names() {
-        put(out, r#","auth":"#);
-        array(out, auth.names(), name);
-        put(out, r#","registration":"#);
-        name(out, auth.registration.name());
+        put(out, ",");
+        super::auth::auth(out, auth);
+        put(out, if *may_invite { r#","may_invite":true"# } else { "" });
     }
     put(out, r#","limits":{"#);
     limits(out, context.limits);

@@ -27,6 +27,13 @@ pub(super) enum Verb {
     Ban,
     Unban,
     Role,
+    Register,
+    Login,
+    Password,
+    Logins,
+    EndLogin,
+    InviteLink,
+    Accept,
     Away,
     Back,
     Help,
@@ -118,6 +125,12 @@ pub(super) const COMMANDS: &[Entry] = &[
         "keeps bob out; /unban ends it, /bans lists all",
     ),
     entry(Verb::Role, &["role", "mode"], "/role bob moderator", "or owner, member, reader"),
+    entry(
+        Verb::Login,
+        &["login", "identify", "signin"],
+        "/login ann PASSWORD",
+        "comes in as ann; /help login has more of accounts",
+    ),
     entry(Verb::Help, &["help", "h", "?", "commands"], "/help", "shows this"),
     entry(
         Verb::Quit,
@@ -133,6 +146,18 @@ pub(super) const COMMANDS: &[Entry] = &[
     entry(Verb::Bans, &["bans", "restrictions", "mutes", "banlist"], "/bans", ""),
     entry(Verb::Close, &["close"], "/close", ""),
     entry(Verb::Say, &["say"], "/say hi", ""),
+    // Those of accounts have a help of their own.
+    entry(Verb::Register, &["register", "signup"], "/register ann PASSWORD CODE", ""),
+    entry(Verb::Password, &["password", "passwd"], "/password OLD NEW", ""),
+    entry(Verb::Logins, &["logins", "devices", "sessions"], "/logins", ""),
+    entry(Verb::EndLogin, &["endlogin", "end-login", "end_login"], "/endlogin 3", ""),
+    entry(
+        Verb::InviteLink,
+        &["invite-link", "invitelink", "invite_link"],
+        "/invite-link tea 5 7d",
+        "",
+    ),
+    entry(Verb::Accept, &["accept"], "/accept CODE", ""),
 ];
 
 /// Commands of other chats that there are none of here, and what to do instead.
@@ -158,10 +183,26 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         "messages are changed and reacted to on the page, not at a terminal",
     ),
     (
-        &["register", "identify", "login", "pass", "user"],
-        "there are no passwords here; /nick ann takes a name",
+        &["pass", "user"],
+        "a name is taken with /nick ann or, where there are accounts, with /login ann PASSWORD",
     ),
 ];
+
+impl Verb {
+    /// Whether it is about an account.
+    pub(super) const fn is_of_accounts(self) -> bool {
+        matches!(
+            self,
+            Self::Register
+                | Self::Login
+                | Self::Password
+                | Self::Logins
+                | Self::EndLogin
+                | Self::InviteLink
+                | Self::Accept
+        )
+    }
+}
 
 /// What a word behind a `/` means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

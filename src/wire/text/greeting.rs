@@ -1,6 +1,7 @@
 //! The first and the last lines of a connection.
 
 use super::safe::{self, put};
+use crate::chat::model::identity::{AuthPolicy, Registration};
 use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::name::UserName;
 
@@ -10,6 +11,23 @@ pub fn welcome(out: &mut Vec<u8>, server: &str, user: &UserName) {
     let hint = if user.starts_with(GUEST_PREFIX) { "; choose a name with /nick ann" } else { "" };
     put(out, &["Welcome to ", server, ". You are ", user, hint, ".\n"]);
     put(out, &["Type /join lobby to join a room, /help for all commands.\n"]);
+}
+
+/// Appends the greeting of a server that wants to know first who somebody is.
+pub fn who_are_you(out: &mut Vec<u8>, server: &str, auth: &AuthPolicy) {
+    put(out, &["Welcome to ", server, ". "]);
+    if !auth.accounts {
+        return put(out, &["People come in from another application here, not at a terminal.\n"]);
+    }
+    put(out, &["Log in with /login NAME PASSWORD.\n"]);
+    match auth.registration {
+        Registration::Closed => {}
+        Registration::Invite => {
+            put(out, &["With an invitation: /register NAME PASSWORD CODE.\n"]);
+        }
+        Registration::Open => put(out, &["New here: /register NAME PASSWORD.\n"]),
+    }
+    put(out, &[super::account::WARNING]);
 }
 
 /// Appends the name of somebody who was greeted before, under another.
@@ -27,6 +45,36 @@ pub fn bye(out: &mut Vec<u8>, reason: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_to_log_in_is_told_how_and_who_can_read_it() {
+        for (accounts, registration, expect) in [
+            (true, Registration::Closed, "Log in with /login NAME PASSWORD.\n"),
+            (
+                true,
+                Registration::Invite,
+                "Log in with /login NAME PASSWORD.\n\
+                 With an invitation: /register NAME PASSWORD CODE.\n",
+            ),
+            (
+                true,
+                Registration::Open,
+                "Log in with /login NAME PASSWORD.\nNew here: /register NAME PASSWORD.\n",
+            ),
+            (
+                false,
+                Registration::Open,
+                "People come in from another application here, not at a terminal.\n",
+            ),
+        ] {
+            let auth = AuthPolicy { none: false, accounts, registration, ..AuthPolicy::default() };
+            let mut out = Vec::new();
+            who_are_you(&mut out, "chinwag 0.1.0", &auth);
+            let warning = if accounts { super::super::account::WARNING } else { "" };
+            let expect = format!("Welcome to chinwag 0.1.0. {expect}{warning}");
+            assert_eq!(String::from_utf8(out).unwrap(), expect);
+        }
+    }
 
     #[test]
     fn the_greeting_is_two_lines() {

@@ -1,21 +1,24 @@
 //! Answers to lines that are not for the domain: help, and what a mistyped command should be.
 
-use super::Line;
 use super::commands::{COMMANDS, Meaning, Verb, meaning, nearest};
 use super::greeting::bye;
 use super::render::refusal;
 use super::safe::{self, put};
+use super::{Line, account};
 
 /// Characters of a mistyped word that are shown, so that the mistake can be seen.
 const WORD_LEN_MAX: usize = 32;
+/// Said of accounts where there are none.
+const NO_ACCOUNTS: &str = "there are no passwords here; /nick ann takes a name";
 
 /// Appends the answer to a line that is not for the domain. Nothing if the line needs no answer or
-/// another part of the server gives it.
-pub fn answer(out: &mut Vec<u8>, line: &Line<'_>) {
+/// another part of the server gives it. `has_accounts` tells whether the server has any.
+pub fn answer(out: &mut Vec<u8>, line: &Line<'_>, has_accounts: bool) {
     match line {
-        Line::Nothing | Line::Nick(_) | Line::Command(..) | Line::Talk(_) => {}
+        Line::Account(_) if !has_accounts => put(out, &["! ", NO_ACCOUNTS, "\n"]),
+        Line::Nothing | Line::Nick(_) | Line::Command(..) | Line::Talk(_) | Line::Account(_) => {}
         Line::NoRoom(word) => no_room(out, word),
-        Line::Help(word) => help(out, word),
+        Line::Help(word) => help(out, word, has_accounts),
         Line::Quit => bye(out, ""),
         Line::Unknown(word) => unknown(out, word),
         Line::Hint(hint) => put(out, &["! ", hint, "\n"]),
@@ -25,15 +28,20 @@ pub fn answer(out: &mut Vec<u8>, line: &Line<'_>) {
 }
 
 /// Explains the command called `word`, or all of them if that is none.
-fn help(out: &mut Vec<u8>, word: &str) {
+fn help(out: &mut Vec<u8>, word: &str, has_accounts: bool) {
     let word = word.strip_prefix('/').unwrap_or(word);
     let one = match meaning(word) {
         Meaning::Hint(hint) => return put(out, &["! ", hint, "\n"]),
+        Meaning::Command(verb, _) if verb.is_of_accounts() && !has_accounts => {
+            return put(out, &["! ", NO_ACCOUNTS, "\n"]);
+        }
+        Meaning::Command(verb, _) if verb.is_of_accounts() => return account::help(out),
         Meaning::Command(verb, _) => Some(verb).filter(|verb| is_explained(*verb)),
         Meaning::Unknown => None,
     };
     for entry in COMMANDS.iter().filter(|entry| is_explained(entry.verb)) {
-        if one.is_some_and(|one| one != entry.verb) {
+        let is_other = one.is_some_and(|one| one != entry.verb);
+        if is_other || (entry.verb.is_of_accounts() && !has_accounts) {
             continue;
         }
         let blanks = " ".repeat(20usize.saturating_sub(entry.form.len()));
@@ -76,11 +84,12 @@ mod tests {
     use super::*;
     use crate::chat::model::code::Code;
     use crate::chat::model::reply::Refusal;
+    use crate::wire::text::AccountLine;
 
     #[track_caller]
     fn check(line: &Line<'_>, expect: &str) {
         let mut out = Vec::new();
-        answer(&mut out, line);
+        answer(&mut out, line, true);
         assert_eq!(String::from_utf8(out).unwrap(), expect);
     }
 
@@ -110,12 +119,28 @@ mod tests {
     }
 
     #[test]
+    fn of_accounts_only_a_server_that_has_them_speaks() {
+        let login = AccountLine::Login { name: "ann", password: "secret" };
+        for line in [Line::Account(login), Line::Help("login"), Line::Help("register")] {
+            let mut out = Vec::new();
+            answer(&mut out, &line, false);
+            let none = "! there are no passwords here; /nick ann takes a name\n";
+            assert_eq!(String::from_utf8(out).unwrap(), none);
+        }
+        let mut out = Vec::new();
+        answer(&mut out, &Line::Help(""), false);
+        assert!(!String::from_utf8(out).unwrap().contains("/login"));
+    }
+
+    #[test]
     fn help_fits_a_terminal_and_names_each_command() {
         let mut out = Vec::new();
-        answer(&mut out, &Line::Help(""));
-        let shown = String::from_utf8(out).unwrap();
+        answer(&mut out, &Line::Help(""), true);
+        let shown = String::from_utf8(out.clone()).unwrap();
         assert!(shown.lines().count() <= 23, "{shown}");
         assert!(shown.lines().all(|line| line.len() < 80), "{shown}");
+        answer(&mut out, &Line::Help("login"), true);
+        let shown = String::from_utf8(out).unwrap();
         for entry in COMMANDS.iter().filter(|entry| entry.verb != Verb::Say) {
             let name = entry.names.first().unwrap();
             assert!(shown.contains(&format!("/{name}")), "{name} in {shown}");

@@ -7,6 +7,7 @@
 //! | `/msg bob hi`, `/msg bob` | sends a message to one user; lets all that follows go there |
 //! | `/who`, `/members`, `/rooms` | lists who is online, who belongs to the room, the user's rooms |
 //! | `/history 20`, `/search tea` | shows the latest messages, or those with a word |
+//! | `/login ann secret`, `/register`, `/password`, `/logins`, `/invite-link` | accounts |
 //! | `/kick bob`, `/mute bob 10m spam`, `/ban bob 1d` and the like | moderates |
 //! | `/help`, `help`, `?`, `/quit` | |
 //! | any other | is sent to the room joined last; of `//` at its start one `/` is sent |
@@ -22,6 +23,7 @@
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
+mod account;
 mod commands;
 mod greeting;
 mod lines;
@@ -29,8 +31,10 @@ pub mod note;
 mod parse;
 mod render;
 mod safe;
+mod words;
 
-pub use self::greeting::{bye, welcome};
+pub use self::account::AccountLine;
+pub use self::greeting::{bye, welcome, who_are_you};
 pub use self::lines::answer;
 pub use self::parse::parse_line;
 pub use self::render::{
@@ -48,6 +52,8 @@ pub enum Line<'a> {
     Nick(&'a str),
     /// A command for the domain.
     Command(Op, Command<'a>),
+    /// Something about an account.
+    Account(AccountLine<'a>),
     /// Let the lines that follow go to this user.
     Talk(&'a str),
     /// A line that needs a room, but none was joined; its only word, if it has only one.

@@ -19,6 +19,10 @@ pub fn typed(op: Op, command: &Command<'_>) -> Request {
     let note = match command {
         Command::Invite { room, user, .. } => format_compact!("{user} is invited to {room}"),
         Command::Uninvite { room, user } => format_compact!("{user} is not invited to {room} now"),
+        Command::Password { .. } => {
+            "your password is changed, and your other logins are over".into()
+        }
+        Command::EndLogin { .. } => "it is over".into(),
         Command::Status { away: true } => "you are shown as away; /back ends it".into(),
         Command::Status { away: false } => "you are shown as online".into(),
         _ => CompactString::default(),

@@ -4,8 +4,9 @@
 
 use std::borrow::Cow;
 
-use super::Line;
 use super::commands::{Meaning, Verb, meaning};
+use super::words::{named, person, split_word};
+use super::{Line, account};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, ModerationCommand, Op, Page, Send, Target};
 use crate::chat::model::limits::{Limits, REASON_LEN_MAX, SEARCH_LEN_MAX, TOPIC_LEN_MAX};
@@ -49,6 +50,9 @@ pub fn parse_line<'a>(line: &'a [u8], current: Option<&'a str>, limits: &Limits)
     match line.strip_prefix(['/', '\u{ff0f}']) {
         Some(said) if said.starts_with(['/', '\u{ff0f}']) => commands.say(said),
         Some(command) => commands.parse(command),
+        None if account::is_secret(line) => {
+            commands.parse(line.trim_start().trim_start_matches(['/', '\u{ff0f}']))
+        }
         // The first thing that many a newcomer types.
         None if line.trim_end().eq_ignore_ascii_case("help") || line.trim_end() == "?" => {
             Line::Help("")
@@ -115,6 +119,13 @@ impl<'a> Commands<'a, '_> {
             Verb::Mute => self.moderate_for(Op::Mute, rest, ModerationCommand::Mute)?,
             Verb::Ban => self.moderate_for(Op::Ban, rest, ModerationCommand::Ban)?,
             Verb::Role => self.role(rest)?,
+            Verb::Register
+            | Verb::Login
+            | Verb::Password
+            | Verb::Logins
+            | Verb::EndLogin
+            | Verb::InviteLink
+            | Verb::Accept => Line::Account(account::parse(verb, rest)?),
             Verb::Away => Line::Command(Op::Status, Command::Status { away: true }),
             Verb::Back => Line::Command(Op::Status, Command::Status { away: false }),
             Verb::Help => Line::Help(rest),
@@ -308,23 +319,6 @@ fn search(words: &str) -> Option<Line<'_>> {
     }
     let (text, limit) = (words.into(), Some(SEARCH_LIMIT));
     Some(Line::Command(Op::Search, Command::Search { room: None, text, before: None, limit }))
-}
-
-/// The room that is named, if one is. Elsewhere rooms are written with a `#` in front.
-fn named(text: &str) -> Option<&str> {
-    Some(text.strip_prefix('#').unwrap_or(text)).filter(|room| !room.is_empty())
-}
-
-/// A user's name. Elsewhere it is written with a `@` in front.
-fn person(text: &str) -> &str {
-    text.strip_prefix('@').filter(|name| !name.is_empty()).unwrap_or(text)
-}
-
-/// The first word of `line`, and the rest of it without the blanks around.
-fn split_word(line: &str) -> (&str, &str) {
-    let line = line.trim();
-    let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    (word, rest.trim_start())
 }
 
 fn too_large(what: &str, limit: usize) -> Line<'static> {

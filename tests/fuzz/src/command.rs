@@ -1,5 +1,6 @@
 //! Any bytes as a request and as a person's line: no panic, and the answer is JSON on one line.
 
+use chinwag::chat::model::identity::AuthPolicy;
 use chinwag::chat::model::output::Request;
 use chinwag::chat::{Body, Command, Limits, Record, Reply, RoomName, UserName};
 use chinwag::wire::text::{self, Line};
@@ -37,7 +38,7 @@ pub fn run(input: &[u8]) {
 fn answer(out: &mut Vec<u8>, request: &Request, parsed: &Parsed<'_>, limits: &Limits) {
     let context = Context { viewer: None, limits, server: "chinwag" };
     let answered = match parsed {
-        Parsed::Help { of } => render::help(out, request, *of),
+        Parsed::Help { of } => render::help(out, request, *of, &AuthPolicy::default()),
         Parsed::Command(_) => render::reply(out, request, &Reply::Done, &context),
     };
     assert_eq!(answered, request.id.is_some());

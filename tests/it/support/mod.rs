@@ -12,6 +12,7 @@ pub(crate) mod library;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod server;
+pub(crate) mod terminal;
 pub(crate) mod tls;
 pub(crate) mod ws;
 

@@ -125,7 +125,7 @@ fn no_list_is_longer_than_the_welcome_says() {
         let text = "\"".repeat(TOPIC_LEN_MAX).into();
         check_reply(&limits, &Reply::Topic { room: longest_room(), text });
         let mut out = Vec::new();
-        help(&mut out, &request(Some("1"), Op::Help), None);
+        help(&mut out, &request(Some("1"), Op::Help), None, &limits.auth);
         assert!(out.len() <= frame_len_max(&limits), "{}", out.len());
     }
 }
@@ -219,8 +219,9 @@ fn no_welcome_is_longer_than_it_says() {
                     2 * (RESTRICTION_OVERHEAD + 2 * NAME_LEN_MAX) <= WELCOME_INVITATIONS_BYTES_MAX
                 );
             }
-            let (time, resumed) = (SEQ, true);
-            let welcome = Reply::Welcome { user, session, time, resumed, rooms, invitations };
+            let (time, resumed, may_invite) = (SEQ, true, true);
+            let welcome =
+                Reply::Welcome { user, session, time, resumed, rooms, may_invite, invitations };
             check_reply(&limits, &welcome);
         }
     }
@@ -235,8 +236,9 @@ fn marks_take_no_more_than_they_are_counted_for() {
         let rooms = (0..rooms).map(|_| (room(), how.clone(), marks.clone())).collect();
         let (session, user) = ("s".into(), longest_user());
         let invitations = Vec::new();
-        let (time, resumed) = (SEQ, true);
-        let welcome = Reply::Welcome { user, session, time, resumed, rooms, invitations };
+        let (time, resumed, may_invite) = (SEQ, true, true);
+        let welcome =
+            Reply::Welcome { user, session, time, resumed, rooms, may_invite, invitations };
         check_reply(&Limits::default(), &welcome)
     };
     assert!(with(10, 1) - with(0, 1) <= 10 * READ_MARK_BYTES);

@@ -103,6 +103,7 @@ fn the_welcome_states_every_limit() {
         time: 1_763_700_000_123,
         resumed: false,
         rooms,
+        may_invite: false,
         invitations: Vec::new(),
     };
     check_reply(
@@ -137,6 +138,7 @@ fn each_room_of_a_resume_says_how_it_goes_on() {
         session: "s9f".into(),
         time: 1,
         resumed: true,
+        may_invite: false,
         rooms: vec![
             ("lobby".into(), Resumption::From { from: 124, to: 140 }, vec![(user("bob"), 122)]),
             ("old".into(), gap, Vec::new()),

@@ -1,5 +1,6 @@
 //! Replies, refusals and events as lines of text.
 
+mod account;
 mod records;
 
 use self::records::{other_of, past};
@@ -91,7 +92,7 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
         Reply::LoggedIn { .. }
         | Reply::Logins { .. }
         | Reply::InviteLink { .. }
-        | Reply::Accepted { .. } => accounts(out, reply),
+        | Reply::Accepted { .. } => account::reply(out, reply),
         // That one has left is said by the event, to all of one's sessions.
         Reply::Left { .. } | Reply::Sent { .. } | Reply::Pong { .. } | Reply::Acked { .. } => {}
         Reply::Done => {
@@ -99,29 +100,6 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
             safe::line(out, note::of(shown.request));
             put(out, &[" --\n"]);
         }
-    }
-}
-
-/// What concerns accounts.
-fn accounts(out: &mut Vec<u8>, reply: &Reply) {
-    match reply {
-        Reply::LoggedIn { user, .. } => {
-            put(out, &["-- you are logged in as ", user.as_str(), " --\n"]);
-        }
-        Reply::Logins { logins, current } => {
-            put(out, &["-- where you are logged in --\n"]);
-            for login in logins {
-                let here = if *current == Some(login.id) { ", this one" } else { "" };
-                put(out, &[&login.id.to_string(), ": "]);
-                safe::line(out, &login.agent);
-                put(out, &[here, "\n"]);
-            }
-        }
-        Reply::InviteLink { invite, .. } => {
-            put(out, &["-- /#invite=", invite.reveal(), " at the address of the page --\n"]);
-        }
-        Reply::Accepted { .. } => put(out, &["-- the rooms of the link are open to you --\n"]),
-        _ => {}
     }
 }
 

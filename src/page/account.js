@@ -1,0 +1,146 @@
+/** Two dialogs of who has an account: its devices and its password, and links that let others in. */
+import { $, bdi, el, endOf, setText } from "/dom.js";
+
+const when = (at) => new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+
+/**
+ * Connects the dialogs. `chat()` is the client; `sentence(error)` puts a refusal into words; `label(room)` names a room; `toast(text)`
+ * says what was done. Returns the functions that open them.
+ */
+export function accountDialogs({ chat, sentence, label, toast }) {
+	const told = (error) => {
+		const seconds = Math.ceil(error.retryAfterMs / 1000);
+		return sentence(error) + (seconds > 0 ? ` Try again in ${seconds} s.` : "");
+	};
+
+	// --- Devices
+
+	async function drawLogins() {
+		let logins = [];
+		try {
+			logins = await chat().logins();
+			setText($("logins-status"), "");
+		} catch (error) {
+			setText($("logins-status"), told(error));
+		}
+		const sorted = logins.sort((a, b) => b.current - a.current || b.used - a.used);
+		$("logins").replaceChildren(...sorted.map(loginNode));
+		$("logins-others").hidden = !sorted.some(({ current }) => !current);
+	}
+
+	function loginNode({ id, agent, at, used, current }) {
+		const name = agent?.match(/^chinwag-page \((.+)\)$/)?.[1] ?? (agent || "Unknown program");
+		const about = el("span", null, bdi(name), el("small", null, `Signed in ${when(at)}; ${current ? "this device" : `last used ${when(used)}`}`));
+		if (current) return el("li", null, about);
+		const label = `Sign out ${name}, signed in ${when(at)}`;
+		return el("li", null, about, el("button", { type: "button", ariaLabel: label, onclick: () => end(id) }, "Sign out"));
+	}
+
+	async function end(which) {
+		try {
+			await chat().endLogin(which);
+			setText($("logins-status"), which === "others" ? "All other devices were signed out." : "The device was signed out.");
+		} catch (error) {
+			return setText($("logins-status"), told(error));
+		}
+		const said = $("logins-status").textContent;
+		await drawLogins();
+		if (!$("logins-status").textContent) setText($("logins-status"), said);
+		// The button that was pressed is gone.
+		$("account-title").focus();
+	}
+
+	// --- Password
+
+	const FIELDS = ["old", "new"];
+
+	function complain(field, text) {
+		for (const each of FIELDS) {
+			setText($(`${each}-password-error`), each === field ? text : "");
+			$(`${each}-password`).ariaInvalid = each === field ? "true" : null;
+		}
+		if (field) $(`${field}-password`).focus();
+	}
+
+	async function changePassword() {
+		const [old, password] = FIELDS.map((each) => $(`${each}-password`).value);
+		complain();
+		if (!old) return complain("old", "Type the password that you have now.");
+		if (!password) return complain("new", "Type the new password.");
+		try {
+			await chat().password(old, password);
+		} catch (error) {
+			const isOld = error.code === 2001 || error.code === 5001 || error.data.field === "old";
+			return complain(isOld ? "old" : "new", error.code === 2001 ? "This is not your password." : told(error));
+		}
+		$("password-form").reset();
+		$("account").close();
+		toast("Your password was changed. Your other devices were signed out.");
+	}
+
+	function account() {
+		$("password-form").reset();
+		complain();
+		setText($("logins-status"), "");
+		$("logins").replaceChildren();
+		$("logins-others").hidden = true;
+		$("account-name").value = chat().user;
+		$("account").showModal();
+		drawLogins();
+	}
+
+	// --- Invite links
+
+	function inviteLink(room) {
+		const rooms = [...chat().rooms.values()].filter((each) => !each.direct);
+		const option = (each) => el("option", { value: each.name, selected: each === room }, label(each));
+		$("inviting-form").reset();
+		$("inviting-room").replaceChildren(el("option", { value: "" }, "None"), ...rooms.map(option));
+		showLink(null);
+		$("inviting").showModal();
+	}
+
+	function showLink(made) {
+		setText($("inviting-error"), "");
+		setText($("inviting-status"), made ? `It lets in ${made.uses === 1 ? "one person" : `${made.uses} people`}${endOf(made.until)}.` : "");
+		$("inviting-made").hidden = !made;
+		$("inviting-link").value = made ? new URL(made.path, location.href).href : "";
+		if (made) $("inviting-link").select();
+		if (made) $("inviting-link").focus();
+	}
+
+	async function makeLink() {
+		showLink(null);
+		const room = $("inviting-room").value;
+		const [uses, for_ms] = ["inviting-uses", "inviting-time"].map((id) => Number($(id).value));
+		try {
+			const made = await chat().inviteLink({ uses, for_ms, rooms: room ? [room] : undefined });
+			showLink({ uses, until: Date.now() + for_ms, ...made });
+		} catch (error) {
+			setText($("inviting-error"), told(error));
+		}
+	}
+
+	async function copyLink() {
+		const link = $("inviting-link");
+		link.select();
+		// Without TLS there is no clipboard but the old way.
+		const isCopied = await (navigator.clipboard?.writeText(link.value).then(() => true, () => false) ?? false);
+		setText($("inviting-status"), isCopied || document.execCommand("copy") ? "Copied." : "Press Ctrl+C to copy.");
+	}
+
+	const on = (id, type, run) =>
+		$(id).addEventListener(type, (event) => {
+			event.preventDefault();
+			run();
+		});
+	on("password-form", "submit", changePassword);
+	on("logins-others", "click", () => end("others"));
+	on("account-close", "click", () => $("account").close());
+	on("inviting-form", "submit", makeLink);
+	on("inviting-copy", "click", copyLink);
+	on("inviting-close", "click", () => $("inviting").close());
+	$("account").addEventListener("close", () => $("password-form").reset());
+	$("inviting").addEventListener("close", () => showLink(null));
+	return { account, inviteLink };
+}

@@ -1,0 +1,58 @@
+//! Answers about accounts as lines of text.
+
+use crate::chat::model::account::Login;
+use crate::chat::model::name::RoomName;
+use crate::chat::model::reply::Reply;
+use crate::time::date::{DAY_MS, civil};
+use crate::wire::text::safe::{self, put};
+
+/// Appends the answer to a success about accounts.
+pub(super) fn reply(out: &mut Vec<u8>, reply: &Reply) {
+    match reply {
+        Reply::Logins { logins, current } => self::logins(out, logins, *current),
+        Reply::InviteLink { invite, uses, until } => {
+            invite_link(out, invite.reveal(), *uses, *until);
+        }
+        Reply::Accepted { rooms } if rooms.is_empty() => {
+            put(out, &["-- this invitation leads into no room --\n"]);
+        }
+        // To who has logged in the welcome follows.
+        Reply::Accepted { rooms } | Reply::LoggedIn { rooms, .. } => invited(out, rooms),
+        _ => {}
+    }
+}
+
+/// Appends where somebody is logged in.
+fn logins(out: &mut Vec<u8>, logins: &[Login], current: Option<u64>) {
+    put(
+        out,
+        &[
+            "-- ",
+            &super::count(logins.len().try_into().unwrap_or(u64::MAX), "login", "logins"),
+            " --\n",
+        ],
+    );
+    for login in logins {
+        put(out, &["  ", &login.id.to_string(), "  "]);
+        safe::line(out, if login.agent.is_empty() { "unknown program" } else { &login.agent });
+        let here = current == Some(login.id);
+        put(out, &[if here { ", here" } else { "" }, "\n"]);
+    }
+}
+
+/// Appends a link that was made, and how it is used here.
+fn invite_link(out: &mut Vec<u8>, invite: &str, uses: u32, until: u64) {
+    let people = if uses == 1 { "one person" } else { &format!("{uses} people") };
+    let (year, month, day) = civil(until / DAY_MS);
+    let until = format!("{year}-{month:02}-{day:02}");
+    put(out, &["-- a link for ", people, ", until ", &until, " --\n"]);
+    put(out, &["  in a browser: the address of the page with /#invite=", invite, "\n"]);
+    put(out, &["  at a terminal: /register NAME PASSWORD ", invite, "\n"]);
+}
+
+/// Appends where an invitation leads.
+fn invited(out: &mut Vec<u8>, rooms: &[RoomName]) {
+    for room in rooms {
+        put(out, &["-- you are invited: /join ", room.as_str(), " --\n"]);
+    }
+}
