@@ -57,7 +57,7 @@ const REPLIES: &[(u16, Proof)] = &[
     (5005, NotYet("it takes a disk that is full: scripts/fulldisk")),
     (5006, NotYet("who is told of the stop is closed at once, and asks nothing more")),
     (9001, NotYet("a bug would have to be known")),
-    (9002, Produced(|| refused(&json!({"op": "refresh", "token": "x"}), 9002))),
+    (9002, NotYet("every operation of the protocol is there")),
 ];
 
 /// What is answered to `text` as the first thing that is said.

@@ -226,10 +226,3 @@ fn help_describes_every_operation_and_each_alone() {
         assert_eq!(one["ops"], json!([entry]));
     }
 }
-
-#[test]
-fn what_does_not_exist_yet_is_said_to() {
-    let server = Server::start();
-    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
-    ann.refused(&json!({"op": "refresh", "token": "x"}), 9002);
-}
