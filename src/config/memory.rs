@@ -30,6 +30,8 @@ const WEIGHTS: u64 = 64;
 /// An idle connection: its rows here (1 KiB with a user and a room), and the kernel's socket, file
 /// and entry of the poller (3 KiB).
 const CONNECTION: u64 = 4 * KIB;
+/// What TLS adds to a connection: its keys and its state.
+const TLS: u64 = 3 * KIB;
 /// The smallest buffers of a socket that the kernel grants, as they are set.
 const SEND_BUFFER_MIN: u64 = 4 * KIB;
 const RECEIVE_BUFFER_MIN: u64 = 2 * KIB;
@@ -297,7 +299,16 @@ impl Budget<'_> {
 /// sizes, and a send buffer may be exceeded by one write.
 fn connection_cost(values: &Values) -> u64 {
     let send = number(values, SEND_BUFFER);
-    CONNECTION + send * 5 / 2 + number(values, RECEIVE_BUFFER) * 2
+    base(values) + send * 5 / 2 + number(values, RECEIVE_BUFFER) * 2
+}
+
+/// An idle connection, with TLS where any listener speaks it.
+fn base(values: &Values) -> u64 {
+    let is_tls = |name: &str| match values.get(name).map(|assigned| &assigned.value) {
+        Some(Value::Addresses(addresses)) => addresses.iter().any(|address| address.is_tls),
+        _ => false,
+    };
+    CONNECTION + if is_tls("listen") || is_tls("tcp") { TLS } else { 0 }
 }
 
 fn give_connections(values: &mut Values, bytes: u64) {
@@ -311,12 +322,12 @@ fn give_connections(values: &mut Values, bytes: u64) {
 /// What a connection costs with these buffers, where they are not set.
 fn cost_with(values: &Values, send: u64, receive: u64) -> u64 {
     let given = |name, other| if is_set(values, name) { number(values, name) } else { other };
-    CONNECTION + given(SEND_BUFFER, send) * 5 / 2 + given(RECEIVE_BUFFER, receive) * 2
+    base(values) + given(SEND_BUFFER, send) * 5 / 2 + given(RECEIVE_BUFFER, receive) * 2
 }
 
 /// Buffers with which one connection takes so many bytes.
 fn give_buffers(values: &mut Values, each: u64) {
-    let buffers = each.saturating_sub(CONNECTION);
+    let buffers = each.saturating_sub(base(values));
     let round = |bytes: u64| bytes / KIB * KIB;
     // Two thirds are for what is sent, unless one of the two is set.
     let for_sending = if is_set(values, RECEIVE_BUFFER) {

@@ -37,9 +37,9 @@ const COMMANDS = {
 };
 /** Names that they have elsewhere, the same as at the terminal. */
 const OTHER_NAMES = {
-	msg: "query m w whisper tell dm pm privmsg", join: "j", create: "new", leave: "part", who: "names users here", rooms: "list channels unread inbox",
+	msg: "query m w whisper tell dm pm privmsg", join: "j", create: "new", leave: "part close", who: "names users here", rooms: "list channels unread inbox",
 	whois: "whowas finger", search: "find grep", history: "log last", topic: "t", kick: "remove", mute: "silence quiet", unmute: "voice unsilence",
-	role: "mode", account: "password passwd logins devices sessions", bans: "restrictions mutes banlist", nick: "name", away: "afk", back: "unaway", help: "h ? commands", quit: "exit bye q logout disconnect",
+	role: "mode", account: "password passwd logins devices sessions endlogin end-login end_login", "invite-link": "invitelink invite_link", bans: "restrictions mutes banlist", nick: "name", away: "afk", back: "unaway", help: "h ? commands", quit: "exit bye q logout disconnect",
 };
 const BY_NAME = new Map(Object.keys(COMMANDS).flatMap((command) => [command, ...(OTHER_NAMES[command]?.split(" ") ?? [])].map((name) => [name, command])));
 /** Commands of other chats that there are none of here, and what to do instead. */
@@ -48,7 +48,8 @@ const ELSEWHERE = [
 	["notice ctcp", "Use /msg bob hi."],
 	["ignore block", "Nobody can be ignored here; a moderator may /mute or /kick."],
 	["edit delete react", "Point at a message, or tap it, to change it or react to it."],
-	["register identify login pass", "You are in already. To come in by another name, /quit first; names and passwords are asked for at the door."],
+	["register signup identify signin login pass", "You are in already. To come in by another name, /quit first; names and passwords are asked for at the door."],
+	["accept", "Open the address of the invitation in this browser: it asks whether to join its rooms."],
 	["server connect reconnect user clear", "This page has no such command. /help lists those that it has."],
 ];
 const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000, y: 31_536_000_000 };

@@ -24,7 +24,7 @@ pub(super) const WRITE_MAX: usize = 256 * 1024;
 pub(super) struct WriteBounds {
     /// Bytes that it offers.
     len_max: usize,
-    flags: SendFlags,
+    pub(super) flags: SendFlags,
 }
 
 impl WriteBounds {
@@ -35,6 +35,11 @@ impl WriteBounds {
         // The kernel looks at the buffer's size only when it begins a segment, and fills one that
         // has not left yet up to 64 KiB. The end of a record is the end of its segment.
         Self { len_max, flags: SendFlags::NOSIGNAL | SendFlags::EOR }
+    }
+
+    /// As much of a piece as one write offers.
+    pub(super) fn shortened(self, piece: &[u8]) -> &[u8] {
+        piece.get(..self.len_max).unwrap_or(piece)
     }
 }
 
@@ -278,7 +283,7 @@ impl Connection {
     /// The same for the first piece.
     fn offer_front(&self, pool: &FramePool, bounds: WriteBounds) -> (usize, io::Result<usize>) {
         let piece = self.outbound.front(pool);
-        let piece = piece.get(..bounds.len_max).unwrap_or(piece);
+        let piece = bounds.shortened(piece);
         let sent = send(&self.stream, piece, bounds.flags);
         (piece.len(), sent.map_err(io::Error::from))
     }

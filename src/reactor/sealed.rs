@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::mem;
 
-use rustix::net::{SendFlags, send};
+use rustix::net::send;
 
 use super::connection::{Connection, Flags, Phase, WRITE_MAX, WriteOutcome, reason_of};
 use super::outbound::{FramePool, Outbound};
@@ -174,9 +174,9 @@ fn send_sealed(
     ciphers: &mut Ciphers,
 ) -> (usize, io::Result<usize>) {
     let front = connection.outbound.front(&shared.pool);
-    let piece = front.get(..ciphers.sealed).unwrap_or(front);
+    let piece = shared.writes.shortened(front.get(..ciphers.sealed).unwrap_or(front));
     let offered = piece.len();
-    let sent = send(&connection.stream, piece, SendFlags::NOSIGNAL).map_err(io::Error::from);
+    let sent = send(&connection.stream, piece, shared.writes.flags).map_err(io::Error::from);
     if let Ok(taken) = sent {
         connection.outbound.advance(&mut shared.pool, taken);
         ciphers.sealed -= taken;
@@ -214,12 +214,14 @@ fn send_fresh(
     ciphers: &mut Ciphers,
 ) -> (usize, io::Result<usize>) {
     let sealed = &shared.tls.sealed;
-    let sent = send(&connection.stream, sealed, SendFlags::NOSIGNAL).map_err(io::Error::from);
+    let piece = shared.writes.shortened(sealed);
+    let offered = piece.len();
+    let sent = send(&connection.stream, piece, shared.writes.flags).map_err(io::Error::from);
     let taken = sent.as_ref().copied().unwrap_or(0);
     let rest = sealed.get(taken..).unwrap_or_default();
     connection.outbound.prepend(&mut shared.pool, SharedFrame::copy_from_slice(rest));
     ciphers.sealed = rest.len();
-    (sealed.len(), sent)
+    (offered, sent)
 }
 
 /// Says to the peer of a connection that is closing, once, that nothing more comes.

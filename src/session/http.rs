@@ -69,6 +69,8 @@ impl Session<'_, '_> {
                         outcome = refuse(Refusal::Banned, Some(&head));
                     } else if matches!(outcome, Outcome::Switch { .. }) {
                         turn.effects.push(Effect::Client { conn: state.conn, address });
+                        // Who tries too many passwords is not the proxy.
+                        context.addresses.entry(state.conn).and_modify(|peer| *peer = address);
                     }
                 }
                 let rest = std::mem::take(input);

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Server, Setup};
+use crate::support::{Client, RawWs, Server, Setup};
 
 /// A password that is looked for in files.
 const PASSWORD: &str = "marker-correct-horse-battery";
@@ -128,6 +128,27 @@ fn who_guesses_is_slowed_down_by_name_and_told_when_to_come_back() {
     let refused = login(&server, "ann", PASSWORD);
     assert!(refused["data"]["retry_after_ms"].as_u64().unwrap() > 0, "{refused}");
     assert_eq!(login(&server, "bob", "wrong password")["code"], 2001, "another name");
+}
+
+#[test]
+fn who_guesses_through_a_proxy_slows_down_nobody_else_behind_it() {
+    let server = setup("open").set("proxies", "127.0.0.1").start();
+    let from = |address: &str| {
+        let fields = format!("X-Forwarded-For: {address}\r\n");
+        Client::over(RawWs::connect(server.http, "/ws", &fields))
+    };
+    let guess = |client: &mut Client, nth: u32| {
+        let name = format!("nobody{nth}");
+        let login = json!({"op": "login", "name": name, "password": "wrong password"});
+        client.request(&login)["code"].as_u64().unwrap()
+    };
+    // A connection ends after so many errors in a row.
+    let codes = (0..4).flat_map(|nth| {
+        let mut client = from("192.0.2.7");
+        (0..20).map(|more| guess(&mut client, nth * 20 + more)).collect::<Vec<_>>()
+    });
+    assert_eq!(codes.last(), Some(5001), "an address that guesses is slowed down");
+    assert_eq!(guess(&mut from("192.0.2.8"), 99), 2001, "another one is not");
 }
 
 #[test]

@@ -52,6 +52,9 @@ fn what_is_set_holds_and_the_rest_is_divided() {
     assert!(config.limits.connections.unwrap() < 300, "larger buffers leave fewer connections");
     let config = with("memory = \"1GiB\"\n[store]\ncache_bytes = \"256MiB\"\n");
     assert_eq!(config.store.cache_bytes, 256 << 20);
+    let tls = "memory = \"64MB\"\nlisten = \"tls:127.0.0.1:8443\"\n[tls]\ncertificate = \"a\"\nkey = \"b\"\n";
+    let with_tls = with(tls).limits.connections.unwrap();
+    assert!((1_500..2_000).contains(&with_tls), "{with_tls}: TLS takes 3 KiB of each");
 }
 
 #[test]
