@@ -151,6 +151,8 @@ impl Plan {
     /// Whether a request may be refused with this code, and is right later.
     pub(crate) fn may_refuse(&self, code: u64, now: Tick) -> bool {
         match code {
+            // A long answer, while the budget for what waits is used up.
+            5004 if self.reactor.tells_waiting => true,
             5004 | 5005 => self.store.is_some(),
             5006 => self.drains(now),
             _ => false,
