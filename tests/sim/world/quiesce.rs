@@ -50,6 +50,9 @@ impl World {
             Ok(())
         })?;
         self.settle()?;
+        // What people at terminals have said last, which nobody waits for, is on its way.
+        self.rest(Duration::from_secs(2))?;
+        self.settle()?;
         if let Some(store) = &self.store {
             self.history.check_kept(&store.durable())?;
         }
