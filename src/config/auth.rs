@@ -1,12 +1,10 @@
 //! Whom the server believes: `auth`, and where names alone may be believed.
 
-use serde::de::{Deserialize as _, Deserializer};
-
 use super::Config;
 use super::fault::ConfigFault;
 use super::value::Value;
 use super::values::{Assigned, Values};
-use crate::chat::model::identity::{AuthPolicy, Inviters, Registration};
+use crate::chat::model::identity::AuthPolicy;
 
 /// What to do where names that nobody proves are not enough: said at the start, and to each request
 /// that has come from elsewhere.
@@ -60,35 +58,4 @@ pub(super) fn exposed(values: &Values) -> Vec<ConfigFault> {
         faults.push(ConfigFault::new(what, origin.as_ref()));
     }
     faults
-}
-
-/// Reads one word or several, which were checked.
-pub(super) fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(serde::Deserialize)]
-    #[serde(untagged)]
-    enum Words {
-        One(String),
-        Several(Vec<String>),
-    }
-    Ok(match Words::deserialize(deserializer)? {
-        Words::One(word) => vec![word],
-        Words::Several(words) => words,
-    })
-}
-
-/// Reads the word, which was checked.
-pub(super) fn registration<'de, D: Deserializer<'de>>(word: D) -> Result<Registration, D::Error> {
-    Ok(match String::deserialize(word)?.as_str() {
-        "open" => Registration::Open,
-        "invite" => Registration::Invite,
-        _ => Registration::Closed,
-    })
-}
-
-/// Likewise.
-pub(super) fn inviters<'de, D: Deserializer<'de>>(word: D) -> Result<Inviters, D::Error> {
-    Ok(match String::deserialize(word)?.as_str() {
-        "anyone" => Inviters::Anyone,
-        _ => Inviters::Admins,
-    })
 }

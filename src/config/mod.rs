@@ -43,6 +43,7 @@ mod value;
 mod value_type;
 mod values;
 mod warnings;
+mod words;
 
 use std::path::PathBuf;
 
@@ -85,7 +86,7 @@ pub struct Config {
     /// The directory for what must outlive the process.
     pub data: PathBuf,
     /// Who may say who somebody is, by the words of the file.
-    #[serde(deserialize_with = "auth::words")]
+    #[serde(deserialize_with = "words::words")]
     pub auth: Vec<String>,
     /// Whether names are believed outside of loopback, too.
     pub insecure: bool,

@@ -101,12 +101,12 @@ sections! {
     /// Accounts.
     Accounts in "accounts" {
         /// Who may make an account.
-        #[serde(deserialize_with = "super::auth::registration")]
+        #[serde(deserialize_with = "super::words::registration")]
         registration: Registration = Word(&["closed", "invite", "open"]),
         /// Whether who proves nothing may be a guest.
         guests: bool = Switch,
         /// Who may make invite links.
-        #[serde(deserialize_with = "super::auth::inviters")]
+        #[serde(deserialize_with = "super::words::inviters")]
         invites: Inviters = Word(&["admins", "anyone"]),
     }
 
