@@ -76,6 +76,7 @@ fn register(
         let refusal = Refusal::new(Code::BadField, "this is not a name");
         refusal.field("name", error.expected).hint(error.hint)
     })?;
+    // Before the throttle: a mistake of the form must not cost a try.
     if password.reveal().eq_ignore_ascii_case(name.as_str()) {
         let refusal = Refusal::new(Code::BadField, "the password is the name");
         return Err(refusal.field("password", "something that nobody guesses"));
@@ -100,6 +101,8 @@ fn login(
     let name = known.clone().unwrap_or_else(UserName::nobody);
     throttle(chat, &name, address)?;
     let account = known.and_then(|name| chat.accounts.account(&name));
+    // A name without an account is compared too, with a hash of nobody, so that the time of the
+    // answer does not tell which names there are.
     let of = account.map_or(HashOf::Nobody, |account| HashOf::Account(account.hash.clone()));
     let who = Stranger { conn, request, name, agent: agent.into(), login: new, address };
     hash(chat, conn, (password, Some(of)), HashOp::Login(Box::new(who)))
@@ -107,6 +110,8 @@ fn login(
 
 /// A password was hashed or compared.
 pub(in crate::chat) fn on_hashed(chat: &mut Chat, ticket: Ticket, outcome: Hashed) {
+    // Before anything that may return: a job that is done frees its place, whatever became of the
+    // one who asked.
     chat.accounts.hashing = chat.accounts.hashing.saturating_sub(1);
     let Some(PendingOp::Hash(op)) = chat.finish(ticket) else { return };
     match op {
@@ -159,6 +164,8 @@ fn registered(
         display: None,
         at: wall_ms,
     };
+    // Taken in memory before it is written, so that a second registration in the meantime is
+    // refused here and not by the store.
     chat.directory.identities.bind(bound.clone());
     chat.directory.identities.unwritten.insert(who.name.clone());
     let login = new_login(chat, &who);
@@ -168,6 +175,8 @@ fn registered(
         PeopleChange::Login(login.clone()),
     ];
     if let Some(invite) = &invite {
+        // Counted now and given back on a failure: a link for one must not let in two while the
+        // first is being written.
         chat.accounts.count_use(&invite.hash, true);
         changes.push(PeopleChange::UseInvite(invite.hash));
     }
@@ -204,6 +213,8 @@ pub(super) fn on_registered(
 
 fn new_login(chat: &mut Chat, who: &Stranger) -> Login {
     let at = chat.context.now.wall_ms;
+    // To the minute, as every later use is noted, so that an active login is not written at each
+    // request.
     let (id, used) = (chat.accounts.next_login(), at - at % 60_000);
     let agent = who.agent.clone();
     Login { id, name: who.name.clone(), hash: who.login.hash(), agent, at, used }
@@ -219,6 +230,7 @@ fn compared(chat: &mut Chat, who: Stranger, outcome: &Hashed) -> Result<(), Refu
         }
         Hashed::Made(_) | Hashed::Failed => return Err(cannot_hash()),
     }
+    // Only after the password was right: a stranger must not learn who is suspended.
     suspensions::check(chat, &who.name)?;
     chat.accounts.succeeded(&who.name, who.address);
     let login = new_login(chat, &who);

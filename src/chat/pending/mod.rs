@@ -330,6 +330,7 @@ impl Pending {
 
     /// The connection for which this ticket is, if any reading is deferred at all.
     pub(super) fn conn_of(&self, ticket: Ticket) -> Option<ConnId> {
+        // Nearly always, and then an answer of the log is spared this look-up.
         if self.deferred.is_empty() {
             return None;
         }
@@ -388,6 +389,8 @@ impl Pending {
             room.pending_ops = room.pending_ops.saturating_sub(1);
         }
         if let Some(conn) = op.conn() {
+            // Given back by the same rule by which it was taken, since the weight itself is not
+            // kept.
             let weight = op.weight();
             let mut delivery = DeliveryMut { context, rooms, delivery };
             delivery.relieve(conn, |reader| {

@@ -151,6 +151,7 @@ impl Rooms {
             if room.moderation.is_empty() {
                 continue;
             }
+            // Taken out, since telling the store borrows the room.
             let mut moderation = mem::take(&mut room.moderation);
             for (user, kind, meta) in moderation.shift_terms(step_ms) {
                 let meta = RoomMeta::Restriction(user.clone(), *kind, Some(meta.clone()));
@@ -169,6 +170,8 @@ impl Rooms {
     /// Has all epochs of this start be above `last`, which an earlier one has given out.
     pub(super) fn begin_epochs_above(&mut self, last: Epoch) {
         if last >= self.epoch {
+            // Memory rooms of that start may have been given higher ones, which nobody has kept:
+            // none of them may come again.
             self.epoch = Epoch(last.0.saturating_add(EPOCHS_OF_A_START));
             self.epoch_before = self.epoch;
         }
@@ -197,6 +200,7 @@ impl Rooms {
 
     /// The conversation of two users by their names, if there is one that neither has left.
     pub(super) fn conversation(&mut self, from: &str, to: &str) -> Option<RoomKey> {
+        // A long text that is no name would stay in the buffer for ever.
         if to.len() > NAME_LEN_MAX {
             return None;
         }
