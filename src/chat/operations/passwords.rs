@@ -86,10 +86,9 @@ pub(super) fn release(
 
 /// The user's account.
 pub(super) fn account_of(chat: &Chat, by: &Requester) -> Result<Account, Refusal> {
-    let name = &chat.directory[by.user].name;
-    let account = chat.accounts.account(name);
-    let is_account = chat.directory[by.user].source == Source::Account;
-    account.filter(|_| is_account).cloned().ok_or_else(|| {
+    // Whoever was away while its password was hashed may be forgotten by now.
+    let user = chat.directory.user(by.user).filter(|user| user.source == Source::Account);
+    user.and_then(|user| chat.accounts.account(&user.name)).cloned().ok_or_else(|| {
         Refusal::new(Code::NotSupported, "you have no account here: somebody else says who you are")
     })
 }

@@ -41,9 +41,11 @@ pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refu
         PeopleOp::Register { who, account, login, invite } => {
             accounts::on_registered(chat, *who, (account, login, invite), outcome);
         }
-        PeopleOp::Login { who, login } => accounts::on_logged_in(chat, *who, login, outcome),
+        PeopleOp::Login { who, login, hash_of } => {
+            accounts::on_logged_in(chat, *who, (login, &hash_of), outcome);
+        }
         PeopleOp::Account { by, account, ended } => {
-            accounts::on_changed(chat, by, (account, &ended), outcome);
+            accounts::on_changed(chat, by, (account, ended), outcome);
         }
         PeopleOp::Invite { by, invite, secret } => {
             invite_links::on_invite_made(chat, by, (invite, secret), outcome);

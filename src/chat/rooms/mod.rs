@@ -19,7 +19,7 @@ mod restrictions;
 mod ring;
 mod room;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::mem;
 use std::ops::{Index, IndexMut};
 
@@ -247,12 +247,23 @@ impl Rooms {
 
     /// Lists a room among those without a member.
     pub(super) fn list_empty(&mut self, key: RoomKey) {
-        // As for absent users: swept when the stale ones outnumber the rooms.
+        // As for absent users: swept when the stale ones outnumber the rooms. Each room stays once, by
+        // when it became empty last, or one that is joined and left for ever would fill the list.
         if self.empty.len() > 2 * self.table.len() + EMPTY_STALE_MAX {
-            let table = &self.table;
-            self.empty.retain(|&key| table.get(key).is_some());
+            let is_empty = |room: &Room| room.members.is_empty();
+            let mut seen = BTreeSet::new();
+            let last = self.empty.iter().rev().copied();
+            let last = last.filter(|&key| self.table.get(key).is_some_and(is_empty));
+            self.empty = last.filter(|&key| seen.insert(key)).collect();
+            self.empty.make_contiguous().reverse();
         }
         self.empty.push_back(key);
+    }
+
+    /// How many entries the list of empty rooms has.
+    #[cfg(test)]
+    pub(super) fn empty_len(&self) -> usize {
+        self.empty.len()
     }
 
     /// Takes the room off the list that was empty for longest, and can be dropped.
