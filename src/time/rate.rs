@@ -87,6 +87,7 @@ impl<K: Ord + Copy> Buckets<K> {
             return Err(Tick::from_millis(ready_us.div_ceil(1_000)));
         }
         bucket.0 = full_at_us;
+        // Who is known keeps its place: a crowd of others must not be a way to a fresh bucket.
         if self.kept.contains_key(&key) || self.has_place(now) {
             self.kept.insert(key, bucket);
         }
