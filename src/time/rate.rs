@@ -34,6 +34,7 @@ impl Bucket {
     pub const fn ready_at(self, rate: Option<Rate>) -> Tick {
         let Some(Rate { interval_us, ahead_us }) = rate else { return Tick::ZERO };
         let ready_us = self.0.saturating_add(interval_us).saturating_sub(ahead_us);
+        // Rounded up: a moment too early would find no token, and the loop would come back at once.
         Tick::from_millis(ready_us.div_ceil(1_000))
     }
 

@@ -164,8 +164,8 @@ pub(super) enum PeopleOp {
     Register { who: Box<Stranger>, account: Account, login: Login, invite: Option<Invite> },
     /// A login, and with what its password was compared.
     Login { who: Box<Stranger>, login: Login, hash_of: Hidden },
-    /// A change of an account by its user: of its password, and the login that stays, if it is that;
-    /// and the logins that it ends.
+    /// A change of an account by its user: of its password, if it is that, with the login that
+    /// stays; and the logins that it ends.
     Account { by: Requester, account: Option<(Account, Option<u64>)>, ended: Vec<u64> },
     /// A new invite link.
     Invite { by: Requester, invite: Invite, secret: Hidden },

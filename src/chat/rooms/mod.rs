@@ -247,8 +247,9 @@ impl Rooms {
 
     /// Lists a room among those without a member.
     pub(super) fn list_empty(&mut self, key: RoomKey) {
-        // As for absent users: swept when the stale ones outnumber the rooms. Each room stays once, by
-        // when it became empty last, or one that is joined and left for ever would fill the list.
+        // As for absent users: swept when the stale ones outnumber the rooms. Each room stays once,
+        // by when it became empty last, or one that is joined and left for ever would fill the
+        // list.
         if self.empty.len() > 2 * self.table.len() + EMPTY_STALE_MAX {
             let is_empty = |room: &Room| room.members.is_empty();
             let mut seen = BTreeSet::new();
