@@ -23,6 +23,7 @@ use rustix::fs::Mode;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal, umask};
 
 use crate::config::{self, Change, Environment, Flags, Loaded, Part};
+use crate::log::Format;
 use crate::server;
 use crate::time::clock::Clock;
 
@@ -212,11 +213,23 @@ fn follow_parent() -> io::Result<()> {
 fn serve(loaded: &Loaded, sources: server::Sources) -> ExitCode {
     let config = &loaded.config;
     // Kept to the end, since dropping it writes the last lines.
-    let _log = match crate::log::start(config.log_format, &config.log_level) {
+    let (file, mut format) = (config.log_file.as_deref(), config.log_format);
+    if format == Format::Text && file.is_none() && sources.environment.is_journal(io::stderr()) {
+        format = Format::Journal;
+    }
+    let _log = match crate::log::start(format, &config.log_level, file) {
         Ok(guard) => guard,
         Err(error) => {
-            let hint = "raise the limit of processes and threads (ulimit -u, TasksMax, pids)";
-            _ = writeln!(io::stderr(), "error: the log has no thread: {error}; {hint}");
+            let what = match file {
+                Some(path) => {
+                    format!("log_file = \"{}\" cannot be opened: {error}", path.display())
+                }
+                None => format!(
+                    "the log has no thread: {error}; raise the limit of processes and threads \
+                     (ulimit -u, TasksMax, pids)"
+                ),
+            };
+            _ = writeln!(io::stderr(), "error: {what}");
             return ExitCode::FAILURE;
         }
     };

@@ -108,6 +108,9 @@ pub struct Config {
     pub echo: bool,
     /// How log lines are written.
     pub log_format: Format,
+    /// The file that log lines go to; `None`: standard error.
+    #[serde(default)]
+    pub log_file: Option<PathBuf>,
     /// Which log lines are written.
     #[serde(deserialize_with = "from_text")]
     pub log_level: Filter,

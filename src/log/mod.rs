@@ -24,6 +24,7 @@
 
 mod filter;
 mod line;
+mod output;
 mod panic;
 mod sink;
 mod throttle;
@@ -31,11 +32,13 @@ mod timestamp;
 
 use std::io;
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::{OnceLock, PoisonError, RwLock};
 
 use env_logger::Logger;
 use log::{Log, Metadata, Record};
 
+use self::output::{LogFile, Output};
 use self::sink::Sink;
 
 pub use filter::{BadFilter, Filter};
@@ -51,16 +54,25 @@ pub enum Format {
     Text,
     /// For programs: one object a line.
     Json,
+    /// For systemd's journal, which adds the time: `<N>` with the level's number, module, message,
+    /// `key=value`. Not a word of the configuration: it takes the place of [`Self::Text`] where the
+    /// journal reads standard error.
+    #[serde(skip)]
+    Journal,
 }
 
-/// Starts logging for this process: from now on, events that pass `filter` go to standard error,
-/// and a panic is one line. No line is lost if the [`Guard`] is kept until the end.
+/// Starts logging for this process: from now on, events that pass `filter` go to the file, or to
+/// standard error without one, and a panic is one line. No line is lost if the [`Guard`] is kept
+/// until the end.
 ///
 /// # Errors
 ///
-/// If the thread cannot be started, or another log was started before.
-pub fn start(format: Format, filter: &Filter) -> io::Result<Guard> {
-    let guard = Guard::start(format, io::stderr())?;
+/// If the file cannot be opened, the thread cannot be started, or another log was started before.
+pub fn start(format: Format, filter: &Filter, file: Option<&Path>) -> io::Result<Guard> {
+    let guard = match file {
+        Some(path) => Guard::start(format, LogFile::open(path)?)?,
+        None => Guard::start(format, io::stderr())?,
+    };
     let logger = logger(format, filter, guard.sink());
     let level_max = logger.filter();
     let replaced =
@@ -71,6 +83,11 @@ pub fn start(format: Format, filter: &Filter) -> io::Result<Guard> {
     log::set_max_level(level_max);
     panic::install(format, guard.sink());
     Ok(guard)
+}
+
+/// Has the file opened anew, after whoever rotates logs has moved it.
+pub fn reopen() {
+    REPLACEABLE.get().iter().for_each(|log| log.sink.reopen());
 }
 
 /// Has other lines written from now on. Without a log nothing happens.

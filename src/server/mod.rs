@@ -276,6 +276,8 @@ impl Server {
 
     /// Has read again what may change while the server runs.
     fn reload(&self) {
+        // What follows belongs into the new file.
+        crate::log::reopen();
         log::info!("SIGHUP: configuration, certificates and keys of tokens are read again");
         self.config_watch.iter().for_each(ConfigWatch::look_now);
         self.certificates.iter().for_each(CertificateWatch::reload);

@@ -1,6 +1,7 @@
 //! The configuration read again at SIGHUP.
 
 use std::fs;
+use std::path::Path;
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -67,4 +68,28 @@ fn the_log_says_more_and_less_as_it_is_told_to() {
     drop(Raw::connect(server.http));
     server.log_when(|log| log.contains("DEBUG"));
     reload(&server, "log_level = \"info\"\n", "SIGHUP");
+}
+
+#[test]
+fn a_log_file_that_was_moved_is_begun_anew() {
+    let setup = Setup::default().config("log_file = \"server.log\"\n");
+    let server = setup.start();
+    let path = server.data().with_file_name("server.log");
+    let moved = path.with_extension("log.1");
+    let written = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    fs::rename(&path, &moved).expect("a log file");
+    server.signal(Signal::HUP);
+    server.await_that("chinwag_connections", |_| written(&path).contains(READ));
+    assert!(written(&moved).contains("server::startup serving"), "{}", written(&moved));
+    assert!(!written(&moved).contains("SIGHUP") && !written(&path).contains("serving"));
+    assert_eq!(server.log(), "", "standard error");
+}
+
+#[test]
+fn a_log_file_that_cannot_be_opened_is_named() {
+    let said = Setup::default().config("log_file = \"no/such/folder\"\n").refused();
+    assert!(
+        said.contains("log_file = \"no/such/folder\" cannot be opened: No such file"),
+        "{said}"
+    );
 }
