@@ -134,6 +134,13 @@ impl Chat {
         self.rooms.vary_epochs(random);
     }
 
+    /// Lets other bounds hold from now on, which must not differ in what was shared out at the
+    /// start: the bytes of messages, rings and queues, durability, retention and presence of rooms.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.quotas.set_limits(&limits);
+        self.context.limits = limits;
+    }
+
     /// Takes up the store's snapshot of the rooms, before anybody comes.
     pub fn restore(&mut self, now: Now, snapshot: Snapshot) {
         self.context.now = now;

@@ -9,12 +9,12 @@ use bytes::Bytes;
 use super::certificates::{CertificateWatch, InUse};
 use super::inherited::Inherited;
 use super::token_keys::{KeyWatch, TokenKeyError};
-use super::{Hashing, Server, rejection, token_keys};
+use super::{ConfigWatch, Hashing, Server, Sources, rejection, token_keys};
 use crate::auth::secret;
 use crate::chat::model::log::{Logs, Snapshot};
 use crate::chat::model::policy::Policies;
 use crate::chat::model::reply::Durability;
-use crate::config::{Config, ListenAddress, Place};
+use crate::config::{Config, ListenAddress, Loaded, Place};
 use crate::http::PolicyError;
 use crate::metrics::Metrics;
 use crate::net::{ListenerId, Network};
@@ -85,12 +85,14 @@ impl From<PolicyError> for ServeError {
     }
 }
 
-/// Runs the server until it is told to stop. Each listener is announced on standard output.
+/// Runs the server until it is told to stop. Each listener is announced on standard output. At
+/// SIGHUP the configuration is read again from its `sources`.
 ///
 /// # Errors
 ///
 /// [`ServeError`] if it cannot start, or the poller breaks.
-pub fn serve(config: &Config) -> Result<(), ServeError> {
+pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
+    let config = &loaded.config;
     let clock = Clock::start();
     let descriptors =
         descriptors::raise(std::fs::read_to_string(descriptors::LIMITS).ok().as_deref());
@@ -106,6 +108,9 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     server.sessions.set_verifier(verifier);
     let waker = reactor.waker();
     server.key_watch = KeyWatch::start(&config.token_keys, move || _ = waker.wake())?;
+    let waker = reactor.waker();
+    let wake = move || _ = waker.wake();
+    server.config_watch = Some(ConfigWatch::start(loaded.clone(), sources, wake)?);
     server.certificates = certificates;
     if config.auth_policy().accounts {
         // It fails only if the poller is gone, and the loop with it.

@@ -71,6 +71,12 @@ impl<K: Ord + Copy> Buckets<K> {
         Self { rate, kept: BTreeMap::new(), kept_max, purge_at: Tick::ZERO }
     }
 
+    /// Fills all buckets at another rate from now on. What was taken stays taken.
+    pub const fn set_rate(&mut self, rate: Option<Rate>, kept_max: usize) {
+        self.rate = rate;
+        self.kept_max = kept_max;
+    }
+
     /// Takes so many tokens from the bucket of `key`.
     ///
     /// # Errors

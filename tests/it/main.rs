@@ -31,6 +31,7 @@ mod presence;
 mod protocol_example;
 mod proxies;
 mod refusals;
+mod reload;
 mod reply_codes;
 mod requests;
 mod restart;
