@@ -24,18 +24,28 @@ pub(super) fn open_direct(
     field: &'static str,
     name: &str,
 ) -> Result<RoomKey, Refusal> {
-    let to = chat.lookup().user_name((field, name), None)?;
-    if to == chat.directory[from].name {
+    let to_name = chat.lookup().user_name((field, name), None)?;
+    if to_name == chat.directory[from].name {
         let refusal = Refusal::new(Code::BadField, "this is your own name");
         return Err(refusal.field(field, "the name of another user"));
     }
-    let to = open_user_to_wait_for(chat, from, &to)?;
-    let name = RoomName::direct(&chat.directory[from].name, &chat.directory[to].name);
+    let mut to = open_user_to_wait_for(chat, from, &to_name)?;
+    let name = RoomName::direct(&chat.directory[from].name, &to_name);
     let known = chat.rooms.named(name.as_str());
     let key = match known {
         Some(key) => key,
         None => open_room(chat, &name, None)?,
     };
+    // Room for it may have been made by forgetting who was absent for longest: this very user.
+    if chat.directory.user(to).is_none() {
+        to = match open_user_to_wait_for(chat, from, &to_name) {
+            Ok(to) => to,
+            Err(refusal) => {
+                retire_room(chat, key);
+                return Err(refusal);
+            }
+        };
+    }
     // Only the one who begins a conversation pays for it: others must not be able to fill one's
     // quota.
     let ends = [(from, known.is_some()), (to, true)];
@@ -52,7 +62,7 @@ pub(super) fn open_direct(
                 }
             }
             Err(refusal) => {
-                // In this order: `retire_room` drops only rooms without members.
+                // The room may have gone with the first member already.
                 retract(chat, key);
                 retire_room(chat, key);
                 return Err(refusal);

@@ -29,9 +29,9 @@ pub(super) fn drop_room(chat: &mut Chat, key: RoomKey) {
 
 /// Drops a room that has no member: at once if nothing was ever said there or its last member has
 /// closed it, otherwise after a while, or, if it is stored, when there are as many rooms as there
-/// may be. An open room has no owner any more.
+/// may be. An open room has no owner any more. Nothing happens if the room is gone already.
 pub(super) fn retire_room(chat: &mut Chat, key: RoomKey) {
-    let room = &mut chat.rooms[key];
+    let Some(room) = chat.rooms.table.get_mut(key) else { return };
     if !room.members.is_empty() {
         return;
     }
