@@ -31,6 +31,7 @@ impl Hashing {
         let run = move || {
             for job in incoming {
                 let answered = (job.ticket, done(&job));
+                // The server is gone: nobody takes what the rest would come to.
                 if answer.send(answered).is_err() {
                     return;
                 }

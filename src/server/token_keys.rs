@@ -179,6 +179,8 @@ impl KeyWatch {
         let mut seen = stamps(&tables);
         let watch = move || {
             while let Some(is_asked) = wait(&requests) {
+                // Before the files are read: one that changes meanwhile is then read once more, and
+                // not missed.
                 let present = stamps(&tables);
                 if (is_asked || present != seen)
                     && let Some(table) = read_again(&tables)
@@ -187,6 +189,8 @@ impl KeyWatch {
                     _ = found.send(table);
                     wake();
                 }
+                // Also if they could not be read: what was half written is another file when it is
+                // whole.
                 seen = present;
             }
         };

@@ -111,6 +111,7 @@ fn read(path: &Path, now: Now) -> Result<FileRead, OpenError> {
         None => mark_in_use(&mut db, wal_bytes, now).map_err(&failed)?,
         Some(_) => FileLeft::Damaged,
     };
+    // Read also where damage was found: what can be read is still served, and nothing is written.
     let loaded = load(&db).map_err(&failed)?;
     // What was to take the place of this file, of a command that was cut off.
     remove_part(path);
@@ -192,6 +193,7 @@ fn create(path: &Path) -> Result<(), OpenError> {
         Ok(db.close_and_remove_wal()?)
     };
     make().map_err(|unfit| OpenError::of_unfit(path, unfit))?;
+    // Synced before it has its name, or a power loss could leave the name with nothing in it.
     let placed = File::open(&part).and_then(|file| file.sync_all());
     let placed = placed.and_then(|()| std::fs::rename(&part, path));
     placed.map_err(|error| OpenError::Directory(path.to_owned(), error))
@@ -249,6 +251,8 @@ fn mark_in_use(
     let clean = meta_table::get::<Value>(&transaction, CLEAN)?;
     let last_boot = meta_table::get::<Value>(&transaction, BOOT)?;
     let is_same_boot = last_boot == Some(boot.to_owned().into()) && !boot.is_empty();
+    // The order of these decides: one that says that it was closed is believed whatever its WAL,
+    // and only then is asked what may be lost.
     let left = match (clean, wal_bytes) {
         (None, _) | (_, None) => FileLeft::New,
         (Some(Value::Integer(1)), _) => FileLeft::Clean,
@@ -261,6 +265,7 @@ fn mark_in_use(
         FileLeft::WalLost => renew_epochs(&transaction, Renewed::All, now.wall_ms)?,
         FileLeft::New | FileLeft::Clean | FileLeft::Killed | FileLeft::Damaged => {}
     }
+    // Before anything else is written: from here on nobody keeps it true.
     remove_checksum(&transaction)?;
     heads::begin_tail(&transaction)?;
     meta_table::put(&transaction, CLEAN, 0)?;
