@@ -38,6 +38,7 @@ pub fn raise(limits: Option<&str>) -> Descriptors {
     let found = limits.and_then(parse);
     let Descriptors { limit, ceiling } =
         found.unwrap_or(Descriptors { limit: LIMIT_DEFAULT, ceiling: LIMIT_DEFAULT });
+    // The hard limit stays as it is: lowering it could not be undone, raising it needs a right.
     let wanted = Rlimit { current: Some(ceiling), maximum: Some(ceiling) };
     if limit < ceiling && setrlimit(Resource::Nofile, wanted).is_err() {
         return Descriptors { limit, ceiling };

@@ -53,6 +53,7 @@ impl Session<'_, '_> {
                 if command.is_logged() {
                     self.state.answers.give(self.context.turn, SENT_REPLY_BYTES);
                 }
+                // Compared and not asked for: whether a command has to wait is the domain's affair.
                 let waited = self.turn.chat.pending_of(conn);
                 self.turn.chat.handle_command(now, conn, request, command);
                 if self.turn.chat.pending_of(conn) > waited {
@@ -69,6 +70,7 @@ impl Session<'_, '_> {
             return Ok(self.context.tokens.proven(conn).cloned());
         };
         // Where nobody has to prove anything, there is nothing that a token could prove.
+        // A client that has a token from elsewhere still comes in by its name.
         if self.context.limits.auth.is_only_names() {
             return Ok(None);
         }

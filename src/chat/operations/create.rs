@@ -70,6 +70,8 @@ pub(super) fn create(
     }
     check_lookalike(chat, by.user, &name, Code::RoomExists)?;
     let key = open_room(chat, &name, plan.policy)?;
+    // The last step that can be refused, and the room has no member yet: `retire_room` takes it
+    // away as if it had never been.
     if let Err(refusal) = begin_membership(chat, by.user, key, Role::Owner, false) {
         retire_room(chat, key);
         return Err(refusal);
@@ -104,6 +106,7 @@ pub(super) fn check_lookalike(
         Code::NoSuchRoom => no_such_room(),
         _ => Refusal::new(code, "there is a room whose name looks like this one"),
     };
+    // The refusal alone tells that something is there; its name stays hidden.
     if !chat.lookup().is_visible(user, other) {
         return Err(refusal);
     }

@@ -40,6 +40,8 @@ pub(super) fn open_direct(
     // quota.
     let ends = [(from, known.is_some()), (to, true)];
     for (user, force) in ends {
+        // Only what this call has made may be unconfirmed: a message that fails must not take a
+        // conversation away that was there before.
         let is_new = chat.directory[user].membership(key).is_none();
         match begin_membership(chat, user, key, Role::Member, force) {
             Ok(membership) => {
@@ -50,6 +52,7 @@ pub(super) fn open_direct(
                 }
             }
             Err(refusal) => {
+                // In this order: `retire_room` drops only rooms without members.
                 retract(chat, key);
                 retire_room(chat, key);
                 return Err(refusal);
@@ -61,6 +64,7 @@ pub(super) fn open_direct(
 
 /// A message is in the log of a conversation: both are in it, and are told.
 pub(super) fn confirm(chat: &mut Chat, key: RoomKey) {
+    // By index, since the list is not copied on the way of a message.
     for index in 0..chat.rooms[key].members.len() {
         let membership = chat.rooms[key].members[index];
         chat.rooms[membership].is_confirmed = true;
@@ -72,6 +76,8 @@ pub(super) fn confirm(chat: &mut Chat, key: RoomKey) {
 /// only a message brings one back.
 pub(super) fn retract(chat: &mut Chat, key: RoomKey) {
     let room = chat.rooms.table.get(key);
+    // Another message of the two may still be on its way and succeed; the last one to be answered
+    // decides.
     let Some(room) = room.filter(|room| room.name.is_direct() && room.pending_ops == 0) else {
         return;
     };

@@ -26,6 +26,7 @@ pub(super) fn join(
     name: &str,
     position: Option<JoinPosition>,
 ) -> Result<Answer, Refusal> {
+    // Asked before `enter`, which makes it true.
     let was_member = chat.lookup().find_membership(by.user, name).is_ok();
     let key = match &position {
         Some(position) => {
@@ -85,6 +86,7 @@ pub(in crate::chat) fn answer_join(
     };
     invitations::use_invitation(chat, key, by.user);
     let next = resumption.as_ref().and_then(Resumption::next);
+    // Before the reply is made: it tells the head, and the cursor must begin there.
     chat.delivery_mut().subscribe(by.conn, key, next);
     let is_reset = matches!(resumption, Some(Resumption::Reset { .. }));
     let mut reply = joined_reply(chat, by.user, key, is_reset)?;
@@ -97,6 +99,7 @@ pub(in crate::chat) fn answer_join(
         let room = chat.rooms[key].name.clone();
         chat.context.tell(by.conn, Event::Gap { room, from, to, why });
     }
+    // Behind the answer, which tells the client from where the records are that come now.
     if position.is_some() {
         chat.catch_up(by.conn);
     }
@@ -182,12 +185,15 @@ fn enter(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal>
                 // `send` makes one.
                 let known = chat.rooms.named(name.as_str()).filter(|_| me == a || me == b);
                 let key = known.ok_or(refusal)?;
+                // By force: who looks into a conversation again has been in it, and must not be
+                // kept out by the bound.
                 begin_membership(chat, user, key, Role::Member, true)?;
                 return Ok(key);
             }
             if chat.rooms.named(name.as_str()).is_some() || !create::by_join(chat, user, &name) {
                 return Err(refusal);
             }
+            // With this code, so that a hidden room of a similar name cannot be told from none.
             create::check_lookalike(chat, user, &name, Code::NoSuchRoom)?;
             open_room(chat, &name, None)?
         }

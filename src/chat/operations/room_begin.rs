@@ -39,6 +39,7 @@ pub(super) fn open_room(
 pub(super) fn open_log(chat: &mut Chat, key: RoomKey, chosen: Option<&str>) {
     let Room { log, epoch, durability, .. } = chat.rooms[key];
     let room = chat.rooms[key].name.clone();
+    // Told at each opening and not kept with the log: the configuration may have changed since.
     let retention = chat.context.limits.policies.of(&room, chosen).retention;
     chat.context.requests.push_back(LogRequest::Open { log, room, epoch, durability, retention });
 }

@@ -20,6 +20,8 @@ pub(super) fn drop_room(chat: &mut Chat, key: RoomKey) {
         chat.context.wheel.cancel(timer);
     }
     chat.delivery.remove_feed(key);
+    // The slot of the log is used again: pages of the old one would otherwise stay until they are
+    // the oldest.
     chat.delivery.pages.prune(room.log, u64::MAX);
     chat.ephemeral.remove_room(key);
     chat.context.requests.push_back(LogRequest::Drop { log: room.log });
@@ -34,6 +36,7 @@ pub(super) fn retire_room(chat: &mut Chat, key: RoomKey) {
         return;
     }
     let is_closed = room.is_closed_for_good();
+    // An answer that is still owed finds its room by the key, and would be lost with it.
     if (room.head == 0 || is_closed) && room.pending_ops == 0 {
         drop_room(chat, key);
         return;

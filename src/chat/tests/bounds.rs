@@ -6,7 +6,7 @@ use super::super::model::limits::{
 };
 use super::super::model::policy::{Policies, Policy};
 use super::super::model::reply::{Durability, Presence};
-use super::stored::{answer, harness_of};
+use super::stored::{answer, harness, harness_of};
 use super::*;
 
 /// The seqs in the answer, and what they weigh together.
@@ -140,4 +140,18 @@ fn a_turn_ends_so_many_absences_and_the_next_one_the_others() {
         left.push(present(&harness));
     }
     assert_eq!(left, [COUNT - TIMER_WORK_MAX, 0]);
+}
+
+#[test]
+fn a_room_that_is_joined_and_left_for_ever_is_listed_as_empty_once() {
+    let (mut harness, _shelf) = harness(8);
+    harness.hello(0, "ann");
+    harness.join(0, "lobby");
+    harness.say(0, "x");
+    for _ in 0..3_000 {
+        harness.run(0, Command::Leave { room: "lobby".into() });
+        let said = harness.join(0, "lobby");
+        assert!(matches!(answer(&said), Some(Output::Reply { result: Ok(_), .. })), "{said:?}");
+    }
+    assert!(harness.chat.rooms.empty_len() < 1_100);
 }
