@@ -7,6 +7,7 @@
 
 mod disk;
 mod hints;
+mod keys;
 mod names;
 mod people;
 mod token;
