@@ -8,6 +8,7 @@
 mod disk;
 mod doctor;
 mod hints;
+mod keys;
 mod names;
 mod people;
 mod token;
