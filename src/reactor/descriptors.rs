@@ -47,7 +47,8 @@ pub fn raise(limits: Option<&str>) -> Descriptors {
 }
 
 /// The limits that the text of [`LIMITS`] names: `Max open files  1024  20000  files`.
-fn parse(limits: &str) -> Option<Descriptors> {
+#[must_use]
+pub fn parse(limits: &str) -> Option<Descriptors> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     let mut numbers = line.split_ascii_whitespace().map(|word| match word {
         "unlimited" => Some(u64::MAX),

@@ -81,7 +81,8 @@ impl Delivery<'_, '_> {
 
     /// Says hello for a person who has logged in.
     fn let_in(&mut self, conn: ConnId, request: Request, token: Option<&Hidden>) {
-        let login = token.map(|token| proof::login(self.turn.chat, token.reveal()));
+        let wall_ms = self.turn.now.wall_ms;
+        let login = token.map(|token| proof::identity(self.turn.chat, token.reveal(), wall_ms));
         let identity = login.transpose();
         let secret = self.context.entropy.secret();
         let (Ok(identity), Some(secret)) = (identity, secret) else { return };

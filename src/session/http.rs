@@ -3,10 +3,12 @@
 use super::context::{ECHO_OUTBOUND_MAX, SessionContext};
 use super::encode::Format;
 use super::input::Session;
+use super::proof;
 use super::state::Protocol;
 use super::{ListenerKind, Turn};
 use crate::admin::{self, Answer};
 use crate::auth::jwt::Unfit;
+use crate::chat::Code;
 use crate::chat::model::identity::Identity;
 use crate::http::{
     self, Admitted, Head, HttpDate, Method, Parsed, Refusal, Response, Route, Scheme, Status,
@@ -209,12 +211,20 @@ impl SessionContext {
         }
     }
 
-    /// Who the token of an upgrade is of. Others than signed ones are not read here.
+    /// Who the token of an upgrade is of. Others than signed ones and the server's own are not read
+    /// here.
     fn bearer(
         &mut self,
         token: Option<&str>,
         turn: &Turn<'_>,
     ) -> Result<Option<Identity>, Refusal> {
+        if let Some(token) = token.filter(|token| proof::is_ours(token)) {
+            let proved = proof::identity(turn.chat, token, turn.now.wall_ms);
+            return proved.map(Some).map_err(|refusal| match refusal.code {
+                Code::TokenExpired => Refusal::TokenExpired,
+                _ => Refusal::TokenRefused,
+            });
+        }
         let Some(token) = token.filter(|token| self.tokens.is_on() && token.contains('.')) else {
             return Ok(None);
         };

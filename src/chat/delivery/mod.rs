@@ -112,6 +112,12 @@ impl Delivery {
         self.feed(key).map_or(0, |feed| feed.subscriptions.len())
     }
 
+    /// The connections that are subscribed to a room.
+    pub(super) fn subscribed(&self, key: RoomKey) -> Vec<ConnId> {
+        let rows = self.feed(key).map_or(&[][..], |feed| &feed.subscriptions);
+        rows.iter().map(|row| row.conn).collect()
+    }
+
     /// Drops the feed of a room that is gone.
     pub(super) fn remove_feed(&mut self, key: RoomKey) {
         let feed = self.feeds.remove(key.index());

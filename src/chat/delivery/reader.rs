@@ -33,6 +33,8 @@ pub(in crate::chat) struct Reader {
     pub deferred_replies: u8,
     /// Requests that wait for the logs, by weight; see `pending`.
     pub pending_weight: u8,
+    /// It is here for a request, without a session: nobody is told of it.
+    pub is_visit: bool,
 }
 
 impl Reader {
@@ -47,6 +49,7 @@ impl Reader {
             encoding,
             deferred_replies: 0,
             pending_weight: 0,
+            is_visit: false,
         }
     }
 

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use self::awaited::Awaited;
 use self::credentials::Credentials;
+pub(super) use self::credentials::rights_of;
 use self::identities::Identities;
 use self::session::EndedSession;
 pub(super) use quotas::{Quota, Quotas};
@@ -239,8 +240,11 @@ impl Directory {
     }
 
     /// The presence that the user's sessions amount to: online if one of them is, away if none is,
-    /// and `None` without a session.
+    /// and `None` without a session, and for a program.
     pub(super) fn presence_of_sessions(&self, user: UserKey) -> Option<Presence> {
+        if self.users[user].source == Source::Key {
+            return None;
+        }
         let sessions = &self.users[user].sessions;
         let is_online = sessions.iter().any(|session| !session.away);
         let presence = if is_online { Presence::Online } else { Presence::Away };

@@ -371,10 +371,13 @@ fn end_logins(chat: &mut Chat, name: &UserName, ids: &[u64]) {
     }
 }
 
-/// Closes the connections whose logins are not there any more.
+/// Closes the connections whose logins or keys are not there any more.
 pub(super) fn close_ended(chat: &mut Chat) {
-    let accounts = &chat.accounts;
-    let live = accounts.live.iter().filter(|(_, login)| !accounts.has_login(**login));
+    if chat.accounts.live.is_empty() {
+        return;
+    }
+    let known = chat.accounts.ids();
+    let live = chat.accounts.live.iter().filter(|(_, login)| !known.contains(login));
     let ended: Vec<ConnId> = live.map(|(conn, _)| *conn).collect();
     for conn in ended {
         close(chat, conn);

@@ -12,10 +12,11 @@ use std::time::Duration;
 use super::Chat;
 use super::session_lifecycle::end_session;
 use crate::chat::context::Timer;
+use crate::chat::directory::rights_of;
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op, Target};
 use crate::chat::model::event::{Event, LeftReason};
-use crate::chat::model::identity::{Identity, Rights};
+use crate::chat::model::identity::{Identity, Rights, Source};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::output::{Output, Request};
 use crate::chat::model::reply::{Refusal, Reply};
@@ -172,7 +173,11 @@ pub(super) fn check(
     if !credentials.is_restricted(conn) {
         return Ok(());
     }
-    let Some((room, needs)) = needs(command, name) else { return Ok(()) };
+    let needed = needs(command, name);
+    if let Some(identity) = credentials.get(conn).filter(|row| row.source == Source::Key) {
+        return check_key(identity, command, needed);
+    }
+    let Some((room, needs)) = needed else { return Ok(()) };
     let rights = credentials.rights(conn, &room);
     // A room of which nothing is allowed does not exist for this connection; where something is
     // allowed it is known, and the refusal may say what is missing.
@@ -187,6 +192,53 @@ pub(super) fn check(
             Err(Refusal::new(Code::Forbidden, "your token lets you only send to this room"))
         }
     }
+}
+
+/// Requires that a program's key lets it do this: to send, to change what it has sent, and to read,
+/// in the rooms that it names.
+///
+/// # Errors
+///
+/// [`Code::ReadOnly`] where it may only read, and otherwise [`Code::Forbidden`], alike whether the
+/// room exists.
+fn check_key(
+    identity: &Identity,
+    command: &Command<'_>,
+    needed: Option<(String, Rights)>,
+) -> Result<(), Refusal> {
+    let is_for_keys = matches!(
+        command,
+        Command::Send(_)
+            | Command::Edit { .. }
+            | Command::Delete { .. }
+            | Command::React { .. }
+            | Command::Join { .. }
+            | Command::Leave { .. }
+            | Command::History { .. }
+            | Command::Presence { .. }
+            | Command::Members { .. }
+            | Command::Topic { text: None, .. }
+    );
+    let rights = match needed {
+        _ if matches!(command, Command::Ping | Command::Hello { .. }) => return Ok(()),
+        Some((room, needs)) if is_for_keys => {
+            let rights = rights_of(&identity.grants, &room);
+            if (rights.read || !needs.read) && (rights.send || !needs.send) {
+                return Ok(());
+            }
+            rights
+        }
+        Some(_) | None => Rights::default(),
+    };
+    let code = if rights.read { Code::ReadOnly } else { Code::Forbidden };
+    let rooms: Vec<&str> = identity.grants.iter().map(|grant| &*grant.rooms).collect();
+    let can = match identity.grants.first().map(|grant| grant.rights) {
+        Some(Rights { read: true, send: true }) => "read and send",
+        Some(Rights { send: true, .. }) => "send",
+        Some(_) | None => "read",
+    };
+    let message = format!("this key may {can} in {}, and nothing else", rooms.join(", "));
+    Err(Refusal::new(code, message))
 }
 
 /// Which room a command is about, and what it needs there.

@@ -1,6 +1,6 @@
 //! `history`: pages of a room's log, from the ring or, where that does not reach, from the store.
 
-use super::{Answer, Chat};
+use super::{Answer, Chat, standing};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::command::Page;
 use crate::chat::model::limits::PAGE_BYTES_MAX;
@@ -21,7 +21,7 @@ pub(super) fn history(
     (name, epoch): (&str, Option<&str>),
     (page, limit): (Page, Option<u32>),
 ) -> Result<Answer, Refusal> {
-    let (key, _) = chat.lookup().find_membership(by.user, name)?;
+    let (key, _) = standing::reads(chat, (by.conn, by.user), name)?;
     let room = &chat.rooms[key];
     room.check_epoch(epoch)?;
     let count = limit.unwrap_or(u32::MAX).clamp(1, chat.context.limits.history_page);
@@ -127,11 +127,17 @@ pub(super) fn on_read(
 ) -> Result<Answer, Refusal> {
     // The answer comes turns later: who was removed meanwhile must not be shown what was said
     // before, either.
-    let is_member = chat.directory.user(by.user).is_some_and(|row| row.membership(key).is_some());
-    if !is_member || chat.delivery.reader(by.conn).is_none() {
+    if chat.delivery.reader(by.conn).is_none() {
         return Err(not_member());
     }
     let room = &chat.rooms[key];
+    let is_member = chat.directory[by.user].membership(key).is_some();
+    if !is_member {
+        if !standing::is_outside(chat, by.conn, by.user) {
+            return Err(not_member());
+        }
+        chat.lookup().find_outside(by.user, room.name.as_str())?;
+    }
     let Excerpt { mut records, as_of, changes } = excerpt;
     let told = changes.iter().filter(|change| change.log == room.log);
     let told: Vec<&Record> = told.map(|change| &*change.record).collect();

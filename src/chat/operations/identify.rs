@@ -11,7 +11,7 @@
 
 use super::absence::{busy, check_lookalike};
 use super::{Chat, credentials, suspensions};
-use crate::chat::directory::Secret;
+use crate::chat::directory::{Secret, User};
 use crate::chat::keys::UserKey;
 use crate::chat::model::code::Code;
 use crate::chat::model::hello::Hello;
@@ -70,8 +70,9 @@ fn of_identity(chat: &Chat, hello: &Hello<'_>, identity: &Identity) -> Result<Wh
         Some(bound) if identities.unwritten.contains(&bound.name) => {
             Who::Unwritten(bound.name.clone())
         }
+        Some(bound) if is_anothers(chat, bound) => return Err(taken()),
         Some(bound) => Who::Named(bound.name.clone(), bound.source),
-        None if identity.source == Source::Account => {
+        None if matches!(identity.source, Source::Account | Source::Key) => {
             return Err(Refusal::new(Code::Unauthorized, "there is no such account any more"));
         }
         None => Who::New(new_name(chat, hello, identity)?),
@@ -89,6 +90,13 @@ fn of_identity(chat: &Chat, hello: &Hello<'_>, identity: &Identity) -> Result<Wh
         Some((secret, user)) if chat.directory[user].name == *name => Ok(Who::Former(secret, user)),
         Some(_) | None => Ok(who),
     }
+}
+
+/// Whether a person has the name of this program still, from a time before the key.
+fn is_anothers(chat: &Chat, bound: &Bound) -> bool {
+    let user = chat.directory.user_named(bound.name.as_str()).map(|user| &chat.directory[user]);
+    let has_sessions = |user: &User| user.source != Source::Key && !user.sessions.is_empty();
+    bound.source == Source::Key && user.is_some_and(has_sessions)
 }
 
 /// Who has proved nothing.

@@ -32,6 +32,12 @@ use crate::chat::rooms::{PendingAct, Room, not_member};
 pub(super) fn leave(chat: &mut Chat, by: &mut Requester, name: &str) -> Result<Answer, Refusal> {
     let (key, membership) = match chat.lookup().find_membership(by.user, name) {
         Ok(found) => found,
+        Err(_) if is_watching(chat, by, name) => {
+            if let Some(room) = chat.rooms.named(name) {
+                chat.delivery_mut().unsubscribe(by.conn, room);
+            }
+            return Ok(Answer::Now(Reply::Done));
+        }
         // Who is only invited has no membership to end; to leave is then to decline.
         Err(refusal) => return invitations::decline(chat, by, name).unwrap_or(Err(refusal)),
     };
@@ -49,6 +55,13 @@ pub(super) fn leave(chat: &mut Chat, by: &mut Requester, name: &str) -> Result<A
     let since = chat.pending.changes.begin();
     chat.begin_read(PendingOp::LeaveAsLast { by: by.take(), room: key, since }, query);
     Ok(Answer::Later)
+}
+
+/// Whether who is no member reads the room on this connection.
+fn is_watching(chat: &Chat, by: &Requester, name: &str) -> bool {
+    let reader = chat.delivery.reader(by.conn);
+    let room = chat.rooms.named(name);
+    reader.zip(room).is_some_and(|(reader, room)| reader.is_subscribed(room))
 }
 
 /// The last member of a closed room ends it.

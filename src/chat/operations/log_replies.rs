@@ -6,7 +6,7 @@ use super::faults::refusal_of;
 use super::history::{self, Excerpt};
 use super::{
     Answer, Chat, ack, direct, edits, inbox, invitations, join, leave, moderation, people,
-    resume_deferred, search, suspensions,
+    resume_deferred, room_end, search, suspensions,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::{PageId, Sender};
@@ -71,6 +71,7 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
     let refusal = match outcome {
         Appended::Stored(record) => {
             on_stored(chat, key, sender, record);
+            room_end::on_answered_outside(chat, key);
             return moderation::on_answered(chat, key, act);
         }
         Appended::Duplicate { seq, at } => {
@@ -95,6 +96,7 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
     chat.context.reply(sender.conn, sender.request, Err(refusal));
     direct::retract(chat, key);
     moderation::on_answered(chat, key, act);
+    room_end::on_answered_outside(chat, key);
 }
 
 /// The log has a record: it takes effect, and goes to the room's readers.

@@ -1,10 +1,10 @@
 //! `members`: who belongs to a room.
 
-use super::{Answer, Chat};
-use crate::chat::keys::UserKey;
+use super::{Answer, Chat, standing};
 use crate::chat::model::limits::PRESENCE_NAMES_MAX;
 use crate::chat::model::name::UserName;
 use crate::chat::model::reply::{Refusal, Reply, Role};
+use crate::chat::pending::Requester;
 
 /// A page of the members, by name; in large rooms only how many there are.
 ///
@@ -13,11 +13,11 @@ use crate::chat::model::reply::{Refusal, Reply, Role};
 /// Those of finding the room.
 pub(super) fn members(
     chat: &Chat,
-    user: UserKey,
+    by: &Requester,
     name: &str,
     (limit, after): (Option<u32>, Option<&str>),
 ) -> Result<Answer, Refusal> {
-    let (key, _) = chat.lookup().find_membership(user, name)?;
+    let (key, _) = standing::reads(chat, (by.conn, by.user), name)?;
     let members = chat.rooms[key].members.len();
     let count = u64::try_from(members).unwrap_or(u64::MAX);
     // A list of ten thousand names is of no use to a person, and a client that asks for it at each

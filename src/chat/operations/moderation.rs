@@ -27,6 +27,7 @@
 
 use super::membership::{end_membership, member_meta, note_departure, put_member};
 use super::owners::is_owned_by_another;
+use super::room_end::end_watch;
 use super::send::{NewRecord, append};
 use super::{Answer, Chat};
 use crate::chat::delivery::Sender;
@@ -324,6 +325,7 @@ pub(super) fn on_stored(chat: &mut Chat, key: RoomKey, record: &Record) {
             // Also for who is no member: the ban of a name must outlast a claim to have been there.
             note_departure(chat, key, target);
             end(chat, member, LeftReason::Banned);
+            end_watches(chat, key, target);
         }
         Act::Role(role) => {
             if let Some(member) = member {
@@ -351,6 +353,16 @@ pub(super) fn restrict(
 fn end(chat: &mut Chat, member: Option<MembershipKey>, reason: LeftReason) {
     if let Some(member) = member {
         end_membership(chat, member, Some(reason));
+    }
+}
+
+/// Who is banned and reads the room without being a member reads it no more.
+fn end_watches(chat: &mut Chat, key: RoomKey, target: &UserName) {
+    let Some(user) = chat.directory.user_named(target.as_str()) else { return };
+    for conn in chat.delivery.subscribed(key) {
+        if chat.delivery.reader(conn).is_some_and(|reader| reader.user == user) {
+            end_watch(chat, (conn, key), LeftReason::Banned);
+        }
     }
 }
 

@@ -4,8 +4,8 @@
 //! user still wants to be there, or may. It makes nobody a member but where the membership was lost
 //! with the log, in a memory room that anyone may enter, and nothing is known against it.
 
-use super::Chat;
-use super::join::{enter_at, subscribe_resumed};
+use super::join::{enter_at, subscribe_resumed, watch_resumed};
+use super::{Chat, standing};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::command::Position;
 use crate::chat::model::name::RoomName;
@@ -33,6 +33,10 @@ pub(super) fn resume_room(
         return Err(no_such_room());
     }
     let found = chat.lookup().find_membership(user, &position.room);
+    if found.is_err() && standing::is_outside(chat, conn, user) {
+        let at = (&*position.epoch, position.seq);
+        return watch_resumed(chat, (conn, user), &position.room, at);
+    }
     if let Err(refusal) = found
         && (resumed || !is_lost_with_its_log(chat, user, position))
     {

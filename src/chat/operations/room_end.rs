@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::Chat;
 use crate::chat::context::Timer;
 use crate::chat::keys::RoomKey;
+use crate::chat::model::event::{Event, LeftReason};
 use crate::chat::model::log::LogRequest;
+use crate::chat::rooms::Room;
+use crate::net::ConnId;
 
 /// After how long a room that was closed is tried to be dropped again, if the log owes an answer
 /// about it.
@@ -15,6 +18,9 @@ const CLOSE_RETRY: Duration = Duration::from_secs(1);
 pub(super) fn drop_room(chat: &mut Chat, key: RoomKey) {
     // Senders that wait for the turn's end are answered, although nobody reads the room any more.
     chat.delivery_mut().fan_out(key);
+    for conn in chat.delivery.subscribed(key) {
+        end_watch(chat, (conn, key), LeftReason::Left);
+    }
     let Some(room) = chat.rooms.remove(key) else { return };
     if let Some(timer) = room.timer {
         chat.context.wheel.cancel(timer);
@@ -64,9 +70,29 @@ pub(super) fn retire_room(chat: &mut Chat, key: RoomKey) {
 pub(in crate::chat) fn on_room_empty(chat: &mut Chat, key: RoomKey) {
     let Some(room) = chat.rooms.table.get_mut(key) else { return };
     room.timer = None;
-    if room.pending_ops == 0 {
+    // Programs read it that are no members.
+    let is_read = chat.delivery.subscribers(key) > 0;
+    if room.pending_ops == 0 && !is_read {
         drop_room(chat, key);
     } else {
         retire_room(chat, key);
     }
+}
+
+/// The log has answered what was sent to a room without members: it stays for as long as after the
+/// last one has left.
+pub(super) fn on_answered_outside(chat: &mut Chat, key: RoomKey) {
+    let room = chat.rooms.table.get(key);
+    // A stored room that is kept already need not be looked at for each message.
+    let is_settled = |room: &Room| room.is_stored() && room.head > 1 && room.timer.is_none();
+    if room.is_some_and(|room| room.members.is_empty() && !is_settled(room)) {
+        retire_room(chat, key);
+    }
+}
+
+/// Who is no member reads the room no more, and is told.
+pub(super) fn end_watch(chat: &mut Chat, (conn, key): (ConnId, RoomKey), reason: LeftReason) {
+    chat.delivery_mut().unsubscribe(conn, key);
+    let room = chat.rooms[key].name.clone();
+    chat.context.tell(conn, Event::Left { room, reason });
 }

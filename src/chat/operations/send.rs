@@ -1,7 +1,7 @@
 //! `send` and `topic`, and how any record goes on its way into the log.
 
 use super::direct::{open_direct, retract};
-use super::{Answer, Chat};
+use super::{Answer, Chat, standing};
 use crate::chat::delivery::Sender;
 use crate::chat::directory::Quota;
 use crate::chat::keys::{RoomKey, UserKey};
@@ -61,7 +61,7 @@ impl NewRecord {
 /// [`Code::TooLarge`] for what is more than this room takes, and [`Code::NoSuchMessage`] for an
 /// answer to what was never said.
 pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Result<Answer, Refusal> {
-    let (room, refusal) = match find_room(chat, by.user, &send) {
+    let (room, refusal) = match find_room(chat, by, &send) {
         Ok(room) => (room, None),
         Err(refusal) => match send.cid.as_ref().and_then(|_| named_room(chat, by.user, &send)) {
             // A message that was taken is not refused afterwards, whatever has happened since.
@@ -88,9 +88,10 @@ pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Resul
 }
 
 /// The room in which the message may be said.
-fn find_room(chat: &mut Chat, user: UserKey, send: &Send<'_>) -> Result<RoomKey, Refusal> {
+fn find_room(chat: &mut Chat, by: &Requester, send: &Send<'_>) -> Result<RoomKey, Refusal> {
+    let user = by.user;
     let room = match &send.target {
-        Target::Room(name) => room_to_send_to(chat, user, name)?,
+        Target::Room(name) => room_to_send_to(chat, by, name)?,
         Target::User(name) => direct_to(chat, user, name)?,
     };
     // Cheap checks first: a message that is too long must not cost a token of the rate.
@@ -169,8 +170,13 @@ pub(super) fn no_such_reference(field: &'static str) -> Refusal {
 }
 
 /// The room in which `user` may say something.
-fn room_to_send_to(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
-    let (key, _) = chat.lookup().find_speaker(user, name)?;
+fn room_to_send_to(chat: &mut Chat, by: &Requester, name: &str) -> Result<RoomKey, Refusal> {
+    let user = by.user;
+    let key = match chat.lookup().find_speaker(user, name) {
+        Ok((key, _)) => key,
+        Err(refusal) if !standing::is_outside(chat, by.conn, user) => return Err(refusal),
+        Err(_) => return standing::speaks_first(chat, (by.conn, user), name),
+    };
     let room = &chat.rooms[key];
     // Two members of a direct conversation are both ends: nobody has to be brought back.
     if room.members.len() == 2 {
@@ -235,8 +241,8 @@ pub(super) fn append(
 /// # Errors
 ///
 /// Those of finding the membership.
-pub(super) fn topic(chat: &Chat, user: UserKey, name: &str) -> Result<Answer, Refusal> {
-    let (key, _) = chat.lookup().find_membership(user, name)?;
+pub(super) fn topic(chat: &Chat, by: &Requester, name: &str) -> Result<Answer, Refusal> {
+    let (key, _) = standing::reads(chat, (by.conn, by.user), name)?;
     let room = &chat.rooms[key];
     Ok(Answer::Now(Reply::Topic { room: room.name.clone(), text: room.topic.clone() }))
 }

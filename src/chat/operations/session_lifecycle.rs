@@ -9,6 +9,7 @@ use crate::chat::directory::{Secret, Session};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::hello::Hello;
+use crate::chat::model::identity::Source;
 use crate::chat::model::limits::{
     READ_MARK_BYTES, RESUME_BYTES_MAX, RESUMED_ROOM_BYTES, WELCOME_INVITATIONS_BYTES_MAX,
 };
@@ -165,6 +166,9 @@ fn add_session(chat: &mut Chat, (conn, user): (ConnId, UserKey), hello: &Hello<'
 /// A login is used by this connection.
 fn note_login(chat: &mut Chat, (conn, user): (ConnId, UserKey), login: u64) {
     chat.accounts.live.insert(conn, login);
+    if chat.directory[user].source == Source::Key {
+        return;
+    }
     let name = chat.directory[user].name.clone();
     if let Some(used) = chat.accounts.use_login(login, &name, chat.context.now.wall_ms) {
         chat.change_people(PeopleOp::Noted, vec![PeopleChange::Used(login, used)]);
