@@ -27,7 +27,8 @@ fn ann() -> Harness {
     let hash = SecretHash([1; 32]);
     let login = Login { id: 1, name: name.clone(), hash, agent: "".into(), at: 0, used: 0 };
     let (bound, accounts, logins) = (vec![bound], vec![account], vec![login]);
-    let people = People { bound, proved: true, accounts, logins, ..People::default() };
+    let people =
+        People { bound, proved: true, accounts, logins, invites: Vec::new(), keys: Vec::new() };
     harness.chat.restore(harness.now, Snapshot { people, ..Snapshot::default() });
     let identity = Identity {
         source: Source::Account,
