@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::certificates::{CertificateWatch, InUse};
 use super::inherited::Inherited;
+use super::supervisor::Supervisor;
 use super::token_keys::{KeyWatch, TokenKeyError};
 use super::{ConfigWatch, Hashing, Server, Sources, rejection, token_keys};
 use crate::auth::password::Cost;
@@ -96,6 +97,7 @@ impl From<PolicyError> for ServeError {
 pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
     let config = &loaded.config;
     let clock = Clock::start();
+    let supervisor = Supervisor::find(&sources.environment);
     let descriptors =
         descriptors::raise(std::fs::read_to_string(descriptors::LIMITS).ok().as_deref());
     let connections_max = connections_max(config, descriptors);
@@ -136,6 +138,11 @@ pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
         log::warn!("{warning}");
     }
     log::info!(version = env!("CARGO_PKG_VERSION"), connections = connections_max; "serving");
+    server.supervisor = supervisor;
+    if let Some(supervisor) = &mut server.supervisor {
+        supervisor
+            .ready(clock.now().tick, &format!("serving, at most {connections_max} connections"));
+    }
     reactor.run(&clock, &mut server)?;
     // Closes the store, which writes what waits first.
     drop(server);

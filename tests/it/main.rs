@@ -44,6 +44,7 @@ mod sends;
 mod slow;
 mod stop;
 mod storm;
+mod supervisor;
 mod support;
 mod tcp_framing;
 mod terminals;
