@@ -112,7 +112,7 @@ impl Step<'_> {
             lagging.next = lagging.next.max(seq + 1);
         }
         self.reader.deferred_replies = self.reader.deferred_replies.saturating_sub(1);
-        self.context.reply(self.row.conn, request, Ok(reply));
+        self.context.reply(self.reader.conn, request, Ok(reply));
     }
 
     /// What it needs next, up to `to`, is no longer there.
@@ -133,7 +133,7 @@ impl Step<'_> {
 
     fn tell_small(&mut self, event: Event) {
         self.reader.credit.force(self.context.turn, SMALL_EVENT_BYTES);
-        self.context.tell(self.row.conn, event);
+        self.context.tell(self.reader.conn, event);
     }
 
     /// Sends a page of records, from `next` on and below `end`.
@@ -147,7 +147,7 @@ impl Step<'_> {
         } else if let Some(records) = self.pages.from(log, next) {
             take_page(records.iter(), end, books, credit)
         } else {
-            self.pages.want((key, log), next, self.row.conn);
+            self.pages.want((key, log), next, self.reader.conn);
             return Some(CatchUp::NeedsPage);
         };
         if is_blocked {
@@ -161,7 +161,7 @@ impl Step<'_> {
         }
         self.context.stats.replayed += u64::try_from(items.len()).unwrap_or(u64::MAX);
         let room = self.room.name.clone();
-        self.context.tell(self.row.conn, Event::Replay { room, items, to });
+        self.context.tell(self.reader.conn, Event::Replay { room, items, to });
         None
     }
 }

@@ -22,6 +22,7 @@ pub(super) use cursor::{Feed, Sender};
 pub(super) use pages::{PageId, Pages};
 pub(super) use reader::Reader;
 
+use self::cursor::Subscription;
 use self::spare::Spare;
 use super::context::Context;
 use super::keys::RoomKey;
@@ -140,8 +141,8 @@ impl Delivery {
         for found in &reader.subscriptions {
             let index = usize::try_from(found.index).unwrap_or(usize::MAX);
             let row = self.feed(found.room).and_then(|feed| feed.subscriptions.get(index));
-            let conn = row.map(|row| row.conn);
-            debug_assert_eq!(conn, Some(reader.conn), "a subscription is where its reader says");
+            let slot = row.and_then(|row| usize::try_from(row.slot).ok());
+            debug_assert_eq!(slot, Some(reader.conn.slot()), "it is where its reader says");
             let lag = row.and_then(|row| row.lagging.as_ref());
             lagging += u32::from(lag.is_some());
             deferred += lag.map_or(0, |lag| lag.replies.len());
@@ -180,6 +181,14 @@ impl DeliveryMut<'_> {
             self.context.wake(conn);
         }
     }
+}
+
+/// The reader of a subscription.
+pub(super) fn reader_of<'a>(
+    readers: &'a mut Slots<Reader>,
+    row: &Subscription,
+) -> Option<&'a mut Reader> {
+    readers.get_mut(usize::try_from(row.slot).ok()?)
 }
 
 /// The reader of a connection among all of them.
