@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::fstat;
 
 use super::settings::{CONFIG_VARIABLE, VARIABLE_PREFIX};
 
@@ -12,7 +15,13 @@ use super::settings::{CONFIG_VARIABLE, VARIABLE_PREFIX};
 pub struct Environment {
     variables: BTreeMap<String, OsString>,
     memory_limit: Option<u64>,
+    /// The device and the inode of the stream to systemd's journal.
+    journal: Option<(u64, u64)>,
 }
+
+/// The variable that says where systemd's journal listens: device and inode, `8:4711`
+/// (systemd.exec(5)).
+const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 
 /// Where the control groups are.
 const CGROUPS: &str = "/sys/fs/cgroup";
@@ -27,7 +36,17 @@ impl Environment {
     pub fn read() -> Self {
         let variables: Self = std::env::vars_os().collect();
         let own = fs::read_to_string(OWN_CGROUP).unwrap_or_default();
-        Self { memory_limit: memory_limit(Path::new(CGROUPS), &own), ..variables }
+        let named = std::env::vars_os().find(|(name, _)| name == JOURNAL_STREAM);
+        let journal = named.and_then(|(_, value)| stream(value.to_str()?));
+        Self { memory_limit: memory_limit(Path::new(CGROUPS), &own), journal, ..variables }
+    }
+
+    /// Whether systemd's journal reads what is written to this descriptor: a variable alone may
+    /// have been inherited by a process whose output goes elsewhere.
+    #[must_use]
+    pub fn is_journal(&self, descriptor: impl AsFd) -> bool {
+        let found = fstat(descriptor).ok().map(|stat| (stat.st_dev, stat.st_ino));
+        found.is_some() && found == self.journal
     }
 
     /// The bytes that the system lets this process have, if it says so.
@@ -53,8 +72,14 @@ impl FromIterator<(OsString, OsString)> for Environment {
             let name = name.to_string_lossy().into_owned();
             name.starts_with(VARIABLE_PREFIX).then_some((name, value))
         };
-        Self { variables: variables.into_iter().filter_map(ours).collect(), memory_limit: None }
+        Self { variables: variables.into_iter().filter_map(ours).collect(), ..Self::default() }
     }
+}
+
+/// The device and the inode that the variable names.
+fn stream(text: &str) -> Option<(u64, u64)> {
+    let (device, inode) = text.split_once(':')?;
+    Some((device.parse().ok()?, inode.parse().ok()?))
 }
 
 /// The least memory limit of the control group that `own` (`/proc/self/cgroup`) names, and of those
@@ -83,6 +108,17 @@ fn memory_limit(cgroups: &Path, own: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_journal_reads_only_the_stream_that_it_has_named() {
+        let (ours, other) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        let stat = fstat(&ours).unwrap();
+        let text = format!("{}:{}", stat.st_dev, stat.st_ino);
+        let environment = Environment { journal: stream(&text), ..Environment::default() };
+        assert!(environment.is_journal(&ours) && !environment.is_journal(&other));
+        assert!(!Environment::default().is_journal(&ours));
+        assert_eq!(["", "8", "8:", ":9", "8:x", "-8:9"].map(stream), [None; 6]);
+    }
 
     #[test]
     fn the_limit_of_the_control_group_is_the_least_of_those_around_it() {

@@ -45,6 +45,7 @@
 //! With a budget (`memory`) all of these follow from it: see [`docs::memory`](crate::docs::memory).
 
 mod certificates;
+mod config_watch;
 mod hashing;
 mod inherited;
 mod rejection;
@@ -58,6 +59,8 @@ use std::time::Duration;
 
 use self::certificates::CertificateWatch;
 pub use self::certificates::{CertificateError, inspect as inspect_certificates};
+use self::config_watch::ConfigWatch;
+pub use self::config_watch::Sources;
 pub use self::hashing::Hashing;
 pub use self::startup::{ServeError, serve};
 
@@ -97,6 +100,8 @@ pub struct Server {
     /// Until when answers of the logs are waited for before the clients are sent away, if the
     /// server is stopping.
     stopping: Option<Tick>,
+    /// Reads the configuration again.
+    config_watch: Option<ConfigWatch>,
     /// Looks at the files of tokens' keys.
     key_watch: Option<token_keys::KeyWatch>,
     /// Where passwords are hashed; `None` where there are none.
@@ -137,10 +142,10 @@ impl Server {
             has_replies: false,
             banned: Vec::new(),
             stopping: None,
+            config_watch: None,
             key_watch: None,
             hashing: None,
-            drain_window_ms: u64::try_from(config.timeouts.drain_window.as_millis())
-                .unwrap_or(u64::MAX),
+            drain_window_ms: drain_window_ms(config),
             stop_timeout: config.timeouts.stop,
             certificates: None,
             metrics,
@@ -219,6 +224,19 @@ impl Server {
         }
     }
 
+    /// The configuration may have been read again.
+    fn take_config(&mut self) {
+        let Some(config) = self.config_watch.as_ref().and_then(ConfigWatch::poll) else { return };
+        let limits = limits(&config);
+        if let Err(error) = self.sessions.set_config(&config, limits.clone()) {
+            return log::error!(error:%; "the configuration was not taken: nothing has changed");
+        }
+        self.chat.set_limits(limits);
+        self.drain_window_ms = drain_window_ms(&config);
+        self.stop_timeout = config.timeouts.stop;
+        crate::log::set_filter(&config.log_level);
+    }
+
     /// Other keys of tokens may have been read.
     fn take_keys(&mut self) {
         if let Some(keys) = self.key_watch.as_ref().and_then(token_keys::KeyWatch::poll) {
@@ -258,9 +276,10 @@ impl Server {
 
     /// Has read again what may change while the server runs.
     fn reload(&self) {
-        log::info!(
-            "SIGHUP: the certificates and the keys of tokens are read again; the other settings are read at a start"
-        );
+        // What follows belongs into the new file.
+        crate::log::reopen();
+        log::info!("SIGHUP: configuration, certificates and keys of tokens are read again");
+        self.config_watch.iter().for_each(ConfigWatch::look_now);
         self.certificates.iter().for_each(CertificateWatch::reload);
         self.key_watch.iter().for_each(token_keys::KeyWatch::look_now);
     }
@@ -335,6 +354,7 @@ impl Handler for Server {
                 self.arm_alarm(now, effects);
             }
             Input::StoreReady => {
+                self.take_config();
                 self.take_keys();
                 self.take_hashes(now);
                 self.take_replies(now);
@@ -363,6 +383,10 @@ fn user_rates(limits: &crate::config::Limits) -> UserRates {
         joins: rate(limits.joins_per_s, limits.joins_burst),
         readings: rate(limits.pages_per_s, limits.pages_burst),
     }
+}
+
+fn drain_window_ms(config: &Config) -> u64 {
+    u64::try_from(config.timeouts.drain_window.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The domain's bounds as they are configured.

@@ -120,12 +120,7 @@ impl SessionContext {
         metrics: Arc<Metrics>,
         entropy: Entropy,
     ) -> Result<Self, PolicyError> {
-        let http = &config.http;
-        let admission = Admission {
-            hosts: HostPolicy::new(&http.hosts)?,
-            origins: OriginPolicy::new(&http.origins, http.require_origin)?,
-            is_local_only: config.is_local_only(),
-        };
+        let admission = admission(config)?;
         let request_len_max = wire::request_len_max(&limits);
         let hello_len_max = wire::request_len_max(&Limits { message_bytes: 0, ..limits.clone() });
         let settings = ws::Settings {
@@ -138,6 +133,8 @@ impl SessionContext {
         });
         let rates = &config.limits;
         Ok(Self {
+            // Whoever reaches the admin listener was let in by its address; scrapers name it by any
+            // host.
             admin_admission: Admission { is_local_only: false, ..admission.clone() },
             admission,
             proxies: config.proxies.clone(),
@@ -180,6 +177,28 @@ impl SessionContext {
         })
     }
 
+    /// Lets other settings hold from now on: those that are read again while the server runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`SessionContext::new`]; nothing has changed then.
+    pub(super) fn set_config(
+        &mut self,
+        config: &Config,
+        limits: Limits,
+    ) -> Result<(), PolicyError> {
+        self.admission = admission(config)?;
+        self.admin_admission = Admission { is_local_only: false, ..self.admission.clone() };
+        let rates = &config.limits;
+        self.command_rate = Rate::new(rates.rate_per_s, rates.burst);
+        self.control_rate = Rate::new(rates.control_per_s, rates.control_burst);
+        self.errors_max = rates.errors_in_a_row;
+        self.timeouts = timeouts(config);
+        self.is_echo_on = config.echo;
+        self.limits = limits;
+        Ok(())
+    }
+
     /// Begins the next turn, and frees what large messages left behind in the scratch space.
     pub(super) fn on_turn_end(&mut self) {
         self.turn = self.turn.wrapping_add(1);
@@ -188,6 +207,16 @@ impl SessionContext {
         self.encoder.trim();
         self.echo_compressor.trim();
     }
+}
+
+/// Who may connect by HTTP.
+fn admission(config: &Config) -> Result<Admission, PolicyError> {
+    let http = &config.http;
+    Ok(Admission {
+        hosts: HostPolicy::new(&http.hosts)?,
+        origins: OriginPolicy::new(&http.origins, http.require_origin)?,
+        is_local_only: config.is_local_only(),
+    })
 }
 
 const fn timeouts(config: &Config) -> Timeouts {

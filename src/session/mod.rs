@@ -146,6 +146,15 @@ impl Sessions {
         self.context.tokens = Tokens::new(verifier);
     }
 
+    /// Lets other settings hold from now on: those that are read again while the server runs.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] if a configured host or origin is malformed; nothing has changed then.
+    pub fn set_config(&mut self, config: &Config, limits: Limits) -> Result<(), PolicyError> {
+        self.context.set_config(config, limits)
+    }
+
     /// Other keys of tokens are in force.
     pub fn set_keys(&mut self, keys: crate::auth::keys::KeyTable) {
         if let Some(verifier) = self.context.tokens.verifier_mut() {

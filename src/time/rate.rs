@@ -33,6 +33,7 @@ impl Bucket {
     #[must_use]
     pub const fn ready_at(self, rate: Option<Rate>) -> Tick {
         let Some(rate) = rate else { return Tick::ZERO };
+        // Rounded up: a moment too early would find no token, and the loop would come back at once.
         Tick::from_millis(self.ready_us(rate).div_ceil(1_000))
     }
 
@@ -82,6 +83,12 @@ impl<K: Ord + Copy> Buckets<K> {
         Self { rate, kept: BTreeMap::new(), kept_max, purge_at: Tick::ZERO }
     }
 
+    /// Fills all buckets at another rate from now on. What was taken stays taken.
+    pub const fn set_rate(&mut self, rate: Option<Rate>, kept_max: usize) {
+        self.rate = rate;
+        self.kept_max = kept_max;
+    }
+
     /// Takes so many tokens from the bucket of `key`.
     ///
     /// # Errors
@@ -99,6 +106,7 @@ impl<K: Ord + Copy> Buckets<K> {
             return Err(Tick::from_millis(ready_us.div_ceil(1_000)));
         }
         bucket.0 = full_at_us;
+        // Who is known keeps its place: a crowd of others must not be a way to a fresh bucket.
         if self.kept.contains_key(&key) || self.has_place(now) {
             self.kept.insert(key, bucket);
         }
