@@ -148,8 +148,16 @@ impl Chat {
         restore::restore(self, snapshot);
     }
 
-    /// Something begins at this moment.
+    /// Something begins at this moment: mostly the one of what came before it in its turn.
+    #[inline]
     fn arrive_at(&mut self, now: Now) {
+        if now != self.context.now {
+            self.go_on_to(now);
+        }
+    }
+
+    #[inline(never)]
+    fn go_on_to(&mut self, now: Now) {
         self.context.now = now;
         if let Some(step_ms) = self.context.wall.look(now) {
             self.rooms.shift_terms(&mut self.context, step_ms);

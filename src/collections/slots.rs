@@ -53,6 +53,21 @@ impl<T> Slots<T> {
         Some(removed)
     }
 
+    /// Takes the value out of a slot for a while: it counts as there, and is to be given back.
+    #[inline]
+    pub fn lend(&mut self, slot: usize) -> Option<T> {
+        self.pages.get_mut(slot)?.take()
+    }
+
+    /// Puts a value back that was lent.
+    #[inline]
+    pub fn give_back(&mut self, slot: usize, value: T) {
+        if let Some(place) = self.pages.get_mut(slot) {
+            debug_assert!(place.is_none(), "nothing took its place meanwhile");
+            *place = Some(value);
+        }
+    }
+
     /// The value in a slot.
     #[inline]
     #[must_use]

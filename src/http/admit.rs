@@ -11,6 +11,7 @@
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
+use super::name::Name;
 use super::upgrade::SUBPROTOCOL;
 use super::{Head, HostPolicy, Method, Methods, OriginPolicy, Refusal, Scheme, Upgrade};
 
@@ -67,10 +68,8 @@ impl Admission {
         scheme: Scheme,
         route: impl FnOnce(&str) -> Route<P>,
     ) -> Result<Admitted<'a, P>, Refusal> {
-        if self.is_local_only {
-            self.check_local(head)?;
-        }
-        self.hosts.check(head)?;
+        // Every name of this machine is served.
+        if self.is_local_only { self.check_local(head) } else { self.hosts.check(head) }?;
         self.origins.check(head, scheme)?;
         if head.path() == "*" {
             return Err(Refusal::MethodNotAllowed { allowed: Methods::GetAndHead });
@@ -90,10 +89,11 @@ impl Admission {
     /// Refuses a request that does not name this machine, or says that it has come by a proxy.
     fn check_local(&self, head: &Head<'_>) -> Result<(), Refusal> {
         match head.authority() {
-            // Before the loopback: a name that somebody else's page has must not learn that names
-            // are believed here.
-            Some(authority) if !self.hosts.serves(authority.host) => Err(Refusal::HostNotLocal),
-            Some(authority) if !authority.host.is_loopback() => Err(Refusal::NotLocal),
+            // A name that somebody else's page has must not learn that names are believed here.
+            Some(authority) if !authority.host.is_loopback() => {
+                let is_served = self.hosts.serves(authority.host);
+                Err(if is_served { Refusal::NotLocal } else { Refusal::HostNotLocal })
+            }
             Some(_) | None if is_proxied(head) => Err(Refusal::NotLocal),
             Some(_) | None => Ok(()),
         }
@@ -102,16 +102,10 @@ impl Admission {
 
 /// Whether the request says that it has come by a proxy.
 fn is_proxied(head: &Head<'_>) -> bool {
-    let is_proxys = |name: &str| {
-        let starts =
-            name.get(..FORWARDED.len()).is_some_and(|start| start.eq_ignore_ascii_case(FORWARDED));
-        starts || ["Via", "Forwarded"].iter().any(|other| name.eq_ignore_ascii_case(other))
-    };
-    head.fields().any(|(name, _)| is_proxys(name))
+    [Name::Via, Name::Forwarded, Name::XForwardedFor, Name::XForwardedOther]
+        .into_iter()
+        .any(|name| head.has(name))
 }
-
-/// How the names of fields begin that proxies add.
-const FORWARDED: &str = "X-Forwarded-";
 
 /// Requires a request that a file or a status can answer.
 fn check_plain(head: &Head<'_>) -> Result<(), Refusal> {

@@ -43,7 +43,8 @@ impl<'a> Host<'a> {
             let inside = ascii(inside.strip_suffix(b"]")?)?;
             return inside.parse().ok().map(Self::V6);
         }
-        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
+        let is_name =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
         let good = !text.is_empty() && text.len() <= NAME_LEN_MAX && text.iter().all(is_name);
         let name = ascii(text).filter(|_| good)?;
         Some(name.parse().map_or(Self::Name(name), Self::V4))
@@ -65,8 +66,8 @@ impl<'a> Authority<'a> {
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Option<Self> {
         // An IPv6 address has colons of its own: that of the port is looked for behind the bracket.
-        let inside_len = text.iter().take_while(|&&byte| byte != b']').count();
-        let after_bracket = if inside_len < text.len() { inside_len } else { 0 };
+        let bracket = text.starts_with(b"[").then(|| text.iter().position(|&byte| byte == b']'));
+        let after_bracket = bracket.flatten().unwrap_or(0);
         let (_, rest) = text.split_at_checked(after_bracket)?;
         let Some(colon) = rest.iter().position(|&byte| byte == b':') else {
             return Some(Self { host: Host::parse(text)?, port: None });

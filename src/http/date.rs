@@ -2,7 +2,7 @@
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use crate::time::date::civil;
 
@@ -31,13 +31,19 @@ impl HttpDate {
         };
         let (weekday, month) = (word(&DAYS, days % 7), word(&MONTHS, month - 1));
         let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
-        let mut text = String::with_capacity(TEXT_LEN);
-        // Writing to a string cannot fail.
-        _ = write!(
-            text,
-            "{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT"
-        );
-        Self(text.as_bytes().try_into().unwrap_or([b' '; TEXT_LEN]))
+        let mut text = *b"Thu, 00 Jan 0000 00:00:00 GMT";
+        let mut put = |at: usize, part: &[u8]| {
+            if let Some(place) = text.get_mut(at..at + part.len()) {
+                place.copy_from_slice(part);
+            }
+        };
+        put(0, weekday.as_bytes());
+        put(8, month.as_bytes());
+        let numbers = [day, year / 100, year % 100, hour, minute, second];
+        for (at, number) in [5, 12, 14, 17, 20, 23].into_iter().zip(numbers) {
+            put(at, &digits(number));
+        }
+        Self(text)
     }
 
     /// The value as text.
@@ -45,6 +51,11 @@ impl HttpDate {
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
+}
+
+/// The last two digits of a number.
+fn digits(number: u64) -> [u8; 2] {
+    [number / 10 % 10, number % 10].map(|digit| b'0' + u8::try_from(digit).unwrap_or(0))
 }
 
 impl fmt::Debug for HttpDate {

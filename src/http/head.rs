@@ -162,6 +162,12 @@ impl<'a> Head<'a> {
         self.values(name).next()
     }
 
+    /// Whether there is a field called `name`.
+    #[must_use]
+    pub const fn has(&self, name: Name) -> bool {
+        self.scan.seen.contains(name)
+    }
+
     /// Whether there is more than one field called `name`.
     #[must_use]
     pub const fn is_repeated(&self, name: Name) -> bool {

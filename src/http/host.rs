@@ -89,10 +89,15 @@ impl Host<'_> {
     }
 }
 
+/// What a machine calls itself.
+const LOCALHOST: &str = "localhost";
+
 /// `localhost` and what is under it (RFC 6761 section 6.3).
 fn is_loopback_name(name: &str) -> bool {
-    let (under, last) = name.rsplit_once('.').unwrap_or(("localhost", name));
-    last.eq_ignore_ascii_case("localhost") && !under.is_empty()
+    let Some(under) = name.len().checked_sub(LOCALHOST.len()) else { return false };
+    let (under, last) = name.split_at_checked(under).unwrap_or_default();
+    last.eq_ignore_ascii_case(LOCALHOST)
+        && (under.is_empty() || under.len() > 1 && under.ends_with('.'))
 }
 
 #[cfg(test)]

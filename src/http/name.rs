@@ -2,6 +2,9 @@
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
+/// How the names of fields begin that proxies add.
+const X_FORWARDED: &[u8] = b"X-Forwarded-";
+
 /// A field name that the server or the client looks for; all others are [`Name::Other`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name {
@@ -41,6 +44,8 @@ pub enum Name {
     Forwarded,
     /// `X-Forwarded-For`.
     XForwardedFor,
+    /// Another one that begins with `X-Forwarded-`.
+    XForwardedOther,
     /// Any other.
     Other,
 }
@@ -70,10 +75,16 @@ impl Name {
         };
         let found =
             candidates.iter().find(|name| name.text().as_bytes().eq_ignore_ascii_case(text));
-        found.copied().unwrap_or(Self::Other)
+        found.copied().unwrap_or_else(|| Self::rare(text))
     }
 
-    /// The name as it is usually spelled; empty for [`Name::Other`].
+    /// The same for a name that is not known as a whole.
+    fn rare(text: &[u8]) -> Self {
+        let start = text.get(..X_FORWARDED.len()).unwrap_or_default();
+        if start.eq_ignore_ascii_case(X_FORWARDED) { Self::XForwardedOther } else { Self::Other }
+    }
+
+    /// The name as it is usually spelled; empty for one that stands for many.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
@@ -95,7 +106,7 @@ impl Name {
             Self::WebSocketExtensions => "Sec-WebSocket-Extensions",
             Self::Forwarded => "Forwarded",
             Self::XForwardedFor => "X-Forwarded-For",
-            Self::Other => "",
+            Self::XForwardedOther | Self::Other => "",
         }
     }
 
@@ -120,7 +131,8 @@ impl Name {
             Self::Via => 1 << 15,
             Self::Forwarded => 1 << 16,
             Self::XForwardedFor => 1 << 17,
-            Self::Other => 1 << 18,
+            Self::XForwardedOther => 1 << 18,
+            Self::Other => 1 << 19,
         }
     }
 }
@@ -173,6 +185,14 @@ mod tests {
             assert_eq!(Name::of(name.text().to_uppercase().as_bytes()), name);
             assert_eq!(Name::of(name.text().to_lowercase().as_bytes()), name);
         }
+    }
+
+    #[test]
+    fn what_a_proxy_adds_is_known_by_how_it_begins() {
+        for text in ["X-Forwarded-", "x-forwarded-proto", "X-FORWARDED-HOSTS"] {
+            assert_eq!(Name::of(text.as_bytes()), Name::XForwardedOther, "{text}");
+        }
+        assert_eq!(Name::of(b"x-forwarded"), Name::Other);
     }
 
     #[test]

@@ -7,6 +7,11 @@ pub(super) fn is_token(byte: u8) -> bool {
     TOKEN.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
+/// How many bytes of a token `bytes` begin with.
+pub(super) fn token_len(bytes: &[u8]) -> usize {
+    bytes.iter().position(|&byte| !is_token(byte)).unwrap_or(bytes.len())
+}
+
 /// Whether `bytes` is a token: not empty, and token characters only.
 pub(super) fn is_token_text(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().copied().all(is_token)
@@ -26,11 +31,14 @@ pub(super) const fn is_target(byte: u8) -> bool {
 
 /// `bytes` without optional white space (SP, HTAB) at either end.
 pub(super) fn trim(bytes: &[u8]) -> &[u8] {
-    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let start = bytes.iter().take_while(|byte| blank(byte)).count();
-    let rest = bytes.get(start..).unwrap_or_default();
-    let blanks = rest.iter().rev().take_while(|byte| blank(byte)).count();
-    rest.get(..rest.len().saturating_sub(blanks)).unwrap_or_default()
+    let (mut rest, is_blank) = (bytes, |byte: u8| matches!(byte, b' ' | b'\t'));
+    while let Some((_, behind)) = rest.split_first().filter(|&(&byte, _)| is_blank(byte)) {
+        rest = behind;
+    }
+    while let Some((_, before)) = rest.split_last().filter(|&(&byte, _)| is_blank(byte)) {
+        rest = before;
+    }
+    rest
 }
 
 /// A stretch of a head. Heads are shorter than 4 GiB ([`Limits`](super::Limits)), so two small

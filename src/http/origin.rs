@@ -108,7 +108,10 @@ struct WebOrigin<'a> {
 impl<'a> WebOrigin<'a> {
     /// Parses an origin as a browser writes it.
     fn parse(text: &'a [u8]) -> Option<Self> {
-        let (scheme, rest) = super::octets::ascii(text)?.split_once("://")?;
+        let text = super::octets::ascii(text)?;
+        // A search for all three at once would cost more than the rest of it.
+        let (scheme, rest) = text.split_at_checked(text.bytes().position(|byte| byte == b':')?)?;
+        let rest = rest.strip_prefix("://")?;
         // Browsers write origins in lower case; anything else was not written by one.
         if rest.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return None;

@@ -2,7 +2,7 @@
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
-use super::octets::{Span, is_target, is_token};
+use super::octets::{Span, is_target, is_token, token_len};
 use super::scan::StartLine;
 use super::{Authority, Foreign, HeadPosition, Refusal};
 
@@ -107,7 +107,7 @@ impl StartLine for RequestLine {
 
     fn parse(text: &[u8], start: usize, line: u16) -> Result<Self, Refusal> {
         check_foreign(text)?;
-        let method_len = text.iter().take_while(|&&byte| is_token(byte)).count();
+        let method_len = token_len(text);
         let (method, rest) = text.split_at_checked(method_len).unwrap_or_default();
         let at = HeadPosition::new(line, method_len);
         let rest = match rest.split_first() {

@@ -14,7 +14,7 @@
 use memchr::memchr;
 
 use super::name::{Name, NameSet};
-use super::octets::{Span, is_field_value, is_token, trim};
+use super::octets::{Span, is_field_value, token_len, trim};
 use super::{HeadPosition, Limits, Refusal};
 
 /// The first line of a head: of a request or of a response.
@@ -185,7 +185,7 @@ impl<S: StartLine> Scan<S> {
 
 /// Parses one field line: `token ":" OWS value OWS`.
 fn parse_field(text: &[u8], start: usize, line: u16) -> Result<Field, Refusal> {
-    let name_len = text.iter().take_while(|&&byte| is_token(byte)).count();
+    let name_len = token_len(text);
     let (name, rest) = text.split_at_checked(name_len).unwrap_or_default();
     let at = HeadPosition::new(line, name_len);
     let value = match rest.split_first() {

@@ -93,7 +93,7 @@ fn check_wish(head: &Head<'_>) -> Result<(), Refusal> {
     if !head.asks_for_websocket() {
         let is_proxied = [Name::Via, Name::Forwarded, Name::XForwardedFor]
             .into_iter()
-            .any(|name| head.value(name).is_some());
+            .any(|name| head.has(name));
         return Err(if is_proxied { Refusal::UpgradeTaken } else { Refusal::UpgradeRequired });
     }
     if head.version() == Version::Http10 {

@@ -58,7 +58,7 @@ pub(super) fn close(
     }
     let conn = state.conn;
     state.protocol = Protocol::Closing;
-    state.backlog = None;
+    (state.backlog, state.has_finished) = (None, false);
     if !goodbye.is_empty() {
         turn.effects.push(Effect::Send { conn, frame: SharedFrame::from(goodbye) });
     }

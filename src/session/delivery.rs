@@ -37,7 +37,18 @@ pub(super) struct Delivery<'a, 't> {
 impl Delivery<'_, '_> {
     /// Delivers everything that the domain has to say, and then ends the connections that are to be
     /// ended.
+    #[inline]
     pub(super) fn flush_outputs(&mut self) {
+        // It is called after each input, and mostly there is nothing.
+        let SessionContext { asides, outgoing, closing, .. } = &*self.context;
+        let is_silent = self.turn.chat.outputs() == 0 && outgoing.is_empty();
+        if !(is_silent && asides.is_empty() && closing.is_empty()) {
+            self.flush_all();
+        }
+    }
+
+    #[inline(never)]
+    fn flush_all(&mut self) {
         loop {
             self.stage_outputs();
             if self.ask_asides() {

@@ -55,6 +55,9 @@ impl<'t> Session<'_, 't> {
     /// all others.
     pub(super) fn bound_held(&mut self, before: usize) {
         let held = self.state.held();
+        if held == before {
+            return;
+        }
         self.context.inbound.change(before, held);
         let most = self.context.inbound.limit(usize::MAX).max(Pressure::LEAST);
         // Only who has just grown: the others hold what they were allowed to hold.
@@ -98,7 +101,7 @@ impl<'t> Session<'_, 't> {
 
     /// Whether nothing more is taken apart for now: too many answers wait, or the rate is used up.
     pub(super) fn must_wait(&mut self) -> bool {
-        self.is_backpressured() || self.state.ready_at(self.context) > self.turn.now.tick
+        self.is_backpressured() || !self.state.is_ready(self.turn.now.tick, self.context)
     }
 
     /// Whether so many answers wait that no more is read. All that were given so far count: they
@@ -175,9 +178,11 @@ impl<'t> Session<'_, 't> {
         if self.state.is_closing() || self.state.is_leaving() {
             return;
         }
-        let backlog = self.state.backlog.get_or_insert_default();
-        backlog.end = Some(PeerEnd::Fin);
-        if !backlog.is_waiting() {
+        match &mut self.state.backlog {
+            Some(backlog) => backlog.end = Some(PeerEnd::Fin),
+            None => self.state.has_finished = true,
+        }
+        if !self.state.is_waiting() {
             self.leave();
         }
     }
@@ -202,7 +207,7 @@ impl<'t> Session<'_, 't> {
     }
 
     fn await_answers(&mut self) {
-        if self.state.backlog.as_ref().is_some_and(|backlog| !backlog.is_cut) {
+        if self.state.backlog.as_ref().is_none_or(|backlog| !backlog.is_cut) {
             self.tcp_finish();
         }
         let (conn, now) = (self.state.conn, self.turn.now.tick);
@@ -215,8 +220,10 @@ impl<'t> Session<'_, 't> {
 
     /// Ends a connection whose peer has said its last word, with all answers that there are.
     pub(super) fn farewell(&mut self) {
-        let Some(&Backlog { end: Some(end), is_cut, .. }) = self.state.backlog.as_deref() else {
-            return;
+        let (end, is_cut) = match self.state.backlog.as_deref() {
+            Some(&Backlog { end: Some(end), is_cut, .. }) => (end, is_cut),
+            None if self.state.has_finished => (PeerEnd::Fin, false),
+            Some(_) | None => return,
         };
         // Answers that wait for a cursor are said when the domain forgets the connection.
         self.turn.chat.handle_closed(self.turn.now, self.state.conn);

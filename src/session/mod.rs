@@ -62,7 +62,6 @@ use crate::config::Config;
 use crate::http::{HeadParser, PartialHead, PolicyError};
 use crate::metrics::Metrics;
 use crate::net::{CloseReason, ConnId, Effect, Effects, Ending, IpAddr, is_in};
-use crate::time::Tick;
 use crate::time::clock::Now;
 
 /// Connections that are sent away in one turn when the server stops: 2 ms.
@@ -350,18 +349,17 @@ impl Sessions {
         handle: impl FnOnce(&mut Session<'_, '_>),
     ) {
         let Self { states, context, heads, .. } = self;
-        let Some(place) = find(states, conn) else { return };
-        let absent = SessionState::new(conn, Protocol::Closing, Tick::ZERO);
-        let state = std::mem::replace(place, absent);
+        if states.get(conn.slot()).is_none_or(|state| state.conn != conn) {
+            return;
+        }
+        let Some(state) = states.lend(conn.slot()) else { return };
         let held = state.held();
         let mut session = Session { state, others: states, context, heads, turn };
         handle(&mut session);
         session.flush_outputs();
         session.bound_held(held);
         let Session { state, others, .. } = session;
-        if let Some(place) = find(others, conn) {
-            *place = state;
-        }
+        others.give_back(conn.slot(), state);
     }
 
     /// How many connections there are.

@@ -75,6 +75,11 @@ impl Outgoing {
         }
     }
 
+    /// Whether there is nothing to be handed over.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.staged.is_empty() && self.bytes.is_empty()
+    }
+
     /// Whether so much is staged that it should be handed over.
     pub(super) const fn is_full(&self) -> bool {
         self.bytes.len() >= SEALED_AT

@@ -35,7 +35,9 @@ pub(super) struct SessionState {
     pub controls: Bucket,
     pub answers: WaitingAnswers,
     pub errors: ErrorsInARow,
-    /// What was received and waits, and what the peer has said last.
+    /// The peer has sent FIN when nothing waited.
+    pub has_finished: bool,
+    /// What was received and waits, and what the peer has said last after it.
     pub backlog: Option<Box<Backlog>>,
 }
 
@@ -90,6 +92,7 @@ impl SessionState {
             controls: Bucket::default(),
             answers: WaitingAnswers::default(),
             errors: ErrorsInARow::default(),
+            has_finished: false,
             backlog: None,
         }
     }
@@ -124,12 +127,20 @@ impl SessionState {
 
     /// Whether the peer has said its last word, and only answers are still due.
     pub(super) fn is_leaving(&self) -> bool {
-        self.backlog.as_ref().is_some_and(|backlog| backlog.end.is_some() && !backlog.is_waiting())
+        self.has_finished
+            || self.backlog.as_ref().is_some_and(|it| it.end.is_some() && !it.is_waiting())
     }
 
     /// Whether a person has said `/quit`.
     pub(super) fn has_quit(&self) -> bool {
         self.backlog.as_ref().is_some_and(|backlog| backlog.end == Some(PeerEnd::Quit))
+    }
+
+    /// Whether the rate allows the next request or control frame.
+    pub(super) fn is_ready(&self, now: Tick, context: &SessionContext) -> bool {
+        self.commands.is_ready(now, context.command_rate)
+            && self.controls.is_ready(now, context.control_rate)
+            && (!self.brings_token() || context.tokens.ready_at(self.conn) <= now)
     }
 
     /// From when on the rate allows the next request or control frame.

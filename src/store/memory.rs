@@ -191,10 +191,11 @@ impl Logs for MemoryStore {
     fn flush(&mut self) {}
 
     fn poll(&mut self) -> Option<LogReply> {
-        if self.replies.is_empty() {
+        let reply = self.replies.pop_front();
+        if reply.is_none() && !self.untold.is_empty() {
             self.untold.clear();
         }
-        self.replies.pop_front()
+        reply
     }
 }
 

@@ -41,10 +41,22 @@ impl Bucket {
     /// From when on there is a token.
     #[must_use]
     pub const fn ready_at(self, rate: Option<Rate>) -> Tick {
-        let Some(Rate { interval_us, ahead_us }) = rate else { return Tick::ZERO };
-        let ready_us = self.0.saturating_add(interval_us).saturating_sub(ahead_us);
+        let Some(rate) = rate else { return Tick::ZERO };
         // Rounded up: a moment too early would find no token, and the loop would come back at once.
-        Tick::from_millis(ready_us.div_ceil(1_000))
+        Tick::from_millis(self.ready_us(rate).div_ceil(1_000))
+    }
+
+    /// Whether there is a token.
+    #[must_use]
+    pub const fn is_ready(self, now: Tick, rate: Option<Rate>) -> bool {
+        match rate {
+            Some(rate) => self.ready_us(rate) <= now.as_millis().saturating_mul(1_000),
+            None => true,
+        }
+    }
+
+    const fn ready_us(self, Rate { interval_us, ahead_us }: Rate) -> u64 {
+        self.0.saturating_add(interval_us).saturating_sub(ahead_us)
     }
 
     /// Takes a token, which the caller knows to be there.

@@ -138,40 +138,40 @@ const fn needs_escape(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
-/// The number of bytes before the first one that needs an escape. The first few words are checked
-/// one by one, since names end within them; longer texts in blocks.
+/// The number of bytes before the first one that needs an escape. The first word is checked where
+/// this is called, since names end within it; longer texts are in blocks.
+#[inline]
 pub(super) fn clean_len(text: &[u8]) -> usize {
-    // Names of users and rooms mostly end within 24 bytes, for which setting up blocks would not
-    // pay.
-    const FIRST: usize = 24;
-    let (first, _) = text.split_at_checked(FIRST).unwrap_or((text, &[]));
-    let clean = clean_words(first);
-    if clean < FIRST {
-        return clean;
-    }
-    FIRST + clean_blocks(text.get(FIRST..).unwrap_or_default())
+    let first = text.first_chunk().and_then(|word| clean_in_word(*word));
+    first.unwrap_or_else(|| clean_blocks(text))
 }
 
+#[inline(never)]
 fn clean_blocks(text: &[u8]) -> usize {
     // Without an early exit within a block, so that the compiler vectorizes the loop.
-    let is_clean = |block: &&[u8; 32]| !block.iter().fold(false, |any, &b| any | needs_escape(b));
-    let (blocks, _) = text.as_chunks::<32>();
-    let clean = 32 * blocks.iter().take_while(is_clean).count();
+    let is_clean = |block: &&[u8; 16]| !block.iter().fold(false, |any, &b| any | needs_escape(b));
+    let (blocks, _) = text.as_chunks::<16>();
+    let clean = 16 * blocks.iter().take_while(is_clean).count();
     clean + clean_words(text.get(clean..).unwrap_or_default())
 }
 
-#[inline]
 fn clean_words(text: &[u8]) -> usize {
     let (words, tail) = text.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
-        let found = mark_escapes(u64::from_le_bytes(*word));
-        // Only the lowest mark is exact, and it is the first byte that matters.
-        if found != 0 {
-            return 8 * index + usize::try_from(found.trailing_zeros() / 8).unwrap_or(0);
+        if let Some(clean) = clean_in_word(*word) {
+            return 8 * index + clean;
         }
     }
     let in_tail = tail.iter().position(|&byte| needs_escape(byte)).unwrap_or(tail.len());
     8 * words.len() + in_tail
+}
+
+/// The number of bytes before the first one of a word that needs an escape, if one does.
+#[inline]
+fn clean_in_word(word: [u8; 8]) -> Option<usize> {
+    let found = mark_escapes(u64::from_le_bytes(word));
+    // Only the lowest mark is exact, and it is the first byte that matters.
+    (found != 0).then(|| usize::try_from(found.trailing_zeros() / 8).unwrap_or(0))
 }
 
 /// The high bit of each byte that needs an escape. Above the lowest of them there may be false

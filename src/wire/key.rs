@@ -5,68 +5,65 @@
 
 use crate::chat::model::limits::{CID_LEN_MAX, EMOJI_LEN_MAX, REQUEST_ID_LEN_MAX, SEQ_END};
 
-/// Calls a macro with every field: its [`Key`], its member in the parser's
-/// [`Fields`](super::parse), its name, and the value that is expected unless the operation says
-/// otherwise.
+/// Calls a macro with every field: its [`Key`], its name, and the value that is expected unless the
+/// operation says otherwise.
 macro_rules! for_each_key {
     ($callback:ident) => {
         $callback! {
-            Op op "op" "the name of an operation",
-            Id id "id" "a string or an integer of at most 64 bytes",
-            Room room "room" "the name of a room",
-            To to "to" "the name of a user",
-            Text text "text" "a string",
-            Cid cid "cid" "a string of 1 to 64 bytes",
-            ReplyTo reply_to "reply_to" "the seq of a message, an integer of 1 or more and below 2^53",
-            Thread thread "thread" "the seq of a message, an integer of 1 or more and below 2^53",
-            Data data "data" "any JSON",
-            Echo echo "echo" "true or false",
-            After after "after" "a seq, an integer of 0 or more and below 2^53",
-            Before before "before" "a seq (for search, before of the last reply), an integer of 0 or more and below 2^53",
-            Around around "around" "a seq, an integer of 0 or more and below 2^53",
-            Limit limit "limit" "an integer of 1 or more and below 2^53",
-            Epoch epoch "epoch" "a string of 1 to 64 bytes",
-            Recv recv "recv" "a seq, an integer of 0 or more and below 2^53",
-            Read read "read" "a seq, an integer of 0 or more and below 2^53",
-            Status status "status" "\"online\" or \"away\"",
-            Name name "name" "the name of a user",
-            Token token "token" "a string",
-            Agent agent "agent" "a string of at most 128 bytes",
-            Version version "version" "1",
-            Ping ping "ping" "true or false",
-            Resume resume "resume" "{\"session\":…,\"rooms\":{room:[epoch,seq],…}}",
-            Since since "since" "the rev of an earlier reply, an integer of 0 or more and below 2^53",
-            Topic topic "topic" "a string",
-            Private private "private" "true or false",
-            Policy policy "policy" "the name of a policy",
-            Of of "of" "the name of an operation",
-            Target target "target" "the seq of a message, an integer of 1 or more and below 2^53",
-            Emoji emoji "emoji" "a string of 1 to 64 bytes without control characters",
-            Remove remove "remove" "true or false",
-            User user "user" "the name of a user",
-            Role role "role" "\"owner\", \"moderator\", \"member\" or \"reader\"",
-            ForMs for_ms "for_ms" "milliseconds, an integer of 0 or more and below 2^53",
-            Reason reason "reason" "a string",
-            Close close "close" "true or false",
-            Password password "password" "a string of 8 to 256 bytes",
-            Invite invite "invite" "the secret of an invite link",
-            Old old "old" "your password",
-            New new "new" "a string of 8 to 256 bytes",
-            Login login "login" "the id of one of logins, \"others\" or \"all\"",
-            Uses uses "uses" "an integer of 1 to 10000",
-            Rooms rooms "rooms" "a list of up to 16 names of rooms",
+            Op "op" "the name of an operation",
+            Id "id" "a string or an integer of at most 64 bytes",
+            Room "room" "the name of a room",
+            To "to" "the name of a user",
+            Text "text" "a string",
+            Cid "cid" "a string of 1 to 64 bytes",
+            ReplyTo "reply_to" "the seq of a message, an integer of 1 or more and below 2^53",
+            Thread "thread" "the seq of a message, an integer of 1 or more and below 2^53",
+            Data "data" "any JSON",
+            Echo "echo" "true or false",
+            After "after" "a seq, an integer of 0 or more and below 2^53",
+            Before "before" "a seq (for search, before of the last reply), an integer of 0 or more and below 2^53",
+            Around "around" "a seq, an integer of 0 or more and below 2^53",
+            Limit "limit" "an integer of 1 or more and below 2^53",
+            Epoch "epoch" "a string of 1 to 64 bytes",
+            Recv "recv" "a seq, an integer of 0 or more and below 2^53",
+            Read "read" "a seq, an integer of 0 or more and below 2^53",
+            Status "status" "\"online\" or \"away\"",
+            Name "name" "the name of a user",
+            Token "token" "a string",
+            Agent "agent" "a string of at most 128 bytes",
+            Version "version" "1",
+            Ping "ping" "true or false",
+            Resume "resume" "{\"session\":…,\"rooms\":{room:[epoch,seq],…}}",
+            Since "since" "the rev of an earlier reply, an integer of 0 or more and below 2^53",
+            Topic "topic" "a string",
+            Private "private" "true or false",
+            Policy "policy" "the name of a policy",
+            Of "of" "the name of an operation",
+            Target "target" "the seq of a message, an integer of 1 or more and below 2^53",
+            Emoji "emoji" "a string of 1 to 64 bytes without control characters",
+            Remove "remove" "true or false",
+            User "user" "the name of a user",
+            Role "role" "\"owner\", \"moderator\", \"member\" or \"reader\"",
+            ForMs "for_ms" "milliseconds, an integer of 0 or more and below 2^53",
+            Reason "reason" "a string",
+            Close "close" "true or false",
+            Password "password" "a string of 8 to 256 bytes",
+            Invite "invite" "the secret of an invite link",
+            Old "old" "your password",
+            New "new" "a string of 8 to 256 bytes",
+            Login "login" "the id of one of logins, \"others\" or \"all\"",
+            Uses "uses" "an integer of 1 to 10000",
+            Rooms "rooms" "a list of up to 16 names of rooms",
         }
     };
 }
-
-pub(super) use for_each_key;
 
 // The texts above state these limits in digits.
 const _: () = assert!(REQUEST_ID_LEN_MAX == 64 && CID_LEN_MAX == 64 && EMOJI_LEN_MAX == 64);
 const _: () = assert!(SEQ_END == 1 << 53);
 
 macro_rules! define_keys {
-    ($($key:ident $member:ident $name:literal $expected:literal,)+) => {
+    ($($key:ident $name:literal $expected:literal,)+) => {
         /// The name of a field.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Key {
@@ -102,6 +99,15 @@ macro_rules! define_keys {
 for_each_key!(define_keys);
 
 impl Key {
+    /// How many names there are.
+    pub(super) const COUNT: usize = Self::Unknown.index();
+
+    /// The place among all names.
+    #[expect(clippy::as_conversions, reason = "the variants have no values, and are numbered")]
+    pub(super) const fn index(self) -> usize {
+        self as usize
+    }
+
     /// Whether the value is kept as it was written, of whatever type it is.
     pub(super) const fn is_raw(self) -> bool {
         matches!(self, Self::Id | Self::Data | Self::Resume | Self::Rooms | Self::Login)

@@ -135,7 +135,7 @@ impl Step<'_> {
             lagging.next = lagging.next.max(seq + 1);
         }
         self.reader.deferred_replies = self.reader.deferred_replies.saturating_sub(1);
-        self.context.reply(self.row.conn, request, Ok(reply));
+        self.context.reply(self.reader.conn, request, Ok(reply));
     }
 
     /// What it needs next, up to `to`, is no longer there.
@@ -156,7 +156,7 @@ impl Step<'_> {
 
     fn tell_small(&mut self, event: Event) {
         self.reader.credit.force(self.context.turn, SMALL_EVENT_BYTES);
-        self.context.tell(self.row.conn, event);
+        self.context.tell(self.reader.conn, event);
     }
 
     /// Sends a page of records, from `next` on and below `end`.
@@ -172,7 +172,7 @@ impl Step<'_> {
         } else {
             // Nothing is booked while the page is on its way: the credit may be quite another by
             // then.
-            self.pages.want((key, log), next, self.row.conn);
+            self.pages.want((key, log), next, self.reader.conn);
             return Some(CatchUp::NeedsPage);
         };
         // Bytes for an idle socket are flushed within the turn and never count in the pressure;
@@ -188,7 +188,7 @@ impl Step<'_> {
         }
         self.context.stats.replayed += u64::try_from(items.len()).unwrap_or(u64::MAX);
         let room = self.room.name.clone();
-        self.context.tell(self.row.conn, Event::Replay { room, items, to });
+        self.context.tell(self.reader.conn, Event::Replay { room, items, to });
         None
     }
 }

@@ -18,11 +18,14 @@ impl SendCredit {
     /// Books `bytes` if they fit the limit, or if nothing waits: then they are let through whatever
     /// their size, since a record that is larger than the limit must reach its readers too.
     pub(in crate::chat) fn take(&mut self, turn: u32, limit: usize, bytes: usize) -> bool {
-        let owed = self.owed(turn);
-        if owed > 0 && owed.saturating_add(bytes) > limit {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let given = if self.turn == turn { self.given } else { 0 };
+        let owed = self.queued.saturating_add(given);
+        let after = usize::try_from(owed.saturating_add(bytes)).unwrap_or(usize::MAX);
+        if owed > 0 && after > limit {
             return false;
         }
-        self.force(turn, bytes);
+        (self.given, self.turn) = (given.saturating_add(bytes), turn);
         true
     }
 

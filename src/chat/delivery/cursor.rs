@@ -29,10 +29,12 @@ pub(in crate::chat) struct Feed {
     pub bytes: usize,
 }
 
-/// A connection's subscription: a cursor over the room's log.
+/// A connection's subscription: a cursor over the room's log. Its reader, which is there as long as
+/// it is, has the rest.
 #[derive(Debug)]
 pub(in crate::chat) struct Subscription {
-    pub conn: ConnId,
+    /// The slot of the connection.
+    pub slot: u32,
     /// Where the cursor is, if it is not live.
     pub lagging: Option<Box<Lagging>>,
     pub encoding: Encoding,
@@ -118,4 +120,4 @@ impl Sender {
 
 // The documentation of `server` states what a connection, a user and a room take. This is a part
 // of it.
-const _: () = assert!(size_of::<Subscription>() <= 24);
+const _: () = assert!(size_of::<Subscription>() <= 16);

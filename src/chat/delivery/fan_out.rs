@@ -4,7 +4,7 @@ use std::mem;
 
 use super::cursor::{DeferredReply, Feed, Lagging, ReplyPosition, Sender};
 use super::reader::Reader;
-use super::{Delivery, DeliveryMut, find_reader};
+use super::{Delivery, DeliveryMut, find_reader, reader_of};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::command::Op;
 use crate::chat::model::limits::PAGE_BYTES_MAX;
@@ -87,39 +87,39 @@ impl DeliveryMut<'_> {
         // small as need be.
         let is_too_much = context.pressure.is_high() && batch.bytes > limit.max(Pressure::LEAST);
         for row in &mut feed.subscriptions {
-            let Some(reader) = find_reader(readers, row.conn) else {
+            let Some(reader) = reader_of(readers, row) else {
                 debug_assert!(false, "a subscription has a reader");
                 continue;
             };
+            if let Some(lagging) = &mut row.lagging {
+                batch.defer_replies(room, reader, &mut lagging.replies);
+                continue;
+            }
             // Booked here, once a batch: a slow reader costs one comparison, whatever it is owed.
-            if row.lagging.is_none()
-                && (is_too_much || !reader.credit.take(turn, limit, batch.bytes))
-            {
+            if is_too_much || !reader.credit.take(turn, limit, batch.bytes) {
                 // The cursor falls behind: it needs the first of these next.
                 // The whole batch or nothing: what does not fit comes by pages, which are cut to
                 // any size.
-                row.lagging = Some(Box::new(Lagging::at(batch.first)));
                 reader.lagging += 1;
                 context.stats.lagged += 1;
                 if !reader.credit.is_blocked() {
-                    context.outputs.push_back(Output::Wake { conn: row.conn });
+                    context.outputs.push_back(Output::Wake { conn: reader.conn });
                 }
-            } else if row.lagging.is_none() && reader.credit.is_blocked() {
+                let lagging = row.lagging.insert(Box::new(Lagging::at(batch.first)));
+                batch.defer_replies(room, reader, &mut lagging.replies);
+                continue;
+            }
+            if reader.credit.is_blocked() {
                 context.pressure.change(0, batch.bytes);
                 // The budget of all connections shrinks while it is handed out: readers further
                 // down the list must see what those before them were given.
                 limit = context.outbound_limit();
             }
-            match &mut row.lagging {
-                Some(lagging) => batch.defer_replies(room, reader, &mut lagging.replies),
-                None if batch.is_from(row.conn) => {
-                    live += 1;
-                    batch.add_parts(row.conn, &mut partial);
-                }
-                None => {
-                    live += 1;
-                    whole.push(row.encoding, row.conn);
-                }
+            live += 1;
+            if batch.is_from(reader.conn) {
+                batch.add_parts(reader.conn, &mut partial);
+            } else {
+                whole.push(row.encoding, reader.conn);
             }
         }
         let Batch { records, mut senders, .. } = batch;

@@ -22,6 +22,7 @@ pub(super) use cursor::{Feed, Sender};
 pub(super) use pages::{PageId, Pages};
 pub(super) use reader::Reader;
 
+use self::cursor::Subscription;
 use self::spare::Spare;
 use super::context::Context;
 use super::keys::RoomKey;
@@ -78,6 +79,10 @@ impl Delivery {
         self.readers.get_mut(conn.slot()).filter(|reader| reader.conn == conn)
     }
 
+    fn reader_of(&self, row: &Subscription) -> Option<&Reader> {
+        self.readers.get(usize::try_from(row.slot).ok()?)
+    }
+
     /// Adds the reader of a connection that has said hello.
     pub(super) fn add_reader(&mut self, reader: Reader) {
         self.readers.insert(reader.conn.slot(), reader);
@@ -115,7 +120,7 @@ impl Delivery {
     /// The connections that are subscribed to a room.
     pub(super) fn subscribed(&self, key: RoomKey) -> Vec<ConnId> {
         let rows = self.feed(key).map_or(&[][..], |feed| &feed.subscriptions);
-        rows.iter().map(|row| row.conn).collect()
+        rows.iter().filter_map(|row| self.reader_of(row)).map(|reader| reader.conn).collect()
     }
 
     /// Drops the feed of a room that is gone.
@@ -149,8 +154,8 @@ impl Delivery {
         for found in &reader.subscriptions {
             let index = usize::try_from(found.index).unwrap_or(usize::MAX);
             let row = self.feed(found.room).and_then(|feed| feed.subscriptions.get(index));
-            let conn = row.map(|row| row.conn);
-            debug_assert_eq!(conn, Some(reader.conn), "a subscription is where its reader says");
+            let slot = row.and_then(|row| usize::try_from(row.slot).ok());
+            debug_assert_eq!(slot, Some(reader.conn.slot()), "it is where its reader says");
             let lag = row.and_then(|row| row.lagging.as_ref());
             lagging += u32::from(lag.is_some());
             deferred += lag.map_or(0, |lag| lag.replies.len());
@@ -189,6 +194,14 @@ impl DeliveryMut<'_> {
             self.context.wake(conn);
         }
     }
+}
+
+/// The reader of a subscription.
+pub(super) fn reader_of<'a>(
+    readers: &'a mut Slots<Reader>,
+    row: &Subscription,
+) -> Option<&'a mut Reader> {
+    readers.get_mut(usize::try_from(row.slot).ok()?)
 }
 
 /// The reader of a connection among all of them.

@@ -2,7 +2,7 @@
 
 use super::cursor::{DeferredReply, Lagging, Subscription};
 use super::reader::SubscriptionRef;
-use super::{DeliveryMut, find_reader};
+use super::{DeliveryMut, find_reader, reader_of};
 use crate::chat::keys::RoomKey;
 use crate::collections::{Key as _, push_tightly};
 use crate::net::ConnId;
@@ -25,7 +25,8 @@ impl DeliveryMut<'_> {
         reader.subscriptions.insert(place, SubscriptionRef { room: key, index });
         let lagging = next.map(|next| Box::new(Lagging::at(next)));
         reader.lagging += u32::from(lagging.is_some());
-        let row = Subscription { conn, lagging, encoding: reader.encoding, stale: false };
+        let slot = u32::try_from(conn.slot()).unwrap_or(u32::MAX);
+        let row = Subscription { slot, lagging, encoding: reader.encoding, stale: false };
         push_tightly(rows, row);
         self.context.stats.subs += 1;
     }
@@ -69,8 +70,8 @@ impl DeliveryMut<'_> {
             rows.shrink_to(rows.len() * 2);
         }
         // The last one has taken its index.
-        let Some(moved) = rows.get(index).map(|row| row.conn) else { return };
-        let Some(reader) = find_reader(readers, moved) else { return };
+        let Some(moved) = rows.get(index) else { return };
+        let Some(reader) = reader_of(readers, moved) else { return };
         let place = reader.find(key).unwrap_or(usize::MAX);
         if let Some(found) = reader.subscriptions.get_mut(place) {
             found.index = removed.index;

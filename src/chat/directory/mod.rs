@@ -44,14 +44,14 @@ const ABSENT_STALE_MAX: usize = 1024;
 ///
 /// Invariants:
 /// - every user is found by its name;
-/// - a user is found by the secrets of its sessions and by those of ended ones that may come back.
+/// - the secrets of a user's sessions, and those of ended ones that may come back, begin with its
+///   place among the users.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
     users: Table<UserKey, User>,
     by_name: KeyIndex<UserKey>,
     /// By what their names look like.
     skeletons: Skeletons<UserKey>,
-    by_secret: KeyIndex<UserKey>,
     /// Users without a session, longest absent first; may hold users that are back or gone.
     absent: VecDeque<UserKey>,
     /// Names by which nobody has come yet.
@@ -98,11 +98,10 @@ impl Directory {
 
     /// The user whose session has or had this secret, if it can still come back.
     pub(super) fn user_of_secret(&self, secret: Secret) -> Option<UserKey> {
-        self.by_secret.find(&secret, &self.users, |user| {
-            let mut live = user.sessions.iter().map(|session| session.secret);
-            let mut ended = user.resumable().iter().map(|session| session.secret);
-            live.any(|other| other == secret) || ended.any(|other| other == secret)
-        })
+        let (key, user) = self.users.at(secret.place())?;
+        let live = user.sessions.iter().map(|session| session.secret);
+        let mut all = live.chain(user.resumable().iter().map(|session| session.secret));
+        all.any(|other| other == secret).then_some(key)
     }
 
     /// The connection on which the user has the live session of this secret.
@@ -143,9 +142,6 @@ impl Directory {
         self.awaited.users -= usize::from(user.is_awaited);
         debug_assert!(user.sessions.is_empty(), "a user with a session is not forgotten");
         debug_assert!(user.memberships.is_empty(), "a member is not forgotten");
-        for ended in user.resumable() {
-            self.by_secret.remove(&ended.secret, key);
-        }
         self.by_name.remove(user.name.as_str(), key);
         self.skeletons.remove(user.name.as_str(), key);
         Some(user)
@@ -153,7 +149,6 @@ impl Directory {
 
     /// Adds the session of a connection that has none.
     pub(super) fn add_session(&mut self, user: UserKey, session: Session) {
-        self.by_secret.insert(&session.secret, user);
         self.users[user].sessions.push(session);
     }
 
@@ -185,25 +180,25 @@ impl Directory {
             resumable.push(EndedSession { secret, away });
             if resumable.len() > secrets_max {
                 // The oldest, since a client that comes back does so with its latest secret.
-                let oldest = resumable.remove(0);
-                self.by_secret.remove(&oldest.secret, user);
+                resumable.remove(0);
             }
         }
     }
 
     /// Forgets the secret of a session that is taken over by another connection.
     pub(super) fn take_over(&mut self, user: UserKey, secret: Secret) {
-        self.by_secret.remove(&secret, user);
-        if let Some(absence) = &mut self.users[user].absence {
+        let row = &mut self.users[user];
+        let live = row.sessions.iter_mut().filter(|session| session.secret == secret);
+        live.for_each(|session| session.secret = Secret::SPENT);
+        if let Some(absence) = &mut row.absence {
             absence.resumable.retain(|ended| ended.secret != secret);
         }
     }
 
     /// Lets no ended session of the user be resumed any more.
     pub(super) fn forget_secrets(&mut self, user: UserKey) {
-        let Some(absence) = &mut self.users[user].absence else { return };
-        for ended in std::mem::take(&mut absence.resumable) {
-            self.by_secret.remove(&ended.secret, user);
+        if let Some(absence) = &mut self.users[user].absence {
+            absence.resumable = Vec::new();
         }
     }
 

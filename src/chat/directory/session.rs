@@ -1,8 +1,11 @@
 //! A session: a connection that has said who it is.
 
+use crate::chat::keys::UserKey;
+use crate::collections::Key as _;
 use crate::net::ConnId;
 
-/// A session's secret: who knows it may take the session over.
+/// A session's secret: who knows it may take the session over. It begins with the place of its user
+/// among all, by which that is found; the other 96 bits are random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::chat) struct Secret([u8; 16]);
 
@@ -24,9 +27,25 @@ pub(in crate::chat) struct EndedSession {
 }
 
 impl Secret {
-    /// The secret of these bits.
-    pub(in crate::chat) const fn new(bits: u128) -> Self {
+    /// That of a session which another connection has taken over: it is nobody's.
+    pub(super) const SPENT: Self = Self([u8::MAX; 16]);
+    /// Bits behind the place of the user.
+    const RANDOM_BITS: u32 = 96;
+
+    /// The secret of these random bits for the user at this place.
+    pub(in crate::chat) fn new(user: UserKey, bits: u128) -> Self {
+        let random = bits & ((1 << Self::RANDOM_BITS) - 1);
+        Self::of_bits((user.index() as u128) << Self::RANDOM_BITS | random)
+    }
+
+    const fn of_bits(bits: u128) -> Self {
         Self(bits.to_ne_bytes())
+    }
+
+    /// The place of its user.
+    pub(super) fn place(self) -> usize {
+        let place = u128::from_ne_bytes(self.0) >> Self::RANDOM_BITS;
+        usize::try_from(place).unwrap_or(usize::MAX)
     }
 
     /// Reads the text that [`Secret::to_text`] made; `None` for anything else, which is no session
@@ -36,12 +55,19 @@ impl Secret {
         // Before `from_str_radix`, which takes a sign and capitals as well: one secret must have
         // one spelling.
         let hex = digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-        u128::from_str_radix(digits, 16).ok().filter(|_| hex).map(Self::new)
+        u128::from_str_radix(digits, 16).ok().filter(|_| hex).map(Self::of_bits)
     }
 
     /// The secret as it stands in the protocol.
     pub(in crate::chat) fn to_text(self) -> Box<str> {
-        format!("s{:032x}", u128::from_ne_bytes(self.0)).into_boxed_str()
+        let mut text = [b's'; 33];
+        let mut rest = u128::from_ne_bytes(self.0);
+        for digit in text.iter_mut().skip(1).rev() {
+            let value = u8::try_from(rest % 16).unwrap_or(0);
+            *digit = if value < 10 { b'0' + value } else { b'a' + value - 10 };
+            rest /= 16;
+        }
+        str::from_utf8(&text).unwrap_or_default().into()
     }
 }
 
@@ -52,7 +78,10 @@ mod tests {
     #[test]
     fn a_secret_reads_as_it_was_written_and_in_no_other_spelling() {
         for bits in [0, 1, 0xabc, u128::MAX] {
-            assert_eq!(Secret::parse(&Secret::new(bits).to_text()), Some(Secret::new(bits)));
+            assert_eq!(
+                Secret::parse(&Secret::of_bits(bits).to_text()),
+                Some(Secret::of_bits(bits))
+            );
         }
         for text in ["", "s", "0", "s0", &format!("s{:032X}", u128::MAX), &format!("t{:032x}", 1)] {
             assert_eq!(Secret::parse(text), None, "{text:?}");

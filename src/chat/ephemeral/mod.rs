@@ -18,7 +18,7 @@ use self::presence::RoomPresence;
 use self::receipts::RoomReceipts;
 use self::typing::{RoomTyping, TYPING_NAMES_MAX};
 use super::context::{Context, Timer};
-use super::delivery::Delivery;
+use super::delivery::{Delivery, reader_of};
 use super::directory::Directory;
 use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::model::event::Event;
@@ -204,24 +204,24 @@ impl EphemeralMut<'_> {
         let limit = context.outbound_limit() / 2;
         for index in indices {
             let Some(row) = feed.subscriptions.get_mut(index) else { continue };
-            let reader = readers.get_mut(row.conn.slot()).filter(|reader| reader.conn == row.conn);
             // Before the question whether it is slow, so that a sender is not marked as owing news
             // of itself.
-            let Some(reader) = reader.filter(|reader| !except(reader.user)) else { continue };
+            let reader = reader_of(readers, row).filter(|reader| !except(reader.user));
+            let Some(reader) = reader else { continue };
             // Half the limit: ephemeral events must never be what makes a cursor lag.
             let is_slow = reader.lagging > 0 || reader.credit.owed(context.turn) > limit;
             if is_slow || row.stale {
                 // A reader that neither lags nor is blocked would never be told that it has
                 // drained.
                 if !mem::replace(&mut row.stale, true) && !reader.credit.is_blocked() {
-                    context.outputs.push_back(Output::Wake { conn: row.conn });
+                    context.outputs.push_back(Output::Wake { conn: reader.conn });
                 }
                 context.stats.ephemeral_dropped += 1;
                 continue;
             }
             reader.credit.force(context.turn, bytes);
             context.stats.ephemeral += 1;
-            to.push(row.encoding, row.conn);
+            to.push(row.encoding, reader.conn);
         }
         if !to.is_empty() {
             context.outputs.push_back(Output::Shared { to, event });

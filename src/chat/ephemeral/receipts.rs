@@ -113,13 +113,21 @@ impl EphemeralMut<'_> {
     /// How far each member but `except` has read, for one that comes or comes back; empty where
     /// receipts are not told.
     pub(in crate::chat) fn read_marks(&self, key: RoomKey, except: UserKey) -> ReadMarks {
-        match self.receipts_state(key, except) {
-            Some(Event::Receipts { mut read, .. }) => {
-                read.retain(|&(_, seq)| seq > 0);
-                read
-            }
-            _ => Vec::new(),
+        let room = &self.rooms[key];
+        // Nobody has read what was never said.
+        if room.head == 0 || room.members.len() > RECEIPTS_MEMBERS_MAX {
+            return Vec::new();
         }
+        let has_read = self.rooms.members(key).filter(|row| row.user != except && row.read > 0);
+        self.marks(has_read.map(|row| (row.user, row.read)))
+    }
+
+    /// How far these have read, by name.
+    fn marks(&self, readers: impl Iterator<Item = (UserKey, u64)>) -> ReadMarks {
+        let named = |(user, read)| (self.directory[user].name.clone(), read);
+        let mut marks: Vec<_> = readers.map(named).collect();
+        marks.sort_unstable();
+        marks
     }
 
     fn receipts_event(
@@ -129,9 +137,7 @@ impl EphemeralMut<'_> {
         except: Option<UserKey>,
     ) -> Event {
         let readers = readers.iter().filter(|&&(user, _)| Some(user) != except);
-        let mut read: Vec<_> =
-            readers.map(|&(user, read)| (self.directory[user].name.clone(), read)).collect();
-        read.sort_unstable();
+        let read = self.marks(readers.copied());
         Event::Receipts { room: self.rooms[key].name.clone(), read }
     }
 }

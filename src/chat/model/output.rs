@@ -47,39 +47,52 @@ impl Encoding {
 /// Recipients, kept apart by encoding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audience {
-    by_encoding: [Vec<ConnId>; Encoding::ALL.len()],
+    /// The encoding of nearly all of them.
+    encoding: Encoding,
+    first: Vec<ConnId>,
+    others: Vec<(Encoding, Vec<ConnId>)>,
 }
 
 impl Audience {
     /// Nobody, with room for so many of this encoding.
     #[must_use]
     pub fn expecting(count: usize, encoding: Encoding) -> Self {
-        let mut audience = Self::default();
-        audience.by_encoding[encoding.index()].reserve_exact(count);
-        audience
+        Self { encoding, first: Vec::with_capacity(count), others: Vec::new() }
     }
 
     /// Adds a recipient.
+    #[inline]
     pub fn push(&mut self, encoding: Encoding, conn: ConnId) {
-        self.by_encoding[encoding.index()].push(conn);
+        if encoding == self.encoding {
+            self.first.push(conn);
+        } else {
+            self.push_other(encoding, conn);
+        }
+    }
+
+    fn push_other(&mut self, encoding: Encoding, conn: ConnId) {
+        match self.others.iter_mut().find(|(other, _)| *other == encoding) {
+            Some((_, list)) => list.push(conn),
+            None => self.others.push((encoding, vec![conn])),
+        }
     }
 
     /// Whether there is nobody.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.by_encoding.iter().all(Vec::is_empty)
+        self.first.is_empty() && self.others.is_empty()
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.by_encoding.iter().map(Vec::len).sum()
+        self.first.len() + self.others.iter().map(|(_, list)| list.len()).sum::<usize>()
     }
 
     /// The recipients of each encoding that has any, in the order in which they were added.
     pub fn into_lists(self) -> impl Iterator<Item = (Encoding, Vec<ConnId>)> {
-        let lists = Encoding::ALL.into_iter().zip(self.by_encoding);
-        lists.filter(|(_, list)| !list.is_empty())
+        let first = (!self.first.is_empty()).then_some((self.encoding, self.first));
+        first.into_iter().chain(self.others)
     }
 }
 

@@ -51,6 +51,10 @@ fn has_suspects(text: &[u8]) -> bool {
 /// are not shown.
 #[must_use]
 pub fn is_blank(text: &str) -> bool {
+    // Nearly every text begins with a letter of ASCII or has one soon.
+    if text.bytes().any(|byte| byte.is_ascii_graphic()) {
+        return false;
+    }
     text.chars().all(|c| c.is_whitespace() || c.is_control() || is_ignorable(c))
 }
 

@@ -46,10 +46,9 @@ impl Epoch {
     }
 }
 
-/// In base 36, as it stands in the protocol.
-impl fmt::Display for Epoch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut digits = [b'0'; Self::LEN_MAX];
+impl Epoch {
+    /// It as text, which is written into `digits`: in base 36, as it stands in the protocol.
+    pub fn text(self, digits: &mut [u8; Self::LEN_MAX]) -> &str {
         let mut rest = self.0;
         let mut start = Self::LEN_MAX;
         for (index, digit) in digits.iter_mut().enumerate().rev() {
@@ -61,8 +60,13 @@ impl fmt::Display for Epoch {
                 break;
             }
         }
-        let shown = digits.get(start..).and_then(|shown| str::from_utf8(shown).ok());
-        f.write_str(shown.unwrap_or("0"))
+        digits.get(start..).and_then(|shown| str::from_utf8(shown).ok()).unwrap_or("0")
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text(&mut [0; Self::LEN_MAX]))
     }
 }
 

@@ -104,17 +104,15 @@ pub(super) fn retract(chat: &mut Chat, key: RoomKey) {
 
 /// Subscribes all live sessions of both users that are not yet, and tells them.
 fn subscribe_both(chat: &mut Chat, key: RoomKey) {
+    // Nearly always: nobody else can be subscribed.
+    let sessions = chat.rooms.users(key).map(|user| chat.directory[user].sessions.len());
+    if sessions.sum::<usize>() == chat.delivery.subscribers(key) {
+        return;
+    }
     let is_missing = |chat: &Chat, conn| {
         chat.delivery.reader(conn).is_some_and(|reader| !reader.is_subscribed(key))
             && chat.directory.credentials.may_read(conn, chat.rooms[key].name.as_str())
     };
-    let mut sessions = chat.rooms.users(key).flat_map(|user| &chat.directory[user].sessions);
-    let is_anybody_missing = sessions.any(|session| is_missing(chat, session.conn));
-    drop(sessions);
-    if !is_anybody_missing {
-        // Nearly always, so nothing is copied for it.
-        return;
-    }
     for member in chat.rooms[key].members.clone() {
         let user = chat.rooms[member].user;
         for &to in &chat.directory[user].connections() {

@@ -50,7 +50,7 @@ pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, he
             }
             let welcome = Reply::Welcome {
                 user: chat.directory[user].name.clone(),
-                session: Secret::new(hello.secret).to_text(),
+                session: Secret::new(user, hello.secret).to_text(),
                 time: chat.context.now.wall_ms,
                 resumed,
                 rooms,
@@ -153,7 +153,7 @@ pub(super) fn second_hello() -> Refusal {
 
 fn add_session(chat: &mut Chat, (conn, user): (ConnId, UserKey), hello: &Hello<'_>, away: bool) {
     credentials::keep(chat, conn, hello.identity.as_ref());
-    let session = Session { conn, secret: Secret::new(hello.secret), away };
+    let session = Session { conn, secret: Secret::new(user, hello.secret), away };
     chat.directory.add_session(user, session);
     chat.delivery.add_reader(Reader::new(conn, user, hello.encoding));
     chat.context.stats.sessions += 1;

@@ -264,9 +264,21 @@ impl Outbound {
     #[inline]
     pub(super) fn advance(&mut self, pool: &mut FramePool, sent: usize) {
         debug_assert!(sent <= self.queued(), "more was sent than waited");
-        let mut sent = u32::try_from(sent).unwrap_or(u32::MAX).min(self.queued);
+        let sent = u32::try_from(sent).unwrap_or(u32::MAX).min(self.queued);
         self.queued -= sent;
         pool.queued_bytes -= u64::from(sent);
+        // Nearly always it was one piece, and is taken whole.
+        if self.queued == 0 && self.frames == 1 {
+            pool.nodes.remove(self.tail as usize);
+            (self.tail, self.frames, self.sent_of_front) = (NIL, 0, 0);
+        } else {
+            self.advance_pieces(pool, sent);
+        }
+        self.debug_check(pool);
+    }
+
+    #[inline(never)]
+    fn advance_pieces(&mut self, pool: &mut FramePool, mut sent: u32) {
         // A write may end within a piece; the rest of it stays the front.
         while self.frames > 0 {
             let left = u32::try_from(self.front(pool).len()).unwrap_or(u32::MAX);
@@ -277,7 +289,6 @@ impl Outbound {
             sent -= left;
             self.unlink_front(pool);
         }
-        self.debug_check(pool);
     }
 
     /// Drops everything that waits.

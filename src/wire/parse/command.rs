@@ -186,7 +186,7 @@ fn history<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
 fn topic<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
     let room = fields.required(Key::Room)?;
     let text = topic_text(fields, Key::Text)?;
-    if text.is_none() && !fields.value(Key::Topic).describe().is_empty() {
+    if text.is_none() && !fields.describe(Key::Topic).is_empty() {
         // If the field were ignored, a request to set the topic would only read it.
         return Err(refuse(
             Key::Topic,

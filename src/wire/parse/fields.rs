@@ -10,32 +10,54 @@ use crate::chat::model::code::Code;
 use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::prose;
 use crate::chat::model::reply::Refusal;
-use crate::wire::key::{Key, for_each_key};
+use crate::wire::key::Key;
 
 /// Characters of a client's word that a refusal quotes.
 const QUOTED_LEN_MAX: usize = 32;
 
-macro_rules! define_fields {
-    ($($key:ident $member:ident $name:literal $expected:literal,)+) => {
-        /// The fields of one object.
-        #[derive(Debug, Default)]
-        pub(super) struct Fields<'a> {
-            $($member: Value<'a>,)+
-            unknown: Value<'a>,
-            /// The refusal of the first field that is given twice or has an invalid value.
-            fault: Option<Fault>,
-        }
+/// How many fields an object has room for without an allocation: as many as a usual one gives.
+const FEW: usize = 8;
 
-        const fn slot<'f, 'a>(fields: &'f mut Fields<'a>, key: Key) -> &'f mut Value<'a> {
-            match key {
-                $(Key::$key => &mut fields.$member,)+
-                Key::Unknown => &mut fields.unknown,
-            }
-        }
-    };
+/// A value that is copied with a few moves.
+pub(super) type Kept<'a> = Value<'a, KeptText<'a>>;
+
+/// The text of a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum KeptText<'a> {
+    Borrowed(&'a str),
+    /// Its place among those that are not borrowed.
+    Owned(usize),
 }
 
-for_each_key!(define_fields);
+/// The fields of one object, in the order in which they were given: few of all that there are.
+#[derive(Debug)]
+pub(super) struct Fields<'a> {
+    /// Which of `few` and `more` is that of a key, counted from 1; 0 if it is not given.
+    places: [u8; Key::COUNT],
+    given: u8,
+    few: [Kept<'a>; FEW],
+    /// At most one for each key.
+    more: Vec<Kept<'a>>,
+    /// The texts that had an escape, and so are not borrowed.
+    owned: Vec<String>,
+    /// The refusal of the first field that is given twice or has an invalid value.
+    fault: Option<Fault>,
+}
+
+const _: () = assert!(Key::COUNT < 255, "a place fits its byte");
+
+impl Default for Fields<'_> {
+    fn default() -> Self {
+        Self {
+            places: [0; Key::COUNT],
+            given: 0,
+            few: [Value::Absent; FEW],
+            more: Vec::new(),
+            owned: Vec::new(),
+            fault: None,
+        }
+    }
+}
 
 /// The refusal of a field whose value was `found`, such as "a number"; of a missing one if `found`
 /// is empty.
@@ -79,19 +101,68 @@ pub(super) fn refuse_blank(key: Key, expected: &'static str) -> Fault {
 }
 
 impl<'a> Fields<'a> {
-    /// The value of a field.
-    pub(super) const fn value(&mut self, key: Key) -> &mut Value<'a> {
-        slot(self, key)
+    fn value(&self, key: Key) -> Kept<'a> {
+        let place = self.places.get(key.index()).copied().and_then(|place| place.checked_sub(1));
+        let Some(place) = place.map(usize::from) else { return Value::Absent };
+        let found = self.few.get(place).or_else(|| self.more.get(place - FEW));
+        found.copied().unwrap_or_default()
+    }
+
+    /// Describes the value of a field for a refusal; empty if it is not given.
+    pub(super) fn describe(&self, key: Key) -> &'static str {
+        self.value(key).describe()
+    }
+
+    /// The text of a field, if it has one.
+    pub(super) fn text(&self, key: Key) -> Option<&str> {
+        match self.value(key) {
+            Value::String(KeptText::Borrowed(text)) => Some(text),
+            Value::String(KeptText::Owned(place)) => self.owned.get(place).map(String::as_str),
+            _ => None,
+        }
+    }
+
+    /// Takes a text out.
+    fn take(&mut self, text: KeptText<'a>) -> Cow<'a, str> {
+        match text {
+            KeptText::Borrowed(text) => Cow::Borrowed(text),
+            KeptText::Owned(place) => {
+                Cow::Owned(self.owned.get_mut(place).map(std::mem::take).unwrap_or_default())
+            }
+        }
     }
 
     /// Takes a value. The first one of a field counts; a second one is a fault.
     pub(super) fn insert(&mut self, key: Key, value: Value<'a>) {
-        let slot = slot(self, key);
-        if matches!(slot, Value::Absent) {
-            *slot = value;
-        } else {
-            self.fault(key, "given twice", "each field once");
+        let value = match value {
+            Value::String(Cow::Borrowed(text)) => Value::String(KeptText::Borrowed(text)),
+            Value::String(Cow::Owned(text)) => {
+                self.owned.push(text);
+                Value::String(KeptText::Owned(self.owned.len() - 1))
+            }
+            Value::Absent => Value::Absent,
+            Value::Null => Value::Null,
+            Value::Bool(value) => Value::Bool(value),
+            Value::Integer(value) => Value::Integer(value),
+            Value::Raw(raw) => Value::Raw(raw),
+            Value::Other(description) => Value::Other(description),
+        };
+        self.keep(key, value);
+    }
+
+    /// The same for one that is borrowed.
+    #[inline]
+    pub(super) fn keep(&mut self, key: Key, value: Kept<'a>) {
+        let Some(place) = self.places.get_mut(key.index()) else { return };
+        if *place != 0 {
+            return self.fault(key, "given twice", "each field once");
         }
+        match self.few.get_mut(usize::from(self.given)) {
+            Some(next) => *next = value,
+            None => self.more.push(value),
+        }
+        self.given += 1;
+        *place = self.given;
     }
 
     /// Keeps the first fault for [`Fields::check`]: a refusal must wait until the `id` has been
@@ -107,9 +178,9 @@ impl<'a> Fields<'a> {
     }
 
     /// The value of a [raw](Key::is_raw) field, as it was written.
-    pub(super) const fn raw(&mut self, key: Key) -> Option<&'a str> {
+    pub(super) fn raw(&self, key: Key) -> Option<&'a str> {
         match self.value(key) {
-            Value::Raw(raw) => Some(*raw),
+            Value::Raw(raw) => Some(raw),
             _ => None,
         }
     }
@@ -132,7 +203,7 @@ impl<'a> Fields<'a> {
     ) -> Result<Option<Cow<'a, str>>, Fault> {
         let text = match self.value(key) {
             Value::Absent | Value::Null => return Ok(None),
-            Value::String(text) => std::mem::take(text),
+            Value::String(text) => self.take(text),
             other => return Err(refuse(key, other.describe(), expected)),
         };
         // JSON can hold a NUL only as an escape, and a text with an escape is never borrowed.
@@ -148,7 +219,7 @@ impl<'a> Fields<'a> {
     /// newline.
     pub(super) fn prose(&mut self, key: Key) -> Result<Option<Cow<'a, str>>, Fault> {
         match self.value(key) {
-            Value::String(text) => match prose::clean(std::mem::take(text)) {
+            Value::String(text) => match prose::clean(self.take(text)) {
                 Ok(text) => Ok(Some(text)),
                 Err(control) => Err(control_character(key, control)),
             },
@@ -174,16 +245,16 @@ impl<'a> Fields<'a> {
     }
 
     /// An integer of 0 or more.
-    pub(super) fn integer(&mut self, key: Key) -> Result<Option<u64>, Fault> {
+    pub(super) fn integer(&self, key: Key) -> Result<Option<u64>, Fault> {
         match self.value(key) {
             Value::Absent | Value::Null => Ok(None),
-            Value::Integer(value) => Ok(Some(*value)),
+            Value::Integer(value) => Ok(Some(value)),
             other => Err(refuse(key, other.describe(), key.expected())),
         }
     }
 
     /// An integer of 0 or more and below 2^53.
-    pub(super) fn seq(&mut self, key: Key) -> Result<Option<u64>, Fault> {
+    pub(super) fn seq(&self, key: Key) -> Result<Option<u64>, Fault> {
         let seq = self.integer(key)?;
         if seq.is_some_and(|seq| seq >= SEQ_END) {
             return Err(refuse(key, "too large", key.expected()));
@@ -192,7 +263,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The seq of a message: seqs count from 1.
-    pub(super) fn message(&mut self, key: Key) -> Result<Option<u64>, Fault> {
+    pub(super) fn message(&self, key: Key) -> Result<Option<u64>, Fault> {
         match self.seq(key)? {
             Some(0) => Err(refuse(key, "0", key.expected())),
             seq => Ok(seq),
@@ -201,7 +272,7 @@ impl<'a> Fields<'a> {
 
     /// The `limit`. A larger number than fits is taken for the largest, since the domain has its
     /// own bound.
-    pub(super) fn limit(&mut self) -> Result<Option<u32>, Fault> {
+    pub(super) fn limit(&self) -> Result<Option<u32>, Fault> {
         match self.seq(Key::Limit)? {
             Some(0) => Err(refuse(Key::Limit, "0", Key::Limit.expected())),
             limit => Ok(limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX))),
@@ -209,10 +280,10 @@ impl<'a> Fields<'a> {
     }
 
     /// A boolean, `false` if it is not given.
-    pub(super) fn flag(&mut self, key: Key) -> Result<bool, Fault> {
+    pub(super) fn flag(&self, key: Key) -> Result<bool, Fault> {
         match self.value(key) {
             Value::Absent | Value::Null => Ok(false),
-            Value::Bool(value) => Ok(*value),
+            Value::Bool(value) => Ok(value),
             other => Err(refuse(key, other.describe(), key.expected())),
         }
     }

@@ -127,8 +127,8 @@ pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<(Request, Parsed<'a>)
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut fields = Fields::default();
     let read = read::read(text, &mut fields);
-    let id = read_id(text, &mut fields);
-    let op = read_op(&mut fields);
+    let id = read_id(text, &fields);
+    let op = read_op(&fields);
     let known = op.as_ref().ok().copied();
     // A bad id is reported only if nothing before it was wrong, and the refusal then has no id.
     let (id, read) = match id {
@@ -139,13 +139,13 @@ pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<(Request, Parsed<'a>)
     match parsed {
         Ok((op, parsed)) => Ok((Request { id, op }, parsed)),
         Err(refusal) => {
-            let op = known.map_or_else(|| unknown_op(&mut fields), |op| Some(op.name().into()));
+            let op = known.map_or_else(|| unknown_op(&fields), |op| Some(op.name().into()));
             Err(Box::new(Refused { id, op, refusal: *refusal }))
         }
     }
 }
 
-fn read_id(text: &str, fields: &mut Fields<'_>) -> Result<Option<RequestId>, Fault> {
+fn read_id(text: &str, fields: &Fields<'_>) -> Result<Option<RequestId>, Fault> {
     let refused = |found| Err(refuse(Key::Id, found, Key::Id.expected()));
     // A number that the text ends with was cut off, and is perhaps the id of another request.
     let Some(raw) = fields.raw(Key::Id).filter(|raw| !text.ends_with(raw)) else {
@@ -167,19 +167,17 @@ fn read_id(text: &str, fields: &mut Fields<'_>) -> Result<Option<RequestId>, Fau
     Ok(Some(RequestId(raw.into())))
 }
 
-fn read_op(fields: &mut Fields<'_>) -> Result<Op, Fault> {
-    match fields.value(Key::Op) {
-        Value::String(name) => Op::parse(name).ok_or_else(|| help::unknown_op(name)),
-        other => Err(refuse(Key::Op, other.describe(), Key::Op.expected())),
+fn read_op(fields: &Fields<'_>) -> Result<Op, Fault> {
+    match fields.text(Key::Op) {
+        Some(name) => Op::parse(name).ok_or_else(|| help::unknown_op(name)),
+        None => Err(refuse(Key::Op, fields.describe(Key::Op), Key::Op.expected())),
     }
 }
 
 /// The `op` of the request although it is unknown, if it is short enough to be echoed.
-fn unknown_op(fields: &mut Fields<'_>) -> Option<Cow<'static, str>> {
-    match fields.value(Key::Op) {
-        Value::String(name) if name.len() <= help::OP_LEN_MAX => Some(name.to_string().into()),
-        _ => None,
-    }
+fn unknown_op(fields: &Fields<'_>) -> Option<Cow<'static, str>> {
+    let name = fields.text(Key::Op).filter(|name| name.len() <= help::OP_LEN_MAX)?;
+    Some(name.to_owned().into())
 }
 
 #[cfg(test)]

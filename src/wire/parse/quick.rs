@@ -3,9 +3,7 @@
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
-use std::borrow::Cow;
-
-use super::fields::Fields;
+use super::fields::{Fields, Kept, KeptText};
 use super::value::Value;
 use crate::wire::json::clean_len;
 use crate::wire::key::Key;
@@ -23,7 +21,7 @@ pub(super) fn read<'a>(text: &'a str, fields: &mut Fields<'a>) -> Option<()> {
         let key = Key::from(name);
         let (value, behind) = value(key, skip(skip(behind).strip_prefix(':')?))?;
         if key != Key::Unknown {
-            fields.insert(key, value);
+            fields.keep(key, value);
         }
         let behind = skip(behind);
         let Some(next) = behind.strip_prefix(',') else {
@@ -35,12 +33,17 @@ pub(super) fn read<'a>(text: &'a str, fields: &mut Fields<'a>) -> Option<()> {
 }
 
 /// What follows the spaces that `text` begins with.
+#[inline]
 fn skip(text: &str) -> &str {
-    let solid = text.bytes().position(|byte| byte != b' ').unwrap_or(text.len());
-    text.get(solid..).unwrap_or_default()
+    // Nearly always there are none.
+    if text.as_bytes().first() != Some(&b' ') {
+        return text;
+    }
+    text.trim_start_matches(' ')
 }
 
 /// The string without escapes that `text` begins with, and what is behind it.
+#[inline]
 fn string(text: &str) -> Option<(&str, &str)> {
     let inside = text.strip_prefix('"')?;
     let (string, behind) = inside.split_at_checked(clean_len(inside.as_bytes()))?;
@@ -48,15 +51,21 @@ fn string(text: &str) -> Option<(&str, &str)> {
 }
 
 /// The value of a field that `text` begins with, and what is behind it.
-fn value(key: Key, text: &str) -> Option<(Value<'_>, &str)> {
-    if text.starts_with('"') {
-        let (string, behind) = string(text)?;
-        if !key.is_raw() {
-            return Some((Value::String(Cow::Borrowed(string)), behind));
-        }
-        let raw = text.get(..text.len() - behind.len())?;
-        return Some((Value::Raw(raw), behind));
+#[inline]
+fn value(key: Key, text: &str) -> Option<(Kept<'_>, &str)> {
+    if !text.starts_with('"') {
+        return word(key, text);
     }
+    let (string, behind) = string(text)?;
+    if !key.is_raw() {
+        return Some((Value::String(KeptText::Borrowed(string)), behind));
+    }
+    let raw = text.get(..text.len() - behind.len())?;
+    Some((Value::Raw(raw), behind))
+}
+
+/// The same for a number or a word.
+fn word(key: Key, text: &str) -> Option<(Kept<'_>, &str)> {
     // A number that ends the text is not followed by a brace, so the object is incomplete: the
     // library says where.
     let word_len = text.bytes().position(|byte| !byte.is_ascii_alphanumeric())?;

@@ -9,9 +9,9 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// The value of one field.
-#[derive(Debug, Default)]
-pub(super) enum Value<'a> {
+/// The value of one field; `S` holds its text.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Value<'a, S = Cow<'a, str>> {
     /// The field is missing.
     #[default]
     Absent,
@@ -19,14 +19,14 @@ pub(super) enum Value<'a> {
     Null,
     Bool(bool),
     Integer(u64),
-    String(Cow<'a, str>),
+    String(S),
     /// As it was written, of [raw](crate::wire::key::Key::is_raw) fields.
     Raw(&'a str),
     /// A value that no field takes; this describes it.
     Other(&'static str),
 }
 
-impl Value<'_> {
+impl<S> Value<'_, S> {
     /// Describes the value for a refusal; empty if the field is missing.
     pub(super) const fn describe(&self) -> &'static str {
         match self {

@@ -2,19 +2,46 @@
 
 use std::borrow::Cow;
 
+use compact_str::CompactString;
+
+use super::NAME_LEN_MAX;
 use crate::collections::{Key, KeyIndex, Table};
 
 /// What a name looks like: two names with the same one are taken for each other.
 #[must_use]
 pub fn skeleton(name: &str) -> Cow<'_, str> {
-    if !name.is_ascii() {
-        return Cow::Owned(unicode_security::skeleton(name).collect());
+    other_form(name).map_or(Cow::Borrowed(name), |form| Cow::Owned(form.into()))
+}
+
+/// The skeleton of a name that may be another text than the name; `None` for most names, which look
+/// like nothing but themselves.
+fn other_form(name: &str) -> Option<CompactString> {
+    if !name.is_ascii() || name.len() > NAME_LEN_MAX {
+        return Some(unicode_security::skeleton(name).collect());
     }
-    // Nearly every name looks like nothing but itself.
     if !name.bytes().any(|byte| matches!(byte, b'0' | b'1' | b'm')) {
-        return Cow::Borrowed(name);
+        return None;
     }
-    Cow::Owned(name.replace('0', "O").replace('1', "l").replace('m', "rn"))
+    // Gathered before, since a short text in place is slow to append to.
+    let (mut form, mut len) = ([0; 2 * NAME_LEN_MAX], 0);
+    let mut put = |byte| {
+        if let Some(place) = form.get_mut(len) {
+            *place = byte;
+        }
+        len += 1;
+    };
+    for byte in name.bytes() {
+        match byte {
+            b'0' => put(b'O'),
+            b'1' => put(b'l'),
+            b'm' => {
+                put(b'r');
+                put(b'n');
+            }
+            byte => put(byte),
+        }
+    }
+    form.get(..len).and_then(|form| str::from_utf8(form).ok()).map(CompactString::from)
 }
 
 /// Finds rows by what their names look like. Only names that are not their own skeletons are
@@ -31,14 +58,14 @@ impl<K: Key> Default for Skeletons<K> {
 impl<K: Key> Skeletons<K> {
     /// Files the row of this name.
     pub(in crate::chat) fn insert(&mut self, name: &str, key: K) {
-        if let Cow::Owned(skeleton) = skeleton(name) {
+        if let Some(skeleton) = other_form(name) {
             self.0.insert(skeleton.as_str(), key);
         }
     }
 
     /// Takes out the row of this name.
     pub(in crate::chat) fn remove(&mut self, name: &str, key: K) {
-        if let Cow::Owned(skeleton) = skeleton(name) {
+        if let Some(skeleton) = other_form(name) {
             self.0.remove(skeleton.as_str(), key);
         }
     }
@@ -51,11 +78,15 @@ impl<K: Key> Skeletons<K> {
         name_of: impl Fn(&R) -> &str,
         counts: impl Fn(&R) -> bool,
     ) -> Option<K> {
-        let wanted = &*skeleton(name);
+        let form = other_form(name);
+        let wanted = form.as_deref().unwrap_or(name);
         let is_other = |row: &R| name_of(row) != name && counts(row);
-        let itself = by_name.find(wanted, rows, |row| name_of(row) == wanted && is_other(row));
-        itself.or_else(|| {
-            self.0.find(wanted, rows, |row| is_other(row) && skeleton(name_of(row)) == wanted)
+        // Another name can be the skeleton only of one that is not its own.
+        let find_itself =
+            |form: &str| by_name.find(form, rows, |row| name_of(row) == form && is_other(row));
+        form.as_deref().and_then(find_itself).or_else(|| {
+            let looks_so = |row: &R| other_form(name_of(row)).is_some_and(|form| form == wanted);
+            self.0.find(wanted, rows, |row| is_other(row) && looks_so(row))
         })
     }
 }
