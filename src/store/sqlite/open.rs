@@ -265,7 +265,7 @@ fn mark_in_use(
     match left {
         FileLeft::PowerLost => renew_epochs(&transaction, Renewed::Os, now.wall_ms)?,
         FileLeft::WalLost | FileLeft::Copied => {
-            renew_epochs(&transaction, Renewed::All, now.wall_ms)?
+            renew_epochs(&transaction, Renewed::All, now.wall_ms)?;
         }
         FileLeft::New | FileLeft::Clean | FileLeft::Killed | FileLeft::Damaged => {}
     }

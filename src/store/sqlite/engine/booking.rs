@@ -46,12 +46,14 @@ impl Engine {
                 logs.iter().copied().filter_map(room).collect()
             }
         };
+        let clock = self.wall.kept(now);
         self.unsynced(|db| match &booking {
             Booking::Cids(slice) => {
                 slice.iter().try_for_each(|(hash, id)| cids::put(db, *hash, *id))
             }
             Booking::Rooms(_, last) => {
                 rooms.iter().try_for_each(|(room, counters)| counters.write(db, *room))?;
+                meta_table::put_clock(db, clock)?;
                 meta_table::put(db, BOOKED, *last)
             }
         })?;
