@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::names::{parse_room, parse_time, parse_user};
-use super::people;
+use super::{keys, people};
 use crate::chat::model::limits::REASON_LEN_MAX;
 use crate::chat::model::log::{Expiry, Network};
 use crate::chat::model::name::{RoomName, UserName};
@@ -125,6 +125,9 @@ pub(super) enum Tool {
     Bans,
     #[command(flatten)]
     People(people::People),
+    /// Make keys for programs and end them; a running server applies it within two seconds
+    #[command(subcommand)]
+    Key(keys::KeyCommand),
 }
 
 const BAN_EXAMPLES: &str = "\
@@ -192,6 +195,7 @@ fn run_tool(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCod
         Tool::Unban { kind, who } => unban(out, data, *kind, who)?,
         Tool::Bans => print_bans(out, data, wall_ms)?,
         Tool::People(people) => people::run(people, data, out, wall_ms)?,
+        Tool::Key(command) => keys::run(command, data, out, wall_ms)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -192,6 +192,8 @@ impl Acceptor {
             let error = match self.listeners[nth].socket.accept() {
                 Ok((stream, peer)) => {
                     self.backoff.on_success();
+                    // Only a connection that was taken moves the turn on: a listener whose attempts
+                    // fail is asked again, until its queue is empty.
                     self.next = nth + 1;
                     return Ok(Some(self.admit(now, nth, (stream, peer))));
                 }
@@ -262,6 +264,8 @@ impl Acceptor {
                 share: AddressShare::UNCOUNTED,
             };
         }
+        // Before the counts by address, so that a full server makes no entries for those it turns
+        // away.
         if self.counted >= self.connections_max {
             self.metrics.refused_full.add(1);
             let refusal = (listener.refusal)(Excess::Connections, now);
@@ -274,6 +278,8 @@ impl Acceptor {
         }
         // Whom a proxy speaks for is known later.
         let counts = if listener.proxies.is_some() { None } else { Some(peer.ip()) };
+        // Every attempt takes a token, whatever comes of it: an address that is refused and tries
+        // at once must not be served for that.
         if counts.is_some_and(|address| !self.addresses.connect(now.tick, address)) {
             self.metrics.refused_connects.add(1);
             let refusal = (listener.refusal)(Excess::Connects, now);

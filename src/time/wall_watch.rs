@@ -74,6 +74,7 @@ impl WallWatch {
             return None;
         }
         self.since_ms = now.wall_ms;
+        // From the last step on: a clock that is set again and again is never trusted.
         self.trusted_at = now.tick.after(HOLD);
         Some(step_ms)
     }

@@ -22,6 +22,7 @@ mod history;
 mod hostile;
 mod http;
 mod identity;
+mod keys;
 mod limits;
 mod memory;
 mod offline;

@@ -112,6 +112,7 @@ fn read(path: &Path, now: Now) -> Result<FileRead, OpenError> {
         None => mark_in_use(&mut db, (data_dir::parent(path), wal_bytes), now).map_err(&failed)?,
         Some(_) => FileLeft::Damaged,
     };
+    // Read also where damage was found: what can be read is still served, and nothing is written.
     let loaded = load(&db).map_err(&failed)?;
     // What was to take the place of this file, of a command that was cut off.
     remove_part(path);
@@ -196,6 +197,7 @@ fn create(path: &Path) -> Result<(), OpenError> {
         Ok(db.close_and_remove_wal()?)
     };
     make().map_err(|unfit| OpenError::of_unfit(path, unfit))?;
+    // Synced before it has its name, or a power loss could leave the name with nothing in it.
     let placed = File::open(&part).and_then(|file| file.sync_all());
     let placed = placed.and_then(|()| std::fs::rename(&part, path));
     placed.map_err(|error| OpenError::Directory(path.to_owned(), error))
@@ -269,6 +271,7 @@ fn mark_in_use(
         }
         FileLeft::New | FileLeft::Clean | FileLeft::Killed | FileLeft::Damaged => {}
     }
+    // Before anything else is written: from here on nobody keeps it true.
     remove_checksum(&transaction)?;
     heads::begin_tail(&transaction)?;
     meta_table::put(&transaction, CLEAN, 0)?;
