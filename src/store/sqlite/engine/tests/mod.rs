@@ -1,5 +1,6 @@
 //! The engine on files of its own.
 
+mod bounds;
 mod degraded;
 mod effects;
 mod tail;
