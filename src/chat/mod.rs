@@ -64,6 +64,7 @@ use self::context::{Context, Timer};
 use self::delivery::{Delivery, DeliveryMut, Reader};
 use self::directory::{Directory, Quotas};
 use self::ephemeral::{Ephemeral, EphemeralMut};
+use self::keys::RoomKey;
 use self::model::account::{Extra, HashJob, Hashed, NewSecret, SecretHash};
 use self::model::identity::Identity;
 use self::model::limits::PRESENCE_NAMES_MAX;
@@ -476,6 +477,12 @@ impl Chat {
     /// meanwhile, since its socket may have drained long ago.
     fn bring_up(&mut self, conn: ConnId) {
         self.catch_up(conn);
+        self.ephemeral_mut().refresh(conn);
+    }
+
+    /// The same for one of its cursors, for which a page has come.
+    fn bring_up_room(&mut self, conn: ConnId, room: RoomKey) {
+        self.delivery_mut().catch_up_room(conn, room);
         self.ephemeral_mut().refresh(conn);
     }
 

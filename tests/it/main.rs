@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod arrivals;
 mod catch_up;
 mod clients_rely_on;
 mod close_codes;
@@ -43,6 +44,7 @@ mod sends;
 mod slow;
 mod stop;
 mod storm;
+mod supervisor;
 mod support;
 mod tcp_framing;
 mod terminals;

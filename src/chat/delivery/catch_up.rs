@@ -44,23 +44,39 @@ impl DeliveryMut<'_> {
         // ever.
         let first = usize::try_from(self.context.turn).unwrap_or(0) % rooms.len().max(1);
         rooms.rotate_left(first);
-        // Records that wait for the turn's end would otherwise be sent twice: replayed, then live.
         for key in rooms {
-            if self.delivery.reader(conn).is_none_or(|reader| reader.lagging == 0) {
-                break;
-            }
-            self.fan_out(key);
-            if self.catch_up_in(conn, key) == CatchUp::NoCredit {
-                let reader = self.delivery.reader(conn);
-                // A socket that is not blocked never reports that it has drained, so the rest of
-                // the work would wait for ever without this.
-                if reader.is_some_and(|reader| !reader.credit.is_blocked()) {
-                    self.context.wake(conn);
-                }
+            if self.delivery.reader(conn).is_none_or(|reader| reader.lagging == 0)
+                || !self.try_catch_up(conn, key)
+            {
                 break;
             }
         }
         self.note_relief(conn, owed);
+    }
+
+    /// The same for its cursor of one room, whose page has come. Its others want nothing that they
+    /// have not wanted before.
+    pub(in crate::chat) fn catch_up_room(&mut self, conn: ConnId, key: RoomKey) {
+        let Some(reader) = self.delivery.reader(conn).filter(|reader| reader.lagging > 0) else {
+            return;
+        };
+        let owed = reader.owed();
+        self.try_catch_up(conn, key);
+        self.note_relief(conn, owed);
+    }
+
+    /// Brings one cursor up as far as it goes now: `false` if the credit has run out before, and
+    /// it is to be gone on with later.
+    fn try_catch_up(&mut self, conn: ConnId, key: RoomKey) -> bool {
+        // Records that wait for the turn's end would otherwise be sent twice: replayed, then live.
+        self.fan_out(key);
+        if self.catch_up_in(conn, key) != CatchUp::NoCredit {
+            return true;
+        }
+        if self.delivery.reader(conn).is_some_and(|reader| !reader.credit.is_blocked()) {
+            self.context.wake(conn);
+        }
+        false
     }
 
     /// Brings the connection's cursor of one room up.

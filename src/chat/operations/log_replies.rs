@@ -16,7 +16,7 @@ use crate::chat::model::log::{self, Appended, LogFault, LogId, LogReply, Ticket}
 use crate::chat::model::record::{Body, SharedRecord};
 use crate::chat::model::reply::Refusal;
 use crate::chat::pending::{Change, PendingOp};
-use crate::chat::rooms::{Room, apply_pruning};
+use crate::chat::rooms::apply_pruning;
 use crate::net::ConnId;
 
 /// After how long a page that could not be read is tried again.
@@ -253,8 +253,8 @@ fn on_page(chat: &mut Chat, id: PageId, outcome: ReadOutcome) {
         let waiting = chat.delivery.pages.failed(id);
         return retry_later(chat, waiting);
     };
-    let room = chat.rooms.of_log(id.0).map(|key| &chat.rooms[key]);
-    let oldest = room.map_or(0, Room::oldest);
+    let key = chat.rooms.of_log(id.0);
+    let oldest = key.map_or(0, |key| chat.rooms[key].oldest());
     let wanted = oldest.max(id.1);
     apply_pruning(&mut records, oldest);
     // A page without the record that was asked for would be asked for again at once, and spin.
@@ -264,8 +264,12 @@ fn on_page(chat: &mut Chat, id: PageId, outcome: ReadOutcome) {
         return retry_later(chat, waiting);
     }
     for conn in waiting {
-        chat.bring_up(conn);
+        match key {
+            Some(key) => chat.bring_up_room(conn, key),
+            None => chat.bring_up(conn),
+        }
     }
+    chat.request_pages();
 }
 
 fn retry_later(chat: &mut Chat, waiting: Vec<ConnId>) {

@@ -71,7 +71,7 @@ pub(in crate::store) fn book_all(db: &Connection) -> rusqlite::Result<()> {
         let (id, room): (i64, i64) = (row.get("id")?, row.get("room")?);
         let key = record_row::decode(row).ok().and_then(|record| secret.key(room, &record));
         if let Some(key) = key {
-            cids::put(db, key.hash, id)?;
+            cids::put(db, &[(key.hash, id)])?;
         }
     }
     db.execute("DELETE FROM meta WHERE key = ?1", [BOOKED]).map(drop)

@@ -48,9 +48,7 @@ impl Engine {
         };
         let clock = self.wall.kept(now);
         self.unsynced(|db| match &booking {
-            Booking::Cids(slice) => {
-                slice.iter().try_for_each(|(hash, id)| cids::put(db, *hash, *id))
-            }
+            Booking::Cids(slice) => cids::put(db, slice),
             Booking::Rooms(_, last) => {
                 rooms.iter().try_for_each(|(room, counters)| counters.write(db, *room))?;
                 meta_table::put_clock(db, clock)?;
