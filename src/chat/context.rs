@@ -58,13 +58,16 @@ pub(super) struct Context {
     pub first_rev: u64,
 }
 
+/// Random bits of the `rev` at which a start begins.
+const REV_BITS: u32 = 48;
+
 impl Context {
     pub(super) fn new(limits: Limits, now: Now) -> Self {
         Self {
             pressure: Pressure::new(limits.outbound_total),
             limits,
             now,
-            wall: WallWatch::new(now, None),
+            wall: WallWatch::new(now, None, None),
             turn: 0,
             stopping: false,
             wheel: TimerWheel::new(),
@@ -75,6 +78,14 @@ impl Context {
             rev: now.wall_ms.saturating_mul(1_000),
             first_rev: now.wall_ms.saturating_mul(1_000),
         }
+    }
+
+    /// Begins the `rev`s elsewhere: nobody can take one of another start for one of this.
+    pub(super) fn vary_revs(&mut self, random: u128) {
+        // Twice a `rev` is a number of JSON, below 2^53: there is room until the year 2077.
+        let random = u64::try_from(random >> (128 - REV_BITS)).unwrap_or(0);
+        self.rev = self.rev.saturating_add(random);
+        self.first_rev = self.rev;
     }
 
     /// Bytes that may wait for one connection before its cursors fall behind.

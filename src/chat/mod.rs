@@ -129,10 +129,12 @@ impl Chat {
         }
     }
 
-    /// Makes this start's epochs differ from those of another start at the same wall time, as it
-    /// comes without a clock that outlives the power. To be called before anything else.
+    /// Makes this start's epochs, and the `rev`s of inboxes, differ from those of another start at
+    /// the same wall time, as it comes without a clock that outlives the power. To be called before
+    /// anything else.
     pub fn vary_epochs(&mut self, random: u128) {
-        self.rooms.vary_epochs(random);
+        self.context.vary_revs(random);
+        self.rooms.vary_epochs(random, self.context.rev);
     }
 
     /// Lets other bounds hold from now on, which must not differ in what was shared out at the

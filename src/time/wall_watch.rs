@@ -17,27 +17,53 @@ const GAP_MAX: Duration = Duration::from_hours(30 * 24);
 /// For how long a clock that was set must have held before anything is deleted because of it.
 const HOLD: Duration = Duration::from_hours(24);
 
+/// What is known of the wall clock by a server that is off, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// When it was set last.
+    pub since_ms: u64,
+    /// What it showed last.
+    pub seen_ms: u64,
+}
+
 /// Notices steps of the wall clock.
 #[derive(Clone, Copy, Debug)]
 pub struct WallWatch {
     /// Wall time minus monotonic time, in milliseconds, as of the last look.
     offset_ms: i64,
+    /// When it was set last, as it shows it.
+    since_ms: u64,
     /// When the present wall time has held for long enough.
     trusted_at: Tick,
 }
 
 impl WallWatch {
-    /// A watch that takes the present wall time for right, unless it is not what is to be expected
-    /// after `latest_ms`, the wall time of what was written last, if anything was.
+    /// A watch that goes on with what was `kept`. Where nothing was, the present wall time is taken
+    /// for right, unless it is not what is to be expected after `latest_ms`, the wall time of what
+    /// was written last, if anything was: a clock that is wrong dates what is written, too.
     #[must_use]
-    pub fn new(now: Now, latest_ms: Option<u64>) -> Self {
+    pub fn new(now: Now, kept: Option<Kept>, latest_ms: Option<u64>) -> Self {
+        let latest_ms = kept.map(|kept| kept.seen_ms).or(latest_ms);
         let gap_max = u64::try_from(GAP_MAX.as_millis()).unwrap_or(u64::MAX);
         let is_plausible = latest_ms.is_none_or(|latest| {
             let until = latest.saturating_add(gap_max);
             now.wall_ms.saturating_add(STEP_MIN_MS.unsigned_abs()) >= latest && now.wall_ms <= until
         });
-        let trusted_at = if is_plausible { now.tick } else { now.tick.after(HOLD) };
-        Self { offset_ms: offset_ms(now), trusted_at }
+        let (since_ms, left) = match kept {
+            _ if !is_plausible => (now.wall_ms, HOLD),
+            Some(Kept { since_ms, .. }) => {
+                let held = Duration::from_millis(now.wall_ms.saturating_sub(since_ms));
+                (since_ms, HOLD.saturating_sub(held))
+            }
+            None => (0, Duration::ZERO),
+        };
+        Self { offset_ms: offset_ms(now), since_ms, trusted_at: now.tick.after(left) }
+    }
+
+    /// What is to be kept for the next start.
+    #[must_use]
+    pub const fn kept(&self, now: Now) -> Kept {
+        Kept { since_ms: self.since_ms, seen_ms: now.wall_ms }
     }
 
     /// Takes a look: by how many milliseconds the wall clock was set since the last one, if it was.
@@ -47,6 +73,7 @@ impl WallWatch {
         if step_ms.saturating_abs() < STEP_MIN_MS {
             return None;
         }
+        self.since_ms = now.wall_ms;
         // From the last step on: a clock that is set again and again is never trusted.
         self.trusted_at = now.tick.after(HOLD);
         Some(step_ms)
@@ -83,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_goes_on_is_trusted_and_one_that_was_set_is_not_for_a_day() {
-        let mut watch = WallWatch::new(at(0, WALL_MS), None);
+        let mut watch = WallWatch::new(at(0, WALL_MS), None, None);
         assert_eq!(watch.look(at(1_000, WALL_MS + 1_000)), None);
         // A time server adjusts it.
         assert_eq!(watch.look(at(2_000, WALL_MS + 31_000)), None);
@@ -107,7 +134,31 @@ mod tests {
             (WALL_MS + 30 * DAY_MS + 1, Some(WALL_MS), false),
         ] {
             let now = at(5, wall_ms);
-            assert_eq!(WallWatch::new(now, latest).is_trusted(now), expect, "{wall_ms} {latest:?}");
+            let watch = WallWatch::new(now, None, latest);
+            assert_eq!(watch.is_trusted(now), expect, "{wall_ms} {latest:?}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_at_several_starts_is_doubted_for_a_day_in_all() {
+        const HOUR_MS: u64 = 3_600_000;
+        const AHEAD: u64 = WALL_MS + 3_650 * DAY_MS;
+        let start = |wall_ms, kept| WallWatch::new(at(0, wall_ms), kept, Some(AHEAD));
+        let before = Kept { since_ms: 0, seen_ms: WALL_MS };
+        for wrong in [AHEAD, 100_000] {
+            let first = start(wrong, Some(before));
+            assert!(!first.is_trusted(at(0, wrong)), "{wrong}");
+            // What was written meanwhile has its time.
+            let kept = first.kept(at(HOUR_MS, wrong + HOUR_MS));
+            let second = start(wrong + 2 * HOUR_MS, Some(kept));
+            assert!(!second.is_trusted(at(22 * HOUR_MS - 1, 0)), "{wrong}");
+            assert!(second.is_trusted(at(22 * HOUR_MS, 0)), "{wrong}");
+            // It is right again: that is a step, too.
+            let right = start(WALL_MS + DAY_MS, Some(kept));
+            assert!(!right.is_trusted(at(0, 0)), "{wrong}");
+            let kept = right.kept(at(HOUR_MS, WALL_MS + DAY_MS + HOUR_MS));
+            let next = WALL_MS + 2 * DAY_MS;
+            assert!(start(next, Some(kept)).is_trusted(at(0, next)), "{wrong}");
         }
     }
 

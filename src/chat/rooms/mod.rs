@@ -161,8 +161,10 @@ impl Rooms {
         }
     }
 
-    /// Gives the epochs of this start other low bits, before one is given out.
-    pub(super) fn vary_epochs(&mut self, random: u128) {
+    /// Gives the epochs of this start other low bits, before one is given out. The inboxes' `rev`
+    /// begins at this one.
+    pub(super) fn vary_epochs(&mut self, random: u128, rev: u64) {
+        self.removals = Removals::new(rev);
         self.epoch = self.epoch.varied(random);
         self.epoch_before = self.epoch;
     }

@@ -246,3 +246,27 @@ fn a_message_that_leaves_the_ring_of_a_memory_room_takes_the_text_of_its_edit_al
     say_many(&mut harness, 0, 1);
     assert_eq!(edit(&harness), Body::Edit { target, text: None });
 }
+
+#[test]
+fn a_rev_of_another_start_at_the_same_wall_time_gives_the_whole_inbox() {
+    let start = |random: u128| {
+        let mut harness = Harness::new(Limits::default());
+        harness.chat.vary_epochs(random);
+        harness.hello(0, "ann");
+        harness.join(0, "lobby");
+        harness.join(0, "hall");
+        harness
+    };
+    let inbox = |harness: &mut Harness, since: u64| {
+        let said = harness.run(0, Command::Rooms { since: Some(since) });
+        let Some(Output::Reply { result: Ok(Reply::Inbox { rooms, rev, .. }), .. }) = answer(&said)
+        else {
+            panic!("{said:?}");
+        };
+        (rooms.len(), *rev)
+    };
+    let (mut first, mut second) = (start(1 << 100), start(1 << 101));
+    let (_, rev) = inbox(&mut first, 0);
+    assert_eq!(inbox(&mut first, rev).0, 0, "nothing is new");
+    assert_eq!(inbox(&mut second, rev).0, 2);
+}

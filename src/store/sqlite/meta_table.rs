@@ -3,6 +3,9 @@
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension as _, ToSql};
 
+use super::integers::{signed, unsigned};
+use crate::time::wall_watch::Kept;
+
 /// 1 if the file was closed in good order, otherwise 0.
 pub(in crate::store) const CLEAN: &str = "clean";
 /// In which boot of the machine the file was opened last.
@@ -11,6 +14,9 @@ pub(super) const BOOT: &str = "boot";
 pub(super) const FILE_ID: &str = "file";
 /// The one that the file had before the last start, until the file itself has the new one.
 pub(super) const FILE_ID_BEFORE: &str = "file before";
+/// When the wall clock was set last, and what it showed last.
+const CLOCK_SET: &str = "clock set";
+const CLOCK_SEEN: &str = "clock seen";
 /// What tells the file from a copy of it, see `mark.rs`.
 pub(in crate::store) const MARKS: &str = "marks";
 /// While the file is closed in good order: a checksum over rooms, members and restrictions.
@@ -50,6 +56,19 @@ pub(in crate::store) fn get<T: FromSql>(db: &Connection, key: &str) -> rusqlite:
 pub(in crate::store) fn put(db: &Connection, key: &str, value: impl ToSql) -> rusqlite::Result<()> {
     let sql = "INSERT OR REPLACE INTO meta VALUES (?1, ?2)";
     db.prepare_cached(sql)?.execute((key, value)).map(drop)
+}
+
+/// What is known of the wall clock from earlier starts.
+pub(super) fn clock(db: &Connection) -> rusqlite::Result<Option<Kept>> {
+    let [since, seen] = [CLOCK_SET, CLOCK_SEEN].map(|key| get::<i64>(db, key));
+    let kept = |(since, seen)| Kept { since_ms: unsigned(since), seen_ms: unsigned(seen) };
+    Ok(since?.zip(seen?).map(kept))
+}
+
+/// Keeps what is known of the wall clock for the next start.
+pub(super) fn put_clock(db: &Connection, Kept { since_ms, seen_ms }: Kept) -> rusqlite::Result<()> {
+    put(db, CLOCK_SET, signed(since_ms))?;
+    put(db, CLOCK_SEEN, signed(seen_ms))
 }
 
 /// The users whose erasures are not finished.

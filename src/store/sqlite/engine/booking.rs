@@ -46,10 +46,12 @@ impl Engine {
                 logs.iter().copied().filter_map(room).collect()
             }
         };
+        let clock = self.wall.kept(now);
         self.unsynced(|db| match &booking {
             Booking::Cids(slice) => cids::put(db, slice),
             Booking::Rooms(_, last) => {
                 rooms.iter().try_for_each(|(room, counters)| counters.write(db, *room))?;
+                meta_table::put_clock(db, clock)?;
                 meta_table::put(db, BOOKED, *last)
             }
         })?;

@@ -13,6 +13,7 @@ use super::super::cids::CidSecret;
 use super::super::connection::{Level, is_busy};
 use super::super::edits;
 use super::super::integers::unsigned;
+use super::super::meta_table;
 use super::super::record_row::{self, COLUMNS, RowFault};
 use super::super::room_meta;
 use super::super::room_row::RoomCounters;
@@ -64,6 +65,8 @@ pub(super) struct Maintenance {
     pub(super) checkpoint_at: Tick,
     /// Which task is next, so that each gets its turn.
     turn: usize,
+    /// When the wall clock was set last, as far as the file has it.
+    clock_set: Option<u64>,
 }
 
 impl Default for Maintenance {
@@ -80,6 +83,7 @@ impl Default for Maintenance {
             round_at: Tick::ZERO,
             checkpoint_at: Tick::ZERO,
             turn: 0,
+            clock_set: None,
         }
     }
 }
@@ -98,7 +102,8 @@ pub(in crate::store::sqlite) struct Step {
 type Task = fn(&mut Engine, Now, &mut Step) -> rusqlite::Result<bool>;
 
 /// Each says whether there was something to do.
-const TASKS: [Task; 6] = [
+const TASKS: [Task; 7] = [
+    Engine::keep_clock,
     Engine::book,
     Engine::prune,
     Engine::fill_index,
@@ -320,6 +325,18 @@ impl Engine {
             step.replies.push(LogReply::Pruned { log, oldest });
         }
         Ok(())
+    }
+
+    /// Keeps what is known of the wall clock: a start with a wrong one must not be the reason for
+    /// the next to believe it.
+    fn keep_clock(&mut self, now: Now, _: &mut Step) -> rusqlite::Result<bool> {
+        let clock = self.wall.kept(now);
+        if self.degraded.is_some() || self.maintenance.clock_set == Some(clock.since_ms) {
+            return Ok(false);
+        }
+        self.unsynced(|db| meta_table::put_clock(db, clock))?;
+        self.maintenance.clock_set = Some(clock.since_ms);
+        Ok(true)
     }
 
     fn fill_index(&mut self, now: Now, _: &mut Step) -> rusqlite::Result<bool> {

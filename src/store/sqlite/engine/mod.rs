@@ -119,7 +119,7 @@ impl Engine {
         let latest = db.query_one("SELECT max(at) FROM room", [], |row| row.get(0));
         let latest = latest.unwrap_or(None::<i64>).map(unsigned);
         Self {
-            wall: WallWatch::new(now, latest),
+            wall: WallWatch::new(now, meta_table::clock(&db).unwrap_or_default(), latest),
             db,
             rooms: Slots::new(),
             unwritten: UnwrittenMeta::default(),
@@ -281,6 +281,7 @@ impl Engine {
             heads::book_all(&self.db)?;
             store_checksum(&self.db)?;
             meta_table::put(&self.db, CLEAN, 1)?;
+            meta_table::put_clock(&self.db, self.wall.kept(now))?;
             self.db.pragma_update(None, "synchronous", "full")?;
             self.truncate_wal()
         });

@@ -1,5 +1,6 @@
 //! The engine on files of its own.
 
+mod bounds;
 mod degraded;
 mod effects;
 mod tail;
@@ -80,18 +81,27 @@ impl Harness {
     }
 
     fn at(folder: TempDir) -> Self {
+        Self::at_time(folder, 1_763_700_000_000)
+    }
+
+    fn at_time(folder: TempDir, wall_ms: u64) -> Self {
         let Opened { db, lock, loaded, reserve, .. } =
             open(folder.path(), &Clock::start()).unwrap();
-        let now = Now { tick: Tick::from_millis(1_000_000), wall_ms: 1_763_700_000_000 };
+        let now = Now { tick: Tick::from_millis(1_000_000), wall_ms };
         let rooms = loaded.rooms;
         Self { engine: Engine::new(db, reserve, now), folder, rooms, now, tickets: 0, _lock: lock }
     }
 
     /// The server is killed and started again.
     fn restart(self) -> Self {
+        self.restart_at(1_763_700_000_000)
+    }
+
+    /// Likewise, when the wall clock shows this.
+    fn restart_at(self, wall_ms: u64) -> Self {
         let Self { engine, folder, _lock: lock, .. } = self;
         drop((engine, lock));
-        Self::at(folder)
+        Self::at_time(folder, wall_ms)
     }
 
     /// Opens the room of this row id and name; it goes on if it is stored.
@@ -398,6 +408,39 @@ fn an_append_to_a_room_that_is_not_open_is_refused() {
     let replies = harness.engine.commit(harness.now, vec![Op::Drop(log), late]);
     let outcome = Appended::Refused(LogFault::Broken);
     assert_eq!(replies, [LogReply::Appended { ticket: Ticket(1), outcome }]);
+}
+
+#[test]
+fn starts_with_a_wrong_clock_delete_nothing_until_it_has_held_for_a_day() {
+    const DAY: Duration = Duration::from_hours(24);
+    let retention = Retention { age: Some(90 * DAY), ..Retention::default() };
+    for (wrong_ms, left_in_the_end) in
+        [(1_763_700_000_000 + 10 * 365 * 86_400_000, 2), (100_000, 3)]
+    {
+        let mut harness = Harness::new();
+        let log = harness.room_with(1, "lobby", Durability::Disk, retention);
+        harness.append(log, said("as it was right", None));
+        harness.maintain();
+        // The second start finds what the first has dated.
+        for start in 2..4 {
+            harness = harness.restart_at(wrong_ms + start * 1_000);
+            let log = harness.room_with(1, "lobby", Durability::Disk, retention);
+            harness.maintain();
+            harness.append(log, said("as it was wrong", None));
+            harness.maintain();
+            let count = harness.number("SELECT count(*) FROM record");
+            assert_eq!(u64::try_from(count).unwrap(), start, "{wrong_ms}");
+        }
+        // The clock was not wrong, or nobody has set it right.
+        harness.pass(DAY);
+        harness.maintain();
+        let count = harness.number("SELECT count(*) FROM record");
+        assert_eq!(count, left_in_the_end, "{wrong_ms}");
+        let mut harness = harness.restart();
+        harness.room_with(1, "lobby", Durability::Disk, retention);
+        harness.maintain();
+        assert_eq!(harness.number("SELECT count(*) FROM record"), count, "{wrong_ms}: right again");
+    }
 }
 
 #[test]
