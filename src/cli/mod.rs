@@ -183,7 +183,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
         },
         Some(Command::Serve { with_parent: false }) | None => serve(&loaded, sources),
         Some(Command::Token { what }) => token::run(&what, &loaded.config),
-        Some(Command::Tool(tool)) => tools::run(&tool, &loaded.config.data),
+        Some(Command::Tool(tool)) => tools::run(&tool, &loaded.config),
     }
 }
 

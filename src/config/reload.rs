@@ -26,6 +26,8 @@ pub(super) const LIVE: &[&str] = &[
     "limits.joins_burst",
     "limits.pages_per_s",
     "limits.pages_burst",
+    "limits.hellos_per_s",
+    "limits.hellos_burst",
     "limits.control_per_s",
     "limits.control_burst",
     "limits.errors_in_a_row",

@@ -57,6 +57,13 @@ impl Connections {
         Some(connection.share)
     }
 
+    /// The connection counts for this from now on.
+    pub(super) fn set_share(&mut self, id: ConnId, share: AddressShare) {
+        if let Some(connection) = self.slab.get_mut(id.slot()).filter(|found| found.id == id) {
+            connection.share = share;
+        }
+    }
+
     /// The connection speaks for `client`, and counts for that.
     pub(super) fn set_client(&mut self, id: ConnId, client: IpAddr, share: AddressShare) {
         if let Some(connection) = self.slab.get_mut(id.slot()).filter(|found| found.id == id) {

@@ -474,10 +474,12 @@ impl Reactor {
             Effect::Alarm { deadline } => self.alarm = deadline,
             Effect::FindByAddress { addresses } => connections.find_by_address(&addresses),
             Effect::Client { conn, address } => {
-                if self.count_for(conn, address).is_err() {
+                if self.count_for(now, conn, address).is_err() {
                     self.connections.shared.lists.addresses_full.push(conn);
                 }
             }
+            Effect::Settled { conn } => self.settle(conn),
+            Effect::Bar { addresses } => self.acceptor.bar(addresses),
             Effect::StopAccepting => self.acceptor.close(),
             Effect::Exit { deadline } => self.exit_at = Some(deadline),
         }

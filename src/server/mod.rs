@@ -99,6 +99,8 @@ pub struct Server {
     has_replies: bool,
     /// Addresses from which nobody may use the server any more, to be looked for.
     banned: Vec<Network>,
+    /// With whom no hands are to be shaken from now on, and until when.
+    barred: Option<Vec<(Network, Option<u64>)>>,
     /// Until when answers of the logs are waited for before the clients are sent away, if the
     /// server is stopping.
     stopping: Option<Tick>,
@@ -145,6 +147,7 @@ impl Server {
             replies_left: REPLIES_MAX,
             has_replies: false,
             banned: Vec::new(),
+            barred: None,
             stopping: None,
             config_watch: None,
             key_watch: None,
@@ -221,6 +224,7 @@ impl Server {
         {
             if let LogReply::Suspended(suspensions) = &reply {
                 self.banned = suspensions.addresses_at(now.wall_ms);
+                self.barred = Some(suspensions.addresses_until());
             }
             let before = self.chat.outputs();
             self.chat.on_log_reply(now, reply);
@@ -255,6 +259,9 @@ impl Server {
         self.has_replies = std::mem::replace(&mut self.replies_left, REPLIES_MAX) == 0;
         if !self.banned.is_empty() {
             effects.push(Effect::FindByAddress { addresses: std::mem::take(&mut self.banned) });
+        }
+        if let Some(addresses) = self.barred.take() {
+            effects.push(Effect::Bar { addresses });
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
         self.sessions.handle_turn_end(turn);

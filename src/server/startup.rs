@@ -12,6 +12,7 @@ use super::inherited::Inherited;
 use super::supervisor::Supervisor;
 use super::token_keys::{KeyWatch, TokenKeyError};
 use super::{ConfigWatch, Hashing, Server, Sources, rejection, token_keys};
+use crate::auth::password::Cost;
 use crate::auth::secret;
 use crate::chat::model::log::{Logs, Snapshot};
 use crate::chat::model::policy::Policies;
@@ -119,7 +120,10 @@ pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
     if config.auth_policy().accounts {
         // It fails only if the poller is gone, and the loop with it.
         let waker = reactor.waker();
-        server.set_hashing(Hashing::start(Arc::new(move || _ = waker.wake()))?);
+        server.set_hashing(Hashing::start(
+            Cost::within(config.memory),
+            Arc::new(move || _ = waker.wake()),
+        )?);
         invite_admin(&reactor, &mut server, &clock)?;
     }
     if let Err(error) = announce(&reactor, config, &server.listeners) {
@@ -259,6 +263,8 @@ fn listeners(
             limited: kind != ListenerKind::Admin,
             tls,
             proxies: address.has_proxy_header.then(|| Arc::clone(&proxies)),
+            // Only a request can say whom it is for.
+            trusted: if kind == ListenerKind::Tcp { Arc::from([]) } else { Arc::clone(&proxies) },
             endpoint,
         });
         kinds.push(kind);
@@ -268,6 +274,7 @@ fn listeners(
         listeners,
         connections_max,
         connections_per_address_max: limits.per_address.unwrap_or(u32::MAX),
+        half_open_per_address_max: limits.half_open_per_address.unwrap_or(u32::MAX),
         connects: Rate::new(limits.connects_per_s, limits.connects_burst),
         loopback_counts: limits.per_address_loopback,
         read_len_max: READ_LEN_MAX.min(limits.read_ahead),

@@ -148,6 +148,10 @@ impl Delivery<'_, '_> {
             state.since = turn.now.tick;
             if matches!(result, Ok(Reply::Welcome { .. })) {
                 state.on_greeted(turn.now.tick);
+                if state.is_counted {
+                    context.hellos.take(turn.now.tick);
+                }
+                turn.effects.push(Effect::Settled { conn: to });
                 context.addresses.remove(&to);
             }
             let deadline = state.deadline(turn.now.tick, context);

@@ -72,6 +72,8 @@ impl Session<'_, '_> {
                 let mut outcome = context.outcome((*is_proxy, &head), *kind, (date, turn));
                 if let Some(address) = client {
                     // Here and not at the accept: only the head says whom a proxy speaks for.
+                    log::debug!(conn:% = state.conn, peer:% = address; "a proxy speaks for it");
+                    state.is_counted = context.is_counted(address);
                     if turn.chat.suspended().address(address, turn.now.wall_ms).is_some() {
                         outcome = refuse(Refusal::Banned, Some(&head));
                     } else if matches!(outcome, Outcome::Switch { .. }) {
@@ -110,6 +112,7 @@ impl Session<'_, '_> {
                     }
                     let deadline = now.after(self.context.timeouts.keep_alive);
                     self.turn.effects.push(Effect::Arm { conn, deadline });
+                    self.turn.effects.push(Effect::Settled { conn });
                     return true;
                 }
                 let reason =
@@ -127,6 +130,8 @@ impl Session<'_, '_> {
                 let deadline = if matches!(protocol, Protocol::Echo { .. }) {
                     let bytes_max = ECHO_OUTBOUND_MAX;
                     self.turn.effects.push(Effect::OutboundMax { conn, bytes_max });
+                    // It never says hello.
+                    self.turn.effects.push(Effect::Settled { conn });
                     now.after(timeouts.ping_after)
                 } else {
                     now.after(timeouts.hello)

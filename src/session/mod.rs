@@ -29,6 +29,7 @@ mod encode;
 mod entropy;
 mod errors_in_a_row;
 mod gauges;
+mod hello_rate;
 mod http;
 mod input;
 mod login;
@@ -177,7 +178,8 @@ impl Sessions {
             }
             ListenerKind::Tcp => Protocol::Tcp(Box::default()),
         };
-        let state = SessionState::new(conn, protocol, turn.now.tick);
+        let mut state = SessionState::new(conn, protocol, turn.now.tick);
+        state.is_counted = self.context.is_counted(peer);
         let deadline = state.deadline(turn.now.tick, &self.context);
         turn.effects.push(Effect::Arm { conn, deadline });
         self.states.insert(conn.slot(), state);

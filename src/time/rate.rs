@@ -26,9 +26,18 @@ impl Rate {
         let ahead_us = interval_us.saturating_mul(u64::from(burst.max(1)));
         Some(Self { interval_us, ahead_us })
     }
+
+    /// Microseconds from one token to the next.
+    #[must_use]
+    pub const fn interval_us(self) -> u64 {
+        self.interval_us
+    }
 }
 
 impl Bucket {
+    /// Full.
+    pub const FULL: Self = Self(0);
+
     /// From when on there is a token.
     #[must_use]
     pub const fn ready_at(self, rate: Option<Rate>) -> Tick {
