@@ -229,6 +229,14 @@ class Kubernetes(unittest.TestCase):
         self.assertEqual({mount["name"] for mount in self.container["volumeMounts"]}, volumes)
 
 
+class Kernel(unittest.TestCase):
+    def test_the_kernel_knows_every_setting(self):
+        names = re.findall(r"^#?(\w+(?:\.\w+)+) = ", (HERE / "sysctl.conf").read_text(), re.M)
+        self.assertGreater(len(names), 3)
+        for name in names:
+            self.assertTrue(Path("/proc/sys", *name.split(".")).exists(), name)
+
+
 class Image(unittest.TestCase):
     def test_the_server_takes_the_settings_of_the_image(self):
         text = (HERE / "Dockerfile").read_text()

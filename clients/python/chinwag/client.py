@@ -8,12 +8,13 @@ import random
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from dataclasses import replace
 from itertools import count
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 from websockets.asyncio.client import connect as open_websocket
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 from websockets.typing import Subprotocol
 
 from .model import *
@@ -191,7 +192,7 @@ class Client:
         self._set(State("connecting"))
         greeting: asyncio.Task[None] | None = None
         try:
-            token = await self._token() if callable(self._token) else self._token
+            token = await self._fetch_token()
             async with asyncio.timeout(HELLO_S):
                 socket = self._socket = await self._connect(self.url)
             greeting = asyncio.create_task(self._talk(socket, token))
@@ -204,14 +205,27 @@ class Client:
             if status not in (408, 425, 429) and 400 <= status < 500:
                 return State("stopped", error=ChinwagError(f"the upgrade was answered with {status}"))
             return self._closed(1006)
-        except ValueError:
-            return self._closed(1007)
-        except (OSError, WebSocketException, ChinwagError):
+        except InvalidURI as wrong:
+            return State("stopped", error=ChinwagError(str(wrong)))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return self._closed(1007)  # no message of the protocol
+        except (OSError, WebSocketException):
             return self._closed(1006)
+        except ChinwagError as error:
+            return replace(self._closed(1006), error=error)
         finally:
             if greeting:
                 greeting.cancel()
             await self._forget_connection()
+
+    async def _fetch_token(self) -> str | None:
+        if not callable(self._token):
+            return self._token
+        try:
+            return await self._token()
+        except Exception as error:
+            # Whoever gives tokens is asked again, as a server is that does not answer.
+            raise ChinwagError(f"there is no token: {error}") from error
 
     async def _talk(self, socket: Socket, token: str | None) -> None:
         """Says hello, and all that is to be said after it."""
@@ -244,16 +258,13 @@ class Client:
         self._ready_at = 0.0
         if error := self._refusal:
             if error.retry_after is None:
-                return State("stopped", error=error, token=self._token_end(error.code))
+                return State("stopped", error=error, token=TOKEN_ENDS.get(error.code) if self._token else None)
             return State("waiting", now + error.retry_after + self._backoff(), error=error)
         if 4000 <= code < 4100 or code == 1008:
-            return State("stopped", close=code, token=self._token_end(code))
+            return State("stopped", close=code, token=TOKEN_ENDS.get(code) if self._token else None)
         if self._come_back_at:
             return State("waiting", self._come_back_at, announced=True, close=code)
         return State("waiting", now + self._backoff(), close=code)
-
-    def _token_end(self, code: int) -> str | None:
-        return TOKEN_ENDS.get(code) if self._token else None
 
     def _backoff(self) -> float:
         """Full jitter, so that not all clients come back at once."""
@@ -406,8 +417,6 @@ class Client:
         ev = event["ev"]
         if ev == "drain":
             self._come_back_at = self._clock.now() + event["reconnect_after_ms"] / 1000
-        elif ev == "ping":
-            self._transmit({"op": "ping"})
         elif ev == "joined":
             self._joined(self._room(event["room"]), event)
         elif ev == "invited":

@@ -1,0 +1,77 @@
+"""What is wrong around the client: it comes back, or says why not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import unittest
+
+from chinwag import ChinwagError, Client, State
+
+from .fakes import FakeClock, network, settle
+
+WELCOME = {"user": "ann", "session": "s1", "resumed": False, "limits": {}}
+
+
+class Faults(unittest.IsolatedAsyncioTestCase):
+    async def asyncSetUp(self) -> None:
+        self.clock = FakeClock()
+        self.sockets, self.connect = network()
+
+    async def test_who_gives_tokens_is_asked_again_when_there_is_none(self) -> None:
+        asked = 0
+
+        async def token() -> str:
+            nonlocal asked
+            asked += 1
+            if asked == 1:
+                raise RuntimeError("the back end is down")
+            return f"t{asked}"
+
+        chat = Client("ws://test/ws", token=token, connect=self.connect, clock=self.clock, random=lambda: 0.5)
+        chat.start()
+        await settle()
+        self.assertEqual(chat.state.state, "waiting")
+        self.assertIn("the back end is down", str(chat.state.error))
+        await self.clock.advance(250)
+        self.sockets[-1].accepted.set()
+        await settle()
+        self.assertEqual(self.sockets[-1].sent[0]["token"], "t2")
+        await chat.stop()
+
+    async def test_what_is_no_message_of_the_protocol_ends_the_connection_and_not_the_client(self) -> None:
+        for said in ("{", "[]", '"x"', "null", '{"ev": "joined"}', '{"ev": "drain", "reconnect_after_ms": "soon"}',
+                     '{"id": 1, "code": 0, "data": []}', '{"ev": "message", "room": {}}'):  # fmt: skip
+            chat = Client("ws://test/ws", name="ann", connect=self.connect, clock=self.clock, random=lambda: 0.5)
+            chat.start()
+            await settle()
+            self.sockets[-1].accepted.set()
+            await settle()
+            self.sockets[-1].said.put_nowait(said)
+            await settle()
+            self.assertEqual((chat.state.state, chat.state.close), ("waiting", 1007), said)
+            await self.clock.advance(250)
+            self.sockets[-1].accepted.set()
+            await settle()
+            self.sockets[-1].said.put_nowait(json.dumps({"id": self.sockets[-1].sent[0]["id"], "code": 0, "data": WELCOME}))
+            await asyncio.wait_for(chat.ready(), 5)
+            await chat.stop()
+
+    async def test_an_address_that_is_none_is_told_at_once(self) -> None:
+        with self.assertRaises(ChinwagError):
+            async with asyncio.timeout(5), Client("http://127.0.0.1/ws", name="ann"):
+                pass
+
+    async def test_who_iterates_over_a_client_that_was_refused_hears_why(self) -> None:
+        chat = Client("ws://test/ws", name="ann", connect=self.connect, clock=self.clock)
+        chat.start()
+        await settle()
+        self.sockets[-1].accepted.set()
+        await settle()
+        refusal = {"id": self.sockets[-1].sent[0]["id"], "code": 2005, "message": "taken", "data": {"error": "name_taken"}}
+        self.sockets[-1].said.put_nowait(json.dumps(refusal))
+        with self.assertRaises(ChinwagError) as refused:
+            async with asyncio.timeout(5):
+                async for event in chat:
+                    self.assertIsInstance(event, State)
+        self.assertEqual(refused.exception.slug, "name_taken")
