@@ -41,6 +41,10 @@ pub enum Name {
     Forwarded,
     /// `X-Forwarded-For`.
     XForwardedFor,
+    /// `Content-Type`.
+    ContentType,
+    /// `Idempotency-Key`.
+    IdempotencyKey,
     /// Any other.
     Other,
 }
@@ -57,9 +61,10 @@ impl Name {
             7 => &[Self::Upgrade],
             9 => &[Self::Forwarded],
             10 => &[Self::Connection],
+            12 => &[Self::ContentType],
             13 => &[Self::IfNoneMatch, Self::Authorization],
             14 => &[Self::ContentLength],
-            15 => &[Self::XForwardedFor],
+            15 => &[Self::XForwardedFor, Self::IdempotencyKey],
             16 => &[Self::ContentEncoding],
             17 => &[Self::WebSocketKey, Self::TransferEncoding],
             20 => &[Self::WebSocketAccept],
@@ -95,6 +100,8 @@ impl Name {
             Self::WebSocketExtensions => "Sec-WebSocket-Extensions",
             Self::Forwarded => "Forwarded",
             Self::XForwardedFor => "X-Forwarded-For",
+            Self::ContentType => "Content-Type",
+            Self::IdempotencyKey => "Idempotency-Key",
             Self::Other => "",
         }
     }
@@ -121,6 +128,8 @@ impl Name {
             Self::Forwarded => 1 << 16,
             Self::XForwardedFor => 1 << 17,
             Self::Other => 1 << 18,
+            Self::ContentType => 1 << 19,
+            Self::IdempotencyKey => 1 << 20,
         }
     }
 }
@@ -145,7 +154,7 @@ impl NameSet {
 mod tests {
     use super::*;
 
-    const ALL: [Name; 18] = [
+    const ALL: [Name; 20] = [
         Name::Via,
         Name::Forwarded,
         Name::XForwardedFor,
@@ -164,6 +173,8 @@ mod tests {
         Name::WebSocketVersion,
         Name::WebSocketProtocol,
         Name::WebSocketExtensions,
+        Name::ContentType,
+        Name::IdempotencyKey,
     ];
 
     #[test]

@@ -162,7 +162,7 @@ pub(in crate::chat) fn on_user_absent(chat: &mut Chat, user: UserKey) {
     }
     let row = &mut chat.directory[user];
     row.absence_mut().timer = None;
-    if !row.sessions.is_empty() {
+    if !row.sessions.is_empty() || row.visits > 0 {
         return;
     }
     if row.presence != Presence::Off {

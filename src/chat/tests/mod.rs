@@ -113,6 +113,7 @@ impl Harness {
             secret: self.secrets,
             encoding: Encoding::default(),
             identity: None,
+            is_visit: false,
         };
         self.chat.handle_hello(self.now, conn(number), request(Op::Hello), hello);
         self.settle()
