@@ -221,6 +221,7 @@ impl Session<'_, '_> {
             Ok(found) => found,
             Err(refusal) => return self.finish_exchange(&refused(refusal.into())),
         };
+        self.state.commands.take(now.tick, self.context.command_rate);
         exchange.answers = vec![None; requests.len()];
         (exchange.requests, exchange.is_batch) = (requests, is_batch);
         exchange.stage = Stage::Visiting;

@@ -14,6 +14,7 @@ mod paging;
 mod people;
 mod policies;
 mod pressure;
+mod programs;
 mod quotas;
 mod readings;
 mod rights;
