@@ -11,6 +11,8 @@ use crate::chat::model::account::{Hidden, NewSecret, SecretHash};
 pub const LOGIN: &str = "cwl_";
 /// How a program's key begins.
 pub const KEY: &str = "cwk_";
+/// How the secret of an incoming hook begins.
+pub const HOOK: &str = "cwh_";
 /// How an invite link's secret begins.
 pub const INVITE: &str = "cwi_";
 /// How that of the first administrator begins.

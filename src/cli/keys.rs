@@ -1,17 +1,17 @@
-//! The commands about keys for programs: what they print, and how they went. The work is done in
-//! [`crate::store::tools::people`].
+//! The commands about keys for programs and incoming hooks: what they print, and how they went. The
+//! work is done in [`crate::store::tools::people`].
 
 use std::io::Write;
 use std::path::Path;
 
 use clap::Subcommand;
 
-use super::names::{parse_time, parse_user};
+use super::names::{parse_room, parse_time, parse_user};
 use super::people::{Failure, random};
 use crate::auth::secret;
 use crate::chat::model::account::{KEY_ROOM_LEN_MAX, KEY_ROOMS_MAX, Key};
 use crate::chat::model::identity::{Grant, Rights};
-use crate::chat::model::name::UserName;
+use crate::chat::model::name::{RoomName, UserName};
 use crate::log::Timestamp;
 use crate::store::tools::people;
 
@@ -49,6 +49,84 @@ pub(super) enum KeyCommand {
     },
 }
 
+/// The commands about incoming hooks.
+#[derive(Debug, Subcommand)]
+pub(super) enum HookCommand {
+    /// Make the address of a hook, and print it once
+    ///
+    /// What Slack's and Mattermost's incoming webhooks take can be posted there, and alerts of
+    /// Alertmanager and Grafana: it is said in the room, under the name of the hook.
+    Add {
+        /// Room in which it speaks
+        #[arg(value_parser = parse_room)]
+        room: RoomName,
+        /// Name under which it speaks [default: the room's, and -hook]
+        #[arg(long, value_parser = parse_user)]
+        name: Option<UserName>,
+        /// How long it is good: a number with s, m, h, d, w or y, such as 90d; until it is ended if
+        /// nothing is said
+        #[arg(long = "for", value_name = "TIME", value_parser = parse_time)]
+        lasts: Option<u64>,
+    },
+    /// List the hooks: names, rooms, and until when
+    List,
+    /// End a hook for good
+    End {
+        /// Name of the hook
+        #[arg(value_parser = parse_user)]
+        name: UserName,
+    },
+}
+
+/// Runs a command about incoming hooks.
+pub(super) fn run_hooks(
+    command: &HookCommand,
+    data: &Path,
+    out: &mut dyn Write,
+    wall_ms: u64,
+) -> Result<(), Failure> {
+    match command {
+        HookCommand::Add { room, name, lasts } => {
+            let name = match name {
+                Some(name) => name.clone(),
+                None => UserName::parse(&format!("{}-hook", room.as_str().replace('/', "-")))
+                    .map_err(|_error| "give the hook a --name: the room's is none for it")?,
+            };
+            let made = secret::make(secret::HOOK, random()?);
+            let rights = Rights { read: false, send: true };
+            let grants = vec![Grant { rooms: room.as_str().into(), rights }];
+            let until = lasts.map(|lasts| wall_ms.saturating_add(lasts));
+            let hash = made.hash();
+            let key = Key { name, hash, grants, until, at: wall_ms, is_hook: true };
+            let line = describe(&key, wall_ms);
+            people::add_key(data, key)??;
+            writeln!(out, "/hooks/{}", made.text())?;
+            writeln!(out, "behind the address of the page; {line}; it is not shown again")?;
+        }
+        HookCommand::List => list(data, out, (true, wall_ms))?,
+        HookCommand::End { name } => end(data, out, (name, wall_ms))?,
+    }
+    Ok(())
+}
+
+fn list(data: &Path, out: &mut dyn Write, (hooks, wall_ms): (bool, u64)) -> Result<(), Failure> {
+    let mut keys = people::load(data)?.keys;
+    keys.retain(|key| key.is_hook == hooks);
+    if keys.is_empty() {
+        writeln!(out, "there is no {} yet", if hooks { "hook" } else { "key" })?;
+    }
+    for key in &keys {
+        writeln!(out, "{}", describe(key, wall_ms))?;
+    }
+    Ok(())
+}
+
+fn end(data: &Path, out: &mut dyn Write, (name, wall_ms): (&UserName, u64)) -> Result<(), Failure> {
+    people::end_key(data, name, wall_ms)??;
+    writeln!(out, "{name} has no key now")?;
+    Ok(())
+}
+
 /// Runs a command about keys.
 pub(super) fn run(
     command: &KeyCommand,
@@ -65,25 +143,14 @@ pub(super) fn run(
             let grants = rooms.iter().map(|rooms| Grant { rooms: rooms.clone(), rights: *can });
             let (name, hash, grants) = (name.clone(), made.hash(), grants.collect());
             let until = lasts.map(|lasts| wall_ms.saturating_add(lasts));
-            let key = Key { name, hash, grants, until, at: wall_ms };
+            let key = Key { name, hash, grants, until, at: wall_ms, is_hook: false };
             let line = describe(&key, wall_ms);
             people::add_key(data, key)??;
             writeln!(out, "{}", made.text())?;
             writeln!(out, "{line}; it is not shown again")?;
         }
-        KeyCommand::List => {
-            let keys = people::load(data)?.keys;
-            if keys.is_empty() {
-                writeln!(out, "there is no key yet")?;
-            }
-            for key in &keys {
-                writeln!(out, "{}", describe(key, wall_ms))?;
-            }
-        }
-        KeyCommand::End { name } => {
-            people::end_key(data, name, wall_ms)??;
-            writeln!(out, "{name} has no key now")?;
-        }
+        KeyCommand::List => list(data, out, (false, wall_ms))?,
+        KeyCommand::End { name } => end(data, out, (name, wall_ms))?,
     }
     Ok(())
 }

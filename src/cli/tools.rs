@@ -130,6 +130,9 @@ pub(super) enum Tool {
     /// Make keys for programs and end them; a running server applies it within two seconds
     #[command(subcommand)]
     Key(keys::KeyCommand),
+    /// Make addresses to which monitors and others post what is then said in a room
+    #[command(subcommand)]
+    Hook(keys::HookCommand),
 }
 
 const BAN_EXAMPLES: &str = "\
@@ -202,6 +205,7 @@ fn run_tool(
         Tool::Unban { kind, who } => unban(out, data, *kind, who)?,
         Tool::Bans => print_bans(out, data, wall_ms)?,
         Tool::People(people) => people::run(people, data, out, (wall_ms, cost))?,
+        Tool::Hook(command) => keys::run_hooks(command, data, out, wall_ms)?,
         Tool::Key(command) => keys::run(command, data, out, wall_ms)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -14,6 +14,7 @@
 //! | Who is who, and who says so? | [`identity`] |
 //! | How does the server speak TLS? | [`tls`] |
 //! | How is it installed, watched and put in a container? | [`packages`] |
+//! | How do programs post and read without a socket? | [`http`] |
 //! | What does a proxy in front need? | [`behind_a_proxy`] |
 //! | Which clients were tried, and what does each need? | [`clients`] |
 //! | Who may do what? | [`rights`] |
@@ -39,6 +40,9 @@ pub mod durable_send {}
 
 #[doc = include_str!("glossary.md")]
 pub mod glossary {}
+
+#[doc = include_str!("http.md")]
+pub mod http {}
 
 #[doc = include_str!("identity.md")]
 pub mod identity {}

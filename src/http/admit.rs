@@ -37,6 +37,8 @@ pub enum Route<P> {
     Echo,
     /// The answer to whether the server is well.
     Health,
+    /// What programs ask for: the caller knows its methods.
+    Api,
     /// Nothing.
     NotFound,
 }
@@ -48,6 +50,8 @@ pub enum Admitted<'a, P> {
     Page(P),
     /// The answer to whether the server is well, for GET or HEAD.
     Health,
+    /// What programs ask for, in any method.
+    Api,
     /// The handshake of the chat's WebSocket.
     WebSocket(Upgrade<'a>),
     /// The handshake of the diagnostic WebSocket.
@@ -81,7 +85,10 @@ impl Admission {
             Route::Echo => Upgrade::negotiate(head, &[]).map(Admitted::Echo),
             // A client that has the wrong path is told so; to it 404 would look like a server
             // without WebSocket.
-            Route::NotFound if head.asks_for_websocket() => Err(Refusal::UpgradeElsewhere),
+            Route::Api | Route::NotFound if head.asks_for_websocket() => {
+                Err(Refusal::UpgradeElsewhere)
+            }
+            Route::Api => Ok(Admitted::Api),
             Route::NotFound => Err(Refusal::NotFound),
         }
     }
@@ -112,7 +119,7 @@ fn check_plain(head: &Head<'_>) -> Result<(), Refusal> {
     match head.method() {
         _ if head.asks_for_websocket() => Err(Refusal::UpgradeElsewhere),
         Method::Get | Method::Head => Ok(()),
-        Method::Options | Method::Other => {
+        Method::Post | Method::Options | Method::Other => {
             Err(Refusal::MethodNotAllowed { allowed: Methods::GetAndHead })
         }
     }

@@ -67,7 +67,7 @@ impl HeadParser {
         let mut head = Head { bytes, line, scan, authority: None };
         head.check_framing()?;
         // Of another method it is answered first that the path does not have it.
-        if head.method() != Method::Other {
+        if !matches!(head.method(), Method::Post | Method::Other) {
             head.check_body()?;
         }
         head.authority = head.parse_authority()?;
@@ -188,8 +188,13 @@ impl<'a> Head<'a> {
     /// body follows, which nobody reads.
     #[must_use]
     pub fn keep_alive(&self) -> bool {
+        self.check_body().is_ok() && self.may_persist()
+    }
+
+    /// The same where the body is read.
+    #[must_use]
+    pub fn may_persist(&self) -> bool {
         self.line.version == Version::Http11
-            && self.check_body().is_ok()
             && !self.scan.seen.contains(Name::Upgrade)
             && !self.values(Name::Connection).any(|value| list::names(value, "close"))
     }

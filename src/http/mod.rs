@@ -2,7 +2,7 @@
 //!
 //! Only what a WebSocket server needs, but that strictly (RFC 9110, RFC 9112, RFC 6455 section 4):
 //! where a lenient reading and a strict one differ, a proxy and this server could disagree about
-//! where a request ends, so the strict one it is. No request has a body.
+//! where a request ends, so the strict one it is. Only a POST has a body.
 //!
 //! ```text
 //!  bytes ─▶ HeadParser ─▶ Head ─▶ Admission ─▶ Admitted ─▶ Response::render
@@ -17,6 +17,7 @@
 //! | `request`, `head` | what a request line and a head mean, and what may not stand in them |
 //! | [`authority`](Authority), [`host`](HostPolicy), [`origin`](OriginPolicy) | the host asked for, and the page |
 //! | `admit` | the order of the checks |
+//! | `body`, `percent` | what comes behind a head, and what stands in paths and forms |
 //! | `upgrade`, `accept`, `client` | the opening handshake, from both sides |
 //! | `response`, `status`, `etag`, `date`, `refusal` | what is said in return |
 
@@ -24,6 +25,7 @@ mod accept;
 mod admit;
 mod assemble;
 mod authority;
+mod body;
 mod client;
 mod date;
 mod etag;
@@ -35,6 +37,7 @@ mod list;
 mod name;
 mod octets;
 mod origin;
+pub mod percent;
 mod refusal;
 mod request;
 mod response;
@@ -48,6 +51,7 @@ mod tests;
 pub use accept::{AcceptKey, encode_key};
 pub use admit::{Admission, Admitted, Route};
 pub use authority::{Authority, Host};
+pub use body::{Body, Progress, expects_continue};
 pub use client::{AnswerParser, Mismatch, PartialAnswer, Switched, UpgradeRequest};
 pub use date::{DateClock, HttpDate};
 pub use etag::ETag;
@@ -61,4 +65,4 @@ pub use refusal::{Foreign, HeadPosition, Methods, Refusal};
 pub use request::{Method, Version};
 pub use response::{Response, TEXT};
 pub use status::Status;
-pub use upgrade::{SUBPROTOCOL, Upgrade, render_switching};
+pub use upgrade::{SUBPROTOCOL, Upgrade, bearer, render_switching};

@@ -46,6 +46,10 @@ pub enum Name {
     XForwardedFor,
     /// Another one that begins with `X-Forwarded-`.
     XForwardedOther,
+    /// `Content-Type`.
+    ContentType,
+    /// `Idempotency-Key`.
+    IdempotencyKey,
     /// Any other.
     Other,
 }
@@ -62,9 +66,10 @@ impl Name {
             7 => &[Self::Upgrade],
             9 => &[Self::Forwarded],
             10 => &[Self::Connection],
+            12 => &[Self::ContentType],
             13 => &[Self::IfNoneMatch, Self::Authorization],
             14 => &[Self::ContentLength],
-            15 => &[Self::XForwardedFor],
+            15 => &[Self::XForwardedFor, Self::IdempotencyKey],
             16 => &[Self::ContentEncoding],
             17 => &[Self::WebSocketKey, Self::TransferEncoding],
             20 => &[Self::WebSocketAccept],
@@ -106,6 +111,8 @@ impl Name {
             Self::WebSocketExtensions => "Sec-WebSocket-Extensions",
             Self::Forwarded => "Forwarded",
             Self::XForwardedFor => "X-Forwarded-For",
+            Self::ContentType => "Content-Type",
+            Self::IdempotencyKey => "Idempotency-Key",
             Self::XForwardedOther | Self::Other => "",
         }
     }
@@ -133,6 +140,8 @@ impl Name {
             Self::XForwardedFor => 1 << 17,
             Self::XForwardedOther => 1 << 18,
             Self::Other => 1 << 19,
+            Self::ContentType => 1 << 20,
+            Self::IdempotencyKey => 1 << 21,
         }
     }
 }
@@ -157,7 +166,7 @@ impl NameSet {
 mod tests {
     use super::*;
 
-    const ALL: [Name; 18] = [
+    const ALL: [Name; 20] = [
         Name::Via,
         Name::Forwarded,
         Name::XForwardedFor,
@@ -176,6 +185,8 @@ mod tests {
         Name::WebSocketVersion,
         Name::WebSocketProtocol,
         Name::WebSocketExtensions,
+        Name::ContentType,
+        Name::IdempotencyKey,
     ];
 
     #[test]

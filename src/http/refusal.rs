@@ -48,6 +48,10 @@ pub enum Methods {
     Get,
     /// A file or a status.
     GetAndHead,
+    /// What can be read and added to.
+    GetHeadAndPost,
+    /// What can be added to only.
+    Post,
 }
 
 impl Methods {
@@ -57,6 +61,8 @@ impl Methods {
         match self {
             Self::Get => "GET",
             Self::GetAndHead => "GET, HEAD",
+            Self::GetHeadAndPost => "GET, HEAD, POST",
+            Self::Post => "POST",
         }
     }
 }
@@ -196,6 +202,23 @@ refusals! {
     /// The request expects something.
     Expectation => ExpectationFailed, "no expectation is met here: leave Expect out";
 
+    // The body of a POST.
+    /// A POST does not say how long its body is.
+    LengthMissing => LengthRequired, "a POST needs Content-Length, or Transfer-Encoding: chunked";
+    /// The body is longer than its bound.
+    BodyTooLarge { /** The bound in bytes. */ max: u64 }
+        => ContentTooLarge, "the body is longer than {max} bytes";
+    /// The body is of a type that is not read here.
+    ContentType => UnsupportedMediaType,
+        "send the message as text/plain, or its fields as application/json, in UTF-8";
+    /// A body in chunks is not written as it must be (RFC 9112 section 7.1).
+    ChunkForm => BadRequest,
+        "the chunks of the body are malformed: each is its size in hexadecimal, CR LF, the data, CR LF";
+    /// The trailers of a body in chunks are longer than their bound.
+    TrailersTooLarge => HeadTooLarge, "the trailers of the body are too long: leave them out";
+    /// The body was not complete within its deadline.
+    BodyTimeout => RequestTimeout, "the request body was not complete in time: send it at once";
+
     // Who is asked, and by whom.
     /// There is no `Host` (RFC 9112 section 3.2).
     HostMissing => BadRequest, "the Host field is missing: HTTP/1.1 needs exactly one";
@@ -238,7 +261,7 @@ refusals! {
     NotFound => NotFound, "there is nothing at this path: the chat page is at / and the WebSocket at /ws";
     /// The path does not have the method.
     MethodNotAllowed { /** Which it has. */ allowed: Methods }
-        => MethodNotAllowed, "this path does not have that method: use {allowed}; what is said goes by the WebSocket at /ws or by the TCP port";
+        => MethodNotAllowed, "this path does not have that method: use {allowed}; what is said goes by the WebSocket at /ws, by POST to /rooms/NAME/messages, or by the TCP port";
     /// The path of a WebSocket request has no WebSocket.
     UpgradeElsewhere => NotFound, "there is no WebSocket at this path: it is at /ws";
 

@@ -13,6 +13,8 @@ pub enum Method {
     Get,
     /// HEAD.
     Head,
+    /// POST.
+    Post,
     /// OPTIONS.
     Options,
     /// Any other.
@@ -26,6 +28,7 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Head => "HEAD",
+            Self::Post => "POST",
             Self::Options => "OPTIONS",
             Self::Other => "other",
         }
@@ -35,6 +38,7 @@ impl Method {
         match text {
             b"GET" => Self::Get,
             b"HEAD" => Self::Head,
+            b"POST" => Self::Post,
             b"OPTIONS" => Self::Options,
             _ => Self::Other,
         }

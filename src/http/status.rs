@@ -27,6 +27,8 @@ statuses! {
     SwitchingProtocols = "101 Switching Protocols",
     /// Here it is.
     Ok = "200 OK",
+    /// It was made.
+    Created = "201 Created",
     /// There is nothing to send.
     NoContent = "204 No Content",
     /// The client's copy is good.
@@ -43,7 +45,11 @@ statuses! {
     MethodNotAllowed = "405 Method Not Allowed",
     /// The head took too long.
     RequestTimeout = "408 Request Timeout",
-    /// No body is accepted.
+    /// It is otherwise already.
+    Conflict = "409 Conflict",
+    /// The length of the body is missing.
+    LengthRequired = "411 Length Required",
+    /// The body is too long, or there may be none.
     ContentTooLarge = "413 Content Too Large",
     /// The first line is too long.
     UriTooLong = "414 URI Too Long",
@@ -67,6 +73,8 @@ statuses! {
     ServiceUnavailable = "503 Service Unavailable",
     /// The major version of HTTP is another.
     VersionNotSupported = "505 HTTP Version Not Supported",
+    /// The disk is full.
+    InsufficientStorage = "507 Insufficient Storage",
 }
 
 impl Status {

@@ -49,7 +49,7 @@ impl<'a> Upgrade<'a> {
         let accept = AcceptKey::of(key).ok_or(Refusal::KeyForm)?;
         let offer = Offer::parse(head)?;
         let protocol = if spoken.is_empty() { None } else { offer.choose(head, spoken)? };
-        let bearer = match (offer.bearer, authorization(head)?) {
+        let bearer = match (offer.bearer, bearer(head)?) {
             (Some(_), Some(_)) => return Err(Refusal::TokenRepeated),
             (one, other) => one.or(other),
         };
@@ -170,7 +170,11 @@ impl<'a> Offer<'a> {
 
 /// The token of `Authorization: Bearer` (RFC 6750 section 2.1); other schemes are not ours, and
 /// ignored.
-fn authorization<'a>(head: &Head<'a>) -> Result<Option<&'a str>, Refusal> {
+///
+/// # Errors
+///
+/// [`Refusal::TokenRepeated`] and [`Refusal::TokenForm`].
+pub fn bearer<'a>(head: &Head<'a>) -> Result<Option<&'a str>, Refusal> {
     if head.is_repeated(Name::Authorization) {
         return Err(Refusal::TokenRepeated);
     }

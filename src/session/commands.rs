@@ -177,7 +177,14 @@ impl Session<'_, '_> {
 
 /// A hello without a position to return to.
 pub(super) fn hello_as(name: Option<&str>) -> Hello<'_> {
-    Hello { name, resume: None, secret: 0, encoding: Encoding::default(), identity: None }
+    Hello {
+        name,
+        resume: None,
+        secret: 0,
+        encoding: Encoding::default(),
+        identity: None,
+        is_visit: false,
+    }
 }
 
 fn id_of(request: &Request) -> &str {

@@ -104,6 +104,8 @@ pub(super) struct SessionContext {
     pub closing: Vec<(ConnId, CloseReason)>,
     /// To be asked of the domain for people at terminals, in this order.
     pub asides: Vec<(ConnId, Aside)>,
+    /// Programs whose visits have begun: what they ask for is to be asked of the domain.
+    pub visits: Vec<ConnId>,
     /// Their peers have said their last word: to be ended when all that they asked for is answered.
     pub finished: Vec<ConnId>,
     /// Who connections are by what a proxy says.
@@ -176,6 +178,7 @@ impl SessionContext {
             sessions_bytes: 0,
             closing: Vec::new(),
             asides: Vec::new(),
+            visits: Vec::new(),
             finished: Vec::new(),
             proxy_header: ProxyHeader::new(config),
             tokens: Tokens::new(None),

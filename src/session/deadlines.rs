@@ -51,6 +51,9 @@ impl SessionState {
             return Some(Due::Answers);
         }
         match &self.protocol {
+            Protocol::Http { exchange: Some(exchange), .. } => {
+                (!exchange.is_answering()).then_some(Due::Head)
+            }
             Protocol::Http { is_idle: true, .. } => Some(Due::KeepAlive),
             Protocol::Http { is_idle: false, .. } => Some(Due::Head),
             Protocol::WebSocket { is_greeted: false, .. } => Some(Due::Hello),
@@ -176,6 +179,7 @@ impl Session<'_, '_> {
         }
         match due {
             Due::Silence => self.on_silence(),
+            Due::Head if self.state.is_in_body() => self.body_timeout(),
             Due::Head => self.http_timeout(),
             Due::KeepAlive => self.close(Vec::new(), (due.reason(), Ending::Flush)),
             Due::Greeting => self.greet(),

@@ -3,15 +3,15 @@
 //! Everything is rendered into one buffer, from which it is sent: what many get once for each
 //! encoding, what a sender gets around its own messages in one piece.
 
-use super::Turn;
 use super::closing;
 use super::context::SessionContext;
 use super::encode::Format;
 use super::errors_in_a_row::Answered;
 use super::outgoing::Outgoing;
 use super::proof;
-use super::state::{SessionState, find};
+use super::state::{Protocol, SessionState, find};
 use super::text_client::Aside;
+use super::{Turn, visits};
 use crate::chat::model::account::Hidden;
 use crate::chat::model::output::{Encoding, Fanout, Output, Part, Request};
 use crate::chat::model::reply::{Refusal, Reply};
@@ -51,7 +51,7 @@ impl Delivery<'_, '_> {
     fn flush_all(&mut self) {
         loop {
             self.stage_outputs();
-            if self.ask_asides() {
+            if self.ask_asides() || self.ask_for_visits() {
                 continue;
             }
             self.context.outgoing.seal(self.turn.effects);
@@ -90,6 +90,23 @@ impl Delivery<'_, '_> {
         true
     }
 
+    /// Asks the domain what programs have asked for. `false` if that was nothing.
+    fn ask_for_visits(&mut self) -> bool {
+        if self.context.visits.is_empty() {
+            return false;
+        }
+        for conn in std::mem::take(&mut self.context.visits) {
+            let Some(state) = state_of(&mut self.active, self.states, conn) else { continue };
+            for (index, text) in visits::take_requests(state).iter().enumerate() {
+                let asked = visits::ask(self.context, self.turn, (conn, index), text);
+                if let Some((request, refusal)) = asked {
+                    self.reply(conn, &request, &Err(refusal));
+                }
+            }
+        }
+        true
+    }
+
     /// Says hello for a person who has logged in.
     fn let_in(&mut self, conn: ConnId, request: Request, token: Option<&Hidden>) {
         let wall_ms = self.turn.now.wall_ms;
@@ -98,7 +115,7 @@ impl Delivery<'_, '_> {
         let secret = self.context.entropy.secret();
         let (Ok(identity), Some(secret)) = (identity, secret) else { return };
         let encoding = Format::Text.encoding();
-        let hello = Hello { name: None, resume: None, secret, encoding, identity };
+        let hello = Hello { name: None, resume: None, secret, encoding, identity, is_visit: false };
         self.turn.chat.handle_hello(self.turn.now, conn, request, hello);
     }
 
@@ -140,6 +157,15 @@ impl Delivery<'_, '_> {
         let is_active = active.as_ref().is_some_and(|state| state.conn == to);
         let answered = if is_active { Answered::AtOnce } else { Answered::Later };
         let Some(state) = state_of(active, states, to) else { return };
+        if matches!(state.protocol, Protocol::Http { .. }) {
+            let held = state.held();
+            visits::on_reply(state, context, turn, (request, result));
+            // What the active one holds is booked when its input is handled.
+            if !is_active {
+                context.inbound.change(held, state.held());
+            }
+            return;
+        }
         if let Err(refusal) = result
             && !is_unasked(state, request)
         {
@@ -227,10 +253,26 @@ impl Delivery<'_, '_> {
         self.turn.chat.recycle(fanout);
     }
 
+    /// Whether the connection asks over HTTP.
+    fn is_visit(&mut self, conn: ConnId) -> bool {
+        let state = state_of(&mut self.active, self.states, conn);
+        state.is_some_and(|state| matches!(state.protocol, Protocol::Http { .. }))
+    }
+
     /// Delivers what one sender gets: records, and answers in place of its own ones.
     fn parts(&mut self, fanout: &Fanout, parts: &[(ConnId, Part)]) {
-        let Self { active, states, context, .. } = self;
         let Some(&(conn, _)) = parts.first() else { return };
+        if self.is_visit(conn) {
+            for (_, part) in parts {
+                if let Part::Sent(request, index) = part
+                    && let Some(reply) = fanout.sent(*index)
+                {
+                    self.reply(conn, request, &Ok(reply));
+                }
+            }
+            return;
+        }
+        let Self { active, states, context, .. } = self;
         let Some(state) = state_of(active, states, conn) else { return };
         let Some(format) = state.format() else { return };
         let encoding = format.encoding();

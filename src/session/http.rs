@@ -1,7 +1,9 @@
 //! HTTP requests: the page, health, the admin listener's answers, and the way into WebSocket.
 
+use super::api::Begun;
 use super::context::{ECHO_OUTBOUND_MAX, SessionContext};
 use super::encode::Format;
+use super::exchange::{Exchange, is_there};
 use super::input::Session;
 use super::proof;
 use super::state::Protocol;
@@ -22,11 +24,16 @@ use crate::ws::{self, extension};
 const WEBSOCKET: &str = "/ws";
 /// The path of the diagnostic WebSocket.
 const ECHO: &str = "/echo";
+/// What a client is told that waits before it sends a body.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// What a request comes to.
 enum Outcome {
     /// A response; the connection goes on if `keep_alive`.
     Respond { response: Response, method: Method, keep_alive: bool },
+    /// A program's request, of which the body may be missing; whether the client waits to be told
+    /// to send it.
+    Exchange { exchange: Box<Exchange>, waits: bool },
     /// The connection becomes a WebSocket.
     Switch { head: Vec<u8>, protocol: Protocol, identity: Option<Box<Identity>> },
 }
@@ -38,7 +45,7 @@ impl Outcome {
             Self::Switch { head, protocol, .. } => {
                 Self::Switch { head, protocol, identity: identity.map(Box::new) }
             }
-            Self::Respond { .. } => self,
+            Self::Respond { .. } | Self::Exchange { .. } => self,
         }
     }
 }
@@ -48,7 +55,7 @@ impl Session<'_, '_> {
     /// connection ends.
     pub(super) fn http_step(&mut self, input: &mut &mut [u8]) -> bool {
         let Self { state, context, heads, turn, .. } = self;
-        let Protocol::Http { partial, kind, is_proxy, is_idle } = &mut state.protocol else {
+        let Protocol::Http { partial, kind, is_proxy, is_idle, .. } = &mut state.protocol else {
             return false;
         };
         let is_first = std::mem::replace(is_idle, false);
@@ -119,6 +126,15 @@ impl Session<'_, '_> {
                     if is_refused { CloseReason::HttpRefused } else { CloseReason::HttpDone };
                 self.close(Vec::new(), (reason, Ending::Linger));
                 false
+            }
+            Outcome::Exchange { exchange, waits } => {
+                if let Protocol::Http { exchange: place, .. } = &mut self.state.protocol {
+                    *place = Some(exchange);
+                }
+                if waits {
+                    self.send(CONTINUE.to_vec());
+                }
+                self.begin_body()
             }
             Outcome::Switch { head, protocol, identity } => {
                 if let Some(identity) = identity {
@@ -207,6 +223,12 @@ impl SessionContext {
                 let response = plain(admin::healthy(head.path(), &self.metrics, health));
                 Outcome::Respond { response, method, keep_alive }
             }
+            Ok(Admitted::Api) => match self.begin_exchange(head, named, turn) {
+                Begun::Answered(response, keep_alive) => {
+                    Outcome::Respond { response: *response, method, keep_alive }
+                }
+                Begun::Exchange(exchange, waits) => Outcome::Exchange { exchange, waits },
+            },
             Ok(Admitted::WebSocket(upgrade)) => match self.bearer(upgrade.bearer, turn) {
                 Ok(bearer) => self.switch(head, &upgrade, (date, false)).with(bearer.or(named)),
                 Err(refusal) => refuse(refusal, Some(head)),
@@ -244,6 +266,7 @@ impl SessionContext {
             WEBSOCKET => Route::WebSocket,
             ECHO if self.is_echo_on => Route::Echo,
             admin::HEALTHZ | admin::READYZ => Route::Health,
+            _ if is_there(path) => Route::Api,
             _ => self.pages.find(path).map_or(Route::NotFound, Route::Page),
         }
     }

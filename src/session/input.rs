@@ -80,6 +80,7 @@ impl<'t> Session<'_, 't> {
                 return input.len();
             }
             let goes_on = match &self.state.protocol {
+                Protocol::Http { exchange: Some(_), .. } => self.body_step(&mut input),
                 Protocol::Http { .. } => self.http_step(&mut input),
                 Protocol::WebSocket { .. } => self.websocket_step(&mut input),
                 Protocol::Echo { .. } => self.echo_step(&mut input),
@@ -101,7 +102,9 @@ impl<'t> Session<'_, 't> {
 
     /// Whether nothing more is taken apart for now: too many answers wait, or the rate is used up.
     pub(super) fn must_wait(&mut self) -> bool {
-        self.is_backpressured() || !self.state.is_ready(self.turn.now.tick, self.context)
+        self.is_backpressured()
+            || self.state.is_answering()
+            || !self.state.is_ready(self.turn.now.tick, self.context)
     }
 
     /// Whether so many answers wait that no more is read. All that were given so far count: they
@@ -158,6 +161,10 @@ impl<'t> Session<'_, 't> {
     /// Has no more read until what waits may go on.
     fn pause(&mut self) {
         let conn = self.state.conn;
+        if self.state.is_answering() {
+            // It is woken when that is answered.
+            return self.turn.effects.push(Effect::Pause { conn, pause: Pause::Answers });
+        }
         if !self.is_backpressured() {
             // A connection has one deadline: it serves both what is due and the next token,
             // whichever is first.
@@ -196,7 +203,14 @@ impl<'t> Session<'_, 't> {
     /// answered, and at its deadline at the latest.
     fn leave(&mut self) {
         let reason = match &self.state.protocol {
-            Protocol::Http { partial, .. } if partial.is_empty() => CloseReason::HttpDone,
+            Protocol::Http { exchange: Some(exchange), .. } if exchange.is_answering() => {
+                self.state.since = self.turn.now.tick;
+                let deadline = self.state.deadline(self.turn.now.tick, self.context);
+                return self.arm(deadline);
+            }
+            Protocol::Http { partial, exchange: None, .. } if partial.is_empty() => {
+                CloseReason::HttpDone
+            }
             Protocol::Http { .. } => CloseReason::PeerGone,
             Protocol::Closing => return,
             Protocol::Tcp(_) | Protocol::WebSocket { .. } | Protocol::Echo { .. } => {

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!            ┌─ http ─▶ page, health, metrics
+//!            │    ├──▶ api ──────────────────────────────▶ chat
 //!  bytes ─▶ ─┤    └──▶ websocket ──────────┬─▶ commands ─▶ chat
 //!            └─ plain_tcp ──┬──────────────┘                │
 //!                           └─▶ text_lines ─▶ commands      │ outputs
@@ -18,6 +19,7 @@
 //! sends faster than the rate is read at the rate: what was received and not taken apart is its
 //! [backlog](backlog::Backlog), and nothing of it is answered before its turn.
 
+mod api;
 mod backlog;
 mod closing;
 mod commands;
@@ -28,6 +30,7 @@ mod echo;
 mod encode;
 mod entropy;
 mod errors_in_a_row;
+mod exchange;
 mod gauges;
 mod hello_rate;
 mod http;
@@ -43,6 +46,7 @@ mod tests;
 mod text_client;
 mod text_lines;
 mod tokens;
+mod visits;
 mod waiting_answers;
 mod websocket;
 
@@ -173,7 +177,8 @@ impl Sessions {
         let protocol = match kind {
             ListenerKind::Http | ListenerKind::Https | ListenerKind::Admin => {
                 let is_proxy = is_in(&self.context.proxies, peer);
-                Protocol::Http { partial: PartialHead::default(), kind, is_proxy, is_idle: false }
+                let partial = PartialHead::default();
+                Protocol::Http { partial, kind, is_proxy, is_idle: false, exchange: None }
             }
             ListenerKind::Tcp => Protocol::Tcp(Box::default()),
         };

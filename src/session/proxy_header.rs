@@ -71,7 +71,7 @@ fn is_field(name: &str, wanted: &str) -> bool {
 }
 
 /// Whether the origin of the page is one that any page can have, or none is named.
-fn is_unsure(head: &Head<'_>) -> bool {
+pub(super) fn is_unsure(head: &Head<'_>) -> bool {
     let origin = head.fields().find(|(name, _)| name.eq_ignore_ascii_case("Origin"));
     origin.is_none_or(|(_, value)| value == b"null" || value.starts_with(b"file:"))
 }

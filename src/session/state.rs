@@ -5,6 +5,7 @@ use super::backlog::{Backlog, PeerEnd};
 use super::context::SessionContext;
 use super::encode::Format;
 use super::errors_in_a_row::ErrorsInARow;
+use super::exchange::Exchange;
 use super::text_client::TextClient;
 use super::waiting_answers::WaitingAnswers;
 use crate::collections::Slots;
@@ -53,7 +54,14 @@ pub(super) struct SessionState {
 pub(super) enum Protocol {
     /// HTTP requests, one after the other; `is_idle` between two of them. What they say of whom
     /// they speak for is believed if `is_proxy`.
-    Http { partial: PartialHead, kind: ListenerKind, is_proxy: bool, is_idle: bool },
+    /// A program's request is an `exchange` until it is answered.
+    Http {
+        partial: PartialHead,
+        kind: ListenerKind,
+        is_proxy: bool,
+        is_idle: bool,
+        exchange: Option<Box<Exchange>>,
+    },
     /// The chat over WebSocket.
     WebSocket { decoder: ws::Decoder, format: Format, is_greeted: bool },
     /// The diagnostic echo over WebSocket.
@@ -106,7 +114,9 @@ impl SessionState {
         let waiting = self.backlog.as_ref().map_or(0, |backlog| backlog.unread.memory());
         waiting
             + match &self.protocol {
-                Protocol::Http { partial, .. } => partial.memory(),
+                Protocol::Http { partial, exchange, .. } => {
+                    partial.memory() + exchange.as_ref().map_or(0, |exchange| exchange.memory())
+                }
                 Protocol::WebSocket { decoder, .. } | Protocol::Echo { decoder } => {
                     decoder.gathered_len()
                 }
@@ -117,7 +127,23 @@ impl SessionState {
 
     /// Whether it speaks HTTP, and nothing of a request has come.
     pub(super) const fn is_between_requests(&self) -> bool {
-        matches!(&self.protocol, Protocol::Http { partial, .. } if partial.is_empty())
+        match &self.protocol {
+            Protocol::Http { partial, exchange: None, .. } => partial.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Whether the domain owes the answer to a request over HTTP, so that nothing more is read.
+    pub(super) fn is_answering(&self) -> bool {
+        match &self.protocol {
+            Protocol::Http { exchange: Some(exchange), .. } => exchange.is_answering(),
+            _ => false,
+        }
+    }
+
+    /// Whether the body of a request has come in part.
+    pub(super) const fn is_in_body(&self) -> bool {
+        matches!(&self.protocol, Protocol::Http { exchange: Some(_), .. })
     }
 
     /// Whether input waits, so that no more is read.

@@ -106,6 +106,7 @@ mod help;
 mod json;
 mod key;
 pub mod parse;
+pub mod posted;
 pub mod render;
 pub mod text;
 

@@ -22,6 +22,7 @@ mod exhaustion;
 mod history;
 mod hostile;
 mod http;
+mod http_api;
 mod identity;
 mod keys;
 mod limits;

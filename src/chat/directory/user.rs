@@ -24,6 +24,8 @@ pub(in crate::chat) struct User {
     pub source: Source,
     /// Nobody has come by the name yet: it is remembered for the messages that wait.
     pub is_awaited: bool,
+    /// How many connections are there for one request each, without a session.
+    pub visits: u32,
     /// There only for users that have been away.
     pub absence: Option<Box<Absence>>,
 }
@@ -50,6 +52,7 @@ impl User {
             presence: Presence::Off,
             source,
             is_awaited: false,
+            visits: 0,
             absence: None,
         }
     }
@@ -96,7 +99,7 @@ impl User {
 
     /// Whether it has no session and its leave grace is over.
     pub(in crate::chat) fn is_off(&self) -> bool {
-        self.sessions.is_empty() && self.presence == Presence::Off
+        self.sessions.is_empty() && self.visits == 0 && self.presence == Presence::Off
     }
 
     /// Its membership in `room`.

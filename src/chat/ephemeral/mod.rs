@@ -315,6 +315,7 @@ mod tests {
             secret: 1,
             encoding: Encoding::default(),
             identity: None,
+            is_visit: false,
         };
         chat.handle_hello(at(0), conn, request(Op::Hello), hello);
         for room in ["a", "b", "c"] {

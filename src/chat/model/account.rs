@@ -147,6 +147,8 @@ pub struct Key {
     pub until: Option<u64>,
     /// Since when.
     pub at: u64,
+    /// Its secret stands in the address of an incoming hook, and is good for nothing else.
+    pub is_hook: bool,
 }
 
 impl Key {

@@ -17,6 +17,8 @@ pub struct Hello<'a> {
     pub encoding: Encoding,
     /// Who it has proved to be, if it has.
     pub identity: Option<Identity>,
+    /// It is there for one request, and begins no session: nobody is told of it.
+    pub is_visit: bool,
 }
 
 /// A `hello` that waits.
@@ -27,18 +29,20 @@ pub(in crate::chat) struct HeldHello {
     pub secret: u128,
     pub encoding: Encoding,
     pub identity: Option<Identity>,
+    pub is_visit: bool,
 }
 
 impl Hello<'_> {
     /// The same for later.
     pub(in crate::chat) fn held(self) -> HeldHello {
-        let Self { name, resume, secret, encoding, identity } = self;
+        let Self { name, resume, secret, encoding, identity, is_visit } = self;
         HeldHello {
             name: name.map(Into::into),
             resume: resume.map(Resume::into_owned),
             secret,
             encoding,
             identity,
+            is_visit,
         }
     }
 }
@@ -52,6 +56,7 @@ impl HeldHello {
             secret: self.secret,
             encoding: self.encoding,
             identity: self.identity.clone(),
+            is_visit: self.is_visit,
         }
     }
 }

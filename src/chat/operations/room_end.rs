@@ -7,7 +7,6 @@ use crate::chat::context::Timer;
 use crate::chat::keys::RoomKey;
 use crate::chat::model::event::{Event, LeftReason};
 use crate::chat::model::log::LogRequest;
-use crate::chat::rooms::Room;
 use crate::net::ConnId;
 
 /// After how long a room that was closed is tried to be dropped again, if the log owes an answer
@@ -82,11 +81,18 @@ pub(in crate::chat) fn on_room_empty(chat: &mut Chat, key: RoomKey) {
 /// The log has answered what was sent to a room without members: it stays for as long as after the
 /// last one has left.
 pub(super) fn on_answered_outside(chat: &mut Chat, key: RoomKey) {
-    let room = chat.rooms.table.get(key);
-    // A stored room that is kept already need not be looked at for each message.
-    let is_settled = |room: &Room| room.is_stored() && room.head > 1 && room.timer.is_none();
-    if room.is_some_and(|room| room.members.is_empty() && !is_settled(room)) {
-        retire_room(chat, key);
+    let Some(room) = chat.rooms.table.get_mut(key) else { return };
+    if !room.members.is_empty() {
+        return;
+    }
+    if room.head <= 1 {
+        return retire_room(chat, key);
+    }
+    // It is on the list of empty rooms already.
+    if let Some(timer) = room.timer.take() {
+        chat.context.wheel.cancel(timer);
+        let deadline = chat.context.now.tick.after(chat.context.limits.guest_membership);
+        room.timer = Some(chat.context.wheel.arm(deadline, Timer::RoomEmpty(key)));
     }
 }
 

@@ -34,6 +34,7 @@ pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, he
             let hello = Box::new(hello.held());
             chat.change_people(PeopleOp::Hello { conn, request, hello, name }, changes);
         }
+        Ok(Begun::Visit) => chat.context.reply(conn, request, Ok(Reply::Done)),
         Ok(Begun::Session(user, resumed)) => {
             let positions = hello.resume.map_or_else(Vec::new, |resume| resume.positions);
             let mut rooms = Vec::with_capacity(positions.len());
@@ -94,6 +95,8 @@ fn take_marks(
 enum Begun {
     /// The user's session has begun; whether it is a former one.
     Session(UserKey, bool),
+    /// Its connection may ask for something, and nobody is told of it.
+    Visit,
     /// First it has to be stored that the name is somebody's.
     Held(UserName, Vec<PeopleChange>),
 }
@@ -119,6 +122,10 @@ fn begin_session(chat: &mut Chat, conn: ConnId, hello: &Hello<'_>) -> Result<Beg
         // Behind what is under way: the answer comes when that is written.
         Who::Unwritten(name) => return Ok(Begun::Held(name, Vec::new())),
     };
+    if hello.is_visit {
+        begin_visit(chat, (conn, user), hello);
+        return Ok(Begun::Visit);
+    }
     let replaced =
         known.and_then(|(secret, user)| chat.directory.session_with_secret(user, secret));
     let sessions_max = chat.context.limits.sessions_per_user;
@@ -143,6 +150,17 @@ fn begin_session(chat: &mut Chat, conn: ConnId, hello: &Hello<'_>) -> Result<Beg
         note_login(chat, (conn, user), login);
     }
     Ok(Begun::Session(user, known.is_some()))
+}
+
+/// The connection may ask for something as the user, without a session.
+fn begin_visit(chat: &mut Chat, (conn, user): (ConnId, UserKey), hello: &Hello<'_>) {
+    credentials::keep(chat, conn, hello.identity.as_ref());
+    let reader = Reader::new(conn, user, hello.encoding);
+    chat.delivery.add_reader(Reader { is_visit: true, ..reader });
+    chat.directory[user].visits += 1;
+    if let Some(login) = hello.identity.as_ref().and_then(|identity| identity.login) {
+        note_login(chat, (conn, user), login);
+    }
 }
 
 /// The refusal of a `hello` on a connection that has said it already.
@@ -178,7 +196,7 @@ fn note_login(chat: &mut Chat, (conn, user): (ConnId, UserKey), login: u64) {
 /// The connection is gone, or its session is another connection's now.
 pub(in crate::chat) fn end_session(chat: &mut Chat, conn: ConnId) {
     let Some(reader) = chat.delivery.reader(conn) else { return };
-    let user = reader.user;
+    let (user, is_visit) = (reader.user, reader.is_visit);
     let rooms: Vec<RoomKey> = reader.subscriptions.iter().map(|row| row.room).collect();
     // First, since it counts against the reader that is about to go.
     chat.take_deferred(conn);
@@ -187,6 +205,14 @@ pub(in crate::chat) fn end_session(chat: &mut Chat, conn: ConnId) {
     }
     credentials::forget(chat, conn);
     chat.delivery.remove_reader(conn);
+    if is_visit {
+        let row = &mut chat.directory[user];
+        row.visits -= 1;
+        if row.visits == 0 && row.sessions.is_empty() {
+            arm_absence(chat, user);
+        }
+        return;
+    }
     chat.directory.end_session(user, conn, chat.context.limits.sessions_per_user);
     chat.context.stats.sessions -= 1;
     // Other sessions may be away while this one was not: without one, presence waits for the grace

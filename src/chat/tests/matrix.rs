@@ -215,6 +215,7 @@ fn hello_proved(
         secret: harness.secrets,
         encoding: Encoding::default(),
         identity: Some(identity),
+        is_visit: false,
     };
     harness.chat.handle_hello(harness.now, conn(number), request(Op::Hello), hello);
     let said = harness.settle();
@@ -231,6 +232,7 @@ fn key(harness: &mut Harness, person: Person, number: usize, resume: Option<Resu
         grants: vec![Grant { rooms: rooms.into(), rights }],
         until: None,
         at: 0,
+        is_hook: false,
     };
     let identity = Identity::key(&key);
     let Identity { source, issuer, subject, .. } = identity.clone();

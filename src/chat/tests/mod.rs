@@ -15,6 +15,7 @@ mod passwords;
 mod people;
 mod policies;
 mod pressure;
+mod programs;
 mod quotas;
 mod readings;
 mod rights;
@@ -114,6 +115,7 @@ impl Harness {
             secret: self.secrets,
             encoding: Encoding::default(),
             identity: None,
+            is_visit: false,
         };
         self.chat.handle_hello(self.now, conn(number), request(Op::Hello), hello);
         self.settle()

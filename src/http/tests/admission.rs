@@ -10,7 +10,7 @@ fn outcome(admission: &Admission, line: &str, fields: &str) -> Result<&'static s
     let request = format!("{line} HTTP/1.1\r\n{fields}\r\n");
     admit(admission, &request, |admitted| match admitted {
         Admitted::Page(page) => page,
-        Admitted::Health => "health",
+        Admitted::Health | Admitted::Api => "health",
         Admitted::WebSocket(_) => "websocket",
         Admitted::Echo(_) => "echo",
     })

@@ -125,7 +125,7 @@ fn agree(path: &str, fields: &str) -> Result<(Option<&'static str>, Option<Strin
         Admitted::WebSocket(upgrade) | Admitted::Echo(upgrade) => {
             (upgrade.protocol, upgrade.bearer.map(str::to_owned))
         }
-        Admitted::Page(_) | Admitted::Health => panic!("no upgrade"),
+        Admitted::Page(_) | Admitted::Health | Admitted::Api => panic!("no upgrade"),
     })
 }
 
@@ -200,7 +200,9 @@ fn extensions_are_handed_on_as_one_list() {
     let offered = |fields: &str| {
         admit(&Admission::default(), &request("other", fields), |admitted| match admitted {
             Admitted::WebSocket(upgrade) => upgrade.extensions.map(Cow::into_owned),
-            Admitted::Echo(_) | Admitted::Page(_) | Admitted::Health => panic!("no upgrade"),
+            Admitted::Echo(_) | Admitted::Page(_) | Admitted::Health | Admitted::Api => {
+                panic!("no upgrade")
+            }
         })
     };
     let list = |list: &str| Ok(Some(list.to_owned()));

@@ -96,7 +96,7 @@ CREATE TABLE program (
   name TEXT PRIMARY KEY,
   hash BLOB NOT NULL UNIQUE,
   rooms TEXT NOT NULL,          -- names in which * stands for any text, separated by spaces
-  can INTEGER NOT NULL,         -- what it may do there: 1 read, 2 send, 3 both
+  can INTEGER NOT NULL,         -- what it may do there: 1 read, 2 send, 3 both; 6 an incoming hook
   until INTEGER,
   at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -14,8 +14,8 @@ mod welcome;
 
 pub use event::{bye, event, ping};
 pub use record::{item, record_event};
-pub use refusal::{refusal, refused};
-pub use reply::{help, reply};
+pub use refusal::{refusal, refusal_alone, refused};
+pub use reply::{data_alone, help, reply};
 
 use crate::chat::model::limits::Limits;
 use crate::chat::model::name::UserName;

@@ -18,6 +18,13 @@ pub fn refused(out: &mut Vec<u8>, refused: &Refused) {
     refuse(out, refused.id.as_ref(), refused.op.as_deref(), &refused.refusal);
 }
 
+/// Appends a refusal as an object of its own: `code`, `message` and `data`.
+pub fn refusal_alone(out: &mut Vec<u8>, refusal: &Refusal) {
+    put(out, "{");
+    refusal_fields(out, refusal);
+    put(out, "}");
+}
+
 fn refuse(out: &mut Vec<u8>, id: Option<&RequestId>, op: Option<&str>, refusal: &Refusal) {
     put(out, r#"{"id":"#);
     match (id, op) {

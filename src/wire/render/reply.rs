@@ -26,6 +26,13 @@ pub fn reply(out: &mut Vec<u8>, request: &Request, reply: &Reply, context: &Cont
     true
 }
 
+/// Appends what a request that succeeded brings: the object that is `data` elsewhere.
+pub fn data_alone(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
+    put(out, "{");
+    data(out, reply, context);
+    put(out, "}");
+}
+
 /// Appends the answer to `help`: the operations with their fields, or one of them. Nothing, and
 /// `false`, if the request has no `id`.
 pub fn help(out: &mut Vec<u8>, request: &Request, of: Option<Op>, auth: &AuthPolicy) -> bool {

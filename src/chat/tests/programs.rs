@@ -1,0 +1,71 @@
+//! Programs and requests over HTTP: no members, no presence, and nothing that stays behind.
+
+use super::super::model::account::{Key, SecretHash};
+use super::super::model::command::Page;
+use super::super::model::identity::{Bound, Grant, Identity, Rights};
+use super::*;
+
+/// Says hello for one request, as a program that may do everything everywhere.
+fn visit(harness: &mut Harness, number: usize) -> Vec<Output> {
+    let rights = Rights { read: true, send: true };
+    let key = Key {
+        name: UserName::parse("prog").unwrap(),
+        hash: SecretHash([7; 32]),
+        grants: vec![Grant { rooms: "*".into(), rights }],
+        until: None,
+        at: 0,
+        is_hook: false,
+    };
+    let identity = Identity::key(&key);
+    let Identity { source, issuer, subject, .. } = identity.clone();
+    let bound = Bound { name: key.name, source, issuer, subject, display: None, at: 0 };
+    harness.chat.directory.identities.bind(bound);
+    let hello = Hello {
+        name: None,
+        resume: None,
+        secret: 1,
+        encoding: Encoding::default(),
+        identity: Some(identity),
+        is_visit: true,
+    };
+    harness.chat.handle_hello(harness.now, conn(number), request(Op::Hello), hello);
+    harness.settle()
+}
+
+#[test]
+fn a_visit_is_told_to_nobody_and_leaves_nobody_behind() {
+    let mut harness = Harness::with_lobby(Limits::default(), 1);
+    harness.wait(2_000);
+    for _ in 0..3 {
+        let said = visit(&mut harness, 9);
+        assert!(matches!(said[..], [Output::Reply { result: Ok(Reply::Done), .. }]), "{said:?}");
+        let said = harness.run(9, message(Target::Room("lobby".into()), "hi", None));
+        assert_eq!(heard(&said, 0).len(), 1, "the message alone: {said:?}");
+        // It is not forgotten while it asks, however long that takes.
+        assert_eq!(heard(&harness.wait(120_000), 0), [""; 0]);
+        assert!(harness.chat.directory.user_named("prog").is_some());
+        harness.chat.handle_closed(harness.now, conn(9));
+        assert_eq!(heard(&harness.wait(120_000), 0), [""; 0]);
+        assert!(harness.chat.directory.user_named("prog").is_none());
+    }
+}
+
+#[test]
+fn nobody_reads_the_conversations_of_others_whatever_the_key_says() {
+    let mut harness = Harness::new(Limits::default());
+    harness.hello(0, "ann");
+    harness.hello(1, "bob");
+    harness.run(0, message(Target::User("bob".into()), "psst", None));
+    visit(&mut harness, 9);
+    for command in [
+        Command::History { room: "@ann:bob".into(), page: Page::Latest, limit: None, epoch: None },
+        Command::Join { room: "@ann:bob".into(), after: Some(0), epoch: None },
+        message(Target::Room("@ann:bob".into()), "hi", None),
+    ] {
+        let said = harness.run(9, command);
+        let refused = said.iter().any(|said| {
+            matches!(said, Output::Reply { result: Err(refusal), .. } if refusal.code == Code::NoSuchRoom)
+        });
+        assert!(refused, "{said:?}");
+    }
+}

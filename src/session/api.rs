@@ -1,0 +1,250 @@
+//! What programs ask over HTTP. One request comes to requests of the protocol itself, which the
+//! domain gets as from any connection; who asks is there for them only, without a session.
+//!
+//! ```text
+//!  head ─▶ Plan ─▶ body ─▶ requests ─▶ hello of a visit ─▶ commands ─▶ answers ─▶ response
+//!            └─ refused ─▶ body, read over ───────────────────────────────────────▶┘
+//! ```
+
+use super::context::SessionContext;
+use super::exchange::{Exchange, Plan, Problem, Stage, Target, refused};
+use super::input::Session;
+use super::state::Protocol;
+use super::{Turn, proof, tokens, visits};
+use crate::auth::secret;
+use crate::chat::model::identity::Identity;
+use crate::chat::model::output::{Encoding, Request};
+use crate::chat::{Code, Hello, Op, Refusal};
+use crate::http::{self, Body, Head, Method, Methods, Response, expects_continue};
+
+/// Bytes of a body that is read over so that the connection can go on.
+const DRAINED_MAX: u64 = 64 * 1024;
+/// Bytes of a message to a hook: monitors tell much of which little is kept.
+const HOOK_LEN_MAX: u64 = 256 * 1024;
+
+/// What a head comes to.
+pub(super) enum Begun {
+    /// An answer at once; whether the connection may go on.
+    Answered(Box<Response>, bool),
+    /// The exchange goes on when the body has come; whether the client waits to be told to send it.
+    Exchange(Box<Exchange>, bool),
+}
+
+impl SessionContext {
+    /// Begins the exchange of a program's request. `named` is who a proxy says that it is.
+    pub(super) fn begin_exchange(
+        &mut self,
+        head: &Head<'_>,
+        named: Option<Identity>,
+        turn: &Turn<'_>,
+    ) -> Begun {
+        let len_max = u64::try_from(self.request_len_max).unwrap_or(u64::MAX);
+        let planned = self.plan(head, named, turn);
+        let waits = expects_continue(head);
+        let body = |len_max| match head.method() {
+            Method::Post => Body::of(head, len_max),
+            Method::Get | Method::Head | Method::Options | Method::Other => Ok(Body::of_length(0)),
+        };
+        let keep_alive = head.may_persist();
+        let (stage, body, plan, identity) = match planned {
+            Ok((plan, identity)) => {
+                let len_max =
+                    if matches!(plan, Plan::Hook { .. }) { HOOK_LEN_MAX } else { len_max };
+                match body(len_max) {
+                    Ok(body) => (Stage::Body, body, plan, identity),
+                    Err(refusal) => {
+                        return Begun::Answered(Box::new(refused(refusal.into())), false);
+                    }
+                }
+            }
+            Err(problem) => {
+                let response = Box::new(refused(problem));
+                // A client that waits may send the body or not.
+                let is_bodied = head.method() == Method::Other && !head.keep_alive();
+                match body(DRAINED_MAX) {
+                    Ok(body) if keep_alive && !waits && !is_bodied => {
+                        if body.is_done() {
+                            return Begun::Answered(response, true);
+                        }
+                        (Stage::Refused(response), body, Plan::Nothing, None)
+                    }
+                    Ok(_) | Err(_) => return Begun::Answered(response, false),
+                }
+            }
+        };
+        let query = head.query().unwrap_or_default();
+        let name = http::percent::form_field(query, "as").and_then(http::percent::decode_form);
+        let waits = waits && !body.is_done();
+        let exchange = Exchange {
+            method: head.method(),
+            keep_alive,
+            stage,
+            body,
+            bytes: Vec::new(),
+            plan,
+            identity,
+            name: name.map(Into::into),
+            requests: Vec::new(),
+            answers: Vec::new(),
+            is_batch: false,
+            retry_after_s: None,
+        };
+        Begun::Exchange(Box::new(exchange), waits)
+    }
+
+    /// What is asked for, and by whom.
+    fn plan(
+        &mut self,
+        head: &Head<'_>,
+        named: Option<Identity>,
+        turn: &Turn<'_>,
+    ) -> Result<(Plan, Option<Identity>), Problem> {
+        let target = Target::of(head.path()).ok_or(http::Refusal::NotFound)?;
+        let allowed = target.methods();
+        let is_allowed = match head.method() {
+            Method::Get | Method::Head => allowed != Methods::Post,
+            Method::Post => allowed != Methods::GetAndHead,
+            Method::Options | Method::Other => false,
+        };
+        if !is_allowed {
+            return Err(http::Refusal::MethodNotAllowed { allowed }.into());
+        }
+        if let Target::Hook(secret) = target {
+            let hash = secret::hash(secret, &[secret::HOOK]);
+            let identity = hash.and_then(|hash| turn.chat.bearer(&hash));
+            let good = |row: &Identity| row.expires.is_none_or(|until| until > turn.now.wall_ms);
+            let identity = identity.filter(good).ok_or(http::Refusal::NotFound)?;
+            return Ok((Plan::hook(head, &identity)?, Some(identity)));
+        }
+        let identity = self.api_identity(head, named, turn)?;
+        Ok((target.plan(head)?, identity))
+    }
+
+    /// Who asks: by a token, or by what a proxy says.
+    fn api_identity(
+        &mut self,
+        head: &Head<'_>,
+        named: Option<Identity>,
+        turn: &Turn<'_>,
+    ) -> Result<Option<Identity>, Problem> {
+        if let Some(token) = http::bearer(head)? {
+            if self.tokens.is_on() && !proof::is_ours(token) {
+                let verified = self.tokens.verify(token, turn.now);
+                return verified.map(Some).map_err(|unfit| tokens::refusal(unfit).into());
+            }
+            return Ok(Some(proof::identity(turn.chat, token, turn.now.wall_ms)?));
+        }
+        if named.is_some() && head.method() == Method::Post && super::proxy_header::is_unsure(head)
+        {
+            // The proxy's cookie comes with what any page sends.
+            return Err(http::Refusal::OriginUnsure.into());
+        }
+        let query = head.query().unwrap_or_default();
+        let is_named = http::percent::form_field(query, "as").is_some_and(|name| !name.is_empty());
+        if named.is_none() && !(self.limits.auth.none && is_named) {
+            let expected = if self.limits.auth.none {
+                "Authorization: Bearer with a key (chinwag key add), or ?as=NAME"
+            } else {
+                "Authorization: Bearer with a key (chinwag key add) or the token of a login"
+            };
+            let refusal = Refusal::new(Code::Unauthorized, "say who you are");
+            return Err(refusal.field("token", expected).into());
+        }
+        Ok(named)
+    }
+}
+
+impl Session<'_, '_> {
+    /// Takes some of a body off the front of `input`. `false` if the connection ends.
+    pub(super) fn body_step(&mut self, input: &mut &mut [u8]) -> bool {
+        let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol else {
+            return false;
+        };
+        let consumed = match exchange.body.advance(input) {
+            Ok(progress) => {
+                if matches!(exchange.stage, Stage::Body) {
+                    exchange.bytes.extend_from_slice(progress.data);
+                }
+                progress.consumed
+            }
+            Err(refusal) => {
+                exchange.keep_alive = false;
+                self.finish_exchange(&refused(refusal.into()));
+                return false;
+            }
+        };
+        let is_done = exchange.body.is_done();
+        let rest = std::mem::take(input);
+        *input = rest.get_mut(consumed..).unwrap_or_default();
+        if is_done {
+            self.on_body();
+        } else if input.is_empty() {
+            let deadline = self.state.since.after(self.context.timeouts.head);
+            self.arm(deadline);
+        }
+        !self.state.is_closing()
+    }
+
+    /// A head was taken: what has no body is complete. `false` if the connection ends.
+    pub(super) fn begin_body(&mut self) -> bool {
+        let deadline = self.state.since.after(self.context.timeouts.head);
+        match &self.state.protocol {
+            Protocol::Http { exchange: Some(exchange), .. } if exchange.body.is_done() => {
+                self.on_body();
+            }
+            _ => self.arm(deadline),
+        }
+        !self.state.is_closing()
+    }
+
+    /// A body was not complete in time.
+    pub(super) fn body_timeout(&mut self) {
+        if let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol {
+            exchange.keep_alive = false;
+        }
+        self.finish_exchange(&refused(http::Refusal::BodyTimeout.into()));
+    }
+
+    /// All of the body has come: the domain is told who asks, and then asked.
+    pub(super) fn on_body(&mut self) {
+        let (now, conn) = (self.turn.now, self.state.conn);
+        let len_max = self.context.limits.message_bytes;
+        let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol else {
+            return;
+        };
+        if let Stage::Refused(response) = &exchange.stage {
+            let response = response.clone();
+            return self.finish_exchange(&response);
+        }
+        let body = std::mem::take(&mut exchange.bytes);
+        let (requests, is_batch) = match exchange.plan.requests(&body, len_max) {
+            Ok(found) => found,
+            Err(refusal) => return self.finish_exchange(&refused(refusal.into())),
+        };
+        self.state.commands.take(now.tick, self.context.command_rate);
+        exchange.answers = vec![None; requests.len()];
+        (exchange.requests, exchange.is_batch) = (requests, is_batch);
+        exchange.stage = Stage::Visiting;
+        let (identity, name) = (exchange.identity.take(), exchange.name.take());
+        let name = name.filter(|_| identity.is_none());
+        let Some(secret) = self.context.entropy.secret() else {
+            let refusal = Refusal::new(Code::Internal, "the system has no random numbers to give");
+            return self.finish_exchange(&refused(refusal.into()));
+        };
+        let hello = Hello {
+            name: name.as_deref(),
+            resume: None,
+            secret,
+            encoding: Encoding::default(),
+            identity,
+            is_visit: true,
+        };
+        self.turn.chat.handle_hello(now, conn, Request { id: None, op: Op::Hello }, hello);
+        self.flush_outputs();
+    }
+
+    fn finish_exchange(&mut self, response: &Response) {
+        self.flush_outputs();
+        visits::finish(&mut self.state, self.context, self.turn, response);
+    }
+}

@@ -1,0 +1,57 @@
+//! One request of a program's over HTTP, from its head to its answer.
+
+mod plan;
+mod problem;
+mod response;
+
+pub(super) use self::plan::{Plan, Target, is_there};
+pub(super) use self::problem::Problem;
+pub(super) use self::response::{of_answers, refused, retry_after_s, status_of};
+
+use crate::chat::model::identity::Identity;
+use crate::http::{Body, Method, Response, Status};
+
+/// One request of a program's, until it is answered. An idle connection has none.
+#[derive(Debug)]
+pub(in crate::session) struct Exchange {
+    pub method: Method,
+    pub keep_alive: bool,
+    pub stage: Stage,
+    pub body: Body,
+    pub bytes: Vec<u8>,
+    pub plan: Plan,
+    pub identity: Option<Identity>,
+    pub name: Option<Box<str>>,
+    /// What is asked of the domain.
+    pub requests: Vec<String>,
+    /// The status and the object of each answer, in the order of the requests.
+    pub answers: Vec<Option<(Status, Vec<u8>)>>,
+    pub is_batch: bool,
+    pub retry_after_s: Option<u32>,
+}
+
+/// How far it has come.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// Its body comes.
+    Body,
+    /// It is refused already, and its body is read over.
+    Refused(Box<Response>),
+    /// The domain is told who asks.
+    Visiting,
+    /// The domain was asked.
+    Asked,
+}
+
+impl Exchange {
+    /// Whether the domain owes the answer, so that nothing more is read.
+    pub(in crate::session) const fn is_answering(&self) -> bool {
+        matches!(self.stage, Stage::Visiting | Stage::Asked)
+    }
+
+    /// Bytes that it takes.
+    pub(in crate::session) fn memory(&self) -> usize {
+        let requests: usize = self.requests.iter().map(String::capacity).sum();
+        size_of::<Self>() + self.bytes.capacity() + requests
+    }
+}

@@ -1,0 +1,231 @@
+//! What a path and a method ask for, and the protocol's requests that this comes to.
+
+use super::problem::Problem;
+use crate::chat::model::identity::Identity;
+use crate::chat::{Code, Op, Refusal};
+use crate::http::percent::{decode, decode_form, form_field};
+use crate::http::{self, Head, Method, Methods, Name};
+use crate::wire::client::Field;
+use crate::wire::posted::{self, Form, Posted};
+
+/// Bytes of the longest seq: 2^53.
+const SEQ_LEN_MAX: usize = 16;
+
+/// What a path is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::session) enum Target<'a> {
+    Rooms,
+    Messages(&'a str),
+    Members(&'a str),
+    Presence(&'a str),
+    /// By its secret.
+    Hook(&'a str),
+}
+
+/// Whether programs have something at this path.
+pub(in crate::session) fn is_there(path: &str) -> bool {
+    Target::of(path).is_some()
+}
+
+impl<'a> Target<'a> {
+    pub(in crate::session) fn of(path: &'a str) -> Option<Self> {
+        if let Some(secret) = path.strip_prefix("/hooks/") {
+            return Some(Self::Hook(secret));
+        }
+        let Some(rest) = path.strip_prefix("/rooms/") else {
+            return (path == "/rooms").then_some(Self::Rooms);
+        };
+        // A room's name may have slashes.
+        let (room, what) = rest.rsplit_once('/')?;
+        match what {
+            _ if room.is_empty() => None,
+            "messages" => Some(Self::Messages(room)),
+            "members" => Some(Self::Members(room)),
+            "presence" => Some(Self::Presence(room)),
+            _ => None,
+        }
+    }
+
+    pub(in crate::session) const fn methods(self) -> Methods {
+        match self {
+            Self::Messages(_) => Methods::GetHeadAndPost,
+            Self::Hook(_) => Methods::Post,
+            Self::Rooms | Self::Members(_) | Self::Presence(_) => Methods::GetAndHead,
+        }
+    }
+
+    /// What a request of this head asks for, whose method the path has.
+    pub(in crate::session) fn plan(self, head: &Head<'_>) -> Result<Plan, Problem> {
+        let fields = |names: &[&'static str]| fields_of(head.query().unwrap_or_default(), names);
+        let ask = |op, room: &str, names: &[&'static str]| {
+            let room = room_of(room)?;
+            let mut fields = fields(names)?;
+            fields.insert(0, ("room", room));
+            Ok(Plan::ask(op, &fields))
+        };
+        match self {
+            Self::Rooms => Ok(Plan::ask(Op::Rooms, &fields(&["since"])?)),
+            Self::Messages(room) if head.method() == Method::Post => {
+                let cid = head.value(Name::IdempotencyKey).map(str::from_utf8);
+                let Ok(cid) = cid.transpose() else {
+                    let refusal = Refusal::new(Code::BadField, "Idempotency-Key is not UTF-8");
+                    return Err(refusal.field("cid", "a text of at most 64 bytes").into());
+                };
+                let (room, cid) = (room_of(room)?.into(), cid.map(unquoted).map(Into::into));
+                Ok(Plan::Say { room, form: form_of(head)?, cid })
+            }
+            Self::Messages(room) => {
+                ask(Op::History, room, &["before", "after", "around", "limit", "epoch"])
+            }
+            Self::Members(room) => ask(Op::Members, room, &["limit", "after"]),
+            Self::Presence(room) => ask(Op::Presence, room, &[]),
+            Self::Hook(_) => Err(http::Refusal::NotFound.into()),
+        }
+    }
+}
+
+/// What is asked of the domain when the body has come.
+#[derive(Debug)]
+pub(in crate::session) enum Plan {
+    /// Nothing: it is refused.
+    Nothing,
+    /// This request.
+    Ask(String),
+    /// Messages in a room.
+    Say { room: Box<str>, form: Form, cid: Option<Box<str>> },
+    /// A message by a hook.
+    Hook { room: Box<str>, form: Form },
+}
+
+impl Plan {
+    fn ask(op: Op, fields: &[(&'static str, String)]) -> Self {
+        let fields: Vec<_> =
+            fields.iter().map(|(name, value)| (*name, field(name, value))).collect();
+        Self::Ask(posted::asked(op, &fields))
+    }
+
+    /// A message by the hook of this identity, into the room that it is for.
+    pub(in crate::session) fn hook(head: &Head<'_>, identity: &Identity) -> Result<Self, Problem> {
+        let grant = identity.grants.first().ok_or(http::Refusal::NotFound)?;
+        Ok(Self::Hook { room: grant.rooms.clone(), form: form_of(head)? })
+    }
+
+    /// The requests, and whether they came as a list.
+    pub(in crate::session) fn requests(
+        &self,
+        body: &[u8],
+        len_max: usize,
+    ) -> Result<(Vec<String>, bool), Refusal> {
+        match self {
+            Self::Nothing => Ok((Vec::new(), false)),
+            Self::Ask(request) => Ok((vec![request.clone()], false)),
+            Self::Say { room, form, cid } => {
+                let Posted { requests, is_batch } =
+                    posted::messages(*form, body, (room, cid.as_deref()))?;
+                Ok((requests, is_batch))
+            }
+            Self::Hook { room, form } => {
+                let decode = |text: &str| decode_form(form_field(text, "payload")?);
+                let text = posted::hook_text(*form, body, len_max, decode)?;
+                Ok((vec![posted::said(room, &text, None)], false))
+            }
+        }
+    }
+}
+
+/// A number as it stands; anything else as a text, which the protocol then refuses in its words.
+fn field<'a>(name: &str, value: &'a str) -> Field<'a> {
+    let is_number = (1..=SEQ_LEN_MAX).contains(&value.len())
+        && value.bytes().all(|byte| byte.is_ascii_digit())
+        && (value.len() == 1 || !value.starts_with('0'));
+    let is_text = matches!(name, "room" | "epoch");
+    if is_number && !is_text { Field::Json(value) } else { Field::Text(value) }
+}
+
+fn fields_of(query: &str, names: &[&'static str]) -> Result<Vec<(&'static str, String)>, Problem> {
+    let mut fields = Vec::new();
+    for name in names {
+        let Some(value) = form_field(query, name) else { continue };
+        let value = decode_form(value).ok_or_else(|| {
+            let refusal = Refusal::new(Code::BadField, "the query is not UTF-8");
+            refusal.field(name, "percent-encoded UTF-8")
+        })?;
+        fields.push((*name, value));
+    }
+    Ok(fields)
+}
+
+fn room_of(encoded: &str) -> Result<String, Problem> {
+    decode(encoded).ok_or_else(|| {
+        let refusal = Refusal::new(Code::BadField, "the room in the path is not UTF-8");
+        refusal.field("room", "percent-encoded UTF-8").into()
+    })
+}
+
+/// How the body is written. Without a type it is a text, and so is what `curl -d` sends as a form.
+fn form_of(head: &Head<'_>) -> Result<Form, Problem> {
+    let Some(value) = head.value(Name::ContentType) else { return Ok(Form::Text) };
+    let mut parts = value.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
+    let kind = parts.next().unwrap_or_default();
+    let is_utf8 = parts.all(|part| {
+        let charset =
+            part.split_at_checked(8).filter(|(name, _)| name.eq_ignore_ascii_case(b"charset="));
+        charset.is_none_or(|(_, value)| {
+            let value = value
+                .strip_prefix(b"\"")
+                .and_then(|value| value.strip_suffix(b"\""))
+                .unwrap_or(value);
+            [&b"utf-8"[..], b"us-ascii"].iter().any(|known| value.eq_ignore_ascii_case(known))
+        })
+    });
+    let known: [(&[u8], Form); 3] = [
+        (b"text/plain", Form::Text),
+        (b"application/json", Form::Json),
+        (b"application/x-www-form-urlencoded", Form::Urlencoded),
+    ];
+    let found = known.iter().find(|(name, _)| kind.eq_ignore_ascii_case(name));
+    match found {
+        Some((_, form)) if is_utf8 => Ok(*form),
+        Some(_) | None => Err(http::Refusal::ContentType.into()),
+    }
+}
+
+/// Some write the key as a quoted string.
+fn unquoted(text: &str) -> &str {
+    text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_of_one_thing_and_a_room_may_have_slashes() {
+        for (path, expect) in [
+            ("/rooms", Some(Target::Rooms)),
+            ("/rooms/lobby/messages", Some(Target::Messages("lobby"))),
+            ("/rooms/a/b/members", Some(Target::Members("a/b"))),
+            ("/rooms/a%2Fb/presence", Some(Target::Presence("a%2Fb"))),
+            ("/hooks/cwh_x", Some(Target::Hook("cwh_x"))),
+            ("/rooms/", None),
+            ("/rooms//messages", None),
+            ("/rooms/lobby", None),
+            ("/rooms/lobby/messages/", None),
+            ("/room", None),
+        ] {
+            assert_eq!(Target::of(path), expect, "{path}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_numbers_and_everything_else_is_left_to_the_protocol() {
+        let asked = |value: &str| match Plan::ask(Op::History, &[("before", value.to_owned())]) {
+            Plan::Ask(request) => request,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(asked("7"), r#"{"op":"history","id":0,"before":7}"#);
+        for text in ["", "-1", "07", "1e3", "12345678901234567", "a"] {
+            assert_eq!(asked(text), format!(r#"{{"op":"history","id":0,"before":"{text}"}}"#));
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What is posted over HTTP, as the protocol's own requests: a message as plain text, the fields of
+//! `send` as JSON, or several of them.
+
+#![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
+
+mod hook;
+
+pub use hook::hook_text;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::client::{Field, request};
+use super::json::{number, put, string};
+use crate::chat::model::code::Code;
+use crate::chat::model::command::Op;
+use crate::chat::model::reply::Refusal;
+
+/// Messages of one request.
+pub const BATCH_MAX: usize = 64;
+
+/// How a body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// The message itself.
+    Text,
+    /// JSON.
+    Json,
+    /// `application/x-www-form-urlencoded`, which is what `curl -d` says of anything.
+    Urlencoded,
+}
+
+/// The requests that a body comes to.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// Each with its index as `id`.
+    pub requests: Vec<String>,
+    /// They came as a list, so that the answers are one, too.
+    pub is_batch: bool,
+}
+
+/// The messages of a body, for `room`; `cid` is that of the only one.
+///
+/// # Errors
+///
+/// [`Code::BadJson`] for what is no JSON or UTF-8, [`Code::BadField`] for what is no message, and
+/// [`Code::TooLarge`] for more than [`BATCH_MAX`]. The fields themselves are checked when the
+/// requests are parsed.
+pub fn messages(
+    form: Form,
+    body: &[u8],
+    (room, cid): (&str, Option<&str>),
+) -> Result<Posted, Refusal> {
+    let text = text_of(body)?;
+    if form != Form::Json {
+        if form == Form::Urlencoded && text.starts_with("payload=") {
+            let message = "a form with a payload is for a hook: chinwag hook add";
+            return Err(Refusal::new(Code::BadField, message));
+        }
+        let requests = vec![said(room, text.strip_suffix('\n').unwrap_or(text), cid)];
+        return Ok(Posted { requests, is_batch: false });
+    }
+    let (items, is_batch) = items(text)?;
+    if items.len() > BATCH_MAX {
+        let message = format!("there are {} messages", items.len());
+        return Err(Refusal::new(Code::TooLarge, message).limit(BATCH_MAX));
+    }
+    if is_batch && cid.is_some() {
+        let message = "several messages need a cid each, and no Idempotency-Key";
+        return Err(Refusal::new(Code::BadField, message).field("cid", "in each message"));
+    }
+    let requests = items.iter().enumerate().map(|(at, item)| with_room(at, item, (room, cid)));
+    Ok(Posted { requests: requests.collect::<Result<_, _>>()?, is_batch })
+}
+
+/// The request that says this text.
+#[must_use]
+pub fn said(room: &str, text: &str, cid: Option<&str>) -> String {
+    let mut fields = vec![("room", Field::Text(room)), ("text", Field::Text(text))];
+    fields.extend(cid.map(|cid| ("cid", Field::Text(cid))));
+    asked(Op::Send, &fields)
+}
+
+/// The request of an operation with these fields.
+#[must_use]
+pub fn asked(op: Op, fields: &[(&str, Field<'_>)]) -> String {
+    let mut out = Vec::new();
+    request(&mut out, op, Some(0), fields);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+fn text_of(body: &[u8]) -> Result<&str, Refusal> {
+    simdutf8::compat::from_utf8(body).map_err(|error| {
+        let mut refusal = Refusal::new(Code::BadJson, "the body is not UTF-8");
+        refusal.offset = u64::try_from(error.valid_up_to()).ok();
+        refusal
+    })
+}
+
+/// A list of messages behind a name.
+#[derive(Deserialize)]
+struct Listed<'a> {
+    #[serde(borrow)]
+    messages: Option<Vec<&'a RawValue>>,
+}
+
+/// The messages of a JSON text, and whether they are a list.
+fn items(text: &str) -> Result<(Vec<&str>, bool), Refusal> {
+    let text = text.trim_ascii();
+    let listed = if text.starts_with('[') {
+        serde_json::from_str::<Vec<&RawValue>>(text).map(Some)
+    } else {
+        serde_json::from_str::<Listed<'_>>(text).map(|listed| listed.messages)
+    };
+    match listed {
+        Ok(None) => Ok((vec![text], false)),
+        Ok(Some(list)) if list.is_empty() => {
+            let refusal = Refusal::new(Code::BadField, "there is no message");
+            Err(refusal.field("messages", "a list of messages"))
+        }
+        Ok(Some(list)) => Ok((list.into_iter().map(RawValue::get).collect(), true)),
+        Err(error) => {
+            let message = "the body is not one JSON object, nor a list of them";
+            let mut refusal = Refusal::new(Code::BadJson, message);
+            refusal.offset = u64::try_from(error.column().saturating_sub(1)).ok();
+            Err(refusal)
+        }
+    }
+}
+
+/// The fields of a message as a request: what is said here and there is refused as said twice.
+fn with_room(at: usize, item: &str, (room, cid): (&str, Option<&str>)) -> Result<String, Refusal> {
+    let Some(fields) = item.strip_prefix('{') else {
+        let message = format!("message {at} is no object");
+        return Err(Refusal::new(Code::BadField, message));
+    };
+    let mut out = Vec::with_capacity(item.len() + room.len() + 64);
+    put(&mut out, r#"{"op":"send","id":"#);
+    number(&mut out, u64::try_from(at).unwrap_or(u64::MAX));
+    put(&mut out, r#","room":"#);
+    string(&mut out, room);
+    if let Some(cid) = cid {
+        put(&mut out, r#","cid":"#);
+        string(&mut out, cid);
+    }
+    put(&mut out, if fields.trim_ascii_start().starts_with('}') { "" } else { "," });
+    put(&mut out, fields);
+    Ok(String::from_utf8(out).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(form: Form, body: &str, expect: &[&str]) {
+        let posted = messages(form, body.as_bytes(), ("a", None)).unwrap();
+        assert_eq!(posted.requests, expect, "{body}");
+    }
+
+    #[test]
+    fn a_text_is_the_message_and_json_its_fields() {
+        let said = r#"{"op":"send","id":0,"room":"a","text":"disk \"full\""}"#;
+        check(Form::Text, "disk \"full\"\n", &[said]);
+        check(Form::Urlencoded, "disk \"full\"", &[said]);
+        let said = r#"{"op":"send","id":0,"room":"a","text":"hi", "data":[1]}"#;
+        check(Form::Json, r#" {"text":"hi", "data":[1]} "#, &[said]);
+        check(Form::Json, "{}", &[r#"{"op":"send","id":0,"room":"a"}"#]);
+        let two = [
+            r#"{"op":"send","id":0,"room":"a","text":"x"}"#,
+            r#"{"op":"send","id":1,"room":"a","text":"y"}"#,
+        ];
+        check(Form::Json, r#"[{"text":"x"},{"text":"y"}]"#, &two);
+        check(Form::Json, r#"{"messages":[{"text":"x"},{"text":"y"}]}"#, &two);
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused_with_the_place() {
+        let refused = |form, body: &[u8]| {
+            let refusal = messages(form, body, ("a", None)).unwrap_err();
+            (refusal.code, refusal.offset)
+        };
+        assert_eq!(refused(Form::Text, b"a\xff"), (Code::BadJson, Some(1)));
+        assert_eq!(refused(Form::Json, b"nonsense").0, Code::BadJson);
+        assert_eq!(refused(Form::Json, b"{\"a\":1} x").0, Code::BadJson);
+        assert_eq!(refused(Form::Json, b"[]").0, Code::BadField);
+        assert_eq!(refused(Form::Json, b"[1]").0, Code::BadField);
+        assert_eq!(refused(Form::Urlencoded, b"payload=%7B%7D").0, Code::BadField);
+        let many = format!("[{}]", vec!["{}"; BATCH_MAX + 1].join(","));
+        assert_eq!(refused(Form::Json, many.as_bytes()).0, Code::TooLarge);
+        let refused = messages(Form::Json, b"[{}]", ("a", Some("c"))).unwrap_err();
+        assert_eq!(refused.code, Code::BadField, "one cid for several messages");
+    }
+}

@@ -1,0 +1,215 @@
+//! Messages over HTTP: what a program posts and reads with a key, a token or a name.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+use crate::keys::{add, chinwag_key};
+use crate::support::http::{Response, read, request};
+use crate::support::{Client, Raw, Server, Setup, assert_subset};
+
+/// A request of this method, target, fields and body, on a connection of its own.
+#[track_caller]
+fn ask(address: SocketAddr, line: &str, fields: &str, body: &str) -> Response {
+    request(address, head(address, line, fields, body).as_bytes())
+}
+
+fn head(address: SocketAddr, line: &str, fields: &str, body: &str) -> String {
+    let length = body.len();
+    let length = if line.starts_with("POST") {
+        format!("Content-Length: {length}\r\n")
+    } else {
+        String::new()
+    };
+    format!("{line} HTTP/1.1\r\nHost: {address}\r\n{length}{fields}\r\n{body}")
+}
+
+#[track_caller]
+fn object(response: &Response, status: u16) -> Value {
+    let text = response.text();
+    assert_eq!(response.status, status, "{text}");
+    assert_eq!(response.header("Content-Type"), Some("application/json"));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+fn bearer(key: &str) -> String {
+    format!("Authorization: Bearer {key}\r\n")
+}
+
+#[test]
+fn what_curl_posts_with_a_key_is_said_in_the_room() {
+    let server = Setup::default().set("auth", "accounts,none").start();
+    let mut ann = Client::ws(&server).named("ann", Some("alerts"));
+    let key = bearer(&add(&server, &["ci", "--rooms", "alerts*"]));
+    let post = "POST /rooms/alerts/messages";
+    let curl = format!("{key}Content-Type: application/x-www-form-urlencoded\r\n");
+    let sent = object(&ask(server.http, post, &curl, "disk full"), 201);
+    assert_subset(&sent, &json!({"room": "alerts", "seq": 1, "durable": "disk"}));
+    ann.expect(&json!({"ev": "message", "from": "ci", "text": "disk full"}));
+    let json = format!("{key}Content-Type: application/json; charset=utf-8\r\n");
+    let sent = object(&ask(server.http, post, &json, r#"{"text":"hi","data":{"a":1}}"#), 201);
+    assert_eq!(sent["seq"], 2);
+    ann.expect(&json!({"ev": "message", "text": "hi", "data": {"a": 1}}));
+    let once = format!("{key}Idempotency-Key: \"c-1\"\r\n");
+    for dup in [Value::Null, json!(true)] {
+        let sent = object(&ask(server.http, post, &once, "once\n"), 201);
+        assert_eq!((&sent["seq"], &sent["dup"]), (&json!(3), &dup));
+    }
+    assert_eq!(object(&ask(server.http, post, &once, "other"), 409)["code"], 4005);
+    let two = r#"[{"text":"x"},{"text":"y","cid":"c-2"}]"#;
+    let sent = object(&ask(server.http, post, &json, two), 201);
+    assert_eq!((&sent["messages"][0]["seq"], &sent["messages"][1]["seq"]), (&json!(4), &json!(5)));
+    let sent = object(&ask(server.http, post, &json, r#"{"messages":[{"text":"z"},{}]}"#), 400);
+    assert_subset(&sent, &json!({"messages": [{"seq": 6}, {"code": 1003}]}));
+    let other = "POST /rooms/alerts%2Fdisk/messages";
+    assert_eq!(object(&ask(server.http, other, &key, "new"), 201)["room"], "alerts/disk");
+    let members = ann.ask(&json!({"op": "members", "room": "alerts"}));
+    assert_eq!(members["count"], 1, "nobody has joined by it");
+}
+
+#[test]
+fn who_may_not_is_told_with_the_status_and_the_protocols_own_words() {
+    let server = Setup::default().set("auth", "accounts,none").start();
+    let key = bearer(&add(&server, &["ci", "--rooms", "alerts"]));
+    let bad = bearer(&format!("cwk_{}", "x".repeat(43)));
+    let post = "POST /rooms/alerts/messages";
+    let xml = format!("{key}Content-Type: text/xml\r\n");
+    let long = "x".repeat(20_000);
+    for (line, fields, body, status, code) in [
+        (post, "", "hi", 401, 2001),
+        (post, &*bad, "hi", 401, 2001),
+        ("POST /rooms/lobby/messages", &key, "hi", 403, 3004),
+        ("GET /rooms/alerts/messages", &key, "", 403, 3004),
+        ("GET /rooms", &key, "", 403, 3004),
+        (post, &xml, "<a/>", 415, 1003),
+        (post, &key, " \n", 400, 1003),
+        (post, &key, &*long, 413, 4001),
+        ("POST /rooms/alerts/messages?as=ann", "Origin: https://evil.example\r\n", "hi", 403, 0),
+        ("POST /rooms/No%20Such/messages?as=ann", "", "hi", 400, 1003),
+        ("POST /rooms/%ff/messages?as=ann", "", "hi", 400, 1003),
+        ("GET /rooms/nowhere/messages?as=ann", "", "", 404, 3001),
+        ("GET /rooms/nowhere/messages?as=ann&before=-1", "", "", 400, 1003),
+        ("GET /rooms?as=ci", "", "", 409, 2005),
+    ] {
+        let response = ask(server.http, line, fields, body);
+        assert_eq!(response.status, status, "{line}: {}", response.text());
+        if code > 0 {
+            assert_eq!(object(&response, status)["code"], code, "{line}");
+        }
+        let challenge = (status == 401).then_some("Bearer");
+        assert_eq!(response.header("WWW-Authenticate"), challenge, "{line}");
+    }
+    let response = ask(server.http, "DELETE /rooms/alerts/messages", &key, "");
+    assert_eq!(response.header("Allow"), Some("GET, HEAD, POST"));
+    assert_eq!(object(&response, 405)["code"], 1003);
+    let head = format!("{post} HTTP/1.1\r\nHost: {}\r\n{key}\r\n", server.http);
+    object(&request(server.http, head.as_bytes()), 411);
+}
+
+#[test]
+fn a_person_reads_and_says_over_http_what_a_join_would_let_it_without_joining() {
+    let server = Server::start();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    ann.ask(&json!({"op": "create", "room": "den", "private": true}));
+    for text in ["one", "two", "three"] {
+        let sent = ask(server.http, "POST /rooms/lobby/messages?as=bob", "", text);
+        object(&sent, 201);
+        ann.expect(&json!({"ev": "message", "from": "bob", "text": text}));
+    }
+    let page = ask(server.http, "GET /rooms/lobby/messages?as=bob&before=3&limit=1", "", "");
+    let page = object(&page, 200);
+    assert_subset(&page, &json!({"items": [{"seq": 2, "text": "two"}], "more": true}));
+    let members = object(&ask(server.http, "GET /rooms/lobby/members?as=bob", "", ""), 200);
+    assert_eq!(members["users"], json!([["ann", "member"]]));
+    let present = object(&ask(server.http, "GET /rooms/lobby/presence?as=bob", "", ""), 200);
+    assert_eq!(present["users"], json!([["ann", "online"]]));
+    let inbox = object(&ask(server.http, "GET /rooms?as=ann", "", ""), 200);
+    assert_eq!(inbox["rooms"].as_array().map(Vec::len), Some(2), "{inbox}");
+    object(&ask(server.http, "GET /rooms/den/messages?as=bob", "", ""), 404);
+    object(&ask(server.http, "GET /rooms/den/messages?as=ann", "", ""), 200);
+    ann.ask(&json!({"op": "create", "room": "team"}));
+    Client::lines(&server).named("bob", Some("team"));
+    ann.ask(&json!({"op": "ban", "room": "team", "user": "bob"}));
+    let refused = ask(server.http, "POST /rooms/team/messages?as=bob", "", "hi");
+    assert_eq!(object(&refused, 403)["code"], 3005);
+    let head = ask(server.http, "HEAD /rooms/lobby/members?as=bob", "", "");
+    assert_eq!((head.status, head.body.len()), (200, 0));
+}
+
+#[test]
+fn a_connection_goes_on_after_each_answer_and_after_a_refusal_whose_body_is_small() {
+    let server = Server::start();
+    let address = server.http;
+    let mut raw = Raw::connect(address);
+    let post = "POST /rooms/lobby/messages?as=bob";
+    let good = head(address, post, "", "one");
+    let bad = head(address, "POST /rooms/lobby/messages", "", "GET / HTTP/1.1\r\n\r\n");
+    let chunks = format!(
+        "{post} HTTP/1.1\r\nHost: {address}\r\nTransfer-Encoding: chunked\r\n\r\n\
+         2\r\ntw\r\n1;a=b\r\no\r\n0\r\nA: b\r\n\r\n"
+    );
+    // All at once, and byte by byte.
+    let all = [&*good, &bad, &chunks, &good].concat();
+    for pieces in [vec![all.as_bytes()], all.as_bytes().chunks(1).collect()] {
+        for piece in pieces {
+            raw.send(piece);
+        }
+        for status in [201, 401, 201, 201] {
+            assert_eq!(read(&mut raw, true).status, status);
+        }
+    }
+    raw.send(format!("{post} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n").as_bytes());
+    assert_eq!(raw.take_until("\r\n\r\n"), b"HTTP/1.1 100 Continue\r\n\r\n");
+    raw.send(b"hi");
+    assert_eq!(read(&mut raw, true).status, 201);
+    for bad in ["x\r\n", "5\nhello", "ffffff\r\n"] {
+        let mut raw = Raw::connect(address);
+        let head = format!(
+            "{post} HTTP/1.1\r\nHost: {address}\r\nTransfer-Encoding: chunked\r\n\r\n{bad}"
+        );
+        raw.send(head.as_bytes());
+        let response = read(&mut raw, true);
+        assert!(response.status == 400 || response.status == 413, "{}", response.text());
+        assert_eq!(response.header("Connection"), Some("close"));
+    }
+    let mut raw = Raw::connect(address);
+    raw.send(good.as_bytes());
+    raw.finish();
+    assert_eq!(read(&mut raw, true).status, 201, "what was asked before FIN is answered");
+    raw.assert_ended();
+}
+
+#[test]
+fn a_hook_says_what_monitors_and_chats_send() {
+    let server = Setup::default().set("log.level", "debug").start();
+    let mut ann = Client::ws(&server).named("ann", Some("alerts"));
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_chinwag"));
+    command.env_clear().arg("--data").arg(server.data()).args(["hook", "add", "alerts"]);
+    let said = String::from_utf8(command.output().expect("its end").stdout).expect("UTF-8");
+    let path = said.lines().next().unwrap_or_default().to_owned();
+    assert!(path.starts_with("/hooks/cwh_") && said.contains("alerts-hook may send"), "{said}");
+    let line = format!("POST {path}");
+    let json = "Content-Type: application/json\r\n";
+    while ask(server.http, &line, json, "{}").status == 404 {}
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let alert = r#"{"alerts":[{"status":"firing","labels":{"alertname":"Disk"}}]}"#;
+    for (fields, body, text) in [
+        (json, r#"{"text":"hi"}"#, "hi"),
+        (form, "payload=%7B%22text%22%3A%22a+b%22%7D", "a b"),
+        (json, alert, "[FIRING] Disk"),
+        ("", "plain", "plain"),
+    ] {
+        let response = ask(server.http, &line, fields, body);
+        assert_eq!((response.status, &*response.text()), (200, "ok"), "{body}");
+        ann.expect(&json!({"ev": "message", "from": "alerts-hook", "text": text}));
+    }
+    assert_eq!(object(&ask(server.http, &line, json, "{}"), 400)["code"], 1003);
+    assert_eq!(ask(server.http, &format!("GET {path}"), "", "").status, 405);
+    assert_eq!(ask(server.http, "POST /hooks/cwh_x", json, r#"{"text":"hi"}"#).status, 404);
+    let secret = path.trim_start_matches("/hooks/");
+    let refused = ask(server.http, "GET /rooms", &bearer(secret), "");
+    assert_eq!(refused.status, 401, "it is good for nothing else");
+    let (_, keys) = chinwag_key(&server, &["list"]);
+    assert_eq!(keys, "there is no key yet\n");
+    assert!(!server.log().contains(secret));
+}
