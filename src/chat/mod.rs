@@ -240,9 +240,12 @@ impl Chat {
         operations::accounts::on_hashed(self, Ticket(ticket), outcome);
     }
 
-    /// Who a login's secret is of.
+    /// Who the secret of a login or a key is of.
     #[must_use]
-    pub fn login(&self, secret: &SecretHash) -> Option<Identity> {
+    pub fn bearer(&self, secret: &SecretHash) -> Option<Identity> {
+        if let Some(key) = self.accounts.key(secret) {
+            return Some(Identity::key(key));
+        }
         let login = self.accounts.login(secret)?;
         Some(Identity::account(login.name.clone(), login.id))
     }

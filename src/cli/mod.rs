@@ -6,7 +6,9 @@
 //! - 2: the command line or the configuration is wrong.
 
 mod disk;
+mod doctor;
 mod hints;
+mod keys;
 mod names;
 mod people;
 mod token;
@@ -103,6 +105,12 @@ enum Command {
         #[arg(long)]
         defaults: bool,
     },
+    /// Say whether this host can carry the server as it is configured, and what to do if not
+    ///
+    /// Looks at limits, memory, kernel settings, clock, certificates, keys, addresses and the disk,
+    /// to which it writes for two seconds. Fails if something is bad.
+    #[command(alias = "diagnose")]
+    Doctor,
     /// Make a token for a test, or say why one is not taken
     Token {
         #[command(subcommand)]
@@ -165,6 +173,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
             ExitCode::SUCCESS if names_data => disk::check(&loaded.config),
             outcome => outcome,
         },
+        Some(Command::Doctor) => doctor::run(&loaded.config),
         Some(Command::Serve { with_parent: true }) => match follow_parent() {
             Ok(()) => serve(&loaded, sources),
             Err(error) => {
@@ -196,7 +205,7 @@ fn definition() -> clap::Command {
         .collect();
     // A command that has an argument of its own is not given the global one of the same name.
     all.mut_subcommands(|sub| match sub.get_name() {
-        "serve" | "check" => sub,
+        "serve" | "check" | "doctor" => sub,
         _ => sub.args(&hidden),
     })
 }

@@ -11,6 +11,7 @@ use super::names::{parse_room, parse_time, parse_user};
 use crate::auth::password::{self, Cost};
 use crate::auth::secret;
 use crate::chat::model::account::{Hidden, INVITES_MAX, PASSWORD_LEN_MAX, PASSWORD_LEN_MIN};
+use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::log::Timestamp;
 use crate::store::tools::people;
@@ -78,7 +79,7 @@ pub(super) enum User {
 }
 
 /// Why a command was not done: it is only printed.
-type Failure = Box<dyn Error>;
+pub(super) type Failure = Box<dyn Error>;
 
 /// Runs a command about people.
 pub(super) fn run(
@@ -165,7 +166,7 @@ fn new_password(cost: Cost) -> Result<(Hidden, Option<Hidden>), Failure> {
     Ok((Hidden::new(hash), made))
 }
 
-fn random() -> Result<[u8; 32], Failure> {
+pub(super) fn random() -> Result<[u8; 32], Failure> {
     let mut bits = [0; 32];
     getrandom::fill(&mut bits).map_err(|error| error.to_string())?;
     Ok(bits)
@@ -173,10 +174,11 @@ fn random() -> Result<[u8; 32], Failure> {
 
 fn list(data: &Path, out: &mut dyn Write) -> Result<(), Failure> {
     let all = people::load(data)?;
-    if all.bound.is_empty() {
+    let is_person = |bound: &&Bound| bound.source != Source::Key;
+    if !all.bound.iter().any(|bound| is_person(&bound)) {
         writeln!(out, "no name belongs to anybody yet")?;
     }
-    for bound in &all.bound {
+    for bound in all.bound.iter().filter(is_person) {
         let account = all.accounts.iter().find(|account| account.name == bound.name);
         let admin =
             if account.is_some_and(|account| account.is_admin) { " administrator" } else { "" };

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::names::{parse_room, parse_time, parse_user};
-use super::people;
+use super::{keys, people};
 use crate::auth::password::Cost;
 use crate::chat::model::limits::REASON_LEN_MAX;
 use crate::chat::model::log::{Expiry, Network};
@@ -127,6 +127,9 @@ pub(super) enum Tool {
     Bans,
     #[command(flatten)]
     People(people::People),
+    /// Make keys for programs and end them; a running server applies it within two seconds
+    #[command(subcommand)]
+    Key(keys::KeyCommand),
 }
 
 const BAN_EXAMPLES: &str = "\
@@ -199,6 +202,7 @@ fn run_tool(
         Tool::Unban { kind, who } => unban(out, data, *kind, who)?,
         Tool::Bans => print_bans(out, data, wall_ms)?,
         Tool::People(people) => people::run(people, data, out, (wall_ms, cost))?,
+        Tool::Key(command) => keys::run(command, data, out, wall_ms)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -13,6 +13,8 @@
 //! | How do people come in, in the browser and at a terminal? | [`sign_in`] |
 //! | Who is who, and who says so? | [`identity`] |
 //! | How does the server speak TLS? | [`tls`] |
+//! | How is it installed, watched and put in a container? | [`packages`] |
+//! | What is defended, and what is left to who runs it? | [`security`] |
 //! | What does a proxy in front need? | [`behind_a_proxy`] |
 //! | Which clients were tried, and what does each need? | [`clients`] |
 //! | Who may do what? | [`rights`] |
@@ -60,6 +62,9 @@ pub mod memory {}
 #[doc = include_str!("new_operation.md")]
 pub mod new_operation {}
 
+#[doc = include_str!("packages.md")]
+pub mod packages {}
+
 #[doc = include_str!("promises.md")]
 pub mod promises {}
 
@@ -71,6 +76,9 @@ pub mod resume {}
 
 #[doc = include_str!("rights.md")]
 pub mod rights {}
+
+#[doc = include_str!("security.md")]
+pub mod security {}
 
 #[doc = include_str!("sign_in.md")]
 pub mod sign_in {}

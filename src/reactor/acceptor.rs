@@ -244,6 +244,8 @@ impl Acceptor {
             let error = match self.listeners[nth].socket.accept() {
                 Ok((stream, peer)) => {
                     self.backoff.on_success();
+                    // Only a connection that was taken moves the turn on: a listener whose attempts
+                    // fail is asked again, until its queue is empty.
                     self.next = nth + 1;
                     return Ok(Some(self.admit(now, nth, (stream, peer))));
                 }
@@ -314,6 +316,8 @@ impl Acceptor {
                 share: AddressShare::UNCOUNTED,
             };
         }
+        // Before the counts by address, so that a full server makes no entries for those it turns
+        // away.
         if self.counted >= self.connections_max {
             self.metrics.refused_full.add(1);
             let refusal = (listener.refusal)(Excess::Connections, now);

@@ -128,6 +128,7 @@ impl Addresses {
         if !self.loopback_counts && address.to_canonical().is_loopback() {
             return Ok(AddressShare::TOTAL_ONLY);
         }
+        // Before the entry is made: one that counts nothing would never be released.
         if self.each_max == 0 {
             return Err(TooMany::Connections);
         }
@@ -136,6 +137,8 @@ impl Addresses {
         }
         let block = Block::of(address);
         let counts = &mut self.counts;
+        // Connections keep the index and not the address: 4 bytes instead of 16, and no look-up by
+        // a hash when they end.
         let index =
             *self.blocks.get_or_insert_with(block, || counts.insert((block, Count::default())));
         let Some((_, count)) = counts.get_mut(index) else { return Err(TooMany::Connections) };

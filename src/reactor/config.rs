@@ -91,6 +91,7 @@ impl ReactorConfig {
     /// Bytes that wait for all connections at which no more are accepted.
     pub(super) fn waiting_max(&self) -> u64 {
         let total = self.outbound_total_max.map_or(u64::MAX, |max| max as u64);
+        // Divided first, so that the greatest total does not overflow.
         total / 8 * 7
     }
 

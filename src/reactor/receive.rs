@@ -155,6 +155,7 @@ impl Reactor {
         if outcome.is_finished && self.connections.is_open(conn) {
             self.dispatch(now, Input::Finished { conn }, handler);
         }
+        // Given back whatever became of the connection: the next one needs it.
         plain.clear();
         self.connections.shared.tls.plain = plain;
     }

@@ -37,10 +37,10 @@ impl ConfigWatch {
         sources: Sources,
         wake: impl Fn() + Send + 'static,
     ) -> io::Result<Self> {
-        let (look, asked) = mpsc::channel();
+        let (look, requests) = mpsc::channel();
         let (to_take, found) = mpsc::channel();
         let watch = move || {
-            for () in asked {
+            for () in requests {
                 let Sources { flags, environment } = &sources;
                 match load(flags, environment).and_then(|fresh| loaded.reload(&fresh)) {
                     Ok(Reloaded { loaded: now, differences }) => {

@@ -26,11 +26,12 @@ impl Hashing {
     ///
     /// What the system says if it has no thread to give.
     pub fn start(cost: Cost, wake: Wake) -> io::Result<Self> {
-        let (jobs, asked) = channel::<HashJob>();
+        let (jobs, incoming) = channel::<HashJob>();
         let (answer, answers) = channel();
         let run = move || {
-            for job in asked {
+            for job in incoming {
                 let answered = (job.ticket, done(&job, cost));
+                // The server is gone: nobody takes what the rest would come to.
                 if answer.send(answered).is_err() {
                     return;
                 }

@@ -50,6 +50,7 @@ mod hashing;
 mod inherited;
 mod rejection;
 mod startup;
+mod supervisor;
 #[cfg(test)]
 mod tests;
 pub mod token_keys;
@@ -63,6 +64,7 @@ use self::config_watch::ConfigWatch;
 pub use self::config_watch::Sources;
 pub use self::hashing::Hashing;
 pub use self::startup::{ServeError, serve};
+use self::supervisor::Supervisor;
 
 use crate::chat::model::account::{Hashed, NewSecret};
 use crate::chat::model::limits::UserRates;
@@ -112,6 +114,8 @@ pub struct Server {
     stop_timeout: Duration,
     /// If a listener speaks TLS.
     certificates: Option<CertificateWatch>,
+    /// If systemd wants to hear from this process.
+    supervisor: Option<Supervisor>,
     metrics: Arc<Metrics>,
 }
 
@@ -151,6 +155,7 @@ impl Server {
             drain_window_ms: drain_window_ms(config),
             stop_timeout: config.timeouts.stop,
             certificates: None,
+            supervisor: None,
             metrics,
         })
     }
@@ -267,14 +272,22 @@ impl Server {
             return effects.push(Effect::Alarm { deadline });
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
-        if self.sessions.drain(self.drain_window_ms, turn) {
-            effects.push(Effect::Alarm { deadline: now.tick });
+        let is_more = self.sessions.drain(self.drain_window_ms, turn);
+        let deadline = if is_more { now.tick } else { self.supervise(now) };
+        if deadline != Tick::MAX {
+            effects.push(Effect::Alarm { deadline });
         }
+    }
+
+    /// Tells systemd that the loop turns, if it is time; and when it is next.
+    fn supervise(&mut self, now: Now) -> Tick {
+        self.supervisor.as_mut().map_or(Tick::MAX, |supervisor| supervisor.turn(now.tick))
     }
 
     /// Has the reactor wake the domain when it next has something to do.
     fn arm_alarm(&mut self, now: Now, effects: &mut Effects) {
-        let deadline = if self.has_replies { now.tick } else { self.chat.next_deadline() };
+        let due = self.supervise(now);
+        let deadline = if self.has_replies { now.tick } else { self.chat.next_deadline().min(due) };
         if deadline != self.alarm {
             self.alarm = deadline;
             effects.push(Effect::Alarm { deadline });
@@ -292,6 +305,7 @@ impl Server {
     }
 
     fn stop(&mut self, now: Now, signal: StopSignal, effects: &mut Effects) {
+        self.supervisor.iter().for_each(Supervisor::stopping);
         effects.push(Effect::StopAccepting);
         let deadline = match signal {
             StopSignal::Now => now.tick,

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::certificates::{CertificateWatch, InUse};
 use super::inherited::Inherited;
+use super::supervisor::Supervisor;
 use super::token_keys::{KeyWatch, TokenKeyError};
 use super::{ConfigWatch, Hashing, Server, Sources, rejection, token_keys};
 use crate::auth::password::Cost;
@@ -95,12 +97,14 @@ impl From<PolicyError> for ServeError {
 pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
     let config = &loaded.config;
     let clock = Clock::start();
+    let supervisor = Supervisor::find(&sources.environment);
     let descriptors =
         descriptors::raise(std::fs::read_to_string(descriptors::LIMITS).ok().as_deref());
     let connections_max = connections_max(config, descriptors);
     let certificates = watch_certificates(config, clock)?;
     let find = certificates.as_ref().map(|watch| &watch.in_use);
     let (reactor_config, kinds) = listeners(config, connections_max, find)?;
+    // Before the store is opened: a port that is taken must not cost a long recovery first.
     let mut reactor = Reactor::bind(&reactor_config)?;
     let metrics = Arc::new(Metrics { reactor: reactor.metrics(), ..Metrics::default() });
     let kept = open_store(config, &clock, &metrics, reactor.waker())?;
@@ -134,6 +138,11 @@ pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
         log::warn!("{warning}");
     }
     log::info!(version = env!("CARGO_PKG_VERSION"), connections = connections_max; "serving");
+    server.supervisor = supervisor;
+    if let Some(supervisor) = &mut server.supervisor {
+        supervisor
+            .ready(clock.now().tick, &format!("serving, at most {connections_max} connections"));
+    }
     reactor.run(&clock, &mut server)?;
     // Closes the store, which writes what waits first.
     drop(server);
@@ -150,12 +159,27 @@ fn invite_admin(reactor: &Reactor, server: &mut Server, clock: &Clock) -> io::Re
     if !server.invite_admin(clock.now(), &link) {
         return Ok(());
     }
-    let http = server.listeners.iter().zip(0u8..).find(|(kind, _)| **kind == ListenerKind::Http);
-    let addr = http.and_then(|(_, id)| reactor.local_addr(ListenerId(id)));
-    let place = addr.map_or_else(String::new, |addr| format!("http://{addr}"));
+    let place = page_place(&server.listeners, |id| reactor.local_addr(id));
     let mut out = io::stdout().lock();
-    writeln!(out, "first administrator {place}/#invite={} (for one use)", link.text())?;
-    out.flush()
+    let told = writeln!(out, "first administrator {place}/#invite={} (for one use)", link.text());
+    if let Err(error) = told.and_then(|()| out.flush()) {
+        // As in `serve`: whoever has an account need not wait for the first administrator.
+        log::warn!(error:%; "standard output cannot be written: the link of the first administrator is not said there");
+    }
+    Ok(())
+}
+
+/// Where the page is, as far as it has an address of IP: empty if it has none.
+fn page_place(kinds: &[ListenerKind], addr: impl Fn(ListenerId) -> Option<SocketAddr>) -> String {
+    let place = kinds.iter().zip(0u8..).find_map(|(kind, id)| {
+        let scheme = match kind {
+            ListenerKind::Http => "http",
+            ListenerKind::Https => "https",
+            ListenerKind::Tcp | ListenerKind::Admin => return None,
+        };
+        addr(ListenerId(id)).map(|addr| format!("{scheme}://{addr}"))
+    });
+    place.unwrap_or_default()
 }
 
 /// The logs, and what was kept of them. Where all rooms are in memory and nothing was stored
@@ -300,4 +324,24 @@ fn announce(reactor: &Reactor, config: &Config, kinds: &[ListenerKind]) -> io::R
         }
     }
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ListenerKind::{Admin, Http, Https, Tcp};
+    use super::*;
+
+    #[track_caller]
+    fn check(kinds: &[ListenerKind], expect: &str) {
+        // The first listener is in the file system, where no browser can go.
+        let addr = |ListenerId(id)| (id > 0).then(|| SocketAddr::from(([127, 0, 0, 1], id.into())));
+        assert_eq!(page_place(kinds, addr), expect);
+    }
+
+    #[test]
+    fn the_first_administrator_is_sent_to_where_the_page_is() {
+        check(&[Http, Tcp, Http], "http://127.0.0.1:2");
+        check(&[Tcp, Admin, Https, Http], "https://127.0.0.1:2");
+        check(&[Http, Tcp, Admin], "");
+    }
 }

@@ -136,6 +136,8 @@ impl SessionContext {
         });
         let rates = &config.limits;
         Ok(Self {
+            // Whoever reaches the admin listener was let in by its address; scrapers name it by any
+            // host.
             admin_admission: Admission { is_local_only: false, ..admission.clone() },
             admission,
             proxies: config.proxies.clone(),

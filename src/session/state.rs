@@ -137,6 +137,8 @@ impl SessionState {
         let commands = self.commands.ready_at(context.command_rate);
         let ready_at = commands.max(self.controls.ready_at(context.control_rate));
         if self.brings_token() {
+            // Only for who may bring a token: verifying costs, and its budget must not slow those
+            // who are in.
             ready_at.max(context.tokens.ready_at(self.conn))
         } else {
             ready_at

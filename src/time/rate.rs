@@ -43,6 +43,7 @@ impl Bucket {
     pub const fn ready_at(self, rate: Option<Rate>) -> Tick {
         let Some(Rate { interval_us, ahead_us }) = rate else { return Tick::ZERO };
         let ready_us = self.0.saturating_add(interval_us).saturating_sub(ahead_us);
+        // Rounded up: a moment too early would find no token, and the loop would come back at once.
         Tick::from_millis(ready_us.div_ceil(1_000))
     }
 
@@ -102,6 +103,7 @@ impl<K: Ord + Copy> Buckets<K> {
             return Err(Tick::from_millis(ready_us.div_ceil(1_000)));
         }
         bucket.0 = full_at_us;
+        // Who is known keeps its place: a crowd of others must not be a way to a fresh bucket.
         if self.kept.contains_key(&key) || self.has_place(now) {
             self.kept.insert(key, bucket);
         }
