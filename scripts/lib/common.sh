@@ -74,6 +74,8 @@ needs_proxies=(nginx nginx-light 'ls /usr/lib/nginx/modules/ngx_stream_module.so
   apache2 apache2-bin lighttpd lighttpd caddy caddy)
 needs_packages=(strace strace pgrep procps systemd-analyze systemd promtool prometheus)
 
+needs_hostile=(slowhttptest slowhttptest openssl openssl)
+
 need_cargo() {
   command -v cargo >/dev/null || die "cargo is missing; install Rust 1.95 or later from https://rustup.rs"
 }
@@ -132,14 +134,14 @@ build() {
 }
 
 # start_server ARGUMENT…: starts the server on ports that the system chooses and sets $server_pid,
-# $http_addr, $tcp_addr, $admin_addr and $server_log. It is stopped when the script ends, at the latest.
+# $http_addr, $tcp_addr, $admin_addr and $server_log; besides, it listens for HTTP at $more_listeners. It is stopped when the script ends, at the latest.
 start_server() {
   [ -x "${server_bin:=${CHINWAG_BIN:-}}" ] || build
   scratch=$(mktemp -d)
   server_log=$scratch/log
   mkfifo "$scratch/stdout"
   # The server refuses variables of its own name that it does not know.
-  env -u CHINWAG_BIN "$server_bin" --listen 127.0.0.1:0 --tcp 127.0.0.1:0 --admin 127.0.0.1:0 --data "$scratch/data" "$@" \
+  env -u CHINWAG_BIN "$server_bin" --listen "127.0.0.1:0${more_listeners:+,$more_listeners}" --tcp 127.0.0.1:0 --admin 127.0.0.1:0 --data "$scratch/data" "$@" \
     >"$scratch/stdout" 2>"$server_log" &
   server_pid=$!
   trap kill_server EXIT

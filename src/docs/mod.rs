@@ -15,6 +15,7 @@
 //! | How does the server speak TLS? | [`tls`] |
 //! | How is it installed, watched and put in a container? | [`packages`] |
 //! | How do programs post and read without a socket? | [`http`] |
+//! | What is defended, and what is left to who runs it? | [`security`] |
 //! | What does a proxy in front need? | [`behind_a_proxy`] |
 //! | Which clients were tried, and what does each need? | [`clients`] |
 //! | Who may do what? | [`rights`] |
@@ -79,6 +80,9 @@ pub mod resume {}
 
 #[doc = include_str!("rights.md")]
 pub mod rights {}
+
+#[doc = include_str!("security.md")]
+pub mod security {}
 
 #[doc = include_str!("sign_in.md")]
 pub mod sign_in {}

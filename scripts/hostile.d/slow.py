@@ -1,0 +1,95 @@
+"""Clients that take their time, many at once, over HTTP, TCP, WebSocket and TLS, beside one that does not."""
+
+import asyncio
+import time
+
+# A deadline of scripts/hostile.d/server.toml, and what its end may take.
+DEADLINE, GRACE = 3, 1
+HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(196)
+UPGRADE = (
+    b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: chinwag.v1\r\n\r\n"
+)
+
+
+async def drip(address, at_once, piece, pause):
+    """Sends the beginning, then a piece at intervals; returns the seconds until the other end has closed."""
+    reader, writer = await asyncio.open_connection(*address)
+    begun = time.monotonic()
+    writer.write(at_once)
+
+    async def go_on():
+        while piece:
+            writer.write(piece)
+            await asyncio.sleep(pause)
+
+    dripping = asyncio.create_task(go_on())
+    try:
+        while await asyncio.wait_for(reader.read(65536), 4 * DEADLINE):
+            pass
+    except (ConnectionError, BrokenPipeError):
+        pass
+    except TimeoutError:
+        return None
+    finally:
+        dripping.cancel()
+        writer.transport.abort()
+    return time.monotonic() - begun
+
+
+async def canary(address, stop):
+    """Asks for the server's health again and again; returns how long each answer took."""
+    took = []
+    reader, writer = await asyncio.open_connection(*address)
+    while not stop.is_set():
+        begun = time.monotonic()
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+        await reader.readexactly(length)
+        took.append(time.monotonic() - begun)
+        await asyncio.sleep(0.01)
+    writer.transport.abort()
+    return sorted(took)
+
+
+async def attack(name, address, kind, count, canary_address):
+    """So many slow clients of one kind; returns a line and whether all is as it should be."""
+    stop = asyncio.Event()
+    watching = asyncio.create_task(canary(canary_address, stop))
+    slow = [asyncio.create_task(drip(address, *kind)) for _ in range(count)]
+    ends = await asyncio.gather(*slow, return_exceptions=True)
+    stop.set()
+    took = await watching
+    p99 = took[min(len(took) - 1, len(took) * 99 // 100)]
+    kept = sum(end is None for end in ends)
+    failed = [end for end in ends if isinstance(end, Exception)]
+    lasted = [end for end in ends if isinstance(end, float)]
+    latest = max(lasted, default=0)
+    # Thousands of clients of one Python take their time themselves.
+    late = DEADLINE + GRACE + count / 2000
+    is_fine = not kept and latest <= late and p99 < 0.25 and len(failed) <= count // 100
+    line = f"{name}: {count} clients, the last one ended after {latest:.1f} s, {kept} kept, {len(failed)} refused; a canary's p99 {p99 * 1000:.0f} ms"
+    return line, is_fine
+
+
+def run(web, tcp, tls, count):
+    """All kinds of slowness at once; a line for each, and whether all is as it should be."""
+    kinds = [
+        ("a head a byte at a time", web, (b"GET / HTTP/1.1\r\nX: ", b"a", 0.2)),
+        ("a head that never begins", web, (b"", b"", 0)),
+        ("a line a byte at a time", tcp, (b'{"op":"', b"a", 0.2)),
+        ("a WebSocket without a hello", web, (UPGRADE, b"", 0)),
+        ("a WebSocket of pings", web, (UPGRADE, b"\x89\x80\0\0\0\0", 0.5)),
+    ]
+    if tls:
+        kinds += [
+            ("a handshake that never begins", tls, (b"", b"", 0)),
+            ("a handshake a byte at a time", tls, (HELLO[:11], b"\0", 0.2)),
+            ("half a handshake", tls, (HELLO[:100], b"", 0)),
+        ]
+
+    async def all_at_once():
+        return await asyncio.gather(*(attack(name, address, kind, count, web) for name, address, kind in kinds))
+
+    return asyncio.run(all_at_once())
