@@ -79,11 +79,11 @@ impl Host {
     pub(super) fn stop_timeout(&self) -> Option<u64> {
         let unit = UNITS.iter().find_map(|path| self.text(path))?;
         let texts = [unit].into_iter().chain(self.additions());
-        let values = texts.filter_map(|text| {
+        let mut values = texts.filter_map(|text| {
             let stops = |line: &str| line.trim().strip_prefix(STOP_TIMEOUT).map(str::to_owned);
             text.lines().filter_map(stops).next_back()
         });
-        seconds(values.last()?.trim())
+        seconds(values.next_back()?.trim())
     }
 
     /// What the operator has added to the unit, in systemd's order.
