@@ -13,6 +13,10 @@ const UNITS: [&str; 3] = [
     "usr/lib/systemd/system/chinwag.service",
     "lib/systemd/system/chinwag.service",
 ];
+/// Where `systemctl edit` adds to the unit.
+const ADDITIONS: &str = "etc/systemd/system/chinwag.service.d";
+/// The setting by which systemd waits at a stop.
+const STOP_TIMEOUT: &str = "TimeoutStopSec=";
 /// systemd-timesyncd makes this when it has set the clock.
 const SYNCHRONIZED: &str = "run/systemd/timesync/synchronized";
 /// Where systemd has its files if it runs.
@@ -70,11 +74,25 @@ impl Host {
         if is_set { Some(true) } else { (runs_systemd && !may_be_set).then_some(false) }
     }
 
-    /// The seconds for which systemd waits when it stops the service, if a unit says so.
+    /// The seconds for which systemd waits when it stops the service, if a unit says so: the last
+    /// word, which `systemctl edit` puts into a file of its own.
     pub(super) fn stop_timeout(&self) -> Option<u64> {
         let unit = UNITS.iter().find_map(|path| self.text(path))?;
-        let value = unit.lines().find_map(|line| line.trim().strip_prefix("TimeoutStopSec="))?;
-        seconds(value.trim())
+        let texts = [unit].into_iter().chain(self.additions());
+        let mut values = texts.filter_map(|text| {
+            let stops = |line: &str| line.trim().strip_prefix(STOP_TIMEOUT).map(str::to_owned);
+            text.lines().filter_map(stops).next_back()
+        });
+        seconds(values.next_back()?.trim())
+    }
+
+    /// What the operator has added to the unit, in systemd's order.
+    fn additions(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.root.join(ADDITIONS)).into_iter().flatten().flatten();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "conf"));
+        paths.sort();
+        paths.iter().filter_map(|path| fs::read_to_string(path).ok()).collect()
     }
 }
 

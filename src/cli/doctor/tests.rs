@@ -73,6 +73,20 @@ fn each_thing_that_is_wrong_is_found() {
 }
 
 #[test]
+fn what_the_operator_adds_to_the_unit_of_the_package_counts() {
+    let ours = include_str!("../../../scripts/package.d/systemd/chinwag.service");
+    let unit = ("lib/systemd/system/chinwag.service", ours);
+    let config = Config::default();
+    check(&config, &[LIMITS, MEMORY, unit], WALL_MS, &[]);
+    let early = ("etc/systemd/system/chinwag.service.d/10-early.conf", "TimeoutStopSec=1min");
+    let added = "[Service]\nTimeoutStopSec=50s\nTimeoutStopSec=2s\n";
+    let late = ("etc/systemd/system/chinwag.service.d/override.conf", added);
+    let none = ("etc/systemd/system/chinwag.service.d/unread.conf~", "TimeoutStopSec=50s");
+    check(&config, &[LIMITS, MEMORY, unit, early], WALL_MS, &[]);
+    check(&config, &[LIMITS, MEMORY, unit, early, late, none], WALL_MS, &["Bad stop"]);
+}
+
+#[test]
 fn settings_that_the_host_cannot_keep_are_found() {
     let mut config = Config::default();
     config.limits.connections = Some(100_000);
