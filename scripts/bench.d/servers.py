@@ -59,11 +59,11 @@ class Server:
 
     def __init__(self, process, lines):
         self.pid = process.pid
-        first = re.fullmatch(r"listening (?:http://)?([\d.:]+)(?: .*)?", lines[0])
+        first = re.fullmatch(r"listening (?:https?://)?([\d.:]+)(?: .*)?", lines[0])
         if not first:
             raise RuntimeError(f"the server said {lines[0]!r}")
         self.addr = first[1]
-        self.is_plain = "http://" not in lines[0]
+        self.is_plain = "://" not in lines[0]
         self.admin = lines[1].removeprefix("listening admin ") if len(lines) > 1 else None
 
     def target(self):
@@ -119,10 +119,15 @@ def announced(process, count):
 
 
 def end(process):
+    end_quietly(process)
+    process.stdout.close()
+
+
+def end_quietly(process):
+    """Ends a process whose output nobody reads."""
     process.terminate()
     try:
         process.wait(PATIENCE_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    process.stdout.close()

@@ -9,6 +9,8 @@ use crate::chat::model::account::{Hidden, NewSecret, SecretHash};
 
 /// How a login begins.
 pub const LOGIN: &str = "cwl_";
+/// How a program's key begins.
+pub const KEY: &str = "cwk_";
 /// How an invite link's secret begins.
 pub const INVITE: &str = "cwi_";
 /// How that of the first administrator begins.

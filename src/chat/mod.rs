@@ -135,6 +135,13 @@ impl Chat {
         self.rooms.vary_epochs(random);
     }
 
+    /// Lets other bounds hold from now on, which must not differ in what was shared out at the
+    /// start: the bytes of messages, rings and queues, durability, retention and presence of rooms.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.quotas.set_limits(&limits);
+        self.context.limits = limits;
+    }
+
     /// Takes up the store's snapshot of the rooms, before anybody comes.
     pub fn restore(&mut self, now: Now, snapshot: Snapshot) {
         self.context.now = now;
@@ -234,9 +241,12 @@ impl Chat {
         operations::accounts::on_hashed(self, Ticket(ticket), outcome);
     }
 
-    /// Who a login's secret is of.
+    /// Who the secret of a login or a key is of.
     #[must_use]
-    pub fn login(&self, secret: &SecretHash) -> Option<Identity> {
+    pub fn bearer(&self, secret: &SecretHash) -> Option<Identity> {
+        if let Some(key) = self.accounts.key(secret) {
+            return Some(Identity::key(key));
+        }
         let login = self.accounts.login(secret)?;
         Some(Identity::account(login.name.clone(), login.id))
     }

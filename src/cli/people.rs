@@ -8,8 +8,10 @@ use std::path::Path;
 use clap::Subcommand;
 
 use super::names::{parse_room, parse_time, parse_user};
-use crate::auth::{password, secret};
+use crate::auth::password::{self, Cost};
+use crate::auth::secret;
 use crate::chat::model::account::{Hidden, INVITES_MAX, PASSWORD_LEN_MAX, PASSWORD_LEN_MIN};
+use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::log::Timestamp;
 use crate::store::tools::people;
@@ -77,17 +79,17 @@ pub(super) enum User {
 }
 
 /// Why a command was not done: it is only printed.
-type Failure = Box<dyn Error>;
+pub(super) type Failure = Box<dyn Error>;
 
 /// Runs a command about people.
 pub(super) fn run(
     people: &People,
     data: &Path,
     out: &mut dyn Write,
-    wall_ms: u64,
+    (wall_ms, cost): (u64, Cost),
 ) -> Result<(), Failure> {
     match people {
-        People::User(user) => run_user(user, data, out, wall_ms),
+        People::User(user) => run_user(user, data, out, (wall_ms, cost)),
         People::Invite { uses, lasts, rooms } => {
             invite(data, out, (*uses, *lasts), (rooms, wall_ms))
         }
@@ -96,13 +98,18 @@ pub(super) fn run(
 }
 
 /// Runs a command about users.
-fn run_user(user: &User, data: &Path, out: &mut dyn Write, wall_ms: u64) -> Result<(), Failure> {
+fn run_user(
+    user: &User,
+    data: &Path,
+    out: &mut dyn Write,
+    (wall_ms, cost): (u64, Cost),
+) -> Result<(), Failure> {
     match user {
         User::List => return list(data, out),
-        User::Add { name } => add(data, out, (name, false), wall_ms)?,
-        User::Claim { name } => add(data, out, (name, true), wall_ms)?,
+        User::Add { name } => add(data, out, (name, false), (wall_ms, cost))?,
+        User::Claim { name } => add(data, out, (name, true), (wall_ms, cost))?,
         User::Passwd { name } => {
-            let (hash, made) = new_password()?;
+            let (hash, made) = new_password(cost)?;
             people::set_password(data, name, &hash, wall_ms)??;
             say_password(out, name, made.as_ref())?;
         }
@@ -123,9 +130,9 @@ fn add(
     data: &Path,
     out: &mut dyn Write,
     (name, claims): (&UserName, bool),
-    wall_ms: u64,
+    (wall_ms, cost): (u64, Cost),
 ) -> Result<(), Failure> {
-    let (hash, made) = new_password()?;
+    let (hash, made) = new_password(cost)?;
     people::add(data, (name, hash), claims, wall_ms)??;
     say_password(out, name, made.as_ref())
 }
@@ -143,7 +150,7 @@ fn say_password(
 }
 
 /// The hash of a password from standard input, or of one that is made, which comes along.
-fn new_password() -> Result<(Hidden, Option<Hidden>), Failure> {
+fn new_password(cost: Cost) -> Result<(Hidden, Option<Hidden>), Failure> {
     let mut line = String::new();
     if !io::stdin().is_terminal() {
         io::stdin().lock().read_line(&mut line)?;
@@ -155,11 +162,11 @@ fn new_password() -> Result<(Hidden, Option<Hidden>), Failure> {
         return Err("a password has 8 to 256 bytes".into());
     }
     let salt: [u8; 16] = random()?.first_chunk().copied().ok_or("no random numbers")?;
-    let hash = password::hash(text, salt).ok_or("there is no memory to hash a password")?;
+    let hash = password::hash(text, salt, cost).ok_or("there is no memory to hash a password")?;
     Ok((Hidden::new(hash), made))
 }
 
-fn random() -> Result<[u8; 32], Failure> {
+pub(super) fn random() -> Result<[u8; 32], Failure> {
     let mut bits = [0; 32];
     getrandom::fill(&mut bits).map_err(|error| error.to_string())?;
     Ok(bits)
@@ -167,10 +174,11 @@ fn random() -> Result<[u8; 32], Failure> {
 
 fn list(data: &Path, out: &mut dyn Write) -> Result<(), Failure> {
     let all = people::load(data)?;
-    if all.bound.is_empty() {
+    let is_person = |bound: &&Bound| bound.source != Source::Key;
+    if !all.bound.iter().any(|bound| is_person(&bound)) {
         writeln!(out, "no name belongs to anybody yet")?;
     }
-    for bound in &all.bound {
+    for bound in all.bound.iter().filter(is_person) {
         let account = all.accounts.iter().find(|account| account.name == bound.name);
         let admin =
             if account.is_some_and(|account| account.is_admin) { " administrator" } else { "" };

@@ -13,6 +13,7 @@
 //! | How do people come in, in the browser and at a terminal? | [`sign_in`] |
 //! | Who is who, and who says so? | [`identity`] |
 //! | How does the server speak TLS? | [`tls`] |
+//! | How is it installed, watched and put in a container? | [`packages`] |
 //! | What does a proxy in front need? | [`behind_a_proxy`] |
 //! | Which clients were tried, and what does each need? | [`clients`] |
 //! | Who may do what? | [`rights`] |
@@ -59,6 +60,9 @@ pub mod memory {}
 
 #[doc = include_str!("new_operation.md")]
 pub mod new_operation {}
+
+#[doc = include_str!("packages.md")]
+pub mod packages {}
 
 #[doc = include_str!("promises.md")]
 pub mod promises {}

@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod arrivals;
 mod catch_up;
 mod clients_rely_on;
 mod close_codes;
@@ -22,6 +23,7 @@ mod history;
 mod hostile;
 mod http;
 mod identity;
+mod keys;
 mod limits;
 mod memory;
 mod offline;
@@ -31,6 +33,7 @@ mod presence;
 mod protocol_example;
 mod proxies;
 mod refusals;
+mod reload;
 mod reply_codes;
 mod requests;
 mod restart;
@@ -41,6 +44,7 @@ mod sends;
 mod slow;
 mod stop;
 mod storm;
+mod supervisor;
 mod support;
 mod tcp_framing;
 mod terminals;

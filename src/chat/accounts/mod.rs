@@ -6,10 +6,12 @@
 
 mod attempts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::attempts::Attempts;
-use super::model::account::{Account, HASHES_MAX, HashJob, Invite, LOGINS_MAX, Login, SecretHash};
+use super::model::account::{
+    Account, HASHES_MAX, HashJob, Invite, Key, LOGINS_MAX, Login, SecretHash,
+};
 use super::model::name::UserName;
 use super::model::people::People;
 use crate::collections::KeyedMap;
@@ -32,8 +34,9 @@ pub(super) struct Accounts {
     /// The secrets of the logins of each account.
     of_account: BTreeMap<UserName, Vec<SecretHash>>,
     invites: BTreeMap<SecretHash, Invite>,
+    keys: BTreeMap<SecretHash, Key>,
     next_login: u64,
-    /// Which login each connection is of.
+    /// Which login or key each connection is of.
     pub live: BTreeMap<ConnId, u64>,
     /// What the hashing thread is to be asked.
     pub jobs: VecDeque<HashJob>,
@@ -50,6 +53,7 @@ impl Default for Accounts {
             logins: KeyedMap::new(),
             of_account: BTreeMap::new(),
             invites: BTreeMap::new(),
+            keys: BTreeMap::new(),
             next_login: 1,
             live: BTreeMap::new(),
             jobs: VecDeque::new(),
@@ -65,6 +69,7 @@ impl Accounts {
     pub(super) fn restore(&mut self, people: &People) {
         self.accounts = people.accounts.iter().map(|row| (row.name.clone(), row.clone())).collect();
         self.invites = people.invites.iter().map(|row| (row.hash, row.clone())).collect();
+        self.keys = people.keys.iter().map(|row| (row.hash, row.clone())).collect();
         self.logins = KeyedMap::new();
         self.of_account.clear();
         for login in &people.logins {
@@ -93,10 +98,16 @@ impl Accounts {
         self.logins.get(hash)
     }
 
+    /// The key of a secret.
+    pub(super) fn key(&self, hash: &SecretHash) -> Option<&Key> {
+        self.keys.get(hash)
+    }
+
     /// Notes that a login is used; `None` unless that is to be kept.
     pub(super) fn use_login(&mut self, id: u64, name: &UserName, wall_ms: u64) -> Option<u64> {
         let hash = self.logins_of(name).find(|login| login.id == id)?.hash;
         let login = self.logins.get_mut(&hash)?;
+        // A login that is used all day would otherwise be written at each connection.
         let minute = wall_ms - wall_ms % 60_000;
         (minute > login.used).then(|| {
             login.used = minute;
@@ -104,12 +115,11 @@ impl Accounts {
         })
     }
 
-    /// Whether this login is not over.
-    pub(super) fn has_login(&self, id: u64) -> bool {
-        self.of_account
-            .values()
-            .flatten()
-            .any(|hash| self.logins.get(hash).is_some_and(|login| login.id == id))
+    /// The logins and keys that are not over.
+    pub(super) fn ids(&self) -> BTreeSet<u64> {
+        let hashes = self.of_account.values().flatten();
+        let logins = hashes.filter_map(|hash| self.logins.get(hash)).map(|login| login.id);
+        logins.chain(self.keys.values().map(Key::id)).collect()
     }
 
     /// The logins of an account, oldest first.
@@ -190,6 +200,8 @@ impl Accounts {
         address: Option<IpAddr>,
     ) -> Result<(), u64> {
         if let Some(address) = address {
+            // The address first: one that is over its bound must not be able to use up the tries of
+            // a name, and lock its owner out.
             self.addresses.take(now, &network_of(address))?;
         }
         self.names.take(now, name)
@@ -197,6 +209,7 @@ impl Accounts {
 
     /// The attempt was right: it does not count.
     pub(super) fn succeeded(&mut self, name: &UserName, address: Option<IpAddr>) {
+        // Otherwise somebody who logs in often would be taken for somebody who guesses.
         self.names.give_back(name);
         if let Some(address) = address {
             self.addresses.give_back(&network_of(address));

@@ -36,6 +36,8 @@ impl DeliveryMut<'_> {
         let Some(reader) = self.delivery.reader(conn).filter(|reader| reader.lagging > 0) else {
             return;
         };
+        // Taken before the steps below: each deferred reply that they send lowers it, and only the
+        // passage below the bound wakes the session.
         let owed = reader.owed();
         let mut rooms: Vec<RoomKey> = reader.subscriptions.iter().map(|row| row.room).collect();
         // Another room comes first each time, so that a busy one does not take all the credit for
@@ -71,6 +73,8 @@ impl DeliveryMut<'_> {
         if self.catch_up_in(conn, key) != CatchUp::NoCredit {
             return true;
         }
+        // A socket that is not blocked never reports that it has drained, so the rest of the work
+        // would wait for ever without this.
         if self.delivery.reader(conn).is_some_and(|reader| !reader.credit.is_blocked()) {
             self.context.wake(conn);
         }
@@ -107,11 +111,14 @@ impl Step<'_> {
     fn next(&mut self, key: RoomKey) -> Option<CatchUp> {
         let Some(lagging) = self.row.lagging.as_mut() else { return Some(CatchUp::Live) };
         let (next, head, oldest) = (lagging.next, self.room.head, self.room.oldest());
+        // The order of the branches is the order on the wire: a reply before the record behind it,
+        // a gap before anything that would be spliced over it, and `live` only after both.
         let reply_at = lagging.replies.first().map_or(u64::MAX, |row| row.position.next());
         if reply_at <= next {
             self.send_reply();
         } else if next < oldest {
             // Said before anything behind it, so that a client never splices over a hole.
+            // A reply can be due inside the gap: then the gap is told in two parts, around it.
             self.tell_gap(oldest.min(reply_at) - 1);
         } else if next > head {
             self.go_live(next - 1);
@@ -165,9 +172,13 @@ impl Step<'_> {
         } else if let Some(records) = self.pages.from(log, next) {
             take_page(records.iter(), end, books, credit)
         } else {
+            // Nothing is booked while the page is on its way: the credit may be quite another by
+            // then.
             self.pages.want((key, log), next, self.row.conn);
             return Some(CatchUp::NeedsPage);
         };
+        // Bytes for an idle socket are flushed within the turn and never count in the pressure;
+        // those for a blocked one stay until it drains.
         if is_blocked {
             self.context.pressure.change(0, items.iter().map(encoded_len).sum());
         }
@@ -194,6 +205,8 @@ fn take_page<'a>(
     let mut items = Vec::new();
     let mut bytes = 0;
     for record in records.take_while(|record| record.seq < end) {
+        // The first record passes whatever its size, here and in `take`, since a page without any
+        // would never get a cursor past a record that is larger than the page.
         bytes += encoded_len(record);
         if bytes > PAGE_BYTES_MAX && !items.is_empty() {
             break;

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use self::awaited::Awaited;
 use self::credentials::Credentials;
+pub(super) use self::credentials::rights_of;
 use self::identities::Identities;
 use self::session::EndedSession;
 pub(super) use quotas::{Quota, Quotas};
@@ -174,6 +175,8 @@ impl Directory {
             return;
         };
         // Not if another connection has taken the session over: its secret is that one's now.
+        // Asked while the session is still listed: the index alone names only a user, and the rows
+        // say whether the secret is one of theirs.
         let may_return = self.user_of_secret(secret).is_some();
         let row = &mut self.users[user];
         place.map(|place| row.sessions.remove(place));
@@ -181,6 +184,7 @@ impl Directory {
             let resumable = &mut row.absence_mut().resumable;
             resumable.push(EndedSession { secret, away });
             if resumable.len() > secrets_max {
+                // The oldest, since a client that comes back does so with its latest secret.
                 let oldest = resumable.remove(0);
                 self.by_secret.remove(&oldest.secret, user);
             }
@@ -221,6 +225,7 @@ impl Directory {
     pub(super) fn pop_absent(&mut self) -> Option<UserKey> {
         while let Some(key) = self.absent.pop_front() {
             let Some(user) = self.users.get_mut(key) else { continue };
+            // Also for one who is back: it is listed again when it goes.
             user.absence_mut().listed = false;
             if user.is_off() {
                 return Some(key);
@@ -235,8 +240,11 @@ impl Directory {
     }
 
     /// The presence that the user's sessions amount to: online if one of them is, away if none is,
-    /// and `None` without a session.
+    /// and `None` without a session, and for a program.
     pub(super) fn presence_of_sessions(&self, user: UserKey) -> Option<Presence> {
+        if self.users[user].source == Source::Key {
+            return None;
+        }
         let sessions = &self.users[user].sessions;
         let is_online = sessions.iter().any(|session| !session.away);
         let presence = if is_online { Presence::Online } else { Presence::Away };

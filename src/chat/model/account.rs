@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::identity::Grant;
 use super::name::{RoomName, UserName};
 
 /// Bytes of the shortest password.
@@ -18,6 +19,12 @@ pub const INVITES_MAX: usize = 10_000;
 pub const INVITE_MS: u64 = 7 * 86_400_000;
 /// Rooms of one invite link.
 pub const INVITE_ROOMS_MAX: usize = 16;
+/// Keys in all.
+pub const KEYS_MAX: usize = 10_000;
+/// Names of rooms, in which `*` stands for any text, of one key.
+pub const KEY_ROOMS_MAX: usize = 16;
+/// Bytes of each of them.
+pub const KEY_ROOM_LEN_MAX: usize = 64;
 /// Bytes of the name of a program or device that is kept of a login.
 pub const AGENT_LEN_MAX: usize = 128;
 
@@ -125,6 +132,30 @@ pub struct Invite {
     pub by: Option<UserName>,
     /// Who uses it becomes an administrator.
     pub is_admin: bool,
+}
+
+/// A key: what a program proves by its secret who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The user that the program is.
+    pub name: UserName,
+    /// Of its secret.
+    pub hash: SecretHash,
+    /// The only rooms that there are for it, at least one.
+    pub grants: Vec<Grant>,
+    /// Until when: milliseconds since 1970; `None`: until it is ended.
+    pub until: Option<u64>,
+    /// Since when.
+    pub at: u64,
+}
+
+impl Key {
+    /// Tells it from all other keys, those of before of the same name among them, and from logins.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        let start = self.hash.0.first_chunk().copied().unwrap_or_default();
+        u64::from_be_bytes(start) | 1 << 63
+    }
 }
 
 /// What comes with a request about accounts besides its fields.

@@ -3,6 +3,7 @@
 //! A user belongs to one [`Source`], from the first time that it comes: no other source ever takes
 //! its name, also after a restart with another configuration.
 
+use super::account::Key;
 use super::name::UserName;
 
 /// Who says who a user is.
@@ -82,7 +83,7 @@ pub struct Identity {
     pub issued: Option<u64>,
     /// The token's own id, by which it may be taken back.
     pub token_id: Option<Box<str>>,
-    /// Which login of an account it is.
+    /// Which login of an account it is, or which key.
     pub login: Option<u64>,
 }
 
@@ -92,6 +93,21 @@ impl Identity {
     pub fn account(name: UserName, login: u64) -> Self {
         let (source, subject) = (Source::Account, name.as_str().into());
         Self { source, subject, name: Some(name), login: Some(login), ..Self::default() }
+    }
+
+    /// That of a program.
+    #[must_use]
+    pub fn key(key: &Key) -> Self {
+        Self {
+            source: Source::Key,
+            subject: key.name.as_str().into(),
+            name: Some(key.name.clone()),
+            grants: key.grants.clone(),
+            expires: key.until,
+            issued: Some(key.at),
+            login: Some(key.id()),
+            ..Self::default()
+        }
     }
 }
 

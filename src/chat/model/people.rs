@@ -1,6 +1,6 @@
 //! What is kept of people beside the rooms, and how it changes.
 
-use super::account::{Account, Invite, Login, SecretHash};
+use super::account::{Account, Invite, Key, Login, SecretHash};
 use super::identity::Bound;
 use super::name::UserName;
 
@@ -22,6 +22,8 @@ pub enum PeopleChange {
     EndLogin(u64),
     /// There is such an invite link.
     Invite(Invite),
+    /// There is such a key.
+    Key(Key),
     /// An invite link is used once more, which must be possible.
     UseInvite(SecretHash),
     /// The links for the first administrator are over.
@@ -43,4 +45,6 @@ pub struct People {
     pub logins: Vec<Login>,
     /// The invite links that are not over.
     pub invites: Vec<Invite>,
+    /// The keys that were not ended.
+    pub keys: Vec<Key>,
 }

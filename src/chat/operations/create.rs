@@ -2,17 +2,16 @@
 
 use super::join::finish_join;
 use super::membership::begin_membership;
-use super::room_begin::open_room;
+use super::room_begin::{check_lookalike, may_make, open_room};
 use super::room_end::retire_room;
 use super::{Answer, Chat};
-use crate::chat::keys::UserKey;
 use crate::chat::model::code::Code;
 use crate::chat::model::log::RoomMeta;
-use crate::chat::model::name::{RoomName, UserName};
-use crate::chat::model::policy::{Access, Creators, Policy};
+use crate::chat::model::name::RoomName;
+use crate::chat::model::policy::{Access, Policy};
 use crate::chat::model::reply::{Refusal, Role};
 use crate::chat::pending::Requester;
-use crate::chat::rooms::{no_such_room, parse_room};
+use crate::chat::rooms::parse_room;
 
 /// Characters of an unknown policy's name that are shown to the client that chose it.
 const POLICY_NAME_SHOWN: usize = 32;
@@ -23,22 +22,6 @@ pub(super) struct Plan<'a> {
     pub topic: Option<&'a str>,
     pub private: bool,
     pub policy: Option<&'a str>,
-}
-
-/// Whether joining a room of this name, which does not exist, makes it. Where an invitation is
-/// needed it does not: nobody could give one.
-pub(super) fn by_join(chat: &Chat, user: UserKey, name: &RoomName) -> bool {
-    let policy = chat.context.limits.policies.of(name, None);
-    chat.context.limits.open_join_creates
-        && policy.access == Access::Open
-        && may_make(policy, &chat.directory[user].name)
-}
-
-fn may_make(policy: &Policy, user: &UserName) -> bool {
-    match &policy.create {
-        Creators::Anyone => true,
-        Creators::Only(users) => users.contains(user),
-    }
 }
 
 /// Makes a room with the user as its owner.
@@ -70,6 +53,8 @@ pub(super) fn create(
     }
     check_lookalike(chat, by.user, &name, Code::RoomExists)?;
     let key = open_room(chat, &name, plan.policy)?;
+    // The last step that can be refused, and the room has no member yet: `retire_room` takes it
+    // away as if it had never been.
     if let Err(refusal) = begin_membership(chat, by.user, key, Role::Owner, false) {
         retire_room(chat, key);
         return Err(refusal);
@@ -86,29 +71,6 @@ pub(super) fn create(
         room.put_meta(&mut chat.context, RoomMeta::Topic(topic.into(), Some(by)));
     }
     finish_join(chat, by, key, (false, None))
-}
-
-/// A room is not made whose name is taken for that of another: people would be led into it.
-///
-/// # Errors
-///
-/// `code`, with the other room's name if the user may know of it.
-pub(super) fn check_lookalike(
-    chat: &Chat,
-    user: UserKey,
-    name: &RoomName,
-    code: Code,
-) -> Result<(), Refusal> {
-    let Some(other) = chat.rooms.lookalike(name) else { return Ok(()) };
-    let refusal = match code {
-        Code::NoSuchRoom => no_such_room(),
-        _ => Refusal::new(code, "there is a room whose name looks like this one"),
-    };
-    if !chat.lookup().is_visible(user, other) {
-        return Err(refusal);
-    }
-    let other = chat.rooms[other].name.as_str().to_owned();
-    Err(refusal.field("room", "a name that looks like no other").hint(Some(other)))
 }
 
 /// The policy of the room to be made.

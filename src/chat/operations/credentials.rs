@@ -12,10 +12,11 @@ use std::time::Duration;
 use super::Chat;
 use super::session_lifecycle::end_session;
 use crate::chat::context::Timer;
+use crate::chat::directory::rights_of;
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op, Target};
 use crate::chat::model::event::{Event, LeftReason};
-use crate::chat::model::identity::{Identity, Rights};
+use crate::chat::model::identity::{Identity, Rights, Source};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::output::{Output, Request};
 use crate::chat::model::reply::{Refusal, Reply};
@@ -30,6 +31,8 @@ const LOOK_AGAIN_MS: u64 = 600_000;
 /// Keeps what a connection has proved in its `hello`, if it ends or is restricted.
 pub(super) fn keep(chat: &mut Chat, conn: ConnId, identity: Option<&Identity>) {
     let Some(identity) = identity else { return };
+    // Most identities have none of these, and their connections no row: an idle connection must not
+    // pay for tokens that it does not use.
     if identity.expires.is_some() || !identity.grants.is_empty() || identity.token_id.is_some() {
         chat.directory.credentials.insert(conn, identity.clone());
         arm(chat, conn);
@@ -50,6 +53,7 @@ fn arm(chat: &mut Chat, conn: ConnId) {
     let Some(row) = chat.directory.credentials.get_mut(conn) else { return };
     let timer = row.identity.expires.map(|expires| {
         let due = if row.is_warned { expires } else { expires.saturating_sub(WARNED_BEFORE_MS) };
+        // The end is a moment of the wall clock, and timers count ticks.
         let wait_ms = due.saturating_sub(now.wall_ms).min(LOOK_AGAIN_MS);
         now.tick.after(Duration::from_millis(wait_ms))
     });
@@ -87,6 +91,7 @@ pub(super) fn end_revoked(chat: &mut Chat) {
         name.zip(identity)
             .is_some_and(|(name, row)| chat.directory.suspended.has_revoked(row, name))
     };
+    // Collected first, since ending a session changes the table that is walked.
     let revoked: Vec<ConnId> =
         chat.directory.credentials.connections().filter(is_revoked).collect();
     for conn in revoked {
@@ -168,8 +173,14 @@ pub(super) fn check(
     if !credentials.is_restricted(conn) {
         return Ok(());
     }
-    let Some((room, needs)) = needs(command, name) else { return Ok(()) };
+    let needed = needs(command, name);
+    if let Some(identity) = credentials.get(conn).filter(|row| row.source == Source::Key) {
+        return check_key(identity, command, needed);
+    }
+    let Some((room, needs)) = needed else { return Ok(()) };
     let rights = credentials.rights(conn, &room);
+    // A room of which nothing is allowed does not exist for this connection; where something is
+    // allowed it is known, and the refusal may say what is missing.
     let (lacks_read, lacks_send) = (needs.read && !rights.read, needs.send && !rights.send);
     match (lacks_read, lacks_send) {
         (false, false) => Ok(()),
@@ -181,6 +192,53 @@ pub(super) fn check(
             Err(Refusal::new(Code::Forbidden, "your token lets you only send to this room"))
         }
     }
+}
+
+/// Requires that a program's key lets it do this: to send, to change what it has sent, and to read,
+/// in the rooms that it names.
+///
+/// # Errors
+///
+/// [`Code::ReadOnly`] where it may only read, and otherwise [`Code::Forbidden`], alike whether the
+/// room exists.
+fn check_key(
+    identity: &Identity,
+    command: &Command<'_>,
+    needed: Option<(String, Rights)>,
+) -> Result<(), Refusal> {
+    let is_for_keys = matches!(
+        command,
+        Command::Send(_)
+            | Command::Edit { .. }
+            | Command::Delete { .. }
+            | Command::React { .. }
+            | Command::Join { .. }
+            | Command::Leave { .. }
+            | Command::History { .. }
+            | Command::Presence { .. }
+            | Command::Members { .. }
+            | Command::Topic { text: None, .. }
+    );
+    let rights = match needed {
+        _ if matches!(command, Command::Ping | Command::Hello { .. }) => return Ok(()),
+        Some((room, needs)) if is_for_keys => {
+            let rights = rights_of(&identity.grants, &room);
+            if (rights.read || !needs.read) && (rights.send || !needs.send) {
+                return Ok(());
+            }
+            rights
+        }
+        Some(_) | None => Rights::default(),
+    };
+    let code = if rights.read { Code::ReadOnly } else { Code::Forbidden };
+    let rooms: Vec<&str> = identity.grants.iter().map(|grant| &*grant.rooms).collect();
+    let can = match identity.grants.first().map(|grant| grant.rights) {
+        Some(Rights { read: true, send: true }) => "read and send",
+        Some(Rights { send: true, .. }) => "send",
+        Some(_) | None => "read",
+    };
+    let message = format!("this key may {can} in {}, and nothing else", rooms.join(", "));
+    Err(Refusal::new(code, message))
 }
 
 /// Which room a command is about, and what it needs there.

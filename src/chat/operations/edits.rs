@@ -5,7 +5,7 @@
 //! the ring is all there is, it decides.
 
 use super::send::{NewRecord, append, check_size, no_such_reference, size_max};
-use super::{Answer, Chat};
+use super::{Answer, Chat, standing};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::log::{Appended, TargetCheck};
 use crate::chat::model::record::Body;
@@ -26,11 +26,13 @@ pub(super) fn edit(
     (name, target): (&str, u64),
     (text, weight): (&str, u32),
 ) -> Result<Answer, Refusal> {
-    let (room, _) = chat.lookup().find_speaker(by.user, name)?;
+    let (room, _) = standing::speaks(chat, (by.conn, by.user), name)?;
     check_size(chat, room, text.len())?;
     let window = chat.context.limits.edit_window;
     let window = window.map(|window| u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
     let not_before = window.map_or(0, |window| chat.context.now.wall_ms.saturating_sub(window));
+    // The data stay with the message when its text changes, so that the new text must fit beside
+    // them; only the log may know how long they are.
     let data_max = size_max(chat, room).saturating_sub(text.len());
     let check = TargetCheck { target, others: false, not_before, data_max };
     check_target(chat, (room, by.user), &check)?;
@@ -48,8 +50,9 @@ pub(super) fn delete(
     by: &mut Requester,
     (name, target): (&str, u64),
 ) -> Result<Answer, Refusal> {
-    let (room, membership) = chat.lookup().find_speaker(by.user, name)?;
-    let others = chat.rooms[room].owned && chat.lookup().role(membership) >= Role::Moderator;
+    let (room, membership) = standing::speaks(chat, (by.conn, by.user), name)?;
+    let role = membership.map_or(Role::Member, |membership| chat.lookup().role(membership));
+    let others = chat.rooms[room].owned && role >= Role::Moderator;
     let check = TargetCheck { target, others, not_before: 0, data_max: usize::MAX };
     check_target(chat, (room, by.user), &check)?;
     // A store does these in order; where there is none, what this turn has asked for counts.
@@ -69,7 +72,7 @@ pub(super) fn react(
     (name, target): (&str, u64),
     (emoji, remove, weight): (&str, bool, u32),
 ) -> Result<Answer, Refusal> {
-    let (room, _) = chat.lookup().find_speaker(by.user, name)?;
+    let (room, _) = standing::speaks(chat, (by.conn, by.user), name)?;
     let check = TargetCheck { target, others: true, not_before: 0, data_max: usize::MAX };
     check_target(chat, (room, by.user), &check)?;
     let body = Body::Reaction { target, emoji: emoji.into(), remove };
@@ -84,6 +87,8 @@ fn check_target(
 ) -> Result<(), Refusal> {
     let room = &chat.rooms[key];
     let Some(record) = room.ring.get(check.target) else {
+        // What the ring does not hold only a stored log can judge; beyond its ends nobody needs to
+        // be asked.
         let is_kept = (room.oldest()..=room.head).contains(&check.target);
         return if is_kept && room.is_stored() { Ok(()) } else { Err(no_such_message()) };
     };

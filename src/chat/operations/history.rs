@@ -1,6 +1,6 @@
 //! `history`: pages of a room's log, from the ring or, where that does not reach, from the store.
 
-use super::{Answer, Chat};
+use super::{Answer, Chat, standing};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::command::Page;
 use crate::chat::model::limits::PAGE_BYTES_MAX;
@@ -21,7 +21,7 @@ pub(super) fn history(
     (name, epoch): (&str, Option<&str>),
     (page, limit): (Page, Option<u32>),
 ) -> Result<Answer, Refusal> {
-    let (key, _) = chat.lookup().find_membership(by.user, name)?;
+    let (key, _) = standing::reads(chat, (by.conn, by.user), name)?;
     let room = &chat.rooms[key];
     room.check_epoch(epoch)?;
     let count = limit.unwrap_or(u32::MAX).clamp(1, chat.context.limits.history_page);
@@ -43,6 +43,7 @@ pub(super) fn history(
 
 /// Has a part of a page read.
 fn read(chat: &mut Chat, by: Requester, room: RoomKey, (part, query): (PagePart, Query)) -> Answer {
+    // Before the request: a change that is told between the two would be in neither.
     let since = chat.pending.changes.begin();
     chat.begin_read(PendingOp::History { by, room, part, since }, query);
     Answer::Later
@@ -124,11 +125,19 @@ pub(super) fn on_read(
     (key, part): (RoomKey, PagePart),
     excerpt: Excerpt,
 ) -> Result<Answer, Refusal> {
-    let is_member = chat.directory.user(by.user).is_some_and(|row| row.membership(key).is_some());
-    if !is_member || chat.delivery.reader(by.conn).is_none() {
+    // The answer comes turns later: who was removed meanwhile must not be shown what was said
+    // before, either.
+    if chat.delivery.reader(by.conn).is_none() {
         return Err(not_member());
     }
     let room = &chat.rooms[key];
+    let is_member = chat.directory[by.user].membership(key).is_some();
+    if !is_member {
+        if !standing::is_outside(chat, by.conn, by.user) {
+            return Err(not_member());
+        }
+        chat.lookup().find_outside(by.user, room.name.as_str())?;
+    }
     let Excerpt { mut records, as_of, changes } = excerpt;
     let told = changes.iter().filter(|change| change.log == room.log);
     let told: Vec<&Record> = told.map(|change| &*change.record).collect();
@@ -173,6 +182,8 @@ fn joined(mut lower: Vec<SharedRecord>, mut upper: Vec<SharedRecord>) -> Vec<Sha
         };
         records.take_while(fits).count()
     };
+    // The first record of the upper half is the one that the page is about; it must be in it
+    // however large it is.
     let least = upper.first().map_or(0, weight);
     // Half of the bytes, and those that the upper half does not need.
     let above = upper.iter().map(weight).sum::<usize>().min(PAGE_BYTES_MAX / 2).max(least);
@@ -226,6 +237,7 @@ fn take_page<'a>(
     while items.len() < limit {
         let fits = |record: &&SharedRecord| {
             bytes += usize::try_from(record.weight).unwrap_or(usize::MAX);
+            // One record at least, or a client would ask for the same page again for ever.
             bytes <= PAGE_BYTES_MAX || items.is_empty()
         };
         let Some(record) = records.next_if(fits) else { break };

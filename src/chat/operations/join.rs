@@ -1,9 +1,9 @@
 //! `join`, and where a cursor begins.
 
 use super::membership::{begin_membership, end_membership};
-use super::room_begin::open_room;
+
 use super::room_end::retire_room;
-use super::{Answer, Chat, create, invitations};
+use super::{Answer, Chat, invitations, room_begin, standing};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::Event;
@@ -26,7 +26,12 @@ pub(super) fn join(
     name: &str,
     position: Option<JoinPosition>,
 ) -> Result<Answer, Refusal> {
+    // Asked before `enter`, which makes it true.
     let was_member = chat.lookup().find_membership(by.user, name).is_ok();
+    if !was_member && standing::is_outside(chat, by.conn, by.user) {
+        let key = chat.lookup().find_outside(by.user, name)?;
+        return answer_join(chat, by, key, position.as_ref());
+    }
     let key = match &position {
         Some(position) => {
             enter_at(chat, by.user, name, (position.epoch.as_deref(), position.after))?.0
@@ -83,12 +88,18 @@ pub(in crate::chat) fn answer_join(
         Some(position) => Some(place(chat, key, position.epoch.as_deref(), position.after)?),
         None => None,
     };
-    invitations::use_invitation(chat, key, by.user);
+    let is_member = chat.directory[by.user].membership(key).is_some();
+    if is_member {
+        invitations::use_invitation(chat, key, by.user);
+    }
     let next = resumption.as_ref().and_then(Resumption::next);
+    // Before the reply is made: it tells the head, and the cursor must begin there.
     chat.delivery_mut().subscribe(by.conn, key, next);
     let is_reset = matches!(resumption, Some(Resumption::Reset { .. }));
-    let mut reply = joined_reply(chat, by.user, key, is_reset)?;
-    if let Reply::Joined { marks, .. } = &mut reply {
+    let mut reply = joined_reply(chat, by, key, is_reset)?;
+    if let Reply::Joined { marks, .. } = &mut reply
+        && is_member
+    {
         *marks = chat.ephemeral_mut().read_marks(key, by.user);
     }
     let by = by.take();
@@ -97,6 +108,7 @@ pub(in crate::chat) fn answer_join(
         let room = chat.rooms[key].name.clone();
         chat.context.tell(by.conn, Event::Gap { room, from, to, why });
     }
+    // Behind the answer, which tells the client from where the records are that come now.
     if position.is_some() {
         chat.catch_up(by.conn);
     }
@@ -105,17 +117,23 @@ pub(in crate::chat) fn answer_join(
 
 fn joined_reply(
     chat: &Chat,
-    user: UserKey,
+    by: &Requester,
     key: RoomKey,
     is_reset: bool,
 ) -> Result<Reply, Refusal> {
     let room = &chat.rooms[key];
-    let Some(membership) = chat.directory[user].membership(key) else {
+    let (role, read, recv) = match chat.directory[by.user].membership(key) {
+        Some(membership) => {
+            let row = &chat.rooms[membership];
+            (chat.lookup().role(membership), row.read, row.recv)
+        }
+        // Who is no member has no marks, and so nothing that it has not read.
+        None if standing::is_outside(chat, by.conn, by.user) => {
+            (Role::Reader, room.head, room.head)
+        }
         // It has ended while it was being written: the user has left on another session.
-        return Err(if room.private { no_such_room() } else { not_member() });
+        None => return Err(if room.private { no_such_room() } else { not_member() }),
     };
-    let role = chat.lookup().role(membership);
-    let membership = &chat.rooms[membership];
     Ok(Reply::Joined {
         room: room.name.clone(),
         epoch: room.epoch,
@@ -123,8 +141,8 @@ fn joined_reply(
         oldest: room.oldest(),
         durable: room.durability,
         role,
-        read: membership.read,
-        recv: membership.recv,
+        read,
+        recv,
         members: u64::try_from(room.members.len()).unwrap_or(u64::MAX),
         v: chat.ephemeral.presence_version(key).0,
         topic: room.topic.clone(),
@@ -182,14 +200,18 @@ fn enter(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal>
                 // `send` makes one.
                 let known = chat.rooms.named(name.as_str()).filter(|_| me == a || me == b);
                 let key = known.ok_or(refusal)?;
+                // By force: who looks into a conversation again has been in it, and must not be
+                // kept out by the bound.
                 begin_membership(chat, user, key, Role::Member, true)?;
                 return Ok(key);
             }
-            if chat.rooms.named(name.as_str()).is_some() || !create::by_join(chat, user, &name) {
+            if chat.rooms.named(name.as_str()).is_some() || !room_begin::by_join(chat, user, &name)
+            {
                 return Err(refusal);
             }
-            create::check_lookalike(chat, user, &name, Code::NoSuchRoom)?;
-            open_room(chat, &name, None)?
+            // With this code, so that a hidden room of a similar name cannot be told from none.
+            room_begin::check_lookalike(chat, user, &name, Code::NoSuchRoom)?;
+            room_begin::open_room(chat, &name, None)?
         }
     };
     if let Err(refusal) = begin_membership(chat, user, key, Role::Member, false) {
@@ -264,6 +286,23 @@ pub(in crate::chat) fn on_join_synced(
     }
     chat.rooms[membership].is_confirmed = true;
     answer_join(chat, by, room, position.as_ref())
+}
+
+/// The connection of somebody who needs no membership gets the cursor of one room of a resume.
+///
+/// # Errors
+///
+/// Those of finding the room, and [`Code::SeqUnavailable`] if the log is not that far.
+pub(super) fn watch_resumed(
+    chat: &mut Chat,
+    (conn, user): (ConnId, UserKey),
+    name: &str,
+    (epoch, seq): (&str, u64),
+) -> Result<(RoomKey, Resumption), Refusal> {
+    let key = chat.lookup().find_outside(user, name)?;
+    let resumption = place(chat, key, Some(epoch), seq)?;
+    chat.delivery_mut().subscribe(conn, key, resumption.next());
+    Ok((key, resumption))
 }
 
 /// The connection gets the cursor of one room of a resume.

@@ -6,7 +6,7 @@ use super::faults::refusal_of;
 use super::history::{self, Excerpt};
 use super::{
     Answer, Chat, ack, direct, edits, inbox, invitations, join, leave, moderation, people,
-    resume_deferred, search, suspensions,
+    resume_deferred, room_end, search, suspensions,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::{PageId, Sender};
@@ -24,6 +24,8 @@ const PAGE_RETRY: Duration = Duration::from_secs(1);
 
 /// The logs have answered, or have something to say.
 pub(in crate::chat) fn on_log_reply(chat: &mut Chat, reply: LogReply) {
+    // Before the reply is used: with it the ticket is gone, and with that the way to the
+    // connection.
     let conn = deferring_connection(chat, &reply);
     match reply {
         LogReply::Appended { ticket, outcome } => on_appended(chat, ticket, outcome),
@@ -37,6 +39,7 @@ pub(in crate::chat) fn on_log_reply(chat: &mut Chat, reply: LogReply) {
     if let Some(conn) = conn {
         resume_deferred(chat, conn);
     }
+    // Whatever the answer was, a place among the readings may have become free.
     chat.request_pages();
 }
 
@@ -60,6 +63,7 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
         Some(PendingOp::Question { room, sender, refusal }) => (room, sender, Some(*refusal)),
         _ => return,
     };
+    // Only in theory: a room with pending operations is not dropped.
     let Some(room) = chat.rooms.table.get_mut(key) else { return };
     // Taken off first: while it counts, the user is no member, and could not be told of its
     // removal.
@@ -67,6 +71,7 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
     let refusal = match outcome {
         Appended::Stored(record) => {
             on_stored(chat, key, sender, record);
+            room_end::on_answered_outside(chat, key);
             return moderation::on_answered(chat, key, act);
         }
         Appended::Duplicate { seq, at } => {
@@ -91,6 +96,7 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
     chat.context.reply(sender.conn, sender.request, Err(refusal));
     direct::retract(chat, key);
     moderation::on_answered(chat, key, act);
+    room_end::on_answered_outside(chat, key);
 }
 
 /// The log has a record: it takes effect, and goes to the room's readers.
@@ -103,6 +109,8 @@ fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord
     let target = record.body.target().and_then(|target| room.ring.get(target)).cloned();
     match &record.body {
         Body::Edit { target, text: Some(_) } | Body::Deletion { target } => {
+            // From the target on and not only at it: earlier edits of the same message, further up,
+            // carry its text too.
             chat.delivery.pages.changed_from(log, *target);
             chat.pending.changes.note(log, &record);
         }
@@ -119,6 +127,8 @@ fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord
     let rev = chat.context.next_rev();
     chat.rooms.commit(key, &record, rev, bounds);
     chat.context.stats.records += 1;
+    // A copy by reference: the record itself goes on to the fan-out, before what it does takes
+    // effect.
     let act = matches!(record.body, Body::Moderation { .. }).then(|| SharedRecord::clone(&record));
     let mut delivery = chat.delivery_mut();
     if delivery.enqueue(key, (record, target), sender) {
@@ -166,6 +176,8 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
 /// Something was read, or could not be.
 fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFault>) {
     let Some(op) = chat.finish(ticket) else { return };
+    // Ended also for an answer that has failed, or the changes would be kept for a reading that
+    // never ends.
     let changes = op.since().map_or(Some(Vec::new()), |since| chat.pending.changes.end(since));
     // Too much was changed meanwhile to know what of it is in the answer.
     let outcome = outcome.and_then(|answer| Ok((answer, changes.ok_or(LogFault::Busy)?)));

@@ -36,6 +36,7 @@ pub(super) mod room_end;
 mod search;
 mod send;
 pub(super) mod session_lifecycle;
+mod standing;
 mod suspensions;
 
 use super::Chat;
@@ -133,7 +134,7 @@ fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<
             send::check_rate(chat, user)?;
             send::set_topic(chat, by, &room, (&text, weight))
         }
-        Command::Topic { room, text: None, .. } => send::topic(chat, user, &room),
+        Command::Topic { room, text: None, .. } => send::topic(chat, by, &room),
         Command::Moderate { room, user: target, command, reason, weight } => {
             let (room, target, reason) = (&*room, &*target, &*reason);
             let wish = moderation::Wish { room, user: target, command, reason, weight };
@@ -191,11 +192,11 @@ fn execute_reading(
             search::search(chat, by, (room.as_deref(), &text), (before, limit))
         }
         Command::Presence { room } => {
-            let (key, _) = chat.lookup().find_membership(user, &room)?;
+            let (key, _) = standing::reads(chat, (by.conn, user), &room)?;
             Ok(Answer::Now(chat.ephemeral_mut().presence_reply(key)))
         }
         Command::Members { room, limit, after } => {
-            members::members(chat, user, &room, (limit, after.as_deref()))
+            members::members(chat, by, &room, (limit, after.as_deref()))
         }
         Command::Restrictions { room, limit, after } => {
             restrictions::restrictions(chat, user, &room, (limit, after.as_deref()))

@@ -4,8 +4,8 @@
 //! user still wants to be there, or may. It makes nobody a member but where the membership was lost
 //! with the log, in a memory room that anyone may enter, and nothing is known against it.
 
-use super::Chat;
-use super::join::{enter_at, subscribe_resumed};
+use super::join::{enter_at, subscribe_resumed, watch_resumed};
+use super::{Chat, standing};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::command::Position;
 use crate::chat::model::name::RoomName;
@@ -27,10 +27,16 @@ pub(super) fn resume_room(
     position: &Position<'_>,
     resumed: bool,
 ) -> Result<(RoomKey, Resumption), Refusal> {
+    // Before anything else is asked about the room: the refusal must be the same whether it exists
+    // or not.
     if !chat.directory.credentials.may_read(conn, &position.room) {
         return Err(no_such_room());
     }
     let found = chat.lookup().find_membership(user, &position.room);
+    if found.is_err() && standing::is_outside(chat, conn, user) {
+        let at = (&*position.epoch, position.seq);
+        return watch_resumed(chat, (conn, user), &position.room, at);
+    }
     if let Err(refusal) = found
         && (resumed || !is_lost_with_its_log(chat, user, position))
     {
@@ -60,6 +66,8 @@ fn is_lost_with_its_log(chat: &Chat, user: UserKey, position: &Position<'_>) -> 
                 && !chat.lookup().is_closed(room)
                 && !chat.rooms.departed.is_known(key, name)
         }
+        // The room has gone with the server's memory. Only what `join` could make by itself is made
+        // again.
         None => RoomName::parse(&position.room).is_ok_and(|name| {
             let policy = chat.context.limits.policies.of(&name, None);
             !name.is_direct()

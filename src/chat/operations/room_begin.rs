@@ -4,18 +4,20 @@ use super::Chat;
 use super::absence::{busy, forget_absent};
 use super::membership::end_membership;
 use super::room_end::drop_room;
-use crate::chat::keys::RoomKey;
+use crate::chat::keys::{RoomKey, UserKey};
+use crate::chat::model::code::Code;
 use crate::chat::model::log::LogRequest;
-use crate::chat::model::name::RoomName;
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::policy::{Access, Creators, Policy};
 use crate::chat::model::reply::Refusal;
-use crate::chat::rooms::Room;
+use crate::chat::rooms::{Room, no_such_room};
 
 /// Makes the room `name`, which does not exist, under the policy that was `chosen` by name, or else
 /// the one for its name.
 ///
 /// # Errors
 ///
-/// [`Code::Busy`](crate::chat::Code::Busy) if there are as many rooms as there may be, and none of
+/// [`Code::Busy`] if there are as many rooms as there may be, and none of
 /// those that were tried can go.
 pub(super) fn open_room(
     chat: &mut Chat,
@@ -39,6 +41,7 @@ pub(super) fn open_room(
 pub(super) fn open_log(chat: &mut Chat, key: RoomKey, chosen: Option<&str>) {
     let Room { log, epoch, durability, .. } = chat.rooms[key];
     let room = chat.rooms[key].name.clone();
+    // Told at each opening and not kept with the log: the configuration may have changed since.
     let retention = chat.context.limits.policies.of(&room, chosen).retention;
     chat.context.requests.push_back(LogRequest::Open { log, room, epoch, durability, retention });
 }
@@ -63,4 +66,44 @@ fn drop_a_silent_room(chat: &mut Chat) -> bool {
     }
     // The room goes with its last member.
     chat.rooms.table.len() - chat.directory.awaited.conversations < chat.context.limits.rooms
+}
+
+/// Whether joining a room of this name, which does not exist, makes it. Where an invitation is
+/// needed it does not: nobody could give one.
+pub(super) fn by_join(chat: &Chat, user: UserKey, name: &RoomName) -> bool {
+    let policy = chat.context.limits.policies.of(name, None);
+    chat.context.limits.open_join_creates
+        && policy.access == Access::Open
+        && may_make(policy, &chat.directory[user].name)
+}
+
+pub(super) fn may_make(policy: &Policy, user: &UserName) -> bool {
+    match &policy.create {
+        Creators::Anyone => true,
+        Creators::Only(users) => users.contains(user),
+    }
+}
+
+/// A room is not made whose name is taken for that of another: people would be led into it.
+///
+/// # Errors
+///
+/// `code`, with the other room's name if the user may know of it.
+pub(super) fn check_lookalike(
+    chat: &Chat,
+    user: UserKey,
+    name: &RoomName,
+    code: Code,
+) -> Result<(), Refusal> {
+    let Some(other) = chat.rooms.lookalike(name) else { return Ok(()) };
+    let refusal = match code {
+        Code::NoSuchRoom => no_such_room(),
+        _ => Refusal::new(code, "there is a room whose name looks like this one"),
+    };
+    // The refusal alone tells that something is there; its name stays hidden.
+    if !chat.lookup().is_visible(user, other) {
+        return Err(refusal);
+    }
+    let other = chat.rooms[other].name.as_str().to_owned();
+    Err(refusal.field("room", "a name that looks like no other").hint(Some(other)))
 }

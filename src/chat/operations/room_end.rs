@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::Chat;
 use crate::chat::context::Timer;
 use crate::chat::keys::RoomKey;
+use crate::chat::model::event::{Event, LeftReason};
 use crate::chat::model::log::LogRequest;
+use crate::chat::rooms::Room;
+use crate::net::ConnId;
 
 /// After how long a room that was closed is tried to be dropped again, if the log owes an answer
 /// about it.
@@ -15,11 +18,16 @@ const CLOSE_RETRY: Duration = Duration::from_secs(1);
 pub(super) fn drop_room(chat: &mut Chat, key: RoomKey) {
     // Senders that wait for the turn's end are answered, although nobody reads the room any more.
     chat.delivery_mut().fan_out(key);
+    for conn in chat.delivery.subscribed(key) {
+        end_watch(chat, (conn, key), LeftReason::Left);
+    }
     let Some(room) = chat.rooms.remove(key) else { return };
     if let Some(timer) = room.timer {
         chat.context.wheel.cancel(timer);
     }
     chat.delivery.remove_feed(key);
+    // The slot of the log is used again: pages of the old one would otherwise stay until they are
+    // the oldest.
     chat.delivery.pages.prune(room.log, u64::MAX);
     chat.ephemeral.remove_room(key);
     chat.context.requests.push_back(LogRequest::Drop { log: room.log });
@@ -27,13 +35,14 @@ pub(super) fn drop_room(chat: &mut Chat, key: RoomKey) {
 
 /// Drops a room that has no member: at once if nothing was ever said there or its last member has
 /// closed it, otherwise after a while, or, if it is stored, when there are as many rooms as there
-/// may be. An open room has no owner any more.
+/// may be. An open room has no owner any more. Nothing happens if the room is gone already.
 pub(super) fn retire_room(chat: &mut Chat, key: RoomKey) {
-    let room = &mut chat.rooms[key];
+    let Some(room) = chat.rooms.table.get_mut(key) else { return };
     if !room.members.is_empty() {
         return;
     }
     let is_closed = room.is_closed_for_good();
+    // An answer that is still owed finds its room by the key, and would be lost with it.
     if (room.head == 0 || is_closed) && room.pending_ops == 0 {
         drop_room(chat, key);
         return;
@@ -61,9 +70,29 @@ pub(super) fn retire_room(chat: &mut Chat, key: RoomKey) {
 pub(in crate::chat) fn on_room_empty(chat: &mut Chat, key: RoomKey) {
     let Some(room) = chat.rooms.table.get_mut(key) else { return };
     room.timer = None;
-    if room.pending_ops == 0 {
+    // Programs read it that are no members.
+    let is_read = chat.delivery.subscribers(key) > 0;
+    if room.pending_ops == 0 && !is_read {
         drop_room(chat, key);
     } else {
         retire_room(chat, key);
     }
+}
+
+/// The log has answered what was sent to a room without members: it stays for as long as after the
+/// last one has left.
+pub(super) fn on_answered_outside(chat: &mut Chat, key: RoomKey) {
+    let room = chat.rooms.table.get(key);
+    // A stored room that is kept already need not be looked at for each message.
+    let is_settled = |room: &Room| room.is_stored() && room.head > 1 && room.timer.is_none();
+    if room.is_some_and(|room| room.members.is_empty() && !is_settled(room)) {
+        retire_room(chat, key);
+    }
+}
+
+/// Who is no member reads the room no more, and is told.
+pub(super) fn end_watch(chat: &mut Chat, (conn, key): (ConnId, RoomKey), reason: LeftReason) {
+    chat.delivery_mut().unsubscribe(conn, key);
+    let room = chat.rooms[key].name.clone();
+    chat.context.tell(conn, Event::Left { room, reason });
 }

@@ -1,7 +1,7 @@
 //! `send` and `topic`, and how any record goes on its way into the log.
 
 use super::direct::{open_direct, retract};
-use super::{Answer, Chat};
+use super::{Answer, Chat, standing};
 use crate::chat::delivery::Sender;
 use crate::chat::directory::Quota;
 use crate::chat::keys::{RoomKey, UserKey};
@@ -61,14 +61,17 @@ impl NewRecord {
 /// [`Code::TooLarge`] for what is more than this room takes, and [`Code::NoSuchMessage`] for an
 /// answer to what was never said.
 pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Result<Answer, Refusal> {
-    let (room, refusal) = match find_room(chat, by.user, &send) {
+    let (room, refusal) = match find_room(chat, by, &send) {
         Ok(room) => (room, None),
         Err(refusal) => match send.cid.as_ref().and_then(|_| named_room(chat, by.user, &send)) {
             // A message that was taken is not refused afterwards, whatever has happened since.
+            // Only the log knows whether this `cid` is in it; without one nothing could be
+            // recognised, and the refusal stands.
             Some(room) => (room, Some(Box::new(refusal))),
             None => return Err(refusal),
         },
     };
+    // A question may be about a room in which the user is no more: nothing there changes by it.
     if refusal.is_none() {
         chat.ephemeral_mut().stop_typing(room, by.user);
     }
@@ -85,11 +88,13 @@ pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Resul
 }
 
 /// The room in which the message may be said.
-fn find_room(chat: &mut Chat, user: UserKey, send: &Send<'_>) -> Result<RoomKey, Refusal> {
+fn find_room(chat: &mut Chat, by: &Requester, send: &Send<'_>) -> Result<RoomKey, Refusal> {
+    let user = by.user;
     let room = match &send.target {
-        Target::Room(name) => room_to_send_to(chat, user, name)?,
+        Target::Room(name) => room_to_send_to(chat, by, name)?,
         Target::User(name) => direct_to(chat, user, name)?,
     };
+    // Cheap checks first: a message that is too long must not cost a token of the rate.
     let checked = check_message(chat, room, send).and_then(|()| check_rate(chat, user));
     checked.inspect_err(|_| retract(chat, room))?;
     Ok(room)
@@ -101,6 +106,7 @@ fn find_room(chat: &mut Chat, user: UserKey, send: &Send<'_>) -> Result<RoomKey,
 ///
 /// [`Code::RateLimited`] if all of them together are too fast.
 pub(super) fn check_rate(chat: &mut Chat, user: UserKey) -> Result<(), Refusal> {
+    // So that nearly every `send` is spared the look-up in the buckets.
     if chat.directory[user].sessions.len() < 2 {
         return Ok(());
     }
@@ -164,8 +170,13 @@ pub(super) fn no_such_reference(field: &'static str) -> Refusal {
 }
 
 /// The room in which `user` may say something.
-fn room_to_send_to(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
-    let (key, _) = chat.lookup().find_speaker(user, name)?;
+fn room_to_send_to(chat: &mut Chat, by: &Requester, name: &str) -> Result<RoomKey, Refusal> {
+    let user = by.user;
+    let key = match chat.lookup().find_speaker(user, name) {
+        Ok((key, _)) => key,
+        Err(refusal) if !standing::is_outside(chat, by.conn, user) => return Err(refusal),
+        Err(_) => return standing::speaks_first(chat, (by.conn, user), name),
+    };
     let room = &chat.rooms[key];
     // Two members of a direct conversation are both ends: nobody has to be brought back.
     if room.members.len() == 2 {
@@ -211,9 +222,12 @@ pub(super) fn append(
     });
     let room = &mut chat.rooms[key];
     let from = chat.directory[user].name.clone();
+    // The parser knows what the text takes; room and sender are known only here.
     let names = RECORD_OVERHEAD + room.name.as_str().len() + from.as_str().len();
     let weight = weight.saturating_add(u32::try_from(names).unwrap_or(u32::MAX));
     if let Some(act) = act {
+        // Before the request goes out: what the same turn brings next must find the right gone
+        // already.
         room.moderation.begin(ticket, act);
     }
     let since = room.since(&from, &body);
@@ -227,8 +241,8 @@ pub(super) fn append(
 /// # Errors
 ///
 /// Those of finding the membership.
-pub(super) fn topic(chat: &Chat, user: UserKey, name: &str) -> Result<Answer, Refusal> {
-    let (key, _) = chat.lookup().find_membership(user, name)?;
+pub(super) fn topic(chat: &Chat, by: &Requester, name: &str) -> Result<Answer, Refusal> {
+    let (key, _) = standing::reads(chat, (by.conn, by.user), name)?;
     let room = &chat.rooms[key];
     Ok(Answer::Now(Reply::Topic { room: room.name.clone(), text: room.topic.clone() }))
 }
@@ -252,6 +266,7 @@ pub(super) fn set_topic(
         let message = "only the owner and moderators may change the topic of this room";
         return Err(Refusal::new(Code::Forbidden, message));
     }
+    // A moderator who is muted does not speak by way of the topic either.
     lookup.check_voice(membership)?;
     let body = Body::Topic { text: text.into() };
     let set_by = || Some(chat.directory[by.user].name.clone());

@@ -10,6 +10,7 @@ use crate::chat::context::Context;
 use crate::chat::directory::Directory;
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
+use crate::chat::model::identity::Source;
 use crate::chat::model::log::{Expiry, Restriction, RestrictionMeta};
 use crate::chat::model::name::{NameError, RoomName, UserName};
 use crate::chat::model::policy::{Access, Policy};
@@ -44,6 +45,7 @@ impl<'a> Lookup<'a> {
                 Ok(key)
             }
             _ => {
+                // Parsed only now: a name that is found is a name, and nearly all are found.
                 parse_room(name)?;
                 Err(no_such_room())
             }
@@ -63,6 +65,7 @@ impl<'a> Lookup<'a> {
         let room = self.find_room(user, name)?;
         match self.directory[user].membership(room) {
             Some(membership) if !self.is_being_removed(room, user) => Ok((room, membership)),
+            // Who is being removed from a private room is told what everybody outside is told.
             Some(_) if self.rooms[room].private => Err(no_such_room()),
             Some(_) | None => Err(not_member()),
         }
@@ -81,6 +84,50 @@ impl<'a> Lookup<'a> {
         let (room, membership) = self.find_membership(user, name)?;
         self.check_voice(membership)?;
         Ok((room, membership))
+    }
+
+    /// The room `name` for somebody who needs no membership: for a program whichever its key
+    /// covers, which was seen before; for others one that everybody may enter. Conversations of two
+    /// are not among them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::find_room`], [`Code::InviteOnly`], and [`Code::Busy`] for who is being
+    /// removed.
+    pub(in crate::chat) fn find_outside(
+        self,
+        user: UserKey,
+        name: &str,
+    ) -> Result<RoomKey, Refusal> {
+        let named = self.rooms.named(name).filter(|&key| !self.rooms[key].name.is_direct());
+        let is_program = self.directory[user].source == Source::Key;
+        let Some(key) = named.filter(|&key| is_program || self.is_visible(user, key)) else {
+            parse_room(name)?;
+            return Err(no_such_room());
+        };
+        self.check_banned(key, user)?;
+        self.check_not_being_removed(key, user)?;
+        if !is_program && self.is_closed(&self.rooms[key]) && !self.is_invited(key, user) {
+            return Err(Refusal::new(Code::InviteOnly, "this room is joined by invitation"));
+        }
+        Ok(key)
+    }
+
+    /// As [`Self::check_voice`], for who is no member: what was said of it by name holds.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::ReadOnly`] and [`Code::Muted`].
+    pub(in crate::chat) fn check_voice_outside(
+        self,
+        key: RoomKey,
+        user: UserKey,
+    ) -> Result<(), Refusal> {
+        let name = &self.directory[user].name;
+        if self.restriction(key, name, Restriction::Reader).is_some() {
+            return Err(Refusal::new(Code::ReadOnly, "you may only read in this room"));
+        }
+        self.check_unmuted(key, user)
     }
 
     /// Whether the user may know of the room.
@@ -160,12 +207,19 @@ impl<'a> Lookup<'a> {
             return Err(Refusal::new(Code::ReadOnly, "you may only read in this room"));
         }
         let row = &self.rooms[membership];
+        self.check_unmuted(row.room, row.user)
+    }
+
+    /// # Errors
+    ///
+    /// [`Code::Muted`], with when that ends if it does.
+    fn check_unmuted(self, key: RoomKey, user: UserKey) -> Result<(), Refusal> {
         let pending = |act| match act {
             Act::Mute { until } => Some(until),
             Act::Kick | Act::Ban { .. } | Act::Unban | Act::Unmute | Act::Role(_) => None,
         };
         let refused = (Code::Muted, "you are muted in this room");
-        self.check_unrestricted((row.room, row.user), Restriction::Muted, pending, refused)
+        self.check_unrestricted((key, user), Restriction::Muted, pending, refused)
     }
 
     /// Refuses a user on whom a restriction is, or about to be as one of the `pending` acts says.
@@ -224,6 +278,7 @@ impl<'a> Lookup<'a> {
         (field, name): (&'static str, &str),
         room: Option<RoomKey>,
     ) -> Result<UserName, Refusal> {
+        // Before the rules: names that were given under older rules must still be named.
         if let Some(user) = self.directory.user_named(name) {
             return Ok(self.directory[user].name.clone());
         }
@@ -263,6 +318,8 @@ impl<'a> Lookup<'a> {
             Act::Role(role) => Some(role),
             Act::Kick | Act::Ban { .. } | Act::Unban | Act::Mute { .. } | Act::Unmute => None,
         });
+        // The lower of the two: a right that is being given counts when the log has it, one that is
+        // being taken counts at once.
         pending.min().map_or(row.role, |role| role.min(row.role))
     }
 }

@@ -3,8 +3,9 @@
 
 use std::fmt::Write as _;
 
+use super::super::model::account::{Key, SecretHash};
 use super::super::model::command::{ModerationCommand, Page};
-use super::super::model::identity::{Grant, Identity, Rights, Source};
+use super::super::model::identity::{Bound, Grant, Identity, Rights, Source};
 use super::super::model::reply::Role;
 use super::moderation::{act, den};
 use super::*;
@@ -29,9 +30,12 @@ enum Person {
     Administrator,
     ReadToken,
     OtherToken,
+    SendKey,
+    ReadKey,
+    OtherKey,
 }
 
-const PEOPLE: [(Person, &str); 13] = [
+const PEOPLE: [(Person, &str); 16] = [
     (Person::Owner, "owner"),
     (Person::Moderator, "moderator"),
     (Person::Member, "member"),
@@ -45,6 +49,9 @@ const PEOPLE: [(Person, &str); 13] = [
     (Person::Administrator, "administrator"),
     (Person::ReadToken, "member, token `r`"),
     (Person::OtherToken, "member, token for other rooms"),
+    (Person::SendKey, "key, `send`"),
+    (Person::ReadKey, "key, `read`"),
+    (Person::OtherKey, "key for other rooms"),
 ];
 
 /// What is asked, of the room `den`, in which `mem` has said the message 3.
@@ -112,12 +119,21 @@ fn scene(person: Person, private: bool) -> (Harness, String) {
     harness.run(0, act("bad", ModerationCommand::Ban(None), ""));
     let was_member = !matches!(
         person,
-        Person::Invited | Person::Stranger | Person::Guest | Person::Administrator
+        Person::Invited
+            | Person::Stranger
+            | Person::Guest
+            | Person::Administrator
+            | Person::SendKey
+            | Person::ReadKey
+            | Person::OtherKey
     );
     // Who was a member before has come as one, and has a session of that time.
     let secret = match person {
         Person::Guest => welcome(&harness.hello_with(ASKER, None, None)),
         Person::Administrator => token(&mut harness, ASKER, &[], None),
+        Person::SendKey | Person::ReadKey | Person::OtherKey => {
+            key(&mut harness, person, ASKER, None)
+        }
         _ => harness.hello(ASKER, "ask"),
     };
     if was_member {
@@ -135,7 +151,13 @@ fn scene(person: Person, private: bool) -> (Harness, String) {
         Person::Invited => drop(harness.run(0, invite("ask"))),
         Person::ReadToken => narrow(&mut harness, "den"),
         Person::OtherToken => narrow(&mut harness, "other"),
-        Person::Member | Person::Stranger | Person::Guest | Person::Administrator => {}
+        Person::Member
+        | Person::Stranger
+        | Person::Guest
+        | Person::Administrator
+        | Person::SendKey
+        | Person::ReadKey
+        | Person::OtherKey => {}
     }
     harness.wait(2_000);
     (harness, secret)
@@ -177,6 +199,15 @@ fn token(
         grants: grants.to_vec(),
         ..Identity::default()
     };
+    hello_proved(harness, number, identity, resume)
+}
+
+fn hello_proved(
+    harness: &mut Harness,
+    number: usize,
+    identity: Identity,
+    resume: Option<Resume<'_>>,
+) -> String {
     harness.secrets += 1;
     let hello = Hello {
         name: None,
@@ -188,6 +219,24 @@ fn token(
     harness.chat.handle_hello(harness.now, conn(number), request(Op::Hello), hello);
     let said = harness.settle();
     welcome(&said)
+}
+
+/// Says hello as a program, whose name was bound when its key was made.
+fn key(harness: &mut Harness, person: Person, number: usize, resume: Option<Resume<'_>>) -> String {
+    let rooms = if person == Person::OtherKey { "other" } else { "den" };
+    let rights = Rights { read: person == Person::ReadKey, send: person != Person::ReadKey };
+    let key = Key {
+        name: UserName::parse("prog").unwrap(),
+        hash: SecretHash([7; 32]),
+        grants: vec![Grant { rooms: rooms.into(), rights }],
+        until: None,
+        at: 0,
+    };
+    let identity = Identity::key(&key);
+    let Identity { source, issuer, subject, .. } = identity.clone();
+    let bound = Bound { name: key.name, source, issuer, subject, display: None, at: 0 };
+    harness.chat.directory.identities.bind(bound);
+    hello_proved(harness, number, identity, resume)
 }
 
 /// What the asker gets: `yes`, or the code of the refusal.
@@ -215,10 +264,15 @@ fn outcome_after_resume(person: Person, private: bool, command: Command<'_>) -> 
         harness.chat.directory.credentials.insert(conn(again), row.identity);
     }
     let name = (person != Person::Guest).then_some("ask");
-    if person == Person::Administrator {
-        token(&mut harness, again, &[], None);
-    } else {
-        harness.hello_with(again, name, Some((&secret, &[("den", epoch, 1)])));
+    match person {
+        Person::Administrator => drop(token(&mut harness, again, &[], None)),
+        Person::SendKey | Person::ReadKey | Person::OtherKey => {
+            let position = Position { room: "den".into(), epoch: epoch.to_string().into(), seq: 1 };
+            let positions = vec![position];
+            let resume = Resume { session: secret.into(), positions };
+            key(&mut harness, person, again, Some(resume));
+        }
+        _ => drop(harness.hello_with(again, name, Some((&secret, &[("den", epoch, 1)])))),
     }
     outcome(&mut harness, again, command)
 }

@@ -39,7 +39,7 @@ pub(super) fn load(db: &Connection, people: &mut People) -> rusqlite::Result<()>
     Ok(())
 }
 
-fn read<T>(
+pub(super) fn read<T>(
     db: &Connection,
     table: &str,
     sql: &str,
@@ -55,7 +55,7 @@ fn read<T>(
     Ok(all)
 }
 
-fn hash_of(value: ValueRef<'_>) -> Option<SecretHash> {
+pub(super) fn hash_of(value: ValueRef<'_>) -> Option<SecretHash> {
     Some(SecretHash(value.as_blob().ok()?.try_into().ok()?))
 }
 

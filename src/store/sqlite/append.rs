@@ -41,6 +41,8 @@ pub(super) fn append(
     }
     let record = Record { seq, at, from, body, weight };
     let key = tail.secret().key(room, &record);
+    // Before anything is refused: a message that was stored once is acknowledged again, whatever
+    // has happened to the room since.
     let known = key
         .map(|key| tail.known((db, &mut statements.cids), (room, key), &record))
         .transpose()?
@@ -48,6 +50,7 @@ pub(super) fn append(
     if let Some(known) = known {
         return Ok(known);
     }
+    // Behind the look-up, which is all that a question is about.
     if is_question {
         return Ok(Appended::Unknown);
     }
@@ -68,6 +71,8 @@ pub(super) fn append(
         edits::apply((db, &tail.secret()), room, (target, &record), counters)?;
     }
     let is_changed = counters.bytes != bytes;
+    // The tail answers for its `cid` from here on, also within the same batch; a batch that fails
+    // drops the whole tail.
     let id = tail.push(key, &record);
     record_row::insert(&mut statements.insert, (room, id), &record)?;
     for meta in &meta {

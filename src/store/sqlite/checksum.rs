@@ -61,6 +61,7 @@ impl Checksum {
 
     fn push_bytes(&mut self, kind: u8, bytes: &[u8]) {
         self.update(&[kind]);
+        // Eight bytes and not the machine's word: the file may be read on another one.
         self.update(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
         self.update(bytes);
     }

@@ -129,6 +129,8 @@ impl CidSecret {
         let Body::Message { cid: Some(cid), edited: None, .. } = &record.body else {
             return Ok(());
         };
+        // Also of those that are too old to be kept apart: the record will not answer for its own
+        // any more.
         self.forget(db, (room, id), record)?;
         if record.at < now_ms.saturating_sub(millis(CID_LASTS)) {
             return Ok(());
@@ -211,6 +213,7 @@ fn answer_of(
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query([id])?;
     let Some(row) = rows.next()? else { return Ok(None) };
+    // Once edited, a record does not say any more what was sent: the table `sent` does.
     if row.get_ref("edited")? != ValueRef::Null || !is_by(row, room, record)? {
         return Ok(None);
     }

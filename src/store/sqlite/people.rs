@@ -2,11 +2,11 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::accounts;
 use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
 use super::meta_table::{self, PROVED};
+use super::{accounts, programs};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::log::LogFault;
 use crate::chat::model::name::UserName;
@@ -29,6 +29,7 @@ pub(in crate::store) fn load(db: &Connection) -> rusqlite::Result<People> {
     }
     let mut people = People { bound, proved, ..People::default() };
     accounts::load(db, &mut people)?;
+    people.keys = programs::load(db)?;
     Ok(people)
 }
 
@@ -60,8 +61,10 @@ impl PeopleWatch {
             return Ok(None);
         }
         let people = load(db)?;
-        self.version = Some(version);
-        Ok(Some(people))
+        let is_first = self.version.replace(version).is_none();
+        // Nobody is known at the start either, where nobody is kept.
+        let is_nothing_new = is_first && people.bound.is_empty() && people.accounts.is_empty();
+        Ok((!is_nothing_new).then_some(people))
     }
 }
 
@@ -100,6 +103,7 @@ fn write_one(db: &Connection, change: &PeopleChange) -> rusqlite::Result<bool> {
         PeopleChange::Used(id, used) => accounts::use_login(db, *id, *used),
         PeopleChange::EndLogin(id) => accounts::end_login(db, *id),
         PeopleChange::Invite(invite) => accounts::put_invite(db, invite),
+        PeopleChange::Key(key) => programs::put(db, key),
         PeopleChange::UseInvite(hash) => accounts::use_invite(db, hash),
         PeopleChange::EndAdminInvites => accounts::end_admin_invites(db),
         PeopleChange::Audit(by, act, whom, at) => {

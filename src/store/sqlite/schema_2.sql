@@ -91,6 +91,15 @@ CREATE TABLE invite (
   "by" TEXT,                    -- the user who has made it; NULL: a command
   admin INTEGER NOT NULL        -- who uses it becomes an administrator
 ) STRICT, WITHOUT ROWID;
+-- Keys: the program that has the secret with this SHA-256 is the user of this name.
+CREATE TABLE program (
+  name TEXT PRIMARY KEY,
+  hash BLOB NOT NULL UNIQUE,
+  rooms TEXT NOT NULL,          -- names in which * stands for any text, separated by spaces
+  can INTEGER NOT NULL,         -- what it may do there: 1 read, 2 send, 3 both
+  until INTEGER,
+  at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 -- What owners and administrators have done; it is only added to.
 CREATE TABLE audit (
   id INTEGER PRIMARY KEY,

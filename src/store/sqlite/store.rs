@@ -123,9 +123,8 @@ impl SqliteStore {
         let connection = SharedReader::default();
         let mut engine = Engine::new(db, reserve, clock.now());
         engine.share_reader(connection.clone());
-        if people.proved {
-            engine.watch_people();
-        }
+        // Also where names are all that there is a command may add a key.
+        engine.watch_people();
         if !is_clean {
             engine.schedule_check(clock.now().tick);
         }

@@ -5,10 +5,11 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
 use super::{ToolError, open};
-use crate::chat::model::account::{Account, Hidden, Invite, SecretHash};
+use crate::chat::model::account::{Account, Hidden, Invite, KEYS_MAX, Key, SecretHash};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::{People, PeopleChange};
+use crate::store::sqlite::column_code::ColumnCode as _;
 use crate::store::sqlite::people;
 
 /// What was not done, as a sentence.
@@ -148,6 +149,62 @@ pub fn invite(
     let made = PeopleChange::Invite(invite);
     let audit = PeopleChange::Audit(None, "invite", "".into(), wall_ms);
     change(data, |db| people::write(db, &[made, audit])).map(drop)
+}
+
+/// Adds a key. Its name is the program's for ever: nobody else is given it, and only a key that was
+/// ended makes room for another one of the same name.
+///
+/// # Errors
+///
+/// [`ToolError`]; nothing has changed then. The inner error says why there can be no such key.
+pub fn add_key(data: &Path, key: Key) -> Result<Result<(), Refused>, ToolError> {
+    change(data, |db| {
+        let sql = "SELECT source FROM identity WHERE name = ?1";
+        let name = key.name.clone();
+        let source: Option<i64> =
+            db.query_one(sql, [name.as_str()], |row| row.get(0)).optional()?;
+        let sql = "SELECT count(*) FROM program";
+        let keys: i64 = db.query_one(sql, [], |row| row.get(0))?;
+        if usize::try_from(keys).is_ok_and(|keys| keys >= KEYS_MAX) {
+            return Ok(Err("there are as many keys as there may be: end some first"));
+        }
+        // Where names are not proved, a member is all that is known of somebody.
+        let sql = "SELECT EXISTS (SELECT 1 FROM member WHERE user = ?1)";
+        let is_member: bool = db.query_one(sql, [name.as_str()], |row| row.get(0))?;
+        let is_key = source == Some(Source::Key.code());
+        if (source.is_some() || is_member) && !is_key {
+            return Ok(Err("this name is somebody's: give the program another one"));
+        }
+        let (subject, at) = (name.as_str().into(), key.at);
+        let (source, issuer) = (Source::Key, "".into());
+        let bound = Bound { name, source, issuer, subject, display: None, at };
+        let whom = key.name.as_str().into();
+        let audit = PeopleChange::Audit(None, "key", whom, key.at);
+        let mut changes = vec![PeopleChange::Key(key), audit];
+        if !is_key {
+            changes.push(PeopleChange::Bind(bound));
+        }
+        let taken = "there is a key of this name: end it first, or choose another name";
+        Ok(people::write(db, &changes)?.map_err(|_taken| taken))
+    })
+}
+
+/// Ends a key: its secret is good for nothing any more.
+///
+/// # Errors
+///
+/// [`ToolError`]; nothing has changed then. The inner error says that there is no such key.
+pub fn end_key(
+    data: &Path,
+    name: &UserName,
+    wall_ms: u64,
+) -> Result<Result<(), Refused>, ToolError> {
+    change(data, |db| {
+        if db.execute("DELETE FROM program WHERE name = ?1", [name.as_str()])? == 0 {
+            return Ok(Err("there is no key of this name; chinwag key list lists them"));
+        }
+        audit(db, ("end key", name, wall_ms))
+    })
 }
 
 /// One line of what owners and administrators have done: when, who, what, to whom.

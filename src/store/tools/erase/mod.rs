@@ -365,6 +365,7 @@ fn finish(db: &mut Connection, user: &UserName, wall_ms: u64) -> rusqlite::Resul
         "DELETE FROM restriction WHERE user = ?1",
         "DELETE FROM account WHERE name = ?1",
         "DELETE FROM login WHERE name = ?1",
+        "DELETE FROM program WHERE name = ?1",
         "UPDATE invite SET \"by\" = NULL WHERE \"by\" = ?1",
         // The name stays taken: whoever got it would be taken for the one who is gone.
         "UPDATE identity SET source = 6, issuer = '', subject = '', display = NULL WHERE name = ?1",

@@ -1,0 +1,80 @@
+//! Where somebody stands in a room: as a member or, where that is enough, as none.
+//!
+//! Programs are members of no room: their keys say where they may read and send. Who asks over HTTP
+//! becomes no member by it: where everybody may enter, it is let do what it could after a `join`.
+//! What was said of either by name holds: bans, mutes, the role of a reader.
+
+use super::{Chat, room_begin};
+use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
+use crate::chat::model::code::Code;
+use crate::chat::model::identity::Source;
+use crate::chat::model::reply::Refusal;
+use crate::chat::rooms::parse_room;
+use crate::net::ConnId;
+
+/// The room in which the user may read, and its membership if it has one.
+///
+/// # Errors
+///
+/// Those of finding the membership, or the room where none is needed.
+pub(super) fn reads(
+    chat: &Chat,
+    (conn, user): (ConnId, UserKey),
+    name: &str,
+) -> Result<(RoomKey, Option<MembershipKey>), Refusal> {
+    match chat.lookup().find_membership(user, name) {
+        Ok((room, membership)) => Ok((room, Some(membership))),
+        Err(refusal) if !is_outside(chat, conn, user) => Err(refusal),
+        Err(_) => Ok((chat.lookup().find_outside(user, name)?, None)),
+    }
+}
+
+/// As [`reads`], for who wants to say or change something.
+///
+/// # Errors
+///
+/// Those of [`reads`], and of having no voice there.
+pub(super) fn speaks(
+    chat: &Chat,
+    by: (ConnId, UserKey),
+    name: &str,
+) -> Result<(RoomKey, Option<MembershipKey>), Refusal> {
+    let (room, membership) = reads(chat, by, name)?;
+    match membership {
+        Some(membership) => chat.lookup().check_voice(membership)?,
+        None => chat.lookup().check_voice_outside(room, by.1)?,
+    }
+    Ok((room, membership))
+}
+
+/// As [`speaks`], for a first message: a room that does not exist is made as by a `join`.
+///
+/// # Errors
+///
+/// Those of [`speaks`], and of making the room.
+pub(super) fn speaks_first(
+    chat: &mut Chat,
+    by: (ConnId, UserKey),
+    name: &str,
+) -> Result<RoomKey, Refusal> {
+    let refusal = match speaks(chat, by, name) {
+        Ok((room, _)) => return Ok(room),
+        Err(refusal) => refusal,
+    };
+    let is_there = chat.rooms.named(name).is_some();
+    if refusal.code != Code::NoSuchRoom || is_there || !is_outside(chat, by.0, by.1) {
+        return Err(refusal);
+    }
+    let name = parse_room(name)?;
+    if name.is_direct() || !room_begin::by_join(chat, by.1, &name) {
+        return Err(refusal);
+    }
+    room_begin::check_lookalike(chat, by.1, &name, Code::NoSuchRoom)?;
+    room_begin::open_room(chat, &name, None)
+}
+
+/// Whether this connection needs no membership.
+pub(super) fn is_outside(chat: &Chat, conn: ConnId, user: UserKey) -> bool {
+    chat.directory[user].source == Source::Key
+        || chat.delivery.reader(conn).is_some_and(|reader| reader.is_visit)
+}

@@ -1,0 +1,160 @@
+//! The commands about keys for programs: what they print, and how they went. The work is done in
+//! [`crate::store::tools::people`].
+
+use std::io::Write;
+use std::path::Path;
+
+use clap::Subcommand;
+
+use super::names::{parse_time, parse_user};
+use super::people::{Failure, random};
+use crate::auth::secret;
+use crate::chat::model::account::{KEY_ROOM_LEN_MAX, KEY_ROOMS_MAX, Key};
+use crate::chat::model::identity::{Grant, Rights};
+use crate::chat::model::name::UserName;
+use crate::log::Timestamp;
+use crate::store::tools::people;
+
+/// The commands about keys.
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make a key for a program, and print it once
+    ///
+    /// The program is a user of this name, and nobody else is given it: it needs no membership, is
+    /// in no list of people, and may do in the rooms what the key says. It brings the key as
+    /// "token" of hello, or as Authorization: Bearer over HTTP.
+    Add {
+        /// Name of the program
+        #[arg(value_parser = parse_user)]
+        name: UserName,
+        /// Rooms, in which * stands for any text, such as 'alerts/*'; may be given several times
+        #[arg(long = "rooms", value_name = "ROOMS", required = true, value_parser = parse_rooms)]
+        rooms: Vec<Box<str>>,
+        /// What it may do there: send, read, or both: read,send
+        #[arg(long, value_name = "send|read|read,send", default_value = "send",
+              value_parser = parse_can)]
+        can: Rights,
+        /// How long it is good: a number with s, m, h, d, w or y, such as 90d; until it is ended if
+        /// nothing is said
+        #[arg(long = "for", value_name = "TIME", value_parser = parse_time)]
+        lasts: Option<u64>,
+    },
+    /// List the keys: names, rooms, rights, and until when
+    List,
+    /// End a key for good; its connections are closed
+    End {
+        /// Name of the program
+        #[arg(value_parser = parse_user)]
+        name: UserName,
+    },
+}
+
+/// Runs a command about keys.
+pub(super) fn run(
+    command: &KeyCommand,
+    data: &Path,
+    out: &mut dyn Write,
+    wall_ms: u64,
+) -> Result<(), Failure> {
+    match command {
+        KeyCommand::Add { name, rooms, can, lasts } => {
+            if rooms.len() > KEY_ROOMS_MAX {
+                return Err(format!("a key has at most {KEY_ROOMS_MAX} --rooms").into());
+            }
+            let made = secret::make(secret::KEY, random()?);
+            let grants = rooms.iter().map(|rooms| Grant { rooms: rooms.clone(), rights: *can });
+            let (name, hash, grants) = (name.clone(), made.hash(), grants.collect());
+            let until = lasts.map(|lasts| wall_ms.saturating_add(lasts));
+            let key = Key { name, hash, grants, until, at: wall_ms };
+            let line = describe(&key, wall_ms);
+            people::add_key(data, key)??;
+            writeln!(out, "{}", made.text())?;
+            writeln!(out, "{line}; it is not shown again")?;
+        }
+        KeyCommand::List => {
+            let keys = people::load(data)?.keys;
+            if keys.is_empty() {
+                writeln!(out, "there is no key yet")?;
+            }
+            for key in &keys {
+                writeln!(out, "{}", describe(key, wall_ms))?;
+            }
+        }
+        KeyCommand::End { name } => {
+            people::end_key(data, name, wall_ms)??;
+            writeln!(out, "{name} has no key now")?;
+        }
+    }
+    Ok(())
+}
+
+/// A key on one line, without its secret.
+fn describe(key: &Key, wall_ms: u64) -> String {
+    let rooms: Vec<&str> = key.grants.iter().map(|grant| &*grant.rooms).collect();
+    let can = match key.grants.first().map(|grant| grant.rights) {
+        Some(Rights { read: true, send: true }) => "read,send",
+        Some(Rights { send: true, .. }) => "send",
+        Some(_) | None => "read",
+    };
+    let until = match key.until {
+        Some(until) if until <= wall_ms => format!(", expired {}", Timestamp(until)),
+        Some(until) => format!(", until {}", Timestamp(until)),
+        None => String::new(),
+    };
+    format!("{} may {can} in {}{until}", key.name, rooms.join(" "))
+}
+
+fn parse_rooms(text: &str) -> Result<Box<str>, String> {
+    let is_fit = |char: char| !(char.is_whitespace() || char.is_control() || char.is_uppercase());
+    if text.is_empty() || text.len() > KEY_ROOM_LEN_MAX || !text.chars().all(is_fit) {
+        let most = KEY_ROOM_LEN_MAX;
+        return Err(format!(
+            "must be the name of a room, in which * stands for any text: 1 to {most} bytes in \
+             lower case, without spaces"
+        ));
+    }
+    Ok(text.into())
+}
+
+fn parse_can(text: &str) -> Result<Rights, String> {
+    let mut rights = Rights::default();
+    for word in text.split(',') {
+        match word.trim() {
+            "read" => rights.read = true,
+            "send" => rights.send = true,
+            _ => return Err("must be send, read, or read,send".to_owned()),
+        }
+    }
+    Ok(rights)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_key_may_do_is_said_in_words() {
+        let rights = |read, send| Ok(Rights { read, send });
+        for (text, expect) in [
+            ("send", rights(false, true)),
+            ("read", rights(true, false)),
+            ("read,send", rights(true, true)),
+            ("send, read", rights(true, true)),
+        ] {
+            assert_eq!(parse_can(text), expect, "{text}");
+        }
+        for text in ["", "write", "send,", "rw"] {
+            assert!(parse_can(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn rooms_are_names_with_stars() {
+        for text in ["lobby", "alerts/*", "*", "@ann:*"] {
+            assert_eq!(parse_rooms(text).as_deref(), Ok(text));
+        }
+        for text in ["", "a b", "Alerts", "a\n", &"x".repeat(65)] {
+            assert!(parse_rooms(text).is_err(), "{text:?}");
+        }
+    }
+}

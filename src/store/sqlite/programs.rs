@@ -1,0 +1,51 @@
+//! Keys as rows: `program`.
+
+use rusqlite::{Connection, params};
+
+use super::accounts::{hash_of, read};
+use super::integers::{signed, unsigned};
+use crate::chat::model::account::Key;
+use crate::chat::model::identity::{Grant, Rights};
+use crate::chat::model::name::UserName;
+
+/// Reads all of them, by name.
+///
+/// # Errors
+///
+/// What the database says; a row that was not written so is damage.
+pub(super) fn load(db: &Connection) -> rusqlite::Result<Vec<Key>> {
+    let sql = "SELECT name, hash, rooms, can, until, at FROM program ORDER BY name";
+    read(db, "program", sql, |row| {
+        let name = UserName::stored(row.get_ref(0)?.as_str()?);
+        let rights = rights_of(row.get(3)?);
+        let grants: Vec<Grant> = row.get_ref(2)?.as_str()?.split(' ').map(grant(rights)).collect();
+        let until = row.get::<_, Option<i64>>(4)?.map(unsigned);
+        let at = unsigned(row.get(5)?);
+        let hash = hash_of(row.get_ref(1)?);
+        Ok(name.zip(hash).map(|(name, hash)| Key { name, hash, grants, until, at }))
+    })
+}
+
+/// There is such a key; `false` if there is one of its name, or with its secret.
+pub(super) fn put(db: &Connection, key: &Key) -> rusqlite::Result<bool> {
+    let Key { name, hash, grants, until, at } = key;
+    let rooms: Vec<&str> = grants.iter().map(|grant| &*grant.rooms).collect();
+    let can = grants.first().map_or(0, |grant| code_of(grant.rights));
+    let sql = "INSERT INTO program (name, hash, rooms, can, until, at) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+    let (until, at) = (until.map(signed), signed(*at));
+    let row = params![name.as_str(), hash.0, rooms.join(" "), can, until, at];
+    Ok(db.prepare_cached(sql)?.execute(row)? == 1)
+}
+
+fn grant(rights: Rights) -> impl Fn(&str) -> Grant {
+    move |rooms| Grant { rooms: rooms.into(), rights }
+}
+
+const fn rights_of(code: i64) -> Rights {
+    Rights { read: code & 1 != 0, send: code & 2 != 0 }
+}
+
+fn code_of(rights: Rights) -> i64 {
+    i64::from(rights.read) + 2 * i64::from(rights.send)
+}
