@@ -73,6 +73,8 @@ impl DeliveryMut<'_> {
         if self.catch_up_in(conn, key) != CatchUp::NoCredit {
             return true;
         }
+        // A socket that is not blocked never reports that it has drained, so the rest of the work
+        // would wait for ever without this.
         if self.delivery.reader(conn).is_some_and(|reader| !reader.credit.is_blocked()) {
             self.context.wake(conn);
         }
