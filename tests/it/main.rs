@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod blocks;
 mod catch_up;
 mod clients_rely_on;
 mod close_codes;

@@ -26,8 +26,23 @@ pub enum PeopleChange {
     UseInvite(SecretHash),
     /// The links for the first administrator are over.
     EndAdminInvites,
+    /// A user wants to hear nothing of another one.
+    Block(Block),
+    /// It is over: who, of whom.
+    Unblock(UserName, UserName),
     /// Somebody has done something that an operator may want to know later: who, what, and to whom.
     Audit(Option<UserName>, &'static str, Box<str>, u64),
+}
+
+/// A user who wants to hear nothing of another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Who.
+    pub user: UserName,
+    /// Of whom.
+    pub blocked: UserName,
+    /// Since when: milliseconds since 1970.
+    pub at: u64,
 }
 
 /// What is kept of people.
@@ -43,4 +58,6 @@ pub struct People {
     pub logins: Vec<Login>,
     /// The invite links that are not over.
     pub invites: Vec<Invite>,
+    /// Who wants to hear nothing of whom.
+    pub blocks: Vec<Block>,
 }

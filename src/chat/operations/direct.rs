@@ -1,10 +1,10 @@
 //! Direct conversations: rooms of two, made by the first `send`.
 
-use super::Chat;
 use super::absence::{forget_user, open_user_to_wait_for};
 use super::membership::{begin_membership, end_membership};
 use super::room_begin::open_room;
 use super::room_end::retire_room;
+use super::{Chat, blocks};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::Event;
@@ -29,8 +29,15 @@ pub(super) fn open_direct(
         let refusal = Refusal::new(Code::BadField, "this is your own name");
         return Err(refusal.field(field, "the name of another user"));
     }
-    let to = open_user_to_wait_for(chat, from, &to)?;
-    let name = RoomName::direct(&chat.directory[from].name, &chat.directory[to].name);
+    let me = chat.directory[from].name.clone();
+    blocks::check_may_write(chat, &me, &to)?;
+    let name = RoomName::direct(&me, &to);
+    // Who has blocked the sender is not brought into the conversation, and nothing says so.
+    let other = if chat.directory.blocks.has(&to, &me) {
+        None
+    } else {
+        Some(open_user_to_wait_for(chat, from, &to)?)
+    };
     let known = chat.rooms.named(name.as_str());
     let key = match known {
         Some(key) => key,
@@ -38,8 +45,8 @@ pub(super) fn open_direct(
     };
     // Only the one who begins a conversation pays for it: others must not be able to fill one's
     // quota.
-    let ends = [(from, known.is_some()), (to, true)];
-    for (user, force) in ends {
+    let ends = [Some((from, known.is_some())), other.map(|to| (to, true))];
+    for (user, force) in ends.into_iter().flatten() {
         let is_new = chat.directory[user].membership(key).is_none();
         match begin_membership(chat, user, key, Role::Member, force) {
             Ok(membership) => {

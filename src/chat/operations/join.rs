@@ -116,6 +116,8 @@ fn joined_reply(
     };
     let role = chat.lookup().role(membership);
     let membership = &chat.rooms[membership];
+    // A direct conversation is of two, also while one of them has left it.
+    let members = if room.name.is_direct() { 2 } else { room.members.len() };
     Ok(Reply::Joined {
         room: room.name.clone(),
         epoch: room.epoch,
@@ -125,7 +127,7 @@ fn joined_reply(
         role,
         read: membership.read,
         recv: membership.recv,
-        members: u64::try_from(room.members.len()).unwrap_or(u64::MAX),
+        members: u64::try_from(members).unwrap_or(u64::MAX),
         v: chat.ephemeral.presence_version(key).0,
         topic: room.topic.clone(),
         reset: is_reset,

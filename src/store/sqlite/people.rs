@@ -2,11 +2,11 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::accounts;
 use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
 use super::meta_table::{self, PROVED};
+use super::{accounts, blocks};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::log::LogFault;
 use crate::chat::model::name::UserName;
@@ -27,7 +27,8 @@ pub(in crate::store) fn load(db: &Connection) -> rusqlite::Result<People> {
         let invalid = || damaged("a row of table identity makes no sense".to_owned());
         bound.push(read_bound(row)?.ok_or_else(invalid)?);
     }
-    let mut people = People { bound, proved, ..People::default() };
+    let blocks = blocks::load(db)?;
+    let mut people = People { bound, proved, blocks, ..People::default() };
     accounts::load(db, &mut people)?;
     Ok(people)
 }
@@ -102,6 +103,8 @@ fn write_one(db: &Connection, change: &PeopleChange) -> rusqlite::Result<bool> {
         PeopleChange::Invite(invite) => accounts::put_invite(db, invite),
         PeopleChange::UseInvite(hash) => accounts::use_invite(db, hash),
         PeopleChange::EndAdminInvites => accounts::end_admin_invites(db),
+        PeopleChange::Block(block) => blocks::put(db, block),
+        PeopleChange::Unblock(user, blocked) => blocks::end(db, user, blocked),
         PeopleChange::Audit(by, act, whom, at) => {
             let sql = "INSERT INTO audit (at, \"by\", act, whom) VALUES (?1, ?2, ?3, ?4)";
             let by = by.as_ref().map(UserName::as_str);

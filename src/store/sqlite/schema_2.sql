@@ -91,6 +91,13 @@ CREATE TABLE invite (
   "by" TEXT,                    -- the user who has made it; NULL: a command
   admin INTEGER NOT NULL        -- who uses it becomes an administrator
 ) STRICT, WITHOUT ROWID;
+-- Who wants to hear nothing of whom.
+CREATE TABLE block (
+  user TEXT NOT NULL,
+  blocked TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (user, blocked)
+) STRICT, WITHOUT ROWID;
 -- What owners and administrators have done; it is only added to.
 CREATE TABLE audit (
   id INTEGER PRIMARY KEY,
