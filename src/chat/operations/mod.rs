@@ -9,6 +9,7 @@
 pub(super) mod absence;
 pub(super) mod accounts;
 pub(super) mod ack;
+mod audit;
 mod blocks;
 mod create;
 pub(super) mod credentials;

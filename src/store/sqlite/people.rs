@@ -9,8 +9,8 @@ use super::meta_table::{self, PROVED};
 use super::{accounts, blocks};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::log::LogFault;
-use crate::chat::model::name::UserName;
-use crate::chat::model::people::{People, PeopleChange};
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::people::{AuditedAct, People, PeopleChange};
 
 /// Reads all of it.
 ///
@@ -105,15 +105,23 @@ fn write_one(db: &Connection, change: &PeopleChange) -> rusqlite::Result<bool> {
         PeopleChange::EndAdminInvites => accounts::end_admin_invites(db),
         PeopleChange::Block(block) => blocks::put(db, block),
         PeopleChange::Unblock(user, blocked) => blocks::end(db, user, blocked),
-        PeopleChange::Audit(by, act, whom, at) => {
-            let sql = "INSERT INTO audit (at, \"by\", act, whom) VALUES (?1, ?2, ?3, ?4)";
-            let by = by.as_ref().map(UserName::as_str);
-            db.prepare_cached(sql)?.execute(params![signed(*at), by, act, &**whom])?;
-            Ok(true)
-        }
+        PeopleChange::Audit(act) => note(db, act),
         PeopleChange::Proved(proved) => {
             meta_table::put(db, PROVED, i64::from(*proved))?;
             Ok(true)
         }
     }
+}
+
+/// Acts that are kept: some 10 MB. Beyond that the oldest go.
+const AUDIT_ROWS_MAX: i64 = 100_000;
+
+fn note(db: &Connection, done: &AuditedAct) -> rusqlite::Result<bool> {
+    let AuditedAct { by, act, whom, room, at } = done;
+    let (by, room) = (by.as_ref().map(UserName::as_str), room.as_ref().map(RoomName::as_str));
+    let sql = "INSERT INTO audit (at, \"by\", act, whom, room) VALUES (?1, ?2, ?3, ?4, ?5)";
+    db.prepare_cached(sql)?.execute(params![signed(*at), by, act, &**whom, room])?;
+    let surplus = db.last_insert_rowid().saturating_sub(AUDIT_ROWS_MAX);
+    db.prepare_cached("DELETE FROM audit WHERE id <= ?1")?.execute([surplus])?;
+    Ok(true)
 }

@@ -104,5 +104,6 @@ CREATE TABLE audit (
   at INTEGER NOT NULL,
   "by" TEXT,                    -- NULL: a command
   act TEXT NOT NULL,
-  whom TEXT NOT NULL
+  whom TEXT NOT NULL,
+  room TEXT                     -- NULL: in none
 ) STRICT;

@@ -369,6 +369,8 @@ fn finish(db: &mut Connection, user: &UserName, wall_ms: u64) -> rusqlite::Resul
         "DELETE FROM restriction WHERE user = ?1",
         "DELETE FROM account WHERE name = ?1",
         "DELETE FROM login WHERE name = ?1",
+        "UPDATE audit SET \"by\" = 'erased' WHERE \"by\" = ?1",
+        "UPDATE audit SET whom = 'erased' WHERE whom = ?1",
         "DELETE FROM block WHERE user = ?1 OR blocked = ?1",
         "UPDATE invite SET \"by\" = NULL WHERE \"by\" = ?1",
         // The name stays taken: whoever got it would be taken for the one who is gone.
