@@ -326,3 +326,19 @@ test("a status is sent, and after a message typing is sent at once again", async
 	it.client.typing("lobby");
 	assert.deepEqual(it.socket.sent.map(({ op }) => op), ["status", "typing", "send", "typing"]);
 });
+
+test("whom we have blocked is listed when it is asked for, and as it changes", async () => {
+	const it = await inLobby(10);
+	const told = [];
+	it.client.addEventListener("blocked", ({ detail }) => told.push([...detail.users]));
+	const listed = it.client.listBlocked();
+	await it.socket.reply("blocked", { users: [{ user: "eve", at: 1 }] });
+	await listed;
+	const blocked = it.client.block("bob");
+	await it.socket.reply("block", {});
+	await blocked;
+	const ended = it.client.unblock("eve");
+	await it.socket.reply("unblock", {});
+	await ended;
+	assert.deepEqual(told, [["eve"], ["eve", "bob"], ["bob"]]);
+});

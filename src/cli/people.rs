@@ -34,8 +34,18 @@ pub(super) enum People {
         #[arg(long = "room", value_name = "ROOM", value_parser = parse_room)]
         rooms: Vec<RoomName>,
     },
-    /// List what administrators and the operator have done
-    Audit,
+    /// List what owners, moderators, administrators and the operator have done
+    Audit {
+        /// Only in this room
+        #[arg(long, value_name = "ROOM", value_parser = parse_room)]
+        room: Option<RoomName>,
+        /// Only by this user
+        #[arg(long, value_name = "NAME", value_parser = parse_user)]
+        by: Option<UserName>,
+        /// Only so long ago at most: a number with s, m, h, d, w or y, such as 7d
+        #[arg(long, value_name = "TIME", value_parser = parse_time)]
+        since: Option<u64>,
+    },
 }
 
 /// The commands about users.
@@ -93,7 +103,10 @@ pub(super) fn run(
         People::Invite { uses, lasts, rooms } => {
             invite(data, out, (*uses, *lasts), (rooms, wall_ms))
         }
-        People::Audit => audit(data, out),
+        People::Audit { room, by, since } => {
+            let since = since.map_or(0, |ago| wall_ms.saturating_sub(ago));
+            audit(data, out, (room.as_ref(), by.as_ref(), since))
+        }
     }
 }
 
@@ -207,11 +220,27 @@ fn invite(
     Ok(())
 }
 
-/// Prints what owners and administrators have done.
-fn audit(data: &Path, out: &mut dyn Write) -> Result<(), Failure> {
-    for (at, by, act, whom) in people::acts(data)? {
-        let by = by.unwrap_or_else(|| "operator".to_owned());
-        writeln!(out, "{} {by} {act} {whom}", Timestamp(at))?;
+/// Prints what owners, moderators and administrators have done.
+fn audit(
+    data: &Path,
+    out: &mut dyn Write,
+    (room, by, since): (Option<&RoomName>, Option<&UserName>, u64),
+) -> Result<(), Failure> {
+    for (at, who, act, whom, place) in people::acts(data)? {
+        let is_by = by.is_none_or(|by| who.as_deref() == Some(by.as_str()));
+        let is_there = room.is_none_or(|room| place.as_deref() == Some(room.as_str()));
+        if at < since || !is_by || !is_there {
+            continue;
+        }
+        let who = who.unwrap_or_else(|| "operator".to_owned());
+        write!(out, "{} {who} {act}", Timestamp(at))?;
+        if !whom.is_empty() {
+            write!(out, " {whom}")?;
+        }
+        match place {
+            Some(place) => writeln!(out, " in {place}")?,
+            None => writeln!(out)?,
+        }
     }
     Ok(())
 }

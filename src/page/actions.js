@@ -6,11 +6,11 @@ const EMOJI = [["👍", "Like"], ["❤️", "Love"], ["😂", "Laugh"], ["🎉",
 const MESSAGE = ".msg:not(.waiting)";
 
 /**
- * Adds the toolbar to the messages in `log`. `rights(state)` gives the allowed actions, `{edit, remove, moderate}`;
- * `react(state, emoji)`, `edit(state)`, `remove(state)` and `moderate(state)`, about the author, carry one out; `leave()` moves
+ * Adds the toolbar to the messages in `log`. `rights(state)` gives the allowed actions, `{edit, remove, moderate, about}`;
+ * `react(state, emoji)`, `edit(state)`, `remove(state)`, and `moderate(state)` and `about(state)`, about the author, carry one out; `leave()` moves
  * the focus out of the log. Returns the function to call when messages have changed.
  */
-export function messageToolbar(log, { rights, react, edit, remove, moderate, leave }) {
+export function messageToolbar(log, { rights, react, edit, remove, moderate, about, leave }) {
 	const run = (act, ...more) => () => at && act(stateOf(at), ...more);
 	const emoji = EMOJI.map(([text, label]) => el("button", { ariaLabel: label, title: label, onclick: run(react, text) }, text));
 	const change = el("button", { onclick: run(edit) }, "Edit");
@@ -18,7 +18,8 @@ export function messageToolbar(log, { rights, react, edit, remove, moderate, lea
 	const confirm = ({ detail }) => (!erase.dataset.armed ? arm(true) : detail < 2 && at && remove(stateOf(at)));
 	const erase = el("button", { onclick: confirm });
 	const more = el("button", { ariaLabel: "Moderate", title: "Moderate", onclick: run(moderate) }, "⋯");
-	const bar = el("div", { className: "actions", role: "toolbar", ariaLabel: "Message actions", ariaLive: "off" }, ...emoji, change, erase, more);
+	const flag = el("button", { ariaLabel: "Block or report", title: "Block or report", onclick: run(about) }, "⚑");
+	const bar = el("div", { className: "actions", role: "toolbar", ariaLabel: "Message actions", ariaLive: "off" }, ...emoji, change, erase, flag, more);
 	let at = null;
 
 	function arm(wanted) {
@@ -38,6 +39,7 @@ export function messageToolbar(log, { rights, react, edit, remove, moderate, lea
 		change.hidden = !may.edit;
 		erase.hidden = !may.remove;
 		more.hidden = !may.moderate;
+		flag.hidden = !may.about;
 		node.querySelectorAll(".reaction").forEach((button) => (button.tabIndex = 0));
 		node.lastElementChild.append(bar);
 	}

@@ -11,6 +11,7 @@ import { addressOf, count, invitationList, peopleList, roomList } from "/lists.j
 import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
 import { View, logWindows } from "/log-window.js";
 import { canModerate, moderationDialogs } from "/moderation.js";
+import { personalDialog } from "/personal.js";
 import { commandRunner } from "/run-command.js";
 import { searchDialog } from "/search.js";
 import { remembered, stored } from "/storage.js";
@@ -156,7 +157,7 @@ function drawLog() {
 	let previous = null;
 	const states = present([...shown.entries, ...shown.later]);
 	const nodes = [...states, ...waiting].map((state) => {
-		const node = entryNode(state, { me: chat.user, writeTo: writeButton, react });
+		const node = entryNode(state, { me: chat.user, writeTo: writeButton, react, isBlocked });
 		decorate(node, state.item, previous, shown.newFrom);
 		node.classList.toggle("sought", sought > 0 && state.item.seq === sought);
 		previous = state.item;
@@ -280,6 +281,8 @@ function prepare(options) {
 	const on = (type, run) => chat.addEventListener(type, (event) => chat === client && run(event.detail));
 	on("state", onState);
 	on("welcome", onWelcome);
+	on("welcome", () => client.listBlocked().catch(() => {}));
+	on("blocked", draw);
 	on("record", windows.record);
 	on("gap", windows.gap);
 	on("reset", windows.reset);
@@ -509,7 +512,19 @@ function lastOwn() {
 
 /** Whether the user may moderate this person. */
 const mayModerate = (name) => name !== chat.user && Boolean(open) && !open.direct && canModerate(open.role);
-const rights = ({ item }) => ({ edit: item.from === chat.user, remove: item.from === chat.user || mayModerate(item.from), moderate: mayModerate(item.from) });
+const rights = ({ item }) => ({ edit: item.from === chat.user, remove: item.from === chat.user || mayModerate(item.from), moderate: mayModerate(item.from), about: item.from !== chat.user });
+
+const isBlocked = (name) => chat.blocked.has(name);
+
+async function block(name, on) {
+	await (on ? chat.block(name) : chat.unblock(name));
+	toast(on ? `You have blocked ${name}.` : `${name} is not blocked any more.`);
+}
+
+function aboutPerson(name) {
+	closeDrawers();
+	personal(name);
+}
 
 function moderatePerson(name) {
 	closeDrawers();
@@ -637,6 +652,7 @@ const updateActions = messageToolbar($("log"), {
 	edit: field.edit,
 	remove: ({ item }) => chat.delete(open.name, item.seq).catch(refuse),
 	moderate: ({ item }) => moderatePerson(item.from),
+	about: ({ item }) => aboutPerson(item.from),
 	leave: () => $("text").focus(),
 });
 const moderation = moderationDialogs({
@@ -660,7 +676,8 @@ const invitations = invitationList({
 		draw();
 	},
 });
-const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson });
+const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: aboutPerson });
+const personal = personalDialog({ isBlocked, block, fail: refuse });
 const leave = leaving({
 	members: ({ name }) => chat.request("members", { room: name }),
 	leave: async ({ name }, more) => {
@@ -691,6 +708,7 @@ const run = commandRunner({
 	search: (text) => openSearch(open.name, text),
 	rename,
 	account: () => (login ? account.account() : toast("You are in without an account.")),
+	block,
 	inviteLink: (room) => (login ? account.inviteLink(room) : toast("Only who has an account can make invite links.")),
 	signOut: wishToSignOut,
 	setAway,

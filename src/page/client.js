@@ -31,6 +31,7 @@
  * | `left` | `{room, reason, error}` | we are no longer in the room: `left`, `kicked`, `banned`, or `refused` with an `error` on return |
  * | `invited` | `{room, from, reason}` | a new invitation to `join` the room |
  * | `invitations` | `{invitations}` | the open invitations as the server lists them: `{room, by, at, reason}` |
+ * | `blocked` | `{users}` | whom we have blocked, a set: as {@link Client.listBlocked} lists them, and as it changes |
  * | `outbox` | `{entry, status, error}` | a message is `pending`, `sent` or `failed` |
  * | `problem` | {@link ChinwagError} | a refusal without a promise |
  */
@@ -182,6 +183,8 @@ export class Client extends EventTarget {
 	limits = {};
 	/** {@link Room}s by name. */
 	rooms = new Map();
+	/** Names of the users whom we have blocked. */
+	blocked = new Set();
 	/** A {@link State}. */
 	state = { state: "stopped" };
 
@@ -436,6 +439,34 @@ export class Client extends EventTarget {
 	/** Takes an invite link with the account that we have: we become members of its rooms. */
 	accept(invite) {
 		return this.request("accept", { invite });
+	}
+
+	// --- People of whom we want to hear nothing
+
+	/**
+	 * Hears nothing of a user any more, who does not learn of it: no direct messages, invitations, typing, receipts and presence.
+	 * Messages in common rooms still arrive; `blocked` says whose to hide. The conversation with the user is `left`.
+	 */
+	async block(user) {
+		await this.request("block", { user });
+		this.#setBlocked([...this.blocked, user]);
+	}
+
+	/** Ends that. The next message of either brings the conversation back. */
+	async unblock(user) {
+		await this.request("unblock", { user });
+		this.#setBlocked([...this.blocked].filter((other) => other !== user));
+	}
+
+	/** Asks the server whom we have blocked: once, and again after each `welcome` if other clients of ours may change it. */
+	async listBlocked() {
+		const { users } = await this.request("blocked");
+		this.#setBlocked(users.map(({ user }) => user));
+	}
+
+	#setBlocked(users) {
+		this.blocked = new Set(users);
+		this.#emit("blocked", { users: this.blocked });
 	}
 
 	/** Replaces the token by a newer one of the same user, without a new connection. */

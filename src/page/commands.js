@@ -26,6 +26,9 @@ const COMMANDS = {
 	unban: ["user", "/unban bob", "ends that"],
 	bans: ["", "/bans", "shows who is kept out, muted or invited, to those who may end it"],
 	role: ["user text", "/role bob moderator", "or owner, member, reader"],
+	block: ["user", "/block bob", "hides bob from you; bob does not learn of it"],
+	unblock: ["user", "/unblock bob", "ends that"],
+	blocked: ["", "/blocked", "lists whom you have blocked"],
 	nick: ["name", "/nick ann", "signs you in by another name"],
 	account: ["", "/account", "shows your devices, and changes your password"],
 	"invite-link": ["", "/invite-link", "makes a link that lets others in"],
@@ -39,14 +42,13 @@ const COMMANDS = {
 const OTHER_NAMES = {
 	msg: "query m w whisper tell dm pm privmsg", join: "j", create: "new", leave: "part close", who: "names users here", rooms: "list channels unread inbox",
 	whois: "whowas finger", search: "find grep", history: "log last", topic: "t", kick: "remove", mute: "silence quiet", unmute: "voice unsilence",
-	role: "mode", account: "password passwd logins devices sessions endlogin end-login end_login", "invite-link": "invitelink invite_link", bans: "restrictions mutes banlist", nick: "name", away: "afk", back: "unaway", help: "h ? commands", quit: "exit bye q logout disconnect",
+	role: "mode", account: "password passwd logins devices sessions endlogin end-login end_login", "invite-link": "invitelink invite_link", bans: "restrictions mutes banlist", nick: "name", away: "afk", back: "unaway", block: "ignore", unblock: "unignore", blocked: "ignored", help: "h ? commands", quit: "exit bye q logout disconnect",
 };
 const BY_NAME = new Map(Object.keys(COMMANDS).flatMap((command) => [command, ...(OTHER_NAMES[command]?.split(" ") ?? [])].map((name) => [name, command])));
 /** Commands of other chats that there are none of here, and what to do instead. */
 const ELSEWHERE = [
 	["op deop halfop devoice", "Roles are given with /role bob moderator."],
 	["notice ctcp", "Use /msg bob hi."],
-	["ignore block", "Nobody can be ignored here; a moderator may /mute or /kick."],
 	["edit delete react", "Point at a message, or tap it, to change it or react to it."],
 	["register signup identify signin login pass", "You are in already. To come in by another name, /quit first; names and passwords are asked for at the door."],
 	["accept", "Open the address of the invitation in this browser: it asks whether to join its rooms."],

@@ -67,19 +67,21 @@ export function invitationList({ decline, changed }) {
 
 /**
  * Draws people: `me()` is the user, `writeTo(name, ...children)` makes the button that begins a conversation, `mayModerate(name)`
- * and `moderate(name)` are about the button beside it.
+ * and `moderate(name)` are about the button beside it, `about(name)` about the one to block or report.
  */
-export function peopleList({ me, writeTo, mayModerate, moderate }) {
+export function peopleList({ me, writeTo, mayModerate, moderate, about }) {
 	const nodes = new Map();
 
 	function node([name, status]) {
 		const made = cached(nodes, name, () => {
 			const onclick = () => moderate(name);
 			const more = el("button", { className: "plain", ariaLabel: `Moderate ${name}`, title: "Moderate", onclick }, "⋯");
-			return el("li", null, writeTo(name, avatar(name), bdi(name), el("small")), more);
+			const flag = el("button", { className: "plain", ariaLabel: `Block or report ${name}`, title: "Block or report", onclick: () => about(name) }, "⚑");
+			return el("li", null, writeTo(name, avatar(name), bdi(name), el("small")), flag, more);
 		});
 		made.className = status;
 		made.lastChild.hidden = !mayModerate(name);
+		made.lastChild.previousSibling.hidden = name === me();
 		setText(made.querySelector("small"), status === "away" ? "away" : name === me() ? "you" : "");
 		return made;
 	}

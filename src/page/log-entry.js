@@ -19,17 +19,19 @@ export const forget = (item) => nodes.delete(item);
 
 /**
  * The node of an entry of the client's `present`, created or updated. `me` is the user of this page; `writeTo(name, ...children)`
- * makes the button of an author, `react(state, emoji)` adds or removes a reaction.
+ * makes the button of an author, `react(state, emoji)` adds or removes a reaction, `isBlocked(name)` says whose words are
+ * not shown.
  */
-export function entryNode(state, { me, writeTo, react }) {
+export function entryNode(state, { me, writeTo, react, isBlocked }) {
 	const { item } = state;
 	if (item.ev !== "message") return nodes.get(item) ?? keep(item, note(item));
 	const node = nodes.get(item) ?? keep(item, message(item, me, writeTo));
 	states.set(node, state);
 	const [words, reactions] = node.querySelectorAll(".text, .reactions");
-	const text = state.deleted ? "Message deleted" : state.text;
-	if (words.textContent !== text) words.replaceChildren(...(state.deleted ? [text] : linked(text)));
-	words.classList.toggle("gone", state.deleted);
+	const isHidden = !state.deleted && isBlocked(item.from);
+	const text = state.deleted ? "Message deleted" : isHidden ? "Hidden: you have blocked this person" : state.text;
+	if (words.textContent !== text) words.replaceChildren(...(state.deleted || isHidden ? [text] : linked(text)));
+	words.classList.toggle("gone", state.deleted || isHidden);
 	words.classList.toggle("edited", state.edited !== undefined);
 	words.title = state.edited === undefined ? "" : `Edited ${new Date(state.edited).toLocaleString()}`;
 	const kinds = [...state.reactions].slice(0, KINDS_MAX);

@@ -8,7 +8,7 @@ import { crowd } from "/lists.js";
  * Returns the function that carries out a command as `readTyped` reads it, and says whether it could. `chat()` is the client, `here()` the open room;
  * `note(room, text)` answers in the log, `toast(text)` over the page; the others do what they are called.
  */
-export function commandRunner({ chat, here, note, toast, fail, say, show, join, create, leave, invite, search, rename, account, inviteLink, signOut, setAway }) {
+export function commandRunner({ chat, here, note, toast, fail, say, show, join, create, leave, invite, search, rename, account, inviteLink, signOut, setAway, block }) {
 	const tell = (text) => note(here(), text);
 	const moderate = (act) => ({ user, time, text }) => chat().moderate(act, here().name, user, { for_ms: time, reason: text });
 	const titleOf = (room) => isolated(room.direct ? otherIn(room.name, chat().user) : room.name);
@@ -62,6 +62,9 @@ export function commandRunner({ chat, here, note, toast, fail, say, show, join, 
 		unban: moderate("unban"),
 		bans: () => $("about-open").click(),
 		role: ({ user, text }) => chat().moderate("role", here().name, user, { role: text.toLowerCase() }),
+		block: ({ user }) => block(user, true),
+		unblock: ({ user }) => block(user, false),
+		blocked: () => tell(`Blocked${listed([...chat().blocked].map(isolated)) || ": nobody"}`),
 		nick: ({ name }) => rename(name),
 		account: () => account(),
 		"invite-link": () => inviteLink(here()),

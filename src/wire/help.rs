@@ -27,6 +27,7 @@ const ROOM: Field = (Key::Room, "the room's name");
 const TARGET: Field = (Key::Target, "the seq of the message");
 const USER: Field = (Key::User, "the user's name");
 const REASON: Field = (Key::Reason, "why, optional");
+const ROLE: Field = (Key::Role, "\"owner\", \"moderator\", \"member\" or \"reader\"");
 const EPOCH: Field = (Key::Epoch, "the epoch in which the seqs count, optional");
 const LIMIT: Field = (Key::Limit, "how many at most, optional");
 const FOR_MS: Field = (Key::ForMs, "for how many milliseconds; without it, until it is ended");
@@ -41,7 +42,10 @@ pub(super) const fn entry(op: Op) -> Entry {
         | Op::Logins
         | Op::EndLogin
         | Op::InviteLink
-        | Op::Accept => about_accounts(op),
+        | Op::Accept
+        | Op::Block
+        | Op::Unblock
+        | Op::Blocked => about_people(op),
         Op::Ping => ("Asks for the server's time", &[]),
         Op::Rooms => (
             "Lists your rooms with their unread messages",
@@ -81,15 +85,7 @@ pub(super) const fn entry(op: Op) -> Entry {
             ("Invites a user, who may then join a private room, too", &[ROOM, USER, REASON])
         }
         Op::Uninvite => ("Withdraws an invitation", &[ROOM, USER]),
-        Op::Role => (
-            "Changes a member's role",
-            &[
-                ROOM,
-                USER,
-                (Key::Role, "\"owner\", \"moderator\", \"member\" or \"reader\""),
-                REASON,
-            ],
-        ),
+        Op::Role => ("Changes a member's role", &[ROOM, USER, ROLE, REASON]),
         Op::Kick => ("Removes a member from a room", &[ROOM, USER, REASON]),
         Op::Mute => (
             "Stops a member from sending; with 0 for the time, ends that",
@@ -104,8 +100,8 @@ pub(super) const fn entry(op: Op) -> Entry {
     Entry { about, fields, is_supported: true }
 }
 
-/// What the operations about accounts do, and their fields.
-const fn about_accounts(op: Op) -> (&'static str, &'static [Field]) {
+/// What the operations about accounts and other people do, and their fields.
+const fn about_people(op: Op) -> (&'static str, &'static [Field]) {
     match op {
         Op::Register => (
             "Makes an account and logs in; before hello",
@@ -139,6 +135,11 @@ const fn about_accounts(op: Op) -> (&'static str, &'static [Field]) {
         Op::Accept => {
             ("Uses an invite link for its rooms", &[(Key::Invite, "the secret of the link")])
         }
+        Op::Block => {
+            ("Lets you hear nothing of a user any more, who does not learn of it", &[USER])
+        }
+        Op::Unblock => ("Ends that", &[USER]),
+        Op::Blocked => ("Lists whom you have blocked", &[]),
         _ => ("", &[]),
     }
 }

@@ -183,6 +183,7 @@ fn a_file_that_the_browser_has_is_not_sent_again() {
         ("/dom.js", "text/javascript; charset=utf-8"),
         ("/log-entry.js", "text/javascript; charset=utf-8"),
         ("/moderation.js", "text/javascript; charset=utf-8"),
+        ("/personal.js", "text/javascript; charset=utf-8"),
         ("/search.js", "text/javascript; charset=utf-8"),
         ("/favicon.svg", "image/svg+xml"),
     ] {

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod arrivals;
+mod blocks;
 mod catch_up;
 mod clients_rely_on;
 mod close_codes;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::database_commands::done;
 use crate::support::{Client, Server, Setup};
 
 /// The kinds of person, in the order of the tables' columns: the owner, a moderator, a member, a
@@ -249,4 +250,34 @@ fn a_restart_changes_nothing_of_who_may_do_what() {
             }
         }
     }
+}
+
+#[test]
+fn what_owners_do_to_others_is_noted_and_found_by_room_and_by_who_did_it() {
+    let mut server = Server::start();
+    let mut ann = Client::ws(&server).named("ann", None);
+    ann.ask(&json!({"op": "create", "room": "den"}));
+    let mut bob = Client::ws(&server).named("bob", Some("den"));
+    let seq = bob.ask(&json!({"op": "send", "room": "den", "text": "mine"}))["seq"].clone();
+    let own = bob.ask(&json!({"op": "send", "room": "den", "text": "mine too"}))["seq"].clone();
+    bob.ask(&json!({"op": "delete", "room": "den", "target": own}));
+    ann.ask(&json!({"op": "delete", "room": "den", "target": seq}));
+    ann.ask(&json!({"op": "mute", "room": "den", "user": "bob"}));
+    ann.ask(&json!({"op": "role", "room": "den", "user": "bob", "role": "moderator"}));
+    ann.ask(&json!({"op": "ban", "room": "den", "user": "bob"}));
+    server.restart(Signal::TERM);
+    let acts = |filter: &[&str]| -> Vec<String> {
+        let shown = done(&server.data(), &[&["audit"], filter].concat());
+        let act = |line: &str| line.split_once(' ').map(|(_, act)| act.to_owned());
+        shown.lines().filter_map(act).collect()
+    };
+    let expect = [
+        "ann delete bob in den",
+        "ann mute bob in den",
+        "ann role moderator bob in den",
+        "ann ban bob in den",
+    ];
+    assert_eq!(acts(&[]), expect);
+    assert_eq!(acts(&["--room", "den", "--by", "ann", "--since", "1h"]), expect);
+    assert!(acts(&["--by", "bob"]).is_empty() && acts(&["--room", "lobby"]).is_empty());
 }

@@ -10,6 +10,7 @@
 //! has a place for the keys of its memberships, which `rooms` fills.
 
 mod awaited;
+mod blocks;
 mod credentials;
 mod identities;
 mod quotas;
@@ -21,6 +22,7 @@ use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
 use self::awaited::Awaited;
+use self::blocks::Blocks;
 use self::credentials::Credentials;
 pub(super) use self::credentials::rights_of;
 use self::identities::Identities;
@@ -58,6 +60,8 @@ pub(super) struct Directory {
     pub awaited: Awaited,
     /// Whose the names are.
     pub identities: Identities,
+    /// Who wants to hear nothing of whom.
+    pub blocks: Blocks,
     /// What connections have proved that ends or is restricted.
     pub credentials: Credentials,
     /// Users and addresses that may not use the server.
@@ -108,6 +112,11 @@ impl Directory {
     pub(super) fn session_with_secret(&self, user: UserKey, secret: Secret) -> Option<ConnId> {
         let mut sessions = self.users[user].sessions.iter();
         sessions.find(|session| session.secret == secret).map(|session| session.conn)
+    }
+
+    /// Whether one user has blocked the other.
+    pub(super) fn has_blocked(&self, user: UserKey, other: UserKey) -> bool {
+        !self.blocks.is_empty() && self.blocks.has(&self[user].name, &self[other].name)
     }
 
     /// How many users there are.
@@ -254,6 +263,7 @@ impl Directory {
     /// Checks the invariants.
     pub(super) fn debug_check(&self) {
         self.identities.debug_check();
+        self.blocks.debug_check();
         let awaited = self.users.iter().filter(|(_, user)| user.is_awaited).count();
         debug_assert_eq!(self.awaited.users, awaited, "those who have not come are counted");
         for (key, user) in self.users.iter() {

@@ -261,9 +261,26 @@ impl EphemeralMut<'_> {
         }
     }
 
+    /// Whether a viewer is told of another user: not of itself, nor of who is blocked. No viewer
+    /// stands for everybody else.
+    fn is_shown(&self, viewer: Option<UserKey>, user: UserKey) -> bool {
+        viewer.is_none_or(|viewer| viewer != user && !self.directory.has_blocked(viewer, user))
+    }
+
+    /// Users of the room who have blocked one of these: what they are told is another thing.
+    fn blockers_of(&self, key: RoomKey, users: &[UserKey]) -> Vec<UserKey> {
+        if self.directory.blocks.is_empty() {
+            return Vec::new();
+        }
+        let members = self.rooms.members(key).map(|row| row.user);
+        let has_blocked =
+            |&member: &UserKey| users.iter().any(|&user| self.directory.has_blocked(member, user));
+        members.filter(has_blocked).collect()
+    }
+
     /// Tells one connection a room's presence, typing and receipts as they are.
     fn tell_state(&mut self, to: ConnId, key: RoomKey, user: UserKey) {
-        let presence = self.presence_state(key);
+        let presence = self.presence_state(key, user);
         let typing = self.typing_event(key, Some(user));
         let receipts = self.receipts_state(key, user);
         let own = self.directory[user].membership(key).map(|member| self.own_receipt(member));

@@ -123,11 +123,11 @@ impl EphemeralMut<'_> {
         let interval = self.context.limits.presence_interval.saturating_mul(intervals);
         presence.at = self.context.now.tick.after(interval);
         let (v, count) = (presence.v, presence.count);
-        let room = room.name.clone();
+        let name = room.name.clone();
         let (change, names) = if counts_only {
             (PresenceChange::CountOnly, 0)
         } else if whole {
-            let present = self.present(key);
+            let present = self.present(key, None);
             let names = present.len();
             (PresenceChange::State(present), names)
         } else {
@@ -135,8 +135,60 @@ impl EphemeralMut<'_> {
             let names = on.len() + away.len() + off.len();
             (PresenceChange::Delta { on, away, off }, names)
         };
-        let event = Event::Presence { room, v, count, change };
-        self.tell_room(key, (event, names), |_| false);
+        let apart = if counts_only { Vec::new() } else { self.who_has_blocked_members(key) };
+        let event = |count, change| Event::Presence { room: name.clone(), v, count, change };
+        for &viewer in &apart {
+            let count = count - self.hidden_from(key, viewer);
+            let change = self.veiled(&change, viewer);
+            self.tell_user(key, viewer, (event(count, change), names));
+        }
+        let event = event(count, change);
+        self.tell_room(key, (event, names), |user| apart.contains(&user));
+    }
+
+    /// The members who have blocked another member.
+    fn who_has_blocked_members(&self, key: RoomKey) -> Vec<UserKey> {
+        if self.directory.blocks.is_empty() {
+            return Vec::new();
+        }
+        let is_member = |name: &UserName| {
+            let user = self.directory.user_named(name.as_str());
+            user.is_some_and(|user| self.directory[user].membership(key).is_some())
+        };
+        let viewers = self.rooms.members(key).map(|row| row.user).filter(|&viewer| {
+            let mut blocked = self.directory.blocks.of(&self.directory[viewer].name);
+            blocked.any(|(name, _)| is_member(name))
+        });
+        viewers.collect()
+    }
+
+    /// How many members that were told to be present a viewer is not told of.
+    fn hidden_from(&self, key: RoomKey, viewer: UserKey) -> u64 {
+        if self.directory.blocks.is_empty() {
+            return 0;
+        }
+        let present = self.rooms.members(key).filter(|row| row.published != Presence::Off);
+        let hidden = present.filter(|row| self.directory.has_blocked(viewer, row.user));
+        u64::try_from(hidden.count()).unwrap_or(u64::MAX)
+    }
+
+    /// A change without those whom the viewer has blocked.
+    fn veiled(&self, change: &PresenceChange, viewer: UserKey) -> PresenceChange {
+        let viewer = &self.directory[viewer].name;
+        let is_shown = |name: &UserName| !self.directory.blocks.has(viewer, name);
+        let shown = |names: &[UserName]| {
+            names.iter().filter(|&name| is_shown(name)).cloned().collect::<Vec<_>>()
+        };
+        match change {
+            PresenceChange::Delta { on, away, off } => {
+                PresenceChange::Delta { on: shown(on), away: shown(away), off: shown(off) }
+            }
+            PresenceChange::State(users) => {
+                let users = users.iter().filter(|(name, _)| is_shown(name));
+                PresenceChange::State(users.cloned().collect())
+            }
+            PresenceChange::CountOnly => PresenceChange::CountOnly,
+        }
     }
 
     /// Takes the changes of a room, which count as told from now on.
@@ -182,33 +234,39 @@ impl EphemeralMut<'_> {
 
     /// The answer to `presence`: as it was told last; a count only where that is told, and 0 where
     /// nothing is.
-    pub(in crate::chat) fn presence_reply(&mut self, key: RoomKey) -> Reply {
+    pub(in crate::chat) fn presence_reply(&mut self, key: RoomKey, viewer: UserKey) -> Reply {
         self.tell_due_presence(key);
         let (v, count) = self.ephemeral.presence_version(key);
-        let users = (!is_counted(&self.rooms[key])).then(|| self.present(key));
+        let users = (!is_counted(&self.rooms[key])).then(|| self.present(key, Some(viewer)));
+        let hidden = if users.is_some() { self.hidden_from(key, viewer) } else { 0 };
+        let count = count - hidden;
         Reply::Presence { v, count, users }
     }
 
     /// A room's presence as it was told last, if any is told.
-    pub(super) fn presence_state(&mut self, key: RoomKey) -> Option<Event> {
+    pub(super) fn presence_state(&mut self, key: RoomKey, viewer: UserKey) -> Option<Event> {
         let room = &self.rooms[key];
         if room.presence == PresenceMode::Off {
             return None;
         }
         let names = room.presence == PresenceMode::Names;
         let (name, presence) = (room.name.clone(), &self.ephemeral.room(key).presence);
-        let (v, count) = (presence.v, presence.count);
-        let change = if presence.counts_only || !names {
-            PresenceChange::CountOnly
+        let (v, count, counts_only) = (presence.v, presence.count, presence.counts_only);
+        let (change, count) = if counts_only || !names {
+            (PresenceChange::CountOnly, count)
         } else {
-            PresenceChange::State(self.present(key))
+            let present = self.present(key, Some(viewer));
+            (PresenceChange::State(present), count - self.hidden_from(key, viewer))
         };
         Some(Event::Presence { room: name, v, count, change })
     }
 
-    /// The members that were told to be present, by name.
-    fn present(&self, key: RoomKey) -> Vec<(UserName, Presence)> {
+    /// The members that were told to be present, by name, but for those that the viewer blocks.
+    fn present(&self, key: RoomKey, viewer: Option<UserKey>) -> Vec<(UserName, Presence)> {
+        let is_hidden =
+            |user| viewer.is_some_and(|viewer| self.directory.has_blocked(viewer, user));
         let present = self.rooms.members(key).filter(|row| row.published != Presence::Off);
+        let present = present.filter(|row| !is_hidden(row.user));
         let mut users: Vec<_> =
             present.map(|row| (self.directory[row.user].name.clone(), row.published)).collect();
         users.sort_unstable();

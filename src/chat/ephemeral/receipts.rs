@@ -60,12 +60,15 @@ impl EphemeralMut<'_> {
         // as many renderings as readers, in place of as many as members.
         let names = readers.len();
         let event = self.receipts_event(key, &readers, None);
-        self.tell_room(key, (event, names), |user| {
-            readers.iter().any(|&(reader, _)| reader == user)
-        });
-        for &(user, _) in readers.iter().filter(|_| names > 1) {
+        let users: Vec<UserKey> = readers.iter().map(|&(user, _)| user).collect();
+        let mut apart = self.blockers_of(key, &users);
+        apart.retain(|user| !users.contains(user));
+        self.tell_room(key, (event, names), |user| users.contains(&user) || apart.contains(&user));
+        for user in users.into_iter().filter(|_| names > 1).chain(apart) {
             let event = self.receipts_event(key, &readers, Some(user));
-            self.tell_user(key, user, (event, names));
+            if !matches!(&event, Event::Receipts { read, .. } if read.is_empty()) {
+                self.tell_user(key, user, (event, names));
+            }
         }
     }
 
@@ -134,9 +137,9 @@ impl EphemeralMut<'_> {
         &self,
         key: RoomKey,
         readers: &[(UserKey, u64)],
-        except: Option<UserKey>,
+        viewer: Option<UserKey>,
     ) -> Event {
-        let readers = readers.iter().filter(|&&(user, _)| Some(user) != except);
+        let readers = readers.iter().filter(|&&(user, _)| self.is_shown(viewer, user));
         let read = self.marks(readers.copied());
         Event::Receipts { room: self.rooms[key].name.clone(), read }
     }

@@ -94,7 +94,15 @@ impl EphemeralMut<'_> {
         self.rooms[key].typists = u8::try_from(names).unwrap_or(u8::MAX);
         let told = std::mem::replace(&mut typing.told, names);
         let event = self.typing_event(key, None);
-        self.tell_room(key, (event, names), |user| typists.contains(&user));
+        let mut apart = self.blockers_of(key, &typists);
+        apart.retain(|user| !typists.contains(user));
+        self.tell_room(key, (event, names), |user| {
+            typists.contains(&user) || apart.contains(&user)
+        });
+        for user in apart {
+            let event = self.typing_event(key, Some(user));
+            self.tell_user(key, user, (event, names));
+        }
         // Nobody is told that they alone are typing.
         if told.max(names) > 1 {
             for user in typists {
@@ -104,11 +112,12 @@ impl EphemeralMut<'_> {
         }
     }
 
-    /// The users that are typing, apart from `except`.
-    pub(super) fn typing_event(&self, key: RoomKey, except: Option<UserKey>) -> Event {
+    /// The users that are typing, apart from `viewer` and those whom the viewer has blocked.
+    pub(super) fn typing_event(&self, key: RoomKey, viewer: Option<UserKey>) -> Event {
         let gathered = self.ephemeral.gathered.get(key.index());
         let typists = gathered.into_iter().flat_map(|gathered| &gathered.typing.typists);
-        let others = typists.filter(|&&(user, _)| Some(user) != except);
+        let is_shown = |user| self.is_shown(viewer, user);
+        let others = typists.filter(|&&(user, _)| is_shown(user));
         let mut users: Vec<_> =
             others.map(|&(user, _)| self.directory[user].name.clone()).collect();
         users.sort_unstable();

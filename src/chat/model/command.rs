@@ -6,6 +6,7 @@ use compact_str::CompactString;
 
 use super::account::Hidden;
 use super::reply::Role;
+pub use super::resume::{Position, Resume};
 
 /// The client's own name for a request, echoed verbatim and never interpreted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +108,12 @@ ops! {
     InviteLink "invite_link",
     /// Uses an invite link.
     Accept "accept",
+    /// Lets a user not be heard any more.
+    Block "block",
+    /// Ends that.
+    Unblock "unblock",
+    /// Lists who is blocked.
+    Blocked "blocked",
     /// Explains the operations.
     Help "help",
 }
@@ -167,42 +174,6 @@ pub enum ModerationCommand {
     Ban(Option<u64>),
     /// End a ban.
     Unban,
-}
-
-/// Where a client was in a room when it lost its connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Position<'a> {
-    /// The room, by name.
-    pub room: Cow<'a, str>,
-    /// The epoch of the log in which `seq` counts.
-    pub epoch: Cow<'a, str>,
-    /// The last seq that the client has.
-    pub seq: u64,
-}
-
-/// What a returning client says of its former session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resume<'a> {
-    /// The former session's secret.
-    pub session: Cow<'a, str>,
-    /// Where it was, room by room.
-    pub positions: Vec<Position<'a>>,
-}
-
-impl Resume<'_> {
-    /// The same for later.
-    pub(in crate::chat) fn into_owned(self) -> Resume<'static> {
-        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
-        let position = |Position { room, epoch, seq }: Position<'_>| Position {
-            room: owned(room),
-            epoch: owned(epoch),
-            seq,
-        };
-        Resume {
-            session: owned(self.session),
-            positions: self.positions.into_iter().map(position).collect(),
-        }
-    }
 }
 
 /// One command, with its fields checked for type and range but not against the state of anything.
@@ -272,6 +243,15 @@ pub enum Command<'a> {
         /// The secret of the link.
         invite: Hidden,
     },
+    /// [`Op::Block`] and [`Op::Unblock`].
+    Block {
+        /// Whom.
+        user: Cow<'a, str>,
+        /// Whether it begins, instead of ending.
+        on: bool,
+    },
+    /// See [`Op::Blocked`].
+    Blocked,
     /// See [`Op::Ping`].
     Ping,
     /// See [`Op::Rooms`].

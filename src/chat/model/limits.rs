@@ -116,6 +116,10 @@ pub const WELCOME_INVITATIONS_BYTES_MAX: usize = 512;
 pub const INVITATIONS_OF_ROOM_MAX: usize = 100;
 /// Open invitations of one user.
 pub const INVITATIONS_OF_USER_MAX: usize = 50;
+/// Users whom one user may have blocked.
+pub const BLOCKS_OF_USER_MAX: usize = 256;
+/// Blocks of all users: some 10 MB in memory.
+pub const BLOCKS_MAX: usize = 100_000;
 /// How long an invitation is open.
 pub const INVITATION_LASTS: Duration = Duration::from_hours(30 * 24);
 /// Unread messages of a room above which they are not counted.

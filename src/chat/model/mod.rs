@@ -18,6 +18,7 @@ pub mod pressure;
 pub mod prose;
 pub mod record;
 pub mod reply;
+pub mod resume;
 pub mod stats;
 pub mod suspensions;
 pub mod words;

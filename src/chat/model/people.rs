@@ -2,7 +2,7 @@
 
 use super::account::{Account, Invite, Key, Login, SecretHash};
 use super::identity::Bound;
-use super::name::UserName;
+use super::name::{RoomName, UserName};
 
 /// A change of what is kept of people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +28,38 @@ pub enum PeopleChange {
     UseInvite(SecretHash),
     /// The links for the first administrator are over.
     EndAdminInvites,
-    /// Somebody has done something that an operator may want to know later: who, what, and to whom.
-    Audit(Option<UserName>, &'static str, Box<str>, u64),
+    /// A user wants to hear nothing of another one.
+    Block(Block),
+    /// It is over: who, of whom.
+    Unblock(UserName, UserName),
+    /// Somebody has done something that an operator may want to know later.
+    Audit(AuditedAct),
+}
+
+/// A user who wants to hear nothing of another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Who.
+    pub user: UserName,
+    /// Of whom.
+    pub blocked: UserName,
+    /// Since when: milliseconds since 1970.
+    pub at: u64,
+}
+
+/// An act that is noted for the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditedAct {
+    /// Who; `None`: a command.
+    pub by: Option<UserName>,
+    /// What.
+    pub act: &'static str,
+    /// To whom, empty if to nobody.
+    pub whom: Box<str>,
+    /// In which room, if in one.
+    pub room: Option<RoomName>,
+    /// When: milliseconds since 1970.
+    pub at: u64,
 }
 
 /// What is kept of people.
@@ -47,4 +77,6 @@ pub struct People {
     pub invites: Vec<Invite>,
     /// The keys that were not ended.
     pub keys: Vec<Key>,
+    /// Who wants to hear nothing of whom.
+    pub blocks: Vec<Block>,
 }

@@ -279,7 +279,7 @@ pub enum Reply {
         /// Up to which seq the user has read.
         read: u64,
     },
-    /// To `typing`, `status`, `invite` and `uninvite`.
+    /// To `typing`, `status`, `invite`, `uninvite`, `block` and `unblock`.
     Done,
     /// To `history`.
     History {
@@ -357,6 +357,11 @@ pub enum Reply {
     Accepted {
         /// The rooms that the link leads into.
         rooms: Vec<RoomName>,
+    },
+    /// To `blocked`.
+    Blocked {
+        /// Whom the user has blocked, by name, and since when: milliseconds since 1970.
+        users: Vec<(UserName, u64)>,
     },
     /// To `topic` without a text.
     Topic {

@@ -142,6 +142,9 @@ pub(super) fn forget_user(chat: &mut Chat, key: UserKey) {
         end_membership(chat, membership, None);
     }
     let user = chat.directory.remove_user(key);
+    if let Some(guest) = user.as_ref().filter(|user| user.is_guest()) {
+        chat.directory.blocks.forget(&guest.name);
+    }
     let timer = user.and_then(|user| user.absence).and_then(|absence| absence.timer);
     if let Some(timer) = timer {
         chat.context.wheel.cancel(timer);

@@ -282,6 +282,8 @@ fn needs(command: &Command<'_>, user: &UserName) -> Option<(String, Rights)> {
         | Command::EndLogin { .. }
         | Command::InviteLink { .. }
         | Command::Accept { .. }
+        | Command::Block { .. }
+        | Command::Blocked
         | Command::Ping
         | Command::Rooms { .. }
         | Command::Status { .. }

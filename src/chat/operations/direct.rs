@@ -1,10 +1,10 @@
 //! Direct conversations: rooms of two, made by the first `send`.
 
-use super::Chat;
 use super::absence::{forget_user, open_user_to_wait_for};
 use super::membership::{begin_membership, end_membership};
 use super::room_begin::open_room;
 use super::room_end::retire_room;
+use super::{Chat, blocks};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::Event;
@@ -29,17 +29,24 @@ pub(super) fn open_direct(
         let refusal = Refusal::new(Code::BadField, "this is your own name");
         return Err(refusal.field(field, "the name of another user"));
     }
-    let mut to = open_user_to_wait_for(chat, from, &to_name)?;
-    let name = RoomName::direct(&chat.directory[from].name, &to_name);
+    let me = chat.directory[from].name.clone();
+    blocks::check_may_write(chat, &me, &to_name)?;
+    let name = RoomName::direct(&me, &to_name);
+    // Who has blocked the sender is not brought into the conversation, and nothing says so.
+    let mut other = if chat.directory.blocks.has(&to_name, &me) {
+        None
+    } else {
+        Some(open_user_to_wait_for(chat, from, &to_name)?)
+    };
     let known = chat.rooms.named(name.as_str());
     let key = match known {
         Some(key) => key,
         None => open_room(chat, &name, None)?,
     };
     // Room for it may have been made by forgetting who was absent for longest: this very user.
-    if chat.directory.user(to).is_none() {
-        to = match open_user_to_wait_for(chat, from, &to_name) {
-            Ok(to) => to,
+    if other.is_some_and(|to| chat.directory.user(to).is_none()) {
+        other = match open_user_to_wait_for(chat, from, &to_name) {
+            Ok(to) => Some(to),
             Err(refusal) => {
                 retire_room(chat, key);
                 return Err(refusal);
@@ -48,8 +55,8 @@ pub(super) fn open_direct(
     }
     // Only the one who begins a conversation pays for it: others must not be able to fill one's
     // quota.
-    let ends = [(from, known.is_some()), (to, true)];
-    for (user, force) in ends {
+    let ends = [Some((from, known.is_some())), other.map(|to| (to, true))];
+    for (user, force) in ends.into_iter().flatten() {
         // Only what this call has made may be unconfirmed: a message that fails must not take a
         // conversation away that was there before.
         let is_new = chat.directory[user].membership(key).is_none();

@@ -62,7 +62,7 @@ pub(super) fn invite(
     }
     let is_known = lookup.restriction(key, &invited, Restriction::Invited).is_some();
     if !is_known {
-        check_bounds(chat, key, &invited)?;
+        check_bounds(chat, key, (&invited, Some(&chat.directory[by.user].name)))?;
         let wall_ms = chat.context.now.wall_ms;
         let until = wall_ms.saturating_add(lasts_ms());
         let expiry = Expiry { until: Some(until), reason: reason.into() };
@@ -148,13 +148,21 @@ fn lasts_ms() -> u64 {
 /// # Errors
 ///
 /// [`Code::RateLimited`] until the next invitation of the room, or of the user, runs out.
-fn check_bounds(chat: &Chat, key: RoomKey, invited: &UserName) -> Result<(), Refusal> {
+/// Those by users whom the invited one has blocked crowd out no others.
+fn check_bounds(
+    chat: &Chat,
+    key: RoomKey,
+    (invited, by): (&UserName, Option<&UserName>),
+) -> Result<(), Refusal> {
     let wall_ms = chat.context.now.wall_ms;
     let of_room = chat.rooms[key].moderation.holding(wall_ms);
     let of_room = of_room.filter(|(_, kind, _)| *kind == Restriction::Invited);
     let of_room = of_room.map(|(.., meta)| meta.expiry.until);
     check_bound(of_room, INVITATIONS_OF_ROOM_MAX, wall_ms, "this room")?;
-    let of_user = chat.lookup().invitations(invited).map(|(_, meta)| meta.expiry.until);
+    let is_blocked = |by: Option<&UserName>| is_blocked(chat, invited, by);
+    let of_user = chat.lookup().invitations(invited);
+    let of_user = of_user.filter(|(_, meta)| is_blocked(by) || !is_blocked(meta.by.as_ref()));
+    let of_user = of_user.map(|(_, meta)| meta.expiry.until);
     check_bound(of_user, INVITATIONS_OF_USER_MAX, wall_ms, "this user")
 }
 
@@ -250,9 +258,16 @@ pub(super) fn use_invitation(chat: &mut Chat, key: RoomKey, user: UserKey) {
     }
 }
 
-/// The open invitations of a user, by room.
+/// Whether the invited user wants to hear nothing of the inviter.
+fn is_blocked(chat: &Chat, invited: &UserName, by: Option<&UserName>) -> bool {
+    by.is_some_and(|by| chat.directory.blocks.has(invited, by))
+}
+
+/// The open invitations of a user that are shown, by room.
 pub(super) fn of_user(chat: &Chat, user: UserKey) -> Vec<Invitation> {
-    let found = chat.lookup().invitations(&chat.directory[user].name);
+    let name = &chat.directory[user].name;
+    let found = chat.lookup().invitations(name);
+    let found = found.filter(|(_, meta)| !is_blocked(chat, name, meta.by.as_ref()));
     let mut found: Vec<Invitation> = found
         .map(|(key, meta)| Invitation {
             room: chat.rooms[key].name.clone(),
@@ -296,7 +311,8 @@ pub(super) fn len_max(invitation: &Invitation) -> usize {
 pub(super) fn grant(chat: &mut Chat, room: &RoomName, user: &UserName, by: Option<&UserName>) {
     let Some(key) = chat.rooms.named(room.as_str()) else { return };
     let is_open = !chat.lookup().is_closed(&chat.rooms[key]);
-    if is_open || chat.lookup().is_banned(key, user) || check_bounds(chat, key, user).is_err() {
+    if is_open || chat.lookup().is_banned(key, user) || check_bounds(chat, key, (user, by)).is_err()
+    {
         return;
     }
     let wall_ms = chat.context.now.wall_ms;
@@ -328,6 +344,9 @@ fn tell_invited(chat: &mut Chat, key: RoomKey, invited: &UserName) {
     let wall_ms = chat.context.now.wall_ms;
     let Some(meta) = room.moderation.find(invited, Restriction::Invited, wall_ms) else { return };
     let Some(from) = &meta.by else { return };
+    if is_blocked(chat, invited, Some(from)) {
+        return;
+    }
     let (turn, limit) = (chat.context.turn, chat.context.outbound_limit() / 2);
     let bytes = INVITED_BYTES + REASON_BYTE_LEN_MAX * meta.expiry.reason.len();
     for session in &chat.directory[user].sessions {

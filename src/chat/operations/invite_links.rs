@@ -8,7 +8,7 @@ use crate::chat::model::account::{
 use crate::chat::model::code::Code;
 use crate::chat::model::identity::{Inviters, Registration};
 use crate::chat::model::name::{RoomName, UserName};
-use crate::chat::model::people::PeopleChange;
+use crate::chat::model::people::{AuditedAct, PeopleChange};
 use crate::chat::model::reply::{Refusal, Reply, Role};
 use crate::chat::pending::{PeopleOp, Requester};
 
@@ -78,8 +78,15 @@ pub(super) fn invite_link(
     let until = wall_ms.saturating_add(for_ms);
     let hash = new.hash();
     let by_name = Some(account.name);
+    let act = AuditedAct {
+        by: by_name.clone(),
+        act: "invite link",
+        whom: "".into(),
+        room: rooms.first().cloned(),
+        at: wall_ms,
+    };
     let invite = Invite { hash, uses, until, rooms, by: by_name, is_admin: false };
-    let changes = vec![PeopleChange::Invite(invite.clone())];
+    let changes = vec![PeopleChange::Invite(invite.clone()), PeopleChange::Audit(act)];
     let secret = Hidden::new(new.text());
     chat.change_people(PeopleOp::Invite { by: by.take(), invite, secret }, changes);
     Ok(Answer::Later)

@@ -134,6 +134,8 @@ fn joined_reply(
         // It has ended while it was being written: the user has left on another session.
         None => return Err(if room.private { no_such_room() } else { not_member() }),
     };
+    // A direct conversation is of two, also while one of them has left it.
+    let members = if room.name.is_direct() { 2 } else { room.members.len() };
     Ok(Reply::Joined {
         room: room.name.clone(),
         epoch: room.epoch,
@@ -143,7 +145,7 @@ fn joined_reply(
         role,
         read,
         recv,
-        members: u64::try_from(room.members.len()).unwrap_or(u64::MAX),
+        members: u64::try_from(members).unwrap_or(u64::MAX),
         v: chat.ephemeral.presence_version(key).0,
         topic: room.topic.clone(),
         reset: is_reset,

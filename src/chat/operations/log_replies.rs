@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::faults::refusal_of;
 use super::history::{self, Excerpt};
 use super::{
-    Answer, Chat, ack, direct, edits, inbox, invitations, join, leave, moderation, people,
+    Answer, Chat, ack, audit, direct, edits, inbox, invitations, join, leave, moderation, people,
     resume_deferred, room_end, search, suspensions,
 };
 use crate::chat::context::Timer;
@@ -127,6 +127,7 @@ fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord
     let rev = chat.context.next_rev();
     chat.rooms.commit(key, &record, rev, bounds);
     chat.context.stats.records += 1;
+    audit::note(chat, key, (&record, target.as_ref()));
     // A copy by reference: the record itself goes on to the fan-out, before what it does takes
     // effect.
     let act = matches!(record.body, Body::Moderation { .. }).then(|| SharedRecord::clone(&record));

@@ -18,6 +18,9 @@ pub(super) fn members(
     (limit, after): (Option<u32>, Option<&str>),
 ) -> Result<Answer, Refusal> {
     let (key, _) = standing::reads(chat, (by.conn, by.user), name)?;
+    if let Some(pair) = chat.rooms[key].name.pair() {
+        return Ok(Answer::Now(both_ends(pair, (limit, after))));
+    }
     let members = chat.rooms[key].members.len();
     let count = u64::try_from(members).unwrap_or(u64::MAX);
     // A list of ten thousand names is of no use to a person, and a client that asks for it at each
@@ -32,8 +35,20 @@ pub(super) fn members(
     // By name and not by number, so that a page is right although members come and go between two
     // of them.
     users.retain(|(name, _)| after.is_none_or(|after| name.as_str() > after));
+    Ok(Answer::Now(page(count, users, limit)))
+}
+
+/// A direct conversation is of two, also while one has it in the inbox no more: who has left it, or
+/// has blocked the other, is not told from who has not.
+fn both_ends((a, b): (&str, &str), (limit, after): (Option<u32>, Option<&str>)) -> Reply {
+    let ends = [a, b].into_iter().filter(|name| after.is_none_or(|after| *name > after));
+    let users = ends.filter_map(UserName::stored).map(|name| (name, Role::Member)).collect();
+    page(2, users, limit)
+}
+
+fn page(count: u64, mut users: Vec<(UserName, Role)>, limit: Option<u32>) -> Reply {
     let limit = usize::try_from(limit.unwrap_or(u32::MAX).max(1)).unwrap_or(usize::MAX);
     let more = users.len() > limit;
     users.truncate(limit);
-    Ok(Answer::Now(Reply::Members { count, users, more }))
+    Reply::Members { count, users, more }
 }

@@ -9,6 +9,8 @@
 pub(super) mod absence;
 pub(super) mod accounts;
 pub(super) mod ack;
+mod audit;
+mod blocks;
 mod create;
 pub(super) mod credentials;
 mod direct;
@@ -159,6 +161,7 @@ fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<
         Command::Close { room } => leave::close(chat, by, &room),
         Command::Password { old, new } => accounts::change_password(chat, by, (old, new)),
         Command::EndLogin { which } => accounts::end_login(chat, by, &which),
+        Command::Block { user, on } => blocks::block(chat, by, (&user, on)),
         other => execute_reading(chat, by, other),
     }
 }
@@ -193,7 +196,7 @@ fn execute_reading(
         }
         Command::Presence { room } => {
             let (key, _) = standing::reads(chat, (by.conn, user), &room)?;
-            Ok(Answer::Now(chat.ephemeral_mut().presence_reply(key)))
+            Ok(Answer::Now(chat.ephemeral_mut().presence_reply(key, user)))
         }
         Command::Members { room, limit, after } => {
             members::members(chat, by, &room, (limit, after.as_deref()))
@@ -202,6 +205,7 @@ fn execute_reading(
             restrictions::restrictions(chat, user, &room, (limit, after.as_deref()))
         }
         Command::Logins => accounts::logins(chat, by),
+        Command::Blocked => Ok(blocks::blocked(chat, user)),
         Command::Hello { .. } => Err(session_lifecycle::second_hello()),
         _ => {
             let message = "this server does not have this operation yet";
@@ -217,9 +221,10 @@ const SEARCH_TOKENS: u32 = 5;
 /// is repeated is not.
 const fn quota_of(command: &Command<'_>) -> Option<(Quota, u32)> {
     match command {
-        Command::Join { .. } | Command::Create { .. } | Command::Invite { .. } => {
-            Some((Quota::Joins, 1))
-        }
+        Command::Join { .. }
+        | Command::Create { .. }
+        | Command::Invite { .. }
+        | Command::Block { .. } => Some((Quota::Joins, 1)),
         Command::History { .. } => Some((Quota::Readings, 1)),
         Command::Search { .. } => Some((Quota::Readings, SEARCH_TOKENS)),
         _ => None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Chat, accounts, invite_links, session_lifecycle};
+use super::{Chat, accounts, blocks, invite_links, session_lifecycle};
 use crate::chat::model::identity::{Bound, Identity};
 use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::log::{RoomMeta, RoomSnapshot};
@@ -50,6 +50,9 @@ pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refu
         PeopleOp::Invite { by, invite, secret } => {
             invite_links::on_invite_made(chat, by, (invite, secret), outcome);
         }
+        PeopleOp::Block { by, block, on } => {
+            blocks::on_written(chat, by, (block, on), outcome);
+        }
         PeopleOp::Accept { by, invite } => invite_links::on_accepted(chat, by, &invite, outcome),
     }
 }
@@ -81,7 +84,8 @@ pub(super) fn replace(chat: &mut Chat, people: People) {
 /// `rooms` are kept as those of users that nobody has proved to be: no other source takes them.
 pub(super) fn restore(chat: &mut Chat, people: People, rooms: &[RoomSnapshot]) {
     chat.accounts.restore(&people);
-    let People { bound, proved, .. } = people;
+    let People { bound, proved, blocks: kept, .. } = people;
+    blocks::restore(chat, kept);
     let identities = &mut chat.directory.identities;
     for bound in bound {
         identities.bind(bound);

@@ -4,7 +4,7 @@ use super::absence::{arm_absence, senders_to};
 use super::moderation::restrict;
 use super::room_begin::open_log;
 use super::room_end::retire_room;
-use super::{Chat, people as kept_people, suspensions};
+use super::{Chat, blocks, people as kept_people, suspensions};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::identity::Source;
 use crate::chat::model::limits::{GUEST_PREFIX, INVITATION_LASTS};
@@ -29,6 +29,7 @@ pub(in crate::chat) fn restore(chat: &mut Chat, snapshot: Snapshot) {
     for room in rooms {
         restore_room(chat, room);
     }
+    blocks::end_conversations(chat);
     find_awaited(chat);
 }
 

@@ -21,6 +21,7 @@ use super::model::hello::HeldHello;
 use super::model::log::{LogId, RestrictionMeta, Ticket};
 use super::model::name::{RoomName, UserName};
 use super::model::output::Request;
+use super::model::people::Block;
 use super::model::record::SharedRecord;
 use super::model::reply::{InboxRow, Invitation, Refusal};
 use super::rooms::{Marks, Rooms, WaitingAck};
@@ -171,15 +172,18 @@ pub(super) enum PeopleOp {
     Invite { by: Requester, invite: Invite, secret: Hidden },
     /// The use of one by somebody who is in already.
     Accept { by: Requester, invite: Invite },
+    /// A block that begins, or ends.
+    Block { by: Requester, block: Block, on: bool },
 }
 
 impl PeopleOp {
     /// The connection that is answered, if it has said hello.
     const fn conn(&self) -> Option<ConnId> {
         match self {
-            Self::Account { by, .. } | Self::Invite { by, .. } | Self::Accept { by, .. } => {
-                Some(by.conn)
-            }
+            Self::Account { by, .. }
+            | Self::Invite { by, .. }
+            | Self::Accept { by, .. }
+            | Self::Block { by, .. } => Some(by.conn),
             Self::Noted
             | Self::AdminInvite(_)
             | Self::Hello { .. }

@@ -27,8 +27,7 @@ fn ann() -> Harness {
     let hash = SecretHash([1; 32]);
     let login = Login { id: 1, name: name.clone(), hash, agent: "".into(), at: 0, used: 0 };
     let (bound, accounts, logins) = (vec![bound], vec![account], vec![login]);
-    let people =
-        People { bound, proved: true, accounts, logins, invites: Vec::new(), keys: Vec::new() };
+    let people = People { bound, proved: true, accounts, logins, ..People::default() };
     harness.chat.restore(harness.now, Snapshot { people, ..Snapshot::default() });
     let identity = Identity {
         source: Source::Account,
@@ -38,7 +37,14 @@ fn ann() -> Harness {
         ..Identity::default()
     };
     let (resume, encoding) = (None, Encoding::default());
-    let hello = Hello { name: None, resume, secret: 1, encoding, identity: Some(identity) };
+    let hello = Hello {
+        name: None,
+        resume,
+        secret: 1,
+        encoding,
+        identity: Some(identity),
+        is_visit: false,
+    };
     harness.chat.handle_hello(harness.now, conn(0), request(Op::Hello), hello);
     assert_eq!(heard(&harness.settle(), 0), ["welcome ann false"]);
     harness

@@ -11,6 +11,7 @@
 
 mod accounts;
 mod append;
+mod blocks;
 mod checksum;
 pub(in crate::store) mod cids;
 pub(in crate::store) mod column_code;

@@ -6,11 +6,11 @@ use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
 use super::meta_table::{self, PROVED};
-use super::{accounts, programs};
+use super::{accounts, blocks, programs};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::log::LogFault;
-use crate::chat::model::name::UserName;
-use crate::chat::model::people::{People, PeopleChange};
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::people::{AuditedAct, People, PeopleChange};
 
 /// Reads all of it.
 ///
@@ -27,7 +27,8 @@ pub(in crate::store) fn load(db: &Connection) -> rusqlite::Result<People> {
         let invalid = || damaged("a row of table identity makes no sense".to_owned());
         bound.push(read_bound(row)?.ok_or_else(invalid)?);
     }
-    let mut people = People { bound, proved, ..People::default() };
+    let blocks = blocks::load(db)?;
+    let mut people = People { bound, proved, blocks, ..People::default() };
     accounts::load(db, &mut people)?;
     people.keys = programs::load(db)?;
     Ok(people)
@@ -106,15 +107,25 @@ fn write_one(db: &Connection, change: &PeopleChange) -> rusqlite::Result<bool> {
         PeopleChange::Key(key) => programs::put(db, key),
         PeopleChange::UseInvite(hash) => accounts::use_invite(db, hash),
         PeopleChange::EndAdminInvites => accounts::end_admin_invites(db),
-        PeopleChange::Audit(by, act, whom, at) => {
-            let sql = "INSERT INTO audit (at, \"by\", act, whom) VALUES (?1, ?2, ?3, ?4)";
-            let by = by.as_ref().map(UserName::as_str);
-            db.prepare_cached(sql)?.execute(params![signed(*at), by, act, &**whom])?;
-            Ok(true)
-        }
+        PeopleChange::Block(block) => blocks::put(db, block),
+        PeopleChange::Unblock(user, blocked) => blocks::end(db, user, blocked),
+        PeopleChange::Audit(act) => note(db, act),
         PeopleChange::Proved(proved) => {
             meta_table::put(db, PROVED, i64::from(*proved))?;
             Ok(true)
         }
     }
+}
+
+/// Acts that are kept: some 10 MB. Beyond that the oldest go.
+const AUDIT_ROWS_MAX: i64 = 100_000;
+
+fn note(db: &Connection, done: &AuditedAct) -> rusqlite::Result<bool> {
+    let AuditedAct { by, act, whom, room, at } = done;
+    let (by, room) = (by.as_ref().map(UserName::as_str), room.as_ref().map(RoomName::as_str));
+    let sql = "INSERT INTO audit (at, \"by\", act, whom, room) VALUES (?1, ?2, ?3, ?4, ?5)";
+    db.prepare_cached(sql)?.execute(params![signed(*at), by, act, &**whom, room])?;
+    let surplus = db.last_insert_rowid().saturating_sub(AUDIT_ROWS_MAX);
+    db.prepare_cached("DELETE FROM audit WHERE id <= ?1")?.execute([surplus])?;
+    Ok(true)
 }

@@ -100,11 +100,19 @@ CREATE TABLE program (
   until INTEGER,
   at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+-- Who wants to hear nothing of whom.
+CREATE TABLE block (
+  user TEXT NOT NULL,
+  blocked TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (user, blocked)
+) STRICT, WITHOUT ROWID;
 -- What owners and administrators have done; it is only added to.
 CREATE TABLE audit (
   id INTEGER PRIMARY KEY,
   at INTEGER NOT NULL,
   "by" TEXT,                    -- NULL: a command
   act TEXT NOT NULL,
-  whom TEXT NOT NULL
+  whom TEXT NOT NULL,
+  room TEXT                     -- NULL: in none
 ) STRICT;

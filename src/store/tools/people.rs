@@ -8,7 +8,7 @@ use super::{ToolError, open};
 use crate::chat::model::account::{Account, Hidden, Invite, KEYS_MAX, Key, SecretHash};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::name::{RoomName, UserName};
-use crate::chat::model::people::{People, PeopleChange};
+use crate::chat::model::people::{AuditedAct, People, PeopleChange};
 use crate::store::sqlite::column_code::ColumnCode as _;
 use crate::store::sqlite::people;
 
@@ -66,7 +66,7 @@ pub fn add(
         let account = Account { name: name.clone(), hash, is_admin: false };
         let act = if claims { "claim" } else { "add" };
         let whom = name.as_str().into();
-        let audit = PeopleChange::Audit(None, act, whom, wall_ms);
+        let audit = audited(act, whom, wall_ms);
         let changes = [PeopleChange::Bind(bound), PeopleChange::Account(account), audit];
         Ok(people::write(db, &changes)?.map_err(|_taken| "this name is somebody's"))
     })
@@ -147,7 +147,7 @@ pub fn invite(
 ) -> Result<(), ToolError> {
     let invite = Invite { hash, uses, until, rooms: rooms.to_vec(), by: None, is_admin: false };
     let made = PeopleChange::Invite(invite);
-    let audit = PeopleChange::Audit(None, "invite", "".into(), wall_ms);
+    let audit = audited("invite", "".into(), wall_ms);
     change(data, |db| people::write(db, &[made, audit])).map(drop)
 }
 
@@ -179,7 +179,7 @@ pub fn add_key(data: &Path, key: Key) -> Result<Result<(), Refused>, ToolError> 
         let (source, issuer) = (Source::Key, "".into());
         let bound = Bound { name, source, issuer, subject, display: None, at };
         let whom = key.name.as_str().into();
-        let audit = PeopleChange::Audit(None, "key", whom, key.at);
+        let audit = audited("key", whom, key.at);
         let mut changes = vec![PeopleChange::Key(key), audit];
         if !is_key {
             changes.push(PeopleChange::Bind(bound));
@@ -207,8 +207,9 @@ pub fn end_key(
     })
 }
 
-/// One line of what owners and administrators have done: when, who, what, to whom.
-pub type Act = (u64, Option<String>, String, String);
+/// One line of what owners, moderators and administrators have done: when, who, what, to whom, in
+/// which room.
+pub type Act = (u64, Option<String>, String, String, Option<String>);
 
 /// What owners and administrators have done, oldest first.
 ///
@@ -219,10 +220,11 @@ pub fn acts(data: &Path) -> Result<Vec<Act>, ToolError> {
     let path = open::path(data);
     let db = open::read(&path)?;
     let read = || {
-        let mut statement = db.prepare("SELECT at, \"by\", act, whom FROM audit ORDER BY id")?;
+        let mut statement =
+            db.prepare("SELECT at, \"by\", act, whom, room FROM audit ORDER BY id")?;
         let rows = statement.query_map([], |row| {
             let at: i64 = row.get(0)?;
-            Ok((at.unsigned_abs(), row.get(1)?, row.get(2)?, row.get(3)?))
+            Ok((at.unsigned_abs(), row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
         })?;
         rows.collect::<rusqlite::Result<Vec<Act>>>()
     };
@@ -235,8 +237,13 @@ fn audit(
     db: &Connection,
     (act, name, wall_ms): (&'static str, &UserName, u64),
 ) -> rusqlite::Result<Result<(), Refused>> {
-    let done = PeopleChange::Audit(None, act, name.as_str().into(), wall_ms);
+    let done = audited(act, name.as_str().into(), wall_ms);
     Ok(people::write(db, &[done])?.map_err(|_taken| "it could not be noted"))
+}
+
+/// What a command has done.
+fn audited(act: &'static str, whom: Box<str>, at: u64) -> PeopleChange {
+    PeopleChange::Audit(AuditedAct { by: None, act, whom, room: None, at })
 }
 
 /// Does all of it in one transaction, or nothing.

@@ -70,6 +70,9 @@ pub(super) fn parse<'a>(
         Op::InviteLink => accounts::invite_link(fields)?,
         Op::Accept => accounts::accept(fields)?,
         Op::Refresh => accounts::refresh(fields)?,
+        Op::Block => Command::Block { user: fields.required(Key::User)?, on: true },
+        Op::Unblock => Command::Block { user: fields.required(Key::User)?, on: false },
+        Op::Blocked => Command::Blocked,
     };
     Ok(Parsed::Command(command))
 }

@@ -86,7 +86,8 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         Reply::LoggedIn { .. }
         | Reply::Logins { .. }
         | Reply::InviteLink { .. }
-        | Reply::Accepted { .. } => accounts(out, reply),
+        | Reply::Accepted { .. }
+        | Reply::Blocked { .. } => people(out, reply),
         Reply::Joined { .. } => joined(out, reply),
         Reply::Pong { time } => field(out, r#""time":"#, *time),
         Reply::Inbox { .. } => inbox(out, reply, context),
@@ -180,8 +181,8 @@ fn joined(out: &mut Vec<u8>, reply: &Reply) {
     }
 }
 
-/// What concerns accounts.
-fn accounts(out: &mut Vec<u8>, reply: &Reply) {
+/// What concerns accounts and other people.
+fn people(out: &mut Vec<u8>, reply: &Reply) {
     match reply {
         Reply::LoggedIn { user, token, rooms } => {
             name_field(out, r#""user":"#, user.as_str());
@@ -216,6 +217,14 @@ fn accounts(out: &mut Vec<u8>, reply: &Reply) {
         Reply::Accepted { rooms } => {
             put(out, r#""rooms":"#);
             array(out, rooms, |out, room| name(out, room.as_str()));
+        }
+        Reply::Blocked { users } => {
+            put(out, r#""users":"#);
+            array(out, users, |out, (user, at)| {
+                name_field(out, r#"{"user":"#, user.as_str());
+                field(out, r#","at":"#, *at);
+                put(out, "}");
+            });
         }
         _ => {}
     }

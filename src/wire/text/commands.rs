@@ -34,6 +34,9 @@ pub(super) enum Verb {
     EndLogin,
     InviteLink,
     Accept,
+    Block,
+    Unblock,
+    Blocked,
     Away,
     Back,
     Help,
@@ -82,8 +85,12 @@ pub(super) const COMMANDS: &[Entry] = &[
         "writes to bob alone; without a text, all that follows",
     ),
     entry(Verb::Me, &["me"], "/me waves", "says what you do"),
-    entry(Verb::Who, &["who", "names", "users", "here"], "/who", "lists who is online in the room"),
-    entry(Verb::Members, &["members"], "/members", "lists all members, with their roles"),
+    entry(
+        Verb::Who,
+        &["who", "names", "users", "here"],
+        "/who",
+        "lists who is online; /members lists all, with their roles",
+    ),
     entry(
         Verb::Rooms,
         &["rooms", "channels", "unread", "inbox"],
@@ -124,6 +131,12 @@ pub(super) const COMMANDS: &[Entry] = &[
         "/ban bob 1d spam",
         "keeps bob out; /unban ends it, /bans lists all",
     ),
+    entry(
+        Verb::Block,
+        &["block", "ignore"],
+        "/block bob",
+        "hides bob from you; /unblock ends it, /blocked lists",
+    ),
     entry(Verb::Role, &["role", "mode"], "/role bob moderator", "or owner, member, reader"),
     entry(
         Verb::Login,
@@ -139,11 +152,14 @@ pub(super) const COMMANDS: &[Entry] = &[
         "ends the connection",
     ),
     // Those below are named in the line of another one.
+    entry(Verb::Members, &["members"], "/members", ""),
     entry(Verb::Back, &["back", "unaway"], "/back", ""),
     entry(Verb::Unmute, &["unmute", "voice", "unsilence"], "/unmute bob", ""),
     entry(Verb::Unban, &["unban"], "/unban bob", ""),
     entry(Verb::Uninvite, &["uninvite"], "/uninvite bob", ""),
     entry(Verb::Bans, &["bans", "restrictions", "mutes", "banlist"], "/bans", ""),
+    entry(Verb::Unblock, &["unblock", "unignore"], "/unblock bob", ""),
+    entry(Verb::Blocked, &["blocked", "ignored"], "/blocked", ""),
     entry(Verb::Close, &["close"], "/close", ""),
     entry(Verb::Say, &["say"], "/say hi", ""),
     // Those of accounts have a help of their own.
@@ -172,7 +188,6 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     ),
     (&["op", "deop", "halfop", "devoice"], "roles are given with /role bob moderator"),
     (&["notice", "ctcp"], "use /msg bob hi"),
-    (&["ignore", "block"], "nobody can be ignored here; a moderator may /mute or /kick"),
     (
         &["server", "connect", "reconnect"],
         "to change the name or the server, /quit and connect again",

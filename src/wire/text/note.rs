@@ -22,6 +22,10 @@ pub fn typed(op: Op, command: &Command<'_>) -> Request {
         Command::Password { .. } => {
             "your password is changed, and your other logins are over".into()
         }
+        Command::Block { user, on: true } => {
+            format_compact!("you hear nothing of {user} any more; /unblock {user} ends that")
+        }
+        Command::Block { user, on: false } => format_compact!("{user} is not blocked now"),
         Command::EndLogin { .. } => "it is over".into(),
         Command::Status { away: true } => "you are shown as away; /back ends it".into(),
         Command::Status { away: false } => "you are shown as online".into(),

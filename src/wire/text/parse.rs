@@ -126,6 +126,9 @@ impl<'a> Commands<'a, '_> {
             | Verb::EndLogin
             | Verb::InviteLink
             | Verb::Accept => Line::Account(account::parse(verb, rest)?),
+            Verb::Block => account::block(rest, true)?,
+            Verb::Unblock => account::block(rest, false)?,
+            Verb::Blocked => Line::Command(Op::Blocked, Command::Blocked),
             Verb::Away => Line::Command(Op::Status, Command::Status { away: true }),
             Verb::Back => Line::Command(Op::Status, Command::Status { away: false }),
             Verb::Help => Line::Help(rest),
@@ -429,7 +432,7 @@ mod tests {
         check("/exit", &Line::Quit);
         check("/me waves", &send(lobby(), "*waves*"));
         check("/names", &Line::Command(Op::Presence, Command::Presence { room: "lobby".into() }));
-        for line in ["/list", "/whois bob", "/op bob", "/ignore bob"] {
+        for line in ["/list", "/whois bob", "/op bob"] {
             let parsed = parse_line(line.as_bytes(), None, &limits());
             assert!(matches!(parsed, Line::Hint(_)), "{line} {parsed:?}");
         }

@@ -55,13 +55,17 @@ pub struct Traces {
     pub records: u64,
     /// Memberships.
     pub memberships: u64,
-    /// Bans, mutes and invitations in rooms.
+    /// Bans, mutes and invitations in rooms, and blocks.
     pub restrictions: u64,
     /// Direct conversations.
     pub conversations: u64,
     /// An erasure of the user was cut off, and is to be finished.
     pub is_unfinished: bool,
 }
+
+/// Counts what is kept against a user, or by one against others.
+const RESTRICTIONS: &str = "SELECT (SELECT count(*) FROM restriction WHERE user = ?1) \
+                            + (SELECT count(*) FROM block WHERE user = ?1 OR blocked = ?1)";
 
 /// What was done.
 #[derive(Debug)]
@@ -118,7 +122,7 @@ impl Erasure {
                 messages,
                 records,
                 memberships: count("SELECT count(*) FROM member WHERE user = ?1")?,
-                restrictions: count("SELECT count(*) FROM restriction WHERE user = ?1")?,
+                restrictions: count(RESTRICTIONS)?,
                 conversations: u64::try_from(conversations(&self.db, &self.user)?.len())
                     .unwrap_or(u64::MAX),
                 is_unfinished: unfinished(&self.db, &self.user)?.is_some(),
@@ -366,6 +370,9 @@ fn finish(db: &mut Connection, user: &UserName, wall_ms: u64) -> rusqlite::Resul
         "DELETE FROM account WHERE name = ?1",
         "DELETE FROM login WHERE name = ?1",
         "DELETE FROM program WHERE name = ?1",
+        "UPDATE audit SET \"by\" = 'erased' WHERE \"by\" = ?1",
+        "UPDATE audit SET whom = 'erased' WHERE whom = ?1",
+        "DELETE FROM block WHERE user = ?1 OR blocked = ?1",
         "UPDATE invite SET \"by\" = NULL WHERE \"by\" = ?1",
         // The name stays taken: whoever got it would be taken for the one who is gone.
         "UPDATE identity SET source = 6, issuer = '', subject = '', display = NULL WHERE name = ?1",

@@ -8,7 +8,10 @@ use crate::wire::key::Key;
 fn required(op: Op) -> Vec<(&'static str, &'static str)> {
     let (room, user, target) = (("room", "\"a\""), ("user", "\"bob\""), ("target", "1"));
     match op {
-        Op::Hello | Op::Ping | Op::Rooms | Op::Help | Op::Logins | Op::InviteLink => vec![],
+        Op::Hello | Op::Ping | Op::Rooms | Op::Help | Op::Logins | Op::InviteLink | Op::Blocked => {
+            vec![]
+        }
+        Op::Block | Op::Unblock => vec![user],
         Op::Refresh => vec![("token", "\"x\"")],
         Op::Register | Op::Login => vec![("name", "\"ann\""), ("password", "\"12345678\"")],
         Op::Password => vec![("old", "\"12345678\""), ("new", "\"12345678\"")],

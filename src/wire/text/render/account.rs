@@ -1,4 +1,4 @@
-//! Answers about accounts as lines of text.
+//! Answers about accounts and other people as lines of text.
 
 use crate::chat::model::account::Login;
 use crate::chat::model::name::RoomName;
@@ -6,7 +6,7 @@ use crate::chat::model::reply::Reply;
 use crate::time::date::{DAY_MS, civil};
 use crate::wire::text::safe::{self, put};
 
-/// Appends the answer to a success about accounts.
+/// Appends the answer to a success about accounts or other people.
 pub(super) fn reply(out: &mut Vec<u8>, reply: &Reply) {
     match reply {
         Reply::Logins { logins, current } => self::logins(out, logins, *current),
@@ -18,6 +18,11 @@ pub(super) fn reply(out: &mut Vec<u8>, reply: &Reply) {
         }
         // To who has logged in the welcome follows.
         Reply::Accepted { rooms } | Reply::LoggedIn { rooms, .. } => invited(out, rooms),
+        Reply::Blocked { users } => {
+            put(out, &["-- blocked"]);
+            super::list(out, ": ", users.iter().map(|(user, _)| (user, None)));
+            put(out, &[if users.is_empty() { ": nobody --\n" } else { " --\n" }]);
+        }
         _ => {}
     }
 }

@@ -92,7 +92,8 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
         Reply::LoggedIn { .. }
         | Reply::Logins { .. }
         | Reply::InviteLink { .. }
-        | Reply::Accepted { .. } => account::reply(out, reply),
+        | Reply::Accepted { .. }
+        | Reply::Blocked { .. } => account::reply(out, reply),
         // That one has left is said by the event, to all of one's sessions.
         Reply::Left { .. } | Reply::Sent { .. } | Reply::Pong { .. } | Reply::Acked { .. } => {}
         Reply::Done => {

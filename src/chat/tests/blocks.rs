@@ -1,0 +1,180 @@
+//! Blocks: who has blocked somebody hears nothing of them, and they do not learn of it.
+
+use super::*;
+
+const ANN: usize = 0;
+const BOB: usize = 1;
+const CAT: usize = 2;
+
+fn block(user: &'static str, on: bool) -> Command<'static> {
+    Command::Block { user: user.into(), on }
+}
+
+fn to(user: &'static str, text: &'static str) -> Command<'static> {
+    message(Target::User(user.into()), text, None)
+}
+
+fn invite(room: &'static str, user: &'static str) -> Command<'static> {
+    Command::Invite { room: room.into(), user: user.into(), reason: "".into() }
+}
+
+/// `ann`, `bob` and `cat`, all of them in `lobby`.
+fn harness() -> Harness {
+    let mut harness = Harness::new(Limits::default());
+    for (number, name) in [(ANN, "ann"), (BOB, "bob"), (CAT, "cat")] {
+        harness.hello(number, name);
+        harness.join(number, "lobby");
+    }
+    harness.wait(10_000);
+    harness
+}
+
+/// What one connection gets, but for what wakes it to be read from.
+fn told(said: &[Output], number: usize) -> Vec<String> {
+    heard(said, number).into_iter().filter(|line| line != "wake").collect()
+}
+
+/// What everybody but the asker gets while it does this, and for ten seconds after.
+fn what_others_hear(harness: &mut Harness, asker: usize, command: Command<'_>) -> Vec<String> {
+    let mut said = harness.run(asker, command);
+    said.extend(harness.wait(10_000));
+    let others = [ANN, BOB, CAT].into_iter().filter(|&number| number != asker);
+    others.flat_map(|number| told(&said, number)).collect()
+}
+
+#[test]
+fn the_blocked_is_answered_in_the_same_words_as_by_somebody_who_has_left() {
+    let commands = || {
+        vec![
+            to("ann", "are you there?"),
+            message(Target::Room("@ann:bob".into()), "hello?", None),
+            Command::Members { room: "@ann:bob".into(), limit: None, after: None },
+            Command::Presence { room: "@ann:bob".into() },
+            Command::Typing { room: "@ann:bob".into() },
+            Command::Ack { room: "@ann:bob".into(), recv: None, read: Some(1), epoch: None },
+            Command::Join { room: "@ann:bob".into(), after: None, epoch: None },
+            Command::Create { room: "den".into(), topic: None, private: true, policy: None },
+            invite("den", "ann"),
+            invite("den", "ann"),
+            Command::Restrictions { room: "den".into(), limit: None, after: None },
+            Command::Uninvite { room: "den".into(), user: "ann".into() },
+        ]
+    };
+    let answers = |is_blocked: bool, had_talked: bool| {
+        let mut harness = harness();
+        if had_talked {
+            harness.run(BOB, to("ann", "hi"));
+        }
+        if is_blocked {
+            harness.run(ANN, block("bob", true));
+        } else if had_talked {
+            harness.run(ANN, Command::Leave { room: "@ann:bob".into() });
+        }
+        // Who is away for good is there for nobody, blocked or not.
+        harness.chat.handle_closed(harness.now, conn(ANN));
+        harness.wait(60_000);
+        let mut lines = Vec::new();
+        for command in commands() {
+            let said = harness.run(BOB, command);
+            lines.extend(told(&said, BOB));
+        }
+        lines
+    };
+    assert_eq!(answers(true, true).len(), answers(false, true).len());
+    let strip = |lines: Vec<String>| {
+        // A conversation that is there still is not announced again, whoever has left it.
+        lines.into_iter().filter(|line| !line.starts_with("subscribed")).collect::<Vec<_>>()
+    };
+    for had_talked in [false, true] {
+        let (blocked, not) = (answers(true, had_talked), answers(false, had_talked));
+        assert_eq!(strip(blocked), strip(not), "{had_talked}");
+    }
+}
+
+#[test]
+fn who_has_blocked_hears_no_message_invitation_typing_receipt_or_presence() {
+    let mut harness = harness();
+    harness.run(BOB, to("ann", "hi"));
+    let left = harness.run(ANN, block("bob", true));
+    assert_eq!(told(&left, ANN)[..2], ["Done", "left left"]);
+    harness.wait(10_000);
+    let mut said = Vec::new();
+    for command in [
+        to("ann", "are you there?"),
+        Command::Create { room: "den".into(), topic: None, private: true, policy: None },
+        invite("den", "ann"),
+        Command::Typing { room: "lobby".into() },
+        Command::Status { away: true },
+    ] {
+        said.extend(harness.run(BOB, command));
+        said.extend(harness.wait(3_000));
+    }
+    let lines = told(&said, ANN);
+    assert!(!lines.iter().any(|line| line.contains("bob") || line.contains('#')), "{lines:?}");
+    assert!(told(&said, CAT).iter().any(|line| line.contains("bob")), "others are told");
+    let inbox = told(&harness.run(ANN, Command::Rooms { since: None }), ANN);
+    assert!(!inbox.concat().contains("bob") && !inbox.concat().contains("den"), "{inbox:?}");
+    let here = told(&harness.run(ANN, Command::Presence { room: "lobby".into() }), ANN);
+    assert!(here.concat().contains("count: 2") && !here.concat().contains("bob"), "{here:?}");
+    assert!(told(&harness.run(ANN, to("bob", "hm")), ANN).contains(&"no 3004".to_owned()));
+}
+
+#[test]
+fn messages_in_common_rooms_stay() {
+    let mut harness = harness();
+    harness.run(ANN, block("bob", true));
+    let heard =
+        what_others_hear(&mut harness, BOB, message(Target::Room("lobby".into()), "x", None));
+    assert_eq!(heard, ["#1", "#1"]);
+}
+
+#[test]
+fn after_unblock_a_message_brings_the_conversation_back() {
+    let mut harness = harness();
+    harness.run(ANN, block("bob", true));
+    harness.run(BOB, to("ann", "1"));
+    harness.run(ANN, block("bob", false));
+    let said = harness.run(BOB, to("ann", "2"));
+    assert_eq!(told(&said, ANN), ["subscribed @ann:bob at 1", "#2"]);
+    let said = harness.run(ANN, Command::Blocked);
+    assert_eq!(told(&said, ANN), ["Blocked { users: [] }"]);
+}
+
+#[test]
+fn a_block_of_oneself_or_of_no_name_and_one_too_many_are_refused() {
+    let mut harness = harness();
+    for (user, expect) in [("ann", "no 1003"), ("A B", "no 1003"), ("never-came", "Done")] {
+        let said = harness.run(ANN, block(user, true));
+        assert_eq!(told(&said, ANN), [expect], "{user}");
+    }
+    for number in 0..255 {
+        let user = format!("x{number}");
+        harness.now.tick = harness.now.tick.after(std::time::Duration::from_mins(1));
+        let command = Command::Block { user: user.into(), on: true };
+        assert_eq!(told(&harness.run(ANN, command), ANN), ["Done"], "{number}");
+    }
+    harness.now.tick = harness.now.tick.after(std::time::Duration::from_mins(1));
+    assert_eq!(told(&harness.run(ANN, block("more", true)), ANN), ["no 4001"]);
+    assert_eq!(told(&harness.run(ANN, block("x7", true)), ANN), ["Done"], "it is so already");
+}
+
+#[test]
+fn invitations_by_the_blocked_crowd_out_no_others() {
+    let mut harness = harness();
+    harness.run(ANN, block("bob", true));
+    let many = usize::try_from(50).unwrap();
+    for number in 0..=many {
+        harness.now.tick = harness.now.tick.after(std::time::Duration::from_mins(1));
+        let room = format!("den{number}");
+        let create =
+            Command::Create { room: room.clone().into(), topic: None, private: true, policy: None };
+        harness.run(BOB, create);
+        let invite = Command::Invite { room: room.into(), user: "ann".into(), reason: "".into() };
+        let expect = if number < many { "Done" } else { "no 5001" };
+        assert_eq!(told(&harness.run(BOB, invite), BOB), [expect], "as without a block");
+    }
+    let create = Command::Create { room: "cats".into(), topic: None, private: true, policy: None };
+    harness.run(CAT, create);
+    let said = harness.run(CAT, invite("cats", "ann"));
+    assert_eq!(told(&said, ANN), ["invited to cats by cat"]);
+}
