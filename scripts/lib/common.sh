@@ -42,7 +42,7 @@ install() {
   [ -z "$guard" ] || as_root rm "$guard"
   local unit
   for unit in $(comm -13 <(echo "$before") <(ls "$units")); do
-    case $unit in nginx.service | haproxy.service | apache2.service | lighttpd.service | caddy.service)
+    case $unit in nginx.service | haproxy.service | apache2.service | lighttpd.service | caddy.service | prometheus.service)
       ! command -v systemctl >/dev/null || as_root systemctl disable --quiet "$unit" || true
       ;;
     esac
@@ -72,6 +72,7 @@ needs_clients=(tclsh tcl 'echo "exit [catch {package require websocket}]" | tcls
   'ruby -e "require %q(faye/websocket)"' ruby-faye-websocket)
 needs_proxies=(nginx nginx-light 'ls /usr/lib/nginx/modules/ngx_stream_module.so' libnginx-mod-stream haproxy haproxy
   apache2 apache2-bin lighttpd lighttpd caddy caddy)
+needs_packages=(strace strace pgrep procps systemd-analyze systemd promtool prometheus)
 
 need_cargo() {
   command -v cargo >/dev/null || die "cargo is missing; install Rust 1.95 or later from https://rustup.rs"

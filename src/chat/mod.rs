@@ -64,6 +64,7 @@ use self::context::{Context, Timer};
 use self::delivery::{Delivery, DeliveryMut, Reader};
 use self::directory::{Directory, Quotas};
 use self::ephemeral::{Ephemeral, EphemeralMut};
+use self::keys::RoomKey;
 use self::model::account::{Extra, HashJob, Hashed, NewSecret, SecretHash};
 use self::model::identity::Identity;
 use self::model::limits::PRESENCE_NAMES_MAX;
@@ -132,6 +133,13 @@ impl Chat {
     /// comes without a clock that outlives the power. To be called before anything else.
     pub fn vary_epochs(&mut self, random: u128) {
         self.rooms.vary_epochs(random);
+    }
+
+    /// Lets other bounds hold from now on, which must not differ in what was shared out at the
+    /// start: the bytes of messages, rings and queues, durability, retention and presence of rooms.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.quotas.set_limits(&limits);
+        self.context.limits = limits;
     }
 
     /// Takes up the store's snapshot of the rooms, before anybody comes.
@@ -467,6 +475,12 @@ impl Chat {
     /// meanwhile, since its socket may have drained long ago.
     fn bring_up(&mut self, conn: ConnId) {
         self.catch_up(conn);
+        self.ephemeral_mut().refresh(conn);
+    }
+
+    /// The same for one of its cursors, for which a page has come.
+    fn bring_up_room(&mut self, conn: ConnId, room: RoomKey) {
+        self.delivery_mut().catch_up_room(conn, room);
         self.ephemeral_mut().refresh(conn);
     }
 

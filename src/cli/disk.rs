@@ -38,9 +38,7 @@ fn describe(config: &Config, measured: &Measured) -> String {
     if *directory != config.data {
         _ = writeln!(text, "  {} does not exist yet; chinwag makes it", config.data.display());
     }
-    let micros = u64::try_from(median.as_micros()).unwrap_or(u64::MAX).max(1);
-    let alone = (1_000_000 / micros).clamp(1, PROCESSOR_MAX);
-    let together = alone.saturating_mul(BATCH).min(PROCESSOR_MAX);
+    let (alone, together) = rates(*median);
     _ = write!(
         text,
         "what that means for rooms that keep what was said (durability \"disk\"):\n  \
@@ -53,21 +51,40 @@ fn describe(config: &Config, measured: &Measured) -> String {
         WRITTEN_ALONE_BYTES / 1024
     );
     if *median >= SLOW {
-        let set = match config.policies.otherwise.durability {
-            Durability::Disk => {
-                "durability = \"os\" does not wait for it, and survives a crash of chinwag, \
-                                 not one of the machine"
-            }
-            Durability::Os | Durability::Memory => {
-                "the durability that is set does not wait for it"
-            }
-        };
-        _ = writeln!(text, "warning: this disk is slow: {set}");
+        _ = writeln!(text, "warning: this disk is slow: {}", about_slow(config));
     }
     if let Some(warning) = measure::warning_of_build() {
         _ = writeln!(text, "warning: {warning}");
     }
     text
+}
+
+/// The same on one line, and what to do if it is slow.
+pub(super) fn in_short(config: &Config, measured: &Measured) -> (String, Option<String>) {
+    let (alone, together) = rates(measured.median);
+    let text = format!(
+        "a sync takes {}: {alone} durable messages a second of one person, up to {together} of many; \
+         {STORED_BYTES} bytes each are kept",
+        Shown(measured.median)
+    );
+    (text, (measured.median >= SLOW).then(|| about_slow(config).to_owned()))
+}
+
+/// Messages a second of one person who waits for each answer, and of many together.
+fn rates(sync: Duration) -> (u64, u64) {
+    let micros = u64::try_from(sync.as_micros()).unwrap_or(u64::MAX).max(1);
+    let alone = (1_000_000 / micros).clamp(1, PROCESSOR_MAX);
+    (alone, alone.saturating_mul(BATCH).min(PROCESSOR_MAX))
+}
+
+fn about_slow(config: &Config) -> &'static str {
+    match config.policies.otherwise.durability {
+        Durability::Disk => {
+            "durability = \"os\" does not wait for it, and survives a crash of chinwag, not one of the \
+             machine"
+        }
+        Durability::Os | Durability::Memory => "the durability that is set does not wait for it",
+    }
 }
 
 /// A time, shown with three digits or so.

@@ -14,7 +14,10 @@ const WORDS: &[(&[&str], &str)] = &[
         "nothing has to be set up: chinwag serves; chinwag check --defaults prints all settings",
     ),
     (&["version"], "write --version"),
-    (&["reload"], "settings are read at the start: restart the server"),
+    (
+        &["reload"],
+        "a running server reads its settings again at SIGHUP: kill -HUP PID, or systemctl reload chinwag",
+    ),
     (&["kick", "mute"], "this is done in the chat; chinwag ban keeps a user out of the server"),
     (&["import", "load"], "chinwag restore FILE puts a backup in the place of the database"),
     (

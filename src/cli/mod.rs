@@ -6,6 +6,7 @@
 //! - 2: the command line or the configuration is wrong.
 
 mod disk;
+mod doctor;
 mod hints;
 mod keys;
 mod names;
@@ -23,7 +24,8 @@ use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, S
 use rustix::fs::Mode;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal, umask};
 
-use crate::config::{self, Change, Config, Environment, Flags, Loaded, Part};
+use crate::config::{self, Change, Environment, Flags, Loaded, Part};
+use crate::log::Format;
 use crate::server;
 use crate::time::clock::Clock;
 
@@ -103,6 +105,12 @@ enum Command {
         #[arg(long)]
         defaults: bool,
     },
+    /// Say whether this host can carry the server as it is configured, and what to do if not
+    ///
+    /// Looks at limits, memory, kernel settings, clock, certificates, keys, addresses and the disk,
+    /// to which it writes for two seconds. Fails if something is bad.
+    #[command(alias = "diagnose")]
+    Doctor,
     /// Make a token for a test, or say why one is not taken
     Token {
         #[command(subcommand)]
@@ -152,7 +160,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
         cli.settings.config = Some(file.clone());
     }
     let names_data = cli.settings.data.is_some();
-    let loaded = match config::load(&cli.settings.into(), environment) {
+    let sources = server::Sources { flags: cli.settings.into(), environment: environment.clone() };
+    let loaded = match config::load(&sources.flags, environment) {
         Ok(loaded) => loaded.with_whole_paths(),
         Err(faults) => {
             _ = writeln!(io::stderr(), "{faults}");
@@ -164,16 +173,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
             ExitCode::SUCCESS if names_data => disk::check(&loaded.config),
             outcome => outcome,
         },
+        Some(Command::Doctor) => doctor::run(&loaded.config),
         Some(Command::Serve { with_parent: true }) => match follow_parent() {
-            Ok(()) => serve(&loaded.config),
+            Ok(()) => serve(&loaded, sources),
             Err(error) => {
                 _ = writeln!(io::stderr(), "error: cannot follow the parent process: {error}");
                 ExitCode::FAILURE
             }
         },
-        Some(Command::Serve { with_parent: false }) | None => serve(&loaded.config),
+        Some(Command::Serve { with_parent: false }) | None => serve(&loaded, sources),
         Some(Command::Token { what }) => token::run(&what, &loaded.config),
-        Some(Command::Tool(tool)) => tools::run(&tool, &loaded.config.data),
+        Some(Command::Tool(tool)) => tools::run(&tool, &loaded.config),
     }
 }
 
@@ -195,7 +205,7 @@ fn definition() -> clap::Command {
         .collect();
     // A command that has an argument of its own is not given the global one of the same name.
     all.mut_subcommands(|sub| match sub.get_name() {
-        "serve" | "check" => sub,
+        "serve" | "check" | "doctor" => sub,
         _ => sub.args(&hidden),
     })
 }
@@ -209,17 +219,30 @@ fn follow_parent() -> io::Result<()> {
     if getppid() == parent { Ok(()) } else { Err(io::Error::other("it has ended")) }
 }
 
-fn serve(config: &Config) -> ExitCode {
+fn serve(loaded: &Loaded, sources: server::Sources) -> ExitCode {
+    let config = &loaded.config;
     // Kept to the end, since dropping it writes the last lines.
-    let _log = match crate::log::start(config.log_format, &config.log_level) {
+    let (file, mut format) = (config.log_file.as_deref(), config.log_format);
+    if format == Format::Text && file.is_none() && sources.environment.is_journal(io::stderr()) {
+        format = Format::Journal;
+    }
+    let _log = match crate::log::start(format, &config.log_level, file) {
         Ok(guard) => guard,
         Err(error) => {
-            let hint = "raise the limit of processes and threads (ulimit -u, TasksMax, pids)";
-            _ = writeln!(io::stderr(), "error: the log has no thread: {error}; {hint}");
+            let what = match file {
+                Some(path) => {
+                    format!("log_file = \"{}\" cannot be opened: {error}", path.display())
+                }
+                None => format!(
+                    "the log has no thread: {error}; raise the limit of processes and threads \
+                     (ulimit -u, TasksMax, pids)"
+                ),
+            };
+            _ = writeln!(io::stderr(), "error: {what}");
             return ExitCode::FAILURE;
         }
     };
-    match server::serve(config) {
+    match server::serve(loaded, sources) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!(cause:% = error; "cannot serve");
@@ -245,7 +268,7 @@ fn check(loaded: &Loaded) -> ExitCode {
 
 /// What `check` prints about a configuration without faults.
 fn summary(loaded: &Loaded) -> String {
-    let Loaded { config, changes, policy_changes, settings_count } = loaded;
+    let Loaded { config, changes, policy_changes, settings_count, .. } = loaded;
     let line =
         |Change { name, value, origin }: &Change| format!("  {name} = {value}  ({origin})\n");
     let (set, all) = (changes.len(), settings_count);

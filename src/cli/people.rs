@@ -8,7 +8,8 @@ use std::path::Path;
 use clap::Subcommand;
 
 use super::names::{parse_room, parse_time, parse_user};
-use crate::auth::{password, secret};
+use crate::auth::password::{self, Cost};
+use crate::auth::secret;
 use crate::chat::model::account::{Hidden, INVITES_MAX, PASSWORD_LEN_MAX, PASSWORD_LEN_MIN};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::name::{RoomName, UserName};
@@ -85,10 +86,10 @@ pub(super) fn run(
     people: &People,
     data: &Path,
     out: &mut dyn Write,
-    wall_ms: u64,
+    (wall_ms, cost): (u64, Cost),
 ) -> Result<(), Failure> {
     match people {
-        People::User(user) => run_user(user, data, out, wall_ms),
+        People::User(user) => run_user(user, data, out, (wall_ms, cost)),
         People::Invite { uses, lasts, rooms } => {
             invite(data, out, (*uses, *lasts), (rooms, wall_ms))
         }
@@ -97,13 +98,18 @@ pub(super) fn run(
 }
 
 /// Runs a command about users.
-fn run_user(user: &User, data: &Path, out: &mut dyn Write, wall_ms: u64) -> Result<(), Failure> {
+fn run_user(
+    user: &User,
+    data: &Path,
+    out: &mut dyn Write,
+    (wall_ms, cost): (u64, Cost),
+) -> Result<(), Failure> {
     match user {
         User::List => return list(data, out),
-        User::Add { name } => add(data, out, (name, false), wall_ms)?,
-        User::Claim { name } => add(data, out, (name, true), wall_ms)?,
+        User::Add { name } => add(data, out, (name, false), (wall_ms, cost))?,
+        User::Claim { name } => add(data, out, (name, true), (wall_ms, cost))?,
         User::Passwd { name } => {
-            let (hash, made) = new_password()?;
+            let (hash, made) = new_password(cost)?;
             people::set_password(data, name, &hash, wall_ms)??;
             say_password(out, name, made.as_ref())?;
         }
@@ -124,9 +130,9 @@ fn add(
     data: &Path,
     out: &mut dyn Write,
     (name, claims): (&UserName, bool),
-    wall_ms: u64,
+    (wall_ms, cost): (u64, Cost),
 ) -> Result<(), Failure> {
-    let (hash, made) = new_password()?;
+    let (hash, made) = new_password(cost)?;
     people::add(data, (name, hash), claims, wall_ms)??;
     say_password(out, name, made.as_ref())
 }
@@ -144,7 +150,7 @@ fn say_password(
 }
 
 /// The hash of a password from standard input, or of one that is made, which comes along.
-fn new_password() -> Result<(Hidden, Option<Hidden>), Failure> {
+fn new_password(cost: Cost) -> Result<(Hidden, Option<Hidden>), Failure> {
     let mut line = String::new();
     if !io::stdin().is_terminal() {
         io::stdin().lock().read_line(&mut line)?;
@@ -156,7 +162,7 @@ fn new_password() -> Result<(Hidden, Option<Hidden>), Failure> {
         return Err("a password has 8 to 256 bytes".into());
     }
     let salt: [u8; 16] = random()?.first_chunk().copied().ok_or("no random numbers")?;
-    let hash = password::hash(text, salt).ok_or("there is no memory to hash a password")?;
+    let hash = password::hash(text, salt, cost).ok_or("there is no memory to hash a password")?;
     Ok((Hidden::new(hash), made))
 }
 

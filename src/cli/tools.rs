@@ -11,10 +11,12 @@ use clap::Subcommand;
 
 use super::names::{parse_room, parse_time, parse_user};
 use super::{keys, people};
+use crate::auth::password::Cost;
 use crate::chat::model::limits::REASON_LEN_MAX;
 use crate::chat::model::log::{Expiry, Network};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::prose;
+use crate::config::Config;
 use crate::log::Timestamp;
 use crate::store::tools::compact::{Compaction, Rewritten, Space};
 use crate::store::tools::erase::{Erasure, Traces};
@@ -153,12 +155,13 @@ pub(super) enum BanKind {
 type Failure = Box<dyn Error>;
 
 /// Runs a command with the database in the directory `data`.
-pub(super) fn run(tool: &Tool, data: &Path) -> ExitCode {
+pub(super) fn run(tool: &Tool, config: &Config) -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
-    let outcome = run_tool(tool, data, &mut out).and_then(|code| {
-        out.flush()?;
-        Ok(code)
-    });
+    let outcome =
+        run_tool(tool, (&config.data, Cost::within(config.memory)), &mut out).and_then(|code| {
+            out.flush()?;
+            Ok(code)
+        });
     match outcome {
         Ok(code) => code,
         // It is no failure if the reader, such as head, has closed standard output.
@@ -176,7 +179,11 @@ fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn run_tool(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCode, Failure> {
+fn run_tool(
+    tool: &Tool,
+    (data, cost): (&Path, Cost),
+    out: &mut dyn io::Write,
+) -> Result<ExitCode, Failure> {
     let wall_ms = Clock::start().now().wall_ms;
     match tool {
         Tool::Backup { file } => {
@@ -197,7 +204,7 @@ fn run_tool(tool: &Tool, data: &Path, out: &mut dyn io::Write) -> Result<ExitCod
         }
         Tool::Unban { kind, who } => unban(out, data, *kind, who)?,
         Tool::Bans => print_bans(out, data, wall_ms)?,
-        Tool::People(people) => people::run(people, data, out, wall_ms)?,
+        Tool::People(people) => people::run(people, data, out, (wall_ms, cost))?,
         Tool::Hook(command) => keys::run_hooks(command, data, out, wall_ms)?,
         Tool::Key(command) => keys::run(command, data, out, wall_ms)?,
     }

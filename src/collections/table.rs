@@ -88,6 +88,8 @@ impl<K: Key, V> Table<K, V> {
         let next = Place::Free { generation: generation.saturating_add(1), next: self.free };
         let Place::Taken { value, .. } = std::mem::replace(place, next) else { return None };
         self.len -= 1;
+        // A place that has used them all up leaves the list: under a generation for the second time
+        // an old key would find a new value.
         if generation < K::GENERATION_MAX {
             self.free = u32::try_from(key.index()).unwrap_or(NIL);
             self.generation_max = self.generation_max.max(generation + 1);

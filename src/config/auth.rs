@@ -34,15 +34,19 @@ impl Config {
     }
 }
 
+/// Whether `auth` lists this word.
+pub(super) fn has_source(values: &Values, word: &str) -> bool {
+    match values.get("auth").map(|assigned| &assigned.value) {
+        Some(Value::List(listed)) => listed.iter().any(|source| source == word),
+        Some(value) => value.text() == Some(word),
+        None => false,
+    }
+}
+
 /// Listeners for others than this machine, where names are believed.
 pub(super) fn exposed(values: &Values) -> Vec<ConfigFault> {
     let value = |name: &str| values.get(name).map(|assigned| &assigned.value);
-    let has_none = match value("auth") {
-        Some(Value::List(listed)) => listed.iter().any(|source| source == "none"),
-        Some(value) => value.text() == Some("none"),
-        None => false,
-    };
-    if !has_none || value("insecure") == Some(&Value::Boolean(true)) {
+    if !has_source(values, "none") || value("insecure") == Some(&Value::Boolean(true)) {
         return Vec::new();
     }
     let mut faults = Vec::new();

@@ -26,7 +26,7 @@ const STALL: &str = "a slow reader must be found slow before it is found dead";
 const PONG: &str = "a ping must be answered, or the peer held dead, before the next ping is due";
 const GUEST: &str = "a guest must be shown as gone before the membership ends";
 
-const AT_LEAST: [AtLeast; 14] = [
+const AT_LEAST: [AtLeast; 15] = [
     ("limits.ring_bytes", 2, "limits.message_bytes", LAST_MESSAGE),
     ("limits.ring_total_bytes", 1, "limits.ring_bytes", "one room alone must fit"),
     ("limits.replay", 1, "limits.history_page", ONE_PAGE),
@@ -36,6 +36,7 @@ const AT_LEAST: [AtLeast; 14] = [
     ("limits.user_burst", 1, "limits.user_per_s", BURST),
     ("limits.joins_burst", 1, "limits.joins_per_s", BURST),
     ("limits.pages_burst", 1, "limits.pages_per_s", BURST),
+    ("limits.hellos_burst", 1, "limits.hellos_per_s", BURST),
     ("limits.connects_burst", 1, "limits.connects_per_s", BURST),
     ("timeouts.stall", 1, "timeouts.pong", STALL),
     ("timeouts.ping_after", 1, "timeouts.pong", PONG),

@@ -1,9 +1,13 @@
 //! The environment, read in this one place.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::fstat;
 
 use super::settings::{CONFIG_VARIABLE, VARIABLE_PREFIX};
 
@@ -12,7 +16,20 @@ use super::settings::{CONFIG_VARIABLE, VARIABLE_PREFIX};
 pub struct Environment {
     variables: BTreeMap<String, OsString>,
     memory_limit: Option<u64>,
+    /// The device and the inode of the stream to systemd's journal.
+    journal: Option<(u64, u64)>,
+    /// The socket of who supervises this process.
+    notify_socket: Option<OsString>,
+    watchdog: Option<Duration>,
 }
+
+/// The variable that says where systemd's journal listens: device and inode, `8:4711`
+/// (systemd.exec(5)).
+const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
+/// The variables of `sd_notify(3)` and `sd_watchdog_enabled(3)`.
+const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
+const WATCHDOG_USEC: &str = "WATCHDOG_USEC";
+const WATCHDOG_PID: &str = "WATCHDOG_PID";
 
 /// Where the control groups are.
 const CGROUPS: &str = "/sys/fs/cgroup";
@@ -27,7 +44,35 @@ impl Environment {
     pub fn read() -> Self {
         let variables: Self = std::env::vars_os().collect();
         let own = fs::read_to_string(OWN_CGROUP).unwrap_or_default();
-        Self { memory_limit: memory_limit(Path::new(CGROUPS), &own), ..variables }
+        let named = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let text = |name| named(name).and_then(|value| value.into_string().ok());
+        Self {
+            memory_limit: memory_limit(Path::new(CGROUPS), &own),
+            journal: text(JOURNAL_STREAM).and_then(|value| stream(&value)),
+            notify_socket: named(NOTIFY_SOCKET),
+            watchdog: watchdog(text(WATCHDOG_USEC), text(WATCHDOG_PID), std::process::id()),
+            ..variables
+        }
+    }
+
+    /// Whether systemd's journal reads what is written to this descriptor: a variable alone may
+    /// have been inherited by a process whose output goes elsewhere.
+    #[must_use]
+    pub fn is_journal(&self, descriptor: impl AsFd) -> bool {
+        let found = fstat(descriptor).ok().map(|stat| (stat.st_dev, stat.st_ino));
+        found.is_some() && found == self.journal
+    }
+
+    /// The socket at which systemd waits to hear that the service is ready, if it does.
+    #[must_use]
+    pub fn notify_socket(&self) -> Option<&OsStr> {
+        self.notify_socket.as_deref()
+    }
+
+    /// The silence after which systemd takes this process for dead, if it watches it.
+    #[must_use]
+    pub const fn watchdog(&self) -> Option<Duration> {
+        self.watchdog
     }
 
     /// The bytes that the system lets this process have, if it says so.
@@ -53,8 +98,21 @@ impl FromIterator<(OsString, OsString)> for Environment {
             let name = name.to_string_lossy().into_owned();
             name.starts_with(VARIABLE_PREFIX).then_some((name, value))
         };
-        Self { variables: variables.into_iter().filter_map(ours).collect(), memory_limit: None }
+        Self { variables: variables.into_iter().filter_map(ours).collect(), ..Self::default() }
     }
+}
+
+/// The interval that the variables name, unless they are another process's.
+fn watchdog(micros: Option<String>, pid: Option<String>, own: u32) -> Option<Duration> {
+    let is_ours = pid.is_none_or(|pid| pid.parse() == Ok(own));
+    let micros = micros.filter(|_| is_ours)?.parse().ok().filter(|&micros| micros > 0)?;
+    Some(Duration::from_micros(micros))
+}
+
+/// The device and the inode that the variable names.
+fn stream(text: &str) -> Option<(u64, u64)> {
+    let (device, inode) = text.split_once(':')?;
+    Some((device.parse().ok()?, inode.parse().ok()?))
 }
 
 /// The least memory limit of the control group that `own` (`/proc/self/cgroup`) names, and of those
@@ -83,6 +141,30 @@ fn memory_limit(cgroups: &Path, own: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_journal_reads_only_the_stream_that_it_has_named() {
+        let (ours, other) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        let stat = fstat(&ours).unwrap();
+        let text = format!("{}:{}", stat.st_dev, stat.st_ino);
+        let environment = Environment { journal: stream(&text), ..Environment::default() };
+        assert!(environment.is_journal(&ours) && !environment.is_journal(&other));
+        assert!(!Environment::default().is_journal(&ours));
+        assert_eq!(["", "8", "8:", ":9", "8:x", "-8:9"].map(stream), [None; 6]);
+    }
+
+    #[test]
+    fn a_watchdog_of_another_process_is_none_of_ours() {
+        let found = |micros: &str, pid: Option<&str>| {
+            watchdog(Some(micros.to_owned()), pid.map(str::to_owned), 7)
+        };
+        let second = Some(Duration::from_secs(1));
+        assert_eq!(found("1000000", None), second);
+        assert_eq!(found("1000000", Some("7")), second);
+        assert_eq!(found("1000000", Some("8")), None);
+        assert_eq!(["", "0", "-1", "soon"].map(|micros| found(micros, None)), [None; 4]);
+        assert_eq!(watchdog(None, Some("7".to_owned()), 7), None);
+    }
 
     #[test]
     fn the_limit_of_the_control_group_is_the_least_of_those_around_it() {

@@ -10,7 +10,7 @@ use super::settings::{POLICY_SECTION, POLICY_SETTINGS, settings, variable};
 use super::token_keys::{self, TokenKey};
 use super::value_type::Setting;
 use super::values::{Assigned, Values, assign, read};
-use super::{Config, DEFAULTS, conflicts, memory, unknown};
+use super::{Config, DEFAULTS, Part, conflicts, memory, unknown};
 
 /// The configuration's part of the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +32,10 @@ pub struct Loaded {
     pub policy_changes: Vec<Change>,
     /// How many settings there are besides those of the room policies.
     pub settings_count: usize,
+    /// All values, those of the defaults too.
+    pub(super) values: Values,
+    /// The room policies.
+    pub(super) tables: Vec<PolicyTable>,
 }
 
 impl Loaded {
@@ -160,18 +164,10 @@ impl Loader {
                 Err(fault) => faults.push(fault),
             }
         }
-        if faults.is_empty() {
-            faults = conflicts::find(&values, &tables);
-            faults.extend(token_keys::conflict(&values, &token_keys));
-        }
         if !faults.is_empty() {
             return Err(ConfigError(faults));
         }
-        let failed = |what| ConfigError(vec![ConfigFault { what, origin: None }]);
-        let mut config: Config = read(&values).map_err(failed)?;
-        config.policies = policies(&values, &tables);
-        config.token_keys = token_keys;
-        config.account = account;
+        let config = config_of(&values, &tables, (token_keys, account))?;
         let policy_changes = (1..).zip(&tables).flat_map(|(number, table)| {
             changes(POLICY_SETTINGS.iter(), &table.values, format!("{POLICY_SECTION} {number}: "))
         });
@@ -180,11 +176,33 @@ impl Loader {
             changes: changes(settings(), &values, String::new()).collect(),
             policy_changes: policy_changes.collect(),
             settings_count: settings().count(),
+            values,
+            tables,
         })
     }
 }
 
-fn changes<'v>(
+/// The configuration of these values.
+///
+/// # Errors
+///
+/// All that does not fit together.
+pub(super) fn config_of(
+    values: &Values,
+    tables: &[PolicyTable],
+    (token_keys, account): (Vec<TokenKey>, Vec<Part>),
+) -> Result<Config, ConfigError> {
+    let mut faults = conflicts::find(values, tables);
+    faults.extend(token_keys::conflict(values, &token_keys));
+    if !faults.is_empty() {
+        return Err(ConfigError(faults));
+    }
+    let failed = |what| ConfigError(vec![ConfigFault { what, origin: None }]);
+    let config: Config = read(values).map_err(failed)?;
+    Ok(Config { policies: policies(values, tables), token_keys, account, ..config })
+}
+
+pub(super) fn changes<'v>(
     settings: impl Iterator<Item = &'static Setting> + 'v,
     values: &'v Values,
     prefix: String,

@@ -14,6 +14,7 @@ use super::settings::MEMORY_MIN;
 use super::units::{self, BYTES};
 use super::value::Value;
 use super::values::Values;
+use crate::auth::password::Cost;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -105,14 +106,24 @@ pub(super) fn divide(values: &mut Values) -> Result<Vec<Part>, ConfigFault> {
     else {
         return Ok(Vec::new());
     };
+    let logins = logins(values, memory);
     let free = memory.saturating_sub(PROCESS);
-    let mut budget = Budget { values, free, weights: WEIGHTS };
+    // What logins take is taken from the others rather than from the connections: they have a third
+    // of all, and some of them a least.
+    let held = logins * 4;
+    let mut budget = Budget { values, free: free.saturating_sub(held), weights: WEIGHTS };
     // Connections last: their buffers can follow what the others leave.
     for fund in FUNDS.iter().rev() {
         budget.reserve(fund);
     }
     // Small ones first: who needs more than its share leaves less to the others.
     for fund in FUNDS.iter().rev() {
+        if fund.name == CONNECTIONS_FUND {
+            let others = FUNDS.iter().filter(|other| other.name != CONNECTIONS_FUND);
+            let spent =
+                others.fold(logins, |sum, other| sum.saturating_add((other.cost)(budget.values)));
+            budget.free = free.saturating_sub(spent);
+        }
         budget.give(fund);
     }
     let mut parts = vec![Part {
@@ -120,9 +131,19 @@ pub(super) fn divide(values: &mut Values) -> Result<Vec<Part>, ConfigFault> {
         bytes: PROCESS,
         what: "the program, its threads, scratch space".to_owned(),
     }];
+    if logins > 0 {
+        let what = "the hash of one password at a time (auth)".to_owned();
+        parts.push(Part { name: "logins", bytes: logins, what });
+    }
     parts.extend(FUNDS.iter().map(|fund| fund.part(values)));
     let sum: u64 = parts.iter().map(|part| part.bytes).sum();
     if sum > memory { Err(overdrawn(values, memory)) } else { Ok(parts) }
+}
+
+/// What the hash of a password takes where people log in with one.
+fn logins(values: &Values, memory: u64) -> u64 {
+    let has_accounts = super::auth::has_source(values, "accounts");
+    if has_accounts { Cost::within(Some(memory)).memory() } else { 0 }
 }
 
 /// Some settings that bound one kind of memory together.
@@ -143,8 +164,8 @@ struct Fund {
 
 const FUNDS: [Fund; 8] = [
     Fund {
-        name: "connections",
-        weight: 43,
+        name: CONNECTIONS_FUND,
+        weight: CONNECTIONS_WEIGHT,
         least: 16 * CONNECTION,
         settings: &[CONNECTIONS, SEND_BUFFER, RECEIVE_BUFFER],
         give: give_connections,
@@ -227,6 +248,9 @@ const FUNDS: [Fund; 8] = [
     },
 ];
 
+const CONNECTIONS_FUND: &str = "connections";
+const CONNECTIONS_WEIGHT: u64 = 43;
+
 const CONNECTIONS: &str = "limits.connections";
 const SEND_BUFFER: &str = "limits.send_buffer_bytes";
 const RECEIVE_BUFFER: &str = "limits.receive_buffer_bytes";
@@ -275,7 +299,7 @@ impl Budget<'_> {
         // Those of its settings that are not set follow the budget.
         let share = self.free / self.weights.max(1) * fund.weight;
         self.weights = self.weights.saturating_sub(fund.weight);
-        if fund.name == "connections" {
+        if fund.name == CONNECTIONS_FUND {
             give_buffers(self.values, share / number(self.values, CONNECTIONS).max(1));
         } else {
             (fund.give)(self.values, share);

@@ -19,7 +19,11 @@
 //! ignored, with the name that was probably meant. A [`Config`] that exists has passed every check:
 //! nothing that uses it checks again.
 //!
-//! To add a setting to a section: a line in `sections.rs`, its default in `defaults.toml`.
+//! SIGHUP has the sources read again ([`Loaded::reload`]): if anything is wrong, nothing changes;
+//! otherwise what can take effect does, and the rest waits for a restart and is named.
+//!
+//! To add a setting to a section: a line in `sections.rs`, its default in `defaults.toml`, and, if
+//! what uses it reads it each time, its name in `reload.rs`.
 
 mod auth;
 mod conflicts;
@@ -31,6 +35,7 @@ mod load;
 mod memory;
 mod policies;
 mod raw;
+mod reload;
 mod secret;
 mod sections;
 mod settings;
@@ -55,6 +60,7 @@ pub use fault::{ConfigError, ConfigFault, FilePosition, Origin};
 pub use listen_address::{BadListenAddress, ListenAddress, Place};
 pub use load::{Change, Flags, Loaded, load};
 pub use memory::Part;
+pub use reload::{Difference, Reloaded};
 pub use secret::Secret;
 pub use sections::{Accounts, Compression, Header, Http, Jwt, Limits, Rooms, Store, Timeouts, Tls};
 pub use token_keys::{KeyMaterial, TokenKey};
@@ -102,6 +108,9 @@ pub struct Config {
     pub echo: bool,
     /// How log lines are written.
     pub log_format: Format,
+    /// The file that log lines go to; `None`: standard error.
+    #[serde(default)]
+    pub log_file: Option<PathBuf>,
     /// Which log lines are written.
     #[serde(deserialize_with = "from_text")]
     pub log_level: Filter,

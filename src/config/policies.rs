@@ -30,7 +30,7 @@ const INHERITED: [(&str, &str); 6] = [
 ];
 
 /// One `[[room_policy]]` of the file.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PolicyTable {
     /// Its name in complaints.
     pub(super) label: String,

@@ -118,6 +118,9 @@ sections! {
         /// Connections at a time from one IP address; `None`: no bound. The next one is refused as
         /// above.
         per_address: Option<u32> = OptionalOr("off", &COUNT),
+        /// Those of them that have neither said hello nor been answered by HTTP, handshakes
+        /// included; `None`: no bound of their own. The next one is refused with 429, or closed.
+        half_open_per_address: Option<u32> = OptionalOr("off", &COUNT),
         /// Whether `per_address` holds for loopback addresses too.
         per_address_loopback: bool = Switch,
         /// Bytes of one message's text and data together (4001 above), and the base of the bound on
@@ -151,6 +154,12 @@ sections! {
         connects_per_s: Option<u32> = OptionalOr("off", &RATE),
         /// Connections from one address at once.
         connects_burst: u32 = RATE,
+        /// Hellos a second of all clients together (5004 above, with a time to come back for each),
+        /// as the refill of a bucket of `hellos_burst`; `None`: no bound. Not from loopback, unless
+        /// `per_address_loopback`.
+        hellos_per_s: Option<u32> = OptionalOr("off", &RATE),
+        /// Hellos at once.
+        hellos_burst: u32 = RATE,
         /// WebSocket control frames a second on one connection, likewise.
         control_per_s: Option<u32> = OptionalOr("off", &RATE),
         /// WebSocket control frames at once. Without meaning if `control_per_s` is `None`.

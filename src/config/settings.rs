@@ -40,6 +40,7 @@ const TOP: &[Setting] = &[
     ("memory", MEMORY),
     ("echo", Switch),
     ("log_format", Word(&["text", "json"])),
+    ("log_file", OptionalOr("off", &File)),
     ("log_level", LogFilter),
 ];
 

@@ -10,7 +10,7 @@ use super::secret::Secret;
 use super::units;
 
 /// A value that its setting may have.
-#[derive(Clone, Debug, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Serialize)]
 #[serde(untagged)]
 pub(super) enum Value {
     Boolean(bool),

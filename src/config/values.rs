@@ -10,7 +10,7 @@ use super::value::Value;
 use super::value_type::Setting;
 
 /// The value of a setting, and who set it; `None`: nobody, it is the default.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Assigned {
     pub(super) value: Value,
     pub(super) origin: Option<Origin>,

@@ -14,6 +14,7 @@
 //! | Who is who, and who says so? | [`identity`] |
 //! | How does the server speak TLS? | [`tls`] |
 //! | How do programs post and read without a socket? | [`http`] |
+//! | How is it installed, watched and put in a container? | [`packages`] |
 //! | What does a proxy in front need? | [`behind_a_proxy`] |
 //! | Which clients were tried, and what does each need? | [`clients`] |
 //! | Who may do what? | [`rights`] |
@@ -63,6 +64,9 @@ pub mod memory {}
 
 #[doc = include_str!("new_operation.md")]
 pub mod new_operation {}
+
+#[doc = include_str!("packages.md")]
+pub mod packages {}
 
 #[doc = include_str!("promises.md")]
 pub mod promises {}

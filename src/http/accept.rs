@@ -34,6 +34,7 @@ impl AcceptKey {
             return None;
         }
         let mut hash = sha1_smol::Sha1::new();
+        // The text as it came, and not the bytes that it stands for (section 4.2.2).
         hash.update(key);
         hash.update(GUID.as_bytes());
         let mut text = [0; ACCEPT_TEXT_LEN];

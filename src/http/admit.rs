@@ -84,6 +84,8 @@ impl Admission {
             Route::Health => check_plain(head).map(|()| Admitted::Health),
             Route::WebSocket => Upgrade::negotiate(head, &[SUBPROTOCOL]).map(Admitted::WebSocket),
             Route::Echo => Upgrade::negotiate(head, &[]).map(Admitted::Echo),
+            // A client that has the wrong path is told so; to it 404 would look like a server
+            // without WebSocket.
             Route::Api | Route::NotFound if head.asks_for_websocket() => {
                 Err(Refusal::UpgradeElsewhere)
             }
@@ -95,6 +97,8 @@ impl Admission {
     /// Refuses a request that does not name this machine, or says that it has come by a proxy.
     fn check_local(&self, head: &Head<'_>) -> Result<(), Refusal> {
         match head.authority() {
+            // Before the loopback: a name that somebody else's page has must not learn that names
+            // are believed here.
             Some(authority) if !self.hosts.serves(authority.host) => Err(Refusal::HostNotLocal),
             Some(authority) if !authority.host.is_loopback() => Err(Refusal::NotLocal),
             Some(_) | None if is_proxied(head) => Err(Refusal::NotLocal),

@@ -66,6 +66,7 @@ impl<S: StartLine> Assembler<S> {
         part: &mut Option<Box<Part<S>>>,
         input: &'a [u8],
     ) -> Result<Option<Complete<'a, S>>, Refusal> {
+        // The head before this one: nobody borrows from it any more.
         self.joined = None;
         match part.take() {
             None => self.begin(part, input),

@@ -64,6 +64,7 @@ impl<'a> Authority<'a> {
     /// colon without a port is tolerated, as RFC 3986 has it.
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Option<Self> {
+        // An IPv6 address has colons of its own: that of the port is looked for behind the bracket.
         let inside_len = text.iter().take_while(|&&byte| byte != b']').count();
         let after_bracket = if inside_len < text.len() { inside_len } else { 0 };
         let (_, rest) = text.split_at_checked(after_bracket)?;

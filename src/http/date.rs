@@ -22,6 +22,7 @@ impl HttpDate {
     /// The date of `wall_ms`, milliseconds since 1970-01-01 UTC.
     #[must_use]
     pub fn at(wall_ms: u64) -> Self {
+        // A clock beyond it would make a year of five digits, and the text longer than its place.
         let seconds = (wall_ms / 1_000).min(SECONDS_MAX);
         let (days, of_day) = (seconds / 86_400, seconds % 86_400);
         let (year, month, day) = civil(days);

@@ -47,6 +47,7 @@ impl ETag {
             let blanks = |byte: &&u8| matches!(byte, b' ' | b'\t' | b',');
             let skipped = rest.iter().take_while(blanks).count();
             let tag = rest.get(skipped..).unwrap_or_default();
+            // A cache that has compressed the file on its way makes the tag a weak one.
             let tag = tag.strip_prefix(b"W/").unwrap_or(tag);
             let Some(inside) = tag.strip_prefix(b"\"") else {
                 return false;

@@ -9,7 +9,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Head, octets};
+use super::Head;
 
 /// The address for which a trusted proxy speaks, as the fields of its request say; `None` if they
 /// name none. `X-Forwarded-For` counts, if there is one.
@@ -17,7 +17,9 @@ use super::{Head, octets};
 pub fn client(head: &Head<'_>, is_trusted: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
     let named = |name: &str| {
         let fields = head.fields().filter(move |(own, _)| own.eq_ignore_ascii_case(name));
-        fields.filter_map(|(_, value)| octets::ascii(value)).collect::<Vec<_>>().join(",")
+        // Bytes that no address has spoil the entry that they stand in, and no other: the client
+        // could send them in front of what the proxy appends, and hide behind the proxy's address.
+        fields.map(|(_, value)| String::from_utf8_lossy(value)).collect::<Vec<_>>().join(",")
     };
     let forwarded_for = named("X-Forwarded-For");
     if !forwarded_for.is_empty() {
@@ -37,6 +39,7 @@ fn last_untrusted(
         let address = entry?;
         client = Some(address);
         if !is_trusted(address) {
+            // Behind the first that is not trusted anybody may have written anything.
             break;
         }
     }
@@ -90,6 +93,9 @@ mod tests {
         check("X-Forwarded-For: ::ffff:192.0.2.1\r\n", Some("192.0.2.1"));
         check("X-Forwarded-For: 6.6.6.6, unknown\r\n", None);
         check("X-Forwarded-For: 6.6.6.6, \r\n", None);
+        check("X-Forwarded-For: é, 192.0.2.1\r\n", Some("192.0.2.1"));
+        check("X-Forwarded-For: é\r\nX-Forwarded-For: 192.0.2.1\r\n", Some("192.0.2.1"));
+        check("X-Forwarded-For: é, 192.0.2.1\r\nForwarded: for=6.6.6.6\r\n", Some("192.0.2.1"));
     }
 
     #[test]
@@ -99,6 +105,7 @@ mod tests {
         check("Forwarded: for=6.6.6.6, for=192.0.2.1, for=10.0.0.2\r\n", Some("192.0.2.1"));
         check("Forwarded: for=6.6.6.6, for=_hidden\r\n", None);
         check("Forwarded: proto=https\r\n", None);
+        check("Forwarded: for=é, for=192.0.2.1\r\n", Some("192.0.2.1"));
         check("Forwarded: for=6.6.6.6\r\nX-Forwarded-For: 192.0.2.1\r\n", Some("192.0.2.1"));
     }
 }

@@ -204,6 +204,7 @@ impl<'a> Head<'a> {
         if self.scan.seen.contains(Name::TransferEncoding) {
             self.check_coding()?;
         }
+        // Also two equal ones: whoever is in front may have taken the other.
         if self.is_repeated(Name::ContentLength) {
             return Err(Refusal::LengthRepeated);
         }
@@ -252,6 +253,7 @@ impl<'a> Head<'a> {
         if self.is_repeated(Name::Host) {
             return Err(Refusal::HostRepeated);
         }
+        // Parsed even where the target overrules it: a proxy may have gone by it.
         let host = self.value(Name::Host).map(parse).transpose()?;
         if host.is_none() && self.line.version == Version::Http11 {
             return Err(Refusal::HostMissing);

@@ -117,6 +117,9 @@ refusals! {
     /// The client's address has as many connections as one address may have.
     AddressFull { /** Seconds after which to try again. */ retry_after_s: u32 }
         => TooManyRequests, "too many connections from your address ([limits] per_address): close some, or try again in {retry_after_s} s";
+    /// Too many connections of the client's address have not shown who they are.
+    AddressHalfOpen { /** Seconds after which to try again. */ retry_after_s: u32 }
+        => TooManyRequests, "too many connections from your address have not said hello ([limits] half_open_per_address): finish or close some, or try again in {retry_after_s} s";
     /// The client's address connects too often.
     AddressFast { /** Seconds after which to try again. */ retry_after_s: u32 }
         => TooManyRequests, "your address connects too often ([limits] connects_per_s): try again in {retry_after_s} s";

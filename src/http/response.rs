@@ -158,6 +158,7 @@ impl From<Refusal> for Response {
             Refusal::Overloaded { retry_after_s }
             | Refusal::Memory { retry_after_s }
             | Refusal::AddressFast { retry_after_s }
+            | Refusal::AddressHalfOpen { retry_after_s }
             | Refusal::AddressFull { retry_after_s } => {
                 response.number("Retry-After", retry_after_s)
             }

@@ -7,8 +7,8 @@
 
 use std::fmt::{self, Write as _};
 
-use log::Record;
 use log::kv::{self, Key, Value, VisitSource, VisitValue};
+use log::{Level, Record};
 
 use super::Format;
 use super::filter::shown;
@@ -26,8 +26,11 @@ pub(super) fn record(format: Format, wall_ms: u64, record: &Record<'_>) -> Strin
     let mut out = String::with_capacity(160);
     let (time, level, target) = (Timestamp(wall_ms), record.level(), shown(record.target()));
     match format {
-        Format::Text => {
-            _ = write!(out, "{time} {level:<5} ");
+        Format::Text | Format::Journal => {
+            _ = match format {
+                Format::Journal => write!(out, "<{}>", priority(level)),
+                Format::Text | Format::Json => write!(out, "{time} {level:<5} "),
+            };
             field(&mut out, Quote::Never, FIELD_BYTES_MAX, &target);
             out.push(' ');
             field(&mut out, Quote::Never, MESSAGE_BYTES_MAX, record.args());
@@ -45,6 +48,16 @@ pub(super) fn record(format: Format, wall_ms: u64, record: &Record<'_>) -> Strin
     out
 }
 
+/// The number by which syslog and the journal know a level (sd-daemon(3)).
+const fn priority(level: Level) -> u8 {
+    match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    }
+}
+
 /// Appends the key-values.
 struct Pairs<'o> {
     out: &'o mut String,
@@ -54,7 +67,7 @@ struct Pairs<'o> {
 impl<'kvs> VisitSource<'kvs> for Pairs<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
         match self.format {
-            Format::Text => {
+            Format::Text | Format::Journal => {
                 self.out.push(' ');
                 field(self.out, Quote::Never, FIELD_BYTES_MAX, &key);
                 self.out.push('=');
@@ -219,6 +232,18 @@ mod tests {
         let head =
             r#"{"time":"2025-11-21T04:40:01.456Z","level":"INFO","target":"server","message":"#;
         assert_eq!(render(Format::Json, message, pairs), format!("{head}{json}}}\n"));
+    }
+
+    #[test]
+    fn the_journal_is_told_the_level_as_its_number_and_no_time() {
+        for (level, number) in
+            [(Level::Error, 3), (Level::Warn, 4), (Level::Info, 6), (Level::Trace, 7)]
+        {
+            let mut builder = Record::builder();
+            builder.level(level).target("chinwag::server");
+            let line = record(Format::Journal, 0, &builder.args(format_args!("stopped")).build());
+            assert_eq!(line, format!("<{number}>server stopped\n"));
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The thread that writes the lines, and the bounded way to it.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use std::time::Duration;
 use log::kv::Value;
 use log::{Level, Record};
 
-use super::{Format, line, timestamp};
+use super::{Format, Output, line, timestamp};
 
 /// Lines that may wait for the writer; the next one is dropped and counted.
 const QUEUE_LINES_MAX: usize = 2048;
@@ -38,6 +39,8 @@ enum Job {
     Write(Vec<u8>),
     /// Write all, then answer.
     WriteNow(Vec<u8>, SyncSender<()>),
+    /// Write what was asked for until now, then open the file anew.
+    Reopen,
     /// Write what was asked for until now, and end.
     Stop,
 }
@@ -65,6 +68,12 @@ impl Sink {
         // A timeout means that the reader of standard error has stopped. Writing there directly
         // would fare no better, so the line counts as taken.
         answered.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Disconnected)
+    }
+
+    /// Has the file opened anew, after all lines so far.
+    pub(super) fn reopen(&self) {
+        // Where the queue is full the file is not opened: whoever rotates asks again.
+        _ = self.jobs.try_send(Job::Reopen);
     }
 
     /// Hands over a job even if the queue is full for a while. Between two attempts it waits
@@ -107,15 +116,15 @@ pub struct Guard {
     ended: Receiver<()>,
 }
 
-impl std::fmt::Debug for Guard {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guard").finish_non_exhaustive()
     }
 }
 
 impl Guard {
     /// Starts the thread, which writes to `out`.
-    pub(super) fn start(format: Format, out: impl Write + Send + 'static) -> io::Result<Self> {
+    pub(super) fn start(format: Format, out: impl Output + Send + 'static) -> io::Result<Self> {
         let (jobs, queue) = sync_channel(QUEUE_LINES_MAX);
         let (end, ended) = sync_channel(1);
         let lost = Arc::new(AtomicU64::new(0));
@@ -142,6 +151,14 @@ impl Drop for Guard {
     }
 }
 
+/// What is to be done after a write.
+enum Then {
+    GoOn,
+    Answer(SyncSender<()>),
+    Reopen,
+    End,
+}
+
 /// What the thread works with.
 struct Writer<W> {
     format: Format,
@@ -153,37 +170,59 @@ struct Writer<W> {
     lines: u64,
 }
 
-impl<W: Write> Writer<W> {
+impl<W: Output> Writer<W> {
     fn run(&mut self, queue: &Receiver<Job>) {
         while let Ok(first) = queue.recv() {
-            let (answer, goes_on) = self.fill_batch(first, queue);
+            let then = self.fill_batch(first, queue);
             self.write_batch();
-            if let Some(answer) = answer {
+            match then {
+                Then::GoOn => {}
                 // The caller may have stopped waiting.
-                _ = answer.try_send(());
-            }
-            if !goes_on {
-                return;
+                Then::Answer(answer) => _ = answer.try_send(()),
+                Then::Reopen => self.reopen(),
+                Then::End => return,
             }
         }
     }
 
-    /// Takes jobs until one wants an answer, the batch is full or the queue is empty. Returns the
-    /// channel for the answer, if one is due after the write, and whether the thread goes on.
-    fn fill_batch(&mut self, first: Job, queue: &Receiver<Job>) -> (Option<SyncSender<()>>, bool) {
+    /// Goes on in a file of the same name, which may be another one. If there can be none, the
+    /// lines go where they went.
+    fn reopen(&mut self) {
+        let Err(error) = self.out.reopen() else { return };
+        let error = error.to_string();
+        let pairs = [("error", Value::from(error.as_str()))];
+        self.say(
+            &pairs,
+            format_args!("the log file cannot be opened anew: lines go where they went"),
+        );
+        self.write_batch();
+    }
+
+    /// Adds a line of the log about itself.
+    fn say(&mut self, pairs: &[(&str, Value<'_>)], what: fmt::Arguments<'_>) {
+        let mut builder = Record::builder();
+        builder.level(Level::Warn).target(module_path!()).key_values(&pairs);
+        let line = line::record(self.format, timestamp::now(), &builder.args(what).build());
+        self.batch.extend_from_slice(line.as_bytes());
+    }
+
+    /// Takes jobs until one wants something done after the write, the batch is full or the queue is
+    /// empty.
+    fn fill_batch(&mut self, first: Job, queue: &Receiver<Job>) -> Then {
         let mut next = Some(first);
         while let Some(job) = next {
             match job {
                 Job::Write(line) => self.push(&line),
                 Job::WriteNow(line, answer) => {
                     self.push(&line);
-                    return (Some(answer), true);
+                    return Then::Answer(answer);
                 }
-                Job::Stop => return (None, false),
+                Job::Reopen => return Then::Reopen,
+                Job::Stop => return Then::End,
             }
             next = if self.batch.len() < BATCH_BYTES { queue.try_recv().ok() } else { None };
         }
-        (None, true)
+        Then::GoOn
     }
 
     fn push(&mut self, line: &[u8]) {
@@ -195,12 +234,7 @@ impl<W: Write> Writer<W> {
         // The note about dropped lines comes where they would have been, after the batch.
         let lost = self.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            let pairs = [("dropped", Value::from(lost))];
-            let mut builder = Record::builder();
-            builder.level(Level::Warn).target(module_path!()).key_values(&pairs);
-            let record = builder.args(format_args!("log lines were dropped")).build();
-            let line = line::record(self.format, timestamp::now(), &record);
-            self.batch.extend_from_slice(line.as_bytes());
+            self.say(&[("dropped", Value::from(lost))], format_args!("log lines were dropped"));
         }
         let written = self.out.write_all(&self.batch).and_then(|()| self.out.flush());
         // Nothing can be reported here, since the report would go the same way: the lines are
@@ -237,6 +271,12 @@ mod tests {
 
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
+        }
+    }
+
+    impl Output for Gate {
+        fn reopen(&mut self) -> io::Result<()> {
+            Err(io::Error::other("nowhere"))
         }
     }
 
@@ -305,6 +345,17 @@ mod tests {
         assert!(sink.write_now(b"panicked\n"));
         let all: String = keeper.written.try_iter().collect();
         assert_eq!(all, "first\npanicked\n");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_anew_is_said_where_the_lines_go() {
+        let (guard, keeper) = gated();
+        guard.sink().reopen();
+        // The write of what came before, which is nothing, has no bytes and passes no gate.
+        keeper.leave.send(()).unwrap();
+        drop(guard);
+        let all: String = keeper.written.try_iter().collect();
+        assert!(all.contains("cannot be opened anew") && all.ends_with("error=nowhere\n"), "{all}");
     }
 
     #[test]

@@ -22,6 +22,10 @@ pub struct ReactorMetrics {
     pub refused_full: Counter,
     /// Connections refused since their address has as many as it may.
     pub refused_address: Counter,
+    /// Connections refused since too many of their address have not shown who they are.
+    pub refused_half_open: Counter,
+    /// Connections refused without a handshake since their address is banned.
+    pub refused_banned: Counter,
     /// Connections refused since their address connects too fast.
     pub refused_connects: Counter,
     /// Connections refused since too much waits for slow readers.

@@ -49,14 +49,16 @@ fn connections(
     let refused = [
         ("full", reactor.refused_full.value()),
         ("address", reactor.refused_address.value()),
+        ("half_open", reactor.refused_half_open.value()),
+        ("banned", reactor.refused_banned.value()),
         ("connects", reactor.refused_connects.value()),
         ("memory", reactor.refused_memory.value()),
         ("proxy", reactor.refused_proxy.value()),
     ];
     page.counters(
         "chinwag_connections_refused_total",
-        "Connections refused: the server is full, their address has its share or connects too fast, \
-         slow readers take the memory, or they are no proxy's.",
+        "Connections refused: the server is full, their address has its share (of those without a hello, \
+         too), is banned or connects too fast, slow readers take the memory, or they are no proxy's.",
         "why",
         refused.into_iter(),
     );

@@ -106,6 +106,19 @@ pub enum Effect {
         /// The addresses and networks.
         addresses: Vec<Network>,
     },
+    /// The connection has shown who it is: it no longer counts among those of its address that
+    /// have not.
+    Settled {
+        /// Which.
+        conn: ConnId,
+    },
+    /// Shake no hands with these from now on, in place of those that were named before: a handshake
+    /// costs a thousand times what a message does. Who comes without TLS is still let in, and can
+    /// be told why not.
+    Bar {
+        /// The addresses and networks, each until a time in milliseconds since 1970, if it ends.
+        addresses: Vec<(Network, Option<u64>)>,
+    },
     /// Close all listeners: new connections are refused by the kernel.
     StopAccepting,
     /// Leave the loop as soon as no connection is left, or at the deadline, whichever is first.

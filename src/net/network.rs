@@ -91,6 +91,7 @@ impl FromStr for Network {
             return text.parse().map(|address: IpAddr| address.into()).map_err(|_bad| BadNetwork);
         };
         let address = address.parse().map_err(|_bad| BadNetwork)?;
+        // `parse` takes a sign as well: `10.0.0.0/+8` is no notation that anybody else reads.
         let is_number = !bits.is_empty() && bits.bytes().all(|byte| byte.is_ascii_digit());
         let bits = bits.parse().ok().filter(|_| is_number).ok_or(BadNetwork)?;
         Self::new(address, bits).ok_or(BadNetwork)

@@ -47,8 +47,19 @@ struct Listener {
     limited: bool,
     tls: Option<TlsListener>,
     proxies: Option<Arc<[Network]>>,
+    trusted: Arc<[Network]>,
     /// An edge came, and no attempt since has found the queue empty.
     is_ready: bool,
+}
+
+impl From<TooMany> for Excess {
+    fn from(excess: TooMany) -> Self {
+        match excess {
+            TooMany::Connections => Self::PerAddress,
+            TooMany::HalfOpen => Self::HalfOpen,
+            TooMany::Connects => Self::Connects,
+        }
+    }
 }
 
 /// The listeners with their limits.
@@ -58,6 +69,8 @@ pub(super) struct Acceptor {
     next: usize,
     backoff: AcceptBackoff,
     addresses: Addresses,
+    /// With whom no hands are shaken, and until when.
+    barred: Vec<(Network, Option<u64>)>,
     connections_max: usize,
     /// Bytes that wait for all connections at which no more are let in.
     waiting_max: u64,
@@ -88,16 +101,24 @@ impl Acceptor {
         for (nth, listener) in config.listeners.iter().enumerate() {
             let mut socket = ListeningSocket::open(config, listener)?;
             socket.register(registry, Source::Listener(nth).token())?;
-            let (refusal, limited) = (listener.refusal, listener.limited);
-            let (tls, proxies) = (listener.tls.clone(), listener.proxies.clone());
-            listeners.push(Listener { socket, refusal, limited, tls, proxies, is_ready: true });
+            listeners.push(Listener {
+                socket,
+                refusal: listener.refusal,
+                limited: listener.limited,
+                tls: listener.tls.clone(),
+                proxies: listener.proxies.clone(),
+                trusted: Arc::clone(&listener.trusted),
+                is_ready: true,
+            });
         }
         Ok(Self {
             listeners,
             next: 0,
             backoff: AcceptBackoff::new(),
             addresses: Addresses::new(config.connections_per_address_max, config.loopback_counts)
-                .at_rate(config.connects),
+                .at_rate(config.connects)
+                .with_half_open(config.half_open_per_address_max),
+            barred: Vec::new(),
             connections_max: config.connections_max,
             waiting_max: config.waiting_max(),
             waiting: 0,
@@ -135,19 +156,39 @@ impl Acceptor {
             .is_some_and(|listener| listener.proxies.is_some())
     }
 
-    /// What a connection of the listener is told whose address has as many as it may.
-    pub(super) fn refusal(&self, now: Now, listener: ListenerId) -> Bytes {
+    /// What a connection of the listener is told whose address is over a limit.
+    pub(super) fn refusal(&self, now: Now, listener: ListenerId, excess: TooMany) -> Bytes {
         let listener = self.listeners.get(usize::from(listener.0));
-        listener.map(|own| (own.refusal)(Excess::PerAddress, now)).unwrap_or_default()
+        listener.map(|own| (own.refusal)(excess.into(), now)).unwrap_or_default()
+    }
+
+    /// Shakes no hands with these from now on.
+    pub(super) fn bar(&mut self, addresses: Vec<(Network, Option<u64>)>) {
+        self.barred = addresses;
+    }
+
+    /// Whether no hands are shaken with this address.
+    pub(super) fn is_barred(&self, now: Now, address: IpAddr) -> bool {
+        let holds = |until: Option<u64>| until.is_none_or(|until| until > now.wall_ms);
+        let is = |(network, until): &(Network, _)| network.contains(address) && holds(*until);
+        let is_barred = self.barred.iter().any(is);
+        self.metrics.refused_banned.add(u64::from(is_barred));
+        is_barred
+    }
+
+    /// A connection has shown who it is: what it counts for from now on.
+    pub(super) fn settle(&mut self, share: AddressShare) -> AddressShare {
+        self.addresses.settle(share)
     }
 
     /// Counts a connection for the address that it turns out to speak for.
     ///
     /// # Errors
     ///
-    /// [`TooMany`] if that has as many as it may.
+    /// [`TooMany`] if that has as many as it may, or connects too fast.
     pub(super) fn recount(
         &mut self,
+        now: Tick,
         share: AddressShare,
         client: IpAddr,
     ) -> Result<AddressShare, TooMany> {
@@ -155,7 +196,18 @@ impl Acceptor {
             return Ok(share);
         }
         self.addresses.release(share);
-        self.addresses.acquire(client).inspect_err(|_| self.metrics.refused_address.add(1))
+        self.count(now, client)
+    }
+
+    /// Counts a connection for an address, and that it has come.
+    fn count(&mut self, now: Tick, address: IpAddr) -> Result<AddressShare, TooMany> {
+        let connected = self.addresses.connect(now, address);
+        let counted = connected.and_then(|()| self.addresses.acquire(address));
+        counted.inspect_err(|excess| match excess {
+            TooMany::Connections => self.metrics.refused_address.add(1),
+            TooMany::HalfOpen => self.metrics.refused_half_open.add(1),
+            TooMany::Connects => self.metrics.refused_connects.add(1),
+        })
     }
 
     /// An edge: connections wait at the listener.
@@ -192,6 +244,8 @@ impl Acceptor {
             let error = match self.listeners[nth].socket.accept() {
                 Ok((stream, peer)) => {
                     self.backoff.on_success();
+                    // Only a connection that was taken moves the turn on: a listener whose attempts
+                    // fail is asked again, until its queue is empty.
                     self.next = nth + 1;
                     return Ok(Some(self.admit(now, nth, (stream, peer))));
                 }
@@ -262,6 +316,8 @@ impl Acceptor {
                 share: AddressShare::UNCOUNTED,
             };
         }
+        // Before the counts by address, so that a full server makes no entries for those it turns
+        // away.
         if self.counted >= self.connections_max {
             self.metrics.refused_full.add(1);
             let refusal = (listener.refusal)(Excess::Connections, now);
@@ -273,16 +329,18 @@ impl Acceptor {
             return Arrival::Rejected { stream, refusal };
         }
         // Whom a proxy speaks for is known later.
-        let counts = if listener.proxies.is_some() { None } else { Some(peer.ip()) };
-        if counts.is_some_and(|address| !self.addresses.connect(now.tick, address)) {
-            self.metrics.refused_connects.add(1);
-            let refusal = (listener.refusal)(Excess::Connects, now);
-            return Arrival::Rejected { stream, refusal };
+        let is_proxy = listener.proxies.is_some() || is_in(&listener.trusted, peer.ip());
+        let (refusal, is_tls) = (listener.refusal, listener.tls.is_some());
+        if is_tls && listener.proxies.is_none() && self.is_barred(now, peer.ip()) {
+            return Arrival::Rejected { stream, refusal: Bytes::new() };
         }
-        let Ok(share) = self.addresses.acquire_some(counts) else {
-            self.metrics.refused_address.add(1);
-            let refusal = (listener.refusal)(Excess::PerAddress, now);
-            return Arrival::Rejected { stream, refusal };
+        let counted =
+            if is_proxy { Ok(AddressShare::TOTAL_ONLY) } else { self.count(now.tick, peer.ip()) };
+        let share = match counted {
+            Ok(share) => share,
+            Err(excess) => {
+                return Arrival::Rejected { stream, refusal: refusal(excess.into(), now) };
+            }
         };
         self.counted += 1;
         Arrival::Accepted { stream, peer, listener: id, share }

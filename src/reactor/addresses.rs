@@ -1,4 +1,5 @@
-//! The limit of connections for each address.
+//! The limits of connections for each address: of all, and of those that have not shown who they
+//! are.
 
 use std::net::IpAddr;
 
@@ -34,19 +35,46 @@ impl AddressShare {
     pub(super) const UNCOUNTED: Self = Self(u32::MAX);
     /// For the limit of all connections, but not for that of an address.
     pub(super) const TOTAL_ONLY: Self = Self(u32::MAX - 1);
+    /// Set while it counts as half-open, too. What is left is an index, which never has it.
+    const HALF_OPEN: u32 = 1 << 31;
+
+    /// Its place among the counts, and whether it counts as half-open; `None` if it counts for no
+    /// address.
+    const fn parts(self) -> Option<(usize, bool)> {
+        if self.0 >= Self::TOTAL_ONLY.0 {
+            return None;
+        }
+        Some(((self.0 & !Self::HALF_OPEN) as usize, self.0 & Self::HALF_OPEN != 0))
+    }
 }
 
-/// The address has as many connections as it may.
+/// The limit of its address that a connection exceeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooMany;
+pub(super) enum TooMany {
+    /// That of all.
+    Connections,
+    /// That of those which have not shown who they are.
+    HalfOpen,
+    /// That of how fast it may connect.
+    Connects,
+}
+
+/// The connections of an address.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    all: u32,
+    /// Those of them that have not shown who they are.
+    half_open: u32,
+}
 
 /// The number of connections of each address that has any.
 #[derive(Debug)]
 pub(super) struct Addresses {
     blocks: KeyedMap<Block, usize>,
-    counts: Slab<(Block, u32)>,
+    counts: Slab<(Block, Count)>,
     connects: Buckets<Block>,
     each_max: u32,
+    half_open_max: u32,
     loopback_counts: bool,
 }
 
@@ -63,6 +91,7 @@ impl Addresses {
             counts: Slab::new(),
             connects: Buckets::new(None, 0),
             each_max,
+            half_open_max: u32::MAX,
             loopback_counts,
         }
     }
@@ -72,27 +101,25 @@ impl Addresses {
         Self { connects: Buckets::new(connects, CONNECTS_KEPT_MAX), ..self }
     }
 
-    /// Counts an attempt to connect; `false` if the address is too fast.
-    pub(super) fn connect(&mut self, now: Tick, address: IpAddr) -> bool {
-        if !self.loopback_counts && address.to_canonical().is_loopback() {
-            return true;
-        }
-        self.connects.take(now, Block::of(address), 1).is_ok()
+    /// The same, with a bound on those of each that have not shown who they are.
+    pub(super) fn with_half_open(self, half_open_max: u32) -> Self {
+        Self { half_open_max, ..self }
     }
 
-    /// Counts a connection from `address`, or one of which that is not known yet.
+    /// Counts an attempt to connect.
     ///
     /// # Errors
     ///
-    /// [`TooMany`] if there are as many as may be; it is then not counted.
-    pub(super) fn acquire_some(
-        &mut self,
-        address: Option<IpAddr>,
-    ) -> Result<AddressShare, TooMany> {
-        address.map_or(Ok(AddressShare::TOTAL_ONLY), |address| self.acquire(address))
+    /// [`TooMany::Connects`] if the address is too fast.
+    pub(super) fn connect(&mut self, now: Tick, address: IpAddr) -> Result<(), TooMany> {
+        if !self.loopback_counts && address.to_canonical().is_loopback() {
+            return Ok(());
+        }
+        let taken = self.connects.take(now, Block::of(address), 1);
+        taken.map_err(|_ready_at| TooMany::Connects)
     }
 
-    /// Counts a connection from `address`.
+    /// Counts a connection from `address`, which has not shown yet who it is.
     ///
     /// # Errors
     ///
@@ -101,26 +128,48 @@ impl Addresses {
         if !self.loopback_counts && address.to_canonical().is_loopback() {
             return Ok(AddressShare::TOTAL_ONLY);
         }
+        // Before the entry is made: one that counts nothing would never be released.
         if self.each_max == 0 {
-            return Err(TooMany);
+            return Err(TooMany::Connections);
+        }
+        if self.half_open_max == 0 {
+            return Err(TooMany::HalfOpen);
         }
         let block = Block::of(address);
         let counts = &mut self.counts;
-        let index = *self.blocks.get_or_insert_with(block, || counts.insert((block, 0)));
-        let Some((_, count)) = counts.get_mut(index).filter(|(_, count)| *count < self.each_max)
-        else {
-            return Err(TooMany);
-        };
-        *count += 1;
-        Ok(u32::try_from(index).map_or(AddressShare::TOTAL_ONLY, AddressShare))
+        // Connections keep the index and not the address: 4 bytes instead of 16, and no look-up by
+        // a hash when they end.
+        let index =
+            *self.blocks.get_or_insert_with(block, || counts.insert((block, Count::default())));
+        let Some((_, count)) = counts.get_mut(index) else { return Err(TooMany::Connections) };
+        if count.all >= self.each_max {
+            return Err(TooMany::Connections);
+        }
+        if count.half_open >= self.half_open_max {
+            return Err(TooMany::HalfOpen);
+        }
+        let share = u32::try_from(index).ok().filter(|index| index & AddressShare::HALF_OPEN == 0);
+        let Some(share) = share else { return Ok(AddressShare::TOTAL_ONLY) };
+        count.all += 1;
+        count.half_open += 1;
+        Ok(AddressShare(share | AddressShare::HALF_OPEN))
+    }
+
+    /// The connection has shown who it is: what it counts for from now on.
+    pub(super) fn settle(&mut self, share: AddressShare) -> AddressShare {
+        let Some((index, true)) = share.parts() else { return share };
+        let Some((_, count)) = self.counts.get_mut(index) else { return share };
+        count.half_open -= 1;
+        AddressShare(share.0 & !AddressShare::HALF_OPEN)
     }
 
     /// Releases a share.
     pub(super) fn release(&mut self, share: AddressShare) {
-        let index = share.0 as usize;
+        let share = self.settle(share);
+        let Some((index, _)) = share.parts() else { return };
         let Some((block, count)) = self.counts.get_mut(index) else { return };
-        *count -= 1;
-        if *count == 0 {
+        count.all -= 1;
+        if count.all == 0 {
             let block = *block;
             self.counts.remove(index);
             self.blocks.remove(&block);
@@ -164,6 +213,31 @@ mod tests {
         check(&mut addresses, "2001:db8:0:1::1", true);
         check(&mut addresses, "2001:db8:0:1:ffff::2", false);
         check(&mut addresses, "2001:db8:0:2::1", true);
+    }
+
+    #[test]
+    fn those_who_have_not_shown_who_they_are_have_a_bound_of_their_own() {
+        let mut addresses = Addresses::new(4, false).with_half_open(2);
+        let first = check(&mut addresses, "192.0.2.1", true).unwrap();
+        let second = check(&mut addresses, "192.0.2.1", true).unwrap();
+        let third = addresses.acquire("192.0.2.1".parse().unwrap());
+        assert_eq!(third, Err(TooMany::HalfOpen));
+        check(&mut addresses, "192.0.2.2", true);
+        let first = addresses.settle(first);
+        assert_eq!(addresses.settle(first), first, "once is enough");
+        let third = check(&mut addresses, "192.0.2.1", true).unwrap();
+        check(&mut addresses, "192.0.2.1", false);
+        // One that ends before it has shown anything gives back both.
+        addresses.release(third);
+        check(&mut addresses, "192.0.2.1", true);
+        check(&mut addresses, "192.0.2.1", false);
+        let second = addresses.settle(second);
+        check(&mut addresses, "192.0.2.1", true);
+        let fifth = addresses.acquire("192.0.2.1".parse().unwrap());
+        assert_eq!(fifth, Err(TooMany::Connections));
+        addresses.release(second);
+        addresses.release(first);
+        check(&mut addresses, "192.0.2.1", false);
     }
 
     #[test]

@@ -40,6 +40,8 @@ impl Connections {
         let Self { slab, shared, .. } = self;
         let Some(connection) = slab.get_mut(id.slot()) else { return Ok(id) };
         connection.phase = Phase::Arriving;
+        // One deadline for header and handshake together: a peer that dawdles at both gets no
+        // second one.
         connection.deadline = now.tick.after(self.handshake_timeout);
         shared.ensure_timer(connection);
         if !has_header && begin_tls(shared, connection, &arrival).is_none() {
@@ -53,6 +55,13 @@ impl Connections {
     pub(super) fn share(&self, id: ConnId) -> Option<AddressShare> {
         let connection = self.slab.get(id.slot()).filter(|found| found.id == id)?;
         Some(connection.share)
+    }
+
+    /// The connection counts for this from now on.
+    pub(super) fn set_share(&mut self, id: ConnId, share: AddressShare) {
+        if let Some(connection) = self.slab.get_mut(id.slot()).filter(|found| found.id == id) {
+            connection.share = share;
+        }
     }
 
     /// The connection speaks for `client`, and counts for that.
@@ -92,6 +101,7 @@ impl Connections {
         let Some(connection) = slab.get_mut(id.slot()).filter(|found| found.id == id) else {
             return;
         };
+        // The answer goes out in clear: a peer that spoke no TLS could not read it otherwise.
         shared.tls.remove(connection);
         connection.is_tls = false;
         connection.outbound.prepend(&mut shared.pool, answer);
@@ -119,6 +129,7 @@ pub(super) fn take_header(
     let Some(arrival) = arrivals.get_mut(&slot) else {
         return Step::Broken(id, CloseReason::Internal);
     };
+    // Nearly always the whole header comes in one piece; only a proxy in pieces pays for the copy.
     arrival.head.extend_from_slice(bytes);
     match proxy_header::parse(&arrival.head) {
         ProxyHeader::Incomplete => Step::Discarded(bytes.len()),

@@ -94,6 +94,7 @@ impl AcceptBackoff {
     /// another is due.
     pub(super) fn on_exhausted(&mut self, now: Tick) -> Option<u64> {
         self.retry_at = now.after(self.pause);
+        // No jitter: only this process waits for its own descriptors.
         self.pause = (self.pause * 2).min(PAUSE_MAX);
         self.unreported += 1;
         if now < self.log_at {

@@ -34,6 +34,11 @@ pub struct ReactorConfig {
     pub connections_max: usize,
     /// Connections at a time from one IPv4 address or one IPv6 /64, likewise.
     pub connections_per_address_max: u32,
+    /// Those of them that have not said who they are, likewise: [`Effect::Settled`] tells of each
+    /// that has.
+    ///
+    /// [`Effect::Settled`]: crate::net::Effect::Settled
+    pub half_open_per_address_max: u32,
     /// How fast one address may connect; `None`: as it likes. What loopback addresses do is counted
     /// only if the next says so.
     pub connects: Option<Rate>,
@@ -86,6 +91,7 @@ impl ReactorConfig {
     /// Bytes that wait for all connections at which no more are accepted.
     pub(super) fn waiting_max(&self) -> u64 {
         let total = self.outbound_total_max.map_or(u64::MAX, |max| max as u64);
+        // Divided first, so that the greatest total does not overflow.
         total / 8 * 7
     }
 
@@ -119,6 +125,7 @@ impl Default for ReactorConfig {
             listeners: Vec::new(),
             connections_max: 10_000,
             connections_per_address_max: 1_000,
+            half_open_per_address_max: u32::MAX,
             connects: None,
             loopback_counts: false,
             accepts_per_turn_max: 32,
@@ -147,6 +154,8 @@ pub enum Excess {
     Connections,
     /// That of one address.
     PerAddress,
+    /// That of those from one address that have not shown who they are.
+    HalfOpen,
     /// That of how fast one address may connect.
     Connects,
     /// That of all bytes that wait for slow readers.
@@ -183,6 +192,11 @@ pub struct ListenerConfig {
     /// From whom connections are taken, if each begins with a PROXY header, before TLS; from anyone
     /// else they are closed.
     pub proxies: Option<Arc<[Network]>>,
+    /// Proxies that say later whom they speak for ([`Effect::Client`]): they count for no address
+    /// of their own.
+    ///
+    /// [`Effect::Client`]: crate::net::Effect::Client
+    pub trusted: Arc<[Network]>,
 }
 
 /// TLS of a listener.
@@ -198,7 +212,7 @@ pub struct TlsListener {
 impl ListenerConfig {
     /// A listener on `addr` without keep-alive and refusal text, whose connections are limited.
     #[must_use]
-    pub const fn new(addr: SocketAddr) -> Self {
+    pub fn new(addr: SocketAddr) -> Self {
         Self {
             endpoint: Endpoint::Ip(addr),
             keep_alive: false,
@@ -206,6 +220,7 @@ impl ListenerConfig {
             limited: true,
             tls: None,
             proxies: None,
+            trusted: Arc::from([]),
         }
     }
 }

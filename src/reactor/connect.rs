@@ -50,6 +50,7 @@ fn open(connect: Connect, send_buffer_len: usize) -> io::Result<TcpStream> {
         socket.set_recv_buffer_size(usize::try_from(len).unwrap_or(usize::MAX))?;
     }
     if let Some(source) = connect.source {
+        // Port 0: the kernel chooses one, and may choose the same again for another peer.
         socket.bind(&SocketAddr::new(source, 0).into())?;
     }
     match socket.connect(&connect.peer.into()) {

@@ -233,6 +233,7 @@ impl Connection {
                     self.flags.clear(Flags::HAS_URGENT);
                     ReadOutcome::Drained(0)
                 }
+                // Queued and not tried again here: the turn's budget counts attempts.
                 ErrorKind::Interrupted => ReadOutcome::More(0),
                 _ => ReadOutcome::Failed(reason_of(&error)),
             },
@@ -257,6 +258,8 @@ impl Connection {
                 Ok(taken) => {
                     self.outbound.advance(pool, taken);
                     progress += taken;
+                    // The kernel promises a writable edge only after it has taken less than it
+                    // could; to ask once more would cost a call and learn nothing.
                     if taken < offered {
                         return WriteOutcome::Blocked { progress };
                     }
@@ -300,6 +303,7 @@ impl Connection {
         let mut offered: usize = slices.iter().map(|slice| slice.len()).sum();
         if offered > bounds.len_max {
             slices = slices.get(..fitting(slices, bounds.len_max)).unwrap_or_default();
+            // The first piece alone is longer than a segment may be: a part of it goes.
             if slices.is_empty() {
                 return self.offer_front(pool, bounds);
             }

@@ -134,6 +134,7 @@ impl Connections {
             .ok_or_else(|| io::Error::other("no name is left for another connection"))?;
         let token = Source::Connection(id).token();
         self.shared.registry.register(&mut stream, token, interest)?;
+        // Only now: a name that was not given out is not used up.
         self.generation = generation;
         let outbound = Outbound::new(self.outbound_bytes_max);
         entry.insert(Connection::new(id, stream, share, outbound));

@@ -38,6 +38,7 @@ pub fn raise(limits: Option<&str>) -> Descriptors {
     let found = limits.and_then(parse);
     let Descriptors { limit, ceiling } =
         found.unwrap_or(Descriptors { limit: LIMIT_DEFAULT, ceiling: LIMIT_DEFAULT });
+    // The hard limit stays as it is: lowering it could not be undone, raising it needs a right.
     let wanted = Rlimit { current: Some(ceiling), maximum: Some(ceiling) };
     if limit < ceiling && setrlimit(Resource::Nofile, wanted).is_err() {
         return Descriptors { limit, ceiling };
@@ -46,7 +47,8 @@ pub fn raise(limits: Option<&str>) -> Descriptors {
 }
 
 /// The limits that the text of [`LIMITS`] names: `Max open files  1024  20000  files`.
-fn parse(limits: &str) -> Option<Descriptors> {
+#[must_use]
+pub fn parse(limits: &str) -> Option<Descriptors> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     let mut numbers = line.split_ascii_whitespace().map(|word| match word {
         "unlimited" => Some(u64::MAX),

@@ -16,6 +16,7 @@ pub(super) fn expire(connections: &mut Connections, now: Tick, expired: &mut Vec
         let Some(slot) = connections.shared.wheel.poll(now) else { return };
         let Connections { slab, shared, .. } = connections;
         let Some(connection) = slab.get_mut(slot as usize) else { continue };
+        // The wheel has dropped it; cancelling it later would hit whatever has its place by then.
         connection.timer = None;
         match connection.phase {
             Phase::Connecting => connect::expire(connections, slot as usize),
@@ -25,6 +26,8 @@ pub(super) fn expire(connections: &mut Connections, now: Tick, expired: &mut Vec
             }
             Phase::Open => {
                 if connection.stall_at <= now {
+                    // Before the handler's deadline, and this may end the connection, which
+                    // `expire_open` then sees.
                     expire_stalled(shared, connection, now);
                 }
                 expire_open(shared, connection, now, expired);
@@ -69,6 +72,7 @@ fn expire_open(
         // The deadline was postponed since the timer was armed.
         shared.ensure_timer(connection);
     } else if has_unread_bytes(connection) {
+        // A tick later and not at once: the reads of this turn come before the next look.
         let next = Tick::from_millis(now.as_millis().saturating_add(1));
         connection.timer = Some(shared.wheel.arm(next, connection.slot()));
     } else {

@@ -33,6 +33,8 @@ pub(super) fn flush(connections: &mut Connections, now: Tick, bounds: Bounds) {
     }
     report_late(connections);
     let is_overdue = std::mem::take(&mut connections.shared.lists.is_overdue);
+    // Large broadcasts have a budget of their own, so that single answers, however many, cannot
+    // hold them up for ever.
     let mut left = if is_overdue { left.max(bounds.bulk) } else { bounds.bulk };
     for _ in 0..connections.shared.lists.bulk.len() {
         if left == 0 {
@@ -110,6 +112,8 @@ pub(super) fn write(shared: &mut Shared, connection: &mut Connection, now: Tick)
 
 fn on_blocked(shared: &mut Shared, connection: &mut Connection, progress: usize, now: Tick) {
     shared.metrics.writes_short.add(1);
+    // A slow reader keeps a copy of its rest and gives the shared buffer back, which would
+    // otherwise pin what thousands of others have sent long ago.
     connection.outbound.detach(&mut shared.pool);
     connection.flags.set(Flags::BLOCKED);
     // Any byte that the socket took is progress, which begins the stall timeout anew.
@@ -118,6 +122,7 @@ fn on_blocked(shared: &mut Shared, connection: &mut Connection, progress: usize,
         connection.stall_at = now.after(shared.stall_timeout);
         shared.ensure_timer(connection);
     }
+    // Without the edge it would wait for ever, and nobody would notice.
     if shared.watch_write(connection).is_err() {
         shared.lists.end(connection, CloseReason::SocketError, Flags::RESET);
     }

@@ -134,6 +134,7 @@ fn bind(
     }
     prepare(config, listener, &socket)?;
     socket.bind(&addr.into())?;
+    // Behind all options: connections that arrive from here on inherit them.
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }

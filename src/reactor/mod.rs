@@ -54,6 +54,7 @@ mod read;
 mod receive;
 mod sealed;
 mod shared;
+mod slow_turn;
 mod source;
 mod step;
 mod stop;
@@ -77,6 +78,7 @@ use mio::{Events, Poll};
 use self::acceptor::{Acceptor, Arrival};
 pub use self::config::{Endpoint, Excess, ListenerConfig, ReactorConfig, TlsListener};
 use self::connections::Connections;
+use self::slow_turn::{SlowTurns, Work};
 use self::source::Source;
 use self::stop::StopSignals;
 pub use self::waker::Waker;
@@ -126,6 +128,7 @@ pub struct Reactor {
     accepts_per_turn_max: usize,
     read_per_turn_max: usize,
     flushes: flush::Bounds,
+    slow_turns: SlowTurns,
     metrics: Arc<ReactorMetrics>,
 }
 
@@ -167,6 +170,7 @@ impl Reactor {
                 all: config.flushes_per_turn_max,
                 bulk: config.bulk_flushes_per_turn_max,
             },
+            slow_turns: SlowTurns::new(),
             metrics,
         })
     }
@@ -206,9 +210,12 @@ impl Reactor {
         loop {
             self.wait(self.time_to_wait(Tick::from_millis(ended / 1000)))?;
             let (now, began) = (clock.now(), clock.micros());
+            let before = Work::until_now(&self.metrics);
             let flow = self.turn(now, handler)?;
             ended = clock.micros();
-            self.metrics.count_turn(ended.saturating_sub(began));
+            let micros = ended.saturating_sub(began);
+            self.metrics.count_turn(micros);
+            self.slow_turns.look(now.tick, micros, (before, &self.metrics));
             if flow.is_break() {
                 return Ok(());
             }
@@ -467,10 +474,12 @@ impl Reactor {
             Effect::Alarm { deadline } => self.alarm = deadline,
             Effect::FindByAddress { addresses } => connections.find_by_address(&addresses),
             Effect::Client { conn, address } => {
-                if self.count_for(conn, address).is_err() {
+                if self.count_for(now, conn, address).is_err() {
                     self.connections.shared.lists.addresses_full.push(conn);
                 }
             }
+            Effect::Settled { conn } => self.settle(conn),
+            Effect::Bar { addresses } => self.acceptor.bar(addresses),
             Effect::StopAccepting => self.acceptor.close(),
             Effect::Exit { deadline } => self.exit_at = Some(deadline),
         }

@@ -49,6 +49,7 @@ pub(super) fn parse(bytes: &[u8]) -> ProxyHeader {
             let source = match header.addresses {
                 v1::Addresses::Tcp4(tcp) => Some((tcp.source_address, tcp.source_port).into()),
                 v1::Addresses::Tcp6(tcp) => Some((tcp.source_address, tcp.source_port).into()),
+                // The specification has a receiver take the connection's own addresses then.
                 v1::Addresses::Unknown => None,
             };
             ProxyHeader::Of(header.header.len(), source)
@@ -65,6 +66,7 @@ pub(super) fn parse(bytes: &[u8]) -> ProxyHeader {
             };
             ProxyHeader::Of(header.len(), source)
         }
+        // A line is whole by now, so that one which does not parse will never do.
         _ if is_short && !is_line && bytes.len() < HEADER_LEN_MAX => ProxyHeader::Incomplete,
         HeaderResult::V1(Err(_)) | HeaderResult::V2(Err(_)) => ProxyHeader::Malformed,
     }

@@ -27,6 +27,7 @@ pub(super) fn on_edge(connections: &mut Connections, id: ConnId, event: &Event) 
     // Only a blocked connection waits for this edge; others are writable all the time.
     if (is_dead || event.is_writable()) && connection.flags.any(Flags::BLOCKED) {
         connection.flags.clear(Flags::BLOCKED);
+        // Behind what single connections wait for: whoever was slow has waited already.
         shared.lists.queue_flush(connection, Flags::BULK);
     }
     if event.is_read_closed() {
@@ -86,6 +87,7 @@ fn read_one(connections: &mut Connections, slot: u32, scratch: &mut [u8]) -> Ste
         shared.lists.queue_read(connection);
         return unseal(shared, connection, arrivals, &mut rest);
     }
+    // Before the read: an edge that comes while it runs is a new one.
     connection.flags.clear(Flags::FRESH);
     shared.metrics.reads.add(1);
     let len = match connection.read(scratch) {
@@ -99,6 +101,7 @@ fn read_one(connections: &mut Connections, slot: u32, scratch: &mut [u8]) -> Ste
                 // Only the FIN is left, or little behind an urgent byte: it may come at once.
                 shared.lists.readable.push_front(slot);
             } else {
+                // At the end: a connection with much to say lets all others speak first.
                 shared.lists.readable.push_back(slot);
             }
             len

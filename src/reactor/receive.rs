@@ -5,7 +5,8 @@ use std::mem;
 use super::addresses::{AddressShare, TooMany};
 use super::step::Step;
 use super::{Reactor, budget, read, tls};
-use crate::net::{CloseReason, ConnId, Ending, Handler, Input, IpAddr};
+use crate::net::{CloseReason, ConnId, Ending, Handler, Input, IpAddr, SharedFrame};
+use crate::time::Tick;
 use crate::time::clock::Now;
 
 /// Bytes read from one connection in one turn, however long the bulk list is: enough for a request,
@@ -98,11 +99,16 @@ impl Reactor {
     ) {
         if let Some(client) = client
             && let Some(listener) = self.connections.arrivals.get(&conn.slot())
-            && let listener = listener.listener
-            && self.count_for(conn, client).is_err()
+            && let (listener, is_tls) = (listener.listener, listener.tls.is_some())
         {
-            let refusal = self.acceptor.refusal(now, listener);
-            return self.connections.turn_away(now, conn, (refusal, CloseReason::Overloaded));
+            if is_tls && self.acceptor.is_barred(now, client) {
+                let nothing = SharedFrame::new();
+                return self.connections.turn_away(now, conn, (nothing, CloseReason::Banned));
+            }
+            if let Err(excess) = self.count_for(now.tick, conn, client) {
+                let refusal = self.acceptor.refusal(now, listener, excess);
+                return self.connections.turn_away(now, conn, (refusal, CloseReason::Overloaded));
+            }
         }
         let Some(arrival) = self.connections.on_announced(conn) else { return };
         let tls::Arrival { peer, listener, mut head, .. } = arrival;
@@ -113,14 +119,26 @@ impl Reactor {
     }
 
     /// Has a connection count for the client that it speaks for, and not for its proxy.
-    pub(super) fn count_for(&mut self, conn: ConnId, client: IpAddr) -> Result<(), TooMany> {
+    pub(super) fn count_for(
+        &mut self,
+        now: Tick,
+        conn: ConnId,
+        client: IpAddr,
+    ) -> Result<(), TooMany> {
         let Some(share) = self.connections.share(conn) else { return Ok(()) };
-        let (share, result) = match self.acceptor.recount(share, client) {
+        let (share, result) = match self.acceptor.recount(now, share, client) {
             Ok(share) => (share, Ok(())),
             Err(too_many) => (AddressShare::TOTAL_ONLY, Err(too_many)),
         };
         self.connections.set_client(conn, client, share);
         result
+    }
+
+    /// A connection has shown who it is, and counts accordingly.
+    pub(super) fn settle(&mut self, conn: ConnId) {
+        let Some(share) = self.connections.share(conn) else { return };
+        let share = self.acceptor.settle(share);
+        self.connections.set_share(conn, share);
     }
 
     /// Tells the handler what a connection's ciphertext has become.
@@ -137,6 +155,7 @@ impl Reactor {
         if outcome.is_finished && self.connections.is_open(conn) {
             self.dispatch(now, Input::Finished { conn }, handler);
         }
+        // Given back whatever became of the connection: the next one needs it.
         plain.clear();
         self.connections.shared.tls.plain = plain;
     }

@@ -67,6 +67,7 @@ pub(super) fn unseal(
         Ok(progress) => progress,
         Err(fault) => {
             log::debug!(conn:% = id, cause:% = fault; "TLS is broken");
+            // The alert that says why is sealed already, and still goes out.
             keep_sealed(&mut connection.outbound, &mut shared.pool, ciphers);
             return Unsealed::Broken(CloseReason::TlsBroken);
         }
@@ -74,6 +75,7 @@ pub(super) fn unseal(
     if connection.phase == Phase::Arriving && progress != Progress::Handshaking {
         shared.metrics.handshakes.add(1);
         shared.metrics.handshakes_resumed.add(u64::from(ciphers.tls.is_resumed()));
+        // Once: a handshake whose connection ends gives its place back as well.
         if mem::take(&mut ciphers.is_counted) {
             table.release_place();
         }
@@ -94,6 +96,8 @@ fn insert_sealed(ring: &mut Outbound, pool: &mut FramePool, ciphers: &mut Cipher
     let front = ring.front(pool);
     let frame = match front.split_at_checked(ciphers.sealed) {
         Some((sealed, rest)) if !sealed.is_empty() => {
+            // Records have numbers that TLS does not send along: what was sealed first must leave
+            // first, and what is not sealed yet comes behind both.
             let frame = SharedFrame::from([sealed, bytes, rest].concat());
             let len = front.len();
             ring.advance(pool, len);
@@ -194,6 +198,8 @@ fn seal_next(
     let ring = &mut connection.outbound;
     let front = ring.front(pool);
     table.sealed.clear();
+    // Several small frames are copied into one record: each record costs 22 bytes or more, and the
+    // peer a call.
     let (plain, len) = if ring.frames() == 1 || front.len() >= RECORD_LEN_MAX {
         let plain = front.get(..RECORD_LEN_MAX).unwrap_or(front);
         (plain, plain.len())

@@ -67,7 +67,7 @@ impl StopSignals {
         self.is_reloading |= drain(&mut self.reload) > 0;
         if drain(&mut self.others) > 0 {
             log::info!(
-                "SIGUSR1 and SIGUSR2 do nothing: SIGHUP reads certificates and keys of tokens again, SIGTERM stops the server"
+                "SIGUSR1 and SIGUSR2 do nothing: SIGHUP reads the configuration again, SIGTERM stops the server"
             );
         }
     }

@@ -189,6 +189,7 @@ impl Files {
         let until = Expiry::new(first, self.clock.now().wall_ms).date;
         log::info!(until; "the certificates were read again");
         self.in_use.replace(certificates);
+        // With the day forgotten: the new ones may be about to expire as well.
         (self.stamps, self.refused, self.warned_on) = (stamps, None, 0);
         self.warn();
     }

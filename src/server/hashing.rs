@@ -1,5 +1,5 @@
 //! The thread that hashes passwords: one at a time, so that logins take no more than one hash's
-//! memory (19 MiB) and one core, whatever comes.
+//! memory (19 MiB, or 7 under a small budget) and one core, whatever comes.
 //!
 //! At most [`HASHES_MAX`](crate::chat::model::account::HASHES_MAX) wait: the domain asks for no
 //! more. The loop is woken for each answer, as it is for those of the store.
@@ -8,7 +8,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use crate::auth::password;
+use crate::auth::password::{self, Cost};
 use crate::chat::model::account::{HashJob, HashOf, Hashed, Hidden};
 use crate::store::Wake;
 
@@ -20,17 +20,18 @@ pub struct Hashing {
 }
 
 impl Hashing {
-    /// Starts the thread, which calls `wake` for each answer.
+    /// Starts the thread, which hashes at this cost and calls `wake` for each answer.
     ///
     /// # Errors
     ///
     /// What the system says if it has no thread to give.
-    pub fn start(wake: Wake) -> io::Result<Self> {
-        let (jobs, asked) = channel::<HashJob>();
+    pub fn start(cost: Cost, wake: Wake) -> io::Result<Self> {
+        let (jobs, incoming) = channel::<HashJob>();
         let (answer, answers) = channel();
         let run = move || {
-            for job in asked {
-                let answered = (job.ticket, done(&job));
+            for job in incoming {
+                let answered = (job.ticket, done(&job, cost));
+                // The server is gone: nobody takes what the rest would come to.
                 if answer.send(answered).is_err() {
                     return;
                 }
@@ -53,13 +54,13 @@ impl Hashing {
     }
 }
 
-fn done(job: &HashJob) -> Hashed {
+fn done(job: &HashJob, cost: Cost) -> Hashed {
     let password = job.password.reveal();
     match &job.of {
         None => {
             let mut salt = [0; 16];
             let hash =
-                getrandom::fill(&mut salt).ok().and_then(|()| password::hash(password, salt));
+                getrandom::fill(&mut salt).ok().and_then(|()| password::hash(password, salt, cost));
             hash.map_or(Hashed::Failed, |hash| Hashed::Made(Hidden::new(hash)))
         }
         Some(HashOf::Account(hash)) => {
@@ -67,7 +68,7 @@ fn done(job: &HashJob) -> Hashed {
         }
         Some(HashOf::Nobody) => {
             // The answer is thrown away, the time is not.
-            _ = password::is_of(password, password::NOBODYS);
+            _ = password::is_of(password, cost.nobodys());
             Hashed::Compared(false)
         }
     }

@@ -22,6 +22,7 @@ impl Inherited {
     pub(super) fn next(&mut self) -> io::Result<Arc<OwnedFd>> {
         let sockets = self.sockets.get_or_insert_with(ListenFd::from_env);
         let nth = self.taken;
+        // In the order of the settings, as systemd hands them over in that of the unit.
         self.taken += 1;
         let tcp = sockets.take_tcp_listener(nth).map(|found| found.map(OwnedFd::from));
         // One of another kind is still there.

@@ -45,10 +45,12 @@
 //! With a budget (`memory`) all of these follow from it: see [`docs::memory`](crate::docs::memory).
 
 mod certificates;
+mod config_watch;
 mod hashing;
 mod inherited;
 mod rejection;
 mod startup;
+mod supervisor;
 #[cfg(test)]
 mod tests;
 pub mod token_keys;
@@ -58,8 +60,11 @@ use std::time::Duration;
 
 use self::certificates::CertificateWatch;
 pub use self::certificates::{CertificateError, inspect as inspect_certificates};
+use self::config_watch::ConfigWatch;
+pub use self::config_watch::Sources;
 pub use self::hashing::Hashing;
 pub use self::startup::{ServeError, serve};
+use self::supervisor::Supervisor;
 
 use crate::chat::model::account::{Hashed, NewSecret};
 use crate::chat::model::limits::UserRates;
@@ -94,9 +99,13 @@ pub struct Server {
     has_replies: bool,
     /// Addresses from which nobody may use the server any more, to be looked for.
     banned: Vec<Network>,
+    /// With whom no hands are to be shaken from now on, and until when.
+    barred: Option<Vec<(Network, Option<u64>)>>,
     /// Until when answers of the logs are waited for before the clients are sent away, if the
     /// server is stopping.
     stopping: Option<Tick>,
+    /// Reads the configuration again.
+    config_watch: Option<ConfigWatch>,
     /// Looks at the files of tokens' keys.
     key_watch: Option<token_keys::KeyWatch>,
     /// Where passwords are hashed; `None` where there are none.
@@ -105,6 +114,8 @@ pub struct Server {
     stop_timeout: Duration,
     /// If a listener speaks TLS.
     certificates: Option<CertificateWatch>,
+    /// If systemd wants to hear from this process.
+    supervisor: Option<Supervisor>,
     metrics: Arc<Metrics>,
 }
 
@@ -136,13 +147,15 @@ impl Server {
             replies_left: REPLIES_MAX,
             has_replies: false,
             banned: Vec::new(),
+            barred: None,
             stopping: None,
+            config_watch: None,
             key_watch: None,
             hashing: None,
-            drain_window_ms: u64::try_from(config.timeouts.drain_window.as_millis())
-                .unwrap_or(u64::MAX),
+            drain_window_ms: drain_window_ms(config),
             stop_timeout: config.timeouts.stop,
             certificates: None,
+            supervisor: None,
             metrics,
         })
     }
@@ -211,12 +224,26 @@ impl Server {
         {
             if let LogReply::Suspended(suspensions) = &reply {
                 self.banned = suspensions.addresses_at(now.wall_ms);
+                self.barred = Some(suspensions.addresses_until());
             }
             let before = self.chat.outputs();
             self.chat.on_log_reply(now, reply);
             let made = self.chat.outputs().saturating_sub(before);
             self.replies_left = self.replies_left.saturating_sub(1 + OUTPUT_WEIGHT * made);
         }
+    }
+
+    /// The configuration may have been read again.
+    fn take_config(&mut self) {
+        let Some(config) = self.config_watch.as_ref().and_then(ConfigWatch::poll) else { return };
+        let limits = limits(&config);
+        if let Err(error) = self.sessions.set_config(&config, limits.clone()) {
+            return log::error!(error:%; "the configuration was not taken: nothing has changed");
+        }
+        self.chat.set_limits(limits);
+        self.drain_window_ms = drain_window_ms(&config);
+        self.stop_timeout = config.timeouts.stop;
+        crate::log::set_filter(&config.log_level);
     }
 
     /// Other keys of tokens may have been read.
@@ -233,6 +260,9 @@ impl Server {
         if !self.banned.is_empty() {
             effects.push(Effect::FindByAddress { addresses: std::mem::take(&mut self.banned) });
         }
+        if let Some(addresses) = self.barred.take() {
+            effects.push(Effect::Bar { addresses });
+        }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
         self.sessions.handle_turn_end(turn);
         let Some(deadline) = self.stopping else { return self.arm_alarm(now, effects) };
@@ -242,14 +272,22 @@ impl Server {
             return effects.push(Effect::Alarm { deadline });
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
-        if self.sessions.drain(self.drain_window_ms, turn) {
-            effects.push(Effect::Alarm { deadline: now.tick });
+        let is_more = self.sessions.drain(self.drain_window_ms, turn);
+        let deadline = if is_more { now.tick } else { self.supervise(now) };
+        if deadline != Tick::MAX {
+            effects.push(Effect::Alarm { deadline });
         }
+    }
+
+    /// Tells systemd that the loop turns, if it is time; and when it is next.
+    fn supervise(&mut self, now: Now) -> Tick {
+        self.supervisor.as_mut().map_or(Tick::MAX, |supervisor| supervisor.turn(now.tick))
     }
 
     /// Has the reactor wake the domain when it next has something to do.
     fn arm_alarm(&mut self, now: Now, effects: &mut Effects) {
-        let deadline = if self.has_replies { now.tick } else { self.chat.next_deadline() };
+        let due = self.supervise(now);
+        let deadline = if self.has_replies { now.tick } else { self.chat.next_deadline().min(due) };
         if deadline != self.alarm {
             self.alarm = deadline;
             effects.push(Effect::Alarm { deadline });
@@ -258,14 +296,16 @@ impl Server {
 
     /// Has read again what may change while the server runs.
     fn reload(&self) {
-        log::info!(
-            "SIGHUP: the certificates and the keys of tokens are read again; the other settings are read at a start"
-        );
+        // What follows belongs into the new file.
+        crate::log::reopen();
+        log::info!("SIGHUP: configuration, certificates and keys of tokens are read again");
+        self.config_watch.iter().for_each(ConfigWatch::look_now);
         self.certificates.iter().for_each(CertificateWatch::reload);
         self.key_watch.iter().for_each(token_keys::KeyWatch::look_now);
     }
 
     fn stop(&mut self, now: Now, signal: StopSignal, effects: &mut Effects) {
+        self.supervisor.iter().for_each(Supervisor::stopping);
         effects.push(Effect::StopAccepting);
         let deadline = match signal {
             StopSignal::Now => now.tick,
@@ -335,6 +375,7 @@ impl Handler for Server {
                 self.arm_alarm(now, effects);
             }
             Input::StoreReady => {
+                self.take_config();
                 self.take_keys();
                 self.take_hashes(now);
                 self.take_replies(now);
@@ -363,6 +404,10 @@ fn user_rates(limits: &crate::config::Limits) -> UserRates {
         joins: rate(limits.joins_per_s, limits.joins_burst),
         readings: rate(limits.pages_per_s, limits.pages_burst),
     }
+}
+
+fn drain_window_ms(config: &Config) -> u64 {
+    u64::try_from(config.timeouts.drain_window.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The domain's bounds as they are configured.

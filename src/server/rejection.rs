@@ -70,6 +70,7 @@ fn http(excess: Excess, now: Now) -> Bytes {
         Excess::Connects => Refusal::AddressFast { retry_after_s },
         Excess::Memory => Refusal::Memory { retry_after_s },
         Excess::PerAddress => Refusal::AddressFull { retry_after_s },
+        Excess::HalfOpen => Refusal::AddressHalfOpen { retry_after_s },
     };
     let mut out = Vec::new();
     let response = Response::from(refusal).date(HttpDate::at(now.wall_ms));
@@ -84,6 +85,9 @@ fn tcp(excess: Excess, _: Now) -> Bytes {
         Excess::Connections => close_words(reason),
         Excess::Connects => "your address connects too often ([limits] connects_per_s)",
         Excess::Memory => "too much waits for slow readers (memory): try again in some seconds",
+        Excess::HalfOpen => {
+            "too many connections from your address have not said hello ([limits] half_open_per_address)"
+        }
         Excess::PerAddress => "too many connections from your address ([limits] per_address)",
     };
     line(words)
@@ -114,6 +118,7 @@ mod tests {
             (Excess::Connections, "503", "[limits] connections"),
             (Excess::Memory, "503", "slow readers (memory)"),
             (Excess::PerAddress, "429", "[limits] per_address"),
+            (Excess::HalfOpen, "429", "[limits] half_open_per_address"),
             (Excess::Connects, "429", "[limits] connects_per_s"),
         ] {
             let text = String::from_utf8(http(excess, at(1)).to_vec()).unwrap();

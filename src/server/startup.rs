@@ -2,19 +2,22 @@
 
 use std::fmt;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::certificates::{CertificateWatch, InUse};
 use super::inherited::Inherited;
+use super::supervisor::Supervisor;
 use super::token_keys::{KeyWatch, TokenKeyError};
-use super::{Hashing, Server, rejection, token_keys};
+use super::{ConfigWatch, Hashing, Server, Sources, rejection, token_keys};
+use crate::auth::password::Cost;
 use crate::auth::secret;
 use crate::chat::model::log::{Logs, Snapshot};
 use crate::chat::model::policy::Policies;
 use crate::chat::model::reply::Durability;
-use crate::config::{Config, ListenAddress, Place};
+use crate::config::{Config, ListenAddress, Loaded, Place};
 use crate::http::PolicyError;
 use crate::metrics::Metrics;
 use crate::net::{ListenerId, Network};
@@ -85,19 +88,23 @@ impl From<PolicyError> for ServeError {
     }
 }
 
-/// Runs the server until it is told to stop. Each listener is announced on standard output.
+/// Runs the server until it is told to stop. Each listener is announced on standard output. At
+/// SIGHUP the configuration is read again from its `sources`.
 ///
 /// # Errors
 ///
 /// [`ServeError`] if it cannot start, or the poller breaks.
-pub fn serve(config: &Config) -> Result<(), ServeError> {
+pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
+    let config = &loaded.config;
     let clock = Clock::start();
+    let supervisor = Supervisor::find(&sources.environment);
     let descriptors =
         descriptors::raise(std::fs::read_to_string(descriptors::LIMITS).ok().as_deref());
     let connections_max = connections_max(config, descriptors);
     let certificates = watch_certificates(config, clock)?;
     let find = certificates.as_ref().map(|watch| &watch.in_use);
     let (reactor_config, kinds) = listeners(config, connections_max, find)?;
+    // Before the store is opened: a port that is taken must not cost a long recovery first.
     let mut reactor = Reactor::bind(&reactor_config)?;
     let metrics = Arc::new(Metrics { reactor: reactor.metrics(), ..Metrics::default() });
     let kept = open_store(config, &clock, &metrics, reactor.waker())?;
@@ -106,11 +113,17 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     server.sessions.set_verifier(verifier);
     let waker = reactor.waker();
     server.key_watch = KeyWatch::start(&config.token_keys, move || _ = waker.wake())?;
+    let waker = reactor.waker();
+    let wake = move || _ = waker.wake();
+    server.config_watch = Some(ConfigWatch::start(loaded.clone(), sources, wake)?);
     server.certificates = certificates;
     if config.auth_policy().accounts {
         // It fails only if the poller is gone, and the loop with it.
         let waker = reactor.waker();
-        server.set_hashing(Hashing::start(Arc::new(move || _ = waker.wake()))?);
+        server.set_hashing(Hashing::start(
+            Cost::within(config.memory),
+            Arc::new(move || _ = waker.wake()),
+        )?);
         invite_admin(&reactor, &mut server, &clock)?;
     }
     if let Err(error) = announce(&reactor, config, &server.listeners) {
@@ -125,6 +138,11 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         log::warn!("{warning}");
     }
     log::info!(version = env!("CARGO_PKG_VERSION"), connections = connections_max; "serving");
+    server.supervisor = supervisor;
+    if let Some(supervisor) = &mut server.supervisor {
+        supervisor
+            .ready(clock.now().tick, &format!("serving, at most {connections_max} connections"));
+    }
     reactor.run(&clock, &mut server)?;
     // Closes the store, which writes what waits first.
     drop(server);
@@ -141,12 +159,27 @@ fn invite_admin(reactor: &Reactor, server: &mut Server, clock: &Clock) -> io::Re
     if !server.invite_admin(clock.now(), &link) {
         return Ok(());
     }
-    let http = server.listeners.iter().zip(0u8..).find(|(kind, _)| **kind == ListenerKind::Http);
-    let addr = http.and_then(|(_, id)| reactor.local_addr(ListenerId(id)));
-    let place = addr.map_or_else(String::new, |addr| format!("http://{addr}"));
+    let place = page_place(&server.listeners, |id| reactor.local_addr(id));
     let mut out = io::stdout().lock();
-    writeln!(out, "first administrator {place}/#invite={} (for one use)", link.text())?;
-    out.flush()
+    let told = writeln!(out, "first administrator {place}/#invite={} (for one use)", link.text());
+    if let Err(error) = told.and_then(|()| out.flush()) {
+        // As in `serve`: whoever has an account need not wait for the first administrator.
+        log::warn!(error:%; "standard output cannot be written: the link of the first administrator is not said there");
+    }
+    Ok(())
+}
+
+/// Where the page is, as far as it has an address of IP: empty if it has none.
+fn page_place(kinds: &[ListenerKind], addr: impl Fn(ListenerId) -> Option<SocketAddr>) -> String {
+    let place = kinds.iter().zip(0u8..).find_map(|(kind, id)| {
+        let scheme = match kind {
+            ListenerKind::Http => "http",
+            ListenerKind::Https => "https",
+            ListenerKind::Tcp | ListenerKind::Admin => return None,
+        };
+        addr(ListenerId(id)).map(|addr| format!("{scheme}://{addr}"))
+    });
+    place.unwrap_or_default()
 }
 
 /// The logs, and what was kept of them. Where all rooms are in memory and nothing was stored
@@ -230,6 +263,8 @@ fn listeners(
             limited: kind != ListenerKind::Admin,
             tls,
             proxies: address.has_proxy_header.then(|| Arc::clone(&proxies)),
+            // Only a request can say whom it is for.
+            trusted: if kind == ListenerKind::Tcp { Arc::from([]) } else { Arc::clone(&proxies) },
             endpoint,
         });
         kinds.push(kind);
@@ -239,6 +274,7 @@ fn listeners(
         listeners,
         connections_max,
         connections_per_address_max: limits.per_address.unwrap_or(u32::MAX),
+        half_open_per_address_max: limits.half_open_per_address.unwrap_or(u32::MAX),
         connects: Rate::new(limits.connects_per_s, limits.connects_burst),
         loopback_counts: limits.per_address_loopback,
         read_len_max: READ_LEN_MAX.min(limits.read_ahead),
@@ -288,4 +324,24 @@ fn announce(reactor: &Reactor, config: &Config, kinds: &[ListenerKind]) -> io::R
         }
     }
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ListenerKind::{Admin, Http, Https, Tcp};
+    use super::*;
+
+    #[track_caller]
+    fn check(kinds: &[ListenerKind], expect: &str) {
+        // The first listener is in the file system, where no browser can go.
+        let addr = |ListenerId(id)| (id > 0).then(|| SocketAddr::from(([127, 0, 0, 1], id.into())));
+        assert_eq!(page_place(kinds, addr), expect);
+    }
+
+    #[test]
+    fn the_first_administrator_is_sent_to_where_the_page_is() {
+        check(&[Http, Tcp, Http], "http://127.0.0.1:2");
+        check(&[Tcp, Admin, Https, Http], "https://127.0.0.1:2");
+        check(&[Http, Tcp, Admin], "");
+    }
 }

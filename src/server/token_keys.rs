@@ -173,12 +173,14 @@ impl KeyWatch {
         if tables.iter().all(|table| table.material.file().is_none()) {
             return Ok(None);
         }
-        let (look, asked) = mpsc::channel();
+        let (look, requests) = mpsc::channel();
         let (found, taken) = mpsc::sync_channel(1);
         let tables = tables.to_vec();
         let mut seen = stamps(&tables);
         let watch = move || {
-            while let Some(is_asked) = wait(&asked) {
+            while let Some(is_asked) = wait(&requests) {
+                // Before the files are read: one that changes meanwhile is then read once more, and
+                // not missed.
                 let present = stamps(&tables);
                 if (is_asked || present != seen)
                     && let Some(table) = read_again(&tables)
@@ -187,6 +189,8 @@ impl KeyWatch {
                     _ = found.send(table);
                     wake();
                 }
+                // Also if they could not be read: what was half written is another file when it is
+                // whole.
                 seen = present;
             }
         };
@@ -207,8 +211,8 @@ impl KeyWatch {
 }
 
 /// Waits until it is time to look: whether somebody has asked for it, or `None` if nobody will.
-fn wait(asked: &Receiver<()>) -> Option<bool> {
-    match asked.recv_timeout(LOOK_EVERY) {
+fn wait(requests: &Receiver<()>) -> Option<bool> {
+    match requests.recv_timeout(LOOK_EVERY) {
         Ok(()) => Some(true),
         Err(RecvTimeoutError::Timeout) => Some(false),
         Err(RecvTimeoutError::Disconnected) => None,

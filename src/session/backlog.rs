@@ -47,6 +47,7 @@ impl Unread {
     /// Keeps the rest of a message, when those before it are used up.
     pub(super) fn keep_lines(&mut self, lines: &str) {
         debug_assert!(self.lines().is_empty(), "one message at a time");
+        // Into the memory of the lines before: a client that is paced comes here for each message.
         lines.clone_into(&mut self.lines);
         self.lines_done = 0;
     }
@@ -71,6 +72,7 @@ impl Backlog {
     pub(super) fn append(&mut self, bytes: &[u8], len_max: usize) {
         let room = len_max.saturating_sub(self.unread.bytes.len() - self.unread.bytes_done);
         let kept = bytes.get(..room).unwrap_or(bytes);
+        // Only after FIN can more come than there is room for: until then the socket is not read.
         self.is_cut |= kept.len() < bytes.len();
         self.unread.bytes.extend_from_slice(kept);
     }

@@ -52,6 +52,7 @@ pub(super) fn close(
     (reason, ending): (CloseReason, Ending),
     turn: &mut Turn<'_>,
 ) {
+    // The first reason stands: what fails while a connection is being ended is a consequence.
     if state.is_closing() {
         return;
     }
@@ -79,6 +80,7 @@ pub(super) fn goodbye(state: &SessionState, encoder: &mut Encoder, reason: Close
             let format = format.unwrap_or(Format::Lines);
             encoder.message(format, &mut out, |out| render::bye(out, code, words));
         }
+        // HTTP has no farewell: a response that nobody asked for would be taken for the next one's.
         (Protocol::Http { .. } | Protocol::Closing, _) => {}
     }
     out

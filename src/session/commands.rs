@@ -11,7 +11,7 @@ use crate::chat::model::account::Hidden;
 use crate::chat::model::identity::Identity;
 use crate::chat::model::output::{Encoding, Request};
 use crate::chat::{Code, Command, Hello, Op, Refusal};
-use crate::net::CloseReason;
+use crate::net::{CloseReason, Effect};
 use crate::wire::{Parsed, Refused, render, text};
 
 /// Bytes that the answer to a `send` or the like takes, at most. They are booked when it is asked
@@ -33,6 +33,9 @@ impl Session<'_, '_> {
         match parsed {
             Parsed::Help { of } => self.help(&request, of),
             Parsed::Command(Command::Hello { name, resume, ping, token }) => {
+                if let Err(refusal) = self.check_hello_rate() {
+                    return self.answer(&request, &Err(refusal));
+                }
                 let identity = match self.identity(token.as_ref()) {
                     Ok(identity) => identity,
                     Err(refusal) => return self.answer(&request, &Err(refusal)),
@@ -53,6 +56,7 @@ impl Session<'_, '_> {
                 if command.is_logged() {
                     self.state.answers.give(self.context.turn, SENT_REPLY_BYTES);
                 }
+                // Compared and not asked for: whether a command has to wait is the domain's affair.
                 let waited = self.turn.chat.pending_of(conn);
                 self.turn.chat.handle_command(now, conn, request, command);
                 if self.turn.chat.pending_of(conn) > waited {
@@ -62,6 +66,23 @@ impl Session<'_, '_> {
         }
     }
 
+    /// Whether a hello can be taken now, beside all others.
+    fn check_hello_rate(&mut self) -> Result<(), Refusal> {
+        if !self.state.is_counted || !self.state.brings_token() {
+            return Ok(());
+        }
+        let now = self.turn.now.tick;
+        let Err(wait) = self.context.hellos.check(now) else { return Ok(()) };
+        // The time for its hello begins when it is its turn.
+        self.state.since = now.after(wait);
+        let deadline = self.state.deadline(now, self.context);
+        self.turn.effects.push(Effect::Arm { conn: self.state.conn, deadline });
+        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+        let message =
+            "many come at once ([limits] hellos_per_s): say hello again when it is your turn";
+        Err(Refusal::new(Code::Busy, message).retry_after_ms(millis))
+    }
+
     /// Who the connection is: by the token that it brings, or by its upgrade.
     fn identity(&mut self, token: Option<&Hidden>) -> Result<Option<Identity>, Refusal> {
         let (conn, now) = (self.state.conn, self.turn.now);
@@ -69,6 +90,7 @@ impl Session<'_, '_> {
             return Ok(self.context.tokens.proven(conn).cloned());
         };
         // Where nobody has to prove anything, there is nothing that another token could prove.
+        // A client that has a token from elsewhere still comes in by its name.
         if self.context.limits.auth.is_only_names() && !proof::is_key(token) {
             return Ok(None);
         }

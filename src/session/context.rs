@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::encode::Encoder;
 use super::entropy::Entropy;
+use super::hello_rate::HelloRate;
 use super::outgoing::Outgoing;
 use super::proxy_header::ProxyHeader;
 use super::text_client::Aside;
@@ -65,6 +66,8 @@ pub(super) struct SessionContext {
     pub timeouts: Timeouts,
     /// How fast one connection may send requests.
     pub command_rate: Option<Rate>,
+    /// How fast hellos are taken of all.
+    pub hellos: HelloRate,
     /// How fast one connection may send pings and pongs.
     pub control_rate: Option<Rate>,
     pub errors_max: u16,
@@ -122,12 +125,7 @@ impl SessionContext {
         metrics: Arc<Metrics>,
         entropy: Entropy,
     ) -> Result<Self, PolicyError> {
-        let http = &config.http;
-        let admission = Admission {
-            hosts: HostPolicy::new(&http.hosts)?,
-            origins: OriginPolicy::new(&http.origins, http.require_origin)?,
-            is_local_only: config.is_local_only(),
-        };
+        let admission = admission(config)?;
         let request_len_max = wire::request_len_max(&limits);
         let hello_len_max = wire::request_len_max(&Limits { message_bytes: 0, ..limits.clone() });
         let settings = ws::Settings {
@@ -140,6 +138,8 @@ impl SessionContext {
         });
         let rates = &config.limits;
         Ok(Self {
+            // Whoever reaches the admin listener was let in by its address; scrapers name it by any
+            // host.
             admin_admission: Admission { is_local_only: false, ..admission.clone() },
             admission,
             proxies: config.proxies.clone(),
@@ -147,6 +147,10 @@ impl SessionContext {
             pages: Pages::new(),
             timeouts: timeouts(config),
             command_rate: Rate::new(rates.rate_per_s, rates.burst),
+            hellos: HelloRate::new(
+                Rate::new(rates.hellos_per_s, rates.hellos_burst),
+                rates.per_address_loopback,
+            ),
             control_rate: Rate::new(rates.control_per_s, rates.control_burst),
             errors_max: rates.errors_in_a_row,
             read_ahead: rates.read_ahead,
@@ -183,6 +187,34 @@ impl SessionContext {
         })
     }
 
+    /// Lets other settings hold from now on: those that are read again while the server runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`SessionContext::new`]; nothing has changed then.
+    pub(super) fn set_config(
+        &mut self,
+        config: &Config,
+        limits: Limits,
+    ) -> Result<(), PolicyError> {
+        self.admission = admission(config)?;
+        self.admin_admission = Admission { is_local_only: false, ..self.admission.clone() };
+        let rates = &config.limits;
+        self.command_rate = Rate::new(rates.rate_per_s, rates.burst);
+        self.hellos.set_rate(Rate::new(rates.hellos_per_s, rates.hellos_burst));
+        self.control_rate = Rate::new(rates.control_per_s, rates.control_burst);
+        self.errors_max = rates.errors_in_a_row;
+        self.timeouts = timeouts(config);
+        self.is_echo_on = config.echo;
+        self.limits = limits;
+        Ok(())
+    }
+
+    /// Whether hellos from this address count for the rate of all.
+    pub(super) fn is_counted(&self, address: IpAddr) -> bool {
+        self.hellos.counts_loopback || !address.to_canonical().is_loopback()
+    }
+
     /// Begins the next turn, and frees what large messages left behind in the scratch space.
     pub(super) fn on_turn_end(&mut self) {
         self.turn = self.turn.wrapping_add(1);
@@ -191,6 +223,16 @@ impl SessionContext {
         self.encoder.trim();
         self.echo_compressor.trim();
     }
+}
+
+/// Who may connect by HTTP.
+fn admission(config: &Config) -> Result<Admission, PolicyError> {
+    let http = &config.http;
+    Ok(Admission {
+        hosts: HostPolicy::new(&http.hosts)?,
+        origins: OriginPolicy::new(&http.origins, http.require_origin)?,
+        is_local_only: config.is_local_only(),
+    })
 }
 
 const fn timeouts(config: &Config) -> Timeouts {

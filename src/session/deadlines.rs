@@ -45,6 +45,8 @@ pub(super) enum Due {
 impl SessionState {
     /// What its deadline is for, `None` if it has none.
     pub(super) fn due(&self) -> Option<Due> {
+        // Before what the protocol says: a peer that has said its last word owes neither pong nor
+        // hello.
         if self.is_leaving() && !self.is_closing() {
             return Some(Due::Answers);
         }
@@ -63,6 +65,8 @@ impl SessionState {
 
     /// When its deadline is, or when input may go on that waits for its turn at the rate.
     pub(super) fn deadline(&self, now: Tick, context: &SessionContext) -> Tick {
+        // A moment that has passed would be armed again and again, since the input then waits for
+        // something else.
         let ready_at = Some(self.ready_at(context)).filter(|&at| self.is_waiting() && at > now);
         let timeouts = &context.timeouts;
         let due_at = match self.due() {
@@ -95,6 +99,7 @@ impl SessionState {
     /// Bytes have come. The deadline that is armed stays: it is compared with this when it has
     /// passed, so that a read costs no work on timers.
     pub(super) fn on_bytes(&mut self, now: Tick) {
+        // Any bytes are a sign of life, a part of a frame as well as a pong.
         if self.due() == Some(Due::Silence) {
             self.since = now;
             self.is_pinged = false;
@@ -154,6 +159,7 @@ impl Session<'_, '_> {
     /// The deadline that was armed has passed. It may have moved meanwhile, and what waits for its
     /// turn at the rate may go on.
     pub(super) fn on_expired(&mut self) {
+        // First, since what goes on may be the hello whose deadline this is.
         self.resume();
         let now = self.turn.now.tick;
         let Some(due) = self.state.due() else { return };
@@ -163,6 +169,7 @@ impl Session<'_, '_> {
         let is_held = is_hello && self.turn.chat.pending_of(self.state.conn) > 0;
         let is_verified_late = is_hello && self.context.tokens.is_used_up();
         let is_waiting = self.state.is_waiting();
+        // The time in which the server keeps it waiting is not the peer's.
         if is_held || (is_waiting && (due.rests() || is_verified_late)) {
             self.state.since = now;
         }
@@ -189,6 +196,8 @@ impl Session<'_, '_> {
         if now >= self.state.pong_by(self.context) {
             return self.end(CloseReason::NoPong);
         }
+        // A ping would wait behind the rest; whether the socket takes anything at all is watched by
+        // `stall`.
         if self.state.answers.is_blocked() {
             self.state.since = now;
         } else if !self.state.is_pinged {

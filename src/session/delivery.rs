@@ -44,6 +44,8 @@ impl Delivery<'_, '_> {
                 continue;
             }
             self.context.outgoing.seal(self.turn.effects);
+            // Behind the effects that send: a farewell must not overtake the answer that explains
+            // it.
             let Some((conn, reason)) = self.context.closing.pop() else { return };
             self.end(conn, reason);
         }
@@ -67,6 +69,7 @@ impl Delivery<'_, '_> {
         }
         for (conn, aside) in std::mem::take(&mut self.context.asides) {
             let (request, command) = aside.request();
+            // The domain would answer that hello has to come first: this is the hello.
             if let Command::Hello { token, .. } = &command {
                 self.let_in(conn, request, token.as_ref());
                 continue;
@@ -171,6 +174,10 @@ impl Delivery<'_, '_> {
             state.since = turn.now.tick;
             if matches!(result, Ok(Reply::Welcome { .. })) {
                 state.on_greeted(turn.now.tick);
+                if state.is_counted {
+                    context.hellos.take(turn.now.tick);
+                }
+                turn.effects.push(Effect::Settled { conn: to });
                 context.addresses.remove(&to);
             }
             let deadline = state.deadline(turn.now.tick, context);
@@ -212,6 +219,8 @@ impl Delivery<'_, '_> {
 
     /// Hands a room's new records to all who get them.
     fn fan_out(&mut self, mut fanout: Fanout) {
+        // Senders before all others: their records are rendered for everybody by it, and their
+        // answers leave with the same piece.
         for parts in fanout.partial.chunk_by(|(one, _), (next, _)| one == next) {
             self.parts(&fanout, parts);
         }
@@ -227,6 +236,7 @@ impl Delivery<'_, '_> {
             outgoing.stage_for_all(to, all);
         }
         for batch in &mut self.context.outgoing.batches {
+            // The ranges are of this fan-out only; the lists keep their memory.
             batch.clear();
         }
         self.turn.chat.recycle(fanout);

@@ -85,6 +85,7 @@ impl Encoder {
             Format::Deflate(bits) => {
                 self.text.clear();
                 render(&mut self.text);
+                // An empty message would be sent for a request without an id otherwise.
                 if self.text.is_empty() {
                     return;
                 }
@@ -133,6 +134,8 @@ fn put_header(out: &mut Vec<u8>, start: usize) {
     match header.len() {
         HEADER_LEN_EXPECTED => {}
         shorter @ ..HEADER_LEN_EXPECTED => {
+            // Texts of less than 126 bytes are moved by two: a copy of so few bytes costs less than
+            // measuring the text first.
             out.copy_within(payload.., start + shorter);
             out.truncate(start + shorter + payload_len);
         }

@@ -32,6 +32,7 @@ impl ErrorsInARow {
     /// A request succeeded.
     pub(super) const fn on_success(&mut self, answered: Answered) {
         self.before = 0;
+        // What came after a request that succeeds late was counted in `run`, and is still in a row.
         if matches!(answered, Answered::AtOnce) {
             self.run = 0;
         }

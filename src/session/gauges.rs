@@ -27,6 +27,8 @@ pub(super) fn update(metrics: &Metrics, chat: &Chat, [sessions_bytes, inbound]: 
 }
 
 fn raise(counter: &Counter, to: u64) {
+    // The domain counts by itself and knows no metrics; a counter can only be raised, so that it
+    // gets the difference.
     counter.add(to.saturating_sub(counter.value()));
 }
 

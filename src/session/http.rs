@@ -61,6 +61,8 @@ impl Session<'_, '_> {
         let is_first = std::mem::replace(is_idle, false);
         let outcome = match heads.parse(partial, input) {
             Ok(Parsed::Incomplete) => {
+                // The time for a head counts from its first byte and not from the end of the
+                // request before it.
                 if is_first {
                     state.since = turn.now.tick;
                 }
@@ -71,9 +73,14 @@ impl Session<'_, '_> {
             }
             Ok(Parsed::Head { head, consumed }) => {
                 let date = context.dates.at(turn.now.wall_ms);
+                // From anybody else the field is an invention: it would lift a ban, or put it on
+                // another.
                 let client = if *is_proxy { context.client(&head) } else { None };
                 let mut outcome = context.outcome((*is_proxy, &head), *kind, (date, turn));
                 if let Some(address) = client {
+                    // Here and not at the accept: only the head says whom a proxy speaks for.
+                    log::debug!(conn:% = state.conn, peer:% = address; "a proxy speaks for it");
+                    state.is_counted = context.is_counted(address);
                     if turn.chat.suspended().address(address, turn.now.wall_ms).is_some() {
                         outcome = refuse(Refusal::Banned, Some(&head));
                     } else if matches!(outcome, Outcome::Switch { .. }) {
@@ -112,6 +119,7 @@ impl Session<'_, '_> {
                     }
                     let deadline = now.after(self.context.timeouts.keep_alive);
                     self.turn.effects.push(Effect::Arm { conn, deadline });
+                    self.turn.effects.push(Effect::Settled { conn });
                     return true;
                 }
                 let reason =
@@ -138,6 +146,8 @@ impl Session<'_, '_> {
                 let deadline = if matches!(protocol, Protocol::Echo { .. }) {
                     let bytes_max = ECHO_OUTBOUND_MAX;
                     self.turn.effects.push(Effect::OutboundMax { conn, bytes_max });
+                    // It never says hello.
+                    self.turn.effects.push(Effect::Settled { conn });
                     now.after(timeouts.ping_after)
                 } else {
                     now.after(timeouts.hello)
@@ -199,6 +209,8 @@ impl SessionContext {
                 Err(refusal) => refuse(refusal, Some(head)),
             };
         }
+        // Before the request is admitted: a stranger that names a user is refused whatever it asks
+        // for.
         let named = match self.proxy_header.identity(is_proxy, head) {
             Ok(named) => named,
             Err(refusal) => return refuse(refusal, Some(head)),
@@ -294,6 +306,7 @@ impl SessionContext {
 /// `head` is that of the request, if it was well-formed.
 fn refuse(refusal: Refusal, head: Option<&Head<'_>>) -> Outcome {
     let keep_alive = head.is_some_and(|head| head.keep_alive() && !refusal.is_final());
+    // Without a head nobody knows whether a body is wanted; a refusal should be readable.
     let method = head.map_or(Method::Get, Head::method);
     Outcome::Respond { response: Response::from(refusal), method, keep_alive }
 }

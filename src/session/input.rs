@@ -44,6 +44,8 @@ impl<'t> Session<'_, 't> {
         let rest = bytes.get(bytes.len() - left..).unwrap_or_default();
         if !rest.is_empty() && !self.state.is_closing() {
             let backlog = self.state.backlog.get_or_insert_default();
+            // Whole, since these bytes have been read and nobody will send them again; the bound is
+            // on what is read after.
             backlog.append(rest, usize::MAX);
         }
         self.after_input();
@@ -55,6 +57,7 @@ impl<'t> Session<'_, 't> {
         let held = self.state.held();
         self.context.inbound.change(before, held);
         let most = self.context.inbound.limit(usize::MAX).max(Pressure::LEAST);
+        // Only who has just grown: the others hold what they were allowed to hold.
         if held > before && held > most {
             self.end(CloseReason::Overloaded);
             self.context.inbound.change(held, self.state.held());
@@ -118,6 +121,7 @@ impl<'t> Session<'_, 't> {
             return self.pause();
         }
         let Some(backlog) = self.state.backlog.as_deref_mut() else { return };
+        // Taken out, since what is done with it may itself put something into the backlog.
         let mut unread = std::mem::take(&mut backlog.unread);
         let lines = unread.lines();
         let left = if lines.is_empty() { 0 } else { self.requests(lines) };
@@ -159,6 +163,8 @@ impl<'t> Session<'_, 't> {
             return self.turn.effects.push(Effect::Pause { conn, pause: Pause::Answers });
         }
         if !self.is_backpressured() {
+            // A connection has one deadline: it serves both what is due and the next token,
+            // whichever is first.
             let due = self.state.deadline(self.turn.now.tick, self.context);
             let deadline = due.min(self.state.ready_at(self.context));
             self.turn.effects.push(Effect::Pause { conn, pause: Pause::Rate });
@@ -215,6 +221,7 @@ impl<'t> Session<'_, 't> {
         }
         let (conn, now) = (self.state.conn, self.turn.now.tick);
         self.state.since = now;
+        // Looked at when the turn ends: what was asked for in this input may be answered by then.
         self.context.finished.push(conn);
         let deadline = self.state.deadline(now, self.context);
         self.turn.effects.push(Effect::Arm { conn, deadline });

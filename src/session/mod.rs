@@ -32,6 +32,7 @@ mod entropy;
 mod errors_in_a_row;
 mod exchange;
 mod gauges;
+mod hello_rate;
 mod http;
 mod input;
 mod login;
@@ -151,6 +152,15 @@ impl Sessions {
         self.context.tokens = Tokens::new(verifier);
     }
 
+    /// Lets other settings hold from now on: those that are read again while the server runs.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] if a configured host or origin is malformed; nothing has changed then.
+    pub fn set_config(&mut self, config: &Config, limits: Limits) -> Result<(), PolicyError> {
+        self.context.set_config(config, limits)
+    }
+
     /// Other keys of tokens are in force.
     pub fn set_keys(&mut self, keys: crate::auth::keys::KeyTable) {
         if let Some(verifier) = self.context.tokens.verifier_mut() {
@@ -173,7 +183,8 @@ impl Sessions {
             }
             ListenerKind::Tcp => Protocol::Tcp(Box::default()),
         };
-        let state = SessionState::new(conn, protocol, turn.now.tick);
+        let mut state = SessionState::new(conn, protocol, turn.now.tick);
+        state.is_counted = self.context.is_counted(peer);
         let deadline = state.deadline(turn.now.tick, &self.context);
         turn.effects.push(Effect::Arm { conn, deadline });
         self.states.insert(conn.slot(), state);

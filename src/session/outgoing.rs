@@ -52,6 +52,7 @@ impl Outgoing {
         }
         if let Some((To::One(last), range)) = self.staged.last_mut()
             && *last == conn
+            // One connection alone does not do: a part of a fan-out may lie between the two.
             && range.end == start
         {
             range.end = end;
@@ -85,6 +86,8 @@ impl Outgoing {
             self.bytes.clear();
             return;
         }
+        // One buffer for all that is staged: each frame is a slice of it, and costs a count and not
+        // a copy.
         let whole = self.freeze();
         for (to, part) in self.staged.drain(..) {
             let frame = whole.slice(part);

@@ -115,6 +115,7 @@ impl Session<'_, '_> {
                 let parsed = wire::parse_bytes(bytes, &self.context.limits);
                 self.request(parsed);
             }
+            // After a length that is none nobody knows where the next item begins.
             Item::Malformed => self.close_after_outputs(CloseReason::Violation),
         }
     }

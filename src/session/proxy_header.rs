@@ -45,12 +45,15 @@ impl ProxyHeader {
         }
         let text = str::from_utf8(value).map_err(|_error| Refusal::UserNameForm)?;
         let is_text = (1..=NAME_LEN_MAX).contains(&text.len()) && !text.contains(char::is_control);
+        // Two fields are refused and none of them chosen: proxies differ in which one they would
+        // have meant.
         if !is_text || values.next().is_some() {
             return Err(Refusal::UserNameForm);
         }
         if head.asks_for_websocket() && is_unsure(head) {
             return Err(Refusal::OriginUnsure);
         }
+        // A text that is no name here is still a subject; the domain makes a name for it.
         let name = UserName::parse(text).ok();
         Ok(Some(Identity {
             source: Source::Header,

@@ -25,6 +25,8 @@ pub(super) struct SessionState {
     /// From when its deadline counts: until hello from the beginning of the protocol, later from
     /// when bytes last came, or when it was pinged.
     pub since: Tick,
+    /// Whether its hello counts for the rate of all.
+    pub is_counted: bool,
     /// It was pinged, and nothing has come since.
     pub is_pinged: bool,
     /// When the last flush left bytes waiting, in seconds, rounded up; 0 if none did. While the
@@ -90,6 +92,7 @@ impl SessionState {
             protocol,
             since: now,
             is_pinged: false,
+            is_counted: false,
             slow_s: 0,
             commands: Bucket::default(),
             controls: Bucket::default(),
@@ -160,6 +163,8 @@ impl SessionState {
         let commands = self.commands.ready_at(context.command_rate);
         let ready_at = commands.max(self.controls.ready_at(context.control_rate));
         if self.brings_token() {
+            // Only for who may bring a token: verifying costs, and its budget must not slow those
+            // who are in.
             ready_at.max(context.tokens.ready_at(self.conn))
         } else {
             ready_at

@@ -32,6 +32,7 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Now {
         let elapsed = self.origin.elapsed().as_millis();
+        // A clock before 1970 counts as 1970: whatever depends on it is held back by `wall_watch`.
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         Now {
             tick: Tick::from_millis(u64::try_from(elapsed).unwrap_or(u64::MAX)),

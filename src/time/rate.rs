@@ -26,14 +26,24 @@ impl Rate {
         let ahead_us = interval_us.saturating_mul(u64::from(burst.max(1)));
         Some(Self { interval_us, ahead_us })
     }
+
+    /// Microseconds from one token to the next.
+    #[must_use]
+    pub const fn interval_us(self) -> u64 {
+        self.interval_us
+    }
 }
 
 impl Bucket {
+    /// Full.
+    pub const FULL: Self = Self(0);
+
     /// From when on there is a token.
     #[must_use]
     pub const fn ready_at(self, rate: Option<Rate>) -> Tick {
         let Some(Rate { interval_us, ahead_us }) = rate else { return Tick::ZERO };
         let ready_us = self.0.saturating_add(interval_us).saturating_sub(ahead_us);
+        // Rounded up: a moment too early would find no token, and the loop would come back at once.
         Tick::from_millis(ready_us.div_ceil(1_000))
     }
 
@@ -70,6 +80,12 @@ impl<K: Ord + Copy> Buckets<K> {
         Self { rate, kept: BTreeMap::new(), kept_max, purge_at: Tick::ZERO }
     }
 
+    /// Fills all buckets at another rate from now on. What was taken stays taken.
+    pub const fn set_rate(&mut self, rate: Option<Rate>, kept_max: usize) {
+        self.rate = rate;
+        self.kept_max = kept_max;
+    }
+
     /// Takes so many tokens from the bucket of `key`.
     ///
     /// # Errors
@@ -87,6 +103,7 @@ impl<K: Ord + Copy> Buckets<K> {
             return Err(Tick::from_millis(ready_us.div_ceil(1_000)));
         }
         bucket.0 = full_at_us;
+        // Who is known keeps its place: a crowd of others must not be a way to a fresh bucket.
         if self.kept.contains_key(&key) || self.has_place(now) {
             self.kept.insert(key, bucket);
         }

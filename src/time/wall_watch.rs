@@ -47,6 +47,7 @@ impl WallWatch {
         if step_ms.saturating_abs() < STEP_MIN_MS {
             return None;
         }
+        // From the last step on: a clock that is set again and again is never trusted.
         self.trusted_at = now.tick.after(HOLD);
         Some(step_ms)
     }

@@ -78,6 +78,7 @@ impl Certificates {
     #[must_use]
     pub fn choose(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
         let (first, others) = self.list.split_first()?;
+        // With one certificate there is nothing to choose, and nothing to parse in each handshake.
         let name = name.filter(|_| !others.is_empty());
         let name = name.and_then(|name| ServerName::try_from(name).ok());
         let found = name.and_then(|name| self.list.iter().find(|one| one.is_good_for(&name)));
@@ -117,6 +118,7 @@ fn parse(chain: &[u8], key: &[u8]) -> Result<Certificate, (Part, String)> {
         }
         other => (Part::Key, format!("has a key that cannot be used: {other}")),
     })?;
+    // Behind the key: rustls says more of a certificate that is no certificate at all.
     let expires_s = expires_s.ok_or_else(|| {
         (
             Part::Certificate,

@@ -142,6 +142,8 @@ impl Connection {
             })
         };
         let result = match result {
+            // Looked at when all whole records are gone: what is left is the part of one, however
+            // much came at once.
             Ok(()) if self.incoming.len() > INCOMING_LEN_MAX => Err(TlsFault::too_much()),
             other => other,
         };
@@ -161,6 +163,8 @@ impl Connection {
         out: &mut Vec<u8>,
     ) -> Result<usize, TlsFault> {
         let mut used = 0;
+        // The library promises no progress from one step to the next; a loop without this bound
+        // would rest on every state of it.
         let steps_max = STEPS_MIN + 2 * bytes.len() / SHORTEST_RECORD_LEN;
         for step in 1..=steps_max {
             self.count(step);
@@ -258,6 +262,8 @@ impl Connection {
                     out.resize(start + len_max, 0);
                     let room = out.get_mut(start..).unwrap_or_default();
                     let written = write(state, room);
+                    // Also when nothing could be written: zeros behind the last record would be
+                    // taken for one.
                     out.truncate(start + written.unwrap_or(0));
                     return written.map(|_| ()).ok_or_else(TlsFault::stuck);
                 }

@@ -91,6 +91,7 @@ pub fn decode_close(payload: &[u8]) -> Result<(Option<CloseCode>, &str), Violati
 /// The longest start of `reason` that fits into a close frame and ends between two characters.
 #[must_use]
 pub(super) fn reason_that_fits(reason: &str) -> &str {
+    // A reason that ends inside a character would be a violation of ours (section 5.5.1).
     let end = reason.floor_char_boundary(REASON_LEN_MAX);
     reason.get(..end).unwrap_or_default()
 }

@@ -80,6 +80,7 @@ impl Decoder {
             Err(violation) => Err(violation),
         };
         if matches!(item, Ok(Item::Close { .. }) | Err(_)) {
+            // Nothing behind a violation can be trusted to begin where a frame begins.
             self.ended = true;
             self.partial = None;
         }
@@ -178,6 +179,8 @@ impl Decoder {
             self.keep_header(begun, input);
             return Ok(None);
         };
+        // Before the header is judged: a violation ends everything, so that nobody comes back for
+        // these bytes.
         take(input, u64::try_from(consumed).unwrap_or(u64::MAX));
         self.admit(&header, settings)?;
         Ok(Some((Frame { header, received: 0 }, Vec::new())))
@@ -226,6 +229,7 @@ impl Decoder {
         if fragments > fragments_max.max(1) {
             return Err(Violation::TooManyFragments { fragments_max });
         }
+        // Counted only when the header is admitted, which happens once for each frame.
         if let Some(message) = message {
             message.fragments = fragments;
         }

@@ -125,6 +125,7 @@ impl FrameHeader {
             return Ok(None);
         };
         let (mask, header_len) = match role {
+            // A server's frame with a mask was refused with its second byte.
             Role::Client => (None, 2 + len_len),
             Role::Server => match rest.get(len_len..).and_then(<[u8]>::first_chunk) {
                 Some(&key) => (Some(key), 6 + len_len),
@@ -208,6 +209,8 @@ fn decode_len(short_len: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Violat
             if len > u64::MAX >> 1 {
                 return Err(Violation::LengthOverflow);
             }
+            // Behind the highest bit: a length that is both wrong and too long is told as the worse
+            // of the two.
             if u16::try_from(len).is_ok() {
                 return Err(Violation::NonMinimalLength);
             }

@@ -86,6 +86,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn push(&mut self, mut input: &[u8]) -> Result<(), Violation> {
         let mut full = false;
+        // A full buffer may hide that more is to come out, although all input is taken.
         while !input.is_empty() || (full && !self.ended) {
             if self.ended {
                 self.stream.reset(false);
@@ -94,6 +95,8 @@ impl Run<'_> {
             let (taken, made) = self.step(input)?;
             input = input.get(taken..).unwrap_or_default();
             full = self.len == self.output.len();
+            // No progress without a reason: what is left can never be inflated, and the loop would
+            // not end.
             if taken == 0 && made == 0 && !self.ended && !full {
                 break;
             }

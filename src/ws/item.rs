@@ -63,6 +63,8 @@ impl Shared {
         let (opcode, compressed, bytes) = match ready {
             Ready::InPlace(header, payload) => (header.opcode, header.compressed, &*payload),
             Ready::Gathered(gathered) => match whole.insert(gathered) {
+                // Checked piece by piece as it came: to check it again would double the cost of
+                // long texts.
                 Whole::Text(text) => return Ok(Item::Text(text)),
                 Whole::Bytes { opcode, compressed, bytes } => (*opcode, *compressed, &**bytes),
             },

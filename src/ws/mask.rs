@@ -26,6 +26,7 @@ pub fn mask(payload: &mut [u8], key: MaskKey, offset: u64) {
         }
     }
     let (words, rest) = rest.as_chunks_mut::<4>();
+    // In the machine's order on both sides, so that the bytes meet whatever it is.
     let key_word = u32::from_ne_bytes(key);
     for word in words {
         *word = (u32::from_ne_bytes(*word) ^ key_word).to_ne_bytes();

@@ -100,6 +100,7 @@ impl TextBuffer {
                     self.cut_len = 0;
                 }
                 Err(error) if error.error_len().is_some() => return Err(Violation::InvalidUtf8),
+                // Still cut, now with one byte more: three bytes of four may come one by one.
                 Err(_) => self.keep_cut(character),
             }
         }

@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod arrivals;
 mod catch_up;
 mod clients_rely_on;
 mod close_codes;
@@ -33,6 +34,7 @@ mod presence;
 mod protocol_example;
 mod proxies;
 mod refusals;
+mod reload;
 mod reply_codes;
 mod requests;
 mod restart;
@@ -43,6 +45,7 @@ mod sends;
 mod slow;
 mod stop;
 mod storm;
+mod supervisor;
 mod support;
 mod tcp_framing;
 mod terminals;

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rusqlite::Connection;
@@ -153,6 +153,63 @@ fn a_file_that_is_put_in_place_by_hand_beside_the_log_of_another_is_refused() {
         fs::write(&place, right).expect("the right one");
     });
     assert_eq!(join(&server, "ann").1, 60);
+}
+
+type Files = Vec<(PathBuf, Vec<u8>)>;
+
+/// Everything that is in a directory.
+fn files_of(data: &Path) -> Files {
+    let entries = fs::read_dir(data).expect("the directory");
+    let paths = entries.map(|entry| entry.expect("a file").path());
+    paths.map(|path| (path.clone(), fs::read(&path).expect("its bytes"))).collect()
+}
+
+/// Writes those of the files that are meant, which are as they were at an earlier stop.
+fn put_back(kept: &Files, is_meant: fn(&Path) -> bool) {
+    for (path, bytes) in kept.iter().filter(|(path, _)| is_meant(path)) {
+        fs::write(path, bytes).expect("a copy");
+    }
+}
+
+/// A way to put files back: its name, how the server was ended, and what is done.
+type Way = (&'static str, Signal, fn(&Path, &Files));
+
+#[test]
+fn a_file_or_a_directory_that_is_copied_back_gives_rooms_new_epochs_and_is_said() {
+    let mut server = setup().start();
+    say(&mut Client::lines(&server).named("ann", Some("lobby")), 5);
+    let mut kept = Vec::new();
+    server.restart_after(Signal::TERM, |data| kept = files_of(data));
+    let mut epochs = vec![join(&server, "ann").0];
+    let ways: [Way; 4] = [
+        ("the file over the present one", Signal::TERM, |_, kept| {
+            put_back(kept, |path| path.ends_with("chinwag.db"));
+        }),
+        ("the file, and the log of a killed server is removed", Signal::KILL, |data, kept| {
+            put_back(kept, |path| path.ends_with("chinwag.db"));
+            for suffix in ["-wal", "-shm"] {
+                fs::remove_file(data.join(format!("chinwag.db{suffix}"))).expect("a file");
+            }
+        }),
+        ("the directory over the present one", Signal::TERM, |_, kept| {
+            put_back(kept, |_| true);
+        }),
+        ("the directory in place of the present one", Signal::KILL, |data, kept| {
+            fs::remove_dir_all(data).expect("removed");
+            fs::create_dir(data).expect("made anew");
+            put_back(kept, |_| true);
+        }),
+    ];
+    for (times, (way, signal, copy_back)) in ways.into_iter().enumerate() {
+        say(&mut Client::lines(&server).named("bob", Some("lobby")), 3);
+        server.restart_after(signal, |data| copy_back(data, &kept));
+        let (epoch, head) = join(&server, "ann");
+        assert!(head == 5 && !epochs.contains(&epoch), "{way}: {epoch} {head}");
+        epochs.push(epoch);
+        server.log_when(|log| log.matches("the database was copied here").count() > times);
+        server.restart(Signal::KILL);
+        assert_eq!(join(&server, "ann").0, epochs[times + 1], "{way}: from then on it is ours");
+    }
 }
 
 #[test]

@@ -78,7 +78,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "session",
         ],
     ),
-    ("cli", &["auth", "config", "server", "log", "store", "chat", "wire", "time"]),
+    ("cli", &["auth", "config", "server", "log", "store", "chat", "wire", "time", "reactor"]),
     ("main", &["cli", "config"]),
 ];
 

@@ -31,6 +31,8 @@ impl<K: Clone + Eq + Hash> Attempts<K> {
         let window = u64::from(self.burst) * self.interval_ms;
         let known = self.full_at.get(key).copied();
         let full_at = known.unwrap_or(now).max(now).as_millis() + self.interval_ms;
+        // One number for each key in place of a count and a time: the bucket holds what has not
+        // flowed back by now.
         let behind = full_at - now.as_millis();
         if behind > window {
             return Err(behind - window);
@@ -52,6 +54,8 @@ impl<K: Clone + Eq + Hash> Attempts<K> {
 
     /// Forgets a few keys whose buckets are full, and one that is not where there are too many.
     fn forget(&mut self, now: Tick) {
+        // Two for one that is added, so that what is full goes faster than it comes, and no call
+        // has to walk all.
         for _ in 0..2 {
             let Some(key) = self.order.pop_front() else { return };
             let is_full = self.full_at.get(&key).is_none_or(|full_at| *full_at <= now);

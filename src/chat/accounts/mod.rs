@@ -107,6 +107,7 @@ impl Accounts {
     pub(super) fn use_login(&mut self, id: u64, name: &UserName, wall_ms: u64) -> Option<u64> {
         let hash = self.logins_of(name).find(|login| login.id == id)?.hash;
         let login = self.logins.get_mut(&hash)?;
+        // A login that is used all day would otherwise be written at each connection.
         let minute = wall_ms - wall_ms % 60_000;
         (minute > login.used).then(|| {
             login.used = minute;
@@ -199,6 +200,8 @@ impl Accounts {
         address: Option<IpAddr>,
     ) -> Result<(), u64> {
         if let Some(address) = address {
+            // The address first: one that is over its bound must not be able to use up the tries of
+            // a name, and lock its owner out.
             self.addresses.take(now, &network_of(address))?;
         }
         self.names.take(now, name)
@@ -206,6 +209,7 @@ impl Accounts {
 
     /// The attempt was right: it does not count.
     pub(super) fn succeeded(&mut self, name: &UserName, address: Option<IpAddr>) {
+        // Otherwise somebody who logs in often would be taken for somebody who guesses.
         self.names.give_back(name);
         if let Some(address) = address {
             self.addresses.give_back(&network_of(address));

@@ -36,27 +36,47 @@ impl DeliveryMut<'_> {
         let Some(reader) = self.delivery.reader(conn).filter(|reader| reader.lagging > 0) else {
             return;
         };
+        // Taken before the steps below: each deferred reply that they send lowers it, and only the
+        // passage below the bound wakes the session.
         let owed = reader.owed();
         let mut rooms: Vec<RoomKey> = reader.subscriptions.iter().map(|row| row.room).collect();
         // Another room comes first each time, so that a busy one does not take all the credit for
         // ever.
         let first = usize::try_from(self.context.turn).unwrap_or(0) % rooms.len().max(1);
         rooms.rotate_left(first);
-        // Records that wait for the turn's end would otherwise be sent twice: replayed, then live.
         for key in rooms {
-            if self.delivery.reader(conn).is_none_or(|reader| reader.lagging == 0) {
-                break;
-            }
-            self.fan_out(key);
-            if self.catch_up_in(conn, key) == CatchUp::NoCredit {
-                let reader = self.delivery.reader(conn);
-                if reader.is_some_and(|reader| !reader.credit.is_blocked()) {
-                    self.context.wake(conn);
-                }
+            if self.delivery.reader(conn).is_none_or(|reader| reader.lagging == 0)
+                || !self.try_catch_up(conn, key)
+            {
                 break;
             }
         }
         self.note_relief(conn, owed);
+    }
+
+    /// The same for its cursor of one room, whose page has come. Its others want nothing that they
+    /// have not wanted before.
+    pub(in crate::chat) fn catch_up_room(&mut self, conn: ConnId, key: RoomKey) {
+        let Some(reader) = self.delivery.reader(conn).filter(|reader| reader.lagging > 0) else {
+            return;
+        };
+        let owed = reader.owed();
+        self.try_catch_up(conn, key);
+        self.note_relief(conn, owed);
+    }
+
+    /// Brings one cursor up as far as it goes now: `false` if the credit has run out before, and
+    /// it is to be gone on with later.
+    fn try_catch_up(&mut self, conn: ConnId, key: RoomKey) -> bool {
+        // Records that wait for the turn's end would otherwise be sent twice: replayed, then live.
+        self.fan_out(key);
+        if self.catch_up_in(conn, key) != CatchUp::NoCredit {
+            return true;
+        }
+        if self.delivery.reader(conn).is_some_and(|reader| !reader.credit.is_blocked()) {
+            self.context.wake(conn);
+        }
+        false
     }
 
     /// Brings the connection's cursor of one room up.
@@ -89,11 +109,14 @@ impl Step<'_> {
     fn next(&mut self, key: RoomKey) -> Option<CatchUp> {
         let Some(lagging) = self.row.lagging.as_mut() else { return Some(CatchUp::Live) };
         let (next, head, oldest) = (lagging.next, self.room.head, self.room.oldest());
+        // The order of the branches is the order on the wire: a reply before the record behind it,
+        // a gap before anything that would be spliced over it, and `live` only after both.
         let reply_at = lagging.replies.first().map_or(u64::MAX, |row| row.position.next());
         if reply_at <= next {
             self.send_reply();
         } else if next < oldest {
             // Said before anything behind it, so that a client never splices over a hole.
+            // A reply can be due inside the gap: then the gap is told in two parts, around it.
             self.tell_gap(oldest.min(reply_at) - 1);
         } else if next > head {
             self.go_live(next - 1);
@@ -147,9 +170,13 @@ impl Step<'_> {
         } else if let Some(records) = self.pages.from(log, next) {
             take_page(records.iter(), end, books, credit)
         } else {
+            // Nothing is booked while the page is on its way: the credit may be quite another by
+            // then.
             self.pages.want((key, log), next, self.row.conn);
             return Some(CatchUp::NeedsPage);
         };
+        // Bytes for an idle socket are flushed within the turn and never count in the pressure;
+        // those for a blocked one stay until it drains.
         if is_blocked {
             self.context.pressure.change(0, items.iter().map(encoded_len).sum());
         }
@@ -176,6 +203,8 @@ fn take_page<'a>(
     let mut items = Vec::new();
     let mut bytes = 0;
     for record in records.take_while(|record| record.seq < end) {
+        // The first record passes whatever its size, here and in `take`, since a page without any
+        // would never get a cursor past a record that is larger than the page.
         bytes += encoded_len(record);
         if bytes > PAGE_BYTES_MAX && !items.is_empty() {
             break;

@@ -28,6 +28,8 @@ impl SendCredit {
 
     /// Books `bytes` that are sent whatever the limit says.
     pub(in crate::chat) fn force(&mut self, turn: u32, bytes: usize) {
+        // What earlier turns gave has been flushed: whatever the socket did not take came back by
+        // `set_queued`. So nobody has to walk all readers to reset them when a turn ends.
         if self.turn != turn {
             self.turn = turn;
             self.given = 0;

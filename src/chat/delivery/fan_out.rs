@@ -76,6 +76,8 @@ impl DeliveryMut<'_> {
         // Nearly always all are of one encoding, so that one list is made for them.
         let encoding =
             feed.subscriptions.first().map_or_else(Encoding::default, |row| row.encoding);
+        // Sized once, since a list that grows while ten thousand readers are visited is copied a
+        // dozen times.
         let others = feed.subscriptions.len().saturating_sub(batch.senders.len());
         let mut whole = Audience::expecting(others, encoding);
         let mut partial = spare.parts.take();
@@ -94,6 +96,8 @@ impl DeliveryMut<'_> {
                 && (is_too_much || !reader.credit.take(turn, limit, batch.bytes))
             {
                 // The cursor falls behind: it needs the first of these next.
+                // The whole batch or nothing: what does not fit comes by pages, which are cut to
+                // any size.
                 row.lagging = Some(Box::new(Lagging::at(batch.first)));
                 reader.lagging += 1;
                 context.stats.lagged += 1;
@@ -102,6 +106,8 @@ impl DeliveryMut<'_> {
                 }
             } else if row.lagging.is_none() && reader.credit.is_blocked() {
                 context.pressure.change(0, batch.bytes);
+                // The budget of all connections shrinks while it is handed out: readers further
+                // down the list must see what those before them were given.
                 limit = context.outbound_limit();
             }
             match &mut row.lagging {
@@ -141,6 +147,8 @@ impl DeliveryMut<'_> {
         self.fan_out(key);
         // The first answer may have been lost with a connection, so the place counts again.
         let reply = self.rooms[key].sent(seq, at, true);
+        // A live cursor is past `seq` by the `fan_out` above, and a lagging one that needs a later
+        // record has seen it: only a cursor still before it must wait with the answer.
         let found = self.delivery.parts(key).and_then(|(readers, feed)| {
             let reader = find_reader(readers, sender.conn)?;
             let row = feed.subscriptions.get_mut(reader.index_in(key)?)?;
@@ -180,6 +188,7 @@ impl Batch {
         let first = records.first().map_or(0, |record| record.seq);
         let senders = mem::take(&mut feed.senders);
         let mut sorted = Vec::new();
+        // Without this a room in which everybody speaks in one turn costs readers times senders.
         if senders.len() > FEW_SENDERS {
             sorted.extend(senders.iter().map(|(_, sender)| sender.conn));
             sorted.sort_unstable();
@@ -230,6 +239,8 @@ impl Batch {
         }
         let Self { records, senders, .. } = self;
         senders.retain_mut(|(index, sender)| {
+            // In the order of the records, so that `replies` stays sorted by position without a
+            // search.
             if sender.conn != reader.conn {
                 return true;
             }

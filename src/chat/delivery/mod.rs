@@ -68,6 +68,8 @@ impl Delivery {
 
     /// The reader of a connection, if it has said hello.
     pub(super) fn reader(&self, conn: ConnId) -> Option<&Reader> {
+        // A slot is used again by later connections: the generation within the `ConnId` tells them
+        // apart.
         self.readers.get(conn.slot()).filter(|reader| reader.conn == conn)
     }
 
@@ -84,6 +86,7 @@ impl Delivery {
     /// Removes a reader without subscriptions.
     pub(super) fn remove_reader(&mut self, conn: ConnId) {
         if let Some(reader) = self.reader(conn) {
+            // A row left in a feed would name this slot, and later somebody else's connection.
             debug_assert!(reader.subscriptions.is_empty(), "its cursors go first");
             self.readers.remove(conn.slot());
         }

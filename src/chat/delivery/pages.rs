@@ -91,8 +91,11 @@ impl Pages {
     /// The records from `seq` on of the page that has it, if there is one.
     pub(in crate::chat) fn from(&mut self, log: LogId, seq: u64) -> Option<&[SharedRecord]> {
         let (&id, page) = self.kept.range_mut((log, 0)..=(log, seq)).next_back()?;
+        // Seqs are dense within a page, so that a distance is an index.
         let skip = usize::try_from(seq - id.1).unwrap_or(usize::MAX);
         let records = page.records.get(skip..).filter(|records| !records.is_empty())?;
+        // `uses` never repeats, so that the map orders pages by their last use, and the first one
+        // is the victim.
         self.by_use.remove(&page.used);
         self.uses += 1;
         page.used = self.uses;
@@ -114,6 +117,8 @@ impl Pages {
             let to = block + PAGE_RECORDS - 1;
             Read { room, to, waiting: Vec::new(), is_read: false, is_stale: false }
         });
+        // A connection may come here by several rooms and again at each drain; it is to be brought
+        // up once.
         if !reads.waiting.contains(&conn) {
             reads.waiting.push(conn);
         }
@@ -142,6 +147,8 @@ impl Pages {
         let Some(mut reads) = self.reads.remove(&id) else { return Vec::new() };
         self.reading -= 1;
         if reads.is_stale {
+            // The answer may be from before the change or after it, and nothing in it tells which.
+            // Those who wait keep waiting: the second answer is from after it.
             (reads.is_stale, reads.is_read) = (false, false);
             self.reads.insert(id, reads);
             self.queue.push_back(id);
@@ -163,11 +170,14 @@ impl Pages {
 
     /// The record of this seq is another now.
     fn changed(&mut self, log: LogId, seq: u64) {
+        // Dropped and not changed: a cursor that still needs it has it read again.
         if let Some((&id, page)) = self.kept.range((log, 0)..=(log, seq)).next_back()
             && page.records.last().is_some_and(|last| last.seq >= seq)
         {
             self.drop_page(id);
         }
+        // Also those that begin far below: a page that was cut short is keyed by where its rest
+        // begins, so that the key alone does not tell whether it holds `seq`.
         for (_, reads) in self.reads.range_mut((log, 0)..=(log, seq)) {
             reads.is_stale |= reads.is_read && reads.to >= seq;
         }
@@ -205,6 +215,8 @@ impl Pages {
         self.by_use.insert(self.uses, id);
         self.kept.insert(id, Page { records, bytes, used: self.uses });
         self.bytes += bytes;
+        // One page stays even if it alone is over the budget. Otherwise it would be dropped before
+        // the cursors that wait for it have seen it, and be read for ever.
         while self.bytes > self.bytes_max && self.kept.len() > 1 {
             let Some((_, oldest)) = self.by_use.pop_first() else { return };
             self.drop_page(oldest);

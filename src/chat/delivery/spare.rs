@@ -22,6 +22,7 @@ impl<T> Lists<T> {
 
     /// Keeps the memory of a list for the next one.
     pub(super) fn put_back(&mut self, mut list: Vec<T>) {
+        // A list without capacity is worth nothing: `Vec::new` makes one for free.
         if self.0.len() < LISTS_MAX && (1..=CAPACITY_MAX).contains(&list.capacity()) {
             list.clear();
             self.0.push(list);

@@ -13,6 +13,8 @@ impl DeliveryMut<'_> {
     /// before it.
     pub(in crate::chat) fn subscribe(&mut self, conn: ConnId, key: RoomKey, next: Option<u64>) {
         self.fan_out(key);
+        // A second `join` of the same connection asks for another position: the old cursor must not
+        // go on beside the new one, or records would come twice.
         self.unsubscribe(conn, key);
         let delivery = &mut *self.delivery;
         let feed = delivery.feeds.get_or_default(key.index());
@@ -56,10 +58,13 @@ impl DeliveryMut<'_> {
         if let Some(lagging) = row.lagging {
             reader.lagging -= 1;
             for DeferredReply { request, reply, .. } in lagging.replies {
+                // The record is stored whether or not its sender still reads the room, and a `send`
+                // without an answer would be repeated.
                 reader.deferred_replies = reader.deferred_replies.saturating_sub(1);
                 context.reply(conn, request, Ok(reply));
             }
         }
+        // At a quarter, not a half: a room whose size swings a little would be copied each time.
         if rows.len() < rows.capacity() / 4 {
             rows.shrink_to(rows.len() * 2);
         }

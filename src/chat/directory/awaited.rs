@@ -27,6 +27,7 @@ impl Awaited {
 
     /// A conversation of this user waits for somebody.
     pub(in crate::chat) fn begin(&mut self, sender: &str) {
+        // By name, since a sender may be forgotten while its message waits.
         *self.by_sender.entry(sender.into()).or_default() += 1;
         self.conversations += 1;
     }

@@ -79,6 +79,7 @@ pub(in crate::chat) fn rights_of(grants: &[Grant], room: &str) -> Rights {
     if grants.is_empty() {
         return Rights { read: true, send: true };
     }
+    // Grants add up, and none takes away: the order in which a token lists them means nothing.
     let fitting = grants.iter().filter(|grant| pattern_matches(&grant.rooms, room));
     fitting.fold(Rights::default(), |all, grant| Rights {
         read: all.read || grant.rights.read,

@@ -56,6 +56,7 @@ impl Identities {
     /// The name is somebody's now, instead of whoever had it.
     pub(in crate::chat) fn bind(&mut self, bound: Bound) {
         self.release(bound.name.as_str());
+        // Names that nobody has proved have an empty subject: as a key it would make them all one.
         let has_subject = !bound.subject.is_empty();
         let subject = (bound.source, bound.issuer.clone(), bound.subject.clone());
         let name = bound.name.clone();
@@ -69,6 +70,8 @@ impl Identities {
 
     /// Forgets all of them, but for what is being written.
     pub(in crate::chat) fn clear(&mut self) {
+        // The operations that wait for these are still under way, and look for them when they are
+        // answered.
         let unwritten = std::mem::take(&mut self.unwritten);
         *self = Self { unwritten, ..Self::default() };
     }

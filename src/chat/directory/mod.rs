@@ -175,6 +175,8 @@ impl Directory {
             return;
         };
         // Not if another connection has taken the session over: its secret is that one's now.
+        // Asked while the session is still listed: the index alone names only a user, and the rows
+        // say whether the secret is one of theirs.
         let may_return = self.user_of_secret(secret).is_some();
         let row = &mut self.users[user];
         place.map(|place| row.sessions.remove(place));
@@ -182,6 +184,7 @@ impl Directory {
             let resumable = &mut row.absence_mut().resumable;
             resumable.push(EndedSession { secret, away });
             if resumable.len() > secrets_max {
+                // The oldest, since a client that comes back does so with its latest secret.
                 let oldest = resumable.remove(0);
                 self.by_secret.remove(&oldest.secret, user);
             }
@@ -222,6 +225,7 @@ impl Directory {
     pub(super) fn pop_absent(&mut self) -> Option<UserKey> {
         while let Some(key) = self.absent.pop_front() {
             let Some(user) = self.users.get_mut(key) else { continue };
+            // Also for one who is back: it is listed again when it goes.
             user.absence_mut().listed = false;
             if user.is_off() {
                 return Some(key);

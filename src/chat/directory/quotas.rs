@@ -37,6 +37,14 @@ impl Quotas {
         }
     }
 
+    /// Lets other rates hold from now on.
+    pub(in crate::chat) const fn set_limits(&mut self, limits: &Limits) {
+        let rates = &limits.user_rates;
+        self.messages.set_rate(rates.messages, limits.users);
+        self.joins.set_rate(rates.joins, limits.users);
+        self.readings.set_rate(rates.readings, limits.users);
+    }
+
     /// Counts a request of a user, as so many.
     ///
     /// # Errors

@@ -33,6 +33,8 @@ impl Secret {
     /// of ours.
     pub(in crate::chat) fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('s').filter(|digits| digits.len() == 32)?;
+        // Before `from_str_radix`, which takes a sign and capitals as well: one secret must have
+        // one spelling.
         let hex = digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
         u128::from_str_radix(digits, 16).ok().filter(|_| hex).map(Self::new)
     }

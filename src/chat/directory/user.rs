@@ -79,6 +79,8 @@ impl User {
     pub(in crate::chat) fn end_absence(&mut self) -> Option<TimerId> {
         let absence = self.absence.as_mut()?;
         let timer = absence.timer.take();
+        // An entry in the list of absent users, or a secret, still needs the box; it goes with the
+        // last of them.
         if absence.resumable.is_empty() && !absence.listed {
             self.absence = None;
         }

@@ -134,6 +134,8 @@ impl EphemeralMut<'_> {
         let soonest = self.context.now.tick.after(GATHER_MIN);
         let room = &mut self.rooms[key];
         let due = self.ephemeral.gathered.get(key.index()).and_then(Gathered::due);
+        // A room that is empty has nobody to tell; without this its timer would come back until it
+        // is dropped.
         let Some(due) = due.filter(|_| !room.members.is_empty()) else { return };
         // An earlier timer stays: it fires, finds nothing due, and arms the next.
         let due = due.max(soonest);
@@ -141,6 +143,8 @@ impl EphemeralMut<'_> {
             if self.context.wheel.deadline(timer).is_some_and(|armed| armed <= due) {
                 return;
             }
+            // The timer of the room is moved, not joined by another: two for one room would tell it
+            // twice as often as the interval says.
             self.context.wheel.cancel(timer);
         }
         room.timer = Some(self.context.wheel.arm(due, Timer::EphemeralDue(key)));
@@ -151,6 +155,7 @@ impl EphemeralMut<'_> {
         let now = self.context.now.tick;
         let Some(room) = self.rooms.table.get_mut(key) else { return };
         room.timer = None;
+        // First, since those whose time is over make a change that is due now.
         self.ephemeral.room(key).typing.expire(now);
         self.tell_due_presence(key);
         let gathered = self.ephemeral.room(key);
@@ -200,6 +205,8 @@ impl EphemeralMut<'_> {
         for index in indices {
             let Some(row) = feed.subscriptions.get_mut(index) else { continue };
             let reader = readers.get_mut(row.conn.slot()).filter(|reader| reader.conn == row.conn);
+            // Before the question whether it is slow, so that a sender is not marked as owing news
+            // of itself.
             let Some(reader) = reader.filter(|reader| !except(reader.user)) else { continue };
             // Half the limit: ephemeral events must never be what makes a cursor lag.
             let is_slow = reader.lagging > 0 || reader.credit.owed(context.turn) > limit;
@@ -228,6 +235,7 @@ impl EphemeralMut<'_> {
         let Some(reader) = reader else { return };
         let user = reader.user;
         for place in 0..reader.subscriptions.len() {
+            // Looked up again for each room: telling one may have emptied the credit for the next.
             let reader = self.delivery.reader(conn);
             let found = reader.and_then(|reader| reader.subscriptions.get(place).copied());
             let Some(found) = found else { return };
@@ -242,9 +250,12 @@ impl EphemeralMut<'_> {
                 }
                 return;
             }
+            // Before the state is told and not after: what changes from here on comes as an event
+            // of its own.
             row.stale = false;
             let named = self.rooms[found.room].members.len().min(PRESENCE_NAMES_MAX);
             let names = named + TYPING_NAMES_MAX + RECEIPTS_MEMBERS_MAX.min(named);
+            // Booked at the most that the four events can take, since they are rendered later.
             reader.credit.force(turn, (names + 1 + 4 * EVENT_OVERHEAD_NAMES) * NAME_BYTES);
             self.tell_state(conn, found.room, user);
         }

@@ -48,6 +48,8 @@ struct Delta {
 impl RoomPresence {
     /// When there is something to tell.
     pub(super) fn due(&self) -> Option<Tick> {
+        // `at` alone says nothing: it is when the room may speak again, not that it has something
+        // to say.
         let is_due = self.whole || !self.changes.is_empty() || !self.gone.is_empty();
         is_due.then_some(self.at)
     }
@@ -68,6 +70,7 @@ impl EphemeralMut<'_> {
     /// A member's presence may be another than was told.
     pub(in crate::chat) fn presence_changed(&mut self, key: MembershipKey) {
         let room = self.rooms[key].room;
+        // The flag is not set in such a room, so that nothing is owed should its policy change.
         if self.rooms[room].presence == PresenceMode::Off
             || mem::replace(&mut self.rooms[key].presence_changed, true)
         {
@@ -77,6 +80,9 @@ impl EphemeralMut<'_> {
         changes.push(key);
         if changes.len() > 2 * self.rooms[room].members.len() + CHANGES_STALE_MAX {
             // Each at most once is no more than the members: this is paid for by as many that came.
+            // Keys of former members stay in the list when these leave, and a member that comes
+            // back gets a new key: without a bound, one user who joins and leaves in a loop would
+            // fill it.
             changes.retain(|&key| is_change(self.rooms, key));
             changes.sort_unstable();
             changes.dedup();
@@ -146,6 +152,8 @@ impl EphemeralMut<'_> {
             let user = &self.directory[row.user];
             let is = user.presence;
             let was = mem::replace(&mut row.published, is);
+            // Away for a moment and back within the interval: nobody was told of it, and nobody
+            // needs to be.
             if was == is {
                 continue;
             }
@@ -162,8 +170,11 @@ impl EphemeralMut<'_> {
             presence.gone.retain(|name| !is_back(name));
         }
         delta.is_changed |= !presence.gone.is_empty();
+        // Emptied also where only counts are told: a name left here would be a change for ever.
         delta.off.append(&mut presence.gone);
         for list in [&mut delta.on, &mut delta.away, &mut delta.off] {
+            // Names and not the order of events, so that the same state gives the same bytes on
+            // every run.
             list.sort_unstable();
         }
         delta

@@ -31,6 +31,8 @@ impl EphemeralMut<'_> {
     pub(in crate::chat) fn read_on(&mut self, key: MembershipKey) {
         let room = self.rooms[key].room;
         if self.rooms[room].members.len() > RECEIPTS_MEMBERS_MAX
+            // The flag in the row makes this constant: a search in the list would be quadratic when
+            // all members of a room read at once.
             || mem::replace(&mut self.rooms[key].has_receipt, true)
         {
             return;
@@ -54,6 +56,8 @@ impl EphemeralMut<'_> {
             row.has_receipt = false;
             readers.push((row.user, row.read));
         }
+        // One event for all who have not read on, and one for each who has, without its own mark:
+        // as many renderings as readers, in place of as many as members.
         let names = readers.len();
         let event = self.receipts_event(key, &readers, None);
         self.tell_room(key, (event, names), |user| {

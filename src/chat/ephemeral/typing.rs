@@ -57,11 +57,14 @@ impl EphemeralMut<'_> {
         let until = self.context.now.tick.after(TYPING_LASTS);
         let typing = &mut self.ephemeral.room(key).typing;
         if let Some(known) = typing.typists.iter_mut().find(|(typist, _)| *typist == user) {
+            // No change to tell: clients repeat `typing` every few seconds while their user types.
             known.1 = until;
         } else if typing.typists.len() < TYPING_NAMES_MAX {
             // More than these are of no use to a reader, and each costs every member a name.
             typing.typists.push((user, until));
             typing.changed = true;
+            // Any number but 0 will do until the next telling: `stop_typing` asks only whether it
+            // may skip the look-up, which each `send` would pay otherwise.
             self.rooms[key].typists = u8::MAX;
         }
         self.arm(key);
@@ -83,6 +86,8 @@ impl EphemeralMut<'_> {
         let at = self.context.now.tick.after(self.context.limits.presence_interval);
         let typing = &mut self.ephemeral.room(key).typing;
         typing.changed = false;
+        // Set although the event may reach nobody: the interval bounds the work, not only the
+        // bytes.
         typing.at = at;
         let typists: Vec<UserKey> = typing.typists.iter().map(|&(user, _)| user).collect();
         let names = typists.len();

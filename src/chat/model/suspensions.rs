@@ -86,6 +86,13 @@ impl Suspensions {
         known.map(|(network, _)| *network).collect()
     }
 
+    /// The addresses and networks from which nobody may use the server, each with the time at which
+    /// that ends.
+    #[must_use]
+    pub fn addresses_until(&self) -> Vec<(Network, Option<u64>)> {
+        self.addresses.iter().map(|(network, expiry)| (*network, expiry.until)).collect()
+    }
+
     /// For how long this user may not use the server, `None` if it may.
     pub(in crate::chat) fn user(&self, name: &UserName, wall_ms: u64) -> Option<&Expiry> {
         let place = self.users.binary_search_by(|(known, _)| known.cmp(name)).ok()?;

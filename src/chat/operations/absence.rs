@@ -41,6 +41,8 @@ pub(super) fn open_user(
         return Err(busy("the server knows as many users as it can", users_max));
     }
     let Some(key) = known else { return Ok(chat.directory.add_user(name, source)) };
+    // The name has come: those who wait for it get their places back, each by the conversation that
+    // took one.
     for sender in senders_to(chat, key) {
         chat.directory.awaited.end(&sender);
     }
@@ -73,6 +75,7 @@ pub(super) fn open_user_to_wait_for(
         return Ok(key);
     }
     let sender = &chat.directory[from].name;
+    // A conversation that is begun has paid for its place already; the next message in it is free.
     let is_begun = chat.rooms.named(RoomName::direct(sender, name).as_str()).is_some();
     if let Some(key) = known.filter(|_| is_begun) {
         return Ok(key);
@@ -106,6 +109,8 @@ pub(super) fn senders_to(chat: &Chat, user: UserKey) -> Vec<Box<str>> {
 /// Forgets the user that was absent for longest, if the leave grace of anybody is over: users that
 /// come now are worth more than the places of those that may come back.
 pub(super) fn forget_absent(chat: &mut Chat) -> bool {
+    // Those that must be kept leave the list here; they are listed again when they have come and
+    // gone.
     for _ in 0..chat.directory.absent_len() {
         let Some(key) = chat.directory.pop_absent() else { return false };
         if may_be_forgotten(chat, key) {
@@ -149,6 +154,7 @@ pub(super) fn arm_absence(chat: &mut Chat, user: UserKey) {
     let deadline = now.after(chat.context.limits.leave_grace);
     let absence = chat.directory[user].absence_mut();
     absence.since = now;
+    // A user has one timer. Two would end its grace by the older of them.
     if let Some(timer) = absence.timer.take() {
         chat.context.wheel.cancel(timer);
     }
@@ -162,6 +168,8 @@ pub(in crate::chat) fn on_user_absent(chat: &mut Chat, user: UserKey) {
     }
     let row = &mut chat.directory[user];
     row.absence_mut().timer = None;
+    // It has come back since the timer was armed: that is not cancelled at each coming, since
+    // nearly all who come stay.
     if !row.sessions.is_empty() || row.visits > 0 {
         return;
     }
@@ -201,6 +209,8 @@ fn keep_awaited(chat: &mut Chat, user: UserKey) {
     let (mut is_kept, mut is_open) = (false, false);
     rooms.by_ref().for_each(|room| {
         is_kept |= room.head > 0;
+        // A message on its way to the log may still be acknowledged, and then the name must be
+        // there.
         is_open |= room.pending_ops > 0;
     });
     if is_open && !is_kept {

@@ -76,6 +76,7 @@ fn register(
         let refusal = Refusal::new(Code::BadField, "this is not a name");
         refusal.field("name", error.expected).hint(error.hint)
     })?;
+    // Before the throttle: a mistake of the form must not cost a try.
     if password.reveal().eq_ignore_ascii_case(name.as_str()) {
         let refusal = Refusal::new(Code::BadField, "the password is the name");
         return Err(refusal.field("password", "something that nobody guesses"));
@@ -100,13 +101,18 @@ fn login(
     let name = known.clone().unwrap_or_else(UserName::nobody);
     throttle(chat, &name, address)?;
     let account = known.and_then(|name| chat.accounts.account(&name));
-    let of = account.map_or(HashOf::Nobody, |account| HashOf::Account(account.hash.clone()));
+    // A name without an account is compared too, with a hash of nobody, so that the time of the
+    // answer does not tell which names there are.
+    let hash_of = account.map(|account| account.hash.clone());
+    let of = hash_of.clone().map_or(HashOf::Nobody, HashOf::Account);
     let who = Stranger { conn, request, name, agent: agent.into(), login: new, address };
-    hash(chat, conn, (password, Some(of)), HashOp::Login(Box::new(who)))
+    hash(chat, conn, (password, Some(of)), HashOp::Login(Box::new(who), hash_of))
 }
 
 /// A password was hashed or compared.
 pub(in crate::chat) fn on_hashed(chat: &mut Chat, ticket: Ticket, outcome: Hashed) {
+    // Before anything that may return: a job that is done frees its place, whatever became of the
+    // one who asked.
     chat.accounts.hashing = chat.accounts.hashing.saturating_sub(1);
     let Some(PendingOp::Hash(op)) = chat.finish(ticket) else { return };
     match op {
@@ -119,12 +125,12 @@ pub(in crate::chat) fn on_hashed(chat: &mut Chat, ticket: Ticket, outcome: Hashe
                 release(chat, conn, request, Err(refusal));
             }
         }
-        HashOp::Login(who) => {
+        HashOp::Login(who, hash_of) => {
             if !chat.pending.held.contains(&who.conn) {
                 return;
             }
             let (conn, request) = (who.conn, who.request.clone());
-            if let Err(refusal) = compared(chat, *who, &outcome) {
+            if let Err(refusal) = compared(chat, *who, hash_of, &outcome) {
                 release(chat, conn, request, Err(refusal));
             }
         }
@@ -159,6 +165,8 @@ fn registered(
         display: None,
         at: wall_ms,
     };
+    // Taken in memory before it is written, so that a second registration in the meantime is
+    // refused here and not by the store.
     chat.directory.identities.bind(bound.clone());
     chat.directory.identities.unwritten.insert(who.name.clone());
     let login = new_login(chat, &who);
@@ -168,6 +176,8 @@ fn registered(
         PeopleChange::Login(login.clone()),
     ];
     if let Some(invite) = &invite {
+        // Counted now and given back on a failure: a link for one must not let in two while the
+        // first is being written.
         chat.accounts.count_use(&invite.hash, true);
         changes.push(PeopleChange::UseInvite(invite.hash));
     }
@@ -204,21 +214,27 @@ pub(super) fn on_registered(
 
 fn new_login(chat: &mut Chat, who: &Stranger) -> Login {
     let at = chat.context.now.wall_ms;
+    // To the minute, as every later use is noted, so that an active login is not written at each
+    // request.
     let (id, used) = (chat.accounts.next_login(), at - at % 60_000);
     let agent = who.agent.clone();
     Login { id, name: who.name.clone(), hash: who.login.hash(), agent, at, used }
 }
 
 /// The password of a login is compared.
-fn compared(chat: &mut Chat, who: Stranger, outcome: &Hashed) -> Result<(), Refusal> {
-    match outcome {
-        Hashed::Compared(true) => {}
-        Hashed::Compared(false) => {
-            let refusal = Refusal::new(Code::Unauthorized, "name or password is wrong");
-            return Err(refusal.field("password", "the password of this name"));
-        }
+fn compared(
+    chat: &mut Chat,
+    who: Stranger,
+    hash_of: Option<Hidden>,
+    outcome: &Hashed,
+) -> Result<(), Refusal> {
+    let is_right = match outcome {
+        Hashed::Compared(is_right) => *is_right,
         Hashed::Made(_) | Hashed::Failed => return Err(cannot_hash()),
-    }
+    };
+    let hash_of = hash_of.filter(|hash| is_right && is_password_of(chat, &who.name, hash));
+    let Some(hash_of) = hash_of else { return Err(wrong_password()) };
+    // Only after the password was right: a stranger must not learn who is suspended.
     suspensions::check(chat, &who.name)?;
     chat.accounts.succeeded(&who.name, who.address);
     let login = new_login(chat, &who);
@@ -228,21 +244,36 @@ fn compared(chat: &mut Chat, who: Stranger, outcome: &Hashed) -> Result<(), Refu
         end_logins(chat, &who.name, &[oldest]);
     }
     changes.push(PeopleChange::Login(login.clone()));
-    chat.change_people(PeopleOp::Login { who: Box::new(who), login }, changes);
+    chat.change_people(PeopleOp::Login { who: Box::new(who), login, hash_of }, changes);
     Ok(())
+}
+
+/// Whether this is of the present password: it may have been changed while a login with the former
+/// one was on its way, and whoever knows that is to be kept out.
+fn is_password_of(chat: &Chat, name: &UserName, hash: &Hidden) -> bool {
+    chat.accounts.account(name).is_some_and(|account| account.hash == *hash)
+}
+
+fn wrong_password() -> Refusal {
+    let refusal = Refusal::new(Code::Unauthorized, "name or password is wrong");
+    refusal.field("password", "the password of this name")
 }
 
 /// A login is written, or could not be.
 pub(super) fn on_logged_in(
     chat: &mut Chat,
     who: Stranger,
-    login: Login,
+    (login, hash_of): (Login, &Hidden),
     outcome: Result<(), Refusal>,
 ) {
-    let reply = outcome.map(|()| {
+    let reply = outcome.and_then(|()| {
+        if !is_password_of(chat, &who.name, hash_of) {
+            chat.change_people(PeopleOp::Noted, vec![PeopleChange::EndLogin(login.id)]);
+            return Err(wrong_password());
+        }
         chat.accounts.put_login(login);
         let token = Hidden::new(who.login.text());
-        Reply::LoggedIn { user: who.name, token, rooms: Vec::new() }
+        Ok(Reply::LoggedIn { user: who.name, token, rooms: Vec::new() })
     });
     release(chat, who.conn, who.request, reply);
 }
@@ -284,7 +315,8 @@ fn password_hashed(
             let ended: Vec<u64> = others.filter(|id| Some(*id) != current).collect();
             let mut changes = vec![PeopleChange::Account(account.clone())];
             changes.extend(ended.iter().map(|id| PeopleChange::EndLogin(*id)));
-            let op = PeopleOp::Account { by: by.take(), account: Some(account), ended };
+            let account = Some((account, current));
+            let op = PeopleOp::Account { by: by.take(), account, ended };
             chat.change_people(op, changes);
             Ok(Answer::Later)
         }
@@ -296,21 +328,38 @@ fn password_hashed(
 pub(super) fn on_changed(
     chat: &mut Chat,
     by: Requester,
-    (account, ended): (Option<Account>, &[u64]),
+    (account, mut ended): (Option<(Account, Option<u64>)>, Vec<u64>),
     outcome: Result<(), Refusal>,
 ) {
     if outcome.is_ok() {
-        if let Some(account) = account {
+        if let Some((account, kept)) = account {
+            ended.extend(end_late_logins(chat, &account.name, (kept, &ended)));
             chat.accounts.put_account(account);
         }
         if let Some(user) = chat.directory.user(by.user) {
             let name = user.name.clone();
             // Before its own connection may end.
             chat.context.reply(by.conn, by.request, Ok(Reply::Done));
-            return end_logins(chat, &name, ended);
+            return end_logins(chat, &name, &ended);
         }
     }
     chat.answer(by, outcome.map(|()| Answer::Now(Reply::Done)));
+}
+
+/// Logins with the former password that were written while it was being changed: they end as those
+/// before them.
+fn end_late_logins(
+    chat: &mut Chat,
+    name: &UserName,
+    (kept, ended): (Option<u64>, &[u64]),
+) -> Vec<u64> {
+    let logins = chat.accounts.logins_of(name).map(|login| login.id);
+    let late: Vec<u64> = logins.filter(|id| Some(*id) != kept && !ended.contains(id)).collect();
+    if !late.is_empty() {
+        let changes = late.iter().map(|id| PeopleChange::EndLogin(*id)).collect();
+        chat.change_people(PeopleOp::Noted, changes);
+    }
+    late
 }
 
 /// Logins are over: so are the sessions of their connections.

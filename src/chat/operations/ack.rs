@@ -39,41 +39,44 @@ pub(super) fn ack(
     room.check_reached("recv", recv.unwrap_or(0))?;
     room.check_reached("read", read.unwrap_or(0))?;
     let read = read.unwrap_or(0);
-    let asked = Marks { recv: recv.unwrap_or(0).max(read), read };
-    if chat.rooms[membership].marks().max(asked) == chat.rooms[membership].marks() {
+    let wanted = Marks { recv: recv.unwrap_or(0).max(read), read };
+    if chat.rooms[membership].marks().max(wanted) == chat.rooms[membership].marks() {
         return Ok(Answer::Now(acked(chat, key, membership)));
     }
     if !room.is_stored() {
         let conn = by.conn;
-        apply(chat, membership, asked, |other, _| other == conn);
+        apply(chat, membership, wanted, |other, _| other == conn);
         return Ok(Answer::Now(acked(chat, key, membership)));
     }
     let kind = if by.request.id.is_none() { AckKind::Quiet } else { AckKind::Answered };
-    gather(chat, (by, kind), membership, asked);
+    add_to_batch(chat, (by, kind), membership, wanted);
     Ok(Answer::Later)
 }
 
 /// The marks go to the log with those of others.
-fn gather(
+fn add_to_batch(
     chat: &mut Chat,
     (by, kind): (&mut Requester, AckKind),
     membership: MembershipKey,
-    asked: Marks,
+    wanted: Marks,
 ) {
     let conn = by.conn;
     let unkept = &mut chat.rooms.unkept;
+    // Asked before the entry is made: the first of a batch arms the timer, the others find it
+    // armed.
     let is_first = unkept.gathered.is_empty();
     let entry = unkept.gathered.entry(membership).or_default();
-    entry.marks = entry.marks.max(asked);
+    entry.marks = entry.marks.max(wanted);
     let mut acks = entry.acks.iter_mut();
     let is_like = |ack: &&mut WaitingAck| ack.kind == kind && ack.conn == conn;
+    // One that is to be answered cannot join another: each has its own request id.
     let joined = acks.find(|ack| kind == AckKind::Quiet && is_like(ack));
     if let Some(ack) = joined {
-        ack.read = ack.read.max(asked.read);
+        ack.read = ack.read.max(wanted.read);
     } else {
         let ticket = chat.begin(PendingOp::Ack { by: by.take() });
         let room = chat.rooms[membership].room;
-        let ack = WaitingAck { ticket, room, conn, read: asked.read, kind };
+        let ack = WaitingAck { ticket, room, conn, read: wanted.read, kind };
         let entry = chat.rooms.unkept.gathered.entry(membership).or_default();
         entry.acks.push(ack);
     }
@@ -97,9 +100,11 @@ pub(super) fn wait_for_marks(chat: &mut Chat, by: &mut Requester, since: Option<
         return false;
     };
     let Requester { conn, user, request } = by.take();
+    // Without an id nothing is answered: this only holds the inbox back until the marks are
+    // written.
     let waiter = Request { id: None, op: Op::Rooms };
     let mut waiter = Requester { conn, user, request: waiter };
-    gather(chat, (&mut waiter, AckKind::Inbox), membership, Marks::default());
+    add_to_batch(chat, (&mut waiter, AckKind::Inbox), membership, Marks::default());
     chat.defer(conn, request, Command::Rooms { since });
     true
 }
@@ -119,25 +124,29 @@ pub(in crate::chat) fn save(chat: &mut Chat) {
     }
     chat.rooms.unkept.saved_at = chat.context.now.tick;
     let mut by_room: Vec<(RoomKey, WrittenMarks)> = Vec::new();
-    for (membership, asked) in gathered {
+    for (membership, waiting) in gathered {
         let Some(room) = chat.rooms.memberships.get(membership).map(|row| row.room) else {
             // It has ended meanwhile.
-            for ack in asked.acks {
+            for ack in waiting.acks {
                 answer(chat, ack, None);
             }
             continue;
         };
-        chat.rooms.unkept.begin(membership, asked.marks);
+        // Before `put_member`, which writes the row as it is to be, with the marks that are under
+        // way.
+        chat.rooms.unkept.begin(membership, waiting.marks);
         if put_member(chat, membership) {
-            by_room.push((room, (membership, asked.marks, asked.acks)));
+            by_room.push((room, (membership, waiting.marks, waiting.acks)));
         } else {
             // An act of moderation about the member is under way.
-            chat.rooms.unkept.gathered.insert(membership, asked);
+            chat.rooms.unkept.gathered.insert(membership, waiting);
         }
     }
     if !chat.rooms.unkept.gathered.is_empty() {
         arm(chat);
     }
+    // One sync for all marks of a room, and in an order that does not depend on the map, so that a
+    // run can be replayed.
     by_room.sort_by_key(|&(room, _)| room);
     let mut rest = by_room.into_iter().peekable();
     while let Some((room, first)) = rest.next() {

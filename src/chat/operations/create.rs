@@ -53,6 +53,8 @@ pub(super) fn create(
     }
     check_lookalike(chat, by.user, &name, Code::RoomExists)?;
     let key = open_room(chat, &name, plan.policy)?;
+    // The last step that can be refused, and the room has no member yet: `retire_room` takes it
+    // away as if it had never been.
     if let Err(refusal) = begin_membership(chat, by.user, key, Role::Owner, false) {
         retire_room(chat, key);
         return Err(refusal);

@@ -31,6 +31,8 @@ const LOOK_AGAIN_MS: u64 = 600_000;
 /// Keeps what a connection has proved in its `hello`, if it ends or is restricted.
 pub(super) fn keep(chat: &mut Chat, conn: ConnId, identity: Option<&Identity>) {
     let Some(identity) = identity else { return };
+    // Most identities have none of these, and their connections no row: an idle connection must not
+    // pay for tokens that it does not use.
     if identity.expires.is_some() || !identity.grants.is_empty() || identity.token_id.is_some() {
         chat.directory.credentials.insert(conn, identity.clone());
         arm(chat, conn);
@@ -51,6 +53,7 @@ fn arm(chat: &mut Chat, conn: ConnId) {
     let Some(row) = chat.directory.credentials.get_mut(conn) else { return };
     let timer = row.identity.expires.map(|expires| {
         let due = if row.is_warned { expires } else { expires.saturating_sub(WARNED_BEFORE_MS) };
+        // The end is a moment of the wall clock, and timers count ticks.
         let wait_ms = due.saturating_sub(now.wall_ms).min(LOOK_AGAIN_MS);
         now.tick.after(Duration::from_millis(wait_ms))
     });
@@ -88,6 +91,7 @@ pub(super) fn end_revoked(chat: &mut Chat) {
         name.zip(identity)
             .is_some_and(|(name, row)| chat.directory.suspended.has_revoked(row, name))
     };
+    // Collected first, since ending a session changes the table that is walked.
     let revoked: Vec<ConnId> =
         chat.directory.credentials.connections().filter(is_revoked).collect();
     for conn in revoked {
@@ -175,6 +179,8 @@ pub(super) fn check(
     }
     let Some((room, needs)) = needed else { return Ok(()) };
     let rights = credentials.rights(conn, &room);
+    // A room of which nothing is allowed does not exist for this connection; where something is
+    // allowed it is known, and the refusal may say what is missing.
     let (lacks_read, lacks_send) = (needs.read && !rights.read, needs.send && !rights.send);
     match (lacks_read, lacks_send) {
         (false, false) => Ok(()),

@@ -24,22 +24,34 @@ pub(super) fn open_direct(
     field: &'static str,
     name: &str,
 ) -> Result<RoomKey, Refusal> {
-    let to = chat.lookup().user_name((field, name), None)?;
-    if to == chat.directory[from].name {
+    let to_name = chat.lookup().user_name((field, name), None)?;
+    if to_name == chat.directory[from].name {
         let refusal = Refusal::new(Code::BadField, "this is your own name");
         return Err(refusal.field(field, "the name of another user"));
     }
-    let to = open_user_to_wait_for(chat, from, &to)?;
-    let name = RoomName::direct(&chat.directory[from].name, &chat.directory[to].name);
+    let mut to = open_user_to_wait_for(chat, from, &to_name)?;
+    let name = RoomName::direct(&chat.directory[from].name, &to_name);
     let known = chat.rooms.named(name.as_str());
     let key = match known {
         Some(key) => key,
         None => open_room(chat, &name, None)?,
     };
+    // Room for it may have been made by forgetting who was absent for longest: this very user.
+    if chat.directory.user(to).is_none() {
+        to = match open_user_to_wait_for(chat, from, &to_name) {
+            Ok(to) => to,
+            Err(refusal) => {
+                retire_room(chat, key);
+                return Err(refusal);
+            }
+        };
+    }
     // Only the one who begins a conversation pays for it: others must not be able to fill one's
     // quota.
     let ends = [(from, known.is_some()), (to, true)];
     for (user, force) in ends {
+        // Only what this call has made may be unconfirmed: a message that fails must not take a
+        // conversation away that was there before.
         let is_new = chat.directory[user].membership(key).is_none();
         match begin_membership(chat, user, key, Role::Member, force) {
             Ok(membership) => {
@@ -50,6 +62,7 @@ pub(super) fn open_direct(
                 }
             }
             Err(refusal) => {
+                // The room may have gone with the first member already.
                 retract(chat, key);
                 retire_room(chat, key);
                 return Err(refusal);
@@ -61,6 +74,7 @@ pub(super) fn open_direct(
 
 /// A message is in the log of a conversation: both are in it, and are told.
 pub(super) fn confirm(chat: &mut Chat, key: RoomKey) {
+    // By index, since the list is not copied on the way of a message.
     for index in 0..chat.rooms[key].members.len() {
         let membership = chat.rooms[key].members[index];
         chat.rooms[membership].is_confirmed = true;
@@ -72,6 +86,8 @@ pub(super) fn confirm(chat: &mut Chat, key: RoomKey) {
 /// only a message brings one back.
 pub(super) fn retract(chat: &mut Chat, key: RoomKey) {
     let room = chat.rooms.table.get(key);
+    // Another message of the two may still be on its way and succeed; the last one to be answered
+    // decides.
     let Some(room) = room.filter(|room| room.name.is_direct() && room.pending_ops == 0) else {
         return;
     };

@@ -31,6 +31,8 @@ pub(super) fn edit(
     let window = chat.context.limits.edit_window;
     let window = window.map(|window| u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
     let not_before = window.map_or(0, |window| chat.context.now.wall_ms.saturating_sub(window));
+    // The data stay with the message when its text changes, so that the new text must fit beside
+    // them; only the log may know how long they are.
     let data_max = size_max(chat, room).saturating_sub(text.len());
     let check = TargetCheck { target, others: false, not_before, data_max };
     check_target(chat, (room, by.user), &check)?;
@@ -85,6 +87,8 @@ fn check_target(
 ) -> Result<(), Refusal> {
     let room = &chat.rooms[key];
     let Some(record) = room.ring.get(check.target) else {
+        // What the ring does not hold only a stored log can judge; beyond its ends nobody needs to
+        // be asked.
         let is_kept = (room.oldest()..=room.head).contains(&check.target);
         return if is_kept && room.is_stored() { Ok(()) } else { Err(no_such_message()) };
     };

@@ -43,6 +43,7 @@ pub(super) fn history(
 
 /// Has a part of a page read.
 fn read(chat: &mut Chat, by: Requester, room: RoomKey, (part, query): (PagePart, Query)) -> Answer {
+    // Before the request: a change that is told between the two would be in neither.
     let since = chat.pending.changes.begin();
     chat.begin_read(PendingOp::History { by, room, part, since }, query);
     Answer::Later
@@ -124,6 +125,8 @@ pub(super) fn on_read(
     (key, part): (RoomKey, PagePart),
     excerpt: Excerpt,
 ) -> Result<Answer, Refusal> {
+    // The answer comes turns later: who was removed meanwhile must not be shown what was said
+    // before, either.
     if chat.delivery.reader(by.conn).is_none() {
         return Err(not_member());
     }
@@ -179,6 +182,8 @@ fn joined(mut lower: Vec<SharedRecord>, mut upper: Vec<SharedRecord>) -> Vec<Sha
         };
         records.take_while(fits).count()
     };
+    // The first record of the upper half is the one that the page is about; it must be in it
+    // however large it is.
     let least = upper.first().map_or(0, weight);
     // Half of the bytes, and those that the upper half does not need.
     let above = upper.iter().map(weight).sum::<usize>().min(PAGE_BYTES_MAX / 2).max(least);
@@ -232,6 +237,7 @@ fn take_page<'a>(
     while items.len() < limit {
         let fits = |record: &&SharedRecord| {
             bytes += usize::try_from(record.weight).unwrap_or(usize::MAX);
+            // One record at least, or a client would ask for the same page again for ever.
             bytes <= PAGE_BYTES_MAX || items.is_empty()
         };
         let Some(record) = records.next_if(fits) else { break };

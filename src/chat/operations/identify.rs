@@ -53,6 +53,7 @@ pub(super) fn who(chat: &Chat, hello: &Hello<'_>) -> Result<Who, Refusal> {
         Who::Named(name, _) | Who::Unwritten(name) => name,
         Who::New(bound) => &bound.name,
     };
+    // Here, behind all ways of finding out who it is, so that none of them can forget it.
     suspensions::check(chat, name)?;
     match &hello.identity {
         Some(identity) if chat.directory.suspended.has_revoked(identity, name) => {
@@ -104,6 +105,8 @@ fn of_nobody(chat: &Chat, hello: &Hello<'_>) -> Result<Who, Refusal> {
     let may_return = |user: UserKey| match chat.directory[user].source {
         Source::None => auth.none,
         Source::Guest => auth.none || auth.guests,
+        // The secret of a session proves which session it was, not that what its user has proved
+        // still holds: these bring their proof again.
         Source::Account | Source::Token | Source::Header | Source::Key | Source::Retired => false,
     };
     if let Some((secret, user)) = former(chat, hello).filter(|&(_, user)| may_return(user)) {
@@ -125,6 +128,7 @@ fn of_name(chat: &Chat, name: &str) -> Result<Who, Refusal> {
     let identities = &chat.directory.identities;
     match identities.of_name(name.as_str()) {
         Some(bound) if bound.source != Source::None => Err(taken()),
+        // Not `Named`: if the write fails, this one would be in by a name that nobody stored.
         Some(_) if identities.unwritten.contains(&name) => Ok(Who::Unwritten(name)),
         Some(_) => Ok(Who::Named(name, Source::None)),
         // Where names are all that there is, nothing is kept of them.
@@ -142,6 +146,8 @@ fn guest_named(chat: &Chat, wanted: &str) -> Result<Who, Refusal> {
     let name = format!("{GUEST_PREFIX}{wanted}");
     let name = chat.lookup().user_name(("name", &name), None)?;
     let identities = &chat.directory.identities;
+    // A guest proves nothing, so that a guest's name in use, or left a moment ago, is not to be had
+    // by asking for it.
     if chat.directory.user_named(name.as_str()).is_some()
         || identities.of_name(name.as_str()).is_some()
     {

@@ -71,6 +71,8 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
     let mut rows = Vec::with_capacity(ranked.len());
     let (mut open, mut queries) = (Vec::new(), Vec::new());
     for ((_, room, membership), rank) in ranked {
+        // Ranked by the latest change and not by the name: a list of rooms shows the busy ones
+        // first, and those need the text.
         let last = rank < lasts_max;
         if !is_in_ring(room, membership.read, last) {
             open.push(rows.len());
@@ -163,6 +165,7 @@ pub(super) fn on_read(
             continue;
         };
         let Some(row) = rows.iter_mut().find(|row| row.room == room.name) else { continue };
+        // An edit may come with a text that is longer than a row shows: it is cut again below.
         apply_changes(&mut row.last, &[&change.record]);
         row.last = row.last.take().filter(is_message).as_ref().map(glance);
     }
@@ -192,6 +195,7 @@ fn glance(record: &SharedRecord) -> SharedRecord {
         return SharedRecord::clone(record);
     };
     let shown = text.char_indices().take_while(|(at, c)| at + c.len_utf8() <= LAST_LEN_MAX);
+    // A glance is one line of a list: a line break in it would tear the list of a terminal.
     let shown = shown.map(|(_, c)| if c.is_control() { ' ' } else { c });
     let cut = if text.len() > LAST_LEN_MAX { "…" } else { "" };
     let text: String = shown.chain(cut.chars()).collect();

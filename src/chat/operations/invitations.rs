@@ -56,6 +56,7 @@ pub(super) fn invite(
     if lookup.is_banned(key, &invited) {
         return forbidden("this user is banned; unban ends that");
     }
+    // No refusal: what the inviter wants is so already, and a repeated request must not fail.
     if lookup.member_named(key, &invited).is_some() {
         return Ok(Answer::Now(Reply::Done));
     }
@@ -205,6 +206,8 @@ pub(in crate::chat) fn on_synced(
     let inviter = chat.directory.user(by.user);
     let is_member = inviter.is_some_and(|user| user.membership(key).is_some());
     let outcome = match change {
+        // Who was removed while the log wrote must not leave an invitation behind that nobody has
+        // authority for.
         InvitationChange::Given { .. } if !is_member => outcome.and_then(|()| Err(not_member())),
         _ => outcome,
     };
@@ -239,6 +242,7 @@ pub(super) fn use_invitation(chat: &mut Chat, key: RoomKey, user: UserKey) {
         return;
     }
     let name = chat.directory[user].name.clone();
+    // Both are good for one entry: one that stayed would let the user in again after a kick.
     for kind in [Restriction::Invited, Restriction::MayReturn] {
         if chat.lookup().restriction(key, &name, kind).is_some() {
             set(chat, (key, &name), kind, None);

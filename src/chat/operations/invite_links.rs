@@ -26,6 +26,8 @@ pub(super) fn check_invite(
     let wall_ms = chat.context.now.wall_ms;
     let invite = given.and_then(|hash| chat.accounts.invite(&hash, wall_ms));
     let (message, expected) = match (chat.context.limits.auth.registration, invite) {
+        // Also where registration is closed: somebody must be able to become the first
+        // administrator.
         (_, Some(invite)) if invite.is_admin => return Ok(()),
         (Registration::Open, _) if !is_invited => return Ok(()),
         (Registration::Open | Registration::Invite, Some(_)) => return Ok(()),
@@ -65,6 +67,7 @@ pub(super) fn invite_link(
         let refusal = Refusal::new(Code::Busy, "there are as many invite links as there may be");
         return Err(refusal.limit(INVITES_MAX).retry_after_ms(60_000));
     }
+    // One more than may be, so that too many are noticed without looking at all of them.
     let rooms = rooms.iter().take(INVITE_ROOMS_MAX + 1);
     let rooms =
         rooms.map(|room| room_to_invite_to(chat, by, room)).collect::<Result<Vec<_>, _>>()?;
@@ -122,6 +125,8 @@ pub(super) fn accept(
 ) -> Result<Answer, Refusal> {
     let wall_ms = chat.context.now.wall_ms;
     let invite = given.and_then(|hash| chat.accounts.invite(&hash, wall_ms)).cloned();
+    // An administrator's link makes an account. Used by one who has one already it would be lost,
+    // and make nobody an administrator.
     let Some(invite) = invite.filter(|invite| !invite.is_admin) else {
         let refusal = Refusal::new(Code::Unauthorized, "this invite link is not good any more");
         return Err(refusal.field("invite", "a link that was not used up, nor is too old"));
@@ -168,6 +173,7 @@ pub(in crate::chat) fn invite_admin(chat: &mut Chat, secret: &NewSecret) -> bool
     let until = chat.context.now.wall_ms.saturating_add(ADMIN_LINK_MS);
     let hash = secret.hash();
     let invite = Invite { hash, uses: 1, until, rooms: Vec::new(), by: None, is_admin: true };
+    // The one of an earlier start may stand in some log: only the one that was shown last is good.
     let changes = vec![PeopleChange::EndAdminInvites, PeopleChange::Invite(invite.clone())];
     chat.change_people(PeopleOp::AdminInvite(invite), changes);
     true

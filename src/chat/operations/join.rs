@@ -26,6 +26,7 @@ pub(super) fn join(
     name: &str,
     position: Option<JoinPosition>,
 ) -> Result<Answer, Refusal> {
+    // Asked before `enter`, which makes it true.
     let was_member = chat.lookup().find_membership(by.user, name).is_ok();
     if !was_member && standing::is_outside(chat, by.conn, by.user) {
         let key = chat.lookup().find_outside(by.user, name)?;
@@ -92,6 +93,7 @@ pub(in crate::chat) fn answer_join(
         invitations::use_invitation(chat, key, by.user);
     }
     let next = resumption.as_ref().and_then(Resumption::next);
+    // Before the reply is made: it tells the head, and the cursor must begin there.
     chat.delivery_mut().subscribe(by.conn, key, next);
     let is_reset = matches!(resumption, Some(Resumption::Reset { .. }));
     let mut reply = joined_reply(chat, by, key, is_reset)?;
@@ -106,6 +108,7 @@ pub(in crate::chat) fn answer_join(
         let room = chat.rooms[key].name.clone();
         chat.context.tell(by.conn, Event::Gap { room, from, to, why });
     }
+    // Behind the answer, which tells the client from where the records are that come now.
     if position.is_some() {
         chat.catch_up(by.conn);
     }
@@ -197,6 +200,8 @@ fn enter(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal>
                 // `send` makes one.
                 let known = chat.rooms.named(name.as_str()).filter(|_| me == a || me == b);
                 let key = known.ok_or(refusal)?;
+                // By force: who looks into a conversation again has been in it, and must not be
+                // kept out by the bound.
                 begin_membership(chat, user, key, Role::Member, true)?;
                 return Ok(key);
             }
@@ -204,6 +209,7 @@ fn enter(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal>
             {
                 return Err(refusal);
             }
+            // With this code, so that a hidden room of a similar name cannot be told from none.
             room_begin::check_lookalike(chat, user, &name, Code::NoSuchRoom)?;
             room_begin::open_room(chat, &name, None)?
         }

@@ -38,6 +38,7 @@ pub(super) fn leave(chat: &mut Chat, by: &mut Requester, name: &str) -> Result<A
             }
             return Ok(Answer::Now(Reply::Done));
         }
+        // Who is only invited has no membership to end; to leave is then to decline.
         Err(refusal) => return invitations::decline(chat, by, name).unwrap_or(Err(refusal)),
     };
     check_departure(chat, membership)?;
@@ -49,6 +50,7 @@ pub(super) fn leave(chat: &mut Chat, by: &mut Requester, name: &str) -> Result<A
         return leave_as_last(chat, by, membership, messages);
     }
     let row = InboxQuery { log: room.log, read: 0, head: room.head, last: false };
+    // A count of the unread messages of nobody, who has read nothing and said nothing: all of them.
     let query = Query::Inbox { user: UserName::nobody(), rows: vec![row] };
     let since = chat.pending.changes.begin();
     chat.begin_read(PendingOp::LeaveAsLast { by: by.take(), room: key, since }, query);
@@ -167,6 +169,8 @@ fn begin_to_leave(
         return Answer::Later;
     }
     let user = chat.directory[by.user].name.clone();
+    // In an open room without an owner nothing depends on who stays, and the room is spared the
+    // list of pending acts.
     let is_departing = room.owned || chat.lookup().is_closed(room);
     let ticket = chat.begin(PendingOp::Leave { by: by.take(), room: key, ends });
     // An owner that is leaving moderates no more, or two owners could leave at the same time.
@@ -204,8 +208,10 @@ pub(in crate::chat) fn on_leave_synced(
         retire_room(chat, room);
         return Ok(Answer::Now(reply));
     };
+    // Once more: while the log wrote, the other owner may have stepped down.
     let outcome = outcome.and_then(|()| check_departure(chat, membership));
     let ends_now = ends && outcome.is_ok() && chat.rooms[room].members.len() == 1;
+    // The store was told that the room ends; it does not, so that it is told again how it stands.
     if ends && !ends_now {
         chat.rooms[room].put_access(&mut chat.context);
     }
@@ -214,6 +220,7 @@ pub(in crate::chat) fn on_leave_synced(
         put_member(chat, membership);
         return Err(refusal);
     }
+    // Before the membership ends, by which the room is retired: it looks at this.
     chat.rooms[room].close_for_good(ends_now);
     answer_leave(chat, by, membership, reply);
     Ok(Answer::Later)

@@ -16,7 +16,7 @@ use crate::chat::model::log::{self, Appended, LogFault, LogId, LogReply, Ticket}
 use crate::chat::model::record::{Body, SharedRecord};
 use crate::chat::model::reply::Refusal;
 use crate::chat::pending::{Change, PendingOp};
-use crate::chat::rooms::{Room, apply_pruning};
+use crate::chat::rooms::apply_pruning;
 use crate::net::ConnId;
 
 /// After how long a page that could not be read is tried again.
@@ -24,6 +24,8 @@ const PAGE_RETRY: Duration = Duration::from_secs(1);
 
 /// The logs have answered, or have something to say.
 pub(in crate::chat) fn on_log_reply(chat: &mut Chat, reply: LogReply) {
+    // Before the reply is used: with it the ticket is gone, and with that the way to the
+    // connection.
     let conn = deferring_connection(chat, &reply);
     match reply {
         LogReply::Appended { ticket, outcome } => on_appended(chat, ticket, outcome),
@@ -37,6 +39,7 @@ pub(in crate::chat) fn on_log_reply(chat: &mut Chat, reply: LogReply) {
     if let Some(conn) = conn {
         resume_deferred(chat, conn);
     }
+    // Whatever the answer was, a place among the readings may have become free.
     chat.request_pages();
 }
 
@@ -60,6 +63,7 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
         Some(PendingOp::Question { room, sender, refusal }) => (room, sender, Some(*refusal)),
         _ => return,
     };
+    // Only in theory: a room with pending operations is not dropped.
     let Some(room) = chat.rooms.table.get_mut(key) else { return };
     // Taken off first: while it counts, the user is no member, and could not be told of its
     // removal.
@@ -105,6 +109,8 @@ fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord
     let target = record.body.target().and_then(|target| room.ring.get(target)).cloned();
     match &record.body {
         Body::Edit { target, text: Some(_) } | Body::Deletion { target } => {
+            // From the target on and not only at it: earlier edits of the same message, further up,
+            // carry its text too.
             chat.delivery.pages.changed_from(log, *target);
             chat.pending.changes.note(log, &record);
         }
@@ -121,6 +127,8 @@ fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord
     let rev = chat.context.next_rev();
     chat.rooms.commit(key, &record, rev, bounds);
     chat.context.stats.records += 1;
+    // A copy by reference: the record itself goes on to the fan-out, before what it does takes
+    // effect.
     let act = matches!(record.body, Body::Moderation { .. }).then(|| SharedRecord::clone(&record));
     let mut delivery = chat.delivery_mut();
     if delivery.enqueue(key, (record, target), sender) {
@@ -168,6 +176,8 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
 /// Something was read, or could not be.
 fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFault>) {
     let Some(op) = chat.finish(ticket) else { return };
+    // Ended also for an answer that has failed, or the changes would be kept for a reading that
+    // never ends.
     let changes = op.since().map_or(Some(Vec::new()), |since| chat.pending.changes.end(since));
     // Too much was changed meanwhile to know what of it is in the answer.
     let outcome = outcome.and_then(|answer| Ok((answer, changes.ok_or(LogFault::Busy)?)));
@@ -243,8 +253,8 @@ fn on_page(chat: &mut Chat, id: PageId, outcome: ReadOutcome) {
         let waiting = chat.delivery.pages.failed(id);
         return retry_later(chat, waiting);
     };
-    let room = chat.rooms.of_log(id.0).map(|key| &chat.rooms[key]);
-    let oldest = room.map_or(0, Room::oldest);
+    let key = chat.rooms.of_log(id.0);
+    let oldest = key.map_or(0, |key| chat.rooms[key].oldest());
     let wanted = oldest.max(id.1);
     apply_pruning(&mut records, oldest);
     // A page without the record that was asked for would be asked for again at once, and spin.
@@ -254,8 +264,12 @@ fn on_page(chat: &mut Chat, id: PageId, outcome: ReadOutcome) {
         return retry_later(chat, waiting);
     }
     for conn in waiting {
-        chat.bring_up(conn);
+        match key {
+            Some(key) => chat.bring_up_room(conn, key),
+            None => chat.bring_up(conn),
+        }
     }
+    chat.request_pages();
 }
 
 fn retry_later(chat: &mut Chat, waiting: Vec<ConnId>) {

@@ -42,6 +42,7 @@ pub(super) fn begin_membership(
     if chat.rooms.memberships.len() >= memberships_max {
         return Err(busy("the server has as many memberships as it can", memberships_max));
     }
+    // Also by force: this bound is the room's, and protects everybody in it.
     if row.members.len() >= members_max {
         return Err(Refusal::new(Code::RoomFull, "the room is full").limit(members_max));
     }
@@ -126,8 +127,10 @@ pub(super) fn end_membership(chat: &mut Chat, key: MembershipKey, reason: Option
     {
         chat.directory.awaited.end(other);
     }
+    // Before the row goes, which says what was told of the member.
     chat.ephemeral_mut().forget_member(key);
     let ended = chat.rooms.remove_member(&mut chat.directory, key);
+    // After the row has gone: the heir is looked for among those who stay.
     if ended.is_some_and(|row| row.role == Role::Owner) {
         appoint_owner(chat, room);
     }

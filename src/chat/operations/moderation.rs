@@ -69,9 +69,12 @@ pub(super) fn moderate(
     let room = &chat.rooms[key];
     check_owned(chat, key)?;
     let target = lookup.user_name(("user", wish.user), Some(key))?;
+    // Who is being demoted has the lower role already; otherwise two owners could demote each
+    // other.
     let role = lookup.role(membership);
     check_role(role, &wish.command)?;
     let member = lookup.member_named(key, &target);
+    // By name and not by user: the target may be somebody who is not known at the moment.
     if target == chat.directory[by.user].name {
         check_step_down(chat, membership, &wish.command)?;
     } else {
@@ -91,6 +94,7 @@ pub(super) fn moderate(
     } else {
         Vec::new()
     };
+    // The parser has weighed the reason only; the target's name is rendered as well.
     let names = u32::try_from(target.as_str().len()).unwrap_or(u32::MAX);
     // It counts from now on, or the user could speak until the disk has answered.
     let pending = Some(PendingAct::Act(target.clone(), act));
@@ -171,6 +175,8 @@ fn act(
 ) -> Result<Act, Refusal> {
     let wall_ms = chat.context.now.wall_ms;
     let until =
+        // Below 2^53, as every number of the protocol, so that a client in JavaScript reads it
+        // exactly.
         |for_ms: Option<u64>| for_ms.map(|for_ms| wall_ms.saturating_add(for_ms).min(SEQ_END - 1));
     let state = &chat.rooms[key].moderation;
     let (is_possible, act, message) = match command {
@@ -218,6 +224,7 @@ fn is_so_already(
         // Each begins its time again, or ends something that is there.
         Act::Ban { .. } | Act::Mute { .. } | Act::Kick | Act::Unban | Act::Unmute => false,
     };
+    // An act under way may change it: then nobody can say yet that nothing would.
     is_so && state.pending_acts(target).next().is_none()
 }
 
@@ -245,6 +252,7 @@ fn meta_of(
         let meta = member.map(|membership| MemberMeta { role, ..member_meta(chat, membership) });
         meta.map(|meta| RoomMeta::Member(user(), Some(meta)))
     };
+    // Written in the transaction of the record: a crash must not leave a member who was banned.
     let end = member
         .filter(|_| matches!(act, Act::Kick | Act::Ban { .. }))
         .map(|_| RoomMeta::Member(user(), None));
@@ -253,6 +261,7 @@ fn meta_of(
         _ => None,
     };
     let changes = restrictions_of((act, by, chat.context.now.wall_ms), reason);
+    // Asked before the act takes effect, since a member who is banned is none any more.
     let mark = may_return(chat, key, target, act);
     let marked = mark.then(|| (Restriction::MayReturn, Some(RestrictionMeta::default())));
     let changes = marked.into_iter().chain(changes);
@@ -302,6 +311,7 @@ pub(super) fn on_stored(chat: &mut Chat, key: RoomKey, record: &Record) {
     let Body::Moderation { act, target, reason } = &record.body else { return };
     let member = chat.directory.user_named(target.as_str());
     let member = member.and_then(|user| chat.directory[user].membership(key));
+    // Likewise: further down the member is removed.
     if may_return(chat, key, target, *act) {
         let mark = Some(RestrictionMeta::default());
         restrict(chat, (key, target), Restriction::MayReturn, mark);
@@ -312,6 +322,7 @@ pub(super) fn on_stored(chat: &mut Chat, key: RoomKey, record: &Record) {
     match *act {
         Act::Kick => end(chat, member, LeftReason::Kicked),
         Act::Ban { .. } => {
+            // Also for who is no member: the ban of a name must outlast a claim to have been there.
             note_departure(chat, key, target);
             end(chat, member, LeftReason::Banned);
             end_watches(chat, key, target);

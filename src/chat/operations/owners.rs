@@ -19,6 +19,8 @@ use crate::chat::model::reply::{Refusal, Role};
 pub(super) fn is_owned_by_another(chat: &Chat, membership: MembershipKey) -> bool {
     let members = &chat.rooms[chat.rooms[membership].room].members;
     let mut others = members.iter().filter(|&&other| other != membership);
+    // By `lookup` and not by the row: an owner who is leaving does not count, or both could leave
+    // in one turn.
     others.any(|&other| chat.lookup().role(other) == Role::Owner)
 }
 
@@ -53,6 +55,7 @@ pub(super) fn heir_of(
         let may_be = is_moderator || lookup.check_voice(member).is_ok();
         let is_leaving = Some(member) == except || lookup.is_being_removed(key, row.user);
         let name = &chat.directory[row.user].name;
+        // The name last, only so that the same members give the same heir on every run.
         (may_be && !is_leaving).then_some(((!is_moderator, row.joined, name), member))
     });
     candidates.min_by(|(a, _), (b, _)| a.cmp(b)).map(|(_, heir)| heir)

@@ -23,6 +23,7 @@ pub(super) fn check_accounts(chat: &Chat, conn: ConnId) -> Result<(), Refusal> {
         let message = "this server has no accounts: its auth does not list them";
         return Err(Refusal::new(Code::NotSupported, message));
     }
+    // One at a time for each stranger, which bounds what one connection can put into the queue.
     if chat.pending.held.contains(&conn) {
         return Err(Refusal::new(Code::BadField, "one at a time").field("op", "after the answer"));
     }
@@ -59,6 +60,7 @@ pub(super) fn hash(
         return Err(refusal.retry_after_ms(HASH_RETRY_MS));
     }
     chat.accounts.hashing += 1;
+    // Who has said hello is held back by the weight of the operation instead.
     if chat.delivery.reader(held).is_none() {
         chat.pending.held.insert(held);
     }
@@ -76,16 +78,17 @@ pub(super) fn release(
 ) {
     if chat.pending.held.remove(&conn) {
         chat.context.reply(conn, request, result);
+        // Requests that arrived meanwhile wait in its backlog, and the socket may have nothing more
+        // to announce.
         chat.context.wake(conn);
     }
 }
 
 /// The user's account.
 pub(super) fn account_of(chat: &Chat, by: &Requester) -> Result<Account, Refusal> {
-    let name = &chat.directory[by.user].name;
-    let account = chat.accounts.account(name);
-    let is_account = chat.directory[by.user].source == Source::Account;
-    account.filter(|_| is_account).cloned().ok_or_else(|| {
+    // Whoever was away while its password was hashed may be forgotten by now.
+    let user = chat.directory.user(by.user).filter(|user| user.source == Source::Account);
+    user.and_then(|user| chat.accounts.account(&user.name)).cloned().ok_or_else(|| {
         Refusal::new(Code::NotSupported, "you have no account here: somebody else says who you are")
     })
 }

@@ -23,6 +23,8 @@ pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refu
         }
         PeopleOp::Hello { conn, request, hello, name } => {
             let identities = &mut chat.directory.identities;
+            // Only the first of those who wait for the name finds it here; the others come after
+            // it.
             if identities.unwritten.remove(&name) && outcome.is_err() {
                 identities.release(name.as_str());
             }
@@ -39,9 +41,11 @@ pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refu
         PeopleOp::Register { who, account, login, invite } => {
             accounts::on_registered(chat, *who, (account, login, invite), outcome);
         }
-        PeopleOp::Login { who, login } => accounts::on_logged_in(chat, *who, login, outcome),
+        PeopleOp::Login { who, login, hash_of } => {
+            accounts::on_logged_in(chat, *who, (login, &hash_of), outcome);
+        }
         PeopleOp::Account { by, account, ended } => {
-            accounts::on_changed(chat, by, (account, &ended), outcome);
+            accounts::on_changed(chat, by, (account, ended), outcome);
         }
         PeopleOp::Invite { by, invite, secret } => {
             invite_links::on_invite_made(chat, by, (invite, secret), outcome);
@@ -52,6 +56,7 @@ pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refu
 
 /// A command has changed what is kept: what it has taken away ends here, too.
 pub(super) fn replace(chat: &mut Chat, people: People) {
+    // The command that has changed the file knows nothing of names that are on their way there.
     let unwritten: Vec<Bound> = {
         let identities = &chat.directory.identities;
         let bound =
@@ -64,6 +69,7 @@ pub(super) fn replace(chat: &mut Chat, people: People) {
         chat.directory.identities.bind(bound);
     }
     for bound in unwritten {
+        // A name that the command has given away stays given away: the store refuses the other one.
         if chat.directory.identities.of_name(bound.name.as_str()).is_none() {
             chat.directory.identities.bind(bound);
         }
@@ -95,6 +101,7 @@ pub(super) fn restore(chat: &mut Chat, people: People, rooms: &[RoomSnapshot]) {
             changes.push(PeopleChange::Bind(bound));
         }
     }
+    // Noted when it changes only: names that come later under proof must not be taken for old ones.
     if proved == is_only_names {
         changes.push(PeopleChange::Proved(!is_only_names));
         chat.change_people(PeopleOp::Noted, changes);

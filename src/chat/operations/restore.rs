@@ -19,6 +19,7 @@ use crate::chat::rooms::{Marks, Membership};
 /// the limits would let in: nothing is forgotten because a limit was lowered.
 pub(in crate::chat) fn restore(chat: &mut Chat, snapshot: Snapshot) {
     let Snapshot { rooms, suspended, people } = snapshot;
+    // First, and before the users: they come up suspended and not for a moment free.
     suspensions::set(chat, &suspended);
     kept_people::restore(chat, people, &rooms);
     // Epochs of this start are above all others, also if the wall clock has gone back.
@@ -121,6 +122,8 @@ fn restore_member(chat: &mut Chat, room: RoomKey, name: &UserName, member: Membe
     let known = chat.directory.user_named(name.as_str());
     let user = known.unwrap_or_else(|| restore_user(chat, name));
     let row = &chat.rooms[room];
+    // Who has begun a conversation is not kept; counting none is the side on which nobody is locked
+    // out.
     let counted = !row.name.is_direct();
     let (recv, read) = (member.recv.min(row.head), member.read.min(row.head));
     let new = Membership::new(user, room, member.role, row.head);

@@ -27,6 +27,8 @@ pub(super) fn resume_room(
     position: &Position<'_>,
     resumed: bool,
 ) -> Result<(RoomKey, Resumption), Refusal> {
+    // Before anything else is asked about the room: the refusal must be the same whether it exists
+    // or not.
     if !chat.directory.credentials.may_read(conn, &position.room) {
         return Err(no_such_room());
     }
@@ -64,6 +66,8 @@ fn is_lost_with_its_log(chat: &Chat, user: UserKey, position: &Position<'_>) -> 
                 && !chat.lookup().is_closed(room)
                 && !chat.rooms.departed.is_known(key, name)
         }
+        // The room has gone with the server's memory. Only what `join` could make by itself is made
+        // again.
         None => RoomName::parse(&position.room).is_ok_and(|name| {
             let policy = chat.context.limits.policies.of(&name, None);
             !name.is_direct()

@@ -41,6 +41,7 @@ pub(super) fn open_room(
 pub(super) fn open_log(chat: &mut Chat, key: RoomKey, chosen: Option<&str>) {
     let Room { log, epoch, durability, .. } = chat.rooms[key];
     let room = chat.rooms[key].name.clone();
+    // Told at each opening and not kept with the log: the configuration may have changed since.
     let retention = chat.context.limits.policies.of(&room, chosen).retention;
     chat.context.requests.push_back(LogRequest::Open { log, room, epoch, durability, retention });
 }
@@ -99,6 +100,7 @@ pub(super) fn check_lookalike(
         Code::NoSuchRoom => no_such_room(),
         _ => Refusal::new(code, "there is a room whose name looks like this one"),
     };
+    // The refusal alone tells that something is there; its name stays hidden.
     if !chat.lookup().is_visible(user, other) {
         return Err(refusal);
     }

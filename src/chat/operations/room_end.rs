@@ -25,6 +25,8 @@ pub(super) fn drop_room(chat: &mut Chat, key: RoomKey) {
         chat.context.wheel.cancel(timer);
     }
     chat.delivery.remove_feed(key);
+    // The slot of the log is used again: pages of the old one would otherwise stay until they are
+    // the oldest.
     chat.delivery.pages.prune(room.log, u64::MAX);
     chat.ephemeral.remove_room(key);
     chat.context.requests.push_back(LogRequest::Drop { log: room.log });
@@ -32,13 +34,14 @@ pub(super) fn drop_room(chat: &mut Chat, key: RoomKey) {
 
 /// Drops a room that has no member: at once if nothing was ever said there or its last member has
 /// closed it, otherwise after a while, or, if it is stored, when there are as many rooms as there
-/// may be. An open room has no owner any more.
+/// may be. An open room has no owner any more. Nothing happens if the room is gone already.
 pub(super) fn retire_room(chat: &mut Chat, key: RoomKey) {
-    let room = &mut chat.rooms[key];
+    let Some(room) = chat.rooms.table.get_mut(key) else { return };
     if !room.members.is_empty() {
         return;
     }
     let is_closed = room.is_closed_for_good();
+    // An answer that is still owed finds its room by the key, and would be lost with it.
     if (room.head == 0 || is_closed) && room.pending_ops == 0 {
         drop_room(chat, key);
         return;

@@ -44,6 +44,7 @@ pub(super) fn search(
     let rooms = rooms.into_iter().map(|key| &chat.rooms[key]);
     let (stored, in_memory): (Vec<_>, Vec<_>) = rooms.partition(|room| room.is_stored());
     let limit = limit.unwrap_or(SEARCH_LIMIT).clamp(1, chat.context.limits.history_page);
+    // With `before` this is a later page: memory has answered with the first one, whole.
     let here = if before.is_none() { look(in_memory, text, limit) } else { Vec::new() };
     let logs: Vec<LogId> = stored.into_iter().map(|room| room.log).collect();
     let bytes: u64 = here.iter().map(|(_, record)| u64::from(record.weight)).sum();
@@ -75,6 +76,8 @@ fn look(mut rooms: Vec<&Room>, text: &str, limit: u32) -> Vec<Found> {
     for (room, record) in records {
         let Body::Message { text, .. } = &record.body else { continue };
         bytes = bytes.saturating_add(text.len());
+        // Bytes that were looked at and not those that were found: a search for a rare word is the
+        // expensive one.
         if bytes > LOOK_BYTES_MAX {
             break;
         }
@@ -82,6 +85,7 @@ fn look(mut rooms: Vec<&Room>, text: &str, limit: u32) -> Vec<Found> {
             found.push((room.log, SharedRecord::clone(record)));
         }
     }
+    // Stable, so that records of one millisecond keep the order of their log.
     found.sort_by_key(|(_, record)| Reverse(record.at));
     let mut bytes = 0_usize;
     let fits = |(_, record): &&Found| {
@@ -104,6 +108,7 @@ pub(super) fn found(
 ) -> Reply {
     let shown = |(log, mut record): Found| {
         let key = chat.rooms.of_log(log)?;
+        // Asked again: the user may have been removed while the store searched.
         chat.directory.user(user)?.membership(key)?;
         let room = &chat.rooms[key];
         let told = changes.iter().filter(|change| change.log == log);

@@ -65,10 +65,13 @@ pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Resul
         Ok(room) => (room, None),
         Err(refusal) => match send.cid.as_ref().and_then(|_| named_room(chat, by.user, &send)) {
             // A message that was taken is not refused afterwards, whatever has happened since.
+            // Only the log knows whether this `cid` is in it; without one nothing could be
+            // recognised, and the refusal stands.
             Some(room) => (room, Some(Box::new(refusal))),
             None => return Err(refusal),
         },
     };
+    // A question may be about a room in which the user is no more: nothing there changes by it.
     if refusal.is_none() {
         chat.ephemeral_mut().stop_typing(room, by.user);
     }
@@ -91,6 +94,7 @@ fn find_room(chat: &mut Chat, by: &Requester, send: &Send<'_>) -> Result<RoomKey
         Target::Room(name) => room_to_send_to(chat, by, name)?,
         Target::User(name) => direct_to(chat, user, name)?,
     };
+    // Cheap checks first: a message that is too long must not cost a token of the rate.
     let checked = check_message(chat, room, send).and_then(|()| check_rate(chat, user));
     checked.inspect_err(|_| retract(chat, room))?;
     Ok(room)
@@ -103,7 +107,8 @@ fn find_room(chat: &mut Chat, by: &Requester, send: &Send<'_>) -> Result<RoomKey
 /// [`Code::RateLimited`] if all of them together are too fast.
 pub(super) fn check_rate(chat: &mut Chat, user: UserKey) -> Result<(), Refusal> {
     let row = &chat.directory[user];
-    // What is asked for over HTTP is not read at a rate: each request may come by a connection.
+    // So that nearly every `send` is spared the look-up in the buckets. What is asked for over HTTP
+    // is not: each request may come by a connection of its own.
     if row.sessions.len() < 2 && row.visits == 0 {
         return Ok(());
     }
@@ -219,9 +224,12 @@ pub(super) fn append(
     });
     let room = &mut chat.rooms[key];
     let from = chat.directory[user].name.clone();
+    // The parser knows what the text takes; room and sender are known only here.
     let names = RECORD_OVERHEAD + room.name.as_str().len() + from.as_str().len();
     let weight = weight.saturating_add(u32::try_from(names).unwrap_or(u32::MAX));
     if let Some(act) = act {
+        // Before the request goes out: what the same turn brings next must find the right gone
+        // already.
         room.moderation.begin(ticket, act);
     }
     let since = room.since(&from, &body);
@@ -260,6 +268,7 @@ pub(super) fn set_topic(
         let message = "only the owner and moderators may change the topic of this room";
         return Err(Refusal::new(Code::Forbidden, message));
     }
+    // A moderator who is muted does not speak by way of the topic either.
     lookup.check_voice(membership)?;
     let body = Body::Topic { text: text.into() };
     let set_by = || Some(chat.directory[by.user].name.clone());

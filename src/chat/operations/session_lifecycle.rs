@@ -29,6 +29,7 @@ const fn resume_marks_max(rooms: usize) -> usize {
 pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, hello: Hello<'_>) {
     match begin_session(chat, conn, &hello) {
         Ok(Begun::Held(name, changes)) => {
+            // Nothing more is read from it meanwhile: what follows a `hello` relies on its answer.
             chat.pending.held.insert(conn);
             let hello = Box::new(hello.held());
             chat.change_people(PeopleOp::Hello { conn, request, hello, name }, changes);
@@ -61,7 +62,10 @@ pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, he
                 ),
             };
             chat.context.reply(conn, request, Ok(welcome));
+            // Behind the welcome, which says where each cursor begins.
             chat.catch_up(conn);
+            // What was left out is told by `refresh`, which runs when something wakes the
+            // connection.
             if marks_left.is_none() {
                 chat.context.wake(conn);
             }
@@ -105,6 +109,7 @@ fn begin_session(chat: &mut Chat, conn: ConnId, hello: &Hello<'_>) -> Result<Beg
         Who::Former(secret, user) => (Some((secret, user)), user),
         Who::Named(name, source) => {
             let user = open_user(chat, &name, source)?;
+            // A name that was remembered from a time without proof may be an account's now.
             chat.directory[user].source = source;
             (None, user)
         }
@@ -125,10 +130,12 @@ fn begin_session(chat: &mut Chat, conn: ConnId, hello: &Hello<'_>) -> Result<Beg
         known.and_then(|(secret, user)| chat.directory.session_with_secret(user, secret));
     let sessions_max = chat.context.limits.sessions_per_user;
     let sessions = chat.directory[user].sessions.len();
+    // Who takes a session over adds none, so that a client at the bound can always come back.
     if sessions - usize::from(replaced.is_some()) >= sessions_max {
         let refusal = Refusal::new(Code::TooManySessions, "you have as many sessions as you may");
         return Err(refusal.limit(sessions_max));
     }
+    // Asked before the take-over, by which the secret and what was said with it are gone.
     let away = known.is_some_and(|(secret, user)| chat.directory.is_away(user, secret));
     // Before the old connection ends, which would keep the secret for yet another resume.
     if let Some((secret, _)) = known {
@@ -208,6 +215,8 @@ pub(in crate::chat) fn end_session(chat: &mut Chat, conn: ConnId) {
     }
     chat.directory.end_session(user, conn, chat.context.limits.sessions_per_user);
     chat.context.stats.sessions -= 1;
+    // Other sessions may be away while this one was not: without one, presence waits for the grace
+    // instead, so that a client which reconnects is not told off and on.
     if chat.directory[user].sessions.is_empty() {
         arm_absence(chat, user);
     } else {

@@ -27,6 +27,8 @@ pub(super) fn check(chat: &Chat, name: &UserName) -> Result<(), Refusal> {
 /// Another list is in force: users on it who are here have to go.
 pub(super) fn set(chat: &mut Chat, suspended: &Arc<Suspensions>) {
     chat.directory.suspended = Arc::clone(suspended);
+    // Sorted, since every `hello` searches it; the store gives it so, and copying is left to tests
+    // and other sources.
     if !suspended.users.is_sorted_by(|(a, _), (b, _)| a <= b) {
         Arc::make_mut(&mut chat.directory.suspended).users.sort_by(|(a, _), (b, _)| a.cmp(b));
     }

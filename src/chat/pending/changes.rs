@@ -58,6 +58,8 @@ impl Changes {
     /// A reading that began at `mark` ends: the changes since, in the order in which they were
     /// told. `None` if they were more than are kept.
     pub(in crate::chat) fn end(&mut self, mark: Mark) -> Option<Vec<Change>> {
+        // A mark below `before` has lost changes to the bound: the reading cannot be brought up to
+        // date.
         let skip = mark.0.checked_sub(self.before).and_then(|skip| usize::try_from(skip).ok());
         let since = skip.map(|skip| self.list.iter().skip(skip).cloned().collect());
         if let Some(count) = self.readings.get_mut(&mark) {
@@ -74,6 +76,7 @@ impl Changes {
 
     /// A log has told a change.
     pub(in crate::chat) fn note(&mut self, log: LogId, record: &SharedRecord) {
+        // Nearly always: an edit while nobody reads costs nothing.
         if self.readings.is_empty() {
             return;
         }

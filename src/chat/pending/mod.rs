@@ -162,10 +162,11 @@ pub(super) enum PeopleOp {
     Hello { conn: ConnId, request: Request, hello: Box<HeldHello>, name: UserName },
     /// A registration.
     Register { who: Box<Stranger>, account: Account, login: Login, invite: Option<Invite> },
-    /// A login.
-    Login { who: Box<Stranger>, login: Login },
-    /// A change of an account by its user, and the logins that it ends.
-    Account { by: Requester, account: Option<Account>, ended: Vec<u64> },
+    /// A login, and with what its password was compared.
+    Login { who: Box<Stranger>, login: Login, hash_of: Hidden },
+    /// A change of an account by its user: of its password, if it is that, with the login that
+    /// stays; and the logins that it ends.
+    Account { by: Requester, account: Option<(Account, Option<u64>)>, ended: Vec<u64> },
     /// A new invite link.
     Invite { by: Requester, invite: Invite, secret: Hidden },
     /// The use of one by somebody who is in already.
@@ -206,8 +207,8 @@ pub(super) struct Stranger {
 pub(super) enum HashOp {
     /// A registration, and the link that it uses.
     Register(Box<Stranger>, Option<SecretHash>),
-    /// A login.
-    Login(Box<Stranger>),
+    /// A login, and with what its password is compared, if there is such an account.
+    Login(Box<Stranger>, Option<Hidden>),
     /// A change of the password: the new one, if the old one is being compared.
     Password(Requester, Option<Hidden>),
 }
@@ -294,7 +295,7 @@ impl PendingOp {
             | Self::Search { by, .. } => Some(by.conn),
             Self::People(op) => op.conn(),
             // Who has not said hello has no reader yet: see `held`.
-            Self::Hash(HashOp::Register(..) | HashOp::Login(_))
+            Self::Hash(HashOp::Register(..) | HashOp::Login(..))
             | Self::Marks { .. }
             | Self::Page(_) => None,
         }
@@ -330,6 +331,7 @@ impl Pending {
 
     /// The connection for which this ticket is, if any reading is deferred at all.
     pub(super) fn conn_of(&self, ticket: Ticket) -> Option<ConnId> {
+        // Nearly always, and then an answer of the log is spared this look-up.
         if self.deferred.is_empty() {
             return None;
         }
@@ -388,6 +390,8 @@ impl Pending {
             room.pending_ops = room.pending_ops.saturating_sub(1);
         }
         if let Some(conn) = op.conn() {
+            // Given back by the same rule by which it was taken, since the weight itself is not
+            // kept.
             let weight = op.weight();
             let mut delivery = DeliveryMut { context, rooms, delivery };
             delivery.relieve(conn, |reader| {

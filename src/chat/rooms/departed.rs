@@ -24,6 +24,7 @@ pub(in crate::chat) struct Departed {
 impl Departed {
     /// The user has left the room, or was removed from it.
     pub(in crate::chat) fn add(&mut self, room: RoomKey, user: &UserName) {
+        // Forgetting the oldest instead would let somebody back in who was removed.
         if self.count == DEPARTED_MAX && !self.is_known(room, user) {
             self.is_full = true;
         } else if self.by_room.entry(room).or_default().insert(user.clone()) {

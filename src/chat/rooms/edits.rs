@@ -19,6 +19,7 @@ pub(super) fn prune_ring(rings: &mut RingBudget, room: &mut Room, oldest: u64) {
     while room.ring.first().is_some_and(|first| first < oldest) {
         rings.pop(&mut room.ring);
     }
+    // The ring may begin above `oldest` and still hold edits of messages that have gone.
     change_ring(rings, room, 0, |record| edits::prune(record, oldest));
 }
 
@@ -28,6 +29,7 @@ fn change_ring(
     from: u64,
     change: impl Fn(&Record) -> Option<Record>,
 ) {
+    // In two steps, since a record that changes its weight changes the budget beside the ring.
     let changed: Vec<Record> = room.ring.from(from).filter_map(|record| change(record)).collect();
     for record in changed {
         rings.replace(&mut room.ring, SharedRecord::new(record));
@@ -55,6 +57,7 @@ pub(in crate::chat) fn apply_changes<'a>(
         return;
     }
     for record in records {
+        // All of them in their order: an edit may be followed by a deletion of the same message.
         for change in changes {
             if let Some(changed) = edits::apply(record, change) {
                 *record = SharedRecord::new(changed);

@@ -18,6 +18,8 @@ impl Invited {
     /// The name is invited into the room.
     pub(super) fn add(&mut self, user: &UserName, room: RoomKey) {
         let rooms = self.0.get_or_insert_with(user.clone(), Vec::new);
+        // A list, since a user has few: their number is bounded, and each invitation is checked
+        // against it.
         if !rooms.contains(&room) {
             rooms.push(room);
         }

@@ -45,6 +45,7 @@ impl<'a> Lookup<'a> {
                 Ok(key)
             }
             _ => {
+                // Parsed only now: a name that is found is a name, and nearly all are found.
                 parse_room(name)?;
                 Err(no_such_room())
             }
@@ -64,6 +65,7 @@ impl<'a> Lookup<'a> {
         let room = self.find_room(user, name)?;
         match self.directory[user].membership(room) {
             Some(membership) if !self.is_being_removed(room, user) => Ok((room, membership)),
+            // Who is being removed from a private room is told what everybody outside is told.
             Some(_) if self.rooms[room].private => Err(no_such_room()),
             Some(_) | None => Err(not_member()),
         }
@@ -276,6 +278,7 @@ impl<'a> Lookup<'a> {
         (field, name): (&'static str, &str),
         room: Option<RoomKey>,
     ) -> Result<UserName, Refusal> {
+        // Before the rules: names that were given under older rules must still be named.
         if let Some(user) = self.directory.user_named(name) {
             return Ok(self.directory[user].name.clone());
         }
@@ -315,6 +318,8 @@ impl<'a> Lookup<'a> {
             Act::Role(role) => Some(role),
             Act::Kick | Act::Ban { .. } | Act::Unban | Act::Mute { .. } | Act::Unmute => None,
         });
+        // The lower of the two: a right that is being given counts when the log has it, one that is
+        // being taken counts at once.
         pending.min().map_or(row.role, |role| role.min(row.role))
     }
 }

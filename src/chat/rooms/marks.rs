@@ -73,7 +73,9 @@ impl Marks {
 impl UnkeptMarks {
     /// The highest that was asked for of a membership, if it is not kept yet.
     pub(in crate::chat) fn of(&self, key: MembershipKey) -> Marks {
-        let gathered = self.gathered.get(&key).map(|asked| asked.marks).unwrap_or_default();
+        let gathered = self.gathered.get(&key).map(|batch| batch.marks).unwrap_or_default();
+        // The highest of all stages, so that no later write of the row takes one back that is ahead
+        // of it.
         let handed_over = [&self.writing, &self.failed].map(|marks| marks.get(&key).copied());
         handed_over.into_iter().flatten().fold(gathered, Marks::max)
     }
@@ -91,6 +93,7 @@ impl UnkeptMarks {
 
     /// The logs have these, or could not write them.
     pub(in crate::chat) fn end(&mut self, key: MembershipKey, marks: Marks, is_kept: bool) {
+        // A later batch may have raised what is being written; that one ends it.
         if self.writing.get(&key).is_some_and(|writing| writing.max(marks) == marks) {
             self.writing.remove(&key);
         }

@@ -48,6 +48,8 @@ impl Membership {
             published: Presence::Off,
             presence_changed: false,
             has_receipt: false,
+            // Only a `join` that waits for the store, and the first message of a conversation,
+            // begin unconfirmed; what is restored was told long ago.
             is_confirmed: true,
             recv: head,
             read: head,

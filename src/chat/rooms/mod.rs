@@ -19,7 +19,7 @@ mod restrictions;
 mod ring;
 mod room;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::mem;
 use std::ops::{Index, IndexMut};
 
@@ -151,6 +151,7 @@ impl Rooms {
             if room.moderation.is_empty() {
                 continue;
             }
+            // Taken out, since telling the store borrows the room.
             let mut moderation = mem::take(&mut room.moderation);
             for (user, kind, meta) in moderation.shift_terms(step_ms) {
                 let meta = RoomMeta::Restriction(user.clone(), *kind, Some(meta.clone()));
@@ -169,6 +170,8 @@ impl Rooms {
     /// Has all epochs of this start be above `last`, which an earlier one has given out.
     pub(super) fn begin_epochs_above(&mut self, last: Epoch) {
         if last >= self.epoch {
+            // Memory rooms of that start may have been given higher ones, which nobody has kept:
+            // none of them may come again.
             self.epoch = Epoch(last.0.saturating_add(EPOCHS_OF_A_START));
             self.epoch_before = self.epoch;
         }
@@ -197,6 +200,7 @@ impl Rooms {
 
     /// The conversation of two users by their names, if there is one that neither has left.
     pub(super) fn conversation(&mut self, from: &str, to: &str) -> Option<RoomKey> {
+        // A long text that is no name would stay in the buffer for ever.
         if to.len() > NAME_LEN_MAX {
             return None;
         }
@@ -243,12 +247,24 @@ impl Rooms {
 
     /// Lists a room among those without a member.
     pub(super) fn list_empty(&mut self, key: RoomKey) {
-        // As for absent users: swept when the stale ones outnumber the rooms.
+        // As for absent users: swept when the stale ones outnumber the rooms. Each room stays once,
+        // by when it became empty last, or one that is joined and left for ever would fill the
+        // list.
         if self.empty.len() > 2 * self.table.len() + EMPTY_STALE_MAX {
-            let table = &self.table;
-            self.empty.retain(|&key| table.get(key).is_some());
+            let is_empty = |room: &Room| room.members.is_empty();
+            let mut seen = BTreeSet::new();
+            let last = self.empty.iter().rev().copied();
+            let last = last.filter(|&key| self.table.get(key).is_some_and(is_empty));
+            self.empty = last.filter(|&key| seen.insert(key)).collect();
+            self.empty.make_contiguous().reverse();
         }
         self.empty.push_back(key);
+    }
+
+    /// How many entries the list of empty rooms has.
+    #[cfg(test)]
+    pub(super) fn empty_len(&self) -> usize {
+        self.empty.len()
     }
 
     /// Takes the room off the list that was empty for longest, and can be dropped.

@@ -29,6 +29,8 @@ impl Removals {
         if self.list.len() > REMOVALS_MAX
             && let Some((forgotten, ..)) = self.list.pop_front()
         {
+            // The rev of the one that went and not of the one that is first now: several can end
+            // between two inboxes.
             self.known_since = forgotten;
         }
     }
@@ -41,6 +43,7 @@ impl Removals {
     /// The rooms of which the user's membership has ended after this `rev`, each once, by name; it
     /// may have begun again.
     pub(in crate::chat) fn of(&self, user: &UserName, rev: u64) -> Vec<&RoomName> {
+        // The list is in the order of `rev`, so that an inbox pays for what is new and not for all.
         let from = self.list.partition_point(|&(at, ..)| at <= rev);
         let later = self.list.iter().skip(from).filter(|(_, who, _)| who == user);
         let mut rooms: Vec<&RoomName> = later.map(|(.., room)| room).collect();

@@ -115,6 +115,7 @@ impl ModerationState {
         meta: Option<RestrictionMeta>,
         wall_ms: u64,
     ) -> Vec<(UserName, Restriction)> {
+        // Ending what is not there must not make a box for it.
         if self.0.is_none() && meta.is_none() {
             return Vec::new();
         }
@@ -145,6 +146,7 @@ impl ModerationState {
         let Some((inner, kind)) = self.0.as_ref().zip(restriction_of(act)) else { return false };
         let is_known = inner.find(user, kind).is_ok();
         let mut pending = self.pending_acts(user).filter_map(restriction_of);
+        // A ban that is made longer, or asked for twice, takes no further place.
         if is_known || pending.any(|other| other == kind) {
             return false;
         }
@@ -179,6 +181,7 @@ impl ModerationState {
     /// The log has answered this ticket: the act that counted as done so far, if there is one.
     pub(in crate::chat) fn finish(&mut self, ticket: Ticket) -> Option<PendingAct> {
         let pending = &mut self.0.as_mut()?.pending;
+        // The log answers in the order of its requests, so that it is nearly always the first.
         let place = pending.iter().position(|&(other, _)| other == ticket)?;
         let (_, done) = pending.remove(place);
         self.tidy();

@@ -34,6 +34,7 @@ impl Ring {
 
     /// The records from `seq` on, ascending.
     pub(in crate::chat) fn from(&self, seq: u64) -> impl DoubleEndedIterator<Item = &SharedRecord> {
+        // Dense seqs make a distance an index; no search is needed.
         let first = self.first().unwrap_or(seq);
         let start = usize::try_from(seq.saturating_sub(first)).unwrap_or(usize::MAX);
         self.records.range(start.min(self.records.len())..)
@@ -101,6 +102,8 @@ impl RingBudget {
     pub(in crate::chat) fn push(&mut self, ring: &mut Ring, room: RoomKey, record: SharedRecord) {
         self.bytes += weight(&record);
         self.records += 1;
+        // A record that goes with its room, or by the room's own bound, stays in here: finding it
+        // would cost more than skipping it when its turn comes.
         self.by_age.push_back((room, record.seq));
         ring.bytes += weight(&record);
         ring.records.push_back(record);
@@ -148,6 +151,7 @@ impl RingBudget {
     /// Keeps only the entries that `is_there` says are still there.
     pub(in crate::chat) fn retain(&mut self, is_there: impl Fn(RoomKey, u64) -> bool) {
         self.by_age.retain(|&(room, seq)| is_there(room, seq));
+        // With room to grow, so that the next record does not move it all again.
         self.by_age.shrink_to(self.by_age.len() * 2);
     }
 }

@@ -84,6 +84,8 @@ impl Room {
         if self.is_stored() || matches!(body, Body::Message { .. } | Body::Moderation { .. }) {
             return None;
         }
+        // From the newest on: the first record about the same thing decides, whatever earlier ones
+        // said.
         let mut records = self.ring.from(0).rev();
         let said = records.find_map(|earlier| {
             let repeats = edits::repeats(earlier, from, body)?;
@@ -124,6 +126,8 @@ impl Room {
 
     /// Whether its last member has closed it.
     pub(in crate::chat) const fn is_closed_for_good(&self) -> bool {
+        // No flag of its own: the store keeps these two with the room, so that one closed by a
+        // crash's last write ends at the next start.
         self.private && !self.owned
     }
 

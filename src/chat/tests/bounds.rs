@@ -6,7 +6,7 @@ use super::super::model::limits::{
 };
 use super::super::model::policy::{Policies, Policy};
 use super::super::model::reply::{Durability, Presence};
-use super::stored::{answer, harness_of};
+use super::stored::{answer, harness, harness_of};
 use super::*;
 
 /// The seqs in the answer, and what they weigh together.
@@ -140,4 +140,51 @@ fn a_turn_ends_so_many_absences_and_the_next_one_the_others() {
         left.push(present(&harness));
     }
     assert_eq!(left, [COUNT - TIMER_WORK_MAX, 0]);
+}
+
+#[test]
+fn a_room_that_is_joined_and_left_for_ever_is_listed_as_empty_once() {
+    let (mut harness, _shelf) = harness(8);
+    harness.hello(0, "ann");
+    harness.join(0, "lobby");
+    harness.say(0, "x");
+    for _ in 0..3_000 {
+        harness.run(0, Command::Leave { room: "lobby".into() });
+        let said = harness.join(0, "lobby");
+        assert!(matches!(answer(&said), Some(Output::Reply { result: Ok(_), .. })), "{said:?}");
+    }
+    assert!(harness.chat.rooms.empty_len() < 1_100);
+}
+
+/// What ann is told when she writes to bob.
+fn write_to_bob(harness: &mut Harness) -> Vec<String> {
+    heard(&harness.run(0, message(Target::User("bob".into()), "hi", None)), 0)
+}
+
+#[test]
+fn a_conversation_for_whose_other_end_there_is_no_place_leaves_nothing_behind() {
+    let mut harness = Harness::new(Limits { memberships: 1, ..Limits::default() });
+    harness.hello(0, "ann");
+    harness.hello(1, "bob");
+    assert_eq!(write_to_bob(&mut harness), ["no 5004"]);
+    assert_eq!((harness.chat.rooms.table.len(), harness.chat.rooms.memberships.len()), (0, 0));
+}
+
+#[test]
+fn a_conversation_takes_the_place_of_a_room_of_the_very_user_who_is_written_to() {
+    let mut harness = Harness::new(Limits { rooms: 1, ..Limits::default() });
+    harness.hello(1, "bob");
+    harness.join(1, "lobby");
+    harness.run(1, message(Target::Room("lobby".into()), "to be forgotten", None));
+    harness.chat.handle_closed(harness.now, conn(1));
+    harness.wait(60_000);
+    harness.hello(0, "ann");
+    assert_eq!(write_to_bob(&mut harness).last().map(String::as_str), Some("sent 1"));
+    harness.hello(1, "bob");
+    let rows = harness.run(1, Command::Rooms { since: None });
+    let Some(Output::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) = answer(&rows) else {
+        panic!("{rows:?}");
+    };
+    let rooms: Vec<&str> = rooms.iter().map(|row| row.room.as_str()).collect();
+    assert_eq!(rooms, ["@ann:bob"]);
 }

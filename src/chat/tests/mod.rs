@@ -11,6 +11,7 @@ mod moderation;
 mod names;
 mod owners;
 mod paging;
+mod passwords;
 mod people;
 mod policies;
 mod pressure;

@@ -3,6 +3,7 @@
 mod conflicts;
 mod memory;
 mod policies;
+mod reload;
 mod sources;
 mod token_keys;
 mod values;

@@ -123,7 +123,7 @@ impl Harness {
             Effect::Close { conn, reason, ending } => {
                 self.see(conn).closed.get_or_insert((reason, ending));
             }
-            Effect::OutboundMax { .. } => {}
+            Effect::OutboundMax { .. } | Effect::Settled { .. } => {}
             other => panic!("{other:?}"),
         }
     }

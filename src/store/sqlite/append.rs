@@ -1,10 +1,11 @@
 //! Appending one record to a log, within the transaction of its batch.
 
-use rusqlite::Connection;
+use rusqlite::{CachedStatement, Connection};
 
+use super::cids;
 use super::edits::{self, Stored};
 use super::effects;
-use super::record_row;
+use super::record_row::{self, INSERT};
 use super::room_meta;
 use super::room_row::RoomCounters;
 use super::tail::Tail;
@@ -12,9 +13,22 @@ use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::log::{Appended, Draft, LogFault};
 use crate::chat::model::record::{Record, SharedRecord, stamp};
 
+/// What every record needs: taken out of the cache of statements once for all records in a row.
+pub(super) struct Statements<'db> {
+    cids: cids::Statements<'db>,
+    insert: CachedStatement<'db>,
+}
+
+impl<'db> Statements<'db> {
+    pub(super) fn prepare(db: &'db Connection) -> rusqlite::Result<Self> {
+        let (cids, insert) = (cids::Statements::prepare(db)?, db.prepare_cached(INSERT)?);
+        Ok(Self { cids, insert })
+    }
+}
+
 /// Appends a record and moves the counters, or says why not; then nothing has changed.
 pub(super) fn append(
-    (db, tail): (&Connection, &mut Tail),
+    (db, statements, tail): (&Connection, &mut Statements<'_>, &mut Tail),
     room: i64,
     counters: &mut RoomCounters,
     wall_ms: u64,
@@ -27,10 +41,16 @@ pub(super) fn append(
     }
     let record = Record { seq, at, from, body, weight };
     let key = tail.secret().key(room, &record);
-    let known = key.map(|key| tail.known(db, (room, key), &record)).transpose()?.flatten();
+    // Before anything is refused: a message that was stored once is acknowledged again, whatever
+    // has happened to the room since.
+    let known = key
+        .map(|key| tail.known((db, &mut statements.cids), (room, key), &record))
+        .transpose()?
+        .flatten();
     if let Some(known) = known {
         return Ok(known);
     }
+    // Behind the look-up, which is all that a question is about.
     if is_question {
         return Ok(Appended::Unknown);
     }
@@ -51,8 +71,10 @@ pub(super) fn append(
         edits::apply((db, &tail.secret()), room, (target, &record), counters)?;
     }
     let is_changed = counters.bytes != bytes;
+    // The tail answers for its `cid` from here on, also within the same batch; a batch that fails
+    // drops the whole tail.
     let id = tail.push(key, &record);
-    record_row::insert(db, (room, id), &record)?;
+    record_row::insert(&mut statements.insert, (room, id), &record)?;
     for meta in &meta {
         room_meta::write(db, room, meta)?;
         room_meta::sign(db, room, meta, &record)?;

@@ -14,7 +14,7 @@
 use std::time::Duration;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Statement, params};
 
 use super::checksum::Checksum;
 use super::integers::{signed, unsigned};
@@ -129,6 +129,8 @@ impl CidSecret {
         let Body::Message { cid: Some(cid), edited: None, .. } = &record.body else {
             return Ok(());
         };
+        // Also of those that are too old to be kept apart: the record will not answer for its own
+        // any more.
         self.forget(db, (room, id), record)?;
         if record.at < now_ms.saturating_sub(millis(CID_LASTS)) {
             return Ok(());
@@ -162,27 +164,42 @@ impl CidSecret {
     }
 }
 
-/// Puts an entry into the table `cid`.
-pub(super) fn put(db: &Connection, hash: i64, id: i64) -> rusqlite::Result<()> {
+/// Puts entries, hashes and ids, into the table `cid`.
+pub(super) fn put(db: &Connection, entries: &[(i64, i64)]) -> rusqlite::Result<()> {
     let sql = "INSERT OR IGNORE INTO cid (hash, record) VALUES (?1, ?2)";
-    db.prepare_cached(sql)?.execute([hash, id]).map(drop)
+    let mut statement = db.prepare_cached(sql)?;
+    entries.iter().try_for_each(|(hash, id)| statement.execute([hash, id]).map(drop))
+}
+
+/// What is asked for each `cid`.
+pub(super) struct Statements<'db> {
+    entries: CachedStatement<'db>,
+    apart: CachedStatement<'db>,
+}
+
+impl<'db> Statements<'db> {
+    pub(super) fn prepare(db: &'db Connection) -> rusqlite::Result<Self> {
+        let entries = db.prepare_cached("SELECT record FROM cid WHERE hash = ?1")?;
+        let apart = "SELECT seq, at, hash FROM sent WHERE room = ?1 AND sender = ?2 AND cid = ?3";
+        Ok(Self { entries, apart: db.prepare_cached(apart)? })
+    }
 }
 
 /// The answer to a message whose `cid` the file has, if it has.
 pub(super) fn stored(
-    db: &Connection,
+    (db, statements): (&Connection, &mut Statements<'_>),
     (room, key): (i64, CidKey),
     record: &Record,
 ) -> rusqlite::Result<Option<Appended>> {
     // Nearly all are new: what is asked for each is as little as can be.
-    let mut entries = db.prepare_cached("SELECT record FROM cid WHERE hash = ?1")?;
-    let mut ids = entries.query([key.hash])?;
+    let mut ids = statements.entries.query([key.hash])?;
     while let Some(id) = ids.next()? {
         if let Some(answer) = answer_of(db, id.get(0)?, room, record)? {
             return Ok(Some(answer));
         }
     }
-    apart(db, room, record)
+    drop(ids);
+    apart(&mut statements.apart, room, record)
 }
 
 /// The answer to a message, if the record with this id is of the same room, sender and `cid`.
@@ -196,6 +213,7 @@ fn answer_of(
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query([id])?;
     let Some(row) = rows.next()? else { return Ok(None) };
+    // Once edited, a record does not say any more what was sent: the table `sent` does.
     if row.get_ref("edited")? != ValueRef::Null || !is_by(row, room, record)? {
         return Ok(None);
     }
@@ -218,11 +236,14 @@ fn is_by(row: &rusqlite::Row<'_>, room: i64, record: &Record) -> rusqlite::Resul
 }
 
 /// The same, of a `cid` that is kept apart from its message.
-fn apart(db: &Connection, room: i64, record: &Record) -> rusqlite::Result<Option<Appended>> {
+fn apart(
+    statement: &mut Statement<'_>,
+    room: i64,
+    record: &Record,
+) -> rusqlite::Result<Option<Appended>> {
     let Body::Message { cid: Some(cid), .. } = &record.body else { return Ok(None) };
-    let sql = "SELECT seq, at, hash FROM sent WHERE room = ?1 AND sender = ?2 AND cid = ?3";
     let key = params![room, record.from.as_str(), &**cid];
-    let known = db.prepare_cached(sql)?.query_one(key, |row| {
+    let known = statement.query_one(key, |row| {
         let (seq, at) = (unsigned(row.get(0)?), unsigned(row.get(1)?));
         Ok(KnownCid { seq, at, content: row.get(2)? })
     });

@@ -180,6 +180,7 @@ impl WriteConnection {
     /// Closes this connection before another to the same file is opened: SQLite keeps the index of
     /// the WAL, once it has it open, for as long as the process has any connection.
     pub(super) fn reopen_with_new_index(&mut self) -> rusqlite::Result<()> {
+        // Something has to be there until the file is opened again; this opens nothing.
         self.connection = Connection::open_in_memory()?;
         self.index = None;
         self.reopen()
@@ -189,6 +190,8 @@ impl WriteConnection {
     /// what they and this one write would not be seen by each other.
     pub(super) fn has_lost_index(&mut self) -> bool {
         let index = inode_of(&with_suffix(&self.path, "-shm"));
+        // Noted when it is first there: SQLite makes it with the first read or write, not at the
+        // opening.
         self.index = self.index.or(index);
         self.index != index
     }

@@ -23,6 +23,7 @@ pub(in crate::store) fn make(data: &Path) -> io::Result<()> {
         return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a directory"));
     }
     DirBuilder::new().recursive(true).mode(0o700).create(data)?;
+    // Otherwise a power loss could take the directory with everything that was acknowledged in it.
     sync_parent(data)
 }
 
@@ -33,6 +34,8 @@ pub(in crate::store) fn make(data: &Path) -> io::Result<()> {
 /// [`OpenError::Locked`] if another process has it.
 pub(in crate::store) fn lock(data: &Path) -> Result<File, OpenError> {
     let broken = |error| OpenError::Directory(data.to_owned(), error);
+    // The lock file stays when the process ends: removing it would let a second process lock a new
+    // one while a third waits for the old.
     let open = OpenOptions::new().create(true).truncate(false).write(true).open(data.join(LOCK));
     let file = open.map_err(broken)?;
     give_to_owner(&data.join(LOCK)).map_err(broken)?;

@@ -57,6 +57,7 @@ impl DiskReserve {
             return Ok(());
         }
         let acquired = self.try_acquire();
+        // A part of it would be taken for the whole at the next start, or be missing from the disk.
         if acquired.is_err() {
             self.release();
         }
@@ -92,6 +93,7 @@ impl DiskReserve {
         }
         let file = File::create(self.data.join(FILE))?;
         match fallocate(&file, FallocateFlags::empty(), 0, self.bytes) {
+            // Written and not only made long: a sparse file keeps nothing in reserve.
             Err(Errno::NOTSUP | Errno::NOSYS) => write_zeros(file, self.bytes),
             outcome => Ok(outcome?),
         }

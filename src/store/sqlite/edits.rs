@@ -64,6 +64,7 @@ pub(super) fn apply(
 ) -> rusqlite::Result<()> {
     let Stored { id, record } = target;
     let Some(changed) = edits::apply(&record, change) else { return Ok(()) };
+    // With what the record was before: its `cid` stands for the text that was sent with it.
     cids.keep_apart(db, (room, id), &record, change.at)?;
     if let Some(text) = record.body.text() {
         index::update(db, Indexed { id, room, text }, changed.body.text())?;

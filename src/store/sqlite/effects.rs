@@ -15,6 +15,8 @@ pub(super) fn missing_reference(
     body: &Body,
 ) -> rusqlite::Result<Option<&'static str>> {
     let Body::Message { reply_to, thread, .. } = body else { return Ok(None) };
+    // Asked here although the domain has asked its ring: only the transaction knows what a batch
+    // before it has deleted.
     for (field, seq) in [("reply_to", reply_to), ("thread", thread)] {
         let Some(seq) = seq else { continue };
         let sql = "SELECT 1 FROM record WHERE room = ?1 AND seq = ?2 AND kind = ?3";

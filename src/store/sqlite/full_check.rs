@@ -62,6 +62,7 @@ impl FullCheck {
     /// The thread cannot be started.
     pub(super) fn start(path: &Path) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
+        // Room for the one outcome, so that the thread ends although nobody receives it.
         let (sender, outcome) = sync_channel(1);
         let (path, is_stopped) = (path.to_owned(), Arc::clone(&stop));
         let thread = thread::Builder::new().name("store-check".to_owned());

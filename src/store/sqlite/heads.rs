@@ -34,6 +34,8 @@ pub(in crate::store) fn with_tail(
     db.prepare_cached(sql)?.query_one(tail, |row| {
         let head = unsigned(row.get::<_, Option<i64>>(0)?.unwrap_or(0));
         let count = unsigned(row.get(3)?);
+        // A gap means that records are lost: the row's own counters are then the last that are
+        // known to be right.
         if count == 0 || head.checked_sub(counters.head) != Some(count) {
             return Ok(counters);
         }
@@ -69,7 +71,7 @@ pub(in crate::store) fn book_all(db: &Connection) -> rusqlite::Result<()> {
         let (id, room): (i64, i64) = (row.get("id")?, row.get("room")?);
         let key = record_row::decode(row).ok().and_then(|record| secret.key(room, &record));
         if let Some(key) = key {
-            cids::put(db, key.hash, id)?;
+            cids::put(db, &[(key.hash, id)])?;
         }
     }
     db.execute("DELETE FROM meta WHERE key = ?1", [BOOKED]).map(drop)

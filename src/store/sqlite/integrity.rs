@@ -89,6 +89,8 @@ fn checksum(db: &Connection) -> rusqlite::Result<i64> {
         let columns = statement.column_count();
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
+            // All columns, whatever they are: one that is added to a table is summed without being
+            // named here.
             for column in 0..columns {
                 sum.push(row.get_ref(column)?);
             }

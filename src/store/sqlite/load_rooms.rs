@@ -47,6 +47,7 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Loaded> {
         records += (room.head + 1).saturating_sub(room.oldest);
         // Metadata names rooms by row id.
         places.insert(row.id, rooms.len());
+        // Under the name, by which a room is opened again: the domain knows no numbers of rows.
         rows.insert(room.name.clone(), row);
         rooms.push(room);
     }

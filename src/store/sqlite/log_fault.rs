@@ -15,6 +15,7 @@ pub(super) fn classify(error: &Error) -> LogFault {
         return LogFault::Corrupt;
     };
     match (error.code, error.extended_code) {
+        // First, since nothing is wrong with the file: another process has it for a moment.
         (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => LogFault::Busy,
         (ErrorCode::DiskFull, _) => LogFault::Full,
         (ErrorCode::SystemIoFailure, ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE) => {

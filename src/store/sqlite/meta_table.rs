@@ -11,6 +11,8 @@ pub(super) const BOOT: &str = "boot";
 pub(super) const FILE_ID: &str = "file";
 /// The one that the file had before the last start, until the file itself has the new one.
 pub(super) const FILE_ID_BEFORE: &str = "file before";
+/// What tells the file from a copy of it, see `mark.rs`.
+pub(in crate::store) const MARKS: &str = "marks";
 /// While the file is closed in good order: a checksum over rooms, members and restrictions.
 pub(super) const CHECKSUM: &str = "sum";
 /// Present once a failure has cost records: there may be some below the oldest of a room.

@@ -27,6 +27,7 @@ pub(in crate::store) mod integers;
 pub(in crate::store) mod integrity;
 mod load_rooms;
 pub(in crate::store) mod log_fault;
+pub(in crate::store) mod mark;
 pub(in crate::store) mod meta_table;
 mod open;
 mod open_error;

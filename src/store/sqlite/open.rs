@@ -15,6 +15,7 @@ use super::heads;
 use super::integrity::{check_rooms, remove_checksum};
 use super::load_rooms::{Loaded, load};
 use super::log_fault::{classify, damaged};
+use super::mark::{self, Marks};
 use super::meta_table::{self, BOOT, CLEAN};
 use super::open_error::OpenError;
 use super::room_row::{Renewed, renew_epochs};
@@ -108,9 +109,10 @@ fn read(path: &Path, now: Now) -> Result<FileRead, OpenError> {
     let mut db = prepare(path).map_err(|unfit| OpenError::of_unfit(path, unfit))?;
     let damage = check_rooms(&db).map_err(&failed)?;
     let left = match damage {
-        None => mark_in_use(&mut db, wal_bytes, now).map_err(&failed)?,
+        None => mark_in_use(&mut db, (data_dir::parent(path), wal_bytes), now).map_err(&failed)?,
         Some(_) => FileLeft::Damaged,
     };
+    // Read also where damage was found: what can be read is still served, and nothing is written.
     let loaded = load(&db).map_err(&failed)?;
     // What was to take the place of this file, of a command that was cut off.
     remove_part(path);
@@ -153,6 +155,8 @@ enum FileLeft {
     Killed,
     /// Likewise, and somebody has removed its WAL since, or copied the file without it.
     WalLost,
+    /// However it was left, this is a copy of what it was at some time.
+    Copied,
     /// The machine did: what it had not synced may be lost.
     PowerLost,
     /// It is not what was written.
@@ -167,6 +171,7 @@ impl FileLeft {
             Self::Killed => "not closed: the server was killed",
             Self::PowerLost => "not closed: the machine went down",
             Self::WalLost => "not closed, and without its -wal",
+            Self::Copied => "a copy that was put in its place",
             Self::Damaged => "damage: nothing is written",
         }
     }
@@ -192,6 +197,7 @@ fn create(path: &Path) -> Result<(), OpenError> {
         Ok(db.close_and_remove_wal()?)
     };
     make().map_err(|unfit| OpenError::of_unfit(path, unfit))?;
+    // Synced before it has its name, or a power loss could leave the name with nothing in it.
     let placed = File::open(&part).and_then(|file| file.sync_all());
     let placed = placed.and_then(|()| std::fs::rename(&part, path));
     placed.map_err(|error| OpenError::Directory(path.to_owned(), error))
@@ -235,10 +241,10 @@ fn prepare(path: &Path) -> Result<WriteConnection, Unfit> {
 ///
 /// While the file is in use its WAL is never empty: one that is not there (`wal_bytes` is 0) was
 /// removed, or the file was copied without it, and records with it. `wal_bytes` is `None` of a file
-/// that is new.
+/// that is new. A copy, too, may lack records that clients know.
 fn mark_in_use(
     db: &mut WriteConnection,
-    wal_bytes: Option<u64>,
+    (data, wal_bytes): (&Path, Option<u64>),
     now: Now,
 ) -> rusqlite::Result<FileLeft> {
     let boot = boot();
@@ -249,23 +255,29 @@ fn mark_in_use(
     let clean = meta_table::get::<Value>(&transaction, CLEAN)?;
     let last_boot = meta_table::get::<Value>(&transaction, BOOT)?;
     let is_same_boot = last_boot == Some(boot.to_owned().into()) && !boot.is_empty();
+    let marks = Marks::of(&transaction, data)?;
     let left = match (clean, wal_bytes) {
         (None, _) | (_, None) => FileLeft::New,
+        (Some(clean), Some(0)) if clean != Value::Integer(1) => FileLeft::WalLost,
+        _ if marks.are_of_another() => FileLeft::Copied,
         (Some(Value::Integer(1)), _) => FileLeft::Clean,
-        (Some(_), Some(0)) => FileLeft::WalLost,
         (Some(_), _) if is_same_boot => FileLeft::Killed,
         (Some(_), _) => FileLeft::PowerLost,
     };
     match left {
         FileLeft::PowerLost => renew_epochs(&transaction, Renewed::Os, now.wall_ms)?,
-        FileLeft::WalLost => renew_epochs(&transaction, Renewed::All, now.wall_ms)?,
+        FileLeft::WalLost | FileLeft::Copied => {
+            renew_epochs(&transaction, Renewed::All, now.wall_ms)?;
+        }
         FileLeft::New | FileLeft::Clean | FileLeft::Killed | FileLeft::Damaged => {}
     }
+    // Before anything else is written: from here on nobody keeps it true.
     remove_checksum(&transaction)?;
     heads::begin_tail(&transaction)?;
     meta_table::put(&transaction, CLEAN, 0)?;
     meta_table::put(&transaction, BOOT, boot)?;
     file_id::renew_at_start(&transaction)?;
+    let number = marks.renew(&transaction, data)?;
     transaction.commit()?;
     db.pragma_update(None, "synchronous", "full")?;
     // The file itself must say that it is in use, or without its WAL it would look closed. A new
@@ -277,15 +289,28 @@ fn mark_in_use(
             db.pragma_update(None, "synchronous", "off")?;
             file_id::forget_before(db)?;
             db.pragma_update(None, "synchronous", "full")?;
+            mark::remove_others(data, &number);
         }
     }
+    say_what_is_lost(left, db.path());
+    Ok(left)
+}
+
+/// Says that records may be gone that clients know.
+fn say_what_is_lost(left: FileLeft, path: &Path) {
+    let file = path.display().to_string();
+    if left == FileLeft::Copied {
+        log::warn!(
+            file;
+            "the database was copied here, or its chinwag.mark file is gone, so that it may lack what was said \
+             since: all rooms begin a new epoch, so that clients notice"
+        );
+    }
     if left == FileLeft::WalLost {
-        let file = db.path().display().to_string();
         log::warn!(
             file;
             "the write-ahead log of a server that was killed is gone, and what it held is lost: all rooms \
              begin a new epoch, so that clients notice"
         );
     }
-    Ok(left)
 }

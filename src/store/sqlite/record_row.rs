@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use rusqlite::Connection;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::checksum::Checksum;
@@ -92,14 +91,13 @@ pub(in crate::store) fn write(
     statement.raw_execute()
 }
 
-/// Inserts a record of this room, with this id.
+/// Inserts a record of this room, with this id, by the statement of [`INSERT`].
 pub(super) fn insert(
-    db: &Connection,
+    statement: &mut rusqlite::Statement<'_>,
     (room, id): (i64, i64),
     record: &Record,
 ) -> rusqlite::Result<()> {
-    let mut statement = db.prepare_cached(INSERT)?;
-    bind(&mut statement, room, record)?;
+    bind(statement, room, record)?;
     statement.raw_bind_parameter(column::SUM + 2, id)?;
     statement.raw_execute().map(drop)
 }
@@ -306,6 +304,8 @@ impl RowReader<'_, '_> {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
+
     use super::*;
 
     fn user(name: &str) -> UserName {

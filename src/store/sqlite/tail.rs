@@ -120,13 +120,13 @@ impl Tail {
     /// The answer to a message whose `cid` is known, if it is.
     pub(super) fn known(
         &self,
-        db: &Connection,
+        (db, statements): (&Connection, &mut cids::Statements<'_>),
         (room, key): (i64, CidKey),
         record: &Record,
     ) -> rusqlite::Result<Option<Appended>> {
         match self.known.get(&key.whole) {
             Some(known) => Ok(Some(known.answer_to(record))),
-            None => cids::stored(db, (room, key), record),
+            None => cids::stored((db, statements), (room, key), record),
         }
     }
 

@@ -13,7 +13,8 @@ use crate::log::Timestamp;
 use crate::store::sqlite::data_dir::{self, file_len, with_suffix};
 use crate::store::sqlite::file_id;
 use crate::store::sqlite::integrity::remove_checksum;
-use crate::store::sqlite::meta_table::{self, CLEAN};
+use crate::store::sqlite::mark;
+use crate::store::sqlite::meta_table::{self, CLEAN, MARKS};
 use crate::store::sqlite::room_row::{Renewed, renew_epochs};
 
 /// What was done.
@@ -76,6 +77,7 @@ fn begin_epochs(part: &Path, wall_ms: u64) -> Result<(), ToolError> {
         let transaction = db.transaction()?;
         renew_epochs(&transaction, Renewed::All, wall_ms)?;
         meta_table::put(&transaction, CLEAN, 1)?;
+        meta_table::put(&transaction, MARKS, mark::ANYWHERE)?;
         file_id::renew(&transaction)?;
         remove_checksum(&transaction)?;
         transaction.commit()?;

@@ -26,7 +26,7 @@
 mod account;
 mod commands;
 mod greeting;
-mod lines;
+mod hints;
 pub mod note;
 mod parse;
 mod render;
@@ -35,7 +35,7 @@ mod words;
 
 pub use self::account::AccountLine;
 pub use self::greeting::{bye, welcome, who_are_you};
-pub use self::lines::answer;
+pub use self::hints::answer;
 pub use self::parse::parse_line;
 pub use self::render::{
     Shown, event, focus, no_focus, record_event, refusal, refused, reply, sent,

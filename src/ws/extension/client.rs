@@ -69,6 +69,7 @@ impl Offer {
         let mut server_bits = 15;
         let mut window_bits = WindowBits::default();
         for (i, (name, value)) in response.params.iter().enumerate() {
+            // A quadratic search in a list that its parser has bounded to 64.
             if response.params.iter().take(i).any(|(earlier, _)| earlier == name) {
                 return None;
             }
@@ -82,6 +83,7 @@ impl Offer {
                 _ => return None,
             }
         }
+        // The inflater has the largest window, so that a server which says nothing is right, too.
         let server_bits_max = self.server_max_window_bits.unwrap_or_default().as_u8();
         (server_keeps_no_context && server_bits <= server_bits_max)
             .then_some(Deflate { window_bits })

@@ -196,7 +196,10 @@ impl Reactor {
             }
             Effect::Close { conn, reason, ending } => self.close(now, conn, reason, ending),
             Effect::Alarm { deadline } => self.alarm = deadline,
-            Effect::FindByAddress { .. } | Effect::Client { .. } => {}
+            Effect::FindByAddress { .. }
+            | Effect::Client { .. }
+            | Effect::Settled { .. }
+            | Effect::Bar { .. } => {}
             Effect::StopAccepting => {
                 self.accepting = false;
                 // When a listener is closed, the kernel resets the connections that wait in its

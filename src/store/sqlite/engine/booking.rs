@@ -47,9 +47,7 @@ impl Engine {
             }
         };
         self.unsynced(|db| match &booking {
-            Booking::Cids(slice) => {
-                slice.iter().try_for_each(|(hash, id)| cids::put(db, *hash, *id))
-            }
+            Booking::Cids(slice) => cids::put(db, slice),
             Booking::Rooms(_, last) => {
                 rooms.iter().try_for_each(|(room, counters)| counters.write(db, *room))?;
                 meta_table::put(db, BOOKED, *last)
@@ -68,6 +66,7 @@ impl Engine {
         step: &mut Step,
     ) -> rusqlite::Result<()> {
         let stored = usize::try_from(stored).unwrap_or(usize::MAX);
+        // Two for one that is stored, so that a long tail becomes shorter under any load.
         self.bookings_due = self.bookings_due.saturating_add(stored.saturating_mul(2));
         if !self.tail()?.is_long() {
             self.bookings_due = 0;
@@ -119,6 +118,8 @@ impl Engine {
         let mut rows = statement.query([forgotten, booked, limit])?;
         while let Some(row) = rows.next()? {
             let at = unsigned(row.get("at")?);
+            // By id and so by time of storing: behind the first that is young enough there are no
+            // older ones.
             if !(at < old || at > ahead) {
                 break;
             }

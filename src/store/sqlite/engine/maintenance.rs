@@ -221,6 +221,8 @@ impl Engine {
         let may_age = |room: &&Room| {
             room.retention.age.is_some() && room.counters.oldest <= room.counters.head
         };
+        // Anew each time, so that a room whose age was passed over while the clock was not trusted
+        // is looked at again.
         maintenance.may_age = self.rooms.iter().filter(may_age).map(|room| room.log).collect();
     }
 
@@ -228,6 +230,8 @@ impl Engine {
         step.has_more = self.checkpoint_wal(now, is_calm)?;
         for _ in TASKS {
             let turn = self.maintenance.turn;
+            // Moved on before the task runs: one that fails each time must not keep the others from
+            // their turn.
             self.maintenance.turn = (turn + 1) % TASKS.len();
             let Some(task) = TASKS.get(turn) else { continue };
             if task(self, now, step)? {
@@ -310,6 +314,8 @@ impl Engine {
         }
         step.pruned = pruned.records;
         let oldest = pruned.counters.oldest;
+        // Told even if the transaction could still be undone by a power loss: then the records are
+        // pruned again, and nobody is shown one that was told as gone.
         if oldest != counters.oldest {
             step.replies.push(LogReply::Pruned { log, oldest });
         }

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use self::maintenance::Maintenance;
 use self::recovery::Degraded;
-use super::append::append;
+use super::append::{Statements, append};
 use super::connection::{Level, WriteConnection, is_busy};
 use super::disk_reserve::DiskReserve;
 use super::heads;
@@ -325,7 +325,7 @@ impl Engine {
         transaction.last = self.tail()?.last();
         while let Some(op) = ops.pop_front() {
             match op {
-                Op::Append(append) => self.append(transaction, append)?,
+                Op::Append(first) => self.append_all(transaction, first, ops)?,
                 Op::Sync(..) => {}
                 Op::People(ticket, changes) => {
                     self.people.is_on = true;
@@ -339,18 +339,30 @@ impl Engine {
         self.db.commit()
     }
 
-    fn append(&mut self, transaction: &mut Transaction, append_op: Append) -> rusqlite::Result<()> {
+    /// Appends the first record, and those that follow it in a row.
+    fn append_all(
+        &mut self,
+        transaction: &mut Transaction,
+        first: Append,
+        ops: &mut VecDeque<Op>,
+    ) -> rusqlite::Result<()> {
         // Metadata that was asked for before a record is written before it.
         self.write_meta(transaction)?;
-        let Append { log, ticket, wall_ms, draft, .. } = append_op;
-        let outcome = match (find(&mut self.rooms, log), &mut self.tail) {
-            (Some(room), Some(tail)) => {
-                transaction.before.entry(log).or_insert(room.counters);
-                append((&self.db, tail), room.id, &mut room.counters, wall_ms, draft)?
-            }
-            _ => Appended::Refused(LogFault::Broken),
-        };
-        transaction.replies.push(LogReply::Appended { ticket, outcome });
+        let Self { db, rooms, tail, .. } = self;
+        let mut statements = Statements::prepare(db)?;
+        let mut next = Some(Op::Append(first));
+        while let Some(Op::Append(Append { log, ticket, wall_ms, draft, .. })) = next {
+            let outcome = match (find(rooms, log), &mut *tail) {
+                (Some(room), Some(tail)) => {
+                    transaction.before.entry(log).or_insert(room.counters);
+                    let parts = (&**db, &mut statements, tail);
+                    append(parts, room.id, &mut room.counters, wall_ms, draft)?
+                }
+                _ => Appended::Refused(LogFault::Broken),
+            };
+            transaction.replies.push(LogReply::Appended { ticket, outcome });
+            next = ops.pop_front_if(|op| matches!(op, Op::Append(_)));
+        }
         Ok(())
     }
 

@@ -184,6 +184,8 @@ impl Engine {
             if frees_space { self.write_all().map(|()| Vec::new()) } else { self.recover(before) };
         let (mut replies, degraded) = match written {
             Ok(replies) if self.has_space() => {
+                // The probe has read little of the file; what else the fault may have spoilt is
+                // looked for while service goes on.
                 self.schedule_check(now.tick);
                 let seconds = now.tick.since(since).as_secs();
                 if let Some(suppressed) = self.lines.admit(now.tick) {

@@ -74,6 +74,7 @@ impl Engine {
         // Another process that reads is not waited for.
         self.db.busy_timeout(Duration::ZERO)?;
         let restarted = self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::RESTART);
+        // Before the outcome is looked at: no way out of here may leave the reader waiting.
         drop(held);
         self.db.busy_timeout(BUSY_TIMEOUT)?;
         self.begins_wal = true;

@@ -11,7 +11,7 @@
 
 use std::borrow::Cow;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Statement};
 
 use super::super::meta_table::{self, INDEX_VERSION, INDEXED};
 use super::super::record_row::kind;
@@ -65,7 +65,8 @@ pub(in crate::store) fn update(
     }
     let sql = "INSERT INTO word (word, rowid, place, text) VALUES ('delete', ?1, 'r' || ?2, ?3)";
     db.prepare_cached(sql)?.execute((old.id, old.room, spaced(old.text)))?;
-    new.map_or(Ok(()), |text| put(db, Indexed { text, ..old }))
+    let Some(text) = new else { return Ok(()) };
+    put(&mut *db.prepare_cached(PUT)?, Indexed { text, ..old })
 }
 
 /// The row of a record is deleted: its id may be given again. To be called for every row of
@@ -130,16 +131,17 @@ fn fill_inside(db: &Connection, budget: usize) -> rusqlite::Result<bool> {
     }
     let before = indexed(db)?;
     let sql = "SELECT id, room, kind, text FROM record WHERE id > ?1 ORDER BY id LIMIT ?2";
-    let mut statement = db.prepare_cached(sql)?;
-    let mut rows = statement.query((before, i64::try_from(budget).unwrap_or(i64::MAX)))?;
+    let mut records = db.prepare_cached(sql)?;
+    let mut rows = records.query((before, i64::try_from(budget).unwrap_or(i64::MAX)))?;
     let (mut last, mut count) = (before, 0);
+    let mut statement = db.prepare_cached(PUT)?;
     while let Some(row) = rows.next()? {
         last = row.get(0)?;
         count += 1;
         // A damaged row is left out here: the reader reports it.
         let text = row.get_ref(3)?.as_str().ok();
         if let (kind::MESSAGE, Some(text)) = (row.get(2)?, text) {
-            put(db, Indexed { id: last, room: row.get(1)?, text })?;
+            put(&mut statement, Indexed { id: last, room: row.get(1)?, text })?;
         }
     }
     if last != before {
@@ -148,10 +150,12 @@ fn fill_inside(db: &Connection, budget: usize) -> rusqlite::Result<bool> {
     Ok(count == budget)
 }
 
-fn put(db: &Connection, message: Indexed<'_>) -> rusqlite::Result<()> {
+/// Puts a text into the index.
+const PUT: &str = "INSERT INTO word (rowid, place, text) VALUES (?1, 'r' || ?2, ?3)";
+
+fn put(statement: &mut Statement<'_>, message: Indexed<'_>) -> rusqlite::Result<()> {
     let Indexed { id, room, text } = message;
-    let sql = "INSERT INTO word (rowid, place, text) VALUES (?1, 'r' || ?2, ?3)";
-    db.prepare_cached(sql)?.execute((id, room, spaced(text))).map(drop)
+    statement.execute((id, room, spaced(text))).map(drop)
 }
 
 /// The id of the last record that is indexed as texts are now: none of an index of another version.

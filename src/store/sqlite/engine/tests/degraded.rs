@@ -249,7 +249,9 @@ fn a_kill_in_the_midst_of_a_commit_leaves_all_of_the_batch_or_nothing() {
     for _ in 0..200 {
         let draft = Draft { meta: vec![member(9)], ..said(&"x".repeat(500), None) };
         let mut tail = Tail::load(&harness.engine.db).unwrap();
-        let appended = append((&harness.engine.db, &mut tail), 1, &mut counters, 0, draft);
+        let db = &harness.engine.db;
+        let mut statements = Statements::prepare(db).unwrap();
+        let appended = append((db, &mut statements, &mut tail), 1, &mut counters, 0, draft);
         assert!(matches!(appended, Ok(Appended::Stored(_))), "{appended:?}");
     }
     let image = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Answers to lines that are not for the domain: help, and what a mistyped command should be.
+//! Hints: what is said to lines that are not for the domain: help, and what was probably meant.
 
 use super::commands::{COMMANDS, Meaning, Verb, meaning, nearest};
 use super::greeting::bye;

@@ -1,0 +1,283 @@
+/** A record of a room's log: a message, an edit, a deletion, a reaction, a topic or an act of moderation. */
+export interface Item {
+	ev: string;
+	seq: number;
+	at: number;
+	from: string;
+	text?: string;
+	cid?: string;
+	data?: unknown;
+	reply_to?: number;
+	thread?: number;
+	edited?: number;
+	deleted?: boolean;
+	/** The seq or the user that it is about. */
+	target?: number | string;
+	emoji?: string;
+	remove?: boolean;
+	act?: string;
+	role?: string;
+	reason?: string;
+	until?: number;
+}
+
+/** A refusal by the server, or `offline` with code 0. */
+export class ChinwagError extends Error {
+	constructor(reply: { code?: number; message?: string; op?: string; data?: Record<string, unknown>; retry_after_ms?: number });
+	code: number;
+	slug: string;
+	data: Record<string, any>;
+	op?: string;
+	retryAfterMs?: number;
+}
+
+export interface Presence {
+	v: number;
+	count: number;
+	/** Null in a room too large for names. */
+	users: Map<string, string> | null;
+}
+
+export class Room {
+	constructor(name: string);
+	readonly name: string;
+	readonly direct: boolean;
+	epoch: string | null;
+	seq: number;
+	oldest: number;
+	state: "wanted" | "lagging" | "live";
+	role: string;
+	durable: string;
+	topic: string;
+	read: number;
+	unread: number;
+	presence: Presence | null;
+	typing: string[];
+	receipts: Map<string, number>;
+}
+
+/** The state of the connection. */
+export interface State {
+	state: "stopped" | "connecting" | "ready" | "waiting";
+	retryAt?: number;
+	announced?: boolean;
+	close?: number;
+	error?: ChinwagError;
+	token?: "refused" | "expired" | "ended";
+}
+
+/** A message that the server has not answered yet. */
+export interface Entry {
+	room: string;
+	text: string;
+	cid: string;
+	at: number;
+	more: Record<string, unknown>;
+}
+
+export interface Invitation {
+	room: string;
+	by: string;
+	at: number;
+	reason?: string;
+}
+
+export interface Login {
+	id: string;
+	agent: string;
+	at: number;
+	used: number;
+	current: boolean;
+}
+
+export interface Restriction {
+	user: string;
+	kind: string;
+	until?: number;
+	by?: string;
+	at?: number;
+	reason?: string;
+}
+
+export interface Limits {
+	message_bytes?: number;
+	frame_bytes?: number;
+	rooms?: number;
+	rate_per_s?: number;
+	burst?: number;
+	history_page?: number;
+	ping_ms?: number;
+	replay?: number;
+	[name: string]: unknown;
+}
+
+export interface Welcome {
+	user: string;
+	session: string;
+	server?: string;
+	time?: number;
+	resumed: boolean;
+	limits: Limits;
+	invitations?: Invitation[];
+	[name: string]: unknown;
+}
+
+/** The detail of each event of a {@link Client}. */
+export interface ClientEvents {
+	state: State;
+	welcome: Welcome;
+	record: { room: Room; item: Item };
+	gap: { room: Room; from: number; to: number; why: "pruned" | "limit" | "lost" | (string & {}) };
+	reset: { room: Room; seq: number };
+	live: { room: Room };
+	room: { room: Room };
+	left: { room: Room; reason: string; error?: ChinwagError };
+	invited: { room: string; from: string; reason?: string };
+	invitations: { invitations: Invitation[] };
+	outbox: { entry: Entry; status: "pending" | "sent" | "failed"; error?: ChinwagError };
+	problem: ChinwagError;
+}
+
+/** What of a WebSocket is used: that of browsers, Node 22, npm's `ws`. */
+export interface WebSocketLike {
+	readonly readyState: number;
+	onopen: any;
+	onmessage: any;
+	onclose: any;
+	send(text: string): void;
+	close(code?: number): void;
+}
+
+export interface Clock {
+	now(): number;
+	setTimeout(run: () => void, ms: number): unknown;
+	clearTimeout(timer: any): void;
+}
+
+export interface ClientOptions {
+	/** Without it the server gives one. */
+	name?: string;
+	/** This program. */
+	agent?: string;
+	/** Who we are, or what fetches it for each connection. */
+	token?: string | (() => string | null | undefined | Promise<string | null | undefined>);
+	/** Of an earlier client, to go on where it ended. */
+	session?: string | null;
+	outbox?: Entry[];
+	WebSocket?: new (url: any, protocol?: string) => WebSocketLike;
+	clock?: Clock;
+	random?: () => number;
+}
+
+/** The place of a page of history: `before`, `after` or `around` a seq. */
+export interface Where {
+	before?: number;
+	after?: number;
+	around?: number;
+	limit?: number;
+}
+
+export interface Page {
+	items: Item[];
+	more: boolean;
+	epoch?: string;
+	first?: number;
+	last?: number;
+	oldest?: number;
+}
+
+export interface SearchPage {
+	items: (Item & { room: string })[];
+	more?: boolean;
+	before?: unknown;
+}
+
+/** What a change of a log is answered with. */
+export interface Changed {
+	room: string;
+	seq: number;
+	at: number;
+	dup?: boolean;
+}
+
+export interface SendMore {
+	cid?: string;
+	reply_to?: number;
+	thread?: number;
+	data?: unknown;
+}
+
+export class Client extends EventTarget {
+	constructor(url: string | URL, options?: ClientOptions);
+	user: string | null;
+	session: string | null;
+	limits: Limits;
+	rooms: Map<string, Room>;
+	state: State;
+	readonly outbox: Entry[];
+
+	addEventListener<T extends keyof ClientEvents>(type: T, run: (event: CustomEvent<ClientEvents[T]>) => void, options?: boolean | AddEventListenerOptions): void;
+	addEventListener(type: string, run: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
+	removeEventListener<T extends keyof ClientEvents>(type: T, run: (event: CustomEvent<ClientEvents[T]>) => void, options?: boolean | EventListenerOptions): void;
+	removeEventListener(type: string, run: EventListenerOrEventListenerObject | null, options?: boolean | EventListenerOptions): void;
+
+	/** Connects, and reconnects until `stop` or until the server refuses for good. */
+	start(): void;
+	stop(): void;
+	/** For when the network or the machine is back. */
+	wake(): void;
+
+	offers(): Promise<{ auth: string[]; registration: string }>;
+	login(name: string, password: string): Promise<{ user: string; token: string }>;
+	register(name: string, password: string, options?: { invite?: string }): Promise<{ user: string; token: string }>;
+	logout(): Promise<void>;
+	password(old: string, password: string): Promise<void>;
+	logins(): Promise<Login[]>;
+	endLogin(login: string): Promise<void>;
+	inviteLink(options?: { uses?: number; for_ms?: number; rooms?: string[] }): Promise<{ invite: string; path: string; uses: number; until: number }>;
+	accept(invite: string): Promise<Record<string, any>>;
+	refresh(token: string): Promise<void>;
+
+	/** Any request of the protocol; resolves to the reply's `data`. */
+	request(op: string, fields?: Record<string, unknown>): Promise<any>;
+
+	join(name: string, options?: { after?: number }): Promise<Room>;
+	leave(name: string, options?: { close?: boolean }): Promise<void>;
+	create(name: string, more?: { topic?: string; private?: boolean; policy?: unknown }): Promise<Room>;
+	/** The direct conversation with a user. */
+	open(user: string): Room;
+	sync(): Promise<void>;
+	uninvite(name: string, user: string): Promise<void>;
+	restrictions(name: string, page?: { limit?: number; after?: string }): Promise<{ items: Restriction[]; more: boolean }>;
+	history(name: string, where?: Where): Promise<Page>;
+	search(text: string, where?: { room?: string; limit?: number; before?: unknown }): Promise<SearchPage>;
+
+	/** Kept, and repeated until the server has answered. */
+	send(name: string, text: string, more?: SendMore): Entry;
+	edit(name: string, target: number, text: string): Promise<Changed>;
+	delete(name: string, target: number): Promise<Changed>;
+	react(name: string, target: number, emoji: string, remove?: boolean): Promise<Changed>;
+	topic(name: string, text: string): Promise<Changed>;
+	moderate(act: "kick" | "mute" | "ban" | "unban" | "role", name: string, user: string, more?: { for_ms?: number; reason?: string; role?: string }): Promise<Changed>;
+
+	read(name: string, seq: number): void;
+	typing(name: string): void;
+	status(status: "online" | "away"): void;
+	watch(name: string): void;
+}
+
+/** The room of two users. */
+export function directRoom(a: string, b: string): string;
+/** The other user of a direct conversation. */
+export function otherIn(room: string, user: string): string;
+
+export interface Shown {
+	item: Item;
+	text?: string;
+	edited?: number;
+	deleted?: boolean;
+	reactions?: Map<string, Set<string>>;
+}
+
+/** Applies edits, deletions and reactions to records of one log in their order. */
+export function present(items: readonly Item[]): Shown[];

@@ -1,0 +1,115 @@
+//! Passwords that are hashed while things happen.
+
+use std::time::Duration;
+
+use super::super::model::account::{Account, Extra, Hashed, Hidden, Login, NewSecret, SecretHash};
+use super::super::model::identity::{AuthPolicy, Bound, Identity, Source};
+use super::super::model::people::People;
+use super::*;
+
+const LEAVE_GRACE: Duration = Duration::from_secs(1);
+
+/// Ann has an account, and is here on connection 0 by her login 1.
+fn ann() -> Harness {
+    let auth = AuthPolicy { accounts: true, ..AuthPolicy::default() };
+    let limits = Limits { auth, leave_grace: LEAVE_GRACE, ..Limits::default() };
+    let mut harness = Harness::new(limits);
+    let name = UserName::parse("ann").unwrap();
+    let bound = Bound {
+        name: name.clone(),
+        source: Source::Account,
+        issuer: "".into(),
+        subject: "ann".into(),
+        display: None,
+        at: 0,
+    };
+    let account = Account { name: name.clone(), hash: Hidden::new("old"), is_admin: false };
+    let hash = SecretHash([1; 32]);
+    let login = Login { id: 1, name: name.clone(), hash, agent: "".into(), at: 0, used: 0 };
+    let (bound, accounts, logins) = (vec![bound], vec![account], vec![login]);
+    let people =
+        People { bound, proved: true, accounts, logins, invites: Vec::new(), keys: Vec::new() };
+    harness.chat.restore(harness.now, Snapshot { people, ..Snapshot::default() });
+    let identity = Identity {
+        source: Source::Account,
+        subject: "ann".into(),
+        name: Some(name),
+        login: Some(1),
+        ..Identity::default()
+    };
+    let (resume, encoding) = (None, Encoding::default());
+    let identity = Some(identity);
+    let hello = Hello { name: None, resume, secret: 1, encoding, identity, is_visit: false };
+    harness.chat.handle_hello(harness.now, conn(0), request(Op::Hello), hello);
+    assert_eq!(heard(&harness.settle(), 0), ["welcome ann false"]);
+    harness
+}
+
+/// Somebody logs in as ann, on this connection.
+fn log_in(harness: &mut Harness, number: usize) -> u64 {
+    let (name, password) = ("ann".into(), Hidden::new("correct horse"));
+    let command = Command::Login { name, password, agent: None };
+    let new = NewSecret::new(SecretHash([7; 32]), "secret");
+    let extra = Extra { new, given: None, address: None };
+    let request = request(Op::Login);
+    harness.chat.handle_account(harness.now, conn(number), request, (command, extra));
+    harness.chat.poll_job().unwrap().ticket
+}
+
+/// Ann changes her password, up to where the new one is hashed.
+fn begin_change(harness: &mut Harness) -> u64 {
+    let (old, new) = (Hidden::new("correct horse"), Hidden::new("battery staple"));
+    harness.ask(0, Command::Password { old, new });
+    let ticket = harness.chat.poll_job().unwrap().ticket;
+    hashed(harness, ticket, Hashed::Compared(true));
+    harness.chat.poll_job().unwrap().ticket
+}
+
+fn hashed(harness: &mut Harness, ticket: u64, outcome: Hashed) {
+    harness.chat.on_hashed(harness.now, ticket, outcome);
+}
+
+#[test]
+fn a_password_may_be_hashed_after_its_user_was_forgotten() {
+    let mut harness = ann();
+    let ticket = begin_change(&mut harness);
+    harness.chat.handle_closed(harness.now, conn(0));
+    harness.wait(10_000);
+    assert!(harness.chat.directory.user_named("ann").is_none());
+    hashed(&mut harness, ticket, Hashed::Made(Hidden::new("new")));
+    assert_eq!(heard(&harness.settle(), 0), ["no 9002"]);
+}
+
+#[test]
+fn a_login_with_the_former_password_does_not_outlive_its_change() {
+    // When the login is compared, and written: before the new password is hashed, while it is
+    // written, or after that.
+    for (compared, written) in [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)] {
+        let mut harness = ann();
+        let (shelf, login) = (stored::Shelf::default(), log_in(&mut harness, 1));
+        harness.store = Box::new(shelf.clone());
+        shelf.0.borrow_mut().slow = true;
+        let change = begin_change(&mut harness);
+        let mut said = Vec::new();
+        for step in 0..3 {
+            if step == compared {
+                hashed(&mut harness, login, Hashed::Compared(true));
+                said.extend(harness.settle());
+            }
+            if step == written {
+                shelf.0.borrow_mut().slow = false;
+                said.extend(harness.settle());
+                shelf.0.borrow_mut().slow = true;
+            }
+            match step {
+                0 => hashed(&mut harness, change, Hashed::Made(Hidden::new("new"))),
+                1 => shelf.0.borrow_mut().slow = false,
+                _ => {}
+            }
+            said.extend(harness.settle());
+        }
+        let name = UserName::parse("ann").unwrap();
+        let logins: Vec<u64> = harness.chat.accounts.logins_of(&name).map(|row| row.id).collect();
+        assert_eq!(logins, [1], "{compared} {written}: {:?}", heard(&said, 1));
+    }
+}

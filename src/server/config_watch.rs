@@ -1,0 +1,92 @@
+//! Reads the configuration again when it is asked to (SIGHUP): on a thread of its own, since a disk
+//! may be slow.
+
+use std::io;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+use crate::config::{Config, ConfigFault, Difference, Environment, Flags, Loaded, Reloaded, load};
+
+/// Where a configuration came from, to be read again.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// The command line.
+    pub flags: Flags,
+    /// The environment at the start, which does not change while the process lives.
+    pub environment: Environment,
+}
+
+/// Reads the configuration again while it is there.
+#[derive(Debug)]
+pub(super) struct ConfigWatch {
+    /// What is to hold from now on.
+    found: Receiver<Box<Config>>,
+    /// Has the sources read; its end ends the thread.
+    look: Sender<()>,
+}
+
+impl ConfigWatch {
+    /// Waits to be asked. The server runs on `loaded`; `wake` is called when another configuration
+    /// is there.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no thread to give.
+    pub(super) fn start(
+        mut loaded: Loaded,
+        sources: Sources,
+        wake: impl Fn() + Send + 'static,
+    ) -> io::Result<Self> {
+        let (look, requests) = mpsc::channel();
+        let (to_take, found) = mpsc::channel();
+        let watch = move || {
+            for () in requests {
+                let Sources { flags, environment } = &sources;
+                match load(flags, environment).and_then(|fresh| loaded.reload(&fresh)) {
+                    Ok(Reloaded { loaded: now, differences }) => {
+                        say(&differences);
+                        loaded = now;
+                        // Nobody takes it once the server is gone.
+                        _ = to_take.send(Box::new(loaded.config.clone()));
+                        wake();
+                    }
+                    Err(error) => error.0.iter().for_each(refuse),
+                }
+            }
+        };
+        thread::Builder::new().name("configuration".to_owned()).spawn(watch)?;
+        Ok(Self { found, look })
+    }
+
+    /// Has the sources read now.
+    pub(super) fn look_now(&self) {
+        _ = self.look.send(());
+    }
+
+    /// What is to hold from now on, if it was read again.
+    pub(super) fn poll(&self) -> Option<Box<Config>> {
+        self.found.try_iter().last()
+    }
+}
+
+/// Says what has changed, what needs a restart, and how much of both there is.
+fn say(differences: &[Difference]) {
+    for Difference { name, from, to, is_live } in differences {
+        let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "unset".to_owned());
+        let (from, to) = (shown(from), shown(to));
+        if *is_live {
+            log::info!(name:%, from:%, to:%; "setting changed");
+        } else {
+            log::warn!(name:%, from:%, to:%; "setting needs a restart: it stays as it was");
+        }
+    }
+    let changed = differences.iter().filter(|difference| difference.is_live).count();
+    let need_restart = differences.len() - changed;
+    log::info!(changed, need_restart; "configuration read again");
+}
+
+/// Says what is wrong and where, on one line.
+fn refuse(ConfigFault { what, origin }: &ConfigFault) {
+    let at = origin.as_ref().map(ToString::to_string).unwrap_or_default();
+    log::error!(at:%, fault:% = what; "the configuration is wrong: nothing of it was taken");
+}
