@@ -37,14 +37,8 @@ fn ann() -> Harness {
         ..Identity::default()
     };
     let (resume, encoding) = (None, Encoding::default());
-    let hello = Hello {
-        name: None,
-        resume,
-        secret: 1,
-        encoding,
-        identity: Some(identity),
-        is_visit: false,
-    };
+    let identity = Some(identity);
+    let hello = Hello { name: None, resume, secret: 1, encoding, identity, is_visit: false };
     harness.chat.handle_hello(harness.now, conn(0), request(Op::Hello), hello);
     assert_eq!(heard(&harness.settle(), 0), ["welcome ann false"]);
     harness
