@@ -64,7 +64,7 @@ fn respond(
         Ok(Admitted::WebSocket(upgrade) | Admitted::Echo(upgrade)) => {
             return render_switching(out, HttpDate::at(0), &upgrade.accept, upgrade.protocol, None);
         }
-        Ok(Admitted::Page(()) | Admitted::Health) => {
+        Ok(Admitted::Page(()) | Admitted::Health | Admitted::Api) => {
             Response::text(chinwag::http::Status::Ok, "hello")
         }
         Err(refusal) => refusal.into(),
