@@ -12,7 +12,7 @@ test("a person is blocked from a message, and what they say is hidden until they
 	await shows(ann, "something unkind");
 	const message = ann.locator("#messages > .msg").last();
 	await message.hover();
-	await message.getByRole("button", { name: "Block or report", exact: true }).click();
+	await message.getByRole("button", { name: "Block", exact: true }).click();
 	await ann.locator("#personal-block").click();
 	await shows(ann, "Hidden: you have blocked this person");
 	await holds(ann, () => !document.querySelector("#persons").textContent.includes("eve"));

@@ -1,8 +1,11 @@
 //! What the domain tells of itself: its bounds, how much there is, and whether its invariants hold.
 
-use super::Chat;
 use super::model::limits::Limits;
+use super::model::log::Suspensions;
+use super::model::name::UserName;
 use super::model::stats::Stats;
+use super::{Chat, HELD_OWES};
+use crate::net::ConnId;
 
 impl Chat {
     /// The bounds.
@@ -31,6 +34,47 @@ impl Chat {
     #[must_use]
     pub const fn awaited(&self) -> [usize; 2] {
         [self.directory.awaited.users, self.directory.awaited.conversations]
+    }
+
+    /// The name of the user on this connection, `None` before hello.
+    #[must_use]
+    pub fn user(&self, conn: ConnId) -> Option<&UserName> {
+        let reader = self.delivery.reader(conn)?;
+        self.directory.user(reader.user).map(|user| &user.name)
+    }
+
+    /// How many answers this connection waits for, because a cursor is not yet at their place or a
+    /// log has not answered. Once they have become few, [`Output::Wake`](super::model::output::Output::Wake) says so.
+    #[must_use]
+    pub fn owed(&self, conn: ConnId) -> u32 {
+        let held = || if self.pending.held.contains(&conn) { HELD_OWES } else { 0 };
+        let Some(reader) = self.delivery.reader(conn) else { return held() };
+        reader.owed()
+    }
+
+    /// Bytes of answers that may wait for one connection before no more is read from it.
+    #[must_use]
+    pub fn outbound_limit(&self) -> usize {
+        self.context.outbound_limit()
+    }
+
+    /// How many answers of the logs this connection waits for.
+    #[must_use]
+    pub fn pending_of(&self, conn: ConnId) -> u32 {
+        let held = || u32::from(self.pending.held.contains(&conn));
+        self.delivery.reader(conn).map_or_else(held, |reader| u32::from(reader.pending_weight))
+    }
+
+    /// How many answers of the logs are waited for in all.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// The users and addresses that may not use the server at all.
+    #[must_use]
+    pub fn suspended(&self) -> &Suspensions {
+        &self.directory.suspended
     }
 
     /// Checks every invariant of the rooms; for tests, in builds with debug assertions.

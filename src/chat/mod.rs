@@ -61,14 +61,14 @@ pub use model::stats::Stats;
 
 use self::accounts::Accounts;
 use self::context::{Context, Timer};
-use self::delivery::{Delivery, DeliveryMut, Reader};
+use self::delivery::{Delivery, DeliveryMut};
 use self::directory::{Directory, Quotas};
 use self::ephemeral::{Ephemeral, EphemeralMut};
 use self::keys::RoomKey;
 use self::model::account::{Extra, HashJob, Hashed, NewSecret, SecretHash};
 use self::model::identity::Identity;
 use self::model::limits::PRESENCE_NAMES_MAX;
-use self::model::log::{LogReply, LogRequest, Query, Snapshot, Suspensions, Ticket};
+use self::model::log::{LogReply, LogRequest, Query, Snapshot, Ticket};
 use self::model::output::{Fanout, Output, Request};
 use self::model::people::PeopleChange;
 use self::operations::{
@@ -374,46 +374,6 @@ impl Chat {
     /// The next request to the logs, in order.
     pub fn poll_request(&mut self) -> Option<LogRequest> {
         self.context.requests.pop_front()
-    }
-
-    /// The name of the user on this connection, `None` before hello.
-    #[must_use]
-    pub fn user(&self, conn: ConnId) -> Option<&UserName> {
-        let reader = self.delivery.reader(conn)?;
-        self.directory.user(reader.user).map(|user| &user.name)
-    }
-
-    /// How many answers this connection waits for, because a cursor is not yet at their place or a
-    /// log has not answered. Once they have become few, [`Output::Wake`] says so.
-    #[must_use]
-    pub fn owed(&self, conn: ConnId) -> u32 {
-        let held = || if self.pending.held.contains(&conn) { HELD_OWES } else { 0 };
-        self.delivery.reader(conn).map_or_else(held, Reader::owed)
-    }
-
-    /// Bytes of answers that may wait for one connection before no more is read from it.
-    #[must_use]
-    pub fn outbound_limit(&self) -> usize {
-        self.context.outbound_limit()
-    }
-
-    /// How many answers of the logs this connection waits for.
-    #[must_use]
-    pub fn pending_of(&self, conn: ConnId) -> u32 {
-        let held = || u32::from(self.pending.held.contains(&conn));
-        self.delivery.reader(conn).map_or_else(held, |reader| u32::from(reader.pending_weight))
-    }
-
-    /// How many answers of the logs are waited for in all.
-    #[must_use]
-    pub fn pending(&self) -> usize {
-        self.pending.len()
-    }
-
-    /// The users and addresses that may not use the server at all.
-    #[must_use]
-    pub fn suspended(&self) -> &Suspensions {
-        &self.directory.suspended
     }
 }
 

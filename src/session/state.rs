@@ -19,6 +19,7 @@ use crate::ws;
 /// One connection's protocol stack. What is the same for all connections is in
 /// [`SessionContext`](super::context::SessionContext).
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "marks that do not depend on each other")]
 pub(super) struct SessionState {
     pub conn: ConnId,
     pub protocol: Protocol,

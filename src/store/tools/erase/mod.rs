@@ -365,7 +365,6 @@ fn finish(db: &mut Connection, user: &UserName, wall_ms: u64) -> rusqlite::Resul
     let succession = owner::succeed(&transaction, user, wall_ms)?;
     for sql in [
         "DELETE FROM member WHERE user = ?1",
-        "DELETE FROM identity WHERE name = ?1",
         "DELETE FROM restriction WHERE user = ?1",
         "DELETE FROM account WHERE name = ?1",
         "DELETE FROM login WHERE name = ?1",
