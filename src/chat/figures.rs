@@ -44,7 +44,8 @@ impl Chat {
     }
 
     /// How many answers this connection waits for, because a cursor is not yet at their place or a
-    /// log has not answered. Once they have become few, [`Output::Wake`](super::model::output::Output::Wake) says so.
+    /// log has not answered. Once they have become few,
+    /// [`Output::Wake`](super::model::output::Output::Wake) says so.
     #[must_use]
     pub fn owed(&self, conn: ConnId) -> u32 {
         let held = || if self.pending.held.contains(&conn) { HELD_OWES } else { 0 };

@@ -318,6 +318,20 @@ fn a_user_of_before_is_locked_until_it_is_claimed() {
 }
 
 #[test]
+fn the_name_of_who_was_erased_is_given_to_nobody_else() {
+    let mut server = open();
+    register(&server, "ann");
+    server.restart_after(Signal::TERM, |data| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+        command.args(["erase-user", "ann", "--yes", "--data"]).arg(data);
+        assert!(command.stdout(Stdio::null()).status().expect("a program").success());
+    });
+    assert_eq!(login(&server, "ann", PASSWORD)["code"], 2001);
+    let request = json!({"op": "register", "name": "ann", "password": PASSWORD});
+    Client::ws(&server).refused(&request, 2005);
+}
+
+#[test]
 fn who_is_banned_learns_so_only_with_the_right_password() {
     let server = open();
     let token = register(&server, "ann");

@@ -59,6 +59,8 @@ pub struct Traces {
     pub restrictions: u64,
     /// Direct conversations.
     pub conversations: u64,
+    /// Whether the name is bound to an account, a token's subject or a key.
+    pub is_bound: bool,
     /// An erasure of the user was cut off, and is to be finished.
     pub is_unfinished: bool,
 }
@@ -66,6 +68,11 @@ pub struct Traces {
 /// Counts what is kept against a user, or by one against others.
 const RESTRICTIONS: &str = "SELECT (SELECT count(*) FROM restriction WHERE user = ?1) \
                             + (SELECT count(*) FROM block WHERE user = ?1 OR blocked = ?1)";
+
+/// Counts what binds a name to somebody: who registered and never said anything is somebody, too.
+/// An erased name, which stays taken, is nobody's.
+const BOUND: &str = "SELECT (SELECT count(*) FROM identity WHERE name = ?1 AND source <> 6) \
+                     + (SELECT count(*) FROM account WHERE name = ?1)";
 
 /// What was done.
 #[derive(Debug)]
@@ -125,6 +132,7 @@ impl Erasure {
                 restrictions: count(RESTRICTIONS)?,
                 conversations: u64::try_from(conversations(&self.db, &self.user)?.len())
                     .unwrap_or(u64::MAX),
+                is_bound: count(BOUND)? > 0,
                 is_unfinished: unfinished(&self.db, &self.user)?.is_some(),
             })
         };

@@ -65,6 +65,7 @@ fn what_was_said_goes_and_its_places_stay() {
         memberships: 1,
         restrictions: 1,
         conversations: 1,
+        is_bound: false,
         is_unfinished: false,
     };
     assert_eq!(traces, expected);
