@@ -5,7 +5,7 @@
 //! the ring is all there is, it decides.
 
 use super::send::{NewRecord, append, check_size, no_such_reference, size_max};
-use super::{Answer, Chat, standing};
+use super::{Answer, Chat, outsiders};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::log::{Appended, TargetCheck};
 use crate::chat::model::record::Body;
@@ -26,7 +26,7 @@ pub(super) fn edit(
     (name, target): (&str, u64),
     (text, weight): (&str, u32),
 ) -> Result<Answer, Refusal> {
-    let (room, _) = standing::speaks(chat, (by.conn, by.user), name)?;
+    let (room, _) = outsiders::speaks(chat, (by.conn, by.user), name)?;
     check_size(chat, room, text.len())?;
     let window = chat.context.limits.edit_window;
     let window = window.map(|window| u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
@@ -50,7 +50,7 @@ pub(super) fn delete(
     by: &mut Requester,
     (name, target): (&str, u64),
 ) -> Result<Answer, Refusal> {
-    let (room, membership) = standing::speaks(chat, (by.conn, by.user), name)?;
+    let (room, membership) = outsiders::speaks(chat, (by.conn, by.user), name)?;
     let role = membership.map_or(Role::Member, |membership| chat.lookup().role(membership));
     let others = chat.rooms[room].owned && role >= Role::Moderator;
     let check = TargetCheck { target, others, not_before: 0, data_max: usize::MAX };
@@ -72,7 +72,7 @@ pub(super) fn react(
     (name, target): (&str, u64),
     (emoji, remove, weight): (&str, bool, u32),
 ) -> Result<Answer, Refusal> {
-    let (room, _) = standing::speaks(chat, (by.conn, by.user), name)?;
+    let (room, _) = outsiders::speaks(chat, (by.conn, by.user), name)?;
     let check = TargetCheck { target, others: true, not_before: 0, data_max: usize::MAX };
     check_target(chat, (room, by.user), &check)?;
     let body = Body::Reaction { target, emoji: emoji.into(), remove };

@@ -1,6 +1,6 @@
 //! `history`: pages of a room's log, from the ring or, where that does not reach, from the store.
 
-use super::{Answer, Chat, standing};
+use super::{Answer, Chat, outsiders};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::command::Page;
 use crate::chat::model::limits::PAGE_BYTES_MAX;
@@ -21,7 +21,7 @@ pub(super) fn history(
     (name, epoch): (&str, Option<&str>),
     (page, limit): (Page, Option<u32>),
 ) -> Result<Answer, Refusal> {
-    let (key, _) = standing::reads(chat, (by.conn, by.user), name)?;
+    let (key, _) = outsiders::reads(chat, (by.conn, by.user), name)?;
     let room = &chat.rooms[key];
     room.check_epoch(epoch)?;
     let count = limit.unwrap_or(u32::MAX).clamp(1, chat.context.limits.history_page);
@@ -133,7 +133,7 @@ pub(super) fn on_read(
     let room = &chat.rooms[key];
     let is_member = chat.directory[by.user].membership(key).is_some();
     if !is_member {
-        if !standing::is_outside(chat, by.conn, by.user) {
+        if !outsiders::is_outside(chat, by.conn, by.user) {
             return Err(not_member());
         }
         chat.lookup().find_outside(by.user, room.name.as_str())?;

@@ -3,7 +3,7 @@
 use super::membership::{begin_membership, end_membership};
 
 use super::room_end::retire_room;
-use super::{Answer, Chat, invitations, room_begin, standing};
+use super::{Answer, Chat, invitations, outsiders, room_begin};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::Event;
@@ -28,7 +28,7 @@ pub(super) fn join(
 ) -> Result<Answer, Refusal> {
     // Asked before `enter`, which makes it true.
     let was_member = chat.lookup().find_membership(by.user, name).is_ok();
-    if !was_member && standing::is_outside(chat, by.conn, by.user) {
+    if !was_member && outsiders::is_outside(chat, by.conn, by.user) {
         let key = chat.lookup().find_outside(by.user, name)?;
         return answer_join(chat, by, key, position.as_ref());
     }
@@ -128,7 +128,7 @@ fn joined_reply(
             (chat.lookup().role(membership), row.read, row.recv)
         }
         // Who is no member has no marks, and so nothing that it has not read.
-        None if standing::is_outside(chat, by.conn, by.user) => {
+        None if outsiders::is_outside(chat, by.conn, by.user) => {
             (Role::Reader, room.head, room.head)
         }
         // It has ended while it was being written: the user has left on another session.

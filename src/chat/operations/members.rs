@@ -1,6 +1,6 @@
 //! `members`: who belongs to a room.
 
-use super::{Answer, Chat, standing};
+use super::{Answer, Chat, outsiders};
 use crate::chat::model::limits::PRESENCE_NAMES_MAX;
 use crate::chat::model::name::UserName;
 use crate::chat::model::reply::{Refusal, Reply, Role};
@@ -17,7 +17,7 @@ pub(super) fn members(
     name: &str,
     (limit, after): (Option<u32>, Option<&str>),
 ) -> Result<Answer, Refusal> {
-    let (key, _) = standing::reads(chat, (by.conn, by.user), name)?;
+    let (key, _) = outsiders::reads(chat, (by.conn, by.user), name)?;
     if let Some(pair) = chat.rooms[key].name.pair() {
         return Ok(Answer::Now(both_ends(pair, (limit, after))));
     }

@@ -27,6 +27,7 @@ pub(super) mod log_replies;
 mod members;
 mod membership;
 mod moderation;
+mod outsiders;
 mod owners;
 mod passwords;
 mod people;
@@ -38,7 +39,6 @@ pub(super) mod room_end;
 mod search;
 mod send;
 pub(super) mod session_lifecycle;
-mod standing;
 mod suspensions;
 
 use super::Chat;
@@ -195,7 +195,7 @@ fn execute_reading(
             search::search(chat, by, (room.as_deref(), &text), (before, limit))
         }
         Command::Presence { room } => {
-            let (key, _) = standing::reads(chat, (by.conn, user), &room)?;
+            let (key, _) = outsiders::reads(chat, (by.conn, user), &room)?;
             Ok(Answer::Now(chat.ephemeral_mut().presence_reply(key, user)))
         }
         Command::Members { room, limit, after } => {

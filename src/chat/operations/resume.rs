@@ -5,7 +5,7 @@
 //! with the log, in a memory room that anyone may enter, and nothing is known against it.
 
 use super::join::{enter_at, subscribe_resumed, watch_resumed};
-use super::{Chat, standing};
+use super::{Chat, outsiders};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::command::Position;
 use crate::chat::model::name::RoomName;
@@ -33,7 +33,7 @@ pub(super) fn resume_room(
         return Err(no_such_room());
     }
     let found = chat.lookup().find_membership(user, &position.room);
-    if found.is_err() && standing::is_outside(chat, conn, user) {
+    if found.is_err() && outsiders::is_outside(chat, conn, user) {
         let at = (&*position.epoch, position.seq);
         return watch_resumed(chat, (conn, user), &position.room, at);
     }

@@ -1,7 +1,7 @@
 //! `send` and `topic`, and how any record goes on its way into the log.
 
 use super::direct::{open_direct, retract};
-use super::{Answer, Chat, standing};
+use super::{Answer, Chat, outsiders};
 use crate::chat::delivery::Sender;
 use crate::chat::directory::Quota;
 use crate::chat::keys::{RoomKey, UserKey};
@@ -176,8 +176,8 @@ fn room_to_send_to(chat: &mut Chat, by: &Requester, name: &str) -> Result<RoomKe
     let user = by.user;
     let key = match chat.lookup().find_speaker(user, name) {
         Ok((key, _)) => key,
-        Err(refusal) if !standing::is_outside(chat, by.conn, user) => return Err(refusal),
-        Err(_) => return standing::speaks_first(chat, (by.conn, user), name),
+        Err(refusal) if !outsiders::is_outside(chat, by.conn, user) => return Err(refusal),
+        Err(_) => return outsiders::speaks_first(chat, (by.conn, user), name),
     };
     let room = &chat.rooms[key];
     // Two members of a direct conversation are both ends: nobody has to be brought back.
@@ -244,7 +244,7 @@ pub(super) fn append(
 ///
 /// Those of finding the membership.
 pub(super) fn topic(chat: &Chat, by: &Requester, name: &str) -> Result<Answer, Refusal> {
-    let (key, _) = standing::reads(chat, (by.conn, by.user), name)?;
+    let (key, _) = outsiders::reads(chat, (by.conn, by.user), name)?;
     let room = &chat.rooms[key];
     Ok(Answer::Now(Reply::Topic { room: room.name.clone(), text: room.topic.clone() }))
 }
