@@ -125,8 +125,8 @@ impl Plan {
                 Ok((requests, is_batch))
             }
             Self::Hook { room, form } => {
-                let decode = |text: &str| decode_form(form_field(text, "payload")?);
-                let text = posted::hook_text(*form, body, len_max, decode)?;
+                let field = |text: &str, name: &str| decode_form(form_field(text, name)?);
+                let text = posted::hook_text(*form, body, len_max, field)?;
                 Ok((vec![posted::said(room, &text, None)], false))
             }
         }

@@ -14,8 +14,12 @@ const PARTS_MAX: usize = 20;
 /// Levels of a message that are looked into.
 const LEVELS_MAX: u8 = 8;
 
-/// The text of a hook's message, of at most `len_max` bytes: what is longer is cut. `decode` finds
-/// the payload of a form.
+/// Fields of senders of no certain kind, such as apprise's: what it is about, and what is said.
+const ABOUT: &[&str] = &["title"];
+const SAID: &[&str] = &["text", "message", "body", "content", "description"];
+
+/// The text of a hook's message, of at most `len_max` bytes: what is longer is cut. `field` finds a
+/// field of a form by its name.
 ///
 /// # Errors
 ///
@@ -24,17 +28,22 @@ pub fn hook_text(
     form: Form,
     body: &[u8],
     len_max: usize,
-    decode: impl FnOnce(&str) -> Option<String>,
+    field: impl Fn(&str, &str) -> Option<String>,
 ) -> Result<String, Refusal> {
     let text = text_of(body)?;
     let payload = match form {
         Form::Text => return cut(text.trim_end(), len_max),
         Form::Json => text.to_owned(),
-        Form::Urlencoded => match decode(text) {
+        Form::Urlencoded => match field(text, "payload") {
             Some(payload) => payload,
             // As `curl -d` sends what is no form.
             None if text.trim_start().starts_with('{') => text.to_owned(),
-            None => return cut(text.trim_end(), len_max),
+            None => {
+                let found = |names: &[&str]| names.iter().find_map(|name| field(text, name));
+                let lines: Vec<_> = [ABOUT, SAID].into_iter().filter_map(found).collect();
+                let said = if lines.is_empty() { text.to_owned() } else { lines.join("\n") };
+                return cut(said.trim_end(), len_max);
+            }
         },
     };
     let value: Value = serde_json::from_str(&payload).map_err(|error| {
@@ -58,7 +67,7 @@ fn lines(value: &Value) -> Vec<String> {
         lines.extend(event(value));
     }
     if lines.is_empty() {
-        lines.extend(text_in(value, &["message", "content", "title", "body", "description"]));
+        lines.extend([ABOUT, SAID].into_iter().filter_map(|names| text_in(value, names)));
     }
     lines
 }
@@ -207,7 +216,7 @@ mod tests {
 
     #[track_caller]
     fn check(body: &str, expect: &str) {
-        let text = hook_text(Form::Json, body.as_bytes(), 1_000, |_| None);
+        let text = hook_text(Form::Json, body.as_bytes(), 1_000, |_, _| None);
         assert_eq!(text.as_deref(), Ok(expect), "{body}");
     }
 
@@ -250,18 +259,24 @@ mod tests {
                 "repository":{"full_name":"a/b"},"sender":{"login":"bob"}}"#,
             "a/b: bob opened issue It breaks https://x/1",
         );
-        check(r#"{"title":"apprise","message":"body"}"#, "body");
+        check(r#"{"title":"apprise","message":"body"}"#, "apprise\nbody");
+        check(r#"{"title":"alone"}"#, "alone");
     }
 
     #[test]
     fn a_form_has_a_payload_and_what_is_no_form_is_the_text() {
         let form = |text: &str| {
-            let decode = |text: &str| text.strip_prefix("payload=").map(str::to_owned);
-            hook_text(Form::Urlencoded, text.as_bytes(), 100, decode)
+            let field = |text: &str, name: &str| {
+                let fields = text.split('&').filter_map(|field| field.split_once('='));
+                fields.clone().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+            };
+            hook_text(Form::Urlencoded, text.as_bytes(), 100, field)
         };
         assert_eq!(form(r#"payload={"text":"hi"}"#).as_deref(), Ok("hi"));
         assert_eq!(form(r#"{"text":"hi"}"#).as_deref(), Ok("hi"));
         assert_eq!(form("disk full").as_deref(), Ok("disk full"));
+        assert_eq!(form("a=1&b=2").as_deref(), Ok("a=1&b=2"));
+        assert_eq!(form("version=1&title=T&message=M").as_deref(), Ok("T\nM"));
         assert_eq!(form("payload=nonsense").unwrap_err().code, Code::BadJson);
     }
 
@@ -269,17 +284,17 @@ mod tests {
     fn what_is_too_much_is_cut_and_what_is_nothing_refused() {
         let many: Vec<String> = (0..30).map(|at| format!(r#"{{"fallback":"{at}"}}"#)).collect();
         let body = format!(r#"{{"attachments":[{}]}}"#, many.join(","));
-        let text = hook_text(Form::Json, body.as_bytes(), 1_000, |_| None).unwrap();
+        let text = hook_text(Form::Json, body.as_bytes(), 1_000, |_, _| None).unwrap();
         assert!(text.ends_with("19\nand 10 more"), "{text}");
-        let text = hook_text(Form::Json, r#"{"text":"ääää"}"#.as_bytes(), 6, |_| None);
+        let text = hook_text(Form::Json, r#"{"text":"ääää"}"#.as_bytes(), 6, |_, _| None);
         assert_eq!(text.as_deref(), Ok("ä…"));
         for body in ["{}", r#"{"text":" "}"#, "[]", "1", r#"{"text":5}"#, r#"{"alerts":7}"#] {
-            let refused = hook_text(Form::Json, body.as_bytes(), 100, |_| None).unwrap_err();
+            let refused = hook_text(Form::Json, body.as_bytes(), 100, |_, _| None).unwrap_err();
             assert_eq!(refused.code, Code::BadField, "{body}");
         }
         let deep = "{\"elements\":[".repeat(40) + &"]}".repeat(40);
         let body = format!(r#"{{"text":"x","blocks":[{deep}]}}"#);
-        let text = hook_text(Form::Json, body.as_bytes(), 100, |_| None);
+        let text = hook_text(Form::Json, body.as_bytes(), 100, |_, _| None);
         assert_eq!(text.as_deref(), Ok("x"));
     }
 }
