@@ -134,6 +134,7 @@ export interface ClientEvents {
 	left: { room: Room; reason: string; error?: ChinwagError };
 	invited: { room: string; from: string; reason?: string };
 	invitations: { invitations: Invitation[] };
+	blocked: { users: Set<string> };
 	outbox: { entry: Entry; status: "pending" | "sent" | "failed"; error?: ChinwagError };
 	problem: ChinwagError;
 }
@@ -237,6 +238,12 @@ export class Client extends EventTarget {
 	inviteLink(options?: { uses?: number; for_ms?: number; rooms?: string[] }): Promise<{ invite: string; path: string; uses: number; until: number }>;
 	accept(invite: string): Promise<Record<string, any>>;
 	refresh(token: string): Promise<void>;
+
+	/** Whom we have blocked, as far as it is known: `listBlocked` asks. */
+	readonly blocked: Set<string>;
+	block(user: string): Promise<void>;
+	unblock(user: string): Promise<void>;
+	listBlocked(): Promise<void>;
 
 	/** Any request of the protocol; resolves to the reply's `data`. */
 	request(op: string, fields?: Record<string, unknown>): Promise<any>;

@@ -323,7 +323,7 @@ fn the_name_of_who_was_erased_is_given_to_nobody_else() {
     register(&server, "ann");
     server.restart_after(Signal::TERM, |data| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
-        command.args(["erase-user", "ann", "--yes", "--data"]).arg(data);
+        command.env_clear().args(["erase-user", "ann", "--yes", "--data"]).arg(data);
         assert!(command.stdout(Stdio::null()).status().expect("a program").success());
     });
     assert_eq!(login(&server, "ann", PASSWORD)["code"], 2001);
