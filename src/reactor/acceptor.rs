@@ -177,8 +177,8 @@ impl Acceptor {
     }
 
     /// A connection has shown who it is: what it counts for from now on.
-    pub(super) fn settle(&mut self, share: AddressShare) -> AddressShare {
-        self.addresses.settle(share)
+    pub(super) fn count_as_open(&mut self, share: AddressShare) -> AddressShare {
+        self.addresses.count_as_open(share)
     }
 
     /// Counts a connection for the address that it turns out to speak for.

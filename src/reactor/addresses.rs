@@ -156,7 +156,7 @@ impl Addresses {
     }
 
     /// The connection has shown who it is: what it counts for from now on.
-    pub(super) fn settle(&mut self, share: AddressShare) -> AddressShare {
+    pub(super) fn count_as_open(&mut self, share: AddressShare) -> AddressShare {
         let Some((index, true)) = share.parts() else { return share };
         let Some((_, count)) = self.counts.get_mut(index) else { return share };
         count.half_open -= 1;
@@ -165,7 +165,7 @@ impl Addresses {
 
     /// Releases a share.
     pub(super) fn release(&mut self, share: AddressShare) {
-        let share = self.settle(share);
+        let share = self.count_as_open(share);
         let Some((index, _)) = share.parts() else { return };
         let Some((block, count)) = self.counts.get_mut(index) else { return };
         count.all -= 1;
@@ -223,15 +223,15 @@ mod tests {
         let third = addresses.acquire("192.0.2.1".parse().unwrap());
         assert_eq!(third, Err(TooMany::HalfOpen));
         check(&mut addresses, "192.0.2.2", true);
-        let first = addresses.settle(first);
-        assert_eq!(addresses.settle(first), first, "once is enough");
+        let first = addresses.count_as_open(first);
+        assert_eq!(addresses.count_as_open(first), first, "once is enough");
         let third = check(&mut addresses, "192.0.2.1", true).unwrap();
         check(&mut addresses, "192.0.2.1", false);
         // One that ends before it has shown anything gives back both.
         addresses.release(third);
         check(&mut addresses, "192.0.2.1", true);
         check(&mut addresses, "192.0.2.1", false);
-        let second = addresses.settle(second);
+        let second = addresses.count_as_open(second);
         check(&mut addresses, "192.0.2.1", true);
         let fifth = addresses.acquire("192.0.2.1".parse().unwrap());
         assert_eq!(fifth, Err(TooMany::Connections));

@@ -478,7 +478,7 @@ impl Reactor {
                     self.connections.shared.lists.addresses_full.push(conn);
                 }
             }
-            Effect::Settled { conn } => self.settle(conn),
+            Effect::Settled { conn } => self.count_as_open(conn),
             Effect::Bar { addresses } => self.acceptor.bar(addresses),
             Effect::StopAccepting => self.acceptor.close(),
             Effect::Exit { deadline } => self.exit_at = Some(deadline),

@@ -135,9 +135,9 @@ impl Reactor {
     }
 
     /// A connection has shown who it is, and counts accordingly.
-    pub(super) fn settle(&mut self, conn: ConnId) {
+    pub(super) fn count_as_open(&mut self, conn: ConnId) {
         let Some(share) = self.connections.share(conn) else { return };
-        let share = self.acceptor.settle(share);
+        let share = self.acceptor.count_as_open(share);
         self.connections.set_share(conn, share);
     }
 

@@ -98,8 +98,8 @@ impl Delivery<'_, '_> {
         for conn in std::mem::take(&mut self.context.visits) {
             let Some(state) = state_of(&mut self.active, self.states, conn) else { continue };
             for (index, text) in visits::take_requests(state).iter().enumerate() {
-                let asked = visits::ask(self.context, self.turn, (conn, index), text);
-                if let Some((request, refusal)) = asked {
+                let refused = visits::ask(self.context, self.turn, (conn, index), text);
+                if let Some((request, refusal)) = refused {
                     self.reply(conn, &request, &Err(refusal));
                 }
             }

@@ -101,7 +101,7 @@ impl Plan {
     fn ask(op: Op, fields: &[(&'static str, String)]) -> Self {
         let fields: Vec<_> =
             fields.iter().map(|(name, value)| (*name, field(name, value))).collect();
-        Self::Ask(posted::asked(op, &fields))
+        Self::Ask(posted::single_request(op, &fields))
     }
 
     /// A message by the hook of this identity, into the room that it is for.
@@ -219,13 +219,13 @@ mod tests {
 
     #[test]
     fn numbers_are_numbers_and_everything_else_is_left_to_the_protocol() {
-        let asked = |value: &str| match Plan::ask(Op::History, &[("before", value.to_owned())]) {
+        let plan = |value: &str| match Plan::ask(Op::History, &[("before", value.to_owned())]) {
             Plan::Ask(request) => request,
             other => panic!("{other:?}"),
         };
-        assert_eq!(asked("7"), r#"{"op":"history","id":0,"before":7}"#);
+        assert_eq!(plan("7"), r#"{"op":"history","id":0,"before":7}"#);
         for text in ["", "-1", "07", "1e3", "12345678901234567", "a"] {
-            assert_eq!(asked(text), format!(r#"{{"op":"history","id":0,"before":"{text}"}}"#));
+            assert_eq!(plan(text), format!(r#"{{"op":"history","id":0,"before":"{text}"}}"#));
         }
     }
 }

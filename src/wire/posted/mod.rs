@@ -78,12 +78,12 @@ pub fn messages(
 pub fn said(room: &str, text: &str, cid: Option<&str>) -> String {
     let mut fields = vec![("room", Field::Text(room)), ("text", Field::Text(text))];
     fields.extend(cid.map(|cid| ("cid", Field::Text(cid))));
-    asked(Op::Send, &fields)
+    single_request(Op::Send, &fields)
 }
 
 /// The request of an operation with these fields.
 #[must_use]
-pub fn asked(op: Op, fields: &[(&str, Field<'_>)]) -> String {
+pub fn single_request(op: Op, fields: &[(&str, Field<'_>)]) -> String {
     let mut out = Vec::new();
     request(&mut out, op, Some(0), fields);
     String::from_utf8(out).unwrap_or_default()
