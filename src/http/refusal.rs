@@ -259,6 +259,9 @@ refusals! {
     // The route.
     /// There is nothing at the path.
     NotFound => NotFound, "there is nothing at this path: the chat page is at / and the WebSocket at /ws";
+    /// The address is that of no hook.
+    NoHook => NotFound,
+        "this is the address of no hook, or of one that was ended: chinwag hook add makes one";
     /// The path does not have the method.
     MethodNotAllowed { /** Which it has. */ allowed: Methods }
         => MethodNotAllowed, "this path does not have that method: use {allowed}; what is said goes by the WebSocket at /ws, by POST to /rooms/NAME/messages, or by the TCP port";
@@ -307,7 +310,7 @@ impl Refusal {
     /// an upgrade that failed may have opened a tunnel in a proxy on the way.
     #[must_use]
     pub const fn is_final(self) -> bool {
-        !matches!(self, Self::NotFound | Self::MethodNotAllowed { .. })
+        !matches!(self, Self::NotFound | Self::NoHook | Self::MethodNotAllowed { .. })
     }
 
     /// What stands at `at` where `otherwise` is the fault, unless the byte has a worse one.

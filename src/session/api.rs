@@ -113,7 +113,7 @@ impl SessionContext {
             let hash = secret::hash(secret, &[secret::HOOK]);
             let identity = hash.and_then(|hash| turn.chat.bearer(&hash));
             let good = |row: &Identity| row.expires.is_none_or(|until| until > turn.now.wall_ms);
-            let identity = identity.filter(good).ok_or(http::Refusal::NotFound)?;
+            let identity = identity.filter(good).ok_or(http::Refusal::NoHook)?;
             return Ok((Plan::hook(head, &identity)?, Some(identity)));
         }
         let identity = self.api_identity(head, named, turn)?;
