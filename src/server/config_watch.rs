@@ -20,9 +20,18 @@ pub struct Sources {
 #[derive(Debug)]
 pub(super) struct ConfigWatch {
     /// What is to hold from now on.
-    found: Receiver<Box<Config>>,
+    found: Receiver<Found>,
     /// Has the sources read; its end ends the thread.
     look: Sender<()>,
+}
+
+/// A configuration that was read again.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// What is to hold from now on.
+    pub(super) config: Box<Config>,
+    /// What is new in it.
+    differences: Vec<Difference>,
 }
 
 impl ConfigWatch {
@@ -44,10 +53,10 @@ impl ConfigWatch {
                 let Sources { flags, environment } = &sources;
                 match load(flags, environment).and_then(|fresh| loaded.reload(&fresh)) {
                     Ok(Reloaded { loaded: now, differences }) => {
-                        say(&differences);
                         loaded = now;
+                        let config = Box::new(loaded.config.clone());
                         // Nobody takes it once the server is gone.
-                        _ = to_take.send(Box::new(loaded.config.clone()));
+                        _ = to_take.send(Found { config, differences });
                         wake();
                     }
                     Err(error) => error.0.iter().for_each(refuse),
@@ -63,13 +72,20 @@ impl ConfigWatch {
         _ = self.look.send(());
     }
 
-    /// What is to hold from now on, if it was read again.
-    pub(super) fn poll(&self) -> Option<Box<Config>> {
-        self.found.try_iter().last()
+    /// The next configuration that was read again.
+    pub(super) fn poll(&self) -> Option<Found> {
+        self.found.try_recv().ok()
     }
 }
 
-/// Says what has changed, what needs a restart, and how much of both there is.
+impl Found {
+    /// Says what has changed, what needs a restart, and how much of both there is: once it holds,
+    /// so that whoever reads it can rely on it.
+    pub(super) fn say(&self) {
+        say(&self.differences);
+    }
+}
+
 fn say(differences: &[Difference]) {
     for Difference { name, from, to, is_live } in differences {
         let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "unset".to_owned());

@@ -236,21 +236,26 @@ impl Server {
 
     /// The configuration may have been read again.
     fn take_config(&mut self) {
-        let Some(config) = self.config_watch.as_ref().and_then(ConfigWatch::poll) else { return };
-        let limits = limits(&config);
-        if let Err(error) = self.sessions.set_config(&config, limits.clone()) {
-            return log::error!(error:%; "the configuration was not taken: nothing has changed");
+        while let Some(found) = self.config_watch.as_ref().and_then(ConfigWatch::poll) {
+            let config = &found.config;
+            let limits = limits(config);
+            if let Err(error) = self.sessions.set_config(config, limits.clone()) {
+                return log::error!(error:%; "the configuration was not taken: nothing has changed");
+            }
+            self.chat.set_limits(limits);
+            self.drain_window_ms = drain_window_ms(config);
+            self.stop_timeout = config.timeouts.stop;
+            crate::log::set_filter(&config.log_level);
+            found.say();
         }
-        self.chat.set_limits(limits);
-        self.drain_window_ms = drain_window_ms(&config);
-        self.stop_timeout = config.timeouts.stop;
-        crate::log::set_filter(&config.log_level);
     }
 
     /// Other keys of tokens may have been read.
     fn take_keys(&mut self) {
         if let Some(keys) = self.key_watch.as_ref().and_then(token_keys::KeyWatch::poll) {
+            let count = keys.iter().count();
             self.sessions.set_keys(keys);
+            log::info!(keys = count; "the keys of tokens were read again");
         }
     }
 
