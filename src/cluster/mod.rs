@@ -1,8 +1,8 @@
 //! The shared log: what several machines write to and read from, in PostgreSQL.
 //!
 //! Here is what there is in the engine ([`SCHEMA`], [`SCHEMA_VERSION`]), and whether it keeps what
-//! it is given ([`check`]). Nothing here knows sockets: [`crate::pg`] speaks, whoever has the sockets
-//! carries the bytes.
+//! it is given ([`check`]). Nothing here knows sockets: [`crate::pg`] speaks, whoever has the
+//! sockets carries the bytes.
 //!
 //! ```text
 //!  chinwag cluster init   makes the schema, once

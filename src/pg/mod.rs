@@ -8,10 +8,11 @@
 //!      │ authentication: trust, SCRAM-SHA-256, a password in clear over TLS only
 //!      ▼
 //!  Reply::Ready
-//!      │ request: Parse (the first time), Bind, Describe, Execute, Sync     one after the other,
-//!      │ script:  Query                                                     nobody waits for answers
+//!      │ request: Parse (the first time), Bind, Execute, Sync     one after the other,
+//!      │ script:  Query                                           nobody waits for answers
 //!      ▼
-//!  Reply::Rows | Reply::Failed, one for each request, in their order;  Reply::Notified, at any time
+//!  Reply::Rows | Reply::Failed, one for each request, in their order
+//!  Reply::Notified, at any time
 //! ```
 //!
 //! Parameters and results are binary. Each request ends with a `Sync` of its own, so that it is a
