@@ -5,6 +5,7 @@
 //!   done, or, with `verify` and `export`, found damage.
 //! - 2: the command line or the configuration is wrong.
 
+mod cluster;
 mod disk;
 mod doctor;
 mod hints;
@@ -111,6 +112,9 @@ enum Command {
     /// to which it writes for two seconds. Fails if something is bad.
     #[command(alias = "diagnose")]
     Doctor,
+    /// Prepare and look at the PostgreSQL database that several machines share
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
     /// Make a token for a test, or say why one is not taken
     Token {
         #[command(subcommand)]
@@ -182,6 +186,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
             }
         },
         Some(Command::Serve { with_parent: false }) | None => serve(&loaded, sources),
+        Some(Command::Cluster(what)) => cluster::run(&what),
         Some(Command::Token { what }) => token::run(&what, &loaded.config),
         Some(Command::Tool(tool)) => tools::run(&tool, &loaded.config),
     }

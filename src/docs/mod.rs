@@ -19,6 +19,7 @@
 //! | What does a proxy in front need? | [`behind_a_proxy`] |
 //! | Which clients were tried, and what does each need? | [`clients`] |
 //! | Who may do what? | [`rights`] |
+//! | What has a PostgreSQL to be that several machines share? | [`cluster`] |
 //! | What is promised, and which test shows it? | [`promises`] |
 //! | What broke elsewhere, and cannot here? | [`lessons`] |
 //! | How much memory does it take, and what if that is not enough? | [`memory`] |
@@ -32,6 +33,9 @@ pub mod behind_a_proxy {}
 
 #[doc = include_str!("clients.md")]
 pub mod clients {}
+
+#[doc = include_str!("cluster.md")]
+pub mod cluster {}
 
 #[doc = include_str!("configuration.md")]
 pub mod configuration {}

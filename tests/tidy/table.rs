@@ -25,6 +25,9 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("line", &["collections", "time"]),
     ("wire", &["chat", "net", "collections", "time"]),
     ("auth", &["chat", "collections", "time"]),
+    // The client's side of PostgreSQL's protocol, and what is written to an engine by it.
+    ("pg", &["http"]),
+    ("cluster", &["pg"]),
     // Beside the server: the other end of the protocol.
     ("client", &["net", "ws", "http", "wire", "chat", "collections", "time"]),
     // The edge.
@@ -78,7 +81,13 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "session",
         ],
     ),
-    ("cli", &["auth", "config", "server", "log", "store", "chat", "wire", "time", "reactor"]),
+    (
+        "cli",
+        &[
+            "auth", "cluster", "pg", "config", "server", "log", "store", "chat", "wire", "time",
+            "reactor",
+        ],
+    ),
     ("main", &["cli", "config"]),
 ];
 
@@ -120,7 +129,8 @@ pub(crate) struct Refusal {
 }
 
 /// Bytes in, values out: no sockets, no clock, no files, no threads.
-const SANS_IO: &[&str] = &["tls", "http", "ws", "line", "wire", "auth", "chat", "net"];
+const SANS_IO: &[&str] =
+    &["tls", "http", "ws", "line", "wire", "auth", "pg", "cluster", "chat", "net"];
 
 /// Who refuses what.
 pub(crate) const REFUSALS: &[Refusal] = &[
@@ -180,7 +190,7 @@ pub(crate) const REFUSALS: &[Refusal] = &[
 
 /// The modules that see bytes from the network: there a panic would be a peer's to cause.
 pub(crate) const NETWORK_PATHS: &[&str] =
-    &["tls", "http", "ws", "line", "wire", "auth", "session", "chat", "reactor"];
+    &["tls", "http", "ws", "line", "wire", "auth", "pg", "session", "chat", "reactor"];
 
 /// Assertions on network paths that are meant: the file, a part of the line, and why it cannot be
 /// met.
@@ -194,7 +204,7 @@ pub(crate) const MEANT_ASSERTIONS: &[(&str, &str, &str)] = &[(
 pub(crate) const RUN_BY_ANOTHER: &str = "run by the test above in a process of its own\"]";
 
 /// The modules whose files must ask for the lints of hostile bytes, where they handle bytes.
-pub(crate) const HOSTILE_BYTES: &[&str] = &["tls", "http", "ws", "line", "wire"];
+pub(crate) const HOSTILE_BYTES: &[&str] = &["tls", "http", "ws", "line", "wire", "pg"];
 
 /// The lints that [`HOSTILE_BYTES`] ask for.
 pub(crate) const HOSTILE_BYTES_LINTS: &str =
