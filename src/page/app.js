@@ -1,19 +1,19 @@
 /** The chat page: draws the state of a `Client`. Text reaches the document as text only. */
-import { accountDialogs } from "/account.js";
 import { messageToolbar } from "/actions.js";
 import { ask, leaving } from "/asking.js";
 import { Client, otherIn, present } from "/client.js";
-import { fold } from "/commands.js";
+import { commandList, fold } from "/commands.js";
+import { completion } from "/complete.js";
 import { composer } from "/composer.js";
 import { drawConnection } from "/connection.js";
 import { $, avatar, bdi, cached, el, isolated, place, setText } from "/dom.js";
 import { addressOf, count, invitationList, peopleList, roomList } from "/lists.js";
 import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
 import { View, logWindows } from "/log-window.js";
-import { canModerate, moderationDialogs } from "/moderation.js";
 import { personalDialog } from "/personal.js";
+import { quoteFinder } from "/quotes.js";
+import { canModerate } from "/roles.js";
 import { commandRunner } from "/run-command.js";
-import { searchDialog } from "/search.js";
 import { remembered, stored } from "/storage.js";
 import { catchFiles, toast } from "/toasts.js";
 import { secretInAddress, signInView } from "/welcome.js";
@@ -71,6 +71,17 @@ const windows = logWindows({
 	fail: refuse,
 });
 const { view, note } = windows;
+const findQuote = quoteFinder({ history: (name, where) => chat.history(name, where), draw });
+
+/** Whether there is such a person, as far as is known here; "me" if it is the user. */
+const knownAs = (name) => (name === chat.user ? "me" : chat.rooms.has(directName(name)) || Boolean(open?.presence?.users?.has(name)) || authors().has(name));
+const directName = (name) => `@${[name, chat.user].sort().join(":")}`;
+/** Who has said something in the window. */
+const authors = () => new Set((open ? view(open).entries : []).map(({ from }) => from).filter(Boolean));
+
+async function copy(text) {
+	await navigator.clipboard.writeText(text).then(() => toast("Copied."), () => toast("The browser does not let this page copy. Select the text, and copy it."));
+}
 
 /** Shows a message at its place in the log, in any room. */
 async function goTo({ room: name, seq }) {
@@ -156,8 +167,20 @@ function drawLog() {
 	const offset = anchor && topOf(anchor);
 	let previous = null;
 	const states = present([...shown.entries, ...shown.later]);
+	const bySeq = new Map(states.filter(({ item }) => item.ev === "message").map((state) => [state.item.seq, state]));
+	const named = authors();
+	const context = {
+		me: chat.user,
+		writeTo: writeButton,
+		react,
+		isBlocked,
+		copy,
+		people: (name) => (named.has(name) && name !== chat.user) || knownAs(name),
+		quoted: (seq) => findQuote(open, seq, bySeq),
+		goTo: (seq) => goTo({ room: open.name, seq }),
+	};
 	const nodes = [...states, ...waiting].map((state) => {
-		const node = entryNode(state, { me: chat.user, writeTo: writeButton, react, isBlocked });
+		const node = entryNode(state, context);
 		decorate(node, state.item, previous, shown.newFrom);
 		node.classList.toggle("sought", sought > 0 && state.item.seq === sought);
 		previous = state.item;
@@ -188,7 +211,7 @@ function beginning(shown) {
 /** A message of the outbox, as one of the log. */
 const waitingState = (entry) =>
 	cached(waitingStates, entry, () => {
-		const item = { ...entry, ev: "message", from: chat.user, waiting: true };
+		const item = { ...entry, ...entry.more, ev: "message", from: chat.user, waiting: true };
 		return { item, text: entry.text, deleted: false, reactions: new Map() };
 	});
 
@@ -474,15 +497,23 @@ function step(by) {
 // --- What the user does
 
 /** Sends a message to the open room. Returns why not, if it cannot be sent. */
-function say(text) {
+function say(text, more) {
 	if (view(open).ended) return `You are not in ${isolated(label(open))} any more, so this was not sent.`;
 	try {
-		chat.send(open.name, text);
+		chat.send(open.name, text, more);
 	} catch (error) {
 		return sentence(error);
 	}
 	view(open).newFrom = 0;
 	toLatest();
+}
+
+/** Where one can go: what is unread first, then the others by name, then people who are here. */
+function conversations() {
+	const rooms = [...chat.rooms.values()].filter((room) => room !== open).map((room) => ({ name: room.name, label: label(room), unread: room.unread }));
+	const others = [...(open?.presence?.users?.keys() ?? [])].filter((name) => name !== chat.user && !chat.rooms.has(directName(name)));
+	const found = [...rooms, ...others.map((name) => ({ name: `@${name}`, label: name, unread: 0, about: "write to this person" }))];
+	return found.sort((a, b) => Number(b.unread > 0) - Number(a.unread > 0) || a.label.localeCompare(b.label));
 }
 
 function setAway(wanted) {
@@ -528,7 +559,7 @@ function aboutPerson(name) {
 
 function moderatePerson(name) {
 	closeDrawers();
-	moderation.person(open, name);
+	moderation("person", open, name);
 }
 
 const invite = (room, name) => {
@@ -594,7 +625,24 @@ function onKey(event) {
 	if (event.key === "Escape") closeDrawers();
 	const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
 	if (event.altKey && by) instead(() => step(by))(event);
+	const isSwitch = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k";
+	if (isSwitch && chat?.user && !document.querySelector("dialog[open]")) instead(openSwitcher)(event);
 }
+
+/** A part of the page that is loaded when it is used first. */
+function later(load) {
+	let made = null;
+	return async (...given) => {
+		made ??= load();
+		try {
+			(await made)(...given);
+		} catch {
+			made = null;
+			toast("This could not be loaded. Try again in a moment.");
+		}
+	};
+}
+const byName = (parts) => (name, ...given) => parts[name](...given);
 
 const on = (id, type, run) => $(id).addEventListener(type, run);
 const instead = (run) => (event) => {
@@ -603,6 +651,11 @@ const instead = (run) => (event) => {
 };
 on("open-search", "click", () => openSearch(open?.name));
 on("join-form", "submit", instead(submitJoin));
+on("open-switcher", "click", () => {
+	closeDrawers();
+	openSwitcher();
+});
+on("open-emoji", "click", () => pickEmoji(field.insert));
 on("skip", "click", instead(() => $("text").focus()));
 on("add", "click", () => {
 	closeDrawers();
@@ -613,15 +666,15 @@ on("join-cancel", "click", () => $("join").close());
 on("sign-out", "click", wishToSignOut);
 on("account-open", "click", () => {
 	closeDrawers();
-	account.account();
+	account("account");
 });
 on("invite-friend", "click", () => {
 	closeDrawers();
-	account.inviteLink(open);
+	account("inviteLink", open);
 });
 on("about-open", "click", () => {
 	closeDrawers();
-	moderation.aboutRoom(open);
+	moderation("aboutRoom", open);
 });
 on("leave", "click", () => {
 	closeDrawers();
@@ -646,23 +699,31 @@ const field = composer({
 	touched: () => (doings += 1),
 	fail: refuse,
 });
+completion($("text"), {
+	names: () => [...(open?.presence?.users?.keys() ?? []), ...authors()].filter((name) => name !== chat.user).sort(),
+	commands: commandList(),
+});
+const pickEmoji = later(async () => (await import("/emoji.js")).emojiDialog());
+const openSwitcher = later(async () => (await import("/switcher.js")).switcherDialog({ choices: conversations, go: join, fold }));
 const updateActions = messageToolbar($("log"), {
 	rights,
 	react,
+	pick: (state) => pickEmoji((emoji) => react(state, emoji)),
+	answer: field.answer,
 	edit: field.edit,
 	remove: ({ item }) => chat.delete(open.name, item.seq).catch(refuse),
 	moderate: ({ item }) => moderatePerson(item.from),
 	about: ({ item }) => aboutPerson(item.from),
 	leave: () => $("text").focus(),
 });
-const moderation = moderationDialogs({
+const moderation = later(async () => byName((await import("/moderation.js")).moderationDialogs({
 	ask: (op, fields) => chat.request(op, fields),
 	act: (...action) => chat.moderate(...action),
 	setTopic: (room, text) => chat.topic(room, text),
 	invite,
 	fail: refuse,
-});
-const account = accountDialogs({ chat: () => chat, sentence, label, toast });
+})));
+const account = later(async () => byName((await import("/account.js")).accountDialogs({ chat: () => chat, sentence, label, toast })));
 const drawRoomList = roomList(label);
 const invitations = invitationList({
 	decline: (room) => chat.request("leave", { room }).catch((error) => {
@@ -687,12 +748,12 @@ const leave = leaving({
 	me: () => chat.user,
 	fail: refuse,
 });
-const openSearch = searchDialog({
+const openSearch = later(async () => (await import("/search.js")).searchDialog({
 	search: (text, where) => chat.search(text, where),
 	label: (name) => (name.startsWith("@") ? otherIn(name, chat.user) : name),
 	go: goTo,
 	fail: refuse,
-});
+}));
 const run = commandRunner({
 	chat: () => chat,
 	here: () => open,
@@ -707,9 +768,9 @@ const run = commandRunner({
 	invite,
 	search: (text) => openSearch(open.name, text),
 	rename,
-	account: () => (login ? account.account() : toast("You are in without an account.")),
+	account: () => (login ? account("account") : toast("You are in without an account.")),
 	block,
-	inviteLink: (room) => (login ? account.inviteLink(room) : toast("Only who has an account can make invite links.")),
+	inviteLink: (room) => (login ? account("inviteLink", room) : toast("Only who has an account can make invite links.")),
 	signOut: wishToSignOut,
 	setAway,
 });

@@ -61,6 +61,9 @@ const NOTHING_TO_SEE = /^[\s\p{Default_Ignorable_Code_Point}\p{Cc}\u2800]*$/u;
 /** Normalises a name as typed into one that the server accepts. */
 export const fold = (name) => name.normalize("NFKC").trim().toLowerCase().replace(/\s+/g, "-");
 
+/** Each command with what it does, for completion. */
+export const commandList = () => Object.entries(COMMANDS).map(([name, [, , about]]) => [name, about]);
+
 /** Each command with what it does, a line each. */
 export const helpText = () =>
 	[...Object.values(COMMANDS).map(([, form, about]) => `${form} – ${about}`), "//hi – says /hi"].join("\n");
