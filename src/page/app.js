@@ -10,12 +10,15 @@ import { $, avatar, bdi, cached, el, isolated, place, setText } from "/dom.js";
 import { addressOf, count, invitationList, peopleList, roomList } from "/lists.js";
 import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
 import { View, logWindows } from "/log-window.js";
+import { notices } from "/notices.js";
 import { personalDialog } from "/personal.js";
+import { loadPreferences, preferences } from "/preferences.js";
 import { quoteFinder } from "/quotes.js";
 import { canModerate } from "/roles.js";
 import { commandRunner } from "/run-command.js";
 import { remembered, stored } from "/storage.js";
 import { catchFiles, toast } from "/toasts.js";
+import { mentions } from "/text.js";
 import { secretInAddress, signInView } from "/welcome.js";
 
 const AWAY_MS = 60_000;
@@ -75,6 +78,9 @@ const findQuote = quoteFinder({ history: (name, where) => chat.history(name, whe
 
 /** Whether there is such a person, as far as is known here; "me" if it is the user. */
 const knownAs = (name) => (name === chat.user ? "me" : chat.rooms.has(directName(name)) || Boolean(open?.presence?.users?.has(name)) || authors().has(name));
+/** Whether the user is to be told of a message: it is of somebody else, new, and not before the user's eyes. */
+const isToldOf = ({ room, item }) => item.from !== chat.user && !isBlocked(item.from) && item.seq > room.read && !(watched() && room === open);
+const tell = notices({ isNamed: (text) => mentions(text, (name) => name === chat.user && "me"), label: (room) => label(room), go: (room) => show(room) });
 const directName = (name) => `@${[name, chat.user].sort().join(":")}`;
 /** Who has said something in the window. */
 const authors = () => new Set((open ? view(open).entries : []).map(({ from }) => from).filter(Boolean));
@@ -131,7 +137,7 @@ function drawRooms() {
 	drawRoomList(rooms, open);
 	for (const { room } of invitations.list()) if (chat.rooms.has(room)) invitations.forget(room);
 	invitations.draw();
-	const unread = rooms.reduce((sum, room) => sum + room.unread, 0);
+	const unread = rooms.filter((room) => preferences.rooms[room.name] !== "none").reduce((sum, room) => sum + room.unread, 0);
 	setText($("nav-badge"), count(unread + invitations.list().length));
 	document.title = `${unread ? `(${count(unread)}) ` : ""}${open ? `${label(open)} · ` : ""}Chinwag`;
 }
@@ -306,7 +312,10 @@ function prepare(options) {
 	on("welcome", onWelcome);
 	on("welcome", () => client.listBlocked().catch(() => {}));
 	on("blocked", draw);
-	on("record", windows.record);
+	on("record", (detail) => {
+		windows.record(detail);
+		if (detail.item.ev === "message" && isToldOf(detail)) tell(detail);
+	});
 	on("gap", windows.gap);
 	on("reset", windows.reset);
 	on("left", onLeft);
@@ -655,6 +664,10 @@ on("open-switcher", "click", () => {
 	closeDrawers();
 	openSwitcher();
 });
+on("open-settings", "click", () => {
+	closeDrawers();
+	openSettings(open, open && label(open));
+});
 on("open-emoji", "click", () => pickEmoji(field.insert));
 on("skip", "click", instead(() => $("text").focus()));
 on("add", "click", () => {
@@ -748,6 +761,7 @@ const leave = leaving({
 	me: () => chat.user,
 	fail: refuse,
 });
+const openSettings = later(async () => (await import("/settings.js")).settingsDialog({ changed: draw }));
 const openSearch = later(async () => (await import("/search.js")).searchDialog({
 	search: (text, where) => chat.search(text, where),
 	label: (name) => (name.startsWith("@") ? otherIn(name, chat.user) : name),
@@ -804,4 +818,5 @@ function begin() {
 	showDoor();
 }
 
+loadPreferences();
 begin();

@@ -1,6 +1,7 @@
 /** The message field: what it holds for each room, edits, answers, and what is said beside it. */
 import { readTyped } from "/commands.js";
 import { $, isolated, setText } from "/dom.js";
+import { preferences } from "/preferences.js";
 import { stored } from "/storage.js";
 
 /** Drafts kept; those of rooms left longest ago go first. */
@@ -148,7 +149,8 @@ export function composer({ say, save, run, lastOwn, typing, touched, fail }) {
 			endEdit();
 			endAnswer();
 		}
-		if (event.key === "Enter" && !event.shiftKey) submit();
+		const isSent = preferences.enter === "breaks" ? event.ctrlKey || event.metaKey : !event.shiftKey;
+		if (event.key === "Enter" && isSent) submit();
 		else if (last) edit(last);
 		else return;
 		event.preventDefault();

@@ -27,6 +27,8 @@
 //! | `roles.js` | what members of a room may do |
 //! | `moderation.js` | the dialogs that moderate a person and describe a room |
 //! | `search.js` | the search dialog |
+//! | `preferences.js`, `settings.js` | what the user prefers in this browser, and the dialog |
+//! | `notices.js` | notices of the desktop, and a sound |
 //! | `toasts.js` | short messages over the page; catches files that are dropped |
 //! | `storage.js` | what the browser keeps for a reload or the next visit |
 //! | `dom.js` | helpers for the document |
@@ -129,7 +131,7 @@ impl Default for Pages {
 const ICON: &[u8] = include_bytes!("favicon.svg");
 
 /// Path, type and contents of each file.
-const FILES: [(&str, &str, &[u8]); 30] = [
+const FILES: [(&str, &str, &[u8]); 33] = [
     ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
     ("/account.js", "text/javascript; charset=utf-8", include_bytes!("account.js")),
@@ -148,11 +150,14 @@ const FILES: [(&str, &str, &[u8]); 30] = [
     ("/log-window.js", "text/javascript; charset=utf-8", include_bytes!("log-window.js")),
     ("/markdown.js", "text/javascript; charset=utf-8", include_bytes!("markdown.js")),
     ("/moderation.js", "text/javascript; charset=utf-8", include_bytes!("moderation.js")),
+    ("/notices.js", "text/javascript; charset=utf-8", include_bytes!("notices.js")),
     ("/personal.js", "text/javascript; charset=utf-8", include_bytes!("personal.js")),
+    ("/preferences.js", "text/javascript; charset=utf-8", include_bytes!("preferences.js")),
     ("/quotes.js", "text/javascript; charset=utf-8", include_bytes!("quotes.js")),
     ("/roles.js", "text/javascript; charset=utf-8", include_bytes!("roles.js")),
     ("/run-command.js", "text/javascript; charset=utf-8", include_bytes!("run-command.js")),
     ("/search.js", "text/javascript; charset=utf-8", include_bytes!("search.js")),
+    ("/settings.js", "text/javascript; charset=utf-8", include_bytes!("settings.js")),
     ("/storage.js", "text/javascript; charset=utf-8", include_bytes!("storage.js")),
     ("/switcher.js", "text/javascript; charset=utf-8", include_bytes!("switcher.js")),
     ("/text.js", "text/javascript; charset=utf-8", include_bytes!("text.js")),
@@ -172,8 +177,14 @@ mod tests {
     const PAGE_LEN_MAX: usize = 60_000;
 
     /// Those that are loaded when they are used first.
-    const LATER: [&str; 5] =
-        ["/account.js", "/emoji.js", "/moderation.js", "/search.js", "/switcher.js"];
+    const LATER: [&str; 6] = [
+        "/account.js",
+        "/emoji.js",
+        "/moderation.js",
+        "/search.js",
+        "/settings.js",
+        "/switcher.js",
+    ];
 
     #[test]
     fn the_page_is_small() {
