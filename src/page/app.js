@@ -11,11 +11,9 @@ import { addressOf, count, invitationList, peopleList, roomList } from "/lists.j
 import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
 import { View, logWindows } from "/log-window.js";
 import { notices } from "/notices.js";
-import { personalDialog } from "/personal.js";
 import { loadPreferences, preferences } from "/preferences.js";
 import { quoteFinder } from "/quotes.js";
 import { canModerate } from "/roles.js";
-import { commandRunner } from "/run-command.js";
 import { remembered, stored } from "/storage.js";
 import { catchFiles, toast } from "/toasts.js";
 import { mentions } from "/text.js";
@@ -643,12 +641,9 @@ function later(load) {
 	let made = null;
 	return async (...given) => {
 		made ??= load();
-		try {
-			(await made)(...given);
-		} catch {
-			made = null;
-			toast("This could not be loaded. Try again in a moment.");
-		}
+		const run = await made.catch(() => (made = null));
+		if (run) return run(...given);
+		toast("This could not be loaded. Try again in a moment.");
 	};
 }
 const byName = (parts) => (name, ...given) => parts[name](...given);
@@ -751,7 +746,7 @@ const invitations = invitationList({
 	},
 });
 const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: aboutPerson });
-const personal = personalDialog({ isBlocked, block, fail: refuse });
+const personal = later(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, fail: refuse }));
 const leave = leaving({
 	members: ({ name }) => chat.request("members", { room: name }),
 	leave: async ({ name }, more) => {
@@ -768,7 +763,7 @@ const openSearch = later(async () => (await import("/search.js")).searchDialog({
 	go: goTo,
 	fail: refuse,
 }));
-const run = commandRunner({
+const run = later(async () => (await import("/run-command.js")).commandRunner({
 	chat: () => chat,
 	here: () => open,
 	note,
@@ -787,7 +782,7 @@ const run = commandRunner({
 	inviteLink: (room) => (login ? account("inviteLink", room) : toast("Only who has an account can make invite links.")),
 	signOut: wishToSignOut,
 	setAway,
-});
+}));
 on("log", "scroll", onScroll);
 new ResizeObserver(draw).observe($("log"));
 document.addEventListener("keydown", onKey);
