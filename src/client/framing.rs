@@ -27,7 +27,7 @@ pub enum Framing {
 pub enum Unit<'a> {
     /// A text or binary message, or a line without its end.
     Message(&'a [u8]),
-    /// A ping, whose payload belongs into a pong, or an event without data, which needs no answer.
+    /// A ping, whose payload belongs into a pong, or a comment, which needs no answer.
     Ping(&'a [u8]),
     /// A pong.
     Pong,
@@ -120,8 +120,12 @@ fn split_line(input: &[u8], len_max: usize) -> Result<Option<(Unit<'_>, usize)>,
     Ok(Some((Unit::Message(line.strip_suffix(b"\r").unwrap_or(line)), len)))
 }
 
-/// One event, whose data is on one line.
+/// One event, whose data is on one line; or a line before it, which says nothing of it.
 fn split_event(input: &[u8], len_max: usize) -> Result<Option<(Unit<'_>, usize)>, Violation> {
+    if [&b":"[..], b"retry:"].iter().any(|start| input.starts_with(start)) {
+        let end = memchr::memchr(b'\n', input);
+        return Ok(end.map(|end| (Unit::Ping(b""), end.saturating_add(1))));
+    }
     let end = memchr::memmem::find(input, b"\n\n");
     if end.unwrap_or(input.len()) > len_max {
         return Err(Violation::MessageTooLong { len_max });
@@ -162,7 +166,8 @@ mod tests {
         check(Framing::Lines, b"hi\n", Unit::Message(b"hi"));
         check(Framing::Lines, b"hi\r\n", Unit::Message(b"hi"));
         check(Framing::Lines, b"\n", Unit::Message(b""));
-        check(Framing::Events, b":\n\n", Unit::Ping(b""));
+        check(Framing::Events, b":\n", Unit::Ping(b""));
+        check(Framing::Events, b"retry: 7\n", Unit::Ping(b""));
         check(Framing::Events, b"id: a:1\nevent: x\ndata: hi\n\n", Unit::Message(b"hi"));
     }
 

@@ -77,6 +77,9 @@ pub(super) fn begin_stream(
         turn.effects.push(Effect::Resume { conn });
     }
     state.since = now.tick;
+    if let Some(address) = plan.client {
+        turn.effects.push(Effect::Client { conn, address });
+    }
     turn.effects.push(Effect::Settled { conn });
     turn.effects.push(Effect::Arm { conn, deadline: state.deadline(now.tick, context) });
     if is_leaving {

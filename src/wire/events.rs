@@ -20,10 +20,12 @@ use crate::chat::model::name::RoomName;
 use crate::chat::model::record::{Epoch, Record};
 use crate::chat::model::reply::Refusal;
 
-/// A comment, which keeps proxies awake and shows whether the peer is there.
-pub const COMMENT: &[u8] = b":\n\n";
+/// A comment, which keeps proxies awake and shows whether the peer is there. No empty line follows,
+/// at which some clients tell of an event without data.
+pub const COMMENT: &[u8] = b":\n";
 
-/// Appends the time after which a client comes back that has lost the stream.
+/// Appends the time after which a client comes back that has lost the stream, as a line of the next
+/// event.
 pub fn retry(out: &mut Vec<u8>, millis: u64) {
     put(out, "retry: ");
     number(out, millis);

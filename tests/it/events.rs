@@ -372,7 +372,7 @@ fn a_silent_stream_says_now_and_then_that_it_is_there() {
     let mut stream = Stream::open(server.http, "/rooms/lobby/events?as=eve", "");
     stream.expect_next(&json!({"ev": "live"}));
     for _ in 0..3 {
-        stream.raw.take_until(":\n\n");
+        stream.raw.take_until(":\n");
     }
     assert!((server.metric(OPEN) - 1.0).abs() < 0.5);
 }

@@ -6,6 +6,7 @@ use crate::chat::model::watch::Watch;
 use crate::chat::{Code, Refusal};
 use crate::http::percent::{decode_form, form_field, form_fields};
 use crate::http::{Head, Name};
+use crate::net::IpAddr;
 
 /// The field that a client sends by itself when it has lost the stream.
 const LAST_EVENT_ID: &str = "Last-Event-ID";
@@ -18,6 +19,8 @@ pub(in crate::session) struct StreamPlan {
     rooms: Vec<(Box<str>, Option<Position>)>,
     /// The page of another origin that may read it.
     pub origin: Option<Box<str>>,
+    /// For whom a proxy asks.
+    pub client: Option<IpAddr>,
 }
 
 /// A position in a room's log: the seq of an epoch, or of whichever it is.
@@ -53,7 +56,7 @@ impl StreamPlan {
         }
         let positions = positions(head, rooms.len())?;
         let rooms = rooms.into_iter().map(String::into_boxed_str).zip(positions);
-        Ok(Self { rooms: rooms.collect(), origin: None })
+        Ok(Self { rooms: rooms.collect(), origin: None, client: None })
     }
 
     /// How many rooms it is of.
