@@ -60,8 +60,8 @@ impl Framing {
         }
     }
 
-    /// Appends a text message; in lines, `text` must have no line's end. Nothing where a client says
-    /// nothing.
+    /// Appends a text message; in lines, `text` must have no line's end. Nothing where a client
+    /// says nothing.
     pub fn put_message(self, text: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::WebSocket => encode(Opcode::Text, text, Some(MASK), out),

@@ -67,7 +67,7 @@ impl OriginPolicy {
 
     /// The origin of the page of another server that asks, which was let in before.
     #[must_use]
-    pub fn other<'a>(&self, head: &Head<'a>) -> Option<&'a str> {
+    pub fn other<'a>(head: &Head<'a>) -> Option<&'a str> {
         let text = head.value(Name::Origin)?;
         let is_own = |host| WebOrigin::parse(text).is_some_and(|origin| origin.is_of(host));
         if head.authority().is_some_and(is_own) {

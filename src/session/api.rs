@@ -119,7 +119,7 @@ impl SessionContext {
         let identity = self.api_identity(head, named, turn)?;
         let mut plan = target.plan(head)?;
         if let Plan::Stream(stream) = &mut plan {
-            stream.origin = self.admission.origins.other(head).map(Into::into);
+            stream.origin = http::OriginPolicy::other(head).map(Into::into);
         }
         Ok((plan, identity))
     }

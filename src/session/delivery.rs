@@ -254,12 +254,7 @@ impl Delivery<'_, '_> {
         for (encoding, to) in std::mem::take(&mut fanout.whole).into_lists() {
             render_records(self.context, encoding, &fanout);
             if encoding == Encoding::ManyEvents {
-                for conn in to {
-                    let state = state_of(&mut self.active, self.states, conn);
-                    if let Some(Protocol::Events(stream)) = state.map(|state| &mut state.protocol) {
-                        stream.stage(conn, &mut self.context.outgoing, &fanout);
-                    }
-                }
+                self.fan_out_to_many(&fanout, to);
                 continue;
             }
             if encoding == Encoding::Text {
@@ -276,6 +271,16 @@ impl Delivery<'_, '_> {
             batch.clear();
         }
         self.turn.chat.recycle(fanout);
+    }
+
+    /// Hands records, which are rendered, to streams of several rooms: each has its own positions.
+    fn fan_out_to_many(&mut self, fanout: &Fanout, to: Vec<ConnId>) {
+        for conn in to {
+            let state = state_of(&mut self.active, self.states, conn);
+            if let Some(Protocol::Events(stream)) = state.map(|state| &mut state.protocol) {
+                stream.stage(conn, &mut self.context.outgoing, fanout);
+            }
+        }
     }
 
     /// Whether the connection asks over HTTP.

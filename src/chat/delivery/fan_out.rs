@@ -96,7 +96,10 @@ impl DeliveryMut<'_> {
                 continue;
             }
             // Booked here, once a batch: a slow reader costs one comparison, whatever it is owed.
-            let bytes = batch.bytes + batch.records.len() * row.encoding.framing_max();
+            let mut bytes = batch.bytes;
+            if row.encoding.is_stream() {
+                bytes += batch.records.len() * row.encoding.framing_max();
+            }
             if is_too_much || !reader.credit.take(turn, limit, bytes) {
                 // The cursor falls behind: it needs the first of these next.
                 // The whole batch or nothing: what does not fit comes by pages, which are cut to

@@ -59,7 +59,8 @@ pub(super) fn rooms(
     gone.retain(|room| credentials.may_read(by.conn, room.as_str()));
     let user = &chat.directory[by.user];
     let mut changed = Vec::new();
-    for room in is_program.then(|| readable(chat, by)).unwrap_or_default() {
+    let readable = if is_program { readable(chat, by) } else { Vec::new() };
+    for room in readable {
         let room = &chat.rooms[room];
         if since == 0 || room.rev > since {
             changed.push((room.rev, room, Marks { recv: room.head, read: room.head }));

@@ -93,15 +93,15 @@ fn positions(head: &Head<'_>, rooms: usize) -> Result<Vec<Option<Position>>, Pro
 }
 
 fn parse(text: &str, rooms: usize) -> Option<Vec<Option<Position>>> {
-    let positions: Vec<_> = text.split(',').map(position).collect::<Option<_>>()?;
+    let each = text.split(',').map(|part| match part {
+        NO_POSITION => Some(None),
+        _ => position(part).map(Some),
+    });
+    let positions: Vec<_> = each.collect::<Option<_>>()?;
     (positions.len() == rooms).then_some(positions)
 }
 
-/// `None` if this is none, and `Some(None)` for a room in which the client was not.
-fn position(text: &str) -> Option<Option<Position>> {
-    if text == NO_POSITION {
-        return Some(None);
-    }
+fn position(text: &str) -> Option<Position> {
     let (epoch, seq) = match text.split_once(':') {
         Some((epoch, seq)) => (Some(epoch), seq),
         None => (None, text),
@@ -112,7 +112,7 @@ fn position(text: &str) -> Option<Option<Position>> {
         !text.is_empty()
             && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     };
-    epoch.is_none_or(is_epoch).then(|| Some((epoch.map(Into::into), seq)))
+    epoch.is_none_or(is_epoch).then(|| (epoch.map(Into::into), seq))
 }
 
 fn malformed(field: &'static str, rooms: usize) -> Refusal {

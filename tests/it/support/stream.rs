@@ -51,9 +51,7 @@ impl Stream {
     fn over(mut raw: Raw, address: SocketAddr, target: &str, fields: &str) -> Self {
         raw.send(head(address, target, fields).as_bytes());
         let head = http::read_head(&mut raw);
-        if head.status != 200 {
-            panic!("{target} was answered with {}", head.status);
-        }
+        assert_eq!(head.status, 200, "{target}");
         Self { raw, head, last_id: String::new(), retry_ms: None }
     }
 
