@@ -71,8 +71,10 @@ use self::model::limits::PRESENCE_NAMES_MAX;
 use self::model::log::{LogReply, LogRequest, Query, Snapshot, Ticket};
 use self::model::output::{Fanout, Output, Request};
 use self::model::people::PeopleChange;
+use self::model::watch::{Watch, Watched};
 use self::operations::{
-    Answer, absence, ack, credentials, log_replies, restore, room_end, session_lifecycle,
+    Answer, absence, ack, credentials, log_replies, outsiders, restore, room_end,
+    session_lifecycle, watch,
 };
 use self::pending::{EXCLUSIVE_WEIGHT, Pending, PendingOp, PeopleOp, Requester};
 use self::rooms::{Lookup, Rooms};
@@ -197,6 +199,27 @@ impl Chat {
     ) -> Result<Reply, Refusal> {
         self.arrive_at(now);
         credentials::refresh(self, conn, identity)
+    }
+
+    /// A visit begins to read these rooms. How each begins; what follows is told behind that.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::RateLimited`], and for each room why it may not be read.
+    pub fn handle_watch(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        rooms: &[Watch<'_>],
+    ) -> Result<Vec<Result<Watched, Refusal>>, Refusal> {
+        self.arrive_at(now);
+        watch::watch(self, conn, rooms)
+    }
+
+    /// Time has passed on a stream: what it may not read any more is ended.
+    pub fn handle_watching(&mut self, now: Now, conn: ConnId) {
+        self.arrive_at(now);
+        outsiders::recheck(self, conn);
     }
 
     /// A flush has left `queued` bytes of this connection waiting.

@@ -174,6 +174,11 @@ fn http(http: &HttpMetrics, page: &mut Exposition) {
 fn population(chat: &ChatMetrics, page: &mut Exposition) {
     page.gauge("chinwag_users", "Users that are known.", chat.users.value());
     page.gauge("chinwag_sessions", "Sessions that have said hello.", chat.sessions.value());
+    page.gauge(
+        "chinwag_event_streams",
+        "Open streams of Server-Sent Events.",
+        chat.streams.value(),
+    );
     page.gauge("chinwag_rooms", "Rooms, direct conversations included.", chat.rooms.value());
     page.gauge("chinwag_memberships", "Memberships of users in rooms.", chat.memberships.value());
     page.gauge(

@@ -10,7 +10,7 @@ use super::context::SessionContext;
 use super::exchange::{Exchange, Plan, Problem, Stage, Target, refused};
 use super::input::Session;
 use super::state::Protocol;
-use super::{Turn, proof, tokens, visits};
+use super::{Turn, proof, stream, tokens, visits};
 use crate::auth::secret;
 use crate::chat::model::identity::Identity;
 use crate::chat::model::output::{Encoding, Request};
@@ -117,7 +117,11 @@ impl SessionContext {
             return Ok((Plan::hook(head, &identity)?, Some(identity)));
         }
         let identity = self.api_identity(head, named, turn)?;
-        Ok((target.plan(head)?, identity))
+        let mut plan = target.plan(head)?;
+        if let Plan::Stream(stream) = &mut plan {
+            stream.origin = http::OriginPolicy::other(head).map(Into::into);
+        }
+        Ok((plan, identity))
     }
 
     /// Who asks: by a token, or by what a proxy says.
@@ -222,6 +226,10 @@ impl Session<'_, '_> {
             Err(refusal) => return self.finish_exchange(&refused(refusal.into())),
         };
         self.state.commands.take(now.tick, self.context.command_rate);
+        let encoding = match &exchange.plan {
+            Plan::Stream(plan) => stream::encoding(plan),
+            _ => Encoding::default(),
+        };
         exchange.answers = vec![None; requests.len()];
         (exchange.requests, exchange.is_batch) = (requests, is_batch);
         exchange.stage = Stage::Visiting;
@@ -235,7 +243,7 @@ impl Session<'_, '_> {
             name: name.as_deref(),
             resume: None,
             secret,
-            encoding: Encoding::default(),
+            encoding,
             identity,
             is_visit: true,
         };

@@ -11,6 +11,7 @@ pub(super) fn update(metrics: &Metrics, chat: &Chat, [sessions_bytes, inbound]: 
     cells.rooms.set(rooms);
     cells.memberships.set(memberships);
     cells.sessions.set(stats.sessions);
+    cells.streams.set(stats.streams);
     cells.subscriptions.set(stats.subs);
     cells.cursors_lagging.set(stats.behind);
     raise(&cells.records, stats.records);

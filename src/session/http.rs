@@ -3,7 +3,7 @@
 use super::api::Begun;
 use super::context::{ECHO_OUTBOUND_MAX, SessionContext};
 use super::encode::Format;
-use super::exchange::{Exchange, is_there};
+use super::exchange::{Exchange, Plan, is_there};
 use super::input::Session;
 use super::proof;
 use super::state::Protocol;
@@ -87,6 +87,11 @@ impl Session<'_, '_> {
                         turn.effects.push(Effect::Client { conn: state.conn, address });
                         // Who tries too many passwords is not the proxy.
                         context.addresses.entry(state.conn).and_modify(|peer| *peer = address);
+                    } else if let Outcome::Exchange { exchange, .. } = &mut outcome
+                        && let Plan::Stream(plan) = &mut exchange.plan
+                    {
+                        // Told when it begins: until then others may ask on the same connection.
+                        plan.client = Some(address);
                     }
                 }
                 let rest = std::mem::take(input);

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!            ┌─ http ─▶ page, health, metrics
-//!            │    ├──▶ api ──────────────────────────────▶ chat
+//!            │    ├──▶ api ─▶ visits, stream ────────────▶ chat
 //!  bytes ─▶ ─┤    └──▶ websocket ──────────┬─▶ commands ─▶ chat
 //!            └─ plain_tcp ──┬──────────────┘                │
 //!                           └─▶ text_lines ─▶ commands      │ outputs
@@ -41,6 +41,7 @@ mod plain_tcp;
 mod proof;
 mod proxy_header;
 mod state;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod text_client;

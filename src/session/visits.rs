@@ -4,11 +4,12 @@
 use super::Turn;
 use super::closing;
 use super::context::SessionContext;
-use super::exchange::{Stage, of_answers, refused, retry_after_s, status_of};
+use super::exchange::{Plan, Stage, StreamPlan, of_answers, refused, retry_after_s, status_of};
 use super::state::{Protocol, SessionState};
+use super::stream::Stream;
 use crate::chat::model::output::Request;
 use crate::chat::{Code, Op, Refusal, Reply, RequestId};
-use crate::http::{Response, Status};
+use crate::http::{Method, Response, Status};
 use crate::net::{CloseReason, ConnId, Effect, Ending};
 use crate::wire::{self, Context, Parsed, render};
 
@@ -17,6 +18,72 @@ pub(super) fn take_requests(state: &mut SessionState) -> Vec<String> {
     match &mut state.protocol {
         Protocol::Http { exchange: Some(exchange), .. } => std::mem::take(&mut exchange.requests),
         _ => Vec::new(),
+    }
+}
+
+/// The stream that waits for its visit to begin.
+pub(super) fn take_stream(state: &mut SessionState) -> Option<Box<StreamPlan>> {
+    let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return None };
+    match std::mem::replace(&mut exchange.plan, Plan::Nothing) {
+        Plan::Stream(plan) => Some(plan),
+        other => {
+            exchange.plan = other;
+            None
+        }
+    }
+}
+
+/// The visit has begun for which a stream was asked: it begins, or is refused.
+pub(super) fn begin_stream(
+    state: &mut SessionState,
+    context: &mut SessionContext,
+    turn: &mut Turn<'_>,
+    plan: &StreamPlan,
+) {
+    let (conn, now) = (state.conn, turn.now);
+    let begun = turn.chat.handle_watch(now, conn, &plan.watches());
+    let refusal = match &begun {
+        // One that may be read is worth a stream: the others are told of in it.
+        Ok(rooms) if rooms.iter().any(Result::is_ok) => None,
+        Ok(rooms) => rooms.iter().find_map(|room| room.as_ref().err()).cloned(),
+        Err(refusal) => Some(refusal.clone()),
+    };
+    let rooms = begun.unwrap_or_default();
+    if let Some(refusal) = refusal {
+        return finish(state, context, turn, &refused(refusal.into()));
+    }
+    let Protocol::Http { exchange: Some(exchange), .. } = &state.protocol else { return };
+    let mut head = Response::new(Status::Ok)
+        .field("Content-Type", "text/event-stream; charset=utf-8")
+        .field("Cache-Control", "no-store")
+        .field("X-Accel-Buffering", "no")
+        .endless();
+    if let Some(origin) = &plan.origin {
+        head = head.allow_origin(origin.clone());
+    }
+    if exchange.method == Method::Head {
+        return finish(state, context, turn, &head);
+    }
+    let start = context.outgoing.bytes.len();
+    let head = head.date(context.dates.at(now.wall_ms));
+    head.render(&mut context.outgoing.bytes, Method::Get, false);
+    context.metrics.http.count_response(head.status().code());
+    let stream = Stream::begin(&mut context.outgoing.bytes, conn, (plan, &rooms));
+    state.protocol = Protocol::Events(Box::new(stream));
+    context.outgoing.stage(conn, start);
+    // What came behind the request is nobody's: the stream is the connection's last response.
+    let is_leaving = state.is_leaving();
+    if state.backlog.take().is_some() {
+        turn.effects.push(Effect::Resume { conn });
+    }
+    state.since = now.tick;
+    if let Some(address) = plan.client {
+        turn.effects.push(Effect::Client { conn, address });
+    }
+    turn.effects.push(Effect::Settled { conn });
+    turn.effects.push(Effect::Arm { conn, deadline: state.deadline(now.tick, context) });
+    if is_leaving {
+        context.closing.push((conn, CloseReason::PeerGone));
     }
 }
 
@@ -101,7 +168,7 @@ pub(super) fn finish(
     let Protocol::Http { exchange, is_idle, .. } = &mut state.protocol else { return };
     let Some(exchange) = exchange.take() else { return };
     *is_idle = true;
-    let keep_alive = exchange.keep_alive && !state.is_leaving();
+    let keep_alive = exchange.keep_alive && !state.is_leaving() && !response.is_endless();
     turn.chat.handle_closed(turn.now, conn);
     let response = response.clone().date(context.dates.at(turn.now.wall_ms));
     let mut out = Vec::new();

@@ -101,6 +101,7 @@
 pub mod client;
 mod close;
 mod encoded_len;
+pub mod events;
 mod frame_len;
 mod help;
 mod json;

@@ -19,6 +19,7 @@ mod configuration;
 mod conversation;
 mod database_commands;
 mod direct_messages;
+mod events;
 mod exhaustion;
 mod history;
 mod hostile;

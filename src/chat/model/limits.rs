@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::identity::AuthPolicy;
 use super::policy::{Policies, Policy};
+use super::record::Epoch;
 use crate::time::rate::Rate;
 
 /// Bounds and intervals. What happens at each is said at the operation that meets it.
@@ -136,6 +137,14 @@ pub const SEQ_END: u64 = 1 << 53;
 /// Bytes that a rendered record takes besides its names, text, data and `cid`, at most, framing
 /// included.
 pub const RECORD_OVERHEAD: usize = 224;
+/// Rooms of one stream of events: each of its events names a position in all of them.
+pub const STREAM_ROOMS_MAX: usize = 32;
+/// Bytes that one of these positions takes at most: an epoch, a seq, what divides them, and what
+/// follows.
+pub const POSITION_LEN_MAX: usize = Epoch::LEN_MAX + 16 + 2;
+/// Bytes that an event of a stream takes at most besides its record: its position in one room, its
+/// name and what stands between them.
+pub const EVENT_FRAMING: usize = 64;
 /// Bytes of records that one replay or history page holds at most, if it holds more than one.
 pub const PAGE_BYTES_MAX: usize = 32 * 1024;
 /// Bytes of messages that one search takes from memory at most, and from the store, if it takes

@@ -25,4 +25,6 @@ pub struct Stats {
     pub subs: u64,
     /// Sessions that there are now.
     pub sessions: u64,
+    /// Streams of events that there are now.
+    pub streams: u64,
 }

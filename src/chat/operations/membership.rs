@@ -3,7 +3,7 @@
 use super::Chat;
 use super::absence::busy;
 use super::owners::heir_of;
-use super::room_end::retire_room;
+use super::room_end::{end_watches, retire_room};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::{Event, LeftReason};
@@ -103,6 +103,9 @@ pub(super) fn end_membership(chat: &mut Chat, key: MembershipKey, reason: Option
         chat.delivery_mut().unsubscribe(conn, room);
     }
     chat.delivery_mut().fan_out(room);
+    if let Some(reason) = reason {
+        end_watches(chat, (user, room), reason);
+    }
     // After the fan-out: nothing of the room follows what says that the membership has ended.
     if reason.is_some() {
         note_departure(chat, room, &chat.directory[user].name.clone());

@@ -27,7 +27,7 @@ pub(super) mod log_replies;
 mod members;
 mod membership;
 mod moderation;
-mod outsiders;
+pub(super) mod outsiders;
 mod owners;
 mod passwords;
 mod people;
@@ -40,6 +40,7 @@ mod search;
 mod send;
 pub(super) mod session_lifecycle;
 mod suspensions;
+pub(super) mod watch;
 
 use super::Chat;
 use super::directory::Quota;
@@ -178,7 +179,7 @@ fn execute_reading(
     }
     match command {
         Command::Ping => Ok(Answer::Now(Reply::Pong { time: chat.context.now.wall_ms })),
-        Command::Rooms { since } => Ok(inbox::rooms(chat, by, since)),
+        Command::Rooms { since } => inbox::rooms(chat, by, since),
         Command::Ack { room, recv, read, epoch } => {
             ack::ack(chat, by, (&room, epoch.as_deref()), (recv, read))
         }

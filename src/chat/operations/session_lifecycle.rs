@@ -3,6 +3,7 @@
 use super::absence::{arm_absence, open_user, update_presence};
 use super::identify::{self, Who};
 use super::resume::resume_room;
+use super::room_end::let_go;
 use super::{Chat, credentials, invitations, invite_links};
 use crate::chat::delivery::Reader;
 use crate::chat::directory::{Secret, Session};
@@ -123,7 +124,7 @@ fn begin_session(chat: &mut Chat, conn: ConnId, hello: &Hello<'_>) -> Result<Beg
         Who::Unwritten(name) => return Ok(Begun::Held(name, Vec::new())),
     };
     if hello.is_visit {
-        begin_visit(chat, (conn, user), hello);
+        begin_visit(chat, (conn, user), hello)?;
         return Ok(Begun::Visit);
     }
     let replaced =
@@ -132,8 +133,7 @@ fn begin_session(chat: &mut Chat, conn: ConnId, hello: &Hello<'_>) -> Result<Beg
     let sessions = chat.directory[user].sessions.len();
     // Who takes a session over adds none, so that a client at the bound can always come back.
     if sessions - usize::from(replaced.is_some()) >= sessions_max {
-        let refusal = Refusal::new(Code::TooManySessions, "you have as many sessions as you may");
-        return Err(refusal.limit(sessions_max));
+        return Err(too_many(sessions_max));
     }
     // Asked before the take-over, by which the secret and what was said with it are gone.
     let away = known.is_some_and(|(secret, user)| chat.directory.is_away(user, secret));
@@ -152,8 +152,26 @@ fn begin_session(chat: &mut Chat, conn: ConnId, hello: &Hello<'_>) -> Result<Beg
     Ok(Begun::Session(user, known.is_some()))
 }
 
-/// The connection may ask for something as the user, without a session.
-fn begin_visit(chat: &mut Chat, (conn, user): (ConnId, UserKey), hello: &Hello<'_>) {
+/// The connection may ask for something as the user, without a session. A stream, which stays,
+/// counts as one.
+///
+/// # Errors
+///
+/// [`Code::TooManySessions`].
+fn begin_visit(
+    chat: &mut Chat,
+    (conn, user): (ConnId, UserKey),
+    hello: &Hello<'_>,
+) -> Result<(), Refusal> {
+    if hello.encoding.is_stream() {
+        let row = &chat.directory[user];
+        let visits = usize::try_from(row.visits).unwrap_or(usize::MAX);
+        let sessions_max = chat.context.limits.sessions_per_user;
+        if row.sessions.len().saturating_add(visits) >= sessions_max {
+            return Err(too_many(sessions_max));
+        }
+        chat.context.stats.streams += 1;
+    }
     credentials::keep(chat, conn, hello.identity.as_ref());
     let reader = Reader::new(conn, user, hello.encoding);
     chat.delivery.add_reader(Reader { is_visit: true, ..reader });
@@ -161,6 +179,12 @@ fn begin_visit(chat: &mut Chat, (conn, user): (ConnId, UserKey), hello: &Hello<'
     if let Some(login) = hello.identity.as_ref().and_then(|identity| identity.login) {
         note_login(chat, (conn, user), login);
     }
+    Ok(())
+}
+
+fn too_many(sessions_max: usize) -> Refusal {
+    let refusal = Refusal::new(Code::TooManySessions, "you have as many sessions as you may");
+    refusal.limit(sessions_max)
 }
 
 /// The refusal of a `hello` on a connection that has said it already.
@@ -197,15 +221,20 @@ fn note_login(chat: &mut Chat, (conn, user): (ConnId, UserKey), login: u64) {
 pub(in crate::chat) fn end_session(chat: &mut Chat, conn: ConnId) {
     let Some(reader) = chat.delivery.reader(conn) else { return };
     let (user, is_visit) = (reader.user, reader.is_visit);
+    let is_stream = reader.encoding.is_stream();
     let rooms: Vec<RoomKey> = reader.subscriptions.iter().map(|row| row.room).collect();
     // First, since it counts against the reader that is about to go.
     chat.take_deferred(conn);
     for room in rooms {
         chat.delivery_mut().unsubscribe(conn, room);
+        if is_stream {
+            let_go(chat, room);
+        }
     }
     credentials::forget(chat, conn);
     chat.delivery.remove_reader(conn);
     if is_visit {
+        chat.context.stats.streams -= u64::from(is_stream);
         let row = &mut chat.directory[user];
         row.visits -= 1;
         if row.visits == 0 && row.sessions.is_empty() {

@@ -3,10 +3,12 @@
 mod plan;
 mod problem;
 mod response;
+mod stream;
 
 pub(super) use self::plan::{Plan, Target, is_there};
 pub(super) use self::problem::Problem;
 pub(super) use self::response::{of_answers, refused, retry_after_s, status_of};
+pub(super) use self::stream::StreamPlan;
 
 use crate::chat::model::identity::Identity;
 use crate::http::{Body, Method, Response, Status};

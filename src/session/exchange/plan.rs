@@ -1,6 +1,7 @@
 //! What a path and a method ask for, and the protocol's requests that this comes to.
 
 use super::problem::Problem;
+use super::stream::StreamPlan;
 use crate::chat::model::identity::Identity;
 use crate::chat::{Code, Op, Refusal};
 use crate::http::percent::{decode, decode_form, form_field};
@@ -18,6 +19,10 @@ pub(in crate::session) enum Target<'a> {
     Messages(&'a str),
     Members(&'a str),
     Presence(&'a str),
+    /// A stream of one room.
+    Events(&'a str),
+    /// A stream of the rooms that the query names.
+    ManyEvents,
     /// By its secret.
     Hook(&'a str),
 }
@@ -33,7 +38,11 @@ impl<'a> Target<'a> {
             return Some(Self::Hook(secret));
         }
         let Some(rest) = path.strip_prefix("/rooms/") else {
-            return (path == "/rooms").then_some(Self::Rooms);
+            return match path {
+                "/rooms" => Some(Self::Rooms),
+                "/events" => Some(Self::ManyEvents),
+                _ => None,
+            };
         };
         // A room's name may have slashes.
         let (room, what) = rest.rsplit_once('/')?;
@@ -42,6 +51,7 @@ impl<'a> Target<'a> {
             "messages" => Some(Self::Messages(room)),
             "members" => Some(Self::Members(room)),
             "presence" => Some(Self::Presence(room)),
+            "events" => Some(Self::Events(room)),
             _ => None,
         }
     }
@@ -50,7 +60,11 @@ impl<'a> Target<'a> {
         match self {
             Self::Messages(_) => Methods::GetHeadAndPost,
             Self::Hook(_) => Methods::Post,
-            Self::Rooms | Self::Members(_) | Self::Presence(_) => Methods::GetAndHead,
+            Self::Rooms
+            | Self::Members(_)
+            | Self::Presence(_)
+            | Self::Events(_)
+            | Self::ManyEvents => Methods::GetAndHead,
         }
     }
 
@@ -79,6 +93,10 @@ impl<'a> Target<'a> {
             }
             Self::Members(room) => ask(Op::Members, room, &["limit", "after"]),
             Self::Presence(room) => ask(Op::Presence, room, &[]),
+            Self::Events(room) => {
+                Ok(Plan::Stream(Box::new(StreamPlan::of_room(head, room_of(room)?)?)))
+            }
+            Self::ManyEvents => Ok(Plan::Stream(Box::new(StreamPlan::of_query(head)?))),
             Self::Hook(_) => Err(http::Refusal::NotFound.into()),
         }
     }
@@ -93,6 +111,8 @@ pub(in crate::session) enum Plan {
     Ask(String),
     /// Messages in a room.
     Say { room: Box<str>, form: Form, cid: Option<Box<str>> },
+    /// A stream of events.
+    Stream(Box<StreamPlan>),
     /// A message by a hook.
     Hook { room: Box<str>, form: Form },
 }
@@ -117,7 +137,7 @@ impl Plan {
         len_max: usize,
     ) -> Result<(Vec<String>, bool), Refusal> {
         match self {
-            Self::Nothing => Ok((Vec::new(), false)),
+            Self::Nothing | Self::Stream(_) => Ok((Vec::new(), false)),
             Self::Ask(request) => Ok((vec![request.clone()], false)),
             Self::Say { room, form, cid } => {
                 let Posted { requests, is_batch } =
@@ -206,6 +226,8 @@ mod tests {
             ("/rooms/lobby/messages", Some(Target::Messages("lobby"))),
             ("/rooms/a/b/members", Some(Target::Members("a/b"))),
             ("/rooms/a%2Fb/presence", Some(Target::Presence("a%2Fb"))),
+            ("/rooms/a/b/events", Some(Target::Events("a/b"))),
+            ("/events", Some(Target::ManyEvents)),
             ("/hooks/cwh_x", Some(Target::Hook("cwh_x"))),
             ("/rooms/", None),
             ("/rooms//messages", None),

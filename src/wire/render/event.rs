@@ -4,6 +4,7 @@ use super::field::{epoch_field, field, name_field};
 use super::record::item;
 use crate::chat::model::event::{Event, PresenceChange};
 use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Presence;
 use crate::wire::json::{array, name, put, string};
 
@@ -84,6 +85,14 @@ pub fn bye(out: &mut Vec<u8>, close: u16, reason: &str) {
     field(out, r#","close":"#, close.into());
     put(out, r#","reason":"#);
     string(out, reason);
+    put(out, "}");
+}
+
+/// Appends that a room's log began anew: it goes on behind `seq` of another epoch.
+pub fn reset(out: &mut Vec<u8>, room: &RoomName, epoch: Epoch, seq: u64) {
+    open(out, r#"{"ev":"reset","room":"#, room);
+    epoch_field(out, r#","epoch":"#, epoch);
+    field(out, r#","seq":"#, seq);
     put(out, "}");
 }
 

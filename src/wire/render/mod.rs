@@ -12,9 +12,9 @@ mod reply;
 mod restrictions;
 mod welcome;
 
-pub use event::{bye, event, ping};
-pub use record::{item, record_event};
-pub use refusal::{refusal, refusal_alone, refused};
+pub use event::{bye, event, ping, reset};
+pub use record::{item, record_event, record_name};
+pub use refusal::{refusal, refusal_alone, refused, refused_event};
 pub use reply::{data_alone, help, reply};
 
 use crate::chat::model::limits::Limits;

@@ -12,6 +12,7 @@ pub(crate) mod library;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod server;
+pub(crate) mod stream;
 pub(crate) mod terminal;
 pub(crate) mod tls;
 pub(crate) mod ws;
@@ -22,6 +23,7 @@ pub(crate) use client::{Client, Transport};
 pub(crate) use json::assert_subset;
 pub(crate) use raw::Raw;
 pub(crate) use server::{Server, Setup};
+pub(crate) use stream::Stream;
 pub(crate) use ws::{Frame, RawWs};
 
 /// A receive buffer that holds little. Below a segment of the loopback's, the kernel would wait for

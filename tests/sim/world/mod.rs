@@ -26,6 +26,8 @@ use crate::trace::Trace;
 const BEGINNING_MS: u64 = 1_763_700_000_000;
 
 /// How the clients speak, one after the other.
+/// Who reads streams of events, is a member of nothing, and is told of to nobody.
+const SCREEN: &str = "screen";
 const KINDS: &[Kind] = &[Kind::Ws, Kind::Lines, Kind::Deflate, Kind::Ws, Kind::Lengths, Kind::Ws];
 
 /// The world of one seed.
@@ -82,6 +84,8 @@ pub(crate) fn run(seed: u64, steps: u64, planted: Planted) -> Outcome {
         dups: world.trace.dups,
         put_out: world.trace.put_out,
         closed: world.trace.closed,
+        streamed: world.trace.streamed,
+        returned: world.trace.returned,
         lagged: world.lagged + stats.lagged,
         crashes: world.crashes,
         restarts: world.restarts,
@@ -108,7 +112,8 @@ impl World {
             let kind = if id == 5 { Kind::Text } else { KINDS[id % KINDS.len()] };
             Client::new(id, Plan::user(id), kind, rng.bits())
         });
-        let clients = clients.collect();
+        let mut clients: Vec<Client> = clients.collect();
+        clients.push(Client::new(count, SCREEN.to_owned(), Kind::Events, rng.bits()));
         Self {
             tick: now.tick,
             wall_off: 0,
