@@ -21,6 +21,7 @@ use super::policy::Retention;
 use super::record::{Body, Epoch, SharedRecord};
 use super::reply::{Durability, Role};
 pub use super::suspensions::{Expiry, Network, Suspensions};
+use super::webhook::{EventSet, Notice};
 
 /// Names an open log: one life of one room. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +71,8 @@ pub struct Draft {
     pub meta: Vec<RoomMeta>,
     /// Nothing is to be written: the log says whether it has this message already.
     pub is_question: bool,
+    /// For a direct message: who it is for, if that user is not connected. Webhooks are told.
+    pub unseen_by: Option<UserName>,
 }
 
 /// What must hold of the message that an edit, a deletion or a reaction is about.
@@ -216,6 +219,9 @@ pub enum LogRequest {
         /// What.
         changes: Vec<PeopleChange>,
     },
+    /// Tell the webhooks of something that is in no log; it is written before what is asked for
+    /// afterwards, or with it.
+    Notice(Notice),
     /// The room is gone, and its log with it.
     Drop {
         /// Which log.
@@ -393,6 +399,8 @@ pub enum LogReply {
     People(Box<People>),
     /// Who may not use the server at all, from now on: all of them.
     Suspended(Arc<Suspensions>),
+    /// What webhooks are told from now on, all of them together.
+    Webhooks(EventSet),
 }
 
 /// What the store has of the rooms when the server starts.
@@ -404,6 +412,8 @@ pub struct Snapshot {
     pub suspended: Arc<Suspensions>,
     /// Who there is.
     pub people: People,
+    /// What webhooks are told, all of them together.
+    pub webhooks: EventSet,
 }
 
 /// What the store has of one room.

@@ -21,4 +21,5 @@ pub mod reply;
 pub mod resume;
 pub mod stats;
 pub mod suspensions;
+pub mod webhook;
 pub mod words;

@@ -12,6 +12,7 @@ use crate::chat::model::log::{Draft, LogRequest, RoomMeta, TargetCheck};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::Body;
 use crate::chat::model::reply::{Refusal, Reply, Role};
+use crate::chat::model::webhook::EventKind;
 use crate::chat::pending::{PendingOp, Requester};
 use crate::chat::rooms::{PendingAct, Room};
 
@@ -233,9 +234,22 @@ pub(super) fn append(
         room.moderation.begin(ticket, act);
     }
     let since = room.since(&from, &body);
-    let draft = Draft { from, body, weight, check, since, meta, is_question };
-    chat.context.requests.push_back(LogRequest::Append { log: room.log, ticket, draft });
+    let log = room.log;
+    let unseen_by = unseen_by(chat, key, user, &body);
+    let draft = Draft { from, body, weight, check, since, meta, is_question, unseen_by };
+    chat.context.requests.push_back(LogRequest::Append { log, ticket, draft });
     Ok(Answer::Later)
+}
+
+/// Who is not connected of those whom a direct message is for, if webhooks are told.
+fn unseen_by(chat: &Chat, key: RoomKey, from: UserKey, body: &Body) -> Option<UserName> {
+    let is_told = chat.context.webhooks.has(EventKind::Direct);
+    if !is_told || !chat.rooms[key].name.is_direct() || body.text().is_none() {
+        return None;
+    }
+    let mut others = chat.rooms.users(key).filter(|user| *user != from);
+    others.map(|user| &chat.directory[user]).find(|user| user.sessions.is_empty())
+        .map(|user| user.name.clone())
 }
 
 /// The room's topic.

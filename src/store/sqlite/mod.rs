@@ -32,6 +32,7 @@ pub(in crate::store) mod mark;
 pub(in crate::store) mod meta_table;
 mod open;
 mod open_error;
+pub(in crate::store) mod outbox;
 pub(in crate::store) mod people;
 mod programs;
 mod queries;

@@ -217,7 +217,12 @@ impl State {
                 }
             }
             // Each connection waits for one change of people at most.
-            Op::Open(..) | Op::Sync(..) | Op::Drop(_) | Op::People(..) => {}
+            Op::Open(..)
+            | Op::Sync(..)
+            | Op::Drop(_)
+            | Op::People(..)
+            | Op::Notice(_)
+            | Op::Outbox(_) => {}
         }
         self.queued.push_back(op);
         None
@@ -278,6 +283,7 @@ mod tests {
             since: None,
             meta,
             is_question: false,
+            unseen_by: None,
         };
         let (log, ticket) = (LogId::new(1, LOG), Ticket(u64::try_from(ticket).unwrap()));
         Op::Append(Append { log, ticket, level, wall_ms: 0, draft })
