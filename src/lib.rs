@@ -88,5 +88,6 @@ pub mod session;
 pub mod store;
 pub mod time;
 pub mod tls;
+pub mod webhooks;
 pub mod wire;
 pub mod ws;

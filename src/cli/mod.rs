@@ -13,6 +13,7 @@ mod names;
 mod people;
 mod token;
 mod tools;
+mod webhooks;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;

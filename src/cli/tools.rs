@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::names::{parse_room, parse_time, parse_user};
-use super::{keys, people};
+use super::{keys, people, webhooks};
 use crate::auth::password::Cost;
 use crate::chat::model::limits::REASON_LEN_MAX;
 use crate::chat::model::log::{Expiry, Network};
@@ -133,6 +133,9 @@ pub(super) enum Tool {
     /// Make addresses to which monitors and others post what is then said in a room
     #[command(subcommand)]
     Hook(keys::HookCommand),
+    /// Tell other servers what happens in rooms; a running server applies it within two seconds
+    #[command(subcommand)]
+    Webhook(webhooks::WebhookCommand),
 }
 
 const BAN_EXAMPLES: &str = "\
@@ -158,7 +161,7 @@ type Failure = Box<dyn Error>;
 pub(super) fn run(tool: &Tool, config: &Config) -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
     let outcome =
-        run_tool(tool, (&config.data, Cost::within(config.memory)), &mut out).and_then(|code| {
+        run_tool(tool, (config, Cost::within(config.memory)), &mut out).and_then(|code| {
             out.flush()?;
             Ok(code)
         });
@@ -181,10 +184,11 @@ fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
 
 fn run_tool(
     tool: &Tool,
-    (data, cost): (&Path, Cost),
+    (config, cost): (&Config, Cost),
     out: &mut dyn io::Write,
 ) -> Result<ExitCode, Failure> {
-    let wall_ms = Clock::start().now().wall_ms;
+    let (data, now) = (&*config.data, Clock::start().now());
+    let wall_ms = now.wall_ms;
     match tool {
         Tool::Backup { file } => {
             let backup::Copied { rooms, records, bytes } = backup::run(data, file)?;
@@ -207,6 +211,7 @@ fn run_tool(
         Tool::People(people) => people::run(people, data, out, (wall_ms, cost))?,
         Tool::Hook(command) => keys::run_hooks(command, data, out, wall_ms)?,
         Tool::Key(command) => keys::run(command, data, out, wall_ms)?,
+        Tool::Webhook(command) => webhooks::run(command, (data, &config.webhooks), out, now)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -32,6 +32,8 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("page", &["http"]),
     ("admin", &["http", "net", "metrics", "time"]),
     ("store", &["chat", "collections", "time", "metrics", "log"]),
+    // Beside the loop, on a thread of its own: the only one that connects to others.
+    ("webhooks", &["chat", "config", "log", "metrics", "store", "time", "wire"]),
     (
         "session",
         &[
@@ -75,10 +77,17 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "page",
             "admin",
             "store",
+            "webhooks",
             "session",
         ],
     ),
-    ("cli", &["auth", "config", "server", "log", "store", "chat", "wire", "time", "reactor"]),
+    (
+        "cli",
+        &[
+            "auth", "config", "server", "log", "store", "chat", "wire", "time", "reactor",
+            "webhooks",
+        ],
+    ),
     ("main", &["cli", "config"]),
 ];
 

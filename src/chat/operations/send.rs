@@ -247,9 +247,10 @@ fn unseen_by(chat: &Chat, key: RoomKey, from: UserKey, body: &Body) -> Option<Us
     if !is_told || !chat.rooms[key].name.is_direct() || body.text().is_none() {
         return None;
     }
-    let mut others = chat.rooms.users(key).filter(|user| *user != from);
-    others.map(|user| &chat.directory[user]).find(|user| user.sessions.is_empty())
-        .map(|user| user.name.clone())
+    let others = chat.rooms.users(key).filter(|user| *user != from);
+    let mut absent =
+        others.map(|user| &chat.directory[user]).filter(|user| user.sessions.is_empty());
+    absent.next().map(|user| user.name.clone())
 }
 
 /// The room's topic.

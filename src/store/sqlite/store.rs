@@ -127,8 +127,7 @@ impl SqliteStore {
         let metrics = Arc::clone(&options.metrics);
         let queue = Arc::new(WriteQueue::new(Arc::clone(&metrics), options.queue_bytes));
         let connection = SharedReader::default();
-        let known =
-            outbox::load(&db).map_err(|error| OpenError::Failed(path.clone(), error))?;
+        let known = outbox::load(&db).map_err(|error| OpenError::Failed(path.clone(), error))?;
         let outbox = Outbox::new(path.clone(), connection.clone(), Arc::clone(&queue));
         let webhooks = outbox.set_webhooks(known);
         let outbox = Arc::new(outbox);

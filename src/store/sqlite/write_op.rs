@@ -95,11 +95,7 @@ impl Unanswered {
             Op::Append(append) => Some(Self::Append(append.ticket, append.weight())),
             Op::Sync(ticket, _) => Some(Self::Sync(*ticket)),
             Op::People(ticket, _) => Some(Self::People(*ticket)),
-            Op::Open(..)
-            | Op::PutMeta(..)
-            | Op::Notice(_)
-            | Op::Outbox(_)
-            | Op::Drop(_) => None,
+            Op::Open(..) | Op::PutMeta(..) | Op::Notice(_) | Op::Outbox(_) | Op::Drop(_) => None,
         }
     }
 

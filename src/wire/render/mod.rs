@@ -10,12 +10,14 @@ mod record;
 mod refusal;
 mod reply;
 mod restrictions;
+mod webhook;
 mod welcome;
 
 pub use event::{bye, event, ping};
 pub use record::{item, record_event};
 pub use refusal::{refusal, refusal_alone, refused};
 pub use reply::{data_alone, help, reply};
+pub use webhook::webhook_event;
 
 use crate::chat::model::limits::Limits;
 use crate::chat::model::name::UserName;

@@ -40,7 +40,10 @@ pub(in crate::store) use self::rows::{
 pub use self::unwritten::Update;
 pub(super) use self::unwritten::{UnwrittenOutbox, highest_record, put_notice};
 
-#[expect(clippy::disallowed_types, reason = "what the loop, the writer and the worker tell each other")]
+#[expect(
+    clippy::disallowed_types,
+    reason = "what the loop, the writer and the worker tell each other"
+)]
 type Mutex<T> = std::sync::Mutex<T>;
 
 /// Events of memory rooms that wait for the worker; at more, the oldest go, and are counted.
@@ -170,9 +173,11 @@ impl Outbox {
         by: Option<&UserName>,
     ) -> bool {
         self.is_used()
-            && self.lock().webhooks.iter().any(|known| {
-                known.ended.is_none() && known.webhook.interest.wants(kind, room, by)
-            })
+            && self
+                .lock()
+                .webhooks
+                .iter()
+                .any(|known| known.ended.is_none() && known.webhook.interest.wants(kind, room, by))
     }
 
     /// Something was committed.

@@ -229,5 +229,7 @@ fn find_message(
     let Some(row) = rows.next()? else { return Ok(None) };
     let epoch = Epoch(row.get::<_, i64>("epoch")?.cast_unsigned());
     let record = record_row::decode(row).ok();
-    Ok(record.filter(|record| matches!(record.body, Body::Message { .. })).map(|record| (epoch, record)))
+    Ok(record
+        .filter(|record| matches!(record.body, Body::Message { .. }))
+        .map(|record| (epoch, record)))
 }

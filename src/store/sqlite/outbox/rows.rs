@@ -142,7 +142,8 @@ pub(in crate::store) fn revive(db: &Connection, name: &str) -> rusqlite::Result<
     if db.execute(sql, [name])? == 0 {
         return Ok(None);
     }
-    let sql = "DELETE FROM dead_letter WHERE webhook = ?1 AND to_record = record AND to_notice = notice";
+    let sql =
+        "DELETE FROM dead_letter WHERE webhook = ?1 AND to_record = record AND to_notice = notice";
     db.execute(sql, [name])?;
     db.execute("UPDATE dead_letter SET again = 1 WHERE webhook = ?1", [name]).map(Some)
 }

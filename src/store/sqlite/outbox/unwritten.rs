@@ -120,7 +120,10 @@ const fn reason_code(reason: Option<LeftReason>) -> i64 {
 }
 
 /// Writes a notice: it comes after all records that are there.
-pub(in crate::store::sqlite) fn put_notice(db: &Connection, notice: &Notice) -> rusqlite::Result<()> {
+pub(in crate::store::sqlite) fn put_notice(
+    db: &Connection,
+    notice: &Notice,
+) -> rusqlite::Result<()> {
     let Notice { at, room, user, what, .. } = notice;
     let (kind, number) = match *what {
         NoticeKind::Joined(role) => (0, role.code()),
@@ -162,7 +165,15 @@ fn write_update(db: &Connection, update: &Update) -> rusqlite::Result<()> {
             let to_notice = batch_end.map(|end| signed(end.notice));
             let next_at = signed(*next_at);
             let row = params![
-                name, signed(*at), record, notice, to_record, to_notice, attempts, next_at, ended
+                name,
+                signed(*at),
+                record,
+                notice,
+                to_record,
+                to_notice,
+                attempts,
+                next_at,
+                ended
             ];
             db.prepare_cached(sql)?.execute(row).map(drop)
         }
