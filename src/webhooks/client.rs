@@ -247,3 +247,113 @@ fn authorities(files: &[std::path::PathBuf]) -> Vec<Certificate<'static>> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Answers each question about a name with these addresses.
+    #[derive(Debug)]
+    struct Names(Vec<SocketAddr>);
+
+    impl Resolver for Names {
+        fn resolve(
+            &self,
+            _uri: &Uri,
+            _config: &Config,
+            _timeout: NextTimeout,
+        ) -> Result<ResolvedSocketAddrs, Error> {
+            let mut found = self.empty();
+            self.0.iter().for_each(|address| found.push(*address));
+            Ok(found)
+        }
+    }
+
+    fn settings(hosts: &[&str]) -> config::Webhooks {
+        config::Webhooks {
+            hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+            authorities: Vec::new(),
+            timeout: Duration::from_secs(5),
+            give_up: Duration::from_secs(60),
+        }
+    }
+
+    #[track_caller]
+    fn resolve(hosts: &[&str], names: &[&str]) -> Result<Vec<String>, String> {
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let found = names.iter().map(|address| address.parse().unwrap()).collect();
+        let checked = Checked { names: Box::new(Names(found)), hosts: hosts.into() };
+        let uri: Uri = "https://hooks.example.org/in".parse().unwrap();
+        let found = checked.resolve(&uri, &Config::default(), NextTimeout::default());
+        let found = found.map_err(|error| error.to_string())?;
+        Ok(found.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn of_what_a_name_stands_for_only_public_addresses_are_connected_to() {
+        let public = "8.8.8.8:443";
+        assert_eq!(resolve(&[], &[public]), Ok(vec![public.to_owned()]));
+        let mixed = ["127.0.0.1:443", public, "[::ffff:10.0.0.1]:443", "[fe80::1]:443"];
+        assert_eq!(resolve(&[], &mixed), Ok(vec![public.to_owned()]));
+        for (address, what) in [
+            ("10.0.0.1:443", "10.0.0.1, which is private"),
+            ("[::1]:443", "::1, which is loopback"),
+            ("[64:ff9b::7f00:1]:443", "which is loopback"),
+            ("100.64.0.1:443", "which is shared by a provider"),
+        ] {
+            let refused = resolve(&[], &[address]).unwrap_err();
+            assert!(refused.contains(what) && refused.contains("hooks.example.org"), "{refused}");
+            assert!(resolve(&["hooks.example.org"], &[address]).is_ok(), "it is listed");
+            assert!(resolve(&["example.org"], &[address]).is_err(), "another one is listed");
+        }
+    }
+
+    #[test]
+    fn a_name_that_stands_for_this_machine_is_not_connected_to() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let names = Names(vec![listener.local_addr().unwrap()]);
+        let client = Client::with_resolver(&settings(&[]), Box::new(names));
+        let signed = Signed { id: "msg_1", timestamp: 1, signatures: "v1,x", body: b"{}" };
+        let outcome = client.post("https://rebinding.example.org/", signed, 0);
+        let Outcome::Failed { why, is_refused: false, asked: None } = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert!(why.contains("which is loopback"), "{why}");
+        assert!(listener.accept().is_err(), "nobody has connected");
+    }
+
+    #[test]
+    fn an_address_is_checked_before_anything_is_sent() {
+        let hosts = ["localhost".to_owned(), "10.0.0.5".to_owned()];
+        for url in [
+            "https://example.org",
+            "https://example.org:8443/a?b=c",
+            "http://localhost/",
+            "http://LOCALHOST:80/x",
+            "http://10.0.0.5/",
+            "https://[::1]/",
+        ] {
+            assert_eq!(check_url(url, &hosts), Ok(()), "{url}");
+        }
+        for url in [
+            "",
+            "example.org",
+            "/in",
+            "http://example.org/",
+            "http://localhost.example.org/",
+            "http://10.0.0.50/",
+            "ftp://localhost/",
+            "https://a:b@example.org/",
+            "https://a@localhost/",
+            "https://example.org/#x",
+            "https:///x",
+            "https://exa mple.org/",
+            &format!("https://example.org/{}", "x".repeat(WEBHOOK_URL_LEN_MAX)),
+        ] {
+            assert!(check_url(url, &hosts).is_err(), "{url}");
+        }
+    }
+}

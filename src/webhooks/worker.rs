@@ -125,10 +125,15 @@ impl Worker {
             self.take_up(signals);
             let now = self.clock.now();
             match self.next(signals.news, now) {
-                Some((name, work)) => self.serve(&name, work, signals.news),
-                None => _ = self.outbox.wait(signals, self.sleep(signals.news, now)),
+                Some((name, work)) => {
+                    self.serve(&name, work, signals.news);
+                    self.count();
+                }
+                None => {
+                    self.count();
+                    _ = self.outbox.wait(signals, self.sleep(signals.news, now));
+                }
             }
-            self.count();
         }
     }
 

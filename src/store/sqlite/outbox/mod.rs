@@ -15,6 +15,8 @@
 
 mod read;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod unwritten;
 
 use std::collections::VecDeque;
@@ -38,7 +40,9 @@ pub(in crate::store) use self::rows::{
     end, find_dead, insert, load, position_of_new, revive, rotate,
 };
 pub use self::unwritten::Update;
-pub(super) use self::unwritten::{UnwrittenOutbox, highest_record, put_notice};
+pub(super) use self::unwritten::{
+    NOTICES_WAITING_MAX, UnwrittenOutbox, highest_record, put_notice,
+};
 
 #[expect(
     clippy::disallowed_types,
