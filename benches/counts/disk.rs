@@ -128,7 +128,7 @@ fn draft(room: usize, batch: usize) -> Outcome<Draft> {
         since: None,
         meta: Vec::new(),
         is_question: false,
-        unseen_by: None,
+        is_unseen: false,
     })
 }
 

@@ -113,8 +113,8 @@ impl Context {
         self.outputs.push_back(Output::Wake { conn });
     }
 
-    /// Tells the webhooks of something that is in no log, if one wants to know: in which room, which
-    /// may be in memory only, and of whom.
+    /// Tells the webhooks of something that is in no log, if one wants to know: in which room,
+    /// which may be in memory only, and of whom.
     pub(super) fn notice(
         &mut self,
         room: Option<(&RoomName, bool)>,

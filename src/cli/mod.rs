@@ -11,6 +11,7 @@ mod hints;
 mod keys;
 mod names;
 mod people;
+mod programs;
 mod token;
 mod tools;
 mod webhooks;

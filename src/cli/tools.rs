@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::names::{parse_room, parse_time, parse_user};
-use super::{keys, people, webhooks};
+use super::{people, programs};
 use crate::auth::password::Cost;
 use crate::chat::model::limits::REASON_LEN_MAX;
 use crate::chat::model::log::{Expiry, Network};
@@ -127,15 +127,8 @@ pub(super) enum Tool {
     Bans,
     #[command(flatten)]
     People(people::People),
-    /// Make keys for programs and end them; a running server applies it within two seconds
-    #[command(subcommand)]
-    Key(keys::KeyCommand),
-    /// Make addresses to which monitors and others post what is then said in a room
-    #[command(subcommand)]
-    Hook(keys::HookCommand),
-    /// Tell other servers what happens in rooms; a running server applies it within two seconds
-    #[command(subcommand)]
-    Webhook(webhooks::WebhookCommand),
+    #[command(flatten)]
+    Programs(programs::Programs),
 }
 
 const BAN_EXAMPLES: &str = "\
@@ -209,9 +202,7 @@ fn run_tool(
         Tool::Unban { kind, who } => unban(out, data, *kind, who)?,
         Tool::Bans => print_bans(out, data, wall_ms)?,
         Tool::People(people) => people::run(people, data, out, (wall_ms, cost))?,
-        Tool::Hook(command) => keys::run_hooks(command, data, out, wall_ms)?,
-        Tool::Key(command) => keys::run(command, data, out, wall_ms)?,
-        Tool::Webhook(command) => webhooks::run(command, (data, &config.webhooks), out, now)?,
+        Tool::Programs(command) => programs::run(command, config, out, now)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,7 @@
 //! The commands about outgoing webhooks: what they print, and how they went. The work is done in
 //! [`crate::store::tools::webhooks`].
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
 
@@ -40,8 +41,8 @@ pub(super) enum WebhookCommand {
         #[arg(long, value_name = "EVENTS", default_value = "message,edit,deletion",
               value_parser = parse_events)]
         events: EventSet,
-        /// User whose doings are not told: the one as whom the receiver answers, so that it does not
-        /// talk to itself
+        /// User whose doings are not told: the one as whom the receiver answers, so that it does
+        /// not talk to itself
         #[arg(long, value_name = "NAME", value_parser = parse_user)]
         except: Option<UserName>,
     },
@@ -174,7 +175,7 @@ fn state(known: &StoredWebhook, wall_ms: u64) -> String {
         None => String::new(),
     };
     if known.dead > 0 {
-        text.push_str(&format!("; {} dead letters", known.dead));
+        _ = write!(text, "; {} dead letters", known.dead);
     }
     text
 }
@@ -233,6 +234,6 @@ mod tests {
         ] {
             assert_eq!(parse_name(text).is_ok(), expect, "{text}");
         }
-        assert!(parse_name(&"x".repeat(65)).is_err());
+        parse_name(&"x".repeat(65)).unwrap_err();
     }
 }

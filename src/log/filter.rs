@@ -131,6 +131,8 @@ mod tests {
                 (None, LevelFilter::Warn),
                 // What strangers can cause is not written unless it is named, as here.
                 (path("rustls"), LevelFilter::Off),
+                (path("ureq"), LevelFilter::Off),
+                (path("ureq_proto"), LevelFilter::Off),
                 (path("chinwag::http"), LevelFilter::Debug),
                 (path("mio::poll"), LevelFilter::Info),
                 (path("rustls"), LevelFilter::Off),

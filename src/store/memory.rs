@@ -317,7 +317,7 @@ mod tests {
             since: None,
             meta: Vec::new(),
             is_question: false,
-            unseen_by: None,
+            is_unseen: false,
         };
         store.request(now, LogRequest::Append { log: LogId::new(1, 1), ticket: Ticket(7), draft });
         let reply = store.poll().unwrap();
@@ -361,7 +361,7 @@ mod tests {
             since: None,
             meta: Vec::new(),
             is_question: false,
-            unseen_by: None,
+            is_unseen: false,
         };
         store
             .request(at(0), LogRequest::Append { log: LogId::new(2, 1), ticket: Ticket(0), draft });
@@ -390,7 +390,7 @@ mod tests {
                 since: None,
                 meta: Vec::new(),
                 is_question: false,
-                unseen_by: None,
+                is_unseen: false,
             }
         };
         for log in 2..2 + logs {

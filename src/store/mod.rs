@@ -52,15 +52,18 @@ pub mod tools;
 
 pub use memory::MemoryStore;
 pub use sqlite::outbox::{
-    BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Batch, DeadLetter, FEED_MAX, Outbox, Position, Signals,
-    StoredWebhook, Update,
+    BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Batch, DeadLetter, Position, StoredWebhook, Update,
 };
+pub use sqlite::shared_outbox::{FEED_MAX, Outbox, Signals};
 pub use sqlite::{OpenError, Options, Wake};
 
 use std::sync::Arc;
 
 use crate::chat::model::log::{Logs, Snapshot};
 use crate::time::clock::Clock;
+
+/// The outbox as its users share it.
+pub type SharedOutbox = Arc<Outbox>;
 
 /// Logs that are all in memory, and begin empty.
 #[must_use]
@@ -105,7 +108,7 @@ pub fn open_with_outbox(
     options: &Options,
     clock: Clock,
     wake: Wake,
-) -> Result<(Box<dyn Logs>, Snapshot, Arc<Outbox>), OpenError> {
+) -> Result<(Box<dyn Logs>, Snapshot, SharedOutbox), OpenError> {
     let (store, snapshot) = sqlite::SqliteStore::open(options, clock, wake)?;
     let outbox = store.outbox();
     Ok((Box::new(store), snapshot, outbox))

@@ -183,8 +183,8 @@ fn is_listed(host: &str, hosts: &[String]) -> bool {
     hosts.iter().any(|listed| listed.eq_ignore_ascii_case(host))
 }
 
-/// Gives out addresses of the public internet only, but for hosts that are listed. What it gives out
-/// is what is connected to: names are not resolved again.
+/// Gives out addresses of the public internet only, but for hosts that are listed. What it gives
+/// out is what is connected to: names are not resolved again.
 #[derive(Debug)]
 struct Checked {
     names: Box<dyn Resolver>,
@@ -276,7 +276,7 @@ mod tests {
             hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
             authorities: Vec::new(),
             timeout: Duration::from_secs(5),
-            give_up: Duration::from_secs(60),
+            give_up: Duration::from_mins(1),
         }
     }
 

@@ -8,10 +8,12 @@
 //!
 //! One thread serves all webhooks, a request at a time, so that a slow one costs the others its
 //! deadline (`webhooks.timeout`) at the most: those that work come first, and one that fails waits
-//! longer after each attempt ([`schedule`]). The loop and the writer of the store never wait for it.
+//! longer after each attempt ([`schedule`]). The loop and the writer of the store never wait for
+//! it.
 //!
 //! - At least once, also over restarts and kills; each event has an `id` of its own.
-//! - In order in each room: nothing is sent to a webhook before what was there earlier was taken, or
+//! - In order in each room: nothing is sent to a webhook before what was there earlier was taken,
+//!   or
 //!   given up as a dead letter.
 //! - Signed as Standard Webhooks has it ([`sign`]).
 //! - Only to addresses of the public internet, checked after the name was resolved and connected to

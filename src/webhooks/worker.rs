@@ -11,7 +11,7 @@ use super::client::{Client, Outcome, Signed};
 use super::endpoint::{Endpoint, Work};
 use super::{payload, sign};
 use crate::chat::model::account::Hidden;
-use crate::chat::model::webhook::WebhookEvent;
+use crate::chat::model::webhook::{self, WebhookEvent};
 use crate::config;
 use crate::metrics::WebhookMetrics;
 use crate::store::{BATCH_EVENTS_MAX, Batch, DeadLetter, Outbox, Position, Signals, Update};
@@ -23,8 +23,8 @@ use crate::time::clock::{Clock, Now};
 const STOP_WAIT: Duration = Duration::from_secs(1);
 /// How long the worker sleeps when nothing is due.
 const IDLE: Duration = Duration::from_mins(1);
-/// Requests to webhooks that work, after which one that fails gets its turn though there are more of
-/// these.
+/// Requests to webhooks that work, after which one that fails gets its turn though there are more
+/// of these.
 const HEALTHY_IN_A_ROW: u32 = 16;
 /// Readings by which events that are too old are given up at once.
 const GIVE_UP_READINGS: usize = 64;
@@ -124,15 +124,13 @@ impl Worker {
             }
             self.take_up(signals);
             let now = self.clock.now();
-            match self.next(signals.news, now) {
-                Some((name, work)) => {
-                    self.serve(&name, work, signals.news);
-                    self.count();
-                }
-                None => {
-                    self.count();
-                    _ = self.outbox.wait(signals, self.sleep(signals.news, now));
-                }
+            let next = self.next(signals.news, now);
+            if let Some((name, work)) = &next {
+                self.serve(name, *work, signals.news);
+            }
+            self.count();
+            if next.is_none() {
+                _ = self.outbox.wait(signals, self.until_due(signals.news, now));
             }
         }
     }
@@ -172,8 +170,8 @@ impl Worker {
         }
     }
 
-    /// Whose turn it is, and what is to be done: of those whose wait is over the ones that work come
-    /// first, and of these the one that was served longest ago.
+    /// Whose turn it is, and what is to be done: of those whose wait is over the ones that work
+    /// come first, and of these the one that was served longest ago.
     fn next(&mut self, news: u64, now: Now) -> Option<(Box<str>, Work)> {
         let due = self.endpoints.values().filter(|endpoint| endpoint.next_at <= now.tick);
         let due = due.filter_map(|endpoint| Some((endpoint, endpoint.work(news)?)));
@@ -188,7 +186,7 @@ impl Worker {
     }
 
     /// How long nothing is due, unless something comes.
-    fn sleep(&self, news: u64, now: Now) -> Duration {
+    fn until_due(&self, news: u64, now: Now) -> Duration {
         let waiting = self.endpoints.values().filter(|endpoint| endpoint.work(news).is_some());
         let next = waiting.map(|endpoint| endpoint.next_at).min().unwrap_or(Tick::MAX);
         next.since(now.tick).min(IDLE)
@@ -447,11 +445,10 @@ pub(super) fn post<'a>(
 
 /// Whether an event of a memory room is told a webhook.
 fn is_told(endpoint: &Endpoint, event: &WebhookEvent) -> bool {
-    use crate::chat::model::webhook::EventKind;
     let interest = &endpoint.known.webhook.interest;
     match event {
         WebhookEvent::Record { room, record, .. } => {
-            interest.wants(EventKind::of(&record.body), Some(room), Some(&record.from))
+            interest.wants(webhook::kind_of(&record.body), Some(room), Some(&record.from))
         }
         WebhookEvent::Notice { notice, message, .. } => {
             let by = message.as_ref().map(|(_, record)| &record.from).or(notice.user.as_ref());

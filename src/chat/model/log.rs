@@ -16,12 +16,12 @@
 use std::sync::Arc;
 
 use super::name::{RoomName, UserName};
+use super::notice::{EventSet, Notice};
 use super::people::{People, PeopleChange};
 use super::policy::Retention;
 use super::record::{Body, Epoch, SharedRecord};
 use super::reply::{Durability, Role};
 pub use super::suspensions::{Expiry, Network, Suspensions};
-use super::webhook::{EventSet, Notice};
 
 /// Names an open log: one life of one room. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,8 +71,8 @@ pub struct Draft {
     pub meta: Vec<RoomMeta>,
     /// Nothing is to be written: the log says whether it has this message already.
     pub is_question: bool,
-    /// For a direct message: who it is for, if that user is not connected. Webhooks are told.
-    pub unseen_by: Option<UserName>,
+    /// It is a direct message whose recipient is not connected, and webhooks are told of such.
+    pub is_unseen: bool,
 }
 
 /// What must hold of the message that an edit, a deletion or a reaction is about.

@@ -235,22 +235,21 @@ pub(super) fn append(
     }
     let since = room.since(&from, &body);
     let log = room.log;
-    let unseen_by = unseen_by(chat, key, user, &body);
-    let draft = Draft { from, body, weight, check, since, meta, is_question, unseen_by };
+    let is_unseen = is_unseen(chat, key, user, &body);
+    let draft = Draft { from, body, weight, check, since, meta, is_question, is_unseen };
     chat.context.requests.push_back(LogRequest::Append { log, ticket, draft });
     Ok(Answer::Later)
 }
 
-/// Who is not connected of those whom a direct message is for, if webhooks are told.
-fn unseen_by(chat: &Chat, key: RoomKey, from: UserKey, body: &Body) -> Option<UserName> {
-    let is_told = chat.context.webhooks.has(EventKind::Direct);
-    if !is_told || !chat.rooms[key].name.is_direct() || body.text().is_none() {
-        return None;
-    }
-    let others = chat.rooms.users(key).filter(|user| *user != from);
-    let mut absent =
-        others.map(|user| &chat.directory[user]).filter(|user| user.sessions.is_empty());
-    absent.next().map(|user| user.name.clone())
+/// Whether it is a direct message whose recipient is not connected, if webhooks are told of such.
+fn is_unseen(chat: &Chat, key: RoomKey, from: UserKey, body: &Body) -> bool {
+    chat.context.webhooks.has(EventKind::Direct)
+        && chat.rooms[key].name.is_direct()
+        && body.text().is_some()
+        && chat
+            .rooms
+            .users(key)
+            .any(|user| user != from && chat.directory[user].sessions.is_empty())
 }
 
 /// The room's topic.

@@ -44,6 +44,7 @@ mod room_meta;
 pub(in crate::store) mod room_row;
 pub(in crate::store) mod schema;
 pub(in crate::store) mod search;
+pub(in crate::store) mod shared_outbox;
 mod shared_reader;
 mod store;
 pub(in crate::store) mod suspensions;

@@ -12,20 +12,21 @@ use super::engine::Engine;
 use super::load_rooms::Loaded;
 use super::open::{Opened, open};
 use super::open_error::OpenError;
-use super::outbox::{self, Outbox};
+use super::outbox;
 use super::reader_thread::ReaderHandle;
 use super::reply_channel::{ReplySender, Wake};
 use super::room_row::{RoomCounters, RoomRow};
+use super::shared_outbox::{self, Outbox};
 use super::shared_reader::SharedReader;
 use super::suspensions;
 use super::write_op::{Append, Op, Opening};
 use super::write_queue::{QUEUE_BYTES, WriteQueue};
 use super::writer_thread::WriterHandle;
 use crate::chat::model::log::{LogId, LogReply, LogRequest, Logs, Query, Snapshot, Ticket};
-use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::name::RoomName;
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Durability;
-use crate::chat::model::webhook::{EventKind, Notice, NoticeKind, WebhookEvent};
+use crate::chat::model::webhook::{self, Notice, WebhookEvent};
 use crate::collections::{KeyedMap, Slots};
 use crate::metrics::StoreMetrics;
 use crate::store::memory::{CIDS_MAX, MemoryStore};
@@ -211,27 +212,26 @@ impl SqliteStore {
             return;
         }
         if notice.is_in_memory {
-            self.outbox.offer(outbox::event_of(notice));
+            self.outbox.offer(shared_outbox::event_of(notice));
         } else {
             self.batch.push(Op::Notice(Box::new(notice)));
         }
     }
 
     /// Tells the webhooks of the record that a memory room has just got, if it has.
-    fn offer(&self, log: LogId, unseen_by: Option<UserName>) {
+    fn offer(&self, log: LogId, is_unseen: bool) {
         if !self.outbox.is_used() {
             return;
         }
         let Some(record) = self.memory.last_stored() else { return };
         let Some((room, epoch)) = self.memory_rooms.get(&log) else { return };
         let (room, epoch, record) = (room.clone(), *epoch, (**record).clone());
-        let kind = EventKind::of(&record.body);
+        let kind = webhook::kind_of(&record.body);
         if self.outbox.wants(kind, Some(&room), Some(&record.from)) {
             return self.outbox.offer(WebhookEvent::Record { id: 0, room, epoch, record });
         }
-        if unseen_by.is_some() {
-            let (at, what) = (record.at, NoticeKind::Unseen(record.seq));
-            let notice = Notice { at, room: Some(room), is_in_memory: true, user: unseen_by, what };
+        if is_unseen {
+            let notice = webhook::unseen(room, &record, true);
             let message = Some((epoch, record));
             self.outbox.offer(WebhookEvent::Notice { id: 0, notice, message });
         }
@@ -247,12 +247,9 @@ impl SqliteStore {
     fn route(&mut self, now: Now, id: LogId, request: LogRequest) {
         // The memory store also refuses what is asked of a log that is not open.
         let Some(Location::File(_, level)) = self.location(id) else {
-            let unseen_by = match &request {
-                LogRequest::Append { draft, .. } => draft.unseen_by.clone(),
-                _ => None,
-            };
+            let is_unseen = matches!(&request, LogRequest::Append { draft, .. } if draft.is_unseen);
             self.memory.request(now, request);
-            return self.offer(id, unseen_by);
+            return self.offer(id, is_unseen);
         };
         let op = match request {
             LogRequest::Append { log, ticket, draft } => {

@@ -295,7 +295,7 @@ mod tests {
             since: None,
             meta,
             is_question: false,
-            unseen_by: None,
+            is_unseen: false,
         };
         let (log, ticket) = (LogId::new(1, LOG), Ticket(u64::try_from(ticket).unwrap()));
         Op::Append(Append { log, ticket, level, wall_ms: 0, draft })

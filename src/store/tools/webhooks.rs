@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use rusqlite::Connection;
+
 use super::people::{Refused, audited, change};
 use super::{ToolError, open};
 use crate::chat::model::account::Hidden;
+use crate::chat::model::people::PeopleChange;
 use crate::chat::model::webhook::{WEBHOOKS_MAX, Webhook};
 use crate::store::sqlite::outbox::{self, DeadLetter, StoredWebhook};
 use crate::store::sqlite::people;
@@ -43,8 +46,7 @@ pub fn add(data: &Path, webhook: &Webhook) -> Result<Result<(), Refused>, ToolEr
                 "there is a webhook of this name: end it first, or choose another name",
             ));
         }
-        people::write(db, &[audited("webhook", webhook.name.clone(), webhook.at)])?.ok();
-        Ok(Ok(()))
+        note(db, audited("webhook", webhook.name.clone(), webhook.at))
     })
 }
 
@@ -58,8 +60,7 @@ pub fn end(data: &Path, name: &str, wall_ms: u64) -> Result<Result<(), Refused>,
         if !outbox::end(db, name)? {
             return Ok(Err(NO_WEBHOOK));
         }
-        people::write(db, &[audited("end webhook", name.into(), wall_ms)])?.ok();
-        Ok(Ok(()))
+        note(db, audited("end webhook", name.into(), wall_ms))
     })
 }
 
@@ -77,8 +78,7 @@ pub fn rotate(
         if !outbox::rotate(db, name, (secret, wall_ms.saturating_add(FORMER_MS)))? {
             return Ok(Err(NO_WEBHOOK));
         }
-        people::write(db, &[audited("webhook secret", name.into(), wall_ms)])?.ok();
-        Ok(Ok(()))
+        note(db, audited("webhook secret", name.into(), wall_ms))
     })
 }
 
@@ -95,12 +95,16 @@ pub fn dead(data: &Path, name: &str) -> Result<Result<Vec<DeadLetter>, Refused>,
     Ok(found.ok_or(NO_WEBHOOK))
 }
 
-/// Has what could not be delivered to a webhook tried again, and what waits for it at once: how many
-/// dead letters.
+/// Has what could not be delivered to a webhook tried again, and what waits for it at once: how
+/// many dead letters.
 ///
 /// # Errors
 ///
 /// As [`end`].
 pub fn retry(data: &Path, name: &str) -> Result<Result<usize, Refused>, ToolError> {
     change(data, |db| Ok(outbox::revive(db, name)?.ok_or(NO_WEBHOOK)))
+}
+
+fn note(db: &Connection, act: PeopleChange) -> rusqlite::Result<Result<(), Refused>> {
+    Ok(people::write(db, &[act])?.map_err(|_taken| "it could not be noted"))
 }

@@ -14,6 +14,7 @@ pub(crate) mod raw;
 pub(crate) mod server;
 pub(crate) mod terminal;
 pub(crate) mod tls;
+pub(crate) mod webhook;
 pub(crate) mod ws;
 
 use std::time::Duration;

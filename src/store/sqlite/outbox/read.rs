@@ -10,7 +10,7 @@ use super::Position;
 use super::unwritten::kind_of;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Body, Epoch, Record};
-use crate::chat::model::webhook::{EventKind, Interest, Notice, NoticeKind, WebhookEvent};
+use crate::chat::model::webhook::{self, Interest, Notice, NoticeKind, WebhookEvent};
 
 /// Events of one request.
 pub const BATCH_EVENTS_MAX: usize = 100;
@@ -37,7 +37,7 @@ pub struct Batch {
 /// A record of the page: its id, and the event that it is, if it is of interest.
 type Found = (u64, Option<WebhookEvent>);
 
-pub(super) fn batch(
+pub(in crate::store::sqlite) fn batch(
     db: &mut Connection,
     interest: &Interest,
     (from, to): (Position, Option<Position>),
@@ -124,7 +124,7 @@ impl Records<'_> {
         let Some(Some((room, epoch))) = self.rooms.get(&room) else { return Ok(Some((id, None))) };
         // One that is damaged is reported by who reads it for people.
         let record = record_row::decode(row).ok().filter(|record| {
-            let kind = EventKind::of(&record.body);
+            let kind = webhook::kind_of(&record.body);
             self.interest.wants(kind, Some(room), Some(&record.from))
         });
         let event = record.map(|record| {

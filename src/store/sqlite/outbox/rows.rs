@@ -122,8 +122,8 @@ pub(in crate::store) fn end(db: &Connection, name: &str) -> rusqlite::Result<boo
     Ok(db.execute("DELETE FROM webhook WHERE name = ?1", [name])? == 1)
 }
 
-/// Gives a webhook another secret; the one of before signs, too, for a while. `false` if there is no
-/// such webhook.
+/// Gives a webhook another secret; the one of before signs, too, for a while. `false` if there is
+/// no such webhook.
 pub(in crate::store) fn rotate(
     db: &Connection,
     name: &str,
@@ -134,8 +134,8 @@ pub(in crate::store) fn rotate(
 }
 
 /// Has the dead letters of a webhook tried again, and what waits at once, also if nothing was sent
-/// to it any more: how many dead letters, `None` if there is no such webhook. Those of which nothing
-/// is left go.
+/// to it any more: how many dead letters, `None` if there is no such webhook. Those of which
+/// nothing is left go.
 pub(in crate::store) fn revive(db: &Connection, name: &str) -> rusqlite::Result<Option<usize>> {
     let sql = "UPDATE webhook SET ended = NULL, attempts = 0, next_at = 0, revived = revived + 1 \
                WHERE name = ?1";

@@ -1,3 +1,5 @@
+//! The order of what is sent, its bounds, and what is kept of it.
+
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -5,8 +7,11 @@ use super::super::testing::{database, message, room, say, user};
 use super::unwritten::NOTICES_MAX;
 use super::*;
 use crate::chat::model::account::Hidden;
+use crate::chat::model::name::RoomName;
 use crate::chat::model::reply::Role;
-use crate::chat::model::webhook::NoticeKind;
+use crate::chat::model::webhook::{
+    EventKind, EventSet, Interest, Notice, NoticeKind, Webhook, WebhookEvent,
+};
 
 fn interest(rooms: &str, kinds: &[EventKind]) -> Interest {
     let events = kinds.iter().fold(EventSet::NONE, |set, kind| set.with(*kind));
@@ -57,7 +62,7 @@ fn words(batch: &Batch) -> Vec<String> {
 fn read_all(db: &mut Connection, interest: &Interest, most: usize) -> (Vec<String>, Position) {
     let (mut all, mut from) = (Vec::new(), Position::default());
     loop {
-        let batch = read::batch(db, interest, (from, None), most).unwrap();
+        let batch = batch(db, interest, (from, None), most).unwrap();
         all.extend(words(&batch));
         from = batch.end;
         if !batch.has_more {
@@ -68,7 +73,7 @@ fn read_all(db: &mut Connection, interest: &Interest, most: usize) -> (Vec<Strin
 
 fn read_from(db: &Connection, from: Position, to: Option<Position>) -> Batch {
     let mut db = Connection::open(db.path().unwrap()).unwrap();
-    read::batch(&mut db, &interest("*", &EventKind::ALL), (from, to), 100).unwrap()
+    batch(&mut db, &interest("*", &EventKind::ALL), (from, to), 100).unwrap()
 }
 
 #[test]
@@ -138,62 +143,68 @@ fn what_is_too_much_goes_and_is_counted() {
     assert_eq!(position_of_new(&db).unwrap(), batch.end);
 }
 
+fn write(db: &Connection, updates: impl IntoIterator<Item = Update>) {
+    let mut unwritten = UnwrittenOutbox::default();
+    updates.into_iter().for_each(|update| unwritten.put(update));
+    unwritten.write(db).unwrap();
+}
+
+const FROM: Position = Position { record: 3, notice: 4 };
+const TO: Position = Position { record: 5, notice: 6 };
+
 #[test]
-fn the_state_of_a_webhook_and_its_dead_letters_are_kept() {
+fn the_state_of_a_webhook_is_kept() {
     let (_folder, db) = stored();
     let first = webhook("ci");
     assert!(insert(&db, &first, Position::default()).unwrap());
     assert!(!insert(&db, &first, Position::default()).unwrap());
-    let (from, to) = (Position { record: 3, notice: 4 }, Position { record: 5, notice: 6 });
-    let letter = |from| DeadLetter {
-        id: 0,
-        webhook: "ci".into(),
-        at: 9,
-        from,
-        to,
-        events: 2,
-        why: "HTTP 500".into(),
-    };
     let progress = |at| Update::Progress {
         webhook: ("ci".into(), at),
-        position: from,
-        batch_end: Some(to),
+        position: FROM,
+        batch_end: Some(TO),
         attempts: 3,
         next_at: 99,
         ended: Some("HTTP 410".into()),
     };
-    let mut unwritten = UnwrittenOutbox::default();
     // Another one of the same name, which is there no more, changes nothing.
-    unwritten.put(progress(6));
-    unwritten.write(&db).unwrap();
+    write(&db, [progress(6)]);
     assert_eq!(load(&db).unwrap()[0].attempts, 0);
-    for update in [progress(7), Update::Dead(letter(from)), Update::Dead(letter(to))] {
-        unwritten.put(update);
-    }
-    unwritten.write(&db).unwrap();
+    write(&db, [progress(7)]);
     let known = load(&db).unwrap().remove(0);
     assert_eq!(known.webhook, first);
-    assert_eq!((known.position, known.batch_end, known.attempts), (from, Some(to), 3));
-    assert_eq!((known.next_at, known.ended.as_deref(), known.dead), (99, Some("HTTP 410"), 2));
-    assert!(known.again.is_empty());
-    // Of the second one nothing is left that could be sent.
-    assert_eq!(revive(&db, "ci").unwrap(), Some(1));
+    assert_eq!((known.position, known.batch_end, known.attempts), (FROM, Some(TO), 3));
+    assert_eq!((known.next_at, known.ended.as_deref()), (99, Some("HTTP 410")));
+    assert_eq!(revive(&db, "ci").unwrap(), Some(0));
     let known = load(&db).unwrap().remove(0);
-    assert_eq!((known.ended, known.attempts, known.revived, known.dead), (None, 0, 1, 1));
-    let id = known.again[0].id;
-    let mut unwritten = UnwrittenOutbox::default();
-    unwritten.put(Update::StillDead(id, "HTTP 404".into()));
-    unwritten.write(&db).unwrap();
-    assert!(load(&db).unwrap()[0].again.is_empty());
-    assert_eq!(&*find_dead(&db, "ci").unwrap().unwrap()[0].why, "HTTP 404");
-    unwritten.put(Update::Delivered(id));
-    unwritten.write(&db).unwrap();
-    assert_eq!(find_dead(&db, "ci").unwrap(), Some(Vec::new()));
+    assert_eq!((known.ended, known.attempts, known.revived), (None, 0, 1));
     assert!(rotate(&db, "ci", (&Hidden::new("whsec_BB=="), 5)).unwrap());
     let known = load(&db).unwrap().remove(0);
     assert_eq!(known.webhook.former, Some((first.secret, 5)));
     assert!(end(&db, "ci").unwrap() && !end(&db, "ci").unwrap());
     assert_eq!((revive(&db, "ci").unwrap(), find_dead(&db, "ci").unwrap()), (None, None));
+}
+
+#[test]
+fn a_dead_letter_is_kept_until_it_was_delivered() {
+    let (_folder, db) = stored();
+    assert!(insert(&db, &webhook("ci"), Position::default()).unwrap());
+    let letter = |from| {
+        let (webhook, why) = ("ci".into(), "HTTP 500".into());
+        Update::Dead(DeadLetter { id: 0, webhook, at: 9, from, to: TO, events: 2, why })
+    };
+    write(&db, [letter(FROM), letter(TO)]);
+    let known = load(&db).unwrap().remove(0);
+    assert_eq!((known.dead, known.again), (2, Vec::new()));
+    // Of the second one nothing is left that could be sent.
+    assert_eq!(revive(&db, "ci").unwrap(), Some(1));
+    let known = load(&db).unwrap().remove(0);
+    assert_eq!((known.dead, known.again[0].to), (1, TO));
+    let id = known.again[0].id;
+    write(&db, [Update::StillDead(id, "HTTP 404".into())]);
+    assert_eq!(load(&db).unwrap()[0].again, Vec::new());
+    assert_eq!(&*find_dead(&db, "ci").unwrap().unwrap()[0].why, "HTTP 404");
+    write(&db, [Update::Delivered(id)]);
+    assert_eq!(find_dead(&db, "ci").unwrap(), Some(Vec::new()));
 }
 
 #[test]

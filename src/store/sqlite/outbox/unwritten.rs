@@ -14,7 +14,8 @@ use crate::chat::model::webhook::{Notice, NoticeKind};
 /// Notices that are kept, some 10 MB; at more, the oldest go, and each webhook that was not past
 /// them has a dead letter that says how many.
 pub(super) const NOTICES_MAX: u64 = if cfg!(test) { 100 } else { 100_000 };
-/// Notices that wait to be written while the disk fails; at more, the oldest go, and a line says so.
+/// Notices that wait to be written while the disk fails; at more, the oldest go, and a line says
+/// so.
 pub(in crate::store::sqlite) const NOTICES_WAITING_MAX: usize = 10_000;
 /// Dead letters of one webhook; at more, the oldest go.
 const DEAD_LETTERS_MAX: i64 = 1_000;

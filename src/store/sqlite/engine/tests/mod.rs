@@ -51,7 +51,7 @@ fn said(text: &str, cid: Option<&str>) -> Draft {
         since: None,
         meta: Vec::new(),
         is_question: false,
-        unseen_by: None,
+        is_unseen: false,
     }
 }
 
@@ -65,7 +65,7 @@ fn touching(target: u64, body: Body) -> Draft {
         since: None,
         meta: Vec::new(),
         is_question: false,
-        unseen_by: None,
+        is_unseen: false,
     }
 }
 
