@@ -54,7 +54,7 @@ pub use memory::MemoryStore;
 pub use sqlite::outbox::{
     BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Batch, DeadLetter, Position, StoredWebhook, Update,
 };
-pub use sqlite::shared_outbox::{FEED_MAX, Outbox, Signals};
+pub use sqlite::shared_outbox::{FEED_BYTES_MAX, Outbox, Signals};
 pub use sqlite::{OpenError, Options, Wake};
 
 use std::sync::Arc;

@@ -33,9 +33,10 @@ const AUTHORITIES: [&str; 4] = [
 /// come is not used again.
 const ANSWER_HEAD_MAX: usize = 16 * 1024;
 const ANSWER_BODY_MAX: u64 = 16 * 1024;
-/// Connections that are kept for the next request, and for how long.
+/// Connections that are kept for the next request, and for how long: many servers close them after
+/// five seconds.
 const IDLE_MAX: usize = 16;
-const IDLE_AGE: Duration = Duration::from_secs(15);
+const IDLE_AGE: Duration = Duration::from_secs(4);
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,8 +10,9 @@ use crate::time::clock::Now;
 
 use super::schedule;
 
-/// Events of memory rooms that wait for one webhook; at more, the oldest go, and are counted.
-pub(super) const WAITING_MAX: usize = 4096;
+/// Bytes of events of memory rooms that wait for one webhook; at more, the oldest go, and are
+/// counted.
+const WAITING_BYTES_MAX: usize = 256 << 10;
 /// After so many refusals of the same events they are sent singly, so that only one is to blame ...
 const SINGLY_AFTER: u32 = 2;
 /// ... and after so many more that one is given up.
@@ -54,6 +55,7 @@ pub(super) struct Endpoint {
     pub(super) seen: Option<u64>,
     /// Events of memory rooms with their numbers.
     pub(super) feed: VecDeque<(u64, WebhookEvent)>,
+    feed_bytes: usize,
     pub(super) again: VecDeque<DeadLetter>,
     /// When the oldest event that waits happened, if one does.
     pub(super) oldest_at: Option<u64>,
@@ -75,6 +77,7 @@ impl Endpoint {
             ended: known.ended.clone(),
             seen: None,
             feed: VecDeque::new(),
+            feed_bytes: 0,
             again: known.again.iter().cloned().collect(),
             oldest_at: None,
             tried: 0,
@@ -121,14 +124,23 @@ impl Endpoint {
         (!self.again.is_empty()).then_some(Work::Again)
     }
 
-    /// Something happened in a memory room; whether the oldest had to go for it.
-    pub(super) fn offer(&mut self, number: u64, event: WebhookEvent) -> bool {
-        let is_full = self.feed.len() >= WAITING_MAX;
-        if is_full {
-            self.feed.pop_front();
+    /// Something happened in a memory room; how much that is older had to go for it.
+    pub(super) fn offer(&mut self, number: u64, event: WebhookEvent) -> u64 {
+        self.feed_bytes += event.weight();
+        let mut lost = 0;
+        while self.feed_bytes > WAITING_BYTES_MAX && !self.feed.is_empty() {
+            self.forget(1);
+            lost += 1;
         }
         self.feed.push_back((number, event));
-        is_full
+        lost
+    }
+
+    /// So many of the oldest events of memory rooms are done with.
+    pub(super) fn forget(&mut self, count: usize) {
+        for (_, event) in self.feed.drain(..count.min(self.feed.len())) {
+            self.feed_bytes = self.feed_bytes.saturating_sub(event.weight());
+        }
     }
 
     /// Everything up to `end` is done with.
@@ -213,5 +225,99 @@ impl Endpoint {
         let in_feed = self.feed.front().map(|(_, event)| event.at());
         let oldest = self.oldest_at.into_iter().chain(in_feed).min();
         oldest.filter(|_| self.ended.is_none()).map(|at| now.wall_ms.saturating_sub(at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::model::account::Hidden;
+    use crate::chat::model::webhook::{EventSet, Interest, Notice, NoticeKind, Webhook};
+
+    fn at(millis: u64) -> Now {
+        Now { tick: Tick::from_millis(millis), wall_ms: 1_000_000 + millis }
+    }
+
+    fn endpoint() -> Endpoint {
+        let interest = Interest { events: EventSet::NONE, rooms: Vec::new(), except: None };
+        let (name, url) = ("ci".into(), "https://example.org/".into());
+        let secret = Hidden::new("whsec_");
+        let webhook = Webhook { name, url, interest, secret, former: None, at: 0 };
+        let known = StoredWebhook {
+            webhook,
+            position: Position::default(),
+            batch_end: None,
+            attempts: 0,
+            next_at: 0,
+            ended: None,
+            revived: 0,
+            again: Vec::new(),
+            dead: 0,
+        };
+        Endpoint::new(known, at(0))
+    }
+
+    const fn up_to(record: u64) -> Position {
+        Position { record, notice: 0 }
+    }
+
+    #[test]
+    fn events_that_are_refused_together_are_sent_singly_and_one_is_given_up() {
+        let mut endpoint = endpoint();
+        let refused = (true, None);
+        assert!(!endpoint.fail_at(up_to(9), refused, at(0)) && !endpoint.is_singly());
+        assert_eq!(endpoint.batch_end, Some(up_to(9)));
+        assert!(!endpoint.fail_at(up_to(9), refused, at(1)) && endpoint.is_singly());
+        assert_eq!((endpoint.batch_end, endpoint.next_at), (None, at(1).tick));
+        endpoint.advance(up_to(3));
+        endpoint.succeed(at(2));
+        assert!(endpoint.is_singly() && !endpoint.is_failing());
+        let given_up: Vec<_> =
+            (3..8).map(|time| endpoint.fail_at(up_to(4), refused, at(time))).collect();
+        assert_eq!(given_up, [false, false, false, true, true]);
+        endpoint.advance(up_to(9));
+        assert!(!endpoint.is_singly(), "what is behind is sent together again");
+    }
+
+    #[test]
+    fn a_failure_in_between_is_none_of_the_events() {
+        let mut endpoint = endpoint();
+        let waits: Vec<_> = [true, false, true, false, true]
+            .into_iter()
+            .map(|is_refused| {
+                assert!(!endpoint.fail_at(up_to(9), (is_refused, None), at(0)));
+                endpoint.next_at.as_millis() / 1_000
+            })
+            .collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16]);
+        assert!(!endpoint.is_singly());
+    }
+
+    #[test]
+    fn a_command_has_an_ended_webhook_tried_at_once() {
+        let mut endpoint = endpoint();
+        endpoint.rest(7, at(0));
+        assert_eq!((endpoint.work(7), endpoint.work(8)), (None, Some(Work::Log)));
+        endpoint.fail(false, Some(Duration::from_hours(1)), at(0));
+        endpoint.ended = Some("HTTP 410".into());
+        assert_eq!(endpoint.work(8), None);
+        let known = endpoint.known.clone();
+        endpoint.set(known.clone(), at(5));
+        assert_eq!(endpoint.work(8), None, "nothing of it has changed");
+        endpoint.set(StoredWebhook { revived: 1, ..known }, at(5));
+        assert_eq!((endpoint.work(7), endpoint.next_at), (Some(Work::Log), at(5).tick));
+    }
+
+    #[test]
+    fn what_waits_of_memory_rooms_is_bounded_by_bytes() {
+        let mut endpoint = endpoint();
+        let what = NoticeKind::Made;
+        let notice = Notice { at: 5, room: None, is_in_memory: true, user: None, what };
+        let event = WebhookEvent::Notice { id: 0, notice, message: None };
+        let fit = u64::try_from(WAITING_BYTES_MAX / event.weight()).unwrap();
+        let lost: u64 = (0..fit + 9).map(|number| endpoint.offer(number, event.clone())).sum();
+        assert_eq!((lost, endpoint.feed.front().map(|(number, _)| *number)), (9, Some(9)));
+        endpoint.forget(usize::MAX);
+        assert_eq!((endpoint.feed.len(), endpoint.feed_bytes), (0, 0));
     }
 }

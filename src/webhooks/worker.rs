@@ -160,7 +160,7 @@ impl Worker {
             self.numbers += 1;
             for endpoint in self.endpoints.values_mut() {
                 if endpoint.ended.is_none() && is_told(endpoint, &event) {
-                    lost += u64::from(endpoint.offer(self.numbers, event.clone()));
+                    lost += endpoint.offer(self.numbers, event.clone());
                 }
             }
         }
@@ -271,7 +271,7 @@ impl Worker {
         let now = self.clock.now();
         match outcome {
             Outcome::Delivered(_) => {
-                endpoint.feed.drain(..count.min(endpoint.feed.len()));
+                endpoint.forget(count);
                 endpoint.succeed(now);
                 return;
             }
@@ -281,7 +281,7 @@ impl Worker {
                 if endpoint.fail(is_refused, asked, now) {
                     // They are in no store from which they could be read again.
                     self.metrics.dead.add(u64::try_from(count).unwrap_or(u64::MAX));
-                    endpoint.feed.drain(..count.min(endpoint.feed.len()));
+                    endpoint.forget(count);
                     endpoint.begin_anew(now);
                 }
             }
@@ -372,7 +372,7 @@ impl Worker {
         self.metrics.failed.add(1);
         endpoint.ended = Some("HTTP 410".into());
         endpoint.oldest_at = None;
-        endpoint.feed.clear();
+        endpoint.forget(usize::MAX);
     }
 
     fn is_too_old(&self, event: Option<&WebhookEvent>, now: Now) -> bool {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::support::tls::Certificates;
 use crate::support::webhook::Receiver;
 use crate::support::{Client, Server, Setup, assert_subset};
 
@@ -223,7 +224,7 @@ fn a_receiver_that_hangs_keeps_the_others_for_no_longer_than_the_deadline() {
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     for n in 0..8 {
         say(&mut ann, "lobby", &n.to_string());
-        let event = working.requests.recv_timeout(Duration::from_millis(2_500));
+        let event = working.requests.recv_timeout(Duration::from_secs(4));
         assert_eq!(texts(&event.expect("in time").events()), [n.to_string()]);
     }
     assert!(hanging.requests.try_iter().count() <= 4, "it waits longer each time");
@@ -371,6 +372,28 @@ fn rooms_in_memory_are_told_too_as_long_as_the_process_lives() {
     let told: Vec<_> = events.iter().filter_map(|event| event["ev"].as_str()).collect();
     assert_eq!(told, ["room", "join", "message"]);
     assert_eq!(texts(&events), ["one"]);
+}
+
+#[test]
+fn a_receiver_proves_by_its_certificate_who_it_is() {
+    let certificates = Certificates::of(&["localhost"]);
+    let server = Setup::default().tls(&certificates).start();
+    let url = format!("https://localhost:{}/nothing", server.https.port());
+    done(&server, &["add", "ci", "--url", &url]);
+    let test = |authorities: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+        command.env_clear().env("CHINWAG_WEBHOOKS_HOSTS", "localhost");
+        command.envs(authorities.map(|files| ("CHINWAG_WEBHOOKS_AUTHORITIES", files)));
+        command.arg("--data").arg(server.data()).args(["webhook", "test", "ci"]);
+        let output = command.output().expect("a program that can be started");
+        String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8")
+    };
+    let (certificate, _) = certificates.files();
+    let trusted = test(Some(&certificate));
+    // A server of this kind has nothing to be posted to there.
+    assert!(trusted.contains("error: HTTP 40"), "{trusted}");
+    let refused = test(None);
+    assert!(refused.contains("certificate"), "{refused}");
 }
 
 #[test]

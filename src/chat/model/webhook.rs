@@ -10,6 +10,8 @@ use super::record::{Body, Epoch, Record};
 pub const WEBHOOKS_MAX: usize = 64;
 /// Bytes of the name of a webhook.
 pub const WEBHOOK_NAME_LEN_MAX: usize = 64;
+/// Bytes that a notice counts for.
+const NOTICE_BYTES: usize = 256;
 /// Bytes of its address.
 pub const WEBHOOK_URL_LEN_MAX: usize = 2048;
 
@@ -39,6 +41,18 @@ pub enum WebhookEvent {
 }
 
 impl WebhookEvent {
+    /// Bytes that it takes when it is sent, at most.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let of = |record: &Record| usize::try_from(record.weight).unwrap_or(usize::MAX);
+        match self {
+            Self::Record { record, .. } => of(record),
+            Self::Notice { message, .. } => {
+                NOTICE_BYTES + message.as_ref().map_or(0, |(_, record)| of(record))
+            }
+        }
+    }
+
     /// When it happened: milliseconds since 1970.
     #[must_use]
     pub const fn at(&self) -> u64 {

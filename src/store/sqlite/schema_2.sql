@@ -124,8 +124,8 @@ CREATE TABLE webhook (
   rooms TEXT NOT NULL,          -- names in which * stands for any text, separated by spaces
   events INTEGER NOT NULL,      -- a bit for each kind, see webhook.rs of the domain's model
   "except" TEXT,                -- the user of whose doings nothing is told
-  secret TEXT NOT NULL,         -- readable: it signs
-  former TEXT,                  -- the secret of before, which signs, too ...
+  signs TEXT NOT NULL,          -- what it signs with, readable
+  former TEXT,                  -- likewise, of before ...
   former_until INTEGER,         -- ... until then
   at INTEGER NOT NULL,
   record INTEGER NOT NULL,

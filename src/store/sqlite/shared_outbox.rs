@@ -23,8 +23,9 @@ use crate::chat::model::webhook::{EventKind, EventSet, Interest, Notice, Webhook
 )]
 type Mutex<T> = std::sync::Mutex<T>;
 
-/// Events of memory rooms that wait for the worker; at more, the oldest go, and are counted.
-pub const FEED_MAX: usize = 4096;
+/// Bytes of events of memory rooms that wait for the worker; at more, the oldest go, and are
+/// counted.
+pub const FEED_BYTES_MAX: usize = 1 << 20;
 
 /// What the worker is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,7 @@ struct State {
     webhooks: Arc<[StoredWebhook]>,
     signals: Signals,
     feed: VecDeque<WebhookEvent>,
+    feed_bytes: usize,
     lost: u64,
 }
 
@@ -62,7 +64,7 @@ impl Outbox {
     pub(super) fn new(path: PathBuf, reader: SharedReader, queue: Arc<WriteQueue>) -> Self {
         let signals = Signals { news: 0, version: 0, is_closed: false };
         let webhooks = Arc::from([]);
-        let state = State { webhooks, signals, feed: VecDeque::new(), lost: 0 };
+        let state = State { webhooks, signals, feed: VecDeque::new(), feed_bytes: 0, lost: 0 };
         let (state, condvar, is_used) = (Mutex::new(state), Condvar::new(), AtomicBool::new(false));
         Self { state, condvar, is_used, path, reader, queue }
     }
@@ -114,11 +116,15 @@ impl Outbox {
         }
     }
 
-    /// Something happened in a memory room. Of more than [`FEED_MAX`] the oldest go.
+    /// Something happened in a memory room. Of more than [`FEED_BYTES_MAX`] the
+    /// oldest go.
     pub(super) fn offer(&self, event: WebhookEvent) {
         let mut state = self.lock();
-        if state.feed.len() >= FEED_MAX {
-            state.feed.pop_front();
+        state.feed_bytes += event.weight();
+        while state.feed_bytes > FEED_BYTES_MAX
+            && let Some(oldest) = state.feed.pop_front()
+        {
+            state.feed_bytes -= oldest.weight();
             state.lost += 1;
         }
         state.feed.push_back(event);
@@ -131,7 +137,8 @@ impl Outbox {
     #[must_use]
     pub fn take_feed(&self) -> (VecDeque<WebhookEvent>, u64) {
         let mut state = self.lock();
-        let State { feed, lost, .. } = &mut *state;
+        let State { feed, feed_bytes, lost, .. } = &mut *state;
+        *feed_bytes = 0;
         (std::mem::take(feed), std::mem::take(lost))
     }
 

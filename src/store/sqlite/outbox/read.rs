@@ -18,8 +18,6 @@ pub const BATCH_EVENTS_MAX: usize = 100;
 pub const BATCH_BYTES_MAX: usize = 256 * 1024;
 /// Records, and notices, that one reading looks at: some milliseconds.
 const SCAN_MAX: usize = 4096;
-/// Bytes that a notice counts for.
-const NOTICE_BYTES: usize = 256;
 
 /// What is to be sent.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -79,22 +77,12 @@ pub(in crate::store::sqlite) fn batch(
             event
         };
         if let Some(event) = event {
-            bytes += weight(&event);
+            bytes += event.weight();
             batch.events.push(event);
         }
     }
     batch.has_more = true;
     Ok(batch)
-}
-
-fn weight(event: &WebhookEvent) -> usize {
-    let of = |record: &Record| usize::try_from(record.weight).unwrap_or(usize::MAX);
-    match event {
-        WebhookEvent::Record { record, .. } => of(record),
-        WebhookEvent::Notice { message, .. } => {
-            NOTICE_BYTES + message.as_ref().map_or(0, |(_, record)| of(record))
-        }
-    }
 }
 
 /// Makes events of records.

@@ -15,7 +15,7 @@ use crate::chat::model::webhook::{EventSet, Interest, Webhook};
 ///
 /// What the database says; a row that was not written so is damage.
 pub(in crate::store) fn load(db: &Connection) -> rusqlite::Result<Vec<StoredWebhook>> {
-    let sql = "SELECT name, url, rooms, events, \"except\", secret, former, former_until, at, record, \
+    let sql = "SELECT name, url, rooms, events, \"except\", signs, former, former_until, at, record, \
                notice, to_record, to_notice, attempts, next_at, ended, revived, \
                (SELECT count(*) FROM dead_letter WHERE webhook = name) FROM webhook ORDER BY name";
     let mut webhooks = read(db, "webhook", sql, |row| stored(row).map(Some))?;
@@ -108,7 +108,7 @@ pub(in crate::store) fn insert(
     let Interest { events, rooms, except } = interest;
     let except = except.as_ref().map(UserName::as_str);
     let (record, notice) = (signed(position.record), signed(position.notice));
-    let sql = "INSERT INTO webhook (name, url, rooms, events, \"except\", secret, at, record, notice, \
+    let sql = "INSERT INTO webhook (name, url, rooms, events, \"except\", signs, at, record, notice, \
                attempts, next_at, revived) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, 0, 0) \
                ON CONFLICT DO NOTHING";
     let (rooms, bits, secret) = (rooms.join(" "), events.bits(), secret.reveal());
@@ -129,7 +129,7 @@ pub(in crate::store) fn rotate(
     name: &str,
     (secret, former_until): (&Hidden, u64),
 ) -> rusqlite::Result<bool> {
-    let sql = "UPDATE webhook SET former = secret, former_until = ?3, secret = ?2 WHERE name = ?1";
+    let sql = "UPDATE webhook SET former = signs, former_until = ?3, signs = ?2 WHERE name = ?1";
     Ok(db.execute(sql, params![name, secret.reveal(), signed(former_until)])? == 1)
 }
 
