@@ -16,7 +16,7 @@
 //!   [invariants](docs::invariants), [promises and tests](docs::promises).
 //! - To write a client: [the protocol](docs::protocol), [resume](docs::resume).
 //! - To run it: [configuration](docs::configuration), [the store](docs::store),
-//!   [measurements](docs::measurements).
+//!   [webhooks](docs::webhooks), [measurements](docs::measurements).
 //!
 //! # The layers, and what each refuses to know
 //!
@@ -45,6 +45,7 @@
 //! | edge | [`session`] | one connection's protocol stack |
 //! | | [`page`], [`admin`] | the files of the chat page; health and metrics |
 //! | | [`store`] | the logs on the disk |
+//! | | [`webhooks`] | other servers that are told what happens |
 //! | sans-io | [`http`], [`line`](mod@line), [`wire`], [`ws`] | bytes in, values out, both roles |
 //! | | [`auth`] | secrets, tokens and keys in, identities out |
 //! | domain | [`chat`] | rooms, members, cursors, roles |
@@ -90,5 +91,6 @@ pub mod session;
 pub mod store;
 pub mod time;
 pub mod tls;
+pub mod webhooks;
 pub mod wire;
 pub mod ws;

@@ -7,10 +7,12 @@ use super::keys::{RoomKey, UserKey};
 use super::model::event::Event;
 use super::model::limits::Limits;
 use super::model::log::LogRequest;
+use super::model::name::{RoomName, UserName};
 use super::model::output::{Output, Request};
 use super::model::pressure::Pressure;
 use super::model::reply::{Refusal, Reply};
 use super::model::stats::Stats;
+use super::model::webhook::{EventSet, Notice, NoticeKind};
 use crate::net::ConnId;
 use crate::time::clock::Now;
 use crate::time::wall_watch::WallWatch;
@@ -50,6 +52,8 @@ pub(super) struct Context {
     /// Requests to the logs, in order.
     pub requests: VecDeque<LogRequest>,
     pub stats: Stats,
+    /// What webhooks are told.
+    pub webhooks: EventSet,
     /// What waits for all connections, and how much of the budget for it is left.
     pub pressure: Pressure,
     /// Rises with each change that somebody's inbox shows.
@@ -74,6 +78,7 @@ impl Context {
             outputs: VecDeque::new(),
             requests: VecDeque::new(),
             stats: Stats::default(),
+            webhooks: EventSet::NONE,
             // Above those of earlier starts, which clients may still have.
             rev: now.wall_ms.saturating_mul(1_000),
             first_rev: now.wall_ms.saturating_mul(1_000),
@@ -106,6 +111,22 @@ impl Context {
     /// Has the domain told by `handle_drained` when the connection can take more.
     pub(super) fn wake(&mut self, conn: ConnId) {
         self.outputs.push_back(Output::Wake { conn });
+    }
+
+    /// Tells the webhooks of something that is in no log, if one wants to know: in which room,
+    /// which may be in memory only, and of whom.
+    pub(super) fn notice(
+        &mut self,
+        room: Option<(&RoomName, bool)>,
+        user: Option<&UserName>,
+        what: NoticeKind,
+    ) {
+        if self.webhooks.has(what.kind()) {
+            let is_in_memory = room.is_some_and(|(_, is_in_memory)| is_in_memory);
+            let (room, user) = (room.map(|(room, _)| room.clone()), user.cloned());
+            let notice = Notice { at: self.now.wall_ms, room, is_in_memory, user, what };
+            self.requests.push_back(LogRequest::Notice(notice));
+        }
     }
 
     /// The next number of the inboxes' history.

@@ -171,7 +171,7 @@ fn describe(key: &Key, wall_ms: u64) -> String {
     format!("{} may {can} in {}{until}", key.name, rooms.join(" "))
 }
 
-fn parse_rooms(text: &str) -> Result<Box<str>, String> {
+pub(super) fn parse_rooms(text: &str) -> Result<Box<str>, String> {
     let is_fit = |char: char| !(char.is_whitespace() || char.is_control() || char.is_uppercase());
     if text.is_empty() || text.len() > KEY_ROOM_LEN_MAX || !text.chars().all(is_fit) {
         let most = KEY_ROOM_LEN_MAX;

@@ -12,8 +12,10 @@ mod hints;
 mod keys;
 mod names;
 mod people;
+mod programs;
 mod token;
 mod tools;
+mod webhooks;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::names::{parse_room, parse_time, parse_user};
-use super::{keys, people};
+use super::{people, programs};
 use crate::auth::password::Cost;
 use crate::chat::model::limits::REASON_LEN_MAX;
 use crate::chat::model::log::{Expiry, Network};
@@ -127,12 +127,8 @@ pub(super) enum Tool {
     Bans,
     #[command(flatten)]
     People(people::People),
-    /// Make keys for programs and end them; a running server applies it within two seconds
-    #[command(subcommand)]
-    Key(keys::KeyCommand),
-    /// Make addresses to which monitors and others post what is then said in a room
-    #[command(subcommand)]
-    Hook(keys::HookCommand),
+    #[command(flatten)]
+    Programs(programs::Programs),
 }
 
 const BAN_EXAMPLES: &str = "\
@@ -158,7 +154,7 @@ type Failure = Box<dyn Error>;
 pub(super) fn run(tool: &Tool, config: &Config) -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
     let outcome =
-        run_tool(tool, (&config.data, Cost::within(config.memory)), &mut out).and_then(|code| {
+        run_tool(tool, (config, Cost::within(config.memory)), &mut out).and_then(|code| {
             out.flush()?;
             Ok(code)
         });
@@ -181,10 +177,11 @@ fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
 
 fn run_tool(
     tool: &Tool,
-    (data, cost): (&Path, Cost),
+    (config, cost): (&Config, Cost),
     out: &mut dyn io::Write,
 ) -> Result<ExitCode, Failure> {
-    let wall_ms = Clock::start().now().wall_ms;
+    let (data, now) = (&*config.data, Clock::start().now());
+    let wall_ms = now.wall_ms;
     match tool {
         Tool::Backup { file } => {
             let backup::Copied { rooms, records, bytes } = backup::run(data, file)?;
@@ -205,8 +202,7 @@ fn run_tool(
         Tool::Unban { kind, who } => unban(out, data, *kind, who)?,
         Tool::Bans => print_bans(out, data, wall_ms)?,
         Tool::People(people) => people::run(people, data, out, (wall_ms, cost))?,
-        Tool::Hook(command) => keys::run_hooks(command, data, out, wall_ms)?,
-        Tool::Key(command) => keys::run(command, data, out, wall_ms)?,
+        Tool::Programs(command) => programs::run(command, config, out, now)?,
     }
     Ok(ExitCode::SUCCESS)
 }

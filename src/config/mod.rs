@@ -62,7 +62,9 @@ pub use load::{Change, Flags, Loaded, load};
 pub use memory::Part;
 pub use reload::{Difference, Reloaded};
 pub use secret::Secret;
-pub use sections::{Accounts, Compression, Header, Http, Jwt, Limits, Rooms, Store, Timeouts, Tls};
+pub use sections::{
+    Accounts, Compression, Header, Http, Jwt, Limits, Rooms, Store, Timeouts, Tls, Webhooks,
+};
 pub use token_keys::{KeyMaterial, TokenKey};
 
 use crate::chat::model::policy::{Policies, Policy};
@@ -137,6 +139,8 @@ pub struct Config {
     pub policies: Policies,
     /// What the store keeps in memory.
     pub store: Store,
+    /// Outgoing webhooks.
+    pub webhooks: Webhooks,
     /// WebSocket compression.
     pub compression: Compression,
 }

@@ -263,6 +263,19 @@ sections! {
         cids: usize = COUNT,
     }
 
+    /// Outgoing webhooks.
+    Webhooks in "webhooks" {
+        /// Hosts that are reached by `http`, too, and at addresses that are not public.
+        hosts: Vec<String> = Hosts,
+        /// Files with the certificates of the authorities that receivers have theirs from, in PEM;
+        /// empty: those that the system trusts.
+        authorities: Vec<PathBuf> = Files,
+        /// How long one request may take.
+        timeout: Duration = Time(100, 60_000),
+        /// How old an event becomes before it is given up.
+        give_up: Duration = Time(1_000, 30 * 86_400_000),
+    }
+
     /// WebSocket compression: RFC 7692, always without context takeover.
     Compression in "compression" {
         /// Whether permessage-deflate is accepted when a client offers it.

@@ -15,6 +15,7 @@
 //! | How does the server speak TLS? | [`tls`] |
 //! | How is it installed, watched and put in a container? | [`packages`] |
 //! | How do programs post and read without a socket? | [`http`] |
+//! | How are other servers told what happens? | [`webhooks`] |
 //! | What is defended, and what is left to who runs it? | [`security`] |
 //! | What does a proxy in front need? | [`behind_a_proxy`] |
 //! | Which clients were tried, and what does each need? | [`clients`] |
@@ -99,3 +100,6 @@ pub mod store {}
 
 #[doc = include_str!("tls.md")]
 pub mod tls {}
+
+#[doc = include_str!("webhooks.md")]
+pub mod webhooks {}

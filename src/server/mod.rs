@@ -55,6 +55,7 @@ mod supervisor;
 #[cfg(test)]
 mod tests;
 pub mod token_keys;
+mod webhook_start;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +67,7 @@ pub use self::config_watch::Sources;
 pub use self::hashing::Hashing;
 pub use self::startup::{ServeError, serve};
 use self::supervisor::Supervisor;
+use self::webhook_start::WebhookStart;
 
 use crate::chat::model::account::{Hashed, NewSecret};
 use crate::chat::model::limits::UserRates;
@@ -88,6 +90,8 @@ const OUTPUT_WEIGHT: usize = 4;
 /// Everything above the reactor.
 #[derive(Debug)]
 pub struct Server {
+    /// If there may be webhooks. Before the logs, which then close with what it has told them.
+    webhooks: Option<WebhookStart>,
     chat: Chat,
     logs: Box<dyn Logs>,
     sessions: Sessions,
@@ -140,6 +144,7 @@ impl Server {
         chat.vary_epochs(entropy.secret().unwrap_or_default());
         chat.restore(now, kept);
         Ok(Self {
+            webhooks: None,
             chat,
             logs,
             sessions: Sessions::new(config, limits, Arc::clone(&metrics), entropy)?,
@@ -195,6 +200,12 @@ impl Server {
         is_new
     }
 
+    /// Lets webhooks be told what happens, once there are any.
+    fn set_webhooks(&mut self, mut webhooks: WebhookStart) {
+        webhooks.look();
+        self.webhooks = Some(webhooks);
+    }
+
     /// Lets passwords be hashed.
     pub fn set_hashing(&mut self, hashing: Hashing) {
         self.hashing = Some(hashing);
@@ -226,6 +237,9 @@ impl Server {
             if let LogReply::Suspended(suspensions) = &reply {
                 self.banned = suspensions.addresses_at(now.wall_ms);
                 self.barred = Some(suspensions.addresses_until());
+            }
+            if let (LogReply::Webhooks(_), Some(webhooks)) = (&reply, &mut self.webhooks) {
+                webhooks.look();
             }
             let before = self.chat.outputs();
             self.chat.on_log_reply(now, reply);

@@ -11,6 +11,7 @@ use super::certificates::{CertificateWatch, InUse};
 use super::inherited::Inherited;
 use super::supervisor::Supervisor;
 use super::token_keys::{KeyWatch, TokenKeyError};
+use super::webhook_start::WebhookStart;
 use super::{ConfigWatch, Hashing, Server, Sources, rejection, token_keys};
 use crate::auth::password::Cost;
 use crate::auth::secret;
@@ -24,7 +25,7 @@ use crate::net::{ListenerId, Network};
 use crate::reactor::descriptors::{self, Descriptors};
 use crate::reactor::{Endpoint, ListenerConfig, Reactor, ReactorConfig, TlsListener, Waker};
 use crate::session::{Entropy, ListenerKind};
-use crate::store::{self, OpenError};
+use crate::store::{self, OpenError, SharedOutbox};
 use crate::time::clock::Clock;
 use crate::time::rate::Rate;
 use crate::tls;
@@ -107,8 +108,12 @@ pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
     // Before the store is opened: a port that is taken must not cost a long recovery first.
     let mut reactor = Reactor::bind(&reactor_config)?;
     let metrics = Arc::new(Metrics { reactor: reactor.metrics(), ..Metrics::default() });
-    let kept = open_store(config, &clock, &metrics, reactor.waker())?;
+    let (kept, outbox) = open_store(config, &clock, &metrics, reactor.waker())?;
+    let counted = Arc::clone(&metrics.webhooks);
     let mut server = Server::new(config, kinds, (metrics, Entropy::System), clock.now(), kept)?;
+    if let Some(outbox) = outbox {
+        server.set_webhooks(WebhookStart::new(outbox, &config.webhooks, clock, counted));
+    }
     let verifier = token_keys::verifier(config)?;
     server.sessions.set_verifier(verifier);
     let waker = reactor.waker();
@@ -182,6 +187,9 @@ fn page_place(kinds: &[ListenerKind], addr: impl Fn(ListenerId) -> Option<Socket
     place.unwrap_or_default()
 }
 
+/// The logs, and what was kept of them.
+type StoredLogs = (Box<dyn Logs>, Snapshot);
+
 /// The logs, and what was kept of them. Where all rooms are in memory and nothing was stored
 /// before, no file is made.
 fn open_store(
@@ -189,10 +197,10 @@ fn open_store(
     clock: &Clock,
     metrics: &Metrics,
     waker: Waker,
-) -> Result<(Box<dyn Logs>, Snapshot), OpenError> {
+) -> Result<(StoredLogs, Option<SharedOutbox>), OpenError> {
     let keeps_names = !config.auth_policy().is_only_names();
     if !keeps_names && !has_stored_rooms(config) && !store::is_there(&config.data) {
-        return Ok(store::in_memory_with(config.store.cids));
+        return Ok((store::in_memory_with(config.store.cids), None));
     }
     let options = store::Options {
         data: config.data.clone(),
@@ -203,7 +211,8 @@ fn open_store(
     };
     // It fails only if the poller is gone, and the loop with it.
     let wake = move || _ = waker.wake();
-    store::open(&options, *clock, Arc::new(wake))
+    let (logs, snapshot, outbox) = store::open_with_outbox(&options, *clock, Arc::new(wake))?;
+    Ok(((logs, snapshot), Some(outbox)))
 }
 
 /// Whether there may be rooms whose records outlive the process.

@@ -102,6 +102,14 @@ impl MemoryStore {
         self.cids
     }
 
+    /// The record of the request that was made last, if it has put one into a log.
+    pub(in crate::store) fn last_stored(&self) -> Option<&SharedRecord> {
+        match self.replies.back() {
+            Some(LogReply::Appended { outcome: Appended::Stored(record), .. }) => Some(record),
+            _ => None,
+        }
+    }
+
     fn append(&mut self, now: Now, id: LogId, ticket: Ticket, draft: Draft) {
         let cid = self.cid_key(&draft).map(|key| (key, self.hasher.0.hash_one(&draft.body)));
         let outcome = match find(&mut self.logs, id) {
@@ -177,7 +185,7 @@ impl Logs for MemoryStore {
                 self.cids -= dropped.map_or(0, |log| log.cids());
             }
             // The domain has it in memory, which is all that such a room promises.
-            LogRequest::PutMeta { .. } => {}
+            LogRequest::PutMeta { .. } | LogRequest::Notice(_) => {}
             LogRequest::Sync { ticket, .. } | LogRequest::People { ticket, .. } => {
                 self.replies.push_back(LogReply::Synced { ticket, outcome: Ok(()) });
             }
@@ -309,6 +317,7 @@ mod tests {
             since: None,
             meta: Vec::new(),
             is_question: false,
+            is_unseen: false,
         };
         store.request(now, LogRequest::Append { log: LogId::new(1, 1), ticket: Ticket(7), draft });
         let reply = store.poll().unwrap();
@@ -352,6 +361,7 @@ mod tests {
             since: None,
             meta: Vec::new(),
             is_question: false,
+            is_unseen: false,
         };
         store
             .request(at(0), LogRequest::Append { log: LogId::new(2, 1), ticket: Ticket(0), draft });
@@ -380,6 +390,7 @@ mod tests {
                 since: None,
                 meta: Vec::new(),
                 is_question: false,
+                is_unseen: false,
             }
         };
         for log in 2..2 + logs {

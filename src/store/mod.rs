@@ -51,10 +51,19 @@ pub mod sqlite;
 pub mod tools;
 
 pub use memory::MemoryStore;
+pub use sqlite::outbox::{
+    BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Batch, DeadLetter, Position, StoredWebhook, Update,
+};
+pub use sqlite::shared_outbox::{FEED_BYTES_MAX, Outbox, Signals};
 pub use sqlite::{OpenError, Options, Wake};
+
+use std::sync::Arc;
 
 use crate::chat::model::log::{Logs, Snapshot};
 use crate::time::clock::Clock;
+
+/// The outbox as its users share it.
+pub type SharedOutbox = Arc<Outbox>;
 
 /// Logs that are all in memory, and begin empty.
 #[must_use]
@@ -87,6 +96,20 @@ pub fn open(
     clock: Clock,
     wake: Wake,
 ) -> Result<(Box<dyn Logs>, Snapshot), OpenError> {
+    open_with_outbox(options, clock, wake).map(|(logs, snapshot, _)| (logs, snapshot))
+}
+
+/// The same, and the outbox of the webhooks.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_with_outbox(
+    options: &Options,
+    clock: Clock,
+    wake: Wake,
+) -> Result<(Box<dyn Logs>, Snapshot, SharedOutbox), OpenError> {
     let (store, snapshot) = sqlite::SqliteStore::open(options, clock, wake)?;
-    Ok((Box::new(store), snapshot))
+    let outbox = store.outbox();
+    Ok((Box::new(store), snapshot, outbox))
 }

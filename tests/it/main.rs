@@ -56,4 +56,5 @@ mod text_client;
 mod tls;
 mod tokens;
 mod upgrade;
+mod webhooks;
 mod websocket_frames;

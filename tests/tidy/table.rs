@@ -35,6 +35,8 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("page", &["http"]),
     ("admin", &["http", "net", "metrics", "time"]),
     ("store", &["chat", "collections", "time", "metrics", "log"]),
+    // Beside the loop, on a thread of its own: the only one that connects to others.
+    ("webhooks", &["chat", "config", "log", "metrics", "store", "time", "wire"]),
     (
         "session",
         &[
@@ -78,6 +80,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "page",
             "admin",
             "store",
+            "webhooks",
             "session",
         ],
     ),
@@ -85,7 +88,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "auth", "cluster", "pg", "config", "server", "log", "store", "chat", "wire", "time",
-            "reactor",
+            "reactor", "webhooks",
         ],
     ),
     ("main", &["cli", "config"]),

@@ -16,6 +16,7 @@
 use std::sync::Arc;
 
 use super::name::{RoomName, UserName};
+use super::notice::{EventSet, Notice};
 use super::people::{People, PeopleChange};
 use super::policy::Retention;
 use super::record::{Body, Epoch, SharedRecord};
@@ -70,6 +71,8 @@ pub struct Draft {
     pub meta: Vec<RoomMeta>,
     /// Nothing is to be written: the log says whether it has this message already.
     pub is_question: bool,
+    /// It is a direct message whose recipient is not connected, and webhooks are told of such.
+    pub is_unseen: bool,
 }
 
 /// What must hold of the message that an edit, a deletion or a reaction is about.
@@ -216,6 +219,9 @@ pub enum LogRequest {
         /// What.
         changes: Vec<PeopleChange>,
     },
+    /// Tell the webhooks of something that is in no log; it is written before what is asked for
+    /// afterwards, or with it.
+    Notice(Notice),
     /// The room is gone, and its log with it.
     Drop {
         /// Which log.
@@ -393,6 +399,8 @@ pub enum LogReply {
     People(Box<People>),
     /// Who may not use the server at all, from now on: all of them.
     Suspended(Arc<Suspensions>),
+    /// What webhooks are told from now on, all of them together.
+    Webhooks(EventSet),
 }
 
 /// What the store has of the rooms when the server starts.
@@ -404,6 +412,8 @@ pub struct Snapshot {
     pub suspended: Arc<Suspensions>,
     /// Who there is.
     pub people: People,
+    /// What webhooks are told, all of them together.
+    pub webhooks: EventSet,
 }
 
 /// What the store has of one room.

@@ -35,6 +35,7 @@ pub(in crate::chat) fn on_log_reply(chat: &mut Chat, reply: LogReply) {
         LogReply::Health(_) => {}
         LogReply::Suspended(suspended) => suspensions::set(chat, &suspended),
         LogReply::People(people) => people::replace(chat, *people),
+        LogReply::Webhooks(events) => chat.context.webhooks = events,
     }
     if let Some(conn) = conn {
         resume_deferred(chat, conn);
@@ -52,6 +53,7 @@ fn deferring_connection(chat: &Chat, reply: &LogReply) -> Option<ConnId> {
         LogReply::Pruned { .. }
         | LogReply::Health(_)
         | LogReply::People(_)
+        | LogReply::Webhooks(_)
         | LogReply::Suspended(_) => None,
     }
 }

@@ -11,6 +11,7 @@ use crate::chat::model::log::{MemberMeta, Restriction, RoomMeta};
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::Act;
 use crate::chat::model::reply::{Refusal, Role};
+use crate::chat::model::webhook::NoticeKind;
 use crate::chat::rooms::{Marks, Membership, no_such_room};
 
 /// Makes `user` a member of the room, if it is not one yet.
@@ -65,8 +66,19 @@ pub(super) fn begin_membership(
         chat.context.wheel.cancel(timer);
     }
     chat.ephemeral_mut().presence_changed(key);
+    // Before the membership: a crash that keeps one of the two keeps the notice.
+    notice(chat, (room, user), NoticeKind::Joined(role));
     put_member(chat, key);
     Ok(key)
+}
+
+/// Tells the webhooks of a membership. Those of direct conversations are nobody else's business.
+fn notice(chat: &mut Chat, (room, user): (RoomKey, UserKey), what: NoticeKind) {
+    let room = &chat.rooms[room];
+    if !room.name.is_direct() {
+        let place = (&room.name, !room.is_stored());
+        chat.context.notice(Some(place), Some(&chat.directory[user].name), what);
+    }
 }
 
 /// Has the store keep a membership as it is; not while an act of moderation about it is under way,
@@ -114,6 +126,7 @@ pub(super) fn end_membership(chat: &mut Chat, key: MembershipKey, reason: Option
         let (user, room) = (&chat.directory[user].name, chat.rooms[room].name.clone());
         chat.rooms.removals.add(chat.context.next_rev(), user, &room);
     }
+    notice(chat, (room, user), NoticeKind::Left(reason));
     let row = &chat.rooms[room];
     if let Some(reason) = reason {
         for &to in &connections {

@@ -18,6 +18,7 @@ use crate::chat::model::name::UserName;
 use crate::chat::model::output::{Output, Request};
 use crate::chat::model::people::PeopleChange;
 use crate::chat::model::reply::{ReadMarks, Refusal, Reply, Resumption};
+use crate::chat::model::webhook::NoticeKind;
 use crate::chat::pending::PeopleOp;
 use crate::net::{CloseReason, ConnId};
 
@@ -199,10 +200,18 @@ fn add_session(chat: &mut Chat, (conn, user): (ConnId, UserKey), hello: &Hello<'
     chat.directory.add_session(user, session);
     chat.delivery.add_reader(Reader::new(conn, user, hello.encoding));
     chat.context.stats.sessions += 1;
+    notice(chat, user, true);
     if let Some(timer) = chat.directory[user].end_absence() {
         chat.context.wheel.cancel(timer);
     }
     update_presence(chat, user);
+}
+
+/// Tells the webhooks that a connection of a user has begun or ended.
+fn notice(chat: &mut Chat, user: UserKey, opened: bool) {
+    let user = &chat.directory[user];
+    let left = u64::try_from(user.sessions.len()).unwrap_or(u64::MAX);
+    chat.context.notice(None, Some(&user.name), NoticeKind::Connection { opened, left });
 }
 
 /// A login is used by this connection.
@@ -244,6 +253,7 @@ pub(in crate::chat) fn end_session(chat: &mut Chat, conn: ConnId) {
     }
     chat.directory.end_session(user, conn, chat.context.limits.sessions_per_user);
     chat.context.stats.sessions -= 1;
+    notice(chat, user, false);
     // Other sessions may be away while this one was not: without one, presence waits for the grace
     // instead, so that a client which reconnects is not told off and on.
     if chat.directory[user].sessions.is_empty() {

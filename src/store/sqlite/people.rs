@@ -6,6 +6,7 @@ use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
 use super::meta_table::{self, PROVED};
+use super::outbox::{self, StoredWebhook};
 use super::{accounts, blocks, programs};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::log::LogFault;
@@ -41,6 +42,14 @@ fn read_bound(row: &Row<'_>) -> rusqlite::Result<Option<Bound>> {
     Ok(Some(Bound { name, source, issuer, subject, display, at: unsigned(row.get(5)?) }))
 }
 
+/// What another process may have changed.
+#[derive(Debug)]
+pub(super) struct Changed {
+    /// What is kept of people, unless that is nobody still.
+    pub(super) people: Option<People>,
+    pub(super) webhooks: Vec<StoredWebhook>,
+}
+
 /// Notices when another process has changed the file.
 #[derive(Debug, Default)]
 pub(super) struct PeopleWatch {
@@ -53,7 +62,7 @@ pub(super) struct PeopleWatch {
 
 impl PeopleWatch {
     /// What is kept, if another connection has changed anything since the last call.
-    pub(super) fn poll(&mut self, db: &Connection) -> rusqlite::Result<Option<People>> {
+    pub(super) fn poll(&mut self, db: &Connection) -> rusqlite::Result<Option<Changed>> {
         if !self.is_on {
             return Ok(None);
         }
@@ -61,11 +70,11 @@ impl PeopleWatch {
         if self.version == Some(version) {
             return Ok(None);
         }
-        let people = load(db)?;
+        let (people, webhooks) = (load(db)?, outbox::load(db)?);
         let is_first = self.version.replace(version).is_none();
         // Nobody is known at the start either, where nobody is kept.
         let is_nothing_new = is_first && people.bound.is_empty() && people.accounts.is_empty();
-        Ok((!is_nothing_new).then_some(people))
+        Ok(Some(Changed { people: (!is_nothing_new).then_some(people), webhooks }))
     }
 }
 

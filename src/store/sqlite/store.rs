@@ -1,7 +1,7 @@
 //! The store as the loop sees it: it passes each request to the memory store, the writer or the
 //! reader.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -12,9 +12,11 @@ use super::engine::Engine;
 use super::load_rooms::Loaded;
 use super::open::{Opened, open};
 use super::open_error::OpenError;
+use super::outbox;
 use super::reader_thread::ReaderHandle;
 use super::reply_channel::{ReplySender, Wake};
 use super::room_row::{RoomCounters, RoomRow};
+use super::shared_outbox::{self, Outbox};
 use super::shared_reader::SharedReader;
 use super::suspensions;
 use super::write_op::{Append, Op, Opening};
@@ -22,7 +24,9 @@ use super::write_queue::{QUEUE_BYTES, WriteQueue};
 use super::writer_thread::WriterHandle;
 use crate::chat::model::log::{LogId, LogReply, LogRequest, Logs, Query, Snapshot, Ticket};
 use crate::chat::model::name::RoomName;
+use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Durability;
+use crate::chat::model::webhook::{self, Notice, WebhookEvent};
 use crate::collections::{KeyedMap, Slots};
 use crate::metrics::StoreMetrics;
 use crate::store::memory::{CIDS_MAX, MemoryStore};
@@ -80,6 +84,9 @@ pub struct SqliteStore {
     now: Tick,
     /// It was logged that the disk does not answer.
     is_hang_said: bool,
+    outbox: Arc<Outbox>,
+    /// The rooms in memory, as webhooks are told of them.
+    memory_rooms: BTreeMap<LogId, (RoomName, Epoch)>,
 }
 
 /// An open log.
@@ -121,8 +128,13 @@ impl SqliteStore {
         let metrics = Arc::clone(&options.metrics);
         let queue = Arc::new(WriteQueue::new(Arc::clone(&metrics), options.queue_bytes));
         let connection = SharedReader::default();
+        let known = outbox::load(&db).map_err(|error| OpenError::Failed(path.clone(), error))?;
+        let outbox = Outbox::new(path.clone(), connection.clone(), Arc::clone(&queue));
+        let webhooks = outbox.set_webhooks(known);
+        let outbox = Arc::new(outbox);
         let mut engine = Engine::new(db, reserve, clock.now());
         engine.share_reader(connection.clone());
+        engine.share_outbox(Arc::clone(&outbox));
         // Also where names are all that there is a command may add a key.
         engine.watch_people();
         if !is_clean {
@@ -148,8 +160,10 @@ impl SqliteStore {
             metrics,
             now: Tick::ZERO,
             is_hang_said: false,
+            outbox,
+            memory_rooms: BTreeMap::new(),
         };
-        Ok((store, Snapshot { rooms, suspended, people }))
+        Ok((store, Snapshot { rooms, suspended, people, webhooks }))
     }
 
     fn location(&self, id: LogId) -> Option<Location> {
@@ -163,6 +177,7 @@ impl SqliteStore {
         // A row that the file has of it stays: the configuration may make it durable again.
         if durability == Durability::Memory {
             self.logs.insert(id.slot(), OpenLog { id, location: Location::Memory });
+            self.memory_rooms.insert(id, (room.clone(), epoch));
             return self.memory.request(now, request);
         }
         let stored = self.rows.remove(room);
@@ -190,11 +205,51 @@ impl SqliteStore {
         }
     }
 
+    /// Tells the webhooks of something that is in no log, if one wants to know.
+    fn notice(&mut self, notice: Notice) {
+        let (kind, room, user) = (notice.what.kind(), notice.room.as_ref(), notice.user.as_ref());
+        if !self.outbox.wants(kind, room, user) {
+            return;
+        }
+        if notice.is_in_memory {
+            self.outbox.offer(shared_outbox::event_of(notice));
+        } else {
+            self.batch.push(Op::Notice(Box::new(notice)));
+        }
+    }
+
+    /// Tells the webhooks of the record that a memory room has just got, if it has.
+    fn offer(&self, log: LogId, is_unseen: bool) {
+        if !self.outbox.is_used() {
+            return;
+        }
+        let Some(record) = self.memory.last_stored() else { return };
+        let Some((room, epoch)) = self.memory_rooms.get(&log) else { return };
+        let (room, epoch, record) = (room.clone(), *epoch, (**record).clone());
+        let kind = webhook::kind_of(&record.body);
+        if self.outbox.wants(kind, Some(&room), Some(&record.from)) {
+            return self.outbox.offer(WebhookEvent::Record { id: 0, room, epoch, record });
+        }
+        if is_unseen {
+            let notice = webhook::unseen(room, &record, true);
+            let message = Some((epoch, record));
+            self.outbox.offer(WebhookEvent::Notice { id: 0, notice, message });
+        }
+    }
+
+    /// What the webhooks are told of.
+    #[must_use]
+    pub fn outbox(&self) -> Arc<Outbox> {
+        Arc::clone(&self.outbox)
+    }
+
     /// Passes a request about an open log to where the log is.
     fn route(&mut self, now: Now, id: LogId, request: LogRequest) {
         // The memory store also refuses what is asked of a log that is not open.
         let Some(Location::File(_, level)) = self.location(id) else {
-            return self.memory.request(now, request);
+            let is_unseen = matches!(&request, LogRequest::Append { draft, .. } if draft.is_unseen);
+            self.memory.request(now, request);
+            return self.offer(id, is_unseen);
         };
         let op = match request {
             LogRequest::Append { log, ticket, draft } => {
@@ -203,7 +258,10 @@ impl SqliteStore {
             LogRequest::PutMeta { log, meta } => Op::PutMeta(log, meta),
             LogRequest::Sync { ticket, .. } => Op::Sync(ticket, level),
             LogRequest::Drop { log } => Op::Drop(log),
-            LogRequest::Open { .. } | LogRequest::Read { .. } | LogRequest::People { .. } => return,
+            LogRequest::Open { .. }
+            | LogRequest::Read { .. }
+            | LogRequest::People { .. }
+            | LogRequest::Notice(_) => return,
         };
         self.batch.push(op);
     }
@@ -216,6 +274,7 @@ impl Logs for SqliteStore {
             LogRequest::Open { .. } => self.open_log(now, request),
             LogRequest::Read { ticket, query } => self.read(ticket, query),
             LogRequest::People { ticket, changes } => self.batch.push(Op::People(ticket, changes)),
+            LogRequest::Notice(notice) => self.notice(notice),
             LogRequest::Append { log, .. }
             | LogRequest::PutMeta { log, .. }
             | LogRequest::Sync { log, .. } => self.route(now, log, request),
@@ -223,6 +282,7 @@ impl Logs for SqliteStore {
                 self.route(now, log, request);
                 if self.location(log).is_some() {
                     self.logs.remove(log.slot());
+                    self.memory_rooms.remove(&log);
                 }
             }
         }

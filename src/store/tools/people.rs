@@ -242,12 +242,12 @@ fn audit(
 }
 
 /// What a command has done.
-fn audited(act: &'static str, whom: Box<str>, at: u64) -> PeopleChange {
+pub(super) fn audited(act: &'static str, whom: Box<str>, at: u64) -> PeopleChange {
     PeopleChange::Audit(AuditedAct { by: None, act, whom, room: None, at })
 }
 
 /// Does all of it in one transaction, or nothing.
-fn change<T, E>(
+pub(super) fn change<T, E>(
     data: &Path,
     change: impl FnOnce(&Connection) -> rusqlite::Result<Result<T, E>>,
 ) -> Result<Result<T, E>, ToolError> {

@@ -15,6 +15,7 @@ pub(crate) mod server;
 pub(crate) mod stream;
 pub(crate) mod terminal;
 pub(crate) mod tls;
+pub(crate) mod webhook;
 pub(crate) mod ws;
 
 use std::time::Duration;

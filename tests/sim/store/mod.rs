@@ -275,7 +275,7 @@ impl Store {
             return self.ask(ticket, query);
         }
         // Names are not proved in the simulation: there is nothing to keep.
-        if matches!(request, LogRequest::People { .. }) {
+        if matches!(request, LogRequest::People { .. } | LogRequest::Notice(_)) {
             return self.memory.request(self.now, request);
         }
         if let LogRequest::Open { log, room, durability, .. } = &request {
@@ -422,6 +422,8 @@ const fn log_of(request: &LogRequest) -> LogId {
         | LogRequest::PutMeta { log, .. }
         | LogRequest::Sync { log, .. }
         | LogRequest::Drop { log } => *log,
-        LogRequest::Read { .. } | LogRequest::People { .. } => unreachable!(),
+        LogRequest::Read { .. } | LogRequest::People { .. } | LogRequest::Notice(_) => {
+            unreachable!()
+        }
     }
 }

@@ -18,6 +18,7 @@ mod wal;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use self::maintenance::Maintenance;
@@ -31,6 +32,7 @@ use super::integrity::store_checksum;
 use super::meta_table::{self, CLEAN, PROBE};
 use super::people::{self, PeopleWatch};
 use super::room_row::{RoomCounters, RoomRow};
+use super::shared_outbox::Outbox;
 use super::shared_reader::SharedReader;
 use super::tail::Tail;
 use super::unwritten_meta::{UnwrittenMeta, UnwrittenRow};
@@ -88,6 +90,8 @@ pub(super) struct Engine {
     wall: WallWatch,
     /// Changes of people by other processes, once somebody is kept at all.
     people: PeopleWatch,
+    /// What the webhooks are told of, if there may be any.
+    outbox: Option<Arc<Outbox>>,
 }
 
 /// An open log.
@@ -135,6 +139,7 @@ impl Engine {
             lock_waits: 0,
             begins_wal: true,
             people: PeopleWatch::default(),
+            outbox: None,
             unmeasured: 0,
         }
     }
@@ -149,12 +154,23 @@ impl Engine {
         self.people.is_on = true;
     }
 
-    /// What is kept of people, if another process has changed it. It comes between the answers to
-    /// what this one has changed before and after.
-    pub(super) fn poll_people(&mut self) -> Option<LogReply> {
+    /// What is kept of people, and what webhooks are told, if another process has changed it. It
+    /// comes between the answers to what this one has changed before and after.
+    pub(super) fn poll_people(&mut self) -> Vec<LogReply> {
         // What cannot be read now is tried again.
-        let people = self.people.poll(&self.db).ok().flatten()?;
-        Some(LogReply::People(Box::new(people)))
+        let Ok(Some(changed)) = self.people.poll(&self.db) else { return Vec::new() };
+        let people = changed.people.map(|people| LogReply::People(Box::new(people)));
+        let outbox = self.outbox.as_ref().filter(|outbox| {
+            // Nobody has to be told that there is still none.
+            !changed.webhooks.is_empty() || outbox.is_used()
+        });
+        let webhooks = outbox.map(|outbox| outbox.set_webhooks(changed.webhooks));
+        people.into_iter().chain(webhooks.map(LogReply::Webhooks)).collect()
+    }
+
+    /// Has the webhooks told of commits.
+    pub(super) fn share_outbox(&mut self, outbox: Arc<Outbox>) {
+        self.outbox = Some(outbox);
     }
 
     /// The connection that reads beside this one.
@@ -238,6 +254,9 @@ impl Engine {
                     }
                 }
                 transaction.replies.extend(unanswered.into_iter().filter_map(Unanswered::synced));
+                if let Some(outbox) = &self.outbox {
+                    outbox.note_news();
+                }
                 transaction.replies
             }
             Err(error) => {
@@ -309,7 +328,9 @@ impl Engine {
                 self.room(*log).map_or(Level::Disk, |room| Level::of(room.durability))
             }
             Op::Drop(_) => Level::Disk,
-            Op::Append(_) | Op::Sync(..) | Op::People(..) => Level::Os,
+            Op::Append(_) | Op::Sync(..) | Op::People(..) | Op::Notice(_) | Op::Outbox(_) => {
+                Level::Os
+            }
         });
         levels.max().unwrap_or(Level::Os).max(self.unwritten.level())
     }
@@ -411,6 +432,8 @@ impl Engine {
                         self.rooms.remove(log.slot());
                     }
                 }
+                Op::Notice(notice) => self.unwritten.outbox.put_notice(*notice),
+                Op::Outbox(update) => self.unwritten.outbox.put(update),
                 Op::Append(_) | Op::Sync(..) | Op::People(..) => {}
             }
         }

@@ -381,6 +381,9 @@ fn finish(db: &mut Connection, user: &UserName, wall_ms: u64) -> rusqlite::Resul
         "UPDATE audit SET whom = 'erased' WHERE whom = ?1",
         "DELETE FROM block WHERE user = ?1 OR blocked = ?1",
         "UPDATE invite SET \"by\" = NULL WHERE \"by\" = ?1",
+        "UPDATE webhook SET \"except\" = NULL WHERE \"except\" = ?1",
+        // Those of direct conversations have the name in that of their room.
+        "DELETE FROM notice WHERE user = ?1 OR room GLOB '@' || ?1 || ':*' OR room GLOB '@*:' || ?1",
         // The name stays taken: whoever got it would be taken for the one who is gone.
         "UPDATE identity SET source = 6, issuer = '', subject = '', display = NULL WHERE name = ?1",
         "UPDATE restriction SET reason = '', \"by\" = NULL WHERE \"by\" = ?1",

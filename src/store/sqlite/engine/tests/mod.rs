@@ -51,6 +51,7 @@ fn said(text: &str, cid: Option<&str>) -> Draft {
         since: None,
         meta: Vec::new(),
         is_question: false,
+        is_unseen: false,
     }
 }
 
@@ -64,6 +65,7 @@ fn touching(target: u64, body: Body) -> Draft {
         since: None,
         meta: Vec::new(),
         is_question: false,
+        is_unseen: false,
     }
 }
 
