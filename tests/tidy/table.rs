@@ -30,7 +30,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     // The edge.
     ("config", &["time", "log", "auth", "chat", "http", "net"]),
     ("page", &["http"]),
-    ("admin", &["http", "net", "metrics", "time"]),
+    ("admin", &["http", "net", "metrics", "time", "chat", "wire", "docs"]),
     ("store", &["chat", "collections", "time", "metrics", "log"]),
     (
         "session",
@@ -78,7 +78,10 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "session",
         ],
     ),
-    ("cli", &["auth", "config", "server", "log", "store", "chat", "wire", "time", "reactor"]),
+    (
+        "cli",
+        &["admin", "auth", "config", "server", "log", "store", "chat", "wire", "time", "reactor"],
+    ),
     ("main", &["cli", "config"]),
 ];
 
