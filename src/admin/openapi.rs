@@ -78,7 +78,7 @@ impl Schemas {
     fn object(&mut self, shape: &'static Shape, is_told: bool) -> Value {
         let mut properties = Map::new();
         for field in shape.fields {
-            properties.insert(field.name.to_owned(), self.member(field, is_told));
+            properties.insert(field.name.to_owned(), self.member(field));
         }
         let is_required =
             |field: &&Field| if is_told { !field.may_lack } else { !field.is_optional };
@@ -97,8 +97,8 @@ impl Schemas {
         schema
     }
 
-    fn member(&mut self, field: &Field, is_told: bool) -> Value {
-        let mut schema = self.kind(&field.kind, is_told);
+    fn member(&mut self, field: &Field) -> Value {
+        let mut schema = self.kind(&field.kind);
         // A member of a body that may be missing may be null as well; what may be anything may be.
         if field.is_optional && !matches!(field.kind, Kind::Any) {
             schema = match schema.get_mut("type") {
@@ -115,7 +115,7 @@ impl Schemas {
         schema
     }
 
-    fn kind(&mut self, kind: &Kind, is_told: bool) -> Value {
+    fn kind(&mut self, kind: &Kind) -> Value {
         match *kind {
             Kind::Text => json!({"type": "string"}),
             Kind::Number(min, max) if max == NUMBER_MAX => {
@@ -125,7 +125,7 @@ impl Schemas {
             Kind::Flag => json!({"type": "boolean"}),
             Kind::Word(words) => json!({"type": "string", "enum": words}),
             Kind::List(of, min, max) => {
-                let mut schema = json!({"type": "array", "items": self.kind(of, is_told)});
+                let mut schema = json!({"type": "array", "items": self.kind(of)});
                 if let Some(schema) = schema.as_object_mut().filter(|_| max < usize::MAX) {
                     schema.insert("minItems".to_owned(), json!(min));
                     schema.insert("maxItems".to_owned(), json!(max));
@@ -180,7 +180,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
                     "in": "query",
                     "required": !field.is_optional,
                     "description": field.about.trim(),
-                    "schema": schemas.kind(&field.kind, false),
+                    "schema": schemas.kind(&field.kind),
                 })
             });
             let parameters: Vec<Value> = parameters.collect();

@@ -1,5 +1,7 @@
 //! The one table of the API: what is dispatched, documented and tested is read from it.
 
+use std::fmt::Write as _;
+
 use super::shape::Shape;
 use super::{asked, told};
 
@@ -52,6 +54,7 @@ pub enum Call {
 
 /// One route.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "marks that do not depend on each other")]
 pub struct Route {
     /// How it is asked.
     pub verb: Verb,
@@ -214,7 +217,9 @@ pub fn table() -> String {
         });
         let fields: Vec<String> = fields.collect();
         let (path, about) = (route.path, route.about);
-        table.push_str(&format!("| `{verb} {path}` | {about} | {} |\n", fields.join(", ")));
+        let fields = fields.join(", ");
+        // Writing to a string cannot fail.
+        _ = writeln!(table, "| `{verb} {path}` | {about} | {fields} |");
     }
     table
 }

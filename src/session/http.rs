@@ -16,7 +16,7 @@ use crate::http::{
     self, Admitted, Head, HttpDate, Method, Parsed, Refusal, Response, Route, Scheme, Status,
     Upgrade, render_switching,
 };
-use crate::net::{CloseReason, Effect, Ending, IpAddr, is_in};
+use crate::net::{CloseReason, ConnId, Effect, Ending, IpAddr, is_in};
 use crate::page::Asset;
 use crate::ws::{self, extension};
 
@@ -92,15 +92,12 @@ impl Session<'_, '_> {
                     // Here and not at the accept: only the head says whom a proxy speaks for.
                     log::debug!(conn:% = state.conn, peer:% = address; "a proxy speaks for it");
                     state.is_counted = context.is_counted(address);
-                    if turn.chat.suspended().address(address, turn.now.wall_ms).is_some() {
+                    let is_banned = turn.chat.suspended().address(address, turn.now.wall_ms);
+                    if is_banned.is_some() && *kind != ListenerKind::Admin {
                         outcome = refuse(Refusal::Banned, Some(&head));
                     } else if matches!(outcome, Outcome::Switch { .. }) {
                         turn.effects.push(Effect::Client { conn: state.conn, address });
-                        if let Some(peers) = &mut context.peers {
-                            peers.set_address(state.conn, address);
-                        }
-                        // Who tries too many passwords is not the proxy.
-                        context.addresses.entry(state.conn).and_modify(|peer| *peer = address);
+                        context.set_client(state.conn, address);
                     }
                 }
                 let rest = std::mem::take(input);
@@ -188,6 +185,13 @@ impl Session<'_, '_> {
 }
 
 impl SessionContext {
+    /// A proxy has said for whom a connection speaks.
+    fn set_client(&mut self, conn: ConnId, address: IpAddr) {
+        // Who tries too many passwords is not the proxy.
+        self.addresses.entry(conn).and_modify(|peer| *peer = address);
+        self.peers.iter_mut().for_each(|peers| peers.set_address(conn, address));
+    }
+
     /// Whom a proxy's request speaks for.
     fn client(&self, head: &Head<'_>) -> Option<IpAddr> {
         http::forwarded_client(head, |address| is_in(&self.proxies, address))
@@ -208,9 +212,12 @@ impl SessionContext {
             ListenerKind::Http | ListenerKind::Tcp | ListenerKind::Admin => Scheme::Any,
         };
         if kind == ListenerKind::Admin {
-            let route = |path: &str| match path.starts_with(admin::routes::API) {
-                true => Route::Api,
-                false => Route::Page(path.to_owned()),
+            let route = |path: &str| {
+                if path.starts_with(admin::routes::API) {
+                    Route::Api
+                } else {
+                    Route::Page(path.to_owned())
+                }
             };
             return match self.admin_admission.admit(head, scheme, route) {
                 Ok(Admitted::Page(path)) => {

@@ -303,6 +303,18 @@ impl Sessions {
         self.delivery(turn).end(conn, reason);
     }
 
+    /// Ends a connection from an address that was banned; but the operator's stay, so that a ban can
+    /// be taken back by who is banned with others.
+    pub fn end_banned(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
+        let state = find(&mut self.states, conn);
+        let is_operators = state.is_some_and(|state| {
+            matches!(state.protocol, Protocol::Http { kind: ListenerKind::Admin, .. })
+        });
+        if !is_operators {
+            self.end(conn, CloseReason::Banned, turn);
+        }
+    }
+
     /// Ends a connection from an address that is banned, before it has said anything. Who speaks
     /// HTTP is told why.
     pub fn refuse_banned(&mut self, conn: ConnId, why: &str, turn: &mut Turn<'_>) {

@@ -46,7 +46,7 @@ const CHARTS = [
 	["Syncs of the store", duration, ["half", late("commits", 0.5)], ["99 %", late("commits", 0.99)]],
 	["Bytes a second", bytes, ["in", rate("received_bytes")], ["out", rate("sent_bytes")]],
 	["Waiting for sockets", bytes, ["", now("queued_bytes")]],
-	["Let in and turned away a second", count, ["in", rate("accepted")], ["away", rate("refused")]],
+	["New connections a second", count, ["in", rate("accepted")], ["away", rate("refused")]],
 ];
 
 let charts = [];
@@ -76,7 +76,7 @@ function state(text, isBad) {
 
 function draw(stats) {
 	state(stats.ready === "ok" ? "Ready" : `Not ready: ${stats.ready}`, stats.ready !== "ok");
-	$("about").textContent = `${stats.version}, up ${duration(stats.uptime_ms)}, ${count(stats.users)} users, ${count(stats.rooms)} rooms`;
+	$("about").textContent = `${stats.version}, up ${duration(stats.uptime_ms)}, users: ${count(stats.users)}, rooms: ${count(stats.rooms)}`;
 	// After a restart the numbers count from nothing again.
 	const isLater = before && stats.uptime_ms > before.uptime_ms;
 	if (isLater) {

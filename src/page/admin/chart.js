@@ -1,8 +1,8 @@
 // Line charts that are drawn anew with each sample, and tables of rows. Texts are put in as texts, never as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
-/** Samples that a chart shows: five minutes. */
-export const SAMPLES = 150;
+/** Samples that a chart shows at most: five minutes; and from the beginning on: one. */
+const SAMPLES = 150, SAMPLES_MIN = 30;
 /** The size of the drawing, which the style stretches to the chart's. */
 const WIDTH = 300, HEIGHT = 80;
 
@@ -34,6 +34,7 @@ export class Chart {
 	#svg = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" });
 	#values;
 	#top = element("span");
+	#span = element("span");
 	#samples = [];
 	#title;
 
@@ -43,8 +44,7 @@ export class Chart {
 		const kinds = ["first", "second"];
 		this.#values = lines.map((_, at) => element("span", { class: kinds[at] }));
 		const legend = element("span", { class: "legend" }, ...this.#values);
-		const bottom = element("span", { text: "5 minutes" });
-		const scale = element("div", { class: "scale", "aria-hidden": "true" }, this.#top, bottom);
+		const scale = element("div", { class: "scale", "aria-hidden": "true" }, this.#top, this.#span);
 		const caption = element("figcaption", {}, element("span", { text: title }), legend);
 		this.element = element("figure", {}, caption, this.#svg, scale);
 		this.#svg.append(shape("line", { x1: 0, x2: WIDTH, y1: HEIGHT - 1, y2: HEIGHT - 1 }), shape("line", { x1: 0, x2: WIDTH, y1: 1, y2: 1 }));
@@ -58,6 +58,7 @@ export class Chart {
 		const shown = (value) => (value === null ? "–" : this.#format(value));
 		const top = ceiling(Math.max(0, ...this.#samples.flat().filter((value) => value !== null)));
 		this.#top.textContent = this.#format(top);
+		this.#span.textContent = this.#width() > SAMPLES_MIN ? `${Math.ceil(this.#width() / SAMPLES_MIN)} minutes` : "1 minute";
 		for (const [at, name] of this.#lines.entries()) {
 			this.#values[at].textContent = name ? `${name} ${shown(values[at])}` : shown(values[at]);
 			this.#svg.querySelectorAll("path")[at].setAttribute("d", this.#path(at, top));
@@ -66,15 +67,21 @@ export class Chart {
 		this.#svg.setAttribute("aria-label", `${this.#title}: ${told}`);
 	}
 
+	/** How many samples there is room for. */
+	#width() {
+		return Math.max(SAMPLES_MIN, this.#samples.length);
+	}
+
 	#path(line, top) {
-		const step = WIDTH / (SAMPLES - 1);
-		const from = SAMPLES - this.#samples.length;
+		const step = WIDTH / (this.#width() - 1);
+		const from = this.#width() - this.#samples.length;
 		let [drawn, isDown] = ["", false];
 		for (const [at, sample] of this.#samples.entries()) {
 			const value = sample[line];
 			if (value !== null) {
 				const y = HEIGHT - 1 - (HEIGHT - 2) * Math.min(1, value / top);
-				drawn += `${isDown ? "L" : "M"}${((from + at) * step).toFixed(1)} ${y.toFixed(1)}`;
+				// The line of no length shows a sample that has no neighbour.
+				drawn += `${isDown ? "L" : "M"}${((from + at) * step).toFixed(1)} ${y.toFixed(1)}${isDown ? "" : "h0"}`;
 			}
 			isDown = value !== null;
 		}

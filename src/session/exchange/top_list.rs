@@ -74,7 +74,9 @@ mod tests {
         for limit in [1, 3, 10, 99, 100, 101] {
             let (mut all, mut list) = (Vec::new(), TopList::new(limit));
             loop {
-                things.iter().for_each(|(key, name, row)| list.offer(*key, name, *row));
+                for (key, name, row) in &things {
+                    list.offer(*key, name, *row);
+                }
                 all.extend(list.rows());
                 let Some(next) = list.next() else { break };
                 list = TopList::behind(limit, &next).unwrap();

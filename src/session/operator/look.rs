@@ -16,6 +16,7 @@ use crate::http::{Response, Status};
 use crate::net::CloseReason;
 use crate::session::exchange::{JSON, Scan, TopList};
 use crate::session::input::Session;
+use crate::session::peers::Peers;
 
 impl Session<'_, '_> {
     /// The answer to a GET, or the list that it is.
@@ -82,7 +83,7 @@ impl Session<'_, '_> {
             return Err(refusal.field("reason", labels.join(", ")));
         }
         let peers = self.context.peers.iter();
-        let closed = peers.flat_map(|peers| peers.latest_closed()).filter(|row| {
+        let closed = peers.flat_map(Peers::latest_closed).filter(|row| {
             let name = row.peer.user.as_ref().map(UserName::as_str);
             (user.is_none() || user.as_deref() == name)
                 && reason.as_ref().is_none_or(|reason| row.reason.label() == reason)

@@ -2,7 +2,7 @@
 
 use crate::admin::asked::{ConnectionSort, RoomSort};
 use crate::admin::told;
-use crate::chat::Chat;
+use crate::chat::{Chat, UserName};
 use crate::collections::Slots;
 use crate::net::ConnId;
 use crate::session::ListenerKind;
@@ -161,7 +161,7 @@ pub(super) fn connection<'a>(view: &View<'a>, peer: &'a Peer) -> Option<told::Co
     let idle = view.now.tick.since(state.since).as_millis();
     Some(told::Connection {
         id: id(peer.conn),
-        user: peer.user.as_ref().map(|name| name.as_str()),
+        user: peer.user.as_ref().map(UserName::as_str),
         address: peer.address.to_canonical().to_string(),
         since: peer.since,
         protocol: protocol(state),
