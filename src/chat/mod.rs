@@ -104,6 +104,8 @@ pub struct Chat {
     ephemeral: Ephemeral,
     pending: Pending,
     quotas: Quotas,
+    /// The operator has changed who may not use the server.
+    resuspended: bool,
 }
 
 impl Chat {
@@ -128,6 +130,7 @@ impl Chat {
             ephemeral: Ephemeral::default(),
             pending: Pending::default(),
             quotas,
+            resuspended: false,
         }
     }
 

@@ -16,22 +16,22 @@ pub struct Sources {
     pub environment: Environment,
 }
 
+/// What came of reading the configuration again.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// What is to hold from now on; `None`: it is wrong, and nothing of it was taken.
+    pub config: Option<Box<Config>>,
+    /// What differs; or what is wrong, each on one line.
+    pub outcome: Result<Vec<Difference>, Vec<String>>,
+}
+
 /// Reads the configuration again while it is there.
 #[derive(Debug)]
 pub(super) struct ConfigWatch {
-    /// What is to hold from now on.
+    /// What came of it, each time.
     found: Receiver<Found>,
     /// Has the sources read; its end ends the thread.
     look: Sender<()>,
-}
-
-/// A configuration that was read again.
-#[derive(Debug)]
-pub(super) struct Found {
-    /// What is to hold from now on.
-    pub(super) config: Box<Config>,
-    /// What is new in it.
-    differences: Vec<Difference>,
 }
 
 impl ConfigWatch {
@@ -51,16 +51,21 @@ impl ConfigWatch {
         let watch = move || {
             for () in requests {
                 let Sources { flags, environment } = &sources;
-                match load(flags, environment).and_then(|fresh| loaded.reload(&fresh)) {
+                let found = match load(flags, environment).and_then(|fresh| loaded.reload(&fresh)) {
                     Ok(Reloaded { loaded: now, differences }) => {
                         loaded = now;
-                        let config = Box::new(loaded.config.clone());
-                        // Nobody takes it once the server is gone.
-                        _ = to_take.send(Found { config, differences });
-                        wake();
+                        let config = Some(Box::new(loaded.config.clone()));
+                        Found { config, outcome: Ok(differences) }
                     }
-                    Err(error) => error.0.iter().for_each(refuse),
-                }
+                    Err(error) => {
+                        error.0.iter().for_each(refuse);
+                        let faults = error.0.iter().map(fault_line).collect();
+                        Found { config: None, outcome: Err(faults) }
+                    }
+                };
+                // Nobody takes it once the server is gone.
+                _ = to_take.send(found);
+                wake();
             }
         };
         thread::Builder::new().name("configuration".to_owned()).spawn(watch)?;
@@ -72,7 +77,7 @@ impl ConfigWatch {
         _ = self.look.send(());
     }
 
-    /// The next configuration that was read again.
+    /// What came of reading it again, in the order in which that was asked for.
     pub(super) fn poll(&self) -> Option<Found> {
         self.found.try_recv().ok()
     }
@@ -82,8 +87,16 @@ impl Found {
     /// Says what has changed, what needs a restart, and how much of both there is: once it holds,
     /// so that whoever reads it can rely on it.
     pub(super) fn say(&self) {
-        say(&self.differences);
+        if let Ok(differences) = &self.outcome {
+            say(differences);
+        }
     }
+}
+
+/// What is wrong and where, without what stands there.
+fn fault_line(ConfigFault { what, origin }: &ConfigFault) -> String {
+    let at = origin.as_ref().map(|origin| format!("{origin}: ")).unwrap_or_default();
+    format!("{at}{what}")
 }
 
 fn say(differences: &[Difference]) {

@@ -8,6 +8,8 @@
 )]
 
 mod accounts;
+mod admin_acts;
+mod admin_api;
 mod arrivals;
 mod blocks;
 mod catch_up;

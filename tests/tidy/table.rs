@@ -33,7 +33,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     // The edge.
     ("config", &["time", "log", "auth", "chat", "http", "net"]),
     ("page", &["http"]),
-    ("admin", &["http", "net", "metrics", "time"]),
+    ("admin", &["http", "net", "metrics", "time", "chat", "wire", "docs"]),
     ("store", &["chat", "collections", "time", "metrics", "log"]),
     // Beside the loop, on a thread of its own: the only one that connects to others.
     ("webhooks", &["chat", "config", "log", "metrics", "store", "time", "wire"]),
@@ -87,8 +87,8 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "auth", "cluster", "pg", "config", "server", "log", "store", "chat", "wire", "time",
-            "reactor", "webhooks",
+            "admin", "auth", "cluster", "pg", "config", "server", "log", "store", "chat", "wire",
+            "time", "reactor", "webhooks",
         ],
     ),
     ("main", &["cli", "config"]),

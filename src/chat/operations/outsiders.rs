@@ -9,10 +9,10 @@ use super::{Chat, room_begin};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::LeftReason;
-use crate::chat::model::identity::Source;
+use crate::chat::model::identity::{Identity, Source};
 use crate::chat::model::name::UserName;
 use crate::chat::model::reply::Refusal;
-use crate::chat::rooms::parse_room;
+use crate::chat::rooms::{no_such_room, parse_room};
 use crate::net::ConnId;
 
 /// The room in which the user may read, and its membership if it has one.
@@ -103,4 +103,19 @@ pub(super) fn recheck_user(chat: &mut Chat, user: &UserName) {
     for conn in user.map_or_else(Vec::new, |user| streams_of(chat, user)) {
         recheck(chat, conn);
     }
+}
+
+/// Whether the operator asks by this connection.
+pub(super) fn is_operator(chat: &Chat, conn: ConnId) -> bool {
+    chat.directory.credentials.get(conn).is_some_and(Identity::is_operator)
+}
+
+/// The room of this name in which the operator moderates: any, but no conversation of two.
+///
+/// # Errors
+///
+/// [`Code::NoSuchRoom`].
+pub(super) fn moderated(chat: &Chat, name: &str) -> Result<RoomKey, Refusal> {
+    let named = chat.rooms.named(name);
+    named.filter(|&key| !chat.rooms[key].name.is_direct()).ok_or_else(no_such_room)
 }
