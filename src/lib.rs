@@ -86,6 +86,8 @@ pub mod rng;
 pub mod server;
 pub mod session;
 pub mod store;
+#[cfg(feature = "terminal")]
+pub mod terminal;
 pub mod time;
 pub mod tls;
 pub mod wire;

@@ -11,6 +11,7 @@ mod hints;
 mod keys;
 mod names;
 mod people;
+mod terminal;
 mod token;
 mod tools;
 
@@ -24,6 +25,7 @@ use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, S
 use rustix::fs::Mode;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal, umask};
 
+use self::terminal::Terminal;
 use crate::config::{self, Change, Environment, Flags, Loaded, Part};
 use crate::log::Format;
 use crate::server;
@@ -117,6 +119,8 @@ enum Command {
         what: token::TokenCommand,
     },
     #[command(flatten)]
+    Terminal(terminal::Terminal),
+    #[command(flatten)]
     Tool(tools::Tool),
 }
 
@@ -156,6 +160,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
     if let Some(Command::Check { defaults: true, .. }) = cli.command {
         return print(config::DEFAULTS);
     }
+    if let Some(Command::Terminal(Terminal::Chat(chat))) = cli.command {
+        return terminal::chat(chat, environment);
+    }
     if let Some(Command::Check { file: Some(file), .. }) = &cli.command {
         cli.settings.config = Some(file.clone());
     }
@@ -183,6 +190,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
         },
         Some(Command::Serve { with_parent: false }) | None => serve(&loaded, sources),
         Some(Command::Token { what }) => token::run(&what, &loaded.config),
+        Some(Command::Terminal(Terminal::Top(top))) => {
+            terminal::top(&top, &loaded.config, environment)
+        }
+        Some(Command::Terminal(Terminal::Chat(chat))) => terminal::chat(chat, environment),
         Some(Command::Tool(tool)) => tools::run(&tool, &loaded.config),
     }
 }
@@ -286,6 +297,11 @@ fn summary(loaded: &Loaded) -> String {
     }
     text.extend(config.warnings().iter().map(|warning| format!("warning: {warning}\n")));
     text
+}
+
+/// Says on standard error why something is not done.
+fn complain(why: &str) -> io::Result<()> {
+    writeln!(io::stderr(), "error: {why}")
 }
 
 /// Prints to standard output. It is no failure if the reader, such as `head`, has closed it.

@@ -42,6 +42,7 @@ mod restart;
 mod resume;
 mod retention;
 mod rooms;
+mod rust_client;
 mod sends;
 mod slow;
 mod stop;

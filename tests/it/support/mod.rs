@@ -11,6 +11,7 @@ pub(crate) mod json;
 pub(crate) mod library;
 pub(crate) mod process;
 pub(crate) mod raw;
+pub(crate) mod relay;
 pub(crate) mod server;
 pub(crate) mod terminal;
 pub(crate) mod tls;
@@ -21,6 +22,7 @@ use std::time::Duration;
 pub(crate) use client::{Client, Transport};
 pub(crate) use json::assert_subset;
 pub(crate) use raw::Raw;
+pub(crate) use relay::Relay;
 pub(crate) use server::{Server, Setup};
 pub(crate) use ws::{Frame, RawWs};
 
