@@ -1,5 +1,6 @@
 //! What the domain tells of itself: its bounds, how much there is, and whether its invariants hold.
 
+use super::model::figures::{ReaderFigures, RoomFigures};
 use super::model::limits::Limits;
 use super::model::log::Suspensions;
 use super::model::name::UserName;
@@ -28,6 +29,44 @@ impl Chat {
         let rooms = &self.rooms;
         let rings = rooms.rings.bytes() + self.delivery.pages.bytes();
         [self.directory.len(), rooms.table.len(), rooms.memberships.len(), rings]
+    }
+
+    /// What there is to tell of a connection, `None` before hello. Walks its subscriptions if some
+    /// of them lag.
+    #[must_use]
+    pub fn reader_figures(&self, conn: ConnId) -> Option<ReaderFigures<'_>> {
+        let reader = self.delivery.reader(conn)?;
+        let user = &self.directory.user(reader.user)?.name;
+        let behind = reader.subscriptions.iter().filter(|_| reader.lagging > 0).filter_map(|row| {
+            let head = self.rooms.table.get(row.room)?.head;
+            let index = usize::try_from(row.index).ok()?;
+            let cursor = self.delivery.feed(row.room)?.subscriptions.get(index)?;
+            Some((head + 1).saturating_sub(cursor.lagging.as_ref()?.next))
+        });
+        let (rooms, lagging) = (reader.subscriptions.len(), reader.lagging);
+        Some(ReaderFigures { user, rooms, lagging, lag: behind.sum() })
+    }
+
+    /// How many places for rooms there are, free ones included.
+    #[must_use]
+    pub fn room_places(&self) -> usize {
+        self.rooms.table.places()
+    }
+
+    /// What there is to tell of the room in this place, if there is one.
+    #[must_use]
+    pub fn room_figures(&self, place: usize) -> Option<RoomFigures<'_>> {
+        let (key, room) = self.rooms.table.at(place)?;
+        Some(RoomFigures {
+            name: &room.name,
+            members: room.members.len(),
+            subscribers: self.delivery.subscribers(key),
+            seq: room.head,
+            oldest: room.oldest(),
+            durability: room.durability,
+            private: room.private,
+            ring_bytes: room.ring.bytes(),
+        })
     }
 
     /// How many users there are who never came, and how many conversations wait for them.

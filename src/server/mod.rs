@@ -45,6 +45,7 @@
 //!
 //! With a budget (`memory`) all of these follow from it: see [`docs::memory`](crate::docs::memory).
 
+mod admin_token;
 mod certificates;
 mod config_watch;
 mod hashing;
@@ -59,6 +60,7 @@ pub mod token_keys;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::admin_token::AdminTokenError;
 use self::certificates::CertificateWatch;
 pub use self::certificates::{CertificateError, inspect as inspect_certificates};
 use self::config_watch::ConfigWatch;

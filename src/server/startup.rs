@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::admin_token::AdminTokenError;
 use super::certificates::{CertificateWatch, InUse};
 use super::inherited::Inherited;
 use super::supervisor::Supervisor;
 use super::token_keys::{KeyWatch, TokenKeyError};
-use super::{ConfigWatch, Hashing, Server, Sources, rejection, token_keys};
+use super::{ConfigWatch, Hashing, Server, Sources, admin_token, rejection, token_keys};
 use crate::auth::password::Cost;
 use crate::auth::secret;
 use crate::chat::model::log::{Logs, Snapshot};
@@ -47,6 +48,8 @@ pub enum ServeError {
     Store(OpenError),
     /// A key of tokens cannot be used.
     TokenKeys(TokenKeyError),
+    /// The token of the admin API cannot be used.
+    AdminToken(AdminTokenError),
     /// The system refused something.
     Io(io::Error),
 }
@@ -57,6 +60,7 @@ impl fmt::Display for ServeError {
             Self::Policy(error) => write!(f, "{error}"),
             Self::Store(error) => write!(f, "{error}"),
             Self::TokenKeys(error) => write!(f, "{error}"),
+            Self::AdminToken(error) => write!(f, "{error}"),
             Self::Io(error) => write!(f, "{error}"),
         }
     }
@@ -79,6 +83,12 @@ impl From<OpenError> for ServeError {
 impl From<TokenKeyError> for ServeError {
     fn from(error: TokenKeyError) -> Self {
         Self::TokenKeys(error)
+    }
+}
+
+impl From<AdminTokenError> for ServeError {
+    fn from(error: AdminTokenError) -> Self {
+        Self::AdminToken(error)
     }
 }
 
@@ -111,6 +121,9 @@ pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
     let mut server = Server::new(config, kinds, (metrics, Entropy::System), clock.now(), kept)?;
     let verifier = token_keys::verifier(config)?;
     server.sessions.set_verifier(verifier);
+    if let Some(token) = admin_token::load(config)? {
+        server.sessions.set_admin_token(token);
+    }
     let waker = reactor.waker();
     server.key_watch = KeyWatch::start(&config.token_keys, move || _ = waker.wake())?;
     let waker = reactor.waker();

@@ -8,11 +8,13 @@ use super::encode::Encoder;
 use super::entropy::Entropy;
 use super::hello_rate::HelloRate;
 use super::outgoing::Outgoing;
+use super::peers::Peers;
 use super::proxy_header::ProxyHeader;
 use super::text_client::Aside;
 use super::tokens::Tokens;
 use crate::admin::Health;
 use crate::chat::Limits;
+use crate::chat::model::account::SecretHash;
 use crate::chat::model::pressure::Pressure;
 use crate::config::Config;
 use crate::http::{Admission, DateClock, HostPolicy, OriginPolicy, PolicyError};
@@ -112,6 +114,10 @@ pub(super) struct SessionContext {
     pub proxy_header: ProxyHeader,
     /// Who connections are by their tokens.
     pub tokens: Tokens,
+    /// What the admin API wants to see; `None`: it is off.
+    pub admin_token: Option<SecretHash>,
+    /// Who connections are to an operator; `None` where nobody can ask.
+    pub peers: Option<Peers>,
     /// From where connections come that have not said hello.
     pub addresses: BTreeMap<ConnId, IpAddr>,
     /// Limits the log lines that clients can cause.
@@ -182,6 +188,8 @@ impl SessionContext {
             finished: Vec::new(),
             proxy_header: ProxyHeader::new(config),
             tokens: Tokens::new(None),
+            admin_token: None,
+            peers: None,
             addresses: BTreeMap::new(),
             throttle: Throttle::new(CLIENT_LINES_PER_S, Duration::from_secs(1)),
         })

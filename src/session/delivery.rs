@@ -183,8 +183,11 @@ impl Delivery<'_, '_> {
         };
         if matches!(result, Ok(Reply::Welcome { .. } | Reply::LoggedIn { .. })) {
             state.since = turn.now.tick;
-            if matches!(result, Ok(Reply::Welcome { .. })) {
+            if let Ok(Reply::Welcome { user, .. }) = result {
                 state.on_greeted(turn.now.tick);
+                if let Some(peers) = &mut context.peers {
+                    peers.set_user(to, user);
+                }
                 if state.is_counted {
                     context.hellos.take(turn.now.tick);
                 }

@@ -50,6 +50,17 @@ impl Outcome {
     }
 }
 
+impl From<Begun> for Outcome {
+    fn from(begun: Begun) -> Self {
+        match begun {
+            Begun::Answered { response, method, keep_alive } => {
+                Self::Respond { response: *response, method, keep_alive }
+            }
+            Begun::Exchange(exchange, waits) => Self::Exchange { exchange, waits },
+        }
+    }
+}
+
 impl Session<'_, '_> {
     /// Takes one request off the front of `input`. `false` if there is no whole one, or the
     /// connection ends.
@@ -85,6 +96,9 @@ impl Session<'_, '_> {
                         outcome = refuse(Refusal::Banned, Some(&head));
                     } else if matches!(outcome, Outcome::Switch { .. }) {
                         turn.effects.push(Effect::Client { conn: state.conn, address });
+                        if let Some(peers) = &mut context.peers {
+                            peers.set_address(state.conn, address);
+                        }
                         // Who tries too many passwords is not the proxy.
                         context.addresses.entry(state.conn).and_modify(|peer| *peer = address);
                     }
@@ -194,17 +208,17 @@ impl SessionContext {
             ListenerKind::Http | ListenerKind::Tcp | ListenerKind::Admin => Scheme::Any,
         };
         if kind == ListenerKind::Admin {
-            let route = |path: &str| Route::Page(path.to_owned());
+            let route = |path: &str| match path.starts_with(admin::routes::API) {
+                true => Route::Api,
+                false => Route::Page(path.to_owned()),
+            };
             return match self.admin_admission.admit(head, scheme, route) {
                 Ok(Admitted::Page(path)) => {
-                    super::gauges::update(
-                        &self.metrics,
-                        turn.chat,
-                        [self.sessions_bytes, self.inbound.used()],
-                    );
+                    self.update_gauges(turn.chat);
                     let answer = admin::respond(&path, &self.metrics, health);
                     Outcome::Respond { response: plain(answer), method, keep_alive }
                 }
+                Ok(Admitted::Api) => self.begin_admin(head).into(),
                 Ok(_) => refuse(Refusal::NotFound, Some(head)),
                 Err(refusal) => refuse(refusal, Some(head)),
             };
@@ -223,12 +237,7 @@ impl SessionContext {
                 let response = plain(admin::healthy(head.path(), &self.metrics, health));
                 Outcome::Respond { response, method, keep_alive }
             }
-            Ok(Admitted::Api) => match self.begin_exchange(head, named, turn) {
-                Begun::Answered(response, keep_alive) => {
-                    Outcome::Respond { response: *response, method, keep_alive }
-                }
-                Begun::Exchange(exchange, waits) => Outcome::Exchange { exchange, waits },
-            },
+            Ok(Admitted::Api) => self.begin_exchange(head, named, turn).into(),
             Ok(Admitted::WebSocket(upgrade)) => match self.bearer(upgrade.bearer, turn) {
                 Ok(bearer) => self.switch(head, &upgrade, (date, false)).with(bearer.or(named)),
                 Err(refusal) => refuse(refusal, Some(head)),

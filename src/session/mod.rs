@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!            ┌─ http ─▶ page, health, metrics
+//!            │    ├──▶ operator ─▶ lists of what there is
 //!            │    ├──▶ api ──────────────────────────────▶ chat
 //!  bytes ─▶ ─┤    └──▶ websocket ──────────┬─▶ commands ─▶ chat
 //!            └─ plain_tcp ──┬──────────────┘                │
@@ -36,7 +37,9 @@ mod hello_rate;
 mod http;
 mod input;
 mod login;
+mod operator;
 mod outgoing;
+mod peers;
 mod plain_tcp;
 mod proof;
 mod proxy_header;
@@ -57,9 +60,11 @@ pub use self::entropy::Entropy;
 use self::context::SessionContext;
 use self::delivery::Delivery;
 use self::input::Session;
+use self::peers::{Peer, Peers};
 use self::state::{Protocol, SessionState, find};
 use self::tokens::Tokens;
 use crate::admin::Health;
+use crate::chat::model::account::SecretHash;
 use crate::chat::{Chat, Limits};
 use crate::collections::Slots;
 use crate::config::Config;
@@ -151,6 +156,13 @@ impl Sessions {
         self.context.tokens = Tokens::new(verifier);
     }
 
+    /// Opens the admin API to who brings the token of this hash. To be called before anybody comes:
+    /// from then on it is remembered who connections are.
+    pub fn set_admin_token(&mut self, token: SecretHash) {
+        self.context.admin_token = Some(token);
+        self.context.peers = Some(Peers::default());
+    }
+
     /// Lets other settings hold from now on: those that are read again while the server runs.
     ///
     /// # Errors
@@ -187,7 +199,11 @@ impl Sessions {
         let deadline = state.deadline(turn.now.tick, &self.context);
         turn.effects.push(Effect::Arm { conn, deadline });
         self.states.insert(conn.slot(), state);
-        self.context.sessions_bytes += size_of::<SessionState>();
+        self.context.sessions_bytes += self.row_bytes();
+        if let Some(peers) = &mut self.context.peers {
+            let since = turn.now.wall_ms;
+            peers.opened(Peer { conn, address: peer, since, kind, user: None });
+        }
     }
 
     /// From where a connection comes, for as long as it has not said hello: who tries too many
@@ -225,6 +241,7 @@ impl Sessions {
         self.with(conn, turn, |session| {
             session.state.answers.set_queued(0);
             session.turn.chat.handle_drained(session.turn.now, conn);
+            session.scan_on();
             session.resume();
         });
     }
@@ -245,7 +262,10 @@ impl Sessions {
         self.context.addresses.remove(&conn);
         let held = self.states.remove(conn.slot()).map_or(0, |state| state.held());
         self.context.inbound.change(held, 0);
-        self.context.sessions_bytes -= size_of::<SessionState>();
+        self.context.sessions_bytes -= self.row_bytes();
+        if let Some(peers) = &mut self.context.peers {
+            peers.closed(conn, reason, turn.now.wall_ms);
+        }
         self.context.tokens.forget(conn);
         turn.chat.handle_closed(turn.now, conn);
         self.flush_outputs(turn);
@@ -365,6 +385,12 @@ impl Sessions {
         session.bound_held(held);
         let Session { state, others, .. } = session;
         others.give_back(conn.slot(), state);
+    }
+
+    /// Bytes that the tables take for each connection.
+    const fn row_bytes(&self) -> usize {
+        let peer = if self.context.peers.is_some() { Peers::ROW_BYTES } else { 0 };
+        size_of::<SessionState>() + peer
     }
 
     /// How many connections there are.

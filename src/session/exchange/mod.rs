@@ -1,12 +1,16 @@
 //! One request of a program's over HTTP, from its head to its answer.
 
+mod asked;
 mod plan;
 mod problem;
 mod response;
+mod top_list;
 
+pub(super) use self::asked::{AdminAsked, Scan};
 pub(super) use self::plan::{Plan, Target, is_there};
 pub(super) use self::problem::Problem;
-pub(super) use self::response::{of_answers, refused, retry_after_s, status_of};
+pub(super) use self::response::{JSON, of_answers, refused, retry_after_s, status_of};
+pub(super) use self::top_list::TopList;
 
 use crate::chat::model::identity::Identity;
 use crate::http::{Body, Method, Response, Status};
@@ -41,12 +45,14 @@ pub(super) enum Stage {
     Visiting,
     /// The domain was asked.
     Asked,
+    /// A list is being made, a step a turn.
+    Scanning(Box<Scan>),
 }
 
 impl Exchange {
     /// Whether the domain owes the answer, so that nothing more is read.
     pub(in crate::session) const fn is_answering(&self) -> bool {
-        matches!(self.stage, Stage::Visiting | Stage::Asked)
+        matches!(self.stage, Stage::Visiting | Stage::Asked | Stage::Scanning(_))
     }
 
     /// Bytes that it takes.

@@ -1,5 +1,6 @@
 //! What a path and a method ask for, and the protocol's requests that this comes to.
 
+use super::asked::AdminAsked;
 use super::problem::Problem;
 use crate::chat::model::identity::Identity;
 use crate::chat::{Code, Op, Refusal};
@@ -95,6 +96,8 @@ pub(in crate::session) enum Plan {
     Say { room: Box<str>, form: Form, cid: Option<Box<str>> },
     /// A message by a hook.
     Hook { room: Box<str>, form: Form },
+    /// What an operator asks for.
+    Admin(Box<AdminAsked>),
 }
 
 impl Plan {
@@ -117,7 +120,7 @@ impl Plan {
         len_max: usize,
     ) -> Result<(Vec<String>, bool), Refusal> {
         match self {
-            Self::Nothing => Ok((Vec::new(), false)),
+            Self::Nothing | Self::Admin(_) => Ok((Vec::new(), false)),
             Self::Ask(request) => Ok((vec![request.clone()], false)),
             Self::Say { room, form, cid } => {
                 let Posted { requests, is_batch } =

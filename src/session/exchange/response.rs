@@ -7,7 +7,8 @@ use crate::chat::{Code, Refusal};
 use crate::http::{self, Response, Status};
 use crate::wire::render;
 
-const JSON: &str = "application/json";
+/// The type of all answers to programs.
+pub(in crate::session) const JSON: &str = "application/json";
 
 /// The response to what is refused: the protocol's error object.
 pub(in crate::session) fn refused(problem: Problem) -> Response {

@@ -1,0 +1,168 @@
+//! Lists of many things, made in bounded steps: one a turn, so that a list never makes a long one.
+
+use crate::admin::asked::{ConnectionSort, RoomSort};
+use crate::admin::told;
+use crate::chat::Chat;
+use crate::collections::Slots;
+use crate::net::ConnId;
+use crate::session::ListenerKind;
+use crate::session::context::SessionContext;
+use crate::session::encode::Format;
+use crate::session::exchange::Scan;
+use crate::session::peers::Peer;
+use crate::session::state::{Protocol, SessionState};
+use crate::time::clock::Now;
+
+/// What one step looks at, places and subscriptions together: 1 ms.
+const WORK_PER_STEP: usize = 4_096;
+
+/// Where lists are made from.
+pub(in crate::session) struct View<'a> {
+    pub states: &'a Slots<SessionState>,
+    pub context: &'a SessionContext,
+    pub chat: &'a Chat,
+    pub now: Now,
+}
+
+impl Scan {
+    /// Looks at some more; `true` once all was looked at.
+    pub(in crate::session) fn step(&mut self, view: &View<'_>) -> bool {
+        match self {
+            Self::Connections { sort, user, next, top } => {
+                let Some(peers) = &view.context.peers else { return true };
+                let mut work = 0;
+                while work < WORK_PER_STEP && *next < peers.places() {
+                    let peer = peers.at(*next);
+                    (*next, work) = (*next + 1, work + 1);
+                    let Some(peer) = peer.filter(|peer| is_of(peer, user.as_deref())) else {
+                        continue;
+                    };
+                    let Some(row) = connection(view, peer) else { continue };
+                    if row.lagging > 0 {
+                        work += usize::try_from(row.rooms).unwrap_or(WORK_PER_STEP);
+                    }
+                    let key = match sort {
+                        ConnectionSort::Lag => row.lag,
+                        ConnectionSort::Bytes => row.queued_bytes,
+                        ConnectionSort::Idle => row.idle_ms,
+                        ConnectionSort::Since => row.since,
+                    };
+                    top.offer(key, "", peer.conn);
+                }
+                *next >= peers.places()
+            }
+            Self::Rooms { sort, next, top } => {
+                let end = view.chat.room_places().min(*next + WORK_PER_STEP);
+                for place in *next..end {
+                    let Some(room) = view.chat.room_figures(place) else { continue };
+                    let key = match sort {
+                        RoomSort::Name => 0,
+                        RoomSort::Members => count(room.members),
+                        RoomSort::Subscribers => count(room.subscribers),
+                        RoomSort::Seq => room.seq,
+                    };
+                    top.offer(key, room.name.as_str(), place);
+                }
+                *next = end;
+                end >= view.chat.room_places()
+            }
+        }
+    }
+
+    /// The list, as JSON. What has gone since it was looked at is left out.
+    pub(in crate::session) fn render(&self, view: &View<'_>) -> Vec<u8> {
+        match self {
+            Self::Connections { top, .. } => {
+                let Some(peers) = &view.context.peers else { return Vec::new() };
+                let rows = top.rows().filter_map(|conn| connection(view, peers.get(conn)?));
+                super::json(&told::Connections {
+                    connections: rows.collect(),
+                    total: count(peers.len()),
+                })
+            }
+            Self::Rooms { top, .. } => {
+                let rows = top.rows().filter_map(|place| room(view.chat, place));
+                let [_, total, ..] = view.chat.sizes();
+                super::json(&told::Rooms {
+                    rooms: rows.collect(),
+                    next: top.next(),
+                    total: count(total),
+                })
+            }
+        }
+    }
+}
+
+fn is_of(peer: &Peer, user: Option<&str>) -> bool {
+    user.is_none_or(|user| peer.user.as_ref().is_some_and(|name| name.as_str() == user))
+}
+
+/// What is told of a connection; `None` for the one that asks, whose state is in use.
+fn connection<'a>(view: &View<'a>, peer: &'a Peer) -> Option<told::Connection<'a>> {
+    let state = view.states.get(peer.conn.slot()).filter(|state| state.conn == peer.conn)?;
+    let figures = view.chat.reader_figures(peer.conn);
+    let lagging = figures.map_or(0, |figures| u64::from(figures.lagging));
+    let idle = view.now.tick.since(state.since).as_millis();
+    Some(told::Connection {
+        id: id(peer.conn),
+        user: peer.user.as_ref().map(|name| name.as_str()),
+        address: peer.address.to_canonical().to_string(),
+        since: peer.since,
+        protocol: protocol(state),
+        listener: listener(peer.kind),
+        rooms: figures.map_or(0, |figures| count(figures.rooms)),
+        lagging,
+        lag: figures.map_or(0, |figures| figures.lag),
+        queued_bytes: count(state.answers.bytes(view.context.turn)),
+        held_bytes: count(state.held()),
+        idle_ms: u64::try_from(idle).unwrap_or(u64::MAX),
+    })
+}
+
+fn room(chat: &Chat, place: usize) -> Option<told::Room<'_>> {
+    let room = chat.room_figures(place)?;
+    Some(told::Room {
+        room: room.name.as_str(),
+        members: count(room.members),
+        subscribers: count(room.subscribers),
+        seq: room.seq,
+        oldest: room.oldest,
+        durability: room.durability.name(),
+        private: room.private,
+        ring_bytes: count(room.ring_bytes),
+    })
+}
+
+/// A connection's name: what the log calls it, and its slot, by which it is found.
+pub(super) fn id(conn: ConnId) -> String {
+    format!("{conn:?}")
+}
+
+fn protocol(state: &SessionState) -> told::Protocol {
+    match &state.protocol {
+        Protocol::Http { .. } => told::Protocol::Http,
+        Protocol::WebSocket { .. } => told::Protocol::WebSocket,
+        Protocol::Echo { .. } => told::Protocol::Echo,
+        Protocol::Closing => told::Protocol::Closing,
+        Protocol::Tcp(_) => match state.format() {
+            Some(Format::Lines) => told::Protocol::Lines,
+            Some(Format::Lengths) => told::Protocol::Lengths,
+            Some(Format::Text) => told::Protocol::Text,
+            Some(Format::WebSocket | Format::Deflate(_)) | None => told::Protocol::Tcp,
+        },
+    }
+}
+
+/// The listener that a connection came by.
+pub(super) const fn listener(kind: ListenerKind) -> told::Listener {
+    match kind {
+        ListenerKind::Http => told::Listener::Http,
+        ListenerKind::Https => told::Listener::Https,
+        ListenerKind::Tcp => told::Listener::Tcp,
+        ListenerKind::Admin => told::Listener::Admin,
+    }
+}
+
+pub(super) fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
