@@ -119,7 +119,7 @@ enum Command {
         what: token::TokenCommand,
     },
     #[command(flatten)]
-    Terminal(terminal::Terminal),
+    Terminal(Terminal),
     #[command(flatten)]
     Tool(tools::Tool),
 }
@@ -215,8 +215,11 @@ fn definition() -> clap::Command {
         .map(|arg| arg.clone().hide(true))
         .collect();
     // A command that has an argument of its own is not given the global one of the same name.
+    let every = all.get_arguments().filter(|arg| arg.is_global_set());
+    let every: Vec<_> = every.map(|arg| arg.clone().hide(true)).collect();
     all.mut_subcommands(|sub| match sub.get_name() {
         "serve" | "check" | "doctor" => sub,
+        "chat" => sub.args(&every),
         _ => sub.args(&hidden),
     })
 }

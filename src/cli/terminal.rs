@@ -89,17 +89,15 @@ pub(super) fn chat(chat: Chat, environment: &Environment) -> ExitCode {
 pub(super) fn top(top: &Top, config: &Config, environment: &Environment) -> ExitCode {
     use std::time::Duration;
 
-    use crate::config::Listen;
     use crate::terminal::{Style, top as terminal};
 
-    let token = match top.token.as_deref().map(secret).transpose() {
-        Ok(token) => token,
-        Err(why) => return wrong(&why),
-    };
-    let own = config.admin.iter().find_map(|listen| match listen {
-        Listen::Address(address) => Some(address.to_string()),
-        Listen::Unix(_) | Listen::Systemd => None,
-    });
+    let given = top.token.as_deref().map(secret).transpose();
+    let token =
+        match given.and_then(|given| given.map_or_else(|| own_token(config), |it| Ok(Some(it)))) {
+            Ok(token) => token,
+            Err(why) => return wrong(&why),
+        };
+    let own = config.admin.iter().find_map(|listen| Some(listen.ip()?.to_string()));
     let Some(url) = top.url.clone().or(own) else {
         return wrong("say where the admin listener is: chinwag top http://127.0.0.1:9091");
     };
@@ -108,6 +106,16 @@ pub(super) fn top(top: &Top, config: &Config, environment: &Environment) -> Exit
     match terminal::run(&terminal::Top { url, token, every, style }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => failed(&why),
+    }
+}
+
+/// The token of the configuration. Only who may read its file is given it.
+#[cfg(feature = "terminal")]
+fn own_token(config: &Config) -> Result<Option<String>, String> {
+    match (&config.admin_token, &config.admin_token_file) {
+        (Some(token), _) => Ok(Some(token.reveal().to_owned())),
+        (None, Some(file)) => secret(&format!("@{}", file.display())).map(Some),
+        (None, None) => Ok(None),
     }
 }
 

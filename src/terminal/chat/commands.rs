@@ -76,7 +76,7 @@ impl<'a> Typed<'a> {
         let max = max.and_then(|max| usize::try_from(max).ok());
         let mut limits = Limits::default();
         limits.message_bytes = max.unwrap_or(limits.message_bytes);
-        let completed = self.with_secret(line);
+        let completed = with_secret(line);
         let line = completed.as_deref().unwrap_or(line);
         let outcome = match parse_line(line.as_bytes(), current.as_deref(), &limits) {
             Line::Nothing => Ok(()),
@@ -101,26 +101,6 @@ impl<'a> Typed<'a> {
         Flow::Continue
     }
 
-    /// The line with the password that it lacks, which is asked for and not shown.
-    fn with_secret(&self, line: &str) -> Option<String> {
-        let mut words = line.split_whitespace();
-        let (command, rest) = (words.next()?, words.collect::<Vec<_>>());
-        match (command.to_ascii_lowercase().as_str(), rest.as_slice()) {
-            ("/login" | "/identify" | "/signin", [name]) => {
-                Some(format!("/login {name} {}", ask_password(&format!("password of {name}: "))?))
-            }
-            ("/login" | "/identify" | "/signin", []) => {
-                let (name, password) = sign_in::ask(None)?;
-                Some(format!("/login {name} {password}"))
-            }
-            ("/register" | "/signup", [name]) => {
-                let password = ask_password(&format!("a password for {name}: "))?;
-                Some(format!("/register {name} {password}"))
-            }
-            _ => None,
-        }
-    }
-
     fn me(&self) -> String {
         self.client.user().unwrap_or_default()
     }
@@ -129,7 +109,8 @@ impl<'a> Typed<'a> {
     pub(super) fn enter(&self, name: &str) {
         let user = name.strip_prefix('@').filter(|user| !user.contains(':'));
         let room = user.map_or_else(|| name.to_owned(), |user| self.client.open(user));
-        if user.is_none() && !name.starts_with('@')
+        if user.is_none()
+            && !name.starts_with('@')
             && let Err(error) = self.client.join(&room)
         {
             return self.view.lock().complain(&show::refusal(&error));
@@ -175,7 +156,9 @@ impl<'a> Typed<'a> {
 
     fn rename(&self, name: &str) -> Result<(), Error> {
         if !self.door.offers.has_open_door() {
-            return Err(Error::local("names are proven here: /login NAME comes in as another user"));
+            return Err(Error::local(
+                "names are proven here: /login NAME comes in as another user",
+            ));
         }
         self.client.become_another(None, Some(name.to_owned()));
         self.await_ready()
@@ -349,7 +332,9 @@ impl<'a> Typed<'a> {
             AccountLine::Password { old, new } => {
                 let wanted = fields([("old", old.into()), ("new", new.into())]);
                 self.client.request("password", wanted)?;
-                self.view.lock().say("-- your password is changed, and your other logins are over --");
+                self.view
+                    .lock()
+                    .say("-- your password is changed, and your other logins are over --");
             }
             AccountLine::Logins => {
                 let shown = show::logins(&self.client.request("logins", Item::new())?);
@@ -380,6 +365,26 @@ impl<'a> Typed<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// The line with the password that it lacks, which is asked for and not shown.
+fn with_secret(line: &str) -> Option<String> {
+    let mut words = line.split_whitespace();
+    let (command, rest) = (words.next()?, words.collect::<Vec<_>>());
+    match (command.to_ascii_lowercase().as_str(), rest.as_slice()) {
+        ("/login" | "/identify" | "/signin", [name]) => {
+            Some(format!("/login {name} {}", ask_password(&format!("password of {name}: "))?))
+        }
+        ("/login" | "/identify" | "/signin", []) => {
+            let (name, password) = sign_in::ask(None)?;
+            Some(format!("/login {name} {password}"))
+        }
+        ("/register" | "/signup", [name]) => {
+            let password = ask_password(&format!("a password for {name}: "))?;
+            Some(format!("/register {name} {password}"))
+        }
+        _ => None,
     }
 }
 

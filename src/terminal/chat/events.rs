@@ -59,19 +59,13 @@ impl Told<'_> {
             Event::Reset { room, .. } => {
                 let mut view = self.view.lock();
                 view.forget(&room);
-                view.say(&format!("-- {} begins again: its log is a new one --", show::name(&room)));
+                view.say(&format!(
+                    "-- {} begins again: its log is a new one --",
+                    show::name(&room)
+                ));
             }
             Event::Presence { room, on, away, off } => {
-                let mut view = self.view.lock();
-                if view.current.as_deref() == Some(&room) {
-                    for (users, what) in [(on, "here"), (away, "away"), (off, "gone")] {
-                        let shown: Vec<_> = users.iter().map(|user| show::name(user)).collect();
-                        let verb = if shown.len() == 1 { "is" } else { "are" };
-                        if !shown.is_empty() {
-                            view.say(&format!("* {} {verb} {what}", shown.join(", ")));
-                        }
-                    }
-                }
+                self.tell_presence(&room, &[(on, "here"), (away, "away"), (off, "gone")]);
             }
             Event::Left { room, reason, error } => self.tell_left(&room, &reason, error.as_ref()),
             Event::Invited { room, by, reason } => {
@@ -88,14 +82,26 @@ impl Told<'_> {
         }
     }
 
+    /// Who comes and goes in the room that is looked at.
+    fn tell_presence(&self, room: &str, changes: &[(Vec<String>, &str); 3]) {
+        let mut view = self.view.lock();
+        if view.current.as_deref() != Some(room) {
+            return;
+        }
+        for (users, what) in changes.iter().filter(|(users, _)| !users.is_empty()) {
+            let shown: Vec<_> = users.iter().map(|user| show::name(user)).collect();
+            let verb = if shown.len() == 1 { "is" } else { "are" };
+            view.say(&format!("* {} {verb} {what}", shown.join(", ")));
+        }
+    }
+
     /// A connection that is lost is told once, however many tries it takes.
     fn tell_state(&mut self, state: &State) {
         let remark = match state {
             State::Ready => self.trouble.take().map(|_| "-- connected again --".to_owned()),
-            State::Connecting => None,
+            State::Connecting | State::Stopped => None,
             State::Waiting { announced: true, retry_ms, .. } => {
-                let remark =
-                    format!("-- the server restarts; back in {} --", in_words(*retry_ms));
+                let remark = format!("-- the server restarts; back in {} --", in_words(*retry_ms));
                 self.trouble = Some(remark.clone());
                 Some(remark)
             }
@@ -109,7 +115,6 @@ impl Told<'_> {
                 let what = format!("{}; press Enter to leave", ended(state));
                 return self.view.lock().complain(&what);
             }
-            State::Stopped => None,
         };
         if let Some(remark) = remark {
             self.view.lock().say(&remark);
@@ -148,9 +153,10 @@ impl Told<'_> {
             view.current = None;
         }
         let me = self.client.user().unwrap_or_default();
-        let room = other_in(room, &me).map_or_else(|| show::name(room), |other| {
-            format!("the conversation with {}", show::name(other))
-        });
+        let room = other_in(room, &me).map_or_else(
+            || show::name(room),
+            |other| format!("the conversation with {}", show::name(other)),
+        );
         match (reason, error) {
             ("kicked", _) => view.say(&format!("-- you were removed from {room} --")),
             ("banned", _) => view.say(&format!("-- you are banned from {room} --")),

@@ -135,7 +135,8 @@ pub(super) fn inbox(data: &Item, me: &str) -> String {
     let rows = array(data, "rooms").iter().filter_map(Value::as_object);
     let shown = rows.filter_map(|row| {
         let room = text(row, "room")?;
-        let shown = other_in(room, me).map_or_else(|| name(room), |other| format!("@{}", name(other)));
+        let shown =
+            other_in(room, me).map_or_else(|| name(room), |other| format!("@{}", name(other)));
         let unread = number(row, "unread").unwrap_or_default();
         Some(if unread == 0 { shown } else { format!("{shown} ({unread} unread)") })
     });
@@ -156,7 +157,8 @@ pub(super) fn inbox(data: &Item, me: &str) -> String {
 
 /// An invitation, and how to accept it.
 pub(super) fn invited(room: &str, by: Option<&str>, why: &str) -> String {
-    let who = by.map_or_else(|| "you are invited".to_owned(), |by| format!("{} invites you", name(by)));
+    let who =
+        by.map_or_else(|| "you are invited".to_owned(), |by| format!("{} invites you", name(by)));
     let why = if why.is_empty() { String::new() } else { format!(" ({})", line(why)) };
     format!("-- {who}: /join {}{why} --", name(room))
 }
@@ -186,7 +188,10 @@ pub(super) fn logins(data: &Item) -> String {
 /// Whom one has blocked.
 pub(super) fn blocked(users: &std::collections::BTreeSet<String>) -> String {
     let shown: Vec<_> = users.iter().map(|user| name(user)).collect();
-    format!("-- blocked: {} --", if shown.is_empty() { "nobody".to_owned() } else { shown.join(", ") })
+    format!(
+        "-- blocked: {} --",
+        if shown.is_empty() { "nobody".to_owned() } else { shown.join(", ") }
+    )
 }
 
 /// Messages that a search has found.
@@ -194,10 +199,15 @@ pub(super) fn found(data: &Item, (style, me): (Style, &str)) -> String {
     let none = BTreeMap::new();
     let lines = array(data, "items").iter().rev().filter_map(Value::as_object).map(|item| {
         let room = text(item, "room").unwrap_or_default();
-        let room = other_in(room, me).map_or_else(|| name(room), |other| format!("@{}", name(other)));
+        let room =
+            other_in(room, me).map_or_else(|| name(room), |other| format!("@{}", name(other)));
         let (day, time) = time(number(item, "at").unwrap_or_default());
         let day = day.rsplit(' ').next().unwrap_or_default();
-        format!("{} {}", style.faint(&format!("{day} {time} [{room}]")), record(item, &none, (style, me)))
+        format!(
+            "{} {}",
+            style.faint(&format!("{day} {time} [{room}]")),
+            record(item, &none, (style, me))
+        )
     });
     let lines: Vec<_> = lines.collect();
     if lines.is_empty() { "-- nothing was found --".to_owned() } else { lines.join("\n") }

@@ -3,9 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
-use chinwag_client::{
-    Address, Client, Error, Login, Offers, Options, Roots, Token, login, offers,
-};
+use chinwag_client::{Address, Client, Error, Login, Offers, Options, Roots, Token, login, offers};
 
 use super::Chat;
 
@@ -113,16 +111,18 @@ pub(super) fn ask(name: Option<&str>) -> Option<(String, String)> {
     }
     let name = match name {
         Some(name) => name.to_owned(),
-        None => {
-            let mut out = io::stdout().lock();
-            write!(out, "name: ").and_then(|()| out.flush()).ok()?;
-            let mut line = String::new();
-            io::stdin().read_line(&mut line).ok()?;
-            Some(line.trim().to_owned()).filter(|name| !name.is_empty())?
-        }
+        None => ask_name()?,
     };
     let password = ask_password(&format!("password of {name}: "))?;
     Some((name, password))
+}
+
+fn ask_name() -> Option<String> {
+    let mut out = io::stdout().lock();
+    write!(out, "name: ").and_then(|()| out.flush()).ok()?;
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).ok()?;
+    Some(line.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 /// Asks for a password, which is not shown.

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-#[expect(clippy::disallowed_types, reason = "one thread reads lines, and another prints events")]
+#[expect(
+    clippy::disallowed_types,
+    reason = "one thread reads lines, and another prints events"
+)]
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chinwag_client::{Client, Item, other_in};

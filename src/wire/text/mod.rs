@@ -34,8 +34,8 @@ mod safe;
 mod words;
 
 pub use self::account::{AccountLine, is_secret};
-pub use self::greeting::{bye, welcome, who_are_you};
 pub use self::commands::command_names;
+pub use self::greeting::{bye, welcome, who_are_you};
 pub use self::hints::answer;
 pub use self::parse::parse_line;
 pub use self::render::{
