@@ -74,6 +74,7 @@ needs_proxies=(nginx nginx-light 'ls /usr/lib/nginx/modules/ngx_stream_module.so
   apache2 apache2-bin lighttpd lighttpd caddy caddy)
 needs_packages=(strace strace pgrep procps systemd-analyze systemd promtool prometheus)
 
+needs_terminal=(tmux tmux)
 needs_hostile=(slowhttptest slowhttptest openssl openssl)
 
 need_cargo() {
