@@ -127,7 +127,7 @@ target_dir() {
 build() {
   need_cargo
   say "building (profile ci)"
-  cargo build --quiet --profile ci --workspace --bins
+  cargo build --quiet --profile ci --workspace --features terminal --bins
   local built
   built=$(target_dir)/ci
   torture_bin=$built/chinwag-torture

@@ -47,7 +47,8 @@ struct Cli {
 const AFTER_HELP: &str = "\
 Examples:
   chinwag                                  then open http://127.0.0.1:8080 in two tabs
-  nc 127.0.0.1 9000                        talk from a terminal: /nick ann, /join lobby, hello!
+  chinwag chat --as ann --room lobby       talk from a terminal; echo hi | chinwag chat … sends
+  nc 127.0.0.1 9000                        the same without it: /nick ann, /join lobby, hello!
   websocat ws://127.0.0.1:8080/ws          speak the protocol: {\"op\":\"hello\",\"id\":1,\"name\":\"ann\"}
   chinwag check --defaults > chinwag.toml  every setting, with its default and what it means
 

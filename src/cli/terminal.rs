@@ -142,7 +142,7 @@ pub(super) fn top(_: &Top, _: &Config, _: &Environment) -> ExitCode {
 #[cfg(not(feature = "terminal"))]
 fn not_built(command: &str) -> ExitCode {
     wrong(&format!(
-        "this chinwag was built without {command}: cargo run --release --features terminal {command}"
+        "this chinwag was built without {command}; build one with it: cargo build --release --features terminal"
     ))
 }
 

@@ -78,7 +78,15 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "session",
         ],
     ),
-    ("cli", &["auth", "config", "server", "log", "store", "chat", "wire", "time", "reactor"]),
+    // For people at a terminal: what they type and read, in the words of the text client.
+    ("terminal", &["chat", "wire", "time"]),
+    (
+        "cli",
+        &[
+            "auth", "config", "server", "log", "store", "chat", "wire", "time", "reactor",
+            "terminal",
+        ],
+    ),
     ("main", &["cli", "config"]),
 ];
 
@@ -105,6 +113,8 @@ pub(crate) const MEMBERS: &[(&str, &[&str])] = &[
             "ws",
         ],
     ),
+    // The client is anybody's: it stands without the server.
+    ("clients/rust/", &[]),
     ("tests/torture/", &["client", "http", "rng", "wire", "ws"]),
 ];
 

@@ -3,16 +3,18 @@
 //! ```no_run
 //! use chinwag_client::{Client, Event, Options};
 //!
-//! let chat = Client::connect("ws://127.0.0.1:8080/ws", Options::named("bot"))?;
-//! chat.join("lobby")?;
-//! for event in chat.events() {
-//!     if let Event::Record { room, item } = event
-//!         && item.get("text").is_some_and(|text| text == "beep")
-//!     {
-//!         chat.send(&room, "boop")?;
+//! fn main() -> Result<(), chinwag_client::Error> {
+//!     let chat = Client::connect("ws://127.0.0.1:8080/ws", Options::named("bot"))?;
+//!     chat.join("lobby")?;
+//!     for event in chat.events() {
+//!         if let Event::Record { room, item } = event
+//!             && item.get("text").is_some_and(|text| text == "beep")
+//!         {
+//!             chat.send(&room, "boop")?;
+//!         }
 //!     }
+//!     Ok(())
 //! }
-//! # Ok::<_, chinwag_client::Error>(())
 //! ```
 //!
 //! A [`Client`] comes back after a lost connection, tells each record of its rooms once and in
@@ -31,11 +33,13 @@ mod client;
 mod driver;
 pub mod engine;
 pub mod model;
+mod options;
 mod socket;
 
-pub use client::{Client, FetchToken, Options, Token};
+pub use client::Client;
 pub use model::{
     Entry, Error, Event, Item, Presence, Room, RoomState, Sent, State, TokenEnd, direct_room,
     other_in,
 };
+pub use options::{FetchToken, Options, Token};
 pub use socket::{Address, Login, Offers, Roots, login, offers, register};

@@ -57,6 +57,7 @@ impl<'a> Typed<'a> {
 
     /// Logs out, if this program has logged in: nobody needs the token any more.
     pub(super) fn leave(&self) {
+        self.view.lock().is_leaving = true;
         if !self.door.has_logged_in {
             return;
         }

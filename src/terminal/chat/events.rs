@@ -78,7 +78,12 @@ impl Told<'_> {
                 view.complain(&format!("not sent: {text} ({})", show::refusal(&error)));
             }
             Event::Problem(error) => self.view.lock().complain(&show::refusal(&error)),
-            Event::Outbox { .. } | Event::Live { .. } | Event::Changed { .. } => {}
+            Event::Changed { room } => {
+                if self.client.room(&room).is_some_and(|room| room.unread == 0) {
+                    self.view.lock().note_read(&room);
+                }
+            }
+            Event::Outbox { .. } | Event::Live { .. } => {}
         }
     }
 
@@ -97,6 +102,9 @@ impl Told<'_> {
 
     /// A connection that is lost is told once, however many tries it takes.
     fn tell_state(&mut self, state: &State) {
+        if self.view.lock().is_leaving {
+            return;
+        }
         let remark = match state {
             State::Ready => self.trouble.take().map(|_| "-- connected again --".to_owned()),
             State::Connecting | State::Stopped => None,

@@ -231,3 +231,64 @@ pub(super) fn refusal(error: &chinwag_client::Error) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const PLAIN: Style = Style { has_colours: false };
+
+    fn item(value: Value) -> Item {
+        let Value::Object(item) = value else { panic!("{value}") };
+        item
+    }
+
+    #[track_caller]
+    fn check(record: Value, expect: &str) {
+        let message = json!({"ev": "message", "seq": 1, "from": "bob", "text": "say \"tea\""});
+        let quotable = BTreeMap::from([(1, Quotable::of(&item(message)).unwrap())]);
+        assert_eq!(super::record(&item(record), &quotable, (PLAIN, "ann")), expect);
+    }
+
+    #[test]
+    fn a_record_is_a_line_in_which_nothing_can_pass_for_another() {
+        check(json!({"ev": "message", "from": "bob", "text": "hi"}), "bob: hi");
+        let forged = json!({"ev": "message", "from": "bob", "text": "hi\nann: \u{1b}[2Jbye"});
+        check(forged, "bob: hi\n| ann: ?[2Jbye");
+        check(json!({"ev": "message", "from": "bob", "text": "x", "edited": 5}), "bob (edited): x");
+        check(
+            json!({"ev": "message", "from": "bob", "deleted": true}),
+            "* a message of bob was deleted",
+        );
+        check(
+            json!({"ev": "reaction", "from": "eve", "target": 1, "emoji": "+1"}),
+            "* eve reacted to bob's \"say 'tea'\" with +1",
+        );
+        check(
+            json!({"ev": "deletion", "from": "bob", "target": 9}),
+            "* bob deleted an earlier message",
+        );
+        check(json!({"ev": "topic", "from": "bob", "text": ""}), "* bob removed the topic");
+        let mute = json!({"ev": "moderation", "act": "mute", "from": "bob", "target": "eve",
+            "at": 0, "until": 600_000, "reason": "spam"});
+        check(mute, "* eve was muted for 10 minutes by bob: spam");
+        check(json!({"ev": "poll", "from": "bob"}), "* bob: poll");
+    }
+
+    #[test]
+    fn people_rooms_and_invitations_are_listed() {
+        let there = json!({"count": 2, "users": [["ann", "online"], ["bob", "away"]]});
+        assert_eq!(people("here", &item(there), "online"), "-- 2 here: ann, bob (away) --");
+        let many = item(json!({"count": 700}));
+        assert_eq!(people("here", &many, "online"), "-- 700 here --");
+        let rooms = json!({"rooms": [{"room": "lobby", "unread": 0}, {"room": "@ann:bob", "unread": 3}],
+            "invitations": [{"room": "den", "by": "eve", "reason": "come"}]});
+        assert_eq!(
+            inbox(&item(rooms), "ann"),
+            "-- your rooms: lobby, @bob (3 unread) --\n-- eve invites you: /join den (come) --"
+        );
+        assert_eq!(time(1_763_700_001_456), ("Friday 2025-11-21".to_owned(), "04:40".to_owned()));
+    }
+}

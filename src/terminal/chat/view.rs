@@ -41,6 +41,8 @@ pub(super) struct View {
     pub current: Option<String>,
     /// Messages that were typed here, and so are on the screen already.
     pub typed: BTreeSet<String>,
+    /// Whether one leaves, so that the end of the connection is no news.
+    pub is_leaving: bool,
     /// Users of whom one wants to see nothing.
     pub blocked: BTreeSet<String>,
     /// The last record of each room that was shown.
@@ -63,6 +65,7 @@ impl View {
             printer: None,
             current: None,
             typed: BTreeSet::new(),
+            is_leaving: false,
             blocked: BTreeSet::new(),
             shown: BTreeMap::new(),
             unread: BTreeSet::new(),
@@ -131,6 +134,11 @@ impl View {
     /// Whether it has to be said now that something is unread in a room.
     pub(super) fn is_first_unread(&mut self, room: &str) -> bool {
         self.unread.insert(room.to_owned())
+    }
+
+    /// Nothing is unread there any more, be it that it was read elsewhere.
+    pub(super) fn note_read(&mut self, room: &str) {
+        self.unread.remove(room);
     }
 
     /// A record as it is shown, if it is to be shown and was not.
