@@ -1,7 +1,6 @@
 //! The client with a thread of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,7 @@ use crate::driver;
 use crate::engine::{Engine, Identity, Ticket};
 use crate::model::{Entry, Error, Event, Item, Room, Sent, State, fields, flag, number, text};
 use crate::options::{Options, Token};
+use crate::shared::{Inner, Shared};
 use crate::socket::{Address, Connector};
 
 /// How long a client that is dropped waits for what it has still to say.
@@ -26,62 +26,6 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub struct Client {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
-}
-
-/// What the thread and the program have in common.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    inner: Mutex<Inner>,
-    changed: Condvar,
-    waker: Waker,
-    started: Instant,
-}
-
-#[derive(Debug)]
-pub(crate) struct Inner {
-    pub engine: Engine,
-    /// Answers that nobody has fetched yet, and those that nobody will fetch.
-    answers: BTreeMap<Ticket, Result<Item, Error>>,
-    abandoned: BTreeSet<Ticket>,
-    /// Whether the program has dropped the client, and whether the thread has ended.
-    pub is_dropped: bool,
-    pub has_ended: bool,
-}
-
-impl Shared {
-    /// Milliseconds since the client began.
-    pub(crate) fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Lets those look who wait for something.
-    pub(crate) fn notify(&self, inner: &mut Inner) {
-        while let Some((ticket, answer)) = inner.engine.poll_answer() {
-            if !inner.abandoned.remove(&ticket) {
-                inner.answers.insert(ticket, answer);
-            }
-        }
-        self.changed.notify_all();
-    }
-
-    /// Waits for news, until `deadline` if there is one; `None` when that has come.
-    fn wait<'a>(
-        &self,
-        inner: MutexGuard<'a, Inner>,
-        deadline: Option<Instant>,
-    ) -> Option<MutexGuard<'a, Inner>> {
-        let Some(deadline) = deadline else {
-            return Some(self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner));
-        };
-        let left =
-            deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
-        let waited = self.changed.wait_timeout(inner, left);
-        Some(waited.unwrap_or_else(PoisonError::into_inner).0)
-    }
 }
 
 impl Client {
@@ -115,10 +59,7 @@ impl Client {
         let identity = Identity { name: options.name, token, agent, session: options.session };
         let mut engine = Engine::new(identity, options.outbox, Box::new(driver::random));
         engine.start(0);
-        let (answers, abandoned) = (BTreeMap::new(), BTreeSet::new());
-        let inner = Inner { engine, answers, abandoned, is_dropped: false, has_ended: false };
-        let (inner, changed) = (Mutex::new(inner), Condvar::new());
-        let shared = Arc::new(Shared { inner, changed, waker, started: Instant::now() });
+        let shared = Arc::new(Shared::new(engine, waker));
         let of_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("chinwag-client".to_owned());
         let thread = thread.spawn(move || driver::run(&of_thread, poll, connector, fetch));

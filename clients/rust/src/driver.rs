@@ -10,10 +10,10 @@ use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Error as Failed, Message, Utf8Bytes};
 
-use crate::client::Shared;
 use crate::engine::Action;
 use crate::model::Error;
 use crate::options::FetchToken;
+use crate::shared::Shared;
 use crate::socket::{Connector, Failure, Socket};
 
 pub(crate) const WAKE: Token = Token(0);

@@ -34,6 +34,7 @@ mod driver;
 pub mod engine;
 pub mod model;
 mod options;
+mod shared;
 mod socket;
 
 pub use client::Client;

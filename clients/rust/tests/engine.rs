@@ -140,9 +140,13 @@ fn what_is_unread_is_counted_and_what_was_read_is_told_once_for_many() {
     for seq in 1..=3 {
         talk.say(&message(seq));
     }
-    talk.say(&json!({"ev": "message", "room": "lobby", "seq": 4, "from": "ann", "at": 4, "text": "m"}));
+    talk.say(
+        &json!({"ev": "message", "room": "lobby", "seq": 4, "from": "ann", "at": 4, "text": "m"}),
+    );
     assert_eq!(talk.unread(), 3);
-    talk.say(&json!({"ev": "deletion", "room": "lobby", "seq": 5, "from": "bob", "at": 5, "target": 3}));
+    talk.say(
+        &json!({"ev": "deletion", "room": "lobby", "seq": 5, "from": "bob", "at": 5, "target": 3}),
+    );
     assert_eq!(talk.unread(), 2);
     talk.engine.read(talk.now, "lobby", 1);
     talk.engine.read(talk.now, "lobby", 2);
@@ -164,8 +168,10 @@ fn who_is_there_is_known_where_it_was_asked_for_and_a_change_that_was_missed_is_
     let mut talk = Talk::in_lobby();
     talk.engine.watch(talk.now, "lobby");
     talk.answer("presence", &json!({"v": 3, "count": 1, "users": [["ann", "online"]]}));
-    let change = |v: u64| json!({"ev": "presence", "room": "lobby", "v": v, "on": ["bob"], "away": [],
-        "off": [], "count": 2});
+    let change = |v: u64| {
+        json!({"ev": "presence", "room": "lobby", "v": v, "on": ["bob"], "away": [],
+        "off": [], "count": 2})
+    };
     talk.say(&change(4));
     let users = |talk: &Talk| {
         let presence = talk.engine.room("lobby").unwrap().presence.clone().unwrap();

@@ -34,7 +34,7 @@ const CONNECTIONS: &[Column] = &[
     ("speaks", "protocol", 9, true),
     ("rooms", "rooms", 5, true),
     ("lag", "lag", 7, false),
-    ("waits", "queued_bytes", 7, false),
+    ("waits", "queued_bytes", 8, false),
     ("idle", "idle_ms", 7, false),
 ];
 const ROOMS: &[Column] = &[

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::requests::Then;
+use super::tracked::Tracked;
 use super::{Action, Engine, Timer};
 use crate::model::{Error, Item, RoomState, State, TokenEnd, fields, flag, number, object, text};
 
@@ -214,7 +215,7 @@ impl Engine {
         for queued in self.queues.values_mut().flatten() {
             queued.is_in_flight = false;
         }
-        self.rooms.values_mut().for_each(super::rooms::Tracked::forget_connection);
+        self.rooms.values_mut().for_each(Tracked::forget_connection);
         for (_, asked) in std::mem::take(&mut self.asked) {
             self.answer_tickets(&asked.tickets, &Err(Error::offline()));
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::requests::{Then, Ticket};
-use super::rooms::Tracked;
+use super::tracked::Tracked;
 use super::{Engine, Timer};
 use crate::model::{Event, Item, Presence, RoomState, array, fields, flag, number, object, text};
 

@@ -14,6 +14,7 @@ mod outbox;
 mod positions;
 mod requests;
 mod rooms;
+mod tracked;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -21,7 +22,7 @@ use std::fmt;
 use self::outbox::Queued;
 use self::requests::Asked;
 pub use self::requests::Ticket;
-use self::rooms::Tracked;
+use self::tracked::Tracked;
 use crate::model::{Entry, Error, Event, Item, Room, State};
 
 /// Events that wait for the program. Beyond it records are fetched later, once there is space.

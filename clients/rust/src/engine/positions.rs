@@ -4,23 +4,11 @@ use serde_json::Value;
 
 use super::Engine;
 use super::requests::{Then, Ticket};
-use super::rooms::Tracked;
+use super::tracked::{Fetch, Tracked};
 use crate::model::{Event, Item, RoomState, fields, number, text};
 
 /// Records held back while others are fetched; those beyond it are fetched, too.
 const HELD_MAX: usize = 1_000;
-
-/// The fetching of missing records.
-#[derive(Debug)]
-pub(super) struct Fetch {
-    /// The last record that is missing.
-    last: u64,
-    /// Newer ones, which wait.
-    held: Vec<Item>,
-    /// The request for a page, and the position that it is about.
-    id: u64,
-    begin: u64,
-}
 
 impl Engine {
     /// A page of a log: `where_` is `before`, `after` or `around` a seq, with a `limit`; the answer
