@@ -19,6 +19,9 @@ const ENTER_LIMIT: u64 = 20;
 /// Messages that are shown of one that was looked at before, at most.
 const RETURN_LIMIT: u64 = 50;
 
+/// Messages that `/history` is proposed for, at most.
+const HISTORY_MAX: u64 = 200;
+
 /// Whether it goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flow {
@@ -120,9 +123,8 @@ impl<'a> Typed<'a> {
         // Held until what is there is shown, so that what is told meanwhile comes after it.
         let mut view = self.view.lock();
         let known = self.client.room(&room);
-        let unread = known.as_ref().map_or(0, |room| room.unread);
         let shown = view.shown(&room);
-        let limit = if shown == 0 { ENTER_LIMIT } else { unread.clamp(1, RETURN_LIMIT) };
+        let limit = if shown == 0 { ENTER_LIMIT } else { RETURN_LIMIT };
         view.focus(&room);
         let me = self.me();
         let shown_name = show::name(user.unwrap_or(&room));
@@ -130,24 +132,26 @@ impl<'a> Typed<'a> {
             Some(_) => view.say(&format!("-- what you type goes to {shown_name} alone now --")),
             None => view.say(&format!("-- you are in {shown_name} --")),
         }
-        if let Some(topic) = known.map(|room| room.topic).filter(|topic| !topic.is_empty()) {
-            view.say(&format!("-- topic: {} --", show::line(&topic)));
+        if let Some(topic) = known.as_ref().map(|room| &room.topic).filter(|it| !it.is_empty()) {
+            view.say(&format!("-- topic: {} --", show::line(topic)));
         }
-        if let Ok(page) = self.client.history(&room, limit) {
-            let items = array(&page, "items");
-            let lines = view.render_page(&room, items, (&me, true));
-            if unread > limit {
-                view.say(&format!("-- more is unread: /history {} --", unread.min(200)));
-            }
-            if !lines.is_empty() {
-                view.print(&lines.join("\n"));
-            }
-            let last = view.shown(&room);
-            drop(view);
-            self.client.read(&room, last);
-        } else {
-            drop(view);
+        let page = self.client.history(&room, limit).unwrap_or_default();
+        let items = array(&page, "items");
+        // Where what was shown, or read on another device, ended.
+        let read = known.map_or(0, |room| room.read).max(shown);
+        let first = items.first().and_then(|item| item.get("seq")?.as_u64());
+        let head = self.client.room(&room).map_or(0, |room| room.seq);
+        if first.unwrap_or(head + 1) > read + 1 && read > 0 {
+            let count = (head - read.min(head)).clamp(1, HISTORY_MAX);
+            view.say(&format!("-- more is unread: /history {count} --"));
         }
+        let lines = view.render_page(&room, items, (&me, true));
+        if !lines.is_empty() {
+            view.print(&lines.join("\n"));
+        }
+        let last = view.shown(&room);
+        drop(view);
+        self.client.read(&room, last);
         if user.is_none()
             && let Ok(data) = self.client.request("presence", fields([("room", room.into())]))
         {
