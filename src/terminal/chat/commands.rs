@@ -186,8 +186,8 @@ impl<'a> Typed<'a> {
                 self.client.create(&room, fields([("private", private.into())]))?;
                 self.enter(&room);
             }
-            Command::Leave { room } => self.client.leave(&room, false)?,
-            Command::Close { room } => self.client.leave(&room, true)?,
+            Command::Leave { room } => self.leave_room(&room, false)?,
+            Command::Close { room } => self.leave_room(&room, true)?,
             Command::Send(send) => self.send(&send)?,
             Command::Presence { room } => {
                 say(&show::people("here", &ask("presence", &room)?, "online"));
@@ -288,6 +288,16 @@ impl<'a> Typed<'a> {
         let users: BTreeSet<_> =
             users.filter_map(|user| text(user, "user")).map(str::to_owned).collect();
         self.view.lock().blocked = users;
+    }
+
+    fn leave_room(&self, room: &str, close: bool) -> Result<(), Error> {
+        self.client.leave(room, close)?;
+        // The event says so, too, and maybe only after the next prompt.
+        let mut view = self.view.lock();
+        if view.current.as_deref() == Some(room) {
+            view.current = None;
+        }
+        Ok(())
     }
 
     fn send(&self, send: &crate::chat::model::command::Send<'_>) -> Result<(), Error> {

@@ -46,18 +46,21 @@ const ROOMS: &[Column] = &[
 ];
 /// Columns from which on nothing is left out.
 const WIDE: u16 = 80;
-/// Rows of the numbers.
-const NUMBERS_HEIGHT: u16 = 8;
+/// Columns of a number with its name.
+const NUMBER_WIDTH: u16 = 26;
+/// How many numbers there are.
+const NUMBERS: u16 = 16;
 
 /// Draws everything.
 pub(super) fn draw(frame: &mut Frame<'_>, look: &Look<'_>) {
     // The connections take what they need, and half of the screen at most.
     let listed = look.now.connections_list.as_ref().map_or(0, Vec::len);
     let upper = u16::try_from(listed).unwrap_or(u16::MAX).saturating_add(3);
-    let upper = upper.min(frame.area().height.saturating_sub(NUMBERS_HEIGHT) / 2);
+    let height = NUMBERS.div_ceil(in_a_row(frame.area().width));
+    let upper = upper.min(frame.area().height.saturating_sub(height) / 2);
     let rows = Layout::vertical([
         Constraint::Length(1),
-        Constraint::Length(if frame.area().width < WIDE { NUMBERS_HEIGHT } else { 4 }),
+        Constraint::Length(height),
         Constraint::Length(upper),
         Constraint::Fill(1),
         Constraint::Length(1),
@@ -112,6 +115,11 @@ fn title<'a>(look: &Look<'a>) -> Line<'a> {
     Line::from(spans)
 }
 
+/// How many numbers stand side by side.
+fn in_a_row(width: u16) -> u16 {
+    (width / NUMBER_WIDTH).clamp(2, 4)
+}
+
 /// The numbers, each a name and a value; as many in a row as fit.
 fn figures<'a>(look: &Look<'_>, width: u16) -> Vec<Line<'a>> {
     let (now, before) = (look.now, look.before);
@@ -122,7 +130,10 @@ fn figures<'a>(look: &Look<'_>, width: u16) -> Vec<Line<'a>> {
         |name: &str| now.rate(before, name).map_or_else(none, |rate| format!("{}/s", bytes(rate)));
     let times = |of: &Durations, then: Option<&Durations>| {
         let at = |per_mille| of.quantile(then, per_mille).map_or_else(none, micros);
-        format!("{} … {}", at(500), at(990))
+        let (half, most) = (at(500), at(990));
+        // A narrow screen has no space for both.
+        let both = format!("{half}–{most}").replace(' ', "");
+        if width < WIDE { most } else { both }
     };
     let lagging = now.number("lagging");
     let turns = times(&now.turns, before.map(|before| &before.turns));
@@ -145,9 +156,9 @@ fn figures<'a>(look: &Look<'_>, width: u16) -> Vec<Line<'a>> {
         ("database", bytes(now.number("store_bytes")), false),
         ("to store", number("store_waiting"), false),
     ];
-    let in_a_row = if width < WIDE { 2 } else { 4 };
-    let cell = usize::from(width / in_a_row).saturating_sub(13);
-    let lines = all.chunks(usize::from(in_a_row)).map(|row| {
+    let columns = in_a_row(width);
+    let cell = usize::from(width / columns).saturating_sub(13);
+    let lines = all.chunks(usize::from(columns)).map(|row| {
         let spans = row.iter().flat_map(|(name, value, is_alarming)| {
             let style = if *is_alarming { alarming(look) } else { strong(look) };
             [

@@ -11,8 +11,8 @@ use crate::model::{Event, Item, RoomState, fields, number, text};
 const HELD_MAX: usize = 1_000;
 
 impl Engine {
-    /// A page of a log: `where_` is `before`, `after` or `around` a seq, with a `limit`; the answer
-    /// is `{"items", "more", …}`.
+    /// A page of a log: `wanted` has `before`, `after` or `around` with a seq, and a `limit`; the
+    /// answer is `{"items", "more", …}`.
     pub fn history(&mut self, now: u64, name: &str, mut wanted: Item) -> Ticket {
         self.now = now;
         wanted.insert("room".to_owned(), name.into());
