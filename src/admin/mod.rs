@@ -4,15 +4,20 @@
 //! ```text
 //!  routes ──▶ dispatch (session)
 //!    │  └───▶ openapi     the document that describes the API
+//!  help   ──▶ asyncapi    the one that describes the chat's protocol
+//!  docs   ──▶ book        the documentation as pages
 //!  asked, told            what is read and what is answered, each with its shape
 //! ```
 
 pub mod asked;
+mod asyncapi;
+mod book;
 mod openapi;
 pub mod routes;
 pub mod shape;
 pub mod told;
 
+pub use self::asyncapi::asyncapi;
 pub use self::openapi::openapi;
 
 use crate::metrics::Metrics;
@@ -55,7 +60,9 @@ pub fn respond(path: &str, metrics: &Metrics, (health, now): (Health, Tick)) -> 
             "/healthz  whether the process lives\n\
              /readyz   whether new clients should connect, and why not\n\
              /metrics  metrics in the format of Prometheus\n\
-             /api/v1   the admin API, described by /api/v1/openapi.json\n",
+             /admin    the dashboard\n\
+             /api/v1   the admin API: /api/v1/openapi.json describes it\n\
+             /docs     the documentation\n",
         ),
         HEALTHZ | READYZ => healthy(path, metrics, (health, now)),
         "/metrics" => Answer {
@@ -64,7 +71,10 @@ pub fn respond(path: &str, metrics: &Metrics, (health, now): (Health, Tick)) -> 
             body: metrics
                 .render(CloseReason::ALL.iter().map(|reason| reason.label()), now.as_millis()),
         },
-        _ => plain(404, "not found: the paths are /healthz, /readyz, /metrics and /api/v1\n"),
+        _ => match book::page(path) {
+            Some((content_type, body)) => Answer { status: 200, content_type, body },
+            None => plain(404, "not found: see /\n"),
+        },
     }
 }
 

@@ -80,7 +80,8 @@ impl Schemas {
         for field in shape.fields {
             properties.insert(field.name.to_owned(), self.member(field, is_told));
         }
-        let is_required = |field: &&Field| is_told || !field.is_optional;
+        let is_required =
+            |field: &&Field| if is_told { !field.may_lack } else { !field.is_optional };
         let required = shape.fields.iter().filter(is_required).map(|field| field.name);
         let mut schema = json!({
             "type": "object",
@@ -98,7 +99,8 @@ impl Schemas {
 
     fn member(&mut self, field: &Field, is_told: bool) -> Value {
         let mut schema = self.kind(&field.kind, is_told);
-        if field.is_optional && is_told {
+        // A member of a body that may be missing may be null as well; what may be anything may be.
+        if field.is_optional && !matches!(field.kind, Kind::Any) {
             schema = match schema.get_mut("type") {
                 Some(kind) => {
                     *kind = json!([kind.clone(), "null"]);
@@ -149,14 +151,19 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     let mut operation = json!({
         "operationId": operation_id(route),
         "summary": route.about,
-        "description": route.about,
+        "description": description(route),
         "tags": [tag],
         "responses": {
-            "200": {"description": "Done.", "content": {"application/json": {"schema": told}}},
+            (route.status.to_string()): {
+                "description": "Done.",
+                "content": {"application/json": {"schema": told}},
+            },
             "default": {
-                "description": "Refused: the status says of what kind, the object why.",
+                "description": "Refused: the status says of what kind, the object why. A request \
+                    that is no good HTTP is answered with text.",
                 "content": {
                     "application/json": {"schema": schemas.add(told::Refused::SHAPE)},
+                    "text/plain; charset=utf-8": {"schema": {"type": "string"}},
                 },
             },
         },
@@ -183,12 +190,28 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
         }
         Verb::Post => {
             let schema = schemas.object(route.asked, false);
-            let body =
-                json!({"required": true, "content": {"application/json": {"schema": schema}}});
+            let is_required = route.asked.fields.iter().any(|field| !field.is_optional);
+            let content = json!({"application/json": {"schema": schema}});
+            let body = json!({"required": is_required, "content": content});
             members.insert("requestBody".to_owned(), body);
+            if route.is_idempotent {
+                let parameter = json!({
+                    "name": "Idempotency-Key",
+                    "in": "header",
+                    "required": false,
+                    "description": "Names the message: it is said once, however often this is sent.",
+                    "schema": {"type": "string", "minLength": 1, "maxLength": 64},
+                });
+                members.insert("parameters".to_owned(), json!([parameter]));
+            }
         }
     }
     operation
+}
+
+fn description(route: &Route) -> String {
+    let audited = if route.is_audited { " It is noted for the audit." } else { "" };
+    format!("{}.{audited}", route.about)
 }
 
 /// Names an operation: its verb and the words of its path.

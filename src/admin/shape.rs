@@ -3,6 +3,7 @@
 //! [`shapes`] defines a struct that serde reads or writes together with its [`Shape`], so that the
 //! two cannot differ.
 
+use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::value::RawValue;
 
 /// The kind of a value.
@@ -33,6 +34,8 @@ pub struct Field {
     pub kind: Kind,
     /// In a request it may be missing, in an answer it may be `null`.
     pub is_optional: bool,
+    /// In an answer it may be missing.
+    pub may_lack: bool,
     /// What it means.
     pub about: &'static str,
 }
@@ -54,6 +57,8 @@ pub trait Described {
     const KIND: Kind;
     /// Whether there may be none.
     const IS_OPTIONAL: bool = false;
+    /// Whether it is left out of an answer where there is none.
+    const MAY_LACK: bool = false;
 }
 
 /// The largest number that every reader of JSON takes for what it is.
@@ -82,6 +87,51 @@ impl Described for Box<RawValue> {
 impl<T: Described> Described for Option<T> {
     const KIND: Kind = T::KIND;
     const IS_OPTIONAL: bool = true;
+}
+
+/// What is left out of an answer where there is none.
+#[derive(Debug, serde::Serialize)]
+pub struct Lacking<T>(pub Option<T>);
+
+impl<T: Described> Described for Lacking<T> {
+    const KIND: Kind = T::KIND;
+    const MAY_LACK: bool = true;
+}
+
+/// A whole number within bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole<const MIN: u64, const MAX: u64>(pub u64);
+
+impl<const MIN: u64, const MAX: u64> Described for Whole<MIN, MAX> {
+    const KIND: Kind = Kind::Number(MIN, MAX);
+}
+
+impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Whole<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = u64::deserialize(deserializer)?;
+        if (MIN..=MAX).contains(&number) {
+            return Ok(Self(number));
+        }
+        Err(D::Error::custom(format_args!("must be a number between {MIN} and {MAX}")))
+    }
+}
+
+/// A list of texts, with at least and at most so many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Several<const MIN: usize, const MAX: usize>(pub Vec<String>);
+
+impl<const MIN: usize, const MAX: usize> Described for Several<MIN, MAX> {
+    const KIND: Kind = Kind::List(&Kind::Text, MIN, MAX);
+}
+
+impl<'de, const MIN: usize, const MAX: usize> Deserialize<'de> for Several<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        if (MIN..=MAX).contains(&texts.len()) {
+            return Ok(Self(texts));
+        }
+        Err(D::Error::custom(format_args!("must be a list of {MIN} to {MAX} texts")))
+    }
 }
 
 impl<T: Described> Described for Vec<T> {
@@ -121,6 +171,7 @@ macro_rules! shapes {
                     name: stringify!($field),
                     kind: <$type as $crate::admin::shape::Described>::KIND,
                     is_optional: <$type as $crate::admin::shape::Described>::IS_OPTIONAL,
+                    may_lack: <$type as $crate::admin::shape::Described>::MAY_LACK,
                     about: concat!($($field_about),+),
                 },)*],
             };

@@ -2,7 +2,8 @@
 
 use serde_json::value::RawValue;
 
-use super::shape::{shapes, words};
+use super::asked::Can;
+use super::shape::{Lacking, shapes, words};
 
 words! {
     /// A listener, as it is configured.
@@ -226,5 +227,183 @@ shapes! {
         next: Option<String>,
         /// How many there are in all.
         total: u64,
+    }
+
+    /// One member of a room.
+    told Member<'a> {
+        /// Who.
+        user: &'a str,
+        /// In which role: "owner", "moderator", "member" or "reader".
+        role: &'static str,
+        /// As others are told: "online", "away" or "off".
+        presence: &'static str,
+        /// Up to which seq it has read.
+        read: u64,
+    }
+
+    /// A page of the members of a room.
+    told Members<'a> {
+        /// As many as were asked for, by name.
+        members: Vec<Member<'a>>,
+        /// The `after` of the next page; null if this is the last one.
+        next: Option<String>,
+        /// How many there are in all.
+        total: u64,
+    }
+
+    /// One user.
+    told User<'a> {
+        /// Its name.
+        user: &'a str,
+        /// Who says who it is: "none", "guest", "account", "token", "header" or "key".
+        source: &'static str,
+        /// As others are told: "online", "away" or "off".
+        presence: &'static str,
+        /// How many sessions it has.
+        sessions: u64,
+        /// Of how many rooms it is a member.
+        rooms: u64,
+    }
+
+    /// A page of the users that are in memory: all who are here or are members of a room.
+    told Users<'a> {
+        /// As many as were asked for, by name.
+        users: Vec<User<'a>>,
+        /// The `after` of the next page; null if this is the last one.
+        next: Option<String>,
+        /// How many there are in all.
+        total: u64,
+    }
+
+    /// One login of an account: a device.
+    told Login<'a> {
+        /// Names it to its user.
+        id: u64,
+        /// What the client called itself.
+        agent: &'a str,
+        /// Since when: milliseconds since 1970.
+        since: u64,
+        /// When it was used last, to the minute: milliseconds since 1970.
+        used: u64,
+    }
+
+    /// The sessions of a user.
+    told Sessions<'a> {
+        /// Those that are connected.
+        connections: Vec<Connection<'a>>,
+        /// Those of an account that can come back without a password.
+        logins: Vec<Login<'a>>,
+    }
+
+    /// A key for a program. Its secret is not kept.
+    told Key<'a> {
+        /// The name of the program.
+        name: &'a str,
+        /// Its rooms, in which `*` stands for any text.
+        rooms: Vec<&'a str>,
+        /// What it may do there.
+        can: Can,
+        /// Since when: milliseconds since 1970.
+        since: u64,
+        /// Until when; null: until it is ended.
+        until: Option<u64>,
+    }
+
+    /// A page of the keys, or of the hooks.
+    told Keys<'a> {
+        /// As many as were asked for, by name.
+        keys: Vec<Key<'a>>,
+        /// The `after` of the next page; null if this is the last one.
+        next: Option<String>,
+        /// How many there are in all.
+        total: u64,
+    }
+
+    /// A key that was made.
+    told NewKey<'a> {
+        /// The name of the program.
+        name: &'a str,
+        /// Its secret, which is not shown again.
+        secret: &'a str,
+    }
+
+    /// A hook that was made.
+    told NewHook<'a> {
+        /// The name under which it speaks.
+        name: &'a str,
+        /// Its path behind the address of the page, which is its secret and is not shown again.
+        path: String,
+    }
+
+    /// A user or an address that may not use the server.
+    told Banned<'a> {
+        /// The user, if it is one.
+        user: Option<&'a str>,
+        /// The address or network, if it is one.
+        address: Option<String>,
+        /// Until when: milliseconds since 1970; null: until it is ended.
+        until: Option<u64>,
+        /// Why.
+        reason: &'a str,
+    }
+
+    /// A page of the bans from the server that hold.
+    told Bans<'a> {
+        /// As many as were asked for.
+        bans: Vec<Banned<'a>>,
+        /// The `after` of the next page; null if this is the last one.
+        next: Option<String>,
+        /// How many there are in all.
+        total: u64,
+    }
+
+    /// A record that a room's log has.
+    told Sent {
+        /// The room.
+        room: String,
+        /// Its seq in the log.
+        seq: u64,
+        /// When the log took it: milliseconds since 1970.
+        at: u64,
+        /// What it survives: "disk", "os" or "memory".
+        durable: String,
+        /// It was there already.
+        dup: Lacking<bool>,
+    }
+
+    /// What became of a message in each room.
+    told Broadcasted {
+        /// For each room, in the order of the request: what `publish` answers, or what was refused.
+        messages: Vec<Box<RawValue>>,
+    }
+
+    /// How many connections were closed.
+    told Disconnected {
+        /// So many.
+        closed: u64,
+    }
+
+    /// A setting that was read again and is another.
+    told Setting<'a> {
+        /// Its name.
+        name: &'a str,
+        /// What it was, as in the file; null: it was not set.
+        from: Option<&'a str>,
+        /// What it is, as in the file; null: it is not set.
+        to: Option<&'a str>,
+    }
+
+    /// What came of reading the configuration again.
+    told Reloaded<'a> {
+        /// Settings that hold from now on.
+        changed: Vec<Setting<'a>>,
+        /// Settings that stay as they were until a restart.
+        needs_restart: Vec<Setting<'a>>,
+    }
+
+    /// What is logged.
+    told LogLevel<'a> {
+        /// The filter, such as "info" or "info,session=debug".
+        level: &'a str,
     }
 }

@@ -102,6 +102,8 @@ pub struct Chat {
     ephemeral: Ephemeral,
     pending: Pending,
     quotas: Quotas,
+    /// The operator has changed who may not use the server.
+    resuspended: bool,
 }
 
 impl Chat {
@@ -126,6 +128,7 @@ impl Chat {
             ephemeral: Ephemeral::default(),
             pending: Pending::default(),
             quotas,
+            resuspended: false,
         }
     }
 

@@ -26,6 +26,7 @@ use rustix::fs::Mode;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal, umask};
 
 use self::terminal::Terminal;
+use crate::admin;
 use crate::config::{self, Change, Environment, Flags, Loaded, Part};
 use crate::log::Format;
 use crate::server;
@@ -114,6 +115,12 @@ enum Command {
     /// to which it writes for two seconds. Fails if something is bad.
     #[command(alias = "diagnose")]
     Doctor,
+    /// Print what describes the interfaces: for generators of clients and documents
+    Api {
+        /// The admin API (OpenAPI 3.1), or the chat's protocol (AsyncAPI 3)
+        #[arg(value_name = "openapi|asyncapi", value_parser = ["openapi", "asyncapi"])]
+        what: String,
+    },
     /// Make a token for a test, or say why one is not taken
     Token {
         #[command(subcommand)]
@@ -164,6 +171,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
     if let Some(Command::Terminal(Terminal::Chat(chat))) = cli.command {
         return terminal::chat(chat, environment);
     }
+    if let Some(Command::Api { what }) = &cli.command {
+        let is_admin = what == "openapi";
+        return print(&if is_admin { admin::openapi() } else { admin::asyncapi() });
+    }
     if let Some(Command::Check { file: Some(file), .. }) = &cli.command {
         cli.settings.config = Some(file.clone());
     }
@@ -181,6 +192,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
             ExitCode::SUCCESS if names_data => disk::check(&loaded.config),
             outcome => outcome,
         },
+        // Printed before anything was read.
+        Some(Command::Api { .. }) => ExitCode::SUCCESS,
         Some(Command::Doctor) => doctor::run(&loaded.config),
         Some(Command::Serve { with_parent: true }) => match follow_parent() {
             Ok(()) => serve(&loaded, sources),

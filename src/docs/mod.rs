@@ -16,6 +16,7 @@
 //! | How does the server speak TLS? | [`tls`] |
 //! | How is it installed, watched and put in a container? | [`packages`] |
 //! | How do programs post and read without a socket? | [`http`] |
+//! | What does an operator see and do while it runs? | [`admin`] |
 //! | What is defended, and what is left to who runs it? | [`security`] |
 //! | What does a proxy in front need? | [`behind_a_proxy`] |
 //! | Which clients were tried, and what does each need? | [`clients`] |
@@ -27,6 +28,9 @@
 //! | What does this word mean? | [`glossary`] |
 //! | How do I add an operation? | [`new_operation`] |
 //! | What must always hold? | [`invariants`] |
+
+#[doc = include_str!("admin.md")]
+pub mod admin {}
 
 #[doc = include_str!("behind_a_proxy.md")]
 pub mod behind_a_proxy {}

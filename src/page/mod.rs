@@ -24,6 +24,7 @@
 //! | `toasts.js` | short messages over the page; catches files that are dropped |
 //! | `storage.js` | what the browser keeps for a reload or the next visit |
 //! | `dom.js` | helpers for the document |
+//! | `admin/index.html`, `admin.css`, `admin.js`, `chart.js` | the operator's dashboard |
 
 use crate::http::{ETag, Head, Response, Status};
 
@@ -56,24 +57,37 @@ impl Asset {
     }
 }
 
-/// All files of the page.
+/// Path, type and contents of a file.
+type File = (&'static str, &'static str, &'static [u8]);
+
+/// All files of a page.
 #[derive(Clone, Debug)]
 pub struct Pages {
-    assets: [Asset; FILES.len()],
+    assets: Vec<Asset>,
 }
 
 impl Pages {
-    /// All files, with the tags of their contents.
+    /// All files of the chat, with the tags of their contents.
     #[must_use]
     pub fn new() -> Self {
-        let assets = FILES.map(|(path, content_type, body)| Asset {
+        Self::of(&FILES)
+    }
+
+    /// All files of the operator's dashboard.
+    #[must_use]
+    pub fn dashboard() -> Self {
+        Self::of(&DASHBOARD)
+    }
+
+    fn of(files: &[File]) -> Self {
+        let assets = files.iter().map(|&(path, content_type, body)| Asset {
             path,
             content_type,
             body,
             etag: ETag::of(body),
             cache_control: "no-cache",
         });
-        Self { assets }
+        Self { assets: assets.collect() }
     }
 
     /// The file at `path`.
@@ -92,8 +106,18 @@ impl Default for Pages {
 /// Served at `/favicon.ico` too, which browsers request without being asked to.
 const ICON: &[u8] = include_bytes!("favicon.svg");
 
-/// Path, type and contents of each file.
-const FILES: [(&str, &str, &[u8]); 23] = [
+/// The files of the operator's dashboard, on the admin listener.
+const DASHBOARD: [File; 6] = [
+    ("/admin", "text/html; charset=utf-8", include_bytes!("admin/index.html")),
+    ("/admin/admin.css", "text/css; charset=utf-8", include_bytes!("admin/admin.css")),
+    ("/admin/admin.js", "text/javascript; charset=utf-8", include_bytes!("admin/admin.js")),
+    ("/admin/chart.js", "text/javascript; charset=utf-8", include_bytes!("admin/chart.js")),
+    ("/favicon.svg", "image/svg+xml", ICON),
+    ("/favicon.ico", "image/svg+xml", ICON),
+];
+
+/// The files of the chat.
+const FILES: [File; 23] = [
     ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
     ("/account.js", "text/javascript; charset=utf-8", include_bytes!("account.js")),

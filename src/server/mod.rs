@@ -57,6 +57,7 @@ mod supervisor;
 mod tests;
 pub mod token_keys;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,15 +70,15 @@ pub use self::hashing::Hashing;
 pub use self::startup::{ServeError, serve};
 use self::supervisor::Supervisor;
 
-use crate::chat::model::account::{Hashed, NewSecret};
+use crate::chat::model::account::{Hashed, NewSecret, SecretHash};
 use crate::chat::model::limits::UserRates;
 use crate::chat::model::log::{LogReply, Logs, Snapshot};
-use crate::chat::{Chat, Limits};
+use crate::chat::{Chat, Limits, UserName};
 use crate::config::Config;
 use crate::http::PolicyError;
 use crate::metrics::Metrics;
-use crate::net::{CloseReason, Effect, Effects, Handler, Input, Network, StopSignal};
-use crate::session::{Entropy, ListenerKind, Sessions, Turn};
+use crate::net::{CloseReason, ConnId, Effect, Effects, Handler, Input, Network, StopSignal};
+use crate::session::{Entropy, ListenerKind, OperatorWish, Sessions, Turn};
 use crate::time::Tick;
 use crate::time::clock::Now;
 use crate::time::rate::Rate;
@@ -109,6 +110,8 @@ pub struct Server {
     stopping: Option<Tick>,
     /// Reads the configuration again.
     config_watch: Option<ConfigWatch>,
+    /// Who is told what came of each time that it does, in their order.
+    reloads: VecDeque<Option<ConnId>>,
     /// Looks at the files of tokens' keys.
     key_watch: Option<token_keys::KeyWatch>,
     /// Where passwords are hashed; `None` where there are none.
@@ -153,6 +156,7 @@ impl Server {
             barred: None,
             stopping: None,
             config_watch: None,
+            reloads: VecDeque::new(),
             key_watch: None,
             hashing: None,
             drain_window_ms: drain_window_ms(config),
@@ -197,6 +201,19 @@ impl Server {
         is_new
     }
 
+    /// Opens the admin API to who brings the token of this hash, and keeps the name under which it
+    /// speaks from everybody else.
+    fn set_operator(&mut self, now: Now, token: SecretHash, name: &UserName) {
+        self.sessions.set_admin_token(token);
+        if !self.chat.reserve_operator(now, name) {
+            log::warn!(
+                name:% = name;
+                "admin_name is somebody's: the admin API cannot speak or act in rooms"
+            );
+        }
+        self.pass_requests(now);
+    }
+
     /// Lets passwords be hashed.
     pub fn set_hashing(&mut self, hashing: Hashing) {
         self.hashing = Some(hashing);
@@ -237,16 +254,42 @@ impl Server {
     }
 
     /// The configuration may have been read again.
-    fn take_config(&mut self) {
-        let Some(config) = self.config_watch.as_ref().and_then(ConfigWatch::poll) else { return };
-        let limits = limits(&config);
-        if let Err(error) = self.sessions.set_config(&config, limits.clone()) {
+    fn take_config(&mut self, now: Now, effects: &mut Effects) {
+        while let Some(found) = self.config_watch.as_ref().and_then(ConfigWatch::poll) {
+            if let Some(config) = &found.config {
+                self.set_config(config);
+            }
+            if let Some(conn) = self.reloads.pop_front().flatten() {
+                let turn = &mut Turn { now, chat: &mut self.chat, effects };
+                self.sessions.handle_reloaded(conn, &found.outcome, turn);
+            }
+        }
+    }
+
+    fn set_config(&mut self, config: &Config) {
+        let limits = limits(config);
+        if let Err(error) = self.sessions.set_config(config, limits.clone()) {
             return log::error!(error:%; "the configuration was not taken: nothing has changed");
         }
         self.chat.set_limits(limits);
-        self.drain_window_ms = drain_window_ms(&config);
+        self.drain_window_ms = drain_window_ms(config);
         self.stop_timeout = config.timeouts.stop;
         crate::log::set_filter(&config.log_level);
+    }
+
+    /// Does what the operator has asked for by the admin API.
+    fn take_wishes(&mut self, now: Now, effects: &mut Effects) {
+        for wish in self.sessions.take_wishes() {
+            match wish {
+                OperatorWish::Drain if self.stopping.is_some() => {}
+                OperatorWish::Drain => self.stop(now, StopSignal::Drain, effects),
+                OperatorWish::Reload(conn) => self.reload("the admin API", Some(conn)),
+            }
+        }
+        if let Some(suspensions) = self.chat.poll_suspended() {
+            self.banned = suspensions.addresses_at(now.wall_ms);
+            self.barred = Some(suspensions.addresses_until());
+        }
     }
 
     /// Other keys of tokens may have been read.
@@ -260,6 +303,7 @@ impl Server {
         self.pass_requests(now);
         // What is left may be told by no wake any more: the next turn begins at once.
         self.has_replies = std::mem::replace(&mut self.replies_left, REPLIES_MAX) == 0;
+        self.take_wishes(now, effects);
         if !self.banned.is_empty() {
             effects.push(Effect::FindByAddress { addresses: std::mem::take(&mut self.banned) });
         }
@@ -297,12 +341,15 @@ impl Server {
         }
     }
 
-    /// Has read again what may change while the server runs.
-    fn reload(&self) {
+    /// Has read again what may change while the server runs; `asker` is told what came of it.
+    fn reload(&mut self, by: &str, asker: Option<ConnId>) {
         // What follows belongs into the new file.
         crate::log::reopen();
-        log::info!("SIGHUP: configuration, certificates and keys of tokens are read again");
-        self.config_watch.iter().for_each(ConfigWatch::look_now);
+        log::info!("{by}: configuration, certificates and keys of tokens are read again");
+        if let Some(watch) = &self.config_watch {
+            self.reloads.push_back(asker);
+            watch.look_now();
+        }
         self.certificates.iter().for_each(CertificateWatch::reload);
         self.key_watch.iter().for_each(token_keys::KeyWatch::look_now);
     }
@@ -378,7 +425,7 @@ impl Handler for Server {
                 self.arm_alarm(now, effects);
             }
             Input::StoreReady => {
-                self.take_config();
+                self.take_config(now, effects);
                 self.take_keys();
                 self.take_hashes(now);
                 self.take_replies(now);
@@ -393,7 +440,7 @@ impl Handler for Server {
                 }
             }
             Input::Stop(signal) => self.stop(now, signal, effects),
-            Input::Reload => self.reload(),
+            Input::Reload => self.reload("SIGHUP", None),
             Input::TurnEnd => self.turn_end(now, effects),
         }
     }

@@ -122,7 +122,7 @@ pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
     let verifier = token_keys::verifier(config)?;
     server.sessions.set_verifier(verifier);
     if let Some(token) = admin_token::load(config)? {
-        server.sessions.set_admin_token(token);
+        server.set_operator(clock.now(), token, &config.admin_name);
     }
     let waker = reactor.waker();
     server.key_watch = KeyWatch::start(&config.token_keys, move || _ = waker.wake())?;

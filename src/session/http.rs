@@ -214,6 +214,10 @@ impl SessionContext {
             };
             return match self.admin_admission.admit(head, scheme, route) {
                 Ok(Admitted::Page(path)) => {
+                    if let Some(asset) = self.dashboard.find(&path) {
+                        let response = asset.response(head);
+                        return Outcome::Respond { response, method, keep_alive };
+                    }
                     self.update_gauges(turn.chat);
                     let answer = admin::respond(&path, &self.metrics, health);
                     Outcome::Respond { response: plain(answer), method, keep_alive }

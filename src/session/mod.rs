@@ -56,6 +56,7 @@ mod websocket;
 use std::sync::Arc;
 
 pub use self::entropy::Entropy;
+pub use self::exchange::OperatorWish;
 
 use self::context::SessionContext;
 use self::delivery::Delivery;
@@ -67,7 +68,7 @@ use crate::admin::Health;
 use crate::chat::model::account::SecretHash;
 use crate::chat::{Chat, Limits};
 use crate::collections::Slots;
-use crate::config::Config;
+use crate::config::{Config, Difference};
 use crate::http::{HeadParser, PartialHead, PolicyError};
 use crate::metrics::Metrics;
 use crate::net::{CloseReason, ConnId, Effect, Effects, Ending, IpAddr, is_in};
@@ -353,6 +354,21 @@ impl Sessions {
         }
         self.flush_outputs(turn);
         is_left
+    }
+
+    /// What the operator wants of the server.
+    pub fn take_wishes(&mut self) -> Vec<OperatorWish> {
+        std::mem::take(&mut self.context.wishes)
+    }
+
+    /// The configuration was read again, as this connection has asked for.
+    pub fn handle_reloaded(
+        &mut self,
+        conn: ConnId,
+        outcome: &Result<Vec<Difference>, Vec<String>>,
+        turn: &mut Turn<'_>,
+    ) {
+        self.with(conn, turn, |session| session.on_reloaded(outcome));
     }
 
     /// Delivers all that the domain has to say.

@@ -65,6 +65,13 @@ pub(super) fn on_reply(
         }
         return;
     }
+    if let Stage::Acting(done) = &exchange.stage {
+        let response = match result {
+            Ok(_) => (**done).clone(),
+            Err(refusal) => refused(refusal.clone().into()),
+        };
+        return finish(state, context, turn, &response);
+    }
     let index = request.id.as_ref().and_then(|id| id.0.as_str().parse::<usize>().ok());
     let Some(place) = index.and_then(|index| exchange.answers.get_mut(index)) else { return };
     let mut out = Vec::new();

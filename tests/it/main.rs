@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod admin_acts;
 mod admin_api;
 mod arrivals;
 mod blocks;

@@ -30,7 +30,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     // The edge.
     ("config", &["time", "log", "auth", "chat", "http", "net"]),
     ("page", &["http"]),
-    ("admin", &["http", "net", "metrics", "time"]),
+    ("admin", &["http", "net", "metrics", "time", "chat", "wire", "docs"]),
     ("store", &["chat", "collections", "time", "metrics", "log"]),
     (
         "session",
@@ -83,7 +83,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "auth", "config", "server", "log", "store", "chat", "wire", "time", "reactor",
+            "admin", "auth", "config", "server", "log", "store", "chat", "wire", "time", "reactor",
             "terminal",
         ],
     ),

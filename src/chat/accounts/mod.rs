@@ -103,6 +103,26 @@ impl Accounts {
         self.keys.get(hash)
     }
 
+    /// The key, or hook, of this name.
+    pub(super) fn key_named(&self, name: &UserName) -> Option<&Key> {
+        self.keys.values().find(|key| key.name == *name)
+    }
+
+    /// All keys and hooks.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.keys.values()
+    }
+
+    /// Adds a key.
+    pub(super) fn put_key(&mut self, key: Key) {
+        self.keys.insert(key.hash, key);
+    }
+
+    /// A key is over.
+    pub(super) fn end_key(&mut self, name: &UserName) {
+        self.keys.retain(|_, key| key.name != *name);
+    }
+
     /// Notes that a login is used; `None` unless that is to be kept.
     pub(super) fn use_login(&mut self, id: u64, name: &UserName, wall_ms: u64) -> Option<u64> {
         let hash = self.logins_of(name).find(|login| login.id == id)?.hash;

@@ -255,6 +255,16 @@ impl Directory {
         (!sessions.is_empty()).then_some(presence)
     }
 
+    /// How many places for users there are, free ones included.
+    pub(super) fn places(&self) -> usize {
+        self.users.places()
+    }
+
+    /// The user in this place.
+    pub(super) fn at(&self, place: usize) -> Option<&User> {
+        self.users.at(place).map(|(_, user)| user)
+    }
+
     /// Every user.
     pub(super) fn users(&self) -> impl Iterator<Item = (UserKey, &User)> {
         self.users.iter()

@@ -1,7 +1,8 @@
 //! What the domain tells an operator of one connection, one room, one user.
 
+use super::identity::Source;
 use super::name::{RoomName, UserName};
-use super::reply::Durability;
+use super::reply::{Durability, Presence, Role};
 
 /// One connection that has said hello.
 #[derive(Clone, Copy, Debug)]
@@ -35,4 +36,32 @@ pub struct RoomFigures<'a> {
     pub private: bool,
     /// Bytes of its recent records.
     pub ring_bytes: usize,
+}
+
+/// One user.
+#[derive(Clone, Copy, Debug)]
+pub struct UserFigures<'a> {
+    /// Its name.
+    pub name: &'a UserName,
+    /// Who says who it is.
+    pub source: Source,
+    /// As others are told.
+    pub presence: Presence,
+    /// Its sessions.
+    pub sessions: usize,
+    /// The rooms of which it is a member.
+    pub rooms: usize,
+}
+
+/// One member of a room.
+#[derive(Clone, Copy, Debug)]
+pub struct MemberFigures<'a> {
+    /// Who.
+    pub name: &'a UserName,
+    /// In which role.
+    pub role: Role,
+    /// As others are told.
+    pub presence: Presence,
+    /// Up to which seq it has read.
+    pub read: u64,
 }

@@ -12,6 +12,7 @@ pub mod identity;
 pub mod limits;
 pub mod log;
 pub mod name;
+pub mod operator;
 pub mod output;
 pub mod people;
 pub mod policy;

@@ -3,6 +3,7 @@
 use super::account::{Account, Invite, Key, Login, SecretHash};
 use super::identity::Bound;
 use super::name::{RoomName, UserName};
+use super::suspensions::{Expiry, Suspended};
 
 /// A change of what is kept of people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,12 @@ pub enum PeopleChange {
     Invite(Invite),
     /// There is such a key.
     Key(Key),
+    /// A key is over, which must be there.
+    EndKey(UserName),
+    /// Somebody may not use the server at all.
+    Suspend(Suspended, Expiry),
+    /// Somebody may use the server again.
+    Unsuspend(Suspended),
     /// An invite link is used once more, which must be possible.
     UseInvite(SecretHash),
     /// The links for the first administrator are over.

@@ -33,7 +33,8 @@ pub(super) fn keep(chat: &mut Chat, conn: ConnId, identity: Option<&Identity>) {
     let Some(identity) = identity else { return };
     // Most identities have none of these, and their connections no row: an idle connection must not
     // pay for tokens that it does not use.
-    if identity.expires.is_some() || !identity.grants.is_empty() || identity.token_id.is_some() {
+    let is_restricted = identity.expires.is_some() || !identity.grants.is_empty();
+    if is_restricted || identity.token_id.is_some() || identity.is_operator() {
         chat.directory.credentials.insert(conn, identity.clone());
         arm(chat, conn);
     }

@@ -27,6 +27,7 @@ pub(super) mod log_replies;
 mod members;
 mod membership;
 mod moderation;
+pub(super) mod operator;
 mod outsiders;
 mod owners;
 mod passwords;

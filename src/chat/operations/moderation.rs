@@ -29,7 +29,7 @@ use super::membership::{end_membership, member_meta, note_departure, put_member}
 use super::owners::is_owned_by_another;
 use super::room_end::end_watch;
 use super::send::{NewRecord, append};
-use super::{Answer, Chat};
+use super::{Answer, Chat, outsiders};
 use crate::chat::delivery::Sender;
 use crate::chat::keys::{MembershipKey, RoomKey};
 use crate::chat::model::code::Code;
@@ -65,20 +65,28 @@ pub(super) fn moderate(
     wish: &Wish<'_>,
 ) -> Result<Answer, Refusal> {
     let lookup = chat.lookup();
-    let (key, membership) = lookup.find_membership(by.user, wish.room)?;
-    let room = &chat.rooms[key];
-    check_owned(chat, key)?;
-    let target = lookup.user_name(("user", wish.user), Some(key))?;
-    // Who is being demoted has the lower role already; otherwise two owners could demote each
-    // other.
-    let role = lookup.role(membership);
-    check_role(role, &wish.command)?;
-    let member = lookup.member_named(key, &target);
-    // By name and not by user: the target may be somebody who is not known at the moment.
-    if target == chat.directory[by.user].name {
-        check_step_down(chat, membership, &wish.command)?;
+    let (key, membership) = if outsiders::is_operator(chat, by.conn) {
+        (outsiders::moderated(chat, wish.room)?, None)
     } else {
-        check_rank(role, member.map(|member| lookup.role(member)), &wish.command)?;
+        let (key, membership) = lookup.find_membership(by.user, wish.room)?;
+        check_owned(chat, key)?;
+        (key, Some(membership))
+    };
+    let room = &chat.rooms[key];
+    let target = lookup.user_name(("user", wish.user), Some(key))?;
+    let member = lookup.member_named(key, &target);
+    // The operator stands above all roles.
+    if let Some(membership) = membership {
+        // Who is being demoted has the lower role already; otherwise two owners could demote each
+        // other.
+        let role = lookup.role(membership);
+        check_role(role, &wish.command)?;
+        // By name and not by user: the target may be somebody who is not known at the moment.
+        if target == chat.directory[by.user].name {
+            check_step_down(chat, membership, &wish.command)?;
+        } else {
+            check_rank(role, member.map(|member| lookup.role(member)), &wish.command)?;
+        }
     }
     // Times are fixed here, once: the log, the store and all members then have the same end.
     let act = act(chat, (key, &target), member, &wish.command)?;

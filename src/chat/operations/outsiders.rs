@@ -7,9 +7,9 @@
 use super::{Chat, room_begin};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
-use crate::chat::model::identity::Source;
+use crate::chat::model::identity::{Identity, Source};
 use crate::chat::model::reply::Refusal;
-use crate::chat::rooms::parse_room;
+use crate::chat::rooms::{no_such_room, parse_room};
 use crate::net::ConnId;
 
 /// The room in which the user may read, and its membership if it has one.
@@ -77,4 +77,19 @@ pub(super) fn speaks_first(
 pub(super) fn is_outside(chat: &Chat, conn: ConnId, user: UserKey) -> bool {
     chat.directory[user].source == Source::Key
         || chat.delivery.reader(conn).is_some_and(|reader| reader.is_visit)
+}
+
+/// Whether the operator asks by this connection.
+pub(super) fn is_operator(chat: &Chat, conn: ConnId) -> bool {
+    chat.directory.credentials.get(conn).is_some_and(Identity::is_operator)
+}
+
+/// The room of this name in which the operator moderates: any, but no conversation of two.
+///
+/// # Errors
+///
+/// [`Code::NoSuchRoom`].
+pub(super) fn moderated(chat: &Chat, name: &str) -> Result<RoomKey, Refusal> {
+    let named = chat.rooms.named(name);
+    named.filter(|&key| !chat.rooms[key].name.is_direct()).ok_or_else(no_such_room)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Chat, accounts, blocks, invite_links, session_lifecycle};
+use super::{Chat, accounts, blocks, invite_links, operator, session_lifecycle};
 use crate::chat::model::identity::{Bound, Identity};
 use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::log::{RoomMeta, RoomSnapshot};
@@ -52,6 +52,9 @@ pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refu
         }
         PeopleOp::Block { by, block, on } => {
             blocks::on_written(chat, by, (block, on), outcome);
+        }
+        PeopleOp::Operator { conn, request, act } => {
+            operator::on_written(chat, (conn, request), *act, outcome);
         }
         PeopleOp::Accept { by, invite } => invite_links::on_accepted(chat, by, &invite, outcome),
     }

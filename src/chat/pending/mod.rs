@@ -20,6 +20,7 @@ use super::model::command::{Command, Page};
 use super::model::hello::HeldHello;
 use super::model::log::{LogId, RestrictionMeta, Ticket};
 use super::model::name::{RoomName, UserName};
+use super::model::operator::OperatorAct;
 use super::model::output::Request;
 use super::model::people::Block;
 use super::model::record::SharedRecord;
@@ -174,6 +175,8 @@ pub(super) enum PeopleOp {
     Accept { by: Requester, invite: Invite },
     /// A block that begins, or ends.
     Block { by: Requester, block: Block, on: bool },
+    /// An act of the operator over people.
+    Operator { conn: ConnId, request: Request, act: Box<OperatorAct> },
 }
 
 impl PeopleOp {
@@ -188,6 +191,7 @@ impl PeopleOp {
             | Self::AdminInvite(_)
             | Self::Hello { .. }
             | Self::Register { .. }
+            | Self::Operator { .. }
             | Self::Login { .. } => None,
         }
     }

@@ -6,8 +6,9 @@ mod problem;
 mod response;
 mod top_list;
 
+pub use self::asked::OperatorWish;
 pub(super) use self::asked::{AdminAsked, Scan};
-pub(super) use self::plan::{Plan, Target, is_there};
+pub(super) use self::plan::{Plan, Target, cid_of, is_json, is_there};
 pub(super) use self::problem::Problem;
 pub(super) use self::response::{JSON, of_answers, refused, retry_after_s, status_of};
 pub(super) use self::top_list::TopList;
@@ -47,12 +48,23 @@ pub(super) enum Stage {
     Asked,
     /// A list is being made, a step a turn.
     Scanning(Box<Scan>),
+    /// An act is being written; this is the answer then.
+    Acting(Box<Response>),
+    /// The configuration is being read again.
+    Reloading,
 }
 
 impl Exchange {
     /// Whether the domain owes the answer, so that nothing more is read.
     pub(in crate::session) const fn is_answering(&self) -> bool {
-        matches!(self.stage, Stage::Visiting | Stage::Asked | Stage::Scanning(_))
+        match self.stage {
+            Stage::Body | Stage::Refused(_) => false,
+            Stage::Visiting
+            | Stage::Asked
+            | Stage::Scanning(_)
+            | Stage::Acting(_)
+            | Stage::Reloading => true,
+        }
     }
 
     /// Bytes that it takes.

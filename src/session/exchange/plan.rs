@@ -67,12 +67,7 @@ impl<'a> Target<'a> {
         match self {
             Self::Rooms => Ok(Plan::ask(Op::Rooms, &fields(&["since"])?)),
             Self::Messages(room) if head.method() == Method::Post => {
-                let cid = head.value(Name::IdempotencyKey).map(str::from_utf8);
-                let Ok(cid) = cid.transpose() else {
-                    let refusal = Refusal::new(Code::BadField, "Idempotency-Key is not UTF-8");
-                    return Err(refusal.field("cid", "a text of at most 64 bytes").into());
-                };
-                let (room, cid) = (room_of(room)?.into(), cid.map(unquoted).map(Into::into));
+                let (room, cid) = (room_of(room)?.into(), cid_of(head)?);
                 Ok(Plan::Say { room, form: form_of(head)?, cid })
             }
             Self::Messages(room) => {
@@ -191,6 +186,21 @@ fn form_of(head: &Head<'_>) -> Result<Form, Problem> {
         Some((_, form)) if is_utf8 => Ok(*form),
         Some(_) | None => Err(http::Refusal::ContentType.into()),
     }
+}
+
+/// The `cid` that the `Idempotency-Key` is.
+pub(in crate::session) fn cid_of(head: &Head<'_>) -> Result<Option<Box<str>>, Problem> {
+    let cid = head.value(Name::IdempotencyKey).map(str::from_utf8).transpose();
+    let cid = cid.map_err(|_not_utf8| {
+        let refusal = Refusal::new(Code::BadField, "Idempotency-Key is not UTF-8");
+        refusal.field("cid", "a text of at most 64 bytes")
+    })?;
+    Ok(cid.map(unquoted).map(Into::into))
+}
+
+/// Whether the body is JSON.
+pub(in crate::session) fn is_json(head: &Head<'_>) -> bool {
+    matches!(form_of(head), Ok(Form::Json))
 }
 
 /// Some write the key as a quoted string.

@@ -5,28 +5,31 @@
 //!                                        └──▶ a list ─▶ scanned, a step a turn ─▶ the answer
 //! ```
 
+mod act;
+mod look;
 mod query;
 mod scan;
 mod stats;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use self::scan::View;
 use super::api::Begun;
 use super::context::SessionContext;
-use super::exchange::{AdminAsked, JSON, Plan, Problem, Scan, Stage, TopList, refused};
+use super::exchange::{AdminAsked, JSON, Plan, Problem, Scan, Stage, cid_of, is_json, refused};
 use super::input::Session;
 use super::state::Protocol;
-use crate::admin::asked::{
-    ClosedQuery, ConnectionSort, ConnectionsQuery, Nothing, RoomSort, RoomsQuery,
-};
-use crate::admin::routes::{self, Call, Route, Verb};
-use crate::admin::{self, told};
+use crate::admin::routes::{self, Route, Verb};
+use crate::admin::told;
 use crate::auth::secret;
-use crate::chat::{Code, Refusal};
+use crate::chat::model::identity::Identity;
+use crate::chat::model::limits::CID_LEN_MAX;
+use crate::chat::model::operator::OperatorAct;
+use crate::chat::model::output::Request;
+use crate::chat::{Code, Op, Refusal, RequestId};
+use crate::config::Difference;
 use crate::http::{self, Head, Method, Methods, Response, Status};
-use crate::net::{CloseReason, Effect};
+use crate::net::Effect;
 
 /// What a request comes to.
 enum Answer {
@@ -34,6 +37,12 @@ enum Answer {
     Now(Response),
     /// A list that is to be made.
     Scan(Scan),
+    /// Requests of the protocol, and whether they came as a list.
+    Ask(Vec<String>, bool),
+    /// An act over people, and the answer once it is written.
+    Act(OperatorAct, Response),
+    /// What comes when the configuration was read again.
+    Reload,
 }
 
 impl SessionContext {
@@ -66,7 +75,23 @@ impl SessionContext {
             };
             return Err(http::Refusal::MethodNotAllowed { allowed }.into());
         };
-        Ok(AdminAsked { route: Some(route), query: head.query().unwrap_or_default().into() })
+        let query: Box<str> = head.query().unwrap_or_default().into();
+        if route.verb == Verb::Post {
+            if !route.asked.fields.is_empty() && !is_json(head) {
+                return Err(http::Refusal::ContentType.into());
+            }
+            if !query.is_empty() {
+                let message = "what is to be done stands in the body: there is no query";
+                return Err(Refusal::new(Code::BadField, message).into());
+            }
+        }
+        let cid = if route.is_idempotent { cid_of(head)? } else { None };
+        // Here and not for each room: it is refused as a whole.
+        if cid.as_ref().is_some_and(|cid| !(1..=CID_LEN_MAX).contains(&cid.len())) {
+            let refusal = Refusal::new(Code::BadField, "this is no Idempotency-Key");
+            return Err(refusal.field("cid", "1 to 64 bytes").into());
+        }
+        Ok(AdminAsked { route: Some(route), query, cid })
     }
 
     fn check_admin_token(&self, head: &Head<'_>) -> Result<(), Problem> {
@@ -74,13 +99,16 @@ impl SessionContext {
             let message = "the admin API is off: set admin_token or admin_token_file";
             return Err(Refusal::new(Code::Forbidden, message).into());
         };
-        let given = http::bearer(head)?.map(secret::hash_any);
-        if given.is_some_and(|given| secret::is_same(&given, expected)) {
+        // What cannot be a token is a wrong one.
+        let given = http::bearer(head).map(|token| token.map(secret::hash_any));
+        if let Ok(Some(given)) = &given
+            && secret::is_same(given, expected)
+        {
             return Ok(());
         }
         let message = match given {
-            Some(_) => "this is not the admin_token of this server",
-            None => "say who you are",
+            Ok(Some(_)) | Err(_) => "this is not the admin_token of this server",
+            Ok(None) => "say who you are",
         };
         let refusal = Refusal::new(Code::Unauthorized, message);
         Err(refusal.field("token", "Authorization: Bearer with the admin_token").into())
@@ -93,78 +121,74 @@ impl Session<'_, '_> {
         match self.admin_answer(asked, body) {
             Ok(Answer::Now(response)) => self.finish_exchange(&response),
             Ok(Answer::Scan(scan)) => {
-                if let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol {
-                    exchange.stage = Stage::Scanning(Box::new(scan));
-                }
+                self.set_stage(Stage::Scanning(Box::new(scan)));
                 self.scan_on();
             }
+            Ok(Answer::Ask(requests, is_batch)) => {
+                let identity = Identity::operator(self.context.operator.clone());
+                if let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol {
+                    exchange.identity = Some(identity);
+                }
+                self.visit(requests, is_batch);
+            }
+            Ok(Answer::Act(act, done)) => {
+                self.set_stage(Stage::Acting(Box::new(done)));
+                let (now, conn) = (self.turn.now, self.state.conn);
+                // Only so that it is answered: it names no request of the protocol.
+                let request = Request { id: Some(RequestId("0".into())), op: Op::Help };
+                let by = &self.context.operator;
+                self.turn.chat.handle_operator(now, (conn, request), (by, act));
+                self.flush_outputs();
+            }
+            Ok(Answer::Reload) => self.set_stage(Stage::Reloading),
             Err(refusal) => self.finish_exchange(&refused(refusal.into())),
         }
     }
 
-    fn admin_answer(&self, asked: &AdminAsked, _body: &[u8]) -> Result<Answer, Refusal> {
-        let Some(route) = asked.route else {
-            return Err(Refusal::new(Code::Internal, "the request was lost"));
-        };
-        match route.call {
-            Call::Stats => {
-                let Nothing {} = asked.query(route)?;
-                self.context.update_gauges(self.turn.chat);
-                Ok(Answer::Now(respond(&stats::stats(self.context, self.turn.now))))
-            }
-            Call::Connections => {
-                let ConnectionsQuery { sort, limit, user } = asked.query(route)?;
-                let sort = sort.unwrap_or(ConnectionSort::Since);
-                let top = TopList::new(limit.unwrap_or_default().0);
-                Ok(Answer::Scan(Scan::Connections { sort, user, next: 0, top }))
-            }
-            Call::Closed => self.closed(asked.query(route)?),
-            Call::Rooms => {
-                let RoomsQuery { sort, limit, after } = asked.query(route)?;
-                let limit = limit.unwrap_or_default().0;
-                let top = match &after {
-                    None => TopList::new(limit),
-                    Some(place) => TopList::behind(limit, place).ok_or_else(bad_place)?,
-                };
-                let sort = sort.unwrap_or(RoomSort::Name);
-                Ok(Answer::Scan(Scan::Rooms { sort, next: 0, top }))
-            }
-            Call::OpenApi => {
-                let Nothing {} = asked.query(route)?;
-                let response = Response::new(Status::Ok).field("Cache-Control", "no-cache");
-                Ok(Answer::Now(response.body(JSON, admin::openapi().into_bytes())))
-            }
+    fn set_stage(&mut self, stage: Stage) {
+        if let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol {
+            exchange.stage = stage;
         }
     }
 
-    /// Connections that have ended: at most as many are looked at as are remembered.
-    fn closed(&self, query: ClosedQuery) -> Result<Answer, Refusal> {
-        let ClosedQuery { limit, user, reason } = query;
-        let limit = limit.unwrap_or_default().0;
-        if let Some(reason) = &reason
-            && !CloseReason::ALL.iter().any(|known| known.label() == reason)
-        {
-            let labels: Vec<&str> = CloseReason::ALL.iter().map(|known| known.label()).collect();
-            let refusal = Refusal::new(Code::BadField, "there is no such reason");
-            return Err(refusal.field("reason", labels.join(", ")));
+    fn admin_answer(&mut self, asked: &AdminAsked, body: &[u8]) -> Result<Answer, Refusal> {
+        let Some(route) = asked.route else {
+            return Err(Refusal::new(Code::Internal, "the request was lost"));
+        };
+        match route.verb {
+            Verb::Get => self.look(route, &asked.query),
+            Verb::Post => self.act(route, body, asked.cid.as_deref()),
         }
-        let peers = self.context.peers.iter();
-        let rows = peers.flat_map(|peers| peers.latest_closed()).filter(|row| {
-            let name = row.peer.user.as_ref().map(|name| name.as_str());
-            (user.is_none() || user.as_deref() == name)
-                && reason.as_ref().is_none_or(|reason| row.reason.label() == reason)
-        });
-        let connections = rows.take(limit).map(|row| told::ClosedConnection {
-            id: scan::id(row.peer.conn),
-            user: row.peer.user.as_ref().map(|name| name.as_str()),
-            address: row.peer.address.to_canonical().to_string(),
-            since: row.peer.since,
-            until: row.until,
-            reason: row.reason.label(),
-            listener: scan::listener(row.peer.kind),
-        });
-        let told = told::ClosedConnections { connections: connections.collect() };
-        Ok(Answer::Now(respond(&told)))
+    }
+
+    /// The configuration was read again, or is wrong and nothing of it was taken.
+    pub(super) fn on_reloaded(&mut self, outcome: &Result<Vec<Difference>, Vec<String>>) {
+        match &self.state.protocol {
+            Protocol::Http { exchange: Some(exchange), .. }
+                if matches!(exchange.stage, Stage::Reloading) => {}
+            _ => return,
+        }
+        let response = match outcome {
+            Ok(differences) => {
+                let of = |is_live: bool| {
+                    let some = differences.iter().filter(move |row| row.is_live == is_live);
+                    some.map(|row| told::Setting {
+                        name: &row.name,
+                        from: row.from.as_deref(),
+                        to: row.to.as_deref(),
+                    })
+                };
+                let (changed, needs_restart) = (of(true).collect(), of(false).collect());
+                respond(&told::Reloaded { changed, needs_restart })
+            }
+            Err(faults) => {
+                let message = format!("nothing of it was taken: {}", faults.join("; "));
+                refused(Refusal::new(Code::BadField, message).into())
+            }
+        };
+        self.finish_exchange(&response);
+        // What has come meanwhile goes on.
+        self.resume();
     }
 
     /// Goes on with the list that is being made, if there is one.
@@ -182,18 +206,6 @@ impl Session<'_, '_> {
             turn.effects.push(Effect::Wake { conn });
         }
     }
-}
-
-impl AdminAsked {
-    /// What stands in the query.
-    fn query<T: DeserializeOwned>(&self, route: &Route) -> Result<T, Refusal> {
-        query::parse(&self.query, route.asked)
-    }
-}
-
-fn bad_place() -> Refusal {
-    let refusal = Refusal::new(Code::BadField, "this is no place in the list");
-    refusal.field("after", "the next of the page before")
 }
 
 fn respond(told: &impl Serialize) -> Response {

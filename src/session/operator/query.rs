@@ -40,6 +40,25 @@ pub(super) fn parse<T: DeserializeOwned>(query: &str, shape: &Shape) -> Result<T
     read(Value::Object(members))
 }
 
+/// What a body asks for: a JSON object with the members that are known, each once; without any of
+/// them, it may be empty.
+///
+/// # Errors
+///
+/// [`Code::BadJson`] for what is no JSON, [`Code::BadField`] for what is not as it must be.
+pub(super) fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    let text = body.trim_ascii();
+    let text = if text.is_empty() { b"{}" } else { text };
+    // Serde takes a list for an object, too.
+    if !text.starts_with(b"{") {
+        return Err(Refusal::new(Code::BadJson, "the body is no JSON object"));
+    }
+    serde_json::from_slice(text).map_err(|error| {
+        let code = if error.is_data() { Code::BadField } else { Code::BadJson };
+        Refusal::new(code, error.to_string())
+    })
+}
+
 fn number(text: &str) -> Option<Value> {
     let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse::<u64>().ok().filter(|_| is_plain).map(Value::from)

@@ -66,6 +66,27 @@ impl Scan {
                 *next = end;
                 end >= view.chat.room_places()
             }
+            Self::Users { next, top } => {
+                let end = view.chat.user_places().min(*next + WORK_PER_STEP);
+                for place in *next..end {
+                    if let Some(user) = view.chat.user_figures(place) {
+                        top.offer(0, user.name.as_str(), place);
+                    }
+                }
+                *next = end;
+                end >= view.chat.user_places()
+            }
+            Self::Members { room, next, top } => {
+                let count = view.chat.member_count(room).unwrap_or(0);
+                let end = count.min(*next + WORK_PER_STEP);
+                for index in *next..end {
+                    if let Some(member) = view.chat.member_figures(room, index) {
+                        top.offer(0, member.name.as_str(), index);
+                    }
+                }
+                *next = end;
+                end >= count
+            }
         }
     }
 
@@ -89,6 +110,20 @@ impl Scan {
                     total: count(total),
                 })
             }
+            Self::Users { top, .. } => {
+                let users = top.rows().filter_map(|place| user(view.chat, place)).collect();
+                let [total, ..] = view.chat.sizes();
+                super::json(&told::Users { users, next: top.next(), total: count(total) })
+            }
+            Self::Members { room, top, .. } => {
+                let members = top.rows().filter_map(|index| member(view.chat, room, index));
+                let total = view.chat.member_count(room).unwrap_or(0);
+                super::json(&told::Members {
+                    members: members.collect(),
+                    next: top.next(),
+                    total: count(total),
+                })
+            }
         }
     }
 }
@@ -97,8 +132,29 @@ fn is_of(peer: &Peer, user: Option<&str>) -> bool {
     user.is_none_or(|user| peer.user.as_ref().is_some_and(|name| name.as_str() == user))
 }
 
+fn user(chat: &Chat, place: usize) -> Option<told::User<'_>> {
+    let user = chat.user_figures(place)?;
+    Some(told::User {
+        user: user.name.as_str(),
+        source: user.source.name(),
+        presence: user.presence.name(),
+        sessions: count(user.sessions),
+        rooms: count(user.rooms),
+    })
+}
+
+fn member<'a>(chat: &'a Chat, room: &str, index: usize) -> Option<told::Member<'a>> {
+    let member = chat.member_figures(room, index)?;
+    Some(told::Member {
+        user: member.name.as_str(),
+        role: member.role.name(),
+        presence: member.presence.name(),
+        read: member.read,
+    })
+}
+
 /// What is told of a connection; `None` for the one that asks, whose state is in use.
-fn connection<'a>(view: &View<'a>, peer: &'a Peer) -> Option<told::Connection<'a>> {
+pub(super) fn connection<'a>(view: &View<'a>, peer: &'a Peer) -> Option<told::Connection<'a>> {
     let state = view.states.get(peer.conn.slot()).filter(|state| state.conn == peer.conn)?;
     let figures = view.chat.reader_figures(peer.conn);
     let lagging = figures.map_or(0, |figures| u64::from(figures.lagging));

@@ -6,7 +6,7 @@ use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
 use super::meta_table::{self, PROVED};
-use super::{accounts, blocks, programs};
+use super::{accounts, blocks, programs, suspensions};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::log::LogFault;
 use crate::chat::model::name::{RoomName, UserName};
@@ -105,6 +105,9 @@ fn write_one(db: &Connection, change: &PeopleChange) -> rusqlite::Result<bool> {
         PeopleChange::EndLogin(id) => accounts::end_login(db, *id),
         PeopleChange::Invite(invite) => accounts::put_invite(db, invite),
         PeopleChange::Key(key) => programs::put(db, key),
+        PeopleChange::EndKey(name) => programs::end(db, name),
+        PeopleChange::Suspend(whom, expiry) => suspensions::put(db, whom, expiry).map(|()| true),
+        PeopleChange::Unsuspend(whom) => suspensions::end(db, whom),
         PeopleChange::UseInvite(hash) => accounts::use_invite(db, hash),
         PeopleChange::EndAdminInvites => accounts::end_admin_invites(db),
         PeopleChange::Block(block) => blocks::put(db, block),

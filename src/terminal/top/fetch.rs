@@ -192,9 +192,9 @@ mod tests {
         let answer = |status: &str, body: &str| (status.to_owned(), body.to_owned());
         assert_eq!(read_answer(&mut stream).unwrap(), answer("200", "ok"));
         assert_eq!(read_answer(&mut stream).unwrap(), answer("404", ""));
-        assert!(read_answer(&mut stream).is_err());
+        read_answer(&mut stream).unwrap_err();
         assert_eq!(read_answer(&mut &b"SSH-2.0\r\n"[..]).unwrap(), answer("", ""));
         let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok";
-        assert!(read_answer(&mut &cut[..]).is_err());
+        read_answer(&mut &cut[..]).unwrap_err();
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here sleeps. Each wait is a read with a deadline ([`PATIENCE`]) that no healthy run
 //! comes near, and each failure says what was seen instead.
 
+pub(crate) mod admin;
 pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod disk;
