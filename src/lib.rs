@@ -52,6 +52,7 @@
 //! | boundary | [`net`] | [`net::ConnId`], [`net::Input`], [`net::Effect`] |
 //! | reactor | [`reactor`] | readiness, bytes, deadlines |
 //! | below it | [`tls`] | ciphertext in, plaintext out, certificates |
+//! | for people | `terminal` | `chinwag chat` and `chinwag top`, with the feature of that name |
 //! | beside it | [`client`] | the other end of the protocol, for tests and the generator |
 //! | leaves | [`collections`], [`rng`], [`time`] | containers, repeatable numbers, ticks |
 //! | | [`metrics`], [`log`](mod@log) | counters, the sink of the logging |
@@ -89,6 +90,8 @@ pub mod rng;
 pub mod server;
 pub mod session;
 pub mod store;
+#[cfg(feature = "terminal")]
+pub mod terminal;
 pub mod time;
 pub mod tls;
 pub mod webhooks;

@@ -75,6 +75,7 @@ needs_proxies=(nginx nginx-light 'ls /usr/lib/nginx/modules/ngx_stream_module.so
 needs_packages=(strace strace pgrep procps systemd-analyze systemd promtool prometheus)
 
 needs_cluster=('ls /usr/lib/postgresql/*/bin/postgres' postgresql pgbouncer pgbouncer openssl openssl)
+needs_terminal=(tmux tmux)
 needs_hostile=(slowhttptest slowhttptest openssl openssl)
 
 need_cargo() {
@@ -127,7 +128,7 @@ target_dir() {
 build() {
   need_cargo
   say "building (profile ci)"
-  cargo build --quiet --profile ci --workspace --bins
+  cargo build --quiet --profile ci --workspace --features terminal --bins
   local built
   built=$(target_dir)/ci
   torture_bin=$built/chinwag-torture

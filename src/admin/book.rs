@@ -42,6 +42,7 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("sign_in", include_str!("../docs/sign_in.md")),
     ("slow_reader", include_str!("../docs/slow_reader.md")),
     ("store", include_str!("../docs/store.md")),
+    ("terminal", include_str!("../docs/terminal.md")),
     ("tls", include_str!("../docs/tls.md")),
 ];
 

@@ -13,6 +13,7 @@ mod keys;
 mod names;
 mod people;
 mod programs;
+mod terminal;
 mod token;
 mod tools;
 mod webhooks;
@@ -27,6 +28,7 @@ use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, S
 use rustix::fs::Mode;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal, umask};
 
+use self::terminal::Terminal;
 use crate::admin;
 use crate::config::{self, Change, Environment, Flags, Loaded, Part};
 use crate::log::Format;
@@ -49,7 +51,8 @@ struct Cli {
 const AFTER_HELP: &str = "\
 Examples:
   chinwag                                  then open http://127.0.0.1:8080 in two tabs
-  nc 127.0.0.1 9000                        talk from a terminal: /nick ann, /join lobby, hello!
+  chinwag chat --as ann --room lobby       talk from a terminal; echo hi | chinwag chat … sends
+  nc 127.0.0.1 9000                        the same without it: /nick ann, /join lobby, hello!
   websocat ws://127.0.0.1:8080/ws          speak the protocol: {\"op\":\"hello\",\"id\":1,\"name\":\"ann\"}
   chinwag check --defaults > chinwag.toml  every setting, with its default and what it means
 
@@ -130,6 +133,8 @@ enum Command {
         what: token::TokenCommand,
     },
     #[command(flatten)]
+    Terminal(Terminal),
+    #[command(flatten)]
     Tool(tools::Tool),
 }
 
@@ -169,6 +174,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
     if let Some(Command::Check { defaults: true, .. }) = cli.command {
         return print(config::DEFAULTS);
     }
+    if let Some(Command::Terminal(Terminal::Chat(chat))) = cli.command {
+        return terminal::chat(chat, environment);
+    }
     if let Some(Command::Api { what }) = &cli.command {
         let is_admin = what == "openapi";
         return print(&if is_admin { admin::openapi() } else { admin::asyncapi() });
@@ -203,6 +211,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
         Some(Command::Serve { with_parent: false }) | None => serve(&loaded, sources),
         Some(Command::Cluster(what)) => cluster::run(&what),
         Some(Command::Token { what }) => token::run(&what, &loaded.config),
+        Some(Command::Terminal(Terminal::Top(top))) => {
+            terminal::top(&top, &loaded.config, environment)
+        }
+        Some(Command::Terminal(Terminal::Chat(chat))) => terminal::chat(chat, environment),
         Some(Command::Tool(tool)) => tools::run(&tool, &loaded.config),
     }
 }
@@ -224,8 +236,11 @@ fn definition() -> clap::Command {
         .map(|arg| arg.clone().hide(true))
         .collect();
     // A command that has an argument of its own is not given the global one of the same name.
+    let every = all.get_arguments().filter(|arg| arg.is_global_set());
+    let every: Vec<_> = every.map(|arg| arg.clone().hide(true)).collect();
     all.mut_subcommands(|sub| match sub.get_name() {
         "serve" | "check" | "doctor" => sub,
+        "chat" => sub.args(&every),
         _ => sub.args(&hidden),
     })
 }
@@ -306,6 +321,11 @@ fn summary(loaded: &Loaded) -> String {
     }
     text.extend(config.warnings().iter().map(|warning| format!("warning: {warning}\n")));
     text
+}
+
+/// Says on standard error why something is not done.
+fn complain(why: &str) -> io::Result<()> {
+    writeln!(io::stderr(), "error: {why}")
 }
 
 /// Prints to standard output. It is no failure if the reader, such as `head`, has closed it.

@@ -21,6 +21,7 @@ pub struct Environment {
     /// The socket of who supervises this process.
     notify_socket: Option<OsString>,
     watchdog: Option<Duration>,
+    wants_colours: bool,
 }
 
 /// The variable that says where systemd's journal listens: device and inode, `8:4711`
@@ -30,6 +31,10 @@ const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 const WATCHDOG_USEC: &str = "WATCHDOG_USEC";
 const WATCHDOG_PID: &str = "WATCHDOG_PID";
+
+/// The variables of a person who wants no colours (no-color.org), and of the kind of terminal.
+const NO_COLOR: &str = "NO_COLOR";
+const TERM: &str = "TERM";
 
 /// Where the control groups are.
 const CGROUPS: &str = "/sys/fs/cgroup";
@@ -51,6 +56,7 @@ impl Environment {
             journal: text(JOURNAL_STREAM).and_then(|value| stream(&value)),
             notify_socket: named(NOTIFY_SOCKET),
             watchdog: watchdog(text(WATCHDOG_USEC), text(WATCHDOG_PID), std::process::id()),
+            wants_colours: named(NO_COLOR).is_none() && text(TERM).is_none_or(|it| it != "dumb"),
             ..variables
         }
     }
@@ -73,6 +79,12 @@ impl Environment {
     #[must_use]
     pub const fn watchdog(&self) -> Option<Duration> {
         self.watchdog
+    }
+
+    /// Whether a terminal may be written to in colours.
+    #[must_use]
+    pub const fn wants_colours(&self) -> bool {
+        self.wants_colours
     }
 
     /// The bytes that the system lets this process have, if it says so.

@@ -11,6 +11,7 @@
 //! | What does a client say, and what does it get? | [`protocol`] |
 //! | What can be set, and how is the server run? | [`configuration`] |
 //! | How do people come in, in the browser and at a terminal? | [`sign_in`] |
+//! | How do I chat, and watch a server, at a terminal? | [`terminal`] |
 //! | Who is who, and who says so? | [`identity`] |
 //! | How does the server speak TLS? | [`tls`] |
 //! | How is it installed, watched and put in a container? | [`packages`] |
@@ -101,6 +102,9 @@ pub mod slow_reader {}
 
 #[doc = include_str!("store.md")]
 pub mod store {}
+
+#[doc = include_str!("terminal.md")]
+pub mod terminal {}
 
 #[doc = include_str!("tls.md")]
 pub mod tls {}

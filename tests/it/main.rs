@@ -45,6 +45,7 @@ mod restart;
 mod resume;
 mod retention;
 mod rooms;
+mod rust_client;
 mod sends;
 mod slow;
 mod stop;

@@ -84,11 +84,13 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "session",
         ],
     ),
+    // For people at a terminal: what they type and read, in the words of the text client.
+    ("terminal", &["chat", "wire", "time"]),
     (
         "cli",
         &[
             "admin", "auth", "cluster", "pg", "config", "server", "log", "store", "chat", "wire",
-            "time", "reactor", "webhooks",
+            "time", "reactor", "terminal", "webhooks",
         ],
     ),
     ("main", &["cli", "config"]),
@@ -117,6 +119,8 @@ pub(crate) const MEMBERS: &[(&str, &[&str])] = &[
             "ws",
         ],
     ),
+    // The client is anybody's: it stands without the server.
+    ("clients/rust/", &[]),
     ("tests/torture/", &["client", "http", "rng", "wire", "ws"]),
 ];
 

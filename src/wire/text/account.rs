@@ -155,7 +155,8 @@ pub(super) fn parse(verb: Verb, rest: &str) -> Option<AccountLine<'_>> {
 
 /// Whether a line that begins with blanks and a slash is a command all the same, so that a slip
 /// does not tell a room a password.
-pub(super) fn is_secret(line: &str) -> bool {
+#[must_use]
+pub fn is_secret(line: &str) -> bool {
     let command = line.trim_start().strip_prefix(['/', '\u{ff0f}']);
     let word = command.map(|command| split_word(command).0);
     let verb = word.map(meaning);

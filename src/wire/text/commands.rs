@@ -240,6 +240,11 @@ pub(super) fn meaning(word: &str) -> Meaning {
     hint.map_or(Meaning::Unknown, |(_, hint)| Meaning::Hint(hint))
 }
 
+/// The first name of each command, for who completes what is typed.
+pub fn command_names() -> impl Iterator<Item = &'static str> {
+    COMMANDS.iter().filter_map(|entry| entry.names.first().copied())
+}
+
 /// The command whose name is most like `word`, if one is.
 pub(super) fn nearest(word: &str) -> Option<&'static str> {
     // One letter is near to every other.
