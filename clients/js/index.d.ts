@@ -99,6 +99,19 @@ export interface Restriction {
 	reason?: string;
 }
 
+/** What somebody has reported. */
+export interface Report {
+	id: number;
+	by: string;
+	user: string;
+	room?: string;
+	/** The seq of the message, and what it said. */
+	target?: number;
+	text?: string;
+	reason: string;
+	at: number;
+}
+
 export interface Limits {
 	message_bytes?: number;
 	frame_bytes?: number;
@@ -119,6 +132,9 @@ export interface Welcome {
 	resumed: boolean;
 	limits: Limits;
 	invitations?: Invitation[];
+	may_invite?: boolean;
+	/** Whether we are an administrator. */
+	admin?: boolean;
 	[name: string]: unknown;
 }
 
@@ -135,6 +151,7 @@ export interface ClientEvents {
 	invited: { room: string; from: string; reason?: string };
 	invitations: { invitations: Invitation[] };
 	blocked: { users: Set<string> };
+	reported: { room?: string };
 	outbox: { entry: Entry; status: "pending" | "sent" | "failed"; error?: ChinwagError };
 	problem: ChinwagError;
 }
@@ -244,6 +261,11 @@ export class Client extends EventTarget {
 	block(user: string): Promise<void>;
 	unblock(user: string): Promise<void>;
 	listBlocked(): Promise<void>;
+
+	/** Tells those who keep order of a message or a user. */
+	report(about: { room?: string; target?: number; user?: string; reason?: string }): Promise<void>;
+	reports(page?: { room?: string; limit?: number; after?: number }): Promise<{ items: Report[]; more: boolean }>;
+	settle(report: number): Promise<void>;
 
 	/** Any request of the protocol; resolves to the reply's `data`. */
 	request(op: string, fields?: Record<string, unknown>): Promise<any>;

@@ -72,7 +72,7 @@ use self::model::log::{LogReply, LogRequest, Query, Snapshot, Ticket};
 use self::model::output::{Fanout, Output, Request};
 use self::model::people::PeopleChange;
 use self::operations::{
-    Answer, absence, ack, credentials, log_replies, restore, room_end, session_lifecycle,
+    Answer, absence, ack, credentials, log_replies, reports, restore, room_end, session_lifecycle,
 };
 use self::pending::{EXCLUSIVE_WEIGHT, Pending, PendingOp, PeopleOp, Requester};
 use self::rooms::{Lookup, Rooms};
@@ -294,6 +294,7 @@ impl Chat {
                 Timer::RoomEmpty(room) => room_end::on_room_empty(self, room),
                 Timer::SaveReceipts => ack::save(self),
                 Timer::TokenDue(conn) => credentials::on_due(self, conn),
+                Timer::ReportsDue => reports::on_due(self),
                 Timer::RetryPages => work += self.retry_pages(),
             }
         }

@@ -12,6 +12,7 @@ import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
 import { View, logWindows } from "/log-window.js";
 import { canModerate, moderationDialogs } from "/moderation.js";
 import { personalDialog } from "/personal.js";
+import { reportsDialog } from "/reports.js";
 import { commandRunner } from "/run-command.js";
 import { searchDialog } from "/search.js";
 import { remembered, stored } from "/storage.js";
@@ -282,6 +283,8 @@ function prepare(options) {
 	on("state", onState);
 	on("welcome", onWelcome);
 	on("welcome", () => client.listBlocked().catch(() => {}));
+	on("welcome", () => reports.look());
+	on("reported", () => reports.look());
 	on("blocked", draw);
 	on("record", windows.record);
 	on("gap", windows.gap);
@@ -521,9 +524,15 @@ async function block(name, on) {
 	toast(on ? `You have blocked ${name}.` : `${name} is not blocked any more.`);
 }
 
-function aboutPerson(name) {
+async function report({ name, item, reason }) {
+	const room = open?.name;
+	await chat.report({ ...(item ? { room, target: item.seq } : { user: name, room: open?.direct ? undefined : room }), reason: reason || undefined });
+	toast("Thank you. It is reported to those who keep order here.");
+}
+
+function aboutPerson(name, item) {
 	closeDrawers();
-	personal(name);
+	personal(name, item);
 }
 
 function moderatePerson(name) {
@@ -652,7 +661,7 @@ const updateActions = messageToolbar($("log"), {
 	edit: field.edit,
 	remove: ({ item }) => chat.delete(open.name, item.seq).catch(refuse),
 	moderate: ({ item }) => moderatePerson(item.from),
-	about: ({ item }) => aboutPerson(item.from),
+	about: ({ item }) => aboutPerson(item.from, item),
 	leave: () => $("text").focus(),
 });
 const moderation = moderationDialogs({
@@ -676,8 +685,9 @@ const invitations = invitationList({
 		draw();
 	},
 });
-const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: aboutPerson });
-const personal = personalDialog({ isBlocked, block, fail: refuse });
+const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name) });
+const personal = personalDialog({ isBlocked, block, report, fail: refuse });
+const reports = reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? "a direct conversation" : name), sentence });
 const leave = leaving({
 	members: ({ name }) => chat.request("members", { room: name }),
 	leave: async ({ name }, more) => {
@@ -709,6 +719,7 @@ const run = commandRunner({
 	rename,
 	account: () => (login ? account.account() : toast("You are in without an account.")),
 	block,
+	report,
 	inviteLink: (room) => (login ? account.inviteLink(room) : toast("Only who has an account can make invite links.")),
 	signOut: wishToSignOut,
 	setAway,

@@ -32,6 +32,7 @@
  * | `invited` | `{room, from, reason}` | a new invitation to `join` the room |
  * | `invitations` | `{invitations}` | the open invitations as the server lists them: `{room, by, at, reason}` |
  * | `blocked` | `{users}` | whom we have blocked, a set: as {@link Client.listBlocked} lists them, and as it changes |
+ * | `reported` | `{room}` | somebody has reported something that we may settle; without a room, in none |
  * | `outbox` | `{entry, status, error}` | a message is `pending`, `sent` or `failed` |
  * | `problem` | {@link ChinwagError} | a refusal without a promise |
  */
@@ -469,6 +470,23 @@ export class Client extends EventTarget {
 		this.#emit("blocked", { users: this.blocked });
 	}
 
+	// --- Reports
+
+	/** Tells those who keep order of a message, `{room, target}`, or of a user, `{user, room}`; the reported learns nothing. */
+	async report({ room, target, user, reason }) {
+		await this.request("report", { room, target, user, reason });
+	}
+
+	/** A page of what was reported and we may settle: `{items: [{id, by, user, room, target, text, reason, at}], more}`. */
+	reports({ room, limit, after } = {}) {
+		return this.request("reports", { room, limit, after: after || undefined });
+	}
+
+	/** Ends a report, by its id. */
+	async settle(report) {
+		await this.request("settle", { report });
+	}
+
 	/** Replaces the token by a newer one of the same user, without a new connection. */
 	async refresh(token) {
 		if (typeof this.#options.token !== "function") this.#options.token = token;
@@ -560,7 +578,7 @@ export class Client extends EventTarget {
 	#event(event) {
 		if (event.ev === "drain") this.#comeBackAt = this.#clock.now() + event.reconnect_after_ms;
 		if (event.ev === "joined") return this.#joined(this.#room(event.room), event);
-		if (event.ev === "invited") {
+		if (event.ev === "invited" || event.ev === "reported") {
 			const { ev, ...news } = event;
 			return this.#emit(ev, news);
 		}

@@ -18,7 +18,7 @@
 //! | `commands.js`, `run-command.js` | slash commands: what was typed, and what it does |
 //! | `asking.js` | asks before what the user could not take back |
 //! | `actions.js` | the toolbar of a message: react, edit, delete, moderate |
-//! | `personal.js` | the dialog to block a person |
+//! | `personal.js`, `reports.js` | the dialogs to block or report a person, and to settle reports |
 //! | `moderation.js` | the dialogs that moderate a person and describe a room |
 //! | `search.js` | the search dialog |
 //! | `toasts.js` | short messages over the page; catches files that are dropped |
@@ -93,7 +93,7 @@ impl Default for Pages {
 const ICON: &[u8] = include_bytes!("favicon.svg");
 
 /// Path, type and contents of each file.
-const FILES: [(&str, &str, &[u8]); 23] = [
+const FILES: [(&str, &str, &[u8]); 24] = [
     ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
     ("/account.js", "text/javascript; charset=utf-8", include_bytes!("account.js")),
@@ -110,6 +110,7 @@ const FILES: [(&str, &str, &[u8]); 23] = [
     ("/log-window.js", "text/javascript; charset=utf-8", include_bytes!("log-window.js")),
     ("/moderation.js", "text/javascript; charset=utf-8", include_bytes!("moderation.js")),
     ("/personal.js", "text/javascript; charset=utf-8", include_bytes!("personal.js")),
+    ("/reports.js", "text/javascript; charset=utf-8", include_bytes!("reports.js")),
     ("/run-command.js", "text/javascript; charset=utf-8", include_bytes!("run-command.js")),
     ("/search.js", "text/javascript; charset=utf-8", include_bytes!("search.js")),
     ("/storage.js", "text/javascript; charset=utf-8", include_bytes!("storage.js")),

@@ -45,7 +45,10 @@ pub(super) const fn entry(op: Op) -> Entry {
         | Op::Accept
         | Op::Block
         | Op::Unblock
-        | Op::Blocked => about_people(op),
+        | Op::Blocked
+        | Op::Report
+        | Op::Reports
+        | Op::Settle => about_people(op),
         Op::Ping => ("Asks for the server's time", &[]),
         Op::Rooms => (
             "Lists your rooms with their unread messages",
@@ -140,10 +143,26 @@ const fn about_people(op: Op) -> (&'static str, &'static [Field]) {
         }
         Op::Unblock => ("Ends that", &[USER]),
         Op::Blocked => ("Lists whom you have blocked", &[]),
+        Op::Report => ("Reports a message or a user to those who keep order", REPORT),
+        Op::Reports => (
+            "Lists what was reported, for those who may settle it",
+            &[
+                (Key::Room, "only of this room, optional"),
+                (Key::After, "the id of the last report of the page before, optional"),
+                LIMIT,
+            ],
+        ),
+        Op::Settle => ("Ends a report", &[(Key::Report, "its id")]),
         _ => ("", &[]),
     }
 }
 
+const REPORT: &[Field] = &[
+    (Key::Room, "the room's name; needed for a message"),
+    (Key::Target, "the seq of the message, or instead"),
+    (Key::User, "the user's name"),
+    REASON,
+];
 const MEMBERS: &[Field] =
     &[ROOM, (Key::After, "the last name of the page before, optional"), LIMIT];
 const LISTED: &[Field] = &[ROOM, (Key::After, "the last user of the page before, optional"), LIMIT];

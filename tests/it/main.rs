@@ -37,6 +37,7 @@ mod proxies;
 mod refusals;
 mod reload;
 mod reply_codes;
+mod reports;
 mod requests;
 mod restart;
 mod resume;

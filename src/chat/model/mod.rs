@@ -11,6 +11,7 @@ pub mod identity;
 pub mod limits;
 pub mod log;
 pub mod name;
+pub mod op;
 pub mod output;
 pub mod people;
 pub mod policy;

@@ -6,6 +6,7 @@ use super::account::{Hidden, Login};
 use super::code::Code;
 use super::log::{Restriction, RestrictionMeta};
 use super::name::{RoomName, UserName};
+use super::people::Report;
 use super::record::{Epoch, SharedRecord};
 
 /// What a role allows. In rising order.
@@ -197,6 +198,8 @@ pub enum Reply {
         rooms: Vec<(Box<str>, Resumption, ReadMarks)>,
         /// Whether the user may make invite links.
         may_invite: bool,
+        /// Whether the user is an administrator.
+        is_admin: bool,
         /// The user's open invitations, by room, as far as the welcome has room for them.
         invitations: Vec<Invitation>,
     },
@@ -279,7 +282,7 @@ pub enum Reply {
         /// Up to which seq the user has read.
         read: u64,
     },
-    /// To `typing`, `status`, `invite`, `uninvite`, `block` and `unblock`.
+    /// To `typing`, `status`, `invite`, `uninvite`, `block`, `unblock`, `report` and `settle`.
     Done,
     /// To `history`.
     History {
@@ -362,6 +365,13 @@ pub enum Reply {
     Blocked {
         /// Whom the user has blocked, by name, and since when: milliseconds since 1970.
         users: Vec<(UserName, u64)>,
+    },
+    /// To `reports`.
+    Reports {
+        /// Those that the user may settle, oldest first.
+        items: Vec<Report>,
+        /// Whether there are more behind the last.
+        more: bool,
     },
     /// To `topic` without a text.
     Topic {

@@ -120,7 +120,7 @@ pub(super) fn refusal_of(chat: &Chat, key: RoomKey, refused: &Appended) -> Refus
 }
 
 /// The refusal of a target that is no message, or is none any more.
-fn no_such_message() -> Refusal {
+pub(super) fn no_such_message() -> Refusal {
     let refusal = Refusal::new(Code::NoSuchMessage, "there is no message of this seq");
     refusal.field("target", "the seq of a message")
 }

@@ -6,7 +6,7 @@ use super::faults::refusal_of;
 use super::history::{self, Excerpt};
 use super::{
     Answer, Chat, ack, audit, direct, edits, inbox, invitations, join, leave, moderation, people,
-    resume_deferred, room_end, search, suspensions,
+    reports, resume_deferred, room_end, search, suspensions,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::{PageId, Sender};
@@ -164,6 +164,7 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
         | PendingOp::Question { .. }
         | PendingOp::Ack { .. }
         | PendingOp::Deferred(_)
+        | PendingOp::Report { .. }
         | PendingOp::Page(_)
         | PendingOp::History { .. }
         | PendingOp::Inbox { .. }
@@ -216,6 +217,13 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
                 outcome => Err(refusal_of(fault_of(outcome))),
             };
             (by, result.map(Answer::Now))
+        }
+        PendingOp::Report { mut by, room, report, .. } => {
+            let result = excerpt(outcome).and_then(|excerpt| {
+                let found = history::found_one(chat, &by, room, excerpt)?;
+                reports::on_found(chat, &mut by, (*report, found.as_ref()))
+            });
+            (by, result)
         }
         PendingOp::Append { .. }
         | PendingOp::Question { .. }

@@ -9,6 +9,7 @@
 pub(super) mod absence;
 pub(super) mod accounts;
 pub(super) mod ack;
+mod admins;
 mod audit;
 mod blocks;
 mod create;
@@ -31,6 +32,7 @@ mod outsiders;
 mod owners;
 mod passwords;
 mod people;
+pub(super) mod reports;
 pub(super) mod restore;
 mod restrictions;
 mod resume;
@@ -162,6 +164,8 @@ fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<
         Command::Password { old, new } => accounts::change_password(chat, by, (old, new)),
         Command::EndLogin { which } => accounts::end_login(chat, by, &which),
         Command::Block { user, on } => blocks::block(chat, by, (&user, on)),
+        Command::Report { about, reason } => reports::report(chat, by, (&about, &reason)),
+        Command::Settle { report } => reports::settle(chat, by, report),
         other => execute_reading(chat, by, other),
     }
 }
@@ -206,6 +210,9 @@ fn execute_reading(
         }
         Command::Logins => accounts::logins(chat, by),
         Command::Blocked => Ok(blocks::blocked(chat, user)),
+        Command::Reports { room, limit, after } => {
+            reports::reports(chat, (by.conn, user), (room.as_deref(), limit, after))
+        }
         Command::Hello { .. } => Err(session_lifecycle::second_hello()),
         _ => {
             let message = "this server does not have this operation yet";
@@ -224,7 +231,8 @@ const fn quota_of(command: &Command<'_>) -> Option<(Quota, u32)> {
         Command::Join { .. }
         | Command::Create { .. }
         | Command::Invite { .. }
-        | Command::Block { .. } => Some((Quota::Joins, 1)),
+        | Command::Block { .. }
+        | Command::Report { .. } => Some((Quota::Joins, 1)),
         Command::History { .. } => Some((Quota::Readings, 1)),
         Command::Search { .. } => Some((Quota::Readings, SEARCH_TOKENS)),
         _ => None,
@@ -241,6 +249,7 @@ const fn is_long(command: &Command<'_>) -> bool {
             | Command::Presence { .. }
             | Command::Members { .. }
             | Command::Restrictions { .. }
+            | Command::Reports { .. }
     )
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Chat, accounts, blocks, invite_links, session_lifecycle};
+use super::{Chat, accounts, blocks, invite_links, reports, session_lifecycle};
 use crate::chat::model::identity::{Bound, Identity};
 use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::log::{RoomMeta, RoomSnapshot};
@@ -53,6 +53,8 @@ pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refu
         PeopleOp::Block { by, block, on } => {
             blocks::on_written(chat, by, (block, on), outcome);
         }
+        PeopleOp::Report { by, report } => reports::on_reported(chat, by, *report, outcome),
+        PeopleOp::Settle { by, report } => reports::on_settled(chat, by, report, outcome),
         PeopleOp::Accept { by, invite } => invite_links::on_accepted(chat, by, &invite, outcome),
     }
 }
@@ -67,6 +69,7 @@ pub(super) fn replace(chat: &mut Chat, people: People) {
         bound.cloned().collect()
     };
     chat.accounts.restore(&people);
+    reports::restore(chat, people.reports);
     chat.directory.identities.clear();
     for bound in people.bound {
         chat.directory.identities.bind(bound);
@@ -84,8 +87,9 @@ pub(super) fn replace(chat: &mut Chat, people: People) {
 /// `rooms` are kept as those of users that nobody has proved to be: no other source takes them.
 pub(super) fn restore(chat: &mut Chat, people: People, rooms: &[RoomSnapshot]) {
     chat.accounts.restore(&people);
-    let People { bound, proved, blocks: kept, .. } = people;
+    let People { bound, proved, blocks: kept, reports: open, .. } = people;
     blocks::restore(chat, kept);
+    reports::restore(chat, open);
     let identities = &mut chat.directory.identities;
     for bound in bound {
         identities.bind(bound);

@@ -21,7 +21,7 @@ use super::model::hello::HeldHello;
 use super::model::log::{LogId, RestrictionMeta, Ticket};
 use super::model::name::{RoomName, UserName};
 use super::model::output::Request;
-use super::model::people::Block;
+use super::model::people::{Block, Report};
 use super::model::record::SharedRecord;
 use super::model::reply::{InboxRow, Invitation, Refusal};
 use super::rooms::{Marks, Rooms, WaitingAck};
@@ -146,6 +146,8 @@ pub(super) enum PendingOp {
     Inbox { by: Requester, inbox: Box<PartialInbox>, since: Mark },
     /// A search, and what was found in memory.
     Search { by: Requester, here: Vec<Found>, since: Mark },
+    /// The message that is reported.
+    Report { by: Requester, room: RoomKey, report: Box<Report>, since: Mark },
     /// A change of what is kept of people.
     People(Box<PeopleOp>),
     /// A password that is being hashed or compared.
@@ -174,6 +176,10 @@ pub(super) enum PeopleOp {
     Accept { by: Requester, invite: Invite },
     /// A block that begins, or ends.
     Block { by: Requester, block: Block, on: bool },
+    /// A report.
+    Report { by: Requester, report: Box<Report> },
+    /// The end of one.
+    Settle { by: Requester, report: u64 },
 }
 
 impl PeopleOp {
@@ -183,7 +189,9 @@ impl PeopleOp {
             Self::Account { by, .. }
             | Self::Invite { by, .. }
             | Self::Accept { by, .. }
-            | Self::Block { by, .. } => Some(by.conn),
+            | Self::Block { by, .. }
+            | Self::Report { by, .. }
+            | Self::Settle { by, .. } => Some(by.conn),
             Self::Noted
             | Self::AdminInvite(_)
             | Self::Hello { .. }
@@ -236,6 +244,7 @@ impl PendingOp {
             | Self::Inbox { .. }
             | Self::People(_)
             | Self::Hash(_)
+            | Self::Report { .. }
             | Self::Search { .. } => EXCLUSIVE_WEIGHT,
         }
     }
@@ -250,6 +259,7 @@ impl PendingOp {
             | Self::LeaveAsLast { room, .. }
             | Self::Invite { room, .. }
             | Self::Marks { room, .. }
+            | Self::Report { room, .. }
             | Self::History { room, .. } => Some(*room),
             Self::Ack { .. }
             | Self::Deferred(_)
@@ -267,6 +277,7 @@ impl PendingOp {
             Self::History { since, .. }
             | Self::Inbox { since, .. }
             | Self::LeaveAsLast { since, .. }
+            | Self::Report { since, .. }
             | Self::Search { since, .. } => Some(*since),
             // Pages keep their own books.
             Self::Page(_)
@@ -296,6 +307,7 @@ impl PendingOp {
             | Self::Invite { by, .. }
             | Self::History { by, .. }
             | Self::Inbox { by, .. }
+            | Self::Report { by, .. }
             | Self::Search { by, .. } => Some(by.conn),
             Self::People(op) => op.conn(),
             // Who has not said hello has no reader yet: see `held`.

@@ -19,6 +19,7 @@ mod pressure;
 mod programs;
 mod quotas;
 mod readings;
+mod reports;
 mod rights;
 mod stored;
 
@@ -245,6 +246,7 @@ fn event_line(event: &Event) -> String {
         Event::Typing { users, .. } => format!("typing {users:?}"),
         Event::Receipts { read, .. } => format!("receipts {read:?}"),
         Event::ReadElsewhere { read, .. } => format!("own receipt {read}"),
+        Event::Reported { room } => format!("reported {room:?}"),
         Event::Expires { in_ms } => format!("expires {in_ms}"),
         Event::Drain { reconnect_after_ms, .. } => format!("drain {reconnect_after_ms}"),
     }

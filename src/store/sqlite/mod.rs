@@ -39,6 +39,7 @@ mod read_transaction;
 mod reader_thread;
 pub(in crate::store) mod record_row;
 mod reply_channel;
+pub(in crate::store) mod reports;
 mod room_meta;
 pub(in crate::store) mod room_row;
 pub(in crate::store) mod schema;

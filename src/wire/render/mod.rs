@@ -9,6 +9,7 @@ mod field;
 mod record;
 mod refusal;
 mod reply;
+mod report;
 mod restrictions;
 mod welcome;
 

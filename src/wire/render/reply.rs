@@ -4,6 +4,7 @@ use super::Context;
 use super::event::{read_marks, states};
 use super::field::{epoch_field, field, name_field};
 use super::record::item;
+use super::report::report;
 use super::restrictions::{invitations, restriction};
 use super::welcome::welcome;
 use crate::chat::model::command::{Op, RequestId};
@@ -87,6 +88,7 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         | Reply::Logins { .. }
         | Reply::InviteLink { .. }
         | Reply::Accepted { .. }
+        | Reply::Reports { .. }
         | Reply::Blocked { .. } => people(out, reply),
         Reply::Joined { .. } => joined(out, reply),
         Reply::Pong { time } => field(out, r#""time":"#, *time),
@@ -217,6 +219,12 @@ fn people(out: &mut Vec<u8>, reply: &Reply) {
         Reply::Accepted { rooms } => {
             put(out, r#""rooms":"#);
             array(out, rooms, |out, room| name(out, room.as_str()));
+        }
+        Reply::Reports { items, more } => {
+            put(out, r#""items":"#);
+            array(out, items, report);
+            put(out, r#","more":"#);
+            boolean(out, *more);
         }
         Reply::Blocked { users } => {
             put(out, r#""users":"#);

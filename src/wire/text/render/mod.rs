@@ -93,6 +93,7 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
         | Reply::Logins { .. }
         | Reply::InviteLink { .. }
         | Reply::Accepted { .. }
+        | Reply::Reports { .. }
         | Reply::Blocked { .. } => account::reply(out, reply),
         // That one has left is said by the event, to all of one's sessions.
         Reply::Left { .. } | Reply::Sent { .. } | Reply::Pong { .. } | Reply::Acked { .. } => {}
@@ -160,6 +161,11 @@ pub fn event(out: &mut Vec<u8>, event: &Event) {
         | Event::Typing { .. }
         | Event::Receipts { .. }
         | Event::ReadElsewhere { .. } => {}
+        Event::Reported { room } => {
+            let place = room.as_ref().map_or("", RoomName::as_str);
+            let before = if room.is_some() { " in " } else { "" };
+            put(out, &["-- something was reported", before, place, ": /reports --\n"]);
+        }
         Event::Expires { in_ms } => {
             put(out, &["-- your token expires in ", &in_words(*in_ms), " --\n"]);
         }
