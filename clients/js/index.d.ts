@@ -266,6 +266,8 @@ export class Client extends EventTarget {
 	report(about: { room?: string; target?: number; user?: string; reason?: string }): Promise<void>;
 	reports(page?: { room?: string; limit?: number; after?: number }): Promise<{ items: Report[]; more: boolean }>;
 	settle(report: number): Promise<void>;
+	/** What is kept of us, part by part. */
+	export(): AsyncGenerator<{ user: string; part: "profile" | "rooms" | "reports" | "records" | (string & {}); [name: string]: unknown }>;
 
 	/** Any request of the protocol; resolves to the reply's `data`. */
 	request(op: string, fields?: Record<string, unknown>): Promise<any>;

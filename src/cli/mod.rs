@@ -7,6 +7,7 @@
 
 mod disk;
 mod doctor;
+mod exports;
 mod hints;
 mod keys;
 mod names;

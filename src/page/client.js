@@ -487,6 +487,15 @@ export class Client extends EventTarget {
 		await this.request("settle", { report });
 	}
 
+	/** What is kept of us, part by part: `{user, part, …}`. */
+	async *export() {
+		for (let after, more = true; more; ) {
+			const { after: next, more: isMore, ...part } = await this.request("export", { after });
+			yield part;
+			[after, more] = [next, isMore];
+		}
+	}
+
 	/** Replaces the token by a newer one of the same user, without a new connection. */
 	async refresh(token) {
 		if (typeof this.#options.token !== "function") this.#options.token = token;

@@ -48,7 +48,8 @@ pub(super) const fn entry(op: Op) -> Entry {
         | Op::Blocked
         | Op::Report
         | Op::Reports
-        | Op::Settle => about_people(op),
+        | Op::Settle
+        | Op::Export => about_people(op),
         Op::Ping => ("Asks for the server's time", &[]),
         Op::Rooms => (
             "Lists your rooms with their unread messages",
@@ -153,6 +154,10 @@ const fn about_people(op: Op) -> (&'static str, &'static [Field]) {
             ],
         ),
         Op::Settle => ("Ends a report", &[(Key::Report, "its id")]),
+        Op::Export => (
+            "Gives you what is kept of you, part by part",
+            &[(Key::After, "the after of the last reply, for the next part, optional")],
+        ),
         _ => ("", &[]),
     }
 }

@@ -20,6 +20,7 @@ mod conversation;
 mod database_commands;
 mod direct_messages;
 mod exhaustion;
+mod exports;
 mod history;
 mod hostile;
 mod http;

@@ -178,6 +178,11 @@ pub enum Command<'a> {
         /// The report's id.
         report: u64,
     },
+    /// See [`Op::Export`].
+    Export {
+        /// The place behind which to go on, from an earlier answer.
+        after: Option<u64>,
+    },
     /// See [`Op::Ping`].
     Ping,
     /// See [`Op::Rooms`].
@@ -392,6 +397,7 @@ impl Command<'_> {
                 Command::Search { room: room.map(own), text: own(text), before, limit }
             }
             Self::Rooms { since } => Command::Rooms { since },
+            Self::Export { after } => Command::Export { after },
             Self::Restrictions { room, limit, after } => {
                 Command::Restrictions { room: own(room), limit, after: after.map(own) }
             }

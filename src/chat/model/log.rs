@@ -268,6 +268,17 @@ pub enum Query {
         /// How many.
         limit: u32,
     },
+    /// What a user has written, and all of these logs, oldest first: as many as a page holds.
+    Written {
+        /// Who.
+        user: UserName,
+        /// The direct conversations.
+        logs: Vec<LogId>,
+        /// Only what is behind this place of an earlier answer.
+        above: u64,
+        /// How many.
+        limit: u32,
+    },
 }
 
 /// One room of [`Query::Inbox`].
@@ -300,6 +311,13 @@ pub enum Answer {
     Found {
         /// The messages, latest first.
         items: Vec<(LogId, SharedRecord)>,
+        /// The place behind which to look for more, `None` if that was all.
+        next: Option<u64>,
+    },
+    /// To [`Query::Written`].
+    Written {
+        /// The records, with the names of their rooms.
+        items: Vec<(RoomName, SharedRecord)>,
         /// The place behind which to look for more, `None` if that was all.
         next: Option<u64>,
     },

@@ -108,6 +108,8 @@ ops! {
     Reports "reports",
     /// Ends a report.
     Settle "settle",
+    /// Gives a user what is kept of it.
+    Export "export",
     /// Explains the operations.
     Help "help",
 }

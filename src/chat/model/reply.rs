@@ -4,36 +4,12 @@ use std::borrow::Cow;
 
 use super::account::{Hidden, Login};
 use super::code::Code;
+use super::export::ExportPart;
 use super::log::{Restriction, RestrictionMeta};
 use super::name::{RoomName, UserName};
 use super::people::Report;
 use super::record::{Epoch, SharedRecord};
-
-/// What a role allows. In rising order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// Reads, does not speak.
-    Reader,
-    /// Reads and speaks.
-    Member,
-    /// Moderates.
-    Moderator,
-    /// Made the room.
-    Owner,
-}
-
-impl Role {
-    /// The word that stands in the protocol.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Reader => "reader",
-            Self::Member => "member",
-            Self::Moderator => "moderator",
-            Self::Owner => "owner",
-        }
-    }
-}
+pub use super::role::Role;
 
 /// What a room's records survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -372,6 +348,15 @@ pub enum Reply {
         items: Vec<Report>,
         /// Whether there are more behind the last.
         more: bool,
+    },
+    /// To `export`.
+    Export {
+        /// Whose.
+        user: UserName,
+        /// A part of it.
+        part: ExportPart,
+        /// The place to give as `after` for the next part, `None` if that was all.
+        next: Option<u64>,
     },
     /// To `topic` without a text.
     Topic {

@@ -291,6 +291,7 @@ fn needs(command: &Command<'_>, user: &UserName) -> Option<(String, Rights)> {
         | Command::Report { about: Reported::User(_, None), .. }
         | Command::Reports { room: None, .. }
         | Command::Settle { .. }
+        | Command::Export { .. }
         | Command::Ping
         | Command::Rooms { .. }
         | Command::Status { .. }

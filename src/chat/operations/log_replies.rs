@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::faults::refusal_of;
 use super::history::{self, Excerpt};
 use super::{
-    Answer, Chat, ack, audit, direct, edits, inbox, invitations, join, leave, moderation, people,
-    reports, resume_deferred, room_end, search, suspensions,
+    Answer, Chat, ack, audit, direct, edits, export, inbox, invitations, join, leave, moderation,
+    people, reports, resume_deferred, room_end, search, suspensions,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::{PageId, Sender};
@@ -165,6 +165,7 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
         | PendingOp::Ack { .. }
         | PendingOp::Deferred(_)
         | PendingOp::Report { .. }
+        | PendingOp::Export { .. }
         | PendingOp::Page(_)
         | PendingOp::History { .. }
         | PendingOp::Inbox { .. }
@@ -217,6 +218,14 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
                 outcome => Err(refusal_of(fault_of(outcome))),
             };
             (by, result.map(Answer::Now))
+        }
+        PendingOp::Export { by, .. } => {
+            let read = match outcome {
+                Ok((log::Answer::Written { items, next }, changes)) => Ok((items, next, changes)),
+                outcome => Err(fault_of(outcome)),
+            };
+            let result = export::on_read(chat, &by, read);
+            (by, result)
         }
         PendingOp::Report { mut by, room, report, .. } => {
             let result = excerpt(outcome).and_then(|excerpt| {

@@ -16,6 +16,7 @@ mod create;
 pub(super) mod credentials;
 mod direct;
 mod edits;
+mod export;
 mod faults;
 mod history;
 mod identify;
@@ -213,6 +214,7 @@ fn execute_reading(
         Command::Reports { room, limit, after } => {
             reports::reports(chat, (by.conn, user), (room.as_deref(), limit, after))
         }
+        Command::Export { after } => Ok(export::export(chat, by, after)),
         Command::Hello { .. } => Err(session_lifecycle::second_hello()),
         _ => {
             let message = "this server does not have this operation yet";
@@ -234,7 +236,7 @@ const fn quota_of(command: &Command<'_>) -> Option<(Quota, u32)> {
         | Command::Block { .. }
         | Command::Report { .. } => Some((Quota::Joins, 1)),
         Command::History { .. } => Some((Quota::Readings, 1)),
-        Command::Search { .. } => Some((Quota::Readings, SEARCH_TOKENS)),
+        Command::Search { .. } | Command::Export { .. } => Some((Quota::Readings, SEARCH_TOKENS)),
         _ => None,
     }
 }
@@ -250,6 +252,7 @@ const fn is_long(command: &Command<'_>) -> bool {
             | Command::Members { .. }
             | Command::Restrictions { .. }
             | Command::Reports { .. }
+            | Command::Export { .. }
     )
 }
 

@@ -148,6 +148,8 @@ pub(super) enum PendingOp {
     Search { by: Requester, here: Vec<Found>, since: Mark },
     /// The message that is reported.
     Report { by: Requester, room: RoomKey, report: Box<Report>, since: Mark },
+    /// What a user has written.
+    Export { by: Requester, since: Mark },
     /// A change of what is kept of people.
     People(Box<PeopleOp>),
     /// A password that is being hashed or compared.
@@ -245,6 +247,7 @@ impl PendingOp {
             | Self::People(_)
             | Self::Hash(_)
             | Self::Report { .. }
+            | Self::Export { .. }
             | Self::Search { .. } => EXCLUSIVE_WEIGHT,
         }
     }
@@ -267,6 +270,7 @@ impl PendingOp {
             | Self::Inbox { .. }
             | Self::People(_)
             | Self::Hash(_)
+            | Self::Export { .. }
             | Self::Search { .. } => None,
         }
     }
@@ -278,6 +282,7 @@ impl PendingOp {
             | Self::Inbox { since, .. }
             | Self::LeaveAsLast { since, .. }
             | Self::Report { since, .. }
+            | Self::Export { since, .. }
             | Self::Search { since, .. } => Some(*since),
             // Pages keep their own books.
             Self::Page(_)
@@ -308,6 +313,7 @@ impl PendingOp {
             | Self::History { by, .. }
             | Self::Inbox { by, .. }
             | Self::Report { by, .. }
+            | Self::Export { by, .. }
             | Self::Search { by, .. } => Some(by.conn),
             Self::People(op) => op.conn(),
             // Who has not said hello has no reader yet: see `held`.

@@ -35,7 +35,7 @@ mod open_error;
 pub(in crate::store) mod people;
 mod programs;
 mod queries;
-mod read_transaction;
+pub(in crate::store) mod read_transaction;
 mod reader_thread;
 pub(in crate::store) mod record_row;
 mod reply_channel;
@@ -56,6 +56,7 @@ mod unwritten_meta;
 mod write_op;
 mod write_queue;
 mod writer_thread;
+pub(in crate::store) mod written;
 
 pub use open_error::OpenError;
 pub use reply_channel::Wake;

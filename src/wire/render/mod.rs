@@ -5,6 +5,7 @@
 
 mod auth;
 mod event;
+mod export;
 mod field;
 mod record;
 mod refusal;
@@ -14,6 +15,7 @@ mod restrictions;
 mod welcome;
 
 pub use event::{bye, event, ping};
+pub use export::export_part;
 pub use record::{item, record_event};
 pub use refusal::{refusal, refusal_alone, refused};
 pub use reply::{data_alone, help, reply};

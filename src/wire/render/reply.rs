@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::event::{read_marks, states};
+use super::export::export_part;
 use super::field::{epoch_field, field, name_field};
 use super::record::item;
 use super::report::report;
@@ -89,6 +90,7 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         | Reply::InviteLink { .. }
         | Reply::Accepted { .. }
         | Reply::Reports { .. }
+        | Reply::Export { .. }
         | Reply::Blocked { .. } => people(out, reply),
         Reply::Joined { .. } => joined(out, reply),
         Reply::Pong { time } => field(out, r#""time":"#, *time),
@@ -219,6 +221,14 @@ fn people(out: &mut Vec<u8>, reply: &Reply) {
         Reply::Accepted { rooms } => {
             put(out, r#""rooms":"#);
             array(out, rooms, |out, room| name(out, room.as_str()));
+        }
+        Reply::Export { user, part, next } => {
+            export_part(out, user, part);
+            if let Some(next) = next {
+                field(out, r#","after":"#, *next);
+            }
+            put(out, r#","more":"#);
+            boolean(out, next.is_some());
         }
         Reply::Reports { items, more } => {
             put(out, r#""items":"#);

@@ -203,6 +203,7 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         &["server", "connect", "reconnect"],
         "to change the name or the server, /quit and connect again",
     ),
+    (&["export"], "the page gives you what is kept of you, under Account and devices"),
     (&["clear"], "what the terminal shows is the terminal's; most clear it with Ctrl-L"),
     (
         &["edit", "delete", "react"],

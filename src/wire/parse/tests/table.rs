@@ -15,7 +15,8 @@ fn required(op: Op) -> Vec<(&'static str, &'static str)> {
         | Op::Logins
         | Op::InviteLink
         | Op::Blocked
-        | Op::Reports => vec![],
+        | Op::Reports
+        | Op::Export => vec![],
         Op::Settle => vec![("report", "1")],
         Op::Block | Op::Unblock => vec![user],
         Op::Refresh => vec![("token", "\"x\"")],
