@@ -38,6 +38,8 @@ function sentence(error) {
 let chat;
 /** The login of an account by which we are in: `{user, token}`. */
 let login = null;
+/** Whether we are an administrator. */
+let isAdmin = false;
 /** An invitation to be accepted once we are in, by an account that there is already. */
 let toAccept = null;
 /** The rooms of the invitation by which we come: the first one is shown. */
@@ -210,7 +212,8 @@ function tokenEnded(token) {
 	signOut(TOKEN_ENDS[token] + lost);
 }
 
-function onWelcome({ may_invite }) {
+function onWelcome({ may_invite, admin = false }) {
+	isAdmin = admin;
 	stored("me", { name: chat.user, session: chat.session, account: Boolean(login) });
 	if (chat.user === wished || login) remembered("name", chat.user);
 	$("account-open").hidden = !login;
@@ -514,7 +517,8 @@ function lastOwn() {
 }
 
 /** Whether the user may moderate this person. */
-const mayModerate = (name) => name !== chat.user && Boolean(open) && !open.direct && canModerate(open.role);
+/** An administrator keeps order in every room. */
+const mayModerate = (name) => name !== chat.user && Boolean(open) && !open.direct && (isAdmin || canModerate(open.role));
 const rights = ({ item }) => ({ edit: item.from === chat.user, remove: item.from === chat.user || mayModerate(item.from), moderate: mayModerate(item.from), about: item.from !== chat.user });
 
 const isBlocked = (name) => chat.blocked.has(name);
@@ -537,7 +541,7 @@ function aboutPerson(name, item) {
 
 function moderatePerson(name) {
 	closeDrawers();
-	moderation.person(open, name);
+	moderation.person(isAdmin ? { name: open.name, role: "owner" } : open, name);
 }
 
 const invite = (room, name) => {

@@ -49,6 +49,7 @@ pub(super) const fn entry(op: Op) -> Entry {
         | Op::Report
         | Op::Reports
         | Op::Settle
+        | Op::Audit
         | Op::Export => about_people(op),
         Op::Ping => ("Asks for the server's time", &[]),
         Op::Rooms => (
@@ -154,6 +155,14 @@ const fn about_people(op: Op) -> (&'static str, &'static [Field]) {
             ],
         ),
         Op::Settle => ("Ends a report", &[(Key::Report, "its id")]),
+        Op::Audit => (
+            "Lists what was done over others: in a room of yours, to administrators everywhere",
+            &[
+                (Key::Room, "the room's name; optional for administrators"),
+                (Key::Before, "the id of the last act of the page before, optional"),
+                LIMIT,
+            ],
+        ),
         Op::Export => (
             "Gives you what is kept of you, part by part",
             &[(Key::After, "the after of the last reply, for the next part, optional")],

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod arrivals;
+mod audits;
 mod blocks;
 mod catch_up;
 mod clients_rely_on;

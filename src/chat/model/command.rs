@@ -178,6 +178,15 @@ pub enum Command<'a> {
         /// The report's id.
         report: u64,
     },
+    /// See [`Op::Audit`].
+    Audit {
+        /// Only in this room.
+        room: Option<Cow<'a, str>>,
+        /// Only what was done before the act of this id.
+        before: Option<u64>,
+        /// How many at most.
+        limit: Option<u32>,
+    },
     /// See [`Op::Export`].
     Export {
         /// The place behind which to go on, from an earlier answer.
@@ -397,6 +406,9 @@ impl Command<'_> {
                 Command::Search { room: room.map(own), text: own(text), before, limit }
             }
             Self::Rooms { since } => Command::Rooms { since },
+            Self::Audit { room, before, limit } => {
+                Command::Audit { room: room.map(own), before, limit }
+            }
             Self::Export { after } => Command::Export { after },
             Self::Restrictions { room, limit, after } => {
                 Command::Restrictions { room: own(room), limit, after: after.map(own) }

@@ -132,6 +132,8 @@ pub const REPORT_TEXT_MAX: usize = 512;
 pub const REPORTS_PAGE_MAX: usize = 50;
 /// Bytes that a report in a list takes at most when it is rendered, without names and texts.
 pub const REPORT_OVERHEAD: usize = 160;
+/// Entries of one page of the audit.
+pub const AUDIT_PAGE_MAX: u32 = 100;
 /// How long a report is open if nobody settles it.
 pub const REPORT_LASTS: Duration = Duration::from_hours(90 * 24);
 /// How long an invitation is open.

@@ -108,6 +108,8 @@ ops! {
     Reports "reports",
     /// Ends a report.
     Settle "settle",
+    /// Lists what owners and administrators have done.
+    Audit "audit",
     /// Gives a user what is kept of it.
     Export "export",
     /// Explains the operations.

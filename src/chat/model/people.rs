@@ -1,5 +1,7 @@
 //! What is kept of people beside the rooms, and how it changes.
 
+use std::borrow::Cow;
+
 use super::account::{Account, Invite, Key, Login, SecretHash};
 use super::identity::Bound;
 use super::name::{RoomName, UserName};
@@ -80,7 +82,7 @@ pub struct AuditedAct {
     /// Who; `None`: a command.
     pub by: Option<UserName>,
     /// What.
-    pub act: &'static str,
+    pub act: Cow<'static, str>,
     /// To whom, empty if to nobody.
     pub whom: Box<str>,
     /// In which room, if in one.

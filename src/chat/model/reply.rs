@@ -7,7 +7,7 @@ use super::code::Code;
 use super::export::ExportPart;
 use super::log::{Restriction, RestrictionMeta};
 use super::name::{RoomName, UserName};
-use super::people::Report;
+use super::people::{AuditedAct, Report};
 use super::record::{Epoch, SharedRecord};
 pub use super::role::Role;
 
@@ -347,6 +347,13 @@ pub enum Reply {
         /// Those that the user may settle, oldest first.
         items: Vec<Report>,
         /// Whether there are more behind the last.
+        more: bool,
+    },
+    /// To `audit`.
+    Audit {
+        /// The acts with their ids, latest first.
+        items: Vec<(u64, AuditedAct)>,
+        /// Whether there are more before the last.
         more: bool,
     },
     /// To `export`.

@@ -276,6 +276,7 @@ fn needs(command: &Command<'_>, user: &UserName) -> Option<(String, Rights)> {
         | Command::Report { about: Reported::Message(room, _), .. }
         | Command::Report { about: Reported::User(_, Some(room)), .. }
         | Command::Reports { room: Some(room), .. }
+        | Command::Audit { room: Some(room), .. }
         | Command::Search { room: Some(room), .. } => (room, READ),
         Command::Hello { .. }
         | Command::Refresh { .. }
@@ -292,6 +293,7 @@ fn needs(command: &Command<'_>, user: &UserName) -> Option<(String, Rights)> {
         | Command::Reports { room: None, .. }
         | Command::Settle { .. }
         | Command::Export { .. }
+        | Command::Audit { room: None, .. }
         | Command::Ping
         | Command::Rooms { .. }
         | Command::Status { .. }

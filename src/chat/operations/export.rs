@@ -10,14 +10,13 @@
 //!
 //! What rooms in memory hold is not in it: that goes with the process, and `history` has it.
 
-use super::faults::refusal_of;
 use super::{Answer, Chat};
 use crate::chat::keys::UserKey;
 use crate::chat::model::export::{ExportPart, KeptMembership, Profile};
-use crate::chat::model::log::{LogFault, LogId, Query};
+use crate::chat::model::log::{LogId, Query};
 use crate::chat::model::name::RoomName;
 use crate::chat::model::record::{Record, SharedRecord};
-use crate::chat::model::reply::{Refusal, Reply};
+use crate::chat::model::reply::Reply;
 use crate::chat::pending::{Change, PendingOp, Requester};
 use crate::chat::rooms::apply_changes;
 use crate::net::ConnId;
@@ -82,17 +81,12 @@ fn read(chat: &mut Chat, by: &mut Requester, above: u64) -> Answer {
 }
 
 /// Records were read: those that the user may still be shown, as they are now.
-///
-/// # Errors
-///
-/// What the store says.
 pub(super) fn on_read(
     chat: &Chat,
     by: &Requester,
-    read: Result<Written, LogFault>,
-) -> Result<Answer, Refusal> {
-    let (items, next, changes) = read.map_err(refusal_of)?;
-    let Some(row) = chat.directory.user(by.user) else { return Ok(Answer::Later) };
+    (items, next, changes): (Vec<(RoomName, SharedRecord)>, Option<u64>, Vec<Change>),
+) -> Answer {
+    let Some(row) = chat.directory.user(by.user) else { return Answer::Later };
     let shown = |(name, mut record): (RoomName, SharedRecord)| {
         let key = chat.rooms.named(name.as_str());
         // Asked again: the user may have left the conversation while the store has read.
@@ -112,8 +106,5 @@ pub(super) fn on_read(
     };
     let part = ExportPart::Records(items.into_iter().filter_map(shown).collect());
     let next = next.map(|next| next.saturating_add(RECORDS));
-    Ok(Answer::Now(Reply::Export { user: row.name.clone(), part, next }))
+    Answer::Now(Reply::Export { user: row.name.clone(), part, next })
 }
-
-/// Records with the names of their rooms, the place behind them, and what has changed since.
-pub(super) type Written = (Vec<(RoomName, SharedRecord)>, Option<u64>, Vec<Change>);

@@ -14,7 +14,7 @@ use crate::chat::keys::RoomKey;
 use crate::chat::model::code::Code;
 use crate::chat::model::log::{self, Appended, LogFault, LogId, LogReply, Ticket};
 use crate::chat::model::record::{Body, SharedRecord};
-use crate::chat::model::reply::Refusal;
+use crate::chat::model::reply::{Refusal, Reply};
 use crate::chat::pending::{Change, PendingOp};
 use crate::chat::rooms::apply_pruning;
 use crate::net::ConnId;
@@ -166,6 +166,7 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
         | PendingOp::Deferred(_)
         | PendingOp::Report { .. }
         | PendingOp::Export { .. }
+        | PendingOp::Audit { .. }
         | PendingOp::Page(_)
         | PendingOp::History { .. }
         | PendingOp::Inbox { .. }
@@ -219,19 +220,19 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
             };
             (by, result.map(Answer::Now))
         }
+        PendingOp::Audit { by } => (by, acts(outcome).map(Answer::Now)),
         PendingOp::Export { by, .. } => {
-            let read = match outcome {
-                Ok((log::Answer::Written { items, next }, changes)) => Ok((items, next, changes)),
-                outcome => Err(fault_of(outcome)),
+            let result = match outcome {
+                Ok((log::Answer::Written { items, next }, changes)) => {
+                    Ok(export::on_read(chat, &by, (items, next, changes)))
+                }
+                outcome => Err(refusal_of(fault_of(outcome))),
             };
-            let result = export::on_read(chat, &by, read);
             (by, result)
         }
         PendingOp::Report { mut by, room, report, .. } => {
-            let result = excerpt(outcome).and_then(|excerpt| {
-                let found = history::found_one(chat, &by, room, excerpt)?;
-                reports::on_found(chat, &mut by, (*report, found.as_ref()))
-            });
+            let result = excerpt(outcome)
+                .and_then(|excerpt| reports::on_read(chat, &mut by, (room, *report), excerpt));
             (by, result)
         }
         PendingOp::Append { .. }
@@ -250,6 +251,13 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
 
 /// What was read, with the changes that were told since it was asked for.
 type ReadOutcome = Result<(log::Answer, Vec<Change>), LogFault>;
+
+fn acts(outcome: ReadOutcome) -> Result<Reply, Refusal> {
+    match outcome {
+        Ok((log::Answer::Acts { acts: items, more }, _)) => Ok(Reply::Audit { items, more }),
+        outcome => Err(refusal_of(fault_of(outcome))),
+    }
+}
 
 fn excerpt(outcome: ReadOutcome) -> Result<Excerpt, Refusal> {
     match outcome {

@@ -207,12 +207,15 @@ fn execute_reading(
             members::members(chat, by, &room, (limit, after.as_deref()))
         }
         Command::Restrictions { room, limit, after } => {
-            restrictions::restrictions(chat, user, &room, (limit, after.as_deref()))
+            restrictions::restrictions(chat, (by.conn, user), &room, (limit, after.as_deref()))
         }
         Command::Logins => accounts::logins(chat, by),
         Command::Blocked => Ok(blocks::blocked(chat, user)),
         Command::Reports { room, limit, after } => {
             reports::reports(chat, (by.conn, user), (room.as_deref(), limit, after))
+        }
+        Command::Audit { room, before, limit } => {
+            audit::audit(chat, by, (room.as_deref(), before, limit))
         }
         Command::Export { after } => Ok(export::export(chat, by, after)),
         Command::Hello { .. } => Err(session_lifecycle::second_hello()),
@@ -236,7 +239,9 @@ const fn quota_of(command: &Command<'_>) -> Option<(Quota, u32)> {
         | Command::Block { .. }
         | Command::Report { .. } => Some((Quota::Joins, 1)),
         Command::History { .. } => Some((Quota::Readings, 1)),
-        Command::Search { .. } | Command::Export { .. } => Some((Quota::Readings, SEARCH_TOKENS)),
+        Command::Search { .. } | Command::Export { .. } | Command::Audit { .. } => {
+            Some((Quota::Readings, SEARCH_TOKENS))
+        }
         _ => None,
     }
 }
@@ -253,6 +258,7 @@ const fn is_long(command: &Command<'_>) -> bool {
             | Command::Restrictions { .. }
             | Command::Reports { .. }
             | Command::Export { .. }
+            | Command::Audit { .. }
     )
 }
 

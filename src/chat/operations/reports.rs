@@ -14,6 +14,7 @@
 use std::time::Duration;
 
 use super::edits::no_such_message;
+use super::history::{self, Excerpt};
 use super::{Answer, Chat, admins, outsiders};
 use crate::chat::context::Timer;
 use crate::chat::directory::Full;
@@ -90,12 +91,27 @@ pub(super) fn report(
     }
 }
 
+/// The message that is reported was read, or is not there.
+///
+/// # Errors
+///
+/// As [`report`].
+pub(super) fn on_read(
+    chat: &mut Chat,
+    by: &mut Requester,
+    (room, report): (RoomKey, Report),
+    excerpt: Excerpt,
+) -> Result<Answer, Refusal> {
+    let found = history::found_one(chat, by, room, excerpt)?;
+    on_found(chat, by, (report, found.as_ref()))
+}
+
 /// The message that is reported was found, or is not there.
 ///
 /// # Errors
 ///
 /// As [`report`].
-pub(super) fn on_found(
+fn on_found(
     chat: &mut Chat,
     by: &mut Requester,
     (mut report, record): (Report, Option<&SharedRecord>),
@@ -264,7 +280,7 @@ pub(super) fn settle(chat: &mut Chat, by: &mut Requester, id: u64) -> Result<Ans
     };
     let act = AuditedAct {
         by: Some(chat.directory[by.user].name.clone()),
-        act: "settle report",
+        act: "settle report".into(),
         whom: report.whom.as_str().into(),
         room: report.room.clone(),
         at: chat.context.now.wall_ms,

@@ -148,6 +148,8 @@ pub(super) enum PendingOp {
     Search { by: Requester, here: Vec<Found>, since: Mark },
     /// The message that is reported.
     Report { by: Requester, room: RoomKey, report: Box<Report>, since: Mark },
+    /// What was noted.
+    Audit { by: Requester },
     /// What a user has written.
     Export { by: Requester, since: Mark },
     /// A change of what is kept of people.
@@ -248,6 +250,7 @@ impl PendingOp {
             | Self::Hash(_)
             | Self::Report { .. }
             | Self::Export { .. }
+            | Self::Audit { .. }
             | Self::Search { .. } => EXCLUSIVE_WEIGHT,
         }
     }
@@ -271,6 +274,7 @@ impl PendingOp {
             | Self::People(_)
             | Self::Hash(_)
             | Self::Export { .. }
+            | Self::Audit { .. }
             | Self::Search { .. } => None,
         }
     }
@@ -294,6 +298,7 @@ impl PendingOp {
             | Self::Join { .. }
             | Self::Leave { .. }
             | Self::Invite { .. }
+            | Self::Audit { .. }
             | Self::Hash(_)
             | Self::People(_) => None,
         }
@@ -314,6 +319,7 @@ impl PendingOp {
             | Self::Inbox { by, .. }
             | Self::Report { by, .. }
             | Self::Export { by, .. }
+            | Self::Audit { by }
             | Self::Search { by, .. } => Some(by.conn),
             Self::People(op) => op.conn(),
             // Who has not said hello has no reader yet: see `held`.

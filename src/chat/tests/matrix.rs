@@ -97,6 +97,9 @@ fn operations() -> Vec<(&'static str, Command<'static>)> {
         ("report", Command::Report { about: Reported::Message(room(), 3), reason: "rude".into() }),
         ("reports", Command::Reports { room: Some(room()), limit: None, after: None }),
         ("settle a report", Command::Settle { report: 1 }),
+        ("audit of the room", Command::Audit { room: Some(room()), before: None, limit: None }),
+        ("audit of all", Command::Audit { room: None, before: None, limit: None }),
+        ("kick the only owner", act("own", ModerationCommand::Kick, "")),
         ("leave", Command::Leave { room: room() }),
     ]
 }

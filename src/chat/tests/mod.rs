@@ -1,5 +1,6 @@
 //! The domain, driven by hand: commands in, what is said out.
 
+mod admins;
 mod blocks;
 mod bounds;
 mod cursors;

@@ -11,6 +11,7 @@
 
 mod accounts;
 mod append;
+mod audit;
 mod blocks;
 mod checksum;
 pub(in crate::store) mod cids;

@@ -127,7 +127,7 @@ fn note(db: &Connection, done: &AuditedAct) -> rusqlite::Result<bool> {
     let AuditedAct { by, act, whom, room, at } = done;
     let (by, room) = (by.as_ref().map(UserName::as_str), room.as_ref().map(RoomName::as_str));
     let sql = "INSERT INTO audit (at, \"by\", act, whom, room) VALUES (?1, ?2, ?3, ?4, ?5)";
-    db.prepare_cached(sql)?.execute(params![signed(*at), by, act, &**whom, room])?;
+    db.prepare_cached(sql)?.execute(params![signed(*at), by, &**act, &**whom, room])?;
     let surplus = db.last_insert_rowid().saturating_sub(AUDIT_ROWS_MAX);
     db.prepare_cached("DELETE FROM audit WHERE id <= ?1")?.execute([surplus])?;
     Ok(true)

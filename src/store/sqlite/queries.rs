@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::OptionalExtension as _;
 
+use super::audit::{self, AuditQuery};
 use super::integers::{signed, unsigned};
 use super::read_transaction::{DamagedRecord, QueryFault, ReadTransaction};
 use super::record_row::{self, COLUMNS, kind};
@@ -35,6 +36,7 @@ pub(super) enum StoredQuery {
     Inbox { user: UserName, rows: Vec<(Option<i64>, InboxQuery)> },
     Search(StoredSearch),
     Written(WrittenQuery),
+    Audit(AuditQuery),
 }
 
 impl StoredQuery {
@@ -53,6 +55,9 @@ impl StoredQuery {
                 let rooms = logs.into_iter().filter_map(|log| Some((rooms(log)?, log))).collect();
                 Self::Search(StoredSearch { user, rooms, text, before, limit })
             }
+            Query::Audit { user, room, before, limit } => {
+                Self::Audit(AuditQuery { user, room, before, limit })
+            }
             Query::Written { user, logs, above, limit } => {
                 let rooms = logs.into_iter().filter_map(rooms).collect();
                 Self::Written(WrittenQuery { user, rooms, above, limit })
@@ -66,6 +71,7 @@ impl StoredQuery {
             Self::Page { .. } | Self::Below { .. } => None,
             Self::Inbox { user, .. }
             | Self::Search(StoredSearch { user, .. })
+            | Self::Audit(AuditQuery { user, .. })
             | Self::Written(WrittenQuery { user, .. }) => Some(user),
         }
     }
@@ -77,6 +83,10 @@ impl StoredQuery {
             Self::Below { room, seq, limit } => below(reading, *room, *seq, *limit),
             Self::Inbox { user, rows } => inbox(reading, user, rows).map(Answer::Inbox),
             Self::Search(search) => search::find(reading, search),
+            Self::Audit(query) => {
+                let (acts, more) = audit::find(reading.db, query)?;
+                Ok(Answer::Acts { acts, more })
+            }
             Self::Written(query) => {
                 let (items, next) = written::find(reading, query)?;
                 Ok(Answer::Written { items, next })

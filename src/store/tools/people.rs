@@ -230,7 +230,7 @@ pub fn settle(data: &Path, id: u64, wall_ms: u64) -> Result<Result<(), Refused>,
             return Ok(Err("there is no report of this number; chinwag reports lists them"));
         };
         let whom = whom.as_str().into();
-        let act = AuditedAct { by: None, act: "settle report", whom, room, at: wall_ms };
+        let act = AuditedAct { by: None, act: "settle report".into(), whom, room, at: wall_ms };
         let changes = [PeopleChange::Settle(id), PeopleChange::Audit(act)];
         Ok(people::write(db, &changes)?.map_err(|_taken| "it could not be noted"))
     })
@@ -272,7 +272,7 @@ fn audit(
 
 /// What a command has done.
 fn audited(act: &'static str, whom: Box<str>, at: u64) -> PeopleChange {
-    PeopleChange::Audit(AuditedAct { by: None, act, whom, room: None, at })
+    PeopleChange::Audit(AuditedAct { by: None, act: act.into(), whom, room: None, at })
 }
 
 /// Does all of it in one transaction, or nothing.

@@ -76,6 +76,7 @@ pub(super) fn parse<'a>(
         Op::Report => people::report(fields)?,
         Op::Reports => people::reports(fields)?,
         Op::Settle => people::settle(fields)?,
+        Op::Audit => people::audit(fields)?,
         Op::Export => Command::Export { after: fields.seq(Key::After)? },
     };
     Ok(Parsed::Command(command))

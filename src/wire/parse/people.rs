@@ -1,4 +1,4 @@
-//! The fields of requests about other people: blocks and reports.
+//! The fields of requests about other people: blocks, reports and the audit.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
@@ -33,6 +33,14 @@ pub(super) fn reports<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault>
         room: fields.string(Key::Room)?,
         limit: fields.limit()?,
         after: fields.seq(Key::After)?,
+    })
+}
+
+pub(super) fn audit<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
+    Ok(Command::Audit {
+        room: fields.string(Key::Room)?,
+        before: fields.seq(Key::Before)?,
+        limit: fields.limit()?,
     })
 }
 

@@ -5,7 +5,7 @@ use super::event::{read_marks, states};
 use super::export::export_part;
 use super::field::{epoch_field, field, name_field};
 use super::record::item;
-use super::report::report;
+use super::report::{act, report};
 use super::restrictions::{invitations, restriction};
 use super::welcome::welcome;
 use crate::chat::model::command::{Op, RequestId};
@@ -91,6 +91,7 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         | Reply::Accepted { .. }
         | Reply::Reports { .. }
         | Reply::Export { .. }
+        | Reply::Audit { .. }
         | Reply::Blocked { .. } => people(out, reply),
         Reply::Joined { .. } => joined(out, reply),
         Reply::Pong { time } => field(out, r#""time":"#, *time),
@@ -221,6 +222,12 @@ fn people(out: &mut Vec<u8>, reply: &Reply) {
         Reply::Accepted { rooms } => {
             put(out, r#""rooms":"#);
             array(out, rooms, |out, room| name(out, room.as_str()));
+        }
+        Reply::Audit { items, more } => {
+            put(out, r#""items":"#);
+            array(out, items, act);
+            put(out, r#","more":"#);
+            boolean(out, *more);
         }
         Reply::Export { user, part, next } => {
             export_part(out, user, part);

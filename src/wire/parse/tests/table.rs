@@ -16,6 +16,7 @@ fn required(op: Op) -> Vec<(&'static str, &'static str)> {
         | Op::InviteLink
         | Op::Blocked
         | Op::Reports
+        | Op::Audit
         | Op::Export => vec![],
         Op::Settle => vec![("report", "1")],
         Op::Block | Op::Unblock => vec![user],
