@@ -14,7 +14,8 @@
  *     chat.send("lobby", "hi");          // kept, and repeated until the server has answered
  *
  * Where the server has accounts, `await chat.login("ann", password)` stands for `start`; the `token` that it resolves to is for the
- * option `token` of later clients. Where tokens come from elsewhere, that option may be a function that fetches one.
+ * option `token` of later clients. Where tokens come from elsewhere, that option may be a function that fetches one:
+ * for each connection, and a minute before the one of a living connection ends.
  *
  * Each record of a joined room arrives once and in the order of `seq`, also over lost connections; a `gap` or `reset` stands for
  * missing ones. Each `send` is stored once. {@link present} applies edits and reactions.
@@ -33,6 +34,7 @@
  * | `invitations` | `{invitations}` | the open invitations as the server lists them: `{room, by, at, reason}` |
  * | `blocked` | `{users}` | whom we have blocked, a set: as {@link Client.listBlocked} lists them, and as it changes |
  * | `reported` | `{room}` | somebody has reported something that we may settle; without a room, in none |
+ * | `expires` | `{in_ms}` | our token ends soon: where the option `token` is a function it is asked for another one, else call `refresh` |
  * | `outbox` | `{entry, status, error}` | a message is `pending`, `sent` or `failed` |
  * | `problem` | {@link ChinwagError} | a refusal without a promise |
  */
@@ -487,12 +489,39 @@ export class Client extends EventTarget {
 		await this.request("settle", { report });
 	}
 
+	/** A page of what was done over others, latest first: `{items: [{id, at, by, act, user, room}], more}`; the next is `before` the last id. */
+	audit({ room, before, limit } = {}) {
+		return this.request("audit", { room, before, limit });
+	}
+
 	/** What is kept of us, part by part: `{user, part, …}`. */
 	async *export() {
 		for (let after, more = true; more; ) {
 			const { after: next, more: isMore, ...part } = await this.request("export", { after });
 			yield part;
 			[after, more] = [next, isMore];
+		}
+	}
+
+	/** Our token ends in `ms`: the function that gives tokens is asked for another one, and again if it fails, until it is too late. */
+	async #renew(ms) {
+		const { token } = this.#options;
+		if (typeof token !== "function") return;
+		const [socket, end] = [this.#socket, this.#clock.now() + ms];
+		for (;;) {
+			try {
+				const fresh = await token();
+				if (socket !== this.#socket || !fresh) return;
+				await this.refresh(fresh);
+				return;
+			} catch (error) {
+				if (socket !== this.#socket) return;
+				const isRefused = error instanceof ChinwagError && error.code > 0 && error.retryAfterMs === undefined;
+				if (isRefused) return this.#emit("problem", error);
+			}
+			if (this.#clock.now() + ms / 4 >= end) return;
+			await new Promise((resolve) => this.#clock.setTimeout(resolve, ms / 4));
+			if (socket !== this.#socket) return;
 		}
 	}
 
@@ -590,6 +619,11 @@ export class Client extends EventTarget {
 		if (event.ev === "invited" || event.ev === "reported") {
 			const { ev, ...news } = event;
 			return this.#emit(ev, news);
+		}
+		if (event.ev === "expires") {
+			this.#emit("expires", { in_ms: event.in_ms });
+			this.#renew(event.in_ms);
+			return;
 		}
 		const room = this.rooms.get(event.room);
 		if (!room) return;

@@ -11,6 +11,7 @@ mod marks;
 mod matrix;
 mod moderation;
 mod names;
+mod narrowed;
 mod owners;
 mod paging;
 mod passwords;
