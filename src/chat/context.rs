@@ -31,6 +31,8 @@ pub(super) enum Timer {
     SaveReceipts,
     /// What a connection has proved ends, or the client is to be told that it will.
     TokenDue(ConnId),
+    /// It is looked whether a report is over.
+    ReportsDue,
     /// Pages that could not be read are tried again.
     RetryPages,
 }

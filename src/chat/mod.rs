@@ -73,7 +73,7 @@ use self::model::output::{Fanout, Output, Request};
 use self::model::people::PeopleChange;
 use self::model::watch::{Watch, Watched};
 use self::operations::{
-    Answer, absence, ack, credentials, log_replies, outsiders, restore, room_end,
+    Answer, absence, ack, credentials, log_replies, outsiders, reports, restore, room_end,
     session_lifecycle, watch,
 };
 use self::pending::{EXCLUSIVE_WEIGHT, Pending, PendingOp, PeopleOp, Requester};
@@ -320,6 +320,7 @@ impl Chat {
                 Timer::RoomEmpty(room) => room_end::on_room_empty(self, room),
                 Timer::SaveReceipts => ack::save(self),
                 Timer::TokenDue(conn) => credentials::on_due(self, conn),
+                Timer::ReportsDue => reports::on_due(self),
                 Timer::RetryPages => work += self.retry_pages(),
             }
         }

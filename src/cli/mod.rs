@@ -8,6 +8,7 @@
 mod cluster;
 mod disk;
 mod doctor;
+mod exports;
 mod hints;
 mod keys;
 mod names;

@@ -20,7 +20,7 @@ export function messageToolbar(log, { rights, react, pick, answer, edit, remove,
 	const confirm = ({ detail }) => (!erase.dataset.armed ? arm(true) : detail < 2 && at && remove(stateOf(at)));
 	const erase = el("button", { onclick: confirm });
 	const more = el("button", { ariaLabel: "Moderate", title: "Moderate", onclick: run(moderate) }, "⋯");
-	const flag = el("button", { ariaLabel: "Block", title: "Block", onclick: run(about) }, "⚑");
+	const flag = el("button", { ariaLabel: "Block or report", title: "Block or report", onclick: run(about) }, "⚑");
 	const bar = el("div", { className: "actions", role: "toolbar", ariaLabel: "Message actions", ariaLive: "off" }, ...emoji, other, reply, change, erase, flag, more);
 	let at = null;
 

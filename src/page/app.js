@@ -13,6 +13,7 @@ import { View, logWindows } from "/log-window.js";
 import { notices } from "/notices.js";
 import { loadPreferences, preferences } from "/preferences.js";
 import { quoteFinder } from "/quotes.js";
+import { reportsDialog } from "/reports.js";
 import { canModerate } from "/roles.js";
 import { remembered, stored } from "/storage.js";
 import { catchFiles, toast } from "/toasts.js";
@@ -38,6 +39,8 @@ function sentence(error) {
 let chat;
 /** The login of an account by which we are in: `{user, token}`. */
 let login = null;
+/** Whether we are an administrator. */
+let isAdmin = false;
 /** An invitation to be accepted once we are in, by an account that there is already. */
 let toAccept = null;
 /** The rooms of the invitation by which we come: the first one is shown. */
@@ -236,7 +239,8 @@ function tokenEnded(token) {
 	signOut(TOKEN_ENDS[token] + lost);
 }
 
-function onWelcome({ may_invite }) {
+function onWelcome({ may_invite, admin = false }) {
+	isAdmin = admin;
 	stored("me", { name: chat.user, session: chat.session, account: Boolean(login) });
 	if (chat.user === wished || login) remembered("name", chat.user);
 	$("account-open").hidden = !login;
@@ -309,6 +313,8 @@ function prepare(options) {
 	on("state", onState);
 	on("welcome", onWelcome);
 	on("welcome", () => client.listBlocked().catch(() => {}));
+	on("welcome", () => reports.look());
+	on("reported", () => reports.look());
 	on("blocked", draw);
 	on("record", (detail) => {
 		windows.record(detail);
@@ -549,7 +555,8 @@ function lastOwn() {
 }
 
 /** Whether the user may moderate this person. */
-const mayModerate = (name) => name !== chat.user && Boolean(open) && !open.direct && canModerate(open.role);
+/** An administrator keeps order in every room. */
+const mayModerate = (name) => name !== chat.user && Boolean(open) && !open.direct && (isAdmin || canModerate(open.role));
 const rights = ({ item }) => ({ edit: item.from === chat.user, remove: item.from === chat.user || mayModerate(item.from), moderate: mayModerate(item.from), about: item.from !== chat.user });
 
 const isBlocked = (name) => chat.blocked.has(name);
@@ -559,14 +566,20 @@ async function block(name, on) {
 	toast(on ? `You have blocked ${name}.` : `${name} is not blocked any more.`);
 }
 
-function aboutPerson(name) {
+async function report({ name, item, reason }) {
+	const room = open?.name;
+	await chat.report({ ...(item ? { room, target: item.seq } : { user: name, room: open?.direct ? undefined : room }), reason: reason || undefined });
+	toast("Thank you. It is reported to those who keep order here.");
+}
+
+function aboutPerson(name, item) {
 	closeDrawers();
-	personal(name);
+	personal(name, item);
 }
 
 function moderatePerson(name) {
 	closeDrawers();
-	moderation("person", open, name);
+	moderation("person", isAdmin ? { name: open.name, role: "owner" } : open, name);
 }
 
 const invite = (room, name) => {
@@ -721,7 +734,7 @@ const updateActions = messageToolbar($("log"), {
 	edit: field.edit,
 	remove: ({ item }) => chat.delete(open.name, item.seq).catch(refuse),
 	moderate: ({ item }) => moderatePerson(item.from),
-	about: ({ item }) => aboutPerson(item.from),
+	about: ({ item }) => aboutPerson(item.from, item),
 	leave: () => $("text").focus(),
 });
 const moderation = later(async () => byName((await import("/moderation.js")).moderationDialogs({
@@ -745,8 +758,9 @@ const invitations = invitationList({
 		draw();
 	},
 });
-const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: aboutPerson });
-const personal = later(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, fail: refuse }));
+const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name) });
+const personal = later(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse }));
+const reports = reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? "a direct conversation" : name), sentence });
 const leave = leaving({
 	members: ({ name }) => chat.request("members", { room: name }),
 	leave: async ({ name }, more) => {
@@ -779,7 +793,9 @@ const run = later(async () => (await import("/run-command.js")).commandRunner({
 	rename,
 	account: () => (login ? account("account") : toast("You are in without an account.")),
 	block,
-	inviteLink: (room) => (login ? account("inviteLink", room) : toast("Only who has an account can make invite links.")),
+const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name) });
+const personal = later(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse }));
+const reports = reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? "a direct conversation" : name), sentence });
 	signOut: wishToSignOut,
 	setAway,
 }));

@@ -23,7 +23,7 @@
 //! | `commands.js`, `run-command.js` | slash commands: what was typed, and what it does |
 //! | `asking.js` | asks before what the user could not take back |
 //! | `actions.js` | the toolbar of a message: react, edit, delete, moderate |
-//! | `personal.js` | the dialog to block a person |
+//! | `personal.js`, `reports.js` | the dialogs to block or report a person, and to settle reports |
 //! | `roles.js` | what members of a room may do |
 //! | `moderation.js` | the dialogs that moderate a person and describe a room |
 //! | `search.js` | the search dialog |
@@ -155,7 +155,7 @@ const DASHBOARD: [File; 6] = [
 ];
 
 /// The files of the chat.
-const FILES: [File; 33] = [
+const FILES: [File; 34] = [
     ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
     ("/account.js", "text/javascript; charset=utf-8", include_bytes!("account.js")),
@@ -178,6 +178,7 @@ const FILES: [File; 33] = [
     ("/personal.js", "text/javascript; charset=utf-8", include_bytes!("personal.js")),
     ("/preferences.js", "text/javascript; charset=utf-8", include_bytes!("preferences.js")),
     ("/quotes.js", "text/javascript; charset=utf-8", include_bytes!("quotes.js")),
+    ("/reports.js", "text/javascript; charset=utf-8", include_bytes!("reports.js")),
     ("/roles.js", "text/javascript; charset=utf-8", include_bytes!("roles.js")),
     ("/run-command.js", "text/javascript; charset=utf-8", include_bytes!("run-command.js")),
     ("/search.js", "text/javascript; charset=utf-8", include_bytes!("search.js")),

@@ -154,7 +154,8 @@ impl Stream {
             | Event::Presence { .. }
             | Event::Typing { .. }
             | Event::Receipts { .. }
-            | Event::ReadElsewhere { .. } => {}
+            | Event::ReadElsewhere { .. }
+            | Event::Reported { .. } => {}
         }
         false
     }

@@ -45,7 +45,12 @@ pub(super) const fn entry(op: Op) -> Entry {
         | Op::Accept
         | Op::Block
         | Op::Unblock
-        | Op::Blocked => about_people(op),
+        | Op::Blocked
+        | Op::Report
+        | Op::Reports
+        | Op::Settle
+        | Op::Audit
+        | Op::Export => about_people(op),
         Op::Ping => ("Asks for the server's time", &[]),
         Op::Rooms => (
             "Lists your rooms with their unread messages",
@@ -140,10 +145,38 @@ const fn about_people(op: Op) -> (&'static str, &'static [Field]) {
         }
         Op::Unblock => ("Ends that", &[USER]),
         Op::Blocked => ("Lists whom you have blocked", &[]),
+        Op::Report => ("Reports a message or a user to those who keep order", REPORT),
+        Op::Reports => (
+            "Lists what was reported, for those who may settle it",
+            &[
+                (Key::Room, "only of this room, optional"),
+                (Key::After, "the id of the last report of the page before, optional"),
+                LIMIT,
+            ],
+        ),
+        Op::Settle => ("Ends a report", &[(Key::Report, "its id")]),
+        Op::Audit => (
+            "Lists what was done over others: in a room of yours, to administrators everywhere",
+            &[
+                (Key::Room, "the room's name; optional for administrators"),
+                (Key::Before, "the id of the last act of the page before, optional"),
+                LIMIT,
+            ],
+        ),
+        Op::Export => (
+            "Gives you what is kept of you, part by part",
+            &[(Key::After, "the after of the last reply, for the next part, optional")],
+        ),
         _ => ("", &[]),
     }
 }
 
+const REPORT: &[Field] = &[
+    (Key::Room, "the room's name; needed for a message"),
+    (Key::Target, "the seq of the message, or instead"),
+    (Key::User, "the user's name"),
+    REASON,
+];
 const MEMBERS: &[Field] =
     &[ROOM, (Key::After, "the last name of the page before, optional"), LIMIT];
 const LISTED: &[Field] = &[ROOM, (Key::After, "the last user of the page before, optional"), LIMIT];

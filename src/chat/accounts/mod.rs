@@ -83,6 +83,11 @@ impl Accounts {
         self.accounts.get(name)
     }
 
+    /// The names of the administrators.
+    pub(super) fn admins(&self) -> impl Iterator<Item = &UserName> {
+        self.accounts.values().filter(|account| account.is_admin).map(|account| &account.name)
+    }
+
     /// Whether there is an administrator.
     pub(super) fn has_admin(&self) -> bool {
         self.accounts.values().any(|account| account.is_admin)

@@ -14,6 +14,7 @@ mod blocks;
 mod credentials;
 mod identities;
 mod quotas;
+mod reports;
 mod session;
 mod user;
 
@@ -26,8 +27,10 @@ use self::blocks::Blocks;
 use self::credentials::Credentials;
 pub(super) use self::credentials::rights_of;
 use self::identities::Identities;
+use self::reports::Reports;
 use self::session::EndedSession;
 pub(super) use quotas::{Quota, Quotas};
+pub(super) use reports::Full;
 pub(super) use session::{Secret, Session};
 pub(super) use user::User;
 
@@ -62,6 +65,8 @@ pub(super) struct Directory {
     pub identities: Identities,
     /// Who wants to hear nothing of whom.
     pub blocks: Blocks,
+    /// What was reported and is not settled.
+    pub reports: Reports,
     /// What connections have proved that ends or is restricted.
     pub credentials: Credentials,
     /// Users and addresses that may not use the server.

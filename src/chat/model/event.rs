@@ -95,6 +95,11 @@ pub enum Event {
         /// Up to which seq.
         read: u64,
     },
+    /// Somebody has reported something that the user may settle: `reports` lists it.
+    Reported {
+        /// Where, if in a room.
+        room: Option<RoomName>,
+    },
     /// What the connection has proved ends soon: another token renews it.
     Expires {
         /// In how many milliseconds.

@@ -121,6 +121,22 @@ pub const INVITATIONS_OF_USER_MAX: usize = 50;
 pub const BLOCKS_OF_USER_MAX: usize = 256;
 /// Blocks of all users: some 10 MB in memory.
 pub const BLOCKS_MAX: usize = 100_000;
+/// Open reports of one user.
+pub const REPORTS_OF_USER_MAX: usize = 32;
+/// Open reports of all guests, of whom there are as many as anybody likes.
+pub const REPORTS_OF_GUESTS_MAX: usize = 1_024;
+/// Open reports in all: some 4 MB in memory.
+pub const REPORTS_MAX: usize = 4_096;
+/// Bytes of a reported message that its report keeps.
+pub const REPORT_TEXT_MAX: usize = 512;
+/// Reports of one page.
+pub const REPORTS_PAGE_MAX: usize = 50;
+/// Bytes that a report in a list takes at most when it is rendered, without names and texts.
+pub const REPORT_OVERHEAD: usize = 160;
+/// Entries of one page of the audit.
+pub const AUDIT_PAGE_MAX: u32 = 100;
+/// How long a report is open if nobody settles it.
+pub const REPORT_LASTS: Duration = Duration::from_hours(90 * 24);
 /// How long an invitation is open.
 pub const INVITATION_LASTS: Duration = Duration::from_hours(30 * 24);
 /// Unread messages of a room above which they are not counted.

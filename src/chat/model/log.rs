@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use super::name::{RoomName, UserName};
 use super::notice::{EventSet, Notice};
-use super::people::{People, PeopleChange};
+use super::people::{AuditedAct, People, PeopleChange};
 use super::policy::Retention;
 use super::record::{Body, Epoch, SharedRecord};
 use super::reply::{Durability, Role};
@@ -274,6 +274,28 @@ pub enum Query {
         /// How many.
         limit: u32,
     },
+    /// What was noted of owners and administrators, latest first.
+    Audit {
+        /// Who asks.
+        user: UserName,
+        /// Only in this room.
+        room: Option<RoomName>,
+        /// Only before the act of this id.
+        before: Option<u64>,
+        /// How many.
+        limit: u32,
+    },
+    /// What a user has written, and all of these logs, oldest first: as many as a page holds.
+    Written {
+        /// Who.
+        user: UserName,
+        /// The direct conversations.
+        logs: Vec<LogId>,
+        /// Only what is behind this place of an earlier answer.
+        above: u64,
+        /// How many.
+        limit: u32,
+    },
 }
 
 /// One room of [`Query::Inbox`].
@@ -306,6 +328,20 @@ pub enum Answer {
     Found {
         /// The messages, latest first.
         items: Vec<(LogId, SharedRecord)>,
+        /// The place behind which to look for more, `None` if that was all.
+        next: Option<u64>,
+    },
+    /// To [`Query::Audit`].
+    Acts {
+        /// The acts with their ids.
+        acts: Vec<(u64, AuditedAct)>,
+        /// Whether there are more.
+        more: bool,
+    },
+    /// To [`Query::Written`].
+    Written {
+        /// The records, with the names of their rooms.
+        items: Vec<(RoomName, SharedRecord)>,
         /// The place behind which to look for more, `None` if that was all.
         next: Option<u64>,
     },

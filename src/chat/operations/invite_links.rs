@@ -80,7 +80,7 @@ pub(super) fn invite_link(
     let by_name = Some(account.name);
     let act = AuditedAct {
         by: by_name.clone(),
-        act: "invite link",
+        act: "invite link".into(),
         whom: "".into(),
         room: rooms.first().cloned(),
         at: wall_ms,

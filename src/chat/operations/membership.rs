@@ -13,6 +13,7 @@ use crate::chat::model::record::Act;
 use crate::chat::model::reply::{Refusal, Role};
 use crate::chat::model::webhook::NoticeKind;
 use crate::chat::rooms::{Marks, Membership, no_such_room};
+use crate::net::ConnId;
 
 /// Makes `user` a member of the room, if it is not one yet.
 ///
@@ -129,7 +130,9 @@ pub(super) fn end_membership(chat: &mut Chat, key: MembershipKey, reason: Option
     notice(chat, (room, user), NoticeKind::Left(reason));
     let row = &chat.rooms[room];
     if let Some(reason) = reason {
-        for &to in &connections {
+        // A token that is good for other rooms does not learn of this one, nor why it has left.
+        let is_told = |to: ConnId| chat.directory.credentials.may_read(to, row.name.as_str());
+        for to in connections.iter().copied().filter(|&to| is_told(to)) {
             chat.context.tell(to, Event::Left { room: row.name.clone(), reason });
         }
     }

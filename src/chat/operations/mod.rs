@@ -9,12 +9,14 @@
 pub(super) mod absence;
 pub(super) mod accounts;
 pub(super) mod ack;
+mod admins;
 mod audit;
 mod blocks;
 mod create;
 pub(super) mod credentials;
 mod direct;
 mod edits;
+mod export;
 mod faults;
 mod history;
 mod identify;
@@ -32,6 +34,7 @@ pub(super) mod outsiders;
 mod owners;
 mod passwords;
 mod people;
+pub(super) mod reports;
 pub(super) mod restore;
 mod restrictions;
 mod resume;
@@ -164,6 +167,8 @@ fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<
         Command::Password { old, new } => accounts::change_password(chat, by, (old, new)),
         Command::EndLogin { which } => accounts::end_login(chat, by, &which),
         Command::Block { user, on } => blocks::block(chat, by, (&user, on)),
+        Command::Report { about, reason } => reports::report(chat, by, (&about, &reason)),
+        Command::Settle { report } => reports::settle(chat, by, report),
         other => execute_reading(chat, by, other),
     }
 }
@@ -204,10 +209,17 @@ fn execute_reading(
             members::members(chat, by, &room, (limit, after.as_deref()))
         }
         Command::Restrictions { room, limit, after } => {
-            restrictions::restrictions(chat, user, &room, (limit, after.as_deref()))
+            restrictions::restrictions(chat, (by.conn, user), &room, (limit, after.as_deref()))
         }
         Command::Logins => accounts::logins(chat, by),
         Command::Blocked => Ok(blocks::blocked(chat, user)),
+        Command::Reports { room, limit, after } => {
+            reports::reports(chat, (by.conn, user), (room.as_deref(), limit, after))
+        }
+        Command::Audit { room, before, limit } => {
+            audit::audit(chat, by, (room.as_deref(), before, limit))
+        }
+        Command::Export { after } => Ok(export::export(chat, by, after)),
         Command::Hello { .. } => Err(session_lifecycle::second_hello()),
         _ => {
             let message = "this server does not have this operation yet";
@@ -226,9 +238,12 @@ const fn quota_of(command: &Command<'_>) -> Option<(Quota, u32)> {
         Command::Join { .. }
         | Command::Create { .. }
         | Command::Invite { .. }
-        | Command::Block { .. } => Some((Quota::Joins, 1)),
+        | Command::Block { .. }
+        | Command::Report { .. } => Some((Quota::Joins, 1)),
         Command::History { .. } => Some((Quota::Readings, 1)),
-        Command::Search { .. } => Some((Quota::Readings, SEARCH_TOKENS)),
+        Command::Search { .. } | Command::Export { .. } | Command::Audit { .. } => {
+            Some((Quota::Readings, SEARCH_TOKENS))
+        }
         _ => None,
     }
 }
@@ -243,6 +258,9 @@ const fn is_long(command: &Command<'_>) -> bool {
             | Command::Presence { .. }
             | Command::Members { .. }
             | Command::Restrictions { .. }
+            | Command::Reports { .. }
+            | Command::Export { .. }
+            | Command::Audit { .. }
     )
 }
 

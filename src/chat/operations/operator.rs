@@ -232,5 +232,5 @@ fn program(chat: &Chat, name: &UserName) -> Bound {
 
 fn audited(chat: &Chat, by: &UserName, (act, whom): (&'static str, &str)) -> PeopleChange {
     let (by, at) = (Some(by.clone()), chat.context.now.wall_ms);
-    PeopleChange::Audit(AuditedAct { by, act, whom: whom.into(), room: None, at })
+    PeopleChange::Audit(AuditedAct { by, act: act.into(), whom: whom.into(), room: None, at })
 }

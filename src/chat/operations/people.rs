@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Chat, accounts, blocks, invite_links, operator, session_lifecycle};
+use super::{Chat, accounts, blocks, invite_links, operator, reports, session_lifecycle};
 use crate::chat::model::identity::{Bound, Identity};
 use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::log::{RoomMeta, RoomSnapshot};
@@ -56,6 +56,8 @@ pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refu
         PeopleOp::Operator { conn, request, act } => {
             operator::on_written(chat, (conn, request), *act, outcome);
         }
+        PeopleOp::Report { by, report } => reports::on_reported(chat, by, *report, outcome),
+        PeopleOp::Settle { by, report } => reports::on_settled(chat, by, report, outcome),
         PeopleOp::Accept { by, invite } => invite_links::on_accepted(chat, by, &invite, outcome),
     }
 }
@@ -70,6 +72,7 @@ pub(super) fn replace(chat: &mut Chat, people: People) {
         bound.cloned().collect()
     };
     chat.accounts.restore(&people);
+    reports::restore(chat, people.reports);
     chat.directory.identities.clear();
     for bound in people.bound {
         chat.directory.identities.bind(bound);
@@ -87,8 +90,9 @@ pub(super) fn replace(chat: &mut Chat, people: People) {
 /// `rooms` are kept as those of users that nobody has proved to be: no other source takes them.
 pub(super) fn restore(chat: &mut Chat, people: People, rooms: &[RoomSnapshot]) {
     chat.accounts.restore(&people);
-    let People { bound, proved, blocks: kept, .. } = people;
+    let People { bound, proved, blocks: kept, reports: open, .. } = people;
     blocks::restore(chat, kept);
+    reports::restore(chat, open);
     let identities = &mut chat.directory.identities;
     for bound in bound {
         identities.bind(bound);

@@ -4,7 +4,7 @@ use super::absence::{arm_absence, open_user, update_presence};
 use super::identify::{self, Who};
 use super::resume::resume_room;
 use super::room_end::let_go;
-use super::{Chat, credentials, invitations, invite_links};
+use super::{Chat, admins, credentials, invitations, invite_links};
 use crate::chat::delivery::Reader;
 use crate::chat::directory::{Secret, Session};
 use crate::chat::keys::{RoomKey, UserKey};
@@ -57,6 +57,7 @@ pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, he
                 time: chat.context.now.wall_ms,
                 resumed,
                 rooms,
+                is_admin: admins::is_admin(chat, (conn, user)),
                 may_invite: invite_links::may_invite(chat, &chat.directory[user].name),
                 invitations: invitations::within(
                     invitations::seen_by(chat, (conn, user)),

@@ -22,7 +22,7 @@ use super::model::log::{LogId, RestrictionMeta, Ticket};
 use super::model::name::{RoomName, UserName};
 use super::model::operator::OperatorAct;
 use super::model::output::Request;
-use super::model::people::Block;
+use super::model::people::{Block, Report};
 use super::model::record::SharedRecord;
 use super::model::reply::{InboxRow, Invitation, Refusal};
 use super::rooms::{Marks, Rooms, WaitingAck};
@@ -147,6 +147,12 @@ pub(super) enum PendingOp {
     Inbox { by: Requester, inbox: Box<PartialInbox>, since: Mark },
     /// A search, and what was found in memory.
     Search { by: Requester, here: Vec<Found>, since: Mark },
+    /// The message that is reported.
+    Report { by: Requester, room: RoomKey, report: Box<Report>, since: Mark },
+    /// What was noted.
+    Audit { by: Requester },
+    /// What a user has written.
+    Export { by: Requester, since: Mark },
     /// A change of what is kept of people.
     People(Box<PeopleOp>),
     /// A password that is being hashed or compared.
@@ -177,6 +183,10 @@ pub(super) enum PeopleOp {
     Block { by: Requester, block: Block, on: bool },
     /// An act of the operator over people.
     Operator { conn: ConnId, request: Request, act: Box<OperatorAct> },
+    /// A report.
+    Report { by: Requester, report: Box<Report> },
+    /// The end of one.
+    Settle { by: Requester, report: u64 },
 }
 
 impl PeopleOp {
@@ -186,7 +196,9 @@ impl PeopleOp {
             Self::Account { by, .. }
             | Self::Invite { by, .. }
             | Self::Accept { by, .. }
-            | Self::Block { by, .. } => Some(by.conn),
+            | Self::Block { by, .. }
+            | Self::Report { by, .. }
+            | Self::Settle { by, .. } => Some(by.conn),
             Self::Noted
             | Self::AdminInvite(_)
             | Self::Hello { .. }
@@ -240,6 +252,9 @@ impl PendingOp {
             | Self::Inbox { .. }
             | Self::People(_)
             | Self::Hash(_)
+            | Self::Report { .. }
+            | Self::Export { .. }
+            | Self::Audit { .. }
             | Self::Search { .. } => EXCLUSIVE_WEIGHT,
         }
     }
@@ -254,6 +269,7 @@ impl PendingOp {
             | Self::LeaveAsLast { room, .. }
             | Self::Invite { room, .. }
             | Self::Marks { room, .. }
+            | Self::Report { room, .. }
             | Self::History { room, .. } => Some(*room),
             Self::Ack { .. }
             | Self::Deferred(_)
@@ -261,6 +277,8 @@ impl PendingOp {
             | Self::Inbox { .. }
             | Self::People(_)
             | Self::Hash(_)
+            | Self::Export { .. }
+            | Self::Audit { .. }
             | Self::Search { .. } => None,
         }
     }
@@ -271,6 +289,8 @@ impl PendingOp {
             Self::History { since, .. }
             | Self::Inbox { since, .. }
             | Self::LeaveAsLast { since, .. }
+            | Self::Report { since, .. }
+            | Self::Export { since, .. }
             | Self::Search { since, .. } => Some(*since),
             // Pages keep their own books.
             Self::Page(_)
@@ -282,6 +302,7 @@ impl PendingOp {
             | Self::Join { .. }
             | Self::Leave { .. }
             | Self::Invite { .. }
+            | Self::Audit { .. }
             | Self::Hash(_)
             | Self::People(_) => None,
         }
@@ -300,6 +321,9 @@ impl PendingOp {
             | Self::Invite { by, .. }
             | Self::History { by, .. }
             | Self::Inbox { by, .. }
+            | Self::Report { by, .. }
+            | Self::Export { by, .. }
+            | Self::Audit { by }
             | Self::Search { by, .. } => Some(by.conn),
             Self::People(op) => op.conn(),
             // Who has not said hello has no reader yet: see `held`.

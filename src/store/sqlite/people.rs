@@ -7,7 +7,7 @@ use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
 use super::meta_table::{self, PROVED};
 use super::outbox::{self, StoredWebhook};
-use super::{accounts, blocks, programs, suspensions};
+use super::{accounts, blocks, programs, reports, suspensions};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::log::LogFault;
 use crate::chat::model::name::{RoomName, UserName};
@@ -32,6 +32,7 @@ pub(in crate::store) fn load(db: &Connection) -> rusqlite::Result<People> {
     let mut people = People { bound, proved, blocks, ..People::default() };
     accounts::load(db, &mut people)?;
     people.keys = programs::load(db)?;
+    people.reports = reports::load(db)?;
     Ok(people)
 }
 
@@ -121,6 +122,8 @@ fn write_one(db: &Connection, change: &PeopleChange) -> rusqlite::Result<bool> {
         PeopleChange::EndAdminInvites => accounts::end_admin_invites(db),
         PeopleChange::Block(block) => blocks::put(db, block),
         PeopleChange::Unblock(user, blocked) => blocks::end(db, user, blocked),
+        PeopleChange::Report(report) => reports::put(db, report),
+        PeopleChange::Settle(id) => reports::end(db, *id),
         PeopleChange::Audit(act) => note(db, act),
         PeopleChange::Proved(proved) => {
             meta_table::put(db, PROVED, i64::from(*proved))?;
@@ -136,7 +139,7 @@ fn note(db: &Connection, done: &AuditedAct) -> rusqlite::Result<bool> {
     let AuditedAct { by, act, whom, room, at } = done;
     let (by, room) = (by.as_ref().map(UserName::as_str), room.as_ref().map(RoomName::as_str));
     let sql = "INSERT INTO audit (at, \"by\", act, whom, room) VALUES (?1, ?2, ?3, ?4, ?5)";
-    db.prepare_cached(sql)?.execute(params![signed(*at), by, act, &**whom, room])?;
+    db.prepare_cached(sql)?.execute(params![signed(*at), by, &**act, &**whom, room])?;
     let surplus = db.last_insert_rowid().saturating_sub(AUDIT_ROWS_MAX);
     db.prepare_cached("DELETE FROM audit WHERE id <= ?1")?.execute([surplus])?;
     Ok(true)

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use rusqlite::OptionalExtension as _;
 
+use super::audit::{self, AuditQuery};
 use super::integers::{signed, unsigned};
 use super::read_transaction::{DamagedRecord, QueryFault, ReadTransaction};
 use super::record_row::{self, COLUMNS, kind};
 use super::search::{self, StoredSearch};
+use super::written::{self, WrittenQuery};
 use crate::chat::model::limits::{PAGE_BYTES_MAX, UNREAD_MAX};
 use crate::chat::model::log::{Answer, InboxQuery, LogId, Query};
 use crate::chat::model::name::UserName;
@@ -33,6 +35,8 @@ pub(super) enum StoredQuery {
     Below { room: Option<i64>, seq: u64, limit: u32 },
     Inbox { user: UserName, rows: Vec<(Option<i64>, InboxQuery)> },
     Search(StoredSearch),
+    Written(WrittenQuery),
+    Audit(AuditQuery),
 }
 
 impl StoredQuery {
@@ -51,6 +55,13 @@ impl StoredQuery {
                 let rooms = logs.into_iter().filter_map(|log| Some((rooms(log)?, log))).collect();
                 Self::Search(StoredSearch { user, rooms, text, before, limit })
             }
+            Query::Audit { user, room, before, limit } => {
+                Self::Audit(AuditQuery { user, room, before, limit })
+            }
+            Query::Written { user, logs, above, limit } => {
+                let rooms = logs.into_iter().filter_map(rooms).collect();
+                Self::Written(WrittenQuery { user, rooms, above, limit })
+            }
         }
     }
 
@@ -58,7 +69,10 @@ impl StoredQuery {
     pub(super) const fn user(&self) -> Option<&UserName> {
         match self {
             Self::Page { .. } | Self::Below { .. } => None,
-            Self::Inbox { user, .. } | Self::Search(StoredSearch { user, .. }) => Some(user),
+            Self::Inbox { user, .. }
+            | Self::Search(StoredSearch { user, .. })
+            | Self::Audit(AuditQuery { user, .. })
+            | Self::Written(WrittenQuery { user, .. }) => Some(user),
         }
     }
 
@@ -69,6 +83,14 @@ impl StoredQuery {
             Self::Below { room, seq, limit } => below(reading, *room, *seq, *limit),
             Self::Inbox { user, rows } => inbox(reading, user, rows).map(Answer::Inbox),
             Self::Search(search) => search::find(reading, search),
+            Self::Audit(query) => {
+                let (acts, more) = audit::find(reading.db, query)?;
+                Ok(Answer::Acts { acts, more })
+            }
+            Self::Written(query) => {
+                let (items, next) = written::find(reading, query)?;
+                Ok(Answer::Written { items, next })
+            }
         }
     }
 }

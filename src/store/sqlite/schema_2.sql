@@ -107,6 +107,17 @@ CREATE TABLE block (
   at INTEGER NOT NULL,
   PRIMARY KEY (user, blocked)
 ) STRICT, WITHOUT ROWID;
+-- What was reported and is not settled.
+CREATE TABLE report (
+  id INTEGER PRIMARY KEY,
+  "by" TEXT NOT NULL,
+  whom TEXT NOT NULL,
+  room TEXT,                    -- NULL: in none
+  seq INTEGER,                  -- of the message, if it is about one
+  text TEXT NOT NULL,           -- what that said, perhaps cut
+  reason TEXT NOT NULL,
+  at INTEGER NOT NULL
+) STRICT;
 -- What owners and administrators have done; it is only added to.
 CREATE TABLE audit (
   id INTEGER PRIMARY KEY,

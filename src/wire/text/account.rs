@@ -214,13 +214,6 @@ fn word_or_quoted(text: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// Whom to hear nothing of any more, or again.
-pub(super) fn block(user: &str, on: bool) -> Option<super::Line<'_>> {
-    let user = Some(person(user)).filter(|user| !user.is_empty())?;
-    let op = if on { Op::Block } else { Op::Unblock };
-    Some(super::Line::Command(op, Command::Block { user: user.into(), on }))
-}
-
 fn some(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }

@@ -29,6 +29,7 @@ mod greeting;
 mod hints;
 pub mod note;
 mod parse;
+mod people;
 mod render;
 mod safe;
 mod words;
