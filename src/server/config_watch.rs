@@ -51,22 +51,28 @@ impl ConfigWatch {
         let watch = move || {
             for () in requests {
                 let Sources { flags, environment } = &sources;
-                let found = match load(flags, environment).and_then(|fresh| loaded.reload(&fresh)) {
+                let read = load(flags, environment).and_then(|fresh| loaded.reload(&fresh));
+                let found = match &read {
                     Ok(Reloaded { loaded: now, differences }) => {
-                        say(&differences);
-                        loaded = now;
-                        let config = Some(Box::new(loaded.config.clone()));
-                        Found { config, outcome: Ok(differences) }
+                        let config = Some(Box::new(now.config.clone()));
+                        Found { config, outcome: Ok(differences.clone()) }
                     }
                     Err(error) => {
-                        error.0.iter().for_each(refuse);
                         let faults = error.0.iter().map(fault_line).collect();
                         Found { config: None, outcome: Err(faults) }
                     }
                 };
-                // Nobody takes it once the server is gone.
+                // Nobody takes it once the server is gone. Before it is said, so that who has read
+                // that it was read finds it in force.
                 _ = to_take.send(found);
                 wake();
+                match read {
+                    Ok(Reloaded { loaded: now, differences }) => {
+                        say(&differences);
+                        loaded = now;
+                    }
+                    Err(error) => error.0.iter().for_each(refuse),
+                }
             }
         };
         thread::Builder::new().name("configuration".to_owned()).spawn(watch)?;
