@@ -13,8 +13,8 @@ use crate::session::peers::Peer;
 use crate::session::state::{Protocol, SessionState};
 use crate::time::clock::Now;
 
-/// What one step looks at, places and subscriptions together: 1 ms.
-const WORK_PER_STEP: usize = 4_096;
+/// What one step looks at, places and subscriptions together.
+const WORK_PER_STEP: usize = 2_048;
 
 /// Where lists are made from.
 pub(in crate::session) struct View<'a> {
@@ -37,16 +37,8 @@ impl Scan {
                     let Some(peer) = peer.filter(|peer| is_of(peer, user.as_deref())) else {
                         continue;
                     };
-                    let Some(row) = connection(view, peer) else { continue };
-                    if row.lagging > 0 {
-                        work += usize::try_from(row.rooms).unwrap_or(WORK_PER_STEP);
-                    }
-                    let key = match sort {
-                        ConnectionSort::Lag => row.lag,
-                        ConnectionSort::Bytes => row.queued_bytes,
-                        ConnectionSort::Idle => row.idle_ms,
-                        ConnectionSort::Since => row.since,
-                    };
+                    let Some((key, cost)) = sort_key(view, *sort, peer) else { continue };
+                    work += cost;
                     top.offer(key, "", peer.conn);
                 }
                 *next >= peers.places()
@@ -132,6 +124,26 @@ fn is_of(peer: &Peer, user: Option<&str>) -> bool {
     user.is_none_or(|user| peer.user.as_ref().is_some_and(|name| name.as_str() == user))
 }
 
+/// Where a connection stands in a list, and how much more than one place it took to find out;
+/// `None` for the one that asks, whose state is in use. Nothing is rendered here: most rows are not
+/// shown.
+fn sort_key(view: &View<'_>, sort: ConnectionSort, peer: &Peer) -> Option<(u64, usize)> {
+    let state = view.states.get(peer.conn.slot()).filter(|state| state.conn == peer.conn)?;
+    Some(match sort {
+        ConnectionSort::Since => (peer.since, 0),
+        ConnectionSort::Idle => (idle_ms(view, state), 0),
+        ConnectionSort::Bytes => (count(state.answers.bytes(view.context.turn)), 0),
+        ConnectionSort::Lag => match view.chat.reader_figures(peer.conn) {
+            Some(figures) if figures.lagging > 0 => (figures.lag, figures.rooms),
+            Some(_) | None => (0, 0),
+        },
+    })
+}
+
+fn idle_ms(view: &View<'_>, state: &SessionState) -> u64 {
+    u64::try_from(view.now.tick.since(state.since).as_millis()).unwrap_or(u64::MAX)
+}
+
 fn user(chat: &Chat, place: usize) -> Option<told::User<'_>> {
     let user = chat.user_figures(place)?;
     Some(told::User {
@@ -158,7 +170,6 @@ pub(super) fn connection<'a>(view: &View<'a>, peer: &'a Peer) -> Option<told::Co
     let state = view.states.get(peer.conn.slot()).filter(|state| state.conn == peer.conn)?;
     let figures = view.chat.reader_figures(peer.conn);
     let lagging = figures.map_or(0, |figures| u64::from(figures.lagging));
-    let idle = view.now.tick.since(state.since).as_millis();
     Some(told::Connection {
         id: id(peer.conn),
         user: peer.user.as_ref().map(UserName::as_str),
@@ -171,7 +182,7 @@ pub(super) fn connection<'a>(view: &View<'a>, peer: &'a Peer) -> Option<told::Co
         lag: figures.map_or(0, |figures| figures.lag),
         queued_bytes: count(state.answers.bytes(view.context.turn)),
         held_bytes: count(state.held()),
-        idle_ms: u64::try_from(idle).unwrap_or(u64::MAX),
+        idle_ms: idle_ms(view, state),
     })
 }
 
