@@ -163,8 +163,8 @@ impl Outbox {
     }
 
     /// Reads what is to be sent next: what of the records and notices above `from`, and up to `to`
-    /// if that is given, is of this interest, at most so many events and [`BATCH_BYTES_MAX`](outbox::BATCH_BYTES_MAX)
-    /// bytes.
+    /// if that is given, is of this interest, at most so many events, and no more bytes than
+    /// [`outbox::BATCH_BYTES_MAX`] but for the last of them.
     ///
     /// # Errors
     ///
