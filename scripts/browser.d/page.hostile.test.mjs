@@ -27,6 +27,43 @@ test("the page comes with a strict policy and under 60 KB on the wire", async ()
 	assert.ok(total < 60_000, `${total} bytes`);
 });
 
+test("what was reported, and why, stays text", async () => {
+	const own = await Member.connect(server.tcp, "own");
+	await own.ask("create", { room: "court" });
+	const page = await enter("own", "court");
+	const mallory = await Member.connect(server.tcp, "mallory");
+	await mallory.join("court");
+	let filed = 0;
+	// As many as one user may have open.
+	for (let at = 0; at < PAYLOADS.length; at += 32) {
+		const ann = await Member.connect(server.tcp, `ann-${at}`);
+		await ann.join("court");
+		for (const payload of PAYLOADS.slice(at, at + 32)) {
+			const { seq } = await mallory.say("court", payload);
+			const { code } = await ann.reply("report", { room: "court", target: seq, reason: payload });
+			// As a reason, longer ones and control characters are refused.
+			assert.ok([0, 1003, 4001].includes(code), `${code} for ${payload}`);
+			if (code !== 0) await ann.ask("report", { room: "court", target: seq });
+			filed += 1;
+		}
+	}
+	await page.locator("#reports-open").click();
+	await page.locator("#reports-more").waitFor();
+	const shown = page.locator("#reports-list li");
+	while (await page.locator("#reports-more").isVisible()) {
+		const before = await shown.count();
+		await page.click("#reports-more");
+		await until("more of them", async () => (await shown.count()) > before);
+	}
+	assert.equal(await shown.count(), filed);
+	const kinds = await page.$$eval("#reports-list *", (nodes) => [...new Set(nodes.map((node) => node.localName))].sort());
+	assert.deepEqual(kinds, ["bdi", "button", "li", "small", "span"]);
+	const attributes = await page.$$eval("#reports-list *", (nodes) => [...new Set(nodes.flatMap((node) => node.getAttributeNames()))].sort());
+	assert.deepEqual(attributes, ["aria-label", "dir", "type"]);
+	await picture(page, "hostile-reports");
+	await page.click("#reports-close");
+});
+
 /** A text without what may be a mark of Markdown. */
 const bare = (text) => text.replace(/^(?:>|[-*•]|\d+[.)])(?: |$)/gm, "").replace(/[`*_~\s]/g, "");
 

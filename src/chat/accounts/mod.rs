@@ -34,6 +34,8 @@ pub(super) struct Accounts {
     /// The secrets of the logins of each account.
     of_account: BTreeMap<UserName, Vec<SecretHash>>,
     invites: BTreeMap<SecretHash, Invite>,
+    /// Invite links that are being written.
+    pub unwritten_invites: usize,
     keys: BTreeMap<SecretHash, Key>,
     next_login: u64,
     /// Which login or key each connection is of.
@@ -53,6 +55,7 @@ impl Default for Accounts {
             logins: KeyedMap::new(),
             of_account: BTreeMap::new(),
             invites: BTreeMap::new(),
+            unwritten_invites: 0,
             keys: BTreeMap::new(),
             next_login: 1,
             live: BTreeMap::new(),
