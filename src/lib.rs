@@ -52,6 +52,7 @@
 //! | reactor | [`reactor`] | readiness, bytes, deadlines |
 //! | below it | [`tls`] | ciphertext in, plaintext out, certificates |
 //! | beside it | [`client`] | the other end of the protocol, for tests and the generator |
+//! | | [`pack`] | the same values as bytes, for a process that goes on with them |
 //! | leaves | [`collections`], [`rng`], [`time`] | containers, repeatable numbers, ticks |
 //! | | [`metrics`], [`log`](mod@log) | counters, the sink of the logging |
 //!
@@ -80,6 +81,7 @@ pub mod line;
 pub mod log;
 pub mod metrics;
 pub mod net;
+pub mod pack;
 pub mod page;
 pub mod reactor;
 pub mod rng;

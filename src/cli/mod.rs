@@ -138,7 +138,8 @@ impl From<Settings> for Flags {
 
 /// Does what the command line asks for. `args` begins with the program's name.
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
-    let mut cli = match parse(args) {
+    let program: Vec<OsString> = args.into_iter().collect();
+    let mut cli = match parse(program.iter().cloned()) {
         Ok(cli) => cli,
         Err(error) => {
             match hints::explain(&error) {
@@ -160,10 +161,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
         cli.settings.config = Some(file.clone());
     }
     let names_data = cli.settings.data.is_some();
-    let sources = server::Sources { flags: cli.settings.into(), environment: environment.clone() };
-    let loaded = match config::load(&sources.flags, environment) {
+    let (flags, environment) = (cli.settings.into(), environment.clone());
+    let sources = server::Sources { flags, program, environment };
+    let loaded = match config::load(&sources.flags, &sources.environment) {
         Ok(loaded) => loaded.with_whole_paths(),
         Err(faults) => {
+            if sources.environment.takes_over() {
+                server::upgrade::refuse(&faults.to_string());
+            }
             _ = writeln!(io::stderr(), "{faults}");
             return ExitCode::from(WRONG);
         }
@@ -174,14 +179,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
             outcome => outcome,
         },
         Some(Command::Doctor) => doctor::run(&loaded.config),
-        Some(Command::Serve { with_parent: true }) => match follow_parent() {
+        // Who is to take the place of its parent outlives it.
+        Some(Command::Serve { with_parent: true }) if !sources.environment.takes_over() => match follow_parent() {
             Ok(()) => serve(&loaded, sources),
             Err(error) => {
                 _ = writeln!(io::stderr(), "error: cannot follow the parent process: {error}");
                 ExitCode::FAILURE
             }
         },
-        Some(Command::Serve { with_parent: false }) | None => serve(&loaded, sources),
+        Some(Command::Serve { .. }) | None => serve(&loaded, sources),
         Some(Command::Token { what }) => token::run(&what, &loaded.config),
         Some(Command::Tool(tool)) => tools::run(&tool, &loaded.config),
     }

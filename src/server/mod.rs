@@ -45,6 +45,7 @@
 //!
 //! With a budget (`memory`) all of these follow from it: see [`docs::memory`](crate::docs::memory).
 
+mod carry;
 mod certificates;
 mod config_watch;
 mod hashing;
@@ -55,6 +56,8 @@ mod supervisor;
 #[cfg(test)]
 mod tests;
 pub mod token_keys;
+pub mod upgrade;
+mod upgrading;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +69,7 @@ pub use self::config_watch::Sources;
 pub use self::hashing::Hashing;
 pub use self::startup::{ServeError, serve};
 use self::supervisor::Supervisor;
+use self::upgrading::Upgrading;
 
 use crate::chat::model::account::{Hashed, NewSecret};
 use crate::chat::model::limits::UserRates;
@@ -117,6 +121,7 @@ pub struct Server {
     certificates: Option<CertificateWatch>,
     /// If systemd wants to hear from this process.
     supervisor: Option<Supervisor>,
+    upgrading: Upgrading,
     metrics: Arc<Metrics>,
 }
 
@@ -157,6 +162,7 @@ impl Server {
             stop_timeout: config.timeouts.stop,
             certificates: None,
             supervisor: None,
+            upgrading: Upgrading::new(config.timeouts.upgrade),
             metrics,
         })
     }
@@ -244,6 +250,7 @@ impl Server {
         self.chat.set_limits(limits);
         self.drain_window_ms = drain_window_ms(&config);
         self.stop_timeout = config.timeouts.stop;
+        self.upgrading.set_timeout(config.timeouts.upgrade);
         crate::log::set_filter(&config.log_level);
     }
 
@@ -266,7 +273,12 @@ impl Server {
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
         self.sessions.handle_turn_end(turn);
-        let Some(deadline) = self.stopping else { return self.arm_alarm(now, effects) };
+        let Some(deadline) = self.stopping else {
+            if self.upgrading.is_frozen() {
+                return self.await_quiet(now, effects);
+            }
+            return self.arm_alarm(now, effects);
+        };
         // What was accepted is answered first, if the logs do in time.
         if self.chat.pending() > 0 && now.tick < deadline {
             let deadline = if self.has_replies { now.tick } else { deadline };
@@ -307,6 +319,8 @@ impl Server {
 
     fn stop(&mut self, now: Now, signal: StopSignal, effects: &mut Effects) {
         self.supervisor.iter().for_each(Supervisor::stopping);
+        self.end_upgrade("the server is stopping", effects);
+        self.upgrading.leave();
         effects.push(Effect::StopAccepting);
         let deadline = match signal {
             StopSignal::Now => now.tick,
@@ -381,17 +395,22 @@ impl Handler for Server {
                 self.take_hashes(now);
                 self.take_replies(now);
                 self.pass_requests(now);
+                self.take_candidate(now, effects);
             }
             Input::Alarm => {
                 self.alarm = Tick::MAX;
-                turn.chat.handle_timers(now);
-                sessions.flush_outputs(turn);
+                // What is due is done by the process that goes on.
+                if !self.upgrading.is_frozen() {
+                    turn.chat.handle_timers(now);
+                    sessions.flush_outputs(turn);
+                }
                 if self.has_replies {
                     self.take_replies(now);
                 }
             }
             Input::Stop(signal) => self.stop(now, signal, effects),
             Input::Reload => self.reload(),
+            Input::Upgrade => self.begin_upgrade(effects),
             Input::TurnEnd => self.turn_end(now, effects),
         }
     }

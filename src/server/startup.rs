@@ -11,6 +11,8 @@ use super::certificates::{CertificateWatch, InUse};
 use super::inherited::Inherited;
 use super::supervisor::Supervisor;
 use super::token_keys::{KeyWatch, TokenKeyError};
+use super::upgrade::{Next, Part, Predecessor, Successor};
+use super::upgrading::HandedOver;
 use super::{ConfigWatch, Hashing, Server, Sources, rejection, token_keys};
 use crate::auth::password::Cost;
 use crate::auth::secret;
@@ -20,9 +22,9 @@ use crate::chat::model::reply::Durability;
 use crate::config::{Config, ListenAddress, Loaded, Place};
 use crate::http::PolicyError;
 use crate::metrics::Metrics;
-use crate::net::{ListenerId, Network};
+use crate::net::{Effects, ListenerId, Network};
 use crate::reactor::descriptors::{self, Descriptors};
-use crate::reactor::{Endpoint, ListenerConfig, Reactor, ReactorConfig, TlsListener, Waker};
+use crate::reactor::{Endpoint, Left, ListenerConfig, Reactor, ReactorConfig, TlsListener, Waker};
 use crate::session::{Entropy, ListenerKind};
 use crate::store::{self, OpenError};
 use crate::time::clock::Clock;
@@ -89,30 +91,67 @@ impl From<PolicyError> for ServeError {
 }
 
 /// Runs the server until it is told to stop. Each listener is announced on standard output. At
-/// SIGHUP the configuration is read again from its `sources`.
+/// SIGHUP the configuration is read again from its `sources`; at SIGUSR2 another process takes the
+/// place of this one.
 ///
 /// # Errors
 ///
 /// [`ServeError`] if it cannot start, or the poller breaks.
 pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
+    if !sources.environment.takes_over() {
+        let (mut reactor, mut server, clock) = prepare(loaded, sources, &mut None)?;
+        let kept = open_store(&loaded.config, &clock, &server.metrics, reactor.waker())?;
+        server.set_logs(clock.now(), kept);
+        if loaded.config.auth_policy().accounts {
+            invite_admin(&reactor, &mut server, &clock)?;
+        }
+        return run((&mut reactor, server), &loaded.config, clock);
+    }
+    let mut predecessor = Some(Predecessor::meet()?);
+    let begun = prepare(loaded, sources, &mut predecessor)
+        .and_then(|begun| take_up(&loaded.config, begun, &mut predecessor));
+    match begun {
+        Ok((mut reactor, server, clock)) => run((&mut reactor, server), &loaded.config, clock),
+        Err(error) => {
+            predecessor.iter_mut().for_each(|other| other.refuse(&error.to_string()));
+            Err(error)
+        }
+    }
+}
+
+/// A server with all that it is made of.
+type Begun = (Reactor, Server, Clock);
+
+/// Everything but the store: what takes long and changes nothing.
+fn prepare(
+    loaded: &Loaded,
+    sources: Sources,
+    predecessor: &mut Option<Predecessor>,
+) -> Result<Begun, ServeError> {
     let config = &loaded.config;
-    let clock = Clock::start();
+    let clock = predecessor.as_ref().map_or_else(Clock::start, Predecessor::clock);
     let supervisor = Supervisor::find(&sources.environment);
     let descriptors =
         descriptors::raise(std::fs::read_to_string(descriptors::LIMITS).ok().as_deref());
     let connections_max = connections_max(config, descriptors);
     let certificates = watch_certificates(config, clock)?;
     let find = certificates.as_ref().map(|watch| &watch.in_use);
-    let (reactor_config, kinds) = listeners(config, connections_max, find)?;
+    let (reactor_config, kinds, names) = listeners(config, connections_max, find, predecessor)?;
     // Before the store is opened: a port that is taken must not cost a long recovery first.
-    let mut reactor = Reactor::bind(&reactor_config)?;
+    let reactor = Reactor::bind(&reactor_config)?;
     let metrics = Arc::new(Metrics { reactor: reactor.metrics(), ..Metrics::default() });
-    let kept = open_store(config, &clock, &metrics, reactor.waker())?;
-    let mut server = Server::new(config, kinds, (metrics, Entropy::System), clock.now(), kept)?;
+    let logs = store::in_memory_with(config.store.cids);
+    let mut server = Server::new(config, kinds, (metrics, Entropy::System), clock.now(), logs)?;
     let verifier = token_keys::verifier(config)?;
     server.sessions.set_verifier(verifier);
     let waker = reactor.waker();
     server.key_watch = KeyWatch::start(&config.token_keys, move || _ = waker.wake())?;
+    let successor = Successor::new(
+        (sources.program.clone(), config.data.clone()),
+        names,
+        (&reactor, clock),
+    )?;
+    server.upgrading.set_successor(successor);
     let waker = reactor.waker();
     let wake = move || _ = waker.wake();
     server.config_watch = Some(ConfigWatch::start(loaded.clone(), sources, wake)?);
@@ -124,9 +163,59 @@ pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
             Cost::within(config.memory),
             Arc::new(move || _ = waker.wake()),
         )?);
-        invite_admin(&reactor, &mut server, &clock)?;
     }
-    if let Err(error) = announce(&reactor, config, &server.listeners) {
+    server.supervisor = supervisor;
+    Ok((reactor, server, clock))
+}
+
+/// Goes on with what another process hands over, once it is to.
+fn take_up(
+    config: &Config,
+    (mut reactor, mut server, clock): Begun,
+    predecessor: &mut Option<Predecessor>,
+) -> Result<Begun, ServeError> {
+    let Some(other) = predecessor.as_mut() else { return Ok((reactor, server, clock)) };
+    other.prepared()?;
+    let names: Vec<String> = addresses(config).map(|listener| name_of(&listener)).collect();
+    let (mut effects, mut is_open) = (Effects::new(), false);
+    loop {
+        let next = other.next()?;
+        if !std::mem::replace(&mut is_open, true) {
+            // The first piece is sent when the other one has closed it.
+            let kept = open_store(config, &clock, &server.metrics, reactor.waker())?;
+            server.set_logs(clock.now(), kept);
+        }
+        let now = clock.now();
+        match next {
+            Next::Domain(part) => server.adopt_domain(now, part),
+            Next::Connections(all) => {
+                for (socket, state) in all {
+                    let here = |number| other.listener_here(&names, number).map(ListenerId);
+                    let queued = state.bytes.queued();
+                    let conn = reactor.adopt(now, (socket, state.bytes), here)?;
+                    if let Some((conn, session)) = conn.zip(state.session) {
+                        let stack = (session, state.reader);
+                        server.adopt(now, (conn, queued), stack, &mut effects);
+                        reactor.apply_all(now.tick, &mut effects);
+                    }
+                }
+            }
+            Next::End => break server.adopt_domain(now, Part::End),
+        }
+    }
+    if let Some(other) = predecessor.take() {
+        other.take_over()?;
+    }
+    Ok((reactor, server, clock))
+}
+
+/// Serves to the end.
+fn run(
+    (reactor, mut server): (&mut Reactor, Server),
+    config: &Config,
+    clock: Clock,
+) -> Result<(), ServeError> {
+    if let Err(error) = announce(reactor, config, &server.listeners) {
         // Its reader is gone, or the disk that it goes to is full: the chat can go on without it.
         log::warn!(error:%; "standard output cannot be written: where the server listens is not said there");
     }
@@ -137,15 +226,21 @@ pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
     for warning in config.warnings() {
         log::warn!("{warning}");
     }
-    log::info!(version = env!("CARGO_PKG_VERSION"), connections = connections_max; "serving");
-    server.supervisor = supervisor;
+    let pid = std::process::id();
+    log::info!(version = env!("CARGO_PKG_VERSION"), pid; "serving");
     if let Some(supervisor) = &mut server.supervisor {
-        supervisor
-            .ready(clock.now().tick, &format!("serving, at most {connections_max} connections"));
+        supervisor.ready(clock.now().tick, "serving");
     }
-    reactor.run(&clock, &mut server)?;
+    let mut handed_over = HandedOver::No;
+    while reactor.run(&clock, &mut server)? == Left::Yielded {
+        handed_over = server.hand_over(reactor, &clock);
+    }
     // Closes the store, which writes what waits first.
     drop(server);
+    if handed_over == HandedOver::Lost {
+        let text = "the process that had taken over has ended: nobody serves";
+        return Err(io::Error::other(text).into());
+    }
     log::info!("stopped");
     Ok(())
 }
@@ -235,9 +330,10 @@ fn listeners(
     config: &Config,
     connections_max: usize,
     find: Option<&Arc<InUse>>,
-) -> io::Result<(ReactorConfig, Vec<ListenerKind>)> {
+    predecessor: &mut Option<Predecessor>,
+) -> io::Result<(ReactorConfig, Vec<ListenerKind>, Vec<String>)> {
     let mut listeners = Vec::new();
-    let mut kinds = Vec::new();
+    let (mut kinds, mut names) = (Vec::new(), Vec::new());
     let mut inherited = Inherited::default();
     let proxies: Arc<[Network]> = config.proxies.as_slice().into();
     let ticketer = find.map(|_| tls::ticketer()).transpose().map_err(io::Error::other)?;
@@ -248,7 +344,14 @@ fn listeners(
     let http_tls = tls_with(HTTP_PROTOCOL).transpose().map_err(io::Error::other)?;
     let tcp_tls = tls_with(TCP_PROTOCOL).transpose().map_err(io::Error::other)?;
     for (kind, address) in addresses(config) {
+        let name = name_of(&(kind, address));
+        let taken_over = predecessor.as_mut().and_then(|other| other.listener(&name));
+        names.push(name);
         let endpoint = match &address.place {
+            Place::Unix(path) if let Some(socket) = taken_over => {
+                Endpoint::TakenOver(Arc::new(socket), Some(path.clone()))
+            }
+            _ if let Some(socket) = taken_over => Endpoint::TakenOver(Arc::new(socket), None),
             Place::Ip(addr) => Endpoint::Ip(*addr),
             Place::Unix(path) => Endpoint::Unix(path.clone(), config.socket_mode),
             Place::Systemd => Endpoint::Inherited(inherited.next()?),
@@ -289,7 +392,16 @@ fn listeners(
         close_timeout: config.timeouts.close,
         ..ReactorConfig::default()
     };
-    Ok((reactor, kinds))
+    Ok((reactor, kinds, names))
+}
+
+/// What a listener is for, as another process knows it by.
+fn name_of((kind, address): &(ListenerKind, &ListenAddress)) -> String {
+    match &address.place {
+        Place::Ip(addr) => format!("{kind:?} {addr}"),
+        Place::Unix(path) => format!("{kind:?} unix:{}", path.display()),
+        Place::Systemd => format!("{kind:?} systemd"),
+    }
 }
 
 /// Where to listen, and for what, in the order of the listeners.

@@ -32,6 +32,7 @@ mod entropy;
 mod errors_in_a_row;
 mod exchange;
 mod gauges;
+mod handover;
 mod hello_rate;
 mod http;
 mod input;
@@ -53,6 +54,7 @@ mod websocket;
 use std::sync::Arc;
 
 pub use self::entropy::Entropy;
+pub use self::handover::Carried;
 
 use self::context::SessionContext;
 use self::delivery::Delivery;

@@ -13,6 +13,7 @@ use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::log::{
     Appended, Draft, LogFault, LogId, LogReply, LogRequest, Logs, Ticket,
 };
+use crate::chat::model::name::UserName;
 use crate::chat::model::record::{Body, Record, SharedRecord, stamp};
 use crate::collections::{KeyedMap, Slots};
 use crate::time::Tick;
@@ -103,7 +104,7 @@ impl MemoryStore {
     }
 
     fn append(&mut self, now: Now, id: LogId, ticket: Ticket, draft: Draft) {
-        let cid = self.cid_key(&draft).map(|key| (key, self.hasher.0.hash_one(&draft.body)));
+        let cid = self.key_of(&draft.from, &draft.body).map(|key| (key, self.hasher.0.hash_one(&draft.body)));
         let outcome = match find(&mut self.logs, id) {
             Some(log) => {
                 if let Some((seq, at)) = since(&self.untold, id, &draft) {
@@ -130,6 +131,31 @@ impl MemoryStore {
         self.replies.push_back(LogReply::Appended { ticket, outcome });
     }
 
+    /// The log goes on behind these records. Their `cid`s are remembered from now on, for as long
+    /// as those of new ones.
+    fn adopt(&mut self, now: Now, id: LogId, head: u64, records: &[SharedRecord]) {
+        let keys: Vec<_> = records.iter().map(|record| self.remember(record)).collect();
+        let Some(log) = find(&mut self.logs, id) else { return };
+        log.head = head;
+        log.last_at = records.last().map_or(0, |record| record.at);
+        for (key, remembered) in keys.into_iter().flatten() {
+            let cids = log.cids.get_or_insert_default();
+            cids.known.insert(key, remembered);
+            cids.by_age.push_back((now.tick, remembered.seq, key));
+        }
+        self.cids += log.cids();
+        if log.cids() > 0 && !std::mem::replace(&mut log.is_listed, true) {
+            self.visits.push_back((now.tick, id));
+        }
+    }
+
+    /// The `cid` of a record, if it has one, and what is remembered with it.
+    fn remember(&self, record: &Record) -> Option<(CidKey, Remembered)> {
+        let key = self.key_of(&record.from, &record.body)?;
+        let said = self.hasher.0.hash_one(&record.body);
+        Some((key, Remembered { seq: record.seq, at: record.at, said }))
+    }
+
     /// Visits the log that was visited longest ago, if that was long enough ago, or there are too
     /// many `cid`s. One for each append is enough: no append adds more than one to the list.
     fn forget(&mut self, now: Tick) {
@@ -154,11 +180,11 @@ impl MemoryStore {
         }
     }
 
-    fn cid_key(&self, draft: &Draft) -> Option<CidKey> {
-        let Body::Message { cid: Some(cid), .. } = &draft.body else {
+    fn key_of(&self, from: &UserName, body: &Body) -> Option<CidKey> {
+        let Body::Message { cid: Some(cid), .. } = body else {
             return None;
         };
-        let named = (draft.from.as_str(), cid);
+        let named = (from.as_str(), cid);
         Some(CidKey(self.hasher.0.hash_one(named), self.hasher.1.hash_one(named)))
     }
 }
@@ -170,6 +196,7 @@ impl Logs for MemoryStore {
                 let new = Log { id: log, head: 0, last_at: 0, cids: None, is_listed: false };
                 self.logs.insert(log.slot(), new);
             }
+            LogRequest::Adopt { log, head, records } => self.adopt(now, log, head, &records),
             LogRequest::Append { log, ticket, draft } => self.append(now, log, ticket, draft),
             LogRequest::Drop { log } => {
                 let is_open = find(&mut self.logs, log).is_some();
@@ -271,7 +298,7 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::model::name::{RoomName, UserName};
+    use crate::chat::model::name::RoomName;
     use crate::chat::model::policy::Retention;
     use crate::chat::model::record::Epoch;
     use crate::chat::model::reply::Durability;

@@ -74,6 +74,21 @@ pub fn is_there(data: &std::path::Path) -> bool {
     data.join(sqlite::data_dir::DATABASE).exists()
 }
 
+/// The process that serves this directory; `None` if none does, or what has it is no server.
+///
+/// # Errors
+///
+/// If the directory cannot be looked at.
+pub fn server_of(data: &std::path::Path) -> std::io::Result<Option<i32>> {
+    sqlite::data_dir::owner(data)
+}
+
+/// The form of the database that this version writes.
+#[must_use]
+pub const fn schema_version() -> usize {
+    sqlite::schema::VERSION
+}
+
 /// Logs that survive as their rooms promise, and what the file has of them. Any thread may call
 /// `wake` when there is something to poll.
 ///

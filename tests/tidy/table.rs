@@ -14,15 +14,17 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("metrics", &["log"]),
     // The boundary.
     ("net", &["time"]),
+    // The same values in another process.
+    ("pack", &["net", "time"]),
     // Bytes in, bytes out: what the reactor's bytes are sealed with.
     ("tls", &[]),
-    ("reactor", &["net", "time", "collections", "metrics", "log", "tls"]),
+    ("reactor", &["net", "time", "collections", "metrics", "log", "tls", "pack"]),
     // The domain.
     ("chat", &["net", "collections", "time"]),
     // Bytes in, values out.
     ("http", &["collections", "time"]),
-    ("ws", &["collections", "time"]),
-    ("line", &["collections", "time"]),
+    ("ws", &["collections", "time", "pack"]),
+    ("line", &["collections", "time", "pack"]),
     ("wire", &["chat", "net", "collections", "time"]),
     ("auth", &["chat", "collections", "time"]),
     // Beside the server: the other end of the protocol.
@@ -41,6 +43,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "metrics",
             "log",
             "net",
+            "pack",
             "auth",
             "chat",
             "http",
@@ -62,6 +65,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "metrics",
             "log",
             "net",
+            "pack",
             "tls",
             "reactor",
             "auth",

@@ -175,6 +175,15 @@ pub enum LogRequest {
         /// For how long they are kept.
         retention: Retention,
     },
+    /// The log, which has begun empty and is in memory, goes on where another process has left it.
+    Adopt {
+        /// Which log.
+        log: LogId,
+        /// The last seq.
+        head: u64,
+        /// Its recent records: a message with the `cid` of one of them is not put there again.
+        records: Vec<SharedRecord>,
+    },
     /// Put a record at the log's end. A message with the `cid` of an earlier one by the same user
     /// is not put there again, and no record without an effect. Answered by [`LogReply::Appended`].
     Append {
@@ -433,4 +442,21 @@ pub trait Logs: std::fmt::Debug {
 
     /// The next reply.
     fn poll(&mut self) -> Option<LogReply>;
+
+    /// Closes the files, so that another process can open them, and waits for that no longer than
+    /// `patience`: whether all that was asked for is written. Nothing is to be asked any more.
+    fn suspend(&mut self, patience: std::time::Duration) -> bool {
+        _ = patience;
+        true
+    }
+
+    /// Opens the files again after [`Logs::suspend`]: the logs that are stored are then to be opened
+    /// anew, those in memory go on.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and what to do. Whatever is asked from then on is refused.
+    fn resume(&mut self) -> Result<(), String> {
+        Ok(())
+    }
 }

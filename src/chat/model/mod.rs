@@ -6,6 +6,7 @@ pub mod code;
 pub mod command;
 pub mod edits;
 pub mod event;
+pub mod handover;
 pub mod hello;
 pub mod identity;
 pub mod limits;

@@ -16,6 +16,7 @@ pub(super) mod credentials;
 mod direct;
 mod edits;
 mod faults;
+mod handover;
 mod history;
 mod identify;
 mod inbox;

@@ -2,12 +2,14 @@
 //! reader.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use super::connection::{CACHE_BYTES, Level};
+use super::data_dir;
 use super::engine::Engine;
 use super::load_rooms::Loaded;
 use super::open::{Opened, open};
@@ -59,7 +61,6 @@ impl Options {
 /// The logs of all rooms: those of memory rooms, and those in the file.
 ///
 /// Dropping it closes the file: it waits at most five seconds for what is queued to be written.
-#[derive(Debug)]
 pub struct SqliteStore {
     memory: MemoryStore,
     /// By slot.
@@ -76,6 +77,8 @@ pub struct SqliteStore {
     reader: ReaderHandle,
     writer: WriterHandle,
     metrics: Arc<StoreMetrics>,
+    /// How it was opened.
+    opened_by: (Options, Clock, Wake),
     /// When the last request came.
     now: Tick,
     /// It was logged that the disk does not answer.
@@ -116,8 +119,9 @@ impl SqliteStore {
         let suspended =
             suspensions::load(&db).map_err(|error| OpenError::Failed(path.clone(), error))?;
         let suspended = Arc::new(suspended);
+        data_dir::write_owner(&lock);
         let Loaded { rooms, rows, next_id: next_row, people, .. } = loaded;
-        let (sender, replies) = ReplySender::new(wake);
+        let (sender, replies) = ReplySender::new(Arc::clone(&wake));
         let metrics = Arc::clone(&options.metrics);
         let queue = Arc::new(WriteQueue::new(Arc::clone(&metrics), options.queue_bytes));
         let connection = SharedReader::default();
@@ -146,6 +150,7 @@ impl SqliteStore {
             reader: ReaderHandle::start(path, connection, Arc::clone(&suspended), sender),
             writer,
             metrics,
+            opened_by: (options.clone(), clock, wake),
             now: Tick::ZERO,
             is_hang_said: false,
         };
@@ -203,7 +208,10 @@ impl SqliteStore {
             LogRequest::PutMeta { log, meta } => Op::PutMeta(log, meta),
             LogRequest::Sync { ticket, .. } => Op::Sync(ticket, level),
             LogRequest::Drop { log } => Op::Drop(log),
-            LogRequest::Open { .. } | LogRequest::Read { .. } | LogRequest::People { .. } => return,
+            LogRequest::Open { .. }
+            | LogRequest::Adopt { .. }
+            | LogRequest::Read { .. }
+            | LogRequest::People { .. } => return,
         };
         self.batch.push(op);
     }
@@ -216,7 +224,8 @@ impl Logs for SqliteStore {
             LogRequest::Open { .. } => self.open_log(now, request),
             LogRequest::Read { ticket, query } => self.read(ticket, query),
             LogRequest::People { ticket, changes } => self.batch.push(Op::People(ticket, changes)),
-            LogRequest::Append { log, .. }
+            LogRequest::Adopt { log, .. }
+            | LogRequest::Append { log, .. }
             | LogRequest::PutMeta { log, .. }
             | LogRequest::Sync { log, .. } => self.route(now, log, request),
             LogRequest::Drop { log } => {
@@ -247,6 +256,35 @@ impl Logs for SqliteStore {
     fn poll(&mut self) -> Option<LogReply> {
         let reply = self.own_replies.pop_front().or_else(|| self.replies.try_recv().ok());
         reply.or_else(|| self.memory.poll())
+    }
+
+    fn suspend(&mut self, patience: Duration) -> bool {
+        self.flush();
+        self.queue.close();
+        self.writer.wait(patience)
+    }
+
+    fn resume(&mut self) -> Result<(), String> {
+        if !self.writer.wait(CLOSE_TIMEOUT) {
+            return Err("the disk does not answer: restart the server".to_owned());
+        }
+        let (options, clock, wake) = &self.opened_by;
+        let (mut fresh, _) =
+            Self::open(options, *clock, Arc::clone(wake)).map_err(|error| error.to_string())?;
+        // Whatever is in memory stays; the threads that have ended go with the other one.
+        std::mem::swap(&mut self.rows, &mut fresh.rows);
+        std::mem::swap(&mut self.queue, &mut fresh.queue);
+        std::mem::swap(&mut self.replies, &mut fresh.replies);
+        std::mem::swap(&mut self.reader, &mut fresh.reader);
+        std::mem::swap(&mut self.writer, &mut fresh.writer);
+        self.next_row = fresh.next_row;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("logs", &self.logs).finish_non_exhaustive()
     }
 }
 
