@@ -13,6 +13,7 @@ mod names;
 mod people;
 mod token;
 mod tools;
+mod upgrade;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -111,6 +112,18 @@ enum Command {
     /// to which it writes for two seconds. Fails if something is bad.
     #[command(alias = "diagnose")]
     Doctor,
+    /// Have the running server start its program anew, without a disconnect
+    ///
+    /// The program is the one at the path by which the server was started, as it is there now: put
+    /// another version there first. It reads the configuration and gets ready while the server goes
+    /// on; then it takes over listeners, connections and everything that is not stored, and the
+    /// server before it ends. Clients notice nothing, but for those with TLS: they are told when to
+    /// come back, within seconds, and go on where they were.
+    ///
+    /// If the new version does not come up, the server goes on as it was. This waits for the
+    /// outcome and says what it was; the exit code is 0 only if the server was upgraded. The same
+    /// without waiting: send the server SIGUSR2.
+    Upgrade,
     /// Make a token for a test, or say why one is not taken
     Token {
         #[command(subcommand)]
@@ -178,6 +191,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
             ExitCode::SUCCESS if names_data => disk::check(&loaded.config),
             outcome => outcome,
         },
+        Some(Command::Upgrade) => upgrade::run(&loaded.config),
         Some(Command::Doctor) => doctor::run(&loaded.config),
         // Who is to take the place of its parent outlives it.
         Some(Command::Serve { with_parent: true }) if !sources.environment.takes_over() => match follow_parent() {

@@ -4,6 +4,7 @@
 //! that ends only lets go of its own, and sends nothing: no peer can tell. Edges are no part of
 //! this: the poller of the next process tells the state of each socket when it is registered there.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -15,6 +16,7 @@ use super::Reactor;
 use super::addresses::AddressShare;
 use super::connection::{Connection, Flags, Phase};
 use super::tls::Arrival;
+use super::work_lists::Report;
 use crate::net::{CloseReason, ConnId, Effects, IpAddr, ListenerId};
 use crate::time::Tick;
 use crate::time::clock::Now;
@@ -78,8 +80,18 @@ impl Reactor {
     /// Every connection that can go on in another process, with its socket. Not those with TLS,
     /// whose keys stay where they are, nor those that are rejected.
     pub fn carry(&self) -> impl Iterator<Item = (ConnId, Carried, BorrowedFd<'_>)> {
-        self.connections.slab.iter().filter_map(|(_, connection)| {
-            let carried = self.carry_one(connection)?;
+        let drained = self.connections.shared.lists.reports.iter().filter_map(|report| match report
+        {
+            Report::Drained(conn) => Some(*conn),
+            Report::Blocked(_) => None,
+        });
+        // Whoever has drained and is not told yet is told there.
+        let drained: BTreeSet<ConnId> = drained.collect();
+        self.connections.slab.iter().filter_map(move |(_, connection)| {
+            let mut carried = self.carry_one(connection)?;
+            if drained.contains(&connection.id) {
+                carried.flags |= Flags::WAKE.within(KEPT);
+            }
             Some((connection.id, carried, connection.stream.as_fd()))
         })
     }

@@ -50,6 +50,12 @@ pub(super) struct WorkLists {
 }
 
 impl WorkLists {
+    /// Whether the next turn has something to do even if nothing happens.
+    #[cfg(test)]
+    pub(super) fn has_work(&self) -> bool {
+        self.has_reads() || self.has_work_beside_reads()
+    }
+
     /// Whether there are connections to be read.
     pub(super) fn has_reads(&self) -> bool {
         !self.readable.is_empty()

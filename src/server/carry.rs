@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::upgrade::{ConnectionState, Part};
 use super::{Server, Turn};
-use crate::chat::model::handover::ReaderState;
+use crate::chat::model::handover::{ReaderState, RoomState};
 use crate::chat::model::log::{Logs, Snapshot};
 use crate::net::{ConnId, Effects, Handler as _, Input};
 use crate::session;
@@ -42,7 +42,15 @@ impl Server {
         mut each: impl FnMut(Part) -> std::io::Result<()>,
     ) -> std::io::Result<()> {
         each(Part::Head(Box::new(self.chat.head_state())))?;
-        let mut rooms = self.chat.room_states().into_iter();
+        each(Part::CidSecret(self.logs.cid_secret()))?;
+        let remember = |mut room: RoomState| {
+            if let Some(memory) = &mut room.memory {
+                let log = self.chat.log_of(&room.name);
+                memory.cids = log.map_or_else(Vec::new, |log| self.logs.remembered(log));
+            }
+            room
+        };
+        let mut rooms = self.chat.room_states().into_iter().map(remember);
         loop {
             let piece: Vec<_> = rooms.by_ref().take(ITEMS_MAX).collect();
             if piece.is_empty() {
@@ -70,7 +78,20 @@ impl Server {
     pub(super) fn adopt_domain(&mut self, now: Now, part: Part) {
         match part {
             Part::Head(head) => self.chat.adopt_head(now, *head),
-            Part::Rooms(rooms) => rooms.into_iter().for_each(|room| self.chat.adopt_room(room)),
+            Part::CidSecret(secret) => {
+                self.remembers = self.logs.adopt_cid_secret(secret);
+                if !self.remembers {
+                    log::warn!("messages that are repeated in memory rooms may be there twice: this version hashes otherwise than the one before it");
+                }
+            }
+            Part::Rooms(rooms) => {
+                for mut room in rooms {
+                    room.memory.iter_mut().filter(|_| !self.remembers).for_each(|memory| {
+                        memory.cids = Vec::new();
+                    });
+                    self.chat.adopt_room(room);
+                }
+            }
             Part::Users(users) => users.into_iter().for_each(|user| self.chat.adopt_user(user)),
             Part::Connections(_) => {}
             Part::End => self.chat.resume(),
@@ -107,7 +128,7 @@ impl Server {
             crate::pack::Pack::pack(&part, &mut out);
             Ok(())
         };
-        _ = self.carry_domain(&carried, &mut each);
+        _ = self.carry_domain(&carried, &mut each).and_then(|()| each(Part::End));
         for &(conn, queued) in conns {
             let states = self.carry(conn);
             crate::pack::Pack::pack(&(conn, queued, states), &mut out);

@@ -122,6 +122,8 @@ pub struct Server {
     /// If systemd wants to hear from this process.
     supervisor: Option<Supervisor>,
     upgrading: Upgrading,
+    /// What the process before this one remembers of messages means something here.
+    remembers: bool,
     metrics: Arc<Metrics>,
 }
 
@@ -163,6 +165,7 @@ impl Server {
             certificates: None,
             supervisor: None,
             upgrading: Upgrading::new(config.timeouts.upgrade),
+            remembers: false,
             metrics,
         })
     }

@@ -174,6 +174,8 @@ impl Server {
         self.stopping = Some(clock.now().tick);
         reactor.leave_by(clock.now().tick.after(self.stop_timeout));
         reactor.thaw();
+        // Nothing else may wake it.
+        reactor.set_alarm(clock.now().tick);
         outcome
     }
 

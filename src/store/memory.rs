@@ -3,17 +3,16 @@
 //! The records themselves live in the rooms' recent rings, which for such rooms are all there is.
 
 use std::collections::VecDeque;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
+use std::collections::hash_map::{DefaultHasher, RandomState};
+use std::hash::{BuildHasher as _, Hash, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::chat::model::edits;
 use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::log::{
-    Appended, Draft, LogFault, LogId, LogReply, LogRequest, Logs, Ticket,
+    Appended, CidSecret, Draft, LogFault, LogId, LogReply, LogRequest, Logs, RememberedCid, Ticket,
 };
-use crate::chat::model::name::UserName;
 use crate::chat::model::record::{Body, Record, SharedRecord, stamp};
 use crate::collections::{KeyedMap, Slots};
 use crate::time::Tick;
@@ -41,7 +40,31 @@ pub struct MemoryStore {
     /// Every log that remembers `cid`s, by when it was visited last: a log in which nothing more
     /// is said must forget them, too.
     visits: VecDeque<(Tick, LogId)>,
-    hasher: (RandomState, RandomState),
+    hasher: Hasher,
+}
+
+/// Makes keyed hashes that another process can go on with: those of the standard library's own maps
+/// have keys that nobody can hand on.
+#[derive(Debug)]
+struct Hasher(u128);
+
+impl Default for Hasher {
+    fn default() -> Self {
+        // The library's keys are random, and so is what they make of anything.
+        let random = RandomState::new();
+        let half = |which: u8| u128::from(random.hash_one(which));
+        Self(half(0) << 64 | half(1))
+    }
+}
+
+impl Hasher {
+    /// One of several hashes of a value.
+    fn hash(&self, which: u8, value: impl Hash) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        // First, so that nobody who does not know it can tell what state the value meets.
+        (self.0, which, value).hash(&mut hasher);
+        hasher.finish()
+    }
 }
 
 /// The most `cid`s that are remembered.
@@ -104,7 +127,7 @@ impl MemoryStore {
     }
 
     fn append(&mut self, now: Now, id: LogId, ticket: Ticket, draft: Draft) {
-        let cid = self.key_of(&draft.from, &draft.body).map(|key| (key, self.hasher.0.hash_one(&draft.body)));
+        let cid = self.cid_key(&draft).map(|key| (key, self.hasher.hash(2, &draft.body)));
         let outcome = match find(&mut self.logs, id) {
             Some(log) => {
                 if let Some((seq, at)) = since(&self.untold, id, &draft) {
@@ -131,29 +154,19 @@ impl MemoryStore {
         self.replies.push_back(LogReply::Appended { ticket, outcome });
     }
 
-    /// The log goes on behind these records. Their `cid`s are remembered from now on, for as long
-    /// as those of new ones.
-    fn adopt(&mut self, now: Now, id: LogId, head: u64, records: &[SharedRecord]) {
-        let keys: Vec<_> = records.iter().map(|record| self.remember(record)).collect();
+    /// The log goes on where another process has left it.
+    fn adopt(&mut self, id: LogId, (head, last_at): (u64, u64), cids: &[RememberedCid]) {
         let Some(log) = find(&mut self.logs, id) else { return };
-        log.head = head;
-        log.last_at = records.last().map_or(0, |record| record.at);
-        for (key, remembered) in keys.into_iter().flatten() {
-            let cids = log.cids.get_or_insert_default();
-            cids.known.insert(key, remembered);
-            cids.by_age.push_back((now.tick, remembered.seq, key));
+        (log.head, log.last_at) = (head, last_at);
+        for &RememberedCid { key, said, seq, at, since } in cids {
+            let key = CidKey(key.0, key.1);
+            let known = log.cids.get_or_insert_default();
+            known.known.insert(key, Remembered { seq, at, said });
+            known.by_age.push_back((since, seq, key));
         }
         self.cids += log.cids();
-        if log.cids() > 0 && !std::mem::replace(&mut log.is_listed, true) {
-            self.visits.push_back((now.tick, id));
-        }
-    }
-
-    /// The `cid` of a record, if it has one, and what is remembered with it.
-    fn remember(&self, record: &Record) -> Option<(CidKey, Remembered)> {
-        let key = self.key_of(&record.from, &record.body)?;
-        let said = self.hasher.0.hash_one(&record.body);
-        Some((key, Remembered { seq: record.seq, at: record.at, said }))
+        let oldest = cids.first().filter(|_| !std::mem::replace(&mut log.is_listed, true));
+        self.visits.extend(oldest.map(|oldest| (oldest.since, id)));
     }
 
     /// Visits the log that was visited longest ago, if that was long enough ago, or there are too
@@ -180,12 +193,12 @@ impl MemoryStore {
         }
     }
 
-    fn key_of(&self, from: &UserName, body: &Body) -> Option<CidKey> {
-        let Body::Message { cid: Some(cid), .. } = body else {
+    fn cid_key(&self, draft: &Draft) -> Option<CidKey> {
+        let Body::Message { cid: Some(cid), .. } = &draft.body else {
             return None;
         };
-        let named = (from.as_str(), cid);
-        Some(CidKey(self.hasher.0.hash_one(named), self.hasher.1.hash_one(named)))
+        let named = (draft.from.as_str(), cid);
+        Some(CidKey(self.hasher.hash(0, named), self.hasher.hash(1, named)))
     }
 }
 
@@ -196,7 +209,7 @@ impl Logs for MemoryStore {
                 let new = Log { id: log, head: 0, last_at: 0, cids: None, is_listed: false };
                 self.logs.insert(log.slot(), new);
             }
-            LogRequest::Adopt { log, head, records } => self.adopt(now, log, head, &records),
+            LogRequest::Adopt { log, head, last_at, cids } => self.adopt(log, (head, last_at), &cids),
             LogRequest::Append { log, ticket, draft } => self.append(now, log, ticket, draft),
             LogRequest::Drop { log } => {
                 let is_open = find(&mut self.logs, log).is_some();
@@ -216,6 +229,26 @@ impl Logs for MemoryStore {
     }
 
     fn flush(&mut self) {}
+
+    fn cid_secret(&self) -> CidSecret {
+        CidSecret { key: self.hasher.0, check: self.hasher.hash(0, ()) }
+    }
+
+    fn remembered(&self, log: LogId) -> Vec<RememberedCid> {
+        let log = self.logs.get(log.slot()).filter(|found| found.id == log);
+        let Some(cids) = log.and_then(|log| log.cids.as_ref()) else { return Vec::new() };
+        let all = cids.by_age.iter().filter_map(|&(since, _, key)| {
+            let &Remembered { seq, at, said } = cids.known.get(&key)?;
+            Some(RememberedCid { key: (key.0, key.1), said, seq, at, since })
+        });
+        all.collect()
+    }
+
+    fn adopt_cid_secret(&mut self, secret: CidSecret) -> bool {
+        debug_assert_eq!(self.cids, 0, "nothing is remembered by another key");
+        self.hasher = Hasher(secret.key);
+        self.hasher.hash(0, ()) == secret.check
+    }
 
     fn poll(&mut self) -> Option<LogReply> {
         let reply = self.replies.pop_front();
@@ -298,7 +331,7 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::model::name::RoomName;
+    use crate::chat::model::name::{RoomName, UserName};
     use crate::chat::model::policy::Retention;
     use crate::chat::model::record::Epoch;
     use crate::chat::model::reply::Durability;

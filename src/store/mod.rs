@@ -83,6 +83,15 @@ pub fn server_of(data: &std::path::Path) -> std::io::Result<Option<i32>> {
     sqlite::data_dir::owner(data)
 }
 
+/// Gives a file in the data directory to the owner of that, if this process may.
+///
+/// # Errors
+///
+/// If its owner cannot be changed.
+pub fn give_to_owner(path: &std::path::Path) -> std::io::Result<()> {
+    sqlite::data_dir::give_to_owner(path)
+}
+
 /// The form of the database that this version writes.
 #[must_use]
 pub const fn schema_version() -> usize {

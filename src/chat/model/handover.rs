@@ -6,7 +6,7 @@
 
 use super::command::{Op, RequestId};
 use super::identity::{Identity, Source};
-use super::log::{Restriction, RestrictionMeta};
+use super::log::{RememberedCid, Restriction, RestrictionMeta};
 use super::name::{RoomName, UserName};
 use super::output::Encoding;
 use super::record::{Epoch, SharedRecord};
@@ -50,6 +50,8 @@ pub struct MemoryRoomState {
     pub topic: Box<str>,
     /// Its recent records.
     pub records: Vec<SharedRecord>,
+    /// The messages that its log does not take again.
+    pub cids: Vec<RememberedCid>,
     /// Its members.
     pub members: Vec<MemberState>,
     /// What holds of users in it.

@@ -20,6 +20,7 @@ use super::people::{People, PeopleChange};
 use super::policy::Retention;
 use super::record::{Body, Epoch, SharedRecord};
 use super::reply::{Durability, Role};
+use crate::time::Tick;
 pub use super::suspensions::{Expiry, Network, Suspensions};
 
 /// Names an open log: one life of one room. Never used again.
@@ -159,6 +160,31 @@ pub struct RestrictionMeta {
     pub expiry: Expiry,
 }
 
+/// A message with a `cid` that is in a log, as it is remembered: by keyed hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RememberedCid {
+    /// The hash of user and `cid`.
+    pub key: (u64, u64),
+    /// The hash of what was said.
+    pub said: u64,
+    /// The record's seq.
+    pub seq: u64,
+    /// When the log took it.
+    pub at: u64,
+    /// Since when it is remembered.
+    pub since: Tick,
+}
+
+/// The key of the hashes of [`RememberedCid`], and a hash that shows whether another process makes
+/// the same ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CidSecret {
+    /// The key.
+    pub key: u128,
+    /// The hash of nothing.
+    pub check: u64,
+}
+
 /// What the domain asks of the logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogRequest {
@@ -181,8 +207,10 @@ pub enum LogRequest {
         log: LogId,
         /// The last seq.
         head: u64,
-        /// Its recent records: a message with the `cid` of one of them is not put there again.
-        records: Vec<SharedRecord>,
+        /// When the last record was put there.
+        last_at: u64,
+        /// The messages that are not put there again.
+        cids: Vec<RememberedCid>,
     },
     /// Put a record at the log's end. A message with the `cid` of an earlier one by the same user
     /// is not put there again, and no record without an effect. Answered by [`LogReply::Appended`].
@@ -442,6 +470,24 @@ pub trait Logs: std::fmt::Debug {
 
     /// The next reply.
     fn poll(&mut self) -> Option<LogReply>;
+
+    /// The key of what is remembered of logs in memory.
+    fn cid_secret(&self) -> CidSecret {
+        CidSecret { key: 0, check: 0 }
+    }
+
+    /// What is remembered of a log in memory, oldest first.
+    fn remembered(&self, log: LogId) -> Vec<RememberedCid> {
+        _ = log;
+        Vec::new()
+    }
+
+    /// Remembers by this key from now on, before anything is remembered. `false` if what another
+    /// process remembers by it means nothing here.
+    fn adopt_cid_secret(&mut self, secret: CidSecret) -> bool {
+        _ = secret;
+        false
+    }
 
     /// Closes the files, so that another process can open them, and waits for that no longer than
     /// `patience`: whether all that was asked for is written. Nothing is to be asked any more.

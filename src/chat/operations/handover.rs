@@ -24,7 +24,7 @@ use crate::chat::model::handover::{
     GatheredState, HeadState, MemberState, MemoryRoomState, ReaderState, RoomState, UserState,
 };
 use crate::chat::model::identity::Source;
-use crate::chat::model::log::LogRequest;
+use crate::chat::model::log::{LogId, LogRequest};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::reply::{Durability, Presence};
 use crate::chat::rooms::Membership;
@@ -67,6 +67,8 @@ impl Chat {
             access: (room.private, room.owned),
             topic: room.topic.clone(),
             records: room.ring.from(0).cloned().collect(),
+            // The log has them.
+            cids: Vec::new(),
             members: self.rooms.members(key).map(|row| self.member_state(row)).collect(),
             restrictions: {
                 let holding = room.moderation.holding(self.context.now.wall_ms);
@@ -94,6 +96,12 @@ impl Chat {
             marks: (row.recv, row.read),
             joined: row.joined,
         }
+    }
+
+    /// The log of this room, if there is one.
+    #[must_use]
+    pub fn log_of(&self, room: &RoomName) -> Option<LogId> {
+        self.rooms.named(room.as_str()).map(|key| self.rooms[key].log)
     }
 
     /// The users that are there, or were lately. The sessions of connections that are not carried
@@ -272,8 +280,9 @@ fn adopt_memory_room(chat: &mut Chat, name: &RoomName, state: MemoryRoomState) -
     open_log(chat, key, chosen);
     let bounds = (chat.context.limits.ring_records, chat.context.limits.ring_bytes);
     let log = chat.rooms[key].log;
-    let records = state.records.clone();
-    chat.context.requests.push_back(LogRequest::Adopt { log, head, records });
+    let last_at = state.records.last().map_or(0, |last| last.at);
+    let cids = state.cids;
+    chat.context.requests.push_back(LogRequest::Adopt { log, head, last_at, cids });
     chat.rooms.adopt_ring(key, state.records, bounds);
     let room = &mut chat.rooms[key];
     (room.head, room.topic) = (head, state.topic);

@@ -11,7 +11,7 @@ use crate::chat::model::handover::{
     RoomState, UserState,
 };
 use crate::chat::model::identity::{Grant, Identity, Rights, Source};
-use crate::chat::model::log::{Expiry, Restriction, RestrictionMeta};
+use crate::chat::model::log::{CidSecret, Expiry, RememberedCid, Restriction, RestrictionMeta};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::output::Encoding;
 use crate::chat::model::record::{Act, Body, Epoch, Record, SharedRecord};
@@ -42,6 +42,8 @@ pub(super) struct Hello {
 pub(crate) enum Part {
     /// What holds for all rooms. It comes first.
     Head(Box<HeadState>),
+    /// The key of the hashes by which messages are remembered.
+    CidSecret(CidSecret),
     /// Rooms.
     Rooms(Vec<RoomState>),
     /// Users.
@@ -72,6 +74,15 @@ pack_enum!(Part {
     2: Users(users: Vec<UserState>),
     3: Connections(connections: Vec<ConnectionState>),
     4: End,
+    5: CidSecret(secret: CidSecret),
+});
+pack_struct!(CidSecret { key: u128, check: u64 });
+pack_struct!(RememberedCid {
+    key: (u64, u64),
+    said: u64,
+    seq: u64,
+    at: u64,
+    since: Tick,
 });
 pack_struct!(ConnectionState {
     bytes: reactor::Carried,
@@ -95,6 +106,7 @@ pack_struct!(MemoryRoomState {
     access: (bool, bool),
     topic: Box<str>,
     records: Vec<SharedRecord>,
+    cids: Vec<RememberedCid>,
     members: Vec<MemberState>,
     restrictions: Vec<(UserName, Restriction, RestrictionMeta)>,
     departed: Vec<UserName>,

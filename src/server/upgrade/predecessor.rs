@@ -115,7 +115,9 @@ impl Predecessor {
             }
             Part::Connections(_) => Err(unknown()),
             Part::End => Ok(Next::End),
-            part @ (Part::Head(_) | Part::Rooms(_) | Part::Users(_)) => Ok(Next::Domain(part)),
+            part @ (Part::Head(_) | Part::CidSecret(_) | Part::Rooms(_) | Part::Users(_)) => {
+                Ok(Next::Domain(part))
+            }
         }
     }
 

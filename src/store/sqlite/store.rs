@@ -22,7 +22,9 @@ use super::suspensions;
 use super::write_op::{Append, Op, Opening};
 use super::write_queue::{QUEUE_BYTES, WriteQueue};
 use super::writer_thread::WriterHandle;
-use crate::chat::model::log::{LogId, LogReply, LogRequest, Logs, Query, Snapshot, Ticket};
+use crate::chat::model::log::{
+    CidSecret, LogId, LogReply, LogRequest, Logs, Query, RememberedCid, Snapshot, Ticket,
+};
 use crate::chat::model::name::RoomName;
 use crate::chat::model::reply::Durability;
 use crate::collections::{KeyedMap, Slots};
@@ -256,6 +258,18 @@ impl Logs for SqliteStore {
     fn poll(&mut self) -> Option<LogReply> {
         let reply = self.own_replies.pop_front().or_else(|| self.replies.try_recv().ok());
         reply.or_else(|| self.memory.poll())
+    }
+
+    fn cid_secret(&self) -> CidSecret {
+        self.memory.cid_secret()
+    }
+
+    fn remembered(&self, log: LogId) -> Vec<RememberedCid> {
+        self.memory.remembered(log)
+    }
+
+    fn adopt_cid_secret(&mut self, secret: CidSecret) -> bool {
+        self.memory.adopt_cid_secret(secret)
     }
 
     fn suspend(&mut self, patience: Duration) -> bool {

@@ -125,7 +125,7 @@ impl Store {
                 self.asked.remove(&log);
                 None
             }
-            LogRequest::Read { .. } | LogRequest::People { .. } => None,
+            LogRequest::Adopt { .. } | LogRequest::Read { .. } | LogRequest::People { .. } => None,
         }
     }
 
