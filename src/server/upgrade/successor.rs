@@ -135,8 +135,9 @@ fn start(
     let (ours, theirs) = UnixStream::pair().map_err(|error| error.to_string())?;
     let mut command = Command::new(name);
     Environment::hand_on(&mut command);
-    let command = command.args(arguments).stdin(Stdio::from(OwnedFd::from(theirs)));
-    let child = command.spawn();
+    let child = command.args(arguments).stdin(Stdio::from(OwnedFd::from(theirs))).spawn();
+    // It holds the other end: while that is open here, the end of the process is not heard.
+    drop(command);
     let child =
         child.map_err(|error| format!("{} cannot be started: {error}", name.display()))?;
     let mut candidate = Candidate { child, channel: Channel::new(ours), version: String::new() };

@@ -14,6 +14,7 @@ pub(crate) mod raw;
 pub(crate) mod server;
 pub(crate) mod terminal;
 pub(crate) mod tls;
+mod upgrade;
 pub(crate) mod ws;
 
 use std::time::Duration;
