@@ -194,13 +194,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
         Some(Command::Upgrade) => upgrade::run(&loaded.config),
         Some(Command::Doctor) => doctor::run(&loaded.config),
         // Who is to take the place of its parent outlives it.
-        Some(Command::Serve { with_parent: true }) if !sources.environment.takes_over() => match follow_parent() {
-            Ok(()) => serve(&loaded, sources),
-            Err(error) => {
-                _ = writeln!(io::stderr(), "error: cannot follow the parent process: {error}");
-                ExitCode::FAILURE
+        Some(Command::Serve { with_parent: true }) if !sources.environment.takes_over() => {
+            match follow_parent() {
+                Ok(()) => serve(&loaded, sources),
+                Err(error) => {
+                    _ = writeln!(io::stderr(), "error: cannot follow the parent process: {error}");
+                    ExitCode::FAILURE
+                }
             }
-        },
+        }
         Some(Command::Serve { .. }) | None => serve(&loaded, sources),
         Some(Command::Token { what }) => token::run(&what, &loaded.config),
         Some(Command::Tool(tool)) => tools::run(&tool, &loaded.config),

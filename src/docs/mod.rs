@@ -13,6 +13,7 @@
 //! | How do people come in, in the browser and at a terminal? | [`sign_in`] |
 //! | Who is who, and who says so? | [`identity`] |
 //! | How does the server speak TLS? | [`tls`] |
+//! | How is it upgraded while people talk? | [`upgrade`] |
 //! | How is it installed, watched and put in a container? | [`packages`] |
 //! | How do programs post and read without a socket? | [`http`] |
 //! | What is defended, and what is left to who runs it? | [`security`] |
@@ -95,3 +96,6 @@ pub mod store {}
 
 #[doc = include_str!("tls.md")]
 pub mod tls {}
+
+#[doc = include_str!("upgrade.md")]
+pub mod upgrade {}

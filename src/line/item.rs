@@ -46,4 +46,4 @@ pub enum Item<'a> {
     Malformed,
 }
 
-crate::pack_enum!(Framing { 0: Lines, 1: Lengths, 2: Text });
+crate::pack::pack_enum!(Framing { 0: Lines, 1: Lengths, 2: Text });

@@ -131,6 +131,7 @@ pub enum Effect {
     Freeze,
     /// Go on after [`Effect::Freeze`].
     Thaw,
-    /// Leave the loop at the end of this turn; it is gone on with where it was left.
+    /// The same as [`Effect::Freeze`], and leave the loop at the end of this turn; it is gone on
+    /// with where it was left.
     Yield,
 }

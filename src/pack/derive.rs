@@ -1,7 +1,6 @@
 //! [`Pack`](super::Pack) by lists of fields.
 
 /// Implements [`Pack`](crate::pack::Pack) for a struct by the list of all its fields.
-#[macro_export]
 macro_rules! pack_struct {
     ($name:ident { $($field:ident: $type:ty),* $(,)? }) => {
         impl $crate::pack::Pack for $name {
@@ -29,7 +28,6 @@ macro_rules! pack_struct {
 
 /// Implements [`Pack`](crate::pack::Pack) for an enum by the list of all its variants, each with
 /// the byte that names it.
-#[macro_export]
 macro_rules! pack_enum {
     ($name:ident { $(
         $tag:literal: $variant:ident
@@ -79,3 +77,5 @@ macro_rules! pack_enum {
         }
     };
 }
+
+pub(crate) use {pack_enum, pack_struct};

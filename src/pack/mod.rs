@@ -4,13 +4,15 @@
 //! that follows from the names and types of its fields: two versions whose shapes are the same
 //! understand each other, and no others do. So nobody has to remember to raise a version number.
 //!
-//! [`pack_struct!`](crate::pack_struct) and [`pack_enum!`](crate::pack_enum) implement it for a
-//! type by its list of fields, where those can be seen.
+//! [`pack_struct`] and [`pack_enum`] implement it for a type by its list of fields, where those can
+//! be seen.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
 mod derive;
 mod values;
+
+pub(crate) use self::derive::{pack_enum, pack_struct};
 
 /// A value that has a form in bytes.
 pub trait Pack: Sized {
@@ -25,7 +27,9 @@ pub trait Pack: Sized {
 
     /// Appends a list of them.
     fn pack_all(items: &[Self], out: &mut Vec<u8>) {
-        items.iter().for_each(|item| item.pack(out));
+        for item in items {
+            item.pack(out);
+        }
     }
 
     /// Takes a list of so many off the front of `input`.
@@ -97,8 +101,8 @@ mod tests {
         Line { from: Point, to: Box<Point> },
     }
 
-    crate::pack_struct!(Point { x: u64, name: Option<String> });
-    crate::pack_enum!(Shape {
+    crate::pack::pack_struct!(Point { x: u64, name: Option<String> });
+    crate::pack::pack_enum!(Shape {
         0: Nothing,
         1: Dot(point: Point),
         2: Line { from: Point, to: Box<Point> },
@@ -146,7 +150,7 @@ mod tests {
             x: u32,
             name: Option<String>,
         }
-        crate::pack_struct!(Point { x: u32, name: Option<String> });
+        crate::pack::pack_struct!(Point { x: u32, name: Option<String> });
     }
 
     #[test]

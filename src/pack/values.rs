@@ -37,7 +37,7 @@ impl Pack for u8 {
 
 /// Seven bits a byte, the lowest first: nearly all numbers are small.
 impl Pack for u64 {
-    const SHAPE: u64 = mix(BASIS, b"u64");
+    const SHAPE: Self = mix(BASIS, b"u64");
 
     fn pack(&self, out: &mut Vec<u8>) {
         let mut rest = *self;
@@ -173,7 +173,9 @@ impl<T: Pack> Pack for Option<T> {
 
     fn pack(&self, out: &mut Vec<u8>) {
         self.is_some().pack(out);
-        self.iter().for_each(|value| value.pack(out));
+        if let Some(value) = self {
+            value.pack(out);
+        }
     }
 
     fn unpack(input: &mut &[u8]) -> Option<Self> {

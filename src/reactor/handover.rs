@@ -18,9 +18,9 @@ use super::connection::{Connection, Flags, Phase};
 use super::tls::Arrival;
 use super::work_lists::Report;
 use crate::net::{CloseReason, ConnId, Effects, IpAddr, ListenerId};
+use crate::pack::{pack_enum, pack_struct};
 use crate::time::Tick;
 use crate::time::clock::Now;
-use crate::{pack_enum, pack_struct};
 
 /// What has been noted of a connection and is not in its socket.
 #[derive(Debug)]
@@ -41,7 +41,11 @@ pub struct Carried {
 #[derive(Debug)]
 enum CarriedPhase {
     /// A PROXY header has come in part, at the listener of this number.
-    Arriving { peer: SocketAddr, listener: u8, head: Vec<u8> },
+    Arriving {
+        peer: SocketAddr,
+        listener: u8,
+        head: Vec<u8>,
+    },
     Open,
     Flushing(CloseReason),
     Lingering(CloseReason),
@@ -80,11 +84,11 @@ impl Reactor {
     /// Every connection that can go on in another process, with its socket. Not those with TLS,
     /// whose keys stay where they are, nor those that are rejected.
     pub fn carry(&self) -> impl Iterator<Item = (ConnId, Carried, BorrowedFd<'_>)> {
-        let drained = self.connections.shared.lists.reports.iter().filter_map(|report| match report
-        {
-            Report::Drained(conn) => Some(*conn),
-            Report::Blocked(_) => None,
-        });
+        let drained =
+            self.connections.shared.lists.reports.iter().filter_map(|report| match report {
+                Report::Drained(conn) => Some(*conn),
+                Report::Blocked(_) => None,
+            });
         // Whoever has drained and is not told yet is told there.
         let drained: BTreeSet<ConnId> = drained.collect();
         self.connections.slab.iter().filter_map(move |(_, connection)| {
@@ -149,7 +153,10 @@ impl Reactor {
             CarriedPhase::Arriving { peer, listener: number, head } => {
                 let Some(listener) = listener(number) else { return Ok(None) };
                 let arrival = Arrival { peer, listener, tls: None, head };
-                return self.connections.insert_arriving(now, (stream, share), arrival, true).map(Some);
+                return self
+                    .connections
+                    .insert_arriving(now, (stream, share), arrival, true)
+                    .map(Some);
             }
             CarriedPhase::Open => Phase::Open,
             CarriedPhase::Flushing(reason) => Phase::Flushing(reason),
@@ -215,7 +222,7 @@ impl Reactor {
 
     /// Accepts, reads and tells deadlines again.
     pub const fn thaw(&mut self) {
-        self.is_frozen = false;
+        self.mode = super::Mode::Turning;
     }
 }
 

@@ -98,6 +98,17 @@ const EXPIRE_LATENESS_MAX: Duration = Duration::from_secs(1);
 
 const _: () = assert!(CloseReason::ALL.len() <= CLOSE_REASONS_MAX, "a reason without a counter");
 
+/// How much of a turn is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// All of it.
+    Turning,
+    /// Nothing is accepted or read, and no connection's deadline is told.
+    Frozen,
+    /// The same, and the loop is left at the end of the turn, to be gone on with.
+    Yielding,
+}
+
 /// Why the loop was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
@@ -131,10 +142,7 @@ pub struct Reactor {
     waiting_told: Option<u64>,
     /// When to leave the loop at the latest, if at all.
     exit_at: Option<Tick>,
-    /// Nothing is accepted or read, and no deadline is told.
-    is_frozen: bool,
-    /// The loop is left at the end of the turn, to be gone on with.
-    yields: bool,
+    mode: Mode,
     accepts_per_turn_max: usize,
     read_per_turn_max: usize,
     flushes: flush::Bounds,
@@ -174,8 +182,7 @@ impl Reactor {
             held_since: Tick::MAX,
             waiting_told: config.outbound_total_max.map(|_| 0),
             exit_at: None,
-            is_frozen: false,
-            yields: false,
+            mode: Mode::Turning,
             accepts_per_turn_max: config.accepts_per_turn_max,
             read_per_turn_max: config.read_per_turn_max,
             flushes: flush::Bounds {
@@ -230,8 +237,11 @@ impl Reactor {
             self.metrics.count_turn(micros);
             self.slow_turns.look(now.tick, micros, (before, &self.metrics));
             if flow.is_break() {
-                let yields = mem::take(&mut self.yields);
-                return Ok(if yields { Left::Yielded } else { Left::Exited });
+                if self.mode == Mode::Yielding {
+                    self.mode = Mode::Frozen;
+                    return Ok(Left::Yielded);
+                }
+                return Ok(Left::Exited);
             }
         }
     }
@@ -239,7 +249,7 @@ impl Reactor {
     /// One turn with what the last wait brought; `Break` once [`Effect::Exit`] is fulfilled.
     fn turn(&mut self, now: Now, handler: &mut impl Handler) -> io::Result<ControlFlow<()>> {
         self.connections.shared.made_bytes = 0;
-        if !self.is_frozen {
+        if self.mode == Mode::Turning {
             self.connect(now, handler);
             self.accept(now, handler)?;
             self.read(now, handler);
@@ -318,7 +328,7 @@ impl Reactor {
     }
 
     fn expire(&mut self, now: Now, handler: &mut impl Handler) {
-        if !self.is_frozen {
+        if self.mode == Mode::Turning {
             self.expire_connections(now, handler);
         }
         if self.alarm <= now.tick {
@@ -412,7 +422,7 @@ impl Reactor {
     /// Ends the loop if the handler asked for it and no connection is left, or its deadline has
     /// passed.
     fn leave(&mut self, now: Now, handler: &mut impl Handler) -> ControlFlow<()> {
-        if self.yields {
+        if self.mode == Mode::Yielding {
             return ControlFlow::Break(());
         }
         let Some(deadline) = self.exit_at else { return ControlFlow::Continue(()) };
@@ -462,9 +472,9 @@ impl Reactor {
             Effect::Bar { addresses } => self.acceptor.bar(addresses),
             Effect::StopAccepting => self.acceptor.close(),
             Effect::Exit { deadline } => self.exit_at = Some(deadline),
-            Effect::Freeze => self.is_frozen = true,
-            Effect::Thaw => self.is_frozen = false,
-            Effect::Yield => self.yields = true,
+            Effect::Freeze => self.mode = Mode::Frozen,
+            Effect::Thaw => self.mode = Mode::Turning,
+            Effect::Yield => self.mode = Mode::Yielding,
         }
     }
 }

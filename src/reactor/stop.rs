@@ -15,6 +15,7 @@ use crate::net::StopSignal;
 /// SIGTERM and SIGINT, watched for as long as this lives; and those that would end the process
 /// although nobody means that: SIGHUP, which asks to reload, or comes because a terminal has
 /// closed, SIGUSR2, which asks for an upgrade, and SIGUSR1, which has no meaning.
+#[expect(clippy::struct_excessive_bools, reason = "marks that do not depend on each other")]
 pub(super) struct StopSignals {
     pipe: UnixStream,
     reload: UnixStream,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::source::Source;
 use super::stop::StopSignals;
-use super::{Reactor, read};
+use super::{Mode, Reactor, read};
 use crate::time::Tick;
 
 /// Edges taken in with one wait: as many as the kernel copies in some 20 µs.
@@ -56,7 +56,7 @@ impl Reactor {
         if shared.lists.has_work_beside_reads() {
             return Some(Duration::ZERO);
         }
-        if self.is_frozen {
+        if self.mode != Mode::Turning {
             return (self.alarm != Tick::MAX).then(|| self.alarm.since(now));
         }
         if shared.lists.has_reads() || shared.tls.has_work() || self.acceptor.has_work(now) {

@@ -81,7 +81,9 @@ impl Server {
             Part::CidSecret(secret) => {
                 self.remembers = self.logs.adopt_cid_secret(secret);
                 if !self.remembers {
-                    log::warn!("messages that are repeated in memory rooms may be there twice: this version hashes otherwise than the one before it");
+                    log::warn!(
+                        "messages that are repeated in memory rooms may be there twice: this version hashes otherwise than the one before it"
+                    );
                 }
             }
             Part::Rooms(rooms) => {
@@ -149,7 +151,9 @@ impl Server {
             }
         }
         let Some(Part::End) = parts.pop() else { return false };
-        parts.into_iter().for_each(|part| self.adopt_domain(now, part));
+        for part in parts {
+            self.adopt_domain(now, part);
+        }
         while !bytes.is_empty() {
             let Some((conn, queued, states)) = Connection::unpack(&mut bytes) else { return false };
             if let Some(states) = states {

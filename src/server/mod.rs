@@ -413,7 +413,7 @@ impl Handler for Server {
             }
             Input::Stop(signal) => self.stop(now, signal, effects),
             Input::Reload => self.reload(),
-            Input::Upgrade => self.begin_upgrade(effects),
+            Input::Upgrade => self.begin_upgrade(),
             Input::TurnEnd => self.turn_end(now, effects),
         }
     }

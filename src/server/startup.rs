@@ -113,7 +113,9 @@ pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
     match begun {
         Ok((mut reactor, server, clock)) => run((&mut reactor, server), &loaded.config, clock),
         Err(error) => {
-            predecessor.iter_mut().for_each(|other| other.refuse(&error.to_string()));
+            if let Some(other) = &mut predecessor {
+                other.refuse(&error.to_string());
+            }
             Err(error)
         }
     }
@@ -146,11 +148,8 @@ fn prepare(
     server.sessions.set_verifier(verifier);
     let waker = reactor.waker();
     server.key_watch = KeyWatch::start(&config.token_keys, move || _ = waker.wake())?;
-    let successor = Successor::new(
-        (sources.program.clone(), config.data.clone()),
-        names,
-        (&reactor, clock),
-    )?;
+    let successor =
+        Successor::new((sources.program.clone(), config.data.clone()), names, (&reactor, clock))?;
     server.upgrading.set_successor(successor);
     let waker = reactor.waker();
     let wake = move || _ = waker.wake();
@@ -177,32 +176,35 @@ fn take_up(
     let Some(other) = predecessor.as_mut() else { return Ok((reactor, server, clock)) };
     other.prepared()?;
     let names: Vec<String> = addresses(config).map(|listener| name_of(&listener)).collect();
-    let (mut effects, mut is_open) = (Effects::new(), false);
+    let (mut parts, mut connections) = (Vec::new(), Vec::new());
+    // All of it is taken before the store is opened, which the other one closes meanwhile.
     loop {
-        let next = other.next()?;
-        if !std::mem::replace(&mut is_open, true) {
-            // The first piece is sent when the other one has closed it.
-            let kept = open_store(config, &clock, &server.metrics, reactor.waker())?;
-            server.set_logs(clock.now(), kept);
-        }
-        let now = clock.now();
-        match next {
-            Next::Domain(part) => server.adopt_domain(now, part),
+        match other.next()? {
+            Next::Domain(part) => parts.push(part),
             Next::Connections(all) => {
                 for (socket, state) in all {
                     let here = |number| other.listener_here(&names, number).map(ListenerId);
                     let queued = state.bytes.queued();
-                    let conn = reactor.adopt(now, (socket, state.bytes), here)?;
-                    if let Some((conn, session)) = conn.zip(state.session) {
-                        let stack = (session, state.reader);
-                        server.adopt(now, (conn, queued), stack, &mut effects);
-                        reactor.apply_all(now.tick, &mut effects);
-                    }
+                    let conn = reactor.adopt(clock.now(), (socket, state.bytes), here)?;
+                    let stack = state.session.map(|session| (session, state.reader));
+                    connections.extend(conn.zip(stack).map(|(conn, own)| ((conn, queued), own)));
                 }
             }
-            Next::End => break server.adopt_domain(now, Part::End),
+            Next::End => break,
         }
     }
+    let kept = open_store(config, &clock, &server.metrics, reactor.waker())?;
+    let now = clock.now();
+    server.set_logs(now, kept);
+    for part in parts {
+        server.adopt_domain(now, part);
+    }
+    let mut effects = Effects::new();
+    for (conn, stack) in connections {
+        server.adopt(now, conn, stack, &mut effects);
+        reactor.apply_all(now.tick, &mut effects);
+    }
+    server.adopt_domain(now, Part::End);
     if let Some(other) = predecessor.take() {
         other.take_over()?;
     }

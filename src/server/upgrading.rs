@@ -63,25 +63,28 @@ impl Upgrading {
         self.successor = None;
     }
 
-    fn fail(&self, why: String) {
-        self.successor.iter().for_each(|successor| successor.answer(&Answer::Failed(why.clone())));
+    fn fail(&self, why: &str) {
+        if let Some(successor) = &self.successor {
+            successor.answer(&Answer::Failed(why.to_owned()));
+        }
     }
 }
 
 impl Server {
     /// The process was asked to hand everything to a new one.
-    pub(super) fn begin_upgrade(&mut self, _: &mut Effects) {
+    pub(super) fn begin_upgrade(&mut self) {
         let is_broken = self.metrics.store.trouble.value() > 0;
         let Some(successor) = &mut self.upgrading.successor else {
             return log::warn!("SIGUSR2: the server is stopping, and is not upgraded");
         };
-        let begun = match is_broken {
-            true => Err("the store has trouble, see above; solve that first".to_owned()),
-            false => successor.begin(self.upgrading.timeout),
+        let begun = if is_broken {
+            Err("the store has trouble, see above; solve that first".to_owned())
+        } else {
+            successor.begin(self.upgrading.timeout)
         };
         match begun {
             Ok(()) => log::info!("SIGUSR2: a new process of the server is started"),
-            Err(why) => self.upgrading.fail(why),
+            Err(why) => self.upgrading.fail(&why),
         }
     }
 
@@ -90,7 +93,7 @@ impl Server {
         let outcome = self.upgrading.successor.as_mut().and_then(Successor::poll);
         match outcome {
             None => {}
-            Some(Err(why)) => self.upgrading.fail(why),
+            Some(Err(why)) => self.upgrading.fail(&why),
             Some(Ok(candidate)) => {
                 // Half of the time is for what follows.
                 let deadline = now.tick.after(self.upgrading.timeout / 2);
@@ -122,7 +125,7 @@ impl Server {
     pub(super) fn end_upgrade(&mut self, why: &str, effects: &mut Effects) {
         let Some((candidate, _)) = self.upgrading.frozen.take() else { return };
         candidate.give_up(&io::Error::other(""));
-        self.upgrading.fail(why.to_owned());
+        self.upgrading.fail(why);
         effects.push(Effect::Thaw);
     }
 
@@ -138,45 +141,62 @@ impl Server {
             Err(error) => {
                 let why = candidate.give_up(&error);
                 self.go_on(reactor, clock);
-                self.upgrading.fail(why);
+                self.upgrading.fail(&why);
                 return HandedOver::No;
             }
         };
         let outcome = if candidate.is_serving() { HandedOver::Yes } else { HandedOver::Lost };
-        let millis = u64::try_from(clock.now().tick.since(began.tick).as_millis());
-        let millis = millis.unwrap_or(u64::MAX);
         let is_asked_to_stop = reactor.is_asked_to_stop();
         reactor.release(|conn| carried.contains(&conn));
-        carried.iter().for_each(|&conn| self.sessions.forget(conn));
-        let (pid, version) = (candidate.id(), &candidate.version);
-        let left = self.sessions.len();
-        let text = format!(
-            "upgraded to {version}: process {pid} serves, {} connections went on after {millis} ms{}",
-            carried.len(),
-            match left {
-                0 => String::new(),
-                _ => format!(", {left} that use TLS or the echo come back"),
-            }
-        );
-        match (&self.upgrading.successor, outcome) {
-            (Some(successor), HandedOver::Yes) => successor.answer(&Answer::Done(text)),
-            (Some(successor), _) => {
-                let why = "the new process has ended just when it had taken over".to_owned();
-                successor.answer(&Answer::Failed(why));
-            }
-            (None, _) => {}
+        for &conn in &carried {
+            self.sessions.forget(conn);
         }
-        self.supervisor.iter().for_each(|supervisor| supervisor.hand_on(pid));
+        let took = clock.now().tick.since(began.tick);
+        let answer = self.answer_of(outcome, &candidate, (carried.len(), took));
+        if let Some(successor) = &self.upgrading.successor {
+            successor.answer(&answer);
+        }
+        if let Some(supervisor) = &self.supervisor {
+            supervisor.hand_on(candidate.id());
+        }
         if is_asked_to_stop {
             candidate.stop();
         }
+        self.end_here(reactor, clock.now());
+        outcome
+    }
+
+    /// What is said about an upgrade behind which there is no way back.
+    fn answer_of(
+        &self,
+        outcome: HandedOver,
+        candidate: &Candidate,
+        (count, took): (usize, Duration),
+    ) -> Answer {
+        if outcome == HandedOver::Lost {
+            let why = "the new process has ended just when it had taken over";
+            return Answer::Failed(why.to_owned());
+        }
+        let left = match self.sessions.len() {
+            0 => String::new(),
+            left => format!(", {left} that use TLS or the echo are told when to come back"),
+        };
+        let (pid, version, millis) = (candidate.id(), &candidate.version, took.as_millis());
+        Answer::Done(format!(
+            "upgraded to {version}: process {pid} serves, {count} connections went on after {millis} ms{left}"
+        ))
+    }
+
+    /// Sends those away that could not go on elsewhere, and ends.
+    fn end_here(&mut self, reactor: &mut Reactor, now: Now) {
         self.upgrading.leave();
-        self.stopping = Some(clock.now().tick);
-        reactor.leave_by(clock.now().tick.after(self.stop_timeout));
+        self.chat.stop(now);
+        self.sessions.expect_drain();
+        self.stopping = Some(now.tick);
+        reactor.leave_by(now.tick.after(self.stop_timeout));
         reactor.thaw();
         // Nothing else may wake it.
-        reactor.set_alarm(clock.now().tick);
-        outcome
+        reactor.set_alarm(now.tick);
     }
 
     fn try_hand_over(
@@ -184,11 +204,21 @@ impl Server {
         (candidate, reactor): (&mut Candidate, &Reactor),
         (clock, deadline): (Clock, Tick),
     ) -> io::Result<std::collections::BTreeSet<crate::net::ConnId>> {
-        if !self.logs.suspend(deadline.since(clock.now().tick)) {
+        let began = clock.now().tick;
+        let millis = |from: Tick| clock.now().tick.since(from).as_millis();
+        // The disk works while the state is put into words.
+        self.logs.suspend();
+        let carried = candidate.send_state((reactor, self), (clock, deadline))?;
+        let (state_ms, closing) = (millis(began), clock.now().tick);
+        if !self.logs.await_suspended(deadline.since(closing)) {
             return Err(io::Error::other("has to wait: the store could not be closed in time"));
         }
-        let carried = candidate.hand_over((reactor, self), (clock, deadline))?;
+        let (store_ms, waiting) = (millis(closing), clock.now().tick);
+        candidate.send_end()?;
+        candidate.await_ready((clock, deadline))?;
         candidate.let_take()?;
+        let ready_ms = millis(waiting);
+        log::info!(state_ms:%, store_ms:%, ready_ms:%; "handed over: sent the state, closed the store, waited for the other process");
         Ok(carried)
     }
 

@@ -68,7 +68,7 @@ impl ErrorsInARow {
     }
 }
 
-crate::pack_struct!(ErrorsInARow { run: u16, before: u16 });
+crate::pack::pack_struct!(ErrorsInARow { run: u16, before: u16 });
 
 #[cfg(test)]
 mod tests {

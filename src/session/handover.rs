@@ -12,10 +12,10 @@ use crate::chat::{Code, Refusal};
 use crate::http::{Method, PartialHead};
 use crate::line::{self, Framing};
 use crate::net::{CloseReason, ConnId, Ending, IpAddr};
+use crate::pack::{pack_enum, pack_struct};
 use crate::time::Tick;
 use crate::time::rate::Bucket;
 use crate::ws::{self, CloseCode, WindowBits};
-use crate::{pack_enum, pack_struct};
 
 /// When a client should repeat a request of which the body had come in part.
 const RETRY_MS: u64 = 1_000;
@@ -41,17 +41,31 @@ pub struct Carried {
 #[derive(Debug)]
 enum CarriedProtocol {
     /// HTTP, and as much of a head as has come.
-    Http { head: Vec<u8>, kind: ListenerKind, is_proxy: bool, is_idle: bool },
+    Http {
+        head: Vec<u8>,
+        kind: ListenerKind,
+        is_proxy: bool,
+        is_idle: bool,
+    },
     /// HTTP in the middle of a body, which the client has to send again.
-    Interrupted { kind: ListenerKind, is_proxy: bool },
-    WebSocket { decoder: ws::Decoder, format: Format, is_greeted: bool },
-    Tcp { plain: Box<PlainTcp> },
+    Interrupted {
+        kind: ListenerKind,
+        is_proxy: bool,
+    },
+    WebSocket {
+        decoder: ws::Decoder,
+        format: Format,
+        is_greeted: bool,
+    },
+    Tcp {
+        plain: Box<PlainTcp>,
+    },
     Closing,
 }
 
 impl Sessions {
-    /// A connection's stack, for another process. `None` for a connection that cannot go on elsewhere: the echo's, whose messages are
-    /// huge.
+    /// A connection's stack, for another process. `None` for a connection that cannot go on
+    /// elsewhere: the echo's, whose messages are huge.
     pub fn carry(&self, conn: ConnId) -> Option<Carried> {
         let (address, proven) = (
             self.context.addresses.get(&conn).copied(),
@@ -76,7 +90,8 @@ impl Sessions {
 
     /// Goes on with a connection's stack of another process.
     pub fn adopt(&mut self, conn: ConnId, carried: Carried, turn: &mut Turn<'_>) {
-        let Carried { protocol, since, marks, buckets, errors, has_finished, backlog, .. } = carried;
+        let Carried { protocol, since, marks, buckets, errors, has_finished, backlog, .. } =
+            carried;
         let (mut begun, mut is_interrupted) = (Vec::new(), false);
         let http = |kind, is_proxy, is_idle| Protocol::Http {
             partial: PartialHead::default(),
@@ -115,7 +130,9 @@ impl Sessions {
             self.context.tokens.keep(conn, *proven);
         }
         if is_interrupted {
-            self.with(conn, turn, |session| session.interrupt());
+            self.with(conn, turn, |session| {
+                session.interrupt();
+            });
         } else if !begun.is_empty() {
             self.with(conn, turn, |session| session.on_bytes(&mut begun));
         }

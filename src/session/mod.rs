@@ -305,9 +305,14 @@ impl Sessions {
             let Some(state) = find(&mut self.states, conn) else { continue };
             closing::close(state, Vec::new(), (CloseReason::Shutdown, Ending::Flush), turn);
         }
+        self.expect_drain();
+        self.flush_outputs(turn);
+    }
+
+    /// All that are left are about to be drained.
+    pub fn expect_drain(&mut self) {
         let left = self.states.iter().filter(|state| !state.is_closing()).count();
         self.drain.all = u64::try_from(left).unwrap_or(u64::MAX);
-        self.flush_outputs(turn);
     }
 
     /// Tells some of the connections when to come back, evenly spread over a window that grows with

@@ -158,7 +158,7 @@ impl Aside {
     }
 }
 
-crate::pack_struct!(TextClient {
+crate::pack::pack_struct!(TextClient {
     progress: Progress,
     room: Option<RoomName>,
     joined: Vec<RoomName>,

@@ -3,11 +3,10 @@
 //! The records themselves live in the rooms' recent rings, which for such rooms are all there is.
 
 use std::collections::VecDeque;
-use std::collections::hash_map::{DefaultHasher, RandomState};
-use std::hash::{BuildHasher as _, Hash, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::keyed_hash::Hasher;
 use crate::chat::model::edits;
 use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::log::{
@@ -41,30 +40,6 @@ pub struct MemoryStore {
     /// is said must forget them, too.
     visits: VecDeque<(Tick, LogId)>,
     hasher: Hasher,
-}
-
-/// Makes keyed hashes that another process can go on with: those of the standard library's own maps
-/// have keys that nobody can hand on.
-#[derive(Debug)]
-struct Hasher(u128);
-
-impl Default for Hasher {
-    fn default() -> Self {
-        // The library's keys are random, and so is what they make of anything.
-        let random = RandomState::new();
-        let half = |which: u8| u128::from(random.hash_one(which));
-        Self(half(0) << 64 | half(1))
-    }
-}
-
-impl Hasher {
-    /// One of several hashes of a value.
-    fn hash(&self, which: u8, value: impl Hash) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        // First, so that nobody who does not know it can tell what state the value meets.
-        (self.0, which, value).hash(&mut hasher);
-        hasher.finish()
-    }
 }
 
 /// The most `cid`s that are remembered.
@@ -209,7 +184,9 @@ impl Logs for MemoryStore {
                 let new = Log { id: log, head: 0, last_at: 0, cids: None, is_listed: false };
                 self.logs.insert(log.slot(), new);
             }
-            LogRequest::Adopt { log, head, last_at, cids } => self.adopt(log, (head, last_at), &cids),
+            LogRequest::Adopt { log, head, last_at, cids } => {
+                self.adopt(log, (head, last_at), &cids);
+            }
             LogRequest::Append { log, ticket, draft } => self.append(now, log, ticket, draft),
             LogRequest::Drop { log } => {
                 let is_open = find(&mut self.logs, log).is_some();
@@ -231,7 +208,7 @@ impl Logs for MemoryStore {
     fn flush(&mut self) {}
 
     fn cid_secret(&self) -> CidSecret {
-        CidSecret { key: self.hasher.0, check: self.hasher.hash(0, ()) }
+        CidSecret { key: self.hasher.key(), check: self.hasher.hash(0, ()) }
     }
 
     fn remembered(&self, log: LogId) -> Vec<RememberedCid> {
@@ -246,7 +223,7 @@ impl Logs for MemoryStore {
 
     fn adopt_cid_secret(&mut self, secret: CidSecret) -> bool {
         debug_assert_eq!(self.cids, 0, "nothing is remembered by another key");
-        self.hasher = Hasher(secret.key);
+        self.hasher = Hasher::new(secret.key);
         self.hasher.hash(0, ()) == secret.check
     }
 

@@ -327,4 +327,4 @@ fn decode_begun(
     Ok(header.map(|(header, len)| (header, len.saturating_sub(begun.len()))))
 }
 
-crate::pack_struct!(Decoder { partial: Option<Box<Partial>>, deflate: Option<Deflate>, ended: bool });
+crate::pack::pack_struct!(Decoder { partial: Option<Box<Partial>>, deflate: Option<Deflate>, ended: bool });

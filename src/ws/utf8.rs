@@ -117,7 +117,7 @@ impl TextBuffer {
     }
 }
 
-crate::pack_struct!(TextBuffer { text: String, cut: [u8; 3], cut_len: u8 });
+crate::pack::pack_struct!(TextBuffer { text: String, cut: [u8; 3], cut_len: u8 });
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! Another process of the server takes the place of the one that runs, and nobody notices.
 
-use std::os::unix::net::UnixDatagram;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::{UnixDatagram, UnixStream};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -8,8 +9,8 @@ use serde_json::{Value, json};
 use crate::support::client::{Framed, Lines, TRANSPORTS};
 use crate::support::tls::Certificates;
 use crate::support::{
-    Client, Frame, PATIENCE, Raw, RawWs, SMALL_BUFFER, Server, Setup, Transport as _, assert_subset,
-    http,
+    Client, Frame, PATIENCE, Raw, RawWs, SMALL_BUFFER, Server, Setup, Transport as _,
+    assert_subset, http,
 };
 
 /// A server whose program can be replaced.
@@ -39,11 +40,9 @@ fn clients_of_every_kind_go_on_talking_over_two_upgrades() {
                 let text = format!("{round} from {nth}");
                 let sent = clients[nth].ask(&json!({"op": "send", "room": room, "text": text}));
                 assert_eq!(sent["seq"], seq);
-                for (other, client) in clients.iter_mut().enumerate() {
-                    if other != nth {
-                        client.expect(&json!({"ev": "message", "text": text, "seq": seq}));
-                    }
-                }
+                let others = clients.iter_mut().enumerate().filter(|(other, _)| *other != nth);
+                let message = json!({"ev": "message", "text": text, "seq": seq});
+                others.for_each(|(_, client)| drop(client.expect(&message)));
             }
         }
         for client in &mut clients {
@@ -69,7 +68,9 @@ fn what_has_come_in_part_is_completed_in_the_next_process() {
     text.take_until("lobby");
     let mut head = Raw::connect(server.http);
     head.send(b"GET /healthz HTTP/1.1\r\nHos");
-    let say = |who: &str| format!("{{\"op\":\"send\",\"id\":3,\"room\":\"lobby\",\"text\":\"of {who}\"}}");
+    let say = |who: &str| {
+        format!("{{\"op\":\"send\",\"id\":3,\"room\":\"lobby\",\"text\":\"of {who}\"}}")
+    };
     let frame = Frame::text(&say("ann")).encode();
     // A message in two fragments, the second of which is cut, too.
     let fragment = Frame { first: 0x01, payload: say("ann again").as_bytes()[..9].to_vec() };
@@ -247,7 +248,7 @@ fn those_with_tls_are_told_when_to_come_back_and_the_others_notice_nothing() {
     tls.expect(&json!({"ev": "bye", "close": 4201}));
     let log = server.log_when(|log| log.contains("upgraded to"));
     assert!(log.contains("1 connections went on"), "{log}");
-    assert!(log.contains("1 that use TLS or the echo come back"), "{log}");
+    assert!(log.contains("1 that use TLS or the echo are told when to come back"), "{log}");
     bob.ask(&json!({"op": "send", "room": "lobby", "text": "two"}));
     let mut again = connect();
     let resume = json!({"session": session, "rooms": {"lobby": [epoch, 1]}});
@@ -343,6 +344,33 @@ fn a_new_process_that_cannot_take_everything_leaves_it_to_the_old_one() {
 }
 
 #[test]
+fn a_socket_in_the_file_system_goes_on_and_is_removed_at_the_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sock");
+    let listen = format!("127.0.0.1:0,unix:{}", path.display());
+    let mut server = start(Setup::default().args(&["--listen", &listen]));
+    let mut before = UnixStream::connect(&path).expect("a connection");
+    let ask = |stream: &mut UnixStream| {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+        let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        stream.write_all(request.as_bytes()).expect("a request");
+        let mut start = [0; 15];
+        stream.read_exact(&mut start).expect("an answer");
+        assert_eq!(&start, b"HTTP/1.1 200 OK");
+    };
+    ask(&mut before);
+    server.upgrade();
+    ask(&mut UnixStream::connect(&path).expect("a connection to the next process"));
+    server.upgrade();
+    assert!(path.exists());
+    drop(before);
+    server.assert_no_connection_left();
+    server.signal(Signal::TERM);
+    server.assert_left_in_order();
+    assert!(!path.exists(), "it is removed by the last one");
+}
+
+#[test]
 fn a_server_that_is_stopping_is_not_upgraded() {
     let mut server = start(Setup::default().set("timeouts.close", "2s"));
     let silent = RawWs::connect(server.http, "/ws", "");
@@ -395,8 +423,7 @@ fn whichever_process_is_killed_nothing_is_lost_and_there_are_never_two() {
         let text = format!("round {round}");
         assert_eq!(ann.ask(&json!({"op": "send", "room": "lobby", "text": text}))["seq"], seq);
         let victim = if round % 2 == 0 { "$PPID" } else { "$$" };
-        let script =
-            format!("(sleep {delay:.3}; kill -9 {victim}) & exec '{real}' \"$@\"");
+        let script = format!("(sleep {delay:.3}; kill -9 {victim}) & exec '{real}' \"$@\"");
         server.set_program(Some(&script));
         let (_, said) = server.try_upgrade();
         match server.who_serves() {

@@ -57,9 +57,8 @@ impl EphemeralMut<'_> {
             }
         }
         let typists = state.typists.iter();
-        let typists: Vec<_> = typists
-            .filter_map(|(name, until)| Some((member(self, name)?.0, *until)))
-            .collect();
+        let typists: Vec<_> =
+            typists.filter_map(|(name, until)| Some((member(self, name)?.0, *until))).collect();
         let readers = state.receipts.0.iter().filter_map(|name| Some(member(self, name)?.1));
         let readers: Vec<MembershipKey> = readers.collect();
         for &reader in &readers {
@@ -80,16 +79,20 @@ impl EphemeralMut<'_> {
     pub(in crate::chat) fn resume_telling(&mut self) {
         let keys: Vec<RoomKey> = self.rooms.table.iter().map(|(key, _)| key).collect();
         for key in keys {
-            if self.rooms[key].presence != PresenceMode::Off {
-                let members = self.rooms[key].members.iter().copied();
-                let is_changed = |member: &MembershipKey| {
-                    let row = &self.rooms[*member];
-                    self.directory[row.user].presence != row.published
-                };
-                let changed: Vec<MembershipKey> = members.filter(is_changed).collect();
-                changed.into_iter().for_each(|member| self.presence_changed(member));
-            }
+            self.note_changes(key);
             self.arm(key);
+        }
+    }
+
+    fn note_changes(&mut self, key: RoomKey) {
+        if self.rooms[key].presence == PresenceMode::Off {
+            return;
+        }
+        for member in self.rooms[key].members.clone() {
+            let row = &self.rooms[member];
+            if self.directory[row.user].presence != row.published {
+                self.presence_changed(member);
+            }
         }
     }
 }

@@ -15,12 +15,12 @@
 
 use std::sync::Arc;
 
+pub use super::cids::{CidSecret, RememberedCid};
 use super::name::{RoomName, UserName};
 use super::people::{People, PeopleChange};
 use super::policy::Retention;
 use super::record::{Body, Epoch, SharedRecord};
 use super::reply::{Durability, Role};
-use crate::time::Tick;
 pub use super::suspensions::{Expiry, Network, Suspensions};
 
 /// Names an open log: one life of one room. Never used again.
@@ -158,31 +158,6 @@ pub struct RestrictionMeta {
     pub at: Option<u64>,
     /// For how long, and why.
     pub expiry: Expiry,
-}
-
-/// A message with a `cid` that is in a log, as it is remembered: by keyed hashes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RememberedCid {
-    /// The hash of user and `cid`.
-    pub key: (u64, u64),
-    /// The hash of what was said.
-    pub said: u64,
-    /// The record's seq.
-    pub seq: u64,
-    /// When the log took it.
-    pub at: u64,
-    /// Since when it is remembered.
-    pub since: Tick,
-}
-
-/// The key of the hashes of [`RememberedCid`], and a hash that shows whether another process makes
-/// the same ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CidSecret {
-    /// The key.
-    pub key: u128,
-    /// The hash of nothing.
-    pub check: u64,
 }
 
 /// What the domain asks of the logs.
@@ -489,15 +464,19 @@ pub trait Logs: std::fmt::Debug {
         false
     }
 
-    /// Closes the files, so that another process can open them, and waits for that no longer than
-    /// `patience`: whether all that was asked for is written. Nothing is to be asked any more.
-    fn suspend(&mut self, patience: std::time::Duration) -> bool {
+    /// Begins to close the files, so that another process can open them: nothing is to be asked
+    /// any more.
+    fn suspend(&mut self) {}
+
+    /// Waits until the files are closed, no longer than `patience`: whether they are, with all that
+    /// was asked for.
+    fn await_suspended(&self, patience: std::time::Duration) -> bool {
         _ = patience;
         true
     }
 
-    /// Opens the files again after [`Logs::suspend`]: the logs that are stored are then to be opened
-    /// anew, those in memory go on.
+    /// Opens the files again after [`Logs::suspend`]: the logs that are stored are then to be
+    /// opened anew, those in memory go on.
     ///
     /// # Errors
     ///

@@ -2,6 +2,7 @@
 //! limits and policies, and the boundary to the log. It has no state and calls nobody.
 
 pub mod account;
+pub mod cids;
 pub mod code;
 pub mod command;
 pub mod edits;

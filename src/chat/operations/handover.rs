@@ -11,11 +11,11 @@
 
 use super::Chat;
 use super::absence::{arm_absence, senders_to};
+use super::ack;
 use super::credentials;
 use super::moderation::restrict;
 use super::room_begin::open_log;
 use super::room_end::retire_room;
-use super::ack;
 use crate::chat::context::Timer;
 use crate::chat::delivery::Reader;
 use crate::chat::directory::{Secret, Session};
@@ -79,11 +79,7 @@ impl Chat {
         if memory.is_none() && gathered.is_none() {
             return None;
         }
-        Some(RoomState {
-            name: room.name.clone(),
-            memory,
-            gathered: gathered.unwrap_or_default(),
-        })
+        Some(RoomState { name: room.name.clone(), memory, gathered: gathered.unwrap_or_default() })
     }
 
     fn member_state(&self, row: &Membership) -> MemberState {

@@ -26,7 +26,9 @@ impl Rooms {
         records: Vec<SharedRecord>,
         bounds: (usize, usize),
     ) {
-        records.into_iter().for_each(|record| self.push_record(key, record, bounds));
+        for record in records {
+            self.push_record(key, record, bounds);
+        }
     }
 }
 

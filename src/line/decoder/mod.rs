@@ -313,7 +313,7 @@ fn trimmed(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-crate::pack_struct!(Decoder {
+crate::pack::pack_struct!(Decoder {
     partial: Option<Box<Partial>>,
     framing: Option<Framing>,
     phase: Phase,
@@ -322,8 +322,8 @@ crate::pack_struct!(Decoder {
     silent: u8,
     mark_len: u8,
 });
-crate::pack_struct!(Partial { bytes: Vec<u8>, taken: bool });
-crate::pack_enum!(Phase {
+crate::pack::pack_struct!(Partial { bytes: Vec<u8>, taken: bool });
+crate::pack::pack_enum!(Phase {
     0: Line,
     1: SkipLine,
     2: Header { have: u8, value: u32 },

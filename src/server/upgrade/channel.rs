@@ -100,11 +100,11 @@ impl Channel {
         let header = [kind as u8, count, 0, 0, a, b, c, d];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(descriptors))
+        {
             return Err(io::Error::new(ErrorKind::InvalidInput, "too many descriptors"));
         }
-        let sent =
-            sendmsg(&self.0, &[IoSlice::new(&header)], &mut ancillary, SendFlags::NOSIGNAL)?;
+        let sent = sendmsg(&self.0, &[IoSlice::new(&header)], &mut ancillary, SendFlags::NOSIGNAL)?;
         self.0.write_all(header.get(sent..).unwrap_or_default())?;
         self.0.write_all(payload)
     }

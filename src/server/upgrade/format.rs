@@ -16,9 +16,9 @@ use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::output::Encoding;
 use crate::chat::model::record::{Act, Body, Epoch, Record, SharedRecord};
 use crate::chat::model::reply::{Presence, Role};
-use crate::pack::{Pack, join, mix};
+use crate::pack::{Pack, join, mix, pack_enum, pack_struct};
 use crate::time::Tick;
-use crate::{pack_enum, pack_struct, reactor, session};
+use crate::{reactor, session};
 
 /// The form of the conversation itself, to be raised when that changes.
 const CONVERSATION: u64 = 1;
@@ -50,7 +50,7 @@ pub(crate) enum Part {
     Users(Vec<UserState>),
     /// Connections, with their sockets.
     Connections(Vec<ConnectionState>),
-    /// That was all.
+    /// That was all, and the store is closed.
     End,
 }
 
@@ -77,13 +77,7 @@ pack_enum!(Part {
     5: CidSecret(secret: CidSecret),
 });
 pack_struct!(CidSecret { key: u128, check: u64 });
-pack_struct!(RememberedCid {
-    key: (u64, u64),
-    said: u64,
-    seq: u64,
-    at: u64,
-    since: Tick,
-});
+pack_struct!(RememberedCid { key: (u64, u64), said: u64, seq: u64, at: u64, since: Tick });
 pack_struct!(ConnectionState {
     bytes: reactor::Carried,
     session: Option<session::Carried>,

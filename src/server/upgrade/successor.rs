@@ -41,7 +41,7 @@ pub(in crate::server) struct Successor {
     /// Where the answer goes.
     data: PathBuf,
     /// The listening sockets, and what each is for.
-    listeners: Arc<Vec<(String, OwnedFd)>>,
+    listeners: Arc<[(String, OwnedFd)]>,
     waker: Waker,
     clock: Clock,
     candidates: (Sender<Outcome>, Receiver<Outcome>),
@@ -65,9 +65,11 @@ impl Successor {
         names: Vec<String>,
         (reactor, clock): (&Reactor, Clock),
     ) -> io::Result<Self> {
-        let sockets: Vec<OwnedFd> =
-            reactor.listening().map(|socket| socket.try_clone_to_owned()).collect::<io::Result<_>>()?;
-        let listeners = Arc::new(names.into_iter().zip(sockets).collect());
+        let sockets: Vec<OwnedFd> = reactor
+            .listening()
+            .map(|socket| socket.try_clone_to_owned())
+            .collect::<io::Result<_>>()?;
+        let listeners = names.into_iter().zip(sockets).collect();
         let (waker, candidates) = (reactor.waker(), channel());
         Ok(Self { program, data, listeners, waker, clock, candidates, is_preparing: false })
     }
@@ -138,8 +140,7 @@ fn start(
     let child = command.args(arguments).stdin(Stdio::from(OwnedFd::from(theirs))).spawn();
     // It holds the other end: while that is open here, the end of the process is not heard.
     drop(command);
-    let child =
-        child.map_err(|error| format!("{} cannot be started: {error}", name.display()))?;
+    let child = child.map_err(|error| format!("{} cannot be started: {error}", name.display()))?;
     let mut candidate = Candidate { child, channel: Channel::new(ours), version: String::new() };
     match candidate.prepare(listeners, (clock, clock.now().tick.after(timeout))) {
         Ok(version) => {
@@ -206,12 +207,12 @@ impl Candidate {
     }
 
     /// Sends all there is to be had of this process, but for connections that cannot go on
-    /// elsewhere, and waits until the other one could serve; returns the connections that it has.
+    /// elsewhere; returns those that can.
     ///
     /// # Errors
     ///
-    /// If the other one cannot, or not by the deadline: nothing has changed then.
-    pub(in crate::server) fn hand_over(
+    /// If the other one cannot take it, or not by the deadline: nothing has changed then.
+    pub(in crate::server) fn send_state(
         &mut self,
         (reactor, server): (&Reactor, &Server),
         (clock, deadline): (Clock, Tick),
@@ -225,10 +226,29 @@ impl Candidate {
         let channel = &mut self.channel;
         server.carry_domain(&carried, |part| channel.send(Kind::State, &packed(&part), &[]))?;
         self.send_connections(all)?;
-        self.channel.send(Kind::State, &packed(&Part::End), &[])?;
-        self.channel.set_patience(Some(deadline.since(clock.now().tick)))?;
-        self.expect(Kind::Ready)?;
         Ok(carried)
+    }
+
+    /// Says that this was all, and that the store is closed.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub(in crate::server) fn send_end(&mut self) -> io::Result<()> {
+        self.channel.send(Kind::State, &packed(&Part::End), &[])
+    }
+
+    /// Waits until the other one could serve.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub(in crate::server) fn await_ready(
+        &mut self,
+        (clock, deadline): (Clock, Tick),
+    ) -> io::Result<()> {
+        self.channel.set_patience(Some(deadline.since(clock.now().tick)))?;
+        self.expect(Kind::Ready).map(|_| ())
     }
 
     fn send_connections(

@@ -1,7 +1,7 @@
 //! The data directory: the names in it, its lock, and what the disk has to know of it.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -58,7 +58,7 @@ pub(super) fn write_owner(mut lock: &File) {
 
 /// The server that serves the directory; `None` if none does.
 pub(in crate::store) fn owner(data: &Path) -> io::Result<Option<i32>> {
-    let mut file = match File::open(data.join(LOCK)) {
+    let file = match File::open(data.join(LOCK)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
@@ -69,9 +69,7 @@ pub(in crate::store) fn owner(data: &Path) -> io::Result<Option<i32>> {
         Err(TryLockError::WouldBlock) => {}
         Err(TryLockError::Error(error)) => return Err(error),
     }
-    let mut text = String::new();
-    file.read_to_string(&mut text)?;
-    Ok(text.trim().parse().ok())
+    Ok(io::read_to_string(file)?.trim().parse().ok())
 }
 
 /// Waits until the disk has the names in the directory of `path`.

@@ -272,9 +272,12 @@ impl Logs for SqliteStore {
         self.memory.adopt_cid_secret(secret)
     }
 
-    fn suspend(&mut self, patience: Duration) -> bool {
+    fn suspend(&mut self) {
         self.flush();
         self.queue.close();
+    }
+
+    fn await_suspended(&self, patience: Duration) -> bool {
         self.writer.wait(patience)
     }
 

@@ -92,8 +92,8 @@ fn parse_window_bits(value: &str) -> Option<u8> {
     Some(bits)
 }
 
-crate::pack_struct!(Deflate { window_bits: WindowBits });
-crate::pack_enum!(WindowBits {
+crate::pack::pack_struct!(Deflate { window_bits: WindowBits });
+crate::pack::pack_enum!(WindowBits {
     9: Nine,
     10: Ten,
     11: Eleven,

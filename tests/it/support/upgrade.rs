@@ -47,16 +47,13 @@ impl Server {
     /// Puts a shell script in the place of its program, or the program itself again.
     pub(crate) fn set_program(&self, script: Option<&str>) {
         let (place, new) = (self.folder.path().join("chinwag"), self.folder.path().join("new"));
-        match script {
-            Some(script) => {
-                fs::write(&new, format!("#!/bin/sh\n{script}\n")).expect("a script");
-                let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-                fs::set_permissions(&new, mode).expect("a script that can be run");
-            }
-            None => {
-                let built = env!("CARGO_BIN_EXE_chinwag");
-                std::os::unix::fs::symlink(built, &new).expect("a link to the program");
-            }
+        if let Some(script) = script {
+            fs::write(&new, format!("#!/bin/sh\n{script}\n")).expect("a script");
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            fs::set_permissions(&new, mode).expect("a script that can be run");
+        } else {
+            let built = env!("CARGO_BIN_EXE_chinwag");
+            std::os::unix::fs::symlink(built, &new).expect("a link to the program");
         }
         fs::rename(new, place).expect("another program in its place");
     }

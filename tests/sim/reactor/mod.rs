@@ -151,7 +151,9 @@ impl Reactor {
         for conn in self.slots.iter_mut().flatten().filter(|conn| conn.queued > 0) {
             (conn.wake, conn.urgent) = (true, true);
         }
-        effects.into_iter().for_each(|effect| self.apply(now.tick, effect));
+        for effect in effects {
+            self.apply(now.tick, effect);
+        }
     }
 
     fn open(&mut self, id: ConnId) -> Option<&mut Conn> {
@@ -224,7 +226,10 @@ impl Reactor {
             Effect::FindByAddress { .. }
             | Effect::Client { .. }
             | Effect::Settled { .. }
-            | Effect::Bar { .. } => {}
+            | Effect::Bar { .. }
+            | Effect::Freeze
+            | Effect::Thaw
+            | Effect::Yield => {}
             Effect::StopAccepting => {
                 self.accepting = false;
                 // When a listener is closed, the kernel resets the connections that wait in its
@@ -232,7 +237,6 @@ impl Reactor {
                 self.waiting.clear();
             }
             Effect::Exit { deadline } => self.exit_at = Some(deadline),
-            Effect::Freeze | Effect::Thaw | Effect::Yield => {}
         }
     }
 

@@ -24,8 +24,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use chinwag::chat::model::log::{
-    CidSecret, RememberedCid, 
-    Answer, LogFault, LogId, LogReply, LogRequest, Logs, Query, Snapshot, Ticket,
+    Answer, CidSecret, LogFault, LogId, LogReply, LogRequest, Logs, Query, RememberedCid, Snapshot,
+    Ticket,
 };
 use chinwag::chat::model::name::RoomName;
 use chinwag::chat::model::reply::Durability;

@@ -62,7 +62,14 @@ impl Outcome {
     pub(crate) fn has_everything(&self) -> bool {
         let rare = [self.gaps, self.resumed, self.dups, self.closed, self.put_out];
         let store = &self.store;
-        let ends = [self.crashes, self.restarts, self.upgrades, store.failures, store.torn, store.unanswered];
+        let ends = [
+            self.crashes,
+            self.restarts,
+            self.upgrades,
+            store.failures,
+            store.torn,
+            store.unanswered,
+        ];
         let ends = ends.iter().chain([&store.machines, &store.cut]);
         let has_ended = ends.min().is_some_and(|&least| least > 10);
         let has_ended = has_ended && store.pages.min(store.pruned) > 10;

@@ -74,7 +74,12 @@ pub(crate) fn run(plan: &Plan<'_>) -> Outcome<()> {
             // Its senders are the first members of the rooms, one after the other.
             let (room, number) = (usize::try_from(sent)? % rooms, sent / rooms as u64 + 1);
             let micros = began.elapsed().as_micros();
-            load.send(room, &format!("{{\"op\":\"send\",\"id\":{number},\"room\":\"r{room}\",\"text\":\"{micros}\"}}"));
+            load.send(
+                room,
+                &format!(
+                    "{{\"op\":\"send\",\"id\":{number},\"room\":\"r{room}\",\"text\":\"{micros}\"}}"
+                ),
+            );
             sent += 1;
         }
         heard.take(&mut load, (began, rooms), now + interval.min(PAUSE))?;
