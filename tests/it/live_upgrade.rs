@@ -272,7 +272,7 @@ const FAILING: &[(&str, &str)] = &[
 
 #[test]
 fn while_the_new_program_fails_the_old_process_goes_on_as_if_nothing_had_been() {
-    let mut server = start(Setup::default().set("timeouts.upgrade", "200ms"));
+    let mut server = start(Setup::default().config("[timeouts]\nupgrade = \"200ms\"\n"));
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     let mut bob = Client::lines(&server).named("bob", Some("lobby"));
     for (seq, (script, expect)) in (1..).zip(FAILING) {
@@ -285,6 +285,10 @@ fn while_the_new_program_fails_the_old_process_goes_on_as_if_nothing_had_been() 
         bob.expect(&json!({"ev": "message", "seq": seq}));
     }
     server.set_program(None);
+    // The machine may be slow, and nothing is to fail any more.
+    server.write_config("");
+    server.signal(Signal::HUP);
+    server.log_when(|log| log.contains("configuration read again"));
     server.upgrade();
     ann.ask(&json!({"op": "send", "room": "lobby", "text": "at last"}));
     bob.expect(&json!({"ev": "message", "text": "at last"}));
