@@ -54,6 +54,7 @@
 //! | below it | [`tls`] | ciphertext in, plaintext out, certificates |
 //! | for people | `terminal` | `chinwag chat` and `chinwag top`, with the feature of that name |
 //! | beside it | [`client`] | the other end of the protocol, for tests and the generator |
+//! | | [`pack`] | the same values as bytes, for a process that goes on with them |
 //! | leaves | [`collections`], [`rng`], [`time`] | containers, repeatable numbers, ticks |
 //! | | [`metrics`], [`log`](mod@log) | counters, the sink of the logging |
 //!
@@ -83,6 +84,7 @@ pub mod line;
 pub mod log;
 pub mod metrics;
 pub mod net;
+pub mod pack;
 pub mod page;
 pub mod pg;
 pub mod reactor;

@@ -17,6 +17,7 @@ mod programs;
 mod terminal;
 mod token;
 mod tools;
+mod upgrade;
 mod webhooks;
 
 use std::ffi::OsString;
@@ -128,6 +129,18 @@ enum Command {
         #[arg(value_name = "openapi|asyncapi", value_parser = ["openapi", "asyncapi"])]
         what: String,
     },
+    /// Have the running server start its program anew, without a disconnect
+    ///
+    /// The program is the one at the path by which the server was started, as it is there now: put
+    /// another version there first. It reads the configuration and gets ready while the server goes
+    /// on; then it takes over listeners, connections and everything that is not stored, and the
+    /// server before it ends. Clients notice nothing, but for those with TLS: they are told when to
+    /// come back, within seconds, and go on where they were.
+    ///
+    /// If the new version does not come up, the server goes on as it was. This waits for the
+    /// outcome and says what it was; the exit code is 0 only if the server was upgraded. The same
+    /// without waiting: send the server SIGUSR2.
+    Upgrade,
     /// Make a token for a test, or say why one is not taken
     Token {
         #[command(subcommand)]
@@ -157,7 +170,8 @@ impl From<Settings> for Flags {
 
 /// Does what the command line asks for. `args` begins with the program's name.
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
-    let mut cli = match parse(args) {
+    let program: Vec<OsString> = args.into_iter().collect();
+    let mut cli = match parse(program.iter().cloned()) {
         Ok(cli) => cli,
         Err(error) => {
             match hints::explain(&error) {
@@ -186,10 +200,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
         cli.settings.config = Some(file.clone());
     }
     let names_data = cli.settings.data.is_some();
-    let sources = server::Sources { flags: cli.settings.into(), environment: environment.clone() };
-    let loaded = match config::load(&sources.flags, environment) {
+    let flags = cli.settings.into();
+    let sources = server::Sources { flags, program, environment: environment.clone() };
+    let loaded = match config::load(&sources.flags, &sources.environment) {
         Ok(loaded) => loaded.with_whole_paths(),
         Err(faults) => {
+            if sources.environment.takes_over() {
+                server::upgrade::refuse(&faults.to_string());
+            }
             _ = writeln!(io::stderr(), "{faults}");
             return ExitCode::from(WRONG);
         }
@@ -201,15 +219,19 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
         },
         // Printed before anything was read.
         Some(Command::Api { .. }) => ExitCode::SUCCESS,
+        Some(Command::Upgrade) => upgrade::run(&loaded.config),
         Some(Command::Doctor) => doctor::run(&loaded.config),
-        Some(Command::Serve { with_parent: true }) => match follow_parent() {
-            Ok(()) => serve(&loaded, sources),
-            Err(error) => {
-                _ = writeln!(io::stderr(), "error: cannot follow the parent process: {error}");
-                ExitCode::FAILURE
+        // Who is to take the place of its parent outlives it.
+        Some(Command::Serve { with_parent: true }) if !sources.environment.takes_over() => {
+            match follow_parent() {
+                Ok(()) => serve(&loaded, sources),
+                Err(error) => {
+                    _ = writeln!(io::stderr(), "error: cannot follow the parent process: {error}");
+                    ExitCode::FAILURE
+                }
             }
-        },
-        Some(Command::Serve { with_parent: false }) | None => serve(&loaded, sources),
+        }
+        Some(Command::Serve { .. }) | None => serve(&loaded, sources),
         Some(Command::Cluster(what)) => cluster::run(&what),
         Some(Command::Token { what }) => token::run(&what, &loaded.config),
         Some(Command::Terminal(Terminal::Top(top))) => {

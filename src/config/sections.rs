@@ -238,6 +238,8 @@ sections! {
         drain_window: Duration = DEADLINE,
         /// From the signal to the end of the process.
         stop: Duration = DEADLINE,
+        /// For which an upgrade may keep the clients waiting, before the old process goes on.
+        upgrade: Duration = DEADLINE,
         /// Between two presence events of one room.
         presence_interval: Duration = DEADLINE,
         /// Between two receipts events of one room.

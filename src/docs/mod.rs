@@ -14,6 +14,7 @@
 //! | How do I chat, and watch a server, at a terminal? | [`terminal`] |
 //! | Who is who, and who says so? | [`identity`] |
 //! | How does the server speak TLS? | [`tls`] |
+//! | How is it upgraded while people talk? | [`upgrade`] |
 //! | How is it installed, watched and put in a container? | [`packages`] |
 //! | How do programs post and read without a socket? | [`http`] |
 //! | How are other servers told what happens? | [`webhooks`] |
@@ -109,5 +110,7 @@ pub mod terminal {}
 #[doc = include_str!("tls.md")]
 pub mod tls {}
 
+#[doc = include_str!("upgrade.md")]
+pub mod upgrade {}
 #[doc = include_str!("webhooks.md")]
 pub mod webhooks {}

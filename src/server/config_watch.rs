@@ -1,6 +1,7 @@
 //! Reads the configuration again when it is asked to (SIGHUP): on a thread of its own, since a disk
 //! may be slow.
 
+use std::ffi::OsString;
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -12,6 +13,8 @@ use crate::config::{Config, ConfigFault, Difference, Environment, Flags, Loaded,
 pub struct Sources {
     /// The command line.
     pub flags: Flags,
+    /// The program as it was called, with its arguments: the one that takes its place is called so.
+    pub program: Vec<OsString>,
     /// The environment at the start, which does not change while the process lives.
     pub environment: Environment,
 }
@@ -50,7 +53,7 @@ impl ConfigWatch {
         let (to_take, found) = mpsc::channel();
         let watch = move || {
             for () in requests {
-                let Sources { flags, environment } = &sources;
+                let Sources { flags, environment, .. } = &sources;
                 let found = match load(flags, environment).and_then(|fresh| loaded.reload(&fresh)) {
                     Ok(Reloaded { loaded: now, differences }) => {
                         loaded = now;

@@ -47,6 +47,7 @@
 //! With a budget (`memory`) all of these follow from it: see [`docs::memory`](crate::docs::memory).
 
 mod admin_token;
+mod carry;
 mod certificates;
 mod config_watch;
 mod hashing;
@@ -57,6 +58,8 @@ mod supervisor;
 #[cfg(test)]
 mod tests;
 pub mod token_keys;
+pub mod upgrade;
+mod upgrading;
 mod webhook_start;
 
 use std::collections::VecDeque;
@@ -71,9 +74,10 @@ pub use self::config_watch::Sources;
 pub use self::hashing::Hashing;
 pub use self::startup::{ServeError, serve};
 use self::supervisor::Supervisor;
+use self::upgrading::Upgrading;
 use self::webhook_start::WebhookStart;
 
-use crate::chat::model::account::{Hashed, NewSecret, SecretHash};
+use crate::chat::model::account::{Hashed, NewSecret};
 use crate::chat::model::limits::UserRates;
 use crate::chat::model::log::{LogReply, Logs, Snapshot};
 use crate::chat::{Chat, Limits, UserName};
@@ -127,6 +131,9 @@ pub struct Server {
     certificates: Option<CertificateWatch>,
     /// If systemd wants to hear from this process.
     supervisor: Option<Supervisor>,
+    upgrading: Upgrading,
+    /// What the process before this one remembers of messages means something here.
+    remembers: bool,
     metrics: Arc<Metrics>,
 }
 
@@ -169,6 +176,8 @@ impl Server {
             stop_timeout: config.timeouts.stop,
             certificates: None,
             supervisor: None,
+            upgrading: Upgrading::new(config.timeouts.upgrade),
+            remembers: false,
             metrics,
         })
     }
@@ -213,10 +222,11 @@ impl Server {
         self.webhooks = Some(webhooks);
     }
 
-    /// Opens the admin API to who brings the token of this hash, and keeps the name under which it
-    /// speaks from everybody else.
-    fn set_operator(&mut self, now: Now, token: SecretHash, name: &UserName) {
-        self.sessions.set_admin_token(token);
+    /// Where there is an admin API, keeps the name under which it speaks from everybody else.
+    fn reserve_operator(&mut self, now: Now, name: &UserName) {
+        if !self.sessions.has_admin_token() {
+            return;
+        }
         if !self.chat.reserve_operator(now, name) {
             log::warn!(
                 name:% = name;
@@ -293,6 +303,7 @@ impl Server {
         self.chat.set_limits(limits);
         self.drain_window_ms = drain_window_ms(config);
         self.stop_timeout = config.timeouts.stop;
+        self.upgrading.set_timeout(config.timeouts.upgrade);
         crate::log::set_filter(&config.log_level);
         true
     }
@@ -334,7 +345,12 @@ impl Server {
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
         self.sessions.handle_turn_end(turn);
-        let Some(deadline) = self.stopping else { return self.arm_alarm(now, effects) };
+        let Some(deadline) = self.stopping else {
+            if self.upgrading.is_frozen() {
+                return self.await_quiet(now, effects);
+            }
+            return self.arm_alarm(now, effects);
+        };
         // What was accepted is answered first, if the logs do in time.
         if self.chat.pending() > 0 && now.tick < deadline {
             let deadline = if self.has_replies { now.tick } else { deadline };
@@ -378,6 +394,8 @@ impl Server {
 
     fn stop(&mut self, now: Now, signal: StopSignal, effects: &mut Effects) {
         self.supervisor.iter().for_each(Supervisor::stopping);
+        self.end_upgrade("the server is stopping", effects);
+        self.upgrading.leave();
         effects.push(Effect::StopAccepting);
         let deadline = match signal {
             StopSignal::Now => now.tick,
@@ -452,17 +470,22 @@ impl Handler for Server {
                 self.take_hashes(now);
                 self.take_replies(now);
                 self.pass_requests(now);
+                self.take_candidate(now, effects);
             }
             Input::Alarm => {
                 self.alarm = Tick::MAX;
-                turn.chat.handle_timers(now);
-                sessions.flush_outputs(turn);
+                // What is due is done by the process that goes on.
+                if !self.upgrading.is_frozen() {
+                    turn.chat.handle_timers(now);
+                    sessions.flush_outputs(turn);
+                }
                 if self.has_replies {
                     self.take_replies(now);
                 }
             }
             Input::Stop(signal) => self.stop(now, signal, effects),
             Input::Reload => self.reload("SIGHUP", None),
+            Input::Upgrade => self.begin_upgrade(),
             Input::TurnEnd => self.turn_end(now, effects),
         }
     }

@@ -28,6 +28,18 @@ impl WebhookStart {
         Self { outbox, settings: settings.clone(), clock, metrics, running: None }
     }
 
+    /// Has the thread end after what it is sending.
+    pub(super) fn pause(&self) {
+        if self.running.is_some() {
+            self.outbox.close();
+        }
+    }
+
+    /// Waits until the thread has ended, but not for long.
+    pub(super) fn end(&mut self) {
+        self.running = None;
+    }
+
     /// Starts the thread, if there is a webhook and it does not run yet.
     pub(super) fn look(&mut self) {
         if self.running.is_some() || !self.outbox.is_used() {

@@ -33,6 +33,7 @@ mod entropy;
 mod errors_in_a_row;
 mod exchange;
 mod gauges;
+mod handover;
 mod hello_rate;
 mod http;
 mod input;
@@ -58,6 +59,7 @@ use std::sync::Arc;
 
 pub use self::entropy::Entropy;
 pub use self::exchange::OperatorWish;
+pub use self::handover::Carried;
 
 use self::context::SessionContext;
 use self::delivery::Delivery;
@@ -163,6 +165,12 @@ impl Sessions {
     pub fn set_admin_token(&mut self, token: SecretHash) {
         self.context.admin_token = Some(token);
         self.context.peers = Some(Peers::default());
+    }
+
+    /// Whether there is an admin API.
+    #[must_use]
+    pub const fn has_admin_token(&self) -> bool {
+        self.context.admin_token.is_some()
     }
 
     /// Lets other settings hold from now on: those that are read again while the server runs.
@@ -337,9 +345,14 @@ impl Sessions {
             let Some(state) = find(&mut self.states, conn) else { continue };
             closing::close(state, Vec::new(), (CloseReason::Shutdown, Ending::Flush), turn);
         }
+        self.expect_drain();
+        self.flush_outputs(turn);
+    }
+
+    /// All that are left are about to be drained.
+    pub fn expect_drain(&mut self) {
         let left = self.states.iter().filter(|state| !state.is_closing()).count();
         self.drain.all = u64::try_from(left).unwrap_or(u64::MAX);
-        self.flush_outputs(turn);
     }
 
     /// Tells some of the connections when to come back, evenly spread over a window that grows with

@@ -46,6 +46,7 @@
 //! rooms of level `os` begin a new epoch, since their last second may be lost. A file of a newer
 //! version is refused, an older one is migrated in one transaction.
 
+mod keyed_hash;
 pub mod memory;
 pub mod sqlite;
 pub mod tools;
@@ -81,6 +82,30 @@ pub fn in_memory_with(cids_max: usize) -> (Box<dyn Logs>, Snapshot) {
 #[must_use]
 pub fn is_there(data: &std::path::Path) -> bool {
     data.join(sqlite::data_dir::DATABASE).exists()
+}
+
+/// The process that serves this directory; `None` if none does, or what has it is no server.
+///
+/// # Errors
+///
+/// If the directory cannot be looked at.
+pub fn server_of(data: &std::path::Path) -> std::io::Result<Option<i32>> {
+    sqlite::data_dir::owner(data)
+}
+
+/// Gives a file in the data directory to the owner of that, if this process may.
+///
+/// # Errors
+///
+/// If its owner cannot be changed.
+pub fn give_to_owner(path: &std::path::Path) -> std::io::Result<()> {
+    sqlite::data_dir::give_to_owner(path)
+}
+
+/// The form of the database that this version writes.
+#[must_use]
+pub const fn schema_version() -> usize {
+    sqlite::schema::VERSION
 }
 
 /// Logs that survive as their rooms promise, and what the file has of them. Any thread may call

@@ -32,6 +32,7 @@ mod http_api;
 mod identity;
 mod keys;
 mod limits;
+mod live_upgrade;
 mod memory;
 mod offline;
 mod other_hands;

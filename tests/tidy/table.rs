@@ -14,15 +14,17 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("metrics", &["log"]),
     // The boundary.
     ("net", &["time"]),
+    // The same values in another process.
+    ("pack", &["net", "time"]),
     // Bytes in, bytes out: what the reactor's bytes are sealed with.
     ("tls", &[]),
-    ("reactor", &["net", "time", "collections", "metrics", "log", "tls"]),
+    ("reactor", &["net", "time", "collections", "metrics", "log", "tls", "pack"]),
     // The domain.
     ("chat", &["net", "collections", "time"]),
     // Bytes in, values out.
     ("http", &["collections", "time"]),
-    ("ws", &["collections", "time"]),
-    ("line", &["collections", "time"]),
+    ("ws", &["collections", "time", "pack"]),
+    ("line", &["collections", "time", "pack"]),
     ("wire", &["chat", "net", "collections", "time"]),
     ("auth", &["chat", "collections", "time"]),
     // The client's side of PostgreSQL's protocol, and what is written to an engine by it.
@@ -46,6 +48,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "metrics",
             "log",
             "net",
+            "pack",
             "auth",
             "chat",
             "http",
@@ -67,6 +70,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "metrics",
             "log",
             "net",
+            "pack",
             "tls",
             "reactor",
             "auth",

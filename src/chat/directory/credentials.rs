@@ -44,6 +44,11 @@ impl Credentials {
         self.rows.get(&conn).map(|row| &row.identity)
     }
 
+    /// What this connection has proved, and whether it was told of the end.
+    pub(in crate::chat) fn state(&self, conn: ConnId) -> Option<(Identity, bool)> {
+        self.rows.get(&conn).map(|row| (row.identity.clone(), row.is_warned))
+    }
+
     /// The connections that have a row.
     pub(in crate::chat) fn connections(&self) -> impl Iterator<Item = ConnId> {
         self.rows.keys().copied()

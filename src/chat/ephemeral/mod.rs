@@ -7,6 +7,7 @@
 //! there are to tell. A room's policy may have counts told only, or no presence at all: then there
 //! is no version and nobody counts as present.
 
+mod handover;
 mod presence;
 mod receipts;
 mod typing;

@@ -15,6 +15,7 @@
 
 use std::sync::Arc;
 
+pub use super::cids::{CidSecret, RememberedCid};
 use super::name::{RoomName, UserName};
 use super::notice::{EventSet, Notice};
 use super::people::{AuditedAct, People, PeopleChange};
@@ -177,6 +178,17 @@ pub enum LogRequest {
         durability: Durability,
         /// For how long they are kept.
         retention: Retention,
+    },
+    /// The log, which has begun empty and is in memory, goes on where another process has left it.
+    Adopt {
+        /// Which log.
+        log: LogId,
+        /// The last seq.
+        head: u64,
+        /// When the last record was put there.
+        last_at: u64,
+        /// The messages that are not put there again.
+        cids: Vec<RememberedCid>,
     },
     /// Put a record at the log's end. A message with the `cid` of an earlier one by the same user
     /// is not put there again, and no record without an effect. Answered by [`LogReply::Appended`].
@@ -479,4 +491,43 @@ pub trait Logs: std::fmt::Debug {
 
     /// The next reply.
     fn poll(&mut self) -> Option<LogReply>;
+
+    /// The key of what is remembered of logs in memory.
+    fn cid_secret(&self) -> CidSecret {
+        CidSecret { key: 0, check: 0 }
+    }
+
+    /// What is remembered of a log in memory, oldest first.
+    fn remembered(&self, log: LogId) -> Vec<RememberedCid> {
+        _ = log;
+        Vec::new()
+    }
+
+    /// Remembers by this key from now on, before anything is remembered. `false` if what another
+    /// process remembers by it means nothing here.
+    fn adopt_cid_secret(&mut self, secret: CidSecret) -> bool {
+        _ = secret;
+        false
+    }
+
+    /// Begins to close the files, so that another process can open them: nothing is to be asked
+    /// any more.
+    fn suspend(&mut self) {}
+
+    /// Waits until the files are closed, no longer than `patience`: whether they are, with all that
+    /// was asked for.
+    fn await_suspended(&self, patience: std::time::Duration) -> bool {
+        _ = patience;
+        true
+    }
+
+    /// Opens the files again after [`Logs::suspend`]: the logs that are stored are then to be
+    /// opened anew, those in memory go on.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and what to do. Whatever is asked from then on is refused.
+    fn resume(&mut self) -> Result<(), String> {
+        Ok(())
+    }
 }

@@ -2,12 +2,14 @@
 //! limits and policies, and the boundary to the log. It has no state and calls nobody.
 
 pub mod account;
+pub mod cids;
 pub mod code;
 pub mod command;
 pub mod edits;
 pub mod event;
 pub mod export;
 pub mod figures;
+pub mod handover;
 pub mod hello;
 pub mod identity;
 pub mod limits;

@@ -40,6 +40,15 @@ pub(super) fn keep(chat: &mut Chat, conn: ConnId, identity: Option<&Identity>) {
     }
 }
 
+/// What a connection has proved to another process.
+pub(super) fn adopt(chat: &mut Chat, conn: ConnId, identity: Identity, is_warned: bool) {
+    chat.directory.credentials.insert(conn, identity);
+    if let Some(row) = chat.directory.credentials.get_mut(conn) {
+        row.is_warned = is_warned;
+    }
+    arm(chat, conn);
+}
+
 /// The connection is gone.
 pub(super) fn forget(chat: &mut Chat, conn: ConnId) {
     let timer = chat.directory.credentials.remove(conn).and_then(|row| row.timer);

@@ -18,6 +18,7 @@ mod direct;
 mod edits;
 mod export;
 mod faults;
+mod handover;
 mod history;
 mod identify;
 mod inbox;

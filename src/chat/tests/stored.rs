@@ -72,7 +72,7 @@ impl Contents {
                 return;
             }
             LogRequest::PutMeta { meta, .. } => return self.meta.push(without_joined(&meta)),
-            LogRequest::Drop { .. } | LogRequest::Notice(_) => return,
+            LogRequest::Adopt { .. } | LogRequest::Drop { .. } | LogRequest::Notice(_) => return,
             LogRequest::Append { log, ticket, draft } => {
                 let outcome = self.append(now, log, draft);
                 LogReply::Appended { ticket, outcome }

@@ -6,6 +6,9 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 /// released is never changed.
 const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql")];
 
+/// The last version.
+pub(in crate::store) const VERSION: usize = MIGRATIONS.len();
+
 /// `application_id` of our files: "chwg".
 const APPLICATION_ID: i32 = 0x6368_7767;
 

@@ -47,8 +47,8 @@ pub struct Outbox {
     /// Whether there is any webhook: all that a commit looks at where there is none.
     is_used: AtomicBool,
     path: PathBuf,
-    reader: SharedReader,
-    queue: Arc<WriteQueue>,
+    /// The threads of the store that is open.
+    ways: Mutex<(SharedReader, Arc<WriteQueue>)>,
 }
 
 #[derive(Debug)]
@@ -66,7 +66,17 @@ impl Outbox {
         let webhooks = Arc::from([]);
         let state = State { webhooks, signals, feed: VecDeque::new(), feed_bytes: 0, lost: 0 };
         let (state, condvar, is_used) = (Mutex::new(state), Condvar::new(), AtomicBool::new(false));
-        Self { state, condvar, is_used, path, reader, queue }
+        Self { state, condvar, is_used, path, ways: Mutex::new((reader, queue)) }
+    }
+
+    /// The store was closed, and is open again by these.
+    pub(super) fn reconnect(&self, reader: SharedReader, queue: Arc<WriteQueue>) {
+        *self.ways.lock().unwrap_or_else(PoisonError::into_inner) = (reader, queue);
+        self.lock().signals.is_closed = false;
+    }
+
+    fn ways(&self) -> (SharedReader, Arc<WriteQueue>) {
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether there is any webhook.
@@ -175,7 +185,8 @@ impl Outbox {
         (from, to): (Position, Option<Position>),
         events_max: usize,
     ) -> Result<Batch, String> {
-        let mut held = self.reader.hold_outbox();
+        let (reader, _) = self.ways();
+        let mut held = reader.hold_outbox();
         let db: &mut Connection = match &mut *held {
             Some(db) => db,
             empty => {
@@ -195,7 +206,8 @@ impl Outbox {
     /// not kept when the process ends is sent again.
     pub fn put(&self, updates: Vec<Update>) {
         // Such a request is never refused but by a writer that is dead.
-        _ = self.queue.push(updates.into_iter().map(Op::Outbox), false);
+        let (_, queue) = self.ways();
+        _ = queue.push(updates.into_iter().map(Op::Outbox), false);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

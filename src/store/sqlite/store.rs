@@ -2,12 +2,14 @@
 //! reader.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use super::connection::{CACHE_BYTES, Level};
+use super::data_dir;
 use super::engine::Engine;
 use super::load_rooms::Loaded;
 use super::open::{Opened, open};
@@ -22,7 +24,9 @@ use super::suspensions;
 use super::write_op::{Append, Op, Opening};
 use super::write_queue::{QUEUE_BYTES, WriteQueue};
 use super::writer_thread::WriterHandle;
-use crate::chat::model::log::{LogId, LogReply, LogRequest, Logs, Query, Snapshot, Ticket};
+use crate::chat::model::log::{
+    CidSecret, LogId, LogReply, LogRequest, Logs, Query, RememberedCid, Snapshot, Ticket,
+};
 use crate::chat::model::name::RoomName;
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Durability;
@@ -63,7 +67,6 @@ impl Options {
 /// The logs of all rooms: those of memory rooms, and those in the file.
 ///
 /// Dropping it closes the file: it waits at most five seconds for what is queued to be written.
-#[derive(Debug)]
 pub struct SqliteStore {
     memory: MemoryStore,
     /// By slot.
@@ -80,6 +83,8 @@ pub struct SqliteStore {
     reader: ReaderHandle,
     writer: WriterHandle,
     metrics: Arc<StoreMetrics>,
+    /// How it was opened.
+    opened_by: (Options, Clock, Wake),
     /// When the last request came.
     now: Tick,
     /// It was logged that the disk does not answer.
@@ -116,6 +121,15 @@ impl SqliteStore {
         clock: Clock,
         wake: Wake,
     ) -> Result<(Self, Snapshot), OpenError> {
+        Self::open_with(options, (clock, wake), None)
+    }
+
+    /// The same, with the outbox of the store that was open before.
+    fn open_with(
+        options: &Options,
+        (clock, wake): (Clock, Wake),
+        outbox: Option<Arc<Outbox>>,
+    ) -> Result<(Self, Snapshot), OpenError> {
         let Opened { mut db, lock, loaded, is_clean, reserve, write_error } =
             open(&options.data, &clock)?;
         let path = db.path().to_owned();
@@ -123,15 +137,22 @@ impl SqliteStore {
         let suspended =
             suspensions::load(&db).map_err(|error| OpenError::Failed(path.clone(), error))?;
         let suspended = Arc::new(suspended);
+        data_dir::write_owner(&lock);
         let Loaded { rooms, rows, next_id: next_row, people, .. } = loaded;
-        let (sender, replies) = ReplySender::new(wake);
+        let (sender, replies) = ReplySender::new(Arc::clone(&wake));
         let metrics = Arc::clone(&options.metrics);
         let queue = Arc::new(WriteQueue::new(Arc::clone(&metrics), options.queue_bytes));
         let connection = SharedReader::default();
         let known = outbox::load(&db).map_err(|error| OpenError::Failed(path.clone(), error))?;
-        let outbox = Outbox::new(path.clone(), connection.clone(), Arc::clone(&queue));
+        let ways = (connection.clone(), Arc::clone(&queue));
+        let outbox = match outbox {
+            Some(outbox) => {
+                outbox.reconnect(ways.0, ways.1);
+                outbox
+            }
+            None => Arc::new(Outbox::new(path.clone(), ways.0, ways.1)),
+        };
         let webhooks = outbox.set_webhooks(known);
-        let outbox = Arc::new(outbox);
         let mut engine = Engine::new(db, reserve, clock.now());
         engine.share_reader(connection.clone());
         engine.share_outbox(Arc::clone(&outbox));
@@ -158,6 +179,7 @@ impl SqliteStore {
             reader: ReaderHandle::start(path, connection, Arc::clone(&suspended), sender),
             writer,
             metrics,
+            opened_by: (options.clone(), clock, wake),
             now: Tick::ZERO,
             is_hang_said: false,
             outbox,
@@ -259,6 +281,7 @@ impl SqliteStore {
             LogRequest::Sync { ticket, .. } => Op::Sync(ticket, level),
             LogRequest::Drop { log } => Op::Drop(log),
             LogRequest::Open { .. }
+            | LogRequest::Adopt { .. }
             | LogRequest::Read { .. }
             | LogRequest::People { .. }
             | LogRequest::Notice(_) => return,
@@ -275,7 +298,8 @@ impl Logs for SqliteStore {
             LogRequest::Read { ticket, query } => self.read(ticket, query),
             LogRequest::People { ticket, changes } => self.batch.push(Op::People(ticket, changes)),
             LogRequest::Notice(notice) => self.notice(notice),
-            LogRequest::Append { log, .. }
+            LogRequest::Adopt { log, .. }
+            | LogRequest::Append { log, .. }
             | LogRequest::PutMeta { log, .. }
             | LogRequest::Sync { log, .. } => self.route(now, log, request),
             LogRequest::Drop { log } => {
@@ -307,6 +331,51 @@ impl Logs for SqliteStore {
     fn poll(&mut self) -> Option<LogReply> {
         let reply = self.own_replies.pop_front().or_else(|| self.replies.try_recv().ok());
         reply.or_else(|| self.memory.poll())
+    }
+
+    fn cid_secret(&self) -> CidSecret {
+        self.memory.cid_secret()
+    }
+
+    fn remembered(&self, log: LogId) -> Vec<RememberedCid> {
+        self.memory.remembered(log)
+    }
+
+    fn adopt_cid_secret(&mut self, secret: CidSecret) -> bool {
+        self.memory.adopt_cid_secret(secret)
+    }
+
+    fn suspend(&mut self) {
+        self.flush();
+        self.queue.close();
+    }
+
+    fn await_suspended(&self, patience: Duration) -> bool {
+        self.writer.wait(patience)
+    }
+
+    fn resume(&mut self) -> Result<(), String> {
+        if !self.writer.wait(CLOSE_TIMEOUT) {
+            return Err("the disk does not answer: restart the server".to_owned());
+        }
+        let (options, clock, wake) = &self.opened_by;
+        let outbox = Some(Arc::clone(&self.outbox));
+        let (mut fresh, _) = Self::open_with(options, (*clock, Arc::clone(wake)), outbox)
+            .map_err(|error| error.to_string())?;
+        // Whatever is in memory stays; the threads that have ended go with the other one.
+        std::mem::swap(&mut self.rows, &mut fresh.rows);
+        std::mem::swap(&mut self.queue, &mut fresh.queue);
+        std::mem::swap(&mut self.replies, &mut fresh.replies);
+        std::mem::swap(&mut self.reader, &mut fresh.reader);
+        std::mem::swap(&mut self.writer, &mut fresh.writer);
+        self.next_row = fresh.next_row;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("logs", &self.logs).finish_non_exhaustive()
     }
 }
 

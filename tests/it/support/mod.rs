@@ -17,6 +17,7 @@ pub(crate) mod server;
 pub(crate) mod stream;
 pub(crate) mod terminal;
 pub(crate) mod tls;
+mod upgrade;
 pub(crate) mod webhook;
 pub(crate) mod ws;
 

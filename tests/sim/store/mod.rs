@@ -24,7 +24,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use chinwag::chat::model::log::{
-    Answer, LogFault, LogId, LogReply, LogRequest, Logs, Query, Snapshot, Ticket,
+    Answer, CidSecret, LogFault, LogId, LogReply, LogRequest, Logs, Query, RememberedCid, Snapshot,
+    Ticket,
 };
 use chinwag::chat::model::name::RoomName;
 use chinwag::chat::model::reply::Durability;
@@ -267,6 +268,18 @@ impl Logs for SimStore {
         }
         store.memory.poll().or_else(|| store.replies.pop_front())
     }
+
+    fn cid_secret(&self) -> CidSecret {
+        self.0.borrow().memory.cid_secret()
+    }
+
+    fn remembered(&self, log: LogId) -> Vec<RememberedCid> {
+        self.0.borrow().memory.remembered(log)
+    }
+
+    fn adopt_cid_secret(&mut self, secret: CidSecret) -> bool {
+        self.0.borrow_mut().memory.adopt_cid_secret(secret)
+    }
 }
 
 impl Store {
@@ -418,6 +431,7 @@ impl Store {
 const fn log_of(request: &LogRequest) -> LogId {
     match request {
         LogRequest::Open { log, .. }
+        | LogRequest::Adopt { log, .. }
         | LogRequest::Append { log, .. }
         | LogRequest::PutMeta { log, .. }
         | LogRequest::Sync { log, .. }

@@ -125,7 +125,10 @@ impl Store {
                 self.asked.remove(&log);
                 None
             }
-            LogRequest::Read { .. } | LogRequest::People { .. } | LogRequest::Notice(_) => None,
+            LogRequest::Adopt { .. }
+            | LogRequest::Read { .. }
+            | LogRequest::People { .. }
+            | LogRequest::Notice(_) => None,
         }
     }
 

@@ -5,6 +5,7 @@ mod crash;
 mod outcome;
 mod quiesce;
 mod shutdown;
+mod upgrade;
 
 use chinwag::rng::Rng;
 use chinwag::server::Server;
@@ -55,6 +56,8 @@ pub(crate) struct World {
     /// How many times the process has died, and was stopped.
     crashes: u64,
     restarts: u64,
+    /// How many times another process has taken its place.
+    upgrades: u64,
     /// Cursors that fell behind in processes that are gone.
     lagged: u64,
 }
@@ -89,6 +92,7 @@ pub(crate) fn run(seed: u64, steps: u64, planted: Planted) -> Outcome {
         lagged: world.lagged + stats.lagged,
         crashes: world.crashes,
         restarts: world.restarts,
+        upgrades: world.upgrades,
         store: world.store.as_ref().map(SimStore::counts).unwrap_or_default(),
         blocks: world.reactor.blocks,
         queued_peak: world.reactor.queued_peak,
@@ -139,6 +143,7 @@ impl World {
             rng,
             crashes: 0,
             restarts: 0,
+            upgrades: 0,
             lagged: 0,
         }
     }

@@ -34,6 +34,8 @@ pub(crate) struct Outcome {
     /// Times that the process died, and was stopped in good order.
     pub(crate) crashes: u64,
     pub(crate) restarts: u64,
+    /// Times that another process took its place, without a disconnect.
+    pub(crate) upgrades: u64,
     pub(crate) store: Counts,
     /// Messages that were tampered with.
     pub(crate) tampered: u64,
@@ -56,6 +58,7 @@ impl Outcome {
         self.blocks += other.blocks;
         self.crashes += other.crashes;
         self.restarts += other.restarts;
+        self.upgrades += other.upgrades;
         self.store.add(other.store);
         self.queued_peak = self.queued_peak.max(other.queued_peak);
     }
@@ -65,7 +68,14 @@ impl Outcome {
         let rare = [self.gaps, self.resumed, self.dups, self.closed, self.put_out];
         let rare = rare.iter().chain([&self.streamed, &self.returned]);
         let store = &self.store;
-        let ends = [self.crashes, self.restarts, store.failures, store.torn, store.unanswered];
+        let ends = [
+            self.crashes,
+            self.restarts,
+            self.upgrades,
+            store.failures,
+            store.torn,
+            store.unanswered,
+        ];
         let ends = ends.iter().chain([&store.machines, &store.cut]);
         let has_ended = ends.min().is_some_and(|&least| least > 10);
         let has_ended = has_ended && store.pages.min(store.pruned) > 10;
