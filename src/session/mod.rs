@@ -312,8 +312,8 @@ impl Sessions {
         self.delivery(turn).end(conn, reason);
     }
 
-    /// Ends a connection from an address that was banned; but the operator's stay, so that a ban can
-    /// be taken back by who is banned with others.
+    /// Ends a connection from an address that was banned. The operator's stay, so that a ban can be
+    /// taken back by who is banned with others.
     pub fn end_banned(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let state = find(&mut self.states, conn);
         let is_operators = state.is_some_and(|state| {
