@@ -16,6 +16,7 @@
 //! | How is it installed, watched and put in a container? | [`packages`] |
 //! | How do programs post and read without a socket? | [`http`] |
 //! | What is defended, and what is left to who runs it? | [`security`] |
+//! | Which known failures of others are tried, and by which test? | [`known_failures`] |
 //! | What does a proxy in front need? | [`behind_a_proxy`] |
 //! | Which clients were tried, and what does each need? | [`clients`] |
 //! | Who may do what? | [`rights`] |
@@ -50,6 +51,9 @@ pub mod identity {}
 
 #[doc = include_str!("invariants.md")]
 pub mod invariants {}
+
+#[doc = include_str!("known_failures.md")]
+pub mod known_failures {}
 
 #[doc = include_str!("lessons.md")]
 pub mod lessons {}
