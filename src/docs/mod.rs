@@ -20,6 +20,7 @@
 //! | How are other servers told what happens? | [`webhooks`] |
 //! | What does an operator see and do while it runs? | [`admin`] |
 //! | What is defended, and what is left to who runs it? | [`security`] |
+//! | Which known failures of others are tried, and by which test? | [`known_failures`] |
 //! | What does a proxy in front need? | [`behind_a_proxy`] |
 //! | Which clients were tried, and what does each need? | [`clients`] |
 //! | Who may do what? | [`rights`] |
@@ -61,6 +62,9 @@ pub mod identity {}
 
 #[doc = include_str!("invariants.md")]
 pub mod invariants {}
+
+#[doc = include_str!("known_failures.md")]
+pub mod known_failures {}
 
 #[doc = include_str!("lessons.md")]
 pub mod lessons {}

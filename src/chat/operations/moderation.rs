@@ -9,11 +9,11 @@
 //! | invite into a private or invite-only room | | | yes | yes |
 //! | give roles | | | | yes |
 //!
-//! An administrator may do all of it in any room ([`admins`](super::admins)), but in one without an
-//! owner gives no roles. Nobody does any of it to themselves, except that an owner may take a lower
-//! role while there is another owner; [`owners`](super::owners) says how a room comes to another
-//! one. A room that was made by `join` has no owner: no member moderates there, everybody may change
-//! the topic, and anybody may be invited. In direct conversations there is nothing of it.
+//! An administrator may do all of it in any room ([`admins`](super::admins)), but gives no roles in
+//! one without an owner. Nobody does any of it to themselves, except that an owner may take a lower
+//! role while there is another owner; [`owners`](super::owners) says how a room comes to another.
+//! A room that was made by `join` has no owner: no member moderates there, everybody may change the
+//! topic, and anybody may be invited. In direct conversations there is nothing of it.
 //!
 //! Each act but an invitation is a record. From the moment that it is asked for, it counts against
 //! the user that it is about; it takes effect when the log has it, and is taken back if the log
