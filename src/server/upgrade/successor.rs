@@ -191,6 +191,10 @@ impl Candidate {
         let status = ended.or_else(|| self.child.wait().ok());
         match error.kind() {
             ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => {
+                // It may have said why while this one was still sending.
+                if let Ok(Frame { kind: Kind::Refused, payload, .. }) = self.channel.receive() {
+                    return format!("the new process: {}", String::from_utf8_lossy(&payload));
+                }
                 let status = status.map(|status| format!(" ({status})")).unwrap_or_default();
                 format!("the new process has ended{status}; what it has logged says why")
             }
