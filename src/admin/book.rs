@@ -22,6 +22,7 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("admin", include_str!("../docs/admin.md")),
     ("behind_a_proxy", include_str!("../docs/behind_a_proxy.md")),
     ("clients", include_str!("../docs/clients.md")),
+    ("cluster", include_str!("../docs/cluster.md")),
     ("configuration", include_str!("../docs/configuration.md")),
     ("durable_send", include_str!("../docs/durable_send.md")),
     ("glossary", include_str!("../docs/glossary.md")),
@@ -44,6 +45,8 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("store", include_str!("../docs/store.md")),
     ("terminal", include_str!("../docs/terminal.md")),
     ("tls", include_str!("../docs/tls.md")),
+    ("upgrade", include_str!("../docs/upgrade.md")),
+    ("webhooks", include_str!("../docs/webhooks.md")),
 ];
 
 /// The first page of the book, which has the questions.
