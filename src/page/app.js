@@ -13,7 +13,6 @@ import { View, logWindows } from "/log-window.js";
 import { notices } from "/notices.js";
 import { loadPreferences, preferences } from "/preferences.js";
 import { quoteFinder } from "/quotes.js";
-import { reportsDialog } from "/reports.js";
 import { canModerate } from "/roles.js";
 import { remembered, stored } from "/storage.js";
 import { catchFiles, toast } from "/toasts.js";
@@ -313,8 +312,8 @@ function prepare(options) {
 	on("state", onState);
 	on("welcome", onWelcome);
 	on("welcome", () => client.listBlocked().catch(() => {}));
-	on("welcome", () => reports.look());
-	on("reported", () => reports.look());
+	on("welcome", () => reports("look"));
+	on("reported", () => reports("look"));
 	on("blocked", draw);
 	on("record", (detail) => {
 		windows.record(detail);
@@ -760,7 +759,6 @@ const invitations = invitationList({
 });
 const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name) });
 const personal = later(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse }));
-const reports = reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? "a direct conversation" : name), sentence });
 const leave = leaving({
 	members: ({ name }) => chat.request("members", { room: name }),
 	leave: async ({ name }, more) => {
@@ -795,7 +793,7 @@ const run = later(async () => (await import("/run-command.js")).commandRunner({
 	block,
 const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name) });
 const personal = later(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse }));
-const reports = reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? "a direct conversation" : name), sentence });
+const reports = later(async () => byName((await import("/reports.js")).reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? "a direct conversation" : name), sentence })));
 	signOut: wishToSignOut,
 	setAway,
 }));

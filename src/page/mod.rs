@@ -202,11 +202,12 @@ mod tests {
     const PAGE_LEN_MAX: usize = 60_000;
 
     /// Those that are loaded when they are used first.
-    const LATER: [&str; 8] = [
+    const LATER: [&str; 9] = [
         "/account.js",
         "/emoji.js",
         "/moderation.js",
         "/personal.js",
+        "/reports.js",
         "/run-command.js",
         "/search.js",
         "/settings.js",
