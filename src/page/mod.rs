@@ -202,8 +202,9 @@ mod tests {
     const PAGE_LEN_MAX: usize = 60_000;
 
     /// Those that are loaded when they are used first.
-    const LATER: [&str; 9] = [
+    const LATER: [&str; 10] = [
         "/account.js",
+        "/complete.js",
         "/emoji.js",
         "/moderation.js",
         "/personal.js",
