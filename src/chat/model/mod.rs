@@ -14,6 +14,7 @@ pub mod hello;
 pub mod identity;
 pub mod limits;
 pub mod log;
+pub mod meta;
 pub mod name;
 pub mod notice;
 pub mod op;
