@@ -18,7 +18,13 @@ impl Chat {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let lagging = self.delivery.readers().map(|reader| u64::from(reader.lagging)).sum();
-        Stats { behind: lagging, ..self.context.stats }
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        Stats {
+            behind: lagging,
+            waiting: count(self.pending.loads.len()),
+            rooms_elsewhere: count(self.rooms.elsewhere),
+            ..self.context.stats
+        }
     }
 
     /// How many users, rooms and memberships there are, and the bytes of all recent rings and pages

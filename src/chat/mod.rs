@@ -72,7 +72,7 @@ use self::model::log::{LogReply, LogRequest, Query, Snapshot, Ticket};
 use self::model::output::{Fanout, Output, Request};
 use self::model::people::PeopleChange;
 use self::operations::{
-    Answer, absence, ack, credentials, log_replies, restore, room_end, session_lifecycle,
+    Answer, absence, ack, credentials, forget, log_replies, restore, room_end, session_lifecycle,
 };
 use self::pending::{EXCLUSIVE_WEIGHT, Pending, PendingOp, PeopleOp, Requester};
 use self::rooms::{Lookup, Rooms};
@@ -295,6 +295,7 @@ impl Chat {
                 Timer::SaveReceipts => ack::save(self),
                 Timer::TokenDue(conn) => credentials::on_due(self, conn),
                 Timer::RetryPages => work += self.retry_pages(),
+                Timer::SweepRooms => forget::sweep(self),
             }
         }
     }
@@ -373,7 +374,7 @@ impl Chat {
 
     /// The next request to the logs, in order.
     pub fn poll_request(&mut self) -> Option<LogRequest> {
-        self.context.requests.pop_front()
+        self.context.next_request()
     }
 }
 

@@ -11,6 +11,14 @@ pub struct ChatMetrics {
     pub sessions: Gauge,
     /// Rooms, direct conversations included.
     pub rooms: Gauge,
+    /// Rooms that are in the store only.
+    pub rooms_elsewhere: Gauge,
+    /// Rooms that were loaded, and forgotten.
+    pub rooms_loaded: Counter,
+    pub rooms_forgotten: Counter,
+    /// Requests that had to wait for what was not in memory, and those that wait now.
+    pub load_waits: Counter,
+    pub load_waiting: Gauge,
     /// Memberships of users in rooms.
     pub memberships: Gauge,
     /// Subscriptions of connections to rooms.

@@ -199,6 +199,8 @@ fn open_store(
         cache_bytes: config.store.cache_bytes,
         queue_bytes: config.store.queue_bytes,
         cids: config.store.cids,
+        proves_names: keeps_names,
+        policies: config.policies.clone(),
         metrics: Arc::clone(&metrics.store),
     };
     // It fails only if the poller is gone, and the loop with it.

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use crate::chat::model::edits;
 use crate::chat::model::limits::SEQ_END;
+use crate::chat::model::load::Found;
 use crate::chat::model::log::{
-    Appended, Draft, LogFault, LogId, LogReply, LogRequest, Logs, Ticket,
+    Answer, Appended, Draft, LogFault, LogId, LogReply, LogRequest, Logs, Query, Ticket,
 };
 use crate::chat::model::record::{Body, Record, SharedRecord, stamp};
 use crate::collections::{KeyedMap, Slots};
@@ -171,15 +172,22 @@ impl Logs for MemoryStore {
                 self.logs.insert(log.slot(), new);
             }
             LogRequest::Append { log, ticket, draft } => self.append(now, log, ticket, draft),
-            LogRequest::Drop { log } => {
+            LogRequest::Drop { log } | LogRequest::Close { log } => {
                 let is_open = find(&mut self.logs, log).is_some();
                 let dropped = if is_open { self.logs.remove(log.slot()) } else { None };
                 self.cids -= dropped.map_or(0, |log| log.cids());
             }
             // The domain has it in memory, which is all that such a room promises.
             LogRequest::PutMeta { .. } => {}
-            LogRequest::Sync { ticket, .. } | LogRequest::People { ticket, .. } => {
+            LogRequest::Sync { ticket, .. }
+            | LogRequest::Settle { ticket, .. }
+            | LogRequest::People { ticket, .. } => {
                 self.replies.push_back(LogReply::Synced { ticket, outcome: Ok(()) });
+            }
+            // Whatever there is, is in memory.
+            LogRequest::Read { ticket, query: Query::Load(_) } => {
+                let outcome = Ok(Answer::Loaded(Found::default()));
+                self.replies.push_back(LogReply::Answer { ticket, outcome });
             }
             // There is nothing to be read but what the domain has in its rings.
             LogRequest::Read { ticket, .. } => {
@@ -282,7 +290,7 @@ mod tests {
 
     fn open_request(log: LogId, room: RoomName) -> LogRequest {
         let (durability, retention) = (Durability::Memory, Retention::default());
-        LogRequest::Open { log, room, epoch: Epoch(1), durability, retention }
+        LogRequest::Open { log, room, epoch: Epoch(1), durability, retention, kept: None }
     }
 
     fn open() -> MemoryStore {

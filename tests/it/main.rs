@@ -29,6 +29,7 @@ mod keys;
 mod limits;
 mod memory;
 mod offline;
+mod on_demand;
 mod other_hands;
 mod permissions;
 mod presence;

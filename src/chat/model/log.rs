@@ -6,6 +6,7 @@
 //! ```text
 //!  Open ─ Append ─ PutMeta ─ Sync ─ Drop ─▶ the writer, in this order ─▶ Appended, Synced, Pruned
 //!  Read ──────────────────────────────▶ the reader ────────────────▶ Answer
+//!  Load ▶ the reader ▶ Begun ▶ Open … Settle ▶ Synced ▶ Close          (see [`load`](super::load))
 //! ```
 //!
 //! Requests to one log are done in order. A [`RoomMeta`] is safe before any record that was
@@ -15,6 +16,7 @@
 
 use std::sync::Arc;
 
+use super::load::{Begun, Found, Kept, Wanted};
 use super::name::{RoomName, UserName};
 use super::people::{People, PeopleChange};
 use super::policy::Retention;
@@ -174,6 +176,8 @@ pub enum LogRequest {
         durability: Durability,
         /// For how long they are kept.
         retention: Retention,
+        /// What was loaded with the room, as it came; `None` of one that is not kept.
+        kept: Option<Kept>,
     },
     /// Put a record at the log's end. A message with the `cid` of an earlier one by the same user
     /// is not put there again, and no record without an effect. Answered by [`LogReply::Appended`].
@@ -200,6 +204,20 @@ pub enum LogRequest {
         log: LogId,
         /// To be named in the answer.
         ticket: Ticket,
+    },
+    /// As [`Self::Sync`], but on the disk whatever the level of the room is: it is going to be
+    /// forgotten.
+    Settle {
+        /// Which log.
+        log: LogId,
+        /// To be named in the answer.
+        ticket: Ticket,
+    },
+    /// Nothing more is asked of this log: the room is forgotten, and stays in the store. All that
+    /// was asked before is on the disk.
+    Close {
+        /// Which log.
+        log: LogId,
     },
     /// Read from logs that are stored: answered by [`LogReply::Answer`], in any order.
     Read {
@@ -268,6 +286,8 @@ pub enum Query {
         /// How many.
         limit: u32,
     },
+    /// Rooms and users that are not in memory. Nobody asks for more before this is answered.
+    Load(Box<Wanted>),
 }
 
 /// One room of [`Query::Inbox`].
@@ -303,6 +323,8 @@ pub enum Answer {
         /// The place behind which to look for more, `None` if that was all.
         next: Option<u64>,
     },
+    /// To [`Query::Load`]. Rooms that were dropped since it was asked are not in it.
+    Loaded(Found),
 }
 
 /// Why a request that was right was not done.
@@ -366,7 +388,7 @@ pub enum LogReply {
         /// What became of it.
         outcome: Appended,
     },
-    /// To [`LogRequest::Sync`] and [`LogRequest::People`].
+    /// To [`LogRequest::Sync`], [`LogRequest::Settle`] and [`LogRequest::People`].
     Synced {
         /// Which.
         ticket: Ticket,
@@ -393,34 +415,34 @@ pub enum LogReply {
     People(Box<People>),
     /// Who may not use the server at all, from now on: all of them.
     Suspended(Arc<Suspensions>),
+    /// Rooms that are not open have records that are not to be kept: they are to be loaded.
+    Overdue(Vec<RoomName>),
 }
 
 /// What the store has of the rooms when the server starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The rooms.
-    pub rooms: Vec<RoomSnapshot>,
+    /// The rooms that are in memory from the start.
+    pub rooms: Vec<Begun>,
+    /// The rooms, and with them the users, that are in the store only, until they are loaded.
+    pub elsewhere: Elsewhere,
     /// Who may not use the server.
     pub suspended: Arc<Suspensions>,
     /// Who there is.
     pub people: People,
 }
 
-/// What the store has of one room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoomSnapshot {
-    /// The room.
-    pub name: RoomName,
-    /// Its log's epoch.
-    pub epoch: Epoch,
-    /// Its level when it was written last.
-    pub durability: Durability,
-    /// The last seq, 0 if none.
-    pub head: u64,
-    /// The first seq that is still there, head + 1 if none is.
-    pub oldest: u64,
-    /// The facts, one of each kind (and user).
-    pub meta: Vec<RoomMeta>,
+/// What the store has besides, to be asked for by [`Query::Load`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Whether there may be anything that is not in memory, now or later.
+    pub on_demand: bool,
+    /// How many rooms.
+    pub rooms: usize,
+    /// The highest epoch of these.
+    pub newest: Option<Epoch>,
+    /// Where names are proved for the first time: those of members and of who is restricted.
+    pub names: Vec<UserName>,
 }
 
 /// The store of the logs as the server sees it: requests in, replies out, and nothing blocks.

@@ -8,6 +8,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use super::connection::{CACHE_BYTES, Level};
+use super::dropped::Dropped;
 use super::engine::Engine;
 use super::load_rooms::Loaded;
 use super::open::{Opened, open};
@@ -21,9 +22,9 @@ use super::write_op::{Append, Op, Opening};
 use super::write_queue::{QUEUE_BYTES, WriteQueue};
 use super::writer_thread::WriterHandle;
 use crate::chat::model::log::{LogId, LogReply, LogRequest, Logs, Query, Snapshot, Ticket};
-use crate::chat::model::name::RoomName;
+use crate::chat::model::policy::{Policies, Policy};
 use crate::chat::model::reply::Durability;
-use crate::collections::{KeyedMap, Slots};
+use crate::collections::Slots;
 use crate::metrics::StoreMetrics;
 use crate::store::memory::{CIDS_MAX, MemoryStore};
 use crate::time::Tick;
@@ -44,6 +45,10 @@ pub struct Options {
     pub queue_bytes: usize,
     /// `cid`s of memory rooms that are remembered.
     pub cids: usize,
+    /// Whether users prove their names: the first time they do, those of all members are read.
+    pub proves_names: bool,
+    /// For how long rooms are kept, also those that nobody uses.
+    pub policies: Policies,
     /// Its counters.
     pub metrics: Arc<StoreMetrics>,
 }
@@ -51,8 +56,10 @@ pub struct Options {
 impl Options {
     /// The files in `data`, with as much memory as is taken where nothing is said about it.
     #[must_use]
-    pub const fn new(data: PathBuf, metrics: Arc<StoreMetrics>) -> Self {
-        Self { data, cache_bytes: CACHE_BYTES, queue_bytes: QUEUE_BYTES, cids: CIDS_MAX, metrics }
+    pub fn new(data: PathBuf, metrics: Arc<StoreMetrics>) -> Self {
+        let (proves_names, policies) = (false, Policies::uniform(Policy::default()));
+        let (cache_bytes, queue_bytes, cids) = (CACHE_BYTES, QUEUE_BYTES, CIDS_MAX);
+        Self { data, cache_bytes, queue_bytes, cids, proves_names, policies, metrics }
     }
 }
 
@@ -64,8 +71,8 @@ pub struct SqliteStore {
     memory: MemoryStore,
     /// By slot.
     logs: Slots<OpenLog>,
-    /// The rows of rooms that are stored and not open.
-    rows: KeyedMap<RoomName, RoomRow>,
+    /// Rooms that were dropped, which the reader may still find.
+    dropped: Dropped,
     next_row: i64,
     /// What is passed to the writer at the next flush.
     batch: Vec<Op>,
@@ -110,19 +117,20 @@ impl SqliteStore {
         wake: Wake,
     ) -> Result<(Self, Snapshot), OpenError> {
         let Opened { mut db, lock, loaded, is_clean, reserve, write_error } =
-            open(&options.data, &clock)?;
+            open(&options.data, &clock, options.proves_names)?;
         let path = db.path().to_owned();
         db.keep(options.cache_bytes).map_err(|error| OpenError::Failed(path.clone(), error))?;
         let suspended =
             suspensions::load(&db).map_err(|error| OpenError::Failed(path.clone(), error))?;
         let suspended = Arc::new(suspended);
-        let Loaded { rooms, rows, next_id: next_row, people, .. } = loaded;
+        let Loaded { elsewhere, next_id: next_row, people } = loaded;
         let (sender, replies) = ReplySender::new(wake);
         let metrics = Arc::clone(&options.metrics);
         let queue = Arc::new(WriteQueue::new(Arc::clone(&metrics), options.queue_bytes));
         let connection = SharedReader::default();
         let mut engine = Engine::new(db, reserve, clock.now());
         engine.share_reader(connection.clone());
+        engine.retain(options.policies.clone());
         // Also where names are all that there is a command may add a key.
         engine.watch_people();
         if !is_clean {
@@ -137,7 +145,7 @@ impl SqliteStore {
         let store = Self {
             memory: MemoryStore::with_cids_max(options.cids),
             logs: Slots::new(),
-            rows,
+            dropped: Dropped::default(),
             next_row,
             batch: Vec::new(),
             own_replies: VecDeque::new(),
@@ -149,7 +157,7 @@ impl SqliteStore {
             now: Tick::ZERO,
             is_hang_said: false,
         };
-        Ok((store, Snapshot { rooms, suspended, people }))
+        Ok((store, Snapshot { rooms: Vec::new(), elsewhere, suspended, people }))
     }
 
     fn location(&self, id: LogId) -> Option<Location> {
@@ -157,7 +165,8 @@ impl SqliteStore {
     }
 
     fn open_log(&mut self, now: Now, request: LogRequest) {
-        let LogRequest::Open { log: id, ref room, epoch, durability, retention } = request else {
+        let LogRequest::Open { log: id, ref room, epoch, durability, retention, kept } = request
+        else {
             return;
         };
         // A row that the file has of it stays: the configuration may make it durable again.
@@ -165,21 +174,24 @@ impl SqliteStore {
             self.logs.insert(id.slot(), OpenLog { id, location: Location::Memory });
             return self.memory.request(now, request);
         }
-        let stored = self.rows.remove(room);
-        let is_stored = stored.is_some();
         let counters = RoomCounters::default();
-        let row = stored.unwrap_or(RoomRow { id: self.next_row, epoch, durability, counters });
+        let new = RoomRow { id: self.next_row, epoch, durability, counters };
+        let row = kept.as_ref().map_or(new, RoomRow::of);
+        let is_stored = kept.is_some();
         // Row ids are given here, so that the writer need not be asked for one.
         self.next_row = self.next_row.max(row.id + 1);
         let location = Location::File(row.id, Level::of(durability));
         self.logs.insert(id.slot(), OpenLog { id, location });
         let name = room.clone();
-        let opening = Opening { name, durability, retention, row, is_stored };
+        let opening = Opening { name, epoch, durability, retention, row, is_stored };
         self.batch.push(Op::Open(id, Box::new(opening)));
     }
 
     fn read(&mut self, ticket: Ticket, query: Query) {
         self.metrics.reads.add(1);
+        if matches!(query, Query::Load(_)) {
+            self.dropped.begin_load();
+        }
         let Self { reader, logs, .. } = self;
         let rooms = |id: LogId| match logs.get(id.slot()).filter(|log| log.id == id)?.location {
             Location::File(row, _) => Some(row),
@@ -193,7 +205,7 @@ impl SqliteStore {
     /// Passes a request about an open log to where the log is.
     fn route(&mut self, now: Now, id: LogId, request: LogRequest) {
         // The memory store also refuses what is asked of a log that is not open.
-        let Some(Location::File(_, level)) = self.location(id) else {
+        let Some(Location::File(row, level)) = self.location(id) else {
             return self.memory.request(now, request);
         };
         let op = match request {
@@ -202,7 +214,12 @@ impl SqliteStore {
             }
             LogRequest::PutMeta { log, meta } => Op::PutMeta(log, meta),
             LogRequest::Sync { ticket, .. } => Op::Sync(ticket, level),
-            LogRequest::Drop { log } => Op::Drop(log),
+            LogRequest::Settle { ticket, .. } => Op::Sync(ticket, Level::Disk),
+            LogRequest::Close { log } => Op::Close(log),
+            LogRequest::Drop { log } => {
+                self.dropped.add(row);
+                Op::Drop(log)
+            }
             LogRequest::Open { .. } | LogRequest::Read { .. } | LogRequest::People { .. } => return,
         };
         self.batch.push(op);
@@ -218,8 +235,9 @@ impl Logs for SqliteStore {
             LogRequest::People { ticket, changes } => self.batch.push(Op::People(ticket, changes)),
             LogRequest::Append { log, .. }
             | LogRequest::PutMeta { log, .. }
+            | LogRequest::Settle { log, .. }
             | LogRequest::Sync { log, .. } => self.route(now, log, request),
-            LogRequest::Drop { log } => {
+            LogRequest::Close { log } | LogRequest::Drop { log } => {
                 self.route(now, log, request);
                 if self.location(log).is_some() {
                     self.logs.remove(log.slot());
@@ -231,6 +249,10 @@ impl Logs for SqliteStore {
     fn flush(&mut self) {
         if self.batch.is_empty() {
             return;
+        }
+        // So that it is known when the reader does not find these any more.
+        if let Some(ticket) = self.dropped.next_sync() {
+            self.batch.push(Op::Sync(ticket, Level::Os));
         }
         let hangs = self.metrics.hangs(self.now.as_millis());
         if hangs && !self.is_hang_said {
@@ -245,8 +267,13 @@ impl Logs for SqliteStore {
     }
 
     fn poll(&mut self) -> Option<LogReply> {
-        let reply = self.own_replies.pop_front().or_else(|| self.replies.try_recv().ok());
-        reply.or_else(|| self.memory.poll())
+        loop {
+            let reply = self.own_replies.pop_front().or_else(|| self.replies.try_recv().ok());
+            let Some(reply) = reply else { return self.memory.poll() };
+            if let Some(reply) = self.dropped.take_out(reply) {
+                return Some(reply);
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use crate::chat::model::log::{Appended, Draft, LogFault, LogId, LogReply, RoomMe
 use crate::chat::model::name::RoomName;
 use crate::chat::model::people::PeopleChange;
 use crate::chat::model::policy::Retention;
+use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Durability;
 
 use super::connection::Level;
@@ -24,6 +25,8 @@ pub(super) enum Op {
     People(Ticket, Vec<PeopleChange>),
     /// Forget the log.
     Drop(LogId),
+    /// Forget the log, which stays in the file.
+    Close(LogId),
 }
 
 /// A record to be appended.
@@ -41,6 +44,7 @@ pub(super) struct Append {
 #[derive(Debug)]
 pub(super) struct Opening {
     pub(super) name: RoomName,
+    pub(super) epoch: Epoch,
     pub(super) durability: Durability,
     pub(super) retention: Retention,
     /// Its row as it is stored, or as it is to be stored.
@@ -57,7 +61,7 @@ impl Op {
             Self::Sync(_, level) => Some(*level),
             // Who is told that a name is its own must find it so after a loss of power.
             Self::People(..) => Some(Level::Disk),
-            Self::Open(..) | Self::PutMeta(..) | Self::Drop(_) => None,
+            Self::Open(..) | Self::PutMeta(..) | Self::Drop(_) | Self::Close(_) => None,
         }
     }
 }
@@ -85,7 +89,7 @@ impl Unanswered {
             Op::Append(append) => Some(Self::Append(append.ticket, append.weight())),
             Op::Sync(ticket, _) => Some(Self::Sync(*ticket)),
             Op::People(ticket, _) => Some(Self::People(*ticket)),
-            Op::Open(..) | Op::PutMeta(..) | Op::Drop(_) => None,
+            Op::Open(..) | Op::PutMeta(..) | Op::Drop(_) | Op::Close(_) => None,
         }
     }
 

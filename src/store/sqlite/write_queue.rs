@@ -217,7 +217,7 @@ impl State {
                 }
             }
             // Each connection waits for one change of people at most.
-            Op::Open(..) | Op::Sync(..) | Op::Drop(_) | Op::People(..) => {}
+            Op::Open(..) | Op::Sync(..) | Op::Drop(_) | Op::Close(_) | Op::People(..) => {}
         }
         self.queued.push_back(op);
         None

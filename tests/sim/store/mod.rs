@@ -73,6 +73,8 @@ struct Reading {
     looks_at: u64,
     says_at: u64,
     found: Option<Answer>,
+    /// Rooms that were dropped since it was asked.
+    dropped: Vec<RoomName>,
 }
 
 #[derive(Debug)]
@@ -116,6 +118,9 @@ pub(crate) struct Counts {
     /// Machines that were lost, and logs of level `os` that began new epochs then.
     pub(crate) machines: u64,
     pub(crate) cut: u64,
+    /// Loads of rooms and users, and rooms that were forgotten.
+    pub(crate) loads: u64,
+    pub(crate) forgotten: u64,
 }
 
 impl Counts {
@@ -130,6 +135,8 @@ impl Counts {
         self.unanswered += other.unanswered;
         self.machines += other.machines;
         self.cut += other.cut;
+        self.loads += other.loads;
+        self.forgotten += other.forgotten;
     }
 }
 
@@ -287,12 +294,20 @@ impl Store {
             self.asked.insert(*log, kept);
         }
         let log = log_of(&request);
+        if matches!(request, LogRequest::Close { .. }) {
+            return self.close(log);
+        }
         let Some(Some((room, durability))) = self.asked.get(&log).cloned() else {
             if matches!(request, LogRequest::Drop { .. }) {
                 self.asked.remove(&log);
             }
             return self.memory.request(self.now, request);
         };
+        if matches!(request, LogRequest::Drop { .. }) {
+            for reading in &mut self.reads {
+                reading.dropped.push(room.clone());
+            }
+        }
         if let LogRequest::Append { ticket, .. } = request
             && self.is_full()
         {
@@ -301,6 +316,16 @@ impl Store {
             return;
         }
         self.admit(Job { log, room, durability, request });
+    }
+
+    /// A room is forgotten: everything of it must be written.
+    fn close(&mut self, log: LogId) {
+        let batch = self.batch.iter().flat_map(|batch| &batch.jobs);
+        let waiting = self.intake.iter().chain(batch).any(|job| job.log == log);
+        assert!(!waiting, "a room is forgotten of which something is not written");
+        assert!(self.open.remove(&log).is_some(), "a room that is forgotten is there");
+        self.asked.remove(&log);
+        self.counts.forgotten += 1;
     }
 
     /// Whether a room's log is there, and not about to be dropped.
@@ -345,7 +370,16 @@ impl Store {
     fn ask(&mut self, ticket: Ticket, query: Query) {
         let looks_at = self.turn + self.rng.below(self.config.read_delay + 1);
         let says_at = looks_at + self.rng.below(self.config.read_delay + 1);
-        self.reads.push(Reading { ticket, query, looks_at, says_at, found: None });
+        if matches!(query, Query::Load(_)) {
+            let is_load = |reading: &Reading| matches!(reading.query, Query::Load(_));
+            assert!(!self.reads.iter().any(is_load), "one load at a time");
+            self.counts.loads += 1;
+        }
+        // What waits to be dropped is still there for the reader.
+        let waiting = self.batch.iter().flat_map(|batch| &batch.jobs).chain(&self.intake);
+        let dropped = waiting.filter(|job| matches!(job.request, LogRequest::Drop { .. }));
+        let dropped = dropped.map(|job| job.room.clone()).collect();
+        self.reads.push(Reading { ticket, query, looks_at, says_at, found: None, dropped });
     }
 
     /// The reader looks and answers, in any order.
@@ -363,7 +397,10 @@ impl Store {
         let mut waiting = Vec::new();
         for reading in std::mem::take(&mut self.reads) {
             match reading.found {
-                Some(answer) if reading.says_at <= self.turn => {
+                Some(mut answer) if reading.says_at <= self.turn => {
+                    if let Answer::Loaded(found) = &mut answer {
+                        found.rooms.retain(|room| !reading.dropped.contains(&room.name));
+                    }
                     let (ticket, outcome) = (reading.ticket, Ok(answer));
                     self.replies.push_back(LogReply::Answer { ticket, outcome });
                 }
@@ -421,6 +458,8 @@ const fn log_of(request: &LogRequest) -> LogId {
         | LogRequest::Append { log, .. }
         | LogRequest::PutMeta { log, .. }
         | LogRequest::Sync { log, .. }
+        | LogRequest::Settle { log, .. }
+        | LogRequest::Close { log }
         | LogRequest::Drop { log } => *log,
         LogRequest::Read { .. } | LogRequest::People { .. } => unreachable!(),
     }

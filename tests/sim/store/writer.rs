@@ -118,14 +118,16 @@ impl Store {
                 self.durable.keep(&room, meta);
                 None
             }
-            LogRequest::Sync { ticket, .. } => Some(LogReply::Synced { ticket, outcome: Ok(()) }),
+            LogRequest::Sync { ticket, .. } | LogRequest::Settle { ticket, .. } => {
+                Some(LogReply::Synced { ticket, outcome: Ok(()) })
+            }
             LogRequest::Drop { .. } => {
                 self.durable.remove(&room);
                 self.open.remove(&log);
                 self.asked.remove(&log);
                 None
             }
-            LogRequest::Read { .. } | LogRequest::People { .. } => None,
+            LogRequest::Read { .. } | LogRequest::Close { .. } | LogRequest::People { .. } => None,
         }
     }
 
@@ -147,7 +149,7 @@ impl Store {
                     self.counts.refused += 1;
                     answers.push(refused(ticket, fault));
                 }
-                LogRequest::Sync { ticket, .. } => {
+                LogRequest::Sync { ticket, .. } | LogRequest::Settle { ticket, .. } => {
                     answers.push(LogReply::Synced { ticket, outcome: Err(fault) });
                 }
                 _ => meta.push(job),
@@ -189,8 +191,9 @@ impl Store {
         self.durable.faults_done = faults_done;
         // Long enough for a crash to come before it.
         let next_at = self.turn + 20;
-        let silent =
-            batch.jobs.into_iter().filter(|job| !matches!(job.request, LogRequest::Sync { .. }));
+        let silent = batch.jobs.into_iter().filter(|job| {
+            !matches!(job.request, LogRequest::Sync { .. } | LogRequest::Settle { .. })
+        });
         self.batch = Some(Batch { jobs: silent.collect(), answers: None, next_at });
     }
 
