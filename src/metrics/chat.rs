@@ -13,11 +13,13 @@ pub struct ChatMetrics {
     pub rooms: Gauge,
     /// Rooms that are in the store only.
     pub rooms_elsewhere: Gauge,
-    /// Rooms that were loaded, and forgotten.
+    /// Rooms that were loaded.
     pub rooms_loaded: Counter,
+    /// Rooms that were forgotten.
     pub rooms_forgotten: Counter,
-    /// Requests that had to wait for what was not in memory, and those that wait now.
+    /// Requests that had to wait for what was not in memory.
     pub load_waits: Counter,
+    /// Those that wait now.
     pub load_waiting: Gauge,
     /// Memberships of users in rooms.
     pub memberships: Gauge,

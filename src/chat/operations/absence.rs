@@ -2,7 +2,6 @@
 //! newcomers.
 
 use super::Chat;
-use super::forget::arm_sweep;
 use super::membership::end_membership;
 use crate::chat::context::Timer;
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
@@ -205,7 +204,7 @@ pub(in crate::chat) fn on_user_absent(chat: &mut Chat, user: UserKey) {
         chat.ephemeral_mut().user_changed(user);
     }
     // Its rooms may be in use no more.
-    arm_sweep(chat);
+    chat.rooms.arm_sweep(&mut chat.context);
     if chat.directory[user].is_awaited {
         return keep_awaited(chat, user);
     }

@@ -4,36 +4,17 @@
 //!  not in use, twice in a row ─▶ Settle ─▶ on the disk ─ still not in use, nothing asked ─▶ Close
 //! ```
 
-use std::time::Duration;
-
 use super::Chat;
-use super::absence::forget_user;
-use crate::chat::context::Timer;
+use super::absence::{forget_user, uncount_awaited};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::log::LogRequest;
 use crate::chat::model::name::UserName;
 use crate::chat::pending::PendingOp;
 use crate::chat::rooms::Idle;
 
-/// How often some of the rooms are looked at.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Members up to which a room is looked at: one with more stays, since somebody is always there,
 /// and looking would hold up everybody.
 const MEMBERS_MAX: usize = 10_000;
-
-/// Somebody is gone, or something was loaded: there may be rooms that nobody uses.
-pub(super) fn arm_sweep(chat: &mut Chat) {
-    chat.rooms.sweep.goes_on = true;
-    arm(chat);
-}
-
-fn arm(chat: &mut Chat) {
-    if chat.pending.loads.on_demand && !chat.rooms.sweep.is_armed {
-        chat.rooms.sweep.is_armed = true;
-        let deadline = chat.context.now.tick.after(SWEEP_EVERY);
-        chat.context.wheel.arm(deadline, Timer::SweepRooms);
-    }
-}
 
 /// Looks at some of the rooms, for whether they can be forgotten; goes on for as long as there is
 /// something to be done.
@@ -46,7 +27,7 @@ pub(in crate::chat) fn sweep(chat: &mut Chat) {
     }
     let goes_on = chat.rooms.sweep.goes_on;
     if !chat.rooms.ends_round() || goes_on {
-        arm(chat);
+        chat.rooms.arm_next_sweep(&mut chat.context);
     }
 }
 
@@ -113,7 +94,7 @@ fn stay(chat: &mut Chat, key: RoomKey) {
     let Some(room) = chat.rooms.table.get_mut(key) else { return };
     room.idle = Idle::No;
     chat.context.leaving.remove(&room.log);
-    arm_sweep(chat);
+    chat.rooms.arm_sweep(&mut chat.context);
 }
 
 /// Forgets the room, if nobody has used it meanwhile.
@@ -130,7 +111,7 @@ pub(super) fn finish_forgetting(chat: &mut Chat, key: RoomKey) {
             chat.directory[user].is_whole = false;
         }
     }
-    super::absence::uncount_awaited(chat, key);
+    uncount_awaited(chat, key);
     for membership in chat.rooms[key].members.clone() {
         if let Some(row) = chat.rooms.remove_member(&mut chat.directory, membership) {
             chat.directory[row.user].is_whole = false;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::faults::refusal_of;
 use super::history::{self, Excerpt};
 use super::{
-    Answer, Chat, ack, audit, direct, edits, forget, inbox, invitations, join, leave, load,
+    Answer, Chat, ack, audit, direct, edits, forget, inbox, invitations, join, leave, load, loaded,
     moderation, people, resume_deferred, room_end, search, suspensions,
 };
 use crate::chat::context::Timer;
@@ -190,7 +190,7 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
     let (by, result) = match op {
         PendingOp::Page(id) => return on_page(chat, id, outcome),
         PendingOp::Load(tickets) => {
-            return load::on_loaded(chat, tickets, outcome.map(|(answer, _)| answer));
+            return loaded::on_loaded(chat, tickets, outcome.map(|(answer, _)| answer));
         }
         PendingOp::History { mut by, room, part, .. } => {
             let result = excerpt(outcome)

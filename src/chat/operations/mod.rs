@@ -25,6 +25,7 @@ pub(super) mod invite_links;
 mod join;
 mod leave;
 mod load;
+mod loaded;
 pub(super) mod log_replies;
 mod members;
 mod membership;

@@ -35,6 +35,7 @@ pub(in crate::chat) fn restore(chat: &mut Chat, snapshot: Snapshot) {
     find_awaited(chat);
     chat.rooms.elsewhere = count;
     chat.pending.loads.on_demand = on_demand;
+    chat.rooms.sweep.is_on = on_demand;
 }
 
 /// Whoever is in nothing but conversations, and has received nothing there, counts as never come:

@@ -3,10 +3,15 @@
 //! A room that is not in use when the hand comes by, and was not at the round before, may be
 //! forgotten.
 
+use std::time::Duration;
+
 use super::Rooms;
+use crate::chat::context::{Context, Timer};
 use crate::chat::keys::{MembershipKey, RoomKey};
 use crate::chat::model::name::UserName;
 
+/// How often some of the rooms are looked at.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Places that one look takes: a sixteenth of all ...
 const PART: usize = 16;
 /// ... and no fewer than these, nor more: some 0.3 ms.
@@ -24,9 +29,25 @@ pub(in crate::chat) struct Sweep {
     pub goes_on: bool,
     /// The next look is arranged.
     pub is_armed: bool,
+    /// Rooms may be forgotten at all.
+    pub is_on: bool,
 }
 
 impl Rooms {
+    /// Somebody is gone, or something was loaded: there may be rooms that nobody uses.
+    pub(in crate::chat) fn arm_sweep(&mut self, context: &mut Context) {
+        self.sweep.goes_on = true;
+        self.arm_next_sweep(context);
+    }
+
+    /// Has the hand go on in a while.
+    pub(in crate::chat) fn arm_next_sweep(&mut self, context: &mut Context) {
+        if self.sweep.is_on && !self.sweep.is_armed {
+            self.sweep.is_armed = true;
+            context.wheel.arm(context.now.tick.after(SWEEP_EVERY), Timer::SweepRooms);
+        }
+    }
+
     /// How many places the next look takes.
     pub(in crate::chat) fn places_to_sweep(&self) -> usize {
         let places = self.table.places();
@@ -38,7 +59,8 @@ impl Rooms {
         let Sweep { place, counted, .. } = self.sweep;
         let is_round = place >= self.table.places();
         if is_round {
-            self.sweep = Sweep { idle: counted, is_armed: self.sweep.is_armed, ..Sweep::default() };
+            let Sweep { is_armed, is_on, .. } = self.sweep;
+            self.sweep = Sweep { idle: counted, is_armed, is_on, ..Sweep::default() };
         }
         is_round
     }

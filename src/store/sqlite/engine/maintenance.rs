@@ -19,9 +19,9 @@ use super::super::room_meta;
 use super::super::room_row::RoomCounters;
 use super::super::search::index;
 use super::super::suspensions;
+use super::overdue::Walk;
 use super::{Engine, Room, find};
 use crate::chat::model::log::{LogId, LogReply};
-use crate::chat::model::name::RoomName;
 use crate::chat::model::policy::Retention;
 use crate::chat::model::record::Record;
 use crate::time::Tick;
@@ -31,7 +31,7 @@ use crate::time::clock::Now;
 const STEP_RECORDS: usize = 64;
 /// Likewise records whose words are put into the index.
 const STEP_WORDS: usize = 256;
-const STEP_ROOMS: usize = 64;
+pub(super) const STEP_ROOMS: usize = 64;
 /// A room is far over its limit when it has a quarter more, and so much besides: maintenance, which
 /// yields to senders, is then not enough.
 const FAR_OVER_PART: u64 = 4;
@@ -44,10 +44,6 @@ const WORDS_WAIT: Duration = Duration::from_mins(5);
 /// How often records and `cid`s are searched that have become too old: retention is given in hours
 /// and days.
 const ROUND_EVERY: Duration = Duration::from_mins(1);
-/// How often all rooms are looked at that are not open, ...
-const WALK_EVERY: Duration = Duration::from_hours(1);
-/// ... and the pause behind some that are to be loaded, so that they never are many at a time.
-const WALK_PAUSE: Duration = Duration::from_secs(2);
 /// What is to be done.
 #[derive(Debug)]
 pub(super) struct Maintenance {
@@ -66,11 +62,7 @@ pub(super) struct Maintenance {
     unindexed: u64,
     unindexed_since: Option<Tick>,
     round_at: Tick,
-    /// The row id behind which rooms are looked at that are not open, when the next are, and when
-    /// the next walk over all of them begins.
-    walk: Option<i64>,
-    walk_at: Tick,
-    next_walk_at: Tick,
+    pub(super) walk: Walk,
     /// When the WAL may be moved into the file again, after a reader kept it from being moved.
     pub(super) checkpoint_at: Tick,
     /// Which task is next, so that each gets its turn.
@@ -91,9 +83,7 @@ impl Default for Maintenance {
             unindexed: WORDS_LOT,
             unindexed_since: None,
             round_at: Tick::ZERO,
-            walk: None,
-            walk_at: Tick::ZERO,
-            next_walk_at: Tick::ZERO,
+            walk: Walk::default(),
             checkpoint_at: Tick::ZERO,
             turn: 0,
             clock_set: None,
@@ -183,10 +173,8 @@ impl Maintenance {
 impl Engine {
     /// When [`Engine::step`] has something to do again after it had not.
     pub(in crate::store::sqlite) fn round_at(&self) -> Tick {
-        let Maintenance { mut round_at, checkpoint_at, walk, walk_at, .. } = self.maintenance;
-        if walk.is_some() {
-            round_at = round_at.min(walk_at);
-        }
+        let Maintenance { round_at, checkpoint_at, ref walk, .. } = self.maintenance;
+        let round_at = walk.at().map_or(round_at, |at| round_at.min(at));
         // Zero is: nothing keeps it.
         if checkpoint_at == Tick::ZERO { round_at } else { round_at.min(checkpoint_at) }
     }
@@ -245,9 +233,8 @@ impl Engine {
         let maintenance = &mut self.maintenance;
         maintenance.round_at = now.tick.after(ROUND_EVERY);
         maintenance.has_old_cids = true;
-        if self.policies.is_some() && now.tick >= maintenance.next_walk_at {
-            maintenance.next_walk_at = now.tick.after(WALK_EVERY);
-            maintenance.walk.get_or_insert(0);
+        if self.policies.is_some() {
+            maintenance.walk.begin(now.tick);
         }
         // Their ages are read from the file room by room, in later steps.
         let may_age = |room: &&Room| {
@@ -416,50 +403,6 @@ impl Engine {
     }
 }
 
-impl Engine {
-    /// Finds rooms that are not open and have records which are not to be kept: the domain loads
-    /// them, so that they are pruned as all others are.
-    fn find_overdue(&mut self, now: Now, step: &mut Step) -> rusqlite::Result<bool> {
-        let (Some(after), Some(policies)) = (self.maintenance.walk, &self.policies) else {
-            return Ok(false);
-        };
-        if now.tick < self.maintenance.walk_at {
-            return Ok(false);
-        }
-        let ages = self.for_ages(now);
-        let sql = "SELECT id, name, policy, head, oldest, bytes, \
-                   (SELECT at FROM record WHERE room = room.id ORDER BY seq LIMIT 1) \
-                   FROM room WHERE id > ?1 ORDER BY id LIMIT ?2";
-        let mut statement = self.db.prepare_cached(sql)?;
-        let limit = i64::try_from(STEP_ROOMS / 2).unwrap_or(i64::MAX);
-        let mut rows = statement.query([after, limit])?;
-        let (mut last, mut overdue) = (None, Vec::new());
-        while let Some(row) = rows.next()? {
-            last = Some(row.get(0)?);
-            let Some(name) = RoomName::stored(row.get_ref(1)?.as_str()?) else { continue };
-            let policy: Option<String> = row.get(2)?;
-            let retention = policies.of(&name, policy.as_deref()).retention;
-            let [head, oldest, bytes] = [3, 4, 5].map(|column| row.get(column).map(unsigned));
-            let count = (head? + 1).saturating_sub(oldest?);
-            let (bytes, at) = (bytes?, row.get::<_, Option<i64>>(6)?.map(unsigned));
-            if retention.records.is_some_and(|max| count > max)
-                || retention.bytes.is_some_and(|max| bytes > max)
-                || at.is_some_and(|at| is_old(retention, at, ages))
-            {
-                overdue.push(name);
-            }
-        }
-        drop(rows);
-        drop(statement);
-        self.maintenance.walk = last;
-        if !overdue.is_empty() {
-            self.maintenance.walk_at = now.tick.after(WALK_PAUSE);
-            step.replies.push(LogReply::Overdue(overdue));
-        }
-        Ok(true)
-    }
-}
-
 /// What pruning has done.
 struct Pruned {
     counters: RoomCounters,
@@ -544,7 +487,7 @@ struct OldRecord {
     bytes: u64,
 }
 
-fn is_old(retention: Retention, at: u64, now: Now) -> bool {
+pub(super) fn is_old(retention: Retention, at: u64, now: Now) -> bool {
     retention.age.is_some_and(|age| at.saturating_add(millis(age)) < now.wall_ms)
 }
 

@@ -11,6 +11,7 @@
 mod booking;
 mod check_schedule;
 mod maintenance;
+mod overdue;
 mod recovery;
 #[cfg(test)]
 mod tests;
