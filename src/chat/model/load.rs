@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::log::RoomMeta;
+use super::meta::RoomMeta;
 use super::name::{RoomName, UserName};
 use super::record::Epoch;
 use super::reply::Durability;

@@ -12,6 +12,7 @@ pub mod identity;
 pub mod limits;
 pub mod load;
 pub mod log;
+pub mod meta;
 pub mod name;
 pub mod output;
 pub mod people;

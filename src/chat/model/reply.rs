@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::account::{Hidden, Login};
 use super::code::Code;
-use super::log::{Restriction, RestrictionMeta};
+use super::meta::{Restriction, RestrictionMeta};
 use super::name::{RoomName, UserName};
 use super::record::{Epoch, SharedRecord};
 

@@ -68,6 +68,9 @@ pub(super) fn who(chat: &Chat, hello: &Hello<'_>) -> Result<Who, Refusal> {
 pub(super) fn names(chat: &Chat, hello: &Hello<'_>) -> Vec<UserName> {
     let auth = &chat.context.limits.auth;
     let mut names = Vec::new();
+    if !chat.pending.loads.on_demand {
+        return names;
+    }
     if let Some((_, user)) = former(chat, hello) {
         names.push(chat.directory[user].name.clone());
     }

@@ -7,7 +7,7 @@ use super::faults::refusal_of;
 use super::forget::finish_forgetting;
 use super::load::{give_up, is_waited_for, request_load, unpin, wait_on};
 use super::restore::{restore_room, restore_user};
-use super::{Chat, accounts, blocks, invitations, needs, run_now, session_lifecycle};
+use super::{Chat, accounts, blocks, identify, invitations, needs, run_now, session_lifecycle};
 use crate::chat::model::load::{Begun, Found, KnownUser, Wanted};
 use crate::chat::model::log::{self, LogFault, Ticket};
 use crate::chat::model::name::{RoomName, UserName};
@@ -100,7 +100,9 @@ fn go_on(chat: &mut Chat, mut waiting: WaitingLoad, rooms_of: &BTreeMap<UserName
     }
     match &waiting.waiter {
         Waiter::Hello { hello, .. } => {
-            let (more, names) = needs::of_hello(chat, &hello.lend());
+            let hello = hello.lend();
+            let names = identify::names(chat, &hello);
+            let (more, names) = needs::of_hello(chat, &hello, names);
             for name in names {
                 if waiting.whole.contains(&name) {
                     continue;

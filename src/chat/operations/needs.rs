@@ -10,7 +10,7 @@
 //!
 //! Who has a session has all of its rooms in memory, so that nearly every command finds its room.
 
-use super::{Chat, identify};
+use super::Chat;
 use crate::chat::keys::UserKey;
 use crate::chat::model::command::{Command, Target};
 use crate::chat::model::hello::Hello;
@@ -122,13 +122,16 @@ fn invitations_of(chat: &Chat, name: &str, wanted: &mut Wanted) {
     }
 }
 
-/// What a `hello` needs, and the users that must be whole for it.
-pub(super) fn of_hello(chat: &Chat, hello: &Hello<'_>) -> (Wanted, Vec<UserName>) {
+/// What a `hello` needs that may be of one of these users, and which of them must be whole for it.
+pub(super) fn of_hello(
+    chat: &Chat,
+    hello: &Hello<'_>,
+    mut names: Vec<UserName>,
+) -> (Wanted, Vec<UserName>) {
     let mut wanted = Wanted::default();
     if !chat.pending.loads.on_demand {
         return (wanted, Vec::new());
     }
-    let mut names = identify::names(chat, hello);
     names.retain(|name| {
         let user = chat.directory.user_named(name.as_str());
         user.is_none_or(|user| !chat.directory[user].is_whole)

@@ -28,7 +28,7 @@ const fn resume_marks_max(rooms: usize) -> usize {
 /// A connection says who it is, and where it was.
 pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, hello: Hello<'_>) {
     if chat.delivery.reader(conn).is_none() && !chat.pending.held.contains(&conn) {
-        let needs = needs::of_hello(chat, &hello);
+        let needs = needs::of_hello(chat, &hello, identify::names(chat, &hello));
         if !needs.0.is_empty() {
             return load::wait_hello(chat, (conn, request), hello, needs);
         }

@@ -1,7 +1,7 @@
 //! Who waits for rooms and users that are not in memory.
 //!
 //! ```text
-//!  Waiting ─▶ queue ─▶ one Load, for all that wait ─▶ in memory ─▶ each goes on, or waits once more
+//!  Waiting ─▶ queue ─▶ one Load, for all that wait ─▶ in memory ─▶ each goes on, or waits again
 //! ```
 //!
 //! One load is under way at a time. Rooms are forgotten between two of them only, so that no answer

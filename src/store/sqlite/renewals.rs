@@ -21,8 +21,8 @@ pub(super) enum Renewed {
     Os,
 }
 
-/// Has rooms get epochs that they never had, each when it is loaded: clients may know seqs that will
-/// be given again.
+/// Has rooms get epochs that they never had, each when it is loaded: clients may know seqs that
+/// will be given again.
 pub(super) fn renew_epochs(db: &Connection, which: Renewed, wall_ms: u64) -> rusqlite::Result<()> {
     let number = meta_table::get::<i64>(db, RENEWALS)?.unwrap_or(0) + 1;
     meta_table::put(db, RENEWALS, number)?;
@@ -43,7 +43,7 @@ pub(in crate::store) fn renew_all_now(db: &Connection, wall_ms: u64) -> rusqlite
     let renewals = Renewals::load(db)?;
     let mut find = db.prepare("SELECT id, epoch FROM room")?;
     let found = find.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
-    // Collected before the first is changed: it would come again, since there is an index of epochs.
+    // Collected before the first is changed: it would come again, since epochs have an index.
     for (room, epoch) in found.collect::<rusqlite::Result<Vec<_>>>()? {
         let epoch = Epoch(epoch.cast_unsigned());
         let epoch = renewals.epoch(db, (epoch, 0), Durability::Disk)?;

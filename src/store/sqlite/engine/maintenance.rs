@@ -19,7 +19,7 @@ use super::super::room_meta;
 use super::super::room_row::RoomCounters;
 use super::super::search::index;
 use super::super::suspensions;
-use super::overdue::Walk;
+use super::walk::Walk;
 use super::{Engine, Room, find};
 use crate::chat::model::log::{LogId, LogReply};
 use crate::chat::model::policy::Retention;

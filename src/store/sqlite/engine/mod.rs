@@ -16,6 +16,7 @@ mod recovery;
 #[cfg(test)]
 mod tests;
 mod wal;
+mod walk;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;

@@ -7,39 +7,10 @@ use super::Engine;
 use super::maintenance::{STEP_ROOMS, Step, is_old};
 use crate::chat::model::log::LogReply;
 use crate::chat::model::name::RoomName;
-use crate::time::Tick;
 use crate::time::clock::Now;
 
-/// How often all rooms are looked at that are not open, ...
-const WALK_EVERY: Duration = Duration::from_hours(1);
-/// ... and the pause behind some that are to be loaded, so that they never are many at a time.
+/// The pause behind some that are to be loaded, so that they never are many at a time.
 const WALK_PAUSE: Duration = Duration::from_secs(2);
-
-/// A walk over all rooms.
-#[derive(Debug, Default)]
-pub(super) struct Walk {
-    /// The row id behind which it goes on, `None` while none is under way.
-    after: Option<i64>,
-    /// When it goes on.
-    at: Tick,
-    /// When the next one begins.
-    next_at: Tick,
-}
-
-impl Walk {
-    /// Begins one, if it is time to.
-    pub(super) fn begin(&mut self, now: Tick) {
-        if now >= self.next_at {
-            self.next_at = now.after(WALK_EVERY);
-            self.after.get_or_insert(0);
-        }
-    }
-
-    /// When it goes on, if one is under way.
-    pub(super) fn at(&self) -> Option<Tick> {
-        self.after.map(|_| self.at)
-    }
-}
 
 impl Engine {
     /// Finds rooms that are not open and have records which are not to be kept: the domain loads
